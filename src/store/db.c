@@ -21,6 +21,7 @@
  * the trees of the image, the handles of keyspaces, is_changing_list and the list of open views;
  * the mutex of jobs (rank DB_JOBS) guards background work. None is held during input or output.
  */
+#include "base/check.h"
 #include "store/db_internal.h"
 
 #include <inttypes.h>
@@ -102,6 +103,9 @@ init(struct firn_db *db, struct firn_os_dir *dir, const struct firn_db_options *
 static void
 destroy(struct firn_db *db)
 {
+    DCHECK(db->jobs.flush_pool == NULL && db->bulk == NULL);
+    DCHECK(db->views == NULL && db->view_count == 0);
+    DCHECK(db->queue_head == NULL && db->exclusive_waiting == 0);
     firn_db_keyspace_destroy_all(db);
     firn_epoch_deinit(&db->epoch);
     firn_block_cache_destroy(db->cache);
@@ -171,6 +175,7 @@ open_for_reading(struct firn_db *db, firn_error *err)
         return refuse_missing(db->dir, err);
     }
     rc = rc == FIRN_OK ? firn_db_replay(db, &image, err) : rc;
+    DCHECK(db->lock == NULL && db->log == NULL);
     if (rc == FIRN_OK) {
         atomic_store_explicit(&db->image, image, memory_order_seq_cst);
     }
@@ -190,11 +195,13 @@ recover(struct firn_db *db, firn_error *err)
 {
     struct firn_db_image *image;
     int rc;
+    DCHECK(db->lock != NULL && db->log == NULL && firn_db_image(db) == NULL);
     FIRN_TRY(firn_db_create_raise_version(db, err));
     FIRN_TRY(firn_db_replay(db, &image, err));
     atomic_store_explicit(&db->image, image, memory_order_seq_cst);
     FIRN_TRY(firn_db_image_remove_dropped(image, err));
 out:
+    DCHECK(rc != FIRN_OK || (db->log != NULL && firn_db_image(db) != NULL));
     if (rc == FIRN_NO_SPACE) {
         firn_db_image_abandon(firn_db_image(db));
         atomic_store_explicit(&db->image, NULL, memory_order_seq_cst);
@@ -209,6 +216,7 @@ static int
 open_existing(struct firn_db *db, firn_error *err)
 {
     int rc;
+    DCHECK(db->lock != NULL);
     FIRN_TRY(firn_db_create_read_identity(db->dir, &db->identity, err));
     FIRN_TRY(open_readers_file(db, err));
     rc = recover(db, err);
@@ -222,6 +230,7 @@ out:
 static int
 create(struct firn_db *db, firn_error *err)
 {
+    DCHECK(db->lock != NULL);
     int rc = firn_db_create_store(db, err);
     return rc == FIRN_OK ? open_readers_file(db, err) : rc;
 }
@@ -260,6 +269,7 @@ open_for_writing(struct firn_db *db, const struct firn_db_options *options, firn
     db->found_version = firn_db_reader_version(db);
     FIRN_TRY(firn_db_jobs_open(db, err));
     firn_db_space_look(db);
+    DCHECK(db->readers != NULL && db->log != NULL && !db->is_leading);
 out:
     return rc;
 }
@@ -278,6 +288,7 @@ firn_db_open(struct firn_os_dir *dir, const struct firn_db_options *options, str
     FIRN_TRY(firn_block_cache_create(db->os, db->limits.cache, &db->cache, err));
     FIRN_TRY(options->read_only ? open_for_reading(db, err) : open_for_writing(db, options, err));
     atomic_store_explicit(&db->published, firn_db_image(db)->last_sequence, memory_order_release);
+    DCHECK(db->is_read_only || db->last_sequence == firn_db_published(db));
     *out = db;
     db = NULL;
 out:
@@ -336,6 +347,7 @@ lighten(struct firn_db *db)
 {
     bool has_more = false;
     const struct firn_lsm_work_wish brief = {.compactions = true, .is_brief = true};
+    DCHECK(db->jobs.is_closing);
     bool is_long = firn_log_size_bytes(db->log) > CLOSE_LOG_BYTES_MAX;
     if (is_long && firn_lsm_memtable_bytes(firn_db_image(db)->lsm) > 0) {
         FIRN_IGNORE(firn_db_maintain_flush_memtables(db, NULL));
@@ -426,6 +438,8 @@ firn_db_put(struct firn_db_keyspace *keyspace, firn_slice key, firn_slice value,
     FIRN_TRY(firn_db_batch_put(&batch, keyspace, key, value, err));
     FIRN_TRY(firn_db_write(keyspace->db, &batch, durability, err));
 out:
+    /* Neither has grown out of the memory that was lent to it. */
+    DCHECK(!is_small || (batch.body.data == body && batch.ops.data == (uint8_t *)&op));
     if (!is_small) {
         firn_db_batch_deinit(&batch);
     }

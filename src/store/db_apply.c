@@ -14,6 +14,7 @@
  * The place of each entry is asked for before the one before it is put in, of the first one while
  * the commit is written to the log: memtables are larger than the processor's caches.
  */
+#include "base/check.h"
 #include "store/db_internal.h"
 
 static struct firn_entry
@@ -59,9 +60,12 @@ apply_all(const struct firn_db_apply *commit, firn_error *err)
         const struct firn_lsm_place place = {commit->segment,
                                              commit->body_offset + commit->ops[i - 1].value_offset};
         int rc = firn_lsm_tree_apply(tree->lsm_tree, &entry, &place, err);
+        DCHECK(rc != FIRN_EXISTS || i < commit->count); /* (I1) */
         if (rc != FIRN_OK && !(rc == FIRN_EXISTS && i < commit->count)) {
             return rc;
         }
+        DCHECK(atomic_load_explicit(&tree->written_at, memory_order_relaxed) <= commit->sequence);
+        DCHECK(tree->first_segment <= commit->segment);
         atomic_store_explicit(&tree->written_at, commit->sequence, memory_order_relaxed);
         if (tree->first_segment == 0) {
             tree->first_segment = commit->segment;
@@ -73,13 +77,27 @@ apply_all(const struct firn_db_apply *commit, firn_error *err)
 void
 firn_db_apply_prepare(const struct firn_db_apply *commit)
 {
+    DCHECK(commit->count > 0);
     prepare(commit, &commit->ops[commit->count - 1]);
+}
+
+/* By the first operation, which stands for all: the tree knows the range deletes of the commit (I2), and
+ * has not got in runs what is no replay (I3). */
+static bool
+is_prepared(const struct firn_db_apply *commit)
+{
+    const struct firn_db_tree *tree = commit->count > 0 ? commit->ops[0].tree : NULL;
+    return tree == NULL ||
+           (tree->later == firn_db_ranges_of(commit->ranges, tree) &&
+            (commit->is_replay || commit->sequence > firn_lsm_tree_flushed(tree->lsm_tree)));
 }
 
 int
 firn_db_apply(const struct firn_db_apply *commit, firn_error *err)
 {
+    DCHECK(commit->sequence > 0 && commit->segment > 0);
     firn_db_ranges_begin(commit->ranges);
+    DCHECK(is_prepared(commit));
     int rc = apply_all(commit, err);
     firn_db_ranges_end(commit->ranges);
     return rc;

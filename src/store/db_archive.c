@@ -21,6 +21,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "codec/blake3_hash.h"
 #include "os/os_user_path.h"
@@ -201,6 +202,7 @@ read_file(struct firn_db_archive *archive, size_t i,
     struct firn_blake3_hash state;
     firn_hash hash;
     int rc = FIRN_OK;
+    DCHECK(file->offset % FIRN_DB_ARCHIVE_FORMAT_ALIGNMENT == 0);
     firn_blake3_hash_init(&state);
     if (firn_buf_set_size(&buffer, BUFFER_SIZE) != FIRN_OK) {
         return firn_error_no_memory(err, "the copy of a file");
@@ -337,6 +339,7 @@ firn_db_archive_copy_out(struct firn_db_archive *archive, size_t i, struct firn_
     struct copying copying = {.progress = progress};
     bool is_good = false;
     int rc;
+    DCHECK(slash == NULL || strchr(slash + 1, '/') == NULL);
     FIRN_TRY(firn_os_file_open(to, slash != NULL ? slash + 1 : file->path,
                                FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_FOR_OWNER |
                                    FIRN_OS_EXCLUSIVE,

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/checked.h"
 #include "base/reader.h"
 #include "base/slice.h"
@@ -153,6 +154,7 @@ firn_db_archive_format_count(const struct firn_db_archive_format_toc *toc)
 struct firn_db_archive_format_file *
 firn_db_archive_format_at(const struct firn_db_archive_format_toc *toc, size_t i)
 {
+    DCHECK(i < firn_db_archive_format_count(toc));
     return (struct firn_db_archive_format_file *)(void *)toc->files.data + i;
 }
 
@@ -260,6 +262,7 @@ static int
 get_file(struct firn_reader *reader, uint64_t limit, uint64_t *offset,
          struct firn_db_archive_format_toc *toc, const char **what)
 {
+    DCHECK(*offset % FIRN_DB_ARCHIVE_FORMAT_ALIGNMENT == 0);
     struct firn_db_archive_format_file file = {.offset = *offset};
     firn_slice path;
     *what = "its table of contents ends too early";

@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "base/sort.h"
 #include "codec/blake3_hash.h"
 #include "store/db_archive_format.h"
@@ -105,6 +106,19 @@ compare_files(const void *a, const void *b)
                   ((const struct firn_db_archive_format_file *)b)->path);
 }
 
+static bool
+are_ascending(const struct firn_db_archive_format_toc *toc)
+{
+    size_t count = firn_db_archive_format_count(toc);
+    for (size_t i = 1; i < count; i++) {
+        if (compare_files(firn_db_archive_format_at(toc, i - 1),
+                          firn_db_archive_format_at(toc, i)) >= 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Fills in the paths of all files, in order. */
 static int
 list_store(struct firn_os_dir *store, struct firn_db_archive_format_toc *toc, firn_error *err)
@@ -161,6 +175,7 @@ copy_content(struct writing *writing, struct firn_os_file *from,
     struct firn_blake3_hash state;
     size_t size = BUFFER_SIZE;
     int rc = FIRN_OK;
+    DCHECK(file->size == 0);
     firn_blake3_hash_init(&state);
     while (size == BUFFER_SIZE) {
         FIRN_TRY(
@@ -189,7 +204,9 @@ move_in(struct writing *writing, struct firn_db_archive_format_file *file, firn_
     struct firn_os_file *from = NULL;
     char directory[FIRN_DB_ARCHIVE_FORMAT_NAME_SIZE_MAX + 1] = "";
     int rc;
+    DCHECK(file->offset % FIRN_DB_ARCHIVE_FORMAT_ALIGNMENT == 0);
     if (slash != NULL) {
+        CHECK((size_t)(slash - file->path) < sizeof directory);
         memcpy(directory, file->path, (size_t)(slash - file->path));
     }
     FIRN_TRY(firn_os_dir_open_beneath(writing->store, directory, &inner, err));
@@ -225,6 +242,8 @@ write_end(struct writing *writing, uint64_t offset, firn_error *err)
     uint8_t bytes[FIRN_DB_ARCHIVE_FORMAT_FOOTER_SIZE];
     struct firn_buf toc = {0};
     int rc;
+    DCHECK(offset % FIRN_DB_ARCHIVE_FORMAT_ALIGNMENT == 0);
+    CHECK(are_ascending(&writing->toc)); /* a reader refuses anything else */
     if (firn_db_archive_format_put_toc(&writing->toc, &toc) != FIRN_OK) {
         rc = firn_error_no_memory(err, "a table of contents");
         goto out;

@@ -132,6 +132,8 @@ firn_db_batch_append(struct firn_db_batch *batch, struct firn_db *db, struct fir
     struct firn_db_format_place place;
     int rc;
     FIRN_TRY(check_limits(batch, db, format, err));
+    DCHECK(tree == NULL || tree->id == format->keyspace);
+    DCHECK(format->value.size >= firn_entry_head_size(format->kind));
     if (firn_buf_reserve(&batch->ops, sizeof op) != FIRN_OK ||
         firn_buf_reserve(&batch->body, FIRN_DB_FORMAT_OP_FRAME_MAX + format->key.size +
                                            format->value.size) != FIRN_OK) {
@@ -142,6 +144,8 @@ firn_db_batch_append(struct firn_db_batch *batch, struct firn_db *db, struct fir
                                     firn_db_batch_op_count(batch), err));
     }
     CHECK(firn_db_format_append_op(&batch->body, format, &place) == FIRN_OK);
+    DCHECK(place.value_offset + format->value.size == batch->body.size);
+    CHECK(batch->body.size <= FIRN_BATCH_SIZE_MAX);
     op.key_offset = (uint32_t)place.key_offset;
     op.value_offset = (uint32_t)place.value_offset;
     CHECK(firn_buf_append(&batch->ops, &op, sizeof op) == FIRN_OK);
@@ -223,6 +227,7 @@ static void
 describe(const struct firn_db_batch *batch, const struct firn_db_op *op, firn_batch_write *out)
 {
     firn_slice value = firn_db_batch_value(batch, op);
+    DCHECK(value.size >= firn_entry_head_size((enum firn_entry_kind)op->kind));
     *out = (firn_batch_write){.size = sizeof *out,
                               .kind = FIRN_BATCH_PUT,
                               .keyspace = firn_db_keyspace_of_id(batch->db, op->tree->id),
@@ -330,6 +335,7 @@ static int
 collect_ranges(const struct firn_db_batch *batch, size_t count, struct firn_db_ranges *out,
                firn_error *err)
 {
+    DCHECK(count <= firn_db_batch_op_count(batch) && out->sets.size == 0);
     for (size_t i = 0; i < count; i++) {
         const struct firn_db_op *op = firn_db_batch_op(batch, i);
         if (op->kind != FIRN_ENTRY_RANGE_DELETE) {
@@ -349,6 +355,8 @@ int
 firn_db_batch_rewind(struct firn_db_batch *batch, const struct firn_db_batch_mark *mark,
                      firn_error *err)
 {
+    DCHECK(mark->op_count <= firn_db_batch_op_count(batch));
+    DCHECK(mark->body_size <= batch->body.size);
     if (has_range_from(batch, mark->op_count)) {
         struct firn_db_ranges ranges = {0};
         int rc = collect_ranges(batch, mark->op_count, &ranges, err);
@@ -369,6 +377,7 @@ int
 firn_db_batch_list(struct firn_db_batch *batch, struct firn_db *db, firn_slice name,
                    const uint64_t *id, firn_error *err)
 {
+    DCHECK(db->is_changing_list);
     struct firn_buf value = {0};
     if (id != NULL && firn_buf_append_varint(&value, *id) != FIRN_OK) {
         return firn_error_no_memory(err, "the name of a keyspace");

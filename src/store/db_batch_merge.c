@@ -92,6 +92,7 @@ static int
 look_through(struct firn_db_batch *batch)
 {
     size_t count = firn_db_batch_op_count(batch);
+    DCHECK(batch->newest_count <= count);
     if (batch->newest.hash == NULL) {
         firn_hash_map_init(&batch->newest, sizeof(struct newest), hash_record, equals_record);
     }
@@ -118,6 +119,7 @@ look_through(struct firn_db_batch *batch)
 static struct firn_db_op *
 find_before(const struct firn_db_batch *batch, const struct wanted *wanted, bool *out_is_deleted)
 {
+    DCHECK(batch->newest_count == firn_db_batch_op_count(batch));
     const struct newest *found =
         firn_hash_map_find(&batch->newest, hash_key(wanted->tree, wanted->key), wanted);
     size_t behind = found == NULL ? 0 : found->op + 1;
@@ -143,6 +145,7 @@ add_up(const struct firn_db_batch *batch, const struct firn_db_op *before, bool 
 {
     struct firn_fold fold = {0};
     int rc;
+    DCHECK(before == NULL || before->kind != FIRN_ENTRY_RANGE_DELETE);
     FIRN_TRY(firn_fold_push(&fold, merge, err));
     *kind = FIRN_ENTRY_PUT;
     if (is_deleted || (before != NULL && before->kind == FIRN_ENTRY_DELETE)) {
@@ -176,6 +179,7 @@ overwrites(struct firn_db_batch *batch, const struct firn_db_op *before, enum fi
     if (before->kind != (uint8_t)kind || before->value_size != value.size) {
         return false;
     }
+    CHECK(before->value_offset + value.size <= batch->body.size);
     memcpy(batch->body.data + before->value_offset, value.data, value.size);
     return true;
 }
@@ -186,11 +190,13 @@ replace_last(struct firn_db_batch *batch, struct firn_db_keyspace *keyspace,
              const struct firn_db_format_op *op, firn_error *err)
 {
     const struct firn_db_op *last = firn_db_batch_op(batch, firn_db_batch_op_count(batch) - 1);
+    DCHECK(last->tree == keyspace->tree && firn_slice_equal(key_of(batch, last), op->key));
     size_t body_size = batch->body.size;
     size_t ops_size = batch->ops.size;
     batch->body.size =
         last->key_offset - firn_varint_size(last->key_size) - 1 - firn_varint_size(keyspace->id);
     batch->ops.size -= sizeof *last;
+    DCHECK(batch->body.size < body_size);
     int rc = firn_db_batch_append(batch, keyspace->db, keyspace->tree, op, err);
     if (rc != FIRN_OK) {
         /* Nothing was written over it yet. */

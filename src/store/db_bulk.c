@@ -110,6 +110,7 @@ open_bulk(struct firn_db_keyspace *keyspace, const struct firn_db_progress *sort
                             firn_os_dir_path(db->dir));
         goto out;
     }
+    DCHECK(bulk->sequence % FIRN_DB_LOAD_STEP == 0);
     FIRN_TRY(firn_lsm_bulk_create(keyspace->tree->lsm_tree, &bulk->inner, err));
     if (sorts != NULL) {
         bulk->progress = *sorts;
@@ -193,6 +194,7 @@ static int
 add(struct firn_db_bulk *bulk, enum firn_entry_kind kind, firn_slice key, firn_slice value,
     firn_error *err)
 {
+    DCHECK(!bulk->is_over && value.size >= firn_entry_head_size(kind));
     const struct firn_entry entry = {
         .key = key, .value = value, .sequence = bulk->sequence, .kind = kind};
     int rc = bulk->sort == NULL ? add_sorted(bulk, &entry, err)
@@ -272,6 +274,7 @@ static int
 commit_as_batch(struct firn_db_bulk *bulk, firn_error *err)
 {
     int rc;
+    DCHECK(bulk->sort != NULL && bulk->batch == NULL);
     FIRN_TRY(firn_db_batch_create(&bulk->batch, err));
     FIRN_TRY(firn_lsm_sort_finish(bulk->sort, give_to_batch, bulk, err));
     rc = firn_db_write(bulk->db, bulk->batch, FIRN_DURABILITY_FULL, err);
@@ -297,6 +300,7 @@ flush_tree(struct firn_db_bulk *bulk, firn_error *err)
                                             .tree = bulk->keyspace->tree->lsm_tree};
     struct firn_lsm *lsm = firn_db_image(bulk->db)->lsm;
     int rc = FIRN_OK;
+    DCHECK(firn_db_is_led(bulk->db));
     while (rc == FIRN_OK && !firn_lsm_bulk_is_clear(bulk->inner)) {
         struct firn_lsm_work *work;
         rc = firn_lsm_work_pick(lsm, &wish, &work, err);
@@ -328,6 +332,7 @@ static int
 check_commit(const struct firn_db_bulk *bulk, firn_error *err)
 {
     struct firn_db *db = bulk->db;
+    DCHECK(firn_db_is_led(db));
     if (bulk->keyspace->tree->is_dropping) {
         return firn_db_get_refuse_dropped(bulk->keyspace, err);
     }
@@ -342,11 +347,14 @@ static int
 install(struct firn_db_bulk *bulk, firn_error *err)
 {
     struct firn_db *db = bulk->db;
+    DCHECK(firn_db_is_led(db) && firn_lsm_bulk_is_clear(bulk->inner)); /* (I1) */
+    CHECK(db->last_sequence < bulk->sequence);
     int rc;
     FIRN_TRY(firn_log_sync(db->log, err));
     FIRN_TRY(firn_lsm_bulk_install(bulk->inner, err));
     FIRN_TRY(firn_db_vouch_write(db, err));
     FIRN_TRY(firn_log_sync(db->log, err));
+    DCHECK(firn_log_unsynced_bytes(db->log) == 0);
     db->last_sequence = bulk->sequence;
     /* For transactions that wrote the same keys: see db_txn_check.c. */
     atomic_store_explicit(&bulk->keyspace->tree->written_at, bulk->sequence, memory_order_relaxed);
@@ -397,6 +405,7 @@ firn_db_bulk_commit(struct firn_db_bulk *bulk, firn_error *err)
     if (rc != FIRN_OK && err != NULL) {
         *err = found;
     }
+    DCHECK(bulk->batch == NULL && bulk->is_over);
     firn_db_jobs_wake_compactions(bulk->db);
     return rc;
 }

@@ -11,7 +11,8 @@
  *
  * (I1) What is noted is a state that the store had, or shows what a crash would have left of one:
  *      runs as the MANIFEST has them, and all that the log had a moment later. The order is that of a
- *      reader. What was acknowledged before this began is in it.
+ *      reader. What was acknowledged before this began is in it. (Checked: the numbers of the
+ *      segments. Not checked: what another process does.)
  * (I2) A run that the MANIFEST names, and what it refers to, was there before it was named. So whoever
  *      lists the directories later finds it. He may find runs that are newer, too: the copy does not
  *      name them, and the next process to write there removes them.
@@ -26,6 +27,7 @@
  *      what was read of the MANIFEST, the copy of the log ends before that: what follows was committed
  *      after this began. If the MANIFEST does not have that version now, it has lost its end, and all
  *      is copied as it is.
+ * (I4) and (I5) are tested: they speak of bytes from outside.
  *
  * The same bytes are noted again where nothing was written meanwhile: two copies of a store at rest
  * are equal.
@@ -41,6 +43,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/mem.h"
 #include "codec/xxh3.h"
 #include "log/log_capture.h"
@@ -143,6 +146,7 @@ is_socket(const char *name)
 static bool
 is_segment(const char *name)
 {
+    DCHECK(strchr(name, '-') != NULL);
     const char *number = strchr(name, '-') + 1;
     size_t digits = count_digits(number);
     return digits >= 6 && strcmp(number + digits, ".log") == 0;
@@ -155,6 +159,19 @@ segments_of(const struct firn_buf *buf, size_t *out_count)
 {
     *out_count = buf->size / sizeof(struct firn_log_capture_segment);
     return (const struct firn_log_capture_segment *)(const void *)buf->data;
+}
+
+static bool
+are_consecutive(const struct firn_buf *buf)
+{
+    size_t count;
+    const struct firn_log_capture_segment *segment = segments_of(buf, &count);
+    for (size_t i = 1; i < count; i++) {
+        if (segment[i].number != segment[i - 1].number + 1) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* By their numbers, which have no needless zeros in front beyond six digits. */
@@ -183,6 +200,7 @@ judge_segment(const struct firn_buf *segments, const char *prefix, const char *n
         char own[FIRN_LOG_SEGMENT_NAME_SIZE];
         firn_log_segment_name(prefix, segment[i].number, own);
         if (strcmp(own, name) == 0) {
+            DCHECK(segment[i].size_bytes >= FIRN_DB_CAPTURE_HEAD_SIZE);
             file = (struct firn_db_capture_file){.kind = FIRN_DB_CAPTURE_CUT,
                                                  .size_bytes = segment[i].size_bytes,
                                                  .head = segment[i].header};
@@ -269,6 +287,7 @@ visit(void *ctx, uint8_t type, firn_slice record, struct firn_log_position posit
 static int
 look(struct firn_db_capture *capture, bool may_lack_manifest, bool *out_lacks_load, firn_error *err)
 {
+    DCHECK(capture->lock != NULL); /* (I2), (I3) */
     const struct firn_log_options options = firn_db_log_options(true);
     struct reading reading = {.dir = capture->dir};
     int rc = firn_lsm_capture(capture->dir, &firn_row_kind, &capture->manifest, &reading.version,
@@ -286,6 +305,8 @@ look(struct firn_db_capture *capture, bool may_lack_manifest, bool *out_lacks_lo
         rc = firn_error_set(err, FIRN_CORRUPT, "the log of the store '%s' is missing",
                             firn_os_dir_path(capture->dir));
     }
+    DCHECK(are_consecutive(&capture->manifest)); /* (I1) */
+    DCHECK(rc != FIRN_OK || (capture->log.size > 0 && are_consecutive(&capture->log)));
     *out_lacks_load = rc == FIRN_OK && reading.lacks_load;
     return rc;
 }

@@ -17,6 +17,7 @@
  * The log cannot be read on behind damage, so at most one place of it is reported. No lock is held
  * while reading.
  */
+#include "base/check.h"
 #include "store/db_internal.h"
 
 #include <inttypes.h>
@@ -76,6 +77,7 @@ restart(void *ctx, firn_error *err)
 static int
 pass_sequence(struct check *check, uint64_t sequence, const char **what)
 {
+    DCHECK(!check->is_complete);
     if (sequence > check->last_sequence) {
         /* Committed after the check began, or by a commit that failed. */
         check->is_complete = true;
@@ -122,6 +124,7 @@ segment_count(const struct firn_buf *segments)
 static struct firn_db_segment *
 segment_at(const struct firn_buf *segments, size_t i)
 {
+    DCHECK(i < segment_count(segments));
     return (struct firn_db_segment *)(void *)segments->data + i;
 }
 
@@ -129,6 +132,7 @@ static int
 note_found(struct check *check, uint64_t number, firn_error *err)
 {
     size_t count = segment_count(&check->found);
+    DCHECK(count == 0 || segment_at(&check->found, count - 1)->number <= number);
     if (count == 0 || segment_at(&check->found, count - 1)->number != number) {
         const struct firn_db_segment added = {number, 0};
         if (firn_buf_append(&check->found, &added, sizeof added) != FIRN_OK) {
@@ -263,6 +267,7 @@ static int
 begin(struct check *check, firn_error *err)
 {
     struct firn_db *db = check->db;
+    DCHECK(check->counted.size == 0);
     firn_os_mutex_lock(&db->commit_mutex);
     check->last_sequence = db->is_read_only ? check->image->last_sequence : db->last_sequence;
     int rc = firn_buf_append_slice(&check->counted, firn_buf_slice(&check->image->segments));
@@ -427,6 +432,7 @@ check_all(struct check *check, struct damage *damage, firn_check_report *report,
     FIRN_TRY(check_trees(check, damage, err));
     FIRN_TRY(count_entries(check, report, damage, err));
     FIRN_TRY(check_archive(check, damage, err));
+    DCHECK(check->read_sequence <= check->last_sequence);
     report->log_records = check->read_count;
     report->damaged_count = damage->count;
     if (damage->count > 0) {

@@ -30,6 +30,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "store/db_fence.h"
 #include "store/db_history_find.h"
@@ -46,6 +47,7 @@ static int
 append(struct firn_db *db, const struct firn_db_history_record *record,
        struct firn_log_position *out, firn_error *err)
 {
+    DCHECK(firn_db_is_led(db));
     struct firn_buf bytes = {0};
     int rc;
     if (firn_db_history_format_put_record(record, &bytes) != FIRN_OK) {
@@ -96,8 +98,11 @@ publish(struct firn_db *db, struct firn_db_history_change *change,
     struct firn_db_image *image = firn_db_image(db);
     uint64_t sequence = change->record.sequence;
     bool is_restore = change->record.kind == FIRN_DB_HISTORY_RESTORE;
+    DCHECK(firn_db_is_led(db) && position.segment > 0);
+    CHECK(sequence > firn_db_published(db));
     firn_os_mutex_lock(&db->state_mutex);
     firn_db_history_apply(&image->history, change);
+    DCHECK(image->history.first_segment <= position.segment);
     if (image->history.first_segment == 0) {
         image->history.first_segment = position.segment;
     }
@@ -132,6 +137,7 @@ change_history(struct firn_db *db, struct firn_db_history_record *record, firn_e
     struct firn_db_history_change change = {0};
     struct firn_log_position position = {0};
     int rc;
+    DCHECK(firn_db_is_led(db));
     record->sequence = db->last_sequence + 1;
     if (record->sequence > FIRN_DB_FORMAT_SEQUENCE_MAX) {
         return firn_error_set(err, FIRN_LIMIT, "'%s' has used up its sequence numbers",
@@ -143,6 +149,7 @@ change_history(struct firn_db *db, struct firn_db_history_record *record, firn_e
     rc = firn_db_history_prepare(history, record, &change, err);
     firn_os_mutex_unlock(&db->state_mutex);
     FIRN_TRY(rc);
+    DCHECK(firn_db_image_has_room(firn_db_image(db)));
     FIRN_TRY(write_record(db, record, &position, err));
     publish(db, &change, position);
     firn_db_pace_settle(db, NULL);
@@ -177,10 +184,12 @@ firn_db_checkpoint_save_before(struct firn_db *db, uint64_t segment, firn_error 
     struct firn_db_history *history = &image->history;
     struct firn_buf bytes = {0};
     int rc;
+    DCHECK(firn_db_is_led(db) && history->saved_sequence <= history->sequence);
     if (history->first_segment == 0 || history->first_segment >= segment) {
         return FIRN_OK;
     }
     FIRN_TRY(firn_db_checkpoint_write_all(db, &bytes, err));
+    DCHECK(bytes.size > 0); /* MANIFEST takes nothing for no history */
     FIRN_TRY(firn_lsm_install_history(image->lsm, firn_buf_slice(&bytes), history->sequence, err));
     history->saved_sequence = history->sequence;
     history->first_segment = 0;
@@ -194,6 +203,7 @@ out:
 static void
 describe(const struct firn_db_checkpoint *checkpoint, struct firn_db_checkpoint_info *out)
 {
+    CHECK(strlen(checkpoint->name) < sizeof out->name);
     *out = (struct firn_db_checkpoint_info){
         .number = checkpoint->number,
         .created_ns = checkpoint->created_ns,
@@ -217,6 +227,7 @@ copy_all(struct firn_db *db, struct firn_buf *out, firn_error *err)
     if (firn_buf_reserve(out, count * sizeof info) != FIRN_OK) {
         rc = firn_error_no_memory(err, "a list of checkpoints");
     }
+    DCHECK(out->size == 0);
     for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
         describe(firn_db_history_at(history, i), &info);
         rc = firn_buf_append(out, &info, sizeof info);
@@ -321,6 +332,7 @@ firn_db_checkpoint_adopt(struct firn_db *db, const struct firn_db_checkpoint_inf
     int rc;
     memcpy(record.id, info->id, sizeof record.id);
     firn_db_write_begin_exclusive(db);
+    DCHECK(firn_db_history_count(&firn_db_image(db)->history) == 0);
     if (info->number > 0) {
         firn_db_image(db)->history.next_number = info->number;
     }
@@ -419,6 +431,7 @@ restore(struct firn_db *db, const uint8_t *id, struct firn_db_checkpoint_info *o
                                             .created_ns = firn_os_now_ns(db->os)};
     struct firn_buf expired = {0};
     int rc;
+    DCHECK(db->is_changing_list && firn_db_is_led(db));
     memcpy(record.id, id, sizeof record.id);
     FIRN_TRY(draw_id(db, record.safety, err));
     if (find_expired(&firn_db_image(db)->history, record.created_ns, &expired) != FIRN_OK) {
@@ -454,6 +467,7 @@ out:
 static int
 find_undo(struct firn_db *db, struct firn_db_checkpoint_info *out, firn_error *err)
 {
+    DCHECK(firn_db_is_led(db));
     const struct firn_db_history *history = &firn_db_image(db)->history;
     if (!history->has_undo) {
         return firn_error_set(err, FIRN_NOT_FOUND, "there is no restore to take back");

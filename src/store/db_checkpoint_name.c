@@ -19,6 +19,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "store/db_checkpoint.h"
 #include "store/db_history_find.h"
 
@@ -122,6 +123,7 @@ firn_db_checkpoint_name_check(const char *name, firn_error *err)
 int
 firn_db_checkpoint_name_add(struct firn_buf *ids, const uint8_t id[FIRN_DB_HISTORY_ID_SIZE])
 {
+    DCHECK(ids->size % FIRN_DB_HISTORY_ID_SIZE == 0);
     for (size_t at = 0; at < ids->size; at += FIRN_DB_HISTORY_ID_SIZE) {
         if (memcmp(ids->data + at, id, FIRN_DB_HISTORY_ID_SIZE) == 0) {
             return FIRN_OK;
@@ -166,6 +168,7 @@ read_number(const char *text, size_t size, uint64_t *out)
 static bool
 has_prefix(const struct firn_db_checkpoint *checkpoint, const char *prefix, size_t size)
 {
+    DCHECK(size <= ID_LETTERS);
     char letters[FIRN_DB_CHECKPOINT_NAME_ID_SIZE];
     firn_db_checkpoint_name_of_id(checkpoint->id, letters);
     for (size_t i = 0; i < size; i++) {
@@ -191,6 +194,7 @@ static int
 find_id(const struct firn_db_history *history, const struct base *base, const char *reference,
         const struct firn_db_checkpoint **out, firn_error *err)
 {
+    DCHECK(*out == NULL);
     for (size_t i = firn_db_history_count(history); i > 0; i--) {
         const struct firn_db_checkpoint *checkpoint = firn_db_history_at(history, i - 1);
         if (!has_prefix(checkpoint, base->text, base->size)) {
@@ -208,6 +212,7 @@ find_id(const struct firn_db_history *history, const struct base *base, const ch
 static void
 read_id(const struct base *base, uint8_t out[FIRN_DB_HISTORY_ID_SIZE])
 {
+    DCHECK(base->is_id && base->size == ID_LETTERS);
     for (size_t i = 0; i < FIRN_DB_HISTORY_ID_SIZE; i++) {
         unsigned high = (unsigned)(lower_of(base->text[2 * i]) - 'k');
         unsigned low = (unsigned)(lower_of(base->text[2 * i + 1]) - 'k');

@@ -20,6 +20,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "os/os_clone.h"
 #include "store/db_checkpoint.h"
 #include "store/db_internal.h"
@@ -97,6 +98,7 @@ clone_trees(struct firn_db *db, struct firn_os_dir *to, const struct firn_step *
     struct firn_db_image *image = firn_db_image(db);
     struct firn_buf history = {0};
     int rc;
+    DCHECK(firn_db_is_led(db) && db->last_sequence == firn_db_published(db));
     FIRN_TRY(firn_db_checkpoint_write_all(db, &history, err));
     const struct firn_lsm_clone clone = {.dir = to,
                                          .history = firn_buf_slice(&history),
@@ -121,12 +123,27 @@ make_log(struct firn_os_dir *to, firn_error *err)
 
 /* ---- all of it ---- */
 
+/* Whether no memtable holds anything that only the log has beside it. */
+static bool
+is_flushed(struct firn_db *db)
+{
+    const struct firn_db_image *image = firn_db_image(db);
+    bool is_flushed = true;
+    firn_os_mutex_lock(&db->state_mutex);
+    for (size_t i = 0; i < firn_db_image_tree_count(image); i++) {
+        is_flushed = is_flushed && firn_db_image_tree(image, i)->first_segment == 0;
+    }
+    firn_os_mutex_unlock(&db->state_mutex);
+    return is_flushed;
+}
+
 /* The leader's place is taken: nothing is committed. */
 static int
 flush_rest(struct firn_db *db, firn_error *err)
 {
     const struct firn_lsm_work_wish wish = {.flushes = true};
     int rc;
+    DCHECK(firn_db_is_led(db));
     FIRN_TRY(firn_db_write_refuse_failed(db, err));
     FIRN_TRY(firn_db_pace_freeze_all(db, err));
     FIRN_TRY(firn_db_jobs_finish(db, &wish, err));
@@ -140,6 +157,7 @@ fill(struct firn_db *db, struct firn_os_dir *to, const struct firn_step *step, f
     struct firn_db_format_identity identity;
     int rc;
     FIRN_TRY(flush_rest(db, err));
+    DCHECK(is_flushed(db));
     FIRN_TRY(firn_db_create_begin(to, &identity, err));
     FIRN_TRY(make_log(to, err));
     FIRN_TRY(clone_packs(db, to, step, err));

@@ -12,7 +12,8 @@
  * (I1) A log is made only after the name FIRN.tmp is durable, and FIRN.tmp goes only by becoming
  *      FIRN. So a log or a MANIFEST beside which neither lies belongs to a store whose identity was
  *      lost: its commits may be somebody's only copy. Such a directory is refused as damaged, never
- *      taken for an unfinished creation.
+ *      taken for an unfinished creation. (Not checked: it is the order of the calls, which the tests
+ *      cut between any two.)
  * (I2) A directory that holds anything else is refused: a mistyped path must not turn a user's
  *      directory into a store.
  *
@@ -23,6 +24,7 @@
  * file is not replaced, because readers' locks lie on it (db_reader.c); its 64 bytes are in one
  * sector, which a power cut leaves old or new.
  */
+#include "base/check.h"
 #include "store/db_internal.h"
 
 #include <string.h>
@@ -167,6 +169,7 @@ struct leftover {
 static int
 take_leftover(struct leftover *leftover, const struct firn_os_dirent *entry)
 {
+    DCHECK(leftover->name[0] == '\0');
     if (entry->name_size >= sizeof leftover->name) {
         leftover->has_other = true;
         return FIRN_OK;
@@ -213,6 +216,7 @@ remove_dir(struct firn_os_dir *parent, const char *name, bool *out_has_other, fi
         is_empty = leftover.name[0] == '\0';
         *out_has_other = leftover.has_other;
         if (!is_empty) {
+            CHECK(!leftover.is_of_runs || firn_lsm_is_run_name(leftover.name, &firn_row_kind));
             rc = firn_os_remove_file(dir, leftover.name, err);
         }
     }
@@ -246,6 +250,7 @@ firn_db_create_clear(struct firn_os_dir *dir, firn_error *err)
         if (leftover.name[0] == '\0') {
             return rc;
         }
+        CHECK(firn_db_create_is_data(leftover.name)); /* (I2) */
         rc = remove_any(dir, leftover.name, &has_other, err);
         if (rc != FIRN_OK) {
             return rc;
@@ -298,6 +303,7 @@ firn_db_create_store(struct firn_db *db, firn_error *err)
     struct firn_log_options options = firn_db_log_options(false);
     struct firn_db_image *image = NULL;
     int rc;
+    DCHECK(db->lock != NULL && db->log == NULL && db->readers == NULL);
     options.gate = firn_db_reader_gate(db);
     FIRN_TRY(firn_db_create_begin(db->dir, &db->identity, err));
     FIRN_TRY(firn_log_create(db->dir, &options, &db->log, err));
@@ -306,6 +312,7 @@ firn_db_create_store(struct firn_db *db, firn_error *err)
     rc = firn_db_image_open(db, &image, err);
     db->identity.version = FIRN_DB_FORMAT_VERSION;
     FIRN_TRY(rc);
+    DCHECK(!firn_db_image_has_commits(image));
     atomic_store_explicit(&db->image, image, memory_order_seq_cst);
     FIRN_TRY(firn_db_create_end(db->dir, err));
 out:
@@ -322,6 +329,8 @@ firn_db_create_raise_version(struct firn_db *db, firn_error *err)
     if (db->identity.version == FIRN_DB_FORMAT_VERSION) {
         return FIRN_OK;
     }
+    DCHECK(db->identity.version < FIRN_DB_FORMAT_VERSION);
+    DCHECK(db->lock != NULL && db->log == NULL);
     FIRN_TRY(firn_db_image_open(db, &image, err));
     firn_db_image_abandon(image);
     db->identity.version = FIRN_DB_FORMAT_VERSION;

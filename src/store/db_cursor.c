@@ -17,6 +17,7 @@
  * (I1) `inner` is NULL where there is nothing to walk: an empty range, or a keyspace that the view
  *      does not have. Such a cursor is never valid.
  */
+#include "base/check.h"
 #include "store/db_internal.h"
 
 #include "base/mem.h"
@@ -44,6 +45,7 @@ static int
 set_prefix_end(struct firn_db_cursor *cursor, firn_slice prefix)
 {
     size_t size = prefix.size;
+    DCHECK(!cursor->has_upper && cursor->upper.size == 0);
     while (size > 0 && prefix.data[size - 1] == 0xff) {
         size--;
     }
@@ -54,6 +56,7 @@ set_prefix_end(struct firn_db_cursor *cursor, firn_slice prefix)
         return FIRN_NO_MEMORY;
     }
     cursor->upper.data[size - 1]++;
+    DCHECK(firn_slice_compare(firn_buf_slice(&cursor->upper), prefix) > 0);
     cursor->has_upper = true;
     return FIRN_OK;
 }
@@ -134,6 +137,7 @@ create(struct firn_db *db, const struct firn_db_tree *tree, bool is_outside,
 static int
 open_inner(struct firn_db_cursor *cursor, struct firn_db_tree *tree, firn_error *err)
 {
+    DCHECK(cursor->inner == NULL && cursor->node.image != NULL); /* (I1) */
     if (tree == NULL || is_empty_range(cursor)) {
         return FIRN_OK;
     }
@@ -208,6 +212,7 @@ firn_db_cursor_open_txn(struct firn_db_txn *txn, struct firn_db_keyspace *keyspa
                                                  .inner = cursor->inner,
                                                  .lower = firn_buf_slice(&cursor->lower),
                                                  .upper = cursor->has_upper ? &upper : NULL};
+    DCHECK(cursor->overlay == NULL);
     FIRN_TRY(firn_db_txn_cursor_create(txn, &base, &cursor->overlay, err));
     *out = cursor;
     cursor = NULL;
@@ -323,12 +328,22 @@ firn_db_cursor_valid(const struct firn_db_cursor *cursor)
     return cursor->inner != NULL && firn_lsm_cursor_valid(cursor->inner);
 }
 
+/* Whether the entry that inner stands on may be shown. */
+static bool
+is_within(const struct firn_db_cursor *cursor)
+{
+    firn_slice key = firn_lsm_cursor_entry(cursor->inner)->key;
+    return firn_slice_compare(key, firn_buf_slice(&cursor->lower)) >= 0 &&
+           (!cursor->has_upper || firn_slice_compare(key, firn_buf_slice(&cursor->upper)) < 0);
+}
+
 firn_slice
 firn_db_cursor_key(const struct firn_db_cursor *cursor)
 {
     if (cursor->overlay != NULL) {
         return firn_db_txn_cursor_key(cursor->overlay);
     }
+    DCHECK(!firn_db_cursor_valid(cursor) || is_within(cursor));
     return firn_db_cursor_valid(cursor) ? firn_lsm_cursor_entry(cursor->inner)->key
                                         : firn_bytes(NULL, 0);
 }

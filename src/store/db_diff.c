@@ -17,6 +17,7 @@
  *
  * Memory: the names, and what lsm_diff.c takes.
  */
+#include "base/check.h"
 #include "store/db_checkpoint.h"
 #include "store/db_internal.h"
 
@@ -54,9 +55,25 @@ read_names(struct side *side, firn_error *err)
     return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "a comparison") : rc;
 }
 
+/* In byte order, on which the walk over both lists rests. */
+static bool
+are_ascending(const struct firn_buf *names)
+{
+    const char *before = "";
+    for (size_t at = 0; at < names->size; at += strlen(before) + 1) {
+        const char *name = (const char *)names->data + at;
+        if (strcmp(before, name) > 0) {
+            return false;
+        }
+        before = name;
+    }
+    return true;
+}
+
 static const char *
 name_at(const struct side *side, size_t at)
 {
+    DCHECK(at <= side->names.size);
     return at < side->names.size ? (const char *)side->names.data + at : NULL;
 }
 
@@ -99,6 +116,7 @@ compare_keyspace(const struct comparison *comparison, const char *name, firn_err
     FIRN_TRY(firn_lsm_diff_create(&before, &after, comparison->step, &diff, err));
     FIRN_TRY(firn_lsm_diff_next(diff, &found, &is_found, err));
     while (is_found) {
+        DCHECK(found.is_before || found.is_after);
         const struct firn_db_diff_key key = {.key = found.key,
                                              .is_before = found.is_before,
                                              .is_after = found.is_after,
@@ -134,6 +152,7 @@ compare_all(const struct comparison *comparison, firn_error *err)
     size_t before_at = 0;
     size_t after_at = 0;
     int rc = FIRN_OK;
+    DCHECK(are_ascending(&comparison->before.names) && are_ascending(&comparison->after.names));
     for (;;) {
         const char *before = name_at(&comparison->before, before_at);
         const char *after = name_at(&comparison->after, after_at);
@@ -152,6 +171,7 @@ compare_all(const struct comparison *comparison, firn_error *err)
 static int
 open_side(struct firn_db *db, const char *reference, struct side *side, firn_error *err)
 {
+    DCHECK(side->view == NULL);
     int rc = reference != NULL ? firn_db_checkpoint_view(db, reference, &side->view, err)
                                : firn_db_view_open(db, &side->view, err);
     return rc == FIRN_OK ? read_names(side, err) : rc;

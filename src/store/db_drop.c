@@ -38,6 +38,7 @@ is_read_locked(const struct firn_db *db, const struct firn_db_tree *tree)
 static struct firn_db_tree *
 find_reapable(struct firn_db *db)
 {
+    DCHECK(firn_db_is_led(db));
     struct firn_db_tree *found = NULL;
     firn_os_mutex_lock(&db->state_mutex);
     const struct firn_db_image *image = firn_db_image(db);
@@ -55,6 +56,7 @@ find_reapable(struct firn_db *db)
 int
 firn_db_drop_reap(struct firn_db *db, firn_error *err)
 {
+    DCHECK(firn_db_is_led(db));
     struct firn_db_tree *tree = db->out_count > 0 ? find_reapable(db) : NULL;
     int rc = FIRN_OK;
     if (tree == NULL) {
@@ -62,9 +64,11 @@ firn_db_drop_reap(struct firn_db *db, firn_error *err)
     }
     FIRN_TRY(firn_db_sync(db, err));
     for (; tree != NULL; tree = find_reapable(db)) {
+        CHECK(tree->id != FIRN_DB_KEYSPACE_LIST && !tree->is_removed);
         FIRN_TRY(firn_lsm_tree_drop(tree->lsm_tree, err));
         tree->is_removed = true;
         tree->first_segment = 0;
+        DCHECK(db->out_count > 0);
         db->out_count--;
         firn_db_space_settle(db);
     }
@@ -79,6 +83,7 @@ commit_drop(struct firn_db *db, const char *name, uint64_t id, firn_error *err)
     struct firn_db_batch batch = {0};
     struct firn_db_write_change change = {.end = firn_db_visible_make_end(image)};
     int rc;
+    DCHECK(db->is_changing_list);
     if (change.end == NULL) {
         return firn_error_no_memory(err, "dropping a keyspace");
     }

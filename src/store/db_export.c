@@ -15,6 +15,7 @@
  */
 #include "store/db_export.h"
 
+#include "base/check.h"
 #include "os/os_user_path.h"
 #include "store/db_archive_writer.h"
 #include "store/db_export_copy.h"
@@ -52,6 +53,7 @@ fill_store(struct firn_db *from, const char *reference, struct firn_db *to,
            struct firn_db_progress *progress, struct firn_db_checkpoint_info *out, firn_error *err)
 {
     struct firn_db_view *view;
+    DCHECK(from != to && !to->is_read_only);
     int rc = open_view(from, reference, &view, out, err);
     rc = rc == FIRN_OK ? firn_db_export_copy(view, to, progress, err) : rc;
     rc = rc == FIRN_OK ? firn_db_checkpoint_adopt(to, out, err) : rc;
@@ -137,6 +139,7 @@ export_in(struct firn_db *db, const char *reference, struct firn_db_scratch *scr
     struct firn_db_checkpoint_info info;
     struct firn_os_dir *store = NULL;
     int rc;
+    DCHECK(scratch->lock != NULL);
     FIRN_TRY(firn_os_make_dir(scratch->dir, STORE_NAME, 0700, err));
     FIRN_TRY(firn_os_dir_open(scratch->dir, STORE_NAME, &store, err));
     FIRN_TRY(make_store(db, reference, store, progress, &info, err));

@@ -20,6 +20,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "base/slice.h"
 #include "lsm/fold.h"
 #include "store/db_internal.h"
@@ -86,6 +87,7 @@ out:
 static int
 find_beneath(struct keyspace_copy *one, firn_error *err)
 {
+    DCHECK(firn_db_cursor_valid(one->cursor));
     firn_slice key = firn_db_cursor_key(one->cursor);
     bool is_done = false;
     int rc;
@@ -114,6 +116,7 @@ load_entry(struct keyspace_copy *one, struct firn_db_bulk *bulk, firn_error *err
 {
     firn_slice key = firn_db_cursor_key(one->cursor);
     firn_slice value = firn_db_cursor_value(one->cursor);
+    DCHECK(firn_db_cursor_valid(one->cursor));
     int rc = FIRN_OK;
     if (firn_db_cursor_expires_ms(one->cursor) == 0) {
         rc = firn_db_bulk_put(bulk, key, value, err);
@@ -160,6 +163,7 @@ static int
 merge_operand(struct keyspace_copy *one, struct firn_db_batch *batch, firn_slice operand,
               firn_error *err)
 {
+    DCHECK(operand.size >= FIRN_ENTRY_MERGE_HEAD_SIZE);
     firn_slice key = firn_db_cursor_key(one->cursor);
     firn_merge_operator operation = (firn_merge_operator)operand.data[0];
     operand = firn_bytes(operand.data + FIRN_ENTRY_MERGE_HEAD_SIZE,
@@ -179,7 +183,9 @@ merge_operands(struct keyspace_copy *one, struct firn_db_batch *batch, firn_erro
 {
     int rc = FIRN_OK;
     for (size_t end = one->operands.size; end > 0;) {
+        DCHECK(end >= 4);
         size_t size = firn_load_le32(one->operands.data + end - 4);
+        DCHECK(size + 4 <= end);
         end -= size + 4;
         FIRN_TRY(merge_operand(one, batch, firn_bytes(one->operands.data + end, size), err));
         if (firn_db_batch_size_bytes(batch) > BATCH_BYTES) {

@@ -16,9 +16,10 @@
  *
  * (I1) While a group that wants a sync stands in the log, not acknowledged, the fence stands before
  *      it. So whoever has read a record, and then finds no fence, or one further on, may show it.
- * (I2) When a commit has returned, the fence is behind it or gone.
+ * (I2) When a commit has returned, the fence is behind it or gone: it only goes on with the log.
  * (I3) A fence counts only while somebody holds the lock. A writer that died acknowledges nothing any
  *      more: the records that it left are what the next opening recovers, and readers show them.
+ *      (Tested by who reads: the lock is another process's.)
  *
  * A handle that is latched leaves its fence: nobody sees what failed, until the store is opened anew.
  *
@@ -34,12 +35,21 @@
 #include "store/db_fence.h"
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "codec/crc32c.h"
 #include "store/db_internal.h"
 
 enum { FENCE_OFFSET = 32, FENCE_SIZE = 24, CHECKED_SIZE = 20, READS_MAX = 100 };
 
 /* ---- the writer ---- */
+
+/* Whether a fence may be moved there: it goes on with the log, unless it is not known where it stands. */
+static bool
+is_further(struct firn_log_position from, struct firn_log_position to)
+{
+    return to.segment == 0 || from.segment == UINT64_MAX || to.segment > from.segment ||
+           (to.segment == from.segment && to.offset >= from.offset);
+}
 
 static void
 set(struct firn_db *db, struct firn_log_position position)
@@ -50,6 +60,7 @@ set(struct firn_db *db, struct firn_log_position position)
         (db->fence.segment == position.segment && db->fence.offset == position.offset)) {
         return;
     }
+    DCHECK(db->lock != NULL && is_further(db->fence, position));
     firn_store_le64(bytes, position.segment);
     firn_store_le64(bytes + 8, position.offset);
     firn_store_le32(bytes + CHECKED_SIZE, firn_crc32c(0, bytes, CHECKED_SIZE));
@@ -61,12 +72,15 @@ set(struct firn_db *db, struct firn_log_position position)
 void
 firn_db_fence_raise(struct firn_db *db)
 {
+    DCHECK(firn_db_is_led(db));
     set(db, firn_log_end(db->log));
 }
 
 void
 firn_db_fence_lower(struct firn_db *db, bool was_synced)
 {
+    DCHECK(firn_db_is_led(db));
+    DCHECK(!was_synced || firn_log_unsynced_bytes(db->log) == 0); /* (I1) */
     set(db, was_synced ? firn_log_end(db->log) : (struct firn_log_position){0});
 }
 

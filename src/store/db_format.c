@@ -30,6 +30,7 @@ void
 firn_db_format_put_identity(const struct firn_db_format_identity *identity,
                             uint8_t out[FIRN_DB_FORMAT_IDENTITY_SIZE])
 {
+    CHECK(identity->version > 0 && identity->version <= FIRN_DB_FORMAT_VERSION);
     memset(out, 0, FIRN_DB_FORMAT_IDENTITY_SIZE);
     memcpy(out, magic, MAGIC_SIZE);
     firn_store_le32(out + VERSION_AT, identity->version);
@@ -92,9 +93,12 @@ firn_db_format_get_identity(firn_slice bytes, const char *path, struct firn_db_f
 size_t
 firn_db_format_put_header(uint64_t sequence, uint64_t count, uint8_t out[FIRN_DB_FORMAT_HEADER_MAX])
 {
+    DCHECK(count > 0);
     firn_store_le64(out, sequence);
     out[8] = 0;
-    return 9 + firn_store_varint(out + 9, count);
+    size_t size = 9 + firn_store_varint(out + 9, count);
+    DCHECK(size <= FIRN_DB_FORMAT_HEADER_MAX);
+    return size;
 }
 
 static size_t

@@ -18,6 +18,7 @@
  * Locking: commit_mutex guards the fields; it is free while the leader yields. The leader's place
  * is taken, so nobody else takes from the queue.
  */
+#include "base/check.h"
 #include "store/db_internal.h"
 
 #include "os/os_thread.h"
@@ -28,6 +29,7 @@ void
 firn_db_gather_wait_locked(struct firn_db *db)
 {
     firn_os_mutex_assert_held(&db->commit_mutex);
+    DCHECK(db->is_leading);
     struct firn_db_gather *gather = &db->gather;
     if (gather->expected < 2 || gather->queued >= gather->expected) {
         return;
@@ -47,5 +49,6 @@ void
 firn_db_gather_note_locked(struct firn_db *db, unsigned commits, bool was_synced)
 {
     firn_os_mutex_assert_held(&db->commit_mutex);
+    DCHECK(db->is_leading && commits > 0);
     db->gather.expected = was_synced ? commits + db->gather.queued : 0;
 }

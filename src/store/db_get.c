@@ -13,7 +13,8 @@
  *      for was published before it asked (db_view.c, I1), so `published` was not older. If it has
  *      moved on, the reading is done again with a view that is registered.
  *      (A work's asking happens before its result is installed, and that before a reading that
- *      meets the result; so the second look sees the asking.)
+ *      meets the result; so the second look sees the asking.) Not checked: one thread cannot see the
+ *      order of another's steps.
  *
  * A read-only handle has no works. There the image is what may go, by a refresh: readings are
  * inside the epoch while they use it.
@@ -22,6 +23,7 @@
  * at a view looks at what came later under the name. A reading that has looked just before a drop
  * or a restore may still find everything, or nothing, as if that came in between.
  */
+#include "base/check.h"
 #include "store/db_internal.h"
 
 uint64_t
@@ -46,6 +48,7 @@ int
 firn_db_get_newest(struct firn_db *db, struct firn_db_tree *tree, bool is_outside, firn_slice key,
                    struct firn_buf *out, firn_error *err)
 {
+    DCHECK(!db->is_read_only);
     uint64_t before = atomic_load_explicit(&db->views_taken, memory_order_acquire);
     size_t slot;
     const struct firn_view now = firn_db_view_enter_now(db, is_outside, &slot);
@@ -88,6 +91,7 @@ firn_db_get_tree(const struct firn_db_keyspace *keyspace, const struct firn_db_i
         /* Of an image that is older than the keyspace, or younger than its end. */
         return keyspace->id >= image->next_id ? FIRN_OK : firn_db_get_refuse_dropped(keyspace, err);
     }
+    DCHECK(tree->id == keyspace->id);
     if (firn_db_visible_is_ended(tree, view)) {
         return firn_db_get_refuse_dropped(keyspace, err);
     }

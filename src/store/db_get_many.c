@@ -15,6 +15,7 @@
  * Failure: the first key that cannot be read ends the call. The caller's visitor has seen those
  * before it.
  */
+#include "base/check.h"
 #include "store/db_internal.h"
 
 /* What a group asks for has to stay in the caches nearest to the processor until it is used. */
@@ -31,6 +32,7 @@ static int
 get_one(const struct reading *reading, size_t i, struct firn_buf *value, firn_error *err)
 {
     const struct firn_db_get_many *what = reading->what;
+    DCHECK(i < what->count);
     int rc = FIRN_NOT_FOUND;
     if (reading->tree != NULL) {
         rc = firn_lsm_tree_get_at(reading->tree->lsm_tree, what->keys[i], &reading->view,
@@ -45,6 +47,7 @@ get_one(const struct reading *reading, size_t i, struct firn_buf *value, firn_er
 static int
 get_group(const struct reading *reading, size_t begin, size_t end, firn_error *err)
 {
+    DCHECK(begin < end && end - begin <= GROUP);
     struct firn_buf value = {0};
     int rc = FIRN_OK;
     if (reading->tree != NULL) {

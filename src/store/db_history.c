@@ -54,6 +54,7 @@ firn_db_history_count(const struct firn_db_history *history)
 struct firn_db_checkpoint *
 firn_db_history_at(const struct firn_db_history *history, size_t i)
 {
+    DCHECK(i < firn_db_history_count(history));
     return ((struct firn_db_checkpoint **)(void *)history->checkpoints.data)[i];
 }
 
@@ -99,6 +100,7 @@ line_at(const struct firn_db_history *history, size_t i)
 struct firn_db_line *
 firn_db_history_line(const struct firn_db_history *history, size_t i)
 {
+    DCHECK(i < firn_db_history_line_count(history));
     return *line_at(history, i);
 }
 
@@ -141,6 +143,9 @@ release_intervals(struct firn_epoch_node *node)
 static void
 retire_intervals(struct firn_db_history *history, struct firn_db_line *line)
 {
+    /* (I5) */
+    DCHECK(line->views == 0);
+    DCHECK(line->intervals == NULL || atomic_load(&history->now_intervals) != line->intervals);
     if (line->intervals != NULL && history->epoch != NULL) {
         firn_epoch_retire(history->epoch, &line->intervals->retired, release_intervals);
         firn_epoch_reclaim(history->epoch);
@@ -172,6 +177,7 @@ join_parents(struct firn_db_line *line)
     struct firn_db_line *parent = line->parent;
     while (parent != NULL && is_unused(parent) && parent->children == 1 &&
            line->fork + 1 == line->first) {
+        DCHECK(parent->first <= line->fork);
         line->first = parent->first;
         line->fork = parent->fork;
         line->parent = parent->parent; /* which has a child less and one more */
@@ -187,10 +193,13 @@ firn_db_history_release_lines(struct firn_db_history *history)
 {
     size_t count = firn_db_history_line_count(history);
     size_t kept = count;
+    DCHECK(history->now == NULL || history->now->views > 0);
     for (size_t i = count; i-- > 0;) {
         struct firn_db_line *line = *line_at(history, i);
         if (is_unused(line) && line->children == 0) {
+            DCHECK(line != history->now); /* (I4) */
             if (line->parent != NULL) {
+                DCHECK(line->parent->children > 0);
                 line->parent->children--;
             }
             firn_free(line->intervals);
@@ -218,6 +227,7 @@ release_line(struct firn_db_history *history, const struct firn_db_line *line)
 int
 firn_db_history_ref(struct firn_db_line *line, firn_error *err)
 {
+    DCHECK(line->views == 0 || line->intervals != NULL || sees_everything(line));
     if (line->intervals == NULL && !sees_everything(line)) {
         line->intervals = make_intervals(line);
         if (line->intervals == NULL) {
@@ -239,10 +249,23 @@ firn_db_history_unref(struct firn_db_history *history, struct firn_db_line *line
     release_line(history, line);
 }
 
+/* Whether a line may come behind those that there are (I1). */
+static bool
+may_follow(const struct firn_db_history *history, const struct firn_db_line *line)
+{
+    size_t count = firn_db_history_line_count(history);
+    const struct firn_db_line *parent = line->parent;
+    bool is_last = count == 0 || firn_db_history_line(history, count - 1)->begin < line->first;
+    return is_last && line->first <= line->begin &&
+           (parent == NULL ? line->first == 1
+                           : parent->first <= line->fork && line->fork < line->first);
+}
+
 int
 firn_db_history_add_line(struct firn_db_history *history, const struct firn_db_line *line,
                          firn_error *err)
 {
+    DCHECK(may_follow(history, line));
     struct firn_db_line *added = firn_alloc(sizeof *added);
     if (added == NULL ||
         firn_buf_append(&history->lines, &added, sizeof(struct firn_db_line *)) != FIRN_OK) {
@@ -261,6 +284,7 @@ int
 firn_db_history_begin_now(struct firn_db_history *history, struct firn_db_line *line,
                           firn_error *err)
 {
+    DCHECK(history->now == NULL);
     int rc = firn_db_history_ref(line, err);
     if (rc == FIRN_OK) {
         history->now = line;
@@ -391,6 +415,8 @@ out:
 static struct firn_db_line *
 continue_line(const struct firn_db_checkpoint *checkpoint, uint64_t begin)
 {
+    DCHECK(checkpoint->sequence >= checkpoint->line->begin &&
+           checkpoint->sequence < begin); /* (I2) */
     struct firn_db_line *line = firn_alloc_zeroed(sizeof *line);
     if (line != NULL) {
         line->parent = checkpoint->line;
@@ -515,6 +541,7 @@ delete_all(struct firn_db_history *history, const struct firn_db_history_record 
             continue;
         }
         firn_db_history_find_remove(history, checkpoint);
+        CHECK(checkpoint->line->checkpoints > 0);
         checkpoint->line->checkpoints--;
         firn_free(checkpoint);
     }
@@ -524,6 +551,9 @@ delete_all(struct firn_db_history *history, const struct firn_db_history_record 
 static void
 add_checkpoint(struct firn_db_history *history, struct firn_db_checkpoint *added, uint64_t sequence)
 {
+    size_t count = firn_db_history_count(history);
+    CHECK(sequence >= history->now->begin);                                            /* (I2) */
+    CHECK(count == 0 || firn_db_history_at(history, count - 1)->sequence <= sequence); /* (I3) */
     added->line = history->now;
     added->sequence = sequence;
     added->line->checkpoints++;
@@ -537,6 +567,7 @@ static void
 begin_line(struct firn_db_history *history, struct firn_db_line *line)
 {
     struct firn_db_line *before = history->now;
+    DCHECK(may_follow(history, line) && before != line);
     CHECK(firn_buf_append(&history->lines, &line, sizeof(struct firn_db_line *)) == FIRN_OK);
     line->parent->children++;
     line->views = 1;
@@ -550,6 +581,8 @@ void
 firn_db_history_apply(struct firn_db_history *history, struct firn_db_history_change *change)
 {
     const struct firn_db_history_record *record = &change->record;
+    DCHECK(record->sequence > history->sequence);
+    DCHECK((change->added != NULL) == (record->kind != FIRN_DB_HISTORY_DELETE));
     if (record->kind == FIRN_DB_HISTORY_CREATE) {
         change->added->number = history->next_number++;
         add_checkpoint(history, change->added, record->sequence);

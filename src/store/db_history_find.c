@@ -48,6 +48,7 @@ hash_of(const struct firn_db_checkpoint *checkpoint, unsigned by, uint64_t *out)
 static struct firn_db_checkpoint **
 bucket_of(const struct firn_db_history *history, unsigned by, uint64_t hash)
 {
+    DCHECK(history->bucket_count > 0 && (history->bucket_count & (history->bucket_count - 1)) == 0);
     /* The ids of tests differ in any of their bytes. */
     uint64_t mixed = hash * UINT64_C(0x9e3779b97f4a7c15);
     size_t i = (size_t)(mixed >> 32) & (history->bucket_count - 1);
@@ -90,12 +91,14 @@ firn_db_history_find_remove(struct firn_db_history *history, struct firn_db_chec
         }
         *link = checkpoint->next[by];
     }
+    DCHECK(history->found_count > 0);
     history->found_count--;
 }
 
 int
 firn_db_history_find_reserve(struct firn_db_history *history)
 {
+    DCHECK(history->found_count == firn_db_history_count(history));
     if (history->found_count < history->bucket_count) {
         return FIRN_OK;
     }
@@ -146,6 +149,7 @@ firn_db_history_find(const struct firn_db_history *history,
 struct firn_db_checkpoint *
 firn_db_history_find_name(const struct firn_db_history *history, firn_slice name)
 {
+    DCHECK(name.size > 0);
     struct firn_db_checkpoint *at = first_of(history, BY_NAME, hash_of_name(name));
     while (at != NULL && !firn_slice_equal(firn_str(at->name), name)) {
         at = at->next[BY_NAME];
@@ -156,6 +160,7 @@ firn_db_history_find_name(const struct firn_db_history *history, firn_slice name
 struct firn_db_checkpoint *
 firn_db_history_find_number(const struct firn_db_history *history, uint64_t number)
 {
+    DCHECK(number != 0);
     struct firn_db_checkpoint *at = first_of(history, BY_NUMBER, number);
     while (at != NULL && at->number != number) {
         at = at->next[BY_NUMBER];

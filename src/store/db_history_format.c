@@ -51,6 +51,9 @@ int
 firn_db_history_format_put_record(const struct firn_db_history_record *record, struct firn_buf *out)
 {
     int rc;
+    DCHECK(record->sequence > 0 && record->sequence <= FIRN_DB_FORMAT_SEQUENCE_MAX);
+    DCHECK(record->kind != FIRN_DB_HISTORY_DELETE || record->deleted_count > 0);
+    DCHECK(record->kind != FIRN_DB_HISTORY_CREATE || record->deleted_count == 0);
     firn_buf_clear(out);
     FIRN_TRY(firn_buf_append_le64(out, record->sequence));
     FIRN_TRY(firn_buf_append_u8(out, 0));
@@ -160,6 +163,10 @@ put_line(const struct firn_db_line *before, const struct firn_db_line *line, str
     int rc;
     uint64_t above = before == NULL ? 0 : before->begin;
     uint64_t back = line->parent == NULL ? 0 : line->index - line->parent->index;
+    DCHECK(above < line->first && line->first <= line->begin);
+    DCHECK((line->parent == NULL) == (before == NULL));
+    DCHECK(line->parent == NULL || (line->parent->index < line->index &&
+                                    line->parent->first <= line->fork && line->fork < line->first));
     FIRN_TRY(firn_buf_append_varint(out, line->begin - above));
     FIRN_TRY(firn_buf_append_varint(out, line->begin - line->first));
     FIRN_TRY(firn_buf_append_varint(out, back));
@@ -191,6 +198,7 @@ static int
 put_checkpoint(const struct firn_db_checkpoint *checkpoint, struct firn_buf *out)
 {
     int rc;
+    DCHECK(checkpoint->sequence >= checkpoint->line->begin);
     FIRN_TRY(firn_buf_append(out, checkpoint->id, FIRN_DB_HISTORY_ID_SIZE));
     FIRN_TRY(firn_buf_append_varint(out, checkpoint->number));
     FIRN_TRY(firn_buf_append_le64(out, (uint64_t)checkpoint->created_ns));
@@ -208,6 +216,7 @@ int
 firn_db_history_format_put(const struct firn_db_history *history, struct firn_buf *out)
 {
     int rc;
+    DCHECK(history->now != NULL && history->next_number > 0);
     firn_buf_clear(out);
     FIRN_TRY(firn_buf_append_u8(out, FIRN_DB_HISTORY_FORMAT_VERSION));
     FIRN_TRY(firn_buf_append_le64(out, history->sequence));
@@ -255,6 +264,7 @@ count_told(const struct decoder *decoder)
 static struct firn_db_line *
 told_line(const struct decoder *decoder, uint64_t i)
 {
+    DCHECK(i < count_told(decoder));
     return ((struct firn_db_line **)(void *)decoder->told.data)[i];
 }
 
@@ -281,6 +291,7 @@ sequence_max(const struct decoder *decoder)
 static uint64_t
 end_of(const struct firn_db_history *history, const struct firn_db_line *line)
 {
+    DCHECK(line->index < firn_db_history_line_count(history));
     return line->index + 1 < firn_db_history_line_count(history)
                ? firn_db_history_line(history, (size_t)line->index + 1)->first - 1
                : UINT64_MAX;
@@ -428,6 +439,7 @@ find_owner(const struct firn_db_history *history, uint64_t sequence)
 {
     size_t low = 0;
     size_t high = firn_db_history_line_count(history);
+    DCHECK(high > 0 && firn_db_history_line(history, 0)->first <= sequence);
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
         if (firn_db_history_line(history, middle)->first <= sequence) {
@@ -614,6 +626,7 @@ firn_db_history_format_get(firn_slice bytes, struct firn_db_history *out, firn_e
     FIRN_TRY(get_checkpoints(&decoder));
     FIRN_TRY(firn_reader_left(&decoder.reader) > 0 ? refuse(&decoder, "length") : FIRN_OK);
     firn_db_history_release_lines(out);
+    DCHECK(out->now != NULL && out->found_count == firn_db_history_count(out));
 out:
     firn_buf_deinit(&decoder.told);
     return rc;

@@ -10,7 +10,7 @@
  * (I1) A note counts only while somebody holds the lock. It is read, then the lock is asked about, then
  *      it is read again; only a note of the same process before and after is told. An opening cuts the
  *      file off before it writes its own number, so what a killed writer left is not told of its
- *      successor, but for the instant between lock and cut.
+ *      successor, but for the instant between lock and cut. (Tested: another process writes the file.)
  *
  * The record, at offset 64 of LOCK: the note's size and the CRC-32C of the size and of the 64 bytes
  * that follow, 4 bytes each; then those, zeros behind the note. It is replaced in one write; a reader

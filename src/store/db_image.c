@@ -34,12 +34,14 @@ firn_db_image_tree_count(const struct firn_db_image *image)
 struct firn_db_tree *
 firn_db_image_tree(const struct firn_db_image *image, size_t i)
 {
+    DCHECK(i < firn_db_image_tree_count(image));
     return ((struct firn_db_tree **)(void *)image->trees.data)[i];
 }
 
 struct firn_db_tree *
 firn_db_image_find(const struct firn_db_image *image, uint64_t id)
 {
+    DCHECK(image->is_listed); /* (I1) */
     size_t low = 0;
     size_t high = firn_db_image_tree_count(image);
     while (low < high) {
@@ -68,6 +70,13 @@ set_system(struct firn_db_tree *tree, firn_slice name)
     firn_lsm_tree_separate_values(tree->lsm_tree, !is_own);
 }
 
+static bool
+comes_last(const struct firn_db_image *image, uint32_t id)
+{
+    size_t count = firn_db_image_tree_count(image);
+    return count == 0 || firn_db_image_tree(image, count - 1)->id < id;
+}
+
 static int
 add(struct firn_db_image *image, uint32_t id, firn_slice name, struct firn_db_tree **out,
     firn_error *err)
@@ -86,6 +95,7 @@ add(struct firn_db_image *image, uint32_t id, firn_slice name, struct firn_db_tr
         return rc;
     }
     set_system(tree, name);
+    DCHECK(!image->is_listed || comes_last(image, id)); /* (I1) */
     CHECK(firn_buf_append(&image->trees, &tree, sizeof(struct firn_db_tree *)) == FIRN_OK);
     *out = tree;
     return FIRN_OK;
@@ -104,6 +114,7 @@ firn_db_image_add(struct firn_db_image *image, firn_slice name, struct firn_db_t
         return firn_error_set(err, FIRN_LIMIT, "'%s' has used up its numbers of keyspaces",
                               firn_os_dir_path(image->db->dir));
     }
+    DCHECK(comes_last(image, (uint32_t)image->next_id)); /* (I2) */
     return add(image, (uint32_t)image->next_id, name, out, err);
 }
 
@@ -145,12 +156,14 @@ static int
 read_list(struct firn_db_image *image, firn_error *err)
 {
     int rc;
+    DCHECK(firn_db_image_tree_count(image) == 0 && !image->is_listed);
     image->next_id = 1;
     FIRN_TRY(add(image, FIRN_DB_KEYSPACE_LIST, firn_bytes(NULL, 0), &image->list, err));
     FIRN_TRY(firn_db_visible_read(image, err));
     firn_sort(image->trees.data, firn_db_image_tree_count(image), sizeof(struct firn_db_tree *),
               compare_trees);
     FIRN_TRY(check_numbers(image, err));
+    DCHECK(firn_db_image_tree(image, 0) == image->list);
     image->is_listed = true;
 out:
     return rc;
@@ -267,6 +280,7 @@ static int
 open_read_only(struct firn_db_image *image, firn_error *err)
 {
     struct firn_db *db = image->db;
+    DCHECK(db->is_read_only && image->reader_lock == NULL);
     int rc = firn_db_reader_lock_all(db->dir, &image->reader_lock, err);
     if (rc == FIRN_OK) {
         rc = open_lsm(db, &image->lsm, err);
@@ -321,6 +335,7 @@ out:
 static void
 destroy(struct firn_db_image *image)
 {
+    DCHECK(image->user_count == 0);
     for (size_t i = 0; i < firn_db_image_tree_count(image); i++) {
         firn_free(firn_db_image_tree(image, i));
     }
@@ -382,12 +397,14 @@ remove_unseen(struct firn_db_image *image, firn_error *err)
     for (size_t i = 0; i < firn_db_image_tree_count(image); i++) {
         struct firn_db_tree *tree = firn_db_image_tree(image, i);
         if (!firn_db_visible_is_kept(image, tree)) {
+            CHECK(tree->id != FIRN_DB_KEYSPACE_LIST);
             int rc = firn_lsm_tree_drop(tree->lsm_tree, err);
             if (rc != FIRN_OK) {
                 return rc;
             }
             tree->is_removed = true;
             tree->first_segment = 0;
+            DCHECK(image->db->out_count > 0);
             image->db->out_count--;
         }
     }
@@ -422,6 +439,7 @@ segment_count(const struct firn_db_image *image)
 static struct firn_db_segment *
 segment_at(const struct firn_db_image *image, size_t i)
 {
+    DCHECK(i < segment_count(image));
     return (struct firn_db_segment *)(void *)image->segments.data + i;
 }
 
@@ -434,6 +452,7 @@ firn_db_image_has_room(const struct firn_db_image *image)
 int
 firn_db_image_make_room(struct firn_db_image *image, firn_error *err)
 {
+    DCHECK(firn_db_is_led(image->db));
     return firn_buf_reserve(&image->segments, 2 * sizeof(struct firn_db_segment)) == FIRN_OK
                ? FIRN_OK
                : firn_error_no_memory(err, "a commit");
@@ -443,6 +462,8 @@ void
 firn_db_image_note_commit(struct firn_db_image *image, uint64_t segment)
 {
     size_t count = segment_count(image);
+    DCHECK(firn_db_is_led(image->db) && segment > 0);
+    DCHECK(count == 0 || segment_at(image, count - 1)->number <= segment);
     if (count == 0 || segment_at(image, count - 1)->number != segment) {
         const struct firn_db_segment added = {segment, 0};
         CHECK(firn_buf_append(&image->segments, &added, sizeof added) == FIRN_OK);
@@ -460,6 +481,7 @@ firn_db_image_has_commits(const struct firn_db_image *image)
 void
 firn_db_image_forget_segments(struct firn_db_image *image, uint64_t before)
 {
+    DCHECK(firn_db_is_led(image->db));
     size_t gone = 0;
     while (gone < segment_count(image) && segment_at(image, gone)->number < before) {
         gone++;

@@ -10,6 +10,7 @@
  * Before anything is written the store in the file is opened, for reading: what cannot be read there
  * is not copied.
  */
+#include "base/check.h"
 #include "store/db_export.h"
 
 #include <string.h>
@@ -68,6 +69,8 @@ enter(struct target *target, const char *path, struct firn_os_dir **out, firn_er
 {
     const char *slash = strchr(path, '/');
     size_t size = slash != NULL ? (size_t)(slash - path) : 0;
+    DCHECK((target->inner == NULL) == (target->name[0] == '\0'));
+    CHECK(size < sizeof target->name);
     int rc = FIRN_OK;
     if (strlen(target->name) != size || strncmp(target->name, path, size) != 0) {
         FIRN_TRY(leave_inner(target, err));
@@ -90,6 +93,7 @@ check_path(struct firn_db_archive *archive, const char *path, firn_error *err)
     char name[FIRN_DB_ARCHIVE_FORMAT_NAME_SIZE_MAX + 1];
     const char *slash = strchr(path, '/');
     size_t size = slash != NULL ? (size_t)(slash - path) : strlen(path);
+    CHECK(size < sizeof name); /* db_archive_format.c takes no longer ones */
     memcpy(name, path, size);
     name[size] = '\0';
     return firn_db_create_is_data(name)

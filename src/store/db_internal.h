@@ -302,6 +302,15 @@ firn_db_published(const struct firn_db *db)
     return atomic_load_explicit(&db->published, memory_order_acquire);
 }
 
+/* Whether the leader's place is taken, or nobody else can want it: the handle is being opened or closed,
+ * or only reads. For assertions of those who lead, which set is_leading themselves and so need no mutex
+ * to read it. */
+static inline bool
+firn_db_is_led(const struct firn_db *db)
+{
+    return db->is_leading || db->jobs.flush_pool == NULL || db->jobs.is_closing;
+}
+
 /* The image of a handle that writes, or of a read-only one whose image cannot change meanwhile. */
 static inline struct firn_db_image *
 firn_db_image(struct firn_db *db)

@@ -14,7 +14,8 @@
  *      commit. That commit wishes for flushes again, so a flush that cannot be done refuses every
  *      commit, with its reason, until it can. Compactions are wished for when a flush has ended:
  *      one that cannot be done, because a run is damaged, costs one commit for each memtable, until
- *      level 0 is full. Nothing goes unnoticed, and nothing is tried in a circle.
+ *      level 0 is full. Nothing goes unnoticed, and nothing is tried in a circle. (Not checked: it is
+ *      a rule of who asks for work.)
  *
  * A work that found no space is not a failure of this kind: commits are told that the disk is full
  * (db_space.c), and it is tried again with the next wish.
@@ -25,6 +26,7 @@
  *
  * Locking: the mutex of jobs guards all fields; works run without it.
  */
+#include "base/check.h"
 #include "store/db_internal.h"
 
 #include <string.h>
@@ -43,6 +45,7 @@ static void
 record_failure_locked(struct firn_db_jobs *jobs, const firn_error *err)
 {
     firn_os_mutex_assert_held(&jobs->mutex);
+    DCHECK(err->code != FIRN_OK);
     jobs->failure_count++;
     jobs->last_code = err->code;
     size_t size = strlen(err->text);
@@ -76,6 +79,7 @@ firn_db_jobs_take_failure(struct firn_db *db, firn_error *err)
 {
     struct firn_db_jobs *jobs = &db->jobs;
     int rc = FIRN_OK;
+    DCHECK(err != NULL);
     if (!atomic_load(&jobs->has_failure)) {
         return FIRN_OK;
     }
@@ -95,6 +99,7 @@ firn_db_jobs_take_failure(struct firn_db *db, firn_error *err)
 static int
 do_work(struct firn_db *db, const struct firn_lsm_work_wish *wish, bool *out_did, firn_error *err)
 {
+    DCHECK(!db->is_read_only && (wish->flushes || wish->compactions));
     struct firn_lsm_work *work;
     struct firn_lsm_work_wish within = *wish;
     within.room_bytes = firn_db_space_room(db);
@@ -176,6 +181,7 @@ run_flushes(void *arg)
         int rc = do_works(db, &flush_wish, &err);
         firn_os_mutex_lock(&jobs->mutex);
         is_over = ends_locked(db, rc, &err, jobs->flush_wishes != wishes);
+        DCHECK(jobs->is_flushing); /* (I1) */
         if (is_over) {
             jobs->is_flushing = false;
             firn_os_cond_broadcast(&jobs->changed);
@@ -199,6 +205,7 @@ run_compactions(void *arg)
         firn_lsm_collect(firn_db_image(db)->lsm);
         firn_os_mutex_lock(&jobs->mutex);
         is_over = ends_locked(db, rc, &err, jobs->compaction_wishes != wishes);
+        DCHECK(jobs->compacting > 0 && jobs->compacting <= jobs->compaction_threads); /* (I1) */
         if (is_over) {
             jobs->compacting--;
             firn_os_cond_broadcast(&jobs->changed);
@@ -212,6 +219,7 @@ run_compactions(void *arg)
 static void
 submit(struct firn_db *db, struct firn_os_jobs *pool, void (*run)(void *arg))
 {
+    DCHECK(pool != NULL);
     if (firn_os_jobs_submit(pool, run, db, NULL) != FIRN_OK) {
         run(db);
     }
@@ -225,6 +233,7 @@ firn_db_jobs_wake_compactions(struct firn_db *db)
     jobs->compaction_wishes++;
     bool is_wanted = !jobs->is_closing && jobs->compacting < jobs->compaction_threads;
     jobs->compacting += is_wanted ? 1 : 0;
+    DCHECK(jobs->is_closing || jobs->compacting > 0); /* (I1) */
     firn_os_mutex_unlock(&jobs->mutex);
     if (is_wanted) {
         submit(db, jobs->compaction_pool, run_compactions);
@@ -247,6 +256,7 @@ firn_db_jobs_wake(struct firn_db *db)
     jobs->flush_wishes++;
     bool is_wanted = !jobs->is_closing && !jobs->is_flushing;
     jobs->is_flushing = jobs->is_flushing || is_wanted;
+    DCHECK(jobs->is_closing || jobs->is_flushing); /* (I1) */
     firn_os_mutex_unlock(&jobs->mutex);
     if (is_wanted) {
         submit(db, jobs->flush_pool, run_flushes);
@@ -327,6 +337,7 @@ firn_db_jobs_open(struct firn_db *db, firn_error *err)
     unsigned frozen;
     unsigned level0;
     int rc;
+    DCHECK(jobs->flush_pool == NULL && !jobs->is_closing);
     jobs->compaction_threads = db->threads > 1 ? db->threads - 1 : 1;
     FIRN_TRY(firn_os_jobs_create(db->os, 1, &jobs->flush_pool, err));
     FIRN_TRY(firn_os_jobs_create(db->os, jobs->compaction_threads, &jobs->compaction_pool, err));
@@ -361,6 +372,9 @@ firn_db_jobs_stop(struct firn_db *db)
     if (jobs->log_pool != NULL) {
         firn_os_jobs_wait(jobs->log_pool);
     }
+    firn_os_mutex_lock(&jobs->mutex);
+    DCHECK(!jobs->is_flushing && jobs->compacting == 0);
+    firn_os_mutex_unlock(&jobs->mutex);
 }
 
 void

@@ -94,6 +94,10 @@ firn_db_keyspace_is_system(firn_slice name)
 static struct firn_db_keyspace *
 make_handle(struct firn_db *db, struct firn_db_tree *tree, uint32_t id, const char *name)
 {
+    firn_os_mutex_assert_held(&db->state_mutex);
+    DCHECK(firn_hash_map_find(&db->keyspaces, hash_id(id), &id) == NULL); /* (I1) */
+    DCHECK((tree == NULL) == db->is_read_only);                           /* (I3) */
+    DCHECK(tree == NULL || tree->id == id);
     struct firn_db_keyspace *keyspace = firn_alloc_zeroed(sizeof *keyspace);
     if (keyspace == NULL) {
         return NULL;
@@ -126,6 +130,7 @@ firn_db_keyspace_handle_locked(struct firn_db *db, struct firn_db_image *image, 
     }
     struct firn_db_keyspace **found = firn_hash_map_find(&db->keyspaces, hash_id(id), &key);
     *out = found != NULL ? *found : make_handle(db, db->is_read_only ? NULL : tree, key, name);
+    DCHECK(*out == NULL || (*out)->id == key);
     return *out != NULL ? FIRN_OK : firn_error_no_memory(err, "a keyspace");
 }
 
@@ -239,6 +244,7 @@ void
 firn_db_keyspace_end_change(struct firn_db *db)
 {
     firn_os_mutex_lock(&db->state_mutex);
+    DCHECK(db->is_changing_list);
     db->is_changing_list = false;
     firn_os_cond_signal(&db->list_changed);
     firn_os_mutex_unlock(&db->state_mutex);
@@ -254,6 +260,7 @@ create(struct firn_db *db, const char *name, struct firn_db_keyspace **out, firn
     struct firn_db_tree *tree;
     int rc;
     firn_os_mutex_lock(&db->state_mutex);
+    DCHECK(db->is_changing_list); /* (I2) */
     rc = firn_db_image_add(image, firn_str(name), &tree, err);
     firn_os_mutex_unlock(&db->state_mutex);
     FIRN_TRY(rc);
@@ -262,6 +269,7 @@ create(struct firn_db *db, const char *name, struct firn_db_keyspace **out, firn
     const struct firn_db_write_change change = {.creates = tree};
     FIRN_TRY(firn_db_write_list(db, &batch, &change, err));
     firn_os_mutex_lock(&db->state_mutex);
+    DCHECK(image->next_id == id && firn_db_image_find(image, id) == tree); /* (I2) */
     image->next_id++;
     rc = firn_db_keyspace_handle_locked(db, image, id, name, &keyspace, err);
     firn_os_mutex_unlock(&db->state_mutex);

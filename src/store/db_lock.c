@@ -74,6 +74,7 @@ wait_for_lock(struct firn_os *os, struct firn_os_file *file, int64_t timeout_ms,
         if (left <= 0) {
             return rc;
         }
+        DCHECK(pause >= PAUSE_MIN_NS && pause <= PAUSE_MAX_NS);
         firn_os_sleep_ns(os, pause < left ? pause : left);
         pause = pause * 2 > PAUSE_MAX_NS ? PAUSE_MAX_NS : pause * 2;
     }

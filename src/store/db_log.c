@@ -11,6 +11,7 @@
  * A handle of a directory can be listed by one thread at a time, and any thread may check a store:
  * so each reading has a handle of its own.
  */
+#include "base/check.h"
 #include "store/db_internal.h"
 
 #include <inttypes.h>
@@ -61,6 +62,7 @@ int
 firn_db_log_error(firn_error *err, int code, struct firn_os_dir *dir,
                   struct firn_log_position position, const char *what)
 {
+    DCHECK(code != FIRN_OK && position.segment > 0);
     char name[FIRN_LOG_SEGMENT_NAME_SIZE];
     firn_log_segment_name(prefix, position.segment, name);
     return firn_error_set(err, code, "%s/%s: offset %" PRIu64 ": the record %s",

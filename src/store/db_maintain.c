@@ -8,6 +8,7 @@
  * or not. Being cancelled ends the compaction that runs, whose inputs stay; those before it have
  * been installed.
  */
+#include "base/check.h"
 #include "store/db_internal.h"
 #include "store/db_progress.h"
 
@@ -15,6 +16,7 @@ static int
 freeze(struct firn_db *db, firn_error *err)
 {
     firn_db_write_begin_exclusive(db);
+    DCHECK(!db->is_read_only);
     /* A commit may have failed since the caller looked, and left memtables that must not be kept. */
     int rc = firn_db_write_refuse_failed(db, err);
     if (rc == FIRN_OK) {
@@ -107,6 +109,7 @@ compact(struct firn_db *db, const struct request *request, firn_error *err)
 {
     struct firn_lsm_work_wish wish = {
         .compactions = true, .is_unhurried = true, .range = request->range};
+    DCHECK(request->range == NULL || request->whole != NULL);
     int rc;
     if (request->whole != NULL) {
         wish.tree = request->whole->tree->lsm_tree;

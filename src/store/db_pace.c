@@ -22,7 +22,8 @@
  *   the commit waits, until the background has got on or has failed.
  *
  * (I1) Nobody waits for a background that has nothing to do: then whatever is too large is let
- *      through (it may be one batch larger than everything).
+ *      through (it may be one batch larger than everything). (Not checked: firn_db_jobs_wait tells it
+ *      at the only place that waits.)
  *
  * All of it is the leader's, so one thread at a time.
  */
@@ -89,6 +90,7 @@ wait_for_background(struct firn_db *db, firn_error *err)
 int
 firn_db_pace_admit(struct firn_db *db, size_t bytes, firn_error *err)
 {
+    DCHECK(firn_db_is_led(db));
     unsigned level0;
     int rc = firn_db_jobs_take_failure(db, err);
     if (rc != FIRN_OK) {
@@ -109,6 +111,7 @@ firn_db_pace_admit(struct firn_db *db, size_t bytes, firn_error *err)
 static int
 freeze(struct firn_db_tree *tree, bool *has_frozen, firn_error *err)
 {
+    DCHECK(tree->first_segment == 0 || !tree->is_removed);
     int rc = FIRN_OK;
     if (tree->first_segment != 0) {
         rc = firn_lsm_tree_freeze(tree->lsm_tree, err);
@@ -143,6 +146,7 @@ static int
 freeze_bytes_locked(const struct firn_db_image *image, size_t wanted, bool *has_frozen,
                     firn_error *err)
 {
+    firn_os_mutex_assert_held(&image->db->state_mutex);
     size_t frozen = 0;
     int rc = FIRN_OK;
     size_t least = find_largest_bytes(image);
@@ -221,9 +225,18 @@ oldest_segment(struct firn_db *db)
 
 /* ---- the log ---- */
 
+/* Whether no active memtable holds anything that only an older segment has beside it. */
+static bool
+is_needless_before(struct firn_db *db, uint64_t floor)
+{
+    uint64_t oldest = oldest_segment(db);
+    return oldest == 0 || floor <= oldest;
+}
+
 int
 firn_db_pace_trim(struct firn_db *db, bool *out_has_more, firn_error *err)
 {
+    DCHECK(firn_db_is_led(db));
     struct firn_lsm *lsm = firn_db_image(db)->lsm;
     struct firn_log_position end = firn_log_end(db->log);
     uint64_t floor = firn_lsm_log_floor(lsm);
@@ -243,6 +256,8 @@ firn_db_pace_trim(struct firn_db *db, bool *out_has_more, firn_error *err)
     if (floor <= db->log_floor || !firn_db_reader_none_below(db, version)) {
         return FIRN_OK;
     }
+    CHECK(floor <= end.segment + 1 && floor > 0);
+    DCHECK(is_needless_before(db, floor));
     rc = firn_log_remove_before(db->log, floor, err);
     if (rc == FIRN_OK) {
         firn_log_set_note(db->log, version);
@@ -259,6 +274,7 @@ firn_db_pace_trim(struct firn_db *db, bool *out_has_more, firn_error *err)
 static int
 begin_segment(struct firn_db *db, firn_error *err)
 {
+    DCHECK(firn_db_is_led(db));
     bool has_more;
     int rc = firn_db_pace_trim(db, &has_more, err);
     if (rc == FIRN_OK) {
@@ -333,6 +349,7 @@ settle(struct firn_db *db, struct firn_db_tree *touched, firn_error *err)
     bool has_more = false;
     struct need need = find_need(db, touched);
     int rc = FIRN_OK;
+    DCHECK(firn_db_is_led(db));
     if (!need.is_there || !firn_db_rotate_may_begin(db, need.is_urgent)) {
         return FIRN_OK;
     }
@@ -391,6 +408,7 @@ firn_db_pace_settle(struct firn_db *db, struct firn_db_tree *touched)
 int
 firn_db_pace_freeze_all(struct firn_db *db, firn_error *err)
 {
+    DCHECK(firn_db_is_led(db));
     bool has_frozen = false;
     int rc = freeze_up_to(db, UINT64_MAX, &has_frozen, err);
     return rc == FIRN_OK && has_frozen ? begin_segment(db, err) : rc;

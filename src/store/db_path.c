@@ -8,6 +8,7 @@
  *
  * A path may also lead to a file: a store that was exported (db_archive.h), which is only read.
  */
+#include "base/check.h"
 #include "store/db_internal.h"
 
 #include <string.h>
@@ -30,6 +31,7 @@ cut_path(char *text, const char **out_parent, const char **out_name)
     if (name[0] == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
         return false;
     }
+    DCHECK(strchr(name, '/') == NULL);
     *out_name = name;
     *out_parent = ".";
     if (slash == text) {

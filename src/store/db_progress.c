@@ -7,6 +7,8 @@
  */
 #include "store/db_progress.h"
 
+#include "base/check.h"
+
 #define INTERVAL_NS INT64_C(200000000)
 enum { STEP_BYTES = 32, LOOK_BYTES = 64 << 10 };
 
@@ -23,6 +25,7 @@ int
 firn_db_progress_begin(struct firn_db_progress *progress, const char *phase, uint64_t files_total,
                        uint64_t bytes_total, firn_error *err)
 {
+    DCHECK(phase != NULL && (progress->on_progress == NULL || progress->os != NULL));
     progress->now =
         (firn_progress){.phase = phase, .files_total = files_total, .bytes_total = bytes_total};
     progress->untold_bytes = 0;
@@ -34,6 +37,7 @@ int
 firn_db_progress_step(struct firn_db_progress *progress, uint64_t files, uint64_t bytes,
                       firn_error *err)
 {
+    DCHECK(progress->now.phase != NULL);
     progress->now.files_done += files;
     progress->now.bytes_done += bytes;
     progress->untold_bytes += bytes + STEP_BYTES;

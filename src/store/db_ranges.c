@@ -30,6 +30,7 @@ set_count(const struct firn_db_ranges *ranges)
 static struct firn_db_ranges_set *
 set_at(const struct firn_db_ranges *ranges, size_t i)
 {
+    DCHECK(i < set_count(ranges));
     return ((struct firn_db_ranges_set **)(void *)ranges->sets.data)[i];
 }
 
@@ -58,6 +59,7 @@ firn_db_ranges_add(struct firn_db_ranges *ranges, struct firn_db_tree *tree, fir
                    firn_slice upper, size_t index, firn_error *err)
 {
     const struct firn_range range = {lower, upper, (uint64_t)index + 1};
+    DCHECK(firn_slice_compare(lower, upper) < 0);
     struct firn_db_ranges_set *set = set_of(ranges, tree);
     return set == NULL ? firn_error_no_memory(err, "a batch")
                        : firn_range_set_add(&set->set, &range, err);
@@ -88,6 +90,7 @@ void
 firn_db_ranges_begin(const struct firn_db_ranges *ranges)
 {
     for (size_t i = 0; i < set_count(ranges); i++) {
+        DCHECK(set_at(ranges, i)->tree->later == NULL);
         set_at(ranges, i)->tree->later = &set_at(ranges, i)->set;
     }
 }
@@ -96,6 +99,7 @@ void
 firn_db_ranges_end(const struct firn_db_ranges *ranges)
 {
     for (size_t i = 0; i < set_count(ranges); i++) {
+        DCHECK(set_at(ranges, i)->tree->later == &set_at(ranges, i)->set);
         set_at(ranges, i)->tree->later = NULL;
     }
 }

@@ -16,6 +16,7 @@
  * (I2) If the writer asks before, then the version that it asks about was in the MANIFEST before
  *      that, so before the reader began to read: the reader finds that version or a newer one, none
  *      of whose files the writer removes.
+ * (Neither is checked: two processes have no state in common but the locks.)
  * The log is replayed while the first lock may be gone already: its segments are given up only for
  * versions that need them no more, by the same question.
  *
@@ -25,6 +26,7 @@
  *
  * An answer that could not be had counts as "somebody reads": files stay, nothing else happens.
  */
+#include "base/check.h"
 #include "store/db_internal.h"
 
 #define FIRST_BYTE (UINT64_C(1) << 32)
@@ -55,6 +57,7 @@ out:
 int
 firn_db_reader_lock_version(struct firn_os_file *file, uint64_t version, firn_error *err)
 {
+    DCHECK(file != NULL);
     if (version == 0) {
         return FIRN_OK;
     }
@@ -113,6 +116,7 @@ static int
 advance(struct firn_db *db, firn_error *err)
 {
     struct firn_lsm *lsm = firn_db_image(db)->lsm;
+    DCHECK(firn_db_is_led(db));
     return firn_lsm_install_history(lsm, firn_lsm_history(lsm), firn_lsm_sequence(lsm), err);
 }
 

@@ -10,6 +10,7 @@
  *
  * Locking: the state mutex guards the counts of users and the moment of replacement.
  */
+#include "base/check.h"
 #include "store/db_internal.h"
 
 static void
@@ -21,6 +22,8 @@ release(struct firn_epoch_node *node)
 void
 firn_db_refresh_retire(struct firn_db *db, struct firn_db_image *image)
 {
+    DCHECK(db->is_read_only && image != firn_db_image(db));
+    DCHECK(image->user_count == 0);
     firn_epoch_retire(&db->epoch, &image->retired, release);
     firn_epoch_reclaim(&db->epoch);
 }
@@ -38,6 +41,7 @@ firn_db_refresh(struct firn_db *db, firn_error *err)
     }
     firn_os_mutex_lock(&db->state_mutex);
     struct firn_db_image *old = firn_db_image(db);
+    DCHECK(old != image && image->user_count == 0);
     if (image->last_sequence < old->last_sequence) {
         /* A writer that has just opened a store hides, until it has read the fence away, what the
          * one before it left; who has seen that goes on seeing it. */

@@ -28,6 +28,8 @@
  *      (firn_db_log_lacks_load). Chance can look like that, too, so after some attempts it is taken for
  *      chance.
  *
+ * (I1), (I2) and (I5) speak of bytes from outside, so they are tested and not asserted.
+ *
  * Records that vouch for MANIFEST, and the end of the log, are held against it (db_vouch.c).
  *
  * Memory. What is not in runs fits into memory, because it did when it was written; but the store
@@ -148,6 +150,7 @@ create_keyspace(struct replay *replay, const struct firn_db_format_op *op, const
     }
     rc = firn_db_image_add(image, op->key, &tree, err);
     if (rc == FIRN_OK) {
+        DCHECK(tree->id == image->next_id); /* (I3) */
         tree->created_at = replay->sequence;
         image->next_id++;
     }
@@ -229,6 +232,7 @@ static int
 add_op(struct replay *replay, struct firn_db_tree *tree, const struct firn_db_format_op *read,
        const uint8_t *body, firn_error *err)
 {
+    DCHECK(tree->id == read->keyspace && read->key.data >= body);
     struct firn_db_op op = {.tree = tree,
                             .key_offset = (uint32_t)(read->key.data - body),
                             .value_offset = (uint32_t)(read->value.data - body),
@@ -274,6 +278,7 @@ read_ops(struct replay *replay, struct firn_db_format_commit *commit, const uint
     while (rc == FIRN_OK && commit->count > 0) {
         rc = read_op(replay, commit, body, is_list_known, what, err);
     }
+    DCHECK(replay->first_created <= replay->image->next_id);
     return rc;
 }
 
@@ -326,6 +331,7 @@ make_room(struct replay *replay, firn_error *err)
         replay->is_short = true;
         return FIRN_CANCELLED;
     }
+    DCHECK(db->log != NULL); /* its tail is on the disk */
     return flush_all(replay->image, err);
 }
 
@@ -354,6 +360,7 @@ change_history(struct replay *replay, firn_slice bytes, const char **what, firn_
     rc = firn_db_history_prepare(history, &record, &change, err);
     if (rc == FIRN_OK) {
         firn_db_history_apply(history, &change);
+        DCHECK(history->sequence == replay->sequence); /* (I4) */
     } else if (rc != FIRN_NO_MEMORY) {
         *what = "changes checkpoints that are not as it says";
         rc = FIRN_CORRUPT;
@@ -434,6 +441,7 @@ visit_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_positio
         .segment = position.segment,
         .body_offset = position.offset + FIRN_LOG_RECORD_HEAD_SIZE,
         .is_replay = true};
+    DCHECK(replay->sequence > 0 && replay->image->user_count == 0);
     FIRN_TRY(firn_db_image_make_room(replay->image, err));
     FIRN_TRY(firn_db_apply(&commit, err));
     firn_db_image_note_commit(replay->image, position.segment);
@@ -459,6 +467,7 @@ restart(void *ctx, firn_error *err)
 {
     struct replay *replay = ctx;
     struct firn_db *db = replay->db;
+    DCHECK(db->jobs.flush_pool == NULL && !db->is_leading);
     db->replayed = NULL;
     firn_db_image_abandon(replay->image);
     replay->image = NULL;
@@ -492,6 +501,7 @@ replay_settled(struct replay *replay, firn_error *err)
     const struct firn_db_log_visitor visitor = {
         .restart = restart, .visit = visit_record, .ctx = replay};
     const struct firn_log_options options = writing_options(replay);
+    DCHECK(replay->is_short && db->log == NULL && !db->is_read_only);
     int rc = firn_log_open(db->dir, &options, pass_record, NULL, &db->log, NULL, err);
     replay->may_flush = true;
     return rc == FIRN_OK ? firn_db_log_read(db->dir, &visitor, err) : rc;
@@ -540,6 +550,7 @@ firn_db_replay(struct firn_db *db, struct firn_db_image **out, firn_error *err)
         image->last_sequence = replay.sequence > known ? replay.sequence : known;
         image->log_bytes = replay.log_bytes;
         db->vouched = replay.vouch.vouched;
+        DCHECK(db->vouched <= replay.vouch.version && image->is_listed);
         replay.image = NULL;
         *out = image;
     }

@@ -18,6 +18,7 @@
  *      to write is a failure of the machine, and ends the rescue: it must not lead to a worse
  *      candidate.
  * (I3) The new store has an identity of its own.
+ * (Not checked: all three follow from which calls are made.)
  */
 #include "store/db_rescue.h"
 
@@ -25,6 +26,7 @@
 
 #include "base/buf.h"
 #include "base/bytes.h"
+#include "base/check.h"
 #include "os/os_clone.h"
 #include "row/row.h"
 #include "store/db_history_format.h"
@@ -126,6 +128,7 @@ static int
 copy_content(struct rescuing *rescuing, struct firn_os_file *source, struct firn_os_file *target,
              firn_error *err)
 {
+    DCHECK(rescuing->buffer.size == COPY_SIZE);
     uint64_t offset = 0;
     size_t size = COPY_SIZE;
     while (size == COPY_SIZE) {
@@ -484,6 +487,7 @@ try_gathered(struct rescuing *rescuing, bool is_newest, enum log_part part, bool
     firn_error found;
     size_t runs;
     int rc;
+    DCHECK(!rescuing->walks_versions);
     *out_is_sound = false;
     FIRN_TRY(begin(rescuing, err));
     FIRN_TRY(link_runs(rescuing, &runs, err));
@@ -554,6 +558,7 @@ has_runs(struct rescuing *rescuing, bool *out, firn_error *err)
 static int
 try_trees(struct rescuing *rescuing, bool *out_is_sound, firn_error *err)
 {
+    DCHECK(!*out_is_sound);
     static const enum log_part parts[] = {LOG_ALL, LOG_COMMITS, LOG_NOTHING};
     int rc;
     FIRN_TRY(firn_db_rescue_look(rescuing->from, &rescuing->look, err));
@@ -565,6 +570,13 @@ try_trees(struct rescuing *rescuing, bool *out_is_sound, firn_error *err)
     }
 out:
     return rc;
+}
+
+/* All of it is there only where nothing was told to be missing. */
+static bool
+is_told(const struct firn_db_rescue_result *result)
+{
+    return result->state != FIRN_DB_RESCUE_KEPT || (!result->log_was_cut && result->runs_lost == 0);
 }
 
 static int
@@ -590,6 +602,7 @@ rescue(struct rescuing *rescuing, firn_error *err)
         rc = firn_error_set(err, FIRN_FAILED, "a new store in '%s' cannot be read",
                             firn_os_dir_path(rescuing->to));
     }
+    DCHECK(rc != FIRN_OK || is_told(rescuing->result));
 out:
     return rc;
 }
@@ -599,6 +612,7 @@ firn_db_rescue(struct firn_os_dir *from, struct firn_os_dir *to,
                const struct firn_db_rescue_options *options, struct firn_db_rescue_result *out,
                firn_error *err)
 {
+    DCHECK(options->on_damage != NULL && from != to);
     struct rescuing rescuing = {.from = from, .to = to, .options = options, .result = out};
     struct firn_db_format_identity identity;
     *out = (struct firn_db_rescue_result){0};
@@ -626,6 +640,7 @@ int
 firn_db_rescue_doubt(struct firn_os_dir *from, const struct firn_db_rescue_options *options,
                      struct firn_db_rescue_result *result, firn_error *err)
 {
+    DCHECK(options->on_damage != NULL);
     struct firn_lsm_mend_found found;
     if (result->was_gathered) {
         return FIRN_OK; /* each was looked at */

@@ -10,6 +10,7 @@
  * Names are given in the order of numbers, without gaps, as replays want it: so a keyspace may get one
  * that turns out to be empty.
  */
+#include "base/check.h"
 #include "store/db_rescue_look.h"
 
 #include <inttypes.h>
@@ -72,7 +73,8 @@ put_op(struct firn_buf *record, uint64_t id)
     char name[40];
     struct firn_buf number = {0};
     int rc;
-    (void)snprintf(name, sizeof name, "recovered-%" PRIu64, id);
+    int size = snprintf(name, sizeof name, "recovered-%" PRIu64, id);
+    CHECK(size > 0 && (size_t)size < sizeof name);
     FIRN_TRY(firn_buf_append_varint(&number, id));
     FIRN_TRY(firn_buf_append_varint(record, FIRN_DB_KEYSPACE_LIST));
     FIRN_TRY(firn_buf_append_u8(record, FIRN_ENTRY_PUT));
@@ -90,6 +92,7 @@ encode(const struct naming *naming, struct firn_buf *record)
 {
     uint8_t header[FIRN_DB_FORMAT_HEADER_MAX];
     uint64_t count = naming->last_id - naming->next_id + 1;
+    DCHECK(count > 0 && naming->last_id <= UINT32_MAX);
     int rc = firn_buf_append(record, header,
                              firn_db_format_put_header(naming->sequence + 1, count, header));
     for (uint64_t id = naming->next_id; rc == FIRN_OK && id <= naming->last_id; id++) {

@@ -20,6 +20,7 @@
  *
  * Failure: what cannot be given back stays; what latches the log is found by the next commit.
  */
+#include "base/check.h"
 #include "store/db_internal.h"
 
 #define REST_NS INT64_C(10000000000)
@@ -74,6 +75,7 @@ leave_segment(struct firn_db *db)
 static void
 give_back(struct firn_db *db)
 {
+    DCHECK(!db->is_read_only);
     if (atomic_load(&db->space.is_full)) {
         return; /* that has given back more */
     }

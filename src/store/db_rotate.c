@@ -21,13 +21,14 @@
  * (I1) Nothing waits for the job but what it is for: a memtable that has grown a quarter beyond its
  *      size, or a log that has, is frozen all the same, and the leader does what there is to do. So
  *      memory is bounded where the job is late, does not run or fails; and so it is in simulation,
- *      where jobs run only while somebody waits.
+ *      where jobs run only while somebody waits. (Not checked: is_urgent is the caller's word.)
  *
  * A sync that fails in the job latches the log; the next commit finds that out and says so.
  *
  * `phase` is changed by leaders, but for the step from readying to ready, which is the job's. A job
  * that ends late may call a later turn ready that is not: it takes longer then, nothing else.
  */
+#include "base/check.h"
 #include "store/db_internal.h"
 
 /* QUICK_BYTES_MAX is synced in a few milliseconds. What was written while the job synced for the last
@@ -70,7 +71,9 @@ run_finish(void *arg)
 bool
 firn_db_rotate_may_begin(struct firn_db *db, bool is_urgent)
 {
+    DCHECK(firn_db_is_led(db));
     int phase = atomic_load(&db->rotate_phase);
+    DCHECK(phase >= PHASE_IDLE && phase <= PHASE_READY);
     uint64_t unsynced = firn_log_unsynced_bytes(db->log);
     if (!is_urgent && firn_log_is_syncing(db->log)) {
         return false;
@@ -91,6 +94,7 @@ firn_db_rotate_may_begin(struct firn_db *db, bool is_urgent)
 int
 firn_db_rotate_begin(struct firn_db *db, firn_error *err)
 {
+    DCHECK(firn_db_is_led(db));
     int rc = firn_log_rotate_begin(db->log, err);
     atomic_store(&db->rotate_phase, PHASE_IDLE);
     if (rc == FIRN_OK) {

@@ -7,7 +7,8 @@
  * lock he gets: nobody works in them any more.
  *
  * (I1) Who holds the lock of the file that has the name LOCK in a directory has the directory to
- *      himself: removing it begins with the lock, and takes the name away while it is held.
+ *      himself: removing it begins with the lock, and takes the name away while it is held. (Tested
+ *      by check_lock: others may take it.)
  * Between making a directory and locking it somebody else may take it for an abandoned one. Then
  * the lock is not to be had, or, when he is done already, the file that was locked has lost its name:
  * so that is looked at once more, and another directory is made.
@@ -44,6 +45,7 @@ static void remove_dir(struct firn_os_dir *parent, const char *name, unsigned de
 static void
 remove_contents(struct firn_os_dir *dir, unsigned depth)
 {
+    CHECK(depth <= DEPTH_MAX);
     struct firn_buf names = {0};
     FIRN_IGNORE(firn_os_dir_list(dir, keep_name, &names, NULL));
     for (size_t at = 0; at < names.size;) {
@@ -70,6 +72,7 @@ remove_dir(struct firn_os_dir *parent, const char *name, unsigned depth)
 void
 firn_db_scratch_remove(struct firn_db_scratch *scratch)
 {
+    DCHECK(scratch->name[0] == '\0' || scratch->parent != NULL);
     if (scratch->name[0] != '\0') {
         remove_dir(scratch->parent, scratch->name, DEPTH_MAX);
     }
@@ -148,6 +151,7 @@ check_lock(const struct firn_db_scratch *scratch, firn_error *err)
     struct firn_os_stat held;
     struct firn_os_stat named;
     int rc;
+    DCHECK(scratch->lock != NULL);
     FIRN_TRY(firn_os_file_stat(scratch->lock, &held, err));
     FIRN_TRY(firn_os_stat(scratch->dir, FIRN_DB_FORMAT_LOCK_NAME, &named, err));
     if (held.inode != named.inode) {
@@ -164,6 +168,7 @@ make(struct firn_db_scratch *scratch, firn_error *err)
 {
     char name[sizeof scratch->name];
     int rc;
+    DCHECK(scratch->dir == NULL && scratch->lock == NULL && scratch->name[0] == '\0');
     FIRN_TRY(draw_name(scratch, err));
     memcpy(name, scratch->name, sizeof name);
     scratch->name[0] = '\0';

@@ -39,6 +39,7 @@
  * Locking: the mutex of jobs guards the fields, but for is_full, which is looked at without it;
  * is_busy is a token for who works on the file.
  */
+#include "base/check.h"
 #include "store/db_internal.h"
 
 #include <string.h>
@@ -93,6 +94,7 @@ bytes_of_directory(struct firn_os_dir *parent, const char *name)
 void
 firn_db_space_fit(struct firn_db *db)
 {
+    DCHECK(db->jobs.flush_pool == NULL);
     struct firn_db_limits *limits = &db->limits;
     uint64_t free_bytes;
     uint64_t enough = (uint64_t)MEMTABLE_PART * limits->memtable;
@@ -113,6 +115,7 @@ firn_db_space_fit(struct firn_db *db)
         limits->memtables_max = 3 * memtable;
         limits->log = log < limits->log ? log : limits->log;
     }
+    DCHECK(limits->memtable < limits->memtables && limits->memtables < limits->memtables_max);
 }
 
 /* ---- the file ---- */
@@ -220,6 +223,7 @@ wanted_reserve(struct firn_db *db)
 void
 firn_db_space_beside(struct firn_db *db, uint64_t bytes)
 {
+    DCHECK(!db->is_read_only);
     atomic_store(&db->space.beside_bytes, bytes);
     firn_db_space_keep(db);
 }
@@ -240,6 +244,7 @@ static void
 end(struct firn_db *db, uint64_t reserve_bytes)
 {
     firn_os_mutex_lock(&db->jobs.mutex);
+    DCHECK(db->space.is_busy);
     db->space.reserve_bytes = reserve_bytes;
     db->space.is_busy = false;
     firn_os_mutex_unlock(&db->jobs.mutex);
@@ -320,6 +325,7 @@ firn_db_space_give_up_all(struct firn_db *db)
 bool
 firn_db_space_give_up_at_open(struct firn_db *db)
 {
+    DCHECK(db->jobs.flush_pool == NULL && db->log == NULL);
     atomic_store(&db->space.is_full, true);
     if (firn_os_remove_file(db->dir, FIRN_DB_FORMAT_RESERVE_NAME, NULL) != FIRN_OK) {
         return false;
@@ -378,6 +384,7 @@ void
 firn_db_space_drain(struct firn_db *db)
 {
     uint64_t now = firn_db_published(db);
+    DCHECK(!db->is_read_only);
     firn_os_mutex_lock(&db->jobs.mutex);
     bool is_vain = db->space.failed_at == now;
     firn_os_mutex_unlock(&db->jobs.mutex);
@@ -430,6 +437,7 @@ int
 firn_db_space_admit(struct firn_db *db, bool has_puts, bool is_urgent, size_t bytes,
                     firn_error *err)
 {
+    DCHECK(firn_db_is_led(db));
     if (!atomic_load(&db->space.is_full) || is_over(db, bytes)) {
         return FIRN_OK;
     }

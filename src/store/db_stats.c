@@ -12,6 +12,7 @@
  * files of the log, what is more than the log's content is spare: a file for the next segment, and what
  * was got ready behind the end of the newest one.
  */
+#include "base/check.h"
 #include "store/db_internal.h"
 
 #include <inttypes.h>
@@ -183,6 +184,7 @@ static int
 add_folder(struct disk *disk, struct firn_os_dir *parent, const char *name, unsigned depth,
            firn_error *err)
 {
+    DCHECK(depth <= DEPTH_MAX);
     struct disk inner = {.out = disk->out, .into = disk->into};
     int rc = firn_os_dir_open_beneath(parent, name, &inner.dir, err);
     if (rc != FIRN_OK) {

@@ -102,6 +102,7 @@ firn_db_txn_begin(struct firn_db *db, const struct firn_db_txn_options *options,
 static void
 end(struct firn_db_txn *txn, enum firn_db_txn_state state)
 {
+    DCHECK(txn->state == FIRN_DB_TXN_OPEN && state != FIRN_DB_TXN_OPEN); /* (I1) */
     firn_db_txn_cursor_detach_all(txn);
     firn_db_view_unregister(txn->db, &txn->view.node); /* (I1) */
     firn_db_jobs_wake_collection(txn->db);
@@ -112,6 +113,7 @@ end(struct firn_db_txn *txn, enum firn_db_txn_state state)
 static int
 refuse_ended(const struct firn_db_txn *txn, firn_error *err)
 {
+    DCHECK(txn->state != FIRN_DB_TXN_OPEN);
     static const char *const texts[] = {"is open", "was committed", "was rolled back",
                                         "ended with a commit that failed"};
     return firn_error_set(err, FIRN_MISUSE, "the transaction has ended: it %s", texts[txn->state]);
@@ -217,6 +219,7 @@ savepoint_count(const struct firn_db_txn *txn)
 static struct firn_db_txn_savepoint *
 savepoint_at(const struct firn_db_txn *txn, size_t i)
 {
+    DCHECK(i < savepoint_count(txn));
     return (struct firn_db_txn_savepoint *)(void *)txn->savepoints.data + i;
 }
 
@@ -359,6 +362,16 @@ out:
 
 /* ---- savepoints ---- */
 
+/* (I2) */
+static bool
+comes_last(const struct firn_db_txn *txn, const struct firn_db_txn_savepoint *savepoint)
+{
+    size_t count = savepoint_count(txn);
+    const struct firn_db_txn_savepoint *last = count > 0 ? savepoint_at(txn, count - 1) : NULL;
+    return last == NULL ||
+           (last->number < savepoint->number && last->mark.op_count <= savepoint->mark.op_count);
+}
+
 int
 firn_db_txn_savepoint(struct firn_db_txn *txn, uint64_t *out, firn_error *err)
 {
@@ -372,6 +385,7 @@ firn_db_txn_savepoint(struct firn_db_txn *txn, uint64_t *out, firn_error *err)
     if (rc != FIRN_OK) {
         return rc;
     }
+    DCHECK(comes_last(txn, &savepoint));
     if (firn_buf_append(&txn->savepoints, &savepoint, sizeof savepoint) != FIRN_OK) {
         return firn_error_no_memory(err, "a savepoint");
     }
@@ -399,6 +413,7 @@ find_savepoint(const struct firn_db_txn *txn, uint64_t number, size_t *out, firn
 static void
 keep_savepoints(struct firn_db_txn *txn, size_t count)
 {
+    DCHECK(count <= savepoint_count(txn));
     txn->savepoints.size = count * sizeof(struct firn_db_txn_savepoint);
 }
 
@@ -409,6 +424,7 @@ firn_db_txn_rollback_to(struct firn_db_txn *txn, uint64_t savepoint, firn_error 
     int rc;
     FIRN_TRY(find_savepoint(txn, savepoint, &at, err));
     FIRN_TRY(firn_db_txn_writes_rewind(&txn->writes, &savepoint_at(txn, at)->mark, err));
+    DCHECK(firn_db_batch_op_count(&txn->writes.batch) == savepoint_at(txn, at)->mark.op_count);
     keep_savepoints(txn, at + 1);
 out:
     return rc;
@@ -430,6 +446,7 @@ firn_db_txn_release(struct firn_db_txn *txn, uint64_t savepoint, firn_error *err
 static int
 commit(struct firn_db_txn *txn, firn_durability durability, firn_error *err)
 {
+    DCHECK(txn->cursors == NULL); /* so the reads are complete */
     int rc;
     if (firn_db_txn_writes_is_empty(&txn->writes)) {
         return FIRN_OK;
@@ -481,6 +498,7 @@ firn_db_txn_close(struct firn_db_txn *txn)
     if (txn->state == FIRN_DB_TXN_OPEN) {
         end(txn, FIRN_DB_TXN_ROLLED_BACK);
     }
+    DCHECK(txn->cursors == NULL && txn->savepoints.size == 0);
     if (!txn->is_lent) {
         firn_free(txn);
     }

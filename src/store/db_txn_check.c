@@ -33,6 +33,7 @@
 
 #include <inttypes.h>
 
+#include "base/check.h"
 #include "base/slice.h"
 #include "store/db_txn_internal.h"
 
@@ -183,6 +184,7 @@ out:
 static int
 look_since(struct firn_db *db, const struct firn_db_txn *txn, uint64_t up_to, firn_error *err)
 {
+    DCHECK(txn->state == FIRN_DB_TXN_OPEN && txn->checked < up_to); /* (I2) */
     struct firn_buf key = {0};
     const struct look look = {
         .db = db, .txn = txn, .since = {txn->checked + 1, up_to}, .key = &key, .err = err};
@@ -194,6 +196,7 @@ look_since(struct firn_db *db, const struct firn_db_txn *txn, uint64_t up_to, fi
 int
 firn_db_txn_check(struct firn_db_txn *txn, firn_error *err)
 {
+    DCHECK(txn->checked >= txn->view.node.sequence); /* (I1) */
     uint64_t published = firn_db_published(txn->db);
     if (published <= txn->checked) {
         return FIRN_OK;
@@ -224,6 +227,7 @@ look_at_drops(const struct firn_db_txn *txn, firn_error *err)
 int
 firn_db_txn_check_leading(struct firn_db *db, const struct firn_db_txn *txn, firn_error *err)
 {
+    DCHECK(firn_db_is_led(db) && txn->checked >= txn->view.node.sequence); /* (I1) */
     if (db->restored_at > txn->view.node.sequence) {
         return firn_error_set(err, FIRN_CONFLICT,
                               "the store was restored to a checkpoint since the transaction began");
@@ -235,5 +239,6 @@ firn_db_txn_check_leading(struct firn_db *db, const struct firn_db_txn *txn, fir
 void
 firn_db_txn_check_note_restore(struct firn_db *db, uint64_t sequence)
 {
+    DCHECK(firn_db_is_led(db) && sequence > db->restored_at);
     db->restored_at = sequence;
 }

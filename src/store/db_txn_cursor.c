@@ -27,6 +27,7 @@
  */
 #include "store/db_txn_cursor.h"
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "store/db_txn_internal.h"
@@ -62,6 +63,7 @@ int
 firn_db_txn_cursor_create(struct firn_db_txn *txn, const struct firn_db_txn_cursor_base *base,
                           struct firn_db_txn_cursor **out, firn_error *err)
 {
+    DCHECK(txn->state == FIRN_DB_TXN_OPEN);
     struct firn_db_txn_cursor *cursor = firn_alloc_zeroed(sizeof *cursor);
     *out = cursor;
     if (cursor == NULL) {
@@ -99,6 +101,8 @@ end_span(struct firn_db_txn *txn, struct firn_db_txn_cursor *cursor)
 static void
 detach(struct firn_db_txn *txn, struct firn_db_txn_cursor *cursor)
 {
+    DCHECK(cursor->txn == txn);
+    DCHECK(cursor->previous != NULL || txn->cursors == cursor);
     end_span(txn, cursor);
     if (cursor->previous != NULL) {
         cursor->previous->next = cursor->next;
@@ -153,12 +157,14 @@ has_own(const struct firn_db_txn_cursor *cursor)
 static firn_slice
 own_key(const struct firn_db_txn_cursor *cursor)
 {
+    DCHECK(cursor->own != 0 && cursor->changes == writes_of(cursor)->changes);
     return firn_db_txn_writes_key(writes_of(cursor), cursor->own);
 }
 
 static firn_slice
 view_key(const struct firn_db_txn_cursor *cursor)
 {
+    DCHECK(firn_lsm_cursor_valid(cursor->inner));
     return firn_lsm_cursor_entry(cursor->inner)->key;
 }
 
@@ -235,6 +241,7 @@ static int
 show_own(struct firn_db_txn_cursor *cursor, enum firn_db_txn_writes_answer answer, firn_slice value,
          bool is_in_view, firn_error *err)
 {
+    DCHECK(answer == FIRN_DB_TXN_WRITES_PUT || answer == FIRN_DB_TXN_WRITES_MERGED);
     int rc;
     if (answer == FIRN_DB_TXN_WRITES_MERGED) {
         const struct firn_entry *entry = is_in_view ? firn_lsm_cursor_entry(cursor->inner) : NULL;
@@ -316,6 +323,17 @@ extend_span(struct firn_db_txn_cursor *cursor)
                                     : firn_db_txn_span_reach_up(&cursor->span, key);
 }
 
+/* (I2) */
+static bool
+is_in_span(const struct firn_db_txn_cursor *cursor)
+{
+    const struct firn_db_txn_span *span = &cursor->span;
+    firn_slice key = firn_db_txn_cursor_key(cursor);
+    return cursor->at == AT_NOTHING ||
+           (span->is_begun && firn_slice_compare(firn_buf_slice(&span->lower), key) <= 0 &&
+            (!span->has_upper || firn_slice_compare(key, firn_buf_slice(&span->upper)) < 0));
+}
+
 /* A move that came out with rc has ended. */
 static int
 end_move(struct firn_db_txn_cursor *cursor, int rc, firn_error *err)
@@ -326,6 +344,7 @@ end_move(struct firn_db_txn_cursor *cursor, int rc, firn_error *err)
     if (rc != FIRN_OK) {
         cursor->at = AT_NOTHING;
     }
+    DCHECK(rc != FIRN_OK || !cursor->txn->notes_reads || is_in_span(cursor));
     return rc;
 }
 
@@ -352,6 +371,8 @@ refuse_ended(firn_error *err)
 static int
 place_forwards(struct firn_db_txn_cursor *cursor, firn_slice key, firn_error *err)
 {
+    DCHECK(firn_slice_compare(key, cursor->lower) >= 0);
+    DCHECK(!cursor->has_upper || firn_slice_compare(key, cursor->upper) < 0);
     cursor->direction = FORWARDS;
     int rc = firn_lsm_cursor_seek(cursor->inner, key, err);
     if (rc == FIRN_OK) {
@@ -365,6 +386,7 @@ place_forwards(struct firn_db_txn_cursor *cursor, firn_slice key, firn_error *er
 static int
 place_backwards(struct firn_db_txn_cursor *cursor, const firn_slice *key, firn_error *err)
 {
+    DCHECK(key == NULL || !cursor->has_upper || firn_slice_compare(*key, cursor->upper) <= 0);
     cursor->direction = BACKWARDS;
     int rc = key == NULL ? firn_lsm_cursor_last(cursor->inner, err)
                          : firn_lsm_cursor_seek_before(cursor->inner, *key, err);
@@ -476,6 +498,7 @@ is_lost(const struct firn_db_txn_cursor *cursor, enum direction direction)
 static int
 keep_key(struct firn_db_txn_cursor *cursor, firn_error *err)
 {
+    DCHECK(cursor->at != AT_NOTHING);
     if (cursor->at == AT_VIEW && firn_buf_assign(&cursor->key, view_key(cursor)) != FIRN_OK) {
         return firn_error_no_memory(err, "a key of a cursor");
     }
@@ -511,10 +534,21 @@ out:
     return rc;
 }
 
+/* (I1), where the write set has not changed since. */
+static bool
+shows_nearest(const struct firn_db_txn_cursor *cursor)
+{
+    int order = compare_candidates(cursor);
+    return cursor->at == AT_VIEW
+               ? order < 0
+               : order >= 0 && firn_slice_equal(own_key(cursor), firn_buf_slice(&cursor->key));
+}
+
 /* Moves whichever candidates have the shown key (I1). */
 static int
 pass_shown(struct firn_db_txn_cursor *cursor, firn_error *err)
 {
+    DCHECK(cursor->at != AT_NOTHING && shows_nearest(cursor));
     if (cursor->at == AT_VIEW) {
         return advance_view(cursor, err);
     }

@@ -13,6 +13,7 @@
  */
 #include "store/db_txn_merge.h"
 
+#include "base/check.h"
 #include "lsm/fold.h"
 
 static int
@@ -46,6 +47,7 @@ static bool
 expires(const struct firn_db_txn_writes *writes, const struct firn_db_tree *tree, firn_slice key)
 {
     firn_db_txn_writes_place place = firn_db_txn_writes_seek(writes, tree, key);
+    DCHECK(place != 0);
     return firn_db_txn_writes_op(writes, place)->kind == FIRN_ENTRY_EXPIRING;
 }
 
@@ -87,6 +89,7 @@ int
 firn_db_txn_merge_into(firn_slice merge, const firn_slice *value, struct firn_buf *out,
                        firn_error *err)
 {
+    DCHECK(value == NULL || value->size == 0 || value->data != out->data);
     struct firn_fold fold = {0};
     int rc;
     FIRN_TRY(firn_fold_push(&fold, merge, err));

@@ -17,6 +17,7 @@
  */
 #include "store/db_txn_reads.h"
 
+#include "base/check.h"
 #include "base/slice.h"
 #include "base/sort.h"
 
@@ -45,6 +46,7 @@ range_at(const struct firn_db_txn_reads *reads, size_t i)
 const struct firn_db_txn_reads_range *
 firn_db_txn_reads_at(const struct firn_db_txn_reads *reads, size_t i)
 {
+    DCHECK(i < firn_db_txn_reads_count(reads));
     return range_at(reads, i);
 }
 
@@ -86,6 +88,8 @@ touches(const struct firn_db_txn_reads_range *range, const struct firn_db_txn_re
 static void
 join(struct firn_db_txn_reads_range *range, const struct firn_db_txn_reads_range *next)
 {
+    DCHECK(range->keyspace == next->keyspace);
+    DCHECK(firn_slice_compare(range->lower, next->lower) <= 0);
     if (range->has_upper &&
         (!next->has_upper || firn_slice_compare(next->upper, range->upper) > 0)) {
         range->has_upper = next->has_upper;
@@ -171,6 +175,20 @@ out:
     }
 }
 
+/* In order, and none that overlaps or touches the next one. */
+static bool
+is_tidy(const struct firn_db_txn_reads *reads)
+{
+    size_t count = firn_db_txn_reads_count(reads);
+    for (size_t i = 1; i < count; i++) {
+        const struct firn_db_txn_reads_range *before = range_at(reads, i - 1);
+        if (compare(before, range_at(reads, i)) >= 0 || touches(before, range_at(reads, i))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void
 firn_db_txn_reads_tidy(struct firn_db_txn_reads *reads)
 {
@@ -179,6 +197,7 @@ firn_db_txn_reads_tidy(struct firn_db_txn_reads *reads)
         while (reads->content_bytes > reads->limit_bytes / 2 && coarsen(reads)) {
         }
     }
+    DCHECK(is_tidy(reads));
     renew_arena(reads);
     reads->tidy_at_bytes = 2 * reads->content_bytes;
     if (reads->tidy_at_bytes < TIDY_BYTES_MIN) {
@@ -226,6 +245,7 @@ firn_db_txn_reads_add_key(struct firn_db_txn_reads *reads, struct firn_db_keyspa
 void
 firn_db_txn_reads_add(struct firn_db_txn_reads *reads, const struct firn_db_txn_reads_range *range)
 {
+    DCHECK(!range->has_upper || firn_slice_compare(range->lower, range->upper) <= 0);
     struct firn_db_txn_reads_range added = *range;
     if (copy(&reads->arena, &added.lower) != FIRN_OK ||
         copy(&reads->arena, &added.upper) != FIRN_OK || append(reads, &added) != FIRN_OK) {

@@ -11,6 +11,7 @@
  * What the work returns other than FIRN_CONFLICT ends it: an error rolls back. The handle is lent to
  * the work, which may end the transaction; were it to close the handle, that only rolls back.
  */
+#include "base/check.h"
 #include "store/db_txn_internal.h"
 
 enum { WAIT_NS_MIN = 20000, WAIT_NS_MAX = 20000000, ATTEMPTS_WITHOUT_WAIT = 2 };
@@ -51,6 +52,7 @@ wait(struct firn_db *db, unsigned attempts)
 int
 firn_db_txn_run(struct firn_db *db, const struct firn_db_txn_run *run, firn_error *err)
 {
+    DCHECK(run->attempts_max > 0);
     firn_error found;
     int rc = FIRN_CONFLICT;
     for (unsigned attempts = 0; attempts < run->attempts_max && rc == FIRN_CONFLICT; attempts++) {

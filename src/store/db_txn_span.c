@@ -8,6 +8,7 @@
  */
 #include "store/db_txn_span.h"
 
+#include "base/check.h"
 #include "base/error.h"
 #include "base/slice.h"
 
@@ -16,6 +17,13 @@ firn_db_txn_span_deinit(struct firn_db_txn_span *span)
 {
     firn_buf_deinit(&span->lower);
     firn_buf_deinit(&span->upper);
+}
+
+static bool
+is_stretch(const struct firn_db_txn_span *span)
+{
+    return !span->is_begun || !span->has_upper ||
+           firn_slice_compare(firn_buf_slice(&span->lower), firn_buf_slice(&span->upper)) <= 0;
 }
 
 int
@@ -41,12 +49,14 @@ firn_db_txn_span_reach_down(struct firn_db_txn_span *span, firn_slice key)
     }
     int rc = firn_buf_assign(&span->lower, key);
     span->is_begun |= rc == FIRN_OK;
+    DCHECK(rc != FIRN_OK || is_stretch(span));
     return rc;
 }
 
 int
 firn_db_txn_span_reach_up(struct firn_db_txn_span *span, firn_slice key)
 {
+    DCHECK(is_stretch(span) && (span->is_begun || !span->has_upper));
     if (!span->has_upper || firn_slice_compare(key, firn_buf_slice(&span->upper)) < 0) {
         return FIRN_OK;
     }
@@ -63,6 +73,7 @@ firn_db_txn_span_reach_up(struct firn_db_txn_span *span, firn_slice key)
 int
 firn_db_txn_span_reach_bound(struct firn_db_txn_span *span, const firn_slice *bound)
 {
+    DCHECK(is_stretch(span));
     if (bound == NULL) {
         span->has_upper = false;
         firn_buf_clear(&span->upper);

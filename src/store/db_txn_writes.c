@@ -73,12 +73,14 @@ firn_db_txn_writes_size_bytes(const struct firn_db_txn_writes *writes)
 static uint32_t *
 node_at(const struct firn_db_txn_writes *writes, uint32_t at)
 {
+    DCHECK(at < writes->nodes.size / sizeof(uint32_t));
     return (uint32_t *)(void *)writes->nodes.data + at;
 }
 
 static uint32_t
 link_of(const struct firn_db_txn_writes *writes, uint32_t at, unsigned level)
 {
+    DCHECK(level < node_at(writes, at)[NODE_HEIGHT]);
     return node_at(writes, at)[NODE_LINKS + level];
 }
 
@@ -91,6 +93,7 @@ end_of_nodes(const struct firn_db_txn_writes *writes)
 static size_t
 op_index(const struct firn_db_txn_writes *writes, uint32_t at)
 {
+    DCHECK(at != 0 && node_at(writes, at)[NODE_OP] != 0);
     return node_at(writes, at)[NODE_OP] - 1;
 }
 
@@ -152,6 +155,7 @@ find_node(const struct firn_db_txn_writes *writes, const struct firn_db_op *op, 
 static uint32_t *
 older_of(const struct firn_db_txn_writes *writes, size_t i)
 {
+    DCHECK(i < writes->older.size / sizeof(uint32_t));
     return (uint32_t *)(void *)writes->older.data + i;
 }
 
@@ -197,6 +201,7 @@ unlink_op(struct firn_db_txn_writes *writes, size_t i)
     const struct firn_db_op *op = firn_db_batch_op(&writes->batch, i);
     struct path path;
     if (op->kind == FIRN_ENTRY_RANGE_DELETE) {
+        DCHECK(writes->range_count > 0);
         writes->range_count--;
         return;
     }
@@ -205,6 +210,7 @@ unlink_op(struct firn_db_txn_writes *writes, size_t i)
     uint32_t *node = node_at(writes, at);
     node[NODE_OP] = *older_of(writes, i);
     if (node[NODE_OP] != 0) {
+        DCHECK(writes->overwritten_count > 0);
         writes->overwritten_count--;
         return;
     }
@@ -217,6 +223,12 @@ unlink_op(struct firn_db_txn_writes *writes, size_t i)
 }
 
 /* ---- writing ---- */
+
+static bool
+is_linked(const struct firn_db_txn_writes *writes)
+{
+    return writes->older.size / sizeof(uint32_t) == firn_db_batch_op_count(&writes->batch);
+}
 
 /* (I2) */
 static int
@@ -262,6 +274,7 @@ firn_db_txn_writes_add(struct firn_db_txn_writes *writes, struct firn_db_keyspac
         writes->changes++;
     }
 out:
+    DCHECK(is_linked(writes)); /* (I2) */
     return rc;
 }
 
@@ -270,6 +283,7 @@ firn_db_txn_writes_rewind(struct firn_db_txn_writes *writes, const struct firn_d
                           firn_error *err)
 {
     size_t count = firn_db_batch_op_count(&writes->batch);
+    DCHECK(mark->op_count <= count && is_linked(writes));
     for (size_t i = count; i > mark->op_count; i--) {
         unlink_op(writes, i - 1);
     }
@@ -282,6 +296,7 @@ firn_db_txn_writes_rewind(struct firn_db_txn_writes *writes, const struct firn_d
         return rc;
     }
     writes->older.size = mark->op_count * sizeof(uint32_t);
+    DCHECK(is_linked(writes));
     writes->changes++;
     return FIRN_OK;
 }
@@ -307,6 +322,7 @@ find_pointless(const struct firn_db_txn_writes *writes, struct firn_db_batch_mar
         }
         size_t begin = mark_count > 0 ? marks[mark_count - 1]->op_count : 0;
         uint32_t older = *older_of(writes, i - 1);
+        DCHECK(older < i);
         if (older > begin) {
             out->data[older - 1] = 1;
         }
@@ -339,6 +355,7 @@ copy_needed(const struct firn_db_txn_writes *writes, const uint8_t *is_pointless
                                          .kind = (enum firn_entry_kind)op->kind};
         FIRN_TRY(firn_db_txn_writes_add(out, &keyspace, &entry, err));
     }
+    DCHECK(mark == mark_count && is_linked(out));
 out:
     return rc;
 }

@@ -24,6 +24,7 @@
  * (I4) What a work drops for want of a reader is no younger than any transaction that begins later,
  *      for the reason of (I1); so each transaction that looks for what was written since it began
  *      finds all of it.
+ * (I1) and (I4) are not checked: lsm/ alone knows what a work drops.
  *
  * System trees are outside views: of them only cursors and readings of that very tree count, and
  * all of what was committed is now, whatever was restored. A cursor counts for its own tree alone,
@@ -64,6 +65,7 @@ newest_sequence(struct firn_db *db, const struct firn_db_image *image)
 struct firn_view
 firn_db_view_now(struct firn_db *db, const struct firn_db_image *image, bool is_outside)
 {
+    DCHECK(db->is_read_only || is_outside);
     uint64_t sequence = newest_sequence(db, image);
     return is_outside ? firn_db_history_view(NULL, sequence) : firn_db_view_now_in(image, sequence);
 }
@@ -90,6 +92,7 @@ find_now(struct firn_db *db, const struct firn_db_history *history,
 struct firn_view
 firn_db_view_enter_now(struct firn_db *db, bool is_outside, size_t *out_slot)
 {
+    DCHECK(!db->is_read_only);
     const struct firn_db_history *history = &firn_db_image(db)->history;
     struct firn_db_intervals *intervals = NULL;
     *out_slot = SIZE_MAX;
@@ -101,6 +104,7 @@ firn_db_view_enter_now(struct firn_db *db, bool is_outside, size_t *out_slot)
         *out_slot = firn_epoch_enter(&db->epoch);
         last = find_now(db, history, &intervals);
     }
+    DCHECK(intervals == NULL || *out_slot != SIZE_MAX); /* (I3) */
     return firn_db_history_view_of(intervals, last);
 }
 
@@ -119,6 +123,7 @@ link_locked(struct firn_db *db, struct firn_db_view_node *node, struct firn_db_l
             uint64_t sequence, firn_error *err)
 {
     firn_os_mutex_assert_held(&db->state_mutex);
+    DCHECK(node->next == NULL && node->previous == NULL && node->line == NULL);
     int rc = line != NULL ? firn_db_history_ref(line, err) : FIRN_OK;
     if (rc != FIRN_OK) {
         return rc;
@@ -142,6 +147,8 @@ static void
 unlink_locked(struct firn_db *db, struct firn_db_view_node *node)
 {
     firn_os_mutex_assert_held(&db->state_mutex);
+    DCHECK(node->previous != NULL || db->views == node);
+    DCHECK(db->view_count > 0 && node->image->user_count > 0);
     if (node->previous != NULL) {
         node->previous->next = node->next;
     } else {
@@ -179,6 +186,7 @@ firn_db_view_register_at(struct firn_db *db, struct firn_db_view_node *node,
     struct firn_db_line *line = view->line;
     uint64_t sequence = view->sequence;
     firn_os_mutex_lock(&db->state_mutex);
+    DCHECK(view->image->user_count > 0 && (view->line == NULL || view->line->views > 0)); /* (I2) */
     node->image = view->image;
     node->time_ms = view->time_ms;
     node->tree = tree;
@@ -280,6 +288,7 @@ add_branches(struct taken *taken, const struct firn_db_history *history)
     size_t count = firn_db_history_line_count(history);
     for (size_t i = 0; i < count; i++) {
         struct firn_db_line *line = firn_db_history_line(history, i);
+        DCHECK(line->parent == NULL || line->parent->index < i);
         line->index = i;
         taken->branches[taken->branch_count++] = (struct firn_view_branch){
             line->first, line->fork,
@@ -293,6 +302,7 @@ static void
 add_place(struct taken *taken, const struct firn_db_line *line, uint64_t sequence, uint64_t time_ms)
 {
     size_t branch = line != NULL ? (size_t)line->index : taken->branch_count - 1;
+    DCHECK(branch < taken->branch_count);
     taken->places[taken->place_count++] =
         (struct firn_view_place){sequence, time_ms, (uint32_t)branch};
 }
@@ -359,11 +369,11 @@ firn_db_view_take(void *ctx, uint32_t tree_id, struct firn_view_list *out, firn_
     const struct firn_db_tree *tree = firn_db_image_find(image, tree_id);
     bool is_system = tree != NULL && tree->is_system;
     uint64_t kept_from = is_system ? 0 : tombstones_kept_from_locked(db);
-    struct taken *taken =
-        allocate(firn_db_history_line_count(&image->history) + 1,
-                 (size_t)db->view_count + firn_db_history_count(&image->history) + 2);
+    size_t places = (size_t)db->view_count + firn_db_history_count(&image->history) + 2;
+    struct taken *taken = allocate(firn_db_history_line_count(&image->history) + 1, places);
     if (taken != NULL) {
         gather_locked(db, image, tree_id, is_system, taken);
+        DCHECK(taken->place_count > 0 && taken->place_count <= places);
     }
     firn_os_mutex_unlock(&db->state_mutex);
     if (taken == NULL) {

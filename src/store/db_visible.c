@@ -16,6 +16,7 @@
  *      Their names are found in all of the list (db_view.c).
  * (I3) Compaction of the list drops a version only if no view needs it (compaction_rule.h), so what
  *      is left answers for all views that are left.
+ * (Not checked: they speak of versions that are in runs, or gone.)
  *
  * What is in the list of a store that is opened is read twice: when its runs are known, so that the
  * log can be replayed into trees; and when all of it has been replayed.
@@ -23,6 +24,7 @@
  * Locking: chains only grow, at their ends, by the leader of commits; any thread may walk over
  * them. The rest belongs to the leader.
  */
+#include "base/check.h"
 #include "store/db_internal.h"
 
 #include "base/slice.h"
@@ -52,6 +54,7 @@ firn_db_visible_in(const struct firn_db_tree *tree, const struct firn_view *view
 void
 firn_db_visible_end(struct firn_db_tree *tree, struct firn_db_name_end *end, uint64_t sequence)
 {
+    DCHECK(end->sequence == 0 && sequence > 0);
     _Atomic(struct firn_db_name_end *) *link = &tree->ends;
     struct firn_db_name_end *next;
     end->sequence = sequence;
@@ -84,6 +87,7 @@ view_for(const struct firn_db_tree *tree, const struct firn_view *view)
 void
 firn_db_visible_update(struct firn_db *db, struct firn_db_image *image)
 {
+    DCHECK(firn_db_is_led(db));
     const struct firn_view now = firn_db_view_now_in(image, UINT64_MAX);
     uint64_t out_count = 0;
     for (size_t i = 0; i < firn_db_image_tree_count(image); i++) {
@@ -105,6 +109,7 @@ firn_db_visible_update(struct firn_db *db, struct firn_db_image *image)
 static bool
 is_there_after(const struct firn_db_tree *tree, uint64_t first, uint64_t last, bool was_there)
 {
+    DCHECK(first <= last);
     const struct firn_db_name_end *end = atomic_load_explicit(&tree->ends, memory_order_acquire);
     bool is_there = was_there || (tree->created_at >= first && tree->created_at <= last);
     for (; end != NULL && is_there; end = atomic_load_explicit(&end->newer, memory_order_acquire)) {
@@ -138,6 +143,7 @@ has_checkpoint(const struct firn_db_image *image, const struct firn_db_tree *tre
 bool
 firn_db_visible_is_kept(const struct firn_db_image *image, const struct firn_db_tree *tree)
 {
+    DCHECK(firn_db_is_led(image->db));
     return tree->created_at == 0 || !atomic_load_explicit(&tree->is_out, memory_order_relaxed) ||
            (!tree->is_system && has_checkpoint(image, tree));
 }
@@ -187,6 +193,7 @@ read_put(struct reading *reading, const struct firn_entry *entry, firn_error *er
     }
     rc = firn_db_image_name(image, (uint32_t)id, entry, &tree, err);
     if (rc == FIRN_OK) {
+        DCHECK(tree->id == id && image->next_id > id);
         tree->created_at = entry->sequence;
         atomic_store_explicit(&tree->ends, reading->newer, memory_order_relaxed);
     }
@@ -201,6 +208,7 @@ read_version(struct reading *reading, const struct firn_entry *entry, firn_error
     if (entry->kind == FIRN_ENTRY_PUT) {
         FIRN_TRY(read_put(reading, entry, err));
     }
+    DCHECK(reading->newer == NULL || entry->sequence < reading->newer->sequence);
     struct firn_db_name_end *end = firn_db_visible_make_end(reading->image);
     if (end == NULL) {
         return firn_error_no_memory(err, "the list of keyspaces");

@@ -23,7 +23,7 @@
  *      the version by now, the record came after the reader had begun, and for the reader the log ends
  *      there. What was committed before it began is before that place.
  * (I3) The log goes at least as far as MANIFEST says.
- * (I4) What MANIFEST names is there, or nothing else is (lsm_files.c).
+ * (I4) What MANIFEST names is there, or nothing else is (tested in lsm_files.c).
  *
  * Why that is enough. Let MANIFEST have lost its end, so that it shows version u < v, and let (I1) and
  * (I2) hold. The log's oldest segment was decided on at a version w <= u, so the log has every
@@ -49,6 +49,7 @@
  * Locking: a VOUCH is written by the leader of commits. A disk that is full does not keep commits
  * out: then the word is given with a later one.
  */
+#include "base/check.h"
 #include "store/db_internal.h"
 
 #include <inttypes.h>
@@ -95,6 +96,7 @@ firn_db_vouch_judge(void *ctx, const struct firn_log_found *found, firn_error *e
                               found->end.offset, name, end->offset);
     }
     vouch->vouched = found->note > vouch->vouched ? found->note : vouch->vouched;
+    DCHECK(vouch->vouched <= vouch->version); /* (I1), (I2) */
     return FIRN_OK;
 }
 
@@ -140,6 +142,7 @@ firn_db_vouch_write(struct firn_db *db, firn_error *err)
     uint64_t version = firn_lsm_version(firn_db_image(db)->lsm);
     uint8_t bytes[FIRN_DB_FORMAT_VOUCH_SIZE];
     const firn_slice part = firn_bytes(bytes, sizeof bytes);
+    DCHECK(firn_db_is_led(db) && version >= db->vouched); /* (I2) */
     if (version == db->vouched || atomic_load(&db->space.is_full)) {
         return FIRN_OK;
     }
@@ -158,12 +161,14 @@ firn_db_vouch_close(struct firn_db *db, firn_error *err)
     struct firn_lsm *lsm = firn_db_image(db)->lsm;
     const struct firn_log_position end = firn_log_end(db->log);
     int rc;
+    DCHECK(db->jobs.flush_pool == NULL);
     if (db->was_at_rest && end.segment == db->found_end.segment &&
         end.offset == db->found_end.offset && firn_lsm_version(lsm) == db->found_version) {
         return FIRN_OK;
     }
     FIRN_TRY(firn_db_vouch_write(db, err));
     FIRN_TRY(firn_log_sync(db->log, err));
+    DCHECK(firn_log_unsynced_bytes(db->log) == 0); /* (I3) */
     rc = firn_lsm_install_log_end(lsm, err);
     rc = rc == FIRN_NO_SPACE ? FIRN_OK : rc;
 out:

@@ -91,6 +91,9 @@ next_of(const struct group *group, const struct firn_db_write *commit)
 static void
 enqueue(struct firn_db *db, struct firn_db_write *commit)
 {
+    firn_os_mutex_assert_held(&db->commit_mutex);
+    DCHECK(commit->next == NULL && !commit->is_done && !commit->is_waiting);
+    DCHECK((db->queue_head == NULL) == (db->queue_tail == NULL));
     if (db->queue_tail == NULL) {
         db->queue_head = commit;
     } else {
@@ -103,6 +106,8 @@ enqueue(struct firn_db *db, struct firn_db_write *commit)
 static void
 take_group(struct firn_db *db, struct group *out)
 {
+    firn_os_mutex_assert_held(&db->commit_mutex);
+    DCHECK(db->is_leading && db->queue_head != NULL);
     struct firn_db_write *commit = db->queue_head;
     *out = (struct group){.first = commit};
     do {
@@ -112,6 +117,7 @@ take_group(struct firn_db *db, struct group *out)
         out->count++;
         commit = commit->next;
     } while (commit != NULL && out->bytes + commit->batch->body.size <= GROUP_BYTES_MAX);
+    DCHECK(db->gather.queued >= out->count);
     db->gather.queued -= out->count;
     db->queue_head = commit;
     if (commit == NULL) {
@@ -173,6 +179,7 @@ reserve_tree(struct firn_db_tree *tree, firn_error *err)
 static int
 make_room(struct firn_db *db, firn_error *err)
 {
+    DCHECK(firn_db_is_led(db));
     if (firn_db_image_has_room(firn_db_image(db))) {
         return FIRN_OK;
     }
@@ -207,6 +214,7 @@ append(struct firn_db *db, struct firn_db_write *commit, firn_error *err)
         return firn_error_set(err, FIRN_LIMIT, "'%s' has used up its sequence numbers",
                               firn_os_dir_path(db->dir));
     }
+    CHECK(commit->sequence > firn_db_published(db)); /* (I4) */
     uint8_t header[FIRN_DB_FORMAT_HEADER_MAX];
     size_t size =
         firn_db_format_put_header(commit->sequence, firn_db_batch_op_count(commit->batch), header);
@@ -214,6 +222,7 @@ append(struct firn_db *db, struct firn_db_write *commit, firn_error *err)
     struct firn_log_position position;
     int rc = firn_log_append(db->log, FIRN_LOG_TYPE_USER, parts, 2, &position, err);
     if (rc == FIRN_OK) {
+        DCHECK(position.segment >= db->log_floor);
         commit->segment = position.segment;
         commit->body_offset = position.offset + FIRN_LOG_RECORD_HEAD_SIZE + size;
         firn_db_count(&db->counters.log_bytes, size + commit->batch->body.size);
@@ -264,6 +273,7 @@ check_trees(const struct firn_db_write *commit, firn_error *err)
 static void
 refuse(struct firn_db_write *commit, int rc, const firn_error *err)
 {
+    DCHECK(rc != FIRN_OK);
     commit->rc = rc;
     commit->sequence = 0;
     if (commit->err != NULL) {
@@ -307,6 +317,7 @@ static int
 take_in(struct firn_db *db, const struct group *group, firn_error *err)
 {
     uint64_t sequence = db->last_sequence;
+    DCHECK(db->is_leading && firn_db_image_has_room(firn_db_image(db))); /* (I2) */
     int vouch_rc = firn_db_vouch_write(db, err);
     if (vouch_rc != FIRN_OK && firn_log_has_failed(db->log)) {
         return vouch_rc;
@@ -329,6 +340,7 @@ take_in(struct firn_db *db, const struct group *group, firn_error *err)
         }
         sequence++;
         if (commit->change.drops != NULL) {
+            DCHECK(!commit->change.drops->is_dropping); /* (I5) */
             commit->change.drops->is_dropping = true;
         }
         const struct firn_db_apply what = what_to_apply(commit);
@@ -344,6 +356,7 @@ static void
 publish(struct firn_db *db, struct firn_db_write *commit)
 {
     const struct firn_db_write_change *change = &commit->change;
+    DCHECK(commit->sequence > firn_db_published(db)); /* (I1) */
     if (change->creates != NULL) {
         change->creates->created_at = commit->sequence;
     }
@@ -365,6 +378,7 @@ static uint64_t
 publish_group(struct firn_db *db, const struct group *group)
 {
     uint64_t last = db->last_sequence;
+    DCHECK(!group->wants_sync || firn_log_unsynced_bytes(db->log) == 0); /* (I1) */
     for (struct firn_db_write *commit = group->first; commit != NULL;
          commit = next_of(group, commit)) {
         if (commit->sequence != 0) {
@@ -413,6 +427,7 @@ static void
 latch_locked(struct firn_db *db, const firn_error *err)
 {
     firn_os_mutex_assert_held(&db->commit_mutex);
+    DCHECK(err->code != FIRN_OK); /* (I3) */
     if (!db->has_failed) {
         db->has_failed = true;
         db->failure = *err;
@@ -423,6 +438,7 @@ static int
 refuse_failed_locked(const struct firn_db *db, firn_error *err)
 {
     firn_os_mutex_assert_held(&db->commit_mutex);
+    DCHECK(db->has_failed);
     return firn_error_set(
         err, FIRN_FAILED,
         "'%s' failed earlier and takes no more commits until it is opened again: %s",
@@ -442,6 +458,7 @@ static void
 end_lead_locked(struct firn_db *db)
 {
     firn_os_mutex_assert_held(&db->commit_mutex);
+    DCHECK(db->is_leading);
     db->is_leading = false;
     if (db->exclusive_waiting > 0) {
         firn_os_cond_signal(&db->lead_ended);
@@ -468,6 +485,7 @@ static void
 lead_locked(struct firn_db *db)
 {
     firn_os_mutex_assert_held(&db->commit_mutex);
+    DCHECK(!db->is_leading && db->exclusive_waiting == 0);
     struct group group;
     bool is_latched = false;
     firn_error err;
@@ -481,6 +499,7 @@ lead_locked(struct firn_db *db)
         firn_os_mutex_unlock(&db->commit_mutex);
         uint64_t last = lead(db, &group, &is_latched, &err);
         firn_os_mutex_lock(&db->commit_mutex);
+        CHECK(last >= db->last_sequence);
         db->last_sequence = last;
         note_segments_locked(db, &group);
     }
@@ -530,6 +549,7 @@ firn_db_write_refuse_read_only(struct firn_db *db, firn_error *err)
 static bool
 may_lead(const struct firn_db *db, const struct firn_db_write *commit)
 {
+    firn_os_mutex_assert_held(&db->commit_mutex);
     return !db->is_leading && db->exclusive_waiting == 0 && db->queue_head == commit;
 }
 
@@ -548,6 +568,7 @@ commit_once(struct firn_db *db, struct firn_db_write *commit)
     }
     if (!commit->is_done) {
         lead_locked(db);
+        DCHECK(commit->is_done);
     }
     firn_os_mutex_unlock(&db->commit_mutex);
     if (commit->is_waiting) {
@@ -601,6 +622,7 @@ firn_db_write_txn(struct firn_db *db, const struct firn_db_txn *txn, firn_durabi
                                    .txn = txn,
                                    .wants_sync = wanted == FIRN_DURABILITY_FULL,
                                    .err = err};
+    DCHECK(!db->is_read_only && firn_db_batch_is_of(commit.batch, db));
     commit_one(db, &commit);
     return commit.rc;
 }
@@ -613,6 +635,7 @@ firn_db_write_list(struct firn_db *db, const struct firn_db_batch *batch,
                                    .change = *change,
                                    .wants_sync = db->durability == FIRN_DURABILITY_FULL,
                                    .err = err};
+    DCHECK(db->is_changing_list && (change->drops == NULL) == (change->end == NULL));
     commit_one(db, &commit);
     return commit.rc;
 }
