@@ -27,7 +27,8 @@
  *      are read with (block_cache_pool.c) come on top, and are counted or bounded.
  * (I2) A block is known by file and offset alone, so it is always read with the same check. A ref
  *      that tells another size than the block has is refused by reading it.
- * (I3) No mutex is held during I/O, and never two at once.
+ * (I3) No mutex is held during I/O, and never two at once. (The ranks of locks check it:
+ *      all mutexes here have one, and reading begins by taking the pool's.)
  *
  * Failure: an error of reading or of the check is the caller's; memory that is out leaves the block
  * unkept, and fails the call only where there is none for the pin either.
@@ -94,6 +95,10 @@ plan_for(uint32_t frame_count, uint32_t slab_frames)
     plan.entries_at = place(&end, (size_t)plan.shard_count * plan.part_size, sizeof(uint64_t));
     plan.owners_at = place(&end, all, sizeof(uint32_t));
     plan.size = end;
+    /* The hand of the clock goes by whole slabs, hashes by masks; parts are never full. */
+    DCHECK(frame_count % slab_frames == 0);
+    DCHECK((plan.shard_count & (plan.shard_count - 1)) == 0);
+    DCHECK((uint64_t)plan.shard_count * plan.part_size > all || all == 0);
     return plan;
 }
 
@@ -124,6 +129,7 @@ static void
 place_tables(struct firn_block_cache *cache, const struct plan *plan)
 {
     uint8_t *base = cache->pages.data;
+    DCHECK(plan->size <= cache->pages.size);
     cache->shards = (void *)(base + plan->shards_at);
     cache->slabs = (void *)(base + plan->slabs_at);
     cache->frames = (void *)(base + plan->frames_at);
@@ -155,6 +161,8 @@ firn_block_cache_create(struct firn_os *os, size_t budget_bytes, struct firn_blo
     place_tables(cache, &plan);
     atomic_init(&cache->memory.used_bytes,
                 plan.frame_count > 0 ? firn_os_pages_cost_bytes(plan.size) : 0);
+    DCHECK(atomic_load_explicit(&cache->memory.used_bytes, memory_order_relaxed) <=
+           budget_bytes); /* (I1) */
     firn_os_mutex_init(os, &cache->memory.mutex, FIRN_LOCK_BLOCK_CACHE);
     for (uint32_t i = 0; i < cache->shard_count; i++) {
         firn_os_mutex_init(os, &cache->shards[i].mutex, FIRN_LOCK_BLOCK_CACHE);
@@ -162,6 +170,21 @@ firn_block_cache_create(struct firn_os *os, size_t budget_bytes, struct firn_blo
     firn_block_cache_pool_init(os, &cache->pool);
     *out = cache;
     return FIRN_OK;
+}
+
+static bool
+has_pins(struct firn_block_cache *cache)
+{
+    uint32_t first;
+    uint32_t end = 0;
+    while (firn_block_cache_memory_next_frames(cache, &first, &end)) {
+        for (uint32_t i = first; i < end; i++) {
+            if (firn_block_cache_frame_is_pinned(&cache->frames[i])) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 void
@@ -172,6 +195,7 @@ firn_block_cache_destroy(struct firn_block_cache *cache)
     }
     CHECK(atomic_load_explicit(&cache->beyond_bytes, memory_order_relaxed) == 0);
     CHECK(atomic_load_explicit(&cache->held_bytes, memory_order_relaxed) == 0);
+    DCHECK(!has_pins(cache));
     firn_block_cache_memory_deinit(cache);
     firn_block_cache_pool_deinit(&cache->pool);
     for (uint32_t i = 0; i < cache->shard_count; i++) {
@@ -246,6 +270,7 @@ find_under_mutex(struct firn_block_cache *cache, const struct request *request)
 static struct firn_block_cache_frame *
 keep(struct firn_block_cache *cache, const struct request *request, firn_slice raw)
 {
+    DCHECK(request->file != 0 && raw.size <= FIRN_BLOCK_SIZE_MAX);
     if (request->use == FIRN_BLOCK_CACHE_SCAN) {
         return NULL;
     }
@@ -253,6 +278,7 @@ keep(struct firn_block_cache *cache, const struct request *request, firn_slice r
     if (frame == NULL) {
         return NULL;
     }
+    DCHECK(firn_block_cache_frame_is_owned(frame) && frame->size == raw.size);
     if (raw.size > 0) {
         memcpy(frame->data, raw.data, raw.size);
     }
@@ -348,6 +374,7 @@ read_and_keep(struct firn_block_cache *cache, const struct request *request,
     }
     firn_slice raw;
     FIRN_TRY(read_block(request, scratch, &raw, err));
+    DCHECK(raw.size == request->ref->raw_size); /* (I2) */
     if (request->check != NULL) {
         FIRN_TRY(request->check(raw, err));
     }
@@ -439,10 +466,13 @@ firn_block_cache_unpin(struct firn_block_cache *cache, struct firn_block_pin *pi
         return;
     }
     if (!frame->is_beyond) {
+        DCHECK(firn_block_cache_has_frame(cache, frame));
         firn_block_cache_frame_unpin(frame);
         return;
     }
-    atomic_fetch_sub_explicit(&cache->beyond_bytes, beyond_size(frame->size), memory_order_relaxed);
+    uint64_t beyond = atomic_fetch_sub_explicit(&cache->beyond_bytes, beyond_size(frame->size),
+                                                memory_order_relaxed);
+    DCHECK(beyond_size(frame->size) <= beyond);
     firn_free(frame->memory);
 }
 
@@ -478,6 +508,7 @@ firn_block_cache_drop_file(struct firn_block_cache *cache, uint64_t file)
     if (file == 0) {
         return;
     }
+    DCHECK(file <= atomic_load_explicit(&cache->next_file, memory_order_relaxed));
     while (firn_block_cache_memory_next_frames(cache, &first, &end)) {
         for (uint32_t i = first; i < end; i++) {
             /* Relaxed: whoever filled a block of this file handed the file on to the caller. */
@@ -525,6 +556,7 @@ firn_block_cache_stats(struct firn_block_cache *cache, struct firn_block_cache_s
     firn_os_mutex_lock(&cache->memory.mutex);
     out->used_bytes = atomic_load_explicit(&cache->memory.used_bytes, memory_order_relaxed);
     out->has_large_pages = cache->memory.has_large_pages;
+    DCHECK(out->used_bytes <= cache->budget_bytes); /* (I1) */
     firn_os_mutex_unlock(&cache->memory.mutex);
     out->beyond_bytes = atomic_load_explicit(&cache->beyond_bytes, memory_order_relaxed);
 }

@@ -35,6 +35,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/check.h"
+
 #define FIRN_BLOCK_CACHE_FRAME_PIN UINT64_C(1)
 #define FIRN_BLOCK_CACHE_FRAME_PINS UINT64_C(0xffffffff)
 #define FIRN_BLOCK_CACHE_FRAME_VISIBLE (UINT64_C(1) << 32)
@@ -54,6 +56,21 @@ struct firn_block_cache_frame {
     bool is_beyond;       /* not the cache's: goes with its only pin */
 };
 
+/* Neither visible nor dropped: one thread's, or free. Others may pin it for an instant (I1). */
+static inline bool
+firn_block_cache_frame_is_owned(const struct firn_block_cache_frame *frame)
+{
+    return !(atomic_load_explicit(&frame->state, memory_order_relaxed) &
+             (FIRN_BLOCK_CACHE_FRAME_VISIBLE | FIRN_BLOCK_CACHE_FRAME_DROPPED));
+}
+
+static inline bool
+firn_block_cache_frame_is_pinned(const struct firn_block_cache_frame *frame)
+{
+    return (atomic_load_explicit(&frame->state, memory_order_relaxed) &
+            FIRN_BLOCK_CACHE_FRAME_PINS) != 0;
+}
+
 /* Pins what the frame holds if that is this block; one atomic operation where it is. */
 static inline bool
 firn_block_cache_frame_pin(struct firn_block_cache_frame *frame, uint64_t file, uint64_t offset)
@@ -61,6 +78,7 @@ firn_block_cache_frame_pin(struct firn_block_cache_frame *frame, uint64_t file, 
     /* Acquire: pairs with publish. */
     uint64_t before =
         atomic_fetch_add_explicit(&frame->state, FIRN_BLOCK_CACHE_FRAME_PIN, memory_order_acquire);
+    DCHECK((before & FIRN_BLOCK_CACHE_FRAME_PINS) != FIRN_BLOCK_CACHE_FRAME_PINS);
     if ((before & FIRN_BLOCK_CACHE_FRAME_VISIBLE) && frame->file == file &&
         frame->offset == offset) {
         return true;
@@ -74,13 +92,16 @@ static inline void
 firn_block_cache_frame_unpin(struct firn_block_cache_frame *frame)
 {
     /* Release: what was read under the pin; pairs with claim. */
-    atomic_fetch_sub_explicit(&frame->state, FIRN_BLOCK_CACHE_FRAME_PIN, memory_order_release);
+    uint64_t before =
+        atomic_fetch_sub_explicit(&frame->state, FIRN_BLOCK_CACHE_FRAME_PIN, memory_order_release);
+    DCHECK((before & FIRN_BLOCK_CACHE_FRAME_PINS) > 0); /* (I1) */
 }
 
 /* Makes what the owner wrote visible, and keeps one pin. */
 static inline void
 firn_block_cache_frame_publish(struct firn_block_cache_frame *frame)
 {
+    DCHECK(firn_block_cache_frame_is_owned(frame)); /* (I2) */
     /* Release: the fields; pairs with pin. */
     atomic_fetch_add_explicit(&frame->state,
                               FIRN_BLOCK_CACHE_FRAME_VERSION + FIRN_BLOCK_CACHE_FRAME_VISIBLE +
@@ -121,6 +142,7 @@ firn_block_cache_frame_abandon(struct firn_block_cache_frame *frame)
     uint64_t seen = atomic_load_explicit(&frame->state, memory_order_relaxed);
     uint64_t wanted;
     bool is_mine;
+    DCHECK((seen & FIRN_BLOCK_CACHE_FRAME_VISIBLE) && (seen & FIRN_BLOCK_CACHE_FRAME_PINS));
     do {
         is_mine = (seen & FIRN_BLOCK_CACHE_FRAME_PINS) == FIRN_BLOCK_CACHE_FRAME_PIN;
         wanted = (seen & ~FIRN_BLOCK_CACHE_FRAME_VISIBLE) - FIRN_BLOCK_CACHE_FRAME_PIN;
@@ -136,6 +158,7 @@ firn_block_cache_frame_abandon(struct firn_block_cache_frame *frame)
 static inline void
 firn_block_cache_frame_touch(struct firn_block_cache_frame *frame, uint8_t used_max)
 {
+    DCHECK(firn_block_cache_frame_is_pinned(frame));
     /* Relaxed, load and store apart: a lost count does no harm, and the line is this thread's
      * already, since the pin was written to it. */
     uint64_t hits = atomic_load_explicit(&frame->hits, memory_order_relaxed);

@@ -37,6 +37,7 @@ firn_block_cache_guide_follow(struct firn_block_cache *cache, const struct firn_
         return false;
     }
     struct firn_block_cache_frame *frame = cache->frames + place - 1;
+    DCHECK(firn_block_cache_has_frame(cache, frame)); /* (I1) */
     if (!firn_block_cache_frame_pin(frame, file, offset)) {
         return false;
     }
@@ -56,6 +57,8 @@ firn_block_cache_guide_note(const struct firn_block_cache *cache, const struct f
     const struct firn_block_cache_frame *frame = pin->frame;
     DCHECK(frame != NULL);
     if (!frame->is_beyond) {
+        DCHECK(firn_block_cache_has_frame(cache, frame)); /* (I1) */
+        DCHECK(firn_block_cache_frame_is_pinned(frame));
         atomic_store_explicit(&guide->place, firn_block_cache_index_of(cache, frame) + 1,
                               memory_order_relaxed);
     }
@@ -70,6 +73,7 @@ firn_block_cache_guide_prefetch(const struct firn_block_cache *cache,
         return;
     }
     uint32_t i = place - 1;
+    DCHECK(i < cache->frame_count + cache->large_count); /* (I1) */
     __builtin_prefetch(cache->frames + i, 1);
     if (i < cache->frame_count) {
         const uint8_t *data = atomic_load_explicit(&cache->slabs[i / cache->slab_frames].last_data,

@@ -20,12 +20,15 @@
 
 #include "block/block_cache_internal.h"
 
+#include "base/check.h"
+
 bool
 firn_block_cache_hold(struct firn_block_cache *cache, size_t bytes)
 {
     size_t most = cache->budget_bytes / 2;
     /* Relaxed: a count, by which nothing is published. */
     size_t held = atomic_load_explicit(&cache->held_bytes, memory_order_relaxed);
+    DCHECK(held <= most); /* (I1) */
     do {
         if (bytes > most - held) { /* (I1) */
             return false;
@@ -38,7 +41,8 @@ firn_block_cache_hold(struct firn_block_cache *cache, size_t bytes)
 void
 firn_block_cache_hold_release(struct firn_block_cache *cache, size_t bytes)
 {
-    atomic_fetch_sub_explicit(&cache->held_bytes, bytes, memory_order_relaxed);
+    size_t held = atomic_fetch_sub_explicit(&cache->held_bytes, bytes, memory_order_relaxed);
+    DCHECK(bytes <= held); /* else (I1) would hold no more for anybody */
 }
 
 bool
@@ -62,6 +66,8 @@ void
 firn_block_cache_hold_give(struct firn_block_cache *cache, struct firn_block_memory *memory)
 {
     if (memory->frame != NULL) {
+        DCHECK(firn_block_cache_has_frame(cache, memory->frame));
+        DCHECK(firn_block_cache_frame_is_owned(memory->frame));
         firn_block_cache_memory_give(cache, memory->frame);
     }
     *memory = (struct firn_block_memory){NULL, NULL};

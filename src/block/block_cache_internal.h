@@ -129,6 +129,15 @@ firn_block_cache_index_of(const struct firn_block_cache *cache,
     return (uint32_t)(frame - cache->frames);
 }
 
+/* Whether a frame is one of the cache's tables: not another cache's, nor beyond the budget. */
+static inline bool
+firn_block_cache_has_frame(const struct firn_block_cache *cache,
+                           const struct firn_block_cache_frame *frame)
+{
+    return frame >= cache->frames &&
+           frame < cache->frames + cache->frame_count + cache->large_count;
+}
+
 /* ---- block_cache_table.c ---- */
 
 static inline uint64_t

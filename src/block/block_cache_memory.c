@@ -21,13 +21,14 @@
  * (I1) used_bytes ≤ budget_bytes, always: memory is charged before it is asked for, and uncharged
  *      after it was released.
  * (I2) Where a block lies is decided by numbers of frames and the order of calls, never by
- *      addresses.
+ *      addresses. (Not checked: it is about what the code does not read.)
  *
  * Limits: a block larger than a quarter of the budget finds no room. A search looks at LOOKED_MAX
  * frames at most: where so many in a row are pinned, there is no room.
  */
 #include "block/block_cache_internal.h"
 
+#include "base/check.h"
 #include "base/mem.h"
 
 enum {
@@ -107,6 +108,7 @@ charge_locked(struct firn_block_cache *cache, size_t size)
 {
     firn_os_mutex_assert_held(&cache->memory.mutex);
     size_t used = used_bytes(cache);
+    DCHECK(used <= cache->budget_bytes);     /* (I1) */
     if (size > cache->budget_bytes - used) { /* (I1) */
         return false;
     }
@@ -118,6 +120,7 @@ static void
 uncharge_locked(struct firn_block_cache *cache, size_t size)
 {
     firn_os_mutex_assert_held(&cache->memory.mutex);
+    DCHECK(size <= used_bytes(cache)); /* (I1) */
     atomic_store_explicit(&cache->memory.used_bytes, used_bytes(cache) - size,
                           memory_order_relaxed);
 }
@@ -128,6 +131,7 @@ add_free_frames_locked(struct firn_block_cache *cache, uint32_t more)
     firn_os_mutex_assert_held(&cache->memory.mutex);
     uint32_t free_frames =
         atomic_load_explicit(&cache->memory.free_frames, memory_order_relaxed) + more;
+    DCHECK(free_frames <= cache->frame_count);
     atomic_store_explicit(&cache->memory.free_frames, free_frames, memory_order_relaxed);
 }
 
@@ -150,7 +154,9 @@ push_free_locked(struct firn_block_cache *cache, struct firn_block_cache_frame *
 {
     firn_os_mutex_assert_held(&cache->memory.mutex);
     uint32_t i = firn_block_cache_index_of(cache, frame);
+    DCHECK(i < cache->frame_count && firn_block_cache_frame_is_owned(frame));
     struct firn_block_cache_slab *slab = &cache->slabs[i / cache->slab_frames];
+    DCHECK(slab->free_count < cache->slab_frames);
     frame->next_free = slab->first_free;
     slab->first_free = i + 1;
     slab->free_count++;
@@ -161,6 +167,9 @@ static struct firn_block_cache_frame *
 pop_free_locked(struct firn_block_cache *cache, struct firn_block_cache_slab *slab)
 {
     firn_os_mutex_assert_held(&cache->memory.mutex);
+    DCHECK(slab->first_free != 0 && slab->free_count > 0 && !slab->is_changing);
+    DCHECK(slab->first_free - 1 - (uint32_t)(slab - cache->slabs) * cache->slab_frames <
+           cache->slab_frames); /* it is one of the slab's */
     struct firn_block_cache_frame *frame = &cache->frames[slab->first_free - 1];
     slab->first_free = frame->next_free;
     slab->free_count--;
@@ -219,6 +228,7 @@ open_slab(struct firn_block_cache *cache, struct firn_block_cache_slab *slab,
         cache->frames[first + i].data = pages->data + (size_t)i * FRAME_SIZE;
     }
     firn_os_mutex_lock(&cache->memory.mutex);
+    DCHECK(slab->is_changing && slab->pages.data == NULL && slab->free_count == 0);
     slab->pages = *pages;
     slab->is_changing = false;
     atomic_store_explicit(&slab->is_taken, true, memory_order_relaxed);
@@ -236,6 +246,7 @@ static void
 cancel_slab(struct firn_block_cache *cache, struct firn_block_cache_slab *slab)
 {
     firn_os_mutex_lock(&cache->memory.mutex);
+    DCHECK(slab->is_changing && slab->pages.data == NULL); /* (I1): its memory has gone */
     slab->is_changing = false;
     uncharge_locked(cache, slab_cost(cache));
     firn_os_mutex_unlock(&cache->memory.mutex);
@@ -312,6 +323,7 @@ finish_closing(struct firn_block_cache *cache, struct firn_block_cache_slab *sla
 {
     struct firn_os_pages pages = {0};
     firn_os_mutex_lock(&cache->memory.mutex);
+    DCHECK(slab->is_changing && slab->free_count <= cache->slab_frames);
     bool is_empty = slab->free_count == cache->slab_frames;
     if (is_empty) {
         pages = slab->pages;
@@ -354,6 +366,7 @@ static void
 push_free_large_locked(struct firn_block_cache *cache, struct firn_block_cache_frame *frame)
 {
     firn_os_mutex_assert_held(&cache->memory.mutex);
+    DCHECK(frame->memory == NULL && firn_block_cache_frame_is_owned(frame));
     frame->next_free = cache->memory.first_free_large;
     cache->memory.first_free_large = firn_block_cache_index_of(cache, frame) + 1;
 }
@@ -365,6 +378,7 @@ pop_free_large_locked(struct firn_block_cache *cache)
     if (cache->memory.first_free_large != 0) {
         struct firn_block_cache_frame *frame = &cache->frames[cache->memory.first_free_large - 1];
         cache->memory.first_free_large = frame->next_free;
+        DCHECK(frame->memory == NULL && firn_block_cache_frame_is_owned(frame));
         return frame;
     }
     if (cache->memory.large_high < cache->large_count) {
@@ -381,6 +395,7 @@ give_large(struct firn_block_cache *cache, struct firn_block_cache_frame *frame)
     firn_free(frame->memory);
     frame->memory = NULL;
     firn_os_mutex_lock(&cache->memory.mutex);
+    DCHECK(charge <= cache->memory.large_bytes && cache->memory.large_bytes <= used_bytes(cache));
     uncharge_locked(cache, charge);
     cache->memory.large_bytes -= charge;
     push_free_large_locked(cache, frame);
@@ -451,6 +466,7 @@ take_large(struct firn_block_cache *cache, uint32_t size)
     }
     frame->data = frame->memory;
     frame->data += (ALIGNMENT - (uintptr_t)frame->data % ALIGNMENT) % ALIGNMENT;
+    DCHECK(frame->data + size <= (uint8_t *)frame->memory + charge_of(size));
     return frame;
 }
 
@@ -478,6 +494,7 @@ shrink_large(struct firn_block_cache *cache)
 struct firn_block_cache_frame *
 firn_block_cache_memory_take(struct firn_block_cache *cache, uint32_t size)
 {
+    DCHECK(size <= FIRN_BLOCK_SIZE_MAX);
     if (cache->frame_count == 0) {
         return NULL;
     }
@@ -503,6 +520,7 @@ firn_block_cache_memory_take(struct firn_block_cache *cache, uint32_t size)
 void
 firn_block_cache_memory_give(struct firn_block_cache *cache, struct firn_block_cache_frame *frame)
 {
+    DCHECK(firn_block_cache_has_frame(cache, frame));
     if (firn_block_cache_index_of(cache, frame) >= cache->frame_count) {
         give_large(cache, frame);
         return;

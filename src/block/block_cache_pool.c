@@ -8,6 +8,7 @@
  */
 #include "block/block_cache_internal.h"
 
+#include "base/check.h"
 #include "base/mem.h"
 
 enum { KEPT_MAX = 8, KEPT_BUFFER_MAX = 256 << 10 };
@@ -45,6 +46,7 @@ firn_block_cache_pool_take(struct firn_block_cache_pool *pool,
 {
     firn_os_mutex_lock(&pool->mutex);
     struct firn_block_cache_scratch *scratch = pool->first;
+    DCHECK((scratch != NULL) == (pool->count > 0));
     if (scratch != NULL) {
         pool->first = scratch->next;
         pool->count--;
@@ -82,6 +84,7 @@ firn_block_cache_pool_give(struct firn_block_cache_pool *pool,
     trim(&scratch->stored);
     trim(&scratch->raw);
     firn_os_mutex_lock(&pool->mutex);
+    DCHECK(pool->count <= KEPT_MAX && scratch != pool->first);
     bool is_kept = pool->count < KEPT_MAX;
     if (is_kept) {
         scratch->next = pool->first;

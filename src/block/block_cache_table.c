@@ -59,6 +59,9 @@ insert_locked(struct firn_block_cache *cache, uint64_t hash, uint32_t index)
 {
     _Atomic uint64_t *part = part_of(cache, hash);
     uint32_t at = place_of_hash(cache, hash);
+    const struct firn_block_cache_shard *shard = firn_block_cache_table_shard(cache, hash);
+    firn_os_mutex_assert_held(&shard->mutex);
+    DCHECK(shard->count + 1 < cache->part_size); /* (I1) */
     while (load(&part[at]) != 0) {
         at = next_place(cache, at);
     }
@@ -71,6 +74,8 @@ firn_block_cache_table_publish(struct firn_block_cache *cache, struct firn_block
     uint64_t hash = firn_block_cache_table_hash(frame->file, frame->offset);
     struct firn_block_cache_shard *shard = firn_block_cache_table_shard(cache, hash);
     uint32_t index = firn_block_cache_index_of(cache, frame);
+    DCHECK(firn_block_cache_has_frame(cache, frame) &&
+           firn_block_cache_frame_is_owned(frame)); /* (I2) */
     firn_os_mutex_lock(&shard->mutex);
     struct firn_block_cache_frame *found =
         firn_block_cache_table_find(cache, hash, frame->file, frame->offset);
@@ -102,9 +107,11 @@ is_on_the_way(uint32_t from, uint32_t to, uint32_t end)
 
 /* Closes the gap at `gap`: an entry behind it whose home does not lie between moves up. */
 static void
-close_gap_locked(const struct firn_block_cache *cache, _Atomic uint64_t *part, uint32_t gap)
+close_gap_locked(const struct firn_block_cache *cache, uint64_t hash, uint32_t gap)
 {
+    _Atomic uint64_t *part = part_of(cache, hash);
     uint32_t at = next_place(cache, gap);
+    firn_os_mutex_assert_held(&firn_block_cache_table_shard(cache, hash)->mutex);
     for (uint64_t entry = load(&part[at]); entry != 0; entry = load(&part[at])) {
         uint32_t home = home_of(cache, entry);
         if (!is_on_the_way(next_place(cache, gap), home, next_place(cache, at))) {
@@ -124,13 +131,15 @@ firn_block_cache_table_remove(struct firn_block_cache *cache, struct firn_block_
     struct firn_block_cache_shard *shard = firn_block_cache_table_shard(cache, hash);
     uint64_t wanted = hash << 32 | (firn_block_cache_index_of(cache, frame) + 1);
     _Atomic uint64_t *part = part_of(cache, hash);
+    DCHECK(firn_block_cache_frame_is_owned(frame) || firn_block_cache_frame_is_pinned(frame));
     firn_os_mutex_lock(&shard->mutex);
     uint32_t at = place_of_hash(cache, hash);
     while (load(&part[at]) != wanted) {
-        CHECK(load(&part[at]) != 0);
+        CHECK(load(&part[at]) != 0); /* (I2) */
         at = next_place(cache, at);
     }
-    close_gap_locked(cache, part, at);
+    DCHECK(shard->count > 0);
+    close_gap_locked(cache, hash, at);
     shard->count--;
     shard->evictions += is_eviction;
     shard->hits_of_gone += atomic_load_explicit(&frame->hits, memory_order_relaxed);

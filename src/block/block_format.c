@@ -14,7 +14,8 @@
  *
  * Header and footer end with an XXH3-64 of what is before it, so that a flipped bit in the version
  * number reads as damage and only a whole header that says "2" reads as newer (I1: magic, version
- * and this checksum keep their places in all versions to come).
+ * and this checksum keep their places in all versions to come. Not checked: golden files hold this
+ * version to it).
  *
  * What is reserved is zero. Where the checksums match and it is not zero, somebody newer wrote it:
  * FIRN_NEWER.
@@ -24,6 +25,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "codec/xxh3.h"
 
 /* The eighth bit, both line ends and control-Z catch a transfer that took the file for text. */
@@ -41,6 +43,7 @@ static void
 encode_edge(const uint8_t magic[8], enum firn_block_file_kind kind,
             const struct firn_block_file_id *id, uint8_t out[EDGE_SIZE])
 {
+    DCHECK(kind >= FIRN_BLOCK_FILE_ROW && kind <= FIRN_BLOCK_FILE_VALUES);
     memset(out, 0, EDGE_SIZE);
     memcpy(out, magic, 8);
     firn_store_le32(out + 8, FIRN_BLOCK_FORMAT_VERSION);
@@ -158,6 +161,10 @@ void
 firn_block_format_encode_footer(const struct firn_block_format_footer *footer,
                                 uint8_t out[FIRN_BLOCK_FORMAT_FOOTER_SIZE])
 {
+    DCHECK(footer->toc_offset >= FIRN_BLOCK_BODY_START &&
+           footer->toc_offset % FIRN_BLOCK_FORMAT_ALIGNMENT == 0);
+    DCHECK(footer->toc_offset + footer->toc_size + FIRN_BLOCK_FORMAT_FOOTER_SIZE ==
+           footer->file_size);
     encode_edge(footer_magic, footer->kind, &footer->id, out);
     firn_store_le64(out + 32, footer->toc_offset);
     firn_store_le64(out + 40, footer->toc_size);
@@ -219,6 +226,8 @@ firn_block_format_encode_prefix(const struct firn_block_file_id *id, uint64_t of
                                 enum firn_codec codec, firn_slice stored, uint32_t raw_size,
                                 uint8_t out[FIRN_BLOCK_FORMAT_PREFIX_SIZE])
 {
+    DCHECK(stored.size <= FIRN_BLOCK_SIZE_MAX && raw_size <= FIRN_BLOCK_SIZE_MAX);
+    DCHECK(offset % FIRN_BLOCK_FORMAT_ALIGNMENT == 0 && codec <= FIRN_CODEC_ZSTD);
     memcpy(out, prefix_magic, 2);
     out[2] = (uint8_t)codec;
     out[3] = 0;

@@ -15,6 +15,7 @@
  */
 #include "block/block_publisher.h"
 
+#include "base/check.h"
 #include "base/mem.h"
 
 void
@@ -29,6 +30,7 @@ firn_block_publisher_init(struct firn_block_publisher *publisher, struct firn_os
 static void
 clear(struct firn_block_publisher *publisher, bool gone)
 {
+    DCHECK(publisher->renamed <= publisher->count);
     for (size_t i = 0; i < publisher->count; i++) {
         struct firn_block_publisher_file *file = &publisher->files[i];
         if (gone) {
@@ -49,6 +51,7 @@ publish(struct firn_block_publisher *publisher, firn_error *err)
 {
     int rc = FIRN_OK;
     struct firn_os_file *files[FIRN_BLOCK_PUBLISHER_FILES_MAX];
+    DCHECK(publisher->renamed == 0); /* (I1) */
     for (size_t i = 0; i < publisher->count; i++) {
         files[i] = publisher->files[i].file;
     }
@@ -71,6 +74,7 @@ firn_block_publisher_run(struct firn_block_publisher *publisher, firn_error *err
         return FIRN_OK;
     }
     int rc = publish(publisher, err);
+    DCHECK(rc != FIRN_OK || publisher->renamed == publisher->count);
     clear(publisher, rc != FIRN_OK);
     return rc;
 }
@@ -85,6 +89,8 @@ firn_block_publisher_add(struct firn_block_publisher *publisher,
             return rc;
         }
     }
+    DCHECK(publisher->count < FIRN_BLOCK_PUBLISHER_FILES_MAX && publisher->renamed == 0);
+    DCHECK(file->file != NULL && file->temp_name != NULL && file->name != NULL);
     publisher->files[publisher->count++] = *file;
     return FIRN_OK;
 }

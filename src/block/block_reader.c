@@ -26,6 +26,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/checked.h"
 #include "base/mem.h"
 #include "block/block_format.h"
@@ -116,6 +117,7 @@ firn_block_reader_section_count(const struct firn_block_reader *reader)
 const struct firn_block_section *
 firn_block_reader_section(const struct firn_block_reader *reader, size_t i)
 {
+    DCHECK(i < reader->section_count);
     return &reader->sections[i];
 }
 
@@ -208,6 +210,14 @@ is_inside(const struct firn_block_reader *reader, const struct firn_block_ref *r
                              reader->footer.toc_offset);
 }
 
+/* (I1): what one block needs at most, decoded and stored together. */
+static bool
+is_bounded(const struct firn_block_ref *ref)
+{
+    return ref->raw_size + firn_block_format_span(ref->stored_size) <=
+           2 * (uint64_t)FIRN_BLOCK_SIZE_MAX + PREFIX_SIZE + FIRN_BLOCK_FORMAT_ALIGNMENT;
+}
+
 static int
 decode_section(struct firn_block_reader *reader, const uint8_t *bytes, firn_error *err)
 {
@@ -281,6 +291,7 @@ read_sections(struct firn_block_reader *reader, firn_error *err)
     uint8_t *bytes = NULL;
     int rc;
     FIRN_TRY(read_toc_counts(reader, &count, err));
+    DCHECK(count <= FIRN_BLOCK_SECTIONS_MAX); /* (I1) */
     size_t size = count * FIRN_BLOCK_FORMAT_SECTION_SIZE;
     bytes = firn_alloc(size);
     reader->sections = firn_alloc_array(count, sizeof reader->sections[0]);
@@ -334,6 +345,7 @@ check_block(const struct firn_block_reader *reader, const struct firn_block_ref 
             const uint8_t *bytes, struct firn_block_format_prefix *out, firn_error *err)
 {
     const struct firn_block_file_id *id = &reader->footer.id;
+    DCHECK(is_inside(reader, ref));
     if (!firn_block_format_decode_prefix(id, ref->offset, bytes, out)) {
         return block_corrupt(reader, ref->offset, "its prefix does not match its checksum", err);
     }
@@ -370,6 +382,7 @@ firn_block_reader_read(struct firn_block_reader *reader, const struct firn_block
         return block_corrupt(reader, ref->offset, "it lies outside the body", err);
     }
     size_t span = (size_t)firn_block_format_span(ref->stored_size);
+    DCHECK(is_bounded(ref)); /* (I1) */
     if (firn_buf_reserve(out, ref->raw_size + span) != FIRN_OK) {
         return firn_error_no_memory(err, "a block");
     }
@@ -401,6 +414,7 @@ firn_block_reader_read_stored(struct firn_block_reader *reader, const struct fir
         return block_corrupt(reader, ref->offset, "it lies outside the body", err);
     }
     size_t span = (size_t)firn_block_format_span(ref->stored_size);
+    DCHECK(is_bounded(ref)); /* (I1) */
     if (firn_buf_set_size(buf, span) != FIRN_OK) {
         return firn_error_no_memory(err, "a block");
     }
@@ -439,6 +453,7 @@ firn_block_reader_decode(struct firn_block_reader *reader, const struct firn_blo
         *out = stored;
         return FIRN_OK;
     }
+    DCHECK(is_bounded(ref)); /* (I1) */
     firn_buf_clear(buffer);
     if (firn_buf_reserve(buffer, ref->raw_size) != FIRN_OK) {
         return firn_error_no_memory(err, "a block");
@@ -477,6 +492,9 @@ firn_block_reader_verify_chunk(struct firn_block_reader *reader, uint64_t i,
     uint64_t hash_at = reader->footer.toc_offset + FIRN_BLOCK_FORMAT_TOC_HEADER_SIZE +
                        reader->section_count * FIRN_BLOCK_FORMAT_SECTION_SIZE +
                        i * sizeof(firn_hash);
+    DCHECK(i < firn_block_reader_chunk_count(reader));
+    DCHECK(firn_range_inside(hash_at, sizeof(firn_hash),
+                             reader->footer.toc_offset + reader->footer.toc_size));
     firn_buf_clear(buffer);
     if (firn_buf_reserve(buffer, size) != FIRN_OK) {
         return firn_error_no_memory(err, "a chunk of a file");

@@ -19,6 +19,7 @@
  */
 #include <string.h>
 
+#include "base/check.h"
 #include "base/checked.h"
 #include "base/mem.h"
 #include "block/block_format.h"
@@ -70,7 +71,9 @@ firn_block_salvage(struct firn_os_dir *dir, const char *name, enum firn_block_fi
         FIRN_TRY(firn_error_no_memory(walk.err, "a window on a file"));
     }
     while (firn_range_inside(walk.at, PREFIX_SIZE, walk.file_size)) {
+        uint64_t before = walk.at;
         FIRN_TRY(step(&walk));
+        DCHECK(walk.at > before); /* else it would never end */
     }
     rc = walk.unreadable;
 out:
@@ -134,6 +137,8 @@ static int
 look(struct walk *walk, const uint8_t **out)
 {
     *out = NULL;
+    DCHECK(walk->at % FIRN_BLOCK_FORMAT_ALIGNMENT == 0);
+    DCHECK(firn_range_inside(walk->at, PREFIX_SIZE, walk->file_size));
     uint64_t window_end = walk->window_at + walk->window_size;
     if (walk->at < walk->window_at || walk->at + PREFIX_SIZE > window_end) {
         firn_error err;
@@ -151,6 +156,7 @@ look(struct walk *walk, const uint8_t **out)
         walk->window_at = walk->at;
         walk->window_size = size;
     }
+    DCHECK(walk->at + PREFIX_SIZE <= walk->window_at + walk->window_size);
     *out = walk->window + (walk->at - walk->window_at);
     return FIRN_OK;
 }

@@ -18,7 +18,7 @@
  *      it at once: into different bytes. The mutex, taken to count bytes as filled, orders those
  *      copies before the hashing.
  * (I3) Nothing bears the final name before the file was synced whole. After a failure neither name
- *      is left.
+ *      is left. (Not checked: it is the order of calls, which the power cuts of the tests see.)
  * (I4) chunk_hashes has room for every chunk of [0, end), so a filled chunk can always be recorded.
  *
  * Memory: an adder shares a chunk with at most two neighbours, so about 2 MiB for each thread that
@@ -39,6 +39,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/checked.h"
 #include "base/mem.h"
 #include "block/block_format.h"
 #include "block/block_publisher.h"
@@ -169,6 +170,7 @@ firn_block_writer_add(struct firn_block_writer *writer, enum firn_codec codec, f
     rc = put(writer, offset, &span, err);
     release(writer, rc, err);
     if (rc == FIRN_OK) {
+        DCHECK(offset >= FIRN_BLOCK_BODY_START);
         *out = (struct firn_block_ref){offset, (uint32_t)stored.size, raw_size};
     }
     return rc;
@@ -180,6 +182,15 @@ firn_block_writer_set_needs(struct firn_block_writer *writer, uint32_t needs)
     writer->needs = needs;
 }
 
+/* Whether a block lies in what was reserved so far. */
+static bool
+is_in_body(struct firn_block_writer *writer, const struct firn_block_ref *ref)
+{
+    return ref->offset >= FIRN_BLOCK_BODY_START &&
+           firn_range_inside(ref->offset, firn_block_format_span(ref->stored_size),
+                             firn_block_writer_size_bytes(writer));
+}
+
 int
 firn_block_writer_add_section(struct firn_block_writer *writer, uint32_t kind,
                               const struct firn_block_ref *ref, firn_error *err)
@@ -188,6 +199,7 @@ firn_block_writer_add_section(struct firn_block_writer *writer, uint32_t kind,
         return firn_error_set(err, FIRN_LIMIT, "a block file has at most %d sections",
                               FIRN_BLOCK_SECTIONS_MAX);
     }
+    DCHECK(is_in_body(writer, ref));
     uint8_t bytes[FIRN_BLOCK_FORMAT_SECTION_SIZE] = {0};
     firn_store_le32(bytes, kind);
     firn_store_le64(bytes + 8, ref->offset);
@@ -339,6 +351,7 @@ static int
 reserve_locked(struct firn_block_writer *writer, uint64_t size, firn_error *err)
 {
     firn_os_mutex_assert_held(&writer->mutex);
+    DCHECK(size > 0 && size % FIRN_BLOCK_FORMAT_ALIGNMENT == 0); /* (I1) */
     if (writer->failure.code != FIRN_OK) {
         return fail_again(writer, err);
     }
@@ -369,6 +382,8 @@ reserve(struct firn_block_writer *writer, uint64_t size, uint64_t *out_offset, f
         *out_offset = writer->end;
         writer->end += size;
         writer->adders++;
+        DCHECK(firn_block_format_chunk_count(writer->end) <=
+               writer->chunk_hash_capacity); /* (I4) */
     }
     firn_os_mutex_unlock(&writer->mutex);
     return rc;
@@ -378,11 +393,23 @@ static void
 release(struct firn_block_writer *writer, int rc, const firn_error *err)
 {
     firn_os_mutex_lock(&writer->mutex);
+    DCHECK(writer->adders > 0);
     writer->adders--;
     if (rc != FIRN_OK && writer->failure.code == FIRN_OK) {
         writer->failure = *err;
     }
     firn_os_mutex_unlock(&writer->mutex);
+}
+
+static bool
+is_open_locked(const struct firn_block_writer *writer, uint64_t index)
+{
+    firn_os_mutex_assert_held(&writer->mutex);
+    const struct chunk *chunk = writer->open;
+    while (chunk != NULL && chunk->index != index) {
+        chunk = chunk->next;
+    }
+    return chunk != NULL;
 }
 
 /* The open chunk of this index, made if it is not there; NULL when memory is out. */
@@ -416,6 +443,7 @@ static void
 close_chunk_locked(struct firn_block_writer *writer, struct chunk *chunk)
 {
     firn_os_mutex_assert_held(&writer->mutex);
+    DCHECK(is_open_locked(writer, chunk->index) && chunk->filled == CHUNK_SIZE); /* (I2) */
     struct chunk **link = &writer->open;
     while (*link != chunk) {
         link = &(*link)->next;
@@ -429,6 +457,7 @@ static int
 write_chunk(struct firn_block_writer *writer, struct chunk *chunk, size_t size, firn_error *err)
 {
     firn_hash hash;
+    CHECK(chunk->filled == size); /* (I1) no hole is hashed and written */
     firn_blake3_hash_of(chunk->data, size, &hash);
     uint64_t index = chunk->index;
     int rc = firn_os_file_write(writer->file, index * CHUNK_SIZE, chunk->data, size, err);
@@ -439,6 +468,8 @@ write_chunk(struct firn_block_writer *writer, struct chunk *chunk, size_t size, 
     }
     struct chunk *surplus = chunk;
     firn_os_mutex_lock(&writer->mutex);
+    CHECK(index < writer->chunk_hash_capacity); /* (I4) */
+    DCHECK(!is_open_locked(writer, index));     /* (I2) */
     writer->chunk_hashes[index] = hash;
     if (writer->spare_count < SPARE_COUNT_MAX) {
         chunk->next = writer->spare;
@@ -467,6 +498,8 @@ copy_span(const struct span *span, uint64_t from, size_t size, uint8_t *out)
 {
     static const uint8_t zeros[FIRN_BLOCK_FORMAT_ALIGNMENT];
     uint64_t pad_at = span->head.size + span->stored.size;
+    DCHECK(firn_range_inside(from, size, span->size));
+    DCHECK(span->size - pad_at < FIRN_BLOCK_FORMAT_ALIGNMENT);
     copy_part(span->head, 0, from, size, out);
     copy_part(span->stored, span->head.size, from, size, out);
     copy_part(firn_bytes(zeros, (size_t)(span->size - pad_at)), pad_at, from, size, out);
@@ -491,6 +524,7 @@ put(struct firn_block_writer *writer, uint64_t offset, const struct span *span, 
         copy_span(span, at, size, chunk->data + in_chunk);
         firn_os_mutex_lock(&writer->mutex);
         chunk->filled += size;
+        DCHECK(chunk->filled <= CHUNK_SIZE); /* (I1) */
         bool is_full = chunk->filled == CHUNK_SIZE;
         if (is_full) {
             close_chunk_locked(writer, chunk);
@@ -515,6 +549,7 @@ flush_body(struct firn_block_writer *writer, firn_error *err)
 {
     struct chunk *last = writer->open;
     if (last == NULL) {
+        DCHECK(writer->end % CHUNK_SIZE == 0); /* (I2) */
         return FIRN_OK;
     }
     CHECK(last->next == NULL && last->index == writer->end / CHUNK_SIZE &&
@@ -528,6 +563,8 @@ append_toc(const struct firn_block_writer *writer, struct firn_buf *out)
 {
     int rc;
     uint64_t chunk_count = firn_block_format_chunk_count(writer->end);
+    DCHECK(chunk_count <= writer->chunk_hash_capacity); /* (I4) */
+    DCHECK(writer->sections.size == writer->section_count * (size_t)FIRN_BLOCK_FORMAT_SECTION_SIZE);
     FIRN_TRY(firn_buf_append_le32(out, writer->section_count));
     FIRN_TRY(firn_buf_append_le32(out, writer->needs));
     FIRN_TRY(firn_buf_append_le64(out, chunk_count));
@@ -543,6 +580,7 @@ static int
 write_end(struct firn_block_writer *writer, uint64_t *out_size, firn_error *err)
 {
     struct firn_buf end = {0};
+    DCHECK(writer->open == NULL && writer->adders == 0); /* the body is written */
     int rc = append_toc(writer, &end);
     struct firn_block_format_footer footer = {.kind = writer->kind,
                                               .id = writer->id,
@@ -601,6 +639,7 @@ static int
 leave_to(struct firn_block_writer *writer, struct firn_block_publisher *publisher, firn_error *err)
 {
     const struct firn_block_publisher_file file = {writer->file, writer->temp_name, writer->name};
+    DCHECK(writer->has_temp && publisher->dir == writer->dir);
     int rc = firn_block_publisher_add(publisher, &file, err);
     if (rc == FIRN_OK) {
         writer->has_temp = false;

@@ -8,6 +8,7 @@
 #include "block/run_origin.h"
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/reader.h"
 
 enum { HEAD_SIZE = 8, FLAG_LAST = 1 };
@@ -15,10 +16,33 @@ enum { HEAD_SIZE = 8, FLAG_LAST = 1 };
 /* As MANIFEST has them. */
 #define NUMBER_MAX ((UINT64_C(1) << 62) - 1)
 
+/* What every origin satisfies that was written, but for its lists. */
+static bool
+is_sound(const struct firn_run_origin *origin)
+{
+    bool is_scratch = origin->kind == FIRN_RUN_ORIGIN_SCRATCH;
+    bool is_nothing = origin->tree == 0 && origin->flushed == 0 && origin->work == 0 &&
+                      origin->part == 0 && !origin->is_last && origin->gone_count == 0;
+    return (is_scratch ? is_nothing : origin->work > 0 && origin->work <= NUMBER_MAX) &&
+           (origin->kind == FIRN_RUN_ORIGIN_COMPACTION || origin->input_count == 0);
+}
+
+static bool
+ascends(const uint64_t *numbers, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (numbers[i] <= (i == 0 ? 0 : numbers[i - 1]) || numbers[i] > NUMBER_MAX) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static int
 append_numbers(const uint64_t *numbers, size_t count, struct firn_buf *out)
 {
     uint64_t before = 0;
+    DCHECK(count <= FIRN_RUN_ORIGIN_NUMBERS_MAX && ascends(numbers, count));
     int rc = firn_buf_append_varint(out, count);
     for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
         rc = firn_buf_append_varint(out, numbers[i] - before);
@@ -31,6 +55,7 @@ int
 firn_run_origin_encode(const struct firn_run_origin *origin, struct firn_buf *out)
 {
     int rc;
+    DCHECK(is_sound(origin));
     firn_buf_clear(out);
     FIRN_TRY(firn_buf_append_le32(out, FIRN_RUN_ORIGIN_VERSION));
     FIRN_TRY(firn_buf_append_u8(out, (uint8_t)origin->kind));
@@ -80,16 +105,6 @@ read_numbers(struct firn_reader *reader, struct firn_buf *numbers, size_t *out_c
 }
 
 static bool
-is_sound(const struct firn_run_origin *origin)
-{
-    bool is_scratch = origin->kind == FIRN_RUN_ORIGIN_SCRATCH;
-    bool is_nothing = origin->tree == 0 && origin->flushed == 0 && origin->work == 0 &&
-                      origin->part == 0 && !origin->is_last && origin->gone_count == 0;
-    return (is_scratch ? is_nothing : origin->work > 0 && origin->work <= NUMBER_MAX) &&
-           (origin->kind == FIRN_RUN_ORIGIN_COMPACTION || origin->input_count == 0);
-}
-
-static bool
 read_fields(struct firn_reader *reader, struct firn_run_origin *out)
 {
     uint64_t tree;
@@ -133,6 +148,7 @@ firn_run_origin_decode(firn_slice bytes, struct firn_buf *numbers, struct firn_r
     if (firn_reader_left(&reader) != 0 || !is_sound(out)) {
         return refuse(err);
     }
+    DCHECK(numbers->size == (out->input_count + out->gone_count) * sizeof(uint64_t));
     if (numbers->size > 0) {
         out->inputs = (const uint64_t *)(const void *)numbers->data;
         out->gone = out->inputs + out->input_count;

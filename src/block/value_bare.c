@@ -19,6 +19,7 @@
 #include "block/value_bare.h"
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/checked.h"
 #include "base/mem.h"
 #include "block/block_format.h"
@@ -113,6 +114,7 @@ find_cached(struct firn_value_bare *bare, const struct firn_value_file_reference
 {
     struct firn_block_pin pin;
     int rc = FIRN_OK;
+    DCHECK(reference->value_size <= FIRN_VALUE_FILE_CACHED_MAX);
     if (!firn_block_cache_find(bare->cache, bare->number, reference->offset, use, &pin)) {
         return FIRN_OK;
     }
@@ -157,6 +159,8 @@ firn_value_bare_read(struct firn_value_bare *bare,
     bool is_cached = out != NULL && reference->value_size <= FIRN_VALUE_FILE_CACHED_MAX;
     bool is_there = false;
     firn_slice value;
+    DCHECK(reference->is_bare && reference->value_size > 0 &&
+           reference->value_size <= FIRN_VALUE_FILE_VALUE_SIZE_MAX);
     int rc;
     if (!firn_range_inside(reference->offset, reference->value_size, bare->size_bytes)) {
         return firn_error_set(err, FIRN_CORRUPT, "'%s': a value at %llu lies outside the file",

@@ -25,6 +25,7 @@
 #include "block/value_file.h"
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/checked.h"
 #include "base/mem.h"
 #include "block/value_bare.h"
@@ -50,6 +51,7 @@ close_file(struct firn_run *base)
 {
     struct value_file *file = (struct value_file *)base;
     if (file != NULL) {
+        DCHECK(base->kind == &firn_value_file_kind);
         firn_block_cache_drop_file(file->cache, file->file);
         firn_block_reader_close(file->reader);
         firn_value_bare_close(file->bare);
@@ -63,6 +65,7 @@ open_sealed(struct value_file *file, const struct firn_run_env *env, const char 
 {
     int rc = firn_block_reader_open(env->dir, name, FIRN_BLOCK_FILE_VALUES, &file->reader, err);
     if (rc == FIRN_OK) {
+        DCHECK(firn_block_reader_body_end(file->reader) >= FIRN_BLOCK_BODY_START);
         file->summary.file_bytes = firn_block_reader_size_bytes(file->reader);
         file->summary.content_bytes =
             firn_block_reader_body_end(file->reader) - FIRN_BLOCK_BODY_START;
@@ -92,6 +95,7 @@ open_file(const struct firn_run_env *env, const char *name, struct firn_run **ou
     }
     if (file->bare != NULL) {
         file->summary.file_bytes = firn_value_bare_size_bytes(file->bare);
+        DCHECK(file->summary.file_bytes >= FIRN_VALUE_FILE_HEAD_SIZE && file->reader == NULL);
         file->summary.content_bytes = file->summary.file_bytes - FIRN_VALUE_FILE_HEAD_SIZE;
         file->summary.identity = firn_value_bare_identity(file->bare);
         file->summary.is_bare = true;
@@ -145,6 +149,9 @@ firn_value_file_decode(firn_slice bytes, struct firn_value_file_reference *out)
 void
 firn_value_file_encode_bare(const struct firn_value_file_reference *reference, uint8_t *out)
 {
+    CHECK(reference->file != 0 && reference->value_size > 0 &&
+          reference->value_size <= FIRN_VALUE_FILE_VALUE_SIZE_MAX &&
+          reference->offset < BARE_FLAG); /* what decode would refuse is lost */
     firn_store_le64(out, reference->file);
     firn_store_le64(out + 8, reference->value_size);
     firn_store_le64(out + 16, reference->offset | BARE_FLAG);
@@ -161,6 +168,7 @@ firn_value_file_checksum(firn_slice value, uint64_t offset)
 static struct firn_block_ref
 piece_of(const struct firn_value_file_reference *reference, size_t i)
 {
+    DCHECK(i < reference->piece_count && (uint64_t)i * PIECE_SIZE < reference->value_size);
     uint64_t left = reference->value_size - (uint64_t)i * PIECE_SIZE;
     return (struct firn_block_ref){
         .stored_size = firn_load_le32(reference->stored_sizes + 4 * i),
@@ -172,6 +180,8 @@ uint64_t
 firn_value_file_span(const struct firn_value_file_reference *reference)
 {
     uint64_t span = reference->is_bare ? reference->value_size : 0;
+    DCHECK(reference->is_bare == (reference->piece_count == 0));
+    DCHECK(reference->piece_count <= FIRN_VALUE_FILE_PIECES_MAX);
     for (size_t i = 0; i < reference->piece_count; i++) {
         const struct firn_block_ref piece = piece_of(reference, i);
         span += firn_block_reader_span(&piece);
@@ -205,6 +215,7 @@ read_pieces(struct value_file *file, const struct firn_value_file_reference *ref
     struct firn_compress *compress = NULL;
     struct firn_buf bytes = {0};
     uint64_t offset = reference->offset;
+    uint64_t end = reference->offset + firn_value_file_span(reference);
     int rc;
     FIRN_TRY(firn_compress_create(&compress, err));
     for (size_t i = 0; i < reference->piece_count; i++) {
@@ -217,6 +228,7 @@ read_pieces(struct value_file *file, const struct firn_value_file_reference *ref
         }
         offset += firn_block_reader_span(&piece);
     }
+    DCHECK(offset == end);
 out:
     firn_buf_deinit(&bytes);
     firn_compress_destroy(compress);
@@ -250,6 +262,7 @@ firn_value_file_read(struct firn_run *base, const struct firn_value_file_referen
 {
     struct value_file *file = (struct value_file *)base;
     size_t before = out == NULL ? 0 : out->size;
+    DCHECK(base->kind == &firn_value_file_kind);
     int rc;
     if (reference->is_bare != (file->bare != NULL)) {
         return firn_error_set(err, FIRN_CORRUPT,
@@ -262,6 +275,7 @@ firn_value_file_read(struct firn_run *base, const struct firn_value_file_referen
     if (rc != FIRN_OK && out != NULL) {
         out->size = before;
     }
+    DCHECK(rc != FIRN_OK || out == NULL || out->size == before + reference->value_size);
     return rc;
 }
 

@@ -29,6 +29,7 @@ firn_value_writer_create(const struct firn_run_env *env, const char *name,
 {
     int rc;
     *out = NULL;
+    DCHECK(options->number != 0);
     struct firn_value_writer *writer = firn_alloc_zeroed(sizeof *writer);
     if (writer == NULL) {
         return firn_error_no_memory(err, "a writer of values");
@@ -60,6 +61,7 @@ add_piece(struct firn_value_writer *writer, firn_slice raw, struct firn_block_re
           firn_error *err)
 {
     enum firn_codec codec = writer->options.codec;
+    DCHECK(raw.size > 0 && raw.size <= PIECE_SIZE);
     firn_slice stored = raw;
     if (codec != FIRN_CODEC_NONE) {
         int rc = firn_compress_encode(writer->compress, codec, 0, raw, &writer->stored, err);
@@ -88,6 +90,7 @@ firn_value_writer_add(struct firn_value_writer *writer, firn_slice value, struct
         return firn_error_no_memory(err, "the reference to a value");
     }
     uint8_t *bytes = out->data + at;
+    uint64_t end = 0; /* of the pieces so far */
     firn_store_le64(bytes, writer->options.number);
     firn_store_le64(bytes + 8, value.size);
     for (size_t i = 0; i < count; i++) {
@@ -102,6 +105,8 @@ firn_value_writer_add(struct firn_value_writer *writer, firn_slice value, struct
         if (i == 0) {
             firn_store_le64(bytes + 16, ref.offset);
         }
+        CHECK(i == 0 || ref.offset == end); /* a reference has the first one's place only */
+        end = ref.offset + firn_block_reader_span(&ref);
         firn_store_le32(bytes + FIRN_VALUE_FILE_REFERENCE_SIZE + 4 * i, ref.stored_size);
     }
     return FIRN_OK;
@@ -123,6 +128,8 @@ int
 firn_value_writer_finish(struct firn_value_writer *writer, uint64_t *out_file_bytes,
                          firn_error *err)
 {
+    DCHECK(firn_block_writer_size_bytes(writer->blocks) ==
+           FIRN_BLOCK_BODY_START + writer->content_bytes);
     return firn_block_writer_finish_later(writer->blocks, writer->options.publisher, out_file_bytes,
                                           err);
 }
