@@ -17,12 +17,14 @@
 static const struct firn_run_summary *
 summary(const struct firn_run *run)
 {
+    DCHECK(run->kind == &firn_row_kind);
     return &((const struct firn_row *)run)->summary;
 }
 
 static const struct firn_range_set *
 ranges(const struct firn_run *run)
 {
+    DCHECK(run->kind == &firn_row_kind);
     return &((const struct firn_row *)run)->ranges;
 }
 

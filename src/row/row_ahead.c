@@ -36,6 +36,7 @@ static const uint8_t *
 stored_of(struct firn_row_ahead *ahead, struct firn_row *run, const struct firn_row_index *index,
           size_t i, bool is_backward)
 {
+    DCHECK(i < index->block_count);
     size_t distance = is_backward ? ahead->missed - i : i - ahead->missed;
     ahead->missed = i;
     if (distance == 0 || distance > NEAR) { /* a step back is far too large */

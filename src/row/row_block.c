@@ -17,7 +17,8 @@
  * Versions of one key have the same tag and lie side by side with the newest first, so the first
  * match is the newest.
  *
- * The check is what everything else stands on:
+ * The check is what everything else stands on (it tests data, and refuses what is otherwise; what a
+ * builder writes is asserted to pass it):
  * (I1) There is at least one entry. Header, tags, offsets, prefix and entries fill the block
  *      exactly, in this order; each entry's fields lie inside it; what is unused is zero.
  * (I2) Keys have at most FIRN_ROW_KEY_SIZE_MAX bytes; entries ascend strictly in the order of
@@ -32,6 +33,7 @@
  */
 #include "row/row_block.h"
 
+#include "base/check.h"
 #include "base/checked.h"
 #include "base/reader.h"
 #include "base/slice.h"
@@ -240,9 +242,31 @@ narrow(const struct firn_row_block *block, firn_slice key, firn_slice *out_rest,
                    ? block->count
                    : firn_row_heads_short_below(block->heads, block->count, (uint16_t)(head + 1));
     }
+    DCHECK(low <= high && high <= block->count);
     *out_rest = rest;
     *out_low = low;
     *out_high = high;
+}
+
+/* The order of a whole key, prefix and rest, against another. */
+static int
+compare_whole(firn_slice prefix, firn_slice rest, firn_slice key)
+{
+    int order = firn_slice_compare(
+        prefix, firn_bytes(key.data, key.size < prefix.size ? key.size : prefix.size));
+    return order != 0 ? order
+                      : firn_slice_compare(
+                            rest, firn_bytes(key.data + prefix.size, key.size - prefix.size));
+}
+
+/* Whether the i-th entry lies before a place: the plain twin of what heads lead to. */
+static bool
+is_before(const struct firn_row_block *block, size_t i, firn_slice key, uint64_t sequence)
+{
+    struct firn_row_slot slot;
+    firn_row_block_slot(block, i, &slot);
+    int order = compare_whole(block->prefix, slot.rest, key);
+    return order < 0 || (order == 0 && slot.sequence > sequence);
 }
 
 size_t
@@ -260,6 +284,8 @@ firn_row_block_lower_bound(const struct firn_row_block *block, firn_slice key, u
             high = middle;
         }
     }
+    DCHECK(low == 0 || is_before(block, low - 1, key, sequence));
+    DCHECK(low == block->count || !is_before(block, low, key, sequence));
     return low;
 }
 

@@ -19,7 +19,7 @@
  * (I1) Entries are compared with the one before, in release builds too: a run that is out of order
  *      would hide data.
  * (I2) What was refused (FIRN_INVALID, FIRN_LIMIT) has changed nothing. After any other failure the
- *      file may lack something, so nothing goes on.
+ *      file may lack something, so nothing goes on. (Not checked: the tests that refuse come first.)
  *
  * A block that readers are likely to ask for is handed to the cache when it was written, under a
  * number which the run is opened with; else reading would find nothing there, after a compaction,
@@ -74,6 +74,7 @@ struct builder {
 static struct builder *
 builder_of(struct firn_run_builder *base)
 {
+    DCHECK(base->kind == &firn_row_kind);
     return (struct builder *)base;
 }
 
@@ -202,6 +203,7 @@ separator_size(const struct builder *builder, firn_slice key, bool is_new_key)
     if (!is_new_key) {
         return key.size;
     }
+    DCHECK(firn_slice_compare(last, key) < 0); /* (I1): else they may not differ */
     while (size < last.size && last.data[size] == key.data[size]) {
         size++;
     }
@@ -233,6 +235,7 @@ hand_over(struct builder *builder, const struct firn_block_ref *ref)
     if (builder->found == NULL || *builder->found == 0) {
         return;
     }
+    DCHECK(ref->raw_size == builder->raw.size);
     *builder->found = *builder->found > 1; /* where one block begins another may end */
     if (builder->summary.cache_file == 0) {
         builder->summary.cache_file = firn_block_cache_add_file(builder->cache);
@@ -256,6 +259,7 @@ close_block(struct builder *builder, firn_error *err)
     if (firn_row_pending_encode(&builder->pending, &builder->raw) != FIRN_OK) {
         return firn_error_no_memory(err, "a block");
     }
+    DCHECK(firn_row_block_check(firn_buf_slice(&builder->raw), NULL) == FIRN_OK);
     int rc = firn_row_emit_block(&builder->emit, firn_buf_slice(&builder->raw), &block.ref, err);
     if (rc == FIRN_OK) {
         hand_over(builder, &block.ref);
@@ -270,6 +274,7 @@ static int
 begin_block(struct builder *builder, firn_slice key, size_t size, uint64_t sequence,
             firn_error *err)
 {
+    DCHECK(size <= key.size && builder->pending.sums.count == 0);
     firn_buf_clear(&builder->separator);
     builder->separator_sequence = sequence;
     return firn_buf_append(&builder->separator, key.data, size) == FIRN_OK
@@ -341,6 +346,7 @@ add_stored(struct builder *builder, const struct firn_entry *stored, bool is_els
             return firn_error_no_memory(err, "the filter of a run");
         }
     }
+    DCHECK(builder->last_hash == firn_row_filter_hash(stored->key));
     if (firn_row_pending_add(&builder->pending, stored, is_elsewhere,
                              firn_row_block_tag(builder->last_hash), &sums) != FIRN_OK) {
         return firn_error_no_memory(err, "a block");
@@ -431,6 +437,7 @@ static int
 add_range(struct builder *builder, const struct firn_range *range, firn_error *err)
 {
     struct firn_run_summary *summary = &builder->summary;
+    DCHECK(builder->ranges.size < FIRN_ROW_FORMAT_RANGES_SIZE);
     if (firn_row_summary_encode_range(range, &builder->ranges) != FIRN_OK ||
         note_lower(summary, range->lower) != FIRN_OK ||
         note_upper(summary, range->upper) != FIRN_OK) {
@@ -510,6 +517,17 @@ out:
     return rc;
 }
 
+/* Whether the filter that was encoded knows all keys. */
+static bool
+is_complete(const struct builder *builder, firn_slice filter)
+{
+    size_t i = 0;
+    while (i < builder->hash_count && firn_row_filter_may_contain(filter, builder->hashes[i])) {
+        i++;
+    }
+    return i == builder->hash_count;
+}
+
 static int
 write_filter(struct builder *builder, firn_error *err)
 {
@@ -519,6 +537,8 @@ write_filter(struct builder *builder, firn_error *err)
     if (firn_row_filter_encode(builder->hashes, builder->hash_count, &builder->raw) != FIRN_OK) {
         return firn_error_no_memory(err, "the filter of a run");
     }
+    DCHECK(builder->hash_count <= builder->summary.entry_count);
+    DCHECK(is_complete(builder, firn_buf_slice(&builder->raw)));
     struct firn_block_ref ref;
     int rc = firn_row_emit_plain(&builder->emit, firn_buf_slice(&builder->raw), &ref, err);
     return rc != FIRN_OK ? rc
@@ -533,6 +553,9 @@ write_index(struct builder *builder, firn_error *err)
                                       &builder->raw) != FIRN_OK) {
         return firn_error_no_memory(err, "the index of a run");
     }
+    DCHECK(firn_row_index_check(firn_buf_slice(&builder->raw), NULL) == FIRN_OK);
+    DCHECK(builder->index.records.size / FIRN_ROW_FORMAT_RECORD_SIZE <=
+           builder->summary.entry_count);
     return firn_row_emit_section(&builder->emit, FIRN_ROW_FORMAT_INDEX,
                                  firn_buf_slice(&builder->raw), err);
 }
@@ -571,6 +594,8 @@ finish(struct builder *builder, firn_error *err)
     FIRN_TRY(write_index(builder, err));
     FIRN_TRY(write_origin(builder, err));
     FIRN_TRY(write_summary(builder, err));
+    DCHECK(firn_block_writer_size_bytes(builder->emit.writer) ==
+           FIRN_BLOCK_BODY_START + builder->emit.written_bytes);
     FIRN_TRY(firn_block_writer_finish_later(builder->emit.writer, builder->publisher,
                                             &builder->summary.file_bytes, err));
 out:
@@ -593,6 +618,7 @@ firn_row_builder_finish(struct firn_run_builder *base, struct firn_run_summary *
     rc = finish(builder, err);
     builder->has_failed = rc != FIRN_OK;
     builder->is_finished = rc == FIRN_OK;
+    DCHECK(rc != FIRN_OK || builder->summary.file_bytes > builder->emit.written_bytes);
     if (rc == FIRN_OK) {
         *out = builder->summary;
         builder->summary = (struct firn_run_summary){0};

@@ -70,6 +70,7 @@ is_damage(int rc)
 static int
 report(struct checking *checking, uint64_t offset, uint64_t size, const firn_error *err)
 {
+    DCHECK(err->code != FIRN_OK);
     if (!is_damage(err->code)) {
         return err->code;
     }
@@ -156,6 +157,7 @@ check_value(struct checking *checking, const struct firn_row_slot *slot, firn_er
 {
     struct firn_row_locator fields = {0}; /* of a reference: nothing of this file */
     bool is_reference = firn_row_reference_is_one(slot);
+    DCHECK(slot->is_elsewhere && checking->has_last); /* last_key is the entry's */
     int rc = is_reference ? firn_row_reference_read(checking->run->values, slot,
                                                     FIRN_BLOCK_CACHE_SCAN, NULL, err)
                           : firn_row_value_check(checking->run->reader, slot->value, err);
@@ -205,6 +207,7 @@ check_separator(struct checking *checking, size_t block_at, const struct firn_ro
     struct firn_row_slot first;
     struct firn_row_index_separator separator;
     struct firn_buf *whole = &checking->key;
+    DCHECK(block_at < checking->index.block_count);
     firn_row_index_separator(&checking->index, block_at, &separator);
     firn_row_block_slot(block, 0, &first);
     struct firn_buf key = {0};
@@ -253,6 +256,7 @@ static void
 note_sequences(struct firn_run_summary *found, uint64_t sequence_min, uint64_t sequence_max)
 {
     bool is_first = found->sequence_min == 0 && found->sequence_max == 0;
+    DCHECK(sequence_min <= sequence_max);
     if (is_first || sequence_min < found->sequence_min) {
         found->sequence_min = sequence_min;
     }
@@ -529,6 +533,7 @@ firn_row_check(struct firn_run *run, void (*on_damage)(void *ctx, const char *te
                const struct firn_step *step, firn_error *err)
 {
     firn_error local;
+    DCHECK(on_damage != NULL);
     err = err == NULL ? &local : err;
     struct checking checking = {
         .run = firn_row_read_run(run), .on_damage = on_damage, .ctx = ctx, .step = step};

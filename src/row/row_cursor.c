@@ -70,6 +70,7 @@ struct cursor {
 static struct cursor *
 cursor_of(struct firn_run_cursor *base)
 {
+    DCHECK(base->kind == &firn_row_kind);
     return (struct cursor *)base;
 }
 
@@ -151,6 +152,7 @@ fetch(struct cursor *cursor, const struct firn_row_index *index, size_t i, bool 
 {
     struct firn_row *run = cursor->run;
     struct firn_row_index_block block;
+    DCHECK(i < index->block_count && cursor->pin.frame == NULL);
     firn_row_index_block(index, i, &block);
     int rc = FIRN_OK;
     if (!cursor->is_sequential) {
@@ -171,6 +173,7 @@ fetch(struct cursor *cursor, const struct firn_row_index *index, size_t i, bool 
 static void
 hold(struct cursor *cursor, size_t i, firn_slice raw)
 {
+    DCHECK(!cursor->has_block && !cursor->base.is_valid); /* (I1) */
     firn_row_block_init(&cursor->block, raw);
     cursor->has_block = true;
     cursor->has_prefix = false;
@@ -230,6 +233,7 @@ show_large(struct cursor *cursor, const struct firn_row_slot *slot, firn_error *
 static int
 reserve_key(struct cursor *cursor, size_t size, firn_error *err)
 {
+    DCHECK(size > cursor->key_capacity);
     uint8_t *memory = firn_alloc(2 * size);
     if (memory == NULL) {
         drop_block(cursor);
@@ -271,6 +275,19 @@ set_key(struct cursor *cursor, firn_slice rest, firn_slice *out, firn_error *err
     return FIRN_OK;
 }
 
+/* (I1) Whether the cursor shows an entry of the block that it holds. */
+static bool
+shows(const struct cursor *cursor, size_t slot_at)
+{
+    struct firn_row_slot slot;
+    if (!cursor->base.is_valid || !cursor->has_block || slot_at >= cursor->block.count) {
+        return false;
+    }
+    firn_row_block_slot(&cursor->block, slot_at, &slot);
+    return cursor->base.entry.sequence == slot.sequence &&
+           cursor->base.entry.key.size == cursor->block.prefix.size + slot.rest.size;
+}
+
 /* Shows an entry of the block that is held. */
 static int
 show(struct cursor *cursor, size_t slot_at, firn_error *err)
@@ -292,6 +309,8 @@ show(struct cursor *cursor, size_t slot_at, firn_error *err)
         firn_buf_deinit(&cursor->value);
     }
     cursor->base.is_valid = rc == FIRN_OK;
+    DCHECK(rc != FIRN_OK || shows(cursor, slot_at));
+    DCHECK(rc == FIRN_OK || !cursor->has_block); /* (I2) */
     return rc;
 }
 
@@ -345,6 +364,7 @@ show_last_before(struct cursor *cursor, const struct firn_row_index *index, size
 static size_t
 prepared_block(const struct cursor *cursor)
 {
+    DCHECK(cursor->is_prepared && cursor->prepared_count <= cursor->run->index.block_count);
     return cursor->prepared_count == 0 ? 0 : cursor->prepared_count - 1;
 }
 
@@ -373,6 +393,7 @@ firn_row_cursor_prepare(struct firn_run_cursor *base, firn_slice key, uint64_t s
 {
     struct cursor *cursor = cursor_of(base);
     const struct firn_row *run = cursor->run;
+    DCHECK(step < FIRN_RUN_CURSOR_STEPS);
     base->is_valid = false;
     if (!run->keeps_pins || cursor->is_sequential || run->index.block_count == 0) {
         return;
@@ -501,6 +522,7 @@ firn_row_cursor_next(struct firn_run_cursor *base, firn_error *err)
 {
     struct cursor *cursor = cursor_of(base);
     CHECK(base->is_valid);
+    DCHECK(shows(cursor, cursor->slot)); /* (I1) */
     if (cursor->slot + 1 < cursor->block.count) {
         return show(cursor, cursor->slot + 1, err);
     }
@@ -512,6 +534,7 @@ firn_row_cursor_prev(struct firn_run_cursor *base, firn_error *err)
 {
     struct cursor *cursor = cursor_of(base);
     CHECK(base->is_valid);
+    DCHECK(shows(cursor, cursor->slot)); /* (I1) */
     if (cursor->slot > 0) {
         return show(cursor, cursor->slot - 1, err);
     }

@@ -7,6 +7,8 @@
  */
 #include "row/row_emit.h"
 
+#include "base/check.h"
+
 void
 firn_row_emit_deinit(struct firn_row_emit *emit)
 {
@@ -17,6 +19,7 @@ static int
 add(struct firn_row_emit *emit, enum firn_codec codec, firn_slice stored, size_t raw_size,
     struct firn_block_ref *out, firn_error *err)
 {
+    DCHECK(raw_size <= UINT32_MAX); /* else the writer would not see that it is too large */
     int rc = firn_block_writer_add(emit->writer, codec, stored, (uint32_t)raw_size, out, err);
     if (rc == FIRN_OK) {
         emit->written_bytes += firn_block_reader_span(out);

@@ -15,6 +15,8 @@
  */
 #include "row/row_filter.h"
 
+#include "base/check.h"
+
 enum { LINE_SIZE = FIRN_ROW_FORMAT_LINE_SIZE };
 
 int
@@ -43,6 +45,7 @@ int
 firn_row_filter_encode(const uint64_t *key_hashes, size_t count, struct firn_buf *out)
 {
     size_t size = firn_row_filter_size_bytes(count);
+    DCHECK(size > 0 && size % LINE_SIZE == 0 && size <= FIRN_BLOCK_SIZE_MAX);
     firn_buf_clear(out);
     if (firn_buf_set_size(out, size) != FIRN_OK) {
         return FIRN_NO_MEMORY;

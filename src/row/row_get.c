@@ -49,6 +49,7 @@ go_below(struct search *search, uint64_t sequence)
     }
     uint64_t last = firn_view_at(search->view, search->left - 1).last;
     search->at = sequence < last ? sequence : last;
+    DCHECK(search->at >= search->view->intervals[search->left - 1].first); /* (I1) */
     return true;
 }
 
@@ -70,6 +71,7 @@ static int
 take_elsewhere(const struct search *search, const struct firn_row_slot *slot, firn_error *err)
 {
     bool is_reference = firn_row_reference_is_one(slot);
+    DCHECK(slot->is_elsewhere);
     if (is_reference) {
         search->out->kind = firn_row_reference_kind(slot);
     }
@@ -154,11 +156,13 @@ goes_on(const struct search *search, size_t i, uint64_t *out_sequence)
 static int
 search_blocks(struct search *search, firn_error *err)
 {
-    for (;;) {
+    for (size_t before = 0;;) {
         size_t count = firn_row_index_find(search->index, search->key, search->at);
         if (count == 0) {
             return FIRN_NOT_FOUND;
         }
+        DCHECK(count > before); /* (I1) */
+        before = count;
         struct firn_row_index_block block;
         firn_row_index_block(search->index, count - 1, &block);
         if (sees_any(search, block.sequence_min, block.sequence_max)) {
@@ -227,6 +231,7 @@ firn_row_get_prefetch(const struct firn_run *base, firn_slice key, unsigned step
 {
     const struct firn_row *run = (const struct firn_row *)base;
     firn_slice filter = firn_row_read_known_filter(run);
+    DCHECK(step < FIRN_RUN_GET_STEPS);
     key = firn_row_read_key(key);
     if (step == 0) {
         firn_row_read_prefetch(run, key);

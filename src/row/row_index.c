@@ -30,7 +30,7 @@
  * The check: (I2) the parts fill the block exactly; every rest lies inside; separators ascend
  * strictly; heads are those of their separators; blocks ascend in the file and have sizes within
  * the limits; what is unused is zero. Whether a ref names a block of the file is judged as it is
- * read.
+ * read. (It tests data; what a builder writes is asserted to pass it.)
  */
 #include "row/row_index.h"
 
@@ -158,6 +158,7 @@ static size_t
 find_among_equals(const struct firn_row_index *index, size_t low, size_t high, firn_slice rest,
                   uint64_t sequence)
 {
+    DCHECK(low < high && high <= index->block_count);
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         struct firn_row_index_separator separator;
@@ -215,6 +216,25 @@ heads_below(const struct firn_row_index *index, uint64_t head)
     return firn_row_heads_below_plain(index->heads, low, high, head);
 }
 
+/* Whether so many separators lie at or before a place: the plain twin of what heads lead to. */
+static bool
+is_count_before(const struct firn_row_index *index, size_t count, firn_slice rest,
+                uint64_t sequence)
+{
+    struct firn_row_index_separator one;
+    if (count > 0) {
+        firn_row_index_separator(index, count - 1, &one);
+        if (firn_entry_compare(one.rest, one.sequence, rest, sequence) > 0) {
+            return false;
+        }
+    }
+    if (count == index->block_count) {
+        return true;
+    }
+    firn_row_index_separator(index, count, &one);
+    return firn_entry_compare(one.rest, one.sequence, rest, sequence) > 0;
+}
+
 size_t
 firn_row_index_find(const struct firn_row_index *index, firn_slice key, uint64_t sequence)
 {
@@ -227,6 +247,7 @@ firn_row_index_find(const struct firn_row_index *index, firn_slice key, uint64_t
     uint64_t head = firn_row_heads_of(rest);
     size_t low = heads_below(index, head);
     if (low == count || firn_row_heads_at(index->heads, low) != head) {
+        DCHECK(is_count_before(index, low, rest, sequence));
         return low;
     }
     size_t high = low + 1;
@@ -234,7 +255,9 @@ firn_row_index_find(const struct firn_row_index *index, firn_slice key, uint64_t
         high =
             head == UINT64_MAX ? count : firn_row_heads_below(index->heads, high, count, head + 1);
     }
-    return find_among_equals(index, low, high, rest, sequence);
+    size_t found = find_among_equals(index, low, high, rest, sequence);
+    DCHECK(is_count_before(index, found, rest, sequence));
+    return found;
 }
 
 void
@@ -285,6 +308,14 @@ firn_row_index_builder_size_bytes(const struct firn_row_index_builder *builder)
     return HEADER_SIZE + block_count(builder) * BLOCK_SIZE + builder->keys.size;
 }
 
+static firn_slice
+key_at(const struct firn_row_index_builder *builder, size_t i)
+{
+    const uint8_t *bytes = builder->separators.data + i * SEPARATOR_SIZE;
+    DCHECK(i < block_count(builder));
+    return firn_bytes(builder->keys.data + firn_load_le32(bytes + 8), firn_load_le32(bytes + 12));
+}
+
 int
 firn_row_index_builder_add(struct firn_row_index_builder *builder,
                            const struct firn_row_index_block *block,
@@ -322,13 +353,6 @@ firn_row_index_builder_add(struct firn_row_index_builder *builder,
     return FIRN_OK;
 }
 
-static firn_slice
-key_at(const struct firn_row_index_builder *builder, size_t i)
-{
-    const uint8_t *bytes = builder->separators.data + i * SEPARATOR_SIZE;
-    return firn_bytes(builder->keys.data + firn_load_le32(bytes + 8), firn_load_le32(bytes + 12));
-}
-
 /* What all separators begin with: they are sorted, so what the outer ones do. */
 static size_t
 shared_size(const struct firn_row_index_builder *builder)
@@ -356,6 +380,7 @@ encode_separators(const struct firn_row_index_builder *builder, size_t shared, u
     size_t rest_at = 0;
     for (size_t i = 0; i < count; i++, bytes += SEPARATOR_SIZE) {
         firn_slice key = key_at(builder, i);
+        DCHECK(key.size >= shared);
         firn_slice rest = firn_bytes(key.data + shared, key.size - shared);
         memcpy(bytes, builder->separators.data + i * SEPARATOR_SIZE, SEPARATOR_SIZE);
         firn_store_le32(bytes + 8, (uint32_t)rest_at);
@@ -364,6 +389,7 @@ encode_separators(const struct firn_row_index_builder *builder, size_t shared, u
         memcpy(rests + rest_at, rest.data, rest.size);
         rest_at += rest.size;
     }
+    DCHECK(rest_at == builder->keys.size - count * shared);
 }
 
 int
@@ -373,6 +399,7 @@ firn_row_index_builder_encode(const struct firn_row_index_builder *builder, uint
     size_t count = block_count(builder);
     size_t shared = shared_size(builder);
     size_t rests_size = builder->keys.size - count * shared;
+    DCHECK(builder->separators.size == count * SEPARATOR_SIZE);
     firn_buf_clear(out);
     if (firn_buf_set_size(out, HEADER_SIZE + count * BLOCK_SIZE + shared + rests_size) != FIRN_OK) {
         return FIRN_NO_MEMORY;

@@ -16,7 +16,8 @@
  * run's from here on, also where opening fails.
  *
  * (I1) Sections: one summary, one index, at most one filter and one origin, ranges in any number, each
- *      in a place of its own; kinds that are not known were written by a later version.
+ *      in a place of its own; kinds that are not known were written by a later version. (A file
+ *      that is otherwise is refused.)
  *
  * Memory: the ranges and the bounds, as long as the run is open, and what the cache holds for it.
  */
@@ -160,6 +161,8 @@ drop_pins(struct firn_row *run)
 static void
 keep_pins(struct firn_row *run, struct firn_row_read_index *index)
 {
+    DCHECK(!run->keeps_pins && run->held_bytes == 0 && run->memory.data == NULL);
+    DCHECK(index->pin.size == run->index_ref.raw_size);
     size_t memory_size = firn_row_read_memory_size(index->index.block_count);
     size_t size = (size_t)run->index_ref.raw_size + run->filter_ref.raw_size + memory_size;
     if (!has_room(run) || !firn_block_cache_hold(run->cache, size)) {
@@ -192,6 +195,7 @@ read_run(struct opening *opening, firn_error *err)
         (index.index.block_count == 0) != (run->summary.entry_count == 0)) {
         FIRN_TRY(refuse(run, "the index has another number of entries than the summary says", err));
     }
+    DCHECK(run->index_ref.offset != 0 && run->summary.file_bytes != 0); /* (I1) */
     keep_pins(run, &index);
 out:
     firn_row_read_index_release(run, &index);
@@ -259,6 +263,7 @@ firn_row_open_close(struct firn_run *base)
         return;
     }
     struct firn_row *run = firn_row_read_run(base);
+    DCHECK(run->keeps_pins == (run->held_bytes > 0));
     drop_pins(run);
     firn_block_cache_drop_file(run->cache, run->file);
     firn_block_cache_drop_file(run->cache, run->file_of_sections);

@@ -76,6 +76,7 @@ static size_t
 sequence_size(const struct firn_row_pending_sums *sums)
 {
     uint64_t largest = sums->sequence_max - sums->sequence_min;
+    DCHECK(sums->sequence_min <= sums->sequence_max);
     return largest == 0 ? 0 : 8 - (size_t)__builtin_clzll(largest) / 8;
 }
 
@@ -83,6 +84,7 @@ static size_t
 shared_size(firn_slice a, firn_slice b, size_t size_max)
 {
     size_t size = 0;
+    DCHECK(size_max <= a.size && size_max <= b.size);
     while (size_max - size >= 8) {
         uint64_t differs = firn_load_le64(a.data + size) ^ firn_load_le64(b.data + size);
         if (differs != 0) {
@@ -125,6 +127,7 @@ firn_row_pending_with(const struct firn_row_pending *pending, const struct firn_
 static size_t
 size_of(const struct firn_row_pending_sums *sums, size_t offset_size)
 {
+    DCHECK(sums->count > 0 && sums->key_bytes >= sums->count * sums->shared_size);
     return FIRN_ROW_FORMAT_BLOCK_HEADER_SIZE + firn_row_format_tags_size(sums->count) +
            sums->count * (offset_size + FIRN_ROW_FORMAT_SHORT_HEAD_SIZE + sequence_size(sums)) +
            sums->shared_size + (sums->key_bytes - sums->count * sums->shared_size) +
@@ -170,6 +173,8 @@ firn_row_pending_add(struct firn_row_pending *pending, const struct firn_entry *
                      bool is_elsewhere, uint8_t tag, const struct firn_row_pending_sums *sums_with)
 {
     struct firn_buf *bytes = &pending->bytes;
+    DCHECK(sums_with->count == pending->sums.count + 1 &&
+           sums_with->key_bytes == pending->sums.key_bytes + entry->key.size);
     if (pending->sums.count == pending->capacity && grow(pending) != FIRN_OK) {
         return FIRN_NO_MEMORY;
     }
@@ -200,6 +205,8 @@ encode_entry(const struct firn_row_pending *pending, const struct firn_row_pendi
 {
     const struct firn_row_pending_sums *sums = &pending->sums;
     uint64_t delta = item->sequence - sums->sequence_min;
+    DCHECK(item->sequence >= sums->sequence_min && item->sequence <= sums->sequence_max);
+    DCHECK(item->key_size >= sums->shared_size);
     size_t rest_size = item->key_size - sums->shared_size;
     uint32_t word = ((uint32_t)rest_size << FIRN_ROW_FORMAT_KIND_BITS) | item->word_low;
     memcpy(at, &delta, sequence_bytes);
@@ -245,6 +252,7 @@ firn_row_pending_encode(const struct firn_row_pending *pending, struct firn_buf 
         if (is_wide) {
             firn_store_le32(offset + 4 * i, (uint32_t)(at - out->data));
         } else {
+            CHECK(at - out->data <= UINT16_MAX);
             firn_store_le16(offset + 2 * i, (uint16_t)(at - out->data));
         }
         at = encode_entry(pending, &pending->items[i], sequence_bytes, at);

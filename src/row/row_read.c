@@ -26,6 +26,7 @@ firn_row_read_index(struct firn_row *run, struct firn_row_read_index *out, firn_
 {
     out->pin = (struct firn_block_pin){0};
     if (run->keeps_pins) {
+        DCHECK(run->index_pin.data != NULL && run->guides != NULL);
         out->index = run->index;
         return FIRN_OK;
     }
@@ -60,6 +61,7 @@ firn_row_read_set_memory(struct firn_row *run)
 {
     uint8_t *bytes = run->memory.data;
     firn_row_index_set_tops(&run->index, bytes);
+    DCHECK(tops_size(run->index.block_count) % _Alignof(struct firn_block_guide) == 0);
     run->guides = (void *)(bytes + tops_size(run->index.block_count));
 }
 
@@ -86,6 +88,7 @@ follow_guide(struct firn_row *run, const struct firn_row_index *index, size_t i,
              struct firn_row_index_block *out_block, struct firn_block_pin *out)
 {
     const struct firn_block_guide *guide = run->keeps_pins ? &run->guides[i] : NULL;
+    DCHECK(i < index->block_count);
     if (guide != NULL) {
         firn_block_cache_guide_prefetch(run->cache, guide);
     }
@@ -138,6 +141,7 @@ firn_row_read_missing(struct firn_row *run, const struct firn_row_index *index, 
                       const uint8_t *stored, struct firn_block_pin *out, firn_error *err)
 {
     struct firn_row_index_block block;
+    DCHECK(i < index->block_count);
     firn_row_index_block(index, i, &block);
     int rc = firn_block_cache_read_from(run->cache, run->file, run->reader, &block.ref, stored,
                                         FIRN_BLOCK_CACHE_DATA, firn_row_block_check, out, err);
@@ -189,6 +193,7 @@ static void
 separator_text(const struct firn_row *run, const struct firn_row_index *index, size_t i,
                char text[FIRN_ROW_READ_TEXT_SIZE])
 {
+    DCHECK(i <= index->block_count);
     if (i == index->block_count) {
         (void)firn_row_read_key_text(firn_buf_slice(&run->summary.upper), text);
         return;
@@ -249,6 +254,7 @@ firn_row_read_place_of(struct firn_run *base, firn_slice key, struct firn_run_pl
         firn_row_index_block(&index.index, count - 1, &block);
         uint64_t entries = index.index.entry_count;
         uint64_t blocks = index.index.block_count;
+        DCHECK(count <= blocks && blocks <= entries);
         out->offset = block.ref.offset;
         out->entries = entries / blocks * (count - 1) + entries % blocks * (count - 1) / blocks;
     }

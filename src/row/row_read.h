@@ -7,6 +7,7 @@
 #ifndef FIRN_ROW_ROW_READ_H
 #define FIRN_ROW_ROW_READ_H
 
+#include "base/check.h"
 #include "row/row_block.h"
 #include "row/row_index.h"
 
@@ -40,6 +41,7 @@ struct firn_row {
 static inline struct firn_row *
 firn_row_read_run(struct firn_run *run)
 {
+    DCHECK(run->kind == &firn_row_kind);
     return (struct firn_row *)run;
 }
 

@@ -46,14 +46,18 @@ keep_filter(struct firn_row *run)
     if (!atomic_compare_exchange_strong(&run->filter_state, &state, READING)) {
         return;
     }
+    DCHECK(run->keeps_pins && run->filter_pin.data == NULL); /* (I1) */
+    DCHECK(atomic_load(&run->filter) == NULL);               /* (I2) */
     int rc = pin_filter(run, &run->filter_pin, &err);
     if (rc == FIRN_OK && has_room(run)) {
+        DCHECK(run->filter_pin.size == run->filter_ref.raw_size); /* as known_filter has it */
         atomic_store_explicit(&run->filter, run->filter_pin.data, memory_order_release);
         state = PINNED;
     } else {
         firn_block_cache_unpin(run->cache, &run->filter_pin);
         state = rc == FIRN_CORRUPT ? WITHOUT : UNREAD;
     }
+    DCHECK(atomic_load(&run->filter_state) == READING); /* (I1) */
     atomic_store(&run->filter_state, state);
 }
 

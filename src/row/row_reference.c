@@ -50,6 +50,7 @@ firn_row_reference_fits(const struct firn_entry *entry)
 int
 firn_row_reference_encode(const struct firn_entry *entry, struct firn_buf *out)
 {
+    DCHECK(firn_row_reference_fits(entry));
     firn_buf_clear(out);
     int rc = firn_buf_append_u8(out, (uint8_t)entry->kind);
     return rc == FIRN_OK ? firn_buf_append_slice(out, entry->value) : rc;
@@ -67,6 +68,7 @@ int
 firn_row_reference_read(const struct firn_run_values *values, const struct firn_row_slot *slot,
                         enum firn_block_cache_use use, struct firn_buf *out, firn_error *err)
 {
+    DCHECK(firn_row_reference_is_one(slot) && firn_row_reference_is_sound(slot->value));
     firn_slice value = firn_row_reference_value(slot);
     size_t head = firn_entry_head_size(firn_row_reference_kind(slot));
     if (out != NULL) {

@@ -17,6 +17,7 @@
 #include "row/row_summary.h"
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/reader.h"
 #include "base/slice.h"
 #include "row/row_format.h"
@@ -24,10 +25,22 @@
 _Static_assert((int)FIRN_ROW_SUMMARY_BOUND_SIZE_MAX == (int)FIRN_ROW_KEY_SIZE_MAX + 1,
                "a bound is a key with a zero byte behind it, at most");
 
+static bool
+is_sound(const struct firn_run_summary *summary, firn_slice lower, firn_slice upper)
+{
+    return lower.size <= FIRN_ROW_SUMMARY_BOUND_SIZE_MAX &&
+           upper.size <= FIRN_ROW_SUMMARY_BOUND_SIZE_MAX && firn_slice_compare(lower, upper) < 0 &&
+           summary->tombstone_count <= summary->entry_count &&
+           (summary->entry_count > 0 || summary->range_count > 0) &&
+           summary->sequence_min <= summary->sequence_max;
+}
+
 int
 firn_row_summary_encode(const struct firn_run_summary *summary, struct firn_buf *out)
 {
     int rc;
+    DCHECK(is_sound(summary, firn_buf_slice(&summary->lower), firn_buf_slice(&summary->upper)));
+    DCHECK(summary->has_heads || !summary->has_references);
     FIRN_TRY(firn_buf_append_le32(out, summary->has_references ? FIRN_ROW_FORMAT_VERSION
                                        : summary->has_heads    ? FIRN_ROW_FORMAT_VERSION_HEADS
                                                                : FIRN_ROW_FORMAT_VERSION_PLAIN));
@@ -56,16 +69,6 @@ decode_numbers(const uint8_t *bytes, struct firn_run_summary *out)
     out->content_bytes = firn_load_le64(bytes + 32);
     out->sequence_min = firn_load_le64(bytes + 40);
     out->sequence_max = firn_load_le64(bytes + 48);
-}
-
-static bool
-is_sound(const struct firn_run_summary *summary, firn_slice lower, firn_slice upper)
-{
-    return lower.size <= FIRN_ROW_SUMMARY_BOUND_SIZE_MAX &&
-           upper.size <= FIRN_ROW_SUMMARY_BOUND_SIZE_MAX && firn_slice_compare(lower, upper) < 0 &&
-           summary->tombstone_count <= summary->entry_count &&
-           (summary->entry_count > 0 || summary->range_count > 0) &&
-           summary->sequence_min <= summary->sequence_max;
 }
 
 int
@@ -110,6 +113,7 @@ firn_row_summary_encode_range(const struct firn_range *range, struct firn_buf *o
 {
     int rc;
     size_t before = out->size;
+    DCHECK(firn_slice_compare(range->lower, range->upper) < 0 && range->sequence < UINT64_MAX);
     FIRN_TRY(firn_buf_append_varint(out, range->lower.size));
     FIRN_TRY(firn_buf_append_slice(out, range->lower));
     FIRN_TRY(firn_buf_append_varint(out, range->upper.size));

@@ -32,6 +32,7 @@ firn_row_value_write(struct firn_row_emit *emit, firn_slice value, struct firn_b
         return firn_error_no_memory(err, "the locator of a value");
     }
     uint8_t *locator = out_locator->data;
+    uint64_t end = 0; /* of the pieces so far */
     firn_store_le64(locator, value.size);
     for (size_t i = 0; i < count; i++) {
         struct firn_block_ref ref;
@@ -44,6 +45,8 @@ firn_row_value_write(struct firn_row_emit *emit, firn_slice value, struct firn_b
         if (i == 0) {
             firn_store_le64(locator + 8, ref.offset);
         }
+        CHECK(i == 0 || ref.offset == end); /* a locator has the first one's place only */
+        end = ref.offset + firn_block_reader_span(&ref);
         firn_store_le32(locator + FIRN_ROW_FORMAT_LOCATOR_SIZE + 4 * i, ref.stored_size);
     }
     return FIRN_OK;
@@ -61,6 +64,7 @@ read_pieces(struct firn_block_reader *reader, const struct firn_row_locator *loc
     int rc;
     FIRN_TRY(firn_compress_create(&compress, err));
     uint64_t count = firn_row_format_piece_count(locator->value_size);
+    DCHECK(count > 0 && count <= FIRN_ROW_FORMAT_PIECES_MAX); /* (I1) */
     for (uint64_t i = 0; i < count; i++) {
         uint64_t left = locator->value_size - i * PIECE_SIZE;
         ref.raw_size = left < PIECE_SIZE ? (uint32_t)left : PIECE_SIZE;
@@ -78,6 +82,7 @@ out:
 static void
 append_piece(struct firn_buf *out, firn_slice piece)
 {
+    DCHECK(piece.size <= out->capacity - out->size);
     memcpy(out->data + out->size, piece.data, piece.size);
     out->size += piece.size;
 }

@@ -31,6 +31,7 @@ firn_row_window_deinit(struct firn_row_window *window)
 void
 firn_row_window_set_room(struct firn_row_window *window, size_t room)
 {
+    DCHECK(room <= FIRN_ROW_WINDOW_SIZE_MAX);
     firn_free(window->bytes);
     window->bytes = NULL;
     window->size = 0;
@@ -65,6 +66,7 @@ extend(struct firn_row_window *window, const struct firn_row_index *index, size_
 {
     struct firn_row_index_block block;
     firn_row_index_block(index, i, &block);
+    const struct firn_block_ref wanted = block.ref;
     window->offset = block.ref.offset;
     uint64_t end = block.ref.offset + firn_block_reader_span(&block.ref);
     while (is_backward ? i-- > 0 : ++i < index->block_count) {
@@ -83,6 +85,7 @@ extend(struct firn_row_window *window, const struct firn_row_index *index, size_
         }
     }
     window->size = (size_t)(end - window->offset);
+    DCHECK(firn_row_window_holds(window, &wanted));
 }
 
 /* Reads the window around the i-th block; leaves it empty where that fails, or makes no sense. */
@@ -90,6 +93,7 @@ static void
 fill(struct firn_row_window *window, struct firn_row *run, const struct firn_row_index *index,
      size_t i, bool is_backward)
 {
+    DCHECK(window->bytes != NULL && i < index->block_count);
     extend(window, index, i, is_backward);
     if (window->size > window->room ||
         firn_block_reader_read_span(run->reader, window->offset, window->size, window->bytes,
@@ -130,6 +134,7 @@ firn_row_window_read(struct firn_row_window *window, struct firn_row *run,
         return rc;
     }
     const uint8_t *stored = firn_row_window_stored(window, run, index, i, is_backward);
+    DCHECK(window->size <= window->room);
     if (stored != NULL) {
         rc = firn_block_reader_decode(run->reader, &block.ref, stored, window->compress,
                                       &window->raw, out, err);
