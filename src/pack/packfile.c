@@ -27,6 +27,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/checked.h"
 #include "base/mem.h"
 #include "base/reader.h"
@@ -118,6 +119,7 @@ firn_packfile_count(const struct firn_packfile *pack)
 struct firn_packfile_frame_size
 firn_packfile_frame_size_of(const struct firn_packfile *pack, uint32_t number)
 {
+    DCHECK(number < pack->frame_count);
     const struct firn_block_ref *frame = &pack->frames[number];
     return (struct firn_packfile_frame_size){frame->stored_size, frame->raw_size};
 }
@@ -275,6 +277,7 @@ struct firn_block_ref
 firn_packfile_page_ref(const struct firn_packfile *pack, uint32_t page)
 {
     uint64_t before = (uint64_t)page * FIRN_PACKFILE_FORMAT_PAGE_ENTRIES;
+    DCHECK(page < pack->page_count && before < pack->object_count);
     uint64_t left = pack->object_count - before;
     uint32_t entries = left < FIRN_PACKFILE_FORMAT_PAGE_ENTRIES ? (uint32_t)left
                                                                 : FIRN_PACKFILE_FORMAT_PAGE_ENTRIES;
@@ -291,6 +294,7 @@ firn_packfile_read_page(struct firn_packfile *pack, uint32_t page, struct firn_c
     if (rc != FIRN_OK) {
         return rc;
     }
+    DCHECK(out->size >= ENTRY_SIZE && out->size % ENTRY_SIZE == 0);
     const uint8_t *last = out->data + out->size - ENTRY_SIZE;
     bool fits = memcmp(out->data, pack->fences[page].first.bytes, sizeof(firn_hash)) == 0 &&
                 (page + 1 == pack->page_count ||
@@ -309,6 +313,7 @@ firn_packfile_read_frame(struct firn_packfile *pack, uint32_t frame, struct firn
                          struct firn_buf *out_raw, struct firn_packfile_format_frame *out,
                          firn_error *err)
 {
+    DCHECK(frame < pack->frame_count);
     const struct firn_block_ref *ref = &pack->frames[frame];
     int rc = firn_block_reader_read(pack->reader, ref, compress, out_raw, err);
     if (rc == FIRN_OK && !firn_packfile_format_open_frame(firn_buf_slice(out_raw), out)) {
@@ -350,6 +355,8 @@ choose_page(const struct firn_packfile *pack, const firn_hash *hash, uint32_t *o
             high = middle;
         }
     }
+    DCHECK(low == pack->page_count ||
+           memcmp(pack->fences[low].first.bytes, hash->bytes, sizeof hash->bytes) > 0);
     *out = low - 1;
     return low > 0;
 }
@@ -357,6 +364,7 @@ choose_page(const struct firn_packfile *pack, const firn_hash *hash, uint32_t *o
 static bool
 search_page(firn_slice page, const firn_hash *hash, struct firn_packfile_format_entry *out)
 {
+    DCHECK(page.size % ENTRY_SIZE == 0);
     size_t low = 0;
     size_t high = page.size / ENTRY_SIZE;
     while (low < high) {
@@ -414,6 +422,7 @@ object_corrupt(const struct firn_packfile *pack, const firn_hash *hash,
 int
 firn_packfile_object_failed(const firn_hash *hash, int rc, firn_error *err)
 {
+    DCHECK(rc != FIRN_OK);
     if (rc != FIRN_NO_MEMORY) {
         char hex[FIRN_HASH_HEX_SIZE];
         firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
@@ -616,6 +625,7 @@ firn_packfile_decode_pieces(firn_slice encoded, uint64_t *out_total_size,
         rc = visit(ctx, offset, &piece, err);
         offset += piece.size;
     }
+    DCHECK(rc != FIRN_OK || visit == NULL || offset == total);
     *out_total_size = rc == FIRN_OK ? total : 0;
     return rc;
 }

@@ -19,6 +19,7 @@
  *      not 0.
  * (I3) A list's own bytes are its name. So each list is verified by itself as it is read, each cell
  *      by its own name, and no hash runs over the whole: cells can be read and written in any order.
+ *      (Who reads compares: what differs is damage.)
  *
  * Memory: of a builder one list a level, 68 KiB each.
  */
@@ -37,6 +38,7 @@ static const char context[] = "firn 2026-11-22 list of cells, form 1";
 uint64_t
 firn_packfile_cells_item_span(unsigned level)
 {
+    DCHECK(level <= FIRN_PACKFILE_CELLS_LEVELS); /* else the product wraps around in time */
     uint64_t span = FIRN_PACKFILE_CELLS_SIZE;
     for (unsigned i = 0; i < level; i++) {
         span *= IN_LIST;
@@ -95,6 +97,7 @@ firn_packfile_cells_next(struct firn_packfile_cells *cells, struct firn_packfile
     out->offset = number * span;
     out->size = cells->size - out->offset < span ? cells->size - out->offset : span;
     cells->next = number + 1;
+    DCHECK(out->size > 0 && out->offset + out->size <= cells->size && cells->next <= count);
     return true;
 }
 
@@ -143,6 +146,7 @@ struct visiting {
 static int
 visit_hole(struct visiting *visiting, uint64_t end, firn_error *err)
 {
+    DCHECK(visiting->at <= end);
     struct firn_packfile_piece hole = {.size = end - visiting->at, .is_hole = true};
     int rc = hole.size == 0 ? FIRN_OK : visiting->visit(visiting->ctx, visiting->at, &hole, err);
     visiting->at = end;
@@ -202,6 +206,7 @@ begin_list(struct firn_packfile_cells_builder *builder, unsigned level, uint64_t
 {
     struct firn_buf *list = &builder->levels[level].list;
     uint64_t span = firn_packfile_cells_item_span(level + 1);
+    DCHECK(list->size == 0 && number * span < builder->size);
     uint64_t left = builder->size - number * span;
     int rc;
     builder->levels[level].number = number;
@@ -214,10 +219,20 @@ out:
     return rc;
 }
 
+/* Whether readers take a list for what it was built as. */
+static bool
+is_canonical(firn_slice list, unsigned level)
+{
+    struct firn_packfile_cells cells;
+    return firn_packfile_cells_is_list(list) &&
+           firn_packfile_cells_open(list, &cells, NULL) == FIRN_OK && cells.level == level;
+}
+
 static int
 put_list(struct firn_packfile_cells_builder *builder, unsigned level, firn_error *err)
 {
     firn_slice list = firn_buf_slice(&builder->levels[level].list);
+    DCHECK(is_canonical(list, level)); /* (I1), (I2) */
     firn_packfile_cells_name(list, &builder->name);
     int rc = builder->put == NULL ? FIRN_OK : builder->put(builder->ctx, &builder->name, list, err);
     builder->levels[level].list.size = 0;
@@ -233,6 +248,8 @@ append_item(struct firn_packfile_cells_builder *builder, unsigned level, uint64_
     if (list->size == 0) {
         FIRN_TRY(begin_list(builder, level, number / IN_LIST));
     }
+    DCHECK(builder->levels[level].number == number / IN_LIST);
+    DCHECK(builder->levels[level].next <= number); /* (I1): ascending */
     FIRN_TRY(firn_buf_append_varint(list, number - builder->levels[level].next));
     FIRN_TRY(firn_buf_append(list, hash->bytes, sizeof hash->bytes));
     builder->levels[level].next = number + 1;

@@ -6,7 +6,7 @@
  * name of the old one, its base, and a zstd frame that leans on the base's bytes
  * (codec/compress_delta.c): often a hundredth of what the object would take by itself.
  *
- * One step only (I1): a base is stored whole. So reading an object needs at most one other, a
+ * One step only (I1, tested at each reading: it is data): a base is stored whole. So reading an object needs at most one other, a
  * damaged frame takes along only what directly leans on it, and nothing here recurses. Whoever adds
  * a new version of something that is a DELTA itself takes that one's base.
  *
@@ -63,6 +63,7 @@ firn_packfile_delta_encode(struct firn_compress *compress,
     struct firn_buf frame = {0};
     int rc;
     CHECK(kind_is_possible(kind) && content.size > 0);
+    DCHECK(base->content.size > 0 && content.size <= FIRN_PACKFILE_OBJECT_SIZE_MAX);
     firn_buf_clear(out);
     *out_fits = false;
     if (firn_buf_append_u8(out, (uint8_t)kind) != FIRN_OK ||
@@ -79,6 +80,7 @@ firn_packfile_delta_encode(struct firn_compress *compress,
     if (*out_fits && firn_buf_append_slice(out, firn_buf_slice(&frame)) != FIRN_OK) {
         FIRN_TRY(firn_error_no_memory(err, "a delta"));
     }
+    DCHECK(!*out_fits || out->size <= size_max);
 out:
     firn_buf_deinit(&frame);
     return rc;
@@ -101,6 +103,7 @@ apply(struct firn_packfile_scratch *scratch, const firn_hash *hash,
       firn_error *err)
 {
     firn_hash found;
+    DCHECK(delta->size > 0 && delta->size <= FIRN_PACKFILE_OBJECT_SIZE_MAX);
     if (base.size == 0) {
         return delta_corrupt(hash, "its base is empty", &delta->base, err);
     }

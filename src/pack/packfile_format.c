@@ -30,6 +30,7 @@ void
 firn_packfile_format_encode_frame_head(uint32_t list_size, uint32_t count,
                                        uint8_t out[FIRN_PACKFILE_FORMAT_FRAME_HEAD_SIZE])
 {
+    DCHECK(count > 0 && list_size <= FIRN_PACKFILE_FORMAT_LIST_SIZE_MAX);
     memcpy(out, frame_magic, sizeof frame_magic);
     firn_store_le32(out + 4, list_size);
     firn_store_le32(out + 8, count);
@@ -39,6 +40,7 @@ size_t
 firn_packfile_format_encode_item(enum firn_packfile_kind kind, uint32_t size, const firn_hash *name,
                                  uint8_t out[FIRN_PACKFILE_FORMAT_ITEM_SIZE_MAX])
 {
+    DCHECK(kind_is_known(kind) && size <= FIRN_PACKFILE_OBJECT_SIZE_MAX);
     DCHECK(firn_packfile_kind_is_named(kind) == (name != NULL));
     size_t at = 0;
     out[at++] = (uint8_t)kind;
@@ -47,6 +49,7 @@ firn_packfile_format_encode_item(enum firn_packfile_kind kind, uint32_t size, co
         memcpy(out + at, name->bytes, sizeof name->bytes);
         at += sizeof name->bytes;
     }
+    DCHECK(at <= FIRN_PACKFILE_FORMAT_ITEM_SIZE_MAX);
     return at;
 }
 
@@ -148,6 +151,7 @@ void
 firn_packfile_format_encode_entry(const struct firn_packfile_format_entry *entry,
                                   uint8_t out[FIRN_PACKFILE_FORMAT_ENTRY_SIZE])
 {
+    DCHECK(kind_is_known(entry->at.kind) && entry->at.size <= FIRN_PACKFILE_OBJECT_SIZE_MAX);
     memcpy(out, entry->hash.bytes, 32);
     firn_store_le32(out + 32, entry->at.frame);
     firn_store_le32(out + 36, entry->at.offset);
@@ -170,6 +174,7 @@ bool
 firn_packfile_format_page_is_sound(firn_slice page, uint32_t frame_count)
 {
     const uint8_t *previous = NULL;
+    DCHECK(page.size % FIRN_PACKFILE_FORMAT_ENTRY_SIZE == 0);
     for (size_t at = 0; at < page.size; at += FIRN_PACKFILE_FORMAT_ENTRY_SIZE) {
         const uint8_t *bytes = page.data + at;
         if (previous != NULL && memcmp(previous, bytes, 32) >= 0) {

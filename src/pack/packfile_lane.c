@@ -71,6 +71,7 @@ firn_packfile_lane_create(struct firn_packfile_writer *writer, struct firn_packf
 {
     *out = NULL;
     size_t frame_size = firn_packfile_writer_frame_size(writer);
+    DCHECK(frame_size >= FIRN_PACKFILE_FRAME_SIZE && frame_size <= FIRN_PACKFILE_FRAME_SIZE_MAX);
     struct firn_packfile_lane *lane = firn_alloc(sizeof *lane + ROOM + frame_size + ALONE_SIZE);
     if (lane == NULL) {
         return firn_error_no_memory(err, "a lane of a pack");
@@ -125,10 +126,26 @@ compress(struct firn_packfile_lane *lane, int level, firn_slice raw, bool *out_g
     return rc;
 }
 
+/* Whether these bytes are a frame whose list says what it holds, to the last byte. */
+static bool
+is_frame(firn_slice raw)
+{
+    struct firn_packfile_format_frame frame;
+    struct firn_packfile_format_item item;
+    if (!firn_packfile_format_open_frame(raw, &frame)) {
+        return false;
+    }
+    struct firn_packfile_format_items items = firn_packfile_format_items_of(&frame);
+    while (firn_packfile_format_next_item(&items, &item)) {
+    }
+    return firn_packfile_format_items_ended(&items);
+}
+
 /* Compresses and writes a frame; raw is head, list and contents. */
 static int
 write_frame(struct firn_packfile_lane *lane, uint32_t frame, firn_slice raw, firn_error *err)
 {
+    DCHECK(is_frame(raw) && raw.size <= FIRN_PACKFILE_FORMAT_FRAME_SIZE_MAX);
     int level = firn_packfile_writer_level(lane->writer);
     bool gains;
     int rc = compress(lane, level < QUICK_LEVEL ? level : QUICK_LEVEL, raw, &gains, err);
@@ -154,6 +171,7 @@ firn_packfile_lane_flush(struct firn_packfile_lane *lane, firn_error *err)
     if (err == NULL) {
         err = &local;
     }
+    DCHECK(lane->frame != FIRN_PACKFILE_WRITER_NO_FRAME && lane->list_size <= LIST_MAX);
     uint8_t *list = lane->buffer + ROOM - lane->list_size;
     uint8_t *raw = list - HEAD_SIZE;
     memcpy(list, lane->list, lane->list_size);
@@ -182,6 +200,9 @@ static int
 add_to_frame(struct firn_packfile_lane *lane, struct firn_packfile_writer_record *record,
              firn_slice content, bool *out_is_new, firn_error *err)
 {
+    DCHECK((lane->count == 0) == (lane->frame == FIRN_PACKFILE_WRITER_NO_FRAME));
+    CHECK(lane->contents_size < lane->frame_size && content.size <= ALONE_SIZE &&
+          lane->list_size + FIRN_PACKFILE_FORMAT_ITEM_SIZE_MAX <= LIST_MAX); /* there is room */
     record->frame = lane->frame;
     record->offset = (uint32_t)lane->contents_size;
     int rc = firn_packfile_writer_claim(lane->writer, record, out_is_new, err);
@@ -254,6 +275,7 @@ copy_frame(struct firn_packfile_lane *lane, const struct firn_packfile_frame_obj
         CHECK(is_new);
         frame = record.frame;
     }
+    DCHECK(frame != FIRN_PACKFILE_WRITER_NO_FRAME);
     return firn_packfile_writer_put_frame(lane->writer, frame, codec, stored, raw_size, err);
 }
 

@@ -7,6 +7,7 @@
  */
 #include "pack/packfile_pool.h"
 
+#include "base/check.h"
 #include "pack/packfile_internal.h"
 
 void
@@ -46,6 +47,7 @@ firn_packfile_pool_give(struct firn_packfile_pool *pool, struct firn_packfile_sc
         return;
     }
     firn_os_mutex_lock(&pool->mutex);
+    DCHECK(scratch != pool->first);
     *firn_packfile_scratch_link(scratch) = pool->first;
     pool->first = scratch;
     firn_os_mutex_unlock(&pool->mutex);

@@ -13,6 +13,8 @@
  *
  * Memory: one stored block and one decoded frame, at most 33 MiB.
  */
+#include "base/check.h"
+#include "base/checked.h"
 #include "base/mem.h"
 #include "codec/blake3_hash.h"
 #include "pack/packfile_format.h"
@@ -40,6 +42,7 @@ visit_item(struct salvaging *salvaging, const struct firn_packfile_format_frame 
            const struct firn_packfile_format_item *item, firn_error *err)
 {
     firn_hash name = item->name;
+    DCHECK(firn_range_inside(item->offset, item->size, frame->contents.size));
     firn_slice content = firn_bytes(frame->contents.data + item->offset, item->size);
     if (!firn_packfile_format_has_form(item->kind, &item->name, content)) {
         return FIRN_OK;
@@ -62,6 +65,7 @@ visit_frame(struct salvaging *salvaging, const struct firn_packfile_format_frame
             return rc;
         }
     }
+    DCHECK(firn_packfile_format_items_ended(&items)); /* list_is_sound has said so */
     return FIRN_OK;
 }
 

@@ -144,6 +144,7 @@ static struct entry *
 look_up(struct firn_packfile_scratch *scratch, struct entry *entries, size_t count,
         const struct firn_packfile *pack, uint32_t number)
 {
+    DCHECK(count > 0);
     const struct firn_block_file_id *id = firn_packfile_id(pack);
     struct entry *oldest = &entries[0];
     for (size_t i = 0; i < count; i++) {
@@ -176,6 +177,7 @@ firn_packfile_scratch_page(struct firn_packfile_scratch *scratch, struct firn_pa
         }
         entry->is_valid = true;
     }
+    DCHECK(entry->bytes.size == firn_packfile_page_ref(pack, page).raw_size); /* (I1) */
     *out = firn_buf_slice(&entry->bytes);
     return FIRN_OK;
 }
@@ -187,7 +189,7 @@ firn_packfile_scratch_frame(struct firn_packfile_scratch *scratch, struct firn_p
     struct entry *entry = look_up(scratch, scratch->frames, scratch->frame_count, pack, frame);
     if (entry->is_valid) {
         bool is_frame = firn_packfile_format_open_frame(firn_buf_slice(&entry->bytes), out);
-        CHECK(is_frame);
+        CHECK(is_frame); /* (I1) */
         return FIRN_OK;
     }
     shrink(&entry->bytes);

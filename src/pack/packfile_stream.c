@@ -18,6 +18,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
@@ -47,6 +48,7 @@ static int
 add_piece(struct cutting *cutting, firn_slice content, firn_error *err)
 {
     struct firn_packfile_piece piece = {.size = content.size};
+    DCHECK(content.size > 0 && content.size <= PIECE_SIZE);
     firn_blake3_hash_of(content.data, content.size, &piece.hash);
     firn_blake3_hash_update(&cutting->whole, content.data, content.size);
     cutting->total_size += content.size;
@@ -73,6 +75,7 @@ cut(struct cutting *cutting, firn_slice content, bool is_end, size_t *out_taken,
         }
         at += size;
     }
+    DCHECK(is_end ? at == content.size : content.size - at < PIECE_SIZE);
     *out_taken = at;
     return FIRN_OK;
 }
@@ -84,6 +87,7 @@ add_list(struct cutting *cutting, firn_hash *out_hash, bool *out_is_new, firn_er
     struct firn_buf list = {0};
     /* The buffer's memory comes from the allocator and is aligned for anything. */
     const struct firn_packfile_piece *pieces = (const void *)cutting->pieces.data;
+    DCHECK(cutting->total_size > WHOLE_MAX && cutting->pieces.size % sizeof *pieces == 0);
     firn_blake3_hash_final(&cutting->whole, out_hash);
     int rc = firn_packfile_encode_pieces(pieces, cutting->pieces.size / sizeof *pieces, &list);
     if (rc != FIRN_OK) {
@@ -163,6 +167,7 @@ fill(struct source *source, struct firn_buf *buf, size_t size, firn_error *err)
         buf->size += got;
         source->is_ended = got == 0;
     }
+    DCHECK(buf->size <= size || source->is_ended);
     return FIRN_OK;
 }
 
@@ -323,6 +328,7 @@ read_inner(struct reading *reading, const struct firn_packfile_piece *piece, fir
     uint64_t size = reading->size;
     reading->depth++;
     int rc = read_list(reading, list, piece->size, err);
+    DCHECK(reading->depth > 0);
     reading->depth--;
     reading->size = size;
     return rc;
@@ -369,6 +375,7 @@ read_list(struct reading *reading, firn_slice borrowed, uint64_t size, firn_erro
     struct firn_buf list = {0};
     uint64_t total;
     int rc;
+    DCHECK(reading->depth <= FIRN_PACKFILE_STREAM_INNER_DEPTH_MAX);
     if (firn_buf_append_slice(&list, borrowed) != FIRN_OK) {
         FIRN_TRY(firn_error_no_memory(err, "a list of pieces"));
     }
@@ -461,6 +468,7 @@ read_cells(struct reading *reading, firn_slice borrowed, unsigned level, uint64_
     struct firn_packfile_cells_item item;
     uint64_t at = 0;
     int rc;
+    DCHECK(level < FIRN_PACKFILE_CELLS_LEVELS); /* it falls with each list within another */
     if (firn_buf_append_slice(&list, borrowed) != FIRN_OK) {
         FIRN_TRY(firn_error_no_memory(err, "a list of cells"));
     }
@@ -471,6 +479,7 @@ read_cells(struct reading *reading, firn_slice borrowed, unsigned level, uint64_
         goto out;
     }
     while (firn_packfile_cells_next(&cells, &item)) {
+        DCHECK(at <= item.offset && item.size <= size - item.offset);
         if (reading->sink != NULL) {
             FIRN_TRY(deliver_zeros(reading, item.offset - at, hand_on, err));
         }

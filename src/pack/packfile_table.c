@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/mem.h"
 #include "pack/packfile_format.h"
 #include "pack/packfile_writer_internal.h"
@@ -53,6 +54,7 @@ distribute(struct firn_packfile_writer_record *records, size_t count, size_t dep
         next[b] = starts[b];
         starts[b + 1] = starts[b] + counts[b];
     }
+    DCHECK(starts[256] == count);
     for (size_t b = 0; b < 256; b++) {
         while (next[b] < starts[b + 1]) {
             struct firn_packfile_writer_record moving = records[next[b]];
@@ -72,6 +74,7 @@ distribute(struct firn_packfile_writer_record *records, size_t count, size_t dep
 static void
 sort_from(struct firn_packfile_writer_record *records, size_t count, size_t depth)
 {
+    DCHECK(depth < HASH_SIZE);
     if (count <= INSERTION_COUNT_MAX || depth == HASH_SIZE - 1) {
         insertion_sort(records, count, depth);
         return;
@@ -83,6 +86,19 @@ sort_from(struct firn_packfile_writer_record *records, size_t count, size_t dept
             sort_from(records + starts[b], starts[b + 1] - starts[b], depth + 1);
         }
     }
+}
+
+/* Whether hashes ascend, none twice, and every frame is one of so many. */
+static bool
+is_sound(const struct firn_packfile_writer_record *records, size_t count, uint32_t frame_count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (records[i].frame >= frame_count ||
+            (i > 0 && memcmp(records[i - 1].hash.bytes, records[i].hash.bytes, HASH_SIZE) >= 0)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 void
@@ -110,6 +126,7 @@ static int
 write_page(struct firn_block_writer *block, const struct firn_packfile_writer_record *records,
            size_t count, uint8_t *page, struct firn_buf *fences, firn_error *err)
 {
+    DCHECK(count > 0 && count <= FIRN_PACKFILE_FORMAT_PAGE_ENTRIES);
     for (size_t i = 0; i < count; i++) {
         encode_record(&records[i], page + i * FIRN_PACKFILE_FORMAT_ENTRY_SIZE);
     }
@@ -132,6 +149,7 @@ write_section(struct firn_block_writer *block, uint32_t kind, const struct firn_
               firn_error *err)
 {
     struct firn_block_ref ref;
+    DCHECK(bytes->size <= FIRN_BLOCK_SIZE_MAX);
     int rc = firn_block_writer_add(block, FIRN_CODEC_NONE, firn_buf_slice(bytes),
                                    (uint32_t)bytes->size, &ref, err);
     return rc == FIRN_OK ? firn_block_writer_add_section(block, kind, &ref, err) : rc;
@@ -157,6 +175,8 @@ write_objects(struct firn_block_writer *block, const struct firn_packfile_writer
             left < FIRN_PACKFILE_FORMAT_PAGE_ENTRIES ? left : FIRN_PACKFILE_FORMAT_PAGE_ENTRIES;
         FIRN_TRY(write_page(block, records + at, in_page, page, &fences, err));
     }
+    DCHECK(fences.size ==
+           FIRN_PACKFILE_FORMAT_OBJECTS_HEAD_SIZE + page_count * FIRN_PACKFILE_FORMAT_FENCE_SIZE);
     FIRN_TRY(write_section(block, FIRN_PACKFILE_FORMAT_SECTION_OBJECTS, &fences, err));
 out:
     firn_free(page);
@@ -171,6 +191,8 @@ append_frames(const struct firn_block_ref *frames, uint32_t count, struct firn_b
     FIRN_TRY(firn_buf_append_le32(out, count));
     FIRN_TRY(firn_buf_append_le32(out, 0));
     for (uint32_t i = 0; i < count; i++) {
+        DCHECK(frames[i].raw_size <= FIRN_PACKFILE_FORMAT_FRAME_SIZE_MAX &&
+               frames[i].stored_size <= frames[i].raw_size); /* as reading believes */
         FIRN_TRY(firn_buf_append_le64(out, frames[i].offset));
         FIRN_TRY(firn_buf_append_le32(out, frames[i].stored_size));
         FIRN_TRY(firn_buf_append_le32(out, frames[i].raw_size));
@@ -187,6 +209,7 @@ firn_packfile_table_write(struct firn_block_writer *block,
 {
     int rc;
     struct firn_buf bytes = {0};
+    DCHECK(count > 0 && is_sound(records, count, frame_count));
     FIRN_TRY(write_objects(block, records, count, err));
     if (append_frames(frames, frame_count, &bytes) != FIRN_OK) {
         FIRN_TRY(firn_error_no_memory(err, "the list of frames"));

@@ -71,6 +71,7 @@ judge(struct verifying *verifying, int rc, const firn_hash *hash, const firn_err
     if (rc != FIRN_CORRUPT && rc != FIRN_IO) {
         return rc;
     }
+    DCHECK(err->code == rc);
     if (verifying->damage_count++ == 0) {
         verifying->first = *err;
     }
@@ -136,6 +137,7 @@ weight(const firn_hash *hash, const struct firn_packfile_location *at)
 static int
 verify_page(struct verifying *verifying, uint32_t number, firn_error *err)
 {
+    DCHECK(number < verifying->pack->page_count);
     int rc = firn_packfile_read_page(verifying->pack, number,
                                      firn_packfile_scratch_compress(verifying->scratch),
                                      &verifying->block, err);
@@ -147,6 +149,7 @@ verify_page(struct verifying *verifying, uint32_t number, firn_error *err)
     for (size_t at = 0; at < verifying->block.size; at += ENTRY_SIZE) {
         struct firn_packfile_format_entry entry;
         firn_packfile_format_decode_entry(verifying->block.data + at, &entry);
+        DCHECK(entry.at.frame < verifying->pack->frame_count);
         verifying->sums[entry.at.frame] += weight(&entry.hash, &entry.at);
     }
     return FIRN_OK;
@@ -169,6 +172,7 @@ verify_frame(struct verifying *verifying, uint32_t number, firn_error *err)
 {
     struct firn_packfile *pack = verifying->pack;
     struct firn_packfile_format_frame frame;
+    DCHECK(number < pack->frame_count);
     int rc =
         firn_packfile_read_frame(pack, number, firn_packfile_scratch_compress(verifying->scratch),
                                  &verifying->block, &frame, err);
@@ -217,6 +221,7 @@ verify_chunks(struct verifying *verifying, uint64_t end)
 {
     struct firn_block_reader *reader = verifying->pack->reader;
     bool is_last = end == firn_block_reader_body_end(reader);
+    DCHECK(end <= firn_block_reader_body_end(reader));
     uint64_t passed = is_last ? firn_block_reader_chunk_count(reader) : end / MIB;
     while (verifying->chunks_checked < passed) {
         firn_error err;
@@ -364,6 +369,7 @@ static int
 verify_object(struct verifying *verifying, const struct firn_packfile_format_entry *entry)
 {
     firn_error err;
+    DCHECK(entry->at.frame < verifying->pack->frame_count);
     int rc = firn_packfile_scratch_tick(verifying->scratch, &err);
     if (rc != FIRN_OK) {
         verifying->first = err;
@@ -417,6 +423,7 @@ report(const struct verifying *verifying, firn_error *err)
     if (verifying->damage_count == 0) {
         return FIRN_OK;
     }
+    DCHECK(verifying->first.code != FIRN_OK);
     if (verifying->damage_count == 1) {
         *err = verifying->first;
         return err->code;

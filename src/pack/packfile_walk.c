@@ -15,6 +15,7 @@
  */
 #include <string.h>
 
+#include "base/check.h"
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "pack/packfile_internal.h"
@@ -54,6 +55,7 @@ firn_packfile_walk_frame(struct firn_packfile *pack, struct firn_packfile_scratc
                          firn_error *err)
 {
     struct firn_packfile_format_frame frame;
+    DCHECK(number < pack->frame_count);
     int rc = firn_packfile_scratch_frame(scratch, pack, number, &frame, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -73,6 +75,7 @@ firn_packfile_walk_frame(struct firn_packfile *pack, struct firn_packfile_scratc
         }
         rc = visit(ctx, &name, &at, content, err);
     }
+    DCHECK(rc != FIRN_OK || firn_packfile_format_items_ended(&items)); /* (I1) */
     return rc;
 }
 
@@ -134,6 +137,7 @@ firn_packfile_walk_stored(struct firn_packfile *pack, uint32_t number, struct fi
                           enum firn_codec *out_codec, firn_slice *out, uint32_t *out_raw_size,
                           firn_error *err)
 {
+    DCHECK(number < pack->frame_count);
     const struct firn_block_ref *ref = &pack->frames[number];
     *out_raw_size = ref->raw_size;
     return firn_block_reader_read_stored(pack->reader, ref, buf, out_codec, out, err);

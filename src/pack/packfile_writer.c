@@ -12,7 +12,7 @@
  * (I1) A name is in the map if and only if its bytes are in a frame that a lane holds or that was
  *      written. Where they cannot come (a failed write, no memory) the writer is latched, because
  *      others may have relied on the name.
- * (I2) finish succeeds only if every numbered frame was written.
+ * (I2) finish succeeds only if every numbered frame was written. (check_complete: FIRN_MISUSE.)
  * (I3) After finish the map's records are in the order of hashes; the map is then an array and no
  *      more searched as a map.
  *
@@ -152,6 +152,7 @@ firn_packfile_writer_frame_size(const struct firn_packfile_writer *writer)
 static const struct firn_packfile_writer_record *
 find_sorted(const struct firn_packfile_writer *writer, const firn_hash *hash)
 {
+    DCHECK(writer->is_finished);
     size_t low = 0;
     size_t high = writer->objects.count;
     while (low < high) {
@@ -235,6 +236,7 @@ reserve_frame_locked(struct firn_packfile_writer *writer, firn_error *err)
         writer->frames = frames;
         writer->frame_capacity = capacity;
     }
+    DCHECK(writer->frame_count < writer->frame_capacity);
     return FIRN_OK;
 }
 
@@ -264,6 +266,9 @@ claim_locked(struct firn_packfile_writer *writer, struct firn_packfile_writer_re
         }
         record->frame = writer->frame_count;
     }
+    /* (I1) The frame is still to be written. */
+    DCHECK(needs_frame ||
+           (record->frame < writer->frame_count && writer->frames[record->frame].offset == 0));
     if (firn_hash_map_insert(&writer->objects, key_hash, record) == NULL) {
         return firn_error_no_memory(err, "the names in a pack");
     }
@@ -288,6 +293,7 @@ firn_packfile_writer_claim(struct firn_packfile_writer *writer,
 void
 firn_packfile_writer_fail(struct firn_packfile_writer *writer, const firn_error *err)
 {
+    DCHECK(err->code != FIRN_OK); /* else nothing would be latched: (I1) */
     firn_os_mutex_lock(&writer->mutex);
     if (writer->failure.code == FIRN_OK) {
         writer->failure = *err;
@@ -304,7 +310,7 @@ firn_packfile_writer_put_frame(struct firn_packfile_writer *writer, uint32_t fra
     int rc = firn_block_writer_add(writer->block, codec, stored, raw_size, &ref, err);
     if (rc == FIRN_OK) {
         firn_os_mutex_lock(&writer->mutex);
-        CHECK(writer->frames[frame].offset == 0);
+        CHECK(frame < writer->frame_count && writer->frames[frame].offset == 0);
         writer->frames[frame] = ref;
         firn_os_mutex_unlock(&writer->mutex);
     }
@@ -330,6 +336,7 @@ static void
 give_lane(struct firn_packfile_writer *writer, struct firn_packfile_lane *lane)
 {
     firn_os_mutex_lock(&writer->mutex);
+    DCHECK(lane != writer->pool);
     *firn_packfile_lane_link(lane) = writer->pool;
     writer->pool = lane;
     firn_os_mutex_unlock(&writer->mutex);
@@ -438,6 +445,8 @@ firn_packfile_writer_list(struct firn_packfile_writer *writer,
     }
     for (size_t i = 0; i < writer->objects.count; i++) {
         const struct firn_packfile_writer_record *record = firn_hash_map_at(&writer->objects, i);
+        DCHECK(i == 0 || memcmp(record[-1].hash.bytes, record->hash.bytes,
+                                sizeof record->hash.bytes) < 0); /* (I3) */
         struct firn_packfile_location at = {.frame = record->frame,
                                             .offset = record->offset,
                                             .size = record->size,
