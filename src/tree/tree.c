@@ -3,12 +3,12 @@
  * tree/tree.c: encoding and decoding of directory entries.
  *
  * The encoding is canonical (I1): for every entry there is one sequence of bytes, and decode
- * accepts no other. Numbers are varints in their shortest form, tags ascend, an empty field has no
+ * accepts no other; what is encoded is asserted to be such. Numbers are varints in their shortest form, tags ascend, an empty field has no
  * tag, attributes ascend by name. So the hash of a directory object says whether two directories
  * are equal, whoever wrote them.
  *
  * Decoding trusts nothing (I2): every length is checked against what is left, every name against
- * the rules that keep a restore inside its root. What passes decode may be used as a path component
+ * the rules that keep a restore inside its root; it tests, and asserts nothing. What passes decode may be used as a path component
  * without further thought.
  *
  * A tag that this version does not know is refused with FIRN_NEWER: leaving a field out silently
@@ -115,6 +115,14 @@ append_tagged(struct firn_buf *out, uint64_t tag, firn_slice bytes)
     return rc == FIRN_OK ? append_sized(out, bytes) : rc;
 }
 
+/* (I1) Whether bytes are one whole entry, as decode wants it. */
+static bool
+is_canonical(firn_slice bytes)
+{
+    struct firn_tree_entry entry;
+    return firn_tree_decode_entry(&bytes, &entry, NULL) == FIRN_OK && bytes.size == 0;
+}
+
 int
 firn_tree_encode_entry(struct firn_buf *out, const struct firn_tree_entry *entry)
 {
@@ -138,6 +146,7 @@ firn_tree_encode_entry(struct firn_buf *out, const struct firn_tree_entry *entry
     FIRN_TRY(append_tagged(out, TREE_TAG_XATTRS, entry->xattrs));
     FIRN_TRY(append_tagged(out, TREE_TAG_HARD_LINK, entry->hard_link));
     FIRN_TRY(firn_buf_append_varint(out, TREE_TAG_END));
+    DCHECK(is_canonical(firn_bytes(out->data + start, out->size - start)));
     return FIRN_OK;
 out:
     out->size = start;
@@ -241,6 +250,7 @@ firn_tree_xattrs_append(struct firn_buf *out, firn_slice name, firn_slice value)
     if (rc != FIRN_OK) {
         out->size = start;
     }
+    DCHECK(rc != FIRN_OK || firn_tree_xattrs_are_valid(firn_buf_slice(out))); /* (I1) */
     return rc;
 }
 

@@ -14,6 +14,7 @@
  */
 #include "base/check.h"
 #include "base/reader.h"
+#include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "codec/xxh3.h"
 #include "tree/tree.h"
@@ -50,6 +51,22 @@ next_element(firn_slice *rest, unsigned level, firn_slice *out_element, firn_sli
     return true;
 }
 
+/* Whether names ascend over what one object, or all parts of one level, will hold. */
+static bool
+ascends(firn_slice rest, unsigned level)
+{
+    firn_slice element;
+    firn_slice name;
+    firn_slice last = {NULL, 0};
+    while (rest.size > 0) {
+        if (!next_element(&rest, level, &element, &name) || firn_slice_compare(last, name) >= 0) {
+            return false;
+        }
+        last = name;
+    }
+    return true;
+}
+
 static int
 put_object(struct builder *builder, unsigned level, firn_slice body, firn_hash *out_hash,
            firn_error *err)
@@ -60,6 +77,7 @@ put_object(struct builder *builder, unsigned level, firn_slice body, firn_hash *
     FIRN_TRY(firn_buf_append_u8(&builder->object, (uint8_t)level));
     FIRN_TRY(firn_buf_append_slice(&builder->object, body));
     firn_blake3_hash_of(builder->object.data, builder->object.size, out_hash);
+    DCHECK(builder->object.size <= FIRN_TREE_OBJECT_SIZE_MAX && level < FIRN_TREE_LEVELS_MAX);
     return builder->put(builder->ctx, out_hash, firn_buf_slice(&builder->object), err);
 out:
     return firn_error_no_memory(err, "a directory object");
@@ -70,6 +88,7 @@ put_part(struct builder *builder, unsigned level, firn_slice body, firn_slice la
          firn_error *err)
 {
     firn_hash hash;
+    DCHECK(body.size > 0 && last_name.size > 0 && last_name.size <= FIRN_TREE_NAME_SIZE_MAX);
     int rc = put_object(builder, level, body, &hash, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -95,6 +114,7 @@ put_parts(struct builder *builder, unsigned level, firn_slice body, firn_error *
     firn_slice rest = body;
     firn_slice part = firn_bytes(body.data, 0);
     firn_slice last_name = {NULL, 0};
+    DCHECK(ascends(body, level));
     while (rest.size > 0) {
         firn_slice element;
         firn_slice name;
@@ -141,6 +161,7 @@ firn_tree_build(firn_slice encoded_entries,
         bytes = firn_buf_slice(&body);
         level++;
     }
+    DCHECK(ascends(bytes, level));
     rc = put_object(&builder, level, bytes, out_hash, err);
 out:
     firn_buf_deinit(&body);

@@ -7,7 +7,7 @@
  * it reads. Each object says its level; a child must say exactly one less than its parent, so no
  * chain of objects can be endless (I1). Names must ascend strictly over the whole directory, and
  * the last name of a part must be the one that its parent gives (I2): a directory has one reading,
- * and no name twice.
+ * and no name twice. Both are tests of data.
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -121,6 +121,7 @@ promise_is_kept(const struct firn_tree_iterator *iterator, const struct level *l
 static int
 descend(struct firn_tree_iterator *iterator, unsigned n, firn_error *err)
 {
+    DCHECK(n > 0 && n <= iterator->top && iterator->levels[n - 1].rest.size == 0);
     struct level *upper = &iterator->levels[n];
     struct level *lower = &iterator->levels[n - 1];
     struct firn_reader reader = firn_reader_of(upper->rest);
@@ -132,6 +133,7 @@ descend(struct firn_tree_iterator *iterator, unsigned n, firn_error *err)
         return corrupt(iterator, err, "its index is malformed");
     }
     upper->rest = firn_bytes(reader.at, firn_reader_left(&reader));
+    DCHECK(name.size <= sizeof lower->last_name);
     memcpy(lower->last_name, name.data, name.size);
     lower->last_name_size = name.size;
     unsigned level;
@@ -173,6 +175,7 @@ refill(struct firn_tree_iterator *iterator, bool *out_is_end, firn_error *err)
             return rc;
         }
     }
+    DCHECK(iterator->levels[0].rest.size > 0);
     return FIRN_OK;
 }
 

@@ -15,9 +15,11 @@
  *
  * The first name of a group is that which is first in the byte order of whole paths (I3): whoever
  * makes files in that order has it before any other, and two trees cannot say the same in two ways.
+ * (check_link tests it: it is data.)
  */
 #include "tree/tree_lookup.h"
 
+#include "base/check.h"
 #include "base/slice.h"
 
 void
@@ -39,6 +41,7 @@ static int
 advance(struct firn_tree_lookup *lookup, firn_error *err)
 {
     bool is_end;
+    DCHECK(lookup->iterator != NULL);
     return firn_tree_iterator_next(lookup->iterator, &lookup->entry, &is_end, err);
 }
 
@@ -85,7 +88,7 @@ descend(struct firn_tree_lookup *lookup, firn_slice path, bool *out_found, firn_
         if (!*out_found) {
             break;
         }
-        firn_hash hash = lookup->entry->hash;
+        firn_hash hash = lookup->entry->hash; /* (I1): that of a directory */
         rc = open_dir(lookup, &hash, err);
         rest = slash == NULL ? firn_bytes(NULL, 0) : firn_bytes(slash + 1, rest.size - size - 1);
     }
@@ -108,6 +111,7 @@ look_up(struct firn_tree_lookup *lookup, firn_slice path, firn_error *err)
     bool is_ahead = lookup->iterator != NULL && lookup->entry != NULL &&
                     firn_slice_equal(firn_buf_slice(&lookup->path), dir) &&
                     firn_slice_compare(lookup->entry->name, name) <= 0;
+    DCHECK(name.size > 0); /* the path is clean */
     bool found = true;
     int rc = is_ahead ? FIRN_OK : descend(lookup, dir, &found, err);
     if (rc == FIRN_OK && found) {
@@ -115,6 +119,8 @@ look_up(struct firn_tree_lookup *lookup, firn_slice path, firn_error *err)
     } else {
         lookup->entry = NULL;
     }
+    DCHECK(rc != FIRN_OK || lookup->entry == NULL ||
+           firn_slice_equal(lookup->entry->name, name)); /* (I2) */
     return rc;
 }
 
