@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "base/checked.h"
 #include "base/mem.h"
 
@@ -16,6 +17,8 @@ struct firn_arena_chunk {
     struct firn_arena_chunk *next;
     size_t reserved; /* keeps the data behind it 16-byte aligned */
 };
+
+_Static_assert(sizeof(struct firn_arena_chunk) % 16 == 0, "the data behind it is aligned");
 
 enum { CHUNK_SIZE_DEFAULT = 32 * 1024 };
 
@@ -55,6 +58,7 @@ static void *
 take(struct firn_arena *arena, size_t size, size_t align)
 {
     size_t chunk_size = arena->chunk_size == 0 ? CHUNK_SIZE_DEFAULT : arena->chunk_size;
+    DCHECK(align > 0 && (align & (align - 1)) == 0 && arena->at <= arena->end);
     size_t pad = (size_t)(-(uintptr_t)arena->at & (align - 1));
     if (arena->at != NULL && (size_t)(arena->end - arena->at) >= pad &&
         (size_t)(arena->end - arena->at) - pad >= size) {
@@ -72,6 +76,7 @@ take(struct firn_arena *arena, size_t size, size_t align)
     chunk->next = arena->chunks;
     arena->chunks = chunk;
     uint8_t *memory = (uint8_t *)(chunk + 1);
+    DCHECK(size <= chunk_size && (uintptr_t)memory % align == 0);
     arena->at = memory + size;
     arena->end = memory + chunk_size;
     return memory;
@@ -96,6 +101,7 @@ firn_arena_copy(struct firn_arena *arena, const void *data, size_t size)
 char *
 firn_arena_str(struct firn_arena *arena, const char *text, size_t size)
 {
+    DCHECK(size < SIZE_MAX);
     char *copy = take(arena, size + 1, 1);
     if (copy != NULL) {
         if (size > 0) {

@@ -8,10 +8,12 @@
 #include "base/buf.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/checked.h"
 #include "base/mem.h"
 
@@ -19,6 +21,7 @@ int
 firn_buf_reserve(struct firn_buf *buf, size_t more)
 {
     size_t wanted;
+    DCHECK(buf->size <= buf->capacity && (buf->data != NULL) == (buf->capacity > 0));
     if (!firn_add_size(buf->size, more, &wanted)) {
         return FIRN_NO_MEMORY;
     }
@@ -57,12 +60,21 @@ firn_buf_set_size(struct firn_buf *buf, size_t size)
     return FIRN_OK;
 }
 
+/* Whether data lies in the buffer, which may move when it grows. */
+static bool
+is_own(const struct firn_buf *buf, const uint8_t *data)
+{
+    return (uintptr_t)data >= (uintptr_t)buf->data &&
+           (uintptr_t)data < (uintptr_t)buf->data + buf->capacity;
+}
+
 int
 firn_buf_append(struct firn_buf *buf, const void *data, size_t size)
 {
     if (size == 0) {
         return FIRN_OK;
     }
+    DCHECK(size <= buf->capacity - buf->size || !is_own(buf, data));
     if (firn_buf_reserve(buf, size) != FIRN_OK) {
         return FIRN_NO_MEMORY;
     }

@@ -19,6 +19,7 @@
  * (I3) leave stores with release and reclaim loads with acquire at least: all that a reader did
  *      inside comes before the release of what it looked at. A slot taken anew continues the chain,
  *      because taking it is a read-modify-write that acquires.
+ * (Not checked: these are orders of memory accesses; each access names the ones that it pairs with.)
  *
  * The retired wait on a stack without a lock. reclaim takes the whole stack, releases what it can
  * and pushes back the rest, so any number of threads may reclaim at once, and no thing is popped
@@ -68,6 +69,7 @@ size_t
 firn_epoch_enter(struct firn_epoch *epoch)
 {
     uint64_t now = atomic_load_explicit(&epoch->now, memory_order_relaxed);
+    DCHECK(now != 0); /* that is a free slot */
     size_t start = first_slot();
     for (size_t i = 0; i < FIRN_EPOCH_SLOTS; i++) {
         size_t slot = (start + i) & (FIRN_EPOCH_SLOTS - 1);
@@ -86,9 +88,11 @@ void
 firn_epoch_leave(struct firn_epoch *epoch, size_t slot)
 {
     if (slot == FIRN_EPOCH_SLOTS) {
-        atomic_fetch_sub_explicit(&epoch->without_slot, 1, memory_order_release);
+        uint64_t before = atomic_fetch_sub_explicit(&epoch->without_slot, 1, memory_order_release);
+        DCHECK(before > 0);
         return;
     }
+    DCHECK(slot < FIRN_EPOCH_SLOTS);
     DCHECK(atomic_load_explicit(&epoch->slots[slot].epoch, memory_order_relaxed) != 0);
     /* (I3): pairs with the loads in oldest_inside. */
     atomic_store_explicit(&epoch->slots[slot].epoch, 0, memory_order_release);
@@ -108,6 +112,7 @@ void
 firn_epoch_retire(struct firn_epoch *epoch, struct firn_epoch_node *node,
                   void (*release)(struct firn_epoch_node *node))
 {
+    DCHECK(release != NULL);
     node->release = release;
     node->epoch = atomic_fetch_add_explicit(&epoch->now, 1, memory_order_seq_cst);
     push(epoch, node);

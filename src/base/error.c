@@ -106,6 +106,7 @@ static size_t append(firn_error *err, size_t used, const char *format, va_list a
 static size_t
 append(firn_error *err, size_t used, const char *format, va_list args)
 {
+    DCHECK(used < sizeof err->text);
     size_t room = sizeof err->text - used;
     int wanted = vsnprintf(err->text + used, room, format, args);
     if (wanted < 0) {
@@ -152,6 +153,7 @@ static size_t
 append_plain(firn_error *err, size_t used, const char *text)
 {
     size_t size = strlen(text);
+    DCHECK(used < sizeof err->text);
     if (size >= sizeof err->text - used) {
         size = sizeof err->text - used - 1;
         memcpy(err->text + used, text, size);

@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "base/checked.h"
 #include "base/mem.h"
 
@@ -48,6 +49,7 @@ home_slot(uint64_t hash, size_t slot_count)
 static void
 place(uint32_t *slots, size_t slot_count, uint64_t hash, uint32_t value)
 {
+    DCHECK(value != 0 && (slot_count & (slot_count - 1)) == 0);
     size_t slot = home_slot(hash, slot_count);
     while (slots[slot] != 0) {
         slot = (slot + 1) & (slot_count - 1);
@@ -61,6 +63,7 @@ firn_hash_map_find(const struct firn_hash_map *map, uint64_t key_hash, const voi
     if (map->slot_count == 0) {
         return NULL;
     }
+    DCHECK(map->count < map->slot_count); /* a free slot ends every search */
     size_t slot = home_slot(key_hash, map->slot_count);
     while (map->slots[slot] != 0) {
         void *record = firn_hash_map_at(map, map->slots[slot] - 1);
@@ -75,6 +78,7 @@ firn_hash_map_find(const struct firn_hash_map *map, uint64_t key_hash, const voi
 static bool
 grow_slots(struct firn_hash_map *map)
 {
+    DCHECK(map->hash != NULL && map->record_size > 0); /* it was init */
     size_t slot_count = map->slot_count == 0 ? 16 : map->slot_count * 2;
     uint32_t *slots = firn_alloc_array(slot_count, sizeof *slots);
     if (slots == NULL) {
@@ -106,6 +110,7 @@ grow_records(struct firn_hash_map *map)
 void *
 firn_hash_map_insert(struct firn_hash_map *map, uint64_t key_hash, const void *record)
 {
+    DCHECK(map->hash(record) == key_hash);
     if (map->count >= UINT32_MAX - 1) {
         return NULL;
     }

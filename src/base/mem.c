@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/checked.h"
 
 static void *
@@ -43,6 +44,7 @@ static struct firn_allocator current = {libc_resize, libc_release, NULL, libc_ze
 void
 firn_mem_set_allocator(const struct firn_allocator *allocator)
 {
+    DCHECK(allocator == NULL || (allocator->resize != NULL && allocator->release != NULL));
     current = allocator != NULL ? *allocator : libc_allocator;
 }
 
@@ -108,6 +110,7 @@ firn_memdup(const void *data, size_t size)
 char *
 firn_strndup(const char *text, size_t size)
 {
+    DCHECK(size < SIZE_MAX);
     char *copy = firn_alloc(size + 1);
     if (copy != NULL) {
         memcpy(copy, text, size);

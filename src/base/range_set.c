@@ -23,9 +23,9 @@
  * Invariants.
  * (I1) A node never changes and never goes once it can be reached from root; `older` leads from a
  *      node to the next in age, also from part to part, and the oldest part's `older` leads out of
- *      its parent.
+ *      its parent. (Not checked: readers are given const nodes.)
  * (I2) All that one add makes is published by one release store to root: readers see it whole or
- *      not at all.
+ *      not at all. (Not checked: publish is the only store.)
  * (I3) Sequences of the parts of a node lie within its sequence_min and sequence_max.
  *
  * Memory. Nodes and bounds are cut from blocks that grow from 256 bytes to 64 KiB. An add takes all
@@ -65,6 +65,7 @@ round_up(size_t size)
 static size_t
 room_left(const struct firn_range_room *room)
 {
+    DCHECK(room->at <= room->end);
     return (size_t)(room->end - room->at);
 }
 
@@ -101,6 +102,7 @@ reserve_room(struct firn_range_set *set, size_t size)
         swap_rooms(set);
     }
     set->room = (struct firn_range_room){memory, memory + block};
+    DCHECK(block >= size && (uintptr_t)set->room.end % 8 == 0);
     return FIRN_OK;
 }
 
@@ -266,6 +268,21 @@ unite(struct firn_range_row parts, struct firn_range_span *out)
     return count;
 }
 
+/* Whether the spans of a node ascend and do not touch. */
+static bool
+is_disjoint(const struct firn_range_node *node)
+{
+    for (size_t i = 0; i < node->span_count; i++) {
+        struct firn_range_span span = firn_range_span_at(node, i);
+        if (firn_slice_compare(span.first->lower, span.last->upper) >= 0 ||
+            (i > 0 && firn_slice_compare(firn_range_span_at(node, i - 1).last->upper,
+                                         span.first->lower) >= 0)) {
+            return false;
+        }
+    }
+    return node->span_count > 0;
+}
+
 /* A node over the parts, of which there are some; it takes their place in the chain. */
 static const struct firn_range_node *
 make_parent(struct firn_range_set *set, struct firn_range_row parts, uint32_t level)
@@ -288,12 +305,15 @@ make_parent(struct firn_range_set *set, struct firn_range_row parts, uint32_t le
     }
     parent->span_count = unite(parts, (struct firn_range_span *)(void *)(parent + 1));
     (void)cut(set, parent->span_count * sizeof(struct firn_range_span));
+    DCHECK(is_disjoint(parent));
+    DCHECK(parent->sequence_min <= parent->sequence_max); /* (I3) */
     return parent;
 }
 
 static bool
 is_complete(struct firn_range_row parts)
 {
+    DCHECK(parts.count == PARTS);
     uint32_t level = parts.newest->level;
     size_t count = 0;
     const struct firn_range_node *part;
@@ -306,6 +326,7 @@ is_complete(struct firn_range_row parts)
 static void
 publish(struct firn_range_set *set, const struct firn_range_node *root)
 {
+    DCHECK(root != NULL);
     /* Pairs with the acquire loads in chain_of (range_set_lookup.c) and firn_range_set_is_empty. */
     atomic_store_explicit(&set->root, root, memory_order_release);
 }
@@ -369,6 +390,7 @@ add_by_age(const struct firn_range_set *set, struct firn_range_set *out, firn_er
         return firn_error_no_memory(err, "the order of range deletes");
     }
     FIRN_TRY(firn_range_set_visit(set, NULL, NULL, push_range, &end, err));
+    CHECK((size_t)(end - ranges) == set->count);
     firn_sort(ranges, set->count, sizeof(struct firn_range *), compare_ages);
     for (size_t i = 0; i < set->count; i++) {
         FIRN_TRY(firn_range_set_add(out, ranges[i], err));
@@ -387,6 +409,7 @@ put_in_order(struct firn_range_set *set, firn_error *err)
         firn_range_set_deinit(&ordered);
         return rc;
     }
+    CHECK(ordered.count == set->count && !ordered.is_unordered); /* no range is lost */
     firn_range_set_deinit(set);
     set->arena = ordered.arena;
     set->count = ordered.count;

@@ -39,6 +39,7 @@ find_span(const struct firn_range_node *node, firn_slice key, struct firn_range_
     if (below == 0) {
         return false;
     }
+    DCHECK(below <= node->span_count);
     *out = firn_range_span_at(node, below - 1);
     return firn_slice_compare(key, out->last->upper) < 0;
 }
@@ -108,6 +109,7 @@ find_newest(struct firn_range_row row, struct lookup *lookup)
             continue;
         }
         if (node->level == 0) {
+            DCHECK(node->sequence_max == firn_range_of(node)->sequence); /* (I3) */
             lookup->above = node->sequence_max;
         } else {
             find_newest(parts_of(node), lookup);
@@ -149,12 +151,21 @@ find_stretch(struct firn_range_row row, const struct lookup *lookup, struct firn
     return false;
 }
 
+static bool
+holds(const struct firn_range_stretch *stretch, firn_slice key)
+{
+    return (!stretch->has_lower || firn_slice_compare(stretch->lower, key) <= 0) &&
+           (!stretch->has_upper || firn_slice_compare(key, stretch->upper) < 0);
+}
+
 bool
 firn_range_set_covered(const struct firn_range_set *set, firn_slice key,
                        const struct firn_view *view, uint64_t above, struct firn_range_stretch *out)
 {
     struct lookup lookup = {key, view, above};
-    return find_stretch(chain_of(set), &lookup, out);
+    bool is_covered = find_stretch(chain_of(set), &lookup, out);
+    DCHECK(!is_covered || (out->sequence > above && holds(out, key)));
+    return is_covered;
 }
 
 static void
@@ -202,7 +213,10 @@ firn_range_set_free(const struct firn_range_set *set, firn_slice key, const stru
                     uint64_t above, struct firn_range_stretch *stretch)
 {
     struct lookup lookup = {key, view, above};
-    return narrow(chain_of(set), &lookup, stretch);
+    DCHECK(holds(stretch, key));
+    bool is_free = narrow(chain_of(set), &lookup, stretch);
+    DCHECK(!is_free || holds(stretch, key));
+    return is_free;
 }
 
 /* ---- visits ---- */

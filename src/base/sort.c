@@ -10,6 +10,7 @@
  */
 #include "base/sort.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -38,6 +39,7 @@ static void
 put_below(const struct heap *heap, size_t count, size_t top, const uint8_t *record)
 {
     size_t hole = top;
+    DCHECK(top < count);
     while (hole < count / 2) {
         size_t child = 2 * hole + 1;
         if (child + 1 < count && heap->compare(at(heap, child), at(heap, child + 1)) < 0) {
@@ -57,6 +59,17 @@ put_below(const struct heap *heap, size_t count, size_t top, const uint8_t *reco
     memcpy(at(heap, hole), record, heap->record_size);
 }
 
+static bool
+is_sorted(const struct heap *heap, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        if (heap->compare(at(heap, i - 1), at(heap, i)) > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void
 firn_sort(void *records, size_t count, size_t record_size,
           int (*compare)(const void *a, const void *b))
@@ -73,4 +86,5 @@ firn_sort(void *records, size_t count, size_t record_size,
         move(&heap, end - 1, 0);
         put_below(&heap, end - 1, 0, record);
     }
+    DCHECK(is_sorted(&heap, count)); /* else compare is no order */
 }

@@ -11,6 +11,8 @@
  */
 #include "base/view.h"
 
+#include "base/check.h"
+
 /* Fewer are found as fast without. */
 enum { GUIDED_MIN = 4 };
 
@@ -32,10 +34,24 @@ firn_view_guide_size_bytes(size_t count)
                : sizeof(struct firn_view_guide) + (slots_for(count) + 1) * sizeof(uint32_t);
 }
 
+/* As struct firn_view has them: ascending, disjoint, not adjacent. */
+static bool
+are_sound(const struct firn_view_interval *intervals, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (intervals[i].last < intervals[i].first ||
+            (i > 0 && intervals[i].first - 1 <= intervals[i - 1].last)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void
 firn_view_guide_init(struct firn_view_guide *guide, const struct firn_view_interval *intervals,
                      size_t count)
 {
+    DCHECK(count >= GUIDED_MIN && count < UINT32_MAX / 2 && are_sound(intervals, count));
     uint64_t spread = intervals[count - 1].first - intervals[0].first;
     size_t at = 0;
     guide->first = intervals[0].first;

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/check.h"
+
 struct firn_view_interval {
     uint64_t first; /* inclusive */
     uint64_t last;  /* inclusive, ≥ first */
@@ -79,6 +81,7 @@ firn_view_list_keeps_tombstone(uint64_t tombstones_kept_from, uint64_t sequence)
 static inline struct firn_view_interval
 firn_view_at(const struct firn_view *view, size_t i)
 {
+    DCHECK(i < view->count);
     struct firn_view_interval interval = view->intervals[i];
     if (view->last != 0 && i + 1 == view->count) {
         interval.last = view->last;
