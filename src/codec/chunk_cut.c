@@ -10,7 +10,8 @@
  *
  * Where we differ: the bits asked for are the topmost ones, which all of the last 64 bytes have had
  * a part in. The hash is begun 64 bytes before the first place where a cut may be, so whether there
- * is one depends on these 64 bytes and on the chunk's beginning, and nothing else (I1). After a
+ * is one depends on these 64 bytes and on the chunk's beginning, and nothing else (I1; a property of
+ * all inputs, which the tests compare). After a
  * change boundaries soon fall together again: at the first that both sides find.
  *
  * Prices, measured with 214 changes of 50 KB in 512 MiB (10.7 MB new): 16.3 MB in chunks that are
@@ -124,6 +125,7 @@ static const uint64_t gear[256] = {
 static struct firn_chunk_cut
 cut_at(size_t size, uint64_t hash)
 {
+    DCHECK(size > 0 && size <= FIRN_CHUNK_CUT_SIZE_MAX);
     return (struct firn_chunk_cut){.size = size, .is_major = (hash & MASK_MAJOR) == 0};
 }
 

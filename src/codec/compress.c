@@ -9,10 +9,11 @@
  * (I1) The output goes into memory of exactly raw_size bytes that the caller has, and must fill it
  *   exactly.
  * (I2) Nothing is allocated by a number in the input. zstd decodes into the caller's memory in one
- *      call, which uses that memory as its window; the decoder's own state has a fixed size.
+ *      call, which uses that memory as its window; the decoder's own state has a fixed size. (Not
+ *      checked: it is which functions of the libraries are called.)
  * (I3) A zstd input is one frame and nothing else: no second frame, no skippable frame, no bytes
  *      behind it, no frame of the library's older formats (their decoders are not to be reached
- *      from a file of ours).
+ *      from a file of ours). (Tested at each decoding.)
  *
  * Failure: FIRN_NO_MEMORY where a state could not be made, FIRN_CORRUPT for input that is not what
  * it should be. A context stays usable after either. It belongs to one thread at a time.
@@ -27,6 +28,7 @@
 #include <stdbool.h>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/mem.h"
 
 /* Where a slice or buffer of no bytes points. */
@@ -121,6 +123,7 @@ encode_zstd(struct firn_compress *context, int level, firn_slice input, struct f
     if (ZSTD_isError(result)) {
         return firn_zstd_memory_error(err, FIRN_INTERNAL, "could not compress with zstd", result);
     }
+    DCHECK(result <= bound);
     out->size = result;
     return FIRN_OK;
 }
@@ -146,6 +149,7 @@ encode_lz4(struct firn_compress *context, firn_slice input, struct firn_buf *out
     if (size <= 0) {
         return firn_error_set(err, FIRN_INTERNAL, "could not compress with LZ4");
     }
+    DCHECK(size <= bound);
     out->size = (size_t)size;
     return FIRN_OK;
 }
@@ -201,6 +205,7 @@ decode_zstd(struct firn_compress *context, firn_slice input, void *out, size_t r
     if (ZSTD_isError(result)) {
         return firn_zstd_memory_error(err, FIRN_CORRUPT, "cannot decompress with zstd", result);
     }
+    DCHECK(result <= raw_size); /* (I1) */
     if (result != raw_size) {
         return firn_error_set(err, FIRN_CORRUPT, "a zstd frame decoded to %zu bytes, expected %zu",
                               result, raw_size);
@@ -221,6 +226,7 @@ decode_lz4(firn_slice input, void *out, size_t raw_size, firn_error *err)
         return firn_error_set(err, FIRN_CORRUPT, "cannot decompress %zu bytes with LZ4",
                               input.size);
     }
+    DCHECK((size_t)result <= raw_size); /* (I1) */
     if ((size_t)result != raw_size) {
         return firn_error_set(err, FIRN_CORRUPT, "an LZ4 block decoded to %d bytes, expected %zu",
                               result, raw_size);

@@ -35,6 +35,7 @@ window_log(size_t size)
     while ((size_t)1 << log < size) {
         log++;
     }
+    DCHECK((size_t)1 << log <= 2 * (size_t)FIRN_COMPRESS_DELTA_SIZE_MAX);
     return log;
 }
 
@@ -81,6 +82,7 @@ firn_compress_delta_encode(struct firn_compress *context, firn_slice base, firn_
     if (ZSTD_isError(result)) {
         return firn_zstd_memory_error(err, FIRN_INTERNAL, "could not compress with zstd", result);
     }
+    DCHECK(result <= size_max);
     out->size = result;
     *out_fits = true;
     return FIRN_OK;
@@ -90,6 +92,7 @@ int
 firn_compress_delta_decode(struct firn_compress *context, firn_slice base, firn_slice frame,
                            void *out, size_t raw_size, firn_error *err)
 {
+    DCHECK(base.size > 0);
     int rc = firn_compress_internal_one_frame(frame, err);
     if (rc == FIRN_OK) {
         rc = firn_compress_internal_decoder(context, err);

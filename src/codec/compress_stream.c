@@ -22,6 +22,7 @@
 #include <stdbool.h>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/mem.h"
 #include "codec/zstd_memory.h"
 
@@ -84,6 +85,7 @@ static int
 check_magic(struct firn_compress_stream *stream, firn_slice input, firn_error *err)
 {
     uint8_t magic[MAGIC_SIZE];
+    DCHECK(stream->magic_seen <= MAGIC_SIZE);
     firn_store_le32(magic, ZSTD_MAGICNUMBER);
     for (size_t i = 0; i < input.size && stream->magic_seen < MAGIC_SIZE; i++) {
         if (input.data[i] != magic[stream->magic_seen]) {
@@ -99,6 +101,7 @@ static int
 deliver(struct firn_compress_stream *stream, size_t size,
         int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx, firn_error *err)
 {
+    DCHECK(size <= stream->piece_size && stream->raw_size <= stream->raw_size_max);
     if (size > stream->raw_size_max - stream->raw_size) {
         return firn_error_set(err, FIRN_LIMIT,
                               "a zstd frame decodes to more than the %" PRIu64 " bytes allowed",
@@ -129,6 +132,7 @@ feed(struct firn_compress_stream *stream, firn_slice input,
         if (ZSTD_isError(result)) {
             return firn_zstd_memory_error(err, FIRN_CORRUPT, "cannot decompress with zstd", result);
         }
+        DCHECK(stream->magic_seen == MAGIC_SIZE || result != 0);
         stream->has_ended = result == 0;
         is_piece_full = to.pos == to.size;
         rc = deliver(stream, to.pos, sink, ctx, err);

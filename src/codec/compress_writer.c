@@ -12,6 +12,7 @@
  */
 #include <stdbool.h>
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "codec/compress.h"
 #include "codec/zstd_memory.h"
@@ -71,6 +72,7 @@ run(struct firn_compress_writer *writer, firn_slice input, ZSTD_EndDirective dir
     int rc = FIRN_OK;
     bool is_done = false;
     ZSTD_inBuffer from = {input.data, input.size, 0};
+    DCHECK(!writer->has_failed);
     while (rc == FIRN_OK && !is_done) {
         ZSTD_outBuffer to = {writer->piece, writer->piece_size, 0};
         size_t left = ZSTD_compressStream2(writer->encoder, &to, &from, directive);
@@ -78,6 +80,7 @@ run(struct firn_compress_writer *writer, firn_slice input, ZSTD_EndDirective dir
             return firn_zstd_memory_error(err, FIRN_INTERNAL, "could not compress with zstd", left);
         }
         is_done = directive == ZSTD_e_end ? left == 0 : from.pos == from.size;
+        DCHECK(!is_done || from.pos == from.size); /* nothing of the input is lost */
         if (to.pos > 0) {
             rc = sink(ctx, firn_bytes(writer->piece, to.pos), err);
         }

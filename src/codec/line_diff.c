@@ -65,6 +65,7 @@ cut_ends(const struct firn_line_intern *lines)
         range.before_to--;
         range.after_to--;
     }
+    DCHECK(lines->before_count - range.before_to == lines->after_count - range.after_to);
     return range;
 }
 
@@ -73,6 +74,7 @@ static int
 sift(const uint32_t *numbers, uint32_t from, uint32_t to, const uint8_t *sides, bool *marks,
      struct searched *out)
 {
+    DCHECK(from <= to);
     out->numbers = firn_alloc_array(to - from, sizeof *out->numbers);
     out->places = firn_alloc_array(to - from, sizeof *out->places);
     if (out->numbers == NULL || out->places == NULL) {
@@ -168,6 +170,20 @@ read_hunks(const struct firn_line_intern *lines, const struct marks *marks, firn
     return count;
 }
 
+/* Whether hunks ascend, with at least one equal line between two, as many on either side. */
+static bool
+are_apart(const firn_hunk *hunks, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        uint32_t before = hunks[i].before_at - (hunks[i - 1].before_at + hunks[i - 1].before_count);
+        uint32_t after = hunks[i].after_at - (hunks[i - 1].after_at + hunks[i - 1].after_count);
+        if (before == 0 || before != after || before > hunks[i].before_at) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static int
 make_hunks(struct firn_line_diff *out, const struct firn_line_intern *lines,
            const struct marks *marks, firn_error *err)
@@ -177,11 +193,14 @@ make_hunks(struct firn_line_diff *out, const struct firn_line_intern *lines,
     if (out->hunks == NULL) {
         return firn_error_no_memory(err, "the differences of two texts");
     }
-    (void)read_hunks(lines, marks, out->hunks);
+    size_t count = read_hunks(lines, marks, out->hunks);
+    CHECK(count == out->hunk_count);
+    DCHECK(are_apart(out->hunks, count));
     for (size_t i = 0; i < out->hunk_count; i++) {
         out->removed += out->hunks[i].before_count;
         out->added += out->hunks[i].after_count;
     }
+    DCHECK(lines->before_count - out->removed == lines->after_count - out->added); /* (I1) */
     return FIRN_OK;
 }
 

@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "codec/blake3_hash.h"
 #include "codec/xxh3.h"
@@ -88,6 +89,7 @@ number_of(struct table *table, firn_slice line)
 {
     uint64_t hash = firn_xxh3(line.data, line.size, table->seed);
     uint32_t high = (uint32_t)(hash >> 32);
+    DCHECK(2 * (size_t)table->known_count <= table->mask + 1);
     for (size_t at = (size_t)hash & table->mask;; at = (at + 1) & table->mask) {
         if (table->slots[at] == 0) {
             table->known[table->known_count] =
@@ -121,6 +123,7 @@ number_all(struct table *table, firn_slice text, uint32_t *out)
 {
     for (size_t i = 0; text.size > 0; i++) {
         out[i] = number_of(table, next_line(&text));
+        DCHECK(out[i] < table->known_count);
     }
 }
 
@@ -144,6 +147,7 @@ firn_line_intern_init(struct firn_line_intern *out, firn_slice before, firn_slic
     number_all(&table, before, out->before);
     number_all(&table, after, out->after);
     out->number_count = table.known_count;
+    DCHECK(out->number_count <= line_count);
 out:
     firn_free(table.slots);
     firn_free(table.known);

@@ -70,6 +70,7 @@ find_lines(struct side *side, firn_error *err)
             side->starts[++line] = (uint32_t)(i + 1);
         }
     }
+    DCHECK(side->starts[count] == text.size);
     return FIRN_OK;
 }
 
@@ -108,6 +109,7 @@ has_next(const struct side *side)
 static uint32_t
 next_at(const struct side *side)
 {
+    DCHECK(has_next(side));
     return side->diff.hunks[side->next].before_at;
 }
 
@@ -131,7 +133,7 @@ lines_of(const struct side *side, struct lines base, int64_t moved_before)
 {
     int64_t at = (int64_t)base.at + moved_before;
     int64_t end = (int64_t)base.at + base.count + side->moved;
-    CHECK(at >= 0 && end >= at && end <= (int64_t)side->line_count);
+    CHECK(at >= 0 && end >= at && end <= (int64_t)side->line_count); /* (I2) */
     return (struct lines){(uint32_t)at, (uint32_t)(end - at)};
 }
 
@@ -146,6 +148,7 @@ next_chunk(struct side *ours, struct side *theirs)
     struct chunk chunk = {.base = {.at = start}};
     int64_t ours_moved = ours->moved;
     int64_t theirs_moved = theirs->moved;
+    size_t before = ours->next + theirs->next;
     uint32_t end = start;
     for (bool is_open = true; is_open;) {
         bool took_ours = take_hunk(ours, &end);
@@ -154,6 +157,9 @@ next_chunk(struct side *ours, struct side *theirs)
         chunk.theirs_changed = chunk.theirs_changed || took_theirs;
         is_open = took_ours || took_theirs;
     }
+    DCHECK(chunk.ours_changed || chunk.theirs_changed);
+    DCHECK((chunk.ours_changed && chunk.theirs_changed) ||
+           ours->next + theirs->next == before + 1); /* (I1) */
     chunk.base.count = end - start;
     chunk.ours = lines_of(ours, chunk.base, ours_moved);
     chunk.theirs = lines_of(theirs, chunk.base, theirs_moved);
@@ -163,6 +169,9 @@ next_chunk(struct side *ours, struct side *theirs)
 static void
 add_conflict(struct firn_line_merge *out, const struct chunk *chunk)
 {
+    const firn_merge_region *last =
+        out->conflict_count > 0 ? &out->conflicts[out->conflict_count - 1] : NULL;
+    DCHECK(last == NULL || last->base_at + last->base_count < chunk->base.at);
     out->conflicts[out->conflict_count++] =
         (firn_merge_region){chunk->base.at,    chunk->base.count, chunk->ours.at,
                             chunk->ours.count, chunk->theirs.at,  chunk->theirs.count};
@@ -187,6 +196,7 @@ merge_chunk(struct firn_line_merge *out, const struct side *ours, const struct s
 static int
 copy_common(struct firn_line_merge *out, const struct side *ours, uint32_t *done, uint32_t to)
 {
+    DCHECK(*done <= to);
     struct lines lines = {*done, to - *done};
     *done = to;
     return firn_buf_append_slice(&out->text, text_of(ours, lines));

@@ -69,6 +69,13 @@ struct point {
 };
 
 static bool
+is_inside(const struct box *box, struct point point)
+{
+    return point.x >= box->x_from && point.x <= box->x_to && point.y >= box->y_from &&
+           point.y <= box->y_to;
+}
+
+static bool
 is_given_up(const struct search *search)
 {
     return search->work >= search->work_max;
@@ -162,6 +169,7 @@ round_forward(struct search *search, struct front *front, const struct front *ot
     search->work += (uint64_t)(front->high - front->low) / 2 + 1;
     for (int32_t k = front->low; k <= front->high; k += 2) {
         int32_t x = step_forward(search, front, box, k);
+        DCHECK(x == nowhere || is_inside(box, (struct point){x, x - k})); /* (I1) */
         front->x[k] = x;
         if (may_meet && x != nowhere && has_point(other, k) && other->x[k] <= x) {
             *out = (struct point){x, x - k};
@@ -179,6 +187,7 @@ round_backward(struct search *search, struct front *front, const struct front *o
     search->work += (uint64_t)(front->high - front->low) / 2 + 1;
     for (int32_t k = front->low; k <= front->high; k += 2) {
         int32_t x = step_backward(search, front, box, k);
+        DCHECK(x == nowhere || is_inside(box, (struct point){x, x - k})); /* (I1) */
         front->x[k] = x;
         if (may_meet && x != nowhere && has_point(other, k) && other->x[k] >= x) {
             *out = (struct point){x, x - k};
@@ -210,6 +219,7 @@ furthest(const struct front *forward, const struct front *backward, const struct
             best = (struct point){backward->x[k], backward->x[k] - k};
         }
     }
+    DCHECK(best_passed > 0); /* (I3) */
     return best;
 }
 
@@ -224,6 +234,7 @@ find_split(struct search *search, const struct box *box)
     struct front backward = {search->backward, backward_start, backward_start};
     /* The number of changes has the parity of the corners' distance, and with it which front
      * takes the last step. */
+    DCHECK(box->x_from < box->x_to && box->y_from < box->y_to);
     bool is_odd = ((forward_start - backward_start) & 1) != 0;
     struct point split;
     forward.x[forward_start] = box->x_from;
@@ -262,6 +273,7 @@ cut_ends(const struct search *search, struct box *box)
 static void
 mark(const struct firn_line_myers_side *side, int32_t from, int32_t to)
 {
+    DCHECK(from <= to && to <= (int32_t)side->count);
     for (int32_t i = from; i < to; i++) {
         side->is_changed[side->place == NULL ? (uint32_t)i : side->place[i]] = true;
     }
@@ -289,6 +301,7 @@ search_all(struct search *search)
             continue;
         }
         struct point split = find_split(search, &box);
+        DCHECK(is_inside(&box, split));
         struct box first = {box.x_from, split.x, box.y_from, split.y};
         struct box second = {split.x, box.x_to, split.y, box.y_to};
         bool first_is_smaller = size_of(&first) < size_of(&second);

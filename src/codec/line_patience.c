@@ -20,6 +20,7 @@
  */
 #include "codec/line_patience.h"
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "codec/line_myers.h"
 
@@ -59,6 +60,7 @@ struct search {
 static int
 push(struct search *search, const struct range *range)
 {
+    DCHECK(range->before_from <= range->before_to && range->after_from <= range->after_to);
     if (range->before_from == range->before_to && range->after_from == range->after_to) {
         return FIRN_OK;
     }
@@ -138,6 +140,7 @@ find_longest(struct search *search, uint32_t count)
         search->tails[low] = i;
         length = low == length ? length + 1 : length;
     }
+    DCHECK(length <= count);
     return length > 0 ? search->tails[length - 1] : NONE;
 }
 
@@ -149,6 +152,7 @@ split(struct search *search, const struct range *range, uint32_t last)
     part.depth++;
     for (uint32_t i = last; i != NONE; i = search->anchors[i].previous) {
         const struct anchor *anchor = &search->anchors[i];
+        DCHECK(anchor->before < part.before_to && anchor->after < part.after_to); /* both ascend */
         part.before_from = anchor->before + 1;
         part.after_from = anchor->after + 1;
         if (push(search, &part) != FIRN_OK) {
@@ -177,6 +181,7 @@ mark_shortest(struct search *search, const struct range *range, firn_error *err)
                                                .is_changed =
                                                    search->after_changed + range->after_from};
     uint64_t all = (uint64_t)lines->before_count + lines->after_count;
+    DCHECK(before_count > 0 && after_count > 0);
     uint64_t share = search->work_max / all * ((uint64_t)before_count + after_count);
     uint64_t work = share < UINT64_MAX - WORK_MIN ? share + WORK_MIN : UINT64_MAX;
     bool is_minimal;
@@ -196,6 +201,7 @@ mark_all(bool *is_changed, uint32_t from, uint32_t to)
 static int
 handle(struct search *search, struct range range, firn_error *err)
 {
+    DCHECK(range.depth <= DEPTH_MAX); /* (I1) */
     cut_ends(search->lines, &range);
     if (range.before_from == range.before_to || range.after_from == range.after_to) {
         mark_all(search->before_changed, range.before_from, range.before_to);

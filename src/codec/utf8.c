@@ -13,6 +13,7 @@
 #include "codec/utf8.h"
 
 #include "base/bytes.h"
+#include "base/check.h"
 
 /* The length that a first byte announces, its payload, and the smallest value of that length; 0
  * for no first byte. */
@@ -83,6 +84,7 @@ firn_utf8_is_valid(firn_slice text)
             return false;
         }
         at += size;
+        DCHECK(at <= text.size);
     }
     return true;
 }
