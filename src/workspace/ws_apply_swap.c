@@ -229,7 +229,7 @@ swap_one(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
         return FIRN_OK;
     }
     bool is_dir = change->after->kind == FIRN_TREE_DIR;
-    int rc;
+    int rc = FIRN_OK;
     if (firn_ws_apply_needs_content(change) ||
         (is_dir && change->path.size > 0 &&
          (change->kind == FIRN_WS_DIFF_ADDED || changes_type(change)))) {
@@ -244,7 +244,9 @@ swap_one(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
     if (!is_dir) {
         return firn_ws_apply_progress(apply, change->kind != FIRN_WS_DIFF_SAME, 0, err);
     }
-    rc = remember_dir(apply, change, err);
+    if (!firn_ws_apply_left_has(apply, change->path)) { /* a refused one is not there */
+        rc = remember_dir(apply, change, err);
+    }
 out:
     return rc;
 }
