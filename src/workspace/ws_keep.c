@@ -24,6 +24,7 @@
  */
 #include "workspace/ws_keep.h"
 
+#include "base/checked.h"
 #include "base/slice.h"
 
 enum { COUNT_MAX = 99999, NS_A_SECOND = 1000000000 };
@@ -52,6 +53,14 @@ read_count(firn_slice text, uint64_t *out)
     return count >= 1 && count <= COUNT_MAX;
 }
 
+/* For ever, where it is longer than the 584 years that 64 bits hold. */
+static uint64_t
+span_of(uint64_t count, uint64_t unit_ns)
+{
+    uint64_t span_ns;
+    return firn_mul_u64(count, unit_ns, &span_ns) ? span_ns : UINT64_MAX;
+}
+
 static bool
 read_span(firn_slice text, uint64_t *out_ns)
 {
@@ -65,17 +74,16 @@ read_span(firn_slice text, uint64_t *out_ns)
     }
     switch (text.data[text.size - 1]) {
     case 'h':
-        *out_ns = count * HOUR_NS;
+        *out_ns = span_of(count, HOUR_NS);
         return true;
     case 'd':
-        *out_ns = count * DAY_NS;
+        *out_ns = span_of(count, DAY_NS);
         return true;
     case 'w':
-        *out_ns = count * 7 * DAY_NS;
+        *out_ns = span_of(count, 7 * DAY_NS);
         return true;
     case 'y':
-        /* 584 years are all that 64 bits hold. */
-        *out_ns = count > 500 ? UINT64_MAX : count * 365 * DAY_NS;
+        *out_ns = span_of(count, 365 * DAY_NS);
         return true;
     default:
         return false;

@@ -67,6 +67,9 @@ policies_are_read(void **state)
     assert_true(policy.spans_ns[FIRN_WS_KEEP_MONTHLY] == UINT64_MAX);
     assert_int_equal(policy.spans_ns[FIRN_WS_KEEP_YEARLY], 730 * DAY);
     assert_true(read_policy("all:99999y").spans_ns[FIRN_WS_KEEP_ALL] == UINT64_MAX);
+    /* So many weeks are three days more than 64 bits hold. */
+    assert_true(read_policy("all:30501w").spans_ns[FIRN_WS_KEEP_ALL] == UINT64_MAX);
+    assert_true(read_policy("all:99999w").spans_ns[FIRN_WS_KEEP_ALL] == UINT64_MAX);
     assert_true(read_policy("forever").is_forever);
 }
 
