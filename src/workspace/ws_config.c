@@ -316,6 +316,13 @@ change(struct firn_os_dir *dir, enum firn_ws_config_key key, const char *value, 
         rc = firn_error_no_memory(err, "the settings");
         goto out;
     }
+    if (after.size > FIRN_WS_CONFIG_TEXT_SIZE_MAX) {
+        rc = firn_error_set(
+            err, FIRN_LIMIT,
+            "'%.500s/%s' would have more than %d bytes: take comments out of it first",
+            firn_os_dir_path(dir), file_name, FIRN_WS_CONFIG_TEXT_SIZE_MAX);
+        goto out;
+    }
     if (!was_sound || !firn_slice_equal(firn_buf_slice(&before), firn_buf_slice(&after))) {
         FIRN_TRY(write_text(dir, firn_buf_slice(&after), err));
     }

@@ -282,6 +282,30 @@ what_cannot_be_read_counts_for_nothing_and_lets_nothing_expire(void **state)
 }
 
 static void
+a_change_for_which_there_is_no_room_is_refused(void **state)
+{
+    (void)state;
+    static char full[FIRN_WS_CONFIG_TEXT_SIZE_MAX + 1];
+    struct ws_world world;
+    struct seen seen;
+    ws_world_open_memory(&world, 37);
+    ws_save(&world);
+    memset(full, '#', sizeof full - 1);
+    memcpy(full, "wait = 5\n", strlen("wait = 5\n"));
+    write_config(&world, "/s", full);
+    assert_int_equal(firn_ws_config_set(world.tree.os, "/s", "keep", "last:3", &world.err),
+                     FIRN_LIMIT);
+    assert_non_null(strstr(world.err.text, "'/s/config' would have more than 65536 bytes"));
+    see(&world, &seen);
+    assert_int_equal(seen.told, 0);
+    assert_string_equal(seen.wait, "5");
+    assert_int_equal(firn_ws_config_set(world.tree.os, "/s", "wait", "7", &world.err), FIRN_OK);
+    see(&world, &seen);
+    assert_string_equal(seen.wait, "7");
+    ws_world_close(&world);
+}
+
+static void
 a_repair_mends_settings_and_puts_away_what_it_cannot(void **state)
 {
     (void)state;
@@ -545,6 +569,7 @@ main(void)
         cmocka_unit_test(a_change_leaves_all_other_lines),
         cmocka_unit_test(lines_that_are_wrong_become_comments),
         cmocka_unit_test(what_cannot_be_read_counts_for_nothing_and_lets_nothing_expire),
+        cmocka_unit_test(a_change_for_which_there_is_no_room_is_refused),
         cmocka_unit_test(a_repair_mends_settings_and_puts_away_what_it_cannot),
         cmocka_unit_test(any_call_may_fail),
         cmocka_unit_test(any_allocation_may_fail),
