@@ -2,16 +2,16 @@
  *
  * workspace/ws.c: the handle of a workspace, and a store opened for one operation.
  *
- * Between operations a handle holds strings and nothing else: no lock, no file (I1). So a person, a
- * script and a long-running program can work on one workspace in turn. Where the workspace and its
- * store are is found out once, when the handle is opened (ws_locate.c). Each operation opens the
- * root, the store and the catalog, works, and closes them again; reading operations open the store
- * read-only and leave nothing behind.
+ * Between operations a handle holds strings and nothing else: no lock, no file (I1; not checked:
+ * struct firn_ws has no room for either). So a person, a script and a long-running program can work
+ * on one workspace in turn. Where the workspace and its store are is found out once, when the
+ * handle is opened (ws_locate.c). Each operation opens the root, the store and the catalog, works,
+ * and closes them again; reading operations open the store read-only and leave nothing behind.
  *
  * A writing operation that fails closes the store and opens it once more: opening recovers it to
- * what is really on disk, and the sweep that follows removes a pack that no commit names (I2).
- * Reasoning about what a failed commit may or may not have left is thus done in one place,
- * recovery.
+ * what is really on disk, and the sweep that follows removes a pack that no commit names (I2; not
+ * checked: it is what the crash tests look for). Reasoning about what a failed commit may or may
+ * not have left is thus done in one place, recovery.
  *
  * A directory that was saved under another path is refused until somebody has said whether its
  * history goes on here or a new one begins (I3): firn_ws_init begins one, ws_adopt.c goes on.
@@ -20,6 +20,7 @@
 
 #include <errno.h>
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "store/db_format.h"
@@ -174,6 +175,7 @@ enum { OTHERS_MAY_WRITE = 0002 };
 static int
 find_is_foreign(struct firn_ws_opened *opened, firn_error *err)
 {
+    DCHECK(!opened->is_foreign && opened->db == NULL); /* asked before anything of it is believed */
     uint32_t user = firn_os_user_id(firn_os_dir_os(opened->store_dir));
     struct firn_os_stat identity = {.uid = user};
     int rc = firn_os_stat(opened->store_dir, FIRN_DB_FORMAT_IDENTITY_NAME, &identity, err);
@@ -190,6 +192,7 @@ open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_ws_opene
                                       .read_only = mode == FIRN_WS_READ,
                                       .lock_timeout_ms = ws->lock_timeout_ms,
                                       .memory_bytes = STORE_MEMORY_BYTES};
+    DCHECK(opened->store_dir == NULL && opened->db == NULL);
     int rc;
     rc = firn_ws_place_open_dir(ws->os, ws->place.store_path, mode == FIRN_WS_CREATE,
                                 &opened->store_dir, err);
@@ -235,6 +238,7 @@ refuse_moved(const char *root, const char *moved_from, firn_error *err)
 static int
 check_not_moved(struct firn_ws *ws, struct firn_ws_opened *opened, firn_error *err)
 {
+    DCHECK(opened->workspace.number == 0 && !ws->is_new);
     struct firn_ws_roots roots = {.os = ws->os};
     int rc;
     FIRN_TRY(firn_ws_roots_add_catalog(&roots, opened->catalog, ws->place.store_path, err));
@@ -252,6 +256,7 @@ out:
 static int
 find_by_path(struct firn_ws *ws, struct firn_ws_opened *opened, firn_error *err)
 {
+    DCHECK(opened->workspace.number == 0);
     firn_slice root = firn_str(ws->place.root);
     int rc = firn_ws_catalog_workspaces_find(opened->catalog, root, &opened->workspace, err);
     if (rc != FIRN_OK || opened->workspace.number == 0) {
@@ -297,6 +302,7 @@ out:
 static int
 close_store(struct firn_ws_opened *opened, bool failed, firn_error *err)
 {
+    DCHECK(opened->db != NULL || (opened->objects == NULL && opened->catalog == NULL));
     int rc = FIRN_OK;
     if (opened->db != NULL && opened->objects != NULL && !firn_db_is_read_only(opened->db)) {
         firn_db_space_beside(opened->db, firn_ws_objects_bytes(opened->objects));
@@ -342,6 +348,20 @@ trust_made(struct firn_ws *ws, firn_error *err)
         err, rc, "the store was made, but that it is yours could not be noted: %.800s", why.text);
 }
 
+/* What enum firn_ws_open_mode promises of a store that was opened. */
+static bool
+is_open_as(const struct firn_ws_opened *opened, enum firn_ws_open_mode mode)
+{
+    bool is_whole = opened->db != NULL && opened->objects != NULL && opened->catalog != NULL;
+    if (!is_whole) {
+        return mode == FIRN_WS_READ && opened->db == NULL && opened->objects == NULL &&
+               opened->catalog == NULL && opened->workspace.number == 0;
+    }
+    return opened->store_dir != NULL &&
+           firn_db_is_read_only(opened->db) == (mode == FIRN_WS_READ) &&
+           (mode != FIRN_WS_CREATE || opened->workspace.number != 0);
+}
+
 int
 firn_ws_opened_open(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_ws_opened *out,
                     firn_error *err)
@@ -368,6 +388,8 @@ firn_ws_opened_open(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn
         FIRN_TRY(find_workspace(ws, mode, out, err));
     }
     FIRN_TRY(firn_ws_nested_create(ws->os, ws->place.root, out->catalog, &out->nested, err));
+    DCHECK(out->root != NULL && is_open_as(out, mode));
+    DCHECK(ws->is_new || ws->place.moved_from == NULL); /* (I3) */
     return FIRN_OK;
 out:
     FIRN_IGNORE(close_store(out, true, NULL));
@@ -388,6 +410,7 @@ firn_ws_opened_close(struct firn_ws *ws, struct firn_ws_opened *opened, bool fai
             FIRN_IGNORE(firn_ws_objects_sweep(again.objects, NULL));
         }
         FIRN_IGNORE(close_store(&again, true, NULL));
+        DCHECK(again.db == NULL && again.store_dir == NULL); /* (I1) */
     }
     firn_ws_nested_destroy(opened->nested);
     firn_os_dir_close(opened->root);

@@ -5,8 +5,9 @@
  * Two things change: the root in the catalog, and, for a store in the usual place, the name of the
  * store, which follows from the root. The name changes first, under the store's lock, and the
  * catalog then in one durable commit. A crash between the two leaves a store at its new place that
- * still tells the old root; the directory is recognised in it as moved (ws.c), and adopting it again
- * does the rest (I1). No checkpoint is removed, and none is written.
+ * still tells the old root; the directory is recognised in it as moved (ws.c), and adopting it
+ * again does the rest (I1; not checked: what a crash leaves is seen by tests only). No checkpoint
+ * is removed, and none is written.
  *
  * A store of that kind that other workspaces use as well, by its path, is not renamed under them:
  * that is refused, with the store to be named from now on. A directory that has checkpoints of its own
@@ -15,6 +16,7 @@
  * and its entry in a catalog just before that changes. So a crash in between leaves a directory that
  * was moved, and nothing is lost.
  */
+#include "base/check.h"
 #include "base/mem.h"
 #include "workspace/ws_catalog_workspaces.h"
 #include "workspace/ws_internal.h"
@@ -51,6 +53,7 @@ stat_root(struct adopting *adopting, firn_error *err)
 static int
 find_moved_store(const struct adopting *adopting, char **out, firn_error *err)
 {
+    DCHECK(*out == NULL);
     struct firn_ws_roots roots = {.os = adopting->ws->os};
     const struct firn_ws_roots_root *known;
     int rc;
@@ -116,6 +119,7 @@ unknown(const struct adopting *adopting, firn_error *err)
 static int
 open_store(struct adopting *adopting, const char *store_path, firn_error *err)
 {
+    DCHECK(adopting->db == NULL && adopting->roots.count == 0);
     struct firn_db_options options = {.lock_timeout_ms = adopting->ws->lock_timeout_ms,
                                       .memory_bytes = CATALOG_MEMORY_BYTES};
     int rc = firn_os_dir_open_path(adopting->ws->os, store_path, &adopting->store_dir, err);
@@ -138,6 +142,7 @@ out:
 static int
 check_empty(struct adopting *adopting, const struct firn_ws_roots_root *own, firn_error *err)
 {
+    DCHECK(own != adopting->known && adopting->begun == 0);
     bool has_any;
     int rc =
         firn_ws_workspaces_has_checkpoints(adopting->catalog, own->workspace.number, &has_any, err);
@@ -151,6 +156,7 @@ check_empty(struct adopting *adopting, const struct firn_ws_roots_root *own, fir
 static int
 find_known(struct adopting *adopting, firn_error *err)
 {
+    DCHECK(adopting->db != NULL && adopting->known == NULL);
     const struct firn_ws *ws = adopting->ws;
     if (adopting->old_root != NULL) {
         adopting->known = firn_ws_roots_find(&adopting->roots, adopting->old_root);
@@ -180,6 +186,7 @@ name_of(const char *path)
 static int
 rename_in_home(struct firn_os *os, const char *from, const char *to, firn_error *err)
 {
+    DCHECK(strcmp(name_of(from), name_of(to)) != 0);
     struct firn_os_dir *home = NULL;
     char *home_path = NULL;
     int rc;
@@ -261,6 +268,7 @@ out:
 static int
 change_root(struct adopting *adopting, firn_error *err)
 {
+    DCHECK(!firn_db_is_read_only(adopting->db));
     struct firn_ws_catalog_workspace workspace = adopting->known->workspace;
     if (adopting->begun != 0) {
         int rc = firn_ws_workspaces_forget(adopting->db, adopting->catalog, adopting->begun, err);

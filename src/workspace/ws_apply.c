@@ -86,6 +86,7 @@ on_bytes(void *ctx, uint64_t bytes, firn_error *err)
 static int
 create_spread(struct firn_ws_apply *apply, firn_error *err)
 {
+    DCHECK(apply->writer_count > 0 && apply->jobs != NULL);
     struct firn_packfile_scratch **scratches =
         firn_alloc_array(apply->writer_count, sizeof(struct firn_packfile_scratch *));
     if (scratches == NULL) {
@@ -109,6 +110,7 @@ create_writers(struct firn_ws_apply *apply, firn_error *err)
     unsigned threads =
         apply->options.threads != 0 ? apply->options.threads : firn_os_cpu_count(apply->os);
     threads = threads > THREADS_MAX ? THREADS_MAX : threads;
+    DCHECK(threads > 0);
     apply->writers = firn_alloc_array(threads, sizeof *apply->writers);
     if (apply->writers == NULL) {
         return firn_error_no_memory(err, "a restore");
@@ -132,6 +134,7 @@ firn_ws_apply_create(const struct firn_ws_apply_options *options, struct firn_ws
                      firn_error *err)
 {
     *out = NULL;
+    DCHECK(options->objects != NULL && options->after.root != NULL);
     struct firn_ws_apply *apply = firn_alloc_zeroed(sizeof *apply);
     if (apply == NULL) {
         return firn_error_no_memory(err, "a restore");
@@ -181,9 +184,18 @@ firn_ws_apply_counts(const struct firn_ws_apply *apply)
     return &apply->counts;
 }
 
+/* Passes come one after the other. */
+static bool
+is_between_passes(const struct firn_ws_apply *apply)
+{
+    return apply->batch == NULL && apply->staging == NULL && apply->swapping == NULL &&
+           apply->verifying == NULL;
+}
+
 int
 firn_ws_apply_prepare(struct firn_ws_apply *apply, firn_error *err)
 {
+    DCHECK(is_between_passes(apply) && !apply->is_undone);
     for (unsigned i = 0; i < apply->writer_count; i++) {
         apply->writers[i].sync = apply->syncs_each;
     }
@@ -204,11 +216,13 @@ firn_ws_apply_prepare(struct firn_ws_apply *apply, firn_error *err)
 int
 firn_ws_apply_finish(struct firn_ws_apply *apply, firn_error *err)
 {
+    DCHECK(is_between_passes(apply) && !apply->is_undone); /* what was staged is there */
     int rc = firn_ws_apply_swap(apply, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     apply->counts.written_at_ns = firn_os_monotonic_ns(apply->os);
+    DCHECK(!apply->is_undone && apply->counts.not_restored >= apply->planned_left);
     rc = firn_ws_apply_phase(apply, "sync", 0, 0, err);
     rc = rc == FIRN_OK ? firn_ws_apply_sync_swapped(apply, err) : rc;
     return rc == FIRN_OK && apply->counts.not_restored > apply->planned_left
@@ -219,6 +233,7 @@ firn_ws_apply_finish(struct firn_ws_apply *apply, firn_error *err)
 void
 firn_ws_apply_give_up(struct firn_ws_apply *apply)
 {
+    DCHECK(is_between_passes(apply) && !apply->progress.is_finishing); /* (I1) */
     firn_ws_apply_stage_undo(apply);
 }
 
@@ -377,6 +392,7 @@ firn_ws_apply_temporary_name(const uint8_t *tag, firn_slice path, char *out)
     firn_hex_encode(tag, FIRN_WS_APPLY_TAG_SIZE, hex);
     (void)snprintf(out, FIRN_WS_APPLY_NAME_SIZE, ".firn-%s-%016llx", hex,
                    (unsigned long long)firn_xxh3(path.data, path.size, 1));
+    DCHECK(firn_ws_apply_is_temporary_name(firn_str(out)));
 }
 
 void
@@ -385,6 +401,7 @@ firn_ws_apply_aside_name(const uint8_t *tag, firn_slice path, char *out)
     char temporary[FIRN_WS_APPLY_NAME_SIZE];
     firn_ws_apply_temporary_name(tag, path, temporary);
     (void)snprintf(out, FIRN_WS_APPLY_NAME_SIZE, "%.43s.old", temporary);
+    DCHECK(firn_ws_apply_is_temporary_name(firn_str(out)));
 }
 
 /* ".firn-" and 16 hexadecimal digits, "-" and 16 more, and ".old" in the second form. */
@@ -417,6 +434,7 @@ firn_ws_apply_is_new_root(struct firn_ws_apply *apply, firn_slice path)
 int
 firn_ws_apply_add_new_root(struct firn_ws_apply *apply, firn_slice path, firn_error *err)
 {
+    DCHECK(!apply->into_empty && !firn_ws_apply_is_new_root(apply, path));
     struct path_item item = {.size = path.size};
     item.path = firn_arena_copy(&apply->arena, path.data, path.size);
     if (item.path == NULL ||
@@ -445,10 +463,28 @@ parent_of(firn_slice path)
     return firn_bytes(path.data, at == 0 ? 0 : at - 1);
 }
 
+/* Whether a path names directory after directory: no "..", no "/" at its front (I3). */
+static bool
+leads_inside(firn_slice path)
+{
+    size_t start = 0;
+    for (size_t at = 0; at <= path.size; at++) {
+        if (at == path.size || path.data[at] == '/') {
+            if (!firn_tree_name_is_valid(firn_bytes(path.data + start, at - start))) {
+                return false;
+            }
+            start = at + 1;
+        }
+    }
+    return true;
+}
+
 static int
 set_place(struct firn_ws_apply_place *out, firn_slice dir, firn_slice name, firn_error *err)
 {
     CHECK(name.size <= FIRN_TREE_NAME_SIZE_MAX);
+    CHECK(firn_tree_name_is_valid(name)); /* (I3) */
+    DCHECK(dir.size == 0 || leads_inside(dir));
     const char *reason = firn_ws_reserved_name(name);
     reason = reason != NULL ? reason : firn_ws_reserved_path(dir);
     if (reason != NULL) { /* (I4) */
@@ -478,6 +514,7 @@ firn_ws_apply_moved_place(struct firn_ws_apply *apply, firn_slice path, size_t r
                           struct firn_ws_apply_place *out, firn_error *err)
 {
     CHECK(root_size < path.size);
+    DCHECK(path.data[root_size] == '/');
     firn_slice root = firn_bytes(path.data, root_size);
     firn_slice rest = firn_bytes(path.data + root_size, path.size - root_size);
     char temporary[FIRN_WS_APPLY_NAME_SIZE];
@@ -522,6 +559,7 @@ enum { MAY_CHANGE_NAMES = 0300 };
 static int
 loosen(struct firn_ws_apply *apply, struct firn_os_dir *dir, const char *path, firn_error *err)
 {
+    DCHECK(!apply->is_superuser && !apply->into_empty);
     struct firn_os_stat stat;
     int rc = firn_os_dir_stat(dir, &stat, err);
     if (rc != FIRN_OK || (stat.mode & MAY_CHANGE_NAMES) == MAY_CHANGE_NAMES ||
@@ -569,6 +607,7 @@ int
 firn_ws_apply_open_dir(struct firn_ws_apply *apply, const struct firn_buf *dir,
                        struct firn_os_dir **cache, struct firn_buf *cache_path, firn_error *err)
 {
+    DCHECK(dir->capacity > dir->size && dir->data[dir->size] == '\0');
     if (*cache != NULL && firn_slice_equal(firn_buf_slice(cache_path), firn_buf_slice(dir))) {
         return FIRN_OK;
     }

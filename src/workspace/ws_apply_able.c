@@ -18,6 +18,7 @@
 
 #include <stdio.h>
 
+#include "base/check.h"
 #include "base/slice.h"
 
 enum { MAY_CHANGE_NAMES = 0300, STICKY = 01000 };
@@ -49,6 +50,7 @@ firn_ws_apply_able_is_refusal(int rc)
 static int
 judge_directory(struct firn_ws_apply_able *able, firn_error *err)
 {
+    DCHECK(able->dir != NULL && !able->is_taken);
     firn_error cause;
     int rc = firn_os_dir_stat(able->dir, &able->dir_stat, err);
     if (rc != FIRN_OK) {
@@ -103,6 +105,7 @@ take_directory(struct firn_ws_apply_able *able, firn_slice path, firn_error *err
         *err = cause;
     }
     able->is_taken = rc == FIRN_OK;
+    DCHECK(!able->is_taken || firn_slice_equal(dir, firn_buf_slice(&able->dir_path)));
 out:
     return rc;
 }
@@ -127,6 +130,7 @@ wish_of(const struct firn_ws_diff_change *change)
     wish.names = wish.displaces || change->kind == FIRN_WS_DIFF_ADDED;
     wish.attributes =
         !wish.names && change->kind == FIRN_WS_DIFF_CHANGED && (change->what & own) != 0;
+    DCHECK(!goes || wish.displaces); /* what goes is there */
     return wish;
 }
 
@@ -191,6 +195,7 @@ firn_ws_apply_able_ask(struct firn_ws_apply_able *able, const struct firn_ws_dif
     if (why != NULL) {
         set_why(out_why, why);
     } else if (stat.is_mount_root && wish.is_dir) {
+        DCHECK(!wish.displaces); /* (I1) */
         firn_buf_clear(&able->mount);
         if (firn_buf_append_slice(&able->mount, change->path) != FIRN_OK) {
             return firn_error_no_memory(err, "a path");

@@ -14,6 +14,7 @@
  */
 #include <stdatomic.h>
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/sort.h"
 #include "workspace/ws_apply_internal.h"
@@ -55,6 +56,7 @@ firn_ws_apply_batch_link_of(struct firn_ws_apply *apply, const struct firn_tree_
 static void
 fail(struct batch *batch, int rc, const firn_error *err)
 {
+    DCHECK(rc != FIRN_OK);
     firn_os_mutex_lock(&batch->apply->mutex);
     if (batch->rc == FIRN_OK) {
         batch->rc = rc;
@@ -141,6 +143,8 @@ work_off_small(struct batch *batch, firn_error *err)
     }
     firn_os_jobs_wait(apply->jobs);
     firn_free(jobs);
+    DCHECK(atomic_load(&batch->failed) == (batch->rc != FIRN_OK));
+    DCHECK(rc != FIRN_OK || batch->rc != FIRN_OK || atomic_load(&batch->next) >= batch->count);
     if (rc == FIRN_OK && batch->rc != FIRN_OK) {
         rc = batch->rc;
         if (err != NULL) {
@@ -156,6 +160,7 @@ work_off_large(struct batch *batch, firn_error *err)
 {
     struct firn_ws_apply_worker *worker = &batch->workers[0];
     int rc = FIRN_OK;
+    DCHECK(worker->write->spread == NULL);
     worker->write->spread = &batch->apply->spread;
     for (size_t i = 0; i < batch->count && rc == FIRN_OK; i++) {
         const struct item *item = &batch->items[i];
@@ -171,6 +176,7 @@ work_off_large(struct batch *batch, firn_error *err)
 static int
 work_off(struct batch *batch, firn_error *err)
 {
+    DCHECK(batch->rc == FIRN_OK); /* a failure ends the pass */
     firn_sort(batch->items, batch->count, sizeof batch->items[0], compare_places);
     int rc = work_off_small(batch, err);
     if (rc == FIRN_OK) {
@@ -200,6 +206,7 @@ collect(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
     if (!firn_ws_apply_needs_content(change)) {
         return FIRN_OK;
     }
+    CHECK(batch->count < BATCH_CHANGES);
     struct item *item = &batch->items[batch->count];
     item->path = change->path;
     item->entry = *change->after;
@@ -268,6 +275,7 @@ firn_ws_apply_batch_run(struct firn_ws_apply *apply, const char *phase,
                                     const struct firn_tree_entry *entry, firn_error *err),
                         firn_error *err)
 {
+    DCHECK(apply->batch == NULL);
     struct batch *batch = NULL;
     int rc;
     FIRN_TRY(firn_ws_apply_phase(apply, phase, apply->counts.added + apply->counts.changed,

@@ -10,6 +10,7 @@
  * Directories are opened from the root beneath it without following links, so a link that somebody
  * puts in the way ends the removal and is not followed.
  */
+#include "base/check.h"
 #include "base/slice.h"
 #include "workspace/ws_apply_internal.h"
 #include "workspace/ws_reserved.h"
@@ -33,6 +34,7 @@ remove_or_descend(void *ctx, const struct firn_os_dirent *entry)
     if (rc != FIRN_OK || stat.kind != FIRN_OS_DIR) {
         return rc != FIRN_OK ? rc : firn_os_remove_file(first->dir, entry->name, first->err);
     }
+    DCHECK(!first->has_subdir); /* the first one ends the listing */
     first->has_subdir = true;
     if ((first->path->size > 0 && firn_buf_append_u8(first->path, '/') != FIRN_OK) ||
         firn_buf_append(first->path, entry->name, entry->name_size) != FIRN_OK) {
@@ -62,6 +64,7 @@ int
 firn_ws_apply_clear_tree(struct firn_os_dir *root, struct firn_buf *path, size_t base_size,
                          firn_error *err)
 {
+    CHECK(base_size == path->size); /* what is above it is not ours */
     for (;;) {
         struct first_entry first = {.path = path, .err = err};
         const char *text = firn_buf_text(path);
@@ -86,6 +89,7 @@ firn_ws_apply_clear_tree(struct firn_os_dir *root, struct firn_buf *path, size_t
         if (rc != FIRN_OK || size <= base_size) {
             return rc;
         }
+        CHECK(parent_size >= base_size && parent_size < size);
         path->size = parent_size;
     }
 }

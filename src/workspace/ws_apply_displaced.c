@@ -12,6 +12,7 @@
  */
 #include <stdio.h>
 
+#include "base/check.h"
 #include "base/slice.h"
 #include "workspace/ws_apply_internal.h"
 #include "workspace/ws_apply_keep.h"
@@ -56,6 +57,7 @@ firn_ws_apply_displaced_cut(const struct firn_ws_apply *apply,
     if (is_cut && stat->size_bytes > before->size) {
         stat->size_bytes = before->size;
     }
+    DCHECK(!is_cut || stat->size_bytes <= before->size);
     return is_cut;
 }
 
@@ -128,6 +130,8 @@ firn_ws_apply_displaced_look(struct firn_ws_apply *apply, struct firn_os_dir *di
     bool is_cut = firn_ws_apply_displaced_cut(apply, change, &stat);
     *out_is_same = is_still_as_before(&stat, before);
     bool is_file = before->kind == FIRN_TREE_FILE && stat.size_bytes > 0;
+    DCHECK(!*out_is_same ||
+           (before->kind == FIRN_TREE_DIR) == (stat.kind == FIRN_OS_DIR)); /* (I1) */
     if (!*out_is_same || (is_file && !may_hide_a_write(apply, &stat)) ||
         before->kind == FIRN_TREE_DIR) {
         return FIRN_OK;
@@ -148,6 +152,7 @@ firn_ws_apply_displaced_look(struct firn_ws_apply *apply, struct firn_os_dir *di
 void
 firn_ws_apply_displaced_keep(struct firn_ws_apply *apply, firn_slice path)
 {
+    DCHECK(apply->swapping != NULL && apply->batch == NULL); /* nobody else counts */
     apply->counts.kept++;
     firn_ws_apply_notice(apply, FIRN_NOTICE_KEPT, path,
                          "it was changed by somebody else during the restore");

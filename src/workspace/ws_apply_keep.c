@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 
+#include "base/check.h"
 #include "base/slice.h"
 #include "codec/hex.h"
 
@@ -46,6 +47,8 @@ firn_ws_apply_keep_beside(struct firn_os_dir *dir, const char *name, firn_slice 
         }
         (void)snprintf(out, FIRN_TREE_NAME_SIZE_MAX + 1, "%.*s.firn-kept-%s%s", part,
                        (const char *)wanted.data, hex, number);
+        /* Whole: what is cut off would be its number. */
+        DCHECK(firn_tree_name_is_valid(firn_str(out)));
         rc = firn_os_rename(dir, name, dir, out, FIRN_OS_RENAME_NO_REPLACE, err);
     }
     return rc;

@@ -14,6 +14,7 @@
  * What rules leave out is told by the topmost entry that they exclude, once for all in it: a
  * directory of ten thousand objects is one line.
  */
+#include "base/check.h"
 #include "base/slice.h"
 #include "codec/xxh3.h"
 #include "workspace/ws_apply_internal.h"
@@ -76,18 +77,22 @@ firn_ws_apply_left_has(const struct firn_ws_apply *apply, firn_slice path)
 static int
 add(struct firn_ws_apply *apply, firn_slice path, bool is_whole, firn_error *err)
 {
+    DCHECK(path.size > 0 || !is_whole); /* without the root nothing would be restored */
+    DCHECK(find(apply, path) == NULL);
     struct left left = {.path = {.size = path.size}, .is_whole = is_whole};
     left.path.data = firn_arena_copy(&apply->arena, path.data, path.size);
     if (left.path.data == NULL ||
         firn_hash_map_insert(&apply->left, left_hash(&left), &left) == NULL) {
         return firn_error_no_memory(err, "a list of paths");
     }
+    DCHECK(firn_ws_apply_left_has(apply, path)); /* (I1) */
     return FIRN_OK;
 }
 
 int
 firn_ws_apply_left_itself(struct firn_ws_apply *apply, firn_slice path, firn_error *err)
 {
+    DCHECK(apply->batch == NULL); /* no other thread */
     return add(apply, path, false, err);
 }
 
@@ -95,6 +100,8 @@ int
 firn_ws_apply_left_excluded(struct firn_ws_apply *apply, firn_slice path, size_t excluded_size,
                             firn_error *err)
 {
+    DCHECK(excluded_size > 0 && excluded_size <= path.size);
+    DCHECK(apply->batch == NULL); /* no other thread */
     const firn_slice excluded = firn_bytes(path.data, excluded_size);
     /* Those of one directory come one after the other. */
     const bool is_told = firn_slice_equal(firn_buf_slice(&apply->excluded), excluded);

@@ -8,6 +8,7 @@
  */
 #include "workspace/ws_apply_look.h"
 
+#include "base/check.h"
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "workspace/ws_cell_walk.h"
@@ -41,6 +42,7 @@ hash_file(const struct firn_ws_apply_look *look, struct firn_os_file *file, firn
             return rc;
         }
     } while (got == wanted && *out_size < end);
+    DCHECK(*out_size <= end);
     firn_blake3_hash_final(&state, out);
     return FIRN_OK;
 }
@@ -87,6 +89,7 @@ file_equal(const struct firn_ws_apply_look *look, const struct firn_tree_entry *
            firn_error *err)
 {
     const struct firn_os_stat *stat = look->stat;
+    DCHECK(stat->kind == FIRN_OS_FILE); /* what is opened is read */
     *out = false;
     if (stat->size_bytes != entry->size) {
         return FIRN_OK;

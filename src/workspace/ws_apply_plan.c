@@ -14,10 +14,12 @@
  *
  * Where stores lie in the tree a first pass, which tells nobody, finds those of them that are to change.
  * Only then is it known which of their files have to be replaced although the trees have the same of them
- * (firn_ws_restore_stores_has_tail), and all further passes find the same changes (I4).
+ * (firn_ws_restore_stores_has_tail), and all further passes find the same changes (I4; not
+ * checked: it would take one more walk a pass).
  */
 #include <stdio.h>
 
+#include "base/check.h"
 #include "base/slice.h"
 #include "tree/tree_lookup.h"
 #include "workspace/ws_apply_able.h"
@@ -33,8 +35,11 @@ why_unsaved(const struct firn_ws_apply *apply, firn_slice path, size_t *out_size
 {
     const struct firn_ws_apply_options *options = &apply->options;
     *out_size = path.size;
-    return options->unsaved_why != NULL ? options->unsaved_why(options->unsaved, path, out_size)
-                                        : FIRN_WS_APPLY_SAVED;
+    const enum firn_ws_apply_unsaved why =
+        options->unsaved_why != NULL ? options->unsaved_why(options->unsaved, path, out_size)
+                                     : FIRN_WS_APPLY_SAVED;
+    DCHECK(*out_size <= path.size);
+    return why;
 }
 
 /* Whether a path was asked for by its name. */
@@ -142,6 +147,7 @@ static int
 check_is_free(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change,
               firn_error *err)
 {
+    DCHECK(change->before == NULL && !apply->into_empty);
     struct firn_ws_apply_place place = {0};
     struct firn_os_dir *dir = NULL;
     struct firn_os_stat stat;
@@ -166,6 +172,7 @@ check_is_free(struct firn_ws_apply *apply, const struct firn_ws_diff_change *cha
         }
         rc = is_equal ? firn_ws_apply_left_itself(apply, change->path, err)
                       : leave_unsaved(apply, change->path, &stat, err);
+        DCHECK(rc != FIRN_OK || firn_ws_apply_left_has(apply, change->path)); /* (I1), (I3) */
     } else if (rc == FIRN_NOT_FOUND) {
         rc = FIRN_OK;
     }
@@ -216,6 +223,7 @@ count_name(void *ctx, const struct firn_os_dirent *entry)
     names->count++;
     names->excluded +=
         why_unsaved(names->apply, firn_buf_slice(&names->path), &size) == FIRN_WS_APPLY_EXCLUDED;
+    DCHECK(names->excluded <= names->count);
     return FIRN_OK;
 }
 
@@ -253,6 +261,7 @@ look_inside(struct firn_ws_apply *apply, firn_slice path, const struct firn_tree
     struct names names = {.apply = apply, .path_size = path.size, .err = err};
     uint64_t known;
     int rc;
+    DCHECK(directory->kind == FIRN_TREE_DIR);
     FIRN_TRY(count_entries(apply, directory, &known, err));
     if (firn_buf_append_slice(&names.path, path) != FIRN_OK || firn_buf_text(&names.path) == NULL) {
         rc = firn_error_no_memory(err, "a path");
@@ -314,6 +323,7 @@ static int
 check_may_vanish(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change,
                  firn_error *err)
 {
+    DCHECK(change->before->kind == FIRN_TREE_DIR && change->after->kind != FIRN_TREE_DIR);
     struct vanishing vanishing = {
         .apply = apply,
         .able = {.root = apply->options.root, .user = firn_os_user_id(apply->os)},
@@ -348,6 +358,7 @@ check_may_vanish(struct firn_ws_apply *apply, const struct firn_ws_diff_change *
 static void
 count_file(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change)
 {
+    DCHECK(!firn_ws_apply_left_has(apply, change->path));
     bool was_file = change->before != NULL && change->before->kind != FIRN_TREE_DIR;
     bool is_file = change->after != NULL && change->after->kind != FIRN_TREE_DIR;
     struct firn_ws_apply_counts *counts = &apply->counts;
@@ -418,6 +429,7 @@ static int
 leave_refused(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change,
               const char *why, firn_error *err)
 {
+    DCHECK(why[0] != '\0' && change->path.size > 0);
     if (change->before == NULL || change->after == NULL || change->before->kind != FIRN_TREE_DIR ||
         change->after->kind != FIRN_TREE_DIR) {
         return firn_ws_apply_left_behind(apply, change->path, why, err);
@@ -493,6 +505,7 @@ plan_change(void *ctx, const struct firn_ws_diff_change *change, firn_error *err
     if (is_left(apply, change)) { /* it lies below what is left */
         return FIRN_OK;
     }
+    DCHECK(!apply->into_empty || change->before == NULL);
     FIRN_TRY(firn_ws_apply_progress(apply, change->kind != FIRN_WS_DIFF_SAME, 0, err));
     FIRN_TRY(change->before != NULL ? prepare_store(apply, change, err) : FIRN_OK);
     if (!apply->into_empty) {
@@ -508,6 +521,7 @@ plan_change(void *ctx, const struct firn_ws_diff_change *change, firn_error *err
                                change->after->kind == FIRN_TREE_SYMLINK);
     if (firn_ws_apply_needs_content(change) &&
         firn_ws_apply_batch_link_of(apply, change->after).size > 0) {
+        /* (I2) */
         FIRN_TRY(firn_tree_lookup_check_link(&plan->links, change->path, change->after, err));
     }
     rc = apply->is_silent ? FIRN_OK : tell(apply, change, err);
@@ -520,6 +534,8 @@ pass(struct firn_ws_apply *apply, bool is_silent, firn_error *err)
 {
     struct plan plan = {.apply = apply,
                         .able = {.root = apply->options.root, .user = firn_os_user_id(apply->os)}};
+    /* What an earlier pass left would be passed over as if it had been told. */
+    DCHECK(apply->left.count == 0 && apply->new_roots.count == 0 && apply->batch == NULL);
     apply->is_silent = is_silent;
     struct firn_ws_diff_options options = firn_ws_apply_diff_options(apply);
     options.with_same = apply->options.count_same;
@@ -573,6 +589,7 @@ int
 firn_ws_apply_plan_recount(struct firn_ws_apply *apply, firn_error *err)
 {
     struct firn_ws_apply_counts *counts = &apply->counts;
+    DCHECK(counts->not_restored > apply->planned_left && apply->swapping == NULL);
     struct firn_ws_diff_options options = firn_ws_apply_diff_options(apply);
     options.with_same = apply->options.count_same;
     counts->added = counts->changed = counts->removed = 0;

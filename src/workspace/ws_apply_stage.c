@@ -10,6 +10,7 @@
  * Directories are made with mode 0700 and get their own metadata at the very end, when nothing will
  * be made in them any more.
  */
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "workspace/ws_apply_able.h"
@@ -58,6 +59,7 @@ walk(struct firn_ws_apply *apply,
      int (*visit)(void *ctx, const struct firn_ws_diff_change *change, firn_error *err),
      firn_error *err)
 {
+    DCHECK(apply->staging == NULL && apply->batch == NULL);
     apply->staging = staging_create(apply, err);
     if (apply->staging == NULL) {
         return FIRN_NO_MEMORY;
@@ -98,6 +100,7 @@ make_dir(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
         return FIRN_OK;
     }
     int rc;
+    DCHECK(!firn_ws_apply_left_has(apply, change->path)); /* (I1) of ws_apply_left.c */
     FIRN_TRY(firn_ws_apply_progress(apply, 0, 0, err));
     FIRN_TRY(firn_ws_apply_staged_place(apply, change->path, &staging->place, err));
     if (!staging->place.is_direct) {
@@ -128,6 +131,8 @@ write_one(struct firn_ws_apply_worker *worker, firn_slice path, const struct fir
     if (rc != FIRN_OK) {
         return leave_if_refused(apply, path, rc, &cause, err);
     }
+    DCHECK(worker->place.is_direct ||
+           firn_ws_apply_is_temporary_name(firn_str(worker->place.name))); /* (I2) of ws_apply.c */
     struct firn_ws_write_target target = {.dir = worker->dir,
                                           .name = worker->place.name,
                                           .path = path,
@@ -202,6 +207,7 @@ out:
 int
 firn_ws_apply_stage(struct firn_ws_apply *apply, firn_error *err)
 {
+    DCHECK(apply->new_roots.count == 0 && apply->dirs == NULL && apply->removed_dirs.size == 0);
     int rc;
     FIRN_TRY(walk(apply, make_dir, err));
     FIRN_TRY(firn_ws_apply_batch_run(apply, "write", write_one, err));
@@ -226,6 +232,7 @@ remove_staged(void *ctx, const struct firn_ws_diff_change *change, firn_error *e
     if (staging->place.is_direct) {
         return FIRN_OK;
     }
+    CHECK(firn_ws_apply_is_temporary_name(firn_str(staging->place.name))); /* nobody else's */
     if (is_new_root) {
         rc = firn_ws_apply_clear_place(apply, &staging->place, err);
     } else {
@@ -263,7 +270,9 @@ void
 firn_ws_apply_stage_undo(struct firn_ws_apply *apply)
 {
     int rc;
+    DCHECK(!apply->progress.is_finishing); /* what has moved cannot be taken back so */
     if (apply->into_empty) {
+        CHECK(apply->options.before.root == NULL); /* all that is there goes */
         struct firn_buf path = {0};
         rc = firn_ws_apply_clear_tree(apply->options.root, &path, 0, NULL);
         firn_buf_deinit(&path);

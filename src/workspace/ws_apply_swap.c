@@ -15,6 +15,7 @@
  * refuses one of these steps, what was staged for it is removed and the old thing stays (I3). At the very end
  * directories get their metadata, deepest first, because every change inside one moves its time.
  */
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "workspace/ws_apply_able.h"
@@ -86,6 +87,7 @@ check_untouched(void *ctx, const struct firn_ws_diff_change *change, firn_error 
     if (change->path.size == 0 || change->kind == FIRN_WS_DIFF_SAME) {
         return FIRN_OK;
     }
+    DCHECK(!apply->progress.is_finishing); /* nothing has moved yet */
     int rc = firn_ws_apply_progress(apply, 1, 0, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -116,6 +118,7 @@ leave_refused(struct firn_ws_apply *apply, const struct firn_ws_diff_change *cha
               const firn_error *cause, firn_error *err)
 {
     struct swapping *swapping = apply->swapping;
+    CHECK(firn_ws_apply_is_temporary_name(firn_str(swapping->staged.name))); /* (I3) */
     int rc = change->after->kind == FIRN_TREE_DIR
                  ? firn_ws_apply_clear_place(apply, &swapping->staged, err)
                  : firn_os_remove_file(swapping->dir, swapping->staged.name, err);
@@ -142,6 +145,7 @@ replace(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change, f
     const char *final = swapping->final.name;
     bool is_same = true;
     firn_error cause;
+    DCHECK(change->before->kind != FIRN_TREE_DIR && change->after->kind != FIRN_TREE_DIR);
     int rc = firn_ws_apply_exchange(swapping->dir, staged, final, &cause);
     if (firn_ws_apply_able_is_refusal(rc)) {
         return leave_refused(apply, change, &cause, err);
@@ -175,11 +179,14 @@ put_in_place(struct firn_ws_apply *apply, const struct firn_ws_diff_change *chan
 {
     struct swapping *swapping = apply->swapping;
     int rc;
+    DCHECK(apply->progress.is_finishing && !firn_ws_apply_left_has(apply, change->path));
     FIRN_TRY(firn_ws_apply_staged_place(apply, change->path, &swapping->staged, err));
     if (swapping->staged.is_direct) {
         return FIRN_OK;
     }
     FIRN_TRY(open_final(apply, change->path, err));
+    DCHECK(firn_slice_equal(firn_buf_slice(&swapping->staged.dir),
+                            firn_buf_slice(&swapping->final.dir))); /* both names are in dir */
     if (change->kind == FIRN_WS_DIFF_CHANGED && !changes_type(change)) {
         return replace(apply, change, err);
     }
@@ -201,9 +208,21 @@ out:
     return rc;
 }
 
+/* Whether a directory comes before all of those that are remembered: none of them is in it. */
+static bool
+is_deepest(const struct firn_ws_apply *apply, firn_slice path)
+{
+    const firn_slice newest =
+        apply->dirs == NULL ? firn_bytes(NULL, 0) : firn_str(apply->dirs->path);
+    return newest.size <= path.size || !(firn_slice_has_prefix(newest, path) &&
+                                         (path.size == 0 || newest.data[path.size] == '/'));
+}
+
 static int
 remember_dir(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change, firn_error *err)
 {
+    DCHECK(change->after->kind == FIRN_TREE_DIR && is_deepest(apply, change->path));
+    DCHECK(!firn_ws_apply_left_has(apply, change->path)); /* it is there to get its attributes */
     struct firn_ws_apply_dir *dir = firn_arena_alloc(&apply->arena, sizeof *dir);
     if (dir == NULL) {
         return firn_error_no_memory(err, "a list of directories");
@@ -313,6 +332,7 @@ remove_displaced(struct firn_ws_apply *apply, const struct firn_ws_diff_change *
     if (*out_keep) {
         return FIRN_OK;
     }
+    CHECK(rc != FIRN_OK || is_same); /* (I1), and (I2) of ws_apply_displaced.c */
     return rc == FIRN_OK ? firn_os_remove_file(apply->swapping->dir, name, err) : rc;
 }
 
@@ -327,6 +347,7 @@ remove_in_place(struct firn_ws_apply *apply, const struct firn_ws_diff_change *c
     bool is_kept;
     int rc;
     firn_error cause;
+    DCHECK(!firn_ws_apply_left_has(apply, change->path)); /* (I1) of ws_apply_left.c */
     firn_ws_apply_temporary_name(apply->options.tag, change->path, aside);
     rc = firn_os_rename(dir, final, dir, aside, FIRN_OS_RENAME_NO_REPLACE, &cause);
     if (firn_ws_apply_able_is_refusal(rc)) {
@@ -343,7 +364,7 @@ remove_in_place(struct firn_ws_apply *apply, const struct firn_ws_diff_change *c
         rc = firn_os_rename(dir, aside, dir, final, FIRN_OS_RENAME_NO_REPLACE, err);
         if (rc == FIRN_OK) {
             firn_ws_apply_displaced_keep(apply, change->path);
-        } else if (rc == FIRN_EXISTS) {
+        } else if (rc == FIRN_EXISTS) { /* (I2) */
             rc = firn_ws_apply_displaced_keep_beside(apply, dir, aside, change->path, err);
         }
     }
@@ -396,6 +417,7 @@ out:
 static const char *
 take_last(struct firn_buf *list)
 {
+    CHECK(list->size > 0 && list->data[list->size - 1] == 0);
     size_t end = list->size - 1;
     size_t start = end;
     while (start > 0 && list->data[start - 1] != 0) {
@@ -495,6 +517,7 @@ firn_ws_apply_swap(struct firn_ws_apply *apply, firn_error *err)
         firn_ws_apply_stage_undo(apply);
         return firn_error_no_memory(err, "a restore");
     }
+    DCHECK(apply->swapping == NULL && apply->dirs == NULL && apply->removed_dirs.size == 0);
     apply->swapping = swapping;
     const struct firn_ws_apply_counts *counts = &apply->counts;
     const uint64_t total = counts->added + counts->changed + counts->removed;

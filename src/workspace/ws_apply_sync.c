@@ -9,6 +9,7 @@
  * symbolic link's attributes, and a file that its owner may not read; where such a thing changes,
  * the whole file system is synced after all.
  */
+#include "base/check.h"
 #include "base/slice.h"
 #include "workspace/ws_apply_internal.h"
 
@@ -25,6 +26,7 @@ static int
 take_dir(struct syncing *syncing, bool sync, firn_error *err)
 {
     firn_slice path = firn_buf_slice(&syncing->place.dir);
+    DCHECK(syncing->apply->syncs_each);
     if (syncing->dir != NULL && firn_slice_equal(path, firn_buf_slice(&syncing->dir_path))) {
         return FIRN_OK;
     }
@@ -121,6 +123,7 @@ sync_finished_dirs(struct firn_ws_apply *apply, firn_error *err)
 int
 firn_ws_apply_sync_staged(struct firn_ws_apply *apply, firn_error *err)
 {
+    DCHECK(!apply->into_empty && !apply->progress.is_finishing);
     return apply->syncs_each ? walk(apply, sync_staged_one, err)
                              : firn_os_dir_sync_filesystem(apply->options.root, err);
 }
@@ -128,6 +131,7 @@ firn_ws_apply_sync_staged(struct firn_ws_apply *apply, firn_error *err)
 int
 firn_ws_apply_sync_swapped(struct firn_ws_apply *apply, firn_error *err)
 {
+    DCHECK(apply->progress.is_finishing && apply->removed_dirs.size == 0);
     if (!apply->syncs_each) {
         return firn_os_dir_sync_filesystem(apply->options.root, err);
     }

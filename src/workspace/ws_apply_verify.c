@@ -9,6 +9,7 @@
  * gives their number and the first of them in the order of paths, whichever thread came upon it
  * when. What the machine cannot do, and what the caller no longer wants, does end it.
  */
+#include "base/check.h"
 #include "base/slice.h"
 #include "workspace/ws_apply_internal.h"
 
@@ -31,6 +32,7 @@ is_finding(int rc)
 static int
 note(struct firn_ws_apply *apply, firn_slice path, const firn_error *found, bool *out_is_told)
 {
+    DCHECK(is_finding(found->code)); /* the error for all of them is one of these */
     struct verifying *verifying = apply->verifying;
     int rc = FIRN_OK;
     firn_os_mutex_lock(&apply->mutex);
@@ -102,6 +104,7 @@ judge(const struct verifying *verifying, firn_error *err)
     if (err != NULL) {
         *err = found;
     }
+    CHECK(found.code != FIRN_OK); /* nothing damaged is restored from */
     return found.code;
 }
 
@@ -109,6 +112,7 @@ int
 firn_ws_apply_verify(struct firn_ws_apply *apply, firn_error *err)
 {
     struct verifying verifying = {0};
+    DCHECK(apply->verifying == NULL);
     apply->verifying = &verifying;
     int rc = firn_ws_apply_batch_run(apply, "verify", verify_one, err);
     if (rc == FIRN_OK) {
