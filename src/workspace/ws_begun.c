@@ -29,6 +29,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "codec/hex.h"
@@ -109,50 +110,6 @@ append_tag(struct firn_buf *out, const uint8_t tag[FIRN_WS_JOURNAL_TAG_SIZE], fi
     return firn_buf_append_format(out, "tag %s\n", hex) == FIRN_OK ? FIRN_OK : out_of_memory(err);
 }
 
-int
-firn_ws_begun_note(struct firn_ws *ws, const struct firn_ws_opened *opened,
-                   const uint8_t tag[FIRN_WS_JOURNAL_TAG_SIZE], const struct firn_ws_journal *found,
-                   firn_error *err)
-{
-    char name[FIRN_WS_PRIVATE_NAME_SIZE];
-    struct firn_os_dir *dir = NULL;
-    struct firn_buf note = {0};
-    int rc;
-    FIRN_TRY(make_head(ws, opened, &note, name, err));
-    FIRN_TRY(append_tag(&note, tag, err));
-    if (firn_ws_journal_is_pending(found)) {
-        FIRN_TRY(append_tag(&note, found->tag, err));
-    }
-    rc = firn_ws_private_open(ws->os, FIRN_WS_PRIVATE_RESTORING, true, &dir, err);
-    if (rc == FIRN_OK) {
-        rc = firn_ws_private_write(dir, name, firn_buf_slice(&note), err);
-    }
-    if (rc != FIRN_OK && rc != FIRN_NO_MEMORY && err != NULL) {
-        FIRN_IGNORE(firn_error_prefix(
-            err, "nothing was changed: that the restore was begun could not be noted"));
-    }
-out:
-    firn_os_dir_close(dir);
-    firn_buf_deinit(&note);
-    return rc;
-}
-
-int
-firn_ws_begun_clear(struct firn_ws *ws, const struct firn_ws_opened *opened, firn_error *err)
-{
-    char name[FIRN_WS_PRIVATE_NAME_SIZE];
-    struct firn_os_dir *dir = NULL;
-    struct firn_buf head = {0};
-    int rc;
-    FIRN_TRY(make_head(ws, opened, &head, name, err));
-    FIRN_TRY(firn_ws_private_open(ws->os, FIRN_WS_PRIVATE_RESTORING, false, &dir, err));
-    FIRN_TRY(firn_ws_private_remove(dir, name, err));
-out:
-    firn_os_dir_close(dir);
-    firn_buf_deinit(&head);
-    return rc;
-}
-
 /* Whether a line is one that append_tag writes. */
 static bool
 is_tag(const uint8_t *line)
@@ -181,6 +138,77 @@ holds(const struct firn_buf *note, const struct firn_buf *head, const uint8_t *t
     }
     *out = is_note && has_tag;
     firn_buf_deinit(&line);
+    return rc;
+}
+
+/* Whether a note whose head has so many bytes will be believed for a tag; true, too, where there is no
+ * memory to find out. */
+static bool
+vouches(const struct firn_buf *note, size_t head_size, const uint8_t *tag)
+{
+    const struct firn_buf head = {.data = note->data, .size = head_size};
+    bool is_held;
+    return holds(note, &head, tag, &is_held, NULL) != FIRN_OK || is_held;
+}
+
+/* Whether the journal needs its note no more; true, too, where it cannot be read. */
+static bool
+is_settled(const struct firn_ws_opened *opened)
+{
+    struct firn_ws_journal journal;
+    bool is_pending =
+        firn_ws_journal_read(opened->db, opened->workspace.number, &journal, NULL) == FIRN_OK &&
+        firn_ws_journal_is_pending(&journal);
+    firn_ws_journal_deinit(&journal);
+    return !is_pending;
+}
+
+int
+firn_ws_begun_note(struct firn_ws *ws, const struct firn_ws_opened *opened,
+                   const uint8_t tag[FIRN_WS_JOURNAL_TAG_SIZE], const struct firn_ws_journal *found,
+                   firn_error *err)
+{
+    char name[FIRN_WS_PRIVATE_NAME_SIZE];
+    struct firn_os_dir *dir = NULL;
+    struct firn_buf note = {0};
+    int rc;
+    DCHECK(opened->workspace.number != 0);
+    FIRN_TRY(make_head(ws, opened, &note, name, err));
+    size_t head_size = note.size;
+    FIRN_TRY(append_tag(&note, tag, err));
+    if (firn_ws_journal_is_pending(found)) {
+        FIRN_TRY(append_tag(&note, found->tag, err));
+        DCHECK(vouches(&note, head_size, found->tag)); /* (I1) */
+    }
+    DCHECK(vouches(&note, head_size, tag)); /* (I1) */
+    rc = firn_ws_private_open(ws->os, FIRN_WS_PRIVATE_RESTORING, true, &dir, err);
+    if (rc == FIRN_OK) {
+        rc = firn_ws_private_write(dir, name, firn_buf_slice(&note), err);
+    }
+    if (rc != FIRN_OK && rc != FIRN_NO_MEMORY && err != NULL) {
+        FIRN_IGNORE(firn_error_prefix(
+            err, "nothing was changed: that the restore was begun could not be noted"));
+    }
+out:
+    firn_os_dir_close(dir);
+    firn_buf_deinit(&note);
+    return rc;
+}
+
+int
+firn_ws_begun_clear(struct firn_ws *ws, const struct firn_ws_opened *opened, firn_error *err)
+{
+    char name[FIRN_WS_PRIVATE_NAME_SIZE];
+    struct firn_os_dir *dir = NULL;
+    struct firn_buf head = {0};
+    int rc;
+    DCHECK(is_settled(opened)); /* (I2) */
+    FIRN_TRY(make_head(ws, opened, &head, name, err));
+    FIRN_TRY(firn_ws_private_open(ws->os, FIRN_WS_PRIVATE_RESTORING, false, &dir, err));
+    FIRN_TRY(firn_ws_private_remove(dir, name, err));
+out:
+    firn_os_dir_close(dir);
+    firn_buf_deinit(&head);
     return rc;
 }
 

@@ -10,6 +10,7 @@
  */
 #include <string.h>
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "workspace/ws_internal.h"
 
@@ -76,6 +77,7 @@ next_word(char **at)
         out++;
         in += is_escape ? 4 : 1;
     }
+    DCHECK(out <= in); /* it writes over what was read */
     *at = in + (*in == ' ');
     *out = '\0';
     return word;
@@ -110,6 +112,7 @@ is_file_system(struct firn_os *os, const char *root)
     FIRN_TRY(firn_os_file_open(dir, "mountinfo", FIRN_OS_READ, 0, &file, NULL));
     FIRN_TRY(firn_buf_set_size(&text, MOUNTS_SIZE_MAX));
     FIRN_TRY(firn_os_file_read(file, 0, text.data, text.size - 1, &size, NULL));
+    DCHECK(size < text.size);
     text.data[size] = '\0';
     for (char *line = (char *)text.data; line != NULL && !is_one;) {
         char *end = strchr(line, '\n');

@@ -10,6 +10,7 @@
  * Damage behind the first piece is found when that piece has gone out already: the call then fails,
  * and what the caller got is right as far as it goes.
  */
+#include "base/check.h"
 #include "tree/tree_lookup.h"
 #include "workspace/ws_filter.h"
 #include "workspace/ws_internal.h"
@@ -21,11 +22,13 @@ static const uint8_t zeros[ZEROS_SIZE];
 struct cat {
     int (*sink)(void *ctx, firn_slice data);
     void *ctx;
+    uint64_t at; /* that was handed over up to here */
 };
 
 static int
-hand_over(const struct cat *cat, firn_slice data, firn_error *err)
+hand_over(struct cat *cat, firn_slice data, firn_error *err)
 {
+    cat->at += data.size;
     int rc = cat->sink(cat->ctx, data);
     return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
 }
@@ -33,8 +36,8 @@ hand_over(const struct cat *cat, firn_slice data, firn_error *err)
 static int
 take_piece(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
 {
-    const struct cat *cat = ctx;
-    (void)offset;
+    struct cat *cat = ctx;
+    DCHECK(offset == cat->at); /* in order, and without a gap */
     if (data.data != NULL) {
         return hand_over(cat, data, err);
     }
@@ -109,6 +112,7 @@ stream(struct firn_ws *ws, struct firn_ws_opened *opened, const struct firn_ws_r
     out->hard_link = firn_buf_slice(&ws->result);
     rc = firn_ws_objects_stream(opened->objects, scratch, &out->hash, out->size, take_piece, cat,
                                 err);
+    DCHECK(rc != FIRN_OK || cat->at == out->size);
     if (rc == FIRN_CORRUPT) {
         (void)firn_error_prefix(err, "%.*s", (int)(path.size < 256 ? path.size : 256),
                                 (const char *)path.data);

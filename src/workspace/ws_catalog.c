@@ -189,6 +189,7 @@ static int
 batch_put_record(struct firn_ws_catalog *catalog, struct firn_db_batch *batch, uint32_t workspace,
                  const struct firn_ws_record *record, firn_error *err)
 {
+    DCHECK(workspace != 0); /* that would be the beginning of every workspace's keys */
     uint8_t key_bytes[CHECKPOINT_KEY_SIZE];
     checkpoint_key(workspace, record->order, key_bytes);
     firn_slice key = firn_bytes(key_bytes, sizeof key_bytes);
@@ -214,6 +215,7 @@ firn_ws_catalog_commit(struct firn_ws_catalog *catalog, firn_slice root,
 {
     CHECK(record->order == workspace->next_order);
     CHECK(record->is_safety ? record->number == 0 : record->number == workspace->next_number);
+    DCHECK(workspace->number != 0 && (joint == NULL || joint->join != NULL));
     struct firn_ws_catalog_workspace after = *workspace;
     after.next_order++;
     after.next_number += record->is_safety ? 0 : 1;
@@ -234,6 +236,9 @@ firn_ws_catalog_commit(struct firn_ws_catalog *catalog, firn_slice root,
     if (joint != NULL) {
         FIRN_TRY(joint->join(joint->ctx, batch, record, err));
     }
+    DCHECK(after.next_order != workspace->next_order &&
+           after.number == workspace->number); /* (I2) */
+    DCHECK(firn_db_batch_count(batch) >= 3);   /* (I1): record, list and counters */
     FIRN_TRY(firn_db_write(catalog->db, batch, FIRN_DURABILITY_FULL, err));
     *workspace = after;
 out:

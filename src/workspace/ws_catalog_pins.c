@@ -11,6 +11,7 @@
 #include "workspace/ws_catalog_pins.h"
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/reader.h"
 #include "base/slice.h"
 
@@ -99,6 +100,7 @@ firn_ws_catalog_pins_put(struct firn_ws_catalog *catalog, struct firn_db_batch *
     memcpy(value + 1, pin->id, sizeof pin->id);
     firn_store_le64(value + 1 + sizeof pin->id, (uint64_t)pin->created_ns);
     FIRN_TRY(open_pins(catalog, &pins, err));
+    DCHECK(pins != NULL && workspace != 0);
     rc = firn_db_batch_put(batch, pins, make_key(workspace, pin->order, bytes),
                            firn_bytes(value, sizeof value), err);
 out:
@@ -113,6 +115,7 @@ firn_ws_catalog_pins_remove(struct firn_ws_catalog *catalog, struct firn_db_batc
     struct firn_db_keyspace *pins;
     int rc;
     FIRN_TRY(open_pins(catalog, &pins, err));
+    DCHECK(pins != NULL);
     rc = firn_db_batch_delete(batch, pins, make_key(workspace, order, bytes), err);
 out:
     return rc;

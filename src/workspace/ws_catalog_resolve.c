@@ -83,6 +83,7 @@ visit_base(void *ctx, firn_slice bytes, const struct firn_ws_record *record, fir
 static int
 ambiguous(const struct wanted *wanted, const char *text, firn_error *err)
 {
+    DCHECK(wanted->found > 1 && wanted->reference->kind == FIRN_WS_REFERENCE_ID);
     int letters = (int)wanted->reference->id_size + 1;
     while (letters < ID_LETTERS &&
            strncmp(wanted->first_id, wanted->second_id, (size_t)letters) == 0) {
@@ -151,6 +152,7 @@ visit_earlier(void *ctx, firn_slice bytes, const struct firn_ws_record *record, 
     if (record->is_safety || record->order >= earlier->order) {
         return FIRN_OK;
     }
+    DCHECK(earlier->left > 0); /* the walk ends with the last */
     earlier->left--;
     if (earlier->left > 0) {
         return FIRN_OK;

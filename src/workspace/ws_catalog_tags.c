@@ -13,6 +13,7 @@
 #include "workspace/ws_catalog_tags.h"
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/reader.h"
 #include "base/slice.h"
 
@@ -36,6 +37,7 @@ open_tags(struct firn_ws_catalog *catalog, struct firn_db_keyspace **out, firn_e
 static int
 make_key(uint32_t workspace, firn_slice name, struct firn_buf *out, firn_error *err)
 {
+    DCHECK(out->size == 0);
     uint8_t number[WORKSPACE_SIZE];
     firn_store_be32(number, workspace);
     if (firn_buf_append(out, number, sizeof number) != FIRN_OK ||
@@ -125,6 +127,7 @@ firn_ws_catalog_tags_put(struct firn_ws_catalog *catalog, uint32_t workspace, fi
     firn_store_le64(value + 1 + sizeof tag->id + 8, (uint64_t)tag->created_ns);
     FIRN_TRY(make_key(workspace, name, &key, err));
     FIRN_TRY(open_tags(catalog, &tags, err));
+    DCHECK(tags != NULL && workspace != 0);
     rc = firn_db_put(tags, firn_buf_slice(&key), firn_bytes(value, sizeof value),
                      FIRN_DURABILITY_FULL, err);
 out:
@@ -149,6 +152,7 @@ firn_ws_catalog_tags_remove(struct firn_ws_catalog *catalog, uint32_t workspace,
     }
     FIRN_TRY(make_key(workspace, name, &key, err));
     FIRN_TRY(open_tags(catalog, &tags, err));
+    DCHECK(tags != NULL);
     rc = firn_db_delete(tags, firn_buf_slice(&key), FIRN_DURABILITY_FULL, err);
 out:
     firn_buf_deinit(&key);
@@ -177,6 +181,7 @@ firn_ws_catalog_tags_list(struct firn_ws_catalog *catalog, uint32_t workspace,
          rc = firn_db_cursor_next(cursor, err)) {
         struct firn_ws_catalog_tags_tag tag;
         firn_slice key = firn_db_cursor_key(cursor);
+        DCHECK(firn_slice_has_prefix(key, prefix));
         firn_slice name = firn_bytes(key.data + WORKSPACE_SIZE, key.size - WORKSPACE_SIZE);
         FIRN_TRY(decode(firn_db_cursor_value(cursor), &tag, err));
         FIRN_TRY(visit(ctx, name, &tag, err));

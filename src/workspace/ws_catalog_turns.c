@@ -108,6 +108,7 @@ make_room(struct firn_db_keyspace *turns, uint32_t workspace, struct firn_db_bat
         }
     }
     if (rc == FIRN_OK && count >= FIRN_WS_CATALOG_TURNS_MAX) {
+        DCHECK(oldest.size >= WORKSPACE_SIZE); /* (I1): one was met */
         rc = firn_db_batch_delete(batch, turns, firn_buf_slice(&oldest), err);
     }
 out:

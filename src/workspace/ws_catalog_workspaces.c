@@ -145,6 +145,7 @@ firn_ws_catalog_workspaces_put(struct firn_ws_catalog *catalog, struct firn_db_b
                                firn_slice root, const struct firn_ws_catalog_workspace *workspace,
                                firn_error *err)
 {
+    DCHECK(workspace->number != 0);
     uint8_t key[KEY_SIZE];
     firn_store_be32(key, workspace->number);
     struct firn_buf value = {0};
@@ -212,6 +213,8 @@ firn_ws_catalog_workspaces_remove(struct firn_ws_catalog *catalog, uint32_t work
         FIRN_TRY(firn_db_batch_delete_range(batch, keyspace, firn_bytes(lower, sizeof lower),
                                             firn_bytes(upper, sizeof upper), err));
     }
+    DCHECK(firn_db_batch_count(batch) ==
+           sizeof owned_keyspaces / sizeof owned_keyspaces[0]); /* (I1) */
     /* Nobody has counted what all of them had added: it may be anything. */
     FIRN_TRY(firn_ws_gc_due_read(catalog->db, &due, err));
     firn_ws_gc_due_add(&due, UINT64_MAX);

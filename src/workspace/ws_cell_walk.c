@@ -10,6 +10,7 @@
  */
 #include "workspace/ws_cell_walk.h"
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "codec/blake3_hash.h"
 
@@ -27,6 +28,7 @@ firn_ws_cell_walk_find(struct firn_ws_cell_walk *walk, firn_error *err)
     uint64_t start;
     uint64_t end;
     int rc = FIRN_OK;
+    DCHECK(walk->offset >= walk->size || walk->offset % CELL_SIZE == 0);
     walk->is_end = walk->offset >= walk->size;
     if (walk->is_end || walk->offset < walk->data_end) {
         return FIRN_OK;
@@ -37,6 +39,7 @@ firn_ws_cell_walk_find(struct firn_ws_cell_walk *walk, firn_error *err)
         goto out;
     }
     start = start < walk->size ? start - start % CELL_SIZE : walk->size;
+    DCHECK(start >= walk->offset);
     walk->data_end = end;
     FIRN_TRY(tell(walk, start - walk->offset, err));
     walk->offset = start;
@@ -49,6 +52,7 @@ int
 firn_ws_cell_walk_read(struct firn_ws_cell_walk *walk, uint8_t *data, size_t *out_size,
                        firn_error *err)
 {
+    DCHECK(!walk->is_end && walk->offset < walk->size);
     uint64_t left = walk->size - walk->offset;
     size_t size = left < CELL_SIZE ? (size_t)left : CELL_SIZE;
     size_t got;
@@ -119,6 +123,7 @@ int
 firn_ws_cell_walk_name(struct firn_ws_cell_walk *walk, firn_hash *out, uint64_t part_size,
                        firn_hash *out_part, firn_error *err)
 {
+    DCHECK(walk->offset == 0 && part_size <= walk->size);
     struct naming naming = {.part = {.size = 0}};
     uint8_t *data = firn_alloc(CELL_SIZE);
     int rc = FIRN_OK;

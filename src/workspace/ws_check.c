@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/hash_map.h"
 #include "base/mem.h"
 #include "base/slice.h"
@@ -198,6 +199,7 @@ tell_objects(struct checking *checking)
     char hex[HEX_SIZE];
     for (size_t i = 0; i < checking->cause_count; i++) {
         const struct cause *cause = &checking->causes[i];
+        DCHECK(cause->objects > 0);
         const firn_notice notice = {.kind = FIRN_NOTICE_DAMAGED, .text = text};
         if (cause->objects == 1) {
             firn_hex_encode(&cause->first, sizeof cause->first, hex);
@@ -228,6 +230,7 @@ add_object(struct checking *checking, const firn_hash *hash, const char *text)
         tell_objects(checking);
         at = 0;
     }
+    CHECK(at < CAUSES_MAX && at <= checking->cause_count);
     struct cause *cause = &checking->causes[at];
     if (at == checking->cause_count) {
         checking->cause_count++;
@@ -260,6 +263,7 @@ check_pack(struct checking *checking, uint32_t number, firn_error *err)
     struct firn_ws_objects *objects = checking->opened->objects;
     struct firn_packfile *file;
     firn_error found;
+    DCHECK(checking->cause_count == 0); /* all of the pack before was told */
     int rc = firn_ws_objects_acquire(objects, number, &file, &found);
     if (rc == FIRN_OK) {
         checking->result->packs++;
@@ -302,6 +306,7 @@ check_packs(struct checking *checking, firn_error *err)
 static void
 tell_lost(struct checking *checking, firn_slice path, const char *why)
 {
+    DCHECK(checking->record != NULL);
     checking->lost++;
     if (!checking->names_all) {
         return;
@@ -364,6 +369,7 @@ list_equal(const void *record, const void *key)
 static int
 note_list(struct piece_check *check, const struct firn_packfile_piece *piece, firn_error *err)
 {
+    DCHECK(!piece->is_hole && check->why == NULL);
     struct list list = {0};
     list.hash = piece->hash;
     list.size = piece->size;
@@ -393,6 +399,7 @@ check_whole_cell(struct piece_check *check, const struct firn_packfile_piece *ce
                  const struct firn_ws_objects_place *place, firn_error *err)
 {
     struct checking *checking = check->checking;
+    DCHECK(check->level == 0 && place->at.kind != FIRN_PACKFILE_PIECES);
     if (place->at.kind == FIRN_PACKFILE_DELTA && checking->options->read_data) {
         return firn_ws_objects_stream_verify(checking->opened->objects, checking->scratch,
                                              &cell->hash, cell->size, pass_on, checking, err);
@@ -408,6 +415,7 @@ check_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece,
 {
     (void)offset;
     struct piece_check *check = ctx;
+    DCHECK(check->level < FIRN_PACKFILE_CELLS_LEVELS);
     check->size += piece->size;
     if (piece->is_hole || check->why != NULL) {
         return FIRN_OK;
@@ -438,6 +446,7 @@ out:
 static int
 check_cell(struct piece_check *check, const struct list *cell, firn_error *err)
 {
+    DCHECK(cell->level < 0); /* a list of cells has a name of its own */
     struct checking *checking = check->checking;
     bool is_to_be_read = check->why == NULL && check->is_spread && checking->options->read_data;
     check->is_spread = false;
@@ -481,6 +490,7 @@ check_lists(struct piece_check *check, const struct list *first, firn_error *err
     struct list list = *first;
     bool has_cells = first->level >= 0;
     int rc = FIRN_OK;
+    DCHECK(check->lists.size == 0 && !first->is_below);
     while (check->why == NULL) {
         struct firn_ws_objects_place place;
         FIRN_TRY(progress(checking, err));
@@ -495,6 +505,7 @@ check_lists(struct piece_check *check, const struct list *first, firn_error *err
         if (check->lists.size == 0) {
             break;
         }
+        CHECK(check->lists.size % sizeof list == 0);
         check->lists.size -= sizeof list;
         memcpy(&list, check->lists.data + check->lists.size, sizeof list);
     }
@@ -507,6 +518,7 @@ static int
 check_delta(struct piece_check *check, const firn_hash *hash, firn_error *err)
 {
     struct firn_packfile_delta delta;
+    DCHECK(check->why == NULL && check->level < 0);
     int rc = firn_ws_objects_delta(check->checking->opened->objects, check->checking->scratch, hash,
                                    &delta, err);
     if (rc == FIRN_OK) {
@@ -531,6 +543,7 @@ begin_lists(const struct piece_check *check, const struct firn_tree_entry *entry
          out->level != (int)firn_packfile_cells_level_of(entry->size))) {
         out->level = -1; /* it is no such list */
     }
+    DCHECK(rc != FIRN_OK || out->level < FIRN_PACKFILE_CELLS_LEVELS);
     return rc;
 }
 
@@ -543,6 +556,7 @@ check_whole(struct piece_check *check, const struct firn_tree_entry *entry, firn
     struct firn_ws_objects_place place;
     struct list whole;
     int rc;
+    DCHECK(check->why == NULL && check->size == 0 && !check->is_spread);
     FIRN_TRY(firn_ws_objects_find(objects, &entry->hash, &place, err));
     if (place.at.kind == FIRN_PACKFILE_PIECES) {
         FIRN_TRY(begin_lists(check, entry, &whole, err));
@@ -569,6 +583,7 @@ static int
 check_content(struct checking *checking, firn_slice path, const struct firn_tree_entry *entry,
               firn_error *err)
 {
+    DCHECK(entry->kind == FIRN_TREE_FILE);
     struct piece_check check = {.checking = checking, .level = -1};
     firn_error found;
     firn_hash_map_init(&check.seen, sizeof(struct list), hash_of, list_equal);
@@ -593,6 +608,7 @@ check_link(struct checking *checking, firn_slice path, const struct firn_tree_en
            firn_error *err)
 {
     firn_error found;
+    DCHECK(entry->hard_link.size > 0);
     int rc = firn_tree_lookup_check_link(&checking->links, path, entry, &found);
     if (is_finding(rc)) {
         tell_lost(checking, path, found.text);
@@ -663,6 +679,7 @@ walk_checkpoint(struct checking *checking, const struct firn_ws_record *record, 
     const struct firn_tree_source *trees = firn_ws_objects_trees(checking->opened->objects);
     struct firn_ws_diff_side before_side = {.source = trees};
     struct firn_ws_diff_side after_side = {.source = trees, .root = &record->root};
+    DCHECK(checking->record == record);
     if (!checking->names_all && checking->has_previous) {
         before_side.root = &checking->previous.root;
     }
@@ -784,6 +801,8 @@ static int
 check_opened(struct checking *checking, firn_error *err)
 {
     int rc;
+    DCHECK(checking->opened->db != NULL && checking->opened->objects != NULL &&
+           checking->opened->catalog != NULL);
     FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &checking->scratch, err));
     firn_packfile_scratch_set_tick(checking->scratch, tick, checking);
     FIRN_TRY(check_pack_list(checking, err));

@@ -12,6 +12,7 @@
  */
 #include "workspace/ws_compare.h"
 
+#include "base/check.h"
 #include "workspace/ws_stat.h"
 
 /* What an init was given. */
@@ -28,6 +29,7 @@ scan_watched(struct firn_ws_compare *compare, struct firn_ws_opened *opened,
              const struct firn_ws_scan_options *options, struct firn_ws_watched *watched,
              firn_error *err)
 {
+    DCHECK(err != NULL && compare->treesink != NULL);
     struct firn_ws_sink sink = firn_ws_treesink_sink(compare->treesink);
     struct firn_ws_scan_options given = *options;
     firn_ws_watched_apply(watched, &given);
@@ -49,6 +51,7 @@ scan(struct firn_ws_compare *compare, struct firn_ws_opened *opened,
 {
     struct firn_ws_stat_options stat_options = {.objects = opened->objects,
                                                 .workspace = opened->workspace.number};
+    DCHECK(options->stat == NULL && opened->db != NULL);
     int rc = firn_ws_stat_open(opened->db, &stat_options, &options->stat, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -93,6 +96,7 @@ fill(struct firn_ws_compare *out, const struct request *request, bool is_for_res
     int rc;
     firn_error own_err;
     err = err != NULL ? err : &own_err;
+    DCHECK(out->treesink == NULL && out->disk_side.root == NULL);
     FIRN_TRY(firn_ws_treesink_create(request->ws->os, &out->treesink, err));
     struct firn_ws_scan_options options =
         firn_ws_scan_options_of(opened, out->rules.include_deps, false, request->options.threads,

@@ -5,20 +5,21 @@
  * There are two files: the user's, $XDG_CONFIG_HOME/firn/config or ~/.config/firn/config, and the
  * store's, "config" in its directory. What the store says goes before what the user says. Both are
  * text (ws_config_text.h), made to be edited; firn writes them whole, under another name first, so
- * that a crash leaves the old or the new one (I1). Of two changes at the same instant one may be
- * lost.
+ * that a crash leaves the old or the new one (I1; not checked: tests cut the power). Of two changes
+ * at the same instant one may be lost.
  *
  * A file that cannot be read is an error where settings are asked for; where something else is to be
  * done it counts as if it said nothing, and is told of. What is then not known must not delete
  * anything. A change mends the file that it changes: what could not be read stays as comments.
  *
  * The library keeps settings but takes none of them by itself: what an application asks of it must
- * not depend on files in somebody's home (I2).
+ * not depend on files in somebody's home (I2; not checked: it is about who calls this).
  */
 #include "workspace/ws_config.h"
 
 #include <stdio.h>
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "workspace/ws_config_text.h"
@@ -76,6 +77,7 @@ read_text(struct firn_os_dir *dir, struct firn_buf *out, firn_error *err)
         rc = firn_os_file_read(file, 0, out->data, out->size, &size, err);
     }
     firn_os_file_close(file);
+    DCHECK(size <= out->size);
     if (rc == FIRN_OK) {
         rc = firn_buf_set_size(out, size);
     }
@@ -153,6 +155,7 @@ read_one(struct firn_os *os, const char *folder, const struct telling *telling, 
          struct firn_ws_config_text *out, firn_error *err)
 {
     firn_error why;
+    DCHECK(telling->goes_on || !*is_unread);
     int rc = read_folder(os, folder, out, &why);
     if (rc == FIRN_OK) {
         return FIRN_OK;
@@ -186,6 +189,7 @@ out:
 static firn_setting
 setting_of(const struct files *files, enum firn_ws_config_key key, char *value)
 {
+    DCHECK(key < FIRN_WS_CONFIG_KEYS);
     const char *cautious = firn_ws_config_text_cautious(key);
     firn_setting setting = {.key = firn_ws_config_text_name(key),
                             .value = value,
@@ -255,10 +259,18 @@ out:
     return rc;
 }
 
+static bool
+is_readable(firn_slice text)
+{
+    struct firn_ws_config_text config;
+    return firn_ws_config_text_read(text, &config, NULL) == FIRN_OK;
+}
+
 static int
 write_text(struct firn_os_dir *dir, firn_slice text, firn_error *err)
 {
     int rc;
+    DCHECK(is_readable(text));
     FIRN_TRY(write_new(dir, text, err));
     FIRN_TRY(firn_os_rename(dir, new_name, dir, file_name, FIRN_OS_RENAME_REPLACE, err));
     FIRN_TRY(firn_os_dir_sync(dir, err));
@@ -281,6 +293,7 @@ read_mended(struct firn_os_dir *dir, struct firn_buf *out, bool *was_sound, firn
     struct firn_ws_config_text config;
     struct firn_buf text = {0};
     firn_error why;
+    DCHECK(out->size == 0);
     *was_sound = false;
     int rc = read_text(dir, &text, &why);
     if (rc != FIRN_OK) {
@@ -304,6 +317,23 @@ out:
     return rc == FIRN_OK ? FIRN_OK : refuse(dir, rc, &why, err);
 }
 
+/* Whether reading the one text gives what reading the other gives, but for one setting: (I1) and (I2)
+ * of ws_config_text.c. */
+static bool
+differs_only_in(firn_slice before, firn_slice after, enum firn_ws_config_key key, bool is_set)
+{
+    struct firn_ws_config_text old;
+    struct firn_ws_config_text new;
+    bool is_so = firn_ws_config_text_read(before, &old, NULL) == FIRN_OK &&
+                 firn_ws_config_text_read(after, &new, NULL) == FIRN_OK &&
+                 new.is_set[key] == is_set;
+    for (unsigned i = 0; is_so && i < FIRN_WS_CONFIG_KEYS; i++) {
+        is_so = i == key || (old.is_set[i] == new.is_set[i] && old.values[i] == new.values[i] &&
+                             strcmp(old.texts[i], new.texts[i]) == 0);
+    }
+    return is_so;
+}
+
 static int
 change(struct firn_os_dir *dir, enum firn_ws_config_key key, const char *value, firn_error *err)
 {
@@ -323,6 +353,7 @@ change(struct firn_os_dir *dir, enum firn_ws_config_key key, const char *value, 
             firn_os_dir_path(dir), file_name, FIRN_WS_CONFIG_TEXT_SIZE_MAX);
         goto out;
     }
+    DCHECK(differs_only_in(firn_buf_slice(&before), firn_buf_slice(&after), key, value != NULL));
     if (!was_sound || !firn_slice_equal(firn_buf_slice(&before), firn_buf_slice(&after))) {
         FIRN_TRY(write_text(dir, firn_buf_slice(&after), err));
     }
@@ -402,6 +433,7 @@ replace_file(struct firn_os_dir *dir, firn_error *err)
         rc = firn_error_no_memory(err, "the settings");
         goto out;
     }
+    DCHECK(is_readable(firn_buf_slice(&text)));
     FIRN_TRY(write_new(dir, firn_buf_slice(&text), err));
     FIRN_TRY(firn_os_rename(dir, new_name, dir, file_name, FIRN_OS_RENAME_EXCHANGE, err));
     rc = FIRN_EXISTS;

@@ -9,15 +9,16 @@
  * itself (firn_ws_config_text_cautious).
  *
  * A change keeps all other lines byte for byte, comments too (I1). Reading what a change has written
- * gives the old settings with that one changed (I2). A file whose last line has no end gets one.
- * Mending makes comments of the lines that are wrong and leaves all others byte for byte; what it has
- * written can be read, unless it has become too large (I3).
+ * gives the old settings with that one changed (I2; both are checked in ws_config.c). A file whose
+ * last line has no end gets one. Mending makes comments of the lines that are wrong and leaves all
+ * others byte for byte; what it has written can be read, unless it has become too large (I3).
  */
 #include "workspace/ws_config_text.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/slice.h"
 #include "workspace/ws_keep.h"
 
@@ -52,6 +53,7 @@ static const struct key keys[FIRN_WS_CONFIG_KEYS] = {
 const char *
 firn_ws_config_text_name(enum firn_ws_config_key key)
 {
+    DCHECK(key < FIRN_WS_CONFIG_KEYS);
     return keys[key].name;
 }
 
@@ -165,6 +167,7 @@ firn_ws_config_text_show(const struct firn_ws_config_text *config, enum firn_ws_
 const char *
 firn_ws_config_text_cautious(enum firn_ws_config_key key)
 {
+    DCHECK(key < FIRN_WS_CONFIG_KEYS);
     return keys[key].cautious;
 }
 
@@ -192,6 +195,7 @@ trim(firn_slice text)
 static firn_slice
 take_line(firn_slice *text, firn_slice *out)
 {
+    DCHECK(text->size > 0); /* so each line takes something off */
     const uint8_t *end = memchr(text->data, '\n', text->size);
     size_t size = end == NULL ? text->size : (size_t)(end - text->data) + 1;
     firn_slice line = firn_bytes(text->data, size);
@@ -237,6 +241,7 @@ take_setting(firn_slice said, struct firn_ws_config_text *out, firn_error *err)
         rc = firn_error_set(err, FIRN_INVALID, "%s is set twice", keys[key].name);
     }
     if (rc == FIRN_OK) {
+        CHECK(written.size < sizeof out->texts[key]);
         out->is_set[key] = true;
         out->values[key] = value;
         memcpy(out->texts[key], written.data, written.size); /* smaller: the value was accepted */
@@ -288,6 +293,8 @@ firn_ws_config_text_mend(firn_slice text, struct firn_buf *out)
         FIRN_TRY(firn_buf_append_format(out, "%s = %s\n", keys[FIRN_WS_CONFIG_KEEP].name,
                                         keys[FIRN_WS_CONFIG_KEEP].cautious));
     }
+    DCHECK(out->size > FIRN_WS_CONFIG_TEXT_SIZE_MAX ||
+           firn_ws_config_text_read(firn_buf_slice(out), &config, NULL) == FIRN_OK); /* (I3) */
 out:
     return rc;
 }

@@ -14,6 +14,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "codec/line_diff.h"
@@ -52,10 +53,12 @@ firn_ws_content_load_stored(struct firn_ws_objects *objects, struct firn_packfil
                             bool *out_is_text, firn_error *err)
 {
     struct loading loading = {.out = out};
+    DCHECK(entry->kind == FIRN_TREE_FILE && entry->size <= FIRN_LINE_DIFF_TEXT_SIZE_MAX);
     firn_buf_clear(out);
     int rc = firn_ws_objects_stream(objects, scratch, &entry->hash, entry->size, take_piece,
                                     &loading, err);
     *out_is_text = !loading.is_binary;
+    DCHECK(rc != FIRN_OK || out->size == entry->size);
     return loading.is_binary ? FIRN_OK : rc;
 }
 
@@ -67,6 +70,7 @@ open_parent(struct firn_os_dir *root, firn_slice path, struct firn_buf *text,
             struct firn_os_dir **out, const char **out_name, firn_error *err)
 {
     *out = NULL;
+    DCHECK(text->size == 0 && path.size > 0 && path.data[0] != '/');
     if (firn_buf_append_slice(text, path) != FIRN_OK || firn_buf_text(text) == NULL) {
         return firn_error_no_memory(err, "a path");
     }
@@ -126,12 +130,14 @@ firn_ws_content_load_disk(struct firn_os_dir *root, firn_slice path,
     struct firn_os_file *file;
     *out_is_same = false;
     *out_is_text = false;
+    DCHECK(entry->kind == FIRN_TREE_FILE && entry->size <= FIRN_LINE_DIFF_TEXT_SIZE_MAX);
     firn_buf_clear(out);
     int rc = open_file(root, path, &file, err);
     if (rc == FIRN_OK) {
         rc = read_same(file, entry, out, out_is_same, err);
     }
     firn_os_file_close(file);
+    DCHECK(!*out_is_same || (rc == FIRN_OK && out->size == entry->size)); /* (I1) */
     if (*out_is_same) {
         *out_is_text = !firn_line_diff_is_binary(firn_buf_slice(out));
     }

@@ -11,6 +11,7 @@
 #include "workspace/ws_delete.h"
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "workspace/ws_catalog_pins.h"
@@ -44,6 +45,7 @@ firn_ws_delete_batch_deinit(struct firn_ws_delete_batch *batch)
 static int
 note_garbage(struct firn_ws_delete_batch *batch, uint64_t bytes, firn_error *err)
 {
+    DCHECK(batch->batch != NULL);
     int rc = batch->knows_due ? FIRN_OK : firn_ws_gc_due_read(batch->db, &batch->due, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -144,6 +146,7 @@ resolve(struct deleting *deleting, const char *reference, firn_error *err)
     }
     FIRN_TRY(refuse_pending(deleting, &record, reference, err));
     FIRN_TRY(refuse_pinned(deleting, &record, reference, err));
+    DCHECK(deleting->opened.workspace.number != 0);
     struct victim victim = {.order = record.order, .offset = deleting->bytes.size};
     rc = firn_ws_record_encode(&record, &deleting->bytes);
     victim.size = deleting->bytes.size - victim.offset;
@@ -165,7 +168,9 @@ static int
 victim_record(const struct deleting *deleting, size_t i, struct firn_ws_record *out,
               firn_error *err)
 {
+    DCHECK(i < victim_count(deleting));
     const struct victim *victims = (const void *)deleting->victims.data;
+    CHECK(victims[i].offset + victims[i].size <= deleting->bytes.size);
     firn_slice bytes = firn_bytes(deleting->bytes.data + victims[i].offset, victims[i].size);
     return firn_ws_record_decode(bytes, out, err);
 }
@@ -183,6 +188,8 @@ commit(struct deleting *deleting, firn_error *err)
                  : rc;
     }
     if (rc == FIRN_OK) {
+        /* (I1): all of them. */
+        DCHECK(firn_db_batch_count(batch.batch) > 3 * victim_count(deleting));
         rc = firn_db_write(deleting->opened.db, batch.batch, FIRN_DURABILITY_FULL, err);
     }
     firn_ws_delete_batch_deinit(&batch);

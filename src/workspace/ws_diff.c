@@ -146,6 +146,26 @@ enter(struct diff *diff, const struct firn_tree_entry *before, const struct firn
     return FIRN_OK;
 }
 
+/* What struct firn_ws_diff_change says of each kind. */
+static bool
+is_consistent(const struct firn_ws_diff_change *change)
+{
+    bool has_both = change->before != NULL && change->after != NULL;
+    switch (change->kind) {
+    case FIRN_WS_DIFF_ADDED:
+        return change->before == NULL && change->after != NULL && change->what == 0;
+    case FIRN_WS_DIFF_REMOVED:
+        return change->before != NULL && change->after == NULL && change->what == 0;
+    case FIRN_WS_DIFF_CHANGED:
+        return has_both && change->what != 0;
+    case FIRN_WS_DIFF_SAME:
+        return has_both && change->what == 0;
+    case FIRN_WS_DIFF_NOTHING:
+        break;
+    }
+    return false;
+}
+
 /* Visits one name and says whether to go below it. diff->path is the name's. */
 static int
 compare_entry(struct diff *diff, const struct firn_tree_entry *before,
@@ -168,6 +188,7 @@ compare_entry(struct diff *diff, const struct firn_tree_entry *before,
         change.kind = change.what != 0 ? FIRN_WS_DIFF_CHANGED : FIRN_WS_DIFF_SAME;
         change.is_entered = both_dirs && !firn_hash_equal(&before->hash, &after->hash);
     }
+    DCHECK(is_consistent(&change));
     *out_enter =
         both_dirs ? change.is_entered || diff->options->with_same : is_dir(before) || is_dir(after);
 
@@ -202,6 +223,7 @@ order_of(const struct level *level)
 static int
 set_path(struct diff *diff, size_t parent_size, firn_slice name, firn_error *err)
 {
+    DCHECK(parent_size <= diff->path.size);
     diff->path.size = parent_size;
     if ((parent_size > 0 && firn_buf_append_u8(&diff->path, '/') != FIRN_OK) ||
         firn_buf_append_slice(&diff->path, name) != FIRN_OK) {
@@ -239,6 +261,7 @@ step(struct diff *diff, firn_error *err)
     const struct firn_tree_entry *after = order >= 0 ? level->after.entry : NULL;
     bool go_below = false;
     int rc;
+    DCHECK(diff->depth > 0 && diff->depth <= FIRN_TREE_DEPTH_MAX); /* (I1) */
     CHECK(before != NULL || after != NULL); /* a level at the end of both sides is left */
     firn_slice name = before != NULL ? before->name : after->name;
     FIRN_TRY(set_path(diff, level->path_size, name, err));
@@ -250,6 +273,8 @@ step(struct diff *diff, firn_error *err)
     }
     /* Entering may have moved the levels; the entries are not needed any more. */
     level = &diff->levels[at];
+    DCHECK((order > 0 || level->before.entry == before) &&
+           (order < 0 || level->after.entry == after)); /* (I2) */
     if (order <= 0) {
         FIRN_TRY(advance(&level->before, err));
     }
@@ -320,6 +345,7 @@ firn_ws_diff_to_change(const struct firn_ws_diff_change *change, firn_entry_info
                        firn_entry_info *after, firn_change *out)
 {
     const unsigned content = FIRN_WS_DIFF_TYPE | FIRN_WS_DIFF_CONTENT;
+    DCHECK(change->kind != FIRN_WS_DIFF_SAME && is_consistent(change));
     *out = (firn_change){.kind = change->kind == FIRN_WS_DIFF_ADDED     ? FIRN_CHANGE_ADDED
                                  : change->kind == FIRN_WS_DIFF_REMOVED ? FIRN_CHANGE_REMOVED
                                  : (change->what & content) != 0        ? FIRN_CHANGE_CONTENT

@@ -20,6 +20,8 @@
  * The time of a directory is not told as a difference: it moves with every change inside, which is
  * told by itself.
  */
+#include "base/check.h"
+#include "base/slice.h"
 #include "tree/tree_lookup.h"
 #include "workspace/ws_compare.h"
 #include "workspace/ws_difference_lines.h"
@@ -60,6 +62,7 @@ static void
 count(firn_diff_result *result, const struct firn_ws_diff_change *change)
 {
     enum firn_ws_diff_kind kind = firn_ws_diff_of_file(change);
+    DCHECK(kind != FIRN_WS_DIFF_SAME);
     result->added += kind == FIRN_WS_DIFF_ADDED;
     result->changed += kind == FIRN_WS_DIFF_CHANGED;
     result->removed += kind == FIRN_WS_DIFF_REMOVED;
@@ -77,6 +80,8 @@ tell_rename(struct difference *difference, const struct firn_ws_diff_change *cha
     if (!*out_is_told || change->kind == FIRN_WS_DIFF_REMOVED) {
         return FIRN_OK;
     }
+    DCHECK(change->kind == FIRN_WS_DIFF_ADDED &&
+           firn_hash_equal(&gone->hash, &change->after->hash));
     firn_entry_info before;
     firn_entry_info after;
     firn_ws_diff_to_info(path, gone, &before);
@@ -162,6 +167,7 @@ check_paths(const struct firn_ws_filter *filter, const struct firn_ws_diff_side 
 {
     for (size_t i = 0; i < filter->count; i++) {
         firn_slice path = filter->paths[i];
+        DCHECK(path.size > 0); /* the root would always be there (I1) */
         bool is_found = filter->was_met[i];
         int rc = is_found ? FIRN_OK : find_in(before, path, &is_found, err);
         if (rc == FIRN_OK && !is_found) {
@@ -200,6 +206,7 @@ compare(struct difference *difference, struct firn_ws_opened *opened,
     }
     struct firn_ws_diff_options diff_options = {.filter = filter.count > 0 ? &filter : NULL};
     if (options->find_renames) {
+        DCHECK(difference->renames.count == 0);
         FIRN_TRY(firn_ws_diff(before, after, &diff_options, collect_rename, difference, err));
         FIRN_TRY(firn_ws_difference_renames_match(&difference->renames, err));
     }

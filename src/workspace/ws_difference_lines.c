@@ -11,6 +11,7 @@
  */
 #include "workspace/ws_difference_lines.h"
 
+#include "base/check.h"
 #include "workspace/ws_content.h"
 
 enum { SCRATCH_FRAMES = 4 };
@@ -50,6 +51,7 @@ load_disk(struct firn_ws_difference_lines *lines, firn_slice path,
           const struct firn_tree_entry *entry, struct firn_buf *out, firn_lines_kind *out_kind,
           firn_error *err)
 {
+    DCHECK(lines->disk != NULL);
     firn_error cause = {0};
     bool is_same;
     bool is_text;
@@ -108,6 +110,8 @@ static int
 compare(struct firn_ws_difference_lines *lines, firn_difference *out, firn_error *err)
 {
     struct firn_line_diff *diff = &lines->diff;
+    DCHECK(lines->before.size <= FIRN_LINE_DIFF_TEXT_SIZE_MAX &&
+           lines->after.size <= FIRN_LINE_DIFF_TEXT_SIZE_MAX);
     firn_line_diff_deinit(diff);
     int rc =
         firn_line_diff_init_by(diff, firn_buf_slice(&lines->before), firn_buf_slice(&lines->after),
@@ -136,6 +140,7 @@ firn_ws_difference_lines_compare(struct firn_ws_difference_lines *lines,
                                  firn_error *err)
 {
     const unsigned about_content = FIRN_WS_DIFF_TYPE | FIRN_WS_DIFF_CONTENT;
+    DCHECK(out->lines == FIRN_LINES_NONE && out->hunk_count == 0);
     firn_lines_kind kind = FIRN_LINES_NONE;
     bool may_differ = change->kind != FIRN_WS_DIFF_CHANGED || (change->what & about_content) != 0;
     if (!may_differ || !(is_file(change->before) || is_file(change->after))) {

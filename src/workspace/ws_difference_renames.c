@@ -17,6 +17,7 @@
  */
 #include "workspace/ws_difference_renames.h"
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "base/sort.h"
@@ -118,6 +119,7 @@ firn_ws_difference_renames_add(struct firn_ws_difference_renames *renames,
         entry->size == 0 || renames->is_given_up) {
         return FIRN_OK;
     }
+    DCHECK(renames->by_path.count == 0 && renames->count <= FIRN_WS_DIFFERENCE_RENAMES_FILES_MAX);
     if (renames->count == FIRN_WS_DIFFERENCE_RENAMES_FILES_MAX) {
         renames->is_given_up = true; /* (I1) */
         return FIRN_OK;
@@ -163,6 +165,9 @@ compare(const void *left, const void *right)
 static void
 join(struct firn_ws_difference_renames_file *gone, struct firn_ws_difference_renames_file *come)
 {
+    DCHECK(gone->partner == NULL && come->partner == NULL); /* half of one pair at most */
+    DCHECK(!gone->has_come && come->has_come &&
+           firn_hash_equal(&gone->entry.hash, &come->entry.hash));
     gone->partner = come;
     come->partner = gone;
 }
@@ -228,6 +233,7 @@ group_at(const struct firn_ws_difference_renames *renames, size_t from)
         group.middle += !renames->files[group.to]->has_come;
         group.to++;
     }
+    DCHECK(from < group.to && group.middle <= group.to);
     return group;
 }
 
@@ -237,6 +243,7 @@ firn_ws_difference_renames_match(struct firn_ws_difference_renames *renames, fir
     if (renames->is_given_up || renames->count == 0) {
         return FIRN_OK;
     }
+    DCHECK(renames->by_path.count == 0);
     firn_sort(renames->files, renames->count, sizeof(struct firn_ws_difference_renames_file *),
               compare);
     for (size_t i = 0; i < renames->count;) {
@@ -271,6 +278,7 @@ firn_ws_difference_renames_find(const struct firn_ws_difference_renames *renames
     }
     const struct firn_ws_difference_renames_file *gone =
         place->has_come ? place->file->partner : place->file;
+    DCHECK(!renames->is_given_up && !gone->has_come && gone->partner->partner == gone);
     *out_before = &gone->entry;
     *out_path = gone->path;
     return true;

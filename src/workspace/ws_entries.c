@@ -2,6 +2,7 @@
  *
  * workspace/ws_entries.c: everything that lies in a checkpoint: the difference to nothing.
  */
+#include "base/check.h"
 #include "workspace/ws_internal.h"
 
 struct entries {
@@ -16,6 +17,7 @@ tell_entry(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
     if (change->path.size == 0) {
         return FIRN_OK;
     }
+    DCHECK(change->kind == FIRN_WS_DIFF_ADDED);
     firn_entry_info info;
     firn_ws_diff_to_info(change->path, change->after, &info);
     int rc = entries->visit(entries->ctx, &info);

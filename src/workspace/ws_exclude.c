@@ -24,6 +24,7 @@
  */
 #include "workspace/ws_exclude.h"
 
+#include "base/check.h"
 #include "base/slice.h"
 
 static const char DEPENDENCIES[] = "directory of dependencies";
@@ -88,6 +89,8 @@ firn_ws_exclude_by_name(const struct firn_ws_exclude_entry *entry)
         return DEPENDENCIES;
     }
     if (!may_match(entry->name)) {
+        DCHECK(!IS_ONE_OF(entry->name, DIRS_OF_DEPENDENCIES) &&
+               !IS_ONE_OF(entry->name, DIRS_OF_FIRST) && !is_unwanted_target(entry));
         return NULL;
     }
     if (IS_ONE_OF(entry->name, DIRS_OF_DEPENDENCIES) ||
@@ -105,6 +108,7 @@ firn_ws_exclude_by_inside(const struct firn_ws_exclude_entry *entry,
         return NULL;
     }
     if (inside->has_tag && is_unwanted_target(entry)) {
+        DCHECK(firn_ws_exclude_depends_on_inside(entry->name));
         return BUILD_OUTPUT;
     }
     if (!entry->is_narrow) {
@@ -112,6 +116,7 @@ firn_ws_exclude_by_inside(const struct firn_ws_exclude_entry *entry,
     }
     bool is_fetched_again = (inside->has_venv && is_named(entry->name, "venv")) ||
                             (!inside->has_settings && is_named(entry->name, ".gradle"));
+    DCHECK(!is_fetched_again || firn_ws_exclude_depends_on_inside(entry->name));
     return is_fetched_again ? DEPENDENCIES : NULL;
 }
 

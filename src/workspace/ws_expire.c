@@ -10,13 +10,15 @@
  * not at all. The newest always stays: every policy keeps it. So does, whatever the policy says,
  * what is younger than a day (I1).
  *
- * Neither goes that has a tag or a pin, or that the journal of the last restore needs (I2). A clock that
+ * Neither goes that has a tag or a pin, or that the journal of the last restore needs (I2; not
+ * checked: is_held asks for nothing else). A clock that
  * was put back makes them younger; from the future is nothing old (I3). One that runs ahead takes at
  * most safety checkpoints beyond the last 10; what it does to others ws_keep.c says.
  */
 #include "workspace/ws_expire.h"
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/slice.h"
 #include "workspace/ws_catalog_pins.h"
 #include "workspace/ws_catalog_tags.h"
@@ -40,6 +42,7 @@ static bool
 is_older(const struct expiring *expiring, const struct firn_ws_record *record, int64_t span_ns)
 {
     int64_t now_ns = expiring->rule->now_ns;
+    DCHECK(span_ns > 0); /* else what is of this instant were old (I3) */
     return record->created_ns < now_ns &&
            (uint64_t)now_ns - (uint64_t)record->created_ns > (uint64_t)span_ns;
 }
@@ -92,6 +95,7 @@ has_expired(struct expiring *expiring, uint32_t workspace, const struct firn_ws_
     bool holds;
     int rc = is_held(expiring, record, &holds, err);
     *out = rc == FIRN_OK && !holds;
+    CHECK(!*out || is_older(expiring, record, DAY_NS)); /* (I1) */
     return rc;
 }
 
@@ -155,6 +159,7 @@ delete_one(void *ctx, uint32_t of_workspace, const struct firn_ws_record *record
 {
     struct deleting *deleting = ctx;
     int rc = FIRN_OK;
+    DCHECK(deleting->is_dry == (deleting->batch.batch == NULL));
     if (record->is_safety) {
         deleting->counts.safety++;
     } else {
@@ -208,6 +213,7 @@ tell(firn_slice told, int (*visit)(void *ctx, const firn_checkpoint *checkpoint)
     while (rc == FIRN_OK && told.size > 0) {
         struct firn_ws_record record;
         firn_checkpoint checkpoint;
+        CHECK(told.size >= 4 && firn_load_le32(told.data) <= told.size - 4);
         size_t size = firn_load_le32(told.data);
         rc = firn_ws_record_decode(firn_bytes(told.data + 4, size), &record, err);
         if (rc == FIRN_OK) {

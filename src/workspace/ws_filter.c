@@ -7,6 +7,7 @@
  */
 #include "workspace/ws_filter.h"
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "tree/tree.h"
@@ -14,6 +15,7 @@
 static bool
 is_below(firn_slice path, firn_slice ancestor)
 {
+    DCHECK(ancestor.size > 0 && ancestor.data[ancestor.size - 1] != '/'); /* that it is clean */
     return path.size > ancestor.size && firn_slice_has_prefix(path, ancestor) &&
            path.data[ancestor.size] == '/';
 }
@@ -65,6 +67,7 @@ firn_ws_filter_deinit(struct firn_ws_filter *filter)
 bool
 firn_ws_filter_selects(struct firn_ws_filter *filter, firn_slice path)
 {
+    DCHECK(path.size == 0 || path.data[0] != '/'); /* from the root */
     bool is_selected = filter->count == 0;
     for (size_t i = 0; i < filter->count; i++) {
         if (firn_slice_equal(path, filter->paths[i]) || is_below(path, filter->paths[i])) {

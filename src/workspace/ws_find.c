@@ -2,6 +2,7 @@
  *
  * workspace/ws_find.c: one checkpoint by a reference.
  */
+#include "base/check.h"
 #include "workspace/ws_internal.h"
 
 int
@@ -12,6 +13,7 @@ firn_ws_find_record(struct firn_ws *ws, struct firn_ws_opened *opened, const cha
         return firn_error_set(err, FIRN_NOT_FOUND, "'%.512s' has no checkpoint yet: save it first",
                               ws->place.root);
     }
+    DCHECK(opened->catalog != NULL);
     return firn_ws_catalog_resolve(opened->catalog, opened->workspace.number, reference,
                                    &ws->result, out, err);
 }
@@ -20,6 +22,7 @@ int
 firn_ws_find_own(struct firn_ws *ws, struct firn_ws_opened *opened, const char *reference,
                  struct firn_buf *bytes, struct firn_ws_record *out, firn_error *err)
 {
+    DCHECK(bytes != &ws->result);
     int rc = firn_ws_find_record(ws, opened, reference, out, err);
     firn_buf_deinit(bytes);
     *bytes = ws->result;

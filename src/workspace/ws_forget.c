@@ -13,7 +13,8 @@
  * nothing needs. The bytes go with the next collection of garbage.
  *
  * A record keeps the paths that were taken out of it. To a restore they are like what rules exclude
- * (ws_rules.c): what stands there, possibly the only copy, is none of the checkpoint's business (I3).
+ * (ws_rules.c): what stands there, possibly the only copy, is none of the checkpoint's business (I3; not
+ * checked: it is for ws_rules.c).
  *
  * While a restore is pending nothing is forgotten: it may need what it went from.
  *
@@ -21,6 +22,7 @@
  * looked into.
  */
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/reader.h"
 #include "base/slice.h"
@@ -54,6 +56,7 @@ struct forgetting {
 static struct found *
 found_at(struct forgetting *forgetting, size_t i)
 {
+    DCHECK(i < forgetting->found.size / sizeof(struct found));
     return (struct found *)(void *)forgetting->found.data + i;
 }
 
@@ -67,6 +70,7 @@ static int
 found_record(struct forgetting *forgetting, size_t i, struct firn_ws_record *out, firn_error *err)
 {
     const struct found *found = found_at(forgetting, i);
+    CHECK(found->offset + found->size <= forgetting->bytes.size);
     return firn_ws_record_decode(firn_bytes(forgetting->bytes.data + found->offset, found->size),
                                  out, err);
 }
@@ -159,6 +163,8 @@ make(struct forgetting *forgetting, firn_error *err)
     struct firn_ws_session_lane *lane;
     uint64_t size;
     int rc;
+    DCHECK(!forgetting->options->dry_run);
+    DCHECK(firn_ws_filter_check_met(&forgetting->paths, NULL) == FIRN_OK); /* (I1) */
     FIRN_TRY(
         firn_ws_session_begin(forgetting->opened.objects, FIRN_WS_SESSION_LEVEL, &session, err));
     FIRN_TRY(firn_ws_session_lane_open(session, &lane, err));
@@ -186,6 +192,7 @@ join_paths(struct forgetting *forgetting, firn_slice before, struct firn_buf *ou
     firn_slice path;
     while (firn_ws_record_forgotten_next(&before, &path)) {
         if (!firn_ws_filter_selects(&forgetting->paths, path)) {
+            CHECK(count < FIRN_WS_RECORD_FORGOTTEN_MAX);
             more[count++] = path; /* decode has counted them */
         }
     }
@@ -241,6 +248,7 @@ change_record(struct forgetting *forgetting, struct firn_ws_delete_batch *batch,
     }
     firn_slice bytes = firn_bytes(forgetting->changed.data + start + sizeof size,
                                   forgetting->changed.size - start - sizeof size);
+    CHECK(bytes.size <= UINT32_MAX);
     firn_store_le32(forgetting->changed.data + start, (uint32_t)bytes.size);
     firn_store_be32(key, forgetting->opened.workspace.number);
     firn_store_be64(key + 4, record.order);
@@ -264,6 +272,8 @@ commit(struct forgetting *forgetting, firn_error *err)
         rc = change_record(forgetting, &batch, i, &paths, err);
     }
     if (rc == FIRN_OK) {
+        /* (I2): all of them, and no more. */
+        DCHECK(firn_db_batch_count(batch.batch) == 2 * found_count(forgetting));
         rc = firn_db_write(forgetting->opened.db, batch.batch, FIRN_DURABILITY_FULL, err);
     }
     firn_ws_delete_batch_deinit(&batch);
@@ -325,6 +335,7 @@ tell(struct forgetting *forgetting, int (*visit)(void *ctx, const firn_forgotten
         if (forgetting->options->dry_run) {
             rc = found_record(forgetting, i, &record, err);
         } else {
+            CHECK(changed.size >= 4 && firn_load_le32(changed.data) <= changed.size - 4);
             size_t size = firn_load_le32(changed.data);
             rc = firn_ws_record_decode(firn_bytes(changed.data + 4, size), &record, err);
             changed = firn_bytes(changed.data + 4 + size, changed.size - 4 - size);

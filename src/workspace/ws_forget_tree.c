@@ -22,6 +22,7 @@
 #include "workspace/ws_forget_tree.h"
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "codec/xxh3.h"
@@ -110,6 +111,7 @@ moved_equal(const void *record, const void *key)
 {
     const struct moved *moved = record;
     const struct moved_key *wanted = key;
+    DCHECK(moved->from + moved->from_size <= wanted->forget->link_paths.size);
     return firn_slice_equal(
         firn_bytes(wanted->forget->link_paths.data + moved->from, moved->from_size), wanted->path);
 }
@@ -199,10 +201,12 @@ static int
 enter(struct firn_ws_forget_tree *forget, const struct firn_tree_entry *entry, size_t path_size,
       bool is_forgotten, firn_error *err)
 {
+    DCHECK(entry->kind == FIRN_TREE_DIR && path_size <= forget->path.size);
     int rc = reserve_level(forget, err);
     if (rc != FIRN_OK) {
         return rc;
     }
+    CHECK(forget->depth < forget->capacity);
     struct level *level = &forget->levels[forget->depth];
     *level = (struct level){
         .entry = *entry, .path_size = path_size, .is_forgotten = is_forgotten, .has_nothing = true};
@@ -227,7 +231,20 @@ go_to(struct firn_ws_forget_tree *forget, firn_slice name, size_t *out_parent_si
 static void
 go_back(struct firn_ws_forget_tree *forget, size_t size)
 {
+    DCHECK(size <= forget->path.size);
     forget->path.size = size;
+}
+
+/* Whether the entry of a directory that is left, which is borrowed, still has the name that the path
+ * ends in (I2). */
+static bool
+has_not_moved(const struct firn_ws_forget_tree *forget, const struct level *level)
+{
+    const size_t start = level->path_size + (level->path_size > 0 ? 1 : 0);
+    const firn_slice path = firn_buf_slice(&forget->path);
+    const firn_slice name = level->entry.name;
+    return path.size == start + name.size &&
+           (name.size == 0 || memcmp(path.data + start, name.data, name.size) == 0);
 }
 
 static bool
@@ -272,6 +289,7 @@ keep_path(struct firn_ws_forget_tree *forget, firn_slice path, size_t *out, firn
 static int
 note_link(struct firn_ws_forget_tree *forget, const struct firn_tree_entry *entry, firn_error *err)
 {
+    DCHECK(entry->hard_link.size > 0 && entry->kind != FIRN_TREE_DIR);
     struct moved *found = find_moved(forget, entry->hard_link);
     firn_slice path = firn_buf_slice(&forget->path);
     struct moved moved = {.from_hash = firn_xxh3(entry->hard_link.data, entry->hard_link.size, 0),
@@ -289,6 +307,7 @@ note_link(struct firn_ws_forget_tree *forget, const struct firn_tree_entry *entr
                    path, firn_bytes(forget->link_paths.data + found->to, found->to_size)) < 0) {
         found->to_size = path.size;
         FIRN_TRY(keep_path(forget, path, &found->to, err));
+        DCHECK(found->to + found->to_size == forget->link_paths.size);
     }
 out:
     return rc;
@@ -317,6 +336,7 @@ static int
 survey_directory(struct firn_ws_forget_tree *forget, const struct firn_tree_entry *entry,
                  size_t parent_size, bool is_forgotten, firn_error *err)
 {
+    DCHECK(forget->depth > 0 && (is_forgotten || !forget->levels[forget->depth - 1].is_forgotten));
     struct level *level = &forget->levels[forget->depth - 1];
     if (!is_forgotten) {
         if (!leads_on(forget) && find_known(&forget->nothing, &entry->hash) != NULL) {
@@ -360,11 +380,13 @@ static int
 survey_leave(struct firn_ws_forget_tree *forget, struct firn_ws_forget_tree_counts *out,
              firn_error *err)
 {
+    DCHECK(forget->depth > 0 && has_not_moved(forget, &forget->levels[forget->depth - 1]));
     struct level level = forget->levels[--forget->depth];
     int rc = FIRN_OK;
     if (level.is_forgotten) {
         rc = remember(&forget->forgotten, &level, err);
     } else if (level.has_nothing && !leads_on(forget)) {
+        DCHECK(level.counts.files + level.counts.directories == 0);
         rc = remember(&forget->nothing, &level, err);
     }
     if (forget->depth > 0) {
@@ -388,6 +410,7 @@ walk(struct firn_ws_forget_tree *forget, const firn_hash *root,
      firn_error *err)
 {
     const struct firn_tree_entry entry = {.kind = FIRN_TREE_DIR, .hash = *root};
+    DCHECK(forget->depth == 0 && forget->path.size == 0);
     int rc = enter(forget, &entry, 0, false, err);
     while (rc == FIRN_OK && forget->depth > 0) {
         const struct firn_tree_entry *next;
@@ -444,6 +467,7 @@ rewrite_leaf(struct firn_ws_forget_tree *forget, struct level *level,
     if (moved != NULL) {
         firn_slice to = firn_bytes(forget->link_paths.data + moved->to, moved->to_size);
         bool is_first = firn_slice_equal(to, firn_buf_slice(&forget->path));
+        CHECK(firn_slice_compare(to, firn_buf_slice(&forget->path)) <= 0); /* (I1) */
         changed.hard_link = is_first ? firn_bytes(NULL, 0) : to;
         level->is_changed = true;
     }
@@ -477,6 +501,7 @@ static int
 put_directory(void *ctx, const firn_hash *hash, firn_slice bytes, firn_error *err)
 {
     const struct firn_ws_forget_tree *forget = ctx;
+    DCHECK(forget->lane != NULL);
     const struct firn_ws_object object = {
         .kind = FIRN_PACKFILE_TREE, .hash = *hash, .content = bytes};
     bool is_new;
@@ -486,7 +511,9 @@ put_directory(void *ctx, const firn_hash *hash, firn_slice bytes, firn_error *er
 static int
 rewrite_leave(struct firn_ws_forget_tree *forget, void *ctx, firn_error *err)
 {
+    DCHECK(forget->depth > 0 && has_not_moved(forget, &forget->levels[forget->depth - 1]));
     struct level level = forget->levels[--forget->depth];
+    DCHECK(!level.is_forgotten); /* such a directory is not entered */
     firn_hash *out_root = ctx;
     int rc = FIRN_OK;
     if (level.is_changed) {
