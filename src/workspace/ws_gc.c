@@ -19,7 +19,8 @@
  * no lock, ends behind the plan, and changes nothing. An automatic collection does the same in
  * slices, with others at work between them (ws_gc_auto.c).
  *
- * What a crash may leave. Until "forget" nothing has changed that anybody needs. (I1) An entry of
+ * What a crash may leave. Until "forget" nothing has changed that anybody needs. (I1; not
+ * checked: it is the order of the steps.) An entry of
  * the index is deleted only for a dead object that the stat cache does not name any more, and given
  * a new place only when that is durable. (I2)
  * A pack is retired when the index leads to nothing in it; its file is removed when no reader of
@@ -36,6 +37,7 @@
  * objects (8 MB), four decoded frames, and the store's own budget: 57 MB were measured for two
  * million objects. Compressing again takes zstd's tables beside that: 20 MB at level 9, 50 at 19.
  */
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "workspace/ws_expire.h"
@@ -125,6 +127,7 @@ is_walked(void *ctx, const firn_hash *tree, bool *out, firn_error *err)
     const struct firn_ws_gc *gc = ctx;
     size_t number;
     (void)err;
+    DCHECK(gc->table != NULL);
     *out = firn_ws_gc_table_find(gc->table, tree, &number) &&
            firn_ws_gc_table_has(gc->table, number, FIRN_WS_GC_MARK_TREE_WALKED);
     return FIRN_OK;
@@ -141,6 +144,7 @@ static int
 forget(struct firn_ws_gc *gc, firn_error *err)
 {
     int rc;
+    DCHECK(!gc->options->dry_run && gc->packs != NULL);
     FIRN_TRY(firn_ws_gc_sweep_stat(gc, err));
     FIRN_TRY(firn_ws_gc_plan_forget(gc, err));
 out:
@@ -164,6 +168,7 @@ int
 firn_ws_gc_retire(struct firn_ws_gc *gc, const uint32_t *numbers, size_t count, firn_error *err)
 {
     int rc;
+    DCHECK(count > 0 && !firn_db_is_read_only(gc->opened->db));
     FIRN_TRY(firn_ws_objects_retire(gc->opened->objects, numbers, count, err));
     FIRN_TRY(firn_db_reader_advance(gc->opened->db, err));
     FIRN_TRY(firn_ws_gc_collect(gc, err));
@@ -181,6 +186,7 @@ drop(struct firn_ws_gc *gc, firn_error *err)
     size_t count = 0;
     for (size_t i = 0; i < gc->pack_count; i++) {
         if (gc->packs[i].fate == FIRN_WS_GC_DROP) {
+            CHECK(gc->packs[i].live_count == 0);
             numbers[count++] = gc->packs[i].number;
         }
     }
@@ -262,6 +268,7 @@ run(struct firn_ws_gc *gc, firn_error *err)
         estimate(gc);
         return FIRN_OK;
     }
+    DCHECK(!firn_db_is_read_only(gc->opened->db));
     bool changes = changes_something(gc);
     if (changes) {
         FIRN_TRY(forget(gc, err));

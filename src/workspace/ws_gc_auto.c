@@ -16,7 +16,8 @@
  *      collected: the marks are thrown away, and all begins again from what is there now. What slices
  *      have done stays done. Another store at the same path is told by its identity.
  * (I2) A save holds the lock from its first look into the index to its commit. So what it has looked
- *      up is alive, or it has not begun, whenever a slice runs.
+ *      up is alive, or it has not begun, whenever a slice runs. Not checked: it is what the
+ *      lock is for.
  *
  * Who saves more often than a store can be marked lets nothing come of this: after ATTEMPTS_MAX marks
  * without a gain it gives up, and an hour later is soon enough to try again. A plain collection
@@ -31,6 +32,7 @@
  */
 #include <string.h>
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "workspace/ws_gc_due.h"
@@ -55,6 +57,7 @@ open_store(struct automatic *automatic, enum firn_ws_open_mode mode, firn_error 
 {
     struct firn_ws_gc *gc = &automatic->gc;
     struct firn_os *os = gc->ws->os;
+    DCHECK(automatic->opened.root == NULL); /* nothing is open */
     int64_t began_ns = firn_os_monotonic_ns(os);
     for (;;) {
         int rc = firn_ws_opened_open(gc->ws, mode, &automatic->opened, err);
@@ -130,6 +133,7 @@ end_opened(struct automatic *automatic, firn_error *err)
 {
     struct firn_ws_gc_due due;
     int rc;
+    DCHECK(automatic->has_marked && automatic->gc.forgotten.count == 0);
     automatic->gc.opened = &automatic->opened;
     FIRN_TRY(firn_ws_gc_due_read(automatic->opened.db, &due, err));
     due.deleted_bytes -=
@@ -171,10 +175,12 @@ mark_opened(struct automatic *automatic, firn_error *err)
     struct firn_ws_gc_due due;
     int rc;
     gc->opened = &automatic->opened;
+    DCHECK(gc->table == NULL && gc->packs == NULL && gc->pack_count == 0);
     if (automatic->opened.db == NULL) {
         return firn_error_set(err, FIRN_NOT_FOUND, "the store '%.900s' is gone",
                               gc->ws->place.store_path);
     }
+    DCHECK(firn_db_is_read_only(automatic->opened.db)); /* no lock is held */
     FIRN_TRY(firn_ws_gc_due_read(automatic->opened.db, &due, err));
     FIRN_TRY(firn_ws_gc_table_create(automatic->opened.objects, &gc->table, err));
     FIRN_TRY(firn_ws_gc_mark(gc, err));
@@ -214,11 +220,22 @@ mark(struct automatic *automatic, firn_error *err)
 
 /* ---- slices ---- */
 
+/* (I1) */
+static bool
+knows_store(const struct automatic *automatic)
+{
+    const struct firn_ws_opened *opened = &automatic->opened;
+    return opened->sequence == automatic->sequence &&
+           memcmp(automatic->id, firn_db_id(opened->db), sizeof automatic->id) == 0;
+}
+
 static int
 slice_opened(struct automatic *automatic, firn_error *err)
 {
     struct firn_ws_gc *gc = &automatic->gc;
     int rc;
+    CHECK(automatic->has_marked && knows_store(automatic)); /* (I1) */
+    DCHECK(!firn_db_is_read_only(automatic->opened.db));
     gc->opened = &automatic->opened;
     if (!automatic->has_swept) {
         FIRN_TRY(firn_ws_gc_sweep_stat(gc, err));
@@ -229,15 +246,6 @@ slice_opened(struct automatic *automatic, firn_error *err)
     gc->result->slices++;
 out:
     return rc;
-}
-
-/* (I1) */
-static bool
-knows_store(const struct automatic *automatic)
-{
-    const struct firn_ws_opened *opened = &automatic->opened;
-    return opened->sequence == automatic->sequence &&
-           memcmp(automatic->id, firn_db_id(opened->db), sizeof automatic->id) == 0;
 }
 
 /* All slices that the marks are good for. */

@@ -5,8 +5,9 @@
  * What is dead is known only after a walk through all checkpoints, which nobody wants to pay who
  * has just saved. So it is estimated. Each record of a checkpoint says by how much the store grew
  * when it was made; whoever deletes it adds that to a sum, in the same commit. The sum is more than
- * what is dead, where later checkpoints need what an earlier one brought; a collection, which knows,
- * sets it to what it leaves dead, so a wrong guess costs one walk and no more (I1).
+ * what is dead, where later checkpoints need what an earlier one brought; a collection, which
+ * knows, sets it to what it leaves dead, so a wrong guess costs one walk and no more (I1; not
+ * checked: only that walk knows).
  *
  * A collection is due when the sum is a quarter of all packs, and 16 MiB at least: a store carries at
  * most a third more than it needs. An automatic one leaves less than an eighth (ws_gc_plan.c), so
@@ -16,12 +17,14 @@
  * tried again at each save, and two do not begin at once. The clock may be wrong: an hour in either
  * direction will do (I2).
  *
- * All of it is one value, of a version, in a keyspace of its own. A value that cannot be read counts
- * as nothing: it is a hint, and no reason for a delete to fail (I3).
+ * All of it is one value, of a version, in a keyspace of its own. A value that cannot be read
+ * counts as nothing: it is a hint, and no reason for a delete to fail (I3; not checked: any bytes
+ * will do).
  */
 #include "workspace/ws_gc_due.h"
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/slice.h"
 #include "workspace/ws_objects_internal.h"
 
@@ -78,6 +81,7 @@ firn_ws_gc_due_write(struct firn_db *db, const struct firn_ws_gc_due *due, firn_
 {
     struct firn_db_batch *batch = NULL;
     int rc;
+    DCHECK(!firn_db_is_read_only(db));
     FIRN_TRY(firn_db_batch_create(&batch, err));
     firn_db_batch_frees_space(batch); /* it belongs to a collection */
     FIRN_TRY(firn_ws_gc_due_put(db, batch, due, err));
@@ -94,6 +98,7 @@ firn_ws_gc_due_add(struct firn_ws_gc_due *due, uint64_t bytes)
 {
     uint64_t room = UINT64_MAX - due->deleted_bytes;
     due->deleted_bytes += bytes < room ? bytes : room;
+    DCHECK(due->deleted_bytes >= bytes);
 }
 
 /* (I2) */
@@ -102,6 +107,7 @@ was_tried(const struct firn_ws_gc_due *due, int64_t now_ns)
 {
     uint64_t apart = now_ns > due->tried_ns ? (uint64_t)now_ns - (uint64_t)due->tried_ns
                                             : (uint64_t)due->tried_ns - (uint64_t)now_ns;
+    DCHECK((apart == 0) == (now_ns == due->tried_ns)); /* (I2): whichever is the later one */
     return due->tried_ns != 0 && apart < PAUSE_NS;
 }
 
@@ -129,6 +135,7 @@ firn_ws_gc_due_ask(struct firn_ws_opened *opened, bool *out, firn_error *err)
 {
     struct firn_ws_gc_due due;
     *out = false;
+    DCHECK((opened->db == NULL) == (opened->objects == NULL));
     int rc = opened->db == NULL ? FIRN_OK : firn_ws_gc_due_read(opened->db, &due, err);
     if (rc == FIRN_OK && opened->db != NULL) {
         *out = firn_ws_gc_due_is(&due, firn_ws_gc_due_packs_bytes(opened->objects),

@@ -16,8 +16,8 @@
  *
  * Doubt keeps everything: a directory or a list of pieces that cannot be read hides what lies
  * behind it, and an object that the index has lost may still lie in a pack. Either ends the
- * collection before anything was removed (I2). A missing pack hides nothing as long as only
- * contents lie in it, and is left alone by the plan.
+ * collection before anything was removed (I2; not checked: nothing here removes). A missing pack
+ * hides nothing as long as only contents lie in it, and is left alone by the plan.
  *
  * Bases are looked for at the end, in the order in which the deltas lie in their packs: so each
  * frame is decoded once (I3).
@@ -29,6 +29,7 @@
  * beside one path from a root down, and for each list of pieces in one directory; 72 for each
  * delta.
  */
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "base/sort.h"
@@ -73,6 +74,7 @@ mark_live(struct marking *marking, const firn_hash *hash, size_t number, firn_er
         return FIRN_OK;
     }
     marking->live++;
+    DCHECK(marking->live <= firn_ws_gc_table_count(table));
     return firn_ws_gc_table_kind(table, number) == FIRN_PACKFILE_DELTA
                ? push(&marking->deltas, hash, err)
                : FIRN_OK;
@@ -84,6 +86,7 @@ pop(struct firn_buf *stack, firn_hash *out)
     if (stack->size == 0) {
         return false;
     }
+    CHECK(stack->size % sizeof *out == 0);
     stack->size -= sizeof *out;
     memcpy(out, stack->data + stack->size, sizeof *out);
     return true;
@@ -144,11 +147,21 @@ mark_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, 
     return piece->is_hole ? FIRN_OK : mark_content(ctx, &piece->hash, err);
 }
 
+static bool
+is_marked(const struct firn_ws_gc *gc, const firn_hash *hash, enum firn_ws_gc_mark mark)
+{
+    size_t number;
+    return firn_ws_gc_table_find(gc->table, hash, &number) &&
+           firn_ws_gc_table_has(gc->table, number, FIRN_WS_GC_MARK_LIVE) &&
+           firn_ws_gc_table_has(gc->table, number, mark);
+}
+
 static int
 look_into_directory(struct marking *marking, const firn_hash *hash, firn_error *err)
 {
     struct firn_ws_gc *gc = marking->gc;
     int rc;
+    DCHECK(is_marked(gc, hash, FIRN_WS_GC_MARK_TREE_WALKED)); /* (I1) */
     FIRN_TRY(firn_ws_objects_stream_whole(gc->opened->objects, gc->scratch, hash, &marking->object,
                                           err));
     FIRN_TRY(firn_tree_references(firn_buf_slice(&marking->object), mark_reference, marking, err));
@@ -165,6 +178,7 @@ look_into_all(struct marking *marking, firn_error *err)
     int rc = FIRN_OK;
     while (rc == FIRN_OK) {
         if (pop(&marking->lists, &hash)) {
+            DCHECK(is_marked(gc, &hash, FIRN_WS_GC_MARK_PIECES_WALKED)); /* (I1) */
             rc = firn_ws_objects_pieces(gc->opened->objects, gc->scratch, &hash, mark_piece,
                                         marking, err);
         } else if (pop(&marking->directories, &hash)) {
@@ -194,6 +208,7 @@ mark_record(struct marking *marking, firn_slice bytes, firn_error *err)
 static bool
 has_expired(const struct firn_ws_gc *gc, const struct firn_ws_record *record)
 {
+    DCHECK(gc->expired.size % sizeof record->id == 0);
     for (size_t i = 0; i < gc->expired.size; i += sizeof record->id) {
         if (memcmp(gc->expired.data + i, record->id, sizeof record->id) == 0) {
             return true;
@@ -285,6 +300,7 @@ mark_bases(struct marking *marking, firn_error *err)
     size_t count = marking->deltas.size / sizeof(firn_hash);
     struct delta_place *deltas = firn_alloc_array(count, sizeof *deltas);
     int rc = FIRN_OK;
+    DCHECK(marking->lists.size == 0 && marking->directories.size == 0); /* nothing waits */
     if (count > 0 && deltas == NULL) {
         return firn_error_no_memory(err, "a list of objects to look into");
     }
@@ -297,6 +313,7 @@ mark_bases(struct marking *marking, firn_error *err)
     }
     firn_sort(deltas, count, sizeof *deltas, compare_places);
     for (size_t i = 0; i < count; i++) {
+        DCHECK(i == 0 || compare_places(&deltas[i - 1], &deltas[i]) <= 0); /* (I3) */
         FIRN_TRY(mark_base(marking, &deltas[i].hash, err));
     }
 out:
@@ -311,6 +328,7 @@ int
 firn_ws_gc_mark(struct firn_ws_gc *gc, firn_error *err)
 {
     struct marking marking = {.gc = gc};
+    DCHECK(gc->table != NULL && gc->packs == NULL && gc->leaning.size == 0);
     int rc = firn_ws_catalog_list(gc->opened->catalog, 0, mark_checkpoint, &marking, err);
     if (rc == FIRN_OK) {
         rc = mark_bases(&marking, err);

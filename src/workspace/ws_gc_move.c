@@ -32,6 +32,7 @@
  * Memory: what a writer of packs needs for the names in one pack (57 bytes each), two frames being
  * filled and one being read, and what ws_gc_versions.c notes.
  */
+#include "base/check.h"
 #include "base/mem.h"
 #include "workspace/ws_gc_versions.h"
 
@@ -79,6 +80,7 @@ begin(struct moving *moving, firn_error *err)
     if (moving->session != NULL) {
         return FIRN_OK;
     }
+    DCHECK(moving->lane == NULL && moving->effort >= moving->level);
     int rc =
         firn_ws_session_begin(moving->gc->opened->objects, moving->effort, &moving->session, err);
     if (rc == FIRN_OK) {
@@ -165,6 +167,7 @@ meet_object(void *ctx, const firn_hash *hash, const struct firn_packfile_locatio
     struct moving *moving = ctx;
     struct met met = {.object = {.hash = *hash, .at = *at}, .content = content};
     bool is_here;
+    DCHECK(content.size == at->size);
     moving->walked++;
     int rc = firn_ws_gc_move_wants(moving->gc, moving->from->number, hash, at, &met.is_wanted,
                                    &is_here, err);
@@ -179,6 +182,7 @@ meet_object(void *ctx, const firn_hash *hash, const struct firn_packfile_locatio
 static int
 move_object(struct moving *moving, const struct met *met, firn_error *err)
 {
+    DCHECK(met->is_wanted);
     const firn_hash *hash = &met->object.hash;
     enum firn_packfile_kind kind = met->object.at.kind;
     int rc = begin(moving, err);
@@ -243,6 +247,7 @@ copy_frame(struct moving *moving, const struct met *met, size_t count, uint32_t 
     }
     firn_buf_clear(&moving->objects);
     for (size_t i = 0; i < count; i++) {
+        DCHECK(met[i].is_wanted); /* (I4) */
         if (firn_buf_append(&moving->objects, &met[i].object, sizeof met[i].object) != FIRN_OK) {
             moving->is_target_failing = true;
             return firn_error_no_memory(err, "the objects of a frame");
@@ -314,6 +319,7 @@ move_part(struct moving *moving, struct firn_ws_gc_part *part, firn_error *err)
     struct firn_ws_objects *objects = moving->gc->opened->objects;
     struct firn_packfile *file;
     firn_error found;
+    DCHECK(part->first <= part->end && part->pack->fate != FIRN_WS_GC_KEEP);
     moving->from = part->pack;
     moving->walked = 0;
     moving->strayed = 0;
@@ -363,7 +369,8 @@ move_pack(struct moving *moving, struct firn_ws_gc_pack *from, firn_error *err)
         return rc;
     }
     if (check_complete(moving, &found) == FIRN_OK) {
-        moving->done[moving->done_count++] = from->number;
+        CHECK(moving->done_count < SOURCES_MAX);
+        moving->done[moving->done_count++] = from->number; /* (I2), (I3) */
     } else {
         firn_ws_gc_tell(moving->gc, found.text); /* (I2) */
     }
@@ -374,6 +381,7 @@ static int
 give_back(struct moving *moving, firn_error *err)
 {
     int rc = finish(moving, err);
+    CHECK(moving->session == NULL); /* (I1): what lay in the old packs is durable in the new one */
     if (rc == FIRN_OK && moving->done_count > 0) {
         rc = firn_ws_gc_retire(moving->gc, moving->done, moving->done_count, err);
         moving->gc->result->packs_rewritten += rc == FIRN_OK ? moving->done_count : 0;
@@ -399,6 +407,7 @@ move_level(struct moving *moving, int level, firn_error *err)
 {
     struct firn_ws_gc *gc = moving->gc;
     int rc = FIRN_OK;
+    DCHECK(moving->session == NULL); /* a new pack is of one level */
     moving->level = level;
     moving->effort = effort_of(gc, level);
     for (size_t i = 0; rc == FIRN_OK && i < gc->pack_count; i++) {
@@ -406,6 +415,7 @@ move_level(struct moving *moving, int level, firn_error *err)
         if (pack->fate != FIRN_WS_GC_REWRITE || pack->target != level) {
             continue;
         }
+        DCHECK(pack->level <= pack->target);
         moving->bytes += pack->size_bytes;
         rc = move_pack(moving, pack, err);
         if (rc == FIRN_OK &&
@@ -456,6 +466,7 @@ firn_ws_gc_move_parts(struct firn_ws_gc *gc, struct firn_ws_gc_part *parts, size
     struct moving moving = {.gc = gc};
     int rc = count == 0 ? FIRN_OK : firn_ws_gc_versions_create(gc, &moving.versions, err);
     for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
+        DCHECK(parts[i].pack->target == parts[0].pack->target);
         moving.level = moving.effort = parts[i].pack->target;
         rc = move_part(&moving, &parts[i], err);
     }

@@ -62,6 +62,7 @@ static int
 list_packs(struct firn_ws_gc *gc, firn_error *err)
 {
     struct firn_ws_objects *objects = gc->opened->objects;
+    DCHECK(gc->packs == NULL && gc->pack_count == 0);
     gc->packs = firn_alloc_array(objects->pack_count, sizeof *gc->packs);
     if (gc->packs == NULL) {
         return firn_error_no_memory(err, "the list of packs");
@@ -131,6 +132,7 @@ walk_index(struct firn_ws_gc *gc,
         FIRN_TRY(visit(gc, ctx, number, firn_db_cursor_key(cursor), &place, err));
         number++;
     }
+    DCHECK(rc != FIRN_OK || number == firn_ws_gc_table_count(gc->table));
 out:
     firn_db_cursor_close(cursor);
     return rc;
@@ -187,6 +189,7 @@ note_frame(struct firn_buf *frames, uint32_t frame, firn_error *err)
     int rc = set_size(frames, byte + 1, err);
     if (rc == FIRN_OK) {
         frames->data[byte] |= (uint8_t)(1U << (frame % 8));
+        DCHECK(has_frame(frames, frame));
     }
     return rc;
 }
@@ -245,6 +248,7 @@ static uint64_t
 share_of(uint64_t bytes, uint64_t part, uint64_t all)
 {
     double share = all == 0 ? 0 : (double)bytes * ((double)part / (double)all);
+    DCHECK(share >= 0);
     return share < (double)bytes ? (uint64_t)share : bytes;
 }
 
@@ -354,6 +358,7 @@ dead_left(const struct firn_ws_gc *gc)
 int
 firn_ws_gc_plan(struct firn_ws_gc *gc, firn_error *err)
 {
+    DCHECK(gc->table != NULL);
     int rc = list_packs(gc, err);
     if (rc == FIRN_OK) {
         rc = walk_index(gc, count, NULL, err);
@@ -364,6 +369,7 @@ firn_ws_gc_plan(struct firn_ws_gc *gc, firn_error *err)
         pack->target = asked > pack->level ? asked : pack->level;
         rc = weigh(gc, pack, err);
         pack->fate = judge(gc, pack);
+        DCHECK(pack->target >= pack->level && (!pack->has_forgotten || pack->dead_count > 0));
     }
     for (int level = FIRN_WS_SESSION_LEVEL;
          rc == FIRN_OK && !gc->options->automatic && level <= FIRN_WS_INDEX_LEVEL_MAX; level++) {
@@ -406,6 +412,8 @@ forget(struct firn_ws_gc *gc, void *ctx, size_t number, firn_slice key,
         (pack != NULL && pack->fate == FIRN_WS_GC_KEEP)) {
         return FIRN_OK;
     }
+    /* What the stat cache may name was walked, and is alive: (I2) of ws_gc.c. */
+    DCHECK(!firn_ws_gc_table_has(gc->table, number, FIRN_WS_GC_MARK_TREE_WALKED));
     int rc = firn_db_batch_delete(batch, gc->opened->objects->index, key, err);
     if (rc == FIRN_OK && firn_db_batch_size_bytes(batch) >= BATCH_SIZE) {
         rc = write_batch(gc, batch, err);
@@ -417,6 +425,7 @@ int
 firn_ws_gc_plan_forget(struct firn_ws_gc *gc, firn_error *err)
 {
     struct firn_db_batch *batch = NULL;
+    DCHECK(!gc->options->dry_run && !firn_db_is_read_only(gc->opened->db));
     int rc = firn_db_batch_create(&batch, err);
     if (rc == FIRN_OK) {
         rc = walk_index(gc, forget, batch, err);

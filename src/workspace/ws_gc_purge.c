@@ -12,6 +12,7 @@
  *
  * Memory: one object at a time, and 64 bytes for each such delta.
  */
+#include "base/check.h"
 #include "workspace/ws_gc_internal.h"
 
 /* (I1) */
@@ -20,7 +21,9 @@ keep_base(struct firn_ws_gc *gc, const struct firn_ws_gc_delta *delta, const fir
 {
     size_t number;
     firn_ws_gc_tell(gc, why->text);
-    if (firn_ws_gc_table_find(gc->table, &delta->base, &number)) {
+    bool is_known = firn_ws_gc_table_find(gc->table, &delta->base, &number);
+    DCHECK(is_known); /* it was marked for lack of this base alone (I1) */
+    if (is_known) {
         (void)firn_ws_gc_table_mark(gc->table, number, FIRN_WS_GC_MARK_LIVE);
     }
 }
@@ -76,6 +79,7 @@ firn_ws_gc_purge_make_whole(struct firn_ws_gc *gc, firn_error *err)
     if (gc->leaning.size == 0) {
         return FIRN_OK;
     }
+    DCHECK(gc->packs == NULL && !gc->options->dry_run); /* nothing is planned yet */
     FIRN_TRY(firn_ws_session_begin(gc->opened->objects, FIRN_WS_SESSION_LEVEL, &session, err));
     FIRN_TRY(firn_ws_session_lane_open(session, &lane, err));
     rc = make_all(gc, lane, err);

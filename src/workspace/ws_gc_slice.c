@@ -11,7 +11,8 @@
  * least, so it makes way whatever the limits (I1).
  *
  * The steps of a slice are those of ws_gc.c, in the same order: forget, move and sync, retire; and the
- * stat cache was swept before the first one. So a crash behind any write leaves a whole store (I2). A
+ * stat cache was swept before the first one. So a crash behind any write leaves a whole store (I2; not
+ * checked: tests cut the power). A
  * pack that is half empty has lost entries of the index and nothing else; whoever plans next finds
  * that the index does not have all of it, and empties it to the end (ws_gc_plan.c).
  *
@@ -26,6 +27,7 @@
  *
  * Memory: four bytes a frame of one pack, and what ws_gc_move.c needs.
  */
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "workspace/ws_gc_internal.h"
@@ -106,6 +108,7 @@ choose_end(struct cutting *cutting, struct budget *budget)
         budget->is_begun = true;
     }
     cutting->end = frame;
+    DCHECK(frame > cutting->first || budget->is_begun || frame >= cutting->frame_count); /* (I1) */
 }
 
 /* ---- forgetting ---- */
@@ -129,6 +132,7 @@ forget(struct cutting *cutting, const firn_hash *hash, firn_error *err)
     if (rc != FIRN_OK || place.pack != cutting->pack->number) {
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
     }
+    DCHECK(!is_alive(cutting->gc, hash));
     cutting->pack->forgotten++;
     rc = firn_db_batch_delete(cutting->batch, objects->index,
                               firn_bytes(hash->bytes, sizeof hash->bytes), err);
@@ -185,6 +189,7 @@ cut(struct firn_ws_gc *gc, const struct firn_ws_gc_place *at, struct budget *bud
     struct cutting cutting = {
         .gc = gc, .pack = &gc->packs[at->pack], .first = at->frame, .end = at->frame};
     firn_error found;
+    DCHECK(cutting.pack->fate != FIRN_WS_GC_KEEP && cutting.pack->is_present);
     int rc = firn_db_batch_create(&cutting.batch, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -289,6 +294,7 @@ retire(struct slicing *slicing, firn_error *err)
         if (slicing->parts[i].is_damaged) {
             pack->fate = FIRN_WS_GC_KEEP;
         } else if (slicing->is_last[i] && is_empty(gc, pack)) {
+            CHECK(pack->moved == pack->live_count); /* (I3) */
             numbers[count++] = pack->number;
             removed += pack->fate == FIRN_WS_GC_DROP ? 1 : 0;
         }
@@ -306,6 +312,7 @@ firn_ws_gc_slice(struct firn_ws_gc *gc, struct firn_ws_gc_place *at, firn_error 
 {
     struct slicing *slicing = firn_alloc_zeroed(sizeof *slicing);
     int rc;
+    DCHECK(gc->table != NULL && !firn_db_is_read_only(gc->opened->db));
     if (slicing == NULL) {
         return firn_error_no_memory(err, "a part of a collection");
     }

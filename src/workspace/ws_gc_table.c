@@ -20,6 +20,7 @@
 #include "workspace/ws_gc_table.h"
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "workspace/ws_index.h"
@@ -88,6 +89,7 @@ add(struct firn_ws_gc_table *table, const firn_hash *hash, const firn_hash *prev
     if (rc != FIRN_OK) {
         return rc;
     }
+    CHECK(((unsigned)kind & ~(unsigned)KIND_MASK) == 0);
     size_t number = table->count++;
     table->firsts[number] = first_of(hash);
     table->states[number] = (uint8_t)kind;
@@ -97,7 +99,9 @@ add(struct firn_ws_gc_table *table, const firn_hash *hash, const firn_hash *prev
     if ((table->states[number - 1] & SHARED) == 0) {
         rc = note_shared(table, previous, number - 1, err);
     }
-    return rc == FIRN_OK ? note_shared(table, hash, number, err) : rc;
+    rc = rc == FIRN_OK ? note_shared(table, hash, number, err) : rc;
+    DCHECK((table->states[number - 1] & SHARED) != 0); /* (I1): both of them */
+    return rc;
 }
 
 static int
@@ -169,6 +173,8 @@ find_shared(const struct firn_ws_gc_table *table, const firn_hash *hash, size_t 
         int order = memcmp(items[middle].hash.bytes, hash->bytes, sizeof hash->bytes);
         if (order == 0) {
             *out_number = items[middle].number;
+            DCHECK((table->states[*out_number] & SHARED) != 0 &&
+                   table->firsts[*out_number] == first_of(hash));
             return true;
         }
         if (order < 0) {
@@ -205,18 +211,21 @@ firn_ws_gc_table_find(const struct firn_ws_gc_table *table, const firn_hash *has
 enum firn_packfile_kind
 firn_ws_gc_table_kind(const struct firn_ws_gc_table *table, size_t number)
 {
+    DCHECK(number < table->count);
     return (enum firn_packfile_kind)(table->states[number] & KIND_MASK);
 }
 
 bool
 firn_ws_gc_table_has(const struct firn_ws_gc_table *table, size_t number, enum firn_ws_gc_mark mark)
 {
+    DCHECK(number < table->count);
     return (table->states[number] & mark) != 0;
 }
 
 bool
 firn_ws_gc_table_mark(struct firn_ws_gc_table *table, size_t number, enum firn_ws_gc_mark mark)
 {
+    DCHECK(((unsigned)mark & (KIND_MASK | SHARED)) == 0);
     bool had = firn_ws_gc_table_has(table, number, mark);
     table->states[number] = (uint8_t)(table->states[number] | (unsigned)mark);
     return had;

@@ -25,8 +25,10 @@
  * places; so where what is alive is known, and counted, nothing is brought together: a base that
  * nothing leans on any more would turn out to be garbage by the next time.
  *
- * (I1) Only what the index has at just that place counts, as in ws_gc_move.c.
- * (I2) A delta that does not make the object of its name is left alone: it moves as it is.
+ * (I1) Only what the index has at just that place counts, as in ws_gc_move.c. Not checked: it is
+ *      asked for each.
+ * (I2) A delta that does not make the object of its name is left alone: it moves as it is. Not checked:
+ *      firn_packfile_delta_read compares the name.
  *
  * Memory: the deltas, BYTES_MAX, with a record of some 120 bytes each, COUNT_MAX; one object of
  * up to SIZE_MAX_OF bytes. What is beyond that stays a delta, and so does what would make more than
@@ -38,6 +40,7 @@
 
 #include "base/arena.h"
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/hash_map.h"
 #include "base/mem.h"
 #include "base/slice.h"
@@ -116,12 +119,15 @@ note(struct firn_ws_gc_versions *versions, const firn_hash *hash,
                               .base = delta.base,
                               .stored_size = at->size,
                               .order = (uint32_t)versions->map.count};
+    CHECK(stored.size == at->size);
+    DCHECK(versions->by_base == NULL); /* the map may move */
     version.stored = firn_arena_copy(&versions->bytes, stored.data, stored.size);
     if (version.stored == NULL ||
         firn_hash_map_insert(&versions->map, hash_of(&version), &version) == NULL) {
         return firn_error_no_memory(err, "versions to be brought together");
     }
     versions->whole_bytes += delta.size;
+    DCHECK(versions->whole_bytes <= WHOLE_MAX && versions->map.count <= COUNT_MAX);
     return FIRN_OK;
 }
 
@@ -143,6 +149,7 @@ collect(struct firn_ws_gc_versions *versions, firn_error *err)
     struct firn_ws_gc *gc = versions->gc;
     struct firn_ws_objects *objects = gc->opened->objects;
     int rc = FIRN_OK;
+    DCHECK(gc->table == NULL); /* else what is alive is counted */
     for (size_t i = 0; rc == FIRN_OK && i < gc->pack_count; i++) {
         if (gc->packs[i].fate != FIRN_WS_GC_REWRITE) {
             continue;
@@ -226,6 +233,7 @@ firn_ws_gc_versions_destroy(struct firn_ws_gc_versions *versions)
 static size_t
 first_of(const struct firn_ws_gc_versions *versions, const firn_hash *base)
 {
+    DCHECK(versions->by_base != NULL);
     size_t low = 0;
     size_t high = versions->map.count;
     while (low < high) {
@@ -291,6 +299,7 @@ firn_ws_gc_versions_place(struct firn_ws_gc_versions *versions, const firn_hash 
                           enum firn_packfile_kind kind, firn_slice content,
                           struct firn_ws_session_lane *lane, firn_error *err)
 {
+    DCHECK(!firn_packfile_kind_is_named(kind)); /* it is whole */
     struct base_at_hand at_hand = {kind, content};
     int rc = FIRN_OK;
     for (size_t i = first_of(versions, base); rc == FIRN_OK && i < versions->map.count &&

@@ -15,21 +15,23 @@
  *
  * Beside the rules on disk there may be stored *sets*, those under which a checkpoint was saved.
  * Each is judged by itself, with its own files and its own options, and what any set excludes is
- * left out (I1): a restore must touch neither what the checkpoint did not care for nor what the
- * user does not want touched today. Mostly a stored set says what the disk says. As long as all
- * files on the way down were equal it shares the layers of today's and is not asked a second time
- * (I2).
+ * left out (I1; not checked: ws_ignore_judge.c asks each): a restore must touch neither what the
+ * checkpoint did not care for nor what the user does not want touched today. Mostly a stored set
+ * says what the disk says. As long as all files on the way down were equal it shares the layers of
+ * today's and is not asked a second time (I2).
  *
  * Scopes. A scope holds, for each set, the top layer of each kind. Most directories have no rule
  * file and share the scope of the directory above. Scopes, layers and files never change and live
  * until the end of the walk, so that a directory needs no more than a pointer to its scope, and any
- * thread may follow it without a lock (I3). The mutex guards only the lists by which all of them
- * are found again: to be freed, and to be written into the rules object.
+ * thread may follow it without a lock (I3; not checked: pointers to them are const). The mutex
+ * guards only the lists by which all of them are found again: to be freed, and to be written into
+ * the rules object.
  *
  * Limits: one rule file (ignore_file.h), all on disk together (ignore_rules.h). A file beyond its
  * own limit is told and not used; beyond the common one the walk ends, because which file would be
  * the one too many depends on the order of threads.
  */
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "workspace/ws_ignore_internal.h"
@@ -166,6 +168,7 @@ stored_contents(const struct firn_ignore_rules_set *set, firn_slice path)
     struct contents contents = {0};
     for (size_t i = find_stored(set, path);
          i < set->file_count && firn_slice_equal(set->files[i].dir, path); i++) {
+        CHECK((unsigned)set->files[i].kind - 1 < FIRN_WS_IGNORE_KINDS);
         contents.of[set->files[i].kind - 1] = set->files[i].content;
         contents.any = true;
     }
@@ -225,6 +228,8 @@ put_on_top(struct entering *entering, struct firn_ws_ignore_view *view,
                                       .dir = firn_memdup(entering->path.data, entering->path.size),
                                       .dir_size = entering->path.size,
                                       .next = entering->layers};
+    /* Further up, so who follows it comes to an end. */
+    DCHECK(layer->above == NULL || layer->above->dir_size < layer->dir_size);
     entering->layers = layer;
     view->tops[kind - 1] = layer;
     return layer->dir != NULL ? FIRN_OK : FIRN_NO_MEMORY;
@@ -247,6 +252,7 @@ enter_today(struct entering *entering, struct firn_ws_ignore_files *files)
 static int
 enter_stored(struct entering *entering, size_t index, const struct contents *today, firn_error *err)
 {
+    DCHECK(index >= 1 && index < entering->ignore->view_count);
     const struct firn_ignore_rules_set *set = firn_ws_ignore_stored_set(entering->ignore, index);
     struct firn_ws_ignore_view *view = &entering->scope->views[index];
     struct contents contents = stored_contents(set, entering->path);
@@ -254,6 +260,7 @@ enter_stored(struct entering *entering, size_t index, const struct contents *tod
         return FIRN_OK;
     }
     if (view->is_as_today) {
+        DCHECK(entering->above->views[index].is_as_today); /* (I2): down to here */
         view->is_as_today = false;
         memcpy(view->tops, entering->above->views[0].tops, sizeof view->tops);
     }
@@ -292,6 +299,7 @@ static void
 publish(struct entering *entering)
 {
     struct firn_ws_ignore *ignore = entering->ignore;
+    DCHECK(entering->scope->next == NULL && !entering->scope->views[0].is_as_today);
     firn_os_mutex_lock(&ignore->mutex);
     while (entering->layers != NULL) {
         struct firn_ws_ignore_layer *layer = entering->layers;
@@ -391,6 +399,7 @@ collect_today(const struct firn_ws_ignore *ignore, struct firn_ignore_rules *rul
     for (const struct firn_ws_ignore_layer *layer = ignore->layers; layer != NULL;
          layer = layer->next) {
         if (!layer->is_stored) {
+            CHECK(set->file_count < ignore->file_count);
             set->files[set->file_count++] =
                 (struct firn_ignore_rules_file){.dir = firn_bytes(layer->dir, layer->dir_size),
                                                 .kind = layer->kind,

@@ -10,6 +10,7 @@
  */
 #include <stdio.h>
 
+#include "base/check.h"
 #include "workspace/ws_exclude.h"
 #include "workspace/ws_ignore_internal.h"
 #include "workspace/ws_reserved.h"
@@ -21,12 +22,14 @@ ask(const struct firn_ws_ignore_view *view, const struct firn_ws_ignore_entry *e
     struct firn_ws_ignore_reason *out_reason)
 {
     firn_slice path = entry->path;
+    DCHECK(entry->name_size > 0 && entry->name_size <= path.size);
     struct firn_ignore_pattern_entry seen = {.is_dir = entry->is_dir};
     seen.name = firn_bytes(path.data + path.size - entry->name_size, entry->name_size);
     for (size_t i = 0; i < FIRN_WS_IGNORE_KINDS; i++) {
         for (const struct firn_ws_ignore_layer *layer = view->tops[i]; layer != NULL;
              layer = layer->above) {
             size_t skipped = layer->dir_size > 0 ? layer->dir_size + 1 : 0;
+            DCHECK(skipped < path.size); /* the entry lies below the rule file's directory */
             seen.path = firn_bytes(path.data + skipped, path.size - skipped);
             const struct firn_ignore_pattern *pattern = firn_ignore_file_find(layer->file, &seen);
             if (pattern != NULL) {
@@ -80,6 +83,7 @@ excludes(const struct firn_ws_ignore *ignore, const struct firn_ws_ignore_scope 
         .is_dir = entry->is_dir,
         .is_beside_manifest = entry->is_beside_manifest,
         .parent = parent_of(entry)};
+    DCHECK(!scope->views[0].is_as_today); /* today's are always asked */
     for (size_t i = 0; i < ignore->view_count; i++) {
         if (scope->views[i].is_as_today) {
             continue;

@@ -14,6 +14,7 @@
  * any file that came later: a restore removes it, and its safety checkpoint has it. Who cannot have that
  * is told.
  */
+#include "base/check.h"
 #include "base/slice.h"
 #include "base/sort.h"
 #include "workspace/ws_ignore_internal.h"
@@ -73,6 +74,7 @@ sort_lines(struct firn_buf *text)
     int rc;
     while (at < text->size) {
         const uint8_t *end = memchr(text->data + at, '\n', text->size - at);
+        CHECK(end != NULL); /* a line is noted whole or not at all */
         const firn_slice line = firn_bytes(text->data + at, (size_t)(end - text->data) + 1 - at);
         FIRN_TRY(firn_buf_append(&lines, &line, sizeof line));
         at += line.size;
@@ -83,6 +85,7 @@ sort_lines(struct firn_buf *text)
     for (size_t i = 0; i < count; i++) {
         FIRN_TRY(firn_buf_append_slice(&sorted, slices[i]));
     }
+    DCHECK(sorted.size == text->size);
     firn_buf_deinit(text);
     *text = sorted;
     sorted = (struct firn_buf){0};

@@ -7,6 +7,7 @@
  * the next walk sees the rest. One that is larger than a rule file may be is not read at all: half
  * of its rules could say the opposite of all of them.
  */
+#include "base/check.h"
 #include "workspace/ws_ignore_internal.h"
 
 /* The whole of an open file, into a buffer. */
@@ -22,6 +23,7 @@ read_content(struct firn_os_file *file, uint64_t size, struct firn_buf *out, fir
     }
     int rc = size > 0 ? firn_os_file_read(file, 0, out->data, out->size, &read, err) : FIRN_OK;
     if (rc == FIRN_OK) {
+        DCHECK(read <= out->size);
         out->size = read;
     }
     return rc;

@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 
+#include "base/check.h"
 #include "base/reader.h"
 
 enum { PACK_USED_SIZE = 32, PACK_LEVEL_SIZE = 33 };
@@ -17,11 +18,14 @@ enum { PACK_USED_SIZE = 32, PACK_LEVEL_SIZE = 33 };
 size_t
 firn_ws_index_encode_place(const struct firn_ws_objects_place *place, uint8_t *out)
 {
+    DCHECK(place->pack != 0 && place->at.kind >= FIRN_PACKFILE_BLOB &&
+           place->at.kind <= FIRN_PACKFILE_DELTA);
     size_t size = firn_store_varint(out, place->pack);
     size += firn_store_varint(out + size, place->at.frame);
     size += firn_store_varint(out + size, place->at.offset);
     size += firn_store_varint(out + size, place->at.size);
     out[size++] = (uint8_t)place->at.kind;
+    CHECK(size <= FIRN_WS_INDEX_PLACE_SIZE_MAX);
     return size;
 }
 
@@ -63,6 +67,7 @@ size_t
 firn_ws_index_encode_pack(const struct firn_ws_index_pack *pack, uint8_t *out_key,
                           uint8_t *out_value)
 {
+    DCHECK(pack->number != 0 && pack->level <= FIRN_WS_INDEX_LEVEL_MAX);
     firn_store_be32(out_key, pack->number);
     memcpy(out_value, pack->id.bytes, sizeof pack->id.bytes);
     firn_store_le64(out_value + 16, pack->size_bytes);

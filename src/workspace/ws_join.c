@@ -23,17 +23,30 @@
  */
 #include "workspace/ws_join.h"
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/sort.h"
 #include "workspace/ws_gc_internal.h"
 
 enum { PACK_BYTES_MAX = 4 << 20, PACK_OBJECTS_MAX = 16 << 10, SCRATCH_FRAMES = 4 };
 
+static bool
+is_ascending(const uint64_t *sizes, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        if (sizes[i - 1] > sizes[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
 size_t
 firn_ws_join_choose(const uint64_t *sizes, size_t count)
 {
     size_t end = count;
     uint64_t total = 0;
+    DCHECK(is_ascending(sizes, count));
     if (count < FIRN_WS_JOIN_PACKS) {
         return 0;
     }
@@ -48,6 +61,7 @@ firn_ws_join_choose(const uint64_t *sizes, size_t count)
     while (end < count && sizes[end] / 2 < total) {
         total += sizes[end++];
     }
+    DCHECK(end > 1 && count - end + 1 < FIRN_WS_JOIN_PACKS);
     return end;
 }
 
@@ -140,6 +154,7 @@ firn_ws_join(struct firn_ws *ws, struct firn_ws_opened *opened, const firn_callb
         .ws = ws, .opened = opened, .options = &options, .limits = &limits, .result = &result};
     size_t chosen = 0;
     int rc = FIRN_OK;
+    DCHECK(!firn_db_is_read_only(opened->db));
     if (opened->objects->pack_count < FIRN_WS_JOIN_PACKS) {
         return FIRN_OK;
     }

@@ -9,6 +9,7 @@
  * name is made; BEGUN when everything new is durable, before the first thing moves; DONE when the
  * result is durable. So (I1) what stands under a temporary name while PREPARED is this restore's
  * own, whole or not, and (I2) what stands there later and is in neither tree is somebody's edit.
+ * Not checked here: it is ws_restore_in_place.c that writes them in this order.
  *
  * The last entry also says what an undo brings back (I3): not whatever safety checkpoint is the
  * newest, but the one of the last restore that changed something. A restore that comes to nothing
@@ -17,6 +18,7 @@
 #include "workspace/ws_journal.h"
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/reader.h"
 #include "base/slice.h"
@@ -46,6 +48,7 @@ int
 firn_ws_journal_encode(const struct firn_ws_journal *journal, struct firn_buf *out)
 {
     int rc;
+    DCHECK(journal->state >= FIRN_WS_JOURNAL_DONE && journal->state <= FIRN_WS_JOURNAL_BEGUN);
     FIRN_TRY(firn_buf_append_u8(out, FORMAT));
     FIRN_TRY(firn_buf_append_u8(out, (uint8_t)journal->state));
     FIRN_TRY(firn_buf_append_u8(out, (uint8_t)((journal->is_undo ? FLAG_UNDO : 0) |
@@ -170,6 +173,7 @@ static int
 put_bytes(struct firn_db *db, struct firn_db_batch *batch, uint32_t workspace, firn_slice bytes,
           firn_error *err)
 {
+    DCHECK(workspace != 0);
     uint8_t key[KEY_SIZE];
     firn_store_be32(key, workspace);
     struct firn_db_keyspace *keyspace;
@@ -251,6 +255,7 @@ firn_ws_journal_needs(struct firn_db *db, uint32_t workspace, const uint8_t *id,
         FIRN_TRY(firn_ws_journal_decode(journal.previous, &previous, err));
     }
     *out = entry_needs(&journal, id) || entry_needs(&previous, id);
+    DCHECK(*out || journal.state == FIRN_WS_JOURNAL_NONE || !is_id(journal.safety, id)); /* (I3) */
 out:
     firn_ws_journal_deinit(&previous);
     firn_ws_journal_deinit(&journal);

@@ -20,10 +20,12 @@
  * Taking checkpoints out never makes the others older than their times say.
  *
  * Depends on the times alone: judging the same checkpoints again gives the same answer, and those
- * that stay are kept again (I3), but for the few that (I1) and (I2) had spared.
+ * that stay are kept again (I3; not checked: it would take a second walk), but for the few that
+ * (I1) and (I2) had spared.
  */
 #include "workspace/ws_keep.h"
 
+#include "base/check.h"
 #include "base/checked.h"
 #include "base/slice.h"
 
@@ -58,6 +60,7 @@ static uint64_t
 span_of(uint64_t count, uint64_t unit_ns)
 {
     uint64_t span_ns;
+    DCHECK(count >= 1 && count <= COUNT_MAX);
     return firn_mul_u64(count, unit_ns, &span_ns) ? span_ns : UINT64_MAX;
 }
 
@@ -162,6 +165,7 @@ firn_ws_keep_read(firn_slice text, struct firn_ws_keep *out, firn_error *err)
 static int64_t
 floor_divide(int64_t value, int64_t by)
 {
+    DCHECK(by > 0);
     return value / by - (value % by < 0 ? 1 : 0);
 }
 
@@ -173,10 +177,12 @@ month_of_day(int64_t day)
     int64_t shifted = day + 719468; /* since the 1st of March of the year 0 */
     int64_t era = floor_divide(shifted, 146097);
     int64_t day_of_era = shifted - era * 146097;
+    DCHECK(day_of_era >= 0 && day_of_era < 146097);
     int64_t year_of_era =
         (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
     int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     int64_t month = (5 * day_of_year + 2) / 153; /* from March */
+    DCHECK(month >= 0 && month < 12);
     return (year_of_era + era * 400) * 12 + month + 2;
 }
 
@@ -227,12 +233,15 @@ firn_ws_keep_begin(struct firn_ws_keep_walk *walk, const struct firn_ws_keep *po
 static void
 grow_older(struct firn_ws_keep_walk *walk, int64_t created_ns)
 {
+    uint64_t age_before_ns = walk->age_ns;
     uint64_t gap = (uint64_t)walk->last_ns - (uint64_t)created_ns;
     bool counts = walk->met > 0 && walk->last_ns > created_ns && gap <= walk->pause_ns;
     if (counts) {
         walk->age_ns = walk->age_ns > UINT64_MAX - 1 - gap ? UINT64_MAX - 1 : walk->age_ns + gap;
     }
     walk->last_ns = created_ns;
+    DCHECK(walk->age_ns >= age_before_ns &&
+           walk->age_ns - age_before_ns <= walk->pause_ns); /* (I1), (I2) */
 }
 
 static bool

@@ -3,6 +3,7 @@
  * workspace/ws_list.c: the checkpoints of a workspace, newest first. Reads the catalog and nothing
  * else.
  */
+#include "base/check.h"
 #include "workspace/ws_internal.h"
 
 /* What visit returns to the catalog when enough was listed; no code of firn's is positive. */
@@ -46,6 +47,7 @@ firn_ws_list(struct firn_ws *ws, const firn_list_options *options,
                               .include_safety = options->include_safety,
                               .visit = visit,
                               .ctx = ctx};
+    DCHECK(opened.workspace.number == 0 || opened.catalog != NULL);
     if (opened.workspace.number != 0) {
         rc = firn_ws_catalog_list(opened.catalog, opened.workspace.number, list_one, &listing, err);
         rc = rc == ENOUGH ? FIRN_OK : rc;

@@ -20,13 +20,15 @@
  * A store inside is called "." in its catalog, and not by a path: it belongs to the directory that
  * it lies in, also after that was moved, copied, or carried to another machine.
  *
- * Nothing is created or changed here (I2). While looking through all stores, one that cannot be
- * read is passed over; if nothing is found the first such is told, as it may be the one. Where the store that was named cannot be read, nobody knows the root: the
- * path stands for it and is_sure is false, so that the next operation looks again, and fails with
- * the reason (I3).
+ * Nothing is created or changed here (I2; not checked: stores are opened read-only). While looking
+ * through all stores, one that cannot be read is passed over; if nothing is found the first such is
+ * told, as it may be the one. Where the store that was named cannot be read, nobody knows the root:
+ * the path stands for it and is_sure is false, so that the next operation looks again, and fails
+ * with the reason (I3).
  */
 #include "workspace/ws_locate.h"
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "workspace/ws_place.h"
 #include "workspace/ws_roots.h"
@@ -69,6 +71,7 @@ static bool
 go_up(char *path)
 {
     char *slash = strrchr(path, '/');
+    DCHECK(path[0] == '/');
     if (slash == NULL || path[1] == '\0') {
         return false;
     }
@@ -177,6 +180,7 @@ is_moved(struct locating *locating, const char *path, firn_error *err)
     if (rc != FIRN_OK || known == NULL) {
         return rc;
     }
+    DCHECK(locating->out->store_path == NULL && locating->out->catalog_root == NULL); /* (I1) */
     FIRN_TRY(copy(&locating->out->moved_from, known->root, err));
     FIRN_TRY(copy(&locating->out->moved_store, known->store_path, err));
     FIRN_TRY(copy(&locating->out->root, path, err));
@@ -204,6 +208,7 @@ complete(struct locating *locating, firn_error *err)
     if (out->catalog_root == NULL) {
         FIRN_TRY(copy(&out->catalog_root, out->root, err));
     }
+    CHECK(strncmp(path, out->root, strlen(out->root)) == 0); /* it is the path, or above it */
     const char *rest = path + strlen(out->root);
     FIRN_TRY(copy(&out->sub_path, *rest == '/' ? rest + 1 : rest, err));
 out:
@@ -289,6 +294,8 @@ firn_ws_locate(struct firn_os *os, const struct firn_ws_locate_request *request,
     }
     FIRN_TRY(request->store_path == NULL ? by_place(&locating, err) : by_store(&locating, err));
     FIRN_TRY(complete(&locating, err));
+    DCHECK((out->moved_from == NULL) == (out->moved_store == NULL));
+    DCHECK(out->is_sure || request->store_path != NULL); /* (I3) */
 out:
     firn_os_dir_close(dir);
     firn_buf_deinit(&locating.path);
