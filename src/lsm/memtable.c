@@ -110,7 +110,7 @@ set_entry(struct firn_memtable_node *node, size_t slot, uint64_t head, const uin
 static void
 set_child(struct firn_memtable_node *node, size_t slot, struct firn_memtable_node *child)
 {
-    DCHECK(slot <= FANOUT && child->level + 1 == node->level);
+    DCHECK(slot <= FANOUT && child != NULL && child->level + 1 == node->level);
     struct firn_memtable_inner *inner = (struct firn_memtable_inner *)node;
     /* Pairs with the acquire load in firn_memtable_node_child. */
     atomic_store_explicit(&inner->children[slot], child, memory_order_release);
