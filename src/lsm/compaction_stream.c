@@ -95,7 +95,8 @@ struct firn_compaction_stream {
     bool is_bottom;
     bool has_given; /* an entry of it before the last one */
     bool may_cut;
-    uint64_t hidden_by; /* the oldest version so far that now sees, no operand; 0: none */
+    uint64_t hidden_by;     /* the oldest version so far that now sees, no operand; 0: none */
+    uint64_t last_sequence; /* of the version of the key that was looked at last */
     struct held_list held;
     size_t held_given;    /* of these */
     size_t ranges_shown;  /* to the rule */
@@ -444,6 +445,18 @@ take_version(struct firn_compaction_stream *stream, bool *out_is_given, firn_err
     return FIRN_OK;
 }
 
+/* Before a version is looked at: whether it comes after what came before, as it does from every sound run. */
+static int
+take_up(struct firn_compaction_stream *stream, const struct firn_entry *entry, firn_error *err)
+{
+    int order = stream->has_key ? firn_slice_compare(entry->key, firn_buf_slice(&stream->key)) : 1;
+    if (order < 0 || (order == 0 && entry->sequence > stream->last_sequence)) {
+        return firn_error_set(err, FIRN_CORRUPT, "entries of a sorted file are not in order");
+    }
+    stream->last_sequence = entry->sequence;
+    return order > 0 ? begin_key(stream, entry->key, err) : FIRN_OK;
+}
+
 /* Looks at versions until one is given, or at the end. */
 static int
 find_kept(struct firn_compaction_stream *stream, firn_error *err)
@@ -451,10 +464,7 @@ find_kept(struct firn_compaction_stream *stream, firn_error *err)
     const struct firn_entry *entry;
     while ((entry = firn_merge_entry(stream->merge)) != NULL) {
         int rc = firn_step_tell(stream->step, 0, entry->key.size + entry->value.size, err);
-        if (rc == FIRN_OK &&
-            (!stream->has_key || !firn_slice_equal(entry->key, firn_buf_slice(&stream->key)))) {
-            rc = begin_key(stream, entry->key, err);
-        }
+        rc = rc == FIRN_OK ? take_up(stream, entry, err) : rc;
         if (rc != FIRN_OK) {
             return rc;
         }

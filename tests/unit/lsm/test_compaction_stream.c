@@ -322,6 +322,69 @@ a_key_with_a_million_versions_streams(void **state)
     test_alloc_uninstall();
 }
 
+/* A source that gives entries as they were forged. */
+struct forged_source {
+    struct firn_merge_source source;
+    const struct firn_entry *entries;
+    size_t count;
+    size_t at;
+};
+
+static int
+forged_next(struct firn_merge_source *source, firn_error *err)
+{
+    (void)err;
+    struct forged_source *forged = (struct forged_source *)source;
+    source->entry = forged->at < forged->count ? &forged->entries[forged->at++] : NULL;
+    return FIRN_OK;
+}
+
+static const struct firn_merge_source_ops forged_ops = {
+    .first = forged_next, .next = forged_next, .destroy = long_destroy};
+
+/* As of a run whose blocks are sound one by one: there is room for the deletes of sound runs alone. */
+static void
+entries_that_are_not_in_order_are_damage(void **state)
+{
+    (void)state;
+    enum { MANY = 100 };
+    struct firn_entry ascending[MANY];
+    for (uint64_t i = 0; i < MANY; i++) {
+        ascending[i] = (struct firn_entry){
+            .key = firn_str("key"), .sequence = i + 1, .kind = FIRN_ENTRY_DELETE};
+    }
+    const struct firn_entry keys[] = {
+        {.key = firn_str("b"), .sequence = 2, .kind = FIRN_ENTRY_DELETE},
+        {.key = firn_str("a"), .sequence = 1, .kind = FIRN_ENTRY_DELETE},
+    };
+    struct forged_source sources[] = {
+        {.source = {.ops = &forged_ops, .name = "forged"}, .entries = ascending, .count = MANY},
+        {.source = {.ops = &forged_ops, .name = "forged"}, .entries = keys, .count = 2},
+    };
+    struct firn_view_interval interval = {1, UINT64_MAX};
+    struct firn_view view = {&interval, 1, 0, NULL};
+    for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
+        struct firn_compaction_rule *rule;
+        struct firn_merge *merge;
+        struct firn_compaction_stream *stream;
+        struct firn_view_map map;
+        uint64_t entries = 0;
+        uint64_t ranges = 0;
+        assert_int_equal(flat_views_map(&view, 1, NULL, NULL, &map), FIRN_OK);
+        assert_int_equal(firn_compaction_rule_create(&map, &rule, NULL), FIRN_OK);
+        assert_int_equal(firn_merge_create(&merge, NULL), FIRN_OK);
+        assert_int_equal(firn_merge_add(merge, &sources[i].source, NULL), FIRN_OK);
+        struct firn_compaction_stream_options options = {.merge = merge, .rule = rule};
+        assert_int_equal(firn_compaction_stream_create(&options, &stream, NULL), FIRN_OK);
+        assert_int_equal(drain(stream, 0, &entries, &ranges), FIRN_CORRUPT);
+        assert_int_equal(entries, 0);
+        firn_compaction_stream_destroy(stream);
+        firn_merge_destroy(merge);
+        firn_compaction_rule_destroy(rule);
+        firn_view_map_deinit(&map);
+    }
+}
+
 /* ---- range deletes ---- */
 
 enum { KEY_SIZE = 8, RANGES = 50000 };
@@ -518,6 +581,7 @@ main(void)
         cmocka_unit_test(thousands_of_checkpoints_cost_what_one_does),
         cmocka_unit_test(ten_thousand_restores_cost_what_one_does),
         cmocka_unit_test(a_key_with_a_million_versions_streams),
+        cmocka_unit_test(entries_that_are_not_in_order_are_damage),
         cmocka_unit_test(many_range_deletes_of_any_shape_stay_cheap),
         cmocka_unit_test(memory_that_runs_out_is_reported_and_leaks_nothing),
     };
