@@ -10,7 +10,8 @@
  * (I1) Numbers are never given twice: the list remembers the largest that was ever seen.
  * (I2) An object may lie in two packs, as a crash leaves it. Where one of them has it whole and the
  *      other as a delta, the index leads to the whole one: others may lean on it.
- * (I3) What the stat cache says holds only while the objects are there: it is emptied.
+ * (I3) What the stat cache says holds only while the objects are there: it is emptied. (Not
+ *      checked: nobody else writes it here.)
  * (I4) A delta whose base is lost is in no index: a save that met its content would take it for kept.
  *      Bases are whole objects, so all of those come first, those of damaged packs included.
  *
@@ -24,6 +25,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/sort.h"
 #include "os/os_clone.h"
@@ -100,6 +102,17 @@ compare_packs(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
+static bool
+are_ascending(const struct packing *packing)
+{
+    for (size_t i = 1; i < pack_count(packing); i++) {
+        if (pack_at(packing, i - 1)->entry.number >= pack_at(packing, i)->entry.number) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static int
 list_packs(struct packing *packing, firn_error *err)
 {
@@ -116,16 +129,19 @@ list_packs(struct packing *packing, firn_error *err)
         firn_sort(packing->packs.data, pack_count(packing), sizeof(struct found_pack),
                   compare_packs);
     }
+    DCHECK(rc != FIRN_OK || are_ascending(packing));
     return rc;
 }
 
 /* Whether the list that was rescued knows all that is there. A list that cannot be read knows
- * nothing. */
+ * nothing: then the folder alone says which numbers were given (I1). */
 static int
 compare_with_list(struct packing *packing, firn_error *err)
 {
     struct firn_ws_objects *objects = NULL;
+    size_t count = pack_count(packing);
     firn_error found;
+    packing->last = count == 0 ? 0 : pack_at(packing, count - 1)->entry.number;
     int rc = firn_ws_objects_open(packing->repair->opened.db, &objects, &found);
     if (rc != FIRN_OK) {
         packing->repair->is_current = false;
@@ -139,13 +155,13 @@ compare_with_list(struct packing *packing, firn_error *err)
         return rc;
     }
     uint64_t next = firn_ws_objects_retire_next(objects);
-    packing->last = (uint32_t)(next - 1);
-    for (size_t i = 0; i < pack_count(packing); i++) {
+    DCHECK(next > 0 && next - 1 <= UINT32_MAX);
+    packing->last = packing->last > next - 1 ? packing->last : (uint32_t)(next - 1);
+    for (size_t i = 0; i < count; i++) {
         uint32_t number = pack_at(packing, i)->entry.number;
         bool is_known = number == next || firn_ws_objects_pack_of(objects, number) != NULL ||
                         firn_ws_objects_retire_has(objects, number);
         packing->repair->is_current = packing->repair->is_current && is_known;
-        packing->last = number > packing->last ? number : packing->last;
     }
     firn_ws_objects_close(objects);
     return FIRN_OK;
@@ -163,6 +179,7 @@ on_damage(void *ctx, const firn_hash *hash, const char *text)
 static int
 verify(struct packing *packing, struct found_pack *pack, const char *name, firn_error *err)
 {
+    DCHECK(packing->from != NULL && !pack->is_whole);
     struct firn_packfile *file;
     firn_error found;
     int rc = firn_packfile_open(packing->from, name, &file, &found);
@@ -244,6 +261,7 @@ clear(struct packing *packing, const char *name, struct firn_db_keyspace **out, 
 static int
 put_entry(struct packing *packing, const struct firn_ws_index_pack *entry, firn_error *err)
 {
+    DCHECK(entry->number != 0 && entry->number <= packing->last); /* (I1) */
     uint8_t key[FIRN_WS_INDEX_PACK_KEY_SIZE];
     uint8_t value[FIRN_WS_INDEX_PACK_SIZE_MAX];
     size_t size = firn_ws_index_encode_pack(entry, key, value);
@@ -268,6 +286,7 @@ write_list(struct packing *packing, firn_error *err)
             last_whole = pack->entry.number;
         }
     }
+    DCHECK(last_whole <= packing->last);
     if (last_whole < packing->last) { /* (I1) */
         const struct firn_ws_index_pack gone = {.number = packing->last,
                                                 .state = FIRN_WS_INDEX_PACK_REMOVED};
@@ -282,6 +301,8 @@ static int
 put_place(struct packing *packing, const firn_hash *hash, const struct firn_packfile_location *at,
           firn_error *err)
 {
+    DCHECK(packing->pack != 0);
+    DCHECK((at->kind == FIRN_PACKFILE_DELTA) == packing->takes_deltas); /* (I4) */
     const struct firn_ws_objects_place place = {.pack = packing->pack, .at = *at};
     uint8_t value[FIRN_WS_INDEX_PLACE_SIZE_MAX];
     firn_slice key = firn_bytes(hash->bytes, sizeof hash->bytes);
@@ -382,8 +403,10 @@ salvage_object(void *ctx, const firn_hash *hash, enum firn_packfile_kind kind, f
         FIRN_TRY(has_base(packing, content, &is_readable, err));
     }
     if (!is_there && is_readable) {
+        DCHECK(!firn_ws_repair_packs_is_refused(packing->repair, hash)); /* (I5) */
         FIRN_TRY(firn_ws_session_lane_move(packing->lane, kind, hash, content, err));
     }
+    DCHECK(firn_ws_session_object_count(packing->session) >= before);
     packing->repair->result->objects_salvaged +=
         firn_ws_session_object_count(packing->session) - before;
 out:
@@ -437,6 +460,7 @@ out:
 static int
 take_objects(struct packing *packing, bool takes_deltas, firn_error *err)
 {
+    DCHECK(takes_deltas || !packing->takes_deltas); /* (I4) */
     packing->takes_deltas = takes_deltas;
     int rc = index_packs(packing, err);
     return rc == FIRN_OK && packing->repair->result->packs_damaged > 0 ? salvage(packing, err) : rc;
@@ -511,6 +535,7 @@ firn_ws_repair_packs(struct firn_ws_repair *repair, firn_error *err)
     FIRN_TRY(compare_with_list(&packing, err));
     FIRN_TRY(take_packs(&packing, err));
     FIRN_TRY(write_list(&packing, err));
+    DCHECK(repair->opened.objects == NULL);
     FIRN_TRY(firn_ws_objects_open(repair->opened.db, &repair->opened.objects, err));
     FIRN_TRY(take_objects(&packing, false, err)); /* (I4) */
     FIRN_TRY(take_objects(&packing, true, err));

@@ -237,20 +237,25 @@ a_pin_goes_with_its_checkpoint(void **state)
 }
 
 static void
-put_malformed_pin(struct ws_world *world)
+put_malformed(struct ws_world *world, const char *keyspace_name, firn_slice key)
 {
-    static const uint8_t key[] = {0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9};
     const struct firn_db_options options = {0};
     struct firn_os_dir *dir = open_dir(world, "/s");
     struct firn_db_keyspace *keyspace;
     struct firn_db *db;
     assert_int_equal(firn_db_open(dir, &options, &db, NULL), FIRN_OK);
-    assert_int_equal(firn_db_keyspace_open(db, "firn.pins", &keyspace, NULL), FIRN_OK);
-    assert_int_equal(firn_db_put(keyspace, firn_bytes(key, sizeof key), firn_str("\1 no pin"),
-                                 FIRN_DURABILITY_FULL, NULL),
-                     FIRN_OK);
+    assert_int_equal(firn_db_keyspace_open(db, keyspace_name, &keyspace, NULL), FIRN_OK);
+    assert_int_equal(
+        firn_db_put(keyspace, key, firn_str("\1 malformed"), FIRN_DURABILITY_FULL, NULL), FIRN_OK);
     assert_int_equal(firn_db_close(db, NULL), FIRN_OK);
     firn_os_dir_close(dir);
+}
+
+static void
+put_malformed_pin(struct ws_world *world)
+{
+    static const uint8_t key[] = {0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9};
+    put_malformed(world, "firn.pins", firn_bytes(key, sizeof key));
 }
 
 /* Whatever a pin that cannot be read is of, it keeps nothing from being repaired. */
@@ -268,6 +273,37 @@ a_pin_that_cannot_be_read_is_no_reason_to_give_up(void **state)
     assert_int_equal(repair(&world).lost, 1);
     assert_true(has(&world, "1"));
     ws_restore(&world, "1");
+    ws_world_close(&world);
+}
+
+static bool
+has_pack(struct ws_world *world, const char *name)
+{
+    struct firn_os_dir *dir = open_dir(world, "/s/packs");
+    struct firn_os_stat stat;
+    bool is_there = firn_os_stat(dir, name, &stat, NULL) == FIRN_OK;
+    firn_os_dir_close(dir);
+    return is_there;
+}
+
+/* Neither the list nor the damaged pack tells of its number then: the folder does. */
+static void
+a_packs_number_is_not_given_again_where_the_list_cannot_be_read(void **state)
+{
+    static const uint8_t key[] = {0, 0, 0, 1};
+    (void)state;
+    struct ws_world world;
+    ws_world_open_memory(&world, 98);
+    save_text(&world, "one");
+    save_text(&world, "two");
+    assert_true(has_pack(&world, "00000002.pack"));
+    put_malformed(&world, "firn.packs", firn_bytes(key, sizeof key));
+    flip(&world, "/s/packs", "00000002.pack", 40);
+    (void)repair(&world);
+    save_text(&world, "three");
+    assert_true(has_pack(&world, "00000001.pack"));
+    assert_false(has_pack(&world, "00000002.pack"));
+    assert_true(has_pack(&world, "00000003.pack"));
     ws_world_close(&world);
 }
 
@@ -469,6 +505,7 @@ main(void)
         cmocka_unit_test(the_number_of_a_lost_pack_is_not_given_again),
         cmocka_unit_test(a_pin_goes_with_its_checkpoint),
         cmocka_unit_test(a_pin_that_cannot_be_read_is_no_reason_to_give_up),
+        cmocka_unit_test(a_packs_number_is_not_given_again_where_the_list_cannot_be_read),
         cmocka_unit_test(a_lost_workspace_has_the_path_that_it_had_last),
         cmocka_unit_test(new_versions_of_files_are_found),
         cmocka_unit_test(a_new_version_is_found_by_what_is_left_of_the_old_ones_pack),
