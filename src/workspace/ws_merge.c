@@ -83,6 +83,7 @@ tell(struct merge *merge, const struct firn_ws_merge_entry_sides *sides,
      firn_revert_conflict *conflict, firn_error *err)
 {
     firn_entry_info infos[SIDES];
+    DCHECK(sides->base != NULL || sides->ours != NULL || sides->theirs != NULL);
     conflict->path = path_of(merge);
     conflict->after = info_of(conflict->path, sides->base, &infos[BASE]);
     conflict->now = info_of(conflict->path, sides->ours, &infos[OURS]);
@@ -117,6 +118,7 @@ static int
 put_text(struct merge *merge, struct firn_tree_entry *entry, firn_error *err)
 {
     firn_slice text = firn_buf_slice(&merge->content.merge.text);
+    DCHECK(text.size <= FIRN_WS_MERGE_CONTENT_SIZE_MAX);
     struct firn_ws_object object = {.kind = FIRN_PACKFILE_BLOB, .content = text};
     firn_blake3_hash_of(text.data, text.size, &object.hash);
     if (firn_hash_equal(&object.hash, &entry->hash)) {
@@ -160,6 +162,8 @@ merge_leaf(struct merge *merge, const struct firn_ws_merge_entry_sides *sides, f
     enum firn_ws_merge_entry_content content =
         firn_ws_merge_entry_make(sides, &entry, &conflict.what);
     int rc;
+    DCHECK(sides->ours != NULL && !is_dir(sides->ours));
+    DCHECK(sides->theirs != NULL && sides->ours->kind == sides->theirs->kind);
     if (content == FIRN_WS_MERGE_ENTRY_CONTENT_CONFLICT) {
         bool is_new = sides->base == NULL;
         FIRN_TRY(tell_kind(merge, sides, is_new ? FIRN_REVERT_ADDED : FIRN_REVERT_CONTENT, err));
@@ -179,6 +183,7 @@ static int
 advance(struct level *level, int side, firn_error *err)
 {
     bool is_end;
+    DCHECK(level->iterators[side] != NULL || level->next[side] == NULL);
     level->next[side] = NULL;
     return level->iterators[side] == NULL
                ? FIRN_OK
@@ -247,6 +252,7 @@ enter(struct merge *merge, const struct firn_ws_merge_entry_sides *sides, firn_e
         }
     }
     merge->levels[merge->depth++] = level;
+    DCHECK(merge->depth <= FIRN_TREE_DEPTH_MAX); /* (I1) */
     return FIRN_OK;
 out:
     close_level(&level);
@@ -276,6 +282,7 @@ leave(struct merge *merge, firn_error *err)
     struct putting putting = {merge, &before};
     bool is_left = merge->depth == 0 || level.encoded.size > 0 || !level.may_vanish;
     int rc;
+    DCHECK(!is_left || level.entry.kind == FIRN_TREE_DIR);
     merge->path.size = level.path_size;
     if (is_left) {
         FIRN_TRY(firn_tree_build(firn_buf_slice(&level.encoded), put_directory, &putting,
@@ -288,6 +295,7 @@ leave(struct merge *merge, firn_error *err)
     FIRN_TRY(is_left ? emit(merge, &level.entry, err) : FIRN_OK);
     struct level *parent = &merge->levels[merge->depth - 1];
     for (int i = 0; i < SIDES; i++) {
+        DCHECK(!level.was_next[i] || parent->next[i] != NULL); /* (I2) */
         FIRN_TRY(level.was_next[i] ? advance(parent, i, err) : FIRN_OK);
     }
 out:
@@ -329,6 +337,7 @@ replace_directory(struct merge *merge, const struct firn_ws_merge_entry_sides *s
     const struct firn_tree_entry *other = side == OURS ? sides->theirs : sides->ours;
     bool is_same;
     int rc;
+    DCHECK(is_dir(sides->base) && is_dir(kept) && !is_dir(other));
     FIRN_TRY(is_unchanged(merge, sides->base, side, kept, &is_same, err));
     if (is_same) {
         return emit(merge, other, err);
@@ -439,6 +448,7 @@ first_of(const struct level *level)
 static int
 set_path(struct merge *merge, size_t parent_size, firn_slice name, firn_error *err)
 {
+    DCHECK(parent_size <= merge->path.size && name.size > 0);
     merge->path.size = parent_size;
     if ((parent_size > 0 && firn_buf_append_u8(&merge->path, '/') != FIRN_OK) ||
         firn_buf_append_slice(&merge->path, name) != FIRN_OK) {
@@ -454,6 +464,7 @@ set_path(struct merge *merge, size_t parent_size, firn_slice name, firn_error *e
 static int
 step(struct merge *merge, firn_error *err)
 {
+    DCHECK(merge->depth > 0);
     size_t at = merge->depth - 1;
     struct level *level = &merge->levels[at];
     const struct firn_tree_entry *first = first_of(level);

@@ -9,6 +9,7 @@
  */
 #include "workspace/ws_merge_content.h"
 
+#include "base/check.h"
 #include "base/slice.h"
 #include "codec/line_diff.h"
 #include "workspace/ws_content.h"
@@ -93,6 +94,8 @@ firn_ws_merge_content_run(struct firn_ws_merge_content *content, firn_slice path
 {
     struct firn_line_merge *merge = &content->merge;
     bool is_text;
+    DCHECK(sides->base->kind == FIRN_TREE_FILE && sides->ours->kind == FIRN_TREE_FILE &&
+           sides->theirs->kind == FIRN_TREE_FILE);
     *out = FIRN_WS_MERGE_CONTENT_NO_LINES;
     if (is_too_large(sides->base) || is_too_large(sides->ours) || is_too_large(sides->theirs)) {
         return FIRN_OK;
@@ -101,6 +104,9 @@ firn_ws_merge_content_run(struct firn_ws_merge_content *content, firn_slice path
     if (rc != FIRN_OK || !is_text) {
         return rc;
     }
+    DCHECK(content->base.size <= FIRN_WS_MERGE_CONTENT_SIZE_MAX &&
+           content->ours.size <= FIRN_WS_MERGE_CONTENT_SIZE_MAX &&
+           content->theirs.size <= FIRN_WS_MERGE_CONTENT_SIZE_MAX);
     const struct firn_line_merge_texts texts = {.base = firn_buf_slice(&content->base),
                                                 .ours = firn_buf_slice(&content->ours),
                                                 .theirs = firn_buf_slice(&content->theirs)};

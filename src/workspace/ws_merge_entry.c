@@ -26,6 +26,7 @@
  */
 #include "workspace/ws_merge_entry.h"
 
+#include "base/check.h"
 #include "base/slice.h"
 
 static bool
@@ -69,6 +70,7 @@ conflict(firn_revert_conflict_kind kind)
 static struct firn_ws_merge_entry_ruling
 judge_dirs(const struct firn_ws_merge_entry_sides *sides)
 {
+    DCHECK(sides->ours != NULL || sides->theirs != NULL);
     struct firn_ws_merge_entry_ruling result = ruling(FIRN_WS_MERGE_ENTRY_DESCEND);
     bool is_gone = sides->ours == NULL || sides->theirs == NULL;
     if (is_gone && !is_dir(sides->base)) {
@@ -83,6 +85,7 @@ static struct firn_ws_merge_entry_ruling
 judge_removed(const struct firn_ws_merge_entry_sides *sides)
 {
     const struct firn_tree_entry *left = sides->ours != NULL ? sides->ours : sides->theirs;
+    DCHECK((sides->ours == NULL) != (sides->theirs == NULL) && sides->base != NULL);
     bool is_touched = !is_dir(sides->base) && is_only_touched(sides->base, left);
     struct firn_ws_merge_entry_ruling result =
         is_touched ? ruling(FIRN_WS_MERGE_ENTRY_NOTHING)
@@ -99,6 +102,7 @@ judge_kinds(const struct firn_ws_merge_entry_sides *sides)
     if (base == NULL) {
         return conflict(FIRN_REVERT_ADDED);
     }
+    DCHECK(sides->ours->kind != sides->theirs->kind);
     bool ours_kept = sides->ours->kind == base->kind;
     bool theirs_kept = sides->theirs->kind == base->kind;
     struct firn_ws_merge_entry_ruling result = conflict(FIRN_REVERT_KIND);
@@ -119,6 +123,7 @@ firn_ws_merge_entry_judge(const struct firn_ws_merge_entry_sides *sides)
 {
     const struct firn_tree_entry *ours = sides->ours;
     const struct firn_tree_entry *theirs = sides->theirs;
+    DCHECK(sides->base != NULL || ours != NULL || theirs != NULL);
     if (firn_ws_merge_entry_equal(sides->base, theirs) || firn_ws_merge_entry_equal(ours, theirs)) {
         return ruling(FIRN_WS_MERGE_ENTRY_OURS);
     }
@@ -141,6 +146,7 @@ firn_ws_merge_entry_judge(const struct firn_ws_merge_entry_sides *sides)
 static bool
 takes_theirs(bool theirs_is_base, bool ours_is_base, bool is_same, bool *out_is_conflict)
 {
+    DCHECK(!theirs_is_base || !ours_is_base || is_same);
     *out_is_conflict = !theirs_is_base && !ours_is_base && !is_same;
     return !theirs_is_base && ours_is_base;
 }
@@ -184,6 +190,7 @@ firn_ws_merge_entry_make(const struct firn_ws_merge_entry_sides *sides, struct f
     const struct firn_tree_entry *ours = sides->ours;
     const struct firn_tree_entry *theirs = sides->theirs;
     *out_what = 0;
+    DCHECK(ours != NULL || theirs != NULL);
     if (ours == NULL || theirs == NULL) {
         *out = ours != NULL ? *ours : *theirs;
         return FIRN_WS_MERGE_ENTRY_CONTENT_OURS;

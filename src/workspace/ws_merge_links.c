@@ -7,11 +7,13 @@
  * (tree/tree_lookup.h). A merge decides path by path, and nothing in one entry tells who names it: a
  * file that is changed or removed may have further names anywhere, also in directories that neither
  * side changed. So the whole merged tree is walked, once, and each name that no longer agrees with
- * the first one is a conflict. Such a tree is never stored (I1).
+ * the first one is a conflict. Such a tree is never stored (I1; checked where one is
+ * made, ws_revert_merge.c).
  *
  * What names a path that is never written (ws_reserved.h) becomes a file of its own in a restore, so it
  * is no conflict. The walk meets every entry, so it counts as well.
  */
+#include "base/check.h"
 #include "tree/tree_lookup.h"
 #include "workspace/ws_merge.h"
 #include "workspace/ws_reserved.h"
@@ -38,6 +40,7 @@ check_entry(void *ctx, const struct firn_ws_diff_change *change, firn_error *err
 {
     struct checking *checking = ctx;
     const struct firn_tree_entry *entry = change->after;
+    DCHECK(change->before == NULL && entry != NULL);
     if (change->path.size == 0) {
         return FIRN_OK;
     }

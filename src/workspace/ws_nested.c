@@ -6,16 +6,19 @@
  * the usual place are named after the hash of their root's path, so one listing of their folder
  * gives a sorted set of numbers, and a directory is asked about with one hash of its path: no store
  * is opened, and where the set is empty nothing is hashed at all. The state of hashing the root is
- * computed once and copied for each path (I1). Only when a number is met is the store looked for,
- * because a folder may hold remains. Roots of the workspace's own store come from its catalog.
+ * computed once and copied for each path (I1; not checked: who asks has it const). Only when a
+ * number is met is the store looked for, because a folder may hold remains. Roots of the
+ * workspace's own store come from its catalog.
  *
  * A store inside of its tree is recognised when its directory is listed.
  *
- * The set is made before a scan and does not change (I2): any thread may ask.
+ * The set is made before a scan and does not change (I2; not checked: who asks has it const): any
+ * thread may ask.
  */
 #include "workspace/ws_nested.h"
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/sort.h"
 #include "codec/blake3_hash.h"
@@ -45,6 +48,7 @@ add_digest(struct firn_ws_nested *nested, uint64_t digest, firn_error *err)
         nested->digests = digests;
         nested->capacity = capacity;
     }
+    DCHECK(nested->count < nested->capacity);
     nested->digests[nested->count++] = digest;
     return FIRN_OK;
 }
@@ -89,6 +93,17 @@ compare_digests(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
+static bool
+is_sorted(const struct firn_ws_nested *nested)
+{
+    for (size_t i = 1; i < nested->count; i++) {
+        if (nested->digests[i - 1] > nested->digests[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
 int
 firn_ws_nested_create(struct firn_os *os, const char *root, struct firn_ws_catalog *catalog,
                       struct firn_ws_nested **out, firn_error *err)
@@ -96,6 +111,7 @@ firn_ws_nested_create(struct firn_os *os, const char *root, struct firn_ws_catal
     struct firn_ws_nested *nested = firn_alloc_zeroed(sizeof *nested);
     int rc;
     *out = NULL;
+    DCHECK(root[0] == '/');
     if (nested == NULL) {
         return firn_error_no_memory(err, "the list of workspaces");
     }
@@ -116,6 +132,7 @@ firn_ws_nested_create(struct firn_os *os, const char *root, struct firn_ws_catal
     }
     /* A folder that is not there, or not to be read, tells of no store. */
     firn_sort(nested->digests, nested->count, sizeof *nested->digests, compare_digests);
+    DCHECK(is_sorted(nested));
     if (catalog != NULL) {
         FIRN_TRY(firn_ws_catalog_workspaces_list(catalog, visit_root, nested, err));
     }
@@ -173,6 +190,7 @@ has_digest(const struct firn_ws_nested *nested, uint64_t digest)
 static int
 has_default_store(const struct firn_ws_nested *nested, firn_slice path, bool *out, firn_error *err)
 {
+    DCHECK(nested->count > 0);
     struct firn_buf real = {0};
     char *store = NULL;
     int rc;
@@ -208,6 +226,7 @@ int
 firn_ws_nested_holds(const struct firn_ws_nested *nested, firn_slice path, bool *out,
                      firn_error *err)
 {
+    DCHECK(path.size > 0 && path.data[0] != '/');
     *out = is_in_catalog(nested, path);
     if (*out || nested->count == 0) {
         return FIRN_OK;

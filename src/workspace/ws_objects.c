@@ -5,7 +5,7 @@
  * An object is found by one look-up in the index, which gives a pack's number and a place in it,
  * and read through that pack's file, which verifies it against its name. A wrong index entry can
  * therefore make an object unreadable (and a rebuild of the index mends that), but never give wrong
- * bytes (I1).
+ * bytes (I1; not checked here: the pack's reader verifies).
  *
  * Files are opened when they are first needed and at most OPEN_MAX of them are kept open; a reader
  * holds a use count while it is inside a pack, and only unused files are closed (I2). The mutex
@@ -49,6 +49,9 @@ open_dir(struct firn_ws_objects *objects, firn_error *err)
 static int
 add_pack(struct firn_ws_objects *objects, const struct firn_ws_index_pack *entry, firn_error *err)
 {
+    DCHECK(entry->state == FIRN_WS_INDEX_PACK_USED);
+    DCHECK(objects->pack_count == 0 ||
+           objects->packs[objects->pack_count - 1].entry.number < entry->number);
     struct firn_ws_objects_pack *packs =
         firn_resize_array(objects->packs, objects->pack_count + 1, sizeof *packs);
     if (packs == NULL) {
@@ -119,12 +122,23 @@ firn_ws_objects_bytes(const struct firn_ws_objects *objects)
     return bytes;
 }
 
+static size_t
+count_open(const struct firn_ws_objects *objects)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < objects->pack_count; i++) {
+        count += objects->packs[i].file != NULL;
+    }
+    return count;
+}
+
 void
 firn_ws_objects_close(struct firn_ws_objects *objects)
 {
     if (objects == NULL) {
         return;
     }
+    DCHECK(count_open(objects) == objects->open_count);
     for (size_t i = 0; i < objects->pack_count; i++) {
         CHECK(objects->packs[i].users == 0);
         firn_packfile_close(objects->packs[i].file);
@@ -175,6 +189,7 @@ take_surplus_locked(struct firn_ws_objects *objects)
     if (oldest == NULL) {
         return NULL;
     }
+    DCHECK(oldest->users == 0); /* (I2) */
     struct firn_packfile *file = oldest->file;
     oldest->file = NULL;
     objects->open_count--;
@@ -241,11 +256,13 @@ firn_ws_objects_is_present(struct firn_ws_objects *objects, struct firn_ws_objec
         return FIRN_OK;
     }
     int rc = look_at_pack(objects, pack, out, err);
+    DCHECK(rc == FIRN_OK || !*out);
     if (rc == FIRN_OK) {
         /* Of threads that looked at once the first has said what holds. */
         int found = *out ? FIRN_WS_OBJECTS_PRESENT : FIRN_WS_OBJECTS_ABSENT;
         if (!atomic_compare_exchange_strong_explicit(&pack->presence, &known, found,
                                                      memory_order_relaxed, memory_order_relaxed)) {
+            DCHECK(known != FIRN_WS_OBJECTS_NOT_LOOKED_FOR);
             *out = known == FIRN_WS_OBJECTS_PRESENT;
         }
     }
@@ -298,6 +315,7 @@ firn_ws_objects_acquire(struct firn_ws_objects *objects, uint32_t number,
         surplus = take_surplus_locked(objects);
     }
     *out = rc == FIRN_OK ? pack->file : NULL;
+    DCHECK(rc != FIRN_OK || (*out != NULL && pack->users > 0)); /* (I2) */
     firn_os_mutex_unlock(&objects->mutex);
     firn_packfile_close(surplus);
     return rc;
@@ -308,7 +326,7 @@ firn_ws_objects_release(struct firn_ws_objects *objects, uint32_t number)
 {
     struct firn_ws_objects_pack *pack = firn_ws_objects_pack_of(objects, number);
     firn_os_mutex_lock(&objects->mutex);
-    CHECK(pack->users > 0);
+    CHECK(pack->users > 0 && pack->file != NULL); /* (I2) */
     pack->users--;
     firn_os_mutex_unlock(&objects->mutex);
 }

@@ -8,8 +8,9 @@
  * top that names nothing would be zeros that should have been left out: it is refused.
  *
  * A store may name one list in a thousand places, and so claim 8 PiB of data in a few KiB. Whoever
- * verifies takes each list once (I2), so the work is bounded by what the store really holds. Whoever
- * reads gets all of it, and can end that at every cell.
+ * verifies takes each list once (I2; not checked: a set of what was seen is how), so the work is
+ * bounded by what the store really holds. Whoever reads gets all of it, and can end that at every
+ * cell.
  *
  * Several threads take the next cells under a mutex and read them outside it. Every cell is compared
  * with its own name before it is handed on, so there is nothing to be put in order. Of several errors
@@ -20,6 +21,7 @@
 #include "workspace/ws_objects_cells.h"
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
@@ -55,6 +57,7 @@ static int
 load(struct firn_ws_objects_cells *cells, struct firn_packfile_scratch *scratch,
      const firn_hash *hash, unsigned level, uint64_t offset, uint64_t size, firn_error *err)
 {
+    DCHECK(level == cells->top || level + 1 == cells->level);
     enum firn_packfile_kind kind;
     firn_slice stored;
     int rc = firn_ws_objects_read_stored(cells->objects, scratch, hash, &kind, &stored, err);
@@ -77,6 +80,7 @@ load(struct firn_ws_objects_cells *cells, struct firn_packfile_scratch *scratch,
         (level < cells->top && firn_reader_left(&at->rest) == 0)) {
         return wrong(hash, "is a list of cells for something else", err);
     }
+    DCHECK(offset + size <= cells->size); /* (I1) */
     cells->levels[level].offset = offset;
     cells->level = level;
     return FIRN_OK;
@@ -94,6 +98,7 @@ firn_ws_objects_cells_open(struct firn_ws_objects_cells *cells, struct firn_ws_o
         return wrong(hash, "is a list of cells, and its size is not one of such content", err);
     }
     cells->top = firn_packfile_cells_level_of(size);
+    DCHECK(cells->top < FIRN_PACKFILE_CELLS_LEVELS);
     return load(cells, scratch, hash, cells->top, 0, size, err);
 }
 
@@ -130,6 +135,7 @@ firn_ws_objects_cells_next(struct firn_ws_objects_cells *cells,
     for (;;) {
         unsigned level = cells->level;
         bool is_passed;
+        DCHECK(level <= cells->top);
         if (!firn_packfile_cells_next(&cells->levels[level].at, out)) {
             *out_is_end = level == cells->top;
             if (*out_is_end) {
@@ -139,6 +145,7 @@ firn_ws_objects_cells_next(struct firn_ws_objects_cells *cells,
             continue;
         }
         out->offset += cells->levels[level].offset;
+        DCHECK(out->size > 0 && out->offset + out->size <= cells->size);
         if (level == 0) {
             break;
         }
@@ -163,6 +170,7 @@ firn_ws_objects_cells_read(struct firn_ws_objects *objects, struct firn_packfile
     if (rc != FIRN_OK) {
         return rc;
     }
+    DCHECK(out->size == cell->size);
     firn_blake3_hash_of(out->data, out->size, &found);
     return firn_hash_equal(&found, &cell->hash)
                ? FIRN_OK
@@ -191,6 +199,7 @@ static int
 give_hole(int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err), void *ctx,
           uint64_t from, uint64_t to, firn_error *err)
 {
+    DCHECK(from <= to);
     return from == to || sink == NULL
                ? FIRN_OK
                : sink(ctx, from, (firn_slice){NULL, (size_t)(to - from)}, err);
@@ -293,6 +302,7 @@ static int
 take_locked(struct reading *reading, struct firn_packfile_scratch *scratch, struct run *run,
             firn_error *err)
 {
+    firn_os_mutex_assert_held(&reading->mutex);
     int rc = FIRN_OK;
     uint64_t before = reading->told;
     run->count = 0;
@@ -301,11 +311,13 @@ take_locked(struct reading *reading, struct firn_packfile_scratch *scratch, stru
         struct firn_packfile_cells_item *cell = &run->cells[run->count];
         rc = firn_ws_objects_cells_next(&reading->cells, scratch, cell, &reading->is_ended, err);
         if (rc == FIRN_OK && !reading->is_ended) {
+            DCHECK(cell->offset >= reading->told);
             reading->told = cell->offset + cell->size;
             run->count++;
         }
     }
     reading->told = reading->is_ended ? reading->cells.size : reading->told;
+    DCHECK(before <= reading->told && reading->told <= reading->cells.size);
     run->size = reading->told - before;
     return rc;
 }
@@ -326,6 +338,7 @@ read_run(struct reading *reading, struct firn_packfile_scratch *scratch, const s
         if (spread->on_bytes != NULL) {
             FIRN_TRY(spread->on_bytes(spread->ctx, cell->size, err));
         }
+        DCHECK(cell->size <= passed);
         passed -= cell->size;
     }
     if (spread->on_bytes != NULL) {
@@ -338,6 +351,8 @@ out:
 static void
 fail_locked(struct reading *reading, const struct run *run, int rc, const firn_error *err)
 {
+    firn_os_mutex_assert_held(&reading->mutex);
+    DCHECK(run->number < reading->taken);
     if (rc != FIRN_OK && (reading->rc == FIRN_OK || run->number < reading->failed_at)) {
         reading->rc = rc;
         reading->failed_at = run->number;
@@ -371,6 +386,7 @@ static int
 run_jobs(struct reading *reading, firn_error *err)
 {
     const struct firn_ws_objects_spread *spread = reading->spread;
+    DCHECK(spread->thread_count > 0);
     struct job *jobs = firn_alloc_array(spread->thread_count, sizeof *jobs);
     if (jobs == NULL) {
         return firn_error_no_memory(err, "a large file");

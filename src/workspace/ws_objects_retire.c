@@ -18,7 +18,7 @@
  *
  * (I2) The file is removed durably before its entry is forgotten. So a file of a retired pack never
  *      stands in the folder without an entry, where a sweep would take it for one that the list has
- *      lost.
+ *      lost. (Not checked: only a power cut shows what was durable.)
  * (I3) No number is ever given twice, so that an old list cannot lead to a new file: the entry with
  *      the largest number stays, marked as removed, until a larger one exists.
  *
@@ -81,6 +81,8 @@ insert(struct firn_ws_objects *objects, const struct firn_ws_index_pack *entry)
     for (; at > 0 && objects->retired[at - 1].number > entry->number; at--) {
         objects->retired[at] = objects->retired[at - 1];
     }
+    DCHECK(entry->state != FIRN_WS_INDEX_PACK_USED);
+    DCHECK(at == 0 || objects->retired[at - 1].number < entry->number); /* (I3) */
     objects->retired[at] = *entry;
 }
 
@@ -113,7 +115,8 @@ static void
 move_to_retired(struct firn_ws_objects *objects, uint32_t number, uint64_t version)
 {
     struct firn_ws_objects_pack *pack = firn_ws_objects_pack_of(objects, number);
-    CHECK(pack->users == 0);
+    CHECK(pack->users == 0 && pack->entry.state == FIRN_WS_INDEX_PACK_USED);
+    DCHECK(version > 0 && (pack->file == NULL || objects->open_count > 0));
     struct firn_ws_index_pack entry = pack->entry;
     entry.state = FIRN_WS_INDEX_PACK_RETIRED;
     entry.version = version;
@@ -139,6 +142,7 @@ firn_ws_objects_retire(struct firn_ws_objects *objects, const uint32_t *numbers,
     }
     for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
         const struct firn_ws_objects_pack *pack = firn_ws_objects_pack_of(objects, numbers[i]);
+        DCHECK(pack != NULL && !firn_ws_objects_retire_has(objects, numbers[i]));
         struct firn_ws_index_pack entry = pack->entry;
         entry.state = FIRN_WS_INDEX_PACK_RETIRED;
         rc = batch_put(objects, batch, &entry, err);
@@ -166,6 +170,8 @@ remove_file(struct firn_ws_objects *objects, const struct firn_ws_index_pack *en
             bool *out_removed, firn_error *err)
 {
     *out_removed = false;
+    CHECK(entry->state == FIRN_WS_INDEX_PACK_RETIRED && entry->version != 0); /* (I1) */
+    CHECK(firn_ws_objects_pack_of(objects, entry->number) == NULL);
     if (!firn_db_reader_none_below(objects->db, entry->version)) {
         return FIRN_OK;
     }
@@ -231,6 +237,7 @@ forget_removed(struct firn_ws_objects *objects, uint64_t last)
         }
     }
     objects->retired_count = kept;
+    DCHECK(firn_ws_objects_retire_next(objects) == last + 1); /* (I3) */
 }
 
 /* Not synced: an entry that comes back after a power cut is dealt with again. */

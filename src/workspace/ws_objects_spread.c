@@ -22,7 +22,7 @@
  *      free. So the run that is to be hashed next is READY or in the hands of a worker that waits
  *      for nothing, and whoever waits is woken by it.
  * (I2) A worker hashes before it takes another run, so in a simulation, where the jobs run one
- *      after the other, none ever waits.
+ *      after the other, none ever waits (not checked: one that did would not end).
  *
  * Failure: no more runs are taken, and the jobs end. Of several errors that of the first run counts,
  * so the error does not depend on who was faster: all runs before it were taken before.
@@ -31,6 +31,7 @@
  */
 #include "workspace/ws_objects_spread.h"
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
@@ -102,6 +103,7 @@ static void
 advance_locked(struct reading *reading)
 {
     firn_os_mutex_assert_held(&reading->mutex);
+    DCHECK(reading->has_next && reading->next.size <= reading->size - reading->offset);
     reading->offset += reading->next.size;
     reading->has_next = firn_packfile_next_piece(&reading->list, &reading->next);
 }
@@ -112,12 +114,15 @@ take_locked(struct reading *reading, struct slot *slot)
 {
     firn_os_mutex_assert_held(&reading->mutex);
     uint64_t size = 0;
+    DCHECK(reading->has_next && slot->state == FREE);
+    DCHECK(slot == slot_of(reading, reading->taken)); /* (I1) */
     slot->state = BUSY;
     slot->offset = reading->offset;
     slot->piece_count = 0;
     slot->hole_size = reading->next.is_hole ? reading->next.size : 0;
     firn_buf_clear(&slot->data);
     reading->taken++;
+    DCHECK(reading->taken - reading->hashed <= reading->slot_count); /* (I1) */
     if (reading->next.is_hole) {
         advance_locked(reading);
         return;
@@ -128,6 +133,7 @@ take_locked(struct reading *reading, struct slot *slot)
         slot->pieces[slot->piece_count++] = reading->next;
         advance_locked(reading);
     }
+    DCHECK(slot->piece_count > 0);
 }
 
 static int
@@ -171,6 +177,7 @@ read_run(struct reading *reading, struct firn_packfile_scratch *scratch, struct 
 static int
 hash_run(struct reading *reading, const struct slot *slot, firn_error *err)
 {
+    DCHECK(slot->hole_size == 0 || slot->data.size == 0);
     static const uint8_t zeros[ZEROS_SIZE];
     const struct firn_ws_objects_spread *spread = reading->spread;
     unsigned done = 0;
@@ -191,6 +198,8 @@ out:
 static void
 fail_locked(struct reading *reading, uint64_t run, int rc, const firn_error *err)
 {
+    firn_os_mutex_assert_held(&reading->mutex);
+    DCHECK(run < reading->taken);
     if (rc != FIRN_OK && (reading->rc == FIRN_OK || run < reading->failed_at)) {
         reading->rc = rc;
         reading->failed_at = run;
@@ -215,6 +224,8 @@ hash_locked(struct reading *reading)
     int rc = hash_run(reading, slot, &err);
     firn_os_mutex_lock(&reading->mutex);
     fail_locked(reading, reading->hashed, rc, &err);
+    DCHECK(reading->is_hashing && slot->state == READY &&
+           slot == slot_of(reading, reading->hashed));
     reading->is_hashing = false;
     slot->state = FREE;
     reading->hashed++;
@@ -238,6 +249,7 @@ read_locked(struct reading *reading, struct firn_packfile_scratch *scratch)
     int rc = read_run(reading, scratch, slot, &err);
     firn_os_mutex_lock(&reading->mutex);
     fail_locked(reading, run, rc, &err);
+    DCHECK(slot->state == BUSY);
     slot->state = READY;
     firn_os_cond_broadcast(&reading->changed);
     return true;
@@ -251,6 +263,7 @@ work(void *arg)
     firn_os_mutex_lock(&reading->mutex);
     while (reading->rc == FIRN_OK && (reading->has_next || reading->hashed < reading->taken)) {
         if (!hash_locked(reading) && !read_locked(reading, job->scratch)) {
+            DCHECK(reading->hashed < reading->taken);              /* somebody will wake it */
             firn_os_cond_wait(&reading->changed, &reading->mutex); /* (I1), (I2) */
         }
     }
@@ -312,6 +325,13 @@ check_whole(struct reading *reading, const firn_hash *hash, firn_error *err)
                           hex);
 }
 
+static bool
+is_all_hashed(const struct reading *reading)
+{
+    return !reading->has_next && reading->hashed == reading->taken &&
+           reading->offset == reading->size;
+}
+
 static int
 read_list(struct reading *reading, firn_slice list, const firn_hash *hash, firn_error *err)
 {
@@ -328,6 +348,7 @@ read_list(struct reading *reading, firn_slice list, const firn_hash *hash, firn_
     reading->has_next = firn_packfile_next_piece(&reading->list, &reading->next);
     firn_blake3_hash_init(&reading->whole);
     rc = run_jobs(reading, err);
+    DCHECK(rc != FIRN_OK || is_all_hashed(reading)); /* (I3) */
     return rc == FIRN_OK ? check_whole(reading, hash, err) : rc;
 }
 
@@ -362,6 +383,7 @@ firn_ws_objects_spread_read(const struct firn_ws_objects_spread *spread, const f
                                         firn_error *err),
                             void *ctx, firn_error *err)
 {
+    DCHECK(spread->thread_count > 0);
     struct firn_packfile_scratch *scratch = spread->scratches[0];
     struct reading reading = {.spread = spread, .sink = sink, .ctx = ctx, .size = size};
     struct firn_buf list = {0};

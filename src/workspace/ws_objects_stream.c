@@ -6,7 +6,8 @@
  * or as a list of pieces and holes. Whoever stores an object that the store has already gets it as
  * it was stored first. So a small file with holes may be stored as a list, and the same bytes may
  * later be a piece of a large file, or even a directory object. (I1) Whatever names an object must
- * therefore take it in either form; here a piece that is a list is streamed as one.
+ * therefore take it in either form (not checked: it is a rule for all who read); here a piece that
+ * is a list is streamed as one.
  *
  * Lists within lists end, because a list that stands for a piece has fewer bytes than the content
  * that names it, and because of two limits that no file reaches: depth, and the size of such a
@@ -25,6 +26,7 @@
  * Memory: these, and a copy of the list of each level, because reading pieces uses the scratch that
  * it was borrowed from.
  */
+#include "base/check.h"
 #include "base/mem.h"
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
@@ -67,6 +69,7 @@ append(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
     struct firn_buf *out = ctx;
     size_t before = out->size;
     (void)offset;
+    DCHECK(data.size <= SIZE_MAX - before);
     if (firn_buf_set_size(out, before + data.size) != FIRN_OK) {
         return firn_error_no_memory(err, "an object");
     }
@@ -82,6 +85,7 @@ append(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
 static int
 flush(struct streaming *stream, firn_error *err)
 {
+    DCHECK(stream->into == NULL && stream->gathered.size <= GATHERED_SIZE);
     firn_slice data = firn_buf_slice(&stream->gathered);
     uint64_t offset = stream->gathered_at;
     if (data.size == 0) {
@@ -101,6 +105,7 @@ stream_data(struct streaming *stream, firn_slice data, firn_error *err)
         return append(stream->into, 0, data, err);
     }
     while (data.size > 0) {
+        DCHECK(stream->gathered.size < GATHERED_SIZE);
         size_t room = GATHERED_SIZE - stream->gathered.size;
         size_t part = data.size < room ? data.size : room;
         if (firn_buf_append(&stream->gathered, data.data, part) != FIRN_OK) {
@@ -154,6 +159,7 @@ stream_inner(struct streaming *stream, const struct firn_packfile_piece *piece, 
         list.size > FIRN_PACKFILE_STREAM_INNER_LIST_SIZE_MAX || piece->size >= stream->size) {
         return not_its_content(&piece->hash, "lie too deep or are too many", err);
     }
+    DCHECK(stream->depth < FIRN_PACKFILE_STREAM_INNER_DEPTH_MAX);
     uint64_t size = stream->size;
     stream->depth++;
     int rc = stream_list(stream, list, piece->size, err);
@@ -224,6 +230,7 @@ stream_whole_list(struct streaming *stream, firn_slice list, const firn_hash *ha
     if (rc == FIRN_OK) {
         rc = flush(stream, err);
     }
+    DCHECK(rc != FIRN_OK || (stream->gathered_at == size && stream->depth == 0));
     firn_buf_deinit(&stream->gathered);
     if (rc != FIRN_OK) {
         return rc;
@@ -302,6 +309,7 @@ firn_ws_objects_stream_piece(struct firn_ws_objects *objects, struct firn_packfi
                              const struct firn_packfile_piece *piece, uint64_t whole_size,
                              struct firn_buf *out, firn_error *err)
 {
+    DCHECK(!piece->is_hole);
     struct streaming stream = {
         .objects = objects, .scratch = scratch, .size = whole_size, .into = out};
     return stream_piece(&stream, 0, piece, err);

@@ -14,6 +14,7 @@
  * log is damaged, or was cut short from outside. That pack may hold the only copy of something, so
  * nothing is removed then, and nothing written.
  */
+#include "base/check.h"
 #include "base/mem.h"
 #include "workspace/ws_objects_internal.h"
 
@@ -80,6 +81,7 @@ static int
 judge(const struct sweep *sweep, struct firn_ws_objects *objects, firn_error *err)
 {
     const uint32_t *numbers = (const void *)sweep->lost.data;
+    DCHECK(sweep->lost.size % sizeof *numbers == 0);
     for (size_t i = 0; i < sweep->lost.size / sizeof *numbers; i++) {
         if (!is_listed(objects, numbers[i]) && numbers[i] != firn_ws_objects_retire_next(objects)) {
             return firn_error_set(
@@ -128,6 +130,16 @@ firn_ws_objects_sweep_check(struct firn_ws_objects *objects, firn_error *err)
     return rc;
 }
 
+static bool
+is_nobodys(struct firn_ws_objects *objects, const char *name)
+{
+    uint32_t number;
+    bool is_temporary;
+    return is_ours(name, &number, &is_temporary) &&
+           (is_temporary ||
+            (!is_listed(objects, number) && number == firn_ws_objects_retire_next(objects)));
+}
+
 /* Removes what look has collected. */
 static int
 remove_all(struct sweep *sweep, firn_error *err)
@@ -135,6 +147,7 @@ remove_all(struct sweep *sweep, firn_error *err)
     int rc = FIRN_OK;
     for (size_t i = 0; rc == FIRN_OK && i < sweep->names.size;) {
         const char *name = (const char *)sweep->names.data + i;
+        CHECK(is_nobodys(sweep->objects, name)); /* (I2) */
         rc = firn_os_remove_file(sweep->objects->dir, name, err);
         i += strlen(name) + 1;
     }
@@ -147,6 +160,7 @@ firn_ws_objects_sweep(struct firn_ws_objects *objects, firn_error *err)
     if (objects->dir == NULL) {
         return FIRN_OK;
     }
+    CHECK(!firn_db_is_read_only(objects->db)); /* (I1) */
     struct sweep sweep = {.objects = objects};
     struct firn_ws_objects_retire_result collected;
     int rc;

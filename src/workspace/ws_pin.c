@@ -5,6 +5,7 @@
  * All references are resolved first; then one commit with full durability pins, or unpins, all of
  * them (I1). A pin that is there already stays as it is, with its time.
  */
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "workspace/ws_catalog_pins.h"
@@ -27,6 +28,7 @@ change(struct pinning *pinning, const struct firn_ws_record *record, firn_error 
     firn_checkpoint checkpoint;
     bool was_pinned;
     int rc;
+    DCHECK(pinning->batch != NULL && opened->workspace.number != 0); /* (I1) */
     memcpy(pin.id, record->id, sizeof pin.id);
     FIRN_TRY(firn_ws_catalog_pins_has(opened->catalog, opened->workspace.number, record,
                                       &was_pinned, err));
@@ -79,6 +81,7 @@ firn_ws_pin_set(struct firn_ws *ws, const char *const *references, size_t count,
     /* The pins are durable: a store that cannot be closed properly is recovered by the next open. */
     FIRN_IGNORE(firn_ws_opened_close(ws, &pinning.opened, rc != FIRN_OK, NULL));
     const firn_checkpoint *told = (const void *)pinning.told.data;
+    DCHECK(rc != FIRN_OK || pinning.told.size == count * sizeof *told);
     for (size_t i = 0; rc == FIRN_OK && visit != NULL && i < count; i++) {
         rc = visit(ctx, &told[i]);
         rc = rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");

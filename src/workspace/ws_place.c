@@ -14,6 +14,7 @@
 #include "workspace/ws_place.h"
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/mem.h"
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
@@ -78,6 +79,7 @@ firn_ws_place_home(struct firn_os *os, char **out, firn_error *err)
     *out = NULL;
     int rc = append_home(os, &path, err);
     if (rc == FIRN_OK) {
+        DCHECK(path.size > 0 && path.data[0] == '/');
         rc = take_text(&path, out, err);
     }
     firn_buf_deinit(&path);
@@ -111,6 +113,16 @@ firn_ws_place_digest_of_name(const char *name, uint64_t *out)
     return true;
 }
 
+/* Whether the name of a store leads back to its root. */
+static bool
+is_store_of(const char *store, const char *real_root)
+{
+    const char *slash = strrchr(store, '/');
+    uint64_t digest;
+    return slash != NULL && firn_ws_place_digest_of_name(slash + 1, &digest) &&
+           digest == firn_ws_place_digest(firn_str(real_root));
+}
+
 int
 firn_ws_place_default_store(struct firn_os *os, const char *real_root, char **out, firn_error *err)
 {
@@ -119,6 +131,7 @@ firn_ws_place_default_store(struct firn_os *os, const char *real_root, char **ou
     struct firn_buf path = {0};
     int rc;
     *out = NULL;
+    DCHECK(real_root[0] == '/');
     firn_store_be64(digest, firn_ws_place_digest(firn_str(real_root)));
     firn_hex_encode(digest, DIGEST_BYTES, hex);
     FIRN_TRY(append_home(os, &path, err));
@@ -128,6 +141,7 @@ firn_ws_place_default_store(struct firn_os *os, const char *real_root, char **ou
         goto out;
     }
     rc = take_text(&path, out, err);
+    DCHECK(rc != FIRN_OK || is_store_of(*out, real_root));
 out:
     firn_buf_deinit(&path);
     return rc;
@@ -296,6 +310,7 @@ make_last(struct firn_os *os, const char *path, firn_error *err)
     const char *name = slash == NULL ? path : slash + 1;
     int rc = firn_buf_append_str(&parent, slash == NULL ? "." : slash == path ? "/" : "");
     if (rc == FIRN_OK && parent.size == 0) {
+        DCHECK(slash > path);
         rc = firn_buf_append(&parent, path, (size_t)(slash - path));
     }
     const char *parent_text = rc == FIRN_OK ? firn_buf_text(&parent) : NULL;
@@ -304,6 +319,7 @@ make_last(struct firn_os *os, const char *path, firn_error *err)
         goto out;
     }
     FIRN_TRY(firn_os_dir_open_path(os, parent_text, &dir, err));
+    DCHECK(name[0] != '\0');
     rc = firn_os_make_dir(dir, name, 0700, err);
     if (rc == FIRN_EXISTS) {
         rc = FIRN_OK;

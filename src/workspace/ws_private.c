@@ -9,11 +9,14 @@
  *
  * (I1) Folders belong to the user and nobody else may write to them. What others could have written
  *      vouches for nothing, so such a folder is an error and not an empty one. Root is not kept from
- *      the folder of another user: HOME said that it is to be used.
- * (I2) A file is replaced by a rename after it was synced, so it is never seen in part.
+ *      the folder of another user: HOME said that it is to be used. (Tested, not asserted: it comes
+ *      from outside.)
+ * (I2) A file is replaced by a rename after it was synced, so it is never seen in part. (Not
+ *      checked: only a power cut shows what was durable.)
  */
 #include "workspace/ws_private.h"
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
@@ -21,6 +24,8 @@
 #include "workspace/ws_place.h"
 
 enum { MODE_OTHERS_WRITE = 022, NAME_BYTES = 16 };
+
+_Static_assert(2 * NAME_BYTES + 1 == FIRN_WS_PRIVATE_NAME_SIZE, "two letters a byte, and a NUL");
 
 static int
 check_private(struct firn_os_dir *dir, firn_error *err)
@@ -48,6 +53,7 @@ firn_ws_private_open(struct firn_os *os, const char *folder, bool create, struct
     char *path = NULL;
     int rc;
     *out = NULL;
+    DCHECK(folder[0] == '.' && strchr(folder, '/') == NULL);
     FIRN_TRY(firn_ws_place_home(os, &path, err));
     FIRN_TRY(firn_ws_place_open_dir(os, path, create, &home, err));
     FIRN_TRY(check_private(home, err));
@@ -111,6 +117,7 @@ firn_ws_private_write(struct firn_os_dir *dir, const char *name, firn_slice byte
     struct firn_buf room = {0};
     const char *new_name = NULL;
     int rc;
+    DCHECK(strchr(name, '/') == NULL);
     if (firn_buf_append_format(&room, "%s.new", name) == FIRN_OK) {
         new_name = firn_buf_text(&room);
     }

@@ -8,13 +8,15 @@
  * of them lies dead, and what leans on them first (ws_gc_purge.c). A name stays here until the index
  * does not know it any more.
  *
- * An object that is alive is never touched because of that (I1): another path, or another workspace,
+ * An object that is alive is never touched because of that (I1; not checked here: the collection
+ * decides, ws_gc_purge.c): another path, or another workspace,
  * may have the same content. So a name here that should not be is harmless, and the notes need no
  * commit of their own with whoever forgets.
  */
 #include "workspace/ws_purge.h"
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/slice.h"
 
 enum { BATCH_SIZE = 1 << 20, SCRATCH_FRAMES = 4 };
@@ -51,6 +53,7 @@ firn_ws_purge_has(const struct firn_hash_map *set, const firn_hash *hash)
 int
 firn_ws_purge_add(struct firn_hash_map *set, const firn_hash *hash, firn_error *err)
 {
+    DCHECK(set->record_size == sizeof *hash);
     if (firn_ws_purge_has(set, hash) || firn_hash_map_insert(set, hash_of(hash), hash) != NULL) {
         return FIRN_OK;
     }
@@ -133,6 +136,7 @@ firn_ws_purge_note(struct firn_db *db, const struct firn_hash_map *set, firn_err
     struct firn_db_keyspace *purge;
     struct firn_db_batch *batch = NULL;
     int rc;
+    DCHECK(!firn_db_is_read_only(db));
     FIRN_TRY(open_purge(db, &purge, err));
     FIRN_TRY(firn_db_batch_create(&batch, err));
     for (size_t i = 0; i < set->count; i++) {
@@ -182,6 +186,7 @@ firn_ws_purge_settle(struct firn_ws_objects *objects, struct firn_db *db,
     struct firn_db_keyspace *purge;
     struct firn_db_batch *batch = NULL;
     int rc;
+    DCHECK(!firn_db_is_read_only(db));
     FIRN_TRY(open_purge(db, &purge, err));
     FIRN_TRY(firn_db_batch_create(&batch, err));
     for (size_t i = 0; i < set->count; i++) {

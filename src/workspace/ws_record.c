@@ -8,7 +8,8 @@
  *
  * What came after the first version are tagged fields at the end. A field that this version does
  * not know may change what a restore has to do, so the record is refused and not read in part
- * (I1). Fields stand in the order of their tags, each once: equal records have equal bytes (I2).
+ * (I1; tested, not asserted: it comes from outside). Fields stand in the order of their tags, each
+ * once: equal records have equal bytes (I2).
  */
 #include "workspace/ws_record.h"
 
@@ -96,9 +97,30 @@ out:
     return rc;
 }
 
+/* Whether what was encoded from there on can be decoded: then its fields stand in their order. */
+static bool
+is_readable(const struct firn_buf *encoded, size_t start)
+{
+    struct firn_ws_record record;
+    return firn_ws_record_decode(firn_bytes(encoded->data + start, encoded->size - start), &record,
+                                 NULL) == FIRN_OK;
+}
+
+/* Whether a record keeps the limits that decoding holds it to. */
+static bool
+is_within_limits(const struct firn_ws_record *record)
+{
+    return record->root.kind == FIRN_TREE_DIR && record->root.mode <= 07777 &&
+           record->root.xattrs.size <= FIRN_TREE_XATTRS_SIZE_MAX &&
+           record->workspace_path.size <= FIRN_WS_RECORD_PATH_SIZE_MAX &&
+           record->message.size <= FIRN_WS_RECORD_MESSAGE_SIZE_MAX &&
+           record->forgotten.size <= FIELD_SIZE_MAX;
+}
+
 int
 firn_ws_record_encode(const struct firn_ws_record *record, struct firn_buf *out)
 {
+    DCHECK(is_within_limits(record));
     size_t start = out->size;
     const uint64_t counts[] = {record->files,       record->directories, record->bytes,
                                record->new_objects, record->added_bytes, record->excluded,
@@ -119,6 +141,7 @@ firn_ws_record_encode(const struct firn_ws_record *record, struct firn_buf *out)
         FIRN_TRY(firn_buf_append_varint(out, counts[i]));
     }
     FIRN_TRY(encode_fields(record, out));
+    DCHECK(is_readable(out, start)); /* (I2) */
     return FIRN_OK;
 out:
     out->size = start;
@@ -258,11 +281,23 @@ compare_paths(const void *a, const void *b)
     return firn_slice_compare(*(const firn_slice *)a, *(const firn_slice *)b);
 }
 
+static bool
+none_covers_next(const firn_slice *paths, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        if (firn_ws_record_path_covers(paths[i - 1], paths[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 int
 firn_ws_record_forgotten_encode(firn_slice *paths, size_t count, struct firn_buf *out,
                                 firn_error *err)
 {
     firn_sort(paths, count, sizeof *paths, compare_paths);
+    DCHECK(none_covers_next(paths, count));
     firn_buf_clear(out);
     for (size_t i = 0; i < count; i++) {
         if (append_sized(out, paths[i]) != FIRN_OK) {

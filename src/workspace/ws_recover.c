@@ -15,12 +15,12 @@
  *             - a directory: it changes places with a file that either tree has; else it is kept
  *               beside
  *
- * Nothing is removed but what a checkpoint has (I2): an exchange comes first and the look
- * afterwards, as in the restore itself. Nothing is written and nothing replaced, so a second crash
- * finds the same situation with less to do (I3). Directories
- * whose owner may not write them are made writable; where nothing had moved yet they get the modes
- * back that they had. Else modes and times of directories, and what lies in those that were put
- * back half emptied, are left to the restore that follows.
+ * Nothing is removed but what a checkpoint has (I2; not checked: that is what is_known asks): an
+ * exchange comes first and the look afterwards, as in the restore itself. Nothing is written and
+ * nothing replaced, so a second crash finds the same situation with less to do (I3; not checked:
+ * power cuts show it). Directories whose owner may not write them are made writable; where nothing
+ * had moved yet they get the modes back that they had. Else modes and times of directories, and
+ * what lies in those that were put back half emptied, are left to the restore that follows.
  *
  * If one of the checkpoints is gone or its directories are damaged, the other one alone tells: then
  * what only that one knew counts as an edit and is kept.
@@ -30,6 +30,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/slice.h"
 #include "store/db_capture.h"
 #include "workspace/ws_apply_internal.h"
@@ -73,6 +74,7 @@ static int
 is_known(struct recovering *recovering, const char *name, const struct firn_os_stat *stat,
          bool *out, firn_error *err)
 {
+    DCHECK(recovering->change->before != NULL || recovering->change->after != NULL);
     const struct firn_tree_entry *entries[] = {recovering->change->before,
                                                recovering->change->after};
     struct firn_ws_apply_look at = {.dir = recovering->dir,
@@ -153,6 +155,7 @@ static int
 settle(struct recovering *recovering, const char *name, firn_error *err)
 {
     bool again = false;
+    CHECK(recovering->journal->state == FIRN_WS_JOURNAL_BEGUN); /* (I1) */
     for (;;) {
         struct firn_os_stat stat;
         struct firn_os_stat final;
@@ -192,6 +195,7 @@ settle_aside(struct recovering *recovering, const char *aside, const char *tempo
     struct firn_os_stat other;
     bool is_there;
     bool is_taken;
+    DCHECK(recovering->journal->state == FIRN_WS_JOURNAL_BEGUN);
     int rc = look(recovering, aside, &stat, &is_there, err);
     if (rc != FIRN_OK || !is_there) {
         return rc;
@@ -218,6 +222,7 @@ out:
 static int
 discard(struct recovering *recovering, const char *name, firn_error *err)
 {
+    CHECK(recovering->journal->state == FIRN_WS_JOURNAL_PREPARED);
     struct firn_os_stat stat;
     bool is_there;
     int rc = look(recovering, name, &stat, &is_there, err);
@@ -304,6 +309,7 @@ tighten_one(void *ctx, const struct firn_ws_diff_change *change, firn_error *err
 {
     struct recovering *recovering = ctx;
     const struct firn_tree_entry *before = change->before;
+    DCHECK(recovering->journal->state == FIRN_WS_JOURNAL_PREPARED);
     if (before == NULL || before->kind != FIRN_TREE_DIR ||
         (before->mode & MAY_CHANGE_NAMES) == MAY_CHANGE_NAMES) {
         return FIRN_OK;
@@ -391,6 +397,7 @@ firn_ws_recover_rest(struct firn_ws_opened *opened, const struct firn_ws_journal
                                     .callbacks = callbacks,
                                     .user = firn_os_user_id(firn_os_dir_os(opened->root))};
     int rc;
+    DCHECK(firn_ws_journal_is_pending(journal));
     for (size_t i = 0; i < 2; i++) {
         sides[i] = (struct firn_ws_diff_side){.source = trees};
         rc = firn_ws_recover_record(opened, ids[i], &bytes[i], &records[i], err);

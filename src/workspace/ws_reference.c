@@ -15,6 +15,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "base/slice.h"
 #include "workspace/ws_reference_time.h"
 
@@ -71,6 +72,7 @@ read_id(firn_slice text, struct firn_ws_reference *out)
     for (size_t i = 0; i < text.size; i++) {
         out->id[i] = (char)to_lower(text.data[i]);
     }
+    DCHECK(text.size < sizeof out->id);
     out->id[text.size] = '\0';
     out->id_size = text.size;
     return true;
@@ -109,9 +111,20 @@ firn_ws_reference_is_tag(firn_slice name)
            !is_word(name, "yesterday");
 }
 
+/* How many kinds of reference a text could be, times not counted. */
+static unsigned
+count_meanings(firn_slice text)
+{
+    struct firn_ws_reference room;
+    return (unsigned)firn_slice_equal(text, firn_str("latest")) +
+           (unsigned)read_number(text, &room.number) + (unsigned)read_id(text, &room) +
+           (unsigned)firn_ws_reference_is_tag(text);
+}
+
 static bool
 read_base(firn_slice text, struct firn_ws_reference *out)
 {
+    DCHECK(count_meanings(text) <= 1); /* (I1) */
     if (firn_slice_equal(text, firn_str("latest"))) {
         out->kind = FIRN_WS_REFERENCE_LATEST;
     } else if (read_number(text, &out->number) && out->number > 0) {
@@ -133,6 +146,7 @@ firn_ws_reference_read(const char *text, int64_t now_ns, struct firn_ws_referenc
 {
     *out = (struct firn_ws_reference){0};
     if (firn_ws_reference_time_read(text, now_ns, &out->time_ns)) {
+        DCHECK(count_meanings(firn_str(text)) == 0); /* (I1) */
         out->kind = FIRN_WS_REFERENCE_TIME;
         return FIRN_OK;
     }

@@ -20,6 +20,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/check.h"
+
 enum {
     MINUTE_SECONDS = 60,
     HOUR_SECONDS = 3600,
@@ -42,8 +44,18 @@ struct date {
 /* ---- the calendar ---- */
 
 static int64_t
+days_of_month(int64_t year, int64_t month)
+{
+    static const int64_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool is_leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return days[month - 1] + (month == 2 && is_leap ? 1 : 0);
+}
+
+static int64_t
 days_of_date(const struct date *date)
 {
+    DCHECK(date->year >= YEAR_MIN && date->month >= 1 && date->month <= MONTHS_A_YEAR);
+    DCHECK(date->day >= 1 && date->day <= days_of_month(date->year, date->month));
     int64_t year = date->month > 2 ? date->year : date->year - 1;
     int64_t month = date->month > 2 ? date->month - 3 : date->month + 9;
     int64_t era = year / 400; /* years are positive here */
@@ -66,15 +78,8 @@ date_of_days(int64_t days)
     struct date date = {.day = day_of_year - (153 * month + 2) / 5 + 1,
                         .month = month < 10 ? month + 3 : month - 9};
     date.year = year_of_era + era * 400 + (date.month <= 2 ? 1 : 0);
+    DCHECK(days_of_date(&date) == days - 719468);
     return date;
-}
-
-static int64_t
-days_of_month(int64_t year, int64_t month)
-{
-    static const int64_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool is_leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    return days[month - 1] + (month == 2 && is_leap ? 1 : 0);
 }
 
 /* So many months earlier, at the same time of the day; false before 1970. */
@@ -82,6 +87,7 @@ static bool
 months_before(int64_t now_ns, int64_t months, int64_t *out)
 {
     int64_t day_ns = DAY_SECONDS * second_ns;
+    DCHECK(now_ns >= 0 && months >= 0);
     struct date date = date_of_days(now_ns / day_ns);
     int64_t month = date.year * MONTHS_A_YEAR + date.month - 1 - months;
     if (month < (int64_t)YEAR_MIN * MONTHS_A_YEAR) {
@@ -92,6 +98,7 @@ months_before(int64_t now_ns, int64_t months, int64_t *out)
     int64_t last = days_of_month(date.year, date.month);
     date.day = date.day < last ? date.day : last;
     *out = days_of_date(&date) * day_ns + now_ns % day_ns;
+    DCHECK(*out >= 0 && *out <= now_ns);
     return true;
 }
 
@@ -114,6 +121,7 @@ take_digits(const char **at, int min, int max, int64_t *out, int *out_count)
 {
     int64_t number = 0;
     int count = 0;
+    DCHECK(min > 0 && min <= max && max <= FRACTION_DIGITS_MAX);
     for (; count < max && (*at)[count] >= '0' && (*at)[count] <= '9'; count++) {
         number = number * 10 + ((*at)[count] - '0');
     }
@@ -188,6 +196,7 @@ read_ago(const char *at, int64_t now_ns, int64_t *out)
         return false;
     }
     *out = now_ns - count * unit->seconds * second_ns;
+    DCHECK(*out >= 0 && *at == '\0'); /* (I2) */
     return true;
 }
 
@@ -236,6 +245,7 @@ take_clock(const char **at, int64_t *out_ns)
         }
     }
     *out_ns = (hour * HOUR_SECONDS + minute * MINUTE_SECONDS + second) * second_ns + fraction;
+    DCHECK(fraction < second_ns && *out_ns < DAY_SECONDS * second_ns); /* (I1) */
     return true;
 }
 

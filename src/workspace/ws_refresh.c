@@ -8,13 +8,15 @@
  * what is seen of them is noted like by a save.
  *
  * Reading is what makes it true: what stands on the disk is hashed, not what was meant to be
- * written, so somebody's edit of the last moment is never taken for the restored state (I1).
+ * written, so somebody's edit of the last moment is never taken for the restored state (I1; not
+ * checked: nothing here knows what was meant).
  *
  * That costs a small part of what writing them did. Where more has changed than the system is likely
  * to have in its memory nothing is done, and the next save reads it.
  */
 #include "workspace/ws_refresh.h"
 
+#include "base/check.h"
 #include "base/sort.h"
 #include "codec/xxh3.h"
 #include "workspace/ws_stat.h"
@@ -68,6 +70,18 @@ compare_hashes(const void *a, const void *b)
 }
 
 static bool
+is_sorted(const struct refresh *refresh)
+{
+    const uint64_t *hashes = (const void *)refresh->inside.data;
+    for (size_t i = 1; i < refresh->inside.size / sizeof *hashes; i++) {
+        if (hashes[i - 1] > hashes[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
 is_inside(void *ctx, firn_slice path)
 {
     const struct refresh *refresh = ctx;
@@ -109,6 +123,7 @@ static int
 scan(struct refresh *refresh, const struct firn_ws_save_request *request, firn_error *err)
 {
     struct firn_ws_opened *opened = refresh->opened;
+    DCHECK(opened->workspace.number != 0 && refresh->after->root != NULL);
     const struct firn_callbacks callbacks = {
         .on_progress = request->callbacks.on_progress != NULL ? on_progress : NULL,
         .ctx = (void *)(uintptr_t)&request->callbacks};
@@ -153,6 +168,7 @@ firn_ws_refresh(struct firn_ws_opened *opened, const struct firn_ws_save_request
     }
     firn_sort(refresh.inside.data, refresh.inside.size / sizeof(uint64_t), sizeof(uint64_t),
               compare_hashes);
+    DCHECK(is_sorted(&refresh));
     FIRN_TRY(scan(&refresh, request, err));
 out:
     firn_buf_deinit(&refresh.inside);

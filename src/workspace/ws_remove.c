@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/check.h"
 
 enum { DEPTH_MAX = 16 };
 
@@ -27,6 +28,7 @@ static int remove_dir(struct firn_os_dir *parent, const char *name, unsigned dep
 static int
 empty_dir(struct firn_os_dir *dir, unsigned depth, firn_error *err)
 {
+    DCHECK(depth < DEPTH_MAX);
     struct firn_buf names = {0};
     int rc = firn_os_dir_list(dir, keep_name, &names, err);
     if (rc == FIRN_NO_MEMORY) {
@@ -63,8 +65,16 @@ out:
     return rc;
 }
 
+static bool
+is_plain_name(const char *name)
+{
+    return name[0] != '\0' && strchr(name, '/') == NULL && strcmp(name, ".") != 0 &&
+           strcmp(name, "..") != 0;
+}
+
 int
 firn_ws_remove_tree(struct firn_os_dir *parent, const char *name, firn_error *err)
 {
+    CHECK(is_plain_name(name));
     return remove_dir(parent, name, DEPTH_MAX, err);
 }

@@ -15,12 +15,14 @@
  * (I1) A store in which a check finds nothing is left alone, but for settings that cannot be read:
  *      they are mended where they are (ws_config.c). Those of a damaged store are mended in the new
  *      one.
- * (I2) Whatever fails or is cut off before the exchange leaves the damaged store as it was.
+ * (I2) Whatever fails or is cut off before the exchange leaves the damaged store as it was. (Not
+ *      checked: it is compared by tests.)
  * (I3) A dry run does all of it but the exchange, so that what it tells is what a repair would do.
  * (I4) What a newer firn wrote is no damage: wherever FIRN_NEWER is met, the repair ends with it, and
  *      nothing was changed. Formats tell their version behind a checksum that holds, so no damage
- *      looks like that.
+ *      looks like that. (Not checked: FIRN_NEWER is no finding, firn_db_rescue_is_finding.)
  */
+#include "base/check.h"
 #include "workspace/ws_repair_internal.h"
 
 #include "base/bytes.h"
@@ -40,6 +42,7 @@ static void
 name_the_store(const struct firn_ws_repair_place *place, const char *text,
                char out[FIRN_ERROR_TEXT_SIZE])
 {
+    DCHECK(place->new_name[0] != '\0');
     size_t name_size = strlen(place->name);
     size_t used = 0;
     while (*text != '\0' && used < FIRN_ERROR_TEXT_SIZE - 1) {
@@ -57,6 +60,7 @@ name_the_store(const struct firn_ws_repair_place *place, const char *text,
 static bool
 was_told(struct firn_ws_repair *repair, const char *text)
 {
+    DCHECK(strlen(text) < sizeof repair->told);
     bool was = strcmp(repair->told, text) == 0;
     memcpy(repair->told, text, strlen(text) + 1);
     return was;
@@ -114,6 +118,7 @@ static int
 open_store(struct firn_ws_opened *opened, struct firn_os_dir *dir, bool read_only,
            bool with_objects, firn_error *err)
 {
+    DCHECK(opened->db == NULL);
     const struct firn_db_options options = {.read_only = read_only,
                                             .memory_bytes = STORE_MEMORY_BYTES};
     int rc = firn_db_open(dir, &options, &opened->db, err);
@@ -205,6 +210,7 @@ build(struct firn_ws_repair *repair, firn_error *err)
     const struct firn_db_rescue_options options = {.on_damage = on_store_damage, .ctx = repair};
     int rc;
     forget(repair);
+    DCHECK(repair->opened.db == NULL && repair->scratch == NULL);
     FIRN_TRY(firn_ws_repair_place_begin(repair, err));
     FIRN_TRY(firn_db_rescue(repair->place.from, repair->place.to, &options, &repair->data, err));
     repair->is_current = repair->data.state == FIRN_DB_RESCUE_KEPT;
@@ -285,6 +291,8 @@ tell(struct firn_ws_repair *repair, firn_error *err)
             return rc;
         }
     }
+    DCHECK(repair->result->intact + repair->result->partly + repair->result->lost ==
+           firn_ws_repair_record_count(repair));
     return FIRN_OK;
 }
 
@@ -307,6 +315,8 @@ exchange(struct firn_ws_repair *repair, firn_error *err)
 {
     struct firn_ws *ws = repair->ws;
     char *path;
+    CHECK(!repair->options->dry_run && repair->place.to != NULL); /* (I3) */
+    CHECK(repair->opened.db == NULL);
     int rc = firn_ws_repair_place_exchange(repair, &path, err);
     if (rc == FIRN_OK) {
         firn_buf_clear(&ws->result);
@@ -333,6 +343,7 @@ firn_ws_repair(struct firn_ws *ws, const firn_repair_options *options, firn_repa
     FIRN_TRY(firn_ws_config_check(repair.place.from, &options->callbacks, &ignored, err));
     FIRN_TRY(check(&repair, repair.place.from, &is_clean, err));
     if (is_clean) { /* (I1) */
+        DCHECK(repair.place.to == NULL);
         out->was_intact = true;
         rc = options->dry_run ? FIRN_OK : firn_ws_config_mend(repair.place.from, err);
         goto out;

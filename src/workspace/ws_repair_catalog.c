@@ -10,14 +10,16 @@
  *
  * (I1) A rescued catalog that is older than the packs is still right about its past: a checkpoint with
  *      an order that was given by then and is not listed was deleted, and stays so. Not where runs are
- *      lost, because then entries may be missing in between.
+ *      lost, because then entries may be missing in between. (Not checked: is_deleted is the rule.)
  * (I2) Orders and numbers are never given twice. Where a found checkpoint has one that is taken by
  *      another, it gets the next ones.
- * (I3) A record stands in "firn.unpacked" exactly if no pack has it, as after a save.
+ * (I3) A record stands in "firn.unpacked" exactly if no pack has it, as after a save. (Not checked
+ *      here: the check of the new store does.)
  */
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "base/sort.h"
@@ -216,6 +218,17 @@ name_added(struct firn_ws_repair *repair, firn_error *err)
     return rc;
 }
 
+static bool
+all_have_workspaces(const struct firn_ws_repair *repair)
+{
+    for (size_t i = 0; i < firn_ws_repair_record_count(repair); i++) {
+        if (workspace_of(repair, firn_ws_repair_record_at(repair, i)->workspace) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static int
 find_workspaces(struct firn_ws_repair *repair, firn_error *err)
 {
@@ -269,6 +282,7 @@ drop_deleted(struct firn_ws_repair *repair)
             *firn_ws_repair_record_at(repair, kept++) = *record;
         }
     }
+    DCHECK(kept <= firn_ws_repair_record_count(repair));
     repair->records.size = kept * sizeof(struct firn_ws_repair_record);
 }
 
@@ -365,16 +379,33 @@ separate(struct firn_ws_repair *repair, firn_error *err)
     return FIRN_OK;
 }
 
+/* Orders that a counter cannot count behind are not told apart: they were never given. */
+static bool
+are_places_unique(const struct firn_ws_repair *repair)
+{
+    for (size_t i = 1; i < firn_ws_repair_record_count(repair); i++) {
+        const struct firn_ws_repair_record *before = firn_ws_repair_record_at(repair, i - 1);
+        const struct firn_ws_repair_record *record = firn_ws_repair_record_at(repair, i);
+        if (record->workspace == before->workspace && record->order >= before->order &&
+            record->order < workspace_of(repair, record->workspace)->entry.next_order) {
+            return false;
+        }
+    }
+    return true;
+}
+
 int
 firn_ws_repair_catalog_assign(struct firn_ws_repair *repair, firn_error *err)
 {
     int rc;
     FIRN_TRY(find_workspaces(repair, err));
+    DCHECK(all_have_workspaces(repair));
     drop_deleted(repair);
     FIRN_TRY(order_all(repair, err));
     count_up(repair);
     FIRN_TRY(separate(repair, err));
     FIRN_TRY(order_all(repair, err));
+    DCHECK(are_places_unique(repair)); /* (I2) */
 out:
     return rc;
 }
@@ -408,6 +439,7 @@ put_record(struct writing *writing, const struct firn_ws_repair_record *record, 
     firn_hash hash;
     bool is_packed;
     int rc;
+    DCHECK(record->bytes.size > 0 && workspace_of(repair, record->workspace) != NULL);
     firn_store_be32(key_bytes, record->workspace);
     firn_store_be64(key_bytes + 4, record->order);
     firn_blake3_hash_of(record->bytes.data, record->bytes.size, &hash);
@@ -512,6 +544,7 @@ firn_ws_repair_catalog_write(struct firn_ws_repair *repair, firn_error *err)
     if (firn_db_batch_count(writing.batch) > 0) {
         FIRN_TRY(write_batch(&writing, 0, FIRN_DURABILITY_FULL, err));
     }
+    DCHECK(firn_db_batch_count(writing.batch) == 0);
     FIRN_TRY(put_tags(repair, err));
     FIRN_TRY(firn_db_sync(db, err));
 out:

@@ -6,8 +6,9 @@
  * its pins, one may be left that leads to nothing. The order under which it stands may be given
  * again, and then it would be a pin of another checkpoint, which is damage. So it is removed, after
  * all checkpoints of the new store are written. A record's own order is not always the one that the
- * pin was made for: both the order and the id have to be the same (I1). A pin that cannot be read is
- * no reason to give up the rest (I2).
+ * pin was made for: both the order and the id have to be the same (I1; not checked: that is the
+ * comparison). A pin that cannot be read is no reason to give up the rest (I2; not checked: it is
+ * what the damaged store holds).
  */
 #include "base/mem.h"
 #include "base/slice.h"

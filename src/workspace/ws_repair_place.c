@@ -14,7 +14,8 @@
  * (I1) A directory "<store>.repairing" with REPAIRING in it, or with nothing, was cut off before
  *      step 1: it is removed by the next repair. Without it, beside a store that has it, it was cut
  *      off behind step 1: it is the damaged store, and is put away.
- * (I2) A directory of that name that is neither is somebody's, and is left alone.
+ * (I2) A directory of that name that is neither is somebody's, and is left alone. (Tested, not
+ *      asserted: it comes from outside.)
  * (I3) A dry run writes nothing into the store, and nothing at all where the store is sound. What a
  *      repair would keep of a damaged one is found out by building the new store and removing it.
  *
@@ -24,6 +25,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "os/os_clone.h"
 #include "store/db_capture.h"
@@ -112,6 +114,7 @@ put_away(struct firn_ws_repair_place *place, struct firn_os_dir *damaged, struct
          char name[KEPT_NAME_SIZE], firn_error *err)
 {
     int rc;
+    CHECK(damaged != sound);
     FIRN_TRY(take_identity(damaged, err));
     FIRN_TRY(firn_os_dir_sync(damaged, err));
     FIRN_TRY(free_name(sound, name, err));
@@ -154,6 +157,7 @@ finish_earlier(struct firn_ws_repair_place *place, firn_error *err)
                             firn_os_dir_path(place->parent), place->new_name);
         goto out;
     }
+    DCHECK(!is_behind); /* (I1): else it is the damaged store */
     FIRN_TRY(firn_ws_remove_tree(place->parent, place->new_name, err));
 out:
     firn_os_dir_close(other);
@@ -233,6 +237,7 @@ make_room(struct firn_ws_repair *repair, firn_error *err)
 {
     struct firn_ws_repair_place *place = &repair->place;
     int rc = FIRN_OK;
+    DCHECK(repair->options->dry_run || place->lock != NULL);
     if (place->to != NULL) {
         firn_os_dir_close(place->to);
         place->to = NULL;
@@ -321,6 +326,8 @@ firn_ws_repair_place_exchange(struct firn_ws_repair *repair, char **out_path, fi
     char name[KEPT_NAME_SIZE];
     int rc;
     *out_path = NULL;
+    CHECK(!repair->options->dry_run && place->lock != NULL); /* (I3) */
+    DCHECK(place->to != NULL && repair->opened.db == NULL);
     FIRN_TRY(take_others(place, err));
     FIRN_TRY(firn_ws_config_mend(place->to, err));
     FIRN_TRY(firn_ws_trust_carry(repair->ws->os, place->from, place->to, err));

@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/reader.h"
 #include "base/slice.h"
@@ -70,6 +71,7 @@ firn_ws_repair_records_encode(struct firn_ws_repair_record *record, firn_error *
     struct firn_buf before = record->bytes;
     record->bytes = bytes;
     rc = firn_ws_record_decode(firn_buf_slice(&record->bytes), &record->record, err);
+    DCHECK(rc == FIRN_OK);
     firn_buf_deinit(&before);
     return rc;
 }
@@ -106,6 +108,7 @@ add_record(struct collecting *collecting, const struct firn_ws_repair_record *fo
     const struct known *before = firn_hash_map_find(&collecting->ids, id_hash(id), id);
     struct firn_ws_repair_record *to;
     if (before != NULL && !found->is_listed) {
+        DCHECK(before->index < firn_ws_repair_record_count(repair));
         to = firn_ws_repair_record_at(repair, before->index);
         bool is_newer = !to->is_listed && found->sequence > to->sequence;
         bool is_later =
@@ -226,6 +229,7 @@ static int
 meet_checkpoint(struct collecting *collecting, const struct firn_db_salvage_entry *entry,
                 firn_error *err)
 {
+    DCHECK(entry->key.size == CHECKPOINT_KEY_SIZE);
     struct firn_ws_repair_record found = {.sequence = entry->sequence};
     firn_error why;
     int rc = firn_ws_record_decode(entry->value, &found.record, &why);
@@ -248,6 +252,7 @@ static int
 meet_deletion(struct firn_ws_repair *repair, const struct firn_db_salvage_entry *entry,
               firn_error *err)
 {
+    DCHECK(entry->key.size == CHECKPOINT_KEY_SIZE && entry->is_of_log);
     const struct firn_ws_repair_deletion deletion = {.keyspace = entry->keyspace,
                                                      .sequence = entry->sequence,
                                                      .workspace = firn_load_be32(entry->key.data),
@@ -292,6 +297,7 @@ meet_workspace(struct firn_ws_repair *repair, const struct firn_db_salvage_entry
 static int
 meet_tag(struct firn_ws_repair *repair, const struct firn_db_salvage_entry *entry, firn_error *err)
 {
+    DCHECK(entry->key.size > WORKSPACE_KEY_SIZE && entry->value.size == TAG_SIZE);
     struct firn_ws_repair_tag tag = {.workspace = firn_load_be32(entry->key.data),
                                      .sequence = entry->sequence};
     if (memchr(entry->key.data + 4, 0, entry->key.size - 4) != NULL) {
@@ -391,6 +397,7 @@ firn_ws_repair_records_collect(struct firn_ws_repair *repair, firn_error *err)
 {
     struct collecting collecting = {.repair = repair};
     int rc;
+    DCHECK(repair->records.size == 0 && repair->workspaces.size == 0 && repair->tags.size == 0);
     firn_hash_map_init(&collecting.ids, sizeof(struct known), id_hash, id_equal);
     FIRN_TRY(read_keyspace(&collecting, FIRN_DB_SYSTEM_PREFIX "workspaces", take_workspace, err));
     FIRN_TRY(read_keyspace(&collecting, FIRN_DB_SYSTEM_PREFIX "checkpoints", take_checkpoint, err));

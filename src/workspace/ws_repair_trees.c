@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "tree/tree_lookup.h"
@@ -103,6 +104,7 @@ remember(struct mending *mending, const struct known *known, firn_error *err)
 static struct level *
 top(const struct mending *mending)
 {
+    DCHECK(mending->levels.size >= sizeof(struct level));
     return (struct level *)(void *)(mending->levels.data + mending->levels.size) - 1;
 }
 
@@ -118,6 +120,7 @@ depth(const struct mending *mending)
 static int
 set_path(struct mending *mending, firn_slice name, firn_error *err)
 {
+    DCHECK(top(mending)->path_size <= mending->path.size);
     mending->path.size = top(mending)->path_size;
     int rc =
         mending->path.size > 0 && name.size > 0 ? firn_buf_append_u8(&mending->path, '/') : FIRN_OK;
@@ -167,6 +170,7 @@ look_at_content(struct mending *mending, const struct firn_tree_entry *entry, bo
                 firn_error *err)
 {
     struct firn_ws_repair *repair = mending->repair;
+    DCHECK(entry->kind == FIRN_TREE_FILE && !mending->looks_at_links);
     struct known wanted = {.hash = entry->hash, .size = entry->size};
     const struct known *known = find_known(mending, &wanted);
     firn_error found;
@@ -217,6 +221,7 @@ raise_level(struct mending *mending, uint32_t height_below)
 {
     struct level *level = top(mending);
     level->height = level->height > height_below ? level->height : height_below + 1;
+    DCHECK(depth(mending) + level->height <= FIRN_TREE_DEPTH_MAX);
 }
 
 static int push(struct mending *mending, const struct firn_tree_entry *entry, firn_error *err);
@@ -270,6 +275,7 @@ static int
 push_level(struct mending *mending, const struct firn_tree_entry *entry, const firn_hash *hash,
            bool *out_is_lost, firn_error *err)
 {
+    DCHECK((entry == NULL) == (depth(mending) == 0));
     struct level level = {.hash = *hash, .path_size = mending->path.size};
     firn_error found;
     int rc;
@@ -348,6 +354,7 @@ finish_level(struct mending *mending, firn_hash *out_root, firn_error *err)
         return FIRN_OK;
     }
     struct firn_buf bytes = level->entry;
+    DCHECK(bytes.size > 0);
     level->entry = (struct firn_buf){0};
     pop(mending);
     firn_slice rest = firn_buf_slice(&bytes);
@@ -393,6 +400,7 @@ walk(struct mending *mending, firn_hash *root, bool *out_is_lost, firn_error *er
 {
     int rc;
     const firn_hash start = *root;
+    DCHECK(depth(mending) == 0);
     *out_is_lost = false;
     mending->lost = 0;
     mending->files = 0;
@@ -462,6 +470,7 @@ commit(struct mending *mending, firn_error *err)
 {
     uint64_t size;
     int rc = FIRN_OK;
+    DCHECK((mending->session == NULL) == (mending->lane == NULL));
     if (mending->session == NULL) {
         return FIRN_OK;
     }
@@ -479,6 +488,7 @@ write_message(struct firn_ws_repair_record *record, firn_error *err)
 {
     struct firn_buf message = {0};
     firn_slice before = record->record.message;
+    uint64_t number = record->record.number;
     int rc = firn_buf_append_slice(&message, before);
     if (before.size + MESSAGE_ROOM <= FIRN_WS_RECORD_MESSAGE_SIZE_MAX && rc == FIRN_OK) {
         rc = firn_buf_append_format(&message, "%s[repaired: %" PRIu64 " lost]",
@@ -487,6 +497,7 @@ write_message(struct firn_ws_repair_record *record, firn_error *err)
     record->record.message = firn_buf_slice(&message);
     rc = rc == FIRN_OK ? firn_ws_repair_records_encode(record, err)
                        : firn_error_no_memory(err, "a message");
+    DCHECK(record->record.number == number); /* (I2) */
     firn_buf_deinit(&message);
     return rc;
 }
@@ -498,6 +509,7 @@ finish_record(struct mending *mending, struct firn_ws_repair_record *record, fir
     firn_hash root = record->record.root.hash;
     bool is_lost = false;
     int rc;
+    DCHECK(mending->looks_at_links && record->state != FIRN_REPAIR_LOST);
     mending->record = record;
     FIRN_TRY(walk(mending, &root, &is_lost, err));
     if (is_lost || mending->lost > 0) {
@@ -527,7 +539,8 @@ mend_all(struct mending *mending, firn_error *err)
     for (size_t i = 0; i < firn_ws_repair_record_count(repair); i++) {
         FIRN_TRY(look_at_tree(mending, firn_ws_repair_record_at(repair, i), err));
     }
-    FIRN_TRY(commit(mending, err)); /* (I1) */
+    FIRN_TRY(commit(mending, err));
+    DCHECK(mending->session == NULL); /* (I1) */
     mending->looks_at_links = true;
     for (size_t i = 0; i < firn_ws_repair_record_count(repair); i++) {
         struct firn_ws_repair_record *record = firn_ws_repair_record_at(repair, i);

@@ -31,6 +31,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/slice.h"
 #include "codec/utf8.h"
 
@@ -69,6 +70,8 @@ static bool
 is_ignored(uint32_t point)
 {
     for (size_t i = 0; i < sizeof IGNORED / sizeof IGNORED[0]; i++) {
+        DCHECK(IGNORED[i].first <= IGNORED[i].last);
+        DCHECK(i == 0 || IGNORED[i - 1].last < IGNORED[i].first);
         if (point <= IGNORED[i].last) {
             return point >= IGNORED[i].first;
         }
@@ -117,6 +120,7 @@ fold_name(firn_slice name, uint8_t out[FOLDED_MAX], size_t *out_size)
     while (size > 0 && (out[size - 1] == '.' || out[size - 1] == ' ')) {
         size--;
     }
+    DCHECK(size <= FOLDED_MAX);
     *out_size = size;
 }
 
@@ -149,6 +153,7 @@ judge(firn_slice name)
     firn_slice folded = {.data = bytes};
     fold_name(name, bytes, &folded.size);
     for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
+        DCHECK(NAMES[i].name[0] == '.' && strlen(NAMES[i].name) < FOLDED_MAX);
         if (firn_slice_equal(folded, firn_str(NAMES[i].name)) || is_short_of(folded, &NAMES[i])) {
             return NAMES[i].reason;
         }
