@@ -17,6 +17,7 @@
  * undo. Undoing a restore that is pending takes it back; undoing again an undo that is pending
  * finishes that.
  */
+#include "base/check.h"
 #include "base/slice.h"
 #include "workspace/ws_compare.h"
 #include "workspace/ws_expire.h"
@@ -66,6 +67,7 @@ firn_ws_restore_report(struct firn_ws_restoring *restoring, const struct firn_ws
     result->left_alone = counts->left_alone;
     result->not_restored = counts->not_restored;
     if (counts->written_at_ns != 0) {
+        DCHECK(counts->written_at_ns >= restoring->begun_ns);
         result->written_ns = counts->written_at_ns - restoring->begun_ns;
     }
 }
@@ -74,6 +76,7 @@ int
 firn_ws_restore_init_filter(struct firn_ws_restoring *restoring, firn_error *err)
 {
     struct firn_ws_filter *filter = &restoring->filter;
+    DCHECK(filter->count == 0);
     bool is_of_journal = restoring->paths == restoring->journal.paths;
     int rc = firn_ws_filter_init(filter, restoring->paths, restoring->path_count, err);
     for (size_t i = 0; i < filter->count && rc == FIRN_OK; i++) {
@@ -136,6 +139,7 @@ dry_run(struct firn_ws_restoring *restoring, firn_error *err)
                                             .is_dry = true};
     struct firn_ws_apply *apply = NULL;
     int rc;
+    DCHECK(restoring->options->dry_run && restoring->target == NULL);
     firn_ws_restore_unsaved_init(&unsaved, &restoring->options->callbacks, &callbacks);
     const struct firn_ws_compare_options given = {restoring->options->threads,
                                                   firn_ws_restore_today(restoring), &callbacks};
@@ -197,6 +201,7 @@ into_directory(struct firn_ws_restoring *restoring, firn_error *err)
     struct firn_ws_apply *apply = NULL;
     int rc;
     FIRN_TRY(open_target(restoring, &target, err));
+    DCHECK(target != NULL || restoring->options->dry_run);
     struct firn_ws_diff_side nothing = {.source = trees};
     struct firn_ws_diff_side after = {.source = trees, .root = &restoring->record.root};
     struct firn_ws_apply_options options = firn_ws_restore_apply_options(
@@ -237,6 +242,7 @@ choose_undo(struct firn_ws_restoring *restoring, firn_error *err)
 {
     struct firn_ws_opened *opened = restoring->opened;
     const struct firn_ws_journal *journal = &restoring->journal;
+    DCHECK(!firn_ws_journal_is_pending(journal) && restoring->record.order == 0);
     restoring->is_undo = true;
     if (journal->state == FIRN_WS_JOURNAL_NONE) {
         return firn_error_set(err, FIRN_NOT_FOUND, "there is nothing to undo");
@@ -333,6 +339,7 @@ restore(struct firn_ws *ws, const struct request *request, const firn_restore_op
     if (rc != FIRN_OK) {
         return rc;
     }
+    DCHECK(only_reads || !firn_db_is_read_only(opened.db));
     /* Some paths only, while a restore of others is pending: that one is finished first. */
     if (!only_reads && request->operation == RESTORE && options->path_count > 0) {
         rc =

@@ -27,6 +27,7 @@
  */
 #include <stdio.h>
 
+#include "base/check.h"
 #include "base/slice.h"
 #include "workspace/ws_begun.h"
 #include "workspace/ws_refresh.h"
@@ -78,6 +79,7 @@ join(void *ctx, struct firn_db_batch *batch, const struct firn_ws_record *safety
     struct in_place *in_place = ctx;
     const struct firn_ws_restoring *restoring = in_place->restoring;
     struct firn_ws_journal *journal = &in_place->journal;
+    CHECK(journal->state == FIRN_WS_JOURNAL_PREPARED && safety->is_safety); /* (I1) */
     memcpy(journal->before, safety->id, sizeof journal->before);
     memcpy(journal->safety, restoring->has_undo_to ? restoring->undo_to : safety->id,
            sizeof journal->safety);
@@ -104,6 +106,7 @@ begin_journal(struct in_place *in_place, firn_error *err)
 {
     struct firn_ws_restoring *restoring = in_place->restoring;
     struct firn_ws_journal *journal = &in_place->journal;
+    DCHECK(journal->state == FIRN_WS_JOURNAL_NONE && journal->previous.size == 0);
     journal->state = FIRN_WS_JOURNAL_PREPARED;
     journal->is_undo = restoring->is_undo;
     journal->paths = restoring->paths;
@@ -121,6 +124,8 @@ static int
 set_state(struct in_place *in_place, enum firn_ws_journal_state state, firn_error *err)
 {
     struct firn_ws_opened *opened = in_place->restoring->opened;
+    DCHECK(state == FIRN_WS_JOURNAL_DONE ||
+           (state == FIRN_WS_JOURNAL_BEGUN && in_place->journal.state == FIRN_WS_JOURNAL_PREPARED));
     in_place->journal.state = state;
     in_place->journal.is_partial =
         state == FIRN_WS_JOURNAL_DONE && firn_ws_apply_counts(in_place->apply)->not_restored > 0;
@@ -141,6 +146,7 @@ static void
 put_journal_back(struct in_place *in_place)
 {
     struct firn_ws_opened *opened = in_place->restoring->opened;
+    DCHECK(in_place->journal.state != FIRN_WS_JOURNAL_DONE);
     if (firn_ws_apply_is_undone(in_place->apply) &&
         firn_ws_journal_write_bytes(opened->db, opened->workspace.number,
                                     firn_buf_slice(&in_place->previous), NULL) == FIRN_OK &&
@@ -225,6 +231,8 @@ say_kept(uint64_t kept, firn_error *err)
 static int
 change_tree(struct in_place *in_place, firn_error *err)
 {
+    CHECK(in_place->restoring->result->safety_id[0] != '\0'); /* (I2) */
+    DCHECK(in_place->journal.state == FIRN_WS_JOURNAL_PREPARED);
     int rc = firn_ws_apply_prepare(in_place->apply, err);
     if (rc == FIRN_OK) {
         rc = set_state(in_place, FIRN_WS_JOURNAL_BEGUN, err);
@@ -233,6 +241,7 @@ change_tree(struct in_place *in_place, firn_error *err)
         }
     }
     if (rc == FIRN_OK) {
+        CHECK(in_place->journal.state == FIRN_WS_JOURNAL_BEGUN); /* (I1) */
         rc = firn_ws_apply_finish(in_place->apply, err);
     }
     if (rc != FIRN_OK) {
@@ -252,6 +261,7 @@ close_pending(struct in_place *in_place, firn_error *err)
 {
     struct firn_ws_restoring *restoring = in_place->restoring;
     const struct firn_ws_journal *found = &restoring->journal;
+    DCHECK(!changes_something(in_place->apply));
     if (!firn_ws_journal_is_pending(found) && !(found->is_partial && restoring->is_resumed)) {
         return FIRN_OK;
     }
@@ -317,6 +327,7 @@ save_present(struct in_place *in_place, firn_error *err)
     struct firn_ws_restoring *restoring = in_place->restoring;
     const struct firn_ws_restore_target *target = restoring->target;
     struct firn_ws_save_tree *tree = &in_place->tree;
+    DCHECK(in_place->request.is_safety && in_place->request.stored_rules != NULL);
     if (target == NULL) {
         return firn_ws_save_tree(restoring->opened, &in_place->request, tree, err);
     }
@@ -346,6 +357,8 @@ firn_ws_restore_in_place(struct firn_ws_restoring *restoring, firn_error *err)
     const struct firn_ws_rules_today today = firn_ws_restore_today(restoring);
     struct firn_ws_rules rules;
     int rc;
+    CHECK(!restoring->options->dry_run && restoring->options->to_dir == NULL);
+    DCHECK(restoring->opened->workspace.number != 0);
     tell_others(&in_place);
     FIRN_TRY(firn_ws_rules_load_today(
         restoring->opened, &restoring->record,

@@ -6,7 +6,7 @@
  * temporary names is put to rest (ws_recover.c), and then an ordinary restore goes on from what is
  * there, which is in part the old state, in part the new one, and in part what somebody edited
  * since. It takes a safety checkpoint of all that, as ever, so an edit is nowhere the only copy
- * when it is displaced (I1).
+ * when it is displaced (I1; checked where things move, ws_restore_in_place.c).
  *
  *   resume, save                           the target
  *   resume of one that is over, but had    the target; undo brings back what was there before the
@@ -19,9 +19,10 @@
  * A restore of which nothing had moved yet left the tree as it was. A save drops it (I2): who saves
  * after a crash wants the tree as it is. Only who asks for it again gets it.
  *
- * A pending restore never stands in the way of a save (I3): where it cannot be finished, because a
- * needed object is damaged or something is in the way, it is put to rest and told, and the tree is
- * saved as it is. An undo still brings back what was there before.
+ * A pending restore never stands in the way of a save (I3; not checked: what is_lasting does not
+ * name fails it): where it cannot be finished, because a needed object is damaged or something is
+ * in the way, it is put to rest and told, and the tree is saved as it is. An undo still brings back
+ * what was there before.
  *
  * A pending restore that this user has not begun in this root on this machine (ws_begun.c) is told
  * and otherwise taken for none (I4): nothing is written because of it. Resume and undo are about it
@@ -29,10 +30,11 @@
  *
  * Who looks beside a restore that is under way sees its journal, which is that of an interrupted one.
  * What tells them apart is the lock (ws_running.c); a pending journal is told as interrupted only when
- * it was the same before and after the lock was seen free (I5).
+ * it was the same before and after the lock was seen free (I5; not checked: others change it).
  */
 #include <stdio.h>
 
+#include "base/check.h"
 #include "base/slice.h"
 #include "workspace/ws_begun.h"
 #include "workspace/ws_recover.h"
@@ -115,7 +117,8 @@ firn_ws_restore_pending_read(struct firn_ws_restoring *restoring, bool is_about_
     if (!restoring->was_foreign_told) {
         tell_foreign(&restoring->options->callbacks);
     }
-    firn_ws_journal_deinit(&restoring->journal); /* (I4) */
+    firn_ws_journal_deinit(&restoring->journal);
+    DCHECK(!firn_ws_journal_is_pending(&restoring->journal)); /* (I4) */
 out:
     return rc;
 }
@@ -124,6 +127,7 @@ out:
 static int
 has_moved(const struct firn_ws_journal *journal, bool *out, firn_error *err)
 {
+    DCHECK(firn_ws_journal_is_pending(journal));
     struct firn_ws_journal previous = {0};
     int rc = journal->previous.size > 0 ? firn_ws_journal_decode(journal->previous, &previous, err)
                                         : FIRN_OK;
@@ -137,6 +141,7 @@ static int
 drop(struct firn_ws_restoring *restoring, firn_error *err)
 {
     struct firn_ws_opened *opened = restoring->opened;
+    CHECK(restoring->journal.state == FIRN_WS_JOURNAL_PREPARED); /* (I2) */
     int rc = firn_ws_restore_pending_rest(restoring, err);
     if (rc == FIRN_OK) {
         rc = firn_ws_journal_write_bytes(opened->db, opened->workspace.number,
@@ -192,6 +197,7 @@ finish(struct firn_ws_restoring *restoring, firn_error *err)
 {
     firn_error cause;
     int rc;
+    DCHECK(firn_ws_journal_is_pending(&restoring->journal) && restoring->path_count == 0);
     FIRN_TRY(firn_ws_restore_pending_rest(restoring, err));
     rc = firn_ws_restore_pending_choose(restoring, true, &cause);
     if (rc == FIRN_OK) {
@@ -317,6 +323,7 @@ look_once(struct firn_ws *ws, firn_pending_restore *out, uint8_t *tag, firn_erro
         return rc;
     }
     rc = look(ws, &opened, out, tag, err);
+    DCHECK(!out->is_pending || !out->is_running);
     int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
     return rc != FIRN_OK ? rc : close_rc;
 }

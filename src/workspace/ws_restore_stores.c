@@ -18,12 +18,14 @@
  *      writes through a mapping moves no time. So once no writer can come, the state is found out again,
  *      and has to be the same.
  * (I2) Then all that is left out of it, what lies behind the ends of its logs included, is of no use to
- *      anybody, and goes with what it belongs to. The lock goes last.
+ *      anybody, and goes with what it belongs to. The lock goes last. (Not checked: clear is the
+ *      rule.)
  *
  *      A log that is to stay as the tree has it may be longer on the disk, and what stands there lead on
  *      to a segment that goes. Such a file is replaced by what the tree has (has_tail).
  *
- * (I3) Nothing goes on that found a store locked: it begins anew with a scan, once it is not.
+ * (I3) Nothing goes on that found a store locked: it begins anew with a scan, once it is not. (Not
+ *      checked: lock fails then.)
  *
  * Not kept out are readers: what they have open stays, what they open later may be gone.
  */
@@ -32,6 +34,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/slice.h"
 #include "codec/xxh3.h"
 #include "store/db_capture.h"
@@ -81,6 +84,7 @@ int
 firn_ws_restore_stores_find(struct firn_ws_restore_stores *stores, firn_slice found,
                             firn_error *err)
 {
+    DCHECK(stores->stores.count == 0 && stores->tails.count == 0);
     firn_hash_map_init(&stores->stores, sizeof(struct store), store_hash, store_equal);
     firn_hash_map_init(&stores->tails, sizeof(struct tail), tail_hash, tail_equal);
     for (size_t at = 0; at < found.size;) {
@@ -88,6 +92,8 @@ firn_ws_restore_stores_find(struct firn_ws_restore_stores *stores, firn_slice fo
         store.is_store = found.data[at + 8] != 0;
         store.path = firn_str((const char *)found.data + at + 9);
         at += 9 + store.path.size + 1;
+        DCHECK(at <= found.size);
+        DCHECK(firn_hash_map_find(&stores->stores, store_hash(&store), &store) == NULL);
         if (firn_hash_map_insert(&stores->stores, store_hash(&store), &store) == NULL) {
             return firn_error_no_memory(err, "the list of stores");
         }
@@ -131,6 +137,8 @@ static int
 find_state(const struct firn_ws_restore_stores *stores, struct store *store,
            struct firn_os_dir *dir, firn_error *err)
 {
+    DCHECK(store->print != 0 && store->capture == NULL);
+    DCHECK(stores->is_dry || store->lock != NULL); /* (I1): nobody can change it */
     int rc = firn_db_capture_open(dir, &store->capture, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -161,6 +169,7 @@ note_tail(void *ctx, const struct firn_os_dirent *entry)
         stat.size_bytes <= file.size_bytes) {
         return FIRN_OK;
     }
+    DCHECK(entry->name_size > 0);
     struct tail tail = {.path.size = name_at + entry->name_size};
     uint8_t *path = firn_arena_alloc(&looking->stores->arena, tail.path.size);
     if (path != NULL) {
@@ -182,6 +191,7 @@ lock(const struct firn_ws_restore_stores *stores, struct store *store, struct fi
      firn_error *err)
 {
     bool may_create = store->print != 0 && !stores->is_dry;
+    DCHECK(store->lock == NULL);
     int rc = firn_db_capture_keep_writers_out(dir, may_create, 0, &store->lock, err);
     if (rc != FIRN_BUSY) {
         return rc;
@@ -203,6 +213,7 @@ enter(struct firn_ws_restore_stores *stores, struct store *store, firn_error *er
 {
     struct firn_os_dir *dir;
     const char *path = (const char *)store->path.data; /* has a NUL behind */
+    DCHECK(!store->is_seen && path[store->path.size] == '\0');
     int rc = firn_os_dir_open_beneath(stores->root, path, &dir, err);
     store->is_seen = true;
     if (rc != FIRN_OK) {
@@ -304,6 +315,7 @@ firn_ws_restore_stores_is_cut(const struct firn_ws_restore_stores *stores, firn_
 bool
 firn_ws_restore_stores_has_tail(const struct firn_ws_restore_stores *stores, firn_slice path)
 {
+    DCHECK(stores->tails.count == 0 || stores->stores.count > 0);
     const struct tail key = {path};
     return stores->tails.count > 0 &&
            firn_hash_map_find(&stores->tails, tail_hash(&key), &key) != NULL;

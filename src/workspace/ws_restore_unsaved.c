@@ -16,6 +16,7 @@
  */
 #include "workspace/ws_restore_unsaved.h"
 
+#include "base/check.h"
 #include "base/slice.h"
 #include "base/sort.h"
 #include "codec/xxh3.h"
@@ -57,6 +58,7 @@ static void
 remember(struct firn_ws_restore_unsaved *unsaved, const firn_notice *notice)
 {
     bool is_whole = notice->kind != FIRN_NOTICE_METADATA;
+    DCHECK(tells_a_loss(notice->kind));
     struct item *known = find(unsaved, notice->path);
     struct item item = {.path = {.size = notice->path.size}, .is_whole = is_whole};
     if (known != NULL) {
@@ -98,6 +100,7 @@ static int
 on_progress(void *ctx, const firn_progress *progress)
 {
     struct firn_ws_restore_unsaved *unsaved = ctx;
+    DCHECK(unsaved->outer.on_progress != NULL);
     return unsaved->outer.on_progress(unsaved->outer.ctx, progress);
 }
 
@@ -136,6 +139,17 @@ compare_hashes(const void *a, const void *b)
 }
 
 static bool
+are_ascending(const uint64_t *hashes, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        if (hashes[i - 1] > hashes[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
 is_excluded(struct firn_ws_restore_unsaved *unsaved, firn_slice path)
 {
     const size_t count = unsaved->excluded.size / sizeof(uint64_t);
@@ -143,6 +157,7 @@ is_excluded(struct firn_ws_restore_unsaved *unsaved, firn_slice path)
     if (!unsaved->is_sorted) {
         firn_sort(unsaved->excluded.data, count, sizeof(uint64_t), compare_hashes);
         unsaved->is_sorted = true;
+        DCHECK(are_ascending((const void *)unsaved->excluded.data, count));
     }
     const uint64_t *hashes = (const void *)unsaved->excluded.data;
     size_t low = 0;
@@ -160,6 +175,7 @@ firn_ws_restore_unsaved_why(void *ctx, firn_slice path, size_t *out_size)
 {
     struct firn_ws_restore_unsaved *unsaved = ctx;
     *out_size = path.size;
+    DCHECK(!unsaved->is_out_of_memory); /* firn_ws_restore_unsaved_check has said so */
     if (unsaved->paths.count == 0 && unsaved->excluded.size == 0) {
         return FIRN_WS_APPLY_SAVED;
     }

@@ -9,7 +9,7 @@
  * The disk is scanned as a restore does it, under the rules of both checkpoints and of today; what
  * any of them excludes is in none of the business. The merged tree (ws_revert_merge.c) is restored
  * as if it were a checkpoint (ws_restore_in_place.c): so a crash, an undo and somebody's edit
- * meanwhile are met with what is there for restores (I1).
+ * meanwhile are met with what is there for restores (I1; not checked: nothing is written here).
  *
  * Paths that are asked for are a matter of the merge: what they leave out is as it is on the disk in
  * the tree that is restored, which is restored whole.
@@ -20,6 +20,7 @@
 #include <stdio.h>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/slice.h"
 #include "workspace/ws_begun.h"
 #include "workspace/ws_expire.h"
@@ -118,6 +119,8 @@ report(struct firn_ws_revert *revert)
 {
     const firn_restore_result *restored = revert->restoring.result;
     firn_revert_result *result = revert->result;
+    DCHECK(result->conflicts == 0);
+    DCHECK(!revert->options->dry_run || restored->safety_id[0] == '\0');
     memcpy(result->safety_id, restored->safety_id, sizeof result->safety_id);
     result->added = restored->added;
     result->changed = restored->changed;
@@ -141,6 +144,7 @@ read_journal(struct firn_ws_revert *revert, firn_error *err)
     if (is_foreign) {
         firn_ws_journal_deinit(&restoring->journal);
     }
+    DCHECK(revert->options->dry_run || !firn_ws_journal_is_pending(&restoring->journal));
 out:
     return rc;
 }
@@ -155,6 +159,7 @@ run(struct firn_ws_revert *revert, firn_error *err)
     int rc;
     firn_hash_map_init(&revert->made, sizeof(firn_hash), content_hash, content_equal);
     FIRN_TRY(find_both(revert, &after_bytes, &before_bytes, err));
+    DCHECK(revert->before.order < revert->after.order);
     FIRN_TRY(firn_ws_filter_init(&revert->filter, revert->options->paths,
                                  revert->options->path_count, err));
     revert->trees = firn_ws_objects_trees(opened->objects);

@@ -5,12 +5,13 @@
  *
  *   check   the merge in memory (ws_merge.c): its conflicts, and whether hard links stay true; with
  *           conflicts that is all, and nothing was written anywhere (I1)
- *   make    the same merge again, into a new pack. It comes to the same (I2), because what it reads is
- *           verified by the hashes that the scan gave; where rules leave something out the disk is
- *           asked again, and may have another answer: that shows in the root, and is a conflict
+ *   make    the same merge again, into a new pack. It comes to the same (I2; tested, not asserted),
+ *           because what it reads is verified by the hashes that the scan gave; where rules leave
+ *           something out the disk is asked again, and may have another answer: that shows in the
+ *           root, and is a conflict
  *
- * The pack of the scan is durably in the list before another one is made (I3): a crash leaves one
- * that nobody knows, at most (ws_objects_sweep.c).
+ * The pack of the scan is durably in the list before another one is made (I3; not checked: only a
+ * power cut shows it): a crash leaves one that nobody knows, at most (ws_objects_sweep.c).
  *
  * The tree that came of it is a safety checkpoint, entered together with that of the present state
  * (ws_restore_in_place.c). A dry run is the check, and the plan of a restore; contents that only the
@@ -19,6 +20,7 @@
 #include <stdio.h>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/slice.h"
 #include "tree/tree_lookup.h"
 #include "workspace/ws_compare.h"
@@ -103,6 +105,7 @@ static int
 put_in_memory(void *ctx, const struct firn_ws_object *object, firn_error *err)
 {
     struct firn_ws_revert *revert = ctx;
+    DCHECK(revert->session == NULL && revert->merged != NULL); /* (I1) */
     if (object->kind == FIRN_PACKFILE_TREE) {
         return firn_ws_treesink_keep(revert->merged, &object->hash, object->content, err);
     }
@@ -119,6 +122,7 @@ put_in_pack(void *ctx, const struct firn_ws_object *object, firn_error *err)
 {
     bool is_new;
     struct firn_ws_revert *revert = ctx;
+    DCHECK(revert->session != NULL);
     return firn_ws_session_lane_add(revert->lane, object, &is_new, err);
 }
 
@@ -195,6 +199,7 @@ check_merge(struct firn_ws_revert *revert, const struct firn_tree_source *ours,
     firn_revert_result *result = revert->result;
     const struct firn_ws_merge_options options = merge_options(revert, ours, root);
     int rc;
+    DCHECK(revert->merged == NULL && result->conflicts == 0);
     FIRN_TRY(check_paths(revert, err));
     FIRN_TRY(firn_ws_treesink_create(revert->restoring.ws->os, &revert->merged, err));
     FIRN_TRY(firn_ws_merge(&options, &revert->merge, err));
@@ -271,6 +276,8 @@ make(void *ctx, const struct firn_ws_save_tree *tree, struct firn_ws_record *out
     struct firn_ws_merge_result merged;
     uint64_t added_bytes;
     int rc;
+    CHECK(revert->result->conflicts == 0); /* (I1) */
+    DCHECK(tree->session == NULL && revert->session == NULL);
     options.put = put_in_pack;
     options.on_conflict = ignore_conflict;
     options.on_left_alone = ignore_left_alone;
@@ -350,6 +357,7 @@ firn_ws_revert_merge(struct firn_ws_revert *revert, firn_error *err)
     if (revert->options->dry_run) {
         return dry_run(revert, err);
     }
+    DCHECK(revert->restoring.target == NULL && revert->before.order < revert->after.order);
     revert->restoring.record = revert->after;
     revert->restoring.target = &target;
     int rc = firn_ws_restore_in_place(&revert->restoring, err);

@@ -12,6 +12,7 @@
  */
 #include "workspace/ws_roots.h"
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "workspace/ws_catalog_workspaces.h"
@@ -30,6 +31,7 @@ root_deinit(struct firn_ws_roots_root *root)
 void
 firn_ws_roots_deinit(struct firn_ws_roots *roots)
 {
+    DCHECK(roots->count <= roots->capacity);
     for (size_t i = 0; i < roots->count; i++) {
         root_deinit(&roots->items[i]);
     }
@@ -99,6 +101,7 @@ keep_root(void *ctx, firn_slice name, const struct firn_ws_catalog_workspace *wo
         FIRN_TRY(firn_ws_catalog_list(reading->catalog, workspace->number, count_checkpoint, &root,
                                       err));
     }
+    DCHECK(reading->roots->count < reading->roots->capacity);
     reading->roots->items[reading->roots->count++] = root;
     return FIRN_OK;
 out:
@@ -119,6 +122,7 @@ firn_ws_roots_add_catalog(struct firn_ws_roots *roots, struct firn_ws_catalog *c
     FIRN_TRY(firn_ws_catalog_workspaces_list(catalog, keep_root, &reading, err));
 out:
     firn_free(parent);
+    DCHECK(roots->count >= count_before);
     while (rc != FIRN_OK && roots->count > count_before) {
         root_deinit(&roots->items[--roots->count]);
     }
@@ -135,6 +139,7 @@ firn_ws_roots_add_store(struct firn_ws_roots *roots, const char *store_path, fir
     int rc;
     FIRN_TRY(firn_os_dir_open_path(roots->os, store_path, &dir, err));
     FIRN_TRY(firn_db_open(dir, &options, &db, err));
+    DCHECK(firn_db_is_read_only(db)); /* (I1) */
     FIRN_TRY(firn_ws_catalog_open(db, &catalog, err));
     FIRN_TRY(firn_ws_roots_add_catalog(roots, catalog, store_path, err));
 out:
@@ -296,6 +301,7 @@ firn_ws_roots_inside_of(struct firn_os *os, const char *store_path, char **out, 
         firn_buf_clear(&text);
         FIRN_TRY(firn_os_dir_real_path(dir, &text, err));
         *out = firn_strndup((const char *)text.data, text.size);
+        DCHECK(*out == NULL || **out == '/');
         rc = *out == NULL ? firn_error_no_memory(err, "a path") : FIRN_OK;
     }
 out:

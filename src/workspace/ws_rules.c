@@ -23,6 +23,7 @@
  */
 #include "workspace/ws_rules.h"
 
+#include "base/check.h"
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "workspace/ws_ignore.h"
@@ -63,6 +64,7 @@ exclude_forgotten(const struct firn_ws_record *record, struct firn_buf *rules,
     firn_slice left = record->forgotten;
     firn_slice path;
     int rc = FIRN_OK;
+    DCHECK(rules->size == 0);
     while (rc == FIRN_OK && firn_ws_record_forgotten_next(&left, &path)) {
         rc = firn_ws_ignore_left_out_pattern(rules, path);
     }
@@ -83,6 +85,7 @@ static int
 load(struct firn_ws_objects *objects, const struct firn_ws_record *record, struct firn_buf *bytes,
      struct firn_ws_rules *out, firn_error *err)
 {
+    DCHECK(bytes->size == 0);
     if (!record->has_rules) {
         return make_plain(record, out, err);
     }
@@ -183,6 +186,7 @@ firn_ws_rules_add(struct firn_ws_session *session, firn_slice bytes, firn_hash *
     struct firn_ws_session_lane *lane;
     struct firn_ws_object object = {.kind = FIRN_PACKFILE_BLOB, .content = bytes};
     bool is_new;
+    DCHECK(bytes.size > 0);
     firn_blake3_hash_of(bytes.data, bytes.size, &object.hash);
     *out_hash = object.hash;
     int rc = firn_ws_session_lane_open(session, &lane, err);

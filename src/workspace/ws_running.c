@@ -15,6 +15,7 @@
 #include "workspace/ws_running.h"
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "store/db_holder.h"
 
 enum { VERSION = 1, NOTE_SIZE = 48, ID_OFFSET = 8 };
@@ -38,6 +39,7 @@ number_of(const char *phase)
 void
 firn_ws_running_tell(struct firn_db *db, const struct firn_ws_running *running)
 {
+    struct firn_ws_running read;
     uint8_t note[NOTE_SIZE] = {VERSION, (uint8_t)running->kind, number_of(running->phase),
                                running->has_begun ? 1 : 0};
     firn_store_le32(note + 4, running->workspace);
@@ -45,6 +47,8 @@ firn_ws_running_tell(struct firn_db *db, const struct firn_ws_running *running)
     firn_store_le64(note + 24, (uint64_t)running->started_ns);
     firn_store_le64(note + 32, running->done);
     firn_store_le64(note + 40, running->total);
+    DCHECK(firn_ws_running_decode(firn_bytes(note, sizeof note), &read));
+    DCHECK(running->phase == NULL || strcmp(read.phase, running->phase) == 0);
     firn_db_holder_tell(db, note, sizeof note);
 }
 

@@ -77,6 +77,9 @@ firn_ws_save_record(struct firn_ws *ws, struct firn_ws_opened *opened,
                                     .has_rules = tree->has_rules,
                                     .rules = tree->rules};
     int rc;
+    CHECK(tree->session == NULL && tree->stat == NULL); /* it is sealed: what is named is durable */
+    DCHECK(opened->workspace.number != 0 && record.root.kind == FIRN_TREE_DIR);
+    DCHECK(record.workspace_path.data[0] == '/');
     FIRN_TRY(firn_os_random(ws->os, record.id, sizeof record.id, err));
     FIRN_TRY(set_parent(ws, opened, &record, err));
     FIRN_TRY(firn_ws_catalog_commit(opened->catalog, firn_str(ws->place.catalog_root),
@@ -113,6 +116,7 @@ compare_with_previous(struct firn_ws_opened *opened, const struct firn_ws_record
     struct firn_ws_diff_side before = {.source = stored, .root = &previous->root};
     struct firn_ws_diff_side after = {.source = &now, .root = &tree->scan.root};
     struct firn_ws_diff_options options = {0};
+    DCHECK(tree->session != NULL && tree->fresh != NULL); /* not sealed: it is read from memory */
     result->is_unchanged = true;
     return firn_ws_diff(&before, &after, &options, count_change, result, err);
 }
@@ -166,6 +170,7 @@ complete_message(struct turn *turn, firn_slice prompt, firn_slice *message, firn
         return firn_error_no_memory(err, "a message");
     }
     *message = firn_buf_slice(&turn->message);
+    DCHECK(message->size <= FIRN_WS_RECORD_MESSAGE_SIZE_MAX);
     return FIRN_OK;
 }
 
@@ -276,6 +281,7 @@ settle_for_previous(struct saving *saving, firn_error *err)
 {
     struct firn_ws *ws = saving->ws;
     int rc = FIRN_OK;
+    DCHECK(saving->has_previous && saving->result->is_unchanged && !saving->result->is_made);
     if (firn_ws_save_tree_is_stored(&saving->tree)) {
         FIRN_TRY(firn_ws_save_tree_seal(saving->opened, &saving->tree, err));
     }
@@ -314,6 +320,7 @@ make_checkpoint(struct saving *saving, firn_error *err)
 {
     struct firn_ws_record record;
     int rc;
+    DCHECK(saving->tree.session != NULL && !saving->result->is_made);
     FIRN_TRY(begin_sealing(saving, err));
     FIRN_TRY(firn_ws_save_tree_seal(saving->opened, &saving->tree, err));
     FIRN_TRY(firn_ws_save_record(saving->ws, saving->opened, &saving->request, &saving->tree,
@@ -332,6 +339,7 @@ save_opened(struct saving *saving, firn_error *err)
 {
     firn_turn turn;
     int rc;
+    DCHECK(!saving->request.is_safety && saving->opened->workspace.number != 0);
     FIRN_TRY(complete_turn(&saving->turn, saving->opened, &saving->request, err));
     turn = saving->request.turn;
     if (saving->turn.begins) { /* it is no checkpoint's yet */

@@ -15,6 +15,7 @@
  * fit what is remembered of it, or the root that it gives is not in the store. Then that is told as
  * damage, the pack is dropped, and everything is scanned once more without it.
  */
+#include "base/check.h"
 #include "base/mem.h"
 #include "codec/blake3_hash.h"
 #include "workspace/ws_internal.h"
@@ -34,6 +35,7 @@ static int
 sink_lane_open(void *ctx, void **out_lane, firn_error *err)
 {
     struct firn_ws_save_tree *tree = ctx;
+    DCHECK(tree->session != NULL);
     struct lane *lane = firn_alloc_zeroed(sizeof *lane);
     if (lane == NULL) {
         return firn_error_no_memory(err, "a save");
@@ -130,6 +132,7 @@ scan(struct firn_ws_opened *opened, const struct firn_ws_save_request *request, 
     options.stored_rules = request->stored_rules;
     bool has_root = true;
     int rc;
+    DCHECK(tree->session == NULL && tree->stat == NULL && tree->fresh == NULL);
     *out_is_usable = true;
     /* A safety checkpoint says what was there: what cannot be read is left out, so that an undo leaves
      * it alone. */
@@ -153,6 +156,7 @@ scan(struct firn_ws_opened *opened, const struct firn_ws_save_request *request, 
         rc = firn_error_set(err, FIRN_CORRUPT,
                             "the stat cache names a root directory that is not in the store");
     }
+    DCHECK(rc != FIRN_OK || has_root); /* (I1) */
     *out_is_usable = has_root && !(rc != FIRN_OK && firn_ws_stat_is_broken(tree->stat));
     tree->has_rules = rc == FIRN_OK && tree->scan.rules.size > 0;
     if (tree->has_rules) {
@@ -201,6 +205,7 @@ firn_ws_save_tree_deinit(struct firn_ws_save_tree *tree)
 struct firn_tree_source
 firn_ws_save_tree_source(struct firn_ws_save_tree *tree, const struct firn_tree_source *stored)
 {
+    DCHECK(tree->fresh != NULL);
     return firn_ws_treesink_source(tree->fresh, stored);
 }
 
@@ -248,6 +253,7 @@ firn_ws_save_tree_seal(struct firn_ws_opened *opened, struct firn_ws_save_tree *
                        firn_error *err)
 {
     int rc;
+    DCHECK(tree->session != NULL && tree->stat != NULL);
     FIRN_TRY(pack_records(opened, tree->session, &tree->records_were_packed, err));
     FIRN_TRY(firn_ws_session_commit(tree->session, &tree->added_bytes, err));
     FIRN_TRY(firn_ws_stat_commit(tree->stat, err));

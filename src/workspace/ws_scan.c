@@ -14,9 +14,9 @@
  * stack to be built. When nobody works after that, all is done.
  *
  * The calling thread is the first worker; the others are jobs. None waits for a job that has not
- * begun (I1), so in simulation, where jobs run when somebody waits, the first worker does
- * everything and the others find it done. That asks of a sink, in simulation, not to wait for
- * another lane.
+ * begun (I1; not checked: one that did would not end), so in simulation, where jobs run when
+ * somebody waits, the first worker does everything and the others find it done. That asks of a
+ * sink, in simulation, not to wait for another lane.
  *
  * A worker opens its lane of the sink with the first object it adds, and closes it when all work is
  * done: the lanes' last frames are compressed side by side.
@@ -31,6 +31,7 @@
  */
 #include "workspace/ws_scan.h"
 
+#include "base/check.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "workspace/ws_scan_internal.h"
@@ -46,22 +47,23 @@ struct claim {
     struct firn_ws_scan_slot *slot;
 };
 
-void
-firn_ws_scan_push_locked(struct firn_ws_scan *scan, struct firn_ws_scan_node *node)
-{
-    firn_os_mutex_assert_held(&scan->mutex);
-    node->next_below = scan->stack;
-    scan->stack = node;
-    if (scan->idle > 0) {
-        firn_os_cond_broadcast(&scan->work);
-    }
-}
-
 static bool
 has_more(const struct firn_ws_scan_node *node)
 {
     return node->segments_claimed < node->segment_count ||
            node->subdirs_claimed < node->subdir_count;
+}
+
+void
+firn_ws_scan_push_locked(struct firn_ws_scan *scan, struct firn_ws_scan_node *node)
+{
+    firn_os_mutex_assert_held(&scan->mutex);
+    DCHECK(node->is_due || has_more(node));
+    node->next_below = scan->stack;
+    scan->stack = node;
+    if (scan->idle > 0) {
+        firn_os_cond_broadcast(&scan->work);
+    }
 }
 
 static bool
@@ -72,6 +74,7 @@ claim_from_stack_locked(struct firn_ws_scan *scan, struct claim *out)
     if (node == NULL) {
         return false;
     }
+    DCHECK(node->is_due != has_more(node));
     if (node->is_due) {
         *out = (struct claim){.kind = CLAIM_BUILD, .node = node};
     } else if (node->segments_claimed < node->segment_count) {
@@ -91,8 +94,10 @@ static void
 release_linked_locked(struct firn_ws_scan *scan)
 {
     firn_os_mutex_assert_held(&scan->mutex);
+    DCHECK(scan->active == 0 && scan->stack == NULL && !scan->links_are_known);
     scan->links_are_known = true;
     for (struct firn_ws_scan_node *node = scan->linked; node != NULL; node = node->next_linked) {
+        DCHECK(node->waiting > 0 && node->is_linked);
         if (--node->waiting == 0) {
             node->is_due = true;
             firn_ws_scan_push_locked(scan, node);
@@ -137,6 +142,7 @@ static void
 give_back(struct firn_ws_scan *scan)
 {
     firn_os_mutex_lock(&scan->mutex);
+    DCHECK(scan->active > 0);
     if (--scan->active == 0) {
         firn_os_cond_broadcast(&scan->work);
     }
@@ -255,6 +261,7 @@ init_workers(struct firn_ws_scan *scan, firn_error *err)
         count = count < FIRN_WS_SCAN_THREADS_DEFAULT_MAX ? count : FIRN_WS_SCAN_THREADS_DEFAULT_MAX;
     }
     count = count < FIRN_WS_SCAN_THREADS_MAX ? count : FIRN_WS_SCAN_THREADS_MAX;
+    DCHECK(count > 0);
     scan->workers = firn_alloc_zeroed(count * sizeof *scan->workers);
     if (scan->workers == NULL) {
         return firn_error_no_memory(err, "the workers of a scan");
@@ -344,6 +351,7 @@ run(struct firn_ws_scan *scan, firn_error *err)
     run_first_worker(scan);
     firn_os_jobs_destroy(jobs);
     rc = scan->failure;
+    DCHECK(rc != FIRN_OK || (scan->stack == NULL && scan->active == 0));
     if (rc != FIRN_OK) {
         *err = scan->failure_error;
         goto out;
@@ -356,6 +364,7 @@ out:
 static void
 fill_result(struct firn_ws_scan *scan, struct firn_ws_scan_result *out)
 {
+    DCHECK(scan->root_entry.kind == FIRN_TREE_DIR);
     *out = (struct firn_ws_scan_result){.root = scan->root_entry,
                                         .root_xattrs = scan->root_xattrs,
                                         .stores = scan->stores,

@@ -6,7 +6,8 @@
  * to its place between: a subdirectory from the record that its own builder left, a name of an
  * inode with several from the inode's group, and a run of known entries from the object that the
  * directory had when it was last scanned. That object is read once, from front to back: its entries
- * and the new ones are both in the order of names, so known ones come up in ascending places (I1).
+ * and the new ones are both in the order of names, so known ones come up in ascending places (I1;
+ * tested, not asserted, like (I2): the cache may be wrong).
  *
  * On the way it shows which subdirectories have gone: what is remembered of those is forgotten.
  *
@@ -168,6 +169,7 @@ append_subdir(struct assembly *assembly, const struct firn_ws_scan_late *late, f
 {
     struct firn_buf *out = &assembly->worker->assembly;
     size_t before = out->size;
+    DCHECK(late->index < assembly->node->subdir_count);
     int rc = firn_ws_scan_assemble_subdir(&assembly->node->subdirs[late->index], out);
     if (rc == FIRN_OK && out->size > before && assembly->has_prints) {
         struct firn_ws_stat_print print;
@@ -186,6 +188,7 @@ append_link(struct assembly *assembly, const struct firn_ws_scan_late *late, fir
     struct firn_tree_entry entry;
     bool is_old;
     int rc;
+    DCHECK(late->print + sizeof print.bytes <= assembly->node->part.prints.size);
     memcpy(print.bytes, assembly->node->part.prints.data + late->print, sizeof print.bytes);
     if (late->known != FIRN_WS_SCAN_UNKNOWN) {
         FIRN_TRY(take_known(assembly, late->known, &old, err));
@@ -206,6 +209,7 @@ static int
 append_known(struct assembly *assembly, const struct firn_ws_scan_late *late, firn_error *err)
 {
     const struct firn_ws_stat_memo *memo = &assembly->node->memo;
+    DCHECK(late->count > 0 && late->known + late->count <= memo->count);
     for (size_t i = 0; i < late->count; i++) {
         const struct firn_tree_entry *old = NULL;
         int rc = take_known(assembly, late->known + i, &old, err);
@@ -261,6 +265,7 @@ append_all(struct assembly *assembly, firn_error *err)
         const struct firn_ws_scan_late *late = i < part->late_count ? &part->lates[i] : NULL;
         size_t encoded_end = late != NULL ? late->offset : part->encoded.size;
         size_t prints_end = late != NULL ? late->print : part->prints.size;
+        DCHECK(encoded <= encoded_end && prints <= prints_end);
         if (append_range(&worker->assembly, &part->encoded, encoded, encoded_end) != FIRN_OK ||
             append_range(&worker->prints, &part->prints, prints, prints_end) != FIRN_OK) {
             return no_memory(err);
@@ -295,6 +300,18 @@ check_order(struct assembly *assembly, firn_error *err)
     return FIRN_OK;
 }
 
+static bool
+has_a_print_each(const struct firn_ws_scan_entries *entries)
+{
+    firn_slice rest = entries->encoded;
+    struct firn_tree_entry entry;
+    size_t count = 0;
+    while (rest.size > 0 && firn_tree_decode_entry(&rest, &entry, NULL) == FIRN_OK) {
+        count++;
+    }
+    return rest.size == 0 && entries->prints.size == count * FIRN_WS_STAT_PRINT_SIZE;
+}
+
 int
 firn_ws_scan_assemble(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_node *node,
                       struct firn_ws_scan_entries *out, firn_error *err)
@@ -324,6 +341,7 @@ firn_ws_scan_assemble(struct firn_ws_scan_worker *worker, const struct firn_ws_s
     }
     out->encoded = firn_buf_slice(&worker->assembly);
     out->prints = firn_buf_slice(&worker->prints);
+    DCHECK(!assembly.has_prints || has_a_print_each(out));
 out:
     firn_tree_iterator_destroy(assembly.old);
     return rc;

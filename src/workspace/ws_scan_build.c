@@ -53,6 +53,7 @@ report(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, const
 {
     const struct firn_os_stat *stat = &node->stat;
     if (node->parent != NULL) {
+        DCHECK(node->parent->subdirs[node->index].state == FIRN_WS_SCAN_SUBDIR_WAITING); /* (I1) */
         worker->directories++;
         node->parent->subdirs[node->index] = (struct firn_ws_scan_subdir){
             .name = node->name,
@@ -88,6 +89,7 @@ build(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, firn_e
     firn_hash hash = node->memo.tree;
     bool is_same;
     int rc;
+    DCHECK(node->waiting == 0 && node->segments_merged == node->segment_count);
     FIRN_TRY(firn_ws_scan_known_is_same(worker, node, &is_same, err));
     if (!is_same) {
         FIRN_TRY(firn_ws_scan_assemble(worker, node, &entries, err));
@@ -162,6 +164,8 @@ firn_ws_scan_build_segment(struct firn_ws_scan_worker *worker, struct firn_ws_sc
     }
     const struct firn_ws_scan_counts now = firn_ws_scan_counts_of(worker);
     firn_os_mutex_lock(&scan->mutex);
+    DCHECK(segment < node->segment_count && node->waiting > 0);
+    DCHECK(now.files >= worker->before.files && now.told >= worker->before.told);
     node->own_files += now.files - worker->before.files;
     node->own_bytes += now.bytes - worker->before.bytes;
     node->has_more_to_tell = node->has_more_to_tell || now.told != worker->before.told;
@@ -171,7 +175,7 @@ firn_ws_scan_build_segment(struct firn_ws_scan_worker *worker, struct firn_ws_sc
         node->next_linked = scan->linked;
         scan->linked = node;
     }
-    int rc = firn_ws_scan_node_merge_locked(node, segment, &worker->part);
+    int rc = firn_ws_scan_node_merge_locked(scan, node, segment, &worker->part);
     firn_os_mutex_unlock(&scan->mutex);
     if (rc != FIRN_OK) {
         return firn_error_no_memory(err, "the entries of a directory");

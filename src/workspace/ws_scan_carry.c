@@ -13,12 +13,14 @@
  *
  * A further name of a file says where the first one is (tree/tree_lookup.h), and the first one may lie
  * anywhere, changed or gone by now. Inside a subtree that goes on as a whole such a name stays true. One
- * that leads out of it becomes a file of its own (I1), with the same content, and so does a single
- * entry; the directories above such a name are built anew.
+ * that leads out of it becomes a file of its own (I1; not checked: keeping an entry is the rule),
+ * with the same content, and so does a single entry; the directories above such a name are built
+ * anew.
  *
  * The walk keeps its own stack, of at most FIRN_TREE_DEPTH_MAX levels. Where the last tree cannot be
  * read nothing of it goes on: a scan must not fail for a store that is damaged.
  */
+#include "base/check.h"
 #include "base/error.h"
 #include "base/slice.h"
 #include "workspace/ws_scan_internal.h"
@@ -90,6 +92,7 @@ firn_ws_scan_carry_entry(struct firn_ws_scan_worker *worker, const struct firn_w
     const firn_error why = *err;
     int rc = FIRN_OK;
     *out_is_carried = false;
+    DCHECK(code != FIRN_OK && kind != FIRN_TREE_DIR);
     if (!may_carry(worker, node, code, &why)) {
         return FIRN_OK;
     }
@@ -115,6 +118,7 @@ out:
 static struct level *
 top(const struct carrying *carrying)
 {
+    DCHECK(carrying->levels.size >= sizeof(struct level));
     return (struct level *)(void *)(carrying->levels.data + carrying->levels.size) - 1;
 }
 
@@ -141,6 +145,7 @@ push(struct carrying *carrying, const struct firn_tree_entry *entry, const firn_
 {
     struct level level = {.hash = *hash};
     int rc;
+    DCHECK((entry == NULL) == (depth(carrying) == 0));
     if (depth(carrying) >= FIRN_TREE_DEPTH_MAX) {
         return firn_error_set(err, FIRN_CORRUPT, "directories lie more than %d deep",
                               FIRN_TREE_DEPTH_MAX);
@@ -225,6 +230,7 @@ finish_level(struct carrying *carrying, firn_hash *out_hash, firn_error *err)
         *out_hash = hash;
         return FIRN_OK;
     }
+    DCHECK(bytes.size > 0);
     firn_slice rest = firn_buf_slice(&bytes);
     int rc = firn_tree_decode_entry(&rest, &entry, err);
     if (rc == FIRN_OK) {
@@ -239,6 +245,7 @@ finish_level(struct carrying *carrying, firn_hash *out_hash, firn_error *err)
 static int
 walk(struct carrying *carrying, const firn_hash *root, firn_hash *out_hash, firn_error *err)
 {
+    DCHECK(depth(carrying) == 0);
     int rc = push(carrying, NULL, root, err);
     while (rc == FIRN_OK && depth(carrying) > 0) {
         const struct firn_tree_entry *entry;
@@ -271,6 +278,7 @@ firn_ws_scan_carry_dir(struct firn_ws_scan_worker *worker, const struct firn_ws_
     firn_error found;
     int rc = FIRN_OK;
     *out_is_carried = false;
+    DCHECK(code != FIRN_OK && subdir->state == FIRN_WS_SCAN_SUBDIR_WAITING);
     if (!may_carry(worker, node->parent, code, &why)) {
         return FIRN_OK;
     }

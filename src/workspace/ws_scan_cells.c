@@ -3,7 +3,8 @@
  * workspace/ws_scan_cells.c: a file of 16 GiB and more, cell by cell (pack/packfile_cells.h).
  *
  * Holes are passed over (ws_cell_walk.c); a cell that has data is read whole, and left out if it is
- * zeros all the same. So the name is that of the bytes, however a file system stores them (I1).
+ * zeros all the same. So the name is that of the bytes, however a file system stores them (I1; not
+ * checked: tests compare the names).
  *
  * No hash runs over the whole file. The thread that reads hands each cell to whoever is idle, through the
  * window (ws_scan_window.c), and else names and adds it itself. Up to 2,048 cells of one list wait for
@@ -66,6 +67,7 @@ put_list(void *ctx, const firn_hash *hash, firn_slice list, firn_error *err)
     struct firn_packfile_cells cells;
     bool is_new;
     int rc = firn_packfile_cells_open(list, &cells, err);
+    DCHECK(rc == FIRN_OK && cells.level <= stream->builder.top);
     if (rc == FIRN_OK && cells.level == stream->builder.top) {
         return firn_buf_assign(&worker->content, list) == FIRN_OK
                    ? FIRN_OK
@@ -92,6 +94,7 @@ settle(struct cell_stream *stream, firn_error *err)
     if (firn_ws_scan_is_stopped(worker->scan)) {
         FIRN_TRY(firn_error_set(err, FIRN_CANCELLED, "cancelled")); /* not all have names */
     }
+    DCHECK(!stream->has_window && stream->count <= IN_LIST); /* (I2) */
     for (size_t i = 0; i < stream->count; i++) {
         FIRN_TRY(firn_packfile_cells_builder_add(&stream->builder, stream->numbers[i],
                                                  &stream->pieces[i].hash, err));
@@ -120,6 +123,8 @@ put_cell(struct cell_stream *stream, struct firn_ws_cell_walk *walk, firn_error 
     uint64_t number = walk->offset / CELL_SIZE;
     size_t size;
     int rc = FIRN_OK;
+    DCHECK(walk->offset % CELL_SIZE == 0);
+    DCHECK(stream->count == 0 || stream->numbers[stream->count - 1] < number);
     if (stream->count > 0 && stream->numbers[stream->count - 1] / IN_LIST != number / IN_LIST) {
         FIRN_TRY(settle(stream, err));
     }
@@ -182,6 +187,7 @@ firn_ws_scan_cells_read(struct firn_ws_scan_worker *worker, struct firn_os_file 
         .file = file, .size = stat->size_bytes, .tick = pass_on, .ctx = worker};
     int rc;
     *out_is_stable = false;
+    DCHECK(stat->size_bytes >= FIRN_PACKFILE_CELLS_CONTENT_MIN);
     if (stat->size_bytes > FIRN_PACKFILE_CELLS_CONTENT_MAX) {
         return firn_error_set(err, FIRN_LIMIT,
                               "cannot save '%s': it has %llu bytes, a file may have %llu (8 PiB)",
@@ -219,6 +225,7 @@ firn_ws_scan_cells_hash_again(struct firn_ws_scan_worker *worker, struct firn_os
                               struct firn_ws_scan_beginning *all, bool *out_is_read,
                               firn_error *err)
 {
+    DCHECK(part == NULL || part->size <= all->size);
     struct firn_ws_cell_walk walk = {
         .file = file, .size = all->size, .tick = pass_on, .ctx = worker};
     int rc = firn_ws_cell_walk_name(&walk, &all->hash, part == NULL ? 0 : part->size,

@@ -7,14 +7,17 @@
  * scan compares the entry with what it finds, as always.
  *
  * So what a confined scan builds may be a tree that never was, if the disk is not as the caller
- * believes. Therefore it remembers a directory only if its object is in the store already (I1),
- * unless the caller vouches for the entries it gives, as a watch does (ws_watched.c).
+ * believes. Therefore it remembers a directory only if its object is in the store already (I1;
+ * not checked: ws_scan_known.c asks), unless the caller vouches for the entries it gives, as a
+ * watch does (ws_watched.c).
  *
- * Where a watch vouches, what is met inside may say that it cannot be right about the outside (I2): a
- * new name of a file with several, for the others may lie there; and a file of rules that is new or
- * has changed, for what it governs may lie there. The watch hears of a change of rules, and has all
- * that they govern visited, but not if it was made through another name of their file.
+ * Where a watch vouches, what is met inside may say that it cannot be right about the outside (I2;
+ * not checked: the disk says so, and it ends the scan): a new name of a file with several, for the
+ * others may lie there; and a file of rules that is new or has changed, for what it governs may lie
+ * there. The watch hears of a change of rules, and has all that they govern visited, but not if it
+ * was made through another name of their file.
  */
+#include "base/check.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "workspace/ws_scan_internal.h"
@@ -24,6 +27,7 @@ firn_ws_scan_confined_take_over(struct firn_ws_scan_subdir *subdir,
                                 const struct firn_tree_entry *entry)
 {
     uint8_t *xattrs = NULL;
+    DCHECK(entry->kind == FIRN_TREE_DIR && subdir->state == FIRN_WS_SCAN_SUBDIR_WAITING);
     if (entry->xattrs.size > 0) {
         xattrs = firn_memdup(entry->xattrs.data, entry->xattrs.size);
         if (xattrs == NULL) {
@@ -66,6 +70,7 @@ firn_ws_scan_confined_pass(struct firn_ws_scan_worker *worker, struct firn_ws_sc
     const struct firn_tree_entry *entry = NULL;
     int rc;
     *out_is_passed = false;
+    DCHECK(confines != NULL && index < parent->subdir_count);
     if (firn_ws_scan_node_path(parent, subdir->name, &worker->path) != FIRN_OK) {
         return firn_error_no_memory(err, "a path");
     }

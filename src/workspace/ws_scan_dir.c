@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "workspace/ws_apply.h"
@@ -145,6 +146,7 @@ is_unwanted_dir(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_no
 {
     const struct firn_ws_scan_options *options = worker->scan->options;
     const struct firn_ws_nested *nested = options->nested;
+    DCHECK(node->parent != NULL);
     *out_is_unwanted = options->has_store && node->stat.device == options->store_device &&
                        node->stat.inode == options->store_inode;
     (void)snprintf(reason, FIRN_WS_IGNORE_TEXT_SIZE, "the store itself");
@@ -223,6 +225,7 @@ thin(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, struct 
     struct firn_ws_scan_listing *listing = &worker->listing;
     size_t kept = 0;
     *out_name_bytes = 0;
+    DCHECK(node->subdir_count == 0);
     for (size_t i = 0; i < listing->count; i++) {
         struct firn_ws_scan_item item = listing->items[i];
         bool is_kept;
@@ -265,6 +268,7 @@ make_subdirs(const struct firn_ws_scan_listing *listing, struct firn_ws_scan_nod
             name += item->name_size + 1;
         }
     }
+    DCHECK(node->subdir_count == count && name == node->subdir_names + name_bytes);
     return FIRN_OK;
 }
 
@@ -385,6 +389,7 @@ publish(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node)
         worker->listing = (struct firn_ws_scan_listing){0};
     }
     firn_os_mutex_lock(&scan->mutex);
+    DCHECK(node->segments_claimed == 0 && node->waiting == 0);
     node->segments_claimed = 1;
     node->waiting = node->segment_count + node->subdir_count;
     if (node->segment_count > 1 || node->subdir_count > 0) {
@@ -399,6 +404,7 @@ static int
 drop(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, firn_error *err)
 {
     struct firn_ws_scan_node *parent = node->parent;
+    DCHECK(parent->subdirs[node->index].state != FIRN_WS_SCAN_SUBDIR_WAITING);
     firn_os_mutex_lock(&worker->scan->mutex);
     parent->has_more_to_tell = true;
     firn_os_mutex_unlock(&worker->scan->mutex);
@@ -413,6 +419,7 @@ go_on_without(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node
 {
     bool is_carried = false;
     int rc = FIRN_OK;
+    DCHECK(node->parent->subdirs[node->index].state == FIRN_WS_SCAN_SUBDIR_WAITING);
     if (code != FIRN_OK) {
         FIRN_TRY(firn_ws_scan_carry_dir(worker, node, code, &is_carried, err));
     }
@@ -431,6 +438,7 @@ firn_ws_scan_dir_visit(struct firn_ws_scan_worker *worker, struct firn_ws_scan_n
                        uint32_t index, firn_error *err)
 {
     bool is_passed = false;
+    DCHECK(parent == NULL || index < parent->subdir_count);
     if (parent != NULL && worker->scan->options->confines != NULL) {
         int pass_rc = firn_ws_scan_confined_pass(worker, parent, index, &is_passed, err);
         if (pass_rc != FIRN_OK || is_passed) {

@@ -15,6 +15,7 @@
  * What the kernel tells of an entry's kind while listing may be outdated when the entry is opened.
  * Every opening says what it expects, so the worst is an entry that is reported as changing.
  */
+#include "base/check.h"
 #include "base/error.h"
 #include "workspace/ws_scan_internal.h"
 
@@ -28,6 +29,7 @@ static int
 enter_subdir(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_item *item,
              firn_error *err)
 {
+    DCHECK(item->kind == FIRN_OS_DIR);
     struct firn_ws_scan_late late = {.kind = FIRN_WS_SCAN_LATE_SUBDIR, .index = item->subdir};
     return firn_ws_scan_node_add_late(&worker->part, &late) == FIRN_OK
                ? FIRN_OK
@@ -108,6 +110,7 @@ find_segment(const struct firn_ws_scan_worker *worker, const struct firn_ws_scan
     const struct firn_ws_scan_listing *listing =
         node->segment_count > 1 ? &node->listing : &worker->listing;
     *out_begin = segment * FIRN_WS_SCAN_SEGMENT_ENTRIES;
+    DCHECK(segment < node->segment_count && *out_begin <= listing->count);
     size_t left = listing->count - *out_begin;
     *out_end =
         *out_begin + (left < FIRN_WS_SCAN_SEGMENT_ENTRIES ? left : FIRN_WS_SCAN_SEGMENT_ENTRIES);
@@ -183,6 +186,7 @@ int
 firn_ws_scan_entries_segment(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
                              size_t segment, firn_error *err)
 {
+    DCHECK(segment > 0); /* the first one is worked on while the directory is open */
     struct firn_os_dir *dir = NULL;
     int rc = reopen(worker, node, &dir, err);
     rc = rc == FIRN_OK ? firn_ws_scan_entries_work(worker, node, dir, segment, err)

@@ -10,10 +10,10 @@
  * What is saved must be a state that the file was in. The two looks, before and after reading,
  * tell: if size, times or inode differ, somebody wrote meanwhile, and the file is opened and read
  * anew, three times at most. File times come from a clock that ticks every few milliseconds, so a
- * file that changed just before the first look could change again without showing it (I1): such a
- * file is looked at again a tick later, before it is read. What writes through a mapping without
- * the system noticing cannot be told by anybody; the hash still names exactly the bytes that are
- * saved.
+ * file that changed just before the first look could change again without showing it (I1; not
+ * checked, like (I2): only the kernel's clock knows): such a file is looked at again a tick later,
+ * before it is read. What writes through a mapping without the system noticing cannot be told by
+ * anybody; the hash still names exactly the bytes that are saved.
  *
  * A log that is appended to all the time differs at every look. Where a file has become longer and is
  * otherwise the same, what was read, as many bytes as it had at the look before, is read once more
@@ -33,6 +33,7 @@
  * state that is saved is read (ws_scan_store.c): what is written behind it changes nothing of that, so
  * neither look says anything, and no print is kept.
  */
+#include "base/check.h"
 #include "base/error.h"
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
@@ -62,6 +63,7 @@ read_small(struct firn_ws_scan_worker *worker, struct firn_os_file *file, size_t
            firn_hash *out_hash, bool *out_is_stable, firn_error *err)
 {
     struct firn_buf *content = &worker->content;
+    DCHECK(size <= FIRN_WS_SCAN_LARGE_SIZE);
     firn_buf_clear(content);
     if (firn_buf_set_size(content, size) != FIRN_OK) {
         return firn_error_no_memory(err, "the content of a file");
@@ -144,6 +146,7 @@ let_age(struct firn_ws_scan_worker *worker, struct firn_os_file *file, struct at
         firn_error *err)
 {
     int64_t age_ns;
+    DCHECK(!is_cut(attempt) && attempt->is_stable);
     if (!is_young(worker->scan, &attempt->stat, &age_ns)) {
         return FIRN_OK;
     }
@@ -182,6 +185,7 @@ prove(struct firn_ws_scan_worker *worker, struct firn_os_file *file, const firn_
       struct attempt *attempt, firn_error *err)
 {
     struct firn_ws_scan_beginning *earlier = attempt->earlier;
+    DCHECK(!is_cut(attempt));
     struct firn_ws_scan_beginning all = {.size = attempt->stat.size_bytes};
     bool has_earlier = earlier->size > 0 && earlier->size <= all.size;
     struct firn_ws_scan_beginning part = {.size = has_earlier ? earlier->size : 0};
@@ -256,6 +260,7 @@ static int
 join_group(struct firn_ws_scan_worker *worker, const struct firn_os_stat *stat,
            struct firn_ws_scan_found *out, firn_error *err)
 {
+    DCHECK(stat->nlink > 1);
     bool is_settled = !firn_ws_stat_print_is_zero(&out->print);
     out->is_link = true;
     int rc = firn_ws_scan_links_add(worker, stat, &out->entry, &is_settled, &out->group, err);
@@ -270,6 +275,7 @@ static int
 add_content(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_node *node,
             const char *name, const struct firn_ws_object *object, firn_error *err)
 {
+    DCHECK(object->kind == FIRN_PACKFILE_BLOB || object->kind == FIRN_PACKFILE_PIECES);
     struct firn_ws_object versioned = *object;
     firn_hash before;
     bool has_before = false;
@@ -291,6 +297,9 @@ keep(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_node *node, c
      const struct attempt *attempt, struct firn_ws_scan_found *out, firn_error *err)
 {
     int rc = FIRN_OK;
+    DCHECK(attempt->is_stable);
+    DCHECK(!(is_cut(attempt) || attempt->is_growing) ||
+           firn_ws_stat_print_is_zero(&attempt->print)); /* (I3) */
     if (attempt->missing_attributes == 0) {
         out->print = attempt->print;
     }

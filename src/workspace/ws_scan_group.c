@@ -8,10 +8,11 @@
  * each change. So chunks form groups of about half a MiB, which end by content too: at a major
  * boundary, or where a group would become larger than GROUP_MAX. A group is a list of pieces under
  * the name of its content, and the file a list of groups. What has not changed is then found group
- * by group, without a look at its chunks (I1).
+ * by group, without a look at its chunks (I1; not checked: it is why, not what).
  *
  * Chunks of a group are added in a row by one thread, so that they lie side by side in frames; the
- * group behind them, so that nothing names what is not there yet (I2).
+ * group behind them, so that nothing names what is not there yet (I2; not checked: it is the order
+ * of two calls).
  *
  * A cell of a file of 16 GiB and more (ws_scan_cells.c) is stored as a group is. Where it ends is
  * given, so it is cut into chunks here, by whoever adds it, and only if it is new.
@@ -28,12 +29,14 @@ _Static_assert(FIRN_WS_SCAN_GROUP_CHUNKS_MAX *FIRN_CHUNK_CUT_SIZE_MIN >= FIRN_WS
 bool
 firn_ws_scan_group_cut(struct firn_ws_scan_slot *slot, size_t filled, bool is_end)
 {
+    DCHECK(slot->size <= filled && filled <= FIRN_WS_SCAN_PIECE_SIZE);
     while (slot->size < filled) {
         firn_slice rest = firn_bytes(slot->data + slot->size, filled - slot->size);
         struct firn_chunk_cut cut = firn_chunk_cut_next(rest, is_end);
         if (cut.size == 0) {
             break;
         }
+        DCHECK(slot->chunk_count < FIRN_WS_SCAN_GROUP_CHUNKS_MAX);
         slot->chunk_sizes[slot->chunk_count++] = (uint32_t)cut.size;
         slot->size += cut.size;
         if (cut.is_major && slot->size >= FIRN_WS_SCAN_GROUP_SIZE_MIN) {
@@ -47,6 +50,7 @@ static void
 cut_cell(struct firn_ws_scan_slot *slot)
 {
     size_t size = slot->size;
+    DCHECK(size > 0 && slot->chunk_count == 0);
     slot->size = 0;
     while (!firn_ws_scan_group_cut(slot, size, true) || slot->size < size) {
     }
@@ -87,6 +91,7 @@ firn_ws_scan_group_add(struct firn_ws_scan_worker *worker, struct firn_ws_scan_s
     bool is_known = false;
     bool is_new;
     int rc = FIRN_OK;
+    DCHECK(slot->size > 0 && slot->size <= FIRN_WS_SCAN_PIECE_SIZE);
     firn_blake3_hash_of(slot->data, slot->size, &group.hash);
     slot->hash = group.hash;
     if (!worker->scan->sink->wants_content) {

@@ -186,7 +186,8 @@ FIRN_MUST_CHECK int firn_ws_scan_node_add_print(struct firn_ws_scan_part *part,
 void firn_ws_scan_node_part_clear(struct firn_ws_scan_part *part);
 /* Takes over the entries of a segment, in its turn; part is empty afterwards and may keep its
  * memory. The scan's mutex is held. */
-FIRN_MUST_CHECK int firn_ws_scan_node_merge_locked(struct firn_ws_scan_node *node, size_t segment,
+FIRN_MUST_CHECK int firn_ws_scan_node_merge_locked(struct firn_ws_scan *scan,
+                                                   struct firn_ws_scan_node *node, size_t segment,
                                                    struct firn_ws_scan_part *part);
 void firn_ws_scan_node_part_deinit(struct firn_ws_scan_part *part);
 

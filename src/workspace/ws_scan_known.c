@@ -20,11 +20,12 @@
  * entries; a directory that has any is asked again each time.
  *
  * What may be remembered: a print counts for content that is read after the clock has been read,
- * and that happened after the look (I2). If the last change lies a tick or more before that moment,
- * any later one shows.
+ * and that happened after the look (I2; not checked: only the kernel's clock knows). If the last
+ * change lies a tick or more before that moment, any later one shows.
  */
 #include "base/check.h"
 #include "base/error.h"
+#include "base/slice.h"
 #include "workspace/ws_scan_internal.h"
 
 static int
@@ -49,6 +50,7 @@ firn_ws_scan_known_find(struct firn_ws_scan_worker *worker, struct firn_ws_scan_
 {
     struct firn_ws_scan *scan = worker->scan;
     int rc = FIRN_OK;
+    DCHECK(firn_ws_stat_memo_is_empty(&node->memo));
     if (!firn_ws_scan_known_applies(scan)) {
         goto out;
     }
@@ -146,6 +148,7 @@ firn_ws_scan_known_enter(struct firn_ws_scan_worker *worker, struct firn_ws_scan
     if (!*out_is_known) {
         return FIRN_OK;
     }
+    DCHECK(known < node->memo.count);
     *guess = known + 1;
     worker->files++;
     if (stat.nlink > 1 && !node->is_in_store) {
@@ -204,6 +207,7 @@ firn_ws_scan_known_is_same(struct firn_ws_scan_worker *worker, const struct firn
             continue;
         }
         CHECK(late->kind == FIRN_WS_SCAN_LATE_SUBDIR); /* a link has a print */
+        DCHECK(late->index < node->subdir_count);
         const struct firn_ws_scan_subdir *subdir = &node->subdirs[late->index];
         if (subdir->state != FIRN_WS_SCAN_SUBDIR_LEFT_OUT) {
             if (has_subdir_at(worker, memo, place, subdir, out) != FIRN_OK) {
@@ -241,6 +245,8 @@ firn_ws_scan_known_note(struct firn_ws_scan_worker *worker, const struct firn_ws
 {
     struct firn_ws_scan *scan = worker->scan;
     const struct firn_ws_stat_memo *before = &node->memo;
+    DCHECK(!is_same || firn_hash_equal(hash, &before->tree)); /* (I1) */
+    DCHECK(entries->prints.size % FIRN_WS_STAT_PRINT_SIZE == 0);
     if (!firn_ws_scan_known_applies(scan) || !firn_ws_stat_is_writable(scan->options->stat)) {
         return FIRN_OK;
     }

@@ -173,6 +173,8 @@ fill_slot(struct stream *stream, struct firn_ws_scan_slot *slot, uint64_t offset
           size_t *filled, firn_error *err)
 {
     size_t size = stream->carried;
+    DCHECK(slot->size == 0 && slot->chunk_count == 0);
+    DCHECK(size <= left && size <= FIRN_WS_SCAN_PIECE_SIZE);
     if (size > 0) {
         memcpy(slot->data, stream->carry, size);
     }
@@ -199,6 +201,7 @@ fill_slot(struct stream *stream, struct firn_ws_scan_slot *slot, uint64_t offset
 static void
 carry_over(struct stream *stream, const struct firn_ws_scan_slot *slot, size_t filled)
 {
+    DCHECK(slot->size <= filled);
     stream->carried = filled - slot->size;
     DCHECK(stream->carried <= CARRY_MAX);
     if (stream->carried > 0) {
@@ -226,6 +229,7 @@ put_group(struct stream *stream, uint64_t offset, uint64_t left, size_t *out_siz
     firn_blake3_hash_update(&stream->whole, slot->data, slot->size);
     *out_size = slot->size;
     size_t number = stream->count++;
+    DCHECK(number < stream->capacity && slot->size > 0 && slot->size <= left);
     stream->pieces[number] = (struct firn_packfile_piece){.size = slot->size};
     if (slot != &stream->own) {
         slot->piece = number;
@@ -248,6 +252,7 @@ pass_piece(struct stream *stream, uint64_t offset, uint64_t left, size_t *out_si
     size_t size = (size_t)(left < room ? left : room);
     size_t got;
     int rc;
+    DCHECK(!stream->has_groups && size <= worker->content.size);
     *out_size = size;
     FIRN_TRY(firn_os_file_read(stream->file, offset, worker->content.data, size, &got, err));
     if (got < size) {
@@ -314,6 +319,7 @@ put_all(struct stream *stream, firn_error *err)
             FIRN_TRY(put_data(stream, offset, end - offset, &size, err));
             offset += size;
         }
+        DCHECK(!stream->is_stable || stream->carried == 0);
     }
 out:
     return rc;
@@ -356,6 +362,16 @@ list_pieces(struct stream *stream, firn_error *err)
     return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "the pieces of a file");
 }
 
+static uint64_t
+size_of_pieces(const struct stream *stream)
+{
+    uint64_t size = 0;
+    for (size_t i = 0; i < stream->count; i++) {
+        size += stream->pieces[i].size;
+    }
+    return size;
+}
+
 int
 firn_ws_scan_large_read(struct firn_ws_scan_worker *worker, struct firn_os_file *file,
                         const struct firn_os_stat *stat, bool is_part, firn_hash *out_hash,
@@ -390,6 +406,7 @@ firn_ws_scan_large_read(struct firn_ws_scan_worker *worker, struct firn_os_file 
         rc = rc == FIRN_OK ? released : rc;
     }
     if (rc == FIRN_OK && stream.is_stable) {
+        DCHECK(!stream.has_groups || size_of_pieces(&stream) == stat->size_bytes); /* (I1) */
         firn_blake3_hash_final(&stream.whole, out_hash);
         rc = list_pieces(&stream, err);
     }

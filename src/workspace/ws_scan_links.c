@@ -83,6 +83,7 @@ number_of_locked(const struct firn_ws_scan *scan, const struct firn_ws_scan_grou
 {
     firn_os_mutex_assert_held(&scan->mutex);
     const struct firn_ws_scan_group *groups = firn_hash_map_at(&scan->groups, 0);
+    DCHECK(group >= groups && (size_t)(group - groups) < scan->groups.count);
     return (uint32_t)(group - groups);
 }
 
@@ -105,8 +106,10 @@ find_or_make_locked(struct firn_ws_scan_worker *worker, const struct firn_os_sta
 
 /* One name has been met, that looked so. */
 static void
-count_name_locked(struct firn_ws_scan_group *group, const struct firn_os_stat *stat)
+count_name_locked(struct firn_ws_scan *scan, struct firn_ws_scan_group *group,
+                  const struct firn_os_stat *stat)
 {
+    firn_os_mutex_assert_held(&scan->mutex);
     group->names++;
     group->nlink = stat->nlink > group->nlink ? stat->nlink : group->nlink;
     group->changed_ns = stat->ctime_ns > group->changed_ns ? stat->ctime_ns : group->changed_ns;
@@ -127,7 +130,7 @@ firn_ws_scan_links_find(struct firn_ws_scan *scan, const struct firn_os_stat *st
     struct firn_ws_scan_group *group = find_locked(scan, stat);
     bool is_read = group != NULL && group->is_read;
     if (is_read) {
-        count_name_locked(group, stat);
+        count_name_locked(scan, group, stat);
         *out_group = number_of_locked(scan, group);
         *out_is_settled = shows_group(group, stat);
     }
@@ -143,7 +146,7 @@ firn_ws_scan_links_meet(struct firn_ws_scan_worker *worker, const struct firn_os
     firn_os_mutex_lock(&scan->mutex);
     struct firn_ws_scan_group *group = find_or_make_locked(worker, stat);
     if (group != NULL) {
-        count_name_locked(group, stat);
+        count_name_locked(scan, group, stat);
         *out_group = number_of_locked(scan, group);
     }
     firn_os_mutex_unlock(&scan->mutex);
@@ -203,7 +206,8 @@ firn_ws_scan_links_add(struct firn_ws_scan_worker *worker, const struct firn_os_
         *group = read;
     }
     if (group != NULL) {
-        count_name_locked(group, stat);
+        DCHECK(group->is_read);
+        count_name_locked(scan, group, stat);
         *out_group = number_of_locked(scan, group);
         *is_settled = shows_group(group, stat);
     }
@@ -237,6 +241,7 @@ struct place {
 static void
 climb(struct place *place)
 {
+    DCHECK(place->node->parent != NULL);
     *place = (struct place){place->node->parent, place->node->name, false};
 }
 
@@ -285,6 +290,7 @@ firn_ws_scan_links_join(struct firn_ws_scan_worker *worker, struct firn_ws_scan_
         return firn_error_no_memory(err, "a link");
     }
     firn_os_mutex_lock(&scan->mutex);
+    DCHECK(link->index < scan->groups.count && !scan->links_are_known);
     struct firn_ws_scan_group *group = firn_hash_map_at(&scan->groups, link->index);
     if (group->first_node == NULL ||
         compare_places((struct place){node, own.name, true},
@@ -330,12 +336,13 @@ firn_ws_scan_links_entry(struct firn_ws_scan_worker *worker, const struct firn_w
 {
     /* No lock: groups do not change any more once links_are_known was read as true under it. */
     const struct firn_ws_scan_group *group = firn_hash_map_at(&worker->scan->groups, late->index);
+    DCHECK(worker->scan->links_are_known && group->first_node != NULL); /* (I1) */
     *out_is_old = old != NULL;
     if (group->is_read) {
         *out = entry_of_group(group, late->name);
         *out_is_old = old != NULL && is_alike(old, out);
     } else {
-        CHECK(old != NULL);
+        CHECK(old != NULL); /* (I2): nobody has read it */
         *out = *old;
         out->hard_link = firn_bytes(NULL, 0);
     }

@@ -10,6 +10,7 @@
  * A file system may tell a name twice when the directory changes during the walk. Sorting drops the
  * second, because an entry must be in a tree once.
  */
+#include "base/check.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/slice.h"
@@ -58,6 +59,7 @@ firn_ws_scan_listing_add(struct firn_ws_scan_listing *listing, firn_slice name,
     FIRN_TRY(firn_buf_reserve(&listing->names, name.size + 1));
     FIRN_TRY(firn_buf_append_slice(&listing->names, name));
     FIRN_TRY(firn_buf_append_u8(&listing->names, 0));
+    DCHECK(listing->count < listing->capacity);
     listing->items[listing->count++] = (struct firn_ws_scan_item){
         .name = {.offset = offset}, .name_size = (uint16_t)name.size, .kind = (uint8_t)kind};
 out:
@@ -86,6 +88,17 @@ drop_repeated(struct firn_ws_scan_listing *listing)
     listing->count = kept;
 }
 
+static bool
+is_ascending(const struct firn_ws_scan_listing *listing)
+{
+    for (size_t i = 1; i < listing->count; i++) {
+        if (compare(&listing->items[i - 1], &listing->items[i]) >= 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void
 firn_ws_scan_listing_sort(struct firn_ws_scan_listing *listing)
 {
@@ -95,4 +108,5 @@ firn_ws_scan_listing_sort(struct firn_ws_scan_listing *listing)
     }
     firn_sort(listing->items, listing->count, sizeof *listing->items, compare);
     drop_repeated(listing);
+    DCHECK(is_ascending(listing));
 }

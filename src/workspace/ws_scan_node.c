@@ -36,6 +36,7 @@ firn_ws_scan_node_create(struct firn_ws_scan *scan, struct firn_ws_scan_node *pa
     node->index = index;
     node->name = "";
     if (parent != NULL) {
+        DCHECK(index < parent->subdir_count && parent->depth + 1 < FIRN_TREE_DEPTH_MAX);
         node->name = parent->subdirs[index].name;
         node->depth = parent->depth + 1;
         node->path_size = parent->path_size + (parent->path_size > 0 ? 1 : 0) + strlen(node->name);
@@ -125,6 +126,7 @@ firn_ws_scan_node_path(const struct firn_ws_scan_node *node, const char *name, s
     }
     for (size_t end = node->path_size; node->parent != NULL; node = node->parent) {
         size_t component = strlen(node->name);
+        DCHECK(component > 0 && component <= end);
         end -= component;
         memcpy(out->data + end, node->name, component);
         if (end > 0) {
@@ -161,6 +163,7 @@ firn_ws_scan_node_add_late(struct firn_ws_scan_part *part, const struct firn_ws_
         struct firn_ws_scan_late added = *late;
         added.offset = part->encoded.size;
         added.print = part->prints.size;
+        DCHECK(added.kind != FIRN_WS_SCAN_LATE_KNOWN || added.count > 0);
         part->lates[part->late_count++] = added;
     }
     return rc;
@@ -193,6 +196,7 @@ append_part(struct firn_ws_scan_part *to, struct firn_ws_scan_part *from)
 {
     size_t offset = to->encoded.size;
     size_t print = to->prints.size;
+    DCHECK(to != from);
     int rc;
     FIRN_TRY(reserve_lates(to, from->late_count));
     FIRN_TRY(firn_buf_append_slice(&to->encoded, firn_buf_slice(&from->encoded)));
@@ -238,10 +242,11 @@ take_stash(struct firn_ws_scan_node *node, size_t segment)
 }
 
 int
-firn_ws_scan_node_merge_locked(struct firn_ws_scan_node *node, size_t segment,
-                               struct firn_ws_scan_part *part)
+firn_ws_scan_node_merge_locked(struct firn_ws_scan *scan, struct firn_ws_scan_node *node,
+                               size_t segment, struct firn_ws_scan_part *part)
 {
-    DCHECK(segment >= node->segments_merged);
+    firn_os_mutex_assert_held(&scan->mutex);
+    DCHECK(segment >= node->segments_merged && segment < node->segments_claimed); /* (I1) */
     if (segment != node->segments_merged) {
         return put_aside(node, segment, part);
     }

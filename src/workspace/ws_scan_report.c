@@ -5,7 +5,8 @@
  * Two sorts of failures. One that concerns an entry (it cannot be read, it went away, it keeps
  * changing) is told by a notice and counted, and the scan goes on without the entry; with `strict`
  * it ends the scan. One that concerns the scan itself ends it: memory or descriptors ran out, the
- * sink failed, the caller wants no more. A sink's failure is recorded where it happens (I1), so
+ * sink failed, the caller wants no more. A sink's failure is recorded where it happens (I1; not
+ * checked: the two calls of a sink do), so
  * whoever handles the failure of an entry finds the scan stopped and passes it on; everything else
  * that fails while an entry is read is that entry's own.
  *
@@ -18,6 +19,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/check.h"
 #include "base/slice.h"
 #include "workspace/ws_reserved.h"
 #include "workspace/ws_scan_internal.h"
@@ -31,6 +33,7 @@ enum {
 int
 firn_ws_scan_report_failure(struct firn_ws_scan *scan, int code, const firn_error *err)
 {
+    DCHECK(code != FIRN_OK);
     firn_os_mutex_lock(&scan->mutex);
     if (scan->failure == FIRN_OK) {
         scan->failure = code;
@@ -110,6 +113,7 @@ firn_ws_scan_report_left_out(struct firn_ws_scan_worker *worker,
     if (firn_ws_scan_report_is_fatal(worker, code, err)) {
         return code;
     }
+    DCHECK(code != FIRN_OK);
     worker->skipped++;
     firn_notice_kind kind = notice_of(code);
     int rc = FIRN_OK;
@@ -173,6 +177,7 @@ firn_ws_scan_report_excluded(struct firn_ws_scan_worker *worker,
                              const struct firn_ws_scan_node *node, const char *name,
                              const char *reason, firn_error *err)
 {
+    DCHECK(reason[0] != '\0');
     worker->excluded++;
     return tell(worker, FIRN_NOTICE_EXCLUDED, node, name, reason, err);
 }
@@ -185,6 +190,7 @@ firn_ws_scan_report_too_large(struct firn_ws_scan_worker *worker,
     struct firn_ws_scan *scan = worker->scan;
     char text[96];
     bool is_noted;
+    DCHECK(scan->options->file_size_max > 0 && size > scan->options->file_size_max);
     int rc = note_left_out(worker, node, name, &is_noted, err);
     if (rc == FIRN_OK && !is_noted) {
         rc =
@@ -226,6 +232,7 @@ firn_ws_scan_report_store_lacks(struct firn_ws_scan_worker *worker,
                                 firn_error *err)
 {
     char text[160];
+    DCHECK(node->is_in_store);
     (void)snprintf(text, sizeof text, "a firn store, saved as it is, but damaged: %s is missing",
                    missing);
     return tell(worker, FIRN_NOTICE_STORE, node, "", text, err);

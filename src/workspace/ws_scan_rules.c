@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/error.h"
 #include "workspace/ws_scan_internal.h"
 
@@ -97,6 +98,7 @@ firn_ws_scan_rules_enter(struct firn_ws_scan_worker *worker, struct firn_ws_scan
     const struct firn_ws_scan_listing *listing = &worker->listing;
     struct firn_ws_ignore_files files = {{NULL}};
     int rc;
+    DCHECK(node->rules == NULL);
     for (size_t i = 0; i < listing->count; i++) {
         const struct firn_ws_scan_item *item = &listing->items[i];
         enum firn_ignore_rules_kind kind;
@@ -137,6 +139,7 @@ firn_ws_scan_rules_exclude(struct firn_ws_scan_worker *worker, const struct firn
     if (size > 0) {
         path[size++] = '/';
     }
+    DCHECK(node->rules != NULL && size + item->name_size <= worker->judged.capacity);
     memcpy(path + size, item->name.text, item->name_size);
     struct firn_ws_ignore_entry entry = {.path = firn_bytes(path, size + item->name_size),
                                          .name_size = item->name_size,
@@ -156,6 +159,7 @@ firn_ws_scan_rules_exclude_inside(struct firn_ws_scan_worker *worker,
                                   char reason[FIRN_WS_IGNORE_TEXT_SIZE], firn_error *err)
 {
     struct firn_ws_ignore_reason why;
+    DCHECK(node->parent != NULL && node->parent->rules != NULL);
     if (firn_ws_scan_node_path(node, "", &worker->judged) != FIRN_OK) {
         return firn_error_no_memory(err, "a path");
     }

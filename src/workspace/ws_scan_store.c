@@ -23,7 +23,8 @@
  *      without its times. For the same reason no watch hears of it, so these directories are never
  *      called steady.
  * (I2) The state is kept until the object of the store's directory has been made, and that waits for
- *      its folders.
+ *      its folders. (Not checked: a node is emptied when it has been built, and waits for those
+ *      below.)
  *
  * A store that can be read, but lost files that it needs, is saved as the state that it has; that it did
  * is told.
@@ -32,6 +33,7 @@
  */
 #include <string.h>
 
+#include "base/check.h"
 #include "workspace/ws_scan_internal.h"
 
 /* Notes that there is a store at the node's path. */
@@ -40,6 +42,8 @@ note(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_node *node, f
 {
     struct firn_ws_scan *scan = worker->scan;
     uint64_t print = node->store == NULL ? 0 : firn_db_capture_print(node->store);
+    DCHECK(node->has_more_to_tell); /* (I1) */
+    DCHECK(node->store == NULL || node->is_in_store);
     int rc = firn_ws_scan_node_path(node, "", &worker->path);
     firn_os_mutex_lock(&scan->mutex);
     size_t size = scan->stores.size;
@@ -61,6 +65,7 @@ int
 firn_ws_scan_store_enter(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
                          struct firn_os_dir *dir, bool has_log, firn_error *err)
 {
+    DCHECK(node->store == NULL && !node->is_in_store);
     int rc = firn_db_capture_is_claimed(dir, &node->is_store, err);
     if (rc != FIRN_OK || (!has_log && !node->is_store)) {
         return rc;
@@ -108,6 +113,7 @@ firn_ws_scan_store_is_current(struct firn_os_file *file, const struct firn_db_ca
 {
     uint8_t head[FIRN_DB_CAPTURE_HEAD_SIZE];
     size_t got;
+    DCHECK(part->kind == FIRN_DB_CAPTURE_CUT);
     int rc = firn_os_file_read(file, 0, head, sizeof head, &got, err);
     *out = rc == FIRN_OK && got == sizeof head && memcmp(head, part->head, sizeof head) == 0;
     return rc;

@@ -7,11 +7,12 @@
  * has the name of the content of then.
  *
  * Files of a directory come up in the order of their names, so a lookup that goes on from where it
- * stands reads that object once, front to back, however many files have changed (I1); nothing is
- * read where none has. The memo may be wrong about its object: then the cache is broken, as
- * everywhere (ws_scan_assemble.c), and that is the end of the scan, not a reason to leave the file
- * out (I2).
+ * stands reads that object once, front to back, however many files have changed (I1; not checked,
+ * like (I2): what the cache gives is not the program's); nothing is read where none has. The memo
+ * may be wrong about its object: then the cache is broken, as everywhere (ws_scan_assemble.c), and
+ * that is the end of the scan, not a reason to leave the file out (I2).
  */
+#include "base/check.h"
 #include "base/slice.h"
 #include "workspace/ws_scan_internal.h"
 
@@ -23,6 +24,7 @@ firn_ws_scan_version_find(struct firn_ws_scan_worker *worker, const struct firn_
     const struct firn_ws_stat_memo *memo = &node->memo;
     const struct firn_tree_entry *entry;
     *out_has = false;
+    DCHECK(name[0] != '\0');
     if (firn_ws_stat_memo_is_empty(memo)) {
         return FIRN_OK;
     }

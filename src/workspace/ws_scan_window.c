@@ -53,6 +53,7 @@ void
 firn_ws_scan_window_deinit(struct firn_ws_scan *scan)
 {
     struct firn_ws_scan_window *window = &scan->window;
+    DCHECK(!window->is_taken);
     for (size_t i = 0; i < window->slot_count; i++) {
         firn_free(window->slots[i].data);
     }
@@ -74,8 +75,10 @@ firn_ws_scan_window_take(struct firn_ws_scan *scan)
 }
 
 static struct firn_ws_scan_slot *
-find_locked(struct firn_ws_scan_window *window, enum firn_ws_scan_slot_state state)
+find_locked(struct firn_ws_scan *scan, enum firn_ws_scan_slot_state state)
 {
+    firn_os_mutex_assert_held(&scan->mutex);
+    struct firn_ws_scan_window *window = &scan->window;
     for (size_t i = 0; i < window->slot_count; i++) {
         if (window->slots[i].state == state) {
             return &window->slots[i];
@@ -86,8 +89,10 @@ find_locked(struct firn_ws_scan_window *window, enum firn_ws_scan_slot_state sta
 
 /* Notes the hashes of slots that are done, which are free then. */
 static void
-gather_locked(struct firn_ws_scan_window *window, struct firn_packfile_piece *pieces)
+gather_locked(struct firn_ws_scan *scan, struct firn_packfile_piece *pieces)
 {
+    firn_os_mutex_assert_held(&scan->mutex);
+    struct firn_ws_scan_window *window = &scan->window;
     for (size_t i = 0; i < window->slot_count; i++) {
         struct firn_ws_scan_slot *slot = &window->slots[i];
         if (slot->state == FIRN_WS_SCAN_SLOT_DONE) {
@@ -105,7 +110,7 @@ firn_ws_scan_window_claim_locked(struct firn_ws_scan *scan)
     if (window->ready_count == 0) {
         return NULL;
     }
-    struct firn_ws_scan_slot *slot = find_locked(window, FIRN_WS_SCAN_SLOT_READY);
+    struct firn_ws_scan_slot *slot = find_locked(scan, FIRN_WS_SCAN_SLOT_READY);
     DCHECK(slot != NULL);
     window->ready_count--;
     slot->state = FIRN_WS_SCAN_SLOT_BUSY;
@@ -122,6 +127,7 @@ firn_ws_scan_window_work(struct firn_ws_scan_worker *worker, struct firn_ws_scan
         rc = firn_ws_scan_group_add(worker, slot, err);
     }
     firn_os_mutex_lock(&scan->mutex);
+    DCHECK(slot->state == FIRN_WS_SCAN_SLOT_BUSY);
     slot->state = FIRN_WS_SCAN_SLOT_DONE;
     firn_os_cond_signal(&scan->window.slot_done);
     firn_os_mutex_unlock(&scan->mutex);
@@ -137,6 +143,7 @@ step_locked(struct firn_ws_scan_worker *worker, firn_error *err)
     struct firn_ws_scan *scan = worker->scan;
     struct firn_ws_scan_slot *slot = firn_ws_scan_window_claim_locked(scan);
     if (slot == NULL) {
+        DCHECK(find_locked(scan, FIRN_WS_SCAN_SLOT_BUSY) != NULL); /* (I1) */
         firn_os_cond_wait(&scan->window.slot_done, &scan->mutex);
         return FIRN_OK;
     }
@@ -155,8 +162,8 @@ firn_ws_scan_window_slot(struct firn_ws_scan_worker *worker, struct firn_packfil
     int rc = FIRN_OK;
     firn_os_mutex_lock(&scan->mutex);
     while (rc == FIRN_OK) {
-        gather_locked(&scan->window, pieces);
-        slot = find_locked(&scan->window, FIRN_WS_SCAN_SLOT_FREE);
+        gather_locked(scan, pieces);
+        slot = find_locked(scan, FIRN_WS_SCAN_SLOT_FREE);
         if (slot != NULL) {
             break;
         }
@@ -193,6 +200,7 @@ void
 firn_ws_scan_window_offer(struct firn_ws_scan *scan, struct firn_ws_scan_slot *slot)
 {
     firn_os_mutex_lock(&scan->mutex);
+    DCHECK(scan->window.is_taken && slot->state == FIRN_WS_SCAN_SLOT_FREE && slot->size > 0);
     slot->state = FIRN_WS_SCAN_SLOT_READY;
     scan->window.ready_count++;
     firn_os_cond_signal(&scan->work);
@@ -200,8 +208,10 @@ firn_ws_scan_window_offer(struct firn_ws_scan *scan, struct firn_ws_scan_slot *s
 }
 
 static bool
-is_all_free_locked(const struct firn_ws_scan_window *window)
+is_all_free_locked(const struct firn_ws_scan *scan)
 {
+    firn_os_mutex_assert_held(&scan->mutex);
+    const struct firn_ws_scan_window *window = &scan->window;
     for (size_t i = 0; i < window->slot_count; i++) {
         if (window->slots[i].state != FIRN_WS_SCAN_SLOT_FREE) {
             return false;
@@ -219,13 +229,14 @@ firn_ws_scan_window_release(struct firn_ws_scan_worker *worker, struct firn_pack
     firn_error later;
     firn_os_mutex_lock(&scan->mutex);
     for (;;) {
-        gather_locked(&scan->window, pieces);
-        if (is_all_free_locked(&scan->window)) {
+        gather_locked(scan, pieces);
+        if (is_all_free_locked(scan)) {
             break;
         }
         int rc = step_locked(worker, first == FIRN_OK ? err : &later);
         first = first == FIRN_OK ? rc : first;
     }
+    DCHECK(scan->window.is_taken && scan->window.ready_count == 0); /* (I2) */
     scan->window.is_taken = false;
     firn_os_mutex_unlock(&scan->mutex);
     return first;

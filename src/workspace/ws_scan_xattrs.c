@@ -12,6 +12,7 @@
  */
 #include <string.h>
 
+#include "base/check.h"
 #include "base/error.h"
 #include "workspace/ws_scan_internal.h"
 
@@ -97,5 +98,6 @@ firn_ws_scan_xattrs_read(struct firn_ws_scan_worker *worker, struct firn_os_node
         }
         *out_missing += rc != FIRN_OK ? 1 : 0;
     }
+    DCHECK(worker->xattrs.size <= FIRN_TREE_XATTRS_SIZE_MAX);
     return FIRN_OK;
 }
