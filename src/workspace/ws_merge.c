@@ -15,7 +15,7 @@
  * Memory is three iterators and the collected entries of a directory for each level.
  *
  * A reserved name (ws_reserved.h) is in no scan, so ours never has it. It is left as it is, told where
- * theirs would change it, and is not in the result (I3).
+ * theirs would change it, and is not in the result (I3; not checked: each name is asked about).
  *
  * After a conflict the walk goes on, so that all of them are told; what it makes then is of no use.
  */

@@ -2,11 +2,11 @@
  *
  * workspace/ws_session.c: adding objects to a store, all that one save brings, as one new pack.
  *
- * Order of commitment (I1): the pack is sealed and durable under its name; then the pack list and
- * the object index learn of it, in commits of about a megabyte, not synced one by one; then the
- * caller commits what refers to the objects, with full durability, which syncs everything before
- * it. Index entries without a checkpoint are harmless: they say truly where objects are. A pack
- * without index entries is swept by the next save.
+ * Order of commitment (I1; not checked: only a power cut shows it): the pack is sealed and durable
+ * under its name; then the pack list and the object index learn of it, in commits of about a
+ * megabyte, not synced one by one; then the caller commits what refers to the objects, with full
+ * durability, which syncs everything before it. Index entries without a checkpoint are harmless:
+ * they say truly where objects are. A pack without index entries is swept by the next save.
  *
  * The index is written from the sealed pack's own table, read back page by page, after the writer's
  * memory was released: so a save of two million objects never holds both (I2). The first commit
@@ -79,6 +79,7 @@ firn_ws_session_begin(struct firn_ws_objects *objects, int level, struct firn_ws
     session->level = FIRN_WS_SESSION_LEVEL;
     uint64_t number = firn_ws_objects_retire_next(objects);
     session->number = (uint32_t)number;
+    DCHECK(firn_ws_objects_pack_of(objects, session->number) == NULL);
     firn_ws_index_pack_name(session->number, session->name);
     int rc = number > UINT32_MAX
                  ? firn_error_set(err, FIRN_LIMIT, "the store has no number left for a pack")
@@ -111,6 +112,7 @@ firn_ws_session_lane_open(struct firn_ws_session *session, struct firn_ws_sessio
                           firn_error *err)
 {
     *out = NULL;
+    DCHECK(session->writer != NULL); /* not committed yet */
     struct firn_ws_session_lane *lane = firn_alloc_zeroed(sizeof *lane);
     if (lane == NULL) {
         return firn_error_no_memory(err, "a save");
@@ -200,6 +202,7 @@ firn_ws_session_lane_add(struct firn_ws_session_lane *lane, const struct firn_ws
     if (rc != FIRN_OK) {
         return rc;
     }
+    DCHECK(delta.size == 0 || session->may_lean); /* (I4) */
     return delta.size > 0 ? firn_packfile_lane_add(into, FIRN_PACKFILE_DELTA, &object->hash, delta,
                                                    out_is_new, err)
                           : firn_packfile_lane_add(into, object->kind, &object->hash,
@@ -292,6 +295,8 @@ index_pack(struct indexing *indexing, struct firn_packfile *file,
     size_t value_size = firn_ws_index_encode_pack(entry, key, value);
     struct firn_packfile_scratch *scratch = NULL;
     int rc;
+    DCHECK(firn_db_batch_count(indexing->batch) == 0); /* (I3): this entry comes first */
+    DCHECK(entry->number == indexing->pack && entry->state == FIRN_WS_INDEX_PACK_USED);
     FIRN_TRY(firn_db_batch_put(indexing->batch, indexing->objects->pack_list,
                                firn_bytes(key, sizeof key), firn_bytes(value, value_size), err));
     FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &scratch, err));
@@ -342,7 +347,9 @@ firn_ws_session_commit(struct firn_ws_session *session, uint64_t *out_added_byte
     int rc;
     FIRN_TRY(reserve_pack(objects, err));
     FIRN_TRY(firn_db_batch_create(&indexing.batch, err));
+    CHECK(firn_ws_objects_retire_next(objects) == session->number); /* nobody was given it */
     FIRN_TRY(seal(session, &file, err));
+    DCHECK(session->writer == NULL); /* (I2) */
     struct firn_ws_index_pack entry = {
         .number = session->number,
         .id = *firn_packfile_id(file),

@@ -9,12 +9,12 @@
  *
  * A delta pays if it takes at most half of what the object would take whole. Nobody knows that
  * before its frame is full; but the base was compressed in the same way, and its frame's sizes tell
- * how well such bytes compress (I1). So mostly nothing is compressed twice. Where packs were joined
- * those sizes say too little: versions lie side by side there (ws_gc_versions.c) and take a tenth of
- * what the new one will take in a pack without them. A delta that is too large by them, but not for
- * bytes that compress as text does, is compared with the object compressed by itself (I2). It saves
- * more than its room: what is stored as a delta is known for a version when packs are joined next,
- * and comes to lie beside the others.
+ * how well such bytes compress (I1; an estimate, like (I2): not checked). So mostly nothing is
+ * compressed twice. Where packs were joined those sizes say too little: versions lie side by side
+ * there (ws_gc_versions.c) and take a tenth of what the new one will take in a pack without them. A
+ * delta that is too large by them, but not for bytes that compress as text does, is compared with
+ * the object compressed by itself (I2). It saves more than its room: what is stored as a delta is
+ * known for a version when packs are joined next, and comes to lie beside the others.
  *
  * What is small, or would give back less than a few dozen bytes, is left alone: it is not worth
  * another object's frame at each reading.
@@ -26,6 +26,7 @@
  */
 #include "workspace/ws_session_delta.h"
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "workspace/ws_objects_internal.h"
 
@@ -82,6 +83,7 @@ find_base(struct firn_ws_session_delta *delta, const firn_hash *name, firn_hash 
           struct firn_ws_objects_place *out, firn_error *err)
 {
     *out_hash = *name;
+    DCHECK(delta->scratch != NULL);
     int rc = firn_ws_objects_find(delta->objects, name, out, err);
     if (rc != FIRN_OK || out->at.kind != FIRN_PACKFILE_DELTA) {
         return rc;
@@ -127,6 +129,7 @@ static int
 compare_with_alone(struct firn_ws_session_delta *delta, firn_slice content, bool *out_pays,
                    firn_error *err)
 {
+    DCHECK(delta->compress != NULL && delta->bytes.size > 0);
     int rc = firn_compress_encode(delta->compress, FIRN_CODEC_ZSTD, QUICK_LEVEL, content,
                                   &delta->alone, err);
     *out_pays = rc == FIRN_OK && delta->bytes.size <= size_max_for(delta->alone.size);
@@ -144,6 +147,7 @@ make(struct firn_ws_session_delta *delta, const struct firn_ws_object *object, b
     size_t size_max_alone = size_max_for(object->content.size / TEXT_PART);
     int rc;
     *out_made = false;
+    DCHECK(delta->scratch == NULL && object->base != NULL);
     FIRN_TRY(prepare(delta, err));
     FIRN_TRY(find_base(delta, object->base, &base.hash, &place, err));
     if (firn_packfile_kind_is_named(place.at.kind)) {

@@ -4,13 +4,14 @@
  *
  * A scan asks it for each directory (ws_stat_lane.c), and notes what it found otherwise. Notes stay
  * in memory, 16 bytes for an entry of a directory that changed, until the objects that they name
- * are in the store and its index; then they are written (I1). So a memo never names an object that
- * a crash may take back: commits survive in their order, and the memo's comes after the index's.
- * It comes before the checkpoint's own, which syncs it along; without that it is true all the same.
+ * are in the store and its index; then they are written (I1; not checked: power cuts show it). So a
+ * memo never names an object that a crash may take back: commits survive in their order, and the
+ * memo's comes after the index's. It comes before the checkpoint's own, which syncs it along;
+ * without that it is true all the same.
  *
  * A cached hash counts only while its object is there. Three things see to that:
- * - where a pack of the list is absent the cache is not used at all (I2): the save reads everything
- *   and stores again what has gone;
+ * - where a pack of the list is absent the cache is not used at all (I2; not checked: the lanes
+ *   ask): the save reads everything and stores again what has gone;
  * - whoever removes objects removes before them the memos that name them (ws_stat_sweep.c);
  * - a memo names a directory whose object, and all below it, was in the store when it was written.
  *
@@ -31,6 +32,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/reader.h"
+#include "base/slice.h"
 #include "workspace/ws_stat_internal.h"
 
 enum {
@@ -66,6 +68,7 @@ firn_ws_stat_open(struct firn_db *db, const struct firn_ws_stat_options *options
     bool are_present = false;
     int rc = firn_ws_objects_are_present(options->objects, &are_present, err);
     stat->is_blind = options->is_blind || !are_present;
+    DCHECK(stat->workspace != 0);
     if (rc == FIRN_OK) {
         rc = open_keyspace(stat, err);
     }
@@ -135,6 +138,7 @@ firn_ws_stat_key(const struct firn_ws_stat *stat, firn_slice path, struct firn_b
     firn_store_be32(workspace, stat->workspace);
     FIRN_TRY(firn_buf_append(out, workspace, sizeof workspace));
     FIRN_TRY(firn_buf_append_slice(out, path));
+    DCHECK(out->size + KEY_ROOM <= FIRN_KEY_SIZE_MAX);
 out:
     return rc;
 }
@@ -148,6 +152,8 @@ firn_ws_stat_note_write(struct firn_ws_stat_notes *notes, enum firn_ws_stat_note
     struct firn_buf *bytes = &notes->bytes;
     size_t before = bytes->size;
     int rc;
+    DCHECK(key.size <= FIRN_KEY_SIZE_MAX && value.size <= FIRN_VALUE_SIZE_MAX);
+    DCHECK(kind != FIRN_WS_STAT_NOTE_DELETE_RANGE || firn_slice_compare(key, value) < 0);
     FIRN_TRY(firn_buf_append_u8(bytes, (uint8_t)kind));
     FIRN_TRY(firn_buf_append_varint(bytes, key.size));
     FIRN_TRY(firn_buf_append_slice(bytes, key));
@@ -201,6 +207,7 @@ commit_notes(struct firn_ws_stat *stat, struct firn_db_batch *batch,
         }
         FIRN_TRY(put_in_batch(stat, batch, kind, key, value, err));
     }
+    DCHECK(rc != FIRN_OK || firn_reader_left(&reader) == 0);
 out:
     return rc;
 }
@@ -213,6 +220,7 @@ firn_ws_stat_commit(struct firn_ws_stat *stat, firn_error *err)
     if (stat->notes == NULL) {
         return FIRN_OK;
     }
+    DCHECK(!firn_db_is_read_only(stat->db) && stat->keyspace != NULL);
     FIRN_TRY(firn_db_batch_create(&batch, err));
     for (const struct firn_ws_stat_notes *notes = stat->notes; notes != NULL; notes = notes->next) {
         FIRN_TRY(commit_notes(stat, batch, notes, err));

@@ -3,14 +3,16 @@
  * workspace/ws_stat_lane.c: one thread's way to the stat cache: what is remembered of a directory,
  * what is to be remembered of it now, and the objects of earlier saves.
  *
- * A memo is believed only if it was noted before this scan began by the same clock (I1): a clock
- * that has been set back may show a time once more that prints have been judged by. Until it has
- * passed that time again everything is read, which is slow, and right.
+ * A memo is believed only if it was noted before this scan began by the same clock (I1; not
+ * checked: the one that finds it asks): a clock that has been set back may show a time once more
+ * that prints have been judged by. Until it has passed that time again everything is read, which is
+ * slow, and right.
  *
  * The prints of a directory of many entries are cut into parts, at entries that their names choose,
  * as directory objects are: one edit changes one part, or few. The parts that a new memo shares
- * with the one before stay as they are; those that it no longer names are deleted (I2). Where the
- * memo before was not looked at, or is no good, all parts that may be there are deleted first.
+ * with the one before stay as they are; those that it no longer names are deleted (I2; not checked:
+ * the two sets are compared). Where the memo before was not looked at, or is no good, all parts
+ * that may be there are deleted first.
  */
 #include "base/bytes.h"
 #include "base/check.h"
@@ -99,6 +101,7 @@ find_parts(struct firn_ws_stat_lane *lane, size_t part_count, struct firn_ws_sta
 {
     size_t path_end = lane->key.size;
     int rc = FIRN_OK;
+    DCHECK(part_count == firn_ws_stat_memo_part_count(memo));
     for (size_t i = 0; i < part_count && rc == FIRN_OK; i++) {
         struct firn_ws_stat_part part = firn_ws_stat_memo_part(memo, i);
         lane->key.size = path_end;
@@ -141,6 +144,7 @@ firn_ws_stat_lane_find(struct firn_ws_stat_lane *lane, firn_slice path, int64_t 
     if (rc != FIRN_OK || out->noted_ns > begun_ns) {
         firn_ws_stat_memo_clear(out);
     }
+    DCHECK(!firn_ws_stat_memo_is_empty(out) || out->count == 0);
     return rc == FIRN_NO_MEMORY ? rc : FIRN_OK;
 }
 
@@ -150,6 +154,7 @@ static int
 write_note(struct firn_ws_stat_lane *lane, enum firn_ws_stat_note_kind kind, firn_slice value,
            firn_error *err)
 {
+    DCHECK(firn_ws_stat_is_writable(lane->stat));
     int rc = firn_ws_stat_note_write(lane->notes, kind, firn_buf_slice(&lane->key), value);
     return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "the stat cache");
 }
@@ -160,6 +165,7 @@ note_range(struct firn_ws_stat_lane *lane, uint8_t begin, uint8_t end, firn_erro
 {
     size_t path_end = lane->key.size;
     int rc;
+    DCHECK(begin < end);
     FIRN_TRY(firn_buf_append_u8(&lane->key, begin));
     FIRN_TRY(firn_buf_assign(&lane->value, firn_buf_slice(&lane->key)));
     lane->value.data[path_end] = end;
@@ -182,6 +188,7 @@ ends_part(size_t count, firn_slice name)
 static int
 add_part(struct firn_buf *parts, const uint8_t *prints, size_t count)
 {
+    DCHECK(count > 0 && count <= WS_STAT_PART_COUNT_MAX);
     struct firn_ws_stat_part part = {.count = count};
     firn_xxh3_wide(prints, count * FIRN_WS_STAT_PRINT_SIZE, 0, part.digest);
     return firn_buf_append(parts, &part, sizeof part);
@@ -202,7 +209,7 @@ cut(const struct firn_ws_stat_memo *memo, firn_slice entries, struct firn_buf *o
             begin = i + 1;
         }
     }
-    CHECK(entries.size == 0);
+    CHECK(entries.size == 0 && begin == memo->count);
 out:
     return rc;
 }
@@ -283,6 +290,7 @@ note_parts(struct firn_ws_stat_lane *lane, const struct firn_ws_stat_memo *memo,
         }
         at += size;
     }
+    DCHECK(now_count == 0 || at == memo->count * FIRN_WS_STAT_PRINT_SIZE);
     kept = (struct part_set){firn_memdup(now, now_count * sizeof *now), now_count};
     if (kept.items == NULL) {
         rc = firn_error_no_memory(err, "the stat cache");
@@ -329,6 +337,7 @@ firn_ws_stat_lane_note(struct firn_ws_stat_lane *lane, firn_slice path,
     if (now_count + old.count > 0) {
         FIRN_TRY(note_parts(lane, memo, now, now_count, &old, err));
     }
+    DCHECK(memo->count <= WS_STAT_WHOLE_COUNT_MAX || now_count > 0);
     firn_buf_clear(&lane->value);
     if (firn_ws_stat_memo_encode(memo, now, now_count, &lane->value) != FIRN_OK) {
         rc = firn_error_no_memory(err, "the stat cache");

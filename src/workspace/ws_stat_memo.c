@@ -13,7 +13,8 @@
  * which it is found and checked (I2): a part cannot belong to another state of the directory than
  * the value that names it, whatever a crash left.
  *
- * A print of zeros is never found (I3).
+ * A print of zeros is never found (I3; not checked, like (I1) and (I2): finding and adding ask
+ * first).
  */
 #include "base/bytes.h"
 #include "base/check.h"
@@ -45,6 +46,7 @@ firn_ws_stat_memo_clear(struct firn_ws_stat_memo *memo)
 static const uint8_t *
 print_at(const struct firn_ws_stat_memo *memo, size_t i)
 {
+    DCHECK(i < memo->count);
     return memo->prints + i * FIRN_WS_STAT_PRINT_SIZE;
 }
 
@@ -69,6 +71,7 @@ firn_ws_stat_memo_prepare(struct firn_ws_stat_memo *memo)
         return FIRN_NO_MEMORY;
     }
     memo->slot_count = slot_count;
+    DCHECK(memo->slot_count > memo->count); /* a search ends */
     for (size_t i = 0; i < memo->count; i++) {
         size_t slot = firn_load_le64(print_at(memo, i)) & (slot_count - 1);
         while (memo->slots[slot] != 0) {
@@ -104,6 +107,7 @@ firn_ws_stat_memo_find(struct firn_ws_stat_memo *memo, const struct firn_ws_stat
             break;
         }
     }
+    DCHECK(!*out_is_found || is_at(memo, *out_index, print));
     return FIRN_OK;
 }
 
@@ -197,12 +201,23 @@ append_header(const struct firn_ws_stat_memo *memo, size_t part_count, struct fi
     return firn_buf_append(out, header, sizeof header);
 }
 
+static size_t
+count_in(const struct firn_ws_stat_part *parts, size_t part_count)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < part_count; i++) {
+        count += parts[i].count;
+    }
+    return count;
+}
+
 int
 firn_ws_stat_memo_encode(const struct firn_ws_stat_memo *memo,
                          const struct firn_ws_stat_part *parts, size_t part_count,
                          struct firn_buf *out)
 {
     int rc;
+    DCHECK(part_count == 0 || count_in(parts, part_count) == memo->count);
     FIRN_TRY(append_header(memo, part_count, out));
     if (part_count == 0 && memo->count > 0) {
         FIRN_TRY(firn_buf_append(out, memo->prints, memo->count * FIRN_WS_STAT_PRINT_SIZE));

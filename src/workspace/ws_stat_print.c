@@ -6,8 +6,8 @@
  * change of content, attributes, owner or mode cannot leave alone: kind, device, inode, number of
  * links, size, mode, owner, and the times of the last modification and of the last change. The last
  * of these decides: no program can set it, and the kernel moves it with every write, truncation,
- * chmod, chown, link, rename of the inode and setting of an attribute (I1). So equal prints mean an
- * entry that was left alone, but for five cases:
+ * chmod, chown, link, rename of the inode and setting of an attribute (I1; the kernel's word). So
+ * equal prints mean an entry that was left alone, but for five cases:
  *
  * - A change that falls into the same tick of the kernel's clock as the change before it leaves
  *   the time as it is. So a print is only kept of what had been left alone for a tick when it was
@@ -35,6 +35,7 @@
  * times. Seeds keep the two sorts apart.
  */
 #include "base/bytes.h"
+#include "base/check.h"
 #include "codec/xxh3.h"
 #include "workspace/ws_stat.h"
 
@@ -83,6 +84,7 @@ firn_ws_stat_print_of_look(uint64_t seed, firn_slice name, const struct firn_os_
     at = put32(at, stat->uid);
     at = put32(at, stat->gid);
     *at++ = (uint8_t)stat->kind;
+    DCHECK(at == look + LOOK_SIZE);
     size_t size = name.size < NAME_SIZE_MAX ? name.size : NAME_SIZE_MAX;
     if (size > 0) {
         memcpy(at, name.data, size);

@@ -10,6 +10,7 @@
  * A memo that makes no sense is treated as one whose object has gone.
  */
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/error.h"
 #include "base/slice.h"
 #include "workspace/ws_stat.h"
@@ -118,6 +119,7 @@ firn_ws_stat_sweep(struct firn_db *db,
                    void *ctx, uint64_t *out_removed, firn_error *err)
 {
     struct sweep sweep = {.db = db, .is_live = is_live, .ctx = ctx};
+    DCHECK(!firn_db_is_read_only(db));
     *out_removed = 0;
     int rc = firn_db_keyspace_open(db, FIRN_WS_STAT_KEYSPACE, &sweep.keyspace, err);
     if (rc != FIRN_OK) {
@@ -134,6 +136,7 @@ firn_ws_stat_sweep_workspace(struct firn_db *db, uint32_t workspace, firn_error 
     struct firn_db_keyspace *keyspace;
     uint8_t lower[WS_STAT_KEY_PREFIX_SIZE];
     uint8_t upper[WS_STAT_KEY_PREFIX_SIZE];
+    DCHECK(workspace != 0 && !firn_db_is_read_only(db));
     firn_store_be32(lower, workspace);
     firn_store_be32(upper, workspace + 1);
     int rc = firn_db_keyspace_open(db, FIRN_WS_STAT_KEYSPACE, &keyspace, err);

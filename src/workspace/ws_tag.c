@@ -6,6 +6,7 @@
  * by tags, and a tag that silently means something else restores the wrong thing. To give a
  * checkpoint a tag that it has already is no error and writes nothing.
  */
+#include "base/check.h"
 #include "base/slice.h"
 #include "workspace/ws_catalog_tags.h"
 #include "workspace/ws_internal.h"
@@ -29,6 +30,7 @@ put(struct firn_ws *ws, struct firn_ws_opened *opened, const char *name,
     const struct firn_ws_record *record, bool may_replace, firn_error *err)
 {
     uint32_t number = opened->workspace.number;
+    DCHECK(number != 0 && firn_ws_reference_is_tag(firn_str(name)));
     struct firn_ws_catalog_tags_tag tag;
     int rc = firn_ws_catalog_tags_find(opened->catalog, number, firn_str(name), &tag, err);
     if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {

@@ -16,6 +16,7 @@
 #include "workspace/ws_told.h"
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/slice.h"
 #include "base/sort.h"
 #include "codec/xxh3.h"
@@ -30,6 +31,18 @@ compare_hashes(const void *a, const void *b)
     uint64_t left = *(const uint64_t *)a;
     uint64_t right = *(const uint64_t *)b;
     return (left > right) - (left < right);
+}
+
+static bool
+are_ascending(const struct firn_buf *hashes)
+{
+    const uint64_t *items = (const void *)hashes->data;
+    for (size_t i = 1; i < hashes->size / sizeof *items; i++) {
+        if (items[i - 1] > items[i]) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static bool
@@ -67,6 +80,7 @@ static int
 on_progress(void *ctx, const firn_progress *progress)
 {
     struct firn_ws_told *told = ctx;
+    DCHECK(told->outer.on_progress != NULL);
     return told->outer.on_progress(told->outer.ctx, progress);
 }
 
@@ -96,6 +110,7 @@ read_known(struct firn_ws_told *told, firn_error *err)
     rc = rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "what a save has left out");
     firn_sort(told->known.data, told->known.size / sizeof(uint64_t), sizeof(uint64_t),
               compare_hashes);
+    DCHECK(are_ascending(&told->known));
 out:
     firn_buf_deinit(&value);
     return rc;
@@ -134,6 +149,7 @@ put_in_order(struct firn_buf *hashes)
         }
     }
     hashes->size = kept * sizeof *items;
+    DCHECK(kept <= HASHES_MAX && are_ascending(hashes));
 }
 
 static int
@@ -144,6 +160,7 @@ put(struct firn_ws_told *told, struct firn_db_batch *batch, firn_error *err)
     struct firn_db_keyspace *keyspace;
     struct firn_buf value = {0};
     int rc;
+    DCHECK(told->workspace != 0 && !told->is_lost);
     firn_store_be32(key, told->workspace);
     FIRN_TRY(firn_db_keyspace_open(told->db, KEYSPACE, &keyspace, err));
     rc = firn_buf_append_u8(&value, FORMAT);

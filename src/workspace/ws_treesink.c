@@ -116,6 +116,7 @@ insert_locked(struct firn_ws_treesink *sink, const firn_hash *hash, firn_slice c
               firn_error *err)
 {
     firn_os_mutex_assert_held(&sink->mutex);
+    DCHECK(find_locked(sink, hash) == NULL);
     uint8_t *copy = firn_arena_copy(&sink->arena, content.data, content.size);
     struct object object = {.hash = *hash, .bytes = firn_bytes(copy, content.size)};
     if (copy == NULL || firn_hash_map_insert(&sink->objects, number_of(hash), &object) == NULL) {
@@ -195,6 +196,7 @@ read_object(void *ctx, const firn_hash *hash, struct firn_buf *out, firn_error *
 struct firn_tree_source
 firn_ws_treesink_source(struct firn_ws_treesink *sink, const struct firn_tree_source *fallback)
 {
+    DCHECK(fallback == NULL || fallback->ctx != sink);
     sink->fallback = fallback != NULL ? *fallback : (struct firn_tree_source){NULL, NULL};
     return (struct firn_tree_source){.read = read_object, .ctx = sink};
 }

@@ -9,11 +9,11 @@
  * named needs no entry: naming it is saying so.
  *
  * An entry is about one directory, known by its inode and the time at which it was made, which a
- * rename keeps and a copy, a clone or an archive does not have (I1). So a workspace may be moved in its
- * file system, and be reached by several paths; a copy of it has to be trusted anew. Where a file
- * system does not tell that time, the path of the root counts too, as inodes are given again. The id
- * of the store must be the same unless it cannot be read: a damaged store stays its owner's. Entries
- * are files of ws_private.c:
+ * rename keeps and a copy, a clone or an archive does not have (I1; the kernel's word). So a
+ * workspace may be moved in its file system, and be reached by several paths; a copy of it has to
+ * be trusted anew. Where a file system does not tell that time, the path of the root counts too, as
+ * inodes are given again. The id of the store must be the same unless it cannot be read: a damaged
+ * store stays its owner's. Entries are files of ws_private.c:
  *
  *   firn trust 1\n  store <32 hex digits, or as many '-'>\n  owner <uid>\n  inode <n>\n  birth <n>\n
  *   root <path to the end of the file>
@@ -24,6 +24,7 @@
  * (I2) A store's directory that others may write to, or that has changed hands, is not trusted,
  *      whatever was entered.
  * (I3) Nothing but the directory, its attributes and the 64 bytes of FIRN is looked at to find out.
+ *      (Not checked: it says what is not done.)
  * (I4) A failure to read, which another attempt may not meet, is an error. It never makes a store
  *      trusted, nor an entry one that any store fits.
  */
@@ -34,6 +35,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "codec/hex.h"
@@ -99,6 +101,7 @@ write_identity(const struct firn_os_stat *stat, char *out)
 static int
 name_of(const struct firn_os_stat *stat, const char *real_root, char *out, firn_error *err)
 {
+    DCHECK(stat->btime_ns != 0 || real_root[0] == '/');
     struct firn_buf key = {0};
     int rc = firn_buf_append_format(&key, "%" PRIu64 " %" PRId64, stat->inode, stat->btime_ns);
     if (rc == FIRN_OK && stat->btime_ns == 0) {
@@ -195,6 +198,7 @@ write_entry(struct firn_os *os, const struct firn_ws_trust_look *look, const cha
     struct firn_os_dir *dir = NULL;
     struct firn_buf entry = {0};
     int rc;
+    DCHECK(look->has_store && real_root[0] == '/');
     id_text(look, id);
     write_identity(&look->stat, identity);
     if (firn_buf_append_format(&entry, "%s%s%s%s%s", MAGIC, id, identity, ROOT, real_root) !=
@@ -222,6 +226,7 @@ judge(struct firn_os *os, const char *real_root, struct firn_ws_trust_look *look
     int rc = read_entry(os, &look->stat, real_root, &entry, err);
     look->is_trusted = rc == FIRN_OK && agrees(&entry, look, real_root);
     firn_buf_deinit(&entry);
+    DCHECK(!look->is_trusted || rc == FIRN_OK); /* (I4) */
     bool is_none =
         rc == FIRN_NOT_FOUND || rc == FIRN_DENIED || rc == FIRN_INVALID || rc == FIRN_LIMIT;
     return is_none ? FIRN_OK : rc;
@@ -270,6 +275,8 @@ firn_ws_trust_look(struct firn_os *os, const char *real_root, struct firn_ws_tru
         out->is_trusted = false;
         rc = firn_error_set(err, why.code, "%s", why.text);
     }
+    DCHECK(!out->is_trusted ||
+           (out->has_store && (out->stat.mode & MODE_OTHERS_WRITE) == 0)); /* (I2) */
     return rc;
 }
 
@@ -277,6 +284,7 @@ int
 firn_ws_trust_refuse(const char *real_root, const struct firn_ws_trust_look *look, firn_error *err)
 {
     const char *slash = real_root[1] == '\0' ? "" : "/";
+    DCHECK(look->has_store && !look->is_trusted);
     if ((look->stat.mode & MODE_OTHERS_WRITE) != 0) {
         return firn_error_set(err, FIRN_UNTRUSTED,
                               "'%.700s%s" FIRN_WS_PLACE_INSIDE "' is a store that others may write "
@@ -331,6 +339,7 @@ firn_ws_trust_carry(struct firn_os *os, struct firn_os_dir *from, struct firn_os
         goto out;
     }
     FIRN_TRY(rc);
+    DCHECK(look.stat.btime_ns != 0); /* else the path counts, and is not known here */
     if (!agrees(&entry, &look, "") || !root_of(&entry, id, &root)) {
         goto out;
     }
@@ -411,6 +420,7 @@ find(struct firn_os *os, const char *path, char **out_root, struct firn_ws_trust
         slash[slash == root ? 1 : 0] = '\0';
     }
 out:
+    DCHECK((rc == FIRN_OK) == (*out_root != NULL));
     firn_os_dir_close(dir);
     firn_buf_deinit(&real);
     firn_free(root);
@@ -496,6 +506,7 @@ walk(struct firn_os *os, int (*visit)(void *ctx, const struct entry *entry, firn
     if (rc == FIRN_NO_MEMORY) {
         rc = out_of_memory(err);
     }
+    DCHECK(rc != FIRN_OK || names.size % FIRN_WS_PRIVATE_NAME_SIZE == 0);
     for (size_t at = 0; rc == FIRN_OK && at < names.size; at += FIRN_WS_PRIVATE_NAME_SIZE) {
         rc = visit_entry(dir, (const char *)names.data + at, visit, ctx, err);
     }

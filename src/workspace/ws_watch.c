@@ -4,9 +4,9 @@
  * saves what they need not visit.
  *
  * One thread, one loop: wait for an event, a request or the time; take in what is due; save if it
- * is time. The store is open, and locked, only while it saves (I1). A lock that another process
- * holds is not waited for, because that process may be asking at this moment: it is tried again a
- * little later (I2).
+ * is time. The store is open, and locked, only while it saves (I1; not checked: no field holds it).
+ * A lock that another process holds is not waited for, because that process may be asking at this
+ * moment: it is tried again a little later (I2).
  *
  *   start   the store is made if need be; the socket is put into its directory (ws_watched.h); a
  *           watch that is there already answers at it, then this one gives up
@@ -17,7 +17,8 @@
  *           once, so that work in them is no quiet (ws_watch_new.c)
  *
  * A directory that goes on with the checkpoints of the one that is watched, which is still there, has
- * the same number in the catalog, and finds the same socket: its questions are not answered (I3).
+ * the same number in the catalog, and finds the same socket: its questions are not answered (I3;
+ * tested, not asserted: others ask).
  *
  * Events that were lost (the queue was full, or something was mounted) mean a new beginning: a new
  * queue, an empty set, and a save of everything.
@@ -32,6 +33,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "workspace/ws_internal.h"
 #include "workspace/ws_watch_new.h"
@@ -73,6 +75,7 @@ static int64_t
 ms(int64_t count)
 {
     const int64_t most = INT64_MAX / 4; /* sums do not overflow */
+    DCHECK(count >= 0);
     return count > most / NS_PER_MS ? most : count * NS_PER_MS;
 }
 
@@ -94,6 +97,7 @@ add_watch(void *ctx, struct firn_os_dir *dir, firn_slice path, int *out_id, firn
     struct firn_os_dir *own = NULL;
     char *text = NULL;
     int rc = FIRN_OK;
+    DCHECK(watching->kernel != NULL);
     *out_id = -1;
     if (dir == NULL) {
         text = firn_strndup((const char *)path.data, path.size);
@@ -194,6 +198,7 @@ take_in(struct watching *watching, firn_error *err)
     if (watching->is_lost || info.is_broken) {
         FIRN_TRY(begin_anew(watching, err));
     }
+    DCHECK(!watching->is_lost);
 out:
     return rc;
 }
@@ -315,6 +320,8 @@ save(struct watching *watching)
     firn_save_result result;
     firn_error err;
     options.if_changed = true;
+    DCHECK(watching->ws->watch == NULL && !watching->options->only_watch);
+    DCHECK(watching->ws->lock_timeout_ms == 0); /* (I2) */
     watching->ws->watch = &watching->link;
     int rc = firn_ws_save(watching->ws, &options, &result, &err);
     watching->ws->watch = NULL;
@@ -407,6 +414,7 @@ start(struct watching *watching, firn_error *err)
     FIRN_TRY(open_store_dir(ws, watching->options->only_watch ? FIRN_WS_WRITE : FIRN_WS_CREATE,
                             &watching->store_dir, &workspace, err));
     FIRN_TRY(firn_os_dir_open_path(ws->os, ws->place.root, &watching->root, err));
+    DCHECK(workspace != 0);
     firn_ws_watched_name(workspace, watching->name);
     if (firn_os_socket_connect(watching->store_dir, watching->name, &other, NULL) == FIRN_OK) {
         rc = firn_error_set(err, FIRN_CONFLICT, "'%.900s' is watched already, by process %llu",
@@ -426,6 +434,7 @@ static int
 loop(struct watching *watching, firn_error *err)
 {
     const struct firn_ws_watch_serve serve = {ask, tell, look, stop, watching};
+    DCHECK(watching->set != NULL && watching->kernel != NULL && watching->listener != NULL);
     bool has_started = false;
     int rc = FIRN_OK;
     while (!is_stopped(watching)) {

@@ -8,12 +8,13 @@
  * moved, is watched as soon as its event is read, and so are those in it.
  *
  * This is about time alone. The directory is dirty until a save has visited it, as it would be
- * without (firn_ws_watch_set_add), so nothing here can make a save miss a change (I1). Therefore
- * whatever fails is let be: no memory, no watch, a directory that is gone or cannot be read. Then a
- * save comes too early at worst.
+ * without (checked by firn_ws_watch_set_add), so nothing here can make a save miss a change (I1).
+ * Therefore whatever fails is let be: no memory, no watch, a directory that is gone or cannot be
+ * read. Then a save comes too early at worst.
  *
- * A directory is listed after it is watched: what is made in it is listed or shows as an event (I2).
- * Where both happen it is watched twice, the second time by its event.
+ * A directory is listed after it is watched: what is made in it is listed or shows as an event (I2;
+ * not checked: it is the order of two calls). Where both happen it is watched twice, the second
+ * time by its event.
  *
  * The rules count: what they leave out makes no save wait and takes no watch. Whether a directory is
  * left out is asked once, by the rules of the directories above it as they are then; those with a
@@ -29,6 +30,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "base/slice.h"
 
 enum { ROUND_MAX = 1024, PATHS_SIZE_MAX = 8 << 20 };
@@ -49,6 +51,7 @@ enter(struct firn_ws_watch_new *fresh, struct firn_os_dir *dir, firn_slice path)
 {
     struct firn_ws_ignore_files files = {{NULL}};
     int rc = FIRN_OK;
+    DCHECK(fresh->ignore != NULL && fresh->scope != NULL);
     for (int i = 1; i <= FIRN_IGNORE_RULES_KIND_COUNT && rc == FIRN_OK; i++) {
         const char *name = firn_ignore_rules_name((enum firn_ignore_rules_kind)i);
         enum firn_ignore_rules_kind kind;
@@ -69,6 +72,7 @@ enter(struct firn_ws_watch_new *fresh, struct firn_os_dir *dir, firn_slice path)
 static bool
 next_prefix(firn_slice path, size_t *size)
 {
+    DCHECK(*size <= path.size);
     if (*size == path.size) {
         return false;
     }
@@ -123,6 +127,7 @@ is_wanted(struct firn_ws_watch_new *fresh, struct firn_os_dir *root, firn_slice 
         forget_rules(fresh);
         return false;
     }
+    DCHECK(fresh->ignore != NULL && firn_slice_equal(firn_buf_slice(&fresh->parent), parent));
     struct firn_ws_ignore_reason reason;
     const struct firn_ws_ignore_entry entry = {.path = path,
                                                .name_size = path.size - name_at,
@@ -157,6 +162,7 @@ out:
 static int
 pop(struct firn_ws_watch_new *fresh)
 {
+    DCHECK(fresh->paths.size > 0 && fresh->paths.data[fresh->paths.size - 1] == '\0');
     size_t at = fresh->paths.size - 1;
     while (at > 0 && fresh->paths.data[at - 1] != '\0') {
         at--;
@@ -184,6 +190,7 @@ look_at(struct firn_ws_watch_new *fresh, struct firn_ws_watch_set *set, struct f
 {
     const firn_slice path = firn_bytes(fresh->path.data, fresh->path.size - 1);
     struct firn_os_dir *dir = NULL;
+    DCHECK(fresh->path.size > 0 && fresh->path.data[path.size] == '\0');
     if (firn_os_dir_open_beneath(root, (const char *)fresh->path.data, &dir, NULL) != FIRN_OK) {
         return false; /* gone again, or was no directory */
     }

@@ -4,11 +4,13 @@
  *
  * A connection carries one request and its answer. They are served in the order in which they
  * came, by the one thread that a watch has: a report is thus heard before the next question, even
- * though nobody waits for it (I1). A peer gets half a second for its request, and as much as a
- * send allows for taking the answer; meanwhile events wait in the kernel, which keeps many.
+ * though nobody waits for it (I1; not checked: there is one thread). A peer gets half a second for
+ * its request, and as much as a send allows for taking the answer; meanwhile events wait in the
+ * kernel, which keeps many.
  */
 #include "workspace/ws_watch_serve.h"
 
+#include "base/check.h"
 #include "workspace/ws_watched.h"
 
 enum { REQUEST_TIMEOUT_MS = 500, NS_PER_MS = 1000000, ROUND_MAX = 64, INFO_UNLIMITED = 1 };
@@ -36,6 +38,7 @@ answer_question(struct firn_os_socket *socket, const struct firn_ws_watch_serve 
     int rc;
     FIRN_TRY(firn_ws_watch_wire_get_question(request, &question, err));
     FIRN_TRY(serve->ask(serve->ctx, &question, out, err));
+    DCHECK(out->size >= FIRN_WS_WATCH_WIRE_ANSWER_HEAD_SIZE);
     if (out->size > FIRN_WS_WATCH_WIRE_SIZE_MAX) {
         out->size = FIRN_WS_WATCH_WIRE_ANSWER_HEAD_SIZE; /* everything is to be visited */
     }
@@ -100,6 +103,7 @@ firn_ws_watch_serve_request(struct firn_os_socket *socket, enum firn_ws_watch_wi
     enum firn_ws_watch_wire_kind got;
     uint64_t flags = 0; /* an older watch sends none */
     int rc;
+    DCHECK(kind == FIRN_WS_WATCH_WIRE_LOOK || kind == FIRN_WS_WATCH_WIRE_STOP);
     *out = (struct firn_ws_watch_set_info){0};
     FIRN_TRY(firn_ws_watched_send(socket, kind, firn_bytes(NULL, 0), err));
     FIRN_TRY(firn_ws_watched_receive(socket, timeout_ns, &got, &bytes, err));

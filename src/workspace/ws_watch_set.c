@@ -28,7 +28,8 @@
  *
  * "Clean" says: as in the tree that the last report named. A save that has another tree, or other
  * options, is answered that nothing is clean (I4). So is one that asks when the clock has been set
- * back since the question of that report: which names of files are new is told by times (I5).
+ * back since the question of that report: which names of files are new is told by times (I5; not
+ * checked: clocks are not the program's).
  *
  * A directory cannot become clean where
  * - what lies in it may change without an event: a file with several names. The save reports it as
@@ -128,6 +129,12 @@ dirty_all_below(struct firn_ws_watch_set *set, struct firn_ws_watch_node *top)
     }
 }
 
+static bool
+is_clean(const struct firn_ws_watch_node *node)
+{
+    return node->dirty_count == 0;
+}
+
 /* ---- events ---- */
 
 static bool
@@ -140,6 +147,7 @@ is_rule_file(const char *name)
 static void
 lose(struct firn_ws_watch_set *set, struct firn_ws_watch_node *node)
 {
+    DCHECK(node->id >= 0); /* the event had it */
     if (node->parent == NULL) {
         set->has_lost_root = true;
         return;
@@ -216,6 +224,7 @@ firn_ws_watch_set_add(struct firn_ws_watch_set *set, struct firn_os_dir *dir, fi
     }
     firn_ws_watch_tree_set_dirty(node, set->clock);
     firn_ws_watch_tree_set_id(&set->tree, node, id);
+    DCHECK(!is_clean(node));
     return true;
 }
 
@@ -235,12 +244,6 @@ fits(const struct firn_ws_watch_set *set, const struct firn_ws_watch_question *q
            firn_hash_equal(&set->base.tree, &question->base.tree) &&
            memcmp(set->base.key, question->base.key, sizeof set->base.key) == 0 &&
            lead_of(set) >= set->lead_ns - CLOCKS_APART_NS /* (I5) */;
-}
-
-static bool
-is_clean(const struct firn_ws_watch_node *node)
-{
-    return node->dirty_count == 0;
 }
 
 struct clean {
@@ -263,8 +266,10 @@ put_clean_children(struct firn_ws_watch_set *set, const struct firn_ws_watch_nod
 {
     int rc = FIRN_OK;
     firn_buf_clear(&set->children);
+    DCHECK(node->parent == NULL || !is_clean(node)); /* (I1) */
     for (struct firn_ws_watch_node *child = node->first_child; child != NULL; child = child->next) {
         if (is_clean(child)) {
+            DCHECK(child->id >= 0); /* (I2) */
             const struct clean item = {child};
             FIRN_TRY(firn_buf_append(&set->children, &item, sizeof item));
         }
@@ -310,11 +315,13 @@ firn_ws_watch_set_ask(struct firn_ws_watch_set *set, const struct firn_ws_watch_
     }
     if (question->will_report) {
         if (!is_fit && root != NULL) {
-            dirty_all_below(set, root); /* (I4) */
+            dirty_all_below(set, root);
+            DCHECK(root->dirty_count == root->directories); /* (I4) */
         }
         set->asked = token;
         set->asked_lead_ns = lead_of(set);
         set->clock++;
+        DCHECK(set->asked > 0 && set->asked < set->clock);
     }
 out:
     return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "an answer");
@@ -329,6 +336,7 @@ watch(struct firn_ws_watch_set *set, struct firn_ws_watch_node *node, struct fir
 {
     firn_error err;
     int id;
+    DCHECK(node->id < 0 && node->dirty != 0); /* (I2) */
     int rc = set->kernel.add(set->kernel.ctx, dir, path, &id, &err);
     if (rc == FIRN_OK && firn_ws_watch_tree_by_id(&set->tree, id) == NULL) {
         firn_ws_watch_tree_set_id(&set->tree, node, id);
@@ -344,6 +352,7 @@ watch(struct firn_ws_watch_set *set, struct firn_ws_watch_node *node, struct fir
 static struct firn_ws_watch_node *
 need(struct firn_ws_watch_set *set, struct firn_os_dir *dir, firn_slice path, uint64_t dirty)
 {
+    DCHECK(dirty > 0 && dirty <= set->clock);
     struct firn_ws_watch_node *parent;
     firn_slice name;
     struct firn_ws_watch_node *node = firn_ws_watch_tree_find(&set->tree, path, &parent, &name);
@@ -388,11 +397,13 @@ note_visit(struct firn_ws_watch_set *set, const struct firn_ws_watch_visited *vi
     if (node == NULL) {
         return;
     }
+    DCHECK(set->asked > 0 && set->asked < set->clock);
     node->seen = set->clock;
     firn_ws_watch_tree_set_own(node, visited->files, visited->bytes);
     if (!visited->is_steady || !may_be_clean(node)) {
         firn_ws_watch_tree_set_dirty(node, node->dirty != 0 ? node->dirty : set->asked);
     } else if (node->dirty <= set->asked) {
+        DCHECK(node->id >= 0); /* (I2) */
         firn_ws_watch_tree_set_dirty(node, 0);
     }
 }
@@ -408,6 +419,7 @@ forget_unseen(struct firn_ws_watch_set *set)
                          node->seen != set->clock;
         next = firn_ws_watch_tree_next(root, node, !is_unseen && !is_clean(node));
         if (is_unseen) {
+            DCHECK(node->parent != NULL); /* (I3): a root is always part of the tree */
             forget(set, node);
         }
     }

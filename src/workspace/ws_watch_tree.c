@@ -170,6 +170,7 @@ add_sums(struct firn_ws_watch_node *node, struct sums sums)
         node->bytes += sums.bytes;
         node->directories += sums.directories;
         node->dirty_count += sums.dirty_count;
+        DCHECK(node->dirty_count <= node->directories); /* (I1) */
     }
 }
 
@@ -201,6 +202,7 @@ firn_ws_watch_tree_add(struct firn_ws_watch_tree *tree, struct firn_ws_watch_nod
                        firn_slice name, uint64_t dirty)
 {
     CHECK(dirty > 0 && (parent != NULL) == (tree->root != NULL));
+    DCHECK(firn_ws_watch_tree_child(tree, parent, name) == NULL);
     if (grow(tree) != FIRN_OK) {
         return NULL;
     }
@@ -235,6 +237,7 @@ void
 firn_ws_watch_tree_set_id(struct firn_ws_watch_tree *tree, struct firn_ws_watch_node *node, int id)
 {
     CHECK(node->id < 0 && id >= 0);
+    DCHECK(firn_ws_watch_tree_by_id(tree, id) == NULL);
     node->id = id;
     enter_id(tree, node);
 }
@@ -269,6 +272,7 @@ remove_leaf(struct firn_ws_watch_tree *tree, struct firn_ws_watch_node *node)
     if (node->parent == NULL) {
         tree->root = NULL;
     }
+    DCHECK(tree->count > 0);
     tree->count--;
     firn_free(node);
 }
@@ -303,6 +307,7 @@ firn_ws_watch_tree_deinit(struct firn_ws_watch_tree *tree)
     if (tree->root != NULL) {
         firn_ws_watch_tree_remove(tree, tree->root, NULL, NULL);
     }
+    DCHECK(tree->count == 0 && tree->root == NULL);
     firn_free(tree->by_name);
     firn_free(tree->by_id);
     *tree = (struct firn_ws_watch_tree){0};
@@ -327,5 +332,6 @@ firn_ws_watch_tree_path(const struct firn_ws_watch_node *node, struct firn_buf *
             out->data[--size] = '/';
         }
     }
+    DCHECK(size == 0);
     return FIRN_OK;
 }

@@ -4,14 +4,15 @@
  *
  * Both ends run as one user and are one program, but not always of one version, and either may be
  * killed in the middle of a word. So what comes is looked at like any foreign bytes: numbers that
- * could not be true and paths that are none are refused (I1), and whoever is told nonsense does
- * without: a save walks, a watch forgets.
+ * could not be true and paths that are none are refused (I1; tested, not asserted: it comes from
+ * outside), and whoever is told nonsense does without: a save walks, a watch forgets.
  */
 #include "workspace/ws_watch_wire.h"
 
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "tree/tree.h"
 
 enum { FLAG_FULL = 1, FLAG_WILL_REPORT = 2, FLAG_STEADY = 1, NUMBER_MAX_BITS = 62 };
@@ -28,6 +29,7 @@ void
 firn_ws_watch_wire_header(enum firn_ws_watch_wire_kind kind, size_t size,
                           uint8_t out[FIRN_WS_WATCH_WIRE_HEADER_SIZE])
 {
+    DCHECK(size <= FIRN_WS_WATCH_WIRE_SIZE_MAX);
     memcpy(out, magic, sizeof magic);
     out[3] = (uint8_t)kind;
     firn_store_le32(out + 4, (uint32_t)size);
@@ -92,6 +94,7 @@ firn_ws_watch_wire_put_base(struct firn_buf *out, const struct firn_ws_watch_bas
 int
 firn_ws_watch_wire_put_group(struct firn_buf *out, firn_slice path, size_t count)
 {
+    DCHECK(count > 0);
     int rc = put_sized(out, path);
     return rc == FIRN_OK ? firn_buf_append_varint(out, count) : rc;
 }

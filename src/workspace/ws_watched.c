@@ -5,7 +5,8 @@
  * The watch is asked which directories are still as in a tree that the store has, the one of the
  * newest checkpoint (ws_watch_set.c). Of those the entries are read from that tree, before the scan
  * begins, and the scan takes them over without a visit (ws_scan_confined.c). All others are visited
- * as always. So the tree that comes of it is the one that a visit of everything would give (I1):
+ * as always. So the tree that comes of it is the one that a visit of everything would give (I1; not
+ * checked, like (I2): tests compare the two):
  * the watch answers only after it has seen every event that was due, and a directory that it names
  * has had none.
  *
@@ -14,11 +15,11 @@
  * Files with several names. Which of the names holds the content depends on all of them. Their
  * directories are never clean, so a scan meets all that have been known. A name that is new may
  * belong to a file in a clean directory, which cannot know: then the scan begins once more, without
- * confines (I3). New is one that the scan last reported did not meet, even if the stat cache knows it
- * from another, such as that of a restore that came to nothing. And where a file gets a further name
- * while a scan runs, that scan may have passed by the other one before: it is not reported. Files of
- * rules that are new or have changed are met in the same way: what they govern may be clean, if the
- * change came by another name of theirs.
+ * confines (I3; not checked: the scan says so). New is one that the scan last reported did not
+ * meet, even if the stat cache knows it from another, such as that of a restore that came to
+ * nothing. And where a file gets a further name while a scan runs, that scan may have passed by the
+ * other one before: it is not reported. Files of rules that are new or have changed are met in the
+ * same way: what they govern may be clean, if the change came by another name of theirs.
  *
  * Afterwards the watch is told what was visited, and the tree, while the store is still locked: the
  * next save asks with that tree.
@@ -35,6 +36,7 @@
 
 #include "base/arena.h"
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/hash_map.h"
 #include "base/mem.h"
 #include "base/slice.h"
@@ -106,6 +108,7 @@ firn_ws_watched_receive(struct firn_os_socket *socket, int64_t timeout_ns,
     FIRN_TRY(firn_os_socket_receive(socket, header, sizeof header, timeout_ns, err));
     FIRN_TRY(firn_ws_watch_wire_parse_header(header, out_kind, &size, err));
     /* Memory is taken as bytes come, not as they are announced. */
+    DCHECK(size <= FIRN_WS_WATCH_WIRE_SIZE_MAX);
     while (out->size < size) {
         size_t piece = size - out->size < PIECE_SIZE ? size - out->size : PIECE_SIZE;
         size_t at = out->size;
@@ -203,6 +206,8 @@ keep(struct firn_ws_watched *watched, firn_slice path, const struct firn_ws_watc
                           .files = passed->files,
                           .bytes = passed->bytes,
                           .directories = passed->directories};
+    DCHECK(entry->kind == FIRN_TREE_DIR && path.size > 0);
+    DCHECK(firn_hash_map_find(&watched->passed, path_hash(path), &path) == NULL);
     const uint8_t *bytes = firn_arena_copy(&watched->arena, path.data, path.size);
     const uint8_t *xattrs =
         firn_arena_copy(&watched->arena, entry->xattrs.data, entry->xattrs.size);
@@ -248,6 +253,7 @@ take_answer(struct firn_ws_watched *watched, struct firn_ws_opened *opened, firn
     struct taking taking = {.watched = watched};
     struct firn_reader reader = firn_reader_of(answer);
     int rc;
+    DCHECK(watched->passed.count == 0);
     FIRN_TRY(firn_ws_watch_wire_get_token(&reader, &watched->token, err));
     FIRN_TRY(firn_ws_watch_wire_get_begun(&reader, &watched->confines.known_ns, err));
     firn_tree_lookup_init(&taking.lookup, firn_ws_objects_trees(opened->objects),
@@ -276,6 +282,7 @@ entry_of(void *ctx, firn_slice path, const struct firn_tree_entry **out, firn_er
     (void)err;
     *out = NULL;
     if (passed != NULL) {
+        DCHECK(passed->entry.kind == FIRN_TREE_DIR);
         *out = &passed->entry;
         firn_os_mutex_lock(&watched->mutex);
         watched->totals.files += passed->files;
@@ -293,6 +300,8 @@ leave(void *ctx, firn_slice path, uint64_t files, uint64_t bytes, bool is_steady
     const struct firn_ws_watch_visited visited = {
         .path = path, .is_steady = is_steady, .files = files, .bytes = bytes};
     (void)err;
+    DCHECK(watched->question.will_report);
+    DCHECK(path.size == 0 || firn_tree_path_is_valid(path)); /* the watch refuses others */
     firn_os_mutex_lock(&watched->mutex);
     if (!watched->is_report_lost &&
         firn_ws_watch_wire_put_visited(&watched->report, &visited) != FIRN_OK) {
@@ -306,6 +315,7 @@ static void
 enter(void *ctx, struct firn_os_dir *dir, firn_slice path)
 {
     const struct firn_ws_watched *watched = ctx;
+    DCHECK(watched->link != NULL);
     watched->link->enter(watched->link->ctx, dir, path);
 }
 

@@ -13,6 +13,8 @@
 
 #include <string.h>
 
+#include "base/check.h"
+
 static void
 on_notice(void *ctx, const firn_notice *notice)
 {
@@ -33,6 +35,7 @@ static int
 on_progress(void *ctx, const firn_progress *progress)
 {
     const struct firn_ws_watched_notices *notices = ctx;
+    DCHECK(notices->callbacks.on_progress != NULL);
     return notices->callbacks.on_progress(notices->callbacks.ctx, progress);
 }
 
@@ -40,6 +43,7 @@ firn_callbacks
 firn_ws_watched_notices_keep(struct firn_ws_watched_notices *notices,
                              const firn_callbacks *callbacks)
 {
+    DCHECK(notices->kept.size == 0);
     notices->callbacks = *callbacks;
     return (firn_callbacks){.on_notice = callbacks->on_notice != NULL ? on_notice : NULL,
                             .on_progress = callbacks->on_progress != NULL ? on_progress : NULL,
@@ -50,6 +54,7 @@ void
 firn_ws_watched_notices_tell(struct firn_ws_watched_notices *notices)
 {
     const firn_notice *kept = (const void *)notices->kept.data;
+    DCHECK(notices->kept.size == 0 || notices->callbacks.on_notice != NULL);
     for (size_t i = 0; i < notices->kept.size / sizeof *kept; i++) {
         notices->callbacks.on_notice(notices->callbacks.ctx, &kept[i]);
     }

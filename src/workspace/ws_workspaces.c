@@ -6,15 +6,17 @@
  * A store that cannot be read is listed with the reason, so that it is not forgotten.
  *
  * Giving up a history takes the workspace's checkpoints and tags out of the catalog, in one durable
- * commit (I1), and before that what the stat cache has of it, which may be lost at any time; the
- * directory tree itself is not looked at. Where other workspaces use the store, the next gc gives
- * the space back. A store in the usual place that holds nothing any more is removed whole: under
- * its lock it is renamed to a name that no workspace leads to, and then deleted, file by file. A
- * crash leaves such a rest; the next removal deletes it (I2). So does a store in which nothing was
- * ever saved, where a history that goes on elsewhere needs its place, and no other (I3).
+ * commit (I1; not checked, like (I2): only a power cut shows it), and before that what the stat
+ * cache has of it, which may be lost at any time; the directory tree itself is not looked at. Where
+ * other workspaces use the store, the next gc gives the space back. A store in the usual place that
+ * holds nothing any more is removed whole: under its lock it is renamed to a name that no workspace
+ * leads to, and then deleted, file by file. A crash leaves such a rest; the next removal deletes it
+ * (I2). So does a store in which nothing was ever saved, where a history that goes on elsewhere
+ * needs its place, and no other (I3; not checked: holds_anything is the rule).
  */
 #include "workspace/ws_workspaces.h"
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "base/sort.h"
@@ -150,7 +152,9 @@ put_aside(struct firn_os *os, const char *store_path, firn_error *err)
     uint8_t tail[TAIL_BYTES];
     char hex[2 * TAIL_BYTES + 1];
     const char *name = strrchr(store_path, '/') + 1;
+    uint64_t digest;
     int rc;
+    CHECK(firn_ws_place_digest_of_name(name, &digest)); /* it is one of the folder of stores */
     FIRN_TRY(firn_os_random(os, tail, sizeof tail, err));
     firn_hex_encode(tail, sizeof tail, hex);
     if (firn_buf_append_format(&aside, "%s%s%s", name, removed_mark, hex) != FIRN_OK ||
@@ -190,6 +194,7 @@ firn_ws_workspaces_forget(struct firn_db *db, struct firn_ws_catalog *catalog, u
                           firn_error *err)
 {
     int rc;
+    DCHECK(number != 0);
     FIRN_TRY(firn_ws_stat_sweep_workspace(db, number, err));
     FIRN_TRY(firn_ws_catalog_workspaces_remove(catalog, number, err));
 out:

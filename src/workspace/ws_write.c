@@ -2,11 +2,12 @@
  *
  * workspace/ws_write.c: one entry of a tree, made on disk.
  *
- * A file is created under a name that was free, never opened where something was (I1), so neither a
- * link nor a hard link to something else can be written through. Content comes verified piece by
- * piece; if the whole does not verify, or anything else fails, the file goes again. Of a large file
- * the pieces come from several threads, in any order, and are verified as a whole: it stands under a
- * temporary name then, or in a directory that was empty.
+ * A file is created under a name that was free, never opened where something was (I1; not checked,
+ * like (I2) and (I3): the kernel is asked, and tests look), so neither a link nor a hard link to
+ * something else can be written through. Content comes verified piece by piece; if the whole does
+ * not verify, or anything else fails, the file goes again. Of a large file the pieces come from
+ * several threads, in any order, and are verified as a whole: it stands under a temporary name
+ * then, or in a directory that was empty.
  *
  * Order of metadata (I2): owner, because it clears set-id bits and capabilities; attributes, while
  * the mode still lets the owner write them, or is made to; mode; time last. Where the owner cannot be set (not the
@@ -27,6 +28,7 @@
 
 #include <stdio.h>
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "pack/packfile_cells.h"
@@ -169,6 +171,7 @@ set_xattrs(struct firn_ws_write *write, struct firn_os_node node, firn_slice pat
             continue;
         }
         char name_text[FIRN_TREE_NAME_SIZE_MAX + 1];
+        DCHECK(name.size > 0 && name.size < sizeof name_text);
         memcpy(name_text, name.data, name.size);
         name_text[name.size] = '\0';
         firn_error cause;
@@ -192,6 +195,7 @@ static uint32_t
 mode_of(struct firn_ws_write *write, firn_slice path, const struct firn_tree_entry *entry,
         bool owner_is_set)
 {
+    DCHECK(entry->kind != FIRN_TREE_SYMLINK);
     bool is_refused = write->is_foreign && entry->kind == FIRN_TREE_FILE &&
                       (entry->mode & SET_ID_BITS) != 0; /* (I3) */
     if (is_refused) {
@@ -287,6 +291,7 @@ write_piece(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
     if (content->is_sparse) {
         return write_data(content->file, offset, data, err);
     }
+    DCHECK(offset >= content->end); /* pieces come in order */
     content->end = offset + data.size;
     return firn_os_file_write(content->file, offset, data.data, data.size, err);
 }
@@ -303,9 +308,11 @@ static int
 write_in_order(struct firn_ws_write *write, struct firn_os_file *file,
                const struct firn_tree_entry *entry, firn_error *err)
 {
+    DCHECK(write->spread == NULL && entry->kind == FIRN_TREE_FILE);
     struct content content = {.file = file, .is_sparse = is_sparse(entry)};
     int rc = firn_ws_objects_stream(write->objects, write->scratch, &entry->hash, entry->size,
                                     write_piece, &content, err);
+    DCHECK(rc != FIRN_OK || content.end <= entry->size);
     return rc == FIRN_OK && content.end < entry->size
                ? firn_os_file_truncate(file, entry->size, err)
                : rc;
@@ -369,6 +376,7 @@ write_symlink(struct firn_ws_write *write, const struct firn_ws_write_target *ta
               const struct firn_tree_entry *entry, firn_error *err)
 {
     char link_target[FIRN_TREE_TARGET_SIZE_MAX + 1];
+    DCHECK(entry->target.size > 0 && entry->target.size < sizeof link_target);
     memcpy(link_target, entry->target.data, entry->target.size);
     link_target[entry->target.size] = '\0';
     int rc = firn_os_make_symlink(target->dir, target->name, link_target, err);
@@ -387,6 +395,8 @@ int
 firn_ws_write_entry(struct firn_ws_write *write, const struct firn_ws_write_target *target,
                     const struct firn_tree_entry *entry, firn_error *err)
 {
+    DCHECK(entry->kind == FIRN_TREE_SYMLINK || entry->kind == FIRN_TREE_FILE);
+    DCHECK(target->name[0] != '\0' && strchr(target->name, '/') == NULL);
     return entry->kind == FIRN_TREE_SYMLINK ? write_symlink(write, target, entry, err)
                                             : write_file(write, target, entry, err);
 }
