@@ -189,6 +189,9 @@ take_summary(struct description *description, const struct firn_run *run, firn_e
     if (info->entry_count != summary->entry_count) {
         return firn_error_set(err, FIRN_CORRUPT, "the entries do not add up to the summary");
     }
+    if (summary->sequence_min == 0) { /* MANIFEST could not be read with such a run */
+        return firn_error_set(err, FIRN_CORRUPT, "it holds the sequence 0, which no commit has");
+    }
     *group =
         (struct firn_manifest_group){.first = summary->sequence_min, .last = summary->sequence_max};
     info->level = FIRN_LSM_HISTORY;

@@ -25,6 +25,9 @@
 _Static_assert((int)FIRN_ROW_SUMMARY_BOUND_SIZE_MAX == (int)FIRN_ROW_KEY_SIZE_MAX + 1,
                "a bound is a key with a zero byte behind it, at most");
 
+/* No run has more of anything: what MANIFEST may say of it. */
+#define COUNT_MAX (UINT64_C(1) << 48)
+
 static bool
 is_sound(const struct firn_run_summary *summary, firn_slice lower, firn_slice upper)
 {
@@ -32,7 +35,8 @@ is_sound(const struct firn_run_summary *summary, firn_slice lower, firn_slice up
            upper.size <= FIRN_ROW_SUMMARY_BOUND_SIZE_MAX && firn_slice_compare(lower, upper) < 0 &&
            summary->tombstone_count <= summary->entry_count &&
            (summary->entry_count > 0 || summary->range_count > 0) &&
-           summary->sequence_min <= summary->sequence_max;
+           summary->entry_count < COUNT_MAX && summary->range_count < COUNT_MAX &&
+           summary->content_bytes < COUNT_MAX && summary->sequence_min <= summary->sequence_max;
 }
 
 int
