@@ -20,9 +20,6 @@
 static struct test_share
 share_of(const struct ws_break *how, uint64_t kind)
 {
-    if (how->is_whole) {
-        return (struct test_share){.first = 1, .step = 1};
-    }
     return test_share_of(how->every == 0 ? 1 : how->every, how->loop + kind);
 }
 
@@ -116,6 +113,12 @@ ws_break_power(const struct ws_break *how, uint64_t seeds)
         }
     }
     return cuts;
+}
+
+bool
+ws_break_is_enough(uint64_t failures)
+{
+    return failures > 1 || test_share_of(1, 0).step > 1;
 }
 
 /* ---- by number ---- */

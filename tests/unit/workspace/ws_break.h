@@ -31,7 +31,6 @@ struct ws_break {
     void *ctx;
     uint64_t every; /* in a short run one of so many points; 0: each */
     uint64_t loop;  /* another number for each loop of a program */
-    bool is_whole;  /* too few points to be shared out: each build takes all */
 };
 
 /* The n-th call of the system fails, or with for_ever that and all after it. How often the operation
@@ -45,6 +44,10 @@ uint64_t ws_break_allocations(const struct ws_break *how, enum ws_break_memory k
 
 /* The power goes at the n-th call, `seeds` times. How many cuts. */
 uint64_t ws_break_power(const struct ws_break *how, uint64_t seeds);
+
+/* Whether so many failures or cuts show that there were points to break at: more than one where all
+ * are taken. A share of few points may have none. */
+bool ws_break_is_enough(uint64_t failures);
 
 /* One of some operations that a test knows by number. */
 struct ws_break_numbered {
