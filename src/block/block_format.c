@@ -82,6 +82,8 @@ kind_name(uint32_t kind)
         return "a pack";
     case FIRN_BLOCK_FILE_STAT_CACHE:
         return "a stat cache";
+    case FIRN_BLOCK_FILE_VALUES:
+        return "a file of values";
     default:
         return "a file of unknown kind";
     }

@@ -40,6 +40,10 @@ blocks_of_all_codecs_come_back_with_their_sections(void **state)
                      FIRN_CORRUPT);
     assert_null(reader);
     assert_non_null(strstr(err.text, "expected a pack"));
+    assert_int_equal(
+        firn_block_reader_open(fixture.dir, "a", FIRN_BLOCK_FILE_VALUES, &reader, &err),
+        FIRN_CORRUPT);
+    assert_non_null(strstr(err.text, "expected a file of values"));
     assert_int_equal(firn_block_reader_open(fixture.dir, "b", FIRN_BLOCK_FILE_ROW, &reader, &err),
                      FIRN_NOT_FOUND);
     block_fixture_deinit(&fixture);
