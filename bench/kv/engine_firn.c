@@ -66,7 +66,7 @@ store_open(const struct kv_setup *setup)
     options.compression = FIRN_COMPRESSION_NONE;
     check(firn_store_open(setup->directory, &options, &store->handle, &err), &err);
     check(firn_keyspace_open(store->handle, "bench", NULL, &store->keyspace, &err), &err);
-    store->spaces = calloc(setup->spaces + 1, sizeof(*store->spaces));
+    store->spaces = calloc(setup->spaces + 1, sizeof(firn_keyspace *));
     if (store->spaces == NULL) {
         kv_die("out of memory");
     }

@@ -53,7 +53,7 @@ static void
 open_spaces(struct kv_store *store, unsigned count)
 {
     char *error = NULL;
-    store->spaces = calloc(count + 1, sizeof(*store->spaces));
+    store->spaces = calloc(count + 1, sizeof(rocksdb_column_family_handle_t *));
     if (store->spaces == NULL) {
         kv_die("out of memory");
     }
