@@ -47,7 +47,7 @@ STANDS_FOR = {
 }
 VARYING = re.compile(r"\b[k-z]{32}\b|\b[k-z]{8}\b|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC|\b\d+\.\d\d s\b|"
                      r"[\d.]+ [KMGT]?B added")
-TIMEOUT_SECONDS = 120
+TIMEOUT_SECONDS = 600
 
 
 class Step:
