@@ -227,8 +227,8 @@ typedef struct firn_notice {
     const char *text;       /* one line */
     const char *checkpoint; /* DAMAGED: id of the checkpoint that has lost the path; else NULL */
     bool is_known; /* EXCLUDED, of a save with marks_told: the last such save has told it too */
-    bool
-        is_reserved; /* EXCLUDED: its name (.git and the like) is never saved, whatever a rule says */
+    /* EXCLUDED: its name (.git and the like) is never saved, whatever a rule says. */
+    bool is_reserved;
 } firn_notice;
 
 /* All may be NULL. on_progress is called a few times a second; another return than FIRN_OK
