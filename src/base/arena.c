@@ -18,7 +18,7 @@ struct firn_arena_chunk {
     size_t reserved; /* keeps the data behind it 16-byte aligned */
 };
 
-_Static_assert(sizeof(struct firn_arena_chunk) % 16 == 0, "the data behind it is aligned");
+_Static_assert(sizeof(struct firn_arena_chunk) % 16 == 0, "the data after it is aligned");
 
 enum { CHUNK_SIZE_DEFAULT = 32 * 1024 };
 

@@ -125,6 +125,13 @@ firn_buf_append_varint(struct firn_buf *buf, uint64_t value)
 }
 
 int
+firn_buf_append_sized(struct firn_buf *buf, firn_slice bytes)
+{
+    int rc = firn_buf_append_varint(buf, bytes.size);
+    return rc == FIRN_OK ? firn_buf_append_slice(buf, bytes) : rc;
+}
+
+int
 firn_buf_append_format(struct firn_buf *buf, const char *format, ...)
 {
     va_list args;

@@ -59,6 +59,8 @@ FIRN_MUST_CHECK int firn_buf_append_le32(struct firn_buf *buf, uint32_t value);
 FIRN_MUST_CHECK int firn_buf_append_le64(struct firn_buf *buf, uint64_t value);
 /* LEB128, at most ten bytes: seven bits a byte, lowest first. */
 FIRN_MUST_CHECK int firn_buf_append_varint(struct firn_buf *buf, uint64_t value);
+/* The size as a varint, then the bytes. */
+FIRN_MUST_CHECK int firn_buf_append_sized(struct firn_buf *buf, firn_slice bytes);
 FIRN_MUST_CHECK int firn_buf_append_format(struct firn_buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

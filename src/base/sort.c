@@ -88,3 +88,48 @@ firn_sort(void *records, size_t count, size_t record_size,
     }
     DCHECK(is_sorted(&heap, count)); /* else compare is no order */
 }
+
+/* ---- numbers ---- */
+
+static int
+compare_u64(const void *a, const void *b)
+{
+    uint64_t left = *(const uint64_t *)a;
+    uint64_t right = *(const uint64_t *)b;
+    return (left > right) - (left < right);
+}
+
+void
+firn_sort_u64(uint64_t *numbers, size_t count)
+{
+    firn_sort(numbers, count, sizeof *numbers, compare_u64);
+}
+
+size_t
+firn_sort_unique_u64(uint64_t *numbers, size_t count)
+{
+    size_t kept = 0;
+    firn_sort_u64(numbers, count);
+    for (size_t i = 0; i < count; i++) {
+        if (kept == 0 || numbers[kept - 1] != numbers[i]) {
+            numbers[kept++] = numbers[i];
+        }
+    }
+    return kept;
+}
+
+bool
+firn_sort_has_u64(const uint64_t *numbers, size_t count, uint64_t wanted)
+{
+    size_t low = 0;
+    for (size_t high = count; low < high;) {
+        size_t middle = low + (high - low) / 2;
+        DCHECK(numbers[low] <= numbers[middle] && numbers[middle] <= numbers[high - 1]);
+        if (numbers[middle] < wanted) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < count && numbers[low] == wanted;
+}

@@ -5,7 +5,9 @@
 #ifndef FIRN_BASE_SORT_H
 #define FIRN_BASE_SORT_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* The largest record. */
 enum { FIRN_SORT_RECORD_SIZE_MAX = 256 };
@@ -14,5 +16,12 @@ enum { FIRN_SORT_RECORD_SIZE_MAX = 256 };
  * input. Equal records may change places. compare as for qsort. */
 void firn_sort(void *records, size_t count, size_t record_size,
                int (*compare)(const void *a, const void *b));
+
+/* The same for numbers, in ascending order. */
+void firn_sort_u64(uint64_t *numbers, size_t count);
+/* Sorts numbers and keeps one of each; returns how many. */
+size_t firn_sort_unique_u64(uint64_t *numbers, size_t count);
+/* Whether a number is among sorted ones. */
+bool firn_sort_has_u64(const uint64_t *numbers, size_t count, uint64_t wanted);
 
 #endif

@@ -46,7 +46,7 @@ is_space(uint8_t byte)
     return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
 }
 
-/* Where the JSON begins: behind a byte order mark. */
+/* Where the JSON begins: after a byte order mark. */
 static size_t
 mark_size(firn_slice text)
 {
@@ -80,7 +80,7 @@ firn_hook_settings_read(firn_slice text, const char *name, json_t **out, firn_er
         *out = json_object();
         return *out != NULL ? FIRN_OK : fail(err, FIRN_NO_MEMORY, "out of memory");
     }
-    if (memchr(text.data, '\0', text.size) != NULL) { /* behind some numbers jansson takes it */
+    if (memchr(text.data, '\0', text.size) != NULL) { /* jansson accepts it after some numbers */
         return fail(err, FIRN_INVALID, "'%s' is no JSON that can be changed: it has a zero byte",
                     name);
     }

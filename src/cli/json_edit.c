@@ -38,7 +38,7 @@ struct firn_json_edit {
     const char *newline;
     char unit[17];     /* of indentation */
     bool is_one_line;  /* the document has no line breaks inside */
-    const char *colon; /* behind the name of a new member that has no neighbour */
+    const char *colon; /* after the name of a new member that has no neighbour */
 };
 
 /* ---- where values stand ---- */
@@ -365,7 +365,7 @@ put_appended(struct writer *writer, struct progress *progress, const char *name,
              json_t *value)
 {
     const struct node *node = progress->node;
-    /* The second child, as there may be no space behind the bracket and one behind each comma. */
+    /* The second child, as there may be no space after the bracket and one after each comma. */
     const struct node *neighbour = node->count > 0 ? &node->children[node->count > 1] : NULL;
     bool is_first = progress->written == 0;
     begin_child(writer, progress);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * cli/meter.c: one changing line on a terminal that shows how far long work has come, and the answer
- * to who interrupts it.
+ * to an interrupt.
  *
  * The line is drawn on standard error, so that standard output stays what it is in a pipe; not before
  * the work has taken a second, because most commands are over by then; at most five times a second. It

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * cli/meter.h: one changing line on a terminal that shows how far long work has come, and the answer
- * to who interrupts it.
+ * to an interrupt.
  */
 #ifndef FIRN_CLI_METER_H
 #define FIRN_CLI_METER_H
@@ -29,8 +29,8 @@ void firn_meter_show(const struct firn_meter_state *state);
  * terminal. */
 void firn_meter_clear(void);
 
-/* What to do next, for who interrupts work that is finishing: what a second interrupt leaves behind. A
- * constant text. NULL: nothing special. */
+/* What to tell a user who interrupts work that is finishing: the state that a second interrupt leaves,
+ * and what to do then. A constant text. NULL: nothing special. */
 void firn_meter_set_interrupted(const char *hint);
 
 /* The operation is over, and an interrupt is not answered any more. */

@@ -110,13 +110,6 @@ compare_slices(const void *a, const void *b)
 }
 
 static int
-append_sized(struct firn_buf *out, firn_slice bytes)
-{
-    int rc = firn_buf_append_varint(out, bytes.size);
-    return rc == FIRN_OK ? firn_buf_append_slice(out, bytes) : rc;
-}
-
-static int
 append_set(struct firn_ignore_rules_set *set, struct firn_buf *out)
 {
     int rc;
@@ -127,9 +120,9 @@ append_set(struct firn_ignore_rules_set *set, struct firn_buf *out)
     FIRN_TRY(firn_buf_append_varint(out, set->file_count));
     for (size_t i = 0; i < set->file_count; i++) {
         const struct firn_ignore_rules_file *file = &set->files[i];
-        FIRN_TRY(append_sized(out, file->dir));
+        FIRN_TRY(firn_buf_append_sized(out, file->dir));
         FIRN_TRY(firn_buf_append_u8(out, (uint8_t)file->kind));
-        FIRN_TRY(append_sized(out, file->content));
+        FIRN_TRY(firn_buf_append_sized(out, file->content));
     }
 out:
     return rc;

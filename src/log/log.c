@@ -442,7 +442,7 @@ prepare_to_append(struct firn_log *log, const struct firn_log_recover *recovered
     /* Not before: the header that excludes segments may have had no durable name yet (I9). */
     uint64_t stale = firn_log_may_remove(log) ? log->segment.oldest : 0;
     FIRN_TRY(firn_log_segment_tidy(log->dir, log->prefix, stale, err));
-    /* (I8); after a clean close END stands behind what is durable. */
+    /* (I8); after a clean close END follows what is durable. */
     DCHECK(log->durable == log->end || recovered->found.was_closed_cleanly);
     DCHECK(log->first_file == log->segment.oldest && firn_log_knows_ends(log));
     log->has_end_record = recovered->found.was_closed_cleanly;

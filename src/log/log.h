@@ -90,11 +90,12 @@ struct firn_log_recovery {
 FIRN_MUST_CHECK int firn_log_create(struct firn_os_dir *dir, const struct firn_log_options *options,
                                     struct firn_log **out, firn_error *err);
 
-/* Reads all records from the oldest segment on, in order, and gives the log back ready to
- * append. The record's bytes are borrowed until visit returns; another return than FIRN_OK (and than
- * FIRN_LOG_STOP, of a read-only opening) ends recovery and is returned. FIRN_CORRUPT names segment and offset of damage; FIRN_NOT_FOUND if
- * there is no log. Unless read_only, everything that visit was shown is durable when this
- * returns. recovery may be NULL. */
+/* Reads all records from the oldest segment on, in order, and gives the log back ready to append.
+ * visit may be NULL: records are passed over. A record's bytes are borrowed until visit returns;
+ * another return than FIRN_OK (and than FIRN_LOG_STOP, of a read-only opening) ends recovery and is
+ * returned. FIRN_CORRUPT names segment and offset of damage; FIRN_NOT_FOUND if there is no log.
+ * Unless read_only, everything that visit was shown is durable when this returns. recovery may be
+ * NULL. */
 FIRN_MUST_CHECK int firn_log_open(struct firn_os_dir *dir, const struct firn_log_options *options,
                                   int (*visit)(void *ctx, uint8_t type, firn_slice record,
                                                struct firn_log_position position, firn_error *err),

@@ -70,13 +70,13 @@ FIRN_MUST_CHECK int firn_log_check_writable(struct firn_log *log, firn_error *er
 bool firn_log_may_remove(const struct firn_log *log);
 void firn_log_take_token(struct firn_log *log);
 void firn_log_give_token(struct firn_log *log);
-/* Whether somebody holds the token. For assertions of who must; takes the mutex. */
+/* Whether any thread holds the token, for assertions. Takes the mutex. */
 bool firn_log_has_token(struct firn_log *log);
 /* Makes everything that was appended durable. The caller holds the token. */
 FIRN_MUST_CHECK int firn_log_sync_with_token(struct firn_log *log, firn_error *err);
 
-/* How many ends the log must know: one of each segment from first_file to the newest but one. Of
- * whoever holds the token, or knows the log alone. */
+/* How many ends the log must know: one of each segment from first_file to the newest but one.
+ * Requires: the caller holds the token, or no other thread knows the log. */
 static inline bool
 firn_log_knows_ends(const struct firn_log *log)
 {

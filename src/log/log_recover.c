@@ -157,6 +157,9 @@ show_record(struct walk *walk, uint64_t offset, const struct firn_log_reader_rec
     struct firn_log_position position = {walk->reader.segment.number, offset};
     DCHECK(is_after(position, walk->shown)); /* (I3) */
     walk->shown = position;
+    if (walk->visit == NULL) {
+        return FIRN_OK;
+    }
     rc = walk->visit(walk->ctx, record->header.type, record->payload, position, err);
     if (rc == FIRN_LOG_STOP) {
         walk->out->found.record_count--;

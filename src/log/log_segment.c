@@ -122,14 +122,6 @@ visit_number(void *ctx, const struct firn_os_dirent *entry)
     return number == 0 ? FIRN_OK : firn_buf_append(listing->out, &number, sizeof number);
 }
 
-static int
-compare_numbers(const void *a, const void *b)
-{
-    uint64_t left = *(const uint64_t *)a;
-    uint64_t right = *(const uint64_t *)b;
-    return (left > right) - (left < right);
-}
-
 int
 firn_log_segment_list(struct firn_os_dir *dir, const char *prefix, struct firn_buf *out,
                       firn_error *err)
@@ -143,7 +135,7 @@ firn_log_segment_list(struct firn_os_dir *dir, const char *prefix, struct firn_b
     }
     size_t count = (out->size - before) / sizeof(uint64_t);
     if (rc == FIRN_OK && count > 0) {
-        firn_sort(out->data + before, count, sizeof(uint64_t), compare_numbers);
+        firn_sort_u64((uint64_t *)(void *)(out->data + before), count);
     }
     return rc;
 }

@@ -28,14 +28,6 @@ struct cloning {
     size_t count;
 };
 
-static int
-compare_runs(const void *a, const void *b)
-{
-    const struct firn_manifest_run *x = a;
-    const struct firn_manifest_run *y = b;
-    return (x->number > y->number) - (x->number < y->number);
-}
-
 /* ---- what there is ---- */
 
 static int
@@ -110,7 +102,7 @@ clone_tree(struct cloning *cloning, size_t i, firn_error *err)
     }
     CHECK(count == version->run_count);
     cloning->trees[i].added_count = count;
-    firn_sort(runs, count, sizeof *runs, compare_runs);
+    firn_sort(runs, count, sizeof *runs, firn_manifest_edit_compare_runs);
     return FIRN_OK;
 }
 

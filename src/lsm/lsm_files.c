@@ -42,14 +42,6 @@ struct comparison {
 
 /* ---- what MANIFEST names ---- */
 
-static int
-compare_numbers(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a;
-    uint64_t y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
-}
-
 static size_t
 count_of(const struct firn_buf *numbers)
 {
@@ -66,16 +58,8 @@ number_at(const struct firn_buf *numbers, size_t i)
 static void
 sort_and_unite(struct firn_buf *numbers)
 {
-    uint64_t *all = (uint64_t *)(void *)numbers->data;
-    size_t count = count_of(numbers);
-    size_t kept = 0;
-    firn_sort(all, count, sizeof *all, compare_numbers);
-    for (size_t i = 0; i < count; i++) {
-        if (kept == 0 || all[kept - 1] != all[i]) {
-            all[kept++] = all[i];
-        }
-    }
-    numbers->size = kept * sizeof *all;
+    size_t kept = firn_sort_unique_u64((void *)numbers->data, count_of(numbers));
+    numbers->size = kept * sizeof(uint64_t);
 }
 
 static int

@@ -43,14 +43,6 @@ is_equal(const void *record, const void *key)
 }
 
 static int
-compare_runs(const void *a, const void *b)
-{
-    const struct firn_manifest_run *x = a;
-    const struct firn_manifest_run *y = b;
-    return (x->number > y->number) - (x->number < y->number);
-}
-
-static int
 compare_trees(const void *a, const void *b)
 {
     const struct firn_manifest_tree *x = a;
@@ -115,7 +107,7 @@ name_tree(struct naming *naming, struct firn_lsm_gather_tree *tree, firn_error *
     }
     gather->sequence = tree->flushed > gather->sequence ? tree->flushed : gather->sequence;
     DCHECK(tree->id <= UINT32_MAX && tree->flushed <= gather->sequence); /* (I3) */
-    firn_sort(runs, count, sizeof *runs, compare_runs);
+    firn_sort(runs, count, sizeof *runs, firn_manifest_edit_compare_runs);
     if (count > 0 || (tree->flushed > 0 && !tree->is_dropped)) {
         naming->trees[naming->count++] = (struct firn_manifest_tree){.id = (uint32_t)tree->id,
                                                                      .flushed = tree->flushed,

@@ -2,7 +2,7 @@
  *
  * lsm/lsm_gather_find.c: what is left of MANIFEST, and what the runs say of themselves.
  *
- * Of MANIFEST every whole record is read, also behind a place that cannot be (log/log_salvage.h). A
+ * Every whole record of MANIFEST is read, also after a place that cannot be read (log/log_salvage.h). A
  * record tells for certain that runs were named, and that others were replaced, whether or not those
  * before it are there. A snapshot tells of all of them.
  *

@@ -103,22 +103,6 @@ struct edits {
 };
 
 static int
-compare_numbers(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a;
-    uint64_t y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
-}
-
-static int
-compare_runs(const void *a, const void *b)
-{
-    const struct firn_manifest_run *x = a;
-    const struct firn_manifest_run *y = b;
-    return (x->number > y->number) - (x->number < y->number);
-}
-
-static int
 compare_trees(const void *a, const void *b)
 {
     uint32_t x = ((const struct edit *)a)->change->tree->id;
@@ -177,8 +161,9 @@ list_runs(struct edit *edit, uint64_t *sequence, firn_error *err)
             *sequence = edit->added[i].sequence_max;
         }
     }
-    firn_sort(edit->removed, change->removed_count, sizeof *edit->removed, compare_numbers);
-    firn_sort(edit->added, change->added_count, sizeof *edit->added, compare_runs);
+    firn_sort_u64(edit->removed, change->removed_count);
+    firn_sort(edit->added, change->added_count, sizeof *edit->added,
+              firn_manifest_edit_compare_runs);
     return FIRN_OK;
 }
 
@@ -481,7 +466,7 @@ list_version(const struct firn_version *version, struct firn_arena *arena,
         }
     }
     CHECK(count == version->run_count);
-    firn_sort(runs, count, sizeof *runs, compare_runs);
+    firn_sort(runs, count, sizeof *runs, firn_manifest_edit_compare_runs);
     out->added = runs;
     out->added_count = count;
     return FIRN_OK;

@@ -111,14 +111,6 @@ check_tree(void *ctx, uint32_t id, firn_error *err)
     return rc;
 }
 
-static int
-compare_numbers(const void *a, const void *b)
-{
-    uint64_t left = *(const uint64_t *)a;
-    uint64_t right = *(const uint64_t *)b;
-    return (left > right) - (left < right);
-}
-
 static size_t
 tree_count(const struct mending *mending)
 {
@@ -211,7 +203,7 @@ append_edit(const struct mending *mending, struct firn_os_dir *dir, struct firn_
         size_t removed = lost->numbers.size / sizeof(uint64_t);
         /* What is renamed is removed too, and something is lost. */
         DCHECK(removed > trees[i].added_count);
-        firn_sort(lost->numbers.data, removed, sizeof(uint64_t), compare_numbers);
+        firn_sort_u64((void *)lost->numbers.data, removed);
         trees[i].removed = (void *)lost->numbers.data;
         trees[i].removed_count = removed;
     }

@@ -31,14 +31,6 @@ numbers_of(const struct firn_buf *numbers)
     return (uint64_t *)(void *)numbers->data;
 }
 
-static int
-compare_numbers(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a;
-    uint64_t y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
-}
-
 /* ---- files that are gone ---- */
 
 void
@@ -77,16 +69,8 @@ copy_gone(struct firn_lsm *lsm, struct firn_buf *out, int *out_rc)
     if (*out_rc != FIRN_OK) {
         return false;
     }
-    uint64_t *numbers = numbers_of(out);
-    size_t count = count_of(out);
-    size_t kept = 0;
-    firn_sort(numbers, count, sizeof *numbers, compare_numbers);
-    for (size_t i = 0; i < count; i++) {
-        if (kept == 0 || numbers[kept - 1] != numbers[i]) {
-            numbers[kept++] = numbers[i];
-        }
-    }
-    out->size = kept * sizeof *numbers;
+    size_t kept = firn_sort_unique_u64(numbers_of(out), count_of(out));
+    out->size = kept * sizeof(uint64_t);
     return is_whole && kept <= FIRN_RUN_ORIGIN_NUMBERS_MAX;
 }
 
@@ -109,7 +93,7 @@ firn_lsm_origin_set_inputs(struct firn_lsm_origin *origin, struct firn_lsm_file 
             return firn_error_no_memory(err, "the inputs of a compaction");
         }
     }
-    firn_sort(origin->inputs.data, count, sizeof(uint64_t), compare_numbers);
+    firn_sort_u64(numbers_of(&origin->inputs), count);
     return FIRN_OK;
 }
 

@@ -30,7 +30,7 @@ add_memtable(const struct firn_memtable *table, const struct firn_lsm_bounds *bo
     }
 }
 
-/* Where a bound lies in a run; NULL: behind all of it. */
+/* Where a bound lies in a run; NULL: after all of it. */
 static int
 place_of(struct firn_lsm_file *file, const firn_slice *key, struct firn_run_place *out,
          firn_error *err)

@@ -149,6 +149,14 @@ version_of(const struct firn_manifest_edit *edit)
 }
 
 int
+firn_manifest_edit_compare_runs(const void *a, const void *b)
+{
+    const struct firn_manifest_run *left = a;
+    const struct firn_manifest_run *right = b;
+    return (left->number > right->number) - (left->number < right->number);
+}
+
+int
 firn_manifest_edit_encode(const struct firn_manifest_edit *edit, struct firn_buf *out)
 {
     int rc = FIRN_OK;

@@ -154,6 +154,9 @@ struct firn_manifest_edit {
     struct firn_log_position log_end;
 };
 
+/* For firn_sort: runs by their numbers, the order in which an edit names them. */
+int firn_manifest_edit_compare_runs(const void *a, const void *b);
+
 /* Replaces the contents of out. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_manifest_edit_encode(const struct firn_manifest_edit *edit,
                                               struct firn_buf *out);

@@ -11,7 +11,7 @@
  * (I3) A run that goes was there; a run that comes was not. A run that is moved to another level
  *      goes and comes in the same edit.
  *
- * All of these are tested, with errors: records come from a file. Who writes them asserts the like
+ * All of these are tested, with errors: records come from a file. The writers assert the like
  * (manifest.c, lsm_install.c).
  *
  * Runs are kept by ascending number, which is nearly the order in which they come, so most

@@ -11,13 +11,13 @@
  * Positions. On a branch there are items: places, which see it up to a sequence, and branches that
  * fork off at one. Going through the items by that sequence, and in place of each branch through the
  * items of that branch, gives each view a position. A branch with all that is above it then has a
- * range of positions, its span. Who sees a sequence of a branch's own is everybody on it from the
+ * range of positions, its span. A sequence of a branch's own is seen by every view on it from the
  * first item on that reaches so far: the end of the branch's span. Thus:
  *
- * (I1) Who sees a segment are the views of one span, in each tree.
- * (I2) Two spans of one tree are disjoint, or one contains the other. If somebody sees both of two
- *      segments, the span of the newer one lies within that of the older one: who sees a sequence
- *      has come by all that lies below it.
+ * (I1) The views that see a segment are those of one span, in each tree.
+ * (I2) Two spans of one tree are disjoint, or one contains the other. If some view sees both of two
+ *      segments, the span of the newer one lies within that of the older one: a view that sees a
+ *      sequence sees all that lies below it.
  *
  * Pieces. Between two items of a branch its sequences are seen by the same views: a piece. The pieces
  * of a tree do not overlap. Their ends, over all trees, are the bounds of segments. There is one
@@ -286,12 +286,6 @@ cut_branch(struct work *work, size_t i)
 }
 
 static int
-compare_bounds(const void *a, const void *b)
-{
-    return compare_numbers(*(const uint64_t *)a, *(const uint64_t *)b);
-}
-
-static int
 find_segments(struct firn_view_map *map, struct work *work)
 {
     size_t count = 0;
@@ -310,13 +304,7 @@ find_segments(struct firn_view_map *map, struct work *work)
             map->bounds[count++] = work->pieces[i].last + 1;
         }
     }
-    firn_sort(map->bounds, count, sizeof *map->bounds, compare_bounds);
-    map->segment_count = 1;
-    for (size_t i = 1; i < count; i++) {
-        if (map->bounds[i] != map->bounds[map->segment_count - 1]) {
-            map->bounds[map->segment_count++] = map->bounds[i];
-        }
-    }
+    map->segment_count = firn_sort_unique_u64(map->bounds, count);
     return map->segment_count < UINT32_MAX ? FIRN_OK : FIRN_NO_MEMORY;
 }
 

@@ -171,8 +171,8 @@ firn_os_posix_file_sync_all(struct firn_os_file *file)
 #define XFS_MAGIC UINT32_C(0x58465342)
 #define BTRFS_MAGIC UINT32_C(0x9123683e)
 
-/* Whether syncfs makes all durable that fsync of each file would: it is known of these. Where a server or
- * another file system stands behind (fuse, nfs, overlayfs), syncfs may only hand things on. */
+/* Whether syncfs makes durable all that fsync of each file would: that is known of these. A file system on top
+ * of a server or of another one (fuse, nfs, overlayfs) may only hand things on. */
 static bool
 syncs_all(int fd)
 {
@@ -278,7 +278,7 @@ set_lock(struct firn_os_file *file, short type, uint64_t offset, uint64_t size)
         result = fcntl(firn_os_posix_file_fd(file), F_OFD_SETLK, &lock);
     } while (result != 0 && errno == EINTR);
     if (result == 0) {
-        /* Relaxed: whoever closes the file comes after all who use it. */
+        /* Relaxed: the file is closed after its last use. */
         atomic_store_explicit(&((struct firn_os_posix_file *)file)->has_locks, true,
                               memory_order_relaxed);
         return 0;

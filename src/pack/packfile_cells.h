@@ -80,7 +80,7 @@ struct firn_packfile_cells_builder {
     struct {
         struct firn_buf list; /* empty: none is open */
         uint64_t number;      /* of the open list among those of its level */
-        uint64_t next;        /* the item behind the last one */
+        uint64_t next;        /* the item after the last one */
     } levels[FIRN_PACKFILE_CELLS_LEVELS];
 };
 

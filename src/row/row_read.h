@@ -24,7 +24,7 @@ struct firn_row {
     struct firn_range_set ranges;
     struct firn_block_ref index_ref;
     struct firn_block_ref filter_ref; /* stored_size 0: there is none */
-    struct firn_block_ref origin_ref; /* likewise; read by who asks */
+    struct firn_block_ref origin_ref; /* likewise; read on demand */
     /* Held as long as the run is open where keeps_pins; empty otherwise. */
     bool keeps_pins;
     size_t held_bytes; /* as the cache counts them */

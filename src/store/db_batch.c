@@ -220,7 +220,7 @@ firn_db_batch_delete_range(struct firn_db_batch *batch, struct firn_db_keyspace 
     return firn_db_batch_append(batch, keyspace->db, keyspace->tree, &op, err);
 }
 
-/* ---- walking, and one batch behind another ---- */
+/* ---- walking, and appending one batch to another ---- */
 
 /* As its caller asked for it. */
 static void

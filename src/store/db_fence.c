@@ -4,10 +4,10 @@
  *
  * A commit stands in the log before it is durable, and a reader of the files would see it before its
  * put has returned, or one whose sync then fails. So the writer says in the file LOCK where readers
- * have to stop: at the fence, a position in the log. What lies behind it belongs to commits that are
+ * have to stop: at the fence, a position in the log. What lies after it belongs to commits that are
  * still being synced.
  *
- * Who writes it is the leader of commits, around a group that wants a sync:
+ * The leader of commits writes it, around a group that wants a sync:
  *   before the append   the fence stands at the end of the log (raise),
  *   after the sync      at the new end (lower).
  * As long as all groups want a sync the second write of one is the first of the next, so that each
@@ -15,11 +15,11 @@
  * once, and the groups after it of that kind write nothing.
  *
  * (I1) While a group that wants a sync stands in the log, not acknowledged, the fence stands before
- *      it. So whoever has read a record, and then finds no fence, or one further on, may show it.
- * (I2) When a commit has returned, the fence is behind it or gone: it only goes on with the log.
+ *      it. So a reader that has read a record, and then finds no fence, or one further on, may show it.
+ * (I2) When a commit has returned, the fence is after it or gone: it only goes on with the log.
  * (I3) A fence counts only while somebody holds the lock. A writer that died acknowledges nothing any
  *      more: the records that it left are what the next opening recovers, and readers show them.
- *      (Tested by who reads: the lock is another process's.)
+ *      (Tested by readers: the lock is another process's.)
  *
  * A handle that is latched leaves its fence: nobody sees what failed, until the store is opened anew.
  *

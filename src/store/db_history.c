@@ -249,7 +249,7 @@ firn_db_history_unref(struct firn_db_history *history, struct firn_db_line *line
     release_line(history, line);
 }
 
-/* Whether a line may come behind those that there are (I1). */
+/* Whether a line may follow those that there are (I1). */
 static bool
 may_follow(const struct firn_db_history *history, const struct firn_db_line *line)
 {

@@ -21,7 +21,7 @@ struct firn_db_checkpoint *firn_db_history_find_number(const struct firn_db_hist
 size_t firn_db_history_find_place(const struct firn_db_history *history,
                                   const struct firn_db_checkpoint *checkpoint);
 
-/* ---- for who changes a history ---- */
+/* ---- for changes of a history ---- */
 
 /* Room for one more; FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_db_history_find_reserve(struct firn_db_history *history);

@@ -40,13 +40,6 @@ put_deleted(const struct firn_db_history_record *record, struct firn_buf *out)
                                            record->deleted_count * FIRN_DB_HISTORY_ID_SIZE);
 }
 
-static int
-put_sized(firn_slice slice, struct firn_buf *out)
-{
-    int rc = firn_buf_append_varint(out, slice.size);
-    return rc != FIRN_OK ? rc : firn_buf_append_slice(out, slice);
-}
-
 int
 firn_db_history_format_put_record(const struct firn_db_history_record *record, struct firn_buf *out)
 {
@@ -67,7 +60,7 @@ firn_db_history_format_put_record(const struct firn_db_history_record *record, s
     if (record->kind != FIRN_DB_HISTORY_DELETE) {
         FIRN_TRY(firn_buf_append_le64(out, (uint64_t)record->created_ns));
     }
-    FIRN_TRY(record->kind == FIRN_DB_HISTORY_CREATE ? put_sized(record->name, out)
+    FIRN_TRY(record->kind == FIRN_DB_HISTORY_CREATE ? firn_buf_append_sized(out, record->name)
                                                     : put_deleted(record, out));
 out:
     return rc;
@@ -207,7 +200,7 @@ put_checkpoint(const struct firn_db_checkpoint *checkpoint, struct firn_buf *out
     if (firn_db_history_is_safety(checkpoint)) {
         FIRN_TRY(firn_buf_append(out, checkpoint->restored, FIRN_DB_HISTORY_ID_SIZE));
     }
-    FIRN_TRY(put_sized(firn_str(checkpoint->name), out));
+    FIRN_TRY(firn_buf_append_sized(out, firn_str(checkpoint->name)));
 out:
     return rc;
 }

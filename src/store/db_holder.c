@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store/db_holder.c: who has a store locked, and what they say they are doing.
+ * store/db_holder.c: which process has a store locked, and what it says it is doing.
  *
- * The lock itself (db_lock.c) tells that somebody writes, and the text in its file who. Behind that
- * text, and behind the fence (db_fence.c), stands a note: whatever the layer above wants to be told
- * to others while it holds the lock, for instance which checkpoint a restore brings back and how far
+ * The lock itself (db_lock.c) tells that a process writes, and the text in its file tells which. After that
+ * text and the fence (db_fence.c) comes a note: what the layer above wants to tell
+ * others while it holds the lock, for instance which checkpoint a restore brings back and how far
  * it has come.
  *
  * (I1) A note counts only while somebody holds the lock. It is read, then the lock is asked about, then
@@ -13,7 +13,7 @@
  *      successor, but for the instant between lock and cut. (Tested: another process writes the file.)
  *
  * The record, at offset 64 of LOCK: the note's size and the CRC-32C of the size and of the 64 bytes
- * that follow, 4 bytes each; then those, zeros behind the note. It is replaced in one write; a reader
+ * that follow, 4 bytes each; then those: the note and zeros. It is replaced in one write; a reader
  * that meets half of it finds a wrong checksum and reads again.
  */
 #include "store/db_holder.h"
@@ -127,6 +127,6 @@ firn_db_holder_ask(struct firn_db *db, struct firn_db_holder *out, firn_error *e
         out->size = 0;
     }
     firn_os_file_close(file);
-    /* A copy has no such file; and who may not read it is told nothing. */
+    /* A copy has no such file; and a user who may not read it is told nothing. */
     return rc == FIRN_NOT_FOUND || rc == FIRN_DENIED ? FIRN_OK : rc;
 }

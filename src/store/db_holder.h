@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store/db_holder.h: who has a store locked, and what they say they are doing.
+ * store/db_holder.h: which process has a store locked, and what it says it is doing.
  */
 #ifndef FIRN_STORE_DB_HOLDER_H
 #define FIRN_STORE_DB_HOLDER_H

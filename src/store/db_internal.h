@@ -130,7 +130,7 @@ struct firn_db_batch {
     struct firn_os_process_mark mark; /* first: see api_process.h */
     struct firn_db *db;               /* of the first write; NULL while empty */
     uint64_t db_serial;               /* likewise: a batch may outlive the store */
-    struct firn_buf body;             /* encoded as in a commit record, behind its header */
+    struct firn_buf body;             /* encoded as in a commit record, after its header */
     struct firn_buf ops;              /* of struct firn_db_op */
     struct firn_db_ranges ranges;
     bool has_puts;    /* anything that needs space for good */

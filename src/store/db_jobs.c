@@ -15,7 +15,7 @@
  *      commit, with its reason, until it can. Compactions are wished for when a flush has ended:
  *      one that cannot be done, because a run is damaged, costs one commit for each memtable, until
  *      level 0 is full. Nothing goes unnoticed, and nothing is tried in a circle. (Not checked: it is
- *      a rule of who asks for work.)
+ *      a rule for the callers.)
  *
  * A work that found no space is not a failure of this kind: commits are told that the disk is full
  * (db_space.c), and it is tried again with the next wish.

@@ -117,7 +117,7 @@ write_holder(struct firn_os_file *file, uint64_t pid, firn_error *err)
     char text[PID_TEXT_MAX];
     int size = snprintf(text, sizeof text, "%" PRIu64 "\n", pid);
     CHECK(size > 0 && (size_t)size < sizeof text);
-    /* Cut off first: what the last holder said behind its number is not said of this one. */
+    /* Cut off first: what the last holder said after its number is not said of this one. */
     int rc = firn_os_file_truncate(file, 0, err);
     return rc != FIRN_OK ? rc : firn_os_file_write(file, 0, text, (size_t)size, err);
 }

@@ -165,8 +165,8 @@ out:
     return rc;
 }
 
-/* Freezes as much as one memtable may have, in the largest there are. The image's trees are only added to
- * by who changes the list, with the state mutex held. */
+/* Freezes as much as one memtable may have, in the largest there are. Trees are added to an image only
+ * with the state mutex held. */
 static int
 freeze_largest(struct firn_db *db, bool *has_frozen, firn_error *err)
 {

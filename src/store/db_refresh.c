@@ -44,7 +44,7 @@ firn_db_refresh(struct firn_db *db, firn_error *err)
     DCHECK(old != image && image->user_count == 0);
     if (image->last_sequence < old->last_sequence) {
         /* A writer that has just opened a store hides, until it has read the fence away, what the
-         * one before it left; who has seen that goes on seeing it. */
+         * one before it left; a handle that has seen that goes on seeing it. */
         firn_os_mutex_unlock(&db->state_mutex);
         firn_db_image_abandon(image);
         return FIRN_OK;

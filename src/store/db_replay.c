@@ -449,18 +449,6 @@ out:
     return rc;
 }
 
-static int
-pass_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
-            firn_error *err)
-{
-    (void)ctx;
-    (void)type;
-    (void)record;
-    (void)position;
-    (void)err;
-    return FIRN_OK;
-}
-
 /* An image as runs have it, for the first record. */
 static int
 restart(void *ctx, firn_error *err)
@@ -502,7 +490,7 @@ replay_settled(struct replay *replay, firn_error *err)
         .restart = restart, .visit = visit_record, .ctx = replay};
     const struct firn_log_options options = writing_options(replay);
     DCHECK(replay->is_short && db->log == NULL && !db->is_read_only);
-    int rc = firn_log_open(db->dir, &options, pass_record, NULL, &db->log, NULL, err);
+    int rc = firn_log_open(db->dir, &options, NULL, NULL, &db->log, NULL, err);
     replay->may_flush = true;
     return rc == FIRN_OK ? firn_db_log_read(db->dir, &visitor, err) : rc;
 }

@@ -57,17 +57,6 @@ judge_log(void *ctx, const struct firn_log_found *found, firn_error *err)
     return FIRN_OK;
 }
 
-static int
-pass(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position, firn_error *err)
-{
-    (void)ctx;
-    (void)type;
-    (void)record;
-    (void)position;
-    (void)err;
-    return FIRN_OK;
-}
-
 static bool
 is_before(struct firn_log_position a, struct firn_log_position b)
 {
@@ -106,7 +95,7 @@ firn_db_rescue_look(struct firn_os_dir *from, struct firn_db_rescue_look *out, f
     FIRN_TRY(firn_log_salvage(own, options.prefix, visit, &looking, err));
     rc = firn_lsm_mend_look(own, &looking.manifest, &found);
     FIRN_TRY(sort_out(rc, &found, &has_manifest, err));
-    rc = firn_log_open(own, &options, pass, NULL, &log, NULL, &found);
+    rc = firn_log_open(own, &options, NULL, NULL, &log, NULL, &found);
     firn_log_abandon(log);
     FIRN_TRY(sort_out(rc, &found, &has_log, err));
     uint64_t known = looking.vouched > looking.log.note ? looking.vouched : looking.log.note;

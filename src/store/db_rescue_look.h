@@ -22,7 +22,7 @@ FIRN_MUST_CHECK int firn_db_rescue_look(struct firn_os_dir *from, struct firn_db
 /* ---- db_rescue_names.c ---- */
 
 /* Gives keyspaces of the store in `to`, which is sound, names where the list has lost theirs, by a
- * commit behind `sequence` and all others; each is told. *out_named is how many. */
+ * commit after `sequence` and all others; each is told. *out_named is how many. */
 FIRN_MUST_CHECK int firn_db_rescue_names(struct firn_os_dir *to, uint64_t sequence,
                                          const struct firn_db_rescue_options *options,
                                          uint64_t *out_named, firn_error *err);

@@ -55,17 +55,6 @@ look(struct naming *naming, struct firn_os_dir *to, firn_error *err)
     return rc == FIRN_OK ? close_rc : rc;
 }
 
-static int
-pass(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position, firn_error *err)
-{
-    (void)ctx;
-    (void)type;
-    (void)record;
-    (void)position;
-    (void)err;
-    return FIRN_OK;
-}
-
 /* One that creates a keyspace. */
 static int
 put_op(struct firn_buf *record, uint64_t id)
@@ -113,7 +102,7 @@ commit(const struct naming *naming, struct firn_os_dir *to, firn_error *err)
         goto out;
     }
     const firn_slice part = firn_buf_slice(&record);
-    FIRN_TRY(firn_log_open(to, &options, pass, NULL, &log, NULL, err));
+    FIRN_TRY(firn_log_open(to, &options, NULL, NULL, &log, NULL, err));
     rc = firn_log_append(log, FIRN_LOG_TYPE_USER, &part, 1, NULL, err);
     int close_rc = firn_log_close(log, rc == FIRN_OK ? err : NULL);
     rc = rc == FIRN_OK ? close_rc : rc;

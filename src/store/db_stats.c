@@ -10,7 +10,7 @@
  *
  * What files take up is asked of the file system, so that the sum is what other programs see. Of the
  * files of the log, what is more than the log's content is spare: a file for the next segment, and what
- * was got ready behind the end of the newest one.
+ * was got ready after the end of the newest one.
  */
 #include "base/check.h"
 #include "store/db_internal.h"

@@ -34,7 +34,7 @@
  * version u is found by (I4); what they added is made again from the log, or is in the runs that are
  * still there. Let on the other hand the log have lost its end. By (I3) it has all that was durable when
  * MANIFEST was changed for the last time; what the runs hold was durable before that (flush.c, step
- * 1). So runs have nothing that lies behind the end of the log, and a prefix is shown.
+ * 1). So runs hold nothing beyond the end of the log, and a prefix is shown.
  *
  * What cannot be told from a crash: that the log lost commits which came after the last change of
  * MANIFEST, where the store was not closed; they are a suffix. After a clean close MANIFEST's last record

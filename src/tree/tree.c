@@ -99,20 +99,13 @@ entry_is_valid(const struct firn_tree_entry *entry)
 }
 
 static int
-append_sized(struct firn_buf *out, firn_slice bytes)
-{
-    int rc = firn_buf_append_varint(out, bytes.size);
-    return rc == FIRN_OK ? firn_buf_append_slice(out, bytes) : rc;
-}
-
-static int
 append_tagged(struct firn_buf *out, uint64_t tag, firn_slice bytes)
 {
     if (bytes.size == 0) {
         return FIRN_OK;
     }
     int rc = firn_buf_append_varint(out, tag);
-    return rc == FIRN_OK ? append_sized(out, bytes) : rc;
+    return rc == FIRN_OK ? firn_buf_append_sized(out, bytes) : rc;
 }
 
 /* (I1) Whether bytes are one whole entry, as decode wants it. */
@@ -129,7 +122,7 @@ firn_tree_encode_entry(struct firn_buf *out, const struct firn_tree_entry *entry
     CHECK(entry_is_valid(entry));
     size_t start = out->size;
     int rc;
-    FIRN_TRY(append_sized(out, entry->name));
+    FIRN_TRY(firn_buf_append_sized(out, entry->name));
     FIRN_TRY(firn_buf_append_u8(out, (uint8_t)entry->kind));
     FIRN_TRY(firn_buf_append_varint(out, entry->mode));
     FIRN_TRY(firn_buf_append_varint(out, entry->uid));
@@ -139,7 +132,7 @@ firn_tree_encode_entry(struct firn_buf *out, const struct firn_tree_entry *entry
         FIRN_TRY(firn_buf_append_varint(out, entry->size));
     }
     if (entry->kind == FIRN_TREE_SYMLINK) {
-        FIRN_TRY(append_sized(out, entry->target));
+        FIRN_TRY(firn_buf_append_sized(out, entry->target));
     } else {
         FIRN_TRY(firn_buf_append(out, entry->hash.bytes, sizeof entry->hash.bytes));
     }
@@ -243,9 +236,9 @@ firn_tree_xattrs_append(struct firn_buf *out, firn_slice name, firn_slice value)
 {
     CHECK(name.size > 0 && name.size <= FIRN_TREE_NAME_SIZE_MAX);
     size_t start = out->size;
-    int rc = append_sized(out, name);
+    int rc = firn_buf_append_sized(out, name);
     if (rc == FIRN_OK) {
-        rc = append_sized(out, value);
+        rc = firn_buf_append_sized(out, value);
     }
     if (rc != FIRN_OK) {
         out->size = start;

@@ -13,8 +13,8 @@
  * behind it (I2): a directory full of links into another one is checked in one pass over both.
  * Memory is that iterator and one path.
  *
- * The first name of a group is that which is first in the byte order of whole paths (I3): whoever
- * makes files in that order has it before any other, and two trees cannot say the same in two ways.
+ * The first name of a group is that which is first in the byte order of whole paths (I3): a
+ * restore in that order makes it before any other, and two trees cannot say the same in two ways.
  * (check_link tests it: it is data.)
  */
 #include "tree/tree_lookup.h"

@@ -6,7 +6,7 @@
  * struct firn_ws has no room for either). So a person, a script and a long-running program can work
  * on one workspace in turn. Where the workspace and its store are is found out once, when the
  * handle is opened (ws_locate.c). Each operation opens the root, the store and the catalog, works,
- * and closes them again; reading operations open the store read-only and leave nothing behind.
+ * and closes them again; reading operations open the store read-only and leave no trace.
  *
  * A writing operation that fails closes the store and opens it once more: opening recovers it to
  * what is really on disk, and the sweep that follows removes a pack that no commit names (I2; not
@@ -334,7 +334,7 @@ may_be_made_inside(struct firn_ws *ws, enum firn_ws_open_mode mode, bool *out, f
     return rc;
 }
 
-/* Who makes a store inside of a tree trusts it. Without a data directory nobody can be found to have
+/* A user who makes a store inside of a tree trusts it. Without a data directory nothing can say that this user
  * made it: it has to be named. */
 static int
 trust_made(struct firn_ws *ws, firn_error *err)

@@ -2,7 +2,7 @@
  *
  * workspace/ws_begun.c: which restores this user has begun, in which root, on this machine.
  *
- * An interrupted restore is finished by whoever works on the workspace next, without being asked. It
+ * An interrupted restore is finished by the next operation on the workspace, without a question. It
  * writes what the store says where the store says. So the store alone must not be able to ask for it:
  * one that came with a tree, or from another disk, would plant files (SECURITY.md). A restore is
  * therefore noted outside of the store before its journal is, and a journal that is pending without

@@ -16,13 +16,6 @@ enum { TURN_FORMAT = 1, WORKSPACE_SIZE = 4 };
 static const char keyspace_name[] = FIRN_DB_SYSTEM_PREFIX "turns";
 
 static int
-append_sized(struct firn_buf *out, firn_slice bytes)
-{
-    int rc = firn_buf_append_varint(out, bytes.size);
-    return rc == FIRN_OK ? firn_buf_append_slice(out, bytes) : rc;
-}
-
-static int
 make_key(uint32_t workspace, firn_slice agent, firn_slice session, struct firn_buf *out,
          firn_error *err)
 {
@@ -32,7 +25,8 @@ make_key(uint32_t workspace, firn_slice agent, firn_slice session, struct firn_b
     firn_store_be32(number, workspace);
     firn_buf_clear(out);
     if (firn_buf_append(out, number, sizeof number) == FIRN_OK &&
-        append_sized(out, agent) == FIRN_OK && firn_buf_append_slice(out, session) == FIRN_OK) {
+        firn_buf_append_sized(out, agent) == FIRN_OK &&
+        firn_buf_append_slice(out, session) == FIRN_OK) {
         return FIRN_OK;
     }
     return firn_error_no_memory(err, "a turn");
@@ -125,7 +119,7 @@ encode(const firn_turn *turn, int64_t now_ns, struct firn_buf *out)
     FIRN_TRY(firn_buf_append_u8(out, TURN_FORMAT));
     FIRN_TRY(firn_buf_append_le64(out, (uint64_t)now_ns));
     FIRN_TRY(firn_buf_append_varint(out, turn->number));
-    FIRN_TRY(append_sized(out, turn->prompt));
+    FIRN_TRY(firn_buf_append_sized(out, turn->prompt));
 out:
     return rc;
 }

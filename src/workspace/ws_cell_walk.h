@@ -21,7 +21,7 @@ struct firn_ws_cell_walk {
      * May be NULL. */
     int (*tick)(void *ctx, uint64_t bytes, firn_error *err);
     void *ctx;
-    uint64_t offset;   /* of the next cell: whoever has read one adds its size */
+    uint64_t offset;   /* of the next cell: the caller adds the size of each that it has read */
     uint64_t data_end; /* of the run of data that was found last */
     bool is_end;
     bool is_shorter; /* the file has become shorter: the walk is over */

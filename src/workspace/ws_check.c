@@ -11,8 +11,8 @@
  * Neighbouring checkpoints share nearly everything, so the first pass walks only what each has
  * different from the one before it. If that finds anything missing or damaged, a second pass walks
  * every checkpoint whole and names each path of each checkpoint that is lost. Damage is told by
- * notices; looking goes on behind it. What a newer firn wrote is no damage, and nobody here can judge it:
- * it is told, looking goes on behind it, and the check ends with FIRN_NEWER. Where there is no store, or it cannot be opened, nothing was
+ * notices, and the check goes on. What a newer firn wrote is no damage, and this version cannot judge it:
+ * it is told, the check goes on, and ends with FIRN_NEWER. Where there is no store, or it cannot be opened, nothing was
  * looked at, and that is a failure.
  *
  * Entries of reserved names (ws_reserved.h), which no restore writes, are told of as well, each once.
@@ -135,7 +135,7 @@ is_finding(int rc)
     return rc == FIRN_CORRUPT || rc == FIRN_IO || rc == FIRN_NOT_FOUND;
 }
 
-/* What a newer firn wrote is no damage: the check goes on behind it, and says so in the end. The second
+/* What a newer firn wrote is no damage: the check goes on, and says so in the end. The second
  * pass meets it again. */
 static bool
 is_newer(struct checking *checking, firn_slice path, int rc, const firn_error *found)

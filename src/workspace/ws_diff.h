@@ -78,9 +78,9 @@ struct firn_ws_diff_options {
     bool (*is_to_replace)(const void *ctx, firn_slice path);
     const void *ctx; /* for that */
     /* Entries of reserved names (ws_reserved.h), and what is below them, count as being on neither
-     * side: for who writes and removes. */
+     * side: for callers that write and remove. */
     bool without_reserved;
-    /* Is told of each such entry that the filter selects, once, before its neighbours behind it; may
+    /* Is told of each such entry that the filter selects, once, before the neighbours that follow; may
      * be NULL. */
     void (*on_reserved)(void *reserved_ctx, firn_slice path, const char *reason);
     void *reserved_ctx;

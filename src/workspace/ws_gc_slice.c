@@ -11,7 +11,7 @@
  * least, so it makes way whatever the limits (I1).
  *
  * The steps of a slice are those of ws_gc.c, in the same order: forget, move and sync, retire; and the
- * stat cache was swept before the first one. So a crash behind any write leaves a whole store (I2; not
+ * stat cache was swept before the first one. So a crash after any write leaves a whole store (I2; not
  * checked: tests cut the power). A
  * pack that is half empty has lost entries of the index and nothing else; whoever plans next finds
  * that the index does not have all of it, and empties it to the end (ws_gc_plan.c).

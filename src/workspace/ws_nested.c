@@ -6,13 +6,13 @@
  * the usual place are named after the hash of their root's path, so one listing of their folder
  * gives a sorted set of numbers, and a directory is asked about with one hash of its path: no store
  * is opened, and where the set is empty nothing is hashed at all. The state of hashing the root is
- * computed once and copied for each path (I1; not checked: who asks has it const). Only when a
+ * computed once and copied for each path (I1; not checked: callers have it const). Only when a
  * number is met is the store looked for, because a folder may hold remains. Roots of the
  * workspace's own store come from its catalog.
  *
  * A store inside of its tree is recognised when its directory is listed.
  *
- * The set is made before a scan and does not change (I2; not checked: who asks has it const): any
+ * The set is made before a scan and does not change (I2; not checked: callers have it const): any
  * thread may ask.
  */
 #include "workspace/ws_nested.h"

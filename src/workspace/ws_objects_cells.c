@@ -7,9 +7,9 @@
  * lead in a circle, and what is read is neither longer nor shorter than the entry says. A list below the
  * top that names nothing would be zeros that should have been left out: it is refused.
  *
- * A store may name one list in a thousand places, and so claim 8 PiB of data in a few KiB. Whoever
- * verifies takes each list once (I2; not checked: a set of what was seen is how), so the work is
- * bounded by what the store really holds. Whoever reads gets all of it, and can end that at every
+ * A store may name one list in a thousand places, and so claim 8 PiB of data in a few KiB. A
+ * verification takes each list once (I2; not checked: a set of what was seen is how), so the work is
+ * bounded by what the store really holds. A reader gets all of it, and can end that at every
  * cell.
  *
  * Several threads take the next cells under a mutex and read them outside it. Every cell is compared
@@ -285,11 +285,6 @@ struct reading {
     firn_error err;
 };
 
-struct job {
-    struct reading *reading;
-    struct firn_packfile_scratch *scratch;
-};
-
 /* Some cells in a row. */
 struct run {
     uint64_t number;
@@ -361,19 +356,18 @@ fail_locked(struct reading *reading, const struct run *run, int rc, const firn_e
 }
 
 static void
-work(void *arg)
+work(void *ctx, struct firn_packfile_scratch *scratch)
 {
-    struct job *job = arg;
-    struct reading *reading = job->reading;
+    struct reading *reading = ctx;
     struct firn_buf data = {0};
     struct run run;
     firn_error err = {0};
     firn_os_mutex_lock(&reading->mutex);
     while (reading->rc == FIRN_OK && !reading->is_ended) {
-        int rc = take_locked(reading, job->scratch, &run, &err);
+        int rc = take_locked(reading, scratch, &run, &err);
         if (rc == FIRN_OK) {
             firn_os_mutex_unlock(&reading->mutex);
-            rc = read_run(reading, job->scratch, &run, &data, &err);
+            rc = read_run(reading, scratch, &run, &data, &err);
             firn_os_mutex_lock(&reading->mutex);
         }
         fail_locked(reading, &run, rc, &err);
@@ -385,19 +379,7 @@ work(void *arg)
 static int
 run_jobs(struct reading *reading, firn_error *err)
 {
-    const struct firn_ws_objects_spread *spread = reading->spread;
-    DCHECK(spread->thread_count > 0);
-    struct job *jobs = firn_alloc_array(spread->thread_count, sizeof *jobs);
-    if (jobs == NULL) {
-        return firn_error_no_memory(err, "a large file");
-    }
-    int rc = FIRN_OK;
-    for (unsigned i = 0; i < spread->thread_count && rc == FIRN_OK; i++) {
-        jobs[i] = (struct job){.reading = reading, .scratch = spread->scratches[i]};
-        rc = firn_os_jobs_submit(spread->jobs, work, &jobs[i], err);
-    }
-    firn_os_jobs_wait(spread->jobs);
-    firn_free(jobs);
+    int rc = firn_ws_objects_spread_run(reading->spread, work, reading, err);
     if (rc == FIRN_OK && reading->rc != FIRN_OK) {
         rc = reading->rc;
         if (err != NULL) {

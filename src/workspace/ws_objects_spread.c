@@ -87,9 +87,39 @@ struct reading {
 };
 
 struct job {
-    struct reading *reading;
+    void (*work)(void *ctx, struct firn_packfile_scratch *scratch);
+    void *ctx;
     struct firn_packfile_scratch *scratch;
 };
+
+/* ---- threads ---- */
+
+static void
+run_job(void *arg)
+{
+    const struct job *job = arg;
+    job->work(job->ctx, job->scratch);
+}
+
+int
+firn_ws_objects_spread_run(const struct firn_ws_objects_spread *spread,
+                           void (*work)(void *ctx, struct firn_packfile_scratch *scratch),
+                           void *ctx, firn_error *err)
+{
+    DCHECK(spread->thread_count > 0);
+    struct job *jobs = firn_alloc_array(spread->thread_count, sizeof *jobs);
+    if (jobs == NULL) {
+        return firn_error_no_memory(err, "a large file");
+    }
+    int rc = FIRN_OK;
+    for (unsigned i = 0; i < spread->thread_count && rc == FIRN_OK; i++) {
+        jobs[i] = (struct job){work, ctx, spread->scratches[i]};
+        rc = firn_os_jobs_submit(spread->jobs, run_job, &jobs[i], err);
+    }
+    firn_os_jobs_wait(spread->jobs);
+    firn_free(jobs);
+    return rc;
+}
 
 /* ---- runs ---- */
 
@@ -173,7 +203,7 @@ read_run(struct reading *reading, struct firn_packfile_scratch *scratch, struct 
     return rc;
 }
 
-/* A hole may be long: whoever waits can end it. */
+/* A hole may be long: the user can end it. */
 static int
 hash_run(struct reading *reading, const struct slot *slot, firn_error *err)
 {
@@ -256,13 +286,12 @@ read_locked(struct reading *reading, struct firn_packfile_scratch *scratch)
 }
 
 static void
-work(void *arg)
+work(void *ctx, struct firn_packfile_scratch *scratch)
 {
-    struct job *job = arg;
-    struct reading *reading = job->reading;
+    struct reading *reading = ctx;
     firn_os_mutex_lock(&reading->mutex);
     while (reading->rc == FIRN_OK && (reading->has_next || reading->hashed < reading->taken)) {
-        if (!hash_locked(reading) && !read_locked(reading, job->scratch)) {
+        if (!hash_locked(reading) && !read_locked(reading, scratch)) {
             DCHECK(reading->hashed < reading->taken);              /* somebody will wake it */
             firn_os_cond_wait(&reading->changed, &reading->mutex); /* (I1), (I2) */
         }
@@ -273,18 +302,7 @@ work(void *arg)
 static int
 run_jobs(struct reading *reading, firn_error *err)
 {
-    const struct firn_ws_objects_spread *spread = reading->spread;
-    struct job *jobs = firn_alloc_array(spread->thread_count, sizeof *jobs);
-    if (jobs == NULL) {
-        return firn_error_no_memory(err, "a large file");
-    }
-    int rc = FIRN_OK;
-    for (unsigned i = 0; i < spread->thread_count && rc == FIRN_OK; i++) {
-        jobs[i] = (struct job){.reading = reading, .scratch = spread->scratches[i]};
-        rc = firn_os_jobs_submit(spread->jobs, work, &jobs[i], err);
-    }
-    firn_os_jobs_wait(spread->jobs);
-    firn_free(jobs);
+    int rc = firn_ws_objects_spread_run(reading->spread, work, reading, err);
     if (rc == FIRN_OK && reading->rc != FIRN_OK) {
         rc = reading->rc;
         if (err != NULL) {

@@ -23,6 +23,13 @@ struct firn_ws_objects_spread {
     void *ctx;
 };
 
+/* Runs work once for each thread, with its scratch, and waits until all have ended. Fails where not all
+ * of them could be begun. */
+FIRN_MUST_CHECK int firn_ws_objects_spread_run(const struct firn_ws_objects_spread *spread,
+                                               void (*work)(void *ctx,
+                                                            struct firn_packfile_scratch *scratch),
+                                               void *ctx, firn_error *err);
+
 /* As firn_ws_objects_stream, but sink is called from several threads, with pieces of the content in
  * any order; and what it was given is verified, as a whole, when this returns FIRN_OK, not before:
  * until then it must not come where anybody takes it for the content. Not to be called from a job

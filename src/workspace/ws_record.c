@@ -33,13 +33,6 @@ enum {
 };
 
 static int
-append_sized(struct firn_buf *out, firn_slice bytes)
-{
-    int rc = firn_buf_append_varint(out, bytes.size);
-    return rc == FIRN_OK ? firn_buf_append_slice(out, bytes) : rc;
-}
-
-static int
 encode_root(const struct firn_tree_entry *root, struct firn_buf *out)
 {
     int rc;
@@ -48,7 +41,7 @@ encode_root(const struct firn_tree_entry *root, struct firn_buf *out)
     FIRN_TRY(firn_buf_append_varint(out, root->gid));
     FIRN_TRY(firn_buf_append_le64(out, (uint64_t)root->mtime_ns));
     FIRN_TRY(firn_buf_append(out, root->hash.bytes, sizeof root->hash.bytes));
-    FIRN_TRY(append_sized(out, root->xattrs));
+    FIRN_TRY(firn_buf_append_sized(out, root->xattrs));
 out:
     return rc;
 }
@@ -61,12 +54,12 @@ encode_turn(const firn_turn *turn, struct firn_buf *out)
     DCHECK(turn->prompt.size <= FIRN_WS_RECORD_PROMPT_SIZE_MAX);
     struct firn_buf field = {0};
     int rc;
-    FIRN_TRY(append_sized(&field, turn->agent));
-    FIRN_TRY(append_sized(&field, turn->session));
+    FIRN_TRY(firn_buf_append_sized(&field, turn->agent));
+    FIRN_TRY(firn_buf_append_sized(&field, turn->session));
     FIRN_TRY(firn_buf_append_varint(&field, turn->number));
-    FIRN_TRY(append_sized(&field, turn->prompt));
+    FIRN_TRY(firn_buf_append_sized(&field, turn->prompt));
     FIRN_TRY(firn_buf_append_varint(out, TAG_TURN));
-    FIRN_TRY(append_sized(out, firn_buf_slice(&field)));
+    FIRN_TRY(firn_buf_append_sized(out, firn_buf_slice(&field)));
 out:
     firn_buf_deinit(&field);
     return rc;
@@ -78,16 +71,17 @@ encode_fields(const struct firn_ws_record *record, struct firn_buf *out)
     int rc;
     if (record->has_rules) {
         FIRN_TRY(firn_buf_append_varint(out, TAG_RULES));
-        FIRN_TRY(append_sized(out, firn_bytes(record->rules.bytes, sizeof record->rules.bytes)));
+        FIRN_TRY(firn_buf_append_sized(
+            out, firn_bytes(record->rules.bytes, sizeof record->rules.bytes)));
     }
     if (record->forgotten.size > 0) {
         FIRN_TRY(firn_buf_append_varint(out, TAG_FORGOTTEN));
-        FIRN_TRY(append_sized(out, record->forgotten));
+        FIRN_TRY(firn_buf_append_sized(out, record->forgotten));
     }
     if (record->is_narrow) {
         const uint8_t version = DEFAULTS_NARROW;
         FIRN_TRY(firn_buf_append_varint(out, TAG_DEFAULTS));
-        FIRN_TRY(append_sized(out, firn_bytes(&version, sizeof version)));
+        FIRN_TRY(firn_buf_append_sized(out, firn_bytes(&version, sizeof version)));
     }
     if (record->turn.agent.size > 0) {
         FIRN_TRY(encode_turn(&record->turn, out));
@@ -134,8 +128,8 @@ firn_ws_record_encode(const struct firn_ws_record *record, struct firn_buf *out)
     FIRN_TRY(firn_buf_append_varint(out, record->order));
     FIRN_TRY(firn_buf_append_varint(out, record->number));
     FIRN_TRY(firn_buf_append_le64(out, (uint64_t)record->created_ns));
-    FIRN_TRY(append_sized(out, record->workspace_path));
-    FIRN_TRY(append_sized(out, record->message));
+    FIRN_TRY(firn_buf_append_sized(out, record->workspace_path));
+    FIRN_TRY(firn_buf_append_sized(out, record->message));
     FIRN_TRY(encode_root(&record->root, out));
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         FIRN_TRY(firn_buf_append_varint(out, counts[i]));
@@ -300,7 +294,7 @@ firn_ws_record_forgotten_encode(firn_slice *paths, size_t count, struct firn_buf
     DCHECK(none_covers_next(paths, count));
     firn_buf_clear(out);
     for (size_t i = 0; i < count; i++) {
-        if (append_sized(out, paths[i]) != FIRN_OK) {
+        if (firn_buf_append_sized(out, paths[i]) != FIRN_OK) {
             return firn_error_no_memory(err, "a checkpoint's record");
         }
     }

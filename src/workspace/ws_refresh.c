@@ -61,42 +61,12 @@ note_change(void *ctx, const struct firn_ws_diff_change *change, firn_error *err
                : firn_error_no_memory(err, "a list of directories");
 }
 
-static int
-compare_hashes(const void *a, const void *b)
-{
-    uint64_t left = *(const uint64_t *)a;
-    uint64_t right = *(const uint64_t *)b;
-    return left < right ? -1 : left > right ? 1 : 0;
-}
-
-static bool
-is_sorted(const struct refresh *refresh)
-{
-    const uint64_t *hashes = (const void *)refresh->inside.data;
-    for (size_t i = 1; i < refresh->inside.size / sizeof *hashes; i++) {
-        if (hashes[i - 1] > hashes[i]) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool
 is_inside(void *ctx, firn_slice path)
 {
     const struct refresh *refresh = ctx;
-    const uint64_t *hashes = (const void *)refresh->inside.data;
-    uint64_t wanted = hash_of(path);
-    size_t low = 0;
-    for (size_t high = refresh->inside.size / sizeof *hashes; low < high;) {
-        size_t middle = low + (high - low) / 2;
-        if (hashes[middle] == wanted) {
-            return true;
-        }
-        low = hashes[middle] < wanted ? middle + 1 : low;
-        high = hashes[middle] < wanted ? high : middle;
-    }
-    return false;
+    return firn_sort_has_u64((const void *)refresh->inside.data,
+                             refresh->inside.size / sizeof(uint64_t), hash_of(path));
 }
 
 static int
@@ -166,9 +136,7 @@ firn_ws_refresh(struct firn_ws_opened *opened, const struct firn_ws_save_request
     if (refresh.files > FILES_MAX || refresh.bytes > BYTES_MAX) {
         goto out;
     }
-    firn_sort(refresh.inside.data, refresh.inside.size / sizeof(uint64_t), sizeof(uint64_t),
-              compare_hashes);
-    DCHECK(is_sorted(&refresh));
+    firn_sort_u64((void *)refresh.inside.data, refresh.inside.size / sizeof(uint64_t));
     FIRN_TRY(scan(&refresh, request, err));
 out:
     firn_buf_deinit(&refresh.inside);

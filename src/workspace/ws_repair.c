@@ -19,7 +19,7 @@
  *      checked: it is compared by tests.)
  * (I3) A dry run does all of it but the exchange, so that what it tells is what a repair would do.
  * (I4) What a newer firn wrote is no damage: wherever FIRN_NEWER is met, the repair ends with it, and
- *      nothing was changed. Formats tell their version behind a checksum that holds, so no damage
+ *      nothing was changed. Formats tell their version under a checksum, so no damage
  *      looks like that. (Not checked: FIRN_NEWER is no finding, firn_db_rescue_is_finding.)
  */
 #include "base/check.h"

@@ -379,7 +379,7 @@ separate(struct firn_ws_repair *repair, firn_error *err)
     return FIRN_OK;
 }
 
-/* Orders that a counter cannot count behind are not told apart: they were never given. */
+/* Orders that a counter cannot go beyond are not told apart: they were never given. */
 static bool
 are_places_unique(const struct firn_ws_repair *repair)
 {

@@ -28,7 +28,7 @@
  * and otherwise taken for none (I4): nothing is written because of it. Resume and undo are about it
  * and refuse, unless the caller trusts the journal.
  *
- * Who looks beside a restore that is under way sees its journal, which is that of an interrupted one.
+ * A look at the store while a restore is under way sees its journal, which is that of an interrupted one.
  * What tells them apart is the lock (ws_running.c); a pending journal is told as interrupted only when
  * it was the same before and after the lock was seen free (I5; not checked: others change it).
  */

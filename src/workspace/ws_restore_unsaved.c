@@ -130,43 +130,16 @@ firn_ws_restore_unsaved_check(const struct firn_ws_restore_unsaved *unsaved, fir
     return unsaved->is_out_of_memory ? firn_error_no_memory(err, "a list of paths") : FIRN_OK;
 }
 
-static int
-compare_hashes(const void *a, const void *b)
-{
-    uint64_t left = *(const uint64_t *)a;
-    uint64_t right = *(const uint64_t *)b;
-    return left < right ? -1 : left > right ? 1 : 0;
-}
-
-static bool
-are_ascending(const uint64_t *hashes, size_t count)
-{
-    for (size_t i = 1; i < count; i++) {
-        if (hashes[i - 1] > hashes[i]) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool
 is_excluded(struct firn_ws_restore_unsaved *unsaved, firn_slice path)
 {
     const size_t count = unsaved->excluded.size / sizeof(uint64_t);
-    const uint64_t wanted = firn_xxh3(path.data, path.size, 0);
     if (!unsaved->is_sorted) {
-        firn_sort(unsaved->excluded.data, count, sizeof(uint64_t), compare_hashes);
+        firn_sort_u64((void *)unsaved->excluded.data, count);
         unsaved->is_sorted = true;
-        DCHECK(are_ascending((const void *)unsaved->excluded.data, count));
     }
-    const uint64_t *hashes = (const void *)unsaved->excluded.data;
-    size_t low = 0;
-    for (size_t high = count; low < high;) {
-        size_t middle = low + (high - low) / 2;
-        low = hashes[middle] < wanted ? middle + 1 : low;
-        high = hashes[middle] < wanted ? high : middle;
-    }
-    return low < count && hashes[low] == wanted;
+    return firn_sort_has_u64((const void *)unsaved->excluded.data, count,
+                             firn_xxh3(path.data, path.size, 0));
 }
 
 /* What is below an entry that was left out was left out with it. */

@@ -141,7 +141,7 @@ cut_size(firn_slice text, size_t limit)
     return size;
 }
 
-/* The message that was given, and behind it the first line of the prompt. */
+/* The message that was given, followed by the first line of the prompt. */
 static int
 complete_message(struct turn *turn, firn_slice prompt, firn_slice *message, firn_error *err)
 {

@@ -6,7 +6,7 @@
  * zeros all the same. So the name is that of the bytes, however a file system stores them (I1; not
  * checked: tests compare the names).
  *
- * No hash runs over the whole file. The thread that reads hands each cell to whoever is idle, through the
+ * No hash runs over the whole file. The thread that reads hands each cell to an idle worker, through the
  * window (ws_scan_window.c), and else names and adds it itself. Up to 2,048 cells of one list wait for
  * their names; then the window is given back, which waits for all of them, and the list is added (I2).
  *
@@ -58,7 +58,7 @@ struct cell_stream {
     struct firn_packfile_cells_builder builder;
 };
 
-/* A list. That of the whole file becomes the worker's content, and is added by whoever asked. */
+/* A list. That of the whole file becomes the worker's content, and the caller adds it. */
 static int
 put_list(void *ctx, const firn_hash *hash, firn_slice list, firn_error *err)
 {

@@ -11,11 +11,11 @@
  * by group, without a look at its chunks (I1; not checked: it is why, not what).
  *
  * Chunks of a group are added in a row by one thread, so that they lie side by side in frames; the
- * group behind them, so that nothing names what is not there yet (I2; not checked: it is the order
+ * group after them, so that nothing names what is not there yet (I2; not checked: it is the order
  * of two calls).
  *
  * A cell of a file of 16 GiB and more (ws_scan_cells.c) is stored as a group is. Where it ends is
- * given, so it is cut into chunks here, by whoever adds it, and only if it is new.
+ * given, so it is cut into chunks here, by the worker that adds it, and only if it is new.
  */
 #include "base/check.h"
 #include "base/error.h"

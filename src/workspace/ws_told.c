@@ -25,40 +25,10 @@ enum { FORMAT = 1, KEY_SIZE = 4, HASH_SIZE = 8, HASHES_MAX = 4096 };
 
 static const char KEYSPACE[] = "firn.told";
 
-static int
-compare_hashes(const void *a, const void *b)
-{
-    uint64_t left = *(const uint64_t *)a;
-    uint64_t right = *(const uint64_t *)b;
-    return (left > right) - (left < right);
-}
-
-static bool
-are_ascending(const struct firn_buf *hashes)
-{
-    const uint64_t *items = (const void *)hashes->data;
-    for (size_t i = 1; i < hashes->size / sizeof *items; i++) {
-        if (items[i - 1] > items[i]) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool
 is_known(const struct firn_ws_told *told, uint64_t hash)
 {
-    const uint64_t *hashes = (const void *)told->known.data;
-    size_t low = 0;
-    for (size_t high = told->known.size / sizeof *hashes; low < high;) {
-        size_t middle = low + (high - low) / 2;
-        if (hashes[middle] == hash) {
-            return true;
-        }
-        low = hashes[middle] < hash ? middle + 1 : low;
-        high = hashes[middle] < hash ? high : middle;
-    }
-    return false;
+    return firn_sort_has_u64((const void *)told->known.data, told->known.size / sizeof hash, hash);
 }
 
 static void
@@ -108,9 +78,7 @@ read_known(struct firn_ws_told *told, firn_error *err)
         rc = firn_buf_append(&told->known, &hash, sizeof hash);
     }
     rc = rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "what a save has left out");
-    firn_sort(told->known.data, told->known.size / sizeof(uint64_t), sizeof(uint64_t),
-              compare_hashes);
-    DCHECK(are_ascending(&told->known));
+    firn_sort_u64((void *)told->known.data, told->known.size / sizeof(uint64_t));
 out:
     firn_buf_deinit(&value);
     return rc;
@@ -139,17 +107,8 @@ firn_ws_told_deinit(struct firn_ws_told *told)
 static void
 put_in_order(struct firn_buf *hashes)
 {
-    uint64_t *items = (void *)hashes->data;
-    size_t count = hashes->size / sizeof *items;
-    size_t kept = 0;
-    firn_sort(items, count, sizeof *items, compare_hashes);
-    for (size_t i = 0; i < count && kept < HASHES_MAX; i++) {
-        if (kept == 0 || items[kept - 1] != items[i]) {
-            items[kept++] = items[i];
-        }
-    }
-    hashes->size = kept * sizeof *items;
-    DCHECK(kept <= HASHES_MAX && are_ascending(hashes));
+    size_t kept = firn_sort_unique_u64((void *)hashes->data, hashes->size / sizeof(uint64_t));
+    hashes->size = (kept < HASHES_MAX ? kept : HASHES_MAX) * sizeof(uint64_t);
 }
 
 static int

@@ -120,7 +120,7 @@ is_id(const char *id)
     return strspn(id, "0123456789abcdef") == ID_LETTERS || strspn(id, "-") == ID_LETTERS;
 }
 
-/* The path of an entry; false for what is none. NUL is behind its end and nowhere else. */
+/* The path of an entry; false for what is none. NUL follows its end and is nowhere else. */
 static bool
 root_of(struct firn_buf *entry, char id[ID_LETTERS + 1], const char **out)
 {

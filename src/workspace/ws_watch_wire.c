@@ -5,7 +5,7 @@
  * Both ends run as one user and are one program, but not always of one version, and either may be
  * killed in the middle of a word. So what comes is looked at like any foreign bytes: numbers that
  * could not be true and paths that are none are refused (I1; tested, not asserted: it comes from
- * outside), and whoever is told nonsense does without: a save walks, a watch forgets.
+ * outside), and a side that is told nonsense does without: a save walks, a watch forgets.
  */
 #include "workspace/ws_watch_wire.h"
 

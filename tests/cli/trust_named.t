@@ -1,4 +1,4 @@
-A store that is named is used, whoever made it; what belongs to version control is neither written nor removed, however
+A named store is used, whichever user made it; what belongs to version control is neither written nor removed, however
 its name is disguised. Such names are told, and what else there is, is restored.
 
   $ $HOSTILE $PWD ../store && firn --store ../store list -q && firn --store ../store show 1 --files | awk -F'UTC  ' '{ print $2 }'

@@ -25,7 +25,7 @@ WRITING = ["pread64", "pwrite64", "fdatasync", "renameat2", "linkat"]
 
 
 class Broken(Exception):
-    """What an interrupt left behind is not what the table says."""
+    """What an interrupt left is not what the table says."""
 
 
 def tree_of(root, but=()):

@@ -102,12 +102,53 @@ sorted_and_reversed_input_comes_out_sorted(void **state)
     }
 }
 
+static void
+numbers_are_sorted_made_unique_and_found(void **state)
+{
+    (void)state;
+    struct test_random random;
+    uint64_t numbers[100];
+    test_random_init(&random, "sort", 2);
+    firn_sort_u64(NULL, 0);
+    assert_int_equal(firn_sort_unique_u64(NULL, 0), 0);
+    assert_false(firn_sort_has_u64(NULL, 0, 1));
+    for (unsigned round = 0; round < 200; round++) {
+        size_t count = (size_t)test_random_below(&random, 100) + 1;
+        bool is_there[60] = {false};
+        size_t expected = 0;
+        for (size_t i = 0; i < count; i++) {
+            numbers[i] = test_random_below(&random, 60);
+            expected += is_there[numbers[i]] ? 0 : 1;
+            is_there[numbers[i]] = true;
+        }
+        if (round % 2 == 0) {
+            assert_int_equal(firn_sort_unique_u64(numbers, count), expected);
+            count = expected;
+        } else {
+            firn_sort_u64(numbers, count);
+        }
+        for (size_t i = 1; i < count; i++) {
+            assert_true(numbers[i - 1] < numbers[i] ||
+                        (round % 2 == 1 && numbers[i - 1] == numbers[i]));
+        }
+        for (uint64_t number = 0; number < 60; number++) {
+            assert_int_equal(firn_sort_has_u64(numbers, count, number), is_there[number]);
+        }
+        assert_false(firn_sort_has_u64(numbers, count, UINT64_MAX));
+    }
+    /* Numbers whose difference has no sign. */
+    uint64_t far[] = {UINT64_MAX, 0, UINT64_C(1) << 63, 1};
+    firn_sort_u64(far, 4);
+    assert_true(far[0] == 0 && far[1] == 1 && far[2] == UINT64_C(1) << 63 && far[3] == UINT64_MAX);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_input_comes_out_sorted_and_complete),
         cmocka_unit_test(sorted_and_reversed_input_comes_out_sorted),
+        cmocka_unit_test(numbers_are_sorted_made_unique_and_found),
     };
     return cmocka_run_group_tests_name("sort", tests, NULL, NULL);
 }

@@ -228,7 +228,7 @@ test_lists_that_break_a_rule_are_refused(void **state)
         {"more than a level holds", {0, 1, 0}, 2 * GIB + 1, {-1}, 0, FIRN_CORRUPT},
         {"more than there can be", {0, 1, 2}, 8192 * TIB + 1, {-1}, 0, FIRN_CORRUPT},
         {"64 bits", {0, 1, 2}, UINT64_MAX, {-1}, 0, FIRN_CORRUPT},
-        {"a cell behind the end", {0, 1, 0}, CELL, {1, -1}, 0, FIRN_CORRUPT},
+        {"a cell after the end", {0, 1, 0}, CELL, {1, -1}, 0, FIRN_CORRUPT},
         {"too many cells", {0, 1, 0}, CELL, {0, 0, -1}, 0, FIRN_CORRUPT},
         {"a gap that wraps around", {0, 1, 0}, 3 * CELL, {0, INT64_MAX, -1}, 0, FIRN_CORRUPT},
         {"half a hash", {0, 1, 0}, CELL, {0, -1}, 16, FIRN_CORRUPT},

@@ -573,7 +573,7 @@ files_without_a_part_or_with_two_of_it_are_refused(void **state)
         {"ffis", {3, 3, 2, 1}, FIRN_CORRUPT}, {"is", {1, 2}, FIRN_NEWER},
         {"fs", {2, 1}, FIRN_NEWER},           {"isf", {2, 1, 4}, FIRN_CORRUPT},
         {"isf", {2, 1, 6}, FIRN_NEWER},       {"isf", {2, 1, 0}, FIRN_NEWER},
-        {"isf", {2, 1, 5}, FIRN_OK}, /* what an origin says is read by who asks */
+        {"isf", {2, 1, 5}, FIRN_OK}, /* what an origin says is read on demand */
         {"isff", {2, 1, 5, 5}, FIRN_CORRUPT},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -148,18 +148,6 @@ a_commit_has_its_bytes(void **state)
     firn_buf_deinit(&out);
 }
 
-static int
-pass_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
-            firn_error *err)
-{
-    (void)ctx;
-    (void)type;
-    (void)record;
-    (void)position;
-    (void)err;
-    return FIRN_OK;
-}
-
 /* Opens a store in whose log one more record was appended. */
 static int
 open_with_record(uint8_t type, firn_slice record, firn_error *err)
@@ -173,7 +161,7 @@ open_with_record(uint8_t type, firn_slice record, firn_error *err)
     struct firn_log *log;
     struct firn_log_options options = {.prefix = "wal"};
     struct firn_log_position position;
-    rc = firn_log_open(support.dir, &options, pass_record, NULL, &log, NULL, err);
+    rc = firn_log_open(support.dir, &options, NULL, NULL, &log, NULL, err);
     assert_int_equal(rc, FIRN_OK);
     assert_int_equal(firn_log_append(log, type, &record, 1, &position, err), FIRN_OK);
     assert_int_equal(firn_log_close(log, err), FIRN_OK);
@@ -293,7 +281,7 @@ the_last_sequence_leaves_no_further_commit(void **state)
     struct firn_db *db = db_support_open(support.dir);
     (void)db_support_keyspace(db, "k");
     DB_OK(firn_db_close(db, &err));
-    DB_OK(firn_log_open(support.dir, &options, pass_record, NULL, &log, NULL, &err));
+    DB_OK(firn_log_open(support.dir, &options, NULL, NULL, &log, NULL, &err));
     DB_OK(firn_log_append(log, FIRN_LOG_TYPE_USER, &record, 1, NULL, &err));
     DB_OK(firn_log_close(log, &err));
     for (int round = 0; round < 2; round++) {

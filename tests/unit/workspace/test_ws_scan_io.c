@@ -281,7 +281,7 @@ grow(struct scan_world *world, unsigned done)
     scan_put_random(world, "small", done, 100 * (done + 1));
 }
 
-/* Puts one more line behind what is there. */
+/* Appends one line to what is there. */
 static void
 append(struct scan_world *world, unsigned done)
 {
