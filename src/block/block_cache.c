@@ -23,7 +23,7 @@
  * block_cache_memory.c (the clock and the budget), block_cache_pool.c (what blocks are read with),
  * block_cache_hold.c (what stays for long), block_cache_guide.c (hits without the table).
  *
- * (I1) Blocks, frames and tables together stay within the budget; pins beyond it and what blocks
+ * (I1) Blocks, frames, tables and what is lent together stay within the budget; pins beyond it and what blocks
  *      are read with (block_cache_pool.c) come on top, and are counted or bounded.
  * (I2) A block is known by file and offset alone, so it is always read with the same check. A ref
  *      that tells another size than the block has is refused by reading it.
@@ -163,6 +163,7 @@ firn_block_cache_create(struct firn_os *os, size_t budget_bytes, struct firn_blo
                 plan.frame_count > 0 ? firn_os_pages_cost_bytes(plan.size) : 0);
     DCHECK(atomic_load_explicit(&cache->memory.used_bytes, memory_order_relaxed) <=
            budget_bytes); /* (I1) */
+    cache->memory.kept_bytes = budget_bytes / 4;
     firn_os_mutex_init(os, &cache->memory.mutex, FIRN_LOCK_BLOCK_CACHE);
     for (uint32_t i = 0; i < cache->shard_count; i++) {
         firn_os_mutex_init(os, &cache->shards[i].mutex, FIRN_LOCK_BLOCK_CACHE);
@@ -554,9 +555,11 @@ firn_block_cache_stats(struct firn_block_cache *cache, struct firn_block_cache_s
     }
     out->hits += hits_of_visible(cache);
     firn_os_mutex_lock(&cache->memory.mutex);
-    out->used_bytes = atomic_load_explicit(&cache->memory.used_bytes, memory_order_relaxed);
+    out->lent_bytes = atomic_load_explicit(&cache->memory.lent_bytes, memory_order_relaxed);
+    out->used_bytes =
+        atomic_load_explicit(&cache->memory.used_bytes, memory_order_relaxed) - out->lent_bytes;
     out->has_large_pages = cache->memory.has_large_pages;
-    DCHECK(out->used_bytes <= cache->budget_bytes); /* (I1) */
+    DCHECK(out->used_bytes + out->lent_bytes <= cache->budget_bytes); /* (I1) */
     firn_os_mutex_unlock(&cache->memory.mutex);
     out->beyond_bytes = atomic_load_explicit(&cache->beyond_bytes, memory_order_relaxed);
 }

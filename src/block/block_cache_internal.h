@@ -82,7 +82,10 @@ struct firn_block_cache {
     /* block_cache_memory.c; all but the mutex is written under it. */
     struct {
         _Alignas(64) struct firn_os_mutex mutex;
-        _Atomic size_t used_bytes; /* read without the mutex as a hint */
+        _Atomic size_t used_bytes; /* with what is lent; read without the mutex as a hint */
+        _Atomic size_t lent_bytes; /* likewise */
+        _Atomic bool wants_back;   /* likewise; set without it */
+        size_t kept_bytes;         /* for blocks and tables: never lent */
         size_t large_bytes;
         _Atomic uint32_t free_frames; /* likewise */
         uint32_t slab_hint;           /* where a free frame was seen last */

@@ -715,6 +715,9 @@ void firn_db_pace_settle(struct firn_db *db, struct firn_db_tree *touched);
 FIRN_MUST_CHECK int firn_db_pace_freeze_all(struct firn_db *db, firn_error *err);
 /* Gives up segments of the log that nobody needs any more. */
 FIRN_MUST_CHECK int firn_db_pace_trim(struct firn_db *db, bool *out_has_more, firn_error *err);
+/* Borrows of the block cache's memory what memtables have beyond their own share, as far as the cache
+ * lends it, and gives back the rest. Any thread. */
+void firn_db_pace_borrow(struct firn_db *db);
 
 /* ---- db_jobs.c ---- */
 

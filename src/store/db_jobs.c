@@ -109,6 +109,9 @@ do_work(struct firn_db *db, const struct firn_lsm_work_wish *wish, bool *out_did
         bool is_flush = firn_lsm_work_kind(work) == FIRN_LSM_WORK_FLUSH;
         rc = firn_lsm_work_run(work, err);
         firn_db_space_settle(db);
+        if (is_flush) {
+            firn_db_pace_borrow(db);
+        }
         if (is_flush && rc == FIRN_OK) {
             firn_db_space_keep(db);
         }

@@ -6,12 +6,16 @@
  * After a group of commits:
  *   a memtable that has its share of memory is frozen;
  *   if all together have more than theirs, and none waits to be flushed yet, the largest are: as many as
- *     give back the share of one, so that many small ones are flushed together;
+ *     give back half of the share of one, so that small ones are flushed together;
  *   if the log has more than its share, and nothing waits, all that hold its oldest segment are;
  *   if memtables have taken memory from their pool, a job gets more ready.
  * With each freezing the log begins a new segment, so that a segment holds what one round of
  * flushes makes superfluous, and the oldest segments are given up as far as runs have them and no
  * reader needs them.
+ *
+ * While blocks do not need all of the cache's memory, memtables borrow of it before they are frozen
+ * early, and the log may grow with them: with many keyspaces the runs that are flushed are larger,
+ * and fewer.
  *
  * Before a group:
  *   A failure of the background is returned, once each, and the work is asked for again. So it
@@ -37,6 +41,46 @@ enum {
     SLOW_NS_PER_KIB = 40000, /* 25 MiB a second */
     SLEEP_NS_MIN = 1000000
 };
+
+/* ---- limits ---- */
+
+/* Of what is borrowed, so many bytes of the log for each: a memtable that is frozen last holds what is
+ * twice as old as the rest on the average. */
+enum { LOG_PER_BORROWED = 2 };
+
+static size_t
+borrowed_bytes(const struct firn_db *db)
+{
+    return firn_block_cache_lent_bytes(db->cache);
+}
+
+/* Beyond it memtables are frozen early. */
+static size_t
+memtables_limit(const struct firn_db *db)
+{
+    return db->limits.memtables +
+           (firn_block_cache_wants_back(db->cache) ? 0 : borrowed_bytes(db));
+}
+
+static uint64_t
+log_limit(const struct firn_db *db)
+{
+    return db->limits.log + (uint64_t)LOG_PER_BORROWED * borrowed_bytes(db);
+}
+
+void
+firn_db_pace_borrow(struct firn_db *db)
+{
+    const struct firn_db_limits *limits = &db->limits;
+    size_t bytes = firn_lsm_memtable_bytes(firn_db_image(db)->lsm);
+    size_t step = limits->memtable / 4;
+    size_t wanted = bytes <= limits->memtables
+                        ? 0
+                        : (bytes - limits->memtables) / step * step + step;
+    if (wanted != borrowed_bytes(db) && limits->disk_bytes == UINT64_MAX) {
+        (void)firn_block_cache_lend(db->cache, wanted);
+    }
+}
 
 /* ---- before ---- */
 
@@ -64,7 +108,8 @@ must_wait(struct firn_db *db, unsigned *out_level0)
     unsigned frozen;
     firn_lsm_pressure(lsm, &frozen, out_level0);
     return *out_level0 >= LEVEL0_STOP ||
-           (frozen > 0 && firn_lsm_memtable_bytes(lsm) >= db->limits.memtables_max);
+           (frozen > 0 && firn_lsm_memtable_bytes(lsm) >=
+                               db->limits.memtables_max + borrowed_bytes(db));
 }
 
 static int
@@ -165,13 +210,18 @@ out:
     return rc;
 }
 
-/* Freezes as much as one memtable may have, in the largest there are. Trees are added to an image only
- * with the state mutex held. */
+/* Freezes the largest memtables there are: what all together have beyond their limit, and half of what
+ * one may have. Fewer at a time, and each would cost a sync for little; more, and each would be smaller.
+ * Trees are added to an image only with the state mutex held. */
 static int
 freeze_largest(struct firn_db *db, bool *has_frozen, firn_error *err)
 {
+    const struct firn_db_image *image = firn_db_image(db);
+    size_t bytes = firn_lsm_memtable_bytes(image->lsm);
+    size_t limit = memtables_limit(db);
+    size_t wanted = (bytes > limit ? bytes - limit : 0) + db->limits.memtable / 2;
     firn_os_mutex_lock(&db->state_mutex);
-    int rc = freeze_bytes_locked(firn_db_image(db), db->limits.memtable, has_frozen, err);
+    int rc = freeze_bytes_locked(image, wanted, has_frozen, err);
     firn_os_mutex_unlock(&db->state_mutex);
     return rc;
 }
@@ -315,9 +365,9 @@ find_need(struct firn_db *db, const struct firn_db_tree *touched)
     }
     firn_lsm_pressure(lsm, &frozen, &level0);
     if (frozen == 0) {
-        add_need(&need, firn_lsm_memtable_bytes(lsm), db->limits.memtables);
+        add_need(&need, firn_lsm_memtable_bytes(lsm), memtables_limit(db));
     }
-    add_need(&need, firn_log_size_bytes(db->log), db->limits.log);
+    add_need(&need, firn_log_size_bytes(db->log), log_limit(db));
     return need;
 }
 
@@ -333,10 +383,10 @@ freeze_early(struct firn_db *db, bool *has_frozen, firn_error *err)
     if (frozen > 0) {
         return FIRN_OK;
     }
-    if (firn_lsm_memtable_bytes(lsm) > db->limits.memtables) {
+    if (firn_lsm_memtable_bytes(lsm) > memtables_limit(db)) {
         rc = freeze_largest(db, has_frozen, err);
     }
-    if (rc == FIRN_OK && firn_log_size_bytes(db->log) > db->limits.log) {
+    if (rc == FIRN_OK && firn_log_size_bytes(db->log) > log_limit(db)) {
         rc = freeze_up_to(db, oldest_segment(db), has_frozen, err);
     }
     return rc;
@@ -355,7 +405,7 @@ settle(struct firn_db *db, struct firn_db_tree *touched, firn_error *err)
     }
     FIRN_TRY(freeze_grown(db, touched, &has_frozen, err));
     FIRN_TRY(freeze_early(db, &has_frozen, err));
-    if (!has_frozen && firn_log_size_bytes(db->log) > db->limits.log) {
+    if (!has_frozen && firn_log_size_bytes(db->log) > log_limit(db)) {
         FIRN_TRY(firn_db_pace_trim(db, &has_more, err));
     }
     if (has_frozen || has_more) {
@@ -395,6 +445,9 @@ firn_db_pace_settle(struct firn_db *db, struct firn_db_tree *touched)
 {
     firn_error err;
     prepare_memory(db);
+    if (firn_lsm_memtable_bytes(firn_db_image(db)->lsm) > memtables_limit(db)) {
+        firn_db_pace_borrow(db);
+    }
     if (settle(db, touched, &err) != FIRN_OK) {
         firn_db_jobs_note_failure(db, &err);
     }
