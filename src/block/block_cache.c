@@ -21,7 +21,8 @@
  * Files in reading order: block_cache_frame.h (the states of a frame), block_cache_internal.h (the
  * structures, and finding), this one, block_cache_table.c (publishing and taking out),
  * block_cache_memory.c (the clock and the budget), block_cache_pool.c (what blocks are read with),
- * block_cache_hold.c (what stays for long), block_cache_guide.c (hits without the table).
+ * block_cache_hold.c (what stays for long), block_cache_lend.c (what others may use meanwhile),
+ * block_cache_guide.c (hits without the table).
  *
  * (I1) Blocks, frames, tables and what is lent together stay within the budget; pins beyond it and what blocks
  *      are read with (block_cache_pool.c) come on top, and are counted or bounded.

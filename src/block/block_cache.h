@@ -110,18 +110,18 @@ bool firn_block_cache_hold_take(struct firn_block_cache *cache, size_t size,
 /* It is empty afterwards; empty is fine. */
 void firn_block_cache_hold_give(struct firn_block_cache *cache, struct firn_block_memory *memory);
 
-/* ---- what is lent (block_cache_memory.c) ---- */
+/* ---- what is lent (block_cache_lend.c) ---- */
 
 /* Lends memory that no block has needed yet to whoever the cache shares its budget with, in place of
  * what it lent before: wanted_bytes, or as much as there is; a quarter of the budget is never lent.
  * Returns how much that is. What is already lent is never taken back by this: only wanted_bytes
  * below it make it less. */
 size_t firn_block_cache_lend(struct firn_block_cache *cache, size_t wanted_bytes);
-size_t firn_block_cache_lent_bytes(const struct firn_block_cache *cache);
+size_t firn_block_cache_lend_bytes(const struct firn_block_cache *cache);
 /* Whether blocks found no room that would have had it but for what is lent: the borrower should free
  * memory and call lend with less. Until all of it has come back nothing more is lent; afterwards the
  * cache keeps more for itself. */
-bool firn_block_cache_wants_back(const struct firn_block_cache *cache);
+bool firn_block_cache_lend_is_recalled(const struct firn_block_cache *cache);
 
 /* ---- guides (block_cache_guide.c) ---- */
 

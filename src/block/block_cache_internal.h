@@ -84,7 +84,7 @@ struct firn_block_cache {
         _Alignas(64) struct firn_os_mutex mutex;
         _Atomic size_t used_bytes; /* with what is lent; read without the mutex as a hint */
         _Atomic size_t lent_bytes; /* likewise */
-        _Atomic bool wants_back;   /* likewise; set without it */
+        _Atomic bool is_recalled;  /* likewise; set without it */
         size_t kept_bytes;         /* for blocks and tables: never lent */
         size_t large_bytes;
         _Atomic uint32_t free_frames; /* likewise */

@@ -18,13 +18,9 @@
  * frames while they hold less than a quarter, beside what stays for open files (block_cache_hold.c):
  * that may be half, and cannot give way.
  *
- * What no block has needed yet may be lent to others (for memtables, where many are small). It counts
- * as used. When a block finds no room because of that, it does without, and the cache asks for all of
- * what is lent; from then on it keeps for itself what it uses and a quarter of the budget more, so
- * that a cache that grows is asked at most four times.
- *
  * (I1) used_bytes ≤ budget_bytes, always: memory is charged before it is asked for, and uncharged
- *      after it was released. What is lent is part of it.
+ *      after it was released. What is lent (block_cache_lend.c) is
+ *      part of it.
  * (I2) Where a block lies is decided by numbers of frames and the order of calls, never by
  *      addresses. (Not checked: it is about what the code does not read.)
  *
@@ -112,8 +108,8 @@ used_bytes(const struct firn_block_cache *cache)
 static void
 want_back(struct firn_block_cache *cache)
 {
-    if (firn_block_cache_lent_bytes(cache) > 0 && !firn_block_cache_wants_back(cache)) {
-        atomic_store_explicit(&cache->memory.wants_back, true, memory_order_relaxed);
+    if (firn_block_cache_lend_bytes(cache) > 0 && !firn_block_cache_lend_is_recalled(cache)) {
+        atomic_store_explicit(&cache->memory.is_recalled, true, memory_order_relaxed);
     }
 }
 
@@ -160,43 +156,6 @@ static size_t
 slab_cost(const struct firn_block_cache *cache)
 {
     return firn_os_pages_cost_bytes(slab_size(cache));
-}
-
-/* ---- what is lent ---- */
-
-size_t
-firn_block_cache_lend(struct firn_block_cache *cache, size_t wanted_bytes)
-{
-    firn_os_mutex_lock(&cache->memory.mutex);
-    size_t lent = firn_block_cache_lent_bytes(cache);
-    size_t own = used_bytes(cache) - lent;
-    size_t kept = own > cache->memory.kept_bytes ? own : cache->memory.kept_bytes;
-    size_t most = firn_block_cache_wants_back(cache) || cache->budget_bytes - kept < lent
-                      ? lent
-                      : cache->budget_bytes - kept;
-    lent = wanted_bytes < most ? wanted_bytes : most;
-    DCHECK(own + lent <= cache->budget_bytes); /* (I1) */
-    atomic_store_explicit(&cache->memory.used_bytes, own + lent, memory_order_relaxed);
-    atomic_store_explicit(&cache->memory.lent_bytes, lent, memory_order_relaxed);
-    if (lent == 0 && firn_block_cache_wants_back(cache)) {
-        kept = own + cache->budget_bytes / 4;
-        cache->memory.kept_bytes = kept < cache->budget_bytes ? kept : cache->budget_bytes;
-        atomic_store_explicit(&cache->memory.wants_back, false, memory_order_relaxed);
-    }
-    firn_os_mutex_unlock(&cache->memory.mutex);
-    return lent;
-}
-
-size_t
-firn_block_cache_lent_bytes(const struct firn_block_cache *cache)
-{
-    return atomic_load_explicit(&cache->memory.lent_bytes, memory_order_relaxed);
-}
-
-bool
-firn_block_cache_wants_back(const struct firn_block_cache *cache)
-{
-    return atomic_load_explicit(&cache->memory.wants_back, memory_order_relaxed);
 }
 
 /* ---- slabs ---- */

@@ -51,7 +51,7 @@ enum { LOG_PER_BORROWED = 2 };
 static size_t
 borrowed_bytes(const struct firn_db *db)
 {
-    return firn_block_cache_lent_bytes(db->cache);
+    return firn_block_cache_lend_bytes(db->cache);
 }
 
 /* Beyond it memtables are frozen early. */
@@ -59,7 +59,7 @@ static size_t
 memtables_limit(const struct firn_db *db)
 {
     return db->limits.memtables +
-           (firn_block_cache_wants_back(db->cache) ? 0 : borrowed_bytes(db));
+           (firn_block_cache_lend_is_recalled(db->cache) ? 0 : borrowed_bytes(db));
 }
 
 static uint64_t
@@ -74,9 +74,8 @@ firn_db_pace_borrow(struct firn_db *db)
     const struct firn_db_limits *limits = &db->limits;
     size_t bytes = firn_lsm_memtable_bytes(firn_db_image(db)->lsm);
     size_t step = limits->memtable / 4;
-    size_t wanted = bytes <= limits->memtables
-                        ? 0
-                        : (bytes - limits->memtables) / step * step + step;
+    size_t wanted =
+        bytes <= limits->memtables ? 0 : (bytes - limits->memtables) / step * step + step;
     if (wanted != borrowed_bytes(db) && limits->disk_bytes == UINT64_MAX) {
         (void)firn_block_cache_lend(db->cache, wanted);
     }
@@ -108,8 +107,8 @@ must_wait(struct firn_db *db, unsigned *out_level0)
     unsigned frozen;
     firn_lsm_pressure(lsm, &frozen, out_level0);
     return *out_level0 >= LEVEL0_STOP ||
-           (frozen > 0 && firn_lsm_memtable_bytes(lsm) >=
-                               db->limits.memtables_max + borrowed_bytes(db));
+           (frozen > 0 &&
+            firn_lsm_memtable_bytes(lsm) >= db->limits.memtables_max + borrowed_bytes(db));
 }
 
 static int

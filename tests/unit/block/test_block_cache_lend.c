@@ -46,7 +46,7 @@ stats_of(const struct world *world)
     struct firn_block_cache_stats stats;
     firn_block_cache_stats(world->cache, &stats);
     assert_true(stats.used_bytes + stats.lent_bytes <= firn_block_cache_budget_bytes(world->cache));
-    assert_int_equal(stats.lent_bytes, firn_block_cache_lent_bytes(world->cache));
+    assert_int_equal(stats.lent_bytes, firn_block_cache_lend_bytes(world->cache));
     return stats;
 }
 
@@ -72,7 +72,7 @@ what_blocks_do_not_need_is_lent_but_for_a_quarter(void **state)
     assert_int_equal(stats_of(&world).lent_bytes, 300 * KIB);
     assert_int_equal(firn_block_cache_lend(world.cache, SIZE_MAX), 768 * KIB);
     assert_int_equal(firn_block_cache_lend(world.cache, 700 * KIB), 700 * KIB);
-    assert_false(firn_block_cache_wants_back(world.cache));
+    assert_false(firn_block_cache_lend_is_recalled(world.cache));
     assert_int_equal(firn_block_cache_lend(world.cache, 0), 0);
     assert_int_equal(stats_of(&world).lent_bytes, 0);
     world_deinit(&world);
@@ -102,13 +102,13 @@ blocks_want_back_what_they_need_and_keep_it(void **state)
     read_blocks(&world, 200);
     assert_true(stats_of(&world).evictions > 0);
     assert_true(stats_of(&world).used_bytes <= 256 * KIB);
-    assert_true(firn_block_cache_wants_back(world.cache));
+    assert_true(firn_block_cache_lend_is_recalled(world.cache));
     /* Nothing more is lent meanwhile, and nothing is taken away. */
     assert_int_equal(firn_block_cache_lend(world.cache, 500 * KIB), 500 * KIB);
     assert_int_equal(firn_block_cache_lend(world.cache, 600 * KIB), 500 * KIB);
-    assert_true(firn_block_cache_wants_back(world.cache));
+    assert_true(firn_block_cache_lend_is_recalled(world.cache));
     assert_int_equal(firn_block_cache_lend(world.cache, 0), 0);
-    assert_false(firn_block_cache_wants_back(world.cache));
+    assert_false(firn_block_cache_lend_is_recalled(world.cache));
     /* What is lent again leaves them a quarter more than they had. */
     size_t used = stats_of(&world).used_bytes;
     assert_int_equal(firn_block_cache_lend(world.cache, SIZE_MAX), 768 * KIB - used);
@@ -129,7 +129,7 @@ a_cache_that_grows_asks_a_few_times_and_then_has_everything(void **state)
         for (int i = 0; i < 3; i++) {
             read_blocks(&world, CACHE_FIXTURE_BLOCKS_MAX);
         }
-        assert_true(firn_block_cache_wants_back(world.cache));
+        assert_true(firn_block_cache_lend_is_recalled(world.cache));
         assert_int_equal(firn_block_cache_lend(world.cache, 0), 0);
     }
     assert_true(rounds >= 2);
@@ -150,7 +150,7 @@ memory_that_is_held_and_large_blocks_ask_too(void **state)
         count++;
     }
     assert_in_range(count, 1, 12);
-    assert_true(firn_block_cache_wants_back(world.cache));
+    assert_true(firn_block_cache_lend_is_recalled(world.cache));
     assert_int_equal(firn_block_cache_lend(world.cache, 0), 0);
     assert_true(count < 64 && firn_block_cache_hold_take(world.cache, 20000, &taken[count]));
     for (size_t i = 0; i <= count; i++) {
@@ -200,7 +200,7 @@ lending_goes_on_beside_readers(void **state)
         assert_int_equal(pthread_create(&readers[i], NULL, run_reader, &shared), 0);
     }
     for (size_t i = 0; i < 2000; i++) {
-        size_t wanted = firn_block_cache_wants_back(shared.world.cache) ? 0 : i % 700 * KIB;
+        size_t wanted = firn_block_cache_lend_is_recalled(shared.world.cache) ? 0 : i % 700 * KIB;
         assert_true(firn_block_cache_lend(shared.world.cache, wanted) <= wanted);
         (void)stats_of(&shared.world);
     }
