@@ -4,9 +4,9 @@
  *
  * A loop that breaks an operation at its first, second, n-th call is long, and most of what it finds
  * it finds in every build. So scripts/test shares the points out: FIRN_TEST_SHARE=I/N takes the I-th
- * of each N of them, and another one in each loop of a program. The build with debug checks has all
- * of them, the optimized one half, those with sanitizers a third and a sixth. Without the variable,
- * and in a long run, every point is taken.
+ * of each N of them, and another one in each loop of a program. The optimized build has all of them,
+ * those with sanitizers a third and a sixth. Without the variable, and in a long run, every point is
+ * taken.
  */
 #ifndef FIRN_TEST_SHARE_H
 #define FIRN_TEST_SHARE_H
