@@ -11,7 +11,8 @@
  *   bytes;
  *   commits that only delete are taken as long as enough is left for what makes space of them;
  *   a delete for which that is not so waits: memtables are flushed, the log is given up, and runs are
- *   merged, in the thread that deletes (drain);
+ *   merged, in the thread that deletes (drain). If a work of the background had all that was left for
+ *   its time, the delete waits for its end and tries again;
  *   works are tried again with every commit, until they succeed. Those of the background begin only
  *   what the space that is left is enough for, so they take nothing from the deletes.
  * Each refused commit looks whether there is space again: enough for the reserve, for itself, and

@@ -576,13 +576,25 @@ commit_once(struct firn_db *db, struct firn_db_write *commit)
     }
 }
 
+/* What a merge of the background has written is free again once it has ended, or has given up. */
+static void
+wait_for_background(struct firn_db *db)
+{
+    while (firn_db_jobs_wait(db)) {
+    }
+}
+
 /* Where the disk is full, deletes wait for space to be made of what was deleted before. Where there is
  * nothing to be made they take what is left: it may be enough, and they are what frees more. */
 static void
 commit_one(struct firn_db *db, struct firn_db_write *commit)
 {
+    enum { TRIES = 3 };
     commit_once(db, commit);
-    if (commit->rc == FIRN_NO_SPACE && !needs_space(commit)) {
+    for (int i = 0; i < TRIES && commit->rc == FIRN_NO_SPACE && !needs_space(commit); i++) {
+        if (i > 0) {
+            wait_for_background(db);
+        }
         firn_db_space_drain(db);
         commit->is_urgent = true;
         commit->is_waiting = false;

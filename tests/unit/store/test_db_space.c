@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "db_support.h"
+#include "os/os_fault.h"
 #include "os/os_memory.h"
 #include "support/test_random.h"
 
@@ -315,6 +316,59 @@ a_store_that_fills_its_disk_is_closed_and_opened(void **state)
     delete_and_go_on(&world, count, 2);
 }
 
+/* A work that has all of the space for the time of some calls. */
+struct holder {
+    struct world *world;
+    unsigned calls;
+};
+
+static void
+hold_space(void *ctx, const struct firn_os_fault_call *call)
+{
+    struct holder *holder = ctx;
+    (void)call;
+    if (holder->calls > 0 && --holder->calls == 0) {
+        firn_os_memory_set_space(holder->world->support.os, DISK);
+    }
+}
+
+/* A merge beside it may need what is left of the disk until it ends. */
+static void
+a_delete_waits_for_a_work_that_has_the_last_space(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct world world = {0};
+    struct firn_os *faulty;
+    struct firn_os_dir *dir;
+    static uint8_t long_key[60000];
+    unsigned count = fill_disk(&world);
+    firn_db_abandon(world.db);
+    DB_OK(firn_os_fault_create(world.support.os, &faulty, &err));
+    DB_OK(firn_os_dir_open_path(faulty, "/store", &dir, &err));
+    DB_OK(firn_db_open(dir, &tiny, &world.db, &err));
+    world.keyspace = db_support_keyspace(world.db, "k");
+    while (put(&world, count, 1, &err) == FIRN_OK) {
+        count++;
+    }
+    memset(long_key, 'x', sizeof long_key); /* it needs new space in the log */
+    for (unsigned calls = 5; calls < 65; calls += 10) {
+        struct holder holder = {&world, calls};
+        leave(&world, 0);
+        firn_os_fault_set_hook(faulty, hold_space, &holder);
+        DB_OK(firn_db_delete(world.keyspace, firn_bytes(long_key, sizeof long_key - calls),
+                             FIRN_DURABILITY_DEFAULT, &err));
+        firn_os_fault_set_hook(faulty, NULL, NULL);
+        firn_os_memory_set_space(world.support.os, DISK);
+    }
+    DB_OK(firn_db_close(world.db, &err));
+    firn_os_dir_close(dir);
+    open_world(&world);
+    DB_OK(firn_db_close(world.db, &err));
+    firn_os_fault_destroy(faulty);
+    db_support_deinit(&world.support);
+}
+
 static void
 deleting_makes_space_on_a_full_disk(void **state)
 {
@@ -425,6 +479,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything_goes_on_when_there_is_space_again),
+        cmocka_unit_test(a_delete_waits_for_a_work_that_has_the_last_space),
         cmocka_unit_test(deleting_makes_space_on_a_full_disk),
         cmocka_unit_test(deleting_each_key_of_a_store_that_fills_its_disk_is_never_refused),
         cmocka_unit_test(deleting_every_other_key_of_a_store_that_fills_its_disk_makes_space),
