@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cli/cmd_alxs.h: what the commands about ALXS tables share. Only their files include it.
+ * cli/cmd_alxs.h: what the commands about ALXS tables share. Only cmd_alxs*.c include it.
  */
 #ifndef FIRN_CLI_CMD_ALXS_H
 #define FIRN_CLI_CMD_ALXS_H

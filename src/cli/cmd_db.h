@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cli/cmd_db.h: what the commands about key-value stores share. Only their files include it.
+ * cli/cmd_db.h: what the commands about key-value stores share. Only cmd_*.c include it.
  */
 #ifndef FIRN_CLI_CMD_DB_H
 #define FIRN_CLI_CMD_DB_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_fault_ops.h: what the files of the fault implementation share. Only they include it.
+ * os/os_fault_ops.h: what the files of the fault implementation share. Only os_fault*.c include it.
  *
  * A handle of this implementation has the inner one's handle behind it, in the same memory.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store/db_internal.h: the structures that the files of store/ share. Nobody else includes it.
+ * store/db_internal.h: the structures that the files of store/ share. Only files of this folder include it.
  */
 #ifndef FIRN_STORE_DB_INTERNAL_H
 #define FIRN_STORE_DB_INTERNAL_H

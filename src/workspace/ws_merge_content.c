@@ -13,7 +13,7 @@
 #include "base/slice.h"
 #include "codec/line_diff.h"
 #include "workspace/ws_content.h"
-#include "workspace/ws_scan_internal.h"
+#include "workspace/ws_scan.h"
 
 enum { SCRATCH_FRAMES = 4 };
 

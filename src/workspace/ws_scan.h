@@ -17,6 +17,8 @@
 #include "pack/packfile.h"
 #include "tree/tree.h"
 
+enum { FIRN_WS_SCAN_LARGE_SIZE = 8 << 20 }; /* files above it are cut into pieces */
+
 struct firn_ws_object;
 struct firn_ws_stat;
 

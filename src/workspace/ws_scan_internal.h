@@ -24,7 +24,6 @@
 
 enum {
     FIRN_WS_SCAN_SEGMENT_ENTRIES = 256,      /* of a directory, worked through by one thread */
-    FIRN_WS_SCAN_LARGE_SIZE = 8 << 20,       /* files above it are cut into pieces */
     FIRN_WS_SCAN_PIECE_SIZE = 1 << 20,       /* at most */
     FIRN_WS_SCAN_GROUP_SIZE_MIN = 256 << 10, /* unless the data end before */
     FIRN_WS_SCAN_GROUP_CHUNKS_MAX = 256,
