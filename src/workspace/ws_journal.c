@@ -48,7 +48,11 @@ int
 firn_ws_journal_encode(const struct firn_ws_journal *journal, struct firn_buf *out)
 {
     int rc;
+    size_t begin = out->size;
     DCHECK(journal->state >= FIRN_WS_JOURNAL_DONE && journal->state <= FIRN_WS_JOURNAL_BEGUN);
+    if (journal->path_count > PATHS_MAX) {
+        return FIRN_LIMIT;
+    }
     FIRN_TRY(firn_buf_append_u8(out, FORMAT));
     FIRN_TRY(firn_buf_append_u8(out, (uint8_t)journal->state));
     FIRN_TRY(firn_buf_append_u8(out, (uint8_t)((journal->is_undo ? FLAG_UNDO : 0) |
@@ -62,11 +66,25 @@ firn_ws_journal_encode(const struct firn_ws_journal *journal, struct firn_buf *o
         FIRN_TRY(firn_buf_append_varint(out, journal->paths[i].size));
         FIRN_TRY(firn_buf_append_slice(out, journal->paths[i]));
     }
+    /* It may become what another entry keeps as the previous one. */
+    FIRN_TRY(out->size - begin < PREVIOUS_SIZE_MAX ? FIRN_OK : FIRN_LIMIT);
     FIRN_TRY(firn_buf_append_varint(out, journal->previous.size));
     FIRN_TRY(firn_buf_append_slice(out, journal->previous));
     FIRN_TRY(firn_buf_append_varint(out, 0));
 out:
     return rc;
+}
+
+int
+firn_ws_journal_encode_error(int rc, firn_error *err)
+{
+    DCHECK(rc != FIRN_OK);
+    return rc == FIRN_LIMIT
+               ? firn_error_set(err, FIRN_LIMIT,
+                                "too many paths for one restore: at most %d, in 64 MiB; "
+                                "restore all, or a directory that has them",
+                                (int)PATHS_MAX)
+               : firn_error_no_memory(err, "the journal of a restore");
 }
 
 static bool
@@ -192,7 +210,7 @@ firn_ws_journal_put(struct firn_db *db, struct firn_db_batch *batch, uint32_t wo
 {
     struct firn_buf bytes = {0};
     int rc = firn_ws_journal_encode(journal, &bytes);
-    rc = rc != FIRN_OK ? firn_error_no_memory(err, "the journal of a restore")
+    rc = rc != FIRN_OK ? firn_ws_journal_encode_error(rc, err)
                        : put_bytes(db, batch, workspace, firn_buf_slice(&bytes), err);
     firn_buf_deinit(&bytes);
     return rc;
@@ -204,7 +222,7 @@ firn_ws_journal_write(struct firn_db *db, uint32_t workspace, const struct firn_
 {
     struct firn_buf bytes = {0};
     int rc = firn_ws_journal_encode(journal, &bytes);
-    rc = rc != FIRN_OK ? firn_error_no_memory(err, "the journal of a restore")
+    rc = rc != FIRN_OK ? firn_ws_journal_encode_error(rc, err)
                        : firn_ws_journal_write_bytes(db, workspace, firn_buf_slice(&bytes), err);
     firn_buf_deinit(&bytes);
     return rc;

@@ -71,9 +71,11 @@ FIRN_MUST_CHECK int firn_ws_journal_write_bytes(struct firn_db *db, uint32_t wor
 FIRN_MUST_CHECK int firn_ws_journal_needs(struct firn_db *db, uint32_t workspace, const uint8_t *id,
                                           bool *out, firn_error *err);
 
-/* For tests. */
+/* The bytes of an entry, after what out has. FIRN_LIMIT for more paths than decode takes; no memory. */
 FIRN_MUST_CHECK int firn_ws_journal_encode(const struct firn_ws_journal *journal,
                                            struct firn_buf *out);
+/* What encode returned, in words. */
+int firn_ws_journal_encode_error(int rc, firn_error *err);
 /* The slices of *out point into bytes. */
 FIRN_MUST_CHECK int firn_ws_journal_decode(firn_slice bytes, struct firn_ws_journal *out,
                                            firn_error *err);

@@ -96,9 +96,8 @@ keep_previous(struct in_place *in_place, firn_error *err)
         return FIRN_OK;
     }
     found.previous = firn_bytes(NULL, 0);
-    return firn_ws_journal_encode(&found, &in_place->previous) == FIRN_OK
-               ? FIRN_OK
-               : firn_error_no_memory(err, "the journal of a restore");
+    int rc = firn_ws_journal_encode(&found, &in_place->previous);
+    return rc == FIRN_OK ? FIRN_OK : firn_ws_journal_encode_error(rc, err);
 }
 
 static int

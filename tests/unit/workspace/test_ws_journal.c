@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -152,6 +153,40 @@ an_entry_needs_what_an_undo_and_a_recovery_need(void **state)
     firn_os_memory_destroy(os);
 }
 
+static void
+more_paths_than_can_be_read_are_refused(void **state)
+{
+    (void)state;
+    enum { MOST = 1 << 20, LONG = 4000 };
+    firn_error err;
+    struct firn_buf bytes = {0};
+    struct firn_ws_journal journal = EXAMPLE;
+    static char name[LONG];
+    firn_slice *paths = calloc(MOST + 1, sizeof *paths);
+    assert_non_null(paths);
+    for (size_t i = 0; i <= MOST; i++) {
+        paths[i] = firn_str("a");
+    }
+    journal.paths = paths;
+    journal.path_count = MOST;
+    encode(&journal, &bytes);
+    assert_int_equal(decode(firn_buf_slice(&bytes)), FIRN_OK);
+    journal.path_count = MOST + 1;
+    assert_int_equal(firn_ws_journal_encode(&journal, &bytes), FIRN_LIMIT);
+    assert_int_equal(firn_ws_journal_encode_error(FIRN_LIMIT, &err), FIRN_LIMIT);
+    assert_non_null(strstr(err.text, "at most 1048576"));
+    /* Few, but long. */
+    memset(name, 'n', sizeof name);
+    for (size_t i = 0; i <= MOST; i++) {
+        paths[i] = firn_bytes(name, sizeof name);
+    }
+    journal.path_count = ((size_t)64 << 20) / LONG;
+    firn_buf_clear(&bytes);
+    assert_int_equal(firn_ws_journal_encode(&journal, &bytes), FIRN_LIMIT);
+    firn_buf_deinit(&bytes);
+    free(paths);
+}
+
 int
 main(void)
 {
@@ -160,6 +195,7 @@ main(void)
         cmocka_unit_test(what_a_later_version_writes_is_refused_as_newer),
         cmocka_unit_test(a_count_that_lies_is_refused_without_the_memory_for_it),
         cmocka_unit_test(an_entry_needs_what_an_undo_and_a_recovery_need),
+        cmocka_unit_test(more_paths_than_can_be_read_are_refused),
     };
     return cmocka_run_group_tests_name("ws_journal", tests, NULL, NULL);
 }
