@@ -32,8 +32,8 @@
  * - A store, its keyspaces, its views and all functions that take them may be used by several
  *   threads at once. A batch belongs to one thread at a time.
  * - The files belong to firn. Under load the end of the log is written through memory (on ext4, on
- *   xfs without reflinks, on tmpfs): who shortens that file while the store is open for writing
- *   ends the process that has it open (SIGBUS), and so does a file system that gives up after an
+ *   xfs without reflinks, on tmpfs): truncating that file while the store is open for writing kills
+ *   the process that has it open (SIGBUS), and so does a file system that shuts down after an
  *   error of its disk. What was acknowledged is there at the next opening, as after any crash.
  * - Close cursors and views before the store: firn_store_close with open ones fails with
  *   FIRN_MISUSE and changes nothing. Keyspace handles are owned by the store and go with it.
@@ -287,7 +287,7 @@ typedef struct firn_store_statistics {
     uint64_t conflicts;        /* commits of transactions that were refused with FIRN_CONFLICT */
     uint64_t value_files;      /* with large values */
     uint64_t value_bytes;      /* of values in them */
-    uint64_t value_live_bytes; /* of these, what keys still have; the rest is freed by and by */
+    uint64_t value_live_bytes; /* of these, what keys still have; the rest is reclaimed over time */
     firn_store_level history;  /* beside the levels: what views and checkpoints alone still see */
     firn_store_disk disk;      /* all of it together is what the files take up */
     uint64_t missing_files;    /* that were not there when the store was opened: what was in them

@@ -938,7 +938,7 @@ typedef struct firn_gc_options {
     }
 enum { FIRN_GC_LEVEL_DEFAULT = 9, FIRN_GC_LEVEL_MIN = 2, FIRN_GC_LEVEL_MAX = 19 };
 typedef struct firn_gc_result {
-    uint64_t safety_expired; /* safety checkpoints that had had their time */
+    uint64_t safety_expired; /* expired safety checkpoints, deleted first */
     uint64_t expired;        /* checkpoints that `keep` did not keep */
     uint64_t objects_live;   /* needed by some checkpoint of some workspace of the store */
     uint64_t objects_dead;   /* at the beginning */

@@ -143,7 +143,7 @@ const struct firn_command firn_cmd_delete = {
             "Their numbers are never given again. Other checkpoints keep everything that they\n"
             "share with them. The space comes back with: firn gc\n"
             "\n"
-            "With --expired those go that have had their time, as they do by themselves after\n"
+            "With --expired the expired ones are deleted, as they are by themselves after\n"
             "each save. POLICY, and the setting keep, say what stays: forever is everything;\n"
             "otherwise rules, any of which keeps a checkpoint:\n"
             "\n"

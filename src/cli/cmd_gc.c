@@ -219,14 +219,14 @@ static const struct firn_command_example examples[] = {
 
 const struct firn_command firn_cmd_gc = {
     .name = "gc",
-    .summary = "Give back the space of what no checkpoint needs",
+    .summary = "Delete data that no checkpoint refers to",
     .arguments = "",
     .options = options,
     .help = "Removes packs that no checkpoint of any workspace of the store needs, and\n"
             "rewrites those of which a fiftieth is not needed, or anything if they are below\n"
             "16 MiB; several such small ones become one. Less than that stays, and gc says\n"
-            "how much; with --full nothing stays. Checkpoints that have had their time go\n"
-            "first, in all workspaces of the store: see firn help delete. Nobody who reads is\n"
+            "how much; with --full nothing stays. Expired checkpoints are deleted first,\n"
+            "in all workspaces of the store: see firn help delete. Nobody who reads is\n"
             "disturbed, and a gc that is cut short has lost nothing.\n"
             "\n"
             "With --auto nothing is done unless deleted checkpoints had added a quarter of\n"

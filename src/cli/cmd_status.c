@@ -254,7 +254,7 @@ print_summary(const firn_status_result *result)
         firn_out_format("%s added, ", firn_text_number(result->added, number));
         firn_out_format("%s removed", firn_text_number(result->removed, number));
     }
-    firn_out_format("; %s the same\n", firn_text_number(result->unchanged, number));
+    firn_out_format("; %s unchanged\n", firn_text_number(result->unchanged, number));
 }
 
 static void

@@ -34,7 +34,7 @@ enum firn_compaction_pick_mode {
  * more than that, and unhurried ones go down level by level. The mutex of lsm is held. */
 void firn_compaction_pick_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode,
                                  uint64_t room_bytes, struct firn_compaction_pick *pick);
-/* The same of compactions that nothing demands, of runs that reach into a range. */
+/* The same of optional compactions, of runs that reach into a range. */
 void firn_compaction_pick_range_locked(struct firn_lsm_tree *tree,
                                        enum firn_compaction_pick_mode mode,
                                        const struct firn_lsm_range *range, uint64_t room_bytes,

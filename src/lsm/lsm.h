@@ -389,7 +389,7 @@ struct firn_lsm_range {
 struct firn_lsm_work_wish {
     bool flushes;      /* may be handed out */
     bool compactions;  /* likewise */
-    bool is_unhurried; /* compactions that nothing demands too: down to the last level */
+    bool is_unhurried; /* optional compactions too, down to the last level */
     bool is_brief;     /* of the compactions, those alone that make a small tree one run */
     const struct firn_lsm_tree *tree; /* NULL: any */
     /* Only compactions that bring runs that reach into it down to the last level; with is_unhurried.

@@ -387,7 +387,7 @@ out:
 
 /* ---- restoring ---- */
 
-/* Safety checkpoints that have had their time, when one more is taken now. */
+/* Safety checkpoints that have expired when one more is taken now. */
 static int
 find_expired(const struct firn_db_history *history, int64_t now_ns, struct firn_buf *out)
 {

@@ -784,8 +784,10 @@ bool firn_db_space_give_up_at_open(struct firn_db *db);
 FIRN_MUST_CHECK int firn_db_space_admit(struct firn_db *db, bool has_puts, bool is_urgent,
                                         size_t bytes, firn_error *err);
 /* Makes space of what was deleted, in the calling thread: after a commit that only deletes was refused
- * with FIRN_NO_SPACE. Any thread that does not lead. */
-void firn_db_space_drain(struct firn_db *db);
+ * with FIRN_NO_SPACE. Where that failed before, and nothing was committed since, it is not tried again,
+ * unless the caller has waited for the background, which may have freed something. Any thread that
+ * does not lead. */
+void firn_db_space_drain(struct firn_db *db, bool has_waited);
 /* How many bytes a work may write, while the disk is full; else 0. Any thread. */
 uint64_t firn_db_space_room(struct firn_db *db);
 /* Something found no space. True if there may be some now. Any thread. */

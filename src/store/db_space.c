@@ -382,12 +382,12 @@ compact(struct firn_db *db, firn_error *err)
 }
 
 void
-firn_db_space_drain(struct firn_db *db)
+firn_db_space_drain(struct firn_db *db, bool has_waited)
 {
     uint64_t now = firn_db_published(db);
     DCHECK(!db->is_read_only);
     firn_os_mutex_lock(&db->jobs.mutex);
-    bool is_vain = db->space.failed_at == now;
+    bool is_vain = db->space.failed_at == now && !has_waited;
     firn_os_mutex_unlock(&db->jobs.mutex);
     if (is_vain) {
         return;

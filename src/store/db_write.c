@@ -595,7 +595,7 @@ commit_one(struct firn_db *db, struct firn_db_write *commit)
         if (i > 0) {
             wait_for_background(db);
         }
-        firn_db_space_drain(db);
+        firn_db_space_drain(db, i > 0);
         commit->is_urgent = true;
         commit->is_waiting = false;
         commit->is_done = false;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/ws_expire.c: which checkpoints have had their time.
+ * workspace/ws_expire.c: which checkpoints have expired.
  *
  * Every restore leaves a safety checkpoint, so they must go by themselves; but they are what an undo
  * needs, and nobody was asked when they were made. So each stays while it is among the last 10 of its

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/ws_expire.h: checkpoints that have had their time.
+ * workspace/ws_expire.h: checkpoints that have expired.
  */
 #ifndef FIRN_WORKSPACE_WS_EXPIRE_H
 #define FIRN_WORKSPACE_WS_EXPIRE_H

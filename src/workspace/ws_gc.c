@@ -2,7 +2,7 @@
  *
  * workspace/ws_gc.c: giving back the space of what no checkpoint needs any more.
  *
- *   expire   checkpoints that have had their time go (ws_expire.c)
+ *   expire   expired checkpoints are deleted (ws_expire.c)
  *   mark     every object that any checkpoint of any workspace of the store needs (ws_gc_mark.c)
  *   whole    what leans on something forgotten is stored anew, whole (ws_gc_purge.c)
  *   plan     for each pack: keep, drop, or move what is alive (ws_gc_plan.c)

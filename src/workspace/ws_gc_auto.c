@@ -24,7 +24,7 @@
  * always gets through.
  *
  * Left to a plain one are also packs whose files are missing, the joining of small packs, what was
- * forgotten (ws_purge.c), and checkpoints that have had their time in other workspaces of the store,
+ * forgotten (ws_purge.c), and expired checkpoints of other workspaces of the store,
  * whose own saves let them go.
  *
  * Cut off at any moment, by a signal or the power, the store is whole (I2 of ws_gc_slice.c), and all

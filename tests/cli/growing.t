@@ -19,4 +19,4 @@ A log that is appended to all the time is in each checkpoint, as far as it went 
   $ for i in 1 2 3 4 5; do firn cat $i app.log >../saved; test -s ../saved && cmp -n $(stat -c %s ../saved) ../saved app.log; done
   $ firn save -q && firn status
   6
-  compared with 6: no change; 2 the same
+  compared with 6: no change; 2 unchanged

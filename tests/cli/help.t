@@ -27,7 +27,7 @@ The program explains itself, and every command does.
     watch      Save the workspace whenever it has changed and become quiet
     delete     Delete checkpoints
     forget     Take a file or directory out of every checkpoint, for good
-    gc         Give back the space of what no checkpoint needs
+    gc         Delete data that no checkpoint refers to
     tag        Give a checkpoint a name, take one away, or list them
     pin        Keep checkpoints from being deleted, or list those that are
     unpin      Take pins away

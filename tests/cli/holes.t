@@ -42,7 +42,7 @@ A TiB and 15 TiB are saved, verified, restored and compared in no time, and take
   same 0 blocks more
   in time
   $ firn status && firn save && firn diff 1 | head -n 3
-  compared with 1: no change; 2 the same
+  compared with 1: no change; 2 unchanged
   2  <id>  2 files, 17.59 TB; no change since 1  <s> s
   from 1 to the disk: 0 changed, 0 added, 0 removed
 

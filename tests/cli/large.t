@@ -37,19 +37,19 @@ What the store knows is left out all the same, and comes back with the limit gon
 What a save would leave out is nothing new, and is told.
 
   $ head -c 300001 /dev/urandom >larger && firn status --max-file-size 300KB
-  compared with 6: no change; 5 the same
+  compared with 6: no change; 5 unchanged
   left out by rule: larger
   $ firn config save.max-file-size 300KB && firn status && firn status --short
-  compared with 6: no change; 5 the same
+  compared with 6: no change; 5 unchanged
   left out by rule: larger
   $ firn status --ignored
   ignored   larger
-  compared with 6: no change; 5 the same
+  compared with 6: no change; 5 unchanged
   $ firn status --json | python3 -c 'import json, sys; r = json.load(sys.stdin); print(r["added"], [(n["kind"], n["path"], n["text"]) for n in r["notices"]], r["watched"])'
   0 [('excluded', 'larger', '300001 bytes, more than are to be saved')] False
   $ firn status --max-file-size none
   added     larger
-  compared with 6: 0 changed, 1 added, 0 removed; 5 the same
+  compared with 6: 0 changed, 1 added, 0 removed; 5 unchanged
   $ firn status --max-file-size x
   ! firn: status: --max-file-size: 'x' is no size such as 500M, 2G, 100MB or none
   ! usage: firn status [options] [REF] [PATH...]

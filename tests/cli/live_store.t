@@ -6,7 +6,7 @@ A firn store inside a workspace is saved as one state of it, by whatever program
   $ firn save
   2  <id>  5 files, <size>; no change since 1  <s> s
   $ firn status
-  compared with 2: no change; 5 the same
+  compared with 2: no change; 5 unchanged
   $ firn db put app.firn users ada 1900 && firn restore 1 --to ../copy
   restored 1 into ../copy: 0 changed, 5 added, 0 removed
   $ firn db get ../copy/app.firn users ada && echo && firn db check ../copy/app.firn

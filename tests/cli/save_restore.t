@@ -21,19 +21,19 @@ The main thing: save, change, look, restore, undo.
   changed   a.txt
   added     n.txt
   removed   src/m.c
-  compared with 2: 1 changed, 1 added, 1 removed; 0 the same
+  compared with 2: 1 changed, 1 added, 1 removed; 0 unchanged
   $ firn status latest
   changed   a.txt
   added     n.txt
   removed   src/m.c
-  compared with 2: 1 changed, 1 added, 1 removed; 0 the same
+  compared with 2: 1 changed, 1 added, 1 removed; 0 unchanged
   $ firn status 1 src
   removed   src/m.c
-  compared with 1: 0 changed, 0 added, 1 removed; 0 the same
+  compared with 1: 0 changed, 0 added, 1 removed; 0 unchanged
   $ firn status -- n.txt src
   added     n.txt
   removed   src/m.c
-  compared with 2: 0 changed, 1 added, 1 removed; 0 the same
+  compared with 2: 0 changed, 1 added, 1 removed; 0 unchanged
   $ find . -printf '%p %T@ %C@\n' | sort >../before
   $ firn restore latest --dry-run
   changed   a.txt
@@ -47,7 +47,7 @@ The main thing: save, change, look, restore, undo.
   $ firn restore latest
   restored 2: 1 changed, 1 added, 1 removed; take this back with: firn undo
   $ diff -r . ../kept && firn status
-  compared with 2: no change; 2 the same
+  compared with 2: no change; 2 unchanged
   $ firn list --all
      -  <id>  <time>          2 files      11 B  before restoring 2
      2  <id>  <time>          2 files      21 B

@@ -109,7 +109,7 @@ Looking needs no lock.
   1
   $ firn --store ../store list -q; firn --store ../store status; firn --store ../store check -q
   1
-  compared with 1: no change; 1 the same
+  compared with 1: no change; 1 unchanged
   $ firn --store ../store restore 1 -n
   would restore 1: nothing had to change
 

@@ -4,7 +4,7 @@ Every kind of difference.
   $ firn save -q
   1
   $ firn status
-  compared with 1: no change; 8 the same
+  compared with 1: no change; 8 unchanged
   $ echo x >content && chmod +x mode && rm gone && touch -d 2001-01-01 time && ln -sf other link && rm type && mkdir type && rm -r d && touch e/new && mkdir made
   $ firn status
   changed   content
@@ -17,7 +17,7 @@ Every kind of difference.
   metadata  mode
   metadata  time
   changed   type/
-  compared with 1: 4 changed, 1 added, 3 removed; 1 the same
+  compared with 1: 4 changed, 1 added, 3 removed; 1 unchanged
   $ firn status --short
   M content
   D d/
@@ -50,9 +50,9 @@ Every kind of difference.
   removed   d/
   removed   d/f
   added     e/new
-  compared with 1: 0 changed, 1 added, 1 removed; 0 the same
+  compared with 1: 0 changed, 1 added, 1 removed; 0 unchanged
   $ firn status 1 same
-  compared with 1: no change; 1 the same
+  compared with 1: no change; 1 unchanged
   $ firn status -- mode nothing
   metadata  mode
   ! firn: 'nothing' is neither in the workspace nor in the checkpoint
@@ -69,20 +69,20 @@ Every kind of difference.
   $ firn restore 1 | cut -d';' -f1
   restored 1: 4 changed, 3 added, 1 removed
   $ firn status
-  compared with 1: no change; 8 the same
+  compared with 1: no change; 8 unchanged
 
 What rules leave out, where it is asked for: all of it, or what lies in the paths.
 
   $ mkdir -p node_modules/x sub/.venv/y .git && touch node_modules/x/f sub/.venv/f
   $ firn status
   added     sub/
-  compared with 1: no change; 8 the same
+  compared with 1: no change; 8 unchanged
   $ firn status --ignored
   added     sub/
   ignored   .git
   ignored   node_modules
   ignored   sub/.venv
-  compared with 1: no change; 8 the same
+  compared with 1: no change; 8 unchanged
   $ firn status -s --ignored latest sub
   A sub/
   I sub/.venv

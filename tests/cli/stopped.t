@@ -58,7 +58,7 @@ Before that it stops, and nothing has changed. Where that takes its time, it is 
   hint: interrupt again to stop at once
   signal 2
   $ firn status
-  compared with 2: no change; 120 the same
+  compared with 2: no change; 120 unchanged
   ! firn: a restore of 1 was interrupted before anything changed
   ! hint: firn restore --resume finishes it, firn undo takes it back
   $ firn save -q --if-changed && ls -A . d | grep firn

@@ -29,7 +29,7 @@ As root nothing is unreadable: then the commands run as somebody else, for whom 
   $ as firn save --json 2>/dev/null | python3 -c 'import json, sys; o = json.load(sys.stdin); print(o["checkpoint"]["skipped"], sorted((n["kind"], n["path"]) for n in o["notices"]), "error" in o)'
   2 [('unreadable', 'locked'), ('unreadable', 'secret')] False
   $ as firn status 2>../err; echo $?; sort ../err
-  compared with 3: no change; 1 the same
+  compared with 3: no change; 1 unchanged
   6
   firn: left out: locked: could not open directory '<T>/w/locked': Permission denied
   firn: left out: secret: could not open '<T>/w/secret': Permission denied
@@ -80,7 +80,7 @@ files of their own.
   1
   $ as bash -c 'cd ~/v && firn save; firn status' 2>../err | sed 's/  [0-9.]* s$//; s/[0-9.]* KB added/SIZE added/'; sort -u ../err
   2  <id>  7 files, 12 B; 2 changed, 1 removed, SIZE added
-  compared with 2: no change; 7 the same
+  compared with 2: no change; 7 unchanged
   firn: left out: d2: could not open directory '<T>/home/v/d2': Permission denied
   firn: not read: d: could not open directory '<T>/home/v/d': Permission denied; it stays as the last checkpoint has it
   firn: not read: own: could not open '<T>/home/v/own': Permission denied; it stays as the last checkpoint has it
@@ -104,7 +104,7 @@ files of their own.
   3
   4
   added     d2/
-  compared with 2: no change; 7 the same
+  compared with 2: no change; 7 unchanged
 
 Places that cannot be written.
 
@@ -118,7 +118,7 @@ Places that cannot be written.
   $ as firn --store s list -q
   1
   $ as firn --store s status
-  compared with 1: no change; 3 the same
+  compared with 1: no change; 3 unchanged
   $ as bash -c 'chmod 0 s && firn --store s list'
   ! firn: could not open directory 's': Permission denied
   [1]

@@ -78,7 +78,7 @@ Saves beside one are like any other, once it knows the directories only faster.
   $ mv a c && firn save --json | python3 -c 'import json, sys; o = json.load(sys.stdin); print(o["added"], o["removed"], o["changed"])'
   1 1 0
   $ firn status
-  compared with <n>: no change; 2 the same
+  compared with <n>: no change; 2 unchanged
   a watch is running; firn watch --status tells of it
   $ firn status --json | grep -o '"watched":[a-z]*'
   "watched":true

@@ -275,7 +275,7 @@ tidying_makes_one_keyspace_whole(void **state)
         }
         DB_OK(firn_db_maintain_tidy(db, NULL, &err));
     }
-    assert_true(run_bytes(db) > 4 * KEYSPACE_BYTES); /* nothing demands that they are merged */
+    assert_true(run_bytes(db) > 4 * KEYSPACE_BYTES); /* merging them is optional */
     DB_OK(firn_db_maintain_tidy(db, keyspaces[0], &err));
     assert_in_range(run_bytes(db), 3 * KEYSPACE_BYTES, 4 * KEYSPACE_BYTES);
     DB_OK(firn_db_maintain_tidy(db, keyspaces[1], &err));

@@ -11,6 +11,7 @@
 #include "db_support.h"
 #include "os/os_fault.h"
 #include "os/os_memory.h"
+#include "store/db_internal.h"
 #include "support/test_random.h"
 
 enum { KEYS = 600, VALUE = 900 };
@@ -369,6 +370,51 @@ a_delete_waits_for_a_work_that_has_the_last_space(void **state)
     db_support_deinit(&world.support);
 }
 
+/* How many calls it makes. */
+static uint64_t
+calls_of_drain(struct world *world, struct firn_os *faulty, bool has_waited)
+{
+    firn_os_fault_set_plan(faulty, NULL);
+    leave(world, 0);
+    firn_db_space_drain(world->db, has_waited);
+    return firn_os_fault_calls(faulty);
+}
+
+/* Making space in vain is not repeated, but when the background has ended, which may have freed some. */
+static void
+space_is_made_again_after_waiting(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct world world = {0};
+    struct firn_os *faulty;
+    struct firn_os_dir *dir;
+    static uint8_t long_key[60000];
+    (void)fill_disk(&world);
+    firn_db_abandon(world.db);
+    DB_OK(firn_os_fault_create(world.support.os, &faulty, &err));
+    DB_OK(firn_os_dir_open_path(faulty, "/store", &dir, &err));
+    DB_OK(firn_db_open(dir, &tiny, &world.db, &err));
+    world.keyspace = db_support_keyspace(world.db, "k");
+    leave(&world, 0);
+    int rc = FIRN_OK;
+    for (uint8_t i = 1; rc == FIRN_OK && i < 100; i++) {
+        long_key[0] = i;
+        rc = firn_db_delete(world.keyspace, firn_bytes(long_key, sizeof long_key),
+                            FIRN_DURABILITY_DEFAULT, &err);
+    }
+    assert_int_equal(rc, FIRN_NO_SPACE);
+    assert_int_equal(calls_of_drain(&world, faulty, false), 0);
+    assert_true(calls_of_drain(&world, faulty, true) > 0);
+    assert_int_equal(calls_of_drain(&world, faulty, false), 0);
+    firn_os_memory_set_space(world.support.os, DISK);
+    firn_os_fault_set_plan(faulty, NULL);
+    DB_OK(firn_db_close(world.db, &err));
+    firn_os_dir_close(dir);
+    firn_os_fault_destroy(faulty);
+    db_support_deinit(&world.support);
+}
+
 static void
 deleting_makes_space_on_a_full_disk(void **state)
 {
@@ -480,6 +526,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything_goes_on_when_there_is_space_again),
         cmocka_unit_test(a_delete_waits_for_a_work_that_has_the_last_space),
+        cmocka_unit_test(space_is_made_again_after_waiting),
         cmocka_unit_test(deleting_makes_space_on_a_full_disk),
         cmocka_unit_test(deleting_each_key_of_a_store_that_fills_its_disk_is_never_refused),
         cmocka_unit_test(deleting_every_other_key_of_a_store_that_fills_its_disk_makes_space),
