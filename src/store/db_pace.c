@@ -15,7 +15,7 @@
  *
  * While blocks do not need all of the cache's memory, memtables borrow of it before they are frozen
  * early, and the log may grow with them: with many keyspaces the runs that are flushed are larger,
- * and fewer.
+ * and fewer. Memtables that wait for their flush do not borrow.
  *
  * Before a group:
  *   A failure of the background is returned, once each, and the work is asked for again. So it
@@ -72,11 +72,19 @@ void
 firn_db_pace_borrow(struct firn_db *db)
 {
     const struct firn_db_limits *limits = &db->limits;
-    size_t bytes = firn_lsm_memtable_bytes(firn_db_image(db)->lsm);
+    struct firn_lsm *lsm = firn_db_image(db)->lsm;
+    size_t bytes = firn_lsm_memtable_bytes(lsm);
     size_t step = limits->memtable / 4;
+    size_t borrowed = borrowed_bytes(db);
     size_t wanted =
         bytes <= limits->memtables ? 0 : (bytes - limits->memtables) / step * step + step;
-    if (wanted != borrowed_bytes(db) && limits->disk_bytes == UINT64_MAX) {
+    unsigned frozen;
+    unsigned level0;
+    firn_lsm_pressure(lsm, &frozen, &level0);
+    if (frozen > 0 && wanted > borrowed) {
+        return; /* a large one that waits for its flush needs no more than it has */
+    }
+    if (wanted != borrowed && limits->disk_bytes == UINT64_MAX) {
         (void)firn_block_cache_lend(db->cache, wanted);
     }
 }

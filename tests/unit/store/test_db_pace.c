@@ -178,11 +178,11 @@ memtables_give_back_what_blocks_need(void **state)
     get_all(&many, PUTS);
     assert_true(firn_block_cache_lend_is_recalled(many.db->cache));
     unsigned puts = 0;
-    while (firn_block_cache_lend_is_recalled(many.db->cache) && puts < 3000) {
+    while (firn_block_cache_lend_is_recalled(many.db->cache) && puts < 10000) {
         (void)put_turns(&many, PUTS + puts, PUTS + puts + 50);
         puts += 50;
     }
-    assert_true(puts < 3000); /* a few turns of the log */
+    assert_true(puts < 10000); /* a few turns of the log */
     for (unsigned i = 0; i < 4; i++) {
         (void)put_turns(&many, PUTS + i * MORE, PUTS + (i + 1) * MORE);
         get_all(&many, PUTS);
