@@ -627,7 +627,7 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_cat(firn_workspace *workspace, const
 typedef struct firn_restore_options {
     size_t size;             /* sizeof(firn_restore_options) */
     const firn_slice *paths; /* only these and what is below them */
-    size_t path_count;       /* 0: everything */
+    size_t path_count;       /* 0: everything; in place at most 1,048,576, else FIRN_LIMIT */
     const char *to_dir;      /* another, empty or missing, directory instead of the workspace */
     bool dry_run;            /* report, change nothing */
     unsigned threads;

@@ -24,8 +24,8 @@
  * block_cache_hold.c (what stays for long), block_cache_lend.c (what others may use meanwhile),
  * block_cache_guide.c (hits without the table).
  *
- * (I1) Blocks, frames, tables and what is lent together stay within the budget; pins beyond it and what blocks
- *      are read with (block_cache_pool.c) come on top, and are counted or bounded.
+ * (I1) Blocks, frames, tables and what is lent together stay within the budget; pins beyond it and
+ *      what blocks are read with (block_cache_pool.c) come on top, and are counted or bounded.
  * (I2) A block is known by file and offset alone, so it is always read with the same check. A ref
  *      that tells another size than the block has is refused by reading it.
  * (I3) No mutex is held during I/O, and never two at once. (The ranks of locks check it:

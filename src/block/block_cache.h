@@ -112,15 +112,14 @@ void firn_block_cache_hold_give(struct firn_block_cache *cache, struct firn_bloc
 
 /* ---- what is lent (block_cache_lend.c) ---- */
 
-/* Lends memory that no block has needed yet to whoever the cache shares its budget with, in place of
- * what it lent before: wanted_bytes, or as much as there is; a quarter of the budget is never lent.
- * Returns how much that is. What is already lent is never taken back by this: only wanted_bytes
- * below it make it less. */
+/* Lends memory of the budget that no block has needed yet, for other uses. Sets how much is lent in all to
+ * wanted_bytes, or to as much as there is, and returns that; at least a quarter of the budget stays for
+ * blocks. The loan shrinks only if wanted_bytes is less than what is lent. */
 size_t firn_block_cache_lend(struct firn_block_cache *cache, size_t wanted_bytes);
 size_t firn_block_cache_lend_bytes(const struct firn_block_cache *cache);
-/* Whether blocks found no room that would have had it but for what is lent: the borrower should free
- * memory and call lend with less. Until all of it has come back nothing more is lent; afterwards the
- * cache keeps more for itself. */
+/* Whether the loan is recalled, because blocks found no room: the borrower should free memory and call
+ * lend with less. Until all of it has come back nothing more is lent; afterwards the cache keeps more
+ * for itself. */
 bool firn_block_cache_lend_is_recalled(const struct firn_block_cache *cache);
 
 /* ---- guides (block_cache_guide.c) ---- */

@@ -2,9 +2,9 @@
  *
  * block/block_cache_lend.c: memory of the budget that is lent while no block needs it.
  *
- * What is lent counts as used (block_cache_memory.c). A block that finds no room because of that does
- * without, and the cache asks for all of what is lent. Once it is back, the cache keeps for itself
- * what it uses and a quarter of the budget more, so it asks at most four times while it grows to
+ * What is lent counts as used (block_cache_memory.c). A block that finds no room because of that is
+ * not kept, and the loan is recalled. Once it is back, the cache keeps for itself
+ * what it uses and a quarter of the budget more, so it recalls at most four loans while it grows to
  * all of its budget.
  *
  * Any thread. Nothing here fails: there is memory to lend or not.

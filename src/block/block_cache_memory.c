@@ -104,7 +104,7 @@ used_bytes(const struct firn_block_cache *cache)
     return atomic_load_explicit(&cache->memory.used_bytes, memory_order_relaxed);
 }
 
-/* A block found no room: what is lent should come back. */
+/* A block found no room: what is lent is recalled. */
 static void
 want_back(struct firn_block_cache *cache)
 {

@@ -44,8 +44,8 @@ enum {
 
 /* ---- limits ---- */
 
-/* Of what is borrowed, so many bytes of the log for each: a memtable that is frozen last holds what is
- * twice as old as the rest on the average. */
+/* How many bytes of the log each borrowed byte of memory allows: the memtable that is frozen next has
+ * grown since the log was about twice as long as what all memtables hold. */
 enum { LOG_PER_BORROWED = 2 };
 
 static size_t
@@ -82,7 +82,7 @@ firn_db_pace_borrow(struct firn_db *db)
     unsigned level0;
     firn_lsm_pressure(lsm, &frozen, &level0);
     if (frozen > 0 && wanted > borrowed) {
-        return; /* a large one that waits for its flush needs no more than it has */
+        return; /* more would only let more memtables wait for a flush */
     }
     if (wanted != borrowed && limits->disk_bytes == UINT64_MAX) {
         (void)firn_block_cache_lend(db->cache, wanted);
@@ -217,8 +217,8 @@ out:
     return rc;
 }
 
-/* Freezes the largest memtables there are: what all together have beyond their limit, and half of what
- * one may have. Fewer at a time, and each would cost a sync for little; more, and each would be smaller.
+/* Freezes the largest memtables: as many bytes as all together have beyond their limit, and half of what
+ * one may have. With fewer bytes at a time a flush would sync for little; with more, runs would be smaller.
  * Trees are added to an image only with the state mutex held. */
 static int
 freeze_largest(struct firn_db *db, bool *has_frozen, firn_error *err)

@@ -576,11 +576,13 @@ commit_once(struct firn_db *db, struct firn_db_write *commit)
     }
 }
 
-/* What a merge of the background has written is free again once it has ended, or has given up. */
+/* A merge in the background that fails frees what it wrote, one that succeeds what it read. Other threads
+ * whose commits are refused keep the background busy: so there is an end to the waiting. */
 static void
-wait_for_background(struct firn_db *db)
+let_background_end(struct firn_db *db)
 {
-    while (firn_db_jobs_wait(db)) {
+    enum { WAITS_MAX = 1000 };
+    for (int i = 0; i < WAITS_MAX && firn_db_jobs_wait(db); i++) {
     }
 }
 
@@ -593,7 +595,7 @@ commit_one(struct firn_db *db, struct firn_db_write *commit)
     commit_once(db, commit);
     for (int i = 0; i < TRIES && commit->rc == FIRN_NO_SPACE && !needs_space(commit); i++) {
         if (i > 0) {
-            wait_for_background(db);
+            let_background_end(db);
         }
         firn_db_space_drain(db, i > 0);
         commit->is_urgent = true;

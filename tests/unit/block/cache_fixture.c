@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "base/mem.h"
+#include "os/os_ram.h"
 #include "support/test_random.h"
 
 static uint32_t
@@ -120,6 +121,31 @@ cache_file_has(struct firn_block_cache *cache, const struct cache_file *file, si
     assert_true(cache_file_matches(file, i, pin.data, pin.size));
     firn_block_cache_unpin(cache, &pin);
     return true;
+}
+
+/* ---- worlds ---- */
+
+void
+cache_world_init(struct cache_world *world, size_t budget, size_t blocks, uint32_t size_min,
+                 uint32_t size_max)
+{
+    enum { DISK = 64 << 20 };
+    firn_error err;
+    *world = (struct cache_world){.os = NULL};
+    assert_int_equal(firn_os_ram_create(DISK, &world->os, &err), FIRN_OK);
+    assert_int_equal(firn_os_dir_open_path(world->os, "/", &world->dir, &err), FIRN_OK);
+    assert_int_equal(firn_block_cache_create(world->os, budget, &world->cache, &err), FIRN_OK);
+    cache_file_create(world->dir, "file", 1, blocks, size_min, size_max, &world->file);
+    world->file.id = firn_block_cache_add_file(world->cache);
+}
+
+void
+cache_world_deinit(struct cache_world *world)
+{
+    firn_block_cache_destroy(world->cache);
+    cache_file_close(&world->file);
+    firn_os_dir_close(world->dir);
+    firn_os_ram_destroy(world->os);
 }
 
 /* ---- bytes ---- */

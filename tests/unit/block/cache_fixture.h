@@ -6,6 +6,7 @@
 #define FIRN_CACHE_FIXTURE_H
 
 #include "block/block_cache.h"
+#include "os/os.h"
 #include "support/test_file.h"
 
 enum { CACHE_FIXTURE_FILES_MAX = 8, CACHE_FIXTURE_BLOCKS_MAX = 4096 };
@@ -34,6 +35,17 @@ void cache_file_visit(struct firn_block_cache *cache, struct cache_file *file, s
                       enum firn_block_cache_use use);
 /* Whether the cache has it; asserts that it is right if so. */
 bool cache_file_has(struct firn_block_cache *cache, const struct cache_file *file, size_t i);
+
+/* A file system in memory, with a cache and one such file that the cache knows. */
+struct cache_world {
+    struct firn_os *os;
+    struct firn_os_dir *dir;
+    struct firn_block_cache *cache;
+    struct cache_file file;
+};
+void cache_world_init(struct cache_world *world, size_t budget, size_t blocks, uint32_t size_min,
+                      uint32_t size_max);
+void cache_world_deinit(struct cache_world *world);
 
 /* An allocator that counts bytes. */
 void cache_bytes_install(void);

@@ -7,43 +7,13 @@
 
 #include <pthread.h>
 
-#include "os/os_ram.h"
 #include "support/test_random.h"
 
 static const size_t KIB = 1024;
 static const size_t MIB = 1 << 20;
 
-/* A file system in memory with a cache and a file. */
-struct world {
-    struct firn_os *os;
-    struct firn_os_dir *dir;
-    struct firn_block_cache *cache;
-    struct cache_file file;
-};
-
-static void
-world_init(struct world *world, size_t budget, size_t blocks, uint32_t size_max)
-{
-    firn_error err;
-    *world = (struct world){.os = NULL};
-    assert_int_equal(firn_os_ram_create(64 * MIB, &world->os, &err), FIRN_OK);
-    assert_int_equal(firn_os_dir_open_path(world->os, "/", &world->dir, &err), FIRN_OK);
-    assert_int_equal(firn_block_cache_create(world->os, budget, &world->cache, &err), FIRN_OK);
-    cache_file_create(world->dir, "file", 1, blocks, 1, size_max, &world->file);
-    world->file.id = firn_block_cache_add_file(world->cache);
-}
-
-static void
-world_deinit(struct world *world)
-{
-    firn_block_cache_destroy(world->cache);
-    cache_file_close(&world->file);
-    firn_os_dir_close(world->dir);
-    firn_os_ram_destroy(world->os);
-}
-
 static size_t
-used_bytes(const struct world *world)
+used_bytes(const struct cache_world *world)
 {
     struct firn_block_cache_stats stats;
     firn_block_cache_stats(world->cache, &stats);
@@ -57,8 +27,8 @@ static void
 half_of_the_budget_can_be_held_and_no_more(void **state)
 {
     (void)state;
-    struct world world;
-    world_init(&world, MIB, 1, 100);
+    struct cache_world world;
+    cache_world_init(&world, MIB, 1, 1, 100);
     struct firn_block_cache *cache = world.cache;
     assert_true(firn_block_cache_hold(cache, 300 * KIB));
     assert_false(firn_block_cache_hold(cache, 212 * KIB + 1));
@@ -69,15 +39,15 @@ half_of_the_budget_can_be_held_and_no_more(void **state)
     firn_block_cache_hold_release(cache, 300 * KIB);
     assert_true(firn_block_cache_hold(cache, 300 * KIB));
     firn_block_cache_hold_release(cache, 512 * KIB);
-    world_deinit(&world);
+    cache_world_deinit(&world);
 }
 
 static void
 memory_that_is_held_stays_while_blocks_come_and_go(void **state)
 {
     (void)state;
-    struct world world;
-    world_init(&world, 200 * KIB, CACHE_FIXTURE_BLOCKS_MAX, 4096);
+    struct cache_world world;
+    cache_world_init(&world, 200 * KIB, CACHE_FIXTURE_BLOCKS_MAX, 1, 4096);
     static const size_t sizes[] = {1, 4096, 4097, 20000};
     struct firn_block_memory taken[4];
     for (size_t n = 0; n < 4; n++) {
@@ -106,15 +76,15 @@ memory_that_is_held_stays_while_blocks_come_and_go(void **state)
         assert_null(taken[n].data);
         firn_block_cache_hold_give(world.cache, &taken[n]); /* empty */
     }
-    world_deinit(&world);
+    cache_world_deinit(&world);
 }
 
 static void
 what_was_held_is_room_again(void **state)
 {
     (void)state;
-    struct world world;
-    world_init(&world, 400 * KIB, 1, 100);
+    struct cache_world world;
+    cache_world_init(&world, 400 * KIB, 1, 1, 100);
     struct firn_block_memory taken[256];
     size_t first_count = 0;
     for (int round = 0; round < 3; round++) {
@@ -131,7 +101,7 @@ what_was_held_is_room_again(void **state)
         }
     }
     assert_false(firn_block_cache_hold_take(world.cache, SIZE_MAX, &taken[0]));
-    world_deinit(&world);
+    cache_world_deinit(&world);
 }
 
 /* What was held before there were blocks, and what is held when they fill the cache. */
@@ -140,11 +110,11 @@ what_is_held_finds_room_up_to_half_of_the_budget(void **state)
 {
     (void)state;
     enum { LARGE = 30000, PINS = 32 };
-    struct world world;
+    struct cache_world world;
     static struct cache_file large;
     struct firn_block_pin pins[PINS];
     firn_error err;
-    world_init(&world, 2 * MIB, CACHE_FIXTURE_BLOCKS_MAX, 4096);
+    cache_world_init(&world, 2 * MIB, CACHE_FIXTURE_BLOCKS_MAX, 1, 4096);
     cache_file_create(world.dir, "large", 2, PINS, LARGE, LARGE, &large);
     large.id = firn_block_cache_add_file(world.cache);
     for (size_t i = 0; i < world.file.count; i++) {
@@ -164,26 +134,26 @@ what_is_held_finds_room_up_to_half_of_the_budget(void **state)
         firn_block_cache_hold_release(world.cache, LARGE);
     }
     cache_file_close(&large);
-    world_deinit(&world);
+    cache_world_deinit(&world);
 }
 
 static void
 without_a_budget_nothing_can_be_held(void **state)
 {
     (void)state;
-    struct world world;
+    struct cache_world world;
     struct firn_block_memory memory;
-    world_init(&world, 0, 1, 100);
+    cache_world_init(&world, 0, 1, 1, 100);
     assert_false(firn_block_cache_hold(world.cache, 1));
     assert_false(firn_block_cache_hold_take(world.cache, 1, &memory));
     assert_null(memory.data);
-    world_deinit(&world);
+    cache_world_deinit(&world);
 }
 
 /* ---- guides ---- */
 
 static bool
-follow(struct world *world, const struct firn_block_guide *guide, size_t i)
+follow(struct cache_world *world, const struct firn_block_guide *guide, size_t i)
 {
     struct firn_block_pin pin;
     const struct cache_file *file = &world->file;
@@ -198,7 +168,7 @@ follow(struct world *world, const struct firn_block_guide *guide, size_t i)
 }
 
 static void
-read_and_note(struct world *world, size_t i, struct firn_block_guide *guide)
+read_and_note(struct cache_world *world, size_t i, struct firn_block_guide *guide)
 {
     struct firn_block_pin pin;
     assert_int_equal(
@@ -211,8 +181,8 @@ static void
 a_guide_leads_to_its_block_and_to_no_other(void **state)
 {
     (void)state;
-    struct world world;
-    world_init(&world, MIB, 50, 9000);
+    struct cache_world world;
+    cache_world_init(&world, MIB, 50, 1, 9000);
     struct firn_block_guide guides[50] = {{0}};
     for (size_t i = 0; i < 50; i++) {
         assert_false(follow(&world, &guides[i], i));
@@ -235,15 +205,15 @@ a_guide_leads_to_its_block_and_to_no_other(void **state)
     for (size_t i = 0; i < 50; i++) {
         assert_false(follow(&world, &guides[i], i));
     }
-    world_deinit(&world);
+    cache_world_deinit(&world);
 }
 
 static void
 guides_never_lead_to_what_has_taken_the_place(void **state)
 {
     (void)state;
-    struct world world;
-    world_init(&world, 400 * KIB, 200, 6000);
+    struct cache_world world;
+    cache_world_init(&world, 400 * KIB, 200, 1, 6000);
     static struct firn_block_guide guides[CACHE_FIXTURE_BLOCKS_MAX];
     memset(guides, 0, sizeof guides);
     struct test_random random;
@@ -262,35 +232,35 @@ guides_never_lead_to_what_has_taken_the_place(void **state)
     }
     assert_true(found > 1000);
     assert_true(lost > 1000);
-    world_deinit(&world);
+    cache_world_deinit(&world);
 }
 
 static void
 a_followed_block_is_kept_like_one_that_was_read(void **state)
 {
     (void)state;
-    struct world world;
-    world_init(&world, 300 * KIB, CACHE_FIXTURE_BLOCKS_MAX, 4096);
+    struct cache_world world;
+    cache_world_init(&world, 300 * KIB, CACHE_FIXTURE_BLOCKS_MAX, 1, 4096);
     struct firn_block_guide guide = {0};
     read_and_note(&world, 0, &guide);
     for (size_t i = 1; i < world.file.count; i++) {
         assert_true(follow(&world, &guide, 0));
         cache_file_visit(world.cache, &world.file, i, FIRN_BLOCK_CACHE_DATA);
     }
-    world_deinit(&world);
+    cache_world_deinit(&world);
 }
 
 static void
 a_block_beyond_the_budget_has_no_guide(void **state)
 {
     (void)state;
-    struct world world;
-    world_init(&world, 0, 1, 100);
+    struct cache_world world;
+    cache_world_init(&world, 0, 1, 1, 100);
     struct firn_block_guide guide = {0};
     read_and_note(&world, 0, &guide);
     firn_block_cache_guide_prefetch(world.cache, &guide);
     assert_false(follow(&world, &guide, 0));
-    world_deinit(&world);
+    cache_world_deinit(&world);
 }
 
 /* ---- threads ---- */
@@ -298,7 +268,7 @@ a_block_beyond_the_budget_has_no_guide(void **state)
 enum { THREADS = 3, STEPS = 4000 };
 
 struct walker {
-    struct world *world;
+    struct cache_world *world;
     struct firn_block_guide *guides; /* of all walkers */
     struct test_random random;
 };
@@ -308,7 +278,7 @@ static void *
 walk(void *ctx)
 {
     struct walker *walker = ctx;
-    struct world *world = walker->world;
+    struct cache_world *world = walker->world;
     for (int step = 0; step < STEPS; step++) {
         size_t i = (size_t)test_random_below(&walker->random, world->file.count);
         struct firn_block_guide *guide = &walker->guides[i];
@@ -343,8 +313,8 @@ static void
 threads_share_guides(void **state)
 {
     (void)state;
-    struct world world;
-    world_init(&world, 200 * KIB, CACHE_FIXTURE_BLOCKS_MAX, 4096);
+    struct cache_world world;
+    cache_world_init(&world, 200 * KIB, CACHE_FIXTURE_BLOCKS_MAX, 1, 4096);
     static struct firn_block_guide guides[CACHE_FIXTURE_BLOCKS_MAX];
     memset(guides, 0, sizeof guides);
     struct walker walkers[THREADS];
@@ -359,7 +329,7 @@ threads_share_guides(void **state)
         assert_int_equal(pthread_join(threads[i], &failure), 0);
         assert_null(failure);
     }
-    world_deinit(&world);
+    cache_world_deinit(&world);
 }
 
 int

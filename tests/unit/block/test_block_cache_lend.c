@@ -7,41 +7,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "os/os_ram.h"
-
 static const size_t KIB = 1024;
 static const size_t MIB = 1 << 20;
 
-struct world {
-    struct firn_os *os;
-    struct firn_os_dir *dir;
-    struct firn_block_cache *cache;
-    struct cache_file file;
-};
-
-static void
-world_init(struct world *world, size_t budget)
-{
-    firn_error err;
-    *world = (struct world){.os = NULL};
-    assert_int_equal(firn_os_ram_create(64 * MIB, &world->os, &err), FIRN_OK);
-    assert_int_equal(firn_os_dir_open_path(world->os, "/", &world->dir, &err), FIRN_OK);
-    assert_int_equal(firn_block_cache_create(world->os, budget, &world->cache, &err), FIRN_OK);
-    cache_file_create(world->dir, "file", 1, CACHE_FIXTURE_BLOCKS_MAX, 4000, 4096, &world->file);
-    world->file.id = firn_block_cache_add_file(world->cache);
-}
-
-static void
-world_deinit(struct world *world)
-{
-    firn_block_cache_destroy(world->cache);
-    cache_file_close(&world->file);
-    firn_os_dir_close(world->dir);
-    firn_os_ram_destroy(world->os);
-}
-
 static struct firn_block_cache_stats
-stats_of(const struct world *world)
+stats_of(const struct cache_world *world)
 {
     struct firn_block_cache_stats stats;
     firn_block_cache_stats(world->cache, &stats);
@@ -51,7 +21,7 @@ stats_of(const struct world *world)
 }
 
 static void
-read_blocks(struct world *world, size_t count)
+read_blocks(struct cache_world *world, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         cache_file_visit(world->cache, &world->file, i, FIRN_BLOCK_CACHE_DATA);
@@ -63,8 +33,8 @@ static void
 what_blocks_do_not_need_is_lent_but_for_a_quarter(void **state)
 {
     (void)state;
-    struct world world;
-    world_init(&world, MIB);
+    struct cache_world world;
+    cache_world_init(&world, MIB, CACHE_FIXTURE_BLOCKS_MAX, 4000, 4096);
     assert_int_equal(firn_block_cache_lend(world.cache, 0), 0);
     assert_int_equal(firn_block_cache_lend(world.cache, 100 * KIB), 100 * KIB);
     /* What is asked for is all of it, not more. */
@@ -75,28 +45,28 @@ what_blocks_do_not_need_is_lent_but_for_a_quarter(void **state)
     assert_false(firn_block_cache_lend_is_recalled(world.cache));
     assert_int_equal(firn_block_cache_lend(world.cache, 0), 0);
     assert_int_equal(stats_of(&world).lent_bytes, 0);
-    world_deinit(&world);
+    cache_world_deinit(&world);
 }
 
 static void
 what_blocks_have_is_not_lent(void **state)
 {
     (void)state;
-    struct world world;
-    world_init(&world, MIB);
+    struct cache_world world;
+    cache_world_init(&world, MIB, CACHE_FIXTURE_BLOCKS_MAX, 4000, 4096);
     read_blocks(&world, 128); /* 512 KiB */
     size_t used = stats_of(&world).used_bytes;
     assert_true(used >= 500 * KIB);
     assert_int_equal(firn_block_cache_lend(world.cache, SIZE_MAX), MIB - used);
-    world_deinit(&world);
+    cache_world_deinit(&world);
 }
 
 static void
 blocks_want_back_what_they_need_and_keep_it(void **state)
 {
     (void)state;
-    struct world world;
-    world_init(&world, MIB);
+    struct cache_world world;
+    cache_world_init(&world, MIB, CACHE_FIXTURE_BLOCKS_MAX, 4000, 4096);
     assert_int_equal(firn_block_cache_lend(world.cache, SIZE_MAX), 768 * KIB);
     /* They make do with the quarter that is theirs. */
     read_blocks(&world, 200);
@@ -114,16 +84,16 @@ blocks_want_back_what_they_need_and_keep_it(void **state)
     assert_int_equal(firn_block_cache_lend(world.cache, SIZE_MAX), 768 * KIB - used);
     read_blocks(&world, 100);
     assert_true(stats_of(&world).used_bytes > used);
-    world_deinit(&world);
+    cache_world_deinit(&world);
 }
 
 static void
 a_cache_that_grows_asks_a_few_times_and_then_has_everything(void **state)
 {
     (void)state;
-    struct world world;
+    struct cache_world world;
     unsigned rounds = 0;
-    world_init(&world, MIB);
+    cache_world_init(&world, MIB, CACHE_FIXTURE_BLOCKS_MAX, 4000, 4096);
     while (firn_block_cache_lend(world.cache, SIZE_MAX) > 0) {
         assert_true(++rounds <= 5);
         for (int i = 0; i < 3; i++) {
@@ -133,17 +103,17 @@ a_cache_that_grows_asks_a_few_times_and_then_has_everything(void **state)
         assert_int_equal(firn_block_cache_lend(world.cache, 0), 0);
     }
     assert_true(rounds >= 2);
-    world_deinit(&world);
+    cache_world_deinit(&world);
 }
 
 static void
 memory_that_is_held_and_large_blocks_ask_too(void **state)
 {
     (void)state;
-    struct world world;
+    struct cache_world world;
     struct firn_block_memory taken[64];
     size_t count = 0;
-    world_init(&world, MIB);
+    cache_world_init(&world, MIB, CACHE_FIXTURE_BLOCKS_MAX, 4000, 4096);
     assert_int_equal(firn_block_cache_lend(world.cache, SIZE_MAX), 768 * KIB);
     while (count < 64 && firn_block_cache_hold_take(world.cache, 20000, &taken[count])) {
         (void)stats_of(&world);
@@ -156,24 +126,24 @@ memory_that_is_held_and_large_blocks_ask_too(void **state)
     for (size_t i = 0; i <= count; i++) {
         firn_block_cache_hold_give(world.cache, &taken[i]);
     }
-    world_deinit(&world);
+    cache_world_deinit(&world);
 }
 
 static void
 a_cache_without_a_budget_lends_nothing(void **state)
 {
     (void)state;
-    struct world world;
-    world_init(&world, 0);
+    struct cache_world world;
+    cache_world_init(&world, 0, CACHE_FIXTURE_BLOCKS_MAX, 4000, 4096);
     assert_int_equal(firn_block_cache_lend(world.cache, SIZE_MAX), 0);
     assert_int_equal(stats_of(&world).lent_bytes, 0);
-    world_deinit(&world);
+    cache_world_deinit(&world);
 }
 
 /* ---- threads ---- */
 
 struct shared {
-    struct world world;
+    struct cache_world world;
     atomic_bool is_over;
 };
 
@@ -195,7 +165,7 @@ lending_goes_on_beside_readers(void **state)
     (void)state;
     struct shared shared = {.is_over = false};
     pthread_t readers[2];
-    world_init(&shared.world, MIB);
+    cache_world_init(&shared.world, MIB, CACHE_FIXTURE_BLOCKS_MAX, 4000, 4096);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(pthread_create(&readers[i], NULL, run_reader, &shared), 0);
     }
@@ -208,7 +178,7 @@ lending_goes_on_beside_readers(void **state)
     for (int i = 0; i < 2; i++) {
         assert_int_equal(pthread_join(readers[i], NULL), 0);
     }
-    world_deinit(&shared.world);
+    cache_world_deinit(&shared.world);
 }
 
 int

@@ -317,6 +317,38 @@ a_store_that_fills_its_disk_is_closed_and_opened(void **state)
     delete_and_go_on(&world, count, 2);
 }
 
+/* A store that filled its disk, opened after a crash where calls can be watched. */
+struct watched {
+    struct world world;
+    struct firn_os *os;
+    struct firn_os_dir *dir;
+    unsigned count; /* of keys */
+};
+
+static void
+watched_init(struct watched *watched)
+{
+    firn_error err;
+    struct world *world = &watched->world;
+    *watched = (struct watched){.os = NULL};
+    watched->count = fill_disk(world);
+    firn_db_abandon(world->db);
+    DB_OK(firn_os_fault_create(world->support.os, &watched->os, &err));
+    DB_OK(firn_os_dir_open_path(watched->os, "/store", &watched->dir, &err));
+    DB_OK(firn_db_open(watched->dir, &tiny, &world->db, &err));
+    world->keyspace = db_support_keyspace(world->db, "k");
+}
+
+static void
+watched_deinit(struct watched *watched)
+{
+    firn_error err;
+    DB_OK(firn_db_close(watched->world.db, &err));
+    firn_os_dir_close(watched->dir);
+    firn_os_fault_destroy(watched->os);
+    db_support_deinit(&watched->world.support);
+}
+
 /* A work that has all of the space for the time of some calls. */
 struct holder {
     struct world *world;
@@ -339,80 +371,56 @@ a_delete_waits_for_a_work_that_has_the_last_space(void **state)
 {
     (void)state;
     firn_error err;
-    struct world world = {0};
-    struct firn_os *faulty;
-    struct firn_os_dir *dir;
-    static uint8_t long_key[60000];
-    unsigned count = fill_disk(&world);
-    firn_db_abandon(world.db);
-    DB_OK(firn_os_fault_create(world.support.os, &faulty, &err));
-    DB_OK(firn_os_dir_open_path(faulty, "/store", &dir, &err));
-    DB_OK(firn_db_open(dir, &tiny, &world.db, &err));
-    world.keyspace = db_support_keyspace(world.db, "k");
-    while (put(&world, count, 1, &err) == FIRN_OK) {
-        count++;
+    struct watched watched;
+    static uint8_t long_key[60000]; /* it needs new space in the log */
+    watched_init(&watched);
+    memset(long_key, 'x', sizeof long_key);
+    for (unsigned key = watched.count; put(&watched.world, key, 1, &err) == FIRN_OK; key++) {
     }
-    memset(long_key, 'x', sizeof long_key); /* it needs new space in the log */
     for (unsigned calls = 5; calls < 65; calls += 10) {
-        struct holder holder = {&world, calls};
-        leave(&world, 0);
-        firn_os_fault_set_hook(faulty, hold_space, &holder);
-        DB_OK(firn_db_delete(world.keyspace, firn_bytes(long_key, sizeof long_key - calls),
+        struct holder holder = {&watched.world, calls};
+        leave(&watched.world, 0);
+        firn_os_fault_set_hook(watched.os, hold_space, &holder);
+        DB_OK(firn_db_delete(watched.world.keyspace, firn_bytes(long_key, sizeof long_key - calls),
                              FIRN_DURABILITY_DEFAULT, &err));
-        firn_os_fault_set_hook(faulty, NULL, NULL);
-        firn_os_memory_set_space(world.support.os, DISK);
+        firn_os_fault_set_hook(watched.os, NULL, NULL);
+        firn_os_memory_set_space(watched.world.support.os, DISK);
     }
-    DB_OK(firn_db_close(world.db, &err));
-    firn_os_dir_close(dir);
-    open_world(&world);
-    DB_OK(firn_db_close(world.db, &err));
-    firn_os_fault_destroy(faulty);
-    db_support_deinit(&world.support);
+    watched_deinit(&watched);
 }
 
 /* How many calls it makes. */
 static uint64_t
-calls_of_drain(struct world *world, struct firn_os *faulty, bool has_waited)
+calls_of_drain(struct watched *watched, bool has_waited)
 {
-    firn_os_fault_set_plan(faulty, NULL);
-    leave(world, 0);
-    firn_db_space_drain(world->db, has_waited);
-    return firn_os_fault_calls(faulty);
+    firn_os_fault_set_plan(watched->os, NULL);
+    leave(&watched->world, 0);
+    firn_db_space_drain(watched->world.db, has_waited);
+    return firn_os_fault_calls(watched->os);
 }
 
-/* Making space in vain is not repeated, but when the background has ended, which may have freed some. */
+/* Making space in vain is not repeated, unless the background has ended, which may have freed some. */
 static void
 space_is_made_again_after_waiting(void **state)
 {
     (void)state;
     firn_error err;
-    struct world world = {0};
-    struct firn_os *faulty;
-    struct firn_os_dir *dir;
+    struct watched watched;
     static uint8_t long_key[60000];
-    (void)fill_disk(&world);
-    firn_db_abandon(world.db);
-    DB_OK(firn_os_fault_create(world.support.os, &faulty, &err));
-    DB_OK(firn_os_dir_open_path(faulty, "/store", &dir, &err));
-    DB_OK(firn_db_open(dir, &tiny, &world.db, &err));
-    world.keyspace = db_support_keyspace(world.db, "k");
-    leave(&world, 0);
+    watched_init(&watched);
+    leave(&watched.world, 0);
     int rc = FIRN_OK;
     for (uint8_t i = 1; rc == FIRN_OK && i < 100; i++) {
         long_key[0] = i;
-        rc = firn_db_delete(world.keyspace, firn_bytes(long_key, sizeof long_key),
+        rc = firn_db_delete(watched.world.keyspace, firn_bytes(long_key, sizeof long_key),
                             FIRN_DURABILITY_DEFAULT, &err);
     }
     assert_int_equal(rc, FIRN_NO_SPACE);
-    assert_int_equal(calls_of_drain(&world, faulty, false), 0);
-    assert_true(calls_of_drain(&world, faulty, true) > 0);
-    assert_int_equal(calls_of_drain(&world, faulty, false), 0);
-    firn_os_memory_set_space(world.support.os, DISK);
-    firn_os_fault_set_plan(faulty, NULL);
-    DB_OK(firn_db_close(world.db, &err));
-    firn_os_dir_close(dir);
-    firn_os_fault_destroy(faulty);
-    db_support_deinit(&world.support);
+    assert_int_equal(calls_of_drain(&watched, false), 0);
+    assert_true(calls_of_drain(&watched, true) > 0);
+    assert_int_equal(calls_of_drain(&watched, false), 0);
+    firn_os_memory_set_space(watched.world.support.os, DISK);
+    watched_deinit(&watched);
 }
 
 static void
