@@ -226,7 +226,7 @@ clamp(size_t value, size_t least, size_t most)
 static size_t
 part_of_disk(const struct firn_db *db, size_t size, unsigned part)
 {
-    enum { LEAST = 128 << 10 };
+    enum { LEAST = 32 << 10 };
     uint64_t most = db->limits.disk_bytes / part;
     most = most < LEAST ? LEAST : most;
     return size < most ? size : (size_t)most;

@@ -23,7 +23,8 @@
  *   While level 0 has too many runs commits are slowed down, in proportion to their bytes: so much
  *   that merging can catch up, spread over all of them rather than as one long halt.
  *   Where that is not enough (level 0 has far too many runs), or memtables have all their memory,
- *   the commit waits, until the background has got on or has failed.
+ *   the commit waits, until the background has got on or has failed. On a full disk it is refused
+ *   then if memtables are the reason.
  *
  * (I1) Nobody waits for a background that has nothing to do: then whatever is too large is let
  *      through (it may be one batch larger than everything). (Not checked: firn_db_jobs_wait tells it
@@ -107,16 +108,35 @@ slow_down(struct firn_db *db, size_t bytes, unsigned level0)
     }
 }
 
+static bool
+has_full_memtables(struct firn_db *db, unsigned frozen)
+{
+    return frozen > 0 && firn_lsm_memtable_bytes(firn_db_image(db)->lsm) >=
+                             db->limits.memtables_max + borrowed_bytes(db);
+}
+
 /* Whether a commit must not go on yet. */
 static bool
 must_wait(struct firn_db *db, unsigned *out_level0)
 {
-    struct firn_lsm *lsm = firn_db_image(db)->lsm;
     unsigned frozen;
-    firn_lsm_pressure(lsm, &frozen, out_level0);
-    return *out_level0 >= LEVEL0_STOP ||
-           (frozen > 0 &&
-            firn_lsm_memtable_bytes(lsm) >= db->limits.memtables_max + borrowed_bytes(db));
+    firn_lsm_pressure(firn_db_image(db)->lsm, &frozen, out_level0);
+    return *out_level0 >= LEVEL0_STOP || has_full_memtables(db, frozen);
+}
+
+/* On a full disk memtables that cannot be flushed take nothing more. Runs of level 0 that cannot be
+ * merged do: who may commit then deletes, and that is the way out. */
+static int
+check_space(struct firn_db *db, firn_error *err)
+{
+    unsigned frozen;
+    unsigned level0;
+    firn_lsm_pressure(firn_db_image(db)->lsm, &frozen, &level0);
+    if (!atomic_load(&db->space.is_full) || !has_full_memtables(db, frozen)) {
+        return FIRN_OK;
+    }
+    return firn_error_set(err, FIRN_NO_SPACE, "no space is left for '%s'",
+                          firn_os_dir_path(db->dir));
 }
 
 static int
@@ -130,9 +150,8 @@ wait_for_background(struct firn_db *db, firn_error *err)
     while (rc == FIRN_OK && must_wait(db, &level0) && firn_db_jobs_wait(db)) {
         rc = firn_db_jobs_take_failure(db, err);
     }
-    if (rc == FIRN_OK && atomic_load(&db->space.is_full) && must_wait(db, &level0)) {
-        rc = firn_error_set(err, FIRN_NO_SPACE, "no space is left for '%s'",
-                            firn_os_dir_path(db->dir));
+    if (rc == FIRN_OK) {
+        rc = check_space(db, err);
     }
     firn_db_count(&db->counters.stalls, 1);
     firn_db_count(&db->counters.stall_ns, (uint64_t)(firn_os_monotonic_ns(db->os) - began));

@@ -4,8 +4,9 @@
  *
  * A store on a full disk must still be able to delete, and to turn what was deleted into free
  * space: both need a little space first. So a file RESERVE is kept, an eighth of what the store
- * holds, at most RESERVE_MEMTABLES times a memtable; a store below RESERVE_FROM has none. Closing
- * gives back what is more than that. When an append or a work finds no space most of the file is
+ * holds, at most RESERVE_MEMTABLES times a memtable; a store below RESERVE_FROM has none. Where less
+ * than that is free it grows by half of what is free, and where it cannot grow it stays as it is.
+ * Closing gives back what is more than that. When an append or a work finds no space most of the file is
  * given up, the store counts as full, and from then on
  *   commits that put anything are refused with FIRN_NO_SPACE, without touching the disk's last
  *   bytes;
@@ -14,7 +15,8 @@
  *   merged, in the thread that deletes (drain). If a work of the background had all that was left for
  *   its time, the delete waits for its end and tries again;
  *   works are tried again with every commit, until they succeed. Those of the background begin only
- *   what the space that is left is enough for, so they take nothing from the deletes.
+ *   what the space that is left is enough for, so they take nothing from the deletes. Where level 0
+ *   cannot be merged for lack of space, deletes are taken however many runs it has.
  * Each refused commit looks whether there is space again: enough for the reserve, for itself, and
  * some more. If so the reserve is made anew, and the commit is taken. Nothing has to be reopened.
  *
@@ -52,8 +54,11 @@ enum {
     BESIDE_FROM = 1 << 20,
     BESIDE_PART = 128,
     BESIDE_MOST = 1 << 20,
+    GROWTH_PART = 4, /* the file grows by a quarter at least */
     LAST_BYTES = 64 << 10,
     SLACK = 64 << 10,
+    ENDS_PART = 32, /* of what is free: for the ends of pages, and what is written beside runs */
+    ENDS_LEAST = 16 << 10,
     ZEROS = 64 << 10
 };
 
@@ -147,28 +152,49 @@ write_zeros(struct firn_os_file *file, uint64_t size)
     return rc;
 }
 
-/* Makes the file as large as that, be it larger or smaller now. */
+/* Makes the file as large as that, be it larger or smaller now. On failure it is as before. */
 static int
-make_reserve(struct firn_db *db, uint64_t size)
+resize_file(struct firn_os_file *file, uint64_t had, uint64_t size)
 {
-    struct firn_os_file *file = NULL;
-    int rc;
-    FIRN_TRY(firn_os_file_open(db->dir, FIRN_DB_FORMAT_RESERVE_NAME,
-                               FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_FOR_OWNER, 0600, &file,
-                               NULL));
-    rc = firn_os_file_allocate(file, size, NULL);
+    int rc = firn_os_file_allocate(file, size, NULL);
     if (rc == FIRN_UNSUPPORTED) {
         rc = write_zeros(file, size);
     }
     if (rc == FIRN_OK) {
         rc = firn_os_file_truncate(file, size, NULL);
-    }
-out:
-    firn_os_file_close(file);
-    if (rc != FIRN_OK) {
-        FIRN_IGNORE(firn_os_remove_file(db->dir, FIRN_DB_FORMAT_RESERVE_NAME, NULL));
+    } else {
+        FIRN_IGNORE(firn_os_file_truncate(file, had, NULL));
     }
     return rc;
+}
+
+/* Returns how large the reserve is afterwards: `size`, or what it was where there is no space for that. */
+static uint64_t
+resize(struct firn_db *db, uint64_t size)
+{
+    struct firn_os_file *file = NULL;
+    uint64_t had = db->space.reserve_bytes;
+    DCHECK(db->space.is_busy && size > 0);
+    int rc =
+        firn_os_file_open(db->dir, FIRN_DB_FORMAT_RESERVE_NAME,
+                          FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_FOR_OWNER, 0600, &file, NULL);
+    if (rc == FIRN_OK) {
+        rc = resize_file(file, had, size);
+        firn_os_file_close(file);
+    }
+    if (rc != FIRN_OK && had == 0) {
+        FIRN_IGNORE(firn_os_remove_file(db->dir, FIRN_DB_FORMAT_RESERVE_NAME, NULL));
+    }
+    return rc == FIRN_OK ? size : had;
+}
+
+/* Returns how large it is afterwards: 0, or what it was. */
+static uint64_t
+remove_file(struct firn_db *db)
+{
+    DCHECK(db->space.is_busy);
+    int rc = firn_os_remove_file(db->dir, FIRN_DB_FORMAT_RESERVE_NAME, NULL);
+    return rc == FIRN_OK ? 0 : db->space.reserve_bytes;
 }
 
 /* ---- how large it should be ---- */
@@ -260,16 +286,33 @@ reserve_bytes(struct firn_db *db)
     return bytes;
 }
 
+/* The part of `wanted` that can be had: where the disk is nearly full, half of what is free goes to the
+ * reserve, so that it has grown by the time nothing is free. */
+static uint64_t
+what_can_be_had(struct firn_db *db, uint64_t has, uint64_t wanted)
+{
+    uint64_t free_bytes;
+    DCHECK(wanted > has);
+    if (firn_os_dir_free_bytes(db->dir, &free_bytes, NULL) != FIRN_OK ||
+        free_bytes / 2 >= wanted - has) {
+        return wanted;
+    }
+    return has + free_bytes / 2;
+}
+
 void
 firn_db_space_keep(struct firn_db *db)
 {
     uint64_t has = reserve_bytes(db);
     uint64_t wanted = wanted_reserve(db);
-    /* Grown in large steps. */
-    if (atomic_load(&db->space.is_full) || wanted < has + has / 2 + 1 || !begin(db)) {
+    uint64_t least = has + has / GROWTH_PART + 1;
+    if (atomic_load(&db->space.is_full) || wanted < least) {
         return;
     }
-    end(db, make_reserve(db, wanted) == FIRN_OK ? wanted : 0);
+    wanted = what_can_be_had(db, has, wanted);
+    if (wanted >= least && begin(db)) {
+        end(db, resize(db, wanted));
+    }
 }
 
 void
@@ -277,14 +320,8 @@ firn_db_space_trim(struct firn_db *db)
 {
     uint64_t has = reserve_bytes(db);
     uint64_t wanted = wanted_reserve(db);
-    if (has <= wanted || !begin(db)) {
-        return;
-    }
-    if (wanted == 0) {
-        int rc = firn_os_remove_file(db->dir, FIRN_DB_FORMAT_RESERVE_NAME, NULL);
-        end(db, rc == FIRN_OK ? 0 : has);
-    } else {
-        end(db, make_reserve(db, wanted) == FIRN_OK ? wanted : 0);
+    if (has > wanted && begin(db)) {
+        end(db, wanted == 0 ? remove_file(db) : resize(db, wanted));
     }
 }
 
@@ -301,10 +338,10 @@ give_up(struct firn_db *db, uint64_t left)
     uint64_t had = db->space.reserve_bytes;
     uint64_t has = had;
     if (had > left && left > 0) {
-        has = make_reserve(db, left) == FIRN_OK ? left : 0;
-    } else if (had > left &&
-               firn_os_remove_file(db->dir, FIRN_DB_FORMAT_RESERVE_NAME, NULL) == FIRN_OK) {
-        has = 0;
+        has = resize(db, left);
+    }
+    if (has > left) {
+        has = remove_file(db);
     }
     end(db, has);
     firn_db_space_settle(db);
@@ -364,7 +401,8 @@ firn_db_space_room(struct firn_db *db)
         return 0;
     }
     uint64_t bytes = free_beside_memtables(db);
-    return bytes > 0 ? bytes : 1;
+    uint64_t ends = bytes / ENDS_PART + ENDS_LEAST;
+    return bytes > ends ? bytes - ends : 1;
 }
 
 /* Once more with what is kept to the last. */
@@ -417,8 +455,9 @@ is_over(struct firn_db *db, size_t bytes)
     if (rc != FIRN_OK || free_bytes + has < wanted + bytes + SLACK || !begin(db)) {
         return false;
     }
-    bool is_made = wanted == 0 || make_reserve(db, wanted) == FIRN_OK;
-    end(db, is_made ? wanted : 0);
+    has = wanted == 0 ? db->space.reserve_bytes : resize(db, wanted);
+    bool is_made = has >= wanted;
+    end(db, has);
     if (is_made) {
         firn_log_rotate_keep_spares(db->log, true);
         atomic_store(&db->space.is_full, false);
