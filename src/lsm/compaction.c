@@ -82,9 +82,9 @@ deinit_inputs(struct inputs *inputs)
 static int
 list_files(const struct firn_lsm_work *work, struct inputs *inputs, firn_error *err)
 {
-    DCHECK(work->plan.from <= work->plan.to && work->plan.to < FIRN_LSM_LEVELS_ALL);
+    DCHECK(work->plan.from <= work->plan.to && work->plan.to < FIRN_VERSION_LEVELS_ALL);
     const struct firn_compaction_plan *plan = &work->plan;
-    const struct firn_version_level *history = &work->version->levels[FIRN_LSM_HISTORY];
+    const struct firn_version_level *history = &work->version->levels[FIRN_VERSION_HISTORY];
     size_t count = plan->history_count;
     for (unsigned level = plan->from; level <= plan->to; level++) {
         count += plan->end[level] - plan->begin[level];
@@ -152,7 +152,7 @@ add_history(const struct firn_lsm_work *work, struct inputs *inputs, firn_error 
     for (unsigned i = 0; i < work->plan.history_count && rc == FIRN_OK; i++) {
         const struct firn_file_source_runs runs = {
             .version = work->version,
-            .level = FIRN_LSM_HISTORY,
+            .level = FIRN_VERSION_HISTORY,
             .begin = work->plan.history[i],
             .end = work->plan.history[i] + 1,
             .is_sequential = true,
@@ -195,13 +195,13 @@ add_between_locked(const struct firn_lsm_work *work, const struct firn_view_map 
 {
     firn_os_mutex_assert_held(&work->lsm->mutex);
     const struct firn_compaction_plan *plan = &work->plan;
-    const struct firn_version_level *history = &work->version->levels[FIRN_LSM_HISTORY];
+    const struct firn_version_level *history = &work->version->levels[FIRN_VERSION_HISTORY];
     unsigned at = 0;
-    if (plan->to == FIRN_LSM_HISTORY) {
+    if (plan->to == FIRN_VERSION_HISTORY) {
         inputs->between[inputs->between_count++] =
             (struct firn_compaction_between){{plan->lower, plan->upper}, UINT64_MAX};
     }
-    for (size_t i = 0; i < history->count && plan->to < FIRN_LSM_HISTORY; i++) {
+    for (size_t i = 0; i < history->count && plan->to < FIRN_VERSION_HISTORY; i++) {
         const struct firn_merge_level_run *run = &history->runs[i];
         if (at < plan->history_count && plan->history[at] == i) {
             at++;
@@ -211,7 +211,7 @@ add_between_locked(const struct firn_lsm_work *work, const struct firn_view_map 
                 (struct firn_compaction_between){{run->lower, run->upper}, run->sequence_max};
         }
     }
-    DCHECK(plan->to == FIRN_LSM_HISTORY || at == plan->history_count);
+    DCHECK(plan->to == FIRN_VERSION_HISTORY || at == plan->history_count);
     for (size_t i = 0; i < inputs->between_count; i++) {
         inputs->older[inputs->older_count++] = inputs->between[i].span;
     }
@@ -224,7 +224,7 @@ add_older(const struct firn_lsm_work *work, const struct firn_view_map *views,
 {
     const struct firn_compaction_plan *plan = &work->plan;
     inputs->older = firn_alloc_array(work->version->run_count + 1, sizeof *inputs->older);
-    inputs->between = firn_alloc_array(work->version->levels[FIRN_LSM_HISTORY].count + 1,
+    inputs->between = firn_alloc_array(work->version->levels[FIRN_VERSION_HISTORY].count + 1,
                                        sizeof *inputs->between);
     if (inputs->older == NULL || inputs->between == NULL) {
         return firn_error_no_memory(err, "the inputs of a compaction");
@@ -232,7 +232,7 @@ add_older(const struct firn_lsm_work *work, const struct firn_view_map *views,
     firn_os_mutex_lock(&work->lsm->mutex);
     add_between_locked(work, views, inputs);
     firn_os_mutex_unlock(&work->lsm->mutex);
-    for (unsigned number = plan->to + 1; number < FIRN_LSM_LEVELS; number++) {
+    for (unsigned number = plan->to + 1; number < FIRN_VERSION_LEVELS; number++) {
         const struct firn_version_level *level = &work->version->levels[number];
         size_t begin;
         size_t end;
@@ -270,14 +270,14 @@ is_filter_too_dear(const struct firn_lsm_work *work)
 {
     enum { FILTER_BITS = 10, SHARE_OF_CACHE = 8 };
     uint64_t entries = 0;
-    for (unsigned number = 0; number < FIRN_LSM_LEVELS; number++) {
+    for (unsigned number = 0; number < FIRN_VERSION_LEVELS; number++) {
         const struct firn_version_level *level = &work->version->levels[number];
         for (size_t i = 0; i < level->count; i++) {
             entries += firn_version_file(level, i)->info.entry_count;
         }
     }
     size_t budget = firn_block_cache_budget_bytes(work->lsm->options.cache);
-    return work->plan.to == FIRN_LSM_LEVELS - 1 &&
+    return work->plan.to == FIRN_VERSION_LEVELS - 1 &&
            entries / 8 * FILTER_BITS > budget / SHARE_OF_CACHE;
 }
 
@@ -310,8 +310,9 @@ write_runs(const struct firn_lsm_work *work, struct inputs *inputs,
         .without_filter = is_filter_too_dear(work),
         .found = &inputs->found,
         /* What a merge of small history runs makes is not small. */
-        .run_bytes_target = work->lsm->options.run_bytes_target * (to == FIRN_LSM_HISTORY ? 2 : 1),
-        .next_level = to + 1 < FIRN_LSM_LEVELS ? &work->version->levels[to + 1] : NULL,
+        .run_bytes_target =
+            work->lsm->options.run_bytes_target * (to == FIRN_VERSION_HISTORY ? 2 : 1),
+        .next_level = to + 1 < FIRN_VERSION_LEVELS ? &work->version->levels[to + 1] : NULL,
         .publisher = publisher,
     };
     int rc = firn_lsm_origin_set_inputs(&origin, inputs->files, inputs->file_count, err);
@@ -357,7 +358,7 @@ learn_locked(const struct firn_lsm_work *work, const struct firn_work_output *ou
 {
     firn_os_mutex_assert_held(&work->lsm->mutex);
     uint64_t left = 0;
-    if (work->plan.to != FIRN_LSM_LEVELS - 1 || output->entries_above == 0 ||
+    if (work->plan.to != FIRN_VERSION_LEVELS - 1 || output->entries_above == 0 ||
         work->plan.history_count > 0) {
         return;
     }
@@ -415,7 +416,7 @@ write_merge(struct firn_lsm_work *work, const struct firn_view_map *views,
     int rc = FIRN_OK;
     struct inputs inputs = {0};
     if (work->plan.is_removal) {
-        DCHECK(work->plan.from == FIRN_LSM_HISTORY && work->plan.to == FIRN_LSM_HISTORY);
+        DCHECK(work->plan.from == FIRN_VERSION_HISTORY && work->plan.to == FIRN_VERSION_HISTORY);
         FIRN_TRY(list_files(work, &inputs, err));
         inputs.bytes = 0;
     } else {

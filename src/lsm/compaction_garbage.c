@@ -19,7 +19,7 @@
 #include "lsm/view_mark.h"
 
 enum {
-    LEVEL_LAST = FIRN_LSM_LEVELS - 1,
+    LEVEL_LAST = FIRN_VERSION_LEVELS - 1,
     DENSE_COUNT_MIN = 1024 /* less garbage is not worth a compaction of its own */
 };
 
@@ -59,10 +59,10 @@ firn_compaction_garbage_is_likely_locked(const struct firn_lsm_tree *tree,
     const struct firn_version *version =
         atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
     const struct firn_version_level *level = &version->levels[LEVEL_LAST];
-    if (version->levels[FIRN_LSM_HISTORY].count > 0 || tree->has_gaps ||
+    if (version->levels[FIRN_VERSION_HISTORY].count > 0 || tree->has_gaps ||
         mode != FIRN_COMPACTION_PICK_DEMANDED) {
         /* What no view sees any more need not look like garbage. */
-        return level->count + version->levels[FIRN_LSM_HISTORY].count > 0;
+        return level->count + version->levels[FIRN_VERSION_HISTORY].count > 0;
     }
     for (size_t i = 0; i < level->count; i++) {
         if (has_enough_garbage(&firn_version_file(level, i)->info, mode, UINT64_MAX)) {

@@ -73,7 +73,7 @@ may_run(const struct search *search)
 static bool
 is_free(struct search *search, size_t i)
 {
-    begin_plan(search, FIRN_LSM_HISTORY);
+    begin_plan(search, FIRN_VERSION_HISTORY);
     add_run(search, i);
     return may_run(search);
 }
@@ -86,7 +86,7 @@ find_removal(struct search *search)
 {
     struct firn_compaction_plan *plan = search->plan;
     struct firn_compaction_plan found = {
-        .from = FIRN_LSM_HISTORY, .to = FIRN_LSM_HISTORY, .is_removal = true};
+        .from = FIRN_VERSION_HISTORY, .to = FIRN_VERSION_HISTORY, .is_removal = true};
     for (size_t i = 0; i < search->history->count; i++) {
         struct firn_lsm_file *file = firn_version_file(search->history, i);
         if (found.history_count < FIRN_COMPACTION_HISTORY_MAX &&
@@ -149,7 +149,7 @@ plan_recall(struct search *search, size_t i)
     const struct firn_version_level *levels = search->version->levels;
     struct firn_compaction_plan *plan = search->plan;
     begin_plan(search, 0);
-    plan->to = FIRN_LSM_LEVELS - 1;
+    plan->to = FIRN_VERSION_LEVELS - 1;
     add_run(search, i);
     gather_overlapping(search);
     DCHECK(is_in_plan(plan, i));
@@ -203,7 +203,7 @@ static bool
 find_merge_of(struct search *search, unsigned class)
 {
     const struct firn_lsm_options *options = &search->tree->lsm->options;
-    struct firn_compaction_plan found = {.from = FIRN_LSM_HISTORY, .to = FIRN_LSM_HISTORY};
+    struct firn_compaction_plan found = {.from = FIRN_VERSION_HISTORY, .to = FIRN_VERSION_HISTORY};
     struct firn_compaction_plan *plan = search->plan;
     for (size_t i = search->history->count; i > 0; i--) {
         struct firn_lsm_file *file = firn_version_file(search->history, i - 1);
@@ -218,7 +218,7 @@ find_merge_of(struct search *search, unsigned class)
     }
     *plan = found;
     firn_sort(plan->history, plan->history_count, sizeof plan->history[0], compare_places);
-    DCHECK(plan->from == FIRN_LSM_HISTORY || plan->history_count == 0);
+    DCHECK(plan->from == FIRN_VERSION_HISTORY || plan->history_count == 0);
     return plan->history_count >= options->history_runs_target && plan->history_count >= 2 &&
            may_run(search);
 }
@@ -267,7 +267,7 @@ firn_compaction_history_pick_locked(struct firn_lsm_tree *tree, enum firn_compac
     struct search search = {
         .tree = tree,
         .version = version,
-        .history = &version->levels[FIRN_LSM_HISTORY],
+        .history = &version->levels[FIRN_VERSION_HISTORY],
         .mode = mode,
         .views = views,
         .plan = out,
@@ -290,7 +290,7 @@ firn_compaction_history_is_beside_locked(const struct firn_lsm_tree *tree,
                                          const struct firn_view_map *views)
 {
     firn_os_mutex_assert_held(&tree->lsm->mutex);
-    const struct firn_version_level *history = &version->levels[FIRN_LSM_HISTORY];
+    const struct firn_version_level *history = &version->levels[FIRN_VERSION_HISTORY];
     for (size_t i = 0; i < history->count; i++) {
         if (firn_version_run_overlaps(&history->runs[i], &info->lower, &info->upper) &&
             firn_history_is_needed_locked(firn_version_file(history, i), views)) {

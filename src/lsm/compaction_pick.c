@@ -58,7 +58,7 @@
 #include "base/slice.h"
 
 enum {
-    LEVEL_LAST = FIRN_LSM_LEVELS - 1,
+    LEVEL_LAST = FIRN_VERSION_LEVELS - 1,
     LEVEL0_INPUTS_MAX = 64,
     INPUT_FACTOR_MAX = 25, /* how many times a run's target neighbours may add up to */
     MOVE_OVERLAP_MAX = 10, /* the same for what a moved run overlaps with behind */
@@ -136,7 +136,7 @@ static bool
 has_damaged(const struct firn_version *version, const struct firn_compaction_plan *plan)
 {
     for (unsigned i = 0; i < plan->history_count && !plan->is_removal; i++) {
-        if (is_damaged(&version->levels[FIRN_LSM_HISTORY], plan->history[i])) {
+        if (is_damaged(&version->levels[FIRN_VERSION_HISTORY], plan->history[i])) {
             return true;
         }
     }
@@ -157,7 +157,7 @@ is_whole(const struct firn_version *version, const struct firn_compaction_plan *
     struct firn_compaction_plan above = {.from = plan->from};
     for (unsigned i = 0; i < plan->history_count; i++) {
         firn_compaction_pick_extend(&above,
-                                    &version->levels[FIRN_LSM_HISTORY].runs[plan->history[i]]);
+                                    &version->levels[FIRN_VERSION_HISTORY].runs[plan->history[i]]);
     }
     for (unsigned number = plan->from; number <= plan->to; number++) {
         const struct firn_version_level *level = &version->levels[number];
@@ -222,7 +222,7 @@ firn_compaction_pick_bytes(const struct firn_version *version,
         bytes += bytes_of(&version->levels[level], plan->begin[level], plan->end[level]);
     }
     for (unsigned i = 0; i < plan->history_count; i++) {
-        bytes += firn_version_file(&version->levels[FIRN_LSM_HISTORY], plan->history[i])
+        bytes += firn_version_file(&version->levels[FIRN_VERSION_HISTORY], plan->history[i])
                      ->info.file_bytes;
     }
     return bytes;
@@ -232,7 +232,7 @@ void
 firn_compaction_pick_plan(const struct firn_version *version, unsigned from, size_t begin,
                           size_t end, unsigned to, struct firn_compaction_plan *out)
 {
-    DCHECK(from <= to && to < FIRN_LSM_LEVELS);
+    DCHECK(from <= to && to < FIRN_VERSION_LEVELS);
     DCHECK(begin < end && end <= version->levels[from].count);
     *out = (struct firn_compaction_plan){.from = from, .to = to};
     out->begin[from] = begin;
@@ -264,7 +264,7 @@ has_inputs_below(const struct firn_compaction_plan *plan)
 static bool
 has_older(const struct firn_version *version, const struct firn_compaction_plan *plan)
 {
-    for (unsigned level = plan->to + 1; level < FIRN_LSM_LEVELS; level++) {
+    for (unsigned level = plan->to + 1; level < FIRN_VERSION_LEVELS; level++) {
         size_t begin;
         size_t end;
         firn_version_overlap(&version->levels[level], &plan->lower, &plan->upper, &begin, &end);
@@ -596,7 +596,7 @@ bytes_below(const struct firn_version *version, unsigned number,
             const struct firn_merge_level_run *run)
 {
     uint64_t bytes = 0;
-    for (unsigned below = number + 1; below < FIRN_LSM_LEVELS; below++) {
+    for (unsigned below = number + 1; below < FIRN_VERSION_LEVELS; below++) {
         size_t begin;
         size_t end;
         firn_version_overlap(&version->levels[below], &run->lower, &run->upper, &begin, &end);
@@ -757,8 +757,8 @@ firn_compaction_pick_rewrite_locked(const struct firn_lsm_tree *tree,
     firn_os_mutex_assert_held(&tree->lsm->mutex);
     const struct firn_version *version =
         atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
-    DCHECK(level > 0 && level < FIRN_LSM_LEVELS_ALL && i < version->levels[level].count);
-    if (level == FIRN_LSM_HISTORY) {
+    DCHECK(level > 0 && level < FIRN_VERSION_LEVELS_ALL && i < version->levels[level].count);
+    if (level == FIRN_VERSION_HISTORY) {
         *out = (struct firn_compaction_plan){
             .from = level, .to = level, .history = {(uint32_t)i}, .history_count = 1};
         firn_compaction_pick_extend(out, &version->levels[level].runs[i]);

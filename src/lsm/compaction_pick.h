@@ -9,8 +9,9 @@
 
 /* What the sizes of levels are measured against. */
 struct firn_compaction_pick_targets {
-    unsigned base;                   /* where level 0 is merged into; levels between are empty */
-    uint64_t bytes[FIRN_LSM_LEVELS]; /* of levels from 1 on; 0 for those above the first that should
+    unsigned base; /* where level 0 is merged into; levels between are empty */
+    uint64_t
+        bytes[FIRN_VERSION_LEVELS]; /* of levels from 1 on; 0 for those above the first that should
                                         have something */
 };
 void firn_compaction_pick_targets_of(const struct firn_version *version,

@@ -12,7 +12,7 @@
 
 #include "base/check.h"
 
-static const char *const level_names[FIRN_LSM_LEVELS_ALL] = {
+static const char *const level_names[FIRN_VERSION_LEVELS_ALL] = {
     "level 0", "level 1", "level 2", "level 3", "level 4", "level 5", "level 6", "history",
 };
 
@@ -57,9 +57,9 @@ int
 firn_file_source_add(struct firn_file_source *state, const struct firn_file_source_runs *runs,
                      struct firn_merge *merge, firn_error *err)
 {
-    DCHECK(state->handle == NULL && runs->level < FIRN_LSM_LEVELS_ALL);
+    DCHECK(state->handle == NULL && runs->level < FIRN_VERSION_LEVELS_ALL);
     DCHECK(runs->begin < runs->end && runs->end <= runs->version->levels[runs->level].count);
-    DCHECK((runs->level > 0 && runs->level < FIRN_LSM_HISTORY) || runs->end == runs->begin + 1);
+    DCHECK((runs->level > 0 && runs->level < FIRN_VERSION_HISTORY) || runs->end == runs->begin + 1);
     struct firn_merge_source *source;
     struct firn_merge_level_options options = {
         .runs = runs->version->levels[runs->level].runs + runs->begin,

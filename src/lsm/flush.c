@@ -76,7 +76,7 @@ add_older(const struct firn_version *version, struct inputs *inputs, firn_error 
     if (inputs->older == NULL) {
         return firn_error_no_memory(err, "a flush");
     }
-    for (unsigned number = 0; number < FIRN_LSM_LEVELS_ALL; number++) {
+    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
         const struct firn_version_level *level = &version->levels[number];
         for (size_t i = 0; i < level->count; i++) {
             inputs->older[inputs->older_count++] =

@@ -92,7 +92,7 @@ firn_history_is_file_skipped(struct firn_lsm_file *file, const struct firn_view 
 bool
 firn_history_is_all_skipped(struct firn_version *version, const struct firn_view *view)
 {
-    const struct firn_version_level *level = &version->levels[FIRN_LSM_HISTORY];
+    const struct firn_version_level *level = &version->levels[FIRN_VERSION_HISTORY];
     if (level->count == 0) {
         return true;
     }

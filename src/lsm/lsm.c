@@ -47,7 +47,7 @@
 #include "block/value_file.h"
 #include "lsm/lsm_internal.h"
 #include "lsm/lsm_tree.h"
-#include "lsm/value_live.h"
+#include "lsm/lsm_values.h"
 #include "lsm/value_names.h"
 
 enum { OPEN_RUNS_MAX = 512 };
@@ -66,7 +66,7 @@ skip_digits(const char *text)
 bool
 firn_lsm_is_name(const char *name)
 {
-    static const char PREFIX[] = FIRN_LSM_MANIFEST "-";
+    static const char PREFIX[] = FIRN_MANIFEST_NAME "-";
     if (strcmp(name, FIRN_LSM_RUNS) == 0) {
         return true;
     }
@@ -317,9 +317,9 @@ static void
 count_values(struct firn_lsm_tree *tree, const struct firn_version *version)
 {
     firn_os_mutex_lock(&tree->lsm->mutex);
-    for (unsigned number = 0; number < FIRN_LSM_LEVELS_ALL; number++) {
+    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
         for (size_t i = 0; i < version->levels[number].count; i++) {
-            firn_value_live_add_locked(tree, firn_version_file(&version->levels[number], i));
+            firn_lsm_values_add_locked(tree, firn_version_file(&version->levels[number], i));
         }
     }
     firn_os_mutex_unlock(&tree->lsm->mutex);

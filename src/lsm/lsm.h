@@ -28,6 +28,7 @@
 #include "base/view.h"
 #include "block/run_kind.h"
 #include "log/log.h"
+#include "lsm/version_levels.h"
 #include "os/os.h"
 
 struct firn_lsm;
@@ -55,9 +56,6 @@ struct firn_lsm_host {
     int (*lend_log_segment)(void *ctx, uint64_t segment, struct firn_os_dir *to_dir, const char *to,
                             firn_error *err);
 };
-
-/* Level 0 to 6, and behind them history: versions that now does not read (history.h). */
-enum { FIRN_LSM_LEVELS = 7, FIRN_LSM_HISTORY = FIRN_LSM_LEVELS, FIRN_LSM_LEVELS_ALL };
 
 struct firn_lsm_options {
     const struct firn_run_kind *kind; /* of new runs */
@@ -288,7 +286,6 @@ FIRN_MUST_CHECK int firn_lsm_clone(struct firn_lsm *lsm, const struct firn_lsm_c
  * they name and that is not there, or "". dir is that of the store, and its files are kept from going away
  * (db_reader.c); kind is that of its runs. Fails as firn_log_capture does, and where MANIFEST makes no
  * sense. lsm_capture.c. */
-#define FIRN_LSM_MANIFEST "manifest"
 enum { FIRN_LSM_CAPTURE_MISSING_SIZE = 80 };
 FIRN_MUST_CHECK int firn_lsm_capture(struct firn_os_dir *dir, const struct firn_run_kind *kind,
                                      struct firn_buf *out, uint64_t *out_version,
@@ -431,7 +428,7 @@ struct firn_lsm_value_stats {
     uint64_t live_bytes; /* of those that runs refer to */
 };
 struct firn_lsm_stats {
-    struct firn_lsm_level_stats levels[FIRN_LSM_LEVELS_ALL];
+    struct firn_lsm_level_stats levels[FIRN_VERSION_LEVELS_ALL];
     struct firn_lsm_value_stats values;
     uint64_t memtables;
     uint64_t memtable_bytes;

@@ -238,7 +238,7 @@ static unsigned
 level_of(const struct firn_version *version, const struct firn_manifest_run *info)
 {
     unsigned level = 0;
-    while (level < FIRN_LSM_LEVELS &&
+    while (level < FIRN_VERSION_LEVELS &&
            !overlaps_level(&version->levels[level], level, &info->lower, &info->upper)) {
         level++;
     }
@@ -249,7 +249,7 @@ level_of(const struct firn_version *version, const struct firn_manifest_run *inf
 static bool
 is_above_all(const struct firn_version *version, const struct firn_manifest_run *info)
 {
-    for (unsigned number = 0; number < FIRN_LSM_LEVELS_ALL; number++) {
+    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
         if (version->levels[number].sequence_max >= info->sequence_min) {
             return false;
         }

@@ -58,7 +58,7 @@ count_runs(const struct firn_lsm_tree *tree)
 static bool
 has_run(const struct firn_version *version, const struct firn_manifest_run *run)
 {
-    DCHECK(run->level < FIRN_LSM_LEVELS_ALL);
+    DCHECK(run->level < FIRN_VERSION_LEVELS_ALL);
     const struct firn_version_level *level = &version->levels[run->level];
     for (size_t i = 0; i < level->count; i++) {
         if (firn_version_file(level, i)->info.number == run->number) {
@@ -154,7 +154,7 @@ check_tree(struct checking *checking, struct firn_lsm_tree *tree, firn_error *er
 {
     int rc = FIRN_OK;
     struct firn_tree_state *state = firn_lsm_state_of(tree);
-    for (unsigned number = 0; number < FIRN_LSM_LEVELS_ALL; number++) {
+    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
         const struct firn_version_level *level = &state->version->levels[number];
         for (size_t i = 0; i < level->count; i++) {
             FIRN_TRY(check_file(checking, firn_version_file(level, i), err));

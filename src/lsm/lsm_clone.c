@@ -87,7 +87,7 @@ clone_tree(struct cloning *cloning, size_t i, firn_error *err)
         return firn_error_no_memory(err, "a clone");
     }
     cloning->trees[i].added = runs;
-    for (unsigned number = 0; number < FIRN_LSM_LEVELS_ALL; number++) {
+    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
         const struct firn_version_level *level = &version->levels[number];
         for (size_t j = 0; j < level->count; j++) {
             const struct firn_lsm_file *file = firn_version_file(level, j);

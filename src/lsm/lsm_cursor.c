@@ -165,7 +165,7 @@ add_history(struct firn_lsm_cursor *cursor, const struct firn_view *view, firn_e
 {
     int rc = FIRN_OK;
     struct firn_version *version = cursor->state->version;
-    const struct firn_version_level *history = &version->levels[FIRN_LSM_HISTORY];
+    const struct firn_version_level *history = &version->levels[FIRN_VERSION_HISTORY];
     if (view != NULL && firn_history_is_all_skipped(version, view)) {
         return FIRN_OK;
     }
@@ -173,7 +173,7 @@ add_history(struct firn_lsm_cursor *cursor, const struct firn_view *view, firn_e
         if (firn_version_run_overlaps(&history->runs[i], cursor->lower_bound,
                                       cursor->upper_bound) &&
             !is_skipped(cursor, view, firn_version_file(history, i))) {
-            FIRN_TRY(add_runs(cursor, FIRN_LSM_HISTORY, i, i + 1, err));
+            FIRN_TRY(add_runs(cursor, FIRN_VERSION_HISTORY, i, i + 1, err));
         }
     }
 out:
@@ -191,7 +191,7 @@ add_version(struct firn_lsm_cursor *cursor, const struct firn_view *view, firn_e
             FIRN_TRY(add_runs(cursor, 0, i, i + 1, err));
         }
     }
-    for (unsigned level = 1; level < FIRN_LSM_LEVELS; level++) {
+    for (unsigned level = 1; level < FIRN_VERSION_LEVELS; level++) {
         size_t begin;
         size_t end;
         firn_version_overlap(&version->levels[level], cursor->lower_bound, cursor->upper_bound,
@@ -210,7 +210,7 @@ static size_t
 count_with_ranges(const struct firn_version *version)
 {
     size_t count = 0;
-    for (unsigned number = 0; number < FIRN_LSM_LEVELS_ALL; number++) {
+    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
         count += version->levels[number].with_ranges;
     }
     return count;
@@ -222,7 +222,7 @@ allocate(const struct firn_tree_state *state)
 {
     /* Runs and memtables are in memory themselves, so this does not overflow. */
     const struct firn_version_level *levels = state->version->levels;
-    size_t sources = levels[0].count + FIRN_LSM_LEVELS + levels[FIRN_LSM_HISTORY].count;
+    size_t sources = levels[0].count + FIRN_VERSION_LEVELS + levels[FIRN_VERSION_HISTORY].count;
     size_t with_ranges = count_with_ranges(state->version);
     size_t sets = state->memtable_count + with_ranges;
     size_t pointers = sets + 2 * with_ranges;

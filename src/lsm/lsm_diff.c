@@ -213,7 +213,7 @@ find_stretches(struct firn_lsm_diff *diff, firn_error *err)
         FIRN_TRY(firn_range_set_visit(firn_memtable_ranges(state->memtables[i]->table), NULL, NULL,
                                       keep_range, diff, err));
     }
-    for (unsigned number = 0; number < FIRN_LSM_LEVELS_ALL; number++) {
+    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
         const struct firn_version_level *level = &state->version->levels[number];
         for (size_t i = 0; i < level->count; i++) {
             FIRN_TRY(keep_ranges_of_run(diff, firn_version_file(level, i), err));

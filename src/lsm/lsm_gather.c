@@ -56,9 +56,9 @@ compare_trees(const void *a, const void *b)
 static int
 place(struct firn_lsm_gather *gather, struct firn_manifest_run *run)
 {
-    bool keeps_groups = run->level == FIRN_LSM_HISTORY && gather->result->runs_lost == 0;
-    if (keeps_groups || (!gather->has_gap && run->level < FIRN_LSM_HISTORY)) {
-        DCHECK((run->level == FIRN_LSM_HISTORY) == (run->group_count > 0)); /* (I2) */
+    bool keeps_groups = run->level == FIRN_VERSION_HISTORY && gather->result->runs_lost == 0;
+    if (keeps_groups || (!gather->has_gap && run->level < FIRN_VERSION_HISTORY)) {
+        DCHECK((run->level == FIRN_VERSION_HISTORY) == (run->group_count > 0)); /* (I2) */
         return FIRN_OK;
     }
     struct firn_manifest_group *group = firn_arena_alloc(&gather->arena, sizeof *group);
@@ -66,7 +66,7 @@ place(struct firn_lsm_gather *gather, struct firn_manifest_run *run)
         return FIRN_NO_MEMORY;
     }
     *group = (struct firn_manifest_group){.first = run->sequence_min, .last = run->sequence_max};
-    run->level = FIRN_LSM_HISTORY;
+    run->level = FIRN_VERSION_HISTORY;
     run->views = 0;
     run->groups = group;
     run->group_count = 1;

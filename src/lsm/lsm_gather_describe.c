@@ -194,7 +194,7 @@ take_summary(struct description *description, const struct firn_run *run, firn_e
     }
     *group =
         (struct firn_manifest_group){.first = summary->sequence_min, .last = summary->sequence_max};
-    info->level = FIRN_LSM_HISTORY;
+    info->level = FIRN_VERSION_HISTORY;
     info->kind = (uint8_t)run->kind->file_kind;
     info->file_bytes = summary->file_bytes;
     info->tombstone_count = summary->tombstone_count;

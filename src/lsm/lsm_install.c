@@ -30,7 +30,7 @@
 #include "base/mem.h"
 #include "base/sort.h"
 #include "lsm/lsm_origin.h"
-#include "lsm/value_live.h"
+#include "lsm/lsm_values.h"
 
 /* ---- the token ---- */
 
@@ -155,7 +155,7 @@ list_runs(struct edit *edit, uint64_t *sequence, firn_error *err)
     }
     for (size_t i = 0; i < change->added_count; i++) {
         edit->added[i] = change->added[i].file->info;
-        DCHECK(change->added[i].level < FIRN_LSM_LEVELS_ALL);
+        DCHECK(change->added[i].level < FIRN_VERSION_LEVELS_ALL);
         edit->added[i].level = (uint8_t)change->added[i].level;
         if (edit->added[i].sequence_max > *sequence) {
             *sequence = edit->added[i].sequence_max;
@@ -380,10 +380,10 @@ count_values_locked(const struct firn_lsm_install_change *change)
 {
     firn_os_mutex_assert_held(&change->tree->lsm->mutex);
     for (size_t i = 0; i < change->added_count; i++) {
-        firn_value_live_add_locked(change->tree, change->added[i].file);
+        firn_lsm_values_add_locked(change->tree, change->added[i].file);
     }
     for (size_t i = 0; i < change->removed_count; i++) {
-        firn_value_live_remove_locked(change->tree, change->removed[i]);
+        firn_lsm_values_remove_locked(change->tree, change->removed[i]);
     }
 }
 
@@ -458,7 +458,7 @@ list_version(const struct firn_version *version, struct firn_arena *arena,
         return FIRN_NO_MEMORY;
     }
     size_t count = 0;
-    for (unsigned number = 0; number < FIRN_LSM_LEVELS_ALL; number++) {
+    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
         const struct firn_version_level *level = &version->levels[number];
         for (size_t i = 0; i < level->count; i++) {
             runs[count] = firn_version_file(level, i)->info;

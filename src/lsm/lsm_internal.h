@@ -28,8 +28,8 @@ enum { FIRN_COMPACTION_HISTORY_MAX = 64 };
 struct firn_compaction_plan {
     unsigned from;
     unsigned to;
-    size_t begin[FIRN_LSM_LEVELS_ALL];
-    size_t end[FIRN_LSM_LEVELS_ALL];
+    size_t begin[FIRN_VERSION_LEVELS_ALL];
+    size_t end[FIRN_VERSION_LEVELS_ALL];
     uint32_t history[FIRN_COMPACTION_HISTORY_MAX]; /* places in the level, ascending */
     unsigned history_count;
     bool is_removal;  /* of history runs that no view reads: nothing needs to be written */

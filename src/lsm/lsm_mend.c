@@ -96,7 +96,7 @@ check_tree(void *ctx, uint32_t id, firn_error *err)
     struct lost lost = {.id = id, .flushed = firn_lsm_tree_flushed(tree)};
     struct firn_tree_state *state = firn_lsm_state_of(tree);
     int rc = FIRN_OK;
-    for (unsigned number = 0; rc == FIRN_OK && number < FIRN_LSM_LEVELS_ALL; number++) {
+    for (unsigned number = 0; rc == FIRN_OK && number < FIRN_VERSION_LEVELS_ALL; number++) {
         rc = check_level(mending, &state->version->levels[number], &lost, err);
     }
     firn_tree_state_unref(state);
@@ -159,7 +159,7 @@ rename_history(const struct firn_manifest_state *state, struct firn_arena *arena
     int rc = runs == NULL || groups == NULL ? FIRN_NO_MEMORY : FIRN_OK;
     for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
         const struct firn_manifest_run *run = tree->runs[i];
-        if (run->level != FIRN_LSM_HISTORY || is_lost(lost, run->number)) {
+        if (run->level != FIRN_VERSION_HISTORY || is_lost(lost, run->number)) {
             continue;
         }
         groups[added] =

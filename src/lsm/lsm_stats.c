@@ -10,7 +10,7 @@
 static void
 add_version(const struct firn_version *version, struct firn_lsm_stats *out)
 {
-    for (unsigned number = 0; number < FIRN_LSM_LEVELS_ALL; number++) {
+    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
         const struct firn_version_level *level = &version->levels[number];
         struct firn_lsm_level_stats *stats = &out->levels[number];
         stats->runs += level->count;

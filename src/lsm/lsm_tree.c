@@ -417,7 +417,7 @@ list_files(const struct firn_version *version, struct firn_lsm_file ***out, firn
     if (files == NULL) {
         return firn_error_no_memory(err, "the runs of a tree");
     }
-    for (unsigned number = 0; number < FIRN_LSM_LEVELS_ALL; number++) {
+    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
         for (size_t i = 0; i < version->levels[number].count; i++) {
             files[count++] = firn_version_file(&version->levels[number], i);
         }

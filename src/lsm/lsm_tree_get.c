@@ -134,7 +134,7 @@ may_hold(const struct firn_merge_level_run *run, firn_slice key)
  * each deeper level. */
 struct candidates {
     const struct firn_version_level *newest;
-    struct firn_lsm_file *deeper[FIRN_LSM_LEVELS]; /* count of them, the newest first */
+    struct firn_lsm_file *deeper[FIRN_VERSION_LEVELS]; /* count of them, the newest first */
     size_t count;
 };
 
@@ -143,7 +143,7 @@ find_candidates(const struct firn_version *version, firn_slice key, struct candi
 {
     out->newest = &version->levels[0];
     out->count = 0;
-    for (unsigned level = 1; level < FIRN_LSM_LEVELS; level++) {
+    for (unsigned level = 1; level < FIRN_VERSION_LEVELS; level++) {
         struct firn_lsm_file *file = firn_version_find(&version->levels[level], key);
         if (file != NULL) {
             DCHECK(firn_slice_compare(file->info.lower, key) <= 0);
@@ -222,7 +222,7 @@ ask_history_too(struct query *query, const struct firn_version *version,
                 const struct candidates *candidates, enum answer *out)
 {
     const struct firn_version_level *level0 = candidates->newest;
-    const struct firn_version_level *history = &version->levels[FIRN_LSM_HISTORY];
+    const struct firn_version_level *history = &version->levels[FIRN_VERSION_HISTORY];
     struct newest newest = {.hit = {.kind = FIRN_ENTRY_DELETE}};
     int rc = FIRN_OK;
     for (size_t i = 0; i < level0->count && !has_any(&newest); i++) {
@@ -260,7 +260,7 @@ ask_version(struct query *query, struct firn_version *version, enum answer *out)
     if (newest->count + candidates.count >= 2) {
         prefetch(&candidates, query->key, 0);
     }
-    if (version->levels[FIRN_LSM_HISTORY].count > 0 &&
+    if (version->levels[FIRN_VERSION_HISTORY].count > 0 &&
         !firn_history_is_all_skipped(version, query->live)) {
         return ask_history_too(query, version, &candidates, out);
     }

@@ -105,13 +105,13 @@ static int
 ask_version_for_key(struct question *question, const struct firn_version *version)
 {
     int rc = FIRN_OK;
-    for (unsigned number = 0; number < FIRN_LSM_LEVELS_ALL && rc == FIRN_OK && !question->is_found;
-         number++) {
+    for (unsigned number = 0;
+         number < FIRN_VERSION_LEVELS_ALL && rc == FIRN_OK && !question->is_found; number++) {
         const struct firn_version_level *level = &version->levels[number];
         if (level->sequence_max <= before(question)) {
             continue;
         }
-        if (number == 0 || number == FIRN_LSM_HISTORY) {
+        if (number == 0 || number == FIRN_VERSION_HISTORY) {
             rc = ask_overlapping_for_key(question, level);
             continue;
         }
@@ -253,8 +253,8 @@ ask_state_for_range(struct question *question, const struct firn_tree_state *sta
     for (size_t i = 0; i < state->memtable_count && rc == FIRN_OK && !question->is_found; i++) {
         rc = ask_memtable_for_range(question, state->memtables[i]);
     }
-    for (unsigned number = 0; number < FIRN_LSM_LEVELS_ALL && rc == FIRN_OK && !question->is_found;
-         number++) {
+    for (unsigned number = 0;
+         number < FIRN_VERSION_LEVELS_ALL && rc == FIRN_OK && !question->is_found; number++) {
         const struct firn_version_level *level = &state->version->levels[number];
         if (level->sequence_max > before(question)) {
             rc = ask_level_for_range(question, level);

@@ -94,7 +94,7 @@ firn_lsm_tree_size(struct firn_lsm_tree *tree, const struct firn_lsm_bounds *bou
     for (size_t i = 0; i < state->memtable_count; i++) {
         add_memtable(state->memtables[i]->table, bounds, out);
     }
-    for (unsigned number = 0; number < FIRN_LSM_LEVELS; number++) {
+    for (unsigned number = 0; number < FIRN_VERSION_LEVELS; number++) {
         const struct firn_version_level *level = &state->version->levels[number];
         for (size_t i = 0; i < level->count; i++) {
             if (firn_version_run_overlaps(&level->runs[i], &bounds->lower, bounds->upper)) {

@@ -33,9 +33,9 @@
 #include "base/slice.h"
 #include "log/log_capture.h"
 #include "log/log_segment.h"
-#include "lsm/lsm.h"
+#include "lsm/version_levels.h"
 
-static const char PREFIX[] = FIRN_LSM_MANIFEST;
+static const char PREFIX[] = FIRN_MANIFEST_NAME;
 
 enum {
     SNAPSHOT_FACTOR = 4,
@@ -248,8 +248,8 @@ may_be_named(const struct firn_manifest_edit *edit, const struct firn_manifest_r
     return run->number > 0 && run->number < edit->next_number &&
            run->sequence_min <= run->sequence_max &&
            run->expires_first_ms <= run->expires_last_ms && run->sequence_max <= edit->sequence &&
-           run->level <= FIRN_LSM_HISTORY &&
-           (run->level < FIRN_LSM_HISTORY || run->group_count > 0) &&
+           run->level <= FIRN_VERSION_HISTORY &&
+           (run->level < FIRN_VERSION_HISTORY || run->group_count > 0) &&
            firn_slice_compare(run->lower, run->upper) < 0;
 }
 

@@ -13,6 +13,9 @@
 #include "log/log.h"
 #include "lsm/manifest_edit.h"
 #include "lsm/manifest_state.h"
+
+/* The name of the record log. */
+#define FIRN_MANIFEST_NAME "manifest"
 #include "os/os.h"
 
 struct firn_manifest;

@@ -21,7 +21,7 @@
 #include "base/check.h"
 #include "base/reader.h"
 #include "base/slice.h"
-#include "lsm/lsm.h"
+#include "lsm/version_levels.h"
 
 enum {
     TREE_DROPPED = 1,
@@ -100,7 +100,7 @@ put_run(const struct firn_manifest_run *run, struct firn_buf *out)
         FIRN_TRY(firn_buf_append_varint(out, run->expires_last_ms - run->expires_first_ms));
     }
     FIRN_TRY(put_references(run, out));
-    if (run->level == FIRN_LSM_HISTORY) {
+    if (run->level == FIRN_VERSION_HISTORY) {
         FIRN_TRY(put_groups(run, out));
     }
     FIRN_TRY(firn_buf_append_varint(out, run->lower.size));
@@ -139,7 +139,7 @@ version_of(const struct firn_manifest_edit *edit)
     }
     for (size_t i = 0; i < edit->tree_count; i++) {
         for (size_t j = 0; j < edit->trees[i].added_count; j++) {
-            if (edit->trees[i].added[j].level == FIRN_LSM_HISTORY) {
+            if (edit->trees[i].added[j].level == FIRN_VERSION_HISTORY) {
                 return FIRN_MANIFEST_FORMAT_VERSION_LEVELS;
             }
         }
@@ -339,7 +339,7 @@ get_groups(struct decoder *decoder, struct firn_manifest_run *run)
     size_t count;
     run->groups = NULL;
     run->group_count = 0;
-    if (run->level != FIRN_LSM_HISTORY) {
+    if (run->level != FIRN_VERSION_HISTORY) {
         return FIRN_OK;
     }
     FIRN_TRY(get_count(decoder, GROUP_SIZE_MIN, "count of groups", &count));
@@ -365,7 +365,7 @@ groups_make_sense(const struct firn_manifest_run *run)
     for (size_t i = 0; i < run->group_count; i++) {
         last = run->groups[i].last > last ? run->groups[i].last : last;
     }
-    return run->level != FIRN_LSM_HISTORY ||
+    return run->level != FIRN_VERSION_HISTORY ||
            (run->group_count > 0 && run->groups[0].first <= run->sequence_min &&
             last >= run->sequence_max);
 }
@@ -373,13 +373,13 @@ groups_make_sense(const struct firn_manifest_run *run)
 static bool
 run_makes_sense(const struct firn_manifest_edit *edit, const struct firn_manifest_run *run)
 {
-    return run->number > 0 && run->number < edit->next_number && run->level <= FIRN_LSM_HISTORY &&
-           run->kind > 0 && run->file_bytes > 0 && run->file_bytes < COUNT_MAX &&
-           run->entry_count < COUNT_MAX && run->range_count < COUNT_MAX &&
-           run->entry_count + run->range_count > 0 && run->tombstone_count <= run->entry_count &&
-           run->older_count <= run->entry_count && run->content_bytes < COUNT_MAX &&
-           run->sequence_min > 0 && run->sequence_max <= edit->sequence &&
-           firn_slice_compare(run->lower, run->upper) < 0;
+    return run->number > 0 && run->number < edit->next_number &&
+           run->level <= FIRN_VERSION_HISTORY && run->kind > 0 && run->file_bytes > 0 &&
+           run->file_bytes < COUNT_MAX && run->entry_count < COUNT_MAX &&
+           run->range_count < COUNT_MAX && run->entry_count + run->range_count > 0 &&
+           run->tombstone_count <= run->entry_count && run->older_count <= run->entry_count &&
+           run->content_bytes < COUNT_MAX && run->sequence_min > 0 &&
+           run->sequence_max <= edit->sequence && firn_slice_compare(run->lower, run->upper) < 0;
 }
 
 static int

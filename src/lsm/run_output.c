@@ -60,7 +60,7 @@ static enum firn_codec
 codec_of(const struct firn_run_output_options *options)
 {
     const struct firn_lsm_options *lsm = &options->lsm->options;
-    return options->level == FIRN_LSM_LEVELS - 1 ? lsm->codec_bottom : lsm->codec;
+    return options->level == FIRN_VERSION_LEVELS - 1 ? lsm->codec_bottom : lsm->codec;
 }
 
 static int
@@ -71,9 +71,9 @@ begin_run(struct writing *writing, firn_error *err)
     const struct firn_run_kind *kind = lsm->options.kind;
     struct firn_run_builder_options options = {
         .codec = codec_of(writing->options),
-        .without_filter = writing->options->without_filter && writing->level < FIRN_LSM_HISTORY,
+        .without_filter = writing->options->without_filter && writing->level < FIRN_VERSION_HISTORY,
         /* What now does not read is not waited for. */
-        .found = writing->level < FIRN_LSM_HISTORY ? writing->options->found : NULL,
+        .found = writing->level < FIRN_VERSION_HISTORY ? writing->options->found : NULL,
         .publisher = writing->options->publisher,
     };
     char name[FIRN_LSM_FILE_NAME_SIZE];
@@ -83,7 +83,7 @@ begin_run(struct writing *writing, firn_error *err)
     writing->expiry = (struct firn_manifest_run){0};
     writing->next_bytes = 0;
     writing->has_key = false;
-    if (writing->level == FIRN_LSM_HISTORY) {
+    if (writing->level == FIRN_VERSION_HISTORY) {
         firn_history_groups_clear(&writing->groups);
     }
     firn_lsm_file_name(writing->number, kind, name);
@@ -112,7 +112,7 @@ static int
 list_groups(struct writing *writing, struct firn_manifest_run *info, firn_error *err)
 {
     const struct firn_run_output_options *options = writing->options;
-    for (size_t i = 0; i < options->history_count && options->level == FIRN_LSM_HISTORY; i++) {
+    for (size_t i = 0; i < options->history_count && options->level == FIRN_VERSION_HISTORY; i++) {
         int rc = firn_history_groups_add_run(&writing->groups, &options->history[i]->info, err);
         if (rc != FIRN_OK) {
             return rc;
@@ -131,7 +131,7 @@ is_beside_history(const struct writing *writing, const struct firn_manifest_run 
     const struct firn_run_output *out = writing->out;
     bool is_beside = writing->history != NULL && writing->history->builder != NULL;
     for (size_t i = 0; i < out->count && !is_beside; i++) {
-        is_beside = out->runs[i].level == FIRN_LSM_HISTORY &&
+        is_beside = out->runs[i].level == FIRN_VERSION_HISTORY &&
                     firn_slice_compare(out->runs[i].file->info.lower, info->upper) < 0 &&
                     firn_slice_compare(info->lower, out->runs[i].file->info.upper) < 0;
     }
@@ -148,9 +148,9 @@ describe(struct writing *writing, struct firn_manifest_run *info, firn_error *er
 {
     int rc = firn_view_mark_of(writing->options->views, info->sequence_min, info->sequence_max,
                                &info->views, err);
-    if (rc == FIRN_OK && writing->level == FIRN_LSM_HISTORY) {
+    if (rc == FIRN_OK && writing->level == FIRN_VERSION_HISTORY) {
         rc = list_groups(writing, info, err);
-    } else if (writing->level == FIRN_LSM_LEVELS - 1 && is_beside_history(writing, info)) {
+    } else if (writing->level == FIRN_VERSION_LEVELS - 1 && is_beside_history(writing, info)) {
         info->views = firn_view_mark_beside_history(info->views);
     }
     return rc;
@@ -213,14 +213,14 @@ remove_run(struct firn_lsm *lsm, uint64_t number, uint64_t cache_file)
 static struct writing *
 target_of(struct writing *writing, struct firn_compaction_place place)
 {
-    DCHECK(writing->history == NULL || writing->history->level == FIRN_LSM_HISTORY);
+    DCHECK(writing->history == NULL || writing->history->level == FIRN_VERSION_HISTORY);
     return place.is_history && writing->history != NULL ? writing->history : writing;
 }
 
 static void
 note_place(struct writing *writing, uint64_t sequence, struct firn_compaction_place place)
 {
-    if (writing->level == FIRN_LSM_HISTORY && writing->options->level != FIRN_LSM_HISTORY) {
+    if (writing->level == FIRN_VERSION_HISTORY && writing->options->level != FIRN_VERSION_HISTORY) {
         firn_history_groups_add(&writing->groups, sequence, place.newer);
     }
 }
@@ -412,8 +412,8 @@ begin_all(struct writing *writing, struct writing *history, firn_error *err)
 {
     const struct firn_run_output_options *options = writing->options;
     const struct firn_view *now = options->views->now;
-    DCHECK(options->level < FIRN_LSM_HISTORY || now != NULL);
-    if (options->level == FIRN_LSM_HISTORY) {
+    DCHECK(options->level < FIRN_VERSION_HISTORY || now != NULL);
+    if (options->level == FIRN_VERSION_HISTORY) {
         return firn_history_groups_init(&writing->groups, now, err);
     }
     if (now == NULL) {
@@ -437,12 +437,12 @@ int
 firn_run_output_write(const struct firn_run_output_options *options, struct firn_run_output *out,
                       firn_error *err)
 {
-    DCHECK(out->count == 0 && options->level < FIRN_LSM_LEVELS_ALL);
-    DCHECK(options->level == FIRN_LSM_HISTORY || options->history_count == 0 ||
-           options->level == FIRN_LSM_LEVELS - 1);
+    DCHECK(out->count == 0 && options->level < FIRN_VERSION_LEVELS_ALL);
+    DCHECK(options->level == FIRN_VERSION_HISTORY || options->history_count == 0 ||
+           options->level == FIRN_VERSION_LEVELS - 1);
     int rc = FIRN_OK;
     struct writing writing = {.level = options->level, .options = options, .out = out};
-    struct writing history = {.level = FIRN_LSM_HISTORY, .options = options, .out = out};
+    struct writing history = {.level = FIRN_VERSION_HISTORY, .options = options, .out = out};
     const struct firn_value_output_options values = {.lsm = options->lsm,
                                                      .separates = options->separates,
                                                      .is_thorough = options->is_thorough,

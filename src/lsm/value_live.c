@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lsm/value_live.c: the garbage of value files.
- *
- * What is alive of a value file is what the runs of the newest version refer to: MANIFEST keeps the
- * bytes for each run, so nothing has to be counted from the data, and a number cannot go wrong by
- * itself. It falls when a compaction drops a version, and with it the reference.
+ * lsm/value_live.c: which runs to write again, so that a value file may go.
  *
  * A file of which more than half is dead is to go: the runs that refer to it are written again, one
  * after the other, each in its place; their live values move into a new file (value_output.c), and
@@ -25,57 +21,13 @@
 #include "lsm/value_live.h"
 
 #include "base/check.h"
-
-void
-firn_value_live_add_locked(struct firn_lsm_tree *tree, const struct firn_lsm_file *run)
-{
-    firn_os_mutex_assert_held(&tree->lsm->mutex);
-    struct firn_lsm_value_stats *stats = &tree->values;
-    for (size_t i = 0; i < run->info.reference_count; i++) {
-        struct firn_lsm_file *values = run->value_files[i];
-        DCHECK(values->info.kind == FIRN_BLOCK_FILE_VALUES);
-        DCHECK(values->live_runs > 0 || values->live_bytes == 0);
-        if (values->live_runs++ == 0) {
-            stats->files++;
-            stats->bytes += values->info.content_bytes;
-        }
-        values->live_bytes += run->info.references[i].bytes;
-        stats->live_bytes += run->info.references[i].bytes;
-    }
-}
-
-void
-firn_value_live_remove_locked(struct firn_lsm_tree *tree, const struct firn_lsm_file *run)
-{
-    firn_os_mutex_assert_held(&tree->lsm->mutex);
-    struct firn_lsm_value_stats *stats = &tree->values;
-    for (size_t i = 0; i < run->info.reference_count; i++) {
-        struct firn_lsm_file *values = run->value_files[i];
-        CHECK(values->live_runs > 0 && values->live_bytes >= run->info.references[i].bytes);
-        DCHECK(stats->live_bytes >= run->info.references[i].bytes);
-        values->live_bytes -= run->info.references[i].bytes;
-        stats->live_bytes -= run->info.references[i].bytes;
-        if (--values->live_runs == 0) {
-            DCHECK(values->live_bytes == 0);
-            stats->files--;
-            stats->bytes -= values->info.content_bytes;
-        }
-    }
-    tree->may_have_sparse |= run->info.reference_count > 0;
-}
-
-bool
-firn_value_live_is_worth_moving_locked(const struct firn_lsm_file *values, bool is_thorough)
-{
-    uint64_t total = values->info.content_bytes;
-    return is_thorough ? values->live_bytes < total : values->live_bytes < total - total / 2;
-}
+#include "lsm/lsm_values.h"
 
 static bool
 refers_to_sparse(const struct firn_lsm_file *run, bool is_thorough)
 {
     for (size_t i = 0; i < run->info.reference_count; i++) {
-        if (firn_value_live_is_worth_moving_locked(run->value_files[i], is_thorough)) {
+        if (firn_lsm_values_is_worth_moving_locked(run->value_files[i], is_thorough)) {
             return true;
         }
     }
@@ -87,12 +39,12 @@ static const struct firn_lsm_file *
 find_emptiest(const struct firn_version *version, bool is_thorough)
 {
     const struct firn_lsm_file *found = NULL;
-    for (unsigned level = 1; level < FIRN_LSM_LEVELS_ALL; level++) {
+    for (unsigned level = 1; level < FIRN_VERSION_LEVELS_ALL; level++) {
         for (size_t i = 0; i < version->levels[level].count; i++) {
             const struct firn_lsm_file *run = firn_version_file(&version->levels[level], i);
             for (size_t j = 0; j < run->info.reference_count; j++) {
                 const struct firn_lsm_file *values = run->value_files[j];
-                if (firn_value_live_is_worth_moving_locked(values, is_thorough) &&
+                if (firn_lsm_values_is_worth_moving_locked(values, is_thorough) &&
                     (found == NULL || values->live_bytes < found->live_bytes)) {
                     found = values;
                 }
@@ -126,7 +78,7 @@ pick_within_room(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode
     if (values == NULL || values->live_bytes > room_bytes) {
         return false;
     }
-    for (unsigned level = 1; level < FIRN_LSM_LEVELS_ALL; level++) {
+    for (unsigned level = 1; level < FIRN_VERSION_LEVELS_ALL; level++) {
         for (size_t i = 0; i < version->levels[level].count; i++) {
             const struct firn_lsm_file *run = firn_version_file(&version->levels[level], i);
             if (refers_to(run, values) && run->info.file_bytes <= room_bytes &&
@@ -156,7 +108,7 @@ firn_value_live_pick_locked(struct firn_lsm_tree *tree, enum firn_compaction_pic
     if (room_bytes != 0) {
         return pick_within_room(tree, mode, room_bytes, out);
     }
-    for (unsigned level = 1; level < FIRN_LSM_LEVELS_ALL; level++) {
+    for (unsigned level = 1; level < FIRN_VERSION_LEVELS_ALL; level++) {
         for (size_t i = 0; i < version->levels[level].count; i++) {
             if (!refers_to_sparse(firn_version_file(&version->levels[level], i), is_thorough)) {
                 continue;

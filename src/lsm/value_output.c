@@ -33,7 +33,7 @@
 
 #include "base/check.h"
 #include "base/sort.h"
-#include "lsm/value_live.h"
+#include "lsm/lsm_values.h"
 
 /* What the open run refers to in a file; also of files that it does not refer to, with 0 bytes. */
 struct tally {
@@ -79,7 +79,7 @@ is_to_be_left(const struct firn_value_output *output, const struct firn_lsm_file
         return false;
     }
     firn_os_mutex_lock(&lsm->mutex);
-    bool is_left = firn_value_live_is_worth_moving_locked(file, output->options.is_thorough);
+    bool is_left = firn_lsm_values_is_worth_moving_locked(file, output->options.is_thorough);
     bool is_small = file->info.content_bytes < lsm->options.value_file_bytes_small;
     firn_os_mutex_unlock(&lsm->mutex);
     bool may_leave =

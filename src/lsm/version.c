@@ -154,12 +154,12 @@ firn_version_create(const struct firn_version_change *change, struct firn_versio
     }
     struct firn_merge_level_run *runs = (struct firn_merge_level_run *)(version + 1);
     uint64_t *heads = (uint64_t *)(runs + run_count);
-    for (unsigned number = 0; number < FIRN_LSM_LEVELS_ALL; number++) {
+    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
         struct firn_version_level *level = &version->levels[number];
         level->runs = runs;
         level->heads = heads;
         fill_level(change, number, level);
-        bool may_overlap = number == 0 || number == FIRN_LSM_HISTORY;
+        bool may_overlap = number == 0 || number == FIRN_VERSION_HISTORY;
         firn_sort(level->runs, level->count, sizeof *level->runs,
                   may_overlap ? compare_ages : compare_keys);
         int rc = may_overlap ? FIRN_OK : check_level(level, number, err);
@@ -175,11 +175,11 @@ firn_version_create(const struct firn_version_change *change, struct firn_versio
         version->run_count += level->count;
     }
     CHECK(version->run_count + change->removed_count == run_count); /* all that goes was there */
-    for (unsigned number = 0; number < FIRN_LSM_LEVELS_ALL; number++) {
+    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
         for (size_t i = 0; i < version->levels[number].count; i++) {
             struct firn_lsm_file *file = firn_version_file(&version->levels[number], i);
             firn_lsm_file_ref(file);
-            if (number == FIRN_LSM_HISTORY && file->history_last > version->history_last) {
+            if (number == FIRN_VERSION_HISTORY && file->history_last > version->history_last) {
                 version->history_last = file->history_last;
             }
         }
@@ -207,7 +207,7 @@ firn_version_unref(struct firn_version *version)
     if (before != 1) {
         return;
     }
-    for (unsigned number = 0; number < FIRN_LSM_LEVELS_ALL; number++) {
+    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
         for (size_t i = 0; i < version->levels[number].count; i++) {
             firn_lsm_file_unref(firn_version_file(&version->levels[number], i));
         }
@@ -277,7 +277,7 @@ firn_version_overlap(const struct firn_version_level *level, const firn_slice *l
 size_t
 firn_version_waiting_runs(const struct firn_version *version)
 {
-    for (unsigned number = 0; number < FIRN_LSM_LEVELS; number++) {
+    for (unsigned number = 0; number < FIRN_VERSION_LEVELS; number++) {
         const struct firn_version_level *level = &version->levels[number];
         for (size_t i = 0; i < level->count; i++) {
             if (atomic_load_explicit(&firn_version_file(level, i)->is_damaged,

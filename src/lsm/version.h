@@ -10,9 +10,9 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "lsm/lsm.h"
 #include "lsm/lsm_file.h"
 #include "lsm/merge_level.h"
+#include "lsm/version_levels.h"
 
 /* Level 0 and history: runs that may overlap, the newest first. All others: by lower bound, without overlap. */
 struct firn_version_level {
@@ -29,7 +29,7 @@ struct firn_version_level {
  * history has no order, neither between its runs nor to the levels. */
 struct firn_version {
     _Atomic size_t refs;
-    struct firn_version_level levels[FIRN_LSM_LEVELS_ALL];
+    struct firn_version_level levels[FIRN_VERSION_LEVELS_ALL];
     size_t run_count;
     uint64_t history_last;       /* of all history runs (lsm_file.h) */
     _Atomic uint64_t skipped_by; /* see history.c */

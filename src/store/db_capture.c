@@ -48,6 +48,7 @@
 #include "codec/xxh3.h"
 #include "log/log_capture.h"
 #include "log/log_segment.h"
+#include "lsm/manifest.h"
 #include "row/row.h"
 #include "store/db_internal.h"
 
@@ -231,7 +232,7 @@ firn_db_capture_judge(const struct firn_db_capture *capture, const char *name)
     } else if (firn_db_log_is_name(name)) {
         file = judge_segment(&capture->log, firn_db_log_options(true).prefix, name);
     } else if (firn_lsm_is_name(name)) {
-        file = judge_segment(&capture->manifest, FIRN_LSM_MANIFEST, name);
+        file = judge_segment(&capture->manifest, FIRN_MANIFEST_NAME, name);
     }
     return file;
 }

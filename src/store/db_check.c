@@ -381,7 +381,7 @@ begin_trees(struct check *check, firn_error *err)
     uint64_t files = 0;
     firn_lsm_stats(check->image->lsm, NULL, &stats);
     uint64_t bytes = stats.values.live_bytes;
-    for (unsigned level = 0; level < FIRN_LSM_LEVELS_ALL; level++) {
+    for (unsigned level = 0; level < FIRN_VERSION_LEVELS_ALL; level++) {
         files += stats.levels[level].runs;
         bytes += stats.levels[level].bytes;
     }

@@ -12,7 +12,7 @@
  * bounds, upper the smaller of the upper ones; where upper is not above lower the range is empty.
  *
  * A cursor of a transaction also shows what that has written: there every move and every look is
- * the overlay's (db_txn_cursor.c).
+ * the overlay's (struct firn_db_cursor_overlay).
  *
  * (I1) `inner` is NULL where there is nothing to walk: an empty range, or a keyspace that the view
  *      does not have. Such a cursor is never valid.
@@ -22,14 +22,12 @@
 
 #include "base/mem.h"
 #include "base/slice.h"
-#include "store/db_txn_cursor.h"
-#include "store/db_txn_internal.h"
 
 struct firn_db_cursor {
     struct firn_os_process_mark mark; /* first: see api_process.h */
     struct firn_db *db;
-    struct firn_lsm_cursor *inner;      /* (I1) */
-    struct firn_db_txn_cursor *overlay; /* of a transaction: it moves inner; else NULL */
+    struct firn_lsm_cursor *inner;          /* (I1) */
+    struct firn_db_cursor_overlay *overlay; /* of a transaction: it moves inner; else NULL */
     struct firn_db_view_node node;
     bool has_upper;
     bool keys_only;
@@ -98,10 +96,19 @@ is_empty_range(const struct firn_db_cursor *cursor)
 /* ---- opening and closing ---- */
 
 static void
+destroy_overlay(struct firn_db_cursor *cursor)
+{
+    if (cursor->overlay != NULL) {
+        cursor->overlay->kind->destroy(cursor->overlay);
+        cursor->overlay = NULL;
+    }
+}
+
+static void
 destroy(struct firn_db_view_node *node)
 {
     struct firn_db_cursor *cursor = (void *)((char *)node - offsetof(struct firn_db_cursor, node));
-    firn_db_txn_cursor_destroy(cursor->overlay);
+    destroy_overlay(cursor);
     firn_lsm_cursor_destroy(cursor->inner);
     firn_buf_deinit(&cursor->lower);
     firn_buf_deinit(&cursor->upper);
@@ -196,24 +203,22 @@ out:
 }
 
 int
-firn_db_cursor_open_txn(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace,
-                        const struct firn_db_cursor_options *options, struct firn_db_cursor **out,
-                        firn_error *err)
+firn_db_cursor_open_overlaid(struct firn_db_keyspace *keyspace,
+                             const struct firn_db_cursor_options *options,
+                             firn_db_cursor_overlay_make *make, void *ctx,
+                             struct firn_db_cursor **out, firn_error *err)
 {
-    struct firn_db_cursor_options at =
-        options != NULL ? *options : (struct firn_db_cursor_options){0};
     struct firn_db_cursor *cursor = NULL;
     int rc;
     *out = NULL;
-    at.view = &txn->view;
-    FIRN_TRY(firn_db_cursor_open(keyspace, &at, &cursor, err));
+    FIRN_TRY(firn_db_cursor_open(keyspace, options, &cursor, err));
     const firn_slice upper = firn_buf_slice(&cursor->upper);
-    const struct firn_db_txn_cursor_base base = {.keyspace = keyspace,
-                                                 .inner = cursor->inner,
-                                                 .lower = firn_buf_slice(&cursor->lower),
-                                                 .upper = cursor->has_upper ? &upper : NULL};
+    const struct firn_db_cursor_base base = {.keyspace = keyspace,
+                                             .inner = cursor->inner,
+                                             .lower = firn_buf_slice(&cursor->lower),
+                                             .upper = cursor->has_upper ? &upper : NULL};
     DCHECK(cursor->overlay == NULL);
-    FIRN_TRY(firn_db_txn_cursor_create(txn, &base, &cursor->overlay, err));
+    FIRN_TRY(make(ctx, &base, &cursor->overlay, err));
     *out = cursor;
     cursor = NULL;
 out:
@@ -245,8 +250,7 @@ firn_db_cursor_close(struct firn_db_cursor *cursor)
     if (cursor == NULL) {
         return;
     }
-    firn_db_txn_cursor_destroy(cursor->overlay);
-    cursor->overlay = NULL;
+    destroy_overlay(cursor);
     firn_lsm_cursor_destroy(cursor->inner);
     cursor->inner = NULL;
     struct firn_db *db = cursor->db;
@@ -261,7 +265,7 @@ int
 firn_db_cursor_seek(struct firn_db_cursor *cursor, firn_slice key, firn_error *err)
 {
     if (cursor->overlay != NULL) {
-        return firn_db_txn_cursor_seek(cursor->overlay, key, err);
+        return cursor->overlay->kind->seek(cursor->overlay, key, err);
     }
     return cursor->inner == NULL ? FIRN_OK : firn_lsm_cursor_seek(cursor->inner, key, err);
 }
@@ -270,7 +274,7 @@ int
 firn_db_cursor_seek_before(struct firn_db_cursor *cursor, firn_slice key, firn_error *err)
 {
     if (cursor->overlay != NULL) {
-        return firn_db_txn_cursor_seek_before(cursor->overlay, key, err);
+        return cursor->overlay->kind->seek_before(cursor->overlay, key, err);
     }
     return cursor->inner == NULL ? FIRN_OK : firn_lsm_cursor_seek_before(cursor->inner, key, err);
 }
@@ -279,7 +283,7 @@ int
 firn_db_cursor_first(struct firn_db_cursor *cursor, firn_error *err)
 {
     if (cursor->overlay != NULL) {
-        return firn_db_txn_cursor_first(cursor->overlay, err);
+        return cursor->overlay->kind->first(cursor->overlay, err);
     }
     return cursor->inner == NULL ? FIRN_OK : firn_lsm_cursor_first(cursor->inner, err);
 }
@@ -288,7 +292,7 @@ int
 firn_db_cursor_last(struct firn_db_cursor *cursor, firn_error *err)
 {
     if (cursor->overlay != NULL) {
-        return firn_db_txn_cursor_last(cursor->overlay, err);
+        return cursor->overlay->kind->last(cursor->overlay, err);
     }
     return cursor->inner == NULL ? FIRN_OK : firn_lsm_cursor_last(cursor->inner, err);
 }
@@ -303,7 +307,7 @@ int
 firn_db_cursor_next(struct firn_db_cursor *cursor, firn_error *err)
 {
     if (cursor->overlay != NULL) {
-        return firn_db_txn_cursor_next(cursor->overlay, err);
+        return cursor->overlay->kind->next(cursor->overlay, err);
     }
     return firn_db_cursor_valid(cursor) ? firn_lsm_cursor_next(cursor->inner, err)
                                         : refuse_invalid(err);
@@ -313,7 +317,7 @@ int
 firn_db_cursor_prev(struct firn_db_cursor *cursor, firn_error *err)
 {
     if (cursor->overlay != NULL) {
-        return firn_db_txn_cursor_prev(cursor->overlay, err);
+        return cursor->overlay->kind->prev(cursor->overlay, err);
     }
     return firn_db_cursor_valid(cursor) ? firn_lsm_cursor_prev(cursor->inner, err)
                                         : refuse_invalid(err);
@@ -323,7 +327,7 @@ bool
 firn_db_cursor_valid(const struct firn_db_cursor *cursor)
 {
     if (cursor->overlay != NULL) {
-        return firn_db_txn_cursor_valid(cursor->overlay);
+        return cursor->overlay->kind->valid(cursor->overlay);
     }
     return cursor->inner != NULL && firn_lsm_cursor_valid(cursor->inner);
 }
@@ -341,7 +345,7 @@ firn_slice
 firn_db_cursor_key(const struct firn_db_cursor *cursor)
 {
     if (cursor->overlay != NULL) {
-        return firn_db_txn_cursor_key(cursor->overlay);
+        return cursor->overlay->kind->key(cursor->overlay);
     }
     DCHECK(!firn_db_cursor_valid(cursor) || is_within(cursor));
     return firn_db_cursor_valid(cursor) ? firn_lsm_cursor_entry(cursor->inner)->key
@@ -355,7 +359,7 @@ firn_db_cursor_value(const struct firn_db_cursor *cursor)
         return firn_bytes(NULL, 0);
     }
     if (cursor->overlay != NULL) {
-        return firn_db_txn_cursor_value(cursor->overlay);
+        return cursor->overlay->kind->value(cursor->overlay);
     }
     return firn_db_cursor_valid(cursor) ? firn_lsm_cursor_entry(cursor->inner)->value
                                         : firn_bytes(NULL, 0);

@@ -20,6 +20,7 @@
 #include "store/db.h"
 #include "store/db_format.h"
 #include "store/db_history.h"
+#include "store/db_lock.h"
 
 /* Keyspace 0 holds the names of the others: name -> id as a varint. The empty name, which no
  * keyspace has, leads to the next id to be given. */
@@ -414,17 +415,6 @@ FIRN_MUST_CHECK int firn_db_create_raise_version(struct firn_db *db, firn_error 
 FIRN_MUST_CHECK int firn_db_path_make(struct firn_os *os, const char *path,
                                       struct firn_os_dir **out, firn_error *err);
 
-/* ---- db_lock.c ---- */
-
-/* FIRN_BUSY, naming the holder, if another has the lock for longer than a time; negative: for ever. */
-FIRN_MUST_CHECK int firn_db_lock_acquire(struct firn_os_dir *dir, int64_t timeout_ms,
-                                         struct firn_os_file **out, firn_error *err);
-
-/* The same without a trace in the file; *out is NULL where there is none, and it may not or cannot be
- * made, or it cannot be locked. */
-FIRN_MUST_CHECK int firn_db_lock_hold(struct firn_os_dir *dir, bool may_create, int64_t timeout_ms,
-                                      struct firn_os_file **out, firn_error *err);
-
 /* ---- db_reader.c ---- */
 
 /* Whether somebody reads the store now. */
@@ -620,11 +610,38 @@ FIRN_MUST_CHECK int firn_db_cursor_open_list(struct firn_db *db, bool is_outside
                                              const struct firn_db_cursor_options *options,
                                              struct firn_db_cursor **out, firn_error *err);
 
-/* A cursor over what a transaction sees; options->view counts for nothing. */
-FIRN_MUST_CHECK int firn_db_cursor_open_txn(struct firn_db_txn *txn,
-                                            struct firn_db_keyspace *keyspace,
-                                            const struct firn_db_cursor_options *options,
-                                            struct firn_db_cursor **out, firn_error *err);
+/* What a cursor shows instead of what lies below it: a transaction's writes among what its view has
+ * (db_txn_cursor.c). Its moves and looks are those of store/db.h. */
+struct firn_db_cursor_overlay {
+    const struct firn_db_cursor_overlay_kind *kind;
+};
+struct firn_db_cursor_overlay_kind {
+    void (*destroy)(struct firn_db_cursor_overlay *overlay);
+    int (*first)(struct firn_db_cursor_overlay *overlay, firn_error *err);
+    int (*last)(struct firn_db_cursor_overlay *overlay, firn_error *err);
+    int (*seek)(struct firn_db_cursor_overlay *overlay, firn_slice key, firn_error *err);
+    int (*seek_before)(struct firn_db_cursor_overlay *overlay, firn_slice key, firn_error *err);
+    int (*next)(struct firn_db_cursor_overlay *overlay, firn_error *err);
+    int (*prev)(struct firn_db_cursor_overlay *overlay, firn_error *err);
+    bool (*valid)(const struct firn_db_cursor_overlay *overlay);
+    firn_slice (*key)(const struct firn_db_cursor_overlay *overlay);
+    firn_slice (*value)(const struct firn_db_cursor_overlay *overlay);
+};
+/* What lies below an overlay, and outlives it. */
+struct firn_db_cursor_base {
+    struct firn_db_keyspace *keyspace;
+    struct firn_lsm_cursor *inner; /* NULL: there is nothing within the bounds */
+    firn_slice lower;
+    const firn_slice *upper; /* NULL: no bound; what it points to is copied */
+};
+/* As firn_db_cursor_open. Before it returns, make(ctx) makes what the cursor shows, which the cursor
+ * owns. */
+typedef int firn_db_cursor_overlay_make(void *ctx, const struct firn_db_cursor_base *base,
+                                        struct firn_db_cursor_overlay **out, firn_error *err);
+FIRN_MUST_CHECK int firn_db_cursor_open_overlaid(struct firn_db_keyspace *keyspace,
+                                                 const struct firn_db_cursor_options *options,
+                                                 firn_db_cursor_overlay_make *make, void *ctx,
+                                                 struct firn_db_cursor **out, firn_error *err);
 
 /* ---- db_batch.c ---- */
 
@@ -692,9 +709,16 @@ struct firn_db_write_change {
 /* As firn_db_write, of a batch that names, or drops, a tree. */
 FIRN_MUST_CHECK int firn_db_write_list(struct firn_db *db, const struct firn_db_batch *batch,
                                        const struct firn_db_write_change *change, firn_error *err);
-/* As firn_db_write, of what a transaction wrote; FIRN_CONFLICT, which names a key. */
-FIRN_MUST_CHECK int firn_db_write_txn(struct firn_db *db, const struct firn_db_txn *txn,
-                                      firn_durability durability, firn_error *err);
+/* Whether a commit may take its place in the order: called by the leader, when all that comes before
+ * it has been applied. Its failure is the commit's. */
+struct firn_db_write_check {
+    int (*check)(const void *ctx, struct firn_db *db, firn_error *err);
+    const void *ctx;
+};
+/* As firn_db_write, of a batch that is not empty and was made for this store. */
+FIRN_MUST_CHECK int firn_db_write_checked(struct firn_db *db, const struct firn_db_batch *batch,
+                                          const struct firn_db_write_check *check,
+                                          firn_durability durability, firn_error *err);
 int firn_db_write_refuse_read_only(struct firn_db *db, firn_error *err);
 /* FIRN_FAILED if the handle is latched. */
 FIRN_MUST_CHECK int firn_db_write_refuse_failed(struct firn_db *db, firn_error *err);

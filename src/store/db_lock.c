@@ -13,12 +13,13 @@
  * Whoever may wait asks again and again, after pauses that grow from 1 to 100 ms: a lock that
  * waited in the kernel could not be given up after a time.
  */
-#include "store/db_internal.h"
+#include "store/db_lock.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "base/check.h"
+#include "store/db_format.h"
 
 enum { PAUSE_MIN_NS = 1000000, PAUSE_MAX_NS = 100000000, PID_TEXT_MAX = 24 };
 

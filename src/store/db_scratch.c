@@ -24,7 +24,8 @@
 #include "base/buf.h"
 #include "base/bytes.h"
 #include "base/check.h"
-#include "store/db_internal.h"
+#include "store/db_format.h"
+#include "store/db_lock.h"
 
 enum { ATTEMPTS_MAX = 10, DEPTH_MAX = 2 };
 

@@ -205,7 +205,7 @@ store_bytes(struct firn_db *db)
     struct firn_lsm_stats stats;
     uint64_t bytes = firn_log_size_bytes(db->log);
     firn_lsm_stats(firn_db_image(db)->lsm, NULL, &stats);
-    for (size_t i = 0; i < FIRN_LSM_LEVELS_ALL; i++) {
+    for (size_t i = 0; i < FIRN_VERSION_LEVELS_ALL; i++) {
         bytes += stats.levels[i].bytes;
     }
     return bytes + stats.values.bytes;

@@ -41,12 +41,12 @@ gather_trees(struct firn_lsm *lsm, firn_store_statistics *out)
 {
     struct firn_lsm_stats stats;
     firn_lsm_stats(lsm, NULL, &stats);
-    for (size_t i = 0; i < FIRN_LSM_LEVELS; i++) {
+    for (size_t i = 0; i < FIRN_VERSION_LEVELS; i++) {
         out->levels[i] = level_of(&stats.levels[i]);
         out->file_bytes += stats.levels[i].bytes;
     }
-    out->history = level_of(&stats.levels[FIRN_LSM_HISTORY]);
-    out->file_bytes += stats.levels[FIRN_LSM_HISTORY].bytes;
+    out->history = level_of(&stats.levels[FIRN_VERSION_HISTORY]);
+    out->file_bytes += stats.levels[FIRN_VERSION_HISTORY].bytes;
     out->value_files = stats.values.files;
     out->value_bytes = stats.values.bytes;
     out->value_live_bytes = stats.values.live_bytes;

@@ -31,6 +31,7 @@
 #include "base/mem.h"
 #include "lsm/fold.h"
 #include "store/db_txn_check.h"
+#include "store/db_txn_cursor.h"
 #include "store/db_txn_internal.h"
 #include "store/db_txn_merge.h"
 
@@ -205,7 +206,10 @@ firn_db_txn_cursor_open(struct firn_db_txn *txn, struct firn_db_keyspace *keyspa
         return firn_error_set(err, FIRN_INVALID,
                               "a cursor of a transaction cannot be at another view");
     }
-    return firn_db_cursor_open_txn(txn, keyspace, options, out, err);
+    struct firn_db_cursor_options at =
+        options != NULL ? *options : (struct firn_db_cursor_options){0};
+    at.view = &txn->view;
+    return firn_db_cursor_open_overlaid(keyspace, &at, firn_db_txn_cursor_create, txn, out, err);
 }
 
 /* ---- writing ---- */
@@ -461,7 +465,8 @@ commit(struct firn_db_txn *txn, firn_durability durability, firn_error *err)
         FIRN_IGNORE(tidy(txn, NULL));
     }
     FIRN_TRY(firn_db_txn_check(txn, err));
-    FIRN_TRY(firn_db_write_txn(txn->db, txn, durability, err));
+    const struct firn_db_write_check check = {.check = firn_db_txn_check_leading, .ctx = txn};
+    FIRN_TRY(firn_db_write_checked(txn->db, &txn->writes.batch, &check, durability, err));
 out:
     return rc;
 }

@@ -225,8 +225,9 @@ look_at_drops(const struct firn_db_txn *txn, firn_error *err)
 }
 
 int
-firn_db_txn_check_leading(struct firn_db *db, const struct firn_db_txn *txn, firn_error *err)
+firn_db_txn_check_leading(const void *ctx, struct firn_db *db, firn_error *err)
 {
+    const struct firn_db_txn *txn = ctx;
     DCHECK(firn_db_is_led(db) && txn->checked >= txn->view.node.sequence); /* (I1) */
     if (db->restored_at > txn->view.node.sequence) {
         return firn_error_set(err, FIRN_CONFLICT,
@@ -234,11 +235,4 @@ firn_db_txn_check_leading(struct firn_db *db, const struct firn_db_txn *txn, fir
     }
     int rc = look_at_drops(txn, err);
     return rc == FIRN_OK ? look_since(db, txn, UINT64_MAX, err) : rc;
-}
-
-void
-firn_db_txn_check_note_restore(struct firn_db *db, uint64_t sequence)
-{
-    DCHECK(firn_db_is_led(db) && sequence > db->restored_at);
-    db->restored_at = sequence;
 }

@@ -10,12 +10,8 @@
 /* FIRN_CONFLICT, which names keyspace and key, if a commit that is published conflicts. Moves
  * txn->checked on, so that the leader has less to look at. The thread of the transaction. */
 FIRN_MUST_CHECK int firn_db_txn_check(struct firn_db_txn *txn, firn_error *err);
-/* The rest, before the commit gets its place in the order: everything that was applied. The
- * leader's. */
-FIRN_MUST_CHECK int firn_db_txn_check_leading(struct firn_db *db, const struct firn_db_txn *txn,
-                                              firn_error *err);
-/* The commit of that sequence counts as a write to every key that is not a system keyspace's. The
- * leader's. */
-void firn_db_txn_check_note_restore(struct firn_db *db, uint64_t sequence);
+/* The rest, before the commit gets its place in the order: everything that was applied. ctx is the
+ * transaction. The leader's. */
+FIRN_MUST_CHECK int firn_db_txn_check_leading(const void *ctx, struct firn_db *db, firn_error *err);
 
 #endif

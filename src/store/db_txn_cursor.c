@@ -39,7 +39,8 @@ enum direction { FORWARDS, BACKWARDS };
 enum at { AT_NOTHING, AT_VIEW, AT_OWN };
 
 struct firn_db_txn_cursor {
-    struct firn_db_txn *txn; /* NULL: it has ended */
+    struct firn_db_cursor_overlay overlay; /* first */
+    struct firn_db_txn *txn;               /* NULL: it has ended */
     struct firn_db_txn_cursor *next;
     struct firn_db_txn_cursor *previous;
     struct firn_db_keyspace *keyspace;
@@ -58,30 +59,6 @@ struct firn_db_txn_cursor {
 };
 
 /* ---- life ---- */
-
-int
-firn_db_txn_cursor_create(struct firn_db_txn *txn, const struct firn_db_txn_cursor_base *base,
-                          struct firn_db_txn_cursor **out, firn_error *err)
-{
-    DCHECK(txn->state == FIRN_DB_TXN_OPEN);
-    struct firn_db_txn_cursor *cursor = firn_alloc_zeroed(sizeof *cursor);
-    *out = cursor;
-    if (cursor == NULL) {
-        return firn_error_no_memory(err, "a cursor");
-    }
-    cursor->txn = txn;
-    cursor->keyspace = base->keyspace;
-    cursor->inner = base->inner;
-    cursor->lower = base->lower;
-    cursor->has_upper = base->upper != NULL;
-    cursor->upper = base->upper != NULL ? *base->upper : firn_bytes(NULL, 0);
-    cursor->next = txn->cursors;
-    if (cursor->next != NULL) {
-        cursor->next->previous = cursor;
-    }
-    txn->cursors = cursor;
-    return FIRN_OK;
-}
 
 /* What was walked over goes to the read set. */
 static void
@@ -124,12 +101,24 @@ firn_db_txn_cursor_detach_all(struct firn_db_txn *txn)
     }
 }
 
-void
-firn_db_txn_cursor_destroy(struct firn_db_txn_cursor *cursor)
+/* ---- as an overlay ---- */
+
+static struct firn_db_txn_cursor *
+of(struct firn_db_cursor_overlay *overlay)
 {
-    if (cursor == NULL) {
-        return;
-    }
+    return (struct firn_db_txn_cursor *)overlay;
+}
+
+static const struct firn_db_txn_cursor *
+of_const(const struct firn_db_cursor_overlay *overlay)
+{
+    return (const struct firn_db_txn_cursor *)overlay;
+}
+
+static void
+destroy(struct firn_db_cursor_overlay *overlay)
+{
+    struct firn_db_txn_cursor *cursor = of(overlay);
     if (cursor->txn != NULL) {
         detach(cursor->txn, cursor);
     }
@@ -307,13 +296,27 @@ out:
     return rc;
 }
 
+static firn_slice
+shown_key(const struct firn_db_txn_cursor *cursor)
+{
+    switch (cursor->at) {
+    case AT_VIEW:
+        return view_key(cursor);
+    case AT_OWN:
+        return firn_buf_slice(&cursor->key);
+    case AT_NOTHING:
+        break;
+    }
+    return firn_bytes(NULL, 0);
+}
+
 /* ---- what was walked over ---- */
 
 /* To the shown key, that included, or to the end in the direction of the walk. */
 static int
 extend_span(struct firn_db_txn_cursor *cursor)
 {
-    firn_slice key = firn_db_txn_cursor_key(cursor);
+    firn_slice key = shown_key(cursor);
     if (cursor->direction == BACKWARDS) {
         return firn_db_txn_span_reach_down(&cursor->span,
                                            cursor->at == AT_NOTHING ? cursor->lower : key);
@@ -328,7 +331,7 @@ static bool
 is_in_span(const struct firn_db_txn_cursor *cursor)
 {
     const struct firn_db_txn_span *span = &cursor->span;
-    firn_slice key = firn_db_txn_cursor_key(cursor);
+    firn_slice key = shown_key(cursor);
     return cursor->at == AT_NOTHING ||
            (span->is_begun && firn_slice_compare(firn_buf_slice(&span->lower), key) <= 0 &&
             (!span->has_upper || firn_slice_compare(key, firn_buf_slice(&span->upper)) < 0));
@@ -421,9 +424,10 @@ set_target(struct firn_db_txn_cursor *cursor, firn_slice key, firn_slice *out, f
     return FIRN_OK;
 }
 
-int
-firn_db_txn_cursor_seek(struct firn_db_txn_cursor *cursor, firn_slice key, firn_error *err)
+static int
+seek(struct firn_db_cursor_overlay *overlay, firn_slice key, firn_error *err)
 {
+    struct firn_db_txn_cursor *cursor = of(overlay);
     firn_slice from;
     int rc;
     if (is_without_move(cursor, &rc, err)) {
@@ -439,15 +443,16 @@ firn_db_txn_cursor_seek(struct firn_db_txn_cursor *cursor, firn_slice key, firn_
     return end_placing(cursor, rc, &from, err);
 }
 
-int
-firn_db_txn_cursor_first(struct firn_db_txn_cursor *cursor, firn_error *err)
+static int
+first(struct firn_db_cursor_overlay *overlay, firn_error *err)
 {
-    return firn_db_txn_cursor_seek(cursor, cursor->lower, err);
+    return seek(overlay, of(overlay)->lower, err);
 }
 
-int
-firn_db_txn_cursor_seek_before(struct firn_db_txn_cursor *cursor, firn_slice key, firn_error *err)
+static int
+seek_before(struct firn_db_cursor_overlay *overlay, firn_slice key, firn_error *err)
 {
+    struct firn_db_txn_cursor *cursor = of(overlay);
     firn_slice from;
     int rc;
     if (is_without_move(cursor, &rc, err)) {
@@ -463,9 +468,10 @@ firn_db_txn_cursor_seek_before(struct firn_db_txn_cursor *cursor, firn_slice key
     return end_placing(cursor, rc, &from, err);
 }
 
-int
-firn_db_txn_cursor_last(struct firn_db_txn_cursor *cursor, firn_error *err)
+static int
+last(struct firn_db_cursor_overlay *overlay, firn_error *err)
 {
+    struct firn_db_txn_cursor *cursor = of(overlay);
     int rc;
     if (is_without_move(cursor, &rc, err)) {
         return rc;
@@ -559,9 +565,10 @@ pass_shown(struct firn_db_txn_cursor *cursor, firn_error *err)
                : FIRN_OK;
 }
 
-int
-firn_db_txn_cursor_next(struct firn_db_txn_cursor *cursor, firn_error *err)
+static int
+next(struct firn_db_cursor_overlay *overlay, firn_error *err)
 {
+    struct firn_db_txn_cursor *cursor = of(overlay);
     int rc = begin_step(cursor, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -570,9 +577,10 @@ firn_db_txn_cursor_next(struct firn_db_txn_cursor *cursor, firn_error *err)
     return end_move(cursor, rc == FIRN_OK ? settle(cursor, err) : rc, err);
 }
 
-int
-firn_db_txn_cursor_prev(struct firn_db_txn_cursor *cursor, firn_error *err)
+static int
+prev(struct firn_db_cursor_overlay *overlay, firn_error *err)
 {
+    struct firn_db_txn_cursor *cursor = of(overlay);
     int rc = begin_step(cursor, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -583,29 +591,23 @@ firn_db_txn_cursor_prev(struct firn_db_txn_cursor *cursor, firn_error *err)
 
 /* ---- looking ---- */
 
-bool
-firn_db_txn_cursor_valid(const struct firn_db_txn_cursor *cursor)
+static bool
+valid(const struct firn_db_cursor_overlay *overlay)
 {
+    const struct firn_db_txn_cursor *cursor = of_const(overlay);
     return cursor->at != AT_NOTHING;
 }
 
-firn_slice
-firn_db_txn_cursor_key(const struct firn_db_txn_cursor *cursor)
+static firn_slice
+key(const struct firn_db_cursor_overlay *overlay)
 {
-    switch (cursor->at) {
-    case AT_VIEW:
-        return view_key(cursor);
-    case AT_OWN:
-        return firn_buf_slice(&cursor->key);
-    case AT_NOTHING:
-        break;
-    }
-    return firn_bytes(NULL, 0);
+    return shown_key(of_const(overlay));
 }
 
-firn_slice
-firn_db_txn_cursor_value(const struct firn_db_txn_cursor *cursor)
+static firn_slice
+value(const struct firn_db_cursor_overlay *overlay)
 {
+    const struct firn_db_txn_cursor *cursor = of_const(overlay);
     switch (cursor->at) {
     case AT_VIEW:
         return firn_lsm_cursor_entry(cursor->inner)->value;
@@ -615,4 +617,35 @@ firn_db_txn_cursor_value(const struct firn_db_txn_cursor *cursor)
         break;
     }
     return firn_bytes(NULL, 0);
+}
+
+/* ---- beginning ---- */
+
+int
+firn_db_txn_cursor_create(void *ctx, const struct firn_db_cursor_base *base,
+                          struct firn_db_cursor_overlay **out, firn_error *err)
+{
+    static const struct firn_db_cursor_overlay_kind kind = {
+        destroy, first, last, seek, seek_before, next, prev, valid, key, value};
+    struct firn_db_txn *txn = ctx;
+    DCHECK(txn->state == FIRN_DB_TXN_OPEN);
+    struct firn_db_txn_cursor *cursor = firn_alloc_zeroed(sizeof *cursor);
+    *out = NULL;
+    if (cursor == NULL) {
+        return firn_error_no_memory(err, "a cursor");
+    }
+    cursor->overlay.kind = &kind;
+    cursor->txn = txn;
+    cursor->keyspace = base->keyspace;
+    cursor->inner = base->inner;
+    cursor->lower = base->lower;
+    cursor->has_upper = base->upper != NULL;
+    cursor->upper = base->upper != NULL ? *base->upper : firn_bytes(NULL, 0);
+    cursor->next = txn->cursors;
+    if (cursor->next != NULL) {
+        cursor->next->previous = cursor;
+    }
+    txn->cursors = cursor;
+    *out = &cursor->overlay;
+    return FIRN_OK;
 }

@@ -7,7 +7,7 @@
  * holding a mutex, it
  *   1. waits until the trees can take so much (db_pace.c), or is told why not,
  *   2. reserves memory for the group's entries in the memtables,
- *   3. asks of each commit of a transaction whether it conflicts (db_txn_check.c), gives each
+ *   3. asks of each commit of a transaction whether it conflicts (firn_db_write_check), gives each
  *      commit the next sequence, appends it to the log and applies it to the trees,
  *   4. syncs the log, if any of the group wants that,
  *   5. publishes the sequences of the commits, in order, also to readers in other processes
@@ -50,14 +50,12 @@
 
 #include "base/check.h"
 #include "store/db_fence.h"
-#include "store/db_txn_check.h"
-#include "store/db_txn_internal.h"
 
 enum { GROUP_BYTES_MAX = 1 << 20 };
 
 struct firn_db_write {
     const struct firn_db_batch *batch;
-    const struct firn_db_txn *txn; /* whose commit it is, or NULL */
+    const struct firn_db_write_check *check; /* or NULL */
     struct firn_db_write_change change;
     bool wants_sync;
     bool is_urgent; /* the commit was refused for lack of space, and is tried for the last time */
@@ -307,8 +305,10 @@ static int
 check(struct firn_db *db, const struct firn_db_write *commit, firn_error *err)
 {
     int rc = check_trees(commit, err);
-    return rc == FIRN_OK && commit->txn != NULL ? firn_db_txn_check_leading(db, commit->txn, err)
-                                                : rc;
+    if (rc == FIRN_OK && commit->check != NULL) {
+        rc = commit->check->check(commit->check->ctx, db, err);
+    }
+    return rc;
 }
 
 /* Step 3. A commit that is refused alone has sequence 0; after another failure nothing of the group
@@ -628,14 +628,13 @@ firn_db_write(struct firn_db *db, const struct firn_db_batch *batch, firn_durabi
 }
 
 int
-firn_db_write_txn(struct firn_db *db, const struct firn_db_txn *txn, firn_durability durability,
-                  firn_error *err)
+firn_db_write_checked(struct firn_db *db, const struct firn_db_batch *batch,
+                      const struct firn_db_write_check *check, firn_durability durability,
+                      firn_error *err)
 {
     firn_durability wanted = durability == FIRN_DURABILITY_DEFAULT ? db->durability : durability;
-    struct firn_db_write commit = {.batch = &txn->writes.batch,
-                                   .txn = txn,
-                                   .wants_sync = wanted == FIRN_DURABILITY_FULL,
-                                   .err = err};
+    struct firn_db_write commit = {
+        .batch = batch, .check = check, .wants_sync = wanted == FIRN_DURABILITY_FULL, .err = err};
     DCHECK(!db->is_read_only && firn_db_batch_is_of(commit.batch, db));
     commit_one(db, &commit);
     return commit.rc;

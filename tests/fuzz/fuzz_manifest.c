@@ -40,7 +40,7 @@ check_state(const struct firn_manifest_state *state)
             const struct firn_manifest_run *run = tree->runs[j];
             CHECK(j == 0 || run->number > tree->runs[j - 1]->number);
             CHECK(run->number > 0 && run->number < state->next_number);
-            CHECK(run->level < FIRN_LSM_LEVELS);
+            CHECK(run->level < FIRN_VERSION_LEVELS);
             CHECK(run->sequence_min > 0 && run->sequence_min <= run->sequence_max);
             CHECK(run->sequence_max <= state->sequence);
             CHECK(firn_slice_compare(run->lower, run->upper) < 0);

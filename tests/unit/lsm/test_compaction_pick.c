@@ -49,12 +49,12 @@ get_stats(struct firn_lsm_stats *out)
 /* ---- targets ---- */
 
 static struct firn_compaction_pick_targets
-targets_of(const uint64_t bytes[FIRN_LSM_LEVELS])
+targets_of(const uint64_t bytes[FIRN_VERSION_LEVELS])
 {
     struct firn_version version = {.run_count = 0};
     struct firn_lsm_options options = {.level_bytes_base = 100, .level_factor = 10};
     struct firn_compaction_pick_targets targets;
-    for (unsigned level = 0; level < FIRN_LSM_LEVELS; level++) {
+    for (unsigned level = 0; level < FIRN_VERSION_LEVELS; level++) {
         version.levels[level].bytes = bytes[level];
         version.levels[level].count = bytes[level] > 0;
     }
@@ -67,26 +67,26 @@ targets_follow_from_the_last_level(void **state)
 {
     (void)state;
     struct firn_compaction_pick_targets targets;
-    targets = targets_of((uint64_t[FIRN_LSM_LEVELS]){50});
+    targets = targets_of((uint64_t[FIRN_VERSION_LEVELS]){50});
     assert_int_equal(targets.base, 6);
     assert_int_equal(targets.bytes[6], 100);
-    targets = targets_of((uint64_t[FIRN_LSM_LEVELS]){0, 0, 0, 0, 0, 0, 100});
+    targets = targets_of((uint64_t[FIRN_VERSION_LEVELS]){0, 0, 0, 0, 0, 0, 100});
     assert_int_equal(targets.base, 6);
-    targets = targets_of((uint64_t[FIRN_LSM_LEVELS]){0, 0, 0, 0, 0, 0, 101});
+    targets = targets_of((uint64_t[FIRN_VERSION_LEVELS]){0, 0, 0, 0, 0, 0, 101});
     assert_int_equal(targets.base, 5);
     assert_int_equal(targets.bytes[5], 10);
-    targets = targets_of((uint64_t[FIRN_LSM_LEVELS]){0, 0, 0, 0, 0, 0, 25000});
+    targets = targets_of((uint64_t[FIRN_VERSION_LEVELS]){0, 0, 0, 0, 0, 0, 25000});
     assert_int_equal(targets.base, 3);
     assert_int_equal(targets.bytes[5], 2500);
     assert_int_equal(targets.bytes[4], 250);
     assert_int_equal(targets.bytes[3], 25);
     assert_int_equal(targets.bytes[2], 0);
     /* More than six levels' worth. */
-    targets = targets_of((uint64_t[FIRN_LSM_LEVELS]){0, 0, 0, 0, 0, 0, 1000000000});
+    targets = targets_of((uint64_t[FIRN_VERSION_LEVELS]){0, 0, 0, 0, 0, 0, 1000000000});
     assert_int_equal(targets.base, 1);
     assert_int_equal(targets.bytes[1], 10000);
     /* A tree that has shrunk: what is left above is not jumped over. */
-    targets = targets_of((uint64_t[FIRN_LSM_LEVELS]){0, 0, 7, 0, 0, 0, 300});
+    targets = targets_of((uint64_t[FIRN_VERSION_LEVELS]){0, 0, 7, 0, 0, 0, 300});
     assert_int_equal(targets.base, 2);
     assert_int_equal(targets.bytes[2], 0);
     assert_int_equal(targets.bytes[5], 30);
@@ -120,7 +120,7 @@ level0_is_compacted_from_its_target_number_on(void **state)
     assert_non_null(work);
     assert_int_equal(firn_lsm_work_kind(work), FIRN_LSM_WORK_COMPACTION);
     assert_int_equal(work->plan.from, 0);
-    assert_int_equal(work->plan.to, FIRN_LSM_LEVELS - 1);
+    assert_int_equal(work->plan.to, FIRN_VERSION_LEVELS - 1);
     assert_int_equal(work->plan.end[0] - work->plan.begin[0], 3);
     /* Its inputs are taken until it is given back. */
     assert_null(pick(true));
@@ -134,7 +134,7 @@ level0_is_compacted_from_its_target_number_on(void **state)
     struct firn_lsm_stats stats;
     get_stats(&stats);
     assert_int_equal(stats.levels[0].runs, 1);
-    assert_int_equal(stats.levels[FIRN_LSM_LEVELS - 1].entries, 3);
+    assert_int_equal(stats.levels[FIRN_VERSION_LEVELS - 1].entries, 3);
     assert_null(pick(false));
     fixture_compare_all(&fixture);
 }
@@ -157,7 +157,7 @@ what_has_been_installed_is_not_taken_away_again(void **state)
     assert_non_null(work);
     for (unsigned i = 0; i < 3; i++) {
         removed[i] = firn_version_file(&work->version->levels[0], i);
-        added[i] = (struct firn_version_added){removed[i], FIRN_LSM_LEVELS - 1};
+        added[i] = (struct firn_version_added){removed[i], FIRN_VERSION_LEVELS - 1};
     }
     const struct firn_lsm_install_change change = {.tree = work->tree,
                                                    .removed = removed,
@@ -189,7 +189,7 @@ keep_small_tree(size_t run_bytes_target, size_t memtable_bytes_target)
         TEST_OK(fixture_flush(&fixture, &err), &err);
         TEST_OK(fixture_work(&fixture, false, &err), &err);
         get_stats(&stats);
-        assert_int_equal(stats.levels[0].runs + stats.levels[FIRN_LSM_LEVELS - 1].runs, 1);
+        assert_int_equal(stats.levels[0].runs + stats.levels[FIRN_VERSION_LEVELS - 1].runs, 1);
         fixture_compare_all(&fixture);
     }
     for (unsigned key = 0; key < 60; key++) {
@@ -332,7 +332,7 @@ runs_apart_from_all_others_move_without_being_written(void **state)
     get_stats(&stats);
     assert_int_equal(stats.moves, 1);
     assert_int_equal(stats.compaction_write_bytes, 0);
-    assert_int_equal(stats.levels[FIRN_LSM_LEVELS - 1].runs, 3);
+    assert_int_equal(stats.levels[FIRN_VERSION_LEVELS - 1].runs, 3);
     fixture_compare_all(&fixture);
     fixture_close(&fixture);
     open_fixture();
@@ -363,7 +363,7 @@ runs_with_garbage_are_written_anew_at_the_bottom(void **state)
     TEST_OK(fixture_work(&fixture, false, &err), &err);
     get_stats(&stats);
     assert_int_equal(stats.moves, 0);
-    assert_int_equal(stats.levels[FIRN_LSM_LEVELS - 1].entries, 60);
+    assert_int_equal(stats.levels[FIRN_VERSION_LEVELS - 1].entries, 60);
     fixture_compare_all(&fixture);
 }
 
@@ -384,7 +384,7 @@ tombstones_do_not_wait_for_the_level_to_fill(void **state)
     TEST_OK(fixture_work(&fixture, false, &err), &err);
     struct firn_lsm_stats stats;
     get_stats(&stats);
-    for (unsigned level = 0; level < FIRN_LSM_LEVELS; level++) {
+    for (unsigned level = 0; level < FIRN_VERSION_LEVELS; level++) {
         assert_int_equal(stats.levels[level].runs, 0);
     }
     fixture_compare_all(&fixture);
@@ -408,8 +408,8 @@ a_view_that_goes_frees_what_was_kept_for_it(void **state)
     }
     TEST_OK(fixture_work(&fixture, true, &err), &err);
     get_stats(&stats);
-    assert_int_equal(stats.levels[FIRN_LSM_LEVELS - 1].entries, 40);
-    assert_int_equal(stats.levels[FIRN_LSM_HISTORY].entries, 40);
+    assert_int_equal(stats.levels[FIRN_VERSION_LEVELS - 1].entries, 40);
+    assert_int_equal(stats.levels[FIRN_VERSION_HISTORY].entries, 40);
     /* Under the same views there is nothing to do, also after reopening, also with a new reader. */
     fixture_close(&fixture);
     open_fixture();
@@ -419,8 +419,8 @@ a_view_that_goes_frees_what_was_kept_for_it(void **state)
     fixture_remove_view(&fixture, 1);
     TEST_OK(fixture_work(&fixture, true, &err), &err);
     get_stats(&stats);
-    assert_int_equal(stats.levels[FIRN_LSM_LEVELS - 1].entries, 40);
-    assert_int_equal(stats.levels[FIRN_LSM_HISTORY].runs, 0);
+    assert_int_equal(stats.levels[FIRN_VERSION_LEVELS - 1].entries, 40);
+    assert_int_equal(stats.levels[FIRN_VERSION_HISTORY].runs, 0);
     fixture_compare_all(&fixture);
 }
 
@@ -441,13 +441,13 @@ what_no_view_sees_after_a_restore_goes(void **state)
     TEST_OK(fixture_flush(&fixture, &err), &err);
     TEST_OK(fixture_work(&fixture, true, &err), &err);
     get_stats(&stats);
-    assert_int_equal(stats.levels[FIRN_LSM_LEVELS - 1].entries, 1);
-    assert_int_equal(stats.levels[FIRN_LSM_HISTORY].entries, 30);
+    assert_int_equal(stats.levels[FIRN_VERSION_LEVELS - 1].entries, 1);
+    assert_int_equal(stats.levels[FIRN_VERSION_HISTORY].entries, 30);
     fixture_remove_view(&fixture, safety);
     TEST_OK(fixture_work(&fixture, true, &err), &err);
     get_stats(&stats);
-    assert_int_equal(stats.levels[FIRN_LSM_LEVELS - 1].entries, 1);
-    assert_int_equal(stats.levels[FIRN_LSM_HISTORY].runs, 0);
+    assert_int_equal(stats.levels[FIRN_VERSION_LEVELS - 1].entries, 1);
+    assert_int_equal(stats.levels[FIRN_VERSION_HISTORY].runs, 0);
     fixture_compare_all(&fixture);
 }
 
@@ -547,7 +547,7 @@ bytes_of_runs(void)
     struct firn_lsm_stats stats;
     uint64_t bytes = 0;
     get_stats(&stats);
-    for (unsigned level = 0; level < FIRN_LSM_LEVELS; level++) {
+    for (unsigned level = 0; level < FIRN_VERSION_LEVELS; level++) {
         bytes += stats.levels[level].bytes;
     }
     return bytes;

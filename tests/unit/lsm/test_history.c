@@ -138,7 +138,7 @@ static const struct firn_lsm_level_stats *
 last_and_history(struct firn_lsm_stats *stats)
 {
     *stats = stats_of();
-    return &stats->levels[FIRN_LSM_LEVELS - 1];
+    return &stats->levels[FIRN_VERSION_LEVELS - 1];
 }
 
 static void

@@ -114,8 +114,8 @@ a_range_delete_covers_what_lies_in_older_runs(void **state)
     fixture_compare_all(&fixture);
     struct firn_lsm_stats stats;
     firn_lsm_stats(fixture.lsm, fixture.trees[0], &stats);
-    assert_int_equal(stats.levels[FIRN_LSM_LEVELS - 1].entries, FIXTURE_KEYS - 98 + 1);
-    assert_int_equal(stats.levels[FIRN_LSM_LEVELS - 1].tombstones, 0);
+    assert_int_equal(stats.levels[FIRN_VERSION_LEVELS - 1].entries, FIXTURE_KEYS - 98 + 1);
+    assert_int_equal(stats.levels[FIRN_VERSION_LEVELS - 1].tombstones, 0);
     assert_int_equal(stats.levels[0].runs, 0);
 }
 
@@ -137,15 +137,15 @@ compacting_to_the_bottom_leaves_one_version_of_each_key(void **state)
     TEST_OK(fixture_work(&fixture, true, &err), &err);
     struct firn_lsm_stats stats;
     firn_lsm_stats(fixture.lsm, NULL, &stats);
-    assert_int_equal(stats.levels[FIRN_LSM_LEVELS - 1].entries, 30);
-    assert_int_equal(stats.levels[FIRN_LSM_LEVELS - 1].tombstones, 0);
-    for (unsigned level = 0; level < FIRN_LSM_LEVELS - 1; level++) {
+    assert_int_equal(stats.levels[FIRN_VERSION_LEVELS - 1].entries, 30);
+    assert_int_equal(stats.levels[FIRN_VERSION_LEVELS - 1].tombstones, 0);
+    for (unsigned level = 0; level < FIRN_VERSION_LEVELS - 1; level++) {
         assert_int_equal(stats.levels[level].runs, 0);
     }
     /* Flush left out the older versions within a memtable. */
     assert_true(stats.versions_dropped >= 30 * 10);
     fixture_compare_all(&fixture);
-    assert_int_equal(count_runs(), stats.levels[FIRN_LSM_LEVELS - 1].runs);
+    assert_int_equal(count_runs(), stats.levels[FIRN_VERSION_LEVELS - 1].runs);
     fixture_check(&fixture);
 }
 

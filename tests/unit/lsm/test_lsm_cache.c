@@ -88,7 +88,7 @@ what_was_in_the_cache_is_there_after_a_compaction(void **state)
     struct firn_lsm_stats after;
     firn_lsm_stats(fixture.lsm, fixture.trees[0], &after);
     assert_int_equal(after.levels[0].runs, 0);
-    assert_int_equal(after.levels[FIRN_LSM_LEVELS - 1].entries, FIXTURE_KEYS);
+    assert_int_equal(after.levels[FIRN_VERSION_LEVELS - 1].entries, FIXTURE_KEYS);
     assert_true(misses_of_reading_all() <= MISSES_OF_OPENING);
 }
 
@@ -140,7 +140,7 @@ what_now_does_not_read_is_not_handed_over(void **state)
     TEST_OK(fixture_work(&fixture, true, &err), &err);
     struct firn_lsm_stats after;
     firn_lsm_stats(fixture.lsm, fixture.trees[0], &after);
-    assert_true(after.levels[FIRN_LSM_HISTORY].entries > 0);
+    assert_true(after.levels[FIRN_VERSION_HISTORY].entries > 0);
     uint64_t blocks = stats().blocks;
     assert_true(blocks >= BLOCKS_MIN && blocks < 2 * BLOCKS_MIN);
     fixture_compare_all(&fixture);

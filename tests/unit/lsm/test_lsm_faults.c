@@ -223,7 +223,7 @@ assert_no_other_files(struct fixture *fixture)
     firn_lsm_collect(fixture->lsm);
     firn_lsm_stats(fixture->lsm, NULL, &stats);
     files = stats.values.files;
-    for (unsigned level = 0; level < FIRN_LSM_LEVELS_ALL; level++) {
+    for (unsigned level = 0; level < FIRN_VERSION_LEVELS_ALL; level++) {
         files += stats.levels[level].runs;
     }
     TEST_OK(firn_os_dir_open(fixture->dir, "runs", &dir, &err), &err);

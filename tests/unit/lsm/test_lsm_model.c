@@ -396,7 +396,7 @@ assert_no_dead_values(struct fixture *fixture)
     assert_int_equal(stats.values.live_bytes, stats.values.bytes);
     assert_true(fixture->separates == (stats.values.files > 0));
     uint64_t files = stats.values.files;
-    for (unsigned level = 0; level < FIRN_LSM_LEVELS_ALL; level++) {
+    for (unsigned level = 0; level < FIRN_VERSION_LEVELS_ALL; level++) {
         files += stats.levels[level].runs;
     }
     TEST_OK(firn_os_dir_open(fixture->dir, "runs", &runs, &err), &err);
@@ -427,7 +427,7 @@ trees_read_as_the_model_does(void **state)
                       (unsigned long long)(random.state + i), (unsigned long long)run.works_run,
                       (unsigned long long)stats.flushes, (unsigned long long)stats.compactions,
                       (unsigned long long)stats.moves, (unsigned long long)stats.versions_dropped);
-        for (unsigned level = 0; level < FIRN_LSM_LEVELS_ALL; level++) {
+        for (unsigned level = 0; level < FIRN_VERSION_LEVELS_ALL; level++) {
             print_message(" %llu", (unsigned long long)stats.levels[level].runs);
         }
         print_message("; %llu value files, %llu of %llu bytes alive\n",

@@ -123,7 +123,7 @@ golden_records_are_read_and_written(void **state)
     assert_int_equal(firn_manifest_edit_encode(&edit, &bytes), FIRN_OK);
     test_file_compare_golden("tests/formats/manifest/values.record", firn_buf_slice(&bytes));
     const struct firn_manifest_group groups[] = {{58, 61, 70, 90}, {60, 75, 0, 0}};
-    added[1].level = FIRN_LSM_HISTORY;
+    added[1].level = FIRN_VERSION_HISTORY;
     added[1].groups = groups;
     added[1].group_count = 2;
     assert_int_equal(firn_manifest_edit_encode(&edit, &bytes), FIRN_OK);
@@ -215,7 +215,7 @@ make_sample(struct sample *sample)
 {
     *sample = (struct sample){.removed = {3, 4}};
     sample->added[0] = run_of(5, 0, "a", "b");
-    sample->added[1] = run_of(6, FIRN_LSM_HISTORY, "c", "d");
+    sample->added[1] = run_of(6, FIRN_VERSION_HISTORY, "c", "d");
     sample->references[0] = (struct firn_manifest_reference){2, 5, 100, 40};
     sample->references[1] = (struct firn_manifest_reference){4, 6, 100, 100};
     sample->added[1].references = sample->references;
@@ -263,8 +263,8 @@ numbers_out_of_range_or_order_are_damage(void **state)
     REFUSED(sample.added[0].number = 0);
     REFUSED(sample.added[0].number = 6);
     REFUSED(sample.added[1].number = 7);
-    REFUSED(sample.added[0].level = FIRN_LSM_HISTORY + 1);
-    REFUSED(sample.added[0].level = FIRN_LSM_HISTORY);
+    REFUSED(sample.added[0].level = FIRN_VERSION_HISTORY + 1);
+    REFUSED(sample.added[0].level = FIRN_VERSION_HISTORY);
     REFUSED(sample.added[1].group_count = 0);
     REFUSED(sample.groups[0].first = 0);
     REFUSED(sample.groups[0].first = 61);

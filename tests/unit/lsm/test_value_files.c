@@ -403,7 +403,7 @@ operands_stay_beside_the_value_that_they_change(void **state)
         }
         /* The value was not written again, and the operands became one. */
         assert_int_equal(value_files().count, 1);
-        assert_int_equal(stats_of().levels[FIRN_LSM_LEVELS - 1].entries, 2);
+        assert_int_equal(stats_of().levels[FIRN_VERSION_LEVELS - 1].entries, 2);
     }
     firn_buf_deinit(&out);
 }
