@@ -33,6 +33,6 @@ else()
   target_include_directories(firn_blake3_dependency SYSTEM INTERFACE ${blake3_dir})
 
   # Our own names for its functions: see codec/blake3_names.h.
-  target_compile_options(firn_blake3_code PRIVATE -include ${PROJECT_SOURCE_DIR}/src/codec/blake3_names.h)
+  target_compile_options(firn_blake3_code PRIVATE -include ${PROJECT_SOURCE_DIR}/src/foundation/codec/blake3_names.h)
   target_compile_definitions(firn_blake3_dependency INTERFACE FIRN_BLAKE3_COMPILED_IN=1)
 endif()

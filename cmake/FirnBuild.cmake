@@ -4,7 +4,10 @@
 add_library(firn_flags INTERFACE)
 target_compile_features(firn_flags INTERFACE c_std_11)
 target_compile_definitions(firn_flags INTERFACE _GNU_SOURCE $<$<CONFIG:Debug>:FIRN_DEBUG=1>)
-target_include_directories(firn_flags INTERFACE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
+# Each wing of src/ is an include root, so that a header is named by its room: "lsm/lsm.h".
+target_include_directories(
+  firn_flags INTERFACE ${PROJECT_SOURCE_DIR}/src/foundation ${PROJECT_SOURCE_DIR}/src/engine ${PROJECT_SOURCE_DIR}/src
+                       ${PROJECT_SOURCE_DIR}/include)
 target_compile_options(
   firn_flags
   INTERFACE $<$<COMPILE_LANGUAGE:C>:-Wall
@@ -66,11 +69,13 @@ if(CMAKE_BUILD_TYPE STREQUAL "Debug" AND (FIRN_TESTS OR FIRN_FUZZ))
   add_compile_options($<$<COMPILE_LANGUAGE:C>:-fno-semantic-interposition>)
 endif()
 
-# firn_folder(NAME SOURCES... [LINK targets...]): one OBJECT library for a folder of src/. It becomes a part of libfirn,
-# except for the folders that stand on the library instead. Where folders are shared, firn_NAME_shared has its objects for
+# firn_folder(NAME SOURCES... [NEEDS rooms...] [LINK targets...]): one OBJECT library for a room of src/. It becomes a part of
+# libfirn, except for the rooms that stand on the library instead. A program that links the room links those that it needs
+# as well; named are only rooms of its own wing. Where folders are shared, firn_NAME_shared has its objects for
 # the tests; what it takes from lower folders is found when a test that names them is linked.
 function(firn_folder name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "SOURCES;NEEDS;LINK" ${ARGN})
+  set_property(GLOBAL PROPERTY FIRN_NEEDS_${name} ${ARG_NEEDS})
   add_library(firn_${name} OBJECT ${ARG_SOURCES})
   target_compile_definitions(firn_${name} PRIVATE FIRN_BUILDING_LIBRARY=1)
   target_compile_options(firn_${name} PRIVATE "$<$<COMPILE_LANGUAGE:C>:${FIRN_LTO_FLAGS}>")
@@ -87,15 +92,32 @@ function(firn_folder name)
   endif()
 endfunction()
 
-# firn_link_folders(TARGET FOLDERS...): links a program of the tests from these folders of src/, and what they stand on.
+# firn_close_folders(OUT FOLDERS...): these rooms, and those that they need.
+function(firn_close_folders out)
+  set(closed "")
+  set(open ${ARGN})
+  while(NOT open STREQUAL "") # "ignore" alone would be false
+    list(POP_FRONT open folder)
+    if(NOT folder IN_LIST closed)
+      list(APPEND closed ${folder})
+      get_property(needs GLOBAL PROPERTY FIRN_NEEDS_${folder})
+      list(APPEND open ${needs})
+    endif()
+  endwhile()
+  set(${out} ${closed} PARENT_SCOPE)
+endfunction()
+
+# firn_link_folders(TARGET FOLDERS...): links a program of the tests from these rooms of src/, those that they need, and the
+# libraries that they stand on.
 function(firn_link_folders target)
+  firn_close_folders(all ${ARGN})
   if(FIRN_SHARED_FOLDERS AND NOT "cli" IN_LIST ARGN AND NOT "mcp" IN_LIST ARGN)
-    list(TRANSFORM ARGN PREPEND firn_ OUTPUT_VARIABLE folders)
+    list(TRANSFORM all PREPEND firn_ OUTPUT_VARIABLE folders)
     list(TRANSFORM folders APPEND _shared)
     target_link_libraries(${target} PRIVATE ${folders} firn_distribution_libraries)
     target_link_options(${target} PRIVATE LINKER:--no-as-needed) # a folder may be needed by other folders alone
   else()
-    list(TRANSFORM ARGN PREPEND firn_ OUTPUT_VARIABLE folders)
+    list(TRANSFORM all PREPEND firn_ OUTPUT_VARIABLE folders)
     target_link_libraries(${target} PRIVATE ${folders} firn_thirdparty)
   endif()
 endfunction()

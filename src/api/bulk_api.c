@@ -9,7 +9,7 @@
 #include "firn/bulk.h"
 #include "os/os.h"
 #include "store/db.h"
-#include "store/db_progress.h"
+#include "storefile/storefile_progress.h"
 
 int
 firn_bulk_open(firn_keyspace *keyspace, const firn_bulk_options *options, firn_bulk **out,
@@ -24,7 +24,7 @@ firn_bulk_open(firn_keyspace *keyspace, const firn_bulk_options *options, firn_b
     if (rc != FIRN_OK) {
         return rc;
     }
-    struct firn_db_progress progress = {
+    struct firn_storefile_progress progress = {
         .on_progress = given.on_progress, .ctx = given.ctx, .os = firn_os_default()};
     rc = given.unsorted ? firn_db_bulk_open_unsorted(keyspace, &progress, out, err)
                         : firn_db_bulk_open(keyspace, out, err);

@@ -9,9 +9,9 @@
 #include "api/api_check.h"
 #include "api/api_handle.h"
 #include "api/api_options.h"
+#include "copy/copy_export.h"
 #include "firn/checkpoint.h"
 #include "store/db_checkpoint.h"
-#include "store/db_export.h"
 
 static void
 describe(const struct firn_db_checkpoint_info *info, firn_store_checkpoint *out)
@@ -227,7 +227,7 @@ firn_checkpoint_diff(firn_store *store, const char *before, const char *after,
         return rc;
     }
     struct diffing diffing = {visit, ctx};
-    struct firn_db_progress progress = {
+    struct firn_storefile_progress progress = {
         .on_progress = given.on_progress, .ctx = given.progress_ctx, .os = firn_os_default()};
     const struct firn_db_diff_visitor visitor = {.keyspace = given.keyspace,
                                                  .visit_keyspace = visit_keyspace,
@@ -252,11 +252,11 @@ firn_checkpoint_export(firn_store *store, const char *reference, const char *pat
     if (rc != FIRN_OK) {
         return rc;
     }
-    const struct firn_db_export_target target = {
+    const struct firn_copy_export_target target = {
         .os = os, .path = path, .replace_existing = given.replace_existing};
-    struct firn_db_progress progress = {
+    struct firn_storefile_progress progress = {
         .on_progress = given.on_progress, .ctx = given.ctx, .os = os};
-    return firn_db_export(store, reference, &target, &progress, err);
+    return firn_copy_export(store, reference, &target, &progress, err);
 }
 
 int
@@ -275,9 +275,9 @@ firn_checkpoint_import(const char *file, const char *path,
     if (rc != FIRN_OK) {
         return rc;
     }
-    struct firn_db_progress progress = {
+    struct firn_storefile_progress progress = {
         .on_progress = given.on_progress, .ctx = given.ctx, .os = os};
-    rc = firn_db_import(os, file, path, &progress, &info, err);
+    rc = firn_copy_import(os, file, path, &progress, &info, err);
     if (rc == FIRN_OK && out != NULL) {
         hand_over(&info, out);
     }

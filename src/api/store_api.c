@@ -11,13 +11,13 @@
 #include "api/api_options.h"
 #include "api/api_store.h"
 #include "base/buf.h"
+#include "copy/copy_clone.h"
 #include "firn/store.h"
 #include "lsm/lsm.h"
 #include "os/os.h"
 #include "store/db.h"
 #include "store/db_checkpoint.h"
-#include "store/db_clone.h"
-#include "store/db_progress.h"
+#include "storefile/storefile_progress.h"
 
 static bool
 is_system(const char *name)
@@ -134,12 +134,12 @@ firn_store_sync(firn_store *store, firn_error *err)
 
 /* Of work on a store, in the caller's memory. */
 static int
-read_maintenance_options(const firn_maintenance_options *options, struct firn_db_progress *out,
-                         firn_error *err)
+read_maintenance_options(const firn_maintenance_options *options,
+                         struct firn_storefile_progress *out, firn_error *err)
 {
     firn_maintenance_options given = FIRN_MAINTENANCE_OPTIONS_INIT;
     int rc = api_options_read(&given, sizeof given, options, err);
-    *out = (struct firn_db_progress){
+    *out = (struct firn_storefile_progress){
         .on_progress = given.on_progress, .ctx = given.ctx, .os = firn_os_default()};
     return rc;
 }
@@ -148,12 +148,13 @@ int
 firn_store_clone(firn_store *store, const char *path, const firn_maintenance_options *options,
                  firn_error *err)
 {
-    struct firn_db_progress progress;
+    struct firn_storefile_progress progress;
     API_REQUIRE(store != NULL && path != NULL, err, "store and path must not be NULL");
     API_REQUIRE(path[0] != '\0', err, "the path of a store must not be empty");
     API_OPEN(store, STORE, err);
     int rc = read_maintenance_options(options, &progress, err);
-    return rc == FIRN_OK ? firn_db_clone_path(store, firn_os_default(), path, &progress, err) : rc;
+    return rc == FIRN_OK ? firn_copy_clone_path(store, firn_os_default(), path, &progress, err)
+                         : rc;
 }
 
 int
@@ -175,7 +176,7 @@ firn_store_flush(firn_store *store, firn_error *err)
 int
 firn_store_compact(firn_store *store, const firn_maintenance_options *options, firn_error *err)
 {
-    struct firn_db_progress progress;
+    struct firn_storefile_progress progress;
     API_REQUIRE(store != NULL, err, "store must not be NULL");
     API_OPEN(store, STORE, err);
     int rc = read_maintenance_options(options, &progress, err);
@@ -186,7 +187,7 @@ int
 firn_compact_range(firn_keyspace *keyspace, firn_slice lower, firn_slice upper,
                    const firn_maintenance_options *options, firn_error *err)
 {
-    struct firn_db_progress progress;
+    struct firn_storefile_progress progress;
     API_REQUIRE(keyspace != NULL && api_store_is_slice(lower) && api_store_is_slice(upper), err,
                 "keyspace must not be NULL, and no bound that has a size");
     API_OPEN(keyspace, KEYSPACE, err);
@@ -268,7 +269,7 @@ firn_store_check(firn_store *store, const firn_check_options *options, firn_chec
     if (rc != FIRN_OK) {
         return rc;
     }
-    struct firn_db_progress progress = {
+    struct firn_storefile_progress progress = {
         .on_progress = given.on_progress, .ctx = given.ctx, .os = firn_os_default()};
     const struct firn_db_check_options inner = {
         .on_damage = given.on_damage, .ctx = given.ctx, .progress = &progress};

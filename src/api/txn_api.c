@@ -8,7 +8,7 @@
 #include "api/api_options.h"
 #include "api/api_store.h"
 #include "firn/txn.h"
-#include "store/db_txn.h"
+#include "txn/db_txn.h"
 
 enum { ATTEMPTS_DEFAULT = 100 };
 

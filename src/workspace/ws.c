@@ -23,7 +23,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "store/db_format.h"
+#include "storefile/storefile.h"
 #include "workspace/ws_catalog_workspaces.h"
 #include "workspace/ws_index.h"
 #include "workspace/ws_internal.h"
@@ -178,7 +178,7 @@ find_is_foreign(struct firn_ws_opened *opened, firn_error *err)
     DCHECK(!opened->is_foreign && opened->db == NULL); /* asked before anything of it is believed */
     uint32_t user = firn_os_user_id(firn_os_dir_os(opened->store_dir));
     struct firn_os_stat identity = {.uid = user};
-    int rc = firn_os_stat(opened->store_dir, FIRN_DB_FORMAT_IDENTITY_NAME, &identity, err);
+    int rc = firn_os_stat(opened->store_dir, FIRN_STOREFILE_IDENTITY_NAME, &identity, err);
     opened->is_foreign = opened->store_stat.uid != user || identity.uid != user ||
                          (opened->store_stat.mode & OTHERS_MAY_WRITE) != 0;
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;

@@ -34,7 +34,7 @@
 #include "base/slice.h"
 #include "codec/hex.h"
 #include "store/db.h"
-#include "store/db_format.h"
+#include "storefile/storefile.h"
 #include "workspace/ws_private.h"
 
 enum { TAG_LETTERS = 2 * FIRN_WS_JOURNAL_TAG_SIZE, MACHINE_SIZE_MAX = 64 };
@@ -80,11 +80,11 @@ static int
 make_head(struct firn_ws *ws, const struct firn_ws_opened *opened, struct firn_buf *out, char *name,
           firn_error *err)
 {
-    char id[2 * FIRN_DB_FORMAT_ID_SIZE + 1];
+    char id[2 * FIRN_STOREFILE_ID_SIZE + 1];
     const char *root = ws->place.root;
     struct firn_buf key = {0};
     int rc;
-    firn_hex_encode(firn_db_id(opened->db), FIRN_DB_FORMAT_ID_SIZE, id);
+    firn_hex_encode(firn_db_id(opened->db), FIRN_STOREFILE_ID_SIZE, id);
     if (firn_buf_append_format(&key, "%s %" PRIu32 " %s", id, opened->workspace.number, root) !=
             FIRN_OK ||
         firn_buf_append_format(out, "firn restore 1\nstore %s\nworkspace %" PRIu32 "\nmachine ", id,

@@ -30,7 +30,7 @@
 #include "base/slice.h"
 #include "codec/hex.h"
 #include "pack/packfile_cells.h"
-#include "store/db_progress.h"
+#include "storefile/storefile_progress.h"
 #include "tree/tree_lookup.h"
 #include "workspace/ws_catalog_pins.h"
 #include "workspace/ws_catalog_tags.h"
@@ -180,7 +180,7 @@ check_store(struct checking *checking, firn_error *err)
 {
     const firn_callbacks *callbacks = &checking->options->callbacks;
     firn_check_report report = {.size = sizeof report};
-    struct firn_db_progress progress = {
+    struct firn_storefile_progress progress = {
         .on_progress = callbacks->on_progress, .ctx = callbacks->ctx, .os = checking->ws->os};
     const struct firn_db_check_options options = {
         .on_damage = on_store_damage, .ctx = checking, .progress = &progress};

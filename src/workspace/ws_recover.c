@@ -32,7 +32,7 @@
 
 #include "base/check.h"
 #include "base/slice.h"
-#include "store/db_capture.h"
+#include "copy/copy_capture.h"
 #include "workspace/ws_apply_internal.h"
 #include "workspace/ws_apply_keep.h"
 #include "workspace/ws_apply_look.h"
@@ -345,7 +345,7 @@ may_be_replaced(const void *ctx, firn_slice path)
     char text[FIRN_TREE_NAME_SIZE_MAX + 1];
     memcpy(text, name.data, name.size);
     text[name.size] = '\0';
-    return firn_db_capture_is_own(text);
+    return firn_copy_capture_is_own(text);
 }
 
 static int

@@ -3,7 +3,7 @@
  * workspace/ws_repair.c: a sound store out of a damaged one.
  *
  * The damaged store is locked and read; nothing in it is changed. A new one is built beside it:
- *   data      as much of the store's own data as can be kept (store/db_rescue.c)
+ *   data      as much of the store's own data as can be kept (rescue/rescue.c)
  *   packs     those that are whole, and what can be read of others (ws_repair_packs.c)
  *   records   the checkpoints, from catalog, log, runs and packs (ws_repair_records.c)
  *   trees     of each checkpoint, without what is lost (ws_repair_trees.c)
@@ -20,7 +20,7 @@
  * (I3) A dry run does all of it but the exchange, so that what it tells is what a repair would do.
  * (I4) What a newer firn wrote is no damage: wherever FIRN_NEWER is met, the repair ends with it, and
  *      nothing was changed. Formats tell their version under a checksum, so no damage
- *      looks like that. (Not checked: FIRN_NEWER is no finding, firn_db_rescue_is_finding.)
+ *      looks like that. (Not checked: FIRN_NEWER is no finding, firn_rescue_is_finding.)
  */
 #include "base/check.h"
 #include "workspace/ws_repair_internal.h"
@@ -157,7 +157,7 @@ check(struct firn_ws_repair *repair, struct firn_os_dir *dir, bool *out_is_clean
     int close_rc = close_store(&opened, rc == FIRN_OK ? &found : NULL);
     rc = rc == FIRN_OK ? close_rc : rc;
     *out_is_clean = rc == FIRN_OK;
-    if (rc != FIRN_OK && !firn_db_rescue_is_finding(rc)) {
+    if (rc != FIRN_OK && !firn_rescue_is_finding(rc)) {
         if (err != NULL) {
             *err = found;
         }
@@ -169,20 +169,20 @@ check(struct firn_ws_repair *repair, struct firn_os_dir *dir, bool *out_is_clean
 /* ---- building ---- */
 
 static int
-fill(struct firn_ws_repair *repair, const struct firn_db_rescue_options *options, firn_error *err)
+fill(struct firn_ws_repair *repair, const struct firn_rescue_options *options, firn_error *err)
 {
     int rc;
     FIRN_TRY(open_store(&repair->opened, repair->place.to, false, false, err));
     FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &repair->scratch, err));
     firn_packfile_scratch_set_tick(repair->scratch, tick, repair);
     FIRN_TRY(firn_ws_repair_packs(repair, err));
-    if (!repair->is_current && repair->data.state == FIRN_DB_RESCUE_KEPT) {
+    if (!repair->is_current && repair->data.state == FIRN_RESCUE_KEPT) {
         /* It opened, and has forgotten packs. */
-        repair->data.state = FIRN_DB_RESCUE_SHORTENED;
+        repair->data.state = FIRN_RESCUE_SHORTENED;
         on_store_damage(repair, "the log was cut short: commits at its end are missing");
     }
-    if (!repair->is_current && repair->data.state != FIRN_DB_RESCUE_LOST) {
-        FIRN_TRY(firn_db_rescue_doubt(repair->place.from, options, &repair->data, err));
+    if (!repair->is_current && repair->data.state != FIRN_RESCUE_LOST) {
+        FIRN_TRY(firn_rescue_doubt(repair->place.from, options, &repair->data, err));
     }
     FIRN_TRY(firn_ws_repair_records_collect(repair, err));
     FIRN_TRY(firn_ws_repair_catalog_assign(repair, err));
@@ -207,13 +207,13 @@ forget(struct firn_ws_repair *repair)
 static int
 build(struct firn_ws_repair *repair, firn_error *err)
 {
-    const struct firn_db_rescue_options options = {.on_damage = on_store_damage, .ctx = repair};
+    const struct firn_rescue_options options = {.on_damage = on_store_damage, .ctx = repair};
     int rc;
     forget(repair);
     DCHECK(repair->opened.db == NULL && repair->scratch == NULL);
     FIRN_TRY(firn_ws_repair_place_begin(repair, err));
-    FIRN_TRY(firn_db_rescue(repair->place.from, repair->place.to, &options, &repair->data, err));
-    repair->is_current = repair->data.state == FIRN_DB_RESCUE_KEPT;
+    FIRN_TRY(firn_rescue(repair->place.from, repair->place.to, &options, &repair->data, err));
+    repair->is_current = repair->data.state == FIRN_RESCUE_KEPT;
     FIRN_TRY(fill(repair, &options, err));
 out:
     return rc;
@@ -279,9 +279,9 @@ tell_record(struct firn_ws_repair *repair, const struct firn_ws_repair_record *r
 static int
 tell(struct firn_ws_repair *repair, firn_error *err)
 {
-    repair->result->data = repair->data.state == FIRN_DB_RESCUE_KEPT   ? FIRN_REPAIR_DATA_KEPT
-                           : repair->data.state == FIRN_DB_RESCUE_LOST ? FIRN_REPAIR_DATA_LOST
-                                                                       : FIRN_REPAIR_DATA_SHORTENED;
+    repair->result->data = repair->data.state == FIRN_RESCUE_KEPT   ? FIRN_REPAIR_DATA_KEPT
+                           : repair->data.state == FIRN_RESCUE_LOST ? FIRN_REPAIR_DATA_LOST
+                                                                    : FIRN_REPAIR_DATA_SHORTENED;
     for (size_t i = 0; i < firn_ws_repair_record_count(repair); i++) {
         const struct firn_ws_repair_record *record = firn_ws_repair_record_at(repair, i);
         count_record(repair, record);

@@ -6,7 +6,7 @@
 #define FIRN_WORKSPACE_WS_REPAIR_INTERNAL_H
 
 #include "base/hash_map.h"
-#include "store/db_rescue.h"
+#include "rescue/rescue.h"
 #include "workspace/ws_internal.h"
 
 /* Where a repair works (ws_repair_place.c). */
@@ -63,7 +63,7 @@ struct firn_ws_repair {
     const firn_repair_options *options;
     firn_repair_result *result;
     struct firn_ws_repair_place place;
-    struct firn_db_rescue_result data;
+    struct firn_rescue_result data;
     bool is_current; /* the rescued catalog is the newest state: nothing is missing in it */
     struct firn_hash_map refused; /* names of salvaged objects that stand for another content */
     bool is_thorough; /* a first attempt was not clean: links are looked at in every tree */

@@ -145,7 +145,7 @@ compare_with_list(struct packing *packing, firn_error *err)
     int rc = firn_ws_objects_open(packing->repair->opened.db, &objects, &found);
     if (rc != FIRN_OK) {
         packing->repair->is_current = false;
-        if (firn_db_rescue_is_finding(rc)) {
+        if (firn_rescue_is_finding(rc)) {
             firn_ws_repair_tell(packing->repair, firn_bytes(NULL, 0), found.text);
             return FIRN_OK;
         }
@@ -190,11 +190,11 @@ verify(struct packing *packing, struct found_pack *pack, const char *name, firn_
         pack->entry.size_bytes = firn_packfile_size_bytes(file);
         pack->entry.object_count = firn_packfile_count(file);
         firn_packfile_close(file);
-    } else if (firn_db_rescue_is_finding(rc)) {
+    } else if (firn_rescue_is_finding(rc)) {
         firn_ws_repair_tell(packing->repair, firn_bytes(NULL, 0), found.text);
     }
     pack->is_whole = rc == FIRN_OK;
-    if (rc != FIRN_OK && !firn_db_rescue_is_finding(rc)) {
+    if (rc != FIRN_OK && !firn_rescue_is_finding(rc)) {
         if (err != NULL) {
             *err = found;
         }
@@ -425,7 +425,7 @@ salvage_all(struct packing *packing, firn_error *err)
         }
         firn_ws_index_pack_name(pack->entry.number, name);
         int rc = firn_packfile_salvage(packing->from, name, salvage_object, packing, err);
-        if (packing->failure != FIRN_OK || (rc != FIRN_OK && !firn_db_rescue_is_finding(rc))) {
+        if (packing->failure != FIRN_OK || (rc != FIRN_OK && !firn_rescue_is_finding(rc))) {
             return packing->failure != FIRN_OK ? packing->failure : rc;
         }
         rc = firn_ws_repair_progress(packing->repair, "salvage",

@@ -27,8 +27,8 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "copy/copy_capture.h"
 #include "os/os_clone.h"
-#include "store/db_capture.h"
 #include "workspace/ws_config.h"
 #include "workspace/ws_index.h"
 #include "workspace/ws_place.h"
@@ -222,10 +222,10 @@ firn_ws_repair_place_open(struct firn_ws_repair *repair, firn_error *err)
     FIRN_TRY(firn_os_dir_open_path(repair->ws->os, path, &place->from, err));
     FIRN_TRY(open_parent(repair, err));
     if (repair->options->dry_run) { /* (I3) */
-        FIRN_TRY(firn_db_capture_keep_writers_out(place->from, false, repair->ws->lock_timeout_ms,
-                                                  &place->lock, err));
+        FIRN_TRY(firn_copy_capture_keep_writers_out(place->from, false, repair->ws->lock_timeout_ms,
+                                                    &place->lock, err));
     } else {
-        FIRN_TRY(firn_db_rescue_lock(place->from, repair->ws->lock_timeout_ms, &place->lock, err));
+        FIRN_TRY(firn_rescue_lock(place->from, repair->ws->lock_timeout_ms, &place->lock, err));
         FIRN_TRY(finish_earlier(place, err));
     }
 out:
@@ -276,7 +276,7 @@ static int
 keep_other(void *ctx, const struct firn_os_dirent *entry)
 {
     bool is_file = entry->kind == FIRN_OS_FILE || entry->kind == FIRN_OS_UNKNOWN;
-    bool is_own = firn_db_rescue_is_own_name(entry->name) || strcmp(entry->name, mark) == 0 ||
+    bool is_own = firn_rescue_is_own_name(entry->name) || strcmp(entry->name, mark) == 0 ||
                   strcmp(entry->name, identity_aside) == 0;
     return is_file && !is_own ? firn_buf_append(ctx, entry->name, entry->name_size + 1) : FIRN_OK;
 }

@@ -226,7 +226,7 @@ out:
 /* ---- the log and the runs ---- */
 
 static int
-meet_checkpoint(struct collecting *collecting, const struct firn_db_salvage_entry *entry,
+meet_checkpoint(struct collecting *collecting, const struct firn_rescue_salvage_entry *entry,
                 firn_error *err)
 {
     DCHECK(entry->key.size == CHECKPOINT_KEY_SIZE);
@@ -249,7 +249,7 @@ meet_checkpoint(struct collecting *collecting, const struct firn_db_salvage_entr
 }
 
 static int
-meet_deletion(struct firn_ws_repair *repair, const struct firn_db_salvage_entry *entry,
+meet_deletion(struct firn_ws_repair *repair, const struct firn_rescue_salvage_entry *entry,
               firn_error *err)
 {
     DCHECK(entry->key.size == CHECKPOINT_KEY_SIZE && entry->is_of_log);
@@ -263,7 +263,7 @@ meet_deletion(struct firn_ws_repair *repair, const struct firn_db_salvage_entry 
 }
 
 static int
-meet_workspace(struct firn_ws_repair *repair, const struct firn_db_salvage_entry *entry,
+meet_workspace(struct firn_ws_repair *repair, const struct firn_rescue_salvage_entry *entry,
                firn_error *err)
 {
     struct firn_ws_repair_workspace found = {.sequence = entry->sequence};
@@ -295,7 +295,8 @@ meet_workspace(struct firn_ws_repair *repair, const struct firn_db_salvage_entry
 }
 
 static int
-meet_tag(struct firn_ws_repair *repair, const struct firn_db_salvage_entry *entry, firn_error *err)
+meet_tag(struct firn_ws_repair *repair, const struct firn_rescue_salvage_entry *entry,
+         firn_error *err)
 {
     DCHECK(entry->key.size > WORKSPACE_KEY_SIZE && entry->value.size == TAG_SIZE);
     struct firn_ws_repair_tag tag = {.workspace = firn_load_be32(entry->key.data),
@@ -314,7 +315,7 @@ meet_tag(struct firn_ws_repair *repair, const struct firn_db_salvage_entry *entr
 }
 
 static int
-meet(void *ctx, const struct firn_db_salvage_entry *entry, firn_error *err)
+meet(void *ctx, const struct firn_rescue_salvage_entry *entry, firn_error *err)
 {
     struct collecting *collecting = ctx;
     bool is_put = entry->kind == FIRN_ENTRY_PUT;
@@ -402,7 +403,7 @@ firn_ws_repair_records_collect(struct firn_ws_repair *repair, firn_error *err)
     FIRN_TRY(read_keyspace(&collecting, FIRN_DB_SYSTEM_PREFIX "workspaces", take_workspace, err));
     FIRN_TRY(read_keyspace(&collecting, FIRN_DB_SYSTEM_PREFIX "checkpoints", take_checkpoint, err));
     if (!repair->is_current) {
-        FIRN_TRY(firn_db_salvage(repair->place.from, meet, &collecting, err));
+        FIRN_TRY(firn_rescue_salvage(repair->place.from, meet, &collecting, err));
         FIRN_TRY(read_packs(&collecting, err));
     }
 out:

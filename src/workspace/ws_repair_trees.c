@@ -145,7 +145,7 @@ tell_lost(struct mending *mending, const char *why)
 static int
 judge(int rc, const firn_error *found, bool *out_is_lost, firn_error *err)
 {
-    *out_is_lost = firn_db_rescue_is_finding(rc);
+    *out_is_lost = firn_rescue_is_finding(rc);
     if (*out_is_lost || rc == FIRN_OK) {
         return FIRN_OK;
     }

@@ -37,7 +37,7 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "codec/xxh3.h"
-#include "store/db_capture.h"
+#include "copy/copy_capture.h"
 #include "tree/tree.h"
 
 struct store {
@@ -46,7 +46,7 @@ struct store {
     bool is_store;  /* not only by the names of its files */
     bool is_seen;
     struct firn_os_file *lock;
-    struct firn_db_capture *capture; /* that state, once nobody can change it */
+    struct firn_copy_capture *capture; /* that state, once nobody can change it */
 };
 
 static uint64_t
@@ -107,7 +107,7 @@ firn_ws_restore_stores_deinit(struct firn_ws_restore_stores *stores)
     for (size_t i = 0; i < stores->stores.count; i++) {
         struct store *store = firn_hash_map_at(&stores->stores, i);
         firn_os_file_close(store->lock);
-        firn_db_capture_close(store->capture);
+        firn_copy_capture_close(store->capture);
     }
     firn_hash_map_deinit(&stores->stores);
     firn_hash_map_deinit(&stores->tails);
@@ -139,12 +139,12 @@ find_state(const struct firn_ws_restore_stores *stores, struct store *store,
 {
     DCHECK(store->print != 0 && store->capture == NULL);
     DCHECK(stores->is_dry || store->lock != NULL); /* (I1): nobody can change it */
-    int rc = firn_db_capture_open(dir, &store->capture, err);
+    int rc = firn_copy_capture_open(dir, &store->capture, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    firn_db_capture_let_go(store->capture);
-    return stores->is_dry || firn_db_capture_print(store->capture) == store->print
+    firn_copy_capture_let_go(store->capture);
+    return stores->is_dry || firn_copy_capture_print(store->capture) == store->print
                ? FIRN_OK
                : was_being_written(store, err);
 }
@@ -162,9 +162,10 @@ note_tail(void *ctx, const struct firn_os_dirent *entry)
     struct looking *looking = ctx;
     firn_slice dir = looking->store->path;
     size_t name_at = dir.size > 0 ? dir.size + 1 : 0;
-    struct firn_db_capture_file file = firn_db_capture_judge(looking->store->capture, entry->name);
+    struct firn_copy_capture_file file =
+        firn_copy_capture_judge(looking->store->capture, entry->name);
     struct firn_os_stat stat;
-    if (file.kind != FIRN_DB_CAPTURE_CUT ||
+    if (file.kind != FIRN_COPY_CAPTURE_CUT ||
         firn_os_stat(looking->dir, entry->name, &stat, NULL) != FIRN_OK ||
         stat.size_bytes <= file.size_bytes) {
         return FIRN_OK;
@@ -192,12 +193,12 @@ lock(const struct firn_ws_restore_stores *stores, struct store *store, struct fi
 {
     bool may_create = store->print != 0 && !stores->is_dry;
     DCHECK(store->lock == NULL);
-    int rc = firn_db_capture_keep_writers_out(dir, may_create, 0, &store->lock, err);
+    int rc = firn_copy_capture_keep_writers_out(dir, may_create, 0, &store->lock, err);
     if (rc != FIRN_BUSY) {
         return rc;
     }
-    rc = firn_db_capture_keep_writers_out(dir, may_create, stores->lock_timeout_ms, &store->lock,
-                                          err);
+    rc = firn_copy_capture_keep_writers_out(dir, may_create, stores->lock_timeout_ms, &store->lock,
+                                            err);
     if (rc == FIRN_OK) {
         firn_os_file_close(store->lock);
         store->lock = NULL;
@@ -251,7 +252,7 @@ is_own(firn_slice path)
 {
     char name[FIRN_TREE_NAME_SIZE_MAX + 1];
     first_name(path, name);
-    return path.size == 0 || firn_db_capture_is_own(name);
+    return path.size == 0 || firn_copy_capture_is_own(name);
 }
 
 int
@@ -296,7 +297,7 @@ split(firn_slice path, char name[FIRN_TREE_NAME_SIZE_MAX + 1])
 }
 
 /* The state of the store in a directory, if it is known. */
-static const struct firn_db_capture *
+static const struct firn_copy_capture *
 capture_at(const struct firn_ws_restore_stores *stores, firn_slice path)
 {
     const struct store *store = stores->stores.count == 0 ? NULL : store_at(stores, path);
@@ -307,9 +308,9 @@ bool
 firn_ws_restore_stores_is_cut(const struct firn_ws_restore_stores *stores, firn_slice path)
 {
     char name[FIRN_TREE_NAME_SIZE_MAX + 1];
-    const struct firn_db_capture *capture = capture_at(stores, split(path, name));
+    const struct firn_copy_capture *capture = capture_at(stores, split(path, name));
     return path.size > 0 && capture != NULL &&
-           firn_db_capture_judge(capture, name).kind == FIRN_DB_CAPTURE_CUT;
+           firn_copy_capture_judge(capture, name).kind == FIRN_COPY_CAPTURE_CUT;
 }
 
 bool
@@ -325,7 +326,7 @@ static bool
 is_lock_in(const struct firn_ws_restore_stores *stores, firn_slice path, const char *name)
 {
     const struct store *store =
-        stores->stores.count > 0 && firn_db_capture_is_lock(name) ? store_at(stores, path) : NULL;
+        stores->stores.count > 0 && firn_copy_capture_is_lock(name) ? store_at(stores, path) : NULL;
     return store != NULL && store->is_store;
 }
 
@@ -341,16 +342,16 @@ static bool
 is_left_out(const struct firn_ws_restore_stores *stores, firn_slice path, const char *name)
 {
     char folder[FIRN_TREE_NAME_SIZE_MAX + 1];
-    const struct firn_db_capture *capture = capture_at(stores, path);
+    const struct firn_copy_capture *capture = capture_at(stores, path);
     if (is_lock_in(stores, path, name)) {
         return true;
     }
     if (capture != NULL) {
-        return firn_db_capture_judge(capture, name).kind == FIRN_DB_CAPTURE_LEFT_OUT;
+        return firn_copy_capture_judge(capture, name).kind == FIRN_COPY_CAPTURE_LEFT_OUT;
     }
     capture = capture_at(stores, split(path, folder));
-    return path.size > 0 && capture != NULL && firn_db_capture_has_folder(folder) &&
-           firn_db_capture_judge_in_folder(name).kind == FIRN_DB_CAPTURE_LEFT_OUT;
+    return path.size > 0 && capture != NULL && firn_copy_capture_has_folder(folder) &&
+           firn_copy_capture_judge_in_folder(name).kind == FIRN_COPY_CAPTURE_LEFT_OUT;
 }
 
 bool
@@ -380,7 +381,7 @@ clear_one(void *ctx, const struct firn_os_dirent *entry)
         clearing->has_more = true;
         return FIRN_OK;
     }
-    if (firn_db_capture_is_lock(entry->name)) {
+    if (firn_copy_capture_is_lock(entry->name)) {
         clearing->has_lock = true;
         return FIRN_OK;
     }
@@ -394,6 +395,6 @@ firn_ws_restore_stores_clear(const struct firn_ws_restore_stores *stores, struct
     struct clearing clearing = {.stores = stores, .dir = dir, .path = path, .err = err};
     int rc = firn_os_dir_list(dir, clear_one, &clearing, err);
     return rc == FIRN_OK && clearing.has_lock && !clearing.has_more
-               ? firn_db_capture_remove_lock(dir, err)
+               ? firn_copy_capture_remove_lock(dir, err)
                : rc;
 }

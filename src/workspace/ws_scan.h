@@ -98,11 +98,12 @@ struct firn_ws_scan_result {
     struct firn_tree_entry
         root; /* the root directory itself: name empty; xattrs borrowed from root_xattrs */
     struct firn_buf root_xattrs;
-    struct firn_buf stores; /* firn stores in the tree: of each firn_db_capture_print, eight bytes,
+    struct firn_buf
+        stores;            /* firn stores in the tree: of each firn_copy_capture_print, eight bytes,
                                or 0 if it is saved file by file; then 1, or 0 if only its names look
                                like a store's; then its path and a NUL */
-    struct firn_buf rules;  /* the object of the rules that counted, empty if they are plain */
-    int64_t begun_ns;       /* when the scan began, by the clock of file times */
+    struct firn_buf rules; /* the object of the rules that counted, empty if they are plain */
+    int64_t begun_ns;      /* when the scan began, by the clock of file times */
     bool has_fresh_links; /* a file has got a name while the scan ran, and not all of its names were
                                met: one may lie in a directory that was visited before */
     uint64_t files;       /* all that are not directories */

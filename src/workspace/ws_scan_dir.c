@@ -126,8 +126,9 @@ find_signs(const struct firn_ws_scan_listing *listing, struct firn_os_dir *dir,
             firn_ws_exclude_see_inside(item_name(item), item->kind == FIRN_OS_DIR, &signs.inside);
         }
         if (item->kind == FIRN_OS_FILE) {
-            signs.has_identity = signs.has_identity || firn_db_capture_is_identity(item->name.text);
-            signs.has_log = signs.has_log || firn_db_capture_is_log(item->name.text);
+            signs.has_identity =
+                signs.has_identity || firn_copy_capture_is_identity(item->name.text);
+            signs.has_log = signs.has_log || firn_copy_capture_is_log(item->name.text);
         }
         if (item->name.text[0] == '.' && item->kind == FIRN_OS_DIR && !signs.has_store) {
             FIRN_TRY(firn_ws_nested_find_store(dir, item->name.text, &signs.has_store,
@@ -190,9 +191,9 @@ examine(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, stru
 {
     const char *name = item->name.text;
     char reason[FIRN_WS_IGNORE_TEXT_SIZE];
-    enum firn_db_capture_kind kind = firn_ws_scan_store_judge(node, name).kind;
+    enum firn_copy_capture_kind kind = firn_ws_scan_store_judge(node, name).kind;
     *out_is_kept = false;
-    if (kind == FIRN_DB_CAPTURE_LEFT_OUT && item->kind != FIRN_OS_DIR) {
+    if (kind == FIRN_COPY_CAPTURE_LEFT_OUT && item->kind != FIRN_OS_DIR) {
         return FIRN_OK;
     }
     if (is_temporary(worker, item)) {
@@ -201,7 +202,7 @@ examine(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, stru
     if (signs.has_store && strcmp(name, FIRN_WS_PLACE_INSIDE) == 0) {
         return firn_ws_scan_report_excluded(worker, node, name, "the store itself", err);
     }
-    if (kind == FIRN_DB_CAPTURE_FOREIGN &&
+    if (kind == FIRN_COPY_CAPTURE_FOREIGN &&
         firn_ws_scan_rules_exclude(worker, node, item, signs.has_manifest, reason)) {
         return firn_ws_scan_report_excluded(worker, node, name, reason, err);
     }

@@ -68,7 +68,8 @@ enter(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, const 
 static bool
 is_cut(const struct firn_ws_scan_node *node, const char *name)
 {
-    return node->store != NULL && firn_ws_scan_store_judge(node, name).kind == FIRN_DB_CAPTURE_CUT;
+    return node->store != NULL &&
+           firn_ws_scan_store_judge(node, name).kind == FIRN_COPY_CAPTURE_CUT;
 }
 
 /* *guess is where in the memo the entry may be; moved on. */

@@ -100,14 +100,14 @@ struct attempt {
     enum firn_packfile_kind content_kind; /* of what is in worker->content */
     unsigned missing_attributes;
     bool is_stable;
-    struct firn_ws_stat_print print;  /* of the look before reading */
-    struct firn_db_capture_file part; /* of a store: CUT where only the beginning is read */
+    struct firn_ws_stat_print print;    /* of the look before reading */
+    struct firn_copy_capture_file part; /* of a store: CUT where only the beginning is read */
 };
 
 static bool
 is_cut(const struct attempt *attempt)
 {
-    return attempt->part.kind == FIRN_DB_CAPTURE_CUT;
+    return attempt->part.kind == FIRN_COPY_CAPTURE_CUT;
 }
 
 /* Whether nothing but the size and the times can have changed between two looks, and no byte has
@@ -398,7 +398,7 @@ firn_ws_scan_file_save(struct firn_ws_scan_worker *worker, struct firn_ws_scan_n
     }
     out->is_left_out = true;
     if (rc == FIRN_NOT_FOUND &&
-        firn_ws_scan_store_judge(node, name).kind == FIRN_DB_CAPTURE_WHOLE) {
+        firn_ws_scan_store_judge(node, name).kind == FIRN_COPY_CAPTURE_WHOLE) {
         return FIRN_OK; /* given up before the state was found out, so it is no part of that */
     }
     return go_on_without(worker, node, name, FIRN_TREE_FILE, rc, out, err);

@@ -15,8 +15,8 @@
 
 #include "base/arena.h"
 #include "base/hash_map.h"
+#include "copy/copy_capture.h"
 #include "os/os_thread.h"
-#include "store/db_capture.h"
 #include "tree/tree_lookup.h"
 #include "workspace/ws_ignore.h"
 #include "workspace/ws_scan.h"
@@ -133,10 +133,10 @@ struct firn_ws_scan_node {
     struct firn_os_stat stat;
     const struct firn_ws_ignore_scope *rules; /* in effect inside */
     struct firn_buf xattrs;
-    struct firn_ws_stat_memo memo;  /* what an earlier scan saw; empty if none did */
-    struct firn_ws_stat_print self; /* of the directory, if it is settled */
-    struct firn_db_capture *store;  /* of a store's directory: the state that is saved; or NULL */
-    bool is_store;                  /* a store's directory, readable as one or not */
+    struct firn_ws_stat_memo memo;   /* what an earlier scan saw; empty if none did */
+    struct firn_ws_stat_print self;  /* of the directory, if it is settled */
+    struct firn_copy_capture *store; /* of a store's directory: the state that is saved; or NULL */
+    bool is_store;                   /* a store's directory, readable as one or not */
     bool is_in_store; /* that, or a folder of a store: all is saved, each entry by itself */
     struct firn_ws_scan_listing
         listing; /* of a directory of several segments, until all are done */
@@ -506,11 +506,11 @@ FIRN_MUST_CHECK int firn_ws_scan_store_enter(struct firn_ws_scan_worker *worker,
 /* The same for any other: it may be a folder of a store. */
 void firn_ws_scan_store_enter_folder(struct firn_ws_scan_node *node);
 /* What an entry of a directory is to the store that it belongs to; FOREIGN where there is none. */
-struct firn_db_capture_file firn_ws_scan_store_judge(const struct firn_ws_scan_node *node,
-                                                     const char *name);
+struct firn_copy_capture_file firn_ws_scan_store_judge(const struct firn_ws_scan_node *node,
+                                                       const char *name);
 /* Whether a file that is cut still is the one that it was when the state was found out. */
 FIRN_MUST_CHECK int firn_ws_scan_store_is_current(struct firn_os_file *file,
-                                                  const struct firn_db_capture_file *part,
+                                                  const struct firn_copy_capture_file *part,
                                                   bool *out, firn_error *err);
 
 /* ws_scan_large.c. Whether a file is to be cut: long, or with holes. */

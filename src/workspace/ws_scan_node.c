@@ -79,7 +79,7 @@ firn_ws_scan_node_empty(struct firn_ws_scan_node *node)
     node->subdir_count = 0;
     firn_ws_scan_listing_deinit(&node->listing);
     firn_buf_deinit(&node->xattrs);
-    firn_db_capture_close(node->store);
+    firn_copy_capture_close(node->store);
     node->store = NULL;
     firn_ws_stat_memo_deinit(&node->memo);
     firn_ws_scan_node_part_deinit(&node->part);

@@ -6,7 +6,7 @@
  * as the identity of a store: it has lost the log. Reading its files one after the other, as
  * those of any directory, would put together what never was: a MANIFEST that names runs that had gone
  * when it was their turn, a log that goes on behind them. So the state that is to be saved is found
- * out first, and kept from going away while the directory and its folders are read (store/db_capture.h).
+ * out first, and kept from going away while the directory and its folders are read (copy/copy_capture.h).
  * Of the logs the part that belongs to that state is saved, of all else that is the store's the files
  * as they are, and what only its writer needs is left out without a word: nobody misses it.
  *
@@ -41,7 +41,7 @@ static int
 note(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_node *node, firn_error *err)
 {
     struct firn_ws_scan *scan = worker->scan;
-    uint64_t print = node->store == NULL ? 0 : firn_db_capture_print(node->store);
+    uint64_t print = node->store == NULL ? 0 : firn_copy_capture_print(node->store);
     DCHECK(node->has_more_to_tell); /* (I1) */
     DCHECK(node->store == NULL || node->is_in_store);
     int rc = firn_ws_scan_node_path(node, "", &worker->path);
@@ -66,18 +66,18 @@ firn_ws_scan_store_enter(struct firn_ws_scan_worker *worker, struct firn_ws_scan
                          struct firn_os_dir *dir, bool has_log, firn_error *err)
 {
     DCHECK(node->store == NULL && !node->is_in_store);
-    int rc = firn_db_capture_is_claimed(dir, &node->is_store, err);
+    int rc = firn_copy_capture_is_claimed(dir, &node->is_store, err);
     if (rc != FIRN_OK || (!has_log && !node->is_store)) {
         return rc;
     }
-    rc = firn_db_capture_open(dir, &node->store, err);
+    rc = firn_copy_capture_open(dir, &node->store, err);
     node->has_more_to_tell = true; /* (I1) */
     node->is_in_store = rc == FIRN_OK;
     node->is_store = node->is_store || rc == FIRN_OK;
     if (rc != FIRN_OK) {
         rc = firn_ws_scan_report_store(worker, node, rc, err);
-    } else if (firn_db_capture_missing(node->store) != NULL) {
-        rc = firn_ws_scan_report_store_lacks(worker, node, firn_db_capture_missing(node->store),
+    } else if (firn_copy_capture_missing(node->store) != NULL) {
+        rc = firn_ws_scan_report_store_lacks(worker, node, firn_copy_capture_missing(node->store),
                                              err);
     }
     return rc == FIRN_OK ? note(worker, node, err) : rc;
@@ -87,33 +87,33 @@ void
 firn_ws_scan_store_enter_folder(struct firn_ws_scan_node *node)
 {
     if (node->parent != NULL && node->parent->store != NULL &&
-        firn_db_capture_has_folder(node->name)) {
+        firn_copy_capture_has_folder(node->name)) {
         node->is_in_store = true;
         node->has_more_to_tell = true;
     }
 }
 
-struct firn_db_capture_file
+struct firn_copy_capture_file
 firn_ws_scan_store_judge(const struct firn_ws_scan_node *node, const char *name)
 {
     if (node->store != NULL) {
-        return firn_db_capture_judge(node->store, name);
+        return firn_copy_capture_judge(node->store, name);
     }
     if (node->is_in_store) {
-        return firn_db_capture_judge_in_folder(name);
+        return firn_copy_capture_judge_in_folder(name);
     }
-    bool is_lock = node->is_store && firn_db_capture_is_lock(name);
-    return (struct firn_db_capture_file){.kind = is_lock ? FIRN_DB_CAPTURE_LEFT_OUT
-                                                         : FIRN_DB_CAPTURE_FOREIGN};
+    bool is_lock = node->is_store && firn_copy_capture_is_lock(name);
+    return (struct firn_copy_capture_file){.kind = is_lock ? FIRN_COPY_CAPTURE_LEFT_OUT
+                                                           : FIRN_COPY_CAPTURE_FOREIGN};
 }
 
 int
-firn_ws_scan_store_is_current(struct firn_os_file *file, const struct firn_db_capture_file *part,
+firn_ws_scan_store_is_current(struct firn_os_file *file, const struct firn_copy_capture_file *part,
                               bool *out, firn_error *err)
 {
-    uint8_t head[FIRN_DB_CAPTURE_HEAD_SIZE];
+    uint8_t head[FIRN_COPY_CAPTURE_HEAD_SIZE];
     size_t got;
-    DCHECK(part->kind == FIRN_DB_CAPTURE_CUT);
+    DCHECK(part->kind == FIRN_COPY_CAPTURE_CUT);
     int rc = firn_os_file_read(file, 0, head, sizeof head, &got, err);
     *out = rc == FIRN_OK && got == sizeof head && memcmp(head, part->head, sizeof head) == 0;
     return rc;

@@ -44,7 +44,7 @@
 
 enum {
     MODE_OTHERS_WRITE = 022,
-    ID_LETTERS = 2 * FIRN_DB_FORMAT_ID_SIZE,
+    ID_LETTERS = 2 * FIRN_STOREFILE_ID_SIZE,
     HEAD_SIZE = 256 /* room for all but the path */
 };
 
@@ -63,14 +63,14 @@ out_of_memory(firn_error *err)
 static int
 read_id(struct firn_os_dir *store, struct firn_ws_trust_look *out, firn_error *err)
 {
-    struct firn_db_format_identity identity;
-    uint8_t bytes[FIRN_DB_FORMAT_IDENTITY_SIZE];
+    struct firn_storefile_identity identity;
+    uint8_t bytes[FIRN_STOREFILE_IDENTITY_SIZE];
     struct firn_os_file *file = NULL;
     size_t size;
     int rc;
-    FIRN_TRY(firn_os_file_open(store, FIRN_DB_FORMAT_IDENTITY_NAME, FIRN_OS_READ, 0, &file, err));
+    FIRN_TRY(firn_os_file_open(store, FIRN_STOREFILE_IDENTITY_NAME, FIRN_OS_READ, 0, &file, err));
     FIRN_TRY(firn_os_file_read(file, 0, bytes, sizeof bytes, &size, err));
-    FIRN_TRY(firn_db_format_get_identity(firn_bytes(bytes, size), "", &identity, err));
+    FIRN_TRY(firn_storefile_get_identity(firn_bytes(bytes, size), "", &identity, err));
     memcpy(out->id, identity.id, sizeof out->id);
     out->has_id = true;
 out:

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "firn/workspace.h"
 #include "os/os.h"
-#include "store/db_format.h"
+#include "storefile/storefile.h"
 
 /* What was found in a directory. */
 struct firn_ws_trust_look {
@@ -16,7 +16,7 @@ struct firn_ws_trust_look {
     bool is_trusted;          /* this user made it there, or said so */
     struct firn_os_stat stat; /* of the store's directory */
     bool has_id;              /* false where the file FIRN cannot be read */
-    uint8_t id[FIRN_DB_FORMAT_ID_SIZE];
+    uint8_t id[FIRN_STOREFILE_ID_SIZE];
 };
 
 /* Looks at one directory, by its real path. What is not there or cannot be looked at has no store. A

@@ -15,13 +15,13 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
+#include "copy/copy_export.h"
 #include "os/os_memory.h"
-#include "store/db_archive.h"
-#include "store/db_export.h"
+#include "storefile/archive.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { PAGE = FIRN_DB_ARCHIVE_FORMAT_ALIGNMENT, PAGES_MAX = 64, TOC_ID_SIZE = 16 };
+enum { PAGE = FIRN_ARCHIVE_FORMAT_ALIGNMENT, PAGES_MAX = 64, TOC_ID_SIZE = 16 };
 
 static void
 append_zeros(struct firn_buf *out, size_t size)
@@ -35,30 +35,30 @@ append_zeros(struct firn_buf *out, size_t size)
 static void
 wrap(firn_slice input, struct firn_buf *out)
 {
-    struct firn_db_archive_format_header header = {{0}};
-    struct firn_db_archive_format_toc toc;
+    struct firn_archive_format_header header = {{0}};
+    struct firn_archive_format_toc toc;
     struct firn_buf again = {0};
     firn_error err;
     size_t pages = input.size < 2 ? 1 : 1 + (input.data[0] + 256u * input.data[1]) % PAGES_MAX;
     firn_slice bytes = input.size < 2 ? input : firn_bytes(input.data + 2, input.size - 2);
     memcpy(header.id, bytes.data, bytes.size < TOC_ID_SIZE ? bytes.size : TOC_ID_SIZE);
     append_zeros(out, pages * PAGE);
-    firn_db_archive_format_put_header(&header, out->data);
-    struct firn_db_archive_format_footer footer = {.toc_offset = out->size,
-                                                   .toc_size = bytes.size,
-                                                   .file_size = out->size + bytes.size +
-                                                                FIRN_DB_ARCHIVE_FORMAT_FOOTER_SIZE};
+    firn_archive_format_put_header(&header, out->data);
+    struct firn_archive_format_footer footer = {.toc_offset = out->size,
+                                                .toc_size = bytes.size,
+                                                .file_size = out->size + bytes.size +
+                                                             FIRN_ARCHIVE_FORMAT_FOOTER_SIZE};
     firn_blake3_hash_of(bytes.data, bytes.size, &footer.toc_hash);
-    int rc = firn_db_archive_format_get_toc(bytes, &header, &footer, "f", &toc, &err);
+    int rc = firn_archive_format_get_toc(bytes, &header, &footer, "f", &toc, &err);
     CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT);
     if (rc == FIRN_OK) {
-        CHECK(firn_db_archive_format_put_toc(&toc, &again) == FIRN_OK);
+        CHECK(firn_archive_format_put_toc(&toc, &again) == FIRN_OK);
         CHECK(firn_slice_equal(firn_buf_slice(&again), bytes));
     }
     firn_buf_deinit(&again);
-    firn_db_archive_format_deinit(&toc);
-    uint8_t end[FIRN_DB_ARCHIVE_FORMAT_FOOTER_SIZE];
-    firn_db_archive_format_put_footer(&footer, end);
+    firn_archive_format_deinit(&toc);
+    uint8_t end[FIRN_ARCHIVE_FORMAT_FOOTER_SIZE];
+    firn_archive_format_put_footer(&footer, end);
     CHECK(firn_buf_append_slice(out, bytes) == FIRN_OK);
     CHECK(firn_buf_append(out, end, sizeof end) == FIRN_OK);
 }
@@ -85,7 +85,7 @@ static void
 use(struct firn_os *os, struct firn_os_dir *root)
 {
     const struct firn_db_options options = {.read_only = true, .memory_bytes = 1 << 20};
-    struct firn_db_progress progress = {0};
+    struct firn_storefile_progress progress = {0};
     struct firn_db_checkpoint_info info;
     firn_check_report report;
     struct firn_db *db;
@@ -98,7 +98,7 @@ use(struct firn_os *os, struct firn_os_dir *root)
         CHECK(rc == FIRN_OK || err.text[0] != '\0');
         firn_db_abandon(db);
     }
-    int import_rc = firn_db_import(os, "/f", "/copy", &progress, &info, &err);
+    int import_rc = firn_copy_import(os, "/f", "/copy", &progress, &info, &err);
     CHECK(import_rc == FIRN_OK || err.text[0] != '\0');
     CHECK(firn_os_dir_list(root, count, &names, NULL) == FIRN_OK);
     CHECK(names <= 2);

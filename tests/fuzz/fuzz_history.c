@@ -11,19 +11,19 @@
 
 #include "base/check.h"
 #include "base/slice.h"
-#include "store/db_history_format.h"
+#include "history/history_format.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
 check_record(firn_slice bytes)
 {
-    struct firn_db_history_record record;
+    struct firn_history_record record;
     struct firn_buf again = {0};
     const char *what = NULL;
-    int rc = firn_db_history_format_get_record(bytes, &record, &what);
+    int rc = firn_history_format_get_record(bytes, &record, &what);
     if (rc == FIRN_OK) {
-        CHECK(firn_db_history_format_put_record(&record, &again) == FIRN_OK);
+        CHECK(firn_history_format_put_record(&record, &again) == FIRN_OK);
         CHECK(firn_slice_equal(firn_buf_slice(&again), bytes));
     } else {
         CHECK((rc == FIRN_CORRUPT || rc == FIRN_NEWER) && what != NULL);
@@ -43,17 +43,17 @@ check_view(struct firn_view view)
 }
 
 static void
-check_history(struct firn_db_history *history)
+check_history(struct firn_history *history)
 {
     uint64_t sequence = 0;
-    check_view(firn_db_history_view(history->now, UINT64_MAX));
-    for (size_t i = 0; i < firn_db_history_count(history); i++) {
-        const struct firn_db_checkpoint *checkpoint = firn_db_history_at(history, i);
+    check_view(firn_history_view(history->now, UINT64_MAX));
+    for (size_t i = 0; i < firn_history_count(history); i++) {
+        const struct firn_db_checkpoint *checkpoint = firn_history_at(history, i);
         CHECK(checkpoint->sequence >= sequence && checkpoint->sequence >= checkpoint->line->begin);
         CHECK(checkpoint->number < history->next_number);
-        CHECK(firn_db_history_ref(checkpoint->line, NULL) == FIRN_OK);
-        check_view(firn_db_history_view(checkpoint->line, checkpoint->sequence));
-        firn_db_history_unref(history, checkpoint->line);
+        CHECK(firn_history_ref(checkpoint->line, NULL) == FIRN_OK);
+        check_view(firn_history_view(checkpoint->line, checkpoint->sequence));
+        firn_history_unref(history, checkpoint->line);
         sequence = checkpoint->sequence;
     }
 }
@@ -61,13 +61,13 @@ check_history(struct firn_db_history *history)
 static void
 check_bytes(firn_slice bytes, unsigned depth)
 {
-    struct firn_db_history history = {0};
+    struct firn_history history = {0};
     struct firn_buf again = {0};
     firn_error err;
-    int rc = firn_db_history_format_get(bytes, &history, &err);
+    int rc = firn_history_format_get(bytes, &history, &err);
     if (rc == FIRN_OK) {
         check_history(&history);
-        CHECK(firn_db_history_format_put(&history, &again) == FIRN_OK);
+        CHECK(firn_history_format_put(&history, &again) == FIRN_OK);
         if (depth == 0) {
             check_bytes(firn_buf_slice(&again), 1);
         } else {
@@ -76,7 +76,7 @@ check_bytes(firn_slice bytes, unsigned depth)
     } else {
         CHECK(depth == 0 && (rc == FIRN_CORRUPT || rc == FIRN_NEWER) && err.text[0] != '\0');
     }
-    firn_db_history_deinit(&history);
+    firn_history_deinit(&history);
     firn_buf_deinit(&again);
 }
 

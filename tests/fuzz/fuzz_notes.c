@@ -21,8 +21,8 @@
 #include "codec/crc32c.h"
 #include "codec/hex.h"
 #include "os/os_memory.h"
-#include "store/db_format.h"
 #include "store/db_holder.h"
+#include "storefile/storefile.h"
 #include "workspace/ws_begun.h"
 #include "workspace/ws_internal.h"
 #include "workspace/ws_private.h"
@@ -33,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum {
     SIZE_MAX_OF_NOTE = 16384,
-    ID_LETTERS = 2 * FIRN_DB_FORMAT_ID_SIZE,
+    ID_LETTERS = 2 * FIRN_STOREFILE_ID_SIZE,
     LOCK_NOTE_OFFSET = 64,
     LOCK_RECORD_SIZE = 72,
     LOCK_FILE_SIZE = LOCK_NOTE_OFFSET + LOCK_RECORD_SIZE
@@ -111,7 +111,7 @@ prepare(struct machine *machine)
     CHECK(firn_ws_begun_note(machine->ws, &machine->opened, TAG, &none, NULL) == FIRN_OK);
     find_name(machine, "/data/firn/.trusted", machine->trust_name);
     find_name(machine, "/data/firn/.restoring", machine->begun_name);
-    firn_hex_encode(firn_db_id(machine->opened.db), FIRN_DB_FORMAT_ID_SIZE, machine->id);
+    firn_hex_encode(firn_db_id(machine->opened.db), FIRN_STOREFILE_ID_SIZE, machine->id);
     struct firn_os_dir *store = open_dir(machine, "/w/.firn");
     CHECK(firn_os_dir_stat(store, &machine->stat, NULL) == FIRN_OK);
     CHECK(machine->stat.btime_ns != 0); /* otherwise the root counts too */

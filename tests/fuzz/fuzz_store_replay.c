@@ -19,7 +19,7 @@
 #include "log/log.h"
 #include "os/os_memory.h"
 #include "store/db.h"
-#include "store/db_format.h"
+#include "storefile/storefile.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -28,21 +28,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void
 write_again(firn_slice record)
 {
-    struct firn_db_format_commit commit;
-    struct firn_db_format_op op;
-    struct firn_db_format_place place;
+    struct firn_storefile_commit commit;
+    struct firn_storefile_op op;
+    struct firn_storefile_place place;
     const char *what = NULL;
     struct firn_buf out = {0};
-    int rc = firn_db_format_get_header(record, &commit, &what);
+    int rc = firn_storefile_get_header(record, &commit, &what);
     if (rc == FIRN_OK) {
-        uint8_t header[FIRN_DB_FORMAT_HEADER_MAX];
-        size_t size = firn_db_format_put_header(commit.sequence, commit.count, header);
+        uint8_t header[FIRN_STOREFILE_HEADER_MAX];
+        size_t size = firn_storefile_put_header(commit.sequence, commit.count, header);
         CHECK(firn_buf_append(&out, header, size) == FIRN_OK);
     }
     while (rc == FIRN_OK && commit.count > 0) {
-        rc = firn_db_format_get_op(&commit, &op, &what);
+        rc = firn_storefile_get_op(&commit, &op, &what);
         if (rc == FIRN_OK) {
-            CHECK(firn_db_format_append_op(&out, &op, &place) == FIRN_OK);
+            CHECK(firn_storefile_append_op(&out, &op, &place) == FIRN_OK);
         }
     }
     CHECK(rc == FIRN_OK || (what != NULL && (rc == FIRN_CORRUPT || rc == FIRN_NEWER)));

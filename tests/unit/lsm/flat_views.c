@@ -77,14 +77,13 @@ walk(struct build *build, size_t tree, const struct firn_view *view, bool adds, 
             continue;
         }
         if (numbers[i] == FIRN_VIEW_ROOT && adds) {
-            uint64_t fork =
-                top == FIRN_VIEW_ROOT
-                    ? 0
-                    : end_of(build,
-                             firn_view_map_segment(
-                                 &(struct firn_view_map){.bounds = build->bounds,
-                                                         .segment_count = build->segment_count},
-                                 build->branches[top].first));
+            uint64_t fork = top == FIRN_VIEW_ROOT
+                                ? 0
+                                : end_of(build, firn_merge_view_map_segment(
+                                                    &(struct firn_merge_view_map){
+                                                        .bounds = build->bounds,
+                                                        .segment_count = build->segment_count},
+                                                    build->branches[top].first));
             numbers[i] = (uint32_t)build->branch_count;
             build->branches[build->branch_count++] =
                 (struct firn_view_branch){build->bounds[i], fork, top};
@@ -153,10 +152,10 @@ flat_views_free(struct firn_view_list *list)
 
 int
 flat_views_map(const struct firn_view *views, size_t count, const uint64_t *times_ms,
-               const struct firn_view *now, struct firn_view_map *out)
+               const struct firn_view *now, struct firn_merge_view_map *out)
 {
     struct firn_view_list list = flat_views_list(views, count, times_ms, now);
-    int rc = firn_view_map_init(out, &list, NULL);
+    int rc = firn_merge_view_map_init(out, &list, NULL);
     flat_views_free(&list);
     return rc;
 }

@@ -6,7 +6,7 @@
 #define TESTS_UNIT_LSM_FLAT_VIEWS_H
 
 #include "base/view.h"
-#include "lsm/view_map.h"
+#include "merge/merge_view_map.h"
 
 /* Views in the caller's hand. Those that can have come of one history, by restores, become one tree;
  * whatever does not fit becomes a tree of its own. times_ms and now may be NULL. */
@@ -16,6 +16,6 @@ void flat_views_free(struct firn_view_list *list);
 
 /* The same as a map. FIRN_NO_MEMORY only if the map has none. */
 int flat_views_map(const struct firn_view *views, size_t count, const uint64_t *times_ms,
-                   const struct firn_view *now, struct firn_view_map *out);
+                   const struct firn_view *now, struct firn_merge_view_map *out);
 
 #endif

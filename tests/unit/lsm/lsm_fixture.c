@@ -291,16 +291,16 @@ int
 fixture_flush(struct fixture *fixture, firn_error *err)
 {
     int rc = FIRN_OK;
-    struct firn_lsm_work_wish wish = {.flushes = true};
-    struct firn_lsm_work *work;
+    struct firn_compaction_work_wish wish = {.flushes = true};
+    struct firn_compaction_work *work;
     for (unsigned i = 0; i < FIXTURE_TREES; i++) {
         FIRN_TRY(firn_lsm_tree_freeze(fixture->trees[i], err));
     }
-    FIRN_TRY(firn_lsm_work_pick(fixture->lsm, &wish, &work, err));
+    FIRN_TRY(firn_compaction_work_pick(fixture->lsm, &wish, &work, err));
     while (work != NULL) {
-        assert_int_equal(firn_lsm_work_kind(work), FIRN_LSM_WORK_FLUSH);
-        FIRN_TRY(firn_lsm_work_run(work, err));
-        FIRN_TRY(firn_lsm_work_pick(fixture->lsm, &wish, &work, err));
+        assert_int_equal(firn_compaction_work_kind(work), FIRN_COMPACTION_WORK_FLUSH);
+        FIRN_TRY(firn_compaction_run(work, err));
+        FIRN_TRY(firn_compaction_work_pick(fixture->lsm, &wish, &work, err));
     }
 out:
     return rc;
@@ -310,16 +310,16 @@ int
 fixture_work(struct fixture *fixture, bool is_unhurried, firn_error *err)
 {
     int rc = FIRN_OK;
-    struct firn_lsm_work_wish wish = {
+    struct firn_compaction_work_wish wish = {
         .flushes = true, .compactions = true, .is_unhurried = is_unhurried};
-    struct firn_lsm_work *work;
+    struct firn_compaction_work *work;
     unsigned count = 0;
-    FIRN_TRY(firn_lsm_work_pick(fixture->lsm, &wish, &work, err));
+    FIRN_TRY(firn_compaction_work_pick(fixture->lsm, &wish, &work, err));
     while (work != NULL) {
         /* It comes to an end. */
         assert_true(++count < 10000);
-        FIRN_TRY(firn_lsm_work_run(work, err));
-        FIRN_TRY(firn_lsm_work_pick(fixture->lsm, &wish, &work, err));
+        FIRN_TRY(firn_compaction_run(work, err));
+        FIRN_TRY(firn_compaction_work_pick(fixture->lsm, &wish, &work, err));
     }
 out:
     return rc;

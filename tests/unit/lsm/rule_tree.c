@@ -13,8 +13,8 @@
 
 #include "base/slice.h"
 #include "flat_views.h"
-#include "lsm/compaction_stream.h"
-#include "lsm/history.h"
+#include "merge/merge_stream.h"
+#include "version/run_history.h"
 
 enum {
     KEYS = RULE_MODEL_KEYS,
@@ -42,7 +42,7 @@ is_skipped(const struct rule_tree *tree, size_t at, const struct rule_view *view
     const struct firn_manifest_run info = {.groups = level->groups[at],
                                            .group_count = level->group_counts[at]};
     const struct firn_view seen = view_of(view);
-    return firn_history_is_skipped(&info, &seen);
+    return firn_run_history_is_skipped(&info, &seen);
 }
 
 static bool
@@ -261,8 +261,8 @@ check_kept(const struct rule_tree *tree, const struct job *job)
 /* A level's, and what goes to history beside it. */
 struct output {
     struct rule_level made[2];
-    struct fake_run *runs[2];          /* that are open; NULL until something is in them */
-    struct firn_history_groups groups; /* of the open history run */
+    struct fake_run *runs[2];              /* that are open; NULL until something is in them */
+    struct firn_run_history_groups groups; /* of the open history run */
     struct firn_view now;
     bool is_of_history;
 };
@@ -274,11 +274,11 @@ output_run(struct output *output, struct firn_compaction_place place, uint64_t s
     if (output->runs[at] == NULL) {
         output->runs[at] = fake_run_create();
         if (at == 1 && !output->is_of_history) {
-            firn_history_groups_clear(&output->groups);
+            firn_run_history_groups_clear(&output->groups);
         }
     }
     if (at == 1 && !output->is_of_history) {
-        firn_history_groups_add(&output->groups, sequence, place.newer);
+        firn_run_history_groups_add(&output->groups, sequence, place.newer);
     }
     return output->runs[at];
 }
@@ -315,7 +315,7 @@ output_end(struct output *output, size_t at)
         return;
     }
     if (at == 1) {
-        assert_int_equal(firn_history_groups_list(&output->groups, &info, NULL), FIRN_OK);
+        assert_int_equal(firn_run_history_groups_list(&output->groups, &info, NULL), FIRN_OK);
     }
     level_add(&output->made[at], output->runs[at], &info);
     output->runs[at] = NULL;
@@ -328,28 +328,28 @@ struct inputs {
 };
 
 static int
-write_outputs(struct rule_tree *tree, struct firn_compaction_stream *stream, bool is_cut,
+write_outputs(struct rule_tree *tree, struct firn_merge_stream *stream, bool is_cut,
               struct output *output)
 {
     int rc = FIRN_OK;
     for (;;) {
         const struct firn_entry *entry;
-        FIRN_TRY(firn_compaction_stream_next(stream, &entry, NULL));
+        FIRN_TRY(firn_merge_stream_next(stream, &entry, NULL));
         if (entry == NULL) {
             break;
         }
-        struct firn_compaction_place place = firn_compaction_stream_place(stream);
-        if (is_cut && firn_compaction_stream_may_cut(stream) && rule_tree_below(tree, 3) == 0) {
-            FIRN_TRY(firn_compaction_stream_cut(stream, output_range, output, NULL));
+        struct firn_compaction_place place = firn_merge_stream_place(stream);
+        if (is_cut && firn_merge_stream_may_cut(stream) && rule_tree_below(tree, 3) == 0) {
+            FIRN_TRY(firn_merge_stream_cut(stream, output_range, output, NULL));
             output_end(output, 0);
         }
-        if (firn_compaction_stream_may_cut(stream) && !output->is_of_history &&
+        if (firn_merge_stream_may_cut(stream) && !output->is_of_history &&
             rule_tree_below(tree, 4) == 0) {
             output_end(output, 1);
         }
         fake_run_add(output_run(output, place, entry->sequence), entry);
     }
-    FIRN_TRY(firn_compaction_stream_cut(stream, output_range, output, NULL));
+    FIRN_TRY(firn_merge_stream_cut(stream, output_range, output, NULL));
     output_end(output, 0);
     output_end(output, 1);
 out:
@@ -359,17 +359,17 @@ out:
 /* *rule, *merge and *stream are the caller's to destroy, whatever is returned. */
 static int
 set_up(struct rule_tree *tree, const struct inputs *inputs, const struct job *job,
-       struct firn_view_map *map, struct firn_compaction_rule **rule, struct firn_merge **merge,
-       struct firn_compaction_stream **stream)
+       struct firn_merge_view_map *map, struct firn_merge_rule **rule, struct firn_merge **merge,
+       struct firn_merge_stream **stream)
 {
     struct firn_view views[RULE_MODEL_VIEWS_MAX];
     uint64_t times_ms[RULE_MODEL_VIEWS_MAX];
     const struct firn_range_set *ranges[RUNS_MAX + 1];
-    struct firn_compaction_stream_options options = {.ranges = ranges,
-                                                     .older = job->older,
-                                                     .older_count = job->older_count,
-                                                     .between = job->between,
-                                                     .between_count = job->between_count};
+    struct firn_merge_stream_options options = {.ranges = ranges,
+                                                .older = job->older,
+                                                .older_count = job->older_count,
+                                                .between = job->between,
+                                                .between_count = job->between_count};
     struct firn_merge_source *source;
     int rc = FIRN_OK;
     for (size_t i = 0; i < tree->view_count; i++) {
@@ -377,7 +377,7 @@ set_up(struct rule_tree *tree, const struct inputs *inputs, const struct job *jo
         times_ms[i] = tree->views[i].time_ms;
     }
     FIRN_TRY(flat_views_map(views, tree->view_count, times_ms, views, map));
-    FIRN_TRY(firn_compaction_rule_create(map, rule, NULL));
+    FIRN_TRY(firn_merge_rule_create(map, rule, NULL));
     FIRN_TRY(firn_merge_create(merge, NULL));
     if (inputs->table != NULL) {
         FIRN_TRY(firn_merge_source_create_memtable(inputs->table, UINT64_MAX, &source, NULL));
@@ -393,7 +393,7 @@ set_up(struct rule_tree *tree, const struct inputs *inputs, const struct job *jo
     }
     options.merge = *merge;
     options.rule = *rule;
-    FIRN_TRY(firn_compaction_stream_create(&options, stream, NULL));
+    FIRN_TRY(firn_merge_stream_create(&options, stream, NULL));
 out:
     return rc;
 }
@@ -403,11 +403,11 @@ static void
 begin_groups(struct rule_tree *tree, const struct inputs *inputs, struct output *output)
 {
     output->now = view_of(&tree->views[0]);
-    assert_int_equal(firn_history_groups_init(&output->groups, &output->now, NULL), FIRN_OK);
+    assert_int_equal(firn_run_history_groups_init(&output->groups, &output->now, NULL), FIRN_OK);
     for (size_t i = 0; i < inputs->runs.count && output->is_of_history; i++) {
         const struct firn_manifest_run info = {.groups = inputs->runs.groups[i],
                                                .group_count = inputs->runs.group_counts[i]};
-        assert_int_equal(firn_history_groups_add_run(&output->groups, &info, NULL), FIRN_OK);
+        assert_int_equal(firn_run_history_groups_add_run(&output->groups, &info, NULL), FIRN_OK);
     }
 }
 
@@ -415,18 +415,18 @@ static void
 compact_into(struct rule_tree *tree, const struct inputs *inputs, const struct job *job,
              struct output *output)
 {
-    struct firn_view_map map = {0};
-    struct firn_compaction_rule *rule = NULL;
+    struct firn_merge_view_map map = {0};
+    struct firn_merge_rule *rule = NULL;
     struct firn_merge *merge = NULL;
-    struct firn_compaction_stream *stream = NULL;
+    struct firn_merge_stream *stream = NULL;
     begin_groups(tree, inputs, output);
     assert_int_equal(set_up(tree, inputs, job, &map, &rule, &merge, &stream), FIRN_OK);
     assert_int_equal(write_outputs(tree, stream, inputs->table == NULL, output), FIRN_OK);
-    firn_compaction_stream_destroy(stream);
+    firn_merge_stream_destroy(stream);
     firn_merge_destroy(merge);
-    firn_compaction_rule_destroy(rule);
-    firn_view_map_deinit(&map);
-    firn_history_groups_deinit(&output->groups);
+    firn_merge_rule_destroy(rule);
+    firn_merge_view_map_deinit(&map);
+    firn_run_history_groups_deinit(&output->groups);
 }
 
 /* ---- flushes and compactions ---- */

@@ -7,7 +7,7 @@
 #define FIRN_TEST_RULE_TREE_H
 
 #include "fake_run.h"
-#include "lsm/memtable.h"
+#include "memtable/memtable.h"
 #include "rule_model.h"
 #include "support/test_random.h"
 

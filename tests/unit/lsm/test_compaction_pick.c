@@ -5,8 +5,8 @@
 #include "flat_views.h"
 #include "lsm_fixture.h"
 
-#include "lsm/compaction_pick.h"
-#include "lsm/view_mark.h"
+#include "compaction/compaction_pick.h"
+#include "merge/merge_view_mark.h"
 #include "os/os_memory.h"
 #include "support/test_os.h"
 
@@ -94,14 +94,14 @@ targets_follow_from_the_last_level(void **state)
 
 /* ---- what is picked ---- */
 
-static struct firn_lsm_work *
+static struct firn_compaction_work *
 pick(bool is_unhurried)
 {
     firn_error err;
-    struct firn_lsm_work *work;
-    struct firn_lsm_work_wish wish = {
+    struct firn_compaction_work *work;
+    struct firn_compaction_work_wish wish = {
         .flushes = true, .compactions = true, .is_unhurried = is_unhurried};
-    TEST_OK(firn_lsm_work_pick(fixture.lsm, &wish, &work, &err), &err);
+    TEST_OK(firn_compaction_work_pick(fixture.lsm, &wish, &work, &err), &err);
     return work;
 }
 
@@ -116,21 +116,21 @@ level0_is_compacted_from_its_target_number_on(void **state)
         assert_int_equal(fixture_put(&fixture, 0, 20 + i, 30), FIRN_OK);
         TEST_OK(fixture_flush(&fixture, &err), &err);
     }
-    struct firn_lsm_work *work = pick(false);
+    struct firn_compaction_work *work = pick(false);
     assert_non_null(work);
-    assert_int_equal(firn_lsm_work_kind(work), FIRN_LSM_WORK_COMPACTION);
+    assert_int_equal(firn_compaction_work_kind(work), FIRN_COMPACTION_WORK_COMPACTION);
     assert_int_equal(work->plan.from, 0);
     assert_int_equal(work->plan.to, FIRN_VERSION_LEVELS - 1);
     assert_int_equal(work->plan.end[0] - work->plan.begin[0], 3);
     /* Its inputs are taken until it is given back. */
     assert_null(pick(true));
-    firn_lsm_work_discard(work);
+    firn_compaction_work_discard(work);
     work = pick(false);
     assert_non_null(work);
     /* A flush beside it; the new run stays where it is. */
     assert_int_equal(fixture_put(&fixture, 0, 20, 35), FIRN_OK);
     TEST_OK(fixture_flush(&fixture, &err), &err);
-    TEST_OK(firn_lsm_work_run(work, &err), &err);
+    TEST_OK(firn_compaction_run(work, &err), &err);
     struct firn_lsm_stats stats;
     get_stats(&stats);
     assert_int_equal(stats.levels[0].runs, 1);
@@ -145,7 +145,7 @@ what_has_been_installed_is_not_taken_away_again(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_lsm_file *removed[3];
+    struct firn_run_file *removed[3];
     struct firn_version_added added[3];
     bool is_certain;
     open_fixture();
@@ -153,7 +153,7 @@ what_has_been_installed_is_not_taken_away_again(void **state)
         assert_int_equal(fixture_put(&fixture, 0, 20 + i, 30), FIRN_OK);
         TEST_OK(fixture_flush(&fixture, &err), &err);
     }
-    struct firn_lsm_work *work = pick(false);
+    struct firn_compaction_work *work = pick(false);
     assert_non_null(work);
     for (unsigned i = 0; i < 3; i++) {
         removed[i] = firn_version_file(&work->version->levels[0], i);
@@ -168,9 +168,9 @@ what_has_been_installed_is_not_taken_away_again(void **state)
     /* One run of level 0 demands nothing, wherever it lies. */
     assert_int_equal(fixture_put(&fixture, 0, 90, 30), FIRN_OK);
     TEST_OK(fixture_flush(&fixture, &err), &err);
-    struct firn_lsm_work *other = pick(false);
+    struct firn_compaction_work *other = pick(false);
     assert_null(other);
-    firn_lsm_work_discard(work);
+    firn_compaction_work_discard(work);
     fixture_compare_all(&fixture);
 }
 
@@ -248,10 +248,10 @@ replace_others(size_t run_bytes_target, bool has_checkpoint)
     flush_keys(5);
     assert_null(pick(false));
     flush_keys(30);
-    struct firn_lsm_work *work = pick(false);
+    struct firn_compaction_work *work = pick(false);
     assert_non_null(work);
     assert_int_equal(work->plan.from, 0);
-    firn_lsm_work_discard(work);
+    firn_compaction_work_discard(work);
     fixture_compare_all(&fixture);
 }
 
@@ -297,16 +297,16 @@ flushes_come_first_and_the_longest_waiting_tree_before_others(void **state)
     firn_lsm_pressure(fixture.lsm, &frozen, &level0);
     assert_int_equal(frozen, 2);
     assert_int_equal(level0, 0);
-    struct firn_lsm_work *works[3];
+    struct firn_compaction_work *works[3];
     for (unsigned i = 0; i < 3; i++) {
         works[i] = pick(false);
-        assert_int_equal(firn_lsm_work_kind(works[i]), FIRN_LSM_WORK_FLUSH);
+        assert_int_equal(firn_compaction_work_kind(works[i]), FIRN_COMPACTION_WORK_FLUSH);
         assert_ptr_equal(works[i]->tree, fixture.trees[order[i]]);
         assert_int_equal(works[i]->memtable_count, 2);
     }
     assert_null(pick(true));
     for (unsigned i = 0; i < 3; i++) {
-        TEST_OK(firn_lsm_work_run(works[2 - i], &err), &err);
+        TEST_OK(firn_compaction_run(works[2 - i], &err), &err);
     }
     firn_lsm_pressure(fixture.lsm, &frozen, &level0);
     assert_int_equal(frozen, 0);
@@ -458,11 +458,11 @@ mark_of(const struct firn_view *views, size_t count, uint64_t first, uint64_t la
 {
     firn_error err;
     uint64_t mark;
-    struct firn_view_map map;
+    struct firn_merge_view_map map;
     assert_int_equal(flat_views_map(views, count, NULL, NULL, &map), FIRN_OK);
-    TEST_OK(firn_view_mark_of(&map, first, last, &mark, &err), &err);
+    TEST_OK(firn_merge_view_mark_of(&map, first, last, &mark, &err), &err);
     assert_int_not_equal(mark, 0);
-    firn_view_map_deinit(&map);
+    firn_merge_view_map_deinit(&map);
     return mark;
 }
 
@@ -489,14 +489,14 @@ a_mark_tells_only_what_matters_to_the_run(void **state)
     assert_int_equal(mark_of(views + 2, 2, 10, 20), alone);
     assert_int_not_equal(mark_of(views + 4, 1, 10, 20), alone);
     assert_int_not_equal(mark_of(views + 3, 1, 10, 20), alone);
-    struct firn_view_map map;
+    struct firn_merge_view_map map;
     assert_int_equal(flat_views_map(views, 5, NULL, NULL, &map), FIRN_OK);
-    assert_true(firn_view_mark_sees_all(&map, 10, 20));
-    firn_view_map_deinit(&map);
+    assert_true(firn_merge_view_mark_sees_all(&map, 10, 20));
+    firn_merge_view_map_deinit(&map);
     assert_int_equal(flat_views_map(views + 3, 2, NULL, NULL, &map), FIRN_OK);
-    assert_false(firn_view_mark_sees_all(&map, 10, 20));
-    assert_true(firn_view_mark_sees_all(&map, 18, 20));
-    firn_view_map_deinit(&map);
+    assert_false(firn_merge_view_mark_sees_all(&map, 10, 20));
+    assert_true(firn_merge_view_mark_sees_all(&map, 18, 20));
+    firn_merge_view_map_deinit(&map);
 }
 
 static void
@@ -506,17 +506,17 @@ a_mark_tells_which_tombstones_had_to_stay(void **state)
     firn_error err;
     const struct firn_view_interval now = {1, UINT64_MAX};
     const struct firn_view view = {&now, 1, 0, NULL};
-    struct firn_view_map map;
+    struct firn_merge_view_map map;
     uint64_t mark;
     uint64_t alone = mark_of(&view, 1, 10, 20);
     assert_int_equal(flat_views_map(&view, 1, NULL, NULL, &map), FIRN_OK);
     map.tombstones_kept_from = 20;
-    TEST_OK(firn_view_mark_of(&map, 10, 20, &mark, &err), &err);
+    TEST_OK(firn_merge_view_mark_of(&map, 10, 20, &mark, &err), &err);
     assert_int_not_equal(mark, alone);
     map.tombstones_kept_from = 21;
-    TEST_OK(firn_view_mark_of(&map, 10, 20, &mark, &err), &err);
+    TEST_OK(firn_merge_view_mark_of(&map, 10, 20, &mark, &err), &err);
     assert_int_equal(mark, alone);
-    firn_view_map_deinit(&map);
+    firn_merge_view_map_deinit(&map);
 }
 
 /* The same views, and another of them is now: after a restore. */
@@ -530,13 +530,13 @@ a_mark_tells_what_now_sees(void **state)
     const struct firn_view views[] = {{&all, 1, 0, NULL}, {split, 2, 0, NULL}};
     uint64_t marks[2];
     for (unsigned i = 0; i < 2; i++) {
-        struct firn_view_map map;
+        struct firn_merge_view_map map;
         assert_int_equal(flat_views_map(views, 2, NULL, &views[i], &map), FIRN_OK);
-        TEST_OK(firn_view_mark_of(&map, 10, 20, &marks[i], &err), &err);
-        firn_view_map_deinit(&map);
+        TEST_OK(firn_merge_view_mark_of(&map, 10, 20, &marks[i], &err), &err);
+        firn_merge_view_map_deinit(&map);
     }
     assert_int_not_equal(marks[0], marks[1]);
-    assert_int_not_equal(firn_view_mark_beside_history(marks[0]), marks[0]);
+    assert_int_not_equal(firn_merge_view_mark_beside_history(marks[0]), marks[0]);
 }
 
 /* ---- space ---- */

@@ -18,7 +18,7 @@
 #include "base/slice.h"
 #include "fake_run.h"
 #include "flat_views.h"
-#include "lsm/compaction_stream.h"
+#include "merge/merge_stream.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 
@@ -96,32 +96,32 @@ a_version_is_needed_as_the_definition_says(void **state)
     static struct some_views views;
     for (unsigned round = 0; round < 2000; round++) {
         make_views(&random, &views);
-        struct firn_view_map map;
-        struct firn_compaction_rule *rule;
+        struct firn_merge_view_map map;
+        struct firn_merge_rule *rule;
         assert_int_equal(flat_views_map(views.views, views.count, NULL, NULL, &map), FIRN_OK);
-        assert_int_equal(firn_compaction_rule_create(&map, &rule, NULL), FIRN_OK);
+        assert_int_equal(firn_merge_rule_create(&map, &rule, NULL), FIRN_OK);
         for (unsigned key = 0; key < 4; key++) {
             uint64_t newer[SEQUENCES];
             size_t count = 0;
-            firn_compaction_rule_begin_key(rule);
+            firn_merge_rule_begin_key(rule);
             for (uint64_t at = SEQUENCES; at > 0; at--) {
                 if (test_random_below(&random, 1 + key * 4) == 0) {
-                    assert_int_equal(firn_compaction_rule_needs(rule, at),
+                    assert_int_equal(firn_merge_rule_needs(rule, at),
                                      is_needed(&views, newer, count, at));
                     newer[count++] = at;
                 }
             }
         }
         for (uint64_t at = 1; at <= SEQUENCES; at++) { /* who is seen alike is in one segment */
-            bool is_alike = firn_compaction_rule_segment(rule, at) ==
-                            firn_compaction_rule_segment(rule, at - 1);
+            bool is_alike =
+                firn_merge_rule_segment(rule, at) == firn_merge_rule_segment(rule, at - 1);
             for (size_t i = 0; i < views.count && is_alike; i++) {
                 assert_int_equal(firn_view_sees(&views.views[i], at),
                                  firn_view_sees(&views.views[i], at - 1));
             }
         }
-        firn_compaction_rule_destroy(rule);
-        firn_view_map_deinit(&map);
+        firn_merge_rule_destroy(rule);
+        firn_merge_view_map_deinit(&map);
     }
 }
 
@@ -132,30 +132,30 @@ ask_rule(const char *name, const struct firn_view_list *views, uint64_t newest, 
 {
     enum { KEYS = 2000, VERSIONS = 5 };
     struct test_random random = {.state = 7};
-    struct firn_compaction_rule *rule;
+    struct firn_merge_rule *rule;
     unsigned needed = 0;
-    struct firn_view_map map;
+    struct firn_merge_view_map map;
     double begin = seconds();
-    assert_int_equal(firn_view_map_init(&map, views, NULL), FIRN_OK);
-    assert_int_equal(firn_compaction_rule_create(&map, &rule, NULL), FIRN_OK);
+    assert_int_equal(firn_merge_view_map_init(&map, views, NULL), FIRN_OK);
+    assert_int_equal(firn_merge_rule_create(&map, &rule, NULL), FIRN_OK);
     double created = seconds() - begin;
     begin = seconds();
     for (unsigned key = 0; key < KEYS; key++) {
         uint64_t at = newest;
-        firn_compaction_rule_begin_key(rule);
+        firn_merge_rule_begin_key(rule);
         for (unsigned version = 0; version < VERSIONS; version++) {
             at -= test_random_below(&random, newest / VERSIONS);
-            needed += firn_compaction_rule_needs(rule, at);
+            needed += firn_merge_rule_needs(rule, at);
         }
     }
     double asked = (seconds() - begin) / (KEYS * VERSIONS);
     (void)printf("%s: %.1f ms to make, %.0f ns a version, %zu segments\n", name, created * 1e3,
-                 asked * 1e9, firn_compaction_rule_segment_count(rule));
+                 asked * 1e9, firn_merge_rule_segment_count(rule));
     assert_true(needed > KEYS); /* five versions, views everywhere */
     assert_true(created < create_max);
     assert_true(asked < ask_max);
-    firn_compaction_rule_destroy(rule);
-    firn_view_map_deinit(&map);
+    firn_merge_rule_destroy(rule);
+    firn_merge_view_map_deinit(&map);
 }
 
 static void
@@ -260,21 +260,20 @@ count_range(void *ctx, const struct firn_range *range, struct firn_compaction_pl
 
 /* Runs a stream to its end; counts entries and ranges. cut_every: of entries that may. */
 static int
-drain(struct firn_compaction_stream *stream, uint64_t cut_every, uint64_t *out_entries,
+drain(struct firn_merge_stream *stream, uint64_t cut_every, uint64_t *out_entries,
       uint64_t *out_ranges)
 {
     int rc = FIRN_OK;
     const struct firn_entry *entry;
-    FIRN_TRY(firn_compaction_stream_next(stream, &entry, NULL));
+    FIRN_TRY(firn_merge_stream_next(stream, &entry, NULL));
     while (entry != NULL) {
-        if (cut_every > 0 && *out_entries % cut_every == 0 &&
-            firn_compaction_stream_may_cut(stream)) {
-            FIRN_TRY(firn_compaction_stream_cut(stream, count_range, out_ranges, NULL));
+        if (cut_every > 0 && *out_entries % cut_every == 0 && firn_merge_stream_may_cut(stream)) {
+            FIRN_TRY(firn_merge_stream_cut(stream, count_range, out_ranges, NULL));
         }
         *out_entries += 1;
-        FIRN_TRY(firn_compaction_stream_next(stream, &entry, NULL));
+        FIRN_TRY(firn_merge_stream_next(stream, &entry, NULL));
     }
-    FIRN_TRY(firn_compaction_stream_cut(stream, count_range, out_ranges, NULL));
+    FIRN_TRY(firn_merge_stream_cut(stream, count_range, out_ranges, NULL));
 out:
     return rc;
 }
@@ -287,20 +286,20 @@ a_key_with_a_million_versions_streams(void **state)
     struct firn_view_interval intervals[3] = {{1, 5}, {1, 7}, {1, UINT64_MAX}};
     struct firn_view views[3] = {
         {&intervals[0], 1, 0, NULL}, {&intervals[1], 1, 0, NULL}, {&intervals[2], 1, 0, NULL}};
-    struct firn_compaction_rule *rule;
+    struct firn_merge_rule *rule;
     struct firn_merge *merge;
-    struct firn_compaction_stream *stream;
+    struct firn_merge_stream *stream;
     for (uint64_t fails_at = 0; fails_at <= LONG; fails_at += LONG / 2) {
         struct long_source source = {.source = {.ops = &long_ops, .name = "a source"},
                                      .fails_at = fails_at};
         test_alloc_fail_at(0, false);
-        struct firn_view_map map;
+        struct firn_merge_view_map map;
         assert_int_equal(flat_views_map(views, 3, NULL, NULL, &map), FIRN_OK);
-        assert_int_equal(firn_compaction_rule_create(&map, &rule, NULL), FIRN_OK);
+        assert_int_equal(firn_merge_rule_create(&map, &rule, NULL), FIRN_OK);
         assert_int_equal(firn_merge_create(&merge, NULL), FIRN_OK);
         assert_int_equal(firn_merge_add(merge, &source.source, NULL), FIRN_OK);
-        struct firn_compaction_stream_options options = {.merge = merge, .rule = rule};
-        assert_int_equal(firn_compaction_stream_create(&options, &stream, NULL), FIRN_OK);
+        struct firn_merge_stream_options options = {.merge = merge, .rule = rule};
+        assert_int_equal(firn_merge_stream_create(&options, &stream, NULL), FIRN_OK);
         uint64_t entries = 0;
         uint64_t ranges = 0;
         int rc = drain(stream, 0, &entries, &ranges);
@@ -308,15 +307,15 @@ a_key_with_a_million_versions_streams(void **state)
             /* The newest put; the deletes 7 and 5 hide only what is not kept. */
             assert_int_equal(rc, FIRN_OK);
             assert_int_equal(entries, 1);
-            assert_int_equal(firn_compaction_stream_dropped(stream), LONG - 1);
+            assert_int_equal(firn_merge_stream_dropped(stream), LONG - 1);
         } else {
             assert_int_equal(rc, FIRN_CORRUPT);
         }
         assert_true(test_alloc_calls() < 40);
-        firn_compaction_stream_destroy(stream);
+        firn_merge_stream_destroy(stream);
         firn_merge_destroy(merge);
-        firn_compaction_rule_destroy(rule);
-        firn_view_map_deinit(&map);
+        firn_merge_rule_destroy(rule);
+        firn_merge_view_map_deinit(&map);
     }
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
@@ -364,24 +363,24 @@ entries_that_are_not_in_order_are_damage(void **state)
     struct firn_view_interval interval = {1, UINT64_MAX};
     struct firn_view view = {&interval, 1, 0, NULL};
     for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
-        struct firn_compaction_rule *rule;
+        struct firn_merge_rule *rule;
         struct firn_merge *merge;
-        struct firn_compaction_stream *stream;
-        struct firn_view_map map;
+        struct firn_merge_stream *stream;
+        struct firn_merge_view_map map;
         uint64_t entries = 0;
         uint64_t ranges = 0;
         assert_int_equal(flat_views_map(&view, 1, NULL, NULL, &map), FIRN_OK);
-        assert_int_equal(firn_compaction_rule_create(&map, &rule, NULL), FIRN_OK);
+        assert_int_equal(firn_merge_rule_create(&map, &rule, NULL), FIRN_OK);
         assert_int_equal(firn_merge_create(&merge, NULL), FIRN_OK);
         assert_int_equal(firn_merge_add(merge, &sources[i].source, NULL), FIRN_OK);
-        struct firn_compaction_stream_options options = {.merge = merge, .rule = rule};
-        assert_int_equal(firn_compaction_stream_create(&options, &stream, NULL), FIRN_OK);
+        struct firn_merge_stream_options options = {.merge = merge, .rule = rule};
+        assert_int_equal(firn_merge_stream_create(&options, &stream, NULL), FIRN_OK);
         assert_int_equal(drain(stream, 0, &entries, &ranges), FIRN_CORRUPT);
         assert_int_equal(entries, 0);
-        firn_compaction_stream_destroy(stream);
+        firn_merge_stream_destroy(stream);
         firn_merge_destroy(merge);
-        firn_compaction_rule_destroy(rule);
-        firn_view_map_deinit(&map);
+        firn_merge_rule_destroy(rule);
+        firn_merge_view_map_deinit(&map);
     }
 }
 
@@ -432,32 +431,32 @@ add_shaped(struct fake_run *run, enum shape shape, uint64_t i)
 static uint64_t
 compact_ranges(struct fake_run *run, const struct firn_view *views, size_t view_count)
 {
-    struct firn_view_map map;
+    struct firn_merge_view_map map;
     uint8_t lower[KEY_SIZE];
     uint8_t upper[KEY_SIZE];
     struct firn_compaction_span older = {make_key(RANGES / 2, lower), make_key(UINT64_MAX, upper)};
     const struct firn_range_set *set = &run->ranges;
-    struct firn_compaction_rule *rule;
+    struct firn_merge_rule *rule;
     struct firn_merge *merge;
-    struct firn_compaction_stream *stream;
+    struct firn_merge_stream *stream;
     assert_int_equal(flat_views_map(views, view_count, NULL, NULL, &map), FIRN_OK);
-    assert_int_equal(firn_compaction_rule_create(&map, &rule, NULL), FIRN_OK);
+    assert_int_equal(firn_merge_rule_create(&map, &rule, NULL), FIRN_OK);
     assert_int_equal(firn_merge_create(&merge, NULL), FIRN_OK);
-    struct firn_compaction_stream_options options = {.merge = merge,
-                                                     .ranges = &set,
-                                                     .range_set_count = 1,
-                                                     .rule = rule,
-                                                     .older = &older,
-                                                     .older_count = 1};
-    assert_int_equal(firn_compaction_stream_create(&options, &stream, NULL), FIRN_OK);
+    struct firn_merge_stream_options options = {.merge = merge,
+                                                .ranges = &set,
+                                                .range_set_count = 1,
+                                                .rule = rule,
+                                                .older = &older,
+                                                .older_count = 1};
+    assert_int_equal(firn_merge_stream_create(&options, &stream, NULL), FIRN_OK);
     uint64_t entries = 0;
     uint64_t ranges = 0;
     assert_int_equal(drain(stream, 0, &entries, &ranges), FIRN_OK);
     assert_int_equal(entries, 0);
-    firn_compaction_stream_destroy(stream);
+    firn_merge_stream_destroy(stream);
     firn_merge_destroy(merge);
-    firn_compaction_rule_destroy(rule);
-    firn_view_map_deinit(&map);
+    firn_merge_rule_destroy(rule);
+    firn_merge_view_map_deinit(&map);
     return ranges;
 }
 
@@ -508,31 +507,31 @@ add_put(struct fake_run *run, uint64_t key, uint64_t sequence)
 static int
 compact_all(struct fake_run *run, const struct firn_view *views, size_t view_count)
 {
-    struct firn_view_map map = {0};
+    struct firn_merge_view_map map = {0};
     const struct firn_run_cursor_options cursor = {.is_sequential = true};
     const struct firn_range_set *set = &run->ranges;
-    struct firn_compaction_rule *rule = NULL;
+    struct firn_merge_rule *rule = NULL;
     struct firn_merge *merge = NULL;
-    struct firn_compaction_stream *stream = NULL;
+    struct firn_merge_stream *stream = NULL;
     struct firn_merge_source *source;
     uint64_t entries = 0;
     uint64_t ranges = 0;
     int rc = FIRN_OK;
     FIRN_TRY(flat_views_map(views, view_count, NULL, NULL, &map));
-    FIRN_TRY(firn_compaction_rule_create(&map, &rule, NULL));
+    FIRN_TRY(firn_merge_rule_create(&map, &rule, NULL));
     FIRN_TRY(firn_merge_create(&merge, NULL));
     FIRN_TRY(firn_merge_source_create_run(&run->run, "a run", &cursor, &source, NULL));
     FIRN_TRY(firn_merge_add(merge, source, NULL));
-    struct firn_compaction_stream_options options = {
+    struct firn_merge_stream_options options = {
         .merge = merge, .ranges = &set, .range_set_count = 1, .rule = rule};
-    FIRN_TRY(firn_compaction_stream_create(&options, &stream, NULL));
+    FIRN_TRY(firn_merge_stream_create(&options, &stream, NULL));
     FIRN_TRY(drain(stream, 3, &entries, &ranges));
     assert_true(entries > 10 && ranges > 3);
 out:
-    firn_compaction_stream_destroy(stream);
+    firn_merge_stream_destroy(stream);
     firn_merge_destroy(merge);
-    firn_compaction_rule_destroy(rule);
-    firn_view_map_deinit(&map);
+    firn_merge_rule_destroy(rule);
+    firn_merge_view_map_deinit(&map);
     return rc;
 }
 

@@ -6,11 +6,11 @@
  */
 #include "lsm_fixture.h"
 
-#include "lsm/history.h"
 #include "lsm/lsm_internal.h"
 #include "os/os_memory.h"
 #include "support/test_file.h"
 #include "support/test_os.h"
+#include "version/run_history.h"
 
 static struct fixture fixture;
 
@@ -71,15 +71,15 @@ who_skips_a_run_reads_nothing_of_it(void **state)
         struct firn_view now = random_view(&random, intervals[0]);
         struct firn_view later = random_view(&random, intervals[1]);
         struct firn_view view = random_view(&random, intervals[2]);
-        struct firn_history_groups groups;
-        struct firn_history_groups merged;
+        struct firn_run_history_groups groups;
+        struct firn_run_history_groups merged;
         struct firn_manifest_run info = {.group_count = 0};
         struct firn_manifest_run merged_info = {.group_count = 0};
         uint64_t newer[VERSIONS];
         uint64_t versions[VERSIONS];
         size_t count = 1 + (size_t)test_random_below(&random, VERSIONS);
-        assert_int_equal(firn_history_groups_init(&groups, &now, NULL), FIRN_OK);
-        assert_int_equal(firn_history_groups_init(&merged, &later, NULL), FIRN_OK);
+        assert_int_equal(firn_run_history_groups_init(&groups, &now, NULL), FIRN_OK);
+        assert_int_equal(firn_run_history_groups_init(&merged, &later, NULL), FIRN_OK);
         for (size_t i = 0; i < count; i++) {
             do {
                 versions[i] = 1 + test_random_below(&random, SEQUENCES);
@@ -90,21 +90,21 @@ who_skips_a_run_reads_nothing_of_it(void **state)
             bool is_itself = i > 0 && versions[i] > versions[i - 1] && newer[i] > 0 &&
                              (newer[i - 1] == 0 || newer[i - 1] == versions[i]);
             newer[i] = is_itself && test_random_below(&random, 2) == 0 ? versions[i] : newer[i];
-            firn_history_groups_add(&groups, versions[i], newer[i]);
+            firn_run_history_groups_add(&groups, versions[i], newer[i]);
         }
-        assert_int_equal(firn_history_groups_list(&groups, &info, NULL), FIRN_OK);
+        assert_int_equal(firn_run_history_groups_list(&groups, &info, NULL), FIRN_OK);
         assert_true(info.group_count <= 2 * now.count + 1);
         for (size_t i = 0; i < info.group_count; i++) { /* as MANIFEST can say it */
             const struct firn_manifest_group *group = &info.groups[i];
             assert_true(group->newer_first == 0 || group->newer_first > group->first);
             assert_true(group->newer_first == 0 || group->newer_last >= group->last);
         }
-        assert_true(firn_history_is_skipped(&info, &now));
-        assert_int_equal(firn_history_groups_add_run(&merged, &info, NULL), FIRN_OK);
-        assert_int_equal(firn_history_groups_add_run(&merged, &info, NULL), FIRN_OK);
-        assert_int_equal(firn_history_groups_list(&merged, &merged_info, NULL), FIRN_OK);
-        assert_int_equal(firn_history_is_skipped(&info, &later),
-                         firn_history_is_skipped(&merged_info, &later));
+        assert_true(firn_run_history_is_skipped(&info, &now));
+        assert_int_equal(firn_run_history_groups_add_run(&merged, &info, NULL), FIRN_OK);
+        assert_int_equal(firn_run_history_groups_add_run(&merged, &info, NULL), FIRN_OK);
+        assert_int_equal(firn_run_history_groups_list(&merged, &merged_info, NULL), FIRN_OK);
+        assert_int_equal(firn_run_history_is_skipped(&info, &later),
+                         firn_run_history_is_skipped(&merged_info, &later));
         for (size_t i = 1; i < merged_info.group_count; i++) {
             assert_true(merged_info.groups[i - 1].first <= merged_info.groups[i].first);
         }
@@ -114,12 +114,12 @@ who_skips_a_run_reads_nothing_of_it(void **state)
             reads |= firn_view_sees(&view, versions[i]) && !is_tombstone &&
                      (newer[i] == 0 || !firn_view_sees(&view, newer[i]));
         }
-        assert_false(reads && firn_history_is_skipped(&info, &view));
-        assert_false(reads && firn_history_is_skipped(&merged_info, &view));
-        skipped += firn_history_is_skipped(&info, &view);
+        assert_false(reads && firn_run_history_is_skipped(&info, &view));
+        assert_false(reads && firn_run_history_is_skipped(&merged_info, &view));
+        skipped += firn_run_history_is_skipped(&info, &view);
         read += reads;
-        firn_history_groups_deinit(&groups);
-        firn_history_groups_deinit(&merged);
+        firn_run_history_groups_deinit(&groups);
+        firn_run_history_groups_deinit(&merged);
     }
     assert_true(skipped > 200 && read > 200);
 }
@@ -163,8 +163,8 @@ now_skips_all(void)
 {
     struct firn_view now = fixture_view_of(&fixture, 0);
     struct firn_version *version = atomic_load(&fixture.trees[0]->state)->version;
-    return firn_history_is_all_skipped(version, &now) &&
-           firn_history_is_all_skipped(version, &now); /* as it remembers, too */
+    return firn_run_history_is_all_skipped(version, &now) &&
+           firn_run_history_is_all_skipped(version, &now); /* as it remembers, too */
 }
 
 static void

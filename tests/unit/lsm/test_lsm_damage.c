@@ -230,8 +230,8 @@ a_damaged_run_keeps_only_its_own_compactions_from_running(void **state)
     firn_error err;
     unsigned frozen;
     unsigned level0;
-    struct firn_lsm_work *work;
-    struct firn_lsm_work_wish wish = {.flushes = true, .compactions = true};
+    struct firn_compaction_work *work;
+    struct firn_compaction_work_wish wish = {.flushes = true, .compactions = true};
     /* So that level 0 is merged into the last level. */
     world.fixture.options.level_bytes_base = 1 << 20;
     TEST_OK(firn_os_remove_file(world.runs, world.names[0], &err), &err);
@@ -249,7 +249,7 @@ a_damaged_run_keeps_only_its_own_compactions_from_running(void **state)
     rc = rc == FIRN_OK ? fixture_work(&world.fixture, false, &err) : rc;
     assert_int_equal(rc, FIRN_CORRUPT);
     TEST_OK(fixture_work(&world.fixture, false, &err), &err);
-    TEST_OK(firn_lsm_work_pick(world.fixture.lsm, &wish, &work, &err), &err);
+    TEST_OK(firn_compaction_work_pick(world.fixture.lsm, &wish, &work, &err), &err);
     assert_null(work);
     struct firn_lsm_stats stats;
     firn_lsm_stats(world.fixture.lsm, world.fixture.trees[1], &stats);
@@ -405,14 +405,15 @@ readers_see_what_the_writer_left_and_change_nothing(void **state)
     (void)state;
     firn_error err;
     struct firn_lsm *lsm;
-    struct firn_lsm_work *work;
+    struct firn_compaction_work *work;
     struct firn_lsm_tree *tree;
     struct firn_lsm_options options = world.fixture.options;
-    struct firn_lsm_work_wish wish = {.flushes = true, .compactions = true, .is_unhurried = true};
+    struct firn_compaction_work_wish wish = {
+        .flushes = true, .compactions = true, .is_unhurried = true};
     options.is_read_only = true;
     uint64_t calls = firn_os_memory_calls(world.os);
     TEST_OK(firn_lsm_open(world.fixture.dir, &options, false, &lsm, &err), &err);
-    TEST_OK(firn_lsm_work_pick(lsm, &wish, &work, &err), &err);
+    TEST_OK(firn_compaction_work_pick(lsm, &wish, &work, &err), &err);
     assert_null(work);
     TEST_OK(firn_lsm_tree_open(lsm, world.fixture.tree_ids[0], &tree, &err), &err);
     assert_int_equal(firn_lsm_tree_drop(tree, &err), FIRN_READ_ONLY);

@@ -29,7 +29,7 @@ struct held_cursor {
 struct run {
     struct fixture fixture;
     struct test_random random;
-    struct firn_lsm_work *works[WORKS_MAX]; /* picked, not run */
+    struct firn_compaction_work *works[WORKS_MAX]; /* picked, not run */
     struct held_cursor cursors[CURSORS_MAX];
     uint32_t uncertain_id; /* a tree whose dropping was cut off; 0: none */
     unsigned uncertain_tree;
@@ -136,13 +136,13 @@ pick_work(struct run *run, firn_error *err)
     if (i == WORKS_MAX) {
         return FIRN_OK;
     }
-    struct firn_lsm_work **slot = &run->works[i];
-    struct firn_lsm_work_wish wish = {
+    struct firn_compaction_work **slot = &run->works[i];
+    struct firn_compaction_work_wish wish = {
         .flushes = below(run, 2) == 0,
         .compactions = true,
         .is_unhurried = below(run, 8) == 0,
     };
-    return firn_lsm_work_pick(run->fixture.lsm, &wish, slot, err);
+    return firn_compaction_work_pick(run->fixture.lsm, &wish, slot, err);
 }
 
 static int
@@ -152,24 +152,24 @@ run_work(struct run *run, firn_error *err)
     for (size_t tries = 0; tries < WORKS_MAX && run->works[i] == NULL; tries++) {
         i = (i + 1) % WORKS_MAX;
     }
-    struct firn_lsm_work *work = run->works[i];
+    struct firn_compaction_work *work = run->works[i];
     run->works[i] = NULL;
     if (work == NULL) {
         return FIRN_OK;
     }
     if (below(run, 10) == 0) {
-        firn_lsm_work_discard(work);
+        firn_compaction_work_discard(work);
         return FIRN_OK;
     }
     run->works_run++;
-    return firn_lsm_work_run(work, err);
+    return firn_compaction_run(work, err);
 }
 
 static void
 discard_works(struct run *run)
 {
     for (size_t i = 0; i < WORKS_MAX; i++) {
-        firn_lsm_work_discard(run->works[i]);
+        firn_compaction_work_discard(run->works[i]);
         run->works[i] = NULL;
     }
 }

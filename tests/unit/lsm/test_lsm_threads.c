@@ -247,13 +247,13 @@ work_once(void *arg)
 {
     struct world *world = arg;
     firn_error err;
-    struct firn_lsm_work_wish wish = {
+    struct firn_compaction_work_wish wish = {
         .flushes = true, .compactions = true, .is_unhurried = atomic_load(&world->works) % 5 == 0};
-    struct firn_lsm_work *work;
-    int rc = firn_lsm_work_pick(world->lsm, &wish, &work, &err);
+    struct firn_compaction_work *work;
+    int rc = firn_compaction_work_pick(world->lsm, &wish, &work, &err);
     require(rc == FIRN_OK, "pick", err.text);
     if (work != NULL) {
-        rc = firn_lsm_work_run(work, &err);
+        rc = firn_compaction_run(work, &err);
         require(rc == FIRN_OK, "work", err.text);
         atomic_fetch_add(&world->works, 1);
     }

@@ -16,11 +16,11 @@
 
 #include "base/buf.h"
 #include "lsm/lsm.h"
-#include "lsm/manifest.h"
 #include "os/os_memory.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"
 #include "support/test_os.h"
+#include "version/manifest.h"
 
 static struct firn_manifest_run
 run_of(uint64_t number, uint8_t level, const char *lower, const char *upper)

@@ -17,7 +17,7 @@
 
 #include "base/bytes.h"
 #include "base/slice.h"
-#include "lsm/memtable.h"
+#include "memtable/memtable.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 

@@ -11,8 +11,8 @@
 #include <cmocka.h>
 
 #include "base/bytes.h"
-#include "lsm/memtable.h"
-#include "lsm/memtable_filter.h"
+#include "memtable/memtable.h"
+#include "memtable/memtable_filter.h"
 #include "support/test_alloc.h"
 
 /* A table of half a megabyte, which some 10,000 of these entries fill. */

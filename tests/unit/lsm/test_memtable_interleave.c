@@ -10,10 +10,10 @@
 static void interleave(void);
 #define FIRN_MEMTABLE_INTERLEAVE() interleave()
 
-#include "../../../src/lsm/memtable.c"
-#include "../../../src/lsm/memtable_cursor.c"
-#include "../../../src/lsm/memtable_path.c"
-#include "../../../src/lsm/memtable_seek.c"
+#include "../../../src/engine/memtable/memtable.c"
+#include "../../../src/engine/memtable/memtable_cursor.c"
+#include "../../../src/engine/memtable/memtable_path.c"
+#include "../../../src/engine/memtable/memtable_seek.c"
 
 #include <setjmp.h>
 #include <stdarg.h>

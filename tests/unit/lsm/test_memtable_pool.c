@@ -11,8 +11,8 @@
 #include <cmocka.h>
 
 #include "base/bytes.h"
-#include "lsm/memtable.h"
-#include "lsm/memtable_pool.h"
+#include "memtable/memtable.h"
+#include "memtable/memtable_pool.h"
 #include "os/os_memory.h"
 #include "support/test_alloc.h"
 

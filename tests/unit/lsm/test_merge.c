@@ -16,8 +16,8 @@
 #include "base/bytes.h"
 #include "base/slice.h"
 #include "fake_run.h"
-#include "lsm/merge.h"
-#include "lsm/merge_level.h"
+#include "merge/merge.h"
+#include "merge/merge_level.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 

@@ -16,7 +16,7 @@
 #include "base/bytes.h"
 #include "base/slice.h"
 #include "fake_run.h"
-#include "lsm/resolve.h"
+#include "merge/merge_resolve.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 
@@ -57,7 +57,7 @@ struct scene {
     firn_slice lower_key;
     firn_slice upper_key;
     struct firn_merge *merge;
-    struct firn_resolve *resolve;
+    struct firn_merge_resolve *resolve;
 };
 
 /* In groups of three, which a merge tells apart only behind the head that it keeps: one that ends
@@ -263,13 +263,14 @@ open_resolve(struct scene *scene)
     }
     FIRN_TRY(firn_merge_source_create_memtable(scene->table, UINT64_MAX, &source, NULL));
     FIRN_TRY(firn_merge_add(scene->merge, source, NULL));
-    struct firn_resolve_options options = {.merge = scene->merge,
-                                           .ranges = scene->ranges,
-                                           .range_set_count = scene->run_count + 1,
-                                           .view = &scene->view,
-                                           .lower = scene->has_lower ? &scene->lower_key : NULL,
-                                           .upper = scene->has_upper ? &scene->upper_key : NULL};
-    FIRN_TRY(firn_resolve_create(&options, &scene->resolve, NULL));
+    struct firn_merge_resolve_options options = {
+        .merge = scene->merge,
+        .ranges = scene->ranges,
+        .range_set_count = scene->run_count + 1,
+        .view = &scene->view,
+        .lower = scene->has_lower ? &scene->lower_key : NULL,
+        .upper = scene->has_upper ? &scene->upper_key : NULL};
+    FIRN_TRY(firn_merge_resolve_create(&options, &scene->resolve, NULL));
 out:
     return rc;
 }
@@ -277,7 +278,7 @@ out:
 static void
 close_resolve(struct scene *scene)
 {
-    firn_resolve_destroy(scene->resolve);
+    firn_merge_resolve_destroy(scene->resolve);
     firn_merge_destroy(scene->merge);
     scene->resolve = NULL;
     scene->merge = NULL;
@@ -286,7 +287,7 @@ close_resolve(struct scene *scene)
 static void
 assert_at(const struct scene *scene, uint64_t key)
 {
-    const struct firn_entry *entry = firn_resolve_entry(scene->resolve);
+    const struct firn_entry *entry = firn_merge_resolve_entry(scene->resolve);
     if (key == UINT64_MAX) {
         assert_null(entry);
         return;
@@ -305,26 +306,26 @@ static uint64_t
 place(struct scene *scene, struct test_random *random)
 {
     uint8_t bytes[KEY_SIZE];
-    struct firn_resolve *resolve = scene->resolve;
+    struct firn_merge_resolve *resolve = scene->resolve;
     uint64_t key = test_random_below(random, scene->keys + 2);
     firn_slice slice = make_key(key, bytes);
-    const struct firn_entry *entry = firn_resolve_entry(resolve);
+    const struct firn_entry *entry = firn_merge_resolve_entry(resolve);
     if (entry != NULL && test_random_below(random, 4) == 0) { /* from its own key */
         key = number_of(entry->key);
         slice = entry->key;
     }
     switch (test_random_below(random, 4)) {
     case 0:
-        assert_int_equal(firn_resolve_first(resolve, NULL), FIRN_OK);
+        assert_int_equal(firn_merge_resolve_first(resolve, NULL), FIRN_OK);
         return model_from(scene, 0);
     case 1:
-        assert_int_equal(firn_resolve_last(resolve, NULL), FIRN_OK);
+        assert_int_equal(firn_merge_resolve_last(resolve, NULL), FIRN_OK);
         return model_before(scene, scene->keys);
     case 2:
-        assert_int_equal(firn_resolve_seek(resolve, slice, NULL), FIRN_OK);
+        assert_int_equal(firn_merge_resolve_seek(resolve, slice, NULL), FIRN_OK);
         return model_from(scene, key);
     default:
-        assert_int_equal(firn_resolve_seek_before(resolve, slice, NULL), FIRN_OK);
+        assert_int_equal(firn_merge_resolve_seek_before(resolve, slice, NULL), FIRN_OK);
         return model_before(scene, key);
     }
 }
@@ -337,8 +338,8 @@ walk(struct scene *scene, struct test_random *random)
     assert_at(scene, key);
     for (uint64_t steps = test_random_below(random, 30); steps > 0 && key != UINT64_MAX; steps--) {
         is_back ^= test_random_below(random, 5) == 0;
-        assert_int_equal(is_back ? firn_resolve_prev(scene->resolve, NULL)
-                                 : firn_resolve_next(scene->resolve, NULL),
+        assert_int_equal(is_back ? firn_merge_resolve_prev(scene->resolve, NULL)
+                                 : firn_merge_resolve_next(scene->resolve, NULL),
                          FIRN_OK);
         key = is_back ? model_before(scene, key) : model_from(scene, key + 1);
         assert_at(scene, key);
@@ -362,7 +363,7 @@ agrees_with_a_model(void **state)
             make_view(&scene, &random);
             make_bounds(&scene, &random);
             assert_int_equal(open_resolve(&scene), FIRN_OK);
-            assert_null(firn_resolve_entry(scene.resolve));
+            assert_null(firn_merge_resolve_entry(scene.resolve));
             for (unsigned i = 0; i < 6; i++) {
                 walk(&scene, &random);
             }
@@ -396,13 +397,15 @@ static void
 assert_walk_is_short(struct scene *scene, uint64_t expected, uint64_t moves_max)
 {
     for (int is_back = 0; is_back <= 1; is_back++) {
-        struct firn_resolve *resolve = scene->resolve;
+        struct firn_merge_resolve *resolve = scene->resolve;
         uint64_t met = 0;
         scene->runs[0]->moves = 0;
-        int rc = is_back ? firn_resolve_last(resolve, NULL) : firn_resolve_first(resolve, NULL);
-        while (rc == FIRN_OK && firn_resolve_entry(resolve) != NULL) {
+        int rc = is_back ? firn_merge_resolve_last(resolve, NULL)
+                         : firn_merge_resolve_first(resolve, NULL);
+        while (rc == FIRN_OK && firn_merge_resolve_entry(resolve) != NULL) {
             met++;
-            rc = is_back ? firn_resolve_prev(resolve, NULL) : firn_resolve_next(resolve, NULL);
+            rc = is_back ? firn_merge_resolve_prev(resolve, NULL)
+                         : firn_merge_resolve_next(resolve, NULL);
         }
         assert_int_equal(rc, FIRN_OK);
         assert_int_equal(met, expected);
@@ -495,19 +498,19 @@ static int
 move_about(struct scene *scene)
 {
     uint8_t bytes[KEY_SIZE];
-    struct firn_resolve *resolve = scene->resolve;
+    struct firn_merge_resolve *resolve = scene->resolve;
     int rc = FIRN_OK;
-    FIRN_TRY(firn_resolve_first(resolve, NULL));
+    FIRN_TRY(firn_merge_resolve_first(resolve, NULL));
     for (unsigned i = 0; i < 5; i++) {
-        FIRN_TRY(firn_resolve_next(resolve, NULL));
+        FIRN_TRY(firn_merge_resolve_next(resolve, NULL));
     }
-    FIRN_TRY(firn_resolve_prev(resolve, NULL));
-    FIRN_TRY(firn_resolve_next(resolve, NULL));
-    FIRN_TRY(firn_resolve_last(resolve, NULL));
-    FIRN_TRY(firn_resolve_prev(resolve, NULL));
-    FIRN_TRY(firn_resolve_next(resolve, NULL));
-    FIRN_TRY(firn_resolve_seek(resolve, make_key(30, bytes), NULL));
-    FIRN_TRY(firn_resolve_seek_before(resolve, make_key(40, bytes), NULL));
+    FIRN_TRY(firn_merge_resolve_prev(resolve, NULL));
+    FIRN_TRY(firn_merge_resolve_next(resolve, NULL));
+    FIRN_TRY(firn_merge_resolve_last(resolve, NULL));
+    FIRN_TRY(firn_merge_resolve_prev(resolve, NULL));
+    FIRN_TRY(firn_merge_resolve_next(resolve, NULL));
+    FIRN_TRY(firn_merge_resolve_seek(resolve, make_key(30, bytes), NULL));
+    FIRN_TRY(firn_merge_resolve_seek_before(resolve, make_key(40, bytes), NULL));
 out:
     return rc;
 }
@@ -545,7 +548,7 @@ an_error_leaves_it_nowhere(void **state)
         rc = move_about(&scene);
         if (rc != FIRN_OK) {
             assert_int_equal(rc, FIRN_CORRUPT);
-            assert_null(firn_resolve_entry(scene.resolve));
+            assert_null(firn_merge_resolve_entry(scene.resolve));
         }
         fake_run_fail_at = 0;
         walk(&scene, &random);

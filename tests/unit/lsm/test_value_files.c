@@ -6,8 +6,8 @@
 #include "lsm_fixture.h"
 
 #include "base/buf.h"
+#include "compaction/bulk_load.h"
 #include "firn/store.h"
-#include "lsm/lsm_bulk.h"
 #include "lsm/lsm_internal.h"
 #include "lsm/lsm_tree.h"
 #include "os/os_memory.h"
@@ -330,27 +330,27 @@ a_load_separates_values_too(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_lsm_bulk *bulk;
+    struct firn_bulk_load *bulk;
     static const uint8_t value[LARGE] = {1, 2, 3};
     for (unsigned round = 0; round < 2; round++) {
         bool is_installed = round == 1;
-        TEST_OK(firn_lsm_bulk_create(fixture.trees[0], &bulk, &err), &err);
+        TEST_OK(firn_bulk_load_create(fixture.trees[0], &bulk, &err), &err);
         for (unsigned key = 20; key < 40; key++) {
             char bytes[FIXTURE_KEY_SIZE];
             const struct firn_entry entry = {.key = fixture_key(key, bytes),
                                              .value = firn_bytes(value, sizeof value),
                                              .sequence = 1,
                                              .kind = FIRN_ENTRY_PUT};
-            TEST_OK(firn_lsm_bulk_add(bulk, &entry, &err), &err);
+            TEST_OK(firn_bulk_load_add(bulk, &entry, &err), &err);
         }
-        TEST_OK(firn_lsm_bulk_finish(bulk, &err), &err);
+        TEST_OK(firn_bulk_load_finish(bulk, &err), &err);
         assert_int_equal(value_files().count, 1);
         if (is_installed) {
-            firn_lsm_bulk_hold(bulk);
-            TEST_OK(firn_lsm_bulk_install(bulk, &err), &err);
-            firn_lsm_bulk_release(bulk);
+            firn_bulk_load_hold(bulk);
+            TEST_OK(firn_bulk_load_install(bulk, &err), &err);
+            firn_bulk_load_release(bulk);
         }
-        firn_lsm_bulk_destroy(bulk);
+        firn_bulk_load_destroy(bulk);
         assert_int_equal(value_files().count, is_installed ? 1 : 0);
     }
     assert_int_equal(stats_of().values.files, 1);
@@ -651,7 +651,7 @@ make_liar(void)
     struct firn_os_dir *dir;
     struct firn_os_dir *copies;
     struct firn_manifest *manifest;
-    struct firn_tree_state *tree_state = firn_lsm_state_of(fixture.trees[0]);
+    struct firn_lsm_state *tree_state = firn_lsm_state_of(fixture.trees[0]);
     const struct firn_version_level *level = &tree_state->version->levels[0];
     assert_int_equal(level->count, 2);
     struct firn_manifest_run lies[2];
@@ -676,7 +676,7 @@ make_liar(void)
     TEST_OK(firn_manifest_append(manifest, &edit, &err), &err);
     TEST_OK(firn_manifest_close(manifest, &err), &err);
     firn_os_dir_close(copies);
-    firn_tree_state_unref(tree_state);
+    firn_lsm_state_unref(tree_state);
     return dir;
 }
 
@@ -687,9 +687,9 @@ a_run_reaches_no_file_but_those_that_manifest_gives_it(void **state)
     firn_error err;
     struct firn_lsm *lsm;
     struct firn_lsm_tree *tree;
-    struct firn_lsm_work *job;
+    struct firn_compaction_work *job;
     struct firn_buf out = {0};
-    const struct firn_lsm_work_wish wish = {.compactions = true, .is_unhurried = true};
+    const struct firn_compaction_work_wish wish = {.compactions = true, .is_unhurried = true};
     struct firn_view now = fixture_view_of(&fixture, 0);
     for (unsigned round = 0; round < 2; round++) {
         for (unsigned key = 20; key < 30; key++) {
@@ -706,9 +706,9 @@ a_run_reaches_no_file_but_those_that_manifest_gives_it(void **state)
                          FIRN_CORRUPT);
         assert_non_null(strstr(err.text, "may not refer"));
     }
-    TEST_OK(firn_lsm_work_pick(lsm, &wish, &job, &err), &err);
+    TEST_OK(firn_compaction_work_pick(lsm, &wish, &job, &err), &err);
     assert_non_null(job);
-    assert_int_equal(firn_lsm_work_run(job, &err), FIRN_CORRUPT);
+    assert_int_equal(firn_compaction_run(job, &err), FIRN_CORRUPT);
     assert_non_null(strstr(err.text, "may not refer"));
     TEST_OK(firn_lsm_close(lsm, &err), &err);
     firn_buf_deinit(&out);

@@ -22,11 +22,11 @@
 #include "fake_run.h"
 #include "firn/store.h"
 #include "flat_views.h"
-#include "lsm/compaction_stream.h"
-#include "lsm/history.h"
-#include "lsm/resolve.h"
+#include "merge/merge_resolve.h"
+#include "merge/merge_stream.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
+#include "version/run_history.h"
 
 enum {
     KEYS = 5,
@@ -332,7 +332,7 @@ runs_of(const struct history *history, const struct firn_view *view)
     for (size_t i = 0; i < history->run_count; i++) {
         const struct firn_manifest_run info = {.groups = history->groups[i],
                                                .group_count = history->group_counts[i]};
-        bool is_skipped = info.group_count > 0 && firn_history_is_skipped(&info, view);
+        bool is_skipped = info.group_count > 0 && firn_run_history_is_skipped(&info, view);
         set |= is_skipped ? 0 : 1U << i;
     }
     return set;
@@ -360,15 +360,16 @@ is_there(const struct history *history, const struct some_view *view, unsigned k
 
 /* Random moves; each must lead to the next key that the model has. */
 static int
-walk(struct history *history, const struct some_view *view, struct firn_resolve *resolve)
+walk(struct history *history, const struct some_view *view, struct firn_merge_resolve *resolve)
 {
     int rc = FIRN_OK;
     for (unsigned round = 0; round < 6; round++) {
         bool is_back = below(history, 2) == 0;
         unsigned at = is_back ? KEYS : 0;
-        FIRN_TRY(is_back ? firn_resolve_last(resolve, NULL) : firn_resolve_first(resolve, NULL));
+        FIRN_TRY(is_back ? firn_merge_resolve_last(resolve, NULL)
+                         : firn_merge_resolve_first(resolve, NULL));
         for (unsigned steps = 0; steps < 2 * KEYS; steps++) {
-            const struct firn_entry *entry = firn_resolve_entry(resolve);
+            const struct firn_entry *entry = firn_merge_resolve_entry(resolve);
             unsigned key = at;
             while (!is_back && key < KEYS && !is_there(history, view, key)) {
                 key++;
@@ -386,7 +387,8 @@ walk(struct history *history, const struct some_view *view, struct firn_resolve 
             check_entry(history, view, key, entry);
             is_back ^= below(history, 4) == 0;
             at = is_back ? key : key + 1;
-            FIRN_TRY(is_back ? firn_resolve_prev(resolve, NULL) : firn_resolve_next(resolve, NULL));
+            FIRN_TRY(is_back ? firn_merge_resolve_prev(resolve, NULL)
+                             : firn_merge_resolve_next(resolve, NULL));
         }
     }
 out:
@@ -399,20 +401,20 @@ read_view(struct history *history, const struct some_view *view)
     const struct firn_range_set *ranges[RUNS_MAX];
     const struct firn_view seen = {view->intervals, view->count, 0, NULL};
     struct firn_merge *merge = NULL;
-    struct firn_resolve *resolve = NULL;
+    struct firn_merge_resolve *resolve = NULL;
     size_t range_set_count;
     int rc;
     FIRN_TRY(firn_merge_create(&merge, NULL));
     FIRN_TRY(add_runs(history, runs_of(history, &seen), merge, ranges, &range_set_count));
-    const struct firn_resolve_options options = {.merge = merge,
-                                                 .ranges = ranges,
-                                                 .range_set_count = range_set_count,
-                                                 .view = &seen,
-                                                 .time_ms = view->time_ms};
-    FIRN_TRY(firn_resolve_create(&options, &resolve, NULL));
+    const struct firn_merge_resolve_options options = {.merge = merge,
+                                                       .ranges = ranges,
+                                                       .range_set_count = range_set_count,
+                                                       .view = &seen,
+                                                       .time_ms = view->time_ms};
+    FIRN_TRY(firn_merge_resolve_create(&options, &resolve, NULL));
     FIRN_TRY(walk(history, view, resolve));
 out:
-    firn_resolve_destroy(resolve);
+    firn_merge_resolve_destroy(resolve);
     firn_merge_destroy(merge);
     return rc;
 }
@@ -433,7 +435,7 @@ struct output {
     struct fake_run *run;
     struct fake_run *past;
     struct firn_view now;
-    struct firn_history_groups groups;
+    struct firn_run_history_groups groups;
     bool has_past; /* past has something in it */
 };
 
@@ -458,7 +460,7 @@ run_of(struct output *output, uint64_t sequence, struct firn_compaction_place pl
     if (!place.is_history || output->past == NULL) {
         return output->run;
     }
-    firn_history_groups_add(&output->groups, sequence, place.newer);
+    firn_run_history_groups_add(&output->groups, sequence, place.newer);
     output->has_past = true;
     return output->past;
 }
@@ -485,21 +487,21 @@ output_entry(struct output *output, const struct firn_entry *entry,
 }
 
 static int
-write_output(struct output *output, struct firn_compaction_stream *stream)
+write_output(struct output *output, struct firn_merge_stream *stream)
 {
     const struct firn_entry *entry;
     int rc;
     for (;;) {
-        FIRN_TRY(firn_compaction_stream_next(stream, &entry, NULL));
+        FIRN_TRY(firn_merge_stream_next(stream, &entry, NULL));
         if (entry == NULL) {
             break;
         }
-        if (firn_compaction_stream_may_cut(stream) && below(output->history, 3) == 0) {
-            FIRN_TRY(firn_compaction_stream_cut(stream, output_range, output, NULL));
+        if (firn_merge_stream_may_cut(stream) && below(output->history, 3) == 0) {
+            FIRN_TRY(firn_merge_stream_cut(stream, output_range, output, NULL));
         }
-        output_entry(output, entry, firn_compaction_stream_place(stream));
+        output_entry(output, entry, firn_merge_stream_place(stream));
     }
-    FIRN_TRY(firn_compaction_stream_cut(stream, output_range, output, NULL));
+    FIRN_TRY(firn_merge_stream_cut(stream, output_range, output, NULL));
 out:
     return rc;
 }
@@ -534,10 +536,10 @@ compact_into(struct history *history, unsigned set, struct output *output)
     struct firn_view views[VIEWS_MAX];
     uint64_t times[VIEWS_MAX];
     struct others others;
-    struct firn_view_map map = {0};
-    struct firn_compaction_rule *rule = NULL;
+    struct firn_merge_view_map map = {0};
+    struct firn_merge_rule *rule = NULL;
     struct firn_merge *merge = NULL;
-    struct firn_compaction_stream *stream = NULL;
+    struct firn_merge_stream *stream = NULL;
     size_t range_set_count;
     int rc;
     for (size_t i = 0; i < history->view_count; i++) {
@@ -547,26 +549,26 @@ compact_into(struct history *history, unsigned set, struct output *output)
     }
     list_others(history, set, &others);
     FIRN_TRY(flat_views_map(views, history->view_count, times, views, &map));
-    FIRN_TRY(firn_compaction_rule_create(&map, &rule, NULL));
+    FIRN_TRY(firn_merge_rule_create(&map, &rule, NULL));
     FIRN_TRY(firn_merge_create(&merge, NULL));
     FIRN_TRY(add_runs(history, set, merge, ranges, &range_set_count));
-    const struct firn_compaction_stream_options options = {.merge = merge,
-                                                           .ranges = ranges,
-                                                           .range_set_count = range_set_count,
-                                                           .rule = rule,
-                                                           .older = others.older,
-                                                           .older_count = others.count,
-                                                           .between = others.between,
-                                                           .between_count = others.count};
-    FIRN_TRY(firn_compaction_stream_create(&options, &stream, NULL));
+    const struct firn_merge_stream_options options = {.merge = merge,
+                                                      .ranges = ranges,
+                                                      .range_set_count = range_set_count,
+                                                      .rule = rule,
+                                                      .older = others.older,
+                                                      .older_count = others.count,
+                                                      .between = others.between,
+                                                      .between_count = others.count};
+    FIRN_TRY(firn_merge_stream_create(&options, &stream, NULL));
     output->now = views[0];
-    FIRN_TRY(firn_history_groups_init(&output->groups, &output->now, NULL));
+    FIRN_TRY(firn_run_history_groups_init(&output->groups, &output->now, NULL));
     FIRN_TRY(write_output(output, stream));
 out:
-    firn_compaction_stream_destroy(stream);
+    firn_merge_stream_destroy(stream);
     firn_merge_destroy(merge);
-    firn_compaction_rule_destroy(rule);
-    firn_view_map_deinit(&map);
+    firn_merge_rule_destroy(rule);
+    firn_merge_view_map_deinit(&map);
     return rc;
 }
 
@@ -607,8 +609,8 @@ static void
 check_past(const struct history *history, const struct firn_manifest_run *info)
 {
     const struct some_view *now = &history->views[0];
-    assert_true(
-        firn_history_is_skipped(info, &(struct firn_view){now->intervals, now->count, 0, NULL}));
+    assert_true(firn_run_history_is_skipped(
+        info, &(struct firn_view){now->intervals, now->count, 0, NULL}));
 }
 
 /* The runs of the set become one, and one of history where there is something for it and room; or
@@ -622,7 +624,7 @@ compact(struct history *history, unsigned set, bool has_history)
     output.past = has_history ? fake_run_create() : NULL;
     assert_int_equal(compact_into(history, set, &output), FIRN_OK);
     if (output.has_past) {
-        assert_int_equal(firn_history_groups_list(&output.groups, &info, NULL), FIRN_OK);
+        assert_int_equal(firn_run_history_groups_list(&output.groups, &info, NULL), FIRN_OK);
         check_past(history, &info);
     }
     remove_runs(history, set);
@@ -632,7 +634,7 @@ compact(struct history *history, unsigned set, bool has_history)
     } else if (output.past != NULL) {
         fake_run_destroy(output.past);
     }
-    firn_history_groups_deinit(&output.groups);
+    firn_run_history_groups_deinit(&output.groups);
 }
 
 /* Runs of history become one, that says what they said. */
@@ -650,17 +652,17 @@ merge_history(struct history *history)
         const struct firn_manifest_run from = {.groups = history->groups[i],
                                                .group_count = history->group_counts[i]};
         if (has_run(set, i)) {
-            assert_int_equal(firn_history_groups_add_run(&output.groups, &from, NULL), FIRN_OK);
+            assert_int_equal(firn_run_history_groups_add_run(&output.groups, &from, NULL), FIRN_OK);
         }
     }
-    assert_int_equal(firn_history_groups_list(&output.groups, &info, NULL), FIRN_OK);
+    assert_int_equal(firn_run_history_groups_list(&output.groups, &info, NULL), FIRN_OK);
     remove_runs(history, set);
     if (set != 0) {
         add_run(history, output.run, &info);
     } else {
         fake_run_destroy(output.run);
     }
-    firn_history_groups_deinit(&output.groups);
+    firn_run_history_groups_deinit(&output.groups);
 }
 
 /* Now becomes what another view sees, and is kept as a view where there is room. */
@@ -809,11 +811,11 @@ memory_that_runs_out_changes_nothing(void **state)
             go_on_failing(&history);
             int rc = compact_into(&history, all, &output);
             if (rc == FIRN_OK) {
-                rc = firn_history_groups_list(&output.groups, &info, NULL);
+                rc = firn_run_history_groups_list(&output.groups, &info, NULL);
             }
             pause_failing(&history);
             assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
-            firn_history_groups_deinit(&output.groups);
+            firn_run_history_groups_deinit(&output.groups);
             fake_run_destroy(output.run);
             fake_run_destroy(output.past);
             is_done = rc == FIRN_OK;

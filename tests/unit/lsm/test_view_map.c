@@ -14,12 +14,12 @@
 
 #include <cmocka.h>
 
-#include "lsm/compaction_rule.h"
-#include "lsm/history.h"
-#include "lsm/view_map.h"
-#include "lsm/view_mark.h"
+#include "merge/merge_rule.h"
+#include "merge/merge_view_map.h"
+#include "merge/merge_view_mark.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
+#include "version/run_history.h"
 
 enum { SEQUENCES = 63, PLACES_MAX = 40, BRANCHES_MAX = 40, ROUNDS = 20000 };
 
@@ -135,10 +135,10 @@ make_scene(struct scene *scene, struct test_random *random)
 /* ---- what is asked ---- */
 
 static void
-check_segments(const struct scene *scene, const struct firn_view_map *map)
+check_segments(const struct scene *scene, const struct firn_merge_view_map *map)
 {
     for (uint64_t s = 1; s <= SEQUENCES; s++) {
-        size_t segment = firn_view_map_segment(map, s);
+        size_t segment = firn_merge_view_map_segment(map, s);
         uint64_t time_ms = UINT64_MAX;
         size_t seers = 0;
         size_t counted = 0;
@@ -149,7 +149,7 @@ check_segments(const struct scene *scene, const struct firn_view_map *map)
             }
         }
         for (size_t tree = 0; tree < map->tree_count; tree++) {
-            struct firn_view_span span = firn_view_map_seen(map, segment, tree);
+            struct firn_view_span span = firn_merge_view_map_seen(map, segment, tree);
             counted += span.end - span.begin;
         }
         assert_int_equal(counted, seers);
@@ -158,13 +158,14 @@ check_segments(const struct scene *scene, const struct firn_view_map *map)
 }
 
 static void
-check_rule(const struct scene *scene, const struct firn_view_map *map, struct test_random *random)
+check_rule(const struct scene *scene, const struct firn_merge_view_map *map,
+           struct test_random *random)
 {
-    struct firn_compaction_rule *rule;
-    assert_int_equal(firn_compaction_rule_create(map, &rule, NULL), FIRN_OK);
+    struct firn_merge_rule *rule;
+    assert_int_equal(firn_merge_rule_create(map, &rule, NULL), FIRN_OK);
     for (unsigned key = 0; key < 6; key++) {
         uint64_t newer = 0;
-        firn_compaction_rule_begin_key(rule);
+        firn_merge_rule_begin_key(rule);
         for (uint64_t s = SEQUENCES; s > 0; s--) {
             bool is_operand = test_random_below(random, 4) == 0;
             bool is_needed = false;
@@ -175,13 +176,13 @@ check_rule(const struct scene *scene, const struct firn_view_map *map, struct te
                 uint64_t set = set_of(scene, &scene->places[i]);
                 is_needed |= (set >> s & 1) != 0 && (set & newer) == 0;
             }
-            assert_int_equal(is_operand ? firn_compaction_rule_needs_operand(rule, s)
-                                        : firn_compaction_rule_needs(rule, s),
+            assert_int_equal(is_operand ? firn_merge_rule_needs_operand(rule, s)
+                                        : firn_merge_rule_needs(rule, s),
                              is_needed);
             newer |= is_operand ? 0 : UINT64_C(1) << s;
         }
     }
-    firn_compaction_rule_destroy(rule);
+    firn_merge_rule_destroy(rule);
 }
 
 static void
@@ -192,7 +193,7 @@ random_window(struct test_random *random, uint64_t *first, uint64_t *last)
 }
 
 static void
-check_windows(const struct scene *scene, const struct firn_view_map *map,
+check_windows(const struct scene *scene, const struct firn_merge_view_map *map,
               struct test_random *random)
 {
     for (unsigned round = 0; round < 5; round++) {
@@ -214,11 +215,11 @@ check_windows(const struct scene *scene, const struct firn_view_map *map,
                 time_ms = scene->places[i].time_ms;
             }
         }
-        struct firn_lsm_file file = {.info = {.groups = &group, .group_count = 1},
+        struct firn_run_file file = {.info = {.groups = &group, .group_count = 1},
                                      .needed_by = round};
-        assert_int_equal(firn_view_mark_sees_all(map, group.first, group.last), sees_all);
-        assert_true(firn_view_mark_time_ms(map, group.first, group.last) == time_ms);
-        assert_int_equal(firn_history_is_needed_locked(&file, map), is_read);
+        assert_int_equal(firn_merge_view_mark_sees_all(map, group.first, group.last), sees_all);
+        assert_true(firn_merge_view_mark_time_ms(map, group.first, group.last) == time_ms);
+        assert_int_equal(firn_run_history_is_needed_locked(&file, map), is_read);
     }
 }
 
@@ -240,30 +241,31 @@ are_alike(const struct scene *a, const struct scene *b, uint64_t all)
 }
 
 static void
-check_marks(const struct scene *scene, const struct firn_view_map *map, struct test_random *random,
-            unsigned *alike)
+check_marks(const struct scene *scene, const struct firn_merge_view_map *map,
+            struct test_random *random, unsigned *alike)
 {
     struct scene other = *scene;
-    struct firn_view_map other_map;
+    struct firn_merge_view_map other_map;
     other.list.branches = other.branches;
     other.list.places = other.places;
     for (unsigned i = 0; i < 2; i++) {
         delete_place(&other, random);
     }
-    assert_int_equal(firn_view_map_init(&other_map, &other.list, NULL), FIRN_OK);
+    assert_int_equal(firn_merge_view_map_init(&other_map, &other.list, NULL), FIRN_OK);
     for (unsigned round = 0; round < 5; round++) {
         uint64_t first;
         uint64_t last;
         uint64_t marks[2];
         random_window(random, &first, &last);
         uint64_t all = window(first, last);
-        assert_int_equal(firn_view_mark_of(map, first, last, &marks[0], NULL), FIRN_OK);
-        assert_int_equal(firn_view_mark_of(&other_map, first, last, &marks[1], NULL), FIRN_OK);
+        assert_int_equal(firn_merge_view_mark_of(map, first, last, &marks[0], NULL), FIRN_OK);
+        assert_int_equal(firn_merge_view_mark_of(&other_map, first, last, &marks[1], NULL),
+                         FIRN_OK);
         bool is_same = are_alike(scene, &other, all) && are_alike(&other, scene, all);
         assert_int_equal(marks[0] == marks[1], is_same);
         *alike += is_same;
     }
-    firn_view_map_deinit(&other_map);
+    firn_merge_view_map_deinit(&other_map);
 }
 
 static void
@@ -275,14 +277,14 @@ a_map_says_what_the_views_see(void **state)
     test_random_init(&random, "view_map", 77);
     for (unsigned round = 0; round < ROUNDS; round++) {
         static struct scene scene;
-        struct firn_view_map map;
+        struct firn_merge_view_map map;
         make_scene(&scene, &random);
-        assert_int_equal(firn_view_map_init(&map, &scene.list, NULL), FIRN_OK);
+        assert_int_equal(firn_merge_view_map_init(&map, &scene.list, NULL), FIRN_OK);
         check_segments(&scene, &map);
         check_rule(&scene, &map, &random);
         check_windows(&scene, &map, &random);
         check_marks(&scene, &map, &random, &alike);
-        firn_view_map_deinit(&map);
+        firn_merge_view_map_deinit(&map);
     }
     assert_true(alike > ROUNDS / 2 && alike < 5 * ROUNDS);
 }
@@ -292,15 +294,15 @@ a_list_without_views_sees_nothing(void **state)
 {
     (void)state;
     const struct firn_view_list list = {0};
-    struct firn_view_map map;
-    struct firn_compaction_rule *rule;
-    assert_int_equal(firn_view_map_init(&map, &list, NULL), FIRN_OK);
-    assert_int_equal(firn_compaction_rule_create(&map, &rule, NULL), FIRN_OK);
-    firn_compaction_rule_begin_key(rule);
-    assert_false(firn_compaction_rule_needs(rule, 7));
-    assert_false(firn_view_mark_sees_all(&map, 1, 2));
-    firn_compaction_rule_destroy(rule);
-    firn_view_map_deinit(&map);
+    struct firn_merge_view_map map;
+    struct firn_merge_rule *rule;
+    assert_int_equal(firn_merge_view_map_init(&map, &list, NULL), FIRN_OK);
+    assert_int_equal(firn_merge_rule_create(&map, &rule, NULL), FIRN_OK);
+    firn_merge_rule_begin_key(rule);
+    assert_false(firn_merge_rule_needs(rule, 7));
+    assert_false(firn_merge_view_mark_sees_all(&map, 1, 2));
+    firn_merge_rule_destroy(rule);
+    firn_merge_view_map_deinit(&map);
 }
 
 static void
@@ -315,11 +317,11 @@ memory_that_runs_out_is_reported_and_leaks_nothing(void **state)
     uint64_t n = 0;
     int rc;
     do {
-        struct firn_view_map map;
+        struct firn_merge_view_map map;
         test_alloc_fail_at(++n, false);
-        rc = firn_view_map_init(&map, &scene.list, NULL);
+        rc = firn_merge_view_map_init(&map, &scene.list, NULL);
         if (rc == FIRN_OK) {
-            firn_view_map_deinit(&map);
+            firn_merge_view_map_deinit(&map);
         } else {
             assert_int_equal(rc, FIRN_NO_MEMORY);
         }

@@ -452,6 +452,7 @@ ranges_that_lie_are_refused(void **state)
         {{(const uint8_t *)"\1a\2b\5", 5}, FIRN_CORRUPT},
         {{(const uint8_t *)"\1a\1b\5\1", 6}, FIRN_CORRUPT},
         {{(const uint8_t *)"\377\377\377\377\17a", 6}, FIRN_CORRUPT},
+        {{(const uint8_t *)"\1a\1b\377\377\377\377\377\377\377\377\377\1", 14}, FIRN_CORRUPT},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         assert_int_equal(firn_row_summary_decode_ranges(cases[i].raw, take_range, NULL, &err),

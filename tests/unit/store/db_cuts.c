@@ -6,10 +6,10 @@
 
 #include "base/mem.h"
 #include "codec/xxh3.h"
+#include "copy/copy_clone.h"
+#include "copy/copy_export.h"
 #include "os/os_memory.h"
 #include "store/db_checkpoint.h"
-#include "store/db_clone.h"
-#include "store/db_export.h"
 #include "support/test_file.h"
 #include "support/test_share.h"
 
@@ -451,7 +451,7 @@ make_clone(struct db_cuts_scene *scene)
     db_cuts_put(scene, 6);
     compact(scene);
     db_cuts_put(scene, 3);
-    DB_OK(firn_db_clone(scene->db, dir, NULL, &err));
+    DB_OK(firn_copy_clone(scene->db, dir, NULL, &err));
     firn_os_dir_close(dir);
     sync_root(scene);
     move_to(scene, "/clone");
@@ -464,15 +464,15 @@ static void
 make_import(struct db_cuts_scene *scene)
 {
     firn_error err;
-    const struct firn_db_export_target target = {.os = scene->support.os, .path = "/file"};
+    const struct firn_copy_export_target target = {.os = scene->support.os, .path = "/file"};
     struct firn_db_checkpoint_info made;
-    struct firn_db_progress progress = {.os = scene->support.os};
+    struct firn_storefile_progress progress = {.os = scene->support.os};
     scene->has_checkpoints = true;
     db_cuts_put(scene, 12);
     flush(scene);
     db_cuts_put(scene, 3);
-    DB_OK(firn_db_export(scene->db, NULL, &target, &progress, &err));
-    DB_OK(firn_db_import(scene->support.os, "/file", "/import", &progress, &made, &err));
+    DB_OK(firn_copy_export(scene->db, NULL, &target, &progress, &err));
+    DB_OK(firn_copy_import(scene->support.os, "/file", "/import", &progress, &made, &err));
     sync_root(scene);
     move_to(scene, "/import");
     db_cuts_put(scene, 5);

@@ -10,17 +10,17 @@
 #include "base/bytes.h"
 #include "codec/blake3_hash.h"
 #include "codec/xxh3.h"
+#include "copy/copy_export.h"
 #include "db_support.h"
 #include "os/os_memory.h"
-#include "store/db_archive.h"
 #include "store/db_checkpoint.h"
-#include "store/db_export.h"
+#include "storefile/archive.h"
 #include "support/test_file.h"
 
 enum {
-    HEADER = FIRN_DB_ARCHIVE_FORMAT_HEADER_SIZE,
-    FOOTER = FIRN_DB_ARCHIVE_FORMAT_FOOTER_SIZE,
-    PAGE = FIRN_DB_ARCHIVE_FORMAT_ALIGNMENT
+    HEADER = FIRN_ARCHIVE_FORMAT_HEADER_SIZE,
+    FOOTER = FIRN_ARCHIVE_FORMAT_FOOTER_SIZE,
+    PAGE = FIRN_ARCHIVE_FORMAT_ALIGNMENT
 };
 
 /* ---- a file made by hand ---- */
@@ -47,35 +47,35 @@ append_zeros(struct firn_buf *out, size_t size)
 static void
 make(struct made *made, const struct file *files, size_t count)
 {
-    const struct firn_db_archive_format_header header = {.id = "0123456789abcde"};
-    struct firn_db_archive_format_toc toc = {.time_ns = 1000000000};
+    const struct firn_archive_format_header header = {.id = "0123456789abcde"};
+    struct firn_archive_format_toc toc = {.time_ns = 1000000000};
     memcpy(toc.id, header.id, sizeof toc.id);
     *made = (struct made){0};
     append_zeros(&made->bytes, PAGE);
-    firn_db_archive_format_put_header(&header, made->bytes.data);
+    firn_archive_format_put_header(&header, made->bytes.data);
     for (size_t i = 0; i < count; i++) {
-        struct firn_db_archive_format_file file = {.path = files[i].path,
-                                                   .size = strlen(files[i].content)};
+        struct firn_archive_format_file file = {.path = files[i].path,
+                                                .size = strlen(files[i].content)};
         firn_blake3_hash_of(files[i].content, strlen(files[i].content), &file.hash);
-        assert_int_equal(firn_db_archive_format_add(&toc, &file), FIRN_OK);
+        assert_int_equal(firn_archive_format_add(&toc, &file), FIRN_OK);
         assert_int_equal(firn_buf_append_str(&made->bytes, files[i].content), FIRN_OK);
         append_zeros(&made->bytes, (PAGE - made->bytes.size % PAGE) % PAGE);
     }
-    assert_int_equal(firn_db_archive_format_put_toc(&toc, &made->toc), FIRN_OK);
-    firn_db_archive_format_deinit(&toc);
+    assert_int_equal(firn_archive_format_put_toc(&toc, &made->toc), FIRN_OK);
+    firn_archive_format_deinit(&toc);
 }
 
 /* Puts the table and the footer behind the files. */
 static void
 seal(struct made *made)
 {
-    struct firn_db_archive_format_footer footer = {.toc_offset = made->bytes.size,
-                                                   .toc_size = made->toc.size,
-                                                   .file_size =
-                                                       made->bytes.size + made->toc.size + FOOTER};
+    struct firn_archive_format_footer footer = {.toc_offset = made->bytes.size,
+                                                .toc_size = made->toc.size,
+                                                .file_size =
+                                                    made->bytes.size + made->toc.size + FOOTER};
     uint8_t bytes[FOOTER];
     firn_blake3_hash_of(made->toc.data, made->toc.size, &footer.toc_hash);
-    firn_db_archive_format_put_footer(&footer, bytes);
+    firn_archive_format_put_footer(&footer, bytes);
     assert_int_equal(firn_buf_append_slice(&made->bytes, firn_buf_slice(&made->toc)), FIRN_OK);
     assert_int_equal(firn_buf_append(&made->bytes, bytes, FOOTER), FIRN_OK);
 }
@@ -93,13 +93,13 @@ try_open(const struct made *made, firn_error *err)
 {
     struct db_support support;
     struct firn_os_dir *root;
-    struct firn_db_archive *archive;
+    struct firn_archive *archive;
     db_support_init(&support, 1);
     assert_int_equal(firn_os_dir_open_path(support.os, "/", &root, err), FIRN_OK);
     test_file_write(root, "f", made->bytes.data, made->bytes.size);
     firn_os_dir_close(root);
-    int rc = firn_db_archive_open(support.os, "/f", &archive, err);
-    firn_db_archive_close(archive);
+    int rc = firn_archive_open(support.os, "/f", &archive, err);
+    firn_archive_close(archive);
     db_support_deinit(&support);
     return rc;
 }
@@ -197,7 +197,7 @@ tables_that_no_writer_writes_are_refused(void **state)
     seal(&made);
     DB_FAILS(try_open(&made, &err), FIRN_CORRUPT, "path");
     made_deinit(&made);
-    char longest[FIRN_DB_ARCHIVE_FORMAT_NAME_SIZE_MAX + 2];
+    char longest[FIRN_ARCHIVE_FORMAT_NAME_SIZE_MAX + 2];
     for (size_t size = sizeof longest - 2; size < sizeof longest; size++) {
         memset(longest, 'n', size);
         longest[size] = '\0';
@@ -282,24 +282,24 @@ add_file(struct firn_os_dir *root, const char *name)
 {
     firn_error err;
     struct made made = {0};
-    struct firn_db_archive_format_header header;
-    struct firn_db_archive_format_footer footer;
-    struct firn_db_archive_format_toc toc;
-    struct firn_db_archive_format_file added = {.path = name, .size = 1};
+    struct firn_archive_format_header header;
+    struct firn_archive_format_footer footer;
+    struct firn_archive_format_toc toc;
+    struct firn_archive_format_file added = {.path = name, .size = 1};
     test_file_read(root, "good", &made.bytes);
     const uint8_t *end = made.bytes.data + made.bytes.size - FOOTER;
-    DB_OK(firn_db_archive_format_get_header(firn_buf_slice(&made.bytes), "good", &header, &err));
-    DB_OK(firn_db_archive_format_get_footer(end, made.bytes.size, "good", &footer, &err));
-    DB_OK(firn_db_archive_format_get_toc(
+    DB_OK(firn_archive_format_get_header(firn_buf_slice(&made.bytes), "good", &header, &err));
+    DB_OK(firn_archive_format_get_footer(end, made.bytes.size, "good", &footer, &err));
+    DB_OK(firn_archive_format_get_toc(
         firn_bytes(made.bytes.data + footer.toc_offset, (size_t)footer.toc_size), &header, &footer,
         "good", &toc, &err));
     made.bytes.size = (size_t)footer.toc_offset;
     append_zeros(&made.bytes, PAGE);
     made.bytes.data[footer.toc_offset] = 'x';
     firn_blake3_hash_of("x", 1, &added.hash);
-    assert_int_equal(firn_db_archive_format_add(&toc, &added), FIRN_OK);
-    assert_int_equal(firn_db_archive_format_put_toc(&toc, &made.toc), FIRN_OK);
-    firn_db_archive_format_deinit(&toc);
+    assert_int_equal(firn_archive_format_add(&toc, &added), FIRN_OK);
+    assert_int_equal(firn_archive_format_put_toc(&toc, &made.toc), FIRN_OK);
+    firn_archive_format_deinit(&toc);
     seal(&made);
     test_file_write(root, "f", made.bytes.data, made.bytes.size);
     made_deinit(&made);
@@ -313,24 +313,24 @@ files_that_are_none_of_a_store_are_not_imported(void **state)
     static const char *const names[] = {"yours/1.jpg", "zsh"};
     struct db_support support;
     struct firn_os_dir *root;
-    struct firn_db_progress progress = {0};
+    struct firn_storefile_progress progress = {0};
     struct firn_db_checkpoint_info info;
     db_support_init(&support, 1);
-    const struct firn_db_export_target target = {support.os, "/good", true};
+    const struct firn_copy_export_target target = {support.os, "/good", true};
     struct firn_db *db = db_support_open(support.dir);
-    DB_OK(firn_db_export(db, NULL, &target, &progress, &err));
+    DB_OK(firn_copy_export(db, NULL, &target, &progress, &err));
     DB_OK(firn_db_close(db, &err));
     DB_OK(firn_os_dir_open_path(support.os, "/", &root, &err));
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         add_file(root, names[i]);
         DB_OK(firn_db_path_open(support.os, "/f", &db_support_read_only, &db, &err));
         DB_OK(firn_db_close(db, &err));
-        DB_FAILS(firn_db_import(support.os, "/f", "/copy", &progress, &info, &err), FIRN_CORRUPT,
+        DB_FAILS(firn_copy_import(support.os, "/f", "/copy", &progress, &info, &err), FIRN_CORRUPT,
                  "no file of a store");
         DB_FAILS(firn_db_path_open(support.os, "/copy", &db_support_existing, &db, &err),
                  FIRN_NOT_FOUND, "copy");
     }
-    DB_OK(firn_db_import(support.os, "/good", "/copy", &progress, &info, &err));
+    DB_OK(firn_copy_import(support.os, "/good", "/copy", &progress, &info, &err));
     firn_os_dir_close(root);
     db_support_deinit(&support);
 }
@@ -344,8 +344,8 @@ write_golden(void)
 {
     firn_error err;
     struct db_support_disk disk;
-    const struct firn_db_export_target target = {firn_os_default(), GOLDEN, true};
-    struct firn_db_progress progress = {.os = firn_os_default()};
+    const struct firn_copy_export_target target = {firn_os_default(), GOLDEN, true};
+    struct firn_storefile_progress progress = {.os = firn_os_default()};
     uint8_t one[8];
     db_support_disk_init(&disk);
     struct firn_db *db = db_support_open(disk.dir);
@@ -365,7 +365,7 @@ write_golden(void)
     DB_OK(firn_db_checkpoint_create(db, "earlier", NULL, &err));
     DB_OK(firn_db_checkpoint_create(db, "golden", NULL, &err));
     db_support_put(users, "ada", "later");
-    DB_OK(firn_db_export(db, "golden", &target, &progress, &err));
+    DB_OK(firn_copy_export(db, "golden", &target, &progress, &err));
     DB_OK(firn_db_close(db, &err));
     db_support_disk_deinit(&disk);
 }
@@ -402,7 +402,7 @@ a_golden_file_opens_for_ever(void **state)
     struct firn_db *db;
     struct db_support_disk disk;
     struct firn_db_checkpoint_info info;
-    struct firn_db_progress progress = {.os = firn_os_default()};
+    struct firn_storefile_progress progress = {.os = firn_os_default()};
     firn_check_report report;
     char path[96];
     if (getenv("FIRN_TEST_WRITE_GOLDEN") != NULL) {
@@ -419,7 +419,7 @@ a_golden_file_opens_for_ever(void **state)
     DB_OK(firn_db_close(db, &err));
     db_support_disk_init(&disk);
     (void)snprintf(path, sizeof path, "%s/copy", disk.path);
-    DB_OK(firn_db_import(firn_os_default(), GOLDEN, path, &progress, &info, &err));
+    DB_OK(firn_copy_import(firn_os_default(), GOLDEN, path, &progress, &info, &err));
     assert_string_equal(info.name, "golden");
     DB_OK(firn_db_path_open(firn_os_default(), path, &db_support_existing, &db, &err));
     assert_golden(db);

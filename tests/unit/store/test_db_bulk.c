@@ -11,8 +11,8 @@
 #include "db_program.h"
 #include "os/os_fault.h"
 #include "store/db_checkpoint.h"
-#include "store/db_txn.h"
 #include "support/test_random.h"
+#include "txn/db_txn.h"
 
 static firn_slice
 key_of(unsigned number, char out[16])

@@ -10,13 +10,13 @@
 
 #include "db_program.h"
 #include "os/os_fault.h"
-#include "store/db_progress.h"
+#include "storefile/storefile_progress.h"
 #include "support/test_random.h"
 
 /* So little memory that a few entries go to a file. */
 static const struct firn_db_options little = {.create_if_missing = true, .memory_bytes = 64 << 10};
 
-static const struct firn_db_progress quiet = {.on_progress = NULL};
+static const struct firn_storefile_progress quiet = {.on_progress = NULL};
 
 static struct firn_db *
 open_little(struct firn_os_dir *dir)
@@ -212,7 +212,8 @@ what_is_given_up_or_cancelled_leaves_nothing(void **state)
     size_t files = files_in_runs(support.dir);
     for (int calls = 0; calls < 2; calls++) {
         int left = 1;
-        struct firn_db_progress progress = {.on_progress = cancel, .ctx = &left, .os = support.os};
+        struct firn_storefile_progress progress = {
+            .on_progress = cancel, .ctx = &left, .os = support.os};
         DB_OK(firn_db_bulk_open_unsorted(keyspace, &progress, &bulk, &err));
         for (unsigned i = 300; i > 0; i--) {
             DB_OK(firn_db_bulk_put(bulk, key_of(i, name), firn_bytes(value, sizeof value), &err));

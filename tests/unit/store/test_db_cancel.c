@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "copy/copy_clone.h"
 #include "db_support.h"
 #include "os/os_memory.h"
 #include "store/db_checkpoint.h"
-#include "store/db_clone.h"
-#include "store/db_progress.h"
+#include "storefile/storefile_progress.h"
 
 enum { ROUNDS = 6, KEYS = 6000 };
 
@@ -20,7 +20,7 @@ static const struct firn_db_options large = {.create_if_missing = true, .memory_
 
 /* Cancels at the at-th call; 0: never. Every look at the clock is a call. */
 struct watcher {
-    struct firn_db_progress progress;
+    struct firn_storefile_progress progress;
     unsigned at;
     unsigned calls;
     char phases[8]; /* the first letter of each */
@@ -43,11 +43,12 @@ watch(void *ctx, const firn_progress *progress)
     return watcher->calls == watcher->at ? FIRN_BUSY : FIRN_OK;
 }
 
-static struct firn_db_progress *
+static struct firn_storefile_progress *
 begin(struct watcher *watcher, struct firn_os *os, unsigned at)
 {
     *watcher = (struct watcher){.at = at};
-    watcher->progress = (struct firn_db_progress){.on_progress = watch, .ctx = watcher, .os = os};
+    watcher->progress =
+        (struct firn_storefile_progress){.on_progress = watch, .ctx = watcher, .os = os};
     return &watcher->progress;
 }
 
@@ -275,7 +276,7 @@ a_clone_that_was_cancelled_is_no_store(void **state)
     int rc = FIRN_CANCELLED;
     unsigned cancelled = 0;
     for (unsigned at = 1; rc != FIRN_OK; at++) {
-        rc = firn_db_clone(db, target, begin(&watcher, support.os, at), &err);
+        rc = firn_copy_clone(db, target, begin(&watcher, support.os, at), &err);
         assert_string_equal(watcher.phases, "w");
         if (rc != FIRN_OK) {
             DB_FAILS(rc, FIRN_CANCELLED, "cancelled");

@@ -9,10 +9,10 @@
 #include <string.h>
 
 #include "base/slice.h"
+#include "copy/copy_capture.h"
 #include "db_support.h"
 #include "os/os_fault.h"
 #include "os/os_memory.h"
-#include "store/db_capture.h"
 #include "store/db_internal.h"
 
 /* A store and its writer, and a machine around it that is told when the log is opened. */
@@ -115,21 +115,21 @@ a_copy_has_no_commit_without_the_load_before_it(void **state)
     for (unsigned loads = 0; loads <= 3; loads++) {
         firn_error err;
         struct beside beside;
-        struct firn_db_capture *capture;
-        struct firn_db_capture *again;
+        struct firn_copy_capture *capture;
+        struct firn_copy_capture *again;
         open_beside(&beside, loads);
-        DB_OK(firn_db_capture_open(beside.dir, &capture, &err));
+        DB_OK(firn_copy_capture_open(beside.dir, &capture, &err));
         assert_int_equal(beside.loaded > 0, loads > 0);
         /* It ends where the load began. */
-        DB_OK(firn_db_capture_open(beside.support.dir, &again, &err));
-        assert_int_equal(firn_db_capture_print(capture) == firn_db_capture_print(again),
+        DB_OK(firn_copy_capture_open(beside.support.dir, &again, &err));
+        assert_int_equal(firn_copy_capture_print(capture) == firn_copy_capture_print(again),
                          loads == 0);
-        firn_db_capture_close(again);
+        firn_copy_capture_close(again);
         db_support_put(beside.keyspace, "more", "1");
-        DB_OK(firn_db_capture_open(beside.support.dir, &again, &err));
-        assert_true(firn_db_capture_print(capture) != firn_db_capture_print(again));
-        firn_db_capture_close(again);
-        firn_db_capture_close(capture);
+        DB_OK(firn_copy_capture_open(beside.support.dir, &again, &err));
+        assert_true(firn_copy_capture_print(capture) != firn_copy_capture_print(again));
+        firn_copy_capture_close(again);
+        firn_copy_capture_close(capture);
         close_beside(&beside);
     }
 }
@@ -142,7 +142,7 @@ chance_keeps_nobody_from_reading(void **state)
     firn_error err;
     struct beside beside;
     struct firn_db *reader;
-    struct firn_db_capture *capture;
+    struct firn_copy_capture *capture;
     open_beside(&beside, 0);
     beside.db->last_sequence = FIRN_DB_LOAD_STEP;
     db_support_put(beside.keyspace, "after", "1");
@@ -150,8 +150,8 @@ chance_keeps_nobody_from_reading(void **state)
     assert_true(has(reader, "after"));
     assert_in_range(beside.looks, 2, 20);
     DB_OK(firn_db_close(reader, &err));
-    DB_OK(firn_db_capture_open(beside.dir, &capture, &err));
-    firn_db_capture_close(capture);
+    DB_OK(firn_copy_capture_open(beside.dir, &capture, &err));
+    firn_copy_capture_close(capture);
     close_beside(&beside);
 }
 
@@ -180,7 +180,7 @@ a_lock_that_cannot_be_had_keeps_nobody_out(void **state)
                                                 .classes = cases[i].classes,
                                                 .error_number = cases[i].error_number};
         firn_os_fault_set_plan(beside.fault, &plan);
-        assert_int_equal(firn_db_capture_keep_writers_out(beside.dir, true, 0, &lock, &err),
+        assert_int_equal(firn_copy_capture_keep_writers_out(beside.dir, true, 0, &lock, &err),
                          cases[i].code);
         assert_null(lock);
         close_beside(&beside);
@@ -212,15 +212,15 @@ a_store_is_known_by_how_its_identity_begins(void **state)
             DB_OK(firn_os_file_write(file, 0, cases[i].content, size, &err));
             firn_os_file_close(file);
         }
-        DB_OK(firn_db_capture_is_claimed(beside.dir, &is_claimed, &err));
+        DB_OK(firn_copy_capture_is_claimed(beside.dir, &is_claimed, &err));
         assert_int_equal(is_claimed, cases[i].is_claimed);
         const struct firn_os_fault_plan plan = {
             .call = 1, .classes = FIRN_OS_FAULT_OPENS, .error_number = EIO};
         firn_os_fault_set_plan(beside.fault, &plan);
-        DB_OK(firn_db_capture_is_claimed(beside.dir, &is_claimed, &err));
+        DB_OK(firn_copy_capture_is_claimed(beside.dir, &is_claimed, &err));
         assert_false(is_claimed);
         DB_OK(firn_os_remove_file(beside.support.dir, "FIRN", &err));
-        DB_OK(firn_db_capture_is_claimed(beside.support.dir, &is_claimed, &err));
+        DB_OK(firn_copy_capture_is_claimed(beside.support.dir, &is_claimed, &err));
         assert_false(is_claimed);
         close_beside(&beside);
     }
@@ -247,17 +247,17 @@ static void
 lose_nth(struct beside *beside, struct nth *nth)
 {
     firn_error err;
-    struct firn_db_capture *capture;
+    struct firn_copy_capture *capture;
     struct firn_os_dir *runs;
-    DB_OK(firn_db_capture_open(beside->dir, &capture, &err));
-    assert_null(firn_db_capture_missing(capture));
-    firn_db_capture_close(capture);
+    DB_OK(firn_copy_capture_open(beside->dir, &capture, &err));
+    assert_null(firn_copy_capture_missing(capture));
+    firn_copy_capture_close(capture);
     DB_OK(firn_os_dir_open_path(beside->support.os, "/store/runs", &runs, &err));
     if (firn_os_dir_list(runs, take_nth, nth, NULL) == FIRN_CANCELLED) {
         DB_OK(firn_os_remove_file(runs, nth->name + strlen("runs/"), &err));
-        DB_OK(firn_db_capture_open(beside->dir, &capture, &err));
-        assert_string_equal(firn_db_capture_missing(capture), nth->name);
-        firn_db_capture_close(capture);
+        DB_OK(firn_copy_capture_open(beside->dir, &capture, &err));
+        assert_string_equal(firn_copy_capture_missing(capture), nth->name);
+        firn_copy_capture_close(capture);
     }
     firn_os_dir_close(runs);
 }
@@ -301,16 +301,16 @@ failed_calls_do_not_lose_files(void **state)
     for (uint64_t n = 1; was_hit; n++) {
         firn_error err;
         struct beside beside;
-        struct firn_db_capture *capture;
+        struct firn_copy_capture *capture;
         open_beside(&beside, 0);
         db_support_put(beside.keyspace, "large", value);
         DB_OK(firn_db_maintain_flush(beside.db, &err));
         const struct firn_os_fault_plan plan = {
             .call = n, .classes = FIRN_OS_FAULT_ALL, .error_number = EIO};
         firn_os_fault_set_plan(beside.fault, &plan);
-        if (firn_db_capture_open(beside.dir, &capture, &err) == FIRN_OK) {
-            assert_null(firn_db_capture_missing(capture));
-            firn_db_capture_close(capture);
+        if (firn_copy_capture_open(beside.dir, &capture, &err) == FIRN_OK) {
+            assert_null(firn_copy_capture_missing(capture));
+            firn_copy_capture_close(capture);
         } else {
             refused++;
         }

@@ -9,7 +9,7 @@
 #include "db_support.h"
 #include "os/os_memory.h"
 #include "store/db_checkpoint.h"
-#include "store/db_txn.h"
+#include "txn/db_txn.h"
 
 static const struct firn_db_options small = {.create_if_missing = true, .memory_bytes = 1 << 20};
 
@@ -285,7 +285,7 @@ names_that_cannot_be_told_apart_are_refused(void **state)
         DB_FAILS(firn_db_checkpoint_create(scene->db, bad[i], NULL, &err), FIRN_INVALID,
                  "cannot be called");
     }
-    char longest[FIRN_DB_HISTORY_NAME_SIZE_MAX + 2];
+    char longest[FIRN_HISTORY_NAME_SIZE_MAX + 2];
     memset(longest, 'a', sizeof longest);
     longest[sizeof longest - 1] = '\0';
     DB_FAILS(firn_db_checkpoint_create(scene->db, longest, NULL, &err), FIRN_LIMIT, "256");
@@ -297,7 +297,7 @@ names_that_cannot_be_told_apart_are_refused(void **state)
     delete (scene, "toy");
     checkpoint(scene, "toy");
     assert_string_equal(
-        list(scene, false) + strlen("#4toy #3zwx-y #1") + FIRN_DB_HISTORY_NAME_SIZE_MAX, " ");
+        list(scene, false) + strlen("#4toy #3zwx-y #1") + FIRN_HISTORY_NAME_SIZE_MAX, " ");
     reopen(scene);
     checkpoint(scene, "five");
     struct firn_db_checkpoint_info five;

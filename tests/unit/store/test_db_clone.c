@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "copy/copy_clone.h"
 #include "db_support.h"
 #include "os/os_memory.h"
 #include "store/db_checkpoint.h"
-#include "store/db_clone.h"
 #include "support/test_alloc.h"
 
 static const struct firn_db_options small = {.create_if_missing = true, .memory_bytes = 1 << 20};
@@ -110,7 +110,7 @@ a_clone_has_everything_and_is_a_store_of_its_own(void **state)
     db_support_init(&support, 1);
     struct firn_db *db = make_source(support.dir);
     struct firn_os_dir *target = open_target(support.os);
-    DB_OK(firn_db_clone(db, target, NULL, &err));
+    DB_OK(firn_copy_clone(db, target, NULL, &err));
     DB_OK(firn_db_open(target, &db_support_existing, &clone, &err));
     assert_source(clone);
     assert_pack(target);
@@ -126,11 +126,11 @@ a_clone_has_everything_and_is_a_store_of_its_own(void **state)
     assert_string_equal(db_support_get(db_support_keyspace(clone, "gone"), "x"), "1");
     DB_OK(firn_db_checkpoint_undo(clone, &a, &b, &err));
     assert_string_equal(db_support_keys(db_support_keyspace(clone, "k"), NULL, false), "a b c ");
-    DB_FAILS(firn_db_clone(db, target, NULL, &err), FIRN_EXISTS, "already");
-    DB_FAILS(firn_db_clone(clone, support.dir, NULL, &err), FIRN_EXISTS, "already");
+    DB_FAILS(firn_copy_clone(db, target, NULL, &err), FIRN_EXISTS, "already");
+    DB_FAILS(firn_copy_clone(clone, support.dir, NULL, &err), FIRN_EXISTS, "already");
     DB_OK(firn_db_close(clone, &err));
     DB_OK(firn_db_open(target, &db_support_read_only, &clone, &err));
-    DB_FAILS(firn_db_clone(clone, target, NULL, &err), FIRN_READ_ONLY, "reading");
+    DB_FAILS(firn_copy_clone(clone, target, NULL, &err), FIRN_READ_ONLY, "reading");
     DB_OK(firn_db_close(clone, &err));
     DB_OK(firn_db_close(db, &err));
     firn_os_dir_close(target);
@@ -147,7 +147,7 @@ directories_that_hold_something_are_refused(void **state)
     struct firn_db *db = make_source(support.dir);
     struct firn_os_dir *target = open_target(support.os);
     DB_OK(firn_os_make_dir(target, "photos", 0700, &err));
-    DB_FAILS(firn_db_clone(db, target, NULL, &err), FIRN_INVALID, "photos");
+    DB_FAILS(firn_copy_clone(db, target, NULL, &err), FIRN_INVALID, "photos");
     firn_os_dir_close(target);
     DB_OK(firn_db_close(db, &err));
     db_support_deinit(&support);
@@ -165,7 +165,7 @@ without_links_files_are_copied(void **state)
     db_support_init(&support, 1);
     db_support_disk_init(&disk);
     struct firn_db *db = make_source(support.dir);
-    DB_OK(firn_db_clone(db, disk.dir, NULL, &err));
+    DB_OK(firn_copy_clone(db, disk.dir, NULL, &err));
     DB_OK(firn_db_close(db, &err));
     db_support_deinit(&support);
     DB_OK(firn_db_open(disk.dir, &db_support_existing, &clone, &err));
@@ -187,7 +187,7 @@ assert_whole_or_not_there(struct db_support *support)
     struct firn_os_dir *target = open_target(support->os);
     int rc = firn_db_open(target, &db_support_existing, &clone, &err);
     if (rc == FIRN_NOT_FOUND) {
-        DB_OK(firn_db_clone(db, target, NULL, &err));
+        DB_OK(firn_copy_clone(db, target, NULL, &err));
         DB_OK(firn_db_open(target, &db_support_existing, &clone, &err));
     } else {
         DB_OK(rc);
@@ -213,7 +213,7 @@ every_power_cut_leaves_a_clone_or_none(void **state)
         DB_OK(firn_db_sync(db, &err));
         struct firn_os_dir *target = open_target(support.os);
         firn_os_memory_set_cut_at(support.os, firn_os_memory_calls(support.os) + calls);
-        is_done = firn_db_clone(db, target, NULL, &err) == FIRN_OK;
+        is_done = firn_copy_clone(db, target, NULL, &err) == FIRN_OK;
         firn_os_memory_set_cut_at(support.os, 0);
         firn_db_abandon(db);
         firn_os_dir_close(target);
@@ -238,7 +238,7 @@ every_failed_allocation_leaves_a_clone_or_none(void **state)
         struct firn_db *db = make_source(support.dir);
         struct firn_os_dir *target = open_target(support.os);
         test_alloc_fail_at(n, false);
-        (void)(firn_db_clone(db, target, NULL, &err) == FIRN_OK);
+        (void)(firn_copy_clone(db, target, NULL, &err) == FIRN_OK);
         is_done = test_alloc_calls() < n;
         test_alloc_fail_at(0, false);
         firn_db_abandon(db); /* it may be latched */

@@ -10,8 +10,8 @@
 
 #include "db_support.h"
 #include "os/os_memory.h"
+#include "rescue/rescue.h"
 #include "store/db_internal.h"
-#include "store/db_rescue.h"
 #include "support/test_file.h"
 
 enum { COMMITS = 10 };
@@ -361,7 +361,7 @@ struct salvaged {
 };
 
 static int
-note_salvaged(void *ctx, const struct firn_db_salvage_entry *entry, firn_error *err)
+note_salvaged(void *ctx, const struct firn_rescue_salvage_entry *entry, firn_error *err)
 {
     struct salvaged *salvaged = ctx;
     (void)err;
@@ -391,7 +391,7 @@ every_entry_of_a_commit_is_salvaged(void **state)
     DB_OK(firn_db_write(db, batch, FIRN_DURABILITY_DEFAULT, &err));
     firn_db_batch_destroy(batch);
     firn_db_abandon(db);
-    DB_OK(firn_db_salvage(support.dir, note_salvaged, &salvaged, &err));
+    DB_OK(firn_rescue_salvage(support.dir, note_salvaged, &salvaged, &err));
     assert_int_equal(salvaged.count, COMMITS);
     for (unsigned i = 0; i < COMMITS; i++) {
         assert_true(salvaged.has[i]);
@@ -414,7 +414,7 @@ open_with_name(size_t size, firn_error *err_out)
     struct firn_db *db = db_support_open(support.dir);
     struct firn_db_tree *list = firn_db_image(db)->list;
     memset(name, 'n', sizeof name);
-    const struct firn_db_format_op op = {FIRN_DB_KEYSPACE_LIST, FIRN_ENTRY_PUT,
+    const struct firn_storefile_op op = {FIRN_DB_KEYSPACE_LIST, FIRN_ENTRY_PUT,
                                          firn_bytes((const uint8_t *)name, size),
                                          firn_bytes(&number, 1)};
     DB_OK(firn_db_batch_append(&batch, db, list, &op, &err));

@@ -8,12 +8,12 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "copy/copy_export.h"
 #include "db_support.h"
 #include "os/os_fault.h"
 #include "os/os_memory.h"
-#include "store/db_archive_format.h"
 #include "store/db_checkpoint.h"
-#include "store/db_export.h"
+#include "storefile/archive_format.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"
 #include "support/test_random.h"
@@ -203,17 +203,17 @@ static int
 export_to(struct firn_db *db, struct firn_os *os, const char *reference, const char *path,
           firn_error *err)
 {
-    const struct firn_db_export_target target = {.os = os, .path = path};
-    struct firn_db_progress progress = {.os = os};
-    return firn_db_export(db, reference, &target, &progress, err);
+    const struct firn_copy_export_target target = {.os = os, .path = path};
+    struct firn_storefile_progress progress = {.os = os};
+    return firn_copy_export(db, reference, &target, &progress, err);
 }
 
 static int
 import_to(struct firn_os *os, const char *file, const char *path,
           struct firn_db_checkpoint_info *out, firn_error *err)
 {
-    struct firn_db_progress progress = {.os = os};
-    return firn_db_import(os, file, path, &progress, out, err);
+    struct firn_storefile_progress progress = {.os = os};
+    return firn_copy_import(os, file, path, &progress, out, err);
 }
 
 static struct firn_db *
@@ -394,12 +394,12 @@ nothing_is_written_into_a_file(void **state)
     DB_FAILS(export_to(db, support.os, "it", "/it.firnx", &err), FIRN_EXISTS, "already");
     DB_FAILS(export_to(db, support.os, "it", "/nowhere/it", &err), FIRN_NOT_FOUND, "nowhere");
     DB_FAILS(export_to(db, support.os, "missing", "/other", &err), FIRN_NOT_FOUND, "missing");
-    const struct firn_db_export_target onto_store = {support.os, "/store", true};
-    const struct firn_db_export_target onto_file = {support.os, "/it.firnx", true};
-    struct firn_db_progress progress = {.os = support.os};
-    DB_FAILS(firn_db_export(db, "it", &onto_store, &progress, &err), FIRN_INVALID, "not a file");
+    const struct firn_copy_export_target onto_store = {support.os, "/store", true};
+    const struct firn_copy_export_target onto_file = {support.os, "/it.firnx", true};
+    struct firn_storefile_progress progress = {.os = support.os};
+    DB_FAILS(firn_copy_export(db, "it", &onto_store, &progress, &err), FIRN_INVALID, "not a file");
     struct firn_db *reader = open_path(support.os, "/it.firnx", &read_only);
-    DB_OK(firn_db_export(db, NULL, &onto_file, &progress, &err));
+    DB_OK(firn_copy_export(db, NULL, &onto_file, &progress, &err));
     /* Who has the old one open reads on. */
     assert_data(reader);
     DB_FAILS(firn_db_put(db_support_keyspace(reader, "k"), firn_str("a"), firn_str("b"),
@@ -440,22 +440,22 @@ progress_is_told_and_can_cancel(void **state)
     db_support_init(&support, 5);
     struct firn_db *db = make_source(support.os, support.dir);
     struct cancelling cancelling = {0};
-    struct firn_db_progress progress = {
+    struct firn_storefile_progress progress = {
         .on_progress = cancel, .ctx = &cancelling, .os = support.os};
-    const struct firn_db_export_target target = {support.os, "/it.firnx", false};
+    const struct firn_copy_export_target target = {support.os, "/it.firnx", false};
     for (cancelling.at = 1; cancelling.at <= 2; cancelling.at++) {
         cancelling.calls = 0;
-        DB_FAILS(firn_db_export(db, "it", &target, &progress, &err), FIRN_CANCELLED, "cancelled");
+        DB_FAILS(firn_copy_export(db, "it", &target, &progress, &err), FIRN_CANCELLED, "cancelled");
         assert_clean(support.os, "");
     }
     cancelling = (struct cancelling){0};
-    DB_OK(firn_db_export(db, "it", &target, &progress, &err));
+    DB_OK(firn_copy_export(db, "it", &target, &progress, &err));
     assert_string_equal(cancelling.phases, "rw");
     cancelling = (struct cancelling){.at = 1};
-    DB_FAILS(firn_db_import(support.os, "/it.firnx", "/copy", &progress, &info, &err),
+    DB_FAILS(firn_copy_import(support.os, "/it.firnx", "/copy", &progress, &info, &err),
              FIRN_CANCELLED, "cancelled");
     cancelling = (struct cancelling){0};
-    DB_OK(firn_db_import(support.os, "/it.firnx", "/copy", &progress, &info, &err));
+    DB_OK(firn_copy_import(support.os, "/it.firnx", "/copy", &progress, &info, &err));
     assert_string_equal(cancelling.phases, "w");
     DB_OK(firn_db_close(db, &err));
     db_support_deinit(&support);
@@ -594,9 +594,9 @@ assert_whole_or_not_there(struct db_support *support)
     assert_times(reader);
     DB_OK(firn_db_close(reader, &err));
     /* The next export clears away what was left. */
-    const struct firn_db_export_target target = {support->os, "/it.firnx", true};
-    struct firn_db_progress progress = {.os = support->os};
-    DB_OK(firn_db_export(db, "it", &target, &progress, &err));
+    const struct firn_copy_export_target target = {support->os, "/it.firnx", true};
+    struct firn_storefile_progress progress = {.os = support->os};
+    DB_OK(firn_copy_export(db, "it", &target, &progress, &err));
     assert_clean(support->os, "it.firnx");
     DB_OK(firn_db_close(db, &err));
 }

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "copy/copy_export.h"
 #include "db_support.h"
 #include "os/os_memory.h"
 #include "store/db_checkpoint.h"
-#include "store/db_export.h"
 #include "support/test_random.h"
 
 enum { KEYS = 12, STEPS = 120, SECONDS_MAX = 60 };
@@ -162,17 +162,17 @@ judge(struct world *world, const char *reference)
     struct firn_db_view *view;
     struct firn_db_checkpoint_info info;
     struct firn_db_checkpoint_info safety;
-    const struct firn_db_export_target target = {world->support.os, "/file", true};
-    struct firn_db_progress progress = {.os = world->support.os};
+    const struct firn_copy_export_target target = {world->support.os, "/file", true};
+    struct firn_storefile_progress progress = {.os = world->support.os};
     DB_OK(firn_db_checkpoint_view(world->db, reference, &view, &err));
     dump(world->db, view, &expected);
     firn_db_view_close(view);
-    DB_OK(firn_db_export(world->db, reference, &target, &progress, &err));
+    DB_OK(firn_copy_export(world->db, reference, &target, &progress, &err));
     struct firn_db *file = open_path(world, "/file", &db_support_read_only);
     dump(file, NULL, &found);
     assert_same(&expected, &found);
     DB_OK(firn_db_close(file, &err));
-    DB_OK(firn_db_import(world->support.os, "/file", "/copy", &progress, &info, &err));
+    DB_OK(firn_copy_import(world->support.os, "/file", "/copy", &progress, &info, &err));
     struct firn_db *copy = open_path(world, "/copy", &db_support_existing);
     DB_OK(firn_db_checkpoint_restore(world->db, reference, &info, &safety, &err));
     for (int i = 0; i < 8; i++) {

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "copy/copy_export.h"
 #include "db_support.h"
 #include "store/db_checkpoint.h"
-#include "store/db_export.h"
 
 enum { KEYS = 40, EXPORTERS = 2, EXPORTS = 6 };
 
@@ -85,9 +85,9 @@ export_again_and_again(void *arg)
     char path[96];
     (void)snprintf(path, sizeof path, "%s/file%u", shared->dir, exporter->number);
     for (unsigned i = 0; i < EXPORTS; i++) {
-        const struct firn_db_export_target target = {firn_os_default(), path, true};
-        struct firn_db_progress progress = {.os = firn_os_default()};
-        DB_OK(firn_db_export(shared->db, i % 2 == 0 ? NULL : "first", &target, &progress, &err));
+        const struct firn_copy_export_target target = {firn_os_default(), path, true};
+        struct firn_storefile_progress progress = {.os = firn_os_default()};
+        DB_OK(firn_copy_export(shared->db, i % 2 == 0 ? NULL : "first", &target, &progress, &err));
         assert_one_commit(path);
     }
     return NULL;

@@ -14,14 +14,14 @@
 #include "log/log.h"
 #include "os/os_memory.h"
 #include "store/db_checkpoint.h"
-#include "store/db_format.h"
+#include "storefile/storefile.h"
 #include "support/test_file.h"
 
 #define GOLDEN "tests/formats/store/"
 
 /* ---- the identity ---- */
 
-static const uint8_t identity_v1[FIRN_DB_FORMAT_IDENTITY_SIZE] = {
+static const uint8_t identity_v1[FIRN_STOREFILE_IDENTITY_SIZE] = {
     'f',  'i',  'r',  'n',  's',  't',  'o',  'r',  0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
     0xf0, 0xf1, 0xf2, 0xf3, 0xf4, 0xf5, 0xf6, 0xf7, 0xf8, 0xf9, 0xfa, 0xfb, 0xfc, 0xfd, 0xfe, 0xff,
     0x15, 0x81, 0xe9, 0x7d, 0xf4, 0x10, 0x22, 0x11, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
@@ -32,7 +32,7 @@ the_identity_has_its_bytes(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_db_format_identity identity = {.version = 1,
+    struct firn_storefile_identity identity = {.version = 1,
                                                .created_ns = INT64_C(1234567890123456789)};
     for (size_t i = 0; i < sizeof identity.id; i++) {
         identity.id[i] = (uint8_t)(0xf0 + i);
@@ -40,11 +40,11 @@ the_identity_has_its_bytes(void **state)
     uint8_t expected[sizeof identity_v1];
     memcpy(expected, identity_v1, sizeof expected);
     firn_store_le32(expected + 60, firn_crc32c_portable(0, expected, 60));
-    uint8_t bytes[FIRN_DB_FORMAT_IDENTITY_SIZE];
-    firn_db_format_put_identity(&identity, bytes);
+    uint8_t bytes[FIRN_STOREFILE_IDENTITY_SIZE];
+    firn_storefile_put_identity(&identity, bytes);
     assert_memory_equal(bytes, expected, sizeof bytes);
-    struct firn_db_format_identity back;
-    DB_OK(firn_db_format_get_identity(firn_bytes(bytes, sizeof bytes), "FIRN", &back, &err));
+    struct firn_storefile_identity back;
+    DB_OK(firn_storefile_get_identity(firn_bytes(bytes, sizeof bytes), "FIRN", &back, &err));
     assert_memory_equal(back.id, identity.id, sizeof back.id);
     assert_int_equal(back.created_ns, identity.created_ns);
 }
@@ -60,41 +60,41 @@ an_identity_that_is_newer_or_damaged_is_named_so(void **state)
 {
     (void)state;
     firn_error err;
-    uint8_t bytes[FIRN_DB_FORMAT_IDENTITY_SIZE + 1] = {0};
-    struct firn_db_format_identity back;
+    uint8_t bytes[FIRN_STOREFILE_IDENTITY_SIZE + 1] = {0};
+    struct firn_storefile_identity back;
     memcpy(bytes, identity_v1, sizeof identity_v1);
     seal(bytes);
-    const firn_slice whole = firn_bytes(bytes, FIRN_DB_FORMAT_IDENTITY_SIZE);
+    const firn_slice whole = firn_bytes(bytes, FIRN_STOREFILE_IDENTITY_SIZE);
     const firn_slice longer = firn_bytes(bytes, sizeof bytes);
-    DB_OK(firn_db_format_get_identity(whole, "s/FIRN", &back, &err));
-    DB_FAILS(firn_db_format_get_identity(firn_bytes(bytes, 63), "s/FIRN", &back, &err),
+    DB_OK(firn_storefile_get_identity(whole, "s/FIRN", &back, &err));
+    DB_FAILS(firn_storefile_get_identity(firn_bytes(bytes, 63), "s/FIRN", &back, &err),
              FIRN_CORRUPT, "'s/FIRN' has 63 bytes");
-    DB_FAILS(firn_db_format_get_identity(longer, "s/FIRN", &back, &err), FIRN_CORRUPT,
+    DB_FAILS(firn_storefile_get_identity(longer, "s/FIRN", &back, &err), FIRN_CORRUPT,
              "version 1 and 65 bytes");
-    for (uint8_t version = 2; version <= FIRN_DB_FORMAT_VERSION; version++) {
+    for (uint8_t version = 2; version <= FIRN_STOREFILE_VERSION; version++) {
         bytes[8] = version;
         seal(bytes);
-        DB_OK(firn_db_format_get_identity(whole, "s/FIRN", &back, &err));
+        DB_OK(firn_storefile_get_identity(whole, "s/FIRN", &back, &err));
         assert_int_equal(back.version, version);
     }
     bytes[8] = 8;
-    DB_FAILS(firn_db_format_get_identity(whole, "s/FIRN", &back, &err), FIRN_CORRUPT, "offset 60");
+    DB_FAILS(firn_storefile_get_identity(whole, "s/FIRN", &back, &err), FIRN_CORRUPT, "offset 60");
     seal(bytes);
-    DB_FAILS(firn_db_format_get_identity(whole, "s/FIRN", &back, &err), FIRN_NEWER,
+    DB_FAILS(firn_storefile_get_identity(whole, "s/FIRN", &back, &err), FIRN_NEWER,
              "'s/FIRN' has format version 8; this firn reads versions up to 7");
-    DB_FAILS(firn_db_format_get_identity(longer, "s/FIRN", &back, &err), FIRN_NEWER, "version 8");
+    DB_FAILS(firn_storefile_get_identity(longer, "s/FIRN", &back, &err), FIRN_NEWER, "version 8");
     bytes[8] = 0;
     seal(bytes);
-    DB_FAILS(firn_db_format_get_identity(whole, "s/FIRN", &back, &err), FIRN_CORRUPT, "version 0");
+    DB_FAILS(firn_storefile_get_identity(whole, "s/FIRN", &back, &err), FIRN_CORRUPT, "version 0");
     bytes[8] = 1;
     bytes[12] = 4;
     seal(bytes);
-    DB_FAILS(firn_db_format_get_identity(whole, "s/FIRN", &back, &err), FIRN_NEWER,
+    DB_FAILS(firn_storefile_get_identity(whole, "s/FIRN", &back, &err), FIRN_NEWER,
              "flags 00000004");
     bytes[12] = 0;
     bytes[0] = 'F';
     seal(bytes);
-    DB_FAILS(firn_db_format_get_identity(whole, "s/FIRN", &back, &err), FIRN_CORRUPT,
+    DB_FAILS(firn_storefile_get_identity(whole, "s/FIRN", &back, &err), FIRN_CORRUPT,
              "does not begin");
 }
 
@@ -132,17 +132,17 @@ a_commit_has_its_bytes(void **state)
         0xac, 0x02, 0x02, 0x00, 0x00,                        /* delete of the empty key in 300 */
     };
     struct firn_buf out = {0};
-    uint8_t header[FIRN_DB_FORMAT_HEADER_MAX];
-    struct firn_db_format_place place;
-    size_t size = firn_db_format_put_header(UINT64_C(0x0102030405060708), 130, header);
+    uint8_t header[FIRN_STOREFILE_HEADER_MAX];
+    struct firn_storefile_place place;
+    size_t size = firn_storefile_put_header(UINT64_C(0x0102030405060708), 130, header);
     assert_int_equal(firn_buf_append(&out, header, size), FIRN_OK);
-    const struct firn_db_format_op put = {5, FIRN_ENTRY_PUT, firn_bytes("k", 2), firn_str("val")};
-    assert_int_equal(firn_db_format_append_op(&out, &put, &place), FIRN_OK);
+    const struct firn_storefile_op put = {5, FIRN_ENTRY_PUT, firn_bytes("k", 2), firn_str("val")};
+    assert_int_equal(firn_storefile_append_op(&out, &put, &place), FIRN_OK);
     assert_memory_equal(out.data + place.key_offset, "k", 2);
     assert_memory_equal(out.data + place.value_offset, "val", 3);
-    const struct firn_db_format_op delete = {300, FIRN_ENTRY_DELETE, firn_bytes(NULL, 0),
+    const struct firn_storefile_op delete = {300, FIRN_ENTRY_DELETE, firn_bytes(NULL, 0),
                                              firn_bytes(NULL, 0)};
-    assert_int_equal(firn_db_format_append_op(&out, &delete, &place), FIRN_OK);
+    assert_int_equal(firn_storefile_append_op(&out, &delete, &place), FIRN_OK);
     assert_int_equal(out.size, sizeof expected);
     assert_memory_equal(out.data, expected, sizeof expected);
     firn_buf_deinit(&out);
@@ -396,24 +396,24 @@ compare_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_posit
 {
     (void)position;
     (void)err;
-    struct firn_db_format_commit commit;
-    struct firn_db_format_op op;
-    struct firn_db_format_place place;
+    struct firn_storefile_commit commit;
+    struct firn_storefile_op op;
+    struct firn_storefile_place place;
     const char *what;
     struct firn_buf out = {0};
-    uint8_t header[FIRN_DB_FORMAT_HEADER_MAX];
-    if (type == FIRN_DB_FORMAT_TYPE_VOUCH) {
-        assert_true(record.size == FIRN_DB_FORMAT_VOUCH_OLD_SIZE ||
-                    record.size == FIRN_DB_FORMAT_VOUCH_SIZE);
+    uint8_t header[FIRN_STOREFILE_HEADER_MAX];
+    if (type == FIRN_STOREFILE_TYPE_VOUCH) {
+        assert_true(record.size == FIRN_STOREFILE_VOUCH_OLD_SIZE ||
+                    record.size == FIRN_STOREFILE_VOUCH_SIZE);
         return FIRN_OK;
     }
     assert_int_equal(type, FIRN_LOG_TYPE_USER);
-    assert_int_equal(firn_db_format_get_header(record, &commit, &what), FIRN_OK);
-    size_t size = firn_db_format_put_header(commit.sequence, commit.count, header);
+    assert_int_equal(firn_storefile_get_header(record, &commit, &what), FIRN_OK);
+    size_t size = firn_storefile_put_header(commit.sequence, commit.count, header);
     assert_int_equal(firn_buf_append(&out, header, size), FIRN_OK);
     while (commit.count > 0) {
-        assert_int_equal(firn_db_format_get_op(&commit, &op, &what), FIRN_OK);
-        assert_int_equal(firn_db_format_append_op(&out, &op, &place), FIRN_OK);
+        assert_int_equal(firn_storefile_get_op(&commit, &op, &what), FIRN_OK);
+        assert_int_equal(firn_storefile_append_op(&out, &op, &place), FIRN_OK);
     }
     assert_true(firn_slice_equal(firn_buf_slice(&out), record));
     firn_buf_deinit(&out);
@@ -427,13 +427,13 @@ compare_bytes(struct firn_os_dir *dir, const struct golden *golden, struct firn_
 {
     firn_error err;
     struct firn_buf bytes = {0};
-    struct firn_db_format_identity identity;
-    uint8_t again[FIRN_DB_FORMAT_IDENTITY_SIZE];
+    struct firn_storefile_identity identity;
+    uint8_t again[FIRN_STOREFILE_IDENTITY_SIZE];
     test_file_read(dir, "FIRN", &bytes);
-    DB_OK(firn_db_format_get_identity(firn_buf_slice(&bytes), "FIRN", &identity, &err));
+    DB_OK(firn_storefile_get_identity(firn_buf_slice(&bytes), "FIRN", &identity, &err));
     assert_int_equal(identity.version, golden->version);
     assert_memory_equal(identity.id, firn_db_id(db), sizeof identity.id);
-    firn_db_format_put_identity(&identity, again);
+    firn_storefile_put_identity(&identity, again);
     assert_int_equal(bytes.size, sizeof again);
     assert_memory_equal(bytes.data, again, sizeof again);
     firn_buf_deinit(&bytes);
@@ -462,7 +462,7 @@ use_copy(struct firn_os_dir *dir, const struct golden *golden)
     db_support_put(db_support_keyspace(db, "more"), "a", "1");
     DB_OK(firn_db_close(db, &err));
     test_file_read(support.dir, "FIRN", &bytes);
-    assert_int_equal(bytes.data[8], FIRN_DB_FORMAT_VERSION);
+    assert_int_equal(bytes.data[8], FIRN_STOREFILE_VERSION);
     firn_buf_deinit(&bytes);
     db = db_support_open(support.dir);
     assert_string_equal(db_support_get(db_support_keyspace(db, "more"), "a"), "1");
@@ -483,7 +483,7 @@ golden_stores_open_for_ever(void **state)
         const struct golden *golden = &goldens[i];
         struct firn_os_dir *dir;
         struct firn_db *db;
-        if (getenv("FIRN_TEST_WRITE_GOLDEN") != NULL && golden->version == FIRN_DB_FORMAT_VERSION) {
+        if (getenv("FIRN_TEST_WRITE_GOLDEN") != NULL && golden->version == FIRN_STOREFILE_VERSION) {
             write_golden(golden->path, golden->is_closed);
         }
         DB_OK(firn_os_dir_open_path(firn_os_default(), golden->path, &dir, &err));

@@ -17,8 +17,8 @@
 #include "db_support.h"
 #include "elle.h"
 #include "os/os_fault.h"
-#include "store/db_txn.h"
 #include "support/test_random.h"
+#include "txn/db_txn.h"
 
 enum { KEYS = 5, CLIENTS_MAX = 8, LIST_MAX = 512, OPS_MAX = 5 };
 

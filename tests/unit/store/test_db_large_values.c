@@ -12,14 +12,14 @@
 
 #include "base/bytes.h"
 #include "base/slice.h"
+#include "copy/copy_clone.h"
+#include "copy/copy_export.h"
 #include "db_support.h"
 #include "os/os_memory.h"
 #include "store/db_checkpoint.h"
-#include "store/db_clone.h"
-#include "store/db_export.h"
-#include "store/db_txn.h"
 #include "support/test_file.h"
 #include "support/test_random.h"
+#include "txn/db_txn.h"
 
 enum { SIZES = 9 };
 static const size_t sizes[SIZES] = {
@@ -448,7 +448,7 @@ loads_and_clones_have_them(void **state)
     DB_OK(firn_os_make_dir(root, "clone", 0700, &err));
     DB_OK(firn_os_dir_sync(root, &err));
     DB_OK(firn_os_dir_open(root, "clone", &target, &err));
-    DB_OK(firn_db_clone(scene.db, target, NULL, &err));
+    DB_OK(firn_copy_clone(scene.db, target, NULL, &err));
     put_all(&scene, 5);
     DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
     DB_OK(firn_db_open(target, &db_support_existing, &clone, &err));
@@ -570,9 +570,9 @@ exports_have_them(void **state)
                               FIRN_DURABILITY_DEFAULT, &err));
     }
     DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
-    const struct firn_db_export_target first = {.os = scene.support.os, .path = "/first"};
-    struct firn_db_progress progress = {.os = scene.support.os};
-    DB_OK(firn_db_export(scene.db, NULL, &first, &progress, &err));
+    const struct firn_copy_export_target first = {.os = scene.support.os, .path = "/first"};
+    struct firn_storefile_progress progress = {.os = scene.support.os};
+    DB_OK(firn_copy_export(scene.db, NULL, &first, &progress, &err));
     DB_OK(firn_db_path_open(scene.support.os, "/first", &db_support_read_only, &file, &err));
     assert_all(db_support_keyspace(file, "k"), NULL, 1);
     assert_clean(file);
@@ -580,8 +580,8 @@ exports_have_them(void **state)
     DB_OK(firn_db_merge(scene.keyspace, key_of(5), FIRN_MERGE_APPEND, firn_str("+"),
                         FIRN_DURABILITY_DEFAULT, &err));
     DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
-    const struct firn_db_export_target second = {.os = scene.support.os, .path = "/second"};
-    DB_OK(firn_db_export(scene.db, NULL, &second, &progress, &err));
+    const struct firn_copy_export_target second = {.os = scene.support.os, .path = "/second"};
+    DB_OK(firn_copy_export(scene.db, NULL, &second, &progress, &err));
     DB_OK(firn_db_path_open(scene.support.os, "/second", &db_support_read_only, &file, &err));
     DB_OK(firn_db_get(db_support_keyspace(file, "k"), key_of(5), &out, &err));
     assert_int_equal(out.size, sizes[5] + 1);

@@ -21,7 +21,7 @@
 #include "base/mem.h"
 #include "db_cuts.h"
 #include "os/os_memory.h"
-#include "store/db_rescue.h"
+#include "rescue/rescue.h"
 
 struct telling {
     struct firn_buf text;
@@ -85,7 +85,7 @@ is_data(const char *path)
 }
 
 struct outcome {
-    struct firn_db_rescue_result result;
+    struct firn_rescue_result result;
     const char *told;
     const char *shown;
 };
@@ -96,7 +96,7 @@ is_as_promised(const struct db_cuts_scene *scene, const struct db_cuts_damage *d
 {
     int state = db_cuts_find_state(scene, outcome->shown);
     bool is_all = state == (int)scene->events;
-    bool says_loss = outcome->result.state != FIRN_DB_RESCUE_KEPT && outcome->told[0] != '\0';
+    bool says_loss = outcome->result.state != FIRN_RESCUE_KEPT && outcome->told[0] != '\0';
     char line[256];
     bool is_past = is_of_past(scene, outcome->shown, line);
     bool has_new_names = strstr(outcome->shown, "keyspace recovered-") != NULL;
@@ -132,8 +132,8 @@ repair_again(struct db_cuts_scene *scene, struct firn_os_dir *mended, const char
 {
     firn_error err;
     struct telling telling = {{0}};
-    struct firn_db_rescue_result result;
-    const struct firn_db_rescue_options options = {.on_damage = on_damage, .ctx = &telling};
+    struct firn_rescue_result result;
+    const struct firn_rescue_options options = {.on_damage = on_damage, .ctx = &telling};
     struct firn_os_dir *again;
     struct firn_os_dir *own;
     char *shown;
@@ -143,7 +143,7 @@ repair_again(struct db_cuts_scene *scene, struct firn_os_dir *mended, const char
     DB_OK(firn_os_dir_open_beneath(mended, "", &own, &err));
     DB_OK(firn_os_dir_list(mended, remove_manifest, own, &err));
     firn_os_dir_close(own);
-    DB_OK(firn_db_rescue(mended, again, &options, &result, &err));
+    DB_OK(firn_rescue(mended, again, &options, &result, &err));
     DB_OK(look(again, &db_support_existing, true, &shown, &err));
     assert_string_equal(shown, expected);
     firn_free(shown);
@@ -158,13 +158,13 @@ repair(struct db_cuts_scene *scene, const struct db_cuts_damage *damage)
     firn_error err;
     struct telling telling = {{0}};
     struct outcome outcome = {.told = ""};
-    const struct firn_db_rescue_options options = {.on_damage = on_damage, .ctx = &telling};
+    const struct firn_rescue_options options = {.on_damage = on_damage, .ctx = &telling};
     char *before = NULL;
     char *after = NULL;
     char name[32];
     (void)snprintf(name, sizeof name, "mended%llu", (unsigned long long)scene->count);
     mended = db_cuts_make_dir(scene, name);
-    DB_OK(firn_db_rescue(scene->copy, mended, &options, &outcome.result, &err));
+    DB_OK(firn_rescue(scene->copy, mended, &options, &outcome.result, &err));
     assert_int_equal(firn_buf_append_u8(&telling.text, 0), FIRN_OK);
     outcome.told = (const char *)telling.text.data;
     DB_OK(look(mended, &db_support_read_only, false, &before, &err));

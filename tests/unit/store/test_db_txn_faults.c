@@ -12,8 +12,8 @@
 #include "db_support.h"
 #include "os/os_fault.h"
 #include "os/os_memory.h"
-#include "store/db_txn.h"
 #include "support/test_alloc.h"
+#include "txn/db_txn.h"
 
 enum { TXNS = 8 };
 

@@ -14,8 +14,8 @@
 
 #include "db_support.h"
 #include "store/db_checkpoint.h"
-#include "store/db_txn.h"
 #include "support/test_random.h"
+#include "txn/db_txn.h"
 
 enum { CHECKPOINTS = 4 };
 enum { KEYSPACES = 2, KEYS = 24, TXNS = 5, SAVEPOINTS = 6, CURSORS = 2, KEY_MAX = 12 };

@@ -10,9 +10,9 @@
 #include "base/bytes.h"
 #include "base/slice.h"
 #include "db_support.h"
-#include "store/db_txn_writes.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
+#include "txn/db_txn_writes.h"
 
 enum { TREES = 2, KEYS = 20, MARKS = 5 };
 

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "db_support.h"
-#include "store/db_txn.h"
+#include "txn/db_txn.h"
 
 struct scene {
     struct db_support support;

@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
+#include "copy/copy_capture.h"
 #include "os/os_memory.h"
-#include "store/db_capture.h"
 #include "ws_support.h"
 
 enum { ROOT = 0, SOMEBODY = 1000 };
@@ -183,7 +183,7 @@ a_lock_that_a_restore_makes_is_the_stores_owners(void **state)
     give(&world, "/w/db");
     struct firn_os_dir *dir = open_path(&world, "/w/db");
     struct firn_os_file *lock = NULL;
-    assert_int_equal(firn_db_capture_keep_writers_out(dir, true, 0, &lock, NULL), FIRN_OK);
+    assert_int_equal(firn_copy_capture_keep_writers_out(dir, true, 0, &lock, NULL), FIRN_OK);
     assert_non_null(lock);
     firn_os_file_close(lock);
     firn_os_dir_close(dir);

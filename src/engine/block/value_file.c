@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * block/value_file.c: reading values that lie outside of runs.
+ *
+ * A value file is a sealed block file with nothing but pieces of values: no sections, no index. Who
+ * has a reference knows the place; who has none cannot tell one value from another, and need not:
+ * a file goes when nobody refers to it any more.
+ *
+ * Nothing of a reference is believed. Its own numbers must fit each other (decode); the stretch that
+ * they name must lie inside the body of the file before memory for the value is taken, so a wrong
+ * size costs no more than the file holds, or what it decodes to; each piece is verified by the block
+ * reader, with a checksum that depends on the file's identity and the place.
+ *
+ * Values of up to CACHED_MAX bytes, as the cache's blocks are, are kept in the cache: what is read
+ * often costs one copy then. Larger ones would flood it and are read past it.
+ *
+ * The file's size, the bytes of its body and its identity are held against MANIFEST's when it is
+ * opened (run_file.c), so that another file under the same name is not taken for it.
+ *
+ * A file that does not begin as a sealed one is a bare one (value_bare.c). Only references of its
+ * sort lead into either.
+ *
+ * Threads: any number at once; nothing changes after opening.
+ */
+#include "block/value_file.h"
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/checked.h"
+#include "base/mem.h"
+#include "block/value_bare.h"
+#include "codec/xxh3.h"
+
+enum { PIECE_SIZE = FIRN_VALUE_FILE_PIECE_SIZE, CACHED_MAX = FIRN_VALUE_FILE_CACHED_MAX };
+/* Of an offset in a reference. */
+#define BARE_FLAG (UINT64_C(1) << 63)
+
+struct value_file {
+    struct firn_run base; /* first */
+    struct firn_block_cache *cache;
+    uint64_t file;                /* its number in the cache */
+    struct firn_value_bare *bare; /* NULL: it is sealed, and has a reader */
+    struct firn_block_reader *reader;
+    struct firn_run_summary summary;
+};
+
+/* ---- opening ---- */
+
+static void
+close_file(struct firn_run *base)
+{
+    struct value_file *file = (struct value_file *)base;
+    if (file != NULL) {
+        DCHECK(base->kind == &firn_value_file_kind);
+        firn_block_cache_drop_file(file->cache, file->file);
+        firn_block_reader_close(file->reader);
+        firn_value_bare_close(file->bare);
+        firn_free(file);
+    }
+}
+
+static int
+open_sealed(struct value_file *file, const struct firn_run_env *env, const char *name,
+            firn_error *err)
+{
+    int rc = firn_block_reader_open(env->dir, name, FIRN_BLOCK_FILE_VALUES, &file->reader, err);
+    if (rc == FIRN_OK) {
+        DCHECK(firn_block_reader_body_end(file->reader) >= FIRN_BLOCK_BODY_START);
+        file->summary.file_bytes = firn_block_reader_size_bytes(file->reader);
+        file->summary.content_bytes =
+            firn_block_reader_body_end(file->reader) - FIRN_BLOCK_BODY_START;
+        file->summary.identity = firn_load_le64(firn_block_reader_id(file->reader)->bytes);
+    }
+    return rc;
+}
+
+static int
+open_file(const struct firn_run_env *env, const char *name, struct firn_run **out, firn_error *err)
+{
+    *out = NULL;
+    struct value_file *file = firn_alloc_zeroed(sizeof *file);
+    if (file == NULL) {
+        return firn_error_no_memory(err, "a file of values");
+    }
+    file->base.kind = &firn_value_file_kind;
+    file->cache = env->cache;
+    file->file = firn_block_cache_add_file(env->cache);
+    int rc = firn_value_bare_open(env, name, &file->bare, err);
+    if (rc == FIRN_OK && file->bare == NULL) {
+        rc = open_sealed(file, env, name, err);
+    }
+    if (rc != FIRN_OK) {
+        close_file(&file->base);
+        return rc;
+    }
+    if (file->bare != NULL) {
+        file->summary.file_bytes = firn_value_bare_size_bytes(file->bare);
+        DCHECK(file->summary.file_bytes >= FIRN_VALUE_FILE_HEAD_SIZE && file->reader == NULL);
+        file->summary.content_bytes = file->summary.file_bytes - FIRN_VALUE_FILE_HEAD_SIZE;
+        file->summary.identity = firn_value_bare_identity(file->bare);
+        file->summary.is_bare = true;
+    }
+    *out = &file->base;
+    return FIRN_OK;
+}
+
+static const struct firn_run_summary *
+summary(const struct firn_run *run)
+{
+    return &((const struct value_file *)run)->summary;
+}
+
+const struct firn_run_kind firn_value_file_kind = {
+    .name = "values",
+    .file_kind = FIRN_BLOCK_FILE_VALUES,
+    .open = open_file,
+    .close = close_file,
+    .summary = summary,
+};
+
+/* ---- references ---- */
+
+bool
+firn_value_file_decode(firn_slice bytes, struct firn_value_file_reference *out)
+{
+    *out = (struct firn_value_file_reference){0};
+    if (bytes.size < FIRN_VALUE_FILE_REFERENCE_SIZE) {
+        return false;
+    }
+    uint64_t offset = firn_load_le64(bytes.data + 16);
+    out->file = firn_load_le64(bytes.data);
+    out->value_size = firn_load_le64(bytes.data + 8);
+    out->offset = offset & ~BARE_FLAG;
+    out->is_bare = (offset & BARE_FLAG) != 0;
+    if (out->file == 0 || out->value_size == 0 ||
+        out->value_size > FIRN_VALUE_FILE_VALUE_SIZE_MAX) {
+        return false;
+    }
+    if (out->is_bare) {
+        bool is_whole = bytes.size == FIRN_VALUE_FILE_BARE_REFERENCE_SIZE;
+        out->checksum = is_whole ? firn_load_le64(bytes.data + 24) : 0;
+        return is_whole;
+    }
+    out->stored_sizes = bytes.data + FIRN_VALUE_FILE_REFERENCE_SIZE;
+    out->piece_count = (size_t)((out->value_size + PIECE_SIZE - 1) / PIECE_SIZE);
+    return bytes.size == FIRN_VALUE_FILE_REFERENCE_SIZE + 4 * out->piece_count;
+}
+
+void
+firn_value_file_encode_bare(const struct firn_value_file_reference *reference, uint8_t *out)
+{
+    CHECK(reference->file != 0 && reference->value_size > 0 &&
+          reference->value_size <= FIRN_VALUE_FILE_VALUE_SIZE_MAX &&
+          reference->offset < BARE_FLAG); /* what decode would refuse is lost */
+    firn_store_le64(out, reference->file);
+    firn_store_le64(out + 8, reference->value_size);
+    firn_store_le64(out + 16, reference->offset | BARE_FLAG);
+    firn_store_le64(out + 24, reference->checksum);
+}
+
+uint64_t
+firn_value_file_checksum(firn_slice value, uint64_t offset)
+{
+    return firn_xxh3(value.data, value.size, offset);
+}
+
+/* The i-th piece, but for its offset. */
+static struct firn_block_ref
+piece_of(const struct firn_value_file_reference *reference, size_t i)
+{
+    DCHECK(i < reference->piece_count && (uint64_t)i * PIECE_SIZE < reference->value_size);
+    uint64_t left = reference->value_size - (uint64_t)i * PIECE_SIZE;
+    return (struct firn_block_ref){
+        .stored_size = firn_load_le32(reference->stored_sizes + 4 * i),
+        .raw_size = left < PIECE_SIZE ? (uint32_t)left : PIECE_SIZE,
+    };
+}
+
+uint64_t
+firn_value_file_span(const struct firn_value_file_reference *reference)
+{
+    uint64_t span = reference->is_bare ? reference->value_size : 0;
+    DCHECK(reference->is_bare == (reference->piece_count == 0));
+    DCHECK(reference->piece_count <= FIRN_VALUE_FILE_PIECES_MAX);
+    for (size_t i = 0; i < reference->piece_count; i++) {
+        const struct firn_block_ref piece = piece_of(reference, i);
+        span += firn_block_reader_span(&piece);
+    }
+    return span;
+}
+
+/* ---- reading ---- */
+
+static int
+read_cached(struct value_file *file, const struct firn_block_ref *piece,
+            enum firn_block_cache_use use, struct firn_buf *out, firn_error *err)
+{
+    struct firn_block_pin pin;
+    int rc =
+        firn_block_cache_read(file->cache, file->file, file->reader, piece, use, NULL, &pin, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (out != NULL && firn_buf_append(out, pin.data, pin.size) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a value");
+    }
+    firn_block_cache_unpin(file->cache, &pin);
+    return rc;
+}
+
+static int
+read_pieces(struct value_file *file, const struct firn_value_file_reference *reference,
+            struct firn_buf *out, firn_error *err)
+{
+    struct firn_compress *compress = NULL;
+    struct firn_buf bytes = {0};
+    uint64_t offset = reference->offset;
+    uint64_t end = reference->offset + firn_value_file_span(reference);
+    int rc;
+    FIRN_TRY(firn_compress_create(&compress, err));
+    for (size_t i = 0; i < reference->piece_count; i++) {
+        struct firn_block_ref piece = piece_of(reference, i);
+        piece.offset = offset;
+        FIRN_TRY(firn_block_reader_read(file->reader, &piece, compress, &bytes, err));
+        if (out != NULL && firn_buf_append_slice(out, firn_buf_slice(&bytes)) != FIRN_OK) {
+            rc = firn_error_no_memory(err, "a value");
+            goto out;
+        }
+        offset += firn_block_reader_span(&piece);
+    }
+    DCHECK(offset == end);
+out:
+    firn_buf_deinit(&bytes);
+    firn_compress_destroy(compress);
+    return rc;
+}
+
+static int
+read_sealed(struct value_file *file, const struct firn_value_file_reference *reference,
+            enum firn_block_cache_use use, struct firn_buf *out, firn_error *err)
+{
+    if (!firn_range_inside(reference->offset, firn_value_file_span(reference),
+                           firn_block_reader_body_end(file->reader))) {
+        return firn_error_set(err, FIRN_CORRUPT, "'%s': a value at %llu lies outside the body",
+                              firn_block_reader_path(file->reader),
+                              (unsigned long long)reference->offset);
+    }
+    if (out != NULL && firn_buf_reserve(out, (size_t)reference->value_size) != FIRN_OK) {
+        return firn_error_no_memory(err, "a value");
+    }
+    if (out != NULL && reference->value_size <= CACHED_MAX) {
+        struct firn_block_ref piece = piece_of(reference, 0);
+        piece.offset = reference->offset;
+        return read_cached(file, &piece, use, out, err);
+    }
+    return read_pieces(file, reference, out, err);
+}
+
+int
+firn_value_file_read(struct firn_run *base, const struct firn_value_file_reference *reference,
+                     enum firn_block_cache_use use, struct firn_buf *out, firn_error *err)
+{
+    struct value_file *file = (struct value_file *)base;
+    size_t before = out == NULL ? 0 : out->size;
+    DCHECK(base->kind == &firn_value_file_kind);
+    int rc;
+    if (reference->is_bare != (file->bare != NULL)) {
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "'%s': the reference to a value is of another sort",
+                              file->bare != NULL ? firn_value_bare_path(file->bare)
+                                                 : firn_block_reader_path(file->reader));
+    }
+    rc = reference->is_bare ? firn_value_bare_read(file->bare, reference, use, out, err)
+                            : read_sealed(file, reference, use, out, err);
+    if (rc != FIRN_OK && out != NULL) {
+        out->size = before;
+    }
+    DCHECK(rc != FIRN_OK || out == NULL || out->size == before + reference->value_size);
+    return rc;
+}
+
+int
+firn_value_file_resolve(const struct firn_run_values *values, firn_slice bytes,
+                        enum firn_block_cache_use use, struct firn_buf *out, firn_error *err)
+{
+    struct firn_value_file_reference reference;
+    struct firn_run *file;
+    void *pin;
+    if (!firn_value_file_decode(bytes, &reference)) {
+        return firn_error_set(err, FIRN_CORRUPT, "the reference to a value is malformed");
+    }
+    if (values == NULL || values->pin == NULL) {
+        return firn_error_set(err, FIRN_CORRUPT, "there is no file of values %llu here",
+                              (unsigned long long)reference.file);
+    }
+    int rc = values->pin(values->ctx, reference.file, &file, &pin, err);
+    if (rc == FIRN_OK) {
+        rc = firn_value_file_read(file, &reference, use, out, err);
+        values->unpin(pin);
+    }
+    return rc;
+}

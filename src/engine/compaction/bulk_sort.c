@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * compaction/bulk_sort.c: entries in any order, sorted with as much memory as there is: an external merge
+ * sort (Knuth, The Art of Computer Programming 3, 5.4).
+ *
+ * Entries are numbered as they come, and go to a memtable under these numbers, so of one key the
+ * last lies first. A memtable that is full is written to a file, a run like any other, without what
+ * newer entries of it replace. In the end the files and the last memtable are merged. So a load of
+ * unsorted keys is written twice, whatever the tree is like; through log and memtables it would be
+ * written once more for each level.
+ *
+ * Each file is a source of the merge, with a buffer and a descriptor. So that there are few, as soon
+ * as FAN_IN have been made of one rank they become one of the next: what is written three times is
+ * beyond FAN_IN times the memory, four times beyond the square of that. Numbers go with the entries,
+ * so files may be merged in any groups.
+ *
+ * (I1) No two entries have one number.
+ *
+ * Files are named like runs, and MANIFEST never names them: after a crash the next opening removes
+ * them. Blocks have checksums, as any run's: what comes back is what was given, or an error.
+ *
+ * Memory: the memtable, and for each file what a sequential cursor reads ahead, beside its index in
+ * the cache.
+ */
+#include "compaction/bulk_sort.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "lsm/lsm_origin.h"
+#include "merge/merge.h"
+
+enum { FAN_IN = 32, RANK_MAX = 12, FILES_MAX = FAN_IN * RANK_MAX };
+
+struct sorted_file {
+    uint64_t number;
+    unsigned rank;
+    struct firn_run *run; /* NULL: not opened yet */
+};
+
+struct firn_bulk_sort {
+    struct firn_lsm *lsm;
+    size_t memory_bytes;
+    struct firn_memtable *table;
+    uint64_t taken; /* entries: the number of the last one */
+    struct sorted_file files[FILES_MAX];
+    size_t file_count;
+};
+
+/* ---- merging ---- */
+
+struct walk {
+    struct firn_merge *merge;
+    struct firn_buf key; /* of the entry before */
+    bool has_key;
+};
+
+static int
+open_file(struct firn_bulk_sort *sort, struct sorted_file *file, firn_error *err)
+{
+    DCHECK(file->run == NULL && file->number > 0);
+    const struct firn_run_kind *kind = sort->lsm->options.kind;
+    char name[FIRN_RUN_FILE_NAME_SIZE];
+    firn_run_file_name(file->number, kind, name);
+    return kind->open(&sort->lsm->files.env, name, &file->run, err);
+}
+
+/* The files from `begin` on, and the memtable. */
+static int
+begin_walk(struct firn_bulk_sort *sort, size_t begin, struct walk *walk, firn_error *err)
+{
+    DCHECK(begin <= sort->file_count && walk->merge == NULL);
+    static const struct firn_run_cursor_options options = {.is_sequential = true};
+    struct firn_merge_source *source;
+    int rc;
+    FIRN_TRY(firn_merge_create(&walk->merge, err));
+    for (size_t i = begin; i < sort->file_count; i++) {
+        struct sorted_file *file = &sort->files[i];
+        FIRN_TRY(open_file(sort, file, err));
+        FIRN_TRY(
+            firn_merge_source_create_run(file->run, "a part of a load", &options, &source, err));
+        FIRN_TRY(firn_merge_add(walk->merge, source, err));
+    }
+    FIRN_TRY(firn_merge_source_create_memtable(sort->table, UINT64_MAX, &source, err));
+    FIRN_TRY(firn_merge_add(walk->merge, source, err));
+    rc = firn_merge_first(walk->merge, err);
+out:
+    return rc;
+}
+
+static void
+end_walk(struct walk *walk)
+{
+    firn_merge_destroy(walk->merge);
+    firn_buf_deinit(&walk->key);
+}
+
+/* The first entry of the key that comes; NULL at the end. */
+static int
+next_key(struct walk *walk, const struct firn_entry **out, firn_error *err)
+{
+    const struct firn_entry *entry;
+    while ((entry = firn_merge_entry(walk->merge)) != NULL && walk->has_key &&
+           firn_slice_equal(entry->key, firn_buf_slice(&walk->key))) {
+        int rc = firn_merge_next(walk->merge, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    *out = entry;
+    walk->has_key = true;
+    return entry == NULL || firn_buf_assign(&walk->key, entry->key) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(err, "a key of a load");
+}
+
+static int
+give_all(struct firn_bulk_sort *sort, size_t begin,
+         int (*give)(void *ctx, const struct firn_entry *entry, firn_error *err), void *ctx,
+         firn_error *err)
+{
+    struct walk walk = {.merge = NULL};
+    const struct firn_entry *entry;
+    int rc;
+    FIRN_TRY(begin_walk(sort, begin, &walk, err));
+    FIRN_TRY(next_key(&walk, &entry, err));
+    while (entry != NULL) {
+        FIRN_TRY(give(ctx, entry, err));
+        FIRN_TRY(next_key(&walk, &entry, err));
+    }
+out:
+    end_walk(&walk);
+    return rc;
+}
+
+/* ---- files ---- */
+
+static void
+remove_file(struct firn_bulk_sort *sort, struct sorted_file *file)
+{
+    const struct firn_run_kind *kind = sort->lsm->options.kind;
+    char name[FIRN_RUN_FILE_NAME_SIZE];
+    if (file->run != NULL) {
+        kind->close(file->run);
+    }
+    firn_run_file_name(file->number, kind, name);
+    FIRN_IGNORE(firn_os_remove_file(sort->lsm->runs_dir, name, NULL));
+}
+
+static void
+remove_files(struct firn_bulk_sort *sort, size_t begin)
+{
+    while (sort->file_count > begin) {
+        remove_file(sort, &sort->files[--sort->file_count]);
+    }
+}
+
+static int
+add_to_builder(void *ctx, const struct firn_entry *entry, firn_error *err)
+{
+    struct firn_run_builder *builder = ctx;
+    return builder->kind->builder_add(builder, entry, err);
+}
+
+/* Writes the files from `begin` on, and the memtable, to one file that takes their place. */
+static int
+write_file(struct firn_bulk_sort *sort, size_t begin, unsigned rank, firn_error *err)
+{
+    DCHECK(begin <= sort->file_count && rank < RANK_MAX);
+    static const struct firn_run_builder_options options = {.codec = FIRN_CODEC_NONE,
+                                                            .without_filter = true};
+    const struct firn_run_kind *kind = sort->lsm->options.kind;
+    struct sorted_file file = {.number = firn_lsm_take_number(sort->lsm), .rank = rank};
+    struct firn_run_builder *builder = NULL;
+    struct firn_run_summary summary = {0};
+    char name[FIRN_RUN_FILE_NAME_SIZE];
+    int rc;
+    firn_run_file_name(file.number, kind, name);
+    FIRN_TRY(kind->builder_create(&sort->lsm->files.env, name, &options, &builder, err));
+    FIRN_TRY(give_all(sort, begin, add_to_builder, builder, err));
+    FIRN_TRY(firn_lsm_origin_tell_scratch(builder, err));
+    FIRN_TRY(kind->builder_finish(builder, &summary, err));
+    remove_files(sort, begin);
+    CHECK(sort->file_count < FILES_MAX);
+    sort->files[sort->file_count++] = file;
+out:
+    firn_run_summary_deinit(&summary);
+    kind->builder_destroy(builder);
+    return rc;
+}
+
+/* The first of the last files of a rank, where there are FAN_IN of them; else their end. */
+static size_t
+full_rank(const struct firn_bulk_sort *sort, unsigned rank)
+{
+    size_t begin = sort->file_count;
+    while (begin > 0 && sort->files[begin - 1].rank == rank) {
+        begin--;
+    }
+    return sort->file_count - begin >= FAN_IN ? begin : sort->file_count;
+}
+
+static int
+empty_table(struct firn_bulk_sort *sort, firn_error *err)
+{
+    firn_memtable_destroy(sort->table);
+    sort->table = NULL;
+    return firn_memtable_create(&sort->table, err);
+}
+
+/* Makes room in memory. */
+static int
+spill(struct firn_bulk_sort *sort, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(write_file(sort, sort->file_count, 0, err));
+    FIRN_TRY(empty_table(sort, err));
+    for (unsigned rank = 0; rank + 1 < RANK_MAX; rank++) {
+        size_t begin = full_rank(sort, rank);
+        if (begin == sort->file_count) {
+            break;
+        }
+        FIRN_TRY(write_file(sort, begin, rank + 1, err));
+    }
+out:
+    return rc;
+}
+
+/* ---- all of it ---- */
+
+int
+firn_bulk_sort_create(struct firn_lsm *lsm, size_t memory_bytes, struct firn_bulk_sort **out,
+                      firn_error *err)
+{
+    int rc = FIRN_OK;
+    *out = NULL;
+    struct firn_bulk_sort *sort = firn_alloc_zeroed(sizeof *sort);
+    if (sort == NULL) {
+        return firn_error_no_memory(err, "a load");
+    }
+    sort->lsm = lsm;
+    sort->memory_bytes = memory_bytes;
+    FIRN_TRY(firn_memtable_create(&sort->table, err));
+    *out = sort;
+    sort = NULL;
+out:
+    firn_bulk_sort_destroy(sort);
+    return rc;
+}
+
+int
+firn_bulk_sort_add(struct firn_bulk_sort *sort, const struct firn_entry *entry, firn_error *err)
+{
+    struct firn_entry numbered = *entry;
+    int rc = FIRN_OK;
+    if (firn_memtable_entry_count(sort->table) > 0 &&
+        firn_memtable_size_bytes(sort->table) >= sort->memory_bytes) {
+        FIRN_TRY(spill(sort, err));
+    }
+    DCHECK(sort->table != NULL && sort->taken < UINT64_MAX);
+    numbered.sequence = ++sort->taken;
+    rc = firn_memtable_add(sort->table, &numbered, err);
+    DCHECK(rc != FIRN_EXISTS); /* (I1) */
+out:
+    return rc;
+}
+
+int
+firn_bulk_sort_finish(struct firn_bulk_sort *sort,
+                      int (*give)(void *ctx, const struct firn_entry *entry, firn_error *err),
+                      void *ctx, firn_error *err)
+{
+    return give_all(sort, 0, give, ctx, err);
+}
+
+void
+firn_bulk_sort_destroy(struct firn_bulk_sort *sort)
+{
+    if (sort != NULL) {
+        remove_files(sort, 0);
+        firn_memtable_destroy(sort->table);
+        firn_free(sort);
+    }
+}

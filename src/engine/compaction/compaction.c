@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * compaction/compaction.c: carrying out a compaction that was picked (compaction_pick.c).
+ *
+ * A move names the same runs in another level: one edit of MANIFEST.
+ *
+ * A merge reads the inputs in the order of keys, leaves out what no live view needs
+ * (merge_stream.h), writes the rest as new runs of the output level, and replaces the inputs
+ * by them in one edit. The inputs' files are removed later, when nobody reads by them
+ * (lsm_collect.c). Where nothing is left, the edit only takes runs away.
+ *
+ * What now does not read goes to history runs beside the output (run_history.h), with the tombstones that
+ * hide nothing else. What is in history already counts as lying beneath: tombstones stay that hide
+ * something there.
+ *
+ * Other compactions read history (compaction_history.c): merges of history runs, which keep all that
+ * some view reads, and write what they read to history again; and such as bring back to the last
+ * level what now reads after a restore. None folds operands where a run of history may have something
+ * between. Runs that nobody reads are taken out
+ * by an edit alone.
+ *
+ * Blocks of the inputs that are in the cache go when the inputs are closed. Where readers have found
+ * them there, as many of the output, from the same places, are handed to the cache as they are
+ * written, so that readers go on finding what they look for. A block that is handed over and that
+ * nobody looks at until the next compaction is not handed over again: doing so costs as much as
+ * reading it.
+ *
+ * What may lie beneath the output at the same keys is judged by the version for which the
+ * compaction was picked. Works beside it do not change that to our harm: what they write goes to
+ * places where runs were, or above us (compaction_pick.c, I2).
+ *
+ * Failure, which being cancelled is too: new files are removed, the inputs stay, and the same
+ * compaction may be picked again.
+ * Where an input is damaged, it is marked: its error has been returned, and no compaction is picked
+ * with it but by who is not in a hurry. What is in it does not go, nor does what depends on it.
+ */
+#include "compaction/compaction.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "merge/merge.h"
+#include "version/run_history.h"
+#include "version/version_source.h"
+
+/* What a merge reads. */
+struct inputs {
+    struct firn_merge *merge;
+    struct firn_version_source *sources; /* as many as there are inputs at most */
+    size_t source_count;
+    struct firn_run_file **files;
+    size_t file_count;
+    uint64_t bytes;
+    uint64_t entries;       /* of levels, history left out */
+    uint64_t entries_above; /* of levels above the output's */
+    uint64_t found;         /* what readers are looking for: see struct firn_run_builder_options */
+    /* Pins of the runs with range deletes, and those. */
+    struct firn_lsm_handle **pins;
+    const struct firn_range_set **ranges;
+    size_t range_set_count;
+    struct firn_compaction_span *older;
+    size_t older_count;
+    struct firn_compaction_between *between;
+    size_t between_count;
+    struct firn_run_file **history; /* the last of files, which are history runs */
+};
+
+static void
+deinit_inputs(struct inputs *inputs)
+{
+    firn_merge_destroy(inputs->merge);
+    for (size_t i = 0; i < inputs->range_set_count; i++) {
+        firn_run_file_unpin(inputs->pins[i]);
+    }
+    firn_free(inputs->sources);
+    firn_free(inputs->files);
+    firn_free(inputs->pins);
+    firn_free(inputs->ranges);
+    firn_free(inputs->older);
+    firn_free(inputs->between);
+}
+
+static int
+list_files(const struct firn_compaction_work *work, struct inputs *inputs, firn_error *err)
+{
+    DCHECK(work->plan.from <= work->plan.to && work->plan.to < FIRN_VERSION_LEVELS_ALL);
+    const struct firn_compaction_plan *plan = &work->plan;
+    const struct firn_version_level *history = &work->version->levels[FIRN_VERSION_HISTORY];
+    size_t count = plan->history_count;
+    for (unsigned level = plan->from; level <= plan->to; level++) {
+        count += plan->end[level] - plan->begin[level];
+    }
+    inputs->files = firn_alloc_array(count, sizeof(struct firn_run_file *));
+    inputs->sources = firn_alloc_array(count, sizeof *inputs->sources);
+    inputs->pins = firn_alloc_array(count, sizeof(struct firn_lsm_handle *));
+    inputs->ranges = firn_alloc_array(count, sizeof(struct firn_range_set *));
+    if (inputs->files == NULL || inputs->sources == NULL || inputs->pins == NULL ||
+        inputs->ranges == NULL) {
+        return firn_error_no_memory(err, "the inputs of a compaction");
+    }
+    for (unsigned level = plan->from; level <= plan->to; level++) {
+        for (size_t i = plan->begin[level]; i < plan->end[level]; i++) {
+            struct firn_run_file *file = firn_version_file(&work->version->levels[level], i);
+            inputs->files[inputs->file_count++] = file;
+            inputs->bytes += file->info.file_bytes;
+            inputs->entries += file->info.entry_count;
+            inputs->entries_above += level < plan->to ? file->info.entry_count : 0;
+        }
+    }
+    inputs->history = inputs->files + inputs->file_count;
+    for (unsigned i = 0; i < plan->history_count; i++) {
+        DCHECK(plan->history[i] < history->count);
+        DCHECK(i == 0 || plan->history[i - 1] < plan->history[i]);
+        struct firn_run_file *file = firn_version_file(history, plan->history[i]);
+        inputs->files[inputs->file_count++] = file;
+        inputs->bytes += file->info.file_bytes;
+    }
+    CHECK(inputs->file_count == count && count > 0);
+    return FIRN_OK;
+}
+
+static int
+add_ranges(struct inputs *inputs, firn_error *err)
+{
+    for (size_t i = 0; i < inputs->file_count; i++) {
+        struct firn_lsm_handle *pin;
+        if (inputs->files[i]->info.range_count == 0) {
+            continue;
+        }
+        int rc = firn_run_file_pin(inputs->files[i], &pin, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        inputs->pins[inputs->range_set_count] = pin;
+        inputs->ranges[inputs->range_set_count++] = pin->run->kind->ranges(pin->run);
+    }
+    return FIRN_OK;
+}
+
+static int
+add_source(const struct firn_version_source_runs *runs, struct inputs *inputs, firn_error *err)
+{
+    DCHECK(inputs->source_count < inputs->file_count);
+    struct firn_version_source *state = &inputs->sources[inputs->source_count++];
+    *state = (struct firn_version_source){0};
+    return firn_version_source_add(state, runs, inputs->merge, err);
+}
+
+static int
+add_history(const struct firn_compaction_work *work, struct inputs *inputs, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (unsigned i = 0; i < work->plan.history_count && rc == FIRN_OK; i++) {
+        const struct firn_version_source_runs runs = {
+            .version = work->version,
+            .level = FIRN_VERSION_HISTORY,
+            .begin = work->plan.history[i],
+            .end = work->plan.history[i] + 1,
+            .is_sequential = true,
+            .found = &inputs->found,
+        };
+        rc = add_source(&runs, inputs, err);
+    }
+    return rc;
+}
+
+/* Runs of level 0 overlap: each is a source of its own. */
+static int
+add_level(const struct firn_compaction_work *work, unsigned level, struct inputs *inputs,
+          firn_error *err)
+{
+    const struct firn_compaction_plan *plan = &work->plan;
+    size_t begin = plan->begin[level];
+    while (begin < plan->end[level]) {
+        struct firn_version_source_runs runs = {
+            .version = work->version,
+            .level = level,
+            .begin = begin,
+            .end = level == 0 ? begin + 1 : plan->end[level],
+            .is_sequential = true,
+            .found = &inputs->found,
+        };
+        int rc = add_source(&runs, inputs, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        begin = runs.end;
+    }
+    return FIRN_OK;
+}
+
+/* What lies in history beside the output, or may: of an output into history, anything. It counts as
+ * lying beneath. Runs that no view reads count for nothing, as they are about to go. */
+static void
+add_between_locked(const struct firn_compaction_work *work, const struct firn_merge_view_map *views,
+                   struct inputs *inputs)
+{
+    firn_os_mutex_assert_held(&work->lsm->mutex);
+    const struct firn_compaction_plan *plan = &work->plan;
+    const struct firn_version_level *history = &work->version->levels[FIRN_VERSION_HISTORY];
+    unsigned at = 0;
+    if (plan->to == FIRN_VERSION_HISTORY) {
+        inputs->between[inputs->between_count++] =
+            (struct firn_compaction_between){{plan->lower, plan->upper}, UINT64_MAX};
+    }
+    for (size_t i = 0; i < history->count && plan->to < FIRN_VERSION_HISTORY; i++) {
+        const struct firn_merge_level_run *run = &history->runs[i];
+        if (at < plan->history_count && plan->history[at] == i) {
+            at++;
+        } else if (firn_version_run_overlaps(run, &plan->lower, &plan->upper) &&
+                   firn_run_history_is_needed_locked(run->run, views)) {
+            inputs->between[inputs->between_count++] =
+                (struct firn_compaction_between){{run->lower, run->upper}, run->sequence_max};
+        }
+    }
+    DCHECK(plan->to == FIRN_VERSION_HISTORY || at == plan->history_count);
+    for (size_t i = 0; i < inputs->between_count; i++) {
+        inputs->older[inputs->older_count++] = inputs->between[i].span;
+    }
+}
+
+/* What lies beneath the output. */
+static int
+add_older(const struct firn_compaction_work *work, const struct firn_merge_view_map *views,
+          struct inputs *inputs, firn_error *err)
+{
+    const struct firn_compaction_plan *plan = &work->plan;
+    inputs->older = firn_alloc_array(work->version->run_count + 1, sizeof *inputs->older);
+    inputs->between = firn_alloc_array(work->version->levels[FIRN_VERSION_HISTORY].count + 1,
+                                       sizeof *inputs->between);
+    if (inputs->older == NULL || inputs->between == NULL) {
+        return firn_error_no_memory(err, "the inputs of a compaction");
+    }
+    firn_os_mutex_lock(&work->lsm->mutex);
+    add_between_locked(work, views, inputs);
+    firn_os_mutex_unlock(&work->lsm->mutex);
+    for (unsigned number = plan->to + 1; number < FIRN_VERSION_LEVELS; number++) {
+        const struct firn_version_level *level = &work->version->levels[number];
+        size_t begin;
+        size_t end;
+        firn_version_overlap(level, &plan->lower, &plan->upper, &begin, &end);
+        for (size_t i = begin; i < end; i++) {
+            inputs->older[inputs->older_count++] =
+                (struct firn_compaction_span){level->runs[i].lower, level->runs[i].upper};
+        }
+    }
+    DCHECK(inputs->older_count <= work->version->run_count + 1);
+    return FIRN_OK;
+}
+
+static int
+open_inputs(const struct firn_compaction_work *work, const struct firn_merge_view_map *views,
+            struct inputs *inputs, firn_error *err)
+{
+    int rc = FIRN_OK;
+    FIRN_TRY(list_files(work, inputs, err));
+    FIRN_TRY(add_ranges(inputs, err));
+    FIRN_TRY(add_older(work, views, inputs, err));
+    FIRN_TRY(firn_merge_create(&inputs->merge, err));
+    for (unsigned level = work->plan.from; level <= work->plan.to; level++) {
+        FIRN_TRY(add_level(work, level, inputs, err));
+    }
+    rc = add_history(work, inputs, err);
+out:
+    return rc;
+}
+
+/* In the last level nearly every get finds its key, so filters there serve only the gets of keys
+ * that do not exist. They are worth their memory as long as they take a small part of the cache. */
+static bool
+is_filter_too_dear(const struct firn_compaction_work *work)
+{
+    enum { FILTER_BITS = 10, SHARE_OF_CACHE = 8 };
+    uint64_t entries = 0;
+    for (unsigned number = 0; number < FIRN_VERSION_LEVELS; number++) {
+        const struct firn_version_level *level = &work->version->levels[number];
+        for (size_t i = 0; i < level->count; i++) {
+            entries += firn_version_file(level, i)->info.entry_count;
+        }
+    }
+    size_t budget = firn_block_cache_budget_bytes(work->lsm->options.cache);
+    return work->plan.to == FIRN_VERSION_LEVELS - 1 &&
+           entries / 8 * FILTER_BITS > budget / SHARE_OF_CACHE;
+}
+
+static int
+write_runs(const struct firn_compaction_work *work, struct inputs *inputs,
+           const struct firn_merge_view_map *views, struct firn_block_publisher *publisher,
+           struct firn_compaction_output *output, firn_error *err)
+{
+    unsigned to = work->plan.to;
+    struct firn_lsm_origin origin;
+    firn_lsm_origin_begin(&origin, work->tree, FIRN_RUN_ORIGIN_COMPACTION);
+    struct firn_compaction_output_options options = {
+        .lsm = work->lsm,
+        .origin = &origin,
+        .stream = {.merge = inputs->merge,
+                   .ranges = inputs->ranges,
+                   .range_set_count = inputs->range_set_count,
+                   .older = inputs->older,
+                   .older_count = inputs->older_count,
+                   .between = inputs->between,
+                   .between_count = inputs->between_count,
+                   .step = work->step},
+        .views = views,
+        .level = to,
+        .separates = atomic_load_explicit(&work->tree->separates, memory_order_relaxed),
+        .is_thorough = work->plan.is_thorough,
+        .values_of = work->plan.values_of,
+        .history = inputs->history,
+        .history_count = work->plan.history_count,
+        .without_filter = is_filter_too_dear(work),
+        .found = &inputs->found,
+        /* What a merge of small history runs makes is not small. */
+        .run_bytes_target =
+            work->lsm->options.run_bytes_target * (to == FIRN_VERSION_HISTORY ? 2 : 1),
+        .next_level = to + 1 < FIRN_VERSION_LEVELS ? &work->version->levels[to + 1] : NULL,
+        .publisher = publisher,
+    };
+    int rc = firn_lsm_origin_set_inputs(&origin, inputs->files, inputs->file_count, err);
+    rc = rc == FIRN_OK ? firn_compaction_output_write(&options, output, err) : rc;
+    firn_lsm_origin_deinit(&origin);
+    return rc;
+}
+
+/* ---- damage ---- */
+
+static void
+ignore_damage(void *ctx, const char *text)
+{
+    (void)ctx;
+    (void)text;
+}
+
+/* Marks the inputs that cannot be read. All of each is read again for that: it is done once. */
+static void
+mark_damaged(struct firn_lsm *lsm, const struct inputs *inputs)
+{
+    for (size_t i = 0; i < inputs->file_count; i++) {
+        struct firn_run_file *file = inputs->files[i];
+        struct firn_lsm_handle *pin = NULL;
+        int rc = firn_run_file_pin(file, &pin, NULL);
+        if (rc == FIRN_OK) {
+            rc = pin->run->kind->check(pin->run, ignore_damage, NULL, NULL, NULL);
+        }
+        firn_run_file_unpin(pin);
+        atomic_store_explicit(&file->is_damaged, rc == FIRN_CORRUPT, memory_order_relaxed);
+    }
+    firn_os_mutex_lock(&lsm->mutex);
+    firn_lsm_measure_locked(lsm);
+    firn_os_mutex_unlock(&lsm->mutex);
+}
+
+/* ---- both kinds ---- */
+
+/* What compaction_pick.c goes by: how many of the entries that came from above took the place of
+ * another, which is gone or history now. */
+static void
+learn_locked(const struct firn_compaction_work *work, const struct firn_compaction_result *output)
+{
+    firn_os_mutex_assert_held(&work->lsm->mutex);
+    uint64_t left = 0;
+    if (work->plan.to != FIRN_VERSION_LEVELS - 1 || output->entries_above == 0 ||
+        work->plan.history_count > 0) {
+        return;
+    }
+    for (size_t i = 0; i < output->runs.count; i++) {
+        const struct firn_version_added *run = &output->runs.runs[i];
+        left += run->level == work->plan.to ? run->file->info.entry_count : 0;
+    }
+    uint64_t replaced = output->entries > left ? output->entries - left : 0;
+    replaced = replaced < output->entries_above ? replaced : output->entries_above;
+    work->tree->overwritten = (unsigned)(replaced * 1000 / output->entries_above);
+    DCHECK(work->tree->overwritten <= 1000);
+}
+
+void
+firn_compaction_count_locked(const struct firn_compaction_work *work,
+                             const struct firn_compaction_result *output)
+{
+    firn_os_mutex_assert_held(&work->lsm->mutex);
+    DCHECK(!(work->plan.is_move || work->plan.is_removal) || output->runs.count == 0);
+    struct firn_lsm_stats *counters = &work->lsm->counters;
+    counters->compactions++;
+    if (work->plan.is_move) {
+        counters->moves++;
+        return;
+    }
+    learn_locked(work, output);
+    counters->compaction_read_bytes += output->read_bytes;
+    counters->compaction_write_bytes += output->runs.bytes;
+    counters->versions_dropped += output->runs.versions_dropped;
+}
+
+/* What is installed takes the place of the inputs, which are the output's from here on. */
+static void
+take_inputs(struct firn_compaction_work *work, struct inputs *inputs,
+            struct firn_compaction_result *out)
+{
+    DCHECK(out->removed == NULL && inputs->files != NULL);
+    out->removed = inputs->files;
+    out->read_bytes = inputs->bytes;
+    out->entries = inputs->entries;
+    out->entries_above = inputs->entries_above;
+    out->change = (struct firn_lsm_install_change){
+        .tree = work->tree,
+        .removed = out->removed,
+        .removed_count = inputs->file_count,
+        .added = out->runs.runs,
+        .added_count = out->runs.count,
+    };
+    inputs->files = NULL;
+}
+
+static int
+write_merge(struct firn_compaction_work *work, const struct firn_merge_view_map *views,
+            struct firn_block_publisher *publisher, struct firn_compaction_result *out,
+            firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct inputs inputs = {0};
+    if (work->plan.is_removal) {
+        DCHECK(work->plan.from == FIRN_VERSION_HISTORY && work->plan.to == FIRN_VERSION_HISTORY);
+        FIRN_TRY(list_files(work, &inputs, err));
+        inputs.bytes = 0;
+    } else {
+        FIRN_TRY(open_inputs(work, views, &inputs, err));
+        FIRN_TRY(write_runs(work, &inputs, views, publisher, &out->runs, err));
+    }
+    take_inputs(work, &inputs, out);
+out:
+    if (rc == FIRN_CORRUPT) {
+        mark_damaged(work->lsm, &inputs);
+    }
+    deinit_inputs(&inputs);
+    return rc;
+}
+
+static int
+write_move(struct firn_compaction_work *work, struct firn_compaction_result *out, firn_error *err)
+{
+    DCHECK(work->plan.from < work->plan.to && work->plan.history_count == 0);
+    int rc = FIRN_OK;
+    struct inputs inputs = {0};
+    FIRN_TRY(list_files(work, &inputs, err));
+    out->moved = firn_alloc_array(inputs.file_count, sizeof *out->moved);
+    if (out->moved == NULL) {
+        rc = firn_error_no_memory(err, "the inputs of a compaction");
+        goto out;
+    }
+    for (size_t i = 0; i < inputs.file_count; i++) {
+        out->moved[i] = (struct firn_version_added){inputs.files[i], work->plan.to};
+    }
+    take_inputs(work, &inputs, out);
+    out->change.added = out->moved;
+    out->change.added_count = inputs.file_count;
+out:
+    deinit_inputs(&inputs);
+    return rc;
+}
+
+static void
+note_gaps(struct firn_lsm_tree *tree, const struct firn_merge_view_map *views)
+{
+    if (views->now != NULL && views->now->count > 1) {
+        firn_os_mutex_lock(&tree->lsm->mutex);
+        tree->has_gaps = true;
+        firn_os_mutex_unlock(&tree->lsm->mutex);
+    }
+}
+
+int
+firn_compaction_write(struct firn_compaction_work *work, struct firn_block_publisher *publisher,
+                      struct firn_compaction_result *out, firn_error *err)
+{
+    DCHECK(work->kind == FIRN_COMPACTION_WORK_COMPACTION && work->version != NULL);
+    if (work->plan.is_move) {
+        return write_move(work, out, err);
+    }
+    struct firn_compaction_work_views views;
+    int rc = firn_compaction_work_take_views(work, &views, err);
+    if (rc == FIRN_OK) {
+        note_gaps(work->tree, &views.map);
+        rc = write_merge(work, &views.map, publisher, out, err);
+        firn_compaction_work_release_views(work, &views);
+    }
+    return rc;
+}

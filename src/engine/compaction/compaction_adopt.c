@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * compaction/compaction_adopt.c: large values are written once, to the log.
+ *
+ * A large value that was committed lies in the log and, for readers, in a memtable, which remembers
+ * where in the log it lies. A flush would write it a second time, into a value file. But where a
+ * segment of the log has hardly anything else than values that the flush keeps, its file gets a
+ * second name among the runs, and is a value file from then on (block/value_bare.h): the run refers
+ * to the values where they are. The log forgets the segment as it forgets any other.
+ *
+ * Nothing about crashes changes by this. Until MANIFEST names the run, the log has all, and the
+ * second name is one that nothing refers to: the next opening removes it. From then on the file
+ * lives by that name.
+ *
+ * (I1) What a run refers to is durable before MANIFEST names the run: the flush has synced the log,
+ *      a segment is lent only when it is whole (log/log_lend.c), and the second name becomes durable
+ *      with that of the run, which is given later in the same directory (block/block_writer.c).
+ * (I2) Nobody writes to the file any more (I14 of log_rotate.c).
+ * (Neither is checked here: the log and the file system alone know.)
+ *
+ * Worth it is a segment when at least three quarters of its bytes are values of which these
+ * memtables have no newer version: what is adopted is kept for as long as one of them is needed, and
+ * the rest of the segment with it. It counts as garbage of the file (compaction_sparse.c), so where more
+ * dies, the living are moved. Values that are to be compressed, and can be, are written anew: whether
+ * they can is judged by the beginnings of some, and by how much a value file would ask for
+ * (value_writer.c).
+ *
+ * Failure: there is none. Whatever cannot be adopted, for whatever reason, is written to value files
+ * out of the memtable, as if this were not here.
+ */
+#include "compaction/compaction_adopt.h"
+
+#include "base/check.h"
+#include "block/value_file.h"
+#include "codec/compress.h"
+#include "memtable/memtable.h"
+
+enum { SAMPLES_MAX = 16, SAMPLE_SIZE_MAX = 16 << 10 };
+
+/* ---- what there is ---- */
+
+/* What the memtables of a flush hold. */
+struct survey {
+    struct firn_compaction_adopt *adopt;
+    enum firn_codec codec;
+    struct firn_compress *compress; /* NULL: nothing is to be compressed */
+    struct firn_buf compressed;
+    unsigned sample_count;
+    size_t sampled_bytes;
+    size_t compressed_bytes;
+    bool has_failed;
+};
+
+static struct firn_compaction_adopt_segment *
+find_segment(struct firn_compaction_adopt *adopt, uint64_t number)
+{
+    for (size_t i = 0; i < adopt->count; i++) {
+        if (adopt->segments[i].number == number) {
+            return &adopt->segments[i];
+        }
+    }
+    if (adopt->count == FIRN_COMPACTION_ADOPT_SEGMENTS_MAX) {
+        return NULL;
+    }
+    adopt->segments[adopt->count] = (struct firn_compaction_adopt_segment){.number = number};
+    return &adopt->segments[adopt->count++];
+}
+
+/* Finds out whether values can be compressed, from the first ones that come. */
+static void
+sample(struct survey *survey, firn_slice value)
+{
+    if (survey->compress == NULL || survey->sample_count == SAMPLES_MAX || survey->has_failed) {
+        return;
+    }
+    firn_slice piece =
+        firn_bytes(value.data, value.size < SAMPLE_SIZE_MAX ? value.size : SAMPLE_SIZE_MAX);
+    int rc =
+        firn_compress_encode(survey->compress, survey->codec, 0, piece, &survey->compressed, NULL);
+    survey->has_failed = rc != FIRN_OK;
+    survey->sample_count++;
+    survey->sampled_bytes += piece.size;
+    survey->compressed_bytes +=
+        survey->compressed.size < piece.size ? survey->compressed.size : piece.size;
+}
+
+static void
+look_at_entry(struct survey *survey, const struct firn_entry *entry)
+{
+    struct firn_memtable_logged logged;
+    if (firn_memtable_logged_decode(entry, &logged)) {
+        struct firn_compaction_adopt_segment *segment = find_segment(survey->adopt, logged.segment);
+        size_t head = firn_entry_head_size(entry->kind);
+        firn_slice value = firn_bytes(entry->value.data + head, entry->value.size - head);
+        if (segment != NULL) {
+            segment->bytes += value.size;
+        }
+        sample(survey, value);
+    }
+}
+
+/* Adds up the values of which the memtable has no newer version. */
+static void
+look_at_memtable(struct survey *survey, const struct firn_memtable *table)
+{
+    struct firn_memtable_cursor cursor;
+    firn_slice last = firn_bytes(NULL, 0);
+    bool has_last = false;
+    firn_memtable_cursor_init(&cursor, table);
+    for (firn_memtable_cursor_first(&cursor); cursor.is_valid; firn_memtable_cursor_next(&cursor)) {
+        if (!has_last || !firn_slice_equal(last, cursor.entry.key)) {
+            look_at_entry(survey, &cursor.entry);
+        }
+        last = cursor.entry.key; /* stays as long as the memtable */
+        has_last = true;
+    }
+}
+
+/* Looks at those that may hold enough; returns whether their values may stay as they are. */
+static bool
+look(const struct firn_compaction_work *work, struct firn_compaction_adopt *adopt)
+{
+    struct survey survey = {.adopt = adopt, .codec = work->lsm->options.codec};
+    if (survey.codec != FIRN_CODEC_NONE &&
+        firn_compress_create(&survey.compress, NULL) != FIRN_OK) {
+        return false;
+    }
+    for (size_t i = 0; i < work->memtable_count; i++) {
+        const struct firn_tree_memtable *memtable = work->memtables[i];
+        size_t logged = atomic_load_explicit(&memtable->logged_bytes, memory_order_relaxed);
+        if (logged >= firn_memtable_size_bytes(memtable->table) / 4) {
+            look_at_memtable(&survey, memtable->table);
+        }
+    }
+    DCHECK(survey.compressed_bytes <= survey.sampled_bytes);
+    size_t saved = survey.sampled_bytes - survey.compressed_bytes;
+    firn_compress_destroy(survey.compress);
+    firn_buf_deinit(&survey.compressed);
+    return !survey.has_failed && saved <= survey.sampled_bytes / 32;
+}
+
+/* ---- adopting ---- */
+
+static bool
+is_worth_it(const struct firn_lsm_host *host, const struct firn_compaction_adopt_segment *segment,
+            uint64_t *out_bytes)
+{
+    *out_bytes = host->log_segment_bytes(host->ctx, segment->number);
+    return *out_bytes > 0 && segment->bytes >= *out_bytes - *out_bytes / 4;
+}
+
+/* What the file says of itself. */
+static int
+read_identity(struct firn_lsm *lsm, const char *name, uint64_t *out)
+{
+    struct firn_run *run;
+    int rc = firn_value_file_kind.open(&lsm->files.env, name, &run, NULL);
+    if (rc == FIRN_OK) {
+        *out = firn_value_file_kind.summary(run)->identity;
+        firn_value_file_kind.close(run);
+    }
+    return rc;
+}
+
+static void
+adopt_segment(struct firn_lsm *lsm, struct firn_compaction_adopt_segment *segment)
+{
+    DCHECK(segment->file == NULL && segment->bytes > 0);
+    const struct firn_lsm_host *host = &lsm->options.host;
+    struct firn_manifest_reference reference = {0};
+    char name[FIRN_RUN_FILE_NAME_SIZE];
+    int rc;
+    if (!is_worth_it(host, segment, &reference.total_bytes)) {
+        return;
+    }
+    reference.number = firn_lsm_take_number(lsm);
+    firn_run_file_name(reference.number, &firn_value_file_kind, name);
+    rc = host->lend_log_segment(host->ctx, segment->number, lsm->runs_dir, name, NULL);
+    bool is_lent = rc == FIRN_OK;
+    if (rc == FIRN_OK) {
+        rc = read_identity(lsm, name, &reference.identity);
+    }
+    if (rc == FIRN_OK) {
+        segment->file = firn_run_file_create_values(&lsm->files, &reference);
+    }
+    if (is_lent && segment->file == NULL) {
+        FIRN_IGNORE(firn_os_remove_file(lsm->runs_dir, name, NULL));
+    }
+}
+
+void
+firn_compaction_adopt_begin(const struct firn_compaction_work *work,
+                            struct firn_compaction_adopt *out)
+{
+    DCHECK(work->kind == FIRN_COMPACTION_WORK_FLUSH);
+    struct firn_lsm *lsm = work->lsm;
+    out->count = 0;
+    if (!atomic_load_explicit(&work->tree->separates, memory_order_relaxed) ||
+        lsm->options.host.lend_log_segment == NULL || !look(work, out)) {
+        out->count = 0;
+        return;
+    }
+    for (size_t i = 0; i < out->count; i++) {
+        adopt_segment(lsm, &out->segments[i]);
+    }
+}
+
+struct firn_run_file *
+firn_compaction_adopt_find(const struct firn_compaction_adopt *adopt,
+                           const struct firn_memtable_logged *logged)
+{
+    for (size_t i = 0; i < adopt->count; i++) {
+        if (adopt->segments[i].number == logged->segment) {
+            return adopt->segments[i].file;
+        }
+    }
+    return NULL;
+}
+
+void
+firn_compaction_adopt_end(struct firn_compaction_adopt *adopt)
+{
+    for (size_t i = 0; i < adopt->count; i++) {
+        if (adopt->segments[i].file != NULL) {
+            firn_run_file_unref(adopt->segments[i].file);
+        }
+    }
+    adopt->count = 0;
+}

@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * compaction/compaction_output.c: from the versions that a compaction stream keeps to run files.
+ *
+ * Entries come in order and go to a builder. Where a run has become large enough, and the next
+ * entry begins a new key, the run is finished with the range deletes that belong to it, and a new
+ * one begins. So all versions of a key are in one run, and runs do not overlap.
+ *
+ * What goes to history is written beside, by a second builder, into runs whose bounds may overlap:
+ * they are cut by size alone, and get the range deletes that come while they are open.
+ *
+ * A run is also ended when it overlaps with many times its target in the level behind: else the
+ * compaction that will take it down there one day would have to read and write all of that at once.
+ *
+ * Large values go to files of their own (compaction_values.c), which are finished after the last run.
+ *
+ * The builder has made a run durable when it finishes it, or leaves that to a publisher, which is run
+ * before MANIFEST names any of it. Nobody knows the run until MANIFEST names
+ * it; a crash before that leaves a file which the next open removes.
+ *
+ * Failure: the unfinished file is removed by its builder. The finished ones count as gone since
+ * version 0, which no reader can have, so the next collection removes them (lsm_collect.c).
+ */
+#include "compaction/compaction_output.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "compaction/compaction_values.h"
+#include "merge/merge_view_mark.h"
+#include "version/run_history.h"
+
+/* How many times its target size a run may overlap with in the level behind. */
+enum { OVERLAP_FACTOR = 10 };
+
+/* Runs of one level. */
+struct writing {
+    unsigned level;
+    struct writing *history;               /* where that goes apart; NULL: nowhere */
+    struct firn_run_history_groups groups; /* of the open run, where it is one of history */
+    const struct firn_compaction_output_options *options;
+    struct firn_compaction_output *out;
+    struct firn_merge_stream *stream;
+    struct firn_run_builder *builder; /* NULL: no run is open */
+    uint64_t number;                  /* of the open run's file */
+    uint64_t entry_count;             /* in the open run */
+    bool has_key;                     /* there is an entry of the stream's key in it */
+    uint64_t older_count;             /* likewise: of versions behind a newer one */
+    struct firn_manifest_run expiry;  /* likewise: of expiring puts, and nothing else */
+    /* In the level behind: the first run that does not lie before the last key, and how many bytes
+     * of it the open run overlaps with. */
+    size_t next_run;
+    uint64_t next_bytes;
+    struct firn_compaction_values values;
+};
+
+/* ---- runs ---- */
+
+static enum firn_codec
+codec_of(const struct firn_compaction_output_options *options)
+{
+    const struct firn_lsm_options *lsm = &options->lsm->options;
+    return options->level == FIRN_VERSION_LEVELS - 1 ? lsm->codec_bottom : lsm->codec;
+}
+
+static int
+begin_run(struct writing *writing, firn_error *err)
+{
+    DCHECK(writing->builder == NULL);
+    struct firn_lsm *lsm = writing->options->lsm;
+    const struct firn_run_kind *kind = lsm->options.kind;
+    struct firn_run_builder_options options = {
+        .codec = codec_of(writing->options),
+        .without_filter = writing->options->without_filter && writing->level < FIRN_VERSION_HISTORY,
+        /* What now does not read is not waited for. */
+        .found = writing->level < FIRN_VERSION_HISTORY ? writing->options->found : NULL,
+        .publisher = writing->options->publisher,
+    };
+    char name[FIRN_RUN_FILE_NAME_SIZE];
+    writing->number = firn_lsm_take_number(lsm);
+    writing->entry_count = 0;
+    writing->older_count = 0;
+    writing->expiry = (struct firn_manifest_run){0};
+    writing->next_bytes = 0;
+    writing->has_key = false;
+    if (writing->level == FIRN_VERSION_HISTORY) {
+        firn_run_history_groups_clear(&writing->groups);
+    }
+    firn_run_file_name(writing->number, kind, name);
+    return kind->builder_create(&lsm->files.env, name, &options, &writing->builder, err);
+}
+
+static int
+reserve_result(struct firn_compaction_output *out, firn_error *err)
+{
+    if (out->count < out->capacity) {
+        return FIRN_OK;
+    }
+    size_t capacity = out->capacity == 0 ? 8 : 2 * out->capacity;
+    struct firn_version_added *runs = firn_resize_array(out->runs, capacity, sizeof *runs);
+    if (runs == NULL) {
+        return firn_error_no_memory(err, "the runs of a compaction");
+    }
+    out->runs = runs;
+    out->capacity = capacity;
+    return FIRN_OK;
+}
+
+/* What a history run says of its sequences: that of the runs from which it comes, or what was noted
+ * with its entries. */
+static int
+list_groups(struct writing *writing, struct firn_manifest_run *info, firn_error *err)
+{
+    const struct firn_compaction_output_options *options = writing->options;
+    for (size_t i = 0; i < options->history_count && options->level == FIRN_VERSION_HISTORY; i++) {
+        int rc = firn_run_history_groups_add_run(&writing->groups, &options->history[i]->info, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    int rc = firn_run_history_groups_list(&writing->groups, info, err);
+    DCHECK(rc != FIRN_OK || info->group_count > 0); /* or every view would skip it */
+    return rc;
+}
+
+/* Whether history lies where the run does, or may come to lie there. */
+static bool
+is_beside_history(const struct writing *writing, const struct firn_manifest_run *info)
+{
+    const struct firn_merge_stream_options *stream = &writing->options->stream;
+    const struct firn_compaction_output *out = writing->out;
+    bool is_beside = writing->history != NULL && writing->history->builder != NULL;
+    for (size_t i = 0; i < out->count && !is_beside; i++) {
+        is_beside = out->runs[i].level == FIRN_VERSION_HISTORY &&
+                    firn_slice_compare(out->runs[i].file->info.lower, info->upper) < 0 &&
+                    firn_slice_compare(info->lower, out->runs[i].file->info.upper) < 0;
+    }
+    for (size_t i = 0; i < stream->between_count && !is_beside; i++) {
+        is_beside = firn_slice_compare(stream->between[i].span.lower, info->upper) < 0 &&
+                    firn_slice_compare(info->lower, stream->between[i].span.upper) < 0;
+    }
+    return is_beside;
+}
+
+/* What the tree knows of the finished run beyond what its builder counted. */
+static int
+describe(struct writing *writing, struct firn_manifest_run *info, firn_error *err)
+{
+    int rc = firn_merge_view_mark_of(writing->options->views, info->sequence_min,
+                                     info->sequence_max, &info->views, err);
+    if (rc == FIRN_OK && writing->level == FIRN_VERSION_HISTORY) {
+        rc = list_groups(writing, info, err);
+    } else if (writing->level == FIRN_VERSION_LEVELS - 1 && is_beside_history(writing, info)) {
+        info->views = firn_merge_view_mark_beside_history(info->views);
+    }
+    return rc;
+}
+
+/* Makes the finished run known here. */
+static int
+take_run(struct writing *writing, const struct firn_run_summary *summary, firn_error *err)
+{
+    const struct firn_compaction_output_options *options = writing->options;
+    struct firn_lsm *lsm = options->lsm;
+    struct firn_compaction_output *out = writing->out;
+    struct firn_manifest_run info = {
+        .number = writing->number,
+        .level = (uint8_t)writing->level,
+        .kind = (uint8_t)lsm->options.kind->file_kind,
+        .file_bytes = summary->file_bytes,
+        .entry_count = summary->entry_count,
+        .tombstone_count = summary->tombstone_count,
+        .range_count = summary->range_count,
+        .older_count = writing->older_count,
+        .content_bytes = summary->content_bytes,
+        .sequence_min = summary->sequence_min,
+        .sequence_max = summary->sequence_max,
+        .expiring_count = writing->expiry.expiring_count,
+        .expires_first_ms = writing->expiry.expires_first_ms,
+        .expires_last_ms = writing->expiry.expires_last_ms,
+        .lower = firn_buf_slice(&summary->lower),
+        .upper = firn_buf_slice(&summary->upper),
+    };
+    CHECK(summary->entry_count == writing->entry_count && out->count < out->capacity);
+    int rc = describe(writing, &info, err);
+    if (rc == FIRN_OK) {
+        rc = firn_compaction_values_list(&writing->values, &info, err);
+    }
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    struct firn_run_file *file = firn_run_file_create(&lsm->files, lsm->options.kind, &info);
+    if (file == NULL) {
+        return firn_error_no_memory(err, "a run");
+    }
+    firn_run_file_set_cache_file(file, summary->cache_file);
+    firn_compaction_values_hold(&writing->values, file);
+    out->runs[out->count++] = (struct firn_version_added){file, writing->level};
+    out->bytes += info.file_bytes;
+    return FIRN_OK;
+}
+
+static void
+remove_run(struct firn_lsm *lsm, uint64_t number, uint64_t cache_file)
+{
+    char name[FIRN_RUN_FILE_NAME_SIZE];
+    firn_block_cache_drop_file(lsm->options.cache, cache_file);
+    firn_run_file_name(number, lsm->options.kind, name);
+    FIRN_IGNORE(firn_os_remove_file(lsm->runs_dir, name, NULL));
+}
+
+/* Where something of that place goes. */
+static struct writing *
+target_of(struct writing *writing, struct firn_compaction_place place)
+{
+    DCHECK(writing->history == NULL || writing->history->level == FIRN_VERSION_HISTORY);
+    return place.is_history && writing->history != NULL ? writing->history : writing;
+}
+
+static void
+note_place(struct writing *writing, uint64_t sequence, struct firn_compaction_place place)
+{
+    if (writing->level == FIRN_VERSION_HISTORY && writing->options->level != FIRN_VERSION_HISTORY) {
+        firn_run_history_groups_add(&writing->groups, sequence, place.newer);
+    }
+}
+
+static int
+add_range(void *ctx, const struct firn_range *range, struct firn_compaction_place place,
+          firn_error *err)
+{
+    struct writing *writing = target_of(ctx, place);
+    int rc = FIRN_OK;
+    if (writing->builder == NULL) {
+        FIRN_TRY(begin_run(writing, err));
+    }
+    FIRN_TRY(writing->builder->kind->builder_add_range(writing->builder, range, err));
+    note_place(writing, range->sequence, place);
+out:
+    return rc;
+}
+
+/* Where is_last, it is the last one of all. */
+static int
+finish_run(struct writing *writing, bool is_last, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_run_summary summary = {0};
+    if (writing->builder == NULL) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(reserve_result(writing->out, err));
+    FIRN_TRY(firn_lsm_origin_tell(writing->options->origin, writing->builder, writing->number,
+                                  is_last, err));
+    FIRN_TRY(writing->builder->kind->builder_finish(writing->builder, &summary, err));
+    writing->builder->kind->builder_destroy(writing->builder);
+    writing->builder = NULL;
+    rc = take_run(writing, &summary, err);
+    if (rc != FIRN_OK) {
+        remove_run(writing->options->lsm, writing->number, summary.cache_file);
+    }
+out:
+    firn_run_summary_deinit(&summary);
+    return rc;
+}
+
+/* Ends the open run before the entry that the stream has just given. */
+static int
+end_run(struct writing *writing, firn_error *err)
+{
+    DCHECK(firn_merge_stream_may_cut(writing->stream));
+    int rc = firn_merge_stream_cut(writing->stream, add_range, writing, err);
+    return rc == FIRN_OK ? finish_run(writing, false, err) : rc;
+}
+
+/* Ends all that is open. */
+static int
+end_all(struct writing *writing, firn_error *err)
+{
+    bool has_main;
+    int rc;
+    FIRN_TRY(firn_merge_stream_cut(writing->stream, add_range, writing, err));
+    has_main = writing->builder != NULL;
+    if (writing->history != NULL) {
+        FIRN_TRY(finish_run(writing->history, !has_main, err));
+    }
+    rc = finish_run(writing, true, err);
+out:
+    return rc;
+}
+
+/* ---- where to cut ---- */
+
+/* Goes on in the level behind up to key. */
+static void
+advance_next_level(struct writing *writing, firn_slice key)
+{
+    const struct firn_version_level *level = writing->options->next_level;
+    while (level != NULL && writing->next_run < level->count &&
+           firn_slice_compare(level->runs[writing->next_run].upper, key) <= 0) {
+        if (writing->entry_count > 0) {
+            writing->next_bytes += firn_version_file(level, writing->next_run)->info.file_bytes;
+        }
+        writing->next_run++;
+    }
+}
+
+static bool
+is_large_enough(const struct writing *writing)
+{
+    uint64_t target = writing->options->run_bytes_target;
+    return target > 0 && writing->builder != NULL &&
+           (writing->next_bytes > OVERLAP_FACTOR * target ||
+            writing->builder->kind->builder_size_bytes(writing->builder) >= target);
+}
+
+/* ---- all of it ---- */
+
+/* The entry that comes has another key than those before. */
+static int
+begin_key(struct writing *writing, firn_slice key, firn_error *err)
+{
+    struct writing *history = writing->history;
+    int rc = FIRN_OK;
+    advance_next_level(writing, key);
+    if (is_large_enough(writing)) {
+        FIRN_TRY(end_run(writing, err));
+    }
+    if (history != NULL && is_large_enough(history)) {
+        FIRN_TRY(finish_run(history, false, err));
+    }
+    writing->has_key = false;
+    if (history != NULL) {
+        history->has_key = false;
+    }
+out:
+    return rc;
+}
+
+static int
+add_to(struct writing *writing, const struct firn_entry *entry, firn_error *err)
+{
+    int rc = FIRN_OK;
+    if (writing->builder == NULL) {
+        FIRN_TRY(begin_run(writing, err));
+    }
+    struct firn_entry placed;
+    FIRN_TRY(firn_compaction_values_place(&writing->values, entry, &placed, err));
+    FIRN_TRY(writing->builder->kind->builder_add(writing->builder, &placed, err));
+    writing->older_count += writing->has_key ? 1 : 0;
+    writing->has_key = true;
+    writing->entry_count++;
+    if (entry->kind == FIRN_ENTRY_EXPIRING) {
+        firn_manifest_run_note_expiry(&writing->expiry, firn_entry_expires_ms(entry->value));
+    }
+out:
+    return rc;
+}
+
+static int
+add_entry(struct writing *writing, const struct firn_entry *entry, firn_error *err)
+{
+    const struct firn_compaction_place place = firn_merge_stream_place(writing->stream);
+    struct writing *target = target_of(writing, place);
+    int rc = FIRN_OK;
+    if (firn_merge_stream_may_cut(writing->stream)) {
+        FIRN_TRY(begin_key(writing, entry->key, err));
+    }
+    FIRN_TRY(add_to(target, entry, err));
+    note_place(target, entry->sequence, place);
+out:
+    return rc;
+}
+
+/* Values of history lie apart too: they go with it. */
+static int
+finish_values(struct writing *writing, firn_error *err)
+{
+    DCHECK(writing->builder == NULL);
+    int rc = FIRN_OK;
+    if (writing->history != NULL) {
+        FIRN_TRY(firn_compaction_values_finish(&writing->history->values, NULL, 0, err));
+        writing->out->bytes += writing->history->values.bytes;
+    }
+    FIRN_TRY(firn_compaction_values_finish(&writing->values, writing->out->runs,
+                                           writing->out->count, err));
+    writing->out->bytes += writing->values.bytes;
+out:
+    return rc;
+}
+
+static int
+write_all(struct writing *writing, firn_error *err)
+{
+    int rc = FIRN_OK;
+    const struct firn_entry *entry;
+    FIRN_TRY(firn_merge_stream_next(writing->stream, &entry, err));
+    while (entry != NULL) {
+        FIRN_TRY(add_entry(writing, entry, err));
+        FIRN_TRY(firn_merge_stream_next(writing->stream, &entry, err));
+    }
+    FIRN_TRY(end_all(writing, err));
+    FIRN_TRY(finish_values(writing, err));
+    writing->out->versions_dropped = firn_merge_stream_dropped(writing->stream);
+out:
+    return rc;
+}
+
+/* The output, and history beside it where there is to be one. */
+static int
+begin_all(struct writing *writing, struct writing *history, firn_error *err)
+{
+    const struct firn_compaction_output_options *options = writing->options;
+    const struct firn_view *now = options->views->now;
+    DCHECK(options->level < FIRN_VERSION_HISTORY || now != NULL);
+    if (options->level == FIRN_VERSION_HISTORY) {
+        return firn_run_history_groups_init(&writing->groups, now, err);
+    }
+    if (now == NULL) {
+        return FIRN_OK;
+    }
+    writing->history = history;
+    history->stream = writing->stream;
+    return firn_run_history_groups_init(&history->groups, now, err);
+}
+
+static void
+end_writing(struct writing *writing)
+{
+    if (writing->builder != NULL) {
+        writing->builder->kind->builder_destroy(writing->builder);
+    }
+    firn_run_history_groups_deinit(&writing->groups);
+}
+
+int
+firn_compaction_output_write(const struct firn_compaction_output_options *options,
+                             struct firn_compaction_output *out, firn_error *err)
+{
+    DCHECK(out->count == 0 && options->level < FIRN_VERSION_LEVELS_ALL);
+    DCHECK(options->level == FIRN_VERSION_HISTORY || options->history_count == 0 ||
+           options->level == FIRN_VERSION_LEVELS - 1);
+    int rc = FIRN_OK;
+    struct writing writing = {.level = options->level, .options = options, .out = out};
+    struct writing history = {.level = FIRN_VERSION_HISTORY, .options = options, .out = out};
+    const struct firn_compaction_values_options values = {.lsm = options->lsm,
+                                                          .separates = options->separates,
+                                                          .is_thorough = options->is_thorough,
+                                                          .values_of = options->values_of,
+                                                          .adopt = options->adopt,
+                                                          .codec = codec_of(options),
+                                                          .publisher = options->publisher};
+    firn_compaction_values_begin(&writing.values, &values);
+    firn_compaction_values_begin(&history.values, &values);
+    struct firn_merge_rule *rule = NULL;
+    struct firn_merge_stream_options stream = options->stream;
+    FIRN_TRY(firn_merge_rule_create(options->views, &rule, err));
+    stream.rule = rule;
+    stream.tombstones_kept_from = options->views->tombstones_kept_from;
+    FIRN_TRY(firn_merge_stream_create(&stream, &writing.stream, err));
+    FIRN_TRY(begin_all(&writing, &history, err));
+    FIRN_TRY(write_all(&writing, err));
+out:
+    end_writing(&writing);
+    end_writing(&history);
+    firn_compaction_values_end(&writing.values);
+    firn_compaction_values_end(&history.values);
+    firn_merge_stream_destroy(writing.stream);
+    firn_merge_rule_destroy(rule);
+    if (rc != FIRN_OK) {
+        firn_compaction_output_remove(options->lsm, out);
+    }
+    return rc;
+}
+
+void
+firn_compaction_output_remove(struct firn_lsm *lsm, struct firn_compaction_output *output)
+{
+    firn_os_mutex_lock(&lsm->mutex);
+    for (size_t i = 0; i < output->count; i++) {
+        DCHECK(atomic_load_explicit(&output->runs[i].file->refs, memory_order_relaxed) == 1);
+        output->runs[i].file->is_gone = true;
+        firn_lsm_origin_note_gone_locked(lsm, output->runs[i].file->info.number);
+    }
+    firn_os_mutex_unlock(&lsm->mutex);
+    firn_compaction_output_deinit(output);
+}
+
+void
+firn_compaction_output_deinit(struct firn_compaction_output *output)
+{
+    for (size_t i = 0; i < output->count; i++) {
+        firn_run_file_unref(output->runs[i].file);
+    }
+    firn_free(output->runs);
+    *output = (struct firn_compaction_output){0};
+}

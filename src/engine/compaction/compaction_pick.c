@@ -1,0 +1,771 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * compaction/compaction_pick.c: dynamic leveled compaction: what to merge next.
+ *
+ * The last level holds nearly everything, so its size sets the sizes of the others, counted from it
+ * upwards: each level's target is that of the next one, divided by the factor (ten). Where a target
+ * falls to level_bytes_base or below, that level is the base: level 0 is merged into it, and the
+ * levels between stay empty. So about nine tenths of the data lie in the last level at any size of
+ * the tree, and old versions elsewhere can take no more than about a tenth. The idea is that of the
+ * dynamic level sizes in "Optimizing Space Amplification in RocksDB" (Dong et al., CIDR 2017).
+ *
+ * A tree that is small in all is kept in one run: what flushes add is merged with the rest as soon as
+ * it is a quarter of that. This costs little against the flushes, and a store of many small trees has
+ * few files.
+ *
+ * How urgent a compaction is, in thousandths: of level 0 its runs against their target number, or
+ * its bytes against level0_bytes_target; of other levels their bytes against their target. From 1,000
+ * on a compaction is demanded. What running works already take away is not counted. A level above
+ * the base, which a shrinking tree leaves behind, is always demanded. Then come runs that are
+ * mostly tombstones, which readers stumble over; and, when nobody is in a hurry, whatever is not in
+ * the last level.
+ *
+ * Where writes mostly replace what is there, level 0 is a second copy of a part of the tree. How far
+ * they do is learned from the last compaction into the last level (tree->overwritten), and as far as
+ * they do the bytes of level 0 are held to a share of the last level instead. Where they only add,
+ * nothing would be gained by merging early, and the last level is rewritten less often.
+ *
+ * Of a level, the run goes down first that costs least: the bytes that it overlaps with in the next
+ * level against its own, where tombstones count as more than they weigh, because they take others
+ * with them. Neighbours go along where they add nothing to what is overlapped with.
+ *
+ * Of level 0 the oldest runs are taken, all up to a number: an older one must not stay above a
+ * newer one. An unhurried compaction takes a run with everything below it straight to the last
+ * level.
+ *
+ * (I1) The inputs hold, of each level from `from` down to `to`, all runs that reach into the range
+ *      of the inputs above them. So nothing that stays above the output is older than it, and
+ *      nothing that stays below is newer.
+ * (I2) Two works of a tree whose ranges of levels and whose ranges of keys both meet never run
+ *      beside each other; keys are compared over the whole stretch of a work, not run by run. So no
+ *      work finds its inputs gone or its place in the output level taken.
+ *
+ * Where space is short (a full disk) only such compactions are picked as read no more than there is
+ * room for: of level 0 fewer runs, of other levels one run that has it. An unhurried compaction goes
+ * from level to level then: each step reads a few runs, and gives back as much as it drops.
+ *
+ * A run that a compaction could not read is left out, with all that would have to go with it, so
+ * that the rest of the tree is kept in order. Only who is not in a hurry tries it again, at last,
+ * and hears of it again.
+ *
+ * A run moves to the next level without being written again if it overlaps with nothing there, is
+ * large enough to be worth keeping as it is, and would not become the place where garbage stays for
+ * good: at the bottom only a rewriting drops tombstones.
+ */
+#include "compaction/compaction_pick.h"
+
+#include "base/check.h"
+#include "base/slice.h"
+
+enum {
+    LEVEL_LAST = FIRN_VERSION_LEVELS - 1,
+    LEVEL0_INPUTS_MAX = 64,
+    INPUT_FACTOR_MAX = 25, /* how many times a run's target neighbours may add up to */
+    MOVE_OVERLAP_MAX = 10, /* the same for what a moved run overlaps with behind */
+    DEMANDED = 1000,       /* urgency from which a compaction is wanted at any time */
+    DRAINING = 2 * DEMANDED,
+    TOMBSTONES = DEMANDED - 1,
+    UNHURRIED = 1,
+    LEVEL0_SHARE = 300,    /* of the last level, in thousandths, where all writes replace others */
+    LEVEL0_LEAST_PART = 8, /* but at least this part of a run */
+    ONE_PART = 4, /* what has come is this part of a small tree before it becomes one run again */
+    SMALL_PART = 64,            /* a tree of at most this part of a run is kept in one run, … */
+    SMALL_PART_OF_MEMTABLE = 4, /* or of what is flushed at once, if that is known */
+    DENSE_COUNT_MIN = 1024      /* fewer tombstones are not worth a compaction of their own */
+};
+
+/* ---- sizes ---- */
+
+void
+firn_compaction_pick_targets_of(const struct firn_version *version,
+                                const struct firn_lsm_options *options,
+                                struct firn_compaction_pick_targets *out)
+{
+    *out = (struct firn_compaction_pick_targets){0};
+    uint64_t largest = options->level_bytes_base;
+    unsigned first_used = LEVEL_LAST;
+    for (unsigned level = LEVEL_LAST; level >= 1; level--) {
+        if (version->levels[level].bytes > largest) {
+            largest = version->levels[level].bytes;
+        }
+        if (version->levels[level].count > 0) {
+            first_used = level;
+        }
+    }
+    unsigned level = LEVEL_LAST;
+    out->bytes[level] = largest;
+    while (out->bytes[level] > options->level_bytes_base && level > 1) {
+        out->bytes[level - 1] = out->bytes[level] / options->level_factor;
+        level--;
+    }
+    /* A level that is not empty must not be jumped over: what is in it is older than level 0. */
+    out->base = level < first_used ? level : first_used;
+    DCHECK(out->base >= 1 && out->base <= LEVEL_LAST && out->bytes[LEVEL_LAST] > 0);
+}
+
+/* ---- plans ---- */
+
+static bool
+keys_meet(const struct firn_compaction_plan *a, const struct firn_compaction_plan *b)
+{
+    return firn_slice_compare(a->lower, b->upper) < 0 && firn_slice_compare(b->lower, a->upper) < 0;
+}
+
+/* (I2). */
+static bool
+is_blocked(const struct firn_lsm_tree *tree, const struct firn_compaction_plan *plan)
+{
+    for (const struct firn_compaction_work *work = tree->works; work != NULL; work = work->next) {
+        bool levels_meet = (work->plan.from <= plan->to && plan->from <= work->plan.to) ||
+                           (work->plan.history_count > 0 && plan->history_count > 0);
+        if (work->kind == FIRN_COMPACTION_WORK_COMPACTION && levels_meet &&
+            keys_meet(&work->plan, plan)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Runs that could not be read: a compaction would fail once more. */
+static bool
+is_damaged(const struct firn_version_level *level, size_t i)
+{
+    return atomic_load_explicit(&firn_version_file(level, i)->is_damaged, memory_order_relaxed);
+}
+
+static bool
+has_damaged(const struct firn_version *version, const struct firn_compaction_plan *plan)
+{
+    for (unsigned i = 0; i < plan->history_count && !plan->is_removal; i++) {
+        if (is_damaged(&version->levels[FIRN_VERSION_HISTORY], plan->history[i])) {
+            return true;
+        }
+    }
+    for (unsigned level = plan->from; level <= plan->to; level++) {
+        for (size_t i = plan->begin[level]; i < plan->end[level]; i++) {
+            if (is_damaged(&version->levels[level], i)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* (I1), and of level 0 nothing older than an input stays above. */
+static bool
+is_whole(const struct firn_version *version, const struct firn_compaction_plan *plan)
+{
+    struct firn_compaction_plan above = {.from = plan->from};
+    for (unsigned i = 0; i < plan->history_count; i++) {
+        firn_compaction_pick_extend(&above,
+                                    &version->levels[FIRN_VERSION_HISTORY].runs[plan->history[i]]);
+    }
+    for (unsigned number = plan->from; number <= plan->to; number++) {
+        const struct firn_version_level *level = &version->levels[number];
+        size_t begin = plan->begin[number];
+        size_t end = plan->end[number];
+        if (number > plan->from && above.upper.size > 0) {
+            firn_version_overlap(level, &above.lower, &above.upper, &begin, &end);
+        }
+        if (begin < end && (begin < plan->begin[number] || end > plan->end[number])) {
+            return false;
+        }
+        for (size_t i = plan->begin[number]; i < plan->end[number]; i++) {
+            firn_compaction_pick_extend(&above, &level->runs[i]);
+        }
+    }
+    return plan->from > 0 || plan->end[0] == version->levels[0].count;
+}
+
+bool
+firn_compaction_pick_may_run_locked(const struct firn_lsm_tree *tree,
+                                    const struct firn_version *version,
+                                    enum firn_compaction_pick_mode mode,
+                                    const struct firn_compaction_plan *plan)
+{
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    DCHECK(is_whole(version, plan)); /* (I1) */
+    return !is_blocked(tree, plan) &&
+           (mode == FIRN_COMPACTION_PICK_DAMAGED || !has_damaged(version, plan));
+}
+
+void
+firn_compaction_pick_extend(struct firn_compaction_plan *plan,
+                            const struct firn_merge_level_run *run)
+{
+    bool is_first = plan->upper.size == 0;
+    if (is_first || firn_slice_compare(run->lower, plan->lower) < 0) {
+        plan->lower = run->lower;
+    }
+    if (is_first || firn_slice_compare(run->upper, plan->upper) > 0) {
+        plan->upper = run->upper;
+    }
+    DCHECK(firn_slice_compare(plan->lower, plan->upper) < 0);
+}
+
+static uint64_t
+bytes_of(const struct firn_version_level *level, size_t begin, size_t end)
+{
+    DCHECK(begin <= end && end <= level->count);
+    uint64_t bytes = 0;
+    for (size_t i = begin; i < end; i++) {
+        bytes += firn_version_file(level, i)->info.file_bytes;
+    }
+    return bytes;
+}
+
+uint64_t
+firn_compaction_pick_bytes(const struct firn_version *version,
+                           const struct firn_compaction_plan *plan)
+{
+    uint64_t bytes = 0;
+    for (unsigned level = plan->from; level <= plan->to; level++) {
+        bytes += bytes_of(&version->levels[level], plan->begin[level], plan->end[level]);
+    }
+    for (unsigned i = 0; i < plan->history_count; i++) {
+        bytes += firn_version_file(&version->levels[FIRN_VERSION_HISTORY], plan->history[i])
+                     ->info.file_bytes;
+    }
+    return bytes;
+}
+
+void
+firn_compaction_pick_plan(const struct firn_version *version, unsigned from, size_t begin,
+                          size_t end, unsigned to, struct firn_compaction_plan *out)
+{
+    DCHECK(from <= to && to < FIRN_VERSION_LEVELS);
+    DCHECK(begin < end && end <= version->levels[from].count);
+    *out = (struct firn_compaction_plan){.from = from, .to = to};
+    out->begin[from] = begin;
+    out->end[from] = end;
+    for (size_t i = begin; i < end; i++) {
+        firn_compaction_pick_extend(out, &version->levels[from].runs[i]);
+    }
+    for (unsigned level = from + 1; level <= to; level++) {
+        const struct firn_version_level *below = &version->levels[level];
+        firn_version_overlap(below, &out->lower, &out->upper, &out->begin[level], &out->end[level]);
+        for (size_t i = out->begin[level]; i < out->end[level]; i++) {
+            firn_compaction_pick_extend(out, &below->runs[i]);
+        }
+    }
+}
+
+static bool
+has_inputs_below(const struct firn_compaction_plan *plan)
+{
+    for (unsigned level = plan->from + 1; level <= plan->to; level++) {
+        if (plan->begin[level] < plan->end[level]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether there is anything below the output where the inputs are. */
+static bool
+has_older(const struct firn_version *version, const struct firn_compaction_plan *plan)
+{
+    for (unsigned level = plan->to + 1; level < FIRN_VERSION_LEVELS; level++) {
+        size_t begin;
+        size_t end;
+        firn_version_overlap(&version->levels[level], &plan->lower, &plan->upper, &begin, &end);
+        if (begin < end) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Runs of level 0 may overlap with each other. */
+static bool
+overlap_each_other(const struct firn_version_level *level, size_t begin, size_t end)
+{
+    for (size_t i = begin; i < end; i++) {
+        for (size_t j = i + 1; j < end; j++) {
+            if (firn_version_run_overlaps(&level->runs[i], &level->runs[j].lower,
+                                          &level->runs[j].upper)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool
+may_run_move(const struct firn_version *version, const struct firn_lsm_options *options,
+             const struct firn_compaction_plan *plan, size_t i)
+{
+    DCHECK(plan->from < plan->to && plan->to <= LEVEL_LAST);
+    const struct firn_merge_level_run *run = &version->levels[plan->from].runs[i];
+    const struct firn_manifest_run *info = &((const struct firn_run_file *)run->run)->info;
+    size_t begin = 0;
+    size_t end = 0;
+    if (info->file_bytes < options->run_bytes_target / 4 ||
+        (firn_compaction_pick_garbage_of(info) > 0 && !has_older(version, plan))) {
+        return false;
+    }
+    if (plan->to == LEVEL_LAST) {
+        return options->codec == options->codec_bottom;
+    }
+    const struct firn_version_level *behind = &version->levels[plan->to + 1];
+    firn_version_overlap(behind, &run->lower, &run->upper, &begin, &end);
+    return bytes_of(behind, begin, end) <= MOVE_OVERLAP_MAX * (uint64_t)options->run_bytes_target;
+}
+
+static bool
+may_move(const struct firn_version *version, const struct firn_lsm_options *options,
+         const struct firn_compaction_plan *plan)
+{
+    size_t begin = plan->begin[plan->from];
+    size_t end = plan->end[plan->from];
+    if (plan->from == plan->to || has_inputs_below(plan) ||
+        (plan->from == 0 && overlap_each_other(&version->levels[0], begin, end))) {
+        return false;
+    }
+    for (size_t i = begin; i < end; i++) {
+        if (!may_run_move(version, options, plan, i)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- candidates ---- */
+
+struct search {
+    struct firn_lsm_tree *tree;
+    const struct firn_version *version;
+    const struct firn_lsm_options *options;
+    enum firn_compaction_pick_mode mode;
+    uint64_t room_bytes; /* 0: no limit */
+    struct firn_compaction_pick_targets targets;
+    struct firn_compaction_pick *pick;
+};
+
+static bool
+may_run(const struct search *search, const struct firn_compaction_plan *plan)
+{
+    return firn_compaction_pick_may_run_locked(search->tree, search->version, search->mode, plan);
+}
+
+/* Whether there is space for what the plan may write: as much as it reads, but for moves. */
+static bool
+has_room(const struct search *search, const struct firn_compaction_plan *plan)
+{
+    uint64_t bytes = 0;
+    for (unsigned level = plan->from; level <= plan->to; level++) {
+        bytes += bytes_of(&search->version->levels[level], plan->begin[level], plan->end[level]);
+    }
+    return search->room_bytes == 0 || bytes <= search->room_bytes ||
+           may_move(search->version, search->options, plan);
+}
+
+/* True if the plan was taken. */
+static bool
+offer(struct search *search, uint64_t urgency, const struct firn_compaction_plan *plan)
+{
+    DCHECK(urgency > 0);
+    if ((search->pick->tree != NULL && urgency <= search->pick->urgency) ||
+        !has_room(search, plan) || !may_run(search, plan)) {
+        return false;
+    }
+    *search->pick = (struct firn_compaction_pick){search->tree, urgency, *plan};
+    search->pick->plan.is_move = may_move(search->version, search->options, plan);
+    /* Values stay where they are: moving them takes space (compaction_sparse.c). */
+    search->pick->plan.values_of = search->room_bytes == 0 ? 0 : FIRN_LSM_NO_VALUES;
+    return true;
+}
+
+static uint64_t
+small_bytes_max(const struct firn_lsm_options *options)
+{
+    return options->memtable_bytes_target > 0
+               ? options->memtable_bytes_target / SMALL_PART_OF_MEMTABLE
+               : options->run_bytes_target / SMALL_PART;
+}
+
+/* Whether all of the tree is so small that it should be one run, and is not. */
+static bool
+should_be_one(const struct firn_version *version, const struct firn_lsm_options *options,
+              const struct firn_compaction_pick_targets *targets)
+{
+    const struct firn_version_level *first = &version->levels[0];
+    const struct firn_version_level *last = &version->levels[LEVEL_LAST];
+    return targets->base == LEVEL_LAST && first->count > 0 && first->count + last->count > 1 &&
+           first->bytes + last->bytes <= small_bytes_max(options);
+}
+
+static bool
+is_scattered(const struct search *search)
+{
+    return should_be_one(search->version, search->options, &search->targets);
+}
+
+/* Whether it should be one run at once: what has come is a part of it that is worth writing it all. */
+static bool
+is_worth_one(const struct search *search)
+{
+    const struct firn_version *version = search->version;
+    return is_scattered(search) &&
+           version->levels[0].bytes >= version->levels[LEVEL_LAST].bytes / ONE_PART;
+}
+
+/* The oldest runs of level 0 that no work has. Newer ones have come since a work began. */
+static bool
+offer_level0(struct search *search, uint64_t urgency)
+{
+    size_t count = search->version->levels[0].count;
+    size_t begin = count > LEVEL0_INPUTS_MAX ? count - LEVEL0_INPUTS_MAX : 0;
+    struct firn_compaction_plan plan;
+    if (count == 0) {
+        return false;
+    }
+    firn_compaction_pick_plan(search->version, 0, begin, count, search->targets.base, &plan);
+    while (begin + 1 < count && !has_room(search, &plan)) {
+        begin++;
+        firn_compaction_pick_plan(search->version, 0, begin, count, search->targets.base, &plan);
+    }
+    if (is_scattered(search) && begin == 0) {
+        const struct firn_version_level *last = &search->version->levels[LEVEL_LAST];
+        plan.begin[LEVEL_LAST] = 0;
+        plan.end[LEVEL_LAST] = last->count;
+        for (size_t i = 0; i < last->count; i++) {
+            firn_compaction_pick_extend(&plan, &last->runs[i]);
+        }
+    }
+    return offer(search, urgency, &plan);
+}
+
+/* What moving the run down costs, in thousandths: what is overlapped with against what goes. */
+static uint64_t
+cost_of(const struct firn_manifest_run *info, uint64_t overlap_bytes)
+{
+    uint64_t versions = info->entry_count + info->range_count;
+    DCHECK(versions > 0 && info->file_bytes > 0);
+    uint64_t deletes = info->tombstone_count + info->range_count;
+    uint64_t weight = info->file_bytes + info->file_bytes / versions * 4 * deletes;
+    return overlap_bytes > UINT64_MAX / 1000 ? UINT64_MAX : 1000 * overlap_bytes / weight;
+}
+
+/* Takes neighbours along that change nothing below. */
+static void
+widen(const struct search *search, struct firn_compaction_plan *plan)
+{
+    const struct firn_version_level *level = &search->version->levels[plan->from];
+    uint64_t bytes =
+        bytes_of(level, plan->begin[plan->from], plan->end[plan->from]) +
+        bytes_of(&search->version->levels[plan->to], plan->begin[plan->to], plan->end[plan->to]);
+    uint64_t bytes_max = INPUT_FACTOR_MAX * (uint64_t)search->options->run_bytes_target;
+    while (plan->end[plan->from] < level->count) {
+        struct firn_compaction_plan wider;
+        size_t end = plan->end[plan->from] + 1;
+        bytes += bytes_of(level, end - 1, end);
+        firn_compaction_pick_plan(search->version, plan->from, plan->begin[plan->from], end,
+                                  plan->to, &wider);
+        if (bytes > bytes_max || !has_room(search, &wider) ||
+            wider.begin[plan->to] != plan->begin[plan->to] ||
+            wider.end[plan->to] != plan->end[plan->to] || !may_run(search, &wider)) {
+            return;
+        }
+        *plan = wider;
+    }
+}
+
+/* The cheapest run of a level, into the next one. */
+static bool
+offer_level(struct search *search, unsigned number, uint64_t urgency)
+{
+    DCHECK(number > 0 && number < LEVEL_LAST);
+    const struct firn_version_level *level = &search->version->levels[number];
+    const struct firn_version_level *below = &search->version->levels[number + 1];
+    uint64_t cost_min = UINT64_MAX;
+    struct firn_compaction_plan best;
+    bool has_best = false;
+    for (size_t i = 0; i < level->count; i++) {
+        struct firn_compaction_plan plan;
+        firn_compaction_pick_plan(search->version, number, i, i + 1, number + 1, &plan);
+        uint64_t cost = cost_of(&firn_version_file(level, i)->info,
+                                bytes_of(below, plan.begin[number + 1], plan.end[number + 1]));
+        if ((!has_best || cost < cost_min) && has_room(search, &plan) && may_run(search, &plan)) {
+            best = plan;
+            cost_min = cost;
+            has_best = true;
+        }
+    }
+    if (!has_best) {
+        return false;
+    }
+    /* A single run may move; with neighbours it would have to be written again. */
+    if (!may_move(search->version, search->options, &best)) {
+        widen(search, &best);
+    }
+    return offer(search, urgency, &best);
+}
+
+/* ---- by size ---- */
+
+/* A work is installed a while before it ends: then it takes away nothing any more. */
+static bool
+still_has(const struct firn_version_level *level, const struct firn_run_file *file)
+{
+    bool is_there = false;
+    for (size_t i = 0; i < level->count && !is_there; i++) {
+        is_there = firn_version_file(level, i) == file;
+    }
+    return is_there;
+}
+
+/* Runs and bytes of a level that running works do not take away. */
+static void
+measure_level(const struct search *search, unsigned number, uint64_t *out_runs, uint64_t *out_bytes)
+{
+    const struct firn_version_level *level = &search->version->levels[number];
+    *out_runs = level->count;
+    *out_bytes = level->bytes;
+    for (const struct firn_compaction_work *work = search->tree->works; work != NULL;
+         work = work->next) {
+        if (work->kind == FIRN_COMPACTION_WORK_COMPACTION && number >= work->plan.from &&
+            number < work->plan.to) {
+            size_t begin = work->plan.begin[number];
+            size_t end = work->plan.end[number];
+            const struct firn_version_level *taken = &work->version->levels[number];
+            if (begin < end && still_has(level, firn_version_file(taken, begin))) {
+                uint64_t bytes = bytes_of(taken, begin, end);
+                DCHECK(*out_runs >= end - begin && *out_bytes >= bytes);
+                *out_runs -= end - begin;
+                *out_bytes -= bytes;
+            }
+        }
+    }
+}
+
+static uint64_t
+thousandths(uint64_t part, uint64_t whole)
+{
+    DCHECK(whole > 0);
+    return part > UINT64_MAX / 1000 ? UINT64_MAX : 1000 * part / whole;
+}
+
+static uint64_t
+level0_bytes_target(const struct search *search)
+{
+    DCHECK(search->tree->overwritten <= 1000);
+    uint64_t most = search->options->level0_bytes_target;
+    uint64_t share = search->version->levels[LEVEL_LAST].bytes / 1000 * LEVEL0_SHARE;
+    uint64_t least = search->options->run_bytes_target / LEVEL0_LEAST_PART;
+    share = share > least ? share : least;
+    return share >= most ? most : most - (most - share) / 1000 * search->tree->overwritten;
+}
+
+static uint64_t
+urgency_of(const struct search *search, unsigned number)
+{
+    uint64_t runs;
+    uint64_t bytes;
+    measure_level(search, number, &runs, &bytes);
+    if (number == 0) {
+        uint64_t by_runs = thousandths(runs, search->options->level0_runs_target);
+        uint64_t by_bytes = thousandths(bytes, level0_bytes_target(search));
+        uint64_t urgency = by_runs > by_bytes ? by_runs : by_bytes;
+        return urgency < DEMANDED && runs > 0 && is_worth_one(search) ? DEMANDED : urgency;
+    }
+    if (search->targets.bytes[number] == 0) {
+        return bytes > 0 ? DRAINING : 0;
+    }
+    return thousandths(bytes, search->targets.bytes[number]);
+}
+
+static void
+search_by_size(struct search *search)
+{
+    for (unsigned number = 0; number < LEVEL_LAST; number++) {
+        uint64_t urgency = urgency_of(search, number);
+        if (urgency < DEMANDED) {
+            continue;
+        }
+        if (number == 0) {
+            (void)offer_level0(search, urgency);
+        } else {
+            (void)offer_level(search, number, urgency);
+        }
+    }
+}
+
+/* ---- by tombstones ---- */
+
+static uint64_t
+bytes_below(const struct firn_version *version, unsigned number,
+            const struct firn_merge_level_run *run)
+{
+    uint64_t bytes = 0;
+    for (unsigned below = number + 1; below < FIRN_VERSION_LEVELS; below++) {
+        size_t begin;
+        size_t end;
+        firn_version_overlap(&version->levels[below], &run->lower, &run->upper, &begin, &end);
+        bytes += bytes_of(&version->levels[below], begin, end);
+    }
+    return bytes;
+}
+
+/* Half of the run deletes, and that is worth a compaction: it is much, or stands above much. */
+static bool
+is_dense(const struct search *search, unsigned number, size_t i)
+{
+    const struct firn_version_level *level = &search->version->levels[number];
+    const struct firn_manifest_run *info = &firn_version_file(level, i)->info;
+    uint64_t deletes = info->tombstone_count + info->range_count;
+    if (2 * deletes < info->entry_count + info->range_count) {
+        return false;
+    }
+    return deletes >= DENSE_COUNT_MIN ||
+           (info->range_count > 0 && bytes_below(search->version, number, &level->runs[i]) >=
+                                         search->options->run_bytes_target / 8);
+}
+
+static void
+search_by_tombstones(struct search *search)
+{
+    for (unsigned number = 0; number < LEVEL_LAST; number++) {
+        for (size_t i = 0; i < search->version->levels[number].count; i++) {
+            if (!is_dense(search, number, i)) {
+                continue;
+            }
+            struct firn_compaction_plan plan;
+            if (number == 0) {
+                (void)offer_level0(search, TOMBSTONES);
+                break;
+            }
+            firn_compaction_pick_plan(search->version, number, i, i + 1, number + 1, &plan);
+            if (offer(search, TOMBSTONES, &plan)) {
+                return;
+            }
+        }
+    }
+}
+
+/* ---- unhurried ---- */
+
+static bool
+reaches_into(const struct firn_version_level *level, size_t i, const struct firn_lsm_range *range)
+{
+    return firn_version_run_overlaps(&level->runs[i], range->lower, range->upper);
+}
+
+static bool
+any_reaches_into(const struct firn_version_level *level, const struct firn_lsm_range *range)
+{
+    bool is_found = false;
+    for (size_t i = 0; i < level->count && !is_found; i++) {
+        is_found = reaches_into(level, i, range);
+    }
+    return is_found;
+}
+
+/* Where space is short: the lowest levels first, so that there is little below what comes next, and
+ * one level at a time. */
+static void
+search_within_room(struct search *search)
+{
+    for (unsigned number = LEVEL_LAST - 1; number >= 1; number--) {
+        if (offer_level(search, number, UNHURRIED)) {
+            return;
+        }
+    }
+    (void)offer_level0(search, UNHURRIED);
+}
+
+static void
+search_unhurried(struct search *search, const struct firn_lsm_range *range)
+{
+    if (any_reaches_into(&search->version->levels[0], range) && offer_level0(search, UNHURRIED)) {
+        return;
+    }
+    for (unsigned number = 1; number < LEVEL_LAST; number++) {
+        const struct firn_version_level *level = &search->version->levels[number];
+        for (size_t i = 0; i < level->count; i++) {
+            struct firn_compaction_plan plan;
+            if (!reaches_into(level, i, range)) {
+                continue;
+            }
+            firn_compaction_pick_plan(search->version, number, i, i + 1, LEVEL_LAST, &plan);
+            if (offer(search, UNHURRIED, &plan)) {
+                return;
+            }
+        }
+    }
+}
+
+static struct search
+begin_search(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode, uint64_t room_bytes,
+             struct firn_compaction_pick *pick)
+{
+    struct search search = {
+        .tree = tree,
+        .version = atomic_load_explicit(&tree->state, memory_order_relaxed)->version,
+        .options = &tree->lsm->options,
+        .mode = mode,
+        .room_bytes = room_bytes,
+        .pick = pick,
+    };
+    firn_compaction_pick_targets_of(search.version, search.options, &search.targets);
+    return search;
+}
+
+void
+firn_compaction_pick_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode,
+                            uint64_t room_bytes, struct firn_compaction_pick *pick)
+{
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    const struct firn_lsm_range everything = {NULL, NULL};
+    struct search search = begin_search(tree, mode, room_bytes, pick);
+    search_by_size(&search);
+    search_by_tombstones(&search);
+    if (mode != FIRN_COMPACTION_PICK_DEMANDED && room_bytes != 0) {
+        search_within_room(&search);
+    } else if (mode != FIRN_COMPACTION_PICK_DEMANDED) {
+        search_unhurried(&search, &everything);
+    }
+}
+
+void
+firn_compaction_pick_range_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode,
+                                  const struct firn_lsm_range *range, uint64_t room_bytes,
+                                  struct firn_compaction_pick *pick)
+{
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    DCHECK(mode != FIRN_COMPACTION_PICK_DEMANDED);
+    struct search search = begin_search(tree, mode, room_bytes, pick);
+    search_unhurried(&search, range);
+}
+
+void
+firn_compaction_pick_one_locked(struct firn_lsm_tree *tree, uint64_t room_bytes,
+                                struct firn_compaction_pick *pick)
+{
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    struct search search = begin_search(tree, FIRN_COMPACTION_PICK_DEMANDED, room_bytes, pick);
+    if (is_scattered(&search)) {
+        (void)offer_level0(&search, DEMANDED);
+    }
+}
+
+/* ---- values ---- */
+
+bool
+firn_compaction_pick_rewrite_locked(const struct firn_lsm_tree *tree,
+                                    enum firn_compaction_pick_mode mode, unsigned level, size_t i,
+                                    struct firn_compaction_plan *out)
+{
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    const struct firn_version *version =
+        atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
+    DCHECK(level > 0 && level < FIRN_VERSION_LEVELS_ALL && i < version->levels[level].count);
+    if (level == FIRN_VERSION_HISTORY) {
+        *out = (struct firn_compaction_plan){
+            .from = level, .to = level, .history = {(uint32_t)i}, .history_count = 1};
+        firn_compaction_pick_extend(out, &version->levels[level].runs[i]);
+    } else {
+        firn_compaction_pick_plan(version, level, i, i + 1, level, out);
+    }
+    return firn_compaction_pick_may_run_locked(tree, version, mode, out);
+}

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * compaction/compaction_values.c: large values on their way out of memtables and old value files.
+ *
+ * A value from value_size_min bytes on, of a put or an expiring one, goes to a value file when a
+ * flush, a load or a compaction first writes it into a run; the run gets a reference. From then on
+ * compactions take the reference along and leave the value where it lies, with its sequence, until
+ * its file is worth giving up: when more than half of it is dead (compaction_sparse.c), or when it is small.
+ * Small files come of flushes with few large values; merging them keeps the number of files within
+ * bounds. What moves is written once more, in the order of keys.
+ *
+ * Each output, a flush, a load or one compaction, has value files of its own, begun when the first
+ * value comes and ended beyond a target size. What a run refers to is summed up by file, while its
+ * entries pass.
+ *
+ * A flush may find that a value lies in a file already, which was a segment of the log until now
+ * (compaction_adopt.c): then the run gets a reference, and nothing is written.
+ *
+ * (I1) All value files are durable before MANIFEST names a run that refers to them: finish comes
+ *      before the runs are installed.
+ * (I2) A file that an input refers to stays as long as the input, which the work holds; a new one is
+ *      held here until a run holds it. So following a reference needs no lock. (Not checked: who
+ *      holds a file is not known, only how many.)
+ * (I3) Whether a file is worth giving up is decided once an output, when it is first met: its live
+ *      bytes change beside this.
+ *
+ * Failure: what was written counts as gone, since no run of MANIFEST refers to it, and the next
+ * collection removes it.
+ */
+#include "compaction/compaction_values.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/sort.h"
+#include "lsm/lsm_values.h"
+
+/* What the open run refers to in a file; also of files that it does not refer to, with 0 bytes. */
+struct tally {
+    struct firn_run_file *file;
+    uint64_t bytes;
+    bool is_left; /* its values move to a new file */
+};
+
+/* ---- tallies ---- */
+
+static uint64_t
+number_of(const void *record)
+{
+    return ((const struct tally *)record)->file->info.number;
+}
+
+static bool
+is_equal(const void *record, const void *key)
+{
+    return number_of(record) == *(const uint64_t *)key;
+}
+
+static struct tally *
+find_tally(const struct firn_compaction_values *output, uint64_t number)
+{
+    return firn_hash_map_find(&output->tallies, number, &number);
+}
+
+static struct tally *
+add_tally(struct firn_compaction_values *output, struct firn_run_file *file, bool is_left)
+{
+    DCHECK(find_tally(output, file->info.number) == NULL); /* (I3) */
+    const struct tally tally = {file, 0, is_left};
+    return firn_hash_map_insert(&output->tallies, file->info.number, &tally);
+}
+
+/* (I3) */
+static bool
+is_to_be_left(const struct firn_compaction_values *output, const struct firn_run_file *file)
+{
+    struct firn_lsm *lsm = output->options.lsm;
+    if (!output->options.separates) {
+        return false;
+    }
+    firn_os_mutex_lock(&lsm->mutex);
+    bool is_left = firn_lsm_values_is_worth_moving_locked(file, output->options.is_thorough);
+    bool is_small = file->info.content_bytes < lsm->options.value_file_bytes_small;
+    firn_os_mutex_unlock(&lsm->mutex);
+    bool may_leave =
+        output->options.values_of == 0 || output->options.values_of == file->info.number;
+    return (is_left || is_small) && may_leave;
+}
+
+/* The file that an input's reference leads to. The run that has it lies behind `values`. */
+static int
+find_file(struct firn_compaction_values *output, const struct firn_entry *entry, uint64_t number,
+          struct tally **out, firn_error *err)
+{
+    *out = find_tally(output, number);
+    if (*out != NULL) {
+        return FIRN_OK;
+    }
+    const struct firn_run_file *run = entry->values->ctx;
+    DCHECK(run != NULL); /* only what comes from a run has a reference */
+    struct firn_run_file *file = firn_run_file_find_values(run, number);
+    if (file == NULL) {
+        return firn_error_set(err, FIRN_CORRUPT, "run %llu may not refer to the value file %llu",
+                              (unsigned long long)run->info.number, (unsigned long long)number);
+    }
+    *out = add_tally(output, file, is_to_be_left(output, file));
+    return *out != NULL ? FIRN_OK : firn_error_no_memory(err, "the value files of a run");
+}
+
+/* ---- new files ---- */
+
+static int
+end_file(struct firn_compaction_values *output, firn_error *err)
+{
+    uint64_t file_bytes;
+    if (output->writer == NULL) {
+        return FIRN_OK;
+    }
+    DCHECK(output->file != NULL && output->file->info.content_bytes == 0);
+    int rc = firn_value_writer_finish(output->writer, &file_bytes, err);
+    if (rc == FIRN_OK) {
+        output->file->info.content_bytes = firn_value_writer_content_bytes(output->writer);
+        output->bytes += file_bytes;
+        firn_value_writer_destroy(output->writer);
+        output->writer = NULL;
+    }
+    return rc;
+}
+
+/* Makes the file that the writer writes known here. */
+static int
+note_file(struct firn_compaction_values *output, uint64_t number, firn_error *err)
+{
+    const struct firn_manifest_reference reference = {
+        .number = number, .identity = firn_value_writer_identity(output->writer)};
+    struct firn_run_file *file =
+        firn_run_file_create_values(&output->options.lsm->files, &reference);
+    if (file == NULL) {
+        return firn_error_no_memory(err, "a value file");
+    }
+    if (firn_buf_append(&output->written, &file, sizeof(struct firn_run_file *)) != FIRN_OK) {
+        firn_run_file_unref(file);
+        return firn_error_no_memory(err, "a value file");
+    }
+    output->file = file;
+    return add_tally(output, file, false) != NULL ? FIRN_OK
+                                                  : firn_error_no_memory(err, "a value file");
+}
+
+static int
+begin_file(struct firn_compaction_values *output, firn_error *err)
+{
+    DCHECK(output->writer == NULL);
+    struct firn_lsm *lsm = output->options.lsm;
+    char name[FIRN_RUN_FILE_NAME_SIZE];
+    const struct firn_value_writer_options options = {.number = firn_lsm_take_number(lsm),
+                                                      .codec = output->options.codec,
+                                                      .publisher = output->options.publisher};
+    firn_run_file_name(options.number, &firn_value_file_kind, name);
+    int rc = firn_value_writer_create(&lsm->files.env, name, &options, &output->writer, err);
+    if (rc == FIRN_OK) {
+        rc = note_file(output, options.number, err);
+    }
+    return rc;
+}
+
+/* Writes a value and appends its reference to stored. */
+static int
+write_value(struct firn_compaction_values *output, firn_slice value, firn_error *err)
+{
+    int rc = FIRN_OK;
+    uint64_t target = output->options.lsm->options.value_file_bytes_target;
+    if (output->writer != NULL && firn_value_writer_content_bytes(output->writer) >= target) {
+        FIRN_TRY(end_file(output, err));
+    }
+    if (output->writer == NULL) {
+        FIRN_TRY(begin_file(output, err));
+    }
+    uint64_t before = firn_value_writer_content_bytes(output->writer);
+    FIRN_TRY(firn_value_writer_add(output->writer, value, &output->stored, err));
+    struct tally *tally = find_tally(output, output->file->info.number);
+    DCHECK(tally != NULL && !tally->is_left);
+    tally->bytes += firn_value_writer_content_bytes(output->writer) - before;
+out:
+    return rc;
+}
+
+/* ---- entries ---- */
+
+/* *out is the entry with what output->stored holds in the place of its value. */
+static void
+take_reference(struct firn_compaction_values *output, const struct firn_entry *entry,
+               struct firn_entry *out)
+{
+    static const struct firn_run_values in_new_file = {0};
+    *out = *entry;
+    out->value = firn_buf_slice(&output->stored);
+    out->values = &in_new_file;
+    out->logged = NULL;
+}
+
+/* The same entry with a new reference behind its head. */
+static int
+refer(struct firn_compaction_values *output, const struct firn_entry *entry, firn_slice value,
+      struct firn_entry *out, firn_error *err)
+{
+    firn_buf_clear(&output->stored);
+    if (firn_buf_append(&output->stored, entry->value.data, firn_entry_head_size(entry->kind)) !=
+        FIRN_OK) {
+        return firn_error_no_memory(err, "the reference to a value");
+    }
+    int rc = write_value(output, value, err);
+    take_reference(output, entry, out);
+    return rc;
+}
+
+/* An entry that has a reference: its value stays where it is, or moves. */
+static int
+place_reference(struct firn_compaction_values *output, const struct firn_entry *entry,
+                firn_slice bytes, struct firn_entry *out, firn_error *err)
+{
+    struct firn_value_file_reference reference;
+    struct tally *tally;
+    int rc;
+    /* What a run gives has been checked. */
+    CHECK(firn_value_file_decode(bytes, &reference));
+    FIRN_TRY(find_file(output, entry, reference.file, &tally, err));
+    if (!tally->is_left) {
+        tally->bytes += firn_value_file_span(&reference);
+        return FIRN_OK;
+    }
+    firn_buf_clear(&output->moved);
+    FIRN_TRY(
+        firn_value_file_resolve(entry->values, bytes, FIRN_BLOCK_CACHE_SCAN, &output->moved, err));
+    FIRN_TRY(refer(output, entry, firn_buf_slice(&output->moved), out, err));
+out:
+    return rc;
+}
+
+/* A value that lies in an adopted file, or in none: *out_is_there. */
+static int
+place_logged(struct firn_compaction_values *output, const struct firn_entry *entry, size_t size,
+             struct firn_entry *out, bool *out_is_there, firn_error *err)
+{
+    struct firn_memtable_logged logged;
+    bool may_refer = output->options.adopt != NULL && firn_memtable_logged_decode(entry, &logged);
+    struct firn_run_file *file =
+        may_refer ? firn_compaction_adopt_find(output->options.adopt, &logged) : NULL;
+    *out_is_there = file != NULL;
+    if (file == NULL) {
+        return FIRN_OK;
+    }
+    struct tally *tally = find_tally(output, file->info.number);
+    tally = tally != NULL ? tally : add_tally(output, file, false);
+    size_t head = firn_entry_head_size(entry->kind);
+    if (tally == NULL ||
+        firn_buf_set_size(&output->stored, head + FIRN_VALUE_FILE_BARE_REFERENCE_SIZE) != FIRN_OK) {
+        return firn_error_no_memory(err, "the reference to a value");
+    }
+    const struct firn_value_file_reference reference = {.file = file->info.number,
+                                                        .value_size = size,
+                                                        .offset = logged.offset,
+                                                        .checksum =
+                                                            logged.checksum ^ file->info.identity};
+    if (head > 0) {
+        memcpy(output->stored.data, entry->value.data, head);
+    }
+    firn_value_file_encode_bare(&reference, output->stored.data + head);
+    tally->bytes += size;
+    take_reference(output, entry, out);
+    return FIRN_OK;
+}
+
+int
+firn_compaction_values_place(struct firn_compaction_values *output, const struct firn_entry *entry,
+                             struct firn_entry *out, firn_error *err)
+{
+    *out = *entry;
+    if (entry->kind != FIRN_ENTRY_PUT && entry->kind != FIRN_ENTRY_EXPIRING) {
+        return FIRN_OK;
+    }
+    size_t head = firn_entry_head_size(entry->kind);
+    if (entry->value.size == head) {
+        return FIRN_OK; /* nothing that could lie elsewhere */
+    }
+    firn_slice rest = firn_bytes(entry->value.data + head, entry->value.size - head);
+    if (entry->values != NULL) {
+        return place_reference(output, entry, rest, out, err);
+    }
+    bool is_there = false;
+    if (!output->options.separates || rest.size < output->options.lsm->options.value_size_min) {
+        return FIRN_OK;
+    }
+    int rc = place_logged(output, entry, rest.size, out, &is_there, err);
+    return rc != FIRN_OK || is_there ? rc : refer(output, entry, rest, out, err);
+}
+
+/* ---- runs ---- */
+
+static int
+compare_references(const void *a, const void *b)
+{
+    const struct firn_manifest_reference *x = a;
+    const struct firn_manifest_reference *y = b;
+    return (x->number > y->number) - (x->number < y->number);
+}
+
+int
+firn_compaction_values_list(struct firn_compaction_values *output, struct firn_manifest_run *info,
+                            firn_error *err)
+{
+    struct firn_buf *references = &output->references;
+    firn_buf_clear(references);
+    for (size_t i = 0; i < output->tallies.count; i++) {
+        const struct tally *tally = firn_hash_map_at(&output->tallies, i);
+        const struct firn_manifest_reference reference = {
+            .number = tally->file->info.number,
+            .identity = tally->file->info.identity,
+            .total_bytes = tally->file->info.content_bytes,
+            .bytes = tally->bytes,
+        };
+        if (tally->bytes > 0 &&
+            firn_buf_append(references, &reference, sizeof reference) != FIRN_OK) {
+            return firn_error_no_memory(err, "the references of a run");
+        }
+    }
+    info->reference_count = references->size / sizeof(struct firn_manifest_reference);
+    info->references = (const struct firn_manifest_reference *)(const void *)references->data;
+    firn_sort(references->data, info->reference_count, sizeof(struct firn_manifest_reference),
+              compare_references);
+    return FIRN_OK;
+}
+
+void
+firn_compaction_values_hold(struct firn_compaction_values *output, struct firn_run_file *run)
+{
+    for (size_t i = 0; i < run->info.reference_count; i++) {
+        struct tally *tally = find_tally(output, run->info.references[i].number);
+        DCHECK(tally->bytes ==
+               run->info.references[i].bytes); /* listed, and nothing placed since */
+        firn_run_file_set_values(run, i, tally->file);
+        tally->bytes = 0;
+    }
+}
+
+int
+firn_compaction_values_finish(struct firn_compaction_values *output,
+                              const struct firn_version_added *runs, size_t count, firn_error *err)
+{
+    int rc = end_file(output, err);
+    DCHECK(rc != FIRN_OK || output->writer == NULL); /* (I1) */
+    for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
+        firn_run_file_settle_values(runs[i].file);
+    }
+    return rc;
+}
+
+/* ---- the ends ---- */
+
+void
+firn_compaction_values_begin(struct firn_compaction_values *output,
+                             const struct firn_compaction_values_options *options)
+{
+    *output = (struct firn_compaction_values){.options = *options};
+    firn_hash_map_init(&output->tallies, sizeof(struct tally), number_of, is_equal);
+}
+
+void
+firn_compaction_values_end(struct firn_compaction_values *output)
+{
+    firn_value_writer_destroy(output->writer);
+    for (size_t i = 0; i < output->written.size / sizeof(struct firn_run_file *); i++) {
+        firn_run_file_unref(((struct firn_run_file **)(void *)output->written.data)[i]);
+    }
+    firn_hash_map_deinit(&output->tallies);
+    firn_buf_deinit(&output->written);
+    firn_buf_deinit(&output->references);
+    firn_buf_deinit(&output->stored);
+    firn_buf_deinit(&output->moved);
+}

@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * compaction/compaction_work.c: handing out flushes and compactions.
+ *
+ * A work is picked under the mutex, which is quick, and run later without it, by whichever thread.
+ * From picking to its end it hangs on its tree and has what it needs: references to memtables or to
+ * a version, and marks on the runs that it takes.
+ *
+ * (I1) One flush at a time a tree, of its oldest frozen memtables: so flushes are installed in
+ *      order.
+ * (I2) Two compactions of a tree run beside each other only if the ranges of their keys or those of
+ *      their levels do not meet (compaction_pick.c).
+ *
+ * (I3) Small flushes of several trees are handed out as one work, and so are small compactions: what
+ *      they cost is not the bytes but the syncs, which they share (compaction_run.c). A flush takes no
+ *      more along than one memtable may hold, so that memory is not given back late.
+ *
+ * Flushes come before compactions: they free memory and log. Among trees the one goes first whose
+ * oldest frozen memtable was frozen first.
+ */
+#include "base/check.h"
+#include "base/mem.h"
+#include "compaction/compaction_garbage.h"
+#include "compaction/compaction_pick.h"
+#include "compaction/compaction_sparse.h"
+#include "lsm/lsm_internal.h"
+
+/* More frozen memtables than this wait for the next flush. */
+enum { FLUSH_MEMTABLES_MAX = 8 };
+
+/* (I3) So many works run together at most, … */
+enum { SHARED_WORKS_MAX = 128 };
+/* … and compactions only that read so little, each and all. */
+enum { SHARED_COMPACTION_BYTES_MAX = 1 << 20, SHARED_COMPACTIONS_BYTES_MAX = 4 << 20 };
+
+static bool
+is_wanted_locked(const struct firn_lsm_tree *tree, const struct firn_compaction_work_wish *wish)
+{
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    return !tree->is_dropping && !tree->is_held && (wish->tree == NULL || wish->tree == tree);
+}
+
+static struct firn_compaction_work *
+make_work_locked(struct firn_lsm_tree *tree, enum firn_compaction_work_kind kind)
+{
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    DCHECK(!tree->is_dropping && !tree->is_held);
+    struct firn_compaction_work *work = firn_alloc_zeroed(sizeof *work);
+    if (work != NULL) {
+        work->kind = kind;
+        work->lsm = tree->lsm;
+        work->tree = tree;
+        work->next = tree->works;
+        tree->works = work;
+    }
+    return work;
+}
+
+/* ---- flushes ---- */
+
+static bool
+may_flush_locked(const struct firn_lsm_tree *tree, const struct firn_compaction_work_wish *wish)
+{
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    const struct firn_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_relaxed);
+    return is_wanted_locked(tree, wish) && !tree->is_flushing && state->memtable_count >= 2;
+}
+
+/* The tree that has waited longest for a flush; NULL if none does. */
+static struct firn_lsm_tree *
+find_flush_locked(struct firn_lsm *lsm, const struct firn_compaction_work_wish *wish)
+{
+    firn_os_mutex_assert_held(&lsm->mutex);
+    struct firn_lsm_tree *found = NULL;
+    uint64_t oldest = UINT64_MAX;
+    for (size_t i = 0; i < lsm->tree_count; i++) {
+        struct firn_lsm_tree *tree = lsm->trees[i];
+        const struct firn_lsm_state *state =
+            atomic_load_explicit(&tree->state, memory_order_relaxed);
+        if (!may_flush_locked(tree, wish)) {
+            continue;
+        }
+        uint64_t number = state->memtables[state->memtable_count - 1]->freeze_number;
+        if (number < oldest) {
+            oldest = number;
+            found = tree;
+        }
+    }
+    return found;
+}
+
+static int
+make_flush_locked(struct firn_lsm_tree *tree, struct firn_compaction_work **out, firn_error *err)
+{
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    const struct firn_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_relaxed);
+    DCHECK(!tree->is_flushing && state->memtable_count >= 2); /* (I1) */
+    size_t frozen = state->memtable_count - 1;
+    size_t count = frozen < FLUSH_MEMTABLES_MAX ? frozen : FLUSH_MEMTABLES_MAX;
+    struct firn_tree_memtable **memtables =
+        firn_alloc_array(count, sizeof(struct firn_tree_memtable *));
+    struct firn_compaction_work *work =
+        memtables == NULL ? NULL : make_work_locked(tree, FIRN_COMPACTION_WORK_FLUSH);
+    if (work == NULL) {
+        firn_free(memtables);
+        return firn_error_no_memory(err, "a flush");
+    }
+    for (size_t i = 0; i < count; i++) {
+        memtables[i] = state->memtables[state->memtable_count - count + i];
+        DCHECK(memtables[i]->freeze_number > 0);
+        firn_lsm_state_ref_memtable(memtables[i]);
+    }
+    work->memtables = memtables;
+    work->memtable_count = count;
+    tree->is_flushing = true;
+    *out = work;
+    return FIRN_OK;
+}
+
+static size_t
+bytes_of_flush(const struct firn_compaction_work *work)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < work->memtable_count; i++) {
+        bytes += atomic_load_explicit(&work->memtables[i]->counted_bytes, memory_order_relaxed);
+    }
+    return bytes;
+}
+
+/* The flush of the tree that has waited longest, and where that is small, those of others (I3). */
+static int
+pick_flushes_locked(struct firn_lsm *lsm, const struct firn_compaction_work_wish *wish,
+                    struct firn_compaction_work **out, firn_error *err)
+{
+    firn_os_mutex_assert_held(&lsm->mutex);
+    DCHECK(*out == NULL);
+    struct firn_lsm_tree *tree = find_flush_locked(lsm, wish);
+    int rc = tree == NULL ? FIRN_OK : make_flush_locked(tree, out, err);
+    if (rc != FIRN_OK || *out == NULL) {
+        return rc;
+    }
+    struct firn_compaction_work *last = *out;
+    size_t bytes = bytes_of_flush(last);
+    size_t count = 1;
+    for (size_t i = 0; i < lsm->tree_count && count < SHARED_WORKS_MAX &&
+                       bytes < lsm->options.memtable_bytes_target;
+         i++) {
+        struct firn_compaction_work *also;
+        if (!may_flush_locked(lsm->trees[i], wish)) {
+            continue;
+        }
+        if (make_flush_locked(lsm->trees[i], &also, NULL) != FIRN_OK) {
+            break; /* later, then */
+        }
+        last->also = also;
+        last = also;
+        bytes += bytes_of_flush(also);
+        count++;
+    }
+    return FIRN_OK;
+}
+
+/* ---- compactions ---- */
+
+/* (I2) */
+static bool
+meets_no_work_locked(const struct firn_lsm_tree *tree, const struct firn_compaction_plan *plan)
+{
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    const struct firn_version *version =
+        atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
+    return firn_compaction_pick_may_run_locked(tree, version, FIRN_COMPACTION_PICK_DAMAGED, plan);
+}
+
+static int
+make_compaction_locked(const struct firn_compaction_pick *pick, struct firn_compaction_work **out,
+                       firn_error *err)
+{
+    firn_os_mutex_assert_held(&pick->tree->lsm->mutex);
+    CHECK(meets_no_work_locked(pick->tree, &pick->plan));
+    struct firn_compaction_work *work =
+        make_work_locked(pick->tree, FIRN_COMPACTION_WORK_COMPACTION);
+    if (work == NULL) {
+        return firn_error_no_memory(err, "a compaction");
+    }
+    work->version = atomic_load_explicit(&pick->tree->state, memory_order_relaxed)->version;
+    firn_version_ref(work->version);
+    work->plan = pick->plan;
+    *out = work;
+    return FIRN_OK;
+}
+
+/* What the wish asks for in a tree, if that is more urgent than what was found. */
+static void
+pick_in_tree_locked(struct firn_lsm_tree *tree, const struct firn_compaction_work_wish *wish,
+                    enum firn_compaction_pick_mode mode, struct firn_compaction_pick *pick)
+{
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    if (!is_wanted_locked(tree, wish)) {
+        return;
+    }
+    if (wish->is_brief) {
+        firn_compaction_pick_one_locked(tree, wish->room_bytes, pick);
+    } else if (wish->range != NULL) {
+        firn_compaction_pick_range_locked(tree, mode, wish->range, wish->room_bytes, pick);
+    } else {
+        firn_compaction_pick_locked(tree, mode, wish->room_bytes, pick);
+    }
+}
+
+/* Whether it may share a work with others (I3): nobody watches it, and room was not asked for. */
+static bool
+may_share(const struct firn_compaction_work_wish *wish, enum firn_compaction_pick_mode mode)
+{
+    return wish->tree == NULL && wish->range == NULL && wish->step == NULL &&
+           wish->room_bytes == 0 && mode == FIRN_COMPACTION_PICK_DEMANDED;
+}
+
+/* Takes along what is small too. */
+static void
+share_locked(struct firn_lsm *lsm, const struct firn_compaction_work_wish *wish,
+             enum firn_compaction_pick_mode mode, struct firn_compaction_work *last)
+{
+    firn_os_mutex_assert_held(&lsm->mutex);
+    DCHECK(last->also == NULL);
+    uint64_t bytes = firn_compaction_pick_bytes(last->version, &last->plan);
+    size_t count = 1;
+    if (!may_share(wish, mode) || bytes > SHARED_COMPACTION_BYTES_MAX) {
+        return;
+    }
+    for (size_t i = 0; i < lsm->tree_count && count < SHARED_WORKS_MAX; i++) {
+        struct firn_compaction_pick pick = {0};
+        struct firn_lsm_tree *tree = lsm->trees[i];
+        if (tree->works == NULL) {
+            pick_in_tree_locked(tree, wish, mode, &pick);
+        }
+        if (pick.tree == NULL) {
+            continue;
+        }
+        const struct firn_version *version =
+            atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
+        uint64_t more = firn_compaction_pick_bytes(version, &pick.plan);
+        if (more > SHARED_COMPACTION_BYTES_MAX || bytes + more > SHARED_COMPACTIONS_BYTES_MAX) {
+            continue;
+        }
+        if (make_compaction_locked(&pick, &last->also, NULL) != FIRN_OK) {
+            return; /* later, then */
+        }
+        last = last->also;
+        bytes += more;
+        count++;
+    }
+}
+
+static int
+pick_compaction(struct firn_lsm *lsm, const struct firn_compaction_work_wish *wish,
+                enum firn_compaction_pick_mode mode, struct firn_compaction_work **out,
+                firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_compaction_pick pick = {0};
+    firn_os_mutex_lock(&lsm->mutex);
+    for (size_t i = 0; i < lsm->tree_count; i++) {
+        pick_in_tree_locked(lsm->trees[i], wish, mode, &pick);
+    }
+    if (pick.tree != NULL) {
+        rc = make_compaction_locked(&pick, out, err);
+    }
+    if (pick.tree != NULL && rc == FIRN_OK) {
+        share_locked(lsm, wish, mode, *out);
+    }
+    firn_os_mutex_unlock(&lsm->mutex);
+    return rc;
+}
+
+/* The first tree with a number from *id on that may have garbage in its last level, as a work
+ * without a plan, which meets no other: it keeps the tree from being dropped. *id is advanced. */
+static int
+pick_suspect(struct firn_lsm *lsm, const struct firn_compaction_work_wish *wish,
+             enum firn_compaction_pick_mode mode, uint64_t *id, struct firn_compaction_work **out,
+             firn_error *err)
+{
+    int rc = FIRN_OK;
+    firn_os_mutex_lock(&lsm->mutex);
+    for (size_t i = 0; i < lsm->tree_count && *out == NULL && rc == FIRN_OK; i++) {
+        struct firn_lsm_tree *tree = lsm->trees[i];
+        if (tree->id < *id || !is_wanted_locked(tree, wish) ||
+            !firn_compaction_garbage_is_likely_locked(tree, mode)) {
+            continue;
+        }
+        *id = (uint64_t)tree->id + 1;
+        *out = make_work_locked(tree, FIRN_COMPACTION_WORK_COMPACTION);
+        if (*out == NULL) {
+            rc = firn_error_no_memory(err, "a compaction");
+        }
+    }
+    firn_os_mutex_unlock(&lsm->mutex);
+    return rc;
+}
+
+/* Gives the suspect a plan, if there is something to free. */
+static int
+plan_suspect(struct firn_compaction_work *work, enum firn_compaction_pick_mode mode,
+             bool *out_found, firn_error *err)
+{
+    struct firn_lsm *lsm = work->lsm;
+    struct firn_compaction_work_views views;
+    struct firn_compaction_plan plan;
+    *out_found = false;
+    int rc = firn_compaction_work_take_views(work, &views, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    firn_os_mutex_lock(&lsm->mutex);
+    rc = firn_compaction_garbage_pick_locked(work->tree, mode, &views.map, &plan, out_found, err);
+    if (rc == FIRN_OK && *out_found) {
+        CHECK(meets_no_work_locked(work->tree, &plan));
+        work->plan = plan;
+        work->version = atomic_load_explicit(&work->tree->state, memory_order_relaxed)->version;
+        firn_version_ref(work->version);
+    }
+    firn_os_mutex_unlock(&lsm->mutex);
+    firn_compaction_work_release_views(work, &views);
+    return rc;
+}
+
+static int
+pick_garbage(struct firn_lsm *lsm, const struct firn_compaction_work_wish *wish,
+             enum firn_compaction_pick_mode mode, struct firn_compaction_work **out,
+             firn_error *err)
+{
+    int rc = FIRN_OK;
+    uint64_t id = 0;
+    struct firn_compaction_work *suspect = NULL;
+    FIRN_TRY(pick_suspect(lsm, wish, mode, &id, &suspect, err));
+    while (suspect != NULL) {
+        bool is_found;
+        FIRN_TRY(plan_suspect(suspect, mode, &is_found, err));
+        if (is_found) {
+            suspect->plan.values_of = wish->room_bytes == 0 ? 0 : FIRN_LSM_NO_VALUES;
+            *out = suspect;
+            return FIRN_OK;
+        }
+        firn_compaction_work_discard(suspect);
+        suspect = NULL;
+        FIRN_TRY(pick_suspect(lsm, wish, mode, &id, &suspect, err));
+    }
+out:
+    firn_compaction_work_discard(suspect);
+    return rc;
+}
+
+/* What frees space in value files. */
+static int
+pick_values(struct firn_lsm *lsm, const struct firn_compaction_work_wish *wish,
+            enum firn_compaction_pick_mode mode, struct firn_compaction_work **out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_compaction_pick pick = {0};
+    firn_os_mutex_lock(&lsm->mutex);
+    for (size_t i = 0; i < lsm->tree_count && pick.tree == NULL; i++) {
+        struct firn_lsm_tree *tree = lsm->trees[i];
+        if (is_wanted_locked(tree, wish) &&
+            firn_compaction_sparse_pick_locked(tree, mode, wish->room_bytes, &pick.plan)) {
+            pick.tree = tree;
+        }
+    }
+    if (pick.tree != NULL) {
+        rc = make_compaction_locked(&pick, out, err);
+    }
+    firn_os_mutex_unlock(&lsm->mutex);
+    return rc;
+}
+
+static int
+pick_any_compaction(struct firn_lsm *lsm, const struct firn_compaction_work_wish *wish,
+                    struct firn_compaction_work **out, firn_error *err)
+{
+    DCHECK(wish->range == NULL || wish->is_unhurried);
+    int rc = FIRN_OK;
+    unsigned mode =
+        wish->is_unhurried ? FIRN_COMPACTION_PICK_UNHURRIED : FIRN_COMPACTION_PICK_DEMANDED;
+    bool is_all = !wish->is_brief && wish->range == NULL;
+    unsigned last = wish->is_unhurried ? FIRN_COMPACTION_PICK_DAMAGED : mode;
+    for (; rc == FIRN_OK && *out == NULL && mode <= last; mode++) {
+        rc = pick_compaction(lsm, wish, mode, out, err);
+        if (rc == FIRN_OK && *out == NULL && is_all) {
+            rc = pick_garbage(lsm, wish, mode, out, err);
+        }
+        if (rc == FIRN_OK && *out == NULL && is_all) {
+            rc = pick_values(lsm, wish, mode, out, err);
+        }
+    }
+    return rc;
+}
+
+int
+firn_compaction_work_pick(struct firn_lsm *lsm, const struct firn_compaction_work_wish *wish,
+                          struct firn_compaction_work **out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    *out = NULL;
+    if (lsm->options.is_read_only) {
+        return FIRN_OK;
+    }
+    if (wish->flushes) {
+        firn_os_mutex_lock(&lsm->mutex);
+        rc = pick_flushes_locked(lsm, wish, out, err);
+        firn_os_mutex_unlock(&lsm->mutex);
+    }
+    if (rc == FIRN_OK && *out == NULL && wish->compactions) {
+        rc = pick_any_compaction(lsm, wish, out, err);
+    }
+    if (rc == FIRN_OK && *out == NULL && wish->compactions && wish->is_unhurried &&
+        wish->room_bytes != 0) {
+        /* What reads much may write little. */
+        struct firn_compaction_work_wish daring = *wish;
+        daring.room_bytes = 0;
+        rc = pick_any_compaction(lsm, &daring, out, err);
+    }
+    if (*out != NULL) {
+        (*out)->step = wish->step;
+    }
+    return rc;
+}
+
+/* ---- views ---- */
+
+int
+firn_compaction_work_take_views(const struct firn_compaction_work *work,
+                                struct firn_compaction_work_views *out, firn_error *err)
+{
+    const struct firn_lsm_host *host = &work->lsm->options.host;
+    *out = (struct firn_compaction_work_views){.is_taken = false};
+    int rc = host->take_views(host->ctx, work->tree->id, &out->list, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    DCHECK(out->list.place_count > 0); /* now, at least */
+    rc = firn_merge_view_map_init(&out->map, &out->list, err);
+    out->is_taken = rc == FIRN_OK;
+    if (rc != FIRN_OK) {
+        host->release_views(host->ctx, &out->list);
+    }
+    return rc;
+}
+
+void
+firn_compaction_work_release_views(const struct firn_compaction_work *work,
+                                   struct firn_compaction_work_views *views)
+{
+    const struct firn_lsm_host *host = &work->lsm->options.host;
+    if (views->is_taken) {
+        firn_merge_view_map_deinit(&views->map);
+        host->release_views(host->ctx, &views->list);
+        views->is_taken = false;
+    }
+}
+
+/* ---- the end ---- */
+
+enum firn_compaction_work_kind
+firn_compaction_work_kind(const struct firn_compaction_work *work)
+{
+    return work->kind;
+}
+
+static void
+unlink_work_locked(struct firn_compaction_work *work)
+{
+    firn_os_mutex_assert_held(&work->lsm->mutex);
+    DCHECK(work->kind != FIRN_COMPACTION_WORK_FLUSH || work->tree->is_flushing); /* (I1) */
+    struct firn_compaction_work **link = &work->tree->works;
+    while (*link != work) {
+        link = &(*link)->next;
+    }
+    *link = work->next;
+    if (work->kind == FIRN_COMPACTION_WORK_FLUSH) {
+        work->tree->is_flushing = false;
+    }
+}
+
+void
+firn_compaction_work_discard(struct firn_compaction_work *work)
+{
+    while (work != NULL) {
+        struct firn_lsm *lsm = work->lsm;
+        struct firn_compaction_work *also = work->also;
+        firn_os_mutex_lock(&lsm->mutex);
+        unlink_work_locked(work);
+        firn_os_cond_broadcast(&lsm->changed);
+        firn_os_mutex_unlock(&lsm->mutex);
+        for (size_t i = 0; i < work->memtable_count; i++) {
+            firn_lsm_state_unref_memtable(work->memtables[i]);
+        }
+        firn_free(work->memtables);
+        firn_version_unref(work->version);
+        firn_free(work);
+        work = also;
+    }
+}

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * copy/copy_capture.c: one state of a store, as bytes of its files, beside a process that writes it.
+ *
+ * What a reader relies on (db_reader.c) is enough to copy a store as well: with byte 2^32 of FIRN
+ * locked no file goes that any version of the MANIFEST needs, and no segment of a log is given up or
+ * used again. So it is locked first, and for as long as anybody copies. Then, in this order,
+ *   1. the MANIFEST is read, and it is noted how far its segments go (log/log_capture.h),
+ *   2. the log is read to its end, and the same is noted of it.
+ * Runs, value files and packs never change, and are whole as soon as they have their names.
+ *
+ * (I1) What is noted is a state that the store had, or shows what a crash would have left of one:
+ *      runs as the MANIFEST has them, and all that the log had a moment later. The order is that of a
+ *      reader. What was acknowledged before this began is in it. (Checked: the numbers of the
+ *      segments. Not checked: what another process does.)
+ * (I2) A run that the MANIFEST names, and what it refers to, was there before it was named. So whoever
+ *      lists the directories later finds it. He may find runs that are newer, too: the copy does not
+ *      name them, and the next process to write there removes them.
+ * (I3) Packs are durable before a commit names them, and the lock keeps those that are given up.
+ * (I4) A load is in the MANIFEST alone (db_bulk.c). Where one came between 1 and 2, the log has commits
+ *      that came after it, and the state has to be looked for again: they cannot be there without
+ *      it. It is known by its sequence, a multiple of 2^28 above all that the MANIFEST named, across
+ *      which the log goes on. Chance can look like that (a commit that failed had just this sequence),
+ *      so after some attempts it is believed to be that.
+ *
+ * (I5) The log names versions of the MANIFEST (db_vouch.c). Where it comes to one that is newer than
+ *      what was read of the MANIFEST, the copy of the log ends before that: what follows was committed
+ *      after this began. If the MANIFEST does not have that version now, it has lost its end, and all
+ *      is copied as it is.
+ * (I4) and (I5) are tested: they speak of bytes from outside.
+ *
+ * The same bytes are noted again where nothing was written meanwhile: two copies of a store at rest
+ * are equal.
+ *
+ * Left out is what the writer makes anew: LOCK, RESERVE, sockets of watches, unfinished and spare files,
+ * and segments of logs that were begun since.
+ *
+ * Not looked into: runs, values and packs, and the contents of commits. A copy of a store that is damaged
+ * there is damaged in the same way. It is only found out whether the runs and values are there.
+ */
+#include "copy/copy_capture.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "codec/xxh3.h"
+#include "log/log_capture.h"
+#include "log/log_segment.h"
+#include "row/row.h"
+#include "store/db_internal.h"
+#include "version/manifest.h"
+
+_Static_assert((int)FIRN_COPY_CAPTURE_HEAD_SIZE == (int)FIRN_LOG_FORMAT_SEGMENT_SIZE,
+               "a segment is known by its header");
+
+enum { ATTEMPTS_MAX = 10, ATTEMPTS_FOR_LOADS = 5, PAUSE_NS = 2000000 };
+
+struct firn_copy_capture {
+    struct firn_os_dir *dir;
+    struct firn_os_file *lock;
+    struct firn_buf log;      /* of struct firn_log_capture_segment */
+    struct firn_buf manifest; /* likewise */
+    char missing[FIRN_LSM_CAPTURE_MISSING_SIZE];
+};
+
+/* ---- names ---- */
+
+bool
+firn_copy_capture_is_identity(const char *name)
+{
+    return strcmp(name, FIRN_STOREFILE_IDENTITY_NAME) == 0;
+}
+
+bool
+firn_copy_capture_is_log(const char *name)
+{
+    return firn_db_log_is_name(name);
+}
+
+bool
+firn_copy_capture_is_lock(const char *name)
+{
+    return strcmp(name, FIRN_STOREFILE_LOCK_NAME) == 0;
+}
+
+bool
+firn_copy_capture_is_own(const char *name)
+{
+    return strncmp(name, FIRN_STOREFILE_IDENTITY_NAME, strlen(FIRN_STOREFILE_IDENTITY_NAME)) == 0 ||
+           strcmp(name, "config") == 0 || strcmp(name, FIRN_STOREFILE_RESERVE_NAME) == 0 ||
+           firn_copy_capture_is_lock(name) || firn_copy_capture_has_folder(name) ||
+           firn_db_log_is_name(name) || firn_lsm_is_name(name);
+}
+
+int
+firn_copy_capture_is_claimed(struct firn_os_dir *dir, bool *out, firn_error *err)
+{
+    uint8_t head[FIRN_STOREFILE_IDENTITY_SIZE];
+    size_t size = 0;
+    struct firn_os_file *file;
+    *out = false;
+    int rc = firn_os_file_open(dir, FIRN_STOREFILE_IDENTITY_NAME, FIRN_OS_READ, 0, &file, err);
+    if (rc == FIRN_OK) {
+        rc = firn_os_file_read(file, 0, head, sizeof head, &size, err);
+        *out = rc == FIRN_OK && firn_storefile_is_identity(firn_bytes(head, size));
+        firn_os_file_close(file);
+    }
+    return rc == FIRN_NO_MEMORY ? rc : FIRN_OK;
+}
+
+bool
+firn_copy_capture_has_folder(const char *name)
+{
+    return strcmp(name, "runs") == 0 || strcmp(name, FIRN_STOREFILE_PACKS_NAME) == 0;
+}
+
+static bool
+is_unfinished(const char *name)
+{
+    size_t size = strlen(name);
+    return size > 4 && strcmp(name + size - 4, ".tmp") == 0;
+}
+
+static size_t
+count_digits(const char *text)
+{
+    size_t count = 0;
+    while (text[count] >= '0' && text[count] <= '9') {
+        count++;
+    }
+    return count;
+}
+
+/* "watch-<number>" */
+static bool
+is_socket(const char *name)
+{
+    static const char prefix[] = "watch-";
+    size_t size = sizeof prefix - 1;
+    return strncmp(name, prefix, size) == 0 && name[size] != '\0' &&
+           name[size + count_digits(name + size)] == '\0';
+}
+
+/* Of a name that begins as those of segments do. */
+static bool
+is_segment(const char *name)
+{
+    DCHECK(strchr(name, '-') != NULL);
+    const char *number = strchr(name, '-') + 1;
+    size_t digits = count_digits(number);
+    return digits >= 6 && strcmp(number + digits, ".log") == 0;
+}
+
+/* ---- asking ---- */
+
+static const struct firn_log_capture_segment *
+segments_of(const struct firn_buf *buf, size_t *out_count)
+{
+    *out_count = buf->size / sizeof(struct firn_log_capture_segment);
+    return (const struct firn_log_capture_segment *)(const void *)buf->data;
+}
+
+static bool
+are_consecutive(const struct firn_buf *buf)
+{
+    size_t count;
+    const struct firn_log_capture_segment *segment = segments_of(buf, &count);
+    for (size_t i = 1; i < count; i++) {
+        if (segment[i].number != segment[i - 1].number + 1) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* By their numbers, which have no needless zeros in front beyond six digits. */
+static bool
+is_older(const char *name, const char *than)
+{
+    size_t a = strlen(name);
+    size_t b = strlen(than);
+    return a < b || (a == b && strcmp(name, than) < 0);
+}
+
+/* An entry of which the name begins as those of a log's segments do. Segments that are older than the
+ * log are no part of it and do no harm; newer ones would be. */
+static struct firn_copy_capture_file
+judge_segment(const struct firn_buf *segments, const char *prefix, const char *name)
+{
+    struct firn_copy_capture_file file = {.kind = FIRN_COPY_CAPTURE_FOREIGN};
+    size_t count;
+    const struct firn_log_capture_segment *segment = segments_of(segments, &count);
+    if (!is_segment(name)) {
+        file.kind = is_unfinished(name) ? FIRN_COPY_CAPTURE_LEFT_OUT : FIRN_COPY_CAPTURE_FOREIGN;
+        return file;
+    }
+    file.kind = FIRN_COPY_CAPTURE_LEFT_OUT;
+    for (size_t i = 0; i < count; i++) {
+        char own[FIRN_LOG_SEGMENT_NAME_SIZE];
+        firn_log_segment_name(prefix, segment[i].number, own);
+        if (strcmp(own, name) == 0) {
+            DCHECK(segment[i].size_bytes >= FIRN_COPY_CAPTURE_HEAD_SIZE);
+            file = (struct firn_copy_capture_file){.kind = FIRN_COPY_CAPTURE_CUT,
+                                                   .size_bytes = segment[i].size_bytes,
+                                                   .head = segment[i].header};
+        } else if (i == 0 && is_older(name, own)) {
+            file.kind = FIRN_COPY_CAPTURE_WHOLE;
+        }
+    }
+    return file;
+}
+
+struct firn_copy_capture_file
+firn_copy_capture_judge_in_folder(const char *name)
+{
+    return (struct firn_copy_capture_file){.kind = is_unfinished(name) ? FIRN_COPY_CAPTURE_LEFT_OUT
+                                                                       : FIRN_COPY_CAPTURE_WHOLE};
+}
+
+struct firn_copy_capture_file
+firn_copy_capture_judge(const struct firn_copy_capture *capture, const char *name)
+{
+    struct firn_copy_capture_file file = {.kind = FIRN_COPY_CAPTURE_FOREIGN};
+    if (strcmp(name, FIRN_STOREFILE_IDENTITY_NAME) == 0 || strcmp(name, "config") == 0 ||
+        firn_copy_capture_has_folder(name)) {
+        file.kind = FIRN_COPY_CAPTURE_WHOLE;
+    } else if (firn_copy_capture_is_lock(name) || strcmp(name, FIRN_STOREFILE_RESERVE_NAME) == 0 ||
+               strcmp(name, FIRN_STOREFILE_IDENTITY_TMP_NAME) == 0 || is_socket(name)) {
+        file.kind = FIRN_COPY_CAPTURE_LEFT_OUT;
+    } else if (firn_db_log_is_name(name)) {
+        file = judge_segment(&capture->log, firn_db_log_options(true).prefix, name);
+    } else if (firn_lsm_is_name(name)) {
+        file = judge_segment(&capture->manifest, FIRN_MANIFEST_NAME, name);
+    }
+    return file;
+}
+
+/* ---- looking ---- */
+
+/* The log, as it is read. */
+struct reading {
+    struct firn_os_dir *dir;
+    uint64_t version;  /* of the MANIFEST */
+    uint64_t named;    /* by the MANIFEST */
+    uint64_t sequence; /* of the last record */
+    bool lacks_load;   /* (I4) */
+};
+
+/* (I5). */
+static int
+stop_behind_manifest(const struct reading *reading, uint64_t version, firn_error *err)
+{
+    struct firn_os_dir *own;
+    uint64_t now = 0;
+    if (version <= reading->version) {
+        return FIRN_OK;
+    }
+    int rc = firn_os_dir_open_beneath(reading->dir, "", &own, err);
+    if (rc == FIRN_OK) {
+        rc = firn_lsm_read_version(own, &now, err);
+        firn_os_dir_close(own);
+    }
+    return rc == FIRN_OK && now >= version ? FIRN_LOG_STOP : rc;
+}
+
+static int
+visit(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
+      firn_error *err)
+{
+    struct reading *reading = ctx;
+    (void)position;
+    if (record.size < 8) {
+        return FIRN_OK; /* damage, which is copied as it is */
+    }
+    if (type == FIRN_STOREFILE_TYPE_VOUCH) {
+        return stop_behind_manifest(reading, firn_load_le64(record.data), err);
+    }
+    uint64_t sequence = firn_load_le64(record.data);
+    uint64_t before = reading->sequence > reading->named ? reading->sequence : reading->named;
+    reading->lacks_load = reading->lacks_load || firn_db_log_lacks_load(before, sequence);
+    reading->sequence = sequence;
+    return FIRN_OK;
+}
+
+/* One attempt. */
+static int
+look(struct firn_copy_capture *capture, bool may_lack_manifest, bool *out_lacks_load,
+     firn_error *err)
+{
+    DCHECK(capture->lock != NULL); /* (I2), (I3) */
+    const struct firn_log_options options = firn_db_log_options(true);
+    struct reading reading = {.dir = capture->dir};
+    int rc = firn_lsm_capture(capture->dir, &firn_row_kind, &capture->manifest, &reading.version,
+                              &reading.named, capture->missing, err);
+    if (rc == FIRN_NOT_FOUND && may_lack_manifest) {
+        rc = FIRN_OK;
+    } else if (rc == FIRN_NOT_FOUND) {
+        rc = firn_error_set(err, FIRN_CORRUPT, "the MANIFEST of the store '%s' is missing",
+                            firn_os_dir_path(capture->dir));
+    }
+    if (rc == FIRN_OK) {
+        rc = firn_log_capture(capture->dir, &options, visit, &reading, &capture->log, err);
+    }
+    if (rc == FIRN_NOT_FOUND) {
+        rc = firn_error_set(err, FIRN_CORRUPT, "the log of the store '%s' is missing",
+                            firn_os_dir_path(capture->dir));
+    }
+    DCHECK(are_consecutive(&capture->manifest)); /* (I1) */
+    DCHECK(rc != FIRN_OK || (capture->log.size > 0 && are_consecutive(&capture->log)));
+    *out_lacks_load = rc == FIRN_OK && reading.lacks_load;
+    return rc;
+}
+
+static int
+look_until_it_fits(struct firn_copy_capture *capture, bool may_lack_manifest, firn_error *err)
+{
+    bool lacks_load = false;
+    int rc = FIRN_BUSY;
+    for (int i = 0; i < ATTEMPTS_MAX && (rc == FIRN_BUSY || lacks_load); i++) {
+        if (i > 0) {
+            firn_os_sleep_ns(firn_os_dir_os(capture->dir), PAUSE_NS);
+        }
+        rc = look(capture, may_lack_manifest, &lacks_load, err);
+        lacks_load = lacks_load && i + 1 < ATTEMPTS_FOR_LOADS;
+    }
+    return rc;
+}
+
+/* A repair replaces the files of the store under the names that they have. */
+static int
+refuse_repair(struct firn_os_dir *dir, firn_error *err)
+{
+    struct firn_os_stat stat;
+    return firn_os_stat(dir, "REPAIRING", &stat, NULL) == FIRN_OK
+               ? firn_error_set(err, FIRN_BUSY, "the store '%s' is being repaired",
+                                firn_os_dir_path(dir))
+               : FIRN_OK;
+}
+
+int
+firn_copy_capture_open(struct firn_os_dir *dir, struct firn_copy_capture **out, firn_error *err)
+{
+    struct firn_storefile_identity identity;
+    struct firn_copy_capture *capture = firn_alloc_zeroed(sizeof *capture);
+    int rc;
+    *out = NULL;
+    if (capture == NULL) {
+        return firn_error_no_memory(err, "the state of a store");
+    }
+    /* A handle of its own: others may be listing the caller's. */
+    FIRN_TRY(firn_os_dir_open_beneath(dir, "", &capture->dir, err));
+    FIRN_TRY(firn_db_create_read_identity(capture->dir, &identity, err));
+    FIRN_TRY(refuse_repair(capture->dir, err));
+    FIRN_TRY(firn_db_reader_lock_all(capture->dir, &capture->lock, err));
+    FIRN_TRY(look_until_it_fits(capture, identity.version == FIRN_STOREFILE_VERSION_LOG, err));
+    *out = capture;
+    capture = NULL;
+out:
+    firn_copy_capture_close(capture);
+    return rc;
+}
+
+uint64_t
+firn_copy_capture_print(const struct firn_copy_capture *capture)
+{
+    uint64_t log = firn_xxh3(capture->log.data, capture->log.size, 0);
+    return firn_xxh3(capture->manifest.data, capture->manifest.size, log);
+}
+
+const char *
+firn_copy_capture_missing(const struct firn_copy_capture *capture)
+{
+    return capture->missing[0] == '\0' ? NULL : capture->missing;
+}
+
+void
+firn_copy_capture_let_go(struct firn_copy_capture *capture)
+{
+    firn_os_file_close(capture->lock);
+    firn_os_dir_close(capture->dir);
+    capture->lock = NULL;
+    capture->dir = NULL;
+}
+
+void
+firn_copy_capture_close(struct firn_copy_capture *capture)
+{
+    if (capture != NULL) {
+        firn_copy_capture_let_go(capture);
+        firn_buf_deinit(&capture->log);
+        firn_buf_deinit(&capture->manifest);
+        firn_free(capture);
+    }
+}
+
+/* ---- writers ---- */
+
+int
+firn_copy_capture_keep_writers_out(struct firn_os_dir *dir, bool may_create, int64_t timeout_ms,
+                                   struct firn_os_file **out, firn_error *err)
+{
+    return firn_storefile_lock_hold(dir, may_create, timeout_ms, out, err);
+}
+
+int
+firn_copy_capture_remove_lock(struct firn_os_dir *dir, firn_error *err)
+{
+    return firn_os_remove_file(dir, FIRN_STOREFILE_LOCK_NAME, err);
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * copy/copy_clone.c: a second store that has all that one has: data, checkpoints, and what firn
+ * keeps in it for itself.
+ *
+ * Files that are never written again (runs, packs) are shared by hard links, or copied where there
+ * can be none, so that a clone takes no time and no space. What the log has is flushed first,
+ * twice: once beside commits, which may take long, and once more, briefly, in the leader's place,
+ * where nothing is committed until the clone is made. So the clone is the state of one moment, and
+ * its log is empty.
+ *
+ * The new directory is made a store like any other (db_create.c): FIRN.tmp, files, FIRN. It has an
+ * identity of its own. Where something fails, is cancelled, or the power goes, what was begun is not
+ * a store, and the next attempt clears it away.
+ *
+ * Packs of workspaces go along as they lie in the directory at that moment: all that the committed
+ * catalog names are there, because packs are durable before they are named, and go after.
+ */
+#include "copy/copy_clone.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "os/os_clone.h"
+#include "store/db_checkpoint.h"
+#include "store/db_internal.h"
+#include "storefile/storefile_progress.h"
+
+/* ---- packs ---- */
+
+struct packs {
+    struct firn_buf names; /* each with its NUL */
+};
+
+static int
+keep_name(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct packs *packs = ctx;
+    bool is_unfinished =
+        entry->name_size > 4 && strcmp(entry->name + entry->name_size - 4, ".tmp") == 0;
+    bool is_file = entry->kind == FIRN_OS_FILE || entry->kind == FIRN_OS_UNKNOWN;
+    return is_file && !is_unfinished
+               ? firn_buf_append(&packs->names, entry->name, entry->name_size + 1)
+               : FIRN_OK;
+}
+
+static int
+clone_names(const struct packs *packs, struct firn_os_dir *from, struct firn_os_dir *to,
+            const struct firn_step *step, firn_error *err)
+{
+    for (size_t at = 0; at < packs->names.size;) {
+        const char *name = (const char *)packs->names.data + at;
+        int rc = firn_os_clone_file(from, to, name, err);
+        /* One that nobody needs may have been collected meanwhile. */
+        rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+        rc = rc == FIRN_OK ? firn_step_tell(step, 1, 0, err) : rc;
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        at += strlen(name) + 1;
+    }
+    return firn_os_dir_sync(to, err);
+}
+
+static int
+clone_packs(struct firn_db *db, struct firn_os_dir *to, const struct firn_step *step,
+            firn_error *err)
+{
+    struct packs packs = {{0}};
+    struct firn_os_dir *from_packs = NULL;
+    struct firn_os_dir *to_packs = NULL;
+    int rc = firn_os_dir_open(db->dir, FIRN_STOREFILE_PACKS_NAME, &from_packs, err);
+    if (rc == FIRN_NOT_FOUND) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(rc);
+    rc = firn_os_dir_list(from_packs, keep_name, &packs, err);
+    if (rc == FIRN_NO_MEMORY) {
+        rc = firn_error_no_memory(err, "the names of packs");
+    }
+    FIRN_TRY(rc);
+    FIRN_TRY(firn_os_make_dir_for_owner(to, FIRN_STOREFILE_PACKS_NAME, to, 0700, err));
+    FIRN_TRY(firn_os_dir_open(to, FIRN_STOREFILE_PACKS_NAME, &to_packs, err));
+    FIRN_TRY(clone_names(&packs, from_packs, to_packs, step, err));
+out:
+    firn_buf_deinit(&packs.names);
+    firn_os_dir_close(from_packs);
+    firn_os_dir_close(to_packs);
+    return rc;
+}
+
+/* ---- the trees ---- */
+
+static int
+clone_trees(struct firn_db *db, struct firn_os_dir *to, const struct firn_step *step,
+            firn_error *err)
+{
+    struct firn_db_image *image = firn_db_image(db);
+    struct firn_buf history = {0};
+    int rc;
+    DCHECK(firn_db_is_led(db) && db->last_sequence == firn_db_published(db));
+    FIRN_TRY(firn_db_checkpoint_write_all(db, &history, err));
+    const struct firn_lsm_clone clone = {.dir = to,
+                                         .history = firn_buf_slice(&history),
+                                         .sequence = db->last_sequence,
+                                         .step = step};
+    FIRN_TRY(firn_lsm_clone(image->lsm, &clone, err));
+out:
+    firn_buf_deinit(&history);
+    return rc;
+}
+
+static int
+make_log(struct firn_os_dir *to, firn_error *err)
+{
+    struct firn_log_options options = firn_db_log_options(false);
+    struct firn_log *log;
+    /* The clone's MANIFEST has one version (db_vouch.c). */
+    options.note = FIRN_LSM_CLONE_VERSION;
+    int rc = firn_log_create(to, &options, &log, err);
+    return rc == FIRN_OK ? firn_log_close(log, err) : rc;
+}
+
+/* ---- all of it ---- */
+
+/* Whether no memtable holds anything that only the log has beside it. */
+static bool
+is_flushed(struct firn_db *db)
+{
+    const struct firn_db_image *image = firn_db_image(db);
+    bool is_flushed = true;
+    firn_os_mutex_lock(&db->state_mutex);
+    for (size_t i = 0; i < firn_db_image_tree_count(image); i++) {
+        is_flushed = is_flushed && firn_db_image_tree(image, i)->first_segment == 0;
+    }
+    firn_os_mutex_unlock(&db->state_mutex);
+    return is_flushed;
+}
+
+/* The leader's place is taken: nothing is committed. */
+static int
+flush_rest(struct firn_db *db, firn_error *err)
+{
+    const struct firn_compaction_work_wish wish = {.flushes = true};
+    int rc;
+    DCHECK(firn_db_is_led(db));
+    FIRN_TRY(firn_db_write_refuse_failed(db, err));
+    FIRN_TRY(firn_db_pace_freeze_all(db, err));
+    FIRN_TRY(firn_db_jobs_finish(db, &wish, err));
+out:
+    return rc;
+}
+
+static int
+fill(struct firn_db *db, struct firn_os_dir *to, const struct firn_step *step, firn_error *err)
+{
+    struct firn_storefile_identity identity;
+    int rc;
+    FIRN_TRY(flush_rest(db, err));
+    DCHECK(is_flushed(db));
+    FIRN_TRY(firn_db_create_begin(to, &identity, err));
+    FIRN_TRY(make_log(to, err));
+    FIRN_TRY(clone_packs(db, to, step, err));
+    FIRN_TRY(clone_trees(db, to, step, err));
+    FIRN_TRY(firn_db_create_end(to, err));
+out:
+    return rc;
+}
+
+/* FIRN_EXISTS or FIRN_INVALID for a directory that is something already. */
+static int
+check_target(struct firn_os_dir *to, firn_error *err)
+{
+    struct firn_db_create_survey survey;
+    int rc = firn_db_create_look(to, &survey, err);
+    if (rc == FIRN_OK && survey.has_identity) {
+        return firn_error_set(err, FIRN_EXISTS, "there is a firn store in '%s' already",
+                              firn_os_dir_path(to));
+    }
+    return rc == FIRN_OK ? firn_db_create_allowed(to, &survey, err) : rc;
+}
+
+int
+firn_copy_clone(struct firn_db *db, struct firn_os_dir *to,
+                struct firn_storefile_progress *progress, firn_error *err)
+{
+    struct firn_os_file *lock = NULL;
+    const struct firn_step *step;
+    int rc;
+    if (db->is_read_only) {
+        return firn_db_write_refuse_read_only(db, err);
+    }
+    FIRN_TRY(check_target(to, err));
+    FIRN_TRY(firn_storefile_lock_acquire(to, 0, &lock, err));
+    FIRN_TRY(check_target(to, err));
+    FIRN_TRY(firn_db_maintain_flush(db, err));
+    FIRN_TRY(firn_storefile_progress_begin_steps(progress, "write", 0, 0, &step, err));
+    firn_db_write_begin_exclusive(db);
+    rc = fill(db, to, step, err);
+    firn_db_write_end_exclusive(db);
+out:
+    firn_os_file_close(lock);
+    return rc;
+}
+
+int
+firn_copy_clone_path(struct firn_db *db, struct firn_os *os, const char *path,
+                     struct firn_storefile_progress *progress, firn_error *err)
+{
+    struct firn_os_dir *to;
+    if (db->is_read_only) {
+        return firn_db_write_refuse_read_only(db, err);
+    }
+    int rc = firn_db_path_make(os, path, &to, err);
+    if (rc == FIRN_OK) {
+        rc = firn_copy_clone(db, to, progress, err);
+        firn_os_dir_close(to);
+    }
+    return rc;
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * copy/copy_import.c: a store in a single file as a store in a directory.
+ *
+ * The file has the files of a store, so they are copied out, each compared with the hash that was
+ * written; that is all. The new store is made like any other (db_create.c): FIRN.tmp, files, FIRN,
+ * and gets an identity of its own. Where something fails, the files go again, and what is left of the
+ * beginning is cleared away by the next attempt; a power cut leaves no more than that either.
+ *
+ * Before anything is written the store in the file is opened, for reading: what cannot be read there
+ * is not copied.
+ */
+#include "base/check.h"
+#include "copy/copy_export.h"
+
+#include <string.h>
+
+#include "store/db_internal.h"
+#include "storefile/archive.h"
+
+/* ---- the checkpoint that the file holds ---- */
+
+static int
+take_first(void *ctx, const struct firn_db_checkpoint_info *info)
+{
+    *(struct firn_db_checkpoint_info *)ctx = *info;
+    return FIRN_CANCELLED;
+}
+
+static int
+look(struct firn_os *os, const char *file, struct firn_db_checkpoint_info *out, firn_error *err)
+{
+    const struct firn_db_options options = {.read_only = true,
+                                            .memory_bytes = FIRN_STORE_MEMORY_MIN};
+    const struct firn_db_checkpoint_visitor visitor = {.visit = take_first, .ctx = out};
+    struct firn_db *db;
+    int rc = firn_db_path_open(os, file, &options, &db, err);
+    if (rc == FIRN_OK) {
+        rc = firn_db_checkpoint_list(db, &visitor, err);
+        rc = rc == FIRN_CANCELLED ? FIRN_OK : rc;
+        int close_rc = firn_db_close(db, rc == FIRN_OK ? err : NULL);
+        rc = rc == FIRN_OK ? close_rc : rc;
+    }
+    return rc;
+}
+
+/* ---- copying ---- */
+
+/* The directories are made as their first files come. */
+struct target {
+    struct firn_os_dir *root;
+    struct firn_os_dir *inner; /* of the file before; NULL: it lay in the root */
+    char name[FIRN_ARCHIVE_FORMAT_NAME_SIZE_MAX + 1];
+};
+
+/* What was put into the directory is durable. */
+static int
+leave_inner(struct target *target, firn_error *err)
+{
+    int rc = target->inner != NULL ? firn_os_dir_sync(target->inner, err) : FIRN_OK;
+    firn_os_dir_close(target->inner);
+    target->inner = NULL;
+    target->name[0] = '\0';
+    return rc;
+}
+
+static int
+enter(struct target *target, const char *path, struct firn_os_dir **out, firn_error *err)
+{
+    const char *slash = strchr(path, '/');
+    size_t size = slash != NULL ? (size_t)(slash - path) : 0;
+    DCHECK((target->inner == NULL) == (target->name[0] == '\0'));
+    CHECK(size < sizeof target->name);
+    int rc = FIRN_OK;
+    if (strlen(target->name) != size || strncmp(target->name, path, size) != 0) {
+        FIRN_TRY(leave_inner(target, err));
+    }
+    if (size > 0 && target->inner == NULL) {
+        memcpy(target->name, path, size);
+        target->name[size] = '\0';
+        FIRN_TRY(firn_os_make_dir(target->root, target->name, 0700, err));
+        FIRN_TRY(firn_os_dir_open(target->root, target->name, &target->inner, err));
+    }
+    *out = size > 0 ? target->inner : target->root;
+out:
+    return rc;
+}
+
+/* Nothing may come to lie in a store that does not belong there. */
+static int
+check_path(struct firn_archive *archive, const char *path, firn_error *err)
+{
+    char name[FIRN_ARCHIVE_FORMAT_NAME_SIZE_MAX + 1];
+    const char *slash = strchr(path, '/');
+    size_t size = slash != NULL ? (size_t)(slash - path) : strlen(path);
+    CHECK(size < sizeof name); /* archive_format.c takes no longer ones */
+    memcpy(name, path, size);
+    name[size] = '\0';
+    return firn_db_create_is_data(name)
+               ? FIRN_OK
+               : firn_error_set(err, FIRN_CORRUPT,
+                                "'%s' is damaged: it has '%s', which is no file of a store",
+                                archive->path, path);
+}
+
+static int
+copy_all(struct firn_archive *archive, struct firn_os_dir *to,
+         struct firn_storefile_progress *progress, firn_error *err)
+{
+    struct target target = {.root = to};
+    size_t count = firn_archive_format_count(&archive->toc);
+    uint64_t bytes = 0;
+    int rc;
+    for (size_t i = 0; i < count; i++) {
+        bytes += firn_archive_format_at(&archive->toc, i)->size;
+    }
+    FIRN_TRY(firn_storefile_progress_begin(progress, "write", count, bytes, err));
+    FIRN_TRY(firn_archive_check_begin(archive, err));
+    for (size_t i = 0; i < count; i++) {
+        const char *path = firn_archive_format_at(&archive->toc, i)->path;
+        struct firn_os_dir *dir;
+        if (strcmp(path, FIRN_STOREFILE_IDENTITY_NAME) == 0) {
+            FIRN_TRY(firn_archive_check_file(archive, i, err));
+            continue;
+        }
+        FIRN_TRY(check_path(archive, path, err));
+        FIRN_TRY(enter(&target, path, &dir, err));
+        FIRN_TRY(firn_archive_copy_out(archive, i, dir, progress, err));
+    }
+    FIRN_TRY(leave_inner(&target, err));
+    FIRN_TRY(firn_os_dir_sync(to, err));
+out:
+    firn_os_dir_close(target.inner);
+    return rc;
+}
+
+/* ---- the store ---- */
+
+static int
+check_target(struct firn_os_dir *to, firn_error *err)
+{
+    struct firn_db_create_survey survey;
+    int rc = firn_db_create_look(to, &survey, err);
+    if (rc == FIRN_OK && survey.has_identity) {
+        return firn_error_set(err, FIRN_EXISTS, "there is a firn store in '%s' already",
+                              firn_os_dir_path(to));
+    }
+    return rc == FIRN_OK ? firn_db_create_allowed(to, &survey, err) : rc;
+}
+
+static int
+fill(struct firn_archive *archive, struct firn_os_dir *to, struct firn_storefile_progress *progress,
+     firn_error *err)
+{
+    struct firn_storefile_identity identity;
+    int rc = firn_db_create_begin(to, &identity, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = copy_all(archive, to, progress, err);
+    if (rc != FIRN_OK) {
+        /* Their space may be what is missing. FIRN.tmp goes when their removal is durable: files
+         * without it would be those of a store that has lost its identity. */
+        if (firn_db_create_clear(to, NULL) == FIRN_OK && firn_os_dir_sync(to, NULL) == FIRN_OK) {
+            FIRN_IGNORE(firn_os_remove_file(to, FIRN_STOREFILE_IDENTITY_TMP_NAME, NULL));
+        }
+        return rc;
+    }
+    return firn_db_create_end(to, err);
+}
+
+static int
+import_into(struct firn_archive *archive, struct firn_os_dir *to,
+            struct firn_storefile_progress *progress, firn_error *err)
+{
+    struct firn_os_file *lock = NULL;
+    int rc;
+    FIRN_TRY(check_target(to, err));
+    FIRN_TRY(firn_storefile_lock_acquire(to, 0, &lock, err));
+    FIRN_TRY(check_target(to, err));
+    FIRN_TRY(fill(archive, to, progress, err));
+out:
+    firn_os_file_close(lock);
+    return rc;
+}
+
+int
+firn_copy_import(struct firn_os *os, const char *file, const char *path,
+                 struct firn_storefile_progress *progress, struct firn_db_checkpoint_info *out,
+                 firn_error *err)
+{
+    struct firn_archive *archive = NULL;
+    struct firn_os_dir *to = NULL;
+    int rc;
+    *out = (struct firn_db_checkpoint_info){0};
+    FIRN_TRY(firn_archive_open(os, file, &archive, err));
+    FIRN_TRY(look(os, file, out, err));
+    FIRN_TRY(firn_db_path_make(os, path, &to, err));
+    FIRN_TRY(import_into(archive, to, progress, err));
+out:
+    firn_os_dir_close(to);
+    firn_archive_close(archive);
+    return rc;
+}

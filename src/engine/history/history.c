@@ -1,0 +1,596 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * history/history.c: lines of history and the checkpoints on them, in memory.
+ *
+ * What "now" sees is a set of intervals of sequences, almost always the single one [1, …). When
+ * checkpoint c is restored by commit r, now becomes what c sees and all from r on; the commits
+ * between c and r are seen no more but by the safety checkpoint that the restore takes, and by
+ * other checkpoints of that time. Such a set, without an end, is a line. A checkpoint is a place on
+ * a line: a pointer and a number, whatever the store holds.
+ *
+ * Lines are a tree. The line that a restore begins has the line of c as its parent, c's sequence as
+ * its fork, and its own sequences from r on. What it sees below the fork it shares with all that
+ * came that way, so a line takes the same few bytes after ten thousand restores as after one. The
+ * intervals, of which there is one more than restores follow each other, are made for readings
+ * alone: of now, and of a line while views are open on it.
+ *
+ * (I1) Each sequence is the own of at most one line: that which was now when it was committed. A
+ *      line's own sequences begin at `first`, which is its begin unless it was joined to its parent,
+ *      and end before the next line's first.
+ * (I2) A checkpoint's sequence is at least its line's begin; forks are sequences of checkpoints.
+ * (I3) The order of checkpoints is that of their making, so their sequences do not descend.
+ * (I4) A line goes when it is not now, and no checkpoint, view or other line needs it. If only one
+ *      line needs it, which goes on right where it ends, as after a restore of what was just saved,
+ *      the two become one.
+ * (I5) Readings of now without the mutex do not count as views. They look at the intervals of now
+ *      alone, which are retired through the epoch; while now is the first line they look at nothing.
+ *
+ * A change is made in two steps: prepare finds out whether it can be done and takes memory; apply
+ * cannot fail. Between them the change goes to the log.
+ *
+ * Limits: a line has at most 65,536 intervals, as after so many restores of what came after the
+ * restore before; 2^20 checkpoints. Memory: 96 bytes a line and about 180 bytes a checkpoint; of now,
+ * and of each line with open views, up to 24 bytes an interval. That is beside the budget of memory, and
+ * firn_store_stats tells it. history_find.c finds a checkpoint by its id, number or name at once.
+ */
+#include "history/history.h"
+
+#include <inttypes.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "history/history_find.h"
+
+/* ---- looking ---- */
+
+size_t
+firn_history_count(const struct firn_history *history)
+{
+    return history->checkpoints.size / sizeof(struct firn_db_checkpoint *);
+}
+
+struct firn_db_checkpoint *
+firn_history_at(const struct firn_history *history, size_t i)
+{
+    DCHECK(i < firn_history_count(history));
+    return ((struct firn_db_checkpoint **)(void *)history->checkpoints.data)[i];
+}
+
+struct firn_view
+firn_history_view_of(const struct firn_db_intervals *intervals, uint64_t sequence)
+{
+    static const struct firn_view_interval everything = {1, UINT64_MAX};
+    static const struct firn_view_interval nothing = {UINT64_MAX, UINT64_MAX};
+    if (intervals != NULL) {
+        uint64_t last = sequence > intervals->begin ? sequence : intervals->begin;
+        return (struct firn_view){intervals->intervals, intervals->count, last, intervals->guide};
+    }
+    return sequence > 0 ? (struct firn_view){&everything, 1, sequence, NULL}
+                        : (struct firn_view){&nothing, 1, 0, NULL};
+}
+
+/* The first line, as long as nothing was joined to it, sees everything. */
+static bool
+sees_everything(const struct firn_db_line *line)
+{
+    return line->begin <= 1;
+}
+
+struct firn_view
+firn_history_view(const struct firn_db_line *line, uint64_t sequence)
+{
+    CHECK(line == NULL || line->intervals != NULL || sees_everything(line));
+    return firn_history_view_of(line != NULL ? line->intervals : NULL, sequence);
+}
+
+size_t
+firn_history_line_count(const struct firn_history *history)
+{
+    return history->lines.size / sizeof(struct firn_db_line *);
+}
+
+static struct firn_db_line **
+line_at(const struct firn_history *history, size_t i)
+{
+    return (struct firn_db_line **)(void *)history->lines.data + i;
+}
+
+struct firn_db_line *
+firn_history_line(const struct firn_history *history, size_t i)
+{
+    DCHECK(i < firn_history_line_count(history));
+    return *line_at(history, i);
+}
+
+/* ---- intervals ---- */
+
+static struct firn_db_intervals *
+make_intervals(const struct firn_db_line *line)
+{
+    size_t at = line->count;
+    uint64_t last = UINT64_MAX;
+    struct firn_db_intervals *made = firn_alloc_zeroed(
+        sizeof *made + at * sizeof made->intervals[0] + firn_view_guide_size_bytes(line->count));
+    if (made == NULL) {
+        return NULL;
+    }
+    made->begin = line->begin;
+    made->count = line->count;
+    for (; line != NULL; line = line->parent) {
+        if (line->parent == NULL || line->fork + 1 < line->first) {
+            CHECK(at > 0);
+            made->intervals[--at] = (struct firn_view_interval){line->first, last};
+            last = line->fork;
+        }
+    }
+    CHECK(at == 0);
+    if (firn_view_guide_size_bytes(made->count) > 0) {
+        made->guide = (void *)(made->intervals + made->count);
+        firn_view_guide_init(made->guide, made->intervals, made->count);
+    }
+    return made;
+}
+
+static void
+release_intervals(struct firn_epoch_node *node)
+{
+    firn_free((char *)node - offsetof(struct firn_db_intervals, retired));
+}
+
+/* (I5) */
+static void
+retire_intervals(struct firn_history *history, struct firn_db_line *line)
+{
+    /* (I5) */
+    DCHECK(line->views == 0);
+    DCHECK(line->intervals == NULL || atomic_load(&history->now_intervals) != line->intervals);
+    if (line->intervals != NULL && history->epoch != NULL) {
+        firn_epoch_retire(history->epoch, &line->intervals->retired, release_intervals);
+        firn_epoch_reclaim(history->epoch);
+    } else {
+        firn_free(line->intervals);
+    }
+    line->intervals = NULL;
+}
+
+/* ---- lines ---- */
+
+/* Of a line with parent, fork and first: how many intervals it has. */
+static size_t
+count_intervals(const struct firn_db_line *line)
+{
+    return line->parent == NULL ? 1 : line->parent->count + (line->fork + 1 < line->first);
+}
+
+static bool
+is_unused(const struct firn_db_line *line)
+{
+    return line->checkpoints == 0 && line->views == 0;
+}
+
+/* (I4) Where only this line needs its parent, and goes on right where that ends. */
+static void
+join_parents(struct firn_db_line *line)
+{
+    struct firn_db_line *parent = line->parent;
+    while (parent != NULL && is_unused(parent) && parent->children == 1 &&
+           line->fork + 1 == line->first) {
+        DCHECK(parent->first <= line->fork);
+        line->first = parent->first;
+        line->fork = parent->fork;
+        line->parent = parent->parent; /* which has a child less and one more */
+        parent->parent = NULL;
+        parent->children = 0;
+        parent = line->parent;
+    }
+}
+
+/* From the last one on: so all that need a line are known when its turn comes. */
+void
+firn_history_release_lines(struct firn_history *history)
+{
+    size_t count = firn_history_line_count(history);
+    size_t kept = count;
+    DCHECK(history->now == NULL || history->now->views > 0);
+    for (size_t i = count; i-- > 0;) {
+        struct firn_db_line *line = *line_at(history, i);
+        if (is_unused(line) && line->children == 0) {
+            DCHECK(line != history->now); /* (I4) */
+            if (line->parent != NULL) {
+                DCHECK(line->parent->children > 0);
+                line->parent->children--;
+            }
+            firn_free(line->intervals);
+            firn_free(line);
+        } else {
+            join_parents(line);
+            *line_at(history, --kept) = line;
+        }
+    }
+    if (kept > 0) {
+        memmove(line_at(history, 0), line_at(history, kept),
+                (count - kept) * sizeof(struct firn_db_line *));
+        history->lines.size = (count - kept) * sizeof(struct firn_db_line *);
+    }
+}
+
+static void
+release_line(struct firn_history *history, const struct firn_db_line *line)
+{
+    if (is_unused(line) && line->children <= 1) {
+        firn_history_release_lines(history);
+    }
+}
+
+int
+firn_history_ref(struct firn_db_line *line, firn_error *err)
+{
+    DCHECK(line->views == 0 || line->intervals != NULL || sees_everything(line));
+    if (line->intervals == NULL && !sees_everything(line)) {
+        line->intervals = make_intervals(line);
+        if (line->intervals == NULL) {
+            return firn_error_no_memory(err, "a view");
+        }
+    }
+    line->views++;
+    return FIRN_OK;
+}
+
+void
+firn_history_unref(struct firn_history *history, struct firn_db_line *line)
+{
+    CHECK(line->views > 0);
+    line->views--;
+    if (line->views == 0) {
+        retire_intervals(history, line);
+    }
+    release_line(history, line);
+}
+
+/* Whether a line may follow those that there are (I1). */
+static bool
+may_follow(const struct firn_history *history, const struct firn_db_line *line)
+{
+    size_t count = firn_history_line_count(history);
+    const struct firn_db_line *parent = line->parent;
+    bool is_last = count == 0 || firn_history_line(history, count - 1)->begin < line->first;
+    return is_last && line->first <= line->begin &&
+           (parent == NULL ? line->first == 1
+                           : parent->first <= line->fork && line->fork < line->first);
+}
+
+int
+firn_history_add_line(struct firn_history *history, const struct firn_db_line *line,
+                      firn_error *err)
+{
+    DCHECK(may_follow(history, line));
+    struct firn_db_line *added = firn_alloc(sizeof *added);
+    if (added == NULL ||
+        firn_buf_append(&history->lines, &added, sizeof(struct firn_db_line *)) != FIRN_OK) {
+        firn_free(added);
+        return firn_error_no_memory(err, "the history of a store");
+    }
+    *added = *line;
+    added->count = count_intervals(line);
+    if (added->parent != NULL) {
+        added->parent->children++;
+    }
+    return FIRN_OK;
+}
+
+int
+firn_history_begin_now(struct firn_history *history, struct firn_db_line *line, firn_error *err)
+{
+    DCHECK(history->now == NULL);
+    int rc = firn_history_ref(line, err);
+    if (rc == FIRN_OK) {
+        history->now = line;
+        atomic_init(&history->now_intervals, line->intervals);
+    }
+    return rc;
+}
+
+/* ---- memory ---- */
+
+uint64_t
+firn_history_memory_bytes(const struct firn_history *history)
+{
+    uint64_t bytes =
+        history->bucket_count * FIRN_HISTORY_CHAINS * sizeof(struct firn_db_checkpoint *);
+    for (size_t i = 0; i < firn_history_count(history); i++) {
+        bytes += sizeof(struct firn_db_checkpoint *) + sizeof(struct firn_db_checkpoint) +
+                 strlen(firn_history_at(history, i)->name) + 1;
+    }
+    for (size_t i = 0; i < firn_history_line_count(history); i++) {
+        const struct firn_db_line *line = firn_history_line(history, i);
+        bytes += sizeof(struct firn_db_line *) + sizeof *line;
+        if (line->intervals != NULL) {
+            bytes += sizeof *line->intervals + line->count * sizeof line->intervals->intervals[0] +
+                     firn_view_guide_size_bytes(line->count);
+        }
+    }
+    return bytes;
+}
+
+/* ---- beginning and end ---- */
+
+int
+firn_history_init(struct firn_history *history, firn_error *err)
+{
+    const struct firn_db_line line = {.first = 1, .begin = 1};
+    *history = (struct firn_history){.next_number = 1};
+    atomic_init(&history->now_intervals, NULL);
+    int rc = firn_history_add_line(history, &line, err);
+    return rc != FIRN_OK ? rc : firn_history_begin_now(history, firn_history_line(history, 0), err);
+}
+
+void
+firn_history_deinit(struct firn_history *history)
+{
+    for (size_t i = 0; i < firn_history_count(history); i++) {
+        firn_free(firn_history_at(history, i));
+    }
+    for (size_t i = 0; i < firn_history_line_count(history); i++) {
+        firn_free((*line_at(history, i))->intervals);
+        firn_free(*line_at(history, i));
+    }
+    firn_history_find_deinit(history);
+    firn_buf_deinit(&history->checkpoints);
+    firn_buf_deinit(&history->lines);
+    history->now = NULL;
+    atomic_init(&history->now_intervals, NULL);
+}
+
+/* ---- what can be done ---- */
+
+static struct firn_db_checkpoint *
+make_checkpoint(const uint8_t *id, const struct firn_history_record *record, firn_slice name)
+{
+    struct firn_db_checkpoint *checkpoint = firn_alloc_zeroed(sizeof *checkpoint + name.size + 1);
+    if (checkpoint != NULL) {
+        memcpy(checkpoint->id, id, FIRN_HISTORY_ID_SIZE);
+        checkpoint->created_ns = record->created_ns;
+        if (name.size > 0) {
+            memcpy(checkpoint->name, name.data, name.size);
+        }
+    }
+    return checkpoint;
+}
+
+/* Room for one more checkpoint and line. */
+static int
+reserve(struct firn_history *history, firn_error *err)
+{
+    if (firn_history_count(history) >= FIRN_HISTORY_CHECKPOINTS_MAX) {
+        return firn_error_set(err, FIRN_LIMIT, "there are %d checkpoints: no more are allowed",
+                              FIRN_HISTORY_CHECKPOINTS_MAX);
+    }
+    if (firn_buf_reserve(&history->checkpoints, sizeof(struct firn_db_checkpoint *)) != FIRN_OK ||
+        firn_buf_reserve(&history->lines, sizeof(struct firn_db_line *)) != FIRN_OK ||
+        firn_history_find_reserve(history) != FIRN_OK) {
+        return firn_error_no_memory(err, "a checkpoint");
+    }
+    return FIRN_OK;
+}
+
+static int
+refuse_taken(const struct firn_history *history, const uint8_t *id, firn_error *err)
+{
+    return firn_history_find(history, id) == NULL
+               ? FIRN_OK
+               : firn_error_set(err, FIRN_EXISTS, "there is a checkpoint with that id already");
+}
+
+static int
+prepare_create(struct firn_history *history, struct firn_history_change *change, firn_error *err)
+{
+    const struct firn_history_record *record = &change->record;
+    int rc;
+    if (record->name.size > FIRN_HISTORY_NAME_SIZE_MAX) {
+        return firn_error_set(err, FIRN_LIMIT,
+                              "the name of a checkpoint has %zu bytes; at most %d are allowed",
+                              record->name.size, FIRN_HISTORY_NAME_SIZE_MAX);
+    }
+    FIRN_TRY(reserve(history, err));
+    FIRN_TRY(refuse_taken(history, record->id, err));
+    change->added = make_checkpoint(record->id, record, record->name);
+    if (change->added == NULL) {
+        return firn_error_no_memory(err, "a checkpoint");
+    }
+    if (record->name.size > 0 && firn_history_find_name(history, record->name) != NULL) {
+        return firn_error_set(err, FIRN_EXISTS, "there is a checkpoint '%s' already",
+                              change->added->name);
+    }
+out:
+    return rc;
+}
+
+/* What a checkpoint sees and all from begin on. */
+static struct firn_db_line *
+continue_line(const struct firn_db_checkpoint *checkpoint, uint64_t begin)
+{
+    DCHECK(checkpoint->sequence >= checkpoint->line->begin &&
+           checkpoint->sequence < begin); /* (I2) */
+    struct firn_db_line *line = firn_alloc_zeroed(sizeof *line);
+    if (line != NULL) {
+        line->parent = checkpoint->line;
+        line->fork = checkpoint->sequence;
+        line->first = begin;
+        line->begin = begin;
+        line->count = count_intervals(line);
+        line->intervals = make_intervals(line);
+    }
+    return line;
+}
+
+static int
+prepare_restore(struct firn_history *history, struct firn_history_change *change, firn_error *err)
+{
+    const struct firn_history_record *record = &change->record;
+    const struct firn_db_checkpoint *target = firn_history_find(history, record->id);
+    int rc;
+    if (target == NULL) {
+        return firn_error_set(err, FIRN_NOT_FOUND, "there is no such checkpoint");
+    }
+    if (target->line->count >= FIRN_HISTORY_INTERVALS_MAX) {
+        return firn_error_set(err, FIRN_LIMIT,
+                              "%d restores lie behind the checkpoint: no more "
+                              "are allowed",
+                              FIRN_HISTORY_INTERVALS_MAX);
+    }
+    FIRN_TRY(reserve(history, err));
+    FIRN_TRY(refuse_taken(history, record->safety, err));
+    change->added = make_checkpoint(record->safety, record, firn_bytes(NULL, 0));
+    change->line = continue_line(target, record->sequence);
+    if (change->added == NULL || change->line == NULL || change->line->intervals == NULL) {
+        return firn_error_no_memory(err, "a restore");
+    }
+    memcpy(change->added->restored, record->id, FIRN_HISTORY_ID_SIZE);
+out:
+    return rc;
+}
+
+/* All are there, and none is named twice: those that were found so far are marked. */
+static int
+mark_deleted(const struct firn_history *history, const struct firn_history_record *record,
+             size_t *out_marked, firn_error *err)
+{
+    for (size_t *i = out_marked; *i < record->deleted_count; ++*i) {
+        struct firn_db_checkpoint *checkpoint =
+            firn_history_find(history, record->deleted + *i * FIRN_HISTORY_ID_SIZE);
+        if (checkpoint == NULL) {
+            return firn_error_set(err, FIRN_NOT_FOUND, "there is no such checkpoint");
+        }
+        if (checkpoint->is_leaving) {
+            return firn_error_set(err, FIRN_INVALID, "a checkpoint is deleted twice");
+        }
+        checkpoint->is_leaving = true;
+    }
+    return FIRN_OK;
+}
+
+static int
+check_deleted(const struct firn_history *history, const struct firn_history_record *record,
+              firn_error *err)
+{
+    size_t marked = 0;
+    int rc = mark_deleted(history, record, &marked, err);
+    for (size_t i = 0; i < marked; i++) {
+        const uint8_t *id = record->deleted + i * FIRN_HISTORY_ID_SIZE;
+        firn_history_find(history, id)->is_leaving = false;
+    }
+    return rc;
+}
+
+int
+firn_history_prepare(struct firn_history *history, const struct firn_history_record *record,
+                     struct firn_history_change *out, firn_error *err)
+{
+    int rc;
+    *out = (struct firn_history_change){.record = *record};
+    FIRN_TRY(check_deleted(history, record, err));
+    if (record->kind == FIRN_HISTORY_CREATE) {
+        FIRN_TRY(prepare_create(history, out, err));
+    } else if (record->kind == FIRN_HISTORY_RESTORE) {
+        FIRN_TRY(prepare_restore(history, out, err));
+    }
+out:
+    if (rc != FIRN_OK) {
+        firn_history_discard(out);
+    }
+    return rc;
+}
+
+void
+firn_history_discard(struct firn_history_change *change)
+{
+    firn_free(change->added);
+    if (change->line != NULL) {
+        firn_free(change->line->intervals);
+        firn_free(change->line);
+    }
+    change->added = NULL;
+    change->line = NULL;
+}
+
+/* ---- doing it ---- */
+
+/* One pass over all, however many go. */
+static void
+delete_all(struct firn_history *history, const struct firn_history_record *record)
+{
+    struct firn_db_checkpoint **all = (void *)history->checkpoints.data;
+    size_t count = firn_history_count(history);
+    size_t kept = 0;
+    for (size_t i = 0; i < record->deleted_count; i++) {
+        const uint8_t *id = record->deleted + i * FIRN_HISTORY_ID_SIZE;
+        firn_history_find(history, id)->is_leaving = true;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct firn_db_checkpoint *checkpoint = all[i];
+        if (!checkpoint->is_leaving) {
+            all[kept++] = checkpoint;
+            continue;
+        }
+        firn_history_find_remove(history, checkpoint);
+        CHECK(checkpoint->line->checkpoints > 0);
+        checkpoint->line->checkpoints--;
+        firn_free(checkpoint);
+    }
+    history->checkpoints.size = kept * sizeof(struct firn_db_checkpoint *);
+}
+
+static void
+add_checkpoint(struct firn_history *history, struct firn_db_checkpoint *added, uint64_t sequence)
+{
+    size_t count = firn_history_count(history);
+    CHECK(sequence >= history->now->begin);                                         /* (I2) */
+    CHECK(count == 0 || firn_history_at(history, count - 1)->sequence <= sequence); /* (I3) */
+    added->line = history->now;
+    added->sequence = sequence;
+    added->line->checkpoints++;
+    CHECK(firn_buf_append(&history->checkpoints, &added, sizeof(struct firn_db_checkpoint *)) ==
+          FIRN_OK);
+    firn_history_find_add(history, added);
+}
+
+/* Now moves on to a line. The one before has got the safety checkpoint. */
+static void
+begin_line(struct firn_history *history, struct firn_db_line *line)
+{
+    struct firn_db_line *before = history->now;
+    DCHECK(may_follow(history, line) && before != line);
+    CHECK(firn_buf_append(&history->lines, &line, sizeof(struct firn_db_line *)) == FIRN_OK);
+    line->parent->children++;
+    line->views = 1;
+    history->now = line;
+    /* Before the intervals of before are retired; pairs with the loads in db_view.c. */
+    atomic_store_explicit(&history->now_intervals, line->intervals, memory_order_seq_cst);
+    firn_history_unref(history, before);
+}
+
+void
+firn_history_apply(struct firn_history *history, struct firn_history_change *change)
+{
+    const struct firn_history_record *record = &change->record;
+    DCHECK(record->sequence > history->sequence);
+    DCHECK((change->added != NULL) == (record->kind != FIRN_HISTORY_DELETE));
+    if (record->kind == FIRN_HISTORY_CREATE) {
+        change->added->number = history->next_number++;
+        add_checkpoint(history, change->added, record->sequence);
+    } else if (record->kind == FIRN_HISTORY_RESTORE) {
+        add_checkpoint(history, change->added, record->sequence - 1);
+        begin_line(history, change->line);
+        history->has_undo = true;
+        memcpy(history->undo, record->safety, FIRN_HISTORY_ID_SIZE);
+    }
+    if (record->deleted_count > 0) {
+        delete_all(history, record);
+        firn_history_release_lines(history);
+    }
+    history->sequence = record->sequence;
+    change->added = NULL;
+    change->line = NULL;
+}

@@ -1,0 +1,624 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * history/history_format.c: changes of checkpoints, and all of them, as bytes and back.
+ *
+ * A change is a record of the log beside those of commits. When the log is given up, MANIFEST keeps
+ * the whole history in its place: the lines with their parents and forks, so that each takes a few
+ * bytes, and the checkpoints.
+ *
+ * Version 1 told the intervals of each line, but for the leading ones that it had in common with the
+ * line before; with branches in turns that was every interval of every line. It is still read. What
+ * its intervals say of the tree: a line that one interval of any line begins with is a line, whether
+ * it is told of or not, and its parent is the line whose own sequences the interval before ends in.
+ *
+ * Readers trust nothing: what they accept fulfils the invariants of history.c. Counts are held
+ * against the bytes that are left before memory is taken; each line of the result takes some bytes in
+ * either version.
+ */
+#include "history/history_format.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/reader.h"
+#include "base/sort.h"
+#include "codec/utf8.h"
+#include "history/history_find.h"
+#include "storefile/storefile.h"
+
+enum { HAS_UNDO = 1, LINE_SIZE_MIN = 3, CHECKPOINT_SIZE_MIN = FIRN_HISTORY_ID_SIZE + 12 };
+
+/* ---- changes ---- */
+
+static int
+put_deleted(const struct firn_history_record *record, struct firn_buf *out)
+{
+    int rc = firn_buf_append_varint(out, record->deleted_count);
+    return rc != FIRN_OK ? rc
+                         : firn_buf_append(out, record->deleted,
+                                           record->deleted_count * FIRN_HISTORY_ID_SIZE);
+}
+
+int
+firn_history_format_put_record(const struct firn_history_record *record, struct firn_buf *out)
+{
+    int rc;
+    DCHECK(record->sequence > 0 && record->sequence <= FIRN_STOREFILE_SEQUENCE_MAX);
+    DCHECK(record->kind != FIRN_HISTORY_DELETE || record->deleted_count > 0);
+    DCHECK(record->kind != FIRN_HISTORY_CREATE || record->deleted_count == 0);
+    firn_buf_clear(out);
+    FIRN_TRY(firn_buf_append_le64(out, record->sequence));
+    FIRN_TRY(firn_buf_append_u8(out, 0));
+    FIRN_TRY(firn_buf_append_u8(out, (uint8_t)record->kind));
+    if (record->kind != FIRN_HISTORY_DELETE) {
+        FIRN_TRY(firn_buf_append(out, record->id, FIRN_HISTORY_ID_SIZE));
+    }
+    if (record->kind == FIRN_HISTORY_RESTORE) {
+        FIRN_TRY(firn_buf_append(out, record->safety, FIRN_HISTORY_ID_SIZE));
+    }
+    if (record->kind != FIRN_HISTORY_DELETE) {
+        FIRN_TRY(firn_buf_append_le64(out, (uint64_t)record->created_ns));
+    }
+    FIRN_TRY(record->kind == FIRN_HISTORY_CREATE ? firn_buf_append_sized(out, record->name)
+                                                 : put_deleted(record, out));
+out:
+    return rc;
+}
+
+static bool
+get_id(struct firn_reader *reader, uint8_t out[FIRN_HISTORY_ID_SIZE])
+{
+    return firn_reader_copy(reader, out, FIRN_HISTORY_ID_SIZE);
+}
+
+static bool
+get_time(struct firn_reader *reader, int64_t *out)
+{
+    uint64_t bits;
+    bool is_there = firn_reader_le64(reader, &bits);
+    *out = is_there ? (int64_t)bits : 0;
+    return is_there;
+}
+
+static bool
+get_name(struct firn_reader *reader, firn_slice *out)
+{
+    return firn_reader_sized(reader, FIRN_HISTORY_NAME_SIZE_MAX, out) &&
+           (out->size == 0 || memchr(out->data, 0, out->size) == NULL) && firn_utf8_is_valid(*out);
+}
+
+static bool
+get_deleted(struct firn_reader *reader, struct firn_history_record *out)
+{
+    uint64_t count;
+    firn_slice ids;
+    if (!firn_reader_varint_max(reader, firn_reader_left(reader) / FIRN_HISTORY_ID_SIZE, &count) ||
+        !firn_reader_bytes(reader, (size_t)count * FIRN_HISTORY_ID_SIZE, &ids)) {
+        return false;
+    }
+    out->deleted = ids.data;
+    out->deleted_count = (size_t)count;
+    return out->kind == FIRN_HISTORY_RESTORE || count > 0;
+}
+
+static bool
+get_content(struct firn_reader *reader, struct firn_history_record *out)
+{
+    switch (out->kind) {
+    case FIRN_HISTORY_CREATE:
+        return get_id(reader, out->id) && get_time(reader, &out->created_ns) &&
+               get_name(reader, &out->name);
+    case FIRN_HISTORY_RESTORE:
+        return get_id(reader, out->id) && get_id(reader, out->safety) &&
+               get_time(reader, &out->created_ns) && get_deleted(reader, out);
+    case FIRN_HISTORY_DELETE:
+    default:
+        return get_deleted(reader, out);
+    }
+}
+
+int
+firn_history_format_get_record(firn_slice record, struct firn_history_record *out,
+                               const char **what)
+{
+    struct firn_reader reader = firn_reader_of(record);
+    uint8_t flags;
+    uint8_t kind;
+    *out = (struct firn_history_record){0};
+    if (!firn_reader_le64(&reader, &out->sequence) || !firn_reader_u8(&reader, &flags) ||
+        !firn_reader_u8(&reader, &kind)) {
+        *what = "is too short for a change of checkpoints";
+        return FIRN_CORRUPT;
+    }
+    if (flags != 0 || kind == 0 || kind > FIRN_HISTORY_DELETE) {
+        *what = "is a change of checkpoints of a kind that this firn does not know";
+        return FIRN_NEWER;
+    }
+    out->kind = (enum firn_history_kind)kind;
+    if (out->sequence == 0 || out->sequence > FIRN_STOREFILE_SEQUENCE_MAX) {
+        *what = "is a change of checkpoints with an impossible sequence";
+        return FIRN_CORRUPT;
+    }
+    if (!get_content(&reader, out) || firn_reader_left(&reader) > 0) {
+        *what = "is a change of checkpoints with an impossible content";
+        return FIRN_CORRUPT;
+    }
+    return FIRN_OK;
+}
+
+/* ---- all of it, to bytes ---- */
+
+static int
+put_line(const struct firn_db_line *before, const struct firn_db_line *line, struct firn_buf *out)
+{
+    int rc;
+    uint64_t above = before == NULL ? 0 : before->begin;
+    uint64_t back = line->parent == NULL ? 0 : line->index - line->parent->index;
+    DCHECK(above < line->first && line->first <= line->begin);
+    DCHECK((line->parent == NULL) == (before == NULL));
+    DCHECK(line->parent == NULL || (line->parent->index < line->index &&
+                                    line->parent->first <= line->fork && line->fork < line->first));
+    FIRN_TRY(firn_buf_append_varint(out, line->begin - above));
+    FIRN_TRY(firn_buf_append_varint(out, line->begin - line->first));
+    FIRN_TRY(firn_buf_append_varint(out, back));
+    if (line->parent != NULL) {
+        rc = firn_buf_append_varint(out, line->fork - line->parent->first);
+    }
+out:
+    return rc;
+}
+
+static int
+put_lines(const struct firn_history *history, struct firn_buf *out)
+{
+    int rc;
+    size_t count = firn_history_line_count(history);
+    for (size_t i = 0; i < count; i++) {
+        firn_history_line(history, i)->index = i;
+    }
+    FIRN_TRY(firn_buf_append_varint(out, count));
+    for (size_t i = 0; i < count; i++) {
+        FIRN_TRY(put_line(i == 0 ? NULL : firn_history_line(history, i - 1),
+                          firn_history_line(history, i), out));
+    }
+out:
+    return rc;
+}
+
+static int
+put_checkpoint(const struct firn_db_checkpoint *checkpoint, struct firn_buf *out)
+{
+    int rc;
+    DCHECK(checkpoint->sequence >= checkpoint->line->begin);
+    FIRN_TRY(firn_buf_append(out, checkpoint->id, FIRN_HISTORY_ID_SIZE));
+    FIRN_TRY(firn_buf_append_varint(out, checkpoint->number));
+    FIRN_TRY(firn_buf_append_le64(out, (uint64_t)checkpoint->created_ns));
+    FIRN_TRY(firn_buf_append_varint(out, checkpoint->line->index));
+    FIRN_TRY(firn_buf_append_varint(out, checkpoint->sequence - checkpoint->line->begin));
+    if (firn_history_is_safety(checkpoint)) {
+        FIRN_TRY(firn_buf_append(out, checkpoint->restored, FIRN_HISTORY_ID_SIZE));
+    }
+    FIRN_TRY(firn_buf_append_sized(out, firn_str(checkpoint->name)));
+out:
+    return rc;
+}
+
+int
+firn_history_format_put(const struct firn_history *history, struct firn_buf *out)
+{
+    int rc;
+    DCHECK(history->now != NULL && history->next_number > 0);
+    firn_buf_clear(out);
+    FIRN_TRY(firn_buf_append_u8(out, FIRN_HISTORY_FORMAT_VERSION));
+    FIRN_TRY(firn_buf_append_le64(out, history->sequence));
+    FIRN_TRY(firn_buf_append_u8(out, history->has_undo ? HAS_UNDO : 0));
+    FIRN_TRY(firn_buf_append(out, history->undo, FIRN_HISTORY_ID_SIZE));
+    FIRN_TRY(firn_buf_append_varint(out, history->next_number));
+    FIRN_TRY(put_lines(history, out));
+    FIRN_TRY(firn_buf_append_varint(out, history->now->index));
+    FIRN_TRY(firn_buf_append_varint(out, firn_history_count(history)));
+    for (size_t i = 0; i < firn_history_count(history); i++) {
+        FIRN_TRY(put_checkpoint(firn_history_at(history, i), out));
+    }
+out:
+    return rc;
+}
+
+/* ---- all of it, from bytes ---- */
+
+struct decoder {
+    struct firn_reader reader;
+    struct firn_history *history;
+    uint8_t version;
+    struct firn_buf told; /* of struct firn_db_line *: the lines in the order of the bytes */
+    firn_error *err;
+};
+
+static int
+refuse(struct decoder *decoder, const char *what)
+{
+    return firn_error_set(decoder->err, FIRN_CORRUPT, "the list of checkpoints has a bad %s", what);
+}
+
+static int
+refuse_memory(struct decoder *decoder)
+{
+    return firn_error_no_memory(decoder->err, "the history of a store");
+}
+
+static size_t
+count_told(const struct decoder *decoder)
+{
+    return decoder->told.size / sizeof(struct firn_db_line *);
+}
+
+static struct firn_db_line *
+told_line(const struct decoder *decoder, uint64_t i)
+{
+    DCHECK(i < count_told(decoder));
+    return ((struct firn_db_line **)(void *)decoder->told.data)[i];
+}
+
+/* The line that was added last is the next one that is told of. */
+static int
+tell_last(struct decoder *decoder)
+{
+    const struct firn_history *history = decoder->history;
+    struct firn_db_line *line = firn_history_line(history, firn_history_line_count(history) - 1);
+    line->index = firn_history_line_count(history) - 1;
+    return firn_buf_append(&decoder->told, &line, sizeof(struct firn_db_line *)) == FIRN_OK
+               ? FIRN_OK
+               : refuse_memory(decoder);
+}
+
+static uint64_t
+sequence_max(const struct decoder *decoder)
+{
+    return decoder->history->sequence > 0 ? decoder->history->sequence : 1;
+}
+
+/* Where a line's own sequences end for good: before the next line's first. */
+static uint64_t
+end_of(const struct firn_history *history, const struct firn_db_line *line)
+{
+    DCHECK(line->index < firn_history_line_count(history));
+    return line->index + 1 < firn_history_line_count(history)
+               ? firn_history_line(history, (size_t)line->index + 1)->first - 1
+               : UINT64_MAX;
+}
+
+/* ---- lines of version 2 ---- */
+
+static int
+get_line(struct decoder *decoder)
+{
+    const struct firn_history *history = decoder->history;
+    struct firn_reader *reader = &decoder->reader;
+    size_t place = count_told(decoder);
+    const struct firn_db_line *before = place > 0 ? told_line(decoder, place - 1) : NULL;
+    uint64_t last = before != NULL ? before->begin : 0;
+    struct firn_db_line line = {0};
+    uint64_t gap;
+    uint64_t joined;
+    uint64_t back;
+    uint64_t fork = 0;
+    if (last >= sequence_max(decoder) ||
+        !firn_reader_varint_max(reader, sequence_max(decoder) - last, &gap) || gap == 0 ||
+        !firn_reader_varint_max(reader, gap - 1, &joined) ||
+        !firn_reader_varint_max(reader, place, &back) || (back == 0) != (place == 0) ||
+        (place == 0 && joined + 1 != gap) ||
+        (place > 0 && !firn_reader_varint_max(reader, FIRN_STOREFILE_SEQUENCE_MAX, &fork))) {
+        return refuse(decoder, "line");
+    }
+    line.begin = last + gap;
+    line.first = line.begin - joined;
+    if (place > 0) {
+        line.parent = told_line(decoder, place - back);
+        line.fork = line.parent->first + fork;
+        if (line.fork < fork) { /* beyond the largest number */
+            return refuse(decoder, "line");
+        }
+        uint64_t end = end_of(history, line.parent);
+        if (line.fork >= line.first || line.fork > end ||
+            line.parent->count + (line.fork + 1 < line.first) > FIRN_HISTORY_INTERVALS_MAX) {
+            return refuse(decoder, "line");
+        }
+    }
+    int rc = firn_history_add_line(decoder->history, &line, decoder->err);
+    return rc == FIRN_OK ? tell_last(decoder) : rc;
+}
+
+/* ---- lines of version 1 ---- */
+
+/* A line that the bytes tell of, or that an interval begins with. */
+struct found_line {
+    uint64_t first;
+    uint64_t below; /* the end of the interval before; 0: none */
+    bool is_told;
+};
+
+/* Reads the intervals of a line from number `common` on; all are open but the last. */
+static bool
+get_intervals(struct firn_reader *reader, struct firn_view_interval *intervals, size_t common,
+              size_t count)
+{
+    DCHECK(intervals != NULL);
+    for (size_t i = common; i < count; i++) {
+        uint64_t end = i == 0 ? 0 : intervals[i - 1].last;
+        uint64_t gap;
+        uint64_t length;
+        if (!firn_reader_varint_max(reader, FIRN_STOREFILE_SEQUENCE_MAX - end, &gap) ||
+            gap < (i == 0 ? 1 : 2) || !firn_reader_varint(reader, &length)) {
+            return false;
+        }
+        uint64_t first = end + gap;
+        bool is_open = i + 1 == count;
+        if (is_open ? length != 0 : length == 0 || length > FIRN_STOREFILE_SEQUENCE_MAX - first) {
+            return false;
+        }
+        intervals[i] =
+            (struct firn_view_interval){first, is_open ? UINT64_MAX : first + length - 1};
+    }
+    return true;
+}
+
+/* What the intervals of one line tell of, from number `common` on. */
+static int
+find_lines(struct decoder *decoder, const struct firn_buf *intervals, size_t common, uint64_t begin,
+           struct firn_buf *found)
+{
+    const struct firn_view_interval *of = (const void *)intervals->data;
+    size_t count = intervals->size / sizeof *of;
+    for (size_t i = common; i < count; i++) {
+        const struct found_line line = {of[i].first, i == 0 ? 0 : of[i - 1].last,
+                                        i + 1 == count && of[i].first == begin};
+        if (firn_buf_append(found, &line, sizeof line) != FIRN_OK) {
+            return refuse_memory(decoder);
+        }
+    }
+    const struct found_line joined = {begin, begin - 1, true};
+    if (of[count - 1].first < begin && firn_buf_append(found, &joined, sizeof joined) != FIRN_OK) {
+        return refuse_memory(decoder);
+    }
+    return FIRN_OK;
+}
+
+/* Reads one line; intervals holds those of the line before. */
+static int
+get_old_line(struct decoder *decoder, uint64_t *begin_before, struct firn_buf *intervals,
+             struct firn_buf *found)
+{
+    struct firn_reader *reader = &decoder->reader;
+    size_t before = intervals->size / sizeof(struct firn_view_interval);
+    uint64_t begin;
+    uint64_t common;
+    uint64_t others;
+    if (!firn_reader_varint_max(reader, sequence_max(decoder), &begin) || begin <= *begin_before ||
+        !firn_reader_varint_max(reader, before > 0 ? before - 1 : 0, &common) ||
+        !firn_reader_varint_max(reader, firn_reader_left(reader) / 2, &others) || others == 0 ||
+        common + others > FIRN_HISTORY_INTERVALS_MAX) {
+        return refuse(decoder, "line");
+    }
+    size_t count = (size_t)(common + others);
+    size_t size = count * sizeof(struct firn_view_interval);
+    if (size > intervals->size && firn_buf_reserve(intervals, size - intervals->size) != FIRN_OK) {
+        return refuse_memory(decoder);
+    }
+    intervals->size = size;
+    struct firn_view_interval *of = (void *)intervals->data;
+    DCHECK(of != NULL && count > 0); /* others > 0 */
+    if (!get_intervals(reader, of, (size_t)common, count) || of[count - 1].first > begin ||
+        of[0].first != 1) {
+        return refuse(decoder, "line");
+    }
+    *begin_before = begin;
+    return find_lines(decoder, intervals, (size_t)common, begin, found);
+}
+
+static int
+compare_found(const void *a, const void *b)
+{
+    const struct found_line *x = a;
+    const struct found_line *y = b;
+    return (x->first > y->first) - (x->first < y->first);
+}
+
+/* The line whose own sequences hold that one. */
+static struct firn_db_line *
+find_owner(const struct firn_history *history, uint64_t sequence)
+{
+    size_t low = 0;
+    size_t high = firn_history_line_count(history);
+    DCHECK(high > 0 && firn_history_line(history, 0)->first <= sequence);
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (firn_history_line(history, middle)->first <= sequence) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return firn_history_line(history, low);
+}
+
+/* Makes lines of all that were found; several intervals may begin with the same one. */
+static int
+add_found(struct decoder *decoder, struct firn_buf *found)
+{
+    struct found_line *all = (void *)found->data;
+    size_t count = found->size / sizeof *all;
+    firn_sort(all, count, sizeof *all, compare_found);
+    for (size_t i = 0; i < count; i++) {
+        bool is_told = all[i].is_told;
+        for (; i + 1 < count && all[i + 1].first == all[i].first; i++) {
+            is_told |= all[i + 1].is_told;
+            if (all[i + 1].below != all[i].below) {
+                return refuse(decoder, "line");
+            }
+        }
+        struct firn_db_line line = {.first = all[i].first, .begin = all[i].first};
+        if (all[i].below > 0) {
+            line.parent = find_owner(decoder->history, all[i].below);
+            line.fork = all[i].below;
+        }
+        int rc = firn_history_add_line(decoder->history, &line, decoder->err);
+        if (rc == FIRN_OK && is_told) {
+            rc = tell_last(decoder);
+        }
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    return FIRN_OK;
+}
+
+static int
+get_old_lines(struct decoder *decoder, uint64_t count)
+{
+    struct firn_buf intervals = {0};
+    struct firn_buf found = {0};
+    uint64_t begin = 0;
+    int rc = FIRN_OK;
+    for (uint64_t i = 0; i < count; i++) {
+        FIRN_TRY(get_old_line(decoder, &begin, &intervals, &found));
+    }
+    FIRN_TRY(add_found(decoder, &found));
+    for (size_t i = 0; i < firn_history_line_count(decoder->history); i++) {
+        firn_history_line(decoder->history, i)->index = i;
+    }
+    CHECK(count_told(decoder) == count);
+out:
+    firn_buf_deinit(&intervals);
+    firn_buf_deinit(&found);
+    return rc;
+}
+
+static int
+get_lines(struct decoder *decoder)
+{
+    struct firn_reader *reader = &decoder->reader;
+    uint64_t count;
+    uint64_t now;
+    int rc = FIRN_OK;
+    if (!firn_reader_varint_max(reader, firn_reader_left(reader) / LINE_SIZE_MIN, &count) ||
+        count == 0) {
+        return refuse(decoder, "count of lines");
+    }
+    if (decoder->version == 1) {
+        FIRN_TRY(get_old_lines(decoder, count));
+    }
+    for (uint64_t i = 0; i < count && decoder->version > 1; i++) {
+        FIRN_TRY(get_line(decoder));
+    }
+    if (!firn_reader_varint_max(reader, count - 1, &now)) {
+        return refuse(decoder, "line of now");
+    }
+    rc = firn_history_begin_now(decoder->history, told_line(decoder, now), decoder->err);
+out:
+    return rc;
+}
+
+/* ---- checkpoints ---- */
+
+static int
+get_checkpoint(struct decoder *decoder, uint64_t sequence_min)
+{
+    struct firn_history *history = decoder->history;
+    struct firn_reader *reader = &decoder->reader;
+    struct firn_db_checkpoint read = {0};
+    uint64_t place;
+    uint64_t above;
+    firn_slice name;
+    if (!get_id(reader, read.id) ||
+        !firn_reader_varint_max(reader, history->next_number - 1, &read.number) ||
+        !get_time(reader, &read.created_ns) ||
+        !firn_reader_varint_max(reader, count_told(decoder) - 1, &place) ||
+        !firn_reader_varint_max(reader, UINT64_MAX - told_line(decoder, place)->begin, &above) ||
+        (firn_history_is_safety(&read) && !get_id(reader, read.restored)) ||
+        !get_name(reader, &name)) {
+        return refuse(decoder, "checkpoint");
+    }
+    read.line = told_line(decoder, place);
+    read.sequence = read.line->begin + above;
+    if (read.sequence > history->sequence || read.sequence < sequence_min ||
+        read.sequence > end_of(history, read.line)) {
+        return refuse(decoder, "sequence of a checkpoint");
+    }
+    struct firn_db_checkpoint *checkpoint = firn_alloc_zeroed(sizeof *checkpoint + name.size + 1);
+    if (checkpoint == NULL || firn_history_find_reserve(history) != FIRN_OK ||
+        firn_buf_append(&history->checkpoints, &checkpoint, sizeof(struct firn_db_checkpoint *)) !=
+            FIRN_OK) {
+        firn_free(checkpoint);
+        return refuse_memory(decoder);
+    }
+    *checkpoint = read;
+    if (name.size > 0) {
+        memcpy(checkpoint->name, name.data, name.size);
+    }
+    checkpoint->line->checkpoints++;
+    firn_history_find_add(history, checkpoint);
+    return FIRN_OK;
+}
+
+static int
+get_checkpoints(struct decoder *decoder)
+{
+    struct firn_reader *reader = &decoder->reader;
+    uint64_t count;
+    uint64_t sequence = 0;
+    if (!firn_reader_varint_max(reader, firn_reader_left(reader) / CHECKPOINT_SIZE_MIN, &count) ||
+        count > FIRN_HISTORY_CHECKPOINTS_MAX) {
+        return refuse(decoder, "count of checkpoints");
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        int rc = get_checkpoint(decoder, sequence);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        sequence = firn_history_at(decoder->history, (size_t)i)->sequence;
+    }
+    return FIRN_OK;
+}
+
+static int
+get_header(struct decoder *decoder)
+{
+    struct firn_history *history = decoder->history;
+    struct firn_reader *reader = &decoder->reader;
+    uint8_t flags;
+    if (!firn_reader_le64(reader, &history->sequence) ||
+        history->sequence > FIRN_STOREFILE_SEQUENCE_MAX || !firn_reader_u8(reader, &flags) ||
+        flags > HAS_UNDO || !get_id(reader, history->undo) ||
+        !firn_reader_varint(reader, &history->next_number) || history->next_number == 0) {
+        return refuse(decoder, "header");
+    }
+    history->has_undo = flags == HAS_UNDO;
+    history->saved_sequence = history->sequence;
+    return FIRN_OK;
+}
+
+int
+firn_history_format_get(firn_slice bytes, struct firn_history *out, firn_error *err)
+{
+    struct decoder decoder = {.reader = firn_reader_of(bytes), .history = out, .err = err};
+    int rc;
+    if (!firn_reader_u8(&decoder.reader, &decoder.version) || decoder.version == 0) {
+        return refuse(&decoder, "version");
+    }
+    if (decoder.version > FIRN_HISTORY_FORMAT_VERSION) {
+        return firn_error_set(err, FIRN_NEWER,
+                              "the list of checkpoints has format version %u; this firn reads "
+                              "versions up to %d",
+                              decoder.version, FIRN_HISTORY_FORMAT_VERSION);
+    }
+    FIRN_TRY(get_header(&decoder));
+    FIRN_TRY(get_lines(&decoder));
+    FIRN_TRY(get_checkpoints(&decoder));
+    FIRN_TRY(firn_reader_left(&decoder.reader) > 0 ? refuse(&decoder, "length") : FIRN_OK);
+    firn_history_release_lines(out);
+    DCHECK(out->now != NULL && out->found_count == firn_history_count(out));
+out:
+    firn_buf_deinit(&decoder.told);
+    return rc;
+}

@@ -1,0 +1,553 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/lsm.c: the trees of a store, as one: opening, closing, numbers.
+ *
+ * A tree is memtables above runs in levels. What is written goes to the memtable that is active;
+ * freezing closes it; a flush (compaction_flush.c) makes a run of level 0 from frozen ones; compactions
+ * (compaction.c) merge runs into deeper levels. MANIFEST (manifest.c) says which runs there are.
+ * What readers go through is one immutable object a tree, its state (lsm_state.c), which is
+ * replaced when something changes (lsm_install.c).
+ *
+ *   apply, freeze        lsm_tree.c       one thread, the leader of commits
+ *   get                  lsm_tree_get.c   any thread; neither waits nor locks
+ *   cursors              lsm_cursor.c     any thread, each cursor in one
+ *   works                compaction_work.c       any threads: picked under the mutex, run without it
+ *   removal of files     lsm_collect.c    any thread
+ *
+ * Rules that hold all of this together:
+ * (I1) For each key, versions in a newer memtable are newer than those in an older one, those in
+ *      memtables newer than those in runs, and in levels as version.h says. A range delete counts as
+ *      a version of every key that it covers. So a reading may stop at the first version that it
+ *      sees, or at the first range delete above it; but for history runs, where a view has to look
+ *      into them (run_history.c).
+ * (I2) A memtable leaves the state together with the arrival of the run that has its content, in
+ *      one replacement; and MANIFEST named that run durably before.
+ * (I3) The log is durable through all of a memtable before MANIFEST names the memtable's run
+ *      (compaction_flush.c): else a crash could leave one tree with a part of a commit whose other part, in
+ *      another tree, was lost with the log. (Not checked: the log is the store's.)
+ * (I4) Flushes of one tree are installed in the order in which its memtables were frozen, so what
+ *      is above the tree's flushed sequence is exactly what its runs do not have.
+ * (I5) A run file is removed when no version of this process names it and no other process reads by
+ *      a MANIFEST that does.
+ *
+ * Locking: one mutex (rank LSM) guards the list of trees, works, and the replacing of states; it is
+ * not held during input or output, nor while the host is asked anything. Changes of MANIFEST are
+ * made by one thread at a time, which has a token for it (lsm_install.c).
+ *
+ * Failure: a run that is damaged is found when it is first read, and says so; one that is missing is
+ * noted at the opening (lsm_files.c); a MANIFEST that is damaged keeps the store from opening.
+ */
+#include "lsm/lsm.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "block/value_file.h"
+#include "lsm/lsm_internal.h"
+#include "lsm/lsm_tree.h"
+#include "lsm/lsm_values.h"
+#include "version/version_values.h"
+
+enum { OPEN_RUNS_MAX = 512 };
+
+/* ---- names ---- */
+
+static const char *
+skip_digits(const char *text)
+{
+    while (*text >= '0' && *text <= '9') {
+        text++;
+    }
+    return text;
+}
+
+bool
+firn_lsm_is_name(const char *name)
+{
+    static const char PREFIX[] = FIRN_MANIFEST_NAME "-";
+    if (strcmp(name, FIRN_LSM_RUNS) == 0) {
+        return true;
+    }
+    if (strncmp(name, PREFIX, sizeof PREFIX - 1) != 0) {
+        return false;
+    }
+    const char *rest = skip_digits(name + sizeof PREFIX - 1);
+    return rest > name + sizeof PREFIX - 1 &&
+           (strcmp(rest, ".log") == 0 || strcmp(rest, ".log.tmp") == 0);
+}
+
+/* The number in "<number>.<letters>" or "<number>.<letters>.tmp"; 0 for names that are not ours. */
+uint64_t
+firn_lsm_number_in_name(const char *name)
+{
+    uint64_t number = 0;
+    const char *rest = skip_digits(name);
+    if (rest - name < 6 || rest - name > 18 || *rest != '.') {
+        return 0;
+    }
+    for (const char *at = name; at < rest; at++) {
+        number = 10 * number + (uint64_t)(*at - '0');
+    }
+    const char *suffix = ++rest;
+    while (*rest >= 'a' && *rest <= 'z') {
+        rest++;
+    }
+    bool is_whole = *rest == '\0' || strcmp(rest, ".tmp") == 0;
+    return rest > suffix && is_whole && strlen(name) < FIRN_RUN_FILE_NAME_SIZE ? number : 0;
+}
+
+static bool
+has_kind(const char *name, const struct firn_run_kind *kind)
+{
+    const char *suffix = strchr(name, '.') + 1;
+    size_t size = strlen(kind->name);
+    return strncmp(suffix, kind->name, size) == 0 &&
+           (suffix[size] == '\0' || strcmp(suffix + size, ".tmp") == 0);
+}
+
+bool
+firn_lsm_is_run_name(const char *name, const struct firn_run_kind *kind)
+{
+    return firn_lsm_number_in_name(name) > 0 &&
+           (has_kind(name, kind) || has_kind(name, &firn_value_file_kind));
+}
+
+/* ---- opening ---- */
+
+static void
+set_options(struct firn_lsm *lsm, const struct firn_lsm_options *options)
+{
+    /* lsm.h: one of the two asks for the other. */
+    DCHECK((options->host.log_segment_bytes == NULL) == (options->host.lend_log_segment == NULL));
+    lsm->options = *options;
+    if (options->run_bytes_target == 0) {
+        lsm->options.run_bytes_target = (size_t)32 << 20;
+    }
+    if (options->level_bytes_base == 0) {
+        lsm->options.level_bytes_base = UINT64_C(256) << 20;
+    }
+    if (options->level0_bytes_target == 0) {
+        lsm->options.level0_bytes_target = UINT64_C(256) << 20;
+    }
+    if (options->level_factor == 0) {
+        lsm->options.level_factor = 10;
+    }
+    if (options->history_runs_target == 0) {
+        lsm->options.history_runs_target = 8;
+    }
+    if (options->level0_runs_target == 0) {
+        lsm->options.level0_runs_target = 4;
+    }
+    if (options->value_size_min == 0) {
+        lsm->options.value_size_min = 4 << 10;
+    }
+    if (options->value_file_bytes_target == 0) {
+        lsm->options.value_file_bytes_target = UINT64_C(64) << 20;
+    }
+    if (options->value_file_bytes_small == 0) {
+        lsm->options.value_file_bytes_small = lsm->options.value_file_bytes_target / 64;
+    }
+}
+
+static struct firn_lsm *
+make_handle(struct firn_os_dir *dir, const struct firn_lsm_options *options)
+{
+    struct firn_lsm *lsm = firn_alloc_zeroed(sizeof *lsm);
+    if (lsm != NULL) {
+        lsm->os = firn_os_dir_os(dir);
+        lsm->dir = dir;
+        set_options(lsm, options);
+        firn_epoch_init(&lsm->epoch);
+        firn_memtable_pool_init(&lsm->memtable_pool, lsm->os);
+        firn_run_file_init_all(&lsm->files, lsm->os);
+        lsm->files.epoch = &lsm->epoch;
+        lsm->files.open_max = OPEN_RUNS_MAX;
+        lsm->files.env.cache = options->cache;
+        atomic_init(&lsm->memtable_bytes, 0);
+        atomic_init(&lsm->version, 0);
+        atomic_init(&lsm->sequence, 0);
+        atomic_init(&lsm->frozen_max, 0);
+        atomic_init(&lsm->level0_max, 0);
+        firn_os_mutex_init(lsm->os, &lsm->mutex, FIRN_LOCK_LSM);
+        firn_os_cond_init(lsm->os, &lsm->changed);
+    }
+    return lsm;
+}
+
+static void
+destroy(struct firn_lsm *lsm)
+{
+    if (lsm == NULL) {
+        return;
+    }
+    DCHECK(lsm->manifest == NULL && !lsm->is_editing && !lsm->is_collecting);
+    for (size_t i = 0; i < lsm->tree_count; i++) {
+        firn_lsm_tree_destroy(lsm->trees[i]);
+    }
+    for (size_t i = 0; i < lsm->dropped_count; i++) {
+        firn_lsm_tree_destroy(lsm->dropped[i]);
+    }
+    firn_free(lsm->trees);
+    firn_free(lsm->dropped);
+    firn_epoch_deinit(&lsm->epoch);
+    firn_memtable_pool_deinit(&lsm->memtable_pool);
+    firn_lsm_collect_memory(lsm);
+    firn_run_file_deinit_all(&lsm->files);
+    firn_free(lsm->strays);
+    firn_buf_deinit(&lsm->history);
+    firn_buf_deinit(&lsm->gone);
+    firn_os_dir_close(lsm->runs_dir);
+    firn_os_cond_deinit(&lsm->changed);
+    firn_os_mutex_deinit(&lsm->mutex);
+    firn_free(lsm);
+}
+
+/* Counts names that are ours, for a store that has no MANIFEST. */
+static int
+count_run(void *ctx, const struct firn_os_dirent *entry)
+{
+    bool is_unfinished =
+        entry->name_size > 4 && strcmp(entry->name + entry->name_size - 4, ".tmp") == 0;
+    if (firn_lsm_number_in_name(entry->name) > 0 && !is_unfinished) {
+        ++*(uint64_t *)ctx;
+    }
+    return FIRN_OK;
+}
+
+/* A store that lost its MANIFEST must not be taken for an empty one: its runs would be removed. */
+static int
+check_no_runs(struct firn_lsm *lsm, firn_error *err)
+{
+    uint64_t count = 0;
+    int rc = firn_os_dir_list(lsm->runs_dir, count_run, &count, err);
+    if (rc == FIRN_OK && count > 0) {
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "'%s' has no MANIFEST, but %" PRIu64 " runs: its files are missing",
+                              firn_os_dir_path(lsm->dir), count);
+    }
+    return rc;
+}
+
+/* The directory of runs; a writer makes it where it is missing. */
+static int
+open_runs_dir(struct firn_lsm *lsm, firn_error *err)
+{
+    int rc = firn_os_dir_open(lsm->dir, FIRN_LSM_RUNS, &lsm->runs_dir, err);
+    if (rc == FIRN_NOT_FOUND && lsm->options.is_read_only) {
+        return FIRN_OK;
+    }
+    if (rc == FIRN_NOT_FOUND) {
+        FIRN_TRY(firn_os_make_dir_for_owner(lsm->dir, FIRN_LSM_RUNS, lsm->dir, 0700, err));
+        FIRN_TRY(firn_os_dir_sync(lsm->dir, err));
+        FIRN_TRY(firn_os_dir_open(lsm->dir, FIRN_LSM_RUNS, &lsm->runs_dir, err));
+    }
+    lsm->files.env.dir = lsm->runs_dir;
+out:
+    return rc;
+}
+
+/* Whether nobody else is at reading MANIFEST: by a version, or none, that is older than all. */
+static bool
+may_remove(void *ctx)
+{
+    const struct firn_lsm_host *host = &((struct firn_lsm *)ctx)->options.host;
+    return host->no_reader_below(host->ctx, 1);
+}
+
+static int
+open_manifest(struct firn_lsm *lsm, bool create, struct firn_manifest_state *state, firn_error *err)
+{
+    const struct firn_log_gate gate = {.may_remove = may_remove, .ctx = lsm};
+    int rc;
+    if (lsm->options.is_read_only) {
+        rc = firn_manifest_read(lsm->dir, state, err);
+        return rc == FIRN_NOT_FOUND && create ? FIRN_OK : rc;
+    }
+    rc = firn_manifest_open(lsm->dir, &gate, state, &lsm->manifest, err);
+    if (rc == FIRN_NOT_FOUND && create) {
+        FIRN_TRY(open_runs_dir(lsm, err));
+        FIRN_TRY(check_no_runs(lsm, err));
+        FIRN_TRY(firn_manifest_create(lsm->dir, &gate, &lsm->manifest, err));
+    }
+out:
+    return rc;
+}
+
+/* ---- the trees that MANIFEST names ---- */
+
+static int
+make_version(struct firn_lsm *lsm, const struct firn_manifest_state_tree *named,
+             struct firn_version_values *values, struct firn_version **out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    size_t count = 0;
+    struct firn_version_added *added = firn_alloc_array(named->run_count, sizeof *added);
+    if (added == NULL) {
+        return firn_error_no_memory(err, "the runs of a tree");
+    }
+    while (count < named->run_count) {
+        const struct firn_manifest_run *info = named->runs[count];
+        if (info->kind != lsm->options.kind->file_kind) {
+            rc = firn_error_set(err, FIRN_NEWER,
+                                "run %" PRIu64 " is of kind %u, which this program does not know",
+                                info->number, info->kind);
+            goto out;
+        }
+        added[count].level = info->level;
+        added[count].file = firn_run_file_create(&lsm->files, lsm->options.kind, info);
+        if (added[count].file == NULL) {
+            rc = firn_error_no_memory(err, "a run of a tree");
+            goto out;
+        }
+        FIRN_TRY(firn_version_values_link(values, added[count++].file, err));
+    }
+    struct firn_version_change change = {.added = added, .added_count = count};
+    FIRN_TRY(firn_version_create(&change, out, err));
+out:
+    for (size_t i = 0; i < count; i++) {
+        firn_run_file_unref(added[i].file);
+    }
+    firn_free(added);
+    return rc;
+}
+
+static void
+count_values(struct firn_lsm_tree *tree, const struct firn_version *version)
+{
+    firn_os_mutex_lock(&tree->lsm->mutex);
+    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
+        for (size_t i = 0; i < version->levels[number].count; i++) {
+            firn_lsm_values_add_locked(tree, firn_version_file(&version->levels[number], i));
+        }
+    }
+    firn_os_mutex_unlock(&tree->lsm->mutex);
+}
+
+static int
+add_named_tree(struct firn_lsm *lsm, const struct firn_manifest_state_tree *named,
+               struct firn_version_values *values, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_version *version = NULL;
+    struct firn_lsm_tree *tree = NULL;
+    FIRN_TRY(make_version(lsm, named, values, &version, err));
+    FIRN_TRY(firn_lsm_tree_create(lsm, named->id, version, &tree, err));
+    count_values(tree, version);
+    tree->is_named = true;
+    atomic_store_explicit(&tree->flushed, named->flushed, memory_order_relaxed);
+out:
+    firn_version_unref(version);
+    return rc;
+}
+
+static int
+add_named_trees(struct firn_lsm *lsm, const struct firn_manifest_state *state, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_version_values values;
+    DCHECK(lsm->tree_count == 0 && lsm->history.size == 0);
+    firn_version_values_init(&values, &lsm->files);
+    for (size_t i = 0; i < state->tree_count && rc == FIRN_OK; i++) {
+        rc = add_named_tree(lsm, &state->trees[i], &values, err);
+    }
+    firn_version_values_deinit(&values);
+    FIRN_TRY(rc);
+    atomic_store_explicit(&lsm->version, state->version, memory_order_relaxed);
+    atomic_store_explicit(&lsm->sequence, state->sequence, memory_order_relaxed);
+    if (firn_buf_assign(&lsm->history, firn_buf_slice(&state->history)) != FIRN_OK) {
+        return firn_error_no_memory(err, "the history of a store");
+    }
+    lsm->next_number = state->next_number > 0 ? state->next_number : 1;
+    lsm->log_end = state->log_end;
+    firn_os_mutex_lock(&lsm->mutex);
+    firn_lsm_measure_locked(lsm);
+    firn_os_mutex_unlock(&lsm->mutex);
+out:
+    return rc;
+}
+
+int
+firn_lsm_open(struct firn_os_dir *dir, const struct firn_lsm_options *options, bool create,
+              struct firn_lsm **out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_manifest_state state = {0};
+    struct firn_lsm *lsm = make_handle(dir, options);
+    *out = NULL;
+    if (lsm == NULL) {
+        return firn_error_no_memory(err, "the trees of a store");
+    }
+    FIRN_TRY(open_manifest(lsm, create, &state, err));
+    if (lsm->runs_dir == NULL) {
+        FIRN_TRY(open_runs_dir(lsm, err));
+    }
+    FIRN_TRY(add_named_trees(lsm, &state, err));
+    FIRN_TRY(firn_lsm_files_compare(lsm, &state, err));
+    DCHECK((lsm->manifest == NULL) == lsm->options.is_read_only);
+    *out = lsm;
+    lsm = NULL;
+out:
+    firn_manifest_state_deinit(&state);
+    firn_lsm_abandon(lsm);
+    return rc;
+}
+
+/* ---- closing ---- */
+
+int
+firn_lsm_close(struct firn_lsm *lsm, firn_error *err)
+{
+    if (lsm == NULL) {
+        return FIRN_OK;
+    }
+    if (!lsm->options.is_read_only) {
+        firn_lsm_collect(lsm);
+    }
+    int rc = firn_manifest_close(lsm->manifest, err);
+    lsm->manifest = NULL;
+    destroy(lsm);
+    return rc;
+}
+
+void
+firn_lsm_abandon(struct firn_lsm *lsm)
+{
+    if (lsm != NULL) {
+        firn_manifest_abandon(lsm->manifest);
+        lsm->manifest = NULL;
+        destroy(lsm);
+    }
+}
+
+/* ---- numbers ---- */
+
+uint64_t
+firn_lsm_sequence(const struct firn_lsm *lsm)
+{
+    return atomic_load_explicit(&lsm->sequence, memory_order_relaxed);
+}
+
+struct firn_log_position
+firn_lsm_log_end(const struct firn_lsm *lsm)
+{
+    return lsm->log_end;
+}
+
+uint64_t
+firn_lsm_missing_files(const struct firn_lsm *lsm, const char **out_name)
+{
+    *out_name = lsm->missing_name;
+    return lsm->missing_count;
+}
+
+int
+firn_lsm_read_version(struct firn_os_dir *dir, uint64_t *out, firn_error *err)
+{
+    struct firn_manifest_state state = {0};
+    int rc = firn_manifest_read(dir, &state, err);
+    *out = state.version;
+    firn_manifest_state_deinit(&state);
+    return rc;
+}
+
+firn_slice
+firn_lsm_history(const struct firn_lsm *lsm)
+{
+    return firn_buf_slice(&lsm->history);
+}
+
+uint64_t
+firn_lsm_version(struct firn_lsm *lsm)
+{
+    /* Pairs with the release in publish_locked (lsm_install.c). */
+    return atomic_load_explicit(&lsm->version, memory_order_acquire);
+}
+
+uint64_t
+firn_lsm_take_number(struct firn_lsm *lsm)
+{
+    firn_os_mutex_lock(&lsm->mutex);
+    DCHECK(lsm->next_number > 0 && !lsm->options.is_read_only);
+    uint64_t number = lsm->next_number++;
+    firn_os_mutex_unlock(&lsm->mutex);
+    return number;
+}
+
+uint64_t
+firn_lsm_log_floor(struct firn_lsm *lsm)
+{
+    uint64_t floor = UINT64_MAX;
+    firn_os_mutex_lock(&lsm->mutex);
+    for (size_t i = 0; i < lsm->tree_count; i++) {
+        const struct firn_lsm_state *state =
+            atomic_load_explicit(&lsm->trees[i]->state, memory_order_relaxed);
+        for (size_t j = 0; j < state->memtable_count; j++) {
+            uint64_t segment =
+                atomic_load_explicit(&state->memtables[j]->log_segment, memory_order_relaxed);
+            floor = segment != 0 && segment < floor ? segment : floor;
+        }
+    }
+    firn_os_mutex_unlock(&lsm->mutex);
+    return floor;
+}
+
+size_t
+firn_lsm_memtable_bytes(const struct firn_lsm *lsm)
+{
+    return atomic_load_explicit(&lsm->memtable_bytes, memory_order_relaxed);
+}
+
+bool
+firn_lsm_wants_memory(const struct firn_lsm *lsm)
+{
+    return firn_memtable_pool_is_low(&lsm->memtable_pool);
+}
+
+void
+firn_lsm_prepare_memory(struct firn_lsm *lsm)
+{
+    firn_memtable_pool_fill(&lsm->memtable_pool);
+}
+
+/* ---- pressure ---- */
+
+void
+firn_lsm_measure_locked(struct firn_lsm *lsm)
+{
+    firn_os_mutex_assert_held(&lsm->mutex);
+    size_t frozen = 0;
+    size_t level0 = 0;
+    for (size_t i = 0; i < lsm->tree_count; i++) {
+        const struct firn_lsm_state *state =
+            atomic_load_explicit(&lsm->trees[i]->state, memory_order_relaxed);
+        DCHECK(state->memtable_count > 0 || lsm->trees[i]->is_dropping);
+        if (state->memtable_count > frozen + 1) {
+            frozen = state->memtable_count - 1;
+        }
+        size_t runs = firn_version_waiting_runs(state->version);
+        level0 = runs > level0 ? runs : level0;
+    }
+    atomic_store_explicit(&lsm->frozen_max, (unsigned)frozen, memory_order_relaxed);
+    atomic_store_explicit(&lsm->level0_max, (unsigned)level0, memory_order_relaxed);
+}
+
+void
+firn_lsm_pressure(struct firn_lsm *lsm, unsigned *out_frozen, unsigned *out_level0_runs)
+{
+    *out_frozen = atomic_load_explicit(&lsm->frozen_max, memory_order_relaxed);
+    *out_level0_runs = atomic_load_explicit(&lsm->level0_max, memory_order_relaxed);
+}
+
+struct firn_lsm_state *
+firn_lsm_state_of(struct firn_lsm_tree *tree)
+{
+    struct firn_epoch *epoch = &tree->lsm->epoch;
+    size_t slot = firn_epoch_enter(epoch);
+    /* Pairs with the store in publish_tree_locked (lsm_install.c) and in firn_lsm_tree_freeze. */
+    struct firn_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_seq_cst);
+    firn_lsm_state_ref(state);
+    firn_epoch_leave(epoch, slot);
+    return state;
+}

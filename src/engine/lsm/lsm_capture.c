@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/lsm_capture.c: MANIFEST for who copies a store beside its writer, and whether what it names is there.
+ *
+ * A copy of a store that lost files is a copy of a damaged store: it is made, but whoever makes it should
+ * be told while an older copy may still be had. So the directory of runs is listed, after MANIFEST has been
+ * read, and the names are compared. Nothing is opened.
+ *
+ * (I1) While byte 2^32 of the identity is locked (db_reader.c), as it is here, no file goes that the
+ *      MANIFEST needs, and each was there before it was named. So what the list does not have is missing;
+ *      it is looked for once more by its name, since lists may lack names while others come and go.
+ *      (Not checked: the lock is the store's.)
+ *
+ * A directory that cannot be listed tells nothing: whoever copies it finds that himself. Files of kinds
+ * that this firn does not know are not looked for.
+ */
+#include "lsm/lsm.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/sort.h"
+#include "block/value_file.h"
+#include "lsm/lsm_internal.h"
+
+struct search {
+    const struct firn_run_kind *kind;
+    struct firn_os_dir *dir; /* of runs; NULL: there is none */
+    struct firn_buf found;   /* keys, ascending once all are there */
+    char *missing;
+};
+
+/* One number for a file of runs, or of values. */
+static uint64_t
+key_of(uint64_t number, bool is_of_values)
+{
+    return 2 * number + (is_of_values ? 1 : 0);
+}
+
+static int
+add_file(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct search *search = ctx;
+    char own[FIRN_RUN_FILE_NAME_SIZE];
+    uint64_t number = firn_lsm_number_in_name(entry->name); /* 18 digits at most */
+    if (number == 0) {
+        return FIRN_OK;
+    }
+    firn_run_file_name(number, search->kind, own);
+    bool is_run = strcmp(own, entry->name) == 0;
+    firn_run_file_name(number, &firn_value_file_kind, own);
+    if (!is_run && strcmp(own, entry->name) != 0) {
+        return FIRN_OK;
+    }
+    uint64_t key = key_of(number, !is_run);
+    return firn_buf_append(&search->found, &key, sizeof key);
+}
+
+static int
+compare_keys(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static bool
+is_found(const struct search *search, uint64_t key)
+{
+    const uint64_t *keys = (const uint64_t *)(const void *)search->found.data;
+    size_t low = 0;
+    size_t high = search->found.size / sizeof *keys;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (keys[middle] == key) {
+            return true;
+        }
+        if (keys[middle] < key) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return false;
+}
+
+/* Whether a file is missing, which is noted then (I1). */
+static bool
+misses(const struct search *search, uint64_t number, bool is_of_values)
+{
+    const struct firn_run_kind *kind = is_of_values ? &firn_value_file_kind : search->kind;
+    char name[FIRN_RUN_FILE_NAME_SIZE];
+    struct firn_os_stat stat;
+    if (is_found(search, key_of(number, is_of_values))) {
+        return false;
+    }
+    firn_run_file_name(number, kind, name);
+    if (search->dir != NULL && firn_os_stat(search->dir, name, &stat, NULL) != FIRN_NOT_FOUND) {
+        return false;
+    }
+    (void)snprintf(search->missing, FIRN_LSM_CAPTURE_MISSING_SIZE, FIRN_LSM_RUNS "/%s", name);
+    return true;
+}
+
+static bool
+misses_of_run(const struct search *search, const struct firn_manifest_run *run)
+{
+    if (run->kind == search->kind->file_kind && misses(search, run->number, false)) {
+        return true;
+    }
+    for (size_t i = 0; i < run->reference_count; i++) {
+        if (misses(search, run->references[i].number, true)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+find_missing(const struct search *search, const struct firn_manifest_state *state)
+{
+    for (size_t i = 0; i < state->tree_count; i++) {
+        for (size_t j = 0; j < state->trees[i].run_count; j++) {
+            if (misses_of_run(search, state->trees[i].runs[j])) {
+                return;
+            }
+        }
+    }
+}
+
+/* Lists what is there, and looks for what is named. Only FIRN_NO_MEMORY is a failure. */
+static int
+check_files(struct firn_os_dir *dir, struct search *search, const struct firn_manifest_state *state,
+            firn_error *err)
+{
+    int rc = firn_os_dir_open(dir, FIRN_LSM_RUNS, &search->dir, err);
+    if (rc == FIRN_OK) {
+        rc = firn_os_dir_list(search->dir, add_file, search, err);
+    }
+    if (rc == FIRN_OK || rc == FIRN_NOT_FOUND) {
+        firn_sort(search->found.data, search->found.size / sizeof(uint64_t), sizeof(uint64_t),
+                  compare_keys);
+        find_missing(search, state);
+    }
+    firn_os_dir_close(search->dir);
+    firn_buf_deinit(&search->found);
+    return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "the names of runs") : FIRN_OK;
+}
+
+int
+firn_lsm_capture(struct firn_os_dir *dir, const struct firn_run_kind *kind, struct firn_buf *out,
+                 uint64_t *out_version, uint64_t *out_sequence,
+                 char out_missing[FIRN_LSM_CAPTURE_MISSING_SIZE], firn_error *err)
+{
+    struct firn_manifest_state state = {0};
+    struct search search = {.kind = kind, .missing = out_missing};
+    out_missing[0] = '\0';
+    int rc = firn_manifest_capture(dir, &state, out, err);
+    if (rc == FIRN_OK) {
+        rc = check_files(dir, &search, &state, err);
+    }
+    *out_version = state.version;
+    *out_sequence = state.sequence;
+    firn_manifest_state_deinit(&state);
+    return rc;
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/lsm_check.c: reading everything again.
+ *
+ * MANIFEST is read anew from its log and held against what this process works by: the same version
+ * must name the same runs in the same levels. A reader's process may find that the writer has gone
+ * on meanwhile; then MANIFEST is only read. Then every run of every tree is verified by its kind,
+ * one after the other. A run that is missing or cannot be opened is reported with the keys that it
+ * should hold.
+ *
+ * Works go on beside it. What is checked of a tree is its state when its turn comes.
+ *
+ * Damage is reported, not returned, as long as there is more to look at; in the end FIRN_CORRUPT
+ * says that there was some. Other failures, such as want of memory, end the check; so does what a newer
+ * firn wrote (FIRN_NEWER), which is no damage and which nobody here can judge.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/check.h"
+#include "lsm/lsm_internal.h"
+#include "lsm/lsm_tree.h"
+
+struct checking {
+    struct firn_lsm *lsm;
+    void (*on_damage)(void *ctx, const char *text);
+    void *ctx;
+    const struct firn_step *step;
+    bool is_damaged;
+};
+
+/* FIRN_OK for damage, which has been reported then. */
+static int
+note(struct checking *checking, int rc, const firn_error *local, firn_error *err)
+{
+    if (rc == FIRN_OK) {
+        return FIRN_OK;
+    }
+    if (rc == FIRN_CORRUPT) {
+        checking->is_damaged = true;
+        checking->on_damage(checking->ctx, local->text);
+        return FIRN_OK;
+    }
+    if (err != NULL) {
+        *err = *local;
+    }
+    return rc;
+}
+
+/* ---- MANIFEST ---- */
+
+static size_t
+count_runs(const struct firn_lsm_tree *tree)
+{
+    return atomic_load_explicit(&tree->state, memory_order_relaxed)->version->run_count;
+}
+
+static bool
+has_run(const struct firn_version *version, const struct firn_manifest_run *run)
+{
+    DCHECK(run->level < FIRN_VERSION_LEVELS_ALL);
+    const struct firn_version_level *level = &version->levels[run->level];
+    for (size_t i = 0; i < level->count; i++) {
+        if (firn_version_file(level, i)->info.number == run->number) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+is_same_tree(const struct firn_lsm_tree *tree, const struct firn_manifest_state_tree *named)
+{
+    const struct firn_version *version =
+        atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
+    for (size_t i = 0; i < named->run_count; i++) {
+        if (!has_run(version, named->runs[i])) {
+            return false;
+        }
+    }
+    return named->run_count == version->run_count &&
+           named->flushed == atomic_load_explicit(&tree->flushed, memory_order_relaxed);
+}
+
+/* The mutex is held. */
+static bool
+is_same(const struct firn_lsm *lsm, const struct firn_manifest_state *state)
+{
+    firn_os_mutex_assert_held(&lsm->mutex);
+    size_t at = 0;
+    for (size_t i = 0; i < lsm->tree_count; i++) {
+        const struct firn_lsm_tree *tree = lsm->trees[i];
+        bool is_next = at < state->tree_count && state->trees[at].id == tree->id;
+        if (is_next ? !is_same_tree(tree, &state->trees[at]) : count_runs(tree) > 0) {
+            return false;
+        }
+        at += is_next ? 1 : 0;
+    }
+    return at == state->tree_count;
+}
+
+static int
+check_manifest(struct checking *checking, firn_error *err)
+{
+    struct firn_lsm *lsm = checking->lsm;
+    struct firn_manifest_state state = {0};
+    firn_error local;
+    int rc = firn_manifest_read(lsm->dir, &state, &local);
+    bool is_read = rc == FIRN_OK;
+    bool is_none = rc == FIRN_NOT_FOUND && firn_lsm_version(lsm) == 0;
+    rc = is_none ? FIRN_OK : note(checking, rc, &local, err);
+    if (is_read) {
+        firn_os_mutex_lock(&lsm->mutex);
+        bool is_wrong = state.version == firn_lsm_version(lsm) && !is_same(lsm, &state);
+        firn_os_mutex_unlock(&lsm->mutex);
+        if (is_wrong) {
+            int code = firn_error_set(&local, FIRN_CORRUPT,
+                                      "'%s': MANIFEST does not say what is in use at version "
+                                      "%" PRIu64,
+                                      firn_os_dir_path(lsm->dir), state.version);
+            rc = note(checking, code, &local, err);
+        }
+    }
+    firn_manifest_state_deinit(&state);
+    return rc;
+}
+
+/* ---- runs ---- */
+
+static int
+check_file(struct checking *checking, struct firn_run_file *file, firn_error *err)
+{
+    firn_error local;
+    struct firn_lsm_handle *pin = NULL;
+    int rc = firn_run_file_pin(file, &pin, &local);
+    if (rc != FIRN_OK) {
+        return note(checking, rc, &local, err);
+    }
+    rc =
+        pin->run->kind->check(pin->run, checking->on_damage, checking->ctx, checking->step, &local);
+    if (rc == FIRN_CORRUPT) {
+        /* The kind has reported it. */
+        checking->is_damaged = true;
+        rc = FIRN_OK;
+    } else if (rc != FIRN_OK && err != NULL) {
+        *err = local;
+    }
+    firn_run_file_unpin(pin);
+    return rc;
+}
+
+static int
+check_tree(struct checking *checking, struct firn_lsm_tree *tree, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_lsm_state *state = firn_lsm_state_of(tree);
+    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
+        const struct firn_version_level *level = &state->version->levels[number];
+        for (size_t i = 0; i < level->count; i++) {
+            FIRN_TRY(check_file(checking, firn_version_file(level, i), err));
+        }
+    }
+out:
+    firn_lsm_state_unref(state);
+    return rc;
+}
+
+static int
+check_tree_of(void *ctx, uint32_t id, firn_error *err)
+{
+    struct checking *checking = ctx;
+    struct firn_lsm_tree *tree = firn_lsm_tree_find(checking->lsm, id);
+    return tree == NULL ? FIRN_OK : check_tree(checking, tree, err);
+}
+
+int
+firn_lsm_check(struct firn_lsm *lsm, void (*on_damage)(void *ctx, const char *text), void *ctx,
+               const struct firn_step *step, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct checking checking = {.lsm = lsm, .on_damage = on_damage, .ctx = ctx, .step = step};
+    FIRN_TRY(check_manifest(&checking, err));
+    FIRN_TRY(firn_lsm_tree_list(lsm, check_tree_of, &checking, err));
+    if (checking.is_damaged) {
+        rc = firn_error_set(err, FIRN_CORRUPT, "'%s': the trees are damaged",
+                            firn_os_dir_path(lsm->dir));
+    }
+out:
+    return rc;
+}

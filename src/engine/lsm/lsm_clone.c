@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/lsm_clone.c: the trees of a store in another directory.
+ *
+ * Runs are never written again, so the clone shares them: hard links, or copies where there can be
+ * none (os_clone.c). The states of all trees are held while that is done, so no run goes. Then a
+ * MANIFEST of one edit names them, with the history. Memtables are not part of it: who wants all
+ * has flushed before, and keeps commits out.
+ *
+ * The clone exists when the caller gives it its identity; before that a crash or a failure leaves
+ * files that its next attempt removes.
+ */
+#include "lsm/lsm_internal.h"
+#include "lsm/lsm_tree.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/sort.h"
+#include "os/os_clone.h"
+
+/* What is cloned: trees by ascending id, and the state of each. */
+struct cloning {
+    struct firn_lsm *lsm;
+    struct firn_os_dir *runs_dir; /* the clone's */
+    const struct firn_step *step;
+    struct firn_manifest_tree *trees;
+    struct firn_lsm_state **states;
+    size_t count;
+};
+
+/* ---- what there is ---- */
+
+static int
+add_tree(void *ctx, uint32_t id, firn_error *err)
+{
+    struct cloning *cloning = ctx;
+    struct firn_lsm_tree *tree = firn_lsm_tree_find(cloning->lsm, id);
+    size_t count = cloning->count;
+    if (tree == NULL) {
+        return FIRN_OK;
+    }
+    struct firn_manifest_tree *trees = firn_resize_array(cloning->trees, count + 1, sizeof *trees);
+    cloning->trees = trees != NULL ? trees : cloning->trees;
+    struct firn_lsm_state **states =
+        firn_resize_array(cloning->states, count + 1, sizeof(struct firn_lsm_state *));
+    cloning->states = states != NULL ? states : cloning->states;
+    if (trees == NULL || states == NULL) {
+        return firn_error_no_memory(err, "a clone");
+    }
+    DCHECK(count == 0 || trees[count - 1].id < id);
+    trees[count] = (struct firn_manifest_tree){.id = id, .flushed = firn_lsm_tree_flushed(tree)};
+    states[count] = firn_lsm_state_of(tree);
+    cloning->count++;
+    return FIRN_OK;
+}
+
+static int
+clone_file(const struct cloning *cloning, const struct firn_run_file *file, firn_error *err)
+{
+    char name[FIRN_RUN_FILE_NAME_SIZE];
+    firn_run_file_name(file->info.number, file->kind, name);
+    int rc = firn_os_clone_file(cloning->lsm->runs_dir, cloning->runs_dir, name, err);
+    return rc == FIRN_OK ? firn_step_tell(cloning->step, 1, file->info.file_bytes, err) : rc;
+}
+
+/* Several runs may refer to one value file: it is there then, since the directory was empty. */
+static int
+clone_values(const struct cloning *cloning, const struct firn_run_file *run, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < run->info.reference_count && rc == FIRN_OK; i++) {
+        DCHECK(run->value_files[i] != NULL);
+        rc = clone_file(cloning, run->value_files[i], err);
+        rc = rc == FIRN_EXISTS ? FIRN_OK : rc;
+    }
+    return rc;
+}
+
+/* Lists the runs of a tree, by ascending number, and clones their files. */
+static int
+clone_tree(struct cloning *cloning, size_t i, firn_error *err)
+{
+    const struct firn_version *version = cloning->states[i]->version;
+    struct firn_manifest_run *runs = firn_alloc_array(version->run_count, sizeof *runs);
+    size_t count = 0;
+    if (runs == NULL) {
+        return firn_error_no_memory(err, "a clone");
+    }
+    cloning->trees[i].added = runs;
+    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
+        const struct firn_version_level *level = &version->levels[number];
+        for (size_t j = 0; j < level->count; j++) {
+            const struct firn_run_file *file = firn_version_file(level, j);
+            int rc = clone_file(cloning, file, err);
+            rc = rc == FIRN_OK ? clone_values(cloning, file, err) : rc;
+            if (rc != FIRN_OK) {
+                return rc;
+            }
+            runs[count] = file->info;
+            runs[count++].level = (uint8_t)number;
+        }
+    }
+    CHECK(count == version->run_count);
+    cloning->trees[i].added_count = count;
+    firn_sort(runs, count, sizeof *runs, firn_manifest_edit_compare_runs);
+    return FIRN_OK;
+}
+
+/* ---- the clone ---- */
+
+static int
+write_manifest(const struct cloning *cloning, const struct firn_lsm_clone *clone, firn_error *err)
+{
+    struct firn_manifest *manifest = NULL;
+    struct firn_lsm *lsm = cloning->lsm;
+    uint64_t known = firn_lsm_sequence(lsm);
+    int rc;
+    firn_os_mutex_lock(&lsm->mutex);
+    uint64_t next_number = lsm->next_number;
+    firn_os_mutex_unlock(&lsm->mutex);
+    const struct firn_manifest_edit edit = {
+        .version = FIRN_LSM_CLONE_VERSION,
+        .next_number = next_number,
+        .sequence = clone->sequence > known ? clone->sequence : known,
+        .trees = cloning->trees,
+        .tree_count = cloning->count,
+        .history = clone->history,
+    };
+    FIRN_TRY(firn_manifest_create(clone->dir, NULL, &manifest, err));
+    FIRN_TRY(firn_manifest_append(manifest, &edit, err));
+    rc = firn_manifest_close(manifest, err);
+    manifest = NULL;
+out:
+    firn_manifest_abandon(manifest);
+    return rc;
+}
+
+int
+firn_lsm_clone(struct firn_lsm *lsm, const struct firn_lsm_clone *clone, firn_error *err)
+{
+    struct cloning cloning = {.lsm = lsm, .step = clone->step};
+    int rc;
+    FIRN_TRY(firn_lsm_tree_list(lsm, add_tree, &cloning, err));
+    FIRN_TRY(firn_os_make_dir_for_owner(clone->dir, FIRN_LSM_RUNS, clone->dir, 0700, err));
+    FIRN_TRY(firn_os_dir_open(clone->dir, FIRN_LSM_RUNS, &cloning.runs_dir, err));
+    for (size_t i = 0; i < cloning.count; i++) {
+        FIRN_TRY(clone_tree(&cloning, i, err));
+    }
+    FIRN_TRY(firn_os_dir_sync(cloning.runs_dir, err));
+    FIRN_TRY(write_manifest(&cloning, clone, err));
+    FIRN_TRY(firn_os_dir_sync(clone->dir, err));
+out:
+    for (size_t i = 0; i < cloning.count; i++) {
+        firn_lsm_state_unref(cloning.states[i]);
+        firn_free((void *)(uintptr_t)cloning.trees[i].added);
+    }
+    firn_free(cloning.states);
+    firn_free(cloning.trees);
+    firn_os_dir_close(cloning.runs_dir);
+    return rc;
+}

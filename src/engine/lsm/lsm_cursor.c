@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/lsm_cursor.c: walking the keys that a view sees.
+ *
+ * A cursor holds a reference to the tree's state at its creation, so what it walks over stays:
+ * memtables, the version, and with it the files. The entries of all sources come as one through a
+ * merge (merge.c), and merge_resolve.c keeps what the view sees of them. This file only puts these
+ * together.
+ *
+ * Runs that lie outside the bounds are no sources, nor are history runs in which the view has nothing
+ * to look for (run_history.c). The others are opened when the walk comes to
+ * them (version_source.c) - but for runs with range deletes, which may cover entries anywhere within
+ * their bounds and are pinned as long as the cursor lives.
+ *
+ * Damage. A run that cannot be read because it is missing or damaged does not keep the cursor from
+ * being created: a walk that comes to its keys ends there with an error, and may be placed
+ * elsewhere. That holds for runs with range deletes too: whoever comes to a key that they might
+ * cover would have to go through the run's entries there, and is refused. So that their deletes are
+ * never applied by halves, such a run stays refused for the cursor's life, even if it could be read
+ * later.
+ *
+ * A cursor without a view shows the merge itself: every version.
+ *
+ * One thread; the view is borrowed.
+ */
+#include "block/value_file.h"
+#include "lsm/lsm_internal.h"
+#include "merge/merge.h"
+#include "merge/merge_resolve.h"
+#include "version/run_history.h"
+#include "version/version_source.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+
+struct firn_lsm_cursor {
+    struct firn_lsm_state *state;
+    struct firn_merge *merge;
+    struct firn_merge_resolve *resolve;
+    const struct firn_entry *entry;
+    const struct firn_view *only; /* of a cursor over versions: others may be left out; or NULL */
+    struct firn_buf lower;        /* copies of the bounds */
+    struct firn_buf upper;
+    firn_slice lower_slice;
+    firn_slice upper_slice;
+    const firn_slice *lower_bound; /* NULL: none */
+    const firn_slice *upper_bound;
+
+    struct firn_version_source *sources;
+    size_t source_count;
+    /* Of the sources with range deletes, and pins of those that are runs. */
+    const struct firn_range_set **ranges;
+    size_t range_set_count;
+    struct firn_lsm_handle **pins;
+    size_t pin_count;
+    struct firn_version_source_refused refused;
+};
+
+/* ---- bounds ---- */
+
+static int
+copy_bound(const firn_slice *bound, struct firn_buf *copy, firn_slice *slice,
+           const firn_slice **out, firn_error *err)
+{
+    DCHECK(copy->size == 0);
+    if (bound == NULL) {
+        return FIRN_OK;
+    }
+    if (firn_buf_append_slice(copy, *bound) != FIRN_OK) {
+        return firn_error_no_memory(err, "the bounds of a cursor");
+    }
+    *slice = firn_buf_slice(copy);
+    *out = slice;
+    return FIRN_OK;
+}
+
+static int
+copy_bounds(struct firn_lsm_cursor *cursor, const struct firn_lsm_cursor_options *options,
+            firn_error *err)
+{
+    int rc =
+        copy_bound(options->lower, &cursor->lower, &cursor->lower_slice, &cursor->lower_bound, err);
+    return rc != FIRN_OK ? rc
+                         : copy_bound(options->upper, &cursor->upper, &cursor->upper_slice,
+                                      &cursor->upper_bound, err);
+}
+
+/* ---- sources ---- */
+
+static int
+add_memtables(struct firn_lsm_cursor *cursor, firn_error *err)
+{
+    const struct firn_lsm_state *state = cursor->state;
+    for (size_t i = 0; i < state->memtable_count; i++) {
+        struct firn_tree_memtable *memtable = state->memtables[i];
+        struct firn_merge_source *source;
+        /* The one in front takes writes beside the cursor. */
+        uint64_t sequence_max =
+            i == 0 ? UINT64_MAX
+                   : atomic_load_explicit(&memtable->sequence_max, memory_order_relaxed);
+        int rc = firn_merge_source_create_memtable(memtable->table, sequence_max, &source, err);
+        if (rc == FIRN_OK) {
+            rc = firn_merge_add(cursor->merge, source, err);
+        }
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        cursor->ranges[cursor->range_set_count++] = firn_memtable_ranges(memtable->table);
+    }
+    return FIRN_OK;
+}
+
+/* A run with range deletes: they are looked at from the beginning. */
+static int
+add_ranges(struct firn_lsm_cursor *cursor, struct firn_run_file *file, firn_error *err)
+{
+    struct firn_lsm_handle *pin;
+    int rc = firn_run_file_pin(file, &pin, err);
+    if (rc == FIRN_CORRUPT) {
+        cursor->refused.files[cursor->refused.count++] = file;
+        return FIRN_OK;
+    }
+    if (rc == FIRN_OK) {
+        cursor->pins[cursor->pin_count++] = pin;
+        cursor->ranges[cursor->range_set_count++] = pin->run->kind->ranges(pin->run);
+    }
+    return rc;
+}
+
+static int
+add_runs(struct firn_lsm_cursor *cursor, unsigned level, size_t begin, size_t end, firn_error *err)
+{
+    DCHECK(begin < end && end <= cursor->state->version->levels[level].count);
+    int rc = FIRN_OK;
+    const struct firn_version *version = cursor->state->version;
+    for (size_t i = begin; i < end && version->levels[level].with_ranges > 0; i++) {
+        struct firn_run_file *file = firn_version_file(&version->levels[level], i);
+        if (file->info.range_count > 0) {
+            FIRN_TRY(add_ranges(cursor, file, err));
+        }
+    }
+    const struct firn_version_source_runs runs = {
+        .version = version, .level = level, .begin = begin, .end = end, .only = cursor->only};
+    struct firn_version_source *source = &cursor->sources[cursor->source_count++];
+    source->refused = &cursor->refused;
+    FIRN_TRY(firn_version_source_add(source, &runs, cursor->merge, err));
+out:
+    return rc;
+}
+
+static bool
+is_skipped(const struct firn_lsm_cursor *cursor, const struct firn_view *view,
+           struct firn_run_file *file)
+{
+    if (view != NULL) {
+        return firn_run_history_is_file_skipped(file, view);
+    }
+    return cursor->only != NULL &&
+           !firn_view_sees_any(cursor->only, file->info.sequence_min, file->info.sequence_max);
+}
+
+static int
+add_history(struct firn_lsm_cursor *cursor, const struct firn_view *view, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_version *version = cursor->state->version;
+    const struct firn_version_level *history = &version->levels[FIRN_VERSION_HISTORY];
+    if (view != NULL && firn_run_history_is_all_skipped(version, view)) {
+        return FIRN_OK;
+    }
+    for (size_t i = 0; i < history->count; i++) {
+        if (firn_version_run_overlaps(&history->runs[i], cursor->lower_bound,
+                                      cursor->upper_bound) &&
+            !is_skipped(cursor, view, firn_version_file(history, i))) {
+            FIRN_TRY(add_runs(cursor, FIRN_VERSION_HISTORY, i, i + 1, err));
+        }
+    }
+out:
+    return rc;
+}
+
+static int
+add_version(struct firn_lsm_cursor *cursor, const struct firn_view *view, firn_error *err)
+{
+    int rc = FIRN_OK;
+    const struct firn_version *version = cursor->state->version;
+    for (size_t i = 0; i < version->levels[0].count; i++) {
+        if (firn_version_run_overlaps(&version->levels[0].runs[i], cursor->lower_bound,
+                                      cursor->upper_bound)) {
+            FIRN_TRY(add_runs(cursor, 0, i, i + 1, err));
+        }
+    }
+    for (unsigned level = 1; level < FIRN_VERSION_LEVELS; level++) {
+        size_t begin;
+        size_t end;
+        firn_version_overlap(&version->levels[level], cursor->lower_bound, cursor->upper_bound,
+                             &begin, &end);
+        if (begin < end) {
+            FIRN_TRY(add_runs(cursor, level, begin, end, err));
+        }
+    }
+    rc = add_history(cursor, view, err);
+out:
+    return rc;
+}
+
+/* How many runs of the version have range deletes. */
+static size_t
+count_with_ranges(const struct firn_version *version)
+{
+    size_t count = 0;
+    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
+        count += version->levels[number].with_ranges;
+    }
+    return count;
+}
+
+/* A cursor and its arrays, long enough for whatever the state has, in one piece of memory. */
+static struct firn_lsm_cursor *
+allocate(const struct firn_lsm_state *state)
+{
+    /* Runs and memtables are in memory themselves, so this does not overflow. */
+    const struct firn_version_level *levels = state->version->levels;
+    size_t sources = levels[0].count + FIRN_VERSION_LEVELS + levels[FIRN_VERSION_HISTORY].count;
+    size_t with_ranges = count_with_ranges(state->version);
+    size_t sets = state->memtable_count + with_ranges;
+    size_t pointers = sets + 2 * with_ranges;
+    struct firn_lsm_cursor *cursor = firn_alloc_zeroed(
+        sizeof *cursor + sources * sizeof(struct firn_version_source) + pointers * sizeof(void *));
+    if (cursor != NULL) {
+        cursor->sources = (void *)(cursor + 1);
+        cursor->ranges = (void *)(cursor->sources + sources);
+        cursor->pins = (void *)(cursor->ranges + sets);
+        cursor->refused.files = (void *)(cursor->pins + with_ranges);
+    }
+    return cursor;
+}
+
+static int
+make_resolve(struct firn_lsm_cursor *cursor, const struct firn_lsm_cursor_options *given,
+             struct firn_os *os, firn_error *err)
+{
+    struct firn_merge_resolve_options options = {
+        .merge = cursor->merge,
+        .ranges = cursor->ranges,
+        .range_set_count = cursor->range_set_count,
+        .view = given->view,
+        .time_ms = given->time_ms == FIRN_LSM_TIME_NOW ? (uint64_t)(firn_os_now_ns(os) / 1000000)
+                                                       : given->time_ms,
+        .lower = cursor->lower_bound,
+        .upper = cursor->upper_bound,
+        .keys_only = given->keys_only,
+    };
+    return firn_merge_resolve_create(&options, &cursor->resolve, err);
+}
+
+/* ---- life ---- */
+
+int
+firn_lsm_cursor_create(struct firn_lsm_tree *tree, const struct firn_lsm_cursor_options *options,
+                       struct firn_lsm_cursor **out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_lsm_state *state = firn_lsm_state_of(tree);
+    struct firn_lsm_cursor *cursor = allocate(state);
+    *out = NULL;
+    if (cursor == NULL) {
+        firn_lsm_state_unref(state);
+        return firn_error_no_memory(err, "a cursor");
+    }
+    cursor->state = state;
+    cursor->only = options->only;
+    FIRN_TRY(copy_bounds(cursor, options, err));
+    FIRN_TRY(firn_merge_create(&cursor->merge, err));
+    FIRN_TRY(add_memtables(cursor, err));
+    FIRN_TRY(add_version(cursor, options->view, err));
+    /* What allocate made room for. */
+    CHECK(cursor->range_set_count + cursor->refused.count <=
+          state->memtable_count + count_with_ranges(state->version));
+    DCHECK(cursor->source_count <= state->version->run_count);
+    if (options->view != NULL) {
+        FIRN_TRY(make_resolve(cursor, options, tree->lsm->os, err));
+    }
+    *out = cursor;
+    cursor = NULL;
+out:
+    firn_lsm_cursor_destroy(cursor);
+    return rc;
+}
+
+void
+firn_lsm_cursor_destroy(struct firn_lsm_cursor *cursor)
+{
+    if (cursor == NULL) {
+        return;
+    }
+    firn_merge_resolve_destroy(cursor->resolve);
+    firn_merge_destroy(cursor->merge);
+    for (size_t i = 0; i < cursor->pin_count; i++) {
+        firn_run_file_unpin(cursor->pins[i]);
+    }
+    firn_lsm_state_unref(cursor->state);
+    firn_buf_deinit(&cursor->lower);
+    firn_buf_deinit(&cursor->upper);
+    firn_free(cursor);
+}
+
+/* ---- moves ---- */
+
+static int
+settle(struct firn_lsm_cursor *cursor, int rc)
+{
+    cursor->entry = rc == FIRN_OK ? firn_merge_resolve_entry(cursor->resolve) : NULL;
+    return rc;
+}
+
+/* The same of a cursor over all versions. */
+static int
+settle_version(struct firn_lsm_cursor *cursor, int rc)
+{
+    const struct firn_entry *entry = rc == FIRN_OK ? firn_merge_entry(cursor->merge) : NULL;
+    bool is_inside = entry != NULL && (cursor->upper_bound == NULL ||
+                                       firn_slice_compare(entry->key, *cursor->upper_bound) < 0);
+    cursor->entry = is_inside ? entry : NULL;
+    return rc;
+}
+
+static int
+first_version(struct firn_lsm_cursor *cursor, firn_error *err)
+{
+    return settle_version(
+        cursor, cursor->lower_bound == NULL
+                    ? firn_merge_first(cursor->merge, err)
+                    : firn_merge_seek(cursor->merge, *cursor->lower_bound, UINT64_MAX, err));
+}
+
+static int
+seek_version(struct firn_lsm_cursor *cursor, firn_slice key, firn_error *err)
+{
+    if (cursor->lower_bound != NULL && firn_slice_compare(key, *cursor->lower_bound) < 0) {
+        key = *cursor->lower_bound;
+    }
+    return settle_version(cursor, firn_merge_seek(cursor->merge, key, UINT64_MAX, err));
+}
+
+int
+firn_lsm_cursor_first(struct firn_lsm_cursor *cursor, firn_error *err)
+{
+    return cursor->resolve != NULL ? settle(cursor, firn_merge_resolve_first(cursor->resolve, err))
+                                   : first_version(cursor, err);
+}
+
+int
+firn_lsm_cursor_last(struct firn_lsm_cursor *cursor, firn_error *err)
+{
+    DCHECK(cursor->resolve != NULL);
+    return settle(cursor, firn_merge_resolve_last(cursor->resolve, err));
+}
+
+int
+firn_lsm_cursor_seek(struct firn_lsm_cursor *cursor, firn_slice key, firn_error *err)
+{
+    return cursor->resolve != NULL
+               ? settle(cursor, firn_merge_resolve_seek(cursor->resolve, key, err))
+               : seek_version(cursor, key, err);
+}
+
+int
+firn_lsm_cursor_seek_before(struct firn_lsm_cursor *cursor, firn_slice key, firn_error *err)
+{
+    DCHECK(cursor->resolve != NULL);
+    return settle(cursor, firn_merge_resolve_seek_before(cursor->resolve, key, err));
+}
+
+int
+firn_lsm_cursor_next(struct firn_lsm_cursor *cursor, firn_error *err)
+{
+    DCHECK(cursor->entry != NULL);
+    return cursor->resolve != NULL ? settle(cursor, firn_merge_resolve_next(cursor->resolve, err))
+                                   : settle_version(cursor, firn_merge_next(cursor->merge, err));
+}
+
+int
+firn_lsm_cursor_prev(struct firn_lsm_cursor *cursor, firn_error *err)
+{
+    DCHECK(cursor->resolve != NULL && cursor->entry != NULL);
+    return settle(cursor, firn_merge_resolve_prev(cursor->resolve, err));
+}
+
+bool
+firn_lsm_cursor_valid(const struct firn_lsm_cursor *cursor)
+{
+    return cursor->entry != NULL;
+}
+
+const struct firn_entry *
+firn_lsm_cursor_entry(const struct firn_lsm_cursor *cursor)
+{
+    return cursor->entry;
+}
+
+int
+firn_lsm_cursor_read_value(const struct firn_lsm_cursor *cursor, struct firn_buf *out,
+                           firn_error *err)
+{
+    DCHECK(cursor->entry != NULL && cursor->resolve == NULL);
+    const struct firn_entry *entry = cursor->entry;
+    firn_slice value = entry->value;
+    size_t here = entry->values == NULL ? value.size : firn_entry_head_size(entry->kind);
+    if (firn_buf_assign(out, firn_bytes(value.data, here)) != FIRN_OK) {
+        return firn_error_no_memory(err, "a value");
+    }
+    return entry->values == NULL
+               ? FIRN_OK
+               : firn_value_file_resolve(entry->values,
+                                         firn_bytes(value.data + here, value.size - here),
+                                         FIRN_BLOCK_CACHE_SCAN, out, err);
+}
+
+uint64_t
+firn_lsm_cursor_expires_ms(const struct firn_lsm_cursor *cursor)
+{
+    return cursor->entry == NULL ? 0 : firn_merge_resolve_expires_ms(cursor->resolve);
+}

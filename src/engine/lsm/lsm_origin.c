@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/lsm_origin.c: what runs are told of where they come from.
+ *
+ * MANIFEST says which runs count. Should it be lost, or its end, the runs themselves must tell, so
+ * each of them says of which tree it is, what it replaces, and which files were replaced before and
+ * still lay there (mend_gather.c judges by that).
+ *
+ * (I1) A file is in the list of those that are gone from the moment at which MANIFEST has durably let
+ *      go of it, or since it is clear that MANIFEST will not name it, until it is removed. So a run
+ *      that is finished meanwhile names it; one that is finished later makes the removal durable, since
+ *      both lie in one directory, which is synced when a run gets its name. (Not checked: value
+ *      files are removed without having been in the list.)
+ * (I2) Where the list cannot be kept, for want of memory or because it has become too long, runs
+ *      say nothing of their origin from then on, rather than something wrong.
+ */
+#include "lsm/lsm_origin.h"
+
+#include "base/check.h"
+#include "base/sort.h"
+
+static size_t
+count_of(const struct firn_buf *numbers)
+{
+    return numbers->size / sizeof(uint64_t);
+}
+
+static uint64_t *
+numbers_of(const struct firn_buf *numbers)
+{
+    return (uint64_t *)(void *)numbers->data;
+}
+
+/* ---- files that are gone ---- */
+
+void
+firn_lsm_origin_note_gone_locked(struct firn_lsm *lsm, uint64_t number)
+{
+    firn_os_mutex_assert_held(&lsm->mutex);
+    DCHECK(number > 0);
+    if (firn_buf_append(&lsm->gone, &number, sizeof number) != FIRN_OK) {
+        lsm->has_lost_gone = true; /* (I2) */
+    }
+}
+
+void
+firn_lsm_origin_forget_gone(struct firn_lsm *lsm, uint64_t number)
+{
+    firn_os_mutex_lock(&lsm->mutex);
+    uint64_t *numbers = numbers_of(&lsm->gone);
+    size_t kept = 0;
+    for (size_t i = 0; i < count_of(&lsm->gone); i++) {
+        if (numbers[i] != number) {
+            numbers[kept++] = numbers[i];
+        }
+    }
+    lsm->gone.size = kept * sizeof *numbers;
+    firn_os_mutex_unlock(&lsm->mutex);
+}
+
+/* Ascending, none twice. False where the list is not whole. */
+static bool
+copy_gone(struct firn_lsm *lsm, struct firn_buf *out, int *out_rc)
+{
+    firn_os_mutex_lock(&lsm->mutex);
+    bool is_whole = !lsm->has_lost_gone;
+    *out_rc = firn_buf_assign(out, firn_buf_slice(&lsm->gone));
+    firn_os_mutex_unlock(&lsm->mutex);
+    if (*out_rc != FIRN_OK) {
+        return false;
+    }
+    size_t kept = firn_sort_unique_u64(numbers_of(out), count_of(out));
+    out->size = kept * sizeof(uint64_t);
+    return is_whole && kept <= FIRN_RUN_ORIGIN_NUMBERS_MAX;
+}
+
+/* ---- telling ---- */
+
+void
+firn_lsm_origin_begin(struct firn_lsm_origin *origin, struct firn_lsm_tree *tree,
+                      enum firn_run_origin_kind kind)
+{
+    *origin = (struct firn_lsm_origin){.tree = tree, .kind = kind};
+}
+
+int
+firn_lsm_origin_set_inputs(struct firn_lsm_origin *origin, struct firn_run_file *const *files,
+                           size_t count, firn_error *err)
+{
+    DCHECK(origin->kind == FIRN_RUN_ORIGIN_COMPACTION && origin->inputs.size == 0);
+    for (size_t i = 0; i < count; i++) {
+        if (firn_buf_append(&origin->inputs, &files[i]->info.number, sizeof(uint64_t)) != FIRN_OK) {
+            return firn_error_no_memory(err, "the inputs of a compaction");
+        }
+    }
+    firn_sort_u64(numbers_of(&origin->inputs), count);
+    return FIRN_OK;
+}
+
+int
+firn_lsm_origin_tell(struct firn_lsm_origin *origin, struct firn_run_builder *builder,
+                     uint64_t number, bool is_last, firn_error *err)
+{
+    const struct firn_run_kind *kind = builder->kind;
+    int rc;
+    if (kind->builder_set_origin == NULL) {
+        return FIRN_OK;
+    }
+    DCHECK(number > 0 && (origin->work == 0) == (origin->part == 0));
+    DCHECK(origin->flushed == 0 || origin->kind == FIRN_RUN_ORIGIN_FLUSH);
+    bool is_whole = copy_gone(origin->tree->lsm, &origin->gone, &rc);
+    if (rc != FIRN_OK) {
+        return firn_error_no_memory(err, "the origin of a run");
+    }
+    origin->work = origin->work == 0 ? number : origin->work;
+    uint32_t part = origin->part++;
+    if (!is_whole || count_of(&origin->inputs) > FIRN_RUN_ORIGIN_NUMBERS_MAX) {
+        return FIRN_OK; /* (I2) */
+    }
+    uint64_t flushed = atomic_load_explicit(&origin->tree->flushed, memory_order_relaxed);
+    const struct firn_run_origin told = {
+        .kind = origin->kind,
+        .tree = origin->tree->id,
+        .flushed = origin->flushed > flushed ? origin->flushed : flushed,
+        .work = origin->work,
+        .part = part,
+        .is_last = is_last,
+        .inputs = numbers_of(&origin->inputs),
+        .input_count = count_of(&origin->inputs),
+        .gone = numbers_of(&origin->gone),
+        .gone_count = count_of(&origin->gone),
+    };
+    return kind->builder_set_origin(builder, &told, err);
+}
+
+void
+firn_lsm_origin_deinit(struct firn_lsm_origin *origin)
+{
+    firn_buf_deinit(&origin->inputs);
+    firn_buf_deinit(&origin->gone);
+}
+
+int
+firn_lsm_origin_tell_scratch(struct firn_run_builder *builder, firn_error *err)
+{
+    static const struct firn_run_origin told = {.kind = FIRN_RUN_ORIGIN_SCRATCH};
+    return builder->kind->builder_set_origin == NULL
+               ? FIRN_OK
+               : builder->kind->builder_set_origin(builder, &told, err);
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/lsm_state.c: what a tree publishes to its readers.
+ *
+ * A tree has one pointer to its state. Freezing, flushing and compacting put a new state in its
+ * place; the old one lives on as long as somebody reads by it.
+ *
+ * (I1) A reading inside the epoch loads the pointer once and uses the state until it leaves. A
+ *      cursor counts a reference inside the epoch and keeps the state after leaving. (Not checked:
+ *      the epoch does not know its threads.)
+ * (I2) The tree's own reference to a state that it has replaced is given back through the epoch, so
+ *      a reader that has just loaded the pointer can still count itself (base/epoch.h).
+ * (I3) Everything but counts and the memtable that takes writes is immutable once published.
+ *
+ * A state counts one reference to its version and to each of its memtables, so a memtable is gone
+ * when it has been flushed and the last cursor that had it is closed. What memtables take is summed
+ * over all that are alive: the store's budget is about memory, not about what is newest.
+ */
+#include "lsm/lsm_state.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+
+int
+firn_lsm_state_create_memtable(_Atomic size_t *total_bytes, struct firn_tree_memtable **out,
+                               firn_error *err)
+{
+    struct firn_tree_memtable *memtable = firn_alloc_zeroed(sizeof *memtable);
+    *out = NULL;
+    if (memtable == NULL) {
+        return firn_error_no_memory(err, "a memtable");
+    }
+    int rc = firn_memtable_create(&memtable->table, err);
+    if (rc != FIRN_OK) {
+        firn_free(memtable);
+        return rc;
+    }
+    atomic_init(&memtable->refs, 1);
+    atomic_init(&memtable->log_segment, 0);
+    atomic_init(&memtable->sequence_max, 0);
+    atomic_init(&memtable->logged_bytes, 0);
+    atomic_init(&memtable->counted_bytes, 0);
+    memtable->total_bytes = total_bytes;
+    firn_lsm_state_count_memtable(memtable);
+    *out = memtable;
+    return FIRN_OK;
+}
+
+void
+firn_lsm_state_count_memtable(struct firn_tree_memtable *memtable)
+{
+    /* Counts only: nothing is published by them. Memtables never shrink. */
+    size_t bytes = firn_memtable_size_bytes(memtable->table);
+    size_t counted = atomic_load_explicit(&memtable->counted_bytes, memory_order_relaxed);
+    DCHECK(bytes >= counted);
+    if (bytes != counted) {
+        atomic_store_explicit(&memtable->counted_bytes, bytes, memory_order_relaxed);
+        atomic_fetch_add_explicit(memtable->total_bytes, bytes - counted, memory_order_relaxed);
+    }
+}
+
+void
+firn_lsm_state_ref_memtable(struct firn_tree_memtable *memtable)
+{
+    size_t before = atomic_fetch_add_explicit(&memtable->refs, 1, memory_order_relaxed);
+    DCHECK(before > 0);
+}
+
+void
+firn_lsm_state_unref_memtable(struct firn_tree_memtable *memtable)
+{
+    if (memtable == NULL) {
+        return;
+    }
+    size_t before = atomic_fetch_sub_explicit(&memtable->refs, 1, memory_order_acq_rel);
+    DCHECK(before > 0);
+    if (before != 1) {
+        return;
+    }
+    size_t counted = atomic_load_explicit(&memtable->counted_bytes, memory_order_relaxed);
+    size_t total = atomic_fetch_sub_explicit(memtable->total_bytes, counted, memory_order_relaxed);
+    DCHECK(total >= counted);
+    firn_memtable_destroy(memtable->table);
+    firn_free(memtable);
+}
+
+struct firn_lsm_state *
+firn_lsm_state_create(size_t memtable_capacity)
+{
+    struct firn_lsm_state *state =
+        firn_alloc_zeroed(sizeof *state + memtable_capacity * sizeof(struct firn_tree_memtable *));
+    if (state != NULL) {
+        atomic_init(&state->refs, 1);
+        state->memtable_capacity = memtable_capacity;
+    }
+    return state;
+}
+
+void
+firn_lsm_state_add_memtable(struct firn_lsm_state *state, struct firn_tree_memtable *memtable)
+{
+    DCHECK(atomic_load_explicit(&state->refs, memory_order_relaxed) == 1); /* (I3) */
+    CHECK(state->memtable_count < state->memtable_capacity);
+    firn_lsm_state_ref_memtable(memtable);
+    state->memtables[state->memtable_count++] = memtable;
+}
+
+void
+firn_lsm_state_set_version(struct firn_lsm_state *state, struct firn_version *version)
+{
+    DCHECK(atomic_load_explicit(&state->refs, memory_order_relaxed) == 1); /* (I3) */
+    CHECK(state->version == NULL);
+    firn_version_ref(version);
+    state->version = version;
+}
+
+/* (I1) of lsm.c: what is in a newer memtable is newer. The first one is not frozen, and may be
+ * empty. */
+static bool
+is_behind(const struct firn_tree_memtable *newer, const struct firn_tree_memtable *older,
+          bool is_first)
+{
+    uint64_t newest = atomic_load_explicit(&newer->sequence_max, memory_order_relaxed);
+    uint64_t oldest = atomic_load_explicit(&older->sequence_max, memory_order_relaxed);
+    return older->freeze_number > 0 &&
+           (is_first ? newest == 0 || newest > oldest : newest > oldest) &&
+           (is_first || newer->freeze_number > older->freeze_number);
+}
+
+bool
+firn_lsm_state_is_sound(const struct firn_lsm_state *state)
+{
+    for (size_t i = 1; i < state->memtable_count; i++) {
+        if (!is_behind(state->memtables[i - 1], state->memtables[i], i == 1)) {
+            return false;
+        }
+    }
+    return state->version != NULL;
+}
+
+void
+firn_lsm_state_ref(struct firn_lsm_state *state)
+{
+    size_t before = atomic_fetch_add_explicit(&state->refs, 1, memory_order_relaxed);
+    DCHECK(before > 0); /* (I2) */
+}
+
+void
+firn_lsm_state_unref(struct firn_lsm_state *state)
+{
+    if (state == NULL) {
+        return;
+    }
+    /* Release what was done with it, acquire what others did, before it is taken apart. */
+    size_t before = atomic_fetch_sub_explicit(&state->refs, 1, memory_order_acq_rel);
+    DCHECK(before > 0);
+    if (before != 1) {
+        return;
+    }
+    for (size_t i = 0; i < state->memtable_count; i++) {
+        firn_lsm_state_unref_memtable(state->memtables[i]);
+    }
+    firn_version_unref(state->version);
+    firn_free(state);
+}
+
+static void
+release_state(struct firn_epoch_node *node)
+{
+    /* The node is the state's first member. */
+    firn_lsm_state_unref((struct firn_lsm_state *)(void *)node);
+}
+
+void
+firn_lsm_state_retire(struct firn_epoch *epoch, struct firn_lsm_state *state)
+{
+    DCHECK(atomic_load_explicit(&state->refs, memory_order_relaxed) > 0); /* (I2) */
+    firn_epoch_retire(epoch, &state->node, release_state);
+}

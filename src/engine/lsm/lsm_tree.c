@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/lsm_tree.c: one tree: writing to its memtable, freezing that, dropping the tree.
+ *
+ * One thread at a time writes (the leader of commits). Only it puts another memtable in front of a
+ * state, so it keeps a pointer of its own to the active one. Flushes and compactions replace the
+ * state beside it, but carry the active memtable over.
+ *
+ * An entry is in the memtable, for readers, when apply returns; whether a reader sees it is a
+ * matter of its view.
+ *
+ * Freezing makes a new state with an empty memtable in front. While an edit is on its way to
+ * MANIFEST the memory for the state that it will install hangs on the tree; where the new state has
+ * more memtables than fit there, freezing makes that larger too (lsm_install.c, I2).
+ *
+ * A dropped tree leaves the list of trees, but its handle stays until the store is closed, with an
+ * empty state: a get that comes late finds nothing.
+ *
+ * Failure: for want of memory only; nothing has changed then. Dropping may fail as MANIFEST does.
+ */
+#include "lsm/lsm_tree.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "block/value_file.h"
+#include "memtable/memtable_logged.h"
+
+/* ---- making ---- */
+
+static int
+create_memtable(struct firn_lsm *lsm, struct firn_tree_memtable **out, firn_error *err)
+{
+    int rc = firn_lsm_state_create_memtable(&lsm->memtable_bytes, out, err);
+    if (rc == FIRN_OK) {
+        firn_memtable_use_pool((*out)->table, &lsm->memtable_pool);
+        firn_memtable_expect((*out)->table, lsm->options.memtable_bytes_target);
+    }
+    return rc;
+}
+
+static size_t
+place_of_locked(const struct firn_lsm *lsm, uint32_t id)
+{
+    firn_os_mutex_assert_held(&lsm->mutex);
+    size_t low = 0;
+    size_t high = lsm->tree_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (lsm->trees[middle]->id < id) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static int
+make_tree(struct firn_lsm *lsm, uint32_t id, struct firn_version *version,
+          struct firn_lsm_tree **out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_tree_memtable *memtable = NULL;
+    struct firn_version *empty = NULL;
+    struct firn_lsm_state *state = firn_lsm_state_create(1);
+    struct firn_lsm_tree *tree = firn_alloc_zeroed(sizeof *tree);
+    if (tree == NULL || state == NULL) {
+        rc = firn_error_no_memory(err, "a tree");
+        goto out;
+    }
+    if (version == NULL) {
+        FIRN_TRY(firn_version_create(&(struct firn_version_change){0}, &empty, err));
+    }
+    FIRN_TRY(create_memtable(lsm, &memtable, err));
+    firn_lsm_state_add_memtable(state, memtable);
+    firn_lsm_state_set_version(state, version != NULL ? version : empty);
+    tree->lsm = lsm;
+    tree->id = id;
+    tree->active = memtable;
+    atomic_init(&tree->state, state);
+    atomic_init(&tree->flushed, 0);
+    atomic_init(&tree->separates, false);
+    tree->may_have_sparse = true;
+    *out = tree;
+    tree = NULL;
+    state = NULL;
+out:
+    firn_version_unref(empty);
+    firn_lsm_state_unref_memtable(memtable);
+    firn_lsm_state_unref(state);
+    firn_free(tree);
+    return rc;
+}
+
+/* Room for one more tree, and for its handle when it will have been dropped. */
+static int
+reserve_tree(struct firn_lsm *lsm, firn_error *err)
+{
+    firn_os_mutex_assert_held(&lsm->mutex);
+    size_t needed = lsm->tree_count + lsm->dropped_count + 1;
+    if (needed <= lsm->tree_capacity) {
+        return FIRN_OK;
+    }
+    size_t capacity = lsm->tree_capacity == 0 ? 8 : 2 * lsm->tree_capacity;
+    struct firn_lsm_tree **trees = firn_alloc_array(capacity, sizeof(struct firn_lsm_tree *));
+    struct firn_lsm_tree **dropped =
+        firn_resize_array(lsm->dropped, capacity, sizeof(struct firn_lsm_tree *));
+    lsm->dropped = dropped != NULL ? dropped : lsm->dropped;
+    if (trees == NULL || dropped == NULL) {
+        firn_free(trees);
+        return firn_error_no_memory(err, "the list of trees");
+    }
+    if (lsm->tree_count > 0) {
+        memcpy(trees, lsm->trees, lsm->tree_count * sizeof(struct firn_lsm_tree *));
+    }
+    firn_free(lsm->trees);
+    lsm->trees = trees;
+    lsm->tree_capacity = capacity;
+    return FIRN_OK;
+}
+
+int
+firn_lsm_tree_create(struct firn_lsm *lsm, uint32_t id, struct firn_version *version,
+                     struct firn_lsm_tree **out, firn_error *err)
+{
+    struct firn_lsm_tree *tree = NULL;
+    int rc = make_tree(lsm, id, version, &tree, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    firn_os_mutex_lock(&lsm->mutex);
+    rc = reserve_tree(lsm, err);
+    if (rc == FIRN_OK) {
+        size_t place = place_of_locked(lsm, id);
+        CHECK(place == lsm->tree_count || lsm->trees[place]->id != id);
+        CHECK(lsm->tree_count + lsm->dropped_count < lsm->tree_capacity);
+        DCHECK(place == 0 || lsm->trees[place - 1]->id < id);
+        memmove(lsm->trees + place + 1, lsm->trees + place,
+                (lsm->tree_count - place) * sizeof(struct firn_lsm_tree *));
+        lsm->trees[place] = tree;
+        lsm->tree_count++;
+        *out = tree;
+        tree = NULL;
+    }
+    firn_os_mutex_unlock(&lsm->mutex);
+    firn_lsm_tree_destroy(tree);
+    return rc;
+}
+
+void
+firn_lsm_tree_destroy(struct firn_lsm_tree *tree)
+{
+    if (tree != NULL) {
+        CHECK(tree->works == NULL && tree->spare == NULL);
+        firn_lsm_state_unref(atomic_load_explicit(&tree->state, memory_order_relaxed));
+        firn_free(tree);
+    }
+}
+
+struct firn_lsm_tree *
+firn_lsm_tree_find(struct firn_lsm *lsm, uint32_t id)
+{
+    firn_os_mutex_lock(&lsm->mutex);
+    size_t place = place_of_locked(lsm, id);
+    bool is_there = place < lsm->tree_count && lsm->trees[place]->id == id;
+    struct firn_lsm_tree *tree = is_there ? lsm->trees[place] : NULL;
+    firn_os_mutex_unlock(&lsm->mutex);
+    return tree;
+}
+
+int
+firn_lsm_tree_open(struct firn_lsm *lsm, uint32_t id, struct firn_lsm_tree **out, firn_error *err)
+{
+    *out = firn_lsm_tree_find(lsm, id);
+    return *out != NULL ? FIRN_OK : firn_lsm_tree_create(lsm, id, NULL, out, err);
+}
+
+int
+firn_lsm_tree_list(struct firn_lsm *lsm, int (*visit)(void *ctx, uint32_t id, firn_error *err),
+                   void *ctx, firn_error *err)
+{
+    int rc = FIRN_OK;
+    bool has_more = true;
+    uint32_t next = 0;
+    while (has_more) {
+        uint32_t id = 0;
+        has_more = false;
+        firn_os_mutex_lock(&lsm->mutex);
+        for (size_t i = place_of_locked(lsm, next); i < lsm->tree_count && !has_more; i++) {
+            has_more = lsm->trees[i]->is_named;
+            id = lsm->trees[i]->id;
+        }
+        firn_os_mutex_unlock(&lsm->mutex);
+        if (has_more) {
+            FIRN_TRY(visit(ctx, id, err));
+            has_more = id < UINT32_MAX;
+            next = id + 1;
+        }
+    }
+out:
+    return rc;
+}
+
+/* ---- writing ---- */
+
+void
+firn_lsm_tree_separate_values(struct firn_lsm_tree *tree, bool separates)
+{
+    /* Relaxed: a work that begins with the old answer does nothing wrong. */
+    atomic_store_explicit(&tree->separates, separates, memory_order_relaxed);
+}
+
+uint64_t
+firn_lsm_tree_flushed(const struct firn_lsm_tree *tree)
+{
+    return atomic_load_explicit(&tree->flushed, memory_order_relaxed);
+}
+
+int
+firn_lsm_tree_reserve(struct firn_lsm_tree *tree, size_t entry_count, size_t content_bytes,
+                      firn_error *err)
+{
+    struct firn_tree_memtable *memtable = tree->active;
+    /* As many of them may have a note behind their values. */
+    size_t large_max = content_bytes / tree->lsm->options.value_size_min;
+    large_max = large_max < entry_count ? large_max : entry_count;
+    int rc = firn_memtable_reserve(memtable->table, entry_count,
+                                   content_bytes + large_max * FIRN_ENTRY_LOGGED_SIZE, err);
+    firn_lsm_state_count_memtable(memtable);
+    return rc;
+}
+
+int
+firn_lsm_tree_reserve_ranges(struct firn_lsm_tree *tree, size_t range_count, size_t content_bytes,
+                             firn_error *err)
+{
+    struct firn_tree_memtable *memtable = tree->active;
+    int rc = firn_memtable_reserve_ranges(memtable->table, range_count, content_bytes, err);
+    firn_lsm_state_count_memtable(memtable);
+    return rc;
+}
+
+void
+firn_lsm_tree_prepare(struct firn_lsm_tree *tree, firn_slice key, uint64_t sequence)
+{
+    if (tree->active != NULL) {
+        firn_memtable_prepare(tree->active->table, key, sequence);
+    }
+}
+
+/* A large value is found again in the log: see compaction_adopt.c. Returns its size, or 0. */
+static size_t
+note_logged(const struct firn_lsm_tree *tree, const struct firn_entry *entry,
+            const struct firn_lsm_place *place, uint8_t *out)
+{
+    bool is_value = entry->kind == FIRN_ENTRY_PUT || entry->kind == FIRN_ENTRY_EXPIRING;
+    if (!is_value || place->value_offset == 0 ||
+        entry->value.size < tree->lsm->options.value_size_min ||
+        !atomic_load_explicit(&tree->separates, memory_order_relaxed)) {
+        return 0;
+    }
+    size_t head = firn_entry_head_size(entry->kind);
+    firn_slice value = firn_bytes(entry->value.data + head, entry->value.size - head);
+    if (value.size < tree->lsm->options.value_size_min) {
+        return 0;
+    }
+    uint64_t offset = place->value_offset + head;
+    const struct firn_memtable_logged logged = {
+        .segment = place->segment,
+        .offset = offset,
+        .checksum = firn_value_file_checksum(value, offset),
+    };
+    firn_memtable_logged_encode(&logged, out);
+    return value.size;
+}
+
+/* Only the thread that writes changes these; others read them for numbers alone. */
+static void
+note_applied(struct firn_tree_memtable *memtable, uint64_t sequence, uint64_t segment,
+             size_t logged_bytes)
+{
+    DCHECK(sequence > 0);
+    if (atomic_load_explicit(&memtable->log_segment, memory_order_relaxed) == 0) {
+        atomic_store_explicit(&memtable->log_segment, segment, memory_order_relaxed);
+    }
+    if (sequence > atomic_load_explicit(&memtable->sequence_max, memory_order_relaxed)) {
+        atomic_store_explicit(&memtable->sequence_max, sequence, memory_order_relaxed);
+    }
+    if (logged_bytes > 0) {
+        size_t before = atomic_load_explicit(&memtable->logged_bytes, memory_order_relaxed);
+        atomic_store_explicit(&memtable->logged_bytes, before + logged_bytes, memory_order_relaxed);
+    }
+}
+
+int
+firn_lsm_tree_apply(struct firn_lsm_tree *tree, const struct firn_entry *entry,
+                    const struct firn_lsm_place *place, firn_error *err)
+{
+    struct firn_tree_memtable *memtable = tree->active;
+    /* (I4) of lsm.c: what is flushed comes once. */
+    DCHECK(entry->sequence > atomic_load_explicit(&tree->flushed, memory_order_relaxed));
+    uint8_t logged[FIRN_ENTRY_LOGGED_SIZE];
+    struct firn_entry noted;
+    size_t logged_bytes = note_logged(tree, entry, place, logged);
+    if (logged_bytes > 0) {
+        noted = *entry;
+        noted.logged = logged;
+        entry = &noted;
+    }
+    int rc = firn_memtable_add(memtable->table, entry, err);
+    firn_lsm_state_count_memtable(memtable);
+    if (rc == FIRN_OK) {
+        note_applied(memtable, entry->sequence, place->segment, logged_bytes);
+    }
+    return rc;
+}
+
+size_t
+firn_lsm_tree_active_bytes(const struct firn_lsm_tree *tree)
+{
+    return tree->active == NULL
+               ? 0
+               : atomic_load_explicit(&tree->active->counted_bytes, memory_order_relaxed);
+}
+
+/* ---- freezing ---- */
+
+/* Makes tree->spare large enough. */
+static int
+enlarge_spare_locked(struct firn_lsm_tree *tree, size_t count, firn_error *err)
+{
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    if (tree->spare == NULL || tree->spare->memtable_capacity >= count) {
+        return FIRN_OK;
+    }
+    struct firn_lsm_state *larger = firn_lsm_state_create(2 * count);
+    if (larger == NULL) {
+        return firn_error_no_memory(err, "a state of a tree");
+    }
+    firn_lsm_state_unref(tree->spare);
+    tree->spare = larger;
+    return FIRN_OK;
+}
+
+/* Puts memtable in front of the tree's memtables; *out_old is the state that was replaced. */
+static int
+put_in_front_locked(struct firn_lsm_tree *tree, struct firn_tree_memtable *memtable,
+                    struct firn_lsm_state **out_old, firn_error *err)
+{
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    struct firn_lsm *lsm = tree->lsm;
+    struct firn_lsm_state *old = atomic_load_explicit(&tree->state, memory_order_relaxed);
+    size_t count = old->memtable_count + 1;
+    int rc = enlarge_spare_locked(tree, count, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    DCHECK(old->memtables[0] == tree->active && old->memtables[0]->freeze_number == 0);
+    struct firn_lsm_state *new = firn_lsm_state_create(count);
+    if (new == NULL) {
+        return firn_error_no_memory(err, "a state of a tree");
+    }
+    firn_lsm_state_add_memtable(new, memtable);
+    for (size_t i = 0; i < old->memtable_count; i++) {
+        firn_lsm_state_add_memtable(new, old->memtables[i]);
+    }
+    firn_lsm_state_set_version(new, old->version);
+    old->memtables[0]->freeze_number = ++lsm->freeze_count;
+    DCHECK(firn_lsm_state_is_sound(new));
+    /* Pairs with the loads of readers (lsm_state.c, I1). */
+    atomic_store_explicit(&tree->state, new, memory_order_seq_cst);
+    if (count - 1 > atomic_load_explicit(&lsm->frozen_max, memory_order_relaxed)) {
+        atomic_store_explicit(&lsm->frozen_max, (unsigned)(count - 1), memory_order_relaxed);
+    }
+    *out_old = old;
+    return FIRN_OK;
+}
+
+int
+firn_lsm_tree_freeze(struct firn_lsm_tree *tree, firn_error *err)
+{
+    struct firn_lsm *lsm = tree->lsm;
+    struct firn_tree_memtable *memtable = NULL;
+    struct firn_lsm_state *old = NULL;
+    if (atomic_load_explicit(&tree->active->sequence_max, memory_order_relaxed) == 0) {
+        return FIRN_OK;
+    }
+    int rc = create_memtable(lsm, &memtable, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    firn_os_mutex_lock(&lsm->mutex);
+    rc = put_in_front_locked(tree, memtable, &old, err);
+    firn_os_mutex_unlock(&lsm->mutex);
+    if (rc == FIRN_OK) {
+        tree->active = memtable;
+    }
+    firn_lsm_state_unref_memtable(memtable);
+    if (rc == FIRN_OK) {
+        firn_lsm_state_retire(&lsm->epoch, old);
+        firn_epoch_reclaim(&lsm->epoch);
+    }
+    return rc;
+}
+
+/* ---- dropping ---- */
+
+/* All runs of a version, to be freed. */
+static int
+list_files(const struct firn_version *version, struct firn_run_file ***out, firn_error *err)
+{
+    size_t count = 0;
+    struct firn_run_file **files =
+        firn_alloc_array(version->run_count, sizeof(struct firn_run_file *));
+    if (files == NULL) {
+        return firn_error_no_memory(err, "the runs of a tree");
+    }
+    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
+        for (size_t i = 0; i < version->levels[number].count; i++) {
+            files[count++] = firn_version_file(&version->levels[number], i);
+        }
+    }
+    DCHECK(count == version->run_count);
+    *out = files;
+    return FIRN_OK;
+}
+
+/* Keeps new works from it and waits for those that run. */
+static void
+stop_works(struct firn_lsm_tree *tree)
+{
+    struct firn_lsm *lsm = tree->lsm;
+    firn_os_mutex_lock(&lsm->mutex);
+    tree->is_dropping = true;
+    while (tree->works != NULL) {
+        firn_os_cond_wait(&lsm->changed, &lsm->mutex);
+    }
+    firn_os_mutex_unlock(&lsm->mutex);
+}
+
+static void
+move_to_dropped_locked(struct firn_lsm_tree *tree)
+{
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    struct firn_lsm *lsm = tree->lsm;
+    size_t place = place_of_locked(lsm, tree->id);
+    CHECK(lsm->trees[place] == tree);
+    DCHECK(tree->works == NULL && tree->is_dropping && !tree->is_named);
+    CHECK(lsm->dropped_count < lsm->tree_capacity);
+    lsm->tree_count--;
+    memmove(lsm->trees + place, lsm->trees + place + 1,
+            (lsm->tree_count - place) * sizeof(struct firn_lsm_tree *));
+    lsm->dropped[lsm->dropped_count++] = tree;
+    firn_lsm_measure_locked(lsm);
+}
+
+int
+firn_lsm_tree_drop(struct firn_lsm_tree *tree, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_lsm *lsm = tree->lsm;
+    struct firn_run_file **files = NULL;
+    struct firn_lsm_state *state = NULL;
+    bool is_certain;
+    if (lsm->options.is_read_only) {
+        return firn_error_set(err, FIRN_READ_ONLY, "the store was opened read-only");
+    }
+    stop_works(tree);
+    state = firn_lsm_state_of(tree);
+    FIRN_TRY(list_files(state->version, &files, err));
+    struct firn_lsm_install_change change = {
+        .tree = tree,
+        .drops_tree = true,
+        .removed = files,
+        .removed_count = state->version->run_count,
+    };
+    FIRN_TRY(firn_lsm_install(lsm, &change, &is_certain, err));
+out:
+    firn_os_mutex_lock(&lsm->mutex);
+    if (rc == FIRN_OK) {
+        tree->active = NULL;
+        move_to_dropped_locked(tree);
+    } else {
+        tree->is_dropping = false;
+    }
+    firn_os_mutex_unlock(&lsm->mutex);
+    firn_lsm_state_unref(state);
+    firn_free(files);
+    if (rc == FIRN_OK) {
+        firn_lsm_collect(lsm);
+    }
+    return rc;
+}

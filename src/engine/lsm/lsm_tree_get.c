@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/lsm_tree_get.c: the value of one key in a view.
+ *
+ * Sources are asked from the newest to the oldest: memtables, the runs of level 0, then at most one
+ * run of each deeper level. By (I1) of lsm.c the first version that the view sees is the newest it
+ * sees, and a range delete that it sees makes an end too: whatever older sources hold of the key is
+ * older than the range. Within one source both must be compared.
+ *
+ * History runs are asked only where the view may have something to look for there, which those of
+ * now have not (run_history.c); then of what they and the levels hold the newest counts.
+ *
+ * The reading is inside the epoch from the loading of the state to the copying of the value; it
+ * takes no lock and counts no reference. Reading a run may go to the disk meanwhile: that only
+ * delays the release of what was replaced.
+ *
+ * Merge operands. Where the newest version is one, all that lies beneath it is wanted, down to a
+ * version that ends it. The reading begins anew and goes through the sources once, each time with
+ * the view cut below the operand that was found last: of a memtable by a cursor, since a counter
+ * may have thousands of operands there; of runs by gets, since a run has few of a key, folded as
+ * far as views allow when it was written.
+ *
+ * Time. An expiring put is judged by the time of the view. Where that is now, the clock is asked
+ * when the first such entry is met, which spares everybody else the asking.
+ *
+ * Failure: a run that may hold the key and cannot be read ends the search with its error. Runs
+ * whose bounds leave the key out are not touched, so damage elsewhere does no harm.
+ */
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "lsm/lsm_internal.h"
+#include "merge/merge_fold.h"
+#include "version/run_history.h"
+
+/* What a source says of a key. */
+enum answer {
+    ANSWER_NOTHING, /* look further */
+    ANSWER_DELETED,
+    ANSWER_VALUE,
+    ANSWER_EXPIRING, /* a value with its head, from the source alone */
+    ANSWER_OPERAND   /* likewise, and there may be more beneath */
+};
+
+struct query {
+    firn_slice key;
+    const struct firn_view *view;
+    const struct firn_view *live; /* the whole of it: while operands are gathered, view is a part */
+    struct firn_buf *out;
+    firn_error *err;
+    uint64_t sequence; /* of the version that was found last */
+};
+
+/* From a version (sequence 0: none) and the newest range delete above it, which both the view
+ * sees. */
+static enum answer
+judge(enum firn_entry_kind kind, uint64_t sequence, uint64_t covered_by)
+{
+    if (sequence == 0 && covered_by == 0) {
+        return ANSWER_NOTHING;
+    }
+    if (sequence < covered_by) {
+        return ANSWER_DELETED;
+    }
+    switch (kind) {
+    case FIRN_ENTRY_PUT:
+        return ANSWER_VALUE;
+    case FIRN_ENTRY_EXPIRING:
+        return ANSWER_EXPIRING;
+    case FIRN_ENTRY_MERGE:
+        return ANSWER_OPERAND;
+    case FIRN_ENTRY_DELETE:
+    case FIRN_ENTRY_RANGE_DELETE:
+        break;
+    }
+    return ANSWER_DELETED;
+}
+
+static int
+take_value(const struct query *query, firn_slice value)
+{
+    return firn_buf_assign(query->out, value) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(query->err, "a value");
+}
+
+static uint64_t
+covered_by(const struct query *query, const struct firn_range_set *ranges, uint64_t above)
+{
+    return firn_range_set_is_empty(ranges)
+               ? 0
+               : firn_range_set_covering(ranges, query->key, query->view, above);
+}
+
+static int
+ask_memtable(const struct query *query, const struct firn_memtable *table, enum answer *out)
+{
+    struct firn_entry entry;
+    bool is_found = firn_memtable_get(table, query->key, query->view, &entry);
+    uint64_t sequence = is_found ? entry.sequence : 0;
+    uint64_t covered = covered_by(query, firn_memtable_ranges(table), sequence);
+    *out = judge(is_found ? entry.kind : FIRN_ENTRY_DELETE, sequence, covered);
+    return *out > ANSWER_DELETED ? take_value(query, entry.value) : FIRN_OK;
+}
+
+static int
+ask_file(struct query *query, struct firn_run_file *file, enum answer *out)
+{
+    struct firn_run *run;
+    struct firn_run_hit hit = {.kind = FIRN_ENTRY_DELETE};
+    int rc = firn_run_file_open(file, &run, query->err);
+    if (rc == FIRN_OK) {
+        rc = run->kind->get(run, query->key, query->view, &hit, query->out, query->err);
+    }
+    if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
+        return rc;
+    }
+    uint64_t sequence = rc == FIRN_OK ? hit.sequence : 0;
+    uint64_t covered =
+        file->info.range_count == 0 ? 0 : covered_by(query, run->kind->ranges(run), sequence);
+    query->sequence = sequence;
+    *out = judge(hit.kind, sequence, covered);
+    return FIRN_OK;
+}
+
+static bool
+may_hold(const struct firn_merge_level_run *run, firn_slice key)
+{
+    return firn_slice_compare(run->lower, key) <= 0 && firn_slice_compare(key, run->upper) < 0;
+}
+
+/* The runs that may hold the key: of level 0 those whose bounds do not leave it out, and one of
+ * each deeper level. */
+struct candidates {
+    const struct firn_version_level *newest;
+    struct firn_run_file *deeper[FIRN_VERSION_LEVELS]; /* count of them, the newest first */
+    size_t count;
+};
+
+static void
+find_candidates(const struct firn_version *version, firn_slice key, struct candidates *out)
+{
+    out->newest = &version->levels[0];
+    out->count = 0;
+    for (unsigned level = 1; level < FIRN_VERSION_LEVELS; level++) {
+        struct firn_run_file *file = firn_version_find(&version->levels[level], key);
+        if (file != NULL) {
+            DCHECK(firn_slice_compare(file->info.lower, key) <= 0);
+            out->deeper[out->count++] = file;
+        }
+    }
+}
+
+static void
+prefetch_file(const struct firn_run_file *file, firn_slice key, unsigned step)
+{
+    const struct firn_run *run = firn_run_file_peek(file);
+    if (run != NULL && run->kind->get_prefetch != NULL) {
+        run->kind->get_prefetch(run, key, step);
+    }
+}
+
+/* What the asking of each run waits for comes from slow memory: better all of it at once than one
+ * after the other. */
+static void
+prefetch(const struct candidates *candidates, firn_slice key, unsigned step)
+{
+    const struct firn_version_level *newest = candidates->newest;
+    for (size_t i = 0; i < newest->count; i++) {
+        if (may_hold(&newest->runs[i], key)) {
+            prefetch_file(firn_version_file(newest, i), key, step);
+        }
+    }
+    for (size_t i = 0; i < candidates->count; i++) {
+        prefetch_file(candidates->deeper[i], key, step);
+    }
+}
+
+/* ---- history ---- */
+
+/* The newest version and the newest range delete so far; 0: none. */
+struct newest {
+    struct firn_run_hit hit;
+    uint64_t covered;
+    struct firn_buf value; /* of what was found last, not of the newest */
+};
+
+static int
+look_into(const struct query *query, struct firn_run_file *file, struct newest *newest)
+{
+    struct firn_run *run;
+    struct firn_run_hit hit;
+    int rc = firn_run_file_open(file, &run, query->err);
+    if (rc == FIRN_OK) {
+        rc = run->kind->get(run, query->key, query->view, &hit, &newest->value, query->err);
+    }
+    if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
+        return rc;
+    }
+    if (rc == FIRN_OK && hit.sequence > newest->hit.sequence) {
+        struct firn_buf value = *query->out;
+        *query->out = newest->value;
+        newest->value = value;
+        newest->hit = hit;
+    }
+    uint64_t covered =
+        file->info.range_count == 0 ? 0 : covered_by(query, run->kind->ranges(run), 0);
+    newest->covered = covered > newest->covered ? covered : newest->covered;
+    return FIRN_OK;
+}
+
+static bool
+has_any(const struct newest *newest)
+{
+    return newest->hit.sequence > 0 || newest->covered > 0;
+}
+
+/* The newest of the levels, then of history. Few gets come here. */
+__attribute__((noinline)) static int
+ask_history_too(struct query *query, const struct firn_version *version,
+                const struct candidates *candidates, enum answer *out)
+{
+    const struct firn_version_level *level0 = candidates->newest;
+    const struct firn_version_level *history = &version->levels[FIRN_VERSION_HISTORY];
+    struct newest newest = {.hit = {.kind = FIRN_ENTRY_DELETE}};
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < level0->count && !has_any(&newest); i++) {
+        if (may_hold(&level0->runs[i], query->key)) {
+            FIRN_TRY(look_into(query, firn_version_file(level0, i), &newest));
+        }
+    }
+    for (size_t i = 0; i < candidates->count && !has_any(&newest); i++) {
+        FIRN_TRY(look_into(query, candidates->deeper[i], &newest));
+    }
+    for (size_t i = 0; i < history->count; i++) {
+        struct firn_run_file *file = firn_version_file(history, i);
+        if (may_hold(&history->runs[i], query->key) &&
+            !firn_run_history_is_file_skipped(file, query->live)) {
+            FIRN_TRY(look_into(query, file, &newest));
+        }
+    }
+    query->sequence = newest.hit.sequence;
+    *out = judge(newest.hit.kind, newest.hit.sequence, newest.covered);
+out:
+    firn_buf_deinit(&newest.value);
+    return rc;
+}
+
+/* ---- runs ---- */
+
+/* Of the two that ask, gets are the ones that have to be quick. */
+static inline int
+ask_version(struct query *query, struct firn_version *version, enum answer *out)
+{
+    int rc = FIRN_OK;
+    struct candidates candidates;
+    find_candidates(version, query->key, &candidates);
+    const struct firn_version_level *newest = candidates.newest;
+    if (newest->count + candidates.count >= 2) {
+        prefetch(&candidates, query->key, 0);
+    }
+    if (version->levels[FIRN_VERSION_HISTORY].count > 0 &&
+        !firn_run_history_is_all_skipped(version, query->live)) {
+        return ask_history_too(query, version, &candidates, out);
+    }
+    for (size_t i = 0; i < newest->count && *out == ANSWER_NOTHING; i++) {
+        if (may_hold(&newest->runs[i], query->key)) {
+            FIRN_TRY(ask_file(query, firn_version_file(newest, i), out));
+        }
+    }
+    for (size_t i = 0; i < candidates.count && *out == ANSWER_NOTHING; i++) {
+        FIRN_TRY(ask_file(query, candidates.deeper[i], out));
+    }
+out:
+    return rc;
+}
+
+static int
+ask_state(struct query *query, const struct firn_lsm_state *state, enum answer *out)
+{
+    int rc = FIRN_OK;
+    *out = ANSWER_NOTHING;
+    for (size_t i = 0; i < state->memtable_count && *out == ANSWER_NOTHING; i++) {
+        FIRN_TRY(ask_memtable(query, state->memtables[i]->table, out));
+    }
+    if (*out == ANSWER_NOTHING) {
+        FIRN_TRY(ask_version(query, state->version, out));
+    }
+out:
+    return rc;
+}
+
+/* ---- merge operands ---- */
+
+/* Operands of a key, and the view without what has been gathered. */
+struct folding {
+    struct query query; /* its view is below */
+    struct firn_view below;
+    struct firn_view_interval *intervals; /* of below, the last of which gets shorter */
+    struct firn_merge_fold operands;
+};
+
+static int
+open_folding(const struct query *query, struct folding *folding)
+{
+    DCHECK(query->view->count > 0);
+    const struct firn_view *view = query->view;
+    folding->intervals = firn_alloc_array(view->count, sizeof *folding->intervals);
+    if (folding->intervals == NULL) {
+        return firn_error_no_memory(query->err, "merge operands");
+    }
+    for (size_t i = 0; i < view->count; i++) {
+        folding->intervals[i] = firn_view_at(view, i);
+    }
+    folding->below = (struct firn_view){folding->intervals, view->count, 0, NULL};
+    folding->query = *query;
+    folding->query.view = &folding->below;
+    return FIRN_OK;
+}
+
+/* Adds an operand; only what is older is looked for from here on. */
+static int
+gather(struct folding *folding, firn_slice operand, uint64_t sequence)
+{
+    DCHECK(sequence > 0);
+    struct firn_view *below = &folding->below;
+    int rc = firn_merge_fold_push(&folding->operands, operand, folding->query.err);
+    while (below->count > 0 && folding->intervals[below->count - 1].first >= sequence) {
+        below->count--;
+    }
+    if (below->count > 0 && folding->intervals[below->count - 1].last >= sequence) {
+        folding->intervals[below->count - 1].last = sequence - 1;
+    }
+    return rc;
+}
+
+/* All of the key that a memtable has. *out is never ANSWER_OPERAND. */
+static int
+gather_memtable(struct folding *folding, const struct firn_memtable *table, enum answer *out)
+{
+    const struct query *query = &folding->query;
+    const struct firn_range_set *ranges = firn_memtable_ranges(table);
+    struct firn_memtable_cursor cursor;
+    int rc = FIRN_OK;
+    firn_memtable_cursor_init(&cursor, table);
+    firn_memtable_cursor_seek(&cursor, query->key, UINT64_MAX);
+    while (rc == FIRN_OK && cursor.is_valid && firn_slice_equal(cursor.entry.key, query->key)) {
+        const struct firn_entry *entry = &cursor.entry;
+        if (firn_view_sees(query->view, entry->sequence)) {
+            *out = judge(entry->kind, entry->sequence, covered_by(query, ranges, entry->sequence));
+            if (*out != ANSWER_OPERAND) {
+                return *out > ANSWER_DELETED ? take_value(query, entry->value) : FIRN_OK;
+            }
+            rc = gather(folding, entry->value, entry->sequence);
+        }
+        firn_memtable_cursor_next(&cursor);
+    }
+    *out = covered_by(query, ranges, 0) != 0 ? ANSWER_DELETED : ANSWER_NOTHING;
+    return rc;
+}
+
+/* From the newest version down to what ends the operands. */
+__attribute__((noinline)) static int
+gather_state(struct folding *folding, const struct firn_lsm_state *state, enum answer *out)
+{
+    int rc = FIRN_OK;
+    struct query *query = &folding->query;
+    *out = ANSWER_NOTHING;
+    for (size_t i = 0; i < state->memtable_count && *out == ANSWER_NOTHING; i++) {
+        FIRN_TRY(gather_memtable(folding, state->memtables[i]->table, out));
+    }
+    while (*out == ANSWER_NOTHING && folding->below.count > 0) {
+        FIRN_TRY(ask_version(query, state->version, out));
+        if (*out != ANSWER_OPERAND) {
+            break;
+        }
+        FIRN_TRY(gather(folding, firn_buf_slice(query->out), query->sequence));
+        *out = ANSWER_NOTHING;
+    }
+out:
+    return rc;
+}
+
+/* ---- the value ---- */
+
+/* Takes the head off a value that has not expired; else there is none. */
+static void
+judge_expiring(struct firn_lsm *lsm, uint64_t time_ms, const struct query *query,
+               enum answer *answer)
+{
+    struct firn_buf *out = query->out;
+    if (*answer != ANSWER_EXPIRING) {
+        return;
+    }
+    /* Runs are checked and batches make sure that it has a head. */
+    CHECK(out->data != NULL && out->size >= FIRN_ENTRY_EXPIRING_HEAD_SIZE);
+    if (time_ms == FIRN_LSM_TIME_NOW) {
+        time_ms = (uint64_t)(firn_os_now_ns(lsm->os) / 1000000);
+    }
+    *answer = ANSWER_DELETED;
+    if (firn_entry_expires_ms(firn_buf_slice(out)) > time_ms) {
+        firn_slice value = firn_entry_expiring_value(firn_buf_slice(out));
+        memmove(out->data, value.data, value.size);
+        out->size = value.size;
+        *answer = ANSWER_VALUE;
+    }
+}
+
+/* The newest version is an operand: what it and those beneath it make. */
+static int
+fold(struct firn_lsm *lsm, uint64_t time_ms, const struct query *query,
+     const struct firn_lsm_state *state)
+{
+    struct folding folding = {.intervals = NULL};
+    struct firn_buf base = {0};
+    firn_slice value;
+    enum answer answer;
+    int rc;
+    FIRN_TRY(open_folding(query, &folding));
+    folding.query.out = &base;
+    FIRN_TRY(gather_state(&folding, state, &answer));
+    judge_expiring(lsm, time_ms, &folding.query, &answer);
+    DCHECK(answer <= ANSWER_VALUE);
+    value = firn_buf_slice(&base);
+    FIRN_TRY(firn_merge_fold_apply(&folding.operands, answer == ANSWER_VALUE ? &value : NULL,
+                                   query->out, query->err));
+out:
+    firn_merge_fold_deinit(&folding.operands);
+    firn_free(folding.intervals);
+    firn_buf_deinit(&base);
+    return rc;
+}
+
+/* What the newest version says is not yet the value. Few gets come here. */
+__attribute__((noinline)) static int
+settle(struct firn_lsm *lsm, uint64_t time_ms, const struct query *query,
+       const struct firn_lsm_state *state, enum answer *answer)
+{
+    DCHECK(*answer > ANSWER_VALUE);
+    if (*answer == ANSWER_OPERAND) {
+        *answer = ANSWER_VALUE;
+        return fold(lsm, time_ms, query, state);
+    }
+    judge_expiring(lsm, time_ms, query, answer);
+    return FIRN_OK;
+}
+
+/* For who only wants to know whether there is a value. */
+__attribute__((noinline)) static int
+get_unwanted(struct firn_lsm_tree *tree, firn_slice key, const struct firn_view *view,
+             uint64_t time_ms, firn_error *err)
+{
+    struct firn_buf unwanted = {0};
+    int rc = firn_lsm_tree_get_at(tree, key, view, time_ms, &unwanted, err);
+    firn_buf_deinit(&unwanted);
+    return rc;
+}
+
+int
+firn_lsm_tree_get_at(struct firn_lsm_tree *tree, firn_slice key, const struct firn_view *view,
+                     uint64_t time_ms, struct firn_buf *out, firn_error *err)
+{
+    struct firn_lsm *lsm = tree->lsm;
+    struct query query = {.key = key, .view = view, .live = view, .out = out, .err = err};
+    enum answer answer;
+    if (out == NULL) {
+        return get_unwanted(tree, key, view, time_ms, err);
+    }
+    size_t slot = firn_epoch_enter(&lsm->epoch);
+    /* Pairs with the stores in publish_tree_locked (lsm_install.c) and put_in_front_locked
+     * (lsm_tree.c). */
+    const struct firn_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_seq_cst);
+    int rc = ask_state(&query, state, &answer);
+    if (rc == FIRN_OK && answer > ANSWER_VALUE) {
+        rc = settle(lsm, time_ms, &query, state, &answer);
+    }
+    DCHECK(rc != FIRN_OK || answer <= ANSWER_VALUE);
+    firn_epoch_leave(&lsm->epoch, slot);
+    /* Without a text: asking for what is not there is common, and formatting is dear. */
+    return rc == FIRN_OK && answer != ANSWER_VALUE ? FIRN_NOT_FOUND : rc;
+}
+
+int
+firn_lsm_tree_get(struct firn_lsm_tree *tree, firn_slice key, const struct firn_view *view,
+                  struct firn_buf *out, firn_error *err)
+{
+    return firn_lsm_tree_get_at(tree, key, view, FIRN_LSM_TIME_NOW, out, err);
+}
+
+void
+firn_lsm_tree_get_prefetch(struct firn_lsm_tree *tree, const firn_slice *keys, size_t count)
+{
+    struct candidates candidates[FIRN_LSM_PREFETCH_MAX];
+    CHECK(count <= FIRN_LSM_PREFETCH_MAX);
+    struct firn_epoch *epoch = &tree->lsm->epoch;
+    size_t slot = firn_epoch_enter(epoch);
+    /* As in firn_lsm_tree_get. */
+    const struct firn_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_seq_cst);
+    for (size_t i = 0; i < count; i++) {
+        find_candidates(state->version, keys[i], &candidates[i]);
+    }
+    for (unsigned step = 0; step < FIRN_RUN_GET_STEPS; step++) {
+        for (size_t i = 0; i < count; i++) {
+            prefetch(&candidates[i], keys[i], step);
+        }
+    }
+    firn_epoch_leave(epoch, slot);
+}

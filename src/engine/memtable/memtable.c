@@ -1,0 +1,709 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * memtable/memtable.c: a B+tree in memory that one writer extends while any number of readers go through
+ * it without locks.
+ *
+ * Entries are encoded once into blocks of memory and never move; the tree orders pointers to them
+ * by key, then by sequence with the newest first. A node holds up to 48 such pointers and, in an
+ * array beside them, their heads: the 8 bytes of each key that follow what all keys of the node
+ * share, as big-endian numbers. A search is a search among numbers in six cache lines; a key itself
+ * is fetched only where heads are equal. Leaves are linked both ways.
+ *
+ * Invariants.
+ * (I1) Nothing is freed or reused before the table: a pointer once read stays good, however stale.
+ *      (Not checked: arenas can do nothing else.)
+ * (I2) Every node has a version counter. The writer makes it odd before it changes the node and
+ *      even after. A reader notes an even version, reads, and then asks whether the version is
+ *      still the same; if not, what it read is thrown away. So that such reads are no data races,
+ *      all those fields are relaxed atomics; pointers are stored with release and loaded with
+ *      acquire, because what they point to is plain memory.
+ * (I3) A key is led to a node by separators on both sides, so it shares with all keys of the node
+ *      what those two separators share, and no search needs to look at that prefix. Nodes at the
+ *      left and right edge lack one separator: in its place stands what all keys of the table
+ *      share, which a search compares once, at the root. It is set by the first entry and only
+ *      shrinks; then the heads of the edge nodes are made anew.
+ * (I4) A change of several nodes marks all of them before it touches any, from the root down, the
+ *      leaf's right neighbour last (its prev pointer changes), and ends the root last.
+ *
+ * Splits. A node that is full is cut in the middle, except where insertions follow one another at
+ * one place (ascending or descending keys, or versions of one key): there the cut is at that place
+ * and the new entry goes to the smaller side, so that loading in order leaves full nodes.
+ *
+ * A large table has a filter of its keys beside it (memtable_filter.c), so that most gets of what is
+ * not there are spared the tree.
+ *
+ * Range deletes are no entries: they lie beside the tree in a range set, which has readers without
+ * locks as well.
+ *
+ * Memory (memtable_memory.c). An insertion takes all the memory it may need before it changes
+ * anything; reserve takes it for many insertions ahead. Fields that readers do not use (spares,
+ * last_slot) are plain: writers are serialized by the caller.
+ *
+ * After B. Graefe, Modern B-Tree Techniques (2011: prefix truncation, "poor man's normalized keys")
+ * and V. Leis et al., Optimistic Lock Coupling (2019). Unlike the latter there is one writer, so a
+ * version is a counter and no lock, and nothing is reclaimed, so readers need no epochs.
+ */
+#include "memtable/memtable.h"
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/checked.h"
+#include "base/mem.h"
+#include "memtable/memtable_filter.h"
+#include "memtable/memtable_memory.h"
+#include "memtable/memtable_path.h"
+#include "memtable/memtable_search.h"
+
+enum {
+    FANOUT = FIRN_MEMTABLE_FANOUT,
+    /* Arena chunks are never shared: each block and slab is larger than a quarter of this. */
+    ARENA_CHUNK_SIZE = 2048,
+    /* Sizes as in memtable.h: three varints of at most 3, 5 and 10 bytes. */
+    ENTRY_HEADER_MAX = 18,
+    RESERVE_LEAVES_MIN = 16
+};
+
+/* What is put into a node: an entry, or a separator and the child behind it. */
+struct insertion {
+    const uint8_t *entry;
+    struct firn_memtable_node *child;
+};
+
+/* The contents of a full node with one more. */
+struct staging {
+    const uint8_t *entries[FANOUT + 1];
+    uint64_t heads[FANOUT + 1];
+    struct firn_memtable_node *children[FANOUT + 2];
+    size_t prefix_size; /* that the heads were made with */
+};
+
+/* ---- storing fields that readers may read meanwhile ---- */
+
+static void
+change_begin(struct firn_memtable_node *node)
+{
+    uint64_t version = atomic_load_explicit(&node->version, memory_order_relaxed);
+    DCHECK((version & 1) == 0); /* (I2) */
+    atomic_store_explicit(&node->version, version + 1, memory_order_relaxed);
+    /* Pairs with the acquire fence in firn_memtable_read_valid. */
+    atomic_thread_fence(memory_order_release);
+}
+
+static void
+change_end(struct firn_memtable_node *node)
+{
+    uint64_t version = atomic_load_explicit(&node->version, memory_order_relaxed);
+    DCHECK((version & 1) == 1); /* (I2) */
+    /* Pairs with the acquire load in firn_memtable_read_begin. */
+    atomic_store_explicit(&node->version, version + 1, memory_order_release);
+}
+
+static void
+set_entry(struct firn_memtable_node *node, size_t slot, uint64_t head, const uint8_t *entry)
+{
+    DCHECK(slot < FANOUT && entry != NULL);
+    atomic_store_explicit(&node->heads[slot], head, memory_order_relaxed);
+    /* Pairs with the acquire load in firn_memtable_node_entry. */
+    atomic_store_explicit(&node->entries[slot], entry, memory_order_release);
+}
+
+static void
+set_child(struct firn_memtable_node *node, size_t slot, struct firn_memtable_node *child)
+{
+    DCHECK(slot <= FANOUT && child != NULL && child->level + 1 == node->level);
+    struct firn_memtable_inner *inner = (struct firn_memtable_inner *)node;
+    /* Pairs with the acquire load in firn_memtable_node_child. */
+    atomic_store_explicit(&inner->children[slot], child, memory_order_release);
+}
+
+static void
+set_count(struct firn_memtable_node *node, size_t count)
+{
+    DCHECK(count <= FANOUT);
+    atomic_store_explicit(&node->count, (uint32_t)count, memory_order_relaxed);
+}
+
+static size_t
+prefix_size_of(const struct firn_memtable_node *node)
+{
+    return atomic_load_explicit(&node->prefix_size, memory_order_relaxed);
+}
+
+static void
+set_prefix_size(struct firn_memtable_node *node, size_t size)
+{
+    atomic_store_explicit(&node->prefix_size, (uint32_t)size, memory_order_relaxed);
+}
+
+/* ---- entries ---- */
+
+static uint64_t
+tag_of(const struct firn_entry *entry)
+{
+    uint64_t kind = (uint64_t)entry->kind;
+    DCHECK(kind > 0 && kind < FIRN_MEMTABLE_LOGGED_PUT);
+    if (entry->logged != NULL) {
+        DCHECK(entry->kind == FIRN_ENTRY_PUT || entry->kind == FIRN_ENTRY_EXPIRING);
+        kind = entry->kind == FIRN_ENTRY_PUT ? FIRN_MEMTABLE_LOGGED_PUT
+                                             : FIRN_MEMTABLE_LOGGED_EXPIRING;
+    }
+    return (uint64_t)entry->value.size << 3 | kind;
+}
+
+static size_t
+encoded_size(const struct firn_entry *entry)
+{
+    return firn_varint_size(entry->key.size) + firn_varint_size(tag_of(entry)) +
+           firn_varint_size(entry->sequence) + entry->key.size + entry->value.size +
+           (entry->logged != NULL ? FIRN_ENTRY_LOGGED_SIZE : 0);
+}
+
+static void
+encode(uint8_t *at, const struct firn_entry *entry)
+{
+    at += firn_store_varint(at, entry->key.size);
+    at += firn_store_varint(at, tag_of(entry));
+    at += firn_store_varint(at, entry->sequence);
+    if (entry->key.size > 0) {
+        memcpy(at, entry->key.data, entry->key.size);
+    }
+    if (entry->value.size > 0) {
+        memcpy(at + entry->key.size, entry->value.data, entry->value.size);
+    }
+    if (entry->logged != NULL) {
+        memcpy(at + entry->key.size + entry->value.size, entry->logged, FIRN_ENTRY_LOGGED_SIZE);
+    }
+}
+
+static firn_slice
+key_of(const uint8_t *entry)
+{
+    struct firn_entry decoded;
+    firn_memtable_decode(entry, &decoded);
+    return decoded.key;
+}
+
+static size_t
+shared_size(firn_slice a, firn_slice b)
+{
+    size_t limit = a.size < b.size ? a.size : b.size;
+    size_t size = 0;
+    while (size < limit && a.data[size] == b.data[size]) {
+        size++;
+    }
+    return size;
+}
+
+/* ---- the table ---- */
+
+int
+firn_memtable_create(struct firn_memtable **out, firn_error *err)
+{
+    *out = NULL;
+    struct firn_memtable *table = firn_alloc_zeroed(sizeof *table);
+    if (table == NULL) {
+        return firn_error_no_memory(err, "a memtable");
+    }
+    table->blocks.chunk_size = ARENA_CHUNK_SIZE;
+    if (firn_memtable_memory_reserve_nodes(table, true, 1) != FIRN_OK) {
+        firn_memtable_destroy(table);
+        return firn_error_no_memory(err, "a memtable");
+    }
+    atomic_init(&table->root, firn_memtable_memory_take_node(table, 0));
+    firn_memtable_memory_publish_size(table);
+    *out = table;
+    return FIRN_OK;
+}
+
+void
+firn_memtable_use_pool(struct firn_memtable *table, struct firn_memtable_pool *pool)
+{
+    DCHECK(table->chunks == NULL);
+    table->pool = pool;
+}
+
+void
+firn_memtable_expect(struct firn_memtable *table, size_t bytes_max)
+{
+    DCHECK(firn_memtable_entry_count(table) == 0);
+    table->filter_table_bytes = bytes_max;
+}
+
+void
+firn_memtable_destroy(struct firn_memtable *table)
+{
+    if (table != NULL) {
+        firn_range_set_deinit(&table->ranges);
+        firn_memtable_filter_deinit(table);
+        firn_memtable_memory_deinit(table);
+        firn_free(table);
+    }
+}
+
+size_t
+firn_memtable_entry_count(const struct firn_memtable *table)
+{
+    return atomic_load_explicit(&table->entry_count, memory_order_relaxed);
+}
+
+size_t
+firn_memtable_size_bytes(const struct firn_memtable *table)
+{
+    return atomic_load_explicit(&table->size_bytes, memory_order_relaxed);
+}
+
+/* ---- what all keys share ---- */
+
+static size_t
+table_prefix_size(const struct firn_memtable *table)
+{
+    return atomic_load_explicit(&table->prefix_size, memory_order_relaxed);
+}
+
+static void
+change_prefix_size(struct firn_memtable_node *node, size_t size)
+{
+    size_t count = firn_memtable_node_count(node);
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *entry = firn_memtable_node_entry(node, i);
+        atomic_store_explicit(&node->heads[i], firn_memtable_head(key_of(entry), size),
+                              memory_order_relaxed);
+    }
+    set_prefix_size(node, size);
+}
+
+/* Changes the nodes of the left edge and of the right edge below a root that is being changed. */
+static void
+change_edges(struct firn_memtable_node *root, size_t size)
+{
+    for (int is_right = 0; is_right <= 1; is_right++) {
+        struct firn_memtable_node *node = root;
+        while (node->level > 0) {
+            size_t slot = is_right ? firn_memtable_node_count(node) : 0;
+            node = firn_memtable_node_child(node, slot);
+            change_begin(node);
+            change_prefix_size(node, size);
+            change_end(node);
+        }
+    }
+}
+
+/* A key comes that does not begin as all others do (I3). */
+static void
+shrink_prefix(struct firn_memtable *table, firn_slice key)
+{
+    const uint8_t *prefix = atomic_load_explicit(&table->prefix, memory_order_relaxed);
+    size_t size = shared_size(firn_bytes(prefix, table_prefix_size(table)), key);
+    struct firn_memtable_node *root = firn_memtable_path_root(table);
+    DCHECK(size < table_prefix_size(table)); /* (I3) */
+    change_begin(root);
+    atomic_store_explicit(&table->prefix_size, (uint32_t)size, memory_order_relaxed);
+    change_prefix_size(root, size);
+    change_edges(root, size);
+    change_end(root);
+}
+
+static void
+add_first(struct firn_memtable *table, const uint8_t *entry)
+{
+    struct firn_memtable_node *root = firn_memtable_path_root(table);
+    firn_slice key = key_of(entry);
+    DCHECK(root->level == 0 && firn_memtable_node_count(root) == 0);
+    change_begin(root);
+    /* Pairs with the acquire load in firn_memtable_side_of. */
+    atomic_store_explicit(&table->prefix, key.data, memory_order_release);
+    atomic_store_explicit(&table->prefix_size, (uint32_t)key.size, memory_order_relaxed);
+    set_prefix_size(root, key.size);
+    set_entry(root, 0, 0, entry);
+    set_count(root, 1);
+    change_end(root);
+    root->last_slot = 0;
+}
+
+/* ---- insertion ---- */
+
+/* Whether an entry or a separator belongs between its neighbours at a slot. */
+static bool
+belongs_at(const struct firn_memtable_node *node, size_t slot, const uint8_t *entry)
+{
+    struct firn_entry decoded;
+    firn_memtable_decode(entry, &decoded);
+    const struct firn_memtable_probe probe = {.key = decoded.key, .sequence = decoded.sequence};
+    size_t count = firn_memtable_node_count(node);
+    return slot <= count &&
+           (slot == 0 ||
+            firn_memtable_compare(firn_memtable_node_entry(node, slot - 1), &probe) < 0) &&
+           (slot == count ||
+            firn_memtable_compare(firn_memtable_node_entry(node, slot), &probe) > 0);
+}
+
+static void
+insert_with_room(const struct firn_memtable_step *step, const struct insertion *new)
+{
+    struct firn_memtable_node *node = step->node;
+    size_t count = firn_memtable_node_count(node);
+    size_t slot = step->slot;
+    DCHECK(count < FANOUT && belongs_at(node, slot, new->entry));
+    for (size_t i = count; i > slot; i--) {
+        set_entry(node, i, firn_memtable_node_head(node, i - 1),
+                  firn_memtable_node_entry(node, i - 1));
+    }
+    set_entry(node, slot, firn_memtable_head(key_of(new->entry), prefix_size_of(node)), new->entry);
+    if (node->level > 0) {
+        for (size_t i = count + 1; i > slot + 1; i--) {
+            set_child(node, i, firn_memtable_node_child(node, i - 1));
+        }
+        set_child(node, slot + 1, new->child);
+    }
+    set_count(node, count + 1);
+    node->last_slot = (uint32_t)slot;
+}
+
+static void
+stage(const struct firn_memtable_step *step, const struct insertion *new, struct staging *out)
+{
+    const struct firn_memtable_node *node = step->node;
+    size_t slot = step->slot;
+    DCHECK(firn_memtable_node_count(node) == FANOUT && belongs_at(node, slot, new->entry));
+    out->prefix_size = prefix_size_of(node);
+    for (size_t i = 0; i < FANOUT; i++) {
+        size_t to = i < slot ? i : i + 1;
+        out->heads[to] = firn_memtable_node_head(node, i);
+        out->entries[to] = firn_memtable_node_entry(node, i);
+    }
+    out->heads[slot] = firn_memtable_head(key_of(new->entry), out->prefix_size);
+    out->entries[slot] = new->entry;
+    if (node->level > 0) {
+        for (size_t i = 0; i <= FANOUT; i++) {
+            out->children[i <= slot ? i : i + 1] = firn_memtable_node_child(node, i);
+        }
+        out->children[slot + 1] = new->child;
+    }
+}
+
+/* Puts the staged entries [first, first + count) and their children into a node that readers do
+ * not read now. */
+static void
+fill(struct firn_memtable_node *node, const struct staging *staging, size_t first, size_t count,
+     size_t prefix_size)
+{
+    DCHECK(count <= FANOUT && first + count <= FANOUT + 1);
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *entry = staging->entries[first + i];
+        uint64_t head = prefix_size == staging->prefix_size
+                            ? staging->heads[first + i]
+                            : firn_memtable_head(key_of(entry), prefix_size);
+        set_entry(node, i, head, entry);
+    }
+    if (node->level > 0) {
+        for (size_t i = 0; i <= count; i++) {
+            set_child(node, i, staging->children[first + i]);
+        }
+    }
+    set_count(node, count);
+    set_prefix_size(node, prefix_size);
+}
+
+/* What keys between two separators share. */
+static size_t
+prefix_between(const struct firn_memtable *table, const uint8_t *lower, const uint8_t *upper)
+{
+    if (lower == NULL || upper == NULL) {
+        return table_prefix_size(table);
+    }
+    size_t size = shared_size(key_of(lower), key_of(upper));
+    DCHECK(size >= table_prefix_size(table)); /* (I3) */
+    return size;
+}
+
+static bool
+continues_run(const struct firn_memtable_step *step)
+{
+    size_t last = step->node->last_slot;
+    return last != FIRN_MEMTABLE_MEMORY_NO_SLOT && (step->slot == last || step->slot == last + 1);
+}
+
+/* How many of the FANOUT + 1 staged entries of a leaf stay in it. */
+static size_t
+leaf_cut(const struct firn_memtable_step *step)
+{
+    if (!continues_run(step)) {
+        return (FANOUT + 1) / 2;
+    }
+    return step->slot <= FANOUT - step->slot ? step->slot + 1 : step->slot;
+}
+
+/* The staged separator of an inner node that goes up; at least one stays on either side. */
+static size_t
+inner_cut(const struct firn_memtable_step *step)
+{
+    if (!continues_run(step)) {
+        return FANOUT / 2;
+    }
+    size_t cut = step->slot;
+    return cut < 1 ? 1 : (cut > FANOUT - 1 ? FANOUT - 1 : cut);
+}
+
+static void
+link_leaf(struct firn_memtable_node *left, struct firn_memtable_node *right)
+{
+    DCHECK(left->level == 0 && right->level == 0);
+    /* These pair with the acquire loads in memtable_seek.c. */
+    struct firn_memtable_node *next = atomic_load_explicit(&left->next, memory_order_relaxed);
+    atomic_store_explicit(&right->next, next, memory_order_release);
+    atomic_store_explicit(&right->prev, left, memory_order_release);
+    if (next != NULL) {
+        atomic_store_explicit(&next->prev, right, memory_order_release);
+    }
+    atomic_store_explicit(&left->next, right, memory_order_release);
+}
+
+/* Cuts the full node of a step in two with the insertion in place. *out is what has to go into
+ * the node above. */
+static void
+split(struct firn_memtable *table, const struct firn_memtable_step *step,
+      const struct insertion *new, struct insertion *out)
+{
+    struct staging staging;
+    table->split_count++;
+    struct firn_memtable_node *left = step->node;
+    struct firn_memtable_node *right = firn_memtable_memory_take_node(table, left->level);
+    bool is_leaf = left->level == 0;
+    stage(step, new, &staging);
+    size_t cut = is_leaf ? leaf_cut(step) : inner_cut(step);
+    size_t right_first = is_leaf ? cut : cut + 1;
+    DCHECK(cut > 0 && right_first <= FANOUT); /* something stays on either side */
+    const uint8_t *separator = staging.entries[cut];
+    fill(right, &staging, right_first, FANOUT + 1 - right_first,
+         prefix_between(table, separator, step->upper));
+    fill(left, &staging, 0, cut, prefix_between(table, step->lower, separator));
+    left->last_slot = step->slot < cut ? (uint32_t)step->slot : FIRN_MEMTABLE_MEMORY_NO_SLOT;
+    if (step->slot >= right_first) {
+        right->last_slot = (uint32_t)(step->slot - right_first);
+    }
+    if (is_leaf) {
+        link_leaf(left, right);
+    }
+    *out = (struct insertion){separator, right};
+}
+
+/* Puts a new root above two nodes; the left one is the old root and still marked as changing. */
+static void
+grow_root(struct firn_memtable *table, struct firn_memtable_node *left,
+          const struct insertion *right)
+{
+    DCHECK((atomic_load_explicit(&left->version, memory_order_relaxed) & 1) == 1); /* (I4) */
+    struct firn_memtable_node *root = firn_memtable_memory_take_node(table, left->level + 1);
+    size_t prefix_size = table_prefix_size(table);
+    set_prefix_size(root, prefix_size);
+    set_entry(root, 0, firn_memtable_head(key_of(right->entry), prefix_size), right->entry);
+    set_child(root, 0, left);
+    set_child(root, 1, right->child);
+    set_count(root, 1);
+    /* Pairs with the acquire loads in descend (memtable_seek.c). */
+    atomic_store_explicit(&table->root, root, memory_order_release);
+}
+
+/* The highest step that the insertion changes. */
+static size_t
+top_of_change(const struct firn_memtable_path *path)
+{
+    size_t top = path->height - 1;
+    while (top > 0 && firn_memtable_node_count(path->steps[top].node) == FANOUT) {
+        top--;
+    }
+    return top;
+}
+
+static void
+insert(struct firn_memtable *table, const struct firn_memtable_path *path, const uint8_t *entry)
+{
+    size_t top = top_of_change(path);
+    DCHECK(path->steps[0].node == firn_memtable_path_root(table));
+    struct firn_memtable_node *leaf = path->steps[path->height - 1].node;
+    struct firn_memtable_node *next = NULL;
+    if (firn_memtable_node_count(leaf) == FANOUT) {
+        next = atomic_load_explicit(&leaf->next, memory_order_relaxed);
+    }
+    for (size_t i = top; i < path->height; i++) {
+        change_begin(path->steps[i].node);
+    }
+    if (next != NULL) {
+        change_begin(next);
+    }
+
+    struct insertion new = {.entry = entry};
+    size_t depth = path->height;
+    bool is_done = false;
+    while (!is_done && depth > top) {
+        const struct firn_memtable_step *step = &path->steps[--depth];
+        if (firn_memtable_node_count(step->node) < FANOUT) {
+            insert_with_room(step, &new);
+            is_done = true;
+        } else {
+            split(table, step, &new, &new);
+        }
+    }
+    if (!is_done) {
+        grow_root(table, path->steps[0].node, &new);
+    }
+
+    if (next != NULL) {
+        change_end(next);
+    }
+    for (size_t i = path->height; i > top; i--) {
+        change_end(path->steps[i - 1].node);
+    }
+}
+
+/* The nodes that the insertion will take. */
+static int
+reserve_for_path(struct firn_memtable *table, const struct firn_memtable_path *path)
+{
+    size_t top = top_of_change(path);
+    const struct firn_memtable_node *top_node = path->steps[top].node;
+    size_t splits = path->height - 1 - top;
+    if (firn_memtable_node_count(top_node) == FANOUT) {
+        splits += 2; /* the root's, and the new root */
+    }
+    if (splits == 0) {
+        return FIRN_OK;
+    }
+    int rc = firn_memtable_memory_reserve_nodes(table, true, 1);
+    return rc != FIRN_OK ? rc : firn_memtable_memory_reserve_nodes(table, false, splits - 1);
+}
+
+int
+firn_memtable_reserve(struct firn_memtable *table, size_t entry_count, size_t content_bytes,
+                      firn_error *err)
+{
+    size_t header_bytes;
+    size_t total;
+    int rc = FIRN_NO_MEMORY;
+    if (firn_mul_size(entry_count, ENTRY_HEADER_MAX, &header_bytes) &&
+        firn_add_size(header_bytes, content_bytes, &total)) {
+        FIRN_TRY(firn_memtable_memory_reserve_room(table, total));
+        /* Random insertions split a leaf every 33 times. */
+        size_t leaves = RESERVE_LEAVES_MIN + entry_count / RESERVE_LEAVES_MIN;
+        leaves = leaves < entry_count ? leaves : entry_count;
+        FIRN_TRY(firn_memtable_memory_reserve_nodes(table, true, leaves));
+        FIRN_TRY(firn_memtable_memory_reserve_nodes(
+            table, false, firn_memtable_path_root(table)->level + 1 + leaves / 8));
+    }
+out:
+    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "entries of a memtable");
+}
+
+int
+firn_memtable_reserve_ranges(struct firn_memtable *table, size_t range_count, size_t content_bytes,
+                             firn_error *err)
+{
+    int rc = firn_range_set_reserve(&table->ranges, range_count, content_bytes, err);
+    firn_memtable_memory_publish_size(table);
+    return rc;
+}
+
+const struct firn_range_set *
+firn_memtable_ranges(const struct firn_memtable *table)
+{
+    return &table->ranges;
+}
+
+static int
+add_range(struct firn_memtable *table, const struct firn_entry *entry, firn_error *err)
+{
+    struct firn_range range = {entry->key, entry->value, entry->sequence};
+    int rc = firn_range_set_add(&table->ranges, &range, err);
+    firn_memtable_memory_publish_size(table);
+    return rc;
+}
+
+/* Heads are asked first: the entry itself is seldom in the cache. */
+static bool
+is_there(const struct firn_memtable_step *leaf, const struct firn_memtable_probe *probe)
+{
+    return leaf->slot < firn_memtable_node_count(leaf->node) &&
+           firn_memtable_node_head(leaf->node, leaf->slot) ==
+               firn_memtable_head(probe->key, prefix_size_of(leaf->node)) &&
+           firn_memtable_compare(firn_memtable_node_entry(leaf->node, leaf->slot), probe) == 0;
+}
+
+void
+firn_memtable_prepare(struct firn_memtable *table, firn_slice key, uint64_t sequence)
+{
+    firn_memtable_path_prepare(table, key, sequence);
+}
+
+int
+firn_memtable_add(struct firn_memtable *table, const struct firn_entry *entry, firn_error *err)
+{
+    DCHECK(entry->key.size <= FIRN_MEMTABLE_KEY_SIZE_MAX);
+    DCHECK(entry->value.size <= FIRN_MEMTABLE_VALUE_SIZE_MAX);
+    if (entry->kind == FIRN_ENTRY_RANGE_DELETE) {
+        return add_range(table, entry, err);
+    }
+    size_t size = encoded_size(entry);
+    if (firn_memtable_memory_reserve_room(table, size) != FIRN_OK) {
+        return firn_error_no_memory(err, "an entry of a memtable");
+    }
+    size_t count = firn_memtable_entry_count(table);
+    uint8_t *memory = table->room.at;
+    struct firn_memtable_path path;
+    if (count > 0) {
+        if (firn_memtable_side_of(table, entry->key) != 0) {
+            shrink_prefix(table, entry->key);
+        }
+        struct firn_memtable_probe probe = {.key = entry->key, .sequence = entry->sequence};
+        firn_memtable_path_find(table, &probe, &path);
+        if (is_there(&path.steps[path.height - 1], &probe)) {
+            return firn_error_set(err, FIRN_EXISTS, "a key was given twice with one sequence");
+        }
+        if (reserve_for_path(table, &path) != FIRN_OK) {
+            return firn_error_no_memory(err, "an entry of a memtable");
+        }
+    }
+    firn_memtable_filter_add(table, entry->key);
+    encode(memory, entry);
+    DCHECK(size <= (size_t)(table->room.end - table->room.at));
+    table->room.at += size;
+    if (count > 0) {
+        insert(table, &path, memory);
+    } else {
+        add_first(table, memory);
+    }
+    atomic_store_explicit(&table->entry_count, count + 1, memory_order_relaxed);
+    return FIRN_OK;
+}
+
+/* ---- reading ---- */
+
+bool
+firn_memtable_get(const struct firn_memtable *table, firn_slice key, const struct firn_view *view,
+                  struct firn_entry *out)
+{
+    size_t i = firn_memtable_filter_may_hold(table, key) ? view->count : 0;
+    while (i > 0) {
+        uint64_t newest = firn_view_at(view, i - 1).last;
+        struct firn_memtable_probe probe = {.key = key, .sequence = newest};
+        struct firn_memtable_position position;
+        firn_memtable_seek(table, &probe, &position);
+        if (position.entry == NULL) {
+            return false;
+        }
+        struct firn_entry entry;
+        firn_memtable_decode(position.entry, &entry);
+        if (!firn_slice_equal(entry.key, key)) {
+            return false;
+        }
+        /* The newest version that is not above this interval: in it, or a matter of older
+         * intervals. */
+        if (entry.sequence < view->intervals[i - 1].first) {
+            i = firn_view_count_from(view, entry.sequence);
+        }
+        if (i > 0 && entry.sequence <= firn_view_at(view, i - 1).last) {
+            *out = entry;
+            return true;
+        }
+    }
+    return false;
+}

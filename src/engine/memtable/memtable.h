@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * memtable/memtable.h: the newest writes of one tree, sorted by key, then by sequence with the newest
+ * first.
+ *
+ * One writer at a time (the caller serializes); any number of readers beside it without locks.
+ * Entries never change and never go before the memtable does: slices that a reader gets stay valid
+ * as long as the memtable.
+ */
+#ifndef FIRN_MEMTABLE_MEMTABLE_H
+#define FIRN_MEMTABLE_MEMTABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/entry.h"
+#include "base/error.h"
+#include "base/range_set.h"
+#include "base/view.h"
+#include "firn/types.h"
+
+struct firn_memtable;
+struct firn_memtable_pool;
+
+enum { FIRN_MEMTABLE_KEY_SIZE_MAX = 65535 };
+#define FIRN_MEMTABLE_VALUE_SIZE_MAX UINT32_MAX
+
+FIRN_MUST_CHECK int firn_memtable_create(struct firn_memtable **out, firn_error *err);
+void firn_memtable_destroy(struct firn_memtable *table);
+/* From now on memory comes from the pool, which outlives the table, once the table is large. */
+void firn_memtable_use_pool(struct firn_memtable *table, struct firn_memtable_pool *pool);
+
+/* The table is to be replaced when it has so many bytes: by that a filter of its keys is sized. Before
+ * the first entry; without it there is no filter. */
+void firn_memtable_expect(struct firn_memtable *table, size_t bytes_max);
+
+/* Copies key, value and `logged`; sizes must not exceed the limits above. FIRN_EXISTS if (key,
+ * sequence) is there already; then, and on FIRN_NO_MEMORY, the table is unchanged. A
+ * FIRN_ENTRY_RANGE_DELETE goes to the table's ranges: it is no entry for get, count and cursors,
+ * and may be there twice. */
+FIRN_MUST_CHECK int firn_memtable_add(struct firn_memtable *table, const struct firn_entry *entry,
+                                      firn_error *err);
+
+/* Takes the memory for that many further entries whose keys and values have content_bytes in
+ * all, so that adding them does not fail. This is certain for one entry. For more it is certain
+ * of the entries' own memory, and leaves room for 16 splits of nodes and one in 16 insertions:
+ * only a batch that goes mostly into full nodes can still run out. */
+FIRN_MUST_CHECK int firn_memtable_reserve(struct firn_memtable *table, size_t entry_count,
+                                          size_t content_bytes, firn_error *err);
+
+/* The same for range deletes, certain for any number; content_bytes is that of their bounds. */
+FIRN_MUST_CHECK int firn_memtable_reserve_ranges(struct firn_memtable *table, size_t range_count,
+                                                 size_t content_bytes, firn_error *err);
+
+/* The table's range deletes. Any thread, as range_set.h says. */
+const struct firn_range_set *firn_memtable_ranges(const struct firn_memtable *table);
+
+/* The newest version of key that view sees, tombstones included; false if there is none. Range
+ * deletes are not looked at. Any thread. */
+bool firn_memtable_get(const struct firn_memtable *table, firn_slice key,
+                       const struct firn_view *view, struct firn_entry *out);
+
+/* Begins to bring near the processor the place of an entry that will be added, while something else
+ * is done before that; the last two that were prepared count. Changes nothing that others see, and
+ * adding needs no preparation. */
+void firn_memtable_prepare(struct firn_memtable *table, firn_slice key, uint64_t sequence);
+
+size_t firn_memtable_entry_count(const struct firn_memtable *table);
+/* All memory that the table holds, ranges included. */
+size_t firn_memtable_size_bytes(const struct firn_memtable *table);
+
+/* A position between entries of all versions. In the caller's memory, borrowed from the table,
+ * one thread. A writer may go on beside it; entries added meanwhile may or may not be met, all
+ * older ones are. */
+struct firn_memtable_cursor {
+    const struct firn_memtable *table;
+    struct firn_entry entry; /* valid while is_valid */
+    bool is_valid;
+    void *node; /* the implementation's */
+    size_t slot;
+    uint64_t version;
+};
+
+void firn_memtable_cursor_init(struct firn_memtable_cursor *cursor,
+                               const struct firn_memtable *table);
+/* To the first entry at or after (key, sequence) in table order: a sequence of UINT64_MAX is
+ * before all versions. */
+void firn_memtable_cursor_seek(struct firn_memtable_cursor *cursor, firn_slice key,
+                               uint64_t sequence);
+/* To the last entry before (key, sequence) in table order. */
+void firn_memtable_cursor_seek_before(struct firn_memtable_cursor *cursor, firn_slice key,
+                                      uint64_t sequence);
+void firn_memtable_cursor_first(struct firn_memtable_cursor *cursor);
+void firn_memtable_cursor_last(struct firn_memtable_cursor *cursor);
+/* Only while valid. */
+void firn_memtable_cursor_next(struct firn_memtable_cursor *cursor);
+void firn_memtable_cursor_prev(struct firn_memtable_cursor *cursor);
+
+#endif

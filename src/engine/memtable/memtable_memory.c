@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * memtable/memtable_memory.c: blocks for entries and slabs of nodes.
+ *
+ * Both grow with the table, so that a small table is small, and hundreds of trees with a few entries
+ * each fit into little memory: blocks from 512 bytes to 1 MiB, slabs from one node to 64. Nothing is given back before the table goes (I1 in memtable.c). A table that has
+ * grown to CHUNKS_FROM takes the memory for both from chunks in large pages, where it has a pool
+ * (memtable_pool.c); what is too large for that still comes by itself.
+ *
+ * Entries are cut from a room; when it is too small for the next one, the larger of what is left of
+ * it and of the room before is kept, so that a large entry does not cost a fresh block its rest.
+ * Nodes lie at cache lines, in lists of spares until they are taken. What was reserved is taken
+ * without fail.
+ *
+ * The writer's alone, but for size_bytes, which any thread reads.
+ */
+#include "memtable/memtable_memory.h"
+
+#include "base/check.h"
+#include "memtable/memtable_filter.h"
+
+enum {
+    CACHE_LINE = 64,
+    BLOCK_SIZE_MIN = 512,
+    BLOCK_SIZE_MAX = 1 << 20,
+    SLAB_NODES_MAX = 64,
+    CHUNKS_FROM = 8 << 20,
+    BLOCK_IN_CHUNKS = 64 << 10,
+    IN_CHUNKS_MAX = 256 << 10 /* so little of a chunk is lost where the next piece does not fit */
+};
+
+static size_t
+room_left(const struct firn_memtable_room *room)
+{
+    DCHECK(room->at <= room->end);
+    return (size_t)(room->end - room->at);
+}
+
+/* What is left of a chunk does not count: it holds nothing yet, and a table should not seem to grow
+ * in such steps. */
+void
+firn_memtable_memory_publish_size(struct firn_memtable *table)
+{
+    DCHECK(table->chunk_bytes >= room_left(&table->rest));
+    atomic_store_explicit(&table->size_bytes,
+                          sizeof *table + table->blocks.total_bytes + table->chunk_bytes -
+                              room_left(&table->rest) + firn_range_set_size_bytes(&table->ranges) +
+                              firn_memtable_filter_size_bytes(table),
+                          memory_order_relaxed);
+}
+
+static bool
+add_chunk(struct firn_memtable *table)
+{
+    struct firn_memtable_chunk *chunk = firn_memtable_pool_take(table->pool);
+    if (chunk == NULL) {
+        return false;
+    }
+    chunk->next = table->chunks;
+    table->chunks = chunk;
+    table->chunk_bytes += FIRN_MEMTABLE_POOL_CHUNK_SIZE;
+    uint8_t *memory = (uint8_t *)chunk;
+    size_t head = (sizeof *chunk + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+    table->rest =
+        (struct firn_memtable_room){memory + head, memory + FIRN_MEMTABLE_POOL_CHUNK_SIZE};
+    return true;
+}
+
+/* Memory that begins a cache line. */
+static uint8_t *
+allocate(struct firn_memtable *table, size_t size)
+{
+    size = (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+    if (table->pool == NULL || size > IN_CHUNKS_MAX || table->blocks.total_bytes < CHUNKS_FROM) {
+        uint8_t *memory = firn_arena_alloc(&table->blocks, size + CACHE_LINE);
+        return memory == NULL ? NULL : memory + (-(uintptr_t)memory & (CACHE_LINE - 1));
+    }
+    if (room_left(&table->rest) < size && !add_chunk(table)) {
+        return NULL;
+    }
+    uint8_t *memory = table->rest.at;
+    CHECK(size <= room_left(&table->rest));
+    DCHECK(((uintptr_t)memory & (CACHE_LINE - 1)) == 0);
+    table->rest.at += size;
+    return memory;
+}
+
+void
+firn_memtable_memory_deinit(struct firn_memtable *table)
+{
+    DCHECK(table->chunks == NULL || table->pool != NULL);
+    if (table->chunks != NULL) {
+        firn_memtable_pool_give(table->pool, table->chunks);
+    }
+    firn_arena_deinit(&table->blocks);
+}
+
+static void
+swap_rooms(struct firn_memtable *table)
+{
+    struct firn_memtable_room room = table->room;
+    table->room = table->other_room;
+    table->other_room = room;
+}
+
+/* Makes the current room hold at least size bytes. Of the rooms left over the larger one is
+ * kept. */
+int
+firn_memtable_memory_reserve_room(struct firn_memtable *table, size_t size)
+{
+    if (room_left(&table->room) >= size) {
+        return FIRN_OK;
+    }
+    if (room_left(&table->other_room) >= size) {
+        swap_rooms(table);
+        return FIRN_OK;
+    }
+    size_t block = table->blocks.total_bytes / 4;
+    block = block < BLOCK_SIZE_MIN ? BLOCK_SIZE_MIN : block;
+    block = block > BLOCK_SIZE_MAX ? BLOCK_SIZE_MAX : block;
+    if (table->pool != NULL && table->blocks.total_bytes >= CHUNKS_FROM) {
+        block = BLOCK_IN_CHUNKS;
+    }
+    block = block < size ? size : block;
+    uint8_t *memory = allocate(table, block);
+    if (memory == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    if (room_left(&table->room) > room_left(&table->other_room)) {
+        swap_rooms(table);
+    }
+    table->room = (struct firn_memtable_room){memory, memory + block};
+    DCHECK(room_left(&table->room) >= size);
+    firn_memtable_memory_publish_size(table);
+    return FIRN_OK;
+}
+
+static size_t
+node_size(bool is_leaf)
+{
+    size_t size = is_leaf ? sizeof(struct firn_memtable_node) : sizeof(struct firn_memtable_inner);
+    return (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+}
+
+static void
+push_spare(struct firn_memtable *table, struct firn_memtable_node *node, bool is_leaf)
+{
+    struct firn_memtable_node **list = is_leaf ? &table->spare_leaves : &table->spare_inners;
+    atomic_init(&node->next, *list);
+    *list = node;
+    *(is_leaf ? &table->spare_leaf_count : &table->spare_inner_count) += 1;
+}
+
+int
+firn_memtable_memory_reserve_nodes(struct firn_memtable *table, bool is_leaf, size_t count)
+{
+    const size_t *spares = is_leaf ? &table->spare_leaf_count : &table->spare_inner_count;
+    if (*spares >= count) {
+        return FIRN_OK;
+    }
+    size_t wanted = is_leaf ? table->node_count / 4 : 1;
+    wanted = wanted > SLAB_NODES_MAX ? SLAB_NODES_MAX : wanted;
+    wanted = wanted < count - *spares ? count - *spares : wanted;
+    size_t size = node_size(is_leaf);
+    uint8_t *slab = allocate(table, wanted * size);
+    if (slab == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    memset(slab, 0, wanted * size);
+    for (size_t i = 0; i < wanted; i++) {
+        push_spare(table, (struct firn_memtable_node *)(void *)(slab + i * size), is_leaf);
+    }
+    DCHECK(*spares >= count);
+    table->node_count += wanted;
+    firn_memtable_memory_publish_size(table);
+    return FIRN_OK;
+}
+
+/* Cannot fail: reserved before. */
+struct firn_memtable_node *
+firn_memtable_memory_take_node(struct firn_memtable *table, uint32_t level)
+{
+    bool is_leaf = level == 0;
+    struct firn_memtable_node **list = is_leaf ? &table->spare_leaves : &table->spare_inners;
+    struct firn_memtable_node *node = *list;
+    CHECK(node != NULL);
+    DCHECK((is_leaf ? table->spare_leaf_count : table->spare_inner_count) > 0);
+    DCHECK(level < FIRN_MEMTABLE_HEIGHT_MAX);
+    *list = atomic_load_explicit(&node->next, memory_order_relaxed);
+    *(is_leaf ? &table->spare_leaf_count : &table->spare_inner_count) -= 1;
+    atomic_store_explicit(&node->next, NULL, memory_order_relaxed);
+    node->level = level;
+    node->last_slot = FIRN_MEMTABLE_MEMORY_NO_SLOT;
+    return node;
+}

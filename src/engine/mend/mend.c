@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * mend/mend.c: a MANIFEST that names only what can be read.
+ *
+ * For the repair of a store, on a copy of it. Runs are opened when they are first read, so the trees
+ * open whatever became of their files. Each run is verified to the last byte, the values that it
+ * refers to included; one that fails is taken out, whole: a run without some of its blocks would
+ * answer for keys that it has lost. One edit takes out all of them, so a mended MANIFEST is the old
+ * one or the new one. It says too that the log begins anew, as the caller writes another one.
+ *
+ * What a lost run hid shows again: older versions, and what its deletes deleted. The caller says so.
+ * History runs of the same tree may say that their versions are superseded by what is lost now; so
+ * they say nothing of that any more, and everybody reads them (run_history.c).
+ */
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "log/log_format.h"
+#include "lsm/lsm_internal.h"
+#include "lsm/lsm_tree.h"
+
+#include "base/sort.h"
+
+struct mending {
+    struct firn_lsm *lsm;
+    void (*on_damage)(void *ctx, const char *text);
+    void *ctx;
+    struct firn_mend_result *result;
+    struct firn_buf trees; /* of struct lost */
+};
+
+/* What a tree loses. */
+struct lost {
+    uint32_t id;
+    uint64_t flushed;
+    struct firn_buf numbers; /* of uint64_t */
+};
+
+static bool
+is_of_file(int rc)
+{
+    return rc == FIRN_CORRUPT || rc == FIRN_NOT_FOUND || rc == FIRN_IO;
+}
+
+static int
+check_run(struct mending *mending, struct firn_run_file *file, bool *out_is_lost, firn_error *err)
+{
+    struct firn_lsm_handle *pin = NULL;
+    firn_error found;
+    int rc = firn_run_file_pin(file, &pin, &found);
+    if (rc == FIRN_OK) {
+        rc = pin->run->kind->check(pin->run, mending->on_damage, mending->ctx, NULL, &found);
+        firn_run_file_unpin(pin);
+    }
+    mending->result->runs++;
+    *out_is_lost = is_of_file(rc);
+    if (*out_is_lost) {
+        mending->result->runs_lost++;
+        mending->on_damage(mending->ctx, found.text);
+        return FIRN_OK;
+    }
+    if (rc != FIRN_OK && err != NULL) {
+        *err = found;
+    }
+    return rc;
+}
+
+static int
+check_level(struct mending *mending, const struct firn_version_level *level, struct lost *lost,
+            firn_error *err)
+{
+    for (size_t i = 0; i < level->count; i++) {
+        struct firn_run_file *file = firn_version_file(level, i);
+        bool is_lost;
+        int rc = check_run(mending, file, &is_lost, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        if (is_lost && firn_buf_append(&lost->numbers, &file->info.number,
+                                       sizeof file->info.number) != FIRN_OK) {
+            return firn_error_no_memory(err, "a list of damaged runs");
+        }
+    }
+    return FIRN_OK;
+}
+
+static int
+check_tree(void *ctx, uint32_t id, firn_error *err)
+{
+    struct mending *mending = ctx;
+    struct firn_lsm_tree *tree = firn_lsm_tree_find(mending->lsm, id);
+    if (tree == NULL) {
+        return FIRN_OK;
+    }
+    struct lost lost = {.id = id, .flushed = firn_lsm_tree_flushed(tree)};
+    struct firn_lsm_state *state = firn_lsm_state_of(tree);
+    int rc = FIRN_OK;
+    for (unsigned number = 0; rc == FIRN_OK && number < FIRN_VERSION_LEVELS_ALL; number++) {
+        rc = check_level(mending, &state->version->levels[number], &lost, err);
+    }
+    firn_lsm_state_unref(state);
+    if (rc == FIRN_OK && lost.numbers.size > 0) {
+        rc = firn_buf_append(&mending->trees, &lost, sizeof lost) == FIRN_OK
+                 ? FIRN_OK
+                 : firn_error_no_memory(err, "a list of damaged runs");
+    }
+    if (rc != FIRN_OK || lost.numbers.size == 0) {
+        firn_buf_deinit(&lost.numbers);
+    }
+    return rc;
+}
+
+static size_t
+tree_count(const struct mending *mending)
+{
+    return mending->trees.size / sizeof(struct lost);
+}
+
+static struct lost *
+tree_at(const struct mending *mending, size_t i)
+{
+    DCHECK(i < tree_count(mending));
+    return (struct lost *)(void *)mending->trees.data + i;
+}
+
+static bool
+is_lost(const struct lost *lost, uint64_t number)
+{
+    for (size_t at = 0; at < lost->numbers.size; at += sizeof number) {
+        if (memcmp(lost->numbers.data + at, &number, sizeof number) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct firn_manifest_state_tree *
+find_tree(const struct firn_manifest_state *state, uint32_t id)
+{
+    for (size_t i = 0; i < state->tree_count; i++) {
+        if (state->trees[i].id == id) {
+            return &state->trees[i];
+        }
+    }
+    return NULL;
+}
+
+/* Has the edit name the tree's history runs anew, without what they say of newer versions. */
+static int
+rename_history(const struct firn_manifest_state *state, struct firn_arena *arena, struct lost *lost,
+               struct firn_manifest_tree *out, firn_error *err)
+{
+    const struct firn_manifest_state_tree *tree = find_tree(state, lost->id);
+    size_t count = tree == NULL ? 0 : tree->run_count;
+    struct firn_manifest_run *runs = firn_arena_alloc(arena, count * sizeof *runs);
+    struct firn_manifest_group *groups = firn_arena_alloc(arena, count * sizeof *groups);
+    size_t added = 0;
+    int rc = runs == NULL || groups == NULL ? FIRN_NO_MEMORY : FIRN_OK;
+    for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
+        const struct firn_manifest_run *run = tree->runs[i];
+        if (run->level != FIRN_VERSION_HISTORY || is_lost(lost, run->number)) {
+            continue;
+        }
+        groups[added] =
+            (struct firn_manifest_group){.first = run->sequence_min, .last = run->sequence_max};
+        runs[added] = *run;
+        runs[added].views = 0;
+        runs[added].groups = &groups[added];
+        runs[added].group_count = 1;
+        added++;
+    }
+    for (size_t i = 0; i < added && rc == FIRN_OK; i++) {
+        rc = firn_buf_append(&lost->numbers, &runs[i].number, sizeof runs[i].number);
+    }
+    if (rc != FIRN_OK) {
+        return firn_error_no_memory(err, "an edit of MANIFEST");
+    }
+    out->added = runs;
+    out->added_count = added;
+    return FIRN_OK;
+}
+
+/* The lsm is closed. */
+static int
+append_edit(const struct mending *mending, struct firn_os_dir *dir, struct firn_manifest_edit *edit,
+            firn_error *err)
+{
+    struct firn_manifest_state state = {0};
+    struct firn_manifest *manifest = NULL;
+    struct firn_arena arena = {0};
+    size_t count = tree_count(mending);
+    struct firn_manifest_tree *trees = firn_alloc_array(count, sizeof *trees);
+    int rc;
+    if (trees == NULL) {
+        return firn_error_no_memory(err, "an edit of MANIFEST");
+    }
+    FIRN_TRY(firn_manifest_open(dir, NULL, &state, &manifest, err));
+    for (size_t i = 0; i < count; i++) {
+        struct lost *lost = tree_at(mending, i);
+        trees[i] = (struct firn_manifest_tree){.id = lost->id, .flushed = lost->flushed};
+        FIRN_TRY(rename_history(&state, &arena, lost, &trees[i], err));
+        size_t removed = lost->numbers.size / sizeof(uint64_t);
+        /* What is renamed is removed too, and something is lost. */
+        DCHECK(removed > trees[i].added_count);
+        firn_sort_u64((void *)lost->numbers.data, removed);
+        trees[i].removed = (void *)lost->numbers.data;
+        trees[i].removed_count = removed;
+    }
+    edit->trees = trees;
+    edit->tree_count = count;
+    FIRN_TRY(firn_manifest_append(manifest, edit, err));
+    rc = firn_manifest_close(manifest, err);
+    manifest = NULL;
+out:
+    firn_manifest_abandon(manifest);
+    firn_manifest_state_deinit(&state);
+    firn_arena_deinit(&arena);
+    firn_free(trees);
+    return rc;
+}
+
+int
+firn_mend(struct firn_os_dir *dir, const struct firn_lsm_options *options,
+          void (*on_damage)(void *ctx, const char *text), void *ctx, struct firn_mend_result *out,
+          firn_error *err)
+{
+    struct mending mending = {.on_damage = on_damage, .ctx = ctx, .result = out};
+    struct firn_manifest_edit edit = {0};
+    *out = (struct firn_mend_result){0};
+    struct firn_lsm_options reading = *options;
+    reading.may_miss = true;
+    DCHECK(reading.is_read_only);
+    int rc = firn_lsm_open(dir, &reading, false, &mending.lsm, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = firn_lsm_tree_list(mending.lsm, check_tree, &mending, err);
+    edit.version = firn_lsm_version(mending.lsm) + 1;
+    edit.sequence = firn_lsm_sequence(mending.lsm);
+    edit.next_number = mending.lsm->next_number == 0 ? 1 : mending.lsm->next_number;
+    firn_lsm_abandon(mending.lsm);
+    /* The log that goes with it begins anew. */
+    edit.log_end = (struct firn_log_position){1, FIRN_LOG_FORMAT_SEGMENT_SIZE};
+    if (rc == FIRN_OK) {
+        rc = append_edit(&mending, dir, &edit, err);
+    }
+    for (size_t i = 0; i < tree_count(&mending); i++) {
+        firn_buf_deinit(&tree_at(&mending, i)->numbers);
+    }
+    firn_buf_deinit(&mending.trees);
+    return rc;
+}
+
+/* ---- files that no record names, and the other way round ---- */
+
+struct unnamed {
+    const struct firn_manifest_state *state;
+    struct firn_buf numbers; /* of files that are there */
+    uint64_t count;
+};
+
+static bool
+names(const struct firn_manifest_run *run, uint64_t number)
+{
+    for (size_t i = 0; i < run->reference_count; i++) {
+        if (run->references[i].number == number) {
+            return true;
+        }
+    }
+    return run->number == number;
+}
+
+static int
+count_unnamed(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct unnamed *unnamed = ctx;
+    uint64_t number = firn_lsm_number_in_name(entry->name);
+    if (number == 0 ||
+        (entry->name_size > 4 && strcmp(entry->name + entry->name_size - 4, ".tmp") == 0)) {
+        return FIRN_OK;
+    }
+    for (size_t i = 0; i < unnamed->state->tree_count; i++) {
+        const struct firn_manifest_state_tree *tree = &unnamed->state->trees[i];
+        for (size_t j = 0; j < tree->run_count; j++) {
+            if (names(tree->runs[j], number)) {
+                return firn_buf_append(&unnamed->numbers, &number, sizeof number);
+            }
+        }
+    }
+    unnamed->count++;
+    return FIRN_OK;
+}
+
+static bool
+is_there(const struct unnamed *unnamed, uint64_t number)
+{
+    for (size_t at = 0; at < unnamed->numbers.size; at += sizeof number) {
+        if (memcmp(unnamed->numbers.data + at, &number, sizeof number) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint64_t
+count_missing(const struct unnamed *unnamed)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < unnamed->state->tree_count; i++) {
+        const struct firn_manifest_state_tree *tree = &unnamed->state->trees[i];
+        for (size_t j = 0; j < tree->run_count; j++) {
+            count += !is_there(unnamed, tree->runs[j]->number);
+            for (size_t k = 0; k < tree->runs[j]->reference_count; k++) {
+                count += !is_there(unnamed, tree->runs[j]->references[k].number);
+            }
+        }
+    }
+    return count;
+}
+
+int
+firn_mend_look(struct firn_os_dir *dir, struct firn_mend_found *out, firn_error *err)
+{
+    struct firn_manifest_state state = {0};
+    struct unnamed unnamed = {.state = &state};
+    struct firn_os_dir *runs = NULL;
+    int rc = firn_manifest_read(dir, &state, err);
+    if (rc == FIRN_OK) {
+        rc = firn_os_dir_open(dir, FIRN_LSM_RUNS, &runs, err);
+        rc = rc == FIRN_OK          ? firn_os_dir_list(runs, count_unnamed, &unnamed, err)
+             : rc == FIRN_NOT_FOUND ? FIRN_OK
+                                    : rc;
+    }
+    *out = (struct firn_mend_found){.version = state.version,
+                                    .log_end = state.log_end,
+                                    .unnamed = unnamed.count,
+                                    .missing = count_missing(&unnamed)};
+    firn_os_dir_close(runs);
+    firn_buf_deinit(&unnamed.numbers);
+    firn_manifest_state_deinit(&state);
+    return rc;
+}

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * mend/mend_find.c: what is left of MANIFEST, and what the runs say of themselves.
+ *
+ * Every whole record of MANIFEST is read, also after a place that cannot be read (log/log_salvage.h). A
+ * record tells for certain that runs were named, and that others were replaced, whether or not those
+ * before it are there. A snapshot tells of all of them.
+ *
+ * What a newer firn wrote ends it: FIRN_NEWER.
+ */
+#include "mend/mend_gather.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "log/log_salvage.h"
+
+static bool
+is_of_file(int rc)
+{
+    return rc == FIRN_CORRUPT || rc == FIRN_NOT_FOUND || rc == FIRN_IO;
+}
+
+/* ---- runs and trees by their numbers ---- */
+
+struct firn_mend_gather_run *
+firn_mend_find(const struct firn_mend_gather *gather, uint64_t number)
+{
+    return firn_hash_map_find(&gather->runs, number, &number);
+}
+
+struct firn_mend_gather_tree *
+firn_mend_find_tree(const struct firn_mend_gather *gather, uint32_t id)
+{
+    uint64_t key = id;
+    return firn_hash_map_find(&gather->trees, key, &key);
+}
+
+/* NULL: memory is out. */
+static struct firn_mend_gather_run *
+note_run(struct firn_mend_gather *gather, uint64_t number)
+{
+    const struct firn_mend_gather_run added = {.number = number};
+    struct firn_mend_gather_run *run = firn_mend_find(gather, number);
+    return run != NULL ? run : firn_hash_map_insert(&gather->runs, number, &added);
+}
+
+static struct firn_mend_gather_tree *
+note_tree(struct firn_mend_gather *gather, uint32_t id)
+{
+    const struct firn_mend_gather_tree added = {.id = id};
+    struct firn_mend_gather_tree *tree = firn_mend_find_tree(gather, id);
+    return tree != NULL ? tree : firn_hash_map_insert(&gather->trees, id, &added);
+}
+
+/* ---- MANIFEST ---- */
+
+/* A copy in the arena, with its references, groups and bounds. */
+static struct firn_manifest_run *
+copy_info(struct firn_arena *arena, const struct firn_manifest_run *run)
+{
+    struct firn_manifest_run *copy = firn_arena_alloc(arena, sizeof *copy);
+    size_t references_size = run->reference_count * sizeof *run->references;
+    size_t groups_size = run->group_count * sizeof *run->groups;
+    void *references = firn_arena_alloc(arena, references_size);
+    void *groups = firn_arena_alloc(arena, groups_size);
+    uint8_t *lower = firn_arena_copy(arena, run->lower.data, run->lower.size);
+    uint8_t *upper = firn_arena_copy(arena, run->upper.data, run->upper.size);
+    if (copy == NULL || references == NULL || groups == NULL || lower == NULL || upper == NULL) {
+        return NULL;
+    }
+    *copy = *run;
+    if (references_size > 0) {
+        memcpy(references, run->references, references_size);
+    }
+    if (groups_size > 0) {
+        memcpy(groups, run->groups, groups_size);
+    }
+    copy->references = references;
+    copy->groups = groups;
+    copy->lower = firn_bytes(lower, run->lower.size);
+    copy->upper = firn_bytes(upper, run->upper.size);
+    return copy;
+}
+
+static int
+take_tree(struct firn_mend_gather *gather, const struct firn_manifest_tree *change)
+{
+    struct firn_mend_gather_tree *tree = note_tree(gather, change->id);
+    if (tree == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    tree->is_dropped = change->is_dropped;
+    tree->flushed = change->flushed > tree->flushed ? change->flushed : tree->flushed;
+    for (size_t i = 0; i < change->removed_count; i++) {
+        struct firn_mend_gather_run *run = note_run(gather, change->removed[i]);
+        if (run == NULL) {
+            return FIRN_NO_MEMORY;
+        }
+        run->was_named = true;
+        run->is_named = false;
+        run->is_gone = true;
+    }
+    /* Behind those that go: a run that moves to another level does both. */
+    for (size_t i = 0; i < change->added_count; i++) {
+        struct firn_mend_gather_run *run = note_run(gather, change->added[i].number);
+        struct firn_manifest_run *info = copy_info(&gather->arena, &change->added[i]);
+        if (run == NULL || info == NULL) {
+            return FIRN_NO_MEMORY;
+        }
+        run->was_named = true;
+        run->is_named = true;
+        run->is_gone = false;
+        run->tree = change->id;
+        run->info = info;
+    }
+    return FIRN_OK;
+}
+
+/* What a snapshot, or the end of a tree, does not name any more. */
+static void
+forget_named(struct firn_mend_gather *gather, const uint32_t *tree)
+{
+    for (size_t i = 0; i < gather->runs.count; i++) {
+        struct firn_mend_gather_run *run = firn_mend_gather_run_at(gather, i);
+        if (run->is_named && (tree == NULL || run->tree == *tree)) {
+            run->is_named = false;
+            run->is_gone = true;
+        }
+    }
+}
+
+static int
+take_edit(struct firn_mend_gather *gather, const struct firn_manifest_edit *edit)
+{
+    int rc = FIRN_OK;
+    if (edit->version < gather->version ||
+        (!edit->is_snapshot && edit->version == gather->version)) {
+        return FIRN_OK; /* of a segment that was given up */
+    }
+    if (edit->is_snapshot) {
+        forget_named(gather, NULL);
+        gather->has_gap = false;
+    } else if (edit->version != gather->version + 1) {
+        gather->has_gap = true;
+    }
+    gather->version = edit->version;
+    gather->next_number =
+        edit->next_number > gather->next_number ? edit->next_number : gather->next_number;
+    gather->sequence = edit->sequence > gather->sequence ? edit->sequence : gather->sequence;
+    if (edit->is_snapshot) {
+        firn_buf_clear(&gather->history);
+    }
+    if (edit->history.size > 0) {
+        FIRN_TRY(firn_buf_assign(&gather->history, edit->history));
+    }
+    for (size_t i = 0; i < edit->tree_count; i++) {
+        if (edit->trees[i].is_dropped) {
+            forget_named(gather, &edit->trees[i].id);
+        }
+        FIRN_TRY(take_tree(gather, &edit->trees[i]));
+    }
+out:
+    return rc;
+}
+
+static int
+visit_record(void *ctx, uint8_t type, firn_slice record, firn_error *err)
+{
+    struct firn_mend_gather *gather = ctx;
+    struct firn_arena arena = {0};
+    struct firn_manifest_edit edit;
+    if (type == FIRN_MANIFEST_LOG_END) {
+        return FIRN_OK;
+    }
+    int rc = firn_manifest_edit_decode(type, record, &arena, &edit, err);
+    if (rc == FIRN_OK && take_edit(gather, &edit) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "what MANIFEST says");
+    }
+    firn_arena_deinit(&arena);
+    if (rc == FIRN_CORRUPT) {
+        gather->has_gap = true;
+        return FIRN_OK;
+    }
+    return rc;
+}
+
+/* ---- runs ---- */
+
+/* No new file may get a number that an origin speaks of: it would be taken for that one. */
+static void
+pass_number(struct firn_mend_gather *gather, uint64_t number)
+{
+    gather->next_number = number >= gather->next_number ? number + 1 : gather->next_number;
+}
+
+static int
+visit_file(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct firn_mend_gather *gather = ctx;
+    uint64_t number = firn_lsm_number_in_name(entry->name);
+    char name[FIRN_RUN_FILE_NAME_SIZE];
+    if (number == 0) {
+        return FIRN_OK;
+    }
+    pass_number(gather, number);
+    firn_run_file_name(number, gather->options->lsm.kind, name);
+    if (strcmp(entry->name, name) != 0) {
+        return FIRN_OK;
+    }
+    struct firn_mend_gather_run *run = note_run(gather, number);
+    if (run == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    run->is_present = true;
+    return FIRN_OK;
+}
+
+/* Keeps the origin that was read, its lists in the arena. */
+static int
+keep_origin(struct firn_mend_gather *gather, struct firn_mend_gather_run *run,
+            const struct firn_run_origin *origin, firn_error *err)
+{
+    size_t size = gather->numbers.size;
+    uint64_t *numbers = firn_arena_alloc(&gather->arena, size);
+    if (numbers == NULL) {
+        return firn_error_no_memory(err, "the origins of runs");
+    }
+    if (size > 0) {
+        memcpy(numbers, gather->numbers.data, size);
+    }
+    DCHECK(size == (origin->input_count + origin->gone_count) * sizeof *numbers);
+    run->has_origin = true;
+    run->origin = *origin;
+    run->origin.inputs = numbers;
+    run->origin.gone = numbers + origin->input_count;
+    return FIRN_OK;
+}
+
+static int
+read_origin(struct firn_mend_gather *gather, struct firn_mend_gather_run *run, firn_error *err)
+{
+    const struct firn_run_kind *kind = gather->options->lsm.kind;
+    char name[FIRN_RUN_FILE_NAME_SIZE];
+    struct firn_run_origin origin;
+    struct firn_run *open = NULL;
+    firn_error found;
+    firn_run_file_name(run->number, kind, name);
+    int rc = kind->open(&gather->env, name, &open, &found);
+    if (rc == FIRN_OK) {
+        rc = kind->origin == NULL ? FIRN_NOT_FOUND
+                                  : kind->origin(open, &gather->numbers, &origin, &found);
+        kind->close(open);
+        if (rc == FIRN_NOT_FOUND) {
+            return FIRN_OK;
+        }
+    }
+    if (rc == FIRN_OK) {
+        return keep_origin(gather, run, &origin, err);
+    }
+    if (is_of_file(rc)) {
+        run->is_damaged = true;
+        return FIRN_OK;
+    }
+    if (err != NULL) {
+        *err = found;
+    }
+    return rc;
+}
+
+/* What origins say of other runs. */
+static int
+spread_origin(struct firn_mend_gather *gather, const struct firn_run_origin *origin)
+{
+    pass_number(gather, origin->work);
+    for (size_t i = 0; i < origin->input_count; i++) {
+        struct firn_mend_gather_run *run = note_run(gather, origin->inputs[i]);
+        pass_number(gather, origin->inputs[i]);
+        if (run == NULL) {
+            return FIRN_NO_MEMORY;
+        }
+        run->was_named = true;
+    }
+    for (size_t i = 0; i < origin->gone_count; i++) {
+        struct firn_mend_gather_run *run = note_run(gather, origin->gone[i]);
+        pass_number(gather, origin->gone[i]);
+        if (run == NULL) {
+            return FIRN_NO_MEMORY;
+        }
+        run->is_gone = true;
+    }
+    return origin->kind == FIRN_RUN_ORIGIN_SCRATCH || note_tree(gather, origin->tree) != NULL
+               ? FIRN_OK
+               : FIRN_NO_MEMORY;
+}
+
+static int
+read_runs(struct firn_mend_gather *gather, firn_error *err)
+{
+    int rc = firn_os_dir_list(gather->runs_dir, visit_file, gather, err);
+    if (rc == FIRN_NO_MEMORY) {
+        return firn_error_no_memory(err, "the names of runs");
+    }
+    size_t count = gather->runs.count;
+    for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
+        struct firn_mend_gather_run *run = firn_mend_gather_run_at(gather, i);
+        rc = run->is_present ? read_origin(gather, run, err) : FIRN_OK;
+    }
+    for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
+        const struct firn_mend_gather_run *run = firn_mend_gather_run_at(gather, i);
+        const struct firn_run_origin origin = run->origin; /* the records may move */
+        if (run->has_origin && spread_origin(gather, &origin) != FIRN_OK) {
+            rc = firn_error_no_memory(err, "the origins of runs");
+        }
+    }
+    return rc;
+}
+
+int
+firn_mend_find_all(struct firn_mend_gather *gather, struct firn_os_dir *manifest_dir,
+                   firn_error *err)
+{
+    int rc = firn_log_salvage(manifest_dir, FIRN_MANIFEST_NAME, visit_record, gather, err);
+    return rc == FIRN_OK ? read_runs(gather, err) : rc;
+}

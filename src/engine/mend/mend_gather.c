@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * mend/mend_gather.c: a new MANIFEST out of what is left of one, and of the runs themselves.
+ *
+ * For the repair of a store, in a new directory whose runs are those of the damaged one. What is known
+ * is collected (mend_find.c), the runs that count are chosen (mend_judge.c), those that no
+ * MANIFEST tells of are described (mend_describe.c), and one edit names all of them.
+ *
+ * (I1) A version of a key is in one of the runs that are named: no work counts beside what it
+ *      replaced. So what a reading sees, and what merges add up, is what it was.
+ * (I2) Runs that MANIFEST names keep their levels where all of it is known since a snapshot or its
+ *      beginning: those that are left of a state are in order among themselves. Else they become
+ *      history, as those do that it does not name. Where a run is lost, history runs must not say any more
+ *      that it supersedes what they have.
+ * (I3) A tree counts as flushed as far as MANIFEST or any run that counts says. Of what is above,
+ *      no run that counts has anything, but of loads, which the log has not: a replay adds nothing
+ *      twice.
+ *
+ * Memory: what MANIFEST says of the runs, and their origins.
+ */
+#include "mend/mend_gather.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/sort.h"
+
+struct naming {
+    struct firn_mend_gather *gather;
+    struct firn_manifest_tree *trees;
+    size_t count;
+};
+
+static uint64_t
+hash_of(const void *record)
+{
+    return *(const uint64_t *)record;
+}
+
+static bool
+is_equal(const void *record, const void *key)
+{
+    return hash_of(record) == *(const uint64_t *)key;
+}
+
+static int
+compare_trees(const void *a, const void *b)
+{
+    const struct firn_manifest_tree *x = a;
+    const struct firn_manifest_tree *y = b;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+/* ---- naming ---- */
+
+/* (I2). */
+static int
+place(struct firn_mend_gather *gather, struct firn_manifest_run *run)
+{
+    bool keeps_groups = run->level == FIRN_VERSION_HISTORY && gather->result->runs_lost == 0;
+    if (keeps_groups || (!gather->has_gap && run->level < FIRN_VERSION_HISTORY)) {
+        DCHECK((run->level == FIRN_VERSION_HISTORY) == (run->group_count > 0)); /* (I2) */
+        return FIRN_OK;
+    }
+    struct firn_manifest_group *group = firn_arena_alloc(&gather->arena, sizeof *group);
+    if (group == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    *group = (struct firn_manifest_group){.first = run->sequence_min, .last = run->sequence_max};
+    run->level = FIRN_VERSION_HISTORY;
+    run->views = 0;
+    run->groups = group;
+    run->group_count = 1;
+    return FIRN_OK;
+}
+
+/* (I3). */
+static uint64_t
+flushed_of(const struct firn_mend_gather_tree *tree, const struct firn_mend_gather_run *run)
+{
+    return run->has_origin && run->origin.flushed > tree->flushed ? run->origin.flushed
+                                                                  : tree->flushed;
+}
+
+static int
+name_tree(struct naming *naming, struct firn_mend_gather_tree *tree, firn_error *err)
+{
+    struct firn_mend_gather *gather = naming->gather;
+    struct firn_manifest_run *runs =
+        firn_arena_alloc(&gather->arena, gather->runs.count * sizeof *runs);
+    size_t count = 0;
+    int rc = runs == NULL ? FIRN_NO_MEMORY : FIRN_OK;
+    for (size_t i = 0; i < gather->runs.count && rc == FIRN_OK; i++) {
+        const struct firn_mend_gather_run *run = firn_mend_gather_run_at(gather, i);
+        if (run->is_taken && run->tree == tree->id) {
+            /* (I1) */
+            CHECK(run->info != NULL && run->is_present);
+            CHECK(gather->options->is_newest || (!run->is_gone && !run->is_replaced));
+            runs[count] = *run->info;
+            rc = place(gather, &runs[count++]);
+            tree->flushed = flushed_of(tree, run);
+            gather->sequence = run->info->sequence_max > gather->sequence ? run->info->sequence_max
+                                                                          : gather->sequence;
+        }
+    }
+    if (rc != FIRN_OK) {
+        return firn_error_no_memory(err, "the runs of a tree");
+    }
+    gather->sequence = tree->flushed > gather->sequence ? tree->flushed : gather->sequence;
+    DCHECK(tree->id <= UINT32_MAX && tree->flushed <= gather->sequence); /* (I3) */
+    firn_sort(runs, count, sizeof *runs, firn_manifest_edit_compare_runs);
+    if (count > 0 || (tree->flushed > 0 && !tree->is_dropped)) {
+        naming->trees[naming->count++] = (struct firn_manifest_tree){.id = (uint32_t)tree->id,
+                                                                     .flushed = tree->flushed,
+                                                                     .added = runs,
+                                                                     .added_count = count};
+    }
+    return FIRN_OK;
+}
+
+static int
+name_all(struct naming *naming, struct firn_os_dir *dir, firn_error *err)
+{
+    struct firn_mend_gather *gather = naming->gather;
+    struct firn_manifest *manifest = NULL;
+    int rc = FIRN_OK;
+    naming->trees = firn_alloc_array(gather->trees.count, sizeof *naming->trees);
+    if (naming->trees == NULL) {
+        return firn_error_no_memory(err, "a MANIFEST");
+    }
+    for (size_t i = 0; i < gather->trees.count; i++) {
+        FIRN_TRY(name_tree(naming, firn_hash_map_at(&gather->trees, i), err));
+    }
+    firn_sort(naming->trees, naming->count, sizeof *naming->trees, compare_trees);
+    const struct firn_manifest_edit edit = {
+        .version = 1,
+        .next_number = gather->next_number == 0 ? 1 : gather->next_number,
+        .sequence = gather->sequence,
+        .trees = naming->trees,
+        .tree_count = naming->count,
+        .history = firn_buf_slice(&gather->history),
+    };
+    FIRN_TRY(firn_manifest_create(dir, NULL, &manifest, err));
+    FIRN_TRY(firn_manifest_append(manifest, &edit, err));
+    rc = firn_manifest_close(manifest, err);
+    manifest = NULL;
+out:
+    firn_manifest_abandon(manifest);
+    firn_free(naming->trees);
+    return rc;
+}
+
+/* ---- all of it ---- */
+
+int
+firn_mend_gather(struct firn_os_dir *from, struct firn_os_dir *to,
+                 const struct firn_mend_gather_options *options,
+                 struct firn_mend_gather_result *out, firn_error *err)
+{
+    struct firn_mend_gather gather = {.options = options, .result = out};
+    struct naming naming = {.gather = &gather};
+    int rc;
+    *out = (struct firn_mend_gather_result){0};
+    firn_hash_map_init(&gather.runs, sizeof(struct firn_mend_gather_run), hash_of, is_equal);
+    firn_hash_map_init(&gather.trees, sizeof(struct firn_mend_gather_tree), hash_of, is_equal);
+    FIRN_TRY(firn_os_dir_open(to, FIRN_LSM_RUNS, &gather.runs_dir, err));
+    gather.env = (struct firn_run_env){.dir = gather.runs_dir, .cache = options->lsm.cache};
+    FIRN_TRY(firn_mend_find_all(&gather, from, err));
+    FIRN_TRY(firn_mend_judge(&gather, err));
+    FIRN_TRY(name_all(&naming, to, err));
+    out->sequence = gather.sequence;
+    out->history = gather.history;
+    gather.history = (struct firn_buf){0};
+out:
+    firn_hash_map_deinit(&gather.runs);
+    firn_hash_map_deinit(&gather.trees);
+    firn_buf_deinit(&gather.history);
+    firn_buf_deinit(&gather.numbers);
+    firn_arena_deinit(&gather.arena);
+    firn_os_dir_close(gather.runs_dir);
+    return rc;
+}

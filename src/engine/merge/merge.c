@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * merge/merge.c: a loser tree over sources.
+ *
+ * The sources are the leaves of a tournament; an inner node keeps who lost there, and the winner of
+ * all is the current entry. After the winner has moved, its way to the root is played again: one
+ * comparison a level, whoever wins. Of each source's key the first 16 bytes are kept beside the
+ * tree as a number, so that most games touch no key; a source that has come to its end loses
+ * against all.
+ *
+ * Invariants.
+ * (I1) Going forwards every source stands on its first entry that is not before the current one,
+ *      going backwards on its last that is not behind it. A turn makes this true again by seeking,
+ *      because a memtable may have got entries in between meanwhile.
+ * (I2) The current entry and the one that comes next have played against each other: so two
+ *      sources that hold the same version meet at the latest when one of them is current, and a
+ *      merge never shows either of the two as if all were well. (An error: sources are files.)
+ *
+ * Failure. An error of a source, memory that runs out and (I2) leave the merge nowhere: entry is
+ * NULL and only placing it anew helps. Limits: as many sources as memory holds; a move costs
+ * O(log n) comparisons, a placement or a turn n seeks.
+ *
+ * After D. Knuth, The Art of Computer Programming 3, 5.4.1 (the tree of losers).
+ */
+#include "merge/merge.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+
+struct player {
+    struct firn_merge_head head;    /* of entry's key */
+    const struct firn_entry *entry; /* the source's; NULL: at its end */
+    struct firn_merge_source *source;
+};
+
+/* More sources than this are rare. */
+enum { FIRST_CAPACITY = 8 };
+
+struct firn_merge {
+    const struct firn_entry *entry;
+    bool is_backward;
+    bool has_twins; /* two players were found equal: these */
+    size_t twins[2];
+    size_t winner;
+    size_t count;
+    size_t capacity;
+    struct player *players;
+    size_t *losers; /* of the inner nodes 1 to count - 1; node i has the nodes 2 i and 2 i + 1 below
+                       it, and nodes from count on are players */
+    struct firn_buf key; /* that is sought: it may be the current entry's, which goes */
+    struct player first_players[FIRST_CAPACITY];
+    size_t first_losers[FIRST_CAPACITY];
+};
+
+/* ---- the tournament ---- */
+
+static struct firn_merge_head
+head_of(firn_slice key)
+{
+    uint8_t padded[FIRN_MERGE_HEAD_SIZE] = {0};
+    const uint8_t *bytes = key.data;
+    if (key.size < FIRN_MERGE_HEAD_SIZE) {
+        if (key.size > 0) {
+            memcpy(padded, key.data, key.size);
+        }
+        bytes = padded;
+    }
+    return (struct firn_merge_head){firn_load_be64(bytes), firn_load_be64(bytes + 8)};
+}
+
+/* One that is at its end has the head that loses against all but the like. */
+static void
+refresh(const struct firn_merge *merge, struct player *player)
+{
+    player->entry = player->source->entry;
+    if (player->entry != NULL) {
+        player->head = head_of(player->entry->key);
+    } else {
+        uint64_t last = merge->is_backward ? 0 : UINT64_MAX;
+        player->head = (struct firn_merge_head){last, last};
+    }
+}
+
+/* Players with equal heads. */
+static bool
+wins_by_entry(struct firn_merge *merge, size_t a, size_t b)
+{
+    const struct firn_entry *left = merge->players[a].entry;
+    const struct firn_entry *right = merge->players[b].entry;
+    if (left == NULL || right == NULL) {
+        return left != NULL;
+    }
+    int order = firn_entry_compare(left->key, left->sequence, right->key, right->sequence);
+    if (order == 0) {
+        merge->has_twins = true;
+        merge->twins[0] = a;
+        merge->twins[1] = b;
+    }
+    return merge->is_backward ? order > 0 : order < 0;
+}
+
+/* Nobody can predict it, so there is no branch. */
+static inline bool
+is_less(struct firn_merge_head a, struct firn_merge_head b)
+{
+    return ((a.high < b.high) | ((a.high == b.high) & (a.low < b.low))) != 0;
+}
+
+static inline bool
+wins(struct firn_merge *merge, size_t a, size_t b)
+{
+    struct firn_merge_head left = merge->players[a].head;
+    struct firn_merge_head right = merge->players[b].head;
+    if (__builtin_expect(firn_merge_head_equal(left, right), false)) {
+        return wins_by_entry(merge, a, b);
+    }
+    return is_less(left, right) != merge->is_backward;
+}
+
+/* The winner below a node of the tree whose games have all to be played. Depth: log2(count). */
+static size_t
+play_all(struct firn_merge *merge, size_t node)
+{
+    if (node >= merge->count) {
+        return node - merge->count;
+    }
+    size_t a = play_all(merge, 2 * node);
+    size_t b = play_all(merge, 2 * node + 1);
+    bool a_wins = wins(merge, a, b);
+    merge->losers[node] = a_wins ? b : a;
+    return a_wins ? a : b;
+}
+
+/* After the winner has moved. Who wins cannot be predicted, so it is not branched on. */
+static void
+play_again(struct firn_merge *merge)
+{
+    size_t winner = merge->winner;
+    for (size_t node = (merge->count + winner) / 2; node > 0; node /= 2) {
+        size_t other = merge->losers[node];
+        size_t change = (other ^ winner) & -(size_t)wins(merge, other, winner);
+        merge->losers[node] = other ^ change;
+        winner ^= change;
+    }
+    merge->winner = winner;
+    DCHECK(winner < merge->count);
+}
+
+/* ---- results of moves ---- */
+
+static int
+fail(struct firn_merge *merge, int rc)
+{
+    merge->entry = NULL;
+    return rc;
+}
+
+static int
+report_twins(struct firn_merge *merge, firn_error *err)
+{
+    DCHECK(merge->twins[0] != merge->twins[1]);
+    const struct player *one = &merge->players[merge->twins[0]];
+    const struct player *other = &merge->players[merge->twins[1]];
+    enum { SHOWN = 16 };
+    char hex[2 * SHOWN + 1] = "";
+    firn_slice key = one->entry->key;
+    for (size_t i = 0; i < key.size && i < SHOWN; i++) {
+        (void)snprintf(hex + 2 * i, 3, "%02x", key.data[i]);
+    }
+    return firn_error_set(err, FIRN_CORRUPT,
+                          "%s and %s both hold the version %" PRIu64 " of the key %s%s",
+                          one->source->name, other->source->name, one->entry->sequence, hex,
+                          key.size > SHOWN ? "..." : "");
+}
+
+static int
+show_winner(struct firn_merge *merge, firn_error *err)
+{
+    if (merge->has_twins) {
+        return fail(merge, report_twins(merge, err));
+    }
+    merge->entry = merge->players[merge->winner].entry;
+    return FIRN_OK;
+}
+
+/* (I1) Whether nobody stands before the winner, in the direction of the moves. */
+static bool
+is_won(const struct firn_merge *merge)
+{
+    const struct firn_entry *first = merge->players[merge->winner].entry;
+    for (size_t i = 0; i < merge->count; i++) {
+        const struct firn_entry *entry = merge->players[i].entry;
+        int order =
+            first == NULL || entry == NULL
+                ? 0
+                : firn_entry_compare(first->key, first->sequence, entry->key, entry->sequence);
+        if ((first == NULL && entry != NULL) || (merge->is_backward ? order < 0 : order > 0)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* After any sources have moved. */
+static int
+start(struct firn_merge *merge, firn_error *err)
+{
+    merge->entry = NULL;
+    merge->has_twins = false;
+    if (merge->count == 0) {
+        return FIRN_OK;
+    }
+    for (size_t i = 0; i < merge->count; i++) {
+        refresh(merge, &merge->players[i]);
+    }
+    merge->winner = play_all(merge, 1);
+    DCHECK(merge->winner < merge->count && is_won(merge));
+    return show_winner(merge, err);
+}
+
+/* After the winner has moved with that code. */
+static int
+go_on(struct firn_merge *merge, int rc, firn_error *err)
+{
+    if (rc != FIRN_OK) {
+        return fail(merge, rc);
+    }
+    refresh(merge, &merge->players[merge->winner]);
+    play_again(merge);
+    return show_winner(merge, err);
+}
+
+/* ---- placing ---- */
+
+int
+firn_merge_first(struct firn_merge *merge, firn_error *err)
+{
+    for (size_t i = 0; i < merge->count; i++) {
+        struct firn_merge_source *source = merge->players[i].source;
+        int rc = source->ops->first(source, err);
+        if (rc != FIRN_OK) {
+            return fail(merge, rc);
+        }
+    }
+    merge->is_backward = false;
+    return start(merge, err);
+}
+
+int
+firn_merge_last(struct firn_merge *merge, firn_error *err)
+{
+    for (size_t i = 0; i < merge->count; i++) {
+        struct firn_merge_source *source = merge->players[i].source;
+        int rc = source->ops->last(source, err);
+        if (rc != FIRN_OK) {
+            return fail(merge, rc);
+        }
+    }
+    merge->is_backward = true;
+    return start(merge, err);
+}
+
+/* A copy of the key that stays while sources move. */
+static int
+keep_key(struct firn_merge *merge, firn_slice *key, firn_error *err)
+{
+    if (firn_buf_assign(&merge->key, *key) != FIRN_OK) {
+        return fail(merge, firn_error_no_memory(err, "a key that is sought"));
+    }
+    *key = firn_buf_slice(&merge->key);
+    return FIRN_OK;
+}
+
+/* What a seek of each source waits for comes from slow memory: better from all of them at once. */
+static void
+prepare(struct firn_merge *merge, firn_slice key, uint64_t sequence)
+{
+    for (unsigned step = 0; step < FIRN_RUN_CURSOR_STEPS; step++) {
+        for (size_t i = 0; i < merge->count; i++) {
+            struct firn_merge_source *source = merge->players[i].source;
+            if (source->ops->prepare != NULL) {
+                source->ops->prepare(source, key, sequence, step);
+            }
+        }
+    }
+}
+
+int
+firn_merge_seek(struct firn_merge *merge, firn_slice key, uint64_t sequence, firn_error *err)
+{
+    int rc = keep_key(merge, &key, err);
+    if (rc == FIRN_OK) {
+        prepare(merge, key, sequence);
+    }
+    for (size_t i = 0; i < merge->count && rc == FIRN_OK; i++) {
+        struct firn_merge_source *source = merge->players[i].source;
+        rc = source->ops->seek(source, key, sequence, err);
+    }
+    merge->is_backward = false;
+    return rc == FIRN_OK ? start(merge, err) : fail(merge, rc);
+}
+
+int
+firn_merge_seek_before(struct firn_merge *merge, firn_slice key, uint64_t sequence, firn_error *err)
+{
+    int rc = keep_key(merge, &key, err);
+    for (size_t i = 0; i < merge->count && rc == FIRN_OK; i++) {
+        struct firn_merge_source *source = merge->players[i].source;
+        rc = source->ops->seek_before(source, key, sequence, err);
+    }
+    merge->is_backward = true;
+    return rc == FIRN_OK ? start(merge, err) : fail(merge, rc);
+}
+
+/* ---- moving ---- */
+
+/* Makes (I1) true in the other direction, and moves. The current entry's key stays good because its
+ * source moves last. */
+static int
+turn(struct firn_merge *merge, firn_error *err)
+{
+    DCHECK(merge->players[merge->winner].source->entry == merge->entry);
+    firn_slice key = merge->entry->key;
+    uint64_t sequence = merge->entry->sequence;
+    merge->is_backward = !merge->is_backward;
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < merge->count && rc == FIRN_OK; i++) {
+        struct firn_merge_source *source = merge->players[i].source;
+        if (i != merge->winner) {
+            rc = merge->is_backward ? source->ops->seek_before(source, key, sequence, err)
+                                    : source->ops->seek(source, key, sequence, err);
+        }
+    }
+    if (rc == FIRN_OK) {
+        struct firn_merge_source *source = merge->players[merge->winner].source;
+        rc = merge->is_backward ? source->ops->prev(source, err) : source->ops->next(source, err);
+    }
+    return rc == FIRN_OK ? start(merge, err) : fail(merge, rc);
+}
+
+int
+firn_merge_next(struct firn_merge *merge, firn_error *err)
+{
+    DCHECK(merge->entry != NULL);
+    if (merge->is_backward) {
+        return turn(merge, err);
+    }
+    struct firn_merge_source *source = merge->players[merge->winner].source;
+    return go_on(merge, source->ops->next(source, err), err);
+}
+
+int
+firn_merge_prev(struct firn_merge *merge, firn_error *err)
+{
+    DCHECK(merge->entry != NULL);
+    if (!merge->is_backward) {
+        return turn(merge, err);
+    }
+    struct firn_merge_source *source = merge->players[merge->winner].source;
+    return go_on(merge, source->ops->prev(source, err), err);
+}
+
+int
+firn_merge_skip(struct firn_merge *merge, firn_slice key, uint64_t sequence, firn_error *err)
+{
+    DCHECK(merge->entry != NULL && !merge->is_backward);
+    for (size_t i = 0; i < merge->count; i++) {
+        struct firn_merge_source *source = merge->players[i].source;
+        if (source->entry != NULL && firn_slice_compare(source->entry->key, key) < 0) {
+            int rc = source->ops->skip(source, key, sequence, err);
+            if (rc != FIRN_OK) {
+                return fail(merge, rc);
+            }
+        }
+    }
+    return start(merge, err);
+}
+
+int
+firn_merge_skip_back(struct firn_merge *merge, firn_slice key, uint64_t sequence, firn_error *err)
+{
+    DCHECK(merge->entry != NULL && merge->is_backward);
+    for (size_t i = 0; i < merge->count; i++) {
+        struct firn_merge_source *source = merge->players[i].source;
+        if (source->entry != NULL && firn_slice_compare(source->entry->key, key) >= 0) {
+            int rc = source->ops->skip_back(source, key, sequence, err);
+            if (rc != FIRN_OK) {
+                return fail(merge, rc);
+            }
+        }
+    }
+    return start(merge, err);
+}
+
+const struct firn_entry *
+firn_merge_entry(const struct firn_merge *merge)
+{
+    return merge->entry;
+}
+
+struct firn_merge_head
+firn_merge_head(const struct firn_merge *merge)
+{
+    DCHECK(merge->entry != NULL);
+    return merge->players[merge->winner].head;
+}
+
+/* ---- making ---- */
+
+int
+firn_merge_create(struct firn_merge **out, firn_error *err)
+{
+    struct firn_merge *merge = firn_alloc_zeroed(sizeof *merge);
+    *out = merge;
+    if (merge == NULL) {
+        return firn_error_no_memory(err, "a merge");
+    }
+    merge->players = merge->first_players;
+    merge->losers = merge->first_losers;
+    merge->capacity = FIRST_CAPACITY;
+    return FIRN_OK;
+}
+
+void
+firn_merge_destroy(struct firn_merge *merge)
+{
+    if (merge == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < merge->count; i++) {
+        firn_merge_source_destroy(merge->players[i].source);
+    }
+    if (merge->players != merge->first_players) {
+        firn_free(merge->players);
+        firn_free(merge->losers);
+    }
+    firn_buf_deinit(&merge->key);
+    firn_free(merge);
+}
+
+/* Both arrays twice as long. The losers are not copied: placing the merge makes them anew. */
+static int
+grow(struct firn_merge *merge)
+{
+    size_t capacity = merge->capacity * 2;
+    struct player *players = firn_alloc_array(capacity, sizeof *players);
+    size_t *losers = firn_alloc_array(capacity, sizeof *losers);
+    if (players == NULL || losers == NULL) {
+        firn_free(players);
+        firn_free(losers);
+        return FIRN_NO_MEMORY;
+    }
+    memcpy(players, merge->players, merge->count * sizeof *players);
+    if (merge->players != merge->first_players) {
+        firn_free(merge->players);
+        firn_free(merge->losers);
+    }
+    merge->players = players;
+    merge->losers = losers;
+    merge->capacity = capacity;
+    return FIRN_OK;
+}
+
+int
+firn_merge_add(struct firn_merge *merge, struct firn_merge_source *source, firn_error *err)
+{
+    merge->entry = NULL;
+    if (source == NULL) {
+        return FIRN_OK;
+    }
+    if (merge->count == merge->capacity && grow(merge) != FIRN_OK) {
+        firn_merge_source_destroy(source);
+        return firn_error_no_memory(err, "a merge");
+    }
+    DCHECK(merge->count < merge->capacity);
+    merge->players[merge->count++] = (struct player){.source = source};
+    return FIRN_OK;
+}

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * merge/merge_fold.c: what merge operands do.
+ *
+ *   add     64-bit numbers; beyond the largest it goes on at the smallest
+ *   min     the smaller of two such numbers
+ *   max     the larger
+ *   append  the bytes behind those that are there
+ *
+ * A number is 8 bytes, the lowest first, in two's complement. Upon no value the operand itself
+ * becomes the value, whatever the operation.
+ *
+ * Every history of puts, deletes and operands has a value: a value that is no number counts, for an
+ * operation on numbers, as none. An error would make a key unreadable, and every walk over its
+ * neighbours with it, for the sake of a mistake that nobody can be told of any more; the commit that
+ * made it has succeeded.
+ *
+ * (I1) Each operation is associative: doing a, then b, to whatever there is, is doing (a, then b)
+ *      to it. So neighbours may be folded at any time, by who sees both, and reading gives the same
+ *      before and after. That is why numbers wrap around instead of stopping at the largest. (Not
+ *      checked here: it is about `calculate` as such.)
+ *
+ * Operands are gathered from the newest to the oldest, as readings meet them. Numbers of one
+ * operation that follow each other are made one at once, so a counter with a million operands takes
+ * the memory of one. What is appended waits in pieces.
+ *
+ * Limits: a value is at most FIRN_VALUE_SIZE_MAX bytes. Appending beyond that cannot be refused
+ * when it is committed, because nobody has read what is there; it shows as FIRN_LIMIT to who reads
+ * the key, until the key is put or deleted.
+ */
+#include "merge/merge_fold.h"
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/slice.h"
+
+enum { NUMBER_SIZE = 8, KEPT_MAX = 64 << 10 };
+
+struct item {
+    firn_merge_operator operation;
+    size_t at; /* in bytes */
+    size_t size;
+};
+
+static size_t
+item_count(const struct firn_merge_fold *fold)
+{
+    return fold->items.size / sizeof(struct item);
+}
+
+static struct item *
+item_at(const struct firn_merge_fold *fold, size_t i)
+{
+    DCHECK(i < item_count(fold));
+    return (struct item *)(void *)fold->items.data + i;
+}
+
+void
+firn_merge_fold_deinit(struct firn_merge_fold *fold)
+{
+    firn_buf_deinit(&fold->bytes);
+    firn_buf_deinit(&fold->items);
+}
+
+void
+firn_merge_fold_clear(struct firn_merge_fold *fold)
+{
+    if (fold->bytes.capacity > KEPT_MAX || fold->items.capacity > KEPT_MAX) {
+        firn_merge_fold_deinit(fold);
+    }
+    firn_buf_clear(&fold->bytes);
+    firn_buf_clear(&fold->items);
+}
+
+size_t
+firn_merge_fold_size_bytes(const struct firn_merge_fold *fold)
+{
+    return fold->bytes.size;
+}
+
+/* ---- operations ---- */
+
+static bool
+is_on_numbers(firn_merge_operator operation)
+{
+    return operation == FIRN_MERGE_ADD || operation == FIRN_MERGE_MIN ||
+           operation == FIRN_MERGE_MAX;
+}
+
+static bool
+is_known(firn_merge_operator operation)
+{
+    return is_on_numbers(operation) || operation == FIRN_MERGE_APPEND;
+}
+
+int
+firn_merge_fold_check(firn_merge_operator operation, firn_slice operand, firn_error *err)
+{
+    if (!is_known(operation)) {
+        return firn_error_set(err, FIRN_INVALID, "there is no merge operator %d", (int)operation);
+    }
+    if (is_on_numbers(operation) && operand.size != NUMBER_SIZE) {
+        return firn_error_set(err, FIRN_INVALID,
+                              "an operand of %zu bytes is no number, which has %d", operand.size,
+                              NUMBER_SIZE);
+    }
+    return FIRN_OK;
+}
+
+static int64_t
+number_of(uint64_t bits)
+{
+    return bits <= INT64_MAX ? (int64_t)bits : -(int64_t)(UINT64_MAX - bits) - 1;
+}
+
+static uint64_t
+calculate(firn_merge_operator operation, uint64_t older, uint64_t newer)
+{
+    DCHECK(is_on_numbers(operation));
+    if (operation == FIRN_MERGE_ADD) {
+        return older + newer;
+    }
+    bool is_older_less = number_of(older) < number_of(newer);
+    return is_older_less == (operation == FIRN_MERGE_MIN) ? older : newer;
+}
+
+/* ---- gathering ---- */
+
+/* The parts of an operand as it is stored. */
+struct parts {
+    firn_merge_operator operation;
+    firn_slice operand;
+};
+
+static int
+take_apart(firn_slice stored, struct parts *out, firn_error *err)
+{
+    if (stored.size < FIRN_ENTRY_MERGE_HEAD_SIZE) {
+        return firn_error_set(err, FIRN_CORRUPT, "a merge operand has no operator");
+    }
+    out->operation = (firn_merge_operator)stored.data[0];
+    out->operand = firn_bytes(stored.data + FIRN_ENTRY_MERGE_HEAD_SIZE,
+                              stored.size - FIRN_ENTRY_MERGE_HEAD_SIZE);
+    if (!is_known(out->operation)) {
+        return firn_error_set(err, FIRN_NEWER, "there is no merge operator %d in this firn",
+                              (int)out->operation);
+    }
+    if (is_on_numbers(out->operation) && out->operand.size != NUMBER_SIZE) {
+        return firn_error_set(err, FIRN_CORRUPT, "a merge operand of %zu bytes is no number",
+                              out->operand.size);
+    }
+    return FIRN_OK;
+}
+
+int
+firn_merge_fold_check_entry(firn_slice operand, firn_error *err)
+{
+    struct parts parts;
+    return take_apart(operand, &parts, err);
+}
+
+/* Whether an operand and the one that was added before it are numbers to be made one. */
+static bool
+joins_last(const struct firn_merge_fold *fold, const struct parts *parts)
+{
+    size_t count = item_count(fold);
+    return count > 0 && is_on_numbers(parts->operation) &&
+           item_at(fold, count - 1)->operation == parts->operation;
+}
+
+static void
+join_last(struct firn_merge_fold *fold, const struct parts *parts)
+{
+    DCHECK(parts->operand.size == NUMBER_SIZE);
+    uint8_t *newer = fold->bytes.data + item_at(fold, item_count(fold) - 1)->at;
+    firn_store_le64(newer, calculate(parts->operation, firn_load_le64(parts->operand.data),
+                                     firn_load_le64(newer)));
+}
+
+int
+firn_merge_fold_push(struct firn_merge_fold *fold, firn_slice operand, firn_error *err)
+{
+    struct parts parts;
+    int rc = take_apart(operand, &parts, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (joins_last(fold, &parts)) {
+        join_last(fold, &parts);
+        return FIRN_OK;
+    }
+    if (parts.operand.size > FIRN_VALUE_SIZE_MAX - fold->bytes.size) {
+        return firn_error_set(err, FIRN_LIMIT,
+                              "what was appended would make a value of more than %d bytes",
+                              FIRN_VALUE_SIZE_MAX);
+    }
+    const struct item item = {parts.operation, fold->bytes.size, parts.operand.size};
+    /* At least one byte, so that an empty operand has an address. */
+    if (firn_buf_reserve(&fold->items, sizeof item) != FIRN_OK ||
+        firn_buf_reserve(&fold->bytes, parts.operand.size + 1) != FIRN_OK ||
+        firn_buf_append_slice(&fold->bytes, parts.operand) != FIRN_OK) {
+        return firn_error_no_memory(err, "merge operands");
+    }
+    CHECK(firn_buf_append(&fold->items, &item, sizeof item) == FIRN_OK);
+    return FIRN_OK;
+}
+
+/* ---- folding ---- */
+
+/* Does one operand to what is in out, or to nothing. */
+static int
+apply_item(const struct firn_merge_fold *fold, size_t i, bool has_value, struct firn_buf *out,
+           firn_error *err)
+{
+    const struct item *item = item_at(fold, i);
+    DCHECK(item->at <= fold->bytes.size && item->size <= fold->bytes.size - item->at);
+    firn_slice operand = firn_bytes(fold->bytes.data + item->at, item->size);
+    if (item->operation == FIRN_MERGE_APPEND) {
+        if (operand.size > FIRN_VALUE_SIZE_MAX - out->size) {
+            return firn_error_set(err, FIRN_LIMIT,
+                                  "what was appended makes a value of more than %d bytes",
+                                  FIRN_VALUE_SIZE_MAX);
+        }
+        return firn_buf_append_slice(out, operand);
+    }
+    if (!has_value || out->size != NUMBER_SIZE) {
+        return firn_buf_assign(out, operand);
+    }
+    firn_store_le64(out->data, calculate(item->operation, firn_load_le64(out->data),
+                                         firn_load_le64(operand.data)));
+    return FIRN_OK;
+}
+
+int
+firn_merge_fold_apply(const struct firn_merge_fold *fold, const firn_slice *base,
+                      struct firn_buf *out, firn_error *err)
+{
+    DCHECK(base == NULL || base->size == 0 || base->data != out->data);
+    int rc = FIRN_OK;
+    size_t size = fold->bytes.size + (base != NULL ? base->size : 0);
+    firn_buf_clear(out);
+    if (size <= FIRN_VALUE_SIZE_MAX) {
+        rc = firn_buf_reserve(out, size);
+    }
+    if (rc == FIRN_OK && base != NULL) {
+        rc = firn_buf_assign(out, *base);
+    }
+    for (size_t i = item_count(fold); i > 0 && rc == FIRN_OK; i--) {
+        bool has_value = base != NULL || i < item_count(fold);
+        rc = apply_item(fold, i - 1, has_value, out, err);
+    }
+    return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "a value") : rc;
+}
+
+/* ---- joining ---- */
+
+bool
+firn_merge_fold_joins(const struct firn_merge_fold *fold, firn_slice operand, size_t bytes_max)
+{
+    struct parts parts;
+    if (item_count(fold) == 0) {
+        return true;
+    }
+    if (take_apart(operand, &parts, NULL) != FIRN_OK ||
+        item_at(fold, 0)->operation != parts.operation) {
+        return false;
+    }
+    return is_on_numbers(parts.operation) ||
+           (fold->bytes.size <= bytes_max && parts.operand.size <= bytes_max - fold->bytes.size);
+}
+
+static bool
+has_one_operation(const struct firn_merge_fold *fold)
+{
+    for (size_t i = 1; i < item_count(fold); i++) {
+        if (item_at(fold, i)->operation != item_at(fold, 0)->operation) {
+            return false;
+        }
+    }
+    return item_count(fold) > 0;
+}
+
+int
+firn_merge_fold_operand(const struct firn_merge_fold *fold, struct firn_buf *out, firn_error *err)
+{
+    DCHECK(has_one_operation(fold));
+    struct firn_buf joined = {0};
+    int rc;
+    FIRN_TRY(firn_merge_fold_apply(fold, NULL, &joined, err));
+    firn_buf_clear(out);
+    if (firn_buf_append_u8(out, (uint8_t)item_at(fold, 0)->operation) != FIRN_OK ||
+        firn_buf_append_slice(out, firn_buf_slice(&joined)) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a merge operand");
+    }
+out:
+    firn_buf_deinit(&joined);
+    return rc;
+}

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * merge/merge_level.c: a level as one source: its runs one behind the other.
+ *
+ * Which run a key belongs to follows from the bounds alone, so a seek opens one run, and a scan one
+ * at a time. A run's bounds also hold its range deletes: it may have no entries where it is looked
+ * at, or none at all; then the next run is tried, in the direction of the move.
+ *
+ * Skipping goes over runs that lie wholly inside the stretch without opening them, as long as all
+ * they hold is older than what deletes it.
+ *
+ * Invariant: a cursor is there exactly while a run is held, and it belongs to runs[at].
+ * After an error no entry is shown, and the next seek begins anew.
+ */
+#include "merge/merge_level.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+
+struct level_source {
+    struct firn_merge_source source;
+    struct firn_merge_level_options options;
+    size_t at;
+    struct firn_run *run; /* NULL: none is held */
+    struct firn_run_cursor *cursor;
+};
+
+static void
+leave(struct level_source *level)
+{
+    DCHECK((level->run == NULL) == (level->cursor == NULL));
+    level->source.entry = NULL;
+    if (level->run != NULL) {
+        level->cursor->kind->cursor_destroy(level->cursor);
+        level->options.release(level->options.ctx, &level->options.runs[level->at], level->run);
+        level->run = NULL;
+        level->cursor = NULL;
+    }
+}
+
+static int
+enter(struct level_source *level, size_t at, firn_error *err)
+{
+    DCHECK(at < level->options.count);
+    level->source.entry = NULL;
+    if (level->run != NULL && level->at == at) {
+        return FIRN_OK;
+    }
+    leave(level);
+    const struct firn_merge_level_run *wanted = &level->options.runs[at];
+    struct firn_run *run;
+    int rc = level->options.open(level->options.ctx, wanted, &run, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = run->kind->cursor_create(run, &level->options.cursor, &level->cursor, err);
+    if (rc != FIRN_OK) {
+        level->options.release(level->options.ctx, wanted, run);
+        return rc;
+    }
+    level->run = run;
+    level->at = at;
+    return FIRN_OK;
+}
+
+/* From a run on the first one that may hold what is wanted. */
+static size_t
+skip_unwanted(const struct level_source *level, size_t at)
+{
+    const struct firn_view *only = level->options.cursor.only;
+    const struct firn_merge_level_run *runs = level->options.runs;
+    while (only != NULL && at < level->options.count &&
+           !firn_view_sees_any(only, runs[at].sequence_min, runs[at].sequence_max)) {
+        at++;
+    }
+    return at;
+}
+
+/* Shows the cursor's entry, or the first one of the runs behind it. rc is that of the move. */
+static int
+settle(struct level_source *level, int rc, firn_error *err)
+{
+    while (rc == FIRN_OK && !level->cursor->is_valid) {
+        size_t next = skip_unwanted(level, level->at + 1);
+        leave(level);
+        if (next >= level->options.count) {
+            return FIRN_OK;
+        }
+        rc = enter(level, next, err);
+        if (rc == FIRN_OK) {
+            rc = level->cursor->kind->cursor_first(level->cursor, err);
+        }
+    }
+    level->source.entry = rc == FIRN_OK ? &level->cursor->entry : NULL;
+    return rc;
+}
+
+/* Likewise backwards. */
+static int
+settle_back(struct level_source *level, int rc, firn_error *err)
+{
+    while (rc == FIRN_OK && !level->cursor->is_valid) {
+        size_t at = level->at;
+        leave(level);
+        if (at == 0) {
+            return FIRN_OK;
+        }
+        rc = enter(level, at - 1, err);
+        if (rc == FIRN_OK) {
+            rc = level->cursor->kind->cursor_last(level->cursor, err);
+        }
+    }
+    level->source.entry = rc == FIRN_OK ? &level->cursor->entry : NULL;
+    return rc;
+}
+
+/* The first run that ends behind key: it may hold it. */
+static size_t
+run_of(const struct level_source *level, firn_slice key)
+{
+    size_t low = 0;
+    size_t high = level->options.count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (firn_slice_compare(level->options.runs[middle].upper, key) <= 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static int
+enter_first(struct level_source *level, size_t at, firn_error *err)
+{
+    int rc = enter(level, at, err);
+    return rc != FIRN_OK
+               ? rc
+               : settle(level, level->cursor->kind->cursor_first(level->cursor, err), err);
+}
+
+static int
+enter_last(struct level_source *level, size_t at, firn_error *err)
+{
+    int rc = enter(level, at, err);
+    return rc != FIRN_OK
+               ? rc
+               : settle_back(level, level->cursor->kind->cursor_last(level->cursor, err), err);
+}
+
+static int
+enter_at(struct level_source *level, size_t at, firn_slice key, uint64_t sequence, firn_error *err)
+{
+    int rc = enter(level, at, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = level->cursor->kind->cursor_seek(level->cursor, key, sequence, err);
+    return settle(level, rc, err);
+}
+
+static int
+enter_before(struct level_source *level, size_t at, firn_slice key, uint64_t sequence,
+             firn_error *err)
+{
+    int rc = enter(level, at, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = level->cursor->kind->cursor_seek_before(level->cursor, key, sequence, err);
+    return settle_back(level, rc, err);
+}
+
+/* ---- the table ---- */
+
+static int
+level_first(struct firn_merge_source *source, firn_error *err)
+{
+    struct level_source *level = (struct level_source *)source;
+    size_t first = skip_unwanted(level, 0);
+    return first == level->options.count ? FIRN_OK : enter_first(level, first, err);
+}
+
+static int
+level_last(struct firn_merge_source *source, firn_error *err)
+{
+    struct level_source *level = (struct level_source *)source;
+    size_t count = level->options.count;
+    return count == 0 ? FIRN_OK : enter_last(level, count - 1, err);
+}
+
+static int
+level_seek(struct firn_merge_source *source, firn_slice key, uint64_t sequence, firn_error *err)
+{
+    struct level_source *level = (struct level_source *)source;
+    size_t at = run_of(level, key);
+    if (at == level->options.count) {
+        leave(level);
+        return FIRN_OK;
+    }
+    return enter_at(level, at, key, sequence, err);
+}
+
+static void
+level_prepare(struct firn_merge_source *source, firn_slice key, uint64_t sequence, unsigned step)
+{
+    struct level_source *level = (struct level_source *)source;
+    size_t at = run_of(level, key);
+    if (step == 0 && at < level->options.count && enter(level, at, NULL) != FIRN_OK) {
+        return;
+    }
+    level->source.entry = NULL;
+    if (level->run != NULL && level->at == at && level->cursor->kind->cursor_prepare != NULL) {
+        level->cursor->kind->cursor_prepare(level->cursor, key, sequence, step);
+    }
+}
+
+static int
+level_seek_before(struct firn_merge_source *source, firn_slice key, uint64_t sequence,
+                  firn_error *err)
+{
+    struct level_source *level = (struct level_source *)source;
+    size_t at = run_of(level, key);
+    if (at < level->options.count && firn_slice_compare(level->options.runs[at].lower, key) <= 0) {
+        return enter_before(level, at, key, sequence, err);
+    }
+    if (at == 0) {
+        leave(level);
+        return FIRN_OK;
+    }
+    return enter_last(level, at - 1, err);
+}
+
+static int
+level_next(struct firn_merge_source *source, firn_error *err)
+{
+    DCHECK(source->entry != NULL);
+    struct level_source *level = (struct level_source *)source;
+    return settle(level, level->cursor->kind->cursor_next(level->cursor, err), err);
+}
+
+static int
+level_prev(struct firn_merge_source *source, firn_error *err)
+{
+    DCHECK(source->entry != NULL);
+    struct level_source *level = (struct level_source *)source;
+    return settle_back(level, level->cursor->kind->cursor_prev(level->cursor, err), err);
+}
+
+static int
+level_skip(struct firn_merge_source *source, firn_slice key, uint64_t sequence, firn_error *err)
+{
+    DCHECK(source->entry != NULL && firn_slice_compare(source->entry->key, key) < 0);
+    struct level_source *level = (struct level_source *)source;
+    const struct firn_merge_level_run *runs = level->options.runs;
+    size_t count = level->options.count;
+    size_t at = level->at;
+    while (at < count && runs[at].sequence_max < sequence &&
+           firn_slice_compare(runs[at].upper, key) <= 0) {
+        at++;
+    }
+    if (at == count) {
+        leave(level);
+        return FIRN_OK;
+    }
+    if (runs[at].sequence_max < sequence && firn_slice_compare(runs[at].lower, key) < 0) {
+        return enter_at(level, at, key, UINT64_MAX, err);
+    }
+    return at == level->at ? FIRN_OK : enter_first(level, at, err);
+}
+
+static int
+level_skip_back(struct firn_merge_source *source, firn_slice key, uint64_t sequence,
+                firn_error *err)
+{
+    DCHECK(source->entry != NULL && firn_slice_compare(source->entry->key, key) >= 0);
+    struct level_source *level = (struct level_source *)source;
+    const struct firn_merge_level_run *runs = level->options.runs;
+    size_t end = level->at + 1; /* behind the run that is looked at */
+    while (end > 0 && runs[end - 1].sequence_max < sequence &&
+           firn_slice_compare(runs[end - 1].lower, key) >= 0) {
+        end--;
+    }
+    if (end == 0) {
+        leave(level);
+        return FIRN_OK;
+    }
+    size_t at = end - 1;
+    if (runs[at].sequence_max < sequence && firn_slice_compare(runs[at].upper, key) > 0) {
+        return enter_before(level, at, key, UINT64_MAX, err);
+    }
+    return at == level->at ? FIRN_OK : enter_last(level, at, err);
+}
+
+static void
+level_destroy(struct firn_merge_source *source)
+{
+    struct level_source *level = (struct level_source *)source;
+    leave(level);
+    firn_free(level);
+}
+
+static const struct firn_merge_source_ops level_ops = {
+    .first = level_first,
+    .last = level_last,
+    .seek = level_seek,
+    .prepare = level_prepare,
+    .seek_before = level_seek_before,
+    .next = level_next,
+    .prev = level_prev,
+    .skip = level_skip,
+    .skip_back = level_skip_back,
+    .destroy = level_destroy,
+};
+
+int
+firn_merge_level_create(const struct firn_merge_level_options *options,
+                        struct firn_merge_source **out, firn_error *err)
+{
+    *out = NULL;
+    for (size_t i = 1; i < options->count; i++) {
+        DCHECK(firn_slice_compare(options->runs[i - 1].upper, options->runs[i].lower) <= 0);
+    }
+    struct level_source *level = firn_alloc(sizeof *level);
+    if (level == NULL) {
+        return firn_error_no_memory(err, "a source of a merge");
+    }
+    *level = (struct level_source){.source = {.ops = &level_ops, .name = options->name},
+                                   .options = *options};
+    *out = &level->source;
+    return FIRN_OK;
+}

@@ -1,0 +1,652 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * merge/merge_ranges.c: a sweep over range deletes.
+ *
+ * A range delete is a version, a tombstone, of every key that it covers, so the rule of
+ * merge_rule.c decides about it key by key; between two bounds of ranges it decides the same
+ * for all keys. The sweep goes from bound to bound and keeps which ranges are needed there as far
+ * as newer ranges go: the pieces. A range whose every reader also sees a newer range that covers
+ * the stretch is in no piece there. What is a piece over neighbouring stretches is written as one
+ * range.
+ *
+ * Of the ranges in one segment of the rule, which the same views see, only the newest counts: the
+ * others delete nothing that it does not. So each segment has a heap of the ranges that cover the
+ * sweep's place, newest on top, from which those that have ended are taken when they come up; and
+ * the tops, newest first, are asked of the rule. Bounds of ranges that are not on top, or not
+ * needed, are no bounds of the sweep.
+ *
+ * At the bottom of the tree a range delete is needed only for keys of which something older is
+ * kept. There a piece is written from the first to the last key that was marked as such, and not at
+ * all if none was - but as a whole where it is kept for open transactions. The bounds of what lies elsewhere in the tree (`older`) are bounds of the sweep
+ * too, so that a piece is at the bottom as a whole or not at all.
+ *
+ * Of what is needed, now reads the newest range that it sees; the others belong to history
+ * (merge_stream.c). A piece is all of one place: where that changes, one ends and another
+ * begins.
+ *
+ * Invariants.
+ * (I1) Outside of process, pieces are the needed ranges at `place`, newest first, each with the key
+ *      from which on it is one; no bound lies between place and the key that was advanced to.
+ * (I2) Bounds of pieces come from ranges and `older`, which outlive the sweep, or from the arena,
+ *      which lives until the cut after the one that writes them; a cut copies what goes on behind
+ *      it. (Not checked: bytes do not tell where they come from.)
+ *
+ * Costs, for n ranges, g segments that have any at one place: O(log n) a range, and O(g) questions
+ * to the rule at each bound where a top changes. All memory is taken at the beginning but for what
+ * waits to be written.
+ */
+#include "merge/merge_ranges.h"
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "base/sort.h"
+
+/* The ranges of a segment that cover the place, and some that have ended: a binary heap. */
+struct heap {
+    const struct firn_range **ranges;
+    size_t count;
+};
+
+struct piece {
+    uint64_t sequence;
+    struct firn_compaction_place place;
+    firn_slice begin;
+    firn_slice first; /* marked; only while is_marked */
+    struct firn_buf last;
+    bool is_marked;
+};
+
+/* What waits to be written. */
+struct done {
+    struct firn_range range;
+    struct firn_compaction_place place;
+};
+
+struct firn_merge_ranges {
+    struct firn_merge_rule *rule;
+    uint64_t tombstones_kept_from;
+    const struct firn_range **starts; /* all, by lower bound */
+    size_t count;
+    size_t started;
+    struct firn_compaction_span *older; /* by lower bound; none touch */
+    size_t older_count;
+    size_t older_at; /* the span that the place is in or before */
+    bool is_in_older;
+    struct heap *heaps; /* of each segment */
+    const struct firn_range **heap_room;
+    size_t *live; /* the segments whose heaps are not empty, newest first */
+    size_t live_count;
+    /* The newest range of each piece in its segment: it ends the piece. */
+    const struct firn_range **tops;
+    uint64_t *sequences;                  /* of pieces */
+    struct firn_compaction_place *places; /* likewise */
+    struct piece *pieces;
+    struct piece *pieces_before; /* while they are being replaced */
+    size_t piece_count;
+    bool is_dirty; /* a top may have changed */
+    /* What waits to be written. */
+    struct done *done;
+    size_t done_count;
+    size_t done_capacity;
+    struct firn_arena arena;        /* bounds in done and in pieces */
+    struct firn_arena arena_before; /* of the output before: its user may still look at them */
+};
+
+/* ---- heaps ---- */
+
+static void
+heap_push(struct heap *heap, const struct firn_range *range)
+{
+    size_t at = heap->count++;
+    while (at > 0 && heap->ranges[(at - 1) / 2]->sequence < range->sequence) {
+        heap->ranges[at] = heap->ranges[(at - 1) / 2];
+        at = (at - 1) / 2;
+    }
+    heap->ranges[at] = range;
+}
+
+static void
+heap_pop(struct heap *heap)
+{
+    DCHECK(heap->count > 0);
+    const struct firn_range *range = heap->ranges[--heap->count];
+    size_t at = 0;
+    for (;;) {
+        size_t child = 2 * at + 1;
+        if (child >= heap->count) {
+            break;
+        }
+        if (child + 1 < heap->count &&
+            heap->ranges[child + 1]->sequence > heap->ranges[child]->sequence) {
+            child++;
+        }
+        if (heap->ranges[child]->sequence <= range->sequence) {
+            break;
+        }
+        heap->ranges[at] = heap->ranges[child];
+        at = child;
+    }
+    heap->ranges[at] = range;
+}
+
+/* ---- what waits to be written ---- */
+
+static int
+push_done(struct firn_merge_ranges *ranges, const struct firn_range *range,
+          struct firn_compaction_place place)
+{
+    if (ranges->done_count == ranges->done_capacity) {
+        size_t capacity = ranges->done_capacity == 0 ? 16 : ranges->done_capacity * 2;
+        struct done *done = firn_resize_array(ranges->done, capacity, sizeof *done);
+        if (done == NULL) {
+            return FIRN_NO_MEMORY;
+        }
+        ranges->done = done;
+        ranges->done_capacity = capacity;
+    }
+    ranges->done[ranges->done_count++] = (struct done){*range, place};
+    return FIRN_OK;
+}
+
+static int
+copy_key(struct firn_merge_ranges *ranges, firn_slice key, firn_slice *out)
+{
+    const uint8_t *copy = firn_arena_copy(&ranges->arena, key.data, key.size);
+    *out = firn_bytes(copy, key.size);
+    return copy != NULL ? FIRN_OK : FIRN_NO_MEMORY;
+}
+
+/* The part of a piece before end is complete. */
+static int
+close_piece(struct firn_merge_ranges *ranges, const struct piece *piece, firn_slice end)
+{
+    struct firn_range range = {piece->begin, end, piece->sequence};
+    if (!ranges->is_in_older &&
+        !firn_view_list_keeps_tombstone(ranges->tombstones_kept_from, piece->sequence)) {
+        if (!piece->is_marked) {
+            return FIRN_OK;
+        }
+        range.lower = piece->first; /* ends right behind the last key, which a zero byte does */
+        int rc = copy_key(ranges, firn_bytes(piece->last.data, piece->last.size + 1), &range.upper);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    return firn_slice_compare(range.lower, range.upper) < 0
+               ? push_done(ranges, &range, piece->place)
+               : FIRN_OK;
+}
+
+static void
+open_piece(struct piece *piece, uint64_t sequence, struct firn_compaction_place place,
+           firn_slice begin)
+{
+    piece->sequence = sequence;
+    piece->place = place;
+    piece->begin = begin;
+    piece->is_marked = false;
+}
+
+static int
+close_pieces(struct firn_merge_ranges *ranges, firn_slice end)
+{
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < ranges->piece_count && rc == FIRN_OK; i++) {
+        rc = close_piece(ranges, &ranges->pieces[i], end);
+        open_piece(&ranges->pieces[i], ranges->pieces[i].sequence, ranges->pieces[i].place, end);
+    }
+    return rc;
+}
+
+/* ---- pieces ---- */
+
+static void
+swap_pieces(struct piece *a, struct piece *b)
+{
+    struct piece piece = *a;
+    *a = *b;
+    *b = piece;
+}
+
+/* Takes what has ended from the heaps and asks the rule about the tops. Returns how many are
+ * needed: tops and sequences, newest first. */
+static size_t
+find_needed(struct firn_merge_ranges *ranges, firn_slice place)
+{
+    size_t live = 0;
+    size_t needed = 0;
+    uint64_t hidden_by = 0; /* the oldest range so far that now sees */
+    firn_merge_rule_begin_key(ranges->rule);
+    for (size_t i = 0; i < ranges->live_count; i++) {
+        struct heap *heap = &ranges->heaps[ranges->live[i]];
+        while (heap->count > 0 && firn_slice_compare(heap->ranges[0]->upper, place) <= 0) {
+            heap_pop(heap);
+        }
+        if (heap->count == 0) {
+            continue;
+        }
+        ranges->live[live++] = ranges->live[i];
+        uint64_t sequence = heap->ranges[0]->sequence;
+        bool is_now = firn_merge_rule_now_sees(ranges->rule, sequence);
+        if (firn_merge_rule_needs(ranges->rule, sequence)) {
+            DCHECK(needed == 0 || ranges->sequences[needed - 1] > sequence); /* (I1) */
+            ranges->tops[needed] = heap->ranges[0];
+            ranges->places[needed] =
+                (struct firn_compaction_place){!is_now || hidden_by != 0, is_now ? hidden_by : 0};
+            ranges->sequences[needed++] = sequence;
+        }
+        hidden_by = is_now ? sequence : hidden_by;
+    }
+    ranges->live_count = live;
+    return needed;
+}
+
+static bool
+is_same_place(struct firn_compaction_place a, struct firn_compaction_place b)
+{
+    return a.is_history == b.is_history && a.newer == b.newer;
+}
+
+/* Makes pieces of what is needed from place on; those that were already go on. */
+static int
+renew_pieces(struct firn_merge_ranges *ranges, firn_slice place)
+{
+    size_t before_count = ranges->piece_count;
+    struct piece *before = ranges->pieces;
+    ranges->pieces = ranges->pieces_before;
+    ranges->pieces_before = before;
+    ranges->piece_count = find_needed(ranges, place);
+    size_t old = 0;
+    for (size_t new = 0; new < ranges->piece_count; new ++) {
+        uint64_t sequence = ranges->sequences[new];
+        for (; old < before_count && before[old].sequence > sequence; old++) {
+            int rc = close_piece(ranges, &before[old], place);
+            if (rc != FIRN_OK) {
+                return rc;
+            }
+        }
+        if (old < before_count && before[old].sequence == sequence &&
+            is_same_place(before[old].place, ranges->places[new])) {
+            swap_pieces(&ranges->pieces[new], &before[old++]);
+        } else {
+            open_piece(&ranges->pieces[new], sequence, ranges->places[new], place);
+        }
+    }
+    for (; old < before_count; old++) {
+        int rc = close_piece(ranges, &before[old], place);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    return FIRN_OK;
+}
+
+/* ---- the sweep ---- */
+
+static void
+make_live(struct firn_merge_ranges *ranges, size_t segment)
+{
+    size_t low = 0;
+    size_t high = ranges->live_count;
+    while (low < high) { /* for the first segment that is not newer */
+        size_t middle = low + (high - low) / 2;
+        if (ranges->live[middle] > segment) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    DCHECK(low == ranges->live_count || ranges->live[low] < segment);
+    memmove(ranges->live + low + 1, ranges->live + low,
+            (ranges->live_count - low) * sizeof *ranges->live);
+    ranges->live[low] = segment;
+    ranges->live_count++;
+}
+
+static void
+start_range(struct firn_merge_ranges *ranges, const struct firn_range *range)
+{
+    size_t segment = firn_merge_rule_segment(ranges->rule, range->sequence);
+    struct heap *heap = &ranges->heaps[segment];
+    if (heap->count == 0) {
+        make_live(ranges, segment);
+    }
+    heap_push(heap, range);
+    ranges->is_dirty |= heap->ranges[0] == range;
+}
+
+/* The next place at which something may change. */
+static bool
+next_bound(const struct firn_merge_ranges *ranges, firn_slice *out)
+{
+    bool is_there = false;
+    if (ranges->started < ranges->count) {
+        *out = ranges->starts[ranges->started]->lower;
+        is_there = true;
+    }
+    if (ranges->older_at < ranges->older_count) {
+        const struct firn_compaction_span *span = &ranges->older[ranges->older_at];
+        firn_slice bound = ranges->is_in_older ? span->upper : span->lower;
+        if (!is_there || firn_slice_compare(bound, *out) < 0) {
+            *out = bound;
+        }
+        is_there = true;
+    }
+    for (size_t i = 0; i < ranges->piece_count; i++) {
+        if (!is_there || firn_slice_compare(ranges->tops[i]->upper, *out) < 0) {
+            *out = ranges->tops[i]->upper;
+        }
+        is_there = true;
+    }
+    return is_there;
+}
+
+/* Goes over all that begins or ends at place. */
+static int
+process(struct firn_merge_ranges *ranges, firn_slice place)
+{
+    while (ranges->started < ranges->count &&
+           firn_slice_compare(ranges->starts[ranges->started]->lower, place) <= 0) {
+        start_range(ranges, ranges->starts[ranges->started++]);
+    }
+    for (size_t i = 0; i < ranges->piece_count; i++) {
+        ranges->is_dirty |= firn_slice_compare(ranges->tops[i]->upper, place) <= 0;
+    }
+    if (ranges->is_dirty) {
+        ranges->is_dirty = false;
+        int rc = renew_pieces(ranges, place);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    if (ranges->older_at == ranges->older_count) {
+        return FIRN_OK;
+    }
+    const struct firn_compaction_span *span = &ranges->older[ranges->older_at];
+    if (firn_slice_compare(ranges->is_in_older ? span->upper : span->lower, place) > 0) {
+        return FIRN_OK;
+    }
+    int rc = close_pieces(ranges, place);
+    ranges->older_at += ranges->is_in_older;
+    ranges->is_in_older = !ranges->is_in_older;
+    return rc;
+}
+
+int
+firn_merge_ranges_advance(struct firn_merge_ranges *ranges, const firn_slice *key, firn_error *err)
+{
+    firn_slice bound;
+    while (next_bound(ranges, &bound) && (key == NULL || firn_slice_compare(bound, *key) <= 0)) {
+        if (process(ranges, bound) != FIRN_OK) {
+            return firn_error_no_memory(err, "range deletes of a compaction");
+        }
+    }
+    /* (I1) Behind all bounds there is no piece. */
+    DCHECK(key != NULL || (ranges->started == ranges->count && ranges->piece_count == 0));
+    return FIRN_OK;
+}
+
+bool
+firn_merge_ranges_is_bottom(const struct firn_merge_ranges *ranges)
+{
+    return !ranges->is_in_older;
+}
+
+const uint64_t *
+firn_merge_ranges_sequences(const struct firn_merge_ranges *ranges, size_t *out_count)
+{
+    *out_count = ranges->piece_count;
+    return ranges->sequences;
+}
+
+int
+firn_merge_ranges_mark(struct firn_merge_ranges *ranges, uint64_t sequence, firn_slice key,
+                       firn_error *err)
+{
+    size_t at = 0;
+    while (at < ranges->piece_count && ranges->pieces[at].sequence != sequence) {
+        at++;
+    }
+    CHECK(at < ranges->piece_count);
+    DCHECK(!ranges->is_in_older);
+    struct piece *piece = &ranges->pieces[at];
+    firn_buf_clear(&piece->last);
+    /* The zero byte lies behind the key: close_piece wants it there. */
+    if (firn_buf_append_slice(&piece->last, key) != FIRN_OK ||
+        firn_buf_append_u8(&piece->last, 0) != FIRN_OK ||
+        (!piece->is_marked && copy_key(ranges, key, &piece->first) != FIRN_OK)) {
+        return firn_error_no_memory(err, "range deletes of a compaction");
+    }
+    piece->last.size--;
+    piece->is_marked = true;
+    return FIRN_OK;
+}
+
+/* Pieces end at key and begin again there. */
+static int
+cut_pieces(struct firn_merge_ranges *ranges, firn_slice key)
+{
+    firn_slice end;
+    if (ranges->piece_count == 0) {
+        return FIRN_OK;
+    }
+    int rc = copy_key(ranges, key, &end);
+    return rc == FIRN_OK ? close_pieces(ranges, end) : rc;
+}
+
+/* The output is done: what goes on behind it must not lean on its memory. */
+static int
+begin_output(struct firn_merge_ranges *ranges, firn_slice key)
+{
+    firn_slice begin;
+    struct firn_arena arena = ranges->arena_before;
+    ranges->arena_before = ranges->arena;
+    ranges->arena = arena;
+    firn_arena_deinit(&ranges->arena);
+    ranges->done_count = 0;
+    if (ranges->piece_count == 0) {
+        return FIRN_OK;
+    }
+    int rc = copy_key(ranges, key, &begin);
+    for (size_t i = 0; i < ranges->piece_count && rc == FIRN_OK; i++) {
+        ranges->pieces[i].begin = begin;
+    }
+    return rc;
+}
+
+int
+firn_merge_ranges_cut(struct firn_merge_ranges *ranges, const firn_slice *key,
+                      firn_merge_stream_add add, void *ctx, firn_error *err)
+{
+    if (key != NULL && cut_pieces(ranges, *key) != FIRN_OK) {
+        return firn_error_no_memory(err, "range deletes of a compaction");
+    }
+    for (size_t i = 0; i < ranges->done_count; i++) {
+        DCHECK(firn_slice_compare(ranges->done[i].range.lower, ranges->done[i].range.upper) < 0);
+        int rc = add(ctx, &ranges->done[i].range, ranges->done[i].place, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    if (begin_output(ranges, key != NULL ? *key : firn_bytes(NULL, 0)) != FIRN_OK) {
+        return firn_error_no_memory(err, "range deletes of a compaction");
+    }
+    return FIRN_OK;
+}
+
+/* ---- making ---- */
+
+static int
+compare_starts(const void *a, const void *b)
+{
+    const struct firn_range *left = *(const struct firn_range *const *)a;
+    const struct firn_range *right = *(const struct firn_range *const *)b;
+    return firn_slice_compare(left->lower, right->lower);
+}
+
+static int
+compare_spans(const void *a, const void *b)
+{
+    const struct firn_compaction_span *left = a;
+    const struct firn_compaction_span *right = b;
+    return firn_slice_compare(left->lower, right->lower);
+}
+
+static int
+count_range(void *ctx, const struct firn_range *range, firn_error *err)
+{
+    (void)range;
+    (void)err;
+    struct firn_merge_ranges *ranges = ctx;
+    ranges->count++;
+    return FIRN_OK;
+}
+
+static int
+collect_range(void *ctx, const struct firn_range *range, firn_error *err)
+{
+    (void)err;
+    struct firn_merge_ranges *ranges = ctx;
+    ranges->starts[ranges->started++] = range;
+    return FIRN_OK;
+}
+
+/* Inputs do not change: memtables that are flushed are frozen. */
+static int
+collect_ranges(struct firn_merge_ranges *ranges, const struct firn_merge_stream_options *options,
+               firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < options->range_set_count; i++) {
+        FIRN_TRY(firn_range_set_visit(options->ranges[i], NULL, NULL, count_range, ranges, err));
+    }
+    ranges->starts = firn_alloc_array(ranges->count, sizeof(const struct firn_range *));
+    if (ranges->starts == NULL) {
+        return firn_error_no_memory(err, "range deletes of a compaction");
+    }
+    for (size_t i = 0; i < options->range_set_count; i++) {
+        FIRN_TRY(firn_range_set_visit(options->ranges[i], NULL, NULL, collect_range, ranges, err));
+    }
+    CHECK(ranges->started == ranges->count);
+    ranges->started = 0;
+    firn_sort(ranges->starts, ranges->count, sizeof(const struct firn_range *), compare_starts);
+out:
+    return rc;
+}
+
+static int
+collect_older(struct firn_merge_ranges *ranges, const struct firn_merge_stream_options *options)
+{
+    ranges->older = firn_alloc_array(options->older_count, sizeof *ranges->older);
+    if (ranges->older == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    if (options->older_count > 0) {
+        memcpy(ranges->older, options->older, options->older_count * sizeof *ranges->older);
+    }
+    firn_sort(ranges->older, options->older_count, sizeof *ranges->older, compare_spans);
+    for (size_t i = 0; i < options->older_count; i++) {
+        struct firn_compaction_span span = ranges->older[i];
+        struct firn_compaction_span *before =
+            ranges->older_count > 0 ? &ranges->older[ranges->older_count - 1] : NULL;
+        if (before == NULL || firn_slice_compare(span.lower, before->upper) > 0) {
+            ranges->older[ranges->older_count++] = span;
+        } else if (firn_slice_compare(span.upper, before->upper) > 0) {
+            before->upper = span.upper;
+        }
+    }
+    return FIRN_OK;
+}
+
+/* Room for each segment's ranges, all at one time. */
+static int
+make_heaps(struct firn_merge_ranges *ranges)
+{
+    size_t segments = firn_merge_rule_segment_count(ranges->rule);
+    size_t tops = segments < ranges->count ? segments : ranges->count;
+    ranges->heaps = firn_alloc_zeroed(segments * sizeof *ranges->heaps);
+    ranges->heap_room = firn_alloc_array(ranges->count, sizeof(const struct firn_range *));
+    ranges->live = firn_alloc_array(tops, sizeof *ranges->live);
+    ranges->tops = firn_alloc_array(tops, sizeof(const struct firn_range *));
+    ranges->sequences = firn_alloc_array(tops, sizeof *ranges->sequences);
+    ranges->places = firn_alloc_array(tops, sizeof *ranges->places);
+    ranges->pieces = firn_alloc_zeroed(tops * sizeof *ranges->pieces);
+    ranges->pieces_before = firn_alloc_zeroed(tops * sizeof *ranges->pieces);
+    if (ranges->heaps == NULL || ranges->heap_room == NULL || ranges->live == NULL ||
+        ranges->tops == NULL || ranges->sequences == NULL || ranges->places == NULL ||
+        ranges->pieces == NULL || ranges->pieces_before == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    for (size_t i = 0; i < ranges->count; i++) {
+        size_t segment = firn_merge_rule_segment(ranges->rule, ranges->starts[i]->sequence);
+        ranges->heaps[segment].count++;
+    }
+    const struct firn_range **room = ranges->heap_room;
+    for (size_t i = 0; i < segments; i++) {
+        ranges->heaps[i].ranges = room;
+        room += ranges->heaps[i].count;
+        ranges->heaps[i].count = 0;
+    }
+    DCHECK(room == ranges->heap_room + ranges->count);
+    return FIRN_OK;
+}
+
+int
+firn_merge_ranges_create(const struct firn_merge_stream_options *options,
+                         struct firn_merge_ranges **out, firn_error *err)
+{
+    *out = NULL;
+    struct firn_merge_ranges *ranges = firn_alloc_zeroed(sizeof *ranges);
+    if (ranges == NULL) {
+        return firn_error_no_memory(err, "range deletes of a compaction");
+    }
+    ranges->rule = options->rule;
+    ranges->tombstones_kept_from = options->tombstones_kept_from;
+    int rc = collect_ranges(ranges, options, err);
+    if (rc == FIRN_OK &&
+        (collect_older(ranges, options) != FIRN_OK || make_heaps(ranges) != FIRN_OK)) {
+        rc = firn_error_no_memory(err, "range deletes of a compaction");
+    }
+    if (rc != FIRN_OK) {
+        firn_merge_ranges_destroy(ranges);
+        return rc;
+    }
+    *out = ranges;
+    return FIRN_OK;
+}
+
+static void
+destroy_pieces(struct piece *pieces, size_t count)
+{
+    for (size_t i = 0; pieces != NULL && i < count; i++) {
+        firn_buf_deinit(&pieces[i].last);
+    }
+    firn_free(pieces);
+}
+
+void
+firn_merge_ranges_destroy(struct firn_merge_ranges *ranges)
+{
+    if (ranges == NULL) {
+        return;
+    }
+    size_t segments = firn_merge_rule_segment_count(ranges->rule);
+    size_t tops = segments < ranges->count ? segments : ranges->count;
+    destroy_pieces(ranges->pieces, tops);
+    destroy_pieces(ranges->pieces_before, tops);
+    firn_free(ranges->starts);
+    firn_free(ranges->older);
+    firn_free(ranges->heaps);
+    firn_free(ranges->heap_room);
+    firn_free(ranges->live);
+    firn_free(ranges->tops);
+    firn_free(ranges->sequences);
+    firn_free(ranges->places);
+    firn_free(ranges->done);
+    firn_arena_deinit(&ranges->arena);
+    firn_arena_deinit(&ranges->arena_before);
+    firn_free(ranges);
+}

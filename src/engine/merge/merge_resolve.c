@@ -1,0 +1,693 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * merge/merge_resolve.c: what a view reads of merged versions.
+ *
+ * Forwards. The versions of a key come newest first: the first one that the view sees decides. If
+ * it is a put that no newer range delete covers, it is shown where it lies; nothing is copied. The
+ * rest of the key is passed over by the next move.
+ *
+ * Backwards. The versions of a key come oldest first, and the last one that the view sees decides;
+ * but when that is known, the merge stands on another key already. So what is seen is copied, and
+ * shown from the copy: the merge stands before the key.
+ *
+ * Merge operands. An operand that is the newest version is followed down to what ends it: a put, a
+ * tombstone, a range delete that covers what is older, or the end of the key. What they make
+ * (merge_fold.h) is shown from a copy, and the merge stands wherever that led. Going backwards, operands
+ * are found oldest first and may be any number; so when the newest version turns out to be one, the
+ * merge is placed on it, follows it down in the same way, and goes before the key again.
+ *
+ * Value files. Of a large value the merge gives a reference. It is followed when the version is shown,
+ * or operands stand upon it, and the value shown from a copy: versions that are passed over cost no
+ * reading.
+ *
+ * Range deletes. The answer about a key usually holds for its neighbours, so it is kept: a stretch
+ * in which everything older than some sequence is deleted, and one in which nothing newer than some
+ * sequence deletes anything. Only an entry outside of both asks the range sets.
+ *
+ * Skipping. A few versions are stepped over, more are jumped by a seek: the rest of a key, versions
+ * that are too new for the view, and what a range delete covers. In a covered stretch, the sources
+ * that hold nothing newer than what covers it go to its end at once (merge.h); the others step,
+ * because what they hold may be newer. The stretch joins ranges that touch, so a million small
+ * range deletes side by side are one jump. Single tombstones are stepped over one by one.
+ *
+ * Invariant: while an entry is shown, the merge stands
+ * - going backwards: before all versions of its key, or nowhere if there is nothing before;
+ * - forwards, and is_folded: behind the version that is shown, on one of the same key, which is
+ *   kept, or of another, or nowhere;
+ * - forwards otherwise: on what is shown.
+ */
+#include "merge/merge_resolve.h"
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "block/value_file.h"
+#include "merge/merge_fold.h"
+
+/* Steps in vain before a seek is tried instead: a seek costs about as much. */
+enum { STEPS_MAX = 8, LOADED_KEPT_MAX = 4 << 20 };
+
+struct firn_merge_resolve {
+    struct firn_merge_resolve_options options;
+    const struct firn_entry *shown; /* NULL: not valid */
+    struct firn_entry entry;        /* that is shown where it is not the merge's */
+    bool is_backward;
+    bool is_folded;
+    struct firn_buf key;    /* of the versions that are looked at */
+    struct firn_buf value;  /* going backwards, and of what is folded */
+    struct firn_buf loaded; /* of a value file */
+    struct firn_merge_fold fold;
+    uint64_t expires_ms; /* of what is shown, or what it was folded upon; 0: never */
+    /* What is known of range deletes; see above. */
+    bool has_ranges;
+    bool has_covered;
+    bool has_free;
+    bool is_skipped; /* the covered stretch was jumped over where that is possible */
+    unsigned covered_steps;
+    struct firn_range_stretch covered;
+    struct firn_range_stretch free;
+};
+
+/* ---- range deletes ---- */
+
+static bool
+holds(const struct firn_range_stretch *stretch, firn_slice key)
+{
+    return (!stretch->has_lower || firn_slice_compare(stretch->lower, key) <= 0) &&
+           (!stretch->has_upper || firn_slice_compare(key, stretch->upper) < 0);
+}
+
+static bool
+ask_ranges(struct firn_merge_resolve *resolve, firn_slice key, uint64_t sequence)
+{
+    const struct firn_merge_resolve_options *options = &resolve->options;
+    struct firn_range_stretch stretch;
+    for (size_t i = 0; i < options->range_set_count; i++) {
+        if (firn_range_set_covered(options->ranges[i], key, options->view, sequence, &stretch)) {
+            resolve->covered = stretch;
+            resolve->has_covered = true;
+            resolve->is_skipped = false;
+            resolve->covered_steps = 0;
+            return true;
+        }
+    }
+    stretch = (struct firn_range_stretch){.sequence = sequence};
+    resolve->has_free = true;
+    for (size_t i = 0; i < options->range_set_count && resolve->has_free; i++) {
+        resolve->has_free =
+            firn_range_set_free(options->ranges[i], key, options->view, sequence, &stretch);
+    }
+    resolve->free = stretch;
+    return false;
+}
+
+/* Whether a range delete that the view sees hides that version. */
+static bool
+is_covered(struct firn_merge_resolve *resolve, firn_slice key, uint64_t sequence)
+{
+    if (!resolve->has_ranges) {
+        return false;
+    }
+    if (resolve->has_free && sequence >= resolve->free.sequence && holds(&resolve->free, key)) {
+        return false;
+    }
+    if (resolve->has_covered && sequence < resolve->covered.sequence &&
+        holds(&resolve->covered, key)) {
+        resolve->covered_steps++;
+        return true;
+    }
+    return ask_ranges(resolve, key, sequence);
+}
+
+/* Ranges come while a memtable takes writes: what is known is known until the next placing. */
+static void
+forget_ranges(struct firn_merge_resolve *resolve)
+{
+    const struct firn_merge_resolve_options *options = &resolve->options;
+    resolve->has_covered = false;
+    resolve->has_free = false;
+    resolve->has_ranges = false;
+    for (size_t i = 0; i < options->range_set_count; i++) {
+        resolve->has_ranges |= !firn_range_set_is_empty(options->ranges[i]);
+    }
+}
+
+/* After some steps in a covered stretch, once: jumps to its end what can. */
+static int
+skip_covered(struct firn_merge_resolve *resolve, firn_error *err)
+{
+    const struct firn_entry *entry = firn_merge_entry(resolve->options.merge);
+    const struct firn_range_stretch *covered = &resolve->covered;
+    if (entry == NULL || !resolve->has_covered || resolve->is_skipped ||
+        resolve->covered_steps < STEPS_MAX || !holds(covered, entry->key)) {
+        return FIRN_OK;
+    }
+    DCHECK(resolve->is_backward ? covered->has_lower : covered->has_upper);
+    resolve->is_skipped = true;
+    return resolve->is_backward
+               ? firn_merge_skip_back(resolve->options.merge, covered->lower, covered->sequence,
+                                      err)
+               : firn_merge_skip(resolve->options.merge, covered->upper, covered->sequence, err);
+}
+
+/* ---- versions ---- */
+
+static int
+keep_key(struct firn_merge_resolve *resolve, firn_slice key, firn_error *err)
+{
+    if (firn_buf_assign(&resolve->key, key) != FIRN_OK) {
+        return firn_error_no_memory(err, "a key of a cursor");
+    }
+    return FIRN_OK;
+}
+
+static bool
+has_kept_key(const struct firn_merge_resolve *resolve, const struct firn_entry *entry)
+{
+    return entry != NULL && firn_slice_equal(entry->key, firn_buf_slice(&resolve->key));
+}
+
+static bool
+is_seen(const struct firn_merge_resolve *resolve, const struct firn_entry *entry)
+{
+    return firn_view_sees(resolve->options.view, entry->sequence);
+}
+
+/* The newest sequence that the view sees and that is not above limit; 0 if there is none. */
+static uint64_t
+newest_seen(const struct firn_view *view, uint64_t limit)
+{
+    size_t from = firn_view_count_from(view, limit);
+    if (from == 0) {
+        return 0;
+    }
+    uint64_t last = firn_view_at(view, from - 1).last;
+    return last < limit ? last : limit;
+}
+
+/* Behind all versions of the kept key. */
+static int
+seek_behind_key(struct firn_merge_resolve *resolve, firn_error *err)
+{
+    struct firn_merge *merge = resolve->options.merge;
+    int rc = firn_merge_seek(merge, firn_buf_slice(&resolve->key), 0, err);
+    while (rc == FIRN_OK && has_kept_key(resolve, firn_merge_entry(merge))) {
+        rc = firn_merge_next(merge, err);
+    }
+    return rc;
+}
+
+/* From a version to the first one of another key. */
+static int
+pass_key(struct firn_merge_resolve *resolve, firn_error *err)
+{
+    struct firn_merge *merge = resolve->options.merge;
+    struct firn_merge_head head = firn_merge_head(merge);
+    const struct firn_entry *entry = firn_merge_entry(merge);
+    size_t size = entry->key.size;
+    int rc = FIRN_OK;
+    if (size > FIRN_MERGE_HEAD_SIZE) {
+        FIRN_TRY(keep_key(resolve, entry->key, err));
+    }
+    for (unsigned steps = 0; steps < STEPS_MAX; steps++) {
+        FIRN_TRY(firn_merge_next(merge, err));
+        entry = firn_merge_entry(merge);
+        if (entry == NULL || !firn_merge_head_equal(head, firn_merge_head(merge)) ||
+            entry->key.size != size ||
+            (size > FIRN_MERGE_HEAD_SIZE && !has_kept_key(resolve, entry))) {
+            return FIRN_OK;
+        }
+    }
+    FIRN_TRY(keep_key(resolve, entry->key, err));
+    rc = seek_behind_key(resolve, err);
+out:
+    return rc;
+}
+
+/* From a version that the view does not see to one that it does, or to another key. */
+static int
+pass_unseen(struct firn_merge_resolve *resolve, firn_error *err)
+{
+    struct firn_merge *merge = resolve->options.merge;
+    const struct firn_entry *entry = firn_merge_entry(merge);
+    int rc = keep_key(resolve, entry->key, err);
+    for (unsigned steps = 0; rc == FIRN_OK && steps < STEPS_MAX; steps++) {
+        rc = firn_merge_next(merge, err);
+        entry = firn_merge_entry(merge);
+        if (rc == FIRN_OK && (!has_kept_key(resolve, entry) || is_seen(resolve, entry))) {
+            return FIRN_OK;
+        }
+    }
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    uint64_t newest = newest_seen(resolve->options.view, entry->sequence);
+    return newest == 0 ? seek_behind_key(resolve, err)
+                       : firn_merge_seek(merge, firn_buf_slice(&resolve->key), newest, err);
+}
+
+/* ---- values ---- */
+
+static bool
+is_expired(const struct firn_merge_resolve *resolve, firn_slice value)
+{
+    return firn_entry_expires_ms(value) <= resolve->options.time_ms;
+}
+
+/* The value of a put or an expiring one behind its head. A reference is followed here and nowhere
+ * else: of what is passed over no value is read. */
+static int
+load_value(struct firn_merge_resolve *resolve, const struct firn_entry *entry, firn_slice *out,
+           firn_error *err)
+{
+    DCHECK(entry->kind == FIRN_ENTRY_PUT || entry->kind == FIRN_ENTRY_EXPIRING);
+    size_t head = firn_entry_head_size(entry->kind);
+    *out = firn_bytes(entry->value.data + head, entry->value.size - head);
+    if (entry->values == NULL) {
+        return FIRN_OK;
+    }
+    if (resolve->options.keys_only) {
+        *out = firn_bytes(NULL, 0);
+        return FIRN_OK;
+    }
+    firn_buf_clear(&resolve->loaded);
+    if (resolve->loaded.capacity > LOADED_KEPT_MAX) {
+        firn_buf_deinit(&resolve->loaded);
+    }
+    int rc =
+        firn_value_file_resolve(entry->values, *out, FIRN_BLOCK_CACHE_SCAN, &resolve->loaded, err);
+    *out = firn_buf_slice(&resolve->loaded);
+    return rc;
+}
+
+/* Whether a version that no range delete covers has a value. */
+static bool
+has_value(const struct firn_merge_resolve *resolve, const struct firn_entry *entry)
+{
+    return entry->kind == FIRN_ENTRY_PUT || entry->kind == FIRN_ENTRY_MERGE ||
+           (entry->kind == FIRN_ENTRY_EXPIRING && !is_expired(resolve, entry->value));
+}
+
+/* Goes on from an operand to the next older version that is seen; NULL where there is none, or none
+ * that counts because a range delete covers it. */
+static const struct firn_entry *
+find_beneath(struct firn_merge_resolve *resolve, int *out_rc, firn_error *err)
+{
+    struct firn_merge *merge = resolve->options.merge;
+    const struct firn_entry *entry;
+    *out_rc = firn_merge_next(merge, err);
+    while (*out_rc == FIRN_OK && has_kept_key(resolve, entry = firn_merge_entry(merge))) {
+        if (is_seen(resolve, entry)) {
+            return is_covered(resolve, entry->key, entry->sequence) ? NULL : entry;
+        }
+        *out_rc = pass_unseen(resolve, err);
+    }
+    return NULL;
+}
+
+/* What the operands that were gathered make of the version beneath them (NULL: of none). */
+static int
+fold_upon(struct firn_merge_resolve *resolve, const struct firn_entry *beneath, firn_error *err)
+{
+    firn_slice base = firn_bytes(NULL, 0);
+    bool has_base = beneath != NULL && has_value(resolve, beneath);
+    if (has_base && beneath->kind == FIRN_ENTRY_EXPIRING) {
+        resolve->expires_ms = firn_entry_expires_ms(beneath->value);
+    }
+    int rc = has_base ? load_value(resolve, beneath, &base, err) : FIRN_OK;
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    return firn_merge_fold_apply(&resolve->fold, has_base ? &base : NULL, &resolve->value, err);
+}
+
+/* The merge stands on an operand that is the newest version seen of its key: makes the value that
+ * is to be shown. */
+static int
+fold_key(struct firn_merge_resolve *resolve, firn_error *err)
+{
+    int rc;
+    const struct firn_entry *entry = firn_merge_entry(resolve->options.merge);
+    DCHECK(entry->kind == FIRN_ENTRY_MERGE && is_seen(resolve, entry));
+    uint64_t sequence = entry->sequence;
+    firn_merge_fold_clear(&resolve->fold);
+    FIRN_TRY(keep_key(resolve, entry->key, err));
+    while (entry != NULL && entry->kind == FIRN_ENTRY_MERGE) {
+        FIRN_TRY(firn_merge_fold_push(&resolve->fold, entry->value, err));
+        entry = find_beneath(resolve, &rc, err);
+        FIRN_TRY(rc);
+    }
+    FIRN_TRY(fold_upon(resolve, entry, err));
+    resolve->entry = (struct firn_entry){.key = firn_buf_slice(&resolve->key),
+                                         .value = firn_buf_slice(&resolve->value),
+                                         .sequence = sequence,
+                                         .kind = FIRN_ENTRY_PUT};
+out:
+    return rc;
+}
+
+/* ---- forwards ---- */
+
+/* Makes a plain put of a value with a head, or of one that lies in a value file. */
+static int
+show_copy(struct firn_merge_resolve *resolve, const struct firn_entry *entry, firn_error *err)
+{
+    firn_slice value;
+    int rc = load_value(resolve, entry, &value, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (entry->kind == FIRN_ENTRY_EXPIRING) {
+        resolve->expires_ms = firn_entry_expires_ms(entry->value);
+    }
+    resolve->entry = *entry;
+    resolve->entry.kind = FIRN_ENTRY_PUT;
+    resolve->entry.value = value;
+    resolve->entry.values = NULL;
+    return FIRN_OK;
+}
+
+/* Shows the version that the merge stands on, which has a value. */
+static int
+show(struct firn_merge_resolve *resolve, const struct firn_entry *entry, firn_error *err)
+{
+    DCHECK(is_seen(resolve, entry) && has_value(resolve, entry));
+    int rc = FIRN_OK;
+    resolve->shown = entry;
+    resolve->expires_ms = 0;
+    if (entry->kind == FIRN_ENTRY_PUT && entry->values == NULL) {
+        return FIRN_OK;
+    }
+    if (entry->kind == FIRN_ENTRY_MERGE) {
+        resolve->is_folded = true;
+        rc = fold_key(resolve, err);
+    } else {
+        rc = show_copy(resolve, entry, err);
+    }
+    resolve->shown = rc == FIRN_OK ? &resolve->entry : NULL;
+    return rc;
+}
+
+static bool
+is_before_end(const struct firn_merge_resolve *resolve, const struct firn_entry *entry)
+{
+    const firn_slice *upper = resolve->options.upper;
+    return entry != NULL && (upper == NULL || firn_slice_compare(entry->key, *upper) < 0);
+}
+
+/* From where the merge stands, before all versions of a key or amid those too new for the view. */
+static int
+find_forward(struct firn_merge_resolve *resolve, firn_error *err)
+{
+    struct firn_merge *merge = resolve->options.merge;
+    const struct firn_entry *entry;
+    int rc = FIRN_OK;
+    resolve->is_backward = false;
+    resolve->is_folded = false;
+    resolve->covered_steps = 0;
+    while (rc == FIRN_OK && is_before_end(resolve, entry = firn_merge_entry(merge))) {
+        if (!is_seen(resolve, entry)) {
+            rc = pass_unseen(resolve, err);
+            continue;
+        }
+        if (has_value(resolve, entry) && !is_covered(resolve, entry->key, entry->sequence)) {
+            return show(resolve, entry, err);
+        }
+        rc = pass_key(resolve, err);
+        if (rc == FIRN_OK) {
+            rc = skip_covered(resolve, err);
+        }
+    }
+    return rc;
+}
+
+/* ---- backwards ---- */
+
+static bool
+is_behind_begin(const struct firn_merge_resolve *resolve, const struct firn_entry *entry)
+{
+    const firn_slice *lower = resolve->options.lower;
+    return entry != NULL && (lower == NULL || firn_slice_compare(entry->key, *lower) >= 0);
+}
+
+/* The version that the merge stands on is the newest that is seen, so far. */
+static int
+keep_version(struct firn_merge_resolve *resolve, const struct firn_entry *entry, firn_error *err)
+{
+    resolve->entry = *entry;
+    if (firn_buf_assign(&resolve->value, entry->value) != FIRN_OK) {
+        return firn_error_no_memory(err, "a value of a cursor");
+    }
+    return FIRN_OK;
+}
+
+/* The kept key has many versions: the newest that is seen is looked for from the other end, then
+ * the merge goes before the key. */
+static int
+find_newest(struct firn_merge_resolve *resolve, bool *out_is_seen, firn_error *err)
+{
+    struct firn_merge *merge = resolve->options.merge;
+    const struct firn_entry *entry;
+    firn_slice key = firn_buf_slice(&resolve->key);
+    uint64_t newest = newest_seen(resolve->options.view, UINT64_MAX);
+    int rc = FIRN_OK;
+    FIRN_TRY(firn_merge_seek(merge, key, newest, err));
+    while (has_kept_key(resolve, entry = firn_merge_entry(merge)) && !is_seen(resolve, entry)) {
+        newest = newest_seen(resolve->options.view, entry->sequence);
+        if (newest == 0) {
+            break;
+        }
+        FIRN_TRY(firn_merge_seek(merge, key, newest, err));
+    }
+    *out_is_seen = has_kept_key(resolve, entry) && is_seen(resolve, entry);
+    if (*out_is_seen) {
+        FIRN_TRY(keep_version(resolve, entry, err));
+    }
+    FIRN_TRY(firn_merge_seek_before(merge, key, UINT64_MAX, err));
+out:
+    return rc;
+}
+
+/* Goes back over all versions of the key that the merge stands on; keeps the newest that is
+ * seen. */
+static int
+take_key(struct firn_merge_resolve *resolve, bool *out_is_seen, firn_error *err)
+{
+    struct firn_merge *merge = resolve->options.merge;
+    const struct firn_entry *entry = firn_merge_entry(merge);
+    int rc = FIRN_OK;
+    *out_is_seen = false;
+    FIRN_TRY(keep_key(resolve, entry->key, err));
+    for (unsigned steps = 0; has_kept_key(resolve, entry); steps++) {
+        if (steps == STEPS_MAX) {
+            return find_newest(resolve, out_is_seen, err);
+        }
+        if (is_seen(resolve, entry)) {
+            *out_is_seen = true;
+            FIRN_TRY(keep_version(resolve, entry, err));
+        }
+        FIRN_TRY(firn_merge_prev(merge, err));
+        entry = firn_merge_entry(merge);
+    }
+out:
+    return rc;
+}
+
+/* What is kept is an operand: follows it down, and goes before the key again. */
+static int
+fold_back(struct firn_merge_resolve *resolve, firn_error *err)
+{
+    struct firn_merge *merge = resolve->options.merge;
+    firn_slice key = firn_buf_slice(&resolve->key);
+    int rc;
+    FIRN_TRY(firn_merge_seek(merge, key, resolve->entry.sequence, err));
+    FIRN_TRY(fold_key(resolve, err));
+    FIRN_TRY(firn_merge_seek_before(merge, firn_buf_slice(&resolve->key), UINT64_MAX, err));
+out:
+    return rc;
+}
+
+/* Shows what is kept, which has a value. */
+static int
+show_kept(struct firn_merge_resolve *resolve, firn_error *err)
+{
+    DCHECK(resolve->is_backward && has_value(resolve, &resolve->entry));
+    struct firn_entry *entry = &resolve->entry;
+    int rc = FIRN_OK;
+    resolve->expires_ms = 0;
+    if (entry->kind == FIRN_ENTRY_MERGE) {
+        rc = fold_back(resolve, err);
+    } else if (entry->kind == FIRN_ENTRY_EXPIRING || entry->values != NULL) {
+        rc = show_copy(resolve, entry, err);
+    }
+    resolve->shown = rc == FIRN_OK ? entry : NULL;
+    return rc;
+}
+
+/* From where the merge stands, behind all versions of a key. */
+static int
+find_backward(struct firn_merge_resolve *resolve, firn_error *err)
+{
+    struct firn_merge *merge = resolve->options.merge;
+    int rc = FIRN_OK;
+    resolve->is_backward = true;
+    resolve->covered_steps = 0;
+    while (rc == FIRN_OK && is_behind_begin(resolve, firn_merge_entry(merge))) {
+        bool has_seen = false;
+        rc = take_key(resolve, &has_seen, err);
+        if (rc != FIRN_OK) {
+            break;
+        }
+        resolve->entry.key = firn_buf_slice(&resolve->key);
+        resolve->entry.value = firn_buf_slice(&resolve->value);
+        if (has_seen && has_value(resolve, &resolve->entry) &&
+            !is_covered(resolve, resolve->entry.key, resolve->entry.sequence)) {
+            return show_kept(resolve, err);
+        }
+        rc = skip_covered(resolve, err);
+    }
+    return rc;
+}
+
+/* ---- the interface ---- */
+
+/* The merge was placed with that code. */
+static int
+begin_forward(struct firn_merge_resolve *resolve, int rc, firn_error *err)
+{
+    resolve->shown = NULL;
+    forget_ranges(resolve);
+    return rc == FIRN_OK && resolve->options.view->count > 0 ? find_forward(resolve, err) : rc;
+}
+
+static int
+begin_backward(struct firn_merge_resolve *resolve, int rc, firn_error *err)
+{
+    resolve->shown = NULL;
+    forget_ranges(resolve);
+    return rc == FIRN_OK && resolve->options.view->count > 0 ? find_backward(resolve, err) : rc;
+}
+
+int
+firn_merge_resolve_first(struct firn_merge_resolve *resolve, firn_error *err)
+{
+    struct firn_merge *merge = resolve->options.merge;
+    const firn_slice *lower = resolve->options.lower;
+    return begin_forward(resolve,
+                         lower == NULL ? firn_merge_first(merge, err)
+                                       : firn_merge_seek(merge, *lower, UINT64_MAX, err),
+                         err);
+}
+
+int
+firn_merge_resolve_last(struct firn_merge_resolve *resolve, firn_error *err)
+{
+    struct firn_merge *merge = resolve->options.merge;
+    const firn_slice *upper = resolve->options.upper;
+    return begin_backward(resolve,
+                          upper == NULL ? firn_merge_last(merge, err)
+                                        : firn_merge_seek_before(merge, *upper, UINT64_MAX, err),
+                          err);
+}
+
+int
+firn_merge_resolve_seek(struct firn_merge_resolve *resolve, firn_slice key, firn_error *err)
+{
+    const firn_slice *lower = resolve->options.lower;
+    if (lower != NULL && firn_slice_compare(key, *lower) < 0) {
+        key = *lower;
+    }
+    return begin_forward(resolve, firn_merge_seek(resolve->options.merge, key, UINT64_MAX, err),
+                         err);
+}
+
+int
+firn_merge_resolve_seek_before(struct firn_merge_resolve *resolve, firn_slice key, firn_error *err)
+{
+    const firn_slice *upper = resolve->options.upper;
+    if (upper != NULL && firn_slice_compare(key, *upper) > 0) {
+        key = *upper;
+    }
+    return begin_backward(
+        resolve, firn_merge_seek_before(resolve->options.merge, key, UINT64_MAX, err), err);
+}
+
+/* Forwards, from a shown entry to the first version of another key. */
+static int
+leave_key(struct firn_merge_resolve *resolve, firn_error *err)
+{
+    bool is_left =
+        resolve->is_folded && !has_kept_key(resolve, firn_merge_entry(resolve->options.merge));
+    return is_left ? FIRN_OK : pass_key(resolve, err);
+}
+
+/* The invariant above, of what is shown where it lies. */
+static bool
+stands_on_shown(const struct firn_merge_resolve *resolve)
+{
+    const struct firn_entry *entry = firn_merge_entry(resolve->options.merge);
+    return resolve->is_backward || resolve->is_folded ||
+           (entry != NULL && entry->sequence == resolve->shown->sequence &&
+            firn_slice_equal(entry->key, resolve->shown->key));
+}
+
+int
+firn_merge_resolve_next(struct firn_merge_resolve *resolve, firn_error *err)
+{
+    DCHECK(resolve->shown != NULL && stands_on_shown(resolve));
+    resolve->shown = NULL;
+    int rc = resolve->is_backward ? seek_behind_key(resolve, err) : leave_key(resolve, err);
+    return rc == FIRN_OK ? find_forward(resolve, err) : rc;
+}
+
+int
+firn_merge_resolve_prev(struct firn_merge_resolve *resolve, firn_error *err)
+{
+    DCHECK(resolve->shown != NULL);
+    firn_slice key = resolve->shown->key;
+    resolve->shown = NULL;
+    int rc = FIRN_OK;
+    if (!resolve->is_backward) {
+        rc = firn_merge_seek_before(resolve->options.merge, key, UINT64_MAX, err);
+    }
+    return rc == FIRN_OK ? find_backward(resolve, err) : rc;
+}
+
+const struct firn_entry *
+firn_merge_resolve_entry(const struct firn_merge_resolve *resolve)
+{
+    return resolve->shown;
+}
+
+uint64_t
+firn_merge_resolve_expires_ms(const struct firn_merge_resolve *resolve)
+{
+    return resolve->shown == NULL ? 0 : resolve->expires_ms;
+}
+
+int
+firn_merge_resolve_create(const struct firn_merge_resolve_options *options,
+                          struct firn_merge_resolve **out, firn_error *err)
+{
+    DCHECK(options->merge != NULL && options->view != NULL);
+    struct firn_merge_resolve *resolve = firn_alloc_zeroed(sizeof *resolve);
+    *out = resolve;
+    if (resolve == NULL) {
+        return firn_error_no_memory(err, "a cursor");
+    }
+    resolve->options = *options;
+    return FIRN_OK;
+}
+
+void
+firn_merge_resolve_destroy(struct firn_merge_resolve *resolve)
+{
+    if (resolve != NULL) {
+        firn_buf_deinit(&resolve->key);
+        firn_buf_deinit(&resolve->value);
+        firn_buf_deinit(&resolve->loaded);
+        firn_merge_fold_deinit(&resolve->fold);
+        firn_free(resolve);
+    }
+}

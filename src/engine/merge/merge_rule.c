@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * merge/merge_rule.c: which versions some live view still reads.
+ *
+ * A version is needed if there is a view that sees it and none of the newer versions of its key. So
+ * per key one has to know, of each view, whether it has seen a version yet: whether it is served.
+ * There may be thousands of views. What makes this cheap is that those which see a version lie side
+ * by side (merge_view_map.h): they are a span of positions, and the version is needed if anybody in the
+ * span is unserved. Then all of the span are served.
+ *
+ * Served spans. Versions come newest first, so of two spans that meet the later one contains the
+ * earlier one (merge_view_map.c, I2). Hence a served view of a span belongs to a served span within it. The
+ * largest served spans within another are gone over from its begin on, from the end of each to the
+ * next: where one does not begin, there is an unserved view; where they reach the end, all are
+ * served. What is kept for that is, at the position where a served span begins, its end. As the spans
+ * that were gone over become part of a larger one, each is gone over once a key: a version costs a few
+ * steps, however many views and restores there are.
+ *
+ * Merge operands ask without serving anybody. The served spans that they have gone over are joined,
+ * so that the next operand does not go over them again.
+ *
+ * What is noted at positions counts for one key: beside each end stands the number of its key. So
+ * nothing is cleared between keys.
+ *
+ * Where there are several trees of views, each has its own positions, and one that needs the version
+ * is enough. Of time, all that matters of a segment is the earliest time of the views that see it:
+ * before that, nothing in it has expired for all of them.
+ *
+ * Memory: 8 bytes a view, and 1 byte a segment.
+ */
+#include "merge/merge_rule.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+
+/* At the first position of a served span. */
+struct served {
+    uint32_t end;
+    uint32_t key; /* for which it counts */
+};
+
+struct firn_merge_rule {
+    const struct firn_merge_view_map *map;
+    struct served *served; /* of each position */
+    bool *is_now;          /* of each segment: whether now sees it; NULL: there is no now */
+    uint32_t key;          /* the number of the current one, from 1 on */
+    size_t segment;        /* where the last lookup ended */
+};
+
+/* ---- lookups ---- */
+
+size_t
+firn_merge_rule_segment_count(const struct firn_merge_rule *rule)
+{
+    return rule->map->segment_count;
+}
+
+size_t
+firn_merge_rule_segment(const struct firn_merge_rule *rule, uint64_t sequence)
+{
+    const struct firn_merge_view_map *map = rule->map;
+    size_t segment = rule->segment;
+    bool is_same = sequence >= map->bounds[segment] &&
+                   (segment + 1 == map->segment_count || sequence < map->bounds[segment + 1]);
+    return is_same ? segment : firn_merge_view_map_segment(map, sequence);
+}
+
+void
+firn_merge_rule_begin_key(struct firn_merge_rule *rule)
+{
+    if (rule->key == UINT32_MAX) {
+        memset(rule->served, 0, rule->map->place_count * sizeof *rule->served);
+        rule->key = 0;
+    }
+    rule->key++;
+}
+
+/* Whether somebody in the span is unserved; those from its begin on that are served become one
+ * served span. */
+static bool
+has_unserved(struct firn_merge_rule *rule, struct firn_view_span span)
+{
+    DCHECK(rule->key > 0 && span.end <= rule->map->place_count);
+    uint32_t at = span.begin;
+    while (at < span.end && rule->served[at].key == rule->key) {
+        DCHECK(rule->served[at].end > at);
+        at = rule->served[at].end;
+    }
+    if (at > span.begin) {
+        rule->served[span.begin].end = at;
+    }
+    return at < span.end;
+}
+
+static bool
+serve(struct firn_merge_rule *rule, struct firn_view_span span)
+{
+    bool is_needed = has_unserved(rule, span);
+    if (is_needed) {
+        rule->served[span.begin] = (struct served){span.end, rule->key};
+    }
+    return is_needed;
+}
+
+bool
+firn_merge_rule_needs(struct firn_merge_rule *rule, uint64_t sequence)
+{
+    bool is_needed = false;
+    rule->segment = firn_merge_rule_segment(rule, sequence);
+    for (size_t tree = 0; tree < rule->map->tree_count; tree++) {
+        is_needed |= serve(rule, firn_merge_view_map_seen(rule->map, rule->segment, tree));
+    }
+    return is_needed;
+}
+
+bool
+firn_merge_rule_needs_operand(struct firn_merge_rule *rule, uint64_t sequence)
+{
+    bool is_needed = false;
+    rule->segment = firn_merge_rule_segment(rule, sequence);
+    for (size_t tree = 0; tree < rule->map->tree_count && !is_needed; tree++) {
+        is_needed = has_unserved(rule, firn_merge_view_map_seen(rule->map, rule->segment, tree));
+    }
+    return is_needed;
+}
+
+uint64_t
+firn_merge_rule_time_ms(const struct firn_merge_rule *rule, uint64_t sequence)
+{
+    return rule->map->times_ms[firn_merge_rule_segment(rule, sequence)];
+}
+
+bool
+firn_merge_rule_now_sees(const struct firn_merge_rule *rule, uint64_t sequence)
+{
+    return rule->is_now == NULL || rule->is_now[firn_merge_rule_segment(rule, sequence)];
+}
+
+/* ---- making ---- */
+
+/* Now is one of the views, so it sees all of a segment or nothing. */
+static int
+fill_now(struct firn_merge_rule *rule)
+{
+    const struct firn_merge_view_map *map = rule->map;
+    if (map->now == NULL) {
+        return FIRN_OK;
+    }
+    rule->is_now = firn_alloc_array(map->segment_count, sizeof *rule->is_now);
+    for (size_t i = 0; rule->is_now != NULL && i < map->segment_count; i++) {
+        rule->is_now[i] = firn_view_sees(map->now, map->bounds[i]);
+    }
+    return rule->is_now != NULL ? FIRN_OK : FIRN_NO_MEMORY;
+}
+
+int
+firn_merge_rule_create(const struct firn_merge_view_map *map, struct firn_merge_rule **out,
+                       firn_error *err)
+{
+    DCHECK(map->segment_count > 0 && map->bounds[0] == 0);
+    *out = NULL;
+    struct firn_merge_rule *rule = firn_alloc_zeroed(sizeof *rule);
+    if (rule == NULL) {
+        return firn_error_no_memory(err, "the rule of a compaction");
+    }
+    rule->map = map;
+    rule->served = firn_alloc_zeroed(map->place_count * sizeof *rule->served);
+    if (rule->served == NULL || fill_now(rule) != FIRN_OK) {
+        firn_merge_rule_destroy(rule);
+        return firn_error_no_memory(err, "the rule of a compaction");
+    }
+    *out = rule;
+    return FIRN_OK;
+}
+
+void
+firn_merge_rule_destroy(struct firn_merge_rule *rule)
+{
+    if (rule != NULL) {
+        firn_free(rule->served);
+        firn_free(rule->is_now);
+        firn_free(rule);
+    }
+}

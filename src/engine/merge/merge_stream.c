@@ -1,0 +1,592 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * merge/merge_stream.c: what a flush or a compaction keeps, version by version.
+ *
+ * The versions of a key come newest first from the merge, the range deletes that cover it from the
+ * sweep of merge_ranges.c; in the order of their sequences both are shown to the rule, which
+ * says of each whether some view needs it. (A version and a range delete of one sequence are of one
+ * commit: the range covers only what is older, so the version comes first.)
+ *
+ * At the bottom of the tree a tombstone is only needed to hide something older that is kept. So a
+ * tombstone that the rule needs is held back until an older put is kept, then given before it; at
+ * the end of the key what is held back is dropped. Likewise a range delete that the rule needs is
+ * marked in the sweep when something older is kept. Held back are sequences alone, one for each
+ * segment of the rule at most: the key is that of the versions that follow. Tombstones that are kept
+ * for open transactions are given like puts; none that is held back is newer.
+ * What they hide now does not read, and they hide nothing else: both go to history together, and
+ * reads of now do not step over them.
+ *
+ * Merge operands fold with what lies right beneath them, as long as that is seen by the same views:
+ * lies in the same segment of the rule. Operands of one operation become one; upon a put they become
+ * a put, and upon a tombstone, a range delete, or nothing at the bottom, the put of what they are
+ * alone. What comes of it has the sequence of the newest of them, which the same views see.
+ * (I1) No view's reading changes: each sees all that is folded, or nothing of it, and what is newer
+ *      or older lies outside of it for all of them alike.
+ * A fold ends at FOLD_BYTES_MAX, so a value to which much is appended stays in pieces, and so does one
+ * that lies in a value file, which is not read for this; readings join them.
+ *
+ * History. What is given is given with its place (run_history.h). Now reads the newest version that it
+ * sees; below operands, all down to the first that is none. A version that now does not see, and one
+ * beneath a newer one that it sees and that is no operand, belong to history. Which version is the
+ * newer one need not be kept: who sees it sees what was kept in its place.
+ *
+ * Operands are folded only onto what lies right beneath them in the whole tree. Where history runs
+ * that are no inputs may have something between, they are left as they are.
+ *
+ * An expiring put that has expired for every view that sees it is a tombstone, and is written as one.
+ *
+ * A mark is set when the entry that it is for has been used: the entry may be where the output is
+ * cut, and then the mark belongs behind the cut.
+ */
+#include "merge/merge_stream.h"
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "merge/merge_fold.h"
+#include "merge/merge_ranges.h"
+
+enum { FOLD_BYTES_MAX = 1 << 20 };
+
+enum state {
+    BEFORE_BEGIN,
+    IN_VERSIONS, /* the merge stands on what has not been looked at */
+    IN_HELD,     /* a version is kept; what is held goes first */
+    GIVEN,       /* what was given last was kept */
+    AT_END
+};
+
+/* Sequences, newest first, at most one a segment of the rule. */
+struct list {
+    uint64_t *sequences;
+    size_t count;
+};
+
+/* The same of tombstones, with their places. */
+struct held_list {
+    struct held {
+        uint64_t sequence;
+        struct firn_compaction_place place;
+    } * items;
+    size_t count;
+};
+
+struct firn_merge_stream {
+    struct firn_merge *merge;
+    const struct firn_step *step;
+    struct firn_merge_rule *rule;
+    struct firn_merge_ranges *ranges;
+    enum state state;
+    struct firn_entry entry;                 /* that was given last */
+    struct firn_entry kept;                  /* in states IN_HELD and GIVEN */
+    struct firn_compaction_place place;      /* of entry */
+    struct firn_compaction_place kept_place; /* of kept */
+    const struct firn_compaction_between *between;
+    size_t between_count;
+    bool is_ahead; /* the merge stands behind what is kept, else on it */
+    uint64_t dropped;
+    uint64_t tombstones_kept_from;
+    struct firn_merge_fold fold;
+    struct firn_buf folded; /* its value */
+    /* Of the current key. */
+    struct firn_buf key;
+    bool has_key;
+    bool is_bottom;
+    bool has_given; /* an entry of it before the last one */
+    bool may_cut;
+    uint64_t hidden_by;     /* the oldest version so far that now sees, no operand; 0: none */
+    uint64_t last_sequence; /* of the version of the key that was looked at last */
+    struct held_list held;
+    size_t held_given;    /* of these */
+    size_t ranges_shown;  /* to the rule */
+    struct list covering; /* range deletes that the rule needs, and that are not marked yet */
+    struct list marks;    /* to be set before the next move */
+};
+
+/* ---- the current key ---- */
+
+static void
+push(struct list *list, uint64_t sequence)
+{
+    list->sequences[list->count++] = sequence;
+}
+
+static int
+begin_key(struct firn_merge_stream *stream, firn_slice key, firn_error *err)
+{
+    if (firn_buf_assign(&stream->key, key) != FIRN_OK) {
+        return firn_error_no_memory(err, "a key of a compaction");
+    }
+    stream->dropped += stream->held.count;
+    stream->held.count = 0;
+    stream->covering.count = 0;
+    stream->ranges_shown = 0;
+    stream->hidden_by = 0;
+    stream->has_key = true;
+    stream->has_given = false;
+    int rc = firn_merge_ranges_advance(stream->ranges, &key, err);
+    stream->is_bottom = firn_merge_ranges_is_bottom(stream->ranges);
+    firn_merge_rule_begin_key(stream->rule);
+    return rc;
+}
+
+/* Of a version that comes next. */
+static struct firn_compaction_place
+place_of(const struct firn_merge_stream *stream, uint64_t sequence)
+{
+    bool is_seen = firn_merge_rule_now_sees(stream->rule, sequence);
+    return (struct firn_compaction_place){!is_seen || stream->hidden_by != 0,
+                                          is_seen ? stream->hidden_by : 0};
+}
+
+/* That version hides what is older from who sees it. */
+static void
+note_hiding(struct firn_merge_stream *stream, uint64_t sequence)
+{
+    if (firn_merge_rule_now_sees(stream->rule, sequence)) {
+        stream->hidden_by = sequence;
+    }
+}
+
+/* Shows the rule the range deletes that are newer than a version. */
+static void
+show_ranges(struct firn_merge_stream *stream, uint64_t sequence)
+{
+    size_t count;
+    const uint64_t *ranges = firn_merge_ranges_sequences(stream->ranges, &count);
+    while (stream->ranges_shown < count && ranges[stream->ranges_shown] > sequence) {
+        uint64_t range = ranges[stream->ranges_shown++];
+        note_hiding(stream, range);
+        if (firn_merge_rule_needs(stream->rule, range)) {
+            DCHECK(stream->covering.count < firn_merge_rule_segment_count(stream->rule));
+            push(&stream->covering, range);
+        }
+    }
+}
+
+/* Whether a version deletes its key for all views that see it. */
+static bool
+is_tombstone(const struct firn_merge_stream *stream, const struct firn_entry *entry)
+{
+    return entry->kind == FIRN_ENTRY_DELETE ||
+           (entry->kind == FIRN_ENTRY_EXPIRING &&
+            firn_entry_expires_ms(entry->value) <=
+                firn_merge_rule_time_ms(stream->rule, entry->sequence));
+}
+
+/* Whether the version that the merge stands on is to be given; else it is dropped or held. */
+static bool
+decide(struct firn_merge_stream *stream, const struct firn_entry *entry)
+{
+    show_ranges(stream, entry->sequence);
+    stream->kept_place = place_of(stream, entry->sequence);
+    note_hiding(stream, entry->sequence);
+    if (!firn_merge_rule_needs(stream->rule, entry->sequence)) {
+        stream->dropped++;
+        return false;
+    }
+    if (stream->is_bottom && is_tombstone(stream, entry) &&
+        !firn_view_list_keeps_tombstone(stream->tombstones_kept_from, entry->sequence)) {
+        CHECK(stream->held.count < firn_merge_rule_segment_count(stream->rule));
+        stream->held.items[stream->held.count++] =
+            (struct held){entry->sequence, stream->kept_place};
+        return false;
+    }
+    return true;
+}
+
+/* ---- giving ---- */
+
+static void
+give(struct firn_merge_stream *stream, const struct firn_entry *entry,
+     struct firn_compaction_place place)
+{
+    stream->entry = *entry;
+    stream->place = place;
+    stream->may_cut = !stream->has_given;
+    stream->has_given = true;
+}
+
+/* Where a tombstone goes that hides nothing but what goes to history with it: there, hidden by
+ * itself. */
+static struct firn_compaction_place
+hiding_place(const struct held *held)
+{
+    return held->place.is_history ? held->place
+                                  : (struct firn_compaction_place){true, held->sequence};
+}
+
+/* Of a kept version and what is held before it, the next to be given. */
+static void
+give_next_held(struct firn_merge_stream *stream)
+{
+    DCHECK(stream->held_given <= stream->held.count);
+    struct firn_entry entry = stream->kept;
+    struct firn_compaction_place place = stream->kept_place;
+    stream->state = IN_HELD;
+    if (stream->held_given == stream->held.count) {
+        stream->held.count = 0;
+        stream->state = GIVEN;
+    } else {
+        entry.kind = FIRN_ENTRY_DELETE;
+        entry.value = firn_bytes(NULL, 0);
+        entry.values = NULL;
+        entry.sequence = stream->held.items[stream->held_given].sequence;
+        place = hiding_place(&stream->held.items[stream->held_given++]);
+    }
+    give(stream, &entry, place);
+}
+
+static void
+give_kept(struct firn_merge_stream *stream, const struct firn_entry *kept, bool is_ahead)
+{
+    DCHECK(stream->marks.count == 0 && stream->state == IN_VERSIONS);
+    stream->kept = *kept;
+    stream->is_ahead = is_ahead;
+    if (stream->is_bottom) {
+        for (size_t i = 0; i < stream->covering.count; i++) {
+            push(&stream->marks, stream->covering.sequences[i]);
+        }
+        stream->covering.count = 0;
+    }
+    stream->held_given = 0;
+    give_next_held(stream);
+}
+
+static int
+set_marks(struct firn_merge_stream *stream, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < stream->marks.count && rc == FIRN_OK; i++) {
+        rc = firn_merge_ranges_mark(stream->ranges, stream->marks.sequences[i],
+                                    firn_buf_slice(&stream->key), err);
+    }
+    stream->marks.count = 0;
+    return rc;
+}
+
+static int
+end(struct firn_merge_stream *stream, firn_error *err)
+{
+    DCHECK(firn_merge_entry(stream->merge) == NULL && stream->state == IN_VERSIONS);
+    stream->dropped += stream->held.count;
+    stream->held.count = 0;
+    stream->state = AT_END;
+    stream->may_cut = false;
+    return firn_merge_ranges_advance(stream->ranges, NULL, err);
+}
+
+/* The version that the merge stands on. */
+static void
+give_version(struct firn_merge_stream *stream)
+{
+    struct firn_entry entry = *firn_merge_entry(stream->merge);
+    if (entry.kind == FIRN_ENTRY_EXPIRING && is_tombstone(stream, &entry)) {
+        entry.kind = FIRN_ENTRY_DELETE;
+        entry.value = firn_bytes(NULL, 0);
+        entry.values = NULL;
+    }
+    give_kept(stream, &entry, false);
+}
+
+/* ---- merge operands ---- */
+
+enum beneath {
+    BENEATH_NOTHING, /* the operands stand upon no value */
+    BENEATH_OPERAND, /* the merge stands on one that joins them */
+    BENEATH_VALUE,   /* likewise a put */
+    BENEATH_TOMBSTONE,
+    BENEATH_OTHERS /* what other views see, or what is not folded */
+};
+
+static bool
+is_same_segment(const struct firn_merge_stream *stream, uint64_t a, uint64_t b)
+{
+    return firn_merge_rule_segment(stream->rule, a) == firn_merge_rule_segment(stream->rule, b);
+}
+
+/* The newest range delete that the rule has not been shown: older than the operands. 0: none. */
+static uint64_t
+next_range(const struct firn_merge_stream *stream)
+{
+    size_t count;
+    const uint64_t *ranges = firn_merge_ranges_sequences(stream->ranges, &count);
+    return stream->ranges_shown < count ? ranges[stream->ranges_shown] : 0;
+}
+
+/* Whether nothing outside of the inputs lies at the key that is newer than a version. */
+static bool
+is_right_beneath(const struct firn_merge_stream *stream, uint64_t sequence)
+{
+    for (size_t i = 0; i < stream->between_count; i++) {
+        const struct firn_compaction_between *between = &stream->between[i];
+        if (between->sequence_max > sequence &&
+            firn_slice_compare(between->span.lower, firn_buf_slice(&stream->key)) <= 0 &&
+            firn_slice_compare(firn_buf_slice(&stream->key), between->span.upper) < 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What the operands so far, the newest of that sequence, stand upon. */
+static enum beneath
+look_beneath(const struct firn_merge_stream *stream, uint64_t newest)
+{
+    const struct firn_entry *entry = firn_merge_entry(stream->merge);
+    bool is_over = entry == NULL || !firn_slice_equal(entry->key, firn_buf_slice(&stream->key));
+    uint64_t range = next_range(stream);
+    if (range != 0 && (is_over || range > entry->sequence)) {
+        bool is_hidden =
+            (is_same_segment(stream, newest, range) && is_right_beneath(stream, range)) ||
+            (is_over && stream->is_bottom);
+        return is_hidden ? BENEATH_NOTHING : BENEATH_OTHERS;
+    }
+    if (is_over) {
+        return stream->is_bottom ? BENEATH_NOTHING : BENEATH_OTHERS;
+    }
+    if (!is_same_segment(stream, newest, entry->sequence) ||
+        !is_right_beneath(stream, entry->sequence)) {
+        return BENEATH_OTHERS;
+    }
+    if (is_tombstone(stream, entry)) {
+        return BENEATH_TOMBSTONE;
+    }
+    if (entry->kind == FIRN_ENTRY_MERGE) {
+        return firn_merge_fold_joins(&stream->fold, entry->value, FOLD_BYTES_MAX) ? BENEATH_OPERAND
+                                                                                  : BENEATH_OTHERS;
+    }
+    bool is_small = entry->value.size <= FOLD_BYTES_MAX &&
+                    firn_merge_fold_size_bytes(&stream->fold) <= FOLD_BYTES_MAX - entry->value.size;
+    bool is_here = entry->kind == FIRN_ENTRY_PUT && entry->values == NULL;
+    return is_here && is_small ? BENEATH_VALUE : BENEATH_OTHERS;
+}
+
+/* Gathers operands from the one that the merge stands on; leaves it on what lies beneath them. */
+static int
+gather(struct firn_merge_stream *stream, uint64_t newest, enum beneath *out, firn_error *err)
+{
+    int rc;
+    firn_merge_fold_clear(&stream->fold);
+    do {
+        FIRN_TRY(firn_merge_fold_push(&stream->fold, firn_merge_entry(stream->merge)->value, err));
+        FIRN_TRY(firn_merge_next(stream->merge, err));
+        *out = look_beneath(stream, newest);
+        stream->dropped += *out == BENEATH_OPERAND;
+    } while (*out == BENEATH_OPERAND);
+out:
+    return rc;
+}
+
+/* Gives what becomes of an operand that is needed, with what lies beneath it. */
+static int
+give_operands(struct firn_merge_stream *stream, firn_error *err)
+{
+    int rc;
+    enum beneath beneath;
+    struct firn_entry kept = *firn_merge_entry(stream->merge);
+    DCHECK(kept.kind == FIRN_ENTRY_MERGE && stream->has_key);
+    kept.key = firn_buf_slice(&stream->key);
+    FIRN_TRY(gather(stream, kept.sequence, &beneath, err));
+    if (beneath == BENEATH_OTHERS) {
+        FIRN_TRY(firn_merge_fold_operand(&stream->fold, &stream->folded, err));
+    } else {
+        const firn_slice *base =
+            beneath == BENEATH_VALUE ? &firn_merge_entry(stream->merge)->value : NULL;
+        kept.kind = FIRN_ENTRY_PUT;
+        FIRN_TRY(firn_merge_fold_apply(&stream->fold, base, &stream->folded, err));
+        /* It hides what is older, as any put. */
+        (void)firn_merge_rule_needs(stream->rule, kept.sequence);
+        note_hiding(stream, kept.sequence);
+    }
+    if (beneath == BENEATH_VALUE || beneath == BENEATH_TOMBSTONE) {
+        /* (I1) */
+        DCHECK(is_same_segment(stream, kept.sequence, firn_merge_entry(stream->merge)->sequence));
+        stream->dropped++;
+        FIRN_TRY(firn_merge_next(stream->merge, err));
+    }
+    kept.value = firn_buf_slice(&stream->folded);
+    give_kept(stream, &kept, true);
+out:
+    return rc;
+}
+
+/* The same of an operand that may not be needed; *out_is_given is false where it was dropped. */
+static int
+take_operand(struct firn_merge_stream *stream, bool *out_is_given, firn_error *err)
+{
+    uint64_t sequence = firn_merge_entry(stream->merge)->sequence;
+    show_ranges(stream, sequence);
+    stream->kept_place = place_of(stream, sequence);
+    *out_is_given = firn_merge_rule_needs_operand(stream->rule, sequence);
+    if (*out_is_given) {
+        return give_operands(stream, err);
+    }
+    stream->dropped++;
+    return FIRN_OK;
+}
+
+/* ---- the walk ---- */
+
+/* Looks at the version that the merge stands on. */
+static int
+take_version(struct firn_merge_stream *stream, bool *out_is_given, firn_error *err)
+{
+    const struct firn_entry *entry = firn_merge_entry(stream->merge);
+    if (entry->kind == FIRN_ENTRY_MERGE) {
+        return take_operand(stream, out_is_given, err);
+    }
+    *out_is_given = decide(stream, entry);
+    if (*out_is_given) {
+        give_version(stream);
+    }
+    return FIRN_OK;
+}
+
+/* Before a version is looked at: whether it comes after what came before, as it does from every sound run. */
+static int
+take_up(struct firn_merge_stream *stream, const struct firn_entry *entry, firn_error *err)
+{
+    int order = stream->has_key ? firn_slice_compare(entry->key, firn_buf_slice(&stream->key)) : 1;
+    if (order < 0 || (order == 0 && entry->sequence > stream->last_sequence)) {
+        return firn_error_set(err, FIRN_CORRUPT, "entries of a sorted file are not in order");
+    }
+    stream->last_sequence = entry->sequence;
+    return order > 0 ? begin_key(stream, entry->key, err) : FIRN_OK;
+}
+
+/* Looks at versions until one is given, or at the end. */
+static int
+find_kept(struct firn_merge_stream *stream, firn_error *err)
+{
+    const struct firn_entry *entry;
+    while ((entry = firn_merge_entry(stream->merge)) != NULL) {
+        int rc = firn_step_tell(stream->step, 0, entry->key.size + entry->value.size, err);
+        rc = rc == FIRN_OK ? take_up(stream, entry, err) : rc;
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        bool is_given;
+        rc = take_version(stream, &is_given, err);
+        if (rc != FIRN_OK || is_given) {
+            return rc;
+        }
+        rc = firn_merge_next(stream->merge, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    return end(stream, err);
+}
+
+int
+firn_merge_stream_next(struct firn_merge_stream *stream, const struct firn_entry **out,
+                       firn_error *err)
+{
+    DCHECK(stream->state != IN_VERSIONS); /* after an error */
+    int rc = FIRN_OK;
+    *out = NULL;
+    FIRN_TRY(set_marks(stream, err));
+    switch (stream->state) {
+    case BEFORE_BEGIN:
+        FIRN_TRY(firn_merge_first(stream->merge, err));
+        stream->state = IN_VERSIONS;
+        FIRN_TRY(find_kept(stream, err));
+        break;
+    case IN_HELD:
+        give_next_held(stream);
+        break;
+    case GIVEN:
+        FIRN_TRY(stream->is_ahead ? FIRN_OK : firn_merge_next(stream->merge, err));
+        stream->state = IN_VERSIONS;
+        FIRN_TRY(find_kept(stream, err));
+        break;
+    case IN_VERSIONS:
+    case AT_END:
+        break;
+    }
+    *out = stream->state == AT_END ? NULL : &stream->entry;
+out:
+    return rc;
+}
+
+struct firn_compaction_place
+firn_merge_stream_place(const struct firn_merge_stream *stream)
+{
+    DCHECK(stream->state == IN_HELD || stream->state == GIVEN);
+    return stream->place;
+}
+
+bool
+firn_merge_stream_may_cut(const struct firn_merge_stream *stream)
+{
+    return stream->may_cut;
+}
+
+int
+firn_merge_stream_cut(struct firn_merge_stream *stream, firn_merge_stream_add add, void *ctx,
+                      firn_error *err)
+{
+    if (stream->state == AT_END) {
+        return firn_merge_ranges_cut(stream->ranges, NULL, add, ctx, err);
+    }
+    CHECK(stream->may_cut);
+    return firn_merge_ranges_cut(stream->ranges, &stream->entry.key, add, ctx, err);
+}
+
+uint64_t
+firn_merge_stream_dropped(const struct firn_merge_stream *stream)
+{
+    return stream->dropped;
+}
+
+/* ---- making ---- */
+
+int
+firn_merge_stream_create(const struct firn_merge_stream_options *options,
+                         struct firn_merge_stream **out, firn_error *err)
+{
+    *out = NULL;
+    int rc = FIRN_OK;
+    size_t segments = firn_merge_rule_segment_count(options->rule);
+    struct firn_merge_stream *stream = firn_alloc_zeroed(sizeof *stream);
+    if (stream == NULL) {
+        return firn_error_no_memory(err, "a compaction");
+    }
+    stream->merge = options->merge;
+    stream->step = options->step;
+    stream->rule = options->rule;
+    stream->between = options->between;
+    stream->between_count = options->between_count;
+    stream->tombstones_kept_from = options->tombstones_kept_from;
+    stream->held.items = firn_alloc_array(segments, sizeof *stream->held.items);
+    stream->covering.sequences = firn_alloc_array(segments, sizeof(uint64_t));
+    stream->marks.sequences = firn_alloc_array(segments, sizeof(uint64_t));
+    if (stream->held.items == NULL || stream->covering.sequences == NULL ||
+        stream->marks.sequences == NULL) {
+        rc = firn_error_no_memory(err, "a compaction");
+        goto out;
+    }
+    FIRN_TRY(firn_merge_ranges_create(options, &stream->ranges, err));
+    *out = stream;
+    stream = NULL;
+out:
+    firn_merge_stream_destroy(stream);
+    return rc;
+}
+
+void
+firn_merge_stream_destroy(struct firn_merge_stream *stream)
+{
+    if (stream != NULL) {
+        firn_merge_ranges_destroy(stream->ranges);
+        firn_buf_deinit(&stream->key);
+        firn_buf_deinit(&stream->folded);
+        firn_merge_fold_deinit(&stream->fold);
+        firn_free(stream->held.items);
+        firn_free(stream->covering.sequences);
+        firn_free(stream->marks.sequences);
+        firn_free(stream);
+    }
+}

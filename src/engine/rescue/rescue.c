@@ -1,0 +1,672 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rescue/rescue.c: a sound store made of what a damaged one still has.
+ *
+ * The damaged directory is only read. In the new one candidates are built, the best first, and the
+ * first that opens and is sound to the last byte is taken:
+ *   1. everything as it is: the damage lies elsewhere, or only the identity was lost;
+ *   2. where MANIFEST may not be the newest, or cannot be read: the log up to its first bad place, and the
+ *      trees as their runs themselves tell of them (mend_gather.c), without those that cannot be read;
+ *   3. the same with the runs alone that MANIFEST names;
+ *   4. the trees of 2 and 3 without the log, which may lean on what a lost run said;
+ *   5. where there are no runs, so that no MANIFEST was ever needed: the log alone, up to its first bad
+ *      place;
+ *   6. an empty store.
+ *
+ * (I1) Runs and value files are shared by hard links and never written. Logs are copied.
+ * (I2) A candidate is judged by reading alone. What cannot be read in it counts as damaged; a failure
+ *      to write is a failure of the machine, and ends the rescue: it must not lead to a worse
+ *      candidate.
+ * (I3) The new store has an identity of its own.
+ * (Not checked: all three follow from which calls are made.)
+ */
+#include "rescue/rescue.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/bytes.h"
+#include "base/check.h"
+#include "history/history_format.h"
+#include "os/os_clone.h"
+#include "rescue/rescue_look.h"
+#include "row/row.h"
+#include "store/db_internal.h"
+
+enum { COPY_SIZE = 256 << 10, CACHE_BYTES = 4 << 20, MEMORY_BYTES = 32 << 20 };
+
+static const char runs_name[] = "runs";
+
+struct rescuing {
+    struct firn_os_dir *from;
+    struct firn_os_dir *to;
+    const struct firn_rescue_options *options;
+    struct firn_rescue_result *result;
+    struct firn_buf names; /* each with its NUL */
+    struct firn_buf buffer;
+    struct firn_buf told; /* of the candidate, each with its NUL: the one that is taken counts */
+    bool told_is_short;   /* memory was out */
+    struct firn_rescue_look look;
+    bool walks_versions; /* a candidate is sound only if no version is in it twice */
+};
+
+/* Keeps what is found until it is known which candidate is taken. */
+static void
+tell(void *ctx, const char *text)
+{
+    struct rescuing *rescuing = ctx;
+    if (firn_buf_append(&rescuing->told, text, strlen(text) + 1) != FIRN_OK) {
+        rescuing->told_is_short = true;
+    }
+}
+
+static void
+tell_all(const struct rescuing *rescuing)
+{
+    for (size_t at = 0; at < rescuing->told.size;) {
+        const char *text = (const char *)rescuing->told.data + at;
+        rescuing->options->on_damage(rescuing->options->ctx, text);
+        at += strlen(text) + 1;
+    }
+}
+
+bool
+firn_rescue_is_finding(int rc)
+{
+    return rc == FIRN_CORRUPT || rc == FIRN_NOT_FOUND || rc == FIRN_IO; /* never FIRN_NEWER */
+}
+
+/* ---- files ---- */
+
+static bool
+ends_with(const char *name, const char *end)
+{
+    size_t size = strlen(name);
+    size_t end_size = strlen(end);
+    return size > end_size && strcmp(name + size - end_size, end) == 0;
+}
+
+static int
+keep_manifest(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct rescuing *rescuing = ctx;
+    return firn_lsm_is_name(entry->name) && ends_with(entry->name, ".log")
+               ? firn_buf_append(&rescuing->names, entry->name, entry->name_size + 1)
+               : FIRN_OK;
+}
+
+static int
+keep_log(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct rescuing *rescuing = ctx;
+    return firn_db_log_is_name(entry->name) && ends_with(entry->name, ".log")
+               ? firn_buf_append(&rescuing->names, entry->name, entry->name_size + 1)
+               : FIRN_OK;
+}
+
+static int
+keep_run(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct rescuing *rescuing = ctx;
+    bool is_file = entry->kind == FIRN_OS_FILE || entry->kind == FIRN_OS_UNKNOWN;
+    return is_file && !ends_with(entry->name, ".tmp")
+               ? firn_buf_append(&rescuing->names, entry->name, entry->name_size + 1)
+               : FIRN_OK;
+}
+
+static int
+list(struct rescuing *rescuing, struct firn_os_dir *dir,
+     int (*keep)(void *ctx, const struct firn_os_dirent *entry), firn_error *err)
+{
+    firn_buf_clear(&rescuing->names);
+    int rc = firn_os_dir_list(dir, keep, rescuing, err);
+    return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "the names of files") : rc;
+}
+
+/* As much of a file as can be read. */
+static int
+copy_content(struct rescuing *rescuing, struct firn_os_file *source, struct firn_os_file *target,
+             firn_error *err)
+{
+    DCHECK(rescuing->buffer.size == COPY_SIZE);
+    uint64_t offset = 0;
+    size_t size = COPY_SIZE;
+    while (size == COPY_SIZE) {
+        int rc = firn_os_file_read(source, offset, rescuing->buffer.data, COPY_SIZE, &size, err);
+        if (rc == FIRN_IO) {
+            break;
+        }
+        rc = rc == FIRN_OK && size > 0
+                 ? firn_os_file_write(target, offset, rescuing->buffer.data, size, err)
+                 : rc;
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        offset += size;
+    }
+    return firn_os_file_sync(target, err);
+}
+
+static int
+copy_file(struct rescuing *rescuing, const char *name, firn_error *err)
+{
+    struct firn_os_file *source = NULL;
+    struct firn_os_file *target = NULL;
+    firn_error found;
+    int rc = firn_os_file_open(rescuing->from, name, FIRN_OS_READ, 0, &source, &found);
+    if (rc != FIRN_OK) {
+        if (firn_rescue_is_finding(rc)) {
+            tell(rescuing, found.text);
+            return FIRN_OK;
+        }
+        if (err != NULL) {
+            *err = found;
+        }
+        return rc;
+    }
+    FIRN_TRY(firn_os_file_open(rescuing->to, name,
+                               FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_FOR_OWNER |
+                                   FIRN_OS_TRUNCATE,
+                               0600, &target, err));
+    FIRN_TRY(copy_content(rescuing, source, target, err));
+out:
+    firn_os_file_close(source);
+    firn_os_file_close(target);
+    return rc;
+}
+
+static int
+copy_files(struct rescuing *rescuing, int (*keep)(void *ctx, const struct firn_os_dirent *entry),
+           firn_error *err)
+{
+    int rc = list(rescuing, rescuing->from, keep, err);
+    for (size_t at = 0; rc == FIRN_OK && at < rescuing->names.size;) {
+        const char *name = (const char *)rescuing->names.data + at;
+        rc = copy_file(rescuing, name, err);
+        at += strlen(name) + 1;
+    }
+    return rc;
+}
+
+static int
+link_names(struct rescuing *rescuing, struct firn_os_dir *from, struct firn_os_dir *to,
+           firn_error *err)
+{
+    for (size_t at = 0; at < rescuing->names.size;) {
+        const char *name = (const char *)rescuing->names.data + at;
+        int rc = firn_os_clone_file(from, to, name, err);
+        if (rc != FIRN_OK && rc != FIRN_EXISTS) {
+            return rc;
+        }
+        at += strlen(name) + 1;
+    }
+    return firn_os_dir_sync(to, err);
+}
+
+/* *out_count is how many there are. */
+static int
+link_runs(struct rescuing *rescuing, size_t *out_count, firn_error *err)
+{
+    struct firn_os_dir *from = NULL;
+    struct firn_os_dir *to = NULL;
+    int rc;
+    *out_count = 0;
+    FIRN_TRY(firn_os_make_dir_for_owner(rescuing->to, runs_name, rescuing->to, 0700, err));
+    rc = firn_os_dir_open(rescuing->from, runs_name, &from, err);
+    if (rc == FIRN_NOT_FOUND) {
+        rc = FIRN_OK;
+        goto out;
+    }
+    FIRN_TRY(rc);
+    FIRN_TRY(firn_os_dir_open(rescuing->to, runs_name, &to, err));
+    FIRN_TRY(list(rescuing, from, keep_run, err));
+    *out_count = rescuing->names.size > 0;
+    FIRN_TRY(link_names(rescuing, from, to, err));
+out:
+    firn_os_dir_close(from);
+    firn_os_dir_close(to);
+    return rc;
+}
+
+/* ---- the parts of a candidate ---- */
+
+/* Away with the candidate before. */
+static int
+begin(struct rescuing *rescuing, firn_error *err)
+{
+    struct firn_storefile_identity identity;
+    firn_buf_clear(&rescuing->told);
+    int rc = firn_os_remove_file(rescuing->to, FIRN_STOREFILE_IDENTITY_NAME, err);
+    return rc == FIRN_OK || rc == FIRN_NOT_FOUND
+               ? firn_db_create_begin(rescuing->to, &identity, err)
+               : rc;
+}
+
+/* An empty MANIFEST. */
+static int
+make_lsm(struct rescuing *rescuing, firn_error *err)
+{
+    struct firn_block_cache *cache;
+    struct firn_lsm *lsm;
+    int rc = firn_block_cache_create(firn_os_dir_os(rescuing->to), CACHE_BYTES, &cache, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    const struct firn_lsm_options options = {.kind = &firn_row_kind, .cache = cache};
+    rc = firn_lsm_open(rescuing->to, &options, true, &lsm, err);
+    rc = rc == FIRN_OK ? firn_lsm_close(lsm, err) : rc;
+    firn_block_cache_destroy(cache);
+    return rc;
+}
+
+/* A MANIFEST that names what counts, and can be read. */
+static int
+gather_lsm(struct rescuing *rescuing, bool is_newest, struct firn_mend_gather_result *gathered,
+           struct firn_mend_result *mended, firn_error *err)
+{
+    struct firn_block_cache *cache;
+    int rc = firn_block_cache_create(firn_os_dir_os(rescuing->to), CACHE_BYTES, &cache, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    const struct firn_lsm_options lsm = {
+        .kind = &firn_row_kind, .cache = cache, .is_read_only = true};
+    const struct firn_mend_gather_options options = {.lsm = lsm,
+                                                     .is_newest = is_newest,
+                                                     .log_sequence = rescuing->look.log_sequence,
+                                                     .on_damage = tell,
+                                                     .ctx = rescuing};
+    rc = firn_mend_gather(rescuing->from, rescuing->to, &options, gathered, err);
+    rc = rc == FIRN_OK ? firn_mend(rescuing->to, &lsm, tell, rescuing, mended, err) : rc;
+    firn_block_cache_destroy(cache);
+    return rc;
+}
+
+/* What of the log goes into the new one. */
+enum log_part { LOG_ALL, LOG_COMMITS, LOG_NOTHING };
+
+struct log_copy {
+    struct firn_log *log;
+    enum log_part part;
+    int failure;    /* of appending */
+    bool left_some; /* changes of checkpoints were left out */
+};
+
+static int
+append_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
+              firn_error *err)
+{
+    (void)position;
+    struct log_copy *copy = ctx;
+    if (type == FIRN_STOREFILE_TYPE_VOUCH) {
+        return FIRN_OK; /* for a MANIFEST that is another one now */
+    }
+    if (type == FIRN_HISTORY_FORMAT_TYPE && copy->part == LOG_COMMITS) {
+        copy->left_some = true;
+        return FIRN_OK;
+    }
+    copy->failure = firn_log_append(copy->log, type, &record, 1, NULL, err);
+    return copy->failure;
+}
+
+static void
+tell_log(struct rescuing *rescuing, const char *text)
+{
+    rescuing->result->log_was_cut = true;
+    tell(rescuing, text);
+}
+
+/* A new log with the records of the old one up to the first bad place; or with none. */
+static int
+write_log(struct rescuing *rescuing, enum log_part part, firn_error *err)
+{
+    const struct firn_log_options reading = firn_db_log_options(true);
+    const struct firn_log_options writing = firn_db_log_options(false);
+    struct log_copy copy = {.part = part};
+    struct firn_log *source = NULL;
+    firn_error found;
+    int rc = firn_log_create(rescuing->to, &writing, &copy.log, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rescuing->result->log_was_cut = false;
+    if (part == LOG_NOTHING) {
+        tell_log(rescuing, "the log is left out: it does not fit what is left of the rest");
+    } else {
+        rc = firn_log_open(rescuing->from, &reading, append_record, &copy, &source, NULL, &found);
+        firn_log_abandon(source);
+        if (copy.failure == FIRN_OK && firn_rescue_is_finding(rc)) {
+            tell_log(rescuing, found.text);
+            rc = FIRN_OK;
+        } else if (rc != FIRN_OK && err != NULL) {
+            *err = found;
+        }
+        if (rescuing->look.log_is_short) {
+            tell_log(rescuing, "the log was cut short: MANIFEST knows that it went further");
+        }
+        if (copy.left_some) {
+            tell_log(rescuing,
+                     "checkpoints that were made or restored are left out: what they were "
+                     "made of is lost");
+        }
+    }
+    int close_rc = firn_log_close(copy.log, rc == FIRN_OK ? err : NULL);
+    return rc != FIRN_OK ? rc : close_rc;
+}
+
+/* ---- candidates ---- */
+
+static void
+ignore_damage(void *ctx, const char *text)
+{
+    (void)ctx;
+    (void)text;
+}
+
+/* Goes over all versions of a tree; one that lies in two places is FIRN_CORRUPT. */
+static int
+walk_tree(struct firn_lsm_tree *tree, firn_error *err)
+{
+    const struct firn_lsm_cursor_options options = {.keys_only = true};
+    struct firn_lsm_cursor *cursor;
+    int rc = firn_lsm_cursor_create(tree, &options, &cursor, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = firn_lsm_cursor_first(cursor, err);
+    while (rc == FIRN_OK && firn_lsm_cursor_valid(cursor)) {
+        rc = firn_lsm_cursor_next(cursor, err);
+    }
+    firn_lsm_cursor_destroy(cursor);
+    return rc;
+}
+
+static int
+walk_trees(struct firn_db *db, firn_error *err)
+{
+    const struct firn_db_image *image = firn_db_image(db);
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < firn_db_image_tree_count(image) && rc == FIRN_OK; i++) {
+        rc = walk_tree(firn_db_image_tree(image, i)->lsm_tree, err);
+    }
+    return rc;
+}
+
+/* Looks whether the candidate is sound (I2). */
+static int
+examine(struct rescuing *rescuing, bool *out_is_sound, firn_error *err)
+{
+    const struct firn_db_options options = {.read_only = true, .memory_bytes = MEMORY_BYTES};
+    const struct firn_db_check_options check = {.on_damage = ignore_damage};
+    firn_check_report report = {.size = sizeof report};
+    struct firn_db *db;
+    firn_error found;
+    *out_is_sound = false;
+    int rc = firn_db_open(rescuing->to, &options, &db, &found);
+    if (rc == FIRN_OK) {
+        rc = firn_db_check(db, &check, &report, &found);
+        rc = rc == FIRN_OK && rescuing->walks_versions ? walk_trees(db, &found) : rc;
+        int close_rc = firn_db_close(db, rc == FIRN_OK ? &found : NULL);
+        rc = rc == FIRN_OK ? close_rc : rc;
+    }
+    *out_is_sound = rc == FIRN_OK;
+    if (rc != FIRN_OK && !firn_rescue_is_finding(rc)) {
+        if (err != NULL) {
+            *err = found;
+        }
+        return rc;
+    }
+    return FIRN_OK;
+}
+
+/* Gives it its name before that. */
+static int
+judge(struct rescuing *rescuing, bool *out_is_sound, firn_error *err)
+{
+    int rc = firn_db_create_end(rescuing->to, err);
+    return rc == FIRN_OK ? examine(rescuing, out_is_sound, err) : rc;
+}
+
+static int
+try_as_it_is(struct rescuing *rescuing, bool *out_is_sound, firn_error *err)
+{
+    size_t runs;
+    int rc;
+    FIRN_TRY(begin(rescuing, err));
+    FIRN_TRY(copy_files(rescuing, keep_manifest, err));
+    FIRN_TRY(copy_files(rescuing, keep_log, err));
+    FIRN_TRY(link_runs(rescuing, &runs, err));
+    FIRN_TRY(judge(rescuing, out_is_sound, err));
+    rescuing->result->state = FIRN_RESCUE_KEPT;
+out:
+    return rc;
+}
+
+/* Tells of checkpoints that nothing knows any more: by what the log says of MANIFEST. */
+static void
+tell_history(struct rescuing *rescuing, firn_slice history, uint64_t *doubts)
+{
+    const struct firn_rescue_look *look = &rescuing->look;
+    uint64_t has = history.size >= 9 ? firn_load_le64(history.data + 1) : 0;
+    if (!look->may_be_older || (look->knows_history && has >= look->history_sequence)) {
+        return;
+    }
+    ++*doubts;
+    tell(
+        rescuing,
+        look->knows_history
+            ? "checkpoints, and restores of checkpoints, that MANIFEST knew are lost: what a "
+              "restore "
+              "had hidden shows again"
+            : "checkpoints, and restores of checkpoints, may be lost with MANIFEST: what a restore "
+              "had hidden shows again");
+}
+
+/* Where names are lost the log gets a commit that gives new ones. */
+static int
+name_keyspaces(struct rescuing *rescuing, uint64_t sequence, bool *is_sound, uint64_t *doubts,
+               firn_error *err)
+{
+    const struct firn_rescue_options options = {.on_damage = tell, .ctx = rescuing};
+    uint64_t named = 0;
+    int rc = firn_rescue_names(rescuing->to, sequence, &options, &named, err);
+    *doubts += named;
+    if (rc != FIRN_OK || named == 0) {
+        return rc;
+    }
+    return examine(rescuing, is_sound, err);
+}
+
+static int
+try_gathered(struct rescuing *rescuing, bool is_newest, enum log_part part, bool *out_is_sound,
+             firn_error *err)
+{
+    struct firn_mend_gather_result gathered = {0};
+    struct firn_mend_result mended = {0};
+    struct firn_rescue_result *result = rescuing->result;
+    firn_error found;
+    size_t runs;
+    int rc;
+    DCHECK(!rescuing->walks_versions);
+    *out_is_sound = false;
+    FIRN_TRY(begin(rescuing, err));
+    FIRN_TRY(link_runs(rescuing, &runs, err));
+    rc = gather_lsm(rescuing, is_newest, &gathered, &mended, &found);
+    if (rc != FIRN_OK) {
+        if (firn_rescue_is_finding(rc)) {
+            tell(rescuing, found.text);
+            rc = FIRN_OK;
+        } else if (err != NULL) {
+            *err = found;
+        }
+        goto out;
+    }
+    FIRN_TRY(write_log(rescuing, part, err));
+    rescuing->walks_versions = !is_newest;
+    FIRN_TRY(judge(rescuing, out_is_sound, err));
+    if (*out_is_sound) {
+        tell_history(rescuing, firn_buf_slice(&gathered.history), &gathered.doubts);
+        FIRN_TRY(name_keyspaces(rescuing, gathered.sequence, out_is_sound, &gathered.doubts, err));
+    }
+    result->runs_lost = mended.runs_lost + gathered.runs_lost;
+    result->runs_taken = gathered.runs_taken;
+    result->was_gathered = !is_newest;
+    result->state = result->runs_lost == 0 && gathered.doubts == 0 && !result->log_was_cut
+                        ? FIRN_RESCUE_KEPT
+                        : FIRN_RESCUE_SHORTENED;
+out:
+    rescuing->walks_versions = false;
+    firn_buf_deinit(&gathered.history);
+    return rc;
+}
+
+static int
+try_log_alone(struct rescuing *rescuing, bool is_empty, bool *out_is_sound, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(begin(rescuing, err));
+    FIRN_TRY(make_lsm(rescuing, err));
+    FIRN_TRY(write_log(rescuing, is_empty ? LOG_NOTHING : LOG_ALL, err));
+    FIRN_TRY(judge(rescuing, out_is_sound, err));
+    rescuing->result->runs_lost = 0;
+    rescuing->result->runs_taken = 0;
+    rescuing->result->state = is_empty                        ? FIRN_RESCUE_LOST
+                              : rescuing->result->log_was_cut ? FIRN_RESCUE_SHORTENED
+                                                              : FIRN_RESCUE_KEPT;
+out:
+    return rc;
+}
+
+static int
+has_runs(struct rescuing *rescuing, bool *out, firn_error *err)
+{
+    struct firn_os_dir *dir;
+    int rc = firn_os_dir_open(rescuing->from, runs_name, &dir, err);
+    *out = false;
+    if (rc != FIRN_OK) {
+        return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+    }
+    rc = list(rescuing, dir, keep_run, err);
+    *out = rescuing->names.size > 0;
+    firn_os_dir_close(dir);
+    return rc;
+}
+
+/* ---- all of them ---- */
+
+/* Candidates 2 to 4. */
+static int
+try_trees(struct rescuing *rescuing, bool *out_is_sound, firn_error *err)
+{
+    DCHECK(!*out_is_sound);
+    static const enum log_part parts[] = {LOG_ALL, LOG_COMMITS, LOG_NOTHING};
+    int rc;
+    FIRN_TRY(firn_rescue_look(rescuing->from, &rescuing->look, err));
+    for (unsigned i = 0; i < 6 && !*out_is_sound; i++) {
+        bool takes_named_only = i % 2 != 0;
+        if (takes_named_only || !rescuing->look.is_newest) {
+            FIRN_TRY(try_gathered(rescuing, takes_named_only, parts[i / 2], out_is_sound, err));
+        }
+    }
+out:
+    return rc;
+}
+
+/* All of it is there only where nothing was told to be missing. */
+static bool
+is_told(const struct firn_rescue_result *result)
+{
+    return result->state != FIRN_RESCUE_KEPT || (!result->log_was_cut && result->runs_lost == 0);
+}
+
+static int
+rescue(struct rescuing *rescuing, firn_error *err)
+{
+    bool is_sound = false;
+    bool has_trees = true;
+    int rc;
+    FIRN_TRY(try_as_it_is(rescuing, &is_sound, err));
+    if (!is_sound) {
+        FIRN_TRY(try_trees(rescuing, &is_sound, err));
+    }
+    if (!is_sound) {
+        FIRN_TRY(has_runs(rescuing, &has_trees, err));
+    }
+    if (!has_trees) {
+        FIRN_TRY(try_log_alone(rescuing, false, &is_sound, err));
+    }
+    if (!is_sound) {
+        FIRN_TRY(try_log_alone(rescuing, true, &is_sound, err));
+    }
+    if (!is_sound) {
+        rc = firn_error_set(err, FIRN_FAILED, "a new store in '%s' cannot be read",
+                            firn_os_dir_path(rescuing->to));
+    }
+    DCHECK(rc != FIRN_OK || is_told(rescuing->result));
+out:
+    return rc;
+}
+
+int
+firn_rescue(struct firn_os_dir *from, struct firn_os_dir *to,
+            const struct firn_rescue_options *options, struct firn_rescue_result *out,
+            firn_error *err)
+{
+    DCHECK(options->on_damage != NULL && from != to);
+    struct rescuing rescuing = {.from = from, .to = to, .options = options, .result = out};
+    struct firn_storefile_identity identity;
+    *out = (struct firn_rescue_result){0};
+    int rc = firn_db_create_read_identity(from, &identity, err);
+    if (rc == FIRN_NEWER) {
+        return rc;
+    }
+    if (firn_buf_set_size(&rescuing.buffer, COPY_SIZE) != FIRN_OK) {
+        return firn_error_no_memory(err, "a copy of a store");
+    }
+    rc = rescue(&rescuing, err);
+    if (rc == FIRN_OK && rescuing.told_is_short) {
+        rc = firn_error_no_memory(err, "what is damaged");
+    }
+    if (rc == FIRN_OK) {
+        tell_all(&rescuing);
+    }
+    firn_buf_deinit(&rescuing.told);
+    firn_buf_deinit(&rescuing.names);
+    firn_buf_deinit(&rescuing.buffer);
+    return rc;
+}
+
+int
+firn_rescue_doubt(struct firn_os_dir *from, const struct firn_rescue_options *options,
+                  struct firn_rescue_result *result, firn_error *err)
+{
+    DCHECK(options->on_damage != NULL);
+    struct firn_mend_found found;
+    if (result->was_gathered) {
+        return FIRN_OK; /* each was looked at */
+    }
+    int rc = firn_mend_look(from, &found, err);
+    if (rc == FIRN_OK && found.unnamed > 0) {
+        result->runs_lost += found.unnamed;
+        result->state = FIRN_RESCUE_SHORTENED;
+        options->on_damage(options->ctx, "MANIFEST was cut short: runs are there that it does not "
+                                         "name");
+    }
+    return firn_rescue_is_finding(rc) ? FIRN_OK : rc;
+}
+
+int
+firn_rescue_lock(struct firn_os_dir *dir, int64_t timeout_ms, struct firn_os_file **out,
+                 firn_error *err)
+{
+    return firn_storefile_lock_acquire(dir, timeout_ms, out, err);
+}
+
+bool
+firn_rescue_is_own_name(const char *name)
+{
+    return firn_db_create_is_data(name) || strcmp(name, FIRN_STOREFILE_IDENTITY_NAME) == 0 ||
+           strcmp(name, FIRN_STOREFILE_IDENTITY_TMP_NAME) == 0 ||
+           strcmp(name, FIRN_STOREFILE_LOCK_NAME) == 0 ||
+           strcmp(name, FIRN_STOREFILE_RESERVE_NAME) == 0;
+}

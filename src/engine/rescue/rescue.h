@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rescue/rescue.h: a sound store made of what a damaged one still has, in another directory; and
+ * single entries of one that cannot be opened.
+ */
+#ifndef FIRN_RESCUE_RESCUE_H
+#define FIRN_RESCUE_RESCUE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/entry.h"
+#include "base/error.h"
+#include "os/os.h"
+
+/* What became of the data. */
+enum firn_rescue_state {
+    FIRN_RESCUE_KEPT,      /* all of it is there */
+    FIRN_RESCUE_SHORTENED, /* commits at the end of the log are gone, or runs */
+    FIRN_RESCUE_LOST       /* the new store is empty */
+};
+
+struct firn_rescue_result {
+    enum firn_rescue_state state;
+    bool log_was_cut;
+    bool was_gathered; /* MANIFEST was not the newest: runs said what they are */
+    uint64_t runs_lost;
+    uint64_t runs_taken; /* that MANIFEST did not name */
+};
+
+struct firn_rescue_options {
+    void (*on_damage)(void *ctx, const char *text); /* never NULL */
+    void *ctx;
+};
+
+/* Makes a store in `to`, which holds none, of that in `from`, whose lock the caller holds and in which
+ * nothing is changed. Sealed files are shared. Packs are the caller's. FIRN_NEWER where `from` is of a
+ * newer firn; damage is told and is no failure. What a failure leaves is for the caller to remove. */
+FIRN_MUST_CHECK int firn_rescue(struct firn_os_dir *from, struct firn_os_dir *to,
+                                const struct firn_rescue_options *options,
+                                struct firn_rescue_result *out, firn_error *err);
+
+/* Whether files of runs are in the damaged store that its MANIFEST does not name. They are counted as lost then, and the data as shortened. For a store that has forgotten other
+ * things: by itself that is no damage, a crash leaves such files. */
+FIRN_MUST_CHECK int firn_rescue_doubt(struct firn_os_dir *from,
+                                      const struct firn_rescue_options *options,
+                                      struct firn_rescue_result *result, firn_error *err);
+
+/* The lock of a store, whatever else is left of it. FIRN_BUSY names the holder. */
+FIRN_MUST_CHECK int firn_rescue_lock(struct firn_os_dir *dir, int64_t timeout_ms,
+                                     struct firn_os_file **out, firn_error *err);
+/* Whether a name in a store's directory is that of a file or folder of the store's own. */
+bool firn_rescue_is_own_name(const char *name);
+
+/* Whether a failure lies in the files that are read, not in the machine. */
+bool firn_rescue_is_finding(int rc);
+
+/* ---- rescue_salvage.c ---- */
+
+/* An entry that was found somewhere. */
+struct firn_rescue_salvage_entry {
+    bool is_of_log;    /* else it stands in a run, and its keyspace is not known */
+    uint64_t keyspace; /* the number of its keyspace */
+    uint64_t sequence;
+    enum firn_entry_kind kind;
+    firn_slice key;
+    firn_slice value;
+};
+/* Shows the entries of every commit in the log, and of every run, that can be read, in any order, some
+ * of them twice: also what was replaced, deleted, or never acknowledged. Values in files of their own
+ * are not shown. Borrowed until visit returns; another return than FIRN_OK ends the walk and is
+ * returned. */
+FIRN_MUST_CHECK int firn_rescue_salvage(struct firn_os_dir *dir,
+                                        int (*visit)(void *ctx,
+                                                     const struct firn_rescue_salvage_entry *entry,
+                                                     firn_error *err),
+                                        void *ctx, firn_error *err);
+
+#endif

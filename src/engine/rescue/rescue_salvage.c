@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rescue/rescue_salvage.c: single entries of a store that cannot be opened.
+ *
+ * Commits are found in the log wherever a whole record stands (log_salvage.h), runs by the names of
+ * their files. What is found may be old, replaced, or deleted: sequences tell which of two versions is
+ * newer, and the caller must know by its form what it is looking for. Which keyspace a run belongs to
+ * is said by MANIFEST alone, which may be lost.
+ *
+ * A run is walked from its front up to the first place that cannot be read, and then from its end
+ * backward down to it.
+ *
+ * Memory: one record of the log, and a small cache of blocks.
+ */
+#include <string.h>
+
+#include "log/log_salvage.h"
+#include "rescue/rescue.h"
+#include "row/row.h"
+#include "store/db_internal.h"
+
+enum { CACHE_BYTES = 4 << 20 };
+
+struct salvaging {
+    int (*visit)(void *ctx, const struct firn_rescue_salvage_entry *entry, firn_error *err);
+    void *ctx;
+    struct firn_buf names; /* of runs, each with its NUL */
+    struct firn_run_env env;
+};
+
+/* ---- the log ---- */
+
+static int
+visit_commit(void *ctx, uint8_t type, firn_slice record, firn_error *err)
+{
+    struct salvaging *salvaging = ctx;
+    struct firn_storefile_commit commit;
+    const char *what;
+    if (type != FIRN_LOG_TYPE_USER ||
+        firn_storefile_get_header(record, &commit, &what) != FIRN_OK) {
+        return FIRN_OK;
+    }
+    while (commit.count > 0) { /* of those that are left */
+        struct firn_storefile_op op;
+        if (firn_storefile_get_op(&commit, &op, &what) != FIRN_OK) {
+            return FIRN_OK;
+        }
+        const struct firn_rescue_salvage_entry entry = {.is_of_log = true,
+                                                        .keyspace = op.keyspace,
+                                                        .sequence = commit.sequence,
+                                                        .kind = op.kind,
+                                                        .key = op.key,
+                                                        .value = op.value};
+        int rc = salvaging->visit(salvaging->ctx, &entry, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    return FIRN_OK;
+}
+
+/* ---- runs ---- */
+
+static int
+show(struct salvaging *salvaging, const struct firn_entry *entry, firn_error *err)
+{
+    const struct firn_rescue_salvage_entry found = {
+        .sequence = entry->sequence, .kind = entry->kind, .key = entry->key, .value = entry->value};
+    return entry->values != NULL ? FIRN_OK : salvaging->visit(salvaging->ctx, &found, err);
+}
+
+/* *out_rc is what ended the walk; FIRN_OK at the end of the run. */
+static int
+walk(struct salvaging *salvaging, struct firn_run_cursor *cursor, bool is_forward, int *out_rc,
+     firn_error *err)
+{
+    const struct firn_run_kind *kind = cursor->kind;
+    firn_error found;
+    *out_rc = is_forward ? kind->cursor_first(cursor, &found) : kind->cursor_last(cursor, &found);
+    while (*out_rc == FIRN_OK && cursor->is_valid) {
+        int rc = show(salvaging, &cursor->entry, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        *out_rc =
+            is_forward ? kind->cursor_next(cursor, &found) : kind->cursor_prev(cursor, &found);
+    }
+    if (*out_rc != FIRN_OK && !firn_rescue_is_finding(*out_rc)) {
+        if (err != NULL) {
+            *err = found;
+        }
+        return *out_rc;
+    }
+    return FIRN_OK;
+}
+
+static int
+salvage_opened(struct salvaging *salvaging, struct firn_run *run, firn_error *err)
+{
+    const struct firn_run_cursor_options options = {.keeps_references = true};
+    struct firn_run_cursor *cursor;
+    int ended;
+    int rc = run->kind->cursor_create(run, &options, &cursor, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = walk(salvaging, cursor, true, &ended, err);
+    if (rc == FIRN_OK && ended != FIRN_OK) {
+        rc = walk(salvaging, cursor, false, &ended, err);
+    }
+    run->kind->cursor_destroy(cursor);
+    return rc;
+}
+
+static int
+salvage_run(struct salvaging *salvaging, const char *name, firn_error *err)
+{
+    struct firn_run *run;
+    firn_error found;
+    int rc = firn_row_kind.open(&salvaging->env, name, &run, &found);
+    if (rc == FIRN_OK) {
+        rc = salvage_opened(salvaging, run, err);
+        firn_row_kind.close(run);
+        return rc;
+    }
+    if (!firn_rescue_is_finding(rc)) {
+        if (err != NULL) {
+            *err = found;
+        }
+        return rc;
+    }
+    return FIRN_OK;
+}
+
+static int
+keep_run(void *ctx, const struct firn_os_dirent *entry)
+{
+    static const char end[] = ".row";
+    struct salvaging *salvaging = ctx;
+    bool is_run = entry->name_size > sizeof end - 1 &&
+                  strcmp(entry->name + entry->name_size - (sizeof end - 1), end) == 0;
+    return is_run ? firn_buf_append(&salvaging->names, entry->name, entry->name_size + 1) : FIRN_OK;
+}
+
+static int
+salvage_runs(struct salvaging *salvaging, struct firn_os_dir *dir, firn_error *err)
+{
+    struct firn_block_cache *cache = NULL;
+    struct firn_os_dir *runs;
+    int rc = firn_os_dir_open(dir, "runs", &runs, err);
+    if (rc != FIRN_OK) {
+        return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+    }
+    FIRN_TRY(firn_block_cache_create(firn_os_dir_os(dir), CACHE_BYTES, &cache, err));
+    salvaging->env = (struct firn_run_env){.dir = runs, .cache = cache};
+    rc = firn_os_dir_list(runs, keep_run, salvaging, err);
+    if (rc == FIRN_NO_MEMORY) {
+        rc = firn_error_no_memory(err, "the names of runs");
+    }
+    for (size_t at = 0; rc == FIRN_OK && at < salvaging->names.size;) {
+        const char *name = (const char *)salvaging->names.data + at;
+        rc = salvage_run(salvaging, name, err);
+        at += strlen(name) + 1;
+    }
+out:
+    firn_block_cache_destroy(cache);
+    firn_os_dir_close(runs);
+    return rc;
+}
+
+int
+firn_rescue_salvage(struct firn_os_dir *dir,
+                    int (*visit)(void *ctx, const struct firn_rescue_salvage_entry *entry,
+                                 firn_error *err),
+                    void *ctx, firn_error *err)
+{
+    struct salvaging salvaging = {.visit = visit, .ctx = ctx};
+    struct firn_os_dir *own;
+    int rc = firn_os_dir_open_beneath(dir, "", &own, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = firn_log_salvage(own, "wal", visit_commit, &salvaging, err);
+    rc = rc == FIRN_OK ? salvage_runs(&salvaging, own, err) : rc;
+    firn_buf_deinit(&salvaging.names);
+    firn_os_dir_close(own);
+    return rc;
+}

@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store/db.c: the handle: opening and closing.
+ *
+ * Opening for writing: look at the directory; take the lock; look again, because the directory may
+ * have become a store while the lock was waited for; then either create (db_create.c) or read the
+ * identity, open the trees and replay the log (db_replay.c). Trees of keyspaces that were dropped,
+ * and that a crash has left, go now: nobody has a view of them any more. Opening for reading takes
+ * a lock that keeps files from being removed (db_reader.c), and writes nothing.
+ *
+ * Closing for writing: background work ends; where much is in the log alone it is flushed, so that
+ * the next opening need not replay it, small trees become one run each, and the log and the reserve
+ * are given up as far as they are not needed. A small store is just a log, and stays one. At last the
+ * log and MANIFEST say of each other where they end (db_vouch.c).
+ *
+ * The budget of memory is divided once, at opening: half of it for the cache of blocks, three
+ * eighths for memtables (of which one is flushed when it has an eighth), the rest for what the
+ * trees keep of their runs.
+ *
+ * Locking: commit_mutex (rank DB_COMMIT) belongs to db_write.c; state_mutex (rank DB_STATE) guards
+ * the trees of the image, the handles of keyspaces, is_changing_list and the list of open views;
+ * the mutex of jobs (rank DB_JOBS) guards background work. None is held during input or output.
+ */
+#include "base/check.h"
+#include "store/db_internal.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "storefile/archive.h"
+
+/* A log that is longer than this is flushed when the store is closed: compressed in runs it takes
+ * less room, and every opening of a store with a long log replays it. */
+enum { CLOSE_LOG_BYTES_MAX = 96 << 10 };
+
+/* ---- making and ending the handle ---- */
+
+static size_t
+to_size(uint64_t bytes)
+{
+    return bytes > SIZE_MAX / 16 ? SIZE_MAX / 16 : (size_t)bytes;
+}
+
+static struct firn_db_limits
+divide_memory(uint64_t memory)
+{
+    enum { MEMTABLE_MIN = 64 << 10, MEMTABLE_MAX = 64 << 20, LOG_MIN = 1 << 20 };
+    struct firn_db_limits limits = {.memory = memory};
+    size_t eighth = to_size(memory / 8);
+    limits.memtable = eighth < MEMTABLE_MIN   ? MEMTABLE_MIN
+                      : eighth > MEMTABLE_MAX ? MEMTABLE_MAX
+                                              : eighth;
+    limits.memtables = 2 * limits.memtable;
+    limits.memtables_max = 3 * limits.memtable;
+    limits.cache = to_size(memory / 2);
+    limits.log = memory / 4 < LOG_MIN ? LOG_MIN : memory / 4;
+    limits.replay_max = limits.memtables_max;
+    limits.disk_bytes = UINT64_MAX;
+    return limits;
+}
+
+static unsigned
+choose_threads(struct firn_os *os, unsigned wanted)
+{
+    enum { THREADS_MAX = 4 };
+    unsigned processors = firn_os_cpu_count(os);
+    if (wanted != 0) {
+        return wanted;
+    }
+    return processors > THREADS_MAX ? THREADS_MAX : processors;
+}
+
+static void
+init(struct firn_db *db, struct firn_os_dir *dir, const struct firn_db_options *options)
+{
+    static _Atomic uint64_t serials;
+    firn_os_process_init_mark(&db->mark);
+    db->serial = atomic_fetch_add_explicit(&serials, 1, memory_order_relaxed) + 1;
+    db->os = firn_os_dir_os(dir);
+    db->dir = dir;
+    db->is_read_only = options->read_only;
+    db->shows_pending = options->read_pending;
+    db->durability =
+        options->durability == FIRN_DURABILITY_DEFAULT ? FIRN_DURABILITY_FULL : options->durability;
+    db->limits = divide_memory(options->memory_bytes != 0 ? options->memory_bytes
+                                                          : FIRN_STORE_MEMORY_DEFAULT);
+    db->threads = choose_threads(db->os, options->threads);
+    db->compression = options->compression;
+    firn_os_mutex_init(db->os, &db->commit_mutex, FIRN_LOCK_DB_COMMIT);
+    firn_os_cond_init(db->os, &db->lead_ended);
+    firn_os_mutex_init(db->os, &db->state_mutex, FIRN_LOCK_DB_STATE);
+    firn_os_cond_init(db->os, &db->list_changed);
+    firn_os_mutex_init(db->os, &db->jobs.mutex, FIRN_LOCK_DB_JOBS);
+    firn_os_cond_init(db->os, &db->jobs.changed);
+    firn_os_cond_init(db->os, &db->jobs.closing);
+    firn_epoch_init(&db->epoch);
+    firn_db_keyspace_init(db);
+    atomic_init(&db->image, NULL);
+}
+
+/* The log and the image are gone. */
+static void
+destroy(struct firn_db *db)
+{
+    DCHECK(db->jobs.flush_pool == NULL && db->bulk == NULL);
+    DCHECK(db->views == NULL && db->view_count == 0);
+    DCHECK(db->queue_head == NULL && db->exclusive_waiting == 0);
+    firn_db_keyspace_destroy_all(db);
+    firn_epoch_deinit(&db->epoch);
+    firn_block_cache_destroy(db->cache);
+    firn_os_file_close(db->readers);
+    /* Last of the files: who gets the lock next must find everything at rest. */
+    firn_os_file_close(db->lock);
+    firn_os_dir_close(db->owned_dir);
+    firn_os_cond_deinit(&db->jobs.closing);
+    firn_os_cond_deinit(&db->jobs.changed);
+    firn_os_mutex_deinit(&db->jobs.mutex);
+    firn_os_cond_deinit(&db->list_changed);
+    firn_os_mutex_deinit(&db->state_mutex);
+    firn_os_cond_deinit(&db->lead_ended);
+    firn_os_mutex_deinit(&db->commit_mutex);
+    struct firn_os *owned_os = db->owned_os;
+    struct firn_archive *archive = db->archive;
+    firn_free(db);
+    firn_archive_close(archive);
+    firn_db_memory_close(owned_os);
+}
+
+void
+firn_db_abandon(struct firn_db *db)
+{
+    if (db == NULL) {
+        return;
+    }
+    firn_db_jobs_close(db);
+    firn_db_bulk_close(db->bulk);
+    firn_db_view_destroy_all(db);
+    firn_db_image_abandon(firn_db_image(db));
+    firn_log_abandon(db->log);
+    destroy(db);
+}
+
+void
+firn_db_leave(struct firn_db *db)
+{
+    /* Nothing is locked, waited for or freed: what a thread of the parent was changing at the moment
+     * of the fork is half changed here for ever. These pointers are set once. */
+    struct firn_db_image *image = firn_db_image(db);
+    if (image != NULL) {
+        firn_os_file_close(image->reader_lock);
+        image->reader_lock = NULL;
+    }
+    firn_os_file_close(db->readers);
+    firn_os_file_close(db->lock);
+    db->readers = NULL;
+    db->lock = NULL;
+}
+
+/* ---- opening ---- */
+
+static int
+refuse_missing(struct firn_os_dir *dir, firn_error *err)
+{
+    return firn_error_set(err, FIRN_NOT_FOUND, "there is no firn store in '%s'",
+                          firn_os_dir_path(dir));
+}
+
+static int
+open_for_reading(struct firn_db *db, firn_error *err)
+{
+    struct firn_db_image *image;
+    int rc = firn_db_create_read_identity(db->dir, &db->identity, err);
+    if (rc == FIRN_NOT_FOUND) {
+        return refuse_missing(db->dir, err);
+    }
+    rc = rc == FIRN_OK ? firn_db_replay(db, &image, err) : rc;
+    DCHECK(db->lock == NULL && db->log == NULL);
+    if (rc == FIRN_OK) {
+        atomic_store_explicit(&db->image, image, memory_order_seq_cst);
+    }
+    return rc;
+}
+
+static int
+open_readers_file(struct firn_db *db, firn_error *err)
+{
+    return firn_os_file_open(db->dir, FIRN_STOREFILE_IDENTITY_NAME, FIRN_OS_READ, 0, &db->readers,
+                             err);
+}
+
+/* What an opening writes is little, but not nothing: a segment's header, what recovery settles. */
+static int
+recover(struct firn_db *db, firn_error *err)
+{
+    struct firn_db_image *image;
+    int rc;
+    DCHECK(db->lock != NULL && db->log == NULL && firn_db_image(db) == NULL);
+    FIRN_TRY(firn_db_create_raise_version(db, err));
+    FIRN_TRY(firn_db_replay(db, &image, err));
+    atomic_store_explicit(&db->image, image, memory_order_seq_cst);
+    FIRN_TRY(firn_db_image_remove_dropped(image, err));
+out:
+    DCHECK(rc != FIRN_OK || (db->log != NULL && firn_db_image(db) != NULL));
+    if (rc == FIRN_NO_SPACE) {
+        firn_db_image_abandon(firn_db_image(db));
+        atomic_store_explicit(&db->image, NULL, memory_order_seq_cst);
+        firn_log_abandon(db->log);
+        db->log = NULL;
+    }
+    return rc;
+}
+
+/* The lock is held, and there is a store. */
+static int
+open_existing(struct firn_db *db, firn_error *err)
+{
+    int rc;
+    DCHECK(db->lock != NULL);
+    FIRN_TRY(firn_db_create_read_identity(db->dir, &db->identity, err));
+    FIRN_TRY(open_readers_file(db, err));
+    rc = recover(db, err);
+    if (rc == FIRN_NO_SPACE && firn_db_space_give_up_at_open(db)) {
+        rc = recover(db, err);
+    }
+out:
+    return rc;
+}
+
+static int
+create(struct firn_db *db, firn_error *err)
+{
+    DCHECK(db->lock != NULL);
+    int rc = firn_db_create_store(db, err);
+    return rc == FIRN_OK ? open_readers_file(db, err) : rc;
+}
+
+/* Whether the directory may be opened as asked; *survey is what it holds. */
+static int
+look(struct firn_db *db, const struct firn_db_options *options,
+     struct firn_db_create_survey *survey, firn_error *err)
+{
+    int rc = firn_db_create_look(db->dir, survey, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (survey->has_identity) {
+        return options->fail_if_exists
+                   ? firn_error_set(err, FIRN_EXISTS, "there is a firn store in '%s' already",
+                                    firn_os_dir_path(db->dir))
+                   : FIRN_OK;
+    }
+    return options->create_if_missing ? firn_db_create_allowed(db->dir, survey, err)
+                                      : refuse_missing(db->dir, err);
+}
+
+static int
+open_for_writing(struct firn_db *db, const struct firn_db_options *options, firn_error *err)
+{
+    struct firn_db_create_survey survey;
+    int rc;
+    FIRN_TRY(look(db, options, &survey, err));
+    FIRN_TRY(firn_storefile_lock_acquire(db->dir, options->lock_timeout_ms, &db->lock, err));
+    FIRN_TRY(look(db, options, &survey, err));
+    firn_db_space_fit(db);
+    FIRN_TRY(survey.has_identity ? open_existing(db, err) : create(db, err));
+    db->last_sequence = firn_db_image(db)->last_sequence;
+    db->found_end = firn_log_end(db->log);
+    db->found_version = firn_db_reader_version(db);
+    FIRN_TRY(firn_db_jobs_open(db, err));
+    firn_db_space_look(db);
+    DCHECK(db->readers != NULL && db->log != NULL && !db->is_leading);
+out:
+    return rc;
+}
+
+int
+firn_db_open(struct firn_os_dir *dir, const struct firn_db_options *options, struct firn_db **out,
+             firn_error *err)
+{
+    int rc;
+    *out = NULL;
+    struct firn_db *db = firn_alloc_zeroed(sizeof *db);
+    if (db == NULL) {
+        return firn_error_no_memory(err, "a store");
+    }
+    init(db, dir, options);
+    FIRN_TRY(firn_block_cache_create(db->os, db->limits.cache, &db->cache, err));
+    FIRN_TRY(options->read_only ? open_for_reading(db, err) : open_for_writing(db, options, err));
+    atomic_store_explicit(&db->published, firn_db_image(db)->last_sequence, memory_order_release);
+    DCHECK(db->is_read_only || db->last_sequence == firn_db_published(db));
+    *out = db;
+    db = NULL;
+out:
+    firn_db_abandon(db);
+    return rc;
+}
+
+int
+firn_db_open_owned(struct firn_os_dir *dir, const struct firn_db_options *options,
+                   struct firn_db **out, firn_error *err)
+{
+    int rc = firn_db_open(dir, options, out, err);
+    if (rc == FIRN_OK) {
+        (*out)->owned_dir = dir;
+    } else {
+        firn_os_dir_close(dir);
+    }
+    return rc;
+}
+
+/* ---- closing ---- */
+
+static int
+refuse_open_views(struct firn_db *db, firn_error *err)
+{
+    firn_os_mutex_lock(&db->state_mutex);
+    uint64_t count = db->view_count;
+    bool has_bulk = db->bulk != NULL;
+    firn_os_mutex_unlock(&db->state_mutex);
+    if (has_bulk) {
+        return firn_error_set(err, FIRN_MISUSE, "'%s' cannot be closed: a load is open",
+                              firn_os_dir_path(db->dir));
+    }
+    return count == 0 ? FIRN_OK
+                      : firn_error_set(err, FIRN_MISUSE,
+                                       "'%s' cannot be closed: %" PRIu64
+                                       " cursors, views or transactions are open",
+                                       firn_os_dir_path(db->dir), count);
+}
+
+/* What is not durable cannot be made so any more. */
+static int
+close_failed(struct firn_db *db, firn_error *err)
+{
+    int rc = firn_error_set(err, FIRN_FAILED, "'%s' failed earlier: %s", firn_os_dir_path(db->dir),
+                            db->failure.text);
+    firn_db_abandon(db);
+    return rc;
+}
+
+/* Empties the log where that is worth it, and has small trees be one run each: what was flushed last
+ * would stay beside it until somebody keeps the store open for longer. That it could not be done is
+ * no failure: the log has everything, or the runs have. */
+static void
+lighten(struct firn_db *db)
+{
+    bool has_more = false;
+    const struct firn_compaction_work_wish brief = {.compactions = true, .is_brief = true};
+    DCHECK(db->jobs.is_closing);
+    bool is_long = firn_log_size_bytes(db->log) > CLOSE_LOG_BYTES_MAX;
+    if (is_long && firn_lsm_memtable_bytes(firn_db_image(db)->lsm) > 0) {
+        FIRN_IGNORE(firn_db_maintain_flush_memtables(db, NULL));
+    }
+    FIRN_IGNORE(firn_db_jobs_finish(db, &brief, NULL));
+    FIRN_IGNORE(firn_db_drop_reap(db, NULL));
+    FIRN_IGNORE(firn_db_pace_trim(db, &has_more, NULL));
+    if (has_more && db->log_floor > firn_log_oldest(db->log)) {
+        FIRN_IGNORE(firn_log_rotate(db->log, NULL));
+    }
+    firn_db_space_trim(db);
+}
+
+static int
+close_writer(struct firn_db *db, firn_error *err)
+{
+    firn_db_jobs_stop(db);
+    if (!db->has_failed) {
+        lighten(db);
+    }
+    if (db->has_failed || firn_log_has_failed(db->log)) {
+        return close_failed(db, err);
+    }
+    firn_db_jobs_close(db);
+    int vouch_rc = firn_db_vouch_close(db, err);
+    if (vouch_rc != FIRN_OK) {
+        firn_db_abandon(db);
+        return vouch_rc;
+    }
+    int rc = firn_db_image_close(firn_db_image(db), err);
+    int log_rc = firn_log_close(db->log, rc == FIRN_OK ? err : NULL);
+    destroy(db);
+    return rc != FIRN_OK ? rc : log_rc;
+}
+
+int
+firn_db_close(struct firn_db *db, firn_error *err)
+{
+    int rc = db == NULL ? FIRN_OK : refuse_open_views(db, err);
+    if (db == NULL || rc != FIRN_OK) {
+        return rc;
+    }
+    if (!db->is_read_only) {
+        return close_writer(db, err);
+    }
+    firn_db_abandon(db);
+    return FIRN_OK;
+}
+
+int
+firn_db_sync(struct firn_db *db, firn_error *err)
+{
+    if (db->is_read_only) {
+        return FIRN_OK;
+    }
+    firn_error found;
+    int rc = firn_db_write_refuse_failed(db, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = firn_log_sync(db->log, &found);
+    if (rc != FIRN_OK) {
+        firn_db_write_latch(db, &found);
+        if (err != NULL) {
+            *err = found;
+        }
+    }
+    return rc;
+}
+
+/* ---- single commits ---- */
+
+int
+firn_db_put(struct firn_db_keyspace *keyspace, firn_slice key, firn_slice value,
+            firn_durability durability, firn_error *err)
+{
+    enum { SMALL = 512 };
+    uint8_t body[SMALL + FIRN_STOREFILE_OP_FRAME_MAX];
+    struct firn_db_op op;
+    struct firn_db_batch batch = {0};
+    /* A small entry needs no memory: what a batch asks for on its behalf is there already. */
+    bool is_small = key.size <= SMALL && value.size <= SMALL - key.size;
+    int rc;
+    if (is_small) {
+        batch.body = (struct firn_buf){.data = body, .capacity = sizeof body};
+        batch.ops = (struct firn_buf){.data = (uint8_t *)&op, .capacity = sizeof op};
+    }
+    FIRN_TRY(firn_db_batch_put(&batch, keyspace, key, value, err));
+    FIRN_TRY(firn_db_write(keyspace->db, &batch, durability, err));
+out:
+    /* Neither has grown out of the memory that was lent to it. */
+    DCHECK(!is_small || (batch.body.data == body && batch.ops.data == (uint8_t *)&op));
+    if (!is_small) {
+        firn_db_batch_deinit(&batch);
+    }
+    return rc;
+}
+
+int
+firn_db_put_ttl(struct firn_db_keyspace *keyspace, firn_slice key, firn_slice value,
+                uint64_t ttl_ms, firn_durability durability, firn_error *err)
+{
+    struct firn_db_batch batch = {0};
+    int rc;
+    FIRN_TRY(firn_db_batch_put_ttl(&batch, keyspace, key, value, ttl_ms, err));
+    FIRN_TRY(firn_db_write(keyspace->db, &batch, durability, err));
+out:
+    firn_db_batch_deinit(&batch);
+    return rc;
+}
+
+int
+firn_db_merge(struct firn_db_keyspace *keyspace, firn_slice key, firn_merge_operator operation,
+              firn_slice operand, firn_durability durability, firn_error *err)
+{
+    struct firn_db_batch batch = {0};
+    int rc;
+    FIRN_TRY(firn_db_batch_merge(&batch, keyspace, key, operation, operand, err));
+    FIRN_TRY(firn_db_write(keyspace->db, &batch, durability, err));
+out:
+    firn_db_batch_deinit(&batch);
+    return rc;
+}
+
+int
+firn_db_delete(struct firn_db_keyspace *keyspace, firn_slice key, firn_durability durability,
+               firn_error *err)
+{
+    struct firn_db_batch batch = {0};
+    int rc;
+    FIRN_TRY(firn_db_batch_delete(&batch, keyspace, key, err));
+    FIRN_TRY(firn_db_write(keyspace->db, &batch, durability, err));
+out:
+    firn_db_batch_deinit(&batch);
+    return rc;
+}
+
+int
+firn_db_delete_range(struct firn_db_keyspace *keyspace, firn_slice lower, firn_slice upper,
+                     firn_durability durability, firn_error *err)
+{
+    struct firn_db_batch batch = {0};
+    int rc;
+    FIRN_TRY(firn_db_batch_delete_range(&batch, keyspace, lower, upper, err));
+    FIRN_TRY(firn_db_write(keyspace->db, &batch, durability, err));
+out:
+    firn_db_batch_deinit(&batch);
+    return rc;
+}
+
+struct firn_os *
+firn_db_os(const struct firn_db *db)
+{
+    return db->os;
+}
+
+struct firn_os_dir *
+firn_db_dir(const struct firn_db *db)
+{
+    return db->dir;
+}
+
+bool
+firn_db_is_read_only(const struct firn_db *db)
+{
+    return db->is_read_only;
+}
+
+uint64_t
+firn_db_sequence(const struct firn_db *db)
+{
+    return firn_db_published(db);
+}
+
+const uint8_t *
+firn_db_id(const struct firn_db *db)
+{
+    return db->identity.id;
+}

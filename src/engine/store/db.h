@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store/db.h: the store inside the library: a directory, its lock, its log, its keyspaces, commits
+ * and cursors. The public twin (and the caveats) is include/firn/store.h; here the outside world is
+ * an argument, system keyspaces can be opened, and other parts of firn keep files of their own in
+ * the store's directory.
+ *
+ * Layout of a store's directory (docs/formats/store.md):
+ *   FIRN                 identity: magic, format version, store id, creation time; written last at creation
+ *   LOCK                 locked by the writing process; holds its pid as text
+ *   wal-<number>.log     the record log
+ *   manifest-<number>.log, runs/   owned by lsm/
+ *   RESERVE              space kept for deletes on a full disk
+ *   packs/               owned by workspace/
+ */
+#ifndef FIRN_STORE_DB_H
+#define FIRN_STORE_DB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "firn/cursor.h"
+#include "firn/store.h"
+#include "os/os.h"
+
+struct firn_db;
+struct firn_db_keyspace;
+struct firn_db_batch;
+struct firn_lsm_range;
+struct firn_db_cursor;
+struct firn_db_view;
+
+/* Names that begin so are outside views, restores and diffs of the store's data, and not open to
+ * the public. */
+#define FIRN_DB_SYSTEM_PREFIX "firn."
+
+struct firn_db_options {
+    bool create_if_missing;
+    bool fail_if_exists;
+    bool read_only;
+    bool read_pending;          /* as firn_store_options has it */
+    firn_durability durability; /* DEFAULT means FULL */
+    int64_t lock_timeout_ms;    /* 0 does not wait, a negative one without end */
+    uint64_t memory_bytes;      /* 0: FIRN_STORE_MEMORY_DEFAULT */
+    unsigned threads;           /* 0: by the count of processors */
+    firn_compression compression;
+};
+
+/* dir is borrowed until close. FIRN_BUSY names the process that holds the lock; an existing
+ * directory that is neither empty nor a store is refused with FIRN_INVALID. */
+FIRN_MUST_CHECK int firn_db_open(struct firn_os_dir *dir, const struct firn_db_options *options,
+                                 struct firn_db **out, firn_error *err);
+/* Opens the directory that a user's path names, making its last component (0700) where creation
+ * is allowed. */
+FIRN_MUST_CHECK int firn_db_path_open(struct firn_os *os, const char *path,
+                                      const struct firn_db_options *options, struct firn_db **out,
+                                      firn_error *err);
+/* As firn_store_open_memory. */
+FIRN_MUST_CHECK int firn_db_memory_open(uint64_t limit_bytes, const struct firn_db_options *options,
+                                        struct firn_db **out, firn_error *err);
+/* As firn_store_close. */
+FIRN_MUST_CHECK int firn_db_close(struct firn_db *db, firn_error *err);
+/* As firn_store_destroy. */
+FIRN_MUST_CHECK int firn_db_path_destroy(struct firn_os *os, const char *path, firn_error *err);
+/* Drops the handle as a crash would: nothing is written. Cursors may be open; they are gone. For
+ * tests and for giving up. */
+void firn_db_abandon(struct firn_db *db);
+/* In a child of fork, of a handle that its parent opened: closes the files whose locks would outlive
+ * the parent otherwise. The rest of the handle stays, and is not to be used. */
+void firn_db_leave(struct firn_db *db);
+FIRN_MUST_CHECK int firn_db_sync(struct firn_db *db, firn_error *err);
+struct firn_storefile_progress;
+struct firn_db_check_options {
+    void (*on_damage)(void *ctx, const char *text); /* NULL: damage is only counted */
+    void *ctx;
+    struct firn_storefile_progress *progress; /* NULL: nobody is told */
+};
+/* options may be NULL. */
+FIRN_MUST_CHECK int firn_db_check(struct firn_db *db, const struct firn_db_check_options *options,
+                                  firn_check_report *report, firn_error *err);
+FIRN_MUST_CHECK int firn_db_refresh(struct firn_db *db, firn_error *err);
+FIRN_MUST_CHECK int firn_db_maintain_flush(struct firn_db *db, firn_error *err);
+/* Flushes, and does those compactions that the store itself would do next; those of one keyspace
+ * down to its last level, where what was deleted or overwritten goes. whole may be NULL: none. */
+FIRN_MUST_CHECK int firn_db_maintain_tidy(struct firn_db *db, const struct firn_db_keyspace *whole,
+                                          firn_error *err);
+/* progress may be NULL. Cancelled, what was merged by then stays merged. */
+FIRN_MUST_CHECK int firn_db_maintain_compact(struct firn_db *db,
+                                             struct firn_storefile_progress *progress,
+                                             firn_error *err);
+/* Of a keyspace, what reaches into a range. */
+/* What a range of keys takes up, about; upper NULL: no bound. */
+FIRN_MUST_CHECK int firn_db_stats_range(const struct firn_db_keyspace *keyspace, firn_slice lower,
+                                        const firn_slice *upper, firn_range_size *out,
+                                        firn_error *err);
+FIRN_MUST_CHECK int firn_db_maintain_compact_range(const struct firn_db_keyspace *keyspace,
+                                                   const struct firn_lsm_range *range,
+                                                   struct firn_storefile_progress *progress,
+                                                   firn_error *err);
+FIRN_MUST_CHECK int firn_db_stats(struct firn_db *db, firn_store_statistics *out, firn_error *err);
+/* Appends one JSON object. */
+FIRN_MUST_CHECK int firn_db_stats_json(const firn_store_statistics *stats, struct firn_buf *out,
+                                       firn_error *err);
+struct firn_os *firn_db_os(const struct firn_db *db);
+struct firn_os_dir *firn_db_dir(const struct firn_db *db);
+bool firn_db_is_read_only(const struct firn_db *db);
+/* That of the last commit that is seen. As long as a store's stays the same, by any handle, nothing
+ * was committed. Any thread. */
+uint64_t firn_db_sequence(const struct firn_db *db);
+/* For parts of firn that keep files of their own in the store's directory and remove some: the
+ * version of the MANIFEST, which grows with every flush, and whether no reading handle, of any
+ * process, was opened at a version below one. A file that commits before version v gave up may go
+ * when there is none below v. Any thread. */
+uint64_t firn_db_reader_version(struct firn_db *db);
+bool firn_db_reader_none_below(void *db, uint64_t version);
+/* Makes the version grow, durably, and changes nothing else: handles that are opened from now on can
+ * be told from earlier ones. */
+FIRN_MUST_CHECK int firn_db_reader_advance(struct firn_db *db, firn_error *err);
+/* So many bytes lie in files beside the store's own that belong to it: the reserve for a full disk
+ * counts them. Not read-only. Any thread. */
+void firn_db_space_beside(struct firn_db *db, uint64_t bytes);
+/* After files were removed: on a full disk makes sure that this frees space. Any thread. */
+void firn_db_space_settle(struct firn_db *db);
+/* 128 random bits made at creation. */
+const uint8_t *firn_db_id(const struct firn_db *db);
+
+/* System names are allowed here. Read-only: FIRN_NOT_FOUND where it is missing. */
+FIRN_MUST_CHECK int firn_db_keyspace_open(struct firn_db *db, const char *name,
+                                          struct firn_db_keyspace **out, firn_error *err);
+FIRN_MUST_CHECK int firn_db_keyspace_list(struct firn_db *db,
+                                          int (*visit)(void *ctx, const char *name), void *ctx,
+                                          firn_error *err);
+FIRN_MUST_CHECK int firn_db_drop_keyspace(struct firn_db *db, const char *name, firn_error *err);
+struct firn_db *firn_db_keyspace_db(const struct firn_db_keyspace *keyspace);
+const char *firn_db_keyspace_name(const struct firn_db_keyspace *keyspace);
+
+/* A view of what is published at this moment; any thread. System keyspaces are outside views: they
+ * are read as they are now. */
+FIRN_MUST_CHECK int firn_db_view_open(struct firn_db *db, struct firn_db_view **out,
+                                      firn_error *err);
+void firn_db_view_close(struct firn_db_view *view);
+FIRN_MUST_CHECK int firn_db_view_keyspace_list(struct firn_db_view *view,
+                                               int (*visit)(void *ctx, const char *name), void *ctx,
+                                               firn_error *err);
+FIRN_MUST_CHECK int firn_db_view_keyspace_open(struct firn_db_view *view, const char *name,
+                                               struct firn_db_keyspace **out, firn_error *err);
+
+/* Replaces the contents of out; FIRN_NOT_FOUND. view may be NULL: now. Any thread. */
+FIRN_MUST_CHECK int firn_db_get(struct firn_db_keyspace *keyspace, firn_slice key,
+                                struct firn_buf *out, firn_error *err);
+FIRN_MUST_CHECK int firn_db_get_at(struct firn_db_keyspace *keyspace, struct firn_db_view *view,
+                                   firn_slice key, struct firn_buf *out, firn_error *err);
+
+/* Many keys at one view, NULL meaning now. visit gets each with its number, in order, and the value,
+ * which it may take the memory of; NULL where the key is missing. What it returns other than
+ * FIRN_OK ends the call and is returned. */
+struct firn_db_get_many {
+    struct firn_db_view *view;
+    const firn_slice *keys;
+    size_t count;
+    int (*visit)(void *ctx, size_t i, struct firn_buf *value, firn_error *err);
+    void *ctx;
+};
+FIRN_MUST_CHECK int firn_db_get_many(struct firn_db_keyspace *keyspace,
+                                     const struct firn_db_get_many *what, firn_error *err);
+
+/* One commit each. */
+FIRN_MUST_CHECK int firn_db_put(struct firn_db_keyspace *keyspace, firn_slice key, firn_slice value,
+                                firn_durability durability, firn_error *err);
+FIRN_MUST_CHECK int firn_db_put_ttl(struct firn_db_keyspace *keyspace, firn_slice key,
+                                    firn_slice value, uint64_t ttl_ms, firn_durability durability,
+                                    firn_error *err);
+FIRN_MUST_CHECK int firn_db_merge(struct firn_db_keyspace *keyspace, firn_slice key,
+                                  firn_merge_operator operation, firn_slice operand,
+                                  firn_durability durability, firn_error *err);
+FIRN_MUST_CHECK int firn_db_delete(struct firn_db_keyspace *keyspace, firn_slice key,
+                                   firn_durability durability, firn_error *err);
+FIRN_MUST_CHECK int firn_db_delete_range(struct firn_db_keyspace *keyspace, firn_slice lower,
+                                         firn_slice upper, firn_durability durability,
+                                         firn_error *err);
+
+FIRN_MUST_CHECK int firn_db_batch_create(struct firn_db_batch **out, firn_error *err);
+void firn_db_batch_destroy(struct firn_db_batch *batch);
+void firn_db_batch_clear(struct firn_db_batch *batch);
+/* The commit frees more space than it takes, in the store or beside it: on a full disk it is taken as
+ * deletes are. Until the batch is cleared. */
+void firn_db_batch_frees_space(struct firn_db_batch *batch);
+size_t firn_db_batch_count(const struct firn_db_batch *batch);
+size_t firn_db_batch_size_bytes(const struct firn_db_batch *batch);
+/* As firn_batch_iterate. */
+FIRN_MUST_CHECK int firn_db_batch_iterate(const struct firn_db_batch *batch,
+                                          int (*visit)(void *ctx, const firn_batch_write *write),
+                                          void *ctx, firn_error *err);
+/* As firn_batch_append. */
+FIRN_MUST_CHECK int firn_db_batch_append_all(struct firn_db_batch *batch,
+                                             const struct firn_db_batch *from, firn_error *err);
+FIRN_MUST_CHECK int firn_db_batch_put(struct firn_db_batch *batch,
+                                      struct firn_db_keyspace *keyspace, firn_slice key,
+                                      firn_slice value, firn_error *err);
+/* The value is gone ttl_ms after this call, by the system's clock. */
+FIRN_MUST_CHECK int firn_db_batch_put_ttl(struct firn_db_batch *batch,
+                                          struct firn_db_keyspace *keyspace, firn_slice key,
+                                          firn_slice value, uint64_t ttl_ms, firn_error *err);
+FIRN_MUST_CHECK int firn_db_batch_merge(struct firn_db_batch *batch,
+                                        struct firn_db_keyspace *keyspace, firn_slice key,
+                                        firn_merge_operator operation, firn_slice operand,
+                                        firn_error *err);
+FIRN_MUST_CHECK int firn_db_batch_delete(struct firn_db_batch *batch,
+                                         struct firn_db_keyspace *keyspace, firn_slice key,
+                                         firn_error *err);
+FIRN_MUST_CHECK int firn_db_batch_delete_range(struct firn_db_batch *batch,
+                                               struct firn_db_keyspace *keyspace, firn_slice lower,
+                                               firn_slice upper, firn_error *err);
+FIRN_MUST_CHECK int firn_db_write(struct firn_db *db, const struct firn_db_batch *batch,
+                                  firn_durability durability, firn_error *err);
+
+/* Many entries as one commit: see firn_bulk_open. */
+struct firn_db_bulk;
+FIRN_MUST_CHECK int firn_db_bulk_open(struct firn_db_keyspace *keyspace, struct firn_db_bulk **out,
+                                      firn_error *err);
+/* For entries in any order; progress tells of the commit. */
+FIRN_MUST_CHECK int firn_db_bulk_open_unsorted(struct firn_db_keyspace *keyspace,
+                                               const struct firn_storefile_progress *progress,
+                                               struct firn_db_bulk **out, firn_error *err);
+FIRN_MUST_CHECK int firn_db_bulk_put(struct firn_db_bulk *bulk, firn_slice key, firn_slice value,
+                                     firn_error *err);
+FIRN_MUST_CHECK int firn_db_bulk_put_ttl(struct firn_db_bulk *bulk, firn_slice key,
+                                         firn_slice value, uint64_t ttl_ms, firn_error *err);
+/* A value that ends as it is stored: its moment, and the value (base/entry.h). */
+FIRN_MUST_CHECK int firn_db_bulk_put_expiring(struct firn_db_bulk *bulk, firn_slice key,
+                                              firn_slice stored, firn_error *err);
+uint64_t firn_db_bulk_count(const struct firn_db_bulk *bulk);
+FIRN_MUST_CHECK int firn_db_bulk_commit(struct firn_db_bulk *bulk, firn_error *err);
+void firn_db_bulk_close(struct firn_db_bulk *bulk);
+
+struct firn_db_cursor_options {
+    const firn_slice *lower;   /* NULL is no bound */
+    const firn_slice *upper;   /* exclusive */
+    const firn_slice *prefix;  /* NULL is none */
+    struct firn_db_view *view; /* NULL: of now; only looked at while the cursor is opened */
+    bool keys_only;            /* values are not read, and shown as empty */
+};
+FIRN_MUST_CHECK int firn_db_cursor_open(struct firn_db_keyspace *keyspace,
+                                        const struct firn_db_cursor_options *options,
+                                        struct firn_db_cursor **out, firn_error *err);
+void firn_db_cursor_close(struct firn_db_cursor *cursor);
+FIRN_MUST_CHECK int firn_db_cursor_first(struct firn_db_cursor *cursor, firn_error *err);
+FIRN_MUST_CHECK int firn_db_cursor_last(struct firn_db_cursor *cursor, firn_error *err);
+FIRN_MUST_CHECK int firn_db_cursor_seek(struct firn_db_cursor *cursor, firn_slice key,
+                                        firn_error *err);
+FIRN_MUST_CHECK int firn_db_cursor_seek_before(struct firn_db_cursor *cursor, firn_slice key,
+                                               firn_error *err);
+FIRN_MUST_CHECK int firn_db_cursor_next(struct firn_db_cursor *cursor, firn_error *err);
+FIRN_MUST_CHECK int firn_db_cursor_prev(struct firn_db_cursor *cursor, firn_error *err);
+bool firn_db_cursor_valid(const struct firn_db_cursor *cursor);
+firn_slice firn_db_cursor_key(const struct firn_db_cursor *cursor);
+firn_slice firn_db_cursor_value(const struct firn_db_cursor *cursor);
+uint64_t firn_db_cursor_expires_ms(const struct firn_db_cursor *cursor);
+
+#endif

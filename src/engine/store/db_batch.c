@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store/db_batch.c: writes collected before they are committed.
+ *
+ * A write is encoded at once as it will stand in the log, so that a commit hands the bytes on
+ * without touching them; an array beside it remembers where keys and values lie, for the memtables.
+ * A batch belongs to the store of its first write. Nothing is looked up here: of several writes to
+ * one key the last one wins when the commit is applied (db_apply.c). Only range deletes are kept
+ * ready for that moment (db_ranges.c), so that applying them needs no memory. A merge adds to what
+ * the batch did to its key before, so it does look (db_batch_merge.c).
+ */
+#include "store/db_internal.h"
+
+#include <inttypes.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/checked.h"
+#include "base/mem.h"
+#include "base/slice.h"
+
+int
+firn_db_batch_create(struct firn_db_batch **out, firn_error *err)
+{
+    *out = firn_alloc_zeroed(sizeof **out);
+    if (*out == NULL) {
+        return firn_error_no_memory(err, "a batch");
+    }
+    firn_os_process_init_mark(&(*out)->mark);
+    return FIRN_OK;
+}
+
+void
+firn_db_batch_deinit(struct firn_db_batch *batch)
+{
+    firn_buf_deinit(&batch->body);
+    firn_buf_deinit(&batch->ops);
+    firn_db_ranges_deinit(&batch->ranges);
+    firn_db_batch_merge_forget(batch);
+    batch->has_puts = false;
+    batch->frees_space = false;
+    batch->db = NULL;
+}
+
+void
+firn_db_batch_destroy(struct firn_db_batch *batch)
+{
+    if (batch != NULL) {
+        firn_db_batch_deinit(batch);
+        firn_free(batch);
+    }
+}
+
+void
+firn_db_batch_clear(struct firn_db_batch *batch)
+{
+    firn_buf_clear(&batch->body);
+    firn_buf_clear(&batch->ops);
+    firn_db_ranges_deinit(&batch->ranges);
+    firn_db_batch_merge_forget(batch);
+    batch->has_puts = false;
+    batch->frees_space = false;
+    batch->db = NULL;
+}
+
+void
+firn_db_batch_frees_space(struct firn_db_batch *batch)
+{
+    batch->frees_space = true;
+}
+
+size_t
+firn_db_batch_count(const struct firn_db_batch *batch)
+{
+    return firn_db_batch_op_count(batch);
+}
+
+size_t
+firn_db_batch_size_bytes(const struct firn_db_batch *batch)
+{
+    return batch->body.size;
+}
+
+static int
+refuse_size(const char *what, size_t size, size_t limit, firn_error *err)
+{
+    return firn_error_set(err, FIRN_LIMIT, "a %s of %zu bytes is too long; at most %zu are allowed",
+                          what, size, limit);
+}
+
+int
+firn_db_batch_check_store(const struct firn_db_batch *batch, const struct firn_db *db,
+                          firn_error *err)
+{
+    return firn_db_batch_is_of(batch, db)
+               ? FIRN_OK
+               : firn_error_set(err, FIRN_INVALID, "a batch cannot write into two stores");
+}
+
+static int
+check_limits(const struct firn_db_batch *batch, const struct firn_db *db,
+             const struct firn_storefile_op *op, firn_error *err)
+{
+    bool is_range = op->kind == FIRN_ENTRY_RANGE_DELETE;
+    size_t value_max = is_range ? FIRN_KEY_SIZE_MAX : FIRN_VALUE_SIZE_MAX;
+    int rc = firn_db_batch_check_store(batch, db, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (op->key.size > FIRN_KEY_SIZE_MAX) {
+        return refuse_size("key", op->key.size, FIRN_KEY_SIZE_MAX, err);
+    }
+    if (op->value.size > value_max) {
+        return refuse_size(is_range ? "key" : "value", op->value.size, value_max, err);
+    }
+    if (batch->body.size + FIRN_STOREFILE_OP_FRAME_MAX + op->key.size + op->value.size >
+        FIRN_BATCH_SIZE_MAX) {
+        return firn_error_set(err, FIRN_LIMIT, "a batch would have more than %d bytes",
+                              FIRN_BATCH_SIZE_MAX);
+    }
+    return FIRN_OK;
+}
+
+int
+firn_db_batch_append(struct firn_db_batch *batch, struct firn_db *db, struct firn_db_tree *tree,
+                     const struct firn_storefile_op *format, firn_error *err)
+{
+    struct firn_db_op op = {.tree = tree,
+                            .value_size = (uint32_t)format->value.size,
+                            .key_size = (uint16_t)format->key.size,
+                            .kind = (uint8_t)format->kind};
+    struct firn_storefile_place place;
+    int rc;
+    FIRN_TRY(check_limits(batch, db, format, err));
+    DCHECK(tree == NULL || tree->id == format->keyspace);
+    DCHECK(format->value.size >= firn_entry_head_size(format->kind));
+    if (firn_buf_reserve(&batch->ops, sizeof op) != FIRN_OK ||
+        firn_buf_reserve(&batch->body, FIRN_STOREFILE_OP_FRAME_MAX + format->key.size +
+                                           format->value.size) != FIRN_OK) {
+        return firn_error_no_memory(err, "a batch");
+    }
+    if (format->kind == FIRN_ENTRY_RANGE_DELETE) {
+        FIRN_TRY(firn_db_ranges_add(&batch->ranges, tree, format->key, format->value,
+                                    firn_db_batch_op_count(batch), err));
+    }
+    CHECK(firn_storefile_append_op(&batch->body, format, &place) == FIRN_OK);
+    DCHECK(place.value_offset + format->value.size == batch->body.size);
+    CHECK(batch->body.size <= FIRN_BATCH_SIZE_MAX);
+    op.key_offset = (uint32_t)place.key_offset;
+    op.value_offset = (uint32_t)place.value_offset;
+    CHECK(firn_buf_append(&batch->ops, &op, sizeof op) == FIRN_OK);
+    batch->has_puts |= format->kind != FIRN_ENTRY_DELETE && format->kind != FIRN_ENTRY_RANGE_DELETE;
+    DCHECK(db != NULL); /* a keyspace has a store */
+    batch->db = db;
+    batch->db_serial = db->serial;
+out:
+    return rc;
+}
+
+int
+firn_db_batch_put(struct firn_db_batch *batch, struct firn_db_keyspace *keyspace, firn_slice key,
+                  firn_slice value, firn_error *err)
+{
+    const struct firn_storefile_op op = {keyspace->id, FIRN_ENTRY_PUT, key, value};
+    return firn_db_batch_append(batch, keyspace->db, keyspace->tree, &op, err);
+}
+
+int
+firn_db_batch_encode_expiring(struct firn_db *db, firn_slice value, uint64_t ttl_ms,
+                              struct firn_buf *out, firn_error *err)
+{
+    uint8_t head[FIRN_ENTRY_EXPIRING_HEAD_SIZE];
+    uint64_t expires_ms;
+    if (!firn_add_u64(firn_db_get_time_ms(db), ttl_ms, &expires_ms)) {
+        expires_ms = UINT64_MAX;
+    }
+    firn_store_le64(head, expires_ms);
+    if (value.size > FIRN_VALUE_SIZE_MAX - sizeof head) {
+        return refuse_size("value that expires", value.size, FIRN_VALUE_SIZE_MAX - sizeof head,
+                           err);
+    }
+    firn_buf_clear(out);
+    return firn_buf_append(out, head, sizeof head) == FIRN_OK &&
+                   firn_buf_append_slice(out, value) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(err, "a batch");
+}
+
+int
+firn_db_batch_put_ttl(struct firn_db_batch *batch, struct firn_db_keyspace *keyspace,
+                      firn_slice key, firn_slice value, uint64_t ttl_ms, firn_error *err)
+{
+    struct firn_buf stored = {0};
+    int rc;
+    FIRN_TRY(firn_db_batch_encode_expiring(keyspace->db, value, ttl_ms, &stored, err));
+    const struct firn_storefile_op op = {keyspace->id, FIRN_ENTRY_EXPIRING, key,
+                                         firn_buf_slice(&stored)};
+    FIRN_TRY(firn_db_batch_append(batch, keyspace->db, keyspace->tree, &op, err));
+out:
+    firn_buf_deinit(&stored);
+    return rc;
+}
+
+int
+firn_db_batch_delete(struct firn_db_batch *batch, struct firn_db_keyspace *keyspace, firn_slice key,
+                     firn_error *err)
+{
+    const struct firn_storefile_op op = {keyspace->id, FIRN_ENTRY_DELETE, key, firn_bytes(NULL, 0)};
+    return firn_db_batch_append(batch, keyspace->db, keyspace->tree, &op, err);
+}
+
+int
+firn_db_batch_delete_range(struct firn_db_batch *batch, struct firn_db_keyspace *keyspace,
+                           firn_slice lower, firn_slice upper, firn_error *err)
+{
+    const struct firn_storefile_op op = {keyspace->id, FIRN_ENTRY_RANGE_DELETE, lower, upper};
+    if (firn_slice_compare(lower, upper) >= 0) {
+        return check_limits(batch, keyspace->db, &op, err);
+    }
+    return firn_db_batch_append(batch, keyspace->db, keyspace->tree, &op, err);
+}
+
+/* ---- walking, and appending one batch to another ---- */
+
+/* As its caller asked for it. */
+static void
+describe(const struct firn_db_batch *batch, const struct firn_db_op *op, firn_batch_write *out)
+{
+    firn_slice value = firn_db_batch_value(batch, op);
+    DCHECK(value.size >= firn_entry_head_size((enum firn_entry_kind)op->kind));
+    *out = (firn_batch_write){.size = sizeof *out,
+                              .kind = FIRN_BATCH_PUT,
+                              .keyspace = firn_db_keyspace_of_id(batch->db, op->tree->id),
+                              .key = firn_db_batch_key(batch, op)};
+    if (op->kind == FIRN_ENTRY_DELETE) {
+        out->kind = FIRN_BATCH_DELETE;
+    } else if (op->kind == FIRN_ENTRY_RANGE_DELETE) {
+        out->kind = FIRN_BATCH_DELETE_RANGE;
+    } else if (op->kind == FIRN_ENTRY_MERGE) {
+        out->kind = FIRN_BATCH_MERGE;
+        out->operation = (firn_merge_operator)value.data[0];
+        value = firn_bytes(value.data + 1, value.size - 1);
+    } else if (op->kind == FIRN_ENTRY_EXPIRING) {
+        out->expires_ms = firn_load_le64(value.data);
+        value = firn_bytes(value.data + FIRN_ENTRY_EXPIRING_HEAD_SIZE,
+                           value.size - FIRN_ENTRY_EXPIRING_HEAD_SIZE);
+    }
+    out->value = value;
+}
+
+int
+firn_db_batch_iterate(const struct firn_db_batch *batch,
+                      int (*visit)(void *ctx, const firn_batch_write *write), void *ctx,
+                      firn_error *err)
+{
+    for (size_t i = 0; i < firn_db_batch_op_count(batch); i++) {
+        firn_batch_write write;
+        describe(batch, firn_db_batch_op(batch, i), &write);
+        int rc = visit(ctx, &write);
+        if (rc != FIRN_OK) {
+            return firn_error_set(err, rc, "stopped by the caller");
+        }
+    }
+    return FIRN_OK;
+}
+
+/* The writes as they stand, or, with is_merging, merges put together with what stands before. */
+static int
+copy_writes(struct firn_db_batch *batch, const struct firn_db_batch *from, bool is_merging,
+            firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < firn_db_batch_op_count(from) && rc == FIRN_OK; i++) {
+        const struct firn_db_op *op = firn_db_batch_op(from, i);
+        const struct firn_storefile_op format = {op->tree->id, (enum firn_entry_kind)op->kind,
+                                                 firn_db_batch_key(from, op),
+                                                 firn_db_batch_value(from, op)};
+        if (is_merging && op->kind == FIRN_ENTRY_MERGE) {
+            struct firn_db_keyspace keyspace = {
+                .db = from->db, .tree = op->tree, .id = op->tree->id};
+            rc = firn_db_batch_merge(batch, &keyspace, format.key,
+                                     (firn_merge_operator)format.value.data[0],
+                                     firn_bytes(format.value.data + 1, format.value.size - 1), err);
+        } else {
+            rc = firn_db_batch_append(batch, from->db, op->tree, &format, err);
+        }
+    }
+    return rc;
+}
+
+int
+firn_db_batch_append_all(struct firn_db_batch *batch, const struct firn_db_batch *from,
+                         firn_error *err)
+{
+    /* Merges change what stands before them, so a failure could not be taken back: both go into
+     * another batch, which takes the place of the first. */
+    struct firn_db_batch joined = {.mark = batch->mark};
+    int rc;
+    if (from->db != NULL && !(batch->db == NULL || firn_db_batch_is_of(batch, from->db))) {
+        return firn_db_batch_check_store(batch, from->db, err);
+    }
+    FIRN_TRY(copy_writes(&joined, batch, false, err));
+    FIRN_TRY(copy_writes(&joined, from, true, err));
+    firn_db_batch_deinit(batch);
+    *batch = joined;
+    firn_db_batch_merge_forget(batch);
+    joined = (struct firn_db_batch){0};
+out:
+    firn_db_batch_deinit(&joined);
+    return rc;
+}
+
+/* ---- going back ---- */
+
+struct firn_db_batch_mark
+firn_db_batch_mark(const struct firn_db_batch *batch)
+{
+    return (struct firn_db_batch_mark){firn_db_batch_op_count(batch), batch->body.size,
+                                       batch->has_puts};
+}
+
+static bool
+has_range_from(const struct firn_db_batch *batch, size_t begin)
+{
+    for (size_t i = begin; i < firn_db_batch_op_count(batch); i++) {
+        if (firn_db_batch_op(batch, i)->kind == FIRN_ENTRY_RANGE_DELETE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The range deletes among the first operations, in sets of their own: sets do not shrink. */
+static int
+collect_ranges(const struct firn_db_batch *batch, size_t count, struct firn_db_ranges *out,
+               firn_error *err)
+{
+    DCHECK(count <= firn_db_batch_op_count(batch) && out->sets.size == 0);
+    for (size_t i = 0; i < count; i++) {
+        const struct firn_db_op *op = firn_db_batch_op(batch, i);
+        if (op->kind != FIRN_ENTRY_RANGE_DELETE) {
+            continue;
+        }
+        int rc = firn_db_ranges_add(out, op->tree, firn_db_batch_key(batch, op),
+                                    firn_db_batch_value(batch, op), i, err);
+        if (rc != FIRN_OK) {
+            firn_db_ranges_deinit(out);
+            return rc;
+        }
+    }
+    return FIRN_OK;
+}
+
+int
+firn_db_batch_rewind(struct firn_db_batch *batch, const struct firn_db_batch_mark *mark,
+                     firn_error *err)
+{
+    DCHECK(mark->op_count <= firn_db_batch_op_count(batch));
+    DCHECK(mark->body_size <= batch->body.size);
+    if (has_range_from(batch, mark->op_count)) {
+        struct firn_db_ranges ranges = {0};
+        int rc = collect_ranges(batch, mark->op_count, &ranges, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        firn_db_ranges_deinit(&batch->ranges);
+        batch->ranges = ranges;
+    }
+    batch->ops.size = mark->op_count * sizeof(struct firn_db_op);
+    batch->body.size = mark->body_size;
+    batch->has_puts = mark->has_puts;
+    firn_db_batch_merge_forget(batch);
+    return FIRN_OK;
+}
+
+int
+firn_db_batch_list(struct firn_db_batch *batch, struct firn_db *db, firn_slice name,
+                   const uint64_t *id, firn_error *err)
+{
+    DCHECK(db->is_changing_list);
+    struct firn_buf value = {0};
+    if (id != NULL && firn_buf_append_varint(&value, *id) != FIRN_OK) {
+        return firn_error_no_memory(err, "the name of a keyspace");
+    }
+    const struct firn_storefile_op op = {FIRN_DB_KEYSPACE_LIST,
+                                         id != NULL ? FIRN_ENTRY_PUT : FIRN_ENTRY_DELETE, name,
+                                         firn_buf_slice(&value)};
+    int rc = firn_db_batch_append(batch, db, firn_db_image(db)->list, &op, err);
+    firn_buf_deinit(&value);
+    return rc;
+}

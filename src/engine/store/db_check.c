@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store/db_check.c: reading the store again from disk and comparing it with the handle.
+ *
+ * The identity is read and must be the one the handle has. MANIFEST and runs are lsm/'s to verify.
+ * The log is read as by a read-only opening, which verifies every checksum; each commit is decoded
+ * whole, sequences must grow, and up to the moment at which the check began each segment must hold
+ * exactly as many commits as the handle has counted: a log that was shortened from outside reads as
+ * sound by itself and is found here. Segments that are given up while the check runs are not
+ * missed; commits made while it runs are left to the next one.
+ *
+ * Of a store in a single file everything between and around its files is compared too.
+ *
+ * A read-only handle compares what it counted when it was opened, in the segments that the newest
+ * one says belong to the log when all has been read.
+ *
+ * The log cannot be read on behind damage, so at most one place of it is reported. No lock is held
+ * while reading.
+ */
+#include "base/check.h"
+#include "store/db_internal.h"
+
+#include <inttypes.h>
+
+#include "history/history_format.h"
+#include "log/log_segment.h"
+#include "storefile/archive.h"
+#include "storefile/storefile_progress.h"
+
+struct check {
+    struct firn_db *db;
+    struct firn_storefile_progress *progress; /* may be NULL */
+    const struct firn_step *step;             /* of the phase; likewise */
+    struct firn_db_image *image;
+    uint64_t last_sequence;  /* when the check began */
+    struct firn_buf counted; /* of struct firn_db_segment, as the handle has them; likewise */
+    struct firn_buf found;   /* as they were read */
+    uint64_t read_sequence;
+    uint64_t read_count;
+    bool is_complete; /* there is nothing more to read up to last_sequence */
+};
+
+/* Where something is damaged. */
+struct damage {
+    void (*on_damage)(void *ctx, const char *text);
+    void *ctx;
+    uint64_t count;
+    firn_error first;
+};
+
+static void
+report_damage(struct damage *damage, const firn_error *err)
+{
+    if (damage->count == 0) {
+        damage->first = *err;
+    }
+    damage->count++;
+    if (damage->on_damage != NULL) {
+        damage->on_damage(damage->ctx, err->text);
+    }
+}
+
+/* ---- the log ---- */
+
+static int
+restart(void *ctx, firn_error *err)
+{
+    struct check *check = ctx;
+    (void)err;
+    check->read_sequence = 0;
+    check->read_count = 0;
+    firn_buf_clear(&check->found);
+    return FIRN_OK;
+}
+
+/* Sequences grow from record to record, of whatever type. */
+static int
+pass_sequence(struct check *check, uint64_t sequence, const char **what)
+{
+    DCHECK(!check->is_complete);
+    if (sequence > check->last_sequence) {
+        /* Committed after the check began, or by a commit that failed. */
+        check->is_complete = true;
+        return FIRN_OK;
+    }
+    if (sequence <= check->read_sequence) {
+        *what = "is a commit whose sequence is not larger than that of the one before";
+        return FIRN_CORRUPT;
+    }
+    check->read_sequence = sequence;
+    check->read_count++;
+    return FIRN_OK;
+}
+
+static int
+read_commit(struct check *check, firn_slice record, const char **what)
+{
+    struct firn_storefile_commit commit;
+    int rc = firn_storefile_get_header(record, &commit, what);
+    if (rc == FIRN_OK) {
+        rc = pass_sequence(check, commit.sequence, what);
+    }
+    while (rc == FIRN_OK && !check->is_complete && commit.count > 0) {
+        struct firn_storefile_op op;
+        rc = firn_storefile_get_op(&commit, &op, what);
+    }
+    return rc;
+}
+
+static int
+read_history(struct check *check, firn_slice record, const char **what)
+{
+    struct firn_history_record change;
+    int rc = firn_history_format_get_record(record, &change, what);
+    return rc == FIRN_OK ? pass_sequence(check, change.sequence, what) : rc;
+}
+
+static size_t
+segment_count(const struct firn_buf *segments)
+{
+    return segments->size / sizeof(struct firn_db_segment);
+}
+
+static struct firn_db_segment *
+segment_at(const struct firn_buf *segments, size_t i)
+{
+    DCHECK(i < segment_count(segments));
+    return (struct firn_db_segment *)(void *)segments->data + i;
+}
+
+static int
+note_found(struct check *check, uint64_t number, firn_error *err)
+{
+    size_t count = segment_count(&check->found);
+    DCHECK(count == 0 || segment_at(&check->found, count - 1)->number <= number);
+    if (count == 0 || segment_at(&check->found, count - 1)->number != number) {
+        const struct firn_db_segment added = {number, 0};
+        if (firn_buf_append(&check->found, &added, sizeof added) != FIRN_OK) {
+            return firn_error_no_memory(err, "a check");
+        }
+        count++;
+    }
+    segment_at(&check->found, count - 1)->commit_count++;
+    return FIRN_OK;
+}
+
+static int
+visit_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
+             firn_error *err)
+{
+    struct check *check = ctx;
+    const char *what = "has a type that this firn does not know";
+    int rc = FIRN_NEWER;
+    if (type == FIRN_STOREFILE_TYPE_VOUCH) {
+        return FIRN_OK;
+    }
+    if (type == FIRN_LOG_TYPE_USER) {
+        rc = read_commit(check, record, &what);
+    } else if (type == FIRN_HISTORY_FORMAT_TYPE) {
+        rc = read_history(check, record, &what);
+    }
+    if (rc != FIRN_OK) {
+        return firn_db_log_error(err, rc, check->db->dir, position, what);
+    }
+    if (check->is_complete) {
+        return FIRN_CANCELLED;
+    }
+    rc = firn_step_tell(check->step, 0, record.size, err);
+    return rc == FIRN_OK ? note_found(check, position.segment, err) : rc;
+}
+
+static uint64_t
+count_in(const struct firn_buf *segments, uint64_t number)
+{
+    for (size_t i = 0; i < segment_count(segments); i++) {
+        if (segment_at(segments, i)->number == number) {
+            return segment_at(segments, i)->commit_count;
+        }
+    }
+    return 0;
+}
+
+/* The oldest segment that the handle knows to be there. */
+static uint64_t
+oldest_kept(struct firn_db *db)
+{
+    firn_os_mutex_lock(&db->commit_mutex);
+    const struct firn_buf *segments = &firn_db_image(db)->segments;
+    uint64_t oldest = segment_count(segments) == 0 ? UINT64_MAX : segment_at(segments, 0)->number;
+    firn_os_mutex_unlock(&db->commit_mutex);
+    return oldest;
+}
+
+/* The oldest segment that the log has now, as its newest one says. */
+static int
+read_oldest(struct firn_os_dir *dir, uint64_t *out, firn_error *err)
+{
+    const char *prefix = firn_db_log_options(true).prefix;
+    struct firn_log_format_segment segment;
+    struct firn_os_file *file = NULL;
+    uint64_t newest;
+    int rc;
+    FIRN_TRY(firn_log_segment_newest(dir, prefix, &newest, err));
+    FIRN_TRY(firn_log_segment_open(dir, prefix, newest, FIRN_OS_READ, &file, &segment, err));
+    *out = segment.oldest;
+out:
+    firn_os_file_close(file);
+    return rc;
+}
+
+/* The oldest segment that was there while the log was read. */
+static int
+find_oldest(const struct check *check, uint64_t *out, firn_error *err)
+{
+    if (!check->db->is_read_only) {
+        *out = oldest_kept(check->db);
+        return FIRN_OK;
+    }
+    /* A handle of its own: others may be listing the caller's. */
+    struct firn_os_dir *own;
+    int rc = firn_os_dir_open_beneath(check->db->dir, "", &own, err);
+    if (rc == FIRN_OK) {
+        rc = read_oldest(own, out, err);
+        firn_os_dir_close(own);
+    }
+    return rc;
+}
+
+static int
+compare_counts(struct check *check, firn_error *err)
+{
+    uint64_t oldest = 0;
+    int rc = find_oldest(check, &oldest, err);
+    for (size_t i = 0; i < segment_count(&check->counted) && rc == FIRN_OK; i++) {
+        const struct firn_db_segment *counted = segment_at(&check->counted, i);
+        uint64_t found = count_in(&check->found, counted->number);
+        if (counted->number >= oldest && found != counted->commit_count) {
+            rc = firn_error_set(err, FIRN_CORRUPT,
+                                "segment %" PRIu64 " of the log of '%s' holds %" PRIu64
+                                " commits, but %" PRIu64 " were made",
+                                counted->number, firn_os_dir_path(check->db->dir), found,
+                                counted->commit_count);
+        }
+    }
+    return rc;
+}
+
+static int
+check_log(struct check *check, firn_error *err)
+{
+    const struct firn_db_log_visitor visitor = {
+        .restart = restart, .visit = visit_record, .ctx = check};
+    int rc = firn_storefile_progress_begin_steps(check->progress, "read", 0, 0, &check->step, err);
+    rc = rc == FIRN_OK ? firn_db_log_read(check->db->dir, &visitor, err) : rc;
+    if (rc == FIRN_CANCELLED && check->is_complete) {
+        rc = FIRN_OK;
+    }
+    if (rc == FIRN_NOT_FOUND) {
+        return firn_error_set(err, FIRN_CORRUPT, "the log of the store '%s' is missing",
+                              firn_os_dir_path(check->db->dir));
+    }
+    return rc == FIRN_OK ? compare_counts(check, err) : rc;
+}
+
+/* What the handle knows at the beginning. */
+static int
+begin(struct check *check, firn_error *err)
+{
+    struct firn_db *db = check->db;
+    DCHECK(check->counted.size == 0);
+    firn_os_mutex_lock(&db->commit_mutex);
+    check->last_sequence = db->is_read_only ? check->image->last_sequence : db->last_sequence;
+    int rc = firn_buf_append_slice(&check->counted, firn_buf_slice(&check->image->segments));
+    firn_os_mutex_unlock(&db->commit_mutex);
+    return rc == FIRN_OK ? rc : firn_error_no_memory(err, "a check");
+}
+
+/* ---- the rest ---- */
+
+static int
+check_identity(struct firn_db *db, firn_error *err)
+{
+    struct firn_storefile_identity identity;
+    int rc = firn_db_create_read_identity(db->dir, &identity, err);
+    if (rc == FIRN_OK && memcmp(identity.id, db->identity.id, sizeof identity.id) != 0) {
+        return firn_error_set(err, FIRN_CORRUPT, "'%s/%s' names another store than it did before",
+                              firn_os_dir_path(db->dir), FIRN_STOREFILE_IDENTITY_NAME);
+    }
+    if (rc == FIRN_NOT_FOUND) {
+        return firn_error_set(err, FIRN_CORRUPT, "'%s/%s' is missing", firn_os_dir_path(db->dir),
+                              FIRN_STOREFILE_IDENTITY_NAME);
+    }
+    return rc;
+}
+
+struct counting {
+    const struct firn_step *step; /* may be NULL */
+    struct firn_db_view *view;
+    firn_check_report *report;
+    struct damage *damage;
+    firn_error *err;
+};
+
+/* Damage is reported and is no failure here; anything else that fails is. */
+static int
+note(struct damage *damage, int rc, const firn_error *found, firn_error *err)
+{
+    if (rc == FIRN_CORRUPT) {
+        report_damage(damage, found);
+        return FIRN_OK;
+    }
+    if (rc != FIRN_OK && err != NULL) {
+        *err = *found;
+    }
+    return rc;
+}
+
+static int
+count_keyspace(struct counting *counting, const char *name, firn_error *err)
+{
+    const struct firn_db_cursor_options options = {.view = counting->view, .keys_only = true};
+    struct firn_db_keyspace *keyspace;
+    struct firn_db_cursor *cursor = NULL;
+    int rc;
+    FIRN_TRY(firn_db_view_keyspace_open(counting->view, name, &keyspace, err));
+    FIRN_TRY(firn_db_cursor_open(keyspace, &options, &cursor, err));
+    FIRN_TRY(firn_db_cursor_first(cursor, err));
+    while (firn_db_cursor_valid(cursor)) {
+        counting->report->entries++;
+        FIRN_TRY(firn_step_tell(counting->step, 0, firn_db_cursor_key(cursor).size, err));
+        FIRN_TRY(firn_db_cursor_next(cursor, err));
+    }
+    counting->report->keyspaces++;
+out:
+    firn_db_cursor_close(cursor);
+    return rc;
+}
+
+/* A run that cannot be read has been reported by its own check: its keyspace is counted as far as
+ * it can be read. */
+static int
+visit_name(void *ctx, const char *name)
+{
+    struct counting *counting = ctx;
+    firn_error found;
+    int rc = count_keyspace(counting, name, &found);
+    if (rc == FIRN_CORRUPT && counting->damage->count > 0) {
+        return FIRN_OK;
+    }
+    return note(counting->damage, rc, &found, counting->err);
+}
+
+static int
+count_entries(struct check *check, firn_check_report *report, struct damage *damage,
+              firn_error *err)
+{
+    struct counting counting = {.report = report, .damage = damage, .err = err};
+    int rc;
+    FIRN_TRY(
+        firn_storefile_progress_begin_steps(check->progress, "count", 0, 0, &counting.step, err));
+    FIRN_TRY(firn_db_view_open(check->db, &counting.view, err));
+    FIRN_TRY(firn_db_view_keyspace_list(counting.view, visit_name, &counting, err));
+out:
+    firn_db_view_close(counting.view);
+    return rc;
+}
+
+static void
+on_run_damage(void *ctx, const char *text)
+{
+    struct damage *damage = ctx;
+    firn_error found;
+    (void)firn_error_set(&found, FIRN_CORRUPT, "%s", text);
+    report_damage(damage, &found);
+}
+
+/* How many runs there are and what they hold, values in other files included. */
+static int
+begin_trees(struct check *check, firn_error *err)
+{
+    struct firn_lsm_stats stats;
+    uint64_t files = 0;
+    firn_lsm_stats(check->image->lsm, NULL, &stats);
+    uint64_t bytes = stats.values.live_bytes;
+    for (unsigned level = 0; level < FIRN_VERSION_LEVELS_ALL; level++) {
+        files += stats.levels[level].runs;
+        bytes += stats.levels[level].bytes;
+    }
+    return firn_storefile_progress_begin_steps(check->progress, "check", files, bytes, &check->step,
+                                               err);
+}
+
+static int
+check_trees(struct check *check, struct damage *damage, firn_error *err)
+{
+    uint64_t before = damage->count;
+    firn_error found;
+    int rc = begin_trees(check, &found);
+    if (rc == FIRN_OK) {
+        rc = firn_lsm_check(check->image->lsm, on_run_damage, damage, check->step, &found);
+    }
+    /* What was reported in pieces is not reported again as a whole. */
+    if (rc == FIRN_CORRUPT && damage->count > before) {
+        return FIRN_OK;
+    }
+    return note(damage, rc, &found, err);
+}
+
+/* The file around a store that was exported. What the store's own checksums have found already is
+ * not told again. */
+static int
+check_archive(struct check *check, struct damage *damage, firn_error *err)
+{
+    struct firn_archive *archive = check->db->archive;
+    firn_error found;
+    if (archive == NULL || damage->count > 0) {
+        return FIRN_OK;
+    }
+    int rc =
+        firn_storefile_progress_begin_steps(check->progress, "check", 0, 0, &check->step, &found);
+    if (rc == FIRN_OK) {
+        rc = firn_archive_check(archive, on_run_damage, damage, check->step, &found);
+    }
+    return rc == FIRN_CORRUPT ? FIRN_OK : note(damage, rc, &found, err);
+}
+
+static int
+check_all(struct check *check, struct damage *damage, firn_check_report *report, firn_error *err)
+{
+    firn_error found;
+    int rc;
+    FIRN_TRY(begin(check, err));
+    FIRN_TRY(note(damage, check_identity(check->db, &found), &found, err));
+    FIRN_TRY(note(damage, check_log(check, &found), &found, err));
+    FIRN_TRY(check_trees(check, damage, err));
+    FIRN_TRY(count_entries(check, report, damage, err));
+    FIRN_TRY(check_archive(check, damage, err));
+    DCHECK(check->read_sequence <= check->last_sequence);
+    report->log_records = check->read_count;
+    report->damaged_count = damage->count;
+    if (damage->count > 0) {
+        rc = FIRN_CORRUPT;
+        if (err != NULL) {
+            *err = damage->first;
+        }
+    }
+out:
+    return rc;
+}
+
+int
+firn_db_check(struct firn_db *db, const struct firn_db_check_options *options,
+              firn_check_report *report, firn_error *err)
+{
+    static const struct firn_db_check_options none = {0};
+    options = options != NULL ? options : &none;
+    struct check check = {.db = db, .progress = options->progress};
+    struct damage damage = {.on_damage = options->on_damage, .ctx = options->ctx};
+    struct firn_db_view_node node = {0};
+    report->keyspaces = 0;
+    report->entries = 0;
+    /* So the image stays, and what it sees. */
+    firn_db_view_register(db, &node, NULL, false);
+    check.image = node.image;
+    int rc = check_all(&check, &damage, report, err);
+    firn_db_view_unregister(db, &node);
+    firn_buf_deinit(&check.counted);
+    firn_buf_deinit(&check.found);
+    return rc;
+}

@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store/db_checkpoint.c: making, restoring and deleting checkpoints of a store's data.
+ *
+ * Each is a change of the history (history.h) and one record in the log, with a sequence of its
+ * own between those of commits. Whoever makes it takes the leader's place, so nothing is committed
+ * beside it. In order:
+ *   1. the change is found to be possible, and all memory for it is taken,
+ *   2. the record is appended, and the log synced through it, whatever durability the store has:
+ *      what compaction drops afterwards must not be what the history before it needs,
+ *   3. the history is changed, and the sequence published: readers of now go over to the new line.
+ * None of this depends on how much the store holds.
+ *
+ * A restore takes a checkpoint of what was now, in the same record: the safety checkpoint. To undo
+ * a restore is to restore that; and because that is a restore too, another undo brings back what
+ * was undone. A safety checkpoint is kept while it is among the last SAFETY_COUNT, or younger than
+ * SAFETY_AGE_NS; the restore that takes another one deletes those that are neither.
+ *
+ * Keyspaces. What now has of them is found out anew after a restore (db_visible.c). Open cursors
+ * and views keep what they see. For transactions a restore is a write to every key.
+ *
+ * MANIFEST keeps the history, all of it, before the first segment of the log that has a change goes
+ * (save_before, from db_pace.c).
+ *
+ * Failure: before step 2 is done nothing has changed; where it cannot be known whether the record
+ * is in the log, the handle is latched, as by a failed commit.
+ */
+#include "store/db_checkpoint.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "history/history_find.h"
+#include "history/history_format.h"
+#include "store/db_fence.h"
+#include "store/db_internal.h"
+
+enum { SAFETY_COUNT = 10 };
+#define SAFETY_AGE_NS (INT64_C(7) * 24 * 3600 * 1000000000)
+
+/* ---- the log ---- */
+
+static int
+append(struct firn_db *db, const struct firn_history_record *record, struct firn_log_position *out,
+       firn_error *err)
+{
+    DCHECK(firn_db_is_led(db));
+    struct firn_buf bytes = {0};
+    int rc;
+    if (firn_history_format_put_record(record, &bytes) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a checkpoint");
+        goto out;
+    }
+    const firn_slice part = firn_buf_slice(&bytes);
+    firn_db_fence_raise(db);
+    rc = firn_log_append(db->log, FIRN_HISTORY_FORMAT_TYPE, &part, 1, out, err);
+    if (rc == FIRN_NO_SPACE && !firn_log_has_failed(db->log) && firn_db_space_give_up(db)) {
+        rc = firn_log_append(db->log, FIRN_HISTORY_FORMAT_TYPE, &part, 1, out, err);
+    }
+    FIRN_TRY(rc);
+    FIRN_TRY(firn_log_sync(db->log, err));
+    firn_db_fence_lower(db, true);
+    firn_db_count(&db->counters.log_bytes, bytes.size);
+out:
+    firn_buf_deinit(&bytes);
+    return rc;
+}
+
+/* Step 2; a failure that leaves open what the log has latches the handle. */
+static int
+write_record(struct firn_db *db, const struct firn_history_record *record,
+             struct firn_log_position *out, firn_error *err)
+{
+    firn_error found;
+    int rc = append(db, record, out, &found);
+    if (rc == FIRN_OK) {
+        return FIRN_OK;
+    }
+    if (firn_log_has_failed(db->log)) {
+        firn_db_write_latch(db, &found);
+    }
+    if (err != NULL) {
+        *err = found;
+    }
+    return rc;
+}
+
+/* ---- changes ---- */
+
+/* Step 3. */
+static void
+publish(struct firn_db *db, struct firn_history_change *change, struct firn_log_position position)
+{
+    struct firn_db_image *image = firn_db_image(db);
+    uint64_t sequence = change->record.sequence;
+    bool is_restore = change->record.kind == FIRN_HISTORY_RESTORE;
+    DCHECK(firn_db_is_led(db) && position.segment > 0);
+    CHECK(sequence > firn_db_published(db));
+    firn_os_mutex_lock(&db->state_mutex);
+    firn_history_apply(&image->history, change);
+    DCHECK(image->history.first_segment <= position.segment);
+    if (image->history.first_segment == 0) {
+        image->history.first_segment = position.segment;
+    }
+    firn_os_mutex_unlock(&db->state_mutex);
+    if (is_restore) {
+        /* It counts as a write to every key that is not a system keyspace's. */
+        DCHECK(firn_db_is_led(db) && sequence > db->restored_at);
+        db->restored_at = sequence;
+        firn_db_visible_update(db, image);
+    }
+    firn_os_mutex_lock(&db->commit_mutex);
+    db->last_sequence = sequence;
+    firn_db_image_note_commit(image, position.segment);
+    firn_os_mutex_unlock(&db->commit_mutex);
+    firn_db_count(&db->counters.commits, 1);
+    /* Pairs with the acquire load in firn_db_published. */
+    atomic_store_explicit(&db->published, sequence, memory_order_release);
+}
+
+static int
+make_room(struct firn_db *db, firn_error *err)
+{
+    firn_os_mutex_lock(&db->commit_mutex);
+    int rc = firn_db_image_make_room(firn_db_image(db), err);
+    firn_os_mutex_unlock(&db->commit_mutex);
+    return rc;
+}
+
+/* All three steps. The leader's place is taken. */
+static int
+change_history(struct firn_db *db, struct firn_history_record *record, firn_error *err)
+{
+    struct firn_history *history = &firn_db_image(db)->history;
+    struct firn_history_change change = {0};
+    struct firn_log_position position = {0};
+    int rc;
+    DCHECK(firn_db_is_led(db));
+    record->sequence = db->last_sequence + 1;
+    if (record->sequence > FIRN_STOREFILE_SEQUENCE_MAX) {
+        return firn_error_set(err, FIRN_LIMIT, "'%s' has used up its sequence numbers",
+                              firn_os_dir_path(db->dir));
+    }
+    FIRN_TRY(firn_db_write_refuse_failed(db, err));
+    FIRN_TRY(make_room(db, err));
+    firn_os_mutex_lock(&db->state_mutex);
+    rc = firn_history_prepare(history, record, &change, err);
+    firn_os_mutex_unlock(&db->state_mutex);
+    FIRN_TRY(rc);
+    DCHECK(firn_db_image_has_room(firn_db_image(db)));
+    FIRN_TRY(write_record(db, record, &position, err));
+    publish(db, &change, position);
+    firn_db_pace_settle(db, NULL);
+out:
+    firn_history_discard(&change);
+    return rc;
+}
+
+/* The same for who does not lead. */
+static int
+commit_change(struct firn_db *db, struct firn_history_record *record, firn_error *err)
+{
+    firn_db_write_begin_exclusive(db);
+    int rc = change_history(db, record, err);
+    firn_db_write_end_exclusive(db);
+    return rc;
+}
+
+int
+firn_db_checkpoint_write_all(struct firn_db *db, struct firn_buf *out, firn_error *err)
+{
+    firn_os_mutex_lock(&db->state_mutex);
+    int rc = firn_history_format_put(&firn_db_image(db)->history, out);
+    firn_os_mutex_unlock(&db->state_mutex);
+    return rc == FIRN_OK ? rc : firn_error_no_memory(err, "the history of a store");
+}
+
+int
+firn_db_checkpoint_save_before(struct firn_db *db, uint64_t segment, firn_error *err)
+{
+    struct firn_db_image *image = firn_db_image(db);
+    struct firn_history *history = &image->history;
+    struct firn_buf bytes = {0};
+    int rc;
+    DCHECK(firn_db_is_led(db) && history->saved_sequence <= history->sequence);
+    if (history->first_segment == 0 || history->first_segment >= segment) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(firn_db_checkpoint_write_all(db, &bytes, err));
+    DCHECK(bytes.size > 0); /* MANIFEST takes nothing for no history */
+    FIRN_TRY(firn_lsm_install_history(image->lsm, firn_buf_slice(&bytes), history->sequence, err));
+    history->saved_sequence = history->sequence;
+    history->first_segment = 0;
+out:
+    firn_buf_deinit(&bytes);
+    return rc;
+}
+
+/* ---- looking ---- */
+
+static void
+describe(const struct firn_db_checkpoint *checkpoint, struct firn_db_checkpoint_info *out)
+{
+    CHECK(strlen(checkpoint->name) < sizeof out->name);
+    *out = (struct firn_db_checkpoint_info){
+        .number = checkpoint->number,
+        .created_ns = checkpoint->created_ns,
+        .sequence = checkpoint->sequence,
+        .is_safety = firn_history_is_safety(checkpoint),
+    };
+    memcpy(out->id, checkpoint->id, sizeof out->id);
+    memcpy(out->restored, checkpoint->restored, sizeof out->restored);
+    memcpy(out->name, checkpoint->name, strlen(checkpoint->name) + 1);
+}
+
+/* A copy of all of them, so that nothing is held while a visitor works. */
+static int
+copy_all(struct firn_db *db, struct firn_buf *out, firn_error *err)
+{
+    struct firn_db_checkpoint_info info;
+    int rc = FIRN_OK;
+    firn_os_mutex_lock(&db->state_mutex);
+    const struct firn_history *history = &firn_db_image(db)->history;
+    size_t count = firn_history_count(history);
+    if (firn_buf_reserve(out, count * sizeof info) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a list of checkpoints");
+    }
+    DCHECK(out->size == 0);
+    for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
+        describe(firn_history_at(history, i), &info);
+        rc = firn_buf_append(out, &info, sizeof info);
+    }
+    firn_os_mutex_unlock(&db->state_mutex);
+    return rc;
+}
+
+int
+firn_db_checkpoint_list(struct firn_db *db, const struct firn_db_checkpoint_visitor *visitor,
+                        firn_error *err)
+{
+    struct firn_buf all = {0};
+    int rc;
+    FIRN_TRY(copy_all(db, &all, err));
+    /* The newest first. */
+    for (size_t i = all.size / sizeof(struct firn_db_checkpoint_info); i > 0; i--) {
+        const struct firn_db_checkpoint_info *info =
+            (const struct firn_db_checkpoint_info *)(const void *)all.data + i - 1;
+        if (visitor->include_safety || !info->is_safety) {
+            FIRN_TRY(visitor->visit(visitor->ctx, info));
+        }
+    }
+out:
+    firn_buf_deinit(&all);
+    return rc;
+}
+
+int
+firn_db_checkpoint_find(struct firn_db *db, const char *reference,
+                        struct firn_db_checkpoint_info *out, firn_error *err)
+{
+    const struct firn_db_checkpoint *found;
+    firn_os_mutex_lock(&db->state_mutex);
+    int rc = firn_db_checkpoint_name_resolve(&firn_db_image(db)->history, reference, &found, err);
+    if (rc == FIRN_OK) {
+        describe(found, out);
+    }
+    firn_os_mutex_unlock(&db->state_mutex);
+    return rc;
+}
+
+int
+firn_db_checkpoint_view(struct firn_db *db, const char *reference, struct firn_db_view **out,
+                        firn_error *err)
+{
+    struct firn_db_checkpoint_info info;
+    *out = NULL;
+    int rc = firn_db_checkpoint_find(db, reference, &info, err);
+    return rc == FIRN_OK ? firn_db_view_open_checkpoint(db, info.id, out, err) : rc;
+}
+
+/* ---- making and deleting ---- */
+
+static int
+draw_id(struct firn_db *db, uint8_t *out, firn_error *err)
+{
+    return firn_os_random(db->os, out, FIRN_HISTORY_ID_SIZE, err);
+}
+
+static int
+find_made(struct firn_db *db, const uint8_t *id, struct firn_db_checkpoint_info *out)
+{
+    firn_os_mutex_lock(&db->state_mutex);
+    const struct firn_db_checkpoint *made = firn_history_find(&firn_db_image(db)->history, id);
+    if (made != NULL) {
+        describe(made, out);
+    }
+    firn_os_mutex_unlock(&db->state_mutex);
+    return made != NULL ? FIRN_OK : FIRN_NOT_FOUND;
+}
+
+int
+firn_db_checkpoint_create(struct firn_db *db, const char *name, struct firn_db_checkpoint_info *out,
+                          firn_error *err)
+{
+    struct firn_history_record record = {
+        .kind = FIRN_HISTORY_CREATE, .name = firn_str(name), .created_ns = firn_os_now_ns(db->os)};
+    struct firn_db_checkpoint_info info;
+    int rc;
+    if (db->is_read_only) {
+        return firn_db_write_refuse_read_only(db, err);
+    }
+    FIRN_TRY(firn_db_checkpoint_name_check(name, err));
+    FIRN_TRY(draw_id(db, record.id, err));
+    FIRN_TRY(commit_change(db, &record, err));
+    if (out != NULL && find_made(db, record.id, &info) == FIRN_OK) {
+        *out = info;
+    }
+out:
+    return rc;
+}
+
+int
+firn_db_checkpoint_adopt(struct firn_db *db, const struct firn_db_checkpoint_info *info,
+                         firn_error *err)
+{
+    struct firn_history_record record = {
+        .kind = FIRN_HISTORY_CREATE, .name = firn_str(info->name), .created_ns = info->created_ns};
+    int rc;
+    memcpy(record.id, info->id, sizeof record.id);
+    firn_db_write_begin_exclusive(db);
+    DCHECK(firn_history_count(&firn_db_image(db)->history) == 0);
+    if (info->number > 0) {
+        firn_db_image(db)->history.next_number = info->number;
+    }
+    FIRN_TRY(change_history(db, &record, err));
+    /* The log does not say which number it got: a replay would count anew. */
+    FIRN_TRY(firn_db_checkpoint_save_before(db, UINT64_MAX, err));
+out:
+    firn_db_write_end_exclusive(db);
+    return rc;
+}
+
+int
+firn_db_checkpoint_delete(struct firn_db *db, const char *const *references, size_t count,
+                          firn_error *err)
+{
+    struct firn_history_record record = {.kind = FIRN_HISTORY_DELETE};
+    struct firn_buf ids = {0};
+    int rc = FIRN_OK;
+    if (db->is_read_only) {
+        return firn_db_write_refuse_read_only(db, err);
+    }
+    if (count == 0) {
+        return FIRN_OK;
+    }
+    firn_db_write_begin_exclusive(db);
+    for (size_t i = 0; i < count; i++) {
+        struct firn_db_checkpoint_info info;
+        FIRN_TRY(firn_db_checkpoint_find(db, references[i], &info, err));
+        rc = firn_db_checkpoint_name_add(&ids, info.id);
+        if (rc != FIRN_OK) {
+            rc = firn_error_no_memory(err, "a list of checkpoints");
+            goto out;
+        }
+    }
+    record.deleted = ids.data;
+    record.deleted_count = ids.size / FIRN_HISTORY_ID_SIZE;
+    FIRN_TRY(change_history(db, &record, err));
+    firn_error found;
+    if (firn_db_drop_reap(db, &found) != FIRN_OK) {
+        /* The checkpoints are gone; that the space of dropped keyspaces is not yet is no failure.
+         * */
+        firn_db_jobs_note_failure(db, &found);
+    }
+out:
+    firn_db_write_end_exclusive(db);
+    firn_buf_deinit(&ids);
+    if (rc == FIRN_OK) {
+        firn_db_jobs_wake_compactions(db);
+    }
+    return rc;
+}
+
+/* ---- restoring ---- */
+
+/* Safety checkpoints that have expired when one more is taken now. */
+static int
+find_expired(const struct firn_history *history, int64_t now_ns, struct firn_buf *out)
+{
+    size_t newer = 1;
+    int rc = FIRN_OK;
+    for (size_t i = firn_history_count(history); i > 0 && rc == FIRN_OK; i--) {
+        const struct firn_db_checkpoint *checkpoint = firn_history_at(history, i - 1);
+        bool is_young = checkpoint->created_ns > now_ns - SAFETY_AGE_NS;
+        if (!firn_history_is_safety(checkpoint)) {
+            continue;
+        }
+        if (newer >= SAFETY_COUNT && !is_young) {
+            rc = firn_buf_append(out, checkpoint->id, FIRN_HISTORY_ID_SIZE);
+        }
+        newer++;
+    }
+    return rc;
+}
+
+/* Nobody may be about to name a keyspace: whether the name is taken may be another matter after the
+ * restore. */
+static void
+begin_restore(struct firn_db *db)
+{
+    firn_db_keyspace_begin_change(db);
+    firn_db_write_begin_exclusive(db);
+}
+
+static void
+end_restore(struct firn_db *db)
+{
+    firn_db_write_end_exclusive(db);
+    firn_db_keyspace_end_change(db);
+}
+
+static int
+restore(struct firn_db *db, const uint8_t *id, struct firn_db_checkpoint_info *out_safety,
+        firn_error *err)
+{
+    struct firn_history_record record = {.kind = FIRN_HISTORY_RESTORE,
+                                         .created_ns = firn_os_now_ns(db->os)};
+    struct firn_buf expired = {0};
+    int rc;
+    DCHECK(db->is_changing_list && firn_db_is_led(db));
+    memcpy(record.id, id, sizeof record.id);
+    FIRN_TRY(draw_id(db, record.safety, err));
+    if (find_expired(&firn_db_image(db)->history, record.created_ns, &expired) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a restore");
+        goto out;
+    }
+    record.deleted = expired.data;
+    record.deleted_count = expired.size / FIRN_HISTORY_ID_SIZE;
+    FIRN_TRY(change_history(db, &record, err));
+    rc = find_made(db, record.safety, out_safety);
+out:
+    firn_buf_deinit(&expired);
+    return rc;
+}
+
+int
+firn_db_checkpoint_restore(struct firn_db *db, const char *reference,
+                           struct firn_db_checkpoint_info *out_restored,
+                           struct firn_db_checkpoint_info *out_safety, firn_error *err)
+{
+    int rc;
+    if (db->is_read_only) {
+        return firn_db_write_refuse_read_only(db, err);
+    }
+    begin_restore(db);
+    FIRN_TRY(firn_db_checkpoint_find(db, reference, out_restored, err));
+    FIRN_TRY(restore(db, out_restored->id, out_safety, err));
+out:
+    end_restore(db);
+    return rc;
+}
+
+static int
+find_undo(struct firn_db *db, struct firn_db_checkpoint_info *out, firn_error *err)
+{
+    DCHECK(firn_db_is_led(db));
+    const struct firn_history *history = &firn_db_image(db)->history;
+    if (!history->has_undo) {
+        return firn_error_set(err, FIRN_NOT_FOUND, "there is no restore to take back");
+    }
+    int rc = find_made(db, history->undo, out);
+    return rc == FIRN_OK
+               ? FIRN_OK
+               : firn_error_set(err, FIRN_NOT_FOUND,
+                                "the last restore cannot be taken back: its safety checkpoint was "
+                                "deleted");
+}
+
+int
+firn_db_checkpoint_undo(struct firn_db *db, struct firn_db_checkpoint_info *out_restored,
+                        struct firn_db_checkpoint_info *out_safety, firn_error *err)
+{
+    int rc;
+    if (db->is_read_only) {
+        return firn_db_write_refuse_read_only(db, err);
+    }
+    begin_restore(db);
+    FIRN_TRY(find_undo(db, out_restored, err));
+    FIRN_TRY(restore(db, out_restored->id, out_safety, err));
+out:
+    end_restore(db);
+    return rc;
+}

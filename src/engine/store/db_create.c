@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store/db_create.c: making a store in a directory, and telling what a directory is.
+ *
+ * The order, under the directory's lock:
+ *   1. the identity under its temporary name FIRN.tmp: written, synced, the directory synced;
+ *   2. the empty log, and an empty MANIFEST;
+ *   3. FIRN.tmp renamed to FIRN, the directory synced.
+ * The store exists from the rename on. A crash before it leaves FIRN.tmp (or nothing but LOCK), and
+ * the next creation clears the leftovers and begins anew.
+ *
+ * (I1) A log is made only after the name FIRN.tmp is durable, and FIRN.tmp goes only by becoming
+ *      FIRN. So a log or a MANIFEST beside which neither lies belongs to a store whose identity was
+ *      lost: its commits may be somebody's only copy. Such a directory is refused as damaged, never
+ *      taken for an unfinished creation. (Not checked: it is the order of the calls, which the tests
+ *      cut between any two.)
+ * (I2) A directory that holds anything else is refused: a mistyped path must not turn a user's
+ *      directory into a store.
+ *
+ * Raising the version. Who opens a store of an earlier version for writing writes the identity over
+ * itself with the version of today, before anything is written that the earlier one does not know:
+ * from then on readers of the earlier version refuse the store. One of version 1 has all its data
+ * in the log and no MANIFEST; an empty one is made before. The
+ * file is not replaced, because readers' locks lie on it (db_reader.c); its 64 bytes are in one
+ * sector, which a power cut leaves old or new.
+ */
+#include "base/check.h"
+#include "store/db_internal.h"
+
+#include <string.h>
+
+#include "row/row.h"
+
+static const char runs_name[] = "runs";
+
+struct leftover_runs {
+    uint64_t runs;
+    uint64_t others;
+};
+
+bool
+firn_db_create_is_data(const char *name)
+{
+    return firn_db_log_is_name(name) || firn_lsm_is_name(name) ||
+           strcmp(name, FIRN_STOREFILE_PACKS_NAME) == 0;
+}
+
+static bool
+is_ours(const char *name)
+{
+    return strcmp(name, FIRN_STOREFILE_LOCK_NAME) == 0 ||
+           strcmp(name, FIRN_STOREFILE_RESERVE_NAME) == 0;
+}
+
+static int
+survey_entry(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct firn_db_create_survey *survey = ctx;
+    if (strcmp(entry->name, FIRN_STOREFILE_IDENTITY_NAME) == 0) {
+        survey->has_identity = true;
+    } else if (strcmp(entry->name, FIRN_STOREFILE_IDENTITY_TMP_NAME) == 0) {
+        survey->is_unfinished = true;
+    } else if (strcmp(entry->name, runs_name) == 0) {
+        survey->has_runs = true;
+    } else if (firn_db_create_is_data(entry->name)) {
+        survey->has_data = true;
+    } else if (!is_ours(entry->name) && survey->other[0] == '\0') {
+        size_t size = entry->name_size < sizeof survey->other - 1 ? entry->name_size
+                                                                  : sizeof survey->other - 1;
+        memcpy(survey->other, entry->name, size);
+        survey->other[size] = '\0';
+    }
+    return FIRN_OK;
+}
+
+/* Whether a directory "runs" has nothing but what is no run. */
+static int
+note_run(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct leftover_runs *found = ctx;
+    if (firn_lsm_is_run_name(entry->name, &firn_row_kind)) {
+        found->runs++;
+    } else {
+        found->others++;
+    }
+    return FIRN_OK;
+}
+
+static int
+look_into_runs(struct firn_os_dir *dir, struct firn_db_create_survey *survey, firn_error *err)
+{
+    struct leftover_runs found = {0};
+    struct firn_os_dir *runs;
+    int rc = firn_os_dir_open(dir, runs_name, &runs, err);
+    if (rc != FIRN_OK) {
+        survey->has_data = true; /* an opening will tell */
+        return FIRN_OK;
+    }
+    rc = firn_os_dir_list(runs, note_run, &found, err);
+    firn_os_dir_close(runs);
+    bool is_foreign = rc == FIRN_OK && found.runs == 0 && found.others > 0;
+    survey->has_data = survey->has_data || !is_foreign;
+    if (is_foreign && survey->other[0] == '\0') {
+        memcpy(survey->other, runs_name, sizeof runs_name);
+    }
+    return rc;
+}
+
+int
+firn_db_create_look(struct firn_os_dir *dir, struct firn_db_create_survey *out, firn_error *err)
+{
+    /* A handle of its own: others may be listing the caller's. */
+    struct firn_os_dir *own;
+    memset(out, 0, sizeof *out);
+    int rc = firn_os_dir_open_beneath(dir, "", &own, err);
+    if (rc == FIRN_OK) {
+        rc = firn_os_dir_list(own, survey_entry, out, err);
+        if (rc == FIRN_OK && out->has_runs && !out->has_identity) {
+            rc = look_into_runs(own, out, err);
+        }
+        firn_os_dir_close(own);
+    }
+    return rc;
+}
+
+int
+firn_db_create_allowed(struct firn_os_dir *dir, const struct firn_db_create_survey *survey,
+                       firn_error *err)
+{
+    const char *path = firn_os_dir_path(dir);
+    if (survey->has_data && !survey->is_unfinished) {
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "'%s/%s' is missing, but the data of a store lies beside it", path,
+                              FIRN_STOREFILE_IDENTITY_NAME);
+    }
+    if (survey->other[0] != '\0') {
+        return firn_error_set(err, FIRN_INVALID,
+                              "'%s' is not a firn store and not empty (it holds '%s')", path,
+                              survey->other);
+    }
+    return FIRN_OK;
+}
+
+int
+firn_db_create_read_identity(struct firn_os_dir *dir, struct firn_storefile_identity *out,
+                             firn_error *err)
+{
+    struct firn_os_file *file = NULL;
+    uint8_t bytes[FIRN_STOREFILE_IDENTITY_SIZE + 1]; /* one more, to see that it is too long */
+    size_t size;
+    int rc;
+    FIRN_TRY(firn_os_file_open(dir, FIRN_STOREFILE_IDENTITY_NAME, FIRN_OS_READ, 0, &file, err));
+    FIRN_TRY(firn_os_file_read(file, 0, bytes, sizeof bytes, &size, err));
+    FIRN_TRY(
+        firn_storefile_get_identity(firn_bytes(bytes, size), firn_os_file_path(file), out, err));
+out:
+    firn_os_file_close(file);
+    return rc;
+}
+
+/* Something of an unfinished creation, or of a store that is destroyed, that is to go. */
+struct leftover {
+    char name[256];  /* "" if there is none */
+    bool keeps_runs; /* there is something else in it */
+    bool is_of_runs; /* what is listed */
+    bool has_other;  /* there is what is not ours */
+};
+
+static int
+take_leftover(struct leftover *leftover, const struct firn_os_dirent *entry)
+{
+    DCHECK(leftover->name[0] == '\0');
+    if (entry->name_size >= sizeof leftover->name) {
+        leftover->has_other = true;
+        return FIRN_OK;
+    }
+    memcpy(leftover->name, entry->name, entry->name_size + 1);
+    return FIRN_CANCELLED;
+}
+
+static int
+find_leftover(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct leftover *leftover = ctx;
+    bool is_kept = leftover->keeps_runs && strcmp(entry->name, runs_name) == 0;
+    return firn_db_create_is_data(entry->name) && !is_kept ? take_leftover(leftover, entry)
+                                                           : FIRN_OK;
+}
+
+static int
+find_file(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct leftover *leftover = ctx;
+    if (leftover->is_of_runs && !firn_lsm_is_run_name(entry->name, &firn_row_kind)) {
+        leftover->has_other = true;
+        return FIRN_OK;
+    }
+    return take_leftover(leftover, entry);
+}
+
+/* A directory of runs or packs, as a clone that was not finished leaves it, with what is in it. What is
+ * no run stays among runs, and so does the directory then. */
+static int
+remove_dir(struct firn_os_dir *parent, const char *name, bool *out_has_other, firn_error *err)
+{
+    struct firn_os_dir *dir;
+    int rc = firn_os_dir_open(parent, name, &dir, err);
+    bool is_empty = rc != FIRN_OK;
+    *out_has_other = false;
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    while (rc == FIRN_OK && !is_empty) {
+        struct leftover leftover = {.is_of_runs = strcmp(name, runs_name) == 0};
+        rc = firn_os_dir_list(dir, find_file, &leftover, err);
+        is_empty = leftover.name[0] == '\0';
+        *out_has_other = leftover.has_other;
+        if (!is_empty) {
+            CHECK(!leftover.is_of_runs || firn_lsm_is_run_name(leftover.name, &firn_row_kind));
+            rc = firn_os_remove_file(dir, leftover.name, err);
+        }
+    }
+    firn_os_dir_close(dir);
+    return rc == FIRN_OK && !*out_has_other ? firn_os_remove_dir(parent, name, err) : rc;
+}
+
+static int
+remove_any(struct firn_os_dir *dir, const char *name, bool *out_has_other, firn_error *err)
+{
+    struct firn_os_stat stat;
+    int rc = firn_os_stat(dir, name, &stat, err);
+    *out_has_other = false;
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    return stat.kind == FIRN_OS_DIR ? remove_dir(dir, name, out_has_other, err)
+                                    : firn_os_remove_file(dir, name, err);
+}
+
+/* Removes what an unfinished creation left. The directory is listed anew after each removal: what a
+ * listing shows of names removed meanwhile is not told. */
+int
+firn_db_create_clear(struct firn_os_dir *dir, firn_error *err)
+{
+    bool keeps_runs = false;
+    for (;;) {
+        struct leftover leftover = {.keeps_runs = keeps_runs};
+        bool has_other;
+        int rc = firn_os_dir_list(dir, find_leftover, &leftover, err);
+        if (leftover.name[0] == '\0') {
+            return rc;
+        }
+        CHECK(firn_db_create_is_data(leftover.name)); /* (I2) */
+        rc = remove_any(dir, leftover.name, &has_other, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        keeps_runs = keeps_runs || has_other;
+    }
+}
+
+static int
+write_identity(struct firn_os_dir *dir, struct firn_storefile_identity *identity, firn_error *err)
+{
+    struct firn_os *os = firn_os_dir_os(dir);
+    struct firn_os_file *file = NULL;
+    uint8_t bytes[FIRN_STOREFILE_IDENTITY_SIZE];
+    int rc;
+    identity->version = FIRN_STOREFILE_VERSION;
+    identity->created_ns = firn_os_now_ns(os);
+    FIRN_TRY(firn_os_random(os, identity->id, sizeof identity->id, err));
+    firn_storefile_put_identity(identity, bytes);
+    FIRN_TRY(firn_os_file_open(dir, FIRN_STOREFILE_IDENTITY_TMP_NAME,
+                               FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_FOR_OWNER |
+                                   FIRN_OS_TRUNCATE,
+                               0600, &file, err));
+    FIRN_TRY(firn_os_file_write(file, 0, bytes, sizeof bytes, err));
+    FIRN_TRY(firn_os_file_sync(file, err));
+    FIRN_TRY(firn_os_dir_sync(dir, err));
+out:
+    firn_os_file_close(file);
+    return rc;
+}
+
+int
+firn_db_create_begin(struct firn_os_dir *dir, struct firn_storefile_identity *out, firn_error *err)
+{
+    int rc = firn_db_create_clear(dir, err);
+    return rc == FIRN_OK ? write_identity(dir, out, err) : rc;
+}
+
+int
+firn_db_create_end(struct firn_os_dir *dir, firn_error *err)
+{
+    int rc = firn_os_rename(dir, FIRN_STOREFILE_IDENTITY_TMP_NAME, dir,
+                            FIRN_STOREFILE_IDENTITY_NAME, FIRN_OS_RENAME_REPLACE, err);
+    return rc == FIRN_OK ? firn_os_dir_sync(dir, err) : rc;
+}
+
+int
+firn_db_create_store(struct firn_db *db, firn_error *err)
+{
+    struct firn_log_options options = firn_db_log_options(false);
+    struct firn_db_image *image = NULL;
+    int rc;
+    DCHECK(db->lock != NULL && db->log == NULL && db->readers == NULL);
+    options.gate = firn_db_reader_gate(db);
+    FIRN_TRY(firn_db_create_begin(db->dir, &db->identity, err));
+    FIRN_TRY(firn_log_create(db->dir, &options, &db->log, err));
+    /* There is no MANIFEST that could be missing. */
+    db->identity.version = FIRN_STOREFILE_VERSION_LOG;
+    rc = firn_db_image_open(db, &image, err);
+    db->identity.version = FIRN_STOREFILE_VERSION;
+    FIRN_TRY(rc);
+    DCHECK(!firn_db_image_has_commits(image));
+    atomic_store_explicit(&db->image, image, memory_order_seq_cst);
+    FIRN_TRY(firn_db_create_end(db->dir, err));
+out:
+    return rc;
+}
+
+int
+firn_db_create_raise_version(struct firn_db *db, firn_error *err)
+{
+    struct firn_db_image *image;
+    struct firn_os_file *file = NULL;
+    uint8_t bytes[FIRN_STOREFILE_IDENTITY_SIZE];
+    int rc;
+    if (db->identity.version == FIRN_STOREFILE_VERSION) {
+        return FIRN_OK;
+    }
+    DCHECK(db->identity.version < FIRN_STOREFILE_VERSION);
+    DCHECK(db->lock != NULL && db->log == NULL);
+    FIRN_TRY(firn_db_image_open(db, &image, err));
+    firn_db_image_abandon(image);
+    db->identity.version = FIRN_STOREFILE_VERSION;
+    firn_storefile_put_identity(&db->identity, bytes);
+    FIRN_TRY(firn_os_file_open(db->dir, FIRN_STOREFILE_IDENTITY_NAME, FIRN_OS_READ | FIRN_OS_WRITE,
+                               0, &file, err));
+    FIRN_TRY(firn_os_file_write(file, 0, bytes, sizeof bytes, err));
+    FIRN_TRY(firn_os_file_sync(file, err));
+out:
+    firn_os_file_close(file);
+    return rc;
+}

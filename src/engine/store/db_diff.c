@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store/db_diff.c: what two checkpoints, or a checkpoint and now, have differently.
+ *
+ * Both are opened as views, so that nothing that they see goes meanwhile. The names of keyspaces
+ * that either has are gone through in order. Where a name leads to the same number in both, the
+ * tree is compared with itself (lsm/lsm_diff.c), which visits only what differs; where it does not,
+ * because the keyspace was dropped and made again, or one of them has none, the two trees are
+ * compared key by key.
+ *
+ * Firn's own keyspaces are outside of views and not compared. A read-only handle may have been
+ * refreshed between the opening of the two views: then the trees are different objects, and
+ * everything is compared; the answer is the same.
+ *
+ * Values that have expired when the comparison begins are gone on both sides: that time has passed
+ * is no difference.
+ *
+ * Memory: the names, and what lsm_diff.c takes.
+ */
+#include "base/check.h"
+#include "store/db_checkpoint.h"
+#include "store/db_internal.h"
+
+#include "base/slice.h"
+#include "storefile/storefile_progress.h"
+
+struct side {
+    struct firn_db_view *view;
+    struct firn_buf names; /* each with its NUL, in byte order */
+};
+
+struct comparison {
+    uint64_t time_ms;
+    struct side before;
+    struct side after;
+    const struct firn_db_diff_visitor *visitor;
+    const struct firn_step *step; /* may be NULL */
+};
+
+/* ---- names ---- */
+
+static int
+keep_name(void *ctx, const char *name)
+{
+    struct firn_buf *names = ctx;
+    return firn_db_keyspace_is_system(firn_str(name))
+               ? FIRN_OK
+               : firn_buf_append(names, name, strlen(name) + 1);
+}
+
+static int
+read_names(struct side *side, firn_error *err)
+{
+    int rc = firn_db_view_keyspace_list(side->view, keep_name, &side->names, err);
+    return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "a comparison") : rc;
+}
+
+/* In byte order, on which the walk over both lists rests. */
+static bool
+are_ascending(const struct firn_buf *names)
+{
+    const char *before = "";
+    for (size_t at = 0; at < names->size; at += strlen(before) + 1) {
+        const char *name = (const char *)names->data + at;
+        if (strcmp(before, name) > 0) {
+            return false;
+        }
+        before = name;
+    }
+    return true;
+}
+
+static const char *
+name_at(const struct side *side, size_t at)
+{
+    DCHECK(at <= side->names.size);
+    return at < side->names.size ? (const char *)side->names.data + at : NULL;
+}
+
+/* ---- one keyspace ---- */
+
+/* What a view has under a name; *out->tree is NULL where it has none. */
+static int
+find_side(const struct comparison *comparison, const struct side *side, const char *name,
+          struct firn_lsm_diff_side *out, firn_error *err)
+{
+    struct firn_db_keyspace *keyspace;
+    struct firn_db_tree *tree;
+    const struct firn_db_view_node *node = &side->view->node;
+    *out = (struct firn_lsm_diff_side){.view = &node->view, .time_ms = comparison->time_ms};
+    int rc = firn_db_view_keyspace_open(side->view, name, &keyspace, err);
+    if (rc == FIRN_NOT_FOUND) {
+        return FIRN_OK;
+    }
+    if (rc == FIRN_OK) {
+        rc = firn_db_get_tree(keyspace, node->image, &node->view, &tree, err);
+    }
+    if (rc == FIRN_OK && tree != NULL) {
+        out->tree = tree->lsm_tree;
+    }
+    return rc;
+}
+
+static int
+compare_keyspace(const struct comparison *comparison, const char *name, firn_error *err)
+{
+    const struct firn_db_diff_visitor *visitor = comparison->visitor;
+    struct firn_lsm_diff_side before;
+    struct firn_lsm_diff_side after;
+    struct firn_lsm_diff *diff = NULL;
+    struct firn_lsm_difference found;
+    bool is_found = true;
+    int rc;
+    FIRN_TRY(find_side(comparison, &comparison->before, name, &before, err));
+    FIRN_TRY(find_side(comparison, &comparison->after, name, &after, err));
+    FIRN_TRY(firn_lsm_diff_create(&before, &after, comparison->step, &diff, err));
+    FIRN_TRY(firn_lsm_diff_next(diff, &found, &is_found, err));
+    while (is_found) {
+        DCHECK(found.is_before || found.is_after);
+        const struct firn_db_diff_key key = {.key = found.key,
+                                             .is_before = found.is_before,
+                                             .is_after = found.is_after,
+                                             .before = found.before,
+                                             .after = found.after};
+        FIRN_TRY(visitor->visit(visitor->ctx, name, &key));
+        FIRN_TRY(firn_lsm_diff_next(diff, &found, &is_found, err));
+    }
+out:
+    firn_lsm_diff_destroy(diff);
+    return rc;
+}
+
+static int
+visit_keyspace(const struct comparison *comparison, const char *name, bool is_before, bool is_after,
+               firn_error *err)
+{
+    const struct firn_db_diff_visitor *visitor = comparison->visitor;
+    if (visitor->keyspace != NULL && strcmp(visitor->keyspace, name) != 0) {
+        return FIRN_OK;
+    }
+    int rc = FIRN_OK;
+    if (is_before != is_after && visitor->visit_keyspace != NULL) {
+        rc = visitor->visit_keyspace(visitor->ctx, name, is_after);
+    }
+    return rc == FIRN_OK ? compare_keyspace(comparison, name, err) : rc;
+}
+
+/* The names of both lists, in order, each once. */
+static int
+compare_all(const struct comparison *comparison, firn_error *err)
+{
+    size_t before_at = 0;
+    size_t after_at = 0;
+    int rc = FIRN_OK;
+    DCHECK(are_ascending(&comparison->before.names) && are_ascending(&comparison->after.names));
+    for (;;) {
+        const char *before = name_at(&comparison->before, before_at);
+        const char *after = name_at(&comparison->after, after_at);
+        if (rc != FIRN_OK || (before == NULL && after == NULL)) {
+            return rc;
+        }
+        int order = before == NULL ? 1 : after == NULL ? -1 : strcmp(before, after);
+        rc = visit_keyspace(comparison, order <= 0 ? before : after, order <= 0, order >= 0, err);
+        before_at += order <= 0 ? strlen(before) + 1 : 0;
+        after_at += order >= 0 ? strlen(after) + 1 : 0;
+    }
+}
+
+/* ---- all of it ---- */
+
+static int
+open_side(struct firn_db *db, const char *reference, struct side *side, firn_error *err)
+{
+    DCHECK(side->view == NULL);
+    int rc = reference != NULL ? firn_db_checkpoint_view(db, reference, &side->view, err)
+                               : firn_db_view_open(db, &side->view, err);
+    return rc == FIRN_OK ? read_names(side, err) : rc;
+}
+
+static void
+close_side(struct side *side)
+{
+    firn_db_view_close(side->view);
+    firn_buf_deinit(&side->names);
+}
+
+int
+firn_db_diff(struct firn_db *db, const char *before, const char *after,
+             const struct firn_db_diff_visitor *visitor, firn_error *err)
+{
+    struct comparison comparison = {.time_ms = firn_db_get_time_ms(db), .visitor = visitor};
+    int rc;
+    FIRN_TRY(open_side(db, before, &comparison.before, err));
+    FIRN_TRY(open_side(db, after, &comparison.after, err));
+    FIRN_TRY(firn_storefile_progress_begin_steps(visitor->progress, "read", 0, 0, &comparison.step,
+                                                 err));
+    FIRN_TRY(compare_all(&comparison, err));
+out:
+    close_side(&comparison.before);
+    close_side(&comparison.after);
+    firn_db_jobs_wake_collection(db);
+    return rc;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store/db_holder.c: which process has a store locked, and what it says it is doing.
+ *
+ * The lock itself (storefile_lock.c) tells that a process writes, and the text in its file tells which. After that
+ * text and the fence (db_fence.c) comes a note: what the layer above wants to tell
+ * others while it holds the lock, for instance which checkpoint a restore brings back and how far
+ * it has come.
+ *
+ * (I1) A note counts only while somebody holds the lock. It is read, then the lock is asked about, then
+ *      it is read again; only a note of the same process before and after is told. An opening cuts the
+ *      file off before it writes its own number, so what a killed writer left is not told of its
+ *      successor, but for the instant between lock and cut. (Tested: another process writes the file.)
+ *
+ * The record, at offset 64 of LOCK: the note's size and the CRC-32C of the size and of the 64 bytes
+ * that follow, 4 bytes each; then those: the note and zeros. It is replaced in one write; a reader
+ * that meets half of it finds a wrong checksum and reads again.
+ */
+#include "store/db_holder.h"
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "codec/crc32c.h"
+#include "store/db_internal.h"
+
+enum {
+    TEXT_SIZE = 24, /* storefile_lock.c */
+    NOTE_OFFSET = 64,
+    HEAD_SIZE = 8,
+    RECORD_SIZE = HEAD_SIZE + FIRN_DB_HOLDER_NOTE_SIZE_MAX,
+    FILE_SIZE = NOTE_OFFSET + RECORD_SIZE,
+    READS_MAX = 20
+};
+
+static uint32_t
+checksum_of(const uint8_t *record)
+{
+    return firn_crc32c(firn_crc32c(0, record, 4), record + HEAD_SIZE, RECORD_SIZE - HEAD_SIZE);
+}
+
+void
+firn_db_holder_tell(struct firn_db *db, const void *note, size_t size)
+{
+    uint8_t record[RECORD_SIZE] = {0};
+    CHECK(size <= FIRN_DB_HOLDER_NOTE_SIZE_MAX);
+    if (db->owned_os != NULL || db->lock == NULL) { /* in memory: nobody else can ask */
+        return;
+    }
+    firn_store_le32(record, (uint32_t)size);
+    if (size > 0) {
+        memcpy(record + HEAD_SIZE, note, size);
+    }
+    firn_store_le32(record + 4, checksum_of(record));
+    FIRN_IGNORE(firn_os_file_write(db->lock, NOTE_OFFSET, record, sizeof record, NULL));
+}
+
+/* *out_is_whole is false where a write was met half done. */
+static int
+read_file(struct firn_os_file *file, struct firn_db_holder *out, bool *out_is_whole,
+          firn_error *err)
+{
+    uint8_t bytes[FILE_SIZE];
+    const uint8_t *record = bytes + NOTE_OFFSET;
+    size_t size;
+    *out = (struct firn_db_holder){0};
+    *out_is_whole = true;
+    int rc = firn_os_file_read(file, 0, bytes, sizeof bytes, &size, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    for (size_t i = 0; i < size && i < TEXT_SIZE && bytes[i] >= '0' && bytes[i] <= '9' &&
+                       out->process < UINT64_MAX / 100;
+         i++) {
+        out->process = out->process * 10 + (uint64_t)(bytes[i] - '0');
+    }
+    if (size < sizeof bytes) {
+        return FIRN_OK;
+    }
+    uint32_t note_size = firn_load_le32(record);
+    *out_is_whole = firn_load_le32(record + 4) == checksum_of(record) &&
+                    note_size <= FIRN_DB_HOLDER_NOTE_SIZE_MAX;
+    if (*out_is_whole && note_size > 0) {
+        out->size = note_size;
+        memcpy(out->note, record + HEAD_SIZE, note_size);
+    }
+    return FIRN_OK;
+}
+
+/* (I1). *out_is_sure is false where somebody wrote meanwhile. */
+static int
+ask_once(struct firn_os_file *file, struct firn_db_holder *out, bool *out_is_sure, firn_error *err)
+{
+    struct firn_db_holder before;
+    bool was_whole;
+    bool is_held;
+    int rc;
+    *out_is_sure = true;
+    FIRN_TRY(read_file(file, &before, &was_whole, err));
+    FIRN_TRY(firn_os_file_is_range_locked(file, 0, 1, &is_held, err));
+    if (!is_held) {
+        *out = (struct firn_db_holder){0};
+        goto out;
+    }
+    FIRN_TRY(read_file(file, out, out_is_sure, err));
+    *out_is_sure = *out_is_sure && was_whole && out->process == before.process &&
+                   (out->size > 0) == (before.size > 0);
+    out->is_held = true;
+out:
+    return rc;
+}
+
+int
+firn_db_holder_ask(struct firn_db *db, struct firn_db_holder *out, firn_error *err)
+{
+    struct firn_os_file *file = NULL;
+    bool is_sure = false;
+    int rc;
+    *out = (struct firn_db_holder){0};
+    if (db->owned_os != NULL || db->lock != NULL) { /* it is this handle itself */
+        return FIRN_OK;
+    }
+    rc = firn_os_file_open(db->dir, FIRN_STOREFILE_LOCK_NAME, FIRN_OS_READ, 0, &file, err);
+    for (unsigned i = 0; rc == FIRN_OK && i < READS_MAX && !is_sure; i++) {
+        rc = ask_once(file, out, &is_sure, err);
+    }
+    if (rc == FIRN_OK && !is_sure) {
+        out->size = 0;
+    }
+    firn_os_file_close(file);
+    /* A copy has no such file; and a user who may not read it is told nothing. */
+    return rc == FIRN_NOT_FOUND || rc == FIRN_DENIED ? FIRN_OK : rc;
+}

@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store/db_image.c: the trees of a store as one opening found them.
+ *
+ * An image is opened from the MANIFEST: the history that it keeps, and the trees of all keyspaces
+ * that any version of the list names as far as runs have it. Then the log is replayed into it
+ * (db_replay.c), which may add and drop keyspaces, and change the history.
+ * A handle that writes has one image, which it keeps up to date; a read-only handle has one that
+ * does not change, and gets another with each refresh.
+ *
+ * (I1) The trees are in the order of their numbers. Numbers are given in order, so a new one comes
+ *      last; in the list they are found in the order of names, and sorted once.
+ * (I2) next_id is larger than every number ever given: than all in the list, and not smaller than
+ *      what the last drop put there (db_drop.c).
+ */
+#include "store/db_internal.h"
+
+#include <inttypes.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/sort.h"
+#include "history/history_format.h"
+#include "row/row.h"
+
+enum { ENDS_CHUNK_SIZE = 1024 };
+
+size_t
+firn_db_image_tree_count(const struct firn_db_image *image)
+{
+    return image->trees.size / sizeof(struct firn_db_tree *);
+}
+
+struct firn_db_tree *
+firn_db_image_tree(const struct firn_db_image *image, size_t i)
+{
+    DCHECK(i < firn_db_image_tree_count(image));
+    return ((struct firn_db_tree **)(void *)image->trees.data)[i];
+}
+
+struct firn_db_tree *
+firn_db_image_find(const struct firn_db_image *image, uint64_t id)
+{
+    DCHECK(image->is_listed); /* (I1) */
+    size_t low = 0;
+    size_t high = firn_db_image_tree_count(image);
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        struct firn_db_tree *tree = firn_db_image_tree(image, middle);
+        if (tree->id == id) {
+            return tree;
+        }
+        if (tree->id < id) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return NULL;
+}
+
+/* ---- adding trees ---- */
+
+/* firn's own keyspaces have small files, and few: their values stay in them. */
+static void
+set_system(struct firn_db_tree *tree, firn_slice name)
+{
+    tree->is_system = firn_db_keyspace_is_system(name);
+    bool is_own = tree->is_system || tree->id == FIRN_DB_KEYSPACE_LIST;
+    firn_lsm_tree_separate_values(tree->lsm_tree, !is_own);
+}
+
+static bool
+comes_last(const struct firn_db_image *image, uint32_t id)
+{
+    size_t count = firn_db_image_tree_count(image);
+    return count == 0 || firn_db_image_tree(image, count - 1)->id < id;
+}
+
+static int
+add(struct firn_db_image *image, uint32_t id, firn_slice name, struct firn_db_tree **out,
+    firn_error *err)
+{
+    struct firn_db_tree *tree = firn_alloc_zeroed(sizeof *tree);
+    if (tree == NULL || firn_buf_reserve(&image->trees, sizeof(struct firn_db_tree *)) != FIRN_OK) {
+        firn_free(tree);
+        return firn_error_no_memory(err, "a keyspace");
+    }
+    tree->id = id;
+    atomic_init(&tree->is_out, false);
+    atomic_init(&tree->ends, NULL);
+    int rc = firn_lsm_tree_open(image->lsm, id, &tree->lsm_tree, err);
+    if (rc != FIRN_OK) {
+        firn_free(tree);
+        return rc;
+    }
+    set_system(tree, name);
+    DCHECK(!image->is_listed || comes_last(image, id)); /* (I1) */
+    CHECK(firn_buf_append(&image->trees, &tree, sizeof(struct firn_db_tree *)) == FIRN_OK);
+    *out = tree;
+    return FIRN_OK;
+}
+
+int
+firn_db_image_add(struct firn_db_image *image, firn_slice name, struct firn_db_tree **out,
+                  firn_error *err)
+{
+    *out = firn_db_image_find(image, image->next_id);
+    if (*out != NULL) {
+        set_system(*out, name);
+        return FIRN_OK;
+    }
+    if (image->next_id > UINT32_MAX) {
+        return firn_error_set(err, FIRN_LIMIT, "'%s' has used up its numbers of keyspaces",
+                              firn_os_dir_path(image->db->dir));
+    }
+    DCHECK(comes_last(image, (uint32_t)image->next_id)); /* (I2) */
+    return add(image, (uint32_t)image->next_id, name, out, err);
+}
+
+/* ---- the list, as runs have it ---- */
+
+static int
+compare_trees(const void *a, const void *b)
+{
+    uint32_t x = (*(struct firn_db_tree *const *)a)->id;
+    uint32_t y = (*(struct firn_db_tree *const *)b)->id;
+    return x < y ? -1 : x > y;
+}
+
+int
+firn_db_image_name(struct firn_db_image *image, uint32_t id, const struct firn_entry *entry,
+                   struct firn_db_tree **out, firn_error *err)
+{
+    *out = image->is_listed ? firn_db_image_find(image, id) : NULL;
+    return *out != NULL ? FIRN_OK : add(image, id, entry->key, out, err);
+}
+
+/* No number may stand behind two names, and none behind the list's own. */
+static int
+check_numbers(const struct firn_db_image *image, firn_error *err)
+{
+    for (size_t i = 1; i < firn_db_image_tree_count(image); i++) {
+        if (firn_db_image_tree(image, i)->id == firn_db_image_tree(image, i - 1)->id) {
+            return firn_error_set(
+                err, FIRN_CORRUPT,
+                "'%s': two names in the list of keyspaces lead to number %" PRIu32,
+                firn_os_dir_path(image->db->dir), firn_db_image_tree(image, i)->id);
+        }
+    }
+    return FIRN_OK;
+}
+
+/* Trees come in the order of names, and are sorted then. */
+static int
+read_list(struct firn_db_image *image, firn_error *err)
+{
+    int rc;
+    DCHECK(firn_db_image_tree_count(image) == 0 && !image->is_listed);
+    image->next_id = 1;
+    FIRN_TRY(add(image, FIRN_DB_KEYSPACE_LIST, firn_bytes(NULL, 0), &image->list, err));
+    FIRN_TRY(firn_db_visible_read(image, err));
+    firn_sort(image->trees.data, firn_db_image_tree_count(image), sizeof(struct firn_db_tree *),
+              compare_trees);
+    FIRN_TRY(check_numbers(image, err));
+    DCHECK(firn_db_image_tree(image, 0) == image->list);
+    image->is_listed = true;
+out:
+    return rc;
+}
+
+/* ---- opening ---- */
+
+static int
+sync_log(void *ctx, firn_error *err)
+{
+    return firn_db_sync(ctx, err);
+}
+
+static struct firn_log_position
+log_durable(void *ctx)
+{
+    const struct firn_db *db = ctx;
+    return db->log == NULL ? (struct firn_log_position){0} : firn_log_durable(db->log);
+}
+
+/* Flushes follow the opening: the log is there. */
+static uint64_t
+log_segment_bytes(void *ctx, uint64_t segment)
+{
+    const struct firn_db *db = ctx;
+    return db->log == NULL ? 0 : firn_log_lend_bytes(db->log, segment);
+}
+
+static int
+lend_log_segment(void *ctx, uint64_t segment, struct firn_os_dir *to_dir, const char *to,
+                 firn_error *err)
+{
+    const struct firn_db *db = ctx;
+    return firn_log_lend(db->log, segment, to_dir, to, err);
+}
+
+static enum firn_codec
+codec_of(firn_compression compression, bool is_bottom)
+{
+    switch (compression) {
+    case FIRN_COMPRESSION_NONE:
+        return FIRN_CODEC_NONE;
+    case FIRN_COMPRESSION_ZSTD:
+        return is_bottom ? FIRN_CODEC_ZSTD : FIRN_CODEC_LZ4;
+    case FIRN_COMPRESSION_DEFAULT:
+    case FIRN_COMPRESSION_LZ4:
+    default:
+        return FIRN_CODEC_LZ4;
+    }
+}
+
+static size_t
+clamp(size_t value, size_t least, size_t most)
+{
+    return value < least ? least : value > most ? most : value;
+}
+
+/* On a small disk what is written at once is a small part of it, so that merging needs little space
+ * beside what it merges (db_space.c). */
+static size_t
+part_of_disk(const struct firn_db *db, size_t size, unsigned part)
+{
+    enum { LEAST = 32 << 10 };
+    uint64_t most = db->limits.disk_bytes / part;
+    most = most < LEAST ? LEAST : most;
+    return size < most ? size : (size_t)most;
+}
+
+static struct firn_lsm_options
+lsm_options(struct firn_db *db)
+{
+    enum { RUN_PART = 128, BASE_PART = 64, LEVEL0_PART = 32, VALUES_PART = 64 };
+    size_t memtable = db->limits.memtable;
+    return (struct firn_lsm_options){
+        .kind = &firn_row_kind,
+        .cache = db->cache,
+        .host = {.ctx = db,
+                 .sync_log = sync_log,
+                 .log_durable = log_durable,
+                 .take_views = firn_db_view_take,
+                 .release_views = firn_db_view_release,
+                 .log_segment_bytes = log_segment_bytes,
+                 .lend_log_segment = lend_log_segment,
+                 .no_reader_below = firn_db_reader_none_below},
+        .is_read_only = db->is_read_only,
+        .memtable_bytes_target = memtable,
+        .run_bytes_target =
+            part_of_disk(db, clamp(memtable, (size_t)1 << 20, (size_t)32 << 20), RUN_PART),
+        .level_bytes_base =
+            part_of_disk(db, clamp(32 * memtable, (size_t)16 << 20, (size_t)1 << 30), BASE_PART),
+        .level0_bytes_target =
+            part_of_disk(db, clamp(8 * memtable, (size_t)4 << 20, (size_t)256 << 20), LEVEL0_PART),
+        .value_file_bytes_target = part_of_disk(db, (size_t)64 << 20, VALUES_PART),
+        .codec = codec_of(db->compression, false),
+        .codec_bottom = codec_of(db->compression, true),
+    };
+}
+
+/* A store of version 1, or one that is being made, may have no MANIFEST. */
+static int
+open_lsm(struct firn_db *db, struct firn_lsm **out, firn_error *err)
+{
+    const struct firn_lsm_options options = lsm_options(db);
+    bool may_lack = db->identity.version == FIRN_STOREFILE_VERSION_LOG;
+    int rc = firn_lsm_open(db->dir, &options, may_lack, out, err);
+    if (rc == FIRN_NOT_FOUND) {
+        return firn_error_set(err, FIRN_CORRUPT, "the MANIFEST of the store '%s' is missing",
+                              firn_os_dir_path(db->dir));
+    }
+    return rc;
+}
+
+static int
+open_read_only(struct firn_db_image *image, firn_error *err)
+{
+    struct firn_db *db = image->db;
+    DCHECK(db->is_read_only && image->reader_lock == NULL);
+    int rc = firn_db_reader_lock_all(db->dir, &image->reader_lock, err);
+    if (rc == FIRN_OK) {
+        rc = open_lsm(db, &image->lsm, err);
+    }
+    return rc == FIRN_OK
+               ? firn_db_reader_lock_version(image->reader_lock, firn_lsm_version(image->lsm), err)
+               : rc;
+}
+
+/* As MANIFEST has it. */
+static int
+read_history(struct firn_db_image *image, firn_error *err)
+{
+    firn_slice history = firn_lsm_history(image->lsm);
+    int rc;
+    if (history.size == 0) {
+        rc = firn_history_init(&image->history, err);
+    } else {
+        rc = firn_history_format_get(history, &image->history, err);
+        if (rc != FIRN_OK) {
+            firn_error_prefix(err, "MANIFEST of '%s'", firn_os_dir_path(image->db->dir));
+        }
+    }
+    /* In a handle that only reads, now is what it is. */
+    image->history.epoch = image->db->is_read_only ? NULL : &image->db->epoch;
+    return rc;
+}
+
+int
+firn_db_image_open(struct firn_db *db, struct firn_db_image **out, firn_error *err)
+{
+    struct firn_db_image *image = firn_alloc_zeroed(sizeof *image);
+    int rc;
+    *out = NULL;
+    if (image == NULL) {
+        return firn_error_no_memory(err, "a store");
+    }
+    image->db = db;
+    image->ends.chunk_size = ENDS_CHUNK_SIZE;
+    FIRN_TRY(db->is_read_only ? open_read_only(image, err) : open_lsm(db, &image->lsm, err));
+    FIRN_TRY(read_history(image, err));
+    FIRN_TRY(read_list(image, err));
+    image->last_sequence = firn_lsm_sequence(image->lsm);
+    *out = image;
+    image = NULL;
+out:
+    firn_db_image_abandon(image);
+    return rc;
+}
+
+/* What is left when lsm is gone. */
+static void
+destroy(struct firn_db_image *image)
+{
+    DCHECK(image->user_count == 0);
+    for (size_t i = 0; i < firn_db_image_tree_count(image); i++) {
+        firn_free(firn_db_image_tree(image, i));
+    }
+    firn_buf_deinit(&image->trees);
+    firn_buf_deinit(&image->segments);
+    firn_arena_deinit(&image->ends);
+    firn_history_deinit(&image->history);
+    firn_os_file_close(image->reader_lock);
+    firn_free(image);
+}
+
+void
+firn_db_image_abandon(struct firn_db_image *image)
+{
+    if (image != NULL) {
+        firn_lsm_abandon(image->lsm);
+        destroy(image);
+    }
+}
+
+int
+firn_db_image_close(struct firn_db_image *image, firn_error *err)
+{
+    int rc = firn_lsm_close(image->lsm, err);
+    destroy(image);
+    return rc;
+}
+
+/* ---- trees that no name leads to ---- */
+
+struct strays {
+    struct firn_db_image *image;
+    struct firn_buf ids; /* of uint32_t */
+};
+
+static int
+note_stray(void *ctx, uint32_t id, firn_error *err)
+{
+    struct strays *strays = ctx;
+    if (firn_db_image_find(strays->image, id) == NULL &&
+        firn_buf_append(&strays->ids, &id, sizeof id) != FIRN_OK) {
+        return firn_error_no_memory(err, "the list of keyspaces");
+    }
+    return FIRN_OK;
+}
+
+static int
+remove_stray(struct firn_db_image *image, uint32_t id, firn_error *err)
+{
+    struct firn_lsm_tree *tree;
+    int rc = firn_lsm_tree_open(image->lsm, id, &tree, err);
+    return rc == FIRN_OK ? firn_lsm_tree_drop(tree, err) : rc;
+}
+
+/* Trees that neither now nor a checkpoint has. */
+static int
+remove_unseen(struct firn_db_image *image, firn_error *err)
+{
+    for (size_t i = 0; i < firn_db_image_tree_count(image); i++) {
+        struct firn_db_tree *tree = firn_db_image_tree(image, i);
+        if (!firn_db_visible_is_kept(image, tree)) {
+            CHECK(tree->id != FIRN_DB_KEYSPACE_LIST);
+            int rc = firn_lsm_tree_drop(tree->lsm_tree, err);
+            if (rc != FIRN_OK) {
+                return rc;
+            }
+            tree->is_removed = true;
+            tree->first_segment = 0;
+            DCHECK(image->db->out_count > 0);
+            image->db->out_count--;
+        }
+    }
+    return FIRN_OK;
+}
+
+int
+firn_db_image_remove_dropped(struct firn_db_image *image, firn_error *err)
+{
+    struct strays strays = {.image = image};
+    int rc;
+    FIRN_TRY(remove_unseen(image, err));
+    FIRN_TRY(firn_lsm_tree_list(image->lsm, note_stray, &strays, err));
+    for (size_t i = 0; i < strays.ids.size / sizeof(uint32_t); i++) {
+        uint32_t id;
+        memcpy(&id, strays.ids.data + i * sizeof id, sizeof id);
+        FIRN_TRY(remove_stray(image, id, err));
+    }
+out:
+    firn_buf_deinit(&strays.ids);
+    return rc;
+}
+
+/* ---- commits in the log ---- */
+
+static size_t
+segment_count(const struct firn_db_image *image)
+{
+    return image->segments.size / sizeof(struct firn_db_segment);
+}
+
+static struct firn_db_segment *
+segment_at(const struct firn_db_image *image, size_t i)
+{
+    DCHECK(i < segment_count(image));
+    return (struct firn_db_segment *)(void *)image->segments.data + i;
+}
+
+bool
+firn_db_image_has_room(const struct firn_db_image *image)
+{
+    return image->segments.capacity - image->segments.size >= 2 * sizeof(struct firn_db_segment);
+}
+
+int
+firn_db_image_make_room(struct firn_db_image *image, firn_error *err)
+{
+    DCHECK(firn_db_is_led(image->db));
+    return firn_buf_reserve(&image->segments, 2 * sizeof(struct firn_db_segment)) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(err, "a commit");
+}
+
+void
+firn_db_image_note_commit(struct firn_db_image *image, uint64_t segment)
+{
+    size_t count = segment_count(image);
+    DCHECK(firn_db_is_led(image->db) && segment > 0);
+    DCHECK(count == 0 || segment_at(image, count - 1)->number <= segment);
+    if (count == 0 || segment_at(image, count - 1)->number != segment) {
+        const struct firn_db_segment added = {segment, 0};
+        CHECK(firn_buf_append(&image->segments, &added, sizeof added) == FIRN_OK);
+        count++;
+    }
+    segment_at(image, count - 1)->commit_count++;
+}
+
+bool
+firn_db_image_has_commits(const struct firn_db_image *image)
+{
+    return segment_count(image) > 0;
+}
+
+void
+firn_db_image_forget_segments(struct firn_db_image *image, uint64_t before)
+{
+    DCHECK(firn_db_is_led(image->db));
+    size_t gone = 0;
+    while (gone < segment_count(image) && segment_at(image, gone)->number < before) {
+        gone++;
+    }
+    size_t size = gone * sizeof(struct firn_db_segment);
+    if (size > 0) {
+        memmove(image->segments.data, image->segments.data + size, image->segments.size - size);
+        image->segments.size -= size;
+    }
+}

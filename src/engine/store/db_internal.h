@@ -1,0 +1,871 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store/db_internal.h: the structures that the files of store/ share, and those of txn/, copy/ and
+ * rescue/, which see an open store from inside.
+ */
+#ifndef FIRN_STORE_DB_INTERNAL_H
+#define FIRN_STORE_DB_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/epoch.h"
+#include "base/hash_map.h"
+#include "base/range_set.h"
+#include "block/block_cache.h"
+#include "history/history.h"
+#include "log/log.h"
+#include "lsm/lsm.h"
+#include "os/os_process.h"
+#include "os/os_thread.h"
+#include "store/db.h"
+#include "storefile/storefile.h"
+#include "storefile/storefile_lock.h"
+
+/* Keyspace 0 holds the names of the others: name -> id as a varint. The empty name, which no
+ * keyspace has, leads to the next id to be given. */
+enum { FIRN_DB_KEYSPACE_LIST = 0 };
+
+/* What came later under the name of a keyspace: see db_visible.c. */
+struct firn_db_name_end {
+    uint64_t sequence;
+    _Atomic(struct firn_db_name_end *) newer;
+};
+
+/* A keyspace's data in one image. */
+struct firn_db_tree {
+    struct firn_lsm_tree *lsm_tree;
+    uint32_t id;
+    bool is_system;      /* outside views */
+    _Atomic bool is_out; /* now does not have the keyspace */
+    _Atomic(struct firn_db_name_end *) ends;
+
+    /* The newest commit through this handle that wrote into it; the leader's to write. Relaxed: who
+     * has seen a sequence published sees it here too. */
+    _Atomic uint64_t written_at;
+
+    /* Of the leader of commits alone. */
+    uint64_t created_at;    /* by the commit of that sequence; 0: by none so far */
+    bool is_dropping;       /* its drop is in the log, or it is out */
+    bool is_removed;        /* from the MANIFEST */
+    uint64_t first_segment; /* of the log, of what the active memtable holds; 0: nothing */
+    struct firn_db_tree *next_touched;
+    size_t pending_count;
+    size_t pending_bytes;
+    size_t pending_range_count;
+    size_t pending_range_bytes;
+    const struct firn_range_set *later; /* range deletes of the commit that is being applied */
+};
+
+/* How many commits a segment of the log holds. */
+struct firn_db_segment {
+    uint64_t number;
+    uint64_t commit_count;
+};
+
+/* What an opening found, kept up to date by a handle that writes. A read-only handle gets another
+ * with each refresh. */
+struct firn_db_image {
+    struct firn_db *db;
+    struct firn_lsm *lsm;
+    struct firn_os_file *reader_lock; /* of a reader: see db_reader.c */
+    struct firn_buf trees;            /* of struct firn_db_tree *, ids ascending */
+    struct firn_arena ends;           /* of names; the leader's */
+    struct firn_history history;      /* the state mutex guards it: see history.h */
+    struct firn_db_tree *list;        /* number 0 */
+    bool is_listed;                   /* the trees are in order */
+    uint64_t next_id;                 /* of the next keyspace */
+    uint64_t last_sequence;           /* when it was opened */
+    uint64_t log_bytes;               /* likewise; of a reader */
+    struct firn_buf segments;         /* of struct firn_db_segment, numbers ascending */
+    uint64_t user_count;              /* views and cursors; the state mutex guards it */
+    struct firn_epoch_node retired;
+};
+
+/* What users hold. */
+struct firn_db_keyspace {
+    struct firn_os_process_mark mark; /* first: see api_process.h */
+    struct firn_db *db;
+    struct firn_db_tree *tree; /* NULL where the handle is read-only: see db_image.c */
+    char *name;                /* "" for the list of keyspaces */
+    uint32_t id;
+    bool is_system;
+};
+
+/* A view that is open: a public one, a cursor's, or one of a reading. */
+struct firn_db_view_node {
+    struct firn_db_view_node *next;
+    struct firn_db_view_node *previous;
+    struct firn_db_image *image;
+    struct firn_db_line *line;       /* that it lies on; NULL: outside of views */
+    uint64_t sequence;               /* it sees its line up to this */
+    struct firn_view view;           /* that is what it sees */
+    uint64_t time_ms;                /* what expires then or before is gone for it */
+    const struct firn_db_tree *tree; /* it reads nothing else; NULL: all but system trees */
+    bool keeps_tombstones;           /* a transaction that may write: see db_txn_check.c */
+    void (*destroy)(struct firn_db_view_node *node); /* for giving up the store */
+};
+
+struct firn_db_view {
+    struct firn_os_process_mark mark; /* first: see api_process.h */
+    struct firn_db *db;
+    struct firn_db_view_node node;
+};
+
+/* One write of a batch; key and value are offsets into the batch's body. */
+struct firn_db_op {
+    struct firn_db_tree *tree;
+    uint32_t key_offset;
+    uint32_t value_offset;
+    uint32_t value_size;
+    uint16_t key_size;
+    uint8_t kind;
+};
+
+/* The range deletes of a batch, by tree: see db_ranges.c. Zeroed is empty. */
+struct firn_db_ranges {
+    struct firn_buf sets; /* of struct firn_db_ranges_set * */
+};
+
+struct firn_db_batch {
+    struct firn_os_process_mark mark; /* first: see api_process.h */
+    struct firn_db *db;               /* of the first write; NULL while empty */
+    uint64_t db_serial;               /* likewise: a batch may outlive the store */
+    struct firn_buf body;             /* encoded as in a commit record, after its header */
+    struct firn_buf ops;              /* of struct firn_db_op */
+    struct firn_db_ranges ranges;
+    bool has_puts;    /* anything that needs space for good */
+    bool frees_space; /* puts count as deletes: with them the caller gives back more space */
+    struct firn_hash_map newest; /* see db_batch_merge.c; not initialised before the first merge */
+    size_t newest_count;         /* of the operations, so many are in it */
+};
+
+/* A commit on its way into the trees. */
+struct firn_db_apply {
+    const struct firn_db_op *ops;
+    size_t count;
+    const uint8_t *body;
+    const struct firn_db_ranges *ranges;
+    uint64_t sequence;
+    uint64_t segment;     /* of the log, where it stands */
+    uint64_t body_offset; /* in the segment's file */
+    bool is_replay;       /* leave out what runs have */
+};
+
+/* How the budget of memory is divided, and what else follows from it. */
+struct firn_db_limits {
+    uint64_t memory;
+    size_t memtable;      /* one that is larger is frozen */
+    size_t memtables;     /* all together: beyond it one is frozen early */
+    size_t memtables_max; /* beyond it commits wait */
+    size_t cache;
+    uint64_t log;        /* beyond it what holds its oldest segment is frozen */
+    size_t replay_max;   /* as memtables_max, while the log is replayed */
+    uint64_t disk_bytes; /* what the store can take up; UINT64_MAX: it need not be thought of */
+};
+
+/* Background work: see db_jobs.c. The mutex guards all of it. */
+struct firn_db_jobs {
+    struct firn_os_mutex mutex; /* rank DB_JOBS */
+    struct firn_os_cond changed;
+    struct firn_os_jobs *flush_pool;
+    struct firn_os_jobs *compaction_pool;
+    struct firn_os_jobs *log_pool;
+    struct firn_os_jobs *rest_pool;
+    struct firn_os_cond closing;
+    unsigned compaction_threads;
+    bool is_flushing;      /* a job is submitted or runs */
+    unsigned compacting;   /* so many */
+    uint64_t flush_wishes; /* grow with each; a job that sees a new one begins again */
+    uint64_t compaction_wishes;
+    bool is_closing;
+    atomic_bool has_failure; /* that no commit was told of; looked at without the mutex */
+    firn_error failure;
+    uint64_t failure_count;
+    int last_code;
+    char last_text[256];
+};
+
+/* Space on the disk: see db_space.c. Guarded by the mutex of jobs, but for is_full. */
+struct firn_db_space {
+    atomic_bool is_full;
+    bool is_busy; /* a thread works on the file */
+    uint64_t reserve_bytes;
+    uint64_t next_look_bytes;      /* of the log: the leader's */
+    uint64_t failed_at;            /* the newest commit when space was last looked for in vain */
+    _Atomic uint64_t beside_bytes; /* of files beside the store's that belong to it */
+};
+
+/* Whether anybody writes: see db_rest.c. The mutex of jobs guards what is not atomic. */
+struct firn_db_rest {
+    atomic_bool is_watching;    /* a job watches for it */
+    atomic_bool is_giving_back; /* it has come */
+    uint64_t published;         /* the newest commit when somebody looked, … */
+    int64_t since_ns;           /* … and since when that is so */
+};
+
+/* Counters for firn_db_stats; relaxed. */
+struct firn_db_counters {
+    _Atomic uint64_t commits;
+    _Atomic uint64_t commit_bytes;
+    _Atomic uint64_t log_bytes;
+    _Atomic uint64_t slowdowns;
+    _Atomic uint64_t slowdown_ns;
+    _Atomic uint64_t stalls;
+    _Atomic uint64_t stall_ns;
+    _Atomic uint64_t conflicts;
+};
+
+/* How many commits are led together: see db_gather.c. Guarded by commit_mutex. */
+struct firn_db_gather {
+    unsigned queued;   /* commits in the queue */
+    unsigned expected; /* worth waiting for; 0: unknown */
+};
+
+/* A waiting commit: see db_write.c. */
+struct firn_db_write;
+/* A transaction: see db_txn.h. */
+struct firn_db_txn;
+
+struct firn_db {
+    struct firn_os_process_mark mark; /* first: see api_process.h */
+    uint64_t serial;                  /* no other handle of this process had it */
+    struct firn_os *os;
+    struct firn_os *owned_os;     /* of a store in memory */
+    struct firn_archive *archive; /* of a store in a single file: see archive.h */
+    struct firn_os_dir *dir;
+    struct firn_os_dir *owned_dir;  /* closed with the handle; NULL where the caller lent it */
+    struct firn_os_file *lock;      /* NULL where read-only */
+    struct firn_os_file *readers;   /* the file FIRN, to ask for readers' locks; likewise */
+    struct firn_log *log;           /* likewise */
+    struct firn_block_cache *cache; /* of all images */
+    struct firn_storefile_identity identity;
+    struct firn_db_limits limits;
+    unsigned threads;
+    firn_compression compression;
+    bool is_read_only;
+    bool shows_pending;         /* read-only: also what the writer has not acknowledged */
+    firn_durability durability; /* FULL or OS */
+
+    /* Readings are inside the epoch while they use the image of a read-only handle, or the
+     * intervals of now of one that writes. */
+    _Atomic(struct firn_db_image *) image;
+    struct firn_epoch epoch;
+
+    /* The newest sequence that readers see. Release in db_write.c pairs with acquire in
+     * firn_db_published. */
+    _Atomic uint64_t published;
+    /* Grows whenever a work asks which views there are: see db_get.c. */
+    _Atomic uint64_t views_taken;
+
+    struct firn_os_mutex commit_mutex; /* rank DB_COMMIT */
+    struct firn_os_cond lead_ended;
+    struct firn_db_write *queue_head;
+    struct firn_db_write *queue_tail;
+    struct firn_db_gather gather;
+    unsigned exclusive_waiting; /* threads that want the leader's place without a commit */
+    bool is_leading;
+    bool has_failed;
+    uint64_t last_sequence; /* the leader's between taking a group and handing it back */
+    firn_error failure;     /* the first one, if has_failed */
+
+    /* The leader's. */
+    uint64_t log_floor; /* the log was asked to give up what is older */
+    uint64_t vouched;   /* the newest version of MANIFEST that the log names: db_vouch.c */
+    struct firn_log_position fence; /* as LOCK has it: see db_fence.c */
+    int64_t slowdown_debt_ns;
+    atomic_int rotate_phase;         /* see db_rotate.c */
+    atomic_bool is_preparing_memory; /* a job will, or does */
+    uint64_t restored_at; /* the newest commit that counts as a write to every key; 0: none */
+    uint64_t out_count;   /* trees that now does not have and that are not removed */
+    bool was_at_rest;     /* the opening found a log that was closed, … */
+    struct firn_log_position found_end; /* … which ended here, … */
+    uint64_t found_version;             /* … and MANIFEST at this version */
+    struct firn_db_image *replayed;     /* while the log is replayed, what it is replayed into */
+
+    struct firn_os_mutex state_mutex; /* rank DB_STATE */
+    struct firn_os_cond list_changed;
+    bool is_changing_list;           /* some thread commits a new keyspace, or drops one */
+    struct firn_hash_map keyspaces;  /* of struct firn_db_keyspace *, by id */
+    struct firn_db_bulk *bulk;       /* the load that is open, or NULL */
+    struct firn_db_view_node *views; /* open ones */
+    uint64_t view_count;
+
+    struct firn_db_jobs jobs;
+    struct firn_db_space space;
+    struct firn_db_rest rest;
+    struct firn_db_counters counters;
+};
+
+static inline uint64_t
+firn_db_published(const struct firn_db *db)
+{
+    return atomic_load_explicit(&db->published, memory_order_acquire);
+}
+
+/* Whether the leader's place is taken, or nobody else can want it: the handle is being opened or closed,
+ * or only reads. For assertions of those who lead, which set is_leading themselves and so need no mutex
+ * to read it. */
+static inline bool
+firn_db_is_led(const struct firn_db *db)
+{
+    return db->is_leading || db->jobs.flush_pool == NULL || db->jobs.is_closing;
+}
+
+/* The image of a handle that writes, or of a read-only one whose image cannot change meanwhile. */
+static inline struct firn_db_image *
+firn_db_image(struct firn_db *db)
+{
+    return atomic_load_explicit(&db->image, memory_order_seq_cst);
+}
+
+static inline void
+firn_db_count(_Atomic uint64_t *counter, uint64_t by)
+{
+    atomic_fetch_add_explicit(counter, by, memory_order_relaxed);
+}
+
+/* Whether all that the batch writes, if it writes anything, belongs to the store: another one may
+ * lie where an earlier one lay. */
+static inline bool
+firn_db_batch_is_of(const struct firn_db_batch *batch, const struct firn_db *db)
+{
+    return batch->db == NULL || (batch->db == db && batch->db_serial == db->serial);
+}
+
+static inline size_t
+firn_db_batch_op_count(const struct firn_db_batch *batch)
+{
+    return batch->ops.size / sizeof(struct firn_db_op);
+}
+
+static inline struct firn_db_op *
+firn_db_batch_op(const struct firn_db_batch *batch, size_t i)
+{
+    return (struct firn_db_op *)(void *)batch->ops.data + i;
+}
+
+/* Borrowed until the batch changes. */
+static inline firn_slice
+firn_db_batch_key(const struct firn_db_batch *batch, const struct firn_db_op *op)
+{
+    return firn_bytes(batch->body.data + op->key_offset, op->key_size);
+}
+
+static inline firn_slice
+firn_db_batch_value(const struct firn_db_batch *batch, const struct firn_db_op *op)
+{
+    return firn_bytes(batch->body.data + op->value_offset, op->value_size);
+}
+
+/* ---- db.c ---- */
+
+/* As firn_db_open; dir is owned from here on, also when this fails. */
+FIRN_MUST_CHECK int firn_db_open_owned(struct firn_os_dir *dir,
+                                       const struct firn_db_options *options, struct firn_db **out,
+                                       firn_error *err);
+
+/* ---- db_maintain.c ---- */
+
+/* Writes all memtables to runs, in this thread. */
+FIRN_MUST_CHECK int firn_db_maintain_flush_memtables(struct firn_db *db, firn_error *err);
+
+/* ---- db_memory.c ---- */
+
+/* Ends the outside world of a store in memory. NULL is fine. */
+void firn_db_memory_close(struct firn_os *os);
+
+/* ---- db_create.c ---- */
+
+/* What lies in a directory that may be a store. */
+struct firn_db_create_survey {
+    bool has_identity;
+    bool has_data;      /* a log, or trees */
+    bool has_runs;      /* a directory for these */
+    bool is_unfinished; /* its identity was never put in place */
+    char other[256];    /* the name of something that is none of ours, or "" */
+};
+FIRN_MUST_CHECK int firn_db_create_look(struct firn_os_dir *dir, struct firn_db_create_survey *out,
+                                        firn_error *err);
+/* FIRN_INVALID or FIRN_CORRUPT where no store may be made in such a directory. */
+FIRN_MUST_CHECK int firn_db_create_allowed(struct firn_os_dir *dir,
+                                           const struct firn_db_create_survey *survey,
+                                           firn_error *err);
+/* Whether a name in a store's directory is that of its data, a file or a directory of files. */
+bool firn_db_create_is_data(const char *name);
+/* Reads the file FIRN; FIRN_NOT_FOUND if there is none. */
+FIRN_MUST_CHECK int firn_db_create_read_identity(struct firn_os_dir *dir,
+                                                 struct firn_storefile_identity *out,
+                                                 firn_error *err);
+/* The two ends of making a store in a directory whose lock is held: clears what an attempt before
+ * left, and writes an identity under its temporary name; gives it its name, durably. */
+FIRN_MUST_CHECK int firn_db_create_begin(struct firn_os_dir *dir,
+                                         struct firn_storefile_identity *out, firn_error *err);
+FIRN_MUST_CHECK int firn_db_create_end(struct firn_os_dir *dir, firn_error *err);
+/* Removes the data of a store that has no identity yet; its lock is held. */
+FIRN_MUST_CHECK int firn_db_create_clear(struct firn_os_dir *dir, firn_error *err);
+/* Makes a store in db->dir, whose lock is held: identity, log and image. */
+FIRN_MUST_CHECK int firn_db_create_store(struct firn_db *db, firn_error *err);
+/* Makes a store of an older version one of this one; nothing has been opened. */
+FIRN_MUST_CHECK int firn_db_create_raise_version(struct firn_db *db, firn_error *err);
+
+/* ---- db_path.c ---- */
+
+/* Opens the directory that a user's path names, making its last component (0700) if need be. */
+FIRN_MUST_CHECK int firn_db_path_make(struct firn_os *os, const char *path,
+                                      struct firn_os_dir **out, firn_error *err);
+
+/* ---- db_reader.c ---- */
+
+/* Whether somebody reads the store now. */
+FIRN_MUST_CHECK int firn_db_reader_is_any(struct firn_os_dir *dir, bool *out, firn_error *err);
+/* Keeps every file of the store from being removed. */
+FIRN_MUST_CHECK int firn_db_reader_lock_all(struct firn_os_dir *dir, struct firn_os_file **out,
+                                            firn_error *err);
+/* From now on only what a version of the MANIFEST uses, and newer ones. */
+FIRN_MUST_CHECK int firn_db_reader_lock_version(struct firn_os_file *file, uint64_t version,
+                                                firn_error *err);
+
+/* Of the logs of a store that is written: shut while somebody may be at reading them. */
+struct firn_log_gate firn_db_reader_gate(struct firn_db *db);
+
+/* ---- db_log.c ---- */
+
+/* How the store's log is opened. */
+struct firn_log_options firn_db_log_options(bool read_only);
+bool firn_db_log_is_name(const char *name);
+
+/* The sequence of a load is the next multiple of this: so many commits beside one that is open. */
+#define FIRN_DB_LOAD_STEP (UINT64_C(1) << 28)
+
+/* A reading of the whole log. */
+struct firn_db_log_visitor {
+    int (*restart)(void *ctx, firn_error *err); /* forget what was shown: it begins anew */
+    int (*visit)(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
+                 firn_error *err);
+    void *ctx;
+    uint64_t *log_bytes; /* how long it was; NULL: not wanted */
+    bool is_fenced;      /* what is not acknowledged is not shown: see db_fence.c */
+    /* As in struct firn_log_options; NULL: nobody is asked. */
+    int (*judge)(void *ctx, const struct firn_log_found *found, firn_error *err);
+    void *judge_ctx;
+};
+/* Reads the log without writing anything, also while another process writes it. */
+FIRN_MUST_CHECK int firn_db_log_read(struct firn_os_dir *dir,
+                                     const struct firn_db_log_visitor *visitor, firn_error *err);
+/* Whether a load (db_bulk.c) came between all that is known and a record of the log with a sequence,
+ * or it looks like that: loads take multiples of a large step. */
+bool firn_db_log_lacks_load(uint64_t known, uint64_t sequence);
+/* FIRN_CORRUPT (or code) for a record, naming file and offset; returns the code. */
+int firn_db_log_error(firn_error *err, int code, struct firn_os_dir *dir,
+                      struct firn_log_position position, const char *what);
+
+/* ---- db_vouch.c ---- */
+
+/* What MANIFEST says, for the log to be held against it while that is read. */
+struct firn_db_vouch {
+    struct firn_db *db;
+    uint64_t version;
+    struct firn_log_position log_end;
+    uint64_t vouched; /* the newest version that the log names */
+};
+void firn_db_vouch_begin(struct firn_db_vouch *vouch, struct firn_db *db, struct firn_lsm *lsm);
+/* For struct firn_log_options: FIRN_CORRUPT where the log and MANIFEST do not fit together. */
+FIRN_MUST_CHECK int firn_db_vouch_judge(void *vouch, const struct firn_log_found *found,
+                                        firn_error *err);
+/* Looks at a record of type FIRN_STOREFILE_TYPE_VOUCH. FIRN_CORRUPT likewise; FIRN_LOG_STOP where for a
+ * reader the log ends before it. */
+FIRN_MUST_CHECK int firn_db_vouch_read(struct firn_db_vouch *vouch, firn_slice record,
+                                       struct firn_log_position position, firn_error *err);
+/* Lets the log say which version MANIFEST has, unless it does. For whom the leader's place is
+ * taken; nothing is synced. */
+FIRN_MUST_CHECK int firn_db_vouch_write(struct firn_db *db, firn_error *err);
+/* Before a store is closed: lets each say where the other one ends. */
+FIRN_MUST_CHECK int firn_db_vouch_close(struct firn_db *db, firn_error *err);
+
+/* ---- db_image.c ---- */
+
+/* Opens the trees and reads the list of keyspaces as runs have it. */
+FIRN_MUST_CHECK int firn_db_image_open(struct firn_db *db, struct firn_db_image **out,
+                                       firn_error *err);
+/* As firn_lsm_close; the image is gone afterwards. */
+FIRN_MUST_CHECK int firn_db_image_close(struct firn_db_image *image, firn_error *err);
+/* Writes nothing. NULL is fine. */
+void firn_db_image_abandon(struct firn_db_image *image);
+/* The tree of a number, or NULL. For whom the state mutex is held, who leads, or who knows the
+ * image alone. */
+struct firn_db_tree *firn_db_image_find(const struct firn_db_image *image, uint64_t id);
+/* Adds the tree of the next keyspace, or finds the one that a failed creation left. The state
+ * mutex is held, or nobody else knows the image. */
+FIRN_MUST_CHECK int firn_db_image_add(struct firn_db_image *image, firn_slice name,
+                                      struct firn_db_tree **out, firn_error *err);
+size_t firn_db_image_tree_count(const struct firn_db_image *image);
+struct firn_db_tree *firn_db_image_tree(const struct firn_db_image *image, size_t i);
+/* The tree of a number that an entry of the list gives to a name. */
+FIRN_MUST_CHECK int firn_db_image_name(struct firn_db_image *image, uint32_t id,
+                                       const struct firn_entry *entry, struct firn_db_tree **out,
+                                       firn_error *err);
+/* Forgets, durably, the trees of keyspaces that neither now nor a checkpoint has. Nobody else knows
+ * the image. */
+FIRN_MUST_CHECK int firn_db_image_remove_dropped(struct firn_db_image *image, firn_error *err);
+/* Counting commits by segments, guarded by the commit mutex. Room is made for two segments more:
+ * a group of commits touches no more; then noting them cannot fail. */
+bool firn_db_image_has_room(const struct firn_db_image *image);
+FIRN_MUST_CHECK int firn_db_image_make_room(struct firn_db_image *image, firn_error *err);
+void firn_db_image_note_commit(struct firn_db_image *image, uint64_t segment);
+void firn_db_image_forget_segments(struct firn_db_image *image, uint64_t before);
+/* Whether the log has commits, or changes of checkpoints, in segments that were not forgotten. */
+bool firn_db_image_has_commits(const struct firn_db_image *image);
+
+/* ---- db_replay.c ---- */
+
+/* Opens an image and, unless read-only, the log, and fills the image from the log. */
+FIRN_MUST_CHECK int firn_db_replay(struct firn_db *db, struct firn_db_image **out, firn_error *err);
+
+/* ---- db_apply.c ---- */
+
+/* Before a commit is applied, by who writes: what its first operation will look at is asked for. */
+void firn_db_apply_prepare(const struct firn_db_apply *commit);
+/* Puts the operations of one commit into the trees. Only FIRN_NO_MEMORY can fail. */
+FIRN_MUST_CHECK int firn_db_apply(const struct firn_db_apply *commit, firn_error *err);
+
+/* ---- db_ranges.c ---- */
+
+/* Notes that operation number `index` of a commit deletes a range. */
+FIRN_MUST_CHECK int firn_db_ranges_add(struct firn_db_ranges *ranges, struct firn_db_tree *tree,
+                                       firn_slice lower, firn_slice upper, size_t index,
+                                       firn_error *err);
+void firn_db_ranges_deinit(struct firn_db_ranges *ranges);
+/* The range deletes of one tree, with the number of their operation plus one as sequence; NULL
+ * where there are none. */
+const struct firn_range_set *firn_db_ranges_of(const struct firn_db_ranges *ranges,
+                                               const struct firn_db_tree *tree);
+/* Between begin and end firn_db_ranges_covers may be asked. The leader's. */
+void firn_db_ranges_begin(const struct firn_db_ranges *ranges);
+void firn_db_ranges_end(const struct firn_db_ranges *ranges);
+/* Whether an operation behind number `index` deletes a range that holds the key. */
+bool firn_db_ranges_covers(const struct firn_db_tree *tree, firn_slice key, size_t index);
+/* Whether an operation from number `index` on deletes such a range of the tree. The owner's. */
+bool firn_db_ranges_deletes(const struct firn_db_ranges *ranges, const struct firn_db_tree *tree,
+                            firn_slice key, size_t index);
+
+/* ---- db_get.c ---- */
+
+/* The newest value of a key of a tree that is published; see firn_db_get. is_outside: the key is
+ * outside of views. */
+FIRN_MUST_CHECK int firn_db_get_newest(struct firn_db *db, struct firn_db_tree *tree,
+                                       bool is_outside, firn_slice key, struct firn_buf *out,
+                                       firn_error *err);
+/* Milliseconds since 1970. */
+uint64_t firn_db_get_time_ms(struct firn_db *db);
+/* The tree of a keyspace in an image, for who reads by a view. *out is NULL where the image is
+ * older than the keyspace; FIRN_MISUSE where the view does not have it any more. */
+FIRN_MUST_CHECK int firn_db_get_tree(const struct firn_db_keyspace *keyspace,
+                                     const struct firn_db_image *image,
+                                     const struct firn_view *view, struct firn_db_tree **out,
+                                     firn_error *err);
+/* FIRN_NOT_FOUND. */
+int firn_db_get_refuse_missing(const struct firn_db_keyspace *keyspace, firn_error *err);
+/* FIRN_MISUSE for a keyspace that now does not have. */
+int firn_db_get_refuse_dropped(const struct firn_db_keyspace *keyspace, firn_error *err);
+
+/* ---- db_keyspace.c ---- */
+
+/* The handle for a number; makes it if need be. The state mutex is held. */
+FIRN_MUST_CHECK int firn_db_keyspace_handle_locked(struct firn_db *db, struct firn_db_image *image,
+                                                   uint64_t id, const char *name,
+                                                   struct firn_db_keyspace **out, firn_error *err);
+FIRN_MUST_CHECK int firn_db_keyspace_check_name(const char *name, firn_error *err);
+int firn_db_keyspace_refuse_missing(struct firn_db *db, const char *name, firn_error *err);
+/* The number that a value of the list names. */
+FIRN_MUST_CHECK int firn_db_keyspace_decode(struct firn_db *db, firn_slice value, uint64_t *out,
+                                            firn_error *err);
+bool firn_db_keyspace_is_system(firn_slice name);
+/* The name of a keyspace that a handle was made for; lives as long as the store. */
+const char *firn_db_keyspace_name_of(struct firn_db *db, uint32_t id);
+/* Its handle, if one was given out. */
+struct firn_db_keyspace *firn_db_keyspace_of_id(struct firn_db *db, uint32_t id);
+void firn_db_keyspace_init(struct firn_db *db);
+void firn_db_keyspace_destroy_all(struct firn_db *db);
+/* Takes and gives back the right to change the list of keyspaces. */
+void firn_db_keyspace_begin_change(struct firn_db *db);
+void firn_db_keyspace_end_change(struct firn_db *db);
+/* The number of a keyspace now; FIRN_NOT_FOUND. No mutex is held. */
+FIRN_MUST_CHECK int firn_db_keyspace_find(struct firn_db *db, const char *name, uint64_t *out,
+                                          firn_error *err);
+/* Visits the names of the list at a view. */
+FIRN_MUST_CHECK int firn_db_keyspace_list_at(struct firn_db *db, struct firn_db_view *view,
+                                             int (*visit)(void *ctx, const char *name), void *ctx,
+                                             firn_error *err);
+
+/* ---- db_drop.c ---- */
+
+/* Removes dropped trees that nobody reads any more. For whom the leader's place is taken. */
+FIRN_MUST_CHECK int firn_db_drop_reap(struct firn_db *db, firn_error *err);
+
+/* ---- db_cursor.c ---- */
+
+/* A cursor over the list of keyspaces. */
+FIRN_MUST_CHECK int firn_db_cursor_open_list(struct firn_db *db, bool is_outside,
+                                             const struct firn_db_cursor_options *options,
+                                             struct firn_db_cursor **out, firn_error *err);
+
+/* What a cursor shows instead of what lies below it: a transaction's writes among what its view has
+ * (db_txn_cursor.c). Its moves and looks are those of store/db.h. */
+struct firn_db_cursor_overlay {
+    const struct firn_db_cursor_overlay_kind *kind;
+};
+struct firn_db_cursor_overlay_kind {
+    void (*destroy)(struct firn_db_cursor_overlay *overlay);
+    int (*first)(struct firn_db_cursor_overlay *overlay, firn_error *err);
+    int (*last)(struct firn_db_cursor_overlay *overlay, firn_error *err);
+    int (*seek)(struct firn_db_cursor_overlay *overlay, firn_slice key, firn_error *err);
+    int (*seek_before)(struct firn_db_cursor_overlay *overlay, firn_slice key, firn_error *err);
+    int (*next)(struct firn_db_cursor_overlay *overlay, firn_error *err);
+    int (*prev)(struct firn_db_cursor_overlay *overlay, firn_error *err);
+    bool (*valid)(const struct firn_db_cursor_overlay *overlay);
+    firn_slice (*key)(const struct firn_db_cursor_overlay *overlay);
+    firn_slice (*value)(const struct firn_db_cursor_overlay *overlay);
+};
+/* What lies below an overlay, and outlives it. */
+struct firn_db_cursor_base {
+    struct firn_db_keyspace *keyspace;
+    struct firn_lsm_cursor *inner; /* NULL: there is nothing within the bounds */
+    firn_slice lower;
+    const firn_slice *upper; /* NULL: no bound; what it points to is copied */
+};
+/* As firn_db_cursor_open. Before it returns, make(ctx) makes what the cursor shows, which the cursor
+ * owns. */
+typedef int firn_db_cursor_overlay_make(void *ctx, const struct firn_db_cursor_base *base,
+                                        struct firn_db_cursor_overlay **out, firn_error *err);
+FIRN_MUST_CHECK int firn_db_cursor_open_overlaid(struct firn_db_keyspace *keyspace,
+                                                 const struct firn_db_cursor_options *options,
+                                                 firn_db_cursor_overlay_make *make, void *ctx,
+                                                 struct firn_db_cursor **out, firn_error *err);
+
+/* ---- db_batch.c ---- */
+
+/* For a batch in the caller's memory (zeroed is empty). */
+void firn_db_batch_deinit(struct firn_db_batch *batch);
+/* FIRN_INVALID unless firn_db_batch_is_of. */
+FIRN_MUST_CHECK int firn_db_batch_check_store(const struct firn_db_batch *batch,
+                                              const struct firn_db *db, firn_error *err);
+/* What is stored of a value that is gone ttl_ms from now, in place of out's contents. */
+FIRN_MUST_CHECK int firn_db_batch_encode_expiring(struct firn_db *db, firn_slice value,
+                                                  uint64_t ttl_ms, struct firn_buf *out,
+                                                  firn_error *err);
+/* How far a batch has got. */
+struct firn_db_batch_mark {
+    size_t op_count;
+    size_t body_size;
+    bool has_puts;
+};
+struct firn_db_batch_mark firn_db_batch_mark(const struct firn_db_batch *batch);
+/* Takes back what came behind the mark, among which there is no merge: those may have changed what
+ * stands before it. FIRN_NO_MEMORY: nothing is taken back. */
+FIRN_MUST_CHECK int firn_db_batch_rewind(struct firn_db_batch *batch,
+                                         const struct firn_db_batch_mark *mark, firn_error *err);
+/* A write of any kind. The batch is as it was on failure. */
+FIRN_MUST_CHECK int firn_db_batch_append(struct firn_db_batch *batch, struct firn_db *db,
+                                         struct firn_db_tree *tree,
+                                         const struct firn_storefile_op *format, firn_error *err);
+/* A write into the list of keyspaces. */
+FIRN_MUST_CHECK int firn_db_batch_list(struct firn_db_batch *batch, struct firn_db *db,
+                                       firn_slice name, const uint64_t *id, firn_error *err);
+
+/* ---- db_batch_merge.c ---- */
+
+/* The operations of the batch are going. */
+void firn_db_batch_merge_forget(struct firn_db_batch *batch);
+
+/* ---- db_visible.c ---- */
+
+/* Whether a view sees that the keyspace ended. Any thread. */
+bool firn_db_visible_is_ended(const struct firn_db_tree *tree, const struct firn_view *view);
+/* Whether a view has the keyspace. The leader's. */
+bool firn_db_visible_in(const struct firn_db_tree *tree, const struct firn_view *view);
+/* Notes that a commit ended the keyspace. The leader's. */
+void firn_db_visible_end(struct firn_db_tree *tree, struct firn_db_name_end *end,
+                         uint64_t sequence);
+/* Memory for that, gone with the image. NULL: memory is out. For whom the right to change the list
+ * is taken, or who knows the image alone. */
+struct firn_db_name_end *firn_db_visible_make_end(struct firn_db_image *image)
+    __attribute__((warn_unused_result));
+/* Finds out of all trees whether now has their keyspaces. The leader's. */
+void firn_db_visible_update(struct firn_db *db, struct firn_db_image *image);
+/* Whether now or a checkpoint has the keyspace. The leader's. */
+bool firn_db_visible_is_kept(const struct firn_db_image *image, const struct firn_db_tree *tree);
+/* Reads all of the list. Nobody else knows the image. */
+FIRN_MUST_CHECK int firn_db_visible_read(struct firn_db_image *image, firn_error *err);
+
+/* ---- db_write.c ---- */
+
+/* Beside what a batch writes into the list of keyspaces. */
+struct firn_db_write_change {
+    struct firn_db_tree *creates; /* or NULL */
+    struct firn_db_tree *drops;   /* or NULL; then end is what is noted there */
+    struct firn_db_name_end *end;
+};
+/* As firn_db_write, of a batch that names, or drops, a tree. */
+FIRN_MUST_CHECK int firn_db_write_list(struct firn_db *db, const struct firn_db_batch *batch,
+                                       const struct firn_db_write_change *change, firn_error *err);
+/* Whether a commit may take its place in the order: called by the leader, when all that comes before
+ * it has been applied. Its failure is the commit's. */
+struct firn_db_write_check {
+    int (*check)(const void *ctx, struct firn_db *db, firn_error *err);
+    const void *ctx;
+};
+/* As firn_db_write, of a batch that is not empty and was made for this store. */
+FIRN_MUST_CHECK int firn_db_write_checked(struct firn_db *db, const struct firn_db_batch *batch,
+                                          const struct firn_db_write_check *check,
+                                          firn_durability durability, firn_error *err);
+int firn_db_write_refuse_read_only(struct firn_db *db, firn_error *err);
+/* FIRN_FAILED if the handle is latched. */
+FIRN_MUST_CHECK int firn_db_write_refuse_failed(struct firn_db *db, firn_error *err);
+/* Remembers the first failure; later commits are refused. */
+void firn_db_write_latch(struct firn_db *db, const firn_error *err);
+/* Takes the place of the leader, without a commit, and gives it back. */
+void firn_db_write_begin_exclusive(struct firn_db *db);
+void firn_db_write_end_exclusive(struct firn_db *db);
+
+/* ---- db_pace.c: all for the leader ---- */
+
+/* Before bytes are committed: waits, or says why not. */
+FIRN_MUST_CHECK int firn_db_pace_admit(struct firn_db *db, size_t bytes, firn_error *err);
+/* After a group that wrote into the trees of a list (by next_touched): freezes what has grown too
+ * large. A failure has been noted. */
+void firn_db_pace_settle(struct firn_db *db, struct firn_db_tree *touched);
+/* Freezes everything that holds anything and begins a new segment of the log. */
+FIRN_MUST_CHECK int firn_db_pace_freeze_all(struct firn_db *db, firn_error *err);
+/* Gives up segments of the log that nobody needs any more. */
+FIRN_MUST_CHECK int firn_db_pace_trim(struct firn_db *db, bool *out_has_more, firn_error *err);
+/* Borrows of the block cache's memory what memtables have beyond their own share, as far as the cache
+ * lends it, and gives back the rest. Any thread. */
+void firn_db_pace_borrow(struct firn_db *db);
+
+/* ---- db_jobs.c ---- */
+
+FIRN_MUST_CHECK int firn_db_jobs_open(struct firn_db *db, firn_error *err);
+/* Ends background work; what is begun is finished. */
+void firn_db_jobs_stop(struct firn_db *db);
+void firn_db_jobs_close(struct firn_db *db);
+/* Ask for flushes (each brings compactions after it), and for compactions. */
+void firn_db_jobs_wake(struct firn_db *db);
+void firn_db_jobs_wake_compactions(struct firn_db *db);
+/* After a cursor has gone: asks for the removal of files that nobody else used. */
+void firn_db_jobs_wake_collection(struct firn_db *db);
+/* The failure that no commit was told of, if there is one; err must not be NULL. */
+FIRN_MUST_CHECK int firn_db_jobs_take_failure(struct firn_db *db, firn_error *err);
+void firn_db_jobs_note_failure(struct firn_db *db, const firn_error *err);
+/* Has a function run that works on the log; false where that cannot be. */
+bool firn_db_jobs_submit_log(struct firn_db *db, void (*run)(void *arg));
+/* Has a function run that watches for the store to rest; likewise. It ends soon after `closing`. */
+bool firn_db_jobs_submit_rest(struct firn_db *db, void (*run)(void *arg));
+/* Waits until background work has got on; false if there is none. */
+bool firn_db_jobs_wait(struct firn_db *db);
+/* Does works in this thread, and waits for those of others, until none is left, or wish->step ends
+ * it. */
+FIRN_MUST_CHECK int firn_db_jobs_finish(struct firn_db *db,
+                                        const struct firn_compaction_work_wish *wish,
+                                        firn_error *err);
+
+/* ---- db_gather.c ---- */
+
+/* Before a group is taken: waits for commits that are likely to come at once. */
+void firn_db_gather_wait_locked(struct firn_db *db);
+/* After a group of so many commits. */
+void firn_db_gather_note_locked(struct firn_db *db, unsigned commits, bool was_synced);
+
+/* ---- db_rotate.c ---- */
+
+/* Whether the log should be turned to its next segment now; else that is got ready. The
+ * leader's. */
+bool firn_db_rotate_may_begin(struct firn_db *db, bool is_urgent);
+/* Turns it. */
+FIRN_MUST_CHECK int firn_db_rotate_begin(struct firn_db *db, firn_error *err);
+/* Has the turn finished in the background. */
+void firn_db_rotate_end(struct firn_db *db);
+
+/* ---- db_rest.c ---- */
+
+/* Has somebody watch for the store to rest, if nobody does. The leader's. */
+void firn_db_rest_watch(struct firn_db *db);
+/* Whether there was no commit for a while; then what is kept for commits to come is given back. One
+ * thread at a time. */
+bool firn_db_rest_look(struct firn_db *db);
+
+/* ---- db_space.c ---- */
+
+/* Looks how large the store can become, and fits what it writes at once to that. Nobody else knows
+ * the handle, as for the next two. */
+void firn_db_space_fit(struct firn_db *db);
+/* Looks at what the reserve is. */
+void firn_db_space_look(struct firn_db *db);
+/* An opening found no space: gives up all that is kept for that. False where there was nothing. */
+bool firn_db_space_give_up_at_open(struct firn_db *db);
+
+/* FIRN_NO_SPACE for a commit that puts anything, while the disk is full; and for one that does not,
+ * but leaves too little for the works that make space of it, unless it is_urgent. The leader's. */
+FIRN_MUST_CHECK int firn_db_space_admit(struct firn_db *db, bool has_puts, bool is_urgent,
+                                        size_t bytes, firn_error *err);
+/* Makes space of what was deleted, in the calling thread: after a commit that only deletes was refused
+ * with FIRN_NO_SPACE. Where that failed before, and nothing was committed since, it is not tried again,
+ * unless the caller has waited for the background, which may have freed something. Any thread that
+ * does not lead. */
+void firn_db_space_drain(struct firn_db *db, bool has_waited);
+/* How many bytes a work may write, while the disk is full; else 0. Any thread. */
+uint64_t firn_db_space_room(struct firn_db *db);
+/* Something found no space. True if there may be some now. Any thread. */
+bool firn_db_space_give_up(struct firn_db *db);
+/* The same; what is kept to the last goes too. */
+bool firn_db_space_give_up_all(struct firn_db *db);
+/* Makes the reserve as large as it should be, if that can be done. Any thread. */
+void firn_db_space_keep(struct firn_db *db);
+/* Gives back what the reserve has more than that, if that can be done. Any thread. */
+void firn_db_space_trim(struct firn_db *db);
+
+/* ---- db_refresh.c ---- */
+
+/* Closes an image that was replaced and has no users, when readings have left it. */
+void firn_db_refresh_retire(struct firn_db *db, struct firn_db_image *image);
+
+/* ---- db_view.c ---- */
+
+/* What now is, up to what is published; of an image of a read-only handle, its end. is_outside: of
+ * what is outside of views. Not counted as a view. Requires: the handle is read-only and its image
+ * stays, or is_outside. */
+struct firn_view firn_db_view_now(struct firn_db *db, const struct firn_db_image *image,
+                                  bool is_outside);
+/* The same of a handle that writes, on any thread; the view is good until firn_db_view_leave_now
+ * gets *out_slot. Not counted as a view: see db_get.c. */
+struct firn_view firn_db_view_enter_now(struct firn_db *db, bool is_outside, size_t *out_slot);
+void firn_db_view_leave_now(struct firn_db *db, size_t slot);
+/* What now is in an image up to a sequence. The leader's, or who knows the image alone. */
+struct firn_view firn_db_view_now_in(const struct firn_db_image *image, uint64_t sequence);
+/* Opens a view of what is published now. node is the caller's memory, zeroed but for what the
+ * caller says about it. */
+void firn_db_view_register(struct firn_db *db, struct firn_db_view_node *node,
+                           const struct firn_db_tree *tree, bool is_outside);
+/* Another one of a view that stays open during the call; is_outside: of what is outside of views,
+ * in the same image. */
+void firn_db_view_register_at(struct firn_db *db, struct firn_db_view_node *node,
+                              const struct firn_db_tree *tree, const struct firn_db_view_node *view,
+                              bool is_outside);
+/* One at a checkpoint; FIRN_NOT_FOUND. */
+FIRN_MUST_CHECK int firn_db_view_register_checkpoint(struct firn_db *db,
+                                                     struct firn_db_view_node *node,
+                                                     const uint8_t id[FIRN_HISTORY_ID_SIZE],
+                                                     firn_error *err);
+/* As firn_db_view_open, at a checkpoint. */
+FIRN_MUST_CHECK int firn_db_view_open_checkpoint(struct firn_db *db,
+                                                 const uint8_t id[FIRN_HISTORY_ID_SIZE],
+                                                 struct firn_db_view **out, firn_error *err);
+void firn_db_view_unregister(struct firn_db *db, struct firn_db_view_node *node);
+void firn_db_view_destroy_all(struct firn_db *db);
+/* For struct firn_lsm_host. */
+FIRN_MUST_CHECK int firn_db_view_take(void *db, uint32_t tree_id, struct firn_view_list *out,
+                                      firn_error *err);
+void firn_db_view_release(void *db, struct firn_view_list *views);
+
+#endif

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store/db_maintain.c: flushing and compacting because somebody asked for it.
+ *
+ * Freezing takes the leader's place for a moment; the works themselves are done in the calling
+ * thread, beside commits and background work. Compacting is flushing, and then every compaction
+ * that lsm/ can think of, until it can think of none. What is committed meanwhile may be included
+ * or not. Being cancelled ends the compaction that runs, whose inputs stay; those before it have
+ * been installed.
+ */
+#include "base/check.h"
+#include "store/db_internal.h"
+#include "storefile/storefile_progress.h"
+
+static int
+freeze(struct firn_db *db, firn_error *err)
+{
+    firn_db_write_begin_exclusive(db);
+    DCHECK(!db->is_read_only);
+    /* A commit may have failed since the caller looked, and left memtables that must not be kept. */
+    int rc = firn_db_write_refuse_failed(db, err);
+    if (rc == FIRN_OK) {
+        rc = firn_db_pace_freeze_all(db, err);
+    }
+    if (rc == FIRN_OK) {
+        rc = firn_db_drop_reap(db, err);
+    }
+    firn_db_write_end_exclusive(db);
+    return rc;
+}
+
+static int
+trim(struct firn_db *db, firn_error *err)
+{
+    bool has_more;
+    firn_db_write_begin_exclusive(db);
+    int rc = firn_db_pace_trim(db, &has_more, err);
+    if (rc == FIRN_OK && has_more) {
+        rc = firn_log_rotate(db->log, err);
+        if (rc == FIRN_NO_SPACE && !firn_log_has_failed(db->log)) {
+            rc = FIRN_OK;
+        }
+    }
+    firn_db_write_end_exclusive(db);
+    return rc;
+}
+
+/* A log that failed takes the handle along. */
+static int
+latch_with_log(struct firn_db *db, int rc, const firn_error *err)
+{
+    if (rc != FIRN_OK && firn_log_has_failed(db->log)) {
+        firn_db_write_latch(db, err);
+    }
+    return rc;
+}
+
+int
+firn_db_maintain_flush_memtables(struct firn_db *db, firn_error *err)
+{
+    const struct firn_compaction_work_wish wish = {.flushes = true};
+    int rc;
+    FIRN_TRY(freeze(db, err));
+    FIRN_TRY(firn_db_jobs_finish(db, &wish, err));
+out:
+    return rc;
+}
+
+static int
+check_writable(struct firn_db *db, firn_error *err)
+{
+    return db->is_read_only ? firn_db_write_refuse_read_only(db, err)
+                            : firn_db_write_refuse_failed(db, err);
+}
+
+struct request {
+    struct firn_storefile_progress *progress; /* of compacting; may be NULL */
+    const struct firn_db_keyspace *whole;     /* of tidying, or of a range; may be NULL */
+    const struct firn_lsm_range *range;       /* of compacting; may be NULL */
+};
+
+static int
+flush(struct firn_db *db, const struct request *request, firn_error *err)
+{
+    (void)request;
+    int rc = firn_db_maintain_flush_memtables(db, err);
+    return rc == FIRN_OK ? trim(db, err) : rc;
+}
+
+static int
+tidy(struct firn_db *db, const struct request *request, firn_error *err)
+{
+    const struct firn_compaction_work_wish wish = {.compactions = true};
+    int rc;
+    FIRN_TRY(firn_db_maintain_flush_memtables(db, err));
+    FIRN_TRY(firn_db_jobs_finish(db, &wish, err));
+    if (request->whole != NULL) {
+        const struct firn_compaction_work_wish all = {
+            .compactions = true, .is_unhurried = true, .tree = request->whole->tree->lsm_tree};
+        FIRN_TRY(firn_db_jobs_finish(db, &all, err));
+    }
+    FIRN_TRY(trim(db, err));
+out:
+    return rc;
+}
+
+static int
+compact(struct firn_db *db, const struct request *request, firn_error *err)
+{
+    struct firn_compaction_work_wish wish = {
+        .compactions = true, .is_unhurried = true, .range = request->range};
+    DCHECK(request->range == NULL || request->whole != NULL);
+    int rc;
+    if (request->whole != NULL) {
+        wish.tree = request->whole->tree->lsm_tree;
+    }
+    FIRN_TRY(firn_db_maintain_flush_memtables(db, err));
+    FIRN_TRY(trim(db, err)); /* on a full disk merging needs what the log gives back */
+    FIRN_TRY(
+        firn_storefile_progress_begin_steps(request->progress, "merge", 0, 0, &wish.step, err));
+    FIRN_TRY(firn_db_jobs_finish(db, &wish, err));
+    FIRN_TRY(trim(db, err));
+out:
+    return rc;
+}
+
+static int
+run(struct firn_db *db,
+    int (*action)(struct firn_db *db, const struct request *request, firn_error *err),
+    const struct request *request, firn_error *err)
+{
+    firn_error found;
+    int rc = check_writable(db, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = latch_with_log(db, action(db, request, &found), &found);
+    if (rc != FIRN_OK && err != NULL) {
+        *err = found;
+    }
+    return rc;
+}
+
+int
+firn_db_maintain_flush(struct firn_db *db, firn_error *err)
+{
+    const struct request request = {0};
+    return run(db, flush, &request, err);
+}
+
+int
+firn_db_maintain_tidy(struct firn_db *db, const struct firn_db_keyspace *whole, firn_error *err)
+{
+    const struct request request = {.whole = whole};
+    return run(db, tidy, &request, err);
+}
+
+int
+firn_db_maintain_compact(struct firn_db *db, struct firn_storefile_progress *progress,
+                         firn_error *err)
+{
+    const struct request request = {.progress = progress};
+    return run(db, compact, &request, err);
+}
+
+int
+firn_db_maintain_compact_range(const struct firn_db_keyspace *keyspace,
+                               const struct firn_lsm_range *range,
+                               struct firn_storefile_progress *progress, firn_error *err)
+{
+    struct firn_db *db = keyspace->db;
+    if (db->is_read_only) {
+        return firn_db_write_refuse_read_only(db, err);
+    }
+    if (atomic_load_explicit(&keyspace->tree->is_out, memory_order_acquire)) {
+        return firn_error_set(err, FIRN_MISUSE, "the keyspace '%s' was dropped", keyspace->name);
+    }
+    const struct request request = {.progress = progress, .whole = keyspace, .range = range};
+    return run(db, compact, &request, err);
+}

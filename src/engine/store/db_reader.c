@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store/db_reader.c: readers in other processes, and what the writer must not take away from them.
+ *
+ * A reader takes no lock that keeps a writer out. It locks, shared, one byte of the file FIRN that
+ * stands for the version of the MANIFEST that it uses: byte 2^32 + version, far behind the file's
+ * end, which works in a directory and on a file system that cannot be written. The writer never
+ * locks these bytes; it asks whether anybody holds one below a version before it removes a run, or
+ * a segment of the log or of the MANIFEST, that only older versions need. The system releases a
+ * lock with its process.
+ *
+ * A reader does not know the version before it has read the MANIFEST. So it first locks byte 2^32
+ * itself, which stands for a version older than all, then reads, then locks the byte of what it has
+ * found, and only then lets go of the first one. No race loses it a file:
+ * (I1) If the writer asks after the reader has locked, it is told, and removes nothing.
+ * (I2) If the writer asks before, then the version that it asks about was in the MANIFEST before
+ *      that, so before the reader began to read: the reader finds that version or a newer one, none
+ *      of whose files the writer removes.
+ * (Neither is checked: two processes have no state in common but the locks.)
+ * The log is replayed while the first lock may be gone already: its segments are given up only for
+ * versions that need them no more, by the same question.
+ *
+ * Who copies the store (copy_capture.c) keeps byte 2^32 locked until he has read everything. Then no run
+ * goes, by the rules above; and of the log and of the MANIFEST, whose segments go some time after the
+ * writer has decided that they may, it is asked about that byte once more, right before.
+ *
+ * An answer that could not be had counts as "somebody reads": files stay, nothing else happens.
+ */
+#include "base/check.h"
+#include "store/db_internal.h"
+
+#define FIRST_BYTE (UINT64_C(1) << 32)
+/* Versions beyond it share its byte: they are never reached. */
+#define VERSION_MAX (UINT64_C(1) << 61)
+
+static uint64_t
+byte_of(uint64_t version)
+{
+    return FIRST_BYTE + (version < VERSION_MAX ? version : VERSION_MAX);
+}
+
+int
+firn_db_reader_lock_all(struct firn_os_dir *dir, struct firn_os_file **out, firn_error *err)
+{
+    struct firn_os_file *file = NULL;
+    int rc;
+    *out = NULL;
+    FIRN_TRY(firn_os_file_open(dir, FIRN_STOREFILE_IDENTITY_NAME, FIRN_OS_READ, 0, &file, err));
+    FIRN_TRY(firn_os_file_lock_range(file, FIRN_OS_LOCK_SHARED, FIRST_BYTE, 1, err));
+    *out = file;
+    file = NULL;
+out:
+    firn_os_file_close(file);
+    return rc;
+}
+
+int
+firn_db_reader_lock_version(struct firn_os_file *file, uint64_t version, firn_error *err)
+{
+    DCHECK(file != NULL);
+    if (version == 0) {
+        return FIRN_OK;
+    }
+    int rc = firn_os_file_lock_range(file, FIRN_OS_LOCK_SHARED, byte_of(version), 1, err);
+    if (rc == FIRN_OK) {
+        firn_os_file_unlock_range(file, FIRST_BYTE, 1);
+    }
+    return rc;
+}
+
+uint64_t
+firn_db_reader_version(struct firn_db *db)
+{
+    return firn_lsm_version(firn_db_image(db)->lsm);
+}
+
+int
+firn_db_reader_is_any(struct firn_os_dir *dir, bool *out, firn_error *err)
+{
+    struct firn_os_file *file = NULL;
+    int rc;
+    FIRN_TRY(firn_os_file_open(dir, FIRN_STOREFILE_IDENTITY_NAME, FIRN_OS_READ, 0, &file, err));
+    FIRN_TRY(firn_os_file_is_range_locked(file, FIRST_BYTE, VERSION_MAX, out, err));
+out:
+    firn_os_file_close(file);
+    return rc;
+}
+
+bool
+firn_db_reader_none_below(void *ctx, uint64_t version)
+{
+    const struct firn_db *db = ctx;
+    bool is_locked = true;
+    if (version == 0 || db->readers == NULL) {
+        /* Without the file FIRN there is no store that could be read. */
+        return true;
+    }
+    int rc = firn_os_file_is_range_locked(db->readers, FIRST_BYTE, byte_of(version) - FIRST_BYTE,
+                                          &is_locked, NULL);
+    return rc == FIRN_OK && !is_locked;
+}
+
+static bool
+may_remove(void *ctx)
+{
+    return firn_db_reader_none_below(ctx, 1);
+}
+
+struct firn_log_gate
+firn_db_reader_gate(struct firn_db *db)
+{
+    return (struct firn_log_gate){.may_remove = may_remove, .ctx = db};
+}
+
+static int
+advance(struct firn_db *db, firn_error *err)
+{
+    struct firn_lsm *lsm = firn_db_image(db)->lsm;
+    DCHECK(firn_db_is_led(db));
+    return firn_lsm_install_history(lsm, firn_lsm_history(lsm), firn_lsm_sequence(lsm), err);
+}
+
+int
+firn_db_reader_advance(struct firn_db *db, firn_error *err)
+{
+    /* One at a time with those who save a history that is new. */
+    firn_db_write_begin_exclusive(db);
+    int rc = firn_db_write_refuse_failed(db, err);
+    if (rc == FIRN_OK) {
+        rc = advance(db, err);
+    }
+    if (rc == FIRN_NO_SPACE && firn_db_space_give_up_all(db)) {
+        rc = advance(db, err); /* it goes ahead of removing files */
+    }
+    firn_db_write_end_exclusive(db);
+    return rc;
+}

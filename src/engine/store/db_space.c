@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store/db_space.c: a disk that is full.
+ *
+ * A store on a full disk must still be able to delete, and to turn what was deleted into free
+ * space: both need a little space first. So a file RESERVE is kept, an eighth of what the store
+ * holds, at most RESERVE_MEMTABLES times a memtable; a store below RESERVE_FROM has none. Where less
+ * than that is free it grows by half of what is free, and where it cannot grow it stays as it is.
+ * Closing gives back what is more than that. When an append or a work finds no space most of the file is
+ * given up, the store counts as full, and from then on
+ *   commits that put anything are refused with FIRN_NO_SPACE, without touching the disk's last
+ *   bytes;
+ *   commits that only delete are taken as long as enough is left for what makes space of them;
+ *   a delete for which that is not so waits: memtables are flushed, the log is given up, and runs are
+ *   merged, in the thread that deletes (drain). If a work of the background had all that was left for
+ *   its time, the delete waits for its end and tries again;
+ *   works are tried again with every commit, until they succeed. Those of the background begin only
+ *   what the space that is left is enough for, so they take nothing from the deletes. Where level 0
+ *   cannot be merged for lack of space, deletes are taken however many runs it has.
+ * Each refused commit looks whether there is space again: enough for the reserve, for itself, and
+ * some more. If so the reserve is made anew, and the commit is taken. Nothing has to be reopened.
+ *
+ * The last LAST_BYTES of the file are kept for what must not fail: an opening writes a segment's
+ * header and may have to settle the log, and a drain that finds no space otherwise begins with them.
+ *
+ * Files beside the store's own that belong to it (packs of a workspace) are taken away by commits and
+ * small merges of the store: the reserve has a 128th of their size for that, at most 1 MiB. Commits
+ * that free more than they take (firn_db_batch_frees_space) count as deletes, whatever they put.
+ *
+ * What a work writes must fit into the reserve, or space cannot be made of garbage that lies spread
+ * over all of the store. So the store fits what it writes at once to what it can become: its own bytes
+ * and those that are free, when it is opened for writing. On a disk of 100 MB memtables, runs and value
+ * files are small parts of that, whatever the budget of memory is (fit, and lsm_options in
+ * db_image.c). On a disk with more than some GiB to spare nothing changes.
+ *
+ * What was removed may count as free only when its removal is on the disk. So on a full disk every
+ * removal is followed by a sync of the whole file system. Nothing depends on its success.
+ *
+ * The reserve is a convenience and no promise: where it cannot be made there is none, and no call
+ * fails for it. It is not synced; what is lost of it at a crash is made again.
+ *
+ * Locking: the mutex of jobs guards the fields, but for is_full, which is looked at without it;
+ * is_busy is a token for who works on the file.
+ */
+#include "base/check.h"
+#include "store/db_internal.h"
+
+#include <string.h>
+
+enum {
+    RESERVE_FROM = 512 << 10,
+    RESERVE_PART = 8,
+    RESERVE_MEMTABLES = 4,
+    BESIDE_FROM = 1 << 20,
+    BESIDE_PART = 128,
+    BESIDE_MOST = 1 << 20,
+    GROWTH_PART = 4, /* the file grows by a quarter at least */
+    LAST_BYTES = 64 << 10,
+    SLACK = 64 << 10,
+    ENDS_PART = 32, /* of what is free: for the ends of pages, and what is written beside runs */
+    ENDS_LEAST = 16 << 10,
+    ZEROS = 64 << 10
+};
+
+/* Of what the store can become. */
+enum { MEMTABLE_PART = 128, MEMTABLE_LEAST = 64 << 10, LOG_MEMTABLES = 4, LOG_LEAST = 512 << 10 };
+
+static const char runs_name[] = "runs";
+
+/* ---- how large the store can become ---- */
+
+struct survey {
+    struct firn_os_dir *dir;
+    uint64_t bytes;
+};
+
+static int
+add_file(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct survey *survey = ctx;
+    struct firn_os_stat stat;
+    if (firn_os_stat(survey->dir, entry->name, &stat, NULL) == FIRN_OK &&
+        stat.kind == FIRN_OS_FILE) {
+        survey->bytes += stat.size_bytes;
+    }
+    return FIRN_OK;
+}
+
+static uint64_t
+bytes_of_directory(struct firn_os_dir *parent, const char *name)
+{
+    struct survey survey = {0};
+    if (firn_os_dir_open_beneath(parent, name, &survey.dir, NULL) == FIRN_OK) {
+        FIRN_IGNORE(firn_os_dir_list(survey.dir, add_file, &survey, NULL));
+    }
+    firn_os_dir_close(survey.dir);
+    return survey.bytes;
+}
+
+void
+firn_db_space_fit(struct firn_db *db)
+{
+    DCHECK(db->jobs.flush_pool == NULL);
+    struct firn_db_limits *limits = &db->limits;
+    uint64_t free_bytes;
+    uint64_t enough = (uint64_t)MEMTABLE_PART * limits->memtable;
+    enough = enough < UINT64_C(2) << 30 ? UINT64_C(2) << 30 : enough;
+    if (firn_os_dir_free_bytes(db->dir, &free_bytes, NULL) != FIRN_OK || free_bytes >= enough) {
+        return;
+    }
+    uint64_t most =
+        free_bytes + bytes_of_directory(db->dir, "") + bytes_of_directory(db->dir, runs_name);
+    size_t memtable =
+        most / MEMTABLE_PART < MEMTABLE_LEAST ? MEMTABLE_LEAST : (size_t)(most / MEMTABLE_PART);
+    limits->disk_bytes = most;
+    if (memtable < limits->memtable) {
+        uint64_t log = (uint64_t)LOG_MEMTABLES * memtable;
+        log = log < LOG_LEAST ? LOG_LEAST : log;
+        limits->memtable = memtable;
+        limits->memtables = 2 * memtable;
+        limits->memtables_max = 3 * memtable;
+        limits->log = log < limits->log ? log : limits->log;
+    }
+    DCHECK(limits->memtable < limits->memtables && limits->memtables < limits->memtables_max);
+}
+
+/* ---- the file ---- */
+
+void
+firn_db_space_look(struct firn_db *db)
+{
+    struct firn_os_stat stat;
+    if (firn_os_stat(db->dir, FIRN_STOREFILE_RESERVE_NAME, &stat, NULL) == FIRN_OK) {
+        db->space.reserve_bytes = stat.size_bytes;
+    }
+    db->space.next_look_bytes = RESERVE_FROM;
+    if (atomic_load(&db->space.is_full)) {
+        firn_log_rotate_keep_spares(db->log, false);
+    }
+}
+
+/* For file systems that cannot reserve: the bytes themselves. */
+static int
+write_zeros(struct firn_os_file *file, uint64_t size)
+{
+    static const uint8_t zeros[ZEROS];
+    int rc = FIRN_OK;
+    for (uint64_t at = 0; at < size && rc == FIRN_OK; at += sizeof zeros) {
+        size_t piece = size - at < sizeof zeros ? (size_t)(size - at) : sizeof zeros;
+        rc = firn_os_file_write(file, at, zeros, piece, NULL);
+    }
+    return rc;
+}
+
+/* Makes the file as large as that, be it larger or smaller now. On failure it is as before. */
+static int
+resize_file(struct firn_os_file *file, uint64_t had, uint64_t size)
+{
+    int rc = firn_os_file_allocate(file, size, NULL);
+    if (rc == FIRN_UNSUPPORTED) {
+        rc = write_zeros(file, size);
+    }
+    if (rc == FIRN_OK) {
+        rc = firn_os_file_truncate(file, size, NULL);
+    } else {
+        FIRN_IGNORE(firn_os_file_truncate(file, had, NULL));
+    }
+    return rc;
+}
+
+/* Returns how large the reserve is afterwards: `size`, or what it was where there is no space for that. */
+static uint64_t
+resize(struct firn_db *db, uint64_t size)
+{
+    struct firn_os_file *file = NULL;
+    uint64_t had = db->space.reserve_bytes;
+    DCHECK(db->space.is_busy && size > 0);
+    int rc =
+        firn_os_file_open(db->dir, FIRN_STOREFILE_RESERVE_NAME,
+                          FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_FOR_OWNER, 0600, &file, NULL);
+    if (rc == FIRN_OK) {
+        rc = resize_file(file, had, size);
+        firn_os_file_close(file);
+    }
+    if (rc != FIRN_OK && had == 0) {
+        FIRN_IGNORE(firn_os_remove_file(db->dir, FIRN_STOREFILE_RESERVE_NAME, NULL));
+    }
+    return rc == FIRN_OK ? size : had;
+}
+
+/* Returns how large it is afterwards: 0, or what it was. */
+static uint64_t
+remove_file(struct firn_db *db)
+{
+    DCHECK(db->space.is_busy);
+    int rc = firn_os_remove_file(db->dir, FIRN_STOREFILE_RESERVE_NAME, NULL);
+    return rc == FIRN_OK ? 0 : db->space.reserve_bytes;
+}
+
+/* ---- how large it should be ---- */
+
+static uint64_t
+store_bytes(struct firn_db *db)
+{
+    struct firn_lsm_stats stats;
+    uint64_t bytes = firn_log_size_bytes(db->log);
+    firn_lsm_stats(firn_db_image(db)->lsm, NULL, &stats);
+    for (size_t i = 0; i < FIRN_VERSION_LEVELS_ALL; i++) {
+        bytes += stats.levels[i].bytes;
+    }
+    return bytes + stats.values.bytes;
+}
+
+/* For files beside the store's (packs): what it takes to note in the store that they go. A store that
+ * is too small for a reserve of its own must be able to flush all that it has. */
+static uint64_t
+wanted_for_beside(struct firn_db *db)
+{
+    uint64_t bytes = atomic_load(&db->space.beside_bytes);
+    uint64_t own = store_bytes(db);
+    uint64_t part = bytes / BESIDE_PART;
+    if (bytes < BESIDE_FROM) {
+        return 0;
+    }
+    part = part < LAST_BYTES ? LAST_BYTES : part < BESIDE_MOST ? part : BESIDE_MOST;
+    return own < RESERVE_FROM ? part + own : part;
+}
+
+static uint64_t
+wanted_for_store(struct firn_db *db)
+{
+    uint64_t bytes = store_bytes(db);
+    uint64_t part = bytes / RESERVE_PART;
+    uint64_t most = (uint64_t)RESERVE_MEMTABLES * db->limits.memtable;
+    if (most < db->limits.disk_bytes / RESERVE_PART && db->limits.disk_bytes != UINT64_MAX) {
+        most = db->limits.disk_bytes / RESERVE_PART;
+    }
+    if (bytes < RESERVE_FROM) {
+        return 0;
+    }
+    return part < most ? part : most;
+}
+
+static uint64_t
+wanted_reserve(struct firn_db *db)
+{
+    return wanted_for_store(db) + wanted_for_beside(db);
+}
+
+void
+firn_db_space_beside(struct firn_db *db, uint64_t bytes)
+{
+    DCHECK(!db->is_read_only);
+    atomic_store(&db->space.beside_bytes, bytes);
+    firn_db_space_keep(db);
+}
+
+/* ---- the token ---- */
+
+static bool
+begin(struct firn_db *db)
+{
+    firn_os_mutex_lock(&db->jobs.mutex);
+    bool is_mine = !db->space.is_busy;
+    db->space.is_busy = true;
+    firn_os_mutex_unlock(&db->jobs.mutex);
+    return is_mine;
+}
+
+static void
+end(struct firn_db *db, uint64_t reserve_bytes)
+{
+    firn_os_mutex_lock(&db->jobs.mutex);
+    DCHECK(db->space.is_busy);
+    db->space.reserve_bytes = reserve_bytes;
+    db->space.is_busy = false;
+    firn_os_mutex_unlock(&db->jobs.mutex);
+}
+
+static uint64_t
+reserve_bytes(struct firn_db *db)
+{
+    firn_os_mutex_lock(&db->jobs.mutex);
+    uint64_t bytes = db->space.reserve_bytes;
+    firn_os_mutex_unlock(&db->jobs.mutex);
+    return bytes;
+}
+
+/* The part of `wanted` that can be had: where the disk is nearly full, half of what is free goes to the
+ * reserve, so that it has grown by the time nothing is free. */
+static uint64_t
+what_can_be_had(struct firn_db *db, uint64_t has, uint64_t wanted)
+{
+    uint64_t free_bytes;
+    DCHECK(wanted > has);
+    if (firn_os_dir_free_bytes(db->dir, &free_bytes, NULL) != FIRN_OK ||
+        free_bytes / 2 >= wanted - has) {
+        return wanted;
+    }
+    return has + free_bytes / 2;
+}
+
+void
+firn_db_space_keep(struct firn_db *db)
+{
+    uint64_t has = reserve_bytes(db);
+    uint64_t wanted = wanted_reserve(db);
+    uint64_t least = has + has / GROWTH_PART + 1;
+    if (atomic_load(&db->space.is_full) || wanted < least) {
+        return;
+    }
+    wanted = what_can_be_had(db, has, wanted);
+    if (wanted >= least && begin(db)) {
+        end(db, resize(db, wanted));
+    }
+}
+
+void
+firn_db_space_trim(struct firn_db *db)
+{
+    uint64_t has = reserve_bytes(db);
+    uint64_t wanted = wanted_reserve(db);
+    if (has > wanted && begin(db)) {
+        end(db, wanted == 0 ? remove_file(db) : resize(db, wanted));
+    }
+}
+
+/* Gives up what the file has beyond `left`. Also true where the disk was not known to be full: from
+ * now on works are fit to what there is. */
+static bool
+give_up(struct firn_db *db, uint64_t left)
+{
+    bool is_news = !atomic_exchange(&db->space.is_full, true);
+    firn_log_rotate_keep_spares(db->log, false);
+    if (!begin(db)) {
+        return is_news;
+    }
+    uint64_t had = db->space.reserve_bytes;
+    uint64_t has = had;
+    if (had > left && left > 0) {
+        has = resize(db, left);
+    }
+    if (has > left) {
+        has = remove_file(db);
+    }
+    end(db, has);
+    firn_db_space_settle(db);
+    return is_news || had > has;
+}
+
+bool
+firn_db_space_give_up(struct firn_db *db)
+{
+    return give_up(db, LAST_BYTES);
+}
+
+bool
+firn_db_space_give_up_all(struct firn_db *db)
+{
+    return give_up(db, 0);
+}
+
+bool
+firn_db_space_give_up_at_open(struct firn_db *db)
+{
+    DCHECK(db->jobs.flush_pool == NULL && db->log == NULL);
+    atomic_store(&db->space.is_full, true);
+    if (firn_os_remove_file(db->dir, FIRN_STOREFILE_RESERVE_NAME, NULL) != FIRN_OK) {
+        return false;
+    }
+    firn_db_space_settle(db);
+    return true;
+}
+
+void
+firn_db_space_settle(struct firn_db *db)
+{
+    if (atomic_load(&db->space.is_full)) {
+        FIRN_IGNORE(firn_os_dir_sync_filesystem(db->dir, NULL));
+    }
+}
+
+/* ---- works ---- */
+
+/* What is free, and what of that a flush of the memtables will need. */
+static uint64_t
+free_beside_memtables(struct firn_db *db)
+{
+    uint64_t free_bytes;
+    uint64_t needed = firn_lsm_memtable_bytes(firn_db_image(db)->lsm);
+    if (firn_os_dir_free_bytes(db->dir, &free_bytes, NULL) != FIRN_OK || free_bytes <= needed) {
+        return 0;
+    }
+    return free_bytes - needed;
+}
+
+uint64_t
+firn_db_space_room(struct firn_db *db)
+{
+    if (!atomic_load(&db->space.is_full)) {
+        return 0;
+    }
+    uint64_t bytes = free_beside_memtables(db);
+    uint64_t ends = bytes / ENDS_PART + ENDS_LEAST;
+    return bytes > ends ? bytes - ends : 1;
+}
+
+/* Once more with what is kept to the last. */
+static int
+do_or_give_up_all(struct firn_db *db, int (*maintain)(struct firn_db *db, firn_error *err))
+{
+    int rc = maintain(db, NULL);
+    return rc == FIRN_NO_SPACE && firn_db_space_give_up_all(db) ? maintain(db, NULL) : rc;
+}
+
+static int
+compact(struct firn_db *db, firn_error *err)
+{
+    return firn_db_maintain_compact(db, NULL, err);
+}
+
+void
+firn_db_space_drain(struct firn_db *db, bool has_waited)
+{
+    uint64_t now = firn_db_published(db);
+    DCHECK(!db->is_read_only);
+    firn_os_mutex_lock(&db->jobs.mutex);
+    bool is_vain = db->space.failed_at == now && !has_waited;
+    firn_os_mutex_unlock(&db->jobs.mutex);
+    if (is_vain) {
+        return;
+    }
+    (void)firn_db_space_give_up(db);
+    int rc = do_or_give_up_all(db, firn_db_maintain_flush);
+    if (free_beside_memtables(db) < wanted_reserve(db) / 2) {
+        /* What could be merged before it ended without space has helped as well. */
+        int compact_rc = do_or_give_up_all(db, compact);
+        rc = rc == FIRN_OK || compact_rc == FIRN_OK ? FIRN_OK : rc;
+    }
+    firn_os_mutex_lock(&db->jobs.mutex);
+    db->space.failed_at = rc == FIRN_OK ? 0 : now;
+    firn_os_mutex_unlock(&db->jobs.mutex);
+}
+
+/* ---- commits ---- */
+
+/* Whether there is space again; then the store is as before. */
+static bool
+is_over(struct firn_db *db, size_t bytes)
+{
+    uint64_t wanted = wanted_reserve(db);
+    uint64_t has = reserve_bytes(db);
+    uint64_t free_bytes;
+    int rc = firn_os_dir_free_bytes(db->dir, &free_bytes, NULL);
+    if (rc != FIRN_OK || free_bytes + has < wanted + bytes + SLACK || !begin(db)) {
+        return false;
+    }
+    has = wanted == 0 ? db->space.reserve_bytes : resize(db, wanted);
+    bool is_made = has >= wanted;
+    end(db, has);
+    if (is_made) {
+        firn_log_rotate_keep_spares(db->log, true);
+        atomic_store(&db->space.is_full, false);
+    }
+    return is_made;
+}
+
+static int
+refuse(struct firn_db *db, firn_error *err)
+{
+    return firn_error_set(err, FIRN_NO_SPACE,
+                          "no space is left for '%s'; until there is, it takes only deletes",
+                          firn_os_dir_path(db->dir));
+}
+
+int
+firn_db_space_admit(struct firn_db *db, bool has_puts, bool is_urgent, size_t bytes,
+                    firn_error *err)
+{
+    DCHECK(firn_db_is_led(db));
+    if (!atomic_load(&db->space.is_full) || is_over(db, bytes)) {
+        return FIRN_OK;
+    }
+    firn_db_jobs_wake(db);
+    firn_db_jobs_wake_compactions(db);
+    if (has_puts) {
+        return refuse(db, err);
+    }
+    /* As much again as the memtables need is left for merging. */
+    uint64_t left = firn_lsm_memtable_bytes(firn_db_image(db)->lsm) + bytes + SLACK;
+    return !is_urgent && free_beside_memtables(db) < left ? refuse(db, err) : FIRN_OK;
+}

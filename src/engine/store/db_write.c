@@ -1,0 +1,671 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store/db_write.c: committing. Many threads, one log, one sync for all who wait for one.
+ *
+ * Committers queue up. The one at the head, when nobody leads, becomes the leader and takes a
+ * group: as many waiting commits from the head on as fit into GROUP_BYTES_MAX. Alone, and without
+ * holding a mutex, it
+ *   1. waits until the trees can take so much (db_pace.c), or is told why not,
+ *   2. reserves memory for the group's entries in the memtables,
+ *   3. asks of each commit of a transaction whether it conflicts (firn_db_write_check), gives each
+ *      commit the next sequence, appends it to the log and applies it to the trees,
+ *   4. syncs the log, if any of the group wants that,
+ *   5. publishes the sequences of the commits, in order, also to readers in other processes
+ *      (db_fence.c, which holds them back since step 3),
+ *   6. freezes memtables that have grown too large (db_pace.c).
+ * Then it takes the mutex, hands out the results in order, and wakes the next head.
+ *
+ * Some other work must not run beside a commit: freezing everything for a flush, removing dropped
+ * trees, giving up old segments of the log. It takes the leader's place without a commit
+ * (firn_db_write_begin_exclusive); heads that would lead give way to it.
+ *
+ * Invariants.
+ * (I1) A sequence is published only when everything up to it is applied, and, where its commit
+ *      asked for that, synced. Readers see [1, published], so entries that are applied and not
+ *      published do not exist for them.
+ * (I2) Memory is reserved before the append, so that running out of it refuses a commit without a
+ *      trace. A batch that goes mostly into full nodes may still run out when it is applied
+ *      (memtable.h); its record is in the log then, and the handle is latched (I3): it must not go
+ *      on with a memtable that lacks what the log has. Such a commit fails, and shows at the next
+ *      opening.
+ * (I3) Latching. A failed append or sync, or (I2), is remembered. Nothing is committed through this
+ *      handle any more: what the log holds behind the last success is unknown, and a retry could
+ *      acknowledge what never reached the disk. Reads go on. All commits of a group whose append or
+ *      sync failed are refused: none was acknowledged, and whether they are there shows at the next
+ *      opening, as an unbroken prefix. An append that found no space is not such a failure: the log
+ *      has undone it (log.h).
+ * (I4) Sequences used by failed commits are below everything a later handle gives out only if their
+ *      records survive; otherwise they are given out again. Either way no sequence stands for two
+ *      commits in one log.
+ *      What was applied and never published lies in active memtables, and those of a handle that
+ *      is latched are never frozen (db_maintain.c).
+ * (I5) A commit into a keyspace that an earlier commit, of the same group even, has dropped is
+ *      refused before it is logged: a replay would not know what to do with it.
+ *
+ * Locking: commit_mutex guards the queue, the latch, last_sequence and the commits counted by
+ * segment; the leader owns the last two while it leads. Waiting: each waiter has a condition of its
+ * own, in its own stack frame.
+ */
+#include "store/db_internal.h"
+
+#include "base/check.h"
+#include "store/db_fence.h"
+
+enum { GROUP_BYTES_MAX = 1 << 20 };
+
+struct firn_db_write {
+    const struct firn_db_batch *batch;
+    const struct firn_db_write_check *check; /* or NULL */
+    struct firn_db_write_change change;
+    bool wants_sync;
+    bool is_urgent; /* the commit was refused for lack of space, and is tried for the last time */
+    struct firn_db_write *next;
+    uint64_t sequence;
+    uint64_t segment;     /* of the log */
+    uint64_t body_offset; /* of the batch's body in the segment's file */
+    bool is_waiting;      /* woken is initialised */
+    bool is_done;
+    int rc;
+    firn_error *err; /* the caller's */
+    struct firn_os_cond woken;
+};
+
+/* Commits that are led together: from first to last along next. */
+struct group {
+    struct firn_db_write *first;
+    struct firn_db_write *last;
+    size_t bytes;
+    unsigned count;
+    bool wants_sync;
+    struct firn_db_tree *touched; /* by next_touched */
+};
+
+static struct firn_db_write *
+next_of(const struct group *group, const struct firn_db_write *commit)
+{
+    return commit == group->last ? NULL : commit->next;
+}
+
+static void
+enqueue(struct firn_db *db, struct firn_db_write *commit)
+{
+    firn_os_mutex_assert_held(&db->commit_mutex);
+    DCHECK(commit->next == NULL && !commit->is_done && !commit->is_waiting);
+    DCHECK((db->queue_head == NULL) == (db->queue_tail == NULL));
+    if (db->queue_tail == NULL) {
+        db->queue_head = commit;
+    } else {
+        db->queue_tail->next = commit;
+    }
+    db->queue_tail = commit;
+    db->gather.queued++;
+}
+
+static void
+take_group(struct firn_db *db, struct group *out)
+{
+    firn_os_mutex_assert_held(&db->commit_mutex);
+    DCHECK(db->is_leading && db->queue_head != NULL);
+    struct firn_db_write *commit = db->queue_head;
+    *out = (struct group){.first = commit};
+    do {
+        out->bytes += commit->batch->body.size;
+        out->wants_sync |= commit->wants_sync;
+        out->last = commit;
+        out->count++;
+        commit = commit->next;
+    } while (commit != NULL && out->bytes + commit->batch->body.size <= GROUP_BYTES_MAX);
+    DCHECK(db->gather.queued >= out->count);
+    db->gather.queued -= out->count;
+    db->queue_head = commit;
+    if (commit == NULL) {
+        db->queue_tail = NULL;
+    }
+}
+
+/* ---- what the leader does, without a mutex ---- */
+
+/* Adds an operation to what its tree will get. */
+static void
+count_op(const struct firn_db_op *op, struct firn_db_tree **touched)
+{
+    struct firn_db_tree *tree = op->tree;
+    if (tree->pending_count == 0 && tree->pending_range_count == 0) {
+        tree->next_touched = *touched;
+        *touched = tree;
+    }
+    size_t bytes = (size_t)op->key_size + op->value_size;
+    if (op->kind == FIRN_ENTRY_RANGE_DELETE) {
+        tree->pending_range_count++;
+        tree->pending_range_bytes += bytes;
+    } else {
+        tree->pending_count++;
+        tree->pending_bytes += bytes;
+    }
+}
+
+/* Adds up what each tree will get; returns the list of those that get anything. */
+static struct firn_db_tree *
+count_pending(const struct group *group)
+{
+    struct firn_db_tree *touched = NULL;
+    for (struct firn_db_write *commit = group->first; commit != NULL;
+         commit = next_of(group, commit)) {
+        size_t count = firn_db_batch_op_count(commit->batch);
+        for (size_t i = 0; i < count; i++) {
+            count_op(firn_db_batch_op(commit->batch, i), &touched);
+        }
+    }
+    return touched;
+}
+
+static int
+reserve_tree(struct firn_db_tree *tree, firn_error *err)
+{
+    int rc = FIRN_OK;
+    if (tree->pending_count > 0) {
+        rc = firn_lsm_tree_reserve(tree->lsm_tree, tree->pending_count, tree->pending_bytes, err);
+    }
+    if (rc == FIRN_OK && tree->pending_range_count > 0) {
+        rc = firn_lsm_tree_reserve_ranges(tree->lsm_tree, tree->pending_range_count,
+                                          tree->pending_range_bytes, err);
+    }
+    return rc;
+}
+
+/* Only leaders change what this looks at. */
+static int
+make_room(struct firn_db *db, firn_error *err)
+{
+    DCHECK(firn_db_is_led(db));
+    if (firn_db_image_has_room(firn_db_image(db))) {
+        return FIRN_OK;
+    }
+    firn_os_mutex_lock(&db->commit_mutex);
+    int rc = firn_db_image_make_room(firn_db_image(db), err);
+    firn_os_mutex_unlock(&db->commit_mutex);
+    return rc;
+}
+
+static int
+reserve(struct firn_db *db, struct group *group, firn_error *err)
+{
+    int rc = make_room(db, err);
+    group->touched = count_pending(group);
+    for (struct firn_db_tree *tree = group->touched; tree != NULL; tree = tree->next_touched) {
+        /* Of a tree that is gone by now nothing is asked: its commits are refused. */
+        if (rc == FIRN_OK && !tree->is_removed) {
+            rc = reserve_tree(tree, err);
+        }
+        tree->pending_count = 0;
+        tree->pending_bytes = 0;
+        tree->pending_range_count = 0;
+        tree->pending_range_bytes = 0;
+    }
+    return rc;
+}
+
+static int
+append(struct firn_db *db, struct firn_db_write *commit, firn_error *err)
+{
+    if (commit->sequence > FIRN_STOREFILE_SEQUENCE_MAX) {
+        return firn_error_set(err, FIRN_LIMIT, "'%s' has used up its sequence numbers",
+                              firn_os_dir_path(db->dir));
+    }
+    CHECK(commit->sequence > firn_db_published(db)); /* (I4) */
+    uint8_t header[FIRN_STOREFILE_HEADER_MAX];
+    size_t size =
+        firn_storefile_put_header(commit->sequence, firn_db_batch_op_count(commit->batch), header);
+    const firn_slice parts[] = {firn_bytes(header, size), firn_buf_slice(&commit->batch->body)};
+    struct firn_log_position position;
+    int rc = firn_log_append(db->log, FIRN_LOG_TYPE_USER, parts, 2, &position, err);
+    if (rc == FIRN_OK) {
+        DCHECK(position.segment >= db->log_floor);
+        commit->segment = position.segment;
+        commit->body_offset = position.offset + FIRN_LOG_RECORD_HEAD_SIZE + size;
+        firn_db_count(&db->counters.log_bytes, size + commit->batch->body.size);
+    }
+    return rc;
+}
+
+/* Whether the commit leaves less space than there was, in the end. firn's own keyspaces are few. */
+static bool
+needs_space(const struct firn_db_write *commit)
+{
+    const struct firn_db_write_change *change = &commit->change;
+    return commit->batch->has_puts && !commit->batch->frees_space && change->drops == NULL &&
+           (change->creates == NULL || !change->creates->is_system);
+}
+
+/* A full disk gives up its reserve for commits that only delete. */
+static int
+append_if_there_is_space(struct firn_db *db, struct firn_db_write *commit, firn_error *err)
+{
+    bool has_puts = needs_space(commit);
+    int rc = firn_db_space_admit(db, has_puts, commit->is_urgent, commit->batch->body.size, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = append(db, commit, err);
+    if (rc == FIRN_NO_SPACE && !firn_log_has_failed(db->log) && firn_db_space_give_up(db) &&
+        !has_puts) {
+        rc = append(db, commit, err);
+    }
+    return rc;
+}
+
+/* (I5) */
+static int
+check_trees(const struct firn_db_write *commit, firn_error *err)
+{
+    size_t count = firn_db_batch_op_count(commit->batch);
+    for (size_t i = 0; i < count; i++) {
+        if (firn_db_batch_op(commit->batch, i)->tree->is_dropping) {
+            return firn_error_set(err, FIRN_MISUSE,
+                                  "a keyspace into which the commit writes was dropped");
+        }
+    }
+    return FIRN_OK;
+}
+
+static void
+refuse(struct firn_db_write *commit, int rc, const firn_error *err)
+{
+    DCHECK(rc != FIRN_OK);
+    commit->rc = rc;
+    commit->sequence = 0;
+    if (commit->err != NULL) {
+        *commit->err = *err;
+    }
+}
+
+static void
+refuse_from(const struct group *group, struct firn_db_write *commit, int rc, const firn_error *err)
+{
+    for (; commit != NULL; commit = next_of(group, commit)) {
+        refuse(commit, rc, err);
+    }
+}
+
+static struct firn_db_apply
+what_to_apply(const struct firn_db_write *commit)
+{
+    const struct firn_db_batch *batch = commit->batch;
+    return (struct firn_db_apply){.ops = firn_db_batch_op(batch, 0),
+                                  .count = firn_db_batch_op_count(batch),
+                                  .body = batch->body.data,
+                                  .ranges = &batch->ranges,
+                                  .sequence = commit->sequence,
+                                  .segment = commit->segment,
+                                  .body_offset = commit->body_offset};
+}
+
+/* Whether the commit may be: what came before it in its group has been applied. */
+static int
+check(struct firn_db *db, const struct firn_db_write *commit, firn_error *err)
+{
+    int rc = check_trees(commit, err);
+    if (rc == FIRN_OK && commit->check != NULL) {
+        rc = commit->check->check(commit->check->ctx, db, err);
+    }
+    return rc;
+}
+
+/* Step 3. A commit that is refused alone has sequence 0; after another failure nothing of the group
+ * counts. */
+static int
+take_in(struct firn_db *db, const struct group *group, firn_error *err)
+{
+    uint64_t sequence = db->last_sequence;
+    DCHECK(db->is_leading && firn_db_image_has_room(firn_db_image(db))); /* (I2) */
+    int vouch_rc = firn_db_vouch_write(db, err);
+    if (vouch_rc != FIRN_OK && firn_log_has_failed(db->log)) {
+        return vouch_rc;
+    }
+    for (struct firn_db_write *commit = group->first; commit != NULL;
+         commit = next_of(group, commit)) {
+        commit->sequence = sequence + 1;
+        int rc = check(db, commit, err);
+        if (rc == FIRN_OK) {
+            const struct firn_db_apply what = what_to_apply(commit);
+            firn_db_apply_prepare(&what);
+            rc = append_if_there_is_space(db, commit, err);
+        }
+        if (rc != FIRN_OK && firn_log_has_failed(db->log)) {
+            return rc;
+        }
+        if (rc != FIRN_OK) {
+            refuse(commit, rc, err);
+            continue;
+        }
+        sequence++;
+        if (commit->change.drops != NULL) {
+            DCHECK(!commit->change.drops->is_dropping); /* (I5) */
+            commit->change.drops->is_dropping = true;
+        }
+        const struct firn_db_apply what = what_to_apply(commit);
+        rc = firn_db_apply(&what, err);
+        if (rc != FIRN_OK) {
+            return rc; /* (I2) */
+        }
+    }
+    return FIRN_OK;
+}
+
+static void
+publish(struct firn_db *db, struct firn_db_write *commit)
+{
+    const struct firn_db_write_change *change = &commit->change;
+    DCHECK(commit->sequence > firn_db_published(db)); /* (I1) */
+    if (change->creates != NULL) {
+        change->creates->created_at = commit->sequence;
+    }
+    if (change->drops != NULL) {
+        /* Who reads at this commit or later finds the keyspace gone. */
+        firn_db_visible_end(change->drops, change->end, commit->sequence);
+        atomic_store_explicit(&change->drops->is_out, true, memory_order_release);
+        db->out_count++;
+    }
+    commit->rc = FIRN_OK;
+    firn_db_count(&db->counters.commits, 1);
+    firn_db_count(&db->counters.commit_bytes, commit->batch->body.size);
+    /* Pairs with the acquire load in firn_db_published: who sees it finds the entries. */
+    atomic_store_explicit(&db->published, commit->sequence, memory_order_release);
+}
+
+/* Step 5. Returns the newest sequence that is in. */
+static uint64_t
+publish_group(struct firn_db *db, const struct group *group)
+{
+    uint64_t last = db->last_sequence;
+    DCHECK(!group->wants_sync || firn_log_unsynced_bytes(db->log) == 0); /* (I1) */
+    for (struct firn_db_write *commit = group->first; commit != NULL;
+         commit = next_of(group, commit)) {
+        if (commit->sequence != 0) {
+            publish(db, commit);
+            last = commit->sequence;
+        }
+    }
+    return last;
+}
+
+/* Steps 1 to 6. Returns the newest sequence that is in; sets *out_latched where the handle must not
+ * go on. */
+static uint64_t
+lead(struct firn_db *db, struct group *group, bool *out_latched, firn_error *err)
+{
+    int rc = firn_db_pace_admit(db, group->bytes, err);
+    if (rc == FIRN_OK) {
+        rc = reserve(db, group, err);
+    }
+    if (rc != FIRN_OK) {
+        *out_latched = rc == FIRN_FAILED;
+        refuse_from(group, group->first, rc, err);
+        return db->last_sequence;
+    }
+    if (group->wants_sync) {
+        firn_db_fence_raise(db);
+    }
+    rc = take_in(db, group, err);
+    if (rc == FIRN_OK && group->wants_sync) {
+        rc = firn_log_sync(db->log, err);
+    }
+    if (rc != FIRN_OK) {
+        *out_latched = true;
+        refuse_from(group, group->first, rc, err);
+        return db->last_sequence;
+    }
+    uint64_t last = publish_group(db, group);
+    firn_db_fence_lower(db, group->wants_sync);
+    firn_db_pace_settle(db, group->touched);
+    return last;
+}
+
+/* ---- with the mutex ---- */
+
+static void
+latch_locked(struct firn_db *db, const firn_error *err)
+{
+    firn_os_mutex_assert_held(&db->commit_mutex);
+    DCHECK(err->code != FIRN_OK); /* (I3) */
+    if (!db->has_failed) {
+        db->has_failed = true;
+        db->failure = *err;
+    }
+}
+
+static int
+refuse_failed_locked(const struct firn_db *db, firn_error *err)
+{
+    firn_os_mutex_assert_held(&db->commit_mutex);
+    DCHECK(db->has_failed);
+    return firn_error_set(
+        err, FIRN_FAILED,
+        "'%s' failed earlier and takes no more commits until it is opened again: %s",
+        firn_os_dir_path(db->dir), db->failure.text);
+}
+
+static void
+wake(struct firn_db_write *commit)
+{
+    if (commit->is_waiting) {
+        firn_os_cond_signal(&commit->woken);
+    }
+}
+
+/* The leader's place is free. */
+static void
+end_lead_locked(struct firn_db *db)
+{
+    firn_os_mutex_assert_held(&db->commit_mutex);
+    DCHECK(db->is_leading);
+    db->is_leading = false;
+    if (db->exclusive_waiting > 0) {
+        firn_os_cond_signal(&db->lead_ended);
+    } else if (db->queue_head != NULL) {
+        wake(db->queue_head);
+    }
+}
+
+/* Counts the commits that are in by the segments of the log where they stand. */
+static void
+note_segments_locked(struct firn_db *db, const struct group *group)
+{
+    firn_os_mutex_assert_held(&db->commit_mutex);
+    for (const struct firn_db_write *commit = group->first; commit != NULL;
+         commit = next_of(group, commit)) {
+        if (commit->rc == FIRN_OK) {
+            firn_db_image_note_commit(firn_db_image(db), commit->segment);
+        }
+    }
+}
+
+/* Called and left with the mutex held. */
+static void
+lead_locked(struct firn_db *db)
+{
+    firn_os_mutex_assert_held(&db->commit_mutex);
+    DCHECK(!db->is_leading && db->exclusive_waiting == 0);
+    struct group group;
+    bool is_latched = false;
+    firn_error err;
+    db->is_leading = true;
+    firn_db_gather_wait_locked(db);
+    take_group(db, &group);
+    if (db->has_failed) {
+        int rc = refuse_failed_locked(db, &err);
+        refuse_from(&group, group.first, rc, &err);
+    } else {
+        firn_os_mutex_unlock(&db->commit_mutex);
+        uint64_t last = lead(db, &group, &is_latched, &err);
+        firn_os_mutex_lock(&db->commit_mutex);
+        CHECK(last >= db->last_sequence);
+        db->last_sequence = last;
+        note_segments_locked(db, &group);
+    }
+    if (is_latched) {
+        latch_locked(db, &err);
+    }
+    firn_db_gather_note_locked(db, group.count, group.wants_sync);
+    struct firn_db_write *commit = group.first;
+    while (commit != NULL) {
+        /* A commit that is done may be gone as soon as the mutex is free. */
+        struct firn_db_write *next = next_of(&group, commit);
+        commit->is_done = true;
+        wake(commit);
+        commit = next;
+    }
+    end_lead_locked(db);
+}
+
+void
+firn_db_write_begin_exclusive(struct firn_db *db)
+{
+    firn_os_mutex_lock(&db->commit_mutex);
+    db->exclusive_waiting++;
+    while (db->is_leading) {
+        firn_os_cond_wait(&db->lead_ended, &db->commit_mutex);
+    }
+    db->exclusive_waiting--;
+    db->is_leading = true;
+    firn_os_mutex_unlock(&db->commit_mutex);
+}
+
+void
+firn_db_write_end_exclusive(struct firn_db *db)
+{
+    firn_os_mutex_lock(&db->commit_mutex);
+    end_lead_locked(db);
+    firn_os_mutex_unlock(&db->commit_mutex);
+}
+
+int
+firn_db_write_refuse_read_only(struct firn_db *db, firn_error *err)
+{
+    return firn_error_set(err, FIRN_READ_ONLY, "'%s' is open for reading only",
+                          firn_os_dir_path(db->dir));
+}
+
+static bool
+may_lead(const struct firn_db *db, const struct firn_db_write *commit)
+{
+    firn_os_mutex_assert_held(&db->commit_mutex);
+    return !db->is_leading && db->exclusive_waiting == 0 && db->queue_head == commit;
+}
+
+/* Queues the commit up and waits until it is done, leading if it comes first. */
+static void
+commit_once(struct firn_db *db, struct firn_db_write *commit)
+{
+    firn_os_mutex_lock(&db->commit_mutex);
+    enqueue(db, commit);
+    while (!commit->is_done && !may_lead(db, commit)) {
+        if (!commit->is_waiting) {
+            firn_os_cond_init(db->os, &commit->woken);
+            commit->is_waiting = true;
+        }
+        firn_os_cond_wait(&commit->woken, &db->commit_mutex);
+    }
+    if (!commit->is_done) {
+        lead_locked(db);
+        DCHECK(commit->is_done);
+    }
+    firn_os_mutex_unlock(&db->commit_mutex);
+    if (commit->is_waiting) {
+        firn_os_cond_deinit(&commit->woken);
+    }
+}
+
+/* A merge in the background that fails frees what it wrote, one that succeeds what it read. Other threads
+ * whose commits are refused keep the background busy: so there is an end to the waiting. */
+static void
+let_background_end(struct firn_db *db)
+{
+    enum { WAITS_MAX = 1000 };
+    for (int i = 0; i < WAITS_MAX && firn_db_jobs_wait(db); i++) {
+    }
+}
+
+/* Where the disk is full, deletes wait for space to be made of what was deleted before. Where there is
+ * nothing to be made they take what is left: it may be enough, and they are what frees more. */
+static void
+commit_one(struct firn_db *db, struct firn_db_write *commit)
+{
+    enum { TRIES = 3 };
+    commit_once(db, commit);
+    for (int i = 0; i < TRIES && commit->rc == FIRN_NO_SPACE && !needs_space(commit); i++) {
+        if (i > 0) {
+            let_background_end(db);
+        }
+        firn_db_space_drain(db, i > 0);
+        commit->is_urgent = true;
+        commit->is_waiting = false;
+        commit->is_done = false;
+        commit->next = NULL;
+        commit->rc = FIRN_OK;
+        commit_once(db, commit);
+    }
+}
+
+int
+firn_db_write(struct firn_db *db, const struct firn_db_batch *batch, firn_durability durability,
+              firn_error *err)
+{
+    if (db->is_read_only) {
+        return firn_db_write_refuse_read_only(db, err);
+    }
+    if (firn_db_batch_op_count(batch) == 0) {
+        return FIRN_OK;
+    }
+    if (!firn_db_batch_is_of(batch, db)) {
+        return firn_error_set(err, FIRN_INVALID, "the batch was made for another store");
+    }
+    firn_durability wanted = durability == FIRN_DURABILITY_DEFAULT ? db->durability : durability;
+    struct firn_db_write commit = {
+        .batch = batch, .wants_sync = wanted == FIRN_DURABILITY_FULL, .err = err};
+    commit_one(db, &commit);
+    return commit.rc;
+}
+
+int
+firn_db_write_checked(struct firn_db *db, const struct firn_db_batch *batch,
+                      const struct firn_db_write_check *check, firn_durability durability,
+                      firn_error *err)
+{
+    firn_durability wanted = durability == FIRN_DURABILITY_DEFAULT ? db->durability : durability;
+    struct firn_db_write commit = {
+        .batch = batch, .check = check, .wants_sync = wanted == FIRN_DURABILITY_FULL, .err = err};
+    DCHECK(!db->is_read_only && firn_db_batch_is_of(commit.batch, db));
+    commit_one(db, &commit);
+    return commit.rc;
+}
+
+int
+firn_db_write_list(struct firn_db *db, const struct firn_db_batch *batch,
+                   const struct firn_db_write_change *change, firn_error *err)
+{
+    struct firn_db_write commit = {.batch = batch,
+                                   .change = *change,
+                                   .wants_sync = db->durability == FIRN_DURABILITY_FULL,
+                                   .err = err};
+    DCHECK(db->is_changing_list && (change->drops == NULL) == (change->end == NULL));
+    commit_one(db, &commit);
+    return commit.rc;
+}
+
+int
+firn_db_write_refuse_failed(struct firn_db *db, firn_error *err)
+{
+    firn_os_mutex_lock(&db->commit_mutex);
+    int rc = db->has_failed ? refuse_failed_locked(db, err) : FIRN_OK;
+    firn_os_mutex_unlock(&db->commit_mutex);
+    return rc;
+}
+
+void
+firn_db_write_latch(struct firn_db *db, const firn_error *err)
+{
+    firn_os_mutex_lock(&db->commit_mutex);
+    latch_locked(db, err);
+    firn_os_mutex_unlock(&db->commit_mutex);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * storefile/archive.h: a store in a single file, which is read where it lies. Made by copy_export.h.
+ */
+#ifndef FIRN_STOREFILE_ARCHIVE_H
+#define FIRN_STOREFILE_ARCHIVE_H
+
+#include "os/os.h"
+#include "storefile/archive_format.h"
+#include "storefile/storefile_progress.h"
+
+/* Immutable; any thread. */
+struct firn_archive {
+    char *path; /* as it was given; for messages */
+    struct firn_os_file *file;
+    struct firn_os *os; /* in which the store is the root directory */
+    struct firn_archive_format_toc toc;
+    struct firn_os_within_entry *entries; /* beside the files of the table */
+};
+
+/* Whether a user's path leads to a regular file. */
+bool firn_archive_is_file(struct firn_os *os, const char *path);
+/* Opens the file that a user's path names, through links. FIRN_INVALID where it is no archive,
+ * FIRN_CORRUPT, FIRN_NEWER. */
+FIRN_MUST_CHECK int firn_archive_open(struct firn_os *os, const char *path,
+                                      struct firn_archive **out, firn_error *err);
+/* What was opened in its os is closed. NULL is fine. */
+void firn_archive_close(struct firn_archive *archive);
+/* Reads all of the file and compares it with the table of contents; on_damage (may be NULL) is
+ * called for each part that is not what was written, step (may be NULL) for each file that was read.
+ * FIRN_CORRUPT if there was any damage. */
+FIRN_MUST_CHECK int firn_archive_check(struct firn_archive *archive,
+                                       void (*on_damage)(void *ctx, const char *text), void *ctx,
+                                       const struct firn_step *step, firn_error *err);
+/* The same of a part of it: what comes before the first file; file i of the table, with what comes
+ * behind it. */
+FIRN_MUST_CHECK int firn_archive_check_begin(struct firn_archive *archive, firn_error *err);
+FIRN_MUST_CHECK int firn_archive_check_file(struct firn_archive *archive, size_t i,
+                                            firn_error *err);
+/* Copies file i into a new file, which gets the last part of its path as its name, syncs that, and
+ * checks it on the way. */
+FIRN_MUST_CHECK int firn_archive_copy_out(struct firn_archive *archive, size_t i,
+                                          struct firn_os_dir *to,
+                                          struct firn_storefile_progress *progress,
+                                          firn_error *err);
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * storefile/archive_format.h: a checkpoint in one file, drawn once. docs/formats/archive.md is the
+ * prose twin. All integers are little-endian, varints are LEB128 in their shortest form.
+ *
+ *     0        4096             …               toc            toc + toc size
+ *     | header | file | zero | file | zero | … | table of     | footer |
+ *     | 64     |                               | contents     | 64     |
+ *
+ * Each file, and the table of contents, begins at the next multiple of 4096 behind what is before
+ * it; what lies between is zero.
+ *
+ * Header:                                     Footer, the last bytes of the file:
+ *     0  8  mark f2 66 69 72 6e 0d 0a 1a          0  8  offset of the table of contents
+ *     8  4  version: 1                            8  8  its size
+ *    12  4  flags, 0                             16 32  its BLAKE3
+ *    16 16  id: random                           48  8  size of the whole file
+ *    32 24  zero                                 56  8  XXH3-64 of bytes 0 to 55, seed 0
+ *    56  8  XXH3-64 of bytes 0 to 55, seed 0
+ *
+ * Table of contents:
+ *     0 16  id of the header
+ *    16  8  time at which the file is read, nanoseconds since 1970, signed
+ *    24  …  varint: count of files, then each, in ascending order of their paths:
+ *           varint size of the path, path; varint size of the file; 32 its BLAKE3
+ */
+#ifndef FIRN_STOREFILE_ARCHIVE_FORMAT_H
+#define FIRN_STOREFILE_ARCHIVE_FORMAT_H
+
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "firn/types.h"
+
+enum {
+    FIRN_ARCHIVE_FORMAT_VERSION = 1,
+    FIRN_ARCHIVE_FORMAT_HEADER_SIZE = 64,
+    FIRN_ARCHIVE_FORMAT_FOOTER_SIZE = 64,
+    FIRN_ARCHIVE_FORMAT_MARK_SIZE = 8,
+    FIRN_ARCHIVE_FORMAT_ID_SIZE = 16,
+    FIRN_ARCHIVE_FORMAT_ALIGNMENT = 4096,
+    FIRN_ARCHIVE_FORMAT_NAME_SIZE_MAX = 255, /* of a file, and of a directory */
+    FIRN_ARCHIVE_FORMAT_TOC_SIZE_MAX = 64 << 20
+};
+
+struct firn_archive_format_header {
+    uint8_t id[FIRN_ARCHIVE_FORMAT_ID_SIZE];
+};
+
+struct firn_archive_format_footer {
+    uint64_t toc_offset;
+    uint64_t toc_size;
+    firn_hash toc_hash;
+    uint64_t file_size;
+};
+
+struct firn_archive_format_file {
+    const char *path; /* "name" or "directory/name" */
+    uint64_t offset;
+    uint64_t size;
+    firn_hash hash;
+};
+
+/* Zeroed is empty. */
+struct firn_archive_format_toc {
+    uint8_t id[FIRN_ARCHIVE_FORMAT_ID_SIZE];
+    int64_t time_ns;
+    struct firn_buf files; /* of struct firn_archive_format_file, by their paths */
+    struct firn_arena paths;
+};
+
+/* Where the next file, or the table of contents, begins behind bytes that end at an offset. */
+static inline uint64_t
+firn_archive_format_align(uint64_t end)
+{
+    uint64_t mask = FIRN_ARCHIVE_FORMAT_ALIGNMENT - 1;
+    return (end + mask) & ~mask;
+}
+
+void firn_archive_format_put_header(const struct firn_archive_format_header *header,
+                                    uint8_t out[FIRN_ARCHIVE_FORMAT_HEADER_SIZE]);
+void firn_archive_format_put_footer(const struct firn_archive_format_footer *footer,
+                                    uint8_t out[FIRN_ARCHIVE_FORMAT_FOOTER_SIZE]);
+/* FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_archive_format_put_toc(const struct firn_archive_format_toc *toc,
+                                                struct firn_buf *out);
+
+/* Of the first bytes of a file, of which there may be fewer than a header has. FIRN_INVALID where
+ * they are none of an archive; FIRN_CORRUPT; FIRN_NEWER. Naming path, as the others. */
+FIRN_MUST_CHECK int firn_archive_format_get_header(firn_slice bytes, const char *path,
+                                                   struct firn_archive_format_header *out,
+                                                   firn_error *err);
+/* bytes are the last ones of a file of file_size. */
+FIRN_MUST_CHECK int
+firn_archive_format_get_footer(const uint8_t bytes[FIRN_ARCHIVE_FORMAT_FOOTER_SIZE],
+                               uint64_t file_size, const char *path,
+                               struct firn_archive_format_footer *out, firn_error *err);
+/* bytes have the hash that the footer says. The files lie before the table of contents, one behind
+ * the other. *out is to be released also after a failure. */
+FIRN_MUST_CHECK int
+firn_archive_format_get_toc(firn_slice bytes, const struct firn_archive_format_header *header,
+                            const struct firn_archive_format_footer *footer, const char *path,
+                            struct firn_archive_format_toc *out, firn_error *err);
+
+size_t firn_archive_format_count(const struct firn_archive_format_toc *toc);
+struct firn_archive_format_file *firn_archive_format_at(const struct firn_archive_format_toc *toc,
+                                                        size_t i);
+/* Adds a file behind the others; the path is copied. FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_archive_format_add(struct firn_archive_format_toc *toc,
+                                            const struct firn_archive_format_file *file);
+void firn_archive_format_deinit(struct firn_archive_format_toc *toc);
+
+#endif

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * storefile/storefile.c: the identity file and the commit record, written and read.
+ *
+ * Readers trust nothing. A commit record has passed the log's checksum, so what is wrong with it
+ * was written wrongly or on purpose; it is still answered with an error and never with a wrong
+ * entry. Limits are those of the public header, so that everything accepted here can be held in
+ * memory: a record has at most as many operations as bytes / 4.
+ *
+ * The checksum of the identity file is looked at before its version, and stands at the same place
+ * in every version: so a flipped bit in the version is damage, and a true newer version is named as
+ * such.
+ */
+#include "storefile/storefile.h"
+
+#include <inttypes.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/slice.h"
+#include "codec/crc32c.h"
+#include "firn/store.h"
+#include "merge/merge_fold.h"
+
+enum { MAGIC_SIZE = 8, VERSION_AT = 8, FLAGS_AT = 12, ID_AT = 16, CREATED_AT = 32, CRC_AT = 60 };
+
+static const uint8_t magic[MAGIC_SIZE] = {'f', 'i', 'r', 'n', 's', 't', 'o', 'r'};
+
+void
+firn_storefile_put_identity(const struct firn_storefile_identity *identity,
+                            uint8_t out[FIRN_STOREFILE_IDENTITY_SIZE])
+{
+    CHECK(identity->version > 0 && identity->version <= FIRN_STOREFILE_VERSION);
+    memset(out, 0, FIRN_STOREFILE_IDENTITY_SIZE);
+    memcpy(out, magic, MAGIC_SIZE);
+    firn_store_le32(out + VERSION_AT, identity->version);
+    memcpy(out + ID_AT, identity->id, FIRN_STOREFILE_ID_SIZE);
+    firn_store_le64(out + CREATED_AT, (uint64_t)identity->created_ns);
+    firn_store_le32(out + CRC_AT, firn_crc32c(0, out, CRC_AT));
+}
+
+bool
+firn_storefile_is_identity(firn_slice bytes)
+{
+    return bytes.size >= MAGIC_SIZE && memcmp(bytes.data, magic, MAGIC_SIZE) == 0;
+}
+
+int
+firn_storefile_get_identity(firn_slice bytes, const char *path, struct firn_storefile_identity *out,
+                            firn_error *err)
+{
+    if (bytes.size < FIRN_STOREFILE_IDENTITY_SIZE) {
+        return firn_error_set(err, FIRN_CORRUPT, "'%s' has %zu bytes instead of %d", path,
+                              bytes.size, FIRN_STOREFILE_IDENTITY_SIZE);
+    }
+    if (!firn_storefile_is_identity(bytes)) {
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "'%s' does not begin as the identity of a firn store does", path);
+    }
+    uint32_t expected = firn_load_le32(bytes.data + CRC_AT);
+    uint32_t found = firn_crc32c(0, bytes.data, CRC_AT);
+    if (found != expected) {
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "'%s' is damaged: checksum %08" PRIx32 " at offset %d, but its bytes "
+                              "give %08" PRIx32,
+                              path, expected, CRC_AT, found);
+    }
+    uint32_t version = firn_load_le32(bytes.data + VERSION_AT);
+    uint32_t flags = firn_load_le32(bytes.data + FLAGS_AT);
+    if (version > FIRN_STOREFILE_VERSION) {
+        return firn_error_set(err, FIRN_NEWER,
+                              "'%s' has format version %" PRIu32
+                              "; this firn reads versions up to %d",
+                              path, version, FIRN_STOREFILE_VERSION);
+    }
+    if (flags != 0) {
+        return firn_error_set(err, FIRN_NEWER,
+                              "'%s' has flags %08" PRIx32 " that this firn does not know", path,
+                              flags);
+    }
+    if (version == 0 || bytes.size != FIRN_STOREFILE_IDENTITY_SIZE) {
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "'%s' has format version %" PRIu32 " and %zu bytes, which do not go "
+                              "together",
+                              path, version, bytes.size);
+    }
+    out->version = version;
+    memcpy(out->id, bytes.data + ID_AT, FIRN_STOREFILE_ID_SIZE);
+    out->created_ns = (int64_t)firn_load_le64(bytes.data + CREATED_AT);
+    return FIRN_OK;
+}
+
+size_t
+firn_storefile_put_header(uint64_t sequence, uint64_t count, uint8_t out[FIRN_STOREFILE_HEADER_MAX])
+{
+    DCHECK(count > 0);
+    firn_store_le64(out, sequence);
+    out[8] = 0;
+    size_t size = 9 + firn_store_varint(out + 9, count);
+    DCHECK(size <= FIRN_STOREFILE_HEADER_MAX);
+    return size;
+}
+
+static size_t
+put_slice(uint8_t *at, firn_slice slice)
+{
+    if (slice.size > 0) {
+        memcpy(at, slice.data, slice.size);
+    }
+    return slice.size;
+}
+
+int
+firn_storefile_append_op(struct firn_buf *out, const struct firn_storefile_op *op,
+                         struct firn_storefile_place *place)
+{
+    size_t room = FIRN_STOREFILE_OP_FRAME_MAX + op->key.size + op->value.size;
+    if (firn_buf_reserve(out, room) != FIRN_OK) {
+        return FIRN_NO_MEMORY;
+    }
+    uint8_t *bytes = out->data;
+    size_t at = out->size;
+    at += firn_store_varint(bytes + at, op->keyspace);
+    bytes[at++] = (uint8_t)op->kind;
+    at += firn_store_varint(bytes + at, op->key.size);
+    place->key_offset = at;
+    at += put_slice(bytes + at, op->key);
+    at += firn_store_varint(bytes + at, op->value.size);
+    place->value_offset = at;
+    at += put_slice(bytes + at, op->value);
+    DCHECK(at <= out->size + room);
+    out->size = at;
+    return FIRN_OK;
+}
+
+static int
+corrupt(const char **what, const char *text)
+{
+    *what = text;
+    return FIRN_CORRUPT;
+}
+
+static int
+newer(const char **what, const char *text)
+{
+    *what = text;
+    return FIRN_NEWER;
+}
+
+int
+firn_storefile_get_header(firn_slice record, struct firn_storefile_commit *out, const char **what)
+{
+    struct firn_reader reader = firn_reader_of(record);
+    uint8_t flags;
+    if (!firn_reader_le64(&reader, &out->sequence) || !firn_reader_u8(&reader, &flags)) {
+        return corrupt(what, "is too short for a commit");
+    }
+    if (flags != 0) {
+        return newer(what, "is a commit with flags that this firn does not know");
+    }
+    if (out->sequence == 0 || out->sequence > FIRN_STOREFILE_SEQUENCE_MAX) {
+        return corrupt(what, "is a commit with an impossible sequence");
+    }
+    if (!firn_reader_varint(&reader, &out->count) || out->count == 0 ||
+        out->count > firn_reader_left(&reader) / FIRN_STOREFILE_OP_SIZE_MIN) {
+        return corrupt(what, "is a commit with an impossible count of operations");
+    }
+    if (firn_reader_left(&reader) > FIRN_BATCH_SIZE_MAX) {
+        return corrupt(what, "is a commit beyond the limit of size");
+    }
+    out->ops = reader;
+    return FIRN_OK;
+}
+
+/* What stands in the value of an operation beside a put; NULL if nothing is wrong with it. */
+static const char *
+find_fault(const struct firn_storefile_op *op)
+{
+    if (op->kind == FIRN_ENTRY_DELETE && op->value.size > 0) {
+        return "is a commit with a delete that has a value";
+    }
+    if (op->kind == FIRN_ENTRY_RANGE_DELETE &&
+        (op->value.size > FIRN_KEY_SIZE_MAX || firn_slice_compare(op->key, op->value) >= 0)) {
+        return "is a commit with a range delete whose bounds are no range";
+    }
+    if (op->value.size < firn_entry_head_size(op->kind)) {
+        return "is a commit with a value that is too short for its kind";
+    }
+    return NULL;
+}
+
+int
+firn_storefile_get_op(struct firn_storefile_commit *commit, struct firn_storefile_op *out,
+                      const char **what)
+{
+    struct firn_reader *reader = &commit->ops;
+    uint8_t kind;
+    DCHECK(commit->count > 0);
+    if (!firn_reader_varint(reader, &out->keyspace) || !firn_reader_u8(reader, &kind)) {
+        return corrupt(what, "is a commit that ends within an operation");
+    }
+    if (kind < FIRN_ENTRY_PUT || kind > FIRN_ENTRY_EXPIRING) {
+        return newer(what, "is a commit with a kind of operation that this firn does not know");
+    }
+    out->kind = (enum firn_entry_kind)kind;
+    if (!firn_reader_sized(reader, FIRN_KEY_SIZE_MAX, &out->key) ||
+        !firn_reader_sized(reader, FIRN_VALUE_SIZE_MAX, &out->value)) {
+        return corrupt(what, "is a commit with a key or value that does not fit");
+    }
+    const char *fault = find_fault(out);
+    if (fault != NULL) {
+        return corrupt(what, fault);
+    }
+    if (out->kind == FIRN_ENTRY_MERGE) {
+        int rc = firn_merge_fold_check_entry(out->value, NULL);
+        if (rc != FIRN_OK) {
+            *what = "is a commit with a merge that this firn does not know";
+            return rc;
+        }
+    }
+    commit->count--;
+    if (commit->count == 0 && firn_reader_left(reader) > 0) {
+        return corrupt(what, "is a commit with bytes behind its operations");
+    }
+    return FIRN_OK;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * storefile/storefile.h: the bytes that the store itself writes, drawn once. docs/formats/store.md is
+ * the prose twin.
+ *
+ * File FIRN, 64 bytes. All integers are little-endian.
+ *
+ *     0  8  magic "firnstor"
+ *     8  4  format version: 1, or 2 where a MANIFEST must be there
+ *    12  4  flags, 0
+ *    16 16  store id: random
+ *    32  8  time of creation, nanoseconds since 1970
+ *    40 20  zero
+ *    60  4  CRC-32C of bytes 0 to 59
+ *
+ * A commit: one record of type 16 in the log.
+ *
+ *     0  8  sequence, larger than that of the commit before
+ *     8  1  flags, 0
+ *     9  …  varint: count of operations, at least 1
+ *           the operations, and nothing behind them; each: varint keyspace, byte kind (1 put,
+ *           2 delete, 3 range delete, 4 merge, 5 expiring put), varint key size, key, varint value
+ *           size, value
+ */
+#ifndef FIRN_STOREFILE_STOREFILE_H
+#define FIRN_STOREFILE_STOREFILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/entry.h"
+#include "base/error.h"
+#include "base/reader.h"
+#include "firn/types.h"
+
+#define FIRN_STOREFILE_IDENTITY_NAME "FIRN"
+#define FIRN_STOREFILE_IDENTITY_TMP_NAME "FIRN.tmp"
+#define FIRN_STOREFILE_LOCK_NAME "LOCK"
+#define FIRN_STOREFILE_RESERVE_NAME "RESERVE"
+#define FIRN_STOREFILE_PACKS_NAME "packs"
+
+enum {
+    FIRN_STOREFILE_VERSION_LOG = 1, /* the log has all; there is no MANIFEST */
+    FIRN_STOREFILE_VERSION = 7,
+    FIRN_STOREFILE_IDENTITY_SIZE = 64,
+    FIRN_STOREFILE_ID_SIZE = 16,
+    FIRN_STOREFILE_HEADER_MAX = 19,   /* of a commit */
+    FIRN_STOREFILE_OP_FRAME_MAX = 14, /* of an operation: all but key and value */
+    FIRN_STOREFILE_OP_SIZE_MIN = 4
+};
+
+/* A record of the log that names a version of MANIFEST: db_vouch.c. 8 bytes; from format version 7 on
+ * another 8, the sequence of the last change in the history that this version has, or 0. Commits have
+ * type 16, changes of the history 17. */
+enum {
+    FIRN_STOREFILE_TYPE_VOUCH = 18,
+    FIRN_STOREFILE_VOUCH_OLD_SIZE = 8,
+    FIRN_STOREFILE_VOUCH_SIZE = 16
+};
+
+/* Sequences are 1 to this. */
+#define FIRN_STOREFILE_SEQUENCE_MAX (UINT64_MAX - 1)
+
+struct firn_storefile_identity {
+    uint32_t version;
+    uint8_t id[FIRN_STOREFILE_ID_SIZE];
+    int64_t created_ns;
+};
+
+void firn_storefile_put_identity(const struct firn_storefile_identity *identity,
+                                 uint8_t out[FIRN_STOREFILE_IDENTITY_SIZE]);
+/* Whether bytes begin as an identity does, of whatever version, sound or not. */
+bool firn_storefile_is_identity(firn_slice bytes);
+/* FIRN_CORRUPT or FIRN_NEWER, naming path. */
+FIRN_MUST_CHECK int firn_storefile_get_identity(firn_slice bytes, const char *path,
+                                                struct firn_storefile_identity *out,
+                                                firn_error *err);
+
+/* Writes the header of a commit; returns its size. */
+size_t firn_storefile_put_header(uint64_t sequence, uint64_t count,
+                                 uint8_t out[FIRN_STOREFILE_HEADER_MAX]);
+
+/* An operation as it stands in a record. */
+struct firn_storefile_op {
+    uint64_t keyspace;
+    enum firn_entry_kind kind;
+    firn_slice key;
+    firn_slice value;
+};
+
+/* Where key and value of an operation lie. */
+struct firn_storefile_place {
+    size_t key_offset;
+    size_t value_offset;
+};
+/* Appends an operation; out is as it was on FIRN_NO_MEMORY. Places are counted from the start of
+ * out. */
+FIRN_MUST_CHECK int firn_storefile_append_op(struct firn_buf *out,
+                                             const struct firn_storefile_op *op,
+                                             struct firn_storefile_place *place);
+
+/* A commit record being read. Nothing in it is trusted. */
+struct firn_storefile_commit {
+    uint64_t sequence;
+    uint64_t count; /* of operations; there are bytes enough for so many */
+    struct firn_reader ops;
+};
+/* Both return FIRN_OK, FIRN_CORRUPT or FIRN_NEWER; *what says, in a few words, what is wrong.
+ * get_op is to be called count times; the last one also finds bytes left over. */
+FIRN_MUST_CHECK int firn_storefile_get_header(firn_slice record, struct firn_storefile_commit *out,
+                                              const char **what);
+FIRN_MUST_CHECK int firn_storefile_get_op(struct firn_storefile_commit *commit,
+                                          struct firn_storefile_op *out, const char **what);
+
+#endif

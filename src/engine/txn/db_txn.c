@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * txn/db_txn.c: transactions: beginning, reading, writing, savepoints, ending.
+ *
+ * A transaction reads the view of its beginning, with its own writes over it, and keeps its writes
+ * to itself until it commits. Nothing is locked and nobody waits for it; whether it may commit is
+ * decided then (db_txn_check.c), so a conflict costs the work that was done and is answered by
+ * doing it again (db_txn_run.c).
+ *
+ * Its parts: what it wrote, a batch that is handed on as it is (db_txn_writes.c); what it read, if
+ * it is serializable and may write (db_txn_reads.c); its cursors (db_txn_cursor.c).
+ *
+ * Memory. What a transaction writes lies in memory until it commits, so it is bounded by a quarter
+ * of the store's budget; a write that goes beyond is refused and leaves the transaction as it was.
+ * What was written over counts until the write set is tidied, which happens for want of room.
+ * What it reads takes at most some 64ths of that and loses precision beyond.
+ *
+ * (I1) While it is open its view is registered: with keeps_tombstones if it may write. Ending takes
+ *      the view away and detaches the cursors; the handle stays, for the caller to close, and
+ *      refuses everything else. Closing it touches the store only if it is open, so an ended one
+ *      may outlive the store.
+ * (I2) Savepoints are marks in the batch, the oldest first, with ascending numbers.
+ *
+ * Locking: none of its own; a transaction belongs to one thread at a time.
+ */
+#include "txn/db_txn.h"
+
+#include <inttypes.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "merge/merge_fold.h"
+#include "txn/db_txn_check.h"
+#include "txn/db_txn_cursor.h"
+#include "txn/db_txn_internal.h"
+#include "txn/db_txn_merge.h"
+
+/* Of so many operations one must have been written over before they are tidied for room. */
+enum { UNTIDY_PART = 8 };
+
+enum { WRITES_PART = 4, READS_PART = 64, READS_BYTES_MIN = 64 << 10, READS_BYTES_MAX = 16 << 20 };
+
+/* How much a write takes beside its key and value, at most. */
+enum { WRITE_FRAME_MAX = 128 };
+
+struct firn_db_txn_savepoint {
+    uint64_t number;
+    struct firn_db_batch_mark mark;
+};
+
+/* ---- beginning ---- */
+
+static void
+release(struct firn_db_txn *txn)
+{
+    firn_db_txn_writes_deinit(&txn->writes);
+    firn_db_txn_reads_deinit(&txn->reads);
+    firn_buf_deinit(&txn->savepoints);
+}
+
+/* For giving up the store. */
+static void
+destroy(struct firn_db_view_node *node)
+{
+    struct firn_db_view *view = (void *)((char *)node - offsetof(struct firn_db_view, node));
+    struct firn_db_txn *txn = (void *)((char *)view - offsetof(struct firn_db_txn, view));
+    firn_db_txn_cursor_detach_all(txn);
+    release(txn);
+    firn_free(txn);
+}
+
+static size_t
+reads_limit(const struct firn_db *db)
+{
+    uint64_t limit = db->limits.memory / READS_PART;
+    return limit < READS_BYTES_MIN   ? READS_BYTES_MIN
+           : limit > READS_BYTES_MAX ? READS_BYTES_MAX
+                                     : (size_t)limit;
+}
+
+int
+firn_db_txn_begin(struct firn_db *db, const struct firn_db_txn_options *options,
+                  struct firn_db_txn **out, firn_error *err)
+{
+    struct firn_db_txn *txn = firn_alloc_zeroed(sizeof *txn);
+    *out = txn;
+    if (txn == NULL) {
+        return firn_error_no_memory(err, "a transaction");
+    }
+    firn_os_process_init_mark(&txn->mark);
+    txn->db = db;
+    txn->is_read_only = options->is_read_only || db->is_read_only;
+    txn->notes_reads = options->is_serializable && !txn->is_read_only;
+    txn->reads.limit_bytes = reads_limit(db);
+    txn->view.db = db;
+    txn->view.node.destroy = destroy;
+    txn->view.node.keeps_tombstones = !txn->is_read_only;
+    firn_db_view_register(db, &txn->view.node, NULL, false);
+    txn->checked = txn->view.node.sequence;
+    return FIRN_OK;
+}
+
+static void
+end(struct firn_db_txn *txn, enum firn_db_txn_state state)
+{
+    DCHECK(txn->state == FIRN_DB_TXN_OPEN && state != FIRN_DB_TXN_OPEN); /* (I1) */
+    firn_db_txn_cursor_detach_all(txn);
+    firn_db_view_unregister(txn->db, &txn->view.node); /* (I1) */
+    firn_db_jobs_wake_collection(txn->db);
+    release(txn);
+    txn->state = state;
+}
+
+static int
+refuse_ended(const struct firn_db_txn *txn, firn_error *err)
+{
+    DCHECK(txn->state != FIRN_DB_TXN_OPEN);
+    static const char *const texts[] = {"is open", "was committed", "was rolled back",
+                                        "ended with a commit that failed"};
+    return firn_error_set(err, FIRN_MISUSE, "the transaction has ended: it %s", texts[txn->state]);
+}
+
+/* ---- reading ---- */
+
+/* Whether anything may be done with the keyspace in the transaction. */
+static int
+check_use(const struct firn_db_txn *txn, const struct firn_db_keyspace *keyspace, firn_error *err)
+{
+    if (txn->state != FIRN_DB_TXN_OPEN) {
+        return refuse_ended(txn, err);
+    }
+    if (keyspace->db != txn->db) {
+        return firn_error_set(err, FIRN_INVALID, "the keyspace is one of another store");
+    }
+    return keyspace->is_system ? firn_error_set(err, FIRN_INVALID,
+                                                "transactions leave keyspaces of firn's own alone")
+                               : FIRN_OK;
+}
+
+static int
+get_own(firn_slice value, struct firn_buf *out, firn_error *err)
+{
+    return firn_buf_assign(out, value) == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a value");
+}
+
+/* What the view has. */
+static int
+get_seen(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
+         struct firn_buf *out, firn_error *err)
+{
+    int rc = firn_db_get_at(keyspace, &txn->view, key, out, err);
+    if (txn->notes_reads && (rc == FIRN_OK || rc == FIRN_NOT_FOUND)) {
+        firn_db_txn_reads_add_key(&txn->reads, keyspace, key);
+    }
+    return rc;
+}
+
+/* What a merge of the transaction makes of that. */
+static int
+get_merged(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
+           firn_slice merge, struct firn_buf *out, firn_error *err)
+{
+    struct firn_buf seen = {0};
+    int rc = get_seen(txn, keyspace, key, &seen, err);
+    if (rc == FIRN_OK || rc == FIRN_NOT_FOUND) {
+        const firn_slice value = firn_buf_slice(&seen);
+        rc = firn_db_txn_merge_into(merge, rc == FIRN_OK ? &value : NULL, out, err);
+    }
+    firn_buf_deinit(&seen);
+    return rc;
+}
+
+int
+firn_db_txn_get(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
+                struct firn_buf *out, firn_error *err)
+{
+    firn_slice value;
+    int rc = check_use(txn, keyspace, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    switch (firn_db_txn_writes_get(&txn->writes, keyspace->tree, key, &value)) {
+    case FIRN_DB_TXN_WRITES_PUT:
+        return get_own(value, out, err);
+    case FIRN_DB_TXN_WRITES_DELETED:
+        return firn_db_get_refuse_missing(keyspace, err);
+    case FIRN_DB_TXN_WRITES_MERGED:
+        return get_merged(txn, keyspace, key, value, out, err);
+    case FIRN_DB_TXN_WRITES_NOTHING:
+        break;
+    }
+    return get_seen(txn, keyspace, key, out, err);
+}
+
+int
+firn_db_txn_cursor_open(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace,
+                        const struct firn_db_cursor_options *options, struct firn_db_cursor **out,
+                        firn_error *err)
+{
+    *out = NULL;
+    int rc = check_use(txn, keyspace, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (options != NULL && options->view != NULL) {
+        return firn_error_set(err, FIRN_INVALID,
+                              "a cursor of a transaction cannot be at another view");
+    }
+    struct firn_db_cursor_options at =
+        options != NULL ? *options : (struct firn_db_cursor_options){0};
+    at.view = &txn->view;
+    return firn_db_cursor_open_overlaid(keyspace, &at, firn_db_txn_cursor_create, txn, out, err);
+}
+
+/* ---- writing ---- */
+
+static size_t
+savepoint_count(const struct firn_db_txn *txn)
+{
+    return txn->savepoints.size / sizeof(struct firn_db_txn_savepoint);
+}
+
+static struct firn_db_txn_savepoint *
+savepoint_at(const struct firn_db_txn *txn, size_t i)
+{
+    DCHECK(i < savepoint_count(txn));
+    return (struct firn_db_txn_savepoint *)(void *)txn->savepoints.data + i;
+}
+
+/* Leaves out what was written over. */
+static int
+tidy(struct firn_db_txn *txn, firn_error *err)
+{
+    size_t count = savepoint_count(txn);
+    struct firn_db_batch_mark **marks =
+        firn_alloc_array(count, sizeof(struct firn_db_batch_mark *));
+    if (marks == NULL) {
+        return firn_error_no_memory(err, "a transaction");
+    }
+    for (size_t i = 0; i < count; i++) {
+        marks[i] = &savepoint_at(txn, i)->mark;
+    }
+    int rc = firn_db_txn_writes_tidy(&txn->writes, marks, count, err);
+    firn_free(marks);
+    return rc;
+}
+
+/* Whether tidying is worth going over all that was written: one of `part` operations must be
+ * pointless. */
+static bool
+is_untidy(const struct firn_db_txn *txn, size_t part)
+{
+    return txn->writes.overwritten_count > firn_db_batch_op_count(&txn->writes.batch) / part;
+}
+
+static uint64_t
+used_bytes(const struct firn_db_txn *txn)
+{
+    return firn_db_txn_writes_size_bytes(&txn->writes) + txn->savepoints.size;
+}
+
+static int
+check_room(struct firn_db_txn *txn, size_t more_bytes, firn_error *err)
+{
+    uint64_t limit = txn->db->limits.memory / WRITES_PART;
+    if (used_bytes(txn) + more_bytes > limit && is_untidy(txn, UNTIDY_PART)) {
+        int rc = tidy(txn, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    return used_bytes(txn) + more_bytes <= limit
+               ? FIRN_OK
+               : firn_error_set(err, FIRN_LIMIT,
+                                "what a transaction writes would take more than %" PRIu64
+                                " bytes, a quarter of the store's memory",
+                                limit);
+}
+
+static int
+check_write(struct firn_db_txn *txn, const struct firn_db_keyspace *keyspace, size_t content_bytes,
+            firn_error *err)
+{
+    int rc = check_use(txn, keyspace, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (txn->db->is_read_only) {
+        return firn_db_write_refuse_read_only(txn->db, err);
+    }
+    if (txn->is_read_only) {
+        return firn_error_set(err, FIRN_READ_ONLY, "the transaction was begun for reading only");
+    }
+    if (atomic_load_explicit(&keyspace->tree->is_out, memory_order_acquire)) {
+        return firn_db_get_refuse_dropped(keyspace, err);
+    }
+    return check_room(txn, content_bytes + WRITE_FRAME_MAX, err);
+}
+
+static int
+write_entry(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace,
+            const struct firn_entry *entry, firn_error *err)
+{
+    int rc = check_write(txn, keyspace, entry->key.size + entry->value.size, err);
+    return rc == FIRN_OK ? firn_db_txn_writes_add(&txn->writes, keyspace, entry, err) : rc;
+}
+
+int
+firn_db_txn_put(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
+                firn_slice value, firn_error *err)
+{
+    const struct firn_entry entry = {.key = key, .value = value, .kind = FIRN_ENTRY_PUT};
+    return write_entry(txn, keyspace, &entry, err);
+}
+
+int
+firn_db_txn_delete(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
+                   firn_error *err)
+{
+    const struct firn_entry entry = {.key = key, .kind = FIRN_ENTRY_DELETE};
+    return write_entry(txn, keyspace, &entry, err);
+}
+
+int
+firn_db_txn_delete_range(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace,
+                         firn_slice lower, firn_slice upper, firn_error *err)
+{
+    const struct firn_entry entry = {.key = lower, .value = upper, .kind = FIRN_ENTRY_RANGE_DELETE};
+    return write_entry(txn, keyspace, &entry, err);
+}
+
+int
+firn_db_txn_put_ttl(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
+                    firn_slice value, uint64_t ttl_ms, firn_error *err)
+{
+    struct firn_buf stored = {0};
+    int rc;
+    FIRN_TRY(check_use(txn, keyspace, err));
+    FIRN_TRY(firn_db_batch_encode_expiring(txn->db, value, ttl_ms, &stored, err));
+    const struct firn_entry entry = {
+        .key = key, .value = firn_buf_slice(&stored), .kind = FIRN_ENTRY_EXPIRING};
+    FIRN_TRY(write_entry(txn, keyspace, &entry, err));
+out:
+    firn_buf_deinit(&stored);
+    return rc;
+}
+
+int
+firn_db_txn_merge(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
+                  firn_merge_operator operation, firn_slice operand, firn_error *err)
+{
+    struct firn_buf merge = {0};
+    int rc;
+    FIRN_TRY(check_write(txn, keyspace, key.size + operand.size, err));
+    FIRN_TRY(firn_merge_fold_check(operation, operand, err));
+    if (firn_buf_append_u8(&merge, (uint8_t)operation) != FIRN_OK ||
+        firn_buf_append_slice(&merge, operand) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a merge");
+        goto out;
+    }
+    FIRN_TRY(firn_db_txn_merge_add(&txn->writes, keyspace, key, firn_buf_slice(&merge), err));
+out:
+    firn_buf_deinit(&merge);
+    return rc;
+}
+
+/* ---- savepoints ---- */
+
+/* (I2) */
+static bool
+comes_last(const struct firn_db_txn *txn, const struct firn_db_txn_savepoint *savepoint)
+{
+    size_t count = savepoint_count(txn);
+    const struct firn_db_txn_savepoint *last = count > 0 ? savepoint_at(txn, count - 1) : NULL;
+    return last == NULL ||
+           (last->number < savepoint->number && last->mark.op_count <= savepoint->mark.op_count);
+}
+
+int
+firn_db_txn_savepoint(struct firn_db_txn *txn, uint64_t *out, firn_error *err)
+{
+    *out = 0;
+    if (txn->state != FIRN_DB_TXN_OPEN) {
+        return refuse_ended(txn, err);
+    }
+    const struct firn_db_txn_savepoint savepoint = {.number = txn->next_savepoint + 1,
+                                                    .mark = firn_db_txn_writes_mark(&txn->writes)};
+    int rc = check_room(txn, sizeof savepoint, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    DCHECK(comes_last(txn, &savepoint));
+    if (firn_buf_append(&txn->savepoints, &savepoint, sizeof savepoint) != FIRN_OK) {
+        return firn_error_no_memory(err, "a savepoint");
+    }
+    *out = ++txn->next_savepoint;
+    return FIRN_OK;
+}
+
+/* Its place among the savepoints that are set. */
+static int
+find_savepoint(const struct firn_db_txn *txn, uint64_t number, size_t *out, firn_error *err)
+{
+    if (txn->state != FIRN_DB_TXN_OPEN) {
+        return refuse_ended(txn, err);
+    }
+    for (size_t i = savepoint_count(txn); i > 0; i--) {
+        if (savepoint_at(txn, i - 1)->number == number) {
+            *out = i - 1;
+            return FIRN_OK;
+        }
+    }
+    return firn_error_set(err, FIRN_NOT_FOUND,
+                          "the transaction has no savepoint %" PRIu64 " (any more)", number);
+}
+
+static void
+keep_savepoints(struct firn_db_txn *txn, size_t count)
+{
+    DCHECK(count <= savepoint_count(txn));
+    txn->savepoints.size = count * sizeof(struct firn_db_txn_savepoint);
+}
+
+int
+firn_db_txn_rollback_to(struct firn_db_txn *txn, uint64_t savepoint, firn_error *err)
+{
+    size_t at;
+    int rc;
+    FIRN_TRY(find_savepoint(txn, savepoint, &at, err));
+    FIRN_TRY(firn_db_txn_writes_rewind(&txn->writes, &savepoint_at(txn, at)->mark, err));
+    DCHECK(firn_db_batch_op_count(&txn->writes.batch) == savepoint_at(txn, at)->mark.op_count);
+    keep_savepoints(txn, at + 1);
+out:
+    return rc;
+}
+
+int
+firn_db_txn_release(struct firn_db_txn *txn, uint64_t savepoint, firn_error *err)
+{
+    size_t at;
+    int rc = find_savepoint(txn, savepoint, &at, err);
+    if (rc == FIRN_OK) {
+        keep_savepoints(txn, at);
+    }
+    return rc;
+}
+
+/* ---- ends ---- */
+
+static int
+commit(struct firn_db_txn *txn, firn_durability durability, firn_error *err)
+{
+    DCHECK(txn->cursors == NULL); /* so the reads are complete */
+    int rc;
+    if (firn_db_txn_writes_is_empty(&txn->writes)) {
+        return FIRN_OK;
+    }
+    if (txn->reads.is_incomplete) {
+        return firn_error_no_memory(err, "what a transaction has read");
+    }
+    firn_db_txn_reads_tidy(&txn->reads);
+    if (is_untidy(txn, 2)) {
+        /* The log need not have what nobody will read; without memory it has. */
+        txn->savepoints.size = 0;
+        FIRN_IGNORE(tidy(txn, NULL));
+    }
+    FIRN_TRY(firn_db_txn_check(txn, err));
+    const struct firn_db_write_check check = {.check = firn_db_txn_check_leading, .ctx = txn};
+    FIRN_TRY(firn_db_write_checked(txn->db, &txn->writes.batch, &check, durability, err));
+out:
+    return rc;
+}
+
+int
+firn_db_txn_commit(struct firn_db_txn *txn, firn_durability durability, firn_error *err)
+{
+    if (txn->state != FIRN_DB_TXN_OPEN) {
+        return refuse_ended(txn, err);
+    }
+    firn_db_txn_cursor_detach_all(txn);
+    int rc = commit(txn, durability, err);
+    firn_db_count(&txn->db->counters.conflicts, rc == FIRN_CONFLICT);
+    end(txn, rc == FIRN_OK ? FIRN_DB_TXN_COMMITTED : FIRN_DB_TXN_FAILED);
+    return rc;
+}
+
+int
+firn_db_txn_rollback(struct firn_db_txn *txn, firn_error *err)
+{
+    if (txn->state != FIRN_DB_TXN_OPEN) {
+        return refuse_ended(txn, err);
+    }
+    end(txn, FIRN_DB_TXN_ROLLED_BACK);
+    return FIRN_OK;
+}
+
+void
+firn_db_txn_close(struct firn_db_txn *txn)
+{
+    if (txn == NULL) {
+        return;
+    }
+    if (txn->state == FIRN_DB_TXN_OPEN) {
+        end(txn, FIRN_DB_TXN_ROLLED_BACK);
+    }
+    DCHECK(txn->cursors == NULL && txn->savepoints.size == 0);
+    if (!txn->is_lent) {
+        firn_free(txn);
+    }
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * txn/db_txn.h: transactions inside the library. The public twin, with the caveats, is
+ * include/firn/txn.h. System keyspaces are outside: FIRN_INVALID.
+ *
+ * A transaction and its cursors belong to one thread at a time.
+ */
+#ifndef FIRN_TXN_DB_TXN_H
+#define FIRN_TXN_DB_TXN_H
+
+#include "firn/txn.h"
+#include "store/db.h"
+
+struct firn_db_txn;
+
+struct firn_db_txn_options {
+    bool is_serializable;
+    bool is_read_only;
+};
+
+FIRN_MUST_CHECK int firn_db_txn_begin(struct firn_db *db, const struct firn_db_txn_options *options,
+                                      struct firn_db_txn **out, firn_error *err);
+/* As firn_txn_commit: it has ended afterwards, whatever is returned. */
+FIRN_MUST_CHECK int firn_db_txn_commit(struct firn_db_txn *txn, firn_durability durability,
+                                       firn_error *err);
+FIRN_MUST_CHECK int firn_db_txn_rollback(struct firn_db_txn *txn, firn_error *err);
+/* Rolls back what has not ended. NULL is fine. */
+void firn_db_txn_close(struct firn_db_txn *txn);
+
+/* Replaces the contents of out; FIRN_NOT_FOUND. */
+FIRN_MUST_CHECK int firn_db_txn_get(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace,
+                                    firn_slice key, struct firn_buf *out, firn_error *err);
+FIRN_MUST_CHECK int firn_db_txn_put(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace,
+                                    firn_slice key, firn_slice value, firn_error *err);
+FIRN_MUST_CHECK int firn_db_txn_put_ttl(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace,
+                                        firn_slice key, firn_slice value, uint64_t ttl_ms,
+                                        firn_error *err);
+FIRN_MUST_CHECK int firn_db_txn_merge(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace,
+                                      firn_slice key, firn_merge_operator operation,
+                                      firn_slice operand, firn_error *err);
+FIRN_MUST_CHECK int firn_db_txn_delete(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace,
+                                       firn_slice key, firn_error *err);
+FIRN_MUST_CHECK int firn_db_txn_delete_range(struct firn_db_txn *txn,
+                                             struct firn_db_keyspace *keyspace, firn_slice lower,
+                                             firn_slice upper, firn_error *err);
+/* options->view must be NULL. The cursor goes on existing when the transaction ends, and then
+ * returns FIRN_MISUSE. */
+FIRN_MUST_CHECK int firn_db_txn_cursor_open(struct firn_db_txn *txn,
+                                            struct firn_db_keyspace *keyspace,
+                                            const struct firn_db_cursor_options *options,
+                                            struct firn_db_cursor **out, firn_error *err);
+
+FIRN_MUST_CHECK int firn_db_txn_savepoint(struct firn_db_txn *txn, uint64_t *out, firn_error *err);
+FIRN_MUST_CHECK int firn_db_txn_rollback_to(struct firn_db_txn *txn, uint64_t savepoint,
+                                            firn_error *err);
+FIRN_MUST_CHECK int firn_db_txn_release(struct firn_db_txn *txn, uint64_t savepoint,
+                                        firn_error *err);
+
+struct firn_db_txn_run {
+    struct firn_db_txn_options options;
+    firn_durability durability;
+    unsigned attempts_max; /* at least 1 */
+    int (*work)(struct firn_db_txn *txn, void *ctx, firn_error *err);
+    void *ctx;
+};
+/* As firn_txn_run. */
+FIRN_MUST_CHECK int firn_db_txn_run(struct firn_db *db, const struct firn_db_txn_run *run,
+                                    firn_error *err);
+
+#endif

@@ -1,0 +1,651 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * txn/db_txn_cursor.c: walking a keyspace as a transaction sees it: the view that it began with,
+ * and its own writes over that.
+ *
+ * Two walks are merged: the cursor beneath, over the view, and the places of the write set. Each
+ * stands on a candidate, the next one in the direction of the walk; the nearer candidate is shown,
+ * the own one where both have the same key, and a merge with what it makes of both. Of the own ones
+ * deletes are not shown; they, and range deletes, hide what the view has. Over what a range delete hides the cursor beneath is moved by
+ * seeking, so that a deleted million costs nothing.
+ *
+ * The write set may change between two moves, and a savepoint may bring back what was hidden: then,
+ * and when the direction changes, both candidates are looked for anew from the key that is shown. So
+ * a walk shows the writes as they are when it moves. What it shows of an own write is a copy and
+ * stays until it moves, whatever is written meanwhile.
+ *
+ * What was read. A transaction that notes its reads must know of every key that it saw, and of
+ * every stretch where it saw that there was none. The span is what was walked over since the cursor
+ * was placed last: from there to where it stands, which goes to the read set when the cursor is
+ * placed anew, is closed, or the transaction commits.
+ *
+ * (I1) While at is not AT_NOTHING: walking forwards, the candidates are at or behind the shown key,
+ *      and the first such; the shown one is the smaller. Walking back, the same mirrored.
+ * (I2) The span holds the shown key and all that was shown since the cursor was placed.
+ *
+ * After an error the cursor stands nowhere and may be placed again.
+ */
+#include "txn/db_txn_cursor.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "txn/db_txn_internal.h"
+#include "txn/db_txn_merge.h"
+#include "txn/db_txn_span.h"
+
+enum direction { FORWARDS, BACKWARDS };
+
+enum at { AT_NOTHING, AT_VIEW, AT_OWN };
+
+struct firn_db_txn_cursor {
+    struct firn_db_cursor_overlay overlay; /* first */
+    struct firn_db_txn *txn;               /* NULL: it has ended */
+    struct firn_db_txn_cursor *next;
+    struct firn_db_txn_cursor *previous;
+    struct firn_db_keyspace *keyspace;
+    struct firn_lsm_cursor *inner; /* NULL: there is nothing to show */
+    firn_slice lower;
+    firn_slice upper;
+    bool has_upper;
+    enum direction direction;
+    enum at at;
+    firn_db_txn_writes_place own; /* the candidate, of the write set at `changes` */
+    uint64_t changes;
+    struct firn_buf key; /* the shown key; copied where at is AT_OWN */
+    struct firn_buf value;
+    struct firn_buf target; /* where it is placed: the caller's key may be the shown one */
+    struct firn_db_txn_span span;
+};
+
+/* ---- life ---- */
+
+/* What was walked over goes to the read set. */
+static void
+end_span(struct firn_db_txn *txn, struct firn_db_txn_cursor *cursor)
+{
+    const struct firn_db_txn_span *span = &cursor->span;
+    if (span->is_begun) {
+        const struct firn_db_txn_reads_range range = {.keyspace = cursor->keyspace,
+                                                      .lower = firn_buf_slice(&span->lower),
+                                                      .upper = firn_buf_slice(&span->upper),
+                                                      .has_upper = span->has_upper};
+        firn_db_txn_reads_add(&txn->reads, &range);
+    }
+    cursor->span.is_begun = false;
+}
+
+static void
+detach(struct firn_db_txn *txn, struct firn_db_txn_cursor *cursor)
+{
+    DCHECK(cursor->txn == txn);
+    DCHECK(cursor->previous != NULL || txn->cursors == cursor);
+    end_span(txn, cursor);
+    if (cursor->previous != NULL) {
+        cursor->previous->next = cursor->next;
+    } else {
+        txn->cursors = cursor->next;
+    }
+    if (cursor->next != NULL) {
+        cursor->next->previous = cursor->previous;
+    }
+    cursor->txn = NULL;
+    cursor->at = AT_NOTHING;
+}
+
+void
+firn_db_txn_cursor_detach_all(struct firn_db_txn *txn)
+{
+    while (txn->cursors != NULL) {
+        detach(txn, txn->cursors);
+    }
+}
+
+/* ---- as an overlay ---- */
+
+static struct firn_db_txn_cursor *
+of(struct firn_db_cursor_overlay *overlay)
+{
+    return (struct firn_db_txn_cursor *)overlay;
+}
+
+static const struct firn_db_txn_cursor *
+of_const(const struct firn_db_cursor_overlay *overlay)
+{
+    return (const struct firn_db_txn_cursor *)overlay;
+}
+
+static void
+destroy(struct firn_db_cursor_overlay *overlay)
+{
+    struct firn_db_txn_cursor *cursor = of(overlay);
+    if (cursor->txn != NULL) {
+        detach(cursor->txn, cursor);
+    }
+    firn_buf_deinit(&cursor->key);
+    firn_buf_deinit(&cursor->value);
+    firn_buf_deinit(&cursor->target);
+    firn_db_txn_span_deinit(&cursor->span);
+    firn_free(cursor);
+}
+
+/* ---- candidates ---- */
+
+static const struct firn_db_txn_writes *
+writes_of(const struct firn_db_txn_cursor *cursor)
+{
+    return &cursor->txn->writes;
+}
+
+static bool
+has_own(const struct firn_db_txn_cursor *cursor)
+{
+    return !firn_db_txn_writes_is_empty(writes_of(cursor));
+}
+
+static firn_slice
+own_key(const struct firn_db_txn_cursor *cursor)
+{
+    DCHECK(cursor->own != 0 && cursor->changes == writes_of(cursor)->changes);
+    return firn_db_txn_writes_key(writes_of(cursor), cursor->own);
+}
+
+static firn_slice
+view_key(const struct firn_db_txn_cursor *cursor)
+{
+    DCHECK(firn_lsm_cursor_valid(cursor->inner));
+    return firn_lsm_cursor_entry(cursor->inner)->key;
+}
+
+/* The own candidate, unless it lies outside the bounds. */
+static void
+set_own(struct firn_db_txn_cursor *cursor, firn_db_txn_writes_place place)
+{
+    cursor->own = place;
+    cursor->changes = writes_of(cursor)->changes;
+    if (place == 0) {
+        return;
+    }
+    firn_slice key = own_key(cursor);
+    if (firn_slice_compare(key, cursor->lower) < 0 ||
+        (cursor->has_upper && firn_slice_compare(key, cursor->upper) >= 0)) {
+        cursor->own = 0;
+    }
+}
+
+static void
+seek_own(struct firn_db_txn_cursor *cursor, firn_slice key)
+{
+    set_own(cursor, has_own(cursor)
+                        ? firn_db_txn_writes_seek(writes_of(cursor), cursor->keyspace->tree, key)
+                        : 0);
+}
+
+static void
+seek_own_after(struct firn_db_txn_cursor *cursor, firn_slice key)
+{
+    set_own(cursor, has_own(cursor) ? firn_db_txn_writes_seek_after(writes_of(cursor),
+                                                                    cursor->keyspace->tree, key)
+                                    : 0);
+}
+
+/* NULL: to the last one. */
+static void
+seek_own_before(struct firn_db_txn_cursor *cursor, const firn_slice *key)
+{
+    set_own(cursor, has_own(cursor) ? firn_db_txn_writes_seek_before(writes_of(cursor),
+                                                                     cursor->keyspace->tree, key)
+                                    : 0);
+}
+
+static void
+advance_own(struct firn_db_txn_cursor *cursor)
+{
+    if (cursor->direction == FORWARDS) {
+        set_own(cursor, firn_db_txn_writes_next(writes_of(cursor), cursor->own));
+    } else {
+        const firn_slice key = own_key(cursor);
+        seek_own_before(cursor, &key);
+    }
+}
+
+static int
+advance_view(struct firn_db_txn_cursor *cursor, firn_error *err)
+{
+    return cursor->direction == FORWARDS ? firn_lsm_cursor_next(cursor->inner, err)
+                                         : firn_lsm_cursor_prev(cursor->inner, err);
+}
+
+static int
+leave_stretch(struct firn_db_txn_cursor *cursor, const struct firn_range_stretch *stretch,
+              firn_error *err)
+{
+    return cursor->direction == FORWARDS
+               ? firn_lsm_cursor_seek(cursor->inner, stretch->upper, err)
+               : firn_lsm_cursor_seek_before(cursor->inner, stretch->lower, err);
+}
+
+/* The own candidate, which has that value; a merge (operand) goes into what the view has. */
+static int
+show_own(struct firn_db_txn_cursor *cursor, enum firn_db_txn_writes_answer answer, firn_slice value,
+         bool is_in_view, firn_error *err)
+{
+    DCHECK(answer == FIRN_DB_TXN_WRITES_PUT || answer == FIRN_DB_TXN_WRITES_MERGED);
+    int rc;
+    if (answer == FIRN_DB_TXN_WRITES_MERGED) {
+        const struct firn_entry *entry = is_in_view ? firn_lsm_cursor_entry(cursor->inner) : NULL;
+        rc = firn_db_txn_merge_into(value, entry != NULL ? &entry->value : NULL, &cursor->value,
+                                    err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    } else if (firn_buf_assign(&cursor->value, value) != FIRN_OK) {
+        return firn_error_no_memory(err, "an entry of a cursor");
+    }
+    if (firn_buf_assign(&cursor->key, own_key(cursor)) != FIRN_OK) {
+        return firn_error_no_memory(err, "an entry of a cursor");
+    }
+    cursor->at = AT_OWN;
+    return FIRN_OK;
+}
+
+/* Which candidate is nearer: < 0 the view's, > 0 the own one, 0 both have one key. */
+static int
+compare_candidates(const struct firn_db_txn_cursor *cursor)
+{
+    if (!firn_lsm_cursor_valid(cursor->inner)) {
+        return 1;
+    }
+    if (cursor->own == 0) {
+        return -1;
+    }
+    int order = firn_slice_compare(view_key(cursor), own_key(cursor));
+    return cursor->direction == FORWARDS ? order : -order;
+}
+
+/* From the candidates on to the next entry to be shown (I1). */
+static int
+settle(struct firn_db_txn_cursor *cursor, firn_error *err)
+{
+    const struct firn_db_txn_writes *writes = writes_of(cursor);
+    int rc = FIRN_OK;
+    cursor->at = AT_NOTHING;
+    while (firn_lsm_cursor_valid(cursor->inner) || cursor->own != 0) {
+        struct firn_range_stretch hidden;
+        firn_slice value;
+        int order = compare_candidates(cursor);
+        if (order < 0) {
+            if (!firn_db_txn_writes_hides(writes, cursor->keyspace->tree, view_key(cursor),
+                                          &hidden)) {
+                cursor->at = AT_VIEW;
+                return FIRN_OK;
+            }
+            FIRN_TRY(leave_stretch(cursor, &hidden, err));
+            continue;
+        }
+        enum firn_db_txn_writes_answer answer = firn_db_txn_writes_at(writes, cursor->own, &value);
+        if (answer != FIRN_DB_TXN_WRITES_DELETED) {
+            return show_own(cursor, answer, value, order == 0, err);
+        }
+        if (order == 0) {
+            FIRN_TRY(advance_view(cursor, err));
+        }
+        advance_own(cursor);
+    }
+out:
+    return rc;
+}
+
+static firn_slice
+shown_key(const struct firn_db_txn_cursor *cursor)
+{
+    switch (cursor->at) {
+    case AT_VIEW:
+        return view_key(cursor);
+    case AT_OWN:
+        return firn_buf_slice(&cursor->key);
+    case AT_NOTHING:
+        break;
+    }
+    return firn_bytes(NULL, 0);
+}
+
+/* ---- what was walked over ---- */
+
+/* To the shown key, that included, or to the end in the direction of the walk. */
+static int
+extend_span(struct firn_db_txn_cursor *cursor)
+{
+    firn_slice key = shown_key(cursor);
+    if (cursor->direction == BACKWARDS) {
+        return firn_db_txn_span_reach_down(&cursor->span,
+                                           cursor->at == AT_NOTHING ? cursor->lower : key);
+    }
+    return cursor->at == AT_NOTHING ? firn_db_txn_span_reach_bound(
+                                          &cursor->span, cursor->has_upper ? &cursor->upper : NULL)
+                                    : firn_db_txn_span_reach_up(&cursor->span, key);
+}
+
+/* (I2) */
+static bool
+is_in_span(const struct firn_db_txn_cursor *cursor)
+{
+    const struct firn_db_txn_span *span = &cursor->span;
+    firn_slice key = shown_key(cursor);
+    return cursor->at == AT_NOTHING ||
+           (span->is_begun && firn_slice_compare(firn_buf_slice(&span->lower), key) <= 0 &&
+            (!span->has_upper || firn_slice_compare(key, firn_buf_slice(&span->upper)) < 0));
+}
+
+/* A move that came out with rc has ended. */
+static int
+end_move(struct firn_db_txn_cursor *cursor, int rc, firn_error *err)
+{
+    if (rc == FIRN_OK && cursor->txn->notes_reads && extend_span(cursor) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "what a transaction has read");
+    }
+    if (rc != FIRN_OK) {
+        cursor->at = AT_NOTHING;
+    }
+    DCHECK(rc != FIRN_OK || !cursor->txn->notes_reads || is_in_span(cursor));
+    return rc;
+}
+
+/* The same of one that began at `from` (NULL: at the end) and not where the cursor stood. */
+static int
+end_placing(struct firn_db_txn_cursor *cursor, int rc, const firn_slice *from, firn_error *err)
+{
+    if (rc == FIRN_OK && cursor->txn->notes_reads &&
+        firn_db_txn_span_begin(&cursor->span, from) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "what a transaction has read");
+    }
+    return end_move(cursor, rc, err);
+}
+
+/* ---- placing ---- */
+
+static int
+refuse_ended(firn_error *err)
+{
+    return firn_error_set(err, FIRN_MISUSE, "the transaction of the cursor has ended");
+}
+
+/* Both candidates at or behind key, which lies within the bounds. */
+static int
+place_forwards(struct firn_db_txn_cursor *cursor, firn_slice key, firn_error *err)
+{
+    DCHECK(firn_slice_compare(key, cursor->lower) >= 0);
+    DCHECK(!cursor->has_upper || firn_slice_compare(key, cursor->upper) < 0);
+    cursor->direction = FORWARDS;
+    int rc = firn_lsm_cursor_seek(cursor->inner, key, err);
+    if (rc == FIRN_OK) {
+        seek_own(cursor, key);
+        rc = settle(cursor, err);
+    }
+    return rc;
+}
+
+/* Both candidates before *key, or at the end. */
+static int
+place_backwards(struct firn_db_txn_cursor *cursor, const firn_slice *key, firn_error *err)
+{
+    DCHECK(key == NULL || !cursor->has_upper || firn_slice_compare(*key, cursor->upper) <= 0);
+    cursor->direction = BACKWARDS;
+    int rc = key == NULL ? firn_lsm_cursor_last(cursor->inner, err)
+                         : firn_lsm_cursor_seek_before(cursor->inner, *key, err);
+    if (rc == FIRN_OK) {
+        seek_own_before(cursor, key);
+        rc = settle(cursor, err);
+    }
+    return rc;
+}
+
+/* Where there is nothing to be shown, or the transaction has ended; *out is what to return. */
+static bool
+is_without_move(struct firn_db_txn_cursor *cursor, int *out, firn_error *err)
+{
+    if (cursor->txn == NULL) {
+        *out = refuse_ended(err);
+        return true;
+    }
+    *out = FIRN_OK;
+    end_span(cursor->txn, cursor);
+    return cursor->inner == NULL;
+}
+
+/* Copies where to go: a key that the caller got from this cursor does not outlive the move. */
+static int
+set_target(struct firn_db_txn_cursor *cursor, firn_slice key, firn_slice *out, firn_error *err)
+{
+    if (firn_buf_assign(&cursor->target, key) != FIRN_OK) {
+        return firn_error_no_memory(err, "a key of a cursor");
+    }
+    *out = firn_buf_slice(&cursor->target);
+    return FIRN_OK;
+}
+
+static int
+seek(struct firn_db_cursor_overlay *overlay, firn_slice key, firn_error *err)
+{
+    struct firn_db_txn_cursor *cursor = of(overlay);
+    firn_slice from;
+    int rc;
+    if (is_without_move(cursor, &rc, err)) {
+        return rc;
+    }
+    if (cursor->has_upper && firn_slice_compare(key, cursor->upper) >= 0) {
+        cursor->at = AT_NOTHING;
+        return FIRN_OK;
+    }
+    rc = set_target(cursor, firn_slice_compare(key, cursor->lower) > 0 ? key : cursor->lower, &from,
+                    err);
+    rc = rc == FIRN_OK ? place_forwards(cursor, from, err) : rc;
+    return end_placing(cursor, rc, &from, err);
+}
+
+static int
+first(struct firn_db_cursor_overlay *overlay, firn_error *err)
+{
+    return seek(overlay, of(overlay)->lower, err);
+}
+
+static int
+seek_before(struct firn_db_cursor_overlay *overlay, firn_slice key, firn_error *err)
+{
+    struct firn_db_txn_cursor *cursor = of(overlay);
+    firn_slice from;
+    int rc;
+    if (is_without_move(cursor, &rc, err)) {
+        return rc;
+    }
+    if (firn_slice_compare(key, cursor->lower) <= 0) {
+        cursor->at = AT_NOTHING;
+        return FIRN_OK;
+    }
+    bool is_beyond = cursor->has_upper && firn_slice_compare(cursor->upper, key) < 0;
+    rc = set_target(cursor, is_beyond ? cursor->upper : key, &from, err);
+    rc = rc == FIRN_OK ? place_backwards(cursor, &from, err) : rc;
+    return end_placing(cursor, rc, &from, err);
+}
+
+static int
+last(struct firn_db_cursor_overlay *overlay, firn_error *err)
+{
+    struct firn_db_txn_cursor *cursor = of(overlay);
+    int rc;
+    if (is_without_move(cursor, &rc, err)) {
+        return rc;
+    }
+    const firn_slice *from = cursor->has_upper ? &cursor->upper : NULL;
+    return end_placing(cursor, place_backwards(cursor, from, err), from, err);
+}
+
+/* ---- steps ---- */
+
+static int
+begin_step(struct firn_db_txn_cursor *cursor, firn_error *err)
+{
+    if (cursor->txn == NULL) {
+        return refuse_ended(err);
+    }
+    return cursor->at != AT_NOTHING
+               ? FIRN_OK
+               : firn_error_set(err, FIRN_MISUSE, "the cursor stands on no entry");
+}
+
+/* Candidates that are not those of the next step in a direction. */
+static bool
+is_lost(const struct firn_db_txn_cursor *cursor, enum direction direction)
+{
+    return cursor->direction != direction || cursor->changes != writes_of(cursor)->changes;
+}
+
+/* Copies the shown key, from which both candidates are looked for anew. */
+static int
+keep_key(struct firn_db_txn_cursor *cursor, firn_error *err)
+{
+    DCHECK(cursor->at != AT_NOTHING);
+    if (cursor->at == AT_VIEW && firn_buf_assign(&cursor->key, view_key(cursor)) != FIRN_OK) {
+        return firn_error_no_memory(err, "a key of a cursor");
+    }
+    return FIRN_OK;
+}
+
+static int
+find_after(struct firn_db_txn_cursor *cursor, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(keep_key(cursor, err));
+    firn_slice key = firn_buf_slice(&cursor->key);
+    cursor->direction = FORWARDS;
+    FIRN_TRY(firn_lsm_cursor_seek(cursor->inner, key, err));
+    if (firn_lsm_cursor_valid(cursor->inner) && firn_slice_equal(view_key(cursor), key)) {
+        FIRN_TRY(advance_view(cursor, err));
+    }
+    seek_own_after(cursor, key);
+out:
+    return rc;
+}
+
+static int
+find_before(struct firn_db_txn_cursor *cursor, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(keep_key(cursor, err));
+    const firn_slice key = firn_buf_slice(&cursor->key);
+    cursor->direction = BACKWARDS;
+    FIRN_TRY(firn_lsm_cursor_seek_before(cursor->inner, key, err));
+    seek_own_before(cursor, &key);
+out:
+    return rc;
+}
+
+/* (I1), where the write set has not changed since. */
+static bool
+shows_nearest(const struct firn_db_txn_cursor *cursor)
+{
+    int order = compare_candidates(cursor);
+    return cursor->at == AT_VIEW
+               ? order < 0
+               : order >= 0 && firn_slice_equal(own_key(cursor), firn_buf_slice(&cursor->key));
+}
+
+/* Moves whichever candidates have the shown key (I1). */
+static int
+pass_shown(struct firn_db_txn_cursor *cursor, firn_error *err)
+{
+    DCHECK(cursor->at != AT_NOTHING && shows_nearest(cursor));
+    if (cursor->at == AT_VIEW) {
+        return advance_view(cursor, err);
+    }
+    firn_slice key = firn_buf_slice(&cursor->key);
+    advance_own(cursor);
+    return firn_lsm_cursor_valid(cursor->inner) && firn_slice_equal(view_key(cursor), key)
+               ? advance_view(cursor, err)
+               : FIRN_OK;
+}
+
+static int
+next(struct firn_db_cursor_overlay *overlay, firn_error *err)
+{
+    struct firn_db_txn_cursor *cursor = of(overlay);
+    int rc = begin_step(cursor, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = is_lost(cursor, FORWARDS) ? find_after(cursor, err) : pass_shown(cursor, err);
+    return end_move(cursor, rc == FIRN_OK ? settle(cursor, err) : rc, err);
+}
+
+static int
+prev(struct firn_db_cursor_overlay *overlay, firn_error *err)
+{
+    struct firn_db_txn_cursor *cursor = of(overlay);
+    int rc = begin_step(cursor, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = is_lost(cursor, BACKWARDS) ? find_before(cursor, err) : pass_shown(cursor, err);
+    return end_move(cursor, rc == FIRN_OK ? settle(cursor, err) : rc, err);
+}
+
+/* ---- looking ---- */
+
+static bool
+valid(const struct firn_db_cursor_overlay *overlay)
+{
+    const struct firn_db_txn_cursor *cursor = of_const(overlay);
+    return cursor->at != AT_NOTHING;
+}
+
+static firn_slice
+key(const struct firn_db_cursor_overlay *overlay)
+{
+    return shown_key(of_const(overlay));
+}
+
+static firn_slice
+value(const struct firn_db_cursor_overlay *overlay)
+{
+    const struct firn_db_txn_cursor *cursor = of_const(overlay);
+    switch (cursor->at) {
+    case AT_VIEW:
+        return firn_lsm_cursor_entry(cursor->inner)->value;
+    case AT_OWN:
+        return firn_buf_slice(&cursor->value);
+    case AT_NOTHING:
+        break;
+    }
+    return firn_bytes(NULL, 0);
+}
+
+/* ---- beginning ---- */
+
+int
+firn_db_txn_cursor_create(void *ctx, const struct firn_db_cursor_base *base,
+                          struct firn_db_cursor_overlay **out, firn_error *err)
+{
+    static const struct firn_db_cursor_overlay_kind kind = {
+        destroy, first, last, seek, seek_before, next, prev, valid, key, value};
+    struct firn_db_txn *txn = ctx;
+    DCHECK(txn->state == FIRN_DB_TXN_OPEN);
+    struct firn_db_txn_cursor *cursor = firn_alloc_zeroed(sizeof *cursor);
+    *out = NULL;
+    if (cursor == NULL) {
+        return firn_error_no_memory(err, "a cursor");
+    }
+    cursor->overlay.kind = &kind;
+    cursor->txn = txn;
+    cursor->keyspace = base->keyspace;
+    cursor->inner = base->inner;
+    cursor->lower = base->lower;
+    cursor->has_upper = base->upper != NULL;
+    cursor->upper = base->upper != NULL ? *base->upper : firn_bytes(NULL, 0);
+    cursor->next = txn->cursors;
+    if (cursor->next != NULL) {
+        cursor->next->previous = cursor;
+    }
+    txn->cursors = cursor;
+    *out = &cursor->overlay;
+    return FIRN_OK;
+}

@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * txn/db_txn_writes.c: the write set of a transaction.
+ *
+ * The operations stand in a batch, in their order and encoded as the log will have them, so that a
+ * commit hands them on as they are. Beside the batch a skip list has one node for each key that was
+ * put or deleted, sorted by the number of its tree and the key; the node leads to the newest
+ * operation on the key, and each operation to the one before it on the same key. So a read finds
+ * what the transaction wrote last, a cursor walks it in order, and going back to a savepoint is
+ * taking operations from the end: each gives its node back to the operation before it, or takes the
+ * node with it. Range deletes are in no node; they are asked by their sets (db_ranges.c), in which
+ * the number of an operation stands for its age.
+ *
+ * The list lies in one array of numbers: of a node its operation plus one, its height, and as many
+ * links; a link is where a node begins in the array. The head is the node at 0, where no link
+ * leads. A node's height follows from its place, so it costs no randomness and comes out the same
+ * each time; one of four nodes reaches one level higher.
+ *
+ * What is written over stays in the batch until it is tidied: a transaction that sets one counter a
+ * million times would be as large as one that sets a million. Tidying copies what is needed, for the
+ * commit or for going back to a savepoint, into another write set.
+ *
+ * (I1) Nodes stand in the array in the order in which their keys were first written. So the node
+ *      that goes with an operation that is taken back is always the last one.
+ * (I2) Memory is taken before anything changes: a write that fails leaves no trace.
+ *
+ * W. Pugh, "Skip lists: a probabilistic alternative to balanced trees", 1990.
+ */
+#include "txn/db_txn_writes.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+
+enum { HEIGHT_MAX = 12, NODE_OP = 0, NODE_HEIGHT = 1, NODE_LINKS = 2 };
+enum { NODE_WORDS_MAX = NODE_LINKS + HEIGHT_MAX };
+
+/* What a range delete takes beside its operation, about (base/range_set.h). */
+enum { RANGE_BYTES = 256 };
+
+static const struct firn_view_interval everything = {1, UINT64_MAX};
+static const struct firn_view all = {&everything, 1, 0, NULL};
+
+/* Where a key stands: the node before it on each level. */
+struct path {
+    uint32_t before[HEIGHT_MAX];
+};
+
+/* A place between keys: before all versions of key in the tree, or behind them. */
+struct target {
+    uint32_t tree_id;
+    firn_slice key;
+    bool is_after;
+};
+
+void
+firn_db_txn_writes_deinit(struct firn_db_txn_writes *writes)
+{
+    firn_db_batch_deinit(&writes->batch);
+    firn_buf_deinit(&writes->older);
+    firn_buf_deinit(&writes->nodes);
+}
+
+size_t
+firn_db_txn_writes_size_bytes(const struct firn_db_txn_writes *writes)
+{
+    return writes->batch.body.size + writes->batch.ops.size + writes->older.size +
+           writes->nodes.size + writes->range_count * RANGE_BYTES;
+}
+
+/* ---- nodes ---- */
+
+static uint32_t *
+node_at(const struct firn_db_txn_writes *writes, uint32_t at)
+{
+    DCHECK(at < writes->nodes.size / sizeof(uint32_t));
+    return (uint32_t *)(void *)writes->nodes.data + at;
+}
+
+static uint32_t
+link_of(const struct firn_db_txn_writes *writes, uint32_t at, unsigned level)
+{
+    DCHECK(level < node_at(writes, at)[NODE_HEIGHT]);
+    return node_at(writes, at)[NODE_LINKS + level];
+}
+
+static uint32_t
+end_of_nodes(const struct firn_db_txn_writes *writes)
+{
+    return (uint32_t)(writes->nodes.size / sizeof(uint32_t));
+}
+
+static size_t
+op_index(const struct firn_db_txn_writes *writes, uint32_t at)
+{
+    DCHECK(at != 0 && node_at(writes, at)[NODE_OP] != 0);
+    return node_at(writes, at)[NODE_OP] - 1;
+}
+
+/* Of the finishing steps of SplitMix64 (Steele, Lea, Flood 2014). */
+static unsigned
+height_for(uint32_t at)
+{
+    uint64_t bits = (at + UINT64_C(0x9e3779b97f4a7c15)) * UINT64_C(0xbf58476d1ce4e5b9);
+    unsigned height = 1;
+    for (bits ^= bits >> 31; height < HEIGHT_MAX && (bits & 3) == 0; bits >>= 2) {
+        height++;
+    }
+    return height;
+}
+
+static bool
+is_before(const struct firn_db_txn_writes *writes, uint32_t at, const struct target *target)
+{
+    const struct firn_db_op *op = firn_db_batch_op(&writes->batch, op_index(writes, at));
+    if (op->tree->id != target->tree_id) {
+        return op->tree->id < target->tree_id;
+    }
+    int order = firn_slice_compare(firn_db_batch_key(&writes->batch, op), target->key);
+    return target->is_after ? order <= 0 : order < 0;
+}
+
+static void
+find_path(const struct firn_db_txn_writes *writes, const struct target *target, struct path *out)
+{
+    uint32_t at = 0;
+    for (unsigned level = HEIGHT_MAX; level > 0; level--) {
+        uint32_t next = link_of(writes, at, level - 1);
+        while (next != 0 && is_before(writes, next, target)) {
+            at = next;
+            next = link_of(writes, at, level - 1);
+        }
+        out->before[level - 1] = at;
+    }
+}
+
+/* The node of a key, or 0; *path is filled. */
+static uint32_t
+find_node(const struct firn_db_txn_writes *writes, const struct firn_db_op *op, struct path *path)
+{
+    const struct target target = {op->tree->id, firn_db_batch_key(&writes->batch, op), false};
+    find_path(writes, &target, path);
+    uint32_t at = link_of(writes, path->before[0], 0);
+    if (at == 0) {
+        return 0;
+    }
+    const struct firn_db_op *found = firn_db_batch_op(&writes->batch, op_index(writes, at));
+    bool is_same = found->tree == op->tree &&
+                   firn_slice_equal(firn_db_batch_key(&writes->batch, found), target.key);
+    return is_same ? at : 0;
+}
+
+/* ---- operations and their nodes ---- */
+
+static uint32_t *
+older_of(const struct firn_db_txn_writes *writes, size_t i)
+{
+    DCHECK(i < writes->older.size / sizeof(uint32_t));
+    return (uint32_t *)(void *)writes->older.data + i;
+}
+
+static void
+insert_node(struct firn_db_txn_writes *writes, const struct path *path, size_t op)
+{
+    uint32_t at = end_of_nodes(writes);
+    unsigned height = height_for(at);
+    uint32_t words[NODE_WORDS_MAX] = {(uint32_t)op + 1, height};
+    for (unsigned level = 0; level < height; level++) {
+        uint32_t *before = &node_at(writes, path->before[level])[NODE_LINKS + level];
+        words[NODE_LINKS + level] = *before;
+        *before = at;
+    }
+    CHECK(firn_buf_append(&writes->nodes, words, (NODE_LINKS + height) * sizeof *words) == FIRN_OK);
+}
+
+/* Makes operation i of the batch the newest of its key. Memory is there. */
+static void
+link_op(struct firn_db_txn_writes *writes, size_t i)
+{
+    const struct firn_db_op *op = firn_db_batch_op(&writes->batch, i);
+    struct path path;
+    *older_of(writes, i) = 0;
+    if (op->kind == FIRN_ENTRY_RANGE_DELETE) {
+        writes->range_count++;
+        return;
+    }
+    uint32_t at = find_node(writes, op, &path);
+    if (at == 0) {
+        insert_node(writes, &path, i);
+        return;
+    }
+    *older_of(writes, i) = node_at(writes, at)[NODE_OP];
+    node_at(writes, at)[NODE_OP] = (uint32_t)i + 1;
+    writes->overwritten_count++;
+}
+
+/* The opposite, of the last operation that is linked. */
+static void
+unlink_op(struct firn_db_txn_writes *writes, size_t i)
+{
+    const struct firn_db_op *op = firn_db_batch_op(&writes->batch, i);
+    struct path path;
+    if (op->kind == FIRN_ENTRY_RANGE_DELETE) {
+        DCHECK(writes->range_count > 0);
+        writes->range_count--;
+        return;
+    }
+    uint32_t at = find_node(writes, op, &path);
+    CHECK(at != 0 && op_index(writes, at) == i);
+    uint32_t *node = node_at(writes, at);
+    node[NODE_OP] = *older_of(writes, i);
+    if (node[NODE_OP] != 0) {
+        DCHECK(writes->overwritten_count > 0);
+        writes->overwritten_count--;
+        return;
+    }
+    uint32_t height = node[NODE_HEIGHT];
+    CHECK(at + NODE_LINKS + height == end_of_nodes(writes)); /* (I1) */
+    for (unsigned level = 0; level < height; level++) {
+        node_at(writes, path.before[level])[NODE_LINKS + level] = node[NODE_LINKS + level];
+    }
+    writes->nodes.size = at * sizeof(uint32_t);
+}
+
+/* ---- writing ---- */
+
+static bool
+is_linked(const struct firn_db_txn_writes *writes)
+{
+    return writes->older.size / sizeof(uint32_t) == firn_db_batch_op_count(&writes->batch);
+}
+
+/* (I2) */
+static int
+reserve(struct firn_db_txn_writes *writes, firn_error *err)
+{
+    static const uint32_t head[NODE_WORDS_MAX] = {0, HEIGHT_MAX};
+    if (writes->nodes.size / sizeof(uint32_t) > UINT32_MAX - 2 * NODE_WORDS_MAX) {
+        return firn_error_set(err, FIRN_LIMIT, "a transaction has written too many keys");
+    }
+    if (firn_buf_reserve(&writes->older, sizeof(uint32_t)) != FIRN_OK ||
+        firn_buf_reserve(&writes->nodes, 2 * sizeof head) != FIRN_OK) {
+        return firn_error_no_memory(err, "a transaction");
+    }
+    if (writes->nodes.size == 0) {
+        CHECK(firn_buf_append(&writes->nodes, head, sizeof head) == FIRN_OK);
+    }
+    return FIRN_OK;
+}
+
+static int
+add_to_batch(struct firn_db_txn_writes *writes, struct firn_db_keyspace *keyspace,
+             const struct firn_entry *entry, firn_error *err)
+{
+    struct firn_db_batch *batch = &writes->batch;
+    const struct firn_storefile_op op = {keyspace->id, entry->kind, entry->key, entry->value};
+    return entry->kind == FIRN_ENTRY_RANGE_DELETE
+               ? firn_db_batch_delete_range(batch, keyspace, entry->key, entry->value, err)
+               : firn_db_batch_append(batch, keyspace->db, keyspace->tree, &op, err);
+}
+
+int
+firn_db_txn_writes_add(struct firn_db_txn_writes *writes, struct firn_db_keyspace *keyspace,
+                       const struct firn_entry *entry, firn_error *err)
+{
+    size_t i = firn_db_batch_op_count(&writes->batch);
+    int rc;
+    FIRN_TRY(reserve(writes, err));
+    FIRN_TRY(add_to_batch(writes, keyspace, entry, err));
+    if (firn_db_batch_op_count(&writes->batch) > i) {
+        static const uint32_t none = 0;
+        CHECK(firn_buf_append(&writes->older, &none, sizeof none) == FIRN_OK);
+        link_op(writes, i);
+        writes->changes++;
+    }
+out:
+    DCHECK(is_linked(writes)); /* (I2) */
+    return rc;
+}
+
+int
+firn_db_txn_writes_rewind(struct firn_db_txn_writes *writes, const struct firn_db_batch_mark *mark,
+                          firn_error *err)
+{
+    size_t count = firn_db_batch_op_count(&writes->batch);
+    DCHECK(mark->op_count <= count && is_linked(writes));
+    for (size_t i = count; i > mark->op_count; i--) {
+        unlink_op(writes, i - 1);
+    }
+    int rc = firn_db_batch_rewind(&writes->batch, mark, err);
+    if (rc != FIRN_OK) {
+        /* The memory that was given back is still there. */
+        for (size_t i = mark->op_count; i < count; i++) {
+            link_op(writes, i);
+        }
+        return rc;
+    }
+    writes->older.size = mark->op_count * sizeof(uint32_t);
+    DCHECK(is_linked(writes));
+    writes->changes++;
+    return FIRN_OK;
+}
+
+/* ---- tidying ---- */
+
+/* Whether each operation is written over before the next mark: then neither the commit nor going
+ * back to a mark needs it. */
+static int
+find_pointless(const struct firn_db_txn_writes *writes, struct firn_db_batch_mark *const *marks,
+               size_t mark_count, struct firn_buf *out)
+{
+    size_t count = firn_db_batch_op_count(&writes->batch);
+    if (firn_buf_set_size(out, count) != FIRN_OK) {
+        return FIRN_NO_MEMORY;
+    }
+    if (count > 0) {
+        memset(out->data, 0, count);
+    }
+    for (size_t i = count; i > 0; i--) {
+        while (mark_count > 0 && marks[mark_count - 1]->op_count >= i) {
+            mark_count--;
+        }
+        size_t begin = mark_count > 0 ? marks[mark_count - 1]->op_count : 0;
+        uint32_t older = *older_of(writes, i - 1);
+        DCHECK(older < i);
+        if (older > begin) {
+            out->data[older - 1] = 1;
+        }
+    }
+    return FIRN_OK;
+}
+
+/* The operations that are not pointless, in another write set; at each mark, where that has got
+ * to. */
+static int
+copy_needed(const struct firn_db_txn_writes *writes, const uint8_t *is_pointless,
+            struct firn_db_batch_mark *const *marks, struct firn_db_batch_mark *moved,
+            size_t mark_count, struct firn_db_txn_writes *out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    const struct firn_db_batch *batch = &writes->batch;
+    size_t count = firn_db_batch_op_count(batch);
+    size_t mark = 0;
+    for (size_t i = 0; i <= count; i++) {
+        for (; mark < mark_count && marks[mark]->op_count == i; mark++) {
+            moved[mark] = firn_db_txn_writes_mark(out);
+        }
+        if (i == count || is_pointless[i]) {
+            continue;
+        }
+        const struct firn_db_op *op = firn_db_batch_op(batch, i);
+        struct firn_db_keyspace keyspace = {.db = batch->db, .tree = op->tree, .id = op->tree->id};
+        const struct firn_entry entry = {.key = firn_db_batch_key(batch, op),
+                                         .value = firn_db_batch_value(batch, op),
+                                         .kind = (enum firn_entry_kind)op->kind};
+        FIRN_TRY(firn_db_txn_writes_add(out, &keyspace, &entry, err));
+    }
+    DCHECK(mark == mark_count && is_linked(out));
+out:
+    return rc;
+}
+
+int
+firn_db_txn_writes_tidy(struct firn_db_txn_writes *writes, struct firn_db_batch_mark *const *marks,
+                        size_t mark_count, firn_error *err)
+{
+    int rc;
+    struct firn_buf is_pointless = {0};
+    struct firn_db_txn_writes tidy = {0};
+    struct firn_db_batch_mark *moved = firn_alloc_array(mark_count, sizeof *moved);
+    if (moved == NULL || find_pointless(writes, marks, mark_count, &is_pointless) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a transaction");
+        goto out;
+    }
+    FIRN_TRY(copy_needed(writes, is_pointless.data, marks, moved, mark_count, &tidy, err));
+    for (size_t i = 0; i < mark_count; i++) {
+        *marks[i] = moved[i];
+    }
+    tidy.changes = writes->changes + 1;
+    firn_db_txn_writes_deinit(writes);
+    *writes = tidy;
+    tidy = (struct firn_db_txn_writes){0};
+out:
+    firn_db_txn_writes_deinit(&tidy);
+    firn_buf_deinit(&is_pointless);
+    firn_free(moved);
+    return rc;
+}
+
+/* ---- reading ---- */
+
+static firn_db_txn_writes_place
+place_behind(const struct firn_db_txn_writes *writes, const struct target *target)
+{
+    struct path path;
+    if (writes->nodes.size == 0) {
+        return 0;
+    }
+    find_path(writes, target, &path);
+    return link_of(writes, path.before[0], 0);
+}
+
+static firn_db_txn_writes_place
+in_tree(const struct firn_db_txn_writes *writes, firn_db_txn_writes_place place, uint32_t tree_id)
+{
+    return place != 0 && firn_db_txn_writes_op(writes, place)->tree->id == tree_id ? place : 0;
+}
+
+firn_db_txn_writes_place
+firn_db_txn_writes_seek(const struct firn_db_txn_writes *writes, const struct firn_db_tree *tree,
+                        firn_slice key)
+{
+    const struct target target = {tree->id, key, false};
+    return in_tree(writes, place_behind(writes, &target), tree->id);
+}
+
+firn_db_txn_writes_place
+firn_db_txn_writes_seek_after(const struct firn_db_txn_writes *writes,
+                              const struct firn_db_tree *tree, firn_slice key)
+{
+    const struct target target = {tree->id, key, true};
+    return in_tree(writes, place_behind(writes, &target), tree->id);
+}
+
+firn_db_txn_writes_place
+firn_db_txn_writes_seek_before(const struct firn_db_txn_writes *writes,
+                               const struct firn_db_tree *tree, const firn_slice *key)
+{
+    /* The empty key of the next tree is behind all keys of this one. */
+    struct target target = {tree->id, firn_bytes(NULL, 0), false};
+    struct path path;
+    if (writes->nodes.size == 0 || (key == NULL && tree->id == UINT32_MAX)) {
+        return 0;
+    }
+    if (key != NULL) {
+        target.key = *key;
+    } else {
+        target.tree_id++;
+    }
+    find_path(writes, &target, &path);
+    return in_tree(writes, path.before[0], tree->id);
+}
+
+firn_db_txn_writes_place
+firn_db_txn_writes_next(const struct firn_db_txn_writes *writes, firn_db_txn_writes_place place)
+{
+    uint32_t tree_id = firn_db_txn_writes_op(writes, place)->tree->id;
+    return in_tree(writes, link_of(writes, place, 0), tree_id);
+}
+
+firn_db_txn_writes_place
+firn_db_txn_writes_first(const struct firn_db_txn_writes *writes)
+{
+    return writes->nodes.size == 0 ? 0 : link_of(writes, 0, 0);
+}
+
+firn_db_txn_writes_place
+firn_db_txn_writes_next_of_all(const struct firn_db_txn_writes *writes,
+                               firn_db_txn_writes_place place)
+{
+    return link_of(writes, place, 0);
+}
+
+const struct firn_db_op *
+firn_db_txn_writes_op(const struct firn_db_txn_writes *writes, firn_db_txn_writes_place place)
+{
+    return firn_db_batch_op(&writes->batch, op_index(writes, place));
+}
+
+firn_slice
+firn_db_txn_writes_key(const struct firn_db_txn_writes *writes, firn_db_txn_writes_place place)
+{
+    return firn_db_batch_key(&writes->batch, firn_db_txn_writes_op(writes, place));
+}
+
+/* Whether an operation behind number `number - 1` deletes a range that holds the key. */
+static bool
+is_covered(const struct firn_db_txn_writes *writes, const struct firn_db_tree *tree, firn_slice key,
+           uint64_t number)
+{
+    const struct firn_range_set *set =
+        writes->range_count == 0 ? NULL : firn_db_ranges_of(&writes->batch.ranges, tree);
+    return set != NULL && firn_range_set_covering(set, key, &all, number) != 0;
+}
+
+enum firn_db_txn_writes_answer
+firn_db_txn_writes_at(const struct firn_db_txn_writes *writes, firn_db_txn_writes_place place,
+                      firn_slice *out_value)
+{
+    const struct firn_db_op *op = firn_db_txn_writes_op(writes, place);
+    firn_slice key = firn_db_batch_key(&writes->batch, op);
+    *out_value = firn_db_batch_value(&writes->batch, op);
+    if (op->kind == FIRN_ENTRY_DELETE ||
+        is_covered(writes, op->tree, key, op_index(writes, place) + 1)) {
+        return FIRN_DB_TXN_WRITES_DELETED;
+    }
+    if (op->kind == FIRN_ENTRY_MERGE) {
+        return FIRN_DB_TXN_WRITES_MERGED;
+    }
+    if (op->kind == FIRN_ENTRY_EXPIRING) {
+        /* The view of the transaction is older: for it the time is not over. */
+        *out_value = firn_entry_expiring_value(*out_value);
+    }
+    return FIRN_DB_TXN_WRITES_PUT;
+}
+
+enum firn_db_txn_writes_answer
+firn_db_txn_writes_get(const struct firn_db_txn_writes *writes, const struct firn_db_tree *tree,
+                       firn_slice key, firn_slice *out_value)
+{
+    if (firn_db_txn_writes_is_empty(writes)) {
+        return FIRN_DB_TXN_WRITES_NOTHING;
+    }
+    firn_db_txn_writes_place place = firn_db_txn_writes_seek(writes, tree, key);
+    if (place != 0 && firn_slice_equal(firn_db_txn_writes_key(writes, place), key)) {
+        return firn_db_txn_writes_at(writes, place, out_value);
+    }
+    return is_covered(writes, tree, key, 0) ? FIRN_DB_TXN_WRITES_DELETED
+                                            : FIRN_DB_TXN_WRITES_NOTHING;
+}
+
+bool
+firn_db_txn_writes_hides(const struct firn_db_txn_writes *writes, const struct firn_db_tree *tree,
+                         firn_slice key, struct firn_range_stretch *out)
+{
+    const struct firn_range_set *set =
+        writes->range_count == 0 ? NULL : firn_db_ranges_of(&writes->batch.ranges, tree);
+    return set != NULL && firn_range_set_covered(set, key, &all, 0, out);
+}

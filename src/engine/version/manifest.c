@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * version/manifest.c: MANIFEST as a record log.
+ *
+ * Each installed change of the trees is one record, appended and synced before it counts. The log
+ * beneath judges its own tail (log/log.h): after a crash MANIFEST is a prefix of its records with
+ * at least all that were synced. So a change is there whole or not at all, also where it touches
+ * many runs.
+ *
+ * When what was appended since the last snapshot is some times the size of that snapshot, a new
+ * segment is begun with the whole state as its first record, and the segments before it are given
+ * up. They lose their files with the next segment or at close (log/log.c, I9): until then a reader
+ * walks through them and through the snapshot, which must say what they amount to, as far as it
+ * can be told.
+ *
+ * (I1) Older segments are given up only when a snapshot behind them is durable.
+ * (I2) After a failure that leaves open whether a record is in the log, nothing is appended any
+ *      more (the log has latched): the next record's version would be wrong in one of the two
+ *      cases. (Not checked here: the log refuses it.)
+ *
+ * A reader in another process reads while records are appended. If segments go away beneath it, it
+ * starts again, a few times.
+ *
+ * Limits: a record has at most 1 GiB. A snapshot beyond that is not written, and the log goes on
+ * without.
+ */
+#include "version/manifest.h"
+
+#include <inttypes.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "log/log_capture.h"
+#include "log/log_segment.h"
+#include "version/version_levels.h"
+
+static const char PREFIX[] = FIRN_MANIFEST_NAME;
+
+enum {
+    SNAPSHOT_FACTOR = 4,
+    SNAPSHOT_FLOOR_BYTES = 64 << 10, /* a short MANIFEST is not worth a new segment */
+    READ_ATTEMPTS_MAX = 8
+};
+
+struct firn_manifest {
+    struct firn_log *log;
+    struct firn_buf record;
+    uint64_t snapshot_bytes; /* of the last one */
+    uint64_t edit_bytes;     /* since then */
+};
+
+/* ---- reading ---- */
+
+struct reading {
+    struct firn_os_dir *dir;
+    struct firn_manifest_state *state;
+    struct firn_arena arena;
+    uint64_t snapshot_bytes;
+    uint64_t edit_bytes;
+};
+
+static int
+read_edit(struct reading *reading, uint8_t type, firn_slice record, firn_error *err)
+{
+    struct firn_manifest_edit edit;
+    int rc = firn_manifest_edit_decode(type, record, &reading->arena, &edit, err);
+    if (rc == FIRN_OK) {
+        rc = firn_manifest_state_apply(reading->state, &edit, err);
+    }
+    firn_arena_deinit(&reading->arena);
+    return rc;
+}
+
+static int
+read_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
+            firn_error *err)
+{
+    struct reading *reading = ctx;
+    int rc = type == FIRN_MANIFEST_LOG_END
+                 ? firn_manifest_edit_decode_log_end(record, &reading->state->log_end, err)
+                 : read_edit(reading, type, record, err);
+    if (rc != FIRN_OK) {
+        char name[FIRN_LOG_SEGMENT_NAME_SIZE];
+        firn_log_segment_name(PREFIX, position.segment, name);
+        firn_error_prefix(err, "'%s/%s' at offset %" PRIu64, firn_os_dir_path(reading->dir), name,
+                          position.offset);
+        return rc;
+    }
+    if (type == FIRN_MANIFEST_SNAPSHOT) {
+        reading->snapshot_bytes = record.size;
+        reading->edit_bytes = 0;
+    } else {
+        reading->edit_bytes += record.size;
+    }
+    return FIRN_OK;
+}
+
+static struct firn_log_options
+log_options(bool read_only, const struct firn_log_gate *gate)
+{
+    struct firn_log_options options = {
+        .prefix = PREFIX, .ready_after_bytes = UINT64_MAX, .read_only = read_only};
+    if (gate != NULL) {
+        options.gate = *gate;
+    }
+    return options;
+}
+
+/* One walk through the log, from an empty state. */
+static int
+read_log(struct reading *reading, const struct firn_log_options *options, struct firn_log **out,
+         firn_error *err)
+{
+    firn_manifest_state_deinit(reading->state);
+    return firn_log_open(reading->dir, options, read_record, reading, out, NULL, err);
+}
+
+int
+firn_manifest_read(struct firn_os_dir *dir, struct firn_manifest_state *state, firn_error *err)
+{
+    struct reading reading = {.dir = dir, .state = state};
+    const struct firn_log_options options = log_options(true, NULL);
+    struct firn_log *log = NULL;
+    int rc = FIRN_BUSY;
+    for (int attempt = 0; attempt < READ_ATTEMPTS_MAX && rc == FIRN_BUSY; attempt++) {
+        rc = read_log(&reading, &options, &log, err);
+    }
+    firn_log_abandon(log);
+    return rc;
+}
+
+int
+firn_manifest_capture(struct firn_os_dir *dir, struct firn_manifest_state *state,
+                      struct firn_buf *out, firn_error *err)
+{
+    struct reading reading = {.dir = dir, .state = state};
+    const struct firn_log_options options = log_options(true, NULL);
+    firn_manifest_state_deinit(state);
+    return firn_log_capture(dir, &options, read_record, &reading, out, err);
+}
+
+/* ---- opening and closing ---- */
+
+static int
+make(struct firn_manifest **out, firn_error *err)
+{
+    *out = firn_alloc_zeroed(sizeof **out);
+    return *out == NULL ? firn_error_no_memory(err, "MANIFEST") : FIRN_OK;
+}
+
+int
+firn_manifest_create(struct firn_os_dir *dir, const struct firn_log_gate *gate,
+                     struct firn_manifest **out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_manifest *manifest = NULL;
+    const struct firn_log_options options = log_options(false, gate);
+    *out = NULL;
+    FIRN_TRY(make(&manifest, err));
+    FIRN_TRY(firn_log_create(dir, &options, &manifest->log, err));
+    *out = manifest;
+    manifest = NULL;
+out:
+    firn_manifest_abandon(manifest);
+    return rc;
+}
+
+int
+firn_manifest_open(struct firn_os_dir *dir, const struct firn_log_gate *gate,
+                   struct firn_manifest_state *state, struct firn_manifest **out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    const struct firn_log_options options = log_options(false, gate);
+    struct firn_manifest *manifest = NULL;
+    struct reading reading = {.dir = dir, .state = state};
+    *out = NULL;
+    FIRN_TRY(make(&manifest, err));
+    FIRN_TRY(read_log(&reading, &options, &manifest->log, err));
+    manifest->snapshot_bytes = reading.snapshot_bytes;
+    manifest->edit_bytes = reading.edit_bytes;
+    *out = manifest;
+    manifest = NULL;
+out:
+    firn_manifest_abandon(manifest);
+    return rc;
+}
+
+static void
+destroy(struct firn_manifest *manifest)
+{
+    firn_buf_deinit(&manifest->record);
+    firn_free(manifest);
+}
+
+int
+firn_manifest_close(struct firn_manifest *manifest, firn_error *err)
+{
+    if (manifest == NULL) {
+        return FIRN_OK;
+    }
+    int rc = firn_log_close(manifest->log, err);
+    destroy(manifest);
+    return rc;
+}
+
+void
+firn_manifest_abandon(struct firn_manifest *manifest)
+{
+    if (manifest != NULL) {
+        firn_log_abandon(manifest->log);
+        destroy(manifest);
+    }
+}
+
+/* ---- appending ---- */
+
+bool
+firn_manifest_has_failed(struct firn_manifest *manifest)
+{
+    return firn_log_has_failed(manifest->log);
+}
+
+/* What the buffer holds; encoded is how making it ended. */
+static int
+append_encoded(struct firn_manifest *manifest, uint8_t type, int encoded,
+               struct firn_log_position *out, firn_error *err)
+{
+    if (encoded != FIRN_OK) {
+        return firn_error_no_memory(err, "an edit of MANIFEST");
+    }
+    firn_slice part = firn_buf_slice(&manifest->record);
+    int rc = firn_log_append(manifest->log, type, &part, 1, out, err);
+    return rc != FIRN_OK ? rc : firn_log_sync(manifest->log, err);
+}
+
+/* Whether a run may be named: else nobody could read the record. */
+static bool
+may_be_named(const struct firn_manifest_edit *edit, const struct firn_manifest_run *run)
+{
+    for (size_t i = 0; i < run->reference_count; i++) {
+        const struct firn_manifest_reference *reference = &run->references[i];
+        if (reference->number >= edit->next_number ||
+            reference->number <= (i > 0 ? run->references[i - 1].number : 0)) {
+            return false;
+        }
+    }
+    return run->number > 0 && run->number < edit->next_number &&
+           run->sequence_min <= run->sequence_max &&
+           run->expires_first_ms <= run->expires_last_ms && run->sequence_max <= edit->sequence &&
+           run->level <= FIRN_VERSION_HISTORY &&
+           (run->level < FIRN_VERSION_HISTORY || run->group_count > 0) &&
+           firn_slice_compare(run->lower, run->upper) < 0;
+}
+
+/* The same of a change of a tree. */
+static bool
+may_be_changed(const struct firn_manifest_edit *edit, const struct firn_manifest_tree *tree)
+{
+    for (size_t i = 0; i < tree->removed_count; i++) {
+        if (tree->removed[i] >= edit->next_number ||
+            tree->removed[i] <= (i > 0 ? tree->removed[i - 1] : 0)) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < tree->added_count; i++) {
+        if (!may_be_named(edit, &tree->added[i]) ||
+            (i > 0 && tree->added[i].number <= tree->added[i - 1].number)) {
+            return false;
+        }
+    }
+    bool says_more = tree->flushed > 0 || tree->removed_count > 0 || tree->added_count > 0;
+    return tree->flushed <= edit->sequence && !(tree->is_dropped && says_more) &&
+           !(edit->is_snapshot && (tree->is_dropped || tree->removed_count > 0));
+}
+
+static bool
+may_be_appended(const struct firn_manifest_edit *edit)
+{
+    for (size_t i = 0; i < edit->tree_count; i++) {
+        if (!may_be_changed(edit, &edit->trees[i]) ||
+            (i > 0 && edit->trees[i].id <= edit->trees[i - 1].id)) {
+            return false;
+        }
+    }
+    return edit->next_number > 0;
+}
+
+static int
+append(struct firn_manifest *manifest, uint8_t type, const struct firn_manifest_edit *edit,
+       struct firn_log_position *out, firn_error *err)
+{
+    CHECK(edit->is_snapshot == (type == FIRN_MANIFEST_SNAPSHOT));
+    CHECK(may_be_appended(edit));
+    return append_encoded(manifest, type, firn_manifest_edit_encode(edit, &manifest->record), out,
+                          err);
+}
+
+int
+firn_manifest_append(struct firn_manifest *manifest, const struct firn_manifest_edit *edit,
+                     firn_error *err)
+{
+    int rc = append(manifest, FIRN_MANIFEST_EDIT, edit, NULL, err);
+    if (rc == FIRN_OK) {
+        manifest->edit_bytes += manifest->record.size;
+    }
+    return rc;
+}
+
+int
+firn_manifest_append_log_end(struct firn_manifest *manifest, struct firn_log_position log_end,
+                             firn_error *err)
+{
+    CHECK(log_end.segment > 0);
+    int rc =
+        append_encoded(manifest, FIRN_MANIFEST_LOG_END,
+                       firn_manifest_edit_encode_log_end(log_end, &manifest->record), NULL, err);
+    if (rc == FIRN_OK) {
+        manifest->edit_bytes += manifest->record.size;
+    }
+    return rc;
+}
+
+bool
+firn_manifest_wants_snapshot(const struct firn_manifest *manifest)
+{
+    return manifest->edit_bytes > SNAPSHOT_FLOOR_BYTES + SNAPSHOT_FACTOR * manifest->snapshot_bytes;
+}
+
+int
+firn_manifest_snapshot(struct firn_manifest *manifest, const struct firn_manifest_edit *snapshot,
+                       firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_log_position position;
+    FIRN_TRY(firn_log_rotate(manifest->log, err));
+    FIRN_TRY(append(manifest, FIRN_MANIFEST_SNAPSHOT, snapshot, &position, err));
+    manifest->snapshot_bytes = manifest->record.size;
+    manifest->edit_bytes = 0;
+    DCHECK(position.segment > 0 && manifest->record.size > 0);
+    /* (I1). */
+    FIRN_TRY(firn_log_remove_before(manifest->log, position.segment, err));
+out:
+    return rc;
+}

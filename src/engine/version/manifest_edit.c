@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * version/manifest_edit.c: records of MANIFEST to bytes and back.
+ *
+ * The log beneath has checksums, so wrong bytes here are somebody's work or our own mistake; they
+ * are refused all the same, each number on its own and against its neighbours. What only the whole
+ * MANIFEST can tell (that a run which goes was there, that levels do not overlap) is the matter of
+ * manifest_state.c and version.c.
+ *
+ * A canonical encoding: what was decoded encodes to the same bytes (shortest varints, ascending
+ * order, nothing behind the end). Records without a history have format version 1 and those without
+ * history runs at most 2, so that a store that has neither has a MANIFEST that older programs read.
+ *
+ * Limits: counts are held against the bytes that are left before anything is allocated for them, so
+ * memory stays within a small multiple of the record.
+ */
+#include "version/manifest_edit.h"
+
+#include <inttypes.h>
+
+#include "base/check.h"
+#include "base/reader.h"
+#include "base/slice.h"
+#include "version/version_levels.h"
+
+enum {
+    TREE_DROPPED = 1,
+    TREE_SIZE_MIN = 5, /* id, flags, flushed, two counts */
+    RUN_EXPIRES = 128, /* added to the kind */
+    RUN_REFERS = 64,   /* likewise */
+    RUN_SIZE_MIN = 21, /* number, level, kind, eight varints, views, two lengths */
+    REFERENCE_SIZE_MIN = 11,
+    GROUP_SIZE_MIN = 3 /* as many varints */
+};
+
+/* Sizes and counts of one run stay below this, so that those of many can be added up. */
+#define COUNT_MAX (UINT64_C(1) << 48)
+
+/* ---- to bytes ---- */
+
+static int
+put_references(const struct firn_manifest_run *run, struct firn_buf *out)
+{
+    int rc = FIRN_OK;
+    if (run->reference_count > 0) {
+        FIRN_TRY(firn_buf_append_varint(out, run->reference_count));
+    }
+    for (size_t i = 0; i < run->reference_count; i++) {
+        const struct firn_manifest_reference *reference = &run->references[i];
+        FIRN_TRY(firn_buf_append_varint(out, reference->number));
+        FIRN_TRY(firn_buf_append_le64(out, reference->identity));
+        FIRN_TRY(firn_buf_append_varint(out, reference->total_bytes));
+        FIRN_TRY(firn_buf_append_varint(out, reference->bytes));
+    }
+out:
+    return rc;
+}
+
+static int
+put_groups(const struct firn_manifest_run *run, struct firn_buf *out)
+{
+    int rc = FIRN_OK;
+    FIRN_TRY(firn_buf_append_varint(out, run->group_count));
+    for (size_t i = 0; i < run->group_count; i++) {
+        const struct firn_manifest_group *group = &run->groups[i];
+        bool is_superseded = group->newer_first > 0;
+        FIRN_TRY(firn_buf_append_varint(out, group->first));
+        FIRN_TRY(firn_buf_append_varint(out, group->last - group->first));
+        FIRN_TRY(
+            firn_buf_append_varint(out, is_superseded ? group->newer_first - group->first : 0));
+        if (is_superseded) {
+            FIRN_TRY(firn_buf_append_varint(out, group->newer_last - group->newer_first));
+        }
+    }
+out:
+    return rc;
+}
+
+static int
+put_run(const struct firn_manifest_run *run, struct firn_buf *out)
+{
+    int rc = FIRN_OK;
+    const uint64_t numbers[] = {run->file_bytes,      run->entry_count,
+                                run->tombstone_count, run->range_count,
+                                run->older_count,     run->content_bytes,
+                                run->sequence_min,    run->sequence_max - run->sequence_min};
+    DCHECK(run->kind < RUN_REFERS); /* it shares a byte with these flags */
+    FIRN_TRY(firn_buf_append_varint(out, run->number));
+    FIRN_TRY(firn_buf_append_u8(out, run->level));
+    FIRN_TRY(
+        firn_buf_append_u8(out, (uint8_t)(run->kind | (run->expiring_count > 0 ? RUN_EXPIRES : 0) |
+                                          (run->reference_count > 0 ? RUN_REFERS : 0))));
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        FIRN_TRY(firn_buf_append_varint(out, numbers[i]));
+    }
+    FIRN_TRY(firn_buf_append_le64(out, run->views));
+    if (run->expiring_count > 0) {
+        FIRN_TRY(firn_buf_append_varint(out, run->expiring_count));
+        FIRN_TRY(firn_buf_append_varint(out, run->expires_first_ms));
+        FIRN_TRY(firn_buf_append_varint(out, run->expires_last_ms - run->expires_first_ms));
+    }
+    FIRN_TRY(put_references(run, out));
+    if (run->level == FIRN_VERSION_HISTORY) {
+        FIRN_TRY(put_groups(run, out));
+    }
+    FIRN_TRY(firn_buf_append_varint(out, run->lower.size));
+    FIRN_TRY(firn_buf_append_slice(out, run->lower));
+    FIRN_TRY(firn_buf_append_varint(out, run->upper.size));
+    FIRN_TRY(firn_buf_append_slice(out, run->upper));
+out:
+    return rc;
+}
+
+static int
+put_tree(const struct firn_manifest_tree *tree, struct firn_buf *out)
+{
+    int rc = FIRN_OK;
+    FIRN_TRY(firn_buf_append_varint(out, tree->id));
+    FIRN_TRY(firn_buf_append_u8(out, tree->is_dropped ? TREE_DROPPED : 0));
+    FIRN_TRY(firn_buf_append_varint(out, tree->flushed));
+    FIRN_TRY(firn_buf_append_varint(out, tree->removed_count));
+    for (size_t i = 0; i < tree->removed_count; i++) {
+        FIRN_TRY(firn_buf_append_varint(out, tree->removed[i]));
+    }
+    FIRN_TRY(firn_buf_append_varint(out, tree->added_count));
+    for (size_t i = 0; i < tree->added_count; i++) {
+        FIRN_TRY(put_run(&tree->added[i], out));
+    }
+out:
+    return rc;
+}
+
+/* The lowest version that can say it. */
+static uint32_t
+version_of(const struct firn_manifest_edit *edit)
+{
+    if (edit->log_end.segment > 0) {
+        return FIRN_MANIFEST_FORMAT_VERSION;
+    }
+    for (size_t i = 0; i < edit->tree_count; i++) {
+        for (size_t j = 0; j < edit->trees[i].added_count; j++) {
+            if (edit->trees[i].added[j].level == FIRN_VERSION_HISTORY) {
+                return FIRN_MANIFEST_FORMAT_VERSION_LEVELS;
+            }
+        }
+    }
+    return edit->history.size > 0 ? FIRN_MANIFEST_FORMAT_VERSION_HISTORY
+                                  : FIRN_MANIFEST_FORMAT_VERSION_TREES;
+}
+
+int
+firn_manifest_edit_compare_runs(const void *a, const void *b)
+{
+    const struct firn_manifest_run *left = a;
+    const struct firn_manifest_run *right = b;
+    return (left->number > right->number) - (left->number < right->number);
+}
+
+int
+firn_manifest_edit_encode(const struct firn_manifest_edit *edit, struct firn_buf *out)
+{
+    int rc = FIRN_OK;
+    uint32_t format_version = version_of(edit);
+    firn_buf_clear(out);
+    FIRN_TRY(firn_buf_append_le32(out, format_version));
+    FIRN_TRY(firn_buf_append_le32(out, 0));
+    FIRN_TRY(firn_buf_append_le64(out, edit->version));
+    FIRN_TRY(firn_buf_append_le64(out, edit->next_number));
+    FIRN_TRY(firn_buf_append_le64(out, edit->sequence));
+    FIRN_TRY(firn_buf_append_varint(out, edit->tree_count));
+    for (size_t i = 0; i < edit->tree_count; i++) {
+        FIRN_TRY(put_tree(&edit->trees[i], out));
+    }
+    if (format_version >= FIRN_MANIFEST_FORMAT_VERSION_HISTORY) {
+        FIRN_TRY(firn_buf_append_varint(out, edit->history.size));
+        FIRN_TRY(firn_buf_append_slice(out, edit->history));
+    }
+    if (format_version >= FIRN_MANIFEST_FORMAT_VERSION) {
+        FIRN_TRY(firn_buf_append_varint(out, edit->log_end.segment));
+        FIRN_TRY(firn_buf_append_varint(out, edit->log_end.offset));
+    }
+out:
+    return rc;
+}
+
+/* ---- from bytes ---- */
+
+struct decoder {
+    struct firn_reader reader;
+    struct firn_arena *arena;
+    struct firn_manifest_edit *edit;
+    firn_error *err;
+};
+
+static int
+refuse(struct decoder *decoder, const char *what)
+{
+    return firn_error_set(decoder->err, FIRN_CORRUPT, "%s of version %" PRIu64 ": bad %s",
+                          decoder->edit->is_snapshot ? "snapshot" : "edit", decoder->edit->version,
+                          what);
+}
+
+/* A count of things that take at least size_min bytes each, held against what is left: below
+ * 2^30, so that room for as many does not overflow. */
+static int
+get_count(struct decoder *decoder, size_t size_min, const char *what, size_t *out)
+{
+    DCHECK(size_min > 0);
+    uint64_t count;
+    if (!firn_reader_varint_max(&decoder->reader, firn_reader_left(&decoder->reader) / size_min,
+                                &count)) {
+        return refuse(decoder, what);
+    }
+    *out = (size_t)count;
+    return FIRN_OK;
+}
+
+static int
+refuse_memory(struct decoder *decoder)
+{
+    return firn_error_no_memory(decoder->err, "an edit of MANIFEST");
+}
+
+/* What is said of expiring puts; the kind says whether there are any. */
+static bool
+get_run_expiry(struct firn_reader *reader, struct firn_manifest_run *run)
+{
+    uint64_t spread;
+    run->expiring_count = 0;
+    run->expires_first_ms = 0;
+    run->expires_last_ms = 0;
+    if ((run->kind & RUN_EXPIRES) == 0) {
+        return true;
+    }
+    run->kind &= RUN_EXPIRES - 1;
+    if (!firn_reader_varint(reader, &run->expiring_count) ||
+        !firn_reader_varint(reader, &run->expires_first_ms) ||
+        !firn_reader_varint_max(reader, UINT64_MAX - run->expires_first_ms, &spread)) {
+        return false;
+    }
+    run->expires_last_ms = run->expires_first_ms + spread;
+    return run->expiring_count > 0 && run->expiring_count <= run->entry_count;
+}
+
+static bool
+is_sound(const struct firn_manifest_edit *edit, const struct firn_manifest_reference *reference)
+{
+    return reference->number > 0 && reference->number < edit->next_number &&
+           reference->total_bytes < COUNT_MAX && reference->bytes > 0 &&
+           reference->bytes <= reference->total_bytes;
+}
+
+/* What is said of value files; the kind says whether there are any. */
+static int
+get_references(struct decoder *decoder, struct firn_manifest_run *run)
+{
+    int rc = FIRN_OK;
+    struct firn_reader *reader = &decoder->reader;
+    run->references = NULL;
+    run->reference_count = 0;
+    run->identity = 0;
+    if ((run->kind & RUN_REFERS) == 0) {
+        return FIRN_OK;
+    }
+    run->kind &= RUN_REFERS - 1;
+    FIRN_TRY(get_count(decoder, REFERENCE_SIZE_MIN, "count of references", &run->reference_count));
+    struct firn_manifest_reference *references =
+        firn_arena_alloc(decoder->arena, run->reference_count * sizeof *references);
+    if (references == NULL) {
+        return refuse_memory(decoder);
+    }
+    for (size_t i = 0; i < run->reference_count; i++) {
+        if (!firn_reader_varint(reader, &references[i].number) ||
+            !firn_reader_le64(reader, &references[i].identity) ||
+            !firn_reader_varint(reader, &references[i].total_bytes) ||
+            !firn_reader_varint(reader, &references[i].bytes) ||
+            !is_sound(decoder->edit, &references[i]) ||
+            (i > 0 && references[i].number <= references[i - 1].number)) {
+            return refuse(decoder, "reference to a value file");
+        }
+    }
+    run->references = references;
+    rc = run->reference_count > 0 ? FIRN_OK : refuse(decoder, "count of references");
+out:
+    return rc;
+}
+
+static bool
+get_run_numbers(struct firn_reader *reader, struct firn_manifest_run *run)
+{
+    uint64_t spread;
+    if (!firn_reader_varint(reader, &run->number) || !firn_reader_u8(reader, &run->level) ||
+        !firn_reader_u8(reader, &run->kind) || !firn_reader_varint(reader, &run->file_bytes) ||
+        !firn_reader_varint(reader, &run->entry_count) ||
+        !firn_reader_varint(reader, &run->tombstone_count) ||
+        !firn_reader_varint(reader, &run->range_count) ||
+        !firn_reader_varint(reader, &run->older_count) ||
+        !firn_reader_varint(reader, &run->content_bytes) ||
+        !firn_reader_varint(reader, &run->sequence_min) ||
+        !firn_reader_varint_max(reader, UINT64_MAX - run->sequence_min, &spread) ||
+        !firn_reader_le64(reader, &run->views)) {
+        return false;
+    }
+    run->sequence_max = run->sequence_min + spread;
+    return true;
+}
+
+/* Sequences up to the record's largest, each number held against those before it. */
+static bool
+get_group(struct decoder *decoder, struct firn_manifest_group *group)
+{
+    struct firn_reader *reader = &decoder->reader;
+    uint64_t most = decoder->edit->sequence;
+    uint64_t spread;
+    uint64_t above;
+    if (!firn_reader_varint_max(reader, most, &group->first) || group->first == 0 ||
+        !firn_reader_varint_max(reader, most - group->first, &spread) ||
+        !firn_reader_varint_max(reader, most - group->first, &above)) {
+        return false;
+    }
+    group->last = group->first + spread;
+    group->newer_first = 0;
+    group->newer_last = 0;
+    if (above > 0) {
+        group->newer_first = group->first + above;
+        if (!firn_reader_varint_max(reader, most - group->newer_first, &spread)) {
+            return false;
+        }
+        group->newer_last = group->newer_first + spread;
+    }
+    return group->newer_first == 0 || group->newer_last >= group->last;
+}
+
+/* Of a history run, what it says of its sequences. */
+static int
+get_groups(struct decoder *decoder, struct firn_manifest_run *run)
+{
+    int rc = FIRN_OK;
+    size_t count;
+    run->groups = NULL;
+    run->group_count = 0;
+    if (run->level != FIRN_VERSION_HISTORY) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(get_count(decoder, GROUP_SIZE_MIN, "count of groups", &count));
+    struct firn_manifest_group *groups = firn_arena_alloc(decoder->arena, count * sizeof *groups);
+    if (groups == NULL) {
+        return refuse_memory(decoder);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!get_group(decoder, &groups[i]) || (i > 0 && groups[i].first < groups[i - 1].first)) {
+            return refuse(decoder, "group of a run");
+        }
+    }
+    run->groups = groups;
+    run->group_count = count;
+out:
+    return rc;
+}
+
+static bool
+groups_make_sense(const struct firn_manifest_run *run)
+{
+    uint64_t last = 0;
+    for (size_t i = 0; i < run->group_count; i++) {
+        last = run->groups[i].last > last ? run->groups[i].last : last;
+    }
+    return run->level != FIRN_VERSION_HISTORY ||
+           (run->group_count > 0 && run->groups[0].first <= run->sequence_min &&
+            last >= run->sequence_max);
+}
+
+static bool
+run_makes_sense(const struct firn_manifest_edit *edit, const struct firn_manifest_run *run)
+{
+    return run->number > 0 && run->number < edit->next_number &&
+           run->level <= FIRN_VERSION_HISTORY && run->kind > 0 && run->file_bytes > 0 &&
+           run->file_bytes < COUNT_MAX && run->entry_count < COUNT_MAX &&
+           run->range_count < COUNT_MAX && run->entry_count + run->range_count > 0 &&
+           run->tombstone_count <= run->entry_count && run->older_count <= run->entry_count &&
+           run->content_bytes < COUNT_MAX && run->sequence_min > 0 &&
+           run->sequence_max <= edit->sequence && firn_slice_compare(run->lower, run->upper) < 0;
+}
+
+static int
+get_runs(struct decoder *decoder, struct firn_manifest_tree *tree)
+{
+    int rc = FIRN_OK;
+    FIRN_TRY(get_count(decoder, RUN_SIZE_MIN, "count of new runs", &tree->added_count));
+    struct firn_manifest_run *runs =
+        firn_arena_alloc(decoder->arena, tree->added_count * sizeof *runs);
+    if (runs == NULL) {
+        return refuse_memory(decoder);
+    }
+    for (size_t i = 0; i < tree->added_count; i++) {
+        if (!get_run_numbers(&decoder->reader, &runs[i]) ||
+            !get_run_expiry(&decoder->reader, &runs[i])) {
+            return refuse(decoder, "run");
+        }
+        FIRN_TRY(get_references(decoder, &runs[i]));
+        FIRN_TRY(get_groups(decoder, &runs[i]));
+        if (!firn_reader_sized(&decoder->reader, FIRN_MANIFEST_BOUND_SIZE_MAX, &runs[i].lower) ||
+            !firn_reader_sized(&decoder->reader, FIRN_MANIFEST_BOUND_SIZE_MAX, &runs[i].upper) ||
+            !run_makes_sense(decoder->edit, &runs[i]) || !groups_make_sense(&runs[i]) ||
+            (i > 0 && runs[i].number <= runs[i - 1].number)) {
+            return refuse(decoder, "run");
+        }
+    }
+    tree->added = runs;
+out:
+    return rc;
+}
+
+static int
+get_removed(struct decoder *decoder, struct firn_manifest_tree *tree)
+{
+    int rc = FIRN_OK;
+    FIRN_TRY(get_count(decoder, 1, "count of runs that are gone", &tree->removed_count));
+    uint64_t *numbers = firn_arena_alloc(decoder->arena, tree->removed_count * sizeof *numbers);
+    if (numbers == NULL) {
+        return refuse_memory(decoder);
+    }
+    for (size_t i = 0; i < tree->removed_count; i++) {
+        if (!firn_reader_varint(&decoder->reader, &numbers[i]) || numbers[i] == 0 ||
+            numbers[i] >= decoder->edit->next_number || (i > 0 && numbers[i] <= numbers[i - 1])) {
+            return refuse(decoder, "number of a run that is gone");
+        }
+    }
+    tree->removed = numbers;
+out:
+    return rc;
+}
+
+static int
+get_tree(struct decoder *decoder, struct firn_manifest_tree *tree)
+{
+    int rc = FIRN_OK;
+    const struct firn_manifest_edit *edit = decoder->edit;
+    uint64_t id;
+    uint8_t flags;
+    if (!firn_reader_varint_max(&decoder->reader, UINT32_MAX, &id) ||
+        !firn_reader_u8(&decoder->reader, &flags) || flags > TREE_DROPPED ||
+        !firn_reader_varint_max(&decoder->reader, edit->sequence, &tree->flushed)) {
+        return refuse(decoder, "tree");
+    }
+    tree->id = (uint32_t)id;
+    tree->is_dropped = flags == TREE_DROPPED;
+    FIRN_TRY(get_removed(decoder, tree));
+    FIRN_TRY(get_runs(decoder, tree));
+    if ((edit->is_snapshot && (tree->is_dropped || tree->removed_count > 0)) ||
+        (tree->is_dropped &&
+         (tree->flushed > 0 || tree->removed_count > 0 || tree->added_count > 0))) {
+        return refuse(decoder, "tree");
+    }
+out:
+    return rc;
+}
+
+static int
+get_trees(struct decoder *decoder)
+{
+    int rc = FIRN_OK;
+    struct firn_manifest_edit *edit = decoder->edit;
+    FIRN_TRY(get_count(decoder, TREE_SIZE_MIN, "count of trees", &edit->tree_count));
+    struct firn_manifest_tree *trees =
+        firn_arena_alloc(decoder->arena, edit->tree_count * sizeof *trees);
+    if (trees == NULL) {
+        return refuse_memory(decoder);
+    }
+    for (size_t i = 0; i < edit->tree_count; i++) {
+        FIRN_TRY(get_tree(decoder, &trees[i]));
+        if (i > 0 && trees[i].id <= trees[i - 1].id) {
+            return refuse(decoder, "order of trees");
+        }
+    }
+    edit->trees = trees;
+out:
+    return rc;
+}
+
+int
+firn_manifest_edit_decode(uint8_t type, firn_slice record, struct firn_arena *arena,
+                          struct firn_manifest_edit *out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    *out = (struct firn_manifest_edit){.is_snapshot = type == FIRN_MANIFEST_SNAPSHOT};
+    struct decoder decoder = {firn_reader_of(record), arena, out, err};
+    uint32_t format_version;
+    uint32_t zero;
+    if (!firn_reader_le32(&decoder.reader, &format_version)) {
+        return refuse(&decoder, "length");
+    }
+    if (format_version > FIRN_MANIFEST_FORMAT_VERSION ||
+        (type != FIRN_MANIFEST_SNAPSHOT && type != FIRN_MANIFEST_EDIT)) {
+        return firn_error_set(err, FIRN_NEWER,
+                              "record of type %u and format version %" PRIu32
+                              "; this program knows version %d",
+                              type, format_version, FIRN_MANIFEST_FORMAT_VERSION);
+    }
+    if (format_version == 0 || !firn_reader_le32(&decoder.reader, &zero) || zero != 0 ||
+        !firn_reader_le64(&decoder.reader, &out->version) ||
+        out->version >= FIRN_MANIFEST_NUMBER_MAX ||
+        !firn_reader_le64(&decoder.reader, &out->next_number) || out->next_number == 0 ||
+        out->next_number >= FIRN_MANIFEST_NUMBER_MAX ||
+        !firn_reader_le64(&decoder.reader, &out->sequence)) {
+        return refuse(&decoder, "header");
+    }
+    FIRN_TRY(get_trees(&decoder));
+    if (format_version >= FIRN_MANIFEST_FORMAT_VERSION_HISTORY &&
+        !firn_reader_sized(&decoder.reader, record.size, &out->history)) {
+        return refuse(&decoder, "history");
+    }
+    if (format_version >= FIRN_MANIFEST_FORMAT_VERSION &&
+        (!firn_reader_varint(&decoder.reader, &out->log_end.segment) ||
+         !firn_reader_varint(&decoder.reader, &out->log_end.offset))) {
+        return refuse(&decoder, "end of the log");
+    }
+    if (format_version != version_of(out)) {
+        return refuse(&decoder, "format version");
+    }
+    if (firn_reader_left(&decoder.reader) > 0) {
+        rc = refuse(&decoder, "length");
+    }
+out:
+    return rc;
+}
+
+/* ---- the end of the log alone ---- */
+
+enum { LOG_END_VERSION = 1 };
+
+int
+firn_manifest_edit_encode_log_end(struct firn_log_position log_end, struct firn_buf *out)
+{
+    DCHECK(log_end.segment > 0);
+    int rc = FIRN_OK;
+    firn_buf_clear(out);
+    FIRN_TRY(firn_buf_append_le32(out, LOG_END_VERSION));
+    FIRN_TRY(firn_buf_append_varint(out, log_end.segment));
+    FIRN_TRY(firn_buf_append_varint(out, log_end.offset));
+out:
+    return rc;
+}
+
+int
+firn_manifest_edit_decode_log_end(firn_slice record, struct firn_log_position *out, firn_error *err)
+{
+    struct firn_reader reader = firn_reader_of(record);
+    uint32_t version = 0;
+    bool has_version = firn_reader_le32(&reader, &version);
+    if (has_version && version > LOG_END_VERSION) {
+        return firn_error_set(err, FIRN_NEWER,
+                              "an end of the log of format version %" PRIu32
+                              "; this program knows version %d",
+                              version, LOG_END_VERSION);
+    }
+    if (version != LOG_END_VERSION || !firn_reader_varint(&reader, &out->segment) ||
+        !firn_reader_varint(&reader, &out->offset) || out->segment == 0 ||
+        firn_reader_left(&reader) > 0) {
+        return firn_error_set(err, FIRN_CORRUPT, "bad end of the log");
+    }
+    DCHECK(out->segment > 0);
+    return FIRN_OK;
+}

@@ -1,0 +1,642 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * version/run_file.c: run files, from MANIFEST's point of view.
+ *
+ * A file is known by a number from the moment its run was written, and shared by all versions that
+ * name it. It is opened when a reader first comes to it, so that a store opens at once and also
+ * where a run is missing: what lies in that run is an error, everything else can be read.
+ *
+ * An open run hangs on its file as a handle. Readers find it with one load:
+ *
+ * (I1) A handle that was loaded from a file inside the epoch stays open until the reader leaves:
+ *      who unhangs it retires its reference (base/epoch.h). (Not checked: the epoch does not know
+ *      its threads.)
+ * (I2) A pin is counted inside the epoch, while the handle hangs or has just been unhung, so the
+ *      count is never raised from zero.
+ * (I3) A handle is closed when its count falls to zero: its file's reference and all pins are gone.
+ *
+ * The number of handles that hang is bounded: the files that have one form a ring, and a clock's
+ * hand goes round. It passes over files that were used since it came by the last time, and over
+ * pinned ones, which would stay open anyway and be opened twice. So while cursors pin more than the
+ * bound allows, more are open; the next opening or collection closes them.
+ *
+ * (I4) So many handles at most have been unhung and wait for readers to leave the epoch, too. While a
+ *      reader is kept waiting inside of it, handles stay where they are; else the same files would be
+ *      opened again and again, each time with another descriptor.
+ *
+ * Value files (block/value_file.h) are files of the same sort, which runs refer to instead of
+ * versions: each run counts as one reference to each of its value files, from when it is made until
+ * it is destroyed. So a value file is unused when the last run is gone that refers to it. Whether it
+ * may be removed then follows from the runs: not if one of them stays, as far as is known.
+ *
+ * Two threads that open the same run at once both read it; one handle is hung, the other closed.
+ *
+ * Locking: the mutex guards the ring. Opening and closing are input and output and happen outside
+ * of it. References of versions are counted without it; the last one moves the file to the list of
+ * unused ones, which firn_lsm_collect empties.
+ *
+ * Failure: nothing is remembered of a run that could not be opened.
+ */
+#include "version/run_file.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "block/value_file.h"
+
+static int pin_values(void *ctx, uint64_t number, struct firn_run **out, void **out_pin,
+                      firn_error *err);
+static void unpin_values(void *pin);
+
+void
+firn_run_file_init_all(struct firn_lsm_files *files, struct firn_os *os)
+{
+    firn_os_mutex_init(os, &files->mutex, FIRN_LOCK_LSM_FILES);
+    atomic_init(&files->unused, NULL);
+    atomic_init(&files->leaving, 0);
+    files->hand = NULL;
+    files->open_count = 0;
+}
+
+void
+firn_run_file_deinit_all(struct firn_lsm_files *files)
+{
+    DCHECK(atomic_load_explicit(&files->unused, memory_order_relaxed) == NULL);
+    DCHECK(atomic_load_explicit(&files->leaving, memory_order_relaxed) == 0);
+    CHECK(files->open_count == 0);
+    firn_os_mutex_deinit(&files->mutex);
+}
+
+void
+firn_run_file_name(uint64_t number, const struct firn_run_kind *kind,
+                   char out[FIRN_RUN_FILE_NAME_SIZE])
+{
+    DCHECK(number > 0);
+    int size = snprintf(out, FIRN_RUN_FILE_NAME_SIZE, "%06" PRIu64 ".%s", number, kind->name);
+    CHECK(size > 0 && size < FIRN_RUN_FILE_NAME_SIZE);
+}
+
+/* ---- life ---- */
+
+/* The references of a file, which lie behind it. */
+static struct firn_manifest_reference *
+references_of(struct firn_run_file *file)
+{
+    return (struct firn_manifest_reference *)(file + 1);
+}
+
+static void
+copy_bytes(uint8_t *to, firn_slice from)
+{
+    if (from.size > 0) {
+        memcpy(to, from.data, from.size);
+    }
+}
+
+/* The newest sequence that a history run says anything about. */
+static uint64_t
+history_last_of(const struct firn_manifest_run *info)
+{
+    uint64_t last = info->sequence_max;
+    for (size_t i = 0; i < info->group_count; i++) {
+        last = info->groups[i].last > last ? info->groups[i].last : last;
+        last = info->groups[i].newer_last > last ? info->groups[i].newer_last : last;
+    }
+    return last;
+}
+
+/* What lookups and version.c rely on. */
+static bool
+makes_sense(const struct firn_manifest_run *info)
+{
+    for (size_t i = 1; i < info->reference_count; i++) {
+        if (info->references[i - 1].number >= info->references[i].number) {
+            return false;
+        }
+    }
+    return info->kind == FIRN_BLOCK_FILE_VALUES ||
+           (firn_slice_compare(info->lower, info->upper) < 0 &&
+            info->sequence_min <= info->sequence_max);
+}
+
+struct firn_run_file *
+firn_run_file_create(struct firn_lsm_files *files, const struct firn_run_kind *kind,
+                     const struct firn_manifest_run *info)
+{
+    DCHECK(info->number > 0 && makes_sense(info));
+    size_t count = info->reference_count;
+    size_t references_size = count * sizeof *info->references;
+    size_t groups_size = info->group_count * sizeof *info->groups;
+    size_t files_size = count * sizeof(struct firn_run_file *);
+    struct firn_run_file *file =
+        firn_alloc_zeroed(sizeof *file + references_size + groups_size + files_size +
+                          info->lower.size + info->upper.size);
+    if (file == NULL) {
+        return NULL;
+    }
+    uint8_t *bytes = (uint8_t *)(file + 1) + references_size + files_size + groups_size;
+    DCHECK((uintptr_t)(bytes - groups_size) % _Alignof(struct firn_manifest_group) == 0);
+    copy_bytes(bytes, info->lower);
+    copy_bytes(bytes + info->lower.size, info->upper);
+    file->info = *info;
+    file->history_last = history_last_of(info);
+    if (info->group_count > 0) {
+        file->info.groups = memcpy(bytes - groups_size, info->groups, groups_size);
+    }
+    if (count > 0) {
+        file->info.references = memcpy(references_of(file), info->references, references_size);
+        file->value_files = (struct firn_run_file **)(void *)(references_of(file) + count);
+    }
+    file->values = (struct firn_run_values){file, pin_values, unpin_values};
+    file->info.lower = firn_bytes(bytes, info->lower.size);
+    file->info.upper = firn_bytes(bytes + info->lower.size, info->upper.size);
+    file->kind = kind;
+    file->files = files;
+    atomic_init(&file->refs, 1);
+    atomic_init(&file->handle, NULL);
+    atomic_init(&file->was_used, false);
+    atomic_init(&file->is_damaged, false);
+    atomic_init(&file->skipped_by, 0);
+    atomic_init(&file->cache_file, 0);
+    return file;
+}
+
+void
+firn_run_file_set_cache_file(struct firn_run_file *file, uint64_t cache_file)
+{
+    DCHECK(atomic_load_explicit(&file->handle, memory_order_relaxed) == NULL);
+    /* Relaxed: who opens the run learnt of it from who publishes the file after this. */
+    atomic_store_explicit(&file->cache_file, cache_file, memory_order_relaxed);
+}
+
+/* The number is the caller's; there is none for the next one. */
+static uint64_t
+take_cache_file(struct firn_run_file *file)
+{
+    return atomic_exchange_explicit(&file->cache_file, 0, memory_order_relaxed);
+}
+
+void
+firn_run_file_ref(struct firn_run_file *file)
+{
+    size_t before = atomic_fetch_add_explicit(&file->refs, 1, memory_order_relaxed);
+    DCHECK(before > 0);
+}
+
+void
+firn_run_file_unref(struct firn_run_file *file)
+{
+    /* Release what was done with it, acquire what others did, before it is taken apart. */
+    size_t before = atomic_fetch_sub_explicit(&file->refs, 1, memory_order_acq_rel);
+    DCHECK(before > 0);
+    if (before != 1) {
+        return;
+    }
+    struct firn_lsm_files *files = file->files;
+    file->next_unused = atomic_load_explicit(&files->unused, memory_order_relaxed);
+    /* Release pairs with the acquire in take_unused. */
+    while (!atomic_compare_exchange_weak_explicit(&files->unused, &file->next_unused, file,
+                                                  memory_order_release, memory_order_relaxed)) {
+    }
+}
+
+struct firn_run_file *
+firn_run_file_take_unused(struct firn_lsm_files *files)
+{
+    return atomic_exchange_explicit(&files->unused, NULL, memory_order_acquire);
+}
+
+/* ---- value files ---- */
+
+struct firn_run_file *
+firn_run_file_create_values(struct firn_lsm_files *files,
+                            const struct firn_manifest_reference *reference)
+{
+    const struct firn_manifest_run info = {.number = reference->number,
+                                           .kind = FIRN_BLOCK_FILE_VALUES,
+                                           .content_bytes = reference->total_bytes,
+                                           .identity = reference->identity};
+    struct firn_run_file *file = firn_run_file_create(files, &firn_value_file_kind, &info);
+    if (file != NULL) {
+        file->is_gone = true;
+    }
+    return file;
+}
+
+struct firn_run_file *
+firn_run_file_find_values(const struct firn_run_file *file, uint64_t number)
+{
+    size_t low = 0;
+    size_t high = file->info.reference_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (file->info.references[middle].number < number) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    bool is_there = low < file->info.reference_count && file->info.references[low].number == number;
+    return is_there ? file->value_files[low] : NULL;
+}
+
+void
+firn_run_file_set_values(struct firn_run_file *file, size_t i, struct firn_run_file *values)
+{
+    CHECK(file->value_files[i] == NULL && values->info.number == file->info.references[i].number);
+    firn_run_file_ref(values);
+    file->value_files[i] = values;
+}
+
+void
+firn_run_file_settle_values(struct firn_run_file *file)
+{
+    struct firn_manifest_reference *references = references_of(file);
+    for (size_t i = 0; i < file->info.reference_count; i++) {
+        DCHECK(file->value_files[i] != NULL);
+        references[i].total_bytes = file->value_files[i]->info.content_bytes;
+    }
+}
+
+/* For struct firn_run_values: of the run's own ones, so that a reference which leads elsewhere is
+ * refused. */
+static int
+pin_values(void *ctx, uint64_t number, struct firn_run **out, void **out_pin, firn_error *err)
+{
+    const struct firn_run_file *file = ctx;
+    struct firn_run_file *values = firn_run_file_find_values(file, number);
+    struct firn_lsm_handle *pin;
+    if (values == NULL) {
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "run %" PRIu64 " may not refer to the value file %" PRIu64,
+                              file->info.number, number);
+    }
+    int rc = firn_run_file_pin(values, &pin, err);
+    if (rc == FIRN_OK) {
+        *out = pin->run;
+        *out_pin = pin;
+    }
+    return rc;
+}
+
+static void
+unpin_values(void *pin)
+{
+    firn_run_file_unpin(pin);
+}
+
+/* A run lets go of its value files. One that stays, as far as is known, keeps them. */
+static void
+drop_values(struct firn_run_file *file)
+{
+    for (size_t i = 0; i < file->info.reference_count; i++) {
+        struct firn_run_file *values = file->value_files[i];
+        if (values != NULL) {
+            values->is_gone = values->is_gone && file->is_gone;
+            firn_run_file_unref(values);
+        }
+    }
+}
+
+static void
+leave_ring_locked(struct firn_lsm_files *files, struct firn_run_file *file)
+{
+    firn_os_mutex_assert_held(&files->mutex);
+    DCHECK(files->open_count > 0 && files->hand != NULL && file->ring_next != NULL);
+    if (file->ring_next == file) {
+        files->hand = NULL;
+    } else {
+        file->ring_prev->ring_next = file->ring_next;
+        file->ring_next->ring_prev = file->ring_prev;
+        if (files->hand == file) {
+            files->hand = file->ring_next;
+        }
+    }
+    file->ring_next = NULL;
+    file->ring_prev = NULL;
+    files->open_count--;
+}
+
+static void
+enter_ring_locked(struct firn_lsm_files *files, struct firn_run_file *file)
+{
+    firn_os_mutex_assert_held(&files->mutex);
+    DCHECK(file->ring_next == NULL && (files->hand == NULL) == (files->open_count == 0));
+    /* Behind the hand: it comes here last. */
+    struct firn_run_file *hand = files->hand;
+    if (hand == NULL) {
+        file->ring_next = file;
+        file->ring_prev = file;
+        files->hand = file;
+    } else {
+        file->ring_next = hand;
+        file->ring_prev = hand->ring_prev;
+        hand->ring_prev->ring_next = file;
+        hand->ring_prev = file;
+    }
+    files->open_count++;
+}
+
+void
+firn_run_file_destroy(struct firn_run_file *file)
+{
+    struct firn_lsm_files *files = file->files;
+    CHECK(atomic_load_explicit(&file->refs, memory_order_relaxed) == 0);
+    firn_os_mutex_lock(&files->mutex);
+    struct firn_lsm_handle *handle = atomic_load_explicit(&file->handle, memory_order_relaxed);
+    if (handle != NULL) {
+        leave_ring_locked(files, file);
+    }
+    firn_os_mutex_unlock(&files->mutex);
+    /* No version names the file, so nobody can come to the handle through it. */
+    firn_run_file_unpin(handle);
+    firn_block_cache_drop_file(files->env.cache, take_cache_file(file));
+    drop_values(file);
+    firn_free(file);
+}
+
+/* ---- handles ---- */
+
+void
+firn_run_file_unpin(struct firn_lsm_handle *handle)
+{
+    if (handle == NULL) {
+        return;
+    }
+    size_t before = atomic_fetch_sub_explicit(&handle->refs, 1, memory_order_acq_rel);
+    DCHECK(before > 0); /* (I3) */
+    if (before == 1) {
+        handle->run->kind->close(handle->run);
+        firn_free(handle);
+    }
+}
+
+static void
+release_handle(struct firn_epoch_node *node)
+{
+    /* The node is the handle's first member. */
+    struct firn_lsm_handle *handle = (struct firn_lsm_handle *)(void *)node;
+    size_t before = atomic_fetch_sub_explicit(&handle->files->leaving, 1, memory_order_relaxed);
+    DCHECK(before > 0);
+    firn_run_file_unpin(handle);
+}
+
+/* Unhangs a handle; false if none can be, after two rounds. */
+static bool
+close_one_locked(struct firn_lsm_files *files)
+{
+    firn_os_mutex_assert_held(&files->mutex);
+    for (size_t i = 0; i < 2 * files->open_count; i++) {
+        struct firn_run_file *file = files->hand;
+        files->hand = file->ring_next;
+        struct firn_lsm_handle *handle = atomic_load_explicit(&file->handle, memory_order_relaxed);
+        DCHECK(handle != NULL);
+        if (atomic_exchange_explicit(&file->was_used, false, memory_order_relaxed) ||
+            atomic_load_explicit(&handle->refs, memory_order_relaxed) > 1) {
+            continue;
+        }
+        leave_ring_locked(files, file);
+        /* (I1). */
+        atomic_store_explicit(&file->handle, NULL, memory_order_seq_cst);
+        atomic_fetch_add_explicit(&files->leaving, 1, memory_order_relaxed);
+        firn_epoch_retire(files->epoch, &handle->node, release_handle);
+        return true;
+    }
+    return false;
+}
+
+/* Makes the number of handles that hang at most count, as far as pins allow. */
+static void
+shrink_locked(struct firn_lsm_files *files, size_t count)
+{
+    firn_os_mutex_assert_held(&files->mutex);
+    /* (I4) */
+    while (files->open_count > count &&
+           atomic_load_explicit(&files->leaving, memory_order_relaxed) < files->open_max &&
+           close_one_locked(files)) {
+    }
+    /* (I4) */
+    DCHECK(atomic_load_explicit(&files->leaving, memory_order_relaxed) <= files->open_max);
+}
+
+void
+firn_run_file_shrink(struct firn_lsm_files *files)
+{
+    size_t before;
+    size_t after;
+    do {
+        firn_epoch_reclaim(files->epoch);
+        firn_os_mutex_lock(&files->mutex);
+        before = files->open_count;
+        shrink_locked(files, files->open_max);
+        after = files->open_count;
+        firn_os_mutex_unlock(&files->mutex);
+    } while (after < before);
+}
+
+/* Hangs it on the file, unless another thread has been faster. */
+static bool
+hang(struct firn_run_file *file, struct firn_lsm_handle *handle)
+{
+    struct firn_lsm_files *files = file->files;
+    firn_os_mutex_lock(&files->mutex);
+    bool is_mine = atomic_load_explicit(&file->handle, memory_order_relaxed) == NULL;
+    if (is_mine) {
+        DCHECK(files->open_max > 0);
+        shrink_locked(files, files->open_max - 1);
+        enter_ring_locked(files, file);
+        /* Pairs with the load in find_handle: the handle's fields are there. */
+        atomic_store_explicit(&file->handle, handle, memory_order_seq_cst);
+    }
+    firn_os_mutex_unlock(&files->mutex);
+    return is_mine;
+}
+
+/* ---- opening ---- */
+
+/* A key for a message: what is not plain is written as \xNN, and no more than some bytes of it. */
+static void
+key_text(firn_slice key, char *out, size_t out_size)
+{
+    enum { SHOWN_MAX = 32 };
+    size_t at = 0;
+    size_t shown = key.size < SHOWN_MAX ? key.size : SHOWN_MAX;
+    for (size_t i = 0; i < shown; i++) {
+        uint8_t byte = key.data[i];
+        bool is_plain = byte >= 0x20 && byte < 0x7f && byte != '\'' && byte != '\\';
+        int size = snprintf(out + at, out_size - at, is_plain ? "%c" : "\\x%02x", byte);
+        CHECK(size > 0 && (size_t)size < out_size - at);
+        at += (size_t)size;
+    }
+    if (shown < key.size) {
+        CHECK(out_size - at > 3);
+        memcpy(out + at, "...", 4);
+    }
+}
+
+static const char *
+dir_of(const struct firn_run_file *file)
+{
+    return file->files->env.dir == NULL ? "runs" : firn_os_dir_path(file->files->env.dir);
+}
+
+/* Turns a failure into one that says what cannot be read. A file that should be there and is not is
+ * damage. */
+static int
+explain(const struct firn_run_file *file, const char *name, int rc, firn_error *err)
+{
+    if (file->info.kind == FIRN_BLOCK_FILE_VALUES) {
+        return rc != FIRN_NOT_FOUND
+                   ? rc
+                   : firn_error_set(err, FIRN_CORRUPT, "'%s/%s', with large values, is missing",
+                                    dir_of(file), name);
+    }
+    char lower[160] = "";
+    char upper[160] = "";
+    key_text(file->info.lower, lower, sizeof lower);
+    key_text(file->info.upper, upper, sizeof upper);
+    if (rc == FIRN_NOT_FOUND) {
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "'%s/%s' is missing: cannot read keys from '%s' up to before '%s'",
+                              dir_of(file), name, lower, upper);
+    }
+    if (err != NULL) {
+        firn_error_prefix(err, "keys from '%s' up to before '%s' cannot be read", lower, upper);
+    }
+    return rc;
+}
+
+/* Whether the run is the one that MANIFEST means. */
+static bool
+is_as_named(const struct firn_manifest_run *info, const struct firn_run_summary *summary)
+{
+    if (info->kind == FIRN_BLOCK_FILE_VALUES) {
+        bool is_size = summary->is_bare ? summary->content_bytes >= info->content_bytes
+                                        : summary->content_bytes == info->content_bytes;
+        return is_size && summary->identity == info->identity;
+    }
+    return summary->file_bytes == info->file_bytes && summary->entry_count == info->entry_count &&
+           summary->tombstone_count == info->tombstone_count &&
+           summary->range_count == info->range_count &&
+           summary->content_bytes == info->content_bytes &&
+           summary->sequence_min == info->sequence_min &&
+           summary->sequence_max == info->sequence_max &&
+           firn_slice_equal(firn_buf_slice(&summary->lower), info->lower) &&
+           firn_slice_equal(firn_buf_slice(&summary->upper), info->upper);
+}
+
+static int
+open_run(struct firn_run_file *file, struct firn_run **out, firn_error *err)
+{
+    char name[FIRN_RUN_FILE_NAME_SIZE];
+    firn_error local;
+    struct firn_run *run = NULL;
+    struct firn_run_env env = file->files->env;
+    env.values = &file->values;
+    env.cache_file = take_cache_file(file);
+    firn_run_file_name(file->info.number, file->kind, name);
+    firn_error *filled = err != NULL ? err : &local;
+    int rc = env.dir == NULL ? FIRN_NOT_FOUND : file->kind->open(&env, name, &run, filled);
+    if (rc != FIRN_OK) {
+        return explain(file, name, rc, filled);
+    }
+    if (!is_as_named(&file->info, file->kind->summary(run))) {
+        file->kind->close(run);
+        rc = firn_error_set(filled, FIRN_CORRUPT, "'%s/%s' is not the %s that MANIFEST names",
+                            firn_os_dir_path(env.dir), name,
+                            file->info.kind == FIRN_BLOCK_FILE_VALUES ? "file of values" : "run");
+        return explain(file, name, rc, filled);
+    }
+    *out = run;
+    return FIRN_OK;
+}
+
+/* Inside the epoch. */
+static int
+make_handle(struct firn_run_file *file, struct firn_lsm_handle **out, firn_error *err)
+{
+    struct firn_lsm_handle *handle = firn_alloc(sizeof *handle);
+    if (handle == NULL) {
+        return firn_error_no_memory(err, "an open run");
+    }
+    int rc = open_run(file, &handle->run, err);
+    if (rc != FIRN_OK) {
+        firn_free(handle);
+        return rc;
+    }
+    atomic_init(&handle->refs, 1);
+    handle->files = file->files;
+    if (!hang(file, handle)) {
+        firn_run_file_unpin(handle);
+        handle = NULL;
+    }
+    /* What was unhung for it, or before, is closed as soon as nobody can see it, and not when
+     * somebody writes. */
+    firn_epoch_reclaim(file->files->epoch);
+    *out = handle;
+    return FIRN_OK;
+}
+
+/* Inside the epoch. */
+static int
+find_handle(struct firn_run_file *file, struct firn_lsm_handle **out, firn_error *err)
+{
+    for (;;) {
+        /* Pairs with the stores in hang and close_one_locked. */
+        struct firn_lsm_handle *handle = atomic_load_explicit(&file->handle, memory_order_seq_cst);
+        if (handle == NULL) {
+            int rc = make_handle(file, &handle, err);
+            if (rc != FIRN_OK) {
+                return rc;
+            }
+        }
+        if (handle != NULL) {
+            /* Written only where it changes: readers of one file would fight for the line. */
+            if (!atomic_load_explicit(&file->was_used, memory_order_relaxed)) {
+                atomic_store_explicit(&file->was_used, true, memory_order_relaxed);
+            }
+            *out = handle;
+            return FIRN_OK;
+        }
+    }
+}
+
+int
+firn_run_file_open(struct firn_run_file *file, struct firn_run **out, firn_error *err)
+{
+    struct firn_lsm_handle *handle;
+    int rc = find_handle(file, &handle, err);
+    if (rc == FIRN_OK) {
+        *out = handle->run;
+    }
+    return rc;
+}
+
+const struct firn_run *
+firn_run_file_peek(const struct firn_run_file *file)
+{
+    /* As in find_handle. */
+    const struct firn_lsm_handle *handle =
+        atomic_load_explicit(&file->handle, memory_order_seq_cst);
+    return handle == NULL ? NULL : handle->run;
+}
+
+int
+firn_run_file_pin(struct firn_run_file *file, struct firn_lsm_handle **out, firn_error *err)
+{
+    struct firn_epoch *epoch = file->files->epoch;
+    struct firn_lsm_handle *handle;
+    size_t slot = firn_epoch_enter(epoch);
+    int rc = find_handle(file, &handle, err);
+    if (rc == FIRN_OK) {
+        size_t before = atomic_fetch_add_explicit(&handle->refs, 1, memory_order_relaxed);
+        DCHECK(before > 0); /* (I2) */
+        *out = handle;
+    }
+    firn_epoch_leave(epoch, slot);
+    return rc;
+}

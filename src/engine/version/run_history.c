@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * version/run_history.c: which views have nothing to look for in which history runs.
+ *
+ * A flush or a compaction puts what "now" reads into its level, and what only other live views read
+ * into history runs beside all levels, in level 7: versions that are superseded for now, and versions
+ * that now does not see since a restore. So the levels hold what now reads, whatever checkpoints
+ * keep; and history is not written again when now is.
+ *
+ * Of each key, memtables hold what is newer than all in history. To the levels history has no order:
+ * what was put aside at a flush may be newer than what lies deep, and a restore may make now read
+ * what is older than what was put aside. So whoever reads both takes the newest version that is seen,
+ * not the first.
+ *
+ * When a view need not look. For each version v in a run its group says that now has not seen it,
+ * or names sequences among which is that of a newer version of the key, w, seen by now, which is no
+ * merge operand.
+ * - A view that sees nothing of the group's sequences reads nothing of it.
+ * - A view that sees all sequences of the newer ones sees w. As long as it is live, w is there, or
+ *   what the view reads in place of it: the rule of compactions takes w away only where the view
+ *   sees something newer, or where w is a tombstone with nothing older beneath; history counts as
+ *   beneath (compaction.c). So v is not what the view reads, nor what operands fold upon.
+ * - A tombstone that now sees and that hides nothing but older versions of the run itself is in the
+ *   run too, and its group names its own sequence among the newer ones. A view that reads any of
+ *   the older versions reads the run, and so finds the tombstone; one that skips the run finds
+ *   nothing in its place, as nothing older lies elsewhere (merge_stream.c).
+ * The view must be live, or be opened from one that is (lsm.h: host.take_views): then the same holds
+ * for it. That is decided when a reading begins, so a restore rewrites nothing: now may have to
+ * read history afterwards, until compactions have sorted it anew (compaction_history.c).
+ *
+ * Remembering. Views of one line, whose newest intervals begin alike, see the same of what is not
+ * newer than where each ends. So the answer for one of them that sees further than the run says
+ * anything is the answer for all such, and is kept in the file, and of all files in the version: as
+ * twice the sequence at which the newest interval begins, plus one if it is skipped. Relaxed atomics
+ * do: each value says all by itself.
+ *
+ * Groups. Of versions that now does not see, there is one for each gap between now's intervals; of
+ * superseded ones, one for each interval that has the newer versions: so now skips all of them. A
+ * store without restores has one group a run.
+ */
+#include "version/run_history.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/sort.h"
+
+/* ---- asking ---- */
+
+bool
+firn_run_history_is_skipped(const struct firn_manifest_run *run, const struct firn_view *view)
+{
+    for (size_t i = 0; i < run->group_count; i++) {
+        const struct firn_manifest_group *group = &run->groups[i];
+        if (firn_view_sees_any(view, group->first, group->last) &&
+            (group->newer_first == 0 ||
+             !firn_view_sees_all(view, group->newer_first, group->newer_last))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What is remembered of views of the line, where it is skipped; 0: the view does not see far
+ * enough. */
+static uint64_t
+memo_of(const struct firn_view *view, uint64_t history_last)
+{
+    if (view->count == 0) {
+        return 0;
+    }
+    struct firn_view_interval newest = firn_view_at(view, view->count - 1);
+    return newest.last < history_last ? 0 : 2 * newest.first + 1;
+}
+
+bool
+firn_run_history_is_file_skipped(struct firn_run_file *file, const struct firn_view *view)
+{
+    DCHECK(file->info.group_count > 0);
+    uint64_t memo = memo_of(view, file->history_last);
+    uint64_t known = atomic_load_explicit(&file->skipped_by, memory_order_relaxed);
+    if (memo != 0 && (known | 1) == memo) {
+        return known == memo;
+    }
+    bool is_skipped = firn_run_history_is_skipped(&file->info, view);
+    if (memo != 0) {
+        atomic_store_explicit(&file->skipped_by, is_skipped ? memo : memo - 1,
+                              memory_order_relaxed);
+    }
+    return is_skipped;
+}
+
+bool
+firn_run_history_is_all_skipped(struct firn_version *version, const struct firn_view *view)
+{
+    const struct firn_version_level *level = &version->levels[FIRN_VERSION_HISTORY];
+    if (level->count == 0) {
+        return true;
+    }
+    uint64_t memo = memo_of(view, version->history_last);
+    uint64_t known = atomic_load_explicit(&version->skipped_by, memory_order_relaxed);
+    if (memo != 0 && (known | 1) == memo) {
+        return known == memo;
+    }
+    bool is_skipped = true;
+    for (size_t i = 0; i < level->count && is_skipped; i++) {
+        is_skipped = firn_run_history_is_file_skipped(firn_version_file(level, i), view);
+    }
+    if (memo != 0) {
+        atomic_store_explicit(&version->skipped_by, is_skipped ? memo : memo - 1,
+                              memory_order_relaxed);
+    }
+    return is_skipped;
+}
+
+/* Whether somebody sees one of the group's sequences, but not all of those that supersede them. */
+static bool
+is_group_read(const struct firn_manifest_group *group, const struct firn_merge_view_map *views)
+{
+    for (size_t tree = 0; tree < views->tree_count; tree++) {
+        struct firn_view_span readers =
+            firn_merge_view_map_hull(views, tree, group->first, group->last).any;
+        struct firn_view_span served = {0, 0};
+        if (group->newer_first != 0) {
+            served =
+                firn_merge_view_map_hull(views, tree, group->newer_first, group->newer_last).common;
+        }
+        if (!firn_view_span_is_empty(readers) &&
+            (firn_view_span_is_empty(served) || readers.begin < served.begin ||
+             readers.end > served.end)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+firn_run_history_is_needed_locked(struct firn_run_file *file,
+                                  const struct firn_merge_view_map *views)
+{
+    const struct firn_manifest_run *info = &file->info;
+    size_t begin = file->needed_by < info->group_count ? file->needed_by : 0;
+    DCHECK(info->group_count > 0);
+    for (size_t i = 0; i < info->group_count; i++) {
+        size_t at = begin + i < info->group_count ? begin + i : begin + i - info->group_count;
+        if (is_group_read(&info->groups[at], views)) {
+            file->needed_by = at;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- making ---- */
+
+int
+firn_run_history_groups_init(struct firn_run_history_groups *groups, const struct firn_view *now,
+                             firn_error *err)
+{
+    DCHECK(now->count > 0);
+    *groups = (struct firn_run_history_groups){.now = now, .slot_count = 2 * now->count + 1};
+    groups->slots = firn_alloc_zeroed(groups->slot_count * sizeof *groups->slots);
+    return groups->slots != NULL ? FIRN_OK : firn_error_no_memory(err, "a history run");
+}
+
+void
+firn_run_history_groups_deinit(struct firn_run_history_groups *groups)
+{
+    firn_free(groups->slots);
+    firn_buf_deinit(&groups->others);
+    firn_buf_deinit(&groups->list);
+    *groups = (struct firn_run_history_groups){0};
+}
+
+void
+firn_run_history_groups_clear(struct firn_run_history_groups *groups)
+{
+    memset(groups->slots, 0, groups->slot_count * sizeof *groups->slots);
+    firn_buf_clear(&groups->others);
+}
+
+static void
+widen(struct firn_manifest_group *group, const struct firn_manifest_group *by)
+{
+    if (group->first == 0) {
+        *group = *by;
+        return;
+    }
+    DCHECK((group->newer_first == 0) == (by->newer_first == 0));
+    group->first = by->first < group->first ? by->first : group->first;
+    group->last = by->last > group->last ? by->last : group->last;
+    group->newer_first =
+        by->newer_first < group->newer_first ? by->newer_first : group->newer_first;
+    group->newer_last = by->newer_last > group->newer_last ? by->newer_last : group->newer_last;
+}
+
+/* Where a group belongs that now skips; NULL where it does not. */
+static struct firn_manifest_group *
+slot_of(struct firn_run_history_groups *groups, const struct firn_manifest_group *group)
+{
+    const struct firn_view *now = groups->now;
+    if (group->newer_first > 0) {
+        return firn_view_sees_all(now, group->newer_first, group->newer_last)
+                   ? &groups->slots[firn_view_count_from(now, group->newer_first) - 1]
+                   : NULL;
+    }
+    return firn_view_sees_any(now, group->first, group->last)
+               ? NULL
+               : &groups->slots[now->count + firn_view_count_from(now, group->first)];
+}
+
+void
+firn_run_history_groups_add(struct firn_run_history_groups *groups, uint64_t sequence,
+                            uint64_t newer)
+{
+    /* A group begins below the newer ones, also that of a tombstone that names itself. */
+    const struct firn_manifest_group group = {sequence - (sequence == newer), sequence, newer,
+                                              newer};
+    struct firn_manifest_group *slot = slot_of(groups, &group);
+    CHECK(slot != NULL);
+    DCHECK(slot < groups->slots + groups->slot_count);
+    widen(slot, &group);
+}
+
+int
+firn_run_history_groups_add_run(struct firn_run_history_groups *groups,
+                                const struct firn_manifest_run *run, firn_error *err)
+{
+    for (size_t i = 0; i < run->group_count; i++) {
+        struct firn_manifest_group *slot = slot_of(groups, &run->groups[i]);
+        if (slot != NULL) {
+            widen(slot, &run->groups[i]);
+        } else if (firn_buf_append(&groups->others, &run->groups[i], sizeof run->groups[i]) !=
+                   FIRN_OK) {
+            return firn_error_no_memory(err, "a history run");
+        }
+    }
+    return FIRN_OK;
+}
+
+static int
+compare_groups(const void *a, const void *b)
+{
+    const struct firn_manifest_group *x = a;
+    const struct firn_manifest_group *y = b;
+    return (x->first > y->first) - (x->first < y->first);
+}
+
+/* Whether one group says what both say, and hardly less. */
+static bool
+can_join(const struct firn_manifest_group *a, const struct firn_manifest_group *b)
+{
+    return b->first <= a->last && (a->newer_first == 0) == (b->newer_first == 0) &&
+           a->newer_first <= b->newer_last && b->newer_first <= a->newer_last;
+}
+
+int
+firn_run_history_groups_list(struct firn_run_history_groups *groups, struct firn_manifest_run *out,
+                             firn_error *err)
+{
+    firn_buf_clear(&groups->list);
+    int rc = firn_buf_append_slice(&groups->list, firn_buf_slice(&groups->others));
+    for (size_t i = 0; i < groups->slot_count && rc == FIRN_OK; i++) {
+        if (groups->slots[i].first > 0) {
+            rc = firn_buf_append(&groups->list, &groups->slots[i], sizeof groups->slots[i]);
+        }
+    }
+    if (rc != FIRN_OK) {
+        return firn_error_no_memory(err, "a history run");
+    }
+    struct firn_manifest_group *list = (void *)groups->list.data;
+    size_t count = groups->list.size / sizeof *list;
+    size_t kept = 0;
+    firn_sort(list, count, sizeof *list, compare_groups);
+    for (size_t i = 0; i < count; i++) {
+        if (kept > 0 && can_join(&list[kept - 1], &list[i])) {
+            widen(&list[kept - 1], &list[i]);
+        } else {
+            list[kept++] = list[i];
+        }
+    }
+    out->groups = list;
+    out->group_count = kept;
+    return FIRN_OK;
+}

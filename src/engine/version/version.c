@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * version/version.c: the runs of a tree at one moment.
+ *
+ * A version never changes. A flush or a compaction makes a new one from the newest, and readers
+ * that hold the old one go on with it. It is one block of memory: the struct, then for each level
+ * the runs as merges want them (merge_level.h), then the heads. Runs are kept once for all versions
+ * (run_file.h); a version counts as one reference to each.
+ *
+ * (I1) In levels from 1 to 6, each upper bound is at most the next lower bound. Held when a
+ *      version is made, also from what MANIFEST says.
+ * (I2) Level 0 is ordered by the largest sequence, the newest first. Runs of level 0 come from
+ *      flushes, whose sequences do not overlap (not checked: MANIFEST may say anything). History is
+ *      ordered likewise, for merges of runs of one time; no reading depends on it.
+ *
+ * Finding a key in a level compares its first eight bytes, as a number, with those of the lower
+ * bounds, which lie side by side; whole bounds are compared only where these are equal.
+ *
+ * Making a version costs as much as there are runs in the tree: little beside the writing of a run.
+ */
+#include "version/version.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "base/sort.h"
+
+static uint64_t
+head_of(firn_slice key)
+{
+    if (key.size >= 8) {
+        return firn_load_be64(key.data);
+    }
+    uint8_t padded[8] = {0};
+    if (key.size > 0) {
+        memcpy(padded, key.data, key.size);
+    }
+    return firn_load_be64(padded);
+}
+
+/* ---- making ---- */
+
+static int
+compare_keys(const void *a, const void *b)
+{
+    const struct firn_merge_level_run *x = a;
+    const struct firn_merge_level_run *y = b;
+    return firn_slice_compare(x->lower, y->lower);
+}
+
+/* (I2); runs with the same largest sequence by their numbers. */
+static int
+compare_ages(const void *a, const void *b)
+{
+    const struct firn_merge_level_run *x = a;
+    const struct firn_merge_level_run *y = b;
+    if (x->sequence_max != y->sequence_max) {
+        return x->sequence_max > y->sequence_max ? -1 : 1;
+    }
+    uint64_t number_x = ((const struct firn_run_file *)x->run)->info.number;
+    uint64_t number_y = ((const struct firn_run_file *)y->run)->info.number;
+    return (number_x < number_y) - (number_x > number_y);
+}
+
+static bool
+is_removed(const struct firn_version_change *change, const struct firn_run_file *file)
+{
+    for (size_t i = 0; i < change->removed_count; i++) {
+        if (change->removed[i] == file) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+put_run(struct firn_version_level *level, struct firn_run_file *file)
+{
+    level->runs[level->count++] = (struct firn_merge_level_run){
+        .lower = file->info.lower,
+        .upper = file->info.upper,
+        .sequence_min = file->info.sequence_min,
+        .sequence_max = file->info.sequence_max,
+        .run = file,
+    };
+    level->with_ranges += file->info.range_count > 0;
+    level->bytes += file->info.file_bytes;
+    if (file->info.sequence_max > level->sequence_max) {
+        level->sequence_max = file->info.sequence_max;
+    }
+}
+
+static void
+fill_level(const struct firn_version_change *change, unsigned number,
+           struct firn_version_level *level)
+{
+    if (change->base != NULL) {
+        const struct firn_version_level *old = &change->base->levels[number];
+        for (size_t i = 0; i < old->count; i++) {
+            if (!is_removed(change, firn_version_file(old, i))) {
+                put_run(level, firn_version_file(old, i));
+            }
+        }
+    }
+    for (size_t i = 0; i < change->added_count; i++) {
+        if (change->added[i].level == number) {
+            put_run(level, change->added[i].file);
+        }
+    }
+}
+
+/* (I1). */
+static int
+check_level(const struct firn_version_level *level, unsigned number, firn_error *err)
+{
+    for (size_t i = 1; i < level->count; i++) {
+        if (firn_slice_compare(level->runs[i - 1].upper, level->runs[i].lower) > 0) {
+            return firn_error_set(err, FIRN_CORRUPT,
+                                  "MANIFEST: runs %" PRIu64 " and %" PRIu64 " of level %u overlap",
+                                  firn_version_file(level, i - 1)->info.number,
+                                  firn_version_file(level, i)->info.number, number);
+        }
+    }
+    return FIRN_OK;
+}
+
+/* The memory of a version with at most run_count runs. */
+static struct firn_version *
+allocate(size_t run_count)
+{
+    /* Every run is in memory itself, so this does not overflow. */
+    struct firn_version *version = firn_alloc_zeroed(
+        sizeof *version + run_count * (sizeof(struct firn_merge_level_run) + sizeof(uint64_t)));
+    if (version != NULL) {
+        atomic_init(&version->refs, 1);
+        atomic_init(&version->skipped_by, 0);
+    }
+    return version;
+}
+
+int
+firn_version_create(const struct firn_version_change *change, struct firn_version **out,
+                    firn_error *err)
+{
+    size_t run_count = (change->base == NULL ? 0 : change->base->run_count) + change->added_count;
+    struct firn_version *version = allocate(run_count);
+    *out = NULL;
+    if (version == NULL) {
+        return firn_error_no_memory(err, "a version of a tree");
+    }
+    struct firn_merge_level_run *runs = (struct firn_merge_level_run *)(version + 1);
+    uint64_t *heads = (uint64_t *)(runs + run_count);
+    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
+        struct firn_version_level *level = &version->levels[number];
+        level->runs = runs;
+        level->heads = heads;
+        fill_level(change, number, level);
+        bool may_overlap = number == 0 || number == FIRN_VERSION_HISTORY;
+        firn_sort(level->runs, level->count, sizeof *level->runs,
+                  may_overlap ? compare_ages : compare_keys);
+        int rc = may_overlap ? FIRN_OK : check_level(level, number, err);
+        if (rc != FIRN_OK) {
+            firn_free(version);
+            return rc;
+        }
+        for (size_t i = 0; i < level->count; i++) {
+            heads[i] = head_of(level->runs[i].lower);
+        }
+        runs += level->count;
+        heads += level->count;
+        version->run_count += level->count;
+    }
+    CHECK(version->run_count + change->removed_count == run_count); /* all that goes was there */
+    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
+        for (size_t i = 0; i < version->levels[number].count; i++) {
+            struct firn_run_file *file = firn_version_file(&version->levels[number], i);
+            firn_run_file_ref(file);
+            if (number == FIRN_VERSION_HISTORY && file->history_last > version->history_last) {
+                version->history_last = file->history_last;
+            }
+        }
+    }
+    *out = version;
+    return FIRN_OK;
+}
+
+void
+firn_version_ref(struct firn_version *version)
+{
+    size_t before = atomic_fetch_add_explicit(&version->refs, 1, memory_order_relaxed);
+    DCHECK(before > 0);
+}
+
+void
+firn_version_unref(struct firn_version *version)
+{
+    if (version == NULL) {
+        return;
+    }
+    /* Release what was done with it, acquire what others did, before it is taken apart. */
+    size_t before = atomic_fetch_sub_explicit(&version->refs, 1, memory_order_acq_rel);
+    DCHECK(before > 0);
+    if (before != 1) {
+        return;
+    }
+    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
+        for (size_t i = 0; i < version->levels[number].count; i++) {
+            firn_run_file_unref(firn_version_file(&version->levels[number], i));
+        }
+    }
+    firn_free(version);
+}
+
+/* ---- looking ---- */
+
+/* How many runs have lower <= key. */
+static size_t
+runs_from(const struct firn_version_level *level, firn_slice key)
+{
+    uint64_t head = head_of(key);
+    size_t low = 0;
+    size_t high = level->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        uint64_t other = level->heads[middle];
+        bool is_at_or_below =
+            other != head ? other < head : firn_slice_compare(level->runs[middle].lower, key) <= 0;
+        if (is_at_or_below) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    /* (I1): heads and bounds agree. */
+    DCHECK(low == 0 || firn_slice_compare(level->runs[low - 1].lower, key) <= 0);
+    DCHECK(low == level->count || firn_slice_compare(level->runs[low].lower, key) > 0);
+    return low;
+}
+
+struct firn_run_file *
+firn_version_find(const struct firn_version_level *level, firn_slice key)
+{
+    size_t count = runs_from(level, key);
+    if (count == 0 || firn_slice_compare(key, level->runs[count - 1].upper) >= 0) {
+        return NULL;
+    }
+    return firn_version_file(level, count - 1);
+}
+
+void
+firn_version_overlap(const struct firn_version_level *level, const firn_slice *lower,
+                     const firn_slice *upper, size_t *out_begin, size_t *out_end)
+{
+    size_t begin = 0;
+    size_t end = level->count;
+    if (lower != NULL) {
+        begin = runs_from(level, *lower);
+        if (begin > 0 && firn_slice_compare(*lower, level->runs[begin - 1].upper) < 0) {
+            begin--;
+        }
+    }
+    if (upper != NULL) {
+        end = runs_from(level, *upper);
+        if (end > 0 && firn_slice_compare(level->runs[end - 1].lower, *upper) == 0) {
+            end--;
+        }
+    }
+    *out_begin = begin;
+    *out_end = end > begin ? end : begin;
+    DCHECK(*out_end <= level->count);
+}
+
+size_t
+firn_version_waiting_runs(const struct firn_version *version)
+{
+    for (unsigned number = 0; number < FIRN_VERSION_LEVELS; number++) {
+        const struct firn_version_level *level = &version->levels[number];
+        for (size_t i = 0; i < level->count; i++) {
+            if (atomic_load_explicit(&firn_version_file(level, i)->is_damaged,
+                                     memory_order_relaxed)) {
+                return 0;
+            }
+        }
+    }
+    return version->levels[0].count;
+}
+
+bool
+firn_version_run_overlaps(const struct firn_merge_level_run *run, const firn_slice *lower,
+                          const firn_slice *upper)
+{
+    return (lower == NULL || firn_slice_compare(*lower, run->upper) < 0) &&
+           (upper == NULL || firn_slice_compare(run->lower, *upper) < 0);
+}

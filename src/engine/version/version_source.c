@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * version/version_source.c: between the files of versions and the sources of merges.
+ *
+ * merge_level.c walks through runs and asks for each when it comes to it; here the answer is a pin
+ * of the file (run_file.c). A level source stands in one run at a time, so one handle is enough.
+ *
+ * Runs of level 0 and of history overlap, so each of them is a source of its own; it is opened late all the same,
+ * so that a merge beside a damaged run gets along without it.
+ */
+#include "version/version_source.h"
+
+#include "base/check.h"
+
+static const char *const level_names[FIRN_VERSION_LEVELS_ALL] = {
+    "level 0", "level 1", "level 2", "level 3", "level 4", "level 5", "level 6", "history",
+};
+
+static bool
+is_refused(const struct firn_version_source *state, const struct firn_run_file *file)
+{
+    for (size_t i = 0; state->refused != NULL && i < state->refused->count; i++) {
+        if (state->refused->files[i] == file) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int
+open_run(void *ctx, const struct firn_merge_level_run *run, struct firn_run **out, firn_error *err)
+{
+    struct firn_version_source *state = ctx;
+    CHECK(state->handle == NULL);
+    if (is_refused(state, run->run)) {
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "a run could not be read when the cursor was created");
+    }
+    int rc = firn_run_file_pin(run->run, &state->handle, err);
+    if (rc == FIRN_OK) {
+        *out = state->handle->run;
+    }
+    return rc;
+}
+
+static void
+release_run(void *ctx, const struct firn_merge_level_run *run, struct firn_run *opened)
+{
+    struct firn_version_source *state = ctx;
+    (void)run;
+    CHECK(state->handle != NULL && state->handle->run == opened);
+    firn_run_file_unpin(state->handle);
+    state->handle = NULL;
+}
+
+int
+firn_version_source_add(struct firn_version_source *state,
+                        const struct firn_version_source_runs *runs, struct firn_merge *merge,
+                        firn_error *err)
+{
+    DCHECK(state->handle == NULL && runs->level < FIRN_VERSION_LEVELS_ALL);
+    DCHECK(runs->begin < runs->end && runs->end <= runs->version->levels[runs->level].count);
+    DCHECK((runs->level > 0 && runs->level < FIRN_VERSION_HISTORY) || runs->end == runs->begin + 1);
+    struct firn_merge_source *source;
+    struct firn_merge_level_options options = {
+        .runs = runs->version->levels[runs->level].runs + runs->begin,
+        .count = runs->end - runs->begin,
+        .open = open_run,
+        .release = release_run,
+        .ctx = state,
+        .cursor = {.is_sequential = runs->is_sequential,
+                   .only = runs->only,
+                   .found = runs->found,
+                   .keeps_references = true},
+        .name = level_names[runs->level],
+    };
+    int rc = firn_merge_level_create(&options, &source, err);
+    return rc != FIRN_OK ? rc : firn_merge_add(merge, source, err);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * base/entry.h: one version of a key, as memtables, logs and runs hold it, and the order of them.
+ */
+#ifndef FIRN_BASE_ENTRY_H
+#define FIRN_BASE_ENTRY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/slice.h"
+#include "firn/types.h"
+
+/* On disk (log and runs). */
+enum firn_entry_kind {
+    FIRN_ENTRY_PUT = 1,
+    FIRN_ENTRY_DELETE = 2,
+    /* Covers the versions of the keys in [key, value) whose sequences are smaller than its own. It
+     * lies beside the versions of keys, never among them. */
+    FIRN_ENTRY_RANGE_DELETE = 3,
+    /* Changes the value beneath it. Its value is a byte that says how, one of
+     * firn_merge_operator, and the operand: see merge/merge_fold.h. */
+    FIRN_ENTRY_MERGE = 4,
+    /* A put until some moment, and from then on a delete. Its value begins with that moment,
+     * milliseconds since 1970 in 8 bytes, the lowest first. */
+    FIRN_ENTRY_EXPIRING = 5
+};
+
+/* What stands before the value of a user in those two kinds. */
+enum { FIRN_ENTRY_MERGE_HEAD_SIZE = 1, FIRN_ENTRY_EXPIRING_HEAD_SIZE = 8 };
+enum { FIRN_ENTRY_LOGGED_SIZE = 24 };
+
+/* Where references lead: see block/run_kind.h. */
+struct firn_run_values;
+
+struct firn_entry {
+    firn_slice key;
+    firn_slice value; /* empty for FIRN_ENTRY_DELETE */
+    uint64_t sequence;
+    enum firn_entry_kind kind;
+    /* NULL; or what a reference leads into that stands in the place of the value's bytes, behind
+     * its head: of a put or an expiring one (block/value_file.h). Lives as long as the run. */
+    const struct firn_run_values *values;
+    /* NULL; or, of a put or an expiring one that lies in a memtable, FIRN_ENTRY_LOGGED_SIZE bytes
+     * that say where the log has its value (memtable/memtable_logged.h). They stand right behind the value,
+     * so who has replaced the value can be told by that. */
+    const uint8_t *logged;
+};
+
+static inline size_t
+firn_entry_head_size(enum firn_entry_kind kind)
+{
+    return kind == FIRN_ENTRY_MERGE      ? FIRN_ENTRY_MERGE_HEAD_SIZE
+           : kind == FIRN_ENTRY_EXPIRING ? FIRN_ENTRY_EXPIRING_HEAD_SIZE
+                                         : 0;
+}
+
+/* Of the value of a FIRN_ENTRY_EXPIRING: from when on it is gone, and what it is until then. */
+static inline uint64_t
+firn_entry_expires_ms(firn_slice value)
+{
+    return firn_load_le64(value.data);
+}
+static inline firn_slice
+firn_entry_expiring_value(firn_slice value)
+{
+    return firn_bytes(value.data + FIRN_ENTRY_EXPIRING_HEAD_SIZE,
+                      value.size - FIRN_ENTRY_EXPIRING_HEAD_SIZE);
+}
+
+/* The order of entries everywhere: by key in byte order, then by sequence with the newest first. */
+static inline int
+firn_entry_compare(firn_slice key_a, uint64_t sequence_a, firn_slice key_b, uint64_t sequence_b)
+{
+    int order = firn_slice_compare(key_a, key_b);
+    if (order != 0) {
+        return order;
+    }
+    return sequence_a > sequence_b ? -1 : sequence_a < sequence_b;
+}
+
+#endif
