@@ -392,7 +392,7 @@ firn_ws_apply_temporary_name(const uint8_t *tag, firn_slice path, char *out)
     firn_hex_encode(tag, FIRN_WS_APPLY_TAG_SIZE, hex);
     (void)snprintf(out, FIRN_WS_APPLY_NAME_SIZE, ".firn-%s-%016llx", hex,
                    (unsigned long long)firn_xxh3(path.data, path.size, 1));
-    DCHECK(firn_ws_apply_is_temporary_name(firn_str(out)));
+    DCHECK(firn_ws_reserved_is_temporary(firn_str(out)));
 }
 
 void
@@ -401,27 +401,7 @@ firn_ws_apply_aside_name(const uint8_t *tag, firn_slice path, char *out)
     char temporary[FIRN_WS_APPLY_NAME_SIZE];
     firn_ws_apply_temporary_name(tag, path, temporary);
     (void)snprintf(out, FIRN_WS_APPLY_NAME_SIZE, "%.43s.old", temporary);
-    DCHECK(firn_ws_apply_is_temporary_name(firn_str(out)));
-}
-
-/* ".firn-" and 16 hexadecimal digits, "-" and 16 more, and ".old" in the second form. */
-bool
-firn_ws_apply_is_temporary_name(firn_slice name)
-{
-    enum { START = 6, DIGITS = 16, SIZE = START + DIGITS + 1 + DIGITS, OLD = 4 };
-    if ((name.size != SIZE && name.size != SIZE + OLD) || memcmp(name.data, ".firn-", START) != 0 ||
-        name.data[START + DIGITS] != '-' ||
-        (name.size > SIZE && memcmp(name.data + SIZE, ".old", OLD) != 0)) {
-        return false;
-    }
-    for (size_t i = START; i < SIZE; i++) {
-        uint8_t byte = name.data[i];
-        bool is_digit = (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'f');
-        if (!is_digit && i != START + DIGITS) {
-            return false;
-        }
-    }
-    return true;
+    DCHECK(firn_ws_reserved_is_temporary(firn_str(out)));
 }
 
 bool

@@ -16,6 +16,7 @@
 #include "os/os.h"
 #include "workspace/ws_diff.h"
 #include "workspace/ws_objects.h"
+#include "workspace/ws_reserved.h"
 
 struct firn_ws_apply;
 
@@ -102,7 +103,5 @@ bool firn_ws_apply_is_undone(const struct firn_ws_apply *apply);
  * stands for a moment. Both of FIRN_WS_APPLY_NAME_SIZE. */
 void firn_ws_apply_temporary_name(const uint8_t *tag, firn_slice path, char *out);
 void firn_ws_apply_aside_name(const uint8_t *tag, firn_slice path, char *out);
-/* Whether a name is of that form, of whatever restore: no scan takes it for something of the user's. */
-bool firn_ws_apply_is_temporary_name(firn_slice name);
 
 #endif

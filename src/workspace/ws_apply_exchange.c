@@ -16,14 +16,14 @@ int
 firn_ws_apply_exchange(struct firn_os_dir *dir, const char *temporary, const char *final,
                        firn_error *err)
 {
-    DCHECK(firn_ws_apply_is_temporary_name(firn_str(temporary)) && strcmp(temporary, final) != 0);
+    DCHECK(firn_ws_reserved_is_temporary(firn_str(temporary)) && strcmp(temporary, final) != 0);
     int rc = firn_os_rename(dir, temporary, dir, final, FIRN_OS_RENAME_EXCHANGE, err);
     if (rc != FIRN_UNSUPPORTED && rc != FIRN_INVALID) {
         return rc;
     }
     char aside[FIRN_WS_APPLY_NAME_SIZE];
     (void)snprintf(aside, sizeof aside, "%.43s.old", temporary);
-    DCHECK(firn_ws_apply_is_temporary_name(firn_str(aside))); /* recovery looks for that form */
+    DCHECK(firn_ws_reserved_is_temporary(firn_str(aside))); /* recovery looks for that form */
     FIRN_TRY(firn_os_rename(dir, final, dir, aside, FIRN_OS_RENAME_NO_REPLACE, err));
     FIRN_TRY(firn_os_rename(dir, temporary, dir, final, FIRN_OS_RENAME_NO_REPLACE, err));
     FIRN_TRY(firn_os_rename(dir, aside, dir, temporary, FIRN_OS_RENAME_NO_REPLACE, err));

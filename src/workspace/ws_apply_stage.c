@@ -132,7 +132,7 @@ write_one(struct firn_ws_apply_worker *worker, firn_slice path, const struct fir
         return leave_if_refused(apply, path, rc, &cause, err);
     }
     DCHECK(worker->place.is_direct ||
-           firn_ws_apply_is_temporary_name(firn_str(worker->place.name))); /* (I2) of ws_apply.c */
+           firn_ws_reserved_is_temporary(firn_str(worker->place.name))); /* (I2) of ws_apply.c */
     struct firn_ws_write_target target = {.dir = worker->dir,
                                           .name = worker->place.name,
                                           .path = path,
@@ -232,7 +232,7 @@ remove_staged(void *ctx, const struct firn_ws_diff_change *change, firn_error *e
     if (staging->place.is_direct) {
         return FIRN_OK;
     }
-    CHECK(firn_ws_apply_is_temporary_name(firn_str(staging->place.name))); /* nobody else's */
+    CHECK(firn_ws_reserved_is_temporary(firn_str(staging->place.name))); /* nobody else's */
     if (is_new_root) {
         rc = firn_ws_apply_clear_place(apply, &staging->place, err);
     } else {

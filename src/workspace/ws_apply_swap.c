@@ -118,7 +118,7 @@ leave_refused(struct firn_ws_apply *apply, const struct firn_ws_diff_change *cha
               const firn_error *cause, firn_error *err)
 {
     struct swapping *swapping = apply->swapping;
-    CHECK(firn_ws_apply_is_temporary_name(firn_str(swapping->staged.name))); /* (I3) */
+    CHECK(firn_ws_reserved_is_temporary(firn_str(swapping->staged.name))); /* (I3) */
     int rc = change->after->kind == FIRN_TREE_DIR
                  ? firn_ws_apply_clear_place(apply, &swapping->staged, err)
                  : firn_os_remove_file(swapping->dir, swapping->staged.name, err);

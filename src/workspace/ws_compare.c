@@ -14,6 +14,7 @@
 
 #include "base/check.h"
 #include "workspace/ws_stat.h"
+#include "workspace/ws_watched.h"
 
 /* What an init was given. */
 struct request {

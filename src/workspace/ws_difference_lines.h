@@ -6,7 +6,10 @@
 #define FIRN_WORKSPACE_WS_DIFFERENCE_LINES_H
 
 #include "codec/line_diff.h"
-#include "workspace/ws_internal.h"
+#include "firn/workspace.h"
+#include "pack/packfile.h"
+#include "workspace/ws_diff.h"
+#include "workspace/ws_objects.h"
 
 struct firn_ws_difference_lines {
     struct firn_ws_objects *objects;

@@ -131,15 +131,16 @@ firn_ws_gc_due_packs_bytes(const struct firn_ws_objects *objects)
 }
 
 int
-firn_ws_gc_due_ask(struct firn_ws_opened *opened, bool *out, firn_error *err)
+firn_ws_gc_due_ask(struct firn_db *db, const struct firn_ws_objects *objects, bool *out,
+                   firn_error *err)
 {
     struct firn_ws_gc_due due;
     *out = false;
-    DCHECK((opened->db == NULL) == (opened->objects == NULL));
-    int rc = opened->db == NULL ? FIRN_OK : firn_ws_gc_due_read(opened->db, &due, err);
-    if (rc == FIRN_OK && opened->db != NULL) {
-        *out = firn_ws_gc_due_is(&due, firn_ws_gc_due_packs_bytes(opened->objects),
-                                 FIRN_WS_GC_DUE_BYTES_MIN, firn_os_now_ns(firn_db_os(opened->db)));
+    DCHECK((db == NULL) == (objects == NULL));
+    int rc = db == NULL ? FIRN_OK : firn_ws_gc_due_read(db, &due, err);
+    if (rc == FIRN_OK && db != NULL) {
+        *out = firn_ws_gc_due_is(&due, firn_ws_gc_due_packs_bytes(objects),
+                                 FIRN_WS_GC_DUE_BYTES_MIN, firn_os_now_ns(firn_db_os(db)));
     }
     return rc;
 }

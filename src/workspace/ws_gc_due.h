@@ -5,7 +5,8 @@
 #ifndef FIRN_WORKSPACE_WS_GC_DUE_H
 #define FIRN_WORKSPACE_WS_GC_DUE_H
 
-#include "workspace/ws_internal.h"
+#include "store/db.h"
+#include "workspace/ws_objects.h"
 
 /* What a store knows about its garbage. */
 struct firn_ws_gc_due {
@@ -31,8 +32,9 @@ void firn_ws_gc_due_add(struct firn_ws_gc_due *due, uint64_t bytes);
  * garbage. */
 bool firn_ws_gc_due_is(const struct firn_ws_gc_due *due, uint64_t packs_bytes, uint64_t bytes_min,
                        int64_t now_ns);
-/* Whether one that is open is, by the usual measure. */
-FIRN_MUST_CHECK int firn_ws_gc_due_ask(struct firn_ws_opened *opened, bool *out, firn_error *err);
+/* Whether one that is open is, by the usual measure. Without a store, where both are NULL, it is not. */
+FIRN_MUST_CHECK int firn_ws_gc_due_ask(struct firn_db *db, const struct firn_ws_objects *objects,
+                                       bool *out, firn_error *err);
 /* All packs of the list. */
 uint64_t firn_ws_gc_due_packs_bytes(const struct firn_ws_objects *objects);
 

@@ -16,7 +16,9 @@
 #include "workspace/ws_objects.h"
 #include "workspace/ws_place.h"
 #include "workspace/ws_scan.h"
-#include "workspace/ws_watched.h"
+
+struct firn_ws_watch_link;
+struct firn_ws_watched;
 
 struct firn_ws {
     struct firn_os_process_mark mark; /* first: see api_process.h */

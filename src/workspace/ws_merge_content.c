@@ -13,13 +13,11 @@
 #include "base/slice.h"
 #include "codec/line_diff.h"
 #include "workspace/ws_content.h"
-#include "workspace/ws_scan.h"
 
 enum { SCRATCH_FRAMES = 4 };
 
-_Static_assert((int)FIRN_WS_MERGE_CONTENT_SIZE_MAX <= (int)FIRN_LINE_DIFF_TEXT_SIZE_MAX &&
-                   (int)FIRN_WS_MERGE_CONTENT_SIZE_MAX <= (int)FIRN_WS_SCAN_LARGE_SIZE,
-               "what is merged is within the limits of texts and of whole objects");
+_Static_assert((int)FIRN_WS_MERGE_CONTENT_SIZE_MAX <= (int)FIRN_LINE_DIFF_TEXT_SIZE_MAX,
+               "what is merged is within the limits of texts");
 
 int
 firn_ws_merge_content_init(struct firn_ws_merge_content *out, struct firn_ws_objects *objects,

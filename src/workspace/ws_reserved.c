@@ -187,3 +187,23 @@ firn_ws_reserved_path(firn_slice path)
 {
     return judge_parts(path, '/', firn_ws_reserved_name);
 }
+
+/* ".firn-" and 16 hexadecimal digits, "-" and 16 more, and ".old" in the second form. */
+bool
+firn_ws_reserved_is_temporary(firn_slice name)
+{
+    enum { START = 6, DIGITS = 16, SIZE = START + DIGITS + 1 + DIGITS, OLD = 4 };
+    if ((name.size != SIZE && name.size != SIZE + OLD) || memcmp(name.data, ".firn-", START) != 0 ||
+        name.data[START + DIGITS] != '-' ||
+        (name.size > SIZE && memcmp(name.data + SIZE, ".old", OLD) != 0)) {
+        return false;
+    }
+    for (size_t i = START; i < SIZE; i++) {
+        uint8_t byte = name.data[i];
+        bool is_digit = (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'f');
+        if (!is_digit && i != START + DIGITS) {
+            return false;
+        }
+    }
+    return true;
+}

@@ -13,5 +13,8 @@
 const char *firn_ws_reserved_name(firn_slice name);
 /* The same of a path with slashes, for the first of its names that is reserved. */
 const char *firn_ws_reserved_path(firn_slice path);
+/* Whether a restore, of whatever tree, gives such names to what is new, or moved aside, until it has
+ * ended: no scan takes it for something of the user's. */
+bool firn_ws_reserved_is_temporary(firn_slice name);
 
 #endif

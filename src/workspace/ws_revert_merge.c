@@ -25,11 +25,15 @@
 #include "tree/tree_lookup.h"
 #include "workspace/ws_compare.h"
 #include "workspace/ws_merge.h"
+#include "workspace/ws_merge_content.h"
 #include "workspace/ws_reserved.h"
 #include "workspace/ws_restore_internal.h"
 #include "workspace/ws_restore_stores.h"
 #include "workspace/ws_restore_unsaved.h"
 #include "workspace/ws_revert_internal.h"
+
+_Static_assert((int)FIRN_WS_MERGE_CONTENT_SIZE_MAX <= (int)FIRN_WS_SCAN_LARGE_SIZE,
+               "what is merged is a whole object");
 
 /* ---- what the merge is told to do ---- */
 

@@ -34,6 +34,7 @@
 #include "workspace/ws_join.h"
 #include "workspace/ws_restore_internal.h"
 #include "workspace/ws_told.h"
+#include "workspace/ws_watched.h"
 
 /* ---- the record ---- */
 
@@ -439,7 +440,7 @@ firn_ws_save(struct firn_ws *ws, const firn_save_options *options, firn_save_res
     if (rc == FIRN_OK && out->is_made) {
         expire(&opened, options->keep == NULL ? NULL : &keep, out);
         FIRN_IGNORE(firn_ws_join(ws, &opened, &options->callbacks, NULL));
-        FIRN_IGNORE(firn_ws_gc_due_ask(&opened, &out->gc_is_due, NULL));
+        FIRN_IGNORE(firn_ws_gc_due_ask(opened.db, opened.objects, &out->gc_is_due, NULL));
     }
     /* The checkpoint is durable: a store that cannot be closed properly is recovered by the next
      * open. */

@@ -21,6 +21,7 @@
 #include "workspace/ws_internal.h"
 #include "workspace/ws_rules.h"
 #include "workspace/ws_stat.h"
+#include "workspace/ws_watched.h"
 
 enum { SCRATCH_FRAMES = 4 };
 

@@ -16,24 +16,11 @@
 #include "os/os.h"
 #include "pack/packfile.h"
 #include "tree/tree.h"
+#include "workspace/ws_treesink.h"
 
 enum { FIRN_WS_SCAN_LARGE_SIZE = 8 << 20 }; /* files above it are cut into pieces */
 
-struct firn_ws_object;
 struct firn_ws_stat;
-
-/* Where objects go. A lane is one thread's. */
-struct firn_ws_sink {
-    int (*lane_open)(void *ctx, void **out_lane, firn_error *err);
-    /* Called for every lane at the end; flushes it when `keep`. */
-    int (*lane_close)(void *ctx, void *lane, bool keep, firn_error *err);
-    /* Whether add of this object would do nothing: saves work. Any thread. Needed by sinks that want
-     * content. */
-    int (*contains)(void *ctx, const firn_hash *hash, bool *out, firn_error *err);
-    int (*add)(void *lane, const struct firn_ws_object *object, bool *out_is_new, firn_error *err);
-    bool wants_content; /* false: file contents are hashed, add is called for directories only */
-    void *ctx;
-};
 
 /* A tree in the store. source is borrowed, and any thread's; NULL: there is none. */
 struct firn_ws_scan_last {
@@ -141,19 +128,5 @@ FIRN_MUST_CHECK int firn_ws_scan(struct firn_os_dir *root,
                                  const struct firn_ws_sink *sink, struct firn_ws_scan_result *out,
                                  firn_error *err);
 void firn_ws_scan_result_deinit(struct firn_ws_scan_result *result);
-
-/* A sink that keeps directory objects in memory and nothing else, and a source that reads them
- * back, then from `fallback` (may be NULL). ws_treesink.c. */
-struct firn_ws_treesink;
-FIRN_MUST_CHECK int firn_ws_treesink_create(struct firn_os *os, struct firn_ws_treesink **out,
-                                            firn_error *err);
-void firn_ws_treesink_destroy(struct firn_ws_treesink *sink);
-struct firn_ws_sink firn_ws_treesink_sink(struct firn_ws_treesink *sink);
-/* Keeps a directory object, as the sink would. Any thread. */
-FIRN_MUST_CHECK int firn_ws_treesink_keep(struct firn_ws_treesink *sink, const firn_hash *hash,
-                                          firn_slice object, firn_error *err);
-/* ctx is the treesink; valid as long as it. */
-struct firn_tree_source firn_ws_treesink_source(struct firn_ws_treesink *sink,
-                                                const struct firn_tree_source *fallback);
 
 #endif

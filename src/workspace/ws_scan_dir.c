@@ -23,10 +23,10 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/mem.h"
-#include "workspace/ws_apply.h"
 #include "workspace/ws_exclude.h"
 #include "workspace/ws_nested.h"
 #include "workspace/ws_place.h"
+#include "workspace/ws_reserved.h"
 #include "workspace/ws_scan_internal.h"
 
 static firn_slice
@@ -180,7 +180,7 @@ static bool
 is_temporary(const struct firn_ws_scan_worker *worker, const struct firn_ws_scan_item *item)
 {
     return item->name.text[0] == '.' && worker->scan->options->stored_rules == NULL &&
-           firn_ws_apply_is_temporary_name(item_name(item));
+           firn_ws_reserved_is_temporary(item_name(item));
 }
 
 /* Whether an entry is to be worked on; otherwise it has been reported. */

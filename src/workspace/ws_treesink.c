@@ -13,6 +13,8 @@
  * are as good as random. One mutex (rank WORKSPACE_TREE) guards both; the copy is made under it,
  * since directories are few and small. Nothing is ever removed before the whole sink goes.
  */
+#include "workspace/ws_treesink.h"
+
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "base/check.h"
@@ -22,7 +24,6 @@
 #include "codec/hex.h"
 #include "os/os_thread.h"
 #include "workspace/ws_objects.h"
-#include "workspace/ws_scan.h"
 
 enum { ARENA_CHUNK_SIZE = 256 << 10 };
 

@@ -39,6 +39,7 @@
 #include "workspace/ws_watch_new.h"
 #include "workspace/ws_watch_serve.h"
 #include "workspace/ws_watch_set.h"
+#include "workspace/ws_watched.h"
 
 enum { NS_PER_MS = 1000000, TICK_MS = 1000, BUSY_PAUSE_MS = 250, FAILURE_PAUSE_MS = 10000 };
 
