@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * api/workspace_api.c: the public face of workspaces: arguments are checked here, everything else
- * is workspace/ws.h's.
+ * is handle/ws.h's.
  *
  * NULL for options means defaults; api_options.h reads those of callers of other versions.
  */
@@ -9,11 +9,11 @@
 #include "api/api_options.h"
 #include "api/api_process.h"
 #include "firn/workspace.h"
-#include "workspace/ws.h"
-#include "workspace/ws_config.h"
-#include "workspace/ws_trust.h"
-#include "workspace/ws_watch.h"
-#include "workspace/ws_workspaces.h"
+#include "handle/ws.h"
+#include "operations/ws_workspaces.h"
+#include "place/place_config.h"
+#include "place/place_trust.h"
+#include "watch/watch.h"
 
 int
 firn_workspace_open(const char *path, const firn_workspace_options *options, firn_workspace **out,
@@ -88,7 +88,7 @@ int
 firn_config_size(const char *text, uint64_t *out, firn_error *err)
 {
     API_REQUIRE(text != NULL && out != NULL, err, "text and out must not be NULL");
-    return firn_ws_config_size(text, out, err);
+    return firn_place_config_size(text, out, err);
 }
 
 int
@@ -97,9 +97,9 @@ firn_config_list(firn_workspace *workspace, int (*visit)(void *ctx, const firn_s
 {
     API_REQUIRE(visit != NULL, err, "visit must not be NULL");
     API_OWN_IF_ANY(workspace, "workspace", err);
-    return firn_ws_config_list(firn_os_default(),
-                               workspace == NULL ? NULL : firn_ws_store_path(workspace), visit, ctx,
-                               err);
+    return firn_place_config_list(firn_os_default(),
+                                  workspace == NULL ? NULL : firn_ws_store_path(workspace), visit,
+                                  ctx, err);
 }
 
 int
@@ -110,9 +110,9 @@ firn_config_list_readable(firn_workspace *workspace,
 {
     API_REQUIRE(visit != NULL, err, "visit must not be NULL");
     API_OWN_IF_ANY(workspace, "workspace", err);
-    return firn_ws_config_list_readable(firn_os_default(),
-                                        workspace == NULL ? NULL : firn_ws_store_path(workspace),
-                                        visit, on_notice, ctx, err);
+    return firn_place_config_list_readable(firn_os_default(),
+                                           workspace == NULL ? NULL : firn_ws_store_path(workspace),
+                                           visit, on_notice, ctx, err);
 }
 
 int
@@ -120,9 +120,9 @@ firn_config_set(firn_workspace *workspace, const char *key, const char *value, f
 {
     API_REQUIRE(key != NULL, err, "key must not be NULL");
     API_OWN_IF_ANY(workspace, "workspace", err);
-    return firn_ws_config_set(firn_os_default(),
-                              workspace == NULL ? NULL : firn_ws_store_path(workspace), key, value,
-                              err);
+    return firn_place_config_set(firn_os_default(),
+                                 workspace == NULL ? NULL : firn_ws_store_path(workspace), key,
+                                 value, err);
 }
 
 int
@@ -157,28 +157,28 @@ firn_trust_find(const char *path, int (*visit)(void *ctx, const firn_trust_info 
                 firn_error *err)
 {
     API_REQUIRE(path != NULL && visit != NULL, err, "path and visit must not be NULL");
-    return firn_ws_trust_find(firn_os_default(), path, visit, ctx, err);
+    return firn_place_trust_find(firn_os_default(), path, visit, ctx, err);
 }
 
 int
 firn_trust_add(const char *path, firn_error *err)
 {
     API_REQUIRE(path != NULL, err, "path must not be NULL");
-    return firn_ws_trust_add(firn_os_default(), path, err);
+    return firn_place_trust_add(firn_os_default(), path, err);
 }
 
 int
 firn_trust_remove(const char *path, firn_error *err)
 {
     API_REQUIRE(path != NULL, err, "path must not be NULL");
-    return firn_ws_trust_remove(firn_os_default(), path, err);
+    return firn_place_trust_remove(firn_os_default(), path, err);
 }
 
 int
 firn_trust_list(int (*visit)(void *ctx, const firn_trust_info *info), void *ctx, firn_error *err)
 {
     API_REQUIRE(visit != NULL, err, "visit must not be NULL");
-    return firn_ws_trust_list(firn_os_default(), visit, ctx, err);
+    return firn_place_trust_list(firn_os_default(), visit, ctx, err);
 }
 
 int
@@ -212,7 +212,7 @@ firn_workspace_watch(firn_workspace *workspace, const firn_watch_options *option
     save.message = firn_str("watch");
     rc = given.save == NULL ? FIRN_OK : api_options_read(&save, sizeof save, given.save, err);
     given.save = &save;
-    return rc == FIRN_OK ? firn_ws_watch(workspace, &given, err) : rc;
+    return rc == FIRN_OK ? firn_watch(workspace, &given, err) : rc;
 }
 
 int
@@ -220,7 +220,7 @@ firn_workspace_watch_look(firn_workspace *workspace, firn_watch_info *out, firn_
 {
     API_REQUIRE(workspace != NULL && out != NULL, err, "workspace and out must not be NULL");
     API_OWN(workspace, "workspace", err);
-    return firn_ws_watch_look(workspace, out, err);
+    return firn_watch_look(workspace, out, err);
 }
 
 int
@@ -229,7 +229,7 @@ firn_workspace_watch_stop(firn_workspace *workspace, firn_watch_info *out, firn_
     firn_watch_info ignored;
     API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
     API_OWN(workspace, "workspace", err);
-    return firn_ws_watch_stop(workspace, out == NULL ? &ignored : out, err);
+    return firn_watch_stop(workspace, out == NULL ? &ignored : out, err);
 }
 
 int
@@ -468,7 +468,7 @@ firn_workspace_expire(firn_workspace *workspace, const firn_expire_options *opti
     API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
     API_OWN(workspace, "workspace", err);
     int rc = api_options_read(&given, sizeof given, options, err);
-    return rc != FIRN_OK ? rc : firn_ws_expire_request(workspace, &given, visit, ctx, err);
+    return rc != FIRN_OK ? rc : firn_reclaim_expire_request(workspace, &given, visit, ctx, err);
 }
 
 int
@@ -484,8 +484,9 @@ firn_workspace_delete(firn_workspace *workspace, const char *const *references, 
     if (rc == FIRN_OK) {
         rc = api_options_read(&given, sizeof given, options, err);
     }
-    return rc != FIRN_OK ? rc
-                         : firn_ws_delete(workspace, references, count, &given, visit, ctx, err);
+    return rc != FIRN_OK
+               ? rc
+               : firn_reclaim_delete(workspace, references, count, &given, visit, ctx, err);
 }
 
 int
@@ -528,7 +529,7 @@ firn_workspace_gc(firn_workspace *workspace, const firn_gc_options *options, fir
         return firn_error_set(err, FIRN_INVALID,
                               "an automatic collection is neither full nor recompresses");
     }
-    return firn_ws_gc(workspace, &given, out == NULL ? &ignored : out, err);
+    return firn_reclaim(workspace, &given, out == NULL ? &ignored : out, err);
 }
 
 int
@@ -543,7 +544,7 @@ firn_workspace_check(firn_workspace *workspace, const firn_workspace_check_optio
     if (rc != FIRN_OK) {
         return rc;
     }
-    return firn_ws_check(workspace, &given, out == NULL ? &ignored : out, err);
+    return firn_repair_check(workspace, &given, out == NULL ? &ignored : out, err);
 }
 
 int
@@ -558,5 +559,5 @@ firn_workspace_repair(firn_workspace *workspace, const firn_repair_options *opti
     if (rc != FIRN_OK) {
         return rc;
     }
-    return firn_ws_repair(workspace, &given, out == NULL ? &ignored : out, err);
+    return firn_repair(workspace, &given, out == NULL ? &ignored : out, err);
 }

@@ -6,7 +6,7 @@
  * own, so that neither Ctrl-C nor a terminal that is closed meets it, without any file that we have
  * open or were given, so that a pipe that we write to ends with us, not in a directory that somebody
  * may want to unmount, and of low priority. Whoever started it does not know how it ends: it is
- * housekeeping, and if it fails the next one tries again (ws_gc_due.c).
+ * housekeeping, and if it fails the next one tries again (catalog_due.c).
  *
  * Whether there is enough garbage is asked here, by a look that locks nothing, so that commands which
  * delete need not know it and no process is begun in vain. Nor is one where the setting gc.auto is

@@ -16,9 +16,9 @@
 #include "base/check.h"
 #include "base/reader.h"
 #include "base/slice.h"
-#include "ignore/ignore_file.h"
-#include "ignore/ignore_glob.h"
-#include "ignore/ignore_rules.h"
+#include "rules/ignore_file.h"
+#include "rules/ignore_glob.h"
+#include "rules/ignore_rules.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -20,14 +20,14 @@
 #include "base/slice.h"
 #include "codec/crc32c.h"
 #include "codec/hex.h"
+#include "handle/ws_begun.h"
+#include "handle/ws_internal.h"
+#include "handle/ws_running.h"
 #include "os/os_memory.h"
+#include "place/place_private.h"
+#include "place/place_trust.h"
 #include "store/db_holder.h"
 #include "storefile/storefile.h"
-#include "workspace/ws_begun.h"
-#include "workspace/ws_internal.h"
-#include "workspace/ws_private.h"
-#include "workspace/ws_running.h"
-#include "workspace/ws_trust.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -39,7 +39,8 @@ enum {
     LOCK_FILE_SIZE = LOCK_NOTE_OFFSET + LOCK_RECORD_SIZE
 };
 
-static const uint8_t TAG[FIRN_WS_JOURNAL_TAG_SIZE] = {0x7b, 0x87, 0xf8, 0x8e, 0xbf, 0xba, 1, 2};
+static const uint8_t TAG[FIRN_CATALOG_JOURNAL_TAG_SIZE] = {0x7b, 0x87, 0xf8, 0x8e,
+                                                           0xbf, 0xba, 1,    2};
 static const char TAG_HEX[] = "7b87f88ebfba0102";
 
 /* A machine with the workspace "/w", whose store is in it, trusted and open. */
@@ -50,8 +51,8 @@ struct machine {
     struct firn_os_file *lock; /* held as by another writer */
     struct firn_os_stat stat;  /* of the store's directory */
     char id[ID_LETTERS + 1];
-    char trust_name[FIRN_WS_PRIVATE_NAME_SIZE];
-    char begun_name[FIRN_WS_PRIVATE_NAME_SIZE];
+    char trust_name[FIRN_PLACE_PRIVATE_NAME_SIZE];
+    char begun_name[FIRN_PLACE_PRIVATE_NAME_SIZE];
 };
 
 static struct firn_os_dir *
@@ -77,8 +78,8 @@ put(const struct machine *machine, const char *folder, const char *name, firn_sl
 static int
 keep_name(void *ctx, const struct firn_os_dirent *entry)
 {
-    CHECK(entry->name_size == FIRN_WS_PRIVATE_NAME_SIZE - 1);
-    memcpy(ctx, entry->name, FIRN_WS_PRIVATE_NAME_SIZE);
+    CHECK(entry->name_size == FIRN_PLACE_PRIVATE_NAME_SIZE - 1);
+    memcpy(ctx, entry->name, FIRN_PLACE_PRIVATE_NAME_SIZE);
     return FIRN_OK;
 }
 
@@ -97,7 +98,7 @@ prepare(struct machine *machine)
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
     firn_save_options save = FIRN_SAVE_OPTIONS_INIT;
     firn_save_result result;
-    const struct firn_ws_journal none = {.state = FIRN_WS_JOURNAL_NONE};
+    const struct firn_catalog_journal none = {.state = FIRN_CATALOG_JOURNAL_NONE};
     CHECK(firn_os_memory_create(1, &machine->os, NULL) == FIRN_OK);
     struct firn_os_dir *top = open_dir(machine, "/");
     CHECK(firn_os_make_dir(top, "w", 0700, NULL) == FIRN_OK);
@@ -107,7 +108,7 @@ prepare(struct machine *machine)
     CHECK(firn_ws_open(machine->os, "/w", &options, &machine->ws, NULL) == FIRN_OK);
     CHECK(firn_ws_save(machine->ws, &save, &result, NULL) == FIRN_OK); /* and trusts it */
     CHECK(firn_ws_opened_open(machine->ws, FIRN_WS_READ, &machine->opened, NULL) == FIRN_OK);
-    CHECK(firn_ws_trust_enter(machine->os, "/w", NULL) == FIRN_OK);
+    CHECK(firn_place_trust_enter(machine->os, "/w", NULL) == FIRN_OK);
     CHECK(firn_ws_begun_note(machine->ws, &machine->opened, TAG, &none, NULL) == FIRN_OK);
     find_name(machine, "/data/firn/.trusted", machine->trust_name);
     find_name(machine, "/data/firn/.restoring", machine->begun_name);
@@ -199,13 +200,13 @@ check_listed(void *ctx, const firn_trust_info *info)
 static void
 trust(const struct machine *machine, firn_slice bytes)
 {
-    struct firn_ws_trust_look look;
+    struct firn_place_trust_look look;
     firn_error err;
     bool is_exact = is_trust(machine, bytes);
     put(machine, "/data/firn/.trusted", machine->trust_name, bytes);
-    CHECK(firn_ws_trust_look(machine->os, "/w", &look, &err) == FIRN_OK);
+    CHECK(firn_place_trust_look(machine->os, "/w", &look, &err) == FIRN_OK);
     CHECK(look.has_store && look.is_trusted == is_exact);
-    int rc = firn_ws_trust_list(machine->os, check_listed, &is_exact, &err);
+    int rc = firn_place_trust_list(machine->os, check_listed, &is_exact, &err);
     CHECK(rc == FIRN_OK); /* what cannot be read is told */
 }
 
@@ -242,7 +243,7 @@ is_begun(const struct machine *machine, firn_slice bytes)
 static void
 begun(const struct machine *machine, firn_slice bytes)
 {
-    struct firn_ws_journal journal = {.state = FIRN_WS_JOURNAL_BEGUN};
+    struct firn_catalog_journal journal = {.state = FIRN_CATALOG_JOURNAL_BEGUN};
     bool is_foreign;
     firn_error err;
     memcpy(journal.tag, TAG, sizeof journal.tag);

@@ -17,12 +17,12 @@
 #include "base/check.h"
 #include "base/reader.h"
 #include "base/slice.h"
+#include "catalog/catalog_record.h"
+#include "difference/difference_walk.h"
+#include "objects/objects_index.h"
 #include "tree/tree_lookup.h"
 #include "tree/tree_references.h"
-#include "workspace/ws_diff.h"
-#include "workspace/ws_index.h"
-#include "workspace/ws_record.h"
-#include "workspace/ws_reserved.h"
+#include "tree/tree_reserved.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -77,10 +77,10 @@ read_object(void *ctx, const firn_hash *hash, struct firn_buf *out, firn_error *
 }
 
 static int
-visit(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
+visit(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
 {
     struct objects *objects = ctx;
-    CHECK(change->kind == FIRN_WS_DIFF_ADDED && change->before == NULL);
+    CHECK(change->kind == FIRN_DIFFERENCE_WALK_ADDED && change->before == NULL);
     if (++objects->visits > VISITS_MAX) {
         return firn_error_set(err, FIRN_CANCELLED, "enough");
     }
@@ -92,7 +92,7 @@ visit(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
         CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_NEWER);
         CHECK(rc != FIRN_OK || firn_slice_compare(change->after->hard_link, change->path) < 0);
     }
-    CHECK(firn_ws_reserved_path(change->path) == NULL);
+    CHECK(firn_tree_reserved_path(change->path) == NULL);
     return FIRN_OK;
 }
 
@@ -109,12 +109,12 @@ walk_objects(firn_slice rest)
     }
     struct firn_tree_source source = {.read = read_object, .ctx = &objects};
     struct firn_tree_entry root = {.kind = FIRN_TREE_DIR};
-    struct firn_ws_diff_side nothing = {0};
-    struct firn_ws_diff_side tree = {.source = &source, .root = &root};
-    struct firn_ws_diff_options options = {.without_reserved = true};
+    struct firn_difference_walk_side nothing = {0};
+    struct firn_difference_walk_side tree = {.source = &source, .root = &root};
+    struct firn_difference_walk_options options = {.without_reserved = true};
     firn_error err = {0};
     firn_tree_lookup_init(&objects.links, &source, &root.hash);
-    int rc = firn_ws_diff(&nothing, &tree, &options, visit, &objects, &err);
+    int rc = firn_difference_walk(&nothing, &tree, &options, visit, &objects, &err);
     CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_CANCELLED);
     CHECK(rc == FIRN_OK || err.code == rc);
     firn_tree_lookup_deinit(&objects.links);
@@ -125,41 +125,42 @@ walk_objects(firn_slice rest)
 static void
 read_record(firn_slice bytes)
 {
-    struct firn_ws_record record;
+    struct firn_catalog_record record;
     firn_checkpoint checkpoint;
     firn_error err = {0};
-    int rc = firn_ws_record_decode(bytes, &record, &err);
+    int rc = firn_catalog_record_decode(bytes, &record, &err);
     if (rc != FIRN_OK) {
         CHECK(err.code == rc && (rc == FIRN_CORRUPT || rc == FIRN_NEWER));
         return;
     }
     struct firn_buf out = {0};
-    CHECK(firn_ws_record_encode(&record, &out) == FIRN_OK);
+    CHECK(firn_catalog_record_encode(&record, &out) == FIRN_OK);
     check_same(&out, bytes);
-    firn_ws_record_to_checkpoint(&record, &checkpoint);
+    firn_catalog_record_to_checkpoint(&record, &checkpoint);
     CHECK(strlen(checkpoint.id) == FIRN_CHECKPOINT_ID_SIZE - 1);
 }
 
 static void
 read_index(firn_slice bytes)
 {
-    struct firn_ws_objects_place place;
-    struct firn_ws_index_pack pack;
+    struct firn_objects_place place;
+    struct firn_objects_index_pack pack;
     struct firn_buf out = {0};
-    uint8_t value[FIRN_WS_INDEX_PACK_SIZE_MAX];
-    uint8_t key[FIRN_WS_INDEX_PACK_KEY_SIZE];
-    if (firn_ws_index_decode_place(bytes, &place, NULL) == FIRN_OK) {
-        uint8_t again[FIRN_WS_INDEX_PLACE_SIZE_MAX];
-        CHECK(firn_buf_append(&out, again, firn_ws_index_encode_place(&place, again)) == FIRN_OK);
+    uint8_t value[FIRN_OBJECTS_INDEX_PACK_SIZE_MAX];
+    uint8_t key[FIRN_OBJECTS_INDEX_PACK_KEY_SIZE];
+    if (firn_objects_index_decode_place(bytes, &place, NULL) == FIRN_OK) {
+        uint8_t again[FIRN_OBJECTS_INDEX_PLACE_SIZE_MAX];
+        CHECK(firn_buf_append(&out, again, firn_objects_index_encode_place(&place, again)) ==
+              FIRN_OK);
         check_same(&out, bytes);
     }
     if (bytes.size < sizeof key) {
         return;
     }
     firn_slice rest = firn_bytes(bytes.data + sizeof key, bytes.size - sizeof key);
-    if (firn_ws_index_decode_pack(firn_bytes(bytes.data, sizeof key), rest, &pack, NULL) ==
+    if (firn_objects_index_decode_pack(firn_bytes(bytes.data, sizeof key), rest, &pack, NULL) ==
         FIRN_OK) {
-        size_t encoded = firn_ws_index_encode_pack(&pack, key, value);
+        size_t encoded = firn_objects_index_encode_pack(&pack, key, value);
         CHECK(rest.size == encoded && memcmp(rest.data, value, encoded) == 0);
         CHECK(memcmp(bytes.data, key, sizeof key) == 0);
     }

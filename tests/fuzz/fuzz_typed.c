@@ -12,8 +12,8 @@
 
 #include "base/check.h"
 #include "base/slice.h"
-#include "workspace/ws_config_text.h"
-#include "workspace/ws_reference.h"
+#include "place/place_config_text.h"
+#include "reference/reference.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -23,42 +23,42 @@ static void
 read_reference(firn_slice bytes)
 {
     char *text = malloc(bytes.size + 1);
-    struct firn_ws_reference read;
+    struct firn_reference read;
     firn_error err = {0};
     CHECK(text != NULL);
     memcpy(text, bytes.data, bytes.size);
     text[bytes.size] = '\0';
-    int rc = firn_ws_reference_read(text, now_ns, &read, &err);
-    bool is_tag = firn_ws_reference_is_tag(firn_str(text));
+    int rc = firn_reference_read(text, now_ns, &read, &err);
+    bool is_tag = firn_reference_is_tag(firn_str(text));
     if (rc != FIRN_OK) {
         CHECK(rc == FIRN_INVALID && err.code == rc && !is_tag);
     } else if (strchr(text, '~') == NULL) {
-        CHECK(is_tag == (read.kind == FIRN_WS_REFERENCE_TAG) && read.back == 0);
+        CHECK(is_tag == (read.kind == FIRN_REFERENCE_TAG) && read.back == 0);
     }
-    if (rc == FIRN_OK && read.kind == FIRN_WS_REFERENCE_ID) {
+    if (rc == FIRN_OK && read.kind == FIRN_REFERENCE_ID) {
         CHECK(read.id_size >= 4 && read.id_size < sizeof read.id &&
               strlen(read.id) == read.id_size);
     }
-    if (rc == FIRN_OK && read.kind == FIRN_WS_REFERENCE_NUMBER) {
+    if (rc == FIRN_OK && read.kind == FIRN_REFERENCE_NUMBER) {
         CHECK(read.number > 0);
     }
     free(text);
 }
 
 static void
-check_change(firn_slice text, const struct firn_ws_config_text *config, enum firn_ws_config_key key,
-             const char *value)
+check_change(firn_slice text, const struct firn_place_config_text *config,
+             enum firn_place_config_key key, const char *value)
 {
     struct firn_buf changed = {0};
-    struct firn_ws_config_text again;
+    struct firn_place_config_text again;
     firn_error err = {0};
-    CHECK(firn_ws_config_text_change(text, key, value, &changed) == FIRN_OK);
-    int rc = firn_ws_config_text_read(firn_buf_slice(&changed), &again, &err);
-    if (changed.size > FIRN_WS_CONFIG_TEXT_SIZE_MAX) {
+    CHECK(firn_place_config_text_change(text, key, value, &changed) == FIRN_OK);
+    int rc = firn_place_config_text_read(firn_buf_slice(&changed), &again, &err);
+    if (changed.size > FIRN_PLACE_CONFIG_TEXT_SIZE_MAX) {
         CHECK(rc == FIRN_LIMIT);
     } else {
         CHECK(rc == FIRN_OK);
-        for (unsigned i = 0; i < FIRN_WS_CONFIG_KEYS; i++) {
+        for (unsigned i = 0; i < FIRN_PLACE_CONFIG_KEYS; i++) {
             bool is_key = i == (unsigned)key;
             CHECK(again.is_set[i] == (is_key ? value != NULL : config->is_set[i]));
             CHECK(is_key || again.values[i] == config->values[i]);
@@ -72,30 +72,30 @@ static void
 check_mended(firn_slice text)
 {
     struct firn_buf mended = {0};
-    struct firn_ws_config_text config;
+    struct firn_place_config_text config;
     firn_error err = {0};
-    CHECK(firn_ws_config_text_mend(text, &mended) == FIRN_OK);
-    int rc = firn_ws_config_text_read(firn_buf_slice(&mended), &config, &err);
-    CHECK(rc == (mended.size > FIRN_WS_CONFIG_TEXT_SIZE_MAX ? FIRN_LIMIT : FIRN_OK));
-    CHECK(rc != FIRN_OK || config.is_set[FIRN_WS_CONFIG_KEEP]);
+    CHECK(firn_place_config_text_mend(text, &mended) == FIRN_OK);
+    int rc = firn_place_config_text_read(firn_buf_slice(&mended), &config, &err);
+    CHECK(rc == (mended.size > FIRN_PLACE_CONFIG_TEXT_SIZE_MAX ? FIRN_LIMIT : FIRN_OK));
+    CHECK(rc != FIRN_OK || config.is_set[FIRN_PLACE_CONFIG_KEEP]);
     firn_buf_deinit(&mended);
 }
 
 static void
 read_settings(firn_slice text)
 {
-    struct firn_ws_config_text config;
+    struct firn_place_config_text config;
     firn_error err = {0};
-    int rc = firn_ws_config_text_read(text, &config, &err);
+    int rc = firn_place_config_text_read(text, &config, &err);
     if (rc != FIRN_OK) {
         CHECK(err.code == rc && (rc == FIRN_INVALID || rc == FIRN_LIMIT));
         check_mended(text);
         return;
     }
-    for (unsigned i = 0; i < FIRN_WS_CONFIG_KEYS; i++) {
-        enum firn_ws_config_key key = (enum firn_ws_config_key)i;
-        char value[FIRN_WS_CONFIG_TEXT_VALUE_SIZE];
-        firn_ws_config_text_show(&config, key, value);
+    for (unsigned i = 0; i < FIRN_PLACE_CONFIG_KEYS; i++) {
+        enum firn_place_config_key key = (enum firn_place_config_key)i;
+        char value[FIRN_PLACE_CONFIG_TEXT_VALUE_SIZE];
+        firn_place_config_text_show(&config, key, value);
         check_change(text, &config, key, value);
         check_change(text, &config, key, NULL);
     }

@@ -8,7 +8,7 @@
 
 #include "base/check.h"
 #include "base/slice.h"
-#include "workspace/ws_record.h"
+#include "catalog/catalog_record.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -23,11 +23,11 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     firn_slice bytes = firn_bytes(data, size);
-    struct firn_ws_record record;
+    struct firn_catalog_record record;
     struct firn_buf out = {0};
     struct firn_buf again = {0};
     firn_error err = {0};
-    int rc = firn_ws_record_decode(bytes, &record, &err);
+    int rc = firn_catalog_record_decode(bytes, &record, &err);
     if (rc == FIRN_OK) {
         const firn_slice parts[] = {record.workspace_path, record.message,    record.root.xattrs,
                                     record.forgotten,      record.turn.agent, record.turn.session,
@@ -35,9 +35,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
             check_inside(parts[i], bytes);
         }
-        CHECK(firn_ws_record_encode(&record, &out) == FIRN_OK);
-        CHECK(firn_ws_record_decode(firn_buf_slice(&out), &record, &err) == FIRN_OK);
-        CHECK(firn_ws_record_encode(&record, &again) == FIRN_OK);
+        CHECK(firn_catalog_record_encode(&record, &out) == FIRN_OK);
+        CHECK(firn_catalog_record_decode(firn_buf_slice(&out), &record, &err) == FIRN_OK);
+        CHECK(firn_catalog_record_encode(&record, &again) == FIRN_OK);
         CHECK(firn_slice_equal(firn_buf_slice(&out), firn_buf_slice(&again)));
     } else {
         CHECK(rc == FIRN_CORRUPT || rc == FIRN_NEWER);

@@ -8,7 +8,7 @@
 
 #include "base/check.h"
 #include "tree/tree.h"
-#include "workspace/ws_watch_set.h"
+#include "watch/watch_set.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -29,7 +29,7 @@ forget(void *ctx, int id)
 }
 
 static int
-check_passed(void *ctx, const struct firn_ws_watch_passed *passed, firn_error *err)
+check_passed(void *ctx, const struct firn_watch_passed *passed, firn_error *err)
 {
     (void)ctx;
     (void)err;
@@ -40,18 +40,18 @@ check_passed(void *ctx, const struct firn_ws_watch_passed *passed, firn_error *e
 
 /* An answer that makes sense: what a set says of itself. */
 static uint64_t
-ask(struct firn_ws_watch_set *set)
+ask(struct firn_watch_set *set)
 {
-    const struct firn_ws_watch_question question = {.will_report = true};
+    const struct firn_watch_question question = {.will_report = true};
     struct firn_buf answer = {0};
     firn_error err;
     uint64_t token;
     int64_t begun_ns;
-    CHECK(firn_ws_watch_set_ask(set, &question, &answer, &err) == FIRN_OK);
+    CHECK(firn_watch_set_ask(set, &question, &answer, &err) == FIRN_OK);
     struct firn_reader reader = firn_reader_of(firn_buf_slice(&answer));
-    CHECK(firn_ws_watch_wire_get_token(&reader, &token, &err) == FIRN_OK);
-    CHECK(firn_ws_watch_wire_get_begun(&reader, &begun_ns, &err) == FIRN_OK);
-    CHECK(firn_ws_watch_wire_get_passed(&reader, check_passed, NULL, &err) == FIRN_OK);
+    CHECK(firn_watchlink_wire_get_token(&reader, &token, &err) == FIRN_OK);
+    CHECK(firn_watchlink_wire_get_begun(&reader, &begun_ns, &err) == FIRN_OK);
+    CHECK(firn_watchlink_wire_get_passed(&reader, check_passed, NULL, &err) == FIRN_OK);
     firn_buf_deinit(&answer);
     return token;
 }
@@ -62,31 +62,31 @@ report(firn_slice bytes)
 {
     int ids = 0;
     firn_error err;
-    struct firn_ws_watch_set *set;
-    const struct firn_ws_watch_kernel kernel = {add, forget, &ids};
-    CHECK(firn_ws_watch_set_create(firn_os_default(), &kernel, &set, &err) == FIRN_OK);
+    struct firn_watch_set *set;
+    const struct firn_watch_kernel kernel = {add, forget, &ids};
+    CHECK(firn_watch_set_create(firn_os_default(), &kernel, &set, &err) == FIRN_OK);
     for (int round = 0; round < 3; round++) {
         struct firn_buf message = {0};
-        const struct firn_ws_watch_base base = {.key = {0}};
-        CHECK(firn_ws_watch_wire_put_token(&message, ask(set)) == FIRN_OK);
-        CHECK(firn_ws_watch_wire_put_begun(&message, round) == FIRN_OK);
-        CHECK(firn_ws_watch_wire_put_base(&message, &base) == FIRN_OK);
+        const struct firn_watch_base base = {.key = {0}};
+        CHECK(firn_watchlink_wire_put_token(&message, ask(set)) == FIRN_OK);
+        CHECK(firn_watchlink_wire_put_begun(&message, round) == FIRN_OK);
+        CHECK(firn_watchlink_wire_put_base(&message, &base) == FIRN_OK);
         CHECK(firn_buf_append_slice(&message, bytes) == FIRN_OK);
-        int rc = firn_ws_watch_set_tell(set, firn_buf_slice(&message), &err);
+        int rc = firn_watch_set_tell(set, firn_buf_slice(&message), &err);
         CHECK(rc == FIRN_OK || rc == FIRN_INVALID);
         firn_buf_deinit(&message);
         bytes.size /= 2;
     }
     (void)ask(set);
-    firn_ws_watch_set_destroy(set);
+    firn_watch_set_destroy(set);
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     firn_error err = {0};
-    struct firn_ws_watch_question question;
-    enum firn_ws_watch_wire_kind kind;
+    struct firn_watch_question question;
+    enum firn_watchlink_wire_kind kind;
     size_t announced;
     if (size == 0) {
         return 0;
@@ -96,18 +96,18 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int rc = FIRN_OK;
     switch (data[0] % 4) {
     case 0:
-        rc = firn_ws_watch_wire_get_question(bytes, &question, &err);
+        rc = firn_watchlink_wire_get_question(bytes, &question, &err);
         break;
     case 1:
-        rc = firn_ws_watch_wire_get_passed(&reader, check_passed, NULL, &err);
+        rc = firn_watchlink_wire_get_passed(&reader, check_passed, NULL, &err);
         break;
     case 2:
         report(bytes);
         break;
     default:
-        if (bytes.size >= FIRN_WS_WATCH_WIRE_HEADER_SIZE) {
-            rc = firn_ws_watch_wire_parse_header(bytes.data, &kind, &announced, &err);
-            CHECK(rc != FIRN_OK || announced <= FIRN_WS_WATCH_WIRE_SIZE_MAX);
+        if (bytes.size >= FIRN_WATCHLINK_WIRE_HEADER_SIZE) {
+            rc = firn_watchlink_wire_parse_header(bytes.data, &kind, &announced, &err);
+            CHECK(rc != FIRN_OK || announced <= FIRN_WATCHLINK_WIRE_SIZE_MAX);
         }
     }
     CHECK(rc == FIRN_OK || (rc == FIRN_INVALID && err.code == rc));

@@ -14,10 +14,10 @@
 
 #include "base/buf.h"
 #include "base/slice.h"
-#include "ignore/ignore_file.h"
-#include "ignore/ignore_glob.h"
-#include "ignore/ignore_rules.h"
 #include "os/os.h"
+#include "rules/ignore_file.h"
+#include "rules/ignore_glob.h"
+#include "rules/ignore_rules.h"
 #include "support/test_alloc.h"
 
 /* ---- globs ---- */

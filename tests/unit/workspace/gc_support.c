@@ -15,8 +15,8 @@
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "gc_support.h"
-#include "workspace/ws_gc_internal.h"
-#include "workspace/ws_index.h"
+#include "objects/objects_index.h"
+#include "reclaim/reclaim_internal.h"
 
 static void
 check(int rc, const firn_error *err)
@@ -30,7 +30,7 @@ int
 gc_try_delete(struct ws_world *world, const char *reference)
 {
     firn_delete_options options = FIRN_DELETE_OPTIONS_INIT;
-    return firn_ws_delete(world->ws, &reference, 1, &options, NULL, NULL, &world->err);
+    return firn_reclaim_delete(world->ws, &reference, 1, &options, NULL, NULL, &world->err);
 }
 
 static int
@@ -40,7 +40,7 @@ run_with(struct ws_world *world, firn_gc_options options, firn_gc_result *out)
     scan_notices_deinit(&world->notices);
     world->notices = (struct scan_notices){.cancel_at = world->notices.cancel_at};
     options.callbacks = scan_notices_callbacks(&world->notices);
-    return firn_ws_gc(world->ws, &options, out == NULL ? &ignored : out, &world->err);
+    return firn_reclaim(world->ws, &options, out == NULL ? &ignored : out, &world->err);
 }
 
 static int
@@ -77,36 +77,36 @@ gc_try(struct ws_world *world, bool full, firn_gc_result *out)
 int
 gc_try_in_pieces(struct ws_world *world, firn_gc_result *out)
 {
-    const struct firn_ws_gc_limits limits = {
+    const struct firn_reclaim_limits limits = {
         .pack_objects = 3, .pack_bytes = 4000, .give_back_bytes = 2000};
     firn_gc_options options = FIRN_GC_OPTIONS_INIT;
     firn_gc_result ignored;
     options.full = true;
-    return firn_ws_gc_limited(world->ws, &options, &limits, out == NULL ? &ignored : out,
-                              &world->err);
+    return firn_reclaim_limited(world->ws, &options, &limits, out == NULL ? &ignored : out,
+                                &world->err);
 }
 
 int
 gc_try_auto(struct ws_world *world, const firn_callbacks *callbacks, firn_gc_result *out)
 {
     bool is_real = world->tree.os == firn_os_default();
-    const struct firn_ws_gc_limits limits = {.pack_objects = 128 << 10,
-                                             .pack_bytes = UINT64_C(1) << 30,
-                                             .give_back_bytes = UINT64_C(1) << 30,
-                                             .due_bytes = 0,
-                                             .slice_bytes = 4000,
-                                             .slice_objects = 5,
-                                             .pause_ns = INT64_C(1000000) * (is_real ? 1 : 250),
-                                             .patience_ns =
-                                                 INT64_C(1000000000) * (is_real ? 60 : 2)};
+    const struct firn_reclaim_limits limits = {.pack_objects = 128 << 10,
+                                               .pack_bytes = UINT64_C(1) << 30,
+                                               .give_back_bytes = UINT64_C(1) << 30,
+                                               .due_bytes = 0,
+                                               .slice_bytes = 4000,
+                                               .slice_objects = 5,
+                                               .pause_ns = INT64_C(1000000) * (is_real ? 1 : 250),
+                                               .patience_ns =
+                                                   INT64_C(1000000000) * (is_real ? 60 : 2)};
     firn_gc_options options = FIRN_GC_OPTIONS_INIT;
     firn_gc_result ignored;
     options.automatic = true;
     if (callbacks != NULL) {
         options.callbacks = *callbacks;
     }
-    return firn_ws_gc_limited(world->ws, &options, &limits, out == NULL ? &ignored : out,
-                              &world->err);
+    return firn_reclaim_limited(world->ws, &options, &limits, out == NULL ? &ignored : out,
+                                &world->err);
 }
 
 firn_gc_result
@@ -156,19 +156,19 @@ gc_run_usual(struct ws_world *world, bool is_dry)
     firn_gc_result result;
     options.automatic = true;
     options.dry_run = is_dry;
-    if (firn_ws_gc(world->ws, &options, &result, &world->err) != FIRN_OK) {
+    if (firn_reclaim(world->ws, &options, &result, &world->err) != FIRN_OK) {
         fail_msg("%s", world->err.text);
     }
     return result;
 }
 
-struct firn_ws_gc_due
+struct firn_catalog_due
 gc_due(struct ws_world *world)
 {
     struct firn_ws_opened opened;
-    struct firn_ws_gc_due due;
+    struct firn_catalog_due due;
     assert_int_equal(firn_ws_opened_open(world->ws, FIRN_WS_READ, &opened, &world->err), FIRN_OK);
-    assert_int_equal(firn_ws_gc_due_read(opened.db, &due, &world->err), FIRN_OK);
+    assert_int_equal(firn_catalog_due_read(opened.db, &due, &world->err), FIRN_OK);
     assert_int_equal(firn_ws_opened_close(world->ws, &opened, false, &world->err), FIRN_OK);
     return due;
 }
@@ -225,23 +225,24 @@ look_at_packs(struct looking *looking, struct firn_db *db)
     struct firn_db_keyspace *keyspace;
     struct firn_db_cursor *cursor;
     firn_error err;
-    if (firn_db_keyspace_open(db, FIRN_WS_INDEX_PACKS, &keyspace, &err) != FIRN_OK) {
+    if (firn_db_keyspace_open(db, FIRN_OBJECTS_INDEX_PACKS, &keyspace, &err) != FIRN_OK) {
         return;
     }
     check(firn_db_cursor_open(keyspace, NULL, &cursor, &err), &err);
     for (check(firn_db_cursor_first(cursor, &err), &err); firn_db_cursor_valid(cursor);
          check(firn_db_cursor_next(cursor, &err), &err)) {
-        struct firn_ws_index_pack pack;
-        check(firn_ws_index_decode_pack(firn_db_cursor_key(cursor), firn_db_cursor_value(cursor),
-                                        &pack, &err),
+        struct firn_objects_index_pack pack;
+        check(firn_objects_index_decode_pack(firn_db_cursor_key(cursor),
+                                             firn_db_cursor_value(cursor), &pack, &err),
               &err);
         assert_true(pack.number < PACKS_MAX);
         looking->facts.last = pack.number;
-        looking->is_used[pack.number] = pack.state == FIRN_WS_INDEX_PACK_USED;
-        looking->facts.packs += pack.state == FIRN_WS_INDEX_PACK_USED ? 1 : 0;
-        looking->facts.objects += pack.state == FIRN_WS_INDEX_PACK_USED ? pack.object_count : 0;
-        looking->facts.retired += pack.state == FIRN_WS_INDEX_PACK_RETIRED ? 1 : 0;
-        looking->facts.removed += pack.state == FIRN_WS_INDEX_PACK_REMOVED ? 1 : 0;
+        looking->is_used[pack.number] = pack.state == FIRN_OBJECTS_INDEX_PACK_USED;
+        looking->facts.packs += pack.state == FIRN_OBJECTS_INDEX_PACK_USED ? 1 : 0;
+        looking->facts.objects +=
+            pack.state == FIRN_OBJECTS_INDEX_PACK_USED ? pack.object_count : 0;
+        looking->facts.retired += pack.state == FIRN_OBJECTS_INDEX_PACK_RETIRED ? 1 : 0;
+        looking->facts.removed += pack.state == FIRN_OBJECTS_INDEX_PACK_REMOVED ? 1 : 0;
     }
     firn_db_cursor_close(cursor);
 }
@@ -252,14 +253,14 @@ look_at_index(struct looking *looking, struct firn_db *db)
     struct firn_db_keyspace *keyspace;
     struct firn_db_cursor *cursor;
     firn_error err;
-    if (firn_db_keyspace_open(db, FIRN_WS_INDEX_OBJECTS, &keyspace, &err) != FIRN_OK) {
+    if (firn_db_keyspace_open(db, FIRN_OBJECTS_INDEX_OBJECTS, &keyspace, &err) != FIRN_OK) {
         return;
     }
     check(firn_db_cursor_open(keyspace, NULL, &cursor, &err), &err);
     for (check(firn_db_cursor_first(cursor, &err), &err); firn_db_cursor_valid(cursor);
          check(firn_db_cursor_next(cursor, &err), &err)) {
-        struct firn_ws_objects_place place;
-        check(firn_ws_index_decode_place(firn_db_cursor_value(cursor), &place, &err), &err);
+        struct firn_objects_place place;
+        check(firn_objects_index_decode_place(firn_db_cursor_value(cursor), &place, &err), &err);
         looking->facts.entries++;
         looking->facts.stray += looking->is_used[place.pack] ? 0 : 1;
     }
@@ -288,7 +289,7 @@ gc_look(struct ws_world *world)
     look_at_packs(&looking, db);
     look_at_index(&looking, db);
     check(firn_db_close(db, &err), &err);
-    if (firn_os_dir_open(store, FIRN_WS_INDEX_PACKS_DIR, &packs, NULL) == FIRN_OK) {
+    if (firn_os_dir_open(store, FIRN_OBJECTS_INDEX_PACKS_DIR, &packs, NULL) == FIRN_OK) {
         check(firn_os_dir_list(packs, count_file, &looking.facts.files, &err), &err);
         firn_os_dir_close(packs);
     }
@@ -302,21 +303,21 @@ gc_mislead(struct ws_world *world, const char *content, int by)
     struct firn_os_dir *store;
     struct firn_db *db;
     struct firn_db_keyspace *keyspace;
-    struct firn_ws_objects_place place;
+    struct firn_objects_place place;
     struct firn_buf found = {0};
     const struct firn_db_options options = {.create_if_missing = false};
-    uint8_t value[FIRN_WS_INDEX_PLACE_SIZE_MAX];
+    uint8_t value[FIRN_OBJECTS_INDEX_PLACE_SIZE_MAX];
     firn_hash hash;
     firn_error err;
     firn_blake3_hash_of(content, strlen(content), &hash);
     firn_slice key = firn_bytes(hash.bytes, sizeof hash.bytes);
     check(firn_os_dir_open_path(world->tree.os, world->store_path, &store, &err), &err);
     check(firn_db_open(store, &options, &db, &err), &err);
-    check(firn_db_keyspace_open(db, FIRN_WS_INDEX_OBJECTS, &keyspace, &err), &err);
+    check(firn_db_keyspace_open(db, FIRN_OBJECTS_INDEX_OBJECTS, &keyspace, &err), &err);
     check(firn_db_get(keyspace, key, &found, &err), &err);
-    check(firn_ws_index_decode_place(firn_buf_slice(&found), &place, &err), &err);
+    check(firn_objects_index_decode_place(firn_buf_slice(&found), &place, &err), &err);
     place.at.offset += (uint32_t)by;
-    size_t size = firn_ws_index_encode_place(&place, value);
+    size_t size = firn_objects_index_encode_place(&place, value);
     check(firn_db_put(keyspace, key, firn_bytes(value, size), FIRN_DURABILITY_FULL, &err), &err);
     check(firn_db_close(db, &err), &err);
     firn_os_dir_close(store);

@@ -6,7 +6,7 @@
 #ifndef FIRN_TEST_GC_SUPPORT_H
 #define FIRN_TEST_GC_SUPPORT_H
 
-#include "workspace/ws_gc_due.h"
+#include "catalog/catalog_due.h"
 #include "ws_support.h"
 
 int gc_try_delete(struct ws_world *world, const char *reference);
@@ -30,7 +30,7 @@ firn_gc_result gc_dry_run(struct ws_world *world);
 /* Automatically, as firn_workspace_gc does it. */
 firn_gc_result gc_run_usual(struct ws_world *world, bool is_dry);
 /* What the store notes of its garbage. */
-struct firn_ws_gc_due gc_due(struct ws_world *world);
+struct firn_catalog_due gc_due(struct ws_world *world);
 firn_gc_result gc_recompress(struct ws_world *world, int level);
 
 /* Another workspace at a path of its own (made if needed) in the same store of the same machine in

@@ -20,9 +20,9 @@
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
+#include "rules/rules_exclude.h"
 #include "scan_support.h"
-#include "workspace/ws_exclude.h"
-#include "workspace/ws_reserved.h"
+#include "tree/tree_reserved.h"
 
 static void
 check(int rc, const firn_error *err)
@@ -229,7 +229,7 @@ struct listing {
     struct listed *entries;
     size_t count;
     bool has_manifest;
-    struct firn_ws_exclude_inside signs;
+    struct firn_rules_exclude_inside signs;
 };
 
 static int
@@ -265,7 +265,7 @@ list(struct firn_os_dir *dir)
         entry->kind = stat.kind;
         bool is_dir = stat.kind == FIRN_OS_DIR;
         listing.has_manifest |= !is_dir && strcmp(entry->name, "Cargo.toml") == 0;
-        firn_ws_exclude_see_inside(firn_str(entry->name), is_dir, &listing.signs);
+        firn_rules_exclude_see_inside(firn_str(entry->name), is_dir, &listing.signs);
     }
     return listing;
 }
@@ -283,14 +283,14 @@ static bool
 is_wanted(const struct real *real, struct firn_os_dir *dir, const struct listing *listing,
           const struct listed *listed)
 {
-    struct firn_ws_exclude_entry entry = {
+    struct firn_rules_exclude_entry entry = {
         .name = firn_str(listed->name),
         .is_dir = listed->kind == FIRN_OS_DIR,
         .is_beside_manifest = listing->has_manifest,
         .include_deps = real->include_deps,
         .is_narrow = true,
     };
-    if (firn_ws_reserved_name(entry.name) != NULL || firn_ws_exclude_by_name(&entry) != NULL) {
+    if (firn_tree_reserved_name(entry.name) != NULL || firn_rules_exclude_by_name(&entry) != NULL) {
         return false;
     }
     if (listed->kind == FIRN_OS_DIR) {
@@ -298,7 +298,7 @@ is_wanted(const struct real *real, struct firn_os_dir *dir, const struct listing
         firn_error err;
         check(firn_os_dir_open(dir, listed->name, &below, &err), &err);
         struct listing inside = list(below);
-        bool is_tagged = firn_ws_exclude_by_inside(&entry, &inside.signs) != NULL;
+        bool is_tagged = firn_rules_exclude_by_inside(&entry, &inside.signs) != NULL;
         free_listing(&inside);
         firn_os_dir_close(below);
         return !is_tagged;

@@ -15,12 +15,12 @@
 
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
+#include "objects/objects.h"
 #include "os/os_fault.h"
 #include "os/os_memory.h"
 #include "scan_support.h"
 #include "support/test_random.h"
 #include "support/test_temp.h"
-#include "workspace/ws_objects.h"
 
 enum { BUCKETS = 1024 };
 
@@ -389,7 +389,7 @@ contains(void *ctx, const firn_hash *hash, bool *out, firn_error *err)
 }
 
 static int
-add(void *lane, const struct firn_ws_object *added, bool *out_is_new, firn_error *err)
+add(void *lane, const struct firn_objects_object *added, bool *out_is_new, firn_error *err)
 {
     struct scan_sink *sink = lane;
     const enum firn_packfile_kind kind = added->kind;
@@ -422,10 +422,10 @@ add(void *lane, const struct firn_ws_object *added, bool *out_is_new, firn_error
     return fails ? firn_error_set(err, FIRN_NO_SPACE, "object refused") : FIRN_OK;
 }
 
-struct firn_ws_sink
+struct firn_objects_sink
 scan_sink_of(struct scan_sink *sink)
 {
-    return (struct firn_ws_sink){
+    return (struct firn_objects_sink){
         .lane_open = open_lane,
         .lane_close = close_lane,
         .contains = contains,
@@ -515,13 +515,13 @@ scan_notices_has(const struct scan_notices *notices, firn_notice_kind kind, cons
 
 void
 scan_run(struct scan_world *world, struct scan_sink *sink, struct scan_notices *notices,
-         unsigned threads, struct firn_ws_scan_result *out)
+         unsigned threads, struct firn_scan_result *out)
 {
     firn_error err;
-    struct firn_ws_scan_options options = {.threads = threads,
-                                           .callbacks = scan_notices_callbacks(notices)};
-    struct firn_ws_sink as_sink = scan_sink_of(sink);
-    check(firn_ws_scan(world->root, &options, &as_sink, out, &err), &err);
+    struct firn_scan_options options = {.threads = threads,
+                                        .callbacks = scan_notices_callbacks(notices)};
+    struct firn_objects_sink as_sink = scan_sink_of(sink);
+    check(firn_scan(world->root, &options, &as_sink, out, &err), &err);
 }
 
 firn_hash
@@ -532,7 +532,7 @@ scan_check_equal(struct scan_world *world)
     firn_hash first = {{0}};
     for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) {
         struct scan_sink sink;
-        struct firn_ws_scan_result result;
+        struct firn_scan_result result;
         scan_sink_init(&sink);
         scan_run(world, &sink, NULL, threads[i], &result);
         char *saved = scan_dump_saved(&sink, &result.root.hash);
@@ -540,7 +540,7 @@ scan_check_equal(struct scan_world *world)
         free(saved);
         first = i == 0 ? result.root.hash : first;
         assert_memory_equal(&first, &result.root.hash, sizeof first);
-        firn_ws_scan_result_deinit(&result);
+        firn_scan_result_deinit(&result);
         scan_sink_deinit(&sink);
     }
     free(real);

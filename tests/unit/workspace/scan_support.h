@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "os/os.h"
-#include "workspace/ws_scan.h"
+#include "scan/scan.h"
 
 /* ---- a tree ---- */
 
@@ -77,7 +77,7 @@ struct scan_sink {
 
 void scan_sink_init(struct scan_sink *sink);
 void scan_sink_deinit(struct scan_sink *sink);
-struct firn_ws_sink scan_sink_of(struct scan_sink *sink);
+struct firn_objects_sink scan_sink_of(struct scan_sink *sink);
 /* The bytes of an object; false if it was not added. */
 bool scan_sink_find(struct scan_sink *sink, const firn_hash *hash,
                     enum firn_packfile_kind *out_kind, firn_slice *out);
@@ -111,7 +111,7 @@ char *scan_dump_real(struct scan_world *world, bool include_deps);
 
 /* Scans with the sink and fails the test if the scan does. */
 void scan_run(struct scan_world *world, struct scan_sink *sink, struct scan_notices *notices,
-              unsigned threads, struct firn_ws_scan_result *out);
+              unsigned threads, struct firn_scan_result *out);
 /* Scans with each number of threads and compares what was saved with what is there; returns the
  * root's hash. */
 firn_hash scan_check_equal(struct scan_world *world);

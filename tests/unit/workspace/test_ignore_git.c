@@ -28,9 +28,9 @@
 #include "base/slice.h"
 #include "ignore_table.h"
 #include "os/os.h"
+#include "rules/rules_walk.h"
 #include "support/test_random.h"
 #include "support/test_temp.h"
-#include "workspace/ws_ignore.h"
 
 enum { PATHS_MAX = 256, ROUNDS = 100, ROUNDS_LONG = 10000, RULE_DIRS_MAX = 4 };
 
@@ -376,12 +376,12 @@ struct verdict {
     bool is_excluded;
 };
 
-static const struct firn_ws_ignore_scope *
-enter(struct firn_ws_ignore *ignore, const struct firn_ws_ignore_scope *above,
+static const struct firn_rules_walk_scope *
+enter(struct firn_rules_walk *ignore, const struct firn_rules_walk_scope *above,
       const struct rules *rules, firn_slice path)
 {
-    const struct firn_ws_ignore_scope *scope = NULL;
-    struct firn_ws_ignore_files files = {{NULL}};
+    const struct firn_rules_walk_scope *scope = NULL;
+    struct firn_rules_walk_files files = {{NULL}};
     firn_error err;
     for (size_t i = 0; i < rules->count; i++) {
         if (firn_slice_equal(firn_str(rules->dirs[i]), path)) {
@@ -391,29 +391,29 @@ enter(struct firn_ws_ignore *ignore, const struct firn_ws_ignore_scope *above,
                 FIRN_OK);
         }
     }
-    assert_int_equal(firn_ws_ignore_enter(ignore, above, path, &files, &scope, &err), FIRN_OK);
+    assert_int_equal(firn_rules_walk_enter(ignore, above, path, &files, &scope, &err), FIRN_OK);
     return scope;
 }
 
 static void
 ask_ours(const struct rules *rules, const struct entry *entry, struct verdict *out)
 {
-    struct firn_ws_ignore_options options = {.gitignore = true};
-    struct firn_ws_ignore *ignore;
+    struct firn_rules_walk_options options = {.gitignore = true};
+    struct firn_rules_walk *ignore;
     firn_error err;
     size_t size = strlen(entry->path);
-    assert_int_equal(firn_ws_ignore_create(firn_os_default(), &options, &ignore, &err), FIRN_OK);
-    const struct firn_ws_ignore_scope *scope =
-        enter(ignore, firn_ws_ignore_outermost(ignore), rules, firn_str(""));
+    assert_int_equal(firn_rules_walk_create(firn_os_default(), &options, &ignore, &err), FIRN_OK);
+    const struct firn_rules_walk_scope *scope =
+        enter(ignore, firn_rules_walk_outermost(ignore), rules, firn_str(""));
     *out = (struct verdict){0};
     for (size_t begin = 0; begin < size && !out->is_excluded;) {
         const char *slash = strchr(entry->path + begin, '/');
         size_t end = slash != NULL ? (size_t)(slash - entry->path) : size;
-        struct firn_ws_ignore_entry asked = {.path = firn_bytes(entry->path, end),
-                                             .name_size = end - begin,
-                                             .is_dir = slash != NULL || entry->is_dir};
-        struct firn_ws_ignore_reason reason = {0};
-        out->is_excluded = firn_ws_ignore_judge(ignore, scope, &asked, &reason);
+        struct firn_rules_walk_entry asked = {.path = firn_bytes(entry->path, end),
+                                              .name_size = end - begin,
+                                              .is_dir = slash != NULL || entry->is_dir};
+        struct firn_rules_walk_reason reason = {0};
+        out->is_excluded = firn_rules_judge(ignore, scope, &asked, &reason);
         if (reason.pattern != NULL && (out->is_excluded || slash == NULL)) {
             snprintf(out->text, sizeof out->text, "%.*s%s.gitignore:%u", (int)reason.dir.size,
                      (const char *)reason.dir.data, reason.dir.size > 0 ? "/" : "",
@@ -422,7 +422,7 @@ ask_ours(const struct rules *rules, const struct entry *entry, struct verdict *o
         scope = enter(ignore, scope, rules, asked.path);
         begin = end + 1;
     }
-    firn_ws_ignore_destroy(ignore);
+    firn_rules_walk_destroy(ignore);
 }
 
 /* The next field of git's answer. */

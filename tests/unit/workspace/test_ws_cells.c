@@ -17,9 +17,9 @@
 
 #include "base/slice.h"
 #include "pack/packfile_cells.h"
+#include "scan/scan_cell_walk.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"
-#include "workspace/ws_cell_walk.h"
 #include "ws_break.h"
 #include "ws_plant.h"
 
@@ -240,7 +240,7 @@ lists_that_no_save_would_write_are_refused(void **state)
             &cases[i], "cat",
             firn_ws_cat(world->ws, "2", firn_str("b"), take_some, &left, &entry, &world->err),
             &world->err);
-        int rc = firn_ws_repair(world->ws, &options, &result, &world->err);
+        int rc = firn_repair(world->ws, &options, &result, &world->err);
         if (rc != FIRN_OK || result.was_intact || ws_try_check(world, NULL) != FIRN_OK) {
             fail_msg("%s: a repair gave %s (%s)", cases[i].name, firn_code_name(rc),
                      world->err.text);
@@ -337,7 +337,7 @@ an_endless_hole_can_be_left(void **state)
     check.read_data = true;
     check.callbacks.on_progress = lose_patience;
     check.callbacks.ctx = &start;
-    expect_cancelled(world, firn_ws_check(world->ws, &check, &check_result, &world->err));
+    expect_cancelled(world, firn_repair_check(world->ws, &check, &check_result, &world->err));
     restore.callbacks = check.callbacks;
     for (restore.threads = 1; restore.threads <= 2; restore.threads++) {
         start = time(NULL);
@@ -345,7 +345,7 @@ an_endless_hole_can_be_left(void **state)
     }
     start = time(NULL);
     repair.callbacks = check.callbacks;
-    expect_cancelled(world, firn_ws_repair(world->ws, &repair, &repair_result, &world->err));
+    expect_cancelled(world, firn_repair(world->ws, &repair, &repair_result, &world->err));
     assert_int_equal(
         firn_ws_cat(world->ws, "2", firn_str("b"), take_some, &left, &entry, &world->err),
         FIRN_CANCELLED);
@@ -402,18 +402,19 @@ a_beginning_is_named_with_the_whole(void **state)
     assert_int_equal(firn_os_file_open(world.tree.root, "f", FIRN_OS_READ, 0, &file, &world.err),
                      FIRN_OK);
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        struct firn_ws_cell_walk alone = {.file = file, .size = sizes[i]};
-        struct firn_ws_cell_walk both = {.file = file, .size = 20 * GIB};
-        struct firn_ws_cell_walk longer = {.file = file, .size = 20 * GIB + 1};
+        struct firn_scan_cell_walk alone = {.file = file, .size = sizes[i]};
+        struct firn_scan_cell_walk both = {.file = file, .size = 20 * GIB};
+        struct firn_scan_cell_walk longer = {.file = file, .size = 20 * GIB + 1};
         firn_hash expected;
         firn_hash all;
         firn_hash part;
-        assert_int_equal(firn_ws_cell_walk_name(&alone, &expected, 0, NULL, &world.err), FIRN_OK);
-        assert_int_equal(firn_ws_cell_walk_name(&both, &all, sizes[i], &part, &world.err), FIRN_OK);
+        assert_int_equal(firn_scan_cell_walk_name(&alone, &expected, 0, NULL, &world.err), FIRN_OK);
+        assert_int_equal(firn_scan_cell_walk_name(&both, &all, sizes[i], &part, &world.err),
+                         FIRN_OK);
         assert_memory_equal(&part, &expected, sizeof part);
         assert_int_equal(memcmp(&all, &part, sizeof all) == 0, sizes[i] == 20 * GIB);
         assert_false(both.is_shorter);
-        assert_int_equal(firn_ws_cell_walk_name(&longer, &all, 0, NULL, &world.err), FIRN_OK);
+        assert_int_equal(firn_scan_cell_walk_name(&longer, &all, 0, NULL, &world.err), FIRN_OK);
     }
     firn_os_file_close(file);
     ws_world_close(&world);

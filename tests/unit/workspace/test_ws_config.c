@@ -17,39 +17,39 @@
 #include "base/slice.h"
 #include "os/os_fault.h"
 #include "os/os_memory.h"
+#include "place/place_config.h"
+#include "place/place_config_text.h"
 #include "support/test_alloc.h"
-#include "workspace/ws_config.h"
-#include "workspace/ws_config_text.h"
 #include "ws_support.h"
 
 static int
-read_text(const char *text, struct firn_ws_config_text *out, firn_error *err)
+read_text(const char *text, struct firn_place_config_text *out, firn_error *err)
 {
-    return firn_ws_config_text_read(firn_str(text), out, err);
+    return firn_place_config_text_read(firn_str(text), out, err);
 }
 
 static void
 settings_are_read_as_they_stand(void **state)
 {
     (void)state;
-    struct firn_ws_config_text config;
+    struct firn_place_config_text config;
     firn_error err;
     assert_int_equal(read_text("", &config, &err), FIRN_OK);
-    for (unsigned i = 0; i < FIRN_WS_CONFIG_KEYS; i++) {
+    for (unsigned i = 0; i < FIRN_PLACE_CONFIG_KEYS; i++) {
         assert_false(config.is_set[i]);
     }
     assert_int_equal(
         read_text("# x\r\n\n \t\nwait=0\n\tsave.strict\t= \ttrue \r\nsave.gitignore=false", &config,
                   &err),
         FIRN_OK);
-    assert_true(config.is_set[FIRN_WS_CONFIG_WAIT]);
-    assert_int_equal(config.values[FIRN_WS_CONFIG_WAIT], 0);
-    assert_int_equal(config.values[FIRN_WS_CONFIG_SAVE_STRICT], 1);
-    assert_true(config.is_set[FIRN_WS_CONFIG_SAVE_GITIGNORE]);
-    assert_int_equal(config.values[FIRN_WS_CONFIG_SAVE_GITIGNORE], 0);
-    assert_false(config.is_set[FIRN_WS_CONFIG_SAVE_INCLUDE_DEPS]);
+    assert_true(config.is_set[FIRN_PLACE_CONFIG_WAIT]);
+    assert_int_equal(config.values[FIRN_PLACE_CONFIG_WAIT], 0);
+    assert_int_equal(config.values[FIRN_PLACE_CONFIG_SAVE_STRICT], 1);
+    assert_true(config.is_set[FIRN_PLACE_CONFIG_SAVE_GITIGNORE]);
+    assert_int_equal(config.values[FIRN_PLACE_CONFIG_SAVE_GITIGNORE], 0);
+    assert_false(config.is_set[FIRN_PLACE_CONFIG_SAVE_INCLUDE_DEPS]);
     assert_int_equal(read_text("wait = 2147483647", &config, &err), FIRN_OK);
-    assert_int_equal(config.values[FIRN_WS_CONFIG_WAIT], INT32_MAX);
+    assert_int_equal(config.values[FIRN_PLACE_CONFIG_WAIT], INT32_MAX);
 }
 
 static void
@@ -73,7 +73,7 @@ what_is_wrong_is_refused_with_its_line(void **state)
                                         "wait = 1\nwait = 1",
                                         "wait == 1",
                                         "\rwait = 1"};
-    struct firn_ws_config_text config;
+    struct firn_place_config_text config;
     firn_error err;
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         char text[200];
@@ -82,11 +82,11 @@ what_is_wrong_is_refused_with_its_line(void **state)
         bool is_twice = strchr(wrong[i], '\n') != NULL;
         assert_non_null(strstr(err.text, is_twice ? "line 4" : "line 3"));
     }
-    static char large[FIRN_WS_CONFIG_TEXT_SIZE_MAX + 1];
+    static char large[FIRN_PLACE_CONFIG_TEXT_SIZE_MAX + 1];
     memset(large, '\n', sizeof large);
-    assert_int_equal(firn_ws_config_text_read(firn_bytes(large, sizeof large - 1), &config, &err),
-                     FIRN_OK);
-    assert_int_equal(firn_ws_config_text_read(firn_bytes(large, sizeof large), &config, &err),
+    assert_int_equal(
+        firn_place_config_text_read(firn_bytes(large, sizeof large - 1), &config, &err), FIRN_OK);
+    assert_int_equal(firn_place_config_text_read(firn_bytes(large, sizeof large), &config, &err),
                      FIRN_LIMIT);
 }
 
@@ -120,24 +120,24 @@ sizes_are_read(void **state)
                                         "9223372036854775808",
                                         "8388608T",
                                         "99999999999999999999"};
-    struct firn_ws_config_text config;
+    struct firn_place_config_text config;
     firn_error err;
     uint64_t size;
     for (size_t i = 0; i < sizeof right / sizeof right[0]; i++) {
-        assert_int_equal(firn_ws_config_size(right[i].text, &size, &err), FIRN_OK);
+        assert_int_equal(firn_place_config_size(right[i].text, &size, &err), FIRN_OK);
         assert_int_equal(size, right[i].size);
     }
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         size = 5;
-        assert_int_equal(firn_ws_config_size(wrong[i], &size, &err), FIRN_INVALID);
+        assert_int_equal(firn_place_config_size(wrong[i], &size, &err), FIRN_INVALID);
         assert_int_equal(size, 5);
     }
     assert_int_equal(
         read_text("save.max-file-size = 2K\nsave.warn-size=none\nkeep = last:3", &config, &err),
         FIRN_OK);
-    assert_int_equal(config.values[FIRN_WS_CONFIG_SAVE_MAX_FILE_SIZE], 2048);
-    assert_string_equal(config.texts[FIRN_WS_CONFIG_SAVE_MAX_FILE_SIZE], "2K");
-    assert_string_equal(config.texts[FIRN_WS_CONFIG_KEEP], "last:3");
+    assert_int_equal(config.values[FIRN_PLACE_CONFIG_SAVE_MAX_FILE_SIZE], 2048);
+    assert_string_equal(config.texts[FIRN_PLACE_CONFIG_SAVE_MAX_FILE_SIZE], "2K");
+    assert_string_equal(config.texts[FIRN_PLACE_CONFIG_KEEP], "last:3");
     assert_int_equal(read_text("save.max-file-size = 2X", &config, &err), FIRN_INVALID);
     assert_int_equal(read_text("keep = sometimes", &config, &err), FIRN_INVALID);
 }
@@ -146,8 +146,9 @@ static void
 assert_change(const char *before, const char *value, const char *after)
 {
     struct firn_buf out = {0};
-    assert_int_equal(firn_ws_config_text_change(firn_str(before), FIRN_WS_CONFIG_WAIT, value, &out),
-                     FIRN_OK);
+    assert_int_equal(
+        firn_place_config_text_change(firn_str(before), FIRN_PLACE_CONFIG_WAIT, value, &out),
+        FIRN_OK);
     assert_true(firn_slice_equal(firn_buf_slice(&out), firn_str(after)));
     firn_buf_deinit(&out);
 }
@@ -168,11 +169,11 @@ static void
 assert_mended(const char *before, const char *after)
 {
     struct firn_buf out = {0};
-    struct firn_ws_config_text config;
+    struct firn_place_config_text config;
     firn_error err;
-    assert_int_equal(firn_ws_config_text_mend(firn_str(before), &out), FIRN_OK);
+    assert_int_equal(firn_place_config_text_mend(firn_str(before), &out), FIRN_OK);
     assert_true(firn_slice_equal(firn_buf_slice(&out), firn_str(after)));
-    assert_int_equal(firn_ws_config_text_read(firn_buf_slice(&out), &config, &err), FIRN_OK);
+    assert_int_equal(firn_place_config_text_read(firn_buf_slice(&out), &config, &err), FIRN_OK);
     firn_buf_deinit(&out);
 }
 
@@ -192,9 +193,9 @@ lines_that_are_wrong_become_comments(void **state)
 /* ---- files that cannot be read ---- */
 
 struct seen {
-    char keep[FIRN_WS_CONFIG_TEXT_VALUE_SIZE];
-    char gc_auto[FIRN_WS_CONFIG_TEXT_VALUE_SIZE];
-    char wait[FIRN_WS_CONFIG_TEXT_VALUE_SIZE];
+    char keep[FIRN_PLACE_CONFIG_TEXT_VALUE_SIZE];
+    char gc_auto[FIRN_PLACE_CONFIG_TEXT_VALUE_SIZE];
+    char wait[FIRN_PLACE_CONFIG_TEXT_VALUE_SIZE];
     int told;
     char path[100];
     char text[200];
@@ -209,7 +210,7 @@ see_setting(void *ctx, const firn_setting *setting)
                 : strcmp(setting->key, "wait") == 0    ? seen->wait
                                                        : NULL;
     if (out != NULL) {
-        (void)snprintf(out, FIRN_WS_CONFIG_TEXT_VALUE_SIZE, "%s", setting->value);
+        (void)snprintf(out, FIRN_PLACE_CONFIG_TEXT_VALUE_SIZE, "%s", setting->value);
     }
     return FIRN_OK;
 }
@@ -244,8 +245,8 @@ static void
 see(struct ws_world *world, struct seen *out)
 {
     memset(out, 0, sizeof *out);
-    assert_int_equal(firn_ws_config_list_readable(world->tree.os, "/s", see_setting, see_notice,
-                                                  out, &world->err),
+    assert_int_equal(firn_place_config_list_readable(world->tree.os, "/s", see_setting, see_notice,
+                                                     out, &world->err),
                      FIRN_OK);
 }
 
@@ -269,11 +270,11 @@ what_cannot_be_read_counts_for_nothing_and_lets_nothing_expire(void **state)
     assert_string_equal(seen.keep, "forever");
     assert_string_equal(seen.gc_auto, "false");
     assert_string_equal(seen.wait, "60");
-    assert_int_equal(firn_ws_config_list(world.tree.os, "/s", see_setting, &seen, &world.err),
+    assert_int_equal(firn_place_config_list(world.tree.os, "/s", see_setting, &seen, &world.err),
                      FIRN_INVALID);
     assert_string_equal(world.err.text, "'/s/config': line 4: a setting is written as key = value");
     ws_assert_check_clean(&world);
-    assert_int_equal(firn_ws_config_set(world.tree.os, "/s", "wait", "7", &world.err), FIRN_OK);
+    assert_int_equal(firn_place_config_set(world.tree.os, "/s", "wait", "7", &world.err), FIRN_OK);
     see(&world, &seen);
     assert_int_equal(seen.told, 0);
     assert_string_equal(seen.keep, "last:3");
@@ -285,7 +286,7 @@ static void
 a_change_for_which_there_is_no_room_is_refused(void **state)
 {
     (void)state;
-    static char full[FIRN_WS_CONFIG_TEXT_SIZE_MAX + 1];
+    static char full[FIRN_PLACE_CONFIG_TEXT_SIZE_MAX + 1];
     struct ws_world world;
     struct seen seen;
     ws_world_open_memory(&world, 37);
@@ -293,13 +294,13 @@ a_change_for_which_there_is_no_room_is_refused(void **state)
     memset(full, '#', sizeof full - 1);
     memcpy(full, "wait = 5\n", strlen("wait = 5\n"));
     write_config(&world, "/s", full);
-    assert_int_equal(firn_ws_config_set(world.tree.os, "/s", "keep", "last:3", &world.err),
+    assert_int_equal(firn_place_config_set(world.tree.os, "/s", "keep", "last:3", &world.err),
                      FIRN_LIMIT);
     assert_non_null(strstr(world.err.text, "'/s/config' would have more than 65536 bytes"));
     see(&world, &seen);
     assert_int_equal(seen.told, 0);
     assert_string_equal(seen.wait, "5");
-    assert_int_equal(firn_ws_config_set(world.tree.os, "/s", "wait", "7", &world.err), FIRN_OK);
+    assert_int_equal(firn_place_config_set(world.tree.os, "/s", "wait", "7", &world.err), FIRN_OK);
     see(&world, &seen);
     assert_string_equal(seen.wait, "7");
     ws_world_close(&world);
@@ -309,7 +310,7 @@ static void
 a_repair_mends_settings_and_puts_away_what_it_cannot(void **state)
 {
     (void)state;
-    static char large[FIRN_WS_CONFIG_TEXT_SIZE_MAX + 2];
+    static char large[FIRN_PLACE_CONFIG_TEXT_SIZE_MAX + 2];
     const char *const texts[] = {"wait = 7\nk\n", large};
     memset(large, 'x', sizeof large - 1);
     for (size_t i = 0; i < 2; i++) {
@@ -323,10 +324,10 @@ a_repair_mends_settings_and_puts_away_what_it_cannot(void **state)
         write_config(&world, "/s", texts[i]);
         assert_int_equal(firn_os_dir_open_path(world.tree.os, "/s", &dir, &world.err), FIRN_OK);
         memset(&seen, 0, sizeof seen);
-        assert_int_equal(firn_ws_config_check(dir, &callbacks, &is_sound, &world.err), FIRN_OK);
+        assert_int_equal(firn_place_config_check(dir, &callbacks, &is_sound, &world.err), FIRN_OK);
         assert_false(is_sound);
         assert_int_equal(seen.told, 1);
-        assert_int_equal(firn_ws_config_mend(dir, &world.err), FIRN_OK);
+        assert_int_equal(firn_place_config_mend(dir, &world.err), FIRN_OK);
         see(&world, &seen);
         assert_int_equal(seen.told, 0);
         assert_string_equal(seen.keep, "forever");
@@ -334,7 +335,7 @@ a_repair_mends_settings_and_puts_away_what_it_cannot(void **state)
         struct firn_os_stat stat;
         assert_int_equal(firn_os_stat(dir, "config.unread-1", &stat, &world.err),
                          i == 0 ? FIRN_NOT_FOUND : FIRN_OK);
-        assert_int_equal(firn_ws_config_mend(dir, &world.err), FIRN_OK);
+        assert_int_equal(firn_place_config_mend(dir, &world.err), FIRN_OK);
         firn_os_dir_close(dir);
         ws_world_close(&world);
     }
@@ -346,7 +347,7 @@ static int
 keep_wait(void *ctx, const firn_setting *setting)
 {
     if (strcmp(setting->key, "wait") == 0) {
-        (void)snprintf(ctx, FIRN_WS_CONFIG_TEXT_VALUE_SIZE, "%s", setting->value);
+        (void)snprintf(ctx, FIRN_PLACE_CONFIG_TEXT_VALUE_SIZE, "%s", setting->value);
     }
     return FIRN_OK;
 }
@@ -355,17 +356,18 @@ keep_wait(void *ctx, const firn_setting *setting)
 static void
 read_wait(struct ws_world *world, char *out)
 {
-    assert_int_equal(firn_ws_config_list(world->tree.os, "/s", keep_wait, out, &world->err),
+    assert_int_equal(firn_place_config_list(world->tree.os, "/s", keep_wait, out, &world->err),
                      FIRN_OK);
 }
 
 static void
 assert_old_or_new(struct ws_world *world, int rc)
 {
-    char wait[FIRN_WS_CONFIG_TEXT_VALUE_SIZE];
+    char wait[FIRN_PLACE_CONFIG_TEXT_VALUE_SIZE];
     read_wait(world, wait);
     assert_true(strcmp(wait, "2") == 0 || (strcmp(wait, "1") == 0 && rc != FIRN_OK));
-    assert_int_equal(firn_ws_config_set(world->tree.os, "/s", "wait", "3", &world->err), FIRN_OK);
+    assert_int_equal(firn_place_config_set(world->tree.os, "/s", "wait", "3", &world->err),
+                     FIRN_OK);
     read_wait(world, wait);
     assert_string_equal(wait, "3");
     ws_assert_check_clean(world);
@@ -374,15 +376,16 @@ assert_old_or_new(struct ws_world *world, int rc)
 static void
 prepare(struct ws_world *world, uint64_t seed)
 {
-    char wait[FIRN_WS_CONFIG_TEXT_VALUE_SIZE];
+    char wait[FIRN_PLACE_CONFIG_TEXT_VALUE_SIZE];
     ws_world_open_memory(world, seed);
-    assert_int_equal(firn_ws_config_set(world->tree.os, "/s", "wait", "1", &world->err),
+    assert_int_equal(firn_place_config_set(world->tree.os, "/s", "wait", "1", &world->err),
                      FIRN_NOT_FOUND);
     ws_save(world);
     read_wait(world, wait);
     assert_string_equal(wait, "60");
-    assert_int_equal(firn_ws_config_set(world->tree.os, "/s", "wait", "1", &world->err), FIRN_OK);
-    assert_int_equal(firn_ws_config_set(world->tree.os, "/s", "wait", "x", &world->err),
+    assert_int_equal(firn_place_config_set(world->tree.os, "/s", "wait", "1", &world->err),
+                     FIRN_OK);
+    assert_int_equal(firn_place_config_set(world->tree.os, "/s", "wait", "x", &world->err),
                      FIRN_INVALID);
     assert_int_equal(firn_os_dir_sync_filesystem(world->tree.root, &world->err), FIRN_OK);
 }
@@ -401,7 +404,7 @@ any_call_may_fail(void **state)
         struct firn_os_fault_plan plan = {
             .call = n, .classes = FIRN_OS_FAULT_ALL, .error_number = ENOSPC};
         firn_os_fault_set_plan(world.tree.outer, &plan);
-        int rc = firn_ws_config_set(world.tree.outer, "/s", "wait", "2", &world.err);
+        int rc = firn_place_config_set(world.tree.outer, "/s", "wait", "2", &world.err);
         was_hit = firn_os_fault_hits(world.tree.outer) > 0;
         firn_os_fault_set_plan(world.tree.outer, NULL);
         assert_true(was_hit || rc == FIRN_OK);
@@ -423,7 +426,7 @@ any_allocation_may_fail(void **state)
         struct ws_world world;
         ws_world_clone(&prepared, &world);
         test_alloc_fail_at(n, false);
-        rc = firn_ws_config_set(world.tree.os, "/s", "wait", "2", &world.err);
+        rc = firn_place_config_set(world.tree.os, "/s", "wait", "2", &world.err);
         test_alloc_fail_at(0, false);
         assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
         assert_old_or_new(&world, rc);
@@ -446,7 +449,7 @@ the_power_may_go_at_any_call(void **state)
             struct ws_world world;
             ws_world_clone(&prepared, &world);
             firn_os_memory_set_cut_at(world.tree.os, firn_os_memory_calls(world.tree.os) + k);
-            int rc = firn_ws_config_set(world.tree.os, "/s", "wait", "2", &world.err);
+            int rc = firn_place_config_set(world.tree.os, "/s", "wait", "2", &world.err);
             was_off = firn_os_memory_is_off(world.tree.os);
             firn_os_memory_power_cut(world.tree.os, seed == 0 ? 0 : seed * 1000 + k);
             firn_os_memory_set_cut_at(world.tree.os, 0);
@@ -467,7 +470,7 @@ assert_mends(struct ws_world *world)
     see(world, &seen);
     assert_string_equal(seen.keep, "forever");
     assert_int_equal(firn_os_dir_open_path(world->tree.os, "/s", &dir, &world->err), FIRN_OK);
-    assert_int_equal(firn_ws_config_mend(dir, &world->err), FIRN_OK);
+    assert_int_equal(firn_place_config_mend(dir, &world->err), FIRN_OK);
     firn_os_dir_close(dir);
     see(world, &seen);
     assert_int_equal(seen.told, 0);
@@ -480,7 +483,7 @@ mend(struct ws_world *world, struct firn_os *os)
     struct firn_os_dir *dir;
     int rc = firn_os_dir_open_path(os, "/s", &dir, &world->err);
     if (rc == FIRN_OK) {
-        rc = firn_ws_config_mend(dir, &world->err);
+        rc = firn_place_config_mend(dir, &world->err);
         firn_os_dir_close(dir);
     }
     return rc;
@@ -490,7 +493,7 @@ static void
 mending_may_be_cut_off_anywhere(void **state)
 {
     (void)state;
-    static char large[FIRN_WS_CONFIG_TEXT_SIZE_MAX + 2];
+    static char large[FIRN_PLACE_CONFIG_TEXT_SIZE_MAX + 2];
     const char *const texts[] = {"wait = 7\nk\n", large};
     memset(large, 'x', sizeof large - 1);
     for (size_t i = 0; i < 2; i++) {
@@ -546,8 +549,8 @@ any_allocation_may_fail_while_mending(void **state)
         struct seen seen = {.told = 0};
         ws_world_clone(&prepared, &world);
         test_alloc_fail_at(n, false);
-        rc = firn_ws_config_list_readable(world.tree.os, "/s", see_setting, see_notice, &seen,
-                                          &world.err);
+        rc = firn_place_config_list_readable(world.tree.os, "/s", see_setting, see_notice, &seen,
+                                             &world.err);
         rc = rc == FIRN_OK ? mend(&world, world.tree.os) : rc;
         test_alloc_fail_at(0, false);
         assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);

@@ -13,9 +13,9 @@
 #include <cmocka.h>
 
 #include "gc_support.h"
+#include "objects/objects_index.h"
 #include "os/os_memory.h"
 #include "support/test_file.h"
-#include "workspace/ws_index.h"
 
 static const int64_t DAY_NS = INT64_C(24) * 3600 * 1000000000;
 
@@ -95,7 +95,7 @@ a_reference_that_names_nothing_leaves_everything(void **state)
     const char *const wrong[] = {"3", "kkkkkkkkkk", "nonsense", "", "0", "latest~7"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         const char *const references[] = {"1", wrong[i]};
-        int rc = firn_ws_delete(world.ws, references, 2, &options, NULL, NULL, &world.err);
+        int rc = firn_reclaim_delete(world.ws, references, 2, &options, NULL, NULL, &world.err);
         assert_true(rc == FIRN_NOT_FOUND || rc == FIRN_INVALID);
         assert_true(world.err.text[0] != '\0');
         assert_int_equal(count_checkpoints(&world, true), 2);
@@ -129,7 +129,7 @@ several_are_deleted_at_once_and_told(void **state)
     options.dry_run = true;
     uint64_t calls = firn_os_memory_calls(world.tree.os);
     assert_int_equal(
-        firn_ws_delete(world.ws, references, 4, &options, note_number, numbers, &world.err),
+        firn_reclaim_delete(world.ws, references, 4, &options, note_number, numbers, &world.err),
         FIRN_OK);
     assert_int_equal(firn_os_memory_calls(world.tree.os), calls);
     assert_int_equal(numbers[0], 2);
@@ -137,7 +137,7 @@ several_are_deleted_at_once_and_told(void **state)
     options.dry_run = false;
     numbers[0] = 0;
     assert_int_equal(
-        firn_ws_delete(world.ws, references, 4, &options, note_number, numbers, &world.err),
+        firn_reclaim_delete(world.ws, references, 4, &options, note_number, numbers, &world.err),
         FIRN_OK);
     assert_int_equal(numbers[0], 2);
     assert_int_equal(numbers[1], 2);

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "workspace/ws_exclude.h"
+#include "rules/rules_exclude.h"
 
 enum { FIRST, NARROW, VERSIONS };
 
@@ -17,7 +17,7 @@ static const char *
 reason_in(int version, const char *parent, const char *name, bool is_dir, bool is_beside_manifest,
           bool include_deps)
 {
-    struct firn_ws_exclude_entry entry = {
+    struct firn_rules_exclude_entry entry = {
         .name = firn_str(name),
         .is_dir = is_dir,
         .is_beside_manifest = is_beside_manifest,
@@ -25,7 +25,7 @@ reason_in(int version, const char *parent, const char *name, bool is_dir, bool i
         .is_narrow = version == NARROW,
         .parent = firn_str(parent),
     };
-    return firn_ws_exclude_by_name(&entry);
+    return firn_rules_exclude_by_name(&entry);
 }
 
 static const char *
@@ -38,16 +38,16 @@ reason(int version, const char *name, bool is_dir, bool is_beside_manifest, bool
 static const char *
 reason_inside(int version, const char *name, const char *const *inside, bool include_deps)
 {
-    struct firn_ws_exclude_entry entry = {.name = firn_str(name),
-                                          .is_dir = true,
-                                          .include_deps = include_deps,
-                                          .is_narrow = version == NARROW};
-    struct firn_ws_exclude_inside seen = {false};
+    struct firn_rules_exclude_entry entry = {.name = firn_str(name),
+                                             .is_dir = true,
+                                             .include_deps = include_deps,
+                                             .is_narrow = version == NARROW};
+    struct firn_rules_exclude_inside seen = {false};
     for (; *inside != NULL; inside++) {
-        firn_ws_exclude_see_inside(firn_str(*inside), false, &seen);
+        firn_rules_exclude_see_inside(firn_str(*inside), false, &seen);
     }
-    const char *why = firn_ws_exclude_by_inside(&entry, &seen);
-    assert_true(why == NULL || firn_ws_exclude_depends_on_inside(entry.name));
+    const char *why = firn_rules_exclude_by_inside(&entry, &seen);
+    assert_true(why == NULL || firn_rules_exclude_depends_on_inside(entry.name));
     return why;
 }
 
@@ -138,13 +138,13 @@ names_that_only_contain_a_rule_are_kept(void **state)
             assert_null(reason_inside(version, names[i], VENV, false));
         }
     }
-    assert_true(firn_ws_exclude_is_manifest(firn_str("Cargo.toml")));
-    assert_false(firn_ws_exclude_is_manifest(firn_str("cargo.toml")));
-    struct firn_ws_exclude_inside inside = {false};
-    firn_ws_exclude_see_inside(firn_str("CACHEDIR.TAGS"), false, &inside);
-    firn_ws_exclude_see_inside(firn_str("CACHEDIR.TAG"), true, &inside);
-    firn_ws_exclude_see_inside(firn_str("pyvenv.cfg"), true, &inside);
-    firn_ws_exclude_see_inside(firn_str("gradle.properties"), true, &inside);
+    assert_true(firn_rules_exclude_is_manifest(firn_str("Cargo.toml")));
+    assert_false(firn_rules_exclude_is_manifest(firn_str("cargo.toml")));
+    struct firn_rules_exclude_inside inside = {false};
+    firn_rules_exclude_see_inside(firn_str("CACHEDIR.TAGS"), false, &inside);
+    firn_rules_exclude_see_inside(firn_str("CACHEDIR.TAG"), true, &inside);
+    firn_rules_exclude_see_inside(firn_str("pyvenv.cfg"), true, &inside);
+    firn_rules_exclude_see_inside(firn_str("gradle.properties"), true, &inside);
     assert_false(inside.has_tag || inside.has_venv || inside.has_settings);
 }
 

@@ -14,10 +14,10 @@
 
 #include "base/slice.h"
 #include "gc_support.h"
+#include "handle/ws_internal.h"
+#include "objects/objects_index.h"
 #include "os/os_memory.h"
 #include "support/test_file.h"
-#include "workspace/ws_index.h"
-#include "workspace/ws_internal.h"
 
 /* ---- collecting ---- */
 
@@ -255,14 +255,14 @@ a_file_with_the_bytes_of_a_directory_does_not_hide_it(void **state)
     /* The object of m/n, read through the seam of the library. */
     struct firn_os_dir *store;
     struct firn_db *db;
-    struct firn_ws_objects *objects;
+    struct firn_objects *objects;
     const struct firn_db_options options = {.read_only = true};
     assert_int_equal(firn_os_dir_open_path(world.tree.os, "/s", &store, NULL), FIRN_OK);
     assert_int_equal(firn_db_open(store, &options, &db, NULL), FIRN_OK);
-    assert_int_equal(firn_ws_objects_open(db, &objects, NULL), FIRN_OK);
+    assert_int_equal(firn_objects_open(db, &objects, NULL), FIRN_OK);
     firn_checkpoint checkpoint;
     assert_int_equal(firn_ws_find(world.ws, "1", &checkpoint, NULL), FIRN_OK);
-    const struct firn_tree_source *source = firn_ws_objects_trees(objects);
+    const struct firn_tree_source *source = firn_objects_trees(objects);
     struct firn_tree_iterator *iterator;
     const struct firn_tree_entry *entry;
     bool is_end;
@@ -271,7 +271,7 @@ a_file_with_the_bytes_of_a_directory_does_not_hide_it(void **state)
     firn_hash m = entry->hash;
     firn_tree_iterator_destroy(iterator);
     assert_int_equal(source->read(source->ctx, &m, &object, NULL), FIRN_OK);
-    firn_ws_objects_close(objects);
+    firn_objects_close(objects);
     assert_int_equal(firn_db_close(db, NULL), FIRN_OK);
     firn_os_dir_close(store);
 
@@ -344,7 +344,7 @@ a_file_with_holes_may_be_a_piece_of_another(void **state)
 struct reader {
     struct firn_os_dir *store;
     struct firn_db *db;
-    struct firn_ws_objects *objects;
+    struct firn_objects *objects;
 };
 
 static void
@@ -354,13 +354,13 @@ reader_open(struct reader *reader, struct ws_world *world)
     assert_int_equal(firn_os_dir_open_path(world->tree.os, world->store_path, &reader->store, NULL),
                      FIRN_OK);
     assert_int_equal(firn_db_open(reader->store, &options, &reader->db, NULL), FIRN_OK);
-    assert_int_equal(firn_ws_objects_open(reader->db, &reader->objects, NULL), FIRN_OK);
+    assert_int_equal(firn_objects_open(reader->db, &reader->objects, NULL), FIRN_OK);
 }
 
 static void
 reader_close(struct reader *reader)
 {
-    firn_ws_objects_close(reader->objects);
+    firn_objects_close(reader->objects);
     assert_int_equal(firn_db_close(reader->db, NULL), FIRN_OK);
     firn_os_dir_close(reader->store);
 }
@@ -375,16 +375,16 @@ reader_assert_whole(struct reader *reader)
     uint64_t count = 0;
     firn_error err;
     assert_int_equal(firn_packfile_scratch_create(1, &scratch, NULL), FIRN_OK);
-    assert_int_equal(firn_db_keyspace_open(reader->db, FIRN_WS_INDEX_OBJECTS, &index, NULL),
+    assert_int_equal(firn_db_keyspace_open(reader->db, FIRN_OBJECTS_INDEX_OBJECTS, &index, NULL),
                      FIRN_OK);
     assert_int_equal(firn_db_cursor_open(index, NULL, &cursor, NULL), FIRN_OK);
     assert_int_equal(firn_db_cursor_first(cursor, NULL), FIRN_OK);
     while (firn_db_cursor_valid(cursor)) {
         firn_hash hash;
         firn_slice object;
-        assert_int_equal(firn_ws_index_decode_hash(firn_db_cursor_key(cursor), &hash, &err),
+        assert_int_equal(firn_objects_index_decode_hash(firn_db_cursor_key(cursor), &hash, &err),
                          FIRN_OK);
-        int rc = firn_ws_objects_read(reader->objects, scratch, &hash, &object, &err);
+        int rc = firn_objects_read(reader->objects, scratch, &hash, &object, &err);
         if (rc != FIRN_OK) {
             fail_msg("%s: %s", firn_code_name(rc), err.text);
         }

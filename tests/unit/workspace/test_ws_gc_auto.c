@@ -14,12 +14,12 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
+#include "catalog/catalog_due.h"
+#include "catalog/catalog_workspaces.h"
 #include "gc_support.h"
+#include "handle/ws_internal.h"
 #include "os/os_memory.h"
-#include "workspace/ws_catalog_workspaces.h"
-#include "workspace/ws_gc_due.h"
-#include "workspace/ws_gc_internal.h"
-#include "workspace/ws_internal.h"
+#include "reclaim/reclaim_internal.h"
 
 static const int64_t HOUR_NS = INT64_C(3600) * 1000000000;
 enum { MIB = 1 << 20 };
@@ -31,18 +31,18 @@ a_quarter_of_the_packs_is_worth_it(void **state)
 {
     (void)state;
     const int64_t now = 1000 * HOUR_NS;
-    struct firn_ws_gc_due due = {.deleted_bytes = 25};
-    assert_true(firn_ws_gc_due_is(&due, 100, 20, now));
-    assert_true(firn_ws_gc_due_is(&due, 100, 25, now));
-    assert_false(firn_ws_gc_due_is(&due, 100, 26, now));
-    assert_false(firn_ws_gc_due_is(&due, 104, 20, now));
+    struct firn_catalog_due due = {.deleted_bytes = 25};
+    assert_true(firn_catalog_due_is(&due, 100, 20, now));
+    assert_true(firn_catalog_due_is(&due, 100, 25, now));
+    assert_false(firn_catalog_due_is(&due, 100, 26, now));
+    assert_false(firn_catalog_due_is(&due, 104, 20, now));
     /* No more than all is garbage. */
-    assert_false(firn_ws_gc_due_is(&due, 19, 20, now));
+    assert_false(firn_catalog_due_is(&due, 19, 20, now));
     due.deleted_bytes = UINT64_MAX;
-    assert_true(firn_ws_gc_due_is(&due, 20, 20, now));
-    assert_false(firn_ws_gc_due_is(&due, 0, 0, now));
+    assert_true(firn_catalog_due_is(&due, 20, 20, now));
+    assert_false(firn_catalog_due_is(&due, 0, 0, now));
     due.deleted_bytes = 0;
-    assert_false(firn_ws_gc_due_is(&due, 0, 0, now));
+    assert_false(firn_catalog_due_is(&due, 0, 0, now));
 }
 
 static void
@@ -50,26 +50,26 @@ what_was_tried_is_not_tried_again_at_once(void **state)
 {
     (void)state;
     const int64_t tried = 1000 * HOUR_NS;
-    const struct firn_ws_gc_due due = {.deleted_bytes = 100, .tried_ns = tried};
-    assert_false(firn_ws_gc_due_is(&due, 100, 10, tried));
-    assert_false(firn_ws_gc_due_is(&due, 100, 10, tried + HOUR_NS - 1));
-    assert_true(firn_ws_gc_due_is(&due, 100, 10, tried + HOUR_NS));
+    const struct firn_catalog_due due = {.deleted_bytes = 100, .tried_ns = tried};
+    assert_false(firn_catalog_due_is(&due, 100, 10, tried));
+    assert_false(firn_catalog_due_is(&due, 100, 10, tried + HOUR_NS - 1));
+    assert_true(firn_catalog_due_is(&due, 100, 10, tried + HOUR_NS));
     /* Neither does a clock that was put back keep it from being tried. */
-    assert_false(firn_ws_gc_due_is(&due, 100, 10, tried - HOUR_NS + 1));
-    assert_true(firn_ws_gc_due_is(&due, 100, 10, tried - HOUR_NS));
-    assert_true(firn_ws_gc_due_is(&due, 100, 10, INT64_MIN));
+    assert_false(firn_catalog_due_is(&due, 100, 10, tried - HOUR_NS + 1));
+    assert_true(firn_catalog_due_is(&due, 100, 10, tried - HOUR_NS));
+    assert_true(firn_catalog_due_is(&due, 100, 10, INT64_MIN));
 }
 
 static void
 sums_do_not_overflow(void **state)
 {
     (void)state;
-    struct firn_ws_gc_due due = {.deleted_bytes = 5};
-    firn_ws_gc_due_add(&due, 7);
+    struct firn_catalog_due due = {.deleted_bytes = 5};
+    firn_catalog_due_add(&due, 7);
     assert_true(due.deleted_bytes == 12);
-    firn_ws_gc_due_add(&due, UINT64_MAX - 12);
+    firn_catalog_due_add(&due, UINT64_MAX - 12);
     assert_true(due.deleted_bytes == UINT64_MAX);
-    firn_ws_gc_due_add(&due, 1);
+    firn_catalog_due_add(&due, 1);
     assert_true(due.deleted_bytes == UINT64_MAX);
 }
 
@@ -165,16 +165,18 @@ what_expires_and_what_is_taken_off_the_list_counts(void **state)
     ws_save(&world);
     firn_os_memory_set_time(world.tree.os, 1100 * HOUR_NS);
     options.keep = "last:1";
-    assert_int_equal(firn_ws_expire_request(world.ws, &options, NULL, NULL, &world.err), FIRN_OK);
+    assert_int_equal(firn_reclaim_expire_request(world.ws, &options, NULL, NULL, &world.err),
+                     FIRN_OK);
     uint64_t expired = gc_due(&world).deleted_bytes;
     assert_true(expired > 100000 && expired < 110000);
     gc_neighbour_open(&world, "/n", &neighbour);
     scan_put_random(&neighbour.tree, "b", 3, 100000);
     ws_save(&neighbour);
     struct firn_ws_opened opened;
-    assert_int_equal(firn_ws_opened_open(neighbour.ws, FIRN_WS_WRITE, &opened, NULL), FIRN_OK);
-    assert_int_equal(
-        firn_ws_catalog_workspaces_remove(opened.catalog, opened.workspace.number, NULL), FIRN_OK);
+    assert_int_equal(firn_ws_opened_open(neighbour.ws, FIRN_CHECKOUT_WRITE, &opened, NULL),
+                     FIRN_OK);
+    assert_int_equal(firn_catalog_workspaces_remove(opened.catalog, opened.workspace.number, NULL),
+                     FIRN_OK);
     assert_int_equal(firn_ws_opened_close(neighbour.ws, &opened, false, NULL), FIRN_OK);
     assert_true(gc_due(&world).deleted_bytes == UINT64_MAX);
     gc_neighbour_close(&neighbour);
@@ -191,7 +193,8 @@ a_note_that_cannot_be_read_is_none(void **state)
     delete_a_large_one(&world, 45);
     for (size_t size = 0; size < 20; size++) {
         uint8_t value[20] = {size == 17 ? 2 : 1, 1, 1, 1, 1, 1};
-        assert_int_equal(firn_ws_opened_open(world.ws, FIRN_WS_WRITE, &opened, NULL), FIRN_OK);
+        assert_int_equal(firn_ws_opened_open(world.ws, FIRN_CHECKOUT_WRITE, &opened, NULL),
+                         FIRN_OK);
         assert_int_equal(firn_db_keyspace_open(opened.db, "firn.gc", &keyspace, NULL), FIRN_OK);
         assert_int_equal(firn_db_put(keyspace, firn_str("due"), firn_bytes(value, size),
                                      FIRN_DURABILITY_OS, NULL),
@@ -295,11 +298,11 @@ what_unpacks_to_much_goes_in_more_slices(void **state)
 {
     (void)state;
     enum { COUNT = 40, SIZE = MIB / 2 };
-    const struct firn_ws_gc_limits limits = {.pack_objects = 128 << 10,
-                                             .pack_bytes = UINT64_C(1) << 30,
-                                             .give_back_bytes = UINT64_C(1) << 30,
-                                             .slice_bytes = MIB / 2,
-                                             .slice_objects = 16 << 10};
+    const struct firn_reclaim_limits limits = {.pack_objects = 128 << 10,
+                                               .pack_bytes = UINT64_C(1) << 30,
+                                               .give_back_bytes = UINT64_C(1) << 30,
+                                               .slice_bytes = MIB / 2,
+                                               .slice_objects = 16 << 10};
     struct ws_world world;
     firn_gc_options options = FIRN_GC_OPTIONS_INIT;
     firn_gc_result result;
@@ -323,7 +326,8 @@ what_unpacks_to_much_goes_in_more_slices(void **state)
     ws_save(&world);
     gc_delete(&world, "1");
     options.automatic = true;
-    assert_int_equal(firn_ws_gc_limited(world.ws, &options, &limits, &result, &world.err), FIRN_OK);
+    assert_int_equal(firn_reclaim_limited(world.ws, &options, &limits, &result, &world.err),
+                     FIRN_OK);
     assert_true(result.is_finished);
     assert_true(result.bytes_before < MIB / 4);
     assert_in_range(result.slices, 3, 8);
@@ -724,7 +728,7 @@ write_one(struct ws_world *world)
 {
     struct firn_ws_opened opened;
     struct firn_db_keyspace *keyspace;
-    assert_int_equal(firn_ws_opened_open(world->ws, FIRN_WS_WRITE, &opened, NULL), FIRN_OK);
+    assert_int_equal(firn_ws_opened_open(world->ws, FIRN_CHECKOUT_WRITE, &opened, NULL), FIRN_OK);
     assert_int_equal(firn_db_keyspace_open(opened.db, "firn.test", &keyspace, NULL), FIRN_OK);
     assert_int_equal(firn_db_put(keyspace, firn_str("0"), firn_str("0"), FIRN_DURABILITY_OS, NULL),
                      FIRN_OK);
@@ -784,7 +788,7 @@ a_writer_who_does_not_go_is_not_waited_for_for_ever(void **state)
     prepare(&prepared, 56);
     gc_neighbour_open(&prepared.world, "/n", &other);
     ws_save(&other);
-    assert_int_equal(firn_ws_opened_open(other.ws, FIRN_WS_WRITE, &opened, NULL), FIRN_OK);
+    assert_int_equal(firn_ws_opened_open(other.ws, FIRN_CHECKOUT_WRITE, &opened, NULL), FIRN_OK);
     int64_t began = firn_os_monotonic_ns(prepared.world.tree.os);
     assert_int_equal(gc_try_auto(&prepared.world, NULL, NULL), FIRN_BUSY);
     int64_t took = firn_os_monotonic_ns(prepared.world.tree.os) - began;

@@ -13,19 +13,19 @@
 #include <cmocka.h>
 
 #include "gc_support.h"
+#include "objects/objects_index.h"
 #include "os/os_memory.h"
 #include "support/test_file.h"
-#include "workspace/ws_index.h"
 
 /* ---- damage ---- */
 
 static void
 flip_bytes(struct ws_world *world, uint32_t number, size_t from, size_t to)
 {
-    char name[FIRN_WS_INDEX_PACK_NAME_SIZE];
+    char name[FIRN_OBJECTS_INDEX_PACK_NAME_SIZE];
     struct firn_os_dir *packs;
     struct firn_buf bytes = {0};
-    firn_ws_index_pack_name(number, name);
+    firn_objects_index_pack_name(number, name);
     assert_int_equal(firn_os_dir_open_path(world->tree.os, "/s/packs", &packs, NULL), FIRN_OK);
     test_file_read(packs, name, &bytes);
     assert_true(bytes.size > to);

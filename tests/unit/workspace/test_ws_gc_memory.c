@@ -18,8 +18,8 @@
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "gc_support.h"
+#include "handle/ws_internal.h"
 #include "support/test_peak.h"
-#include "workspace/ws_internal.h"
 
 static void
 must(int rc, const firn_error *err)
@@ -36,9 +36,10 @@ enum { FILES_A_DIRECTORY = 200 };
 static int
 put_tree(void *ctx, const firn_hash *hash, firn_slice object, firn_error *err)
 {
-    struct firn_ws_object tree = {.kind = FIRN_PACKFILE_TREE, .hash = *hash, .content = object};
+    struct firn_objects_object tree = {
+        .kind = FIRN_PACKFILE_TREE, .hash = *hash, .content = object};
     bool is_new;
-    return firn_ws_session_lane_add(ctx, &tree, &is_new, err);
+    return firn_objects_session_lane_add(ctx, &tree, &is_new, err);
 }
 
 static void
@@ -51,7 +52,7 @@ append_entry(struct firn_buf *entries, const char *name, enum firn_tree_kind kin
 }
 
 static void
-put_directory(struct firn_ws_session_lane *lane, unsigned number, firn_hash *out)
+put_directory(struct firn_objects_session_lane *lane, unsigned number, firn_hash *out)
 {
     struct firn_buf entries = {0};
     firn_error err;
@@ -63,9 +64,9 @@ put_directory(struct firn_ws_session_lane *lane, unsigned number, firn_hash *out
         int size = snprintf(content, sizeof content, "file %u of directory %u", i, number);
         snprintf(name, sizeof name, "file%06u", i);
         firn_blake3_hash_of(content, (size_t)size, &hash);
-        struct firn_ws_object blob = {
+        struct firn_objects_object blob = {
             .kind = FIRN_PACKFILE_BLOB, .hash = hash, .content = firn_bytes(content, (size_t)size)};
-        must(firn_ws_session_lane_add(lane, &blob, &is_new, &err), &err);
+        must(firn_objects_session_lane_add(lane, &blob, &is_new, &err), &err);
         append_entry(&entries, name, FIRN_TREE_FILE, (uint64_t)size, &hash);
     }
     must(firn_tree_build(firn_buf_slice(&entries), put_tree, lane, out, &err), &err);
@@ -77,19 +78,19 @@ static void
 put_checkpoint(struct ws_world *world, unsigned first, unsigned count)
 {
     struct firn_ws_opened opened;
-    struct firn_ws_session *session;
-    struct firn_ws_session_lane *lane;
+    struct firn_objects_session *session;
+    struct firn_objects_session_lane *lane;
     struct firn_buf entries = {0};
     firn_error err;
     uint64_t added;
     must(firn_ws_opened_open(world->ws, FIRN_WS_CREATE, &opened, &err), &err);
-    must(firn_ws_session_begin(opened.objects, 1, &session, &err), &err);
-    must(firn_ws_session_lane_open(session, &lane, &err), &err);
-    struct firn_ws_record record = {.order = opened.workspace.next_order,
-                                    .number = opened.workspace.next_number,
-                                    .created_ns = 1,
-                                    .workspace_path = firn_str(world->root_path),
-                                    .root = {.kind = FIRN_TREE_DIR, .mode = 0755}};
+    must(firn_objects_session_begin(opened.objects, 1, &session, &err), &err);
+    must(firn_objects_session_lane_open(session, &lane, &err), &err);
+    struct firn_catalog_record record = {.order = opened.workspace.next_order,
+                                         .number = opened.workspace.next_number,
+                                         .created_ns = 1,
+                                         .workspace_path = firn_str(world->root_path),
+                                         .root = {.kind = FIRN_TREE_DIR, .mode = 0755}};
     memset(record.id, (int)record.number, sizeof record.id);
     for (unsigned i = first; i < first + count; i++) {
         char name[32];
@@ -99,11 +100,11 @@ put_checkpoint(struct ws_world *world, unsigned first, unsigned count)
         append_entry(&entries, name, FIRN_TREE_DIR, 0, &hash);
     }
     must(firn_tree_build(firn_buf_slice(&entries), put_tree, lane, &record.root.hash, &err), &err);
-    must(firn_ws_session_lane_close(lane, true, &err), &err);
-    must(firn_ws_session_commit(session, &added, &err), &err);
-    firn_ws_session_end(session);
-    must(firn_ws_catalog_commit(opened.catalog, firn_str(world->root_path), &opened.workspace,
-                                &record, false, NULL, &err),
+    must(firn_objects_session_lane_close(lane, true, &err), &err);
+    must(firn_objects_session_commit(session, &added, &err), &err);
+    firn_objects_session_end(session);
+    must(firn_catalog_commit(opened.catalog, firn_str(world->root_path), &opened.workspace, &record,
+                             false, NULL, &err),
          &err);
     must(firn_ws_opened_close(world->ws, &opened, false, &err), &err);
     firn_buf_deinit(&entries);

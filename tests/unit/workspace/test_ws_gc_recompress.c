@@ -15,10 +15,10 @@
 
 #include "base/slice.h"
 #include "gc_support.h"
+#include "handle/ws_internal.h"
+#include "objects/objects_internal.h"
 #include "os/os_memory.h"
 #include "support/test_random.h"
-#include "workspace/ws_internal.h"
-#include "workspace/ws_objects_internal.h"
 
 /* Words in no order: a higher level makes less of them. */
 static void
@@ -230,7 +230,7 @@ a_dry_run_changes_nothing(void **state)
     options.dry_run = true;
     options.recompress_level = 9;
     uint64_t calls = firn_os_memory_calls(world.tree.os);
-    assert_int_equal(firn_ws_gc(world.ws, &options, &result, &world.err), FIRN_OK);
+    assert_int_equal(firn_reclaim(world.ws, &options, &result, &world.err), FIRN_OK);
     assert_int_equal(firn_os_memory_calls(world.tree.os), calls);
     assert_int_equal(result.packs_rewritten, 1);
     assert_levels(&world, "0 ");
@@ -274,15 +274,14 @@ look_at_frames(struct ws_world *world)
     for (size_t i = 0; i < opened.objects->pack_count; i++) {
         struct firn_packfile *file;
         uint32_t number = opened.objects->packs[i].entry.number;
-        assert_int_equal(firn_ws_objects_acquire(opened.objects, number, &file, &world->err),
-                         FIRN_OK);
+        assert_int_equal(firn_objects_acquire(opened.objects, number, &file, &world->err), FIRN_OK);
         for (uint32_t j = 0; j < firn_packfile_walk_count(file); j++) {
             struct firn_packfile_frame_size size = firn_packfile_frame_size_of(file, j);
             frames.plain += size.raw > 500000 && size.stored == size.raw ? 1 : 0;
             assert_true(frames.count < 64);
             frames.stored[frames.count++] = size.stored;
         }
-        firn_ws_objects_release(opened.objects, number);
+        firn_objects_release(opened.objects, number);
     }
     assert_int_equal(firn_ws_opened_close(world->ws, &opened, false, &world->err), FIRN_OK);
     return frames;

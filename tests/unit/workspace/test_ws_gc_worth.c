@@ -12,9 +12,9 @@
 
 #include <cmocka.h>
 
+#include "catalog/catalog_due.h"
 #include "gc_support.h"
-#include "workspace/ws_gc_due.h"
-#include "workspace/ws_internal.h"
+#include "handle/ws_internal.h"
 
 static const size_t MIB = 1 << 20;
 static const size_t KB = 1000;

@@ -441,7 +441,7 @@ repair_it(const struct hostile *hostile, struct ws_world *world)
 {
     firn_repair_options options = FIRN_REPAIR_OPTIONS_INIT;
     firn_repair_result result;
-    int rc = firn_ws_repair(world->ws, &options, &result, &world->err);
+    int rc = firn_repair(world->ws, &options, &result, &world->err);
     if (rc != FIRN_OK || result.was_intact) {
         fail_msg("%s: a repair gave %s (%s)", hostile->name, firn_code_name(rc),
                  rc != FIRN_OK ? world->err.text : "nothing to do");
@@ -744,7 +744,7 @@ what_a_newer_firn_made_is_no_damage_and_left_alone(void **state)
             fail_msg("%s: a check gave %s (%s)", cases[i].name, firn_code_name(rc),
                      world->err.text);
         }
-        rc = firn_ws_repair(world->ws, &options, &result, &world->err);
+        rc = firn_repair(world->ws, &options, &result, &world->err);
         if (rc != FIRN_NEWER) {
             fail_msg("%s: a repair gave %s (%s)", cases[i].name, firn_code_name(rc),
                      world->err.text);

@@ -13,13 +13,13 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
-#include "ignore/ignore_file.h"
-#include "ignore/ignore_rules.h"
 #include "ignore_table.h"
 #include "os/os_memory.h"
+#include "rules/ignore_file.h"
+#include "rules/ignore_rules.h"
+#include "rules/rules_walk.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"
-#include "workspace/ws_ignore.h"
 #include "ws_plant.h"
 #include "ws_support.h"
 
@@ -544,7 +544,7 @@ threads_make_no_difference(void **state)
     struct scan_world world;
     struct scan_sink sink;
     struct scan_notices notices = {0};
-    struct firn_ws_scan_result first;
+    struct firn_scan_result first;
     char path[64];
     char rules[64];
     scan_world_open_disk(&world);
@@ -564,15 +564,15 @@ threads_make_no_difference(void **state)
     scan_run(&world, &sink, &notices, 1, &first);
     assert_true(first.excluded > 100 && first.files > 100 && first.rules.size > 100);
     for (unsigned threads = 2; threads <= 8; threads *= 2) {
-        struct firn_ws_scan_result result;
+        struct firn_scan_result result;
         scan_run(&world, &sink, &notices, threads, &result);
         assert_memory_equal(result.root.hash.bytes, first.root.hash.bytes, 32);
         assert_int_equal(result.rules.size, first.rules.size);
         assert_memory_equal(result.rules.data, first.rules.data, first.rules.size);
         assert_int_equal(result.excluded, first.excluded);
-        firn_ws_scan_result_deinit(&result);
+        firn_scan_result_deinit(&result);
     }
-    firn_ws_scan_result_deinit(&first);
+    firn_scan_result_deinit(&first);
     scan_notices_deinit(&notices);
     scan_sink_deinit(&sink);
     scan_world_close(&world);
@@ -641,23 +641,23 @@ what_could_not_be_read_becomes_a_set_of_its_own(void **state)
 {
     (void)state;
     struct firn_os *os;
-    struct firn_ws_ignore *ignore;
-    const struct firn_ws_ignore_options options = {0};
+    struct firn_rules_walk *ignore;
+    const struct firn_rules_walk_options options = {0};
     struct firn_buf first = {0};
     struct firn_buf second = {0};
     assert_int_equal(firn_os_memory_create(1, &os, NULL), FIRN_OK);
     for (int round = 0; round < 2; round++) {
-        assert_int_equal(firn_ws_ignore_create(os, &options, &ignore, NULL), FIRN_OK);
+        assert_int_equal(firn_rules_walk_create(os, &options, &ignore, NULL), FIRN_OK);
         for (int i = 0; i < 3; i++) {
             static const char *const names[] = {"b/x y", "a*[?\\", "a\nb"};
             const char *name = names[round == 0 ? i : 2 - i];
             bool is_noted;
-            assert_int_equal(firn_ws_ignore_left_out_note(ignore, firn_str(name), &is_noted, NULL),
+            assert_int_equal(firn_rules_left_out_note(ignore, firn_str(name), &is_noted, NULL),
                              FIRN_OK);
         }
-        assert_int_equal(firn_ws_ignore_encode(ignore, round == 0 ? &first : &second, NULL),
+        assert_int_equal(firn_rules_walk_encode(ignore, round == 0 ? &first : &second, NULL),
                          FIRN_OK);
-        firn_ws_ignore_destroy(ignore);
+        firn_rules_walk_destroy(ignore);
     }
     assert_int_equal(first.size, second.size);
     assert_memory_equal(first.data, second.data, first.size);
@@ -683,23 +683,23 @@ what_could_not_be_read_has_a_limit(void **state)
 {
     (void)state;
     struct firn_os *os;
-    struct firn_ws_ignore *ignore;
-    const struct firn_ws_ignore_options options = {0};
+    struct firn_rules_walk *ignore;
+    const struct firn_rules_walk_options options = {0};
     struct firn_buf bytes = {0};
     struct firn_ignore_rules rules = {0};
     char name[5000];
     bool is_noted;
     assert_int_equal(firn_os_memory_create(1, &os, NULL), FIRN_OK);
-    assert_int_equal(firn_ws_ignore_create(os, &options, &ignore, NULL), FIRN_OK);
+    assert_int_equal(firn_rules_walk_create(os, &options, &ignore, NULL), FIRN_OK);
     memset(name, '*', sizeof name);
-    assert_int_equal(firn_ws_ignore_left_out_note(ignore, firn_bytes(name, 4000), &is_noted, NULL),
+    assert_int_equal(firn_rules_left_out_note(ignore, firn_bytes(name, 4000), &is_noted, NULL),
                      FIRN_OK);
     for (int i = 0; i < 2000; i++) {
         snprintf(name, sizeof name, "f%d", i);
-        assert_int_equal(firn_ws_ignore_left_out_note(ignore, firn_str(name), &is_noted, NULL),
+        assert_int_equal(firn_rules_left_out_note(ignore, firn_str(name), &is_noted, NULL),
                          FIRN_OK);
     }
-    assert_int_equal(firn_ws_ignore_encode(ignore, &bytes, NULL), FIRN_OK);
+    assert_int_equal(firn_rules_walk_encode(ignore, &bytes, NULL), FIRN_OK);
     assert_int_equal(firn_ignore_rules_decode(firn_buf_slice(&bytes), &rules, NULL), FIRN_OK);
     firn_slice content = rules.sets[rules.sets[0].file_count == 0 ? 1 : 0].files[0].content;
     size_t lines = 0;
@@ -710,7 +710,7 @@ what_could_not_be_read_has_a_limit(void **state)
     assert_memory_equal(content.data, "/f0\n", 4);
     firn_ignore_rules_deinit(&rules);
     firn_buf_deinit(&bytes);
-    firn_ws_ignore_destroy(ignore);
+    firn_rules_walk_destroy(ignore);
     firn_os_memory_destroy(os);
 }
 

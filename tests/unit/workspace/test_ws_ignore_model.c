@@ -6,7 +6,7 @@
  * random; each checkpoint remembers the table and the rules of its save. A restore must bring every
  * file that no rule excludes, neither today's nor the checkpoint's, to what the checkpoint has; must
  * leave every file that is there and excluded as it is, and count those of which the checkpoint has
- * another version. Which rule excludes what is ws_ignore.c's word, which
+ * another version. Which rule excludes what is rules_walk.c's word, which
  * test_ignore_git.c holds against git: here it is about what follows from it. In between checkpoints
  * are deleted and their space is given back, which must leave the rules of the others.
  *
@@ -23,9 +23,9 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
+#include "rules/rules_walk.h"
 #include "support/test_file.h"
 #include "support/test_random.h"
-#include "workspace/ws_ignore.h"
 #include "ws_support.h"
 
 static const char *const PATHS[] = {
@@ -166,49 +166,50 @@ edit(struct model *model)
 
 /* ---- rules ---- */
 
-static const struct firn_ws_ignore_scope *
-enter(struct firn_ws_ignore *ignore, const struct firn_ws_ignore_scope *above,
+static const struct firn_rules_walk_scope *
+enter(struct firn_rules_walk *ignore, const struct firn_rules_walk_scope *above,
       const struct rules *rules, firn_slice dir)
 {
-    const struct firn_ws_ignore_scope *scope;
-    struct firn_ws_ignore_files files = {{NULL}};
+    const struct firn_rules_walk_scope *scope;
+    struct firn_rules_walk_files files = {{NULL}};
     for (size_t i = 0; i < RULE_FILES; i++) {
         char dir_path[64];
         const char *name;
         enum firn_ignore_rules_kind kind;
         split(PATHS[i], dir_path, &name);
         if (rules->files.text[i][0] != '\0' && firn_slice_equal(dir, firn_str(dir_path)) &&
-            firn_ws_ignore_is_rule_file(ignore, firn_str(name), dir.size == 0, &kind)) {
+            firn_rules_walk_is_rule_file(ignore, firn_str(name), dir.size == 0, &kind)) {
             assert_int_equal(firn_ignore_file_create(firn_str(rules->files.text[i]), NULL, NULL,
                                                      &files.files[kind - 1], NULL),
                              FIRN_OK);
         }
     }
-    assert_int_equal(firn_ws_ignore_enter(ignore, above, dir, &files, &scope, NULL), FIRN_OK);
+    assert_int_equal(firn_rules_walk_enter(ignore, above, dir, &files, &scope, NULL), FIRN_OK);
     return scope;
 }
 
 static bool
 excludes(struct model *model, const struct rules *rules, const char *path)
 {
-    struct firn_ws_ignore_options options = {.gitignore = rules->gitignore};
-    struct firn_ws_ignore *ignore;
+    struct firn_rules_walk_options options = {.gitignore = rules->gitignore};
+    struct firn_rules_walk *ignore;
     bool is_excluded = false;
-    assert_int_equal(firn_ws_ignore_create(model->world.tree.os, &options, &ignore, NULL), FIRN_OK);
-    const struct firn_ws_ignore_scope *scope =
-        enter(ignore, firn_ws_ignore_outermost(ignore), rules, firn_str(""));
+    assert_int_equal(firn_rules_walk_create(model->world.tree.os, &options, &ignore, NULL),
+                     FIRN_OK);
+    const struct firn_rules_walk_scope *scope =
+        enter(ignore, firn_rules_walk_outermost(ignore), rules, firn_str(""));
     size_t size = strlen(path);
     for (size_t begin = 0; begin < size && !is_excluded;) {
         const char *slash = strchr(path + begin, '/');
         size_t end = slash != NULL ? (size_t)(slash - path) : size;
-        struct firn_ws_ignore_reason reason;
-        struct firn_ws_ignore_entry entry = {
+        struct firn_rules_walk_reason reason;
+        struct firn_rules_walk_entry entry = {
             .path = firn_bytes(path, end), .name_size = end - begin, .is_dir = slash != NULL};
-        is_excluded = firn_ws_ignore_judge(ignore, scope, &entry, &reason);
+        is_excluded = firn_rules_judge(ignore, scope, &entry, &reason);
         scope = enter(ignore, scope, rules, entry.path);
         begin = end + 1;
     }
-    firn_ws_ignore_destroy(ignore);
+    firn_rules_walk_destroy(ignore);
     return is_excluded;
 }
 
@@ -347,8 +348,8 @@ delete_one(struct model *model)
     char text[32];
     const char *reference = text;
     snprintf(text, sizeof text, "%zu", i + 1);
-    int rc =
-        firn_ws_delete(model->world.ws, &reference, 1, &options, NULL, NULL, &model->world.err);
+    int rc = firn_reclaim_delete(model->world.ws, &reference, 1, &options, NULL, NULL,
+                                 &model->world.err);
     assert_int_equal(rc, model->checkpoints[i].is_deleted ? FIRN_NOT_FOUND : FIRN_OK);
     model->checkpoints[i].is_deleted = true;
 }
@@ -359,7 +360,7 @@ give_back_space(struct model *model)
     firn_gc_options options = FIRN_GC_OPTIONS_INIT;
     firn_gc_result result;
     options.full = true;
-    assert_int_equal(firn_ws_gc(model->world.ws, &options, &result, &model->world.err), FIRN_OK);
+    assert_int_equal(firn_reclaim(model->world.ws, &options, &result, &model->world.err), FIRN_OK);
     ws_assert_check_clean(&model->world);
 }
 

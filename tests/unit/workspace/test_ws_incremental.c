@@ -18,8 +18,8 @@
 #include "base/bytes.h"
 #include "os/os_fault.h"
 #include "os/os_memory.h"
-#include "workspace/ws_stat.h"
-#include "workspace/ws_stat_format.h"
+#include "statcache/statcache.h"
+#include "statcache/statcache_format.h"
 #include "ws_support.h"
 
 #define SECOND INT64_C(1000000000)
@@ -87,12 +87,12 @@ static firn_hash
 root_now(struct ws_world *world)
 {
     struct scan_sink sink;
-    struct firn_ws_scan_result result;
+    struct firn_scan_result result;
     scan_sink_init(&sink);
     sink.wants_content = false;
     scan_run(&world->tree, &sink, &world->notices, 1, &result);
     firn_hash root = result.root.hash;
-    firn_ws_scan_result_deinit(&result);
+    firn_scan_result_deinit(&result);
     scan_sink_deinit(&sink);
     return root;
 }
@@ -450,7 +450,7 @@ open_store(struct ws_world *world, struct firn_db_keyspace **out)
     struct firn_db_options options = {0};
     struct firn_db *db;
     must(world, firn_db_path_open(world->tree.os, world->store_path, &options, &db, &world->err));
-    must(world, firn_db_keyspace_open(db, FIRN_WS_STAT_KEYSPACE, out, &world->err));
+    must(world, firn_db_keyspace_open(db, FIRN_STATCACHE_KEYSPACE, out, &world->err));
     return db;
 }
 
@@ -485,7 +485,7 @@ static void
 swap_prints(void *ctx, struct firn_buf *value)
 {
     const size_t *at = ctx;
-    uint8_t print[FIRN_WS_STAT_PRINT_SIZE];
+    uint8_t print[FIRN_STATCACHE_PRINT_SIZE];
     uint8_t *a = value->data + WS_STAT_HEADER_SIZE + at[0] * sizeof print;
     uint8_t *b = value->data + WS_STAT_HEADER_SIZE + at[1] * sizeof print;
     memcpy(print, a, sizeof print);
@@ -497,7 +497,7 @@ static void
 add_prints(void *ctx, struct firn_buf *value)
 {
     /* As if there had been more entries before the others. */
-    const uint8_t more[2 * FIRN_WS_STAT_PRINT_SIZE] = {1, 2, 3};
+    const uint8_t more[2 * FIRN_STATCACHE_PRINT_SIZE] = {1, 2, 3};
     (void)ctx;
     assert_int_equal(firn_buf_set_size(value, value->size + sizeof more), FIRN_OK);
     memmove(value->data + WS_STAT_HEADER_SIZE + sizeof more, value->data + WS_STAT_HEADER_SIZE,
@@ -510,8 +510,8 @@ drop_first_print(void *ctx, struct firn_buf *value)
 {
     (void)ctx;
     uint8_t *first = value->data + WS_STAT_HEADER_SIZE;
-    value->size -= FIRN_WS_STAT_PRINT_SIZE;
-    memmove(first, first + FIRN_WS_STAT_PRINT_SIZE, value->size - WS_STAT_HEADER_SIZE);
+    value->size -= FIRN_STATCACHE_PRINT_SIZE;
+    memmove(first, first + FIRN_STATCACHE_PRINT_SIZE, value->size - WS_STAT_HEADER_SIZE);
 }
 
 static void
@@ -614,7 +614,7 @@ a_lost_cache_is_made_again(void **state)
     open_counted(&world);
     ws_save(&world);
     struct firn_db *db = open_store(&world, &keyspace);
-    must(&world, firn_ws_stat_sweep_workspace(db, 1, &world.err));
+    must(&world, firn_statcache_sweep_workspace(db, 1, &world.err));
     must(&world, firn_db_close(db, &world.err));
     start_counting(&world, &opened);
     firn_save_result result = ws_save(&world);

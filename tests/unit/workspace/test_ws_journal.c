@@ -13,12 +13,12 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
+#include "catalog/catalog_journal.h"
 #include "os/os_memory.h"
 #include "store/db.h"
-#include "workspace/ws_journal.h"
 
-static const struct firn_ws_journal EXAMPLE = {
-    .state = FIRN_WS_JOURNAL_PREPARED,
+static const struct firn_catalog_journal EXAMPLE = {
+    .state = FIRN_CATALOG_JOURNAL_PREPARED,
     .is_undo = true,
     .tag = {1, 2, 3, 4, 5, 6, 7, 8},
     .safety = {0x11},
@@ -27,18 +27,18 @@ static const struct firn_ws_journal EXAMPLE = {
 };
 
 static void
-encode(const struct firn_ws_journal *journal, struct firn_buf *out)
+encode(const struct firn_catalog_journal *journal, struct firn_buf *out)
 {
-    assert_int_equal(firn_ws_journal_encode(journal, out), FIRN_OK);
+    assert_int_equal(firn_catalog_journal_encode(journal, out), FIRN_OK);
 }
 
 static int
 decode(firn_slice bytes)
 {
-    struct firn_ws_journal journal = {0};
+    struct firn_catalog_journal journal = {0};
     firn_error err;
-    int rc = firn_ws_journal_decode(bytes, &journal, &err);
-    firn_ws_journal_deinit(&journal);
+    int rc = firn_catalog_journal_decode(bytes, &journal, &err);
+    firn_catalog_journal_deinit(&journal);
     return rc;
 }
 
@@ -47,18 +47,18 @@ an_entry_comes_back_as_it_was_written(void **state)
 {
     (void)state;
     const firn_slice paths[] = {firn_str("src"), firn_bytes("\xff\n", 2)};
-    struct firn_ws_journal previous = EXAMPLE;
-    struct firn_ws_journal journal = EXAMPLE;
-    struct firn_ws_journal found = {0};
+    struct firn_catalog_journal previous = EXAMPLE;
+    struct firn_catalog_journal journal = EXAMPLE;
+    struct firn_catalog_journal found = {0};
     struct firn_buf old = {0};
     struct firn_buf bytes = {0};
-    previous.state = FIRN_WS_JOURNAL_DONE;
+    previous.state = FIRN_CATALOG_JOURNAL_DONE;
     encode(&previous, &old);
     journal.paths = paths;
     journal.path_count = 2;
     journal.previous = firn_buf_slice(&old);
     encode(&journal, &bytes);
-    assert_int_equal(firn_ws_journal_decode(firn_buf_slice(&bytes), &found, NULL), FIRN_OK);
+    assert_int_equal(firn_catalog_journal_decode(firn_buf_slice(&bytes), &found, NULL), FIRN_OK);
     assert_int_equal(found.state, journal.state);
     assert_true(found.is_undo);
     assert_memory_equal(found.tag, journal.tag, sizeof found.tag);
@@ -69,7 +69,7 @@ an_entry_comes_back_as_it_was_written(void **state)
     assert_true(firn_slice_equal(found.paths[0], paths[0]));
     assert_true(firn_slice_equal(found.paths[1], paths[1]));
     assert_true(firn_slice_equal(found.previous, journal.previous));
-    firn_ws_journal_deinit(&found);
+    firn_catalog_journal_deinit(&found);
     for (size_t size = 0; size < bytes.size; size++) {
         assert_int_equal(decode(firn_bytes(bytes.data, size)), FIRN_CORRUPT);
     }
@@ -115,9 +115,9 @@ a_count_that_lies_is_refused_without_the_memory_for_it(void **state)
 static bool
 needs(struct firn_db *db, uint8_t first_byte)
 {
-    const uint8_t id[FIRN_WS_RECORD_ID_SIZE] = {first_byte};
+    const uint8_t id[FIRN_CATALOG_RECORD_ID_SIZE] = {first_byte};
     bool is_needed;
-    assert_int_equal(firn_ws_journal_needs(db, 7, id, &is_needed, NULL), FIRN_OK);
+    assert_int_equal(firn_catalog_journal_needs(db, 7, id, &is_needed, NULL), FIRN_OK);
     return is_needed;
 }
 
@@ -131,22 +131,22 @@ an_entry_needs_what_an_undo_and_a_recovery_need(void **state)
     assert_int_equal(firn_os_memory_create(1, &os, NULL), FIRN_OK);
     assert_int_equal(firn_db_path_open(os, "/s", &options, &db, NULL), FIRN_OK);
     assert_false(needs(db, 0x11));
-    struct firn_ws_journal journal = EXAMPLE;
-    journal.state = FIRN_WS_JOURNAL_DONE;
-    assert_int_equal(firn_ws_journal_write(db, 7, &journal, NULL), FIRN_OK);
+    struct firn_catalog_journal journal = EXAMPLE;
+    journal.state = FIRN_CATALOG_JOURNAL_DONE;
+    assert_int_equal(firn_catalog_journal_write(db, 7, &journal, NULL), FIRN_OK);
     assert_true(needs(db, 0x11));
     assert_false(needs(db, 0x22));
     assert_false(needs(db, 0x33));
     struct firn_buf previous = {0};
     encode(&journal, &previous);
-    struct firn_ws_journal next = {
-        .state = FIRN_WS_JOURNAL_PREPARED, .safety = {1}, .before = {2}, .target = {3}};
+    struct firn_catalog_journal next = {
+        .state = FIRN_CATALOG_JOURNAL_PREPARED, .safety = {1}, .before = {2}, .target = {3}};
     next.previous = firn_buf_slice(&previous);
-    assert_int_equal(firn_ws_journal_write(db, 7, &next, NULL), FIRN_OK);
+    assert_int_equal(firn_catalog_journal_write(db, 7, &next, NULL), FIRN_OK);
     assert_true(needs(db, 1) && needs(db, 2) && needs(db, 3));
     assert_true(needs(db, 0x11)); /* if it comes to nothing */
     assert_false(needs(db, 0x22));
-    assert_int_equal(firn_ws_journal_write_bytes(db, 7, firn_bytes(NULL, 0), NULL), FIRN_OK);
+    assert_int_equal(firn_catalog_journal_write_bytes(db, 7, firn_bytes(NULL, 0), NULL), FIRN_OK);
     assert_false(needs(db, 1));
     firn_buf_deinit(&previous);
     assert_int_equal(firn_db_close(db, NULL), FIRN_OK);
@@ -160,7 +160,7 @@ more_paths_than_can_be_read_are_refused(void **state)
     enum { MOST = 1 << 20, LONG = 4000 };
     firn_error err;
     struct firn_buf bytes = {0};
-    struct firn_ws_journal journal = EXAMPLE;
+    struct firn_catalog_journal journal = EXAMPLE;
     static char name[LONG];
     firn_slice *paths = calloc(MOST + 1, sizeof *paths);
     assert_non_null(paths);
@@ -172,8 +172,8 @@ more_paths_than_can_be_read_are_refused(void **state)
     encode(&journal, &bytes);
     assert_int_equal(decode(firn_buf_slice(&bytes)), FIRN_OK);
     journal.path_count = MOST + 1;
-    assert_int_equal(firn_ws_journal_encode(&journal, &bytes), FIRN_LIMIT);
-    assert_int_equal(firn_ws_journal_encode_error(FIRN_LIMIT, &err), FIRN_LIMIT);
+    assert_int_equal(firn_catalog_journal_encode(&journal, &bytes), FIRN_LIMIT);
+    assert_int_equal(firn_catalog_journal_encode_error(FIRN_LIMIT, &err), FIRN_LIMIT);
     assert_non_null(strstr(err.text, "at most 1048576"));
     /* Few, but long. */
     memset(name, 'n', sizeof name);
@@ -182,7 +182,7 @@ more_paths_than_can_be_read_are_refused(void **state)
     }
     journal.path_count = ((size_t)64 << 20) / LONG;
     firn_buf_clear(&bytes);
-    assert_int_equal(firn_ws_journal_encode(&journal, &bytes), FIRN_LIMIT);
+    assert_int_equal(firn_catalog_journal_encode(&journal, &bytes), FIRN_LIMIT);
     firn_buf_deinit(&bytes);
     free(paths);
 }

@@ -15,13 +15,13 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
+#include "handle/ws_begun.h"
+#include "handle/ws_internal.h"
 #include "os/os_memory.h"
+#include "place/place_private.h"
+#include "place/place_trust.h"
+#include "repair/repair_remove.h"
 #include "support/test_alloc.h"
-#include "workspace/ws_begun.h"
-#include "workspace/ws_internal.h"
-#include "workspace/ws_private.h"
-#include "workspace/ws_remove.h"
-#include "workspace/ws_trust.h"
 #include "ws_break.h"
 
 /* Roots with a store in each. */
@@ -112,32 +112,32 @@ sync_all(struct ws_world *world)
 static bool
 is_trusted(struct ws_world *world, const char *root)
 {
-    struct firn_ws_trust_look look;
-    must(world, firn_ws_trust_look(os_of(world), root, &look, &world->err));
+    struct firn_place_trust_look look;
+    must(world, firn_place_trust_look(os_of(world), root, &look, &world->err));
     assert_true(look.has_store);
     return look.is_trusted;
 }
 
 /* ---- journals ---- */
 
-static const uint8_t OLD_TAG[FIRN_WS_JOURNAL_TAG_SIZE] = {1, 2, 3};
-static const uint8_t NEW_TAG[FIRN_WS_JOURNAL_TAG_SIZE] = {4, 5, 6};
-static const uint8_t THEIR_TAG[FIRN_WS_JOURNAL_TAG_SIZE] = {7, 8, 9};
+static const uint8_t OLD_TAG[FIRN_CATALOG_JOURNAL_TAG_SIZE] = {1, 2, 3};
+static const uint8_t NEW_TAG[FIRN_CATALOG_JOURNAL_TAG_SIZE] = {4, 5, 6};
+static const uint8_t THEIR_TAG[FIRN_CATALOG_JOURNAL_TAG_SIZE] = {7, 8, 9};
 
-static struct firn_ws_journal
-journal_of(const uint8_t *tag, enum firn_ws_journal_state state)
+static struct firn_catalog_journal
+journal_of(const uint8_t *tag, enum firn_catalog_journal_state state)
 {
-    struct firn_ws_journal journal = {.state = state};
+    struct firn_catalog_journal journal = {.state = state};
     memcpy(journal.tag, tag, sizeof journal.tag);
     return journal;
 }
 
 static int
-note(struct ws_world *world, const uint8_t *tag, enum firn_ws_journal_state found_state)
+note(struct ws_world *world, const uint8_t *tag, enum firn_catalog_journal_state found_state)
 {
     struct firn_ws_opened opened;
-    struct firn_ws_journal found = journal_of(OLD_TAG, found_state);
-    int rc = firn_ws_opened_open(world->ws, FIRN_WS_WRITE, &opened, &world->err);
+    struct firn_catalog_journal found = journal_of(OLD_TAG, found_state);
+    int rc = firn_ws_opened_open(world->ws, FIRN_CHECKOUT_WRITE, &opened, &world->err);
     if (rc == FIRN_OK) {
         rc = firn_ws_begun_note(world->ws, &opened, tag, &found, &world->err);
         /* The note is what is asked for here. */
@@ -150,7 +150,7 @@ static int
 clear(struct ws_world *world)
 {
     struct firn_ws_opened opened;
-    int rc = firn_ws_opened_open(world->ws, FIRN_WS_WRITE, &opened, &world->err);
+    int rc = firn_ws_opened_open(world->ws, FIRN_CHECKOUT_WRITE, &opened, &world->err);
     if (rc == FIRN_OK) {
         rc = firn_ws_begun_clear(world->ws, &opened, &world->err);
         FIRN_IGNORE(firn_ws_opened_close(world->ws, &opened, false, NULL));
@@ -162,7 +162,7 @@ static int
 ask_foreign(struct ws_world *world, const uint8_t *tag, bool *out)
 {
     struct firn_ws_opened opened;
-    struct firn_ws_journal journal = journal_of(tag, FIRN_WS_JOURNAL_BEGUN);
+    struct firn_catalog_journal journal = journal_of(tag, FIRN_CATALOG_JOURNAL_BEGUN);
     int rc = firn_ws_opened_open(world->ws, FIRN_WS_READ, &opened, &world->err);
     if (rc == FIRN_OK) {
         rc = firn_ws_begun_is_foreign(world->ws, &opened, &journal, out, &world->err);
@@ -194,11 +194,11 @@ prepare(struct ws_world *world, uint64_t seed)
     for (size_t i = 0; i < sizeof roots / sizeof *roots; i++) {
         put_store(world, roots[i]);
     }
-    must(world, firn_ws_trust_enter(world->tree.os, IN, &world->err));
-    must(world, firn_ws_trust_enter(world->tree.os, SWAPPED, &world->err));
+    must(world, firn_place_trust_enter(world->tree.os, IN, &world->err));
+    must(world, firn_place_trust_enter(world->tree.os, SWAPPED, &world->err));
     size_t size = get(world, "/out/.firn", "FIRN", identity, sizeof identity);
     put(world, "/swapped/.firn", "FIRN", firn_bytes(identity, size));
-    must(world, note(world, OLD_TAG, FIRN_WS_JOURNAL_NONE));
+    must(world, note(world, OLD_TAG, FIRN_CATALOG_JOURNAL_NONE));
     sync_all(world);
 }
 
@@ -207,7 +207,7 @@ static void
 forget_all(struct ws_world *world)
 {
     struct firn_os_dir *top = open_dir(world, "/");
-    must(world, firn_ws_remove_tree(top, "data", &world->err));
+    must(world, firn_repair_remove_tree(top, "data", &world->err));
     firn_os_dir_close(top);
     sync_all(world);
 }
@@ -219,12 +219,12 @@ a_store_is_trusted_where_it_was_entered(void **state)
 {
     (void)state;
     struct ws_world world;
-    struct firn_ws_trust_look look;
+    struct firn_place_trust_look look;
     prepare(&world, 1);
     assert_true(is_trusted(&world, IN));
     assert_false(is_trusted(&world, OUT));
     assert_false(is_trusted(&world, SWAPPED));
-    must(&world, firn_ws_trust_look(world.tree.os, "/w", &look, &world.err));
+    must(&world, firn_place_trust_look(world.tree.os, "/w", &look, &world.err));
     assert_false(look.has_store || look.is_trusted);
 
     /* Its directory is known, whatever it is called; a copy of what is in it is not. */
@@ -244,7 +244,7 @@ a_store_is_trusted_where_it_was_entered(void **state)
     must(&world, firn_os_set_mode((struct firn_os_node){.dir = store}, 0720, &world.err));
     firn_os_dir_close(store);
     assert_false(is_trusted(&world, "/moved"));
-    assert_int_equal(firn_ws_trust_enter(world.tree.os, "/moved", &world.err), FIRN_DENIED);
+    assert_int_equal(firn_place_trust_enter(world.tree.os, "/moved", &world.err), FIRN_DENIED);
     ws_world_close(&world);
 }
 
@@ -256,9 +256,9 @@ a_note_counts_for_its_journal_its_root_and_its_machine(void **state)
     prepare(&world, 2);
     assert_true(is_own(&world, OLD_TAG));
     assert_false(is_own(&world, NEW_TAG));
-    must(&world, note(&world, NEW_TAG, FIRN_WS_JOURNAL_PREPARED));
+    must(&world, note(&world, NEW_TAG, FIRN_CATALOG_JOURNAL_PREPARED));
     assert_true(is_own(&world, OLD_TAG) && is_own(&world, NEW_TAG));
-    must(&world, note(&world, NEW_TAG, FIRN_WS_JOURNAL_DONE));
+    must(&world, note(&world, NEW_TAG, FIRN_CATALOG_JOURNAL_DONE));
     assert_false(is_own(&world, OLD_TAG));
     put(&world, "/etc", "machine-id", firn_str("another\n"));
     assert_false(is_own(&world, NEW_TAG));
@@ -275,7 +275,7 @@ a_note_counts_for_its_journal_its_root_and_its_machine(void **state)
 static void
 only_name(void *ctx, const char *name)
 {
-    (void)snprintf(ctx, FIRN_WS_PRIVATE_NAME_SIZE, "%s", name);
+    (void)snprintf(ctx, FIRN_PLACE_PRIVATE_NAME_SIZE, "%s", name);
 }
 
 static int
@@ -306,7 +306,7 @@ says_yes(struct ws_world *world, const char *folder)
 static void
 assert_exact(struct ws_world *world, const char *folder, size_t path_size)
 {
-    char name[FIRN_WS_PRIVATE_NAME_SIZE];
+    char name[FIRN_PLACE_PRIVATE_NAME_SIZE];
     char sound[512];
     char text[520];
     size_t size = read_only_note(world, folder, name, sound, sizeof sound);
@@ -341,7 +341,7 @@ static void
 assert_two_tags(struct ws_world *world)
 {
     static const char tag[] = "tag 0123456789abcdef\n";
-    char name[FIRN_WS_PRIVATE_NAME_SIZE];
+    char name[FIRN_PLACE_PRIVATE_NAME_SIZE];
     char text[512];
     size_t size = read_only_note(world, "/data/firn/.restoring", name, text, sizeof text);
     for (unsigned tags = 2; tags <= 4; tags++, size += sizeof tag - 1) {
@@ -358,8 +358,8 @@ a_note_that_is_not_exactly_as_documented_vouches_for_nothing(void **state)
     struct ws_world world;
     prepare(&world, 3);
     forget_all(&world);
-    must(&world, firn_ws_trust_enter(world.tree.os, NEW, &world.err));
-    must(&world, note(&world, OLD_TAG, FIRN_WS_JOURNAL_NONE));
+    must(&world, firn_place_trust_enter(world.tree.os, NEW, &world.err));
+    must(&world, note(&world, OLD_TAG, FIRN_CATALOG_JOURNAL_NONE));
     assert_exact(&world, "/data/firn/.trusted", strlen(NEW) - 1);
     assert_exact(&world, "/data/firn/.restoring", 0);
     assert_two_tags(&world);
@@ -413,7 +413,7 @@ carry(struct ws_world *world)
     int rc;
     FIRN_TRY(firn_os_dir_open_path(os_of(world), "/in/.firn", &from, &world->err));
     FIRN_TRY(firn_os_dir_open_path(os_of(world), "/to/.firn", &to, &world->err));
-    rc = firn_ws_trust_carry(os_of(world), from, to, &world->err);
+    rc = firn_place_trust_carry(os_of(world), from, to, &world->err);
 out:
     firn_os_dir_close(from);
     firn_os_dir_close(to);
@@ -424,13 +424,13 @@ out:
 static int
 look_at_all(struct ws_world *world)
 {
-    struct firn_ws_trust_look look;
+    struct firn_place_trust_look look;
     int rc;
-    FIRN_TRY(firn_ws_trust_look(os_of(world), SWAPPED, &look, &world->err));
+    FIRN_TRY(firn_place_trust_look(os_of(world), SWAPPED, &look, &world->err));
     assert_false(look.is_trusted);
-    FIRN_TRY(firn_ws_trust_look(os_of(world), OUT, &look, &world->err));
+    FIRN_TRY(firn_place_trust_look(os_of(world), OUT, &look, &world->err));
     assert_true(look.has_store && !look.is_trusted);
-    FIRN_TRY(firn_ws_trust_look(os_of(world), IN, &look, &world->err));
+    FIRN_TRY(firn_place_trust_look(os_of(world), IN, &look, &world->err));
     assert_true(look.has_store && look.is_trusted);
 out:
     assert_true(rc == FIRN_OK || !look.is_trusted);
@@ -446,13 +446,13 @@ run(struct ws_world *world, int operation)
     switch (operation) {
     case FIRST_ENTER:
     case ENTER:
-        return firn_ws_trust_enter(os_of(world), NEW, &world->err);
+        return firn_place_trust_enter(os_of(world), NEW, &world->err);
     case CARRY:
         return carry(world);
     case REMOVE:
-        return firn_ws_trust_remove(os_of(world), IN, &world->err);
+        return firn_place_trust_remove(os_of(world), IN, &world->err);
     case LIST:
-        rc = firn_ws_trust_list(os_of(world), count_listed, &listed, &world->err);
+        rc = firn_place_trust_list(os_of(world), count_listed, &listed, &world->err);
         assert_true(rc != FIRN_OK || listed.count + listed.unread == 2);
         assert_true(rc != FIRN_OK || listed.unread > 0 || listed.trusted == 1);
         return rc;
@@ -460,9 +460,9 @@ run(struct ws_world *world, int operation)
         return look_at_all(world);
     case FIRST_NOTE:
     case NOTE:
-        return note(world, NEW_TAG, FIRN_WS_JOURNAL_BEGUN);
+        return note(world, NEW_TAG, FIRN_CATALOG_JOURNAL_BEGUN);
     case NOTE_NEXT:
-        return note(world, NEW_TAG, FIRN_WS_JOURNAL_DONE);
+        return note(world, NEW_TAG, FIRN_CATALOG_JOURNAL_DONE);
     case CLEAR:
         return clear(world);
     default:

@@ -17,11 +17,11 @@
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
+#include "handle/ws_internal.h"
+#include "objects/objects_internal.h"
+#include "objects/objects_spread.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
-#include "workspace/ws_internal.h"
-#include "workspace/ws_objects_internal.h"
-#include "workspace/ws_objects_spread.h"
 #include "ws_support.h"
 
 enum {
@@ -37,8 +37,8 @@ enum {
 struct stored {
     struct ws_world world;
     struct firn_ws_opened opened;
-    struct firn_ws_session *session;
-    struct firn_ws_session_lane *lane;
+    struct firn_objects_session *session;
+    struct firn_objects_session_lane *lane;
     struct firn_packfile_piece pieces[PIECES];
     size_t count;
     struct firn_buf content;
@@ -57,7 +57,8 @@ must(struct stored *stored, int rc)
 static void
 put(struct stored *stored, enum firn_packfile_kind kind, firn_slice bytes, const firn_hash *hash)
 {
-    must(stored, firn_ws_session_lane_move(stored->lane, kind, hash, bytes, &stored->world.err));
+    must(stored,
+         firn_objects_session_lane_move(stored->lane, kind, hash, bytes, &stored->world.err));
 }
 
 static firn_slice
@@ -157,16 +158,16 @@ stored_open(struct stored *stored, bool on_disk, const size_t *missing, size_t m
         ws_world_open_memory(&stored->world, 3);
     }
     must(stored, firn_ws_opened_open(stored->world.ws, FIRN_WS_CREATE, &stored->opened, err));
-    must(stored, firn_ws_session_begin(stored->opened.objects, 1, &stored->session, err));
-    must(stored, firn_ws_session_lane_open(stored->session, &stored->lane, err));
+    must(stored, firn_objects_session_begin(stored->opened.objects, 1, &stored->session, err));
+    must(stored, firn_objects_session_lane_open(stored->session, &stored->lane, err));
     add_all(stored, missing, missing_count);
     firn_blake3_hash_of(stored->content.data, stored->content.size, &stored->hash);
     stored->hash.bytes[0] = (uint8_t)(stored->hash.bytes[0] + (is_named_well ? 0 : 1));
     assert_int_equal(firn_packfile_encode_pieces(stored->pieces, PIECES, &list), FIRN_OK);
     put(stored, FIRN_PACKFILE_PIECES, firn_buf_slice(&list), &stored->hash);
-    must(stored, firn_ws_session_lane_close(stored->lane, true, err));
-    must(stored, firn_ws_session_commit(stored->session, &added, err));
-    firn_ws_session_end(stored->session);
+    must(stored, firn_objects_session_lane_close(stored->lane, true, err));
+    must(stored, firn_objects_session_commit(stored->session, &added, err));
+    firn_objects_session_end(stored->session);
     firn_buf_deinit(&list);
 }
 
@@ -247,15 +248,14 @@ read_by(struct stored *stored, unsigned threads, const firn_hash *hash, uint64_t
     for (unsigned i = 0; rc == FIRN_OK && i < threads; i++) {
         rc = firn_packfile_scratch_create(2, &scratches[i], err);
     }
-    const struct firn_ws_objects_spread spread = {.objects = stored->opened.objects,
-                                                  .jobs = jobs,
-                                                  .scratches = scratches,
-                                                  .thread_count = threads,
-                                                  .on_bytes = taken != NULL ? on_bytes : NULL,
-                                                  .ctx = taken};
+    const struct firn_objects_spread spread = {.objects = stored->opened.objects,
+                                               .jobs = jobs,
+                                               .scratches = scratches,
+                                               .thread_count = threads,
+                                               .on_bytes = taken != NULL ? on_bytes : NULL,
+                                               .ctx = taken};
     if (rc == FIRN_OK) {
-        rc = firn_ws_objects_spread_read(&spread, hash, size, taken != NULL ? take : NULL, taken,
-                                         err);
+        rc = firn_objects_spread_read(&spread, hash, size, taken != NULL ? take : NULL, taken, err);
     }
     firn_os_jobs_destroy(jobs);
     for (unsigned i = 0; i < threads; i++) {
@@ -333,17 +333,17 @@ a_piece_that_is_another_one_is_named(void **state)
     struct stored stored;
     stored_open(&stored, true, NULL, 0, true);
     const firn_hash *name = &stored.pieces[FIRST_OF_ONE_SIZE].hash;
-    struct firn_ws_objects_place place;
-    uint8_t value[FIRN_WS_INDEX_PLACE_SIZE_MAX];
+    struct firn_objects_place place;
+    uint8_t value[FIRN_OBJECTS_INDEX_PLACE_SIZE_MAX];
     struct firn_db_batch *batch;
     firn_error *err = &stored.world.err;
     char hex[FIRN_HASH_HEX_SIZE];
-    must(&stored, firn_ws_objects_find(stored.opened.objects,
-                                       &stored.pieces[SECOND_OF_ONE_SIZE].hash, &place, err));
+    must(&stored, firn_objects_find(stored.opened.objects, &stored.pieces[SECOND_OF_ONE_SIZE].hash,
+                                    &place, err));
     must(&stored, firn_db_batch_create(&batch, err));
     must(&stored,
          firn_db_batch_put(batch, stored.opened.objects->index, firn_bytes(name->bytes, 32),
-                           firn_bytes(value, firn_ws_index_encode_place(&place, value)), err));
+                           firn_bytes(value, firn_objects_index_encode_place(&place, value)), err));
     must(&stored, firn_db_write(stored.opened.db, batch, FIRN_DURABILITY_OS, err));
     firn_db_batch_destroy(batch);
     firn_hex_encode(name->bytes, sizeof name->bytes, hex);

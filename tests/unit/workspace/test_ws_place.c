@@ -14,11 +14,11 @@
 
 #include <cmocka.h>
 
+#include "handle/ws_internal.h"
 #include "os/os_fault.h"
 #include "os/os_memory.h"
+#include "place/place.h"
 #include "support/test_alloc.h"
-#include "workspace/ws_internal.h"
-#include "workspace/ws_place.h"
 #include "ws_support.h"
 
 static void
@@ -377,8 +377,9 @@ static void
 plant(struct ws_world *world, const char *letters)
 {
     struct firn_ws_opened opened;
-    struct firn_ws_record record;
-    assert_int_equal(firn_ws_opened_open(world->ws, FIRN_WS_WRITE, &opened, &world->err), FIRN_OK);
+    struct firn_catalog_record record;
+    assert_int_equal(firn_ws_opened_open(world->ws, FIRN_CHECKOUT_WRITE, &opened, &world->err),
+                     FIRN_OK);
     assert_int_equal(firn_ws_find_record(world->ws, &opened, "latest", &record, &world->err),
                      FIRN_OK);
     memset(record.id, 0, sizeof record.id);
@@ -388,8 +389,8 @@ plant(struct ws_world *world, const char *letters)
     }
     record.order = opened.workspace.next_order;
     record.number = opened.workspace.next_number;
-    assert_int_equal(firn_ws_catalog_commit(opened.catalog, firn_str("/w"), &opened.workspace,
-                                            &record, false, NULL, &world->err),
+    assert_int_equal(firn_catalog_commit(opened.catalog, firn_str("/w"), &opened.workspace, &record,
+                                         false, NULL, &world->err),
                      FIRN_OK);
     assert_int_equal(firn_ws_opened_close(world->ws, &opened, false, &world->err), FIRN_OK);
 }
@@ -599,7 +600,7 @@ names_of_stores_tell_the_path_they_are_of(void **state)
     (void)state;
     uint64_t digest = 0;
     uint64_t other = 0;
-    assert_true(firn_ws_place_digest_of_name("w-0123456789abcdef", &digest));
+    assert_true(firn_place_digest_of_name("w-0123456789abcdef", &digest));
     assert_true(digest == UINT64_C(0x0123456789abcdef));
     static const char *const none[] = {"",
                                        "-0123456789abcdef",
@@ -609,10 +610,9 @@ names_of_stores_tell_the_path_they_are_of(void **state)
                                        "w-0123456789abcdeg",
                                        "w-0123456789abcdef.removed01234567"};
     for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
-        assert_false(firn_ws_place_digest_of_name(none[i], &other));
+        assert_false(firn_place_digest_of_name(none[i], &other));
     }
-    assert_true(firn_ws_place_digest(firn_str("/w\xff")) !=
-                firn_ws_place_digest(firn_str("/w\xfe")));
+    assert_true(firn_place_digest(firn_str("/w\xff")) != firn_place_digest(firn_str("/w\xfe")));
 }
 
 int

@@ -11,20 +11,20 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
-#include "workspace/ws_record.h"
+#include "catalog/catalog_record.h"
 
-static struct firn_ws_record
+static struct firn_catalog_record
 sample(bool has_rules)
 {
-    struct firn_ws_record record = {.order = 7,
-                                    .number = 5,
-                                    .created_ns = INT64_C(1795183200123456789),
-                                    .workspace_path = firn_str("/home/ada/\xff"),
-                                    .message = firn_str("before"),
-                                    .root = {.kind = FIRN_TREE_DIR, .mode = 0755, .uid = 1000},
-                                    .files = 300,
-                                    .bytes = 70000,
-                                    .has_rules = has_rules};
+    struct firn_catalog_record record = {.order = 7,
+                                         .number = 5,
+                                         .created_ns = INT64_C(1795183200123456789),
+                                         .workspace_path = firn_str("/home/ada/\xff"),
+                                         .message = firn_str("before"),
+                                         .root = {.kind = FIRN_TREE_DIR, .mode = 0755, .uid = 1000},
+                                         .files = 300,
+                                         .bytes = 70000,
+                                         .has_rules = has_rules};
     memset(record.id, 0x5a, sizeof record.id);
     memset(record.root.hash.bytes, 0xee, sizeof record.root.hash.bytes);
     if (has_rules) {
@@ -34,23 +34,23 @@ sample(bool has_rules)
 }
 
 static void
-encode(const struct firn_ws_record *record, struct firn_buf *out)
+encode(const struct firn_catalog_record *record, struct firn_buf *out)
 {
-    assert_int_equal(firn_ws_record_encode(record, out), FIRN_OK);
+    assert_int_equal(firn_catalog_record_encode(record, out), FIRN_OK);
 }
 
 /* Of the sample without fields, whose end is replaced by these bytes. */
 static int
 decode_with_end(const void *end, size_t size)
 {
-    struct firn_ws_record record = sample(false);
+    struct firn_catalog_record record = sample(false);
     struct firn_buf bytes = {0};
     firn_error err;
     encode(&record, &bytes);
     assert_int_equal(bytes.data[bytes.size - 1], 0);
     bytes.size--;
     assert_int_equal(firn_buf_append(&bytes, end, size), FIRN_OK);
-    int rc = firn_ws_record_decode(firn_buf_slice(&bytes), &record, &err);
+    int rc = firn_catalog_record_decode(firn_buf_slice(&bytes), &record, &err);
     firn_buf_deinit(&bytes);
     return rc;
 }
@@ -60,13 +60,13 @@ a_record_reads_as_it_was_written(void **state)
 {
     (void)state;
     for (int with = 0; with < 2; with++) {
-        struct firn_ws_record record = sample(with == 1);
-        struct firn_ws_record read;
+        struct firn_catalog_record record = sample(with == 1);
+        struct firn_catalog_record read;
         struct firn_buf bytes = {0};
         struct firn_buf again = {0};
         firn_error err;
         encode(&record, &bytes);
-        assert_int_equal(firn_ws_record_decode(firn_buf_slice(&bytes), &read, &err), FIRN_OK);
+        assert_int_equal(firn_catalog_record_decode(firn_buf_slice(&bytes), &read, &err), FIRN_OK);
         assert_int_equal(read.has_rules, with == 1);
         assert_memory_equal(&read.rules, &record.rules, sizeof read.rules);
         assert_int_equal(read.number, 5);
@@ -82,17 +82,17 @@ static void
 a_part_of_a_record_is_none(void **state)
 {
     (void)state;
-    struct firn_ws_record record = sample(true);
-    struct firn_ws_record read;
+    struct firn_catalog_record record = sample(true);
+    struct firn_catalog_record read;
     struct firn_buf bytes = {0};
     firn_error err;
     encode(&record, &bytes);
     for (size_t size = 0; size < bytes.size; size++) {
-        assert_int_equal(firn_ws_record_decode(firn_bytes(bytes.data, size), &read, &err),
+        assert_int_equal(firn_catalog_record_decode(firn_bytes(bytes.data, size), &read, &err),
                          FIRN_CORRUPT);
     }
     assert_int_equal(firn_buf_append_u8(&bytes, 0), FIRN_OK);
-    assert_int_equal(firn_ws_record_decode(firn_buf_slice(&bytes), &read, &err), FIRN_CORRUPT);
+    assert_int_equal(firn_catalog_record_decode(firn_buf_slice(&bytes), &read, &err), FIRN_CORRUPT);
     firn_buf_deinit(&bytes);
 }
 
@@ -149,21 +149,21 @@ forgotten_paths_are_in_order_and_apart(void **state)
     assert_int_equal(decode_with_end(upward, sizeof upward), FIRN_CORRUPT);
 
     struct firn_buf bytes = {0};
-    struct firn_ws_record record = sample(true);
-    struct firn_ws_record read;
+    struct firn_catalog_record record = sample(true);
+    struct firn_catalog_record read;
     struct firn_buf whole = {0};
     firn_error err;
     firn_slice paths[] = {firn_str("b"), firn_str("a/x"), firn_str("a-b")};
-    assert_int_equal(firn_ws_record_forgotten_encode(paths, 3, &bytes, &err), FIRN_OK);
+    assert_int_equal(firn_catalog_record_forgotten_encode(paths, 3, &bytes, &err), FIRN_OK);
     record.forgotten = firn_buf_slice(&bytes);
     encode(&record, &whole);
-    assert_int_equal(firn_ws_record_decode(firn_buf_slice(&whole), &read, &err), FIRN_OK);
+    assert_int_equal(firn_catalog_record_decode(firn_buf_slice(&whole), &read, &err), FIRN_OK);
     assert_true(firn_slice_equal(read.forgotten, record.forgotten));
     firn_checkpoint checkpoint;
-    firn_ws_record_to_checkpoint(&read, &checkpoint);
+    firn_catalog_record_to_checkpoint(&read, &checkpoint);
     assert_int_equal(checkpoint.forgotten, 3);
     for (size_t size = 0; size < whole.size; size++) {
-        assert_int_equal(firn_ws_record_decode(firn_bytes(whole.data, size), &read, &err),
+        assert_int_equal(firn_catalog_record_decode(firn_bytes(whole.data, size), &read, &err),
                          FIRN_CORRUPT);
     }
     firn_buf_deinit(&whole);
@@ -185,8 +185,8 @@ a_turn_has_an_agent_and_its_sizes(void **state)
     assert_int_equal(decode_with_end(longer, sizeof longer), FIRN_CORRUPT);
     assert_int_equal(decode_with_end(torn, sizeof torn), FIRN_CORRUPT);
 
-    struct firn_ws_record record = sample(true);
-    struct firn_ws_record read;
+    struct firn_catalog_record record = sample(true);
+    struct firn_catalog_record read;
     struct firn_buf bytes = {0};
     struct firn_buf owned = {0};
     firn_error err;
@@ -195,23 +195,23 @@ a_turn_has_an_agent_and_its_sizes(void **state)
                               .prompt = firn_str("make it\nshorter"),
                               .number = 300};
     encode(&record, &bytes);
-    assert_int_equal(firn_ws_record_decode(firn_buf_slice(&bytes), &read, &err), FIRN_OK);
+    assert_int_equal(firn_catalog_record_decode(firn_buf_slice(&bytes), &read, &err), FIRN_OK);
     assert_true(firn_slice_equal(read.turn.prompt, record.turn.prompt));
     assert_int_equal(read.turn.number, 300);
     for (size_t size = 0; size < bytes.size; size++) {
-        assert_int_equal(firn_ws_record_decode(firn_bytes(bytes.data, size), &read, &err),
+        assert_int_equal(firn_catalog_record_decode(firn_bytes(bytes.data, size), &read, &err),
                          FIRN_CORRUPT);
     }
-    assert_int_equal(firn_ws_record_decode(firn_buf_slice(&bytes), &read, &err), FIRN_OK);
+    assert_int_equal(firn_catalog_record_decode(firn_buf_slice(&bytes), &read, &err), FIRN_OK);
 
     /* Two public faces that outlive the bytes. */
     firn_checkpoint first;
     firn_checkpoint second;
     firn_checkpoint *const both[] = {&first, &second};
-    firn_ws_record_to_checkpoint(&read, &first);
+    firn_catalog_record_to_checkpoint(&read, &first);
     read.turn = (firn_turn){.number = 0};
-    firn_ws_record_to_checkpoint(&read, &second);
-    assert_int_equal(firn_ws_record_checkpoints_own(both, 2, &owned), FIRN_OK);
+    firn_catalog_record_to_checkpoint(&read, &second);
+    assert_int_equal(firn_catalog_record_checkpoints_own(both, 2, &owned), FIRN_OK);
     firn_buf_deinit(&bytes);
     assert_true(firn_slice_equal(first.turn.agent, firn_str("Claude Code")));
     assert_true(firn_slice_equal(first.turn.session, firn_str("abc")));

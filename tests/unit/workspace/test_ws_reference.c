@@ -11,20 +11,20 @@
 
 #include <cmocka.h>
 
-#include "workspace/ws_reference.h"
-#include "workspace/ws_reference_time.h"
+#include "reference/reference.h"
+#include "reference/reference_time.h"
 
 /* 2026-11-20T14:00:05.250Z, a Friday. */
 static const int64_t now_ns = INT64_C(1795183205250000000);
 static const int64_t second_ns = INT64_C(1000000000);
 static const int64_t day_ns = INT64_C(86400000000000);
 
-static enum firn_ws_reference_kind
+static enum firn_reference_kind
 kind_of(const char *text)
 {
-    struct firn_ws_reference read;
+    struct firn_reference read;
     firn_error err;
-    int rc = firn_ws_reference_read(text, now_ns, &read, &err);
+    int rc = firn_reference_read(text, now_ns, &read, &err);
     assert_true(rc == FIRN_OK || rc == FIRN_INVALID);
     return rc == FIRN_OK ? read.kind : 0;
 }
@@ -33,16 +33,16 @@ static void
 each_text_is_of_one_kind(void **state)
 {
     (void)state;
-    assert_int_equal(kind_of("12"), FIRN_WS_REFERENCE_NUMBER);
-    assert_int_equal(kind_of("2026"), FIRN_WS_REFERENCE_NUMBER);
-    assert_int_equal(kind_of("klmn"), FIRN_WS_REFERENCE_ID);
-    assert_int_equal(kind_of("KLMNzyxW"), FIRN_WS_REFERENCE_ID);
-    assert_int_equal(kind_of("latest"), FIRN_WS_REFERENCE_LATEST);
-    assert_int_equal(kind_of("v1.0"), FIRN_WS_REFERENCE_TAG);
-    assert_int_equal(kind_of("top"), FIRN_WS_REFERENCE_TAG);
-    assert_int_equal(kind_of("before/the-agent"), FIRN_WS_REFERENCE_TAG);
-    assert_int_equal(kind_of("2026-11-20"), FIRN_WS_REFERENCE_TIME);
-    assert_int_equal(kind_of("now"), FIRN_WS_REFERENCE_TIME);
+    assert_int_equal(kind_of("12"), FIRN_REFERENCE_NUMBER);
+    assert_int_equal(kind_of("2026"), FIRN_REFERENCE_NUMBER);
+    assert_int_equal(kind_of("klmn"), FIRN_REFERENCE_ID);
+    assert_int_equal(kind_of("KLMNzyxW"), FIRN_REFERENCE_ID);
+    assert_int_equal(kind_of("latest"), FIRN_REFERENCE_LATEST);
+    assert_int_equal(kind_of("v1.0"), FIRN_REFERENCE_TAG);
+    assert_int_equal(kind_of("top"), FIRN_REFERENCE_TAG);
+    assert_int_equal(kind_of("before/the-agent"), FIRN_REFERENCE_TAG);
+    assert_int_equal(kind_of("2026-11-20"), FIRN_REFERENCE_TIME);
+    assert_int_equal(kind_of("now"), FIRN_REFERENCE_TIME);
     static const char *const none[] = {"",
                                        " ",
                                        "%",
@@ -94,18 +94,18 @@ static void
 so_many_before_is_read_behind_every_base_but_a_time(void **state)
 {
     (void)state;
-    struct firn_ws_reference read;
+    struct firn_reference read;
     firn_error err;
-    assert_int_equal(firn_ws_reference_read("latest~0", now_ns, &read, &err), FIRN_OK);
+    assert_int_equal(firn_reference_read("latest~0", now_ns, &read, &err), FIRN_OK);
     assert_int_equal(read.back, 0);
-    assert_int_equal(firn_ws_reference_read("12~34", now_ns, &read, &err), FIRN_OK);
+    assert_int_equal(firn_reference_read("12~34", now_ns, &read, &err), FIRN_OK);
     assert_int_equal(read.number, 12);
     assert_int_equal(read.back, 34);
-    assert_int_equal(firn_ws_reference_read("KLMN~2", now_ns, &read, &err), FIRN_OK);
+    assert_int_equal(firn_reference_read("KLMN~2", now_ns, &read, &err), FIRN_OK);
     assert_string_equal(read.id, "klmn");
     assert_int_equal(read.back, 2);
-    assert_int_equal(firn_ws_reference_read("v1~999999999999999999", now_ns, &read, &err), FIRN_OK);
-    assert_int_equal(read.kind, FIRN_WS_REFERENCE_TAG);
+    assert_int_equal(firn_reference_read("v1~999999999999999999", now_ns, &read, &err), FIRN_OK);
+    assert_int_equal(read.kind, FIRN_REFERENCE_TAG);
     assert_int_equal(read.tag.size, 2);
     assert_true(read.back == UINT64_C(999999999999999999));
 }
@@ -120,24 +120,24 @@ a_tag_cannot_be_taken_for_another_kind(void **state)
                                       "Stop", "latest", "Latest", "now",      "yesterday", "a b",
                                       "a~1",  "a\n",    "a:b",    "\xc3\xa4", "YESTERDAY"};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
-        assert_true(firn_ws_reference_is_tag(firn_str(good[i])));
-        assert_int_equal(kind_of(good[i]), FIRN_WS_REFERENCE_TAG);
+        assert_true(firn_reference_is_tag(firn_str(good[i])));
+        assert_int_equal(kind_of(good[i]), FIRN_REFERENCE_TAG);
     }
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        assert_false(firn_ws_reference_is_tag(firn_str(bad[i])));
+        assert_false(firn_reference_is_tag(firn_str(bad[i])));
     }
-    assert_false(firn_ws_reference_is_tag(firn_bytes("a\0b", 3)));
-    char longest[FIRN_WS_REFERENCE_TAG_SIZE_MAX + 2];
+    assert_false(firn_reference_is_tag(firn_bytes("a\0b", 3)));
+    char longest[FIRN_REFERENCE_TAG_SIZE_MAX + 2];
     memset(longest, 'a', sizeof longest);
-    assert_true(firn_ws_reference_is_tag(firn_bytes(longest, FIRN_WS_REFERENCE_TAG_SIZE_MAX)));
-    assert_false(firn_ws_reference_is_tag(firn_bytes(longest, FIRN_WS_REFERENCE_TAG_SIZE_MAX + 1)));
+    assert_true(firn_reference_is_tag(firn_bytes(longest, FIRN_REFERENCE_TAG_SIZE_MAX)));
+    assert_false(firn_reference_is_tag(firn_bytes(longest, FIRN_REFERENCE_TAG_SIZE_MAX + 1)));
 }
 
 static void
 assert_time(const char *text, int64_t expected)
 {
     int64_t read = -1;
-    if (!firn_ws_reference_time_read(text, now_ns, &read) || read != expected) {
+    if (!firn_reference_time_read(text, now_ns, &read) || read != expected) {
         fail_msg("'%s' is read as %lld, not %lld", text, (long long)read, (long long)expected);
     }
 }
@@ -188,7 +188,7 @@ times_ago_are_counted_from_now(void **state)
     assert_time("3 years ago", now_ns - 1096 * day_ns); /* 2024 was a leap year */
     int64_t read;
     int64_t end_of_may = INT64_C(1780228800) * second_ns; /* 2026-05-31 12:00 */
-    assert_true(firn_ws_reference_time_read("3 months ago", end_of_may, &read));
+    assert_true(firn_reference_time_read("3 months ago", end_of_may, &read));
     assert_true(read == end_of_may - 92 * day_ns); /* the 28th of February */
 }
 
@@ -244,7 +244,7 @@ what_is_nearly_a_time_is_none(void **state)
                                        "Now"};
     for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
         int64_t read = 4711;
-        if (firn_ws_reference_time_read(none[i], now_ns, &read)) {
+        if (firn_reference_time_read(none[i], now_ns, &read)) {
             fail_msg("'%s' is read as a time", none[i]);
         }
         assert_int_equal(read, 4711);

@@ -17,13 +17,13 @@
 
 #include <cmocka.h>
 
+#include "catalog/catalog.h"
 #include "gc_support.h"
 #include "os/os_memory.h"
+#include "repair/repair_remove.h"
 #include "store/db.h"
 #include "support/test_file.h"
 #include "support/test_share.h"
-#include "workspace/ws_catalog.h"
-#include "workspace/ws_remove.h"
 #include "ws_edit.h"
 
 enum { TRUTHS_MAX = 24, PARTS = 16, VALUES = 50 };
@@ -134,10 +134,10 @@ static int
 note_unpacked(void *ctx, firn_slice bytes, firn_error *err)
 {
     struct prepared *prepared = ctx;
-    struct firn_ws_record record;
+    struct firn_catalog_record record;
     char id[FIRN_CHECKPOINT_ID_SIZE];
-    assert_int_equal(firn_ws_record_decode(bytes, &record, err), FIRN_OK);
-    firn_ws_record_id_text(record.id, id);
+    assert_int_equal(firn_catalog_record_decode(bytes, &record, err), FIRN_OK);
+    firn_catalog_record_id_text(record.id, id);
     for (size_t i = 0; i < prepared->count; i++) {
         struct truth *truth = &prepared->truths[i];
         truth->is_unpacked = truth->is_unpacked || strcmp(truth->id, id) == 0;
@@ -149,11 +149,11 @@ static void
 look_for_unpacked(struct prepared *prepared)
 {
     struct firn_os_dir *dir;
-    struct firn_ws_catalog *catalog;
+    struct firn_catalog *catalog;
     struct firn_db *db = open_db(&prepared->world, &dir, true);
-    assert_int_equal(firn_ws_catalog_open(db, &catalog, NULL), FIRN_OK);
-    assert_int_equal(firn_ws_catalog_unpacked(catalog, note_unpacked, prepared, NULL), FIRN_OK);
-    firn_ws_catalog_close(catalog);
+    assert_int_equal(firn_catalog_open(db, &catalog, NULL), FIRN_OK);
+    assert_int_equal(firn_catalog_unpacked(catalog, note_unpacked, prepared, NULL), FIRN_OK);
+    firn_catalog_close(catalog);
     assert_int_equal(firn_db_close(db, NULL), FIRN_OK);
     firn_os_dir_close(dir);
 }
@@ -240,7 +240,7 @@ try_repair(struct ws_world *world, bool dry_run, struct told *told)
     options.on_checkpoint = on_checkpoint;
     options.callbacks.on_notice = on_notice;
     options.callbacks.ctx = told;
-    int rc = firn_ws_repair(world->ws, &options, &told->result, &told->err);
+    int rc = firn_repair(world->ws, &options, &told->result, &told->err);
     if (rc == FIRN_OK && told->result.damaged_path != NULL) {
         snprintf(told->path, sizeof told->path, "%s", told->result.damaged_path);
     }
@@ -273,7 +273,7 @@ empty(struct firn_os_dir *dir)
         const char *name = (const char *)names.data + at;
         struct firn_os_stat stat;
         assert_int_equal(firn_os_stat(dir, name, &stat, NULL), FIRN_OK);
-        assert_int_equal(stat.kind == FIRN_OS_DIR ? firn_ws_remove_tree(dir, name, NULL)
+        assert_int_equal(stat.kind == FIRN_OS_DIR ? firn_repair_remove_tree(dir, name, NULL)
                                                   : firn_os_remove_file(dir, name, NULL),
                          FIRN_OK);
         at += strlen(name) + 1;

@@ -16,9 +16,9 @@
 #include <cmocka.h>
 
 #include "gc_support.h"
+#include "place/place_config.h"
 #include "store/db.h"
 #include "support/test_alloc.h"
-#include "workspace/ws_config.h"
 #include "ws_break.h"
 
 /* The log is gone; or the MANIFEST of a store that has runs; or the newer pack, which the older
@@ -91,7 +91,7 @@ repair(struct ws_world *world, bool dry_run, firn_repair_result *out)
 {
     firn_repair_options options = FIRN_REPAIR_OPTIONS_INIT;
     options.dry_run = dry_run;
-    return firn_ws_repair(world->ws, &options, out, &world->err);
+    return firn_repair(world->ws, &options, out, &world->err);
 }
 
 static bool
@@ -365,11 +365,11 @@ settings_that_cannot_be_read_are_mended(void **state)
         assert_int_equal(firn_os_dir_open_path(store.os, "/s", &store.root, NULL), FIRN_OK);
         scan_put_text(&store, "config", "wait = 5\nk\n");
         options.dry_run = true;
-        assert_int_equal(firn_ws_repair(prepared.world.ws, &options, &result, NULL), FIRN_OK);
+        assert_int_equal(firn_repair(prepared.world.ws, &options, &result, NULL), FIRN_OK);
         assert_int_equal(told, 1);
         assert_config(&store, "wait = 5\nk\n");
         options.dry_run = false;
-        assert_int_equal(firn_ws_repair(prepared.world.ws, &options, &result, NULL), FIRN_OK);
+        assert_int_equal(firn_repair(prepared.world.ws, &options, &result, NULL), FIRN_OK);
         assert_int_equal(told, 2);
         assert_int_equal(result.was_intact, damages[i] == NONE);
         firn_os_dir_close(store.root);
@@ -389,7 +389,7 @@ where_settings_are_lost_nothing_expires(void **state)
     prepare(&prepared, NONE);
     store = (struct scan_world){.os = prepared.world.tree.os};
     assert_int_equal(firn_os_dir_open_path(store.os, "/s", &store.root, NULL), FIRN_OK);
-    assert_int_equal(firn_ws_config_lost(store.root, NULL), FIRN_OK);
+    assert_int_equal(firn_place_config_lost(store.root, NULL), FIRN_OK);
     assert_config(&store, "keep = forever\n");
     firn_os_dir_close(store.root);
     prepared_deinit(&prepared);

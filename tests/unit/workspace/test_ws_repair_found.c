@@ -22,7 +22,7 @@ repair(struct ws_world *world)
 {
     const firn_repair_options options = FIRN_REPAIR_OPTIONS_INIT;
     firn_repair_result result;
-    if (firn_ws_repair(world->ws, &options, &result, &world->err) != FIRN_OK) {
+    if (firn_repair(world->ws, &options, &result, &world->err) != FIRN_OK) {
         fail_msg("repair: %s", world->err.text);
     }
     ws_assert_check_clean(world);

@@ -15,11 +15,11 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
+#include "catalog/catalog_journal.h"
+#include "checkout/checkout_internal.h"
 #include "support/test_file.h"
 #include "support/test_random.h"
-#include "workspace/ws_apply_internal.h"
-#include "workspace/ws_journal.h"
-#include "workspace/ws_reserved.h"
+#include "tree/tree_reserved.h"
 #include "ws_plant.h"
 
 /* ---- the predicate ---- */
@@ -113,7 +113,7 @@ names_that_some_system_takes_for_a_reserved_one_are_told(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof RESERVED / sizeof *RESERVED; i++) {
-        if (firn_ws_reserved_name(firn_str(RESERVED[i])) == NULL) {
+        if (firn_tree_reserved_name(firn_str(RESERVED[i])) == NULL) {
             fail_msg("'%s' is not reserved", RESERVED[i]);
         }
     }
@@ -124,13 +124,13 @@ other_names_are_free(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof FREE / sizeof *FREE; i++) {
-        if (firn_ws_reserved_name(firn_str(FREE[i])) != NULL) {
+        if (firn_tree_reserved_name(firn_str(FREE[i])) != NULL) {
             fail_msg("'%s' is reserved", FREE[i]);
         }
     }
-    assert_null(firn_ws_reserved_name(firn_bytes(NULL, 0)));
-    assert_null(firn_ws_reserved_name(firn_bytes("\0.git", 5)));
-    assert_null(firn_ws_reserved_name(firn_bytes(".git\0", 5)));
+    assert_null(firn_tree_reserved_name(firn_bytes(NULL, 0)));
+    assert_null(firn_tree_reserved_name(firn_bytes("\0.git", 5)));
+    assert_null(firn_tree_reserved_name(firn_bytes(".git\0", 5)));
 }
 
 static void
@@ -141,10 +141,10 @@ a_path_is_reserved_by_any_of_its_names(void **state)
         ".git", ".git/hooks/pre-commit", "a/.GIT", "a/b/.hg /c/d", "a/git~1/x", "a/b\\.svn/c"};
     static const char *const others[] = {"", "a", "a/b", "git/hooks", "a/.gitignore", ".g/it"};
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++) {
-        assert_non_null(firn_ws_reserved_path(firn_str(reserved[i])));
+        assert_non_null(firn_tree_reserved_path(firn_str(reserved[i])));
     }
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        assert_null(firn_ws_reserved_path(firn_str(others[i])));
+        assert_null(firn_tree_reserved_path(firn_str(others[i])));
     }
 }
 
@@ -172,7 +172,7 @@ disguises_do_not_help_however_they_are_combined(void **state)
             out[size] = '\0';
         }
         (void)snprintf(out + size, sizeof out - size, "%s", ends[test_random_next(&random) % 9]);
-        if (firn_ws_reserved_name(firn_str(out)) == NULL) {
+        if (firn_tree_reserved_name(firn_str(out)) == NULL) {
             fail_msg("round %u: '%s' is not reserved", round, out);
         }
     }
@@ -440,9 +440,9 @@ a_nested_repository_is_not_replaced(void **state)
 static void
 put_temporary(struct ws_world *world, const char *path, const char *inside)
 {
-    char name[FIRN_WS_APPLY_NAME_SIZE];
+    char name[FIRN_CHECKOUT_NAME_SIZE];
     char text[256];
-    firn_ws_apply_temporary_name(ws_plant_tag, firn_str(path), name);
+    firn_checkout_temporary_name(ws_plant_tag, firn_str(path), name);
     (void)snprintf(text, sizeof text, "%s%s", name, inside);
     scan_put_text(&world->tree, text, "evil");
 }
@@ -458,8 +458,8 @@ open_pending(struct ws_plant *planting, uint64_t before, uint64_t target, unsign
     ws_plant_end(planting, &nothing);
     const struct ws_plant_journal journal = {.before = before,
                                              .target = target,
-                                             .state = i % 2 == 0 ? FIRN_WS_JOURNAL_BEGUN
-                                                                 : FIRN_WS_JOURNAL_PREPARED};
+                                             .state = i % 2 == 0 ? FIRN_CATALOG_JOURNAL_BEGUN
+                                                                 : FIRN_CATALOG_JOURNAL_PREPARED};
     ws_plant_journal(planting, &journal);
 }
 
@@ -534,7 +534,7 @@ a_repository_in_a_directory_to_be_cleared_stays(void **state)
     scan_put_text(&world.tree, "new/a/.git/HEAD", "ref");
     scan_put_text(&world.tree, "new/c", "c");
     assert_int_equal(firn_buf_append_str(&path, "new"), FIRN_OK);
-    assert_int_equal(firn_ws_apply_clear_tree(world.tree.root, &path, path.size, &world.err),
+    assert_int_equal(firn_checkout_clear_tree(world.tree.root, &path, path.size, &world.err),
                      FIRN_EXISTS);
     assert_content(&world, "new/a/.git/HEAD", "ref");
     firn_buf_deinit(&path);

@@ -431,11 +431,11 @@ what_an_interrupted_restore_needs_is_not_deleted(void **state)
     scan_put_text(&world.tree, "other", "x");
     const char *reference = "1";
     firn_delete_options options = FIRN_DELETE_OPTIONS_INIT;
-    assert_int_equal(firn_ws_delete(world.ws, &reference, 1, &options, NULL, NULL, &world.err),
+    assert_int_equal(firn_reclaim_delete(world.ws, &reference, 1, &options, NULL, NULL, &world.err),
                      FIRN_CONFLICT);
     must(&world, ws_try_undo(&world, NULL));
     ws_assert_dump(&world, edited);
-    must(&world, firn_ws_delete(world.ws, &reference, 1, &options, NULL, NULL, &world.err));
+    must(&world, firn_reclaim_delete(world.ws, &reference, 1, &options, NULL, NULL, &world.err));
     free(edited);
     ws_world_close(&world);
 }

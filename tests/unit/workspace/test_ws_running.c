@@ -14,10 +14,10 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
+#include "checkout/checkout.h"
+#include "handle/ws_running.h"
 #include "os/os_memory.h"
-#include "workspace/ws_apply.h"
-#include "workspace/ws_reserved.h"
-#include "workspace/ws_running.h"
+#include "tree/tree_reserved.h"
 #include "ws_support.h"
 
 static void
@@ -282,14 +282,14 @@ temporary_names_are_told_from_others(void **state)
 {
     (void)state;
     static const uint8_t tag[] = {0xff, 1, 2, 3, 4, 5, 6, 0xa7};
-    char name[FIRN_WS_APPLY_NAME_SIZE];
-    firn_ws_apply_temporary_name(tag, firn_str("a/path"), name);
-    assert_true(firn_ws_reserved_is_temporary(firn_str(name)));
+    char name[FIRN_CHECKOUT_NAME_SIZE];
+    firn_checkout_temporary_name(tag, firn_str("a/path"), name);
+    assert_true(firn_tree_reserved_is_temporary(firn_str(name)));
     for (size_t size = 0; size < strlen(name); size++) {
-        assert_false(firn_ws_reserved_is_temporary(firn_bytes(name, size)));
+        assert_false(firn_tree_reserved_is_temporary(firn_bytes(name, size)));
     }
-    firn_ws_apply_aside_name(tag, firn_str("a/path"), name);
-    assert_true(firn_ws_reserved_is_temporary(firn_str(name)));
+    firn_checkout_aside_name(tag, firn_str("a/path"), name);
+    assert_true(firn_tree_reserved_is_temporary(firn_str(name)));
     static const char *const others[] = {
         ".firn",
         ".firn-0123456789abcdef-0123456789abcdeg",
@@ -301,7 +301,7 @@ temporary_names_are_told_from_others(void **state)
         "a.firn-kept-01234567",
     };
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        assert_false(firn_ws_reserved_is_temporary(firn_str(others[i])));
+        assert_false(firn_tree_reserved_is_temporary(firn_str(others[i])));
     }
 }
 

@@ -78,7 +78,7 @@ check_counts(struct scan_world *world)
     put_every_kind(world);
     scan_put_text(world, "same", "1");
     struct scan_sink sink;
-    struct firn_ws_scan_result result;
+    struct firn_scan_result result;
     scan_sink_init(&sink);
     scan_run(world, &sink, NULL, 2, &result);
     assert_int_equal(result.files, 10);
@@ -92,12 +92,12 @@ check_counts(struct scan_world *world)
     assert_int_equal(result.root.kind, FIRN_TREE_DIR);
     assert_int_equal(result.root.mode, stat.mode);
     assert_int_equal(result.root.mtime_ns, stat.mtime_ns);
-    firn_ws_scan_result_deinit(&result);
+    firn_scan_result_deinit(&result);
     /* A second time nothing is new. */
     scan_run(world, &sink, NULL, 2, &result);
     assert_int_equal(result.new_objects, 0);
     assert_int_equal(result.files, 10);
-    firn_ws_scan_result_deinit(&result);
+    firn_scan_result_deinit(&result);
     scan_sink_deinit(&sink);
 }
 
@@ -150,7 +150,7 @@ a_root_has_attributes_of_its_own(void **state)
                                        firn_str("r"), &err),
                      FIRN_OK);
     struct scan_sink sink;
-    struct firn_ws_scan_result result;
+    struct firn_scan_result result;
     scan_sink_init(&sink);
     scan_run(&world, &sink, NULL, 1, &result);
     firn_slice rest = result.root.xattrs;
@@ -163,7 +163,7 @@ a_root_has_attributes_of_its_own(void **state)
     char *saved = scan_dump_saved(&sink, &result.root.hash);
     assert_string_equal(saved, "");
     free(saved);
-    firn_ws_scan_result_deinit(&result);
+    firn_scan_result_deinit(&result);
     scan_sink_deinit(&sink);
     scan_world_close(&world);
 }
@@ -289,7 +289,7 @@ check_links(struct scan_world *world)
     scan_put_link(world, "a/s", "b/s");
     (void)scan_check_equal(world);
     struct scan_sink sink;
-    struct firn_ws_scan_result result;
+    struct firn_scan_result result;
     static const struct {
         const char *line;
         const char *link;
@@ -305,7 +305,7 @@ check_links(struct scan_world *world)
     assert_int_equal(result.files, 6);
     assert_int_equal(result.bytes, strlen("content") + strlen("other name is left out"));
     assert_int_equal(scan_sink_count(&sink, FIRN_PACKFILE_BLOB), 2);
-    firn_ws_scan_result_deinit(&result);
+    firn_scan_result_deinit(&result);
     scan_sink_deinit(&sink);
 }
 
@@ -334,7 +334,7 @@ an_inode_of_many_names_is_read_once(void **state)
     (void)state;
     struct scan_world world;
     struct scan_sink sink;
-    struct firn_ws_scan_result result;
+    struct firn_scan_result result;
     struct add_count count = {0};
     scan_world_open_memory(&world, 1);
     scan_put_text(&world, "m", "x");
@@ -350,7 +350,7 @@ an_inode_of_many_names_is_read_once(void **state)
     assert_int_equal(count.blobs, 1);
     assert_int_equal(result.files, 51);
     assert_int_equal(result.bytes, 1);
-    firn_ws_scan_result_deinit(&result);
+    firn_scan_result_deinit(&result);
     scan_sink_deinit(&sink);
     scan_world_close(&world);
 }
@@ -362,8 +362,8 @@ without_a_wish_for_content_only_directories_are_added(void **state)
     struct scan_world world;
     struct scan_sink full;
     struct scan_sink sink;
-    struct firn_ws_scan_result expected;
-    struct firn_ws_scan_result result;
+    struct firn_scan_result expected;
+    struct firn_scan_result result;
     scan_world_open_memory(&world, 1);
     put_every_kind(&world);
     scan_put_random(&world, "large", 3, 9 << 20);
@@ -377,8 +377,8 @@ without_a_wish_for_content_only_directories_are_added(void **state)
     assert_int_equal(scan_sink_count(&sink, FIRN_PACKFILE_TREE), 4);
     assert_int_equal(sink.adds, 4);
     assert_int_equal(result.new_objects, 0);
-    firn_ws_scan_result_deinit(&expected);
-    firn_ws_scan_result_deinit(&result);
+    firn_scan_result_deinit(&expected);
+    firn_scan_result_deinit(&result);
     scan_sink_deinit(&full);
     scan_sink_deinit(&sink);
     scan_world_close(&world);
@@ -430,7 +430,7 @@ check_excluded(struct scan_world *world)
     put_excluded(world);
     (void)scan_check_equal(world);
     struct scan_sink sink;
-    struct firn_ws_scan_result result;
+    struct firn_scan_result result;
     struct scan_notices notices = {0};
     static const char *const expected[] = {
         ".git",        ".hg",           "node_modules",     ".venv",
@@ -444,7 +444,7 @@ check_excluded(struct scan_world *world)
     assert_int_equal(result.excluded, sizeof expected / sizeof *expected);
     assert_int_equal(notices.counts[FIRN_NOTICE_EXCLUDED], result.excluded);
     assert_int_equal(result.skipped, 0);
-    firn_ws_scan_result_deinit(&result);
+    firn_scan_result_deinit(&result);
     scan_notices_deinit(&notices);
     scan_sink_deinit(&sink);
 }
@@ -462,7 +462,7 @@ the_store_is_never_saved_into_itself(void **state)
     (void)state;
     struct scan_world world;
     struct scan_sink sink;
-    struct firn_ws_scan_result result;
+    struct firn_scan_result result;
     struct scan_notices notices = {0};
     struct firn_os_stat stat;
     firn_error err;
@@ -473,7 +473,7 @@ the_store_is_never_saved_into_itself(void **state)
     assert_int_equal(firn_os_dir_open_beneath(world.root, "a/store", &dir, &err), FIRN_OK);
     assert_int_equal(firn_os_dir_stat(dir, &stat, &err), FIRN_OK);
     firn_os_dir_close(dir);
-    struct firn_ws_scan_options options = {
+    struct firn_scan_options options = {
         .threads = 1,
         .has_store = true,
         .store_device = stat.device,
@@ -481,13 +481,13 @@ the_store_is_never_saved_into_itself(void **state)
         .callbacks = scan_notices_callbacks(&notices),
     };
     scan_sink_init(&sink);
-    struct firn_ws_sink as_sink = scan_sink_of(&sink);
-    assert_int_equal(firn_ws_scan(world.root, &options, &as_sink, &result, &err), FIRN_OK);
+    struct firn_objects_sink as_sink = scan_sink_of(&sink);
+    assert_int_equal(firn_scan(world.root, &options, &as_sink, &result, &err), FIRN_OK);
     assert_int_equal(result.files, 1);
     assert_int_equal(result.directories, 1);
     assert_int_equal(result.excluded, 1);
     assert_true(scan_notices_has(&notices, FIRN_NOTICE_EXCLUDED, "a/store"));
-    firn_ws_scan_result_deinit(&result);
+    firn_scan_result_deinit(&result);
     scan_notices_deinit(&notices);
     scan_sink_deinit(&sink);
     scan_world_close(&world);
@@ -497,7 +497,7 @@ static void
 check_special(struct scan_world *world)
 {
     struct scan_sink sink;
-    struct firn_ws_scan_result result;
+    struct firn_scan_result result;
     struct scan_notices notices = {0};
     scan_put_fifo(world, "d/pipe");
     scan_put_text(world, "d/file", "f");
@@ -507,7 +507,7 @@ check_special(struct scan_world *world)
     assert_true(scan_notices_has(&notices, FIRN_NOTICE_SPECIAL, "d/pipe"));
     assert_int_equal(result.skipped, 1);
     assert_int_equal(result.files, 1);
-    firn_ws_scan_result_deinit(&result);
+    firn_scan_result_deinit(&result);
     scan_notices_deinit(&notices);
     scan_sink_deinit(&sink);
 }
@@ -528,7 +528,7 @@ a_very_deep_tree_needs_no_deep_stack_and_is_cut_off_with_a_notice(void **state)
     enum { DEPTH = FIRN_TREE_DEPTH_MAX + 10 };
     struct scan_world world;
     struct scan_sink sink;
-    struct firn_ws_scan_result result;
+    struct firn_scan_result result;
     struct scan_notices notices = {0};
     firn_error err;
     scan_world_open_memory(&world, 1);
@@ -547,7 +547,7 @@ a_very_deep_tree_needs_no_deep_stack_and_is_cut_off_with_a_notice(void **state)
     assert_int_equal(result.directories, FIRN_TREE_DEPTH_MAX - 1);
     assert_int_equal(result.skipped, 1);
     assert_int_equal(notices.counts[FIRN_NOTICE_UNREADABLE], 1);
-    firn_ws_scan_result_deinit(&result);
+    firn_scan_result_deinit(&result);
     scan_notices_deinit(&notices);
     scan_sink_deinit(&sink);
     firn_os_dir_close(world.root);

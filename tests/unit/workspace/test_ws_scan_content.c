@@ -89,7 +89,7 @@ check_cuts(struct scan_world *world, const struct cut *cuts, size_t count)
 {
     (void)scan_check_equal(world);
     struct scan_sink sink;
-    struct firn_ws_scan_result result;
+    struct firn_scan_result result;
     scan_sink_init(&sink);
     scan_run(world, &sink, NULL, 2, &result);
     for (size_t i = 0; i < count; i++) {
@@ -98,7 +98,7 @@ check_cuts(struct scan_world *world, const struct cut *cuts, size_t count)
         assert_string_equal(pieces, cuts[i].pieces);
         free(pieces);
     }
-    firn_ws_scan_result_deinit(&result);
+    firn_scan_result_deinit(&result);
     scan_sink_deinit(&sink);
 }
 
@@ -175,7 +175,7 @@ static void
 check_groups(struct scan_world *world)
 {
     struct scan_sink sink;
-    struct firn_ws_scan_result result;
+    struct firn_scan_result result;
     enum firn_packfile_kind kind;
     firn_slice bytes;
     uint64_t total;
@@ -194,7 +194,7 @@ check_groups(struct scan_world *world)
     assert_true(groups.whole <= 1); /* the last one, if any */
     assert_in_range(groups.chunks, 24 * MIB / 22000, 24 * MIB / 13000);
     assert_true(groups.largest_chunk <= 64 << 10);
-    firn_ws_scan_result_deinit(&result);
+    firn_scan_result_deinit(&result);
     scan_sink_deinit(&sink);
 }
 
@@ -213,7 +213,7 @@ a_change_in_a_large_file_makes_little_new(void **state)
     enum { SIZE = 20 * MIB };
     struct scan_world world;
     struct scan_sink sink;
-    struct firn_ws_scan_result result;
+    struct firn_scan_result result;
     struct test_random random = {.state = 5};
     uint8_t *bytes = malloc(SIZE + 7);
     assert_non_null(bytes);
@@ -222,7 +222,7 @@ a_change_in_a_large_file_makes_little_new(void **state)
     scan_put_file(&world, "f", bytes, SIZE);
     scan_sink_init(&sink);
     scan_run(&world, &sink, NULL, 2, &result);
-    firn_ws_scan_result_deinit(&result);
+    firn_scan_result_deinit(&result);
     uint64_t blobs = scan_sink_count(&sink, FIRN_PACKFILE_BLOB);
     uint64_t lists = scan_sink_count(&sink, FIRN_PACKFILE_PIECES);
     memmove(bytes + MIB + 7, bytes + MIB, SIZE - MIB);
@@ -231,7 +231,7 @@ a_change_in_a_large_file_makes_little_new(void **state)
     scan_run(&world, &sink, NULL, 2, &result);
     assert_true(scan_sink_count(&sink, FIRN_PACKFILE_BLOB) - blobs < 8);
     assert_true(scan_sink_count(&sink, FIRN_PACKFILE_PIECES) - lists < 5);
-    firn_ws_scan_result_deinit(&result);
+    firn_scan_result_deinit(&result);
     scan_sink_deinit(&sink);
     scan_world_close(&world);
     free(bytes);
@@ -248,14 +248,14 @@ content_is_cut_alike_by_any_number_of_threads(void **state)
     scan_put_random(&world, "g", 2, 9 * MIB);
     for (unsigned threads = 1; threads <= 8; threads *= 2) {
         struct scan_sink sink;
-        struct firn_ws_scan_result result;
+        struct firn_scan_result result;
         scan_sink_init(&sink);
         scan_run(&world, &sink, NULL, threads, &result);
         uint64_t now[] = {scan_sink_count(&sink, FIRN_PACKFILE_BLOB),
                           scan_sink_count(&sink, FIRN_PACKFILE_PIECES)};
         assert_true(threads == 1 || memcmp(now, counts, sizeof now) == 0);
         memcpy(counts, now, sizeof now);
-        firn_ws_scan_result_deinit(&result);
+        firn_scan_result_deinit(&result);
         scan_sink_deinit(&sink);
     }
     scan_world_close(&world);
@@ -296,7 +296,7 @@ a_hole_and_zeros_are_the_same_content(void **state)
     (void)state;
     struct scan_world world;
     struct scan_sink sink;
-    struct firn_ws_scan_result result;
+    struct firn_scan_result result;
     uint8_t *zeros = calloc(1, MIB);
     scan_world_open_memory(&world, 1);
     scan_put_file(&world, "dense", zeros, MIB);
@@ -306,7 +306,7 @@ a_hole_and_zeros_are_the_same_content(void **state)
     firn_hash dense = hash_of(&sink, &result.root.hash, "dense ");
     firn_hash sparse = hash_of(&sink, &result.root.hash, "sparse ");
     assert_memory_equal(&dense, &sparse, sizeof dense);
-    firn_ws_scan_result_deinit(&result);
+    firn_scan_result_deinit(&result);
     scan_sink_deinit(&sink);
     scan_world_close(&world);
     free(zeros);
@@ -346,7 +346,7 @@ an_idle_worker_helps_with_the_pieces_of_a_large_file(void **state)
     (void)state;
     struct scan_world world;
     struct scan_sink sink;
-    struct firn_ws_scan_result result;
+    struct firn_scan_result result;
     scan_world_open_disk(&world);
     scan_put_random(&world, "large", 1, 40 * MIB);
     scan_sink_init(&sink);
@@ -359,7 +359,7 @@ an_idle_worker_helps_with_the_pieces_of_a_large_file(void **state)
     assert_string_equal(saved, real);
     free(real);
     free(saved);
-    firn_ws_scan_result_deinit(&result);
+    firn_scan_result_deinit(&result);
     scan_sink_deinit(&sink);
     scan_world_close(&world);
 }

@@ -23,17 +23,16 @@ enum { MIB = 1 << 20 };
 /* Scans through the fault implementation. */
 static int
 try_run(struct scan_world *world, struct scan_sink *sink, struct scan_notices *notices,
-        struct firn_ws_scan_result *out, firn_error *err)
+        struct firn_scan_result *out, firn_error *err)
 {
     struct firn_os_dir *root;
     int rc = firn_os_dir_open_path(world->outer, "/w", &root, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    struct firn_ws_scan_options options = {.threads = 1,
-                                           .callbacks = scan_notices_callbacks(notices)};
-    struct firn_ws_sink as_sink = scan_sink_of(sink);
-    rc = firn_ws_scan(root, &options, &as_sink, out, err);
+    struct firn_scan_options options = {.threads = 1, .callbacks = scan_notices_callbacks(notices)};
+    struct firn_objects_sink as_sink = scan_sink_of(sink);
+    rc = firn_scan(root, &options, &as_sink, out, err);
     firn_os_dir_close(root);
     return rc;
 }
@@ -100,7 +99,7 @@ run_planned(struct scan_world *world, const struct firn_os_fault_plan *plan, con
 {
     struct scan_sink sink;
     struct scan_notices notices = {0};
-    struct firn_ws_scan_result result;
+    struct firn_scan_result result;
     struct outcome outcome = {0};
     scan_sink_init(&sink);
     firn_os_fault_set_plan(world->outer, plan);
@@ -119,7 +118,7 @@ run_planned(struct scan_world *world, const struct firn_os_fault_plan *plan, con
             assert_lines_within(saved, whole);
         }
         free(saved);
-        firn_ws_scan_result_deinit(&result);
+        firn_scan_result_deinit(&result);
     }
     scan_notices_deinit(&notices);
     scan_sink_deinit(&sink);
@@ -249,7 +248,7 @@ run_intruded(const char *operation, unsigned times,
 {
     struct scan_world world;
     struct scan_sink sink;
-    struct firn_ws_scan_result result;
+    struct firn_scan_result result;
     firn_error err;
     struct intruder intruder = {&world, operation, "small", times, 0, act};
     scan_world_open_memory(&world, 1);
@@ -263,7 +262,7 @@ run_intruded(const char *operation, unsigned times,
     assert_true(intruder.done > 0);
     char *saved = scan_dump_saved(&sink, &result.root.hash);
     *out_real = scan_dump_real(&world, false);
-    firn_ws_scan_result_deinit(&result);
+    firn_scan_result_deinit(&result);
     scan_sink_deinit(&sink);
     scan_world_close(&world);
     return saved;

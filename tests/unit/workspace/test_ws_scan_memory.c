@@ -22,7 +22,7 @@ a_huge_flat_directory_costs_little_memory_an_entry(void **state)
     enum { COUNT = 60000 };
     struct scan_world world;
     struct scan_sink sink;
-    struct firn_ws_scan_result result;
+    struct firn_scan_result result;
     firn_error err;
     test_peak_install();
     scan_world_open_memory(&world, 1);
@@ -43,7 +43,7 @@ a_huge_flat_directory_costs_little_memory_an_entry(void **state)
     print_message("%zu bytes an entry\n", per_entry);
     assert_true(per_entry <= 160);
     assert_int_equal(result.files, COUNT);
-    firn_ws_scan_result_deinit(&result);
+    firn_scan_result_deinit(&result);
     assert_int_equal(test_peak_in_use(), before);
     scan_sink_deinit(&sink);
     firn_os_dir_close(world.root);

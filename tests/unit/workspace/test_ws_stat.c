@@ -15,9 +15,9 @@
 
 #include "base/slice.h"
 #include "os/os_memory.h"
+#include "statcache/statcache.h"
+#include "statcache/statcache_format.h"
 #include "support/test_random.h"
-#include "workspace/ws_stat.h"
-#include "workspace/ws_stat_format.h"
 
 #define TICK INT64_C(10000000)
 #define SECOND INT64_C(1000000000)
@@ -52,21 +52,21 @@ a_print_shows_every_field_of_a_look(void **state)
     looks[7].inode = 8;
     looks[8].mtime_ns = 9;
     looks[9].ctime_ns = 10;
-    struct firn_ws_stat_print plain;
-    struct firn_ws_stat_print other;
-    firn_ws_stat_print_of_look(1, firn_str("name"), &stat, &plain);
-    assert_false(firn_ws_stat_print_is_zero(&plain));
+    struct firn_statcache_print plain;
+    struct firn_statcache_print other;
+    firn_statcache_print_of_look(1, firn_str("name"), &stat, &plain);
+    assert_false(firn_statcache_print_is_zero(&plain));
     for (size_t i = 0; i < 10; i++) {
-        firn_ws_stat_print_of_look(1, firn_str("name"), &looks[i], &other);
+        firn_statcache_print_of_look(1, firn_str("name"), &looks[i], &other);
         assert_memory_not_equal(&plain, &other, sizeof plain);
     }
-    firn_ws_stat_print_of_look(1, firn_str("nama"), &stat, &other);
+    firn_statcache_print_of_look(1, firn_str("nama"), &stat, &other);
     assert_memory_not_equal(&plain, &other, sizeof plain);
-    firn_ws_stat_print_of_look(2, firn_str("name"), &stat, &other);
+    firn_statcache_print_of_look(2, firn_str("name"), &stat, &other);
     assert_memory_not_equal(&plain, &other, sizeof plain);
     stat.allocated_bytes = 4096; /* a kernel decides on that later */
     stat.btime_ns = 17;
-    firn_ws_stat_print_of_look(1, firn_str("name"), &stat, &other);
+    firn_statcache_print_of_look(1, firn_str("name"), &stat, &other);
     assert_memory_equal(&plain, &other, sizeof plain);
 }
 
@@ -93,7 +93,7 @@ what_has_just_changed_or_will_change_is_not_settled(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct firn_os_stat stat = {.ctime_ns = cases[i].ctime_ns, .mtime_ns = 5};
-        assert_int_equal(firn_ws_stat_print_is_settled(&stat, cases[i].looked_ns),
+        assert_int_equal(firn_statcache_print_is_settled(&stat, cases[i].looked_ns),
                          cases[i].is_settled);
     }
 }
@@ -110,13 +110,13 @@ fill_prints(struct firn_buf *out, size_t count, uint64_t seed)
     }
 }
 
-static struct firn_ws_stat_memo
+static struct firn_statcache_memo
 memo_of(const struct firn_buf *prints)
 {
-    struct firn_ws_stat_memo memo = {.has_xattrs = true, .noted_ns = 12345, .boot_id = 77};
+    struct firn_statcache_memo memo = {.has_xattrs = true, .noted_ns = 12345, .boot_id = 77};
     memset(memo.tree.bytes, 7, sizeof memo.tree.bytes);
     memset(memo.self.bytes, 9, sizeof memo.self.bytes);
-    memo.count = prints->size / FIRN_WS_STAT_PRINT_SIZE;
+    memo.count = prints->size / FIRN_STATCACHE_PRINT_SIZE;
     memo.prints = prints->data;
     return memo;
 }
@@ -127,12 +127,12 @@ a_memo_comes_back_from_its_bytes_and_from_no_others(void **state)
     (void)state;
     firn_error err;
     struct firn_buf prints = {0};
-    struct firn_ws_stat_memo read = {0};
+    struct firn_statcache_memo read = {0};
     size_t part_count;
     fill_prints(&prints, 3, 1);
-    struct firn_ws_stat_memo memo = memo_of(&prints);
-    assert_int_equal(firn_ws_stat_memo_encode(&memo, NULL, 0, &read.value), FIRN_OK);
-    assert_int_equal(firn_ws_stat_memo_decode(&read, &part_count, &err), FIRN_OK);
+    struct firn_statcache_memo memo = memo_of(&prints);
+    assert_int_equal(firn_statcache_memo_encode(&memo, NULL, 0, &read.value), FIRN_OK);
+    assert_int_equal(firn_statcache_memo_decode(&read, &part_count, &err), FIRN_OK);
     assert_int_equal(part_count, 0);
     assert_int_equal(read.count, 3);
     assert_true(read.has_xattrs);
@@ -146,22 +146,22 @@ a_memo_comes_back_from_its_bytes_and_from_no_others(void **state)
     for (size_t size = 0; size < whole; size++) {
         read.value.size = size;
         bool is_shorter = size >= WS_STAT_HEADER_SIZE &&
-                          (size - WS_STAT_HEADER_SIZE) % FIRN_WS_STAT_PRINT_SIZE == 0;
-        assert_int_equal(firn_ws_stat_memo_decode(&read, &part_count, &err),
+                          (size - WS_STAT_HEADER_SIZE) % FIRN_STATCACHE_PRINT_SIZE == 0;
+        assert_int_equal(firn_statcache_memo_decode(&read, &part_count, &err),
                          is_shorter ? FIRN_OK : FIRN_CORRUPT);
     }
     read.value.size = whole;
     read.value.data[0] = WS_STAT_FORMAT + 1;
-    assert_int_equal(firn_ws_stat_memo_decode(&read, &part_count, &err), FIRN_NEWER);
+    assert_int_equal(firn_statcache_memo_decode(&read, &part_count, &err), FIRN_NEWER);
     read.value.data[0] = WS_STAT_FORMAT;
     read.value.data[1] = 2;
-    assert_int_equal(firn_ws_stat_memo_decode(&read, &part_count, &err), FIRN_CORRUPT);
+    assert_int_equal(firn_statcache_memo_decode(&read, &part_count, &err), FIRN_CORRUPT);
     read.value.data[1] = 0;
     for (unsigned i = 0; i < 4; i++) {
         read.value.data[WS_STAT_PART_COUNT_AT + i] = 0xff;
-        assert_int_equal(firn_ws_stat_memo_decode(&read, &part_count, &err), FIRN_CORRUPT);
+        assert_int_equal(firn_statcache_memo_decode(&read, &part_count, &err), FIRN_CORRUPT);
     }
-    firn_ws_stat_memo_deinit(&read);
+    firn_statcache_memo_deinit(&read);
     firn_buf_deinit(&prints);
 }
 
@@ -170,28 +170,28 @@ a_print_is_found_wherever_it_is_and_zeros_never(void **state)
 {
     (void)state;
     struct firn_buf prints = {0};
-    struct firn_ws_stat_print print;
+    struct firn_statcache_print print;
     size_t index;
     bool is_found;
     fill_prints(&prints, 1000, 2);
-    memset(prints.data + 500 * FIRN_WS_STAT_PRINT_SIZE, 0, FIRN_WS_STAT_PRINT_SIZE);
-    struct firn_ws_stat_memo memo = memo_of(&prints);
+    memset(prints.data + 500 * FIRN_STATCACHE_PRINT_SIZE, 0, FIRN_STATCACHE_PRINT_SIZE);
+    struct firn_statcache_memo memo = memo_of(&prints);
     for (size_t i = 0; i < 1000; i++) {
         const size_t guesses[] = {i, i + 1, 0, 999, 1000, SIZE_MAX};
-        memcpy(print.bytes, prints.data + i * FIRN_WS_STAT_PRINT_SIZE, sizeof print.bytes);
+        memcpy(print.bytes, prints.data + i * FIRN_STATCACHE_PRINT_SIZE, sizeof print.bytes);
         for (size_t j = 0; j < sizeof guesses / sizeof guesses[0]; j++) {
-            assert_int_equal(firn_ws_stat_memo_find(&memo, &print, guesses[j], &index, &is_found),
+            assert_int_equal(firn_statcache_memo_find(&memo, &print, guesses[j], &index, &is_found),
                              FIRN_OK);
             assert_int_equal(is_found, i != 500);
             assert_true(!is_found || index == i);
         }
         print.bytes[15] ^= 1;
-        assert_int_equal(firn_ws_stat_memo_find(&memo, &print, i, &index, &is_found), FIRN_OK);
+        assert_int_equal(firn_statcache_memo_find(&memo, &print, i, &index, &is_found), FIRN_OK);
         assert_false(is_found);
     }
-    firn_ws_stat_memo_deinit(&memo);
-    memo = (struct firn_ws_stat_memo){0};
-    assert_int_equal(firn_ws_stat_memo_find(&memo, &print, 0, &index, &is_found), FIRN_OK);
+    firn_statcache_memo_deinit(&memo);
+    memo = (struct firn_statcache_memo){0};
+    assert_int_equal(firn_statcache_memo_find(&memo, &print, 0, &index, &is_found), FIRN_OK);
     assert_false(is_found);
     firn_buf_deinit(&prints);
 }
@@ -201,9 +201,9 @@ a_print_is_found_wherever_it_is_and_zeros_never(void **state)
 struct world {
     struct firn_os *os;
     struct firn_db *db;
-    struct firn_ws_objects *objects;
-    struct firn_ws_stat *stat;
-    struct firn_ws_stat_lane *lane;
+    struct firn_objects *objects;
+    struct firn_statcache *stat;
+    struct firn_statcache_lane *lane;
     firn_error err;
 };
 
@@ -218,9 +218,9 @@ must(struct world *world, int rc)
 static void
 open_stat(struct world *world)
 {
-    struct firn_ws_stat_options options = {.objects = world->objects, .workspace = 3};
-    must(world, firn_ws_stat_open(world->db, &options, &world->stat, &world->err));
-    must(world, firn_ws_stat_lane_open(world->stat, &world->lane, &world->err));
+    struct firn_statcache_options options = {.objects = world->objects, .workspace = 3};
+    must(world, firn_statcache_open(world->db, &options, &world->stat, &world->err));
+    must(world, firn_statcache_lane_open(world->stat, &world->lane, &world->err));
 }
 
 static void
@@ -230,7 +230,7 @@ open_world(struct world *world)
     *world = (struct world){0};
     must(world, firn_os_memory_create(5, &world->os, &world->err));
     must(world, firn_db_path_open(world->os, "/s", &options, &world->db, &world->err));
-    must(world, firn_ws_objects_open(world->db, &world->objects, &world->err));
+    must(world, firn_objects_open(world->db, &world->objects, &world->err));
     open_stat(world);
 }
 
@@ -238,18 +238,18 @@ open_world(struct world *world)
 static void
 commit(struct world *world)
 {
-    firn_ws_stat_lane_close(world->lane, true);
-    must(world, firn_ws_stat_commit(world->stat, &world->err));
-    firn_ws_stat_close(world->stat);
+    firn_statcache_lane_close(world->lane, true);
+    must(world, firn_statcache_commit(world->stat, &world->err));
+    firn_statcache_close(world->stat);
     open_stat(world);
 }
 
 static void
 close_world(struct world *world)
 {
-    firn_ws_stat_lane_close(world->lane, false);
-    firn_ws_stat_close(world->stat);
-    firn_ws_objects_close(world->objects);
+    firn_statcache_lane_close(world->lane, false);
+    firn_statcache_close(world->stat);
+    firn_objects_close(world->objects);
     must(world, firn_db_close(world->db, &world->err));
     firn_os_memory_destroy(world->os);
 }
@@ -272,14 +272,14 @@ static void
 note(struct world *world, const char *path, const struct firn_buf *prints)
 {
     struct firn_buf entries = {0};
-    struct firn_ws_stat_memo before = {0};
-    struct firn_ws_stat_memo memo = memo_of(prints);
+    struct firn_statcache_memo before = {0};
+    struct firn_statcache_memo memo = memo_of(prints);
     encode_entries(&entries, memo.count);
     must(world,
-         firn_ws_stat_lane_find(world->lane, firn_str(path), INT64_MAX, &before, &world->err));
-    must(world, firn_ws_stat_lane_note(world->lane, firn_str(path), &memo, &before,
-                                       firn_buf_slice(&entries), &world->err));
-    firn_ws_stat_memo_deinit(&before);
+         firn_statcache_lane_find(world->lane, firn_str(path), INT64_MAX, &before, &world->err));
+    must(world, firn_statcache_lane_note(world->lane, firn_str(path), &memo, &before,
+                                         firn_buf_slice(&entries), &world->err));
+    firn_statcache_memo_deinit(&before);
     firn_buf_deinit(&entries);
 }
 
@@ -295,21 +295,23 @@ note_few(struct world *world, const char *path)
 static bool
 is_remembered(struct world *world, const char *path)
 {
-    struct firn_ws_stat_memo memo = {0};
-    must(world, firn_ws_stat_lane_find(world->lane, firn_str(path), INT64_MAX, &memo, &world->err));
-    bool is_remembered = !firn_ws_stat_memo_is_empty(&memo);
-    firn_ws_stat_memo_deinit(&memo);
+    struct firn_statcache_memo memo = {0};
+    must(world,
+         firn_statcache_lane_find(world->lane, firn_str(path), INT64_MAX, &memo, &world->err));
+    bool is_remembered = !firn_statcache_memo_is_empty(&memo);
+    firn_statcache_memo_deinit(&memo);
     return is_remembered;
 }
 
 static void
 assert_prints(struct world *world, const char *path, const struct firn_buf *prints)
 {
-    struct firn_ws_stat_memo memo = {0};
-    must(world, firn_ws_stat_lane_find(world->lane, firn_str(path), INT64_MAX, &memo, &world->err));
-    assert_int_equal(memo.count, prints->size / FIRN_WS_STAT_PRINT_SIZE);
+    struct firn_statcache_memo memo = {0};
+    must(world,
+         firn_statcache_lane_find(world->lane, firn_str(path), INT64_MAX, &memo, &world->err));
+    assert_int_equal(memo.count, prints->size / FIRN_STATCACHE_PRINT_SIZE);
     assert_true(prints->size == 0 || memcmp(memo.prints, prints->data, prints->size) == 0);
-    firn_ws_stat_memo_deinit(&memo);
+    firn_statcache_memo_deinit(&memo);
 }
 
 struct facts {
@@ -322,7 +324,7 @@ static struct firn_db_keyspace *
 keyspace(struct world *world)
 {
     struct firn_db_keyspace *found;
-    must(world, firn_db_keyspace_open(world->db, FIRN_WS_STAT_KEYSPACE, &found, &world->err));
+    must(world, firn_db_keyspace_open(world->db, FIRN_STATCACHE_KEYSPACE, &found, &world->err));
     return found;
 }
 
@@ -386,9 +388,9 @@ one_change_in_a_wide_directory_writes_little(void **state)
     note(&world, "", &prints);
     commit(&world);
     struct facts first = look(&world, &all, NULL);
-    assert_true(first.bytes > COUNT * FIRN_WS_STAT_PRINT_SIZE);
+    assert_true(first.bytes > COUNT * FIRN_STATCACHE_PRINT_SIZE);
     assert_true(first.keys > 20);
-    prints.data[12345 * FIRN_WS_STAT_PRINT_SIZE] ^= 1;
+    prints.data[12345 * FIRN_STATCACHE_PRINT_SIZE] ^= 1;
     note(&world, "", &prints);
     commit(&world);
     assert_prints(&world, "", &prints);
@@ -409,15 +411,15 @@ parts_that_nobody_looked_at_do_not_stay(void **state)
     struct world world;
     struct firn_buf prints = {0};
     struct firn_buf entries = {0};
-    const struct firn_ws_stat_memo nothing = {0};
+    const struct firn_statcache_memo nothing = {0};
     open_world(&world);
     encode_entries(&entries, 3000);
     uint64_t keys = 0;
     for (uint64_t seed = 1; seed < 4; seed++) {
         fill_prints(&prints, 3000, seed);
-        struct firn_ws_stat_memo memo = memo_of(&prints);
-        must(&world, firn_ws_stat_lane_note(world.lane, firn_str("d"), &memo, &nothing,
-                                            firn_buf_slice(&entries), &world.err));
+        struct firn_statcache_memo memo = memo_of(&prints);
+        must(&world, firn_statcache_lane_note(world.lane, firn_str("d"), &memo, &nothing,
+                                              firn_buf_slice(&entries), &world.err));
         commit(&world);
         assert_prints(&world, "d", &prints);
         uint64_t now = look(&world, NULL, NULL).keys;
@@ -441,7 +443,7 @@ parts_of_nothing_but_zeros_are_kept(void **state)
     note(&world, "young", &prints);
     commit(&world);
     assert_prints(&world, "young", &prints);
-    memset(prints.data, 1, FIRN_WS_STAT_PRINT_SIZE);
+    memset(prints.data, 1, FIRN_STATCACHE_PRINT_SIZE);
     note(&world, "young", &prints);
     commit(&world);
     assert_prints(&world, "young", &prints);
@@ -486,15 +488,15 @@ a_memo_from_the_future_is_not_believed(void **state)
 {
     (void)state;
     struct world world;
-    struct firn_ws_stat_memo memo = {0};
+    struct firn_statcache_memo memo = {0};
     open_world(&world);
     note_few(&world, "d"); /* noted at 12345 */
     commit(&world);
-    must(&world, firn_ws_stat_lane_find(world.lane, firn_str("d"), 12344, &memo, &world.err));
-    assert_true(firn_ws_stat_memo_is_empty(&memo));
-    must(&world, firn_ws_stat_lane_find(world.lane, firn_str("d"), 12345, &memo, &world.err));
-    assert_false(firn_ws_stat_memo_is_empty(&memo));
-    firn_ws_stat_memo_deinit(&memo);
+    must(&world, firn_statcache_lane_find(world.lane, firn_str("d"), 12344, &memo, &world.err));
+    assert_true(firn_statcache_memo_is_empty(&memo));
+    must(&world, firn_statcache_lane_find(world.lane, firn_str("d"), 12345, &memo, &world.err));
+    assert_false(firn_statcache_memo_is_empty(&memo));
+    firn_statcache_memo_deinit(&memo);
     close_world(&world);
 }
 
@@ -516,7 +518,7 @@ a_directory_is_forgotten_with_all_below_it_and_nothing_else(void **state)
     }
     commit(&world);
     uint64_t each = look(&world, NULL, NULL).keys / 13;
-    must(&world, firn_ws_stat_lane_forget(world.lane, firn_str("a"), &world.err));
+    must(&world, firn_statcache_lane_forget(world.lane, firn_str("a"), &world.err));
     commit(&world);
     for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++) {
         assert_false(is_remembered(&world, gone[i]));
@@ -540,7 +542,7 @@ a_path_too_long_for_a_key_is_not_remembered(void **state)
     path[70000] = '\0';
     open_world(&world);
     note_few(&world, path);
-    must(&world, firn_ws_stat_lane_forget(world.lane, firn_str(path), &world.err));
+    must(&world, firn_statcache_lane_forget(world.lane, firn_str(path), &world.err));
     commit(&world);
     assert_false(is_remembered(&world, path));
     assert_int_equal(look(&world, NULL, NULL).keys, 0);
@@ -578,15 +580,15 @@ sweeping_takes_what_names_a_dead_object_and_parts_of_nothing(void **state)
     note_few(&world, "few");
     commit(&world);
     uint64_t keys = look(&world, NULL, NULL).keys;
-    must(&world, firn_ws_stat_sweep(world.db, is_dead, other, &removed, &world.err));
+    must(&world, firn_statcache_sweep(world.db, is_dead, other, &removed, &world.err));
     assert_int_equal(removed, 0);
     assert_int_equal(look(&world, NULL, NULL).keys, keys);
     /* A part of a directory that has no memo. */
     must(&world, firn_db_put(keyspace(&world), firn_bytes("\0\0\0\3e\0digest", 12), firn_str("x"),
                              FIRN_DURABILITY_OS, &world.err));
-    must(&world, firn_ws_stat_sweep(world.db, is_dead, other, &removed, &world.err));
+    must(&world, firn_statcache_sweep(world.db, is_dead, other, &removed, &world.err));
     assert_int_equal(look(&world, NULL, NULL).keys, keys);
-    must(&world, firn_ws_stat_sweep(world.db, is_dead, noted, &removed, &world.err));
+    must(&world, firn_statcache_sweep(world.db, is_dead, noted, &removed, &world.err));
     assert_int_equal(removed, 3);
     assert_int_equal(look(&world, NULL, NULL).keys, 0);
     firn_buf_deinit(&prints);
@@ -602,10 +604,10 @@ a_workspace_is_forgotten_alone(void **state)
     note_few(&world, "");
     note_few(&world, "d");
     commit(&world);
-    must(&world, firn_ws_stat_sweep_workspace(world.db, 2, &world.err));
-    must(&world, firn_ws_stat_sweep_workspace(world.db, 4, &world.err));
+    must(&world, firn_statcache_sweep_workspace(world.db, 2, &world.err));
+    must(&world, firn_statcache_sweep_workspace(world.db, 4, &world.err));
     assert_int_equal(look(&world, NULL, NULL).keys, 2);
-    must(&world, firn_ws_stat_sweep_workspace(world.db, 3, &world.err));
+    must(&world, firn_statcache_sweep_workspace(world.db, 3, &world.err));
     assert_int_equal(look(&world, NULL, NULL).keys, 0);
     close_world(&world);
 }

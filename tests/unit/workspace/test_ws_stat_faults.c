@@ -75,14 +75,14 @@ static void
 assert_next_save_is_right(struct ws_world *world)
 {
     struct scan_sink sink;
-    struct firn_ws_scan_result whole;
+    struct firn_scan_result whole;
     for (unsigned i = 0; i < 2; i++) {
         firn_save_result saved = ws_save(world);
         scan_sink_init(&sink);
         scan_run(&world->tree, &sink, &world->notices, 1, &whole);
         assert_memory_equal(&saved.checkpoint.root, &whole.root.hash, sizeof whole.root.hash);
         assert_int_equal(saved.checkpoint.files, whole.files);
-        firn_ws_scan_result_deinit(&whole);
+        firn_scan_result_deinit(&whole);
         scan_sink_deinit(&sink);
         if (i == 0) {
             put_wide(world, 8, "8");

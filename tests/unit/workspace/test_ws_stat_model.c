@@ -22,7 +22,7 @@
 
 #include "base/slice.h"
 #include "os/os_memory.h"
-#include "workspace/ws_stat.h"
+#include "statcache/statcache.h"
 #include "ws_edit.h"
 #include "ws_support.h"
 
@@ -301,9 +301,10 @@ thin_cache(struct model *model)
     uint64_t removed;
     struct firn_db *db = open_store(model);
     if (below(model, 4) == 0) {
-        must(model, firn_ws_stat_sweep_workspace(db, 1, &model->world.err));
+        must(model, firn_statcache_sweep_workspace(db, 1, &model->world.err));
     } else {
-        must(model, firn_ws_stat_sweep(db, is_live_by_chance, model, &removed, &model->world.err));
+        must(model,
+             firn_statcache_sweep(db, is_live_by_chance, model, &removed, &model->world.err));
     }
     must(model, firn_db_close(db, &model->world.err));
 }
@@ -312,15 +313,15 @@ thin_cache(struct model *model)
 
 /* Everything read, by nobody's memory. */
 static void
-scan_everything(struct model *model, struct firn_ws_scan_result *out)
+scan_everything(struct model *model, struct firn_scan_result *out)
 {
-    struct firn_ws_treesink *treesink;
-    struct firn_ws_scan_options options = {.threads = model->world.threads,
-                                           .include_deps = model->include_deps};
-    must(model, firn_ws_treesink_create(model->world.tree.os, &treesink, &model->world.err));
-    struct firn_ws_sink sink = firn_ws_treesink_sink(treesink);
-    must(model, firn_ws_scan(model->world.tree.root, &options, &sink, out, &model->world.err));
-    firn_ws_treesink_destroy(treesink);
+    struct firn_objects_treesink *treesink;
+    struct firn_scan_options options = {.threads = model->world.threads,
+                                        .include_deps = model->include_deps};
+    must(model, firn_objects_treesink_create(model->world.tree.os, &treesink, &model->world.err));
+    struct firn_objects_sink sink = firn_objects_treesink_sink(treesink);
+    must(model, firn_scan(model->world.tree.root, &options, &sink, out, &model->world.err));
+    firn_objects_treesink_destroy(treesink);
 }
 
 static void
@@ -336,7 +337,7 @@ save(struct model *model)
     model->saves += result.is_made ? 1 : 0;
     assert_int_equal(result.checkpoint.number, model->saves);
     assert_true(result.is_made || (options.if_changed && result.is_unchanged));
-    struct firn_ws_scan_result whole;
+    struct firn_scan_result whole;
     scan_everything(model, &whole);
     if (result.is_made) {
         assert_memory_equal(&result.checkpoint.root, &whole.root.hash, sizeof whole.root.hash);
@@ -346,7 +347,7 @@ save(struct model *model)
         assert_int_equal(result.checkpoint.excluded, whole.excluded);
         assert_int_equal(result.checkpoint.skipped, whole.skipped);
     }
-    firn_ws_scan_result_deinit(&whole);
+    firn_scan_result_deinit(&whole);
     model->last = result;
     model->must_save = false;
 }
@@ -389,10 +390,10 @@ restore(struct model *model)
     firn_hash root = checkpoint.root;
     bool deps = model->include_deps;
     model->include_deps = checkpoint.include_deps;
-    struct firn_ws_scan_result whole;
+    struct firn_scan_result whole;
     scan_everything(model, &whole);
     assert_memory_equal(&whole.root.hash, &root, sizeof root);
-    firn_ws_scan_result_deinit(&whole);
+    firn_scan_result_deinit(&whole);
     model->include_deps = deps;
 }
 

@@ -27,20 +27,20 @@ a_tree_sink_keeps_directories_and_nothing_else(void **state)
 {
     (void)state;
     struct scan_world world;
-    struct firn_ws_treesink *sink;
-    struct firn_ws_scan_result result;
+    struct firn_objects_treesink *sink;
+    struct firn_scan_result result;
     firn_error err;
     test_alloc_install();
     scan_world_open_memory(&world, 1);
     scan_put_text(&world, "a/b/f", "f");
     scan_put_text(&world, "a/g", "g");
     scan_put_symlink(&world, "link", "t");
-    assert_int_equal(firn_ws_treesink_create(world.os, &sink, &err), FIRN_OK);
-    struct firn_ws_sink as_sink = firn_ws_treesink_sink(sink);
-    struct firn_ws_scan_options options = {.threads = 1};
-    assert_int_equal(firn_ws_scan(world.root, &options, &as_sink, &result, &err), FIRN_OK);
+    assert_int_equal(firn_objects_treesink_create(world.os, &sink, &err), FIRN_OK);
+    struct firn_objects_sink as_sink = firn_objects_treesink_sink(sink);
+    struct firn_scan_options options = {.threads = 1};
+    assert_int_equal(firn_scan(world.root, &options, &as_sink, &result, &err), FIRN_OK);
 
-    struct firn_tree_source source = firn_ws_treesink_source(sink, NULL);
+    struct firn_tree_source source = firn_objects_treesink_source(sink, NULL);
     struct firn_tree_iterator *iterator;
     const struct firn_tree_entry *entry;
     bool is_end = false;
@@ -59,14 +59,14 @@ a_tree_sink_keeps_directories_and_nothing_else(void **state)
     assert_int_equal(source.read(source.ctx, &other, &bytes, &err), FIRN_NOT_FOUND);
     char text[] = "from below";
     struct firn_tree_source below = {.read = read_fallback, .ctx = text};
-    source = firn_ws_treesink_source(sink, &below);
+    source = firn_objects_treesink_source(sink, &below);
     assert_int_equal(source.read(source.ctx, &other, &bytes, &err), FIRN_OK);
     assert_memory_equal(bytes.data, text, bytes.size);
     assert_int_equal(source.read(source.ctx, &result.root.hash, &bytes, &err), FIRN_OK);
     assert_int_not_equal(bytes.data[0], text[0]);
     firn_buf_deinit(&bytes);
-    firn_ws_scan_result_deinit(&result);
-    firn_ws_treesink_destroy(sink);
+    firn_scan_result_deinit(&result);
+    firn_objects_treesink_destroy(sink);
     scan_world_close(&world);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();

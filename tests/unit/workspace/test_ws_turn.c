@@ -14,8 +14,8 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
+#include "catalog/catalog_turns.h"
 #include "support/test_alloc.h"
-#include "workspace/ws_catalog_turns.h"
 #include "ws_break.h"
 
 static int
@@ -124,7 +124,7 @@ old_conversations_make_room(void **state)
     char session[32];
     ws_world_open_memory(&world, 3);
     scan_put_text(&world.tree, "file", "first");
-    for (unsigned i = 0; i < FIRN_WS_CATALOG_TURNS_MAX + 10; i++) {
+    for (unsigned i = 0; i < FIRN_CATALOG_TURNS_MAX + 10; i++) {
         snprintf(session, sizeof session, "session %u", i);
         begin(&world, session, session);
     }
@@ -152,7 +152,7 @@ a_long_prompt_is_cut_between_characters(void **state)
     scan_put_text(&world.tree, "file", "first");
     begin(&world, "s", prompt);
     firn_checkpoint after = end(&world, "s", "");
-    assert_int_equal(after.turn.prompt.size, FIRN_WS_RECORD_PROMPT_SIZE_MAX - 1);
+    assert_int_equal(after.turn.prompt.size, FIRN_CATALOG_RECORD_PROMPT_SIZE_MAX - 1);
     assert_int_equal(after.message.size, strlen("after: ") + 99);
     assert_memory_equal(after.turn.prompt.data, prompt, after.turn.prompt.size);
     free(prompt);

@@ -16,11 +16,11 @@
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "gc_support.h"
+#include "handle/ws_internal.h"
 #include "os/os_memory.h"
+#include "reclaim/reclaim_join.h"
 #include "support/test_file.h"
 #include "support/test_random.h"
-#include "workspace/ws_internal.h"
-#include "workspace/ws_join.h"
 
 /* ---- contents ---- */
 
@@ -59,12 +59,12 @@ static enum firn_packfile_kind
 kind_of(struct ws_world *world, const firn_hash *hash, firn_hash *out_base)
 {
     struct firn_ws_opened opened;
-    struct firn_ws_objects_place place;
+    struct firn_objects_place place;
     struct firn_packfile_scratch *scratch;
     struct firn_packfile_delta delta;
     firn_error err;
     assert_int_equal(firn_ws_opened_open(world->ws, FIRN_WS_READ, &opened, &err), FIRN_OK);
-    int rc = firn_ws_objects_find(opened.objects, hash, &place, &err);
+    int rc = firn_objects_find(opened.objects, hash, &place, &err);
     if (rc == FIRN_NOT_FOUND) {
         place.at.kind = (enum firn_packfile_kind)0;
     } else {
@@ -72,8 +72,7 @@ kind_of(struct ws_world *world, const firn_hash *hash, firn_hash *out_base)
     }
     if (place.at.kind == FIRN_PACKFILE_DELTA) {
         assert_int_equal(firn_packfile_scratch_create(1, &scratch, &err), FIRN_OK);
-        assert_int_equal(firn_ws_objects_delta(opened.objects, scratch, hash, &delta, &err),
-                         FIRN_OK);
+        assert_int_equal(firn_objects_delta(opened.objects, scratch, hash, &delta, &err), FIRN_OK);
         if (out_base != NULL) {
             *out_base = delta.base;
         }
@@ -456,7 +455,7 @@ a_check_names_all_that_a_bad_frame_takes_along(void **state)
     put_lines(&world, "new", 3, 100, 0, 0, NULL);
     memcpy(told.ids[2], ws_save(&world).checkpoint.id, FIRN_CHECKPOINT_ID_SIZE);
     damage_pack(&world, "00000001.pack");
-    assert_int_equal(firn_ws_check(world.ws, &options, &result, &world.err), FIRN_CORRUPT);
+    assert_int_equal(firn_repair_check(world.ws, &options, &result, &world.err), FIRN_CORRUPT);
     const unsigned expected[4][3] = {{1, 1, 0}, {1, 1, 1}, {0, 0, 0}, {0, 0, 0}};
     assert_memory_equal(told.of, expected, sizeof expected);
     assert_int_equal(told.objects, 2);
@@ -587,10 +586,10 @@ static uint32_t
 frame_of(struct ws_world *world, const firn_hash *hash)
 {
     struct firn_ws_opened opened;
-    struct firn_ws_objects_place place;
+    struct firn_objects_place place;
     firn_error err;
     assert_int_equal(firn_ws_opened_open(world->ws, FIRN_WS_READ, &opened, &err), FIRN_OK);
-    assert_int_equal(firn_ws_objects_find(opened.objects, hash, &place, &err), FIRN_OK);
+    assert_int_equal(firn_objects_find(opened.objects, hash, &place, &err), FIRN_OK);
     assert_int_equal(firn_ws_opened_close(world->ws, &opened, false, &err), FIRN_OK);
     return place.at.frame;
 }
@@ -599,7 +598,7 @@ static void
 versions_come_together_whole_when_packs_are_joined(void **state)
 {
     (void)state;
-    enum { COUNT = FIRN_WS_JOIN_PACKS, FEW = 200, MANY = 3000, FILLER = 150000 };
+    enum { COUNT = FIRN_RECLAIM_JOIN_PACKS, FEW = 200, MANY = 3000, FILLER = 150000 };
     struct ws_world world;
     firn_hash small[COUNT];
     firn_hash large[COUNT];

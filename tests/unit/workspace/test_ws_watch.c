@@ -20,10 +20,10 @@
 #include <stdatomic.h>
 
 #include "os/os_socket.h"
+#include "place/place.h"
 #include "support/test_os.h"
-#include "workspace/ws_place.h"
-#include "workspace/ws_watch.h"
-#include "workspace/ws_watch_serve.h"
+#include "watch/watch.h"
+#include "watch/watch_serve.h"
 #include "ws_edit.h"
 #include "ws_support.h"
 
@@ -68,7 +68,7 @@ static void *
 run(void *arg)
 {
     struct watcher *watcher = arg;
-    watcher->rc = firn_ws_watch(watcher->ws, &watcher->options, &watcher->err);
+    watcher->rc = firn_watch(watcher->ws, &watcher->options, &watcher->err);
     return NULL;
 }
 
@@ -354,7 +354,7 @@ another_directory_that_goes_on_with_the_checkpoints_is_not_watched(void **state)
     start(&watcher, &world, true, 5);
     snprintf(path, sizeof path, "%s.copy", world.store_path);
     copy = (struct scan_world){.os = world.tree.os};
-    TEST_OK(firn_ws_place_open_dir(copy.os, path, true, &copy.root, &err), &err);
+    TEST_OK(firn_place_open_dir(copy.os, path, true, &copy.root, &err), &err);
     scan_put_text(&copy, "a/file", "text");
     ws = open_at(&world, path, world.store_path);
     TEST_OK(firn_ws_adopt(ws, world.root_path, &err), &err);
@@ -371,27 +371,27 @@ another_directory_that_goes_on_with_the_checkpoints_is_not_watched(void **state)
 }
 
 static int
-ask_for_much(void *ctx, const struct firn_ws_watch_question *question, struct firn_buf *out,
+ask_for_much(void *ctx, const struct firn_watch_question *question, struct firn_buf *out,
              firn_error *err)
 {
     (void)ctx;
     (void)question;
     (void)err;
-    assert_int_equal(firn_ws_watch_wire_put_token(out, 7), FIRN_OK);
-    assert_int_equal(firn_ws_watch_wire_put_begun(out, 8), FIRN_OK);
-    return firn_buf_set_size(out, FIRN_WS_WATCH_WIRE_SIZE_MAX + 1);
+    assert_int_equal(firn_watchlink_wire_put_token(out, 7), FIRN_OK);
+    assert_int_equal(firn_watchlink_wire_put_begun(out, 8), FIRN_OK);
+    return firn_buf_set_size(out, FIRN_WATCHLINK_WIRE_SIZE_MAX + 1);
 }
 
 static void
 an_answer_that_is_too_long_names_nothing_but_can_be_read(void **state)
 {
     (void)state;
-    const struct firn_ws_watch_serve serve = {.ask = ask_for_much};
-    const struct firn_ws_watch_question question = {.will_report = true};
+    const struct firn_watch_serve serve = {.ask = ask_for_much};
+    const struct firn_watch_question question = {.will_report = true};
     struct firn_os_socket *listener;
     struct firn_os_socket *socket;
     struct firn_buf bytes = {0};
-    enum firn_ws_watch_wire_kind kind;
+    enum firn_watchlink_wire_kind kind;
     struct ws_world world;
     struct firn_os_dir *dir;
     uint64_t token;
@@ -402,15 +402,15 @@ an_answer_that_is_too_long_names_nothing_but_can_be_read(void **state)
     TEST_OK(firn_os_dir_open_path(world.tree.os, world.store_path, &dir, &err), &err);
     TEST_OK(firn_os_socket_listen(dir, "watch-9", &listener, &err), &err);
     TEST_OK(firn_os_socket_connect(dir, "watch-9", &socket, &err), &err);
-    assert_int_equal(firn_ws_watch_wire_put_question(&bytes, &question), FIRN_OK);
-    TEST_OK(firn_ws_watched_send(socket, FIRN_WS_WATCH_WIRE_ASK, firn_buf_slice(&bytes), &err),
+    assert_int_equal(firn_watchlink_wire_put_question(&bytes, &question), FIRN_OK);
+    TEST_OK(firn_watchlink_send(socket, FIRN_WATCHLINK_WIRE_ASK, firn_buf_slice(&bytes), &err),
             &err);
-    firn_ws_watch_serve(listener, &serve);
-    TEST_OK(firn_ws_watched_receive(socket, 1000 * MS, &kind, &bytes, &err), &err);
-    assert_int_equal(kind, FIRN_WS_WATCH_WIRE_ANSWER);
+    firn_watch_serve(listener, &serve);
+    TEST_OK(firn_watchlink_receive(socket, 1000 * MS, &kind, &bytes, &err), &err);
+    assert_int_equal(kind, FIRN_WATCHLINK_WIRE_ANSWER);
     struct firn_reader reader = firn_reader_of(firn_buf_slice(&bytes));
-    TEST_OK(firn_ws_watch_wire_get_token(&reader, &token, &err), &err);
-    TEST_OK(firn_ws_watch_wire_get_begun(&reader, &begun_ns, &err), &err);
+    TEST_OK(firn_watchlink_wire_get_token(&reader, &token, &err), &err);
+    TEST_OK(firn_watchlink_wire_get_begun(&reader, &begun_ns, &err), &err);
     assert_int_equal(token, 7);
     assert_int_equal(begun_ns, 8);
     assert_int_equal(firn_reader_left(&reader), 0);
@@ -565,21 +565,21 @@ there_is_one_watch_at_a_time(void **state)
     firn_error err;
     ws_world_open_disk(&world);
     scan_put_text(&world.tree, "dir/file", "text");
-    assert_int_equal(firn_ws_watch_look(world.ws, &info, &err), FIRN_NOT_FOUND);
+    assert_int_equal(firn_watch_look(world.ws, &info, &err), FIRN_NOT_FOUND);
     start(&watcher, &world, false, 20);
     struct firn_ws *second = open_ws(&world, world.store_path);
-    assert_int_equal(firn_ws_watch(second, &watcher.options, &err), FIRN_CONFLICT);
+    assert_int_equal(firn_watch(second, &watcher.options, &err), FIRN_CONFLICT);
     firn_ws_close(second);
-    TEST_OK(firn_ws_watch_look(world.ws, &info, &err), &err);
+    TEST_OK(firn_watch_look(world.ws, &info, &err), &err);
     assert_int_equal(info.process, firn_os_process_id(world.tree.os));
     assert_int_equal(info.directories, 2);
     assert_int_equal(info.dirty, 0);
     assert_int_equal(info.is_by_fanotify, is_by_fanotify);
-    TEST_OK(firn_ws_watch_stop(world.ws, &info, &err), &err);
+    TEST_OK(firn_watch_stop(world.ws, &info, &err), &err);
     int rc = join(&watcher);
     TEST_OK(rc, &watcher.err);
-    assert_int_equal(firn_ws_watch_look(world.ws, &info, &err), FIRN_NOT_FOUND);
-    assert_int_equal(firn_ws_watch_stop(world.ws, &info, &err), FIRN_NOT_FOUND);
+    assert_int_equal(firn_watch_look(world.ws, &info, &err), FIRN_NOT_FOUND);
+    assert_int_equal(firn_watch_stop(world.ws, &info, &err), FIRN_NOT_FOUND);
     ws_world_close(&world);
 }
 
@@ -629,7 +629,7 @@ nothing_is_watched_in_a_simulation(void **state)
     firn_error err;
     ws_world_open_memory(&world, 3);
     options.save = &save;
-    assert_int_equal(firn_ws_watch(world.ws, &options, &err), FIRN_UNSUPPORTED);
+    assert_int_equal(firn_watch(world.ws, &options, &err), FIRN_UNSUPPORTED);
     ws_world_close(&world);
 }
 

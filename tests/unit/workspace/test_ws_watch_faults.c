@@ -13,10 +13,10 @@
 
 #include <cmocka.h>
 
+#include "handle/ws_internal.h"
 #include "os/os_memory.h"
 #include "support/test_alloc.h"
-#include "workspace/ws_internal.h"
-#include "workspace/ws_watch_set.h"
+#include "watch/watch_set.h"
 #include "ws_support.h"
 
 enum { IDS_MAX = 256 };
@@ -24,8 +24,8 @@ static const int64_t SECOND_NS = 1000000000;
 
 /* A watch whose events are made by hand. */
 struct link {
-    struct firn_ws_watch_link link;
-    struct firn_ws_watch_set *set;
+    struct firn_watch_link link;
+    struct firn_watch_set *set;
     char paths[IDS_MAX][32];
     int count;
     struct ws_world *world;
@@ -58,8 +58,8 @@ link_open(struct link *link, struct ws_world *world)
 {
     firn_error err;
     *link = (struct link){.world = world};
-    const struct firn_ws_watch_kernel kernel = {add, forget, link};
-    assert_int_equal(firn_ws_watch_set_create(world->tree.os, &kernel, &link->set, &err), FIRN_OK);
+    const struct firn_watch_kernel kernel = {add, forget, link};
+    assert_int_equal(firn_watch_set_create(world->tree.os, &kernel, &link->set, &err), FIRN_OK);
     link->link = ws_watch_link_of(link->set);
     world->ws->watch = &link->link;
 }
@@ -72,7 +72,7 @@ tell_change(struct link *link, const char *dir)
         if (strcmp(link->paths[i], dir) == 0) {
             const struct firn_os_watch_event event = {
                 .kind = FIRN_OS_WATCH_CHANGED, .id = i, .name = "file"};
-            firn_ws_watch_set_event(link->set, &event, &is_change);
+            firn_watch_set_event(link->set, &event, &is_change);
         }
     }
 }
@@ -89,8 +89,8 @@ change(struct link *link, struct ws_world *world, const char *dir, const char *t
 static uint64_t
 dirty(const struct link *link)
 {
-    struct firn_ws_watch_set_info info;
-    firn_ws_watch_set_info(link->set, &info);
+    struct firn_watch_set_info info;
+    firn_watch_set_info(link->set, &info);
     return info.dirty;
 }
 
@@ -113,7 +113,7 @@ static void
 finish(struct ws_world *world, struct link *link)
 {
     world->ws->watch = NULL;
-    firn_ws_watch_set_destroy(link->set);
+    firn_watch_set_destroy(link->set);
     ws_world_close(world);
 }
 
@@ -122,7 +122,7 @@ root_of_full_save(struct ws_world *world)
 {
     firn_save_options options = FIRN_SAVE_OPTIONS_INIT;
     firn_save_result result;
-    const struct firn_ws_watch_link *watch = world->ws->watch;
+    const struct firn_watch_link *watch = world->ws->watch;
     options.full = true;
     options.threads = 1;
     world->ws->watch = NULL;
@@ -235,10 +235,10 @@ a_clock_set_back_makes_no_link_known(void **state)
 }
 
 static int
-ask_set(void *ctx, const struct firn_ws_watch_question *question, struct firn_buf *out,
+ask_set(void *ctx, const struct firn_watch_question *question, struct firn_buf *out,
         firn_error *err)
 {
-    return firn_ws_watch_set_ask(((struct link *)ctx)->set, question, out, err);
+    return firn_watch_set_ask(((struct link *)ctx)->set, question, out, err);
 }
 
 static void
@@ -248,13 +248,13 @@ enter_set(void *ctx, struct firn_os_dir *dir, firn_slice path)
     char text[32];
     snprintf(text, sizeof text, "%.*s", (int)path.size, (const char *)path.data);
     link->before_enter(link, text);
-    firn_ws_watch_set_enter(link->set, dir, path);
+    firn_watch_set_enter(link->set, dir, path);
 }
 
 static void
 tell_set(void *ctx, firn_slice report)
 {
-    assert_int_equal(firn_ws_watch_set_tell(((struct link *)ctx)->set, report, NULL), FIRN_OK);
+    assert_int_equal(firn_watch_set_tell(((struct link *)ctx)->set, report, NULL), FIRN_OK);
 }
 
 /* Something happens whenever a directory is about to be watched. */
@@ -262,7 +262,7 @@ static void
 disturb(struct link *link, void (*before_enter)(struct link *link, const char *path))
 {
     link->before_enter = before_enter;
-    link->link = (struct firn_ws_watch_link){ask_set, enter_set, tell_set, link};
+    link->link = (struct firn_watch_link){ask_set, enter_set, tell_set, link};
 }
 
 /* As the second of a and c is about to be listed, what lies in the other one gets a name there. */

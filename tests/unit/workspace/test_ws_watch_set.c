@@ -15,14 +15,14 @@
 
 #include "support/test_alloc.h"
 #include "support/test_random.h"
-#include "workspace/ws_watch_set.h"
+#include "watch/watch_set.h"
 
 enum { PATHS_MAX = 64, TEXT_SIZE = 4096 };
 
 /* ---- a kernel ---- */
 
 struct fake {
-    struct firn_ws_watch_set *set;
+    struct firn_watch_set *set;
     char *paths[PATHS_MAX]; /* by id */
     int count;
     const char *refused; /* a path that cannot be watched */
@@ -63,15 +63,14 @@ fake_init(struct fake *fake)
 {
     firn_error err;
     *fake = (struct fake){.same_id = -1};
-    const struct firn_ws_watch_kernel kernel = {fake_add, fake_remove, fake};
-    assert_int_equal(firn_ws_watch_set_create(firn_os_default(), &kernel, &fake->set, &err),
-                     FIRN_OK);
+    const struct firn_watch_kernel kernel = {fake_add, fake_remove, fake};
+    assert_int_equal(firn_watch_set_create(firn_os_default(), &kernel, &fake->set, &err), FIRN_OK);
 }
 
 static void
 fake_deinit(struct fake *fake)
 {
-    firn_ws_watch_set_destroy(fake->set);
+    firn_watch_set_destroy(fake->set);
     for (int i = 0; i < fake->count; i++) {
         free(fake->paths[i]);
     }
@@ -96,14 +95,14 @@ happen(struct fake *fake, enum firn_os_watch_kind kind, const char *path, const 
     bool is_change;
     const struct firn_os_watch_event event = {
         .kind = kind, .id = id_of(fake, path), .name = name, .is_dir = true};
-    firn_ws_watch_set_event(fake->set, &event, &is_change);
+    firn_watch_set_event(fake->set, &event, &is_change);
     return is_change;
 }
 
 /* ---- a save ---- */
 
 static int
-add_passed(void *ctx, const struct firn_ws_watch_passed *passed, firn_error *err)
+add_passed(void *ctx, const struct firn_watch_passed *passed, firn_error *err)
 {
     char *text = ctx;
     size_t size = strlen(text);
@@ -115,27 +114,27 @@ add_passed(void *ctx, const struct firn_ws_watch_passed *passed, firn_error *err
     return FIRN_OK;
 }
 
-static struct firn_ws_watch_base
+static struct firn_watch_base
 base_of(uint8_t tree)
 {
-    struct firn_ws_watch_base base = {.key = {7}};
+    struct firn_watch_base base = {.key = {7}};
     memset(base.tree.bytes, tree, sizeof base.tree.bytes);
     return base;
 }
 
 /* Asks with a tree; text is what need not be visited, as path:files,bytes,directories. */
 static uint64_t
-ask(struct fake *fake, const struct firn_ws_watch_question *question, char text[TEXT_SIZE])
+ask(struct fake *fake, const struct firn_watch_question *question, char text[TEXT_SIZE])
 {
     struct firn_buf answer = {0};
     firn_error err;
     uint64_t token;
-    assert_int_equal(firn_ws_watch_set_ask(fake->set, question, &answer, &err), FIRN_OK);
+    assert_int_equal(firn_watch_set_ask(fake->set, question, &answer, &err), FIRN_OK);
     struct firn_reader reader = firn_reader_of(firn_buf_slice(&answer));
-    assert_int_equal(firn_ws_watch_wire_get_token(&reader, &token, &err), FIRN_OK);
-    assert_int_equal(firn_ws_watch_wire_get_begun(&reader, &fake->begun_ns, &err), FIRN_OK);
+    assert_int_equal(firn_watchlink_wire_get_token(&reader, &token, &err), FIRN_OK);
+    assert_int_equal(firn_watchlink_wire_get_begun(&reader, &fake->begun_ns, &err), FIRN_OK);
     text[0] = '\0';
-    assert_int_equal(firn_ws_watch_wire_get_passed(&reader, add_passed, text, &err), FIRN_OK);
+    assert_int_equal(firn_watchlink_wire_get_passed(&reader, add_passed, text, &err), FIRN_OK);
     firn_buf_deinit(&answer);
     return token;
 }
@@ -143,7 +142,7 @@ ask(struct fake *fake, const struct firn_ws_watch_question *question, char text[
 static uint64_t
 ask_for(struct fake *fake, uint8_t tree, char text[TEXT_SIZE])
 {
-    const struct firn_ws_watch_question question = {.will_report = true, .base = base_of(tree)};
+    const struct firn_watch_question question = {.will_report = true, .base = base_of(tree)};
     return ask(fake, &question, text);
 }
 
@@ -152,7 +151,7 @@ static void
 assert_clean(struct fake *fake, uint8_t tree, const char *expected)
 {
     char text[TEXT_SIZE];
-    const struct firn_ws_watch_question question = {.base = base_of(tree)};
+    const struct firn_watch_question question = {.base = base_of(tree)};
     assert_int_equal(ask(fake, &question, text), 0);
     assert_string_equal(text, expected);
 }
@@ -173,21 +172,21 @@ report(struct fake *fake, uint64_t token, uint8_t tree, const char *visits)
     char *copy = strdup(visits);
     firn_error err;
     char *rest = NULL;
-    const struct firn_ws_watch_base base = base_of(tree);
-    assert_int_equal(firn_ws_watch_wire_put_token(&bytes, token), FIRN_OK);
-    assert_int_equal(firn_ws_watch_wire_put_begun(&bytes, begun(token)), FIRN_OK);
-    assert_int_equal(firn_ws_watch_wire_put_base(&bytes, &base), FIRN_OK);
+    const struct firn_watch_base base = base_of(tree);
+    assert_int_equal(firn_watchlink_wire_put_token(&bytes, token), FIRN_OK);
+    assert_int_equal(firn_watchlink_wire_put_begun(&bytes, begun(token)), FIRN_OK);
+    assert_int_equal(firn_watchlink_wire_put_base(&bytes, &base), FIRN_OK);
     for (char *word = strtok_r(copy, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest)) {
         bool is_steady = word[0] != '!';
         const char *path = is_steady ? word : word + 1;
-        const struct firn_ws_watch_visited visited = {
-            .path = firn_str(strcmp(path, ".") == 0 ? "" : path),
-            .is_steady = is_steady,
-            .files = 1,
-            .bytes = 10};
-        assert_int_equal(firn_ws_watch_wire_put_visited(&bytes, &visited), FIRN_OK);
+        const struct firn_watch_visited visited = {.path =
+                                                       firn_str(strcmp(path, ".") == 0 ? "" : path),
+                                                   .is_steady = is_steady,
+                                                   .files = 1,
+                                                   .bytes = 10};
+        assert_int_equal(firn_watchlink_wire_put_visited(&bytes, &visited), FIRN_OK);
     }
-    int rc = firn_ws_watch_set_tell(fake->set, firn_buf_slice(&bytes), &err);
+    int rc = firn_watch_set_tell(fake->set, firn_buf_slice(&bytes), &err);
     firn_buf_deinit(&bytes);
     free(copy);
     return rc;
@@ -203,7 +202,7 @@ save_here(struct fake *fake, uint8_t before, uint8_t after, const char *visits)
     char *rest = NULL;
     for (char *word = strtok_r(copy, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest)) {
         const char *path = word[0] != '!' ? word : word + 1;
-        firn_ws_watch_set_enter(fake->set, NULL, firn_str(path[0] == '.' ? "" : path));
+        firn_watch_set_enter(fake->set, NULL, firn_str(path[0] == '.' ? "" : path));
     }
     free(copy);
     assert_int_equal(report(fake, token, after, visits), FIRN_OK);
@@ -225,9 +224,9 @@ what_was_watched_before_it_was_listed_is_clean_at_once(void **state)
 {
     (void)state;
     struct fake fake;
-    struct firn_ws_watch_set_info info;
+    struct firn_watch_set_info info;
     settle(&fake);
-    firn_ws_watch_set_info(fake.set, &info);
+    firn_watch_set_info(fake.set, &info);
     assert_int_equal(info.directories, 5);
     assert_int_equal(info.dirty, 0);
     assert_int_equal(info.unwatched, 0);
@@ -262,12 +261,12 @@ what_is_watched_early_is_not_made_clean_by_a_save_that_asked_before(void **state
     settle(&fake);
     assert_true(happen(&fake, FIRN_OS_WATCH_NAMES, "d", "new"));
     uint64_t token = ask_for(&fake, 1, text);
-    assert_true(firn_ws_watch_set_path(fake.set, id_of(&fake, "d"), &path));
+    assert_true(firn_watch_set_path(fake.set, id_of(&fake, "d"), &path));
     assert_int_equal(path.size, 1);
-    assert_true(firn_ws_watch_set_add(fake.set, NULL, firn_str("d/new")));
-    assert_false(firn_ws_watch_set_add(fake.set, NULL, firn_str("d/new")));
-    assert_false(firn_ws_watch_set_add(fake.set, NULL, firn_str("e/new"))); /* e is not known */
-    assert_false(firn_ws_watch_set_add(fake.set, NULL, firn_str("")));
+    assert_true(firn_watch_set_add(fake.set, NULL, firn_str("d/new")));
+    assert_false(firn_watch_set_add(fake.set, NULL, firn_str("d/new")));
+    assert_false(firn_watch_set_add(fake.set, NULL, firn_str("e/new"))); /* e is not known */
+    assert_false(firn_watch_set_add(fake.set, NULL, firn_str("")));
     assert_int_equal(report(&fake, token, 2, ". d d/new"), FIRN_OK);
     assert_clean(&fake, 2, "a:3,30,3 ");
     /* The next one asks afterwards. */
@@ -276,12 +275,12 @@ what_is_watched_early_is_not_made_clean_by_a_save_that_asked_before(void **state
     assert_clean(&fake, 2, "a:3,30,3 d:2,20,2 ");
     /* What no save visits is no part of the tree, and forgotten. */
     assert_true(happen(&fake, FIRN_OS_WATCH_NAMES, "d", "out"));
-    assert_true(firn_ws_watch_set_add(fake.set, NULL, firn_str("d/out")));
+    assert_true(firn_watch_set_add(fake.set, NULL, firn_str("d/out")));
     save_here(&fake, 2, 3, ". d");
     assert_clean(&fake, 3, "a:3,30,3 d:2,20,2 ");
     assert_int_equal(fake.removed, 1);
     assert_false(happen(&fake, FIRN_OS_WATCH_CHANGED, "d/out", "file"));
-    assert_false(firn_ws_watch_set_path(fake.set, id_of(&fake, "d/out"), &path));
+    assert_false(firn_watch_set_path(fake.set, id_of(&fake, "d/out"), &path));
     fake_deinit(&fake);
 }
 
@@ -321,18 +320,18 @@ a_name_that_comes_or_goes_is_forgotten_with_all_below(void **state)
 {
     (void)state;
     struct fake fake;
-    struct firn_ws_watch_set_info info;
+    struct firn_watch_set_info info;
     settle(&fake);
     int below = id_of(&fake, "a/b");
     happen(&fake, FIRN_OS_WATCH_NAMES, "", "a");
     assert_int_equal(fake.removed, 3);
     assert_clean(&fake, 1, "d:1,10,1 ");
-    firn_ws_watch_set_info(fake.set, &info);
+    firn_watch_set_info(fake.set, &info);
     assert_int_equal(info.directories, 2);
     /* What the kernel still says of it means nothing. */
     bool is_change;
     const struct firn_os_watch_event late = {.kind = FIRN_OS_WATCH_GONE, .id = below, .name = ""};
-    firn_ws_watch_set_event(fake.set, &late, &is_change);
+    firn_watch_set_event(fake.set, &late, &is_change);
     assert_false(is_change);
     assert_clean(&fake, 1, "d:1,10,1 ");
     fake_deinit(&fake);
@@ -343,12 +342,12 @@ a_directory_that_moved_is_not_known_any_more(void **state)
 {
     (void)state;
     struct fake fake;
-    struct firn_ws_watch_set_info info;
+    struct firn_watch_set_info info;
     settle(&fake);
     happen(&fake, FIRN_OS_WATCH_MOVED, "a/b", "");
     assert_clean(&fake, 1, "d:1,10,1 a/c:1,10,1 ");
     happen(&fake, FIRN_OS_WATCH_MOVED, "", "");
-    firn_ws_watch_set_info(fake.set, &info);
+    firn_watch_set_info(fake.set, &info);
     assert_true(info.has_lost_root);
     fake_deinit(&fake);
 }
@@ -376,14 +375,14 @@ another_tree_or_other_options_know_nothing(void **state)
     settle(&fake);
     assert_clean(&fake, 2, "");
     assert_clean(&fake, 1, "a:3,30,3 d:1,10,1 "); /* who only looks changes nothing */
-    struct firn_ws_watch_question question = {.will_report = true, .base = base_of(1)};
+    struct firn_watch_question question = {.will_report = true, .base = base_of(1)};
     question.base.key[0]++;
     (void)ask(&fake, &question, text);
     assert_string_equal(text, "");
     assert_clean(&fake, 1, ""); /* who saves otherwise, does */
     save_here(&fake, 1, 1, ". a a/b a/c d");
     assert_clean(&fake, 1, "a:3,30,3 d:1,10,1 ");
-    question = (struct firn_ws_watch_question){.is_full = true, .base = base_of(1)};
+    question = (struct firn_watch_question){.is_full = true, .base = base_of(1)};
     (void)ask(&fake, &question, text);
     assert_string_equal(text, "");
     fake_deinit(&fake);
@@ -410,12 +409,12 @@ nothing_is_clean_below_what_cannot_be_watched(void **state)
 {
     (void)state;
     struct fake fake;
-    struct firn_ws_watch_set_info info;
+    struct firn_watch_set_info info;
     fake_init(&fake);
     fake.refused = "a";
     save_here(&fake, 0, 1, ". a a/b a/b/e d");
     assert_clean(&fake, 1, "d:1,10,1 ");
-    firn_ws_watch_set_info(fake.set, &info);
+    firn_watch_set_info(fake.set, &info);
     assert_int_equal(info.unwatched, 1);
     assert_int_equal(info.unwatched_code, FIRN_LIMIT);
     assert_string_equal(info.unwatched_error.text, "no more");
@@ -430,11 +429,11 @@ what_a_save_no_longer_visits_is_forgotten(void **state)
 {
     (void)state;
     struct fake fake;
-    struct firn_ws_watch_set_info info;
+    struct firn_watch_set_info info;
     settle(&fake);
     happen(&fake, FIRN_OS_WATCH_CHANGED, "", ".firnignore");
     save_here(&fake, 1, 2, ". d");
-    firn_ws_watch_set_info(fake.set, &info);
+    firn_watch_set_info(fake.set, &info);
     assert_int_equal(info.directories, 2);
     assert_int_equal(info.dirty, 0);
     assert_int_equal(fake.removed, 3);
@@ -464,7 +463,7 @@ only_a_report_to_the_last_question_counts(void **state)
     assert_clean(&fake, 2, "");
     assert_int_equal(fake.begun_ns, begun(token));
     /* Nobody watches outside of a question. */
-    firn_ws_watch_set_enter(fake.set, NULL, firn_str("b"));
+    firn_watch_set_enter(fake.set, NULL, firn_str("b"));
     assert_int_equal(fake.count, 2);
     fake_deinit(&fake);
 }
@@ -481,7 +480,7 @@ nonsense_changes_nothing(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_int_equal(report(&fake, token, 2, bad[i]), FIRN_INVALID);
     }
-    assert_int_equal(firn_ws_watch_set_tell(fake.set, firn_str("short"), NULL), FIRN_INVALID);
+    assert_int_equal(firn_watch_set_tell(fake.set, firn_str("short"), NULL), FIRN_INVALID);
     assert_clean(&fake, 1, "a:3,30,3 d:1,10,1 ");
     assert_int_equal(report(&fake, token, 2, "."), FIRN_OK);
     assert_clean(&fake, 2, "a:3,30,3 d:1,10,1 ");
@@ -493,11 +492,11 @@ two_directories_with_one_id_break_the_set(void **state)
 {
     (void)state;
     struct fake fake;
-    struct firn_ws_watch_set_info info;
+    struct firn_watch_set_info info;
     settle(&fake);
     fake.same_id = id_of(&fake, "d");
     save_here(&fake, 1, 2, ". e");
-    firn_ws_watch_set_info(fake.set, &info);
+    firn_watch_set_info(fake.set, &info);
     assert_true(info.is_broken);
     assert_clean(&fake, 1, "");
     assert_clean(&fake, 2, "");
@@ -578,17 +577,17 @@ any_allocation_may_fail(void **state)
         struct fake fake;
         firn_error err;
         struct firn_buf answer = {0};
-        const struct firn_ws_watch_question question = {.will_report = true, .base = base_of(1)};
+        const struct firn_watch_question question = {.will_report = true, .base = base_of(1)};
         settle(&fake);
         happen(&fake, FIRN_OS_WATCH_CHANGED, "a/b", "f");
         test_alloc_fail_at(n, false);
-        int rc = firn_ws_watch_set_ask(fake.set, &question, &answer, &err);
-        firn_ws_watch_set_enter(fake.set, NULL, firn_str("a/b/new"));
+        int rc = firn_watch_set_ask(fake.set, &question, &answer, &err);
+        firn_watch_set_enter(fake.set, NULL, firn_str("a/b/new"));
         was_hit = test_alloc_calls() >= n;
         test_alloc_fail_at(0, false);
         assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
-        struct firn_ws_watch_set_info info;
-        firn_ws_watch_set_info(fake.set, &info);
+        struct firn_watch_set_info info;
+        firn_watch_set_info(fake.set, &info);
         if (!info.is_broken) {
             assert_clean(&fake, 1, "d:1,10,1 a/c:1,10,1 ");
         }

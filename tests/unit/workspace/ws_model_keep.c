@@ -15,8 +15,8 @@
 
 #include "base/slice.h"
 #include "gc_support.h"
+#include "operations/ws_workspaces.h"
 #include "os/os_memory.h"
-#include "workspace/ws_workspaces.h"
 #include "ws_edit.h"
 #include "ws_model.h"
 
@@ -73,8 +73,8 @@ ws_model_keep(struct ws_model *model)
     }
     snprintf(policy, sizeof policy, "last:%zu", expiring.last);
     options.keep = policy;
-    ws_model_must(model, firn_ws_expire_request(model->world.ws, &options, meet_expired, &expiring,
-                                                &model->world.err));
+    ws_model_must(model, firn_reclaim_expire_request(model->world.ws, &options, meet_expired,
+                                                     &expiring, &model->world.err));
     ws_assert_check_clean(&model->world);
 }
 
@@ -93,12 +93,13 @@ ws_model_delete_one(struct ws_model *model)
     struct firn_ws *ws = model->world.ws;
     char *before = ws_dump(&model->world);
     if (model->checkpoints[index].is_pinned) {
-        assert_int_equal(firn_ws_delete(ws, &reference, 1, &options, NULL, NULL, &model->world.err),
-                         FIRN_CONFLICT);
+        assert_int_equal(
+            firn_reclaim_delete(ws, &reference, 1, &options, NULL, NULL, &model->world.err),
+            FIRN_CONFLICT);
         set_pin(model, index, false);
     }
     ws_model_must(model,
-                  firn_ws_delete(ws, &reference, 1, &options, NULL, NULL, &model->world.err));
+                  firn_reclaim_delete(ws, &reference, 1, &options, NULL, NULL, &model->world.err));
     ws_model_forget_dump(model, index);
     firn_checkpoint found;
     assert_int_equal(firn_ws_find(ws, reference, &found, &model->world.err), FIRN_NOT_FOUND);
@@ -338,7 +339,7 @@ ws_model_repair(struct ws_model *model)
     ws_world_reopen(&other.world);
     options.on_checkpoint = meet_repaired;
     options.callbacks.ctx = &repairing;
-    ws_model_must(&other, firn_ws_repair(other.world.ws, &options, &result, &other.world.err));
+    ws_model_must(&other, firn_repair(other.world.ws, &options, &result, &other.world.err));
     if (!adopt_if_lost(&other)) {
         memset(repairing.must_be_there, 0, model->count * sizeof(bool));
     }

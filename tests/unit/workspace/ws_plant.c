@@ -31,8 +31,9 @@ ws_plant_begin(struct ws_plant *planting)
 {
     firn_error *err = &planting->world.err;
     must(planting, firn_ws_opened_open(planting->world.ws, FIRN_WS_CREATE, &planting->opened, err));
-    must(planting, firn_ws_session_begin(planting->opened.objects, 1, &planting->session, err));
-    must(planting, firn_ws_session_lane_open(planting->session, &planting->lane, err));
+    must(planting,
+         firn_objects_session_begin(planting->opened.objects, 1, &planting->session, err));
+    must(planting, firn_objects_session_lane_open(planting->session, &planting->lane, err));
 }
 
 void
@@ -40,15 +41,15 @@ ws_plant_end_under(struct ws_plant *planting, const firn_hash *root, const firn_
 {
     firn_error *err = &planting->world.err;
     uint64_t added;
-    struct firn_ws_catalog_workspace *workspace = &planting->opened.workspace;
-    must(planting, firn_ws_session_lane_close(planting->lane, true, err));
-    must(planting, firn_ws_session_commit(planting->session, &added, err));
-    firn_ws_session_end(planting->session);
-    struct firn_ws_record record = {.order = workspace->next_order,
-                                    .number = workspace->next_number,
-                                    .workspace_path = firn_str(planting->world.root_path),
-                                    .id = {ID_MARK, (uint8_t)workspace->next_order},
-                                    .files = UINT64_MAX};
+    struct firn_catalog_workspace *workspace = &planting->opened.workspace;
+    must(planting, firn_objects_session_lane_close(planting->lane, true, err));
+    must(planting, firn_objects_session_commit(planting->session, &added, err));
+    firn_objects_session_end(planting->session);
+    struct firn_catalog_record record = {.order = workspace->next_order,
+                                         .number = workspace->next_number,
+                                         .workspace_path = firn_str(planting->world.root_path),
+                                         .id = {ID_MARK, (uint8_t)workspace->next_order},
+                                         .files = UINT64_MAX};
     if (rules != NULL) {
         record.has_rules = true;
         record.rules = *rules;
@@ -59,8 +60,8 @@ ws_plant_end_under(struct ws_plant *planting, const firn_hash *root, const firn_
                                            .gid = planting->gid,
                                            .hash = *root};
     must(planting,
-         firn_ws_catalog_commit(planting->opened.catalog, firn_str(planting->world.root_path),
-                                workspace, &record, false, NULL, err));
+         firn_catalog_commit(planting->opened.catalog, firn_str(planting->world.root_path),
+                             workspace, &record, false, NULL, err));
     must(planting, firn_ws_opened_close(planting->world.ws, &planting->opened, false, err));
 }
 
@@ -75,7 +76,7 @@ ws_plant_object(struct ws_plant *planting, enum firn_packfile_kind kind, firn_sl
                 firn_hash hash)
 {
     must(planting,
-         firn_ws_session_lane_move(planting->lane, kind, &hash, bytes, &planting->world.err));
+         firn_objects_session_lane_move(planting->lane, kind, &hash, bytes, &planting->world.err));
     return hash;
 }
 
@@ -168,22 +169,22 @@ ws_plant_folder(struct ws_plant *planting, const char *name, const struct ws_pla
                                    .hash = ws_plant_dir(planting, entries, count)};
 }
 
-const uint8_t ws_plant_tag[FIRN_WS_JOURNAL_TAG_SIZE] = {1, 2, 3, 4, 5, 6, 7, 8};
+const uint8_t ws_plant_tag[FIRN_CATALOG_JOURNAL_TAG_SIZE] = {1, 2, 3, 4, 5, 6, 7, 8};
 
 void
 ws_plant_journal(struct ws_plant *planting, const struct ws_plant_journal *planted)
 {
     struct ws_world *world = &planting->world;
     struct firn_ws_opened opened;
-    struct firn_ws_journal journal = {
+    struct firn_catalog_journal journal = {
         .state = planted->state,
         .before = {ID_MARK, (uint8_t)planted->before},
         .safety = {ID_MARK, (uint8_t)planted->before},
         .target = {ID_MARK, (uint8_t)planted->target},
     };
     memcpy(journal.tag, ws_plant_tag, sizeof journal.tag);
-    must(planting, firn_ws_opened_open(world->ws, FIRN_WS_WRITE, &opened, &world->err));
+    must(planting, firn_ws_opened_open(world->ws, FIRN_CHECKOUT_WRITE, &opened, &world->err));
     must(planting,
-         firn_ws_journal_write(opened.db, opened.workspace.number, &journal, &world->err));
+         firn_catalog_journal_write(opened.db, opened.workspace.number, &journal, &world->err));
     must(planting, firn_ws_opened_close(world->ws, &opened, false, &world->err));
 }

@@ -8,15 +8,15 @@
 #ifndef FIRN_TEST_WS_PLANT_H
 #define FIRN_TEST_WS_PLANT_H
 
-#include "workspace/ws_internal.h"
-#include "workspace/ws_journal.h"
+#include "catalog/catalog_journal.h"
+#include "handle/ws_internal.h"
 #include "ws_support.h"
 
 struct ws_plant {
     struct ws_world world;
     struct firn_ws_opened opened;
-    struct firn_ws_session *session;
-    struct firn_ws_session_lane *lane;
+    struct firn_objects_session *session;
+    struct firn_objects_session_lane *lane;
     uint32_t uid; /* of all that ws_plant_file and ws_plant_folder make, and of roots */
     uint32_t gid;
 };
@@ -60,10 +60,10 @@ struct ws_plant_entry ws_plant_folder(struct ws_plant *planting, const char *nam
 struct ws_plant_journal {
     uint64_t before; /* orders of checkpoints, from 1 */
     uint64_t target;
-    enum firn_ws_journal_state state;
+    enum firn_catalog_journal_state state;
 };
 /* Of its temporary names. */
-extern const uint8_t ws_plant_tag[FIRN_WS_JOURNAL_TAG_SIZE];
+extern const uint8_t ws_plant_tag[FIRN_CATALOG_JOURNAL_TAG_SIZE];
 void ws_plant_journal(struct ws_plant *planting, const struct ws_plant_journal *journal);
 
 #endif

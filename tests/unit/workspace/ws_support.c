@@ -132,27 +132,27 @@ callbacks(struct ws_world *world)
 }
 
 static int
-ask(void *ctx, const struct firn_ws_watch_question *question, struct firn_buf *out, firn_error *err)
+ask(void *ctx, const struct firn_watch_question *question, struct firn_buf *out, firn_error *err)
 {
-    return firn_ws_watch_set_ask(ctx, question, out, err);
+    return firn_watch_set_ask(ctx, question, out, err);
 }
 
 static void
 enter(void *ctx, struct firn_os_dir *dir, firn_slice path)
 {
-    firn_ws_watch_set_enter(ctx, dir, path);
+    firn_watch_set_enter(ctx, dir, path);
 }
 
 static void
 tell(void *ctx, firn_slice report)
 {
-    FIRN_IGNORE(firn_ws_watch_set_tell(ctx, report, NULL));
+    FIRN_IGNORE(firn_watch_set_tell(ctx, report, NULL));
 }
 
-struct firn_ws_watch_link
-ws_watch_link_of(struct firn_ws_watch_set *set)
+struct firn_watch_link
+ws_watch_link_of(struct firn_watch_set *set)
 {
-    return (struct firn_ws_watch_link){ask, enter, tell, set};
+    return (struct firn_watch_link){ask, enter, tell, set};
 }
 
 int
@@ -194,7 +194,7 @@ ws_try_check(struct ws_world *world, firn_workspace_check_result *out)
     firn_workspace_check_result result;
     options.read_data = true;
     options.callbacks = callbacks(world);
-    return firn_ws_check(world->ws, &options, out == NULL ? &result : out, &world->err);
+    return firn_repair_check(world->ws, &options, out == NULL ? &result : out, &world->err);
 }
 
 firn_save_result

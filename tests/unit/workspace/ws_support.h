@@ -6,10 +6,10 @@
 #ifndef FIRN_TEST_WS_SUPPORT_H
 #define FIRN_TEST_WS_SUPPORT_H
 
+#include "handle/ws.h"
 #include "scan_support.h"
-#include "workspace/ws.h"
-#include "workspace/ws_watch_set.h"
-#include "workspace/ws_watched.h"
+#include "watch/watch_set.h"
+#include "watchlink/watchlink.h"
 
 struct ws_world {
     struct scan_world tree;
@@ -35,7 +35,7 @@ void ws_world_reopen(struct ws_world *world);
 void ws_world_move(struct ws_world *world, const char *to);
 
 /* Has saves ask a set directly, as if it were that of a watch in another process. */
-struct firn_ws_watch_link ws_watch_link_of(struct firn_ws_watch_set *set);
+struct firn_watch_link ws_watch_link_of(struct firn_watch_set *set);
 
 /* Return what the operation returns; world->err and world->notices tell more. out may be NULL. */
 int ws_try_save(struct ws_world *world, firn_save_result *out);

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * catalog/catalog.c: the catalog over the system keyspaces of a store.
+ *
+ * A checkpoint exists from the instant its commit is durable, or not at all (I1): the record, the
+ * counters and the list of records that are in no pack change in that one commit. Orders and
+ * numbers come from counters in the workspace's entry, which only grow, so a deleted checkpoint's
+ * number is never given again (I2).
+ *
+ * Records are also objects of packs, so that packs alone can tell the history. A record cannot
+ * stand in the pack of its own save: that pack is sealed before the save is committed, and a crash
+ * between the two must not leave a checkpoint that nobody was promised. It joins the next pack;
+ * until then its key stands in "firn.unpacked".
+ */
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "catalog/catalog_internal.h"
+
+enum { WORKSPACE_KEY_SIZE = 4, CHECKPOINT_KEY_SIZE = 12 };
+
+static int
+open_keyspace(struct firn_db *db, const char *name, struct firn_db_keyspace **out, firn_error *err)
+{
+    int rc = firn_db_keyspace_open(db, name, out, err);
+    if (rc == FIRN_NOT_FOUND && firn_db_is_read_only(db)) {
+        *out = NULL;
+        return FIRN_OK;
+    }
+    return rc;
+}
+
+int
+firn_catalog_open(struct firn_db *db, struct firn_catalog **out, firn_error *err)
+{
+    *out = NULL;
+    struct firn_catalog *catalog = firn_alloc_zeroed(sizeof *catalog);
+    if (catalog == NULL) {
+        return firn_error_no_memory(err, "the catalog");
+    }
+    catalog->db = db;
+    int rc;
+    FIRN_TRY(open_keyspace(db, "firn.workspaces", &catalog->workspaces, err));
+    FIRN_TRY(open_keyspace(db, "firn.checkpoints", &catalog->checkpoints, err));
+    FIRN_TRY(open_keyspace(db, "firn.unpacked", &catalog->unpacked, err));
+    *out = catalog;
+    return FIRN_OK;
+out:
+    firn_catalog_close(catalog);
+    return rc;
+}
+
+void
+firn_catalog_close(struct firn_catalog *catalog)
+{
+    firn_free(catalog);
+}
+
+struct firn_db *
+firn_catalog_db(const struct firn_catalog *catalog)
+{
+    return catalog->db;
+}
+
+/* ---- checkpoints ---- */
+
+static void
+checkpoint_key(uint32_t workspace, uint64_t order, uint8_t *out)
+{
+    firn_store_be32(out, workspace);
+    firn_store_be64(out + 4, order);
+}
+
+int
+firn_catalog_list(struct firn_catalog *catalog, uint32_t workspace,
+                  int (*visit)(void *ctx, firn_slice bytes,
+                               const struct firn_catalog_record *record, firn_error *err),
+                  void *ctx, firn_error *err)
+{
+    if (catalog->checkpoints == NULL) {
+        return FIRN_OK;
+    }
+    uint8_t prefix_bytes[WORKSPACE_KEY_SIZE];
+    firn_store_be32(prefix_bytes, workspace);
+    firn_slice prefix = firn_bytes(prefix_bytes, sizeof prefix_bytes);
+    struct firn_db_cursor_options options = {.prefix = workspace == 0 ? NULL : &prefix};
+    struct firn_db_cursor *cursor;
+    int rc = firn_db_cursor_open(catalog->checkpoints, &options, &cursor, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    for (rc = firn_db_cursor_last(cursor, err); rc == FIRN_OK && firn_db_cursor_valid(cursor);
+         rc = firn_db_cursor_prev(cursor, err)) {
+        struct firn_catalog_record record;
+        FIRN_TRY(firn_catalog_record_decode(firn_db_cursor_value(cursor), &record, err));
+        FIRN_TRY(visit(ctx, firn_db_cursor_value(cursor), &record, err));
+    }
+out:
+    firn_db_cursor_close(cursor);
+    return rc;
+}
+
+int
+firn_catalog_get(struct firn_catalog *catalog, uint32_t workspace, uint64_t order,
+                 struct firn_buf *out, struct firn_catalog_record *record, firn_error *err)
+{
+    uint8_t key[CHECKPOINT_KEY_SIZE];
+    if (catalog->checkpoints == NULL) {
+        return firn_error_set(err, FIRN_NOT_FOUND, "there is no checkpoint yet");
+    }
+    checkpoint_key(workspace, order, key);
+    int rc = firn_db_get(catalog->checkpoints, firn_bytes(key, sizeof key), out, err);
+    return rc == FIRN_OK ? firn_catalog_record_decode(firn_buf_slice(out), record, err) : rc;
+}
+
+static int
+take_newest(void *ctx, firn_slice bytes, const struct firn_catalog_record *record, firn_error *err)
+{
+    struct firn_buf *out = ctx;
+    if (record->is_safety) {
+        return FIRN_OK;
+    }
+    firn_buf_clear(out);
+    return firn_buf_append_slice(out, bytes) == FIRN_OK
+               ? FIRN_CANCELLED /* that was it */
+               : firn_error_no_memory(err, "a checkpoint's record");
+}
+
+int
+firn_catalog_newest(struct firn_catalog *catalog, uint32_t workspace, struct firn_buf *out,
+                    struct firn_catalog_record *record, firn_error *err)
+{
+    int rc =
+        workspace == 0 ? FIRN_OK : firn_catalog_list(catalog, workspace, take_newest, out, err);
+    if (rc == FIRN_OK) {
+        return firn_error_set(err, FIRN_NOT_FOUND, "there is no checkpoint yet");
+    }
+    return rc == FIRN_CANCELLED ? firn_catalog_record_decode(firn_buf_slice(out), record, err) : rc;
+}
+
+int
+firn_catalog_unpacked(struct firn_catalog *catalog,
+                      int (*visit)(void *ctx, firn_slice bytes, firn_error *err), void *ctx,
+                      firn_error *err)
+{
+    struct firn_buf record = {0};
+    struct firn_db_cursor *cursor;
+    int rc = firn_db_cursor_open(catalog->unpacked, NULL, &cursor, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    for (rc = firn_db_cursor_first(cursor, err); rc == FIRN_OK && firn_db_cursor_valid(cursor);
+         rc = firn_db_cursor_next(cursor, err)) {
+        rc = firn_db_get(catalog->checkpoints, firn_db_cursor_key(cursor), &record, err);
+        if (rc == FIRN_NOT_FOUND) {
+            continue;
+        }
+        if (rc == FIRN_OK) {
+            rc = visit(ctx, firn_buf_slice(&record), err);
+        }
+        if (rc != FIRN_OK) {
+            break;
+        }
+    }
+    firn_db_cursor_close(cursor);
+    firn_buf_deinit(&record);
+    return rc;
+}
+
+static int
+batch_forget_unpacked(struct firn_catalog *catalog, struct firn_db_batch *batch, firn_error *err)
+{
+    struct firn_db_cursor *cursor;
+    int rc = firn_db_cursor_open(catalog->unpacked, NULL, &cursor, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    for (rc = firn_db_cursor_first(cursor, err); rc == FIRN_OK && firn_db_cursor_valid(cursor);
+         rc = firn_db_cursor_next(cursor, err)) {
+        FIRN_TRY(firn_db_batch_delete(batch, catalog->unpacked, firn_db_cursor_key(cursor), err));
+    }
+out:
+    firn_db_cursor_close(cursor);
+    return rc;
+}
+
+static int
+batch_put_record(struct firn_catalog *catalog, struct firn_db_batch *batch, uint32_t workspace,
+                 const struct firn_catalog_record *record, firn_error *err)
+{
+    DCHECK(workspace != 0); /* that would be the beginning of every workspace's keys */
+    uint8_t key_bytes[CHECKPOINT_KEY_SIZE];
+    checkpoint_key(workspace, record->order, key_bytes);
+    firn_slice key = firn_bytes(key_bytes, sizeof key_bytes);
+    struct firn_buf value = {0};
+    int rc = firn_catalog_record_encode(record, &value);
+    if (rc != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a checkpoint's record");
+    } else {
+        rc = firn_db_batch_put(batch, catalog->checkpoints, key, firn_buf_slice(&value), err);
+    }
+    if (rc == FIRN_OK) {
+        rc = firn_db_batch_put(batch, catalog->unpacked, key, firn_bytes(NULL, 0), err);
+    }
+    firn_buf_deinit(&value);
+    return rc;
+}
+
+int
+firn_catalog_commit(struct firn_catalog *catalog, firn_slice root,
+                    struct firn_catalog_workspace *workspace,
+                    const struct firn_catalog_record *record, bool records_were_packed,
+                    const struct firn_catalog_joint *joint, firn_error *err)
+{
+    CHECK(record->order == workspace->next_order);
+    CHECK(record->is_safety ? record->number == 0 : record->number == workspace->next_number);
+    DCHECK(workspace->number != 0 && (joint == NULL || joint->join != NULL));
+    struct firn_catalog_workspace after = *workspace;
+    after.next_order++;
+    after.next_number += record->is_safety ? 0 : 1;
+    struct firn_db_batch *batch = NULL;
+    int rc;
+    FIRN_TRY(firn_db_batch_create(&batch, err));
+    if (records_were_packed) {
+        FIRN_TRY(batch_forget_unpacked(catalog, batch, err));
+    }
+    FIRN_TRY(batch_put_record(catalog, batch, workspace->number, record, err));
+    if (joint != NULL && joint->also != NULL) {
+        CHECK(joint->also->is_safety && joint->also->number == 0);
+        joint->also->order = after.next_order++;
+        memcpy(joint->also->parent, record->parent, sizeof record->parent);
+        FIRN_TRY(batch_put_record(catalog, batch, workspace->number, joint->also, err));
+    }
+    FIRN_TRY(firn_catalog_workspaces_put(catalog, batch, root, &after, err));
+    if (joint != NULL) {
+        FIRN_TRY(joint->join(joint->ctx, batch, record, err));
+    }
+    DCHECK(after.next_order != workspace->next_order &&
+           after.number == workspace->number); /* (I2) */
+    DCHECK(firn_db_batch_count(batch) >= 3);   /* (I1): record, list and counters */
+    FIRN_TRY(firn_db_write(catalog->db, batch, FIRN_DURABILITY_FULL, err));
+    *workspace = after;
+out:
+    firn_db_batch_destroy(batch);
+    return rc;
+}

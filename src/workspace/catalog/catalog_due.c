@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * catalog/catalog_due.c: whether a collection of garbage is worth its time.
+ *
+ * What is dead is known only after a walk through all checkpoints, which nobody wants to pay who
+ * has just saved. So it is estimated. Each record of a checkpoint says by how much the store grew
+ * when it was made; whoever deletes it adds that to a sum, in the same commit. The sum is more than
+ * what is dead, where later checkpoints need what an earlier one brought; a collection, which
+ * knows, sets it to what it leaves dead, so a wrong guess costs one walk and no more (I1; not
+ * checked: only that walk knows).
+ *
+ * A collection is due when the sum is a quarter of all packs, and 16 MiB at least: a store carries at
+ * most a third more than it needs. An automatic one leaves less than an eighth (reclaim_plan.c), so
+ * none is due just behind it, and a byte that stays alive is moved a few times at most.
+ *
+ * One that began notes the time. Until that is an hour ago no other one is due: what failed is not
+ * tried again at each save, and two do not begin at once. The clock may be wrong: an hour in either
+ * direction will do (I2).
+ *
+ * All of it is one value, of a version, in a keyspace of its own. A value that cannot be read
+ * counts as nothing: it is a hint, and no reason for a delete to fail (I3; not checked: any bytes
+ * will do).
+ */
+#include "catalog/catalog_due.h"
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/slice.h"
+#include "objects/objects_internal.h"
+
+enum { VALUE_VERSION = 1, VALUE_SIZE = 17, PART = 4 };
+static const uint64_t PAUSE_NS = UINT64_C(3600) * 1000000000;
+static const char keyspace_name[] = FIRN_DB_SYSTEM_PREFIX "gc";
+static const char key_name[] = "due";
+
+/* ---- in the store ---- */
+
+static void
+decode(firn_slice value, struct firn_catalog_due *out)
+{
+    *out = (struct firn_catalog_due){0};
+    if (value.size == VALUE_SIZE && value.data[0] == VALUE_VERSION) { /* (I3) */
+        out->deleted_bytes = firn_load_le64(value.data + 1);
+        out->tried_ns = (int64_t)firn_load_le64(value.data + 9);
+    }
+}
+
+int
+firn_catalog_due_read(struct firn_db *db, struct firn_catalog_due *out, firn_error *err)
+{
+    struct firn_db_keyspace *keyspace;
+    struct firn_buf value = {0};
+    *out = (struct firn_catalog_due){0};
+    int rc = firn_db_keyspace_open(db, keyspace_name, &keyspace, err);
+    if (rc == FIRN_OK) {
+        rc = firn_db_get(keyspace, firn_str(key_name), &value, err);
+    }
+    if (rc == FIRN_OK) {
+        decode(firn_buf_slice(&value), out);
+    }
+    firn_buf_deinit(&value);
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+int
+firn_catalog_due_put(struct firn_db *db, struct firn_db_batch *batch,
+                     const struct firn_catalog_due *due, firn_error *err)
+{
+    struct firn_db_keyspace *keyspace;
+    uint8_t value[VALUE_SIZE] = {VALUE_VERSION};
+    firn_store_le64(value + 1, due->deleted_bytes);
+    firn_store_le64(value + 9, (uint64_t)due->tried_ns);
+    int rc = firn_db_keyspace_open(db, keyspace_name, &keyspace, err);
+    return rc == FIRN_OK ? firn_db_batch_put(batch, keyspace, firn_str(key_name),
+                                             firn_bytes(value, sizeof value), err)
+                         : rc;
+}
+
+int
+firn_catalog_due_write(struct firn_db *db, const struct firn_catalog_due *due, firn_error *err)
+{
+    struct firn_db_batch *batch = NULL;
+    int rc;
+    DCHECK(!firn_db_is_read_only(db));
+    FIRN_TRY(firn_db_batch_create(&batch, err));
+    firn_db_batch_frees_space(batch); /* it belongs to a collection */
+    FIRN_TRY(firn_catalog_due_put(db, batch, due, err));
+    FIRN_TRY(firn_db_write(db, batch, FIRN_DURABILITY_OS, err));
+out:
+    firn_db_batch_destroy(batch);
+    return rc;
+}
+
+/* ---- judging ---- */
+
+void
+firn_catalog_due_add(struct firn_catalog_due *due, uint64_t bytes)
+{
+    uint64_t room = UINT64_MAX - due->deleted_bytes;
+    due->deleted_bytes += bytes < room ? bytes : room;
+    DCHECK(due->deleted_bytes >= bytes);
+}
+
+/* (I2) */
+static bool
+was_tried(const struct firn_catalog_due *due, int64_t now_ns)
+{
+    uint64_t apart = now_ns > due->tried_ns ? (uint64_t)now_ns - (uint64_t)due->tried_ns
+                                            : (uint64_t)due->tried_ns - (uint64_t)now_ns;
+    DCHECK((apart == 0) == (now_ns == due->tried_ns)); /* (I2): whichever is the later one */
+    return due->tried_ns != 0 && apart < PAUSE_NS;
+}
+
+bool
+firn_catalog_due_is(const struct firn_catalog_due *due, uint64_t packs_bytes, uint64_t bytes_min,
+                    int64_t now_ns)
+{
+    /* No more than all of it can be garbage. */
+    uint64_t dead = due->deleted_bytes < packs_bytes ? due->deleted_bytes : packs_bytes;
+    return dead > 0 && dead >= bytes_min && dead >= packs_bytes / PART && !was_tried(due, now_ns);
+}
+
+uint64_t
+firn_catalog_due_packs_bytes(const struct firn_objects *objects)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < objects->pack_count; i++) {
+        bytes += objects->packs[i].entry.size_bytes;
+    }
+    return bytes;
+}
+
+int
+firn_catalog_due_ask(struct firn_db *db, const struct firn_objects *objects, bool *out,
+                     firn_error *err)
+{
+    struct firn_catalog_due due;
+    *out = false;
+    DCHECK((db == NULL) == (objects == NULL));
+    int rc = db == NULL ? FIRN_OK : firn_catalog_due_read(db, &due, err);
+    if (rc == FIRN_OK && db != NULL) {
+        *out = firn_catalog_due_is(&due, firn_catalog_due_packs_bytes(objects),
+                                   FIRN_CATALOG_DUE_BYTES_MIN, firn_os_now_ns(firn_db_os(db)));
+    }
+    return rc;
+}

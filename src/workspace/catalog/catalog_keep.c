@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * catalog/catalog_keep.c: which checkpoints a policy keeps.
+ *
+ * A policy like "all:1d hourly:7d daily:90d" keeps everything for a day, then the newest of each
+ * hour for a week, then the newest of each day for ninety days. Hours, days, weeks (from Monday),
+ * months and years are those of UTC. A checkpoint stays if any rule keeps it. The rules are those of
+ * restic's `forget --keep-within-…`.
+ *
+ * Whoever deletes by a clock must not trust it, so none is asked here. The age of a checkpoint is
+ * counted along the checkpoints themselves, back from the newest: the sum of the times between one
+ * and the next, where
+ *
+ *   - going back in time counts as nothing: the clock was put back (I1);
+ *   - a pause counts as nothing: more than a week, or than two of the longest periods that the
+ *     policy tells apart, which are the longest gaps that it can leave itself (I2).
+ *
+ * So a clock that jumps ahead by years makes nothing old, and who comes back after a year finds
+ * what was there when he left. A workspace that is saved less than once a week loses nothing by age.
+ * Taking checkpoints out never makes the others older than their times say.
+ *
+ * Depends on the times alone: judging the same checkpoints again gives the same answer, and those
+ * that stay are kept again (I3; not checked: it would take a second walk), but for the few that
+ * (I1) and (I2) had spared.
+ */
+#include "catalog/catalog_keep.h"
+
+#include "base/check.h"
+#include "base/checked.h"
+#include "base/slice.h"
+
+enum { COUNT_MAX = 99999, NS_A_SECOND = 1000000000 };
+static const uint64_t HOUR_NS = UINT64_C(3600) * NS_A_SECOND;
+static const uint64_t DAY_NS = UINT64_C(24) * 3600 * NS_A_SECOND;
+
+static const char *const kind_names[FIRN_CATALOG_KEEP_KINDS] = {
+    [FIRN_CATALOG_KEEP_ALL] = "all",         [FIRN_CATALOG_KEEP_HOURLY] = "hourly",
+    [FIRN_CATALOG_KEEP_DAILY] = "daily",     [FIRN_CATALOG_KEEP_WEEKLY] = "weekly",
+    [FIRN_CATALOG_KEEP_MONTHLY] = "monthly", [FIRN_CATALOG_KEEP_YEARLY] = "yearly",
+};
+
+/* ---- reading ---- */
+
+static bool
+read_count(firn_slice text, uint64_t *out)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9' || count > COUNT_MAX) {
+            return false;
+        }
+        count = count * 10 + (uint64_t)(text.data[i] - '0');
+    }
+    *out = count;
+    return count >= 1 && count <= COUNT_MAX;
+}
+
+/* For ever, where it is longer than the 584 years that 64 bits hold. */
+static uint64_t
+span_of(uint64_t count, uint64_t unit_ns)
+{
+    uint64_t span_ns;
+    DCHECK(count >= 1 && count <= COUNT_MAX);
+    return firn_mul_u64(count, unit_ns, &span_ns) ? span_ns : UINT64_MAX;
+}
+
+static bool
+read_span(firn_slice text, uint64_t *out_ns)
+{
+    uint64_t count;
+    if (firn_slice_equal(text, firn_str("forever"))) {
+        *out_ns = UINT64_MAX;
+        return true;
+    }
+    if (text.size == 0 || !read_count(firn_bytes(text.data, text.size - 1), &count)) {
+        return false;
+    }
+    switch (text.data[text.size - 1]) {
+    case 'h':
+        *out_ns = span_of(count, HOUR_NS);
+        return true;
+    case 'd':
+        *out_ns = span_of(count, DAY_NS);
+        return true;
+    case 'w':
+        *out_ns = span_of(count, 7 * DAY_NS);
+        return true;
+    case 'y':
+        *out_ns = span_of(count, 365 * DAY_NS);
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Each rule at most once. */
+static bool
+read_rule(firn_slice rule, struct firn_catalog_keep *out)
+{
+    const uint8_t *colon = memchr(rule.data, ':', rule.size);
+    if (colon == NULL) {
+        return false;
+    }
+    firn_slice name = firn_bytes(rule.data, (size_t)(colon - rule.data));
+    firn_slice value = firn_bytes(colon + 1, rule.size - name.size - 1);
+    if (firn_slice_equal(name, firn_str("last"))) {
+        return out->last == 0 && read_count(value, &out->last);
+    }
+    for (unsigned i = 0; i < FIRN_CATALOG_KEEP_KINDS; i++) {
+        if (firn_slice_equal(name, firn_str(kind_names[i]))) {
+            return out->spans_ns[i] == 0 && read_span(value, &out->spans_ns[i]);
+        }
+    }
+    return false;
+}
+
+static bool
+is_blank(uint8_t byte)
+{
+    return byte == ' ' || byte == '\t';
+}
+
+/* Takes the next word off the text; false at its end. */
+static bool
+take_word(firn_slice *text, firn_slice *out)
+{
+    while (text->size > 0 && is_blank(text->data[0])) {
+        *text = firn_bytes(text->data + 1, text->size - 1);
+    }
+    size_t size = 0;
+    while (size < text->size && !is_blank(text->data[size])) {
+        size++;
+    }
+    *out = firn_bytes(text->data, size);
+    *text = firn_bytes(text->data + size, text->size - size);
+    return size > 0;
+}
+
+int
+firn_catalog_keep_read(firn_slice text, struct firn_catalog_keep *out, firn_error *err)
+{
+    firn_slice left = text;
+    firn_slice word;
+    unsigned rules = 0;
+    bool is_read = text.size <= FIRN_CATALOG_KEEP_TEXT_SIZE_MAX;
+    *out = (struct firn_catalog_keep){0};
+    while (is_read && take_word(&left, &word)) {
+        bool says_forever = firn_slice_equal(word, firn_str("forever"));
+        is_read = !out->is_forever && (says_forever ? rules == 0 : read_rule(word, out));
+        out->is_forever = says_forever;
+        rules++;
+    }
+    if (is_read && rules > 0) {
+        return FIRN_OK;
+    }
+    return firn_error_set(err, FIRN_INVALID,
+                          "what is kept is written as forever, or as rules such as "
+                          "'all:1d hourly:7d daily:90d'; there are last:COUNT, and all, hourly, "
+                          "daily, weekly, monthly, yearly with a span of hours, days, weeks or "
+                          "years (12h 7d 4w 1y) or forever");
+}
+
+/* ---- judging ---- */
+
+static int64_t
+floor_divide(int64_t value, int64_t by)
+{
+    DCHECK(by > 0);
+    return value / by - (value % by < 0 ? 1 : 0);
+}
+
+/* Months since the beginning of the year 0 of the Gregorian calendar. After Howard Hinnant,
+ * "chrono-Compatible Low-Level Date Algorithms", civil_from_days. */
+static int64_t
+month_of_day(int64_t day)
+{
+    int64_t shifted = day + 719468; /* since the 1st of March of the year 0 */
+    int64_t era = floor_divide(shifted, 146097);
+    int64_t day_of_era = shifted - era * 146097;
+    DCHECK(day_of_era >= 0 && day_of_era < 146097);
+    int64_t year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    int64_t month = (5 * day_of_year + 2) / 153; /* from March */
+    DCHECK(month >= 0 && month < 12);
+    return (year_of_era + era * 400) * 12 + month + 2;
+}
+
+/* The hour, day, … in which an instant lies. */
+static int64_t
+bucket_of(enum firn_catalog_keep_kind kind, int64_t created_ns)
+{
+    int64_t day = floor_divide(created_ns, (int64_t)DAY_NS);
+    switch (kind) {
+    case FIRN_CATALOG_KEEP_HOURLY:
+        return floor_divide(created_ns, (int64_t)HOUR_NS);
+    case FIRN_CATALOG_KEEP_DAILY:
+        return day;
+    case FIRN_CATALOG_KEEP_WEEKLY:
+        return floor_divide(day + 3, 7); /* day 0 was a Thursday */
+    case FIRN_CATALOG_KEEP_MONTHLY:
+        return month_of_day(day);
+    case FIRN_CATALOG_KEEP_YEARLY:
+        return floor_divide(month_of_day(day), 12);
+    case FIRN_CATALOG_KEEP_ALL:
+    case FIRN_CATALOG_KEEP_KINDS:
+        break;
+    }
+    return 0;
+}
+
+/* (I2) */
+static uint64_t
+pause_of(const struct firn_catalog_keep *policy)
+{
+    static const uint64_t longest_days[FIRN_CATALOG_KEEP_KINDS] = {[FIRN_CATALOG_KEEP_WEEKLY] = 7,
+                                                                   [FIRN_CATALOG_KEEP_MONTHLY] = 31,
+                                                                   [FIRN_CATALOG_KEEP_YEARLY] =
+                                                                       366};
+    uint64_t days = 7;
+    for (unsigned i = 0; i < FIRN_CATALOG_KEEP_KINDS; i++) {
+        if (policy->spans_ns[i] != 0 && 2 * longest_days[i] > days) {
+            days = 2 * longest_days[i];
+        }
+    }
+    return days * DAY_NS;
+}
+
+void
+firn_catalog_keep_begin(struct firn_catalog_keep_walk *walk, const struct firn_catalog_keep *policy)
+{
+    *walk = (struct firn_catalog_keep_walk){.policy = policy, .pause_ns = pause_of(policy)};
+}
+
+static void
+grow_older(struct firn_catalog_keep_walk *walk, int64_t created_ns)
+{
+    uint64_t age_before_ns = walk->age_ns;
+    uint64_t gap = (uint64_t)walk->last_ns - (uint64_t)created_ns;
+    bool counts = walk->met > 0 && walk->last_ns > created_ns && gap <= walk->pause_ns;
+    if (counts) {
+        walk->age_ns = walk->age_ns > UINT64_MAX - 1 - gap ? UINT64_MAX - 1 : walk->age_ns + gap;
+    }
+    walk->last_ns = created_ns;
+    DCHECK(walk->age_ns >= age_before_ns &&
+           walk->age_ns - age_before_ns <= walk->pause_ns); /* (I1), (I2) */
+}
+
+static bool
+is_kept_by(struct firn_catalog_keep_walk *walk, enum firn_catalog_keep_kind kind,
+           int64_t created_ns)
+{
+    if (walk->age_ns >= walk->policy->spans_ns[kind]) {
+        return false;
+    }
+    int64_t bucket = bucket_of(kind, created_ns);
+    bool is_newest = !walk->has_bucket[kind] || walk->buckets[kind] != bucket;
+    walk->has_bucket[kind] = true;
+    walk->buckets[kind] = bucket;
+    return is_newest || kind == FIRN_CATALOG_KEEP_ALL;
+}
+
+bool
+firn_catalog_keep_next(struct firn_catalog_keep_walk *walk, int64_t created_ns)
+{
+    grow_older(walk, created_ns);
+    bool is_kept = walk->policy->is_forever || walk->met < walk->policy->last;
+    walk->met++;
+    for (unsigned i = 0; i < FIRN_CATALOG_KEEP_KINDS; i++) {
+        is_kept = is_kept_by(walk, (enum firn_catalog_keep_kind)i, created_ns) || is_kept;
+    }
+    return is_kept;
+}

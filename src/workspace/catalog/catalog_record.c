@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * catalog/catalog_record.c: encoding and decoding of checkpoint records.
+ *
+ * A record is complete in itself: with it and the objects it names, a checkpoint can be listed and
+ * restored without any other record. Its identity is 128 random bits, written in the sixteen
+ * letters k to z so that no id can be mistaken for a number.
+ *
+ * What came after the first version are tagged fields at the end. A field that this version does
+ * not know may change what a restore has to do, so the record is refused and not read in part
+ * (I1; tested, not asserted: it comes from outside). Fields stand in the order of their tags, each
+ * once: equal records have equal bytes (I2).
+ */
+#include "catalog/catalog_record.h"
+
+#include "base/check.h"
+#include "base/reader.h"
+#include "base/slice.h"
+#include "base/sort.h"
+
+enum {
+    RECORD_FORMAT = 1,
+    KIND_NORMAL = 0,
+    KIND_SAFETY = 1,
+    FLAG_INCLUDE_DEPS = 1,
+    TAG_END = 0,
+    TAG_RULES = 1,
+    TAG_FORGOTTEN = 2,
+    TAG_DEFAULTS = 3,
+    TAG_TURN = 4,
+    DEFAULTS_NARROW = 2, /* version of the default exclusions; the first is not written */
+    FIELD_SIZE_MAX = 64 << 10
+};
+
+static int
+encode_root(const struct firn_tree_entry *root, struct firn_buf *out)
+{
+    int rc;
+    FIRN_TRY(firn_buf_append_varint(out, root->mode));
+    FIRN_TRY(firn_buf_append_varint(out, root->uid));
+    FIRN_TRY(firn_buf_append_varint(out, root->gid));
+    FIRN_TRY(firn_buf_append_le64(out, (uint64_t)root->mtime_ns));
+    FIRN_TRY(firn_buf_append(out, root->hash.bytes, sizeof root->hash.bytes));
+    FIRN_TRY(firn_buf_append_sized(out, root->xattrs));
+out:
+    return rc;
+}
+
+static int
+encode_turn(const firn_turn *turn, struct firn_buf *out)
+{
+    DCHECK(turn->agent.size <= FIRN_CATALOG_RECORD_TURN_NAME_SIZE_MAX);
+    DCHECK(turn->session.size <= FIRN_CATALOG_RECORD_TURN_NAME_SIZE_MAX);
+    DCHECK(turn->prompt.size <= FIRN_CATALOG_RECORD_PROMPT_SIZE_MAX);
+    struct firn_buf field = {0};
+    int rc;
+    FIRN_TRY(firn_buf_append_sized(&field, turn->agent));
+    FIRN_TRY(firn_buf_append_sized(&field, turn->session));
+    FIRN_TRY(firn_buf_append_varint(&field, turn->number));
+    FIRN_TRY(firn_buf_append_sized(&field, turn->prompt));
+    FIRN_TRY(firn_buf_append_varint(out, TAG_TURN));
+    FIRN_TRY(firn_buf_append_sized(out, firn_buf_slice(&field)));
+out:
+    firn_buf_deinit(&field);
+    return rc;
+}
+
+static int
+encode_fields(const struct firn_catalog_record *record, struct firn_buf *out)
+{
+    int rc;
+    if (record->has_rules) {
+        FIRN_TRY(firn_buf_append_varint(out, TAG_RULES));
+        FIRN_TRY(firn_buf_append_sized(
+            out, firn_bytes(record->rules.bytes, sizeof record->rules.bytes)));
+    }
+    if (record->forgotten.size > 0) {
+        FIRN_TRY(firn_buf_append_varint(out, TAG_FORGOTTEN));
+        FIRN_TRY(firn_buf_append_sized(out, record->forgotten));
+    }
+    if (record->is_narrow) {
+        const uint8_t version = DEFAULTS_NARROW;
+        FIRN_TRY(firn_buf_append_varint(out, TAG_DEFAULTS));
+        FIRN_TRY(firn_buf_append_sized(out, firn_bytes(&version, sizeof version)));
+    }
+    if (record->turn.agent.size > 0) {
+        FIRN_TRY(encode_turn(&record->turn, out));
+    }
+    FIRN_TRY(firn_buf_append_varint(out, TAG_END));
+out:
+    return rc;
+}
+
+/* Whether what was encoded from there on can be decoded: then its fields stand in their order. */
+static bool
+is_readable(const struct firn_buf *encoded, size_t start)
+{
+    struct firn_catalog_record record;
+    return firn_catalog_record_decode(firn_bytes(encoded->data + start, encoded->size - start),
+                                      &record, NULL) == FIRN_OK;
+}
+
+/* Whether a record keeps the limits that decoding holds it to. */
+static bool
+is_within_limits(const struct firn_catalog_record *record)
+{
+    return record->root.kind == FIRN_TREE_DIR && record->root.mode <= 07777 &&
+           record->root.xattrs.size <= FIRN_TREE_XATTRS_SIZE_MAX &&
+           record->workspace_path.size <= FIRN_CATALOG_RECORD_PATH_SIZE_MAX &&
+           record->message.size <= FIRN_CATALOG_RECORD_MESSAGE_SIZE_MAX &&
+           record->forgotten.size <= FIELD_SIZE_MAX;
+}
+
+int
+firn_catalog_record_encode(const struct firn_catalog_record *record, struct firn_buf *out)
+{
+    DCHECK(is_within_limits(record));
+    size_t start = out->size;
+    const uint64_t counts[] = {record->files,       record->directories, record->bytes,
+                               record->new_objects, record->added_bytes, record->excluded,
+                               record->skipped};
+    int rc;
+    FIRN_TRY(firn_buf_append_u8(out, RECORD_FORMAT));
+    FIRN_TRY(firn_buf_append(out, record->id, sizeof record->id));
+    FIRN_TRY(firn_buf_append(out, record->parent, sizeof record->parent));
+    FIRN_TRY(firn_buf_append_u8(out, record->is_safety ? KIND_SAFETY : KIND_NORMAL));
+    FIRN_TRY(firn_buf_append_u8(out, record->include_deps ? FLAG_INCLUDE_DEPS : 0));
+    FIRN_TRY(firn_buf_append_varint(out, record->order));
+    FIRN_TRY(firn_buf_append_varint(out, record->number));
+    FIRN_TRY(firn_buf_append_le64(out, (uint64_t)record->created_ns));
+    FIRN_TRY(firn_buf_append_sized(out, record->workspace_path));
+    FIRN_TRY(firn_buf_append_sized(out, record->message));
+    FIRN_TRY(encode_root(&record->root, out));
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        FIRN_TRY(firn_buf_append_varint(out, counts[i]));
+    }
+    FIRN_TRY(encode_fields(record, out));
+    DCHECK(is_readable(out, start)); /* (I2) */
+    return FIRN_OK;
+out:
+    out->size = start;
+    return rc;
+}
+
+static bool
+decode_root(struct firn_reader *reader, struct firn_tree_entry *root)
+{
+    uint64_t mode;
+    uint64_t uid;
+    uint64_t gid;
+    uint64_t mtime;
+    if (!firn_reader_varint_max(reader, 07777, &mode) ||
+        !firn_reader_varint_max(reader, UINT32_MAX, &uid) ||
+        !firn_reader_varint_max(reader, UINT32_MAX, &gid) || !firn_reader_le64(reader, &mtime) ||
+        !firn_reader_copy(reader, root->hash.bytes, sizeof root->hash.bytes) ||
+        !firn_reader_sized(reader, FIRN_TREE_XATTRS_SIZE_MAX, &root->xattrs)) {
+        return false;
+    }
+    root->kind = FIRN_TREE_DIR;
+    root->mode = (uint32_t)mode;
+    root->uid = (uint32_t)uid;
+    root->gid = (uint32_t)gid;
+    root->mtime_ns = (int64_t)mtime;
+    return firn_tree_xattrs_are_valid(root->xattrs);
+}
+
+static bool
+decode_body(struct firn_reader *reader, struct firn_catalog_record *record)
+{
+    uint8_t kind;
+    uint8_t flags;
+    uint64_t created;
+    if (!firn_reader_copy(reader, record->id, sizeof record->id) ||
+        !firn_reader_copy(reader, record->parent, sizeof record->parent) ||
+        !firn_reader_u8(reader, &kind) || kind > KIND_SAFETY || !firn_reader_u8(reader, &flags) ||
+        flags > FLAG_INCLUDE_DEPS || !firn_reader_varint(reader, &record->order) ||
+        !firn_reader_varint(reader, &record->number) || !firn_reader_le64(reader, &created) ||
+        !firn_reader_sized(reader, FIRN_CATALOG_RECORD_PATH_SIZE_MAX, &record->workspace_path) ||
+        !firn_reader_sized(reader, FIRN_CATALOG_RECORD_MESSAGE_SIZE_MAX, &record->message) ||
+        !decode_root(reader, &record->root)) {
+        return false;
+    }
+    record->is_safety = kind == KIND_SAFETY;
+    record->include_deps = (flags & FLAG_INCLUDE_DEPS) != 0;
+    record->created_ns = (int64_t)created;
+    return firn_reader_varint(reader, &record->files) &&
+           firn_reader_varint(reader, &record->directories) &&
+           firn_reader_varint(reader, &record->bytes) &&
+           firn_reader_varint(reader, &record->new_objects) &&
+           firn_reader_varint(reader, &record->added_bytes) &&
+           firn_reader_varint(reader, &record->excluded) &&
+           firn_reader_varint(reader, &record->skipped);
+}
+
+static bool
+decode_rules(firn_slice field, struct firn_catalog_record *record)
+{
+    record->has_rules = true;
+    if (field.size != sizeof record->rules.bytes) {
+        return false;
+    }
+    memcpy(record->rules.bytes, field.data, field.size);
+    return true;
+}
+
+bool
+firn_catalog_record_path_covers(firn_slice path, firn_slice other)
+{
+    return firn_slice_has_prefix(other, path) &&
+           (other.size == path.size || other.data[path.size] == '/');
+}
+
+bool
+firn_catalog_record_forgotten_next(firn_slice *forgotten, firn_slice *out)
+{
+    struct firn_reader reader = firn_reader_of(*forgotten);
+    if (!firn_reader_sized(&reader, FIELD_SIZE_MAX, out)) {
+        return false;
+    }
+    *forgotten = firn_bytes(out->data + out->size, firn_reader_left(&reader));
+    return true;
+}
+
+static bool
+decode_forgotten(firn_slice field, struct firn_catalog_record *record)
+{
+    firn_slice left = field;
+    firn_slice path;
+    firn_slice last = {NULL, 0};
+    size_t count = 0;
+    record->forgotten = field;
+    for (; firn_catalog_record_forgotten_next(&left, &path); count++) {
+        if (!firn_tree_path_is_valid(path) ||
+            (count > 0 && (firn_slice_compare(last, path) >= 0 ||
+                           firn_catalog_record_path_covers(last, path)))) {
+            return false;
+        }
+        last = path;
+    }
+    return left.size == 0 && count >= 1 && count <= FIRN_CATALOG_RECORD_FORGOTTEN_MAX;
+}
+
+static bool
+decode_turn(firn_slice field, struct firn_catalog_record *record)
+{
+    struct firn_reader reader = firn_reader_of(field);
+    firn_turn *turn = &record->turn;
+    return firn_reader_sized(&reader, FIRN_CATALOG_RECORD_TURN_NAME_SIZE_MAX, &turn->agent) &&
+           firn_reader_sized(&reader, FIRN_CATALOG_RECORD_TURN_NAME_SIZE_MAX, &turn->session) &&
+           firn_reader_varint(&reader, &turn->number) &&
+           firn_reader_sized(&reader, FIRN_CATALOG_RECORD_PROMPT_SIZE_MAX, &turn->prompt) &&
+           firn_reader_left(&reader) == 0 && turn->agent.size > 0;
+}
+
+static bool
+decode_field(uint64_t tag, firn_slice field, struct firn_catalog_record *record)
+{
+    switch (tag) {
+    case TAG_RULES:
+        return decode_rules(field, record);
+    case TAG_FORGOTTEN:
+        return decode_forgotten(field, record);
+    case TAG_DEFAULTS:
+        record->is_narrow = true;
+        return field.size == 1 && field.data[0] == DEFAULTS_NARROW;
+    default:
+        DCHECK(tag == TAG_TURN);
+        return decode_turn(field, record);
+    }
+}
+
+static int
+compare_paths(const void *a, const void *b)
+{
+    return firn_slice_compare(*(const firn_slice *)a, *(const firn_slice *)b);
+}
+
+static bool
+none_covers_next(const firn_slice *paths, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        if (firn_catalog_record_path_covers(paths[i - 1], paths[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int
+firn_catalog_record_forgotten_encode(firn_slice *paths, size_t count, struct firn_buf *out,
+                                     firn_error *err)
+{
+    firn_sort(paths, count, sizeof *paths, compare_paths);
+    DCHECK(none_covers_next(paths, count));
+    firn_buf_clear(out);
+    for (size_t i = 0; i < count; i++) {
+        if (firn_buf_append_sized(out, paths[i]) != FIRN_OK) {
+            return firn_error_no_memory(err, "a checkpoint's record");
+        }
+    }
+    return out->size <= FIELD_SIZE_MAX && count <= FIRN_CATALOG_RECORD_FORGOTTEN_MAX
+               ? FIRN_OK
+               : firn_error_set(err, FIRN_LIMIT,
+                                "a checkpoint can forget at most %d paths of %d bytes in all",
+                                FIRN_CATALOG_RECORD_FORGOTTEN_MAX, FIELD_SIZE_MAX);
+}
+
+/* Fields up to the end. */
+static int
+decode_fields(struct firn_reader *reader, struct firn_catalog_record *record, firn_error *err)
+{
+    uint64_t last = TAG_END;
+    for (;;) {
+        uint64_t tag;
+        firn_slice field;
+        if (!firn_reader_varint(reader, &tag)) {
+            break;
+        }
+        if (tag == TAG_END) {
+            return FIRN_OK;
+        }
+        if (tag != TAG_RULES && tag != TAG_FORGOTTEN && tag != TAG_DEFAULTS && tag != TAG_TURN) {
+            return firn_error_set(err, FIRN_NEWER,
+                                  "a checkpoint's record has a field of type %llu, which this "
+                                  "version does not know",
+                                  (unsigned long long)tag);
+        }
+        if (tag <= last || !firn_reader_sized(reader, FIELD_SIZE_MAX, &field)) {
+            break;
+        }
+        if (tag == TAG_DEFAULTS && field.size == 1 && field.data[0] > DEFAULTS_NARROW) {
+            return firn_error_set(
+                err, FIRN_NEWER,
+                "a checkpoint was saved with version %u of the default exclusions, "
+                "this version knows %d",
+                field.data[0], DEFAULTS_NARROW);
+        }
+        if (!decode_field(tag, field, record)) {
+            break;
+        }
+        last = tag;
+    }
+    return firn_error_set(err, FIRN_CORRUPT, "a checkpoint's record is malformed");
+}
+
+int
+firn_catalog_record_decode(firn_slice bytes, struct firn_catalog_record *out, firn_error *err)
+{
+    struct firn_reader reader = firn_reader_of(bytes);
+    struct firn_catalog_record record = {0};
+    uint8_t format;
+    if (!firn_reader_u8(&reader, &format)) {
+        return firn_error_set(err, FIRN_CORRUPT, "a checkpoint's record is empty");
+    }
+    if (format != RECORD_FORMAT) {
+        return firn_error_set(err, FIRN_NEWER,
+                              "a checkpoint's record has format %u, this version knows %u", format,
+                              RECORD_FORMAT);
+    }
+    if (!decode_body(&reader, &record)) {
+        return firn_error_set(err, FIRN_CORRUPT, "a checkpoint's record is malformed");
+    }
+    int rc = decode_fields(&reader, &record, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (firn_reader_left(&reader) != 0) {
+        return firn_error_set(err, FIRN_CORRUPT, "a checkpoint's record has bytes behind its end");
+    }
+    *out = record;
+    return FIRN_OK;
+}
+
+void
+firn_catalog_record_id_text(const uint8_t *id, char *out)
+{
+    for (size_t i = 0; i < FIRN_CATALOG_RECORD_ID_SIZE; i++) {
+        *out++ = (char)('k' + (id[i] >> 4));
+        *out++ = (char)('k' + (id[i] & 15));
+    }
+    *out = '\0';
+}
+
+void
+firn_catalog_record_to_checkpoint(const struct firn_catalog_record *record, firn_checkpoint *out)
+{
+    *out = (firn_checkpoint){.number = record->number,
+                             .is_safety = record->is_safety,
+                             .include_deps = record->include_deps,
+                             .created_ns = record->created_ns,
+                             .message = record->message,
+                             .root = record->root.hash,
+                             .files = record->files,
+                             .directories = record->directories,
+                             .bytes = record->bytes,
+                             .new_objects = record->new_objects,
+                             .added_bytes = record->added_bytes,
+                             .excluded = record->excluded,
+                             .skipped = record->skipped,
+                             .turn = record->turn};
+    firn_slice left = record->forgotten;
+    firn_slice path;
+    while (firn_catalog_record_forgotten_next(&left, &path)) {
+        out->forgotten++;
+    }
+    firn_catalog_record_id_text(record->id, out->id);
+}
+
+size_t
+firn_catalog_record_checkpoint_size(const firn_checkpoint *checkpoint)
+{
+    const firn_turn *turn = &checkpoint->turn;
+    return checkpoint->message.size + turn->agent.size + turn->session.size + turn->prompt.size;
+}
+
+int
+firn_catalog_record_checkpoints_own(firn_checkpoint *const *checkpoints, size_t count,
+                                    struct firn_buf *out)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++) {
+        size += firn_catalog_record_checkpoint_size(checkpoints[i]);
+    }
+    firn_buf_clear(out);
+    int rc = firn_buf_reserve(out, size);
+    for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
+        firn_turn *turn = &checkpoints[i]->turn;
+        firn_slice *const slices[] = {&checkpoints[i]->message, &turn->agent, &turn->session,
+                                      &turn->prompt};
+        for (size_t k = 0; k < sizeof slices / sizeof slices[0]; k++) {
+            size_t start = out->size;
+            size_t length = slices[k]->size;
+            CHECK(firn_buf_append_slice(out, *slices[k]) == FIRN_OK); /* room was made above */
+            *slices[k] = firn_bytes(length > 0 ? out->data + start : NULL, length);
+        }
+    }
+    return rc;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * catalog/catalog_record.h: the record of one checkpoint of a workspace (docs/formats/catalog.md). The
+ * same bytes stand in the catalog and, as an object, in a later pack, from which a lost catalog can
+ * be built again.
+ *
+ *   record := u8 format (1) | 16 id | 16 parent id (zeros: none) | u8 kind (0 normal, 1 safety) |
+ *   u8 flags (1 include_deps) | varint order | varint number | le64 created_ns | sized workspace
+ *   path | sized message | varint mode | varint uid | varint gid | le64 mtime_ns | 32 root hash |
+ *   sized root xattrs | varint files | directories | bytes | new objects | added bytes | excluded |
+ *   skipped | fields | varint 0 (end)
+ *   field := varint tag (not 0, ascending) | sized bytes; a tag of a later version is refused
+ *   tag 1: 32 hash of the rules by which entries were left out
+ *   tag 2: sized path, each (1 to 256 in all): what was forgotten; ascending, none below another
+ *   tag 4: sized agent (1 to 256) | sized session (0 to 256) | varint number | sized prompt (0 to
+ *   16 KiB): the turn of a coding agent that the checkpoint was made after
+ */
+#ifndef FIRN_CATALOG_CATALOG_RECORD_H
+#define FIRN_CATALOG_CATALOG_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "firn/workspace.h"
+#include "tree/tree.h"
+
+enum {
+    FIRN_CATALOG_RECORD_FORGOTTEN_MAX = 256,
+    FIRN_CATALOG_RECORD_ID_SIZE = 16,
+    FIRN_CATALOG_RECORD_MESSAGE_SIZE_MAX = 64 << 10,
+    FIRN_CATALOG_RECORD_PATH_SIZE_MAX = 64 << 10,
+    FIRN_CATALOG_RECORD_TURN_NAME_SIZE_MAX = 256, /* of an agent, and of a session */
+    FIRN_CATALOG_RECORD_PROMPT_SIZE_MAX = 16 << 10
+};
+
+/* All slices are borrowed. */
+struct firn_catalog_record {
+    uint8_t id[FIRN_CATALOG_RECORD_ID_SIZE];
+    uint8_t parent[FIRN_CATALOG_RECORD_ID_SIZE];
+    bool is_safety;
+    bool include_deps;
+    bool is_narrow;  /* without include_deps and rules: today's default exclusions, not the first */
+    uint64_t order;  /* among all checkpoints of the workspace, from 1 */
+    uint64_t number; /* 0 for safety checkpoints */
+    int64_t created_ns;
+    firn_slice workspace_path;
+    firn_slice message;
+    struct firn_tree_entry root; /* kind DIR, name empty */
+    uint64_t files;
+    uint64_t directories;
+    uint64_t bytes;
+    uint64_t new_objects;
+    uint64_t added_bytes;
+    uint64_t excluded;
+    uint64_t skipped;
+    bool has_rules;
+    firn_hash rules;      /* the object that holds the rules of the save; zeros unless has_rules */
+    firn_slice forgotten; /* paths, encoded; firn_catalog_record_forgotten_next */
+    firn_turn turn;       /* its agent is empty where there was none */
+};
+
+/* Takes the next path off record->forgotten; false at the end. */
+bool firn_catalog_record_forgotten_next(firn_slice *forgotten, firn_slice *out);
+/* Whether a path is another, or above it. */
+bool firn_catalog_record_path_covers(firn_slice path, firn_slice other);
+/* Sorts paths, of which none covers another, and replaces out by what record->forgotten is. FIRN_LIMIT. */
+FIRN_MUST_CHECK int firn_catalog_record_forgotten_encode(firn_slice *paths, size_t count,
+                                                         struct firn_buf *out, firn_error *err);
+
+FIRN_MUST_CHECK int firn_catalog_record_encode(const struct firn_catalog_record *record,
+                                               struct firn_buf *out);
+FIRN_MUST_CHECK int firn_catalog_record_decode(firn_slice bytes, struct firn_catalog_record *out,
+                                               firn_error *err);
+/* The public face of a record; its slices stay borrowed. */
+void firn_catalog_record_to_checkpoint(const struct firn_catalog_record *record,
+                                       firn_checkpoint *out);
+/* Bytes that the slices of a checkpoint have in all. */
+size_t firn_catalog_record_checkpoint_size(const firn_checkpoint *checkpoint);
+/* Copies the slices of checkpoints into out, which is replaced, and lets them borrow from there.
+ * The slices must not lie in out. Cannot fail where out has room for all of them. */
+FIRN_MUST_CHECK int firn_catalog_record_checkpoints_own(firn_checkpoint *const *checkpoints,
+                                                        size_t count, struct firn_buf *out);
+
+/* 32 letters k–z and a NUL: k is 0, z is 15, high half of a byte first. */
+void firn_catalog_record_id_text(const uint8_t *id, char *out);
+
+#endif

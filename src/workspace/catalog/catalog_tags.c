@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * catalog/catalog_tags.c: the tags of a workspace, in a keyspace of their own.
+ *
+ * A tag names a checkpoint by its identity; its order says where the record stands, so that a tag
+ * costs one look-up however many checkpoints there are. Which names a tag may have is reference.c's to say and
+ * ws_tag.c's to demand; a name that stands in the catalog is not judged again here, so that a later
+ * version may allow more.
+ *
+ * A store that was never tagged has no such keyspace: a reader meets nothing, a writer makes it
+ * with the first tag and not before.
+ */
+#include "catalog/catalog_tags.h"
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/reader.h"
+#include "base/slice.h"
+
+enum { TAG_FORMAT = 1, WORKSPACE_SIZE = 4 };
+
+static const char keyspace_name[] = FIRN_DB_SYSTEM_PREFIX "tags";
+
+/* *out is NULL where there are none. */
+static int
+open_tags(struct firn_catalog *catalog, struct firn_db_keyspace **out, firn_error *err)
+{
+    struct firn_db *db = firn_catalog_db(catalog);
+    int rc = firn_db_keyspace_open(db, keyspace_name, out, err);
+    if (rc == FIRN_NOT_FOUND && firn_db_is_read_only(db)) {
+        *out = NULL;
+        return FIRN_OK;
+    }
+    return rc;
+}
+
+static int
+make_key(uint32_t workspace, firn_slice name, struct firn_buf *out, firn_error *err)
+{
+    DCHECK(out->size == 0);
+    uint8_t number[WORKSPACE_SIZE];
+    firn_store_be32(number, workspace);
+    if (firn_buf_append(out, number, sizeof number) != FIRN_OK ||
+        firn_buf_append_slice(out, name) != FIRN_OK) {
+        return firn_error_no_memory(err, "a tag");
+    }
+    return FIRN_OK;
+}
+
+static int
+decode(firn_slice value, struct firn_catalog_tags_tag *out, firn_error *err)
+{
+    struct firn_reader reader = firn_reader_of(value);
+    uint8_t format;
+    uint64_t created;
+    if (firn_reader_u8(&reader, &format)) {
+        if (format != TAG_FORMAT) {
+            return firn_error_set(err, FIRN_NEWER, "a tag has format %u, this version knows %u",
+                                  format, TAG_FORMAT);
+        }
+        if (firn_reader_copy(&reader, out->id, sizeof out->id) &&
+            firn_reader_le64(&reader, &out->order) && firn_reader_le64(&reader, &created) &&
+            firn_reader_left(&reader) == 0) {
+            out->created_ns = (int64_t)created;
+            return FIRN_OK;
+        }
+    }
+    return firn_error_set(err, FIRN_CORRUPT, "a tag's entry in the catalog is malformed");
+}
+
+static int
+no_tag(firn_slice name, firn_error *err)
+{
+    return firn_error_set(err, FIRN_NOT_FOUND, "there is no checkpoint and no tag '%.*s'",
+                          (int)name.size, (const char *)name.data);
+}
+
+int
+firn_catalog_tags_find(struct firn_catalog *catalog, uint32_t workspace, firn_slice name,
+                       struct firn_catalog_tags_tag *out, firn_error *err)
+{
+    struct firn_db_keyspace *tags;
+    struct firn_buf key = {0};
+    struct firn_buf value = {0};
+    int rc;
+    FIRN_TRY(open_tags(catalog, &tags, err));
+    if (tags == NULL) {
+        rc = FIRN_NOT_FOUND;
+    } else {
+        FIRN_TRY(make_key(workspace, name, &key, err));
+        rc = firn_db_get(tags, firn_buf_slice(&key), &value, err);
+    }
+    if (rc == FIRN_NOT_FOUND) {
+        rc = no_tag(name, err);
+    } else if (rc == FIRN_OK) {
+        rc = decode(firn_buf_slice(&value), out, err);
+    }
+out:
+    firn_buf_deinit(&key);
+    firn_buf_deinit(&value);
+    return rc;
+}
+
+int
+firn_catalog_tags_follow(struct firn_catalog *catalog, uint32_t workspace,
+                         const struct firn_catalog_tags_tag *tag, struct firn_buf *out,
+                         struct firn_catalog_record *record, firn_error *err)
+{
+    int rc = firn_catalog_get(catalog, workspace, tag->order, out, record, err);
+    if (rc == FIRN_OK && memcmp(record->id, tag->id, sizeof tag->id) != 0) {
+        rc = FIRN_NOT_FOUND;
+    }
+    return rc == FIRN_NOT_FOUND ? firn_error_set(err, rc, "the checkpoint that was tagged is gone")
+                                : rc;
+}
+
+int
+firn_catalog_tags_put(struct firn_catalog *catalog, uint32_t workspace, firn_slice name,
+                      const struct firn_catalog_tags_tag *tag, firn_error *err)
+{
+    uint8_t value[1 + FIRN_CATALOG_RECORD_ID_SIZE + 16] = {TAG_FORMAT};
+    struct firn_db_keyspace *tags;
+    struct firn_buf key = {0};
+    int rc;
+    memcpy(value + 1, tag->id, sizeof tag->id);
+    firn_store_le64(value + 1 + sizeof tag->id, tag->order);
+    firn_store_le64(value + 1 + sizeof tag->id + 8, (uint64_t)tag->created_ns);
+    FIRN_TRY(make_key(workspace, name, &key, err));
+    FIRN_TRY(open_tags(catalog, &tags, err));
+    DCHECK(tags != NULL && workspace != 0);
+    rc = firn_db_put(tags, firn_buf_slice(&key), firn_bytes(value, sizeof value),
+                     FIRN_DURABILITY_FULL, err);
+out:
+    firn_buf_deinit(&key);
+    return rc;
+}
+
+int
+firn_catalog_tags_remove(struct firn_catalog *catalog, uint32_t workspace, firn_slice name,
+                         firn_error *err)
+{
+    struct firn_catalog_tags_tag tag;
+    struct firn_db_keyspace *tags;
+    struct firn_buf key = {0};
+    int rc = firn_catalog_tags_find(catalog, workspace, name, &tag, err);
+    if (rc == FIRN_NOT_FOUND) {
+        return firn_error_set(err, FIRN_NOT_FOUND, "there is no tag '%.*s'", (int)name.size,
+                              (const char *)name.data);
+    }
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    FIRN_TRY(make_key(workspace, name, &key, err));
+    FIRN_TRY(open_tags(catalog, &tags, err));
+    DCHECK(tags != NULL);
+    rc = firn_db_delete(tags, firn_buf_slice(&key), FIRN_DURABILITY_FULL, err);
+out:
+    firn_buf_deinit(&key);
+    return rc;
+}
+
+int
+firn_catalog_tags_list(struct firn_catalog *catalog, uint32_t workspace,
+                       int (*visit)(void *ctx, firn_slice name,
+                                    const struct firn_catalog_tags_tag *tag, firn_error *err),
+                       void *ctx, firn_error *err)
+{
+    uint8_t number[WORKSPACE_SIZE];
+    firn_store_be32(number, workspace);
+    firn_slice prefix = firn_bytes(number, sizeof number);
+    struct firn_db_cursor_options options = {.prefix = &prefix};
+    struct firn_db_keyspace *tags;
+    struct firn_db_cursor *cursor = NULL;
+    int rc;
+    FIRN_TRY(open_tags(catalog, &tags, err));
+    if (tags == NULL) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(firn_db_cursor_open(tags, &options, &cursor, err));
+    for (rc = firn_db_cursor_first(cursor, err); rc == FIRN_OK && firn_db_cursor_valid(cursor);
+         rc = firn_db_cursor_next(cursor, err)) {
+        struct firn_catalog_tags_tag tag;
+        firn_slice key = firn_db_cursor_key(cursor);
+        DCHECK(firn_slice_has_prefix(key, prefix));
+        firn_slice name = firn_bytes(key.data + WORKSPACE_SIZE, key.size - WORKSPACE_SIZE);
+        FIRN_TRY(decode(firn_db_cursor_value(cursor), &tag, err));
+        FIRN_TRY(visit(ctx, name, &tag, err));
+    }
+out:
+    firn_db_cursor_close(cursor);
+    return rc;
+}
+
+/* ---- the tags of one checkpoint ---- */
+
+struct of_checkpoint {
+    struct firn_catalog *catalog;
+    uint32_t workspace;
+    const uint8_t *id;
+    struct firn_db_batch *batch; /* NULL: only look */
+    bool is_found;
+};
+
+static int
+meet_tag(void *ctx, firn_slice name, const struct firn_catalog_tags_tag *tag, firn_error *err)
+{
+    struct of_checkpoint *wanted = ctx;
+    if (memcmp(tag->id, wanted->id, sizeof tag->id) != 0) {
+        return FIRN_OK;
+    }
+    wanted->is_found = true;
+    if (wanted->batch == NULL) {
+        return FIRN_OK;
+    }
+    struct firn_db_keyspace *tags;
+    struct firn_buf key = {0};
+    int rc;
+    FIRN_TRY(open_tags(wanted->catalog, &tags, err));
+    FIRN_TRY(make_key(wanted->workspace, name, &key, err));
+    rc = firn_db_batch_delete(wanted->batch, tags, firn_buf_slice(&key), err);
+out:
+    firn_buf_deinit(&key);
+    return rc;
+}
+
+int
+firn_catalog_tags_has(struct firn_catalog *catalog, uint32_t workspace, const uint8_t *id,
+                      bool *out, firn_error *err)
+{
+    struct of_checkpoint wanted = {.catalog = catalog, .workspace = workspace, .id = id};
+    int rc = firn_catalog_tags_list(catalog, workspace, meet_tag, &wanted, err);
+    *out = wanted.is_found;
+    return rc;
+}
+
+int
+firn_catalog_tags_batch_remove(struct firn_catalog *catalog, uint32_t workspace, const uint8_t *id,
+                               struct firn_db_batch *batch, firn_error *err)
+{
+    struct of_checkpoint wanted = {
+        .catalog = catalog, .workspace = workspace, .id = id, .batch = batch};
+    return firn_catalog_tags_list(catalog, workspace, meet_tag, &wanted, err);
+}

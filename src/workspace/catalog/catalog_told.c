@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * catalog/catalog_told.c: what saves of a workspace have said that they leave out.
+ *
+ * A project leaves out the same few directories with each save. Who saves wants to hear of each once, and
+ * of a new one when it comes, not of all of them each time. So the hashes of their paths are kept in the
+ * store, as of the last save; they change seldom, and are then written in the commit of the checkpoint.
+ *
+ * Only saves whose caller shows people what is told take part (marks_told of their options): what an
+ * agent's hook was told, nobody has read.
+ *
+ * They are a hint: a path with the hash of another is not told, what is lost or malformed is told once
+ * more, and nothing else depends on them. Of more than HASHES_MAX entries those with the smallest hashes
+ * are kept, and the others told each time.
+ */
+#include "catalog/catalog_told.h"
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/slice.h"
+#include "base/sort.h"
+#include "codec/xxh3.h"
+
+enum { FORMAT = 1, KEY_SIZE = 4, HASH_SIZE = 8, HASHES_MAX = 4096 };
+
+static const char KEYSPACE[] = "firn.told";
+
+static bool
+is_known(const struct firn_catalog_told *told, uint64_t hash)
+{
+    return firn_sort_has_u64((const void *)told->known.data, told->known.size / sizeof hash, hash);
+}
+
+static void
+on_notice(void *ctx, const firn_notice *notice)
+{
+    struct firn_catalog_told *told = ctx;
+    firn_notice passed = *notice;
+    if (notice->kind == FIRN_NOTICE_EXCLUDED) {
+        uint64_t hash = firn_xxh3(notice->path.data, notice->path.size, 0);
+        passed.is_known = is_known(told, hash);
+        told->is_lost = told->is_lost || firn_buf_append(&told->now, &hash, sizeof hash) != FIRN_OK;
+    }
+    if (told->outer.on_notice != NULL) {
+        told->outer.on_notice(told->outer.ctx, &passed);
+    }
+}
+
+static int
+on_progress(void *ctx, const firn_progress *progress)
+{
+    struct firn_catalog_told *told = ctx;
+    DCHECK(told->outer.on_progress != NULL);
+    return told->outer.on_progress(told->outer.ctx, progress);
+}
+
+/* Fills told->known, or leaves it empty. A failure is one of the store as a whole. */
+static int
+read_known(struct firn_catalog_told *told, firn_error *err)
+{
+    uint8_t key[KEY_SIZE];
+    struct firn_db_keyspace *keyspace;
+    struct firn_buf value = {0};
+    int rc;
+    firn_store_be32(key, told->workspace);
+    FIRN_TRY(firn_db_keyspace_open(told->db, KEYSPACE, &keyspace, err));
+    rc = firn_db_get(keyspace, firn_bytes(key, sizeof key), &value, err);
+    if (rc == FIRN_NOT_FOUND || rc == FIRN_CORRUPT) {
+        rc = FIRN_OK;
+        goto out;
+    }
+    FIRN_TRY(rc);
+    if (value.size == 0 || value.data[0] != FORMAT || (value.size - 1) % HASH_SIZE != 0) {
+        goto out;
+    }
+    for (size_t at = 1; at < value.size && rc == FIRN_OK; at += HASH_SIZE) {
+        const uint64_t hash = firn_load_le64(value.data + at);
+        rc = firn_buf_append(&told->known, &hash, sizeof hash);
+    }
+    rc = rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "what a save has left out");
+    firn_sort_u64((void *)told->known.data, told->known.size / sizeof(uint64_t));
+out:
+    firn_buf_deinit(&value);
+    return rc;
+}
+
+int
+firn_catalog_told_init(struct firn_catalog_told *told, struct firn_db *db, uint32_t workspace,
+                       const firn_callbacks *outer, firn_callbacks *out_callbacks, firn_error *err)
+{
+    *told = (struct firn_catalog_told){.outer = *outer, .db = db, .workspace = workspace};
+    *out_callbacks =
+        (firn_callbacks){.on_notice = on_notice,
+                         .on_progress = outer->on_progress != NULL ? on_progress : NULL,
+                         .ctx = told};
+    return read_known(told, err);
+}
+
+void
+firn_catalog_told_deinit(struct firn_catalog_told *told)
+{
+    firn_buf_deinit(&told->known);
+    firn_buf_deinit(&told->now);
+}
+
+/* Sorts them, and keeps each once and not too many. */
+static void
+put_in_order(struct firn_buf *hashes)
+{
+    size_t kept = firn_sort_unique_u64((void *)hashes->data, hashes->size / sizeof(uint64_t));
+    hashes->size = (kept < HASHES_MAX ? kept : HASHES_MAX) * sizeof(uint64_t);
+}
+
+static int
+put(struct firn_catalog_told *told, struct firn_db_batch *batch, firn_error *err)
+{
+    uint8_t key[KEY_SIZE];
+    const uint64_t *hashes = (const void *)told->now.data;
+    struct firn_db_keyspace *keyspace;
+    struct firn_buf value = {0};
+    int rc;
+    DCHECK(told->workspace != 0 && !told->is_lost);
+    firn_store_be32(key, told->workspace);
+    FIRN_TRY(firn_db_keyspace_open(told->db, KEYSPACE, &keyspace, err));
+    rc = firn_buf_append_u8(&value, FORMAT);
+    for (size_t i = 0; i < told->now.size / sizeof *hashes && rc == FIRN_OK; i++) {
+        rc = firn_buf_append_le64(&value, hashes[i]);
+    }
+    rc = rc != FIRN_OK ? firn_error_no_memory(err, "what a save has left out")
+                       : firn_db_batch_put(batch, keyspace, firn_bytes(key, sizeof key),
+                                           firn_buf_slice(&value), err);
+out:
+    firn_buf_deinit(&value);
+    return rc;
+}
+
+int
+firn_catalog_told_join(void *ctx, struct firn_db_batch *batch,
+                       const struct firn_catalog_record *record, firn_error *err)
+{
+    struct firn_catalog_told *told = ctx;
+    (void)record;
+    if (told->is_lost) {
+        return FIRN_OK;
+    }
+    put_in_order(&told->now);
+    return firn_slice_equal(firn_buf_slice(&told->now), firn_buf_slice(&told->known))
+               ? FIRN_OK
+               : put(told, batch, err);
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * catalog/catalog_turns.c: which turns of coding agents have begun, in a keyspace of their own.
+ *
+ * A conversation that is over leaves its last turn here. There is no telling which one that is, so a
+ * workspace keeps those of the conversations that were active last (I1).
+ */
+#include "catalog/catalog_turns.h"
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/reader.h"
+
+enum { TURN_FORMAT = 1, WORKSPACE_SIZE = 4 };
+
+static const char keyspace_name[] = FIRN_DB_SYSTEM_PREFIX "turns";
+
+static int
+make_key(uint32_t workspace, firn_slice agent, firn_slice session, struct firn_buf *out,
+         firn_error *err)
+{
+    DCHECK(agent.size > 0 && agent.size <= FIRN_CATALOG_RECORD_TURN_NAME_SIZE_MAX);
+    DCHECK(session.size <= FIRN_CATALOG_RECORD_TURN_NAME_SIZE_MAX);
+    uint8_t number[WORKSPACE_SIZE];
+    firn_store_be32(number, workspace);
+    firn_buf_clear(out);
+    if (firn_buf_append(out, number, sizeof number) == FIRN_OK &&
+        firn_buf_append_sized(out, agent) == FIRN_OK &&
+        firn_buf_append_slice(out, session) == FIRN_OK) {
+        return FIRN_OK;
+    }
+    return firn_error_no_memory(err, "a turn");
+}
+
+static int
+decode(firn_slice value, int64_t *out_time_ns, firn_turn *out, firn_error *err)
+{
+    struct firn_reader reader = firn_reader_of(value);
+    uint8_t format = 0;
+    uint64_t time = 0;
+    if (firn_reader_u8(&reader, &format) && format != TURN_FORMAT) {
+        return firn_error_set(err, FIRN_NEWER, "a turn has format %u, this version knows %u",
+                              format, TURN_FORMAT);
+    }
+    if (format == TURN_FORMAT && firn_reader_le64(&reader, &time) &&
+        firn_reader_varint(&reader, &out->number) &&
+        firn_reader_sized(&reader, FIRN_CATALOG_RECORD_PROMPT_SIZE_MAX, &out->prompt) &&
+        firn_reader_left(&reader) == 0) {
+        *out_time_ns = (int64_t)time;
+        return FIRN_OK;
+    }
+    return firn_error_set(err, FIRN_CORRUPT, "a turn's entry in the catalog is malformed");
+}
+
+int
+firn_catalog_turns_get(struct firn_catalog *catalog, uint32_t workspace, firn_slice agent,
+                       firn_slice session, struct firn_buf *out, firn_turn *turn, firn_error *err)
+{
+    struct firn_db_keyspace *turns;
+    struct firn_buf key = {0};
+    int64_t time_ns;
+    int rc;
+    FIRN_TRY(make_key(workspace, agent, session, &key, err));
+    FIRN_TRY(firn_db_keyspace_open(firn_catalog_db(catalog), keyspace_name, &turns, err));
+    FIRN_TRY(firn_db_get(turns, firn_buf_slice(&key), out, err));
+    *turn = (firn_turn){.agent = agent, .session = session};
+    FIRN_TRY(decode(firn_buf_slice(out), &time_ns, turn, err));
+out:
+    firn_buf_deinit(&key);
+    return rc;
+}
+
+/* Adds the deletion of the oldest turn to a batch if there is no room for another one (I1). */
+static int
+make_room(struct firn_db_keyspace *turns, uint32_t workspace, struct firn_db_batch *batch,
+          firn_error *err)
+{
+    uint8_t number[WORKSPACE_SIZE];
+    firn_store_be32(number, workspace);
+    firn_slice prefix = firn_bytes(number, sizeof number);
+    struct firn_db_cursor_options options = {.prefix = &prefix};
+    struct firn_db_cursor *cursor = NULL;
+    struct firn_buf oldest = {0};
+    int64_t oldest_ns = INT64_MAX;
+    size_t count = 0;
+    int rc;
+    FIRN_TRY(firn_db_cursor_open(turns, &options, &cursor, err));
+    for (rc = firn_db_cursor_first(cursor, err); rc == FIRN_OK && firn_db_cursor_valid(cursor);
+         rc = firn_db_cursor_next(cursor, err), count++) {
+        firn_turn turn;
+        int64_t time_ns = INT64_MIN; /* what cannot be read goes first */
+        if (decode(firn_db_cursor_value(cursor), &time_ns, &turn, NULL) != FIRN_OK) {
+            time_ns = INT64_MIN;
+        }
+        if (time_ns <= oldest_ns) {
+            oldest_ns = time_ns;
+            firn_buf_clear(&oldest);
+            FIRN_TRY(firn_buf_append_slice(&oldest, firn_db_cursor_key(cursor)) == FIRN_OK
+                         ? FIRN_OK
+                         : firn_error_no_memory(err, "a turn"));
+        }
+    }
+    if (rc == FIRN_OK && count >= FIRN_CATALOG_TURNS_MAX) {
+        DCHECK(oldest.size >= WORKSPACE_SIZE); /* (I1): one was met */
+        rc = firn_db_batch_delete(batch, turns, firn_buf_slice(&oldest), err);
+    }
+out:
+    firn_db_cursor_close(cursor);
+    firn_buf_deinit(&oldest);
+    return rc;
+}
+
+static int
+encode(const firn_turn *turn, int64_t now_ns, struct firn_buf *out)
+{
+    DCHECK(turn->prompt.size <= FIRN_CATALOG_RECORD_PROMPT_SIZE_MAX);
+    int rc;
+    FIRN_TRY(firn_buf_append_u8(out, TURN_FORMAT));
+    FIRN_TRY(firn_buf_append_le64(out, (uint64_t)now_ns));
+    FIRN_TRY(firn_buf_append_varint(out, turn->number));
+    FIRN_TRY(firn_buf_append_sized(out, turn->prompt));
+out:
+    return rc;
+}
+
+int
+firn_catalog_turns_put(struct firn_catalog *catalog, uint32_t workspace, const firn_turn *turn,
+                       int64_t now_ns, firn_error *err)
+{
+    struct firn_db *db = firn_catalog_db(catalog);
+    struct firn_db_keyspace *turns;
+    struct firn_db_batch *batch = NULL;
+    struct firn_buf key = {0};
+    struct firn_buf value = {0};
+    int rc;
+    FIRN_TRY(make_key(workspace, turn->agent, turn->session, &key, err));
+    FIRN_TRY(encode(turn, now_ns, &value) == FIRN_OK ? FIRN_OK
+                                                     : firn_error_no_memory(err, "a turn"));
+    FIRN_TRY(firn_db_keyspace_open(db, keyspace_name, &turns, err));
+    FIRN_TRY(firn_db_batch_create(&batch, err));
+    FIRN_TRY(make_room(turns, workspace, batch, err));
+    FIRN_TRY(firn_db_batch_put(batch, turns, firn_buf_slice(&key), firn_buf_slice(&value), err));
+    FIRN_TRY(firn_db_write(db, batch, FIRN_DURABILITY_OS, err));
+out:
+    firn_db_batch_destroy(batch);
+    firn_buf_deinit(&key);
+    firn_buf_deinit(&value);
+    return rc;
+}

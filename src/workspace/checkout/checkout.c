@@ -1,0 +1,604 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * checkout/checkout.c: from one tree to another on disk, in passes.
+ *
+ *   plan     tells and counts the changes, and finds what has to be left as it is (checkout_plan.c,
+ *            checkout_left.c)
+ *   verify   reads and verifies every object that is needed (checkout_verify.c)
+ *   stage    writes new files and directories under temporary names beside their targets
+ *            (checkout_stage.c)
+ *   sync     everything staged is durable (checkout_sync.c)
+ *   swap     checks that nothing was touched meanwhile; renames; deletes; sets metadata
+ *            (checkout_swap.c)
+ *   sync     the result is durable
+ *
+ * Between the first sync and the swap the caller writes into its journal that things begin to move
+ * (catalog_journal.c).
+ *
+ * Up to the first rename of the swap a failure leaves the tree as it was (I1): staged things have
+ * names of this run's own tag and are removed again. A directory that its owner may not write is
+ * made writable for the moment; it gets its mode back however the restore ends. A target is only
+ * ever replaced by a rename, never opened for writing (I2). Every path is walked from the root
+ * component by component without following links, and every name was checked when its tree was
+ * decoded, so nothing outside the root is reached (I3). Nothing of a reserved name (tree_reserved.h)
+ * is written, changed or removed: the walk passes it over, on both sides, and a path that has such a
+ * name does not become a place (I4).
+ *
+ * A new directory whose parent exists already is built whole under a temporary name and appears
+ * with one rename; what lies in it is written under its final names at once. Into an empty root
+ * nothing needs temporary names.
+ *
+ * All passes walk the difference of the same two trees. It always comes in the same order, so a
+ * temporary name can be computed again from a path instead of being remembered.
+ */
+#include "checkout/checkout.h"
+
+#include <stdio.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "checkout/checkout_internal.h"
+#include "checkout/checkout_stores.h"
+#include "codec/hex.h"
+#include "codec/xxh3.h"
+#include "tree/tree_reserved.h"
+
+enum { PROGRESS_INTERVAL_NS = 200 * 1000 * 1000, THREADS_MAX = 64 };
+
+struct path_item {
+    const uint8_t *path; /* in the arena */
+    size_t size;
+};
+
+static uint64_t
+path_item_hash(const void *record)
+{
+    const struct path_item *item = record;
+    return firn_xxh3(item->path, item->size, 0);
+}
+
+static bool
+path_item_equal(const void *record, const void *key)
+{
+    const struct path_item *a = record;
+    const struct path_item *b = key;
+    return a->size == b->size && memcmp(a->path, b->path, a->size) == 0;
+}
+
+static void
+on_incomplete(void *ctx, firn_slice path, const char *text)
+{
+    struct firn_checkout *apply = ctx;
+    firn_checkout_notice(apply, FIRN_NOTICE_METADATA, path, text);
+    firn_os_mutex_lock(&apply->mutex);
+    apply->counts.incomplete++;
+    firn_os_mutex_unlock(&apply->mutex);
+}
+
+static int
+on_bytes(void *ctx, uint64_t bytes, firn_error *err)
+{
+    return firn_checkout_progress(ctx, 0, bytes, err);
+}
+
+/* What the writers do together. */
+static int
+create_spread(struct firn_checkout *apply, firn_error *err)
+{
+    DCHECK(apply->writer_count > 0 && apply->jobs != NULL);
+    struct firn_packfile_scratch **scratches =
+        firn_alloc_array(apply->writer_count, sizeof(struct firn_packfile_scratch *));
+    if (scratches == NULL) {
+        return firn_error_no_memory(err, "a restore");
+    }
+    for (unsigned i = 0; i < apply->writer_count; i++) {
+        scratches[i] = apply->writers[i].scratch;
+    }
+    apply->spread = (struct firn_objects_spread){.objects = apply->options.objects,
+                                                 .jobs = apply->jobs,
+                                                 .scratches = scratches,
+                                                 .thread_count = apply->writer_count,
+                                                 .on_bytes = on_bytes,
+                                                 .ctx = apply};
+    return FIRN_OK;
+}
+
+static int
+create_writers(struct firn_checkout *apply, firn_error *err)
+{
+    unsigned threads =
+        apply->options.threads != 0 ? apply->options.threads : firn_os_cpu_count(apply->os);
+    threads = threads > THREADS_MAX ? THREADS_MAX : threads;
+    DCHECK(threads > 0);
+    apply->writers = firn_alloc_array(threads, sizeof *apply->writers);
+    if (apply->writers == NULL) {
+        return firn_error_no_memory(err, "a restore");
+    }
+    for (; apply->writer_count < threads; apply->writer_count++) {
+        struct firn_checkout_write *write = &apply->writers[apply->writer_count];
+        int rc = firn_checkout_write_init(write, apply->options.objects, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        write->is_foreign = apply->options.is_foreign;
+        write->on_incomplete = on_incomplete;
+        write->ctx = apply;
+    }
+    int rc = firn_os_jobs_create(apply->os, threads, &apply->jobs, err);
+    return rc == FIRN_OK ? create_spread(apply, err) : rc;
+}
+
+int
+firn_checkout_create(const struct firn_checkout_options *options, struct firn_checkout **out,
+                     firn_error *err)
+{
+    *out = NULL;
+    DCHECK(options->objects != NULL && options->after.root != NULL);
+    struct firn_checkout *apply = firn_alloc_zeroed(sizeof *apply);
+    if (apply == NULL) {
+        return firn_error_no_memory(err, "a restore");
+    }
+    apply->options = *options;
+    apply->os = firn_os_dir_os(options->root);
+    apply->into_empty = options->before.root == NULL;
+    firn_os_mutex_init(apply->os, &apply->mutex, FIRN_LOCK_WORKSPACE_TREE);
+    firn_hash_map_init(&apply->new_roots, sizeof(struct path_item), path_item_hash,
+                       path_item_equal);
+    firn_checkout_left_init(apply);
+    apply->is_superuser = firn_os_user_id(apply->os) == 0;
+    int rc;
+    FIRN_TRY(create_writers(apply, err));
+    *out = apply;
+    return FIRN_OK;
+out:
+    firn_checkout_destroy(apply);
+    return rc;
+}
+
+void
+firn_checkout_destroy(struct firn_checkout *apply)
+{
+    if (apply == NULL) {
+        return;
+    }
+    firn_os_jobs_destroy(apply->jobs);
+    for (unsigned i = 0; i < apply->writer_count; i++) {
+        firn_checkout_write_deinit(&apply->writers[i]);
+    }
+    firn_free(apply->writers);
+    firn_free(apply->spread.scratches);
+    firn_hash_map_deinit(&apply->new_roots);
+    firn_hash_map_deinit(&apply->left);
+    firn_buf_deinit(&apply->excluded);
+    firn_buf_deinit(&apply->path);
+    firn_buf_deinit(&apply->removed_dirs);
+    firn_arena_deinit(&apply->arena);
+    firn_os_mutex_deinit(&apply->mutex);
+    firn_free(apply);
+}
+
+const struct firn_checkout_counts *
+firn_checkout_counts(const struct firn_checkout *apply)
+{
+    return &apply->counts;
+}
+
+/* Passes come one after the other. */
+static bool
+is_between_passes(const struct firn_checkout *apply)
+{
+    return apply->batch == NULL && apply->staging == NULL && apply->swapping == NULL &&
+           apply->verifying == NULL;
+}
+
+int
+firn_checkout_prepare(struct firn_checkout *apply, firn_error *err)
+{
+    DCHECK(is_between_passes(apply) && !apply->is_undone);
+    for (unsigned i = 0; i < apply->writer_count; i++) {
+        apply->writers[i].sync = apply->syncs_each;
+    }
+    int rc = firn_checkout_stage(apply, err);
+    if (rc == FIRN_OK && !apply->into_empty) {
+        rc = firn_checkout_phase(apply, "sync", 0, 0, err);
+        rc = rc == FIRN_OK ? firn_checkout_sync_staged(apply, err) : rc;
+    }
+    if (rc == FIRN_OK) { /* who cancelled meanwhile is heard before the journal says more */
+        rc = firn_checkout_phase(apply, "look", 0, 0, err);
+    }
+    if (rc != FIRN_OK) {
+        firn_checkout_stage_undo(apply);
+    }
+    return rc;
+}
+
+int
+firn_checkout_finish(struct firn_checkout *apply, firn_error *err)
+{
+    DCHECK(is_between_passes(apply) && !apply->is_undone); /* what was staged is there */
+    int rc = firn_checkout_swap(apply, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    apply->counts.written_at_ns = firn_os_monotonic_ns(apply->os);
+    DCHECK(!apply->is_undone && apply->counts.not_restored >= apply->planned_left);
+    rc = firn_checkout_phase(apply, "sync", 0, 0, err);
+    rc = rc == FIRN_OK ? firn_checkout_sync_swapped(apply, err) : rc;
+    return rc == FIRN_OK && apply->counts.not_restored > apply->planned_left
+               ? firn_checkout_plan_recount(apply, err)
+               : rc;
+}
+
+void
+firn_checkout_give_up(struct firn_checkout *apply)
+{
+    DCHECK(is_between_passes(apply) && !apply->progress.is_finishing); /* (I1) */
+    firn_checkout_stage_undo(apply);
+}
+
+bool
+firn_checkout_is_undone(const struct firn_checkout *apply)
+{
+    return apply->is_undone;
+}
+
+static bool
+has_tail(const void *ctx, firn_slice path)
+{
+    return firn_checkout_stores_has_tail(ctx, path);
+}
+
+struct firn_difference_walk_options
+firn_checkout_diff_options(const struct firn_checkout *apply)
+{
+    return (struct firn_difference_walk_options){
+        .filter = apply->options.filter,
+        .is_to_replace = apply->options.stores != NULL ? has_tail : NULL,
+        .ctx = apply->options.stores,
+        .without_reserved = true};
+}
+
+struct walking {
+    struct firn_checkout *apply;
+    int (*visit)(void *ctx, const struct firn_difference_walk_change *change, firn_error *err);
+    void *ctx;
+};
+
+/* Passes over what is left as it is. */
+static int
+visit_unless_left(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+{
+    struct walking *walking = ctx;
+    return firn_checkout_left_has(walking->apply, change->path)
+               ? FIRN_OK
+               : walking->visit(walking->ctx, change, err);
+}
+
+int
+firn_checkout_walk_with(struct firn_checkout *apply,
+                        int (*visit)(void *ctx, const struct firn_difference_walk_change *change,
+                                     firn_error *err),
+                        void *ctx, firn_error *err)
+{
+    struct firn_difference_walk_options options = firn_checkout_diff_options(apply);
+    struct walking walking = {.apply = apply, .visit = visit, .ctx = ctx};
+    return firn_difference_walk(&apply->options.before, &apply->options.after, &options,
+                                visit_unless_left, &walking, err);
+}
+
+int
+firn_checkout_walk(struct firn_checkout *apply,
+                   int (*visit)(void *ctx, const struct firn_difference_walk_change *change,
+                                firn_error *err),
+                   firn_error *err)
+{
+    return firn_checkout_walk_with(apply, visit, apply, err);
+}
+
+/* ---- telling ---- */
+
+void
+firn_checkout_notice(struct firn_checkout *apply, firn_notice_kind kind, firn_slice path,
+                     const char *text)
+{
+    const firn_callbacks *callbacks = &apply->options.callbacks;
+    if (callbacks->on_notice == NULL) {
+        return;
+    }
+    firn_notice notice = {.kind = kind, .path = path, .text = text};
+    firn_os_mutex_lock(&apply->mutex);
+    callbacks->on_notice(callbacks->ctx, &notice);
+    firn_os_mutex_unlock(&apply->mutex);
+}
+
+static int
+tell_progress_locked(struct firn_checkout *apply, int64_t now)
+{
+    firn_os_mutex_assert_held(&apply->mutex);
+    const struct firn_checkout_options *options = &apply->options;
+    const firn_callbacks *callbacks = &options->callbacks;
+    apply->progress_due_ns = now + PROGRESS_INTERVAL_NS;
+    if (options->on_step != NULL) {
+        options->on_step(options->step_ctx, &apply->progress);
+    }
+    int rc = callbacks->on_progress != NULL
+                 ? callbacks->on_progress(callbacks->ctx, &apply->progress)
+                 : FIRN_OK;
+    return apply->progress.is_finishing ? FIRN_OK : rc;
+}
+
+static int
+begin_phase(struct firn_checkout *apply, const firn_progress *progress, firn_error *err)
+{
+    firn_os_mutex_lock(&apply->mutex);
+    bool is_finishing = apply->progress.is_finishing;
+    apply->progress = *progress;
+    apply->progress.is_finishing = is_finishing;
+    int rc = tell_progress_locked(apply, firn_os_monotonic_ns(apply->os));
+    firn_os_mutex_unlock(&apply->mutex);
+    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, FIRN_CANCELLED, "cancelled");
+}
+
+int
+firn_checkout_phase(struct firn_checkout *apply, const char *phase, uint64_t files_total,
+                    uint64_t bytes_total, firn_error *err)
+{
+    const firn_progress progress = {
+        .phase = phase, .files_total = files_total, .bytes_total = bytes_total};
+    return begin_phase(apply, &progress, err);
+}
+
+int
+firn_checkout_phase_next(struct firn_checkout *apply, const char *phase, firn_error *err)
+{
+    firn_progress progress = apply->progress;
+    progress.phase = phase;
+    return begin_phase(apply, &progress, err);
+}
+
+void
+firn_checkout_finishing(struct firn_checkout *apply)
+{
+    firn_os_mutex_lock(&apply->mutex);
+    apply->progress.is_finishing = true;
+    firn_os_mutex_unlock(&apply->mutex);
+}
+
+int
+firn_checkout_progress(struct firn_checkout *apply, uint64_t files, uint64_t bytes, firn_error *err)
+{
+    if (apply->options.callbacks.on_progress == NULL && apply->options.on_step == NULL) {
+        return FIRN_OK;
+    }
+    int rc = FIRN_OK;
+    firn_os_mutex_lock(&apply->mutex);
+    apply->progress.files_done += files;
+    apply->progress.bytes_done += bytes;
+    int64_t now = firn_os_monotonic_ns(apply->os);
+    if (now >= apply->progress_due_ns) {
+        rc = tell_progress_locked(apply, now);
+    }
+    firn_os_mutex_unlock(&apply->mutex);
+    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, FIRN_CANCELLED, "cancelled");
+}
+
+/* ---- names and places ---- */
+
+void
+firn_checkout_temporary_name(const uint8_t *tag, firn_slice path, char *out)
+{
+    char hex[2 * FIRN_CHECKOUT_TAG_SIZE + 1];
+    firn_hex_encode(tag, FIRN_CHECKOUT_TAG_SIZE, hex);
+    (void)snprintf(out, FIRN_CHECKOUT_NAME_SIZE, ".firn-%s-%016llx", hex,
+                   (unsigned long long)firn_xxh3(path.data, path.size, 1));
+    DCHECK(firn_tree_reserved_is_temporary(firn_str(out)));
+}
+
+void
+firn_checkout_aside_name(const uint8_t *tag, firn_slice path, char *out)
+{
+    char temporary[FIRN_CHECKOUT_NAME_SIZE];
+    firn_checkout_temporary_name(tag, path, temporary);
+    (void)snprintf(out, FIRN_CHECKOUT_NAME_SIZE, "%.43s.old", temporary);
+    DCHECK(firn_tree_reserved_is_temporary(firn_str(out)));
+}
+
+bool
+firn_checkout_is_new_root(struct firn_checkout *apply, firn_slice path)
+{
+    struct path_item key = {.path = path.data, .size = path.size};
+    return firn_hash_map_find(&apply->new_roots, path_item_hash(&key), &key) != NULL;
+}
+
+int
+firn_checkout_add_new_root(struct firn_checkout *apply, firn_slice path, firn_error *err)
+{
+    DCHECK(!apply->into_empty && !firn_checkout_is_new_root(apply, path));
+    struct path_item item = {.size = path.size};
+    item.path = firn_arena_copy(&apply->arena, path.data, path.size);
+    if (item.path == NULL ||
+        firn_hash_map_insert(&apply->new_roots, path_item_hash(&item), &item) == NULL) {
+        return firn_error_no_memory(err, "a list of paths");
+    }
+    return FIRN_OK;
+}
+
+/* Where the last component of a path begins. */
+static size_t
+name_offset(firn_slice path)
+{
+    size_t at = path.size;
+    while (at > 0 && path.data[at - 1] != '/') {
+        at--;
+    }
+    return at;
+}
+
+/* The parent of a path, without its slash; empty for a name in the root. */
+static firn_slice
+parent_of(firn_slice path)
+{
+    size_t at = name_offset(path);
+    return firn_bytes(path.data, at == 0 ? 0 : at - 1);
+}
+
+/* Whether a path names directory after directory: no "..", no "/" at its front (I3). */
+static bool
+leads_inside(firn_slice path)
+{
+    size_t start = 0;
+    for (size_t at = 0; at <= path.size; at++) {
+        if (at == path.size || path.data[at] == '/') {
+            if (!firn_tree_name_is_valid(firn_bytes(path.data + start, at - start))) {
+                return false;
+            }
+            start = at + 1;
+        }
+    }
+    return true;
+}
+
+static int
+set_place(struct firn_checkout_place *out, firn_slice dir, firn_slice name, firn_error *err)
+{
+    CHECK(name.size <= FIRN_TREE_NAME_SIZE_MAX);
+    CHECK(firn_tree_name_is_valid(name)); /* (I3) */
+    DCHECK(dir.size == 0 || leads_inside(dir));
+    const char *reason = firn_tree_reserved_name(name);
+    reason = reason != NULL ? reason : firn_tree_reserved_path(dir);
+    if (reason != NULL) { /* (I4) */
+        return firn_error_set(err, FIRN_CONFLICT, "'%.*s/%.*s' is never written or removed: it %s",
+                              (int)(dir.size < 512 ? dir.size : 512), (const char *)dir.data,
+                              (int)name.size, (const char *)name.data, reason);
+    }
+    memcpy(out->name, name.data, name.size);
+    out->name[name.size] = '\0';
+    firn_buf_clear(&out->dir);
+    if (firn_buf_append_slice(&out->dir, dir) != FIRN_OK || firn_buf_text(&out->dir) == NULL) {
+        return firn_error_no_memory(err, "a path");
+    }
+    return FIRN_OK;
+}
+
+int
+firn_checkout_final_place(firn_slice path, struct firn_checkout_place *out, firn_error *err)
+{
+    size_t at = name_offset(path);
+    out->is_direct = true;
+    return set_place(out, parent_of(path), firn_bytes(path.data + at, path.size - at), err);
+}
+
+int
+firn_checkout_moved_place(struct firn_checkout *apply, firn_slice path, size_t root_size,
+                          struct firn_checkout_place *out, firn_error *err)
+{
+    CHECK(root_size < path.size);
+    DCHECK(path.data[root_size] == '/');
+    firn_slice root = firn_bytes(path.data, root_size);
+    firn_slice rest = firn_bytes(path.data + root_size, path.size - root_size);
+    char temporary[FIRN_CHECKOUT_NAME_SIZE];
+    firn_checkout_temporary_name(apply->options.tag, root, temporary);
+    struct firn_buf moved = {0};
+    int rc;
+    FIRN_TRY(firn_buf_append_slice(&moved, firn_bytes(root.data, name_offset(root))));
+    FIRN_TRY(firn_buf_append_str(&moved, temporary));
+    FIRN_TRY(firn_buf_append_slice(&moved, rest));
+    rc = firn_checkout_final_place(firn_buf_slice(&moved), out, err);
+    firn_buf_deinit(&moved);
+    return rc;
+out:
+    firn_buf_deinit(&moved);
+    return firn_error_no_memory(err, "a path");
+}
+
+int
+firn_checkout_staged_place(struct firn_checkout *apply, firn_slice path,
+                           struct firn_checkout_place *out, firn_error *err)
+{
+    if (apply->into_empty) {
+        return firn_checkout_final_place(path, out, err);
+    }
+    for (size_t size = 1; size < path.size; size++) {
+        if (path.data[size] == '/' &&
+            firn_checkout_is_new_root(apply, firn_bytes(path.data, size))) {
+            return firn_checkout_moved_place(apply, path, size, out, err);
+        }
+    }
+    char temporary[FIRN_CHECKOUT_NAME_SIZE];
+    firn_checkout_temporary_name(apply->options.tag, path, temporary);
+    out->is_direct = false;
+    return set_place(out, parent_of(path), firn_str(temporary), err);
+}
+
+/* ---- directories that may not be written ---- */
+
+/* The permission to change the names in a directory. */
+enum { MAY_CHANGE_NAMES = 0300 };
+
+static int
+loosen(struct firn_checkout *apply, struct firn_os_dir *dir, const char *path, firn_error *err)
+{
+    DCHECK(!apply->is_superuser && !apply->into_empty);
+    struct firn_os_stat stat;
+    int rc = firn_os_dir_stat(dir, &stat, err);
+    if (rc != FIRN_OK || (stat.mode & MAY_CHANGE_NAMES) == MAY_CHANGE_NAMES ||
+        stat.uid != firn_os_user_id(apply->os)) {
+        return rc;
+    }
+    firn_os_mutex_lock(&apply->mutex);
+    struct firn_checkout_loosened *loosened = firn_arena_alloc(&apply->arena, sizeof *loosened);
+    if (loosened != NULL) {
+        *loosened = (struct firn_checkout_loosened){.mode = stat.mode, .next = apply->loosened};
+        loosened->path = firn_arena_str(&apply->arena, path, strlen(path));
+    }
+    if (loosened == NULL || loosened->path == NULL) {
+        rc = firn_error_no_memory(err, "a list of directories");
+    } else {
+        apply->loosened = loosened;
+    }
+    firn_os_mutex_unlock(&apply->mutex);
+    const struct firn_os_node node = {.dir = dir};
+    return rc == FIRN_OK ? firn_os_set_mode(node, stat.mode | MAY_CHANGE_NAMES, err) : rc;
+}
+
+int
+firn_checkout_tighten(struct firn_checkout *apply, bool all, firn_error *err)
+{
+    struct firn_tree_filter *filter = apply->options.filter;
+    int rc = FIRN_OK;
+    for (const struct firn_checkout_loosened *item = apply->loosened; item != NULL && rc == FIRN_OK;
+         item = item->next) {
+        if (!all && (filter == NULL || firn_tree_filter_selects(filter, firn_str(item->path)))) {
+            continue;
+        }
+        struct firn_os_dir *dir;
+        rc = firn_os_dir_open_beneath(apply->options.root, item->path, &dir, err);
+        if (rc == FIRN_OK) {
+            rc = firn_os_set_mode((struct firn_os_node){.dir = dir}, item->mode, err);
+            firn_os_dir_close(dir);
+        }
+        rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* it was to be removed, or somebody did it */
+    }
+    return rc;
+}
+
+int
+firn_checkout_open_dir(struct firn_checkout *apply, const struct firn_buf *dir,
+                       struct firn_os_dir **cache, struct firn_buf *cache_path, firn_error *err)
+{
+    DCHECK(dir->capacity > dir->size && dir->data[dir->size] == '\0');
+    if (*cache != NULL && firn_slice_equal(firn_buf_slice(cache_path), firn_buf_slice(dir))) {
+        return FIRN_OK;
+    }
+    firn_os_dir_close(*cache);
+    *cache = NULL;
+    firn_buf_clear(cache_path);
+    if (firn_buf_append(cache_path, dir->data, dir->size) != FIRN_OK) {
+        return firn_error_no_memory(err, "a path");
+    }
+    const char *path = (const char *)dir->data;
+    int rc = firn_os_dir_open_beneath(apply->options.root, path, cache, err);
+    bool may_need_it = rc == FIRN_OK && !apply->is_superuser && !apply->into_empty;
+    return may_need_it ? loosen(apply, *cache, path, err) : rc;
+}

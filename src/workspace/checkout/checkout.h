@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * checkout/checkout.h: turning the tree `before`, which is on disk, into the tree `after`.
+ *
+ * The difference is not collected: every pass walks the same two trees again, and they give the
+ * same sequence. So memory does not grow with the number of changes.
+ */
+#ifndef FIRN_CHECKOUT_CHECKOUT_H
+#define FIRN_CHECKOUT_CHECKOUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "difference/difference_walk.h"
+#include "firn/workspace.h"
+#include "objects/objects.h"
+#include "os/os.h"
+#include "tree/tree_reserved.h"
+
+struct firn_checkout;
+
+enum { FIRN_CHECKOUT_TAG_SIZE = 8, FIRN_CHECKOUT_NAME_SIZE = 48 };
+
+/* Why `before` lacks what stands at a path on the disk, or a part of it. */
+enum firn_checkout_unsaved {
+    FIRN_CHECKOUT_SAVED = 0,         /* for no reason that is known */
+    FIRN_CHECKOUT_EXCLUDED,          /* rules leave it out */
+    FIRN_CHECKOUT_UNREAD,            /* it could not be read, or did not hold still */
+    FIRN_CHECKOUT_WITHOUT_ATTRIBUTES /* it is there, but attributes of it could not be read */
+};
+
+struct firn_checkout_options {
+    struct firn_os_dir *root; /* of the tree on disk; borrowed */
+    struct firn_objects *objects;
+    struct firn_difference_walk_side
+        before; /* root NULL: root is empty, and files are made under their own names at once */
+    struct firn_difference_walk_side after;
+    struct firn_tree_filter *filter;     /* may be NULL */
+    bool count_same;                     /* `unchanged` from the walk: what a filter selects */
+    uint8_t tag[FIRN_CHECKOUT_TAG_SIZE]; /* of the temporary names; of no use without `before` */
+    int64_t scanned_ns;                  /* when the look at the disk that gave `before` began */
+    unsigned threads;                    /* 0: one for each processor */
+    bool is_foreign;                     /* the store is another user's: see checkout_write.c */
+    firn_callbacks callbacks;
+    int (*visit)(void *ctx, const firn_change *change); /* may be NULL */
+    /* *out_size: of the part of the path that names the entry which was left out. May be NULL: then
+     * nothing is known. */
+    enum firn_checkout_unsaved (*unsaved_why)(void *ctx, firn_slice path, size_t *out_size);
+    void *unsaved;                       /* its ctx */
+    struct firn_checkout_stores *stores; /* on the disk; may be NULL */
+    /* Content that is not in the store and need not be verified: of a dry run whose target was not
+     * made. May be NULL; any thread. */
+    bool (*is_at_hand)(void *ctx, const firn_hash *content);
+    void *at_hand; /* its ctx */
+    /* Told of progress as callbacks.on_progress is, also where nobody listens there. May be NULL. */
+    void (*on_step)(void *ctx, const firn_progress *progress);
+    void *step_ctx;
+};
+
+/* Files, not directories. */
+struct firn_checkout_counts {
+    uint64_t added;
+    uint64_t changed;
+    uint64_t removed;
+    uint64_t same;        /* if count_same */
+    uint64_t directories; /* added, removed or with other metadata */
+    uint64_t incomplete;
+    uint64_t left_alone;   /* entries that rules leave out now, and that stay as they are */
+    uint64_t not_restored; /* entries that stay as they are for another reason */
+    uint64_t left_files;   /* files of `after` among both */
+    uint64_t kept;         /* things that somebody else changed meanwhile, left as they are */
+    uint64_t bytes;        /* to be written */
+    int64_t written_at_ns; /* by the monotonic clock: all is in place, the last sync begins */
+};
+
+FIRN_MUST_CHECK int firn_checkout_create(const struct firn_checkout_options *options,
+                                         struct firn_checkout **out, firn_error *err);
+void firn_checkout_destroy(struct firn_checkout *apply);
+const struct firn_checkout_counts *firn_checkout_counts(const struct firn_checkout *apply);
+
+/* Reads only: tells every change to `visit`, and counts. What stands in the way and is in neither
+ * tree stays, with all that would have to go there: it is told (FIRN_NOTICE_LEFT_ALONE,
+ * FIRN_NOTICE_NOT_RESTORED) and counted. */
+FIRN_MUST_CHECK int firn_checkout_plan(struct firn_checkout *apply, firn_error *err);
+/* Reads and verifies every object that will be needed. FIRN_CORRUPT names object and path. */
+FIRN_MUST_CHECK int firn_checkout_verify(struct firn_checkout *apply, firn_error *err);
+/* Writes all that is new beside where it will go, durably. After a failure see
+ * firn_checkout_is_undone. */
+FIRN_MUST_CHECK int firn_checkout_prepare(struct firn_checkout *apply, firn_error *err);
+/* Puts it in place and removes what has to go, durably. Until the first rename a failure takes
+ * back what was prepared; later it leaves things half done. What somebody else changed too late for
+ * that was kept, told and counted. */
+FIRN_MUST_CHECK int firn_checkout_finish(struct firn_checkout *apply, firn_error *err);
+/* Takes back what was prepared, instead of finishing it. */
+void firn_checkout_give_up(struct firn_checkout *apply);
+/* After a failure, or giving up: whether all is as it was before, with nothing left under
+ * temporary names. */
+bool firn_checkout_is_undone(const struct firn_checkout *apply);
+
+/* The name beside a path under which it is worked on: ".firn-<tag>-<16 hex digits of the path's
+ * hash>"; and the one under which, where two names cannot be exchanged at once, the old thing
+ * stands for a moment. Both of FIRN_CHECKOUT_NAME_SIZE. */
+void firn_checkout_temporary_name(const uint8_t *tag, firn_slice path, char *out);
+void firn_checkout_aside_name(const uint8_t *tag, firn_slice path, char *out);
+
+#endif

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * checkout/checkout_batch.c: one pass over the changes that need content, on several threads.
+ *
+ * The walk over the difference runs on the caller's thread and copies changes into a batch; a full
+ * batch is worked off by all threads together before the walk goes on. A batch is sorted by where
+ * contents lie in the packs, and workers take runs of neighbours from it, so that a frame is
+ * decoded once, by one worker, and not by each again. What lies side by side in a pack was side by
+ * side in a directory, so a worker seldom changes directories either. No worker waits for another
+ * (so the passes run inline in a simulation too). The first error wins and the others stop at their
+ * next run.
+ *
+ * Large files come last, one after the other: all threads work at each (objects_spread.c).
+ */
+#include <stdatomic.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/sort.h"
+#include "checkout/checkout_internal.h"
+#include "tree/tree_reserved.h"
+
+enum { BATCH_CHANGES = 16384, RUN_CHANGES = 128 };
+
+struct item {
+    struct firn_objects_place place; /* zeros for links */
+    firn_slice path;
+    struct firn_tree_entry entry;
+};
+
+struct batch {
+    struct firn_checkout *apply;
+    int (*work)(struct firn_checkout_worker *worker, firn_slice path,
+                const struct firn_tree_entry *entry, firn_error *err);
+    struct firn_arena arena;
+    struct item *items; /* BATCH_CHANGES of them; those that are not used are never touched */
+    size_t count;
+    struct firn_checkout_worker *workers;
+    atomic_size_t next;
+    atomic_bool failed; /* a hint to stop; rc and err are read after all jobs have ended */
+    int rc;             /* under apply->mutex */
+    firn_error err;
+};
+
+firn_slice
+firn_checkout_batch_link_of(struct firn_checkout *apply, const struct firn_tree_entry *entry)
+{
+    struct firn_tree_filter *filter = apply->options.filter;
+    bool is_left_out = entry->hard_link.size > 0 &&
+                       ((filter != NULL && !firn_tree_filter_selects(filter, entry->hard_link)) ||
+                        firn_tree_reserved_path(entry->hard_link) != NULL ||
+                        firn_checkout_left_has_whole(apply, entry->hard_link));
+    return is_left_out ? firn_bytes(NULL, 0) : entry->hard_link;
+}
+
+static void
+fail(struct batch *batch, int rc, const firn_error *err)
+{
+    DCHECK(rc != FIRN_OK);
+    firn_os_mutex_lock(&batch->apply->mutex);
+    if (batch->rc == FIRN_OK) {
+        batch->rc = rc;
+        batch->err = *err;
+    }
+    firn_os_mutex_unlock(&batch->apply->mutex);
+    atomic_store_explicit(&batch->failed, true, memory_order_relaxed);
+}
+
+/* Whether it is worth all threads. If there is but one, progress is told on the way all the same, and
+ * the caller may end it. */
+static bool
+is_large(const struct item *item)
+{
+    return item->entry.kind == FIRN_TREE_FILE && item->entry.hard_link.size == 0 &&
+           item->entry.size >= FIRN_OBJECTS_SPREAD_SIZE_MIN;
+}
+
+struct job {
+    struct batch *batch;
+    struct firn_checkout_worker *worker;
+};
+
+static void
+run_worker(void *arg)
+{
+    struct job *job = arg;
+    struct batch *batch = job->batch;
+    for (;;) {
+        size_t first = atomic_fetch_add(&batch->next, RUN_CHANGES);
+        if (first >= batch->count || atomic_load_explicit(&batch->failed, memory_order_relaxed)) {
+            return;
+        }
+        size_t end = first + RUN_CHANGES < batch->count ? first + RUN_CHANGES : batch->count;
+        uint64_t files = 0;
+        uint64_t bytes = 0;
+        firn_error err = {0};
+        int rc = FIRN_OK;
+        for (size_t i = first; i < end && rc == FIRN_OK; i++) {
+            const struct item *item = &batch->items[i];
+            if (is_large(item)) {
+                continue;
+            }
+            rc = batch->work(job->worker, item->path, &item->entry, &err);
+            files++;
+            bytes += item->entry.size;
+        }
+        if (rc == FIRN_OK) {
+            rc = firn_checkout_progress(batch->apply, files, bytes, &err);
+        }
+        if (rc != FIRN_OK) {
+            fail(batch, rc, &err);
+            return;
+        }
+    }
+}
+
+static int
+compare_places(const void *a, const void *b)
+{
+    const struct firn_objects_place *left = &((const struct item *)a)->place;
+    const struct firn_objects_place *right = &((const struct item *)b)->place;
+    const uint64_t left_frame = (uint64_t)left->pack << 32 | left->at.frame;
+    const uint64_t right_frame = (uint64_t)right->pack << 32 | right->at.frame;
+    if (left_frame != right_frame) {
+        return left_frame < right_frame ? -1 : 1;
+    }
+    return (left->at.offset > right->at.offset) - (left->at.offset < right->at.offset);
+}
+
+static int
+work_off_small(struct batch *batch, firn_error *err)
+{
+    struct firn_checkout *apply = batch->apply;
+    struct job *jobs = firn_alloc_array(apply->writer_count, sizeof *jobs);
+    if (jobs == NULL) {
+        return firn_error_no_memory(err, "a restore");
+    }
+    atomic_store(&batch->next, 0);
+    int rc = FIRN_OK;
+    for (unsigned i = 0; i < apply->writer_count && rc == FIRN_OK; i++) {
+        jobs[i] = (struct job){.batch = batch, .worker = &batch->workers[i]};
+        rc = firn_os_jobs_submit(apply->jobs, run_worker, &jobs[i], err);
+    }
+    firn_os_jobs_wait(apply->jobs);
+    firn_free(jobs);
+    DCHECK(atomic_load(&batch->failed) == (batch->rc != FIRN_OK));
+    DCHECK(rc != FIRN_OK || batch->rc != FIRN_OK || atomic_load(&batch->next) >= batch->count);
+    if (rc == FIRN_OK && batch->rc != FIRN_OK) {
+        rc = batch->rc;
+        if (err != NULL) {
+            *err = batch->err;
+        }
+    }
+    return rc;
+}
+
+/* The progress of their bytes is told on the way. */
+static int
+work_off_large(struct batch *batch, firn_error *err)
+{
+    struct firn_checkout_worker *worker = &batch->workers[0];
+    int rc = FIRN_OK;
+    DCHECK(worker->write->spread == NULL);
+    worker->write->spread = &batch->apply->spread;
+    for (size_t i = 0; i < batch->count && rc == FIRN_OK; i++) {
+        const struct item *item = &batch->items[i];
+        if (is_large(item)) {
+            rc = batch->work(worker, item->path, &item->entry, err);
+            rc = rc == FIRN_OK ? firn_checkout_progress(batch->apply, 1, 0, err) : rc;
+        }
+    }
+    worker->write->spread = NULL;
+    return rc;
+}
+
+static int
+work_off(struct batch *batch, firn_error *err)
+{
+    DCHECK(batch->rc == FIRN_OK); /* a failure ends the pass */
+    firn_sort(batch->items, batch->count, sizeof batch->items[0], compare_places);
+    int rc = work_off_small(batch, err);
+    if (rc == FIRN_OK) {
+        rc = work_off_large(batch, err);
+    }
+    firn_arena_deinit(&batch->arena);
+    batch->count = 0;
+    return rc;
+}
+
+static bool
+copy_slice(struct firn_arena *arena, firn_slice *slice)
+{
+    if (slice->size == 0) {
+        return true;
+    }
+    slice->data = firn_arena_copy(arena, slice->data, slice->size);
+    return slice->data != NULL;
+}
+
+/* firn_checkout_walk hands the apply to its visitor; the batch being filled is found through it. */
+static int
+collect(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+{
+    struct firn_checkout *apply = ctx;
+    struct batch *batch = apply->batch;
+    if (!firn_checkout_needs_content(change)) {
+        return FIRN_OK;
+    }
+    CHECK(batch->count < BATCH_CHANGES);
+    struct item *item = &batch->items[batch->count];
+    item->path = change->path;
+    item->entry = *change->after;
+    item->entry.hard_link = firn_checkout_batch_link_of(apply, change->after);
+    if (!copy_slice(&batch->arena, &item->path) || !copy_slice(&batch->arena, &item->entry.name) ||
+        !copy_slice(&batch->arena, &item->entry.target) ||
+        !copy_slice(&batch->arena, &item->entry.xattrs) ||
+        !copy_slice(&batch->arena, &item->entry.hard_link)) {
+        return firn_error_no_memory(err, "a batch of changes");
+    }
+    item->place = (struct firn_objects_place){0};
+    if (item->entry.kind == FIRN_TREE_FILE && item->entry.hard_link.size == 0) {
+        int rc = firn_objects_find(apply->options.objects, &item->entry.hash, &item->place, err);
+        if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
+            return rc; /* one that is not found is told of by the work, with its path */
+        }
+    }
+    batch->count++;
+    if (batch->count < BATCH_CHANGES) {
+        return FIRN_OK;
+    }
+    return work_off(batch, err);
+}
+
+static int
+create_batch(struct firn_checkout *apply, struct batch **out, firn_error *err)
+{
+    struct batch *batch = firn_alloc_zeroed(sizeof *batch);
+    *out = batch;
+    if (batch == NULL) {
+        return firn_error_no_memory(err, "a batch of changes");
+    }
+    batch->apply = apply;
+    batch->items = firn_alloc_array(BATCH_CHANGES, sizeof *batch->items);
+    batch->workers = firn_alloc_zeroed(apply->writer_count * sizeof *batch->workers);
+    if (batch->items == NULL || batch->workers == NULL) {
+        return firn_error_no_memory(err, "a batch of changes");
+    }
+    for (unsigned i = 0; i < apply->writer_count; i++) {
+        batch->workers[i] =
+            (struct firn_checkout_worker){.apply = apply, .write = &apply->writers[i]};
+    }
+    return FIRN_OK;
+}
+
+static void
+destroy_batch(struct batch *batch)
+{
+    if (batch == NULL) {
+        return;
+    }
+    for (unsigned i = 0; batch->workers != NULL && i < batch->apply->writer_count; i++) {
+        firn_os_dir_close(batch->workers[i].dir);
+        firn_buf_deinit(&batch->workers[i].dir_path);
+        firn_buf_deinit(&batch->workers[i].place.dir);
+    }
+    firn_free(batch->workers);
+    firn_free(batch->items);
+    firn_arena_deinit(&batch->arena);
+    firn_free(batch);
+}
+
+int
+firn_checkout_batch_run(struct firn_checkout *apply, const char *phase,
+                        int (*work)(struct firn_checkout_worker *worker, firn_slice path,
+                                    const struct firn_tree_entry *entry, firn_error *err),
+                        firn_error *err)
+{
+    DCHECK(apply->batch == NULL);
+    struct batch *batch = NULL;
+    int rc;
+    FIRN_TRY(firn_checkout_phase(apply, phase, apply->counts.added + apply->counts.changed,
+                                 apply->counts.bytes, err));
+    FIRN_TRY(create_batch(apply, &batch, err));
+    batch->work = work;
+    apply->batch = batch;
+    FIRN_TRY(firn_checkout_walk(apply, collect, err));
+    FIRN_TRY(work_off(batch, err));
+out:
+    apply->batch = NULL;
+    destroy_batch(batch);
+    return rc;
+}

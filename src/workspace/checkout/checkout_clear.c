@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * checkout/checkout_clear.c: removing a directory of a restore's own making with all that is in
+ * it.
+ *
+ * Without recursion, and with one directory open at a time: each round goes down the first
+ * subdirectory it meets until one is empty, removes that, and begins again one level up.
+ * What has a reserved name was made by somebody else, and is left, with the directories that it is
+ * in: the removal then fails with FIRN_EXISTS, having removed what was before it.
+ * Directories are opened from the root beneath it without following links, so a link that somebody
+ * puts in the way ends the removal and is not followed.
+ */
+#include "base/check.h"
+#include "base/slice.h"
+#include "checkout/checkout_internal.h"
+#include "tree/tree_reserved.h"
+
+struct first_entry {
+    struct firn_buf *path; /* of the directory; gets the entry's name appended */
+    struct firn_os_dir *dir;
+    bool has_subdir;
+    firn_error *err;
+};
+
+static int
+remove_or_descend(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct first_entry *first = ctx;
+    struct firn_os_stat stat;
+    if (firn_tree_reserved_name(firn_bytes(entry->name, entry->name_size)) != NULL) {
+        return FIRN_OK; /* not ours: it stays, and the directories above it */
+    }
+    int rc = firn_os_stat(first->dir, entry->name, &stat, first->err);
+    if (rc != FIRN_OK || stat.kind != FIRN_OS_DIR) {
+        return rc != FIRN_OK ? rc : firn_os_remove_file(first->dir, entry->name, first->err);
+    }
+    DCHECK(!first->has_subdir); /* the first one ends the listing */
+    first->has_subdir = true;
+    if ((first->path->size > 0 && firn_buf_append_u8(first->path, '/') != FIRN_OK) ||
+        firn_buf_append(first->path, entry->name, entry->name_size) != FIRN_OK) {
+        return firn_error_no_memory(first->err, "a path");
+    }
+    return FIRN_CANCELLED; /* ends the listing: the caller goes down */
+}
+
+static int
+remove_empty_dir(struct firn_os_dir *root, firn_slice path, size_t *out_parent_size,
+                 firn_error *err)
+{
+    struct firn_checkout_place place = {0};
+    struct firn_os_dir *parent = NULL;
+    int rc;
+    FIRN_TRY(firn_checkout_final_place(path, &place, err));
+    FIRN_TRY(firn_os_dir_open_beneath(root, (const char *)place.dir.data, &parent, err));
+    FIRN_TRY(firn_os_remove_dir(parent, place.name, err));
+    *out_parent_size = place.dir.size;
+out:
+    firn_os_dir_close(parent);
+    firn_buf_deinit(&place.dir);
+    return rc;
+}
+
+int
+firn_checkout_clear_tree(struct firn_os_dir *root, struct firn_buf *path, size_t base_size,
+                         firn_error *err)
+{
+    CHECK(base_size == path->size); /* what is above it is not ours */
+    for (;;) {
+        struct first_entry first = {.path = path, .err = err};
+        const char *text = firn_buf_text(path);
+        if (text == NULL) {
+            return firn_error_no_memory(err, "a path");
+        }
+        size_t size = path->size;
+        int rc = firn_os_dir_open_beneath(root, text, &first.dir, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        rc = firn_os_dir_list(first.dir, remove_or_descend, &first, err);
+        firn_os_dir_close(first.dir);
+        if (first.has_subdir && rc == FIRN_CANCELLED) {
+            continue;
+        }
+        if (rc != FIRN_OK || size == 0) {
+            return rc;
+        }
+        size_t parent_size;
+        rc = remove_empty_dir(root, firn_buf_slice(path), &parent_size, err);
+        if (rc != FIRN_OK || size <= base_size) {
+            return rc;
+        }
+        CHECK(parent_size >= base_size && parent_size < size);
+        path->size = parent_size;
+    }
+}
+
+/* Appends the path of a place. */
+static int
+append_place(struct firn_buf *path, const struct firn_checkout_place *place, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(firn_buf_append_slice(path, firn_buf_slice(&place->dir)));
+    if (path->size > 0) {
+        FIRN_TRY(firn_buf_append_u8(path, '/'));
+    }
+    FIRN_TRY(firn_buf_append_str(path, place->name));
+    return FIRN_OK;
+out:
+    return firn_error_no_memory(err, "a path");
+}
+
+int
+firn_checkout_clear_place(struct firn_checkout *apply, const struct firn_checkout_place *place,
+                          firn_error *err)
+{
+    struct firn_buf path = {0};
+    int rc = append_place(&path, place, err);
+    if (rc == FIRN_OK) {
+        rc = firn_checkout_clear_tree(apply->options.root, &path, path.size, err);
+    }
+    firn_buf_deinit(&path);
+    return rc;
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * checkout/checkout_internal.h: what the passes of an apply share. The passes: checkout_plan.c and
+ * checkout_verify.c look, checkout_stage.c writes beside, checkout_swap.c puts in place and
+ * removes; checkout_batch.c runs one pass on several threads.
+ */
+#ifndef FIRN_CHECKOUT_CHECKOUT_INTERNAL_H
+#define FIRN_CHECKOUT_CHECKOUT_INTERNAL_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/hash_map.h"
+#include "checkout/checkout.h"
+#include "checkout/checkout_write.h"
+#include "os/os_thread.h"
+
+struct batch;
+struct staging;
+struct swapping;
+struct verifying;
+
+/* Up to so many changes, each thing is made durable by itself; above, the whole file system. */
+enum { FIRN_CHECKOUT_FEW = 32 };
+
+/* A directory whose metadata is set at the end, deepest first. */
+struct firn_checkout_dir {
+    const char *path;             /* in apply->arena, NUL-terminated */
+    struct firn_tree_entry entry; /* xattrs in apply->arena */
+    bool only_time;               /* it was there and is the same: changes in it moved its time */
+    struct firn_checkout_dir *next;
+};
+
+/* A directory that was made writable for the moment. */
+struct firn_checkout_loosened {
+    const char *path; /* in apply->arena, NUL-terminated */
+    uint32_t mode;    /* that it had */
+    struct firn_checkout_loosened *next;
+};
+
+struct firn_checkout {
+    struct firn_checkout_options options;
+    struct firn_os *os;
+    bool into_empty;
+    bool syncs_each; /* few changes, and none that only a sync of the file system makes durable */
+    bool is_superuser;
+    bool is_undone;
+    uint64_t planned_left; /* counts.not_restored after the plan */
+    bool is_silent;        /* what is found is not told now */
+    struct firn_checkout_counts counts;
+    struct firn_arena arena;
+    struct firn_hash_map new_roots; /* paths of directories that are built under a temporary name */
+    struct firn_hash_map left;      /* what no pass changes: checkout_left.c */
+    struct firn_buf excluded; /* path of what was told last of that for being left out by rules */
+    struct firn_checkout_loosened *loosened; /* newest first; under mutex */
+    struct firn_buf path;                    /* working memory of path mapping */
+    struct firn_checkout_dir *dirs;          /* newest, that is deepest, first */
+    struct firn_buf removed_dirs; /* physical paths, each with its NUL, in the order of the walk */
+
+    struct firn_os_mutex mutex; /* callbacks, counts.incomplete and progress, while threads run */
+    struct firn_os_jobs *jobs;
+    /* What a pass works with while it runs; each is its file's own. */
+    struct batch *batch;
+    struct staging *staging;
+    struct swapping *swapping;
+    struct verifying *verifying;
+    struct firn_checkout_write *writers; /* one a thread */
+    unsigned writer_count;
+    struct firn_objects_spread spread; /* of all writers, for one large file */
+    firn_progress progress;
+    int64_t progress_due_ns;
+};
+
+/* ---- names ---- */
+
+/* Whether a change makes a new directory that is built under a temporary name: one whose parent
+ * is there already. */
+bool firn_checkout_is_new_root(struct firn_checkout *apply, firn_slice path);
+FIRN_MUST_CHECK int firn_checkout_add_new_root(struct firn_checkout *apply, firn_slice path,
+                                               firn_error *err);
+
+/* Where the new thing for a path is built, before the swap: appends parent directory and name,
+ * each NUL-terminated text in the buffers given. Inside a new root that is the final name below
+ * the root's temporary one. */
+struct firn_checkout_place {
+    struct firn_buf dir; /* relative path of the directory, with a NUL behind it */
+    char name[FIRN_TREE_NAME_SIZE_MAX + 1];
+    bool is_direct; /* under its own name: nothing to swap */
+};
+FIRN_MUST_CHECK int firn_checkout_staged_place(struct firn_checkout *apply, firn_slice path,
+                                               struct firn_checkout_place *out, firn_error *err);
+/* Where something below a directory is that stands under its temporary name; root_size is that
+ * directory's in path. */
+FIRN_MUST_CHECK int firn_checkout_moved_place(struct firn_checkout *apply, firn_slice path,
+                                              size_t root_size, struct firn_checkout_place *out,
+                                              firn_error *err);
+/* Its final place. */
+FIRN_MUST_CHECK int firn_checkout_final_place(firn_slice path, struct firn_checkout_place *out,
+                                              firn_error *err);
+
+/* ---- walking ---- */
+
+FIRN_MUST_CHECK int firn_checkout_walk(
+    struct firn_checkout *apply,
+    int (*visit)(void *ctx, const struct firn_difference_walk_change *change, firn_error *err),
+    firn_error *err);
+/* How that walks. */
+struct firn_difference_walk_options firn_checkout_diff_options(const struct firn_checkout *apply);
+/* The same with another context for visit than the apply. */
+FIRN_MUST_CHECK int firn_checkout_walk_with(
+    struct firn_checkout *apply,
+    int (*visit)(void *ctx, const struct firn_difference_walk_change *change, firn_error *err),
+    void *ctx, firn_error *err);
+
+/* Whether a change needs new content on disk (a file or link to be written or linked). */
+static inline bool
+firn_checkout_needs_content(const struct firn_difference_walk_change *change)
+{
+    const unsigned rewrite =
+        FIRN_DIFFERENCE_WALK_TYPE | FIRN_DIFFERENCE_WALK_CONTENT | FIRN_DIFFERENCE_WALK_GROUP;
+    return change->after != NULL && change->after->kind != FIRN_TREE_DIR &&
+           (change->kind == FIRN_DIFFERENCE_WALK_ADDED ||
+            (change->kind == FIRN_DIFFERENCE_WALK_CHANGED && (change->what & rewrite) != 0));
+}
+
+/* One thread's part in a batch. */
+struct firn_checkout_worker {
+    struct firn_checkout *apply;
+    struct firn_checkout_write *write;
+    struct firn_os_dir *dir; /* the directory that was used last, and its path */
+    struct firn_buf dir_path;
+    struct firn_checkout_place place;
+};
+
+/* Collects the changes that need content and hands them, a batch at a time, to work on several
+ * threads. An entry whose hard link names a path that a filter leaves out, one with a reserved name,
+ * or one that is left as it is, comes without it: it is a file of its own then. */
+FIRN_MUST_CHECK int
+firn_checkout_batch_run(struct firn_checkout *apply, const char *phase,
+                        int (*work)(struct firn_checkout_worker *worker, firn_slice path,
+                                    const struct firn_tree_entry *entry, firn_error *err),
+                        firn_error *err);
+/* The name that an entry shall be linked to, or an empty slice. */
+firn_slice firn_checkout_batch_link_of(struct firn_checkout *apply,
+                                       const struct firn_tree_entry *entry);
+
+/* temporary and final, both there, change places. FIRN_NOT_FOUND if one is not. */
+FIRN_MUST_CHECK int firn_checkout_exchange(struct firn_os_dir *dir, const char *temporary,
+                                           const char *final, firn_error *err);
+/* Removes the directory at path, below root, with all that is in it; where base_size is 0 only what
+ * is in it. base_size is the size of path, which is changed. checkout_clear.c. */
+FIRN_MUST_CHECK int firn_checkout_clear_tree(struct firn_os_dir *root, struct firn_buf *path,
+                                             size_t base_size, firn_error *err);
+
+/* The same of the directory that was built at a place. */
+FIRN_MUST_CHECK int firn_checkout_clear_place(struct firn_checkout *apply,
+                                              const struct firn_checkout_place *place,
+                                              firn_error *err);
+
+/* Opens the directory of a place, or keeps the one that is open if it is the same. Makes it
+ * writable, if it is not, until firn_checkout_tighten. */
+FIRN_MUST_CHECK int firn_checkout_open_dir(struct firn_checkout *apply, const struct firn_buf *dir,
+                                           struct firn_os_dir **cache, struct firn_buf *cache_path,
+                                           firn_error *err);
+
+/* Sets the modes back of directories that were made writable: of all of them, or, where the
+ * directories of the walk have got theirs, of those that a filter leaves out. */
+FIRN_MUST_CHECK int firn_checkout_tighten(struct firn_checkout *apply, bool all, firn_error *err);
+
+/* ---- what no pass changes: checkout_left.c ---- */
+
+void firn_checkout_left_init(struct firn_checkout *apply);
+/* Whether a path is of an entry that is left as it is with all in it, or lies below one. */
+bool firn_checkout_left_has_whole(const struct firn_checkout *apply, firn_slice path);
+/* The same, or of an entry that is left by itself. */
+bool firn_checkout_left_has(const struct firn_checkout *apply, firn_slice path);
+/* Leaves an entry alone, but not what is below it: it stands there already. Tells nobody. */
+FIRN_MUST_CHECK int firn_checkout_left_itself(struct firn_checkout *apply, firn_slice path,
+                                              firn_error *err);
+/* Leaves an entry alone, and all below it, because rules leave it out now; told by the first
+ * excluded_size bytes of its path. */
+FIRN_MUST_CHECK int firn_checkout_left_excluded(struct firn_checkout *apply, firn_slice path,
+                                                size_t excluded_size, firn_error *err);
+/* The same for a reason for which the restore is not complete; text is one line. Any thread, while no
+ * other one walks. */
+FIRN_MUST_CHECK int firn_checkout_left_behind(struct firn_checkout *apply, firn_slice path,
+                                              const char *text, firn_error *err);
+/* The same of a directory's own attributes: what is in it is changed. */
+FIRN_MUST_CHECK int firn_checkout_left_attributes(struct firn_checkout *apply, firn_slice path,
+                                                  const char *text, firn_error *err);
+
+/* Begins a phase, and tells of it. FIRN_CANCELLED if the caller wants no more, unless it is too late for
+ * that (firn_checkout_finishing). */
+FIRN_MUST_CHECK int firn_checkout_phase(struct firn_checkout *apply, const char *phase,
+                                        uint64_t files_total, uint64_t bytes_total,
+                                        firn_error *err);
+/* The same, with what is done counted on. */
+FIRN_MUST_CHECK int firn_checkout_phase_next(struct firn_checkout *apply, const char *phase,
+                                             firn_error *err);
+/* From here on nothing cancels it. */
+void firn_checkout_finishing(struct firn_checkout *apply);
+/* Tells progress, a few times a second; FIRN_CANCELLED as above. Any thread. */
+FIRN_MUST_CHECK int firn_checkout_progress(struct firn_checkout *apply, uint64_t files,
+                                           uint64_t bytes, firn_error *err);
+void firn_checkout_notice(struct firn_checkout *apply, firn_notice_kind kind, firn_slice path,
+                          const char *text);
+
+/* ---- what is displaced: checkout_displaced.c ---- */
+
+/* Whether it looks like what was saved, by all but its content. */
+bool firn_checkout_displaced_is_as_before(const struct firn_os_stat *stat,
+                                          const struct firn_tree_entry *before);
+/* Whether what was displaced, and stands under `name` in dir now, is what was saved; its content is
+ * read where only that can tell. */
+FIRN_MUST_CHECK int firn_checkout_displaced_look(struct firn_checkout *apply,
+                                                 struct firn_os_dir *dir, const char *name,
+                                                 const struct firn_difference_walk_change *change,
+                                                 bool *out_is_same, firn_error *err);
+/* Whether the file was saved as far as it belongs to a store; then what is behind that is taken off the
+ * size that a look at it showed. */
+bool firn_checkout_displaced_cut(const struct firn_checkout *apply,
+                                 const struct firn_difference_walk_change *change,
+                                 struct firn_os_stat *stat);
+/* Tells and counts something that somebody else changed too late for the restore to be given up. */
+void firn_checkout_displaced_keep(struct firn_checkout *apply, firn_slice path);
+/* The same of what has to get a name that can be seen, because its own is taken. */
+FIRN_MUST_CHECK int firn_checkout_displaced_keep_beside(struct firn_checkout *apply,
+                                                        struct firn_os_dir *dir, const char *name,
+                                                        firn_slice path, firn_error *err);
+/* The last component of a path. */
+firn_slice firn_checkout_displaced_name_of(firn_slice path);
+
+/* ---- the passes ---- */
+
+FIRN_MUST_CHECK int firn_checkout_stage(struct firn_checkout *apply, firn_error *err);
+/* Removes what stage made, and sets apply->is_undone if all of it is gone. */
+void firn_checkout_stage_undo(struct firn_checkout *apply);
+/* Makes durable what stage made, and what swap did. checkout_sync.c. */
+FIRN_MUST_CHECK int firn_checkout_sync_staged(struct firn_checkout *apply, firn_error *err);
+FIRN_MUST_CHECK int firn_checkout_sync_swapped(struct firn_checkout *apply, firn_error *err);
+FIRN_MUST_CHECK int firn_checkout_swap(struct firn_checkout *apply, firn_error *err);
+/* Counts anew what is done, after more was left than was planned. */
+FIRN_MUST_CHECK int firn_checkout_plan_recount(struct firn_checkout *apply, firn_error *err);
+
+#endif

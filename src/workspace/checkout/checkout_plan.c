@@ -1,0 +1,598 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * checkout/checkout_plan.c: the pass that looks what there is to do.
+ *
+ * It tells each change to the caller and looks whether something that is in neither tree stands
+ * where something must go: an entry that a rule left out, a special file, or one that could not be
+ * read. Such a thing was not saved, so it must not be replaced or removed (I1): it stays, nothing is
+ * put there, and that is told (checkout_left.c); unless what stands there is equal to what would be
+ * written: then there is nothing to do (I3), and so with the lock of a store. A directory that goes
+ * away may hold such things and then simply stays; a directory that must become a file and holds
+ * some stays with all that is in it. Only what a store in the tree makes again
+ * goes along with its directory (checkout_stores.c). What a hard link names must be in the
+ * tree: a link is never made to whatever happens to have that name (I2).
+ *
+ * Where stores lie in the tree a first pass, which tells nobody, finds those of them that are to change.
+ * Only then is it known which of their files have to be replaced although the trees have the same of them
+ * (firn_checkout_stores_has_tail), and all further passes find the same changes (I4; not
+ * checked: it would take one more walk a pass).
+ */
+#include <stdio.h>
+
+#include "base/check.h"
+#include "base/slice.h"
+#include "checkout/checkout_able.h"
+#include "checkout/checkout_internal.h"
+#include "checkout/checkout_look.h"
+#include "checkout/checkout_stores.h"
+#include "tree/tree_lookup.h"
+
+/* ---- what stays as it is ---- */
+
+/* Why something of what stands at a path is in no checkpoint. */
+static enum firn_checkout_unsaved
+why_unsaved(const struct firn_checkout *apply, firn_slice path, size_t *out_size)
+{
+    const struct firn_checkout_options *options = &apply->options;
+    *out_size = path.size;
+    const enum firn_checkout_unsaved why =
+        options->unsaved_why != NULL ? options->unsaved_why(options->unsaved, path, out_size)
+                                     : FIRN_CHECKOUT_SAVED;
+    DCHECK(*out_size <= path.size);
+    return why;
+}
+
+/* Whether a path was asked for by its name. */
+static bool
+is_asked_for(const struct firn_checkout *apply, firn_slice path)
+{
+    const struct firn_tree_filter *filter = apply->options.filter;
+    for (size_t i = 0; filter != NULL && i < filter->count; i++) {
+        if (firn_slice_equal(filter->paths[i], path)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Leaves what stands at a path, which is in no checkpoint. */
+static int
+leave_unsaved(struct firn_checkout *apply, firn_slice path, const struct firn_os_stat *stat,
+              firn_error *err)
+{
+    size_t size;
+    const enum firn_checkout_unsaved why = why_unsaved(apply, path, &size);
+    if (why == FIRN_CHECKOUT_EXCLUDED && !is_asked_for(apply, path)) {
+        return firn_checkout_left_excluded(apply, path, size, err);
+    }
+    const bool is_special =
+        stat->kind != FIRN_OS_FILE && stat->kind != FIRN_OS_DIR && stat->kind != FIRN_OS_SYMLINK;
+    return firn_checkout_left_behind(
+        apply, path,
+        why == FIRN_CHECKOUT_EXCLUDED ? "rules leave out now what stands there: move it away first"
+        : why == FIRN_CHECKOUT_UNREAD ? "what stands there could not be read, so no checkpoint has "
+                                        "it: make it readable, or move it away"
+        : is_special                  ? "a fifo, socket or device stands there: move it away first"
+                     : "what stands there came during the restore, so no checkpoint has it",
+        err);
+}
+
+/* What would be displaced with attributes that no checkpoint has refuses the whole restore (I1): an
+ * undo could not bring them back. */
+static int
+is_not_saved(firn_slice path, firn_error *err)
+{
+    return firn_error_set(
+        err, FIRN_CONFLICT,
+        "'%.*s' has attributes that could not be read and so are in no checkpoint: "
+        "make them readable, or move it away, and try again",
+        (int)(path.size < 512 ? path.size : 512), (const char *)path.data);
+}
+
+/* Of some paths only: what is above one of them is no directory, and is not to be restored. */
+static int
+has_no_directory(firn_slice path, firn_error *err)
+{
+    return firn_error_set(
+        err, FIRN_CONFLICT,
+        "'%.*s' could not be restored: there is no directory for it; restore what "
+        "is above it too, or, if somebody just moved that, run it again",
+        (int)(path.size < 512 ? path.size : 512), (const char *)path.data);
+}
+
+/* Whether what stands where an entry is to be added may stay (I3). */
+static int
+may_stay(const struct firn_checkout_look *look, const struct firn_tree_entry *after, bool *out,
+         firn_error *err)
+{
+    int rc = firn_checkout_look_equal(look, after, out, err);
+    if (after->kind == FIRN_TREE_FILE) {
+        bool is_group = after->hard_link.size > 0 || look->stat->nlink > 1;
+        *out = *out && look->stat->mode == after->mode && !is_group;
+    }
+    return rc;
+}
+
+/* Whether what is to be added is the lock of a store. It is never restored: whoever restores a store
+ * makes it by taking it. */
+static bool
+is_lock(const struct firn_checkout *apply, const struct firn_difference_walk_change *change)
+{
+    return apply->options.stores != NULL && change->after->kind != FIRN_TREE_DIR &&
+           firn_checkout_stores_is_lock(apply->options.stores, change->path);
+}
+
+/* Opens the directory that an entry lies in. */
+static int
+open_above(struct firn_checkout *apply, firn_slice path, struct firn_checkout_place *place,
+           struct firn_os_dir **out, firn_error *err)
+{
+    int rc = firn_checkout_final_place(path, place, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = firn_os_dir_open_beneath(apply->options.root, (const char *)place->dir.data, out, err);
+    return rc == FIRN_NOT_FOUND ? has_no_directory(path, err) : rc;
+}
+
+static int
+pass_on(void *ctx, uint64_t bytes, firn_error *err)
+{
+    (void)bytes;
+    return firn_checkout_progress(ctx, 0, 0, err);
+}
+
+/* What is to be added must find its name free, or taken by its equal; else what stands there stays. */
+static int
+check_is_free(struct firn_checkout *apply, const struct firn_difference_walk_change *change,
+              firn_error *err)
+{
+    DCHECK(change->before == NULL && !apply->into_empty);
+    struct firn_checkout_place place = {0};
+    struct firn_os_dir *dir = NULL;
+    struct firn_os_stat stat;
+    size_t size;
+    bool is_equal = false;
+    int rc;
+    if (is_lock(apply, change)) {
+        return firn_checkout_left_itself(apply, change->path, err);
+    }
+    FIRN_TRY(open_above(apply, change->path, &place, &dir, err));
+    rc = firn_os_stat(dir, place.name, &stat, err);
+    if (rc == FIRN_OK) {
+        struct firn_checkout_look look = {.dir = dir,
+                                          .name = place.name,
+                                          .stat = &stat,
+                                          .buf = &apply->path,
+                                          .objects = apply->options.objects,
+                                          .tick = pass_on,
+                                          .ctx = apply};
+        if (why_unsaved(apply, change->path, &size) != FIRN_CHECKOUT_UNREAD) {
+            FIRN_TRY(may_stay(&look, change->after, &is_equal, err));
+        }
+        rc = is_equal ? firn_checkout_left_itself(apply, change->path, err)
+                      : leave_unsaved(apply, change->path, &stat, err);
+        DCHECK(rc != FIRN_OK || firn_checkout_left_has(apply, change->path)); /* (I1), (I3) */
+    } else if (rc == FIRN_NOT_FOUND) {
+        rc = FIRN_OK;
+    }
+out:
+    firn_os_dir_close(dir);
+    firn_buf_deinit(&place.dir);
+    return rc;
+}
+
+/* Before a change is told, and of something that is there before it is looked at. */
+static int
+prepare_store(struct firn_checkout *apply, const struct firn_difference_walk_change *change,
+              firn_error *err)
+{
+    return apply->options.stores != NULL && change->kind != FIRN_DIFFERENCE_WALK_SAME
+               ? firn_checkout_stores_change(apply->options.stores, change, err)
+               : FIRN_OK;
+}
+
+/* ---- a directory that becomes something else ---- */
+
+struct names {
+    struct firn_checkout *apply;
+    struct firn_os_dir *dir;
+    struct firn_buf path; /* of the directory, and then of an entry */
+    size_t path_size;
+    uint64_t count;
+    uint64_t excluded;
+    firn_error *err;
+};
+
+static int
+count_name(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct names *names = ctx;
+    const struct firn_checkout_stores *stores = names->apply->options.stores;
+    const firn_slice dir = firn_bytes(names->path.data, names->path_size);
+    size_t size;
+    if (stores != NULL && firn_checkout_stores_is_leftover(stores, names->dir, dir, entry->name)) {
+        return FIRN_OK;
+    }
+    names->path.size = names->path_size;
+    if (firn_buf_append_u8(&names->path, '/') != FIRN_OK ||
+        firn_buf_append(&names->path, entry->name, entry->name_size) != FIRN_OK) {
+        return firn_error_no_memory(names->err, "a path");
+    }
+    names->count++;
+    names->excluded +=
+        why_unsaved(names->apply, firn_buf_slice(&names->path), &size) == FIRN_CHECKOUT_EXCLUDED;
+    DCHECK(names->excluded <= names->count);
+    return FIRN_OK;
+}
+
+static int
+count_entries(struct firn_checkout *apply, const struct firn_tree_entry *directory, uint64_t *out,
+              firn_error *err)
+{
+    struct firn_tree_iterator *iterator = NULL;
+    int rc;
+    *out = 0;
+    FIRN_TRY(
+        firn_tree_iterator_create(apply->options.before.source, &directory->hash, &iterator, err));
+    for (;;) {
+        const struct firn_tree_entry *entry;
+        bool is_end;
+        FIRN_TRY(firn_tree_iterator_next(iterator, &entry, &is_end, err));
+        if (is_end) {
+            break;
+        }
+        ++*out;
+    }
+out:
+    firn_tree_iterator_destroy(iterator);
+    return rc;
+}
+
+/* What keeps a directory from becoming something else. */
+enum hindrance { NO_HINDRANCE, EXCLUDED_INSIDE, UNSAVED_INSIDE, FIXED_INSIDE };
+
+/* Looks into one directory: it may hold nothing but what its tree knows. */
+static int
+look_inside(struct firn_checkout *apply, firn_slice path, const struct firn_tree_entry *directory,
+            enum hindrance *out, firn_error *err)
+{
+    struct names names = {.apply = apply, .path_size = path.size, .err = err};
+    uint64_t known;
+    int rc;
+    DCHECK(directory->kind == FIRN_TREE_DIR);
+    FIRN_TRY(count_entries(apply, directory, &known, err));
+    if (firn_buf_append_slice(&names.path, path) != FIRN_OK || firn_buf_text(&names.path) == NULL) {
+        rc = firn_error_no_memory(err, "a path");
+        goto out;
+    }
+    FIRN_TRY(firn_os_dir_open_beneath(apply->options.root, (const char *)names.path.data,
+                                      &names.dir, err));
+    FIRN_TRY(firn_os_dir_list(names.dir, count_name, &names, err));
+    if (names.count > known) {
+        *out = names.count - names.excluded > known ? UNSAVED_INSIDE : EXCLUDED_INSIDE;
+    }
+out:
+    firn_os_dir_close(names.dir);
+    firn_buf_deinit(&names.path);
+    return rc;
+}
+
+struct vanishing {
+    struct firn_checkout *apply;
+    struct firn_checkout_able able;
+    firn_slice root;
+    enum hindrance hindrance;
+};
+
+static int
+look_at_vanishing(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+{
+    struct vanishing *vanishing = ctx;
+    const firn_slice root = vanishing->root;
+    enum hindrance found = NO_HINDRANCE;
+    bool is_inside = change->path.size >= root.size && firn_slice_has_prefix(change->path, root);
+    size_t size;
+    int rc = FIRN_OK;
+    if (!is_inside || change->before == NULL) {
+        return FIRN_OK;
+    }
+    const enum firn_checkout_unsaved why = why_unsaved(vanishing->apply, change->path, &size);
+    FIRN_TRY(prepare_store(vanishing->apply, change, err));
+    if (why == FIRN_CHECKOUT_WITHOUT_ATTRIBUTES) {
+        return is_not_saved(change->path, err);
+    }
+    char not_able[FIRN_CHECKOUT_ABLE_TEXT_SIZE];
+    FIRN_TRY(firn_checkout_able_ask(&vanishing->able, change, not_able, err));
+    if (not_able[0] != '\0') {
+        found = FIXED_INSIDE;
+    } else if (why != FIRN_CHECKOUT_SAVED) {
+        found = UNSAVED_INSIDE;
+    } else if (change->before->kind == FIRN_TREE_DIR) {
+        FIRN_TRY(look_inside(vanishing->apply, change->path, change->before, &found, err));
+    }
+    vanishing->hindrance = found > vanishing->hindrance ? found : vanishing->hindrance;
+out:
+    return rc;
+}
+
+/* Before a directory that becomes something else is told: whether all in it may go. If not, it
+ * stays. */
+static int
+check_may_vanish(struct firn_checkout *apply, const struct firn_difference_walk_change *change,
+                 firn_error *err)
+{
+    DCHECK(change->before->kind == FIRN_TREE_DIR && change->after->kind != FIRN_TREE_DIR);
+    struct vanishing vanishing = {
+        .apply = apply,
+        .able = {.root = apply->options.root, .user = firn_os_user_id(apply->os)},
+        .root = change->path};
+    struct firn_tree_filter filter;
+    int rc = firn_tree_filter_init(&filter, &change->path, 1, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    struct firn_difference_walk_options options = {.filter = &filter};
+    rc = firn_difference_walk(&apply->options.before, &apply->options.after, &options,
+                              look_at_vanishing, &vanishing, err);
+    firn_tree_filter_deinit(&filter);
+    firn_checkout_able_deinit(&vanishing.able);
+    if (rc == FIRN_OK && vanishing.hindrance == EXCLUDED_INSIDE &&
+        !is_asked_for(apply, change->path)) {
+        rc = firn_checkout_left_excluded(apply, change->path, change->path.size, err);
+    } else if (rc == FIRN_OK && vanishing.hindrance != NO_HINDRANCE) {
+        rc = firn_checkout_left_behind(apply, change->path,
+                                       vanishing.hindrance == FIXED_INSIDE
+                                           ? "the directory that stands there holds something that "
+                                             "cannot be removed"
+                                           : "the directory that stands there holds something that "
+                                             "is in no checkpoint: move it away first",
+                                       err);
+    }
+    return rc;
+}
+
+/* ---- counting and telling ---- */
+
+static void
+count_file(struct firn_checkout *apply, const struct firn_difference_walk_change *change)
+{
+    DCHECK(!firn_checkout_left_has(apply, change->path));
+    bool was_file = change->before != NULL && change->before->kind != FIRN_TREE_DIR;
+    bool is_file = change->after != NULL && change->after->kind != FIRN_TREE_DIR;
+    struct firn_checkout_counts *counts = &apply->counts;
+    if (change->kind == FIRN_DIFFERENCE_WALK_SAME) {
+        counts->same += is_file ? 1 : 0;
+        return;
+    }
+    if (was_file && is_file) {
+        counts->changed++;
+    } else if (is_file) {
+        counts->added++;
+    } else if (was_file) {
+        counts->removed++;
+    }
+    if (!was_file || !is_file) {
+        bool dir_differs = change->kind != FIRN_DIFFERENCE_WALK_CHANGED || change->what != 0;
+        bool has_dir = (change->before != NULL && !was_file) || (change->after != NULL && !is_file);
+        counts->directories += has_dir && dir_differs ? 1 : 0;
+    }
+    if (firn_checkout_needs_content(change)) {
+        counts->bytes += change->after->size;
+    }
+}
+
+static int
+tell(struct firn_checkout *apply, const struct firn_difference_walk_change *change, firn_error *err)
+{
+    if (apply->options.visit == NULL || change->kind == FIRN_DIFFERENCE_WALK_SAME ||
+        change->path.size == 0) {
+        return FIRN_OK;
+    }
+    firn_change told;
+    firn_entry_info before;
+    firn_entry_info after;
+    firn_difference_walk_to_change(change, &before, &after, &told);
+    int rc = apply->options.visit(apply->options.callbacks.ctx, &told);
+    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+}
+
+static void
+on_reserved(void *ctx, firn_slice path, const char *reason)
+{
+    struct firn_checkout *apply = ctx;
+    char text[128];
+    (void)snprintf(text, sizeof text, "never restored: it %s", reason);
+    firn_checkout_notice(apply, FIRN_NOTICE_RESERVED, path, text);
+    apply->counts.incomplete++;
+}
+
+struct plan {
+    struct firn_checkout *apply;
+    struct firn_buf coming; /* path of the directory that is added, if inside one */
+    struct firn_tree_lookup links;
+    struct firn_checkout_able able;
+    bool has_symlinks; /* among what is to be made or changed */
+};
+
+static bool
+is_inside(const struct firn_buf *root, firn_slice path)
+{
+    return root->size > 0 && path.size > root->size && path.data[root->size] == '/' &&
+           memcmp(path.data, root->data, root->size) == 0;
+}
+
+/* Of a directory that stays one only its attributes are left, and its time without a word: it moves
+ * with every change inside. */
+static int
+leave_refused(struct firn_checkout *apply, const struct firn_difference_walk_change *change,
+              const char *why, firn_error *err)
+{
+    DCHECK(why[0] != '\0' && change->path.size > 0);
+    if (change->before == NULL || change->after == NULL || change->before->kind != FIRN_TREE_DIR ||
+        change->after->kind != FIRN_TREE_DIR) {
+        return firn_checkout_left_behind(apply, change->path, why, err);
+    }
+    return firn_difference_walk_is_dir_time(change)
+               ? firn_checkout_left_itself(apply, change->path, err)
+               : firn_checkout_left_attributes(apply, change->path, why, err);
+}
+
+/* Finds out whether a change can be made; leaves it alone if not. */
+static int
+check_room(struct plan *plan, const struct firn_difference_walk_change *change, firn_error *err)
+{
+    struct firn_checkout *apply = plan->apply;
+    bool type_changes = change->kind == FIRN_DIFFERENCE_WALK_CHANGED &&
+                        (change->what & FIRN_DIFFERENCE_WALK_TYPE) != 0;
+    bool comes = change->after != NULL && change->after->kind == FIRN_TREE_DIR &&
+                 (change->kind == FIRN_DIFFERENCE_WALK_ADDED || type_changes);
+    size_t size;
+    int rc = FIRN_OK;
+    if (is_inside(&plan->coming, change->path)) {
+        return FIRN_OK;
+    }
+    if (change->kind == FIRN_DIFFERENCE_WALK_ADDED) {
+        FIRN_TRY(check_is_free(apply, change, err));
+    } else if (change->kind != FIRN_DIFFERENCE_WALK_SAME || change->is_entered) {
+        enum firn_checkout_unsaved why = why_unsaved(apply, change->path, &size);
+        if (why == FIRN_CHECKOUT_WITHOUT_ATTRIBUTES && change->kind != FIRN_DIFFERENCE_WALK_SAME) {
+            return is_not_saved(change->path, err);
+        } else if (why == FIRN_CHECKOUT_UNREAD) {
+            FIRN_TRY(firn_checkout_left_behind(apply, change->path,
+                                               "it could not be read: make it readable, or move it "
+                                               "away",
+                                               err));
+        }
+    }
+    if (!firn_checkout_left_has(apply, change->path)) {
+        char why[FIRN_CHECKOUT_ABLE_TEXT_SIZE];
+        FIRN_TRY(firn_checkout_able_ask(&plan->able, change, why, err));
+        if (why[0] != '\0') {
+            FIRN_TRY(leave_refused(apply, change, why, err));
+        }
+    }
+    if (type_changes && change->before->kind == FIRN_TREE_DIR &&
+        !firn_checkout_left_has(apply, change->path)) {
+        FIRN_TRY(check_may_vanish(apply, change, err));
+    }
+    if (comes && !firn_checkout_left_has(apply, change->path)) {
+        firn_buf_clear(&plan->coming);
+        if (firn_buf_append_slice(&plan->coming, change->path) != FIRN_OK) {
+            return firn_error_no_memory(err, "a path");
+        }
+    }
+out:
+    return rc;
+}
+
+static bool
+is_left(struct firn_checkout *apply, const struct firn_difference_walk_change *change)
+{
+    bool is_whole = firn_checkout_left_has_whole(apply, change->path);
+    bool is_file = change->after != NULL && change->after->kind != FIRN_TREE_DIR;
+    apply->counts.left_files += is_whole && is_file ? 1 : 0;
+    return is_whole || firn_checkout_left_has(apply, change->path);
+}
+
+static int
+plan_change(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+{
+    struct plan *plan = ctx;
+    struct firn_checkout *apply = plan->apply;
+    int rc;
+    if (is_left(apply, change)) { /* it lies below what is left */
+        return FIRN_OK;
+    }
+    DCHECK(!apply->into_empty || change->before == NULL);
+    FIRN_TRY(firn_checkout_progress(apply, change->kind != FIRN_DIFFERENCE_WALK_SAME, 0, err));
+    FIRN_TRY(change->before != NULL ? prepare_store(apply, change, err) : FIRN_OK);
+    if (!apply->into_empty) {
+        FIRN_TRY(check_room(plan, change, err));
+        if (is_left(apply, change)) {
+            return FIRN_OK;
+        }
+    }
+    FIRN_TRY(change->before == NULL ? prepare_store(apply, change, err) : FIRN_OK);
+    count_file(apply, change);
+    plan->has_symlinks =
+        plan->has_symlinks || (change->kind != FIRN_DIFFERENCE_WALK_SAME && change->after != NULL &&
+                               change->after->kind == FIRN_TREE_SYMLINK);
+    if (firn_checkout_needs_content(change) &&
+        firn_checkout_batch_link_of(apply, change->after).size > 0) {
+        /* (I2) */
+        FIRN_TRY(firn_tree_lookup_check_link(&plan->links, change->path, change->after, err));
+    }
+    rc = apply->is_silent ? FIRN_OK : tell(apply, change, err);
+out:
+    return rc;
+}
+
+static int
+pass(struct firn_checkout *apply, bool is_silent, firn_error *err)
+{
+    struct plan plan = {.apply = apply,
+                        .able = {.root = apply->options.root, .user = firn_os_user_id(apply->os)}};
+    /* What an earlier pass left would be passed over as if it had been told. */
+    DCHECK(apply->left.count == 0 && apply->new_roots.count == 0 && apply->batch == NULL);
+    apply->is_silent = is_silent;
+    struct firn_difference_walk_options options = firn_checkout_diff_options(apply);
+    options.with_same = apply->options.count_same;
+    options.on_reserved = is_silent ? NULL : on_reserved;
+    options.reserved_ctx = apply;
+    firn_tree_lookup_init(&plan.links, apply->options.after.source,
+                          &apply->options.after.root->hash);
+    int rc = firn_difference_walk(&apply->options.before, &apply->options.after, &options,
+                                  plan_change, &plan, err);
+    const struct firn_checkout_counts *counts = &apply->counts;
+    apply->syncs_each = !plan.has_symlinks &&
+                        counts->added + counts->changed + counts->removed + counts->directories <=
+                            FIRN_CHECKOUT_FEW;
+    apply->is_silent = false;
+    firn_checkout_able_deinit(&plan.able);
+    firn_buf_deinit(&plan.coming);
+    firn_tree_lookup_deinit(&plan.links);
+    return rc;
+}
+
+int
+firn_checkout_plan(struct firn_checkout *apply, firn_error *err)
+{
+    const struct firn_checkout_stores *stores = apply->options.stores;
+    int rc = firn_checkout_phase(apply, "compare", 0, 0, err);
+    if (rc == FIRN_OK && stores != NULL && stores->stores.count > 0) { /* (I4) */
+        rc = pass(apply, true, err);
+        apply->counts = (struct firn_checkout_counts){0};
+        firn_hash_map_clear(&apply->left);
+    }
+    rc = rc == FIRN_OK ? pass(apply, false, err) : rc;
+    apply->planned_left = apply->counts.not_restored;
+    if (rc == FIRN_OK && apply->options.filter != NULL) {
+        rc = firn_tree_filter_check_met(apply->options.filter, err);
+    }
+    return rc;
+}
+
+static int
+count_change(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+{
+    struct firn_checkout *apply = ctx;
+    (void)err;
+    if (!is_left(apply, change)) {
+        count_file(apply, change);
+    }
+    return FIRN_OK;
+}
+
+int
+firn_checkout_plan_recount(struct firn_checkout *apply, firn_error *err)
+{
+    struct firn_checkout_counts *counts = &apply->counts;
+    DCHECK(counts->not_restored > apply->planned_left && apply->swapping == NULL);
+    struct firn_difference_walk_options options = firn_checkout_diff_options(apply);
+    options.with_same = apply->options.count_same;
+    counts->added = counts->changed = counts->removed = 0;
+    counts->same = counts->directories = counts->left_files = 0;
+    return firn_difference_walk(&apply->options.before, &apply->options.after, &options,
+                                count_change, apply, err);
+}

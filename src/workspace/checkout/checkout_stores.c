@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * checkout/checkout_stores.c: no store is restored beneath the process that writes it.
+ *
+ * A writer has its store's files open and goes on writing to them whatever has their names. Files of an
+ * earlier state put there would be mixed with what it writes, and both be lost. So a restore that is to
+ * change anything of a store takes the store's lock first, while it looks what there is to do and nothing
+ * is written, and keeps it until all is done; a store that stays locked refuses it. A store that stays as
+ * it is refuses nothing; nor do things in its directory that are none of its own, or the directory's
+ * times and mode.
+ *
+ * The stores are those that the scan of the present state met. The lock is taken without leaving a
+ * trace in the file, which is no part of the tree. Earlier versions saved it with a store that could not
+ * be read; from their checkpoints it is not restored where a store is.
+ *
+ * (I1) What the restore displaces is in the safety checkpoint. Of a store that is the state which the
+ *      scan found out, not the looks of its files: a writer may have come and gone since, and what it
+ *      writes through a mapping moves no time. So once no writer can come, the state is found out again,
+ *      and has to be the same.
+ * (I2) Then all that is left out of it, what lies behind the ends of its logs included, is of no use to
+ *      anybody, and goes with what it belongs to. The lock goes last. (Not checked: clear is the
+ *      rule.)
+ *
+ *      A log that is to stay as the tree has it may be longer on the disk, and what stands there lead on
+ *      to a segment that goes. Such a file is replaced by what the tree has (has_tail).
+ *
+ * (I3) Nothing goes on that found a store locked: it begins anew with a scan, once it is not. (Not
+ *      checked: lock fails then.)
+ *
+ * Not kept out are readers: what they have open stays, what they open later may be gone.
+ */
+#include "checkout/checkout_stores.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/slice.h"
+#include "codec/xxh3.h"
+#include "copy/copy_capture.h"
+#include "tree/tree.h"
+
+struct store {
+    firn_slice path;
+    uint64_t print; /* of the state that was saved; 0: it was saved file by file */
+    bool is_store;  /* not only by the names of its files */
+    bool is_seen;
+    struct firn_os_file *lock;
+    struct firn_copy_capture *capture; /* that state, once nobody can change it */
+};
+
+static uint64_t
+store_hash(const void *record)
+{
+    const struct store *store = record;
+    return firn_xxh3(store->path.data, store->path.size, 0);
+}
+
+static bool
+store_equal(const void *record, const void *key)
+{
+    return firn_slice_equal(((const struct store *)record)->path,
+                            ((const struct store *)key)->path);
+}
+
+struct tail {
+    firn_slice path; /* in the arena */
+};
+
+static uint64_t
+tail_hash(const void *record)
+{
+    const struct tail *tail = record;
+    return firn_xxh3(tail->path.data, tail->path.size, 0);
+}
+
+static bool
+tail_equal(const void *record, const void *key)
+{
+    return firn_slice_equal(((const struct tail *)record)->path, ((const struct tail *)key)->path);
+}
+
+int
+firn_checkout_stores_find(struct firn_checkout_stores *stores, firn_slice found, firn_error *err)
+{
+    DCHECK(stores->stores.count == 0 && stores->tails.count == 0);
+    firn_hash_map_init(&stores->stores, sizeof(struct store), store_hash, store_equal);
+    firn_hash_map_init(&stores->tails, sizeof(struct tail), tail_hash, tail_equal);
+    for (size_t at = 0; at < found.size;) {
+        struct store store = {.print = firn_load_le64(found.data + at)};
+        store.is_store = found.data[at + 8] != 0;
+        store.path = firn_str((const char *)found.data + at + 9);
+        at += 9 + store.path.size + 1;
+        DCHECK(at <= found.size);
+        DCHECK(firn_hash_map_find(&stores->stores, store_hash(&store), &store) == NULL);
+        if (firn_hash_map_insert(&stores->stores, store_hash(&store), &store) == NULL) {
+            return firn_error_no_memory(err, "the list of stores");
+        }
+    }
+    return FIRN_OK;
+}
+
+void
+firn_checkout_stores_deinit(struct firn_checkout_stores *stores)
+{
+    for (size_t i = 0; i < stores->stores.count; i++) {
+        struct store *store = firn_hash_map_at(&stores->stores, i);
+        firn_os_file_close(store->lock);
+        firn_copy_capture_close(store->capture);
+    }
+    firn_hash_map_deinit(&stores->stores);
+    firn_hash_map_deinit(&stores->tails);
+    firn_arena_deinit(&stores->arena);
+}
+
+static struct store *
+store_at(const struct firn_checkout_stores *stores, firn_slice path)
+{
+    const struct store key = {.path = path};
+    return firn_hash_map_find(&stores->stores, store_hash(&key), &key);
+}
+
+/* ---- keeping writers out ---- */
+
+static int
+was_being_written(const struct store *store, firn_error *err)
+{
+    return firn_error_set(err, FIRN_BUSY,
+                          "'%s' was being written until now; nothing was changed, run it again",
+                          (const char *)store->path.data);
+}
+
+/* The state that is there now, which must be the one that was saved (I1); who only looks tells what he
+ * saw. */
+static int
+find_state(const struct firn_checkout_stores *stores, struct store *store, struct firn_os_dir *dir,
+           firn_error *err)
+{
+    DCHECK(store->print != 0 && store->capture == NULL);
+    DCHECK(stores->is_dry || store->lock != NULL); /* (I1): nobody can change it */
+    int rc = firn_copy_capture_open(dir, &store->capture, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    firn_copy_capture_let_go(store->capture);
+    return stores->is_dry || firn_copy_capture_print(store->capture) == store->print
+               ? FIRN_OK
+               : was_being_written(store, err);
+}
+
+struct looking {
+    struct firn_checkout_stores *stores;
+    const struct store *store;
+    struct firn_os_dir *dir;
+    firn_error *err;
+};
+
+static int
+note_tail(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct looking *looking = ctx;
+    firn_slice dir = looking->store->path;
+    size_t name_at = dir.size > 0 ? dir.size + 1 : 0;
+    struct firn_copy_capture_file file =
+        firn_copy_capture_judge(looking->store->capture, entry->name);
+    struct firn_os_stat stat;
+    if (file.kind != FIRN_COPY_CAPTURE_CUT ||
+        firn_os_stat(looking->dir, entry->name, &stat, NULL) != FIRN_OK ||
+        stat.size_bytes <= file.size_bytes) {
+        return FIRN_OK;
+    }
+    DCHECK(entry->name_size > 0);
+    struct tail tail = {.path.size = name_at + entry->name_size};
+    uint8_t *path = firn_arena_alloc(&looking->stores->arena, tail.path.size);
+    if (path != NULL) {
+        memcpy(path, dir.data, dir.size);
+        path[dir.size] = '/';
+        memcpy(path + name_at, entry->name, entry->name_size);
+        tail.path.data = path;
+    }
+    return path != NULL && firn_hash_map_insert(&looking->stores->tails, tail_hash(&tail), &tail)
+               ? FIRN_OK
+               : firn_error_no_memory(looking->err, "the list of stores");
+}
+
+/* Takes the lock. If it has to be waited for, then whoever had it may have written anything, or put
+ * another store in its place: what was found out before is not so any more, and the lock is given
+ * back (I3). */
+static int
+lock(const struct firn_checkout_stores *stores, struct store *store, struct firn_os_dir *dir,
+     firn_error *err)
+{
+    bool may_create = store->print != 0 && !stores->is_dry;
+    DCHECK(store->lock == NULL);
+    int rc = firn_copy_capture_keep_writers_out(dir, may_create, 0, &store->lock, err);
+    if (rc != FIRN_BUSY) {
+        return rc;
+    }
+    rc = firn_copy_capture_keep_writers_out(dir, may_create, stores->lock_timeout_ms, &store->lock,
+                                            err);
+    if (rc == FIRN_OK) {
+        firn_os_file_close(store->lock);
+        store->lock = NULL;
+        return was_being_written(store, err);
+    }
+    return rc == FIRN_BUSY
+               ? firn_error_prefix(err, "cannot restore a firn store that is being written")
+               : rc;
+}
+
+static int
+enter(struct firn_checkout_stores *stores, struct store *store, firn_error *err)
+{
+    struct firn_os_dir *dir;
+    const char *path = (const char *)store->path.data; /* has a NUL behind */
+    DCHECK(!store->is_seen && path[store->path.size] == '\0');
+    int rc = firn_os_dir_open_beneath(stores->root, path, &dir, err);
+    store->is_seen = true;
+    if (rc != FIRN_OK) {
+        return rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* gone since it was scanned */
+    }
+    rc = lock(stores, store, dir, err);
+    if (rc == FIRN_OK && store->print != 0) {
+        struct looking looking = {stores, store, dir, err};
+        rc = find_state(stores, store, dir, err);
+        rc = rc == FIRN_OK ? firn_os_dir_list(dir, note_tail, &looking, err) : rc;
+    }
+    if (stores->is_dry) {
+        firn_os_file_close(store->lock);
+        store->lock = NULL;
+    }
+    firn_os_dir_close(dir);
+    return rc;
+}
+
+/* The first name of a path, or "". */
+static void
+first_name(firn_slice path, char out[FIRN_TREE_NAME_SIZE_MAX + 1])
+{
+    size_t size = 0;
+    while (size < path.size && size < FIRN_TREE_NAME_SIZE_MAX && path.data[size] != '/') {
+        out[size] = (char)path.data[size];
+        size++;
+    }
+    out[size] = '\0';
+}
+
+/* Whether something at a path in the directory of a store, or that directory, is the store's. */
+static bool
+is_own(firn_slice path)
+{
+    char name[FIRN_TREE_NAME_SIZE_MAX + 1];
+    first_name(path, name);
+    return path.size == 0 || firn_copy_capture_is_own(name);
+}
+
+int
+firn_checkout_stores_change(struct firn_checkout_stores *stores,
+                            const struct firn_difference_walk_change *change, firn_error *err)
+{
+    firn_slice path = change->path;
+    if (stores->stores.count == 0 ||
+        (change->before != NULL && change->before->kind == FIRN_TREE_DIR && change->after != NULL &&
+         change->after->kind == FIRN_TREE_DIR)) {
+        return FIRN_OK;
+    }
+    for (size_t end = 0; end <= path.size; end++) {
+        if (end > 0 && end < path.size && path.data[end] != '/') {
+            continue;
+        }
+        struct store *store = store_at(stores, firn_bytes(path.data, end));
+        size_t begin = end == 0 || end == path.size ? end : end + 1;
+        if (store != NULL && !store->is_seen &&
+            is_own(firn_bytes(path.data + begin, path.size - begin))) {
+            int rc = enter(stores, store, err);
+            if (rc != FIRN_OK) {
+                return rc;
+            }
+        }
+    }
+    return FIRN_OK;
+}
+
+/* ---- what the tree does not say ---- */
+
+/* Splits a path into that of the directory and the name. */
+static firn_slice
+split(firn_slice path, char name[FIRN_TREE_NAME_SIZE_MAX + 1])
+{
+    size_t at = path.size;
+    while (at > 0 && path.data[at - 1] != '/') {
+        at--;
+    }
+    first_name(firn_bytes(path.data + at, path.size - at), name);
+    return firn_bytes(path.data, at > 0 ? at - 1 : 0);
+}
+
+/* The state of the store in a directory, if it is known. */
+static const struct firn_copy_capture *
+capture_at(const struct firn_checkout_stores *stores, firn_slice path)
+{
+    const struct store *store = stores->stores.count == 0 ? NULL : store_at(stores, path);
+    return store == NULL ? NULL : store->capture;
+}
+
+bool
+firn_checkout_stores_is_cut(const struct firn_checkout_stores *stores, firn_slice path)
+{
+    char name[FIRN_TREE_NAME_SIZE_MAX + 1];
+    const struct firn_copy_capture *capture = capture_at(stores, split(path, name));
+    return path.size > 0 && capture != NULL &&
+           firn_copy_capture_judge(capture, name).kind == FIRN_COPY_CAPTURE_CUT;
+}
+
+bool
+firn_checkout_stores_has_tail(const struct firn_checkout_stores *stores, firn_slice path)
+{
+    DCHECK(stores->tails.count == 0 || stores->stores.count > 0);
+    const struct tail key = {path};
+    return stores->tails.count > 0 &&
+           firn_hash_map_find(&stores->tails, tail_hash(&key), &key) != NULL;
+}
+
+static bool
+is_lock_in(const struct firn_checkout_stores *stores, firn_slice path, const char *name)
+{
+    const struct store *store =
+        stores->stores.count > 0 && firn_copy_capture_is_lock(name) ? store_at(stores, path) : NULL;
+    return store != NULL && store->is_store;
+}
+
+bool
+firn_checkout_stores_is_lock(const struct firn_checkout_stores *stores, firn_slice path)
+{
+    char name[FIRN_TREE_NAME_SIZE_MAX + 1];
+    firn_slice dir = split(path, name);
+    return is_lock_in(stores, dir, name);
+}
+
+static bool
+is_left_out(const struct firn_checkout_stores *stores, firn_slice path, const char *name)
+{
+    char folder[FIRN_TREE_NAME_SIZE_MAX + 1];
+    const struct firn_copy_capture *capture = capture_at(stores, path);
+    if (is_lock_in(stores, path, name)) {
+        return true;
+    }
+    if (capture != NULL) {
+        return firn_copy_capture_judge(capture, name).kind == FIRN_COPY_CAPTURE_LEFT_OUT;
+    }
+    capture = capture_at(stores, split(path, folder));
+    return path.size > 0 && capture != NULL && firn_copy_capture_has_folder(folder) &&
+           firn_copy_capture_judge_in_folder(name).kind == FIRN_COPY_CAPTURE_LEFT_OUT;
+}
+
+bool
+firn_checkout_stores_is_leftover(const struct firn_checkout_stores *stores, struct firn_os_dir *dir,
+                                 firn_slice path, const char *name)
+{
+    struct firn_os_stat stat;
+    return is_left_out(stores, path, name) && firn_os_stat(dir, name, &stat, NULL) == FIRN_OK &&
+           stat.kind != FIRN_OS_DIR;
+}
+
+struct clearing {
+    const struct firn_checkout_stores *stores;
+    struct firn_os_dir *dir;
+    firn_slice path;
+    bool has_lock;
+    bool has_more;
+    firn_error *err;
+};
+
+static int
+clear_one(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct clearing *clearing = ctx;
+    if (!firn_checkout_stores_is_leftover(clearing->stores, clearing->dir, clearing->path,
+                                          entry->name)) {
+        clearing->has_more = true;
+        return FIRN_OK;
+    }
+    if (firn_copy_capture_is_lock(entry->name)) {
+        clearing->has_lock = true;
+        return FIRN_OK;
+    }
+    return firn_os_remove_file(clearing->dir, entry->name, clearing->err);
+}
+
+int
+firn_checkout_stores_clear(const struct firn_checkout_stores *stores, struct firn_os_dir *dir,
+                           firn_slice path, firn_error *err)
+{
+    struct clearing clearing = {.stores = stores, .dir = dir, .path = path, .err = err};
+    int rc = firn_os_dir_list(dir, clear_one, &clearing, err);
+    return rc == FIRN_OK && clearing.has_lock && !clearing.has_more
+               ? firn_copy_capture_remove_lock(dir, err)
+               : rc;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * checkout/checkout_verify.c: the pass that reads and verifies every object that will be needed,
+ * so that damage is found before the first byte of the tree changes. Nothing is kept: what is
+ * written later is verified again on its way.
+ *
+ * Damage does not end the pass: whoever has a damaged store wants to know of all files that it
+ * costs, not of the first one. Each is told, with what is wrong with it, up to TOLD_MAX; the error
+ * gives their number and the first of them in the order of paths, whichever thread came upon it
+ * when. What the machine cannot do, and what the caller no longer wants, does end it.
+ */
+#include "base/check.h"
+#include "base/slice.h"
+#include "checkout/checkout_internal.h"
+
+enum { TOLD_MAX = 100 };
+
+struct verifying {
+    /* Under apply->mutex. */
+    uint64_t count;
+    struct firn_buf path; /* of the first, in the order of paths */
+    firn_error error;
+};
+
+static bool
+is_finding(int rc)
+{
+    return rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_IO || rc == FIRN_NOT_FOUND;
+}
+
+/* *out_is_told is false where enough was told. */
+static int
+note(struct firn_checkout *apply, firn_slice path, const firn_error *found, bool *out_is_told)
+{
+    DCHECK(is_finding(found->code)); /* the error for all of them is one of these */
+    struct verifying *verifying = apply->verifying;
+    int rc = FIRN_OK;
+    firn_os_mutex_lock(&apply->mutex);
+    *out_is_told = verifying->count < TOLD_MAX;
+    if (verifying->count++ == 0 || firn_slice_compare(path, firn_buf_slice(&verifying->path)) < 0) {
+        firn_buf_clear(&verifying->path);
+        rc = firn_buf_append_slice(&verifying->path, path);
+        verifying->error = *found;
+    }
+    firn_os_mutex_unlock(&apply->mutex);
+    return rc;
+}
+
+static int
+pass_on(void *ctx, uint64_t bytes, firn_error *err)
+{
+    (void)ctx;
+    (void)bytes; /* of a file that is not large: told when it is done */
+    (void)err;
+    return FIRN_OK;
+}
+
+static int
+verify_one(struct firn_checkout_worker *worker, firn_slice path,
+           const struct firn_tree_entry *entry, firn_error *err)
+{
+    struct firn_checkout *apply = worker->apply;
+    const struct firn_checkout_options *options = &apply->options;
+    firn_error found;
+    bool is_told;
+    if (entry->kind != FIRN_TREE_FILE || entry->hard_link.size > 0 ||
+        (options->is_at_hand != NULL && options->is_at_hand(options->at_hand, &entry->hash))) {
+        return FIRN_OK;
+    }
+    const struct firn_checkout_write *write = worker->write;
+    int rc =
+        write->spread != NULL
+            ? firn_objects_spread_read(write->spread, &entry->hash, entry->size, NULL, NULL, &found)
+            : firn_objects_stream_verify(options->objects, write->scratch, &entry->hash,
+                                         entry->size, pass_on, NULL, &found);
+    if (!is_finding(rc)) {
+        *err = rc == FIRN_OK ? *err : found;
+        return rc;
+    }
+    if (note(apply, path, &found, &is_told) != FIRN_OK) {
+        return firn_error_no_memory(err, "a path");
+    }
+    if (is_told) {
+        firn_checkout_notice(apply, FIRN_NOTICE_DAMAGED, path, found.text);
+    }
+    return FIRN_OK;
+}
+
+/* The error for all that was found. */
+static int
+judge(const struct verifying *verifying, firn_error *err)
+{
+    if (verifying->count == 0) {
+        return FIRN_OK;
+    }
+    firn_error found = verifying->error;
+    firn_slice path = firn_buf_slice(&verifying->path);
+    (void)firn_error_prefix(&found, "'%.*s'", (int)(path.size < 256 ? path.size : 256),
+                            (const char *)path.data);
+    if (verifying->count > 1) {
+        (void)firn_error_prefix(&found, "%llu files cannot be restored, the first is",
+                                (unsigned long long)verifying->count);
+    }
+    if (err != NULL) {
+        *err = found;
+    }
+    CHECK(found.code != FIRN_OK); /* nothing damaged is restored from */
+    return found.code;
+}
+
+int
+firn_checkout_verify(struct firn_checkout *apply, firn_error *err)
+{
+    struct verifying verifying = {0};
+    DCHECK(apply->verifying == NULL);
+    apply->verifying = &verifying;
+    int rc = firn_checkout_batch_run(apply, "verify", verify_one, err);
+    if (rc == FIRN_OK) {
+        rc = judge(&verifying, err);
+    }
+    apply->verifying = NULL;
+    firn_buf_deinit(&verifying.path);
+    return rc;
+}

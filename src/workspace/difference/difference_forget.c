@@ -1,0 +1,548 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * difference/difference_forget.c: a tree without some of its paths.
+ *
+ *   survey    walks the tree: what lies at the paths and below, and which further names of a file
+ *             elsewhere name a first name there
+ *   rewrite   makes those directories anew that lead to the paths, or in which such a name lies; all
+ *             others are taken as they are
+ *
+ * In a group of hard links the first path holds the content, and the others name it
+ * (tree/tree_lookup.h). Where the first one is forgotten, the first of those that are left takes its
+ * place: its entry says all that the other's did, so that nothing of the file is lost (I1).
+ *
+ * What an entry says of hard links are whole paths; so a directory in which nothing has to be done,
+ * and that does not lead to the paths, is done with wherever it is met again. It is remembered by its
+ * hash, as is what lies in a directory that is forgotten. So many checkpoints of one workspace cost what
+ * they do not share.
+ *
+ * Both walks keep their stack on the heap, bounded by FIRN_TREE_DEPTH_MAX. The entry of a directory is
+ * borrowed from its parent's iterator, which does not move before the directory is done (I2).
+ */
+#include "difference/difference_forget.h"
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "catalog/catalog_purge.h"
+#include "codec/xxh3.h"
+
+/* A directory that was walked to its end: a forgotten one, or (counts are zeros) one with nothing
+ * to do. */
+struct known {
+    firn_hash hash;
+    struct firn_difference_forget_counts counts;
+};
+
+/* A first name that is forgotten. Paths lie in forget->link_paths. */
+struct moved {
+    uint64_t from_hash;
+    size_t from;
+    size_t from_size;
+    size_t to; /* the first of the names that are left */
+    size_t to_size;
+    uint64_t size; /* of the file */
+};
+
+struct level {
+    struct firn_tree_iterator *iterator;
+    struct firn_tree_entry entry; /* of the directory */
+    size_t path_size;             /* of its parent */
+    bool is_forgotten;
+    /* survey */
+    bool has_nothing; /* to be done in it */
+    struct firn_difference_forget_counts counts;
+    /* rewrite */
+    bool is_changed;
+    struct firn_buf encoded;
+};
+
+struct firn_difference_forget {
+    const struct firn_tree_source *source;
+    struct firn_tree_filter *paths;
+    struct firn_hash_map *gone;
+    struct firn_hash_map forgotten; /* of struct known */
+    struct firn_hash_map nothing;   /* likewise */
+    struct firn_hash_map links;     /* of struct moved; of the tree that was surveyed last */
+    struct firn_buf link_paths;
+    struct level *levels;
+    size_t depth;
+    size_t capacity;
+    struct firn_buf path;
+    struct firn_objects_session_lane *lane;
+};
+
+/* ---- maps ---- */
+
+static uint64_t
+known_hash(const void *record)
+{
+    const struct known *known = record;
+    return firn_load_le64(known->hash.bytes);
+}
+
+static bool
+known_equal(const void *record, const void *key)
+{
+    const struct known *known = record;
+    return firn_hash_equal(&known->hash, key);
+}
+
+static const struct known *
+find_known(const struct firn_hash_map *map, const firn_hash *hash)
+{
+    return firn_hash_map_find(map, firn_load_le64(hash->bytes), hash);
+}
+
+static uint64_t
+moved_hash(const void *record)
+{
+    return ((const struct moved *)record)->from_hash;
+}
+
+struct moved_key {
+    const struct firn_difference_forget *forget;
+    firn_slice path;
+};
+
+static bool
+moved_equal(const void *record, const void *key)
+{
+    const struct moved *moved = record;
+    const struct moved_key *wanted = key;
+    DCHECK(moved->from + moved->from_size <= wanted->forget->link_paths.size);
+    return firn_slice_equal(
+        firn_bytes(wanted->forget->link_paths.data + moved->from, moved->from_size), wanted->path);
+}
+
+static struct moved *
+find_moved(const struct firn_difference_forget *forget, firn_slice from)
+{
+    const struct moved_key key = {forget, from};
+    return firn_hash_map_find(&forget->links, firn_xxh3(from.data, from.size, 0), &key);
+}
+
+int
+firn_difference_forget_create(const struct firn_tree_source *source, struct firn_tree_filter *paths,
+                              struct firn_hash_map *gone, struct firn_difference_forget **out,
+                              firn_error *err)
+{
+    struct firn_difference_forget *forget = firn_alloc_zeroed(sizeof *forget);
+    *out = forget;
+    if (forget == NULL) {
+        return firn_error_no_memory(err, "a walk through trees");
+    }
+    forget->source = source;
+    forget->paths = paths;
+    forget->gone = gone;
+    firn_hash_map_init(&forget->forgotten, sizeof(struct known), known_hash, known_equal);
+    firn_hash_map_init(&forget->nothing, sizeof(struct known), known_hash, known_equal);
+    firn_hash_map_init(&forget->links, sizeof(struct moved), moved_hash, moved_equal);
+    return FIRN_OK;
+}
+
+/* ---- levels ---- */
+
+static void
+close_level(struct level *level)
+{
+    firn_tree_iterator_destroy(level->iterator);
+    firn_buf_deinit(&level->encoded);
+}
+
+static void
+close_levels(struct firn_difference_forget *forget)
+{
+    while (forget->depth > 0) {
+        close_level(&forget->levels[--forget->depth]);
+    }
+    firn_buf_clear(&forget->path);
+}
+
+void
+firn_difference_forget_destroy(struct firn_difference_forget *forget)
+{
+    if (forget == NULL) {
+        return;
+    }
+    close_levels(forget);
+    firn_hash_map_deinit(&forget->forgotten);
+    firn_hash_map_deinit(&forget->nothing);
+    firn_hash_map_deinit(&forget->links);
+    firn_buf_deinit(&forget->link_paths);
+    firn_buf_deinit(&forget->path);
+    firn_free(forget->levels);
+    firn_free(forget);
+}
+
+static int
+reserve_level(struct firn_difference_forget *forget, firn_error *err)
+{
+    if (forget->depth >= FIRN_TREE_DEPTH_MAX) {
+        return firn_error_set(err, FIRN_CORRUPT, "directories lie more than %d deep",
+                              FIRN_TREE_DEPTH_MAX);
+    }
+    if (forget->depth < forget->capacity) {
+        return FIRN_OK;
+    }
+    size_t capacity = forget->capacity == 0 ? 16 : forget->capacity * 2;
+    struct level *levels = firn_resize_array(forget->levels, capacity, sizeof *levels);
+    if (levels == NULL) {
+        return firn_error_no_memory(err, "a walk through trees");
+    }
+    forget->levels = levels;
+    forget->capacity = capacity;
+    return FIRN_OK;
+}
+
+/* path holds the path of the directory; that of its parent is path_size long. */
+static int
+enter(struct firn_difference_forget *forget, const struct firn_tree_entry *entry, size_t path_size,
+      bool is_forgotten, firn_error *err)
+{
+    DCHECK(entry->kind == FIRN_TREE_DIR && path_size <= forget->path.size);
+    int rc = reserve_level(forget, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    CHECK(forget->depth < forget->capacity);
+    struct level *level = &forget->levels[forget->depth];
+    *level = (struct level){
+        .entry = *entry, .path_size = path_size, .is_forgotten = is_forgotten, .has_nothing = true};
+    rc = firn_tree_iterator_create(forget->source, &entry->hash, &level->iterator, err);
+    forget->depth += rc == FIRN_OK ? 1 : 0;
+    return rc;
+}
+
+/* Makes path that of an entry of the directory in which the walk is; *out_parent_size is its size
+ * before. */
+static int
+go_to(struct firn_difference_forget *forget, firn_slice name, size_t *out_parent_size,
+      firn_error *err)
+{
+    *out_parent_size = forget->path.size;
+    if ((forget->path.size > 0 && firn_buf_append_u8(&forget->path, '/') != FIRN_OK) ||
+        firn_buf_append_slice(&forget->path, name) != FIRN_OK) {
+        return firn_error_no_memory(err, "a path");
+    }
+    return FIRN_OK;
+}
+
+static void
+go_back(struct firn_difference_forget *forget, size_t size)
+{
+    DCHECK(size <= forget->path.size);
+    forget->path.size = size;
+}
+
+/* Whether the entry of a directory that is left, which is borrowed, still has the name that the path
+ * ends in (I2). */
+static bool
+has_not_moved(const struct firn_difference_forget *forget, const struct level *level)
+{
+    const size_t start = level->path_size + (level->path_size > 0 ? 1 : 0);
+    const firn_slice path = firn_buf_slice(&forget->path);
+    const firn_slice name = level->entry.name;
+    return path.size == start + name.size &&
+           (name.size == 0 || memcmp(path.data + start, name.data, name.size) == 0);
+}
+
+static bool
+leads_on(const struct firn_difference_forget *forget)
+{
+    return forget->path.size == 0 ||
+           firn_tree_filter_leads_on(forget->paths, firn_buf_slice(&forget->path));
+}
+
+/* ---- survey ---- */
+
+static void
+add_counts(struct firn_difference_forget_counts *to,
+           const struct firn_difference_forget_counts *counts)
+{
+    to->files += counts->files;
+    to->directories += counts->directories;
+    to->bytes += counts->bytes;
+}
+
+static int
+remember(struct firn_hash_map *map, const struct level *level, firn_error *err)
+{
+    const struct known known = {level->entry.hash, level->counts};
+    if (find_known(map, &known.hash) != NULL ||
+        firn_hash_map_insert(map, known_hash(&known), &known) != NULL) {
+        return FIRN_OK;
+    }
+    return firn_error_no_memory(err, "a walk through trees");
+}
+
+/* Appends the path where the walk is, and says where. */
+static int
+keep_path(struct firn_difference_forget *forget, firn_slice path, size_t *out, firn_error *err)
+{
+    *out = forget->link_paths.size;
+    return firn_buf_append_slice(&forget->link_paths, path) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(err, "a list of hard links");
+}
+
+/* A name that is left, of a file whose first name is forgotten (I1). */
+static int
+note_link(struct firn_difference_forget *forget, const struct firn_tree_entry *entry,
+          firn_error *err)
+{
+    DCHECK(entry->hard_link.size > 0 && entry->kind != FIRN_TREE_DIR);
+    struct moved *found = find_moved(forget, entry->hard_link);
+    firn_slice path = firn_buf_slice(&forget->path);
+    struct moved moved = {.from_hash = firn_xxh3(entry->hard_link.data, entry->hard_link.size, 0),
+                          .from_size = entry->hard_link.size,
+                          .to_size = path.size,
+                          .size = entry->kind == FIRN_TREE_FILE ? entry->size : 0};
+    int rc = FIRN_OK;
+    if (found == NULL) {
+        FIRN_TRY(keep_path(forget, entry->hard_link, &moved.from, err));
+        FIRN_TRY(keep_path(forget, path, &moved.to, err));
+        if (firn_hash_map_insert(&forget->links, moved.from_hash, &moved) == NULL) {
+            rc = firn_error_no_memory(err, "a list of hard links");
+        }
+    } else if (firn_slice_compare(
+                   path, firn_bytes(forget->link_paths.data + found->to, found->to_size)) < 0) {
+        found->to_size = path.size;
+        FIRN_TRY(keep_path(forget, path, &found->to, err));
+        DCHECK(found->to + found->to_size == forget->link_paths.size);
+    }
+out:
+    return rc;
+}
+
+static int
+survey_leaf(struct firn_difference_forget *forget, struct level *level,
+            const struct firn_tree_entry *entry, bool is_forgotten, firn_error *err)
+{
+    bool has_first_name = entry->hard_link.size > 0;
+    if (is_forgotten) {
+        level->counts.files++;
+        level->counts.bytes += has_first_name ? 0 : entry->size;
+        return has_first_name || entry->kind != FIRN_TREE_FILE
+                   ? FIRN_OK
+                   : firn_catalog_purge_add(forget->gone, &entry->hash, err);
+    }
+    if (!has_first_name || !firn_tree_filter_selects(forget->paths, entry->hard_link)) {
+        return FIRN_OK;
+    }
+    level->has_nothing = false;
+    return note_link(forget, entry, err);
+}
+
+static int
+survey_directory(struct firn_difference_forget *forget, const struct firn_tree_entry *entry,
+                 size_t parent_size, bool is_forgotten, firn_error *err)
+{
+    DCHECK(forget->depth > 0 && (is_forgotten || !forget->levels[forget->depth - 1].is_forgotten));
+    struct level *level = &forget->levels[forget->depth - 1];
+    if (!is_forgotten) {
+        if (!leads_on(forget) && find_known(&forget->nothing, &entry->hash) != NULL) {
+            go_back(forget, parent_size);
+            return FIRN_OK;
+        }
+        return enter(forget, entry, parent_size, false, err);
+    }
+    level->counts.directories++;
+    const struct known *known = find_known(&forget->forgotten, &entry->hash);
+    if (known != NULL) {
+        add_counts(&level->counts, &known->counts);
+        go_back(forget, parent_size);
+        return FIRN_OK;
+    }
+    int rc = firn_catalog_purge_add(forget->gone, &entry->hash, err);
+    return rc == FIRN_OK ? enter(forget, entry, parent_size, true, err) : rc;
+}
+
+static int
+survey_entry(struct firn_difference_forget *forget, const struct firn_tree_entry *entry,
+             firn_error *err)
+{
+    struct level *level = &forget->levels[forget->depth - 1];
+    size_t parent_size;
+    int rc = go_to(forget, entry->name, &parent_size, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    bool is_forgotten = level->is_forgotten ||
+                        firn_tree_filter_selects(forget->paths, firn_buf_slice(&forget->path));
+    if (entry->kind == FIRN_TREE_DIR) {
+        return survey_directory(forget, entry, parent_size, is_forgotten, err);
+    }
+    rc = survey_leaf(forget, level, entry, is_forgotten, err);
+    go_back(forget, parent_size);
+    return rc;
+}
+
+static int
+survey_leave(struct firn_difference_forget *forget, struct firn_difference_forget_counts *out,
+             firn_error *err)
+{
+    DCHECK(forget->depth > 0 && has_not_moved(forget, &forget->levels[forget->depth - 1]));
+    struct level level = forget->levels[--forget->depth];
+    int rc = FIRN_OK;
+    if (level.is_forgotten) {
+        rc = remember(&forget->forgotten, &level, err);
+    } else if (level.has_nothing && !leads_on(forget)) {
+        DCHECK(level.counts.files + level.counts.directories == 0);
+        rc = remember(&forget->nothing, &level, err);
+    }
+    if (forget->depth > 0) {
+        struct level *parent = &forget->levels[forget->depth - 1];
+        add_counts(&parent->counts, &level.counts);
+        parent->has_nothing = parent->has_nothing && level.has_nothing;
+    } else {
+        *out = level.counts;
+    }
+    go_back(forget, level.path_size);
+    close_level(&level);
+    return rc;
+}
+
+/* Goes on until everything is left; one of the two walks. */
+static int
+walk(struct firn_difference_forget *forget, const firn_hash *root,
+     int (*visit)(struct firn_difference_forget *forget, const struct firn_tree_entry *entry,
+                  firn_error *err),
+     int (*leave)(struct firn_difference_forget *forget, void *ctx, firn_error *err), void *ctx,
+     firn_error *err)
+{
+    const struct firn_tree_entry entry = {.kind = FIRN_TREE_DIR, .hash = *root};
+    DCHECK(forget->depth == 0 && forget->path.size == 0);
+    int rc = enter(forget, &entry, 0, false, err);
+    while (rc == FIRN_OK && forget->depth > 0) {
+        const struct firn_tree_entry *next;
+        bool is_end;
+        rc = firn_tree_iterator_next(forget->levels[forget->depth - 1].iterator, &next, &is_end,
+                                     err);
+        if (rc == FIRN_OK) {
+            rc = is_end ? leave(forget, ctx, err) : visit(forget, next, err);
+        }
+    }
+    close_levels(forget);
+    return rc;
+}
+
+static int
+leave_surveyed(struct firn_difference_forget *forget, void *ctx, firn_error *err)
+{
+    return survey_leave(forget, ctx, err);
+}
+
+int
+firn_difference_forget_survey(struct firn_difference_forget *forget, const firn_hash *root,
+                              struct firn_difference_forget_counts *out, firn_error *err)
+{
+    firn_hash_map_clear(&forget->links);
+    firn_buf_clear(&forget->link_paths);
+    *out = (struct firn_difference_forget_counts){0};
+    int rc = walk(forget, root, survey_entry, leave_surveyed, out, err);
+    for (size_t i = 0; rc == FIRN_OK && i < forget->links.count; i++) {
+        const struct moved *moved = firn_hash_map_at(&forget->links, i);
+        out->bytes -= moved->size < out->bytes ? moved->size : out->bytes;
+    }
+    return rc;
+}
+
+/* ---- rewrite ---- */
+
+static int
+emit(struct level *level, const struct firn_tree_entry *entry, firn_error *err)
+{
+    return firn_tree_encode_entry(&level->encoded, entry) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(err, "the entries of a directory");
+}
+
+/* (I1) */
+static int
+rewrite_leaf(struct firn_difference_forget *forget, struct level *level,
+             const struct firn_tree_entry *entry, firn_error *err)
+{
+    struct firn_tree_entry changed = *entry;
+    const struct moved *moved =
+        entry->hard_link.size == 0 ? NULL : find_moved(forget, entry->hard_link);
+    if (moved != NULL) {
+        firn_slice to = firn_bytes(forget->link_paths.data + moved->to, moved->to_size);
+        bool is_first = firn_slice_equal(to, firn_buf_slice(&forget->path));
+        CHECK(firn_slice_compare(to, firn_buf_slice(&forget->path)) <= 0); /* (I1) */
+        changed.hard_link = is_first ? firn_bytes(NULL, 0) : to;
+        level->is_changed = true;
+    }
+    return emit(level, &changed, err);
+}
+
+static int
+rewrite_entry(struct firn_difference_forget *forget, const struct firn_tree_entry *entry,
+              firn_error *err)
+{
+    struct level *level = &forget->levels[forget->depth - 1];
+    size_t parent_size;
+    int rc = go_to(forget, entry->name, &parent_size, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (firn_tree_filter_selects(forget->paths, firn_buf_slice(&forget->path))) {
+        level->is_changed = true;
+    } else if (entry->kind != FIRN_TREE_DIR) {
+        rc = rewrite_leaf(forget, level, entry, err);
+    } else if (leads_on(forget) || find_known(&forget->nothing, &entry->hash) == NULL) {
+        return enter(forget, entry, parent_size, false, err);
+    } else {
+        rc = emit(level, entry, err);
+    }
+    go_back(forget, parent_size);
+    return rc;
+}
+
+static int
+put_directory(void *ctx, const firn_hash *hash, firn_slice bytes, firn_error *err)
+{
+    const struct firn_difference_forget *forget = ctx;
+    DCHECK(forget->lane != NULL);
+    const struct firn_objects_object object = {
+        .kind = FIRN_PACKFILE_TREE, .hash = *hash, .content = bytes};
+    bool is_new;
+    return firn_objects_session_lane_add(forget->lane, &object, &is_new, err);
+}
+
+static int
+rewrite_leave(struct firn_difference_forget *forget, void *ctx, firn_error *err)
+{
+    DCHECK(forget->depth > 0 && has_not_moved(forget, &forget->levels[forget->depth - 1]));
+    struct level level = forget->levels[--forget->depth];
+    DCHECK(!level.is_forgotten); /* such a directory is not entered */
+    firn_hash *out_root = ctx;
+    int rc = FIRN_OK;
+    if (level.is_changed) {
+        FIRN_TRY(firn_tree_build(firn_buf_slice(&level.encoded), put_directory, forget,
+                                 &level.entry.hash, err));
+    }
+    if (forget->depth > 0) {
+        struct level *parent = &forget->levels[forget->depth - 1];
+        parent->is_changed = parent->is_changed || level.is_changed;
+        FIRN_TRY(emit(parent, &level.entry, err));
+    } else {
+        *out_root = level.entry.hash;
+    }
+out:
+    go_back(forget, level.path_size);
+    close_level(&level);
+    return rc;
+}
+
+int
+firn_difference_forget_rewrite(struct firn_difference_forget *forget, const firn_hash *root,
+                               struct firn_objects_session_lane *lane, firn_hash *out,
+                               firn_error *err)
+{
+    struct firn_difference_forget_counts counts;
+    int rc = firn_difference_forget_survey(forget, root, &counts, err);
+    forget->lane = lane;
+    return rc == FIRN_OK ? walk(forget, root, rewrite_entry, rewrite_leave, out, err) : rc;
+}

@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * difference/difference_merge.c: three trees, walked in step, made into one.
+ *
+ * Three iterators go over the entries of a directory together; for each name there is a ruling
+ * (difference_merge_entry.c). The walk goes below a directory only where all three differ: what only one
+ * side has changed is taken as it is, with its object, so a merge costs what both sides have
+ * changed. Entries of the result are collected, encoded, in the order in which they are met, which
+ * is that of a directory object; when the three are at their end the object is made, and the
+ * directory becomes an entry of its parent. A directory in which nothing is left is left out where
+ * a side has removed it.
+ *
+ * The walk keeps its own stack on the heap, bounded by FIRN_TREE_DEPTH_MAX (I1). The entries of a
+ * directory are borrowed from its parent's iterators, which do not move before it is done (I2).
+ * Memory is three iterators and the collected entries of a directory for each level.
+ *
+ * A reserved name (tree_reserved.h) is in no scan, so ours never has it. It is left as it is, told where
+ * theirs would change it, and is not in the result (I3; not checked: each name is asked about).
+ *
+ * After a conflict the walk goes on, so that all of them are told; what it makes then is of no use.
+ */
+#include "difference/difference_merge.h"
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "codec/blake3_hash.h"
+#include "difference/difference_content.h"
+#include "difference/difference_merge_content.h"
+#include "tree/tree_reserved.h"
+
+enum { BASE, OURS, THEIRS, SIDES };
+
+struct level {
+    struct firn_tree_iterator *iterators[SIDES];
+    const struct firn_tree_entry *next[SIDES]; /* not yet handled; NULL at the end */
+    bool was_next[SIDES];                      /* of the parent: the entry that is this directory */
+    struct firn_tree_entry entry;              /* of the result, without its hash */
+    bool may_vanish;                           /* where nothing is left in it */
+    size_t path_size;
+    struct firn_buf encoded; /* entries of the result */
+};
+
+struct merge {
+    const struct firn_difference_merge_options *options;
+    struct firn_difference_merge_result *result;
+    const struct firn_tree_source *sources[SIDES];
+    struct firn_difference_merge_content content;
+    struct level *levels;
+    size_t depth;
+    size_t capacity;
+    struct firn_buf path;
+};
+
+static firn_slice
+path_of(const struct merge *merge)
+{
+    return firn_buf_slice(&merge->path);
+}
+
+static bool
+is_dir(const struct firn_tree_entry *entry)
+{
+    return entry != NULL && entry->kind == FIRN_TREE_DIR;
+}
+
+/* ---- conflicts ---- */
+
+static const firn_entry_info *
+info_of(firn_slice path, const struct firn_tree_entry *entry, firn_entry_info *room)
+{
+    if (entry == NULL) {
+        return NULL;
+    }
+    firn_difference_walk_to_info(path, entry, room);
+    return room;
+}
+
+/* Completes a conflict that has its kind, and tells it. */
+static int
+tell(struct merge *merge, const struct firn_difference_merge_entry_sides *sides,
+     firn_revert_conflict *conflict, firn_error *err)
+{
+    firn_entry_info infos[SIDES];
+    DCHECK(sides->base != NULL || sides->ours != NULL || sides->theirs != NULL);
+    conflict->path = path_of(merge);
+    conflict->after = info_of(conflict->path, sides->base, &infos[BASE]);
+    conflict->now = info_of(conflict->path, sides->ours, &infos[OURS]);
+    conflict->before = info_of(conflict->path, sides->theirs, &infos[THEIRS]);
+    return merge->options->on_conflict(merge->options->ctx, conflict, err);
+}
+
+static int
+tell_kind(struct merge *merge, const struct firn_difference_merge_entry_sides *sides,
+          firn_revert_conflict_kind kind, firn_error *err)
+{
+    firn_revert_conflict conflict = {.kind = kind};
+    return tell(merge, sides, &conflict, err);
+}
+
+/* ---- entries of the result ---- */
+
+/* Puts an entry into the directory that is being walked; NULL is none. */
+static int
+emit(struct merge *merge, const struct firn_tree_entry *entry, firn_error *err)
+{
+    if (entry == NULL) {
+        return FIRN_OK;
+    }
+    CHECK(merge->depth > 0);
+    return firn_tree_encode_entry(&merge->levels[merge->depth - 1].encoded, entry) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(err, "the entries of a directory");
+}
+
+static int
+put_text(struct merge *merge, struct firn_tree_entry *entry, firn_error *err)
+{
+    firn_slice text = firn_buf_slice(&merge->content.merge.text);
+    DCHECK(text.size <= FIRN_DIFFERENCE_MERGE_CONTENT_SIZE_MAX);
+    struct firn_objects_object object = {.kind = FIRN_PACKFILE_BLOB, .content = text};
+    firn_blake3_hash_of(text.data, text.size, &object.hash);
+    if (firn_hash_equal(&object.hash, &entry->hash)) {
+        return FIRN_OK; /* ours had it all */
+    }
+    entry->hash = object.hash;
+    entry->size = text.size;
+    entry->mtime_ns = merge->options->now_ns;
+    merge->result->lines_merged++;
+    return merge->options->put(merge->options->ctx, &object, err);
+}
+
+static int
+merge_lines(struct merge *merge, const struct firn_difference_merge_entry_sides *sides,
+            struct firn_tree_entry *entry, firn_error *err)
+{
+    const struct firn_line_merge *lines = &merge->content.merge;
+    enum firn_difference_merge_content_outcome outcome;
+    firn_revert_conflict conflict = {.kind = FIRN_REVERT_CONTENT};
+    int rc =
+        firn_difference_merge_content_run(&merge->content, path_of(merge), sides, &outcome, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (outcome == FIRN_DIFFERENCE_MERGE_CONTENT_MERGED) {
+        return put_text(merge, entry, err);
+    }
+    if (outcome == FIRN_DIFFERENCE_MERGE_CONTENT_CONFLICT) {
+        conflict.kind = FIRN_REVERT_LINES;
+        conflict.regions = lines->conflicts;
+        conflict.region_count = lines->conflict_count;
+    }
+    return tell(merge, sides, &conflict, err);
+}
+
+/* A file, or a link, on both sides. */
+static int
+merge_leaf(struct merge *merge, const struct firn_difference_merge_entry_sides *sides,
+           firn_error *err)
+{
+    struct firn_tree_entry entry;
+    firn_revert_conflict conflict = {.kind = FIRN_REVERT_ATTRIBUTES};
+    enum firn_difference_merge_entry_content content =
+        firn_difference_merge_entry_make(sides, &entry, &conflict.what);
+    int rc;
+    DCHECK(sides->ours != NULL && !is_dir(sides->ours));
+    DCHECK(sides->theirs != NULL && sides->ours->kind == sides->theirs->kind);
+    if (content == FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_CONFLICT) {
+        bool is_new = sides->base == NULL;
+        FIRN_TRY(tell_kind(merge, sides, is_new ? FIRN_REVERT_ADDED : FIRN_REVERT_CONTENT, err));
+    } else if (conflict.what != 0) {
+        FIRN_TRY(tell(merge, sides, &conflict, err));
+    } else if (content == FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_BOTH) {
+        FIRN_TRY(merge_lines(merge, sides, &entry, err));
+    }
+    rc = emit(merge, &entry, err);
+out:
+    return rc;
+}
+
+/* ---- directories ---- */
+
+static int
+advance(struct level *level, int side, firn_error *err)
+{
+    bool is_end;
+    DCHECK(level->iterators[side] != NULL || level->next[side] == NULL);
+    level->next[side] = NULL;
+    return level->iterators[side] == NULL
+               ? FIRN_OK
+               : firn_tree_iterator_next(level->iterators[side], &level->next[side], &is_end, err);
+}
+
+static void
+close_level(struct level *level)
+{
+    for (int i = 0; i < SIDES; i++) {
+        firn_tree_iterator_destroy(level->iterators[i]);
+    }
+    firn_buf_deinit(&level->encoded);
+}
+
+static int
+reserve_level(struct merge *merge, firn_error *err)
+{
+    if (merge->depth >= FIRN_TREE_DEPTH_MAX) {
+        return firn_error_set(err, FIRN_CORRUPT, "directories lie more than %d deep",
+                              FIRN_TREE_DEPTH_MAX);
+    }
+    if (merge->depth < merge->capacity) {
+        return FIRN_OK;
+    }
+    size_t capacity = merge->capacity == 0 ? 16 : merge->capacity * 2;
+    struct level *levels = firn_resize_array(merge->levels, capacity, sizeof *levels);
+    if (levels == NULL) {
+        return firn_error_no_memory(err, "merging trees");
+    }
+    merge->levels = levels;
+    merge->capacity = capacity;
+    return FIRN_OK;
+}
+
+/* Whether a directory is not selected itself, but leads to something that may be. */
+static bool
+is_on_the_way(const struct merge *merge)
+{
+    struct firn_tree_filter *filter = merge->options->filter;
+    return filter != NULL && !firn_tree_filter_selects(filter, path_of(merge));
+}
+
+/* Goes into a directory; at least one side has it. */
+static int
+enter(struct merge *merge, const struct firn_difference_merge_entry_sides *sides, firn_error *err)
+{
+    const struct firn_tree_entry *entries[SIDES] = {sides->base, sides->ours, sides->theirs};
+    struct level level = {.path_size = merge->path.size,
+                          .may_vanish = sides->ours == NULL || sides->theirs == NULL};
+    firn_revert_conflict conflict = {.kind = FIRN_REVERT_ATTRIBUTES};
+    int rc;
+    FIRN_TRY(reserve_level(merge, err));
+    (void)firn_difference_merge_entry_make(sides, &level.entry, &conflict.what);
+    if (sides->ours != NULL && is_on_the_way(merge)) {
+        level.entry = *sides->ours;
+    } else if (conflict.what != 0) {
+        FIRN_TRY(tell(merge, sides, &conflict, err));
+    }
+    for (int i = 0; i < SIDES; i++) {
+        level.was_next[i] = entries[i] != NULL;
+        if (is_dir(entries[i])) {
+            FIRN_TRY(firn_tree_iterator_create(merge->sources[i], &entries[i]->hash,
+                                               &level.iterators[i], err));
+            FIRN_TRY(advance(&level, i, err));
+        }
+    }
+    merge->levels[merge->depth++] = level;
+    DCHECK(merge->depth <= FIRN_TREE_DEPTH_MAX); /* (I1) */
+    return FIRN_OK;
+out:
+    close_level(&level);
+    return rc;
+}
+
+struct putting {
+    struct merge *merge;
+    const firn_hash *base;
+};
+
+static int
+put_directory(void *ctx, const firn_hash *hash, firn_slice bytes, firn_error *err)
+{
+    const struct putting *putting = ctx;
+    const struct firn_objects_object object = {
+        .kind = FIRN_PACKFILE_TREE, .hash = *hash, .content = bytes, .base = putting->base};
+    return putting->merge->options->put(putting->merge->options->ctx, &object, err);
+}
+
+/* Leaves a directory whose entries have all been handled. */
+static int
+leave(struct merge *merge, firn_error *err)
+{
+    struct level level = merge->levels[--merge->depth];
+    const firn_hash before = level.entry.hash;
+    struct putting putting = {merge, &before};
+    bool is_left = merge->depth == 0 || level.encoded.size > 0 || !level.may_vanish;
+    int rc;
+    DCHECK(!is_left || level.entry.kind == FIRN_TREE_DIR);
+    merge->path.size = level.path_size;
+    if (is_left) {
+        FIRN_TRY(firn_tree_build(firn_buf_slice(&level.encoded), put_directory, &putting,
+                                 &level.entry.hash, err));
+    }
+    if (merge->depth == 0) {
+        merge->result->root = level.entry;
+        goto out;
+    }
+    FIRN_TRY(is_left ? emit(merge, &level.entry, err) : FIRN_OK);
+    struct level *parent = &merge->levels[merge->depth - 1];
+    for (int i = 0; i < SIDES; i++) {
+        DCHECK(!level.was_next[i] || parent->next[i] != NULL); /* (I2) */
+        FIRN_TRY(level.was_next[i] ? advance(parent, i, err) : FIRN_OK);
+    }
+out:
+    close_level(&level);
+    return rc;
+}
+
+static int
+stop_at_change(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+{
+    bool *is_changed = ctx;
+    if (change->kind == FIRN_DIFFERENCE_WALK_SAME || firn_difference_walk_is_dir_time(change)) {
+        return FIRN_OK;
+    }
+    *is_changed = true;
+    return firn_error_set(err, FIRN_CANCELLED, "a change");
+}
+
+/* Whether a side has changed nothing in a directory but times of directories. */
+static int
+is_unchanged(struct merge *merge, const struct firn_tree_entry *base, int side,
+             const struct firn_tree_entry *entry, bool *out, firn_error *err)
+{
+    const struct firn_difference_walk_side before = {.source = merge->sources[BASE], .root = base};
+    const struct firn_difference_walk_side after = {.source = merge->sources[side], .root = entry};
+    const struct firn_difference_walk_options options = {.without_reserved = true}; /* (I3) */
+    bool is_changed = false;
+    int rc = firn_difference_walk(&before, &after, &options, stop_at_change, &is_changed, err);
+    *out = !is_changed;
+    return is_changed ? FIRN_OK : rc;
+}
+
+/* One side has something else where the base and the other, `side`, have a directory. */
+static int
+replace_directory(struct merge *merge, const struct firn_difference_merge_entry_sides *sides,
+                  int side, firn_revert_conflict_kind kind, firn_error *err)
+{
+    const struct firn_tree_entry *kept = side == OURS ? sides->ours : sides->theirs;
+    const struct firn_tree_entry *other = side == OURS ? sides->theirs : sides->ours;
+    bool is_same;
+    int rc;
+    DCHECK(is_dir(sides->base) && is_dir(kept) && !is_dir(other));
+    FIRN_TRY(is_unchanged(merge, sides->base, side, kept, &is_same, err));
+    if (is_same) {
+        return emit(merge, other, err);
+    }
+    FIRN_TRY(tell_kind(merge, sides, kind, err));
+    rc = emit(merge, sides->ours, err);
+out:
+    return rc;
+}
+
+/* ---- one name ---- */
+
+/* Narrows a ruling to what the filter selects. */
+static void
+apply_filter(struct merge *merge, const struct firn_difference_merge_entry_sides *sides,
+             struct firn_difference_merge_entry_ruling *ruling)
+{
+    struct firn_tree_filter *filter = merge->options->filter;
+    if (filter == NULL || firn_tree_filter_selects(filter, path_of(merge))) {
+        return;
+    }
+    bool leads_on = firn_tree_filter_leads_on(filter, path_of(merge));
+    bool has_room = sides->ours == NULL || is_dir(sides->ours);
+    bool has_dir = is_dir(sides->base) || is_dir(sides->theirs);
+    ruling->verdict =
+        leads_on && has_room && has_dir && ruling->verdict != FIRN_DIFFERENCE_MERGE_ENTRY_OURS
+            ? FIRN_DIFFERENCE_MERGE_ENTRY_DESCEND
+            : FIRN_DIFFERENCE_MERGE_ENTRY_OURS;
+}
+
+/* *out_is_left_alone: ours has nothing because a rule leaves out what stands there. */
+static int
+ask_disk(struct merge *merge, bool *out_is_left_alone, firn_error *err)
+{
+    firn_slice path = path_of(merge);
+    int rc = firn_difference_content_stands(merge->options->disk, path, out_is_left_alone, err);
+    return rc == FIRN_OK && *out_is_left_alone
+               ? merge->options->on_left_alone(merge->options->ctx, path, err)
+               : rc;
+}
+
+/* (I3) */
+static int
+leave_reserved(struct merge *merge, const struct firn_difference_merge_entry_sides *sides,
+               const char *reason, firn_error *err)
+{
+    const struct firn_difference_merge_options *options = merge->options;
+    bool is_meant =
+        options->filter == NULL || firn_tree_filter_selects(options->filter, path_of(merge));
+    if (is_meant && options->on_reserved != NULL &&
+        !firn_difference_merge_entry_equal(sides->base, sides->theirs)) {
+        options->on_reserved(options->ctx, path_of(merge), reason);
+    }
+    return emit(merge, sides->ours, err);
+}
+
+/* Handles one name; *out_entered says that its directory comes first. */
+static int
+handle(struct merge *merge, const struct firn_difference_merge_entry_sides *sides,
+       bool *out_entered, firn_error *err)
+{
+    struct firn_difference_merge_entry_ruling ruling = firn_difference_merge_entry_judge(sides);
+    *out_entered = false;
+    apply_filter(merge, sides, &ruling);
+    if (ruling.asks_disk && ruling.verdict != FIRN_DIFFERENCE_MERGE_ENTRY_OURS) {
+        bool is_left_alone;
+        int rc = ask_disk(merge, &is_left_alone, err);
+        if (rc != FIRN_OK || is_left_alone) {
+            return rc;
+        }
+    }
+    switch (ruling.verdict) {
+    case FIRN_DIFFERENCE_MERGE_ENTRY_OURS:
+        return emit(merge, sides->ours, err);
+    case FIRN_DIFFERENCE_MERGE_ENTRY_THEIRS:
+        return emit(merge, sides->theirs, err);
+    case FIRN_DIFFERENCE_MERGE_ENTRY_NOTHING:
+        return FIRN_OK;
+    case FIRN_DIFFERENCE_MERGE_ENTRY_DESCEND:
+        *out_entered = true;
+        return enter(merge, sides, err);
+    case FIRN_DIFFERENCE_MERGE_ENTRY_LEAF:
+        return merge_leaf(merge, sides, err);
+    case FIRN_DIFFERENCE_MERGE_ENTRY_THEIRS_OF_DIR:
+        return replace_directory(merge, sides, OURS, ruling.conflict, err);
+    case FIRN_DIFFERENCE_MERGE_ENTRY_OURS_OF_DIR:
+        return replace_directory(merge, sides, THEIRS, ruling.conflict, err);
+    case FIRN_DIFFERENCE_MERGE_ENTRY_CONFLICT:
+        break;
+    }
+    int rc = tell_kind(merge, sides, ruling.conflict, err);
+    return rc == FIRN_OK ? emit(merge, sides->ours, err) : rc;
+}
+
+/* The first of the next names of a directory; NULL at its end. */
+static const struct firn_tree_entry *
+first_of(const struct level *level)
+{
+    const struct firn_tree_entry *first = NULL;
+    for (int i = 0; i < SIDES; i++) {
+        const struct firn_tree_entry *entry = level->next[i];
+        if (entry != NULL && (first == NULL || firn_slice_compare(entry->name, first->name) < 0)) {
+            first = entry;
+        }
+    }
+    return first;
+}
+
+static int
+set_path(struct merge *merge, size_t parent_size, firn_slice name, firn_error *err)
+{
+    DCHECK(parent_size <= merge->path.size && name.size > 0);
+    merge->path.size = parent_size;
+    if ((parent_size > 0 && firn_buf_append_u8(&merge->path, '/') != FIRN_OK) ||
+        firn_buf_append_slice(&merge->path, name) != FIRN_OK) {
+        return firn_error_no_memory(err, "a path");
+    }
+    if (merge->path.size > FIRN_TREE_PATH_SIZE_MAX) {
+        return firn_error_set(err, FIRN_CORRUPT, "a path is longer than %d bytes",
+                              FIRN_TREE_PATH_SIZE_MAX);
+    }
+    return FIRN_OK;
+}
+
+static int
+step(struct merge *merge, firn_error *err)
+{
+    DCHECK(merge->depth > 0);
+    size_t at = merge->depth - 1;
+    struct level *level = &merge->levels[at];
+    const struct firn_tree_entry *first = first_of(level);
+    if (first == NULL) {
+        return leave(merge, err);
+    }
+    const struct firn_tree_entry *entries[SIDES];
+    for (int i = 0; i < SIDES; i++) {
+        const struct firn_tree_entry *entry = level->next[i];
+        entries[i] = entry != NULL && firn_slice_equal(entry->name, first->name) ? entry : NULL;
+    }
+    const struct firn_difference_merge_entry_sides sides = {entries[BASE], entries[OURS],
+                                                            entries[THEIRS]};
+    const char *reason = firn_tree_reserved_name(first->name);
+    bool is_entered = false;
+    int rc;
+    FIRN_TRY(set_path(merge, level->path_size, first->name, err));
+    FIRN_TRY(reason != NULL ? leave_reserved(merge, &sides, reason, err)
+                            : handle(merge, &sides, &is_entered, err));
+    level = &merge->levels[at]; /* entering may have moved it */
+    for (int i = 0; i < SIDES && !is_entered; i++) {
+        FIRN_TRY(entries[i] != NULL ? advance(level, i, err) : FIRN_OK);
+    }
+out:
+    return rc;
+}
+
+int
+firn_difference_merge(const struct firn_difference_merge_options *options,
+                      struct firn_difference_merge_result *out, firn_error *err)
+{
+    struct merge merge = {
+        .options = options,
+        .result = out,
+        .sources = {options->base.source, options->ours.source, options->theirs.source}};
+    const struct firn_difference_merge_entry_sides roots = {options->base.root, options->ours.root,
+                                                            options->theirs.root};
+    int rc;
+    *out = (struct firn_difference_merge_result){0};
+    FIRN_TRY(
+        firn_difference_merge_content_init(&merge.content, options->objects, options->disk, err));
+    FIRN_TRY(enter(&merge, &roots, err));
+    while (merge.depth > 0) {
+        FIRN_TRY(step(&merge, err));
+    }
+out:
+    while (merge.depth > 0) {
+        close_level(&merge.levels[--merge.depth]);
+    }
+    firn_free(merge.levels);
+    firn_buf_deinit(&merge.path);
+    firn_difference_merge_content_deinit(&merge.content);
+    return rc;
+}

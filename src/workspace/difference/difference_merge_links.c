@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * difference/difference_merge_links.c: whether the hard links of a merged tree say what is true, and what it
+ * holds.
+ *
+ * A further name of a file repeats all its fields and gives the path of the first name
+ * (tree/tree_lookup.h). A merge decides path by path, and nothing in one entry tells who names it: a
+ * file that is changed or removed may have further names anywhere, also in directories that neither
+ * side changed. So the whole merged tree is walked, once, and each name that no longer agrees with
+ * the first one is a conflict. Such a tree is never stored (I1; checked where one is
+ * made, ws_revert_merge.c).
+ *
+ * What names a path that is never written (tree_reserved.h) becomes a file of its own in a restore, so it
+ * is no conflict. The walk meets every entry, so it counts as well.
+ */
+#include "base/check.h"
+#include "difference/difference_merge.h"
+#include "tree/tree_lookup.h"
+#include "tree/tree_reserved.h"
+
+struct checking {
+    struct firn_tree_lookup links;
+    struct firn_difference_merge_counts *counts;
+    int (*on_conflict)(void *ctx, const firn_revert_conflict *conflict, firn_error *err);
+    void *ctx;
+};
+
+static int
+tell(struct checking *checking, const struct firn_difference_walk_change *change, firn_error *err)
+{
+    firn_entry_info now;
+    firn_difference_walk_to_info(change->path, change->after, &now);
+    const firn_revert_conflict conflict = {
+        .kind = FIRN_REVERT_HARD_LINKS, .path = change->path, .now = &now};
+    return checking->on_conflict(checking->ctx, &conflict, err);
+}
+
+static int
+check_entry(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+{
+    struct checking *checking = ctx;
+    const struct firn_tree_entry *entry = change->after;
+    DCHECK(change->before == NULL && entry != NULL);
+    if (change->path.size == 0) {
+        return FIRN_OK;
+    }
+    if (entry->kind == FIRN_TREE_DIR) {
+        checking->counts->directories++;
+        return FIRN_OK;
+    }
+    checking->counts->files++;
+    if (entry->hard_link.size == 0) {
+        checking->counts->bytes += entry->size;
+        return FIRN_OK;
+    }
+    if (firn_tree_reserved_path(entry->hard_link) != NULL) {
+        return FIRN_OK;
+    }
+    firn_error found;
+    int rc = firn_tree_lookup_check_link(&checking->links, change->path, entry, &found);
+    if (rc == FIRN_CORRUPT) {
+        return tell(checking, change, err);
+    }
+    if (rc != FIRN_OK && err != NULL) {
+        *err = found;
+    }
+    return rc;
+}
+
+int
+firn_difference_merge_links_check(
+    const struct firn_difference_walk_side *tree,
+    int (*on_conflict)(void *ctx, const firn_revert_conflict *conflict, firn_error *err), void *ctx,
+    struct firn_difference_merge_counts *out, firn_error *err)
+{
+    struct checking checking = {.counts = out, .on_conflict = on_conflict, .ctx = ctx};
+    const struct firn_difference_walk_side nothing = {.source = tree->source};
+    const struct firn_difference_walk_options options = {0};
+    *out = (struct firn_difference_merge_counts){0};
+    firn_tree_lookup_init(&checking.links, tree->source, &tree->root->hash);
+    int rc = firn_difference_walk(&nothing, tree, &options, check_entry, &checking, err);
+    firn_tree_lookup_deinit(&checking.links);
+    return rc;
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * difference/difference_renames.c: files that were renamed, found by their content.
+ *
+ * A file that went and one that came are one, renamed, if they have the same content: the same hash
+ * and size. Nothing is read for that. Contents that are only alike are not compared: what was edited
+ * and renamed at once is one file less and one more, as it is for whoever has to save it. Empty files
+ * are all alike and say nothing.
+ *
+ * Where several files have one content, those whose names are the same but for their directory
+ * belong together first; what is left is paired in the order of paths. So each is at most half of one
+ * pair, and the pairs depend on nothing but the two trees.
+ *
+ * All files that came or went are kept until they are paired, some 300 bytes each. Beyond a limit
+ * the search is given up, and everything is told as it is (I1): a difference never needs memory
+ * without bound.
+ */
+#include "difference/difference_renames.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "base/sort.h"
+#include "codec/xxh3.h"
+
+struct firn_difference_renames_file {
+    firn_slice path;
+    firn_slice name; /* the last component of path */
+    bool has_come;
+    struct firn_tree_entry entry;
+    struct firn_difference_renames_file *partner;
+};
+
+/* A record of the map; the key is one too. */
+struct place {
+    firn_slice path;
+    bool has_come;
+    struct firn_difference_renames_file *file;
+};
+
+static uint64_t
+place_hash(const void *record)
+{
+    const struct place *place = record;
+    return firn_xxh3(place->path.data, place->path.size, place->has_come ? 1 : 0);
+}
+
+static bool
+place_equal(const void *record, const void *key)
+{
+    const struct place *a = record;
+    const struct place *b = key;
+    return a->has_come == b->has_come && firn_slice_equal(a->path, b->path);
+}
+
+void
+firn_difference_renames_init(struct firn_difference_renames *renames)
+{
+    *renames = (struct firn_difference_renames){.count = 0};
+    firn_hash_map_init(&renames->by_path, sizeof(struct place), place_hash, place_equal);
+}
+
+void
+firn_difference_renames_deinit(struct firn_difference_renames *renames)
+{
+    firn_hash_map_deinit(&renames->by_path);
+    firn_arena_deinit(&renames->arena);
+    firn_free(renames->files);
+    *renames = (struct firn_difference_renames){.count = 0};
+}
+
+/* ---- collecting ---- */
+
+static bool
+copy(struct firn_arena *arena, firn_slice *slice)
+{
+    if (slice->size == 0) {
+        *slice = firn_bytes(NULL, 0);
+        return true;
+    }
+    slice->data = firn_arena_copy(arena, slice->data, slice->size);
+    return slice->data != NULL;
+}
+
+static firn_slice
+name_of(firn_slice path)
+{
+    size_t at = path.size;
+    while (at > 0 && path.data[at - 1] != '/') {
+        at--;
+    }
+    return firn_bytes(path.data + at, path.size - at);
+}
+
+static bool
+reserve(struct firn_difference_renames *renames)
+{
+    if (renames->count < renames->capacity) {
+        return true;
+    }
+    size_t capacity = renames->capacity == 0 ? 64 : renames->capacity * 2;
+    struct firn_difference_renames_file **files =
+        firn_resize_array(renames->files, capacity, sizeof(struct firn_difference_renames_file *));
+    if (files == NULL) {
+        return false;
+    }
+    renames->files = files;
+    renames->capacity = capacity;
+    return true;
+}
+
+int
+firn_difference_renames_add(struct firn_difference_renames *renames,
+                            const struct firn_difference_walk_change *change, firn_error *err)
+{
+    bool has_come = change->kind == FIRN_DIFFERENCE_WALK_ADDED;
+    const struct firn_tree_entry *entry = has_come ? change->after : change->before;
+    if ((!has_come && change->kind != FIRN_DIFFERENCE_WALK_REMOVED) ||
+        entry->kind != FIRN_TREE_FILE || entry->size == 0 || renames->is_given_up) {
+        return FIRN_OK;
+    }
+    DCHECK(renames->by_path.count == 0 && renames->count <= FIRN_DIFFERENCE_RENAMES_FILES_MAX);
+    if (renames->count == FIRN_DIFFERENCE_RENAMES_FILES_MAX) {
+        renames->is_given_up = true; /* (I1) */
+        return FIRN_OK;
+    }
+    struct firn_difference_renames_file *file =
+        reserve(renames) ? firn_arena_alloc(&renames->arena, sizeof *file) : NULL;
+    if (file == NULL) {
+        return firn_error_no_memory(err, "the renames of a difference");
+    }
+    *file = (struct firn_difference_renames_file){
+        .path = change->path, .has_come = has_come, .entry = *entry};
+    if (!copy(&renames->arena, &file->path) || !copy(&renames->arena, &file->entry.xattrs) ||
+        !copy(&renames->arena, &file->entry.hard_link)) {
+        return firn_error_no_memory(err, "the renames of a difference");
+    }
+    file->entry.target = firn_bytes(NULL, 0);
+    file->name = name_of(file->path);
+    file->entry.name = file->name;
+    renames->files[renames->count++] = file;
+    return FIRN_OK;
+}
+
+/* ---- pairing ---- */
+
+/* By content; then those that went before those that came; then by name. */
+static int
+compare(const void *left, const void *right)
+{
+    const struct firn_difference_renames_file *a =
+        *(struct firn_difference_renames_file *const *)left;
+    const struct firn_difference_renames_file *b =
+        *(struct firn_difference_renames_file *const *)right;
+    int order = memcmp(a->entry.hash.bytes, b->entry.hash.bytes, sizeof a->entry.hash.bytes);
+    if (order == 0) {
+        order = (int)a->has_come - (int)b->has_come;
+    }
+    if (order == 0) {
+        order = firn_slice_compare(a->name, b->name);
+    }
+    return order != 0 ? order : firn_slice_compare(a->path, b->path);
+}
+
+static void
+join(struct firn_difference_renames_file *gone, struct firn_difference_renames_file *come)
+{
+    DCHECK(gone->partner == NULL && come->partner == NULL); /* half of one pair at most */
+    DCHECK(!gone->has_come && come->has_come &&
+           firn_hash_equal(&gone->entry.hash, &come->entry.hash));
+    gone->partner = come;
+    come->partner = gone;
+}
+
+/* Files of one content: those that went, [from, middle), and those that came, [middle, to). */
+struct group {
+    struct firn_difference_renames_file **files;
+    size_t from;
+    size_t middle;
+    size_t to;
+};
+
+static void
+join_same_names(const struct group *group)
+{
+    size_t i = group->from;
+    size_t j = group->middle;
+    while (i < group->middle && j < group->to) {
+        int order = firn_slice_compare(group->files[i]->name, group->files[j]->name);
+        if (order == 0) {
+            join(group->files[i], group->files[j]);
+        }
+        i += order <= 0;
+        j += order >= 0;
+    }
+}
+
+static int
+compare_paths(const void *left, const void *right)
+{
+    const struct firn_difference_renames_file *a =
+        *(struct firn_difference_renames_file *const *)left;
+    const struct firn_difference_renames_file *b =
+        *(struct firn_difference_renames_file *const *)right;
+    return firn_slice_compare(a->path, b->path);
+}
+
+static void
+join_the_rest(const struct group *group)
+{
+    struct firn_difference_renames_file **files = group->files;
+    const size_t record_size = sizeof(struct firn_difference_renames_file *);
+    size_t j = group->middle;
+    firn_sort(files + group->from, group->middle - group->from, record_size, compare_paths);
+    firn_sort(files + group->middle, group->to - group->middle, record_size, compare_paths);
+    for (size_t i = group->from; i < group->middle; i++) {
+        while (j < group->to && files[j]->partner != NULL) {
+            j++;
+        }
+        if (j < group->to && files[i]->partner == NULL) {
+            join(files[i], files[j]);
+        }
+    }
+}
+
+static struct group
+group_at(const struct firn_difference_renames *renames, size_t from)
+{
+    struct group group = {renames->files, from, from, from};
+    const firn_hash *hash = &renames->files[from]->entry.hash;
+    while (group.to < renames->count &&
+           firn_hash_equal(&renames->files[group.to]->entry.hash, hash)) {
+        group.middle += !renames->files[group.to]->has_come;
+        group.to++;
+    }
+    DCHECK(from < group.to && group.middle <= group.to);
+    return group;
+}
+
+int
+firn_difference_renames_match(struct firn_difference_renames *renames, firn_error *err)
+{
+    if (renames->is_given_up || renames->count == 0) {
+        return FIRN_OK;
+    }
+    DCHECK(renames->by_path.count == 0);
+    firn_sort(renames->files, renames->count, sizeof(struct firn_difference_renames_file *),
+              compare);
+    for (size_t i = 0; i < renames->count;) {
+        struct group group = group_at(renames, i);
+        join_same_names(&group);
+        join_the_rest(&group);
+        i = group.to;
+    }
+    for (size_t i = 0; i < renames->count; i++) {
+        struct firn_difference_renames_file *file = renames->files[i];
+        const struct place place = {file->path, file->has_come, file};
+        if (file->partner != NULL &&
+            firn_hash_map_insert(&renames->by_path, place_hash(&place), &place) == NULL) {
+            return firn_error_no_memory(err, "the renames of a difference");
+        }
+    }
+    return FIRN_OK;
+}
+
+bool
+firn_difference_renames_find(const struct firn_difference_renames *renames,
+                             const struct firn_difference_walk_change *change,
+                             const struct firn_tree_entry **out_before, firn_slice *out_path)
+{
+    const struct place key = {change->path, change->kind == FIRN_DIFFERENCE_WALK_ADDED, NULL};
+    if (change->kind != FIRN_DIFFERENCE_WALK_ADDED &&
+        change->kind != FIRN_DIFFERENCE_WALK_REMOVED) {
+        return false;
+    }
+    const struct place *place = firn_hash_map_find(&renames->by_path, place_hash(&key), &key);
+    if (place == NULL) {
+        return false;
+    }
+    const struct firn_difference_renames_file *gone =
+        place->has_come ? place->file->partner : place->file;
+    DCHECK(!renames->is_given_up && !gone->has_come && gone->partner->partner == gone);
+    *out_before = &gone->entry;
+    *out_path = gone->path;
+    return true;
+}

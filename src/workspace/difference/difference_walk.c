@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * difference/difference_walk.c: a merge of two sorted trees.
+ *
+ * Two iterators walk the entries of a directory on both sides in step; a name on one side only is
+ * added or removed, a name on both is compared. Below a directory the walk goes on only where the
+ * objects' hashes differ (or where every entry is asked for). Nothing is collected: memory is two
+ * iterators a level.
+ *
+ * The walk keeps its own stack on the heap, because the depth is the data's to choose; it is
+ * bounded by FIRN_TREE_DEPTH_MAX (I1). An entry handed to visit is borrowed from an iterator that
+ * does not move before visit has returned (I2).
+ */
+#include "difference/difference_walk.h"
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "tree/tree_reserved.h"
+
+/* One side of a directory being walked; no iterator: nothing on this side. */
+struct side {
+    struct firn_tree_iterator *iterator;
+    const struct firn_tree_entry *entry; /* next one not yet visited, NULL at the end */
+};
+
+struct level {
+    struct side before;
+    struct side after;
+    size_t path_size; /* of the directory itself */
+};
+
+struct diff {
+    const struct firn_tree_source *before_source;
+    const struct firn_tree_source *after_source;
+    const struct firn_difference_walk_options *options;
+    int (*visit)(void *ctx, const struct firn_difference_walk_change *change, firn_error *err);
+    void *ctx;
+    struct level *levels;
+    size_t depth;
+    size_t capacity;
+    struct firn_buf path;
+};
+
+unsigned
+firn_difference_walk_what(const struct firn_tree_entry *before, const struct firn_tree_entry *after)
+{
+    unsigned what = 0;
+    if (before->kind != after->kind) {
+        return FIRN_DIFFERENCE_WALK_TYPE;
+    }
+    if (before->kind == FIRN_TREE_FILE &&
+        (before->size != after->size || !firn_hash_equal(&before->hash, &after->hash))) {
+        what |= FIRN_DIFFERENCE_WALK_CONTENT;
+    }
+    if (!firn_slice_equal(before->target, after->target)) {
+        what |= FIRN_DIFFERENCE_WALK_CONTENT;
+    }
+    if (!firn_slice_equal(before->hard_link, after->hard_link)) {
+        what |= FIRN_DIFFERENCE_WALK_GROUP;
+    }
+    if (before->mode != after->mode) {
+        what |= FIRN_DIFFERENCE_WALK_MODE;
+    }
+    if (before->uid != after->uid || before->gid != after->gid) {
+        what |= FIRN_DIFFERENCE_WALK_OWNER;
+    }
+    if (before->mtime_ns != after->mtime_ns) {
+        what |= FIRN_DIFFERENCE_WALK_MTIME;
+    }
+    if (!firn_slice_equal(before->xattrs, after->xattrs)) {
+        what |= FIRN_DIFFERENCE_WALK_XATTRS;
+    }
+    return what;
+}
+
+static int
+advance(struct side *side, firn_error *err)
+{
+    if (side->iterator == NULL) {
+        side->entry = NULL;
+        return FIRN_OK;
+    }
+    bool is_end;
+    return firn_tree_iterator_next(side->iterator, &side->entry, &is_end, err);
+}
+
+static bool
+is_dir(const struct firn_tree_entry *entry)
+{
+    return entry != NULL && entry->kind == FIRN_TREE_DIR;
+}
+
+static int
+open_side(struct side *side, const struct firn_tree_source *source,
+          const struct firn_tree_entry *directory, firn_error *err)
+{
+    if (!is_dir(directory)) {
+        return FIRN_OK;
+    }
+    int rc = firn_tree_iterator_create(source, &directory->hash, &side->iterator, err);
+    return rc == FIRN_OK ? advance(side, err) : rc;
+}
+
+static void
+close_level(struct level *level)
+{
+    firn_tree_iterator_destroy(level->before.iterator);
+    firn_tree_iterator_destroy(level->after.iterator);
+}
+
+/* Enters a directory that is on one side or on both. */
+static int
+enter(struct diff *diff, const struct firn_tree_entry *before, const struct firn_tree_entry *after,
+      firn_error *err)
+{
+    if (diff->depth >= FIRN_TREE_DEPTH_MAX) {
+        return firn_error_set(err, FIRN_CORRUPT, "directories lie more than %d deep",
+                              FIRN_TREE_DEPTH_MAX);
+    }
+    if (diff->depth == diff->capacity) {
+        size_t capacity = diff->capacity == 0 ? 16 : diff->capacity * 2;
+        struct level *levels = firn_resize_array(diff->levels, capacity, sizeof *levels);
+        if (levels == NULL) {
+            return firn_error_no_memory(err, "comparing trees");
+        }
+        diff->levels = levels;
+        diff->capacity = capacity;
+    }
+    struct level level = {.path_size = diff->path.size};
+    int rc = open_side(&level.before, diff->before_source, before, err);
+    if (rc == FIRN_OK) {
+        rc = open_side(&level.after, diff->after_source, after, err);
+    }
+    if (rc != FIRN_OK) {
+        if (diff->path.size > 0) {
+            (void)firn_error_prefix(err, "%.*s",
+                                    (int)(diff->path.size < 256 ? diff->path.size : 256),
+                                    (const char *)diff->path.data);
+        }
+        close_level(&level);
+        return rc;
+    }
+    diff->levels[diff->depth++] = level;
+    return FIRN_OK;
+}
+
+/* What struct firn_difference_walk_change says of each kind. */
+static bool
+is_consistent(const struct firn_difference_walk_change *change)
+{
+    bool has_both = change->before != NULL && change->after != NULL;
+    switch (change->kind) {
+    case FIRN_DIFFERENCE_WALK_ADDED:
+        return change->before == NULL && change->after != NULL && change->what == 0;
+    case FIRN_DIFFERENCE_WALK_REMOVED:
+        return change->before != NULL && change->after == NULL && change->what == 0;
+    case FIRN_DIFFERENCE_WALK_CHANGED:
+        return has_both && change->what != 0;
+    case FIRN_DIFFERENCE_WALK_SAME:
+        return has_both && change->what == 0;
+    case FIRN_DIFFERENCE_WALK_NOTHING:
+        break;
+    }
+    return false;
+}
+
+/* Visits one name and says whether to go below it. diff->path is the name's. */
+static int
+compare_entry(struct diff *diff, const struct firn_tree_entry *before,
+              const struct firn_tree_entry *after, bool *out_enter, firn_error *err)
+{
+    struct firn_difference_walk_change change = {
+        .path = firn_buf_slice(&diff->path), .before = before, .after = after};
+    bool both_dirs = is_dir(before) && is_dir(after);
+    if (before == NULL) {
+        change.kind = FIRN_DIFFERENCE_WALK_ADDED;
+    } else if (after == NULL) {
+        change.kind = FIRN_DIFFERENCE_WALK_REMOVED;
+    } else {
+        change.what = firn_difference_walk_what(before, after);
+        if (before->kind == FIRN_TREE_FILE && after->kind == FIRN_TREE_FILE &&
+            diff->options->is_to_replace != NULL &&
+            diff->options->is_to_replace(diff->options->ctx, change.path)) {
+            change.what |= FIRN_DIFFERENCE_WALK_CONTENT;
+        }
+        change.kind = change.what != 0 ? FIRN_DIFFERENCE_WALK_CHANGED : FIRN_DIFFERENCE_WALK_SAME;
+        change.is_entered = both_dirs && !firn_hash_equal(&before->hash, &after->hash);
+    }
+    DCHECK(is_consistent(&change));
+    *out_enter =
+        both_dirs ? change.is_entered || diff->options->with_same : is_dir(before) || is_dir(after);
+
+    struct firn_tree_filter *filter = diff->options->filter;
+    if (filter != NULL && !firn_tree_filter_selects(filter, change.path)) {
+        bool leads_on = change.path.size == 0 || firn_tree_filter_leads_on(filter, change.path);
+        *out_enter = *out_enter && leads_on;
+        if (!leads_on || before != NULL) {
+            return FIRN_OK;
+        }
+        /* What is selected below needs this directory, which is not there. */
+    }
+    if (change.kind == FIRN_DIFFERENCE_WALK_SAME && !change.is_entered &&
+        !diff->options->with_same) {
+        return FIRN_OK;
+    }
+    return diff->visit(diff->ctx, &change, err);
+}
+
+/* The order of the next names of both sides: < 0 only before, > 0 only after. */
+static int
+order_of(const struct level *level)
+{
+    if (level->before.entry == NULL) {
+        return 1;
+    }
+    if (level->after.entry == NULL) {
+        return -1;
+    }
+    return firn_slice_compare(level->before.entry->name, level->after.entry->name);
+}
+
+static int
+set_path(struct diff *diff, size_t parent_size, firn_slice name, firn_error *err)
+{
+    DCHECK(parent_size <= diff->path.size);
+    diff->path.size = parent_size;
+    if ((parent_size > 0 && firn_buf_append_u8(&diff->path, '/') != FIRN_OK) ||
+        firn_buf_append_slice(&diff->path, name) != FIRN_OK) {
+        return firn_error_no_memory(err, "a path");
+    }
+    if (diff->path.size > FIRN_TREE_PATH_SIZE_MAX) {
+        return firn_error_set(err, FIRN_CORRUPT, "a path is longer than %d bytes",
+                              FIRN_TREE_PATH_SIZE_MAX);
+    }
+    return FIRN_OK;
+}
+
+/* Whether the name at the end of diff->path is to be passed over, on both sides. */
+static bool
+is_passed(struct diff *diff, firn_slice name)
+{
+    const struct firn_difference_walk_options *options = diff->options;
+    const char *reason = options->without_reserved ? firn_tree_reserved_name(name) : NULL;
+    firn_slice path = firn_buf_slice(&diff->path);
+    if (reason != NULL && options->on_reserved != NULL &&
+        (options->filter == NULL || firn_tree_filter_selects(options->filter, path))) {
+        options->on_reserved(options->reserved_ctx, path, reason);
+    }
+    return reason != NULL;
+}
+
+/* Handles the next name of the deepest level. */
+static int
+step(struct diff *diff, firn_error *err)
+{
+    size_t at = diff->depth - 1;
+    struct level *level = &diff->levels[at];
+    int order = order_of(level);
+    const struct firn_tree_entry *before = order <= 0 ? level->before.entry : NULL;
+    const struct firn_tree_entry *after = order >= 0 ? level->after.entry : NULL;
+    bool go_below = false;
+    int rc;
+    DCHECK(diff->depth > 0 && diff->depth <= FIRN_TREE_DEPTH_MAX); /* (I1) */
+    CHECK(before != NULL || after != NULL); /* a level at the end of both sides is left */
+    firn_slice name = before != NULL ? before->name : after->name;
+    FIRN_TRY(set_path(diff, level->path_size, name, err));
+    if (!is_passed(diff, name)) {
+        FIRN_TRY(compare_entry(diff, before, after, &go_below, err));
+    }
+    if (go_below) {
+        FIRN_TRY(enter(diff, before, after, err));
+    }
+    /* Entering may have moved the levels; the entries are not needed any more. */
+    level = &diff->levels[at];
+    DCHECK((order > 0 || level->before.entry == before) &&
+           (order < 0 || level->after.entry == after)); /* (I2) */
+    if (order <= 0) {
+        FIRN_TRY(advance(&level->before, err));
+    }
+    if (order >= 0) {
+        FIRN_TRY(advance(&level->after, err));
+    }
+out:
+    return rc;
+}
+
+int
+firn_difference_walk(const struct firn_difference_walk_side *before,
+                     const struct firn_difference_walk_side *after,
+                     const struct firn_difference_walk_options *options,
+                     int (*visit)(void *ctx, const struct firn_difference_walk_change *change,
+                                  firn_error *err),
+                     void *ctx, firn_error *err)
+{
+    struct diff diff = {.before_source = before->source,
+                        .after_source = after->source,
+                        .options = options,
+                        .visit = visit,
+                        .ctx = ctx};
+    bool go_below = false;
+    int rc = FIRN_OK;
+    if (before->root == NULL && after->root == NULL) {
+        goto out;
+    }
+    FIRN_TRY(compare_entry(&diff, before->root, after->root, &go_below, err));
+    if (go_below) {
+        FIRN_TRY(enter(&diff, before->root, after->root, err));
+    }
+    while (diff.depth > 0) {
+        struct level *level = &diff.levels[diff.depth - 1];
+        if (level->before.entry == NULL && level->after.entry == NULL) {
+            close_level(level);
+            diff.depth--;
+            continue;
+        }
+        FIRN_TRY(step(&diff, err));
+    }
+out:
+    while (diff.depth > 0) {
+        close_level(&diff.levels[--diff.depth]);
+    }
+    firn_free(diff.levels);
+    firn_buf_deinit(&diff.path);
+    return rc;
+}
+
+void
+firn_difference_walk_to_info(firn_slice path, const struct firn_tree_entry *entry,
+                             firn_entry_info *out)
+{
+    *out = (firn_entry_info){.path = path,
+                             .mode = entry->mode,
+                             .uid = entry->uid,
+                             .gid = entry->gid,
+                             .mtime_ns = entry->mtime_ns,
+                             .size = entry->size,
+                             .hash = entry->hash,
+                             .link_target = entry->target,
+                             .hard_link = entry->hard_link};
+    out->type = entry->kind == FIRN_TREE_DIR       ? FIRN_TYPE_DIRECTORY
+                : entry->kind == FIRN_TREE_SYMLINK ? FIRN_TYPE_SYMLINK
+                                                   : FIRN_TYPE_FILE;
+}
+
+void
+firn_difference_walk_to_change(const struct firn_difference_walk_change *change,
+                               firn_entry_info *before, firn_entry_info *after, firn_change *out)
+{
+    const unsigned content = FIRN_DIFFERENCE_WALK_TYPE | FIRN_DIFFERENCE_WALK_CONTENT;
+    DCHECK(change->kind != FIRN_DIFFERENCE_WALK_SAME && is_consistent(change));
+    *out =
+        (firn_change){.kind = change->kind == FIRN_DIFFERENCE_WALK_ADDED     ? FIRN_CHANGE_ADDED
+                              : change->kind == FIRN_DIFFERENCE_WALK_REMOVED ? FIRN_CHANGE_REMOVED
+                              : (change->what & content) != 0                ? FIRN_CHANGE_CONTENT
+                                                                             : FIRN_CHANGE_METADATA,
+                      .what = change->kind == FIRN_DIFFERENCE_WALK_CHANGED ? change->what : 0};
+    if (change->before != NULL) {
+        firn_difference_walk_to_info(change->path, change->before, before);
+        out->before = before;
+    }
+    if (change->after != NULL) {
+        firn_difference_walk_to_info(change->path, change->after, after);
+        out->after = after;
+    }
+}

@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * handle/ws.c: the handle of a workspace, and a store opened for one operation.
+ *
+ * Between operations a handle holds strings and nothing else: no lock, no file (I1; not checked:
+ * struct firn_ws has no room for either). So a person, a script and a long-running program can work
+ * on one workspace in turn. Where the workspace and its store are is found out once, when the
+ * handle is opened (place_locate.c). Each operation opens the root, the store and the catalog, works,
+ * and closes them again; reading operations open the store read-only and leave no trace.
+ *
+ * A writing operation that fails closes the store and opens it once more: opening recovers it to
+ * what is really on disk, and the sweep that follows removes a pack that no commit names (I2; not
+ * checked: it is what the crash tests look for). Reasoning about what a failed commit may or may
+ * not have left is thus done in one place, recovery.
+ *
+ * A directory that was saved under another path is refused until somebody has said whether its
+ * history goes on here or a new one begins (I3): firn_ws_init begins one, ws_adopt.c goes on.
+ */
+#include "handle/ws.h"
+
+#include <errno.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "catalog/catalog_workspaces.h"
+#include "handle/ws_internal.h"
+#include "objects/objects_index.h"
+#include "place/place_roots.h"
+#include "place/place_trust.h"
+#include "storefile/storefile.h"
+
+/* Catalog and index are small, and each operation opens the store for itself. */
+enum { STORE_MEMORY_BYTES = 32 << 20 };
+
+int
+firn_ws_relocate(struct firn_ws *ws, firn_error *err)
+{
+    struct firn_place_locate_request request = {
+        .path = ws->path, .store_path = ws->named_store_path, .is_exact = ws->is_exact};
+    struct firn_place_located located;
+    int rc = firn_place_locate(ws->os, &request, &located, err);
+    if (rc == FIRN_OK) {
+        firn_place_locate_deinit(&ws->place);
+        ws->place = located;
+    }
+    return rc;
+}
+
+int
+firn_ws_open(struct firn_os *os, const char *path, const firn_workspace_options *options,
+             struct firn_ws **out, firn_error *err)
+{
+    *out = NULL;
+    struct firn_ws *ws = firn_alloc_zeroed(sizeof *ws);
+    if (ws == NULL) {
+        return firn_error_no_memory(err, "a workspace");
+    }
+    firn_os_process_init_mark(&ws->mark);
+    ws->os = os;
+    ws->lock_timeout_ms = options->lock_timeout_ms;
+    ws->is_exact = options->is_root;
+    ws->path = firn_strdup(path);
+    bool has_store = options->store_path != NULL;
+    ws->named_store_path = has_store ? firn_strdup(options->store_path) : NULL;
+    int rc;
+    if (ws->path == NULL || (has_store && ws->named_store_path == NULL)) {
+        rc = firn_error_no_memory(err, "a workspace");
+        goto out;
+    }
+    FIRN_TRY(firn_ws_relocate(ws, err));
+    *out = ws;
+out:
+    if (rc != FIRN_OK) {
+        firn_ws_close(ws);
+    }
+    return rc;
+}
+
+void
+firn_ws_close(struct firn_ws *ws)
+{
+    if (ws == NULL) {
+        return;
+    }
+    firn_buf_deinit(&ws->result);
+    firn_place_locate_deinit(&ws->place);
+    firn_free(ws->path);
+    firn_free(ws->named_store_path);
+    firn_free(ws);
+}
+
+const char *
+firn_ws_root(const struct firn_ws *ws)
+{
+    return ws->place.root;
+}
+
+const char *
+firn_ws_subpath(const struct firn_ws *ws)
+{
+    return ws->place.sub_path;
+}
+
+const char *
+firn_ws_store_path(const struct firn_ws *ws)
+{
+    return ws->place.store_path;
+}
+
+const char *
+firn_ws_moved_from(const struct firn_ws *ws)
+{
+    return ws->place.moved_from;
+}
+
+const char *
+firn_ws_unread_store(const struct firn_ws *ws)
+{
+    return ws->place.unread_store;
+}
+
+void
+firn_ws_tell_damage(const firn_callbacks *callbacks, const char *text)
+{
+    if (callbacks->on_notice != NULL) {
+        firn_notice notice = {.kind = FIRN_NOTICE_DAMAGED, .text = text};
+        callbacks->on_notice(callbacks->ctx, &notice);
+    }
+}
+
+static int
+open_root(struct firn_ws *ws, struct firn_ws_opened *opened, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(firn_os_dir_open_path(ws->os, ws->place.root, &opened->root, err));
+    FIRN_TRY(firn_os_dir_stat(opened->root, &opened->root_stat, err));
+out:
+    return rc;
+}
+
+/* To look at a store that is not there is to see nothing; to change it is an error. Packs
+ * without the file that makes a store are one that has lost it. */
+static int
+no_store(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_os_dir *dir, firn_error *err)
+{
+    struct firn_os_stat stat;
+    if (dir != NULL && firn_os_stat(dir, FIRN_OBJECTS_INDEX_PACKS_DIR, &stat, NULL) == FIRN_OK) {
+        return firn_place_refuse_packs(ws->place.store_path, err);
+    }
+    if (mode == FIRN_WS_READ) {
+        return FIRN_OK;
+    }
+    return firn_error_set(err, FIRN_NOT_FOUND,
+                          "'%.450s' has no checkpoint yet: there is no store at '%.450s'",
+                          ws->place.root, ws->place.store_path);
+}
+
+/* A file stands at the place, or on the way there: that is no store, and no empty place either. */
+static bool
+is_no_directory(const struct firn_ws *ws)
+{
+    struct firn_os_dir *dir;
+    firn_error found;
+    int rc = firn_os_dir_open_path(ws->os, ws->place.store_path, &dir, &found);
+    firn_os_dir_close(dir);
+    return rc != FIRN_OK && found.os_errno == ENOTDIR;
+}
+
+/* A bit of a mode. */
+enum { OTHERS_MAY_WRITE = 0002 };
+
+/* A store is another user's if its directory or its identity is not ours, or everybody may write
+ * there. One without identity is about to be made. */
+static int
+find_is_foreign(struct firn_ws_opened *opened, firn_error *err)
+{
+    DCHECK(!opened->is_foreign && opened->db == NULL); /* asked before anything of it is believed */
+    uint32_t user = firn_os_user_id(firn_os_dir_os(opened->store_dir));
+    struct firn_os_stat identity = {.uid = user};
+    int rc = firn_os_stat(opened->store_dir, FIRN_STOREFILE_IDENTITY_NAME, &identity, err);
+    opened->is_foreign = opened->store_stat.uid != user || identity.uid != user ||
+                         (opened->store_stat.mode & OTHERS_MAY_WRITE) != 0;
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+static int
+open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_ws_opened *opened,
+           firn_error *err)
+{
+    struct firn_db_options options = {.create_if_missing = mode == FIRN_WS_CREATE,
+                                      .read_only = mode == FIRN_WS_READ,
+                                      .lock_timeout_ms = ws->lock_timeout_ms,
+                                      .memory_bytes = STORE_MEMORY_BYTES};
+    DCHECK(opened->store_dir == NULL && opened->db == NULL);
+    int rc;
+    rc = firn_place_open_dir(ws->os, ws->place.store_path, mode == FIRN_WS_CREATE,
+                             &opened->store_dir, err);
+    if (rc == FIRN_NOT_FOUND && mode != FIRN_WS_CREATE && !is_no_directory(ws)) {
+        return no_store(ws, mode, NULL, err);
+    }
+    if (rc != FIRN_OK) {
+        goto out;
+    }
+    FIRN_TRY(firn_os_dir_stat(opened->store_dir, &opened->store_stat, err));
+    FIRN_TRY(find_is_foreign(opened, err));
+    if (opened->store_stat.device == opened->root_stat.device &&
+        opened->store_stat.inode == opened->root_stat.inode) {
+        rc = firn_error_set(err, FIRN_INVALID,
+                            "the store cannot be the workspace itself ('%s'): name another place",
+                            ws->place.root);
+        goto out;
+    }
+    rc = firn_db_open(opened->store_dir, &options, &opened->db, err);
+    if (rc == FIRN_NOT_FOUND && mode != FIRN_WS_CREATE) {
+        return no_store(ws, mode, opened->store_dir, err);
+    }
+    if (rc != FIRN_OK) {
+        goto out;
+    }
+    opened->sequence = firn_db_sequence(opened->db);
+    FIRN_TRY(firn_objects_open(opened->db, &opened->objects, err));
+    FIRN_TRY(firn_catalog_open(opened->db, &opened->catalog, err));
+out:
+    return rc;
+}
+
+static int
+refuse_moved(const char *root, const char *moved_from, firn_error *err)
+{
+    return firn_error_set(err, FIRN_CONFLICT,
+                          "'%.450s' is the directory that was saved as '%.450s': to go on with its "
+                          "checkpoints run firn init --adopt in it, to begin anew firn init",
+                          root, moved_from);
+}
+
+/* The catalog does not know the root: it may know the directory by another path. */
+static int
+check_not_moved(struct firn_ws *ws, struct firn_ws_opened *opened, firn_error *err)
+{
+    DCHECK(opened->workspace.number == 0 && !ws->is_new);
+    struct firn_place_roots roots = {.os = ws->os};
+    int rc;
+    FIRN_TRY(firn_place_roots_add_catalog(&roots, opened->catalog, ws->place.store_path, err));
+    const struct firn_place_roots_root *moved;
+    FIRN_TRY(firn_place_roots_find_moved(&roots, &opened->root_stat, &moved, err));
+    if (moved != NULL) {
+        rc = refuse_moved(ws->place.root, moved->root, err);
+    }
+out:
+    firn_place_roots_deinit(&roots);
+    return rc;
+}
+
+/* A store inside may have been made before such a store called its root ".". */
+static int
+find_by_path(struct firn_ws *ws, struct firn_ws_opened *opened, firn_error *err)
+{
+    DCHECK(opened->workspace.number == 0);
+    firn_slice root = firn_str(ws->place.root);
+    int rc = firn_catalog_workspaces_find(opened->catalog, root, &opened->workspace, err);
+    if (rc != FIRN_OK || opened->workspace.number == 0) {
+        return rc;
+    }
+    char *catalog_root = firn_strdup(ws->place.root);
+    if (catalog_root == NULL) {
+        return firn_error_no_memory(err, "a workspace");
+    }
+    firn_free(ws->place.catalog_root);
+    ws->place.catalog_root = catalog_root;
+    return FIRN_OK;
+}
+
+static int
+find_workspace(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_ws_opened *opened,
+               firn_error *err)
+{
+    firn_slice root = firn_str(ws->place.catalog_root);
+    struct firn_catalog_workspace *workspace = &opened->workspace;
+    int rc;
+    FIRN_TRY(firn_catalog_workspaces_find(opened->catalog, root, workspace, err));
+    if (workspace->number == 0 && strcmp(ws->place.catalog_root, ws->place.root) != 0) {
+        FIRN_TRY(find_by_path(ws, opened, err));
+    }
+    if (workspace->number == 0 && !ws->is_new) {
+        FIRN_TRY(check_not_moved(ws, opened, err));
+    }
+    if (mode == FIRN_WS_READ) {
+        goto out;
+    }
+    /* Of the directory that is there now; the next checkpoint writes it. */
+    workspace->device = opened->root_stat.device;
+    workspace->inode = opened->root_stat.inode;
+    workspace->btime_ns = opened->root_stat.btime_ns;
+    if (workspace->number == 0 && mode == FIRN_WS_CREATE) {
+        FIRN_TRY(firn_catalog_workspaces_add(opened->catalog, root, workspace, err));
+    }
+out:
+    return rc;
+}
+
+static int
+close_store(struct firn_ws_opened *opened, bool failed, firn_error *err)
+{
+    DCHECK(opened->db != NULL || (opened->objects == NULL && opened->catalog == NULL));
+    int rc = FIRN_OK;
+    if (opened->db != NULL && opened->objects != NULL && !firn_db_is_read_only(opened->db)) {
+        firn_db_space_beside(opened->db, firn_objects_bytes(opened->objects));
+    }
+    firn_catalog_close(opened->catalog);
+    firn_objects_close(opened->objects);
+    if (opened->db != NULL) {
+        rc = firn_db_close(opened->db, failed ? NULL : err);
+    }
+    firn_os_dir_close(opened->store_dir);
+    opened->catalog = NULL;
+    opened->objects = NULL;
+    opened->db = NULL;
+    opened->store_dir = NULL;
+    return failed ? FIRN_OK : rc;
+}
+
+/* Whether a store is about to be made inside of the workspace. */
+static int
+may_be_made_inside(struct firn_ws *ws, enum firn_ws_open_mode mode, bool *out, firn_error *err)
+{
+    bool is_there = false;
+    int rc = FIRN_OK;
+    *out = mode == FIRN_WS_CREATE && strcmp(ws->place.catalog_root, FIRN_PLACE_ROOTS_INSIDE) == 0;
+    if (*out) {
+        rc = firn_place_is_store(ws->os, ws->place.store_path, &is_there, err);
+        *out = !is_there;
+    }
+    return rc;
+}
+
+/* A user who makes a store inside of a tree trusts it. Without a data directory nothing can say that this user
+ * made it: it has to be named. */
+static int
+trust_made(struct firn_ws *ws, firn_error *err)
+{
+    firn_error why;
+    int rc = firn_place_trust_enter(ws->os, ws->place.root, &why);
+    if (rc == FIRN_OK || rc == FIRN_INVALID) {
+        return FIRN_OK;
+    }
+    return firn_error_set(
+        err, rc, "the store was made, but that it is yours could not be noted: %.800s", why.text);
+}
+
+/* What enum firn_ws_open_mode promises of a store that was opened. */
+static bool
+is_open_as(const struct firn_ws_opened *opened, enum firn_ws_open_mode mode)
+{
+    bool is_whole = opened->db != NULL && opened->objects != NULL && opened->catalog != NULL;
+    if (!is_whole) {
+        return mode == FIRN_WS_READ && opened->db == NULL && opened->objects == NULL &&
+               opened->catalog == NULL && opened->workspace.number == 0;
+    }
+    return opened->store_dir != NULL &&
+           firn_db_is_read_only(opened->db) == (mode == FIRN_WS_READ) &&
+           (mode != FIRN_WS_CREATE || opened->workspace.number != 0);
+}
+
+int
+firn_ws_opened_open(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_ws_opened *out,
+                    firn_error *err)
+{
+    *out = (struct firn_ws_opened){0};
+    bool makes_inside;
+    int rc;
+    if (!ws->place.is_sure) {
+        FIRN_TRY(firn_ws_relocate(ws, err));
+    }
+    if (ws->place.moved_from != NULL && !ws->is_new) {
+        return refuse_moved(ws->place.root, ws->place.moved_from, err);
+    }
+    FIRN_TRY(open_root(ws, out, err));
+    FIRN_TRY(may_be_made_inside(ws, mode, &makes_inside, err));
+    FIRN_TRY(open_store(ws, mode, out, err));
+    if (makes_inside) {
+        FIRN_TRY(trust_made(ws, err));
+    }
+    if (mode != FIRN_WS_READ) {
+        FIRN_TRY(firn_objects_sweep(out->objects, err));
+    }
+    if (out->db != NULL) {
+        FIRN_TRY(find_workspace(ws, mode, out, err));
+    }
+    FIRN_TRY(firn_place_nested_create(ws->os, ws->place.root, out->catalog, &out->nested, err));
+    DCHECK(out->root != NULL && is_open_as(out, mode));
+    DCHECK(ws->is_new || ws->place.moved_from == NULL); /* (I3) */
+    return FIRN_OK;
+out:
+    FIRN_IGNORE(close_store(out, true, NULL));
+    firn_os_dir_close(out->root);
+    *out = (struct firn_ws_opened){0};
+    return rc;
+}
+
+int
+firn_ws_opened_close(struct firn_ws *ws, struct firn_ws_opened *opened, bool failed,
+                     firn_error *err)
+{
+    bool was_writing = opened->db != NULL && !firn_db_is_read_only(opened->db);
+    int rc = close_store(opened, failed, err);
+    if (failed && was_writing) {
+        struct firn_ws_opened again = {.root_stat = opened->root_stat};
+        if (open_store(ws, FIRN_CHECKOUT_WRITE, &again, NULL) == FIRN_OK) {
+            FIRN_IGNORE(firn_objects_sweep(again.objects, NULL));
+        }
+        FIRN_IGNORE(close_store(&again, true, NULL));
+        DCHECK(again.db == NULL && again.store_dir == NULL); /* (I1) */
+    }
+    firn_place_nested_destroy(opened->nested);
+    firn_os_dir_close(opened->root);
+    *opened = (struct firn_ws_opened){0};
+    return rc;
+}
+
+/* A store inside is not made beside one in the usual place: the other's checkpoints would be out of
+ * sight. */
+static int
+check_only_store(struct firn_ws *ws, firn_error *err)
+{
+    char *usual = NULL;
+    bool is_there;
+    int rc = FIRN_OK;
+    if (strcmp(ws->place.catalog_root, FIRN_PLACE_ROOTS_INSIDE) != 0) {
+        goto out;
+    }
+    FIRN_TRY(firn_place_is_store(ws->os, ws->place.store_path, &is_there, err));
+    if (is_there) {
+        goto out;
+    }
+    rc = firn_place_default_store(ws->os, ws->place.root, &usual, err);
+    if (rc == FIRN_INVALID) {
+        rc = FIRN_OK; /* there is no usual place */
+        goto out;
+    }
+    if (rc == FIRN_OK) {
+        rc = firn_place_is_store(ws->os, usual, &is_there, err);
+    }
+    if (rc == FIRN_OK && is_there) {
+        rc = firn_error_set(err, FIRN_EXISTS, "'%.450s' has a store already: '%.450s'",
+                            ws->place.root, usual);
+    }
+out:
+    firn_free(usual);
+    return rc;
+}
+
+int
+firn_ws_init(struct firn_ws *ws, bool *out_created, firn_error *err)
+{
+    *out_created = false;
+    ws->is_new = true;
+    struct firn_ws_opened opened;
+    int rc = check_only_store(ws, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    /* Asking where the store is must work where nothing can be written. */
+    rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, NULL);
+    if (rc == FIRN_OK) {
+        bool is_known = opened.workspace.number != 0;
+        rc = firn_ws_opened_close(ws, &opened, false, err);
+        if (is_known || rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    rc = firn_ws_opened_open(ws, FIRN_WS_CREATE, &opened, err);
+    if (rc == FIRN_OK) {
+        *out_created = true;
+        rc = firn_ws_opened_close(ws, &opened, false, err);
+    }
+    return rc;
+}
+
+struct firn_scan_options
+firn_ws_scan_options_of(const struct firn_ws_opened *opened, bool include_deps, bool strict,
+                        unsigned threads, const firn_callbacks *callbacks)
+{
+    return (struct firn_scan_options){.include_deps = include_deps,
+                                      .strict = strict,
+                                      .threads = threads,
+                                      .has_store = opened->store_dir != NULL,
+                                      .store_device = opened->store_stat.device,
+                                      .store_inode = opened->store_stat.inode,
+                                      .nested = opened->nested,
+                                      .callbacks = *callbacks};
+}

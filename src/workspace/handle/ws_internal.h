@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * handle/ws_internal.h: what the operations on a workspace share: the handle, and a store opened
+ * for one operation.
+ */
+#ifndef FIRN_HANDLE_WS_INTERNAL_H
+#define FIRN_HANDLE_WS_INTERNAL_H
+
+#include "base/buf.h"
+#include "catalog/catalog.h"
+#include "difference/difference_walk.h"
+#include "handle/ws.h"
+#include "objects/objects.h"
+#include "os/os_process.h"
+#include "place/place.h"
+#include "place/place_locate.h"
+#include "place/place_nested.h"
+#include "scan/scan.h"
+
+struct firn_watch_link;
+struct firn_watchlink;
+
+struct firn_ws {
+    struct firn_os_process_mark mark; /* first: see api_process.h */
+    struct firn_os *os;
+    char *path;             /* by which it was opened */
+    char *named_store_path; /* NULL unless it was opened with one */
+    bool is_exact;
+    bool is_new; /* a new history was asked for, wherever the directory came from */
+    struct firn_place_located place;
+    int64_t lock_timeout_ms;
+    const struct firn_watch_link *watch; /* in this process; NULL: there may be one elsewhere */
+    struct firn_buf result;              /* what the last call's result borrows from */
+};
+
+/* A store opened for one operation of a workspace. */
+struct firn_ws_opened {
+    struct firn_os_dir *root; /* of the workspace */
+    struct firn_os_stat root_stat;
+    struct firn_os_dir *store_dir;
+    struct firn_os_stat store_stat;
+    bool is_foreign; /* another user may have written what the store says */
+    struct firn_db *db;
+    uint64_t sequence; /* of the store, before this operation has changed anything */
+    struct firn_objects *objects;
+    struct firn_catalog *catalog;
+    struct firn_catalog_workspace workspace; /* number 0: never saved */
+    struct firn_place_nested *nested;
+};
+
+enum firn_ws_open_mode {
+    FIRN_WS_READ,        /* without a store, db, objects and catalog are NULL */
+    FIRN_CHECKOUT_WRITE, /* without a store: FIRN_NOT_FOUND */
+    FIRN_WS_CREATE       /* makes the store and enters the workspace */
+};
+
+/* Opens the root, the store, its objects and catalog. Writing sweeps what a crash left. */
+FIRN_MUST_CHECK int firn_ws_opened_open(struct firn_ws *ws, enum firn_ws_open_mode mode,
+                                        struct firn_ws_opened *out, firn_error *err);
+/* Closes what is open. After an error (failed) of a writing operation the store is opened once
+ * more, which recovers it, and swept, so that a failed save gives its space back. */
+FIRN_MUST_CHECK int firn_ws_opened_close(struct firn_ws *ws, struct firn_ws_opened *opened,
+                                         bool failed, firn_error *err);
+
+/* The record of a reference: its bytes live in ws->result. ws_find.c. */
+FIRN_MUST_CHECK int firn_ws_find_record(struct firn_ws *ws, struct firn_ws_opened *opened,
+                                        const char *reference, struct firn_catalog_record *out,
+                                        firn_error *err);
+
+/* The same, but its bytes live in *bytes. */
+FIRN_MUST_CHECK int firn_ws_find_own(struct firn_ws *ws, struct firn_ws_opened *opened,
+                                     const char *reference, struct firn_buf *bytes,
+                                     struct firn_catalog_record *out, firn_error *err);
+/* The checkpoint before another one that is still there, safety checkpoints not counted; its bytes
+ * live in *bytes. FIRN_NOT_FOUND. */
+FIRN_MUST_CHECK int firn_ws_find_previous(struct firn_ws *ws, struct firn_ws_opened *opened,
+                                          const struct firn_catalog_record *record,
+                                          struct firn_buf *bytes, struct firn_catalog_record *out,
+                                          firn_error *err);
+
+/* What firn_repair_check does with a store that is open: db, objects and catalog. */
+FIRN_MUST_CHECK int firn_repair_check_opened(struct firn_ws *ws, struct firn_ws_opened *opened,
+                                             const firn_workspace_check_options *options,
+                                             firn_workspace_check_result *out, firn_error *err);
+
+/* Finds out anew where the workspace and its store are. */
+FIRN_MUST_CHECK int firn_ws_relocate(struct firn_ws *ws, firn_error *err);
+/* A notice of damage for whoever listens; text is borrowed for the call. */
+void firn_ws_tell_damage(const firn_callbacks *callbacks, const char *text);
+
+/* One save, normal or safety, of an opened workspace. message is borrowed. */
+struct firn_ws_save_request {
+    firn_slice message;
+    firn_turn turn; /* that has ended; its agent is empty where there is none */
+    bool is_safety;
+    bool include_deps;
+    bool gitignore;
+    const struct firn_ignore_rules *stored_rules; /* see scan.h; may be NULL */
+    bool strict;
+    uint64_t file_size_max; /* see scan.h */
+    bool is_full;           /* nothing is taken from the stat cache */
+    bool is_to_be_compared; /* between the scan and the seal */
+    unsigned threads;
+    firn_callbacks callbacks;
+    const struct firn_catalog_joint *joint; /* of the commit; may be NULL */
+    struct firn_watchlink *watched;         /* by whose word not all is visited; may be NULL */
+};
+/* The tree of the newest checkpoint, for a scan; nothing where there is none. ws_save_tree.c. */
+FIRN_MUST_CHECK int firn_ws_save_tree_last(struct firn_ws_opened *opened,
+                                           struct firn_scan_last *out, firn_error *err);
+/* What a scan into the store gave; its root's attributes are owned by scan. ws_save_tree.c. */
+struct firn_statcache;
+struct firn_ws_save_tree {
+    struct firn_scan_result scan;
+    uint64_t added_bytes;
+    bool records_were_packed;
+    bool has_rules;
+    firn_hash rules; /* of the rules object; zeros without */
+    /* Until it is sealed: */
+    struct firn_objects_session *session;
+    struct firn_statcache *stat;
+    struct firn_objects_treesink *fresh; /* NULL unless it is to be compared */
+};
+/* Scans the workspace and puts what is new into a sealed pack. *out is to be released with
+ * firn_scan_result_deinit(&out->scan), also after a failure. */
+FIRN_MUST_CHECK int firn_ws_save_tree(struct firn_ws_opened *opened,
+                                      const struct firn_ws_save_request *request,
+                                      struct firn_ws_save_tree *out, firn_error *err);
+/* The two halves of that. Between them the tree may be released with firn_ws_save_tree_deinit: then
+ * nothing was saved. After the second, whatever it returns, with that or as above. */
+FIRN_MUST_CHECK int firn_ws_save_tree_scan(struct firn_ws_opened *opened,
+                                           const struct firn_ws_save_request *request,
+                                           struct firn_ws_save_tree *out, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_save_tree_seal(struct firn_ws_opened *opened,
+                                           struct firn_ws_save_tree *tree, firn_error *err);
+void firn_ws_save_tree_deinit(struct firn_ws_save_tree *tree);
+/* The directories of a scanned tree that is_to_be_compared, before it is sealed. stored reads those
+ * of the store. */
+struct firn_tree_source firn_ws_save_tree_source(struct firn_ws_save_tree *tree,
+                                                 const struct firn_tree_source *stored);
+/* Whether all of a scanned tree is in the store already. */
+bool firn_ws_save_tree_is_stored(const struct firn_ws_save_tree *tree);
+/* Commits a checkpoint of that tree. *out borrows from tree, request and ws. */
+FIRN_MUST_CHECK int firn_ws_save_record(struct firn_ws *ws, struct firn_ws_opened *opened,
+                                        const struct firn_ws_save_request *request,
+                                        const struct firn_ws_save_tree *tree,
+                                        struct firn_catalog_record *out, firn_error *err);
+
+/* The options of a scan of an opened workspace. */
+struct firn_scan_options firn_ws_scan_options_of(const struct firn_ws_opened *opened,
+                                                 bool include_deps, bool strict, unsigned threads,
+                                                 const firn_callbacks *callbacks);
+
+#endif

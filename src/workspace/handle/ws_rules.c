@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * handle/ws_rules.c: rules objects in a store.
+ *
+ * A scan gives the rules that it went by as one object (rules_walk.c). It goes into the pack of the
+ * save beside the tree, under its hash, and the checkpoint's record names it; equal rules are the
+ * same object, so it is there once for as many checkpoints as it holds for. Plain rules, the
+ * default exclusions and nothing else, are not stored: the record says by a flag which of them
+ * counted.
+ *
+ * What today's rules are is decided in one place, here, for restores as for comparisons. The rule
+ * files on the disk say it, and beside them how saves are made: whether .gitignore files count. A
+ * restore that did not know of that would take away what every save leaves out. So they count if the
+ * caller says so (a setting), and if they did for the newest checkpoint, whose maker may have given an
+ * option. Where the rules of that one are damaged they count too: what is left out is left alone.
+ *
+ * Who restores a checkpoint in place loads its rules first and hands them to the scan of the
+ * present state, which leaves out what they exclude beside what today's rules do. So nothing that
+ * either of them excludes is in the tree that the restore starts from, and what is in neither tree
+ * is not touched. Rules that are damaged therefore stop a restore in place: without them it would
+ * remove things that the checkpoint never cared for. Into another directory nothing can be removed,
+ * and the rules are not needed.
+ */
+#include "handle/ws_rules.h"
+
+#include "base/check.h"
+#include "base/slice.h"
+#include "codec/blake3_hash.h"
+#include "rules/rules_walk.h"
+
+enum { SCRATCH_FRAMES = 1 };
+
+static int
+read_object(struct firn_objects *objects, const firn_hash *hash, struct firn_buf *out,
+            firn_error *err)
+{
+    struct firn_packfile_scratch *scratch = NULL;
+    int rc;
+    FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &scratch, err));
+    FIRN_TRY(firn_objects_stream_whole(objects, scratch, hash, out, err));
+out:
+    firn_packfile_scratch_destroy(scratch);
+    return rc;
+}
+
+static int
+make_plain(const struct firn_catalog_record *record, struct firn_ws_rules *out, firn_error *err)
+{
+    struct firn_ignore_rules_set *set = firn_ignore_rules_add(&out->sets, 0);
+    if (set == NULL) {
+        return firn_error_no_memory(err, "the rules of a checkpoint");
+    }
+    set->include_deps = record->include_deps;
+    set->is_narrow = record->is_narrow;
+    return FIRN_OK;
+}
+
+/* What was forgotten is as if a rule had excluded it then: a set of its own, which no other rule can
+ * take back. */
+static int
+exclude_forgotten(const struct firn_catalog_record *record, struct firn_buf *rules,
+                  struct firn_ws_rules *out, firn_error *err)
+{
+    firn_slice left = record->forgotten;
+    firn_slice path;
+    int rc = FIRN_OK;
+    DCHECK(rules->size == 0);
+    while (rc == FIRN_OK && firn_catalog_record_forgotten_next(&left, &path)) {
+        rc = firn_rules_left_out_pattern(rules, path);
+    }
+    if (rc == FIRN_OK && rules->size > 0) {
+        struct firn_ignore_rules_set *set = firn_ignore_rules_add(&out->sets, 1);
+        rc = set == NULL ? FIRN_NO_MEMORY : FIRN_OK;
+        if (set != NULL) {
+            set->include_deps = true; /* it says nothing of these */
+            set->files[0] = (struct firn_ignore_rules_file){.kind = FIRN_IGNORE_RULES_FIRNIGNORE,
+                                                            .content = firn_buf_slice(rules)};
+        }
+    }
+    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "the rules of a checkpoint");
+}
+
+/* Adds the sets of a checkpoint; bytes is empty. */
+static int
+load(struct firn_objects *objects, const struct firn_catalog_record *record, struct firn_buf *bytes,
+     struct firn_ws_rules *out, firn_error *err)
+{
+    DCHECK(bytes->size == 0);
+    if (!record->has_rules) {
+        return make_plain(record, out, err);
+    }
+    int rc = read_object(objects, &record->rules, bytes, err);
+    if (rc == FIRN_OK) {
+        rc = firn_ignore_rules_decode(firn_buf_slice(bytes), &out->sets, err);
+    }
+    if (rc != FIRN_OK) {
+        char id[FIRN_CHECKPOINT_ID_SIZE];
+        firn_catalog_record_id_text(record->id, id);
+        return firn_error_prefix(err, "the rules of checkpoint %.*s", FIRN_CHECKPOINT_ID_SHORT, id);
+    }
+    for (size_t i = 0; i < out->sets.set_count; i++) {
+        out->gitignore = out->gitignore || out->sets.sets[i].gitignore;
+    }
+    return FIRN_OK;
+}
+
+static int
+load_more(struct firn_objects *objects, const struct firn_catalog_record *first,
+          const struct firn_catalog_record *second, struct firn_ws_rules *rules, firn_error *err)
+{
+    bool is_same = first->has_rules == second->has_rules &&
+                   (first->has_rules ? firn_hash_equal(&first->rules, &second->rules)
+                                     : first->include_deps == second->include_deps &&
+                                           first->is_narrow == second->is_narrow);
+    int rc = is_same ? FIRN_OK : load(objects, second, &rules->more, rules, err);
+    return rc == FIRN_OK && !firn_slice_equal(first->forgotten, second->forgotten)
+               ? exclude_forgotten(second, &rules->more_forgotten, rules, err)
+               : rc;
+}
+
+/* Whether .gitignore files counted for the newest checkpoint. */
+static int
+ask_newest(struct firn_ws_opened *opened, bool *out, firn_error *err)
+{
+    struct firn_ws_rules rules = {0};
+    struct firn_catalog_record newest;
+    struct firn_buf bytes = {0};
+    int rc = firn_catalog_newest(opened->catalog, opened->workspace.number, &bytes, &newest, err);
+    if (rc == FIRN_OK) {
+        rc = load(opened->objects, &newest, &rules.bytes, &rules, err);
+        bool is_damaged = rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_NOT_FOUND;
+        *out = is_damaged || rules.gitignore;
+        rc = is_damaged ? FIRN_OK : rc;
+    }
+    firn_ws_rules_deinit(&rules);
+    firn_buf_deinit(&bytes);
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+int
+firn_ws_rules_load(struct firn_objects *objects, const struct firn_catalog_record *record,
+                   struct firn_ws_rules *out, firn_error *err)
+{
+    *out = (struct firn_ws_rules){.include_deps = record->include_deps};
+    int rc = load(objects, record, &out->bytes, out, err);
+    return rc == FIRN_OK ? exclude_forgotten(record, &out->forgotten, out, err) : rc;
+}
+
+int
+firn_ws_rules_load_today(struct firn_ws_opened *opened, const struct firn_catalog_record *record,
+                         const struct firn_catalog_record *second,
+                         const struct firn_ws_rules_today *today, struct firn_ws_rules *out,
+                         firn_error *err)
+{
+    struct firn_objects *objects = opened->objects;
+    int rc;
+    FIRN_TRY(firn_ws_rules_load(objects, record, out, err));
+    if (second != NULL) {
+        FIRN_TRY(load_more(objects, record, second, out, err));
+    }
+    out->file_size_max = today->file_size_max;
+    out->gitignore = out->gitignore || today->gitignore;
+    if (!out->gitignore) {
+        FIRN_TRY(ask_newest(opened, &out->gitignore, err));
+    }
+out:
+    return rc;
+}
+
+void
+firn_ws_rules_deinit(struct firn_ws_rules *rules)
+{
+    firn_ignore_rules_deinit(&rules->sets);
+    firn_buf_deinit(&rules->bytes);
+    firn_buf_deinit(&rules->more);
+    firn_buf_deinit(&rules->forgotten);
+    firn_buf_deinit(&rules->more_forgotten);
+    *rules = (struct firn_ws_rules){0};
+}
+
+int
+firn_ws_rules_add(struct firn_objects_session *session, firn_slice bytes, firn_hash *out_hash,
+                  firn_error *err)
+{
+    struct firn_objects_session_lane *lane;
+    struct firn_objects_object object = {.kind = FIRN_PACKFILE_BLOB, .content = bytes};
+    bool is_new;
+    DCHECK(bytes.size > 0);
+    firn_blake3_hash_of(bytes.data, bytes.size, &object.hash);
+    *out_hash = object.hash;
+    int rc = firn_objects_session_lane_open(session, &lane, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = firn_objects_session_lane_add(lane, &object, &is_new, err);
+    int close_rc = firn_objects_session_lane_close(lane, rc == FIRN_OK, rc == FIRN_OK ? err : NULL);
+    return rc == FIRN_OK ? close_rc : rc;
+}

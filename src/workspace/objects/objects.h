@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * objects/objects.h: the objects of all packs of a store, found through the object index (the
+ * system keyspace "firn.objects"), and the session that adds a new pack.
+ *
+ * Packs are files packs/<number>.pack of the store's directory; "firn.packs" holds each one's
+ * identity and size.
+ */
+#ifndef FIRN_OBJECTS_OBJECTS_H
+#define FIRN_OBJECTS_OBJECTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "codec/compress.h"
+#include "pack/packfile_delta.h"
+#include "store/db.h"
+#include "tree/tree.h"
+
+struct firn_objects;
+
+/* db is borrowed. Works over a read-only db, also one without any pack. Reading: any thread. */
+FIRN_MUST_CHECK int firn_objects_open(struct firn_db *db, struct firn_objects **out,
+                                      firn_error *err);
+void firn_objects_close(struct firn_objects *objects);
+/* What the files of all packs that are not retired take up, by the list. */
+uint64_t firn_objects_bytes(const struct firn_objects *objects);
+
+/* Whether the file of every pack of the list is there, with the right size. */
+FIRN_MUST_CHECK int firn_objects_are_present(struct firn_objects *objects, bool *out,
+                                             firn_error *err);
+
+/* Where an object is, by the index alone. FIRN_NOT_FOUND. */
+struct firn_objects_place {
+    uint32_t pack;
+    struct firn_packfile_location at;
+};
+FIRN_MUST_CHECK int firn_objects_find(struct firn_objects *objects, const firn_hash *hash,
+                                      struct firn_objects_place *out, firn_error *err);
+FIRN_MUST_CHECK int firn_objects_contains(struct firn_objects *objects, const firn_hash *hash,
+                                          bool *out, firn_error *err);
+
+/* The stored bytes of an object that is not cut into pieces (a tree, a small blob), borrowed
+ * from scratch until its next use. A missing object is FIRN_CORRUPT here: whoever asks holds a
+ * reference to it. */
+FIRN_MUST_CHECK int firn_objects_read(struct firn_objects *objects,
+                                      struct firn_packfile_scratch *scratch, const firn_hash *hash,
+                                      firn_slice *out, firn_error *err);
+
+/* A file's content in order: data, or (data.data == NULL) a hole of data.size zero bytes, or a part of
+ * one. Every piece is verified before sink sees it, the whole after the last. FIRN_CORRUPT too if it is
+ * not `size` bytes long. */
+FIRN_MUST_CHECK int
+firn_objects_stream(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
+                    const firn_hash *hash, uint64_t size,
+                    int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err),
+                    void *ctx, firn_error *err);
+
+/* Told how many bytes were passed since the last time; another return than FIRN_OK ends the call. */
+typedef int firn_objects_tick(void *ctx, uint64_t bytes, firn_error *err);
+
+/* Reads and verifies the same. tick is called for every MiB or so that was worked on; of content that
+ * a store names in many places, once. */
+FIRN_MUST_CHECK int firn_objects_stream_verify(struct firn_objects *objects,
+                                               struct firn_packfile_scratch *scratch,
+                                               const firn_hash *hash, uint64_t size,
+                                               firn_objects_tick *tick, void *ctx, firn_error *err);
+
+/* The whole bytes of an object of at most FIRN_PACKFILE_OBJECT_SIZE_MAX, however it is stored, in
+ * the place of out's contents. */
+FIRN_MUST_CHECK int firn_objects_stream_whole(struct firn_objects *objects,
+                                              struct firn_packfile_scratch *scratch,
+                                              const firn_hash *hash, struct firn_buf *out,
+                                              firn_error *err);
+
+/* Calls visit for each piece of an object that is cut into pieces (or cells: pack/packfile_cells.h),
+ * and not at all for one that is whole. A piece may itself be cut into pieces (objects_stream.c): they are not visited. visit
+ * must not use the scratch. */
+FIRN_MUST_CHECK int
+firn_objects_pieces(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
+                    const firn_hash *hash,
+                    int (*visit)(void *ctx, uint64_t offset,
+                                 const struct firn_packfile_piece *piece, firn_error *err),
+                    void *ctx, firn_error *err);
+
+/* The level of an object that is a list of cells; -1 of any other. */
+FIRN_MUST_CHECK int firn_objects_cells_level(struct firn_objects *objects,
+                                             struct firn_packfile_scratch *scratch,
+                                             const firn_hash *hash, int *out, firn_error *err);
+
+/* What an object that the index has as a delta says of itself; frame is borrowed from scratch. */
+FIRN_MUST_CHECK int firn_objects_delta(struct firn_objects *objects,
+                                       struct firn_packfile_scratch *scratch, const firn_hash *hash,
+                                       struct firn_packfile_delta *out, firn_error *err);
+
+/* The source of all directory objects, for as long as objects lives. Any thread. */
+const struct firn_tree_source *firn_objects_trees(const struct firn_objects *objects);
+/* Frees what many threads read through at once and one does not need. Any thread. */
+void firn_objects_trees_trim(struct firn_objects *objects);
+
+/* ---- adding: one session, one new pack (none if nothing is new) ---- */
+
+/* An object to be added. */
+struct firn_objects_object {
+    enum firn_packfile_kind kind;
+    firn_hash hash;
+    firn_slice content;
+    /* What it may be a new version of, by name: a store that has that may store a delta. NULL: of
+     * nothing. */
+    const firn_hash *base;
+};
+
+struct firn_objects_session;
+struct firn_objects_session_lane;
+
+/* level is that of codec/compress.h; FIRN_OBJECTS_SESSION_LEVEL for a save. */
+enum { FIRN_OBJECTS_SESSION_LEVEL = FIRN_COMPRESS_LEVEL_QUICK };
+FIRN_MUST_CHECK int firn_objects_session_begin(struct firn_objects *objects, int level,
+                                               struct firn_objects_session **out, firn_error *err);
+/* The list of packs shall say that the new one was compressed at this level, which no collection then
+ * lowers. FIRN_OBJECTS_SESSION_LEVEL says nothing. */
+void firn_objects_session_remember_level(struct firn_objects_session *session, int level);
+/* As firn_packfile_writer_set_frame_size. */
+void firn_objects_session_set_frame_size(struct firn_objects_session *session, size_t size);
+/* One a thread. */
+FIRN_MUST_CHECK int firn_objects_session_lane_open(struct firn_objects_session *session,
+                                                   struct firn_objects_session_lane **out,
+                                                   firn_error *err);
+/* With `keep` the lane's open frame is written first. The lane is gone, whatever is returned. */
+FIRN_MUST_CHECK int firn_objects_session_lane_close(struct firn_objects_session_lane *lane,
+                                                    bool keep, firn_error *err);
+/* Whether the store or this session has the object. Any thread. */
+FIRN_MUST_CHECK int firn_objects_session_contains(struct firn_objects_session *session,
+                                                  const firn_hash *hash, bool *out,
+                                                  firn_error *err);
+/* Whether this session has added the object. Any thread. */
+bool firn_objects_session_has_added(struct firn_objects_session *session, const firn_hash *hash);
+/* Adds an object unless the store or the session has it (*out_is_new). */
+FIRN_MUST_CHECK int firn_objects_session_lane_add(struct firn_objects_session_lane *lane,
+                                                  const struct firn_objects_object *object,
+                                                  bool *out_is_new, firn_error *err);
+/* Adds an object that the store has in another pack, which then is its place no more, as it is
+ * stored there. */
+FIRN_MUST_CHECK int firn_objects_session_lane_move(struct firn_objects_session_lane *lane,
+                                                   enum firn_packfile_kind kind,
+                                                   const firn_hash *hash, firn_slice content,
+                                                   firn_error *err);
+/* Adds a whole frame of another pack, as lane_move does with each of its objects, without compressing
+ * it again. The session must have none of them. */
+FIRN_MUST_CHECK int firn_objects_session_lane_copy(struct firn_objects_session_lane *lane,
+                                                   const struct firn_packfile_frame_object *objects,
+                                                   size_t count, enum firn_codec codec,
+                                                   firn_slice stored, uint32_t raw_size,
+                                                   firn_error *err);
+/* What lane_copy is given may have lists of cells: firn_packfile_writer_note_cells. */
+void firn_objects_session_note_cells(struct firn_objects_session *session);
+/* Bytes in the pack's file so far. Any thread. */
+uint64_t firn_objects_session_size_bytes(const struct firn_objects_session *session);
+/* Objects added so far that were new. Any thread. */
+uint64_t firn_objects_session_object_count(const struct firn_objects_session *session);
+/* After all lanes are closed: seals the pack (durable), enters it and its objects into the index
+ * (not synced yet: a later commit with full durability covers it). *out_added_bytes is the
+ * pack's size, 0 without a pack. */
+FIRN_MUST_CHECK int firn_objects_session_commit(struct firn_objects_session *session,
+                                                uint64_t *out_added_bytes, firn_error *err);
+/* Drops what was not committed. NULL is fine. */
+void firn_objects_session_end(struct firn_objects_session *session);
+
+/* ---- taking away (objects_retire.c) ---- */
+
+/* Takes packs off the list, in one commit with full durability. Nothing may refer to them: no entry
+ * of the index, no acquired file. The files stay for readers that were opened before. */
+FIRN_MUST_CHECK int firn_objects_retire(struct firn_objects *objects, const uint32_t *numbers,
+                                        size_t count, firn_error *err);
+/* Removes the files of retired packs that no reader can need any more. What has to wait is tried
+ * again by the next operation that writes. */
+struct firn_objects_retire_result {
+    uint64_t removed;
+    uint64_t removed_bytes;
+    uint64_t waiting;
+    uint64_t waiting_bytes;
+};
+FIRN_MUST_CHECK int firn_objects_retire_collect(struct firn_objects *objects,
+                                                struct firn_objects_retire_result *out,
+                                                firn_error *err);
+
+/* Removes temporary files and the pack that the list does not name: what a crash or a failed
+ * save left; and collects retired packs. Writable db. FIRN_CORRUPT, with nothing removed, where there are packs that no
+ * crash can have left. */
+FIRN_MUST_CHECK int firn_objects_sweep(struct firn_objects *objects, firn_error *err);
+/* Only looks whether there are such. */
+FIRN_MUST_CHECK int firn_objects_sweep_check(struct firn_objects *objects, firn_error *err);
+
+#endif

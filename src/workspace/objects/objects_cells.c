@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * objects/objects_cells.c: content of 16 GiB and more, read cell by cell.
+ *
+ * The walk holds one list a level, each verified by its name when it was read, and gives the cells in
+ * order. Each list must be of the level and for the size that the one above asks for (I1): so no lists
+ * lead in a circle, and what is read is neither longer nor shorter than the entry says. A list below the
+ * top that names nothing would be zeros that should have been left out: it is refused.
+ *
+ * A store may name one list in a thousand places, and so claim 8 PiB of data in a few KiB. A
+ * verification takes each list once (I2; not checked: a set of what was seen is how), so the work is
+ * bounded by what the store really holds. A reader gets all of it, and can end that at every
+ * cell.
+ *
+ * Several threads take the next cells under a mutex and read them outside it. Every cell is compared
+ * with its own name before it is handed on, so there is nothing to be put in order. Of several errors
+ * that of the first cells counts: what lies before was taken before.
+ *
+ * Memory: a list a level and a cell a thread; where lists are taken once, 36 bytes for each.
+ */
+#include "objects/objects_cells.h"
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "codec/blake3_hash.h"
+#include "codec/hex.h"
+#include "objects/objects_internal.h"
+
+enum { CELLS_AT_ONCE = 8 };
+
+static int
+wrong(const firn_hash *hash, const char *what, firn_error *err)
+{
+    char hex[FIRN_HASH_HEX_SIZE];
+    firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
+    return firn_error_set(err, FIRN_CORRUPT, "object %s %s", hex, what);
+}
+
+/* ---- the walk ---- */
+
+static uint64_t
+hash_of_hash(const void *record)
+{
+    return firn_load_le64(((const firn_hash *)record)->bytes);
+}
+
+static bool
+hash_is(const void *record, const void *key)
+{
+    return firn_hash_equal(record, key);
+}
+
+/* Reads the list that is to stand for `size` bytes into its level. (I1) */
+static int
+load(struct firn_objects_cells *cells, struct firn_packfile_scratch *scratch, const firn_hash *hash,
+     unsigned level, uint64_t offset, uint64_t size, firn_error *err)
+{
+    DCHECK(level == cells->top || level + 1 == cells->level);
+    enum firn_packfile_kind kind;
+    firn_slice stored;
+    int rc = firn_objects_read_stored(cells->objects, scratch, hash, &kind, &stored, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (kind != FIRN_PACKFILE_PIECES || !firn_packfile_cells_is_list(stored)) {
+        return wrong(hash, "is not the list of cells that it should be", err);
+    }
+    struct firn_buf *list = &cells->levels[level].list;
+    struct firn_packfile_cells *at = &cells->levels[level].at;
+    if (firn_buf_assign(list, stored) != FIRN_OK) {
+        return firn_error_no_memory(err, "a list of cells");
+    }
+    rc = firn_packfile_cells_open(firn_buf_slice(list), at, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (at->level != level || at->size != size ||
+        (level < cells->top && firn_reader_left(&at->rest) == 0)) {
+        return wrong(hash, "is a list of cells for something else", err);
+    }
+    DCHECK(offset + size <= cells->size); /* (I1) */
+    cells->levels[level].offset = offset;
+    cells->level = level;
+    return FIRN_OK;
+}
+
+int
+firn_objects_cells_open(struct firn_objects_cells *cells, struct firn_objects *objects,
+                        struct firn_packfile_scratch *scratch, const firn_hash *hash, uint64_t size,
+                        bool is_each_once, firn_error *err)
+{
+    *cells =
+        (struct firn_objects_cells){.objects = objects, .size = size, .is_each_once = is_each_once};
+    firn_hash_map_init(&cells->seen, sizeof(firn_hash), hash_of_hash, hash_is);
+    if (size < FIRN_PACKFILE_CELLS_CONTENT_MIN || size > FIRN_PACKFILE_CELLS_CONTENT_MAX) {
+        return wrong(hash, "is a list of cells, and its size is not one of such content", err);
+    }
+    cells->top = firn_packfile_cells_level_of(size);
+    DCHECK(cells->top < FIRN_PACKFILE_CELLS_LEVELS);
+    return load(cells, scratch, hash, cells->top, 0, size, err);
+}
+
+void
+firn_objects_cells_close(struct firn_objects_cells *cells)
+{
+    for (unsigned i = 0; i < FIRN_PACKFILE_CELLS_LEVELS; i++) {
+        firn_buf_deinit(&cells->levels[i].list);
+    }
+    firn_hash_map_deinit(&cells->seen);
+}
+
+/* Whether a list is to be passed over. (I2) */
+static int
+pass_over(struct firn_objects_cells *cells, const firn_hash *list, bool *out, firn_error *err)
+{
+    *out = false;
+    if (!cells->is_each_once) {
+        return FIRN_OK;
+    }
+    *out = firn_hash_map_find(&cells->seen, hash_of_hash(list), list) != NULL;
+    return *out || firn_hash_map_insert(&cells->seen, hash_of_hash(list), list) != NULL
+               ? FIRN_OK
+               : firn_error_no_memory(err, "lists of cells");
+}
+
+int
+firn_objects_cells_next(struct firn_objects_cells *cells, struct firn_packfile_scratch *scratch,
+                        struct firn_packfile_cells_item *out, bool *out_is_end, firn_error *err)
+{
+    int rc = FIRN_OK;
+    *out_is_end = false;
+    for (;;) {
+        unsigned level = cells->level;
+        bool is_passed;
+        DCHECK(level <= cells->top);
+        if (!firn_packfile_cells_next(&cells->levels[level].at, out)) {
+            *out_is_end = level == cells->top;
+            if (*out_is_end) {
+                break;
+            }
+            cells->level++;
+            continue;
+        }
+        out->offset += cells->levels[level].offset;
+        DCHECK(out->size > 0 && out->offset + out->size <= cells->size);
+        if (level == 0) {
+            break;
+        }
+        FIRN_TRY(pass_over(cells, &out->hash, &is_passed, err));
+        if (!is_passed) {
+            FIRN_TRY(load(cells, scratch, &out->hash, level - 1, out->offset, out->size, err));
+        }
+    }
+out:
+    return rc;
+}
+
+int
+firn_objects_cells_read(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
+                        const struct firn_packfile_cells_item *cell, struct firn_buf *out,
+                        firn_error *err)
+{
+    const struct firn_packfile_piece piece = {.size = cell->size, .hash = cell->hash};
+    firn_hash found;
+    firn_buf_clear(out);
+    int rc = firn_objects_stream_piece(objects, scratch, &piece, UINT64_MAX, out, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    DCHECK(out->size == cell->size);
+    firn_blake3_hash_of(out->data, out->size, &found);
+    return firn_hash_equal(&found, &cell->hash)
+               ? FIRN_OK
+               : wrong(&cell->hash, "is not made up by its pieces", err);
+}
+
+int
+firn_objects_cells_level(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
+                         const firn_hash *hash, int *out, firn_error *err)
+{
+    struct firn_packfile_cells cells;
+    enum firn_packfile_kind kind;
+    firn_slice stored;
+    *out = -1;
+    int rc = firn_objects_read_stored(objects, scratch, hash, &kind, &stored, err);
+    if (rc == FIRN_OK && kind == FIRN_PACKFILE_PIECES && firn_packfile_cells_is_list(stored)) {
+        rc = firn_packfile_cells_open(stored, &cells, err);
+        *out = rc == FIRN_OK ? (int)cells.level : -1;
+    }
+    return rc;
+}
+
+/* ---- in order ---- */
+
+static int
+give_hole(int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err), void *ctx,
+          uint64_t from, uint64_t to, firn_error *err)
+{
+    DCHECK(from <= to);
+    return from == to || sink == NULL
+               ? FIRN_OK
+               : sink(ctx, from, (firn_slice){NULL, (size_t)(to - from)}, err);
+}
+
+int
+firn_objects_cells_stream(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
+                          const firn_hash *hash, uint64_t size,
+                          int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err),
+                          void *ctx, firn_error *err)
+{
+    struct firn_objects_cells cells;
+    struct firn_packfile_cells_item cell;
+    struct firn_buf data = {0};
+    bool is_end;
+    uint64_t at = 0;
+    int rc;
+    FIRN_TRY(firn_objects_cells_open(&cells, objects, scratch, hash, size, false, err));
+    for (;;) {
+        FIRN_TRY(firn_objects_cells_next(&cells, scratch, &cell, &is_end, err));
+        if (is_end) {
+            break;
+        }
+        FIRN_TRY(firn_objects_cells_read(objects, scratch, &cell, &data, err));
+        FIRN_TRY(give_hole(sink, ctx, at, cell.offset, err));
+        if (sink != NULL) {
+            FIRN_TRY(sink(ctx, cell.offset, firn_buf_slice(&data), err));
+        }
+        at = cell.offset + cell.size;
+    }
+    FIRN_TRY(give_hole(sink, ctx, at, size, err));
+out:
+    firn_buf_deinit(&data);
+    firn_objects_cells_close(&cells);
+    return rc;
+}
+
+int
+firn_objects_cells_verify(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
+                          const firn_hash *hash, uint64_t size, firn_objects_tick *tick, void *ctx,
+                          firn_error *err)
+{
+    struct firn_objects_cells cells;
+    struct firn_packfile_cells_item cell;
+    struct firn_buf data = {0};
+    firn_hash last = {{0}};
+    bool is_end;
+    int rc;
+    FIRN_TRY(firn_objects_cells_open(&cells, objects, scratch, hash, size, true, err));
+    for (;;) {
+        FIRN_TRY(firn_objects_cells_next(&cells, scratch, &cell, &is_end, err));
+        if (is_end) {
+            break;
+        }
+        if (data.size != cell.size || !firn_hash_equal(&cell.hash, &last)) {
+            FIRN_TRY(firn_objects_cells_read(objects, scratch, &cell, &data, err));
+            last = cell.hash;
+        }
+        FIRN_TRY(tick(ctx, cell.size, err));
+    }
+out:
+    firn_buf_deinit(&data);
+    firn_objects_cells_close(&cells);
+    return rc;
+}
+
+/* ---- by several threads ---- */
+
+struct reading {
+    const struct firn_objects_spread *spread;
+    int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err);
+    void *ctx;
+
+    struct firn_os_mutex mutex;
+    /* Under the mutex. */
+    struct firn_objects_cells cells;
+    uint64_t told;  /* how far the cells that were taken lie */
+    uint64_t taken; /* how often cells were taken */
+    bool is_ended;
+    int rc;             /* of the first cells that failed, */
+    uint64_t failed_at; /* their number */
+    firn_error err;
+};
+
+/* Some cells in a row. */
+struct run {
+    uint64_t number;
+    size_t count;
+    uint64_t size; /* zeros before them and between them included */
+    struct firn_packfile_cells_item cells[CELLS_AT_ONCE];
+};
+
+static int
+take_locked(struct reading *reading, struct firn_packfile_scratch *scratch, struct run *run,
+            firn_error *err)
+{
+    firn_os_mutex_assert_held(&reading->mutex);
+    int rc = FIRN_OK;
+    uint64_t before = reading->told;
+    run->count = 0;
+    run->number = reading->taken++;
+    while (rc == FIRN_OK && run->count < CELLS_AT_ONCE && !reading->is_ended) {
+        struct firn_packfile_cells_item *cell = &run->cells[run->count];
+        rc = firn_objects_cells_next(&reading->cells, scratch, cell, &reading->is_ended, err);
+        if (rc == FIRN_OK && !reading->is_ended) {
+            DCHECK(cell->offset >= reading->told);
+            reading->told = cell->offset + cell->size;
+            run->count++;
+        }
+    }
+    reading->told = reading->is_ended ? reading->cells.size : reading->told;
+    DCHECK(before <= reading->told && reading->told <= reading->cells.size);
+    run->size = reading->told - before;
+    return rc;
+}
+
+static int
+read_run(struct reading *reading, struct firn_packfile_scratch *scratch, const struct run *run,
+         struct firn_buf *data, firn_error *err)
+{
+    const struct firn_objects_spread *spread = reading->spread;
+    uint64_t passed = run->size;
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < run->count; i++) {
+        const struct firn_packfile_cells_item *cell = &run->cells[i];
+        FIRN_TRY(firn_objects_cells_read(spread->objects, scratch, cell, data, err));
+        if (reading->sink != NULL) {
+            FIRN_TRY(reading->sink(reading->ctx, cell->offset, firn_buf_slice(data), err));
+        }
+        if (spread->on_bytes != NULL) {
+            FIRN_TRY(spread->on_bytes(spread->ctx, cell->size, err));
+        }
+        DCHECK(cell->size <= passed);
+        passed -= cell->size;
+    }
+    if (spread->on_bytes != NULL) {
+        FIRN_TRY(spread->on_bytes(spread->ctx, passed, err));
+    }
+out:
+    return rc;
+}
+
+static void
+fail_locked(struct reading *reading, const struct run *run, int rc, const firn_error *err)
+{
+    firn_os_mutex_assert_held(&reading->mutex);
+    DCHECK(run->number < reading->taken);
+    if (rc != FIRN_OK && (reading->rc == FIRN_OK || run->number < reading->failed_at)) {
+        reading->rc = rc;
+        reading->failed_at = run->number;
+        reading->err = *err;
+    }
+}
+
+static void
+work(void *ctx, struct firn_packfile_scratch *scratch)
+{
+    struct reading *reading = ctx;
+    struct firn_buf data = {0};
+    struct run run;
+    firn_error err = {0};
+    firn_os_mutex_lock(&reading->mutex);
+    while (reading->rc == FIRN_OK && !reading->is_ended) {
+        int rc = take_locked(reading, scratch, &run, &err);
+        if (rc == FIRN_OK) {
+            firn_os_mutex_unlock(&reading->mutex);
+            rc = read_run(reading, scratch, &run, &data, &err);
+            firn_os_mutex_lock(&reading->mutex);
+        }
+        fail_locked(reading, &run, rc, &err);
+    }
+    firn_os_mutex_unlock(&reading->mutex);
+    firn_buf_deinit(&data);
+}
+
+static int
+run_jobs(struct reading *reading, firn_error *err)
+{
+    int rc = firn_objects_spread_run(reading->spread, work, reading, err);
+    if (rc == FIRN_OK && reading->rc != FIRN_OK) {
+        rc = reading->rc;
+        if (err != NULL) {
+            *err = reading->err;
+        }
+    }
+    return rc;
+}
+
+int
+firn_objects_cells_spread(const struct firn_objects_spread *spread, const firn_hash *hash,
+                          uint64_t size,
+                          int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err),
+                          void *ctx, firn_error *err)
+{
+    struct reading reading = {.spread = spread, .sink = sink, .ctx = ctx};
+    firn_os_mutex_init(spread->objects->os, &reading.mutex, FIRN_LOCK_WORKSPACE_TREE);
+    int rc = firn_objects_cells_open(&reading.cells, spread->objects, spread->scratches[0], hash,
+                                     size, sink == NULL, err);
+    if (rc == FIRN_OK) {
+        rc = run_jobs(&reading, err);
+    }
+    firn_objects_cells_close(&reading.cells);
+    firn_os_mutex_deinit(&reading.mutex);
+    return rc;
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * objects/objects_internal.h: what reading and adding objects share.
+ */
+#ifndef FIRN_OBJECTS_OBJECTS_INTERNAL_H
+#define FIRN_OBJECTS_OBJECTS_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include "objects/objects.h"
+#include "objects/objects_index.h"
+#include "os/os_thread.h"
+#include "pack/packfile_pool.h"
+
+/* The directories that changed between two states of a tree of 80,000 files lie in five to seven. */
+enum { FIRN_OBJECTS_POOL_FRAMES = 8 };
+
+/* Of a pack's file. */
+enum firn_objects_presence {
+    FIRN_OBJECTS_NOT_LOOKED_FOR,
+    FIRN_OBJECTS_PRESENT,
+    FIRN_OBJECTS_ABSENT
+};
+
+struct firn_objects_pack {
+    struct firn_objects_index_pack entry;
+    atomic_int presence;        /* enum firn_objects_presence */
+    struct firn_packfile *file; /* NULL while closed; under mutex */
+    unsigned users;             /* readers inside a call; under mutex */
+    uint64_t last_use;          /* under mutex */
+};
+
+struct firn_objects {
+    struct firn_db *db;
+    struct firn_os *os;
+    struct firn_db_keyspace *index; /* NULL where the store has none */
+    struct firn_db_keyspace *pack_list;
+    struct firn_os_dir *dir; /* packs/, NULL where the store has none */
+    struct firn_os_mutex mutex;
+    struct firn_objects_pack
+        *packs; /* ascending by number; the array itself changes only by one thread */
+    size_t pack_count;
+    struct firn_packfile_pool pool; /* for reading trees and bases of deltas */
+    struct firn_tree_source trees;
+    struct firn_objects_index_pack *retired; /* ascending by number; changes as packs does */
+    size_t retired_count;
+    bool retired_has_changed; /* against what the list has on disk */
+    unsigned open_count;      /* under mutex */
+    uint64_t clock;           /* under mutex */
+};
+
+/* What objects->trees reads with; ctx is the objects. (objects_trees.c) */
+FIRN_MUST_CHECK int firn_objects_trees_read(void *ctx, const firn_hash *hash, struct firn_buf *out,
+                                            firn_error *err);
+
+/* The pack of a number, or NULL. */
+struct firn_objects_pack *firn_objects_pack_of(struct firn_objects *objects, uint32_t number);
+/* Whether the pack's file was there, with the right size, when it was first asked for. Any thread. */
+FIRN_MUST_CHECK int firn_objects_is_present(struct firn_objects *objects,
+                                            struct firn_objects_pack *pack, bool *out,
+                                            firn_error *err);
+/* Opens (or finds open) a pack's file and keeps it open until release. */
+FIRN_MUST_CHECK int firn_objects_acquire(struct firn_objects *objects, uint32_t number,
+                                         struct firn_packfile **out, firn_error *err);
+void firn_objects_release(struct firn_objects *objects, uint32_t number);
+
+/* Finds an object and reads its bytes, or its list of pieces, borrowed from scratch until its next
+ * use. A missing one is FIRN_CORRUPT. */
+FIRN_MUST_CHECK int firn_objects_read_stored(struct firn_objects *objects,
+                                             struct firn_packfile_scratch *scratch,
+                                             const firn_hash *hash,
+                                             enum firn_packfile_kind *out_kind, firn_slice *out,
+                                             firn_error *err);
+
+/* The same, for who compares the whole that the bytes are a piece of with its name: they are not
+ * compared with theirs. */
+FIRN_MUST_CHECK int firn_objects_read_piece(struct firn_objects *objects,
+                                            struct firn_packfile_scratch *scratch,
+                                            const firn_hash *hash,
+                                            enum firn_packfile_kind *out_kind, firn_slice *out,
+                                            firn_error *err);
+
+/* The same as it lies in its pack: a delta is not made into the object that it stands for. */
+FIRN_MUST_CHECK int firn_objects_read_raw(struct firn_objects *objects,
+                                          struct firn_packfile_scratch *scratch,
+                                          const firn_hash *hash, enum firn_packfile_kind *out_kind,
+                                          firn_slice *out, firn_error *err);
+
+/* Appends the content of one piece of a list that stands for whole_size bytes; not for a hole. It is
+ * for the caller to verify, by the name of the whole. objects_stream.c. */
+FIRN_MUST_CHECK int firn_objects_stream_piece(struct firn_objects *objects,
+                                              struct firn_packfile_scratch *scratch,
+                                              const struct firn_packfile_piece *piece,
+                                              uint64_t whole_size, struct firn_buf *out,
+                                              firn_error *err);
+
+/* ---- objects_retire.c ---- */
+
+/* Notes an entry of the pack list that is not in use, in the order of numbers. */
+FIRN_MUST_CHECK int firn_objects_retire_note(struct firn_objects *objects,
+                                             const struct firn_objects_index_pack *entry,
+                                             firn_error *err);
+/* Whether the list has a pack of that number that is not in use. */
+bool firn_objects_retire_has(const struct firn_objects *objects, uint32_t number);
+/* The number behind every one that was ever given: of the next pack. */
+uint64_t firn_objects_retire_next(const struct firn_objects *objects);
+
+#endif

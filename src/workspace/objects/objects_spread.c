@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * objects/objects_spread.c: the content of one large object, read by several threads.
+ *
+ * Decoding and hashing a file of a GiB keeps one processor busy for a second. Its list of pieces is
+ * therefore cut into runs of some MiB. A worker takes the next run and a slot, reads and decodes
+ * the run's pieces into the slot, and hands each on to sink at once, while it is in the
+ * processor's cache. The hash of the whole cannot be shared, it needs all bytes in order: whichever
+ * worker finds the next run in order ready in its slot adds that one, and the slot is free.
+ *
+ *     FREE --a run taken--> BUSY --read, handed on--> READY --hashed, in order--> FREE
+ *
+ * Names are compared once, that of the whole (I3). Comparing those of all pieces as well would cost
+ * more than the rest of the hashing, because they are short. Damage of the disk is found by the
+ * checksum of its block before anything is decoded. Where the whole is wrong nevertheless, all of it
+ * is read once more in order, each piece compared, to say which one it is.
+ *
+ * Runs are long, because neighbours share frames: at each end of a run a frame or two are decoded
+ * by two workers.
+ *
+ * (I1) A run has the slot of its number modulo the count of slots, and is taken only when that is
+ *      free. So the run that is to be hashed next is READY or in the hands of a worker that waits
+ *      for nothing, and whoever waits is woken by it.
+ * (I2) A worker hashes before it takes another run, so in a simulation, where the jobs run one
+ *      after the other, none ever waits (not checked: one that did would not end).
+ *
+ * Failure: no more runs are taken, and the jobs end. Of several errors that of the first run counts,
+ * so the error does not depend on who was faster: all runs before it were taken before.
+ *
+ * Memory: the slots, SLOTS_SIZE in all unless pieces are unusually large, the list and its copy.
+ */
+#include "objects/objects_spread.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "codec/blake3_hash.h"
+#include "codec/hex.h"
+#include "objects/objects_cells.h"
+#include "objects/objects_internal.h"
+
+enum {
+    SLOT_COUNT_MAX = 16,
+    SLOTS_SIZE = 32 << 20,
+    RUN_SIZE_MAX = 8 << 20,
+    RUN_PIECES_MAX = 64,
+    ZEROS_SIZE = 16 << 10,
+    ZEROS_BETWEEN_LOOKS = 256 /* of that size */
+};
+
+enum slot_state { FREE, BUSY, READY };
+
+/* One run: pieces of data, or one hole. */
+struct slot {
+    enum slot_state state; /* under the mutex; all else is of whoever changed it last */
+    uint64_t offset;
+    uint64_t hole_size; /* of a run that is a hole; else 0 */
+    size_t piece_count;
+    struct firn_packfile_piece pieces[RUN_PIECES_MAX];
+    struct firn_buf data;
+};
+
+struct reading {
+    const struct firn_objects_spread *spread;
+    int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err);
+    void *ctx;
+    uint64_t size;
+    uint64_t run_size;
+
+    struct firn_os_mutex mutex;
+    struct firn_os_cond changed;
+    /* Under the mutex. */
+    struct firn_reader list; /* what was not taken yet */
+    struct firn_packfile_piece next;
+    bool has_next;
+    uint64_t offset;    /* of next */
+    uint64_t taken;     /* runs */
+    uint64_t hashed;    /* runs */
+    bool is_hashing;    /* a worker adds run number `hashed` */
+    int rc;             /* of the first run that failed, */
+    uint64_t failed_at; /* its number */
+    firn_error err;
+
+    struct firn_blake3_hash whole; /* of whoever set is_hashing */
+    size_t slot_count;
+    struct slot *slots;
+};
+
+struct job {
+    void (*work)(void *ctx, struct firn_packfile_scratch *scratch);
+    void *ctx;
+    struct firn_packfile_scratch *scratch;
+};
+
+/* ---- threads ---- */
+
+static void
+run_job(void *arg)
+{
+    const struct job *job = arg;
+    job->work(job->ctx, job->scratch);
+}
+
+int
+firn_objects_spread_run(const struct firn_objects_spread *spread,
+                        void (*work)(void *ctx, struct firn_packfile_scratch *scratch), void *ctx,
+                        firn_error *err)
+{
+    DCHECK(spread->thread_count > 0);
+    struct job *jobs = firn_alloc_array(spread->thread_count, sizeof *jobs);
+    if (jobs == NULL) {
+        return firn_error_no_memory(err, "a large file");
+    }
+    int rc = FIRN_OK;
+    for (unsigned i = 0; i < spread->thread_count && rc == FIRN_OK; i++) {
+        jobs[i] = (struct job){work, ctx, spread->scratches[i]};
+        rc = firn_os_jobs_submit(spread->jobs, run_job, &jobs[i], err);
+    }
+    firn_os_jobs_wait(spread->jobs);
+    firn_free(jobs);
+    return rc;
+}
+
+/* ---- runs ---- */
+
+static struct slot *
+slot_of(struct reading *reading, uint64_t run)
+{
+    return &reading->slots[run % reading->slot_count];
+}
+
+static void
+advance_locked(struct reading *reading)
+{
+    firn_os_mutex_assert_held(&reading->mutex);
+    DCHECK(reading->has_next && reading->next.size <= reading->size - reading->offset);
+    reading->offset += reading->next.size;
+    reading->has_next = firn_packfile_next_piece(&reading->list, &reading->next);
+}
+
+/* Fills a slot with the pieces of the next run. */
+static void
+take_locked(struct reading *reading, struct slot *slot)
+{
+    firn_os_mutex_assert_held(&reading->mutex);
+    uint64_t size = 0;
+    DCHECK(reading->has_next && slot->state == FREE);
+    DCHECK(slot == slot_of(reading, reading->taken)); /* (I1) */
+    slot->state = BUSY;
+    slot->offset = reading->offset;
+    slot->piece_count = 0;
+    slot->hole_size = reading->next.is_hole ? reading->next.size : 0;
+    firn_buf_clear(&slot->data);
+    reading->taken++;
+    DCHECK(reading->taken - reading->hashed <= reading->slot_count); /* (I1) */
+    if (reading->next.is_hole) {
+        advance_locked(reading);
+        return;
+    }
+    while (reading->has_next && !reading->next.is_hole && slot->piece_count < RUN_PIECES_MAX &&
+           (size == 0 || size + reading->next.size <= reading->run_size)) {
+        size += reading->next.size;
+        slot->pieces[slot->piece_count++] = reading->next;
+        advance_locked(reading);
+    }
+    DCHECK(slot->piece_count > 0);
+}
+
+static int
+hand_on(struct reading *reading, uint64_t offset, firn_slice data, firn_error *err)
+{
+    const struct firn_objects_spread *spread = reading->spread;
+    int rc = reading->sink == NULL ? FIRN_OK : reading->sink(reading->ctx, offset, data, err);
+    if (rc == FIRN_OK && spread->on_bytes != NULL) {
+        rc = spread->on_bytes(spread->ctx, data.size, err);
+    }
+    return rc;
+}
+
+static int
+hand_on_in_order(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
+{
+    return hand_on(ctx, offset, data, err);
+}
+
+static int
+read_run(struct reading *reading, struct firn_packfile_scratch *scratch, struct slot *slot,
+         firn_error *err)
+{
+    if (slot->hole_size > 0) {
+        return hand_on(reading, slot->offset, firn_bytes(NULL, (size_t)slot->hole_size), err);
+    }
+    int rc = FIRN_OK;
+    for (size_t i = 0; rc == FIRN_OK && i < slot->piece_count; i++) {
+        size_t before = slot->data.size;
+        rc = firn_objects_stream_piece(reading->spread->objects, scratch, &slot->pieces[i],
+                                       reading->size, &slot->data, err);
+        if (rc == FIRN_OK) {
+            rc = hand_on(reading, slot->offset + before,
+                         firn_bytes(slot->data.data + before, slot->data.size - before), err);
+        }
+    }
+    return rc;
+}
+
+/* A hole may be long: the user can end it. */
+static int
+hash_run(struct reading *reading, const struct slot *slot, firn_error *err)
+{
+    DCHECK(slot->hole_size == 0 || slot->data.size == 0);
+    static const uint8_t zeros[ZEROS_SIZE];
+    const struct firn_objects_spread *spread = reading->spread;
+    unsigned done = 0;
+    int rc = FIRN_OK;
+    for (uint64_t left = slot->hole_size; left > 0;) {
+        size_t part = left < sizeof zeros ? (size_t)left : sizeof zeros;
+        firn_blake3_hash_update(&reading->whole, zeros, part);
+        left -= part;
+        if (++done % ZEROS_BETWEEN_LOOKS == 0 && spread->on_bytes != NULL) {
+            FIRN_TRY(spread->on_bytes(spread->ctx, 0, err));
+        }
+    }
+    firn_blake3_hash_update(&reading->whole, slot->data.data, slot->data.size);
+out:
+    return rc;
+}
+
+static void
+fail_locked(struct reading *reading, uint64_t run, int rc, const firn_error *err)
+{
+    firn_os_mutex_assert_held(&reading->mutex);
+    DCHECK(run < reading->taken);
+    if (rc != FIRN_OK && (reading->rc == FIRN_OK || run < reading->failed_at)) {
+        reading->rc = rc;
+        reading->failed_at = run;
+        reading->err = *err;
+    }
+}
+
+/* ---- workers; each step is entered and left with the mutex held ---- */
+
+/* The next run in order, if it is ready and nobody is at it. */
+static bool
+hash_locked(struct reading *reading)
+{
+    firn_os_mutex_assert_held(&reading->mutex);
+    struct slot *slot = slot_of(reading, reading->hashed);
+    if (reading->is_hashing || reading->hashed == reading->taken || slot->state != READY) {
+        return false;
+    }
+    firn_error err = {0};
+    reading->is_hashing = true;
+    firn_os_mutex_unlock(&reading->mutex);
+    int rc = hash_run(reading, slot, &err);
+    firn_os_mutex_lock(&reading->mutex);
+    fail_locked(reading, reading->hashed, rc, &err);
+    DCHECK(reading->is_hashing && slot->state == READY &&
+           slot == slot_of(reading, reading->hashed));
+    reading->is_hashing = false;
+    slot->state = FREE;
+    reading->hashed++;
+    firn_os_cond_broadcast(&reading->changed);
+    return true;
+}
+
+/* The next run of the list, if its slot is free. */
+static bool
+read_locked(struct reading *reading, struct firn_packfile_scratch *scratch)
+{
+    firn_os_mutex_assert_held(&reading->mutex);
+    uint64_t run = reading->taken;
+    struct slot *slot = slot_of(reading, run);
+    if (!reading->has_next || slot->state != FREE) {
+        return false;
+    }
+    firn_error err = {0};
+    take_locked(reading, slot);
+    firn_os_mutex_unlock(&reading->mutex);
+    int rc = read_run(reading, scratch, slot, &err);
+    firn_os_mutex_lock(&reading->mutex);
+    fail_locked(reading, run, rc, &err);
+    DCHECK(slot->state == BUSY);
+    slot->state = READY;
+    firn_os_cond_broadcast(&reading->changed);
+    return true;
+}
+
+static void
+work(void *ctx, struct firn_packfile_scratch *scratch)
+{
+    struct reading *reading = ctx;
+    firn_os_mutex_lock(&reading->mutex);
+    while (reading->rc == FIRN_OK && (reading->has_next || reading->hashed < reading->taken)) {
+        if (!hash_locked(reading) && !read_locked(reading, scratch)) {
+            DCHECK(reading->hashed < reading->taken);              /* somebody will wake it */
+            firn_os_cond_wait(&reading->changed, &reading->mutex); /* (I1), (I2) */
+        }
+    }
+    firn_os_mutex_unlock(&reading->mutex);
+}
+
+static int
+run_jobs(struct reading *reading, firn_error *err)
+{
+    int rc = firn_objects_spread_run(reading->spread, work, reading, err);
+    if (rc == FIRN_OK && reading->rc != FIRN_OK) {
+        rc = reading->rc;
+        if (err != NULL) {
+            *err = reading->err;
+        }
+    }
+    return rc;
+}
+
+/* ---- all of it ---- */
+
+static int
+tell(void *ctx, uint64_t bytes, firn_error *err)
+{
+    const struct firn_objects_spread *spread = ((const struct reading *)ctx)->spread;
+    (void)bytes; /* told before */
+    return spread->on_bytes == NULL ? FIRN_OK : spread->on_bytes(spread->ctx, 0, err);
+}
+
+/* (I3) */
+static int
+check_whole(struct reading *reading, const firn_hash *hash, firn_error *err)
+{
+    firn_hash found;
+    firn_blake3_hash_final(&reading->whole, &found);
+    if (firn_hash_equal(&found, hash)) {
+        return FIRN_OK;
+    }
+    const struct firn_objects_spread *spread = reading->spread;
+    int rc = firn_objects_stream_verify(spread->objects, spread->scratches[0], hash, reading->size,
+                                        tell, reading, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    char hex[FIRN_HASH_HEX_SIZE];
+    firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
+    return firn_error_set(err, FIRN_CORRUPT, "object %s was read as something else a moment ago",
+                          hex);
+}
+
+static bool
+is_all_hashed(const struct reading *reading)
+{
+    return !reading->has_next && reading->hashed == reading->taken &&
+           reading->offset == reading->size;
+}
+
+static int
+read_list(struct reading *reading, firn_slice list, const firn_hash *hash, firn_error *err)
+{
+    uint64_t total;
+    int rc = firn_packfile_open_pieces(list, &reading->list, &total, err);
+    if (rc == FIRN_OK && total != reading->size) {
+        rc = firn_error_set(err, FIRN_CORRUPT,
+                            "a list of pieces stands for %llu bytes where %llu belong",
+                            (unsigned long long)total, (unsigned long long)reading->size);
+    }
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    reading->has_next = firn_packfile_next_piece(&reading->list, &reading->next);
+    firn_blake3_hash_init(&reading->whole);
+    rc = run_jobs(reading, err);
+    DCHECK(rc != FIRN_OK || is_all_hashed(reading)); /* (I3) */
+    return rc == FIRN_OK ? check_whole(reading, hash, err) : rc;
+}
+
+static int
+read_spread(struct reading *reading, firn_slice list, const firn_hash *hash, firn_error *err)
+{
+    struct firn_os *os = reading->spread->objects->os;
+    unsigned threads = reading->spread->thread_count;
+    reading->slot_count = threads < SLOT_COUNT_MAX ? threads + 1 : SLOT_COUNT_MAX;
+    reading->run_size = SLOTS_SIZE / reading->slot_count;
+    reading->run_size = reading->run_size < RUN_SIZE_MAX ? reading->run_size : RUN_SIZE_MAX;
+    reading->slots = firn_alloc_zeroed(reading->slot_count * sizeof *reading->slots);
+    if (reading->slots == NULL) {
+        return firn_error_no_memory(err, "a large file");
+    }
+    firn_os_mutex_init(os, &reading->mutex, FIRN_LOCK_WORKSPACE_TREE);
+    firn_os_cond_init(os, &reading->changed);
+    int rc = read_list(reading, list, hash, err);
+    firn_os_cond_deinit(&reading->changed);
+    firn_os_mutex_deinit(&reading->mutex);
+    for (size_t i = 0; i < reading->slot_count; i++) {
+        firn_buf_deinit(&reading->slots[i].data);
+    }
+    firn_free(reading->slots);
+    return rc;
+}
+
+int
+firn_objects_spread_read(const struct firn_objects_spread *spread, const firn_hash *hash,
+                         uint64_t size,
+                         int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err),
+                         void *ctx, firn_error *err)
+{
+    DCHECK(spread->thread_count > 0);
+    struct firn_packfile_scratch *scratch = spread->scratches[0];
+    struct reading reading = {.spread = spread, .sink = sink, .ctx = ctx, .size = size};
+    struct firn_buf list = {0};
+    enum firn_packfile_kind kind;
+    firn_slice stored;
+    int rc = firn_objects_read_stored(spread->objects, scratch, hash, &kind, &stored, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (kind == FIRN_PACKFILE_PIECES && firn_packfile_cells_is_list(stored)) {
+        return firn_objects_cells_spread(spread, hash, size, sink, ctx, err);
+    }
+    if (kind != FIRN_PACKFILE_PIECES || spread->thread_count < 2) {
+        return firn_objects_stream(spread->objects, scratch, hash, size, hand_on_in_order, &reading,
+                                   err);
+    }
+    /* The workers use the scratch that the list was borrowed from. */
+    rc = firn_buf_append_slice(&list, stored) == FIRN_OK
+             ? read_spread(&reading, firn_buf_slice(&list), hash, err)
+             : firn_error_no_memory(err, "a list of pieces");
+    firn_buf_deinit(&list);
+    return rc;
+}

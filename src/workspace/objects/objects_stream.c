@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * objects/objects_stream.c: the content of an object, in order, however it is stored.
+ *
+ * An object is named by the hash of its bytes, and how they are stored is no part of its name: whole,
+ * or as a list of pieces and holes. Whoever stores an object that the store has already gets it as
+ * it was stored first. So a small file with holes may be stored as a list, and the same bytes may
+ * later be a piece of a large file, or even a directory object. (I1) Whatever names an object must
+ * therefore take it in either form (not checked: it is a rule for all who read); here a piece that
+ * is a list is streamed as one.
+ *
+ * Lists within lists end, because a list that stands for a piece has fewer bytes than the content
+ * that names it, and because of two limits that no file reaches: depth, and the size of such a
+ * list. What is beyond them was not made by firn.
+ *
+ * Every piece is verified by its own name before sink sees it, a whole that is made of pieces after
+ * the last.
+ *
+ * The hash of the whole has to see the zeros of holes. It takes them in steps, each of which sink is told
+ * of, so that it can end a reading at any time. Content of 16 GiB and more is named without them
+ * (objects_cells.c).
+ *
+ * Small pieces are gathered until there are 256 KiB: sink is called less often, and the hash of the
+ * whole is fast over long stretches that begin at multiples of their length only.
+ *
+ * Memory: these, and a copy of the list of each level, because reading pieces uses the scratch that
+ * it was borrowed from.
+ */
+#include "base/check.h"
+#include "base/mem.h"
+#include "codec/blake3_hash.h"
+#include "codec/hex.h"
+#include "objects/objects_cells.h"
+#include "objects/objects_internal.h"
+#include "pack/packfile_stream.h"
+
+enum { GATHERED_SIZE = 256 << 10, HOLE_STEP = 4 << 20 };
+
+struct streaming {
+    struct firn_objects *objects;
+    struct firn_packfile_scratch *scratch;
+    struct firn_blake3_hash whole;
+    int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err);
+    void *ctx;
+    unsigned depth;
+    uint64_t size; /* of what the list at hand stands for */
+    struct firn_buf gathered;
+    uint64_t gathered_at;  /* where in the whole it begins */
+    struct firn_buf *into; /* if not NULL, all of it goes there instead, and nothing is hashed */
+};
+
+static int stream_list(struct streaming *stream, firn_slice borrowed_list, uint64_t size,
+                       firn_error *err);
+
+static int
+not_its_content(const firn_hash *hash, const char *what, firn_error *err)
+{
+    char hex[FIRN_HASH_HEX_SIZE];
+    firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
+    return firn_error_set(err, FIRN_CORRUPT, "the pieces of object %s %s", hex, what);
+}
+
+/* ---- handing on ---- */
+
+/* Behind what *ctx, a buffer, has; data.data NULL are zeros. */
+static int
+append(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
+{
+    struct firn_buf *out = ctx;
+    size_t before = out->size;
+    (void)offset;
+    DCHECK(data.size <= SIZE_MAX - before);
+    if (firn_buf_set_size(out, before + data.size) != FIRN_OK) {
+        return firn_error_no_memory(err, "an object");
+    }
+    if (data.data == NULL) {
+        memset(out->data + before, 0, data.size);
+    } else if (data.size > 0) {
+        memcpy(out->data + before, data.data, data.size);
+    }
+    return FIRN_OK;
+}
+
+/* Hands on what has been gathered. */
+static int
+flush(struct streaming *stream, firn_error *err)
+{
+    DCHECK(stream->into == NULL && stream->gathered.size <= GATHERED_SIZE);
+    firn_slice data = firn_buf_slice(&stream->gathered);
+    uint64_t offset = stream->gathered_at;
+    if (data.size == 0) {
+        return FIRN_OK;
+    }
+    firn_blake3_hash_update(&stream->whole, data.data, data.size);
+    int rc = stream->sink(stream->ctx, offset, data, err);
+    stream->gathered_at += data.size;
+    stream->gathered.size = 0;
+    return rc;
+}
+
+static int
+stream_data(struct streaming *stream, firn_slice data, firn_error *err)
+{
+    if (stream->into != NULL) {
+        return append(stream->into, 0, data, err);
+    }
+    while (data.size > 0) {
+        DCHECK(stream->gathered.size < GATHERED_SIZE);
+        size_t room = GATHERED_SIZE - stream->gathered.size;
+        size_t part = data.size < room ? data.size : room;
+        if (firn_buf_append(&stream->gathered, data.data, part) != FIRN_OK) {
+            return firn_error_no_memory(err, "the content of a file");
+        }
+        data = firn_bytes(data.data + part, data.size - part);
+        int rc = part == room ? flush(stream, err) : FIRN_OK;
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    return FIRN_OK;
+}
+
+static void
+hash_zeros(struct firn_blake3_hash *whole, size_t size)
+{
+    static const uint8_t zeros[16 << 10];
+    for (size_t left = size; left > 0;) {
+        size_t part = left < sizeof zeros ? left : sizeof zeros;
+        firn_blake3_hash_update(whole, zeros, part);
+        left -= part;
+    }
+}
+
+static int
+stream_hole(struct streaming *stream, uint64_t size, firn_error *err)
+{
+    if (stream->into != NULL) {
+        return append(stream->into, 0, (firn_slice){NULL, (size_t)size}, err);
+    }
+    int rc = flush(stream, err);
+    for (uint64_t left = size; left > 0 && rc == FIRN_OK;) {
+        size_t part = left < HOLE_STEP ? (size_t)left : HOLE_STEP;
+        hash_zeros(&stream->whole, part);
+        rc = stream->sink(stream->ctx, stream->gathered_at, (firn_slice){NULL, part}, err);
+        stream->gathered_at += part;
+        left -= part;
+    }
+    return rc;
+}
+
+/* ---- lists ---- */
+
+/* A piece that is a list. */
+static int
+stream_inner(struct streaming *stream, const struct firn_packfile_piece *piece, firn_slice list,
+             firn_error *err)
+{
+    if (stream->depth == FIRN_PACKFILE_STREAM_INNER_DEPTH_MAX ||
+        list.size > FIRN_PACKFILE_STREAM_INNER_LIST_SIZE_MAX || piece->size >= stream->size) {
+        return not_its_content(&piece->hash, "lie too deep or are too many", err);
+    }
+    DCHECK(stream->depth < FIRN_PACKFILE_STREAM_INNER_DEPTH_MAX);
+    uint64_t size = stream->size;
+    stream->depth++;
+    int rc = stream_list(stream, list, piece->size, err);
+    stream->depth--;
+    stream->size = size;
+    return rc;
+}
+
+static int
+stream_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, firn_error *err)
+{
+    struct streaming *stream = ctx;
+    (void)offset; /* pieces follow one another without a gap */
+    enum firn_packfile_kind kind;
+    firn_slice data;
+    if (piece->is_hole) {
+        return stream_hole(stream, piece->size, err);
+    }
+    int rc = stream->into != NULL ? firn_objects_read_piece(stream->objects, stream->scratch,
+                                                            &piece->hash, &kind, &data, err)
+                                  : firn_objects_read_stored(stream->objects, stream->scratch,
+                                                             &piece->hash, &kind, &data, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (kind == FIRN_PACKFILE_PIECES) {
+        return stream_inner(stream, piece, data, err);
+    }
+    if (data.size != piece->size) {
+        return firn_error_set(err, FIRN_CORRUPT, "a piece has %zu bytes where its list says %llu",
+                              data.size, (unsigned long long)piece->size);
+    }
+    return stream_data(stream, data, err);
+}
+
+static int
+stream_list(struct streaming *stream, firn_slice borrowed_list, uint64_t size, firn_error *err)
+{
+    struct firn_buf list = {0};
+    uint64_t total;
+    int rc;
+    if (firn_buf_append_slice(&list, borrowed_list) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a list of pieces");
+        goto out;
+    }
+    stream->size = size;
+    FIRN_TRY(firn_packfile_decode_pieces(firn_buf_slice(&list), &total, NULL, NULL, err));
+    if (total != size) {
+        rc = firn_error_set(err, FIRN_CORRUPT,
+                            "a list of pieces stands for %llu bytes where %llu belong",
+                            (unsigned long long)total, (unsigned long long)size);
+        goto out;
+    }
+    FIRN_TRY(firn_packfile_decode_pieces(firn_buf_slice(&list), &total, stream_piece, stream, err));
+out:
+    firn_buf_deinit(&list);
+    return rc;
+}
+
+/* The content of a list that is an object of its own. */
+static int
+stream_whole_list(struct streaming *stream, firn_slice list, const firn_hash *hash, uint64_t size,
+                  firn_error *err)
+{
+    firn_hash found;
+    firn_blake3_hash_init(&stream->whole);
+    int rc = stream_list(stream, list, size, err);
+    if (rc == FIRN_OK) {
+        rc = flush(stream, err);
+    }
+    DCHECK(rc != FIRN_OK || (stream->gathered_at == size && stream->depth == 0));
+    firn_buf_deinit(&stream->gathered);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    firn_blake3_hash_final(&stream->whole, &found);
+    return memcmp(found.bytes, hash->bytes, sizeof found.bytes) == 0
+               ? FIRN_OK
+               : not_its_content(hash, "do not make its content", err);
+}
+
+int
+firn_objects_stream(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
+                    const firn_hash *hash, uint64_t size,
+                    int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err),
+                    void *ctx, firn_error *err)
+{
+    enum firn_packfile_kind kind;
+    firn_slice stored;
+    int rc = firn_objects_read_stored(objects, scratch, hash, &kind, &stored, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (kind == FIRN_PACKFILE_PIECES && firn_packfile_cells_is_list(stored)) {
+        return firn_objects_cells_stream(objects, scratch, hash, size, sink, ctx, err);
+    }
+    if (kind == FIRN_PACKFILE_PIECES) {
+        struct streaming stream = {
+            .objects = objects, .scratch = scratch, .sink = sink, .ctx = ctx};
+        return stream_whole_list(&stream, stored, hash, size, err);
+    }
+    if (stored.size != size) {
+        char hex[FIRN_HASH_HEX_SIZE];
+        firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
+        return firn_error_set(err, FIRN_CORRUPT, "object %s has %zu bytes where %llu belong", hex,
+                              stored.size, (unsigned long long)size);
+    }
+    return size == 0 ? FIRN_OK : sink(ctx, 0, stored, err);
+}
+
+/* ---- verifying ---- */
+
+struct ticking {
+    firn_objects_tick *tick;
+    void *ctx;
+};
+
+static int
+take_tick(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
+{
+    const struct ticking *ticking = ctx;
+    (void)offset;
+    return ticking->tick(ticking->ctx, data.size, err);
+}
+
+int
+firn_objects_stream_verify(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
+                           const firn_hash *hash, uint64_t size, firn_objects_tick *tick, void *ctx,
+                           firn_error *err)
+{
+    struct ticking ticking = {.tick = tick, .ctx = ctx};
+    enum firn_packfile_kind kind;
+    firn_slice stored;
+    int rc = firn_objects_read_stored(objects, scratch, hash, &kind, &stored, err);
+    if (rc == FIRN_OK && kind == FIRN_PACKFILE_PIECES && firn_packfile_cells_is_list(stored)) {
+        return firn_objects_cells_verify(objects, scratch, hash, size, tick, ctx, err);
+    }
+    return rc == FIRN_OK
+               ? firn_objects_stream(objects, scratch, hash, size, take_tick, &ticking, err)
+               : rc;
+}
+
+/* ---- all at once ---- */
+
+int
+firn_objects_stream_piece(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
+                          const struct firn_packfile_piece *piece, uint64_t whole_size,
+                          struct firn_buf *out, firn_error *err)
+{
+    DCHECK(!piece->is_hole);
+    struct streaming stream = {
+        .objects = objects, .scratch = scratch, .size = whole_size, .into = out};
+    return stream_piece(&stream, 0, piece, err);
+}
+
+int
+firn_objects_stream_whole(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
+                          const firn_hash *hash, struct firn_buf *out, firn_error *err)
+{
+    enum firn_packfile_kind kind;
+    firn_slice stored;
+    uint64_t size;
+    firn_buf_clear(out);
+    int rc = firn_objects_read_stored(objects, scratch, hash, &kind, &stored, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (kind != FIRN_PACKFILE_PIECES) {
+        return append(out, 0, stored, err);
+    }
+    rc = firn_packfile_decode_pieces(stored, &size, NULL, NULL, err);
+    if (rc == FIRN_OK && size > FIRN_PACKFILE_OBJECT_SIZE_MAX) {
+        rc = not_its_content(hash, "are more than one object can be", err);
+    }
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    struct streaming stream = {.objects = objects, .scratch = scratch, .sink = append, .ctx = out};
+    return stream_whole_list(&stream, stored, hash, size, err);
+}

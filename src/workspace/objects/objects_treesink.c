@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * objects/objects_treesink.c: a sink that keeps directory objects in memory, and a source that reads
+ * them back.
+ *
+ * A comparison with a checkpoint scans the workspace without storing anything: it needs the
+ * directories of now, about 75 bytes an entry, and those of the checkpoint, which come from the
+ * store. So objects of other kinds are accepted and forgotten, and a source asks this memory first
+ * and then the fallback. A save keeps its new directories in the same way until they can be read
+ * back from the store.
+ *
+ * Objects lie in an arena, found through a hash map by the first eight bytes of their names, which
+ * are as good as random. One mutex (rank WORKSPACE_TREE) guards both; the copy is made under it,
+ * since directories are few and small. Nothing is ever removed before the whole sink goes.
+ */
+#include "objects/objects_treesink.h"
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/hash_map.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "codec/hex.h"
+#include "objects/objects.h"
+#include "os/os_thread.h"
+
+enum { ARENA_CHUNK_SIZE = 256 << 10 };
+
+struct object {
+    firn_hash hash;
+    firn_slice bytes; /* in the arena */
+};
+
+struct firn_objects_treesink {
+    struct firn_os_mutex mutex;
+    struct firn_hash_map objects;
+    struct firn_arena arena;
+    struct firn_tree_source fallback; /* read is NULL where there is none */
+};
+
+static uint64_t
+number_of(const firn_hash *hash)
+{
+    return firn_load_le64(hash->bytes);
+}
+
+static uint64_t
+object_hash(const void *record)
+{
+    return number_of(&((const struct object *)record)->hash);
+}
+
+static bool
+object_equal(const void *record, const void *key)
+{
+    return firn_hash_equal(&((const struct object *)record)->hash, key);
+}
+
+int
+firn_objects_treesink_create(struct firn_os *os, struct firn_objects_treesink **out,
+                             firn_error *err)
+{
+    *out = NULL;
+    struct firn_objects_treesink *sink = firn_alloc_zeroed(sizeof *sink);
+    if (sink == NULL) {
+        return firn_error_no_memory(err, "the directories of a workspace");
+    }
+    firn_os_mutex_init(os, &sink->mutex, FIRN_LOCK_WORKSPACE_TREE);
+    firn_hash_map_init(&sink->objects, sizeof(struct object), object_hash, object_equal);
+    sink->arena.chunk_size = ARENA_CHUNK_SIZE;
+    *out = sink;
+    return FIRN_OK;
+}
+
+void
+firn_objects_treesink_destroy(struct firn_objects_treesink *sink)
+{
+    if (sink == NULL) {
+        return;
+    }
+    firn_hash_map_deinit(&sink->objects);
+    firn_arena_deinit(&sink->arena);
+    firn_os_mutex_deinit(&sink->mutex);
+    firn_free(sink);
+}
+
+/* ---- the sink ---- */
+
+/* All lanes are the sink itself. */
+static int
+open_lane(void *ctx, void **out_lane, firn_error *err)
+{
+    (void)err;
+    *out_lane = ctx;
+    return FIRN_OK;
+}
+
+static int
+close_lane(void *ctx, void *lane, bool keep, firn_error *err)
+{
+    (void)ctx;
+    (void)lane;
+    (void)keep;
+    (void)err;
+    return FIRN_OK;
+}
+
+static struct object *
+find_locked(const struct firn_objects_treesink *sink, const firn_hash *hash)
+{
+    firn_os_mutex_assert_held(&sink->mutex);
+    return firn_hash_map_find(&sink->objects, number_of(hash), hash);
+}
+
+static int
+insert_locked(struct firn_objects_treesink *sink, const firn_hash *hash, firn_slice content,
+              firn_error *err)
+{
+    firn_os_mutex_assert_held(&sink->mutex);
+    DCHECK(find_locked(sink, hash) == NULL);
+    uint8_t *copy = firn_arena_copy(&sink->arena, content.data, content.size);
+    struct object object = {.hash = *hash, .bytes = firn_bytes(copy, content.size)};
+    if (copy == NULL || firn_hash_map_insert(&sink->objects, number_of(hash), &object) == NULL) {
+        return firn_error_no_memory(err, "a directory object");
+    }
+    return FIRN_OK;
+}
+
+static int
+keep(struct firn_objects_treesink *sink, const firn_hash *hash, firn_slice content,
+     bool *out_is_new, firn_error *err)
+{
+    int rc = FIRN_OK;
+    *out_is_new = false;
+    firn_os_mutex_lock(&sink->mutex);
+    if (find_locked(sink, hash) == NULL) {
+        rc = insert_locked(sink, hash, content, err);
+        *out_is_new = rc == FIRN_OK;
+    }
+    firn_os_mutex_unlock(&sink->mutex);
+    return rc;
+}
+
+static int
+add(void *lane, const struct firn_objects_object *object, bool *out_is_new, firn_error *err)
+{
+    *out_is_new = false;
+    return object->kind == FIRN_PACKFILE_TREE
+               ? keep(lane, &object->hash, object->content, out_is_new, err)
+               : FIRN_OK;
+}
+
+int
+firn_objects_treesink_keep(struct firn_objects_treesink *sink, const firn_hash *hash,
+                           firn_slice object, firn_error *err)
+{
+    bool is_new;
+    return keep(sink, hash, object, &is_new, err);
+}
+
+struct firn_objects_sink
+firn_objects_treesink_sink(struct firn_objects_treesink *sink)
+{
+    return (struct firn_objects_sink){
+        .lane_open = open_lane,
+        .lane_close = close_lane,
+        .add = add,
+        .wants_content = false,
+        .ctx = sink,
+    };
+}
+
+/* ---- the source ---- */
+
+static int
+read_object(void *ctx, const firn_hash *hash, struct firn_buf *out, firn_error *err)
+{
+    struct firn_objects_treesink *sink = ctx;
+    firn_os_mutex_lock(&sink->mutex);
+    struct object *object = find_locked(sink, hash);
+    firn_slice bytes = object != NULL ? object->bytes : firn_bytes(NULL, 0);
+    firn_os_mutex_unlock(&sink->mutex);
+    if (object != NULL) { /* its bytes stay where they are; the record may not */
+        firn_buf_clear(out);
+        return firn_buf_append_slice(out, bytes) == FIRN_OK
+                   ? FIRN_OK
+                   : firn_error_no_memory(err, "a directory object");
+    }
+    if (sink->fallback.read != NULL) {
+        return sink->fallback.read(sink->fallback.ctx, hash, out, err);
+    }
+    char hex[FIRN_HASH_HEX_SIZE];
+    firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
+    return firn_error_set(err, FIRN_NOT_FOUND, "directory object %s is not in memory", hex);
+}
+
+struct firn_tree_source
+firn_objects_treesink_source(struct firn_objects_treesink *sink,
+                             const struct firn_tree_source *fallback)
+{
+    DCHECK(fallback == NULL || fallback->ctx != sink);
+    sink->fallback = fallback != NULL ? *fallback : (struct firn_tree_source){NULL, NULL};
+    return (struct firn_tree_source){.read = read_object, .ctx = sink};
+}

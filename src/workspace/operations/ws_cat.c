@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * operations/ws_cat.c: the content of one file of a checkpoint, as a stream.
+ *
+ * The path is followed through the tree of the checkpoint, never through the disk: directories only,
+ * no link is followed. The content goes to the caller in the pieces in which it is stored, each of
+ * which was compared with its hash before; a hole is handed over as zeros out of one block. So
+ * memory is a few frames of the pack, whatever the file's size.
+ *
+ * Damage behind the first piece is found when that piece has gone out already: the call then fails,
+ * and what the caller got is right as far as it goes.
+ */
+#include "base/check.h"
+#include "handle/ws_internal.h"
+#include "tree/tree_filter.h"
+#include "tree/tree_lookup.h"
+
+enum { SCRATCH_FRAMES = 4, ZEROS_SIZE = 64 << 10 };
+
+static const uint8_t zeros[ZEROS_SIZE];
+
+struct cat {
+    int (*sink)(void *ctx, firn_slice data);
+    void *ctx;
+    uint64_t at; /* that was handed over up to here */
+};
+
+static int
+hand_over(struct cat *cat, firn_slice data, firn_error *err)
+{
+    cat->at += data.size;
+    int rc = cat->sink(cat->ctx, data);
+    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+}
+
+static int
+take_piece(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
+{
+    struct cat *cat = ctx;
+    DCHECK(offset == cat->at); /* in order, and without a gap */
+    if (data.data != NULL) {
+        return hand_over(cat, data, err);
+    }
+    int rc = FIRN_OK;
+    for (size_t left = data.size; left > 0 && rc == FIRN_OK;) {
+        size_t size = left < ZEROS_SIZE ? left : ZEROS_SIZE;
+        rc = hand_over(cat, firn_bytes(zeros, size), err);
+        left -= size;
+    }
+    return rc;
+}
+
+/* FIRN_OK for a file; else what is there instead. */
+static int
+check_is_file(firn_slice path, const struct firn_tree_entry *entry, firn_error *err)
+{
+    int shown = (int)(path.size < 256 ? path.size : 256);
+    const char *name = (const char *)path.data;
+    if (entry == NULL) {
+        return firn_error_set(err, FIRN_NOT_FOUND, "'%.*s' is not in the checkpoint", shown, name);
+    }
+    switch (entry->kind) {
+    case FIRN_TREE_DIR:
+        return firn_error_set(err, FIRN_INVALID, "'%.*s' is a directory, not a file", shown, name);
+    case FIRN_TREE_SYMLINK:
+        return firn_error_set(err, FIRN_INVALID, "'%.*s' is a symbolic link to '%.*s', not a file",
+                              shown, name,
+                              (int)(entry->target.size < 256 ? entry->target.size : 256),
+                              (const char *)entry->target.data);
+    case FIRN_TREE_FILE:
+        break;
+    }
+    return FIRN_OK;
+}
+
+/* Checks the path as all paths are; *out is the clean one. */
+static int
+clean_path(firn_slice path, firn_slice *out, firn_error *err)
+{
+    struct firn_tree_filter filter;
+    int rc = firn_tree_filter_init(&filter, &path, 1, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    *out = filter.count == 0 ? firn_bytes(NULL, 0) : filter.paths[0];
+    firn_tree_filter_deinit(&filter);
+    return FIRN_OK;
+}
+
+static int
+stream(struct firn_ws *ws, struct firn_ws_opened *opened, const struct firn_catalog_record *record,
+       firn_slice path, struct cat *cat, firn_entry_info *out, firn_error *err)
+{
+    struct firn_packfile_scratch *scratch = NULL;
+    struct firn_tree_lookup lookup = {0};
+    const struct firn_tree_entry *entry = NULL;
+    int rc;
+    FIRN_TRY(clean_path(path, &path, err));
+    if (path.size == 0) {
+        rc = firn_error_set(err, FIRN_INVALID, "the root is a directory, not a file");
+        goto out;
+    }
+    FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &scratch, err));
+    firn_tree_lookup_init(&lookup, firn_objects_trees(opened->objects), &record->root.hash);
+    FIRN_TRY(firn_tree_lookup_find(&lookup, path, &entry, err));
+    FIRN_TRY(check_is_file(path, entry, err));
+    firn_difference_walk_to_info(path, entry, out);
+    if (firn_buf_assign(&ws->result, entry->hard_link) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a path");
+        goto out;
+    }
+    out->hard_link = firn_buf_slice(&ws->result);
+    rc = firn_objects_stream(opened->objects, scratch, &out->hash, out->size, take_piece, cat, err);
+    DCHECK(rc != FIRN_OK || cat->at == out->size);
+    if (rc == FIRN_CORRUPT) {
+        (void)firn_error_prefix(err, "%.*s", (int)(path.size < 256 ? path.size : 256),
+                                (const char *)path.data);
+    }
+out:
+    firn_tree_lookup_deinit(&lookup);
+    firn_packfile_scratch_destroy(scratch);
+    return rc;
+}
+
+int
+firn_ws_cat(struct firn_ws *ws, const char *reference, firn_slice path,
+            int (*sink)(void *ctx, firn_slice data), void *ctx, firn_entry_info *out,
+            firn_error *err)
+{
+    *out = (firn_entry_info){.path = path};
+    struct cat cat = {.sink = sink, .ctx = ctx};
+    struct firn_ws_opened opened;
+    struct firn_catalog_record record;
+    int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = firn_ws_find_record(ws, &opened, reference, &record, err);
+    if (rc == FIRN_OK) {
+        rc = stream(ws, &opened, &record, path, &cat, out, err);
+    }
+    int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
+    return rc != FIRN_OK ? rc : close_rc;
+}

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * operations/ws_difference.c: what differs between two checkpoints, or between one and the disk.
+ *
+ * Two checkpoints are two trees of stored objects: the walk looks into directories whose objects
+ * differ and reads nothing else, so it costs what the difference is worth, not what the trees weigh.
+ * The disk has to be scanned first (ws_compare.c); its tree then stands on the second side.
+ *
+ * Lines are compared on the way, one file after the other (difference_lines.c), so memory does
+ * not grow with the number of differences.
+ *
+ * A rename is two changes, and which belong together is known when all have been seen: where renames
+ * are asked for the trees are walked twice (difference_renames.c). It is told where the new name
+ * stands.
+ *
+ * A path that is asked for may be without a difference, and then the walk does not meet it. Those
+ * are looked up in both trees afterwards, so that a path that neither has is an error (I1) and one
+ * without a difference is not.
+ *
+ * The time of a directory is not told as a difference: it moves with every change inside, which is
+ * told by itself.
+ */
+#include "base/check.h"
+#include "base/slice.h"
+#include "difference/difference_lines.h"
+#include "difference/difference_renames.h"
+#include "operations/ws_compare.h"
+#include "tree/tree_lookup.h"
+
+enum { PROGRESS_INTERVAL_NS = 200 * 1000 * 1000 };
+
+struct difference {
+    struct firn_ws *ws;
+    const firn_diff_options *options;
+    firn_diff_result *result;
+    int (*visit)(void *ctx, const firn_difference *difference);
+    void *ctx;
+    struct firn_difference_lines lines;
+    struct firn_difference_renames renames;
+    int64_t progress_due_ns;
+    uint64_t files_done;
+};
+
+static int
+progress(struct difference *difference, firn_error *err)
+{
+    const firn_callbacks *callbacks = &difference->options->callbacks;
+    if (callbacks->on_progress == NULL) {
+        return FIRN_OK;
+    }
+    int64_t now = firn_os_monotonic_ns(difference->ws->os);
+    if (now < difference->progress_due_ns) {
+        return FIRN_OK;
+    }
+    difference->progress_due_ns = now + PROGRESS_INTERVAL_NS;
+    firn_progress state = {.phase = "compare", .files_done = difference->files_done};
+    int rc = callbacks->on_progress(callbacks->ctx, &state);
+    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, FIRN_CANCELLED, "stopped by the caller");
+}
+
+static void
+count(firn_diff_result *result, const struct firn_difference_walk_change *change)
+{
+    enum firn_difference_walk_kind kind = firn_difference_walk_of_file(change);
+    DCHECK(kind != FIRN_DIFFERENCE_WALK_SAME);
+    result->added += kind == FIRN_DIFFERENCE_WALK_ADDED;
+    result->changed += kind == FIRN_DIFFERENCE_WALK_CHANGED;
+    result->removed += kind == FIRN_DIFFERENCE_WALK_REMOVED;
+}
+
+/* Tells a change that is half of a rename, at the path that came: *out_is_told, also of the other
+ * half, which is not told by itself. */
+static int
+tell_rename(struct difference *difference, const struct firn_difference_walk_change *change,
+            bool *out_is_told, firn_error *err)
+{
+    const struct firn_tree_entry *gone;
+    firn_slice path;
+    *out_is_told = firn_difference_renames_find(&difference->renames, change, &gone, &path);
+    if (!*out_is_told || change->kind == FIRN_DIFFERENCE_WALK_REMOVED) {
+        return FIRN_OK;
+    }
+    DCHECK(change->kind == FIRN_DIFFERENCE_WALK_ADDED &&
+           firn_hash_equal(&gone->hash, &change->after->hash));
+    firn_entry_info before;
+    firn_entry_info after;
+    firn_difference_walk_to_info(path, gone, &before);
+    firn_difference_walk_to_info(change->path, change->after, &after);
+    const firn_difference told = {
+        .change = {.kind = FIRN_CHANGE_RENAMED,
+                   .before = &before,
+                   .after = &after,
+                   .what = firn_difference_walk_what(gone, change->after)}};
+    difference->result->renamed++;
+    difference->files_done++;
+    if (difference->visit == NULL) {
+        return FIRN_OK;
+    }
+    int rc = difference->visit(difference->ctx, &told);
+    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+}
+
+static int
+collect_rename(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+{
+    struct difference *difference = ctx;
+    int rc = progress(difference, err);
+    return rc == FIRN_OK ? firn_difference_renames_add(&difference->renames, change, err) : rc;
+}
+
+static int
+tell_change(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+{
+    struct difference *difference = ctx;
+    firn_diff_result *result = difference->result;
+    if (change->kind == FIRN_DIFFERENCE_WALK_SAME || firn_difference_walk_is_dir_time(change) ||
+        change->path.size == 0) {
+        return FIRN_OK;
+    }
+    firn_difference told = {.lines = FIRN_LINES_NONE};
+    firn_entry_info before;
+    firn_entry_info after;
+    int rc;
+    bool is_told;
+    FIRN_TRY(progress(difference, err));
+    FIRN_TRY(tell_rename(difference, change, &is_told, err));
+    if (is_told) {
+        goto out;
+    }
+    count(result, change);
+    difference->files_done++;
+    if (difference->options->with_lines) {
+        FIRN_TRY(firn_difference_lines_compare(&difference->lines, change, &told, err));
+        result->lines_added += told.lines_added;
+        result->lines_removed += told.lines_removed;
+    }
+    if (difference->visit != NULL) {
+        firn_difference_walk_to_change(change, &before, &after, &told.change);
+        rc = difference->visit(difference->ctx, &told);
+        rc = rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+    }
+out:
+    return rc;
+}
+
+/* ---- paths without a difference ---- */
+
+static int
+find_in(const struct firn_difference_walk_side *side, firn_slice path, bool *out, firn_error *err)
+{
+    if (side->root == NULL) {
+        *out = false;
+        return FIRN_OK;
+    }
+    struct firn_tree_lookup lookup;
+    const struct firn_tree_entry *entry;
+    firn_tree_lookup_init(&lookup, side->source, &side->root->hash);
+    int rc = firn_tree_lookup_find(&lookup, path, &entry, err);
+    *out = rc == FIRN_OK && entry != NULL;
+    firn_tree_lookup_deinit(&lookup);
+    return rc;
+}
+
+/* Every path that was asked for is on one side at least (I1). */
+static int
+check_paths(const struct firn_tree_filter *filter, const struct firn_difference_walk_side *before,
+            const struct firn_difference_walk_side *after, bool after_is_disk, firn_error *err)
+{
+    for (size_t i = 0; i < filter->count; i++) {
+        firn_slice path = filter->paths[i];
+        DCHECK(path.size > 0); /* the root would always be there (I1) */
+        bool is_found = filter->was_met[i];
+        int rc = is_found ? FIRN_OK : find_in(before, path, &is_found, err);
+        if (rc == FIRN_OK && !is_found) {
+            rc = find_in(after, path, &is_found, err);
+        }
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        if (!is_found) {
+            return firn_error_set(err, FIRN_NOT_FOUND, "'%.*s' is %s",
+                                  (int)(path.size < 256 ? path.size : 256), (const char *)path.data,
+                                  after_is_disk ? "neither in the workspace nor in the checkpoint"
+                                                : "in neither of the checkpoints");
+        }
+    }
+    return FIRN_OK;
+}
+
+/* ---- the two sides ---- */
+
+static int
+compare(struct difference *difference, struct firn_ws_opened *opened,
+        const struct firn_difference_walk_side *before,
+        const struct firn_difference_walk_side *after, firn_error *err)
+{
+    const firn_diff_options *options = difference->options;
+    struct firn_tree_filter filter = {0};
+    bool is_disk = options->after == NULL && !options->against_previous;
+    int rc;
+    FIRN_TRY(firn_tree_filter_init(&filter, options->paths, options->path_count, err));
+    if (options->with_lines) {
+        FIRN_TRY(firn_difference_lines_init(&difference->lines, opened->objects,
+                                            is_disk ? opened->root : NULL, &options->callbacks,
+                                            err));
+        difference->lines.algorithm = options->algorithm;
+    }
+    struct firn_difference_walk_options diff_options = {.filter =
+                                                            filter.count > 0 ? &filter : NULL};
+    if (options->find_renames) {
+        DCHECK(difference->renames.count == 0);
+        FIRN_TRY(
+            firn_difference_walk(before, after, &diff_options, collect_rename, difference, err));
+        FIRN_TRY(firn_difference_renames_match(&difference->renames, err));
+    }
+    FIRN_TRY(firn_difference_walk(before, after, &diff_options, tell_change, difference, err));
+    rc = check_paths(&filter, before, after, is_disk, err);
+out:
+    firn_difference_lines_deinit(&difference->lines);
+    firn_tree_filter_deinit(&filter);
+    return rc;
+}
+
+static int
+compare_with_disk(struct difference *difference, struct firn_ws_opened *opened,
+                  const struct firn_catalog_record *before, firn_error *err)
+{
+    const firn_diff_options *options = difference->options;
+    struct firn_ws_compare scanned;
+    const struct firn_ws_compare_options given = {
+        options->threads, {options->gitignore, options->file_size_max}, &options->callbacks};
+    int rc = firn_ws_compare_init(&scanned, difference->ws, opened, before, &given, err);
+    if (rc == FIRN_OK) {
+        difference->result->skipped = scanned.scan.skipped;
+        rc = compare(difference, opened, &scanned.checkpoint_side, &scanned.disk_side, err);
+    }
+    firn_ws_compare_deinit(&scanned);
+    return rc;
+}
+
+static int
+compare_stored(struct difference *difference, struct firn_ws_opened *opened,
+               const struct firn_catalog_record *before, const struct firn_catalog_record *after,
+               firn_error *err)
+{
+    const struct firn_tree_source *trees = firn_objects_trees(opened->objects);
+    struct firn_difference_walk_side before_side = {.source = trees,
+                                                    .root = before != NULL ? &before->root : NULL};
+    struct firn_difference_walk_side after_side = {.source = trees, .root = &after->root};
+    return compare(difference, opened, &before_side, &after_side, err);
+}
+
+/* Puts both messages where the workspace's results live. */
+static int
+keep_messages(struct firn_ws *ws, firn_diff_result *result, firn_error *err)
+{
+    firn_checkpoint *const both[] = {&result->before, &result->after};
+    return firn_catalog_record_checkpoints_own(both, 2, &ws->result) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(err, "the message of a checkpoint");
+}
+
+/* Of a checkpoint against the one before it, or against nothing. */
+static int
+run_against_previous(struct difference *difference, struct firn_ws_opened *opened, firn_error *err)
+{
+    struct firn_ws *ws = difference->ws;
+    const firn_diff_options *options = difference->options;
+    firn_diff_result *result = difference->result;
+    struct firn_buf before_bytes = {0};
+    struct firn_buf after_bytes = {0};
+    struct firn_catalog_record before;
+    struct firn_catalog_record after;
+    int rc;
+    FIRN_TRY(firn_ws_find_own(ws, opened, options->after == NULL ? "latest" : options->after,
+                              &after_bytes, &after, err));
+    rc = firn_ws_find_previous(ws, opened, &after, &before_bytes, &before, err);
+    bool has_before = rc == FIRN_OK;
+    if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
+        goto out;
+    }
+    firn_catalog_record_to_checkpoint(&after, &result->after);
+    if (has_before) {
+        firn_catalog_record_to_checkpoint(&before, &result->before);
+    }
+    FIRN_TRY(compare_stored(difference, opened, has_before ? &before : NULL, &after, err));
+    rc = keep_messages(ws, result, err);
+out:
+    if (rc != FIRN_OK) {
+        *result = (firn_diff_result){0};
+    }
+    firn_buf_deinit(&before_bytes);
+    firn_buf_deinit(&after_bytes);
+    return rc;
+}
+
+static int
+run(struct difference *difference, struct firn_ws_opened *opened, firn_error *err)
+{
+    struct firn_ws *ws = difference->ws;
+    const firn_diff_options *options = difference->options;
+    firn_diff_result *result = difference->result;
+    struct firn_buf before_bytes = {0};
+    struct firn_buf after_bytes = {0};
+    struct firn_catalog_record before;
+    struct firn_catalog_record after;
+    int rc;
+    FIRN_TRY(firn_ws_find_own(ws, opened, options->before == NULL ? "latest" : options->before,
+                              &before_bytes, &before, err));
+    firn_catalog_record_to_checkpoint(&before, &result->before);
+    result->after_is_disk = options->after == NULL;
+    if (result->after_is_disk) {
+        FIRN_TRY(compare_with_disk(difference, opened, &before, err));
+    } else {
+        FIRN_TRY(firn_ws_find_own(ws, opened, options->after, &after_bytes, &after, err));
+        firn_catalog_record_to_checkpoint(&after, &result->after);
+        FIRN_TRY(compare_stored(difference, opened, &before, &after, err));
+    }
+    rc = keep_messages(ws, result, err);
+out:
+    if (rc != FIRN_OK) {
+        *result = (firn_diff_result){0};
+    }
+    firn_buf_deinit(&before_bytes);
+    firn_buf_deinit(&after_bytes);
+    return rc;
+}
+
+int
+firn_ws_difference(struct firn_ws *ws, const firn_diff_options *options,
+                   int (*visit)(void *ctx, const firn_difference *difference), void *ctx,
+                   firn_diff_result *out, firn_error *err)
+{
+    *out = (firn_diff_result){0};
+    struct difference difference = {
+        .ws = ws, .options = options, .result = out, .visit = visit, .ctx = ctx};
+    struct firn_ws_opened opened;
+    int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    firn_difference_renames_init(&difference.renames);
+    rc = options->against_previous ? run_against_previous(&difference, &opened, err)
+                                   : run(&difference, &opened, err);
+    firn_difference_renames_deinit(&difference.renames);
+    int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
+    return rc != FIRN_OK ? rc : close_rc;
+}

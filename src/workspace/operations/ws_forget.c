@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * operations/ws_forget.c: purging paths from every checkpoint of a workspace.
+ *
+ *   survey   every checkpoint, safety checkpoints too: what it has at the paths. A path that none
+ *            has ends it here, with nothing changed (I1)
+ *   make     the trees without them (difference_forget.c), into a new pack
+ *   note     what is to be purged (catalog_purge.c)
+ *   commit   one commit with full durability gives all checkpoints that had something their new
+ *            tree (I2): number, id, time, message, tags and pins stay
+ *
+ * Before the commit nobody sees anything of it, whatever a crash leaves: a pack with objects that
+ * nothing needs. The bytes go with the next collection of garbage.
+ *
+ * A record keeps the paths that were taken out of it. To a restore they are like what rules exclude
+ * (ws_rules.c): what stands there, possibly the only copy, is none of the checkpoint's business (I3; not
+ * checked: it is for ws_rules.c).
+ *
+ * While a restore is pending nothing is forgotten: it may need what it went from.
+ *
+ * Memory: the records, and 40 bytes for each object that is forgotten and each directory that was
+ * looked into.
+ */
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/reader.h"
+#include "base/slice.h"
+#include "catalog/catalog_journal.h"
+#include "catalog/catalog_purge.h"
+#include "difference/difference_forget.h"
+#include "handle/ws_internal.h"
+#include "reclaim/reclaim_delete.h"
+
+/* A checkpoint that has something: its record's bytes lie in `bytes` of the operation. */
+struct found {
+    size_t offset;
+    size_t size;
+    struct firn_difference_forget_counts counts;
+    firn_hash root; /* its new one */
+};
+
+struct forgetting {
+    struct firn_ws *ws;
+    struct firn_ws_opened opened;
+    const firn_forget_options *options;
+    firn_forget_result *result;
+    struct firn_tree_filter paths;
+    struct firn_hash_map gone;
+    struct firn_difference_forget *tree;
+    struct firn_buf bytes;
+    struct firn_buf found;   /* of struct found, newest first */
+    struct firn_buf changed; /* the new records, each behind its size; parallel to found */
+};
+
+static struct found *
+found_at(struct forgetting *forgetting, size_t i)
+{
+    DCHECK(i < forgetting->found.size / sizeof(struct found));
+    return (struct found *)(void *)forgetting->found.data + i;
+}
+
+static size_t
+found_count(const struct forgetting *forgetting)
+{
+    return forgetting->found.size / sizeof(struct found);
+}
+
+static int
+found_record(struct forgetting *forgetting, size_t i, struct firn_catalog_record *out,
+             firn_error *err)
+{
+    const struct found *found = found_at(forgetting, i);
+    CHECK(found->offset + found->size <= forgetting->bytes.size);
+    return firn_catalog_record_decode(
+        firn_bytes(forgetting->bytes.data + found->offset, found->size), out, err);
+}
+
+/* To be called for each checkpoint. FIRN_CANCELLED. */
+static int
+progress(struct forgetting *forgetting, const char *phase, uint64_t done, firn_error *err)
+{
+    const firn_callbacks *callbacks = &forgetting->options->callbacks;
+    firn_progress state = {.phase = phase, .files_done = done};
+    if (callbacks->on_progress == NULL) {
+        return FIRN_OK;
+    }
+    int rc = callbacks->on_progress(callbacks->ctx, &state);
+    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, FIRN_CANCELLED, "cancelled");
+}
+
+/* ---- survey ---- */
+
+static int
+survey_one(void *ctx, firn_slice bytes, const struct firn_catalog_record *record, firn_error *err)
+{
+    struct forgetting *forgetting = ctx;
+    struct found found = {.offset = forgetting->bytes.size, .size = bytes.size};
+    int rc =
+        firn_difference_forget_survey(forgetting->tree, &record->root.hash, &found.counts, err);
+    if (rc == FIRN_CORRUPT || rc == FIRN_NEWER) {
+        char id[FIRN_CHECKPOINT_ID_SIZE];
+        firn_catalog_record_id_text(record->id, id);
+        return firn_error_prefix(err, "checkpoint %.*s", FIRN_CHECKPOINT_ID_SHORT, id);
+    }
+    if (rc != FIRN_OK || found.counts.files + found.counts.directories == 0) {
+        return rc;
+    }
+    if (firn_buf_append_slice(&forgetting->bytes, bytes) != FIRN_OK ||
+        firn_buf_append(&forgetting->found, &found, sizeof found) != FIRN_OK) {
+        return firn_error_no_memory(err, "a list of checkpoints");
+    }
+    return progress(forgetting, "look", found_count(forgetting), err);
+}
+
+/* (I1) */
+static int
+survey(struct forgetting *forgetting, firn_error *err)
+{
+    struct firn_ws_opened *opened = &forgetting->opened;
+    int rc;
+    FIRN_TRY(firn_difference_forget_create(firn_objects_trees(opened->objects), &forgetting->paths,
+                                           &forgetting->gone, &forgetting->tree, err));
+    FIRN_TRY(
+        firn_catalog_list(opened->catalog, opened->workspace.number, survey_one, forgetting, err));
+    rc = firn_tree_filter_check_met(&forgetting->paths, NULL);
+    if (rc != FIRN_OK) {
+        rc = firn_error_set(err, rc, "one of the paths is in no checkpoint");
+        for (size_t i = 0; i < forgetting->paths.count; i++) {
+            firn_slice path = forgetting->paths.paths[i];
+            if (!forgetting->paths.was_met[i]) {
+                rc = firn_error_set(err, rc, "'%.*s' is in no checkpoint",
+                                    (int)(path.size < 512 ? path.size : 512),
+                                    (const char *)path.data);
+                break;
+            }
+        }
+    }
+out:
+    return rc;
+}
+
+/* ---- make ---- */
+
+static int
+make_trees(struct forgetting *forgetting, struct firn_objects_session_lane *lane, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (size_t i = 0; rc == FIRN_OK && i < found_count(forgetting); i++) {
+        struct found *found = found_at(forgetting, i);
+        struct firn_catalog_record record;
+        FIRN_TRY(progress(forgetting, "make", i, err));
+        FIRN_TRY(found_record(forgetting, i, &record, err));
+        rc = firn_difference_forget_rewrite(forgetting->tree, &record.root.hash, lane, &found->root,
+                                            err);
+    }
+out:
+    return rc;
+}
+
+static int
+make(struct forgetting *forgetting, firn_error *err)
+{
+    struct firn_objects_session *session = NULL;
+    struct firn_objects_session_lane *lane;
+    uint64_t size;
+    int rc;
+    DCHECK(!forgetting->options->dry_run);
+    DCHECK(firn_tree_filter_check_met(&forgetting->paths, NULL) == FIRN_OK); /* (I1) */
+    FIRN_TRY(firn_objects_session_begin(forgetting->opened.objects, FIRN_OBJECTS_SESSION_LEVEL,
+                                        &session, err));
+    FIRN_TRY(firn_objects_session_lane_open(session, &lane, err));
+    rc = make_trees(forgetting, lane, err);
+    int close_rc = firn_objects_session_lane_close(lane, rc == FIRN_OK, rc == FIRN_OK ? err : NULL);
+    rc = rc == FIRN_OK ? close_rc : rc;
+    if (rc == FIRN_OK) {
+        rc = firn_objects_session_commit(session, &size, err);
+    }
+out:
+    firn_objects_session_end(session);
+    return rc;
+}
+
+/* ---- commit ---- */
+
+/* The paths of a record and those that go now, in order, none below another. Bytes replace the
+ * contents of out. */
+static int
+join_paths(struct forgetting *forgetting, firn_slice before, struct firn_buf *out, firn_error *err)
+{
+    const struct firn_tree_filter *paths = &forgetting->paths;
+    firn_slice more[FIRN_CATALOG_RECORD_FORGOTTEN_MAX];
+    size_t count = 0;
+    firn_slice path;
+    while (firn_catalog_record_forgotten_next(&before, &path)) {
+        if (!firn_tree_filter_selects(&forgetting->paths, path)) {
+            CHECK(count < FIRN_CATALOG_RECORD_FORGOTTEN_MAX);
+            more[count++] = path; /* decode has counted them */
+        }
+    }
+    for (size_t i = 0; i < paths->count; i++) {
+        bool is_covered = false;
+        for (size_t j = 0; j < count && !is_covered; j++) {
+            is_covered = firn_catalog_record_path_covers(more[j], paths->paths[i]);
+        }
+        if (is_covered) {
+            continue;
+        }
+        for (size_t j = 0; j < count; j++) {
+            if (firn_catalog_record_path_covers(paths->paths[i], more[j])) {
+                more[j--] = more[--count];
+            }
+        }
+        if (count == FIRN_CATALOG_RECORD_FORGOTTEN_MAX) {
+            return firn_error_set(err, FIRN_LIMIT, "a checkpoint can forget at most %d paths",
+                                  FIRN_CATALOG_RECORD_FORGOTTEN_MAX);
+        }
+        more[count++] = paths->paths[i];
+    }
+    return firn_catalog_record_forgotten_encode(more, count, out, err);
+}
+
+static uint64_t
+less(uint64_t from, uint64_t what)
+{
+    return what < from ? from - what : 0;
+}
+
+static int
+change_record(struct forgetting *forgetting, struct firn_reclaim_delete_batch *batch, size_t i,
+              struct firn_buf *paths, firn_error *err)
+{
+    const struct found *found = found_at(forgetting, i);
+    size_t start = forgetting->changed.size;
+    uint8_t key[12];
+    uint8_t size[4] = {0};
+    struct firn_catalog_record record;
+    int rc;
+    FIRN_TRY(found_record(forgetting, i, &record, err));
+    FIRN_TRY(join_paths(forgetting, record.forgotten, paths, err));
+    record.forgotten = firn_buf_slice(paths);
+    record.root.hash = found->root;
+    record.files = less(record.files, found->counts.files);
+    record.directories = less(record.directories, found->counts.directories);
+    record.bytes = less(record.bytes, found->counts.bytes);
+    if (firn_buf_append(&forgetting->changed, size, sizeof size) != FIRN_OK ||
+        firn_catalog_record_encode(&record, &forgetting->changed) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a checkpoint's record");
+        goto out;
+    }
+    firn_slice bytes = firn_bytes(forgetting->changed.data + start + sizeof size,
+                                  forgetting->changed.size - start - sizeof size);
+    CHECK(bytes.size <= UINT32_MAX);
+    firn_store_le32(forgetting->changed.data + start, (uint32_t)bytes.size);
+    firn_store_be32(key, forgetting->opened.workspace.number);
+    firn_store_be64(key + 4, record.order);
+    FIRN_TRY(firn_db_batch_put(batch->batch, batch->checkpoints, firn_bytes(key, sizeof key), bytes,
+                               err));
+    /* The copy in a pack is of the old record. */
+    FIRN_TRY(firn_db_batch_put(batch->batch, batch->unpacked, firn_bytes(key, sizeof key),
+                               firn_bytes(NULL, 0), err));
+out:
+    return rc;
+}
+
+/* (I2) */
+static int
+commit(struct forgetting *forgetting, firn_error *err)
+{
+    struct firn_reclaim_delete_batch batch;
+    struct firn_buf paths = {0};
+    int rc = firn_reclaim_delete_batch_init(&batch, &forgetting->opened, err);
+    for (size_t i = 0; rc == FIRN_OK && i < found_count(forgetting); i++) {
+        rc = change_record(forgetting, &batch, i, &paths, err);
+    }
+    if (rc == FIRN_OK) {
+        /* (I2): all of them, and no more. */
+        DCHECK(firn_db_batch_count(batch.batch) == 2 * found_count(forgetting));
+        rc = firn_db_write(forgetting->opened.db, batch.batch, FIRN_DURABILITY_FULL, err);
+    }
+    firn_reclaim_delete_batch_deinit(&batch);
+    firn_buf_deinit(&paths);
+    return rc;
+}
+
+/* ---- all of it ---- */
+
+static int
+refuse_pending(struct forgetting *forgetting, firn_error *err)
+{
+    struct firn_catalog_journal journal = {0};
+    int rc = firn_catalog_journal_read(forgetting->opened.db, forgetting->opened.workspace.number,
+                                       &journal, err);
+    bool is_pending = rc == FIRN_OK && firn_catalog_journal_is_pending(&journal);
+    firn_catalog_journal_deinit(&journal);
+    return is_pending ? firn_error_set(err, FIRN_CONFLICT,
+                                       "a restore was interrupted: finish that, or take it back, "
+                                       "first")
+                      : rc;
+}
+
+static int
+run(struct forgetting *forgetting, firn_error *err)
+{
+    struct firn_ws_opened *opened = &forgetting->opened;
+    int rc;
+    if (opened->workspace.number == 0) {
+        return firn_error_set(err, FIRN_NOT_FOUND, "'%.512s' has no checkpoint yet",
+                              forgetting->ws->place.root);
+    }
+    FIRN_TRY(refuse_pending(forgetting, err));
+    FIRN_TRY(survey(forgetting, err));
+    if (!forgetting->options->dry_run) {
+        FIRN_TRY(make(forgetting, err));
+        FIRN_TRY(firn_catalog_purge_add_pieces(&forgetting->gone, opened->objects, err));
+        FIRN_TRY(firn_catalog_purge_note(opened->db, &forgetting->gone, err));
+        FIRN_TRY(commit(forgetting, err));
+    }
+    forgetting->result->checkpoints = found_count(forgetting);
+out:
+    return rc;
+}
+
+/* Told from copies of the records: the new ones or, of a dry run, those that there are. */
+static int
+tell(struct forgetting *forgetting, int (*visit)(void *ctx, const firn_forgotten *forgotten),
+     void *ctx, firn_error *err)
+{
+    firn_slice changed = firn_buf_slice(&forgetting->changed);
+    int rc = FIRN_OK;
+    for (size_t i = 0; rc == FIRN_OK && i < found_count(forgetting); i++) {
+        const struct found *found = found_at(forgetting, i);
+        struct firn_catalog_record record;
+        firn_forgotten forgotten = {.files = found->counts.files,
+                                    .directories = found->counts.directories,
+                                    .bytes = found->counts.bytes};
+        if (forgetting->options->dry_run) {
+            rc = found_record(forgetting, i, &record, err);
+        } else {
+            CHECK(changed.size >= 4 && firn_load_le32(changed.data) <= changed.size - 4);
+            size_t size = firn_load_le32(changed.data);
+            rc = firn_catalog_record_decode(firn_bytes(changed.data + 4, size), &record, err);
+            changed = firn_bytes(changed.data + 4 + size, changed.size - 4 - size);
+        }
+        if (rc == FIRN_OK) {
+            firn_catalog_record_to_checkpoint(&record, &forgotten.checkpoint);
+            rc = visit(ctx, &forgotten);
+            rc = rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+        }
+    }
+    return rc;
+}
+
+static int
+init_paths(struct forgetting *forgetting, firn_error *err)
+{
+    const firn_forget_options *options = forgetting->options;
+    int rc = firn_tree_filter_init(&forgetting->paths, options->paths, options->path_count, err);
+    return rc == FIRN_OK && forgetting->paths.count == 0
+               ? firn_error_set(err, FIRN_INVALID,
+                                "the whole workspace cannot be forgotten: its checkpoints can be "
+                                "deleted")
+               : rc;
+}
+
+int
+firn_ws_forget(struct firn_ws *ws, const firn_forget_options *options,
+               int (*visit)(void *ctx, const firn_forgotten *forgotten), void *ctx,
+               firn_forget_result *out, firn_error *err)
+{
+    struct forgetting forgetting = {.ws = ws, .options = options, .result = out};
+    enum firn_ws_open_mode mode = options->dry_run ? FIRN_WS_READ : FIRN_CHECKOUT_WRITE;
+    *out = (firn_forget_result){0};
+    firn_catalog_purge_init(&forgetting.gone);
+    int rc = init_paths(&forgetting, err);
+    if (rc == FIRN_OK) {
+        rc = firn_ws_opened_open(ws, mode, &forgetting.opened, err);
+    }
+    if (rc == FIRN_OK) {
+        rc = run(&forgetting, err);
+        firn_difference_forget_destroy(forgetting.tree);
+        /* The commit is durable: a store that cannot be closed properly is recovered by the next
+         * open. */
+        FIRN_IGNORE(firn_ws_opened_close(ws, &forgetting.opened, rc != FIRN_OK, NULL));
+    }
+    if (rc == FIRN_OK && visit != NULL) {
+        rc = tell(&forgetting, visit, ctx, err);
+    }
+    firn_hash_map_deinit(&forgetting.gone);
+    firn_tree_filter_deinit(&forgetting.paths);
+    firn_buf_deinit(&forgetting.bytes);
+    firn_buf_deinit(&forgetting.found);
+    firn_buf_deinit(&forgetting.changed);
+    return rc;
+}

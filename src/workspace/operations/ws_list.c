@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * operations/ws_list.c: the checkpoints of a workspace, newest first. Reads the catalog and nothing
+ * else.
+ */
+#include "base/check.h"
+#include "handle/ws_internal.h"
+
+/* What visit returns to the catalog when enough was listed; no code of firn's is positive. */
+enum { ENOUGH = 1 };
+
+struct listing {
+    uint64_t left;
+    bool include_safety;
+    int (*visit)(void *ctx, const firn_checkpoint *checkpoint);
+    void *ctx;
+};
+
+static int
+list_one(void *ctx, firn_slice bytes, const struct firn_catalog_record *record, firn_error *err)
+{
+    (void)bytes;
+    struct listing *listing = ctx;
+    if (record->is_safety && !listing->include_safety) {
+        return FIRN_OK;
+    }
+    if (listing->left == 0) {
+        return ENOUGH;
+    }
+    listing->left--;
+    firn_checkpoint checkpoint;
+    firn_catalog_record_to_checkpoint(record, &checkpoint);
+    int rc = listing->visit(listing->ctx, &checkpoint);
+    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+}
+
+int
+firn_ws_list(struct firn_ws *ws, const firn_list_options *options,
+             int (*visit)(void *ctx, const firn_checkpoint *checkpoint), void *ctx, firn_error *err)
+{
+    struct firn_ws_opened opened;
+    int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    struct listing listing = {.left = options->limit,
+                              .include_safety = options->include_safety,
+                              .visit = visit,
+                              .ctx = ctx};
+    DCHECK(opened.workspace.number == 0 || opened.catalog != NULL);
+    if (opened.workspace.number != 0) {
+        rc = firn_catalog_list(opened.catalog, opened.workspace.number, list_one, &listing, err);
+        rc = rc == ENOUGH ? FIRN_OK : rc;
+    }
+    int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
+    return rc != FIRN_OK ? rc : close_rc;
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * operations/ws_pin.c: keeping checkpoints from being deleted, and letting them go again.
+ *
+ * All references are resolved first; then one commit with full durability pins, or unpins, all of
+ * them (I1). A pin that is there already stays as it is, with its time.
+ */
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "catalog/catalog_pins.h"
+#include "handle/ws_internal.h"
+
+struct pinning {
+    struct firn_ws *ws;
+    struct firn_ws_opened opened;
+    bool is_pinned;       /* what they are to be */
+    struct firn_buf told; /* of firn_checkpoint, their messages left out */
+    struct firn_db_batch *batch;
+};
+
+static int
+change(struct pinning *pinning, const struct firn_catalog_record *record, firn_error *err)
+{
+    struct firn_ws_opened *opened = &pinning->opened;
+    struct firn_catalog_pins_pin pin = {.order = record->order,
+                                        .created_ns = firn_os_now_ns(pinning->ws->os)};
+    firn_checkpoint checkpoint;
+    bool was_pinned;
+    int rc;
+    DCHECK(pinning->batch != NULL && opened->workspace.number != 0); /* (I1) */
+    memcpy(pin.id, record->id, sizeof pin.id);
+    FIRN_TRY(
+        firn_catalog_pins_has(opened->catalog, opened->workspace.number, record, &was_pinned, err));
+    if (pinning->is_pinned && !was_pinned) {
+        FIRN_TRY(firn_catalog_pins_put(opened->catalog, pinning->batch, opened->workspace.number,
+                                       &pin, err));
+    } else if (!pinning->is_pinned) {
+        FIRN_TRY(firn_catalog_pins_remove(opened->catalog, pinning->batch, opened->workspace.number,
+                                          record->order, err));
+    }
+    firn_catalog_record_to_checkpoint(record, &checkpoint);
+    checkpoint.message = firn_bytes(NULL, 0); /* the record is gone by the time of the visit */
+    checkpoint.turn = (firn_turn){.number = 0};
+    if (firn_buf_append(&pinning->told, &checkpoint, sizeof checkpoint) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a list of checkpoints");
+    }
+out:
+    return rc;
+}
+
+static int
+run(struct pinning *pinning, const char *const *references, size_t count, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(firn_db_batch_create(&pinning->batch, err));
+    for (size_t i = 0; i < count; i++) {
+        struct firn_catalog_record record;
+        FIRN_TRY(firn_ws_find_record(pinning->ws, &pinning->opened, references[i], &record, err));
+        FIRN_TRY(change(pinning, &record, err));
+    }
+    if (firn_db_batch_count(pinning->batch) > 0) {
+        FIRN_TRY(firn_db_write(pinning->opened.db, pinning->batch, FIRN_DURABILITY_FULL, err));
+    }
+out:
+    firn_db_batch_destroy(pinning->batch);
+    return rc;
+}
+
+int
+firn_ws_pin_set(struct firn_ws *ws, const char *const *references, size_t count, bool is_pinned,
+                int (*visit)(void *ctx, const firn_checkpoint *checkpoint), void *ctx,
+                firn_error *err)
+{
+    struct pinning pinning = {.ws = ws, .is_pinned = is_pinned};
+    int rc = firn_ws_opened_open(ws, FIRN_CHECKOUT_WRITE, &pinning.opened, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = run(&pinning, references, count, err);
+    /* The pins are durable: a store that cannot be closed properly is recovered by the next open. */
+    FIRN_IGNORE(firn_ws_opened_close(ws, &pinning.opened, rc != FIRN_OK, NULL));
+    const firn_checkpoint *told = (const void *)pinning.told.data;
+    DCHECK(rc != FIRN_OK || pinning.told.size == count * sizeof *told);
+    for (size_t i = 0; rc == FIRN_OK && visit != NULL && i < count; i++) {
+        rc = visit(ctx, &told[i]);
+        rc = rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+    }
+    firn_buf_deinit(&pinning.told);
+    return rc;
+}
+
+/* ---- listing ---- */
+
+struct listing {
+    struct firn_ws_opened *opened;
+    int (*visit)(void *ctx, const firn_pin *pin);
+    void *ctx;
+    struct firn_buf record;
+};
+
+static int
+list_one(void *ctx, const struct firn_catalog_pins_pin *pin, firn_error *err)
+{
+    struct listing *listing = ctx;
+    struct firn_catalog_record record;
+    firn_pin told = {.created_ns = pin->created_ns};
+    int rc = firn_catalog_get(listing->opened->catalog, listing->opened->workspace.number,
+                              pin->order, &listing->record, &record, err);
+    if (rc != FIRN_OK) {
+        return rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* what a lost checkpoint left pins nothing */
+    }
+    told.number = record.number;
+    firn_catalog_record_id_text(pin->id, told.id);
+    rc = listing->visit(listing->ctx, &told);
+    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+}
+
+int
+firn_ws_pin_list(struct firn_ws *ws, int (*visit)(void *ctx, const firn_pin *pin), void *ctx,
+                 firn_error *err)
+{
+    struct firn_ws_opened opened;
+    int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    struct listing listing = {.opened = &opened, .visit = visit, .ctx = ctx};
+    if (opened.workspace.number != 0) {
+        rc = firn_catalog_pins_list(opened.catalog, opened.workspace.number, list_one, &listing,
+                                    err);
+    }
+    firn_buf_deinit(&listing.record);
+    int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
+    return rc != FIRN_OK ? rc : close_rc;
+}

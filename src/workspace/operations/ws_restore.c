@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * operations/ws_restore.c: bringing a workspace, or another directory, to the state of a checkpoint:
+ * what is to be restored, and where to.
+ *
+ * In place, see ws_restore_in_place.c. If an earlier restore is pending, it is put to rest first
+ * (ws_restore_pending.c): a whole restore then simply goes on from what is there; one of some paths
+ * lets the pending one be finished before, so that the rest of the tree does not stay half done.
+ *
+ * A dry run compares in memory and stores nothing. Into another directory, which must be empty or
+ * missing, nothing can be lost, so there is nothing to save first.
+ *
+ * Undo restores what the journal names: the safety checkpoint of the last restore that changed
+ * something, with the paths that it had. It is entered there itself, so that undoing it again
+ * brings back what it took away. A safety checkpoint that the journal does not name is of a restore
+ * that came to nothing: undo is not for it, and where the journal knows nothing, there is nothing to
+ * undo. Undoing a restore that is pending takes it back; undoing again an undo that is pending
+ * finishes that.
+ */
+#include "base/check.h"
+#include "base/slice.h"
+#include "checkout/checkout_recover.h"
+#include "checkout/checkout_stores.h"
+#include "operations/ws_compare.h"
+#include "operations/ws_restore_internal.h"
+#include "operations/ws_restore_unsaved.h"
+#include "reclaim/reclaim_expire.h"
+#include "tree/tree_reserved.h"
+
+struct firn_checkout_options
+firn_ws_restore_apply_options(struct firn_ws_restoring *restoring, struct firn_os_dir *root,
+                              const struct firn_difference_walk_side *before,
+                              const struct firn_difference_walk_side *after)
+{
+    bool is_filtered = restoring->filter.count > 0;
+    return (struct firn_checkout_options){.root = root,
+                                          .objects = restoring->opened->objects,
+                                          .before = *before,
+                                          .after = *after,
+                                          .filter = is_filtered ? &restoring->filter : NULL,
+                                          .count_same = is_filtered,
+                                          .threads = restoring->options->threads,
+                                          .is_foreign = restoring->opened->is_foreign,
+                                          .callbacks = restoring->options->callbacks,
+                                          .visit = restoring->options->visit};
+}
+
+struct firn_ws_rules_today
+firn_ws_restore_today(const struct firn_ws_restoring *restoring)
+{
+    return (struct firn_ws_rules_today){.gitignore = restoring->options->gitignore,
+                                        .file_size_max = restoring->options->file_size_max};
+}
+
+void
+firn_ws_restore_report(struct firn_ws_restoring *restoring, const struct firn_checkout *apply)
+{
+    const struct firn_checkout_counts *counts = firn_checkout_counts(apply);
+    firn_restore_result *result = restoring->result;
+    result->added = counts->added;
+    result->changed = counts->changed;
+    result->removed = counts->removed;
+    result->unchanged = restoring->filter.count > 0 ? counts->same
+                                                    : restoring->record.files - counts->added -
+                                                          counts->changed - counts->left_files;
+    result->incomplete = counts->incomplete;
+    result->left_alone = counts->left_alone;
+    result->not_restored = counts->not_restored;
+    if (counts->written_at_ns != 0) {
+        DCHECK(counts->written_at_ns >= restoring->begun_ns);
+        result->written_ns = counts->written_at_ns - restoring->begun_ns;
+    }
+}
+
+int
+firn_ws_restore_init_filter(struct firn_ws_restoring *restoring, firn_error *err)
+{
+    struct firn_tree_filter *filter = &restoring->filter;
+    DCHECK(filter->count == 0);
+    bool is_of_journal = restoring->paths == restoring->journal.paths;
+    int rc = firn_tree_filter_init(filter, restoring->paths, restoring->path_count, err);
+    for (size_t i = 0; i < filter->count && rc == FIRN_OK; i++) {
+        firn_slice path = filter->paths[i];
+        const char *reason = is_of_journal ? NULL : firn_tree_reserved_path(path);
+        filter->was_met[i] = is_of_journal;
+        if (reason != NULL) {
+            rc = firn_error_set(err, FIRN_INVALID, "'%.*s' is never restored: it %s",
+                                (int)(path.size < 512 ? path.size : 512), (const char *)path.data,
+                                reason);
+        }
+    }
+    return rc;
+}
+
+/* ---- a store that cannot be written ---- */
+
+static int
+explain_store(int rc, firn_error *err)
+{
+    return rc == FIRN_READ_ONLY || rc == FIRN_DENIED
+               ? firn_error_prefix(err, "what is changed here is saved first, and the store cannot "
+                                        "be written")
+               : rc;
+}
+
+int
+firn_ws_restore_open_store(struct firn_ws *ws, bool is_dry, struct firn_ws_opened *out,
+                           firn_error *err)
+{
+    int rc = firn_ws_opened_open(ws, is_dry ? FIRN_WS_READ : FIRN_CHECKOUT_WRITE, out, err);
+    return is_dry ? rc : explain_store(rc, err);
+}
+
+int
+firn_ws_restore_foretell_store(const struct firn_ws_opened *opened, firn_error *err)
+{
+    firn_error cause;
+    int rc =
+        opened->store_dir != NULL ? firn_os_dir_check_names(opened->store_dir, &cause) : FIRN_OK;
+    if (rc != FIRN_READ_ONLY && rc != FIRN_DENIED) {
+        return FIRN_OK; /* of what else may fail the attempt itself is to tell */
+    }
+    if (err != NULL) {
+        *err = cause;
+    }
+    return explain_store(rc, err);
+}
+
+/* ---- dry run ---- */
+
+static int
+dry_run(struct firn_ws_restoring *restoring, firn_error *err)
+{
+    struct firn_ws_compare compare = {0};
+    struct firn_ws_restore_unsaved unsaved;
+    firn_callbacks callbacks;
+    struct firn_checkout_stores stores = {.root = restoring->opened->root,
+                                          .lock_timeout_ms = restoring->ws->lock_timeout_ms,
+                                          .is_dry = true};
+    struct firn_checkout *apply = NULL;
+    int rc;
+    DCHECK(restoring->options->dry_run && restoring->target == NULL);
+    firn_ws_restore_unsaved_init(&unsaved, &restoring->options->callbacks, &callbacks);
+    const struct firn_ws_compare_options given = {restoring->options->threads,
+                                                  firn_ws_restore_today(restoring), &callbacks};
+    FIRN_TRY(firn_ws_compare_init_for_restore(&compare, restoring->ws, restoring->opened,
+                                              &restoring->record, NULL, &given, err));
+    FIRN_TRY(firn_ws_restore_unsaved_check(&unsaved, err));
+    struct firn_checkout_options options = firn_ws_restore_apply_options(
+        restoring, restoring->opened->root, &compare.disk_side, &compare.checkpoint_side);
+    FIRN_TRY(firn_checkout_stores_find(&stores, firn_buf_slice(&compare.scan.stores), err));
+    options.stores = &stores;
+    options.unsaved_why = firn_ws_restore_unsaved_why;
+    options.unsaved = &unsaved;
+    FIRN_TRY(firn_checkout_create(&options, &apply, err));
+    FIRN_TRY(firn_checkout_plan(apply, err));
+    FIRN_TRY(firn_checkout_verify(apply, err));
+    firn_ws_restore_report(restoring, apply);
+    rc = firn_ws_restore_foretell_store(restoring->opened, err);
+out:
+    firn_checkout_stores_deinit(&stores);
+    firn_ws_restore_unsaved_deinit(&unsaved);
+    firn_checkout_destroy(apply);
+    firn_ws_compare_deinit(&compare);
+    return rc;
+}
+
+/* ---- into another directory ---- */
+
+static int
+open_target(struct firn_ws_restoring *restoring, struct firn_os_dir **out, firn_error *err)
+{
+    const char *path = restoring->options->to_dir;
+    bool is_empty = true;
+    int rc = firn_place_open_dir(restoring->ws->os, path, !restoring->options->dry_run, out, err);
+    if (rc == FIRN_NOT_FOUND && restoring->options->dry_run) {
+        *out = NULL;
+        return FIRN_OK;
+    }
+    if (rc == FIRN_OK) {
+        rc = firn_place_is_empty(*out, &is_empty, err);
+    }
+    if (rc == FIRN_OK && !is_empty) {
+        rc =
+            firn_error_set(err, FIRN_EXISTS,
+                           "'%.512s' is not empty: restore into an empty or a new directory", path);
+    }
+    if (rc != FIRN_OK) {
+        firn_os_dir_close(*out);
+        *out = NULL;
+    }
+    return rc;
+}
+
+static int
+into_directory(struct firn_ws_restoring *restoring, firn_error *err)
+{
+    const struct firn_tree_source *trees = firn_objects_trees(restoring->opened->objects);
+    struct firn_os_dir *target = NULL;
+    struct firn_checkout *apply = NULL;
+    int rc;
+    FIRN_TRY(open_target(restoring, &target, err));
+    DCHECK(target != NULL || restoring->options->dry_run);
+    struct firn_difference_walk_side nothing = {.source = trees};
+    struct firn_difference_walk_side after = {.source = trees, .root = &restoring->record.root};
+    struct firn_checkout_options options = firn_ws_restore_apply_options(
+        restoring, target != NULL ? target : restoring->opened->root, &nothing, &after);
+    FIRN_TRY(firn_checkout_create(&options, &apply, err));
+    FIRN_TRY(firn_checkout_plan(apply, err));
+    if (restoring->options->dry_run) {
+        FIRN_TRY(firn_checkout_verify(apply, err));
+    } else {
+        FIRN_TRY(firn_checkout_prepare(apply, err));
+        FIRN_TRY(firn_checkout_finish(apply, err));
+    }
+    firn_ws_restore_report(restoring, apply);
+out:
+    firn_checkout_destroy(apply);
+    firn_os_dir_close(target);
+    return rc;
+}
+
+/* ---- what is to be restored ---- */
+
+enum operation { RESTORE, UNDO, RESUME };
+
+struct request {
+    enum operation operation;
+    const char *reference; /* of RESTORE */
+};
+
+static void
+take_paths(struct firn_ws_restoring *restoring, const firn_slice *paths, size_t count)
+{
+    restoring->paths = paths;
+    restoring->path_count = count;
+}
+
+static int
+choose_undo(struct firn_ws_restoring *restoring, firn_error *err)
+{
+    struct firn_ws_opened *opened = restoring->opened;
+    const struct firn_catalog_journal *journal = &restoring->journal;
+    DCHECK(!firn_catalog_journal_is_pending(journal) && restoring->record.order == 0);
+    restoring->is_undo = true;
+    if (journal->state == FIRN_CATALOG_JOURNAL_NONE) {
+        return firn_error_set(err, FIRN_NOT_FOUND, "there is nothing to undo");
+    }
+    if (restoring->path_count == 0) {
+        take_paths(restoring, journal->paths, journal->path_count);
+    }
+    int rc = firn_checkout_recover_record(opened, journal->safety, &restoring->ws->result,
+                                          &restoring->record, err);
+    return rc != FIRN_NOT_FOUND
+               ? rc
+               : firn_error_set(err, FIRN_NOT_FOUND,
+                                "there is nothing to undo: the checkpoint of what was there before "
+                                "the last restore was deleted");
+}
+
+/* Asking again for what an interrupted restore was to bring is going on with it: an undo brings back
+ * what was there before the first try. */
+static void
+go_on_with_pending(struct firn_ws_restoring *restoring)
+{
+    const struct firn_catalog_journal *journal = &restoring->journal;
+    if (firn_catalog_journal_is_pending(journal) && restoring->path_count == 0 &&
+        journal->path_count == 0 &&
+        memcmp(journal->target, restoring->record.id, sizeof journal->target) == 0) {
+        restoring->is_undo = journal->is_undo;
+        restoring->has_undo_to = true;
+        memcpy(restoring->undo_to, journal->safety, sizeof restoring->undo_to);
+    }
+}
+
+static int
+choose(struct firn_ws_restoring *restoring, const struct request *request, firn_error *err)
+{
+    bool is_pending = firn_catalog_journal_is_pending(&restoring->journal);
+    int rc;
+    take_paths(restoring, restoring->options->paths, restoring->options->path_count);
+    switch (request->operation) {
+    case RESTORE:
+        rc = firn_ws_find_record(restoring->ws, restoring->opened, request->reference,
+                                 &restoring->record, err);
+        if (rc == FIRN_OK) {
+            go_on_with_pending(restoring);
+        }
+        return rc;
+    case RESUME:
+        return firn_ws_restore_pending_choose(restoring, true, err);
+    default:
+        return is_pending
+                   ? firn_ws_restore_pending_choose(restoring, restoring->journal.is_undo, err)
+                   : choose_undo(restoring, err);
+    }
+}
+
+static int
+run(struct firn_ws_restoring *restoring, const struct request *request, firn_error *err)
+{
+    bool only_reads = restoring->options->dry_run || restoring->options->to_dir != NULL;
+    int rc;
+    if (restoring->opened->db != NULL) {
+        FIRN_TRY(firn_ws_restore_pending_read(restoring, request->operation != RESTORE, err));
+    }
+    FIRN_TRY(choose(restoring, request, err));
+    FIRN_TRY(firn_ws_restore_init_filter(restoring, err));
+    firn_catalog_record_to_checkpoint(&restoring->record, &restoring->result->checkpoint);
+    if (only_reads) {
+        rc = restoring->options->to_dir != NULL ? into_directory(restoring, err)
+                                                : dry_run(restoring, err);
+        goto out;
+    }
+    if (firn_catalog_journal_is_pending(&restoring->journal)) {
+        FIRN_TRY(firn_ws_restore_pending_rest(restoring, err));
+    }
+    FIRN_TRY(firn_ws_restore_in_place(restoring, err));
+out:
+    firn_tree_filter_deinit(&restoring->filter);
+    firn_catalog_journal_deinit(&restoring->journal);
+    return rc;
+}
+
+static int
+restore(struct firn_ws *ws, const struct request *request, const firn_restore_options *options,
+        firn_restore_result *out, firn_error *err)
+{
+    *out = (firn_restore_result){0};
+    struct firn_ws_opened opened;
+    struct firn_ws_restoring restoring = {.ws = ws,
+                                          .opened = &opened,
+                                          .options = options,
+                                          .result = out,
+                                          .begun_ns = firn_os_monotonic_ns(ws->os)};
+    bool only_reads = options->dry_run || options->to_dir != NULL;
+    int rc = firn_ws_restore_open_store(ws, only_reads, &opened, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    DCHECK(only_reads || !firn_db_is_read_only(opened.db));
+    /* Some paths only, while a restore of others is pending: that one is finished first. */
+    if (!only_reads && request->operation == RESTORE && options->path_count > 0) {
+        rc =
+            firn_ws_restore_pending_finish(ws, &opened, options->threads, &options->callbacks, err);
+        restoring.was_foreign_told = true;
+    }
+    if (rc == FIRN_OK) {
+        rc = run(&restoring, request, err);
+    }
+    if (rc == FIRN_OK && !only_reads) {
+        /* Housekeeping: what could not be deleted now expires again at the next restore. */
+        struct firn_reclaim_expire_counts expired;
+        struct firn_reclaim_expire_rule rule = {.workspace = opened.workspace.number,
+                                                .now_ns = firn_os_now_ns(ws->os)};
+        FIRN_IGNORE(firn_reclaim_expire(&opened, &rule, &expired, NULL));
+    }
+    /* What was restored is durable: a store that cannot be closed properly is recovered by the
+     * next open. */
+    FIRN_IGNORE(firn_ws_opened_close(ws, &opened, rc != FIRN_OK, NULL));
+    return rc;
+}
+
+int
+firn_ws_restore(struct firn_ws *ws, const char *reference, const firn_restore_options *options,
+                firn_restore_result *out, firn_error *err)
+{
+    const struct request request = {.operation = RESTORE, .reference = reference};
+    firn_restore_options given = *options;
+    for (size_t i = 0; i < given.path_count; i++) {
+        if (given.paths[i].size == 0) { /* the root: all there is */
+            given.path_count = 0;
+        }
+    }
+    return restore(ws, &request, &given, out, err);
+}
+
+int
+firn_ws_restore_undo(struct firn_ws *ws, const firn_restore_options *options,
+                     firn_restore_result *out, firn_error *err)
+{
+    const struct request request = {.operation = UNDO};
+    return restore(ws, &request, options, out, err);
+}
+
+int
+firn_ws_restore_resume(struct firn_ws *ws, const firn_restore_options *options,
+                       firn_restore_result *out, firn_error *err)
+{
+    const struct request request = {.operation = RESUME};
+    return restore(ws, &request, options, out, err);
+}

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * operations/ws_restore_in_place.c: bringing a workspace to the state of a checkpoint.
+ *
+ *   scan      the present state into the store, as a save would: the safety checkpoint, and the tree
+ *             to compare with; what today's rules exclude, or the checkpoint's, is in neither
+ *   plan      and verify (checkout.c): everything that will be needed is looked at
+ *   commit    the safety checkpoint and, in the same commit, the journal: PREPARED
+ *   prepare   everything new, beside its place, durable
+ *   commit    the journal: BEGUN
+ *   finish    everything in its place, durable
+ *   commit    the journal: DONE, with the safety checkpoint for an undo
+ *
+ * What is restored may be made from the present state (a target: ws_revert.c). Then it is looked,
+ * between scan and seal, whether that can be done, and the tree that was made is entered as a safety
+ * checkpoint too, in the first commit: recovery knows no difference.
+ *
+ * So whenever the power goes, the journal says what may be under way (I1), and whatever is
+ * displaced is in a checkpoint before (I2). A restore that would change nothing takes no safety
+ * checkpoint and leaves the journal alone. One that fails before anything has moved puts the
+ * journal back as it was; one that fails later leaves it: the restore is pending, as after a crash,
+ * and is finished or taken back by the next restore, undo or save.
+ *
+ * A restore that goes on from a pending one takes a safety checkpoint of what it finds as well, and
+ * the journal then names two: that one, with which recovery compares, and the one of the restore
+ * that was interrupted, which an undo brings back.
+ */
+#include <stdio.h>
+
+#include "base/check.h"
+#include "base/slice.h"
+#include "checkout/checkout_refresh.h"
+#include "checkout/checkout_stores.h"
+#include "handle/ws_begun.h"
+#include "handle/ws_rules.h"
+#include "handle/ws_running.h"
+#include "operations/ws_restore_internal.h"
+#include "operations/ws_restore_unsaved.h"
+
+struct in_place {
+    struct firn_ws_restoring *restoring;
+    struct firn_ws_save_request request;
+    struct firn_ws_save_tree tree;
+    struct firn_ws_restore_unsaved unsaved;
+    struct firn_checkout_stores stores;  /* that it changes, without writers until it is done */
+    struct firn_catalog_journal journal; /* of this restore; paths and previous are borrowed */
+    struct firn_buf previous;            /* what the journal held */
+    struct firn_checkout *apply;
+    struct firn_ws_running running; /* what other processes are told */
+    int64_t scanned_ns;
+    char safety_message[64];
+};
+
+static bool
+changes_something(const struct firn_checkout *apply)
+{
+    const struct firn_checkout_counts *counts = firn_checkout_counts(apply);
+    return counts->added + counts->changed + counts->removed + counts->directories > 0;
+}
+
+/* What a user calls a checkpoint: its number, or, of a safety checkpoint, the start of its id. */
+static void
+name_of(const struct firn_catalog_record *record, char out[24])
+{
+    char id[FIRN_CHECKPOINT_ID_SIZE];
+    firn_catalog_record_id_text(record->id, id);
+    if (record->is_safety) {
+        (void)snprintf(out, 24, "%.*s", FIRN_CHECKPOINT_ID_SHORT, id);
+    } else {
+        (void)snprintf(out, 24, "%llu", (unsigned long long)record->number);
+    }
+}
+
+/* ---- the journal ---- */
+
+static int
+join(void *ctx, struct firn_db_batch *batch, const struct firn_catalog_record *safety,
+     firn_error *err)
+{
+    struct in_place *in_place = ctx;
+    const struct firn_ws_restoring *restoring = in_place->restoring;
+    struct firn_catalog_journal *journal = &in_place->journal;
+    CHECK(journal->state == FIRN_CATALOG_JOURNAL_PREPARED && safety->is_safety); /* (I1) */
+    memcpy(journal->before, safety->id, sizeof journal->before);
+    memcpy(journal->safety, restoring->has_undo_to ? restoring->undo_to : safety->id,
+           sizeof journal->safety);
+    return firn_catalog_journal_put(restoring->opened->db, batch,
+                                    restoring->opened->workspace.number, journal, err);
+}
+
+/* What the journal held, without what that one had replaced. */
+static int
+keep_previous(struct in_place *in_place, firn_error *err)
+{
+    struct firn_catalog_journal found = in_place->restoring->journal;
+    if (found.state == FIRN_CATALOG_JOURNAL_NONE) {
+        return FIRN_OK;
+    }
+    found.previous = firn_bytes(NULL, 0);
+    int rc = firn_catalog_journal_encode(&found, &in_place->previous);
+    return rc == FIRN_OK ? FIRN_OK : firn_catalog_journal_encode_error(rc, err);
+}
+
+static int
+begin_journal(struct in_place *in_place, firn_error *err)
+{
+    struct firn_ws_restoring *restoring = in_place->restoring;
+    struct firn_catalog_journal *journal = &in_place->journal;
+    DCHECK(journal->state == FIRN_CATALOG_JOURNAL_NONE && journal->previous.size == 0);
+    journal->state = FIRN_CATALOG_JOURNAL_PREPARED;
+    journal->is_undo = restoring->is_undo;
+    journal->paths = restoring->paths;
+    journal->path_count = restoring->path_count;
+    memcpy(journal->target, restoring->record.id, sizeof journal->target);
+    int rc;
+    FIRN_TRY(keep_previous(in_place, err));
+    journal->previous = firn_buf_slice(&in_place->previous);
+    FIRN_TRY(firn_os_random(restoring->ws->os, journal->tag, sizeof journal->tag, err));
+out:
+    return rc;
+}
+
+static int
+set_state(struct in_place *in_place, enum firn_catalog_journal_state state, firn_error *err)
+{
+    struct firn_ws_opened *opened = in_place->restoring->opened;
+    DCHECK(state == FIRN_CATALOG_JOURNAL_DONE ||
+           (state == FIRN_CATALOG_JOURNAL_BEGUN &&
+            in_place->journal.state == FIRN_CATALOG_JOURNAL_PREPARED));
+    in_place->journal.state = state;
+    in_place->journal.is_partial = state == FIRN_CATALOG_JOURNAL_DONE &&
+                                   firn_checkout_counts(in_place->apply)->not_restored > 0;
+    in_place->journal.previous = firn_bytes(NULL, 0);
+    return firn_catalog_journal_write(opened->db, opened->workspace.number, &in_place->journal,
+                                      err);
+}
+
+/* Best effort: a note without a journal vouches for nothing. */
+static void
+clear_note(struct in_place *in_place)
+{
+    FIRN_IGNORE(firn_ws_begun_clear(in_place->restoring->ws, in_place->restoring->opened, NULL));
+}
+
+/* A restore that came to nothing is not in the journal. If even that cannot be written, recovery
+ * finds nothing to do. */
+static void
+put_journal_back(struct in_place *in_place)
+{
+    struct firn_ws_opened *opened = in_place->restoring->opened;
+    DCHECK(in_place->journal.state != FIRN_CATALOG_JOURNAL_DONE);
+    if (firn_checkout_is_undone(in_place->apply) &&
+        firn_catalog_journal_write_bytes(opened->db, opened->workspace.number,
+                                         firn_buf_slice(&in_place->previous), NULL) == FIRN_OK &&
+        !firn_catalog_journal_is_pending(&in_place->restoring->journal)) {
+        clear_note(in_place);
+    }
+}
+
+/* ---- what others are told ---- */
+
+static void
+on_step(void *ctx, const firn_progress *progress)
+{
+    struct in_place *in_place = ctx;
+    struct firn_ws_running *running = &in_place->running;
+    running->phase = progress->phase;
+    running->has_begun = progress->is_finishing;
+    running->done = progress->files_done;
+    running->total = progress->files_total;
+    firn_ws_running_tell(in_place->restoring->opened->db, running);
+}
+
+static void
+tell_others(struct in_place *in_place)
+{
+    const struct firn_ws_restoring *restoring = in_place->restoring;
+    in_place->running =
+        (struct firn_ws_running){.kind = restoring->target != NULL ? FIRN_WS_RUNNING_REVERT
+                                         : restoring->is_undo      ? FIRN_WS_RUNNING_UNDO
+                                                                   : FIRN_WS_RUNNING_RESTORE,
+                                 .workspace = restoring->opened->workspace.number,
+                                 .started_ns = firn_os_now_ns(restoring->ws->os)};
+    if (restoring->target == NULL) {
+        memcpy(in_place->running.target, restoring->record.id, sizeof in_place->running.target);
+    }
+    firn_ws_running_tell(restoring->opened->db, &in_place->running);
+}
+
+/* ---- the steps ---- */
+
+static int
+commit_safety(struct in_place *in_place, firn_error *err)
+{
+    struct firn_ws_restoring *restoring = in_place->restoring;
+    char name[24];
+    const struct firn_ws_restore_target *target = restoring->target;
+    name_of(&restoring->record, name);
+    (void)snprintf(in_place->safety_message, sizeof in_place->safety_message, "before %s%s",
+                   target != NULL ? target->doing : "restoring ", target != NULL ? "" : name);
+    const struct firn_catalog_joint joint = {
+        .join = join, .ctx = in_place, .also = target != NULL ? &restoring->record : NULL};
+    in_place->request.message = firn_str(in_place->safety_message);
+    in_place->request.joint = &joint;
+    struct firn_buf kept = {0};
+    struct firn_catalog_record safety;
+    /* The record being restored lives in ws->result, which a commit uses as well. */
+    struct firn_buf result = restoring->ws->result;
+    restoring->ws->result = kept;
+    int rc = firn_ws_save_record(restoring->ws, restoring->opened, &in_place->request,
+                                 &in_place->tree, &safety, err);
+    kept = restoring->ws->result;
+    restoring->ws->result = result;
+    firn_buf_deinit(&kept);
+    in_place->request.joint = NULL;
+    if (rc == FIRN_OK) {
+        firn_catalog_record_id_text(safety.id, restoring->result->safety_id);
+    }
+    return rc;
+}
+
+static int
+say_kept(uint64_t kept, firn_error *err)
+{
+    return kept == 0
+               ? FIRN_OK
+               : firn_error_set(err, FIRN_CONFLICT,
+                                "%llu things were changed by somebody else during the restore and "
+                                "kept; all else was restored: run it again",
+                                (unsigned long long)kept);
+}
+
+static int
+change_tree(struct in_place *in_place, firn_error *err)
+{
+    CHECK(in_place->restoring->result->safety_id[0] != '\0'); /* (I2) */
+    DCHECK(in_place->journal.state == FIRN_CATALOG_JOURNAL_PREPARED);
+    int rc = firn_checkout_prepare(in_place->apply, err);
+    if (rc == FIRN_OK) {
+        rc = set_state(in_place, FIRN_CATALOG_JOURNAL_BEGUN, err);
+        if (rc != FIRN_OK) {
+            firn_checkout_give_up(in_place->apply);
+        }
+    }
+    if (rc == FIRN_OK) {
+        CHECK(in_place->journal.state == FIRN_CATALOG_JOURNAL_BEGUN); /* (I1) */
+        rc = firn_checkout_finish(in_place->apply, err);
+    }
+    if (rc != FIRN_OK) {
+        put_journal_back(in_place);
+        return rc;
+    }
+    rc = set_state(in_place, FIRN_CATALOG_JOURNAL_DONE, err);
+    if (rc == FIRN_OK) {
+        clear_note(in_place);
+    }
+    return rc;
+}
+
+/* A pending restore turned out to have done everything but to say so. */
+static int
+close_pending(struct in_place *in_place, firn_error *err)
+{
+    struct firn_ws_restoring *restoring = in_place->restoring;
+    const struct firn_catalog_journal *found = &restoring->journal;
+    DCHECK(!changes_something(in_place->apply));
+    if (!firn_catalog_journal_is_pending(found) && !(found->is_partial && restoring->is_resumed)) {
+        return FIRN_OK;
+    }
+    memcpy(in_place->journal.before, restoring->journal.before, sizeof in_place->journal.before);
+    memcpy(in_place->journal.safety,
+           restoring->has_undo_to ? restoring->undo_to : restoring->journal.safety,
+           sizeof in_place->journal.safety);
+    int rc = set_state(in_place, FIRN_CATALOG_JOURNAL_DONE, err);
+    if (rc == FIRN_OK) {
+        clear_note(in_place);
+    }
+    return rc;
+}
+
+static int
+apply_tree(struct in_place *in_place, firn_error *err)
+{
+    struct firn_ws_restoring *restoring = in_place->restoring;
+    struct firn_ws_opened *opened = restoring->opened;
+    const struct firn_tree_source *trees = firn_objects_trees(opened->objects);
+    int rc;
+    struct firn_difference_walk_side before_side = {.source = trees,
+                                                    .root = &in_place->tree.scan.root};
+    struct firn_difference_walk_side after_side = {.source = trees,
+                                                   .root = &restoring->record.root};
+    struct firn_checkout_options options =
+        firn_ws_restore_apply_options(restoring, opened->root, &before_side, &after_side);
+    FIRN_TRY(begin_journal(in_place, err));
+    memcpy(options.tag, in_place->journal.tag, sizeof options.tag);
+    options.scanned_ns = in_place->scanned_ns;
+    options.unsaved_why = firn_ws_restore_unsaved_why;
+    options.unsaved = &in_place->unsaved;
+    in_place->stores.root = opened->root;
+    in_place->stores.lock_timeout_ms = restoring->ws->lock_timeout_ms;
+    FIRN_TRY(firn_checkout_stores_find(&in_place->stores,
+                                       firn_buf_slice(&in_place->tree.scan.stores), err));
+    options.stores = &in_place->stores;
+    options.on_step = on_step;
+    options.step_ctx = in_place;
+    FIRN_TRY(firn_checkout_create(&options, &in_place->apply, err));
+    FIRN_TRY(firn_checkout_plan(in_place->apply, err));
+    FIRN_TRY(firn_checkout_verify(in_place->apply, err));
+    if (changes_something(in_place->apply)) {
+        FIRN_TRY(firn_ws_begun_note(restoring->ws, opened, in_place->journal.tag,
+                                    &restoring->journal, err));
+        FIRN_TRY(commit_safety(in_place, err));
+        FIRN_TRY(change_tree(in_place, err));
+        /* Only to spare the next save some reading. */
+        FIRN_IGNORE(
+            firn_checkout_refresh(opened, &in_place->request, &before_side, &after_side, NULL));
+    } else {
+        FIRN_TRY(close_pending(in_place, err));
+    }
+    firn_ws_restore_report(restoring, in_place->apply);
+    rc = say_kept(firn_checkout_counts(in_place->apply)->kept, err);
+out:
+    firn_checkout_destroy(in_place->apply);
+    return rc;
+}
+
+/* The present state into the store; and what is to be restored, if that is made from it. A target
+ * that cannot be made leaves no trace there. */
+static int
+save_present(struct in_place *in_place, firn_error *err)
+{
+    struct firn_ws_restoring *restoring = in_place->restoring;
+    const struct firn_ws_restore_target *target = restoring->target;
+    struct firn_ws_save_tree *tree = &in_place->tree;
+    DCHECK(in_place->request.is_safety && in_place->request.stored_rules != NULL);
+    if (target == NULL) {
+        return firn_ws_save_tree(restoring->opened, &in_place->request, tree, err);
+    }
+    in_place->request.is_to_be_compared = true;
+    int rc = firn_ws_save_tree_scan(restoring->opened, &in_place->request, tree, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = target->check(target->ctx, tree, err);
+    if (rc != FIRN_OK) {
+        firn_ws_save_tree_deinit(tree);
+        return rc;
+    }
+    rc = firn_ws_save_tree_seal(restoring->opened, tree, err);
+    return rc == FIRN_OK ? target->make(target->ctx, tree, &restoring->record, err) : rc;
+}
+
+int
+firn_ws_restore_in_place(struct firn_ws_restoring *restoring, firn_error *err)
+{
+    struct in_place in_place = {
+        .restoring = restoring,
+        .request = {.is_safety = true, .threads = restoring->options->threads},
+        .scanned_ns = firn_os_now_ns(restoring->ws->os)};
+    firn_ws_restore_unsaved_init(&in_place.unsaved, &restoring->options->callbacks,
+                                 &in_place.request.callbacks);
+    const struct firn_ws_rules_today today = firn_ws_restore_today(restoring);
+    struct firn_ws_rules rules;
+    int rc;
+    CHECK(!restoring->options->dry_run && restoring->options->to_dir == NULL);
+    DCHECK(restoring->opened->workspace.number != 0);
+    tell_others(&in_place);
+    FIRN_TRY(firn_ws_rules_load_today(
+        restoring->opened, &restoring->record,
+        restoring->target != NULL ? restoring->target->also_rules : NULL, &today, &rules, err));
+    in_place.request.include_deps = rules.include_deps;
+    in_place.request.gitignore = rules.gitignore;
+    in_place.request.file_size_max = rules.file_size_max;
+    in_place.request.stored_rules = &rules.sets;
+    FIRN_TRY(save_present(&in_place, err));
+    FIRN_TRY(firn_ws_restore_unsaved_check(&in_place.unsaved, err));
+    FIRN_TRY(apply_tree(&in_place, err));
+out:
+    firn_ws_rules_deinit(&rules);
+    firn_scan_result_deinit(&in_place.tree.scan);
+    firn_ws_restore_unsaved_deinit(&in_place.unsaved);
+    firn_checkout_stores_deinit(&in_place.stores);
+    firn_buf_deinit(&in_place.previous);
+    return rc;
+}

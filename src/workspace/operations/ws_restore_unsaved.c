@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * operations/ws_restore_unsaved.c: what a safety checkpoint does not have of the entries it has.
+ *
+ * A save goes on where an attribute cannot be read, and tells it: the rest is worth having. For a
+ * restore that is not enough: what it displaces must be whole in the safety checkpoint, or the
+ * attribute is lost. So it listens to the scan and remembers the paths, and its plan leaves them as
+ * they are. Of entries that were left out altogether it remembers which of them rules exclude: those
+ * stay because somebody wants it so. Of all others nobody knows what is in them, so they stay too,
+ * even if they look like what would be written, and the restore says that it is not complete.
+ *
+ * Rules may exclude a great many entries. Of their paths only hashes are kept: one more by accident
+ * changes what is said of an entry, not what is done with it.
+ *
+ * The scan tells one notice at a time, so nothing is locked here.
+ */
+#include "operations/ws_restore_unsaved.h"
+
+#include "base/check.h"
+#include "base/slice.h"
+#include "base/sort.h"
+#include "codec/xxh3.h"
+
+struct item {
+    firn_slice path; /* in the arena */
+    bool is_whole;   /* the entry is not in the tree; else it lacks attributes */
+};
+
+static uint64_t
+path_hash(const void *record)
+{
+    const struct item *item = record;
+    return firn_xxh3(item->path.data, item->path.size, 0);
+}
+
+static bool
+path_equal(const void *record, const void *key)
+{
+    return firn_slice_equal(((const struct item *)record)->path, ((const struct item *)key)->path);
+}
+
+static bool
+tells_a_loss(firn_notice_kind kind)
+{
+    return kind == FIRN_NOTICE_METADATA || kind == FIRN_NOTICE_UNREADABLE ||
+           kind == FIRN_NOTICE_CHANGING || kind == FIRN_NOTICE_VANISHED ||
+           kind == FIRN_NOTICE_CARRIED;
+}
+
+static struct item *
+find(const struct firn_ws_restore_unsaved *unsaved, firn_slice path)
+{
+    const struct item key = {.path = path};
+    return firn_hash_map_find(&unsaved->paths, path_hash(&key), &key);
+}
+
+static void
+remember(struct firn_ws_restore_unsaved *unsaved, const firn_notice *notice)
+{
+    bool is_whole = notice->kind != FIRN_NOTICE_METADATA;
+    DCHECK(tells_a_loss(notice->kind));
+    struct item *known = find(unsaved, notice->path);
+    struct item item = {.path = {.size = notice->path.size}, .is_whole = is_whole};
+    if (known != NULL) {
+        known->is_whole = known->is_whole || is_whole;
+        return;
+    }
+    item.path.data = firn_arena_copy(&unsaved->arena, notice->path.data, notice->path.size);
+    if (item.path.data == NULL ||
+        firn_hash_map_insert(&unsaved->paths, path_hash(&item), &item) == NULL) {
+        unsaved->is_out_of_memory = true;
+    }
+}
+
+static void
+remember_excluded(struct firn_ws_restore_unsaved *unsaved, firn_slice path)
+{
+    const uint64_t hash = firn_xxh3(path.data, path.size, 0);
+    if (firn_buf_append(&unsaved->excluded, &hash, sizeof hash) != FIRN_OK) {
+        unsaved->is_out_of_memory = true;
+    }
+    unsaved->is_sorted = false;
+}
+
+static void
+on_notice(void *ctx, const firn_notice *notice)
+{
+    struct firn_ws_restore_unsaved *unsaved = ctx;
+    if (tells_a_loss(notice->kind)) {
+        remember(unsaved, notice);
+    } else if (notice->kind == FIRN_NOTICE_EXCLUDED) {
+        remember_excluded(unsaved, notice->path);
+    }
+    if (unsaved->outer.on_notice != NULL) {
+        unsaved->outer.on_notice(unsaved->outer.ctx, notice);
+    }
+}
+
+static int
+on_progress(void *ctx, const firn_progress *progress)
+{
+    struct firn_ws_restore_unsaved *unsaved = ctx;
+    DCHECK(unsaved->outer.on_progress != NULL);
+    return unsaved->outer.on_progress(unsaved->outer.ctx, progress);
+}
+
+void
+firn_ws_restore_unsaved_init(struct firn_ws_restore_unsaved *unsaved, const firn_callbacks *outer,
+                             firn_callbacks *out_callbacks)
+{
+    *unsaved = (struct firn_ws_restore_unsaved){.outer = *outer};
+    firn_hash_map_init(&unsaved->paths, sizeof(struct item), path_hash, path_equal);
+    *out_callbacks =
+        (firn_callbacks){.on_notice = on_notice,
+                         .on_progress = outer->on_progress != NULL ? on_progress : NULL,
+                         .ctx = unsaved};
+}
+
+void
+firn_ws_restore_unsaved_deinit(struct firn_ws_restore_unsaved *unsaved)
+{
+    firn_hash_map_deinit(&unsaved->paths);
+    firn_buf_deinit(&unsaved->excluded);
+    firn_arena_deinit(&unsaved->arena);
+}
+
+int
+firn_ws_restore_unsaved_check(const struct firn_ws_restore_unsaved *unsaved, firn_error *err)
+{
+    return unsaved->is_out_of_memory ? firn_error_no_memory(err, "a list of paths") : FIRN_OK;
+}
+
+static bool
+is_excluded(struct firn_ws_restore_unsaved *unsaved, firn_slice path)
+{
+    const size_t count = unsaved->excluded.size / sizeof(uint64_t);
+    if (!unsaved->is_sorted) {
+        firn_sort_u64((void *)unsaved->excluded.data, count);
+        unsaved->is_sorted = true;
+    }
+    return firn_sort_has_u64((const void *)unsaved->excluded.data, count,
+                             firn_xxh3(path.data, path.size, 0));
+}
+
+/* What is below an entry that was left out was left out with it. */
+enum firn_checkout_unsaved
+firn_ws_restore_unsaved_why(void *ctx, firn_slice path, size_t *out_size)
+{
+    struct firn_ws_restore_unsaved *unsaved = ctx;
+    *out_size = path.size;
+    DCHECK(!unsaved->is_out_of_memory); /* firn_ws_restore_unsaved_check has said so */
+    if (unsaved->paths.count == 0 && unsaved->excluded.size == 0) {
+        return FIRN_CHECKOUT_SAVED;
+    }
+    for (size_t end = 1; end <= path.size; end++) {
+        if (end < path.size && path.data[end] != '/') {
+            continue;
+        }
+        const firn_slice part = firn_bytes(path.data, end);
+        const struct item *item = find(unsaved, part);
+        *out_size = end;
+        if (item != NULL && (item->is_whole || end == path.size)) {
+            return item->is_whole ? FIRN_CHECKOUT_UNREAD : FIRN_CHECKOUT_WITHOUT_ATTRIBUTES;
+        }
+        if (is_excluded(unsaved, part)) {
+            return FIRN_CHECKOUT_EXCLUDED;
+        }
+    }
+    const struct item *root = path.size == 0 ? find(unsaved, path) : NULL;
+    return root != NULL ? FIRN_CHECKOUT_WITHOUT_ATTRIBUTES : FIRN_CHECKOUT_SAVED;
+}

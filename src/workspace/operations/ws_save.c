@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * operations/ws_save.c: saving the present state of a workspace as a checkpoint.
+ *
+ *   scan     what is new in the tree goes into a pack that is not sealed yet (ws_save_tree.c)
+ *   compare  with the checkpoint before, for what the caller is told, and for a caller who wants no
+ *            checkpoint of what has one
+ *   seal     the pack is durable, the index and the stat cache learn of it
+ *   commit   one commit with full durability names the tree: from here on the checkpoint exists
+ *            (catalog.c)
+ *   join     packs of many small saves become few (reclaim_join.c); if that fails, they stay
+ *
+ * The two halves, tree and record, are functions of their own, because a restore takes its safety
+ * checkpoint in the same way but looks at the tree before it decides whether a record is worth
+ * making.
+ *
+ * Beside a watch, what it knows to be unchanged is not visited, and it is told what was
+ * (watchlink.c).
+ *
+ * A failure before the commit leaves no checkpoint; what was written is removed (ws.c). The
+ * comparison cannot fail the save: if an old tree is damaged, that is reported by a notice, and the
+ * tree counts as changed.
+ *
+ * Where no checkpoint is made (if_changed) the pack is dropped: directories that differ by their
+ * time alone are not worth one. What the stat cache would have noted goes with it, unless all that
+ * it names is in the store.
+ */
+#include "base/check.h"
+#include "base/slice.h"
+#include "catalog/catalog_due.h"
+#include "catalog/catalog_told.h"
+#include "catalog/catalog_turns.h"
+#include "handle/ws_internal.h"
+#include "operations/ws_restore_internal.h"
+#include "reclaim/reclaim_expire.h"
+#include "reclaim/reclaim_join.h"
+#include "watchlink/watchlink.h"
+
+/* ---- the record ---- */
+
+static int
+set_parent(struct firn_ws *ws, struct firn_ws_opened *opened, struct firn_catalog_record *record,
+           firn_error *err)
+{
+    struct firn_catalog_record parent;
+    int rc =
+        firn_catalog_newest(opened->catalog, opened->workspace.number, &ws->result, &parent, err);
+    if (rc == FIRN_OK) {
+        memcpy(record->parent, parent.id, sizeof record->parent);
+    }
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+int
+firn_ws_save_record(struct firn_ws *ws, struct firn_ws_opened *opened,
+                    const struct firn_ws_save_request *request,
+                    const struct firn_ws_save_tree *tree, struct firn_catalog_record *out,
+                    firn_error *err)
+{
+    struct firn_catalog_record record = {.is_safety = request->is_safety,
+                                         .include_deps = request->include_deps,
+                                         .is_narrow = !request->include_deps && !tree->has_rules,
+                                         .order = opened->workspace.next_order,
+                                         .number =
+                                             request->is_safety ? 0 : opened->workspace.next_number,
+                                         .created_ns = firn_os_now_ns(ws->os),
+                                         .workspace_path = firn_str(ws->place.root),
+                                         .message = request->message,
+                                         .turn = request->turn,
+                                         .root = tree->scan.root,
+                                         .files = tree->scan.files,
+                                         .directories = tree->scan.directories,
+                                         .bytes = tree->scan.bytes,
+                                         .new_objects = tree->scan.new_objects,
+                                         .added_bytes = tree->added_bytes,
+                                         .excluded = tree->scan.excluded,
+                                         .skipped = tree->scan.skipped,
+                                         .has_rules = tree->has_rules,
+                                         .rules = tree->rules};
+    int rc;
+    CHECK(tree->session == NULL && tree->stat == NULL); /* it is sealed: what is named is durable */
+    DCHECK(opened->workspace.number != 0 && record.root.kind == FIRN_TREE_DIR);
+    DCHECK(record.workspace_path.data[0] == '/');
+    FIRN_TRY(firn_os_random(ws->os, record.id, sizeof record.id, err));
+    FIRN_TRY(set_parent(ws, opened, &record, err));
+    FIRN_TRY(firn_catalog_commit(opened->catalog, firn_str(ws->place.catalog_root),
+                                 &opened->workspace, &record, tree->records_were_packed,
+                                 request->joint, err));
+    *out = record;
+out:
+    return rc;
+}
+
+/* ---- comparing with the checkpoint before ---- */
+
+static int
+count_change(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+{
+    (void)err;
+    firn_save_result *result = ctx;
+    enum firn_difference_walk_kind kind = firn_difference_walk_of_file(change);
+    result->added += kind == FIRN_DIFFERENCE_WALK_ADDED;
+    result->changed += kind == FIRN_DIFFERENCE_WALK_CHANGED;
+    result->removed += kind == FIRN_DIFFERENCE_WALK_REMOVED;
+    if (change->kind != FIRN_DIFFERENCE_WALK_SAME && !firn_difference_walk_is_dir_time(change)) {
+        result->is_unchanged = false;
+    }
+    return FIRN_OK;
+}
+
+static int
+compare_with_previous(struct firn_ws_opened *opened, const struct firn_catalog_record *previous,
+                      struct firn_ws_save_tree *tree, firn_save_result *result, firn_error *err)
+{
+    const struct firn_tree_source *stored = firn_objects_trees(opened->objects);
+    struct firn_tree_source now = firn_ws_save_tree_source(tree, stored);
+    struct firn_difference_walk_side before = {.source = stored, .root = &previous->root};
+    struct firn_difference_walk_side after = {.source = &now, .root = &tree->scan.root};
+    struct firn_difference_walk_options options = {0};
+    DCHECK(tree->session != NULL && tree->fresh != NULL); /* not sealed: it is read from memory */
+    result->is_unchanged = true;
+    return firn_difference_walk(&before, &after, &options, count_change, result, err);
+}
+
+/* ---- the turn of an agent ---- */
+
+struct turn {
+    const firn_turn *given; /* NULL: there is none */
+    bool begins;
+    struct firn_buf begun;   /* bytes of the turn that began */
+    struct firn_buf message; /* with the beginning of the prompt */
+};
+
+/* How much of a text has at most `limit` bytes and ends between characters of UTF-8. */
+static size_t
+cut_size(firn_slice text, size_t limit)
+{
+    size_t size = text.size < limit ? text.size : limit;
+    while (size > 0 && size < text.size && (text.data[size] & 0xC0) == 0x80) {
+        size--;
+    }
+    return size;
+}
+
+/* The message that was given, followed by the first line of the prompt. */
+static int
+complete_message(struct turn *turn, firn_slice prompt, firn_slice *message, firn_error *err)
+{
+    enum { PROMPT_LINE_SIZE_MAX = 100 };
+    static const char separator[] = ": ";
+    size_t start = 0;
+    size_t size = 0;
+    while (start < prompt.size && strchr(" \t\r\n", prompt.data[start]) != NULL) {
+        start++;
+    }
+    if (start == prompt.size) {
+        return FIRN_OK;
+    }
+    prompt = firn_bytes(prompt.data + start, prompt.size - start);
+    while (size < prompt.size && prompt.data[size] != '\n' && prompt.data[size] != '\r') {
+        size++;
+    }
+    prompt.size = cut_size(firn_bytes(prompt.data, size), PROMPT_LINE_SIZE_MAX);
+    if (prompt.size == 0 ||
+        message->size + sizeof separator + prompt.size > FIRN_CATALOG_RECORD_MESSAGE_SIZE_MAX) {
+        return FIRN_OK;
+    }
+    if (firn_buf_append_slice(&turn->message, *message) != FIRN_OK ||
+        (message->size > 0 && firn_buf_append_str(&turn->message, separator) != FIRN_OK) ||
+        firn_buf_append_slice(&turn->message, prompt) != FIRN_OK) {
+        return firn_error_no_memory(err, "a message");
+    }
+    *message = firn_buf_slice(&turn->message);
+    DCHECK(message->size <= FIRN_CATALOG_RECORD_MESSAGE_SIZE_MAX);
+    return FIRN_OK;
+}
+
+static int
+check_turn(const firn_turn *turn, firn_error *err)
+{
+    if (turn->agent.size == 0 || turn->agent.size > FIRN_CATALOG_RECORD_TURN_NAME_SIZE_MAX ||
+        turn->session.size > FIRN_CATALOG_RECORD_TURN_NAME_SIZE_MAX) {
+        return firn_error_set(
+            err, FIRN_INVALID, "a turn's agent has 1 to %d bytes, its session up to %d",
+            FIRN_CATALOG_RECORD_TURN_NAME_SIZE_MAX, FIRN_CATALOG_RECORD_TURN_NAME_SIZE_MAX);
+    }
+    return FIRN_OK;
+}
+
+/* Fills in what the store knows of the turn, and completes the message. */
+static int
+complete_turn(struct turn *turn, struct firn_ws_opened *opened,
+              struct firn_ws_save_request *request, firn_error *err)
+{
+    firn_turn begun = {.number = 0};
+    if (turn->given == NULL) {
+        return FIRN_OK;
+    }
+    request->turn = *turn->given;
+    request->turn.prompt.size = cut_size(turn->given->prompt, FIRN_CATALOG_RECORD_PROMPT_SIZE_MAX);
+    int rc = firn_catalog_turns_get(opened->catalog, opened->workspace.number, turn->given->agent,
+                                    turn->given->session, &turn->begun, &begun, err);
+    /* A damaged note costs its prompt and not the save. */
+    if (rc == FIRN_NOT_FOUND || rc == FIRN_CORRUPT || rc == FIRN_NEWER) {
+        begun = (firn_turn){.number = 0};
+    } else if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (!turn->begins && request->turn.prompt.size == 0) {
+        request->turn.prompt = begun.prompt;
+    }
+    request->turn.number = begun.number + (turn->begins ? 1 : 0);
+    return complete_message(turn, request->turn.prompt, &request->message, err);
+}
+
+static void
+turn_deinit(struct turn *turn)
+{
+    firn_buf_deinit(&turn->begun);
+    firn_buf_deinit(&turn->message);
+}
+
+/* ---- one save ---- */
+
+struct saving {
+    struct firn_ws *ws;
+    struct firn_ws_opened *opened;
+    struct firn_ws_save_request request;
+    struct turn turn;
+    bool only_if_changed;
+    bool has_previous;
+    struct firn_catalog_record previous;
+    struct firn_buf previous_bytes;
+    struct firn_ws_save_tree tree;
+    firn_save_result *result;
+};
+
+static int
+find_previous(struct saving *saving, firn_error *err)
+{
+    int rc = firn_catalog_newest(saving->opened->catalog, saving->opened->workspace.number,
+                                 &saving->previous_bytes, &saving->previous, err);
+    saving->has_previous = rc == FIRN_OK;
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+static int
+ask_watch(struct saving *saving, firn_error *err)
+{
+    const struct firn_watchlink_options options = {
+        .tree = saving->has_previous ? &saving->previous.root.hash : NULL,
+        .include_deps = saving->request.include_deps,
+        .gitignore = saving->request.gitignore,
+        .file_size_max = saving->request.file_size_max,
+        .is_full = saving->request.is_full,
+        .will_report = true};
+    return firn_watchlink_begin(saving->ws, saving->opened, &options, &saving->request.watched,
+                                err);
+}
+
+static void
+compare(struct saving *saving)
+{
+    firn_save_result *result = saving->result;
+    firn_error damage;
+    if (!saving->has_previous) {
+        result->added = saving->tree.scan.files;
+        return;
+    }
+    result->previous = saving->previous.number;
+    if (compare_with_previous(saving->opened, &saving->previous, &saving->tree, result, &damage) !=
+        FIRN_OK) {
+        result->is_unchanged = false;
+        firn_ws_tell_damage(&saving->request.callbacks, damage.text);
+    }
+}
+
+/* Leaves it at the checkpoint that the tree has already. */
+static int
+settle_for_previous(struct saving *saving, firn_error *err)
+{
+    struct firn_ws *ws = saving->ws;
+    int rc = FIRN_OK;
+    DCHECK(saving->has_previous && saving->result->is_unchanged && !saving->result->is_made);
+    if (firn_ws_save_tree_is_stored(&saving->tree)) {
+        FIRN_TRY(firn_ws_save_tree_seal(saving->opened, &saving->tree, err));
+    }
+    if (firn_hash_equal(&saving->tree.scan.root.hash, &saving->previous.root.hash)) {
+        firn_watchlink_tell(saving->request.watched, &saving->tree.scan);
+    }
+    struct firn_buf bytes = ws->result;
+    ws->result = saving->previous_bytes; /* the record's message lies in it */
+    saving->previous_bytes = bytes;
+    firn_catalog_record_to_checkpoint(&saving->previous, &saving->result->checkpoint);
+out:
+    return rc;
+}
+
+/* The last moment at which it can be cancelled: what follows is over soon, or waits for the disk. */
+static int
+begin_sealing(struct saving *saving, firn_error *err)
+{
+    const firn_callbacks *callbacks = &saving->request.callbacks;
+    const struct firn_scan_result *scan = &saving->tree.scan;
+    firn_progress progress = {
+        .phase = "sync", .files_done = scan->files, .bytes_done = scan->bytes};
+    if (callbacks->on_progress == NULL) {
+        return FIRN_OK;
+    }
+    if (callbacks->on_progress(callbacks->ctx, &progress) != FIRN_OK) {
+        return firn_error_set(err, FIRN_CANCELLED, "cancelled");
+    }
+    progress.is_finishing = true;
+    (void)callbacks->on_progress(callbacks->ctx, &progress);
+    return FIRN_OK;
+}
+
+static int
+make_checkpoint(struct saving *saving, firn_error *err)
+{
+    struct firn_catalog_record record;
+    int rc;
+    DCHECK(saving->tree.session != NULL && !saving->result->is_made);
+    FIRN_TRY(begin_sealing(saving, err));
+    FIRN_TRY(firn_ws_save_tree_seal(saving->opened, &saving->tree, err));
+    FIRN_TRY(firn_ws_save_record(saving->ws, saving->opened, &saving->request, &saving->tree,
+                                 &record, err));
+    firn_catalog_record_to_checkpoint(&record, &saving->result->checkpoint);
+    firn_checkpoint *made = &saving->result->checkpoint;
+    CHECK(firn_catalog_record_checkpoints_own(&made, 1, &saving->ws->result) == FIRN_OK);
+    saving->result->is_made = true;
+    firn_watchlink_tell(saving->request.watched, &saving->tree.scan);
+out:
+    return rc;
+}
+
+static int
+save_opened(struct saving *saving, firn_error *err)
+{
+    firn_turn turn;
+    int rc;
+    DCHECK(!saving->request.is_safety && saving->opened->workspace.number != 0);
+    FIRN_TRY(complete_turn(&saving->turn, saving->opened, &saving->request, err));
+    turn = saving->request.turn;
+    if (saving->turn.begins) { /* it is no checkpoint's yet */
+        saving->request.turn = (firn_turn){.number = 0};
+    }
+    /* Reserved now, so that nothing can fail once the checkpoint exists. */
+    if (firn_buf_reserve(&saving->ws->result,
+                         firn_catalog_record_checkpoint_size(&(firn_checkpoint){
+                             .message = saving->request.message, .turn = turn})) != FIRN_OK) {
+        return firn_error_no_memory(err, "a result");
+    }
+    FIRN_TRY(find_previous(saving, err));
+    FIRN_TRY(ask_watch(saving, err));
+    saving->request.is_to_be_compared = saving->has_previous;
+    FIRN_TRY(firn_ws_save_tree_scan(saving->opened, &saving->request, &saving->tree, err));
+    compare(saving);
+    FIRN_TRY(saving->only_if_changed && saving->result->is_unchanged
+                 ? settle_for_previous(saving, err)
+                 : make_checkpoint(saving, err));
+    if (saving->turn.begins) {
+        /* Only its prompt would be missing later. */
+        FIRN_IGNORE(firn_catalog_turns_put(saving->opened->catalog,
+                                           saving->opened->workspace.number, &turn,
+                                           firn_os_now_ns(saving->ws->os), NULL));
+    }
+out:
+    firn_ws_save_tree_deinit(&saving->tree);
+    firn_watchlink_end(saving->request.watched);
+    turn_deinit(&saving->turn);
+    firn_buf_deinit(&saving->previous_bytes);
+    return rc;
+}
+
+/* Housekeeping: what could not be deleted now expires again at the next save. */
+static void
+expire(struct firn_ws_opened *opened, const struct firn_catalog_keep *keep, firn_save_result *out)
+{
+    struct firn_reclaim_expire_counts expired;
+    struct firn_reclaim_expire_rule rule = {.workspace = opened->workspace.number,
+                                            .now_ns = firn_os_now_ns(firn_db_os(opened->db)),
+                                            .keep = keep};
+    if (keep != NULL && firn_reclaim_expire(opened, &rule, &expired, NULL) == FIRN_OK) {
+        out->expired = expired.checkpoints;
+    }
+}
+
+int
+firn_ws_save(struct firn_ws *ws, const firn_save_options *options, firn_save_result *out,
+             firn_error *err)
+{
+    *out = (firn_save_result){0};
+    if (options->message.size > FIRN_CATALOG_RECORD_MESSAGE_SIZE_MAX) {
+        return firn_error_set(err, FIRN_LIMIT, "a message may have at most %d bytes",
+                              FIRN_CATALOG_RECORD_MESSAGE_SIZE_MAX);
+    }
+    if (options->turn_begins && options->turn == NULL) {
+        return firn_error_set(err, FIRN_INVALID, "a turn that begins has to be given");
+    }
+    int rc = options->turn == NULL ? FIRN_OK : check_turn(options->turn, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    struct firn_ws_opened opened;
+    struct saving saving = {.ws = ws,
+                            .opened = &opened,
+                            .request = {.message = options->message,
+                                        .include_deps = options->include_deps,
+                                        .gitignore = options->gitignore,
+                                        .file_size_max = options->file_size_max,
+                                        .strict = options->strict,
+                                        .is_full = options->full,
+                                        .threads = options->threads,
+                                        .callbacks = options->callbacks},
+                            .turn = {.given = options->turn, .begins = options->turn_begins},
+                            .only_if_changed = options->if_changed,
+                            .result = out};
+    struct firn_catalog_keep keep;
+    rc = options->keep == NULL ? FIRN_OK
+                               : firn_catalog_keep_read(firn_str(options->keep), &keep, err);
+    if (rc == FIRN_OK) {
+        rc = firn_ws_opened_open(ws, FIRN_WS_CREATE, &opened, err);
+    }
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = firn_ws_restore_pending_finish(ws, &opened, options->threads, &options->callbacks, err);
+    struct firn_catalog_told told = {.db = NULL};
+    const struct firn_catalog_joint joint = {.join = firn_catalog_told_join, .ctx = &told};
+    if (rc == FIRN_OK && options->marks_told) {
+        rc = firn_catalog_told_init(&told, opened.db, opened.workspace.number, &options->callbacks,
+                                    &saving.request.callbacks, err);
+        saving.request.joint = &joint;
+    }
+    if (rc == FIRN_OK) {
+        rc = save_opened(&saving, err);
+    }
+    firn_catalog_told_deinit(&told);
+    if (rc == FIRN_OK && out->is_made) {
+        expire(&opened, options->keep == NULL ? NULL : &keep, out);
+        FIRN_IGNORE(firn_reclaim_join(ws, &opened, &options->callbacks, NULL));
+        FIRN_IGNORE(firn_catalog_due_ask(opened.db, opened.objects, &out->gc_is_due, NULL));
+    }
+    /* The checkpoint is durable: a store that cannot be closed properly is recovered by the next
+     * open. */
+    FIRN_IGNORE(firn_ws_opened_close(ws, &opened, rc != FIRN_OK, NULL));
+    return rc;
+}

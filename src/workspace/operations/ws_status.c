@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * operations/ws_status.c: how the disk differs from a checkpoint. Reads what the stat cache does not
+ * know; changes nothing, that cache included.
+ *
+ * The time of a directory is not told as a change: it moves with every change inside, which is told
+ * by itself.
+ */
+#include "operations/ws_compare.h"
+
+struct status {
+    firn_status_result *result;
+    int (*visit)(void *ctx, const firn_change *change);
+    void *ctx;
+};
+
+static void
+count(firn_status_result *result, const struct firn_difference_walk_change *change)
+{
+    enum firn_difference_walk_kind kind = firn_difference_walk_of_file(change);
+    result->unchanged += kind == FIRN_DIFFERENCE_WALK_SAME;
+    result->added += kind == FIRN_DIFFERENCE_WALK_ADDED;
+    result->changed += kind == FIRN_DIFFERENCE_WALK_CHANGED;
+    result->removed += kind == FIRN_DIFFERENCE_WALK_REMOVED;
+}
+
+static int
+tell_change(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+{
+    struct status *status = ctx;
+    count(status->result, change);
+    if (status->visit == NULL || change->kind == FIRN_DIFFERENCE_WALK_SAME ||
+        firn_difference_walk_is_dir_time(change) || change->path.size == 0) {
+        return FIRN_OK;
+    }
+    firn_change told;
+    firn_entry_info before;
+    firn_entry_info after;
+    firn_difference_walk_to_change(change, &before, &after, &told);
+    int rc = status->visit(status->ctx, &told);
+    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+}
+
+static int
+compare(struct firn_ws *ws, struct firn_ws_opened *opened, const firn_status_options *options,
+        const struct firn_catalog_record *record, struct status *status, firn_error *err)
+{
+    struct firn_ws_compare compare = {0};
+    struct firn_tree_filter filter = {0};
+    int rc;
+    FIRN_TRY(firn_tree_filter_init(&filter, options->paths, options->path_count, err));
+    const struct firn_ws_compare_options given = {
+        options->threads, {options->gitignore, options->file_size_max}, &options->callbacks};
+    FIRN_TRY(firn_ws_compare_init(&compare, ws, opened, record, &given, err));
+    status->result->is_watched = compare.is_watched;
+    status->result->skipped = compare.scan.skipped;
+    struct firn_difference_walk_options diff_options = {.filter = filter.count > 0 ? &filter : NULL,
+                                                        .with_same = filter.count > 0};
+    FIRN_TRY(firn_difference_walk(&compare.checkpoint_side, &compare.disk_side, &diff_options,
+                                  tell_change, status, err));
+    FIRN_TRY(firn_tree_filter_check_met(&filter, err));
+    if (filter.count == 0) {
+        firn_status_result *result = status->result;
+        result->unchanged = compare.scan.files - result->added - result->changed;
+    }
+out:
+    firn_ws_compare_deinit(&compare);
+    firn_tree_filter_deinit(&filter);
+    return rc;
+}
+
+int
+firn_ws_status(struct firn_ws *ws, const firn_status_options *options,
+               int (*visit)(void *ctx, const firn_change *change), void *ctx,
+               firn_status_result *out, firn_error *err)
+{
+    *out = (firn_status_result){0};
+    struct status status = {.result = out, .visit = visit, .ctx = ctx};
+    const char *reference = options->reference == NULL ? "latest" : options->reference;
+    struct firn_ws_opened opened;
+    struct firn_catalog_record record;
+    int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = firn_ws_find_record(ws, &opened, reference, &record, err);
+    if (rc == FIRN_OK) {
+        firn_catalog_record_to_checkpoint(&record, &out->checkpoint);
+        rc = compare(ws, &opened, options, &record, &status, err);
+    }
+    int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
+    return rc != FIRN_OK ? rc : close_rc;
+}

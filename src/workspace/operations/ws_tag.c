@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * operations/ws_tag.c: giving names to checkpoints, and taking them away.
+ *
+ * A name that is taken is not moved to another checkpoint unless that was asked for: people restore
+ * by tags, and a tag that silently means something else restores the wrong thing. To give a
+ * checkpoint a tag that it has already is no error and writes nothing.
+ */
+#include "base/check.h"
+#include "base/slice.h"
+#include "catalog/catalog_tags.h"
+#include "handle/ws_internal.h"
+#include "reference/reference.h"
+
+static int
+check_name(const char *name, firn_error *err)
+{
+    if (firn_reference_is_tag(firn_str(name))) {
+        return FIRN_OK;
+    }
+    return firn_error_set(err, FIRN_INVALID,
+                          "'%.120s' cannot be a tag: it takes up to %d letters, digits and any of "
+                          "._-+/ with a letter first, and must not look like an id (four letters "
+                          "or more, all from k to z) or mean something else already",
+                          name, FIRN_REFERENCE_TAG_SIZE_MAX);
+}
+
+static int
+put(struct firn_ws *ws, struct firn_ws_opened *opened, const char *name,
+    const struct firn_catalog_record *record, bool may_replace, firn_error *err)
+{
+    uint32_t number = opened->workspace.number;
+    DCHECK(number != 0 && firn_reference_is_tag(firn_str(name)));
+    struct firn_catalog_tags_tag tag;
+    int rc = firn_catalog_tags_find(opened->catalog, number, firn_str(name), &tag, err);
+    if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
+        return rc;
+    }
+    if (rc == FIRN_OK) {
+        char id[FIRN_CHECKPOINT_ID_SIZE];
+        if (memcmp(tag.id, record->id, sizeof tag.id) == 0) {
+            return FIRN_OK;
+        }
+        if (!may_replace) {
+            firn_catalog_record_id_text(tag.id, id);
+            return firn_error_set(err, FIRN_EXISTS,
+                                  "the tag '%s' is given to another checkpoint already (%.*s)",
+                                  name, FIRN_CHECKPOINT_ID_SHORT, id);
+        }
+    }
+    memcpy(tag.id, record->id, sizeof tag.id);
+    tag.order = record->order;
+    tag.created_ns = firn_os_now_ns(ws->os);
+    return firn_catalog_tags_put(opened->catalog, number, firn_str(name), &tag, err);
+}
+
+int
+firn_ws_tag_set(struct firn_ws *ws, const char *name, const char *reference, bool may_replace,
+                firn_checkpoint *out, firn_error *err)
+{
+    struct firn_ws_opened opened;
+    struct firn_catalog_record record;
+    int rc = check_name(name, err);
+    if (rc == FIRN_OK) {
+        rc = firn_ws_opened_open(ws, FIRN_CHECKOUT_WRITE, &opened, err);
+    }
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    FIRN_TRY(firn_ws_find_record(ws, &opened, reference, &record, err));
+    FIRN_TRY(put(ws, &opened, name, &record, may_replace, err));
+    firn_catalog_record_to_checkpoint(&record, out);
+out:
+    /* The tag is durable: a store that cannot be closed properly is recovered by the next open. */
+    FIRN_IGNORE(firn_ws_opened_close(ws, &opened, rc != FIRN_OK, NULL));
+    return rc;
+}
+
+int
+firn_ws_tag_remove(struct firn_ws *ws, const char *name, firn_error *err)
+{
+    struct firn_ws_opened opened;
+    int rc = firn_ws_opened_open(ws, FIRN_CHECKOUT_WRITE, &opened, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = firn_catalog_tags_remove(opened.catalog, opened.workspace.number, firn_str(name), err);
+    FIRN_IGNORE(firn_ws_opened_close(ws, &opened, rc != FIRN_OK, NULL));
+    return rc;
+}
+
+/* ---- listing ---- */
+
+struct listing {
+    struct firn_ws_opened *opened;
+    int (*visit)(void *ctx, const firn_tag *tag);
+    void *ctx;
+    struct firn_buf record;
+};
+
+static int
+list_one(void *ctx, firn_slice name, const struct firn_catalog_tags_tag *tag, firn_error *err)
+{
+    struct listing *listing = ctx;
+    firn_tag told = {.name = name, .created_ns = tag->created_ns};
+    struct firn_catalog_record record;
+    firn_catalog_record_id_text(tag->id, told.id);
+    int rc = firn_catalog_tags_follow(listing->opened->catalog, listing->opened->workspace.number,
+                                      tag, &listing->record, &record, err);
+    if (rc == FIRN_OK) {
+        told.number = record.number;
+    } else if (rc != FIRN_NOT_FOUND) {
+        return rc;
+    }
+    rc = listing->visit(listing->ctx, &told);
+    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+}
+
+int
+firn_ws_tag_list(struct firn_ws *ws, int (*visit)(void *ctx, const firn_tag *tag), void *ctx,
+                 firn_error *err)
+{
+    struct firn_ws_opened opened;
+    int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    struct listing listing = {.opened = &opened, .visit = visit, .ctx = ctx};
+    if (opened.workspace.number != 0) {
+        rc = firn_catalog_tags_list(opened.catalog, opened.workspace.number, list_one, &listing,
+                                    err);
+    }
+    firn_buf_deinit(&listing.record);
+    int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
+    return rc != FIRN_OK ? rc : close_rc;
+}

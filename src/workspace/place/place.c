@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * place/place.c: where the store of a workspace lies.
+ *
+ * Without a store named, it is $XDG_DATA_HOME/firn/<name>-<16 hex digits>, or
+ * $HOME/.local/share/firn/…: outside the tree, so that whatever wrecks the tree does not take the
+ * history along. The digits are the beginning of the BLAKE3 of the real path, so that equal names
+ * of different places do not meet; the name is there for people who look into the folder, and bytes
+ * that would be awkward in it become '_'.
+ *
+ * A store may also lie inside of the tree, as ".firn" in its root, and then belongs to the directory
+ * that it lies in, wherever that is moved or copied.
+ */
+#include "place/place.h"
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "codec/blake3_hash.h"
+#include "codec/hex.h"
+
+enum { NAME_LETTERS_MAX = 64, DIGEST_BYTES = 8, DIGEST_LETTERS = 2 * DIGEST_BYTES };
+
+static bool
+is_plain(char letter)
+{
+    return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
+           (letter >= '0' && letter <= '9') || letter == '.' || letter == '-' || letter == '_';
+}
+
+static int
+append_name(struct firn_buf *out, const char *real_root)
+{
+    const char *slash = strrchr(real_root, '/');
+    const char *name = slash == NULL ? real_root : slash + 1;
+    name = *name == '\0' ? "root" : name;
+    for (size_t i = 0; name[i] != '\0' && i < NAME_LETTERS_MAX; i++) {
+        char letter = name[i];
+        if (!is_plain(letter) || (i == 0 && letter == '.')) {
+            letter = '_';
+        }
+        int rc = firn_buf_append(out, &letter, 1);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    return FIRN_OK;
+}
+
+static int
+append_home(struct firn_os *os, struct firn_buf *out, firn_error *err)
+{
+    const char *data_home = firn_os_environment(os, "XDG_DATA_HOME");
+    const char *home = firn_os_environment(os, "HOME");
+    int rc;
+    if (data_home != NULL && data_home[0] == '/') {
+        rc = firn_buf_append_format(out, "%s/firn", data_home);
+    } else if (home != NULL && home[0] == '/') {
+        rc = firn_buf_append_format(out, "%s/.local/share/firn", home);
+    } else {
+        return firn_error_set(err, FIRN_INVALID,
+                              "no place for the store: neither XDG_DATA_HOME nor HOME is set to an "
+                              "absolute path; name one");
+    }
+    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "the path of the store");
+}
+
+static int
+take_text(struct firn_buf *path, char **out, firn_error *err)
+{
+    *out = firn_strndup((const char *)path->data, path->size);
+    return *out == NULL ? firn_error_no_memory(err, "the path of the store") : FIRN_OK;
+}
+
+int
+firn_place_home(struct firn_os *os, char **out, firn_error *err)
+{
+    struct firn_buf path = {0};
+    *out = NULL;
+    int rc = append_home(os, &path, err);
+    if (rc == FIRN_OK) {
+        DCHECK(path.size > 0 && path.data[0] == '/');
+        rc = take_text(&path, out, err);
+    }
+    firn_buf_deinit(&path);
+    return rc;
+}
+
+uint64_t
+firn_place_digest(firn_slice real_path)
+{
+    firn_hash digest;
+    firn_blake3_hash_of(real_path.data, real_path.size, &digest);
+    return firn_load_be64(digest.bytes);
+}
+
+bool
+firn_place_digest_of_name(const char *name, uint64_t *out)
+{
+    size_t size = strlen(name);
+    if (size <= DIGEST_LETTERS + 1 || name[size - DIGEST_LETTERS - 1] != '-') {
+        return false;
+    }
+    uint64_t digest = 0;
+    for (const char *at = name + size - DIGEST_LETTERS; *at != '\0'; at++) {
+        bool is_digit = *at >= '0' && *at <= '9';
+        if (!is_digit && (*at < 'a' || *at > 'f')) {
+            return false;
+        }
+        digest = digest << 4 | (uint64_t)(is_digit ? *at - '0' : *at - 'a' + 10);
+    }
+    *out = digest;
+    return true;
+}
+
+/* Whether the name of a store leads back to its root. */
+static bool
+is_store_of(const char *store, const char *real_root)
+{
+    const char *slash = strrchr(store, '/');
+    uint64_t digest;
+    return slash != NULL && firn_place_digest_of_name(slash + 1, &digest) &&
+           digest == firn_place_digest(firn_str(real_root));
+}
+
+int
+firn_place_default_store(struct firn_os *os, const char *real_root, char **out, firn_error *err)
+{
+    uint8_t digest[DIGEST_BYTES];
+    char hex[DIGEST_LETTERS + 1];
+    struct firn_buf path = {0};
+    int rc;
+    *out = NULL;
+    DCHECK(real_root[0] == '/');
+    firn_store_be64(digest, firn_place_digest(firn_str(real_root)));
+    firn_hex_encode(digest, DIGEST_BYTES, hex);
+    FIRN_TRY(append_home(os, &path, err));
+    if (firn_buf_append_str(&path, "/") != FIRN_OK || append_name(&path, real_root) != FIRN_OK ||
+        firn_buf_append_format(&path, "-%s", hex) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "the path of the store");
+        goto out;
+    }
+    rc = take_text(&path, out, err);
+    DCHECK(rc != FIRN_OK || is_store_of(*out, real_root));
+out:
+    firn_buf_deinit(&path);
+    return rc;
+}
+
+/* ---- looking at stores ---- */
+
+struct listing {
+    struct firn_buf names; /* of stores, each with its NUL */
+};
+
+static int
+keep_name(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct listing *listing = ctx;
+    uint64_t ignored;
+    if (!firn_place_digest_of_name(entry->name, &ignored)) {
+        return FIRN_OK; /* nothing that was made here */
+    }
+    return firn_buf_append(&listing->names, entry->name, entry->name_size + 1);
+}
+
+static int
+visit_names(const struct listing *listing, const char *home,
+            int (*visit)(void *ctx, const char *path, firn_error *err), void *ctx, firn_error *err)
+{
+    struct firn_buf path = {0};
+    int rc = FIRN_OK;
+    for (size_t at = 0; at < listing->names.size && rc == FIRN_OK;) {
+        const char *name = (const char *)listing->names.data + at;
+        firn_buf_clear(&path);
+        const char *text = NULL;
+        if (firn_buf_append_format(&path, "%s/%s", home, name) == FIRN_OK) {
+            text = firn_buf_text(&path);
+        }
+        rc =
+            text == NULL ? firn_error_no_memory(err, "the path of a store") : visit(ctx, text, err);
+        at += strlen(name) + 1;
+    }
+    firn_buf_deinit(&path);
+    return rc;
+}
+
+int
+firn_place_list(struct firn_os *os, int (*visit)(void *ctx, const char *path, firn_error *err),
+                void *ctx, firn_error *err)
+{
+    struct listing listing = {0};
+    struct firn_os_dir *dir = NULL;
+    char *home = NULL;
+    int rc;
+    FIRN_TRY(firn_place_home(os, &home, err));
+    rc = firn_os_dir_open_path(os, home, &dir, err);
+    if (rc == FIRN_NOT_FOUND) {
+        rc = FIRN_OK;
+        goto out;
+    }
+    if (rc == FIRN_OK) {
+        rc = firn_os_dir_list(dir, keep_name, &listing, err);
+    }
+    if (rc == FIRN_OK) {
+        rc = visit_names(&listing, home, visit, ctx, err);
+    }
+out:
+    firn_os_dir_close(dir);
+    firn_buf_deinit(&listing.names);
+    firn_free(home);
+    return rc;
+}
+
+static int
+note_any(void *ctx, const struct firn_os_dirent *entry)
+{
+    (void)entry;
+    *(bool *)ctx = true;
+    return FIRN_CANCELLED;
+}
+
+int
+firn_place_is_empty(struct firn_os_dir *dir, bool *out, firn_error *err)
+{
+    bool has_any = false;
+    int rc = firn_os_dir_list(dir, note_any, &has_any, err);
+    *out = !has_any;
+    return has_any ? FIRN_OK : rc;
+}
+
+static int
+has_entry(struct firn_os_dir *dir, const char *name, bool *out, firn_error *err)
+{
+    struct firn_os_stat stat;
+    int rc = firn_os_stat(dir, name, &stat, err);
+    *out = rc == FIRN_OK;
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+static int
+holds_store(struct firn_os_dir *dir, bool *out, firn_error *err)
+{
+    int rc = has_entry(dir, "FIRN", out, err);
+    return rc == FIRN_OK && !*out ? has_entry(dir, "packs", out, err) : rc;
+}
+
+int
+firn_place_is_store(struct firn_os *os, const char *path, bool *out, firn_error *err)
+{
+    struct firn_os_dir *dir;
+    *out = false;
+    int rc = firn_os_dir_open_path(os, path, &dir, err);
+    if (rc != FIRN_OK) {
+        return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+    }
+    rc = holds_store(dir, out, err);
+    firn_os_dir_close(dir);
+    return rc;
+}
+
+int
+firn_place_refuse_packs(const char *path, firn_error *err)
+{
+    return firn_error_set(err, FIRN_CORRUPT,
+                          "'%.900s' holds packs but not the file FIRN, which every store has",
+                          path);
+}
+
+int
+firn_place_holds_inside(struct firn_os_dir *parent, bool *out, firn_error *err)
+{
+    struct firn_os_dir *dir = NULL;
+    struct firn_os_stat root;
+    struct firn_os_stat stat;
+    *out = false;
+    int rc = firn_os_stat(parent, FIRN_PLACE_INSIDE, &stat, err);
+    if (rc != FIRN_OK || stat.kind != FIRN_OS_DIR) {
+        return rc == FIRN_NOT_FOUND || rc == FIRN_DENIED ? FIRN_OK : rc;
+    }
+    FIRN_TRY(firn_os_dir_stat(parent, &root, err));
+    if (stat.uid != firn_os_user_id(firn_os_dir_os(parent)) && stat.uid != root.uid &&
+        stat.uid != 0) {
+        goto out; /* somebody else has put it there */
+    }
+    rc = firn_os_dir_open(parent, FIRN_PLACE_INSIDE, &dir, err);
+    if (rc == FIRN_OK) {
+        rc = holds_store(dir, out, err);
+    }
+    if (rc == FIRN_DENIED) { /* it is private, as a store is */
+        *out = true;
+        rc = FIRN_OK;
+    } else if (rc == FIRN_NOT_FOUND) {
+        rc = FIRN_OK;
+    }
+out:
+    firn_os_dir_close(dir);
+    return rc;
+}
+
+/* ---- making directories ---- */
+
+/* Makes the last component of path in the directory before it, which must be there. */
+static int
+make_last(struct firn_os *os, const char *path, firn_error *err)
+{
+    struct firn_buf parent = {0};
+    struct firn_os_dir *dir = NULL;
+    const char *slash = strrchr(path, '/');
+    const char *name = slash == NULL ? path : slash + 1;
+    int rc = firn_buf_append_str(&parent, slash == NULL ? "." : slash == path ? "/" : "");
+    if (rc == FIRN_OK && parent.size == 0) {
+        DCHECK(slash > path);
+        rc = firn_buf_append(&parent, path, (size_t)(slash - path));
+    }
+    const char *parent_text = rc == FIRN_OK ? firn_buf_text(&parent) : NULL;
+    if (parent_text == NULL) {
+        rc = firn_error_no_memory(err, "a path");
+        goto out;
+    }
+    FIRN_TRY(firn_os_dir_open_path(os, parent_text, &dir, err));
+    DCHECK(name[0] != '\0');
+    rc = firn_os_make_dir(dir, name, 0700, err);
+    if (rc == FIRN_EXISTS) {
+        rc = FIRN_OK;
+    } else if (rc == FIRN_OK) {
+        rc = firn_os_dir_sync(dir, err);
+        if (rc != FIRN_OK) { /* the next attempt has to sync it */
+            FIRN_IGNORE(firn_os_remove_dir(dir, name, NULL));
+        }
+    }
+out:
+    firn_os_dir_close(dir);
+    firn_buf_deinit(&parent);
+    return rc;
+}
+
+/* Makes every component that is missing, from the top. */
+static int
+make_all(struct firn_os *os, const char *path, firn_error *err)
+{
+    char *copy = firn_strdup(path);
+    if (copy == NULL) {
+        return firn_error_no_memory(err, "a path");
+    }
+    size_t size = strlen(copy);
+    while (size > 1 && copy[size - 1] == '/') {
+        copy[--size] = '\0';
+    }
+    int rc = FIRN_OK;
+    for (size_t i = 1; i <= size && rc == FIRN_OK; i++) {
+        if (i < size && (copy[i] != '/' || copy[i - 1] == '/')) {
+            continue;
+        }
+        copy[i] = '\0';
+        struct firn_os_dir *dir;
+        rc = firn_os_dir_open_path(os, copy, &dir, err);
+        firn_os_dir_close(dir);
+        if (rc == FIRN_NOT_FOUND) {
+            rc = make_last(os, copy, err);
+        }
+        if (i < size) {
+            copy[i] = '/';
+        }
+    }
+    firn_free(copy);
+    return rc;
+}
+
+int
+firn_place_open_dir(struct firn_os *os, const char *path, bool create, struct firn_os_dir **out,
+                    firn_error *err)
+{
+    int rc = firn_os_dir_open_path(os, path, out, err);
+    if (rc != FIRN_NOT_FOUND || !create) {
+        return rc;
+    }
+    rc = make_all(os, path, err);
+    return rc == FIRN_OK ? firn_os_dir_open_path(os, path, out, err) : rc;
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * place/place_nested.c: recognising the roots of other workspaces during a scan.
+ *
+ * A directory that is a workspace of its own is not saved again with the one around it. Stores in
+ * the usual place are named after the hash of their root's path, so one listing of their folder
+ * gives a sorted set of numbers, and a directory is asked about with one hash of its path: no store
+ * is opened, and where the set is empty nothing is hashed at all. The state of hashing the root is
+ * computed once and copied for each path (I1; not checked: callers have it const). Only when a
+ * number is met is the store looked for, because a folder may hold remains. Roots of the
+ * workspace's own store come from its catalog.
+ *
+ * A store inside of its tree is recognised when its directory is listed.
+ *
+ * The set is made before a scan and does not change (I2; not checked: callers have it const): any
+ * thread may ask.
+ */
+#include "place/place_nested.h"
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/sort.h"
+#include "catalog/catalog_workspaces.h"
+#include "codec/blake3_hash.h"
+#include "codec/xxh3.h"
+#include "place/place.h"
+
+struct firn_place_nested {
+    struct firn_os *os;
+    char *root;
+    struct firn_blake3_hash state; /* after the root and a slash */
+    uint64_t *digests;
+    size_t count;
+    size_t capacity;
+    struct firn_buf roots; /* those of the catalog below the root, each with its NUL */
+};
+
+static int
+add_digest(struct firn_place_nested *nested, uint64_t digest, firn_error *err)
+{
+    if (nested->count == nested->capacity) {
+        size_t capacity = nested->capacity == 0 ? 16 : 2 * nested->capacity;
+        uint64_t *digests = firn_resize_array(nested->digests, capacity, sizeof *digests);
+        if (digests == NULL) {
+            return firn_error_no_memory(err, "the list of workspaces");
+        }
+        nested->digests = digests;
+        nested->capacity = capacity;
+    }
+    DCHECK(nested->count < nested->capacity);
+    nested->digests[nested->count++] = digest;
+    return FIRN_OK;
+}
+
+static int
+visit_store(void *ctx, const char *path, firn_error *err)
+{
+    uint64_t digest;
+    const char *slash = strrchr(path, '/');
+    if (!firn_place_digest_of_name(slash == NULL ? path : slash + 1, &digest)) {
+        return FIRN_OK;
+    }
+    return add_digest(ctx, digest, err);
+}
+
+static int
+visit_root(void *ctx, firn_slice root, const struct firn_catalog_workspace *workspace,
+           firn_error *err)
+{
+    (void)workspace;
+    struct firn_place_nested *nested = ctx;
+    size_t size = strlen(nested->root);
+    if (size == 1) {
+        size = 0; /* everything lies below "/" */
+    }
+    if (root.size <= size + 1 || memcmp(root.data, nested->root, size) != 0 ||
+        root.data[size] != '/') {
+        return FIRN_OK;
+    }
+    if (firn_buf_append(&nested->roots, root.data + size + 1, root.size - size - 1) != FIRN_OK ||
+        firn_buf_append_u8(&nested->roots, 0) != FIRN_OK) {
+        return firn_error_no_memory(err, "the list of workspaces");
+    }
+    return FIRN_OK;
+}
+
+static int
+compare_digests(const void *a, const void *b)
+{
+    uint64_t left = *(const uint64_t *)a;
+    uint64_t right = *(const uint64_t *)b;
+    return left < right ? -1 : left > right;
+}
+
+static bool
+is_sorted(const struct firn_place_nested *nested)
+{
+    for (size_t i = 1; i < nested->count; i++) {
+        if (nested->digests[i - 1] > nested->digests[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int
+firn_place_nested_create(struct firn_os *os, const char *root, struct firn_catalog *catalog,
+                         struct firn_place_nested **out, firn_error *err)
+{
+    struct firn_place_nested *nested = firn_alloc_zeroed(sizeof *nested);
+    int rc;
+    *out = NULL;
+    DCHECK(root[0] == '/');
+    if (nested == NULL) {
+        return firn_error_no_memory(err, "the list of workspaces");
+    }
+    nested->os = os;
+    nested->root = firn_strdup(root);
+    if (nested->root == NULL) {
+        rc = firn_error_no_memory(err, "the list of workspaces");
+        goto out;
+    }
+    firn_blake3_hash_init(&nested->state);
+    firn_blake3_hash_update(&nested->state, root, strlen(root));
+    if (root[1] != '\0') {
+        firn_blake3_hash_update(&nested->state, "/", 1);
+    }
+    rc = firn_place_list(os, visit_store, nested, err);
+    if (rc == FIRN_NO_MEMORY) {
+        goto out;
+    }
+    /* A folder that is not there, or not to be read, tells of no store. */
+    firn_sort(nested->digests, nested->count, sizeof *nested->digests, compare_digests);
+    DCHECK(is_sorted(nested));
+    if (catalog != NULL) {
+        FIRN_TRY(firn_catalog_workspaces_list(catalog, visit_root, nested, err));
+    }
+    *out = nested;
+    return FIRN_OK;
+out:
+    firn_place_nested_destroy(nested);
+    return rc;
+}
+
+void
+firn_place_nested_destroy(struct firn_place_nested *nested)
+{
+    if (nested == NULL) {
+        return;
+    }
+    firn_buf_deinit(&nested->roots);
+    firn_free(nested->digests);
+    firn_free(nested->root);
+    firn_free(nested);
+}
+
+/* ---- asking ---- */
+
+void
+firn_place_nested_digest(const struct firn_place_nested *nested, uint8_t *out)
+{
+    uint64_t roots = firn_xxh3(nested->roots.data, nested->roots.size, 0);
+    firn_xxh3_wide(nested->digests, nested->count * sizeof *nested->digests, roots, out);
+}
+
+bool
+firn_place_nested_may_hold(const struct firn_place_nested *nested)
+{
+    return nested->count > 0 || nested->roots.size > 0;
+}
+
+static bool
+has_digest(const struct firn_place_nested *nested, uint64_t digest)
+{
+    size_t low = 0;
+    size_t high = nested->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (nested->digests[middle] < digest) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < nested->count && nested->digests[low] == digest;
+}
+
+/* A number was met: whether a store stands behind it. */
+static int
+has_default_store(const struct firn_place_nested *nested, firn_slice path, bool *out,
+                  firn_error *err)
+{
+    DCHECK(nested->count > 0);
+    struct firn_buf real = {0};
+    char *store = NULL;
+    int rc;
+    const char *slash = nested->root[1] == '\0' ? "" : "/";
+    if (firn_buf_append_format(&real, "%s%s", nested->root, slash) != FIRN_OK ||
+        firn_buf_append_slice(&real, path) != FIRN_OK || firn_buf_text(&real) == NULL) {
+        rc = firn_error_no_memory(err, "a path");
+        goto out;
+    }
+    FIRN_TRY(firn_place_default_store(nested->os, (const char *)real.data, &store, err));
+    rc = firn_place_is_store(nested->os, store, out, err);
+out:
+    firn_free(store);
+    firn_buf_deinit(&real);
+    return rc;
+}
+
+static bool
+is_in_catalog(const struct firn_place_nested *nested, firn_slice path)
+{
+    for (size_t at = 0; at < nested->roots.size;) {
+        const char *root = (const char *)nested->roots.data + at;
+        size_t size = strlen(root);
+        if (size == path.size && memcmp(root, path.data, size) == 0) {
+            return true;
+        }
+        at += size + 1;
+    }
+    return false;
+}
+
+int
+firn_place_nested_holds(const struct firn_place_nested *nested, firn_slice path, bool *out,
+                        firn_error *err)
+{
+    DCHECK(path.size > 0 && path.data[0] != '/');
+    *out = is_in_catalog(nested, path);
+    if (*out || nested->count == 0) {
+        return FIRN_OK;
+    }
+    struct firn_blake3_hash state = nested->state;
+    firn_hash hash;
+    firn_blake3_hash_update(&state, path.data, path.size);
+    firn_blake3_hash_final(&state, &hash);
+    return has_digest(nested, firn_load_be64(hash.bytes))
+               ? has_default_store(nested, path, out, err)
+               : FIRN_OK;
+}
+
+int
+firn_place_nested_find_store(struct firn_os_dir *dir, const char *name, bool *out_has,
+                             bool *out_is_own, firn_error *err)
+{
+    struct firn_os_stat stat;
+    int rc;
+    *out_has = false;
+    *out_is_own = false;
+    if (strcmp(name, FIRN_PLACE_INSIDE) != 0) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(firn_place_holds_inside(dir, out_has, err));
+    if (*out_has) {
+        FIRN_TRY(firn_os_stat(dir, name, &stat, err));
+        *out_is_own = stat.uid == firn_os_user_id(firn_os_dir_os(dir));
+    }
+out:
+    return rc;
+}

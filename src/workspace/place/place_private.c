@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * place/place_private.c: small files that firn keeps for its user outside of every tree and store.
+ *
+ * A store that lies in a tree may have come with the tree, and then nothing in it says whether its
+ * user made it. What says so lies here, in the data directory of the user ($XDG_DATA_HOME/firn, or
+ * ~/.local/share/firn): which stores in trees were made by this user (place_trust.c), and which restores
+ * this user has begun (ws_begun.c). A clone or an archive cannot bring such a file along.
+ *
+ * (I1) Folders belong to the user and nobody else may write to them. What others could have written
+ *      vouches for nothing, so such a folder is an error and not an empty one. Root is not kept from
+ *      the folder of another user: HOME said that it is to be used. (Tested, not asserted: it comes
+ *      from outside.)
+ * (I2) A file is replaced by a rename after it was synced, so it is never seen in part. (Not
+ *      checked: only a power cut shows what was durable.)
+ */
+#include "place/place_private.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "codec/blake3_hash.h"
+#include "codec/hex.h"
+#include "place/place.h"
+
+enum { MODE_OTHERS_WRITE = 022, NAME_BYTES = 16 };
+
+_Static_assert(2 * NAME_BYTES + 1 == FIRN_PLACE_PRIVATE_NAME_SIZE, "two letters a byte, and a NUL");
+
+static int
+check_private(struct firn_os_dir *dir, firn_error *err)
+{
+    struct firn_os_stat stat;
+    int rc = firn_os_dir_stat(dir, &stat, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    uint32_t user = firn_os_user_id(firn_os_dir_os(dir));
+    if ((stat.uid != user && user != 0) || (stat.mode & MODE_OTHERS_WRITE) != 0) {
+        return firn_error_set(err, FIRN_DENIED,
+                              "'%.600s' is not private: it has to belong to you, and others must "
+                              "not be able to write to it (chmod go-w)",
+                              firn_os_dir_path(dir));
+    }
+    return FIRN_OK;
+}
+
+int
+firn_place_private_open(struct firn_os *os, const char *folder, bool create,
+                        struct firn_os_dir **out, firn_error *err)
+{
+    struct firn_os_dir *home = NULL;
+    char *path = NULL;
+    int rc;
+    *out = NULL;
+    DCHECK(folder[0] == '.' && strchr(folder, '/') == NULL);
+    FIRN_TRY(firn_place_home(os, &path, err));
+    FIRN_TRY(firn_place_open_dir(os, path, create, &home, err));
+    FIRN_TRY(check_private(home, err));
+    rc = firn_os_dir_open(home, folder, out, err);
+    if (rc == FIRN_NOT_FOUND && create) {
+        rc = firn_os_make_dir(home, folder, 0700, err);
+        if (rc == FIRN_OK) {
+            rc = firn_os_dir_sync(home, err);
+            if (rc != FIRN_OK) { /* the next attempt has to sync it */
+                FIRN_IGNORE(firn_os_remove_dir(home, folder, NULL));
+                goto out;
+            }
+        } else if (rc != FIRN_EXISTS) {
+            goto out;
+        }
+        rc = firn_os_dir_open(home, folder, out, err);
+        if (rc == FIRN_NOT_FOUND) { /* a file or a link, as links are not followed */
+            rc = firn_error_set(err, FIRN_DENIED, "'%.800s/%s' is in the way: it is no directory",
+                                path, folder);
+        }
+    }
+    FIRN_TRY(rc);
+    FIRN_TRY(check_private(*out, err));
+out:
+    if (rc != FIRN_OK) {
+        firn_os_dir_close(*out);
+        *out = NULL;
+    }
+    firn_os_dir_close(home);
+    firn_free(path);
+    return rc;
+}
+
+int
+firn_place_private_read(struct firn_os_dir *dir, const char *name, struct firn_buf *out,
+                        firn_error *err)
+{
+    struct firn_os_file *file = NULL;
+    size_t size = 0;
+    int rc;
+    FIRN_TRY(firn_os_file_open(dir, name, FIRN_OS_READ, 0, &file, err));
+    if (firn_buf_set_size(out, FIRN_PLACE_PRIVATE_SIZE_MAX + 1) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a note");
+        goto out;
+    }
+    FIRN_TRY(firn_os_file_read(file, 0, out->data, out->size, &size, err));
+    if (size > FIRN_PLACE_PRIVATE_SIZE_MAX) {
+        rc = firn_error_set(err, FIRN_LIMIT, "'%.900s' is too large", firn_os_file_path(file));
+        goto out;
+    }
+    rc = firn_buf_set_size(out, size);
+out:
+    firn_os_file_close(file);
+    return rc;
+}
+
+int
+firn_place_private_write(struct firn_os_dir *dir, const char *name, firn_slice bytes,
+                         firn_error *err)
+{
+    struct firn_os_file *file = NULL;
+    struct firn_buf room = {0};
+    const char *new_name = NULL;
+    int rc;
+    DCHECK(strchr(name, '/') == NULL);
+    if (firn_buf_append_format(&room, "%s.new", name) == FIRN_OK) {
+        new_name = firn_buf_text(&room);
+    }
+    if (new_name == NULL) {
+        rc = firn_error_no_memory(err, "a note");
+        goto out;
+    }
+    FIRN_TRY(firn_os_file_open(dir, new_name, FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_TRUNCATE,
+                               0600, &file, err));
+    FIRN_TRY(firn_os_file_write(file, 0, bytes.data, bytes.size, err));
+    FIRN_TRY(firn_os_file_sync(file, err));
+    FIRN_TRY(firn_os_rename(dir, new_name, dir, name, FIRN_OS_RENAME_REPLACE, err)); /* (I2) */
+    FIRN_TRY(firn_os_dir_sync(dir, err));
+out:
+    firn_os_file_close(file);
+    firn_buf_deinit(&room);
+    return rc;
+}
+
+int
+firn_place_private_remove(struct firn_os_dir *dir, const char *name, firn_error *err)
+{
+    int rc = firn_os_remove_file(dir, name, err);
+    /* Also where there is none: what removed it may have failed before that was durable. */
+    return rc == FIRN_OK || rc == FIRN_NOT_FOUND ? firn_os_dir_sync(dir, err) : rc;
+}
+
+void
+firn_place_private_name(firn_slice key, char *out)
+{
+    firn_hash hash;
+    firn_blake3_hash_of(key.data, key.size, &hash);
+    firn_hex_encode(hash.bytes, NAME_BYTES, out);
+}

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * place/place_roots.c: collecting the roots that the catalogs of stores know.
+ *
+ * Each store is opened for reading, its few entries are copied, and it is closed again; so no store
+ * is held while another is read, and a list of them costs memory by the workspace and not by the
+ * store. Reading creates nothing (I1).
+ *
+ * In the folder of stores a store may be damaged, of a newer version, or half made: that must not
+ * keep anybody from working with the others, so it is told and passed over. Memory that ran out is
+ * no property of a store and ends the walk.
+ */
+#include "place/place_roots.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "catalog/catalog_workspaces.h"
+#include "place/place.h"
+
+enum { CATALOG_MEMORY_BYTES = 8 << 20, CAPACITY_MIN = 8 };
+
+static void
+root_deinit(struct firn_place_roots_root *root)
+{
+    firn_free(root->store_path);
+    firn_free(root->root);
+    firn_free(root->catalog_root);
+}
+
+void
+firn_place_roots_deinit(struct firn_place_roots *roots)
+{
+    DCHECK(roots->count <= roots->capacity);
+    for (size_t i = 0; i < roots->count; i++) {
+        root_deinit(&roots->items[i]);
+    }
+    firn_free(roots->items);
+    roots->items = NULL;
+    roots->count = 0;
+    roots->capacity = 0;
+}
+
+/* ---- one store ---- */
+
+struct reading {
+    struct firn_place_roots *roots;
+    struct firn_catalog *catalog;
+    const char *store_path;
+    const char *parent; /* real path of the directory that the store lies in, if it is inside */
+};
+
+static int
+count_checkpoint(void *ctx, firn_slice bytes, const struct firn_catalog_record *record,
+                 firn_error *err)
+{
+    (void)bytes;
+    (void)err;
+    struct firn_place_roots_root *root = ctx;
+    if (!record->is_safety) {
+        root->checkpoints++;
+        root->newest_ns = root->newest_ns == 0 ? record->created_ns : root->newest_ns;
+    }
+    return FIRN_OK;
+}
+
+static int
+make_room(struct firn_place_roots *roots)
+{
+    if (roots->count < roots->capacity) {
+        return FIRN_OK;
+    }
+    size_t capacity = roots->capacity == 0 ? CAPACITY_MIN : 2 * roots->capacity;
+    struct firn_place_roots_root *items = firn_resize_array(roots->items, capacity, sizeof *items);
+    if (items == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    roots->items = items;
+    roots->capacity = capacity;
+    return FIRN_OK;
+}
+
+static int
+keep_root(void *ctx, firn_slice name, const struct firn_catalog_workspace *workspace,
+          firn_error *err)
+{
+    struct reading *reading = ctx;
+    bool is_inside = firn_slice_equal(name, firn_str(FIRN_PLACE_ROOTS_INSIDE));
+    struct firn_place_roots_root root = {.workspace = *workspace};
+    int rc = FIRN_OK;
+    root.store_path = firn_strdup(reading->store_path);
+    root.catalog_root = firn_strndup((const char *)name.data, name.size);
+    if (root.catalog_root != NULL) {
+        bool has_parent = is_inside && reading->parent != NULL;
+        root.root = firn_strdup(has_parent ? reading->parent : root.catalog_root);
+    }
+    if (root.store_path == NULL || root.root == NULL || make_room(reading->roots) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "the list of workspaces");
+        goto out;
+    }
+    if (reading->roots->counts) {
+        FIRN_TRY(
+            firn_catalog_list(reading->catalog, workspace->number, count_checkpoint, &root, err));
+    }
+    DCHECK(reading->roots->count < reading->roots->capacity);
+    reading->roots->items[reading->roots->count++] = root;
+    return FIRN_OK;
+out:
+    root_deinit(&root);
+    return rc;
+}
+
+int
+firn_place_roots_add_catalog(struct firn_place_roots *roots, struct firn_catalog *catalog,
+                             const char *store_path, firn_error *err)
+{
+    struct reading reading = {.roots = roots, .catalog = catalog, .store_path = store_path};
+    size_t count_before = roots->count;
+    char *parent = NULL;
+    int rc;
+    FIRN_TRY(firn_place_roots_inside_of(roots->os, store_path, &parent, err));
+    reading.parent = parent;
+    FIRN_TRY(firn_catalog_workspaces_list(catalog, keep_root, &reading, err));
+out:
+    firn_free(parent);
+    DCHECK(roots->count >= count_before);
+    while (rc != FIRN_OK && roots->count > count_before) {
+        root_deinit(&roots->items[--roots->count]);
+    }
+    return rc;
+}
+
+int
+firn_place_roots_add_store(struct firn_place_roots *roots, const char *store_path, firn_error *err)
+{
+    struct firn_db_options options = {.read_only = true, .memory_bytes = CATALOG_MEMORY_BYTES};
+    struct firn_catalog *catalog = NULL;
+    struct firn_os_dir *dir = NULL;
+    struct firn_db *db = NULL;
+    int rc;
+    FIRN_TRY(firn_os_dir_open_path(roots->os, store_path, &dir, err));
+    FIRN_TRY(firn_db_open(dir, &options, &db, err));
+    DCHECK(firn_db_is_read_only(db)); /* (I1) */
+    FIRN_TRY(firn_catalog_open(db, &catalog, err));
+    FIRN_TRY(firn_place_roots_add_catalog(roots, catalog, store_path, err));
+out:
+    firn_catalog_close(catalog);
+    if (db != NULL) {
+        FIRN_IGNORE(firn_db_close(db, NULL)); /* nothing was written */
+    }
+    firn_os_dir_close(dir);
+    return rc;
+}
+
+/* ---- all stores ---- */
+
+struct sweep {
+    struct firn_place_roots *roots;
+    void (*on_unreadable)(void *ctx, const char *store_path, const firn_error *why);
+    void *ctx;
+};
+
+/* Packs without the file that makes a store are one that has lost it. */
+static int
+find_packs(const struct firn_place_roots *roots, const char *path, firn_error *err)
+{
+    bool is_there;
+    int rc = firn_place_is_store(roots->os, path, &is_there, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    return is_there ? firn_place_refuse_packs(path, err) : FIRN_NOT_FOUND;
+}
+
+static int
+visit_store(void *ctx, const char *path, firn_error *err)
+{
+    struct sweep *sweep = ctx;
+    firn_error why;
+    int rc = firn_place_roots_add_store(sweep->roots, path, &why);
+    if (rc == FIRN_NOT_FOUND) {
+        rc = find_packs(sweep->roots, path, &why);
+    }
+    if (rc == FIRN_NO_MEMORY) {
+        return firn_error_no_memory(err, "the list of workspaces");
+    }
+    if (rc != FIRN_OK && rc != FIRN_NOT_FOUND && sweep->on_unreadable != NULL) {
+        sweep->on_unreadable(sweep->ctx, path, &why);
+    }
+    return FIRN_OK;
+}
+
+int
+firn_place_roots_add_all(struct firn_place_roots *roots,
+                         void (*on_unreadable)(void *ctx, const char *store_path,
+                                               const firn_error *why),
+                         void *ctx, firn_error *err)
+{
+    struct sweep sweep = {.roots = roots, .on_unreadable = on_unreadable, .ctx = ctx};
+    return firn_place_list(roots->os, visit_store, &sweep, err);
+}
+
+/* ---- what they say ---- */
+
+const struct firn_place_roots_root *
+firn_place_roots_find(const struct firn_place_roots *roots, const char *real_path)
+{
+    for (size_t i = 0; i < roots->count; i++) {
+        if (strcmp(roots->items[i].root, real_path) == 0) {
+            return &roots->items[i];
+        }
+    }
+    return NULL;
+}
+
+/* Whether a workspace of the catalog was saved from the directory that has this stat. A directory
+ * keeps its inode and the time at which it was made when it is renamed. The number of its device
+ * may change when the machine starts again and does not count. Where that time is not known nothing
+ * is recognised: inodes are given again, and a wrong guess would stop people at their work. */
+static bool
+is_same(const struct firn_catalog_workspace *workspace, const struct firn_os_stat *stat)
+{
+    return workspace->inode == stat->inode && workspace->btime_ns != 0 &&
+           workspace->btime_ns == stat->btime_ns;
+}
+
+/* Whether the directory that the catalog means is at its path no more. */
+static int
+check_gone(const struct firn_place_roots *roots, const struct firn_place_roots_root *root,
+           bool *out, firn_error *err)
+{
+    struct firn_os_dir *dir;
+    struct firn_os_stat stat;
+    int rc = firn_os_dir_open_path(roots->os, root->root, &dir, err);
+    *out = rc == FIRN_NOT_FOUND;
+    if (rc != FIRN_OK) {
+        return rc == FIRN_NOT_FOUND || rc == FIRN_DENIED ? FIRN_OK : rc;
+    }
+    rc = firn_os_dir_stat(dir, &stat, err);
+    firn_os_dir_close(dir);
+    *out = rc == FIRN_OK && !is_same(&root->workspace, &stat);
+    return rc;
+}
+
+int
+firn_place_roots_find_moved(const struct firn_place_roots *roots, const struct firn_os_stat *stat,
+                            const struct firn_place_roots_root **out, firn_error *err)
+{
+    *out = NULL;
+    for (size_t i = 0; i < roots->count && *out == NULL; i++) {
+        const struct firn_place_roots_root *root = &roots->items[i];
+        bool is_gone;
+        if (!is_same(&root->workspace, stat)) {
+            continue;
+        }
+        int rc = check_gone(roots, root, &is_gone, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        *out = is_gone ? root : NULL;
+    }
+    return FIRN_OK;
+}
+
+int
+firn_place_roots_inside_of(struct firn_os *os, const char *store_path, char **out, firn_error *err)
+{
+    struct firn_os_dir *dir = NULL;
+    struct firn_os_stat stat;
+    struct firn_buf text = {0};
+    size_t size = strlen(store_path);
+    int rc = FIRN_OK;
+    *out = NULL;
+    while (size > 1 && store_path[size - 1] == '/') {
+        size--;
+    }
+    size_t name_size = strlen(FIRN_PLACE_INSIDE);
+    if (size < name_size ||
+        memcmp(store_path + size - name_size, FIRN_PLACE_INSIDE, name_size) != 0 ||
+        (size > name_size && store_path[size - name_size - 1] != '/')) {
+        return FIRN_OK;
+    }
+    const char *path = NULL;
+    if (firn_buf_append(&text, store_path, size - name_size) == FIRN_OK &&
+        firn_buf_append_str(&text, ".") == FIRN_OK) {
+        path = firn_buf_text(&text);
+    }
+    if (path == NULL) {
+        rc = firn_error_no_memory(err, "a path");
+        goto out;
+    }
+    rc = firn_os_dir_open_path(os, path, &dir, err);
+    if (rc == FIRN_NOT_FOUND) {
+        rc = FIRN_OK;
+        goto out;
+    }
+    if (rc != FIRN_OK) {
+        goto out;
+    }
+    rc = firn_os_stat(dir, FIRN_PLACE_INSIDE, &stat, err);
+    if (rc == FIRN_NOT_FOUND || (rc == FIRN_OK && stat.kind == FIRN_OS_DIR)) {
+        firn_buf_clear(&text);
+        FIRN_TRY(firn_os_dir_real_path(dir, &text, err));
+        *out = firn_strndup((const char *)text.data, text.size);
+        DCHECK(*out == NULL || **out == '/');
+        rc = *out == NULL ? firn_error_no_memory(err, "a path") : FIRN_OK;
+    }
+out:
+    firn_os_dir_close(dir);
+    firn_buf_deinit(&text);
+    return rc;
+}

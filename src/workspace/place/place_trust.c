@@ -1,0 +1,631 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * place/place_trust.c: whether a store that lies in a tree was made there by this user.
+ *
+ * A repository or an archive can bring a directory ".firn" along. Its catalog may hold a restore that
+ * was begun, its settings a policy that keeps nothing: who works in that tree must not act on them
+ * (SECURITY.md). So a store that is found in a tree is used only if an entry outside of the tree says
+ * that this user made it, with firn init --here, or has trusted it, with firn trust. A store that is
+ * named needs no entry: naming it is saying so.
+ *
+ * An entry is about one directory, known by its inode and the time at which it was made, which a
+ * rename keeps and a copy, a clone or an archive does not have (I1; the kernel's word). So a
+ * workspace may be moved in its file system, and be reached by several paths; a copy of it has to
+ * be trusted anew. Where a file system does not tell that time, the path of the root counts too, as
+ * inodes are given again. The id of the store must be the same unless it cannot be read: a damaged
+ * store stays its owner's. Entries are files of place_private.c:
+ *
+ *   firn trust 1\n  store <32 hex digits, or as many '-'>\n  owner <uid>\n  inode <n>\n  birth <n>\n
+ *   root <path to the end of the file>
+ *
+ * (without the blanks before the words) and are called after inode and birth. The path is there for
+ * people.
+ *
+ * (I2) A store's directory that others may write to, or that has changed hands, is not trusted,
+ *      whatever was entered.
+ * (I3) Nothing but the directory, its attributes and the 64 bytes of FIRN is looked at to find out.
+ *      (Not checked: it says what is not done.)
+ * (I4) A failure to read, which another attempt may not meet, is an error. It never makes a store
+ *      trusted, nor an entry one that any store fits.
+ */
+#include "place/place_trust.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "codec/hex.h"
+#include "place/place.h"
+#include "place/place_private.h"
+
+enum {
+    MODE_OTHERS_WRITE = 022,
+    ID_LETTERS = 2 * FIRN_STOREFILE_ID_SIZE,
+    HEAD_SIZE = 256 /* room for all but the path */
+};
+
+static const char MAGIC[] = "firn trust 1\nstore ";
+static const char ROOT[] = "root ";
+
+static int
+out_of_memory(firn_error *err)
+{
+    return firn_error_no_memory(err, "what is known of a store");
+}
+
+/* ---- looking at the directory ---- */
+
+/* Fails without an id. */
+static int
+read_id(struct firn_os_dir *store, struct firn_place_trust_look *out, firn_error *err)
+{
+    struct firn_storefile_identity identity;
+    uint8_t bytes[FIRN_STOREFILE_IDENTITY_SIZE];
+    struct firn_os_file *file = NULL;
+    size_t size;
+    int rc;
+    FIRN_TRY(firn_os_file_open(store, FIRN_STOREFILE_IDENTITY_NAME, FIRN_OS_READ, 0, &file, err));
+    FIRN_TRY(firn_os_file_read(file, 0, bytes, sizeof bytes, &size, err));
+    FIRN_TRY(firn_storefile_get_identity(firn_bytes(bytes, size), "", &identity, err));
+    memcpy(out->id, identity.id, sizeof out->id);
+    out->has_id = true;
+out:
+    firn_os_file_close(file);
+    return rc;
+}
+
+/* Whether the id cannot be read because of what is there. Another failure may pass, and says nothing
+ * of the store. */
+static bool
+is_damaged(int rc)
+{
+    return rc == FIRN_NOT_FOUND || rc == FIRN_DENIED || rc == FIRN_INVALID || rc == FIRN_CORRUPT ||
+           rc == FIRN_NEWER;
+}
+
+/* ---- entries ---- */
+
+/* All of an entry but "store" and the path; out has HEAD_SIZE bytes. */
+static void
+write_identity(const struct firn_os_stat *stat, char *out)
+{
+    (void)snprintf(out, HEAD_SIZE, "\nowner %" PRIu32 "\ninode %" PRIu64 "\nbirth %" PRId64 "\n",
+                   stat->uid, stat->inode, stat->btime_ns);
+}
+
+/* The name of the entry of a directory. */
+static int
+name_of(const struct firn_os_stat *stat, const char *real_root, char *out, firn_error *err)
+{
+    DCHECK(stat->btime_ns != 0 || real_root[0] == '/');
+    struct firn_buf key = {0};
+    int rc = firn_buf_append_format(&key, "%" PRIu64 " %" PRId64, stat->inode, stat->btime_ns);
+    if (rc == FIRN_OK && stat->btime_ns == 0) {
+        rc = firn_buf_append_format(&key, " %s", real_root);
+    }
+    if (rc == FIRN_OK) {
+        firn_place_private_name(firn_buf_slice(&key), out);
+    }
+    firn_buf_deinit(&key);
+    return rc == FIRN_OK ? FIRN_OK : out_of_memory(err);
+}
+
+static bool
+is_id(const char *id)
+{
+    return strspn(id, "0123456789abcdef") == ID_LETTERS || strspn(id, "-") == ID_LETTERS;
+}
+
+/* The path of an entry; false for what is none. NUL follows its end and is nowhere else. */
+static bool
+root_of(struct firn_buf *entry, char id[ID_LETTERS + 1], const char **out)
+{
+    const char *text = firn_buf_text(entry);
+    size_t magic_size = sizeof MAGIC - 1;
+    if (text == NULL || strlen(text) != entry->size || entry->size < magic_size + ID_LETTERS ||
+        memcmp(text, MAGIC, magic_size) != 0) {
+        return false;
+    }
+    memcpy(id, text + magic_size, ID_LETTERS);
+    id[ID_LETTERS] = '\0';
+    const char *at = text;
+    while (at != NULL && strncmp(at, ROOT, sizeof ROOT - 1) != 0) {
+        at = strchr(at, '\n');
+        at = at == NULL ? NULL : at + 1;
+    }
+    *out = at == NULL ? NULL : at + sizeof ROOT - 1;
+    return at != NULL && **out == '/' && is_id(id);
+}
+
+static void
+id_text(const struct firn_place_trust_look *look, char out[ID_LETTERS + 1])
+{
+    memset(out, '-', ID_LETTERS);
+    out[ID_LETTERS] = '\0';
+    if (look->has_id) {
+        firn_hex_encode(look->id, sizeof look->id, out);
+    }
+}
+
+/* Whether an entry is about that directory. */
+static bool
+agrees(struct firn_buf *entry, const struct firn_place_trust_look *look, const char *real_root)
+{
+    char own[ID_LETTERS + 1];
+    char id[ID_LETTERS + 1];
+    char identity[HEAD_SIZE];
+    const char *root;
+    if (!root_of(entry, id, &root)) {
+        return false;
+    }
+    id_text(look, own);
+    write_identity(&look->stat, identity);
+    const char *rest = (const char *)entry->data + sizeof MAGIC - 1 + ID_LETTERS;
+    size_t size = strlen(identity);
+    bool is_same_id = !look->has_id || id[0] == '-' || strcmp(own, id) == 0;
+    bool is_same_root = look->stat.btime_ns != 0 || strcmp(root, real_root) == 0;
+    return is_same_id && is_same_root && strncmp(rest, identity, size) == 0 &&
+           rest + size + sizeof ROOT - 1 == root; /* nothing stands between */
+}
+
+/* Reads the entry of a directory; FIRN_NOT_FOUND where there is none. */
+static int
+read_entry(struct firn_os *os, const struct firn_os_stat *stat, const char *real_root,
+           struct firn_buf *out, firn_error *err)
+{
+    char name[FIRN_PLACE_PRIVATE_NAME_SIZE];
+    struct firn_os_dir *dir = NULL;
+    int rc;
+    FIRN_TRY(name_of(stat, real_root, name, err));
+    FIRN_TRY(firn_place_private_open(os, FIRN_PLACE_PRIVATE_TRUSTED, false, &dir, err));
+    FIRN_TRY(firn_place_private_read(dir, name, out, err));
+out:
+    firn_os_dir_close(dir);
+    return rc;
+}
+
+static int
+write_entry(struct firn_os *os, const struct firn_place_trust_look *look, const char *real_root,
+            firn_error *err)
+{
+    char name[FIRN_PLACE_PRIVATE_NAME_SIZE];
+    char id[ID_LETTERS + 1];
+    char identity[HEAD_SIZE];
+    struct firn_os_dir *dir = NULL;
+    struct firn_buf entry = {0};
+    int rc;
+    DCHECK(look->has_store && real_root[0] == '/');
+    id_text(look, id);
+    write_identity(&look->stat, identity);
+    if (firn_buf_append_format(&entry, "%s%s%s%s%s", MAGIC, id, identity, ROOT, real_root) !=
+        FIRN_OK) {
+        rc = out_of_memory(err);
+        goto out;
+    }
+    FIRN_TRY(name_of(&look->stat, real_root, name, err));
+    FIRN_TRY(firn_place_private_open(os, FIRN_PLACE_PRIVATE_TRUSTED, true, &dir, err));
+    FIRN_TRY(firn_place_private_write(dir, name, firn_buf_slice(&entry), err));
+out:
+    firn_os_dir_close(dir);
+    firn_buf_deinit(&entry);
+    return rc;
+}
+
+/* Fills is_trusted. A folder of entries that is not private, or not there, vouches for nothing. */
+static int
+judge(struct firn_os *os, const char *real_root, struct firn_place_trust_look *look,
+      firn_error *err)
+{
+    struct firn_buf entry = {0};
+    if ((look->stat.mode & MODE_OTHERS_WRITE) != 0) { /* (I2) */
+        return FIRN_OK;
+    }
+    int rc = read_entry(os, &look->stat, real_root, &entry, err);
+    look->is_trusted = rc == FIRN_OK && agrees(&entry, look, real_root);
+    firn_buf_deinit(&entry);
+    DCHECK(!look->is_trusted || rc == FIRN_OK); /* (I4) */
+    bool is_none =
+        rc == FIRN_NOT_FOUND || rc == FIRN_DENIED || rc == FIRN_INVALID || rc == FIRN_LIMIT;
+    return is_none ? FIRN_OK : rc;
+}
+
+/* *out_why is the failure to read the id that another attempt may not meet, or zeroed. */
+static int
+look_and_tell(struct firn_os *os, const char *real_root, struct firn_place_trust_look *out,
+              firn_error *out_why, firn_error *err)
+{
+    struct firn_os_dir *dir = NULL;
+    struct firn_os_dir *store = NULL;
+    *out = (struct firn_place_trust_look){.has_store = false};
+    *out_why = (firn_error){.code = FIRN_OK};
+    int rc = firn_os_dir_open_path(os, real_root, &dir, err);
+    if (rc != FIRN_OK) {
+        return rc == FIRN_NOT_FOUND || rc == FIRN_DENIED ? FIRN_OK : rc;
+    }
+    FIRN_TRY(firn_place_holds_inside(dir, &out->has_store, err));
+    if (!out->has_store) {
+        goto out;
+    }
+    rc = firn_os_dir_open(dir, FIRN_PLACE_INSIDE, &store, err);
+    if (rc == FIRN_DENIED || rc == FIRN_NOT_FOUND) {
+        rc = firn_os_stat(dir, FIRN_PLACE_INSIDE, &out->stat, err);
+        goto out; /* nobody who may not look in has made it */
+    }
+    FIRN_TRY(rc);
+    FIRN_TRY(firn_os_dir_stat(store, &out->stat, err));
+    rc = read_id(store, out, out_why);
+    out_why->code = is_damaged(rc) ? FIRN_OK : rc;
+    rc = judge(os, real_root, out, err);
+out:
+    firn_os_dir_close(store);
+    firn_os_dir_close(dir);
+    return rc;
+}
+
+int
+firn_place_trust_look(struct firn_os *os, const char *real_root, struct firn_place_trust_look *out,
+                      firn_error *err)
+{
+    firn_error why;
+    int rc = look_and_tell(os, real_root, out, &why, err);
+    if (rc == FIRN_OK && out->is_trusted && why.code != FIRN_OK) { /* (I4) */
+        out->is_trusted = false;
+        rc = firn_error_set(err, why.code, "%s", why.text);
+    }
+    DCHECK(!out->is_trusted ||
+           (out->has_store && (out->stat.mode & MODE_OTHERS_WRITE) == 0)); /* (I2) */
+    return rc;
+}
+
+int
+firn_place_trust_refuse(const char *real_root, const struct firn_place_trust_look *look,
+                        firn_error *err)
+{
+    const char *slash = real_root[1] == '\0' ? "" : "/";
+    DCHECK(look->has_store && !look->is_trusted);
+    if ((look->stat.mode & MODE_OTHERS_WRITE) != 0) {
+        return firn_error_set(err, FIRN_UNTRUSTED,
+                              "'%.700s%s" FIRN_PLACE_INSIDE "' is a store that others may write "
+                              "to: nothing is done with it",
+                              real_root, slash);
+    }
+    return firn_error_set(err, FIRN_UNTRUSTED,
+                          "'%.700s%s" FIRN_PLACE_INSIDE "' is a store that you have not made "
+                          "here: nothing is done with it",
+                          real_root, slash);
+}
+
+/* ---- entering ---- */
+
+int
+firn_place_trust_enter(struct firn_os *os, const char *real_root, firn_error *err)
+{
+    struct firn_place_trust_look look;
+    firn_error why;
+    int rc;
+    FIRN_TRY(look_and_tell(os, real_root, &look, &why, err));
+    if (!look.has_store) {
+        rc = firn_error_set(err, FIRN_NOT_FOUND, "there is no store in '%.900s'", real_root);
+    } else if ((look.stat.mode & MODE_OTHERS_WRITE) != 0) {
+        rc = firn_error_set(err, FIRN_DENIED,
+                            "others may write to '%.600s/" FIRN_PLACE_INSIDE
+                            "': make it private first (chmod -R go= on it)",
+                            real_root);
+    } else if (why.code != FIRN_OK) { /* (I4) */
+        rc = firn_error_set(err, why.code, "%s", why.text);
+    } else { /* also where it is there: what wrote it may have failed before it was durable */
+        rc = write_entry(os, &look, real_root, err);
+    }
+out:
+    return rc;
+}
+
+int
+firn_place_trust_carry(struct firn_os *os, struct firn_os_dir *from, struct firn_os_dir *to,
+                       firn_error *err)
+{
+    struct firn_place_trust_look look = {.has_store = true};
+    char id[ID_LETTERS + 1];
+    struct firn_buf entry = {0};
+    const char *root;
+    int rc;
+    FIRN_TRY(firn_os_dir_stat(from, &look.stat, err));
+    /* Without a time of birth the path would be needed as well, and then does not change. */
+    rc = look.stat.btime_ns == 0 ? FIRN_NOT_FOUND : read_entry(os, &look.stat, "", &entry, err);
+    if (rc == FIRN_NOT_FOUND || rc == FIRN_DENIED || rc == FIRN_INVALID || rc == FIRN_LIMIT) {
+        rc = FIRN_OK;
+        goto out;
+    }
+    FIRN_TRY(rc);
+    DCHECK(look.stat.btime_ns != 0); /* else the path counts, and is not known here */
+    if (!agrees(&entry, &look, "") || !root_of(&entry, id, &root)) {
+        goto out;
+    }
+    FIRN_TRY(firn_os_dir_stat(to, &look.stat, err));
+    rc = read_id(to, &look, err);
+    if (rc == FIRN_OK || is_damaged(rc)) {
+        rc = write_entry(os, &look, root, err);
+    }
+out:
+    firn_buf_deinit(&entry);
+    return rc;
+}
+
+/* ---- for programs ---- */
+
+static int
+show(const char *real_root, const struct firn_place_trust_look *look,
+     int (*visit)(void *ctx, const firn_trust_info *info), void *ctx, firn_error *err)
+{
+    char id[ID_LETTERS + 1];
+    struct firn_buf path = {0};
+    const char *text = NULL;
+    int rc;
+    id_text(look, id);
+    if (firn_buf_append_format(&path, "%s%s" FIRN_PLACE_INSIDE, real_root,
+                               real_root[1] == '\0' ? "" : "/") == FIRN_OK) {
+        text = firn_buf_text(&path);
+    }
+    if (text == NULL) {
+        rc = out_of_memory(err);
+        goto out;
+    }
+    firn_trust_info info = {.root = real_root,
+                            .store_path = text,
+                            .store_id = look->has_id ? id : "",
+                            .owner = look->stat.uid,
+                            .is_trusted = look->is_trusted,
+                            .is_there = look->has_store};
+    rc = visit(ctx, &info);
+    rc = rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+out:
+    firn_buf_deinit(&path);
+    return rc;
+}
+
+/* The nearest directory from a path upward that has a store in it, and what that is. *out_root is
+ * allocated. FIRN_NOT_FOUND. */
+static int
+find(struct firn_os *os, const char *path, char **out_root, struct firn_place_trust_look *out,
+     firn_error *err)
+{
+    struct firn_os_dir *dir = NULL;
+    struct firn_buf real = {0};
+    char *root = NULL;
+    int rc;
+    *out_root = NULL;
+    FIRN_TRY(firn_os_dir_open_path(os, path, &dir, err));
+    FIRN_TRY(firn_os_dir_real_path(dir, &real, err));
+    root = firn_strndup((const char *)real.data, real.size);
+    if (root == NULL) {
+        rc = out_of_memory(err);
+        goto out;
+    }
+    for (;;) {
+        FIRN_TRY(firn_place_trust_look(os, root, out, err));
+        if (out->has_store) {
+            *out_root = root;
+            root = NULL;
+            break;
+        }
+        char *slash = strrchr(root, '/');
+        if (slash == NULL || root[1] == '\0') {
+            rc = firn_error_set(err, FIRN_NOT_FOUND,
+                                "there is no store inside of '%.800s' or a directory above it",
+                                path);
+            break;
+        }
+        slash[slash == root ? 1 : 0] = '\0';
+    }
+out:
+    DCHECK((rc == FIRN_OK) == (*out_root != NULL));
+    firn_os_dir_close(dir);
+    firn_buf_deinit(&real);
+    firn_free(root);
+    return rc;
+}
+
+int
+firn_place_trust_find(struct firn_os *os, const char *path,
+                      int (*visit)(void *ctx, const firn_trust_info *info), void *ctx,
+                      firn_error *err)
+{
+    struct firn_place_trust_look look;
+    char *root;
+    int rc = find(os, path, &root, &look, err);
+    rc = rc == FIRN_OK ? show(root, &look, visit, ctx, err) : rc;
+    firn_free(root);
+    return rc;
+}
+
+int
+firn_place_trust_add(struct firn_os *os, const char *path, firn_error *err)
+{
+    struct firn_place_trust_look look;
+    char *root;
+    int rc = find(os, path, &root, &look, err);
+    rc = rc == FIRN_OK ? firn_place_trust_enter(os, root, err) : rc;
+    firn_free(root);
+    return rc;
+}
+
+static int
+keep_name(void *ctx, const struct firn_os_dirent *entry)
+{
+    return entry->name_size == FIRN_PLACE_PRIVATE_NAME_SIZE - 1
+               ? firn_buf_append(ctx, entry->name, entry->name_size + 1)
+               : FIRN_OK;
+}
+
+struct entry {
+    struct firn_os_dir *dir;
+    const char *name;
+    const char *root;      /* NULL: it cannot be read, or is malformed */
+    const firn_error *why; /* that */
+};
+
+/* Reads an entry and calls visit with it. */
+static int
+visit_entry(struct firn_os_dir *dir, const char *name,
+            int (*visit)(void *ctx, const struct entry *entry, firn_error *err), void *ctx,
+            firn_error *err)
+{
+    struct firn_buf bytes = {0};
+    char id[ID_LETTERS + 1];
+    firn_error why = {.code = FIRN_OK};
+    struct entry entry = {.dir = dir, .name = name, .why = &why};
+    int rc = firn_place_private_read(dir, name, &bytes, &why);
+    if (rc == FIRN_OK && !root_of(&bytes, id, &entry.root)) {
+        entry.root = NULL;
+        rc = firn_error_set(&why, FIRN_CORRUPT, "'%.700s/%s' is not what firn trust writes",
+                            firn_os_dir_path(dir), name);
+    }
+    if (rc == FIRN_NO_MEMORY) {
+        rc = out_of_memory(err);
+    } else {
+        rc = rc == FIRN_NOT_FOUND ? FIRN_OK : visit(ctx, &entry, err);
+    }
+    firn_buf_deinit(&bytes);
+    return rc;
+}
+
+/* Calls visit with each entry, also with what bears the name of one and cannot be read. */
+static int
+walk(struct firn_os *os, int (*visit)(void *ctx, const struct entry *entry, firn_error *err),
+     void *ctx, firn_error *err)
+{
+    struct firn_os_dir *dir = NULL;
+    struct firn_buf names = {0};
+    int rc = firn_place_private_open(os, FIRN_PLACE_PRIVATE_TRUSTED, false, &dir, err);
+    if (rc == FIRN_NOT_FOUND) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(rc);
+    rc = firn_os_dir_list(dir, keep_name, &names, err);
+    if (rc == FIRN_NO_MEMORY) {
+        rc = out_of_memory(err);
+    }
+    DCHECK(rc != FIRN_OK || names.size % FIRN_PLACE_PRIVATE_NAME_SIZE == 0);
+    for (size_t at = 0; rc == FIRN_OK && at < names.size; at += FIRN_PLACE_PRIVATE_NAME_SIZE) {
+        rc = visit_entry(dir, (const char *)names.data + at, visit, ctx, err);
+    }
+out:
+    firn_os_dir_close(dir);
+    firn_buf_deinit(&names);
+    return rc;
+}
+
+struct listing {
+    struct firn_os *os;
+    int (*visit)(void *ctx, const firn_trust_info *info);
+    void *ctx;
+};
+
+/* Tells of an entry that says nothing. */
+static int
+show_unread(const struct listing *listing, const struct entry *entry, const char *why,
+            firn_error *err)
+{
+    struct firn_buf path = {0};
+    const char *text = NULL;
+    int rc;
+    if (firn_buf_append_format(&path, "%s/%s", firn_os_dir_path(entry->dir), entry->name) ==
+        FIRN_OK) {
+        text = firn_buf_text(&path);
+    }
+    if (text == NULL) {
+        rc = out_of_memory(err);
+        goto out;
+    }
+    const firn_trust_info info = {
+        .root = "", .store_path = "", .store_id = "", .unread_path = text, .unread_text = why};
+    rc = listing->visit(listing->ctx, &info);
+    rc = rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+out:
+    firn_buf_deinit(&path);
+    return rc;
+}
+
+static int
+list_one(void *ctx, const struct entry *entry, firn_error *err)
+{
+    const struct listing *listing = ctx;
+    struct firn_place_trust_look look;
+    firn_error why;
+    if (entry->root == NULL) {
+        return show_unread(listing, entry, entry->why->text, err);
+    }
+    int rc = firn_place_trust_look(listing->os, entry->root, &look, &why);
+    if (rc == FIRN_NO_MEMORY) {
+        return out_of_memory(err);
+    }
+    return rc == FIRN_OK ? show(entry->root, &look, listing->visit, listing->ctx, err)
+                         : show_unread(listing, entry, why.text, err);
+}
+
+int
+firn_place_trust_list(struct firn_os *os, int (*visit)(void *ctx, const firn_trust_info *info),
+                      void *ctx, firn_error *err)
+{
+    struct listing listing = {.os = os, .visit = visit, .ctx = ctx};
+    return walk(os, list_one, &listing, err);
+}
+
+struct removal {
+    const char *root;
+    const char *name; /* of the entry of what is there now; NULL: nothing is */
+    size_t removed;
+};
+
+static int
+remove_one(void *ctx, const struct entry *entry, firn_error *err)
+{
+    struct removal *removal = ctx;
+    bool is_meant = (removal->name != NULL && strcmp(entry->name, removal->name) == 0) ||
+                    (entry->root != NULL && strcmp(entry->root, removal->root) == 0);
+    if (!is_meant) {
+        return FIRN_OK;
+    }
+    removal->removed++;
+    return firn_place_private_remove(entry->dir, entry->name, err);
+}
+
+/* A removal that failed before may have taken the name away, and not durably. */
+static int
+sync_entries(struct firn_os *os, firn_error *err)
+{
+    struct firn_os_dir *dir;
+    int rc = firn_place_private_open(os, FIRN_PLACE_PRIVATE_TRUSTED, false, &dir, err);
+    rc = rc == FIRN_OK ? firn_os_dir_sync(dir, err) : rc;
+    firn_os_dir_close(dir);
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+int
+firn_place_trust_remove(struct firn_os *os, const char *path, firn_error *err)
+{
+    struct firn_place_trust_look look;
+    char name[FIRN_PLACE_PRIVATE_NAME_SIZE];
+    char *root = NULL;
+    int rc = find(os, path, &root, &look, err);
+    if (rc != FIRN_OK && rc != FIRN_NOT_FOUND && rc != FIRN_DENIED && rc != FIRN_INVALID) {
+        return rc; /* what is there may be known by another path */
+    }
+    struct removal removal = {.root = rc == FIRN_OK ? root : path};
+    if (rc == FIRN_OK) { /* otherwise the directory is gone, or the store */
+        FIRN_TRY(name_of(&look.stat, root, name, err));
+        removal.name = name;
+    }
+    FIRN_TRY(walk(os, remove_one, &removal, err));
+    if (removal.removed == 0) {
+        FIRN_TRY(sync_entries(os, err));
+        rc = firn_error_set(err, FIRN_NOT_FOUND, "no trusted store is known at '%.900s'", path);
+    }
+out:
+    firn_free(root);
+    return rc;
+}

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * reclaim/reclaim.c: giving back the space of what no checkpoint needs any more.
+ *
+ *   expire   expired checkpoints are deleted (reclaim_expire.c)
+ *   mark     every object that any checkpoint of any workspace of the store needs (reclaim_mark.c)
+ *   whole    what leans on something forgotten is stored anew, whole (reclaim_purge.c)
+ *   plan     for each pack: keep, drop, or move what is alive (reclaim_plan.c)
+ *   forget   the stat cache loses directories that are not alive, then the index its entries for
+ *            dead objects in packs that go
+ *   drop     packs without anything alive are retired
+ *   move     the living objects of other packs that go get a new pack, then those are retired too
+ *            (reclaim_move.c)
+ *            Where there is no space for that, but packs were dropped, the rest is left for later.
+ *   tidy     the log and the small runs that all of this has left become one run each, and the index
+ *            one without what it had to forget
+ *
+ * The store's writing lock is held throughout, so nothing becomes alive meanwhile. A dry run takes
+ * no lock, ends behind the plan, and changes nothing. An automatic collection does the same in
+ * slices, with others at work between them (reclaim_auto.c).
+ *
+ * What a crash may leave. Until "forget" nothing has changed that anybody needs. (I1; not
+ * checked: it is the order of the steps.) An entry of
+ * the index is deleted only for a dead object that the stat cache does not name any more, and given
+ * a new place only when that is durable. (I2)
+ * A pack is retired when the index leads to nothing in it; its file is removed when no reader of
+ * before that commit is left (objects_retire.c). So behind every single write the store is
+ * whole, and whoever collects next finishes what is left.
+ *
+ * After packs were retired the MANIFEST gets a new version, by which readers that come from now on
+ * are told from those that may still need the files.
+ *
+ * What was forgotten (catalog_purge.c) is noted until the index does not have it any more.
+ *
+ * Memory: 9 bytes an object of the store (a quarter more while they are read in), one directory
+ * object and 32 bytes for each directory that waits, what a writer of packs needs for 131,072
+ * objects (8 MB), four decoded frames, and the store's own budget: 57 MB were measured for two
+ * million objects. Compressing again takes zstd's tables beside that: 20 MB at level 9, 50 at 19.
+ */
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "catalog/catalog_due.h"
+#include "reclaim/reclaim_expire.h"
+#include "reclaim/reclaim_internal.h"
+#include "statcache/statcache.h"
+
+enum { SCRATCH_FRAMES = 4, PROGRESS_INTERVAL_NS = 200 * 1000 * 1000 };
+
+int
+firn_reclaim_progress(struct firn_reclaim *gc, const char *phase, uint64_t objects_done,
+                      firn_error *err)
+{
+    enum { OBJECTS_A_LOOK = 256 };
+    return objects_done % OBJECTS_A_LOOK == 0
+               ? firn_reclaim_progress_now(gc, phase, objects_done, err)
+               : FIRN_OK;
+}
+
+int
+firn_reclaim_progress_now(struct firn_reclaim *gc, const char *phase, uint64_t objects_done,
+                          firn_error *err)
+{
+    const firn_callbacks *callbacks = &gc->options->callbacks;
+    if (callbacks->on_progress == NULL) {
+        return FIRN_OK;
+    }
+    int64_t now = firn_os_monotonic_ns(gc->ws->os);
+    if (now < gc->progress_due_ns) {
+        return FIRN_OK;
+    }
+    gc->progress_due_ns = now + PROGRESS_INTERVAL_NS;
+    firn_progress state = {.phase = phase, .files_done = objects_done};
+    int rc = callbacks->on_progress(callbacks->ctx, &state);
+    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, FIRN_CANCELLED, "cancelled");
+}
+
+void
+firn_reclaim_tell(struct firn_reclaim *gc, const char *text)
+{
+    gc->result->damaged++;
+    firn_ws_tell_damage(&gc->options->callbacks, text);
+}
+
+/* ---- expire ---- */
+
+static int
+note_expired(void *ctx, uint32_t of_workspace, const struct firn_catalog_record *record,
+             firn_error *err)
+{
+    struct firn_reclaim *gc = ctx;
+    (void)of_workspace;
+    gc->result->safety_expired += record->is_safety ? 1 : 0;
+    gc->result->expired += record->is_safety ? 0 : 1;
+    return firn_buf_append(&gc->expired, record->id, sizeof record->id) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(err, "a list of checkpoints");
+}
+
+static int
+expire(struct firn_reclaim *gc, firn_error *err)
+{
+    struct firn_catalog_keep keep;
+    struct firn_reclaim_expire_counts counts;
+    struct firn_reclaim_expire_rule rule = {.now_ns = firn_os_now_ns(gc->ws->os)};
+    int rc;
+    if (gc->options->keep != NULL) {
+        FIRN_TRY(firn_catalog_keep_read(firn_str(gc->options->keep), &keep, err));
+        rule.keep = &keep;
+    }
+    if (gc->options->dry_run) {
+        rc = firn_reclaim_expire_list(gc->opened, &rule, note_expired, gc, err);
+        goto out;
+    }
+    FIRN_TRY(firn_reclaim_expire(gc->opened, &rule, &counts, err));
+    gc->result->safety_expired = counts.safety;
+    gc->result->expired = counts.checkpoints;
+out:
+    return rc;
+}
+
+/* ---- forget ---- */
+
+/* The stat cache lets a save take a directory with all that is below it for granted. */
+static int
+is_walked(void *ctx, const firn_hash *tree, bool *out, firn_error *err)
+{
+    const struct firn_reclaim *gc = ctx;
+    size_t number;
+    (void)err;
+    DCHECK(gc->table != NULL);
+    *out = firn_reclaim_table_find(gc->table, tree, &number) &&
+           firn_reclaim_table_has(gc->table, number, FIRN_RECLAIM_MARK_TREE_WALKED);
+    return FIRN_OK;
+}
+
+int
+firn_reclaim_sweep_stat(struct firn_reclaim *gc, firn_error *err)
+{
+    uint64_t removed;
+    return firn_statcache_sweep(gc->opened->db, is_walked, gc, &removed, err);
+}
+
+static int
+forget(struct firn_reclaim *gc, firn_error *err)
+{
+    int rc;
+    DCHECK(!gc->options->dry_run && gc->packs != NULL);
+    FIRN_TRY(firn_reclaim_sweep_stat(gc, err));
+    FIRN_TRY(firn_reclaim_plan_forget(gc, err));
+out:
+    return rc;
+}
+
+/* ---- drop ---- */
+
+int
+firn_reclaim_collect(struct firn_reclaim *gc, firn_error *err)
+{
+    struct firn_objects_retire_result collected;
+    int rc = firn_objects_retire_collect(gc->opened->objects, &collected, err);
+    firn_db_space_settle(gc->opened->db);
+    gc->result->packs_waiting = collected.waiting;
+    gc->result->bytes_waiting = collected.waiting_bytes;
+    return rc;
+}
+
+int
+firn_reclaim_retire(struct firn_reclaim *gc, const uint32_t *numbers, size_t count, firn_error *err)
+{
+    int rc;
+    DCHECK(count > 0 && !firn_db_is_read_only(gc->opened->db));
+    FIRN_TRY(firn_objects_retire(gc->opened->objects, numbers, count, err));
+    FIRN_TRY(firn_db_reader_advance(gc->opened->db, err));
+    FIRN_TRY(firn_reclaim_collect(gc, err));
+out:
+    return rc;
+}
+
+static int
+drop(struct firn_reclaim *gc, firn_error *err)
+{
+    uint32_t *numbers = firn_alloc_array(gc->pack_count, sizeof *numbers);
+    if (numbers == NULL) {
+        return firn_error_no_memory(err, "a list of packs");
+    }
+    size_t count = 0;
+    for (size_t i = 0; i < gc->pack_count; i++) {
+        if (gc->packs[i].fate == FIRN_RECLAIM_DROP) {
+            CHECK(gc->packs[i].live_count == 0);
+            numbers[count++] = gc->packs[i].number;
+        }
+    }
+    int rc = count == 0 ? FIRN_OK : firn_reclaim_retire(gc, numbers, count, err);
+    gc->result->packs_removed = rc == FIRN_OK ? count : 0;
+    firn_free(numbers);
+    return rc;
+}
+
+/* ---- all of it ---- */
+
+static bool
+changes_something(const struct firn_reclaim *gc)
+{
+    for (size_t i = 0; i < gc->pack_count; i++) {
+        if (gc->packs[i].fate != FIRN_RECLAIM_KEEP) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What would be left, if it took as much room as before. */
+static void
+estimate(struct firn_reclaim *gc)
+{
+    firn_gc_result *result = gc->result;
+    uint64_t moved = 0;
+    result->bytes_after = result->bytes_before;
+    result->packs_after = result->packs_before;
+    for (size_t i = 0; i < gc->pack_count; i++) {
+        const struct firn_reclaim_pack *pack = &gc->packs[i];
+        if (pack->fate == FIRN_RECLAIM_KEEP) {
+            continue;
+        }
+        result->packs_after--;
+        result->bytes_after -= pack->is_present ? pack->size_bytes : 0;
+        if (pack->fate == FIRN_RECLAIM_REWRITE) {
+            moved += pack->size_bytes - pack->dead_stored;
+            result->packs_rewritten++;
+        } else {
+            result->packs_removed++;
+        }
+    }
+    result->bytes_after += moved;
+    result->packs_after += result->packs_rewritten > 0 ? 1 : 0;
+}
+
+int
+firn_reclaim_measure(struct firn_reclaim *gc, firn_error *err)
+{
+    struct firn_objects *objects = gc->opened->objects;
+    gc->result->packs_after = objects->pack_count;
+    gc->result->bytes_after = gc->result->bytes_waiting;
+    int rc = FIRN_OK;
+    for (size_t i = 0; rc == FIRN_OK && i < objects->pack_count; i++) {
+        bool is_present;
+        rc = firn_objects_is_present(objects, &objects->packs[i], &is_present, err);
+        gc->result->bytes_after += is_present ? objects->packs[i].entry.size_bytes : 0;
+    }
+    return rc;
+}
+
+static int
+run(struct firn_reclaim *gc, firn_error *err)
+{
+    firn_gc_result *result = gc->result;
+    int rc;
+    FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &gc->scratch, err));
+    FIRN_TRY(expire(gc, err));
+    FIRN_TRY(firn_catalog_purge_load(gc->opened->db, &gc->forgotten, err));
+    FIRN_TRY(firn_reclaim_table_create(gc->opened->objects, &gc->table, err));
+    FIRN_TRY(firn_reclaim_mark(gc, err));
+    if (!gc->options->dry_run) {
+        FIRN_TRY(firn_reclaim_purge_make_whole(gc, err));
+    }
+    FIRN_TRY(firn_reclaim_plan(gc, err));
+    if (gc->options->dry_run) {
+        estimate(gc);
+        return FIRN_OK;
+    }
+    DCHECK(!firn_db_is_read_only(gc->opened->db));
+    bool changes = changes_something(gc);
+    if (changes) {
+        FIRN_TRY(forget(gc, err));
+        FIRN_TRY(drop(gc, err));
+        rc = firn_reclaim_move(gc, err);
+        if (rc == FIRN_NO_SPACE && result->packs_removed > 0) {
+            rc =
+                FIRN_OK; /* what could not be moved is as it was; the next collection tries again */
+        }
+        FIRN_TRY(rc);
+    }
+    if (gc->forgotten.count > 0) {
+        FIRN_TRY(
+            firn_catalog_purge_settle(gc->opened->objects, gc->opened->db, &gc->forgotten, err));
+    }
+    FIRN_TRY(firn_reclaim_collect(gc, err));
+    const struct firn_catalog_due due = {.deleted_bytes = result->bytes_dead};
+    FIRN_TRY(firn_catalog_due_write(gc->opened->db, &due, err));
+    FIRN_TRY(
+        firn_db_maintain_tidy(gc->opened->db, changes ? gc->opened->objects->index : NULL, err));
+    FIRN_TRY(firn_reclaim_measure(gc, err));
+    result->is_finished = true;
+out:
+    return rc;
+}
+
+int
+firn_reclaim_limited(struct firn_ws *ws, const firn_gc_options *options,
+                     const struct firn_reclaim_limits *limits, firn_gc_result *out, firn_error *err)
+{
+    *out = (firn_gc_result){0};
+    if (options->automatic) {
+        return firn_reclaim_auto(ws, options, limits, out, err);
+    }
+    struct firn_ws_opened opened;
+    enum firn_ws_open_mode mode = options->dry_run ? FIRN_WS_READ : FIRN_CHECKOUT_WRITE;
+    int rc = firn_ws_opened_open(ws, mode, &opened, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    struct firn_reclaim gc = {
+        .ws = ws, .opened = &opened, .options = options, .limits = limits, .result = out};
+    firn_catalog_purge_init(&gc.forgotten);
+    if (opened.db != NULL) {
+        rc = run(&gc, err);
+    }
+    firn_reclaim_table_destroy(gc.table);
+    firn_packfile_scratch_destroy(gc.scratch);
+    firn_reclaim_plan_release(&gc);
+    firn_hash_map_deinit(&gc.forgotten);
+    firn_buf_deinit(&gc.leaning);
+    firn_buf_deinit(&gc.expired);
+    int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
+    return rc != FIRN_OK ? rc : close_rc;
+}
+
+int
+firn_reclaim(struct firn_ws *ws, const firn_gc_options *options, firn_gc_result *out,
+             firn_error *err)
+{
+    const struct firn_reclaim_limits limits = {.pack_objects = 128 << 10,
+                                               .pack_bytes = UINT64_C(1) << 30,
+                                               .give_back_bytes = UINT64_C(1) << 30,
+                                               .due_bytes = FIRN_CATALOG_DUE_BYTES_MIN,
+                                               .slice_bytes = UINT64_C(16) << 20,
+                                               .slice_objects = 16 << 10,
+                                               .pause_ns = INT64_C(200) * 1000000,
+                                               .patience_ns = INT64_C(60) * 1000000000};
+    return firn_reclaim_limited(ws, options, &limits, out, err);
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * reclaim/reclaim_delete.c: deleting checkpoints.
+ *
+ * All references are resolved first, so that one that names nothing leaves everything as it was;
+ * then one commit with full durability takes all of them, and their tags, out of the catalog (I1).
+ * What is pinned is not deleted; nor is what a restore needs that was interrupted: without it nobody
+ * could tell what is in the tree and nowhere else. Their objects stay where they are until a collection of garbage finds that nothing else needs them, and their
+ * numbers are never given again (catalog.c).
+ */
+#include "reclaim/reclaim_delete.h"
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "catalog/catalog_journal.h"
+#include "catalog/catalog_pins.h"
+#include "catalog/catalog_tags.h"
+
+enum { KEY_SIZE = 12 };
+
+int
+firn_reclaim_delete_batch_init(struct firn_reclaim_delete_batch *out, struct firn_ws_opened *opened,
+                               firn_error *err)
+{
+    *out = (struct firn_reclaim_delete_batch){.db = opened->db, .catalog = opened->catalog};
+    int rc;
+    FIRN_TRY(
+        firn_db_keyspace_open(opened->db, FIRN_RECLAIM_DELETE_CHECKPOINTS, &out->checkpoints, err));
+    FIRN_TRY(firn_db_keyspace_open(opened->db, FIRN_RECLAIM_DELETE_UNPACKED, &out->unpacked, err));
+    FIRN_TRY(firn_db_batch_create(&out->batch, err));
+    firn_db_batch_frees_space(out->batch);
+out:
+    return rc;
+}
+
+void
+firn_reclaim_delete_batch_deinit(struct firn_reclaim_delete_batch *batch)
+{
+    firn_db_batch_destroy(batch->batch);
+    batch->batch = NULL;
+}
+
+/* How much may be garbage now; part of the same commit. */
+static int
+note_garbage(struct firn_reclaim_delete_batch *batch, uint64_t bytes, firn_error *err)
+{
+    DCHECK(batch->batch != NULL);
+    int rc = batch->knows_due ? FIRN_OK : firn_catalog_due_read(batch->db, &batch->due, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    batch->knows_due = true;
+    firn_catalog_due_add(&batch->due, bytes);
+    return firn_catalog_due_put(batch->db, batch->batch, &batch->due, err);
+}
+
+int
+firn_reclaim_delete_batch_add(struct firn_reclaim_delete_batch *batch, uint32_t workspace,
+                              const struct firn_catalog_record *record, firn_error *err)
+{
+    uint8_t key_bytes[KEY_SIZE];
+    firn_store_be32(key_bytes, workspace);
+    firn_store_be64(key_bytes + 4, record->order);
+    firn_slice key = firn_bytes(key_bytes, sizeof key_bytes);
+    int rc;
+    FIRN_TRY(firn_db_batch_delete(batch->batch, batch->checkpoints, key, err));
+    FIRN_TRY(firn_db_batch_delete(batch->batch, batch->unpacked, key, err));
+    FIRN_TRY(
+        firn_catalog_tags_batch_remove(batch->catalog, workspace, record->id, batch->batch, err));
+    FIRN_TRY(firn_catalog_pins_remove(batch->catalog, batch->batch, workspace, record->order, err));
+    FIRN_TRY(note_garbage(batch, record->added_bytes, err));
+out:
+    return rc;
+}
+
+/* One of the checkpoints to delete: its record's bytes lie in `bytes` of the operation. */
+struct victim {
+    uint64_t order;
+    size_t offset;
+    size_t size;
+};
+
+struct deleting {
+    struct firn_ws *ws;
+    struct firn_ws_opened opened;
+    struct firn_buf bytes;   /* the records, one after the other */
+    struct firn_buf victims; /* of struct victim */
+};
+
+static bool
+is_listed(const struct deleting *deleting, uint64_t order)
+{
+    const struct victim *victims = (const void *)deleting->victims.data;
+    for (size_t i = 0; i < deleting->victims.size / sizeof *victims; i++) {
+        if (victims[i].order == order) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A restore that did not come to its end must find what it was between. */
+static int
+refuse_pending(struct deleting *deleting, const struct firn_catalog_record *record,
+               const char *reference, firn_error *err)
+{
+    struct firn_ws_opened *opened = &deleting->opened;
+    struct firn_catalog_journal journal = {0};
+    bool is_needed = false;
+    int rc = firn_catalog_journal_read(opened->db, opened->workspace.number, &journal, err);
+    if (rc == FIRN_OK && firn_catalog_journal_is_pending(&journal)) {
+        rc = firn_catalog_journal_needs(opened->db, opened->workspace.number, record->id,
+                                        &is_needed, err);
+    }
+    firn_catalog_journal_deinit(&journal);
+    return rc != FIRN_OK || !is_needed
+               ? rc
+               : firn_error_set(err, FIRN_CONFLICT,
+                                "checkpoint '%.80s' is needed by a restore that was interrupted: "
+                                "finish that, or take it back, first",
+                                reference);
+}
+
+static int
+refuse_pinned(struct deleting *deleting, const struct firn_catalog_record *record,
+              const char *reference, firn_error *err)
+{
+    struct firn_ws_opened *opened = &deleting->opened;
+    bool is_pinned;
+    int rc =
+        firn_catalog_pins_has(opened->catalog, opened->workspace.number, record, &is_pinned, err);
+    return rc != FIRN_OK || !is_pinned
+               ? rc
+               : firn_error_set(err, FIRN_CONFLICT, "checkpoint '%.80s' is pinned", reference);
+}
+
+static int
+resolve(struct deleting *deleting, const char *reference, firn_error *err)
+{
+    struct firn_catalog_record record;
+    int rc = firn_ws_find_record(deleting->ws, &deleting->opened, reference, &record, err);
+    if (rc != FIRN_OK || is_listed(deleting, record.order)) {
+        return rc;
+    }
+    FIRN_TRY(refuse_pending(deleting, &record, reference, err));
+    FIRN_TRY(refuse_pinned(deleting, &record, reference, err));
+    DCHECK(deleting->opened.workspace.number != 0);
+    struct victim victim = {.order = record.order, .offset = deleting->bytes.size};
+    rc = firn_catalog_record_encode(&record, &deleting->bytes);
+    victim.size = deleting->bytes.size - victim.offset;
+    if (rc == FIRN_OK) {
+        rc = firn_buf_append(&deleting->victims, &victim, sizeof victim);
+    }
+    rc = rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a list of checkpoints");
+out:
+    return rc;
+}
+
+static size_t
+victim_count(const struct deleting *deleting)
+{
+    return deleting->victims.size / sizeof(struct victim);
+}
+
+static int
+victim_record(const struct deleting *deleting, size_t i, struct firn_catalog_record *out,
+              firn_error *err)
+{
+    DCHECK(i < victim_count(deleting));
+    const struct victim *victims = (const void *)deleting->victims.data;
+    CHECK(victims[i].offset + victims[i].size <= deleting->bytes.size);
+    firn_slice bytes = firn_bytes(deleting->bytes.data + victims[i].offset, victims[i].size);
+    return firn_catalog_record_decode(bytes, out, err);
+}
+
+static int
+commit(struct deleting *deleting, firn_error *err)
+{
+    struct firn_reclaim_delete_batch batch;
+    int rc = firn_reclaim_delete_batch_init(&batch, &deleting->opened, err);
+    for (size_t i = 0; rc == FIRN_OK && i < victim_count(deleting); i++) {
+        struct firn_catalog_record record;
+        rc = victim_record(deleting, i, &record, err);
+        rc = rc == FIRN_OK ? firn_reclaim_delete_batch_add(
+                                 &batch, deleting->opened.workspace.number, &record, err)
+                           : rc;
+    }
+    if (rc == FIRN_OK) {
+        /* (I1): all of them. */
+        DCHECK(firn_db_batch_count(batch.batch) > 3 * victim_count(deleting));
+        rc = firn_db_write(deleting->opened.db, batch.batch, FIRN_DURABILITY_FULL, err);
+    }
+    firn_reclaim_delete_batch_deinit(&batch);
+    return rc;
+}
+
+static int
+run(struct deleting *deleting, const char *const *references, size_t count, bool is_dry,
+    firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
+        rc = resolve(deleting, references[i], err);
+    }
+    return rc == FIRN_OK && victim_count(deleting) > 0 && !is_dry ? commit(deleting, err) : rc;
+}
+
+/* What was deleted can be told from the copies of the records. */
+static int
+tell(const struct deleting *deleting, int (*visit)(void *ctx, const firn_checkpoint *checkpoint),
+     void *ctx, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (size_t i = 0; rc == FIRN_OK && i < victim_count(deleting); i++) {
+        struct firn_catalog_record record;
+        firn_checkpoint checkpoint;
+        rc = victim_record(deleting, i, &record, err);
+        if (rc == FIRN_OK) {
+            firn_catalog_record_to_checkpoint(&record, &checkpoint);
+            rc = visit(ctx, &checkpoint);
+            rc = rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+        }
+    }
+    return rc;
+}
+
+int
+firn_reclaim_delete(struct firn_ws *ws, const char *const *references, size_t count,
+                    const firn_delete_options *options,
+                    int (*visit)(void *ctx, const firn_checkpoint *checkpoint), void *ctx,
+                    firn_error *err)
+{
+    struct deleting deleting = {.ws = ws};
+    enum firn_ws_open_mode mode = options->dry_run ? FIRN_WS_READ : FIRN_CHECKOUT_WRITE;
+    int rc = firn_ws_opened_open(ws, mode, &deleting.opened, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = run(&deleting, references, count, options->dry_run, err);
+    /* The commit is durable: a store that cannot be closed properly is recovered by the next
+     * open. */
+    FIRN_IGNORE(firn_ws_opened_close(ws, &deleting.opened, rc != FIRN_OK, NULL));
+    if (rc == FIRN_OK && visit != NULL) {
+        rc = tell(&deleting, visit, ctx, err);
+    }
+    firn_buf_deinit(&deleting.bytes);
+    firn_buf_deinit(&deleting.victims);
+    return rc;
+}

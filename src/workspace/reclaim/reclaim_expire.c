@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * reclaim/reclaim_expire.c: which checkpoints have expired.
+ *
+ * Every restore leaves a safety checkpoint, so they must go by themselves; but they are what an undo
+ * needs, and nobody was asked when they were made. So each stays while it is among the last 10 of its
+ * workspace, or younger than 7 days.
+ *
+ * Checkpoints that somebody made go by a policy that the caller gives (catalog_keep.c), and without one
+ * not at all. The newest always stays: every policy keeps it. So does, whatever the policy says,
+ * what is younger than a day (I1).
+ *
+ * Neither goes that has a tag or a pin, or that the journal of the last restore needs (I2; not
+ * checked: is_held asks for nothing else). A clock that
+ * was put back makes them younger; from the future is nothing old (I3). One that runs ahead takes at
+ * most safety checkpoints beyond the last 10; what it does to others catalog_keep.c says.
+ */
+#include "reclaim/reclaim_expire.h"
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/slice.h"
+#include "catalog/catalog_journal.h"
+#include "catalog/catalog_pins.h"
+#include "catalog/catalog_tags.h"
+#include "reclaim/reclaim_delete.h"
+
+enum { SAFETY_KEPT_COUNT = 10 };
+static const int64_t DAY_NS = INT64_C(24) * 3600 * 1000000000;
+static const int64_t SAFETY_KEPT_NS = INT64_C(7) * 24 * 3600 * 1000000000;
+
+struct expiring {
+    struct firn_ws_opened *opened;
+    const struct firn_reclaim_expire_rule *rule;
+    uint32_t workspace; /* of the records that are being met, newest first */
+    uint64_t safety_met;
+    struct firn_catalog_keep_walk walk;
+};
+
+/* (I3) */
+static bool
+is_older(const struct expiring *expiring, const struct firn_catalog_record *record, int64_t span_ns)
+{
+    int64_t now_ns = expiring->rule->now_ns;
+    DCHECK(span_ns > 0); /* else what is of this instant were old (I3) */
+    return record->created_ns < now_ns &&
+           (uint64_t)now_ns - (uint64_t)record->created_ns > (uint64_t)span_ns;
+}
+
+static bool
+is_over(struct expiring *expiring, const struct firn_catalog_record *record)
+{
+    if (record->is_safety) {
+        return ++expiring->safety_met > SAFETY_KEPT_COUNT &&
+               is_older(expiring, record, SAFETY_KEPT_NS);
+    }
+    return expiring->rule->keep != NULL &&
+           !firn_catalog_keep_next(&expiring->walk, record->created_ns) &&
+           is_older(expiring, record, DAY_NS); /* (I1) */
+}
+
+/* (I2) */
+static int
+is_held(struct expiring *expiring, const struct firn_catalog_record *record, bool *out,
+        firn_error *err)
+{
+    struct firn_ws_opened *opened = expiring->opened;
+    uint32_t workspace = expiring->workspace;
+    bool has_tag;
+    bool is_pinned;
+    bool is_needed;
+    int rc;
+    FIRN_TRY(firn_catalog_tags_has(opened->catalog, workspace, record->id, &has_tag, err));
+    FIRN_TRY(firn_catalog_pins_has(opened->catalog, workspace, record, &is_pinned, err));
+    FIRN_TRY(firn_catalog_journal_needs(opened->db, workspace, record->id, &is_needed, err));
+    *out = has_tag || is_pinned || is_needed;
+out:
+    return rc;
+}
+
+static int
+has_expired(struct expiring *expiring, uint32_t workspace, const struct firn_catalog_record *record,
+            bool *out, firn_error *err)
+{
+    *out = false;
+    if (workspace != expiring->workspace) {
+        expiring->workspace = workspace;
+        expiring->safety_met = 0;
+        if (expiring->rule->keep != NULL) {
+            firn_catalog_keep_begin(&expiring->walk, expiring->rule->keep);
+        }
+    }
+    if (!is_over(expiring, record)) {
+        return FIRN_OK;
+    }
+    bool holds;
+    int rc = is_held(expiring, record, &holds, err);
+    *out = rc == FIRN_OK && !holds;
+    CHECK(!*out || is_older(expiring, record, DAY_NS)); /* (I1) */
+    return rc;
+}
+
+int
+firn_reclaim_expire_list(struct firn_ws_opened *opened, const struct firn_reclaim_expire_rule *rule,
+                         int (*visit)(void *ctx, uint32_t of_workspace,
+                                      const struct firn_catalog_record *record, firn_error *err),
+                         void *ctx, firn_error *err)
+{
+    struct expiring expiring = {.opened = opened, .rule = rule};
+    struct firn_db_keyspace *checkpoints;
+    struct firn_db_cursor *cursor = NULL;
+    uint8_t prefix_bytes[4];
+    firn_store_be32(prefix_bytes, rule->workspace);
+    firn_slice prefix = firn_bytes(prefix_bytes, sizeof prefix_bytes);
+    struct firn_db_cursor_options options = {.prefix = rule->workspace == 0 ? NULL : &prefix};
+    int rc = firn_db_keyspace_open(opened->db, FIRN_RECLAIM_DELETE_CHECKPOINTS, &checkpoints, err);
+    if (rc != FIRN_OK) {
+        return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+    }
+    FIRN_TRY(firn_db_cursor_open(checkpoints, &options, &cursor, err));
+    for (rc = firn_db_cursor_last(cursor, err); rc == FIRN_OK && firn_db_cursor_valid(cursor);
+         rc = firn_db_cursor_prev(cursor, err)) {
+        firn_slice key = firn_db_cursor_key(cursor);
+        struct firn_catalog_record record;
+        FIRN_TRY(firn_catalog_record_decode(firn_db_cursor_value(cursor), &record, err));
+        uint32_t number = key.size >= 4 ? firn_load_be32(key.data) : 0;
+        bool goes;
+        FIRN_TRY(has_expired(&expiring, number, &record, &goes, err));
+        FIRN_TRY(goes ? visit(ctx, number, &record, err) : FIRN_OK);
+    }
+out:
+    firn_db_cursor_close(cursor);
+    return rc;
+}
+
+/* ---- deleting ---- */
+
+struct deleting {
+    struct firn_reclaim_delete_batch batch;
+    struct firn_reclaim_expire_counts counts;
+    bool is_dry;
+    struct firn_buf *told; /* their records, each behind its size; NULL: nobody asks */
+};
+
+static int
+note(struct firn_buf *told, const struct firn_catalog_record *record, firn_error *err)
+{
+    size_t start = told->size;
+    uint8_t size[4] = {0};
+    int rc;
+    FIRN_TRY(firn_buf_append(told, size, sizeof size));
+    FIRN_TRY(firn_catalog_record_encode(record, told));
+    firn_store_le32(told->data + start, (uint32_t)(told->size - start - sizeof size));
+out:
+    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a list of checkpoints");
+}
+
+static int
+delete_one(void *ctx, uint32_t of_workspace, const struct firn_catalog_record *record,
+           firn_error *err)
+{
+    struct deleting *deleting = ctx;
+    int rc = FIRN_OK;
+    DCHECK(deleting->is_dry == (deleting->batch.batch == NULL));
+    if (record->is_safety) {
+        deleting->counts.safety++;
+    } else {
+        deleting->counts.checkpoints++;
+    }
+    if (deleting->told != NULL) {
+        rc = note(deleting->told, record, err);
+    }
+    return rc != FIRN_OK || deleting->is_dry
+               ? rc
+               : firn_reclaim_delete_batch_add(&deleting->batch, of_workspace, record, err);
+}
+
+static int
+run(struct firn_ws_opened *opened, const struct firn_reclaim_expire_rule *rule,
+    struct deleting *deleting, enum firn_durability durability, firn_error *err)
+{
+    int rc = FIRN_OK;
+    if (!deleting->is_dry) {
+        FIRN_TRY(firn_reclaim_delete_batch_init(&deleting->batch, opened, err));
+    }
+    FIRN_TRY(firn_reclaim_expire_list(opened, rule, delete_one, deleting, err));
+    if (!deleting->is_dry && deleting->counts.safety + deleting->counts.checkpoints > 0) {
+        FIRN_TRY(firn_db_write(opened->db, deleting->batch.batch, durability, err));
+    }
+out:
+    firn_reclaim_delete_batch_deinit(&deleting->batch);
+    return rc;
+}
+
+int
+firn_reclaim_expire(struct firn_ws_opened *opened, const struct firn_reclaim_expire_rule *rule,
+                    struct firn_reclaim_expire_counts *out, firn_error *err)
+{
+    struct deleting deleting = {.told = NULL};
+    *out = (struct firn_reclaim_expire_counts){0};
+    int rc = run(opened, rule, &deleting, FIRN_DURABILITY_OS, err);
+    if (rc == FIRN_OK) {
+        *out = deleting.counts;
+    }
+    return rc;
+}
+
+/* ---- by request ---- */
+
+static int
+tell(firn_slice told, int (*visit)(void *ctx, const firn_checkpoint *checkpoint), void *ctx,
+     firn_error *err)
+{
+    int rc = FIRN_OK;
+    while (rc == FIRN_OK && told.size > 0) {
+        struct firn_catalog_record record;
+        firn_checkpoint checkpoint;
+        CHECK(told.size >= 4 && firn_load_le32(told.data) <= told.size - 4);
+        size_t size = firn_load_le32(told.data);
+        rc = firn_catalog_record_decode(firn_bytes(told.data + 4, size), &record, err);
+        if (rc == FIRN_OK) {
+            firn_catalog_record_to_checkpoint(&record, &checkpoint);
+            rc = visit(ctx, &checkpoint);
+            rc = rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+        }
+        told = firn_bytes(told.data + 4 + size, told.size - 4 - size);
+    }
+    return rc;
+}
+
+int
+firn_reclaim_expire_request(struct firn_ws *ws, const firn_expire_options *options,
+                            int (*visit)(void *ctx, const firn_checkpoint *checkpoint), void *ctx,
+                            firn_error *err)
+{
+    struct firn_ws_opened opened;
+    struct firn_catalog_keep keep;
+    struct firn_buf told = {0};
+    struct deleting deleting = {.is_dry = options->dry_run, .told = visit != NULL ? &told : NULL};
+    int rc = options->keep == NULL ? FIRN_OK
+                                   : firn_catalog_keep_read(firn_str(options->keep), &keep, err);
+    if (rc == FIRN_OK) {
+        rc = firn_ws_opened_open(ws, options->dry_run ? FIRN_WS_READ : FIRN_CHECKOUT_WRITE, &opened,
+                                 err);
+    }
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    struct firn_reclaim_expire_rule rule = {.workspace = opened.workspace.number,
+                                            .now_ns = firn_os_now_ns(ws->os),
+                                            .keep = options->keep != NULL ? &keep : NULL};
+    if (rule.workspace != 0) {
+        rc = run(&opened, &rule, &deleting, FIRN_DURABILITY_FULL, err);
+    }
+    /* The commit is durable: a store that cannot be closed properly is recovered by the next open. */
+    FIRN_IGNORE(firn_ws_opened_close(ws, &opened, rc != FIRN_OK, NULL));
+    if (rc == FIRN_OK && visit != NULL) {
+        rc = tell(firn_buf_slice(&told), visit, ctx, err);
+    }
+    firn_buf_deinit(&told);
+    return rc;
+}

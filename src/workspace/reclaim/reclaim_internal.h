@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * reclaim/reclaim_internal.h: what the steps of a collection of garbage share (reclaim.c says what
+ * they are).
+ */
+#ifndef FIRN_RECLAIM_RECLAIM_INTERNAL_H
+#define FIRN_RECLAIM_RECLAIM_INTERNAL_H
+
+#include "catalog/catalog_purge.h"
+#include "handle/ws_internal.h"
+#include "objects/objects_internal.h"
+#include "reclaim/reclaim_table.h"
+
+/* Of contents, in packs that others are moved to. Versions of one thing lie side by side there, so
+ * larger frames than those of a save pay (reclaim_versions.c). */
+enum { FIRN_RECLAIM_FRAME_SIZE = 2 << 20 };
+
+enum firn_reclaim_fate {
+    FIRN_RECLAIM_KEEP,
+    FIRN_RECLAIM_DROP,   /* nothing in it is alive */
+    FIRN_RECLAIM_REWRITE /* what is alive in it moves to a new pack */
+};
+
+/* One pack of the list. */
+struct firn_reclaim_pack {
+    uint32_t number;
+    bool is_present;
+    enum firn_reclaim_fate fate;
+    int level;  /* by which it was compressed */
+    int target; /* and is to be, if it is rewritten; not below that */
+    uint64_t size_bytes;
+    uint64_t object_count;
+    uint64_t live_count; /* objects that the index has here, … */
+    uint64_t live_bytes; /* and their sizes before compression */
+    uint64_t dead_bytes;
+    uint64_t dead_count;
+    uint64_t dead_stored;        /* about how much of the file is dead */
+    bool has_forgotten;          /* something that is dead and forgotten (catalog_purge.h) */
+    struct firn_buf live_frames; /* a bit for each frame that holds something alive */
+    struct firn_buf dead_frames; /* likewise: that the index has something dead in */
+    struct firn_buf dead_sizes;  /* le32 each: bytes of it that are dead, before compression */
+    uint64_t moved;              /* of the live ones, so far */
+    uint64_t forgotten;          /* of the dead ones, by slices so far (reclaim_slice.c) */
+};
+
+/* What bounds memory, and the room that is needed beside the store. */
+struct firn_reclaim_limits {
+    uint64_t pack_objects;    /* a new pack is finished behind the frame that reaches it */
+    uint64_t pack_bytes;      /* likewise */
+    uint64_t give_back_bytes; /* of packs that were left empty: reason enough to retire them */
+    /* Of an automatic collection (reclaim_auto.c): */
+    uint64_t due_bytes;     /* less is not worth it; 0: whatever there is */
+    uint64_t slice_bytes;   /* of frames that are moved in one slice (reclaim_slice.c) */
+    uint64_t slice_objects; /* that are moved or forgotten in one slice */
+    int64_t pause_ns;       /* between two */
+    int64_t patience_ns;    /* with another writer */
+};
+
+/* What is alive, and stored as a change of what is not to be kept. */
+struct firn_reclaim_delta {
+    firn_hash hash;
+    firn_hash base;
+};
+
+struct firn_reclaim {
+    struct firn_ws *ws;
+    struct firn_ws_opened *opened;
+    const firn_gc_options *options;
+    const struct firn_reclaim_limits *limits;
+    firn_gc_result *result;
+    struct firn_packfile_scratch *scratch;
+    struct firn_reclaim_table *table; /* NULL: what is alive is not known */
+    struct firn_reclaim_pack *packs;  /* ascending by number */
+    size_t pack_count;
+    struct firn_hash_map forgotten; /* what is to be purged (catalog_purge.h) */
+    struct firn_buf leaning;        /* of struct firn_reclaim_delta */
+    struct firn_buf expired;        /* of a dry run: ids of checkpoints that would have gone */
+    int64_t progress_due_ns;
+};
+
+/* firn_reclaim with other limits than its own. */
+FIRN_MUST_CHECK int firn_reclaim_limited(struct firn_ws *ws, const firn_gc_options *options,
+                                         const struct firn_reclaim_limits *limits,
+                                         firn_gc_result *out, firn_error *err);
+
+/* To be called often. FIRN_CANCELLED. */
+FIRN_MUST_CHECK int firn_reclaim_progress(struct firn_reclaim *gc, const char *phase,
+                                          uint64_t objects_done, firn_error *err);
+/* The same, for who has done much since the last time. */
+FIRN_MUST_CHECK int firn_reclaim_progress_now(struct firn_reclaim *gc, const char *phase,
+                                              uint64_t objects_done, firn_error *err);
+/* Tells of damage that a collection goes on behind. */
+void firn_reclaim_tell(struct firn_reclaim *gc, const char *text);
+
+/* Marks in gc->table whatever a checkpoint of any workspace needs. FIRN_CORRUPT and the like if
+ * that cannot be known for sure. reclaim_mark.c. */
+FIRN_MUST_CHECK int firn_reclaim_mark(struct firn_reclaim *gc, firn_error *err);
+
+/* Stores anew, whole, what leans on something forgotten. reclaim_purge.c. */
+FIRN_MUST_CHECK int firn_reclaim_purge_make_whole(struct firn_reclaim *gc, firn_error *err);
+
+/* Counts what lies where and decides what becomes of each pack. reclaim_plan.c. */
+FIRN_MUST_CHECK int firn_reclaim_plan(struct firn_reclaim *gc, firn_error *err);
+/* The level by which a pack was compressed. */
+int firn_reclaim_plan_level(const struct firn_objects_index_pack *entry);
+bool firn_reclaim_plan_needs_frame(const struct firn_reclaim_pack *pack, uint32_t frame);
+bool firn_reclaim_plan_has_dead_frame(const struct firn_reclaim_pack *pack, uint32_t frame);
+void firn_reclaim_plan_release(struct firn_reclaim *gc);
+/* Deletes the entries of the index that lead to dead objects in packs that are going. */
+FIRN_MUST_CHECK int firn_reclaim_plan_forget(struct firn_reclaim *gc, firn_error *err);
+
+/* Whether the index has an object alive at just this place of a pack, and whether it has it in that
+ * pack at all; the next entry for the same hash may lead to another one. reclaim_move.c. */
+FIRN_MUST_CHECK int firn_reclaim_move_wants(struct firn_reclaim *gc, uint32_t pack,
+                                            const firn_hash *hash,
+                                            const struct firn_packfile_location *at, bool *out,
+                                            bool *out_is_here, firn_error *err);
+/* Failures that lie in a pack and not in the machine. */
+bool firn_reclaim_move_is_finding(int rc);
+/* Moves what is alive out of packs that are to be rewritten, and retires them. */
+FIRN_MUST_CHECK int firn_reclaim_move(struct firn_reclaim *gc, firn_error *err);
+
+/* Some frames of a pack that is to be rewritten, for firn_reclaim_move_parts. */
+struct firn_reclaim_part {
+    struct firn_reclaim_pack *pack;
+    uint32_t first;
+    uint32_t end;    /* behind the last */
+    bool is_damaged; /* out: it was told, and what is left stays */
+};
+/* Moves what is alive in parts of packs, which are to be of one level, into one new pack, durably,
+ * and counts it in each pack. Nothing is retired. */
+FIRN_MUST_CHECK int firn_reclaim_move_parts(struct firn_reclaim *gc,
+                                            struct firn_reclaim_part *parts, size_t count,
+                                            firn_error *err);
+
+/* ---- an automatic collection ---- */
+
+/* firn_reclaim with options->automatic. reclaim_auto.c. */
+FIRN_MUST_CHECK int firn_reclaim_auto(struct firn_ws *ws, const firn_gc_options *options,
+                                      const struct firn_reclaim_limits *limits, firn_gc_result *out,
+                                      firn_error *err);
+/* How far the slices have come. */
+struct firn_reclaim_place {
+    size_t pack; /* of gc->packs */
+    uint32_t frame;
+};
+/* Goes on to the next pack that is to go; false if there is none left. reclaim_slice.c. */
+bool firn_reclaim_slice_seek(const struct firn_reclaim *gc, struct firn_reclaim_place *at);
+/* One slice from there. The store is open for writing, is what it was when it was marked but for
+ * slices since, and its stat cache was swept. */
+FIRN_MUST_CHECK int firn_reclaim_slice(struct firn_reclaim *gc, struct firn_reclaim_place *at,
+                                       firn_error *err);
+
+/* The stat cache loses directories that are not alive. reclaim.c. */
+FIRN_MUST_CHECK int firn_reclaim_sweep_stat(struct firn_reclaim *gc, firn_error *err);
+/* Removes the files of retired packs that can go by now, and says which cannot. reclaim.c. */
+FIRN_MUST_CHECK int firn_reclaim_collect(struct firn_reclaim *gc, firn_error *err);
+/* What is left. reclaim.c. */
+FIRN_MUST_CHECK int firn_reclaim_measure(struct firn_reclaim *gc, firn_error *err);
+/* Retires packs and removes what files can go by now. reclaim.c. */
+FIRN_MUST_CHECK int firn_reclaim_retire(struct firn_reclaim *gc, const uint32_t *numbers,
+                                        size_t count, firn_error *err);
+
+#endif

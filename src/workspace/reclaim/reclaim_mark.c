@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * reclaim/reclaim_mark.c: what is alive.
+ *
+ * Alive is what a checkpoint of any workspace of the store names: the object of its root directory,
+ * and whatever that names, through parts of directories, subdirectories, contents and pieces of
+ * contents; the object with its rules; and the copy of its record that stands in a pack. And the
+ * base of each living object that is stored as a delta; what a base names is not alive for that. A base
+ * that was forgotten (catalog_purge.c) is not alive for that either: the delta is noted instead.
+ *
+ * Each object is looked into once, however many checkpoints share it: a mark says that what it
+ * names has been marked, or waits to be. An object's kind in the index is what it was when it was
+ * first stored, and a file may hold the very bytes of a directory object; so that something was
+ * seen as content says nothing about having been walked as a directory, and there is a mark for
+ * each (I1).
+ *
+ * Doubt keeps everything: a directory or a list of pieces that cannot be read hides what lies
+ * behind it, and an object that the index has lost may still lie in a pack. Either ends the
+ * collection before anything was removed (I2; not checked: nothing here removes). A missing pack
+ * hides nothing as long as only contents lie in it, and is left alone by the plan.
+ *
+ * Bases are looked for at the end, in the order in which the deltas lie in their packs: so each
+ * frame is decoded once (I3).
+ *
+ * Nothing here recurses: what is to be looked into waits on two stacks, directories and lists of
+ * pieces.
+ *
+ * Memory: one directory object, and 32 bytes for each directory that waits, which are at most those
+ * beside one path from a root down, and for each list of pieces in one directory; 72 for each
+ * delta.
+ */
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "base/sort.h"
+#include "codec/blake3_hash.h"
+#include "codec/hex.h"
+#include "reclaim/reclaim_internal.h"
+#include "tree/tree_references.h"
+
+struct marking {
+    struct firn_reclaim *gc;
+    struct firn_buf directories; /* hashes of directory objects to look into */
+    struct firn_buf lists;       /* the same of lists of pieces */
+    struct firn_buf deltas;      /* the same of what is alive and stored as a change of another */
+    struct firn_buf object;      /* the directory that is looked into */
+    uint64_t live;
+};
+
+static int
+find(struct marking *marking, const firn_hash *hash, size_t *out, firn_error *err)
+{
+    if (firn_reclaim_table_find(marking->gc->table, hash, out)) {
+        return FIRN_OK;
+    }
+    char hex[FIRN_HASH_HEX_SIZE];
+    firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
+    return firn_error_set(err, FIRN_CORRUPT, "object %s is not in the index", hex);
+}
+
+static int
+push(struct firn_buf *stack, const firn_hash *hash, firn_error *err)
+{
+    return firn_buf_append(stack, hash, sizeof *hash) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(err, "a list of objects to look into");
+}
+
+static int
+mark_live(struct marking *marking, const firn_hash *hash, size_t number, firn_error *err)
+{
+    struct firn_reclaim_table *table = marking->gc->table;
+    if (firn_reclaim_table_mark(table, number, FIRN_RECLAIM_MARK_LIVE)) {
+        return FIRN_OK;
+    }
+    marking->live++;
+    DCHECK(marking->live <= firn_reclaim_table_count(table));
+    return firn_reclaim_table_kind(table, number) == FIRN_PACKFILE_DELTA
+               ? push(&marking->deltas, hash, err)
+               : FIRN_OK;
+}
+
+static bool
+pop(struct firn_buf *stack, firn_hash *out)
+{
+    if (stack->size == 0) {
+        return false;
+    }
+    CHECK(stack->size % sizeof *out == 0);
+    stack->size -= sizeof *out;
+    memcpy(out, stack->data + stack->size, sizeof *out);
+    return true;
+}
+
+/* The object of a file's content, or of a piece of one. */
+static int
+mark_content(struct marking *marking, const firn_hash *hash, firn_error *err)
+{
+    struct firn_reclaim_table *table = marking->gc->table;
+    size_t number;
+    int rc = find(marking, hash, &number, err);
+    if (rc == FIRN_OK) {
+        rc = mark_live(marking, hash, number, err);
+    }
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (firn_reclaim_table_kind(table, number) != FIRN_PACKFILE_PIECES ||
+        firn_reclaim_table_mark(table, number, FIRN_RECLAIM_MARK_PIECES_WALKED)) {
+        return FIRN_OK;
+    }
+    return push(&marking->lists, hash, err);
+}
+
+static int
+mark_directory(struct marking *marking, const firn_hash *hash, firn_error *err)
+{
+    struct firn_reclaim_table *table = marking->gc->table;
+    size_t number;
+    int rc = find(marking, hash, &number, err);
+    if (rc == FIRN_OK) {
+        rc = mark_live(marking, hash, number, err);
+    }
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (firn_reclaim_table_mark(table, number, FIRN_RECLAIM_MARK_TREE_WALKED)) {
+        return FIRN_OK;
+    }
+    if (firn_reclaim_table_kind(table, number) == FIRN_PACKFILE_PIECES) {
+        /* The same bytes were stored as a file with holes before. */
+        rc = mark_content(marking, hash, err);
+    }
+    return rc == FIRN_OK ? push(&marking->directories, hash, err) : rc;
+}
+
+static int
+mark_reference(void *ctx, const firn_hash *hash, bool is_tree, firn_error *err)
+{
+    return is_tree ? mark_directory(ctx, hash, err) : mark_content(ctx, hash, err);
+}
+
+static int
+mark_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, firn_error *err)
+{
+    (void)offset;
+    return piece->is_hole ? FIRN_OK : mark_content(ctx, &piece->hash, err);
+}
+
+static bool
+is_marked(const struct firn_reclaim *gc, const firn_hash *hash, enum firn_reclaim_mark mark)
+{
+    size_t number;
+    return firn_reclaim_table_find(gc->table, hash, &number) &&
+           firn_reclaim_table_has(gc->table, number, FIRN_RECLAIM_MARK_LIVE) &&
+           firn_reclaim_table_has(gc->table, number, mark);
+}
+
+static int
+look_into_directory(struct marking *marking, const firn_hash *hash, firn_error *err)
+{
+    struct firn_reclaim *gc = marking->gc;
+    int rc;
+    DCHECK(is_marked(gc, hash, FIRN_RECLAIM_MARK_TREE_WALKED)); /* (I1) */
+    FIRN_TRY(
+        firn_objects_stream_whole(gc->opened->objects, gc->scratch, hash, &marking->object, err));
+    FIRN_TRY(firn_tree_references(firn_buf_slice(&marking->object), mark_reference, marking, err));
+out:
+    return rc;
+}
+
+/* Looks into all that waits. */
+static int
+look_into_all(struct marking *marking, firn_error *err)
+{
+    struct firn_reclaim *gc = marking->gc;
+    firn_hash hash;
+    int rc = FIRN_OK;
+    while (rc == FIRN_OK) {
+        if (pop(&marking->lists, &hash)) {
+            DCHECK(is_marked(gc, &hash, FIRN_RECLAIM_MARK_PIECES_WALKED)); /* (I1) */
+            rc = firn_objects_pieces(gc->opened->objects, gc->scratch, &hash, mark_piece, marking,
+                                     err);
+        } else if (pop(&marking->directories, &hash)) {
+            rc = look_into_directory(marking, &hash, err);
+        } else {
+            return FIRN_OK;
+        }
+        if (rc == FIRN_OK) {
+            rc = firn_reclaim_progress(gc, "mark", marking->live, err);
+        }
+    }
+    return rc;
+}
+
+/* A record that stands in no pack yet has no object. */
+static int
+mark_record(struct marking *marking, firn_slice bytes, firn_error *err)
+{
+    firn_hash hash;
+    size_t number;
+    firn_blake3_hash_of(bytes.data, bytes.size, &hash);
+    return firn_reclaim_table_find(marking->gc->table, &hash, &number)
+               ? mark_live(marking, &hash, number, err)
+               : FIRN_OK;
+}
+
+static bool
+has_expired(const struct firn_reclaim *gc, const struct firn_catalog_record *record)
+{
+    DCHECK(gc->expired.size % sizeof record->id == 0);
+    for (size_t i = 0; i < gc->expired.size; i += sizeof record->id) {
+        if (memcmp(gc->expired.data + i, record->id, sizeof record->id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int
+mark_checkpoint(void *ctx, firn_slice bytes, const struct firn_catalog_record *record,
+                firn_error *err)
+{
+    struct marking *marking = ctx;
+    firn_error found;
+    int rc = FIRN_OK;
+    if (has_expired(marking->gc, record)) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(mark_record(marking, bytes, &found));
+    if (record->has_rules) {
+        FIRN_TRY(mark_content(marking, &record->rules, &found));
+    }
+    FIRN_TRY(mark_directory(marking, &record->root.hash, &found));
+    FIRN_TRY(look_into_all(marking, &found));
+out:
+    if (rc != FIRN_OK && err != NULL) {
+        char id[FIRN_CHECKPOINT_ID_SIZE];
+        firn_catalog_record_id_text(record->id, id);
+        *err = found;
+        if (rc == FIRN_CORRUPT || rc == FIRN_NEWER) {
+            (void)firn_error_prefix(err, "checkpoint %.*s is damaged, nothing was removed",
+                                    FIRN_CHECKPOINT_ID_SHORT, id);
+        }
+    }
+    return rc;
+}
+
+/* ---- bases ---- */
+
+/* Where a living delta lies. */
+struct delta_place {
+    firn_hash hash;
+    uint32_t pack;
+    uint32_t frame;
+};
+
+static int
+compare_places(const void *a, const void *b)
+{
+    const struct delta_place *left = a;
+    const struct delta_place *right = b;
+    if (left->pack != right->pack) {
+        return left->pack < right->pack ? -1 : 1;
+    }
+    return (left->frame > right->frame) - (left->frame < right->frame);
+}
+
+static int
+mark_base(struct marking *marking, const firn_hash *delta, firn_error *err)
+{
+    struct firn_reclaim *gc = marking->gc;
+    struct firn_packfile_delta found;
+    size_t number;
+    int rc;
+    FIRN_TRY(firn_objects_delta(gc->opened->objects, gc->scratch, delta, &found, err));
+    FIRN_TRY(find(marking, &found.base, &number, err));
+    if (firn_packfile_kind_is_named(firn_reclaim_table_kind(gc->table, number))) {
+        rc = firn_error_set(err, FIRN_CORRUPT, "an object is a change of one that is not whole");
+        goto out;
+    }
+    if (firn_catalog_purge_has(&gc->forgotten, &found.base) &&
+        !firn_reclaim_table_has(gc->table, number, FIRN_RECLAIM_MARK_LIVE)) {
+        const struct firn_reclaim_delta leaning = {.hash = *delta, .base = found.base};
+        rc = firn_buf_append(&gc->leaning, &leaning, sizeof leaning) == FIRN_OK
+                 ? FIRN_OK
+                 : firn_error_no_memory(err, "a list of objects to look into");
+        goto out;
+    }
+    FIRN_TRY(mark_live(marking, &found.base, number, err));
+    FIRN_TRY(firn_reclaim_progress(gc, "mark", marking->live, err));
+out:
+    return rc;
+}
+
+/* (I3) */
+static int
+mark_bases(struct marking *marking, firn_error *err)
+{
+    struct firn_objects *objects = marking->gc->opened->objects;
+    size_t count = marking->deltas.size / sizeof(firn_hash);
+    struct delta_place *deltas = firn_alloc_array(count, sizeof *deltas);
+    int rc = FIRN_OK;
+    DCHECK(marking->lists.size == 0 && marking->directories.size == 0); /* nothing waits */
+    if (count > 0 && deltas == NULL) {
+        return firn_error_no_memory(err, "a list of objects to look into");
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct firn_objects_place place;
+        (void)pop(&marking->deltas, &deltas[i].hash);
+        FIRN_TRY(firn_objects_find(objects, &deltas[i].hash, &place, err));
+        deltas[i].pack = place.pack;
+        deltas[i].frame = place.at.frame;
+    }
+    firn_sort(deltas, count, sizeof *deltas, compare_places);
+    for (size_t i = 0; i < count; i++) {
+        DCHECK(i == 0 || compare_places(&deltas[i - 1], &deltas[i]) <= 0); /* (I3) */
+        FIRN_TRY(mark_base(marking, &deltas[i].hash, err));
+    }
+out:
+    firn_free(deltas);
+    if (rc == FIRN_CORRUPT || rc == FIRN_NEWER) {
+        (void)firn_error_prefix(err, "a version of a file cannot be read, nothing was removed");
+    }
+    return rc;
+}
+
+int
+firn_reclaim_mark(struct firn_reclaim *gc, firn_error *err)
+{
+    struct marking marking = {.gc = gc};
+    DCHECK(gc->table != NULL && gc->packs == NULL && gc->leaning.size == 0);
+    int rc = firn_catalog_list(gc->opened->catalog, 0, mark_checkpoint, &marking, err);
+    if (rc == FIRN_OK) {
+        rc = mark_bases(&marking, err);
+    }
+    gc->result->objects_live = marking.live;
+    gc->result->objects_dead = firn_reclaim_table_count(gc->table) - marking.live;
+    firn_buf_deinit(&marking.directories);
+    firn_buf_deinit(&marking.lists);
+    firn_buf_deinit(&marking.deltas);
+    firn_buf_deinit(&marking.object);
+    return rc;
+}

@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * reclaim/reclaim_move.c: what is alive in packs that go, into new packs.
+ *
+ * The packs are read in the order of their numbers, each frame by frame, but for frames without
+ * anything alive; every living object that has its place there is added to a new pack, next to those
+ * that it lay beside. A new pack is finished, durable and in the index before the next one is begun
+ * (I1), so a crash leaves at most one file that no list names, as a save does. It is finished when it
+ * is full, or when what was moved is enough to give space back: then the old packs that are done with
+ * are retired and collected before more is moved. So a collection needs room for a part of the store,
+ * not for all of it.
+ *
+ * An object moves by getting a new entry in the index. Until that is written the old one leads to
+ * the old pack, and both places hold the same bytes: whichever of the two a crash leaves is right.
+ *
+ * (I2) A pack is retired only if as many objects were moved out of it as the index had in it alive.
+ *      Where something in it cannot be read, it stays, with all that is in it; what was moved
+ *      already has its place in the new pack. That is told, and the collection goes on.
+ *
+ * Without a table (reclaim_join.c) everything counts as alive that the index has in the packs.
+ * (I3) Then a pack is retired only if all objects that it has were met, and the index leads to none of
+ *      them in it but at its place.
+ *
+ * (I4) A frame all of which is alive, and that is as large as frames are made, is copied as it is
+ *      stored, after it was decoded and its objects were verified; unless it is to be compressed at a
+ *      higher level, or versions come to lie behind something in it (reclaim_versions.c). One that the
+ *      save could not make smaller never is compressed again: it would be in vain.
+ *
+ * Each level has new packs of its own (reclaim_plan.c). A collection in slices (reclaim_slice.c) moves
+ * some frames at a time; it retires the packs itself, once it knows that nothing is left in them.
+ *
+ * Memory: what a writer of packs needs for the names in one pack (57 bytes each), two frames being
+ * filled and one being read, and what reclaim_versions.c notes.
+ */
+#include "base/check.h"
+#include "base/mem.h"
+#include "reclaim/reclaim_versions.h"
+
+enum {
+    LEVEL_OF_LITTLE = 6,
+    LITTLE_BYTES_MAX = 32 << 20,
+    SOURCES_MAX = 4096,
+    FULL_FRAME_SIZE = 512 << 10
+};
+
+/* An object of the frame that is being moved; content is borrowed from the scratch. */
+struct met {
+    struct firn_packfile_frame_object object;
+    firn_slice content;
+    bool is_wanted;
+};
+
+struct moving {
+    struct firn_reclaim *gc;
+    struct firn_reclaim_versions *versions;
+    int level;                            /* that the new pack is said to have */
+    int effort;                           /* the level by which it is compressed; not below that */
+    struct firn_objects_session *session; /* NULL between new packs */
+    struct firn_objects_session_lane *lane;
+
+    struct firn_reclaim_pack *from; /* being read; counts what was moved out of it */
+    uint64_t walked;                /* all objects that were met in it */
+    uint64_t strayed; /* of these, such that the index has in this pack, but not at their place */
+    bool is_target_failing;  /* what went wrong was no fault of the pack's */
+    struct firn_buf met;     /* of struct met: the frame at hand */
+    struct firn_buf stored;  /* the same as it is stored */
+    struct firn_buf objects; /* the same, of struct firn_packfile_frame_object */
+
+    uint32_t *done; /* numbers of packs that were left empty */
+    size_t done_count;
+    uint64_t bytes; /* of packs that are done with and not retired */
+    uint64_t moved_in_all;
+};
+
+/* ---- the new pack ---- */
+
+static int
+begin(struct moving *moving, firn_error *err)
+{
+    if (moving->session != NULL) {
+        return FIRN_OK;
+    }
+    DCHECK(moving->lane == NULL && moving->effort >= moving->level);
+    int rc = firn_objects_session_begin(moving->gc->opened->objects, moving->effort,
+                                        &moving->session, err);
+    if (rc == FIRN_OK) {
+        firn_objects_session_remember_level(moving->session, moving->level);
+        firn_objects_session_set_frame_size(moving->session, FIRN_RECLAIM_FRAME_SIZE);
+        rc = firn_objects_session_lane_open(moving->session, &moving->lane, err);
+    }
+    return rc;
+}
+
+static void
+drop(struct moving *moving)
+{
+    FIRN_IGNORE(firn_objects_session_lane_close(moving->lane, false, NULL));
+    firn_objects_session_end(moving->session);
+    moving->lane = NULL;
+    moving->session = NULL;
+}
+
+/* Makes what was moved so far durable in its new place (I1). */
+static int
+finish(struct moving *moving, firn_error *err)
+{
+    if (moving->session == NULL) {
+        return FIRN_OK;
+    }
+    uint64_t size;
+    int rc = firn_objects_session_lane_close(moving->lane, true, err);
+    moving->lane = NULL;
+    if (rc == FIRN_OK) {
+        rc = firn_objects_session_commit(moving->session, &size, err);
+    }
+    if (rc == FIRN_OK) {
+        rc = firn_db_sync(moving->gc->opened->db, err);
+    }
+    drop(moving);
+    return rc;
+}
+
+static bool
+is_full(const struct moving *moving)
+{
+    const struct firn_reclaim_limits *limits = moving->gc->limits;
+    return moving->session != NULL &&
+           (firn_objects_session_object_count(moving->session) >= limits->pack_objects ||
+            firn_objects_session_size_bytes(moving->session) >= limits->pack_bytes);
+}
+
+/* ---- the old packs ---- */
+
+static bool
+may_be_alive(const struct firn_reclaim *gc, const firn_hash *hash)
+{
+    size_t number;
+    return gc->table == NULL || (firn_reclaim_table_find(gc->table, hash, &number) &&
+                                 firn_reclaim_table_has(gc->table, number, FIRN_RECLAIM_MARK_LIVE));
+}
+
+int
+firn_reclaim_move_wants(struct firn_reclaim *gc, uint32_t pack, const firn_hash *hash,
+                        const struct firn_packfile_location *at, bool *out, bool *out_is_here,
+                        firn_error *err)
+{
+    struct firn_objects_place place;
+    *out = false;
+    *out_is_here = false;
+    if (!may_be_alive(gc, hash)) {
+        return FIRN_OK;
+    }
+    int rc = firn_objects_find(gc->opened->objects, hash, &place, err);
+    if (rc != FIRN_OK || place.pack != pack) {
+        return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+    }
+    *out_is_here = true;
+    *out = place.at.frame == at->frame && place.at.offset == at->offset &&
+           place.at.size == at->size && place.at.kind == at->kind;
+    return FIRN_OK;
+}
+
+static int
+meet_object(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at,
+            firn_slice content, firn_error *err)
+{
+    struct moving *moving = ctx;
+    struct met met = {.object = {.hash = *hash, .at = *at}, .content = content};
+    bool is_here;
+    DCHECK(content.size == at->size);
+    moving->walked++;
+    int rc = firn_reclaim_move_wants(moving->gc, moving->from->number, hash, at, &met.is_wanted,
+                                     &is_here, err);
+    moving->strayed += is_here && !met.is_wanted ? 1 : 0;
+    if (rc == FIRN_OK && firn_buf_append(&moving->met, &met, sizeof met) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "the objects of a frame");
+    }
+    moving->is_target_failing = rc != FIRN_OK;
+    return rc;
+}
+
+static int
+move_object(struct moving *moving, const struct met *met, firn_error *err)
+{
+    DCHECK(met->is_wanted);
+    const firn_hash *hash = &met->object.hash;
+    enum firn_packfile_kind kind = met->object.at.kind;
+    int rc = begin(moving, err);
+    if (rc == FIRN_OK) {
+        rc = firn_objects_session_lane_move(moving->lane, kind, hash, met->content, err);
+    }
+    if (rc == FIRN_OK && !firn_packfile_kind_is_named(kind)) {
+        rc = firn_reclaim_versions_place(moving->versions, hash, kind, met->content, moving->lane,
+                                         err);
+    }
+    return rc;
+}
+
+static int
+move_objects(struct moving *moving, const struct met *met, size_t count, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
+        if (met[i].is_wanted) {
+            rc = move_object(moving, &met[i], err);
+            moving->from->moved++;
+            moving->moved_in_all++;
+        }
+    }
+    moving->is_target_failing = rc != FIRN_OK;
+    return rc;
+}
+
+/* (I4) */
+static bool
+may_be_copied(const struct moving *moving, const struct met *met, size_t count, uint32_t frame,
+              const struct firn_packfile *file)
+{
+    struct firn_packfile_frame_size size = firn_packfile_frame_size_of(file, frame);
+    bool is_plain = size.stored == size.raw;
+    /* A join packs fresh saves better; what a collection moves was mostly joined before. */
+    int wanted = moving->gc->table == NULL ? moving->effort : moving->level;
+    if (size.raw < FULL_FRAME_SIZE || (moving->from->level < wanted && !is_plain)) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!met[i].is_wanted || firn_reclaim_versions_has(moving->versions, &met[i].object.hash) ||
+            (moving->session != NULL &&
+             firn_objects_session_has_added(moving->session, &met[i].object.hash))) {
+            return false;
+        }
+    }
+    return count > 0;
+}
+
+static int
+copy_frame(struct moving *moving, const struct met *met, size_t count, uint32_t frame,
+           struct firn_packfile *file, firn_error *err)
+{
+    enum firn_codec codec;
+    firn_slice stored;
+    uint32_t raw_size;
+    int rc =
+        firn_packfile_walk_stored(file, frame, &moving->stored, &codec, &stored, &raw_size, err);
+    if (rc != FIRN_OK) {
+        return rc; /* the pack's fault */
+    }
+    firn_buf_clear(&moving->objects);
+    for (size_t i = 0; i < count; i++) {
+        DCHECK(met[i].is_wanted); /* (I4) */
+        if (firn_buf_append(&moving->objects, &met[i].object, sizeof met[i].object) != FIRN_OK) {
+            moving->is_target_failing = true;
+            return firn_error_no_memory(err, "the objects of a frame");
+        }
+    }
+    const struct firn_packfile_frame_object *objects = (const void *)moving->objects.data;
+    rc = begin(moving, err);
+    if (rc == FIRN_OK && firn_packfile_has_cells(file)) {
+        firn_objects_session_note_cells(moving->session);
+    }
+    rc = rc == FIRN_OK ? firn_objects_session_lane_copy(moving->lane, objects, count, codec, stored,
+                                                        raw_size, err)
+                       : rc;
+    moving->from->moved += count;
+    moving->moved_in_all += count;
+    moving->is_target_failing = rc != FIRN_OK;
+    return rc;
+}
+
+static int
+move_frame(struct moving *moving, struct firn_packfile *file, uint32_t frame, firn_error *err)
+{
+    firn_buf_clear(&moving->met);
+    int rc = firn_packfile_walk_frame(file, moving->gc->scratch, frame, meet_object, moving, err);
+    const struct met *met = (const void *)moving->met.data;
+    size_t count = moving->met.size / sizeof *met;
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    return may_be_copied(moving, met, count, frame, file)
+               ? copy_frame(moving, met, count, frame, file, err)
+               : move_objects(moving, met, count, err);
+}
+
+static int
+move_frames(struct moving *moving, struct firn_packfile *file, const struct firn_reclaim_part *part,
+            firn_error *err)
+{
+    const char *phase = moving->gc->options->recompress_level > 0 ? "recompress" : "move";
+    uint32_t count = firn_packfile_walk_count(file);
+    int rc = FIRN_OK;
+    for (uint32_t i = part->first; rc == FIRN_OK && i < part->end && i < count; i++) {
+        if (moving->gc->table != NULL && !firn_reclaim_plan_needs_frame(moving->from, i)) {
+            continue;
+        }
+        rc = move_frame(moving, file, i, err);
+        if (rc == FIRN_OK && is_full(moving)) {
+            rc = finish(moving, err);
+            moving->is_target_failing = rc != FIRN_OK;
+        }
+        if (rc == FIRN_OK) {
+            rc = firn_reclaim_progress_now(moving->gc, phase, moving->moved_in_all, err);
+            moving->is_target_failing = rc != FIRN_OK;
+        }
+    }
+    return rc;
+}
+
+bool
+firn_reclaim_move_is_finding(int rc)
+{
+    return rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_IO || rc == FIRN_NOT_FOUND;
+}
+
+/* What cannot be read was told when this returns FIRN_OK, and stays with all behind it (I2). */
+static int
+move_part(struct moving *moving, struct firn_reclaim_part *part, firn_error *err)
+{
+    struct firn_objects *objects = moving->gc->opened->objects;
+    struct firn_packfile *file;
+    firn_error found;
+    DCHECK(part->first <= part->end && part->pack->fate != FIRN_RECLAIM_KEEP);
+    moving->from = part->pack;
+    moving->walked = 0;
+    moving->strayed = 0;
+    moving->is_target_failing = false;
+    int rc = firn_objects_acquire(objects, part->pack->number, &file, &found);
+    if (rc == FIRN_OK) {
+        rc = move_frames(moving, file, part, &found);
+        firn_objects_release(objects, part->pack->number);
+    }
+    if (firn_reclaim_move_is_finding(rc) && !moving->is_target_failing) {
+        firn_reclaim_tell(moving->gc, found.text);
+        part->is_damaged = true;
+        return FIRN_OK;
+    }
+    if (rc != FIRN_OK && err != NULL) {
+        *err = found;
+    }
+    return rc;
+}
+
+/* Of a pack that was walked to its end (I2), (I3). */
+static int
+check_complete(const struct moving *moving, firn_error *err)
+{
+    const struct firn_reclaim_pack *from = moving->from;
+    bool has_all = moving->gc->table != NULL
+                       ? from->moved == from->live_count
+                       : moving->walked == from->object_count && moving->strayed == 0;
+    if (has_all) {
+        return FIRN_OK;
+    }
+    uint64_t wanted = moving->gc->table != NULL ? from->live_count : from->object_count;
+    return firn_error_set(err, FIRN_CORRUPT,
+                          "pack %u: the index has %llu objects in it that are needed, %llu of "
+                          "them are there",
+                          from->number, (unsigned long long)wanted,
+                          (unsigned long long)from->moved);
+}
+
+static int
+move_pack(struct moving *moving, struct firn_reclaim_pack *from, firn_error *err)
+{
+    struct firn_reclaim_part whole = {.pack = from, .first = 0, .end = UINT32_MAX};
+    firn_error found;
+    int rc = move_part(moving, &whole, err);
+    if (rc != FIRN_OK || whole.is_damaged) {
+        return rc;
+    }
+    if (check_complete(moving, &found) == FIRN_OK) {
+        CHECK(moving->done_count < SOURCES_MAX);
+        moving->done[moving->done_count++] = from->number; /* (I2), (I3) */
+    } else {
+        firn_reclaim_tell(moving->gc, found.text); /* (I2) */
+    }
+    return FIRN_OK;
+}
+
+static int
+give_back(struct moving *moving, firn_error *err)
+{
+    int rc = finish(moving, err);
+    CHECK(moving->session == NULL); /* (I1): what lay in the old packs is durable in the new one */
+    if (rc == FIRN_OK && moving->done_count > 0) {
+        rc = firn_reclaim_retire(moving->gc, moving->done, moving->done_count, err);
+        moving->gc->result->packs_rewritten += rc == FIRN_OK ? moving->done_count : 0;
+        moving->done_count = 0;
+    }
+    return rc;
+}
+
+/* What is little takes little time at a higher level, too. */
+static int
+effort_of(const struct firn_reclaim *gc, int level)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < gc->pack_count; i++) {
+        bytes += gc->packs[i].fate == FIRN_RECLAIM_REWRITE ? gc->packs[i].size_bytes : 0;
+    }
+    return bytes <= LITTLE_BYTES_MAX && level < LEVEL_OF_LITTLE ? LEVEL_OF_LITTLE : level;
+}
+
+/* The packs that are to be of one level. */
+static int
+move_level(struct moving *moving, int level, firn_error *err)
+{
+    struct firn_reclaim *gc = moving->gc;
+    int rc = FIRN_OK;
+    DCHECK(moving->session == NULL); /* a new pack is of one level */
+    moving->level = level;
+    moving->effort = effort_of(gc, level);
+    for (size_t i = 0; rc == FIRN_OK && i < gc->pack_count; i++) {
+        struct firn_reclaim_pack *pack = &gc->packs[i];
+        if (pack->fate != FIRN_RECLAIM_REWRITE || pack->target != level) {
+            continue;
+        }
+        DCHECK(pack->level <= pack->target);
+        moving->bytes += pack->size_bytes;
+        rc = move_pack(moving, pack, err);
+        if (rc == FIRN_OK &&
+            (moving->bytes >= gc->limits->give_back_bytes || moving->done_count == SOURCES_MAX)) {
+            rc = give_back(moving, err);
+            moving->bytes = 0;
+        }
+    }
+    return rc == FIRN_OK ? finish(moving, err) : rc;
+}
+
+static void
+release(struct moving *moving)
+{
+    drop(moving);
+    firn_buf_deinit(&moving->met);
+    firn_buf_deinit(&moving->stored);
+    firn_buf_deinit(&moving->objects);
+    firn_reclaim_versions_destroy(moving->versions);
+    firn_free(moving->done);
+}
+
+int
+firn_reclaim_move(struct firn_reclaim *gc, firn_error *err)
+{
+    struct moving moving = {.gc = gc};
+    int rc = FIRN_OK;
+    moving.done = firn_alloc_array(SOURCES_MAX, sizeof *moving.done);
+    if (moving.done == NULL) {
+        return firn_error_no_memory(err, "a list of packs");
+    }
+    rc = firn_reclaim_versions_create(gc, &moving.versions, err);
+    for (int level = FIRN_OBJECTS_SESSION_LEVEL;
+         rc == FIRN_OK && level <= FIRN_OBJECTS_INDEX_LEVEL_MAX; level++) {
+        rc = move_level(&moving, level, err);
+    }
+    if (rc == FIRN_OK) {
+        rc = give_back(&moving, err);
+    }
+    release(&moving);
+    return rc;
+}
+
+int
+firn_reclaim_move_parts(struct firn_reclaim *gc, struct firn_reclaim_part *parts, size_t count,
+                        firn_error *err)
+{
+    struct moving moving = {.gc = gc};
+    int rc = count == 0 ? FIRN_OK : firn_reclaim_versions_create(gc, &moving.versions, err);
+    for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
+        DCHECK(parts[i].pack->target == parts[0].pack->target);
+        moving.level = moving.effort = parts[i].pack->target;
+        rc = move_part(&moving, &parts[i], err);
+    }
+    if (rc == FIRN_OK) {
+        rc = finish(&moving, err);
+    }
+    release(&moving);
+    return rc;
+}

@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * reclaim/reclaim_plan.c: what becomes of each pack.
+ *
+ * The index is read a second time, in step with the table of marks, and what is alive is counted
+ * for each pack. An object that lies in a pack but has its place elsewhere counts as dead there.
+ *
+ *   nothing alive                       the pack goes
+ *   a fiftieth of it dead, or           what is alive moves to a new pack
+ *   anything, if it is small;
+ *   automatically: an eighth of it
+ *   something forgotten dead in it      likewise
+ *   something in it that the index      likewise: a collection that was interrupted had begun to empty
+ *   does not have there                 it, and how much of it is dead nobody can tell any more
+ *   small, and not the only one         likewise: many small packs become one; an automatic
+ *                                       collection leaves that to saves (reclaim_join.c)
+ *   compressed at a lower level than    likewise, if that was asked for
+ *   was asked for
+ *   its file is missing                 it is left alone while anything in it is alive: the file
+ *                                       may come back
+ *
+ * With "full", every pack that holds anything dead is rewritten.
+ *
+ * So a plain collection moves no more than 49 bytes for each that it gives back, and leaves less than
+ * a fiftieth of the store dead; an automatic one, which comes again and again, moves no more than
+ * seven, and leaves less than an eighth. It begins when about a quarter is dead (catalog_due.c), so it
+ * always finds a pack to take, and an eighth of the store has to die before the next one. What is left
+ * is told, and noted for the next one.
+ *
+ * What counts is the room in the file: of each frame as much as its dead objects are of what it decodes
+ * to, and of the rest, most of which are names, as much as they are of all objects. So a film that is
+ * dead weighs what it takes, among sources that were made small. The sizes of frames are in the pack's
+ * table, which is read of packs with both, and decodes nothing. Where that cannot be read, sizes before
+ * compression have to do.
+ *
+ * The list of packs knows by which level of zstd a pack was compressed. What is rewritten is
+ * compressed at the level that was asked for, but never at a lower one than before: so a collection
+ * undoes no compression, and packs that become one are of one level.
+ *
+ * Before a pack goes, so must the entries of the index that lead into it (I3 of objects_session.c): to
+ * its dead objects here, for all packs at once; its living ones are given new places when they
+ * move. Entries of dead objects in packs that stay remain, and are true: a save may meet the object
+ * again and need not store it.
+ */
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "reclaim/reclaim_internal.h"
+
+enum { SMALL_PACK_BYTES = 16 << 20, BATCH_SIZE = 1 << 20 };
+enum { PART = 50, AUTOMATIC_PART = 8 }; /* of a pack, that is reason enough to rewrite it */
+
+/* ---- counting ---- */
+
+int
+firn_reclaim_plan_level(const struct firn_objects_index_pack *entry)
+{
+    return entry->level; /* 0, the level of saves, if the list does not say */
+}
+
+static int
+list_packs(struct firn_reclaim *gc, firn_error *err)
+{
+    struct firn_objects *objects = gc->opened->objects;
+    DCHECK(gc->packs == NULL && gc->pack_count == 0);
+    gc->packs = firn_alloc_array(objects->pack_count, sizeof *gc->packs);
+    if (gc->packs == NULL) {
+        return firn_error_no_memory(err, "the list of packs");
+    }
+    for (size_t i = 0; i < objects->pack_count; i++) {
+        struct firn_objects_pack *pack = &objects->packs[i];
+        bool is_present;
+        int rc = firn_objects_is_present(objects, pack, &is_present, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        gc->packs[gc->pack_count++] =
+            (struct firn_reclaim_pack){.number = pack->entry.number,
+                                       .level = firn_reclaim_plan_level(&pack->entry),
+                                       .is_present = is_present,
+                                       .size_bytes = pack->entry.size_bytes,
+                                       .object_count = pack->entry.object_count};
+        gc->result->bytes_before += is_present ? pack->entry.size_bytes : 0;
+    }
+    for (size_t i = 0; i < objects->retired_count; i++) {
+        bool has_file = objects->retired[i].state == FIRN_OBJECTS_INDEX_PACK_RETIRED;
+        gc->result->bytes_before += has_file ? objects->retired[i].size_bytes : 0;
+    }
+    gc->result->packs_before = gc->pack_count;
+    return FIRN_OK;
+}
+
+static struct firn_reclaim_pack *
+find_pack(struct firn_reclaim *gc, uint32_t number)
+{
+    size_t low = 0;
+    size_t high = gc->pack_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (gc->packs[middle].number < number) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < gc->pack_count && gc->packs[low].number == number ? &gc->packs[low] : NULL;
+}
+
+/* Calls visit for each entry of the index with its number in the table; the index is what it was
+ * when the table was made. */
+static int
+walk_index(struct firn_reclaim *gc,
+           int (*visit)(struct firn_reclaim *gc, void *ctx, size_t number, firn_slice key,
+                        const struct firn_objects_place *place, firn_error *err),
+           void *ctx, firn_error *err)
+{
+    struct firn_db_keyspace *index = gc->opened->objects->index;
+    struct firn_db_cursor *cursor;
+    if (index == NULL) {
+        return FIRN_OK;
+    }
+    int rc = firn_db_cursor_open(index, NULL, &cursor, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    size_t number = 0;
+    for (rc = firn_db_cursor_first(cursor, err); rc == FIRN_OK && firn_db_cursor_valid(cursor);
+         rc = firn_db_cursor_next(cursor, err)) {
+        struct firn_objects_place place;
+        CHECK(number < firn_reclaim_table_count(gc->table));
+        FIRN_TRY(firn_objects_index_decode_place(firn_db_cursor_value(cursor), &place, err));
+        FIRN_TRY(visit(gc, ctx, number, firn_db_cursor_key(cursor), &place, err));
+        number++;
+    }
+    DCHECK(rc != FIRN_OK || number == firn_reclaim_table_count(gc->table));
+out:
+    firn_db_cursor_close(cursor);
+    return rc;
+}
+
+static bool
+has_frame(const struct firn_buf *frames, uint32_t frame)
+{
+    size_t byte = frame / 8;
+    return byte < frames->size && (frames->data[byte] >> (frame % 8) & 1) != 0;
+}
+
+bool
+firn_reclaim_plan_needs_frame(const struct firn_reclaim_pack *pack, uint32_t frame)
+{
+    return has_frame(&pack->live_frames, frame);
+}
+
+bool
+firn_reclaim_plan_has_dead_frame(const struct firn_reclaim_pack *pack, uint32_t frame)
+{
+    return has_frame(&pack->dead_frames, frame);
+}
+
+static uint32_t
+dead_in_frame(const struct firn_reclaim_pack *pack, uint32_t frame)
+{
+    size_t at = (size_t)frame * sizeof(uint32_t);
+    return at < pack->dead_sizes.size ? firn_load_le32(pack->dead_sizes.data + at) : 0;
+}
+
+static int
+set_size(struct firn_buf *buf, size_t size, firn_error *err)
+{
+    size_t before = buf->size;
+    if (size <= before) {
+        return FIRN_OK;
+    }
+    if (firn_buf_set_size(buf, size) != FIRN_OK) {
+        return firn_error_no_memory(err, "a list of frames");
+    }
+    memset(buf->data + before, 0, size - before);
+    return FIRN_OK;
+}
+
+/* A frame that no pack can have is nowhere: what should be there will be missed when it is moved. */
+static int
+note_frame(struct firn_buf *frames, uint32_t frame, firn_error *err)
+{
+    size_t byte = frame / 8;
+    if (frame >= FIRN_PACKFILE_FRAMES_MAX) {
+        return FIRN_OK;
+    }
+    int rc = set_size(frames, byte + 1, err);
+    if (rc == FIRN_OK) {
+        frames->data[byte] |= (uint8_t)(1U << (frame % 8));
+        DCHECK(has_frame(frames, frame));
+    }
+    return rc;
+}
+
+/* Notes so many dead bytes in a frame, which has fewer than 4 GiB. */
+static int
+note_dead(struct firn_reclaim_pack *pack, uint32_t frame, uint64_t bytes, firn_error *err)
+{
+    size_t at = (size_t)frame * sizeof(uint32_t);
+    int rc = note_frame(&pack->dead_frames, frame, err);
+    if (rc != FIRN_OK || frame >= FIRN_PACKFILE_FRAMES_MAX) {
+        return rc;
+    }
+    rc = set_size(&pack->dead_sizes, at + sizeof(uint32_t), err);
+    if (rc == FIRN_OK) {
+        uint64_t sum = dead_in_frame(pack, frame) + bytes;
+        firn_store_le32(pack->dead_sizes.data + at, sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX);
+    }
+    return rc;
+}
+
+static bool
+is_forgotten(const struct firn_reclaim *gc, firn_slice key)
+{
+    firn_hash hash;
+    if (gc->forgotten.count == 0 || key.size != sizeof hash.bytes) {
+        return false;
+    }
+    memcpy(hash.bytes, key.data, key.size);
+    return firn_catalog_purge_has(&gc->forgotten, &hash);
+}
+
+static int
+count(struct firn_reclaim *gc, void *ctx, size_t number, firn_slice key,
+      const struct firn_objects_place *place, firn_error *err)
+{
+    (void)ctx;
+    struct firn_reclaim_pack *pack = find_pack(gc, place->pack);
+    int rc = FIRN_OK;
+    if (pack != NULL && firn_reclaim_table_has(gc->table, number, FIRN_RECLAIM_MARK_LIVE)) {
+        pack->live_count++;
+        pack->live_bytes += place->at.size;
+        rc = note_frame(&pack->live_frames, place->at.frame, err);
+    } else if (pack != NULL) {
+        pack->dead_count++;
+        pack->dead_bytes += place->at.size;
+        pack->has_forgotten = pack->has_forgotten || is_forgotten(gc, key);
+        rc = note_dead(pack, place->at.frame, place->at.size, err);
+    }
+    return rc != FIRN_OK ? rc : firn_reclaim_progress(gc, "count", number, err);
+}
+
+/* ---- weighing ---- */
+
+static uint64_t
+share_of(uint64_t bytes, uint64_t part, uint64_t all)
+{
+    double share = all == 0 ? 0 : (double)bytes * ((double)part / (double)all);
+    DCHECK(share >= 0);
+    return share < (double)bytes ? (uint64_t)share : bytes;
+}
+
+static uint64_t
+dead_in_file(const struct firn_reclaim_pack *pack, const struct firn_packfile *file)
+{
+    const uint32_t count = firn_packfile_walk_count(file);
+    uint64_t frames = 0;
+    uint64_t dead = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct firn_packfile_frame_size size = firn_packfile_frame_size_of(file, i);
+        frames += size.stored;
+        dead += share_of(size.stored, dead_in_frame(pack, i), size.raw);
+    }
+    uint64_t rest = pack->size_bytes > frames ? pack->size_bytes - frames : 0;
+    return dead + share_of(rest, pack->object_count - pack->live_count, pack->object_count);
+}
+
+/* How much of a pack's file is dead. */
+static int
+weigh(struct firn_reclaim *gc, struct firn_reclaim_pack *pack, firn_error *err)
+{
+    struct firn_objects *objects = gc->opened->objects;
+    struct firn_packfile *file;
+    pack->dead_stored =
+        share_of(pack->size_bytes, pack->dead_bytes + 1, pack->live_bytes + pack->dead_bytes + 1);
+    if (pack->dead_count == 0 || pack->live_count == 0 || !pack->is_present) {
+        pack->dead_stored = pack->live_count == 0 ? pack->size_bytes : 0;
+        return FIRN_OK;
+    }
+    int rc = firn_objects_acquire(objects, pack->number, &file, err);
+    if (rc == FIRN_OK) {
+        pack->dead_stored = dead_in_file(pack, file);
+        firn_objects_release(objects, pack->number);
+    }
+    return firn_reclaim_move_is_finding(rc) ? FIRN_OK : rc; /* whoever moves it tells */
+}
+
+/* ---- deciding ---- */
+
+/* A pack of many tiny objects is as large as one may be. */
+static bool
+is_small(const struct firn_reclaim *gc, const struct firn_reclaim_pack *pack)
+{
+    return pack->is_present && pack->size_bytes < SMALL_PACK_BYTES &&
+           pack->object_count < gc->limits->pack_objects / 2;
+}
+
+static bool
+is_worth_it(const struct firn_reclaim *gc, const struct firn_reclaim_pack *pack)
+{
+    if (pack->dead_count == 0 || gc->options->full) {
+        return pack->dead_count > 0;
+    }
+    if (gc->options->automatic) {
+        return pack->dead_stored >= pack->size_bytes / AUTOMATIC_PART;
+    }
+    return is_small(gc, pack) || pack->dead_stored >= pack->size_bytes / PART;
+}
+
+static enum firn_reclaim_fate
+judge(const struct firn_reclaim *gc, const struct firn_reclaim_pack *pack)
+{
+    if (pack->live_count == 0) {
+        return FIRN_RECLAIM_DROP;
+    }
+    if (!pack->is_present) {
+        return FIRN_RECLAIM_KEEP;
+    }
+    bool has_strays = pack->live_count + pack->dead_count < pack->object_count;
+    if (pack->has_forgotten || has_strays) {
+        return FIRN_RECLAIM_REWRITE;
+    }
+    return is_worth_it(gc, pack) || pack->level < pack->target ? FIRN_RECLAIM_REWRITE
+                                                               : FIRN_RECLAIM_KEEP;
+}
+
+static void
+merge_small_packs(struct firn_reclaim *gc, int level)
+{
+    size_t small = 0;
+    for (size_t i = 0; i < gc->pack_count; i++) {
+        const struct firn_reclaim_pack *pack = &gc->packs[i];
+        bool counts = pack->fate == FIRN_RECLAIM_REWRITE ||
+                      (pack->fate == FIRN_RECLAIM_KEEP && is_small(gc, pack));
+        small += counts && pack->target == level ? 1 : 0;
+    }
+    for (size_t i = 0; small > 1 && i < gc->pack_count; i++) {
+        struct firn_reclaim_pack *pack = &gc->packs[i];
+        if (pack->fate == FIRN_RECLAIM_KEEP && pack->target == level && is_small(gc, pack)) {
+            pack->fate = FIRN_RECLAIM_REWRITE;
+        }
+    }
+}
+
+static uint64_t
+dead_left(const struct firn_reclaim *gc)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < gc->pack_count; i++) {
+        const struct firn_reclaim_pack *pack = &gc->packs[i];
+        bytes += pack->fate == FIRN_RECLAIM_KEEP ? pack->dead_stored : 0;
+    }
+    return bytes;
+}
+
+int
+firn_reclaim_plan(struct firn_reclaim *gc, firn_error *err)
+{
+    DCHECK(gc->table != NULL);
+    int rc = list_packs(gc, err);
+    if (rc == FIRN_OK) {
+        rc = walk_index(gc, count, NULL, err);
+    }
+    const int asked = gc->options->recompress_level;
+    for (size_t i = 0; rc == FIRN_OK && i < gc->pack_count; i++) {
+        struct firn_reclaim_pack *pack = &gc->packs[i];
+        pack->target = asked > pack->level ? asked : pack->level;
+        rc = weigh(gc, pack, err);
+        pack->fate = judge(gc, pack);
+        DCHECK(pack->target >= pack->level && (!pack->has_forgotten || pack->dead_count > 0));
+    }
+    for (int level = FIRN_OBJECTS_SESSION_LEVEL;
+         rc == FIRN_OK && !gc->options->automatic && level <= FIRN_OBJECTS_INDEX_LEVEL_MAX;
+         level++) {
+        merge_small_packs(gc, level);
+    }
+    gc->result->bytes_dead = dead_left(gc);
+    return rc;
+}
+
+void
+firn_reclaim_plan_release(struct firn_reclaim *gc)
+{
+    for (size_t i = 0; i < gc->pack_count; i++) {
+        firn_buf_deinit(&gc->packs[i].live_frames);
+        firn_buf_deinit(&gc->packs[i].dead_frames);
+        firn_buf_deinit(&gc->packs[i].dead_sizes);
+    }
+    firn_free(gc->packs);
+}
+
+/* ---- forgetting ---- */
+
+static int
+write_batch(struct firn_reclaim *gc, struct firn_db_batch *batch, firn_error *err)
+{
+    int rc = firn_db_batch_count(batch) == 0
+                 ? FIRN_OK
+                 : firn_db_write(gc->opened->db, batch, FIRN_DURABILITY_OS, err);
+    firn_db_batch_clear(batch);
+    return rc;
+}
+
+static int
+forget(struct firn_reclaim *gc, void *ctx, size_t number, firn_slice key,
+       const struct firn_objects_place *place, firn_error *err)
+{
+    struct firn_db_batch *batch = ctx;
+    const struct firn_reclaim_pack *pack = find_pack(gc, place->pack);
+    if (firn_reclaim_table_has(gc->table, number, FIRN_RECLAIM_MARK_LIVE) ||
+        (pack != NULL && pack->fate == FIRN_RECLAIM_KEEP)) {
+        return FIRN_OK;
+    }
+    /* What the stat cache may name was walked, and is alive: (I2) of reclaim.c. */
+    DCHECK(!firn_reclaim_table_has(gc->table, number, FIRN_RECLAIM_MARK_TREE_WALKED));
+    int rc = firn_db_batch_delete(batch, gc->opened->objects->index, key, err);
+    if (rc == FIRN_OK && firn_db_batch_size_bytes(batch) >= BATCH_SIZE) {
+        rc = write_batch(gc, batch, err);
+    }
+    return rc;
+}
+
+int
+firn_reclaim_plan_forget(struct firn_reclaim *gc, firn_error *err)
+{
+    struct firn_db_batch *batch = NULL;
+    DCHECK(!gc->options->dry_run && !firn_db_is_read_only(gc->opened->db));
+    int rc = firn_db_batch_create(&batch, err);
+    if (rc == FIRN_OK) {
+        rc = walk_index(gc, forget, batch, err);
+    }
+    if (rc == FIRN_OK) {
+        rc = write_batch(gc, batch, err);
+    }
+    firn_db_batch_destroy(batch);
+    return rc;
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * reference/reference.c: reading references.
+ *
+ * A typing mistake must not restore something, so a text has at most one meaning, and that does not
+ * depend on which checkpoints or tags exist (I1). The kinds are kept apart by their letters: numbers
+ * and dates begin with a digit; ids have only letters from k to z, and at least four; a tag begins
+ * with a letter and may not look like an id or be one of the words. Case counts in tags and words,
+ * not in ids.
+ *
+ * "~2" behind anything but a time means two checkpoints before: safety checkpoints are passed over.
+ * At most 18 digits are read, so no number overflows.
+ */
+#include "reference/reference.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/slice.h"
+#include "reference/reference_time.h"
+
+enum { ID_LETTERS_MIN = 4, ID_LETTERS_MAX = FIRN_CHECKPOINT_ID_SIZE - 1, DIGITS_MAX = 18 };
+
+static bool
+is_digit(uint8_t byte)
+{
+    return byte >= '0' && byte <= '9';
+}
+
+static uint8_t
+to_lower(uint8_t byte)
+{
+    return byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte;
+}
+
+static bool
+read_number(firn_slice text, uint64_t *out)
+{
+    uint64_t number = 0;
+    if (text.size == 0 || text.size > DIGITS_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < text.size; i++) {
+        if (!is_digit(text.data[i])) {
+            return false;
+        }
+        number = number * 10 + (uint64_t)(text.data[i] - '0');
+    }
+    *out = number;
+    return true;
+}
+
+/* Only letters from k to z. */
+static bool
+is_of_id_letters(firn_slice text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        uint8_t letter = to_lower(text.data[i]);
+        if (letter < 'k' || letter > 'z') {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+read_id(firn_slice text, struct firn_reference *out)
+{
+    if (text.size < ID_LETTERS_MIN || text.size > ID_LETTERS_MAX || !is_of_id_letters(text)) {
+        return false;
+    }
+    for (size_t i = 0; i < text.size; i++) {
+        out->id[i] = (char)to_lower(text.data[i]);
+    }
+    DCHECK(text.size < sizeof out->id);
+    out->id[text.size] = '\0';
+    out->id_size = text.size;
+    return true;
+}
+
+static bool
+is_word(firn_slice name, const char *word)
+{
+    if (name.size != strlen(word)) {
+        return false;
+    }
+    for (size_t i = 0; i < name.size; i++) {
+        if (to_lower(name.data[i]) != (uint8_t)word[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool
+firn_reference_is_tag(firn_slice name)
+{
+    if (name.size == 0 || name.size > FIRN_REFERENCE_TAG_SIZE_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < name.size; i++) {
+        uint8_t letter = name.data[i];
+        bool is_letter = to_lower(letter) >= 'a' && to_lower(letter) <= 'z';
+        bool is_other = is_digit(letter) || (letter != '\0' && strchr("._-+/", letter) != NULL);
+        if (!is_letter && (i == 0 || !is_other)) {
+            return false;
+        }
+    }
+    bool could_be_id = name.size >= ID_LETTERS_MIN && is_of_id_letters(name);
+    return !could_be_id && !is_word(name, "latest") && !is_word(name, "now") &&
+           !is_word(name, "yesterday");
+}
+
+/* How many kinds of reference a text could be, times not counted. */
+static unsigned
+count_meanings(firn_slice text)
+{
+    struct firn_reference room;
+    return (unsigned)firn_slice_equal(text, firn_str("latest")) +
+           (unsigned)read_number(text, &room.number) + (unsigned)read_id(text, &room) +
+           (unsigned)firn_reference_is_tag(text);
+}
+
+static bool
+read_base(firn_slice text, struct firn_reference *out)
+{
+    DCHECK(count_meanings(text) <= 1); /* (I1) */
+    if (firn_slice_equal(text, firn_str("latest"))) {
+        out->kind = FIRN_REFERENCE_LATEST;
+    } else if (read_number(text, &out->number) && out->number > 0) {
+        out->kind = FIRN_REFERENCE_NUMBER;
+    } else if (read_id(text, out)) {
+        out->kind = FIRN_REFERENCE_ID;
+    } else if (firn_reference_is_tag(text)) {
+        out->kind = FIRN_REFERENCE_TAG;
+        out->tag = text;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+int
+firn_reference_read(const char *text, int64_t now_ns, struct firn_reference *out, firn_error *err)
+{
+    *out = (struct firn_reference){0};
+    if (firn_reference_time_read(text, now_ns, &out->time_ns)) {
+        DCHECK(count_meanings(firn_str(text)) == 0); /* (I1) */
+        out->kind = FIRN_REFERENCE_TIME;
+        return FIRN_OK;
+    }
+    const char *tilde = strchr(text, '~');
+    firn_slice base = tilde == NULL ? firn_str(text) : firn_bytes(text, (size_t)(tilde - text));
+    if (read_base(base, out) && (tilde == NULL || read_number(firn_str(tilde + 1), &out->back))) {
+        return FIRN_OK;
+    }
+    *out = (struct firn_reference){0};
+    return firn_error_set(
+        err, FIRN_INVALID,
+        "'%.80s' is not a reference to a checkpoint: give its number, at least %d "
+        "letters of its id, a tag, a time, or 'latest'",
+        text, ID_LETTERS_MIN);
+}

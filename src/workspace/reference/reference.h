@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * reference/reference.h: what a user types to name a checkpoint, read.
+ *
+ *   reference := base | base "~" digits
+ *   base      := number | id | "latest" | tag | time (without "~")
+ *   number    := decimal digits, not 0
+ *   id        := 4 to 32 of the letters k to z in any case: the beginning of an id
+ *   tag       := see firn_reference_is_tag
+ *   time      := reference_time.h
+ *
+ * No text is of two kinds.
+ */
+#ifndef FIRN_REFERENCE_REFERENCE_H
+#define FIRN_REFERENCE_REFERENCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "firn/workspace.h"
+
+enum firn_reference_kind {
+    FIRN_REFERENCE_NUMBER = 1,
+    FIRN_REFERENCE_ID,
+    FIRN_REFERENCE_LATEST,
+    FIRN_REFERENCE_TAG,
+    FIRN_REFERENCE_TIME
+};
+
+enum { FIRN_REFERENCE_TAG_SIZE_MAX = 100 };
+
+struct firn_reference {
+    enum firn_reference_kind kind;
+    uint64_t number;
+    char id[FIRN_CHECKPOINT_ID_SIZE]; /* lower case */
+    size_t id_size;
+    firn_slice tag; /* of the text that was read */
+    int64_t time_ns;
+    uint64_t back; /* so many checkpoints before the one that the base names */
+};
+
+/* now_ns is what "ago" counts from. FIRN_INVALID for what is no reference. */
+FIRN_MUST_CHECK int firn_reference_read(const char *text, int64_t now_ns,
+                                        struct firn_reference *out, firn_error *err);
+
+/* Whether a tag may be called so: 1 to 100 letters, digits and any of "._-+/" of ASCII, a letter
+ * first, and nothing that is, or could be read as, another kind of reference: not four letters or
+ * more of k to z alone, not "latest", "now" or "yesterday" in any case. */
+bool firn_reference_is_tag(firn_slice name);
+
+#endif

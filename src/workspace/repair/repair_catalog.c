@@ -1,0 +1,552 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * repair/repair_catalog.c: which workspace a found checkpoint belongs to, and the catalog of the
+ * new store.
+ *
+ * A record does not say which workspace it is of. It names the checkpoint before it, and the path
+ * that the workspace had; both lead to others of which it is known, and so on until nothing more is
+ * found. What is left over is a workspace that the catalog has lost: it is entered anew, with the path
+ * that it had last.
+ *
+ * (I1) A rescued catalog that is older than the packs is still right about its past: a checkpoint with
+ *      an order that was given by then and is not listed was deleted, and stays so. Not where runs are
+ *      lost, because then entries may be missing in between. (Not checked: is_deleted is the rule.)
+ * (I2) Orders and numbers are never given twice. Where a found checkpoint has one that is taken by
+ *      another, it gets the next ones.
+ * (I3) A record stands in "firn.unpacked" exactly if no pack has it, as after a save. (Not checked
+ *      here: the check of the new store does.)
+ */
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "base/sort.h"
+#include "catalog/catalog_tags.h"
+#include "catalog/catalog_workspaces.h"
+#include "codec/blake3_hash.h"
+#include "place/place.h"
+#include "place/place_roots.h"
+#include "repair/repair_internal.h"
+
+enum { KEY_SIZE = 12, BATCH_SIZE = 1 << 20 };
+
+/* ---- which workspace ---- */
+
+static struct firn_repair_workspace *
+workspace_of(const struct firn_repair *repair, uint32_t number)
+{
+    for (size_t i = 0; i < firn_repair_workspace_count(repair); i++) {
+        struct firn_repair_workspace *workspace = firn_repair_workspace_at(repair, i);
+        if (workspace->entry.number == number) {
+            return workspace;
+        }
+    }
+    return NULL;
+}
+
+static bool
+is_root(const struct firn_repair *repair, const char *root, firn_slice path)
+{
+    if (strcmp(root, FIRN_PLACE_ROOTS_INSIDE) != 0) {
+        return firn_slice_equal(firn_str(root), path);
+    }
+    return firn_slice_equal(firn_str(repair->ws->place.root), path);
+}
+
+static uint32_t
+by_path(const struct firn_repair *repair, firn_slice path)
+{
+    for (size_t i = 0; i < firn_repair_workspace_count(repair); i++) {
+        const struct firn_repair_workspace *workspace = firn_repair_workspace_at(repair, i);
+        if (is_root(repair, workspace->root, path)) {
+            return workspace->entry.number;
+        }
+    }
+    for (size_t i = 0; i < firn_repair_record_count(repair); i++) {
+        const struct firn_repair_record *other = firn_repair_record_at(repair, i);
+        if (other->workspace != 0 && firn_slice_equal(other->record.workspace_path, path)) {
+            return other->workspace;
+        }
+    }
+    return 0;
+}
+
+static uint32_t
+by_parent(const struct firn_repair *repair, const struct firn_catalog_record *record)
+{
+    for (size_t i = 0; i < firn_repair_record_count(repair); i++) {
+        const struct firn_repair_record *other = firn_repair_record_at(repair, i);
+        if (other->workspace != 0 &&
+            (memcmp(other->record.id, record->parent, sizeof record->parent) == 0 ||
+             memcmp(other->record.parent, record->id, sizeof record->id) == 0)) {
+            return other->workspace;
+        }
+    }
+    return 0;
+}
+
+/* One pass; whether anything was found out. */
+static bool
+spread(struct firn_repair *repair)
+{
+    bool has_found = false;
+    for (size_t i = 0; i < firn_repair_record_count(repair); i++) {
+        struct firn_repair_record *record = firn_repair_record_at(repair, i);
+        if (record->workspace == 0) {
+            record->workspace = by_parent(repair, &record->record);
+            if (record->workspace == 0) {
+                record->workspace = by_path(repair, record->record.workspace_path);
+            }
+            has_found = has_found || record->workspace != 0;
+        }
+    }
+    return has_found;
+}
+
+static bool
+is_root_taken(const struct firn_repair *repair, uint32_t number, firn_slice root)
+{
+    for (size_t i = 0; i < firn_repair_workspace_count(repair); i++) {
+        const struct firn_repair_workspace *other = firn_repair_workspace_at(repair, i);
+        if (other->entry.number != number && firn_slice_equal(firn_str(other->root), root)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A root that no other workspace has. A store inside of its workspace calls that ".". */
+static int
+make_root(const struct firn_repair *repair, uint32_t number, firn_slice path, struct firn_buf *out,
+          firn_error *err)
+{
+    bool is_inside = strcmp(repair->ws->place.catalog_root, FIRN_PLACE_ROOTS_INSIDE) == 0 &&
+                     firn_slice_equal(firn_str(repair->ws->place.root), path);
+    int rc = firn_buf_append_slice(out, is_inside ? firn_str(FIRN_PLACE_ROOTS_INSIDE) : path);
+    while (rc == FIRN_OK && is_root_taken(repair, number, firn_buf_slice(out))) {
+        rc = firn_buf_append_str(out, " (repaired)");
+    }
+    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a workspace");
+}
+
+static int
+add_workspace(struct firn_repair *repair, uint32_t number, firn_slice path, firn_error *err)
+{
+    const struct firn_repair_workspace added = {
+        .entry = {.number = number, .next_order = 1, .next_number = 1}, .is_added = true};
+    struct firn_buf root = {0};
+    int rc = make_root(repair, number, path, &root, err);
+    if (rc == FIRN_OK) {
+        rc = firn_repair_records_add_workspace(repair, firn_buf_slice(&root), &added, err);
+    }
+    firn_buf_deinit(&root);
+    return rc;
+}
+
+static uint32_t
+next_workspace(const struct firn_repair *repair)
+{
+    uint32_t last = 0;
+    for (size_t i = 0; i < firn_repair_workspace_count(repair); i++) {
+        uint32_t number = firn_repair_workspace_at(repair, i)->entry.number;
+        last = number > last ? number : last;
+    }
+    return last + 1;
+}
+
+/* Entries for those workspaces that only have checkpoints. */
+static int
+add_missing(struct firn_repair *repair, firn_error *err)
+{
+    for (size_t i = 0; i < firn_repair_record_count(repair); i++) {
+        struct firn_repair_record *record = firn_repair_record_at(repair, i);
+        uint32_t number = record->workspace;
+        if (number != 0 && workspace_of(repair, number) == NULL) {
+            int rc = add_workspace(repair, number, record->record.workspace_path, err);
+            if (rc != FIRN_OK) {
+                return rc;
+            }
+        }
+    }
+    return FIRN_OK;
+}
+
+static const struct firn_repair_record *
+newest_of(const struct firn_repair *repair, uint32_t number)
+{
+    const struct firn_repair_record *newest = NULL;
+    for (size_t i = 0; i < firn_repair_record_count(repair); i++) {
+        const struct firn_repair_record *record = firn_repair_record_at(repair, i);
+        if (record->workspace == number && (newest == NULL || record->order > newest->order)) {
+            newest = record;
+        }
+    }
+    return newest;
+}
+
+/* Its directory may have been moved between two checkpoints. */
+static int
+take_newest_path(struct firn_repair *repair, struct firn_repair_workspace *workspace,
+                 firn_error *err)
+{
+    uint32_t number = workspace->entry.number;
+    struct firn_buf root = {0};
+    int rc =
+        make_root(repair, number, newest_of(repair, number)->record.workspace_path, &root, err);
+    char *copy = rc == FIRN_OK ? firn_strndup((const char *)root.data, root.size) : NULL;
+    if (rc == FIRN_OK && copy == NULL) {
+        rc = firn_error_no_memory(err, "a workspace");
+    }
+    if (rc == FIRN_OK) {
+        firn_free(workspace->root);
+        workspace->root = copy;
+    }
+    firn_buf_deinit(&root);
+    return rc;
+}
+
+static int
+name_added(struct firn_repair *repair, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (size_t i = 0; rc == FIRN_OK && i < firn_repair_workspace_count(repair); i++) {
+        struct firn_repair_workspace *workspace = firn_repair_workspace_at(repair, i);
+        rc = workspace->is_added ? take_newest_path(repair, workspace, err) : FIRN_OK;
+    }
+    return rc;
+}
+
+static bool
+all_have_workspaces(const struct firn_repair *repair)
+{
+    for (size_t i = 0; i < firn_repair_record_count(repair); i++) {
+        if (workspace_of(repair, firn_repair_record_at(repair, i)->workspace) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int
+find_workspaces(struct firn_repair *repair, firn_error *err)
+{
+    int rc = add_missing(repair, err);
+    for (size_t i = 0; rc == FIRN_OK && i < firn_repair_record_count(repair); i++) {
+        while (spread(repair)) {
+        }
+        struct firn_repair_record *record = firn_repair_record_at(repair, i);
+        if (record->workspace == 0) {
+            record->workspace = next_workspace(repair);
+            rc = add_workspace(repair, record->workspace, record->record.workspace_path, err);
+        }
+    }
+    return rc == FIRN_OK ? name_added(repair, err) : rc;
+}
+
+/* ---- those that were deleted ---- */
+
+static bool
+is_deleted(const struct firn_repair *repair, const struct firn_repair_record *record)
+{
+    const struct firn_repair_deletion *deletions = (const void *)repair->deletions.data;
+    const struct firn_repair_workspace *workspace = workspace_of(repair, record->workspace);
+    bool is_complete = repair->data.runs_lost == 0;
+    if (record->is_listed) {
+        return false;
+    }
+    if (is_complete && workspace != NULL && workspace->is_listed &&
+        record->order < workspace->listed_orders) {
+        return true; /* (I1) */
+    }
+    for (size_t i = 0; i < repair->deletions.size / sizeof *deletions; i++) {
+        if (repair->keyspace != 0 && deletions[i].keyspace == repair->keyspace &&
+            deletions[i].workspace == record->workspace && deletions[i].order == record->order &&
+            deletions[i].sequence > record->sequence) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+drop_deleted(struct firn_repair *repair)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < firn_repair_record_count(repair); i++) {
+        struct firn_repair_record *record = firn_repair_record_at(repair, i);
+        if (is_deleted(repair, record)) {
+            firn_buf_deinit(&record->bytes);
+        } else {
+            *firn_repair_record_at(repair, kept++) = *record;
+        }
+    }
+    DCHECK(kept <= firn_repair_record_count(repair));
+    repair->records.size = kept * sizeof(struct firn_repair_record);
+}
+
+/* ---- places ---- */
+
+/* Newest first in each workspace; what is listed goes before what was found with the same order. */
+static int
+compare_places(const void *a, const void *b)
+{
+    const struct firn_repair_record *left = *(struct firn_repair_record *const *)a;
+    const struct firn_repair_record *right = *(struct firn_repair_record *const *)b;
+    if (left->workspace != right->workspace) {
+        return left->workspace < right->workspace ? -1 : 1;
+    }
+    if (left->order != right->order) {
+        return left->order > right->order ? -1 : 1;
+    }
+    if (left->is_listed != right->is_listed) {
+        return left->is_listed ? -1 : 1;
+    }
+    return memcmp(left->record.id, right->record.id, sizeof left->record.id);
+}
+
+static int
+order_all(struct firn_repair *repair, firn_error *err)
+{
+    size_t count = firn_repair_record_count(repair);
+    struct firn_repair_record **sorted =
+        firn_alloc_array(count, sizeof(struct firn_repair_record *));
+    struct firn_buf records = {0};
+    if (count == 0) {
+        firn_free(sorted);
+        return FIRN_OK;
+    }
+    if (sorted == NULL || firn_buf_set_size(&records, repair->records.size) != FIRN_OK) {
+        firn_free(sorted);
+        return firn_error_no_memory(err, "a list of checkpoints");
+    }
+    for (size_t i = 0; i < count; i++) {
+        sorted[i] = firn_repair_record_at(repair, i);
+    }
+    firn_sort(sorted, count, sizeof(struct firn_repair_record *), compare_places);
+    for (size_t i = 0; i < count; i++) {
+        memcpy(records.data + i * sizeof **sorted, sorted[i], sizeof **sorted);
+    }
+    firn_buf_deinit(&repair->records);
+    repair->records = records;
+    firn_free(sorted);
+    return FIRN_OK;
+}
+
+/* Counters behind all that was ever given. */
+static void
+count_up(struct firn_repair *repair)
+{
+    for (size_t i = 0; i < firn_repair_record_count(repair); i++) {
+        const struct firn_repair_record *record = firn_repair_record_at(repair, i);
+        struct firn_catalog_workspace *entry = &workspace_of(repair, record->workspace)->entry;
+        if (record->order >= entry->next_order && record->order < UINT64_MAX) {
+            entry->next_order = record->order + 1;
+        }
+        if (record->record.number >= entry->next_number && record->record.number < UINT64_MAX) {
+            entry->next_number = record->record.number + 1;
+        }
+    }
+}
+
+/* (I2) */
+static int
+separate(struct firn_repair *repair, firn_error *err)
+{
+    for (size_t i = 1; i < firn_repair_record_count(repair); i++) {
+        const struct firn_repair_record *before = firn_repair_record_at(repair, i - 1);
+        struct firn_repair_record *record = firn_repair_record_at(repair, i);
+        if (record->workspace != before->workspace || record->order != before->order) {
+            continue;
+        }
+        struct firn_catalog_workspace *entry = &workspace_of(repair, record->workspace)->entry;
+        record->record.order = entry->next_order++;
+        record->record.number = record->record.is_safety ? 0 : entry->next_number++;
+        record->is_changed = true;
+        int rc = firn_repair_records_encode(record, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    /* Not before: neighbours are told by it. */
+    for (size_t i = 0; i < firn_repair_record_count(repair); i++) {
+        struct firn_repair_record *record = firn_repair_record_at(repair, i);
+        if (record->is_changed) {
+            record->order = record->record.order;
+        }
+    }
+    return FIRN_OK;
+}
+
+/* Orders that a counter cannot go beyond are not told apart: they were never given. */
+static bool
+are_places_unique(const struct firn_repair *repair)
+{
+    for (size_t i = 1; i < firn_repair_record_count(repair); i++) {
+        const struct firn_repair_record *before = firn_repair_record_at(repair, i - 1);
+        const struct firn_repair_record *record = firn_repair_record_at(repair, i);
+        if (record->workspace == before->workspace && record->order >= before->order &&
+            record->order < workspace_of(repair, record->workspace)->entry.next_order) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int
+firn_repair_catalog_assign(struct firn_repair *repair, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(find_workspaces(repair, err));
+    DCHECK(all_have_workspaces(repair));
+    drop_deleted(repair);
+    FIRN_TRY(order_all(repair, err));
+    count_up(repair);
+    FIRN_TRY(separate(repair, err));
+    FIRN_TRY(order_all(repair, err));
+    DCHECK(are_places_unique(repair)); /* (I2) */
+out:
+    return rc;
+}
+
+/* ---- writing ---- */
+
+struct writing {
+    struct firn_repair *repair;
+    struct firn_db_batch *batch;
+    struct firn_db_keyspace *checkpoints;
+    struct firn_db_keyspace *unpacked;
+};
+
+static int
+write_batch(struct writing *writing, size_t at_least, firn_durability durability, firn_error *err)
+{
+    int rc = FIRN_OK;
+    if (firn_db_batch_size_bytes(writing->batch) >= at_least) {
+        rc = firn_db_write(writing->repair->opened.db, writing->batch, durability, err);
+        firn_db_batch_clear(writing->batch);
+    }
+    return rc;
+}
+
+static int
+put_record(struct writing *writing, const struct firn_repair_record *record, firn_error *err)
+{
+    struct firn_repair *repair = writing->repair;
+    uint8_t key_bytes[KEY_SIZE] = {0};
+    firn_slice key = firn_bytes(key_bytes, sizeof key_bytes);
+    firn_hash hash;
+    bool is_packed;
+    int rc;
+    DCHECK(record->bytes.size > 0 && workspace_of(repair, record->workspace) != NULL);
+    firn_store_be32(key_bytes, record->workspace);
+    firn_store_be64(key_bytes + 4, record->order);
+    firn_blake3_hash_of(record->bytes.data, record->bytes.size, &hash);
+    if (record->state == FIRN_REPAIR_LOST) {
+        FIRN_TRY(firn_db_batch_delete(writing->batch, writing->checkpoints, key, err));
+        FIRN_TRY(firn_db_batch_delete(writing->batch, writing->unpacked, key, err));
+        FIRN_TRY(firn_catalog_tags_batch_remove(repair->opened.catalog, record->workspace,
+                                                record->record.id, writing->batch, err));
+        return rc;
+    }
+    FIRN_TRY(firn_objects_contains(repair->opened.objects, &hash, &is_packed, err));
+    FIRN_TRY(firn_db_batch_put(writing->batch, writing->checkpoints, key,
+                               firn_buf_slice(&record->bytes), err));
+    FIRN_TRY(is_packed ? firn_db_batch_delete(writing->batch, writing->unpacked, key, err)
+                       : firn_db_batch_put(writing->batch, writing->unpacked, key,
+                                           firn_bytes(NULL, 0), err)); /* (I3) */
+    FIRN_TRY(write_batch(writing, BATCH_SIZE, FIRN_DURABILITY_OS, err));
+out:
+    return rc;
+}
+
+static const struct firn_repair_record *
+by_id(const struct firn_repair *repair, const uint8_t *id)
+{
+    for (size_t i = 0; i < firn_repair_record_count(repair); i++) {
+        const struct firn_repair_record *record = firn_repair_record_at(repair, i);
+        if (memcmp(record->record.id, id, sizeof record->record.id) == 0 &&
+            record->state != FIRN_REPAIR_LOST) {
+            return record;
+        }
+    }
+    return NULL;
+}
+
+static int
+compare_tags(const void *a, const void *b)
+{
+    const struct firn_repair_tag *left = a;
+    const struct firn_repair_tag *right = b;
+    return (left->sequence < right->sequence) - (left->sequence > right->sequence);
+}
+
+/* One that was found, unless the catalog has the name. What the catalog has whole is without those
+ * that were taken away. */
+static int
+put_tag(struct firn_repair *repair, const struct firn_repair_tag *found, firn_error *err)
+{
+    const struct firn_repair_record *record = by_id(repair, found->id);
+    struct firn_catalog_tags_tag tag;
+    firn_slice name = firn_str(found->name);
+    firn_error why;
+    if (record == NULL || (record->is_listed && repair->data.runs_lost == 0)) {
+        return FIRN_OK;
+    }
+    int rc = firn_catalog_tags_find(repair->opened.catalog, record->workspace, name, &tag, &why);
+    if (rc != FIRN_NOT_FOUND) {
+        if (rc != FIRN_OK && err != NULL) {
+            *err = why;
+        }
+        return rc;
+    }
+    tag = (struct firn_catalog_tags_tag){.order = record->order, .created_ns = found->created_ns};
+    memcpy(tag.id, found->id, sizeof tag.id);
+    return firn_catalog_tags_put(repair->opened.catalog, record->workspace, name, &tag, err);
+}
+
+/* The newest first. */
+static int
+put_tags(struct firn_repair *repair, firn_error *err)
+{
+    struct firn_repair_tag *tags = (void *)repair->tags.data;
+    size_t count = repair->tags.size / sizeof *tags;
+    int rc = FIRN_OK;
+    if (count > 0) {
+        firn_sort(tags, count, sizeof *tags, compare_tags);
+    }
+    for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
+        rc = put_tag(repair, &tags[i], err);
+    }
+    return rc;
+}
+
+int
+firn_repair_catalog_write(struct firn_repair *repair, firn_error *err)
+{
+    struct writing writing = {.repair = repair};
+    struct firn_db *db = repair->opened.db;
+    int rc;
+    FIRN_TRY(
+        firn_db_keyspace_open(db, FIRN_DB_SYSTEM_PREFIX "checkpoints", &writing.checkpoints, err));
+    FIRN_TRY(firn_db_keyspace_open(db, FIRN_DB_SYSTEM_PREFIX "unpacked", &writing.unpacked, err));
+    FIRN_TRY(firn_db_batch_create(&writing.batch, err));
+    for (size_t i = 0; i < firn_repair_workspace_count(repair); i++) {
+        const struct firn_repair_workspace *workspace = firn_repair_workspace_at(repair, i);
+        FIRN_TRY(firn_catalog_workspaces_put(repair->opened.catalog, writing.batch,
+                                             firn_str(workspace->root), &workspace->entry, err));
+    }
+    for (size_t i = 0; i < firn_repair_record_count(repair); i++) {
+        FIRN_TRY(put_record(&writing, firn_repair_record_at(repair, i), err));
+    }
+    if (firn_db_batch_count(writing.batch) > 0) {
+        FIRN_TRY(write_batch(&writing, 0, FIRN_DURABILITY_FULL, err));
+    }
+    DCHECK(firn_db_batch_count(writing.batch) == 0);
+    FIRN_TRY(put_tags(repair, err));
+    FIRN_TRY(firn_db_sync(db, err));
+out:
+    firn_db_batch_destroy(writing.batch);
+    return rc;
+}

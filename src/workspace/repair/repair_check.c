@@ -1,0 +1,875 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * repair/repair_check.c: is everything there, and is it what it was?
+ *
+ *   store        every byte of the store's own files is read and verified (db.h)
+ *   packs        each file of the list is there and opens; with read_data all of it is verified;
+ *                the list has lost none
+ *   checkpoints  every object that a checkpoint needs is in the index, in a pack that is there,
+ *                and undamaged
+ *
+ * Neighbouring checkpoints share nearly everything, so the first pass walks only what each has
+ * different from the one before it. If that finds anything missing or damaged, a second pass walks
+ * every checkpoint whole and names each path of each checkpoint that is lost. Damage is told by
+ * notices, and the check goes on. What a newer firn wrote is no damage, and this version cannot judge it:
+ * it is told, the check goes on, and ends with FIRN_NEWER. Where there is no store, or it cannot be opened, nothing was
+ * looked at, and that is a failure.
+ *
+ * Entries of reserved names (tree_reserved.h), which no restore writes, are told of as well, each once.
+ *
+ * Settings that cannot be read are told of, too, but nothing that was saved hangs on them: they are no
+ * damage.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/hash_map.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "catalog/catalog_pins.h"
+#include "catalog/catalog_tags.h"
+#include "catalog/catalog_workspaces.h"
+#include "codec/hex.h"
+#include "handle/ws_internal.h"
+#include "handle/ws_rules.h"
+#include "objects/objects_internal.h"
+#include "pack/packfile_cells.h"
+#include "place/place_config.h"
+#include "storefile/storefile_progress.h"
+#include "tree/tree_lookup.h"
+#include "tree/tree_reserved.h"
+
+enum { SCRATCH_FRAMES = 4, PROGRESS_INTERVAL_NS = 200 * 1000 * 1000 };
+
+/* Objects of a pack that are damaged for one reason: mostly a block that they lie in. */
+struct cause {
+    uint64_t objects;
+    firn_hash first; /* of them */
+    char text[FIRN_ERROR_TEXT_SIZE];
+};
+
+enum { CAUSES_MAX = 16, HEX_SIZE = 2 * sizeof(firn_hash) + 1 };
+
+struct checking {
+    struct firn_ws *ws;
+    struct firn_ws_opened *opened;
+    const firn_workspace_check_options *options;
+    firn_workspace_check_result *result;
+    struct firn_packfile_scratch *scratch;
+    struct firn_hash_map damaged;    /* hashes of objects found damaged in packs */
+    struct cause causes[CAUSES_MAX]; /* in the pack that is being read, not told yet */
+    size_t cause_count;
+    firn_error newer; /* the first part of a newer firn */
+    bool out_of_memory;
+    bool names_all; /* the second pass: tell every path that is lost */
+    uint64_t lost;  /* found by the pass over checkpoints */
+
+    const struct firn_catalog_record *record; /* being walked */
+    struct firn_buf previous_bytes;
+    struct firn_catalog_record previous;
+    bool has_previous;
+    struct firn_tree_lookup links; /* of the tree being walked */
+    int64_t progress_due_ns;
+};
+
+static uint64_t
+hash_of(const void *record)
+{
+    uint64_t value;
+    memcpy(&value, record, sizeof value);
+    return value;
+}
+
+static bool
+hash_equal(const void *record, const void *key)
+{
+    return memcmp(record, key, sizeof(firn_hash)) == 0;
+}
+
+static void
+give_notice(const struct checking *checking, const firn_notice *notice)
+{
+    const firn_callbacks *callbacks = &checking->options->callbacks;
+    if (callbacks->on_notice != NULL) {
+        callbacks->on_notice(callbacks->ctx, notice);
+    }
+}
+
+static void
+tell(struct checking *checking, firn_slice path, const char *text)
+{
+    const firn_notice notice = {.kind = FIRN_NOTICE_DAMAGED, .path = path, .text = text};
+    checking->result->damaged++;
+    give_notice(checking, &notice);
+}
+
+static int
+progress(struct checking *checking, firn_error *err)
+{
+    const firn_callbacks *callbacks = &checking->options->callbacks;
+    int64_t now = firn_os_monotonic_ns(checking->ws->os);
+    if (callbacks->on_progress == NULL || now < checking->progress_due_ns) {
+        return FIRN_OK;
+    }
+    checking->progress_due_ns = now + PROGRESS_INTERVAL_NS;
+    firn_progress state = {.phase = "check",
+                           .files_done = checking->result->objects,
+                           .bytes_done = checking->result->bytes_read +
+                                         firn_packfile_scratch_verified(checking->scratch)};
+    int rc = callbacks->on_progress(callbacks->ctx, &state);
+    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, FIRN_CANCELLED, "cancelled");
+}
+
+static int
+tick(void *ctx, firn_error *err)
+{
+    return progress(ctx, err);
+}
+
+/* Failures after which a check goes on: they are what it looks for. */
+static bool
+is_finding(int rc)
+{
+    return rc == FIRN_CORRUPT || rc == FIRN_IO || rc == FIRN_NOT_FOUND;
+}
+
+/* What a newer firn wrote is no damage: the check goes on, and says so in the end. The second
+ * pass meets it again. */
+static bool
+is_newer(struct checking *checking, firn_slice path, int rc, const firn_error *found)
+{
+    const firn_callbacks *callbacks = &checking->options->callbacks;
+    if (rc != FIRN_NEWER || checking->names_all) {
+        return rc == FIRN_NEWER;
+    }
+    if (checking->result->newer++ == 0) {
+        checking->newer = *found;
+    }
+    if (callbacks->on_notice != NULL) {
+        firn_notice notice = {.kind = FIRN_NOTICE_NEWER, .path = path, .text = found->text};
+        callbacks->on_notice(callbacks->ctx, &notice);
+    }
+    return true;
+}
+
+/* What is left of a failure when what was found has been told: FIRN_OK, or one that ends the check. */
+static int
+settle(struct checking *checking, firn_slice path, int rc, const firn_error *found, firn_error *err)
+{
+    if (is_newer(checking, path, rc, found)) {
+        return FIRN_OK;
+    }
+    if (rc != FIRN_OK && err != NULL) {
+        *err = *found;
+    }
+    return rc;
+}
+
+/* ---- store ---- */
+
+static void
+on_store_damage(void *ctx, const char *text)
+{
+    tell(ctx, firn_bytes(NULL, 0), text);
+}
+
+static int
+check_store(struct checking *checking, firn_error *err)
+{
+    const firn_callbacks *callbacks = &checking->options->callbacks;
+    firn_check_report report = {.size = sizeof report};
+    struct firn_storefile_progress progress = {
+        .on_progress = callbacks->on_progress, .ctx = callbacks->ctx, .os = checking->ws->os};
+    const struct firn_db_check_options options = {
+        .on_damage = on_store_damage, .ctx = checking, .progress = &progress};
+    firn_error found;
+    int rc = firn_db_check(checking->opened->db, &options, &report, &found);
+    return rc == FIRN_CORRUPT ? FIRN_OK : settle(checking, firn_bytes(NULL, 0), rc, &found, err);
+}
+
+/* ---- packs ---- */
+
+/* One notice for all objects that one damaged block takes along. */
+static void
+tell_objects(struct checking *checking)
+{
+    char text[FIRN_ERROR_TEXT_SIZE];
+    char hex[HEX_SIZE];
+    for (size_t i = 0; i < checking->cause_count; i++) {
+        const struct cause *cause = &checking->causes[i];
+        DCHECK(cause->objects > 0);
+        const firn_notice notice = {.kind = FIRN_NOTICE_DAMAGED, .text = text};
+        if (cause->objects == 1) {
+            firn_hex_encode(&cause->first, sizeof cause->first, hex);
+            (void)snprintf(text, sizeof text, "object %s: %.900s", hex, cause->text);
+        } else {
+            (void)snprintf(text, sizeof text, "%" PRIu64 " objects: %.900s", cause->objects,
+                           cause->text);
+        }
+        give_notice(checking, &notice);
+    }
+    checking->cause_count = 0;
+}
+
+/* Notes that an object is damaged, and why. */
+static void
+add_object(struct checking *checking, const firn_hash *hash, const char *text)
+{
+    char prefix[HEX_SIZE + 16];
+    char hex[HEX_SIZE];
+    firn_hex_encode(hash, sizeof *hash, hex);
+    int size = snprintf(prefix, sizeof prefix, "object %s: ", hex);
+    const char *why = strncmp(text, prefix, (size_t)size) == 0 ? text + size : text;
+    size_t at = 0;
+    while (at < checking->cause_count && strcmp(checking->causes[at].text, why) != 0) {
+        at++;
+    }
+    if (at == CAUSES_MAX) {
+        tell_objects(checking);
+        at = 0;
+    }
+    CHECK(at < CAUSES_MAX && at <= checking->cause_count);
+    struct cause *cause = &checking->causes[at];
+    if (at == checking->cause_count) {
+        checking->cause_count++;
+        cause->objects = 0;
+        cause->first = *hash;
+        (void)snprintf(cause->text, sizeof cause->text, "%s", why);
+    }
+    cause->objects++;
+    checking->result->damaged++;
+}
+
+static void
+on_pack_damage(void *ctx, const firn_hash *hash, const char *text)
+{
+    struct checking *checking = ctx;
+    if (hash == NULL) {
+        tell(checking, firn_bytes(NULL, 0), text);
+        return;
+    }
+    add_object(checking, hash, text);
+    if (firn_hash_map_find(&checking->damaged, hash_of(hash), hash) == NULL &&
+        firn_hash_map_insert(&checking->damaged, hash_of(hash), hash) == NULL) {
+        checking->out_of_memory = true;
+    }
+}
+
+static int
+check_pack(struct checking *checking, uint32_t number, firn_error *err)
+{
+    struct firn_objects *objects = checking->opened->objects;
+    struct firn_packfile *file;
+    firn_error found;
+    DCHECK(checking->cause_count == 0); /* all of the pack before was told */
+    int rc = firn_objects_acquire(objects, number, &file, &found);
+    if (rc == FIRN_OK) {
+        checking->result->packs++;
+        checking->result->objects += firn_packfile_count(file);
+        if (checking->options->read_data) {
+            rc = firn_packfile_verify(file, checking->scratch, on_pack_damage, checking, &found);
+            tell_objects(checking);
+            checking->result->bytes_read += firn_packfile_size_bytes(file);
+        }
+        firn_objects_release(objects, number);
+        if (rc == FIRN_CORRUPT) {
+            return FIRN_OK; /* told through on_pack_damage */
+        }
+    } else if (is_finding(rc)) {
+        tell(checking, firn_bytes(NULL, 0), found.text);
+        return FIRN_OK;
+    }
+    return settle(checking, firn_bytes(NULL, 0), rc, &found, err);
+}
+
+static int
+check_packs(struct checking *checking, firn_error *err)
+{
+    struct firn_objects *objects = checking->opened->objects;
+    for (size_t i = 0; i < objects->pack_count; i++) {
+        int rc = check_pack(checking, objects->packs[i].entry.number, err);
+        if (rc == FIRN_OK) {
+            rc = progress(checking, err);
+        }
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    return checking->out_of_memory ? firn_error_no_memory(err, "a list of damaged objects")
+                                   : FIRN_OK;
+}
+
+/* ---- checkpoints ---- */
+
+static void
+tell_lost(struct checking *checking, firn_slice path, const char *why)
+{
+    DCHECK(checking->record != NULL);
+    checking->lost++;
+    if (!checking->names_all) {
+        return;
+    }
+    char id[FIRN_CHECKPOINT_ID_SIZE];
+    firn_catalog_record_id_text(checking->record->id, id);
+    const firn_notice notice = {
+        .kind = FIRN_NOTICE_DAMAGED, .path = path, .text = why, .checkpoint = id};
+    checking->result->damaged++;
+    give_notice(checking, &notice);
+}
+
+/* Whether an object is in the index, its pack is there, and no damage was found in it; else
+ * *out_why says it. */
+static int
+look_for(struct checking *checking, const firn_hash *hash, const char **out_why, firn_error *err)
+{
+    bool is_there;
+    *out_why = NULL;
+    if (firn_hash_map_find(&checking->damaged, hash_of(hash), hash) != NULL) {
+        *out_why = "its content is damaged";
+        return FIRN_OK;
+    }
+    int rc = firn_objects_contains(checking->opened->objects, hash, &is_there, err);
+    if (rc == FIRN_OK && !is_there) {
+        *out_why = "its content is missing";
+    }
+    return rc;
+}
+
+struct piece_check {
+    struct checking *checking;
+    const char *why;
+    uint64_t size;  /* of all pieces of the list at hand */
+    uint32_t pack;  /* of the first list of pieces */
+    bool is_spread; /* over packs, as far as is known: no one of them could verify the whole */
+    int level;      /* of the list at hand, if it is one of cells; else -1 */
+    size_t count;   /* of its pieces, holes left out */
+    struct firn_buf lists;     /* of struct list: pieces that are lists themselves */
+    struct firn_hash_map seen; /* struct list: all that were noted */
+};
+
+/* A list of pieces or of cells, and the size of what it has to stand for. */
+struct list {
+    firn_hash hash;
+    uint64_t size;
+    int level;     /* as piece_check's */
+    bool is_below; /* another one names it */
+};
+
+static bool
+list_equal(const void *record, const void *key)
+{
+    const struct list *a = record;
+    const struct list *b = key;
+    return hash_equal(&a->hash, &b->hash) && a->size == b->size && a->level == b->level;
+}
+
+/* A list that is named in many places is looked into once. */
+static int
+note_list(struct piece_check *check, const struct firn_packfile_piece *piece, firn_error *err)
+{
+    DCHECK(!piece->is_hole && check->why == NULL);
+    struct list list = {0};
+    list.hash = piece->hash;
+    list.size = piece->size;
+    list.is_below = true;
+    list.level = check->level > 0 ? check->level - 1 : -1;
+    if (firn_hash_map_find(&check->seen, hash_of(&list), &list) != NULL) {
+        return FIRN_OK;
+    }
+    if (firn_hash_map_insert(&check->seen, hash_of(&list), &list) == NULL) {
+        return firn_error_no_memory(err, "lists of pieces");
+    }
+    return firn_buf_append(&check->lists, &list, sizeof list) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(err, "a list of pieces");
+}
+
+static int
+pass_on(void *ctx, uint64_t bytes, firn_error *err)
+{
+    (void)bytes;
+    return progress(ctx, err);
+}
+
+/* A cell that is stored as one object. */
+static int
+check_whole_cell(struct piece_check *check, const struct firn_packfile_piece *cell,
+                 const struct firn_objects_place *place, firn_error *err)
+{
+    struct checking *checking = check->checking;
+    DCHECK(check->level == 0 && place->at.kind != FIRN_PACKFILE_PIECES);
+    if (place->at.kind == FIRN_PACKFILE_DELTA && checking->options->read_data) {
+        return firn_objects_stream_verify(checking->opened->objects, checking->scratch, &cell->hash,
+                                          cell->size, pass_on, checking, err);
+    }
+    if (place->at.kind != FIRN_PACKFILE_DELTA && place->at.size != cell->size) {
+        check->why = "its content has another size than its entry says";
+    }
+    return FIRN_OK;
+}
+
+static int
+check_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, firn_error *err)
+{
+    (void)offset;
+    struct piece_check *check = ctx;
+    DCHECK(check->level < FIRN_PACKFILE_CELLS_LEVELS);
+    check->size += piece->size;
+    if (piece->is_hole || check->why != NULL) {
+        return FIRN_OK;
+    }
+    check->count++;
+    struct firn_objects_place place;
+    int rc;
+    FIRN_TRY(look_for(check->checking, &piece->hash, &check->why, err));
+    if (check->why != NULL) {
+        goto out;
+    }
+    FIRN_TRY(firn_objects_find(check->checking->opened->objects, &piece->hash, &place, err));
+    /* A list of cells, and each cell, has a name that its own pack could compare. */
+    check->is_spread = check->is_spread || (check->level < 0 && place.pack != check->pack) ||
+                       (check->level < 0 && place.at.kind == FIRN_PACKFILE_DELTA);
+    if (place.at.kind == FIRN_PACKFILE_PIECES) {
+        FIRN_TRY(note_list(check, piece, err));
+    } else if (check->level > 0) {
+        check->why = "its content is not what its name stands for";
+    } else if (check->level == 0) {
+        FIRN_TRY(check_whole_cell(check, piece, &place, err));
+    }
+out:
+    return rc;
+}
+
+/* A cell in pieces that lie in several packs: nobody has compared it with its name. */
+static int
+check_cell(struct piece_check *check, const struct list *cell, firn_error *err)
+{
+    DCHECK(cell->level < 0); /* a list of cells has a name of its own */
+    struct checking *checking = check->checking;
+    bool is_to_be_read = check->why == NULL && check->is_spread && checking->options->read_data;
+    check->is_spread = false;
+    return is_to_be_read
+               ? firn_objects_stream_verify(checking->opened->objects, checking->scratch,
+                                            &cell->hash, cell->size, pass_on, checking, err)
+               : FIRN_OK;
+}
+
+static int
+check_list(struct piece_check *check, const struct list *list, firn_error *err)
+{
+    struct firn_objects *objects = check->checking->opened->objects;
+    struct firn_packfile_scratch *scratch = check->checking->scratch;
+    int level;
+    int rc;
+    FIRN_TRY(firn_objects_cells_level(objects, scratch, &list->hash, &level, err));
+    if (level != list->level) {
+        check->why = "its content is not what its name stands for";
+        goto out;
+    }
+    check->size = 0;
+    check->count = 0;
+    check->level = level;
+    FIRN_TRY(firn_objects_pieces(objects, scratch, &list->hash, check_piece, check, err));
+    if (check->why == NULL && check->size != list->size) {
+        check->why = "its content has another size than its entry says";
+    }
+    if (check->why == NULL && check->count == 0 && level >= 0 && list->is_below) {
+        check->why = "its content is not what its name stands for";
+    }
+out:
+    return rc;
+}
+
+/* All pieces of a list, and of the lists among them. */
+static int
+check_lists(struct piece_check *check, const struct list *first, firn_error *err)
+{
+    struct checking *checking = check->checking;
+    struct list list = *first;
+    bool has_cells = first->level >= 0;
+    int rc = FIRN_OK;
+    DCHECK(check->lists.size == 0 && !first->is_below);
+    while (check->why == NULL) {
+        struct firn_objects_place place;
+        FIRN_TRY(progress(checking, err));
+        if (has_cells) {
+            FIRN_TRY(firn_objects_find(checking->opened->objects, &list.hash, &place, err));
+            check->pack = place.pack;
+        }
+        FIRN_TRY(check_list(check, &list, err));
+        if (has_cells && list.level < 0) {
+            FIRN_TRY(check_cell(check, &list, err));
+        }
+        if (check->lists.size == 0) {
+            break;
+        }
+        CHECK(check->lists.size % sizeof list == 0);
+        check->lists.size -= sizeof list;
+        memcpy(&list, check->lists.data + check->lists.size, sizeof list);
+    }
+out:
+    return rc;
+}
+
+/* A new version that is stored as a change of another: that one has to be there as well. */
+static int
+check_delta(struct piece_check *check, const firn_hash *hash, firn_error *err)
+{
+    struct firn_packfile_delta delta;
+    DCHECK(check->why == NULL && check->level < 0);
+    int rc = firn_objects_delta(check->checking->opened->objects, check->checking->scratch, hash,
+                                &delta, err);
+    if (rc == FIRN_OK) {
+        check->size = delta.size;
+        check->is_spread = true;
+        rc = look_for(check->checking, &delta.base, &check->why, err);
+    }
+    return rc;
+}
+
+/* What an entry's content has to be, if it is a list: one of cells only from their size on. */
+static int
+begin_lists(const struct piece_check *check, const struct firn_tree_entry *entry, struct list *out,
+            firn_error *err)
+{
+    *out = (struct list){.hash = entry->hash, .size = entry->size};
+    int rc = firn_objects_cells_level(check->checking->opened->objects, check->checking->scratch,
+                                      &entry->hash, &out->level, err);
+    if (rc == FIRN_OK && out->level >= 0 &&
+        (entry->size < FIRN_PACKFILE_CELLS_CONTENT_MIN ||
+         entry->size > FIRN_PACKFILE_CELLS_CONTENT_MAX ||
+         out->level != (int)firn_packfile_cells_level_of(entry->size))) {
+        out->level = -1; /* it is no such list */
+    }
+    DCHECK(rc != FIRN_OK || out->level < FIRN_PACKFILE_CELLS_LEVELS);
+    return rc;
+}
+
+/* Whether the content that is there is as long as the entry says, and, where no one pack could
+ * tell, is the one that its name stands for. */
+static int
+check_whole(struct piece_check *check, const struct firn_tree_entry *entry, firn_error *err)
+{
+    struct firn_objects *objects = check->checking->opened->objects;
+    struct firn_objects_place place;
+    struct list whole;
+    int rc;
+    DCHECK(check->why == NULL && check->size == 0 && !check->is_spread);
+    FIRN_TRY(firn_objects_find(objects, &entry->hash, &place, err));
+    if (place.at.kind == FIRN_PACKFILE_PIECES) {
+        FIRN_TRY(begin_lists(check, entry, &whole, err));
+        check->pack = place.pack;
+        FIRN_TRY(check_lists(check, &whole, err));
+    } else {
+        check->size = place.at.size;
+        if (place.at.kind == FIRN_PACKFILE_DELTA) {
+            FIRN_TRY(check_delta(check, &entry->hash, err));
+        }
+        if (check->why == NULL && check->size != entry->size) {
+            check->why = "its content has another size than its entry says";
+        }
+    }
+    if (check->why == NULL && check->is_spread && check->checking->options->read_data) {
+        FIRN_TRY(firn_objects_stream_verify(objects, check->checking->scratch, &entry->hash,
+                                            entry->size, pass_on, check->checking, err));
+    }
+out:
+    return rc;
+}
+
+static int
+check_content(struct checking *checking, firn_slice path, const struct firn_tree_entry *entry,
+              firn_error *err)
+{
+    DCHECK(entry->kind == FIRN_TREE_FILE);
+    struct piece_check check = {.checking = checking, .level = -1};
+    firn_error found;
+    firn_hash_map_init(&check.seen, sizeof(struct list), hash_of, list_equal);
+    int rc = look_for(checking, &entry->hash, &check.why, &found);
+    if (rc == FIRN_OK && check.why == NULL) {
+        rc = check_whole(&check, entry, &found);
+        firn_buf_deinit(&check.lists);
+        firn_hash_map_deinit(&check.seen);
+    }
+    if (is_finding(rc)) {
+        tell_lost(checking, path, found.text);
+        return FIRN_OK;
+    }
+    if (rc == FIRN_OK && check.why != NULL) {
+        tell_lost(checking, path, check.why);
+    }
+    return settle(checking, path, rc, &found, err);
+}
+
+static int
+check_link(struct checking *checking, firn_slice path, const struct firn_tree_entry *entry,
+           firn_error *err)
+{
+    firn_error found;
+    DCHECK(entry->hard_link.size > 0);
+    int rc = firn_tree_lookup_check_link(&checking->links, path, entry, &found);
+    if (is_finding(rc)) {
+        tell_lost(checking, path, found.text);
+        return FIRN_OK;
+    }
+    return settle(checking, path, rc, &found, err);
+}
+
+/* An entry that a restore will leave out. It may be as old as firn, so it is no damage. */
+static void
+tell_reserved(struct checking *checking, firn_slice path, firn_slice name)
+{
+    const firn_callbacks *callbacks = &checking->options->callbacks;
+    const char *reason = firn_tree_reserved_name(name);
+    if (reason == NULL || checking->names_all || callbacks->on_notice == NULL) {
+        return;
+    }
+    char id[FIRN_CHECKPOINT_ID_SIZE];
+    char text[160];
+    firn_catalog_record_id_text(checking->record->id, id);
+    (void)snprintf(text, sizeof text, "checkpoint %.*s: never restored: it %s",
+                   FIRN_CHECKPOINT_ID_SHORT, id, reason);
+    firn_notice notice = {.kind = FIRN_NOTICE_RESERVED, .path = path, .text = text};
+    callbacks->on_notice(callbacks->ctx, &notice);
+}
+
+static int
+check_entry(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+{
+    struct checking *checking = ctx;
+    const struct firn_tree_entry *entry = change->after;
+    int rc = progress(checking, err);
+    if (rc == FIRN_OK && entry != NULL && change->path.size > 0) {
+        tell_reserved(checking, change->path, entry->name);
+    }
+    if (rc == FIRN_OK && entry != NULL && entry->hard_link.size > 0) {
+        rc = check_link(checking, change->path, entry, err);
+    }
+    if (rc == FIRN_OK && entry != NULL && entry->kind == FIRN_TREE_FILE) {
+        rc = check_content(checking, change->path, entry, err);
+    }
+    return rc;
+}
+
+/* The rules that the checkpoint was saved under, if it names some. */
+static int
+check_rules(struct checking *checking, const struct firn_catalog_record *record, firn_error *err)
+{
+    struct firn_ws_rules rules;
+    firn_error found;
+    bool was_seen = !checking->names_all && checking->has_previous &&
+                    firn_hash_equal(&checking->previous.rules, &record->rules);
+    if (!record->has_rules || was_seen) {
+        return FIRN_OK;
+    }
+    int rc = firn_ws_rules_load(checking->opened->objects, record, &rules, &found);
+    firn_ws_rules_deinit(&rules);
+    if (is_finding(rc)) {
+        tell_lost(checking, firn_bytes(NULL, 0), found.text);
+        return FIRN_OK;
+    }
+    return settle(checking, firn_bytes(NULL, 0), rc, &found, err);
+}
+
+static int
+walk_checkpoint(struct checking *checking, const struct firn_catalog_record *record,
+                firn_error *err)
+{
+    const struct firn_tree_source *trees = firn_objects_trees(checking->opened->objects);
+    struct firn_difference_walk_side before_side = {.source = trees};
+    struct firn_difference_walk_side after_side = {.source = trees, .root = &record->root};
+    DCHECK(checking->record == record);
+    if (!checking->names_all && checking->has_previous) {
+        before_side.root = &checking->previous.root;
+    }
+    firn_tree_lookup_init(&checking->links, trees, &record->root.hash);
+    struct firn_difference_walk_options options = {0};
+    firn_error found;
+    int rc =
+        firn_difference_walk(&before_side, &after_side, &options, check_entry, checking, &found);
+    if (is_finding(rc)) {
+        tell_lost(checking, firn_bytes(NULL, 0), found.text);
+        rc = FIRN_OK;
+    }
+    firn_tree_lookup_deinit(&checking->links);
+    return settle(checking, firn_bytes(NULL, 0), rc, &found, err);
+}
+
+static int
+check_checkpoint(void *ctx, firn_slice bytes, const struct firn_catalog_record *record,
+                 firn_error *err)
+{
+    struct checking *checking = ctx;
+    checking->record = record;
+    checking->result->checkpoints += checking->names_all ? 0 : 1;
+    checking->result->safety += !checking->names_all && record->is_safety ? 1 : 0;
+    int rc = check_rules(checking, record, err);
+    if (rc == FIRN_OK) {
+        rc = walk_checkpoint(checking, record, err);
+    }
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    firn_buf_clear(&checking->previous_bytes);
+    if (firn_buf_append_slice(&checking->previous_bytes, bytes) != FIRN_OK) {
+        return firn_error_no_memory(err, "a checkpoint's record");
+    }
+    checking->has_previous = true;
+    return firn_catalog_record_decode(firn_buf_slice(&checking->previous_bytes),
+                                      &checking->previous, err);
+}
+
+static int
+check_checkpoints(struct checking *checking, firn_error *err)
+{
+    firn_error found;
+    int rc = firn_catalog_list(checking->opened->catalog, 0, check_checkpoint, checking, &found);
+    if (rc == FIRN_OK && checking->lost > 0) {
+        checking->names_all = true;
+        rc = firn_catalog_list(checking->opened->catalog, 0, check_checkpoint, checking, &found);
+    }
+    if (is_finding(rc)) {
+        tell(checking, firn_bytes(NULL, 0), found.text);
+        return FIRN_OK;
+    }
+    return settle(checking, firn_bytes(NULL, 0), rc, &found, err);
+}
+
+/* ---- what else the catalog has ---- */
+
+static int
+pass_tag(void *ctx, firn_slice name, const struct firn_catalog_tags_tag *tag, firn_error *err)
+{
+    (void)ctx;
+    (void)name;
+    (void)tag;
+    (void)err;
+    return FIRN_OK;
+}
+
+static int
+pass_pin(void *ctx, const struct firn_catalog_pins_pin *pin, firn_error *err)
+{
+    (void)ctx;
+    (void)pin;
+    (void)err;
+    return FIRN_OK;
+}
+
+/* Of tags and pins only whether a newer firn made them: none is needed by a checkpoint. */
+static int
+check_workspace(void *ctx, firn_slice root, const struct firn_catalog_workspace *workspace,
+                firn_error *err)
+{
+    struct checking *checking = ctx;
+    struct firn_catalog *catalog = checking->opened->catalog;
+    firn_error found;
+    (void)root;
+    int rc = firn_catalog_tags_list(catalog, workspace->number, pass_tag, NULL, &found);
+    rc = rc == FIRN_OK || rc == FIRN_CORRUPT
+             ? firn_catalog_pins_list(catalog, workspace->number, pass_pin, NULL, &found)
+             : rc;
+    return rc == FIRN_CORRUPT ? FIRN_OK : settle(checking, firn_bytes(NULL, 0), rc, &found, err);
+}
+
+static int
+check_workspaces(struct checking *checking, firn_error *err)
+{
+    firn_error found;
+    int rc =
+        firn_catalog_workspaces_list(checking->opened->catalog, check_workspace, checking, &found);
+    if (is_finding(rc)) {
+        tell(checking, firn_bytes(NULL, 0), found.text);
+        return FIRN_OK;
+    }
+    return settle(checking, firn_bytes(NULL, 0), rc, &found, err);
+}
+
+/* Right behind the opening, before another process can have made new packs. */
+static int
+check_pack_list(struct checking *checking, firn_error *err)
+{
+    firn_error found;
+    int rc = firn_objects_sweep_check(checking->opened->objects, &found);
+    if (is_finding(rc)) {
+        tell(checking, firn_bytes(NULL, 0), found.text);
+        return FIRN_OK;
+    }
+    return settle(checking, firn_bytes(NULL, 0), rc, &found, err);
+}
+
+static int
+check_opened(struct checking *checking, firn_error *err)
+{
+    int rc;
+    DCHECK(checking->opened->db != NULL && checking->opened->objects != NULL &&
+           checking->opened->catalog != NULL);
+    FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &checking->scratch, err));
+    firn_packfile_scratch_set_tick(checking->scratch, tick, checking);
+    FIRN_TRY(check_pack_list(checking, err));
+    FIRN_TRY(check_store(checking, err));
+    FIRN_TRY(check_packs(checking, err));
+    FIRN_TRY(check_checkpoints(checking, err));
+    FIRN_TRY(check_workspaces(checking, err));
+    if (checking->result->newer > 0) {
+        rc = firn_error_set(err, FIRN_NEWER, "'%.400s' is in part made by a newer firn: %.500s",
+                            checking->ws->place.store_path, checking->newer.text);
+    } else if (checking->result->damaged > 0) {
+        rc = firn_error_set(err, FIRN_CORRUPT, "'%.512s' is damaged: what was found is told above",
+                            checking->ws->place.store_path);
+    }
+out:
+    firn_packfile_scratch_destroy(checking->scratch);
+    firn_buf_deinit(&checking->previous_bytes);
+    firn_hash_map_deinit(&checking->damaged);
+    return rc;
+}
+
+int
+firn_repair_check_opened(struct firn_ws *ws, struct firn_ws_opened *opened,
+                         const firn_workspace_check_options *options,
+                         firn_workspace_check_result *out, firn_error *err)
+{
+    struct checking checking = {.ws = ws, .opened = opened, .options = options, .result = out};
+    *out = (firn_workspace_check_result){0};
+    firn_hash_map_init(&checking.damaged, sizeof(firn_hash), hash_of, hash_equal);
+    return check_opened(&checking, err);
+}
+
+static int
+check_settings(struct firn_ws *ws, const firn_callbacks *callbacks, firn_error *err)
+{
+    struct firn_os_dir *dir;
+    bool ignored;
+    int rc = firn_os_dir_open_path(ws->os, ws->place.store_path, &dir, err);
+    if (rc == FIRN_OK) {
+        rc = firn_place_config_check(dir, callbacks, &ignored, err);
+        firn_os_dir_close(dir);
+    }
+    return rc;
+}
+
+int
+firn_repair_check(struct firn_ws *ws, const firn_workspace_check_options *options,
+                  firn_workspace_check_result *out, firn_error *err)
+{
+    *out = (firn_workspace_check_result){0};
+    struct firn_ws_opened opened;
+    int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (opened.db != NULL) {
+        rc = check_settings(ws, &options->callbacks, err);
+        rc = rc == FIRN_OK ? firn_repair_check_opened(ws, &opened, options, out, err) : rc;
+    } else {
+        /* A store that was not mounted is no sound one. */
+        rc = firn_error_set(err, FIRN_NOT_FOUND,
+                            "there is nothing to check: there is no store at '%.900s'",
+                            ws->place.store_path);
+    }
+    int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
+    return rc != FIRN_OK ? rc : close_rc;
+}

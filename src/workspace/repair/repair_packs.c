@@ -1,0 +1,549 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * repair/repair_packs.c: the packs of the new store, its list and its index.
+ *
+ * Packs tell by themselves what is in them, so the list and the index are always made anew, from what
+ * lies in the folder. A pack that is whole, to the last byte, keeps its number and is shared by a hard
+ * link. From a damaged one every object that can still be read goes into a new pack, unless another
+ * pack has it.
+ *
+ * (I1) Numbers are never given twice: the list remembers the largest that was ever seen.
+ * (I2) An object may lie in two packs, as a crash leaves it. Where one of them has it whole and the
+ *      other as a delta, the index leads to the whole one: others may lean on it.
+ * (I3) What the stat cache says holds only while the objects are there: it is emptied. (Not
+ *      checked: nobody else writes it here.)
+ * (I4) A delta whose base is lost is in no index: a save that met its content would take it for kept.
+ *      Bases are whole objects, so all of those come first, those of damaged packs included.
+ *
+ * (I5) A list of pieces, or a delta, of a damaged pack may have the name of another content, which shows
+ *      only when all of its parts are in their place. So the new packs are read once more; a name that
+ *      turns out wrong is refused, and everything is built again without it (repair.c).
+ *
+ * Packs that were retired, and one that a crash left, are taken along like all others: they may have
+ * the only copy of what a damaged one lost. The next collection finds what nobody needs.
+ */
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/sort.h"
+#include "objects/objects_internal.h"
+#include "os/os_clone.h"
+#include "repair/repair_internal.h"
+
+enum { BATCH_SIZE = 1 << 20, KEY_SIZE_MAX = 33 };
+
+struct found_pack {
+    struct firn_objects_index_pack entry; /* only its number, of a damaged one */
+    bool is_whole;
+};
+
+struct packing {
+    struct firn_repair *repair;
+    struct firn_os_dir *from; /* NULL: there is no folder */
+    struct firn_buf packs;    /* of struct found_pack, by number */
+    uint32_t last;            /* the largest number that the list or the folder has */
+    struct firn_db_batch *batch;
+    struct firn_db_keyspace *index;
+    struct firn_db_keyspace *list;
+    uint32_t pack;     /* being indexed */
+    bool takes_deltas; /* the second of two passes over damaged packs */
+    struct firn_objects_session *session;
+    struct firn_objects_session_lane *lane;
+    int failure; /* of the new store, not of what is read */
+};
+
+static size_t
+pack_count(const struct packing *packing)
+{
+    return packing->packs.size / sizeof(struct found_pack);
+}
+
+static struct found_pack *
+pack_at(const struct packing *packing, size_t i)
+{
+    return (struct found_pack *)(void *)packing->packs.data + i;
+}
+
+/* ---- what is there ---- */
+
+static bool
+parse_name(const char *name, uint32_t *out)
+{
+    char expected[FIRN_OBJECTS_INDEX_PACK_NAME_SIZE];
+    uint64_t number = 0;
+    for (size_t i = 0; name[i] >= '0' && name[i] <= '9' && i < 10; i++) {
+        number = number * 10 + (uint64_t)(name[i] - '0');
+    }
+    if (number == 0 || number > UINT32_MAX) {
+        return false;
+    }
+    *out = (uint32_t)number;
+    firn_objects_index_pack_name(*out, expected);
+    return strcmp(name, expected) == 0;
+}
+
+static int
+keep_pack(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct packing *packing = ctx;
+    struct found_pack pack = {0};
+    return parse_name(entry->name, &pack.entry.number)
+               ? firn_buf_append(&packing->packs, &pack, sizeof pack)
+               : FIRN_OK;
+}
+
+static int
+compare_packs(const void *a, const void *b)
+{
+    uint32_t left = ((const struct found_pack *)a)->entry.number;
+    uint32_t right = ((const struct found_pack *)b)->entry.number;
+    return (left > right) - (left < right);
+}
+
+static bool
+are_ascending(const struct packing *packing)
+{
+    for (size_t i = 1; i < pack_count(packing); i++) {
+        if (pack_at(packing, i - 1)->entry.number >= pack_at(packing, i)->entry.number) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int
+list_packs(struct packing *packing, firn_error *err)
+{
+    int rc = firn_os_dir_open(packing->repair->place.from, FIRN_OBJECTS_INDEX_PACKS_DIR,
+                              &packing->from, err);
+    if (rc == FIRN_NOT_FOUND) {
+        return FIRN_OK;
+    }
+    rc = rc == FIRN_OK ? firn_os_dir_list(packing->from, keep_pack, packing, err) : rc;
+    if (rc == FIRN_NO_MEMORY) {
+        return firn_error_no_memory(err, "a list of packs");
+    }
+    if (rc == FIRN_OK && pack_count(packing) > 0) {
+        firn_sort(packing->packs.data, pack_count(packing), sizeof(struct found_pack),
+                  compare_packs);
+    }
+    DCHECK(rc != FIRN_OK || are_ascending(packing));
+    return rc;
+}
+
+/* Whether the list that was rescued knows all that is there. A list that cannot be read knows
+ * nothing: then the folder alone says which numbers were given (I1). */
+static int
+compare_with_list(struct packing *packing, firn_error *err)
+{
+    struct firn_objects *objects = NULL;
+    size_t count = pack_count(packing);
+    firn_error found;
+    packing->last = count == 0 ? 0 : pack_at(packing, count - 1)->entry.number;
+    int rc = firn_objects_open(packing->repair->opened.db, &objects, &found);
+    if (rc != FIRN_OK) {
+        packing->repair->is_current = false;
+        if (firn_rescue_is_finding(rc)) {
+            firn_repair_tell(packing->repair, firn_bytes(NULL, 0), found.text);
+            return FIRN_OK;
+        }
+        if (err != NULL) {
+            *err = found;
+        }
+        return rc;
+    }
+    uint64_t next = firn_objects_retire_next(objects);
+    DCHECK(next > 0 && next - 1 <= UINT32_MAX);
+    packing->last = packing->last > next - 1 ? packing->last : (uint32_t)(next - 1);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t number = pack_at(packing, i)->entry.number;
+        bool is_known = number == next || firn_objects_pack_of(objects, number) != NULL ||
+                        firn_objects_retire_has(objects, number);
+        packing->repair->is_current = packing->repair->is_current && is_known;
+    }
+    firn_objects_close(objects);
+    return FIRN_OK;
+}
+
+/* ---- judging ---- */
+
+static void
+on_damage(void *ctx, const firn_hash *hash, const char *text)
+{
+    (void)hash;
+    firn_repair_tell(ctx, firn_bytes(NULL, 0), text);
+}
+
+static int
+verify(struct packing *packing, struct found_pack *pack, const char *name, firn_error *err)
+{
+    DCHECK(packing->from != NULL && !pack->is_whole);
+    struct firn_packfile *file;
+    firn_error found;
+    int rc = firn_packfile_open(packing->from, name, &file, &found);
+    if (rc == FIRN_OK) {
+        rc = firn_packfile_verify(file, packing->repair->scratch, on_damage, packing->repair,
+                                  &found);
+        pack->entry.id = *firn_packfile_id(file);
+        pack->entry.size_bytes = firn_packfile_size_bytes(file);
+        pack->entry.object_count = firn_packfile_count(file);
+        firn_packfile_close(file);
+    } else if (firn_rescue_is_finding(rc)) {
+        firn_repair_tell(packing->repair, firn_bytes(NULL, 0), found.text);
+    }
+    pack->is_whole = rc == FIRN_OK;
+    if (rc != FIRN_OK && !firn_rescue_is_finding(rc)) {
+        if (err != NULL) {
+            *err = found;
+        }
+        return rc;
+    }
+    return FIRN_OK;
+}
+
+static int
+take_packs(struct packing *packing, firn_error *err)
+{
+    struct firn_repair *repair = packing->repair;
+    struct firn_os_dir *to = NULL;
+    int rc;
+    FIRN_TRY(firn_os_make_dir_for_owner(repair->place.to, FIRN_OBJECTS_INDEX_PACKS_DIR,
+                                        repair->place.to, 0700, err));
+    FIRN_TRY(firn_os_dir_open(repair->place.to, FIRN_OBJECTS_INDEX_PACKS_DIR, &to, err));
+    for (size_t i = 0; i < pack_count(packing); i++) {
+        struct found_pack *pack = pack_at(packing, i);
+        char name[FIRN_OBJECTS_INDEX_PACK_NAME_SIZE];
+        firn_objects_index_pack_name(pack->entry.number, name);
+        FIRN_TRY(firn_repair_progress(repair, "packs", i, err));
+        FIRN_TRY(verify(packing, pack, name, err));
+        if (pack->is_whole) {
+            FIRN_TRY(firn_os_clone_file(packing->from, to, name, err));
+            repair->result->packs++;
+        } else {
+            repair->result->packs_damaged++;
+        }
+    }
+    FIRN_TRY(firn_os_dir_sync(to, err));
+    FIRN_TRY(firn_os_dir_sync(repair->place.to, err));
+out:
+    firn_os_dir_close(to);
+    return rc;
+}
+
+/* ---- list and index ---- */
+
+static int
+write_batch(struct packing *packing, size_t at_least, firn_error *err)
+{
+    int rc = FIRN_OK;
+    if (firn_db_batch_size_bytes(packing->batch) >= at_least &&
+        firn_db_batch_count(packing->batch) > 0) {
+        rc = firn_db_write(packing->repair->opened.db, packing->batch, FIRN_DURABILITY_OS, err);
+        firn_db_batch_clear(packing->batch);
+    }
+    return rc;
+}
+
+static int
+clear(struct packing *packing, const char *name, struct firn_db_keyspace **out, firn_error *err)
+{
+    uint8_t upper[KEY_SIZE_MAX];
+    memset(upper, 0xff, sizeof upper);
+    int rc = firn_db_keyspace_open(packing->repair->opened.db, name, out, err);
+    return rc == FIRN_OK
+               ? firn_db_delete_range(*out, firn_bytes(NULL, 0), firn_bytes(upper, sizeof upper),
+                                      FIRN_DURABILITY_OS, err)
+               : rc;
+}
+
+static int
+put_entry(struct packing *packing, const struct firn_objects_index_pack *entry, firn_error *err)
+{
+    DCHECK(entry->number != 0 && entry->number <= packing->last); /* (I1) */
+    uint8_t key[FIRN_OBJECTS_INDEX_PACK_KEY_SIZE];
+    uint8_t value[FIRN_OBJECTS_INDEX_PACK_SIZE_MAX];
+    size_t size = firn_objects_index_encode_pack(entry, key, value);
+    return firn_db_batch_put(packing->batch, packing->list, firn_bytes(key, sizeof key),
+                             firn_bytes(value, size), err);
+}
+
+static int
+write_list(struct packing *packing, firn_error *err)
+{
+    struct firn_db_keyspace *stat;
+    uint32_t last_whole = 0;
+    int rc;
+    FIRN_TRY(clear(packing, FIRN_OBJECTS_INDEX_PACKS, &packing->list, err));
+    FIRN_TRY(clear(packing, FIRN_OBJECTS_INDEX_OBJECTS, &packing->index, err));
+    FIRN_TRY(clear(packing, FIRN_DB_SYSTEM_PREFIX "stat", &stat, err)); /* (I3) */
+    for (size_t i = 0; i < pack_count(packing); i++) {
+        const struct found_pack *pack = pack_at(packing, i);
+        if (pack->is_whole) {
+            FIRN_TRY(put_entry(packing, &pack->entry, err));
+            FIRN_TRY(write_batch(packing, BATCH_SIZE, err));
+            last_whole = pack->entry.number;
+        }
+    }
+    DCHECK(last_whole <= packing->last);
+    if (last_whole < packing->last) { /* (I1) */
+        const struct firn_objects_index_pack gone = {.number = packing->last,
+                                                     .state = FIRN_OBJECTS_INDEX_PACK_REMOVED};
+        FIRN_TRY(put_entry(packing, &gone, err));
+    }
+    FIRN_TRY(write_batch(packing, 0, err));
+out:
+    return rc;
+}
+
+static int
+put_place(struct packing *packing, const firn_hash *hash, const struct firn_packfile_location *at,
+          firn_error *err)
+{
+    DCHECK(packing->pack != 0);
+    DCHECK((at->kind == FIRN_PACKFILE_DELTA) == packing->takes_deltas); /* (I4) */
+    const struct firn_objects_place place = {.pack = packing->pack, .at = *at};
+    uint8_t value[FIRN_OBJECTS_INDEX_PLACE_SIZE_MAX];
+    firn_slice key = firn_bytes(hash->bytes, sizeof hash->bytes);
+    int rc =
+        firn_db_batch_put(packing->batch, packing->index, key,
+                          firn_bytes(value, firn_objects_index_encode_place(&place, value)), err);
+    return rc == FIRN_OK ? write_batch(packing, BATCH_SIZE, err) : rc;
+}
+
+static int
+index_whole_object(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at,
+                   firn_error *err)
+{
+    return at->kind != FIRN_PACKFILE_DELTA ? put_place(ctx, hash, at, err) : FIRN_OK;
+}
+
+/* Whether what a delta leans on is in the index, whole (I4). */
+static int
+has_base(struct packing *packing, firn_slice content, bool *out, firn_error *err)
+{
+    struct firn_packfile_delta delta;
+    struct firn_objects_place place;
+    firn_error found;
+    *out = false;
+    if (firn_packfile_delta_decode(content, &delta, NULL) != FIRN_OK) {
+        return FIRN_OK;
+    }
+    int rc = firn_objects_find(packing->repair->opened.objects, &delta.base, &place, &found);
+    *out = rc == FIRN_OK && place.at.kind != FIRN_PACKFILE_DELTA;
+    if (rc != FIRN_OK && rc != FIRN_NOT_FOUND && err != NULL) {
+        *err = found;
+    }
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+static int
+index_delta(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at,
+            firn_slice content, firn_error *err)
+{
+    struct packing *packing = ctx;
+    bool is_there = false;
+    bool is_readable;
+    int rc;
+    FIRN_TRY(firn_objects_contains(packing->repair->opened.objects, hash, &is_there, err));
+    if (is_there) { /* (I2) */
+        goto out;
+    }
+    FIRN_TRY(has_base(packing, content, &is_readable, err));
+    if (is_readable) {
+        FIRN_TRY(put_place(packing, hash, at, err));
+    }
+out:
+    return rc;
+}
+
+static int
+index_pack(struct packing *packing, struct firn_packfile *file, firn_error *err)
+{
+    struct firn_packfile_scratch *scratch = packing->repair->scratch;
+    return packing->takes_deltas
+               ? firn_packfile_walk_deltas(file, scratch, index_delta, packing, err)
+               : firn_packfile_list(file, scratch, index_whole_object, packing, err);
+}
+
+static int
+index_packs(struct packing *packing, firn_error *err)
+{
+    struct firn_objects *objects = packing->repair->opened.objects;
+    int rc = FIRN_OK;
+    for (size_t i = 0; rc == FIRN_OK && i < objects->pack_count; i++) {
+        struct firn_packfile *file;
+        packing->pack = objects->packs[i].entry.number;
+        rc = firn_objects_acquire(objects, packing->pack, &file, err);
+        if (rc == FIRN_OK) {
+            rc = index_pack(packing, file, err);
+            firn_objects_release(objects, packing->pack);
+        }
+    }
+    return rc == FIRN_OK ? write_batch(packing, 0, err) : rc;
+}
+
+/* ---- what damaged packs still have ---- */
+
+static int
+salvage_object(void *ctx, const firn_hash *hash, enum firn_packfile_kind kind, firn_slice content,
+               firn_error *err)
+{
+    struct packing *packing = ctx;
+    bool is_there = false;
+    uint64_t before = firn_objects_session_object_count(packing->session);
+    int rc = FIRN_OK;
+    if ((kind == FIRN_PACKFILE_DELTA) != packing->takes_deltas ||
+        firn_repair_packs_is_refused(packing->repair, hash)) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(firn_objects_session_contains(packing->session, hash, &is_there, err));
+    bool is_readable = !packing->takes_deltas;
+    if (!is_there && !is_readable) {
+        FIRN_TRY(has_base(packing, content, &is_readable, err));
+    }
+    if (!is_there && is_readable) {
+        DCHECK(!firn_repair_packs_is_refused(packing->repair, hash)); /* (I5) */
+        FIRN_TRY(firn_objects_session_lane_move(packing->lane, kind, hash, content, err));
+    }
+    DCHECK(firn_objects_session_object_count(packing->session) >= before);
+    packing->repair->result->objects_salvaged +=
+        firn_objects_session_object_count(packing->session) - before;
+out:
+    packing->failure = rc;
+    return rc;
+}
+
+static int
+salvage_all(struct packing *packing, firn_error *err)
+{
+    for (size_t i = 0; i < pack_count(packing); i++) {
+        const struct found_pack *pack = pack_at(packing, i);
+        char name[FIRN_OBJECTS_INDEX_PACK_NAME_SIZE];
+        if (pack->is_whole) {
+            continue;
+        }
+        firn_objects_index_pack_name(pack->entry.number, name);
+        int rc = firn_packfile_salvage(packing->from, name, salvage_object, packing, err);
+        if (packing->failure != FIRN_OK || (rc != FIRN_OK && !firn_rescue_is_finding(rc))) {
+            return packing->failure != FIRN_OK ? packing->failure : rc;
+        }
+        rc = firn_repair_progress(packing->repair, "salvage",
+                                  packing->repair->result->objects_salvaged, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    return FIRN_OK;
+}
+
+static int
+salvage(struct packing *packing, firn_error *err)
+{
+    uint64_t size;
+    int rc;
+    FIRN_TRY(firn_objects_session_begin(packing->repair->opened.objects, FIRN_OBJECTS_SESSION_LEVEL,
+                                        &packing->session, err));
+    FIRN_TRY(firn_objects_session_lane_open(packing->session, &packing->lane, err));
+    FIRN_TRY(salvage_all(packing, err));
+    rc = firn_objects_session_lane_close(packing->lane, true, err);
+    packing->lane = NULL;
+    FIRN_TRY(rc);
+    FIRN_TRY(firn_objects_session_commit(packing->session, &size, err));
+out:
+    FIRN_IGNORE(firn_objects_session_lane_close(packing->lane, false, NULL));
+    firn_objects_session_end(packing->session);
+    return rc;
+}
+
+/* Those that are whole, or deltas, of all packs. */
+static int
+take_objects(struct packing *packing, bool takes_deltas, firn_error *err)
+{
+    DCHECK(takes_deltas || !packing->takes_deltas); /* (I4) */
+    packing->takes_deltas = takes_deltas;
+    int rc = index_packs(packing, err);
+    return rc == FIRN_OK && packing->repair->result->packs_damaged > 0 ? salvage(packing, err) : rc;
+}
+
+/* ---- what has a wrong name (I5) ---- */
+
+struct refusing {
+    struct firn_repair *repair;
+    bool is_out_of_memory;
+};
+
+static void
+refuse(void *ctx, const firn_hash *hash, const char *text)
+{
+    struct refusing *refusing = ctx;
+    (void)text; /* the damaged pack was told of when it was read */
+    if (hash != NULL && !firn_repair_packs_is_refused(refusing->repair, hash) &&
+        firn_hash_map_insert(&refusing->repair->refused, firn_load_le64(hash->bytes), hash) ==
+            NULL) {
+        refusing->is_out_of_memory = true;
+    }
+}
+
+static bool
+is_linked(const struct packing *packing, uint32_t number)
+{
+    bool is = false;
+    for (size_t i = 0; i < pack_count(packing) && !is; i++) {
+        is = pack_at(packing, i)->is_whole && pack_at(packing, i)->entry.number == number;
+    }
+    return is;
+}
+
+static int
+refuse_wrong_names(struct packing *packing, firn_error *err)
+{
+    struct firn_objects *objects = packing->repair->opened.objects;
+    struct refusing refusing = {.repair = packing->repair};
+    int rc = FIRN_OK;
+    for (size_t i = 0; rc == FIRN_OK && i < objects->pack_count; i++) {
+        uint32_t number = objects->packs[i].entry.number;
+        struct firn_packfile *file;
+        if (is_linked(packing, number)) {
+            continue;
+        }
+        FIRN_TRY(firn_objects_acquire(objects, number, &file, err));
+        rc = firn_packfile_verify(file, packing->repair->scratch, refuse, &refusing, err);
+        firn_objects_release(objects, number);
+        rc = rc == FIRN_CORRUPT ? FIRN_OK : rc;
+    }
+    if (rc == FIRN_OK && refusing.is_out_of_memory) {
+        rc = firn_error_no_memory(err, "a list of objects");
+    }
+out:
+    return rc;
+}
+
+bool
+firn_repair_packs_is_refused(const struct firn_repair *repair, const firn_hash *hash)
+{
+    return firn_hash_map_find(&repair->refused, firn_load_le64(hash->bytes), hash) != NULL;
+}
+
+int
+firn_repair_packs(struct firn_repair *repair, firn_error *err)
+{
+    struct packing packing = {.repair = repair};
+    int rc;
+    FIRN_TRY(firn_db_batch_create(&packing.batch, err));
+    FIRN_TRY(list_packs(&packing, err));
+    FIRN_TRY(compare_with_list(&packing, err));
+    FIRN_TRY(take_packs(&packing, err));
+    FIRN_TRY(write_list(&packing, err));
+    DCHECK(repair->opened.objects == NULL);
+    FIRN_TRY(firn_objects_open(repair->opened.db, &repair->opened.objects, err));
+    FIRN_TRY(take_objects(&packing, false, err)); /* (I4) */
+    FIRN_TRY(take_objects(&packing, true, err));
+    FIRN_TRY(refuse_wrong_names(&packing, err));
+out:
+    firn_db_batch_destroy(packing.batch);
+    firn_buf_deinit(&packing.packs);
+    firn_os_dir_close(packing.from);
+    return rc;
+}

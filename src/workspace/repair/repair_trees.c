@@ -1,0 +1,569 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * repair/repair_trees.c: what is left of each checkpoint, and trees without what is lost.
+ *
+ * A tree is walked with a stack of directories. A file is there if its content can be streamed whole
+ * from the new store, which verifies it; what is known of a content is remembered by its name and
+ * size, and so are directories that are whole with all that is in them. A directory that loses an
+ * entry is written anew without it, and so is every one above it. Of a directory whose object lies in
+ * parts, one of which is lost, the entries before that part are left.
+ *
+ * A further name of a file says where the first one is. Where that is lost, the names are made files of
+ * their own. Trees from which nothing else was lost are only looked at for this in a second attempt,
+ * if the first was not clean: damage does not touch one half of such a pair in a tree that is
+ * whole.
+ *
+ * (I1) New trees are committed before the second walk reads them: all of the first walk together.
+ * (I2) A checkpoint keeps its id and number. Its message says how many paths it lost.
+ *
+ * Memory: 64 bytes for each content and directory of all checkpoints; one directory for each level of
+ * the deepest path.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "handle/ws_rules.h"
+#include "repair/repair_internal.h"
+#include "tree/tree_lookup.h"
+
+enum { MESSAGE_ROOM = 96 };
+
+/* What is known of an object. */
+struct known {
+    firn_hash hash;
+    uint64_t size;   /* of a content; 0 of a directory */
+    uint32_t height; /* of a directory: directories below each other in it */
+    bool is_dir;
+    bool is_whole;
+};
+
+/* A directory that is being walked. */
+struct level {
+    firn_hash hash;
+    struct firn_tree_iterator *iterator;
+    struct firn_buf entry; /* encoded, as its parent has it; empty for the root */
+    struct firn_buf kept;  /* encoded entries */
+    size_t path_size;
+    uint32_t height; /* as far as it has been walked */
+    bool is_changed;
+};
+
+struct mending {
+    struct firn_repair *repair;
+    struct firn_hash_map known;
+    const struct firn_tree_source *trees;
+    struct firn_objects_session *session;
+    struct firn_objects_session_lane *lane;
+    struct firn_repair_record *record; /* being walked */
+    struct firn_buf levels;            /* of struct level */
+    struct firn_buf path;
+    struct firn_tree_lookup links;
+    bool looks_at_links; /* the second walk */
+    uint64_t lost;       /* paths of this walk */
+    uint64_t files;
+    uint64_t directories;
+    uint64_t bytes;
+};
+
+static uint64_t
+known_hash(const void *record)
+{
+    uint64_t value;
+    memcpy(&value, record, sizeof value);
+    return value;
+}
+
+static bool
+known_equal(const void *record, const void *key)
+{
+    const struct known *left = record;
+    const struct known *right = key;
+    return left->size == right->size && left->is_dir == right->is_dir &&
+           firn_hash_equal(&left->hash, &right->hash);
+}
+
+static const struct known *
+find_known(const struct mending *mending, const struct known *wanted)
+{
+    return firn_hash_map_find(&mending->known, known_hash(wanted), wanted);
+}
+
+static int
+remember(struct mending *mending, const struct known *known, firn_error *err)
+{
+    return find_known(mending, known) != NULL ||
+                   firn_hash_map_insert(&mending->known, known_hash(known), known) != NULL
+               ? FIRN_OK
+               : firn_error_no_memory(err, "what is known of objects");
+}
+
+static struct level *
+top(const struct mending *mending)
+{
+    DCHECK(mending->levels.size >= sizeof(struct level));
+    return (struct level *)(void *)(mending->levels.data + mending->levels.size) - 1;
+}
+
+static size_t
+depth(const struct mending *mending)
+{
+    return mending->levels.size / sizeof(struct level);
+}
+
+/* ---- losing ---- */
+
+/* The path of an entry of the directory on top; of that directory itself, without a name. */
+static int
+set_path(struct mending *mending, firn_slice name, firn_error *err)
+{
+    DCHECK(top(mending)->path_size <= mending->path.size);
+    mending->path.size = top(mending)->path_size;
+    int rc =
+        mending->path.size > 0 && name.size > 0 ? firn_buf_append_u8(&mending->path, '/') : FIRN_OK;
+    rc = rc == FIRN_OK ? firn_buf_append_slice(&mending->path, name) : rc;
+    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a path");
+}
+
+/* What mending->path leads to. */
+static void
+tell_lost(struct mending *mending, const char *why)
+{
+    char text[FIRN_ERROR_TEXT_SIZE];
+    char id[FIRN_CHECKPOINT_ID_SIZE];
+    firn_catalog_record_id_text(mending->record->record.id, id);
+    (void)snprintf(text, sizeof text, "lost from checkpoint %.*s: %s", FIRN_CHECKPOINT_ID_SHORT, id,
+                   why);
+    mending->lost++;
+    firn_repair_tell(mending->repair, firn_buf_slice(&mending->path), text);
+}
+
+/* FIRN_OK for what is lost, which *out_why then says. */
+static int
+judge(int rc, const firn_error *found, bool *out_is_lost, firn_error *err)
+{
+    *out_is_lost = firn_rescue_is_finding(rc);
+    if (*out_is_lost || rc == FIRN_OK) {
+        return FIRN_OK;
+    }
+    if (err != NULL) {
+        *err = *found;
+    }
+    return rc;
+}
+
+/* ---- entries ---- */
+
+static int
+pass_on(void *ctx, uint64_t bytes, firn_error *err)
+{
+    struct mending *mending = ctx;
+    (void)bytes;
+    return firn_packfile_scratch_tick(mending->repair->scratch, err);
+}
+
+static int
+look_at_content(struct mending *mending, const struct firn_tree_entry *entry, bool *out_is_lost,
+                firn_error *err)
+{
+    struct firn_repair *repair = mending->repair;
+    DCHECK(entry->kind == FIRN_TREE_FILE && !mending->looks_at_links);
+    struct known wanted = {.hash = entry->hash, .size = entry->size};
+    const struct known *known = find_known(mending, &wanted);
+    firn_error found;
+    int rc = FIRN_OK;
+    if (known == NULL) {
+        int read = firn_objects_stream_verify(repair->opened.objects, repair->scratch, &entry->hash,
+                                              entry->size, pass_on, mending, &found);
+        FIRN_TRY(judge(read, &found, out_is_lost, err));
+        wanted.is_whole = !*out_is_lost;
+        FIRN_TRY(remember(mending, &wanted, err));
+        FIRN_TRY(firn_repair_progress(repair, "read", mending->known.count, err));
+    } else {
+        wanted.is_whole = known->is_whole;
+    }
+    *out_is_lost = !wanted.is_whole;
+out:
+    return rc;
+}
+
+static int
+keep(struct mending *mending, const struct firn_tree_entry *entry, firn_error *err)
+{
+    return firn_tree_encode_entry(&top(mending)->kept, entry) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(err, "a directory");
+}
+
+/* In the second walk: a further name whose first one is not there is a file of its own. */
+static int
+keep_with_link(struct mending *mending, const struct firn_tree_entry *entry, firn_error *err)
+{
+    struct firn_tree_entry alone = *entry;
+    bool is_lost;
+    firn_error found;
+    int read =
+        firn_tree_lookup_check_link(&mending->links, firn_buf_slice(&mending->path), entry, &found);
+    int rc = judge(read, &found, &is_lost, err);
+    if (rc == FIRN_OK && is_lost) {
+        alone.hard_link = firn_bytes(NULL, 0);
+        top(mending)->is_changed = true;
+    }
+    return rc == FIRN_OK ? keep(mending, &alone, err) : rc;
+}
+
+static void
+raise_level(struct mending *mending, uint32_t height_below)
+{
+    struct level *level = top(mending);
+    level->height = level->height > height_below ? level->height : height_below + 1;
+    DCHECK(depth(mending) + level->height <= FIRN_TREE_DEPTH_MAX);
+}
+
+static int push(struct mending *mending, const struct firn_tree_entry *entry, firn_error *err);
+
+static int
+take_entry(struct mending *mending, const struct firn_tree_entry *entry, firn_error *err)
+{
+    const struct known dir = {.hash = entry->hash, .is_dir = true, .is_whole = true};
+    bool is_lost = false;
+    int rc;
+    FIRN_TRY(set_path(mending, entry->name, err));
+    if (entry->kind == FIRN_TREE_DIR) {
+        const struct known *known = mending->looks_at_links ? NULL : find_known(mending, &dir);
+        if (known == NULL || depth(mending) + known->height >= FIRN_TREE_DEPTH_MAX) {
+            return push(mending, entry, err);
+        }
+        raise_level(mending, known->height);
+        return keep(mending, entry, err);
+    }
+    mending->files++;
+    mending->bytes += entry->size;
+    if (entry->kind == FIRN_TREE_FILE && !mending->looks_at_links) {
+        FIRN_TRY(look_at_content(mending, entry, &is_lost, err));
+    }
+    if (is_lost) {
+        top(mending)->is_changed = true;
+        tell_lost(mending, "its content is damaged or missing");
+        return FIRN_OK;
+    }
+    FIRN_TRY(mending->looks_at_links && entry->hard_link.size > 0
+                 ? keep_with_link(mending, entry, err)
+                 : keep(mending, entry, err));
+out:
+    return rc;
+}
+
+/* ---- directories ---- */
+
+static void
+pop(struct mending *mending)
+{
+    struct level *level = top(mending);
+    firn_tree_iterator_destroy(level->iterator);
+    firn_buf_deinit(&level->entry);
+    firn_buf_deinit(&level->kept);
+    mending->levels.size -= sizeof *level;
+}
+
+/* entry is NULL for the root; mending->path is its path. */
+static int
+push_level(struct mending *mending, const struct firn_tree_entry *entry, const firn_hash *hash,
+           bool *out_is_lost, firn_error *err)
+{
+    DCHECK((entry == NULL) == (depth(mending) == 0));
+    struct level level = {.hash = *hash, .path_size = mending->path.size};
+    firn_error found;
+    int rc;
+    if (depth(mending) >= FIRN_TREE_DEPTH_MAX) {
+        *out_is_lost = true; /* nothing that reads a tree goes deeper */
+        return FIRN_OK;
+    }
+    int read = firn_tree_iterator_create(mending->trees, hash, &level.iterator, &found);
+    FIRN_TRY(judge(read, &found, out_is_lost, err));
+    if (*out_is_lost) {
+        return FIRN_OK;
+    }
+    mending->directories += entry != NULL; /* the root is not counted */
+    if ((entry != NULL && firn_tree_encode_entry(&level.entry, entry) != FIRN_OK) ||
+        firn_buf_append(&mending->levels, &level, sizeof level) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a directory");
+    }
+out:
+    if (rc != FIRN_OK) {
+        firn_tree_iterator_destroy(level.iterator);
+        firn_buf_deinit(&level.entry);
+    }
+    return rc;
+}
+
+static int
+push(struct mending *mending, const struct firn_tree_entry *entry, firn_error *err)
+{
+    bool is_lost;
+    int rc = push_level(mending, entry, &entry->hash, &is_lost, err);
+    if (rc == FIRN_OK && is_lost) {
+        top(mending)->is_changed = true;
+        tell_lost(mending, "the list of what is in it is damaged or missing");
+    }
+    return rc;
+}
+
+static int
+put_object(void *ctx, const firn_hash *hash, firn_slice object, firn_error *err)
+{
+    struct mending *mending = ctx;
+    const struct firn_objects_object added = {
+        .kind = FIRN_PACKFILE_TREE, .hash = *hash, .content = object};
+    bool is_new;
+    int rc = FIRN_OK;
+    if (mending->session == NULL) {
+        FIRN_TRY(firn_objects_session_begin(mending->repair->opened.objects,
+                                            FIRN_OBJECTS_SESSION_LEVEL, &mending->session, err));
+        FIRN_TRY(firn_objects_session_lane_open(mending->session, &mending->lane, err));
+    }
+    FIRN_TRY(firn_objects_session_lane_add(mending->lane, &added, &is_new, err));
+out:
+    return rc;
+}
+
+/* The directory on top has been walked: its parent gets its entry; *out_root, at the end, the hash
+ * of the root. */
+static int
+finish_level(struct mending *mending, firn_hash *out_root, firn_error *err)
+{
+    struct level *level = top(mending);
+    const struct known whole = {
+        .hash = level->hash, .height = level->height, .is_dir = true, .is_whole = true};
+    struct firn_tree_entry entry;
+    bool is_changed = level->is_changed;
+    firn_hash hash = level->hash;
+    int rc = FIRN_OK;
+    if (is_changed) {
+        FIRN_TRY(firn_tree_build(firn_buf_slice(&level->kept), put_object, mending, &hash, err));
+    } else if (!mending->looks_at_links) {
+        FIRN_TRY(remember(mending, &whole, err));
+    }
+    if (depth(mending) == 1) {
+        *out_root = hash;
+        pop(mending);
+        return FIRN_OK;
+    }
+    struct firn_buf bytes = level->entry;
+    DCHECK(bytes.size > 0);
+    level->entry = (struct firn_buf){0};
+    pop(mending);
+    firn_slice rest = firn_buf_slice(&bytes);
+    rc = firn_tree_decode_entry(&rest, &entry, err);
+    if (rc == FIRN_OK) {
+        entry.hash = hash;
+        raise_level(mending, whole.height);
+        top(mending)->is_changed = top(mending)->is_changed || is_changed;
+        rc = keep(mending, &entry, err);
+    }
+    firn_buf_deinit(&bytes);
+out:
+    return rc;
+}
+
+static int
+step(struct mending *mending, firn_hash *out_root, firn_error *err)
+{
+    const struct firn_tree_entry *entry;
+    bool is_end = false;
+    bool is_lost;
+    firn_error found;
+    int read = firn_tree_iterator_next(top(mending)->iterator, &entry, &is_end, &found);
+    int rc = judge(read, &found, &is_lost, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (is_lost) {
+        rc = set_path(mending, firn_bytes(NULL, 0), err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        top(mending)->is_changed = true;
+        tell_lost(mending, "a part of the list of what is in it is damaged or missing");
+        is_end = true;
+    }
+    return is_end ? finish_level(mending, out_root, err) : take_entry(mending, entry, err);
+}
+
+/* *out_is_lost: there is no root. */
+static int
+walk(struct mending *mending, firn_hash *root, bool *out_is_lost, firn_error *err)
+{
+    int rc;
+    const firn_hash start = *root;
+    DCHECK(depth(mending) == 0);
+    *out_is_lost = false;
+    mending->lost = 0;
+    mending->files = 0;
+    mending->directories = 0;
+    mending->bytes = 0;
+    mending->path.size = 0;
+    firn_tree_lookup_init(&mending->links, mending->trees, &start);
+    FIRN_TRY(push_level(mending, NULL, &start, out_is_lost, err));
+    while (depth(mending) > 0) {
+        FIRN_TRY(step(mending, root, err));
+    }
+out:
+    while (depth(mending) > 0) {
+        pop(mending);
+    }
+    firn_tree_lookup_deinit(&mending->links);
+    return rc;
+}
+
+/* ---- checkpoints ---- */
+
+static int
+look_at_rules(struct mending *mending, struct firn_repair_record *record, firn_error *err)
+{
+    struct firn_ws_rules rules;
+    firn_error found;
+    bool is_lost = false;
+    if (!record->record.has_rules) {
+        return FIRN_OK;
+    }
+    int read = firn_ws_rules_load(mending->repair->opened.objects, &record->record, &rules, &found);
+    firn_ws_rules_deinit(&rules);
+    int rc = judge(read, &found, &is_lost, err);
+    if (rc == FIRN_OK && is_lost) {
+        mending->path.size = 0;
+        tell_lost(mending, "the rules by which it was saved; a restore goes by those of today");
+        record->record.has_rules = false;
+        memset(&record->record.rules, 0, sizeof record->record.rules);
+        record->is_changed = true;
+        record->lost_paths++;
+    }
+    return rc;
+}
+
+static int
+look_at_tree(struct mending *mending, struct firn_repair_record *record, firn_error *err)
+{
+    firn_hash root = record->record.root.hash;
+    bool is_lost = false;
+    int rc;
+    mending->record = record;
+    FIRN_TRY(look_at_rules(mending, record, err));
+    FIRN_TRY(walk(mending, &root, &is_lost, err));
+    if (is_lost) {
+        record->state = FIRN_REPAIR_LOST;
+    } else if (!firn_hash_equal(&root, &record->record.root.hash)) {
+        record->is_changed = true;
+        record->record.root.hash = root;
+    }
+    record->lost_paths += mending->lost;
+out:
+    return rc;
+}
+
+static int
+commit(struct mending *mending, firn_error *err)
+{
+    uint64_t size;
+    int rc = FIRN_OK;
+    DCHECK((mending->session == NULL) == (mending->lane == NULL));
+    if (mending->session == NULL) {
+        return FIRN_OK;
+    }
+    rc = firn_objects_session_lane_close(mending->lane, true, err);
+    mending->lane = NULL;
+    rc = rc == FIRN_OK ? firn_objects_session_commit(mending->session, &size, err) : rc;
+    firn_objects_session_end(mending->session);
+    mending->session = NULL;
+    return rc;
+}
+
+/* (I2) */
+static int
+write_message(struct firn_repair_record *record, firn_error *err)
+{
+    struct firn_buf message = {0};
+    firn_slice before = record->record.message;
+    uint64_t number = record->record.number;
+    int rc = firn_buf_append_slice(&message, before);
+    if (before.size + MESSAGE_ROOM <= FIRN_CATALOG_RECORD_MESSAGE_SIZE_MAX && rc == FIRN_OK) {
+        rc = firn_buf_append_format(&message, "%s[repaired: %" PRIu64 " lost]",
+                                    before.size > 0 ? " " : "", record->lost_paths);
+    }
+    record->record.message = firn_buf_slice(&message);
+    rc = rc == FIRN_OK ? firn_repair_records_encode(record, err)
+                       : firn_error_no_memory(err, "a message");
+    DCHECK(record->record.number == number); /* (I2) */
+    firn_buf_deinit(&message);
+    return rc;
+}
+
+/* Of a tree that was made anew: its links, and what is in it. */
+static int
+finish_record(struct mending *mending, struct firn_repair_record *record, firn_error *err)
+{
+    firn_hash root = record->record.root.hash;
+    bool is_lost = false;
+    int rc;
+    DCHECK(mending->looks_at_links && record->state != FIRN_REPAIR_LOST);
+    mending->record = record;
+    FIRN_TRY(walk(mending, &root, &is_lost, err));
+    if (is_lost || mending->lost > 0) {
+        rc = firn_error_set(err, FIRN_FAILED, "a repaired tree cannot be read");
+        goto out;
+    }
+    bool has_changed = !firn_hash_equal(&root, &record->record.root.hash);
+    if (!record->is_changed && !has_changed) {
+        goto out;
+    }
+    record->is_changed = true;
+    record->record.root.hash = root;
+    record->record.files = mending->files;
+    record->record.directories = mending->directories;
+    record->record.bytes = mending->bytes;
+    record->state = FIRN_REPAIR_PARTLY;
+    FIRN_TRY(write_message(record, err));
+out:
+    return rc;
+}
+
+static int
+mend_all(struct mending *mending, firn_error *err)
+{
+    struct firn_repair *repair = mending->repair;
+    int rc;
+    for (size_t i = 0; i < firn_repair_record_count(repair); i++) {
+        FIRN_TRY(look_at_tree(mending, firn_repair_record_at(repair, i), err));
+    }
+    FIRN_TRY(commit(mending, err));
+    DCHECK(mending->session == NULL); /* (I1) */
+    mending->looks_at_links = true;
+    for (size_t i = 0; i < firn_repair_record_count(repair); i++) {
+        struct firn_repair_record *record = firn_repair_record_at(repair, i);
+        bool is_to_be_read = record->lost_paths > 0 || repair->is_thorough;
+        if (record->state != FIRN_REPAIR_LOST && is_to_be_read) {
+            FIRN_TRY(finish_record(mending, record, err));
+        }
+    }
+    FIRN_TRY(commit(mending, err));
+out:
+    return rc;
+}
+
+int
+firn_repair_trees(struct firn_repair *repair, firn_error *err)
+{
+    struct mending mending = {.repair = repair,
+                              .trees = firn_objects_trees(repair->opened.objects)};
+    firn_hash_map_init(&mending.known, sizeof(struct known), known_hash, known_equal);
+    int rc = mend_all(&mending, err);
+    FIRN_IGNORE(firn_objects_session_lane_close(mending.lane, false, NULL));
+    firn_objects_session_end(mending.session);
+    firn_hash_map_deinit(&mending.known);
+    firn_buf_deinit(&mending.levels);
+    firn_buf_deinit(&mending.path);
+    return rc;
+}

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rules/ignore_rules.c: one encoding for the rules of a checkpoint.
+ *
+ * What a save leaves out follows from its options and from every rule file that it met on its way;
+ * together these are a *set*. A normal checkpoint has one set. The safety checkpoint of a restore
+ * was scanned under today's rules and those of the checkpoint to be restored, and so has as many as
+ * were applied: a restore back to it must leave alone what any of them left out. Rules are kept as
+ * the bytes of their files and not as verdicts, because they speak of files to come as well.
+ *
+ * The encoding is canonical: sets and files are in order and there once each, so the same rules are
+ * the same object, and a store that is saved a thousand times under the same rules holds them once.
+ *
+ * Everything has a limit, since a store may come from strangers: the object, the sets, the files,
+ * the size of each file and the shape of its directory's path. A set that is read was checked to
+ * its last byte.
+ */
+#include "rules/ignore_rules.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/reader.h"
+#include "base/slice.h"
+#include "base/sort.h"
+#include "rules/ignore_file.h"
+#include "tree/tree.h"
+
+/* The first format knows no narrow sets; what has none is written in it. */
+enum {
+    FORMAT_FIRST = 1,
+    FORMAT_NARROW = 2,
+    FLAG_INCLUDE_DEPS = 1,
+    FLAG_GITIGNORE = 2,
+    FLAG_NARROW = 4
+};
+
+const char *
+firn_ignore_rules_name(enum firn_ignore_rules_kind kind)
+{
+    switch (kind) {
+    case FIRN_IGNORE_RULES_FIRNIGNORE:
+        return ".firnignore";
+    case FIRN_IGNORE_RULES_CHKPTIGNORE:
+        return ".chkptignore";
+    case FIRN_IGNORE_RULES_GITIGNORE:
+        break;
+    }
+    return ".gitignore";
+}
+
+void
+firn_ignore_rules_deinit(struct firn_ignore_rules *rules)
+{
+    for (size_t i = 0; i < rules->set_count; i++) {
+        firn_free(rules->sets[i].files);
+    }
+    firn_free(rules->sets);
+    *rules = (struct firn_ignore_rules){0};
+}
+
+struct firn_ignore_rules_set *
+firn_ignore_rules_add(struct firn_ignore_rules *rules, size_t file_count)
+{
+    struct firn_ignore_rules_set *sets =
+        firn_resize_array(rules->sets, rules->set_count + 1, sizeof *sets);
+    if (sets == NULL) {
+        return NULL;
+    }
+    rules->sets = sets;
+    struct firn_ignore_rules_file *files = firn_alloc_array(file_count, sizeof *files);
+    if (files == NULL) {
+        return NULL;
+    }
+    for (size_t i = 0; i < file_count; i++) {
+        files[i] = (struct firn_ignore_rules_file){0};
+    }
+    struct firn_ignore_rules_set *set = &rules->sets[rules->set_count++];
+    *set = (struct firn_ignore_rules_set){.files = files, .file_count = file_count};
+    return set;
+}
+
+bool
+firn_ignore_rules_are_plain(const struct firn_ignore_rules *rules)
+{
+    for (size_t i = 0; i < rules->set_count; i++) {
+        const struct firn_ignore_rules_set *set = &rules->sets[i];
+        if (set->file_count > 0 || set->gitignore || set->is_narrow != rules->sets[0].is_narrow ||
+            set->include_deps != rules->sets[0].include_deps) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- writing ---- */
+
+static int
+compare_files(const void *a, const void *b)
+{
+    const struct firn_ignore_rules_file *left = a;
+    const struct firn_ignore_rules_file *right = b;
+    int order = firn_slice_compare(left->dir, right->dir);
+    return order != 0 ? order : (left->kind > right->kind) - (left->kind < right->kind);
+}
+
+static int
+compare_slices(const void *a, const void *b)
+{
+    return firn_slice_compare(*(const firn_slice *)a, *(const firn_slice *)b);
+}
+
+static int
+append_set(struct firn_ignore_rules_set *set, struct firn_buf *out)
+{
+    int rc;
+    firn_sort(set->files, set->file_count, sizeof *set->files, compare_files);
+    FIRN_TRY(firn_buf_append_u8(out, (uint8_t)((set->include_deps ? FLAG_INCLUDE_DEPS : 0) |
+                                               (set->gitignore ? FLAG_GITIGNORE : 0) |
+                                               (set->is_narrow ? FLAG_NARROW : 0))));
+    FIRN_TRY(firn_buf_append_varint(out, set->file_count));
+    for (size_t i = 0; i < set->file_count; i++) {
+        const struct firn_ignore_rules_file *file = &set->files[i];
+        FIRN_TRY(firn_buf_append_sized(out, file->dir));
+        FIRN_TRY(firn_buf_append_u8(out, (uint8_t)file->kind));
+        FIRN_TRY(firn_buf_append_sized(out, file->content));
+    }
+out:
+    return rc;
+}
+
+/* Encodes each set into `bytes` and cuts that up. */
+static int
+encode_sets(struct firn_ignore_rules *rules, struct firn_buf *bytes, firn_slice *slices)
+{
+    int rc;
+    for (size_t i = 0; i < rules->set_count; i++) {
+        size_t begin = bytes->size;
+        FIRN_TRY(append_set(&rules->sets[i], bytes));
+        slices[i].size = bytes->size - begin;
+    }
+    size_t at = 0;
+    for (size_t i = 0; i < rules->set_count; i++) {
+        slices[i].data = bytes->data + at;
+        at += slices[i].size;
+    }
+    rc = FIRN_OK;
+out:
+    return rc;
+}
+
+/* Sorts and keeps each once; returns how many are left. */
+static size_t
+put_in_order(firn_slice *slices, size_t count)
+{
+    size_t kept = 0;
+    firn_sort(slices, count, sizeof *slices, compare_slices);
+    for (size_t i = 0; i < count; i++) {
+        if (kept == 0 || !firn_slice_equal(slices[kept - 1], slices[i])) {
+            slices[kept++] = slices[i];
+        }
+    }
+    return kept;
+}
+
+/* Whether any of the sets from `first` on is one of format 2. */
+static bool
+has_narrow(const struct firn_ignore_rules *rules, size_t first)
+{
+    for (size_t i = first; i < rules->set_count; i++) {
+        if (rules->sets[i].is_narrow) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int
+append_all(struct firn_buf *out, uint8_t format, const firn_slice *slices, size_t count)
+{
+    int rc;
+    firn_buf_clear(out);
+    FIRN_TRY(firn_buf_append_u8(out, format));
+    FIRN_TRY(firn_buf_append_varint(out, count));
+    for (size_t i = 0; i < count; i++) {
+        FIRN_TRY(firn_buf_append_slice(out, slices[i]));
+    }
+out:
+    return rc;
+}
+
+int
+firn_ignore_rules_encode(struct firn_ignore_rules *rules, struct firn_buf *out, firn_error *err)
+{
+    CHECK(rules->set_count > 0);
+    struct firn_buf bytes = {0};
+    firn_slice *slices = firn_alloc_array(rules->set_count, sizeof *slices);
+    int rc = slices != NULL ? encode_sets(rules, &bytes, slices) : FIRN_NO_MEMORY;
+    if (rc == FIRN_OK) {
+        size_t count = put_in_order(slices, rules->set_count);
+        rc = append_all(out, has_narrow(rules, 0) ? FORMAT_NARROW : FORMAT_FIRST, slices, count);
+        if (rc == FIRN_OK &&
+            (out->size > FIRN_IGNORE_RULES_SIZE_MAX || count > FIRN_IGNORE_RULES_SETS_MAX)) {
+            rc = firn_error_set(err, FIRN_LIMIT,
+                                "cannot keep the rules of this checkpoint: %zu different sets of "
+                                "%zu bytes in all",
+                                count, out->size);
+        }
+    }
+    firn_free(slices);
+    firn_buf_deinit(&bytes);
+    return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "the rules of a checkpoint") : rc;
+}
+
+/* ---- reading ---- */
+
+/* Names that may stand in a tree, between single slashes; or nothing. */
+static bool
+is_dir_path(firn_slice path)
+{
+    if (path.size > FIRN_TREE_PATH_SIZE_MAX) {
+        return false;
+    }
+    while (path.size > 0) {
+        const uint8_t *slash = memchr(path.data, '/', path.size);
+        size_t size = slash != NULL ? (size_t)(slash - path.data) : path.size;
+        size_t taken = slash != NULL ? size + 1 : size;
+        if (!firn_tree_name_is_valid(firn_bytes(path.data, size)) ||
+            (slash != NULL && taken == path.size)) {
+            return false;
+        }
+        path = firn_bytes(path.data + taken, path.size - taken);
+    }
+    return true;
+}
+
+static bool
+read_file(struct firn_reader *reader, bool gitignore, struct firn_ignore_rules_file *out)
+{
+    uint8_t kind;
+    if (!firn_reader_sized(reader, FIRN_TREE_PATH_SIZE_MAX, &out->dir) ||
+        !firn_reader_u8(reader, &kind) || kind < 1 || kind > FIRN_IGNORE_RULES_KIND_COUNT ||
+        !firn_reader_sized(reader, FIRN_IGNORE_FILE_SIZE_MAX, &out->content)) {
+        return false;
+    }
+    out->kind = (enum firn_ignore_rules_kind)kind;
+    return is_dir_path(out->dir) &&
+           (out->kind != FIRN_IGNORE_RULES_CHKPTIGNORE || out->dir.size == 0) &&
+           (out->kind != FIRN_IGNORE_RULES_GITIGNORE || gitignore);
+}
+
+/* FIRN_CORRUPT has no text yet. */
+static int
+read_set(struct firn_reader *reader, size_t files_max, struct firn_ignore_rules *rules)
+{
+    uint8_t flags;
+    uint64_t count;
+    /* A file takes three bytes at least: no more room is made than there is something for. */
+    if (!firn_reader_u8(reader, &flags) ||
+        flags > (FLAG_INCLUDE_DEPS | FLAG_GITIGNORE | FLAG_NARROW) ||
+        (flags & (FLAG_INCLUDE_DEPS | FLAG_NARROW)) == (FLAG_INCLUDE_DEPS | FLAG_NARROW) ||
+        !firn_reader_varint_max(reader, files_max, &count) ||
+        count > firn_reader_left(reader) / 3) {
+        return FIRN_CORRUPT;
+    }
+    struct firn_ignore_rules_set *set = firn_ignore_rules_add(rules, (size_t)count);
+    if (set == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    set->include_deps = (flags & FLAG_INCLUDE_DEPS) != 0;
+    set->gitignore = (flags & FLAG_GITIGNORE) != 0;
+    set->is_narrow = (flags & FLAG_NARROW) != 0;
+    for (size_t i = 0; i < set->file_count; i++) {
+        if (!read_file(reader, set->gitignore, &set->files[i]) ||
+            (i > 0 && compare_files(&set->files[i - 1], &set->files[i]) >= 0)) {
+            return FIRN_CORRUPT;
+        }
+    }
+    return FIRN_OK;
+}
+
+static int
+read_sets(struct firn_reader *reader, struct firn_ignore_rules *rules)
+{
+    uint64_t count;
+    size_t files_max = FIRN_IGNORE_RULES_FILES_MAX;
+    firn_slice last = {0};
+    if (!firn_reader_varint_max(reader, FIRN_IGNORE_RULES_SETS_MAX, &count) || count == 0) {
+        return FIRN_CORRUPT;
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        const uint8_t *begin = reader->at;
+        int rc = read_set(reader, files_max, rules);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        files_max -= rules->sets[rules->set_count - 1].file_count;
+        firn_slice bytes = firn_bytes(begin, (size_t)(reader->at - begin));
+        if (i > 0 && firn_slice_compare(last, bytes) >= 0) {
+            return FIRN_CORRUPT;
+        }
+        last = bytes;
+    }
+    return firn_reader_left(reader) == 0 ? FIRN_OK : FIRN_CORRUPT;
+}
+
+int
+firn_ignore_rules_decode(firn_slice bytes, struct firn_ignore_rules *rules, firn_error *err)
+{
+    struct firn_reader reader = firn_reader_of(bytes);
+    uint8_t format;
+    if (bytes.size > FIRN_IGNORE_RULES_SIZE_MAX || !firn_reader_u8(&reader, &format)) {
+        return firn_error_set(err, FIRN_CORRUPT, "a checkpoint's rules have %zu bytes", bytes.size);
+    }
+    if (format != FORMAT_FIRST && format != FORMAT_NARROW) {
+        return firn_error_set(err, FIRN_NEWER,
+                              "a checkpoint's rules have format %u, this version knows %u", format,
+                              FORMAT_NARROW);
+    }
+    size_t first = rules->set_count;
+    int rc = read_sets(&reader, rules);
+    if (rc == FIRN_OK && has_narrow(rules, first) != (format == FORMAT_NARROW)) {
+        rc = FIRN_CORRUPT;
+    }
+    if (rc == FIRN_CORRUPT) {
+        return firn_error_set(err, rc, "a checkpoint's rules are malformed");
+    }
+    return rc == FIRN_OK ? rc : firn_error_no_memory(err, "the rules of a checkpoint");
+}

@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * scan/scan.c: the workers of a scan, and what each takes up next.
+ *
+ * A stack holds the directories in which something is left to take up: segments of entries, then
+ * subdirectories to visit. A worker takes the next thing from the directory on top, which is the
+ * one found last: the walk goes depth first, so the stack is no deeper than the tree, few
+ * directories are open at once, and what lies together is read together and compressed together. A
+ * directory leaves the stack with its last thing, before that is worked on.
+ *
+ * With an empty stack a worker helps with pieces of a large file (scan_window.c), or waits:
+ * those who still work may find more. When nobody works any more the walk is over, every name of
+ * every inode is known, and the directories that waited for that (scan_links.c) are put on the
+ * stack to be built. When nobody works after that, all is done.
+ *
+ * The calling thread is the first worker; the others are jobs. None waits for a job that has not
+ * begun (I1; not checked: one that did would not end), so in simulation, where jobs run when
+ * somebody waits, the first worker does everything and the others find it done. That asks of a
+ * sink, in simulation, not to wait for another lane.
+ *
+ * A worker opens its lane of the sink with the first object it adds, and closes it when all work is
+ * done: the lanes' last frames are compressed side by side.
+ *
+ * Memory: a node for each directory between the root and those in work, what is known of their
+ * subdirectories and their encoded entries; for each worker one file of at most 8 MiB; a window of
+ * at most 16 MiB. It grows with the widest directory (about 110 bytes an entry, see scan_node.c)
+ * and with hard links (150 bytes a name), not with the tree.
+ *
+ * One mutex guards what workers share. It is taken a few times a directory, never for a file
+ * without other names.
+ */
+#include "scan/scan.h"
+
+#include "base/check.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "scan/scan_internal.h"
+
+/* ---- what to take up ---- */
+
+enum claim_kind { CLAIM_NOTHING, CLAIM_VISIT, CLAIM_SEGMENT, CLAIM_BUILD, CLAIM_PIECE };
+
+struct claim {
+    enum claim_kind kind;
+    struct firn_scan_node *node;
+    size_t index; /* of the segment, of the subdirectory */
+    struct firn_scan_slot *slot;
+};
+
+static bool
+has_more(const struct firn_scan_node *node)
+{
+    return node->segments_claimed < node->segment_count ||
+           node->subdirs_claimed < node->subdir_count;
+}
+
+void
+firn_scan_push_locked(struct firn_scan *scan, struct firn_scan_node *node)
+{
+    firn_os_mutex_assert_held(&scan->mutex);
+    DCHECK(node->is_due || has_more(node));
+    node->next_below = scan->stack;
+    scan->stack = node;
+    if (scan->idle > 0) {
+        firn_os_cond_broadcast(&scan->work);
+    }
+}
+
+static bool
+claim_from_stack_locked(struct firn_scan *scan, struct claim *out)
+{
+    firn_os_mutex_assert_held(&scan->mutex);
+    struct firn_scan_node *node = scan->stack;
+    if (node == NULL) {
+        return false;
+    }
+    DCHECK(node->is_due != has_more(node));
+    if (node->is_due) {
+        *out = (struct claim){.kind = CLAIM_BUILD, .node = node};
+    } else if (node->segments_claimed < node->segment_count) {
+        *out =
+            (struct claim){.kind = CLAIM_SEGMENT, .node = node, .index = node->segments_claimed++};
+    } else {
+        *out = (struct claim){.kind = CLAIM_VISIT, .node = node, .index = node->subdirs_claimed++};
+    }
+    if (!has_more(node)) {
+        scan->stack = node->next_below;
+    }
+    return true;
+}
+
+/* The walk is over: directories with hard links need not wait for it any longer. */
+static void
+release_linked_locked(struct firn_scan *scan)
+{
+    firn_os_mutex_assert_held(&scan->mutex);
+    DCHECK(scan->active == 0 && scan->stack == NULL && !scan->links_are_known);
+    scan->links_are_known = true;
+    for (struct firn_scan_node *node = scan->linked; node != NULL; node = node->next_linked) {
+        DCHECK(node->waiting > 0 && node->is_linked);
+        if (--node->waiting == 0) {
+            node->is_due = true;
+            firn_scan_push_locked(scan, node);
+        }
+    }
+}
+
+/* The next thing to do; waits while others may still find some. False when there will be nothing
+ * more. */
+static bool
+claim(struct firn_scan *scan, struct claim *out)
+{
+    bool is_found = false;
+    firn_os_mutex_lock(&scan->mutex);
+    while (scan->failure == FIRN_OK) {
+        is_found = claim_from_stack_locked(scan, out);
+        if (!is_found) {
+            struct firn_scan_slot *slot = firn_scan_window_claim_locked(scan);
+            is_found = slot != NULL;
+            *out = (struct claim){.kind = CLAIM_PIECE, .slot = slot};
+        }
+        if (is_found) {
+            scan->active++;
+            break;
+        }
+        if (scan->active == 0) {
+            if (scan->links_are_known || scan->linked == NULL) {
+                break;
+            }
+            release_linked_locked(scan);
+            continue;
+        }
+        scan->idle++;
+        firn_os_cond_wait(&scan->work, &scan->mutex);
+        scan->idle--;
+    }
+    firn_os_mutex_unlock(&scan->mutex);
+    return is_found;
+}
+
+static void
+give_back(struct firn_scan *scan)
+{
+    firn_os_mutex_lock(&scan->mutex);
+    DCHECK(scan->active > 0);
+    if (--scan->active == 0) {
+        firn_os_cond_broadcast(&scan->work);
+    }
+    firn_os_mutex_unlock(&scan->mutex);
+}
+
+/* ---- workers ---- */
+
+int
+firn_scan_add(struct firn_scan_worker *worker, const struct firn_objects_object *object,
+              bool *out_is_new, firn_error *err)
+{
+    const struct firn_objects_sink *sink = worker->scan->sink;
+    int rc;
+    if (!worker->lane_is_open) {
+        FIRN_TRY(sink->lane_open(sink->ctx, &worker->lane, err));
+        worker->lane_is_open = true;
+    }
+    FIRN_TRY(sink->add(worker->lane, object, out_is_new, err));
+    return FIRN_OK;
+out:
+    return firn_scan_report_failure(worker->scan, rc, err);
+}
+
+int
+firn_scan_contains(struct firn_scan_worker *worker, const firn_hash *hash, bool *out,
+                   firn_error *err)
+{
+    const struct firn_objects_sink *sink = worker->scan->sink;
+    int rc = sink->contains(sink->ctx, hash, out, err);
+    return rc == FIRN_OK ? FIRN_OK : firn_scan_report_failure(worker->scan, rc, err);
+}
+
+static int
+take_up(struct firn_scan_worker *worker, const struct claim *claim, firn_error *err)
+{
+    switch (claim->kind) {
+    case CLAIM_VISIT:
+        return firn_scan_dir_visit(worker, claim->node, (uint32_t)claim->index, err);
+    case CLAIM_SEGMENT:
+        return firn_scan_entries_segment(worker, claim->node, claim->index, err);
+    case CLAIM_BUILD:
+        return firn_scan_build_due(worker, claim->node, err);
+    case CLAIM_PIECE:
+        return firn_scan_window_work(worker, claim->slot, err);
+    case CLAIM_NOTHING:
+        break;
+    }
+    return FIRN_OK;
+}
+
+static void
+close_lane(struct firn_scan_worker *worker)
+{
+    struct firn_scan *scan = worker->scan;
+    if (!worker->lane_is_open) {
+        return;
+    }
+    firn_error err;
+    bool keep = !firn_scan_is_stopped(scan);
+    int rc = scan->sink->lane_close(scan->sink->ctx, worker->lane, keep, &err);
+    worker->lane_is_open = false;
+    if (rc != FIRN_OK) {
+        (void)firn_scan_report_failure(scan, rc, &err);
+    }
+}
+
+static void
+run_worker(void *arg)
+{
+    struct firn_scan_worker *worker = arg;
+    struct firn_scan *scan = worker->scan;
+    struct claim next;
+    while (claim(scan, &next)) {
+        firn_error err = {0};
+        int rc = take_up(worker, &next, &err);
+        if (rc != FIRN_OK) {
+            (void)firn_scan_report_failure(scan, rc, &err);
+        }
+        give_back(scan);
+    }
+    close_lane(worker);
+}
+
+static void
+deinit_worker(struct firn_scan_worker *worker)
+{
+    firn_arena_deinit(&worker->arena);
+    firn_scan_listing_deinit(&worker->listing);
+    firn_scan_listing_deinit(&worker->attributes);
+    firn_scan_node_part_deinit(&worker->part);
+    firn_scan_version_deinit(worker);
+    firn_scan_carry_deinit(worker);
+    firn_tree_lookup_deinit(&worker->outside);
+    firn_statcache_lane_close(worker->stat_lane, false);
+    firn_buf_deinit(&worker->path);
+    firn_buf_deinit(&worker->judged);
+    firn_buf_deinit(&worker->content);
+    firn_buf_deinit(&worker->list);
+    firn_buf_deinit(&worker->xattrs);
+    firn_buf_deinit(&worker->attribute_names);
+    firn_buf_deinit(&worker->target);
+    firn_buf_deinit(&worker->assembly);
+    firn_buf_deinit(&worker->prints);
+    firn_buf_deinit(&worker->entry);
+}
+
+/* ---- the scan ---- */
+
+static int
+init_workers(struct firn_scan *scan, firn_error *err)
+{
+    unsigned count = scan->options->threads;
+    if (count == 0) {
+        count = firn_os_cpu_count(scan->os);
+        count = count < FIRN_SCAN_THREADS_DEFAULT_MAX ? count : FIRN_SCAN_THREADS_DEFAULT_MAX;
+    }
+    count = count < FIRN_SCAN_THREADS_MAX ? count : FIRN_SCAN_THREADS_MAX;
+    DCHECK(count > 0);
+    scan->workers = firn_alloc_zeroed(count * sizeof *scan->workers);
+    if (scan->workers == NULL) {
+        return firn_error_no_memory(err, "the workers of a scan");
+    }
+    scan->worker_count = count;
+    for (unsigned i = 0; i < count; i++) {
+        scan->workers[i].scan = scan;
+    }
+    return FIRN_OK;
+}
+
+static void
+deinit(struct firn_scan *scan)
+{
+    while (scan->alive != NULL) {
+        firn_scan_node_destroy(scan, scan->alive);
+    }
+    for (unsigned i = 0; i < scan->worker_count; i++) {
+        deinit_worker(&scan->workers[i]);
+    }
+    firn_free(scan->workers);
+    firn_hash_map_deinit(&scan->groups);
+    firn_scan_window_deinit(scan);
+    firn_rules_walk_destroy(scan->ignore);
+    firn_buf_deinit(&scan->root_xattrs);
+    firn_buf_deinit(&scan->stores);
+    firn_os_cond_deinit(&scan->work);
+    firn_os_mutex_deinit(&scan->mutex);
+    firn_os_mutex_deinit(&scan->report_mutex);
+}
+
+static int
+init(struct firn_scan *scan, firn_error *err)
+{
+    struct firn_rules_walk_options rules = {.include_deps = scan->options->include_deps,
+                                            .gitignore = scan->options->gitignore,
+                                            .stored = scan->options->stored_rules};
+    int rc;
+    firn_os_mutex_init(scan->os, &scan->mutex, FIRN_LOCK_WORKSPACE_WALK);
+    firn_os_mutex_init(scan->os, &scan->report_mutex, FIRN_LOCK_WORKSPACE_TREE);
+    firn_os_cond_init(scan->os, &scan->work);
+    firn_scan_window_init(scan);
+    firn_scan_links_init(scan);
+    FIRN_TRY(firn_rules_walk_create(scan->os, &rules, &scan->ignore, err));
+    FIRN_TRY(init_workers(scan, err));
+    FIRN_TRY(firn_scan_window_reserve(scan, err));
+out:
+    if (rc != FIRN_OK) {
+        deinit(scan);
+    }
+    return rc;
+}
+
+/* The first worker begins with the root; it counts as active from before the others start, so
+ * that they wait for it. */
+static void
+run_first_worker(struct firn_scan *scan)
+{
+    firn_error err = {0};
+    int rc = firn_scan_dir_visit(&scan->workers[0], NULL, 0, &err);
+    if (rc != FIRN_OK) {
+        (void)firn_scan_report_failure(scan, rc, &err);
+    }
+    give_back(scan);
+    run_worker(&scan->workers[0]);
+}
+
+static int
+run(struct firn_scan *scan, firn_error *err)
+{
+    struct firn_os_jobs *jobs = NULL;
+    int rc;
+    FIRN_TRY(firn_scan_report_progress(scan, err));
+    atomic_store_explicit(&scan->reported_ns, firn_os_monotonic_ns(scan->os), memory_order_relaxed);
+    scan->active = 1;
+    if (scan->worker_count > 1) {
+        FIRN_TRY(firn_os_jobs_create(scan->os, scan->worker_count - 1, &jobs, err));
+    }
+    for (unsigned i = 1; i < scan->worker_count; i++) {
+        firn_error submit_err = {0};
+        rc = firn_os_jobs_submit(jobs, run_worker, &scan->workers[i], &submit_err);
+        if (rc != FIRN_OK) {
+            (void)firn_scan_report_failure(scan, rc, &submit_err);
+            break;
+        }
+    }
+    run_first_worker(scan);
+    firn_os_jobs_destroy(jobs);
+    rc = scan->failure;
+    DCHECK(rc != FIRN_OK || (scan->stack == NULL && scan->active == 0));
+    if (rc != FIRN_OK) {
+        *err = scan->failure_error;
+        goto out;
+    }
+    FIRN_TRY(firn_scan_report_progress(scan, err));
+out:
+    return rc;
+}
+
+static void
+fill_result(struct firn_scan *scan, struct firn_scan_result *out)
+{
+    DCHECK(scan->root_entry.kind == FIRN_TREE_DIR);
+    *out = (struct firn_scan_result){.root = scan->root_entry,
+                                     .root_xattrs = scan->root_xattrs,
+                                     .stores = scan->stores,
+                                     .begun_ns = scan->start_ns,
+                                     .has_fresh_links = firn_scan_links_are_fresh(scan)};
+    scan->root_xattrs = (struct firn_buf){0};
+    scan->stores = (struct firn_buf){0};
+    out->root.xattrs = firn_buf_slice(&out->root_xattrs);
+    for (unsigned i = 0; i < scan->worker_count; i++) {
+        const struct firn_scan_worker *worker = &scan->workers[i];
+        out->files += worker->files;
+        out->directories += worker->directories;
+        out->bytes += worker->bytes;
+        out->new_objects += worker->new_objects;
+        out->excluded += worker->excluded;
+        out->skipped += worker->skipped;
+    }
+}
+
+/* Hands what the workers have noted for the next scan over to the stat cache. */
+static void
+keep_notes(struct firn_scan *scan)
+{
+    for (unsigned i = 0; i < scan->worker_count; i++) {
+        firn_statcache_lane_close(scan->workers[i].stat_lane, true);
+        scan->workers[i].stat_lane = NULL;
+    }
+}
+
+int
+firn_scan(struct firn_os_dir *root, const struct firn_scan_options *options,
+          const struct firn_objects_sink *sink, struct firn_scan_result *out, firn_error *err)
+{
+    *out = (struct firn_scan_result){0};
+    struct firn_os *os = firn_os_dir_os(root);
+    struct firn_scan scan = {
+        .os = os, .root = root, .options = options, .sink = sink, .start_ns = firn_os_now_ns(os)};
+    if (options->stat != NULL) {
+        scan.stat_seed = firn_statcache_seed(options->stat);
+    }
+    firn_error own_err;
+    err = err != NULL ? err : &own_err;
+    int rc = init(&scan, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = run(&scan, err);
+    if (rc == FIRN_OK) {
+        fill_result(&scan, out);
+        rc = firn_rules_walk_encode(scan.ignore, &out->rules, err);
+    }
+    if (rc != FIRN_OK) {
+        firn_scan_result_deinit(out);
+    } else {
+        keep_notes(&scan);
+    }
+    deinit(&scan);
+    return rc;
+}
+
+void
+firn_scan_result_deinit(struct firn_scan_result *result)
+{
+    firn_buf_deinit(&result->root_xattrs);
+    firn_buf_deinit(&result->rules);
+    firn_buf_deinit(&result->stores);
+    *result = (struct firn_scan_result){0};
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * scan/scan.h: one parallel pass over a directory tree that reads and hashes every file and
+ * builds the directory objects bottom-up. What happens to the objects is the sink's: a save puts
+ * them into a session, a comparison keeps only the directories in memory.
+ */
+#ifndef FIRN_SCAN_SCAN_H
+#define FIRN_SCAN_SCAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "firn/workspace.h"
+#include "objects/objects_treesink.h"
+#include "os/os.h"
+#include "pack/packfile.h"
+#include "rules/ignore_rules.h"
+#include "tree/tree.h"
+
+enum { FIRN_SCAN_LARGE_SIZE = 8 << 20 }; /* files above it are cut into pieces */
+
+struct firn_statcache;
+
+/* A tree in the store. source is borrowed, and any thread's; NULL: there is none. */
+struct firn_scan_last {
+    const struct firn_tree_source *source;
+    firn_hash root;
+};
+
+/* The directories that a scan visits beside the root; what is called comes from its threads. */
+struct firn_scan_confines {
+    bool (*is_inside)(void *ctx, firn_slice path);
+    /* The entry of a directory that is not inside, borrowed until the next call; *out is NULL where
+     * it is to be visited all the same. */
+    int (*entry)(void *ctx, firn_slice path, const struct firn_tree_entry **out, firn_error *err);
+    /* Where entry is NULL it is that of this tree: each thread looks it up for itself. */
+    struct firn_scan_last outside;
+    /* Whether a directory object is in the store: of others the stat cache learns nothing. NULL: the
+     * tree is a true one, so it learns of all. */
+    int (*is_stored)(void *ctx, const firn_hash *tree, bool *out, firn_error *err);
+    /* Where a name of a file with several, or a file of rules, is new or changed, the scan fails, with
+     * FIRN_CONFLICT: which of the names holds the content, and what the rules leave out, only a scan
+     * of the whole tree can tell. New is also what the stat cache noted in a scan that began after
+     * known_ns. */
+    bool needs_known;
+    int64_t known_ns;
+    void *ctx;
+};
+
+/* Somebody who is told of each directory that is visited, by any thread of the scan. */
+struct firn_scan_witness {
+    /* Before it is listed; its own attributes are asked for after that too. NULL: nobody wants to
+     * know. */
+    void (*enter)(void *ctx, struct firn_os_dir *dir, firn_slice path);
+    /* When its object is made, with what lies in it and in no subdirectory. is_steady: a visit of
+     * the directory as it is now has nothing to report, and no file in it has other names. */
+    int (*leave)(void *ctx, firn_slice path, uint64_t files, uint64_t bytes, bool is_steady,
+                 firn_error *err);
+    void *ctx;
+};
+
+struct firn_scan_options {
+    bool include_deps;
+    bool gitignore; /* .gitignore files count as well */
+    /* What these exclude is left out too (rules_walk.h). May be NULL; borrowed. */
+    const struct firn_ignore_rules *stored_rules;
+    uint64_t file_size_max; /* larger files are left out as if by a rule; 0: none */
+    bool strict;
+    unsigned threads; /* 0: one for each processor, at most 16; never more than 64 */
+    /* A directory that is never entered (the store): device and inode, if has_store. */
+    bool has_store;
+    uint64_t store_device;
+    uint64_t store_inode;
+    const struct firn_place_nested *nested; /* roots of other workspaces, left out; may be NULL */
+    firn_callbacks callbacks;
+    struct firn_statcache *stat; /* what earlier scans saw; NULL: everything is read */
+    const struct firn_scan_confines *confines; /* NULL: the whole tree */
+    const struct firn_scan_witness *witness;   /* NULL: nobody */
+    struct firn_scan_last
+        last; /* the tree of the last checkpoint: what cannot be read goes on as it is there */
+};
+
+struct firn_scan_result {
+    struct firn_tree_entry
+        root; /* the root directory itself: name empty; xattrs borrowed from root_xattrs */
+    struct firn_buf root_xattrs;
+    struct firn_buf
+        stores;            /* firn stores in the tree: of each firn_copy_capture_print, eight bytes,
+                               or 0 if it is saved file by file; then 1, or 0 if only its names look
+                               like a store's; then its path and a NUL */
+    struct firn_buf rules; /* the object of the rules that counted, empty if they are plain */
+    int64_t begun_ns;      /* when the scan began, by the clock of file times */
+    bool has_fresh_links; /* a file has got a name while the scan ran, and not all of its names were
+                               met: one may lie in a directory that was visited before */
+    uint64_t files;       /* all that are not directories */
+    uint64_t directories;
+    uint64_t bytes;       /* of file contents; a group of hard links counts once */
+    uint64_t new_objects; /* file contents for which add said new */
+    uint64_t excluded;    /* entries left out by rules; a directory counts once */
+    uint64_t skipped;     /* those left out for other reasons, and those that lack attributes */
+};
+
+/* Scans the tree at root; mount points are crossed. A file that is appended to all the time is saved
+ * as far as it went when its reading began, and reported (GROWING). What cannot be read, went away, or
+ * was written to in place each time it was read goes on as `last` has it, and is reported (CARRIED); if
+ * that does not have it, it is left out, reported by a notice (UNREADABLE, VANISHED, CHANGING) and counted
+ * in skipped; so is an entry that is saved without an attribute that could not be read (METADATA).
+ * With strict each of these fails the scan with the code of its cause (FIRN_DENIED, FIRN_IO,
+ * FIRN_NOT_FOUND, FIRN_CONFLICT …) and names the path. Fifos, sockets and devices are left out,
+ * reported and counted (strict: FIRN_UNSUPPORTED). A file larger than file_size_max is left out, reported (EXCLUDED) and counted
+ * as one that a rule excludes, and the rules that the scan gives exclude its path. FIRN_LIMIT if they are too
+ * many for that.
+ *
+ * With a stat cache, a file that is as an earlier scan saw it is not read, a directory whose
+ * entries all are is not built, and nothing is added of either: their objects are in the store.
+ * What was found otherwise is noted there if the scan succeeds. Where the cache turns out to be
+ * broken (firn_statcache_is_broken) the scan fails.
+ *
+ * The result is canonical: independent of threads and of the order in which the system lists. With
+ * wants_content, a file that became something else while it was read may leave pieces in the sink
+ * that nothing refers to.
+ *
+ * Callbacks come from any thread, one at a time. In simulation a sink must not wait for another
+ * lane. */
+FIRN_MUST_CHECK int firn_scan(struct firn_os_dir *root, const struct firn_scan_options *options,
+                              const struct firn_objects_sink *sink, struct firn_scan_result *out,
+                              firn_error *err);
+void firn_scan_result_deinit(struct firn_scan_result *result);
+
+#endif

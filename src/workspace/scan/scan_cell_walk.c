@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * scan/scan_cell_walk.c: the cells of a file on disk that are not holes.
+ *
+ * Holes are passed over without being read: a TiB of hole costs one question to the file system. The
+ * question is asked for every run of data, also of a file that takes up as much space as it is long:
+ * preallocated space reads as a hole. A cell that has any data is read whole.
+ *
+ * Memory: to name a file a cell, and the lists that are open.
+ */
+#include "scan/scan_cell_walk.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "codec/blake3_hash.h"
+
+enum { CELL_SIZE = FIRN_PACKFILE_CELLS_SIZE };
+
+static int
+tell(struct firn_scan_cell_walk *walk, uint64_t bytes, firn_error *err)
+{
+    return walk->tick == NULL ? FIRN_OK : walk->tick(walk->ctx, bytes, err);
+}
+
+int
+firn_scan_cell_walk_find(struct firn_scan_cell_walk *walk, firn_error *err)
+{
+    uint64_t start;
+    uint64_t end;
+    int rc = FIRN_OK;
+    DCHECK(walk->offset >= walk->size || walk->offset % CELL_SIZE == 0);
+    walk->is_end = walk->offset >= walk->size;
+    if (walk->is_end || walk->offset < walk->data_end) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(firn_os_file_next_data(walk->file, walk->offset, &start, &end, err));
+    walk->is_shorter = start < walk->offset || end < start || (end == start && end < walk->size);
+    if (walk->is_shorter) {
+        goto out;
+    }
+    start = start < walk->size ? start - start % CELL_SIZE : walk->size;
+    DCHECK(start >= walk->offset);
+    walk->data_end = end;
+    FIRN_TRY(tell(walk, start - walk->offset, err));
+    walk->offset = start;
+    walk->is_end = start == walk->size;
+out:
+    return rc;
+}
+
+int
+firn_scan_cell_walk_read(struct firn_scan_cell_walk *walk, uint8_t *data, size_t *out_size,
+                         firn_error *err)
+{
+    DCHECK(!walk->is_end && walk->offset < walk->size);
+    uint64_t left = walk->size - walk->offset;
+    size_t size = left < CELL_SIZE ? (size_t)left : CELL_SIZE;
+    size_t got;
+    int rc = firn_os_file_read(walk->file, walk->offset, data, size, &got, err);
+    if (rc == FIRN_OK) {
+        rc = tell(walk, got, err);
+    }
+    walk->is_shorter = rc == FIRN_OK && got < size;
+    *out_size = size;
+    return rc;
+}
+
+/* ---- names ---- */
+
+/* The two contents that are named, the first with as many bytes or fewer. */
+struct naming {
+    struct firn_packfile_cells_builder part; /* size 0: nobody wants its name */
+    struct firn_packfile_cells_builder all;
+};
+
+static int
+name_cell(struct naming *naming, uint64_t offset, const uint8_t *data, size_t size, firn_error *err)
+{
+    uint64_t number = offset / CELL_SIZE;
+    uint64_t in_part = naming->part.size > offset ? naming->part.size - offset : 0;
+    firn_hash hash;
+    int rc = FIRN_OK;
+    if (firn_packfile_cells_is_zero(data, size)) {
+        return FIRN_OK;
+    }
+    firn_blake3_hash_of(data, size, &hash);
+    FIRN_TRY(firn_packfile_cells_builder_add(&naming->all, number, &hash, err));
+    if (in_part < size && in_part > 0) {
+        if (firn_packfile_cells_is_zero(data, (size_t)in_part)) {
+            goto out;
+        }
+        firn_blake3_hash_of(data, (size_t)in_part, &hash);
+    }
+    if (in_part > 0) {
+        FIRN_TRY(firn_packfile_cells_builder_add(&naming->part, number, &hash, err));
+    }
+out:
+    return rc;
+}
+
+static int
+name_all(struct naming *naming, struct firn_scan_cell_walk *walk, uint8_t *data, firn_error *err)
+{
+    size_t size;
+    int rc = FIRN_OK;
+    for (;;) {
+        FIRN_TRY(firn_scan_cell_walk_find(walk, err));
+        if (walk->is_end || walk->is_shorter) {
+            break;
+        }
+        FIRN_TRY(firn_scan_cell_walk_read(walk, data, &size, err));
+        if (walk->is_shorter) {
+            break;
+        }
+        FIRN_TRY(name_cell(naming, walk->offset, data, size, err));
+        walk->offset += CELL_SIZE;
+    }
+out:
+    return rc;
+}
+
+int
+firn_scan_cell_walk_name(struct firn_scan_cell_walk *walk, firn_hash *out, uint64_t part_size,
+                         firn_hash *out_part, firn_error *err)
+{
+    DCHECK(walk->offset == 0 && part_size <= walk->size);
+    struct naming naming = {.part = {.size = 0}};
+    uint8_t *data = firn_alloc(CELL_SIZE);
+    int rc = FIRN_OK;
+    firn_packfile_cells_builder_init(&naming.all, walk->size, NULL, NULL);
+    if (part_size > 0) {
+        firn_packfile_cells_builder_init(&naming.part, part_size, NULL, NULL);
+    }
+    if (data == NULL) {
+        FIRN_TRY(firn_error_no_memory(err, "a cell of a file"));
+    }
+    FIRN_TRY(name_all(&naming, walk, data, err));
+    FIRN_TRY(firn_packfile_cells_builder_finish(&naming.all, out, err));
+    if (part_size > 0) {
+        FIRN_TRY(firn_packfile_cells_builder_finish(&naming.part, out_part, err));
+    }
+out:
+    firn_packfile_cells_builder_deinit(&naming.part);
+    firn_packfile_cells_builder_deinit(&naming.all);
+    firn_free(data);
+    return rc;
+}

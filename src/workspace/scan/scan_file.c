@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * scan/scan_file.c: one regular file, or one symbolic link, from the file system to an
+ * entry.
+ *
+ * The cost of a cold save is mostly here, tens of thousands of times over, so a small file takes
+ * six system calls: open, look, read, list attributes, look again, close. Its bytes go through one
+ * buffer that the worker keeps.
+ *
+ * What is saved must be a state that the file was in. The two looks, before and after reading,
+ * tell: if size, times or inode differ, somebody wrote meanwhile, and the file is opened and read
+ * anew, three times at most. File times come from a clock that ticks every few milliseconds, so a
+ * file that changed just before the first look could change again without showing it (I1; not
+ * checked, like (I2): only the kernel's clock knows): such a file is looked at again a tick later,
+ * before it is read. What writes through a mapping without the system noticing cannot be told by
+ * anybody; the hash still names exactly the bytes that are saved.
+ *
+ * A log that is appended to all the time differs at every look. Where a file has become longer and is
+ * otherwise the same, what was read, as many bytes as it had at the look before, is read once more
+ * and only hashed (I3). If both readings agree, none of these bytes changed between the end of the
+ * first and the beginning of the second; and if what an earlier try read is the beginning of them, the
+ * file is appended to, not rewritten. Then they are saved, a notice says so, and no print is kept. The
+ * last try asks in the same way about a file of which only times have changed. What is written to
+ * in place at every try is in no state that could be saved: it is reported, and never saved torn.
+ *
+ * Content is added when it has been proved stable, but for the pieces of a large file, which are
+ * added as they come: if the proof fails they stay in the pack, unused.
+ *
+ * The print by which a later scan knows the file again is that of the look before reading, if
+ * whatever may happen behind that look will show in another (I2).
+ *
+ * An inode with several names is read once (scan_links.c). Of a store's log only what belongs to the
+ * state that is saved is read (scan_store.c): what is written behind it changes nothing of that, so
+ * neither look says anything, and no print is kept.
+ */
+#include "base/check.h"
+#include "base/error.h"
+#include "base/slice.h"
+#include "codec/blake3_hash.h"
+#include "scan/scan_internal.h"
+
+bool
+firn_scan_file_is_same(const struct firn_os_stat *a, const struct firn_os_stat *b)
+{
+    return a->kind == b->kind && a->size_bytes == b->size_bytes && a->mtime_ns == b->mtime_ns &&
+           a->ctime_ns == b->ctime_ns && a->inode == b->inode && a->device == b->device;
+}
+
+/* Whether a change after the look that gave stat could leave the times as they are (I1). */
+static bool
+is_young(const struct firn_scan *scan, const struct firn_os_stat *stat, int64_t *out_age_ns)
+{
+    if (stat->ctime_ns < scan->start_ns - FIRN_SCAN_CLOCK_TICK_NS) {
+        return false; /* nearly every file; saves the clock */
+    }
+    *out_age_ns = firn_os_now_ns(scan->os) - stat->ctime_ns;
+    return *out_age_ns >= 0 && *out_age_ns < FIRN_SCAN_CLOCK_TICK_NS;
+}
+
+/* Reads a file of a size that fits into memory; its bytes are in worker->content. */
+static int
+read_small(struct firn_scan_worker *worker, struct firn_os_file *file, size_t size,
+           firn_hash *out_hash, bool *out_is_stable, firn_error *err)
+{
+    struct firn_buf *content = &worker->content;
+    DCHECK(size <= FIRN_SCAN_LARGE_SIZE);
+    firn_buf_clear(content);
+    if (firn_buf_set_size(content, size) != FIRN_OK) {
+        return firn_error_no_memory(err, "the content of a file");
+    }
+    size_t got = 0;
+    int rc = size > 0 ? firn_os_file_read(file, 0, content->data, size, &got, err) : FIRN_OK;
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    *out_is_stable = got == size;
+    firn_blake3_hash_of(content->data, got, out_hash);
+    return FIRN_OK;
+}
+
+static void
+fill_entry(const struct firn_scan_worker *worker, enum firn_tree_kind kind,
+           const struct firn_os_stat *stat, struct firn_tree_entry *entry)
+{
+    entry->kind = kind;
+    entry->mode = stat->mode;
+    entry->uid = stat->uid;
+    entry->gid = stat->gid;
+    entry->mtime_ns = stat->mtime_ns;
+    entry->xattrs = firn_buf_slice(&worker->xattrs);
+}
+
+/* One attempt at an open file. */
+struct attempt {
+    struct firn_scan_beginning *earlier; /* what an earlier one read of it; size 0: nothing */
+    struct firn_os_stat stat;            /* of the look before reading */
+    bool is_last;
+    bool needs_proof; /* the times tell nothing (I3) */
+    bool is_growing;
+    enum firn_packfile_kind content_kind; /* of what is in worker->content */
+    unsigned missing_attributes;
+    bool is_stable;
+    struct firn_statcache_print print;  /* of the look before reading */
+    struct firn_copy_capture_file part; /* of a store: CUT where only the beginning is read */
+};
+
+static bool
+is_cut(const struct attempt *attempt)
+{
+    return attempt->part.kind == FIRN_COPY_CAPTURE_CUT;
+}
+
+/* Whether nothing but the size and the times can have changed between two looks, and no byte has
+ * been taken away. */
+static bool
+may_have_kept_its_beginning(const struct firn_os_stat *before, const struct firn_os_stat *after)
+{
+    return before->kind == after->kind && before->inode == after->inode &&
+           before->device == after->device && before->nlink == after->nlink &&
+           before->mode == after->mode && before->uid == after->uid && before->gid == after->gid &&
+           after->size_bytes >= before->size_bytes;
+}
+
+/* Whether a second look shows a file that has become longer. An empty one has no beginning that
+ * could be saved. */
+static bool
+has_grown(const struct firn_os_stat *before, const struct firn_os_stat *after)
+{
+    return may_have_kept_its_beginning(before, after) && before->size_bytes > 0 &&
+           after->size_bytes > before->size_bytes;
+}
+
+/* Whether a second reading may prove a file that showed these two looks. */
+static bool
+is_worth_a_proof(const struct attempt *attempt, const struct firn_os_stat *before,
+                 const struct firn_os_stat *after)
+{
+    return has_grown(before, after) ||
+           (attempt->is_last && may_have_kept_its_beginning(before, after) &&
+            before->size_bytes == after->size_bytes);
+}
+
+/* Lets a young file grow old enough; one that is written to all the time never will. */
+static int
+let_age(struct firn_scan_worker *worker, struct firn_os_file *file, struct attempt *attempt,
+        firn_error *err)
+{
+    int64_t age_ns;
+    DCHECK(!is_cut(attempt) && attempt->is_stable);
+    if (!is_young(worker->scan, &attempt->stat, &age_ns)) {
+        return FIRN_OK;
+    }
+    firn_os_sleep_ns(worker->scan->os, FIRN_SCAN_CLOCK_TICK_NS - age_ns);
+    struct firn_os_stat before = attempt->stat;
+    int rc = firn_os_file_stat(file, &attempt->stat, err);
+    attempt->is_stable = rc == FIRN_OK && firn_scan_file_is_same(&before, &attempt->stat);
+    if (rc == FIRN_OK && !attempt->is_stable &&
+        is_worth_a_proof(attempt, &before, &attempt->stat)) {
+        attempt->needs_proof = true;
+        attempt->is_stable = true;
+    }
+    return rc;
+}
+
+/* Before it is read: *attempt may say then that it is not as it should be. */
+static int
+begin(struct firn_scan_worker *worker, struct firn_os_file *file, const char *name,
+      struct attempt *attempt, firn_error *err)
+{
+    if (is_cut(attempt)) {
+        attempt->is_stable = attempt->stat.size_bytes >= attempt->part.size_bytes;
+        attempt->stat.size_bytes = attempt->part.size_bytes;
+        return FIRN_OK;
+    }
+    int rc = let_age(worker, file, attempt, err);
+    if (rc == FIRN_OK && attempt->is_stable && !attempt->needs_proof) {
+        firn_scan_known_see(worker->scan, name, &attempt->stat, &attempt->print);
+    }
+    return rc;
+}
+
+/* Whether a second reading of as many bytes gives what the first gave (I3). */
+static int
+prove(struct firn_scan_worker *worker, struct firn_os_file *file, const firn_hash *hash,
+      struct attempt *attempt, firn_error *err)
+{
+    struct firn_scan_beginning *earlier = attempt->earlier;
+    DCHECK(!is_cut(attempt));
+    struct firn_scan_beginning all = {.size = attempt->stat.size_bytes};
+    bool has_earlier = earlier->size > 0 && earlier->size <= all.size;
+    struct firn_scan_beginning part = {.size = has_earlier ? earlier->size : 0};
+    bool is_read;
+    int rc = firn_scan_large_hash_again(worker, file, &part, &all, &is_read, err);
+    bool is_appended = has_earlier && firn_hash_equal(&part.hash, &earlier->hash);
+    attempt->is_stable = rc == FIRN_OK && is_read && firn_hash_equal(hash, &all.hash) &&
+                         (is_appended || !attempt->is_growing);
+    attempt->print = (struct firn_statcache_print){{0}};
+    *earlier = (struct firn_scan_beginning){.size = all.size, .hash = *hash};
+    return rc;
+}
+
+/* When it has been read, and has that hash. */
+static int
+look_again(struct firn_scan_worker *worker, struct firn_os_file *file, const firn_hash *hash,
+           struct attempt *attempt, firn_error *err)
+{
+    const struct firn_os_stat *before = &attempt->stat;
+    struct firn_os_stat after;
+    int rc;
+    if (is_cut(attempt)) {
+        return firn_scan_store_is_current(file, &attempt->part, &attempt->is_stable, err);
+    }
+    FIRN_TRY(firn_os_file_stat(file, &after, err));
+    attempt->is_stable = firn_scan_file_is_same(before, &after);
+    attempt->is_growing = has_grown(before, &after);
+    bool is_to_be_proved =
+        attempt->is_stable ? attempt->needs_proof : is_worth_a_proof(attempt, before, &after);
+    if (is_to_be_proved) {
+        FIRN_TRY(prove(worker, file, hash, attempt, err));
+    }
+out:
+    return rc;
+}
+
+static int
+read_open(struct firn_scan_worker *worker, struct firn_os_file *file, const char *name,
+          struct attempt *attempt, struct firn_tree_entry *entry, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(begin(worker, file, name, attempt, err));
+    if (!attempt->is_stable) {
+        goto out;
+    }
+    const struct firn_os_stat *stat = &attempt->stat;
+    bool is_large;
+    FIRN_TRY(firn_scan_large_applies(file, stat, &is_large, err));
+    attempt->content_kind = is_large ? FIRN_PACKFILE_PIECES : FIRN_PACKFILE_BLOB;
+    if (is_large) {
+        FIRN_TRY(firn_scan_large_read(worker, file, stat, is_cut(attempt), &entry->hash,
+                                      &attempt->is_stable, err));
+    } else {
+        FIRN_TRY(read_small(worker, file, (size_t)stat->size_bytes, &entry->hash,
+                            &attempt->is_stable, err));
+    }
+    if (!attempt->is_stable) {
+        goto out;
+    }
+    FIRN_TRY(firn_scan_xattrs_read(worker, (struct firn_os_node){.file = file},
+                                   &attempt->missing_attributes, err));
+    FIRN_TRY(look_again(worker, file, &entry->hash, attempt,
+                        err)); /* on success err still tells what is missing */
+    fill_entry(worker, FIRN_TREE_FILE, stat, entry);
+    entry->size = stat->size_bytes;
+out:
+    return rc;
+}
+
+/* Finds the group of an entry with several names that has been read. */
+static int
+join_group(struct firn_scan_worker *worker, const struct firn_os_stat *stat,
+           struct firn_scan_found *out, firn_error *err)
+{
+    DCHECK(stat->nlink > 1);
+    bool is_settled = !firn_statcache_print_is_zero(&out->print);
+    out->is_link = true;
+    int rc = firn_scan_links_add(worker, stat, &out->entry, &is_settled, &out->group, err);
+    if (!is_settled) {
+        out->print = (struct firn_statcache_print){{0}};
+    }
+    return rc;
+}
+
+/* Hands on what is in worker->content. */
+static int
+add_content(struct firn_scan_worker *worker, const struct firn_scan_node *node, const char *name,
+            const struct firn_objects_object *object, firn_error *err)
+{
+    DCHECK(object->kind == FIRN_PACKFILE_BLOB || object->kind == FIRN_PACKFILE_PIECES);
+    struct firn_objects_object versioned = *object;
+    firn_hash before;
+    bool has_before = false;
+    bool is_new = false;
+    int rc = FIRN_OK;
+    if (object->kind == FIRN_PACKFILE_BLOB) {
+        FIRN_TRY(firn_scan_version_find(worker, node, name, &before, &has_before, err));
+    }
+    versioned.base = has_before ? &before : NULL;
+    FIRN_TRY(firn_scan_add(worker, &versioned, &is_new, err));
+    worker->new_objects += is_new ? 1 : 0;
+out:
+    return rc;
+}
+
+/* Adds what one attempt has read, and counts it. */
+static int
+keep(struct firn_scan_worker *worker, const struct firn_scan_node *node, const char *name,
+     const struct attempt *attempt, struct firn_scan_found *out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    DCHECK(attempt->is_stable);
+    DCHECK(!(is_cut(attempt) || attempt->is_growing) ||
+           firn_statcache_print_is_zero(&attempt->print)); /* (I3) */
+    if (attempt->missing_attributes == 0) {
+        out->print = attempt->print;
+    }
+    if (worker->scan->sink->wants_content) {
+        struct firn_objects_object object = {.kind = attempt->content_kind,
+                                             .hash = out->entry.hash,
+                                             .content = firn_buf_slice(&worker->content)};
+        FIRN_TRY(add_content(worker, node, name, &object, err));
+    }
+    if (attempt->stat.nlink > 1 && !node->is_in_store) {
+        FIRN_TRY(join_group(worker, &attempt->stat, out, err));
+    } else {
+        worker->bytes += out->entry.size;
+    }
+out:
+    return rc;
+}
+
+static int
+save_once(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn_os_dir *dir,
+          const char *name, const struct attempt *begun, struct firn_scan_found *out,
+          bool *out_is_stable, firn_error *err)
+{
+    struct firn_os_file *file = NULL;
+    struct attempt attempt = *begun;
+    int rc;
+    FIRN_TRY(firn_os_file_open_stat(dir, name, FIRN_OS_READ | FIRN_OS_NO_ATIME, 0, &file,
+                                    &attempt.stat, err));
+    if (firn_scan_is_too_large(worker->scan, node, &attempt.stat)) {
+        out->is_left_out = true;
+        rc = firn_scan_report_too_large(worker, node, name, attempt.stat.size_bytes, err);
+        goto out;
+    }
+    bool is_settled;
+    if (attempt.stat.nlink > 1 && !node->is_in_store &&
+        firn_scan_links_find(worker->scan, &attempt.stat, &out->group, &is_settled)) {
+        out->is_link = true;
+        if (is_settled) {
+            firn_scan_known_see(worker->scan, name, &attempt.stat, &out->print);
+        }
+        goto out;
+    }
+    FIRN_TRY(read_open(worker, file, name, &attempt, &out->entry, err));
+    if (attempt.is_stable) {
+        if (attempt.missing_attributes > 0) {
+            FIRN_TRY(firn_scan_report_incomplete(worker, node, name, err));
+        }
+        if (attempt.is_growing) {
+            FIRN_TRY(firn_scan_report_growing(worker, node, name, attempt.stat.size_bytes, err));
+        }
+        FIRN_TRY(firn_scan_report_date(worker, node, name, attempt.stat.mtime_ns, err));
+        FIRN_TRY(keep(worker, node, name, &attempt, out, err));
+    }
+out:
+    *out_is_stable = attempt.is_stable;
+    firn_os_file_close(file);
+    return rc;
+}
+
+/* What becomes of an entry that could not be read, with code and *err. */
+static int
+go_on_without(struct firn_scan_worker *worker, const struct firn_scan_node *node, const char *name,
+              enum firn_tree_kind kind, int code, struct firn_scan_found *out, firn_error *err)
+{
+    bool is_carried;
+    *out = (struct firn_scan_found){.is_left_out = true};
+    int rc = firn_scan_carry_entry(worker, node, name, kind, code, out, &is_carried, err);
+    return rc != FIRN_OK || is_carried ? rc
+                                       : firn_scan_report_left_out(worker, node, name, code, err);
+}
+
+int
+firn_scan_file_save(struct firn_scan_worker *worker, struct firn_scan_node *node,
+                    struct firn_os_dir *dir, const char *name, struct firn_scan_found *out,
+                    firn_error *err)
+{
+    struct firn_scan_beginning earlier = {0};
+    bool is_stable = false;
+    int rc = FIRN_OK;
+    for (unsigned i = 0; i < FIRN_SCAN_READ_TRIES && rc == FIRN_OK && !is_stable; i++) {
+        *out = (struct firn_scan_found){0};
+        const struct attempt begun = {.earlier = &earlier,
+                                      .is_last = i + 1 == FIRN_SCAN_READ_TRIES,
+                                      .is_stable = true,
+                                      .part = firn_scan_store_judge(node, name)};
+        rc = save_once(worker, node, dir, name, &begun, out, &is_stable, err);
+    }
+    if (rc == FIRN_OK && !is_stable) {
+        rc = firn_error_set(err, FIRN_CONFLICT, "'%s/%s' changed each of %d times it was read",
+                            firn_os_dir_path(dir), name, FIRN_SCAN_READ_TRIES);
+    }
+    if (rc == FIRN_OK) {
+        return firn_scan_report_work(worker, 1, out->entry.size, err);
+    }
+    out->is_left_out = true;
+    if (rc == FIRN_NOT_FOUND && firn_scan_store_judge(node, name).kind == FIRN_COPY_CAPTURE_WHOLE) {
+        return FIRN_OK; /* given up before the state was found out, so it is no part of that */
+    }
+    return go_on_without(worker, node, name, FIRN_TREE_FILE, rc, out, err);
+}
+
+/* ---- symbolic links ---- */
+
+static int
+read_symlink(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn_os_dir *dir,
+             const char *name, struct firn_scan_found *out, firn_error *err)
+{
+    struct firn_os_stat stat;
+    struct firn_buf *target = &worker->target;
+    unsigned missing = 0;
+    int rc;
+    firn_buf_clear(target);
+    FIRN_TRY(firn_os_stat(dir, name, &stat, err));
+    firn_scan_known_see(worker->scan, name, &stat, &out->print);
+    FIRN_TRY(firn_os_read_symlink(dir, name, target, err));
+    if (target->size == 0 || target->size > FIRN_TREE_TARGET_SIZE_MAX) {
+        rc = firn_error_set(err, FIRN_LIMIT, "cannot save link '%s/%s': target of %zu bytes",
+                            firn_os_dir_path(dir), name, target->size);
+        goto out;
+    }
+    FIRN_TRY(firn_scan_xattrs_read(worker, (struct firn_os_node){.dir = dir, .name = name},
+                                   &missing, err));
+    if (missing > 0) {
+        out->print = (struct firn_statcache_print){{0}};
+        FIRN_TRY(firn_scan_report_incomplete(worker, node, name, err));
+    }
+    FIRN_TRY(firn_scan_report_date(worker, node, name, stat.mtime_ns, err));
+    fill_entry(worker, FIRN_TREE_SYMLINK, &stat, &out->entry);
+    out->entry.mode = 0777;
+    out->entry.target = firn_buf_slice(target);
+    if (stat.nlink > 1) {
+        FIRN_TRY(join_group(worker, &stat, out, err));
+    }
+out:
+    return rc;
+}
+
+int
+firn_scan_file_save_symlink(struct firn_scan_worker *worker, struct firn_scan_node *node,
+                            struct firn_os_dir *dir, const char *name, struct firn_scan_found *out,
+                            firn_error *err)
+{
+    *out = (struct firn_scan_found){0};
+    int rc = read_symlink(worker, node, dir, name, out, err);
+    if (rc == FIRN_OK) {
+        return firn_scan_report_work(worker, 1, 0, err);
+    }
+    return go_on_without(worker, node, name, FIRN_TREE_SYMLINK, rc, out, err);
+}

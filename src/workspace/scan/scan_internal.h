@@ -1,0 +1,707 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * scan/scan_internal.h: what the files of one scan share. Only scan*.c include it.
+ *
+ * In reading order: scan.c (the workers and what they take up next), scan_dir.c (one
+ * directory), scan_file.c (one file), scan_large.c, scan_cells.c, scan_group.c and
+ * scan_window.c (a file in pieces, shared by workers), scan_links.c (hard links), scan_node.c (what is remembered of a
+ * directory), scan_build.c (its object), scan_rules.c (what is left out), scan_listing.c,
+ * scan_xattrs.c, scan_store.c (stores in the tree), scan_report.c.
+ */
+#ifndef FIRN_SCAN_SCAN_INTERNAL_H
+#define FIRN_SCAN_SCAN_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include "base/arena.h"
+#include "base/hash_map.h"
+#include "copy/copy_capture.h"
+#include "os/os_thread.h"
+#include "rules/rules_walk.h"
+#include "scan/scan.h"
+#include "statcache/statcache.h"
+#include "tree/tree_lookup.h"
+
+enum {
+    FIRN_SCAN_SEGMENT_ENTRIES = 256,      /* of a directory, worked through by one thread */
+    FIRN_SCAN_PIECE_SIZE = 1 << 20,       /* at most */
+    FIRN_SCAN_GROUP_SIZE_MIN = 256 << 10, /* unless the data end before */
+    FIRN_SCAN_GROUP_CHUNKS_MAX = 256,
+    FIRN_SCAN_READ_TRIES = 3,           /* of a file that changes meanwhile */
+    FIRN_SCAN_CLOCK_TICK_NS = 10000000, /* file times do not tell apart what lies closer together */
+    FIRN_SCAN_THREADS_MAX = 64,
+    FIRN_SCAN_THREADS_DEFAULT_MAX = 16
+};
+
+struct firn_scan;
+struct firn_scan_node;
+
+/* ---- scan_listing.c: names with what a directory tells of them ---- */
+
+struct firn_scan_item {
+    union {
+        size_t offset;    /* in the listing's names, until it is sorted */
+        const char *text; /* there too, NUL-terminated */
+    } name;
+    uint16_t name_size;
+    uint8_t kind;    /* enum firn_os_kind */
+    uint32_t subdir; /* of a directory: its index in the node's subdirs */
+};
+
+/* A zeroed struct is an empty listing. */
+struct firn_scan_listing {
+    struct firn_scan_item *items;
+    size_t count;
+    size_t capacity;
+    struct firn_buf names;
+};
+
+void firn_scan_listing_deinit(struct firn_scan_listing *listing);
+void firn_scan_listing_clear(struct firn_scan_listing *listing);
+/* A name is cut after 65,535 bytes, which is too long for a tree in any case. FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_scan_listing_add(struct firn_scan_listing *listing, firn_slice name,
+                                          enum firn_os_kind kind);
+/* Puts the items in the order of their names and drops all but one of equal names; then nothing
+ * may be added. */
+void firn_scan_listing_sort(struct firn_scan_listing *listing);
+
+/* ---- scan_node.c: what is remembered of a directory between its visit and its object ---- */
+
+enum firn_scan_subdir_state {
+    FIRN_SCAN_SUBDIR_WAITING,
+    FIRN_SCAN_SUBDIR_SAVED,
+    FIRN_SCAN_SUBDIR_LEFT_OUT
+};
+
+/* A directory inside another; its own node writes this record when it is done, nobody else. */
+struct firn_scan_subdir {
+    const char *name; /* in the node's subdir_names, NUL-terminated */
+    enum firn_scan_subdir_state state;
+    uint32_t mode;
+    uint32_t uid;
+    uint32_t gid;
+    int64_t mtime_ns;
+    firn_hash hash;
+    uint8_t *xattrs; /* owned; NULL if there are none */
+    size_t xattrs_size;
+};
+
+enum firn_scan_late_kind {
+    FIRN_SCAN_LATE_SUBDIR,
+    FIRN_SCAN_LATE_LINK, /* one name of an inode with several */
+    FIRN_SCAN_LATE_KNOWN /* a run of entries that are as the memo has them */
+};
+
+#define FIRN_SCAN_UNKNOWN SIZE_MAX
+
+/* What could not be encoded in its turn, or need not be. */
+struct firn_scan_late {
+    enum firn_scan_late_kind kind;
+    uint32_t index;   /* SUBDIR: in the node's subdirs; LINK: of the group in the scan */
+    size_t known;     /* LINK, KNOWN: the entry, or the first of them, in the memo; or UNKNOWN */
+    size_t count;     /* KNOWN: so many */
+    size_t offset;    /* in the encoded entries: it belongs before the byte there */
+    size_t print;     /* in the prints: the same; there stands that of a LINK */
+    const char *name; /* LINK: in an arena of a worker */
+};
+
+/* Encoded entries of one or more segments, in order, and their prints. A zeroed struct is empty. */
+struct firn_scan_part {
+    struct firn_buf encoded;
+    struct firn_buf prints; /* struct firn_statcache_print; none where nothing is remembered */
+    struct firn_scan_late *lates;
+    size_t late_count;
+    size_t late_capacity;
+};
+
+/* A segment that is done before an earlier one of the same directory. */
+struct firn_scan_stash {
+    struct firn_scan_stash *next;
+    size_t segment;
+    struct firn_scan_part part;
+};
+
+/* Fields above the line do not change once the node is published; those below are guarded by the
+ * scan's mutex. */
+struct firn_scan_node {
+    struct firn_scan_node *parent; /* NULL for the root; alive as long as this */
+    const char *name;              /* in the parent's subdir_names; "" for the root */
+    uint32_t index;                /* in the parent's subdirs */
+    uint32_t depth;                /* 0 for the root */
+    size_t path_size;              /* of the path from the root */
+    struct firn_os_stat stat;
+    const struct firn_rules_walk_scope *rules; /* in effect inside */
+    struct firn_buf xattrs;
+    struct firn_statcache_memo memo;  /* what an earlier scan saw; empty if none did */
+    struct firn_statcache_print self; /* of the directory, if it is settled */
+    struct firn_copy_capture *store;  /* of a store's directory: the state that is saved; or NULL */
+    bool is_store;                    /* a store's directory, readable as one or not */
+    bool is_in_store; /* that, or a folder of a store: all is saved, each entry by itself */
+    struct firn_scan_listing listing; /* of a directory of several segments, until all are done */
+    size_t segment_count;
+    char *subdir_names;
+    struct firn_scan_subdir *subdirs;
+    size_t subdir_count;
+    /* ---- */
+    size_t segments_claimed;
+    size_t segments_merged;
+    size_t subdirs_claimed;
+    struct firn_scan_part part; /* of the segments that are merged */
+    struct firn_scan_stash *stashes;
+    size_t waiting; /* segments, subdirectories and (if linked) the end of the walk still to come */
+    bool is_linked; /* holds hard links */
+    uint64_t own_files; /* in it, not below */
+    uint64_t own_bytes;
+    bool has_more_to_tell; /* of what is left out, or has rules: at the next visit again */
+    bool is_due;           /* waits for nothing: to be built by whoever takes it off the stack */
+    struct firn_scan_node *next_below; /* on the stack */
+    struct firn_scan_node *next_linked;
+    struct firn_scan_node *previous_alive;
+    struct firn_scan_node *next_alive;
+};
+
+/* A new node for a subdirectory of parent (NULL: for the root), entered among those alive. NULL
+ * when memory is out. */
+struct firn_scan_node *firn_scan_node_create(struct firn_scan *scan, struct firn_scan_node *parent,
+                                             uint32_t index);
+void firn_scan_node_destroy(struct firn_scan *scan, struct firn_scan_node *node);
+/* Gives back what a built directory no longer needs; names stay, since paths of links may lead
+ * through it. */
+void firn_scan_node_empty(struct firn_scan_node *node);
+/* Replaces out by the path of an entry of the directory, or (name "") of the directory itself,
+ * with a NUL behind. */
+FIRN_MUST_CHECK int firn_scan_node_path(const struct firn_scan_node *node, const char *name,
+                                        struct firn_buf *out);
+/* Puts *late, of which offset and print are set here, behind what is encoded in the part. */
+FIRN_MUST_CHECK int firn_scan_node_add_late(struct firn_scan_part *part,
+                                            const struct firn_scan_late *late);
+/* The same for an entry that is as the memo has it. */
+FIRN_MUST_CHECK int firn_scan_node_add_known(struct firn_scan_part *part, size_t known);
+FIRN_MUST_CHECK int firn_scan_node_add_print(struct firn_scan_part *part,
+                                             const struct firn_statcache_print *print);
+void firn_scan_node_part_clear(struct firn_scan_part *part);
+/* Takes over the entries of a segment, in its turn; part is empty afterwards and may keep its
+ * memory. The scan's mutex is held. */
+FIRN_MUST_CHECK int firn_scan_node_merge_locked(struct firn_scan *scan, struct firn_scan_node *node,
+                                                size_t segment, struct firn_scan_part *part);
+void firn_scan_node_part_deinit(struct firn_scan_part *part);
+
+/* ---- scan_links.c: inodes with several names ---- */
+
+/* What the entries of one inode have in common, and the first name of it that was found so far. The
+ * fields from kind to xattrs_size are set when it has been read; until then every name that was
+ * found is as the memo of its directory has it. */
+struct firn_scan_group {
+    uint64_t device;
+    uint64_t inode;
+    bool is_read;
+    bool is_settled;
+    int64_t ctime_ns; /* when it was read */
+    enum firn_tree_kind kind;
+    uint32_t mode;
+    uint32_t uid;
+    uint32_t gid;
+    int64_t mtime_ns;
+    uint64_t size;
+    firn_hash hash;
+    const uint8_t *target; /* these two in an arena of a worker */
+    const uint8_t *xattrs;
+    uint32_t target_size;
+    uint32_t xattrs_size;
+    const struct firn_scan_node *first_node; /* NULL before any */
+    const char *first_name;
+    uint64_t names;     /* that were met */
+    uint64_t nlink;     /* the most that it had at any look */
+    int64_t changed_ns; /* the latest change of attributes, which a new name is, at any look */
+};
+
+/* ---- scan_window.c: pieces of one large file, worked on by several threads ---- */
+
+enum firn_scan_slot_state {
+    FIRN_SCAN_SLOT_FREE,
+    FIRN_SCAN_SLOT_READY, /* read, to be hashed and added by whoever comes first */
+    FIRN_SCAN_SLOT_BUSY,
+    FIRN_SCAN_SLOT_DONE
+};
+
+struct firn_scan_slot {
+    uint8_t *data; /* FIRN_SCAN_PIECE_SIZE bytes */
+    size_t size;
+    uint32_t chunk_sizes[FIRN_SCAN_GROUP_CHUNKS_MAX]; /* they add up to size */
+    size_t chunk_count;
+    bool is_cell;    /* not yet cut into chunks */
+    bool has_chunks; /* a cell: is to be cut */
+    size_t piece;    /* which piece of the file it is */
+    firn_hash hash;
+    enum firn_scan_slot_state state;
+};
+
+struct firn_scan_window {
+    struct firn_scan_slot *slots;
+    size_t slot_count;
+    size_t ready_count;
+    bool is_taken;
+    struct firn_os_cond slot_done;
+};
+
+/* ---- the scan and its workers ---- */
+
+/* What a worker had counted at some moment. */
+struct firn_scan_counts {
+    uint64_t files;
+    uint64_t bytes;
+    uint64_t told; /* excluded and skipped */
+};
+
+struct firn_scan_worker {
+    struct firn_scan *scan;
+    void *lane;
+    bool lane_is_open;
+    struct firn_arena arena;          /* names and attributes of links, until the scan ends */
+    struct firn_scan_listing listing; /* of a directory that is one segment */
+    struct firn_scan_listing attributes;
+    struct firn_scan_part part; /* of the segment in work */
+    struct firn_buf path;
+    struct firn_buf judged;  /* path of an entry while it is held against the rules */
+    struct firn_buf content; /* of a small file; one piece; a list of pieces */
+    struct firn_buf list;    /* of the pieces of a group */
+    struct firn_buf xattrs;
+    struct firn_buf attribute_names;
+    struct firn_buf target;
+    struct firn_buf assembly;              /* entries of a directory with late ones */
+    struct firn_buf prints;                /* theirs */
+    struct firn_buf entry;                 /* of one subdirectory */
+    struct firn_statcache_lane *stat_lane; /* NULL until it is needed */
+    struct firn_tree_lookup versions;      /* the directory of an earlier scan: scan_version.c */
+    struct firn_tree_lookup last;          /* the tree of the last checkpoint: scan_carry.c */
+    struct firn_tree_lookup outside;       /* what is not visited: scan_confined.c */
+    uint64_t work_since_report;
+    struct firn_scan_counts before; /* the segment in work, or a survey */
+    /* counts, added up at the end */
+    uint64_t files;
+    uint64_t directories;
+    uint64_t bytes;
+    uint64_t new_objects;
+    uint64_t excluded;
+    uint64_t skipped;
+};
+
+struct firn_scan {
+    struct firn_os *os;
+    struct firn_os_dir *root;
+    const struct firn_scan_options *options;
+    const struct firn_objects_sink *sink;
+    struct firn_rules_walk *ignore;
+    int64_t start_ns;
+    uint64_t stat_seed;
+    struct firn_scan_worker *workers;
+    unsigned worker_count;
+    atomic_bool
+        is_stopped; /* a failure or the end of the caller's patience: workers give up soon */
+
+    struct firn_os_mutex mutex; /* rank WORKSPACE_WALK; guards all from here on */
+    struct firn_os_cond work;   /* something to take up, or nothing more ever */
+    struct firn_scan_node *stack;
+    struct firn_scan_node *alive;
+    struct firn_scan_node *linked; /* directories with hard links */
+    bool links_are_known;          /* the walk is over: all names of every inode have been seen */
+    unsigned active;               /* workers that have taken something up */
+    unsigned idle;                 /* workers that wait for something */
+    struct firn_hash_map groups;
+    struct firn_scan_window window;
+    int failure; /* the first one */
+    firn_error failure_error;
+    struct firn_tree_entry root_entry; /* name and xattrs empty */
+    struct firn_buf root_xattrs;
+    struct firn_buf stores; /* those that were met, as the result has them */
+
+    struct firn_os_mutex report_mutex; /* rank WORKSPACE_TREE: one callback at a time */
+    atomic_uint_fast64_t files_done;
+    atomic_uint_fast64_t bytes_done;
+    _Atomic int64_t reported_ns;
+};
+
+static inline bool
+firn_scan_is_stopped(const struct firn_scan *scan)
+{
+    /* Pairs with nothing: only a hint to hurry, what happened is read under the mutex. */
+    return atomic_load_explicit(&scan->is_stopped, memory_order_relaxed);
+}
+
+/* Whether a file in the directory of node is larger than is to be saved. */
+static inline bool
+firn_scan_is_too_large(const struct firn_scan *scan, const struct firn_scan_node *node,
+                       const struct firn_os_stat *stat)
+{
+    uint64_t most = scan->options->file_size_max;
+    return most > 0 && !node->is_in_store && stat->kind == FIRN_OS_FILE && stat->size_bytes > most;
+}
+
+static inline struct firn_scan_counts
+firn_scan_counts_of(const struct firn_scan_worker *worker)
+{
+    return (struct firn_scan_counts){
+        .files = worker->files, .bytes = worker->bytes, .told = worker->excluded + worker->skipped};
+}
+
+/* scan.c. Puts a node with something to take up on the stack. */
+void firn_scan_push_locked(struct firn_scan *scan, struct firn_scan_node *node);
+/* Adds an object through the worker's lane. A failure here stops the scan at once. */
+FIRN_MUST_CHECK int firn_scan_add(struct firn_scan_worker *worker,
+                                  const struct firn_objects_object *object, bool *out_is_new,
+                                  firn_error *err);
+
+/* Whether the sink has an object. A failure here stops the scan at once. */
+FIRN_MUST_CHECK int firn_scan_contains(struct firn_scan_worker *worker, const firn_hash *hash,
+                                       bool *out, firn_error *err);
+
+/* scan_dir.c. Opens, lists and publishes a subdirectory (parent NULL: the root), and works
+ * through its first segment. */
+FIRN_MUST_CHECK int firn_scan_dir_visit(struct firn_scan_worker *worker,
+                                        struct firn_scan_node *parent, uint32_t index,
+                                        firn_error *err);
+/* Opens the directory of a node; its path is then in worker->path. */
+FIRN_MUST_CHECK int firn_scan_dir_open(struct firn_scan_worker *worker,
+                                       const struct firn_scan_node *node, struct firn_os_dir **out,
+                                       firn_error *err);
+
+/* scan_confined.c. Where a subdirectory of parent is outside of the scan's confines, settles it
+ * without a visit (*out_is_passed). */
+FIRN_MUST_CHECK int firn_scan_confined_pass(struct firn_scan_worker *worker,
+                                            struct firn_scan_node *parent, uint32_t index,
+                                            bool *out_is_passed, firn_error *err);
+/* Writes the record of a subdirectory that nobody visits. FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_scan_confined_take_over(struct firn_scan_subdir *subdir,
+                                                 const struct firn_tree_entry *entry);
+/* Whether a scan may go on that has met a name of a file with several, which an earlier scan noted at
+ * noted_ns (INT64_MAX: none did): FIRN_CONFLICT where its confines need that to be known, and it is
+ * new. */
+FIRN_MUST_CHECK int firn_scan_confined_allow(const struct firn_scan *scan, int64_t noted_ns,
+                                             firn_error *err);
+/* Likewise where it has met a file: one of rules has to be known. */
+FIRN_MUST_CHECK int firn_scan_confined_allow_file(const struct firn_scan_worker *worker,
+                                                  const struct firn_scan_node *node,
+                                                  const struct firn_scan_item *item, bool is_known,
+                                                  firn_error *err);
+
+/* scan_entries.c. Works through one segment of a directory that is open, and settles that. */
+FIRN_MUST_CHECK int firn_scan_entries_work(struct firn_scan_worker *worker,
+                                           struct firn_scan_node *node, struct firn_os_dir *dir,
+                                           size_t segment, firn_error *err);
+/* The same for a further segment of a directory that has been closed. */
+FIRN_MUST_CHECK int firn_scan_entries_segment(struct firn_scan_worker *worker,
+                                              struct firn_scan_node *node, size_t segment,
+                                              firn_error *err);
+
+/* scan_known.c. Whether this scan remembers for the next one, or is remembered from. */
+static inline bool
+firn_scan_known_applies(const struct firn_scan *scan)
+{
+    return scan->options->stat != NULL;
+}
+/* Finds the memo of a directory whose path is in worker->path. */
+FIRN_MUST_CHECK int firn_scan_known_find(struct firn_scan_worker *worker,
+                                         struct firn_scan_node *node, firn_error *err);
+/* Opens the worker's own way into the stat cache, if it has none: it may work on what another has
+ * visited. */
+FIRN_MUST_CHECK int firn_scan_known_open_lane(struct firn_scan_worker *worker, firn_error *err);
+/* Makes the memo of a directory ready for several workers at once. */
+FIRN_MUST_CHECK int firn_scan_known_share(struct firn_scan_node *node, firn_error *err);
+/* Sets the print of the directory itself; *out_has_xattrs is false where it is known to have no
+ * attributes. Before they are read. */
+void firn_scan_known_see_self(struct firn_scan_worker *worker, struct firn_scan_node *node,
+                              bool *out_has_xattrs);
+/* Looks whether a file or a link is as the memo has it, and if so enters it (*out_is_known). *guess
+ * is where in the memo it may be, and then where the next may be. */
+FIRN_MUST_CHECK int firn_scan_known_enter(struct firn_scan_worker *worker,
+                                          struct firn_scan_node *node, struct firn_os_dir *dir,
+                                          const struct firn_scan_item *item, size_t *guess,
+                                          bool *out_is_known, firn_error *err);
+/* Sets the print of what is read after this, from the look before it; zeros if it is not
+ * settled. */
+void firn_scan_known_see(const struct firn_scan *scan, const char *name,
+                         const struct firn_os_stat *stat, struct firn_statcache_print *out);
+/* Whether a directory that is complete has the very entries that the memo has. */
+FIRN_MUST_CHECK int firn_scan_known_is_same(struct firn_scan_worker *worker,
+                                            const struct firn_scan_node *node, bool *out,
+                                            firn_error *err);
+/* Remembers a directory that has been built: its entries and prints, or (is_same) those of the
+ * memo. */
+struct firn_scan_entries {
+    firn_slice encoded;
+    firn_slice prints;
+};
+FIRN_MUST_CHECK int firn_scan_known_note(struct firn_scan_worker *worker,
+                                         const struct firn_scan_node *node, bool is_same,
+                                         const firn_hash *hash,
+                                         const struct firn_scan_entries *entries, firn_error *err);
+/* Forgets what is below an entry that was a directory in the memo's tree and is none now. */
+FIRN_MUST_CHECK int firn_scan_known_forget(struct firn_scan_worker *worker,
+                                           const struct firn_scan_node *node, firn_slice name,
+                                           firn_error *err);
+
+/* scan_assemble.c. All entries of a directory that is complete, in order; borrowed from the node
+ * or from the worker. */
+FIRN_MUST_CHECK int firn_scan_assemble(struct firn_scan_worker *worker,
+                                       const struct firn_scan_node *node,
+                                       struct firn_scan_entries *out, firn_error *err);
+/* Appends the entry of a subdirectory, unless it is left out. */
+FIRN_MUST_CHECK int firn_scan_assemble_subdir(const struct firn_scan_subdir *subdir,
+                                              struct firn_buf *out);
+
+/* scan_version.c. The name of the content that a file had when its directory was last scanned;
+ * *out_has is false where nothing is known of one. A failure here stops the scan. */
+FIRN_MUST_CHECK int firn_scan_version_find(struct firn_scan_worker *worker,
+                                           const struct firn_scan_node *node, const char *name,
+                                           firn_hash *out, bool *out_has, firn_error *err);
+void firn_scan_version_deinit(struct firn_scan_worker *worker);
+
+/* scan_build.c. One thing that the directory waited for has come: builds it if that was the
+ * last, and what then is complete above it. */
+FIRN_MUST_CHECK int firn_scan_build_settle(struct firn_scan_worker *worker,
+                                           struct firn_scan_node *node, firn_error *err);
+/* Joins worker->part to the directory as one of its segments, and settles that. */
+FIRN_MUST_CHECK int firn_scan_build_segment(struct firn_scan_worker *worker,
+                                            struct firn_scan_node *node, size_t segment,
+                                            firn_error *err);
+/* Builds a directory that waits for nothing, and what then is complete above it. */
+FIRN_MUST_CHECK int firn_scan_build_due(struct firn_scan_worker *worker,
+                                        struct firn_scan_node *node, firn_error *err);
+
+/* scan_file.c. What has become of an entry. */
+struct firn_scan_found {
+    struct firn_tree_entry entry; /* name empty; slices borrowed from the worker */
+    bool is_left_out;             /* and reported */
+    bool is_link;                 /* has other names: entry is unused, see group */
+    uint32_t group;
+    struct firn_statcache_print print; /* zeros if it may not be trusted */
+};
+/* A regular file: reads it once, adds its content. */
+FIRN_MUST_CHECK int firn_scan_file_save(struct firn_scan_worker *worker,
+                                        struct firn_scan_node *node, struct firn_os_dir *dir,
+                                        const char *name, struct firn_scan_found *out,
+                                        firn_error *err);
+/* A symbolic link. */
+FIRN_MUST_CHECK int firn_scan_file_save_symlink(struct firn_scan_worker *worker,
+                                                struct firn_scan_node *node,
+                                                struct firn_os_dir *dir, const char *name,
+                                                struct firn_scan_found *out, firn_error *err);
+
+/* scan_store.c. For a directory that may be a store's, when it has been listed and has an identity:
+ * finds out the state of the store that is to be saved. One that has none is told, and saved as it is;
+ * nothing is said of what neither has a log nor the identity of a store. */
+FIRN_MUST_CHECK int firn_scan_store_enter(struct firn_scan_worker *worker,
+                                          struct firn_scan_node *node, struct firn_os_dir *dir,
+                                          bool has_log, firn_error *err);
+/* The same for any other: it may be a folder of a store. */
+void firn_scan_store_enter_folder(struct firn_scan_node *node);
+/* What an entry of a directory is to the store that it belongs to; FOREIGN where there is none. */
+struct firn_copy_capture_file firn_scan_store_judge(const struct firn_scan_node *node,
+                                                    const char *name);
+/* Whether a file that is cut still is the one that it was when the state was found out. */
+FIRN_MUST_CHECK int firn_scan_store_is_current(struct firn_os_file *file,
+                                               const struct firn_copy_capture_file *part, bool *out,
+                                               firn_error *err);
+
+/* scan_large.c. Whether a file is to be cut: long, or with holes. */
+FIRN_MUST_CHECK int firn_scan_large_applies(struct firn_os_file *file,
+                                            const struct firn_os_stat *stat, bool *out,
+                                            firn_error *err);
+/* Reads a file in pieces, adding each as an object; the worker's content is then the list of
+ * them, and *out_hash names the whole. *out_is_stable is false where the file was seen to
+ * change; if it is only a part of the file, as far as stat->size_bytes, that may. */
+FIRN_MUST_CHECK int firn_scan_large_read(struct firn_scan_worker *worker, struct firn_os_file *file,
+                                         const struct firn_os_stat *stat, bool is_part,
+                                         firn_hash *out_hash, bool *out_is_stable, firn_error *err);
+/* Sees whether a file that is being read is still what it was, or has become longer. */
+FIRN_MUST_CHECK int firn_scan_large_look(struct firn_os_file *file,
+                                         const struct firn_os_stat *before, bool *out_is_stable,
+                                         firn_error *err);
+/* The first bytes of a file, as many as it had at some look. */
+struct firn_scan_beginning {
+    uint64_t size;
+    firn_hash hash;
+};
+/* Sets the hashes of two beginnings of a file, part the shorter one, in one reading that adds nothing.
+ * *out_is_read is false where there are fewer bytes. */
+FIRN_MUST_CHECK int firn_scan_large_hash_again(struct firn_scan_worker *worker,
+                                               struct firn_os_file *file,
+                                               struct firn_scan_beginning *part,
+                                               struct firn_scan_beginning *all, bool *out_is_read,
+                                               firn_error *err);
+/* scan_cells.c. As firn_scan_large_read, for FIRN_PACKFILE_CELLS_CONTENT_MIN and more:
+ * large_read calls it. */
+FIRN_MUST_CHECK int firn_scan_cells_read(struct firn_scan_worker *worker, struct firn_os_file *file,
+                                         const struct firn_os_stat *stat, bool is_part,
+                                         firn_hash *out_hash, bool *out_is_stable, firn_error *err);
+/* As firn_scan_large_hash_again, for two beginnings of that size; part may be NULL. */
+FIRN_MUST_CHECK int firn_scan_cells_hash_again(struct firn_scan_worker *worker,
+                                               struct firn_os_file *file,
+                                               struct firn_scan_beginning *part,
+                                               struct firn_scan_beginning *all, bool *out_is_read,
+                                               firn_error *err);
+/* Whether two looks at a file show the same state of it. */
+bool firn_scan_file_is_same(const struct firn_os_stat *a, const struct firn_os_stat *b);
+
+/* scan_group.c. Cuts what is new of the first `filled` bytes of a slot into chunks; is_end says
+ * that the data end there. True when the group is complete: its size is slot->size, and what lies
+ * behind that belongs to the next one. The slot begins with size and chunk_count 0. */
+FIRN_MUST_CHECK bool firn_scan_group_cut(struct firn_scan_slot *slot, size_t filled, bool is_end);
+/* Names a complete group, or a cell, and adds it unless it is there. */
+FIRN_MUST_CHECK int firn_scan_group_add(struct firn_scan_worker *worker,
+                                        struct firn_scan_slot *slot, firn_error *err);
+
+/* scan_window.c */
+void firn_scan_window_init(struct firn_scan *scan);
+FIRN_MUST_CHECK int firn_scan_window_reserve(struct firn_scan *scan, firn_error *err);
+void firn_scan_window_deinit(struct firn_scan *scan);
+/* Whether somebody is idle and nobody has the window: it is the caller's then. */
+bool firn_scan_window_take(struct firn_scan *scan);
+/* A free slot of the caller's window; gathers in passing the hashes of slots that are done.
+ * Works on ready slots itself where none is free, so that it waits only for threads that are at
+ * work on one. */
+FIRN_MUST_CHECK int firn_scan_window_slot(struct firn_scan_worker *worker,
+                                          struct firn_packfile_piece *pieces,
+                                          struct firn_scan_slot **out, firn_error *err);
+/* Where the next piece of a file is to be read to: a free slot of the window, if the caller has it or
+ * can take it (*has_window), else its own. */
+FIRN_MUST_CHECK int firn_scan_window_choose(struct firn_scan_worker *worker, bool *has_window,
+                                            struct firn_scan_slot *own,
+                                            struct firn_packfile_piece *pieces,
+                                            struct firn_scan_slot **out, firn_error *err);
+/* Hands a filled slot to whoever comes first. */
+void firn_scan_window_offer(struct firn_scan *scan, struct firn_scan_slot *slot);
+/* Finishes all slots and gives the window back, whatever has failed. */
+FIRN_MUST_CHECK int firn_scan_window_release(struct firn_scan_worker *worker,
+                                             struct firn_packfile_piece *pieces, firn_error *err);
+/* A ready slot, which is then busy; NULL if there is none. */
+struct firn_scan_slot *firn_scan_window_claim_locked(struct firn_scan *scan);
+/* Hashes and adds a busy slot; done afterwards in any case. */
+FIRN_MUST_CHECK int firn_scan_window_work(struct firn_scan_worker *worker,
+                                          struct firn_scan_slot *slot, firn_error *err);
+
+/* scan_links.c */
+void firn_scan_links_init(struct firn_scan *scan);
+/* firn_scan_result.has_fresh_links, when the walk is over. */
+bool firn_scan_links_are_fresh(const struct firn_scan *scan);
+/* Whether the inode has been read already, under another name; *out_is_settled then says whether
+ * the look *stat may be trusted to show what was read. */
+bool firn_scan_links_find(struct firn_scan *scan, const struct firn_os_stat *stat,
+                          uint32_t *out_group, bool *out_is_settled);
+/* The group of an inode that has not been read: the memo has it as it is. */
+FIRN_MUST_CHECK int firn_scan_links_meet(struct firn_scan_worker *worker,
+                                         const struct firn_os_stat *stat, uint32_t *out_group,
+                                         firn_error *err);
+/* The group of an inode that has been read; if another worker was faster, with what that one read:
+ * then *is_settled becomes false. */
+FIRN_MUST_CHECK int firn_scan_links_add(struct firn_scan_worker *worker,
+                                        const struct firn_os_stat *stat,
+                                        const struct firn_tree_entry *entry, bool *is_settled,
+                                        uint32_t *out_group, firn_error *err);
+/* Enters one name of a group, a LINK with its name and print, into the worker's segment of node. */
+FIRN_MUST_CHECK int firn_scan_links_join(struct firn_scan_worker *worker,
+                                         struct firn_scan_node *node,
+                                         const struct firn_scan_late *link,
+                                         const struct firn_statcache_print *print, firn_error *err);
+/* The entry of one name; its hard_link lies in the worker's path. After the walk. old is what the
+ * memo's tree has at that name, NULL where late->known is UNKNOWN; *out_is_old says whether the
+ * entry is the same but for the link. */
+FIRN_MUST_CHECK int firn_scan_links_entry(struct firn_scan_worker *worker,
+                                          const struct firn_scan_late *late,
+                                          const struct firn_tree_entry *old,
+                                          struct firn_tree_entry *out, bool *out_is_old,
+                                          firn_error *err);
+
+/* scan_carry.c. What could not be read, with code and *err, as the last checkpoint has it: then it is
+ * told and counted, and *out_is_carried. Else *err is left alone. out->entry is borrowed until the
+ * worker's next call. */
+FIRN_MUST_CHECK int firn_scan_carry_entry(struct firn_scan_worker *worker,
+                                          const struct firn_scan_node *node, const char *name,
+                                          enum firn_tree_kind kind, int code,
+                                          struct firn_scan_found *out, bool *out_is_carried,
+                                          firn_error *err);
+/* The same for the directory of node, which is not known to anybody yet: its record is written. */
+FIRN_MUST_CHECK int firn_scan_carry_dir(struct firn_scan_worker *worker,
+                                        const struct firn_scan_node *node, int code,
+                                        bool *out_is_carried, firn_error *err);
+void firn_scan_carry_deinit(struct firn_scan_worker *worker);
+
+/* scan_rules.c. Reads the rule files in the worker's listing, those of node's directory: node's
+ * rules are known then, and its entries may be judged. */
+FIRN_MUST_CHECK int firn_scan_rules_enter(struct firn_scan_worker *worker,
+                                          struct firn_scan_node *node, struct firn_os_dir *dir,
+                                          firn_error *err);
+/* Whether an entry of the directory that the worker entered last is left out, and why. */
+bool firn_scan_rules_exclude(struct firn_scan_worker *worker, const struct firn_scan_node *node,
+                             const struct firn_scan_item *item, bool is_beside_manifest,
+                             char reason[FIRN_RULES_WALK_TEXT_SIZE]);
+/* Whether a directory, not the root, is left out for what lies in it, and why. */
+FIRN_MUST_CHECK int
+firn_scan_rules_exclude_inside(struct firn_scan_worker *worker, const struct firn_scan_node *node,
+                               const struct firn_rules_exclude_inside *inside, bool *out,
+                               char reason[FIRN_RULES_WALK_TEXT_SIZE], firn_error *err);
+
+/* scan_xattrs.c. Replaces the worker's xattrs by the encoded attributes of the node. What
+ * could not be read is missing there, counted in *out_missing, and the last such failure is in
+ * *err; another return than FIRN_OK is fatal. */
+FIRN_MUST_CHECK int firn_scan_xattrs_read(struct firn_scan_worker *worker, struct firn_os_node node,
+                                          unsigned *out_missing, firn_error *err);
+
+/* scan_report.c. Keeps the first failure, and stops the scan. Returns code. */
+int firn_scan_report_failure(struct firn_scan *scan, int code, const firn_error *err);
+/* What to do about an entry (name "": the directory itself) that failed with code and *err:
+ * tells and counts it and returns FIRN_OK if the scan can do without, else returns the code. */
+FIRN_MUST_CHECK int firn_scan_report_left_out(struct firn_scan_worker *worker,
+                                              const struct firn_scan_node *node, const char *name,
+                                              int code, firn_error *err);
+/* The entry is kept, without attributes that could not be read; otherwise as above. */
+FIRN_MUST_CHECK int firn_scan_report_incomplete(struct firn_scan_worker *worker,
+                                                const struct firn_scan_node *node, const char *name,
+                                                firn_error *err);
+/* The entry goes on as the last checkpoint has it, for that reason; counts it. */
+FIRN_MUST_CHECK int firn_scan_report_carried(struct firn_scan_worker *worker,
+                                             const struct firn_scan_node *node, const char *name,
+                                             const firn_error *why, firn_error *err);
+/* A file that is saved as far as it went when its reading began. */
+FIRN_MUST_CHECK int firn_scan_report_growing(struct firn_scan_worker *worker,
+                                             const struct firn_scan_node *node, const char *name,
+                                             uint64_t size, firn_error *err);
+/* Says so where the entry's time is one that cannot be kept; name "": of the directory itself. */
+FIRN_MUST_CHECK int firn_scan_report_date(struct firn_scan_worker *worker,
+                                          const struct firn_scan_node *node, const char *name,
+                                          int64_t mtime_ns, firn_error *err);
+/* An entry that is left out on purpose; counts it. */
+FIRN_MUST_CHECK int firn_scan_report_excluded(struct firn_scan_worker *worker,
+                                              const struct firn_scan_node *node, const char *name,
+                                              const char *reason, firn_error *err);
+/* A file that is larger than is to be saved. */
+FIRN_MUST_CHECK int firn_scan_report_too_large(struct firn_scan_worker *worker,
+                                               const struct firn_scan_node *node, const char *name,
+                                               uint64_t size, firn_error *err);
+/* A store that could not be read as one, with code and *err, and is saved file by file: told, with
+ * `strict` too. */
+FIRN_MUST_CHECK int firn_scan_report_store(struct firn_scan_worker *worker,
+                                           const struct firn_scan_node *node, int code,
+                                           firn_error *err);
+/* One that was saved as the state that it has, although a file of it is missing. */
+FIRN_MUST_CHECK int firn_scan_report_store_lacks(struct firn_scan_worker *worker,
+                                                 const struct firn_scan_node *node,
+                                                 const char *missing, firn_error *err);
+/* A fifo, socket or device; FIRN_UNSUPPORTED with strict. */
+FIRN_MUST_CHECK int firn_scan_report_special(struct firn_scan_worker *worker,
+                                             const struct firn_scan_node *node, const char *name,
+                                             enum firn_os_kind kind, firn_error *err);
+/* A rule, or a file of rules (name), that cannot be used: told. */
+FIRN_MUST_CHECK int firn_scan_report_bad_rule(struct firn_scan_worker *worker,
+                                              const struct firn_scan_node *node, const char *name,
+                                              const char *text, firn_error *err);
+/* Whether the scan cannot go on after a failure while an entry was read. */
+bool firn_scan_report_is_fatal(const struct firn_scan_worker *worker, int code,
+                               const firn_error *err);
+/* Counts what was done and, a few times a second, tells it. FIRN_CANCELLED. */
+FIRN_MUST_CHECK int firn_scan_report_work(struct firn_scan_worker *worker, uint64_t files,
+                                          uint64_t bytes, firn_error *err);
+/* Tells how far the scan is, now. */
+FIRN_MUST_CHECK int firn_scan_report_progress(struct firn_scan *scan, firn_error *err);
+
+#endif

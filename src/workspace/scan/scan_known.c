@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * scan/scan_known.c: what a scan need not do because an earlier one has done it.
+ *
+ * The visitor of a directory asks the stat cache for its memo. Then every file and link in it is
+ * looked at, which is one system call, and the look's print is searched for in the memo. Where it
+ * is found the entry is the one that the directory's object had then: it is neither opened nor read
+ * nor encoded, only its place in the memo is noted, and nearly always that prolongs a run. When
+ * the directory is complete and its places are those of the whole memo, without a gap, and each
+ * subdirectory's entry is also what it was, the directory is the same (I1), and its hash is the one
+ * remembered. Otherwise the old object is read and gives the known entries (scan_assemble.c).
+ *
+ * Nothing here decides by the time of a directory, or by the absence of a change in it: all of its
+ * names are listed, and all entries looked at, each time.
+ *
+ * An entry with several names is known in the same way, but its directory is always put together
+ * anew, because which of the names holds the content depends on all of the tree.
+ *
+ * The own attributes of a directory are known by its own print, which is kept beside those of its
+ * entries; a directory that has any is asked again each time.
+ *
+ * What may be remembered: a print counts for content that is read after the clock has been read,
+ * and that happened after the look (I2; not checked: only the kernel's clock knows). If the last
+ * change lies a tick or more before that moment, any later one shows.
+ */
+#include "base/check.h"
+#include "base/error.h"
+#include "base/slice.h"
+#include "scan/scan_internal.h"
+
+static int
+no_memory(firn_error *err)
+{
+    return firn_error_no_memory(err, "the stat cache");
+}
+
+/* ---- a directory's visit ---- */
+
+int
+firn_scan_known_open_lane(struct firn_scan_worker *worker, firn_error *err)
+{
+    return worker->stat_lane != NULL
+               ? FIRN_OK
+               : firn_statcache_lane_open(worker->scan->options->stat, &worker->stat_lane, err);
+}
+
+int
+firn_scan_known_find(struct firn_scan_worker *worker, struct firn_scan_node *node, firn_error *err)
+{
+    struct firn_scan *scan = worker->scan;
+    int rc = FIRN_OK;
+    DCHECK(firn_statcache_memo_is_empty(&node->memo));
+    if (!firn_scan_known_applies(scan)) {
+        goto out;
+    }
+    FIRN_TRY(firn_scan_known_open_lane(worker, err));
+    FIRN_TRY(firn_statcache_lane_find(worker->stat_lane, firn_buf_slice(&worker->path),
+                                      scan->start_ns, &node->memo, err));
+out:
+    return rc;
+}
+
+int
+firn_scan_known_share(struct firn_scan_node *node, firn_error *err)
+{
+    return firn_statcache_memo_prepare(&node->memo) == FIRN_OK ? FIRN_OK : no_memory(err);
+}
+
+/* Whether what the memo has noted of a state that looks like this can be relied on. */
+static bool
+is_reliable(const struct firn_scan *scan, const struct firn_statcache_memo *memo,
+            const struct firn_os_stat *stat)
+{
+    uint64_t boot_id = firn_statcache_boot_id(scan->options->stat);
+    return (boot_id != 0 && memo->boot_id == boot_id) ||
+           firn_statcache_print_survives(stat, memo->noted_ns);
+}
+
+static bool
+is_settled(const struct firn_scan *scan, const struct firn_os_stat *stat)
+{
+    /* Nearly everything is older than the scan; that saves the clock. */
+    return firn_statcache_print_is_settled(stat, scan->start_ns) ||
+           firn_statcache_print_is_settled(stat, firn_os_now_ns(scan->os));
+}
+
+void
+firn_scan_known_see(const struct firn_scan *scan, const char *name, const struct firn_os_stat *stat,
+                    struct firn_statcache_print *out)
+{
+    *out = (struct firn_statcache_print){{0}};
+    if (firn_scan_known_applies(scan) && is_settled(scan, stat)) {
+        firn_statcache_print_of_look(scan->stat_seed, firn_str(name), stat, out);
+    }
+}
+
+void
+firn_scan_known_see_self(struct firn_scan_worker *worker, struct firn_scan_node *node,
+                         bool *out_has_xattrs)
+{
+    const struct firn_statcache_memo *memo = &node->memo;
+    firn_scan_known_see(worker->scan, "", &node->stat, &node->self);
+    bool is_known = !firn_statcache_memo_is_empty(memo) &&
+                    is_reliable(worker->scan, memo, &node->stat) &&
+                    !firn_statcache_print_is_zero(&node->self) &&
+                    memcmp(memo->self.bytes, node->self.bytes, sizeof memo->self.bytes) == 0;
+    *out_has_xattrs = !is_known || memo->has_xattrs;
+}
+
+/* ---- an entry ---- */
+
+static int
+enter_link(struct firn_scan_worker *worker, struct firn_scan_node *node, const char *name,
+           const struct firn_os_stat *stat, const struct firn_statcache_print *print, size_t known,
+           firn_error *err)
+{
+    struct firn_scan_late link = {.kind = FIRN_SCAN_LATE_LINK, .known = known, .name = name};
+    int rc;
+    FIRN_TRY(firn_scan_confined_allow(worker->scan, node->memo.noted_ns, err));
+    FIRN_TRY(firn_scan_links_meet(worker, stat, &link.index, err));
+    FIRN_TRY(firn_scan_links_join(worker, node, &link, print, err));
+out:
+    return rc;
+}
+
+int
+firn_scan_known_enter(struct firn_scan_worker *worker, struct firn_scan_node *node,
+                      struct firn_os_dir *dir, const struct firn_scan_item *item, size_t *guess,
+                      bool *out_is_known, firn_error *err)
+{
+    const char *name = item->name.text;
+    struct firn_os_stat stat;
+    struct firn_statcache_print print;
+    size_t known;
+    int rc;
+    *out_is_known = false;
+    if (firn_os_stat(dir, name, &stat, NULL) != FIRN_OK || stat.kind != item->kind ||
+        firn_scan_is_too_large(worker->scan, node, &stat)) {
+        return FIRN_OK; /* reading it will tell */
+    }
+    firn_statcache_print_of_look(worker->scan->stat_seed, firn_bytes(name, item->name_size), &stat,
+                                 &print);
+    if (firn_statcache_memo_find(&node->memo, &print, *guess, &known, out_is_known) != FIRN_OK) {
+        return no_memory(err);
+    }
+    *out_is_known = *out_is_known && is_reliable(worker->scan, &node->memo, &stat);
+    if (!*out_is_known) {
+        return FIRN_OK;
+    }
+    DCHECK(known < node->memo.count);
+    *guess = known + 1;
+    worker->files++;
+    if (stat.nlink > 1 && !node->is_in_store) {
+        FIRN_TRY(enter_link(worker, node, name, &stat, &print, known, err));
+    } else {
+        worker->bytes += stat.kind == FIRN_OS_FILE ? stat.size_bytes : 0;
+        if (firn_scan_node_add_known(&worker->part, known) != FIRN_OK) {
+            return no_memory(err);
+        }
+    }
+    FIRN_TRY(firn_scan_report_work(worker, 1, 0, err));
+out:
+    return rc;
+}
+
+/* ---- a complete directory ---- */
+
+/* Whether the memo has the subdirectory's entry at a place. */
+static int
+has_subdir_at(struct firn_scan_worker *worker, const struct firn_statcache_memo *memo, size_t place,
+              const struct firn_scan_subdir *subdir, bool *out)
+{
+    struct firn_statcache_print print;
+    firn_buf_clear(&worker->entry);
+    int rc = firn_scan_assemble_subdir(subdir, &worker->entry);
+    if (rc == FIRN_OK) {
+        firn_statcache_print_of_entry(worker->scan->stat_seed, firn_buf_slice(&worker->entry),
+                                      &print);
+        *out = place < memo->count && memcmp(memo->prints + place * FIRN_STATCACHE_PRINT_SIZE,
+                                             print.bytes, sizeof print.bytes) == 0;
+    }
+    return rc;
+}
+
+int
+firn_scan_known_is_same(struct firn_scan_worker *worker, const struct firn_scan_node *node,
+                        bool *out, firn_error *err)
+{
+    const struct firn_statcache_memo *memo = &node->memo;
+    const struct firn_scan_part *part = &node->part;
+    size_t place = 0;
+    *out = false;
+    if (!firn_scan_known_applies(worker->scan)) {
+        return FIRN_OK;
+    }
+    int rc = firn_scan_known_open_lane(worker, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    *out = !firn_statcache_memo_is_empty(memo) && part->encoded.size == 0 && part->prints.size == 0;
+    for (size_t i = 0; *out && i < part->late_count; i++) {
+        const struct firn_scan_late *late = &part->lates[i];
+        if (late->kind == FIRN_SCAN_LATE_KNOWN) {
+            *out = late->known == place;
+            place += late->count;
+            continue;
+        }
+        CHECK(late->kind == FIRN_SCAN_LATE_SUBDIR); /* a link has a print */
+        DCHECK(late->index < node->subdir_count);
+        const struct firn_scan_subdir *subdir = &node->subdirs[late->index];
+        if (subdir->state != FIRN_SCAN_SUBDIR_LEFT_OUT) {
+            if (has_subdir_at(worker, memo, place, subdir, out) != FIRN_OK) {
+                return no_memory(err);
+            }
+            place++;
+        }
+    }
+    *out = *out && place == memo->count;
+    return FIRN_OK;
+}
+
+/* ---- for the next scan ---- */
+
+static bool
+is_self_as_noted(const struct firn_statcache_memo *now, const struct firn_statcache_memo *before)
+{
+    return !firn_statcache_memo_is_empty(before) && now->has_xattrs == before->has_xattrs &&
+           memcmp(now->self.bytes, before->self.bytes, sizeof now->self.bytes) == 0;
+}
+
+static bool
+are_entries_as_noted(const struct firn_statcache_memo *now,
+                     const struct firn_statcache_memo *before)
+{
+    return !firn_statcache_memo_is_empty(before) && now->count == before->count &&
+           memcmp(now->tree.bytes, before->tree.bytes, sizeof now->tree.bytes) == 0 &&
+           (now->count == 0 ||
+            memcmp(now->prints, before->prints, now->count * FIRN_STATCACHE_PRINT_SIZE) == 0);
+}
+
+int
+firn_scan_known_note(struct firn_scan_worker *worker, const struct firn_scan_node *node,
+                     bool is_same, const firn_hash *hash, const struct firn_scan_entries *entries,
+                     firn_error *err)
+{
+    struct firn_scan *scan = worker->scan;
+    const struct firn_statcache_memo *before = &node->memo;
+    DCHECK(!is_same || firn_hash_equal(hash, &before->tree)); /* (I1) */
+    DCHECK(entries->prints.size % FIRN_STATCACHE_PRINT_SIZE == 0);
+    if (!firn_scan_known_applies(scan) || !firn_statcache_is_writable(scan->options->stat)) {
+        return FIRN_OK;
+    }
+    struct firn_statcache_memo now = {.tree = *hash,
+                                      .self = node->self,
+                                      .has_xattrs = node->xattrs.size > 0,
+                                      .noted_ns = scan->start_ns,
+                                      .boot_id = firn_statcache_boot_id(scan->options->stat),
+                                      .count = entries->prints.size / FIRN_STATCACHE_PRINT_SIZE,
+                                      .prints = entries->prints.data};
+    bool has_entries = is_same || are_entries_as_noted(&now, before);
+    /* After a start of the machine what has been read because of that counts from now on. */
+    bool is_of_this_boot = is_same || now.boot_id == before->boot_id;
+    if (has_entries && is_of_this_boot && is_self_as_noted(&now, before)) {
+        return FIRN_OK;
+    }
+    const struct firn_scan_confines *confines = scan->options->confines;
+    bool is_stored = true;
+    int rc = confines == NULL || confines->is_stored == NULL || is_same
+                 ? FIRN_OK
+                 : confines->is_stored(confines->ctx, hash, &is_stored, err);
+    if (rc != FIRN_OK || !is_stored) {
+        return rc;
+    }
+    if (firn_scan_node_path(node, "", &worker->path) != FIRN_OK) {
+        return firn_error_no_memory(err, "a path");
+    }
+    firn_slice path = firn_buf_slice(&worker->path);
+    return has_entries ? firn_statcache_lane_note_self(worker->stat_lane, path, &now, before, err)
+                       : firn_statcache_lane_note(worker->stat_lane, path, &now, before,
+                                                  entries->encoded, err);
+}
+
+int
+firn_scan_known_forget(struct firn_scan_worker *worker, const struct firn_scan_node *node,
+                       firn_slice name, firn_error *err)
+{
+    struct firn_buf *path = &worker->path;
+    if (!firn_statcache_is_writable(worker->scan->options->stat)) {
+        return FIRN_OK;
+    }
+    if (firn_scan_node_path(node, "", path) != FIRN_OK ||
+        (path->size > 0 && firn_buf_append_u8(path, '/') != FIRN_OK) ||
+        firn_buf_append_slice(path, name) != FIRN_OK) {
+        return firn_error_no_memory(err, "a path");
+    }
+    return firn_statcache_lane_forget(worker->stat_lane, firn_buf_slice(path), err);
+}

@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * scan/scan_large.c: a file in pieces: one that is long, or one with holes.
+ *
+ * A file is named by the hash of its whole content, zeros of holes included, however it is cut. A
+ * list of pieces and holes is the object under that name (pack/packfile.h); a piece is a group of
+ * chunks, cut by content (scan_group.c). Pieces end at the ends of runs of data, too. So memory
+ * does not grow with the file but for the list, 48 bytes a piece of about half a MiB.
+ *
+ * So that the list stays within the largest object, holes of less than 1/131,072 of the file are
+ * stored as the zeros they read as. Files of 16 GiB and more are not named by such a hash, which would
+ * have to see every zero of a hole: they are for scan_cells.c. A scan that stores nothing does not
+ * look for boundaries.
+ *
+ * The thread that reads computes the hash of the whole, in order, from the same bytes that are
+ * stored (I1): reading twice could name one state and store another. It also looks for boundaries,
+ * and carries what it has read behind a group over to the next one. Hashing and compressing the
+ * pieces, the greater part of the work, is shared through a window (scan_window.c) as soon as
+ * another worker is idle; while all are busy with other files, this one does everything itself,
+ * piece by piece in one buffer.
+ *
+ * A file that is written to meanwhile is noticed by a look every 64 pieces, so that the pieces of a
+ * vain attempt do not fill the disk. One that has become longer is read to the end all the same: what
+ * was there before may be as it was (scan_file.c).
+ */
+#include "base/check.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "codec/blake3_hash.h"
+#include "codec/chunk_cut.h"
+#include "pack/packfile_cells.h"
+#include "scan/scan_internal.h"
+
+enum {
+    RUNS_MAX = 1 << 17,  /* of holes */
+    PIECES_MAX = 400000, /* an encoding of 40 bytes each fits into one object */
+    PIECES_BETWEEN_LOOKS = 64,
+    READ_STEP = 256 << 10,
+    CARRY_MAX = READ_STEP + FIRN_CHUNK_CUT_SIZE_MAX
+};
+
+static const uint8_t ZEROS[16 << 10];
+
+struct stream {
+    struct firn_scan_worker *worker;
+    struct firn_os_file *file;
+    const struct firn_os_stat *stat; /* what it was when it was opened */
+    uint64_t hole_size_min;
+    bool is_sparse;
+    bool is_part; /* the file may go on behind what is read, and change there */
+    bool is_stable;
+    bool has_groups; /* else it is only hashed */
+    bool has_window;
+    size_t since_look;         /* pieces */
+    struct firn_scan_slot own; /* where there is no window; its data are the worker's */
+    uint8_t *carry;            /* of CARRY_MAX bytes: what was read behind a group */
+    size_t carried;
+    struct firn_packfile_piece *pieces;
+    size_t count;
+    size_t capacity;
+    struct firn_blake3_hash whole;
+};
+
+static bool
+may_have_holes(const struct firn_os_stat *stat)
+{
+    return stat->allocated_bytes < stat->size_bytes;
+}
+
+int
+firn_scan_large_applies(struct firn_os_file *file, const struct firn_os_stat *stat, bool *out,
+                        firn_error *err)
+{
+    *out = stat->size_bytes > FIRN_SCAN_LARGE_SIZE;
+    if (*out || !may_have_holes(stat)) {
+        return FIRN_OK;
+    }
+    /* Less space than bytes can also mean compression, or content inside the inode: only a hole
+     * counts. */
+    uint64_t start;
+    uint64_t end;
+    int rc = firn_os_file_next_data(file, 0, &start, &end, err);
+    *out = rc == FIRN_OK && (start > 0 || end < stat->size_bytes);
+    return rc;
+}
+
+static int
+reserve_piece(struct stream *stream, firn_error *err)
+{
+    if (stream->count < stream->capacity) {
+        return FIRN_OK;
+    }
+    if (stream->count == PIECES_MAX) {
+        return firn_error_set(err, FIRN_LIMIT, "cannot save '%s': more than %d pieces",
+                              firn_os_file_path(stream->file), PIECES_MAX);
+    }
+    size_t capacity = stream->capacity == 0 ? 64 : stream->capacity * 2;
+    capacity = capacity < PIECES_MAX ? capacity : PIECES_MAX;
+    struct firn_packfile_piece *pieces =
+        firn_resize_array(stream->pieces, capacity, sizeof *pieces);
+    if (pieces == NULL) {
+        return firn_error_no_memory(err, "the pieces of a file");
+    }
+    stream->pieces = pieces;
+    stream->capacity = capacity;
+    return FIRN_OK;
+}
+
+int
+firn_scan_large_look(struct firn_os_file *file, const struct firn_os_stat *before,
+                     bool *out_is_stable, firn_error *err)
+{
+    struct firn_os_stat now;
+    int rc = firn_os_file_stat(file, &now, err);
+    *out_is_stable =
+        rc == FIRN_OK && (firn_scan_file_is_same(before, &now) ||
+                          (now.inode == before->inode && now.device == before->device &&
+                           now.size_bytes > before->size_bytes));
+    return rc;
+}
+
+/* Sees, now and then, whether the file is still what it was. */
+static int
+look(struct stream *stream, firn_error *err)
+{
+    if (stream->is_part || ++stream->since_look < PIECES_BETWEEN_LOOKS) {
+        return FIRN_OK;
+    }
+    stream->since_look = 0;
+    return firn_scan_large_look(stream->file, stream->stat, &stream->is_stable, err);
+}
+
+static int
+check_stopped(const struct firn_scan_worker *worker, firn_error *err)
+{
+    return firn_scan_is_stopped(worker->scan) ? firn_error_set(err, FIRN_CANCELLED, "cancelled")
+                                              : FIRN_OK;
+}
+
+static int
+hash_zeros(struct firn_scan_worker *worker, struct firn_blake3_hash *hash, uint64_t size,
+           firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (uint64_t left = size; left > 0;) {
+        size_t part = left < sizeof ZEROS ? (size_t)left : sizeof ZEROS;
+        firn_blake3_hash_update(hash, ZEROS, part);
+        left -= part;
+        FIRN_TRY(check_stopped(worker, err));
+        FIRN_TRY(firn_scan_report_work(worker, 0, part, err));
+    }
+out:
+    return rc;
+}
+
+static int
+put_hole(struct stream *stream, uint64_t size, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(reserve_piece(stream, err));
+    stream->pieces[stream->count++] = (struct firn_packfile_piece){.size = size, .is_hole = true};
+    FIRN_TRY(hash_zeros(stream->worker, &stream->whole, size, err));
+out:
+    return rc;
+}
+
+/* ---- data in groups ---- */
+
+/* Reads until the slot holds a complete group; *filled is how much of it is read, at least the
+ * group. The run of data goes on for `left` bytes from the slot's beginning. */
+static int
+fill_slot(struct stream *stream, struct firn_scan_slot *slot, uint64_t offset, uint64_t left,
+          size_t *filled, firn_error *err)
+{
+    size_t size = stream->carried;
+    DCHECK(slot->size == 0 && slot->chunk_count == 0);
+    DCHECK(size <= left && size <= FIRN_SCAN_PIECE_SIZE);
+    if (size > 0) {
+        memcpy(slot->data, stream->carry, size);
+    }
+    while (!firn_scan_group_cut(slot, size, size == left)) {
+        size_t room = FIRN_SCAN_PIECE_SIZE - size;
+        size_t step = room < READ_STEP ? room : READ_STEP;
+        step = left - size < step ? (size_t)(left - size) : step;
+        size_t got;
+        int rc = firn_os_file_read(stream->file, offset + size, slot->data + size, step, &got, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        stream->is_stable = got == step;
+        if (!stream->is_stable) {
+            break;
+        }
+        size += step;
+    }
+    *filled = size;
+    return FIRN_OK;
+}
+
+/* What was read behind the group waits for the next one. */
+static void
+carry_over(struct stream *stream, const struct firn_scan_slot *slot, size_t filled)
+{
+    DCHECK(slot->size <= filled);
+    stream->carried = filled - slot->size;
+    DCHECK(stream->carried <= CARRY_MAX);
+    if (stream->carried > 0) {
+        memcpy(stream->carry, slot->data + slot->size, stream->carried);
+    }
+}
+
+/* One group, from a run of data that goes on for `left` bytes; *out_size is the group's. */
+static int
+put_group(struct stream *stream, uint64_t offset, uint64_t left, size_t *out_size, firn_error *err)
+{
+    struct firn_scan_worker *worker = stream->worker;
+    struct firn_scan_slot *slot;
+    size_t filled;
+    int rc;
+    *out_size = 0;
+    FIRN_TRY(reserve_piece(stream, err));
+    FIRN_TRY(firn_scan_window_choose(worker, &stream->has_window, &stream->own, stream->pieces,
+                                     &slot, err));
+    FIRN_TRY(fill_slot(stream, slot, offset, left, &filled, err));
+    if (!stream->is_stable) {
+        goto out;
+    }
+    carry_over(stream, slot, filled);
+    firn_blake3_hash_update(&stream->whole, slot->data, slot->size);
+    *out_size = slot->size;
+    size_t number = stream->count++;
+    DCHECK(number < stream->capacity && slot->size > 0 && slot->size <= left);
+    stream->pieces[number] = (struct firn_packfile_piece){.size = slot->size};
+    if (slot != &stream->own) {
+        slot->piece = number;
+        firn_scan_window_offer(worker->scan, slot);
+    } else {
+        FIRN_TRY(firn_scan_group_add(worker, slot, err));
+        stream->pieces[number].hash = slot->hash;
+    }
+out:
+    return rc;
+}
+
+/* ---- data that is only hashed ---- */
+
+static int
+pass_piece(struct stream *stream, uint64_t offset, uint64_t left, size_t *out_size, firn_error *err)
+{
+    struct firn_scan_worker *worker = stream->worker;
+    uint64_t room = FIRN_SCAN_PIECE_SIZE - offset % FIRN_SCAN_PIECE_SIZE;
+    size_t size = (size_t)(left < room ? left : room);
+    size_t got;
+    int rc;
+    DCHECK(!stream->has_groups && size <= worker->content.size);
+    *out_size = size;
+    FIRN_TRY(firn_os_file_read(stream->file, offset, worker->content.data, size, &got, err));
+    if (got < size) {
+        stream->is_stable = false;
+        goto out;
+    }
+    firn_blake3_hash_update(&stream->whole, worker->content.data, size);
+out:
+    return rc;
+}
+
+/* The next piece of a run of data that goes on for `left` bytes. */
+static int
+put_data(struct stream *stream, uint64_t offset, uint64_t left, size_t *out_size, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(check_stopped(stream->worker, err));
+    FIRN_TRY(stream->has_groups ? put_group(stream, offset, left, out_size, err)
+                                : pass_piece(stream, offset, left, out_size, err));
+    FIRN_TRY(firn_scan_report_work(stream->worker, 0, *out_size, err));
+    FIRN_TRY(look(stream, err));
+out:
+    return rc;
+}
+
+/* The run of data that comes next at or behind offset; what lies before it is a hole worth
+ * keeping. */
+static int
+next_run(struct stream *stream, uint64_t offset, uint64_t *out_start, uint64_t *out_end,
+         firn_error *err)
+{
+    uint64_t size = stream->stat->size_bytes;
+    *out_start = offset;
+    *out_end = size;
+    if (!stream->is_sparse) {
+        return FIRN_OK;
+    }
+    int rc = firn_os_file_next_data(stream->file, offset, out_start, out_end, err);
+    *out_start = *out_start < size ? *out_start : size;
+    *out_end = *out_end < size ? *out_end : size;
+    if (rc != FIRN_OK || *out_start < offset || *out_end < *out_start ||
+        (*out_end == *out_start && *out_end < size)) {
+        stream->is_stable = false; /* the file became shorter */
+    } else if (*out_start - offset < stream->hole_size_min) {
+        *out_start = offset;
+    }
+    return rc;
+}
+
+static int
+put_all(struct stream *stream, firn_error *err)
+{
+    uint64_t offset = 0;
+    int rc = FIRN_OK;
+    while (offset < stream->stat->size_bytes && stream->is_stable) {
+        uint64_t start;
+        uint64_t end;
+        FIRN_TRY(next_run(stream, offset, &start, &end, err));
+        if (start > offset && stream->is_stable) {
+            FIRN_TRY(put_hole(stream, start - offset, err));
+        }
+        for (offset = start; offset < end && stream->is_stable;) {
+            size_t size;
+            FIRN_TRY(put_data(stream, offset, end - offset, &size, err));
+            offset += size;
+        }
+        DCHECK(!stream->is_stable || stream->carried == 0);
+    }
+out:
+    return rc;
+}
+
+static void
+choose_sizes(struct stream *stream, uint64_t size)
+{
+    stream->hole_size_min = size / RUNS_MAX + 1;
+    stream->has_groups = stream->worker->scan->sink->wants_content;
+}
+
+/* The buffers that groups need: the stream's own slot is the worker's. */
+static int
+reserve_groups(struct stream *stream, firn_error *err)
+{
+    if (!stream->has_groups) {
+        return FIRN_OK;
+    }
+    stream->own.data = stream->worker->content.data;
+    stream->carry = firn_alloc(CARRY_MAX);
+    return stream->carry != NULL ? FIRN_OK : firn_error_no_memory(err, "a piece of a file");
+}
+
+/* Makes the worker's content the list of pieces. */
+static int
+list_pieces(struct stream *stream, firn_error *err)
+{
+    struct firn_buf *content = &stream->worker->content;
+    firn_buf_clear(content);
+    if (!stream->worker->scan->sink->wants_content) {
+        return FIRN_OK;
+    }
+    if (stream->count == 1 && !stream->pieces[0].is_hole) {
+        stream->is_stable =
+            false; /* the holes have gone: a whole that is its own piece has no list */
+        return FIRN_OK;
+    }
+    int rc = firn_packfile_encode_pieces(stream->pieces, stream->count, content);
+    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "the pieces of a file");
+}
+
+static uint64_t
+size_of_pieces(const struct stream *stream)
+{
+    uint64_t size = 0;
+    for (size_t i = 0; i < stream->count; i++) {
+        size += stream->pieces[i].size;
+    }
+    return size;
+}
+
+int
+firn_scan_large_read(struct firn_scan_worker *worker, struct firn_os_file *file,
+                     const struct firn_os_stat *stat, bool is_part, firn_hash *out_hash,
+                     bool *out_is_stable, firn_error *err)
+{
+    struct stream stream = {
+        .worker = worker,
+        .file = file,
+        .stat = stat,
+        .is_sparse = may_have_holes(stat),
+        .is_part = is_part,
+        .is_stable = true,
+    };
+    if (stat->size_bytes >= FIRN_PACKFILE_CELLS_CONTENT_MIN) {
+        return firn_scan_cells_read(worker, file, stat, is_part, out_hash, out_is_stable, err);
+    }
+    choose_sizes(&stream, stat->size_bytes);
+    firn_blake3_hash_init(&stream.whole);
+    int rc;
+    firn_buf_clear(&worker->content);
+    if (firn_buf_set_size(&worker->content, FIRN_SCAN_PIECE_SIZE) != FIRN_OK) {
+        return firn_error_no_memory(err, "a piece of a file");
+    }
+    rc = reserve_groups(&stream, err);
+    if (rc == FIRN_OK) {
+        rc = put_all(&stream, err);
+    }
+    if (stream.has_window) {
+        firn_error later;
+        int released =
+            firn_scan_window_release(worker, stream.pieces, rc == FIRN_OK ? err : &later);
+        rc = rc == FIRN_OK ? released : rc;
+    }
+    if (rc == FIRN_OK && stream.is_stable) {
+        DCHECK(!stream.has_groups || size_of_pieces(&stream) == stat->size_bytes); /* (I1) */
+        firn_blake3_hash_final(&stream.whole, out_hash);
+        rc = list_pieces(&stream, err);
+    }
+    *out_is_stable = rc == FIRN_OK && stream.is_stable;
+    firn_free(stream.pieces);
+    firn_free(stream.carry);
+    return rc;
+}
+
+/* ---- a second reading ---- */
+
+/* *out_is_read is false where the file is shorter by now. */
+static int
+hash_data(struct firn_scan_worker *worker, struct firn_os_file *file, uint64_t offset, uint64_t end,
+          uint8_t *buffer, struct firn_blake3_hash *hash, bool *out_is_read, firn_error *err)
+{
+    int rc = FIRN_OK;
+    while (offset < end && *out_is_read) {
+        size_t step = end - offset < READ_STEP ? (size_t)(end - offset) : READ_STEP;
+        size_t got;
+        FIRN_TRY(firn_os_file_read(file, offset, buffer, step, &got, err));
+        firn_blake3_hash_update(hash, buffer, got);
+        *out_is_read = got == step;
+        offset += step;
+        FIRN_TRY(check_stopped(worker, err));
+        FIRN_TRY(firn_scan_report_work(worker, 0, got, err));
+    }
+out:
+    return rc;
+}
+
+/* The bytes from one offset to another. */
+static int
+hash_range(struct firn_scan_worker *worker, struct firn_os_file *file, uint64_t offset,
+           uint64_t size, uint8_t *buffer, struct firn_blake3_hash *hash, bool *out_is_read,
+           firn_error *err)
+{
+    int rc = FIRN_OK;
+    while (offset < size && *out_is_read) {
+        uint64_t start;
+        uint64_t end;
+        FIRN_TRY(firn_os_file_next_data(file, offset, &start, &end, err));
+        start = start < size ? start : size;
+        end = end < size ? end : size;
+        *out_is_read = start >= offset && end >= start && (end > offset || end == size);
+        if (*out_is_read) {
+            FIRN_TRY(hash_zeros(worker, hash, start - offset, err));
+            FIRN_TRY(hash_data(worker, file, start, end, buffer, hash, out_is_read, err));
+        }
+        offset = end;
+    }
+out:
+    return rc;
+}
+
+static int
+hash_both(struct firn_scan_worker *worker, struct firn_os_file *file,
+          struct firn_scan_beginning *part, struct firn_scan_beginning *all, bool *out_is_read,
+          firn_error *err)
+{
+    struct firn_blake3_hash hash;
+    uint8_t *buffer = firn_alloc(READ_STEP);
+    int rc = buffer != NULL ? FIRN_OK : firn_error_no_memory(err, "a piece of a file");
+    *out_is_read = rc == FIRN_OK;
+    DCHECK(part->size <= all->size);
+    firn_blake3_hash_init(&hash);
+    if (rc == FIRN_OK) {
+        FIRN_TRY(hash_range(worker, file, 0, part->size, buffer, &hash, out_is_read, err));
+        firn_blake3_hash_final(&hash, &part->hash);
+        FIRN_TRY(hash_range(worker, file, part->size, all->size, buffer, &hash, out_is_read, err));
+        firn_blake3_hash_final(&hash, &all->hash);
+    }
+out:
+    firn_free(buffer);
+    return rc;
+}
+
+int
+firn_scan_large_hash_again(struct firn_scan_worker *worker, struct firn_os_file *file,
+                           struct firn_scan_beginning *part, struct firn_scan_beginning *all,
+                           bool *out_is_read, firn_error *err)
+{
+    if (all->size < FIRN_PACKFILE_CELLS_CONTENT_MIN) {
+        return hash_both(worker, file, part, all, out_is_read, err);
+    }
+    if (part->size >= FIRN_PACKFILE_CELLS_CONTENT_MIN) {
+        return firn_scan_cells_hash_again(worker, file, part, all, out_is_read, err);
+    }
+    /* Its beginning had another sort of name. */
+    struct firn_scan_beginning same = *part;
+    int rc = hash_both(worker, file, part, &same, out_is_read, err);
+    return rc == FIRN_OK && *out_is_read
+               ? firn_scan_cells_hash_again(worker, file, NULL, all, out_is_read, err)
+               : rc;
+}

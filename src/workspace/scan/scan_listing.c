@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * scan/scan_listing.c: names, collected in the order in which the system tells them, then
+ * sorted.
+ *
+ * An item is 16 bytes. While items are added it names its bytes by offset, so that both arrays may
+ * move as they grow; sorting turns that into a pointer, and after it nothing may be added. A
+ * directory of a million files costs some 30 bytes an entry here.
+ *
+ * A file system may tell a name twice when the directory changes during the walk. Sorting drops the
+ * second, because an entry must be in a tree once.
+ */
+#include "base/check.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "base/sort.h"
+#include "scan/scan_internal.h"
+
+void
+firn_scan_listing_deinit(struct firn_scan_listing *listing)
+{
+    firn_free(listing->items);
+    firn_buf_deinit(&listing->names);
+    *listing = (struct firn_scan_listing){0};
+}
+
+void
+firn_scan_listing_clear(struct firn_scan_listing *listing)
+{
+    listing->count = 0;
+    firn_buf_clear(&listing->names);
+}
+
+static int
+grow(struct firn_scan_listing *listing)
+{
+    size_t capacity = listing->capacity == 0 ? 64 : listing->capacity + listing->capacity / 2;
+    struct firn_scan_item *items =
+        firn_resize_array(listing->items, capacity, sizeof *listing->items);
+    if (items == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    listing->items = items;
+    listing->capacity = capacity;
+    return FIRN_OK;
+}
+
+int
+firn_scan_listing_add(struct firn_scan_listing *listing, firn_slice name, enum firn_os_kind kind)
+{
+    name.size = name.size < UINT16_MAX ? name.size : UINT16_MAX;
+    int rc;
+    if (listing->count == listing->capacity) {
+        FIRN_TRY(grow(listing));
+    }
+    size_t offset = listing->names.size;
+    FIRN_TRY(firn_buf_reserve(&listing->names, name.size + 1));
+    FIRN_TRY(firn_buf_append_slice(&listing->names, name));
+    FIRN_TRY(firn_buf_append_u8(&listing->names, 0));
+    DCHECK(listing->count < listing->capacity);
+    listing->items[listing->count++] = (struct firn_scan_item){
+        .name = {.offset = offset}, .name_size = (uint16_t)name.size, .kind = (uint8_t)kind};
+out:
+    return rc;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+    const struct firn_scan_item *left = a;
+    const struct firn_scan_item *right = b;
+    return firn_slice_compare(firn_bytes(left->name.text, left->name_size),
+                              firn_bytes(right->name.text, right->name_size));
+}
+
+static void
+drop_repeated(struct firn_scan_listing *listing)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < listing->count; i++) {
+        const struct firn_scan_item *item = &listing->items[i];
+        if (kept == 0 || compare(&listing->items[kept - 1], item) != 0) {
+            listing->items[kept++] = *item;
+        }
+    }
+    listing->count = kept;
+}
+
+static bool
+is_ascending(const struct firn_scan_listing *listing)
+{
+    for (size_t i = 1; i < listing->count; i++) {
+        if (compare(&listing->items[i - 1], &listing->items[i]) >= 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void
+firn_scan_listing_sort(struct firn_scan_listing *listing)
+{
+    for (size_t i = 0; i < listing->count; i++) {
+        struct firn_scan_item *item = &listing->items[i];
+        item->name.text = (const char *)listing->names.data + item->name.offset;
+    }
+    firn_sort(listing->items, listing->count, sizeof *listing->items, compare);
+    drop_repeated(listing);
+    DCHECK(is_ascending(listing));
+}

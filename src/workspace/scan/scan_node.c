@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * scan/scan_node.c: what is remembered of a directory from its visit until its object is
+ * built.
+ *
+ * A node knows its name and its parent, never its path: a path is put together along the chain when
+ * a system call or a message wants it, so that a deep tree costs memory by the length of its names
+ * and not by the square of its depth.
+ *
+ * Entries arrive as parts, one a segment: the bytes of those that could be encoded at once, and
+ * notes of the late ones (subdirectories, hard links, and runs of what an earlier scan has seen
+ * just so) with the place where they belong. Parts are
+ * joined in the order of segments (I1); a segment that is done early waits in a stash. So a huge
+ * directory is held once, encoded, and not as records beside it.
+ *
+ * Lifetime. A node is alive from its visit until it is built (its parent waits for it meanwhile, so
+ * parents outlive children, I2). All that are alive hang on a list, by which whatever a failed scan
+ * leaves is freed. Once the walk is over nodes are only emptied, because the path of a hard link's
+ * first name may lead through any of them.
+ */
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "scan/scan_internal.h"
+
+struct firn_scan_node *
+firn_scan_node_create(struct firn_scan *scan, struct firn_scan_node *parent, uint32_t index)
+{
+    struct firn_scan_node *node = firn_alloc_zeroed(sizeof *node);
+    if (node == NULL) {
+        return NULL;
+    }
+    node->parent = parent;
+    node->index = index;
+    node->name = "";
+    if (parent != NULL) {
+        DCHECK(index < parent->subdir_count && parent->depth + 1 < FIRN_TREE_DEPTH_MAX);
+        node->name = parent->subdirs[index].name;
+        node->depth = parent->depth + 1;
+        node->path_size = parent->path_size + (parent->path_size > 0 ? 1 : 0) + strlen(node->name);
+    }
+    firn_os_mutex_lock(&scan->mutex);
+    node->next_alive = scan->alive;
+    if (scan->alive != NULL) {
+        scan->alive->previous_alive = node;
+    }
+    scan->alive = node;
+    firn_os_mutex_unlock(&scan->mutex);
+    return node;
+}
+
+void
+firn_scan_node_part_deinit(struct firn_scan_part *part)
+{
+    firn_buf_deinit(&part->encoded);
+    firn_buf_deinit(&part->prints);
+    firn_free(part->lates);
+    *part = (struct firn_scan_part){0};
+}
+
+void
+firn_scan_node_part_clear(struct firn_scan_part *part)
+{
+    firn_buf_clear(&part->encoded);
+    firn_buf_clear(&part->prints);
+    part->late_count = 0;
+}
+
+void
+firn_scan_node_empty(struct firn_scan_node *node)
+{
+    for (size_t i = 0; i < node->subdir_count; i++) {
+        firn_free(node->subdirs[i].xattrs);
+    }
+    firn_free(node->subdirs);
+    node->subdirs = NULL;
+    node->subdir_count = 0;
+    firn_scan_listing_deinit(&node->listing);
+    firn_buf_deinit(&node->xattrs);
+    firn_copy_capture_close(node->store);
+    node->store = NULL;
+    firn_statcache_memo_deinit(&node->memo);
+    firn_scan_node_part_deinit(&node->part);
+    while (node->stashes != NULL) {
+        struct firn_scan_stash *stash = node->stashes;
+        node->stashes = stash->next;
+        firn_scan_node_part_deinit(&stash->part);
+        firn_free(stash);
+    }
+}
+
+void
+firn_scan_node_destroy(struct firn_scan *scan, struct firn_scan_node *node)
+{
+    firn_os_mutex_lock(&scan->mutex);
+    if (node->previous_alive != NULL) {
+        node->previous_alive->next_alive = node->next_alive;
+    } else {
+        scan->alive = node->next_alive;
+    }
+    if (node->next_alive != NULL) {
+        node->next_alive->previous_alive = node->previous_alive;
+    }
+    firn_os_mutex_unlock(&scan->mutex);
+    firn_scan_node_empty(node);
+    firn_free(node->subdir_names);
+    firn_free(node);
+}
+
+int
+firn_scan_node_path(const struct firn_scan_node *node, const char *name, struct firn_buf *out)
+{
+    size_t name_size = strlen(name);
+    size_t slash = node->path_size > 0 && name_size > 0 ? 1 : 0;
+    size_t size = node->path_size + slash + name_size;
+    firn_buf_clear(out);
+    int rc = firn_buf_set_size(out, size + 1);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    memcpy(out->data + size - name_size, name, name_size + 1);
+    if (slash > 0) {
+        out->data[node->path_size] = '/';
+    }
+    for (size_t end = node->path_size; node->parent != NULL; node = node->parent) {
+        size_t component = strlen(node->name);
+        DCHECK(component > 0 && component <= end);
+        end -= component;
+        memcpy(out->data + end, node->name, component);
+        if (end > 0) {
+            out->data[--end] = '/';
+        }
+    }
+    out->size = size;
+    return FIRN_OK;
+}
+
+static int
+reserve_lates(struct firn_scan_part *part, size_t more)
+{
+    size_t needed = part->late_count + more;
+    if (more == 0 || (part->lates != NULL && needed <= part->late_capacity)) {
+        return FIRN_OK;
+    }
+    size_t capacity = part->late_capacity + part->late_capacity / 2;
+    capacity = capacity < needed ? needed : capacity;
+    struct firn_scan_late *lates = firn_resize_array(part->lates, capacity, sizeof *lates);
+    if (lates == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    part->lates = lates;
+    part->late_capacity = capacity;
+    return FIRN_OK;
+}
+
+int
+firn_scan_node_add_late(struct firn_scan_part *part, const struct firn_scan_late *late)
+{
+    int rc = reserve_lates(part, 1);
+    if (rc == FIRN_OK) {
+        struct firn_scan_late added = *late;
+        added.offset = part->encoded.size;
+        added.print = part->prints.size;
+        DCHECK(added.kind != FIRN_SCAN_LATE_KNOWN || added.count > 0);
+        part->lates[part->late_count++] = added;
+    }
+    return rc;
+}
+
+int
+firn_scan_node_add_known(struct firn_scan_part *part, size_t known)
+{
+    struct firn_scan_late *last = part->late_count > 0 ? &part->lates[part->late_count - 1] : NULL;
+    if (last != NULL && last->kind == FIRN_SCAN_LATE_KNOWN && last->offset == part->encoded.size &&
+        last->print == part->prints.size && last->known + last->count == known) {
+        last->count++;
+        return FIRN_OK;
+    }
+    struct firn_scan_late late = {.kind = FIRN_SCAN_LATE_KNOWN, .known = known, .count = 1};
+    return firn_scan_node_add_late(part, &late);
+}
+
+int
+firn_scan_node_add_print(struct firn_scan_part *part, const struct firn_statcache_print *print)
+{
+    return firn_buf_append(&part->prints, print->bytes, sizeof print->bytes);
+}
+
+/* Appends one part to another and empties it. */
+static int
+append_part(struct firn_scan_part *to, struct firn_scan_part *from)
+{
+    size_t offset = to->encoded.size;
+    size_t print = to->prints.size;
+    DCHECK(to != from);
+    int rc;
+    FIRN_TRY(reserve_lates(to, from->late_count));
+    FIRN_TRY(firn_buf_append_slice(&to->encoded, firn_buf_slice(&from->encoded)));
+    FIRN_TRY(firn_buf_append_slice(&to->prints, firn_buf_slice(&from->prints)));
+    for (size_t i = 0; i < from->late_count; i++) {
+        struct firn_scan_late *late = &to->lates[to->late_count++];
+        *late = from->lates[i];
+        late->offset += offset;
+        late->print += print;
+    }
+    firn_scan_node_part_clear(from);
+out:
+    return rc;
+}
+
+/* Keeps a part until its turn. */
+static int
+put_aside(struct firn_scan_node *node, size_t segment, struct firn_scan_part *part)
+{
+    struct firn_scan_stash *stash = firn_alloc(sizeof *stash);
+    if (stash == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    *stash = (struct firn_scan_stash){.next = node->stashes, .segment = segment, .part = *part};
+    node->stashes = stash;
+    *part = (struct firn_scan_part){0};
+    return FIRN_OK;
+}
+
+/* Takes the part of a segment out of the stashes; NULL if it is not there. */
+static struct firn_scan_stash *
+take_stash(struct firn_scan_node *node, size_t segment)
+{
+    struct firn_scan_stash **at = &node->stashes;
+    while (*at != NULL && (*at)->segment != segment) {
+        at = &(*at)->next;
+    }
+    struct firn_scan_stash *stash = *at;
+    if (stash != NULL) {
+        *at = stash->next;
+    }
+    return stash;
+}
+
+int
+firn_scan_node_merge_locked(struct firn_scan *scan, struct firn_scan_node *node, size_t segment,
+                            struct firn_scan_part *part)
+{
+    firn_os_mutex_assert_held(&scan->mutex);
+    DCHECK(segment >= node->segments_merged && segment < node->segments_claimed); /* (I1) */
+    if (segment != node->segments_merged) {
+        return put_aside(node, segment, part);
+    }
+    int rc = append_part(&node->part, part);
+    while (rc == FIRN_OK) {
+        struct firn_scan_stash *next = take_stash(node, ++node->segments_merged);
+        if (next == NULL) {
+            break;
+        }
+        rc = append_part(&node->part, &next->part);
+        firn_scan_node_part_deinit(&next->part);
+        firn_free(next);
+    }
+    if (node->segments_merged == node->segment_count) {
+        firn_scan_listing_deinit(&node->listing);
+    }
+    return rc;
+}

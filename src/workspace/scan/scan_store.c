@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * scan/scan_store.c: firn stores in the tree, which somebody may be writing to.
+ *
+ * A directory with a file FIRN and a log in it is a store; so is one without a log if that file begins
+ * as the identity of a store: it has lost the log. Reading its files one after the other, as
+ * those of any directory, would put together what never was: a MANIFEST that names runs that had gone
+ * when it was their turn, a log that goes on behind them. So the state that is to be saved is found
+ * out first, and kept from going away while the directory and its folders are read (copy/copy_capture.h).
+ * Of the logs the part that belongs to that state is saved, of all else that is the store's the files
+ * as they are, and what only its writer needs is left out without a word: nobody misses it.
+ *
+ * The store's files are one thing: rules that leave out files by their names or sizes, hard links
+ * between its files and others say nothing about them. A rule may leave out the store's directory. What
+ * lies in it and is none of the store's is treated like any other entry.
+ *
+ * A directory that looks like a store but cannot be read as one (it is damaged, a newer firn made it, it
+ * is somebody else's) is told, and saved as the files that are there. Only the lock of a store is never
+ * saved: whoever restores the store takes it, and could not put it back. A file FIRN that is none of a
+ * store's, without a log, is a file like any other.
+ *
+ * (I1) A store's logs are read each time: they are written through mappings, by which a file changes
+ *      without its times. For the same reason no watch hears of it, so these directories are never
+ *      called steady.
+ * (I2) The state is kept until the object of the store's directory has been made, and that waits for
+ *      its folders. (Not checked: a node is emptied when it has been built, and waits for those
+ *      below.)
+ *
+ * A store that can be read, but lost files that it needs, is saved as the state that it has; that it did
+ * is told.
+ *
+ * The writer is kept from nothing; it only gives up files later.
+ */
+#include <string.h>
+
+#include "base/check.h"
+#include "scan/scan_internal.h"
+
+/* Notes that there is a store at the node's path. */
+static int
+note(struct firn_scan_worker *worker, const struct firn_scan_node *node, firn_error *err)
+{
+    struct firn_scan *scan = worker->scan;
+    uint64_t print = node->store == NULL ? 0 : firn_copy_capture_print(node->store);
+    DCHECK(node->has_more_to_tell); /* (I1) */
+    DCHECK(node->store == NULL || node->is_in_store);
+    int rc = firn_scan_node_path(node, "", &worker->path);
+    firn_os_mutex_lock(&scan->mutex);
+    size_t size = scan->stores.size;
+    if (rc == FIRN_OK) {
+        rc = firn_buf_append_le64(&scan->stores, print);
+    }
+    if (rc == FIRN_OK) {
+        rc = firn_buf_append_u8(&scan->stores, node->is_store ? 1 : 0);
+    }
+    if (rc == FIRN_OK) {
+        rc = firn_buf_append(&scan->stores, worker->path.data, worker->path.size + 1);
+    }
+    scan->stores.size = rc == FIRN_OK ? scan->stores.size : size;
+    firn_os_mutex_unlock(&scan->mutex);
+    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "the list of stores");
+}
+
+int
+firn_scan_store_enter(struct firn_scan_worker *worker, struct firn_scan_node *node,
+                      struct firn_os_dir *dir, bool has_log, firn_error *err)
+{
+    DCHECK(node->store == NULL && !node->is_in_store);
+    int rc = firn_copy_capture_is_claimed(dir, &node->is_store, err);
+    if (rc != FIRN_OK || (!has_log && !node->is_store)) {
+        return rc;
+    }
+    rc = firn_copy_capture_open(dir, &node->store, err);
+    node->has_more_to_tell = true; /* (I1) */
+    node->is_in_store = rc == FIRN_OK;
+    node->is_store = node->is_store || rc == FIRN_OK;
+    if (rc != FIRN_OK) {
+        rc = firn_scan_report_store(worker, node, rc, err);
+    } else if (firn_copy_capture_missing(node->store) != NULL) {
+        rc =
+            firn_scan_report_store_lacks(worker, node, firn_copy_capture_missing(node->store), err);
+    }
+    return rc == FIRN_OK ? note(worker, node, err) : rc;
+}
+
+void
+firn_scan_store_enter_folder(struct firn_scan_node *node)
+{
+    if (node->parent != NULL && node->parent->store != NULL &&
+        firn_copy_capture_has_folder(node->name)) {
+        node->is_in_store = true;
+        node->has_more_to_tell = true;
+    }
+}
+
+struct firn_copy_capture_file
+firn_scan_store_judge(const struct firn_scan_node *node, const char *name)
+{
+    if (node->store != NULL) {
+        return firn_copy_capture_judge(node->store, name);
+    }
+    if (node->is_in_store) {
+        return firn_copy_capture_judge_in_folder(name);
+    }
+    bool is_lock = node->is_store && firn_copy_capture_is_lock(name);
+    return (struct firn_copy_capture_file){.kind = is_lock ? FIRN_COPY_CAPTURE_LEFT_OUT
+                                                           : FIRN_COPY_CAPTURE_FOREIGN};
+}
+
+int
+firn_scan_store_is_current(struct firn_os_file *file, const struct firn_copy_capture_file *part,
+                           bool *out, firn_error *err)
+{
+    uint8_t head[FIRN_COPY_CAPTURE_HEAD_SIZE];
+    size_t got;
+    DCHECK(part->kind == FIRN_COPY_CAPTURE_CUT);
+    int rc = firn_os_file_read(file, 0, head, sizeof head, &got, err);
+    *out = rc == FIRN_OK && got == sizeof head && memcmp(head, part->head, sizeof head) == 0;
+    return rc;
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * tree/tree_reserved.c: names that belong to others than the user of a workspace.
+ *
+ * A program like git runs what lies in its directory: hooks, filters, an editor named in its
+ * configuration. A checkpoint that could put a file there would run code at the next commit, and one
+ * that could remove it would lose a history. The same holds for a store of firn. So these names are
+ * left out of a save, whatever a rule says, and a restore treats an entry of such a name as if
+ * neither the checkpoint nor the disk had it (difference_walk.c). What is written or removed asks here once
+ * more, where a path becomes a name that the system is called with (checkout.c).
+ *
+ * A file system may take two names for one. The test is for the worst of all of them, whatever
+ * file system is below: a tree that is restored here may be copied, shared or checked out elsewhere.
+ * A name is reserved if it becomes one of NAMES after
+ * - case folding: ASCII, and the letters that some system takes for an `i` or an `s` (FAT, NTFS,
+ *   APFS, ext4 with casefold);
+ * - leaving out code points that HFS+ and ext4 with casefold ignore: all that Unicode calls
+ *   Default_Ignorable_Code_Point;
+ * - cutting at a `:`, which begins the name of a stream on NTFS (`.git::$INDEX_ALLOCATION` is the
+ *   directory .git), and cutting dots and spaces from its end, as Windows does;
+ * - taking a `\` as a slash, which it is on Windows: `.git\hooks` is reserved, and `a\.git` too.
+ * NTFS and FAT also give a second, short name to each file. That of `.git` is `git~1`, or has
+ * another number up to 4 where more than one name needs it; beyond that it is a hash of the long
+ * name, which a tree cannot know. So these short names are reserved as well.
+ *
+ * No decomposition of Unicode leads to an ASCII letter of NAMES, so none is done. A byte that is not
+ * UTF-8 matches nothing.
+ */
+#include "tree/tree_reserved.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/slice.h"
+#include "codec/utf8.h"
+
+static const char VERSION_CONTROL[] = "belongs to version control";
+static const char STORE[] = "belongs to firn";
+static const char REPAIR[] = "what a repair that was cut off has left";
+
+static const struct reserved {
+    const char *name;
+    const char *reason;
+    bool has_short; /* its short name is that without the dot, in front of a ~ and a digit */
+} NAMES[] = {
+    {".git", VERSION_CONTROL, true},    {".hg", VERSION_CONTROL, true},
+    {".svn", VERSION_CONTROL, true},    {".jj", VERSION_CONTROL, true},
+    {".bzr", VERSION_CONTROL, true},    {".firn", STORE, true},
+    {".firn.repairing", REPAIR, false},
+};
+
+enum {
+    FOLDED_MAX = 24, /* more than the longest of NAMES */
+    NO_LETTER = 0x80 /* stands for all that matches nothing */
+};
+
+/* In ascending order. */
+static const struct range {
+    uint32_t first;
+    uint32_t last;
+} IGNORED[] = {
+    {0x00AD, 0x00AD},   {0x034F, 0x034F},   {0x061C, 0x061C}, {0x115F, 0x1160}, {0x17B4, 0x17B5},
+    {0x180B, 0x180F},   {0x200B, 0x200F},   {0x202A, 0x202E}, {0x2060, 0x206F}, {0x3164, 0x3164},
+    {0xFE00, 0xFE0F},   {0xFEFF, 0xFEFF},   {0xFFA0, 0xFFA0}, {0xFFF0, 0xFFF8}, {0x1BCA0, 0x1BCA3},
+    {0x1D173, 0x1D17A}, {0xE0000, 0xE0FFF},
+};
+
+static bool
+is_ignored(uint32_t point)
+{
+    for (size_t i = 0; i < sizeof IGNORED / sizeof IGNORED[0]; i++) {
+        DCHECK(IGNORED[i].first <= IGNORED[i].last);
+        DCHECK(i == 0 || IGNORED[i - 1].last < IGNORED[i].first);
+        if (point <= IGNORED[i].last) {
+            return point >= IGNORED[i].first;
+        }
+    }
+    return false;
+}
+
+static uint8_t
+fold(uint32_t point)
+{
+    if (point >= 'A' && point <= 'Z') {
+        return (uint8_t)(point - 'A' + 'a');
+    }
+    switch (point) {
+    case 0x0130: /* capital i with a dot */
+    case 0x0131: /* small i without one */
+        return 'i';
+    case 0x017F: /* long s */
+        return 's';
+    default:
+        return point < 0x80 ? (uint8_t)point : NO_LETTER;
+    }
+}
+
+/* Folds one name, without what its end does not need. *out_size is 0 if it is longer than any of
+ * NAMES. */
+static void
+fold_name(firn_slice name, uint8_t out[FOLDED_MAX], size_t *out_size)
+{
+    size_t size = 0;
+    for (size_t at = 0; at < name.size && name.data[at] != ':';) {
+        uint32_t point;
+        size_t length = firn_utf8_decode(firn_bytes(name.data + at, name.size - at), &point);
+        at += length > 0 ? length : 1;
+        if (length > 0 && is_ignored(point)) {
+            continue;
+        }
+        uint8_t folded = length > 0 ? fold(point) : NO_LETTER;
+        if (size < FOLDED_MAX) {
+            out[size++] = folded;
+        } else if (folded != '.' && folded != ' ') {
+            *out_size = 0;
+            return;
+        }
+    }
+    while (size > 0 && (out[size - 1] == '.' || out[size - 1] == ' ')) {
+        size--;
+    }
+    DCHECK(size <= FOLDED_MAX);
+    *out_size = size;
+}
+
+static bool
+is_short_of(firn_slice folded, const struct reserved *reserved)
+{
+    firn_slice stem = firn_str(reserved->name + 1);
+    return reserved->has_short && folded.size == stem.size + 2 &&
+           firn_slice_has_prefix(folded, stem) && folded.data[stem.size] == '~' &&
+           folded.data[stem.size + 1] >= '1' && folded.data[stem.size + 1] <= '4';
+}
+
+/* Nearly all names are told by their first byte, or by having no ~. */
+static bool
+may_be_reserved(firn_slice name)
+{
+    uint8_t first = name.data[0];
+    return first == '.' || first >= 0x80 ||
+           (strchr("bfghjsBFGHJS", first) != NULL && memchr(name.data, '~', name.size) != NULL);
+}
+
+/* Of a name without backslashes. */
+static const char *
+judge(firn_slice name)
+{
+    uint8_t bytes[FOLDED_MAX];
+    if (name.size == 0 || name.data[0] == 0 || !may_be_reserved(name)) {
+        return NULL;
+    }
+    firn_slice folded = {.data = bytes};
+    fold_name(name, bytes, &folded.size);
+    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
+        DCHECK(NAMES[i].name[0] == '.' && strlen(NAMES[i].name) < FOLDED_MAX);
+        if (firn_slice_equal(folded, firn_str(NAMES[i].name)) || is_short_of(folded, &NAMES[i])) {
+            return NAMES[i].reason;
+        }
+    }
+    return NULL;
+}
+
+/* The first answer for the parts of a text between separators. */
+static const char *
+judge_parts(firn_slice text, char separator, const char *(*judge_part)(firn_slice part))
+{
+    for (;;) {
+        const uint8_t *end = text.size > 0 ? memchr(text.data, separator, text.size) : NULL;
+        size_t size = end != NULL ? (size_t)(end - text.data) : text.size;
+        const char *reason = judge_part(firn_bytes(text.data, size));
+        if (reason != NULL || end == NULL) {
+            return reason;
+        }
+        text = firn_bytes(end + 1, text.size - size - 1);
+    }
+}
+
+const char *
+firn_tree_reserved_name(firn_slice name)
+{
+    return judge_parts(name, '\\', judge);
+}
+
+const char *
+firn_tree_reserved_path(firn_slice path)
+{
+    return judge_parts(path, '/', firn_tree_reserved_name);
+}
+
+/* ".firn-" and 16 hexadecimal digits, "-" and 16 more, and ".old" in the second form. */
+bool
+firn_tree_reserved_is_temporary(firn_slice name)
+{
+    enum { START = 6, DIGITS = 16, SIZE = START + DIGITS + 1 + DIGITS, OLD = 4 };
+    if ((name.size != SIZE && name.size != SIZE + OLD) || memcmp(name.data, ".firn-", START) != 0 ||
+        name.data[START + DIGITS] != '-' ||
+        (name.size > SIZE && memcmp(name.data + SIZE, ".old", OLD) != 0)) {
+        return false;
+    }
+    for (size_t i = START; i < SIZE; i++) {
+        uint8_t byte = name.data[i];
+        bool is_digit = (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'f');
+        if (!is_digit && i != START + DIGITS) {
+            return false;
+        }
+    }
+    return true;
+}

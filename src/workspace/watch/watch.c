@@ -1,0 +1,544 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * watch/watch.c: watching a workspace: saving it when it has become quiet, and telling other
+ * saves what they need not visit.
+ *
+ * One thread, one loop: wait for an event, a request or the time; take in what is due; save if it
+ * is time. The store is open, and locked, only while it saves (I1; not checked: no field holds it).
+ * A lock that another process holds is not waited for, because that process may be asking at this
+ * moment: it is tried again a little later (I2).
+ *
+ *   start   the store is made if need be; the socket is put into its directory (watchlink.h); a
+ *           watch that is there already answers at it, then this one gives up
+ *   save    a checkpoint if something changed. Directories become watched by being visited
+ *           (watch_set.c), so the first save is also what begins the watching
+ *   time    after quiet_ms without an event, or interval_max_ms after the first one. Every rescan_ms
+ *           all is visited, for changes that make no event. Directories that are new are watched at
+ *           once, so that work in them is no quiet (watch_new.c)
+ *
+ * A directory that goes on with the checkpoints of the one that is watched, which is still there, has
+ * the same number in the catalog, and finds the same socket: its questions are not answered (I3;
+ * tested, not asserted: others ask).
+ *
+ * Events that were lost (the queue was full, or something was mounted) mean a new beginning: a new
+ * queue, an empty set, and a save of everything.
+ *
+ * Whoever removes the store, or the socket, or the root, ends the watch. A process that was killed
+ * leaves its socket, which the next one replaces; nothing else of a watch outlives it.
+ *
+ * A save that fails is told, once for each cause, and tried again after a pause. Nothing but the loss of the root or of
+ * the store ends a watch.
+ */
+#include "watch/watch.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "handle/ws_internal.h"
+#include "watch/watch_new.h"
+#include "watch/watch_serve.h"
+#include "watch/watch_set.h"
+#include "watchlink/watchlink.h"
+
+enum { NS_PER_MS = 1000000, TICK_MS = 1000, BUSY_PAUSE_MS = 250, FAILURE_PAUSE_MS = 10000 };
+
+struct watching {
+    struct firn_ws *ws;
+    const firn_watch_options *options;
+    struct firn_os_dir *root;
+    struct firn_os_dir *store_dir;
+    char name[FIRN_WATCHLINK_NAME_SIZE]; /* of the socket */
+    struct firn_os_stat name_stat;
+    struct firn_os_socket *listener;
+    struct firn_os_watch *kernel;
+    struct firn_watch_set *set;
+    struct firn_watch_new fresh;
+    struct firn_watch_link link; /* for our own saves */
+    bool is_stopping;
+    bool is_lost;       /* events were: begin anew */
+    bool is_full_asked; /* the last question is answered by a visit of everything */
+    bool has_told_limit;
+    int64_t first_change_ns; /* since the last save; 0: nothing changed */
+    int64_t last_change_ns;
+    int64_t full_ns;         /* when everything was visited last */
+    int64_t pause_ns;        /* no save before */
+    firn_error last_failure; /* of a save; told once, until one succeeds */
+};
+
+static int64_t
+now_of(const struct watching *watching)
+{
+    return firn_os_monotonic_ns(watching->ws->os);
+}
+
+static int64_t
+ms(int64_t count)
+{
+    const int64_t most = INT64_MAX / 4; /* sums do not overflow */
+    DCHECK(count >= 0);
+    return count > most / NS_PER_MS ? most : count * NS_PER_MS;
+}
+
+static void
+tell_event(struct watching *watching, const firn_watch_event *event)
+{
+    const firn_watch_options *options = watching->options;
+    if (options->on_event != NULL) {
+        options->on_event(options->ctx, event);
+    }
+}
+
+/* ---- what has changed ---- */
+
+static int
+add_watch(void *ctx, struct firn_os_dir *dir, firn_slice path, int *out_id, firn_error *err)
+{
+    struct watching *watching = ctx;
+    struct firn_os_dir *own = NULL;
+    char *text = NULL;
+    int rc = FIRN_OK;
+    DCHECK(watching->kernel != NULL);
+    *out_id = -1;
+    if (dir == NULL) {
+        text = firn_strndup((const char *)path.data, path.size);
+        rc = text == NULL ? firn_error_no_memory(err, "a path")
+                          : firn_os_dir_open_beneath(watching->root, text, &own, err);
+    }
+    if (rc == FIRN_OK) {
+        rc = firn_os_watch_add(watching->kernel, dir == NULL ? own : dir, out_id, err);
+    }
+    firn_os_dir_close(own);
+    firn_free(text);
+    return rc;
+}
+
+static void
+remove_watch(void *ctx, int id)
+{
+    struct watching *watching = ctx;
+    firn_os_watch_remove(watching->kernel, id);
+}
+
+/* A new queue and an empty set; after a failure they are the old ones. */
+static int
+begin_anew(struct watching *watching, firn_error *err)
+{
+    const struct firn_watch_kernel adding = {add_watch, remove_watch, watching};
+    struct firn_os_watch *kernel = NULL;
+    struct firn_watch_set *set = NULL;
+    int rc;
+    FIRN_TRY(firn_os_watch_create(watching->root, &kernel, err));
+    FIRN_TRY(firn_watch_set_create(watching->ws->os, &adding, &set, err));
+    firn_watch_set_destroy(watching->set);
+    firn_os_watch_destroy(watching->kernel);
+    watching->set = set;
+    watching->kernel = kernel;
+    kernel = NULL;
+    firn_watch_new_clear(&watching->fresh);
+    watching->is_lost = false;
+    watching->first_change_ns = watching->last_change_ns = now_of(watching);
+out:
+    firn_os_watch_destroy(kernel);
+    return rc;
+}
+
+static void
+note_change(struct watching *watching)
+{
+    watching->last_change_ns = now_of(watching);
+    if (watching->first_change_ns == 0) {
+        watching->first_change_ns = watching->last_change_ns;
+    }
+}
+
+static int
+on_event(void *ctx, const struct firn_os_watch_event *event)
+{
+    struct watching *watching = ctx;
+    bool is_change = true;
+    if (event->kind == FIRN_OS_WATCH_LOST) {
+        watching->is_lost = true;
+    } else {
+        firn_watch_set_event(watching->set, event, &is_change);
+        if (!watching->options->only_watch) {
+            firn_watch_new_note(&watching->fresh, watching->set, event);
+        }
+    }
+    if (is_change) {
+        note_change(watching);
+    }
+    return FIRN_OK;
+}
+
+static int
+has_lost_root(const struct watching *watching, firn_error *err)
+{
+    return firn_error_set(err, FIRN_NOT_FOUND, "'%.900s' was moved or removed",
+                          watching->ws->place.root);
+}
+
+/* Takes in every event that is due. */
+static int
+take_in(struct watching *watching, firn_error *err)
+{
+    struct firn_watch_set_info info;
+    int rc;
+    FIRN_TRY(firn_os_watch_read(watching->kernel, on_event, watching, err));
+    firn_watch_set_info(watching->set, &info);
+    if (info.has_lost_root) {
+        rc = has_lost_root(watching, err);
+        goto out;
+    }
+    if (watching->is_lost) {
+        const firn_watch_event lost = {
+            .kind = FIRN_WATCH_LOST,
+            .text = "changes were lost: all directories are looked at again"};
+        tell_event(watching, &lost);
+    }
+    if (watching->is_lost || info.is_broken) {
+        FIRN_TRY(begin_anew(watching, err));
+    }
+    DCHECK(!watching->is_lost);
+out:
+    return rc;
+}
+
+/* ---- questions and reports, of our own saves and of others ---- */
+
+static int
+ask(void *ctx, const struct firn_watch_question *question, struct firn_buf *out_answer,
+    firn_error *err)
+{
+    struct watching *watching = ctx;
+    struct firn_watch_question asked = *question;
+    struct firn_os_stat root;
+    int rc;
+    FIRN_TRY(firn_os_dir_stat(watching->root, &root, err));
+    if (asked.device != root.device || asked.inode != root.inode) {
+        rc = firn_error_set(err, FIRN_CONFLICT, "another directory is watched"); /* (I3) */
+        goto out;
+    }
+    FIRN_TRY(take_in(watching, err));
+    asked.is_full =
+        asked.is_full || now_of(watching) - watching->full_ns >= ms(watching->options->rescan_ms);
+    FIRN_TRY(firn_watch_set_ask(watching->set, &asked, out_answer, err));
+    if (asked.will_report) {
+        watching->is_full_asked = asked.is_full;
+    }
+out:
+    return rc;
+}
+
+/* The same, of our own save: it sees all that has changed so far. */
+static int
+ask_ourselves(void *ctx, const struct firn_watch_question *question, struct firn_buf *out_answer,
+              firn_error *err)
+{
+    struct watching *watching = ctx;
+    int rc = ask(ctx, question, out_answer, err);
+    if (rc == FIRN_OK) {
+        watching->first_change_ns = 0;
+    }
+    return rc;
+}
+
+static void
+enter(void *ctx, struct firn_os_dir *dir, firn_slice path)
+{
+    struct watching *watching = ctx;
+    firn_watch_set_enter(watching->set, dir, path);
+}
+
+static void
+tell(void *ctx, firn_slice report)
+{
+    struct watching *watching = ctx;
+    struct firn_watch_set_info info;
+    FIRN_IGNORE(firn_watch_set_tell(watching->set, report, NULL));
+    if (watching->is_full_asked) {
+        watching->full_ns = now_of(watching);
+        watching->is_full_asked = false;
+    }
+    firn_watch_set_info(watching->set, &info);
+    if (info.unwatched > 0 && !watching->has_told_limit) {
+        const firn_watch_event limited = {.kind = FIRN_WATCH_LIMITED,
+                                          .directories = info.unwatched,
+                                          .text = info.unwatched_error.text};
+        watching->has_told_limit = true;
+        tell_event(watching, &limited);
+    }
+}
+
+static void
+look(void *ctx, struct firn_watch_set_info *out)
+{
+    struct watching *watching = ctx;
+    firn_watch_set_info(watching->set, out);
+    out->is_unlimited = firn_os_watch_is_unlimited(watching->kernel);
+}
+
+static void
+stop(void *ctx)
+{
+    struct watching *watching = ctx;
+    watching->is_stopping = true;
+}
+
+/* ---- saving ---- */
+
+static bool
+is_stopped(struct watching *watching)
+{
+    const firn_watch_options *options = watching->options;
+    return watching->is_stopping ||
+           (options->should_stop != NULL && options->should_stop(options->ctx));
+}
+
+/* When the next save is due; INT64_MAX: not before something happens. */
+static int64_t
+due_ns(const struct watching *watching)
+{
+    const firn_watch_options *options = watching->options;
+    int64_t due = INT64_MAX;
+    if (options->only_watch) {
+        return due;
+    }
+    if (watching->first_change_ns != 0) {
+        int64_t quiet = watching->last_change_ns + ms(options->quiet_ms);
+        int64_t latest = watching->first_change_ns + ms(options->interval_max_ms);
+        due = quiet < latest ? quiet : latest;
+    }
+    int64_t rescan = watching->full_ns + ms(options->rescan_ms);
+    due = due < rescan ? due : rescan;
+    return due > watching->pause_ns ? due : watching->pause_ns;
+}
+
+static void
+save(struct watching *watching)
+{
+    firn_save_options options = *watching->options->save;
+    firn_save_result result;
+    firn_error err;
+    options.if_changed = true;
+    DCHECK(watching->ws->watch == NULL && !watching->options->only_watch);
+    DCHECK(watching->ws->lock_timeout_ms == 0); /* (I2) */
+    watching->ws->watch = &watching->link;
+    int rc = firn_ws_save(watching->ws, &options, &result, &err);
+    watching->ws->watch = NULL;
+    int64_t now = now_of(watching);
+    if (rc == FIRN_OK) {
+        watching->last_failure.text[0] = '\0';
+        /* Also where there was nothing to report on. */
+        watching->full_ns = watching->is_full_asked ? now : watching->full_ns;
+        watching->is_full_asked = false;
+        firn_watch_new_clear(&watching->fresh); /* they have been visited */
+        if (result.is_made) {
+            const firn_watch_event saved = {.kind = FIRN_WATCH_SAVED, .saved = &result};
+            tell_event(watching, &saved);
+        }
+        return;
+    }
+    watching->first_change_ns = watching->first_change_ns != 0 ? watching->first_change_ns : now;
+    watching->pause_ns = now + ms(rc == FIRN_BUSY ? BUSY_PAUSE_MS : FAILURE_PAUSE_MS);
+    if (rc != FIRN_BUSY && rc != FIRN_CANCELLED &&
+        strcmp(watching->last_failure.text, err.text) != 0) {
+        watching->last_failure = err;
+        const firn_watch_event failed = {.kind = FIRN_WATCH_FAILED, .text = err.text};
+        tell_event(watching, &failed);
+    }
+}
+
+/* ---- the whole ---- */
+
+/* Whether the socket is still ours: the store is there, and nobody has taken over. */
+static int
+check_name(struct watching *watching, firn_error *err)
+{
+    struct firn_os_stat now;
+    int rc = firn_os_stat(watching->store_dir, watching->name, &now, NULL);
+    return rc == FIRN_OK && now.inode == watching->name_stat.inode &&
+                   now.device == watching->name_stat.device
+               ? FIRN_OK
+               : firn_error_set(err, FIRN_NOT_FOUND,
+                                "the store '%.900s' has gone, or another watch has taken over",
+                                watching->ws->place.store_path);
+}
+
+/* Whether the root's path still leads to the directory that is watched. */
+static int
+check_root(struct watching *watching, firn_error *err)
+{
+    struct firn_ws *ws = watching->ws;
+    struct firn_os_dir *now = NULL;
+    struct firn_os_stat stat;
+    struct firn_os_stat own;
+    int rc;
+    FIRN_TRY(firn_os_dir_stat(watching->root, &own, err));
+    FIRN_TRY(firn_os_dir_open_path(ws->os, ws->place.root, &now, err));
+    FIRN_TRY(firn_os_dir_stat(now, &stat, err));
+    if (stat.inode != own.inode || stat.device != own.device) {
+        rc = FIRN_NOT_FOUND;
+    }
+out:
+    firn_os_dir_close(now);
+    return rc == FIRN_NOT_FOUND ? has_lost_root(watching, err) : rc;
+}
+
+static int
+open_store_dir(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_os_dir **out,
+               uint32_t *out_workspace, firn_error *err)
+{
+    struct firn_ws_opened opened;
+    *out = NULL;
+    int rc = firn_ws_opened_open(ws, mode, &opened, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    *out_workspace = opened.workspace.number;
+    if (opened.store_dir == NULL || opened.workspace.number == 0) {
+        rc = firn_error_set(err, FIRN_NOT_FOUND, "'%.900s' has no checkpoint yet", ws->place.root);
+    }
+    int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
+    rc = rc == FIRN_OK ? close_rc : rc;
+    return rc == FIRN_OK ? firn_place_open_dir(ws->os, ws->place.store_path, false, out, err) : rc;
+}
+
+static int
+start(struct watching *watching, firn_error *err)
+{
+    struct firn_ws *ws = watching->ws;
+    struct firn_os_socket *other = NULL;
+    uint32_t workspace;
+    int rc;
+    FIRN_TRY(open_store_dir(ws,
+                            watching->options->only_watch ? FIRN_CHECKOUT_WRITE : FIRN_WS_CREATE,
+                            &watching->store_dir, &workspace, err));
+    FIRN_TRY(firn_os_dir_open_path(ws->os, ws->place.root, &watching->root, err));
+    DCHECK(workspace != 0);
+    firn_watchlink_name(workspace, watching->name);
+    if (firn_os_socket_connect(watching->store_dir, watching->name, &other, NULL) == FIRN_OK) {
+        rc = firn_error_set(err, FIRN_CONFLICT, "'%.900s' is watched already, by process %llu",
+                            ws->place.root, (unsigned long long)firn_os_socket_peer(other));
+        goto out;
+    }
+    FIRN_TRY(begin_anew(watching, err));
+    FIRN_TRY(firn_os_socket_listen(watching->store_dir, watching->name, &watching->listener, err));
+    FIRN_TRY(firn_os_stat(watching->store_dir, watching->name, &watching->name_stat, err));
+    watching->last_change_ns -= ms(watching->options->quiet_ms); /* the first save is due */
+out:
+    firn_os_socket_close(other);
+    return rc;
+}
+
+static int
+loop(struct watching *watching, firn_error *err)
+{
+    const struct firn_watch_serve serve = {ask, tell, look, stop, watching};
+    DCHECK(watching->set != NULL && watching->kernel != NULL && watching->listener != NULL);
+    bool has_started = false;
+    int rc = FIRN_OK;
+    while (!is_stopped(watching)) {
+        FIRN_TRY(check_name(watching, err));
+        FIRN_TRY(check_root(watching, err));
+        FIRN_TRY(take_in(watching, err));
+        if (firn_watch_new_work(&watching->fresh, watching->set, watching->root)) {
+            note_change(watching);
+        }
+        firn_watch_serve(watching->listener, &serve);
+        if (now_of(watching) >= due_ns(watching) && !is_stopped(watching)) {
+            save(watching);
+        }
+        struct firn_watch_set_info info;
+        firn_watch_set_info(watching->set, &info);
+        if (!has_started && (watching->options->only_watch || info.directories > 0)) {
+            const firn_watch_event started = {.kind = FIRN_WATCH_STARTED,
+                                              .directories = info.directories};
+            tell_event(watching, &started);
+            has_started = true;
+        }
+        int64_t left =
+            firn_watch_new_has_any(&watching->fresh) ? 0 : due_ns(watching) - now_of(watching);
+        firn_os_watch_wait(watching->kernel, watching->listener,
+                           left < ms(TICK_MS) ? left : ms(TICK_MS));
+    }
+out:
+    return rc;
+}
+
+static void
+finish(struct watching *watching)
+{
+    if (watching->listener != NULL && check_name(watching, NULL) == FIRN_OK) {
+        FIRN_IGNORE(firn_os_remove_file(watching->store_dir, watching->name, NULL));
+    }
+    firn_os_socket_close(watching->listener);
+    firn_watch_new_deinit(&watching->fresh);
+    firn_watch_set_destroy(watching->set);
+    firn_os_watch_destroy(watching->kernel);
+    firn_os_dir_close(watching->store_dir);
+    firn_os_dir_close(watching->root);
+}
+
+int
+firn_watch(struct firn_ws *ws, const firn_watch_options *options, firn_error *err)
+{
+    struct watching watching = {.ws = ws, .options = options};
+    watching.link = (struct firn_watch_link){ask_ourselves, enter, tell, &watching};
+    watching.fresh.os = ws->os;
+    watching.fresh.rules = (struct firn_rules_walk_options){
+        .include_deps = options->save->include_deps, .gitignore = options->save->gitignore};
+    watching.full_ns = now_of(&watching);
+    int rc = start(&watching, err);
+    int64_t lock_timeout_ms = ws->lock_timeout_ms;
+    if (rc == FIRN_OK) {
+        ws->lock_timeout_ms = 0; /* (I2) */
+        rc = loop(&watching, err);
+        ws->lock_timeout_ms = lock_timeout_ms;
+    }
+    finish(&watching);
+    return rc;
+}
+
+/* ---- from outside ---- */
+
+static int
+request(struct firn_ws *ws, enum firn_watchlink_wire_kind kind, firn_watch_info *out,
+        firn_error *err)
+{
+    struct firn_os_dir *store_dir = NULL;
+    struct firn_os_socket *socket = NULL;
+    struct firn_watch_set_info info;
+    char name[FIRN_WATCHLINK_NAME_SIZE];
+    uint32_t workspace;
+    int rc;
+    *out = (firn_watch_info){0};
+    FIRN_TRY(open_store_dir(ws, FIRN_WS_READ, &store_dir, &workspace, err));
+    firn_watchlink_name(workspace, name);
+    if (firn_os_socket_connect(store_dir, name, &socket, NULL) != FIRN_OK) {
+        rc = firn_error_set(err, FIRN_NOT_FOUND, "'%.900s' is not watched", ws->place.root);
+        goto out;
+    }
+    FIRN_TRY(firn_watch_serve_request(socket, kind, &info, err));
+    *out = (firn_watch_info){.process = firn_os_socket_peer(socket),
+                             .directories = info.directories,
+                             .dirty = info.dirty,
+                             .unwatched = info.unwatched,
+                             .is_by_fanotify = info.is_unlimited};
+out:
+    firn_os_socket_close(socket);
+    firn_os_dir_close(store_dir);
+    return rc;
+}
+
+int
+firn_watch_look(struct firn_ws *ws, firn_watch_info *out, firn_error *err)
+{
+    return request(ws, FIRN_WATCHLINK_WIRE_LOOK, out, err);
+}
+
+int
+firn_watch_stop(struct firn_ws *ws, firn_watch_info *out, firn_error *err)
+{
+    return request(ws, FIRN_WATCHLINK_WIRE_STOP, out, err);
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * watch/watch_new.c: directories that are new are watched before a save visits them.
+ *
+ * A save comes when a workspace has become quiet. While an archive is unpacked into a directory that
+ * is new, only the making of the directory shows in one that is watched; all that follows would go
+ * unseen, and a save would come in the middle of it. So a directory that has come, by being made or
+ * moved, is watched as soon as its event is read, and so are those in it.
+ *
+ * This is about time alone. The directory is dirty until a save has visited it, as it would be
+ * without (checked by firn_watch_set_add), so nothing here can make a save miss a change (I1).
+ * Therefore whatever fails is let be: no memory, no watch, a directory that is gone or cannot be
+ * read. Then a save comes too early at worst.
+ *
+ * A directory is listed after it is watched: what is made in it is listed or shows as an event (I2;
+ * not checked: it is the order of two calls). Where both happen it is watched twice, the second
+ * time by its event.
+ *
+ * The rules count: what they leave out makes no save wait and takes no watch. Whether a directory is
+ * left out is asked once, by the rules of the directories above it as they are then; those with a
+ * CACHEDIR.TAG are not looked for. Where the answer becomes another one, the next save visits the
+ * directory, or has it forgotten.
+ *
+ * Bounds. One call of work looks at ROUND_MAX directories, and the rest are left to the next: a watch
+ * has requests to serve meanwhile. What is noted takes PATHS_SIZE_MAX bytes and a path at most. The
+ * directories that are noted last are looked at first, so those that wait are the siblings on one way
+ * down.
+ */
+#include "watch/watch_new.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/slice.h"
+
+enum { ROUND_MAX = 1024, PATHS_SIZE_MAX = 8 << 20 };
+
+/* ---- the rules ---- */
+
+static void
+forget_rules(struct firn_watch_new *fresh)
+{
+    firn_rules_walk_destroy(fresh->ignore);
+    fresh->ignore = NULL;
+    fresh->scope = NULL;
+}
+
+/* Takes the rule files of one directory in; one that cannot be used is as if it were not there. */
+static int
+enter(struct firn_watch_new *fresh, struct firn_os_dir *dir, firn_slice path)
+{
+    struct firn_rules_walk_files files = {{NULL}};
+    int rc = FIRN_OK;
+    DCHECK(fresh->ignore != NULL && fresh->scope != NULL);
+    for (int i = 1; i <= FIRN_IGNORE_RULES_KIND_COUNT && rc == FIRN_OK; i++) {
+        const char *name = firn_ignore_rules_name((enum firn_ignore_rules_kind)i);
+        enum firn_ignore_rules_kind kind;
+        if (firn_rules_walk_is_rule_file(fresh->ignore, firn_str(name), path.size == 0, &kind)) {
+            rc = firn_rules_read(dir, kind, NULL, NULL, &files.files[kind - 1], NULL);
+            rc = rc == FIRN_NO_MEMORY ? rc : FIRN_OK;
+        }
+    }
+    if (rc == FIRN_OK) {
+        rc = firn_rules_walk_enter(fresh->ignore, fresh->scope, path, &files, &fresh->scope, NULL);
+    }
+    firn_rules_walk_files_deinit(&files);
+    return rc;
+}
+
+/* The path of a directory and those above it, from the root down: size is how much of `path` the last
+ * one was; false behind the whole path. */
+static bool
+next_prefix(firn_slice path, size_t *size)
+{
+    DCHECK(*size <= path.size);
+    if (*size == path.size) {
+        return false;
+    }
+    size_t from = *size == 0 ? 0 : *size + 1;
+    const uint8_t *slash = memchr(path.data + from, '/', path.size - from);
+    *size = slash == NULL ? path.size : (size_t)(slash - path.data);
+    return true;
+}
+
+/* Makes the rules those in effect in `path`. */
+static int
+enter_all(struct firn_watch_new *fresh, struct firn_os_dir *root, firn_slice path)
+{
+    struct firn_buf text = {0};
+    struct firn_os_dir *dir = NULL;
+    struct firn_os_stat stat;
+    size_t size = 0;
+    bool is_more = true;
+    int rc;
+    forget_rules(fresh);
+    FIRN_TRY(firn_buf_assign(&fresh->parent, path));
+    FIRN_TRY(firn_rules_walk_create(fresh->os, &fresh->rules, &fresh->ignore, NULL));
+    fresh->scope = firn_rules_walk_outermost(fresh->ignore);
+    for (; is_more; is_more = next_prefix(path, &size)) {
+        firn_os_dir_close(dir);
+        dir = NULL;
+        FIRN_TRY(firn_buf_assign(&text, firn_bytes(path.data, size)));
+        FIRN_TRY(firn_buf_append_u8(&text, '\0'));
+        FIRN_TRY(firn_os_dir_open_beneath(root, (const char *)text.data, &dir, NULL));
+        FIRN_TRY(enter(fresh, dir, firn_bytes(path.data, size)));
+    }
+    fresh->has_manifest =
+        firn_os_stat(dir, "Cargo.toml", &stat, NULL) == FIRN_OK && stat.kind != FIRN_OS_DIR;
+out:
+    firn_os_dir_close(dir);
+    firn_buf_deinit(&text);
+    return rc;
+}
+
+/* Whether a save would visit a directory that lies in one that it visits. */
+static bool
+is_wanted(struct firn_watch_new *fresh, struct firn_os_dir *root, firn_slice path)
+{
+    size_t name_at = path.size;
+    while (name_at > 0 && path.data[name_at - 1] != '/') {
+        name_at--;
+    }
+    firn_slice parent = firn_bytes(path.data, name_at == 0 ? 0 : name_at - 1);
+    bool is_entered =
+        fresh->ignore != NULL && firn_slice_equal(firn_buf_slice(&fresh->parent), parent);
+    if (!is_entered && enter_all(fresh, root, parent) != FIRN_OK) {
+        forget_rules(fresh);
+        return false;
+    }
+    DCHECK(fresh->ignore != NULL && firn_slice_equal(firn_buf_slice(&fresh->parent), parent));
+    struct firn_rules_walk_reason reason;
+    const struct firn_rules_walk_entry entry = {.path = path,
+                                                .name_size = path.size - name_at,
+                                                .is_dir = true,
+                                                .is_beside_manifest = fresh->has_manifest};
+    return !firn_rules_judge(fresh->ignore, fresh->scope, &entry, &reason);
+}
+
+/* ---- directories ---- */
+
+/* Appends the directory at the front of a path, and a name; all or nothing. */
+static int
+push(struct firn_watch_new *fresh, firn_slice dir, firn_slice name)
+{
+    size_t before = fresh->paths.size;
+    if (before > PATHS_SIZE_MAX) {
+        return FIRN_LIMIT;
+    }
+    int rc;
+    FIRN_TRY(firn_buf_append_slice(&fresh->paths, dir));
+    if (dir.size > 0) {
+        FIRN_TRY(firn_buf_append_u8(&fresh->paths, '/'));
+    }
+    FIRN_TRY(firn_buf_append_slice(&fresh->paths, name));
+    FIRN_TRY(firn_buf_append_u8(&fresh->paths, '\0'));
+out:
+    fresh->paths.size = rc == FIRN_OK ? fresh->paths.size : before;
+    return rc;
+}
+
+/* Takes the last path that is noted, with its NUL. */
+static int
+pop(struct firn_watch_new *fresh)
+{
+    DCHECK(fresh->paths.size > 0 && fresh->paths.data[fresh->paths.size - 1] == '\0');
+    size_t at = fresh->paths.size - 1;
+    while (at > 0 && fresh->paths.data[at - 1] != '\0') {
+        at--;
+    }
+    int rc =
+        firn_buf_assign(&fresh->path, firn_bytes(fresh->paths.data + at, fresh->paths.size - at));
+    fresh->paths.size = at;
+    return rc;
+}
+
+static int
+on_entry(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct firn_watch_new *fresh = ctx;
+    if (entry->kind != FIRN_OS_DIR && entry->kind != FIRN_OS_UNKNOWN) {
+        return FIRN_OK;
+    }
+    const firn_slice dir = firn_bytes(fresh->path.data, fresh->path.size - 1);
+    return push(fresh, dir, firn_bytes(entry->name, entry->name_size));
+}
+
+/* Watches the directory that was popped, and notes those in it. */
+static bool
+look_at(struct firn_watch_new *fresh, struct firn_watch_set *set, struct firn_os_dir *root)
+{
+    const firn_slice path = firn_bytes(fresh->path.data, fresh->path.size - 1);
+    struct firn_os_dir *dir = NULL;
+    DCHECK(fresh->path.size > 0 && fresh->path.data[path.size] == '\0');
+    if (firn_os_dir_open_beneath(root, (const char *)fresh->path.data, &dir, NULL) != FIRN_OK) {
+        return false; /* gone again, or was no directory */
+    }
+    bool is_watched = is_wanted(fresh, root, path) && firn_watch_set_add(set, dir, path);
+    if (is_watched) {
+        FIRN_IGNORE(firn_os_dir_list(dir, on_entry, fresh, NULL)); /* (I2) */
+    }
+    firn_os_dir_close(dir);
+    return is_watched;
+}
+
+/* ---- the whole ---- */
+
+void
+firn_watch_new_deinit(struct firn_watch_new *fresh)
+{
+    forget_rules(fresh);
+    firn_buf_deinit(&fresh->paths);
+    firn_buf_deinit(&fresh->path);
+    firn_buf_deinit(&fresh->parent);
+}
+
+void
+firn_watch_new_clear(struct firn_watch_new *fresh)
+{
+    firn_buf_clear(&fresh->paths);
+}
+
+void
+firn_watch_new_note(struct firn_watch_new *fresh, struct firn_watch_set *set,
+                    const struct firn_os_watch_event *event)
+{
+    firn_slice dir;
+    if (event->kind == FIRN_OS_WATCH_NAMES && event->is_dir &&
+        firn_watch_set_path(set, event->id, &dir)) {
+        FIRN_IGNORE(push(fresh, dir, firn_str(event->name)));
+    }
+}
+
+bool
+firn_watch_new_has_any(const struct firn_watch_new *fresh)
+{
+    return fresh->paths.size > 0;
+}
+
+bool
+firn_watch_new_work(struct firn_watch_new *fresh, struct firn_watch_set *set,
+                    struct firn_os_dir *root)
+{
+    bool is_any = false;
+    for (int i = 0; i < ROUND_MAX && fresh->paths.size > 0; i++) {
+        if (pop(fresh) == FIRN_OK && look_at(fresh, set, root)) {
+            is_any = true;
+        }
+    }
+    forget_rules(fresh); /* they may change */
+    return is_any;
+}

@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * watchlink/watchlink.c: a save, or a look, beside a watch.
+ *
+ * The watch is asked which directories are still as in a tree that the store has, the one of the
+ * newest checkpoint (watch_set.c). Of those the entries are read from that tree, before the scan
+ * begins, and the scan takes them over without a visit (scan_confined.c). All others are visited
+ * as always. So the tree that comes of it is the one that a visit of everything would give (I1; not
+ * checked, like (I2): tests compare the two):
+ * the watch answers only after it has seen every event that was due, and a directory that it names
+ * has had none.
+ *
+ * How many files lie in what is not visited the answer says, of that very tree (I2).
+ *
+ * Files with several names. Which of the names holds the content depends on all of them. Their
+ * directories are never clean, so a scan meets all that have been known. A name that is new may
+ * belong to a file in a clean directory, which cannot know: then the scan begins once more, without
+ * confines (I3; not checked: the scan says so). New is one that the scan last reported did not
+ * meet, even if the stat cache knows it from another, such as that of a restore that came to
+ * nothing. And where a file gets a further name while a scan runs, that scan may have passed by the
+ * other one before: it is not reported. Files of rules that are new or have changed are met in the
+ * same way: what they govern may be clean, if the change came by another name of theirs.
+ *
+ * Afterwards the watch is told what was visited, and the tree, while the store is still locked: the
+ * next save asks with that tree.
+ *
+ * A watch that is gone, slow, of another version or mad costs at most a second, and then everything
+ * is visited. What it says is not believed beyond (I1): a path that the tree does not have is
+ * visited.
+ *
+ * Threads: after `begin` the confines do not change; leave is called by any thread and locks.
+ */
+#include "watchlink/watchlink.h"
+
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/hash_map.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "codec/xxh3.h"
+#include "handle/ws_internal.h"
+#include "os/os_socket.h"
+#include "os/os_thread.h"
+#include "scan/scan_notices.h"
+#include "tree/tree_lookup.h"
+
+enum { ANSWER_TIMEOUT_MS = 1000, NS_PER_MS = 1000000, PIECE_SIZE = 1 << 20, KEY_FIELDS = 6 };
+
+struct passed {
+    firn_slice path; /* in the arena */
+    struct firn_tree_entry entry;
+    uint64_t files; /* in it and below; likewise the other two */
+    uint64_t bytes;
+    uint64_t directories;
+};
+
+struct firn_watchlink {
+    const struct firn_watch_link *link; /* NULL: by the socket */
+    struct firn_os_dir *store_dir;
+    uint32_t workspace;
+    struct firn_watch_question question;
+    uint64_t token;
+    struct firn_hash_map passed; /* of struct passed; not changed after `begin` */
+    struct firn_arena arena;
+    struct firn_scan_confines confines;
+    struct firn_scan_witness witness;
+    struct firn_scan_notices notices; /* of a scan with confines */
+    struct firn_os_mutex mutex;       /* rank WORKSPACE_TREE: guards the rest */
+    struct firn_scan_result totals;   /* the numbers of what has been passed by */
+    struct firn_buf report;
+    bool is_report_lost; /* for want of memory */
+};
+
+/* ---- messages ---- */
+
+void
+firn_watchlink_name(uint32_t workspace, char out[FIRN_WATCHLINK_NAME_SIZE])
+{
+    (void)snprintf(out, FIRN_WATCHLINK_NAME_SIZE, "watch-%u", (unsigned)workspace);
+}
+
+int
+firn_watchlink_send(struct firn_os_socket *socket, enum firn_watchlink_wire_kind kind,
+                    firn_slice bytes, firn_error *err)
+{
+    uint8_t header[FIRN_WATCHLINK_WIRE_HEADER_SIZE];
+    const int64_t timeout_ns = (int64_t)ANSWER_TIMEOUT_MS * NS_PER_MS;
+    firn_watchlink_wire_header(kind, bytes.size, header);
+    int rc = firn_os_socket_send(socket, header, sizeof header, timeout_ns, err);
+    return rc == FIRN_OK ? firn_os_socket_send(socket, bytes.data, bytes.size, timeout_ns, err)
+                         : rc;
+}
+
+int
+firn_watchlink_receive(struct firn_os_socket *socket, int64_t timeout_ns,
+                       enum firn_watchlink_wire_kind *out_kind, struct firn_buf *out,
+                       firn_error *err)
+{
+    uint8_t header[FIRN_WATCHLINK_WIRE_HEADER_SIZE];
+    struct firn_os *os = firn_os_default();
+    int64_t deadline_ns = firn_os_monotonic_ns(os) + timeout_ns;
+    size_t size;
+    int rc;
+    firn_buf_clear(out);
+    FIRN_TRY(firn_os_socket_receive(socket, header, sizeof header, timeout_ns, err));
+    FIRN_TRY(firn_watchlink_wire_parse_header(header, out_kind, &size, err));
+    /* Memory is taken as bytes come, not as they are announced. */
+    DCHECK(size <= FIRN_WATCHLINK_WIRE_SIZE_MAX);
+    while (out->size < size) {
+        size_t piece = size - out->size < PIECE_SIZE ? size - out->size : PIECE_SIZE;
+        size_t at = out->size;
+        if (firn_buf_set_size(out, at + piece) != FIRN_OK) {
+            return firn_error_no_memory(err, "a message");
+        }
+        FIRN_TRY(firn_os_socket_receive(socket, out->data + at, piece,
+                                        deadline_ns - firn_os_monotonic_ns(os), err));
+    }
+out:
+    return rc;
+}
+
+/* ---- the question ---- */
+
+/* What decides, beside the disk, which entries belong to the tree. */
+static void
+make_key(const struct firn_ws_opened *opened, const struct firn_watchlink_options *options,
+         uint8_t out[FIRN_WATCHLINK_WIRE_KEY_SIZE])
+{
+    uint64_t fields[KEY_FIELDS] = {
+        opened->store_stat.device, opened->store_stat.inode,
+        (options->include_deps ? 1U : 4U) | (options->gitignore ? 2U : 0U), options->file_size_max};
+    uint8_t nested[FIRN_XXH3_WIDE_SIZE];
+    firn_place_nested_digest(opened->nested, nested);
+    memcpy(&fields[KEY_FIELDS - 2], nested, sizeof nested);
+    _Static_assert(sizeof nested == 2 * sizeof fields[0], "the last two fields");
+    firn_xxh3_wide(fields, sizeof fields, 0, out);
+}
+
+/* Connects to the watch. */
+static int
+reach(const struct firn_watchlink *watched, struct firn_os_socket **out, firn_error *err)
+{
+    char name[FIRN_WATCHLINK_NAME_SIZE];
+    firn_watchlink_name(watched->workspace, name);
+    return firn_os_socket_connect(watched->store_dir, name, out, err);
+}
+
+static int
+ask_by_socket(struct firn_watchlink *watched, struct firn_buf *out_answer, firn_error *err)
+{
+    const int64_t timeout_ns = (int64_t)ANSWER_TIMEOUT_MS * NS_PER_MS;
+    struct firn_os_socket *socket = NULL;
+    struct firn_buf bytes = {0};
+    enum firn_watchlink_wire_kind kind;
+    int rc;
+    FIRN_TRY(reach(watched, &socket, err));
+    if (firn_watchlink_wire_put_question(&bytes, &watched->question) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a question");
+        goto out;
+    }
+    FIRN_TRY(firn_watchlink_send(socket, FIRN_WATCHLINK_WIRE_ASK, firn_buf_slice(&bytes), err));
+    FIRN_TRY(firn_watchlink_receive(socket, timeout_ns, &kind, out_answer, err));
+    if (kind != FIRN_WATCHLINK_WIRE_ANSWER) {
+        rc = firn_error_set(err, FIRN_INVALID, "the watch answers something else");
+    }
+out:
+    firn_os_socket_close(socket);
+    firn_buf_deinit(&bytes);
+    return rc;
+}
+
+/* ---- the answer ---- */
+
+struct taking {
+    struct firn_watchlink *watched;
+    struct firn_tree_lookup lookup;
+    struct firn_buf path;
+};
+
+static uint64_t
+path_hash(firn_slice path)
+{
+    return firn_xxh3(path.data, path.size, 0);
+}
+
+static uint64_t
+passed_hash(const void *record)
+{
+    return path_hash(((const struct passed *)record)->path);
+}
+
+static bool
+passed_equal(const void *record, const void *key)
+{
+    return firn_slice_equal(((const struct passed *)record)->path, *(const firn_slice *)key);
+}
+
+static int
+keep(struct firn_watchlink *watched, firn_slice path, const struct firn_watch_passed *passed,
+     const struct firn_tree_entry *entry, firn_error *err)
+{
+    struct passed kept = {.entry = *entry,
+                          .files = passed->files,
+                          .bytes = passed->bytes,
+                          .directories = passed->directories};
+    DCHECK(entry->kind == FIRN_TREE_DIR && path.size > 0);
+    DCHECK(firn_hash_map_find(&watched->passed, path_hash(path), &path) == NULL);
+    const uint8_t *bytes = firn_arena_copy(&watched->arena, path.data, path.size);
+    const uint8_t *xattrs =
+        firn_arena_copy(&watched->arena, entry->xattrs.data, entry->xattrs.size);
+    if (bytes == NULL || xattrs == NULL) {
+        return firn_error_no_memory(err, "a list of directories");
+    }
+    kept.path = firn_bytes(bytes, path.size);
+    kept.entry.name = firn_bytes(NULL, 0);
+    kept.entry.xattrs = firn_bytes(xattrs, entry->xattrs.size);
+    return firn_hash_map_insert(&watched->passed, path_hash(path), &kept) != NULL
+               ? FIRN_OK
+               : firn_error_no_memory(err, "a list of directories");
+}
+
+static int
+take(void *ctx, const struct firn_watch_passed *passed, firn_error *err)
+{
+    struct taking *taking = ctx;
+    struct firn_watchlink *watched = taking->watched;
+    const struct firn_tree_entry *entry;
+    firn_slice path;
+    int rc;
+    if (firn_buf_assign(&taking->path, passed->parent) != FIRN_OK ||
+        (passed->parent.size > 0 && firn_buf_append_u8(&taking->path, '/') != FIRN_OK) ||
+        firn_buf_append_slice(&taking->path, passed->name) != FIRN_OK) {
+        return firn_error_no_memory(err, "a path");
+    }
+    path = firn_buf_slice(&taking->path);
+    FIRN_TRY(firn_tree_lookup_find(&taking->lookup, path, &entry, err));
+    if (entry == NULL || entry->kind != FIRN_TREE_DIR ||
+        firn_hash_map_find(&watched->passed, path_hash(path), &path) != NULL) {
+        goto out;
+    }
+    FIRN_TRY(keep(watched, path, passed, entry, err));
+out:
+    return rc;
+}
+
+static int
+take_answer(struct firn_watchlink *watched, struct firn_ws_opened *opened, firn_slice answer,
+            firn_error *err)
+{
+    struct taking taking = {.watched = watched};
+    struct firn_reader reader = firn_reader_of(answer);
+    int rc;
+    DCHECK(watched->passed.count == 0);
+    FIRN_TRY(firn_watchlink_wire_get_token(&reader, &watched->token, err));
+    FIRN_TRY(firn_watchlink_wire_get_begun(&reader, &watched->confines.known_ns, err));
+    firn_tree_lookup_init(&taking.lookup, firn_objects_trees(opened->objects),
+                          &watched->question.base.tree);
+    FIRN_TRY(firn_watchlink_wire_get_passed(&reader, take, &taking, err));
+out:
+    firn_tree_lookup_deinit(&taking.lookup);
+    firn_buf_deinit(&taking.path);
+    return rc;
+}
+
+/* ---- the scan ---- */
+
+static bool
+is_inside(void *ctx, firn_slice path)
+{
+    const struct firn_watchlink *watched = ctx;
+    return firn_hash_map_find(&watched->passed, path_hash(path), &path) == NULL;
+}
+
+static int
+entry_of(void *ctx, firn_slice path, const struct firn_tree_entry **out, firn_error *err)
+{
+    struct firn_watchlink *watched = ctx;
+    const struct passed *passed = firn_hash_map_find(&watched->passed, path_hash(path), &path);
+    (void)err;
+    *out = NULL;
+    if (passed != NULL) {
+        DCHECK(passed->entry.kind == FIRN_TREE_DIR);
+        *out = &passed->entry;
+        firn_os_mutex_lock(&watched->mutex);
+        watched->totals.files += passed->files;
+        watched->totals.bytes += passed->bytes;
+        watched->totals.directories += passed->directories;
+        firn_os_mutex_unlock(&watched->mutex);
+    }
+    return FIRN_OK;
+}
+
+static int
+leave(void *ctx, firn_slice path, uint64_t files, uint64_t bytes, bool is_steady, firn_error *err)
+{
+    struct firn_watchlink *watched = ctx;
+    const struct firn_watch_visited visited = {
+        .path = path, .is_steady = is_steady, .files = files, .bytes = bytes};
+    (void)err;
+    DCHECK(watched->question.will_report);
+    DCHECK(path.size == 0 || firn_tree_path_is_valid(path)); /* the watch refuses others */
+    firn_os_mutex_lock(&watched->mutex);
+    if (!watched->is_report_lost &&
+        firn_watchlink_wire_put_visited(&watched->report, &visited) != FIRN_OK) {
+        watched->is_report_lost = true;
+    }
+    firn_os_mutex_unlock(&watched->mutex);
+    return FIRN_OK;
+}
+
+static void
+enter(void *ctx, struct firn_os_dir *dir, firn_slice path)
+{
+    const struct firn_watchlink *watched = ctx;
+    DCHECK(watched->link != NULL);
+    watched->link->enter(watched->link->ctx, dir, path);
+}
+
+void
+firn_watchlink_apply(struct firn_watchlink *watched, struct firn_scan_options *options)
+{
+    if (watched == NULL) {
+        return;
+    }
+    if (watched->passed.count > 0) {
+        options->confines = &watched->confines;
+        options->callbacks = firn_scan_notices_keep(&watched->notices, &options->callbacks);
+    }
+    if (watched->question.will_report) {
+        options->witness = &watched->witness;
+    }
+}
+
+void
+firn_watchlink_complete(struct firn_watchlink *watched, struct firn_scan_result *result)
+{
+    if (watched != NULL) {
+        firn_scan_notices_tell(&watched->notices);
+        result->files += watched->totals.files;
+        result->bytes += watched->totals.bytes;
+        result->directories += watched->totals.directories;
+    }
+}
+
+bool
+firn_watchlink_widen(struct firn_watchlink *watched)
+{
+    if (watched == NULL) {
+        return false;
+    }
+    bool had_confines = watched->passed.count > 0;
+    firn_hash_map_clear(&watched->passed);
+    watched->totals = (struct firn_scan_result){0};
+    firn_buf_clear(&watched->report);
+    firn_scan_notices_drop(&watched->notices);
+    return had_confines;
+}
+
+/* ---- the whole ---- */
+
+static void
+init(struct firn_watchlink *watched, struct firn_ws *ws, struct firn_ws_opened *opened,
+     const struct firn_watchlink_options *options)
+{
+    watched->link = ws->watch;
+    watched->store_dir = opened->store_dir;
+    watched->workspace = opened->workspace.number;
+    watched->question.is_full = options->is_full || options->tree == NULL;
+    watched->question.will_report = options->will_report;
+    watched->question.device = opened->root_stat.device;
+    watched->question.inode = opened->root_stat.inode;
+    if (options->tree != NULL) {
+        watched->question.base.tree = *options->tree;
+    }
+    make_key(opened, options, watched->question.base.key);
+    firn_hash_map_init(&watched->passed, sizeof(struct passed), passed_hash, passed_equal);
+    firn_os_mutex_init(ws->os, &watched->mutex, FIRN_LOCK_WORKSPACE_TREE);
+    watched->confines = (struct firn_scan_confines){
+        .is_inside = is_inside, .entry = entry_of, .needs_known = true, .ctx = watched};
+    watched->witness = (struct firn_scan_witness){
+        .enter = watched->link != NULL ? enter : NULL, .leave = leave, .ctx = watched};
+}
+
+int
+firn_watchlink_begin(struct firn_ws *ws, struct firn_ws_opened *opened,
+                     const struct firn_watchlink_options *options, struct firn_watchlink **out,
+                     firn_error *err)
+{
+    struct firn_buf answer = {0};
+    *out = NULL;
+    struct firn_watchlink *watched = firn_alloc_zeroed(sizeof *watched);
+    if (watched == NULL) {
+        return firn_error_no_memory(err, "asking a watch");
+    }
+    init(watched, ws, opened, options);
+    int rc = watched->link != NULL
+                 ? watched->link->ask(watched->link->ctx, &watched->question, &answer, err)
+                 : ask_by_socket(watched, &answer, err);
+    if (rc == FIRN_OK) {
+        rc = take_answer(watched, opened, firn_buf_slice(&answer), err);
+    }
+    firn_buf_deinit(&answer);
+    if (rc != FIRN_OK) {
+        firn_watchlink_end(watched);
+        return rc == FIRN_NO_MEMORY ? rc : FIRN_OK;
+    }
+    *out = watched;
+    return FIRN_OK;
+}
+
+void
+firn_watchlink_end(struct firn_watchlink *watched)
+{
+    if (watched == NULL) {
+        return;
+    }
+    firn_scan_notices_drop(&watched->notices);
+    firn_hash_map_deinit(&watched->passed);
+    firn_arena_deinit(&watched->arena);
+    firn_buf_deinit(&watched->report);
+    firn_os_mutex_deinit(&watched->mutex);
+    firn_free(watched);
+}
+
+void
+firn_watchlink_tell(struct firn_watchlink *watched, const struct firn_scan_result *scan)
+{
+    struct firn_os_socket *socket = NULL;
+    struct firn_buf report = {0};
+    if (watched == NULL || !watched->question.will_report || watched->is_report_lost ||
+        scan->has_fresh_links /* (I3) */) {
+        return;
+    }
+    struct firn_watch_base base = watched->question.base;
+    base.tree = scan->root.hash;
+    int rc;
+    FIRN_TRY(firn_watchlink_wire_put_token(&report, watched->token));
+    FIRN_TRY(firn_watchlink_wire_put_begun(&report, scan->begun_ns));
+    FIRN_TRY(firn_watchlink_wire_put_base(&report, &base));
+    FIRN_TRY(firn_buf_append_slice(&report, firn_buf_slice(&watched->report)));
+    if (report.size > FIRN_WATCHLINK_WIRE_SIZE_MAX) {
+        goto out; /* the watch goes on believing that everything is to be visited */
+    }
+    if (watched->link != NULL) {
+        watched->link->tell(watched->link->ctx, firn_buf_slice(&report));
+        goto out;
+    }
+    FIRN_TRY(reach(watched, &socket, NULL));
+    FIRN_TRY(firn_watchlink_send(socket, FIRN_WATCHLINK_WIRE_TELL, firn_buf_slice(&report), NULL));
+out:
+    firn_os_socket_close(socket);
+    firn_buf_deinit(&report);
+}
