@@ -19,7 +19,7 @@
 #include "codec/crc32.h"
 #include "compat/alxsv1.h"
 #include "compat/alxsv1_format.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -181,12 +181,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         options.key_size_max = 8;
         options.value_size_max = 64;
     }
-    CHECK(firn_os_memory_create(1, &os, NULL) == FIRN_OK);
+    CHECK(firn_sim_memory_create(1, &os, NULL) == FIRN_OK);
     CHECK(firn_os_dir_open_path(os, "/", &dir, NULL) == FIRN_OK);
     write_file(dir, "t", firn_bytes(bytes, size));
     read_table(dir, firn_bytes(bytes, size), &options);
     firn_os_dir_close(dir);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
     free(bytes);
     return 0;
 }

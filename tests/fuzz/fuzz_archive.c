@@ -16,7 +16,7 @@
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "copy/copy_export.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "storefile/archive.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -118,12 +118,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         wrap(input, &file);
         input = firn_buf_slice(&file);
     }
-    CHECK(firn_os_memory_create(1, &os, NULL) == FIRN_OK);
+    CHECK(firn_sim_memory_create(1, &os, NULL) == FIRN_OK);
     CHECK(firn_os_dir_open_path(os, "/", &root, NULL) == FIRN_OK);
     put_file(root, input);
     use(os, root);
     firn_os_dir_close(root);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
     firn_buf_deinit(&file);
     return 0;
 }

@@ -14,7 +14,7 @@
 
 #include "base/check.h"
 #include "base/slice.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "support/test_seal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -27,7 +27,7 @@ open_machine(void)
     static struct firn_os_dir *dir;
     static struct firn_os *os;
     if (dir == NULL) {
-        CHECK(firn_os_memory_create(1, &os, NULL) == FIRN_OK);
+        CHECK(firn_sim_memory_create(1, &os, NULL) == FIRN_OK);
         CHECK(firn_os_dir_open_path(os, "/", &dir, NULL) == FIRN_OK);
     }
     return dir;

@@ -21,7 +21,7 @@
 #include "codec/hex.h"
 #include "compat/chkpv1.h"
 #include "compat/chkpv1_format.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -118,7 +118,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     firn_slice dat = firn_bytes(data + INPUT_HEAD_SIZE, dat_size);
     firn_slice idx = firn_bytes(dat.data + dat_size, size - INPUT_HEAD_SIZE - dat_size);
-    CHECK(firn_os_memory_create(1, &os, NULL) == FIRN_OK);
+    CHECK(firn_sim_memory_create(1, &os, NULL) == FIRN_OK);
     CHECK(firn_os_dir_open_path(os, "/", &dir, NULL) == FIRN_OK);
     if (flags & FLAG_NAME) {
         name_content(dat, name);
@@ -134,6 +134,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     options.ignore_index = true;
     read_pack(dir, name, &options);
     firn_os_dir_close(dir);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
     return 0;
 }

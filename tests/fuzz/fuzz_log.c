@@ -19,7 +19,7 @@
 #include "log/log.h"
 #include "log/log_format.h"
 #include "log/log_segment.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -188,7 +188,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     struct firn_os *os = NULL;
     struct firn_os_dir *dir = NULL;
-    CHECK(firn_os_memory_create(1, &os, NULL) == FIRN_OK);
+    CHECK(firn_sim_memory_create(1, &os, NULL) == FIRN_OK);
     CHECK(firn_os_dir_open_path(os, "/", &dir, NULL) == FIRN_OK);
     firn_slice rest = firn_bytes(data + 1, size - 1);
     if (data[0] % 2 == 0) {
@@ -216,6 +216,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         firn_log_abandon(log);
     }
     firn_os_dir_close(dir);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
     return 0;
 }

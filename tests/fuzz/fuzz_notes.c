@@ -23,9 +23,9 @@
 #include "handle/ws_begun.h"
 #include "handle/ws_internal.h"
 #include "handle/ws_running.h"
-#include "os/os_memory.h"
 #include "place/place_private.h"
 #include "place/place_trust.h"
+#include "sim/sim_memory.h"
 #include "store/db_holder.h"
 #include "storefile/storefile.h"
 
@@ -99,7 +99,7 @@ prepare(struct machine *machine)
     firn_save_options save = FIRN_SAVE_OPTIONS_INIT;
     firn_save_result result;
     const struct firn_catalog_journal none = {.state = FIRN_CATALOG_JOURNAL_NONE};
-    CHECK(firn_os_memory_create(1, &machine->os, NULL) == FIRN_OK);
+    CHECK(firn_sim_memory_create(1, &machine->os, NULL) == FIRN_OK);
     struct firn_os_dir *top = open_dir(machine, "/");
     CHECK(firn_os_make_dir(top, "w", 0700, NULL) == FIRN_OK);
     firn_os_dir_close(top);

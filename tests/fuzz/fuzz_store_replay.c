@@ -17,7 +17,7 @@
 #include "base/reader.h"
 #include "base/slice.h"
 #include "log/log.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "store/db.h"
 #include "storefile/storefile.h"
 
@@ -148,7 +148,7 @@ make_template(void)
     struct firn_db *db;
     struct firn_db_keyspace *keyspace;
     const struct firn_db_options options = {.create_if_missing = true, .memory_bytes = 1 << 20};
-    CHECK(firn_os_memory_create(1, &os, NULL) == FIRN_OK);
+    CHECK(firn_sim_memory_create(1, &os, NULL) == FIRN_OK);
     CHECK(firn_db_path_open(os, "/store", &options, &db, NULL) == FIRN_OK);
     CHECK(firn_db_keyspace_open(db, "k", &keyspace, NULL) == FIRN_OK);
     CHECK(firn_db_put(keyspace, firn_str("a"), firn_str("1"), FIRN_DURABILITY_OS, NULL) == FIRN_OK);
@@ -168,7 +168,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     struct firn_os *os;
     struct firn_os_dir *dir;
-    CHECK(firn_os_memory_clone(template, &os, NULL) == FIRN_OK);
+    CHECK(firn_sim_memory_clone(template, &os, NULL) == FIRN_OK);
     CHECK(firn_os_dir_open_path(os, "/store", &dir, NULL) == FIRN_OK);
     struct firn_reader rest = firn_reader_of(firn_bytes(data + 1, size - 1));
     if (data[0] % 2 == 0) {
@@ -187,6 +187,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         CHECK(second.log_records == first.log_records + added);
     }
     firn_os_dir_close(dir);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
     return 0;
 }

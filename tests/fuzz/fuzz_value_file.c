@@ -16,7 +16,7 @@
 #include "base/checked.h"
 #include "base/slice.h"
 #include "block/value_file.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "support/test_seal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -31,7 +31,7 @@ open_machine(void)
 {
     static struct machine machine;
     if (machine.os == NULL) {
-        CHECK(firn_os_memory_create(1, &machine.os, NULL) == FIRN_OK);
+        CHECK(firn_sim_memory_create(1, &machine.os, NULL) == FIRN_OK);
         CHECK(firn_os_dir_open_path(machine.os, "/", &machine.env.dir, NULL) == FIRN_OK);
         CHECK(firn_block_cache_create(machine.os, 1 << 20, &machine.env.cache, NULL) == FIRN_OK);
     }

@@ -3,9 +3,10 @@
  * os/os.h: the seam. Everything that firn asks of the outside world goes through one `struct
  * firn_os`.
  *
- * Four implementations: posix (os_posix.h), ram (os_ram.h: files in the memory of this process),
- * memory (os_memory.h: a file system that knows what was synced, and a deterministic scheduler),
- * fault (os_fault.h: wraps another and makes calls fail).
+ * Implementations: posix (os_posix.h), ram (os_ram.h: files in the memory of this process), within
+ * (os_within.h: files that lie in one file). Two more serve tests: memory (tests/sim/sim_memory.h: a
+ * file system that knows what was synced, and a deterministic scheduler) and fault
+ * (tests/sim/sim_fault.h: wraps another and makes calls fail).
  *
  * Names. (I1) A name given together with a directory is ONE component: not empty, no '/', no NUL,
  * not "." or "..". The wrappers refuse anything else with FIRN_INVALID, so a hostile name cannot

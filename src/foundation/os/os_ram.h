@@ -6,7 +6,7 @@
  * durable, so every sync succeeds at once. There are no symbolic links, fifos, owners and extended
  * attributes: to make one is FIRN_UNSUPPORTED. Modes are kept and not judged.
  *
- * Any number of threads. For tests that cut power see os_memory.h.
+ * Any number of threads. For tests that cut power see tests/sim/sim_memory.h.
  */
 #ifndef FIRN_OS_OS_RAM_H
 #define FIRN_OS_OS_RAM_H

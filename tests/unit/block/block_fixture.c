@@ -10,7 +10,7 @@ void
 block_fixture_init(struct block_fixture *fixture)
 {
     *fixture = (struct block_fixture){0};
-    assert_int_equal(firn_os_memory_create(5, &fixture->os, NULL), FIRN_OK);
+    assert_int_equal(firn_sim_memory_create(5, &fixture->os, NULL), FIRN_OK);
     assert_int_equal(firn_os_dir_open_path(fixture->os, "/", &fixture->dir, NULL), FIRN_OK);
     assert_int_equal(firn_compress_create(&fixture->compress, NULL), FIRN_OK);
 }
@@ -23,7 +23,7 @@ block_fixture_deinit(struct block_fixture *fixture)
     }
     firn_compress_destroy(fixture->compress);
     firn_os_dir_close(fixture->dir);
-    firn_os_memory_destroy(fixture->os);
+    firn_sim_memory_destroy(fixture->os);
 }
 
 static const struct {

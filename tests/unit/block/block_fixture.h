@@ -8,7 +8,7 @@
 
 #include "base/buf.h"
 #include "block/block_file.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "support/test_file.h"
 
 enum { BLOCK_FIXTURE_COUNT = 6, BLOCK_FIXTURE_SECTIONS = 2 };

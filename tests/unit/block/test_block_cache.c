@@ -5,7 +5,7 @@
 #include "unit/block/cache_fixture.h"
 
 #include "block/block_cache_internal.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "support/test_random.h"
 
 enum { KIB = 1024, MIB = 1024 * 1024 };
@@ -22,7 +22,7 @@ static void
 world_init(struct world *world, size_t budget)
 {
     firn_error err;
-    assert_int_equal(firn_os_memory_create(3, &world->os, &err), FIRN_OK);
+    assert_int_equal(firn_sim_memory_create(3, &world->os, &err), FIRN_OK);
     assert_int_equal(firn_os_dir_open_path(world->os, "/", &world->dir, &err), FIRN_OK);
     assert_int_equal(firn_block_cache_create(world->os, budget, &world->cache, &err), FIRN_OK);
     world->files = calloc(CACHE_FIXTURE_FILES_MAX, sizeof world->files[0]);
@@ -48,7 +48,7 @@ world_deinit(struct world *world)
     }
     free(world->files);
     firn_os_dir_close(world->dir);
-    firn_os_memory_destroy(world->os);
+    firn_sim_memory_destroy(world->os);
 }
 
 static struct firn_block_cache_stats

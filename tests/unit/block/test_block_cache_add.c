@@ -5,8 +5,8 @@
  */
 #include "unit/block/cache_fixture.h"
 
-#include "os/os_fault.h"
-#include "os/os_memory.h"
+#include "sim/sim_fault.h"
+#include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 
 enum { KIB = 1024, SIZE = 4096 };
@@ -20,19 +20,19 @@ struct world {
     struct cache_file file;
 };
 
-static const struct firn_os_fault_plan reads = {.classes = FIRN_OS_FAULT_READS};
+static const struct firn_sim_fault_plan reads = {.classes = FIRN_SIM_FAULT_READS};
 
 static void
 world_init(struct world *world, size_t budget, size_t count)
 {
     firn_error err;
-    assert_int_equal(firn_os_memory_create(3, &world->inner, &err), FIRN_OK);
-    assert_int_equal(firn_os_fault_create(world->inner, &world->os, &err), FIRN_OK);
+    assert_int_equal(firn_sim_memory_create(3, &world->inner, &err), FIRN_OK);
+    assert_int_equal(firn_sim_fault_create(world->inner, &world->os, &err), FIRN_OK);
     assert_int_equal(firn_os_dir_open_path(world->os, "/", &world->dir, &err), FIRN_OK);
     assert_int_equal(firn_block_cache_create(world->os, budget, &world->cache, &err), FIRN_OK);
     cache_file_create(world->dir, "file", 1, count, SIZE, SIZE, &world->file);
     world->file.id = firn_block_cache_add_file(world->cache);
-    firn_os_fault_set_plan(world->os, &reads);
+    firn_sim_fault_set_plan(world->os, &reads);
 }
 
 static void
@@ -41,8 +41,8 @@ world_deinit(struct world *world)
     firn_block_cache_destroy(world->cache);
     cache_file_close(&world->file);
     firn_os_dir_close(world->dir);
-    firn_os_fault_destroy(world->os);
-    firn_os_memory_destroy(world->inner);
+    firn_sim_fault_destroy(world->os);
+    firn_sim_memory_destroy(world->inner);
 }
 
 /* Hands block i over, as a writer has it. */
@@ -81,10 +81,10 @@ a_block_that_was_handed_over_is_not_read(void **state)
         hand_over(&world, i);
         hand_over(&world, i); /* twice is as once */
     }
-    firn_os_fault_set_plan(world.os, &reads);
+    firn_sim_fault_set_plan(world.os, &reads);
     for (size_t i = 0; i < 20; i++) {
         cache_file_visit(world.cache, &world.file, i, FIRN_BLOCK_CACHE_DATA);
-        assert_int_equal(firn_os_fault_calls(world.os), (i + 1) / 2);
+        assert_int_equal(firn_sim_fault_calls(world.os), (i + 1) / 2);
     }
     struct firn_block_cache_stats stats;
     firn_block_cache_stats(world.cache, &stats);
@@ -225,7 +225,7 @@ bytes_that_were_read_ahead_are_verified_and_kept(void **state)
     for (size_t i = 0; i < 9; i++) {
         uint8_t *bytes = stored_of(&world, i);
         uint8_t *bad = bytes + (i % 2 == 0 ? 3 : world.file.refs[i].stored_size / 2);
-        firn_os_fault_set_plan(world.os, &reads);
+        firn_sim_fault_set_plan(world.os, &reads);
         *bad ^= 1;
         assert_int_equal(read_from(&world, i, bytes, &pin, &err), FIRN_CORRUPT);
         assert_null(pin.data);
@@ -236,7 +236,7 @@ bytes_that_were_read_ahead_are_verified_and_kept(void **state)
         assert_true(cache_file_matches(&world.file, i, pin.data, pin.size));
         firn_block_cache_unpin(world.cache, &pin);
         assert_true(cache_file_has(world.cache, &world.file, i));
-        assert_int_equal(firn_os_fault_calls(world.os), 0);
+        assert_int_equal(firn_sim_fault_calls(world.os), 0);
         free(bytes);
     }
     world_deinit(&world);

@@ -7,8 +7,8 @@
 
 #include <errno.h>
 
-#include "os/os_fault.h"
-#include "os/os_memory.h"
+#include "sim/sim_fault.h"
+#include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 
 enum { KIB = 1024, BLOCKS = 12 };
@@ -26,8 +26,8 @@ static void
 faulty_init(struct faulty *faulty, size_t budget)
 {
     firn_error err;
-    assert_int_equal(firn_os_memory_create(3, &faulty->memory, &err), FIRN_OK);
-    assert_int_equal(firn_os_fault_create(faulty->memory, &faulty->os, &err), FIRN_OK);
+    assert_int_equal(firn_sim_memory_create(3, &faulty->memory, &err), FIRN_OK);
+    assert_int_equal(firn_sim_fault_create(faulty->memory, &faulty->os, &err), FIRN_OK);
     assert_int_equal(firn_os_dir_open_path(faulty->os, "/", &faulty->dir, &err), FIRN_OK);
     faulty->file = calloc(1, sizeof *faulty->file);
     assert_non_null(faulty->file);
@@ -43,8 +43,8 @@ faulty_deinit(struct faulty *faulty)
     cache_file_close(faulty->file);
     free(faulty->file);
     firn_os_dir_close(faulty->dir);
-    firn_os_fault_destroy(faulty->os);
-    firn_os_memory_destroy(faulty->memory);
+    firn_sim_fault_destroy(faulty->os);
+    firn_sim_memory_destroy(faulty->memory);
 }
 
 static size_t
@@ -183,22 +183,22 @@ a_block_that_cannot_be_read_is_read_again_later(void **state)
     struct faulty faulty;
     faulty_init(&faulty, 1024 * KIB);
     for (size_t i = 0; i < BLOCKS; i++) {
-        struct firn_os_fault_plan plan = {
-            .call = 1, .classes = FIRN_OS_FAULT_READS, .error_number = EIO};
-        firn_os_fault_set_plan(faulty.os, &plan);
+        struct firn_sim_fault_plan plan = {
+            .call = 1, .classes = FIRN_SIM_FAULT_READS, .error_number = EIO};
+        firn_sim_fault_set_plan(faulty.os, &plan);
         assert_int_equal(
             cache_file_read(faulty.cache, faulty.file, i, FIRN_BLOCK_CACHE_DATA, &pin, &err),
             FIRN_IO);
         assert_null(pin.data);
         assert_false(cache_file_has(faulty.cache, faulty.file, i));
-        plan.kind = FIRN_OS_FAULT_SHORT;
+        plan.kind = FIRN_SIM_FAULT_SHORT;
         plan.for_ever = true;
-        firn_os_fault_set_plan(faulty.os, &plan);
+        firn_sim_fault_set_plan(faulty.os, &plan);
         cache_file_visit(faulty.cache, faulty.file, i, FIRN_BLOCK_CACHE_DATA);
-        plan.kind = FIRN_OS_FAULT_FAILS;
-        firn_os_fault_set_plan(faulty.os, &plan);
+        plan.kind = FIRN_SIM_FAULT_FAILS;
+        firn_sim_fault_set_plan(faulty.os, &plan);
         cache_file_visit(faulty.cache, faulty.file, i, FIRN_BLOCK_CACHE_DATA); /* a hit */
-        firn_os_fault_set_plan(faulty.os, NULL);
+        firn_sim_fault_set_plan(faulty.os, NULL);
     }
     faulty_deinit(&faulty);
 }

@@ -5,7 +5,7 @@
 #include "unit/block/block_fixture.h"
 
 #include "base/mem.h"
-#include "os/os_fault.h"
+#include "sim/sim_fault.h"
 #include "support/test_alloc.h"
 
 /* Everything that this folder does, once: write, read, salvage. */
@@ -82,7 +82,7 @@ faulty_init(struct faulty *faulty)
 {
     block_fixture_init(&faulty->fixture);
     block_fixture_fill(&faulty->fixture);
-    assert_int_equal(firn_os_fault_create(faulty->fixture.os, &faulty->os, NULL), FIRN_OK);
+    assert_int_equal(firn_sim_fault_create(faulty->fixture.os, &faulty->os, NULL), FIRN_OK);
     assert_int_equal(firn_os_dir_open_path(faulty->os, "/", &faulty->dir, NULL), FIRN_OK);
 }
 
@@ -90,24 +90,24 @@ static void
 faulty_deinit(struct faulty *faulty)
 {
     firn_os_dir_close(faulty->dir);
-    firn_os_fault_destroy(faulty->os);
+    firn_sim_fault_destroy(faulty->os);
     block_fixture_deinit(&faulty->fixture);
 }
 
 static int
-fail_one_write(uint64_t n, bool for_ever, enum firn_os_fault_kind kind, bool *out_hit)
+fail_one_write(uint64_t n, bool for_ever, enum firn_sim_fault_kind kind, bool *out_hit)
 {
     firn_error err;
     struct faulty faulty;
     faulty_init(&faulty);
-    struct firn_os_fault_plan plan = {.call = n,
-                                      .for_ever = for_ever,
-                                      .classes = FIRN_OS_FAULT_ALL,
-                                      .kind = kind,
-                                      .error_number = 5};
-    firn_os_fault_set_plan(faulty.os, &plan);
+    struct firn_sim_fault_plan plan = {.call = n,
+                                       .for_ever = for_ever,
+                                       .classes = FIRN_SIM_FAULT_ALL,
+                                       .kind = kind,
+                                       .error_number = 5};
+    firn_sim_fault_set_plan(faulty.os, &plan);
     int rc = block_fixture_write(&faulty.fixture, faulty.dir, "a", &err);
-    *out_hit = firn_os_fault_hits(faulty.os) > 0;
+    *out_hit = firn_sim_fault_hits(faulty.os) > 0;
     struct firn_os_dir *dir = faulty.fixture.dir;
     if (rc != FIRN_OK && !for_ever) {
         assert_int_equal(test_file_count(dir), 0);
@@ -115,7 +115,7 @@ fail_one_write(uint64_t n, bool for_ever, enum firn_os_fault_kind kind, bool *ou
     /* Whatever happened: what bears the name is whole, and where nothing does the next attempt
      * succeeds, over what was left too. (Where the sync of the directory and all after it failed,
      * the name could not be taken back.) */
-    firn_os_fault_set_plan(faulty.os, NULL);
+    firn_sim_fault_set_plan(faulty.os, NULL);
     if (!test_file_exists(dir, "a")) {
         assert_int_not_equal(rc, FIRN_OK);
         assert_int_equal(block_fixture_write(&faulty.fixture, dir, "a", &err), FIRN_OK);
@@ -133,13 +133,13 @@ a_call_that_fails_while_writing_leaves_nothing_behind(void **state)
     test_alloc_install();
     bool hit = true;
     for (uint64_t n = 1; hit; n++) {
-        int rc = fail_one_write(n, false, FIRN_OS_FAULT_FAILS, &hit);
+        int rc = fail_one_write(n, false, FIRN_SIM_FAULT_FAILS, &hit);
         assert_int_equal(rc, hit ? FIRN_IO : FIRN_OK);
-        rc = fail_one_write(n, true, FIRN_OS_FAULT_FAILS, &hit);
+        rc = fail_one_write(n, true, FIRN_SIM_FAULT_FAILS, &hit);
         assert_int_equal(rc, hit ? FIRN_IO : FIRN_OK);
-        rc = fail_one_write(n, false, FIRN_OS_FAULT_TORN, &hit);
+        rc = fail_one_write(n, false, FIRN_SIM_FAULT_TORN, &hit);
         assert_int_equal(rc, hit ? FIRN_IO : FIRN_OK);
-        assert_int_equal(fail_one_write(n, false, FIRN_OS_FAULT_SHORT, &hit), FIRN_OK);
+        assert_int_equal(fail_one_write(n, false, FIRN_SIM_FAULT_SHORT, &hit), FIRN_OK);
         assert_true(n < 100);
     }
     assert_int_equal(test_alloc_alive(), 0);
@@ -159,15 +159,15 @@ a_call_that_fails_while_reading_is_reported(void **state)
             faulty_init(&faulty);
             assert_int_equal(block_fixture_write(&faulty.fixture, faulty.fixture.dir, "a", &err),
                              FIRN_OK);
-            struct firn_os_fault_plan plan = {.call = n,
-                                              .for_ever = kind == 1,
-                                              .classes = FIRN_OS_FAULT_ALL,
-                                              .kind = kind == 2 ? FIRN_OS_FAULT_SHORT
-                                                                : FIRN_OS_FAULT_FAILS,
-                                              .error_number = 5};
-            firn_os_fault_set_plan(faulty.os, &plan);
+            struct firn_sim_fault_plan plan = {.call = n,
+                                               .for_ever = kind == 1,
+                                               .classes = FIRN_SIM_FAULT_ALL,
+                                               .kind = kind == 2 ? FIRN_SIM_FAULT_SHORT
+                                                                 : FIRN_SIM_FAULT_FAILS,
+                                               .error_number = 5};
+            firn_sim_fault_set_plan(faulty.os, &plan);
             int rc = block_fixture_read(&faulty.fixture, faulty.dir, "a", &err);
-            hit = firn_os_fault_hits(faulty.os) > 0;
+            hit = firn_sim_fault_hits(faulty.os) > 0;
             assert_int_equal(rc, hit && kind != 2 ? FIRN_IO : FIRN_OK);
             faulty_deinit(&faulty);
         }
@@ -188,9 +188,9 @@ salvage_steps_over_what_cannot_be_read_and_says_so(void **state)
         faulty_init(&faulty);
         assert_int_equal(block_fixture_write(&faulty.fixture, faulty.fixture.dir, "a", &err),
                          FIRN_OK);
-        struct firn_os_fault_plan plan = {
-            .call = n, .classes = FIRN_OS_FAULT_READS, .error_number = 5};
-        firn_os_fault_set_plan(faulty.os, &plan);
+        struct firn_sim_fault_plan plan = {
+            .call = n, .classes = FIRN_SIM_FAULT_READS, .error_number = 5};
+        firn_sim_fault_set_plan(faulty.os, &plan);
         int rc =
             firn_block_salvage(faulty.dir, "a", FIRN_BLOCK_FILE_ROW, count_block, &count, &err);
         /* A file of less than 4 KiB: a window that fails is read again, a block that fails is one
@@ -210,8 +210,8 @@ check_after_cut(struct block_fixture *fixture, uint64_t seed, bool must_exist)
     firn_error err;
     struct firn_os *os;
     struct firn_os_dir *dir;
-    assert_int_equal(firn_os_memory_clone(fixture->os, &os, &err), FIRN_OK);
-    firn_os_memory_power_cut(os, seed);
+    assert_int_equal(firn_sim_memory_clone(fixture->os, &os, &err), FIRN_OK);
+    firn_sim_memory_power_cut(os, seed);
     assert_int_equal(firn_os_dir_open_path(os, "/", &dir, &err), FIRN_OK);
     bool exists = test_file_exists(dir, "a");
     assert_true(exists || !must_exist);
@@ -219,7 +219,7 @@ check_after_cut(struct block_fixture *fixture, uint64_t seed, bool must_exist)
         assert_int_equal(block_fixture_read(fixture, dir, "a", &err), FIRN_OK);
     }
     firn_os_dir_close(dir);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 static void
@@ -233,11 +233,11 @@ power_that_fails_at_any_call_leaves_no_file_or_a_whole_one(void **state)
         struct block_fixture fixture;
         block_fixture_init(&fixture);
         block_fixture_fill(&fixture);
-        firn_os_memory_set_writeback(fixture.os, 2);
-        uint64_t before = firn_os_memory_calls(fixture.os);
-        firn_os_memory_set_cut_at(fixture.os, before + call);
+        firn_sim_memory_set_writeback(fixture.os, 2);
+        uint64_t before = firn_sim_memory_calls(fixture.os);
+        firn_sim_memory_set_cut_at(fixture.os, before + call);
         int rc = block_fixture_write(&fixture, fixture.dir, "a", &err);
-        is_done = !firn_os_memory_is_off(fixture.os);
+        is_done = !firn_sim_memory_is_off(fixture.os);
         assert_true(is_done == (rc == FIRN_OK));
         for (uint64_t seed = 0; seed < seeds; seed++) {
             check_after_cut(&fixture, seed, rc == FIRN_OK);
@@ -270,10 +270,10 @@ a_full_disk_is_reported_and_leaves_nothing_behind(void **state)
     struct block_fixture fixture;
     block_fixture_init(&fixture);
     block_fixture_fill(&fixture);
-    firn_os_memory_set_space(fixture.os, 100);
+    firn_sim_memory_set_space(fixture.os, 100);
     assert_int_equal(block_fixture_write(&fixture, fixture.dir, "a", &err), FIRN_NO_SPACE);
     assert_int_equal(test_file_count(fixture.dir), 0);
-    firn_os_memory_set_space(fixture.os, UINT64_MAX);
+    firn_sim_memory_set_space(fixture.os, UINT64_MAX);
     assert_int_equal(block_fixture_write(&fixture, fixture.dir, "a", &err), FIRN_OK);
     block_fixture_deinit(&fixture);
 }
@@ -292,11 +292,11 @@ after_a_failed_write_the_writer_refuses_and_says_why(void **state)
     struct firn_block_writer *writer;
     assert_int_equal(firn_block_writer_create(fixture.dir, "a", FIRN_BLOCK_FILE_ROW, &writer, &err),
                      FIRN_OK);
-    firn_os_memory_set_space(fixture.os, 1000);
+    firn_sim_memory_set_space(fixture.os, 1000);
     assert_int_equal(
         firn_block_writer_add(writer, FIRN_CODEC_NONE, firn_bytes(bytes, size), size, &ref, &err),
         FIRN_NO_SPACE);
-    firn_os_memory_set_space(fixture.os, UINT64_MAX);
+    firn_sim_memory_set_space(fixture.os, UINT64_MAX);
     assert_int_equal(firn_block_writer_add(writer, FIRN_CODEC_NONE, firn_str("x"), 1, &ref, &err),
                      FIRN_FAILED);
     assert_non_null(strstr(err.text, "a.tmp"));

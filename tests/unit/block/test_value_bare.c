@@ -19,8 +19,8 @@
 #include "block/value_file.h"
 #include "block/value_writer.h"
 #include "codec/xxh3.h"
-#include "os/os_fault.h"
-#include "os/os_memory.h"
+#include "sim/sim_fault.h"
+#include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"
 #include "support/test_random.h"
@@ -80,8 +80,8 @@ setup(void **state)
 {
     (void)state;
     world = (struct world){0};
-    if (firn_os_memory_create(5, &world.memory, NULL) != FIRN_OK ||
-        firn_os_fault_create(world.memory, &world.os, NULL) != FIRN_OK ||
+    if (firn_sim_memory_create(5, &world.memory, NULL) != FIRN_OK ||
+        firn_sim_fault_create(world.memory, &world.os, NULL) != FIRN_OK ||
         firn_os_dir_open_path(world.os, "/", &world.env.dir, NULL) != FIRN_OK ||
         firn_block_cache_create(world.os, 4 << 20, &world.env.cache, NULL) != FIRN_OK) {
         return -1;
@@ -98,8 +98,8 @@ teardown(void **state)
     firn_buf_deinit(&world.bytes);
     firn_block_cache_destroy(world.env.cache);
     firn_os_dir_close(world.env.dir);
-    firn_os_fault_destroy(world.os);
-    firn_os_memory_destroy(world.memory);
+    firn_sim_fault_destroy(world.os);
+    firn_sim_memory_destroy(world.memory);
     return 0;
 }
 
@@ -346,16 +346,16 @@ a_call_that_fails_gives_no_wrong_value(void **state)
     bool has_passed = false;
     unsigned failures = 0;
     for (uint64_t call = 1; !has_passed; call++) {
-        const struct firn_os_fault_plan plan = {.call = call,
-                                                .classes = FIRN_OS_FAULT_ALL,
-                                                .kind = FIRN_OS_FAULT_FAILS,
-                                                .error_number = EIO};
+        const struct firn_sim_fault_plan plan = {.call = call,
+                                                 .classes = FIRN_SIM_FAULT_ALL,
+                                                 .kind = FIRN_SIM_FAULT_FAILS,
+                                                 .error_number = EIO};
         close_file();
-        firn_os_fault_set_plan(world.os, &plan);
+        firn_sim_fault_set_plan(world.os, &plan);
         int rc = open_file(&err);
         rc = rc == FIRN_OK ? read_all(FIRN_BLOCK_CACHE_DATA, &err) : rc;
-        has_passed = firn_os_fault_hits(world.os) == 0;
-        firn_os_fault_set_plan(world.os, NULL);
+        has_passed = firn_sim_fault_hits(world.os) == 0;
+        firn_sim_fault_set_plan(world.os, NULL);
         assert_true(rc == FIRN_IO || (rc == FIRN_OK && has_passed));
         failures += rc != FIRN_OK;
     }

@@ -16,8 +16,8 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "block/value_writer.h"
-#include "os/os_fault.h"
-#include "os/os_memory.h"
+#include "sim/sim_fault.h"
+#include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"
 #include "support/test_random.h"
@@ -41,7 +41,7 @@ static int
 open_machine(firn_error *err)
 {
     int rc;
-    FIRN_TRY(firn_os_fault_create(world.memory, &world.os, err));
+    FIRN_TRY(firn_sim_fault_create(world.memory, &world.os, err));
     FIRN_TRY(firn_os_dir_open_path(world.os, "/", &world.env.dir, err));
     FIRN_TRY(firn_block_cache_create(world.os, 4 << 20, &world.env.cache, err));
 out:
@@ -53,7 +53,8 @@ setup(void **state)
 {
     (void)state;
     world = (struct world){0};
-    return firn_os_memory_create(5, &world.memory, NULL) == FIRN_OK && open_machine(NULL) == FIRN_OK
+    return firn_sim_memory_create(5, &world.memory, NULL) == FIRN_OK &&
+                   open_machine(NULL) == FIRN_OK
                ? 0
                : -1;
 }
@@ -78,8 +79,8 @@ teardown(void **state)
     }
     firn_block_cache_destroy(world.env.cache);
     firn_os_dir_close(world.env.dir);
-    firn_os_fault_destroy(world.os);
-    firn_os_memory_destroy(world.memory);
+    firn_sim_fault_destroy(world.os);
+    firn_sim_memory_destroy(world.memory);
     return 0;
 }
 
@@ -368,14 +369,14 @@ a_call_that_fails_leaves_no_file_and_no_wrong_value(void **state)
     add_value(3 << 20);
     bool has_passed = false;
     for (uint64_t n = 1; !has_passed; n++) {
-        const struct firn_os_fault_plan plan = {.call = n,
-                                                .classes = FIRN_OS_FAULT_ALL,
-                                                .kind = FIRN_OS_FAULT_FAILS,
-                                                .error_number = EIO};
-        firn_os_fault_set_plan(world.os, &plan);
+        const struct firn_sim_fault_plan plan = {.call = n,
+                                                 .classes = FIRN_SIM_FAULT_ALL,
+                                                 .kind = FIRN_SIM_FAULT_FAILS,
+                                                 .error_number = EIO};
+        firn_sim_fault_set_plan(world.os, &plan);
         int rc = write_file(FIRN_CODEC_NONE, &err);
-        has_passed = firn_os_fault_hits(world.os) == 0;
-        firn_os_fault_set_plan(world.os, NULL);
+        has_passed = firn_sim_fault_hits(world.os) == 0;
+        firn_sim_fault_set_plan(world.os, NULL);
         assert_true(rc == FIRN_OK || rc == FIRN_IO);
         assert_int_equal(test_file_exists(world.env.dir, "v"), rc == FIRN_OK);
         if (rc == FIRN_OK) {
@@ -389,16 +390,16 @@ a_call_that_fails_leaves_no_file_and_no_wrong_value(void **state)
     unsigned failures = 0;
     has_passed = false;
     for (uint64_t n = 1; !has_passed; n++) {
-        const struct firn_os_fault_plan plan = {.call = n,
-                                                .classes = FIRN_OS_FAULT_ALL,
-                                                .kind = FIRN_OS_FAULT_FAILS,
-                                                .error_number = EIO};
+        const struct firn_sim_fault_plan plan = {.call = n,
+                                                 .classes = FIRN_SIM_FAULT_ALL,
+                                                 .kind = FIRN_SIM_FAULT_FAILS,
+                                                 .error_number = EIO};
         close_file();
-        firn_os_fault_set_plan(world.os, &plan);
+        firn_sim_fault_set_plan(world.os, &plan);
         int rc = open_file(&err);
         rc = rc == FIRN_OK ? read_all(FIRN_BLOCK_CACHE_DATA, &err) : rc;
-        has_passed = firn_os_fault_hits(world.os) == 0;
-        firn_os_fault_set_plan(world.os, NULL);
+        has_passed = firn_sim_fault_hits(world.os) == 0;
+        firn_sim_fault_set_plan(world.os, NULL);
         assert_true(rc == FIRN_IO || (rc == FIRN_OK && has_passed));
         failures += rc != FIRN_OK;
     }

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 
 const firn_alxs_options alxs_fixture_defaults = FIRN_ALXS_OPTIONS_INIT;
 const firn_alxs_writer_options alxs_fixture_writer_defaults = FIRN_ALXS_WRITER_OPTIONS_INIT;
@@ -31,7 +31,7 @@ struct firn_os_dir *
 alxs_fixture_machine(struct firn_os **out)
 {
     firn_error err;
-    expect_rc(firn_os_memory_create(1, out, &err), FIRN_OK, &err);
+    expect_rc(firn_sim_memory_create(1, out, &err), FIRN_OK, &err);
     return test_os_root(*out);
 }
 

@@ -17,7 +17,7 @@
 #include "codec/crc32.h"
 #include "compat/alxs_fixture.h"
 #include "compat/alxsv1_format.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "support/test_file.h"
 #include "support/test_peak.h"
 
@@ -58,7 +58,7 @@ tear_down(void **state)
     (void)state;
     firn_buf_deinit(&bytes);
     firn_os_dir_close(dir);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
     return 0;
 }
 

@@ -15,9 +15,9 @@
 
 #include "base/mem.h"
 #include "compat/alxs_fixture.h"
-#include "os/os_fault.h"
-#include "os/os_memory.h"
 #include "os/os_user_path.h"
+#include "sim/sim_fault.h"
+#include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"
 
@@ -155,7 +155,7 @@ run_short_of_memory(uint64_t n, bool for_ever)
 {
     firn_error err;
     struct firn_os *os;
-    expect_rc(firn_os_memory_create(n, &os, &err), FIRN_OK, &err);
+    expect_rc(firn_sim_memory_create(n, &os, &err), FIRN_OK, &err);
     struct firn_os_dir *dir = open_machine(os);
     test_alloc_fail_at(n, for_ever);
     int rc = do_everything(dir, &err);
@@ -170,7 +170,7 @@ run_short_of_memory(uint64_t n, bool for_ever)
         expect_everything_works(dir);
     }
     firn_os_dir_close(dir);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
     assert_int_equal(test_alloc_alive(), 0);
     return has_failed;
 }
@@ -222,7 +222,7 @@ an_append_without_memory_changes_nothing(void **state)
     assert_int_equal(table->info.count, COUNT);
     firn_alxsv1_close(table);
     firn_os_dir_close(dir);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 /* ---- room ---- */
@@ -235,47 +235,48 @@ a_full_disk_leaves_nothing_behind(void **state)
     struct firn_os *os;
     struct firn_os_dir *dir = alxs_fixture_machine(&os);
     for (uint64_t space = 0; space < (uint64_t)LARGE_SIZE * 2; space += 100 << 10) {
-        firn_os_memory_set_space(os, space);
+        firn_sim_memory_set_space(os, space);
         expect_rc(
             alxs_fixture_try_write(dir, "t", &alxs_fixture_writer_defaults, pairs, COUNT, &err),
             FIRN_NO_SPACE, &err);
         assert_int_equal(test_file_count(dir), 0);
     }
-    firn_os_memory_set_space(os, UINT64_MAX);
+    firn_sim_memory_set_space(os, UINT64_MAX);
     alxs_fixture_write(dir, "t", pairs, COUNT);
     expect_whole_or_none(dir);
     firn_os_dir_close(dir);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 /* ---- calls of the system that fail ---- */
 
 static bool
-run_on_a_failing_machine(const struct firn_os_fault_plan *plan)
+run_on_a_failing_machine(const struct firn_sim_fault_plan *plan)
 {
     firn_error err;
     struct firn_os *memory;
     struct firn_os *os;
-    expect_rc(firn_os_memory_create(plan->call, &memory, &err), FIRN_OK, &err);
-    expect_rc(firn_os_fault_create(memory, &os, &err), FIRN_OK, &err);
+    expect_rc(firn_sim_memory_create(plan->call, &memory, &err), FIRN_OK, &err);
+    expect_rc(firn_sim_fault_create(memory, &os, &err), FIRN_OK, &err);
     struct firn_os_dir *dir = open_machine(os);
-    firn_os_fault_set_plan(os, plan);
+    firn_sim_fault_set_plan(os, plan);
     int rc = do_everything(dir, &err);
-    uint64_t hits = firn_os_fault_hits(os);
-    firn_os_fault_set_plan(os, NULL);
+    uint64_t hits = firn_sim_fault_hits(os);
+    firn_sim_fault_set_plan(os, NULL);
     if (rc != FIRN_OK) {
         assert_true(rc == FIRN_IO || rc == FIRN_NO_SPACE);
         assert_true(strlen(err.text) > 0);
     }
-    assert_true(rc == FIRN_OK || (hits > 0 && plan->kind != FIRN_OS_FAULT_SHORT));
-    assert_true(rc != FIRN_OK || hits <= 1 || !plan->for_ever || plan->kind == FIRN_OS_FAULT_SHORT);
+    assert_true(rc == FIRN_OK || (hits > 0 && plan->kind != FIRN_SIM_FAULT_SHORT));
+    assert_true(rc != FIRN_OK || hits <= 1 || !plan->for_ever ||
+                plan->kind == FIRN_SIM_FAULT_SHORT);
     expect_whole_or_none(dir);
     if (plan->call % 4 == 0) {
         expect_everything_works(dir);
     }
     firn_os_dir_close(dir);
-    firn_os_fault_destroy(os);
-    firn_os_memory_destroy(memory);
+    firn_sim_fault_destroy(os);
+    firn_sim_memory_destroy(memory);
     assert_int_equal(test_alloc_alive(), 0);
     return hits > 0;
 }
@@ -284,18 +285,18 @@ static void
 every_failing_call_is_reported_and_survived(void **state)
 {
     (void)state;
-    static const struct firn_os_fault_plan plans[] = {
-        {0, false, FIRN_OS_FAULT_ALL, FIRN_OS_FAULT_FAILS, EIO},
-        {0, true, FIRN_OS_FAULT_ALL, FIRN_OS_FAULT_FAILS, EIO},
-        {0, false, FIRN_OS_FAULT_WRITES, FIRN_OS_FAULT_TORN, ENOSPC},
-        {0, true, FIRN_OS_FAULT_WRITES, FIRN_OS_FAULT_TORN, ENOSPC},
-        {0, true, FIRN_OS_FAULT_SYNCS, FIRN_OS_FAULT_FAILS, EIO},
-        {0, false, FIRN_OS_FAULT_READS | FIRN_OS_FAULT_WRITES, FIRN_OS_FAULT_SHORT, 0},
+    static const struct firn_sim_fault_plan plans[] = {
+        {0, false, FIRN_SIM_FAULT_ALL, FIRN_SIM_FAULT_FAILS, EIO},
+        {0, true, FIRN_SIM_FAULT_ALL, FIRN_SIM_FAULT_FAILS, EIO},
+        {0, false, FIRN_SIM_FAULT_WRITES, FIRN_SIM_FAULT_TORN, ENOSPC},
+        {0, true, FIRN_SIM_FAULT_WRITES, FIRN_SIM_FAULT_TORN, ENOSPC},
+        {0, true, FIRN_SIM_FAULT_SYNCS, FIRN_SIM_FAULT_FAILS, EIO},
+        {0, false, FIRN_SIM_FAULT_READS | FIRN_SIM_FAULT_WRITES, FIRN_SIM_FAULT_SHORT, 0},
     };
     uint64_t points = 0;
     test_alloc_install();
     for (size_t i = 0; i < 2 * sizeof plans / sizeof plans[0]; i++) {
-        struct firn_os_fault_plan plan = plans[i / 2];
+        struct firn_sim_fault_plan plan = plans[i / 2];
         i % 2 == 0 ? use_small_values() : use_large_values();
         for (plan.call = 1; run_on_a_failing_machine(&plan); plan.call++) {
             points++;
@@ -314,14 +315,14 @@ a_failed_write_ends_the_writer(void **state)
     struct firn_os *memory;
     struct firn_os *os;
     struct firn_alxsv1_writer *writer;
-    static const struct firn_os_fault_plan plan = {1, false, FIRN_OS_FAULT_WRITES,
-                                                   FIRN_OS_FAULT_FAILS, EIO};
-    expect_rc(firn_os_memory_create(1, &memory, &err), FIRN_OK, &err);
-    expect_rc(firn_os_fault_create(memory, &os, &err), FIRN_OK, &err);
+    static const struct firn_sim_fault_plan plan = {1, false, FIRN_SIM_FAULT_WRITES,
+                                                    FIRN_SIM_FAULT_FAILS, EIO};
+    expect_rc(firn_sim_memory_create(1, &memory, &err), FIRN_OK, &err);
+    expect_rc(firn_sim_fault_create(memory, &os, &err), FIRN_OK, &err);
     struct firn_os_dir *dir = test_os_root(os);
     expect_rc(firn_alxsv1_writer_create(dir, "t", &alxs_fixture_writer_defaults, &writer, &err),
               FIRN_OK, &err);
-    firn_os_fault_set_plan(os, &plan);
+    firn_sim_fault_set_plan(os, &plan);
     expect_rc(firn_alxsv1_writer_append(writer, pairs[3].key, pairs[3].value, &err), FIRN_IO, &err);
     expect_rc(firn_alxsv1_writer_append(writer, pairs[4].key, pairs[4].value, &err), FIRN_FAILED,
               &err);
@@ -329,8 +330,8 @@ a_failed_write_ends_the_writer(void **state)
     firn_alxsv1_writer_destroy(writer);
     assert_int_equal(test_file_count(dir), 0);
     firn_os_dir_close(dir);
-    firn_os_fault_destroy(os);
-    firn_os_memory_destroy(memory);
+    firn_sim_fault_destroy(os);
+    firn_sim_memory_destroy(memory);
 }
 
 /* ---- power ---- */
@@ -350,8 +351,8 @@ expect_after_cut(struct firn_os *os, uint64_t seed, bool had_old, bool was_ackno
 {
     firn_error err;
     struct firn_os *again;
-    expect_rc(firn_os_memory_clone(os, &again, &err), FIRN_OK, &err);
-    firn_os_memory_power_cut(again, seed);
+    expect_rc(firn_sim_memory_clone(os, &again, &err), FIRN_OK, &err);
+    firn_sim_memory_power_cut(again, seed);
     struct firn_os_dir *dir = test_os_root(again);
     if (test_file_exists(dir, "t")) {
         struct firn_alxsv1 *table = alxs_fixture_open(dir, "t");
@@ -365,7 +366,7 @@ expect_after_cut(struct firn_os *os, uint64_t seed, bool had_old, bool was_ackno
     expect_rc(firn_os_make_symlink(dir, "link", "t", &err), FIRN_OK, &err);
     expect_everything_works(dir);
     firn_os_dir_close(dir);
-    firn_os_memory_destroy(again);
+    firn_sim_memory_destroy(again);
 }
 
 /* Cuts the power at the n-th call of writing a table. Returns whether the writing came so far. */
@@ -376,15 +377,15 @@ cut_at(uint64_t n, bool has_old, uint64_t *cuts)
     struct firn_os *os;
     firn_alxs_writer_options options = alxs_fixture_writer_defaults;
     options.replace_existing = has_old;
-    expect_rc(firn_os_memory_create(n, &os, &err), FIRN_OK, &err);
-    firn_os_memory_set_writeback(os, n % 2 == 0 ? 2 : 0);
+    expect_rc(firn_sim_memory_create(n, &os, &err), FIRN_OK, &err);
+    firn_sim_memory_set_writeback(os, n % 2 == 0 ? 2 : 0);
     struct firn_os_dir *dir = test_os_root(os);
     if (has_old) {
         alxs_fixture_write(dir, "t", old_pairs, 1);
     }
-    firn_os_memory_set_cut_at(os, firn_os_memory_calls(os) + n);
+    firn_sim_memory_set_cut_at(os, firn_sim_memory_calls(os) + n);
     int rc = alxs_fixture_try_write(dir, "t", &options, pairs, COUNT, &err);
-    bool is_off = firn_os_memory_is_off(os);
+    bool is_off = firn_sim_memory_is_off(os);
     firn_os_dir_close(dir);
     if (!is_off) {
         expect_rc(rc, FIRN_OK, &err);
@@ -393,7 +394,7 @@ cut_at(uint64_t n, bool has_old, uint64_t *cuts)
         expect_after_cut(os, seed < 2 ? seed : seed + n * 1000, has_old, rc == FIRN_OK);
         ++*cuts;
     }
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
     return is_off;
 }
 

@@ -17,7 +17,7 @@
 #include "base/mem.h"
 #include "compat/alxs_fixture.h"
 #include "compat/alxsv1_format.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 
 enum { COUNT_MAX = 2000, POOL_SIZE = 300 << 10 };
 
@@ -170,7 +170,7 @@ a_table_is_the_sorted_array_that_it_was_made_of(void **state)
     }
     free(model);
     firn_os_dir_close(dir);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 int

@@ -17,8 +17,8 @@
 #include "base/mem.h"
 #include "codec/blake3_hash.h"
 #include "compat/chkp_fixture.h"
-#include "os/os_fault.h"
-#include "os/os_memory.h"
+#include "sim/sim_fault.h"
+#include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 #include "support/test_share.h"
 
@@ -228,7 +228,7 @@ run_short_of_memory(uint64_t n, bool for_ever)
 {
     firn_error err;
     struct firn_os *os;
-    expect_rc(firn_os_memory_create(n, &os, &err), FIRN_OK, &err);
+    expect_rc(firn_sim_memory_create(n, &os, &err), FIRN_OK, &err);
     struct firn_os_dir *dir = open_root(os);
     test_alloc_fail_at(n, for_ever);
     int rc = do_everything(dir, &err);
@@ -244,7 +244,7 @@ run_short_of_memory(uint64_t n, bool for_ever)
         expect_everything_works(dir);
     }
     firn_os_dir_close(dir);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
     assert_int_equal(test_alloc_alive(), 0);
     return has_failed;
 }
@@ -288,17 +288,17 @@ a_full_disk_leaves_nothing_behind(void **state)
     firn_error err;
     struct firn_os *os;
     char name[FIRN_CHKP_NAME_SIZE];
-    expect_rc(firn_os_memory_create(1, &os, &err), FIRN_OK, &err);
+    expect_rc(firn_sim_memory_create(1, &os, &err), FIRN_OK, &err);
     struct firn_os_dir *dir = open_root(os);
     for (uint64_t space = 0; space < LARGE_SIZE; space += 200 << 10) {
-        firn_os_memory_set_space(os, space);
+        firn_sim_memory_set_space(os, space);
         expect_rc(write_pack(dir, name, &err), FIRN_NO_SPACE, &err);
         assert_int_equal(chkp_fixture_count(dir, ""), 0);
     }
-    firn_os_memory_set_space(os, UINT64_MAX);
+    firn_sim_memory_set_space(os, UINT64_MAX);
     expect_everything_works(dir);
     firn_os_dir_close(dir);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 /* ---- calls of the system that fail ---- */
@@ -306,34 +306,35 @@ a_full_disk_leaves_nothing_behind(void **state)
 /* Runs everything with one call of the system, or all from there on, going wrong. Returns
  * whether it came so far. */
 static bool
-run_on_a_failing_machine(const struct firn_os_fault_plan *plan)
+run_on_a_failing_machine(const struct firn_sim_fault_plan *plan)
 {
     firn_error err;
     struct firn_os *memory;
     struct firn_os *os;
-    expect_rc(firn_os_memory_create(plan->call, &memory, &err), FIRN_OK, &err);
-    expect_rc(firn_os_fault_create(memory, &os, &err), FIRN_OK, &err);
+    expect_rc(firn_sim_memory_create(plan->call, &memory, &err), FIRN_OK, &err);
+    expect_rc(firn_sim_fault_create(memory, &os, &err), FIRN_OK, &err);
     struct firn_os_dir *dir = open_root(os);
-    firn_os_fault_set_plan(os, plan);
+    firn_sim_fault_set_plan(os, plan);
     int rc = do_everything(dir, &err);
-    uint64_t hits = firn_os_fault_hits(os);
+    uint64_t hits = firn_sim_fault_hits(os);
     bool has_failed = hits > 0;
-    firn_os_fault_set_plan(os, NULL);
+    firn_sim_fault_set_plan(os, NULL);
     if (rc != FIRN_OK) {
         /* Verifying calls what it cannot read damaged. */
         assert_true(rc == FIRN_IO || rc == FIRN_NO_SPACE || rc == FIRN_CORRUPT);
         assert_true(strlen(err.text) > 0);
     }
     /* The last call of all removes a temporary file: nothing depends on it. */
-    assert_true(rc != FIRN_OK || hits <= 1 || !plan->for_ever || plan->kind == FIRN_OS_FAULT_SHORT);
-    assert_true(rc == FIRN_OK || (has_failed && plan->kind != FIRN_OS_FAULT_SHORT));
+    assert_true(rc != FIRN_OK || hits <= 1 || !plan->for_ever ||
+                plan->kind == FIRN_SIM_FAULT_SHORT);
+    assert_true(rc == FIRN_OK || (has_failed && plan->kind != FIRN_SIM_FAULT_SHORT));
     expect_whole_packs(dir);
     if (plan->call % 8 == 0) {
         expect_everything_works(dir);
     }
     firn_os_dir_close(dir);
-    firn_os_fault_destroy(os);
-    firn_os_memory_destroy(memory);
+    firn_sim_fault_destroy(os);
+    firn_sim_memory_destroy(memory);
     assert_int_equal(test_alloc_alive(), 0);
     return has_failed;
 }
@@ -342,18 +343,18 @@ static void
 every_failing_call_is_reported_and_survived(void **state)
 {
     (void)state;
-    static const struct firn_os_fault_plan plans[] = {
-        {0, false, FIRN_OS_FAULT_ALL, FIRN_OS_FAULT_FAILS, EIO},
-        {0, true, FIRN_OS_FAULT_ALL, FIRN_OS_FAULT_FAILS, EIO},
-        {0, false, FIRN_OS_FAULT_WRITES, FIRN_OS_FAULT_TORN, ENOSPC},
-        {0, true, FIRN_OS_FAULT_WRITES, FIRN_OS_FAULT_TORN, ENOSPC},
-        {0, true, FIRN_OS_FAULT_SYNCS, FIRN_OS_FAULT_FAILS, EIO},
-        {0, false, FIRN_OS_FAULT_READS | FIRN_OS_FAULT_WRITES, FIRN_OS_FAULT_SHORT, 0},
+    static const struct firn_sim_fault_plan plans[] = {
+        {0, false, FIRN_SIM_FAULT_ALL, FIRN_SIM_FAULT_FAILS, EIO},
+        {0, true, FIRN_SIM_FAULT_ALL, FIRN_SIM_FAULT_FAILS, EIO},
+        {0, false, FIRN_SIM_FAULT_WRITES, FIRN_SIM_FAULT_TORN, ENOSPC},
+        {0, true, FIRN_SIM_FAULT_WRITES, FIRN_SIM_FAULT_TORN, ENOSPC},
+        {0, true, FIRN_SIM_FAULT_SYNCS, FIRN_SIM_FAULT_FAILS, EIO},
+        {0, false, FIRN_SIM_FAULT_READS | FIRN_SIM_FAULT_WRITES, FIRN_SIM_FAULT_SHORT, 0},
     };
     uint64_t points = 0;
     test_alloc_install();
     for (size_t i = 0; i < 2 * sizeof plans / sizeof plans[0]; i++) {
-        struct firn_os_fault_plan plan = plans[i / 2];
+        struct firn_sim_fault_plan plan = plans[i / 2];
         /* With the large object parts of frames are in the file before they are whole; it is
          * slow. */
         large_size = i % 2 == 0 ? 3000 : LARGE_SIZE;
@@ -384,8 +385,8 @@ expect_after_cut(struct firn_os *os, uint64_t seed, bool was_acknowledged)
 {
     firn_error err;
     struct firn_os *again;
-    expect_rc(firn_os_memory_clone(os, &again, &err), FIRN_OK, &err);
-    firn_os_memory_power_cut(again, seed);
+    expect_rc(firn_sim_memory_clone(os, &again, &err), FIRN_OK, &err);
+    firn_sim_memory_power_cut(again, seed);
     struct firn_os_dir *dir = open_root(again);
     expect_whole_packs(dir);
     if (was_acknowledged) {
@@ -393,7 +394,7 @@ expect_after_cut(struct firn_os *os, uint64_t seed, bool was_acknowledged)
     }
     expect_everything_works(dir);
     firn_os_dir_close(dir);
-    firn_os_memory_destroy(again);
+    firn_sim_memory_destroy(again);
 }
 
 /* Cuts the power at the n-th call of writing a pack. Returns whether the writing came so far. */
@@ -403,12 +404,12 @@ cut_at(uint64_t n, uint64_t *cuts)
     firn_error err;
     struct firn_os *os;
     char name[FIRN_CHKP_NAME_SIZE];
-    expect_rc(firn_os_memory_create(n, &os, &err), FIRN_OK, &err);
-    firn_os_memory_set_writeback(os, n % 2 == 0 ? 2 : 0);
+    expect_rc(firn_sim_memory_create(n, &os, &err), FIRN_OK, &err);
+    firn_sim_memory_set_writeback(os, n % 2 == 0 ? 2 : 0);
     struct firn_os_dir *dir = open_root(os);
-    firn_os_memory_set_cut_at(os, firn_os_memory_calls(os) + n);
+    firn_sim_memory_set_cut_at(os, firn_sim_memory_calls(os) + n);
     int rc = write_pack(dir, name, &err);
-    bool is_off = firn_os_memory_is_off(os);
+    bool is_off = firn_sim_memory_is_off(os);
     firn_os_dir_close(dir);
     if (!is_off) {
         expect_rc(rc, FIRN_OK, &err);
@@ -417,7 +418,7 @@ cut_at(uint64_t n, uint64_t *cuts)
         expect_after_cut(os, seed < 2 ? seed : seed + n * 1000, rc == FIRN_OK);
         ++*cuts;
     }
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
     return is_off;
 }
 
@@ -446,21 +447,21 @@ cut_rebuilding_at(uint64_t n)
     struct firn_buf whole = {0};
     struct firn_buf found = {0};
     static const uint8_t damaged[OBJECTS * 48] = {1};
-    expect_rc(firn_os_memory_create(n, &os, &err), FIRN_OK, &err);
+    expect_rc(firn_sim_memory_create(n, &os, &err), FIRN_OK, &err);
     struct firn_os_dir *dir = open_root(os);
     expect_rc(write_pack(dir, name, &err), FIRN_OK, &err);
     chkp_fixture_read(dir, chkp_fixture_idx(name), &whole);
     chkp_fixture_write(dir, chkp_fixture_idx(name), firn_bytes(damaged, sizeof damaged));
     expect_rc(firn_os_dir_sync_filesystem(dir, &err), FIRN_OK, &err);
-    firn_os_memory_set_cut_at(os, firn_os_memory_calls(os) + n);
+    firn_sim_memory_set_cut_at(os, firn_sim_memory_calls(os) + n);
     int rc = firn_chkpv1_rebuild_index(dir, name, &chkp_fixture_defaults, &err);
-    bool is_off = firn_os_memory_is_off(os);
+    bool is_off = firn_sim_memory_is_off(os);
     assert_true(is_off || rc == FIRN_OK);
     firn_os_dir_close(dir);
     for (uint64_t seed = 0; seed < cut_seeds(); seed++) {
         struct firn_os *again;
-        expect_rc(firn_os_memory_clone(os, &again, &err), FIRN_OK, &err);
-        firn_os_memory_power_cut(again, seed);
+        expect_rc(firn_sim_memory_clone(os, &again, &err), FIRN_OK, &err);
+        firn_sim_memory_power_cut(again, seed);
         dir = open_root(again);
         chkp_fixture_read(dir, chkp_fixture_idx(name), &found);
         assert_int_equal(found.size, whole.size);
@@ -468,9 +469,9 @@ cut_rebuilding_at(uint64_t n)
             assert_memory_equal(found.data, whole.data, whole.size);
         }
         firn_os_dir_close(dir);
-        firn_os_memory_destroy(again);
+        firn_sim_memory_destroy(again);
     }
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
     firn_buf_deinit(&whole);
     firn_buf_deinit(&found);
     return is_off;

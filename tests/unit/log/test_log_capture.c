@@ -16,7 +16,7 @@
 #include "log/log_capture.h"
 #include "log/log_segment.h"
 #include "log_support.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 
 struct machine {
     struct firn_os *os;
@@ -45,7 +45,7 @@ open_machine(struct machine *machine)
         (struct firn_log_options){.prefix = "wal",
                                   .ready_after_bytes = 4096,
                                   .gate = {.may_remove = may_remove, .ctx = machine}};
-    assert_int_equal(firn_os_memory_create(1, &machine->os, &err), FIRN_OK);
+    assert_int_equal(firn_sim_memory_create(1, &machine->os, &err), FIRN_OK);
     machine->dir = log_support_root(machine->os);
     assert_int_equal(firn_log_create(machine->dir, &machine->options, &machine->log, &err),
                      FIRN_OK);
@@ -56,7 +56,7 @@ close_machine(struct machine *machine)
 {
     firn_log_abandon(machine->log);
     firn_os_dir_close(machine->dir);
-    firn_os_memory_destroy(machine->os);
+    firn_sim_memory_destroy(machine->os);
 }
 
 /* Fills a segment and begins the next one; segments before `oldest` are not needed any more. */
@@ -156,7 +156,7 @@ check_copy(struct machine *machine, const struct firn_buf *list, uint64_t first,
     struct firn_os *os;
     struct firn_log_options options = {.prefix = "wal"};
     struct log_support_seen seen = {.first = first};
-    assert_int_equal(firn_os_memory_create(2, &os, &err), FIRN_OK);
+    assert_int_equal(firn_sim_memory_create(2, &os, &err), FIRN_OK);
     struct firn_os_dir *dir = log_support_root(os);
     const struct firn_log_capture_segment *segments = (const void *)list->data;
     for (size_t i = 0; i < list->size / sizeof *segments; i++) {
@@ -176,7 +176,7 @@ check_copy(struct machine *machine, const struct firn_buf *list, uint64_t first,
     assert_int_equal(seen.count, count);
     firn_log_abandon(log);
     firn_os_dir_close(dir);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 static void

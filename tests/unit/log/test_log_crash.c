@@ -18,7 +18,7 @@
 #include "base/bytes.h"
 #include "log/log_format.h"
 #include "log_support.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "support/test_random.h"
 
 enum { STEPS = 30, SEGMENTS_MAX = 400 };
@@ -47,7 +47,7 @@ static const struct firn_log_options read_only = {.prefix = "wal", .read_only = 
 static bool
 went_well(struct world *world, int rc, const firn_error *err)
 {
-    if (rc != FIRN_OK && !firn_os_memory_is_off(world->os)) {
+    if (rc != FIRN_OK && !firn_sim_memory_is_off(world->os)) {
         fail_msg("unexpected failure: %s", err->text);
     }
     return rc == FIRN_OK;
@@ -128,16 +128,16 @@ open_log(struct world *world)
     }
     note_segment(world);
     struct firn_os *copy = NULL;
-    assert_int_equal(firn_os_memory_clone(world->os, &copy, &err), FIRN_OK);
-    firn_os_memory_set_cut_at(copy, 0);
-    firn_os_memory_power_cut(copy, 0);
+    assert_int_equal(firn_sim_memory_clone(world->os, &copy, &err), FIRN_OK);
+    firn_sim_memory_set_cut_at(copy, 0);
+    firn_sim_memory_power_cut(copy, 0);
     struct firn_os_dir *dir = log_support_root(copy);
     struct log_support_seen again = {.is_first_unknown = true};
     assert_int_equal(log_support_read(dir, &read_only, &again, NULL, &err), FIRN_OK);
     assert_int_equal(again.count, seen.count);
     assert_int_equal(again.first, seen.first);
     firn_os_dir_close(dir);
-    firn_os_memory_destroy(copy);
+    firn_sim_memory_destroy(copy);
     return true;
 }
 
@@ -273,7 +273,7 @@ step(struct world *world)
         return step_remove(world);
     }
     read_beside(world);
-    return !firn_os_memory_is_off(world->os);
+    return !firn_sim_memory_is_off(world->os);
 }
 
 static bool
@@ -300,8 +300,8 @@ cut_power(struct world *world, uint64_t seed)
     firn_log_abandon(world->log);
     world->log = NULL;
     firn_os_dir_close(world->dir);
-    firn_os_memory_power_cut(world->os, seed);
-    firn_os_memory_set_cut_at(world->os, 0);
+    firn_sim_memory_power_cut(world->os, seed);
+    firn_sim_memory_set_cut_at(world->os, 0);
     world->dir = log_support_root(world->os);
     world->cuts++;
 }
@@ -318,33 +318,33 @@ run_history(uint64_t seed, uint64_t cut_at, uint64_t cut_seed, uint64_t *cuts)
     static const uint64_t segment_sizes[] = {200, 700, 3000, 30000};
     world.options.segment_size_bytes = segment_sizes[seed % 4];
     world.options.ready_after_bytes = seed % 3 == 1 ? 1 : 0;
-    assert_int_equal(firn_os_memory_create(seed, &world.os, &err), FIRN_OK);
-    firn_os_memory_set_writeback(world.os, seed % 3 == 0 ? 0 : 4);
-    firn_os_memory_set_cut_at(world.os, cut_at);
+    assert_int_equal(firn_sim_memory_create(seed, &world.os, &err), FIRN_OK);
+    firn_sim_memory_set_writeback(world.os, seed % 3 == 0 ? 0 : 4);
+    firn_sim_memory_set_cut_at(world.os, cut_at);
     world.dir = log_support_root(world.os);
     bool is_on = begin(&world);
     uint64_t more_cuts = cut_seed % 3;
     for (int i = 0; i < STEPS; i++) {
         is_on = is_on && step(&world);
-        if (!is_on && !firn_os_memory_is_off(world.os)) {
+        if (!is_on && !firn_sim_memory_is_off(world.os)) {
             break; /* only empty records were left: nothing to tell them by */
         }
         if (!is_on) {
             cut_power(&world, cut_seed + world.cuts);
             if (more_cuts > 0) {
                 more_cuts--;
-                uint64_t calls = firn_os_memory_calls(world.os);
-                firn_os_memory_set_cut_at(world.os,
-                                          calls + 1 + test_random_below(&world.random, 25));
+                uint64_t calls = firn_sim_memory_calls(world.os);
+                firn_sim_memory_set_cut_at(world.os,
+                                           calls + 1 + test_random_below(&world.random, 25));
             }
             is_on = world.is_created ? open_log(&world) : begin(&world);
         }
     }
-    uint64_t calls = firn_os_memory_calls(world.os);
+    uint64_t calls = firn_sim_memory_calls(world.os);
     *cuts += world.cuts;
     firn_log_abandon(world.log);
     firn_os_dir_close(world.dir);
-    firn_os_memory_destroy(world.os);
+    firn_sim_memory_destroy(world.os);
     return calls;
 }
 
@@ -393,8 +393,8 @@ make_bench(struct bench *bench, uint64_t count)
 {
     firn_error err;
     *bench = (struct bench){0};
-    assert_int_equal(firn_os_memory_create(9, &bench->os, &err), FIRN_OK);
-    firn_os_memory_set_writeback(bench->os, 0);
+    assert_int_equal(firn_sim_memory_create(9, &bench->os, &err), FIRN_OK);
+    firn_sim_memory_set_writeback(bench->os, 0);
     bench->dir = log_support_root(bench->os);
     assert_int_equal(firn_log_create(bench->dir, &wal, &bench->log, &err), FIRN_OK);
     while (bench->count < count) {
@@ -407,7 +407,7 @@ drop_bench(struct bench *bench)
 {
     firn_log_abandon(bench->log);
     firn_os_dir_close(bench->dir);
-    firn_os_memory_destroy(bench->os);
+    firn_sim_memory_destroy(bench->os);
 }
 
 /* The power goes, and all that was not durable with it. */
@@ -417,7 +417,7 @@ lose_power(struct bench *bench)
     firn_log_abandon(bench->log);
     bench->log = NULL;
     firn_os_dir_close(bench->dir);
-    firn_os_memory_power_cut(bench->os, 0);
+    firn_sim_memory_power_cut(bench->os, 0);
     bench->dir = log_support_root(bench->os);
 }
 
@@ -518,16 +518,16 @@ what_an_open_removes_is_excluded_durably(void **state)
         for (uint64_t seed = 0; seed < 20; seed++) {
             struct bench copy = {0};
             struct log_support_seen seen = {.is_first_unknown = true};
-            assert_int_equal(firn_os_memory_clone(bench.os, &copy.os, &err), FIRN_OK);
+            assert_int_equal(firn_sim_memory_clone(bench.os, &copy.os, &err), FIRN_OK);
             copy.dir = log_support_root(copy.os);
-            firn_os_memory_set_cut_at(copy.os, firn_os_memory_calls(copy.os) + call);
+            firn_sim_memory_set_cut_at(copy.os, firn_sim_memory_calls(copy.os) + call);
             is_cut = firn_log_open(copy.dir, &wal, log_support_visit, &seen, &copy.log, NULL,
                                    &err) != FIRN_OK;
             firn_log_abandon(copy.log);
             copy.log = NULL;
             firn_os_dir_close(copy.dir);
-            firn_os_memory_power_cut(copy.os, seed);
-            firn_os_memory_set_cut_at(copy.os, 0);
+            firn_sim_memory_power_cut(copy.os, seed);
+            firn_sim_memory_set_cut_at(copy.os, 0);
             copy.dir = log_support_root(copy.os);
             seen = (struct log_support_seen){.is_first_unknown = true};
             assert_int_equal(log_support_read(copy.dir, &wal, &seen, NULL, &err), FIRN_OK);
@@ -548,7 +548,7 @@ a_log_cut_in_its_last_record_keeps_the_ones_before(void **state)
     (void)state;
     firn_error err;
     struct firn_os *os = NULL;
-    assert_int_equal(firn_os_memory_create(3, &os, &err), FIRN_OK);
+    assert_int_equal(firn_sim_memory_create(3, &os, &err), FIRN_OK);
     struct firn_os_dir *dir = log_support_root(os);
     struct firn_log *log = NULL;
     assert_int_equal(firn_log_create(dir, &wal, &log, &err), FIRN_OK);
@@ -561,7 +561,7 @@ a_log_cut_in_its_last_record_keeps_the_ones_before(void **state)
     firn_log_abandon(log);
     for (uint64_t size = begin.offset; size <= end; size++) {
         struct firn_os *copy = NULL;
-        assert_int_equal(firn_os_memory_clone(os, &copy, &err), FIRN_OK);
+        assert_int_equal(firn_sim_memory_clone(os, &copy, &err), FIRN_OK);
         struct firn_os_dir *copy_dir = log_support_root(copy);
         struct firn_os_file *file = NULL;
         assert_int_equal(
@@ -575,10 +575,10 @@ a_log_cut_in_its_last_record_keeps_the_ones_before(void **state)
         assert_int_equal(seen.count, size == end ? 10 : 9);
         assert_int_equal(recovery.was_cut, size != begin.offset && size != end);
         firn_os_dir_close(copy_dir);
-        firn_os_memory_destroy(copy);
+        firn_sim_memory_destroy(copy);
     }
     firn_os_dir_close(dir);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 int

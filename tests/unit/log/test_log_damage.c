@@ -15,7 +15,7 @@
 
 #include "log/log_segment.h"
 #include "log_support.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 
 enum { RECORDS_MAX = 64, SEGMENTS_MAX = 16 };
 
@@ -76,7 +76,7 @@ make_sample(struct sample *sample, enum ending ending)
 {
     firn_error err;
     *sample = (struct sample){0};
-    assert_int_equal(firn_os_memory_create(5, &sample->os, &err), FIRN_OK);
+    assert_int_equal(firn_sim_memory_create(5, &sample->os, &err), FIRN_OK);
     sample->dir = log_support_root(sample->os);
     struct firn_log *log = NULL;
     assert_int_equal(firn_log_create(sample->dir, &writable, &log, &err), FIRN_OK);
@@ -123,7 +123,7 @@ drop_sample(struct sample *sample)
         firn_buf_deinit(&sample->files[i]);
     }
     firn_os_dir_close(sample->dir);
-    firn_os_memory_destroy(sample->os);
+    firn_sim_memory_destroy(sample->os);
 }
 
 struct outcome {
@@ -376,7 +376,7 @@ a_changed_byte_in_the_fifth_of_ten_is_never_silent(void **state)
         firn_error err;
         struct sample sample = {0};
         static const struct firn_log_options one_segment = {.prefix = "wal"};
-        assert_int_equal(firn_os_memory_create(6, &sample.os, &err), FIRN_OK);
+        assert_int_equal(firn_sim_memory_create(6, &sample.os, &err), FIRN_OK);
         sample.dir = log_support_root(sample.os);
         struct firn_log *log = NULL;
         assert_int_equal(firn_log_create(sample.dir, &one_segment, &log, &err), FIRN_OK);

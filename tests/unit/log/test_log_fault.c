@@ -17,8 +17,8 @@
 #include "base/bytes.h"
 #include "log/log_format.h"
 #include "log_support.h"
-#include "os/os_fault.h"
-#include "os/os_memory.h"
+#include "sim/sim_fault.h"
+#include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 
 /* A small log, whose records are written, and one that was under load, whose records go through
@@ -44,8 +44,8 @@ static void
 make_world(struct world *world)
 {
     *world = (struct world){0};
-    assert_int_equal(firn_os_memory_create(4, &world->memory, NULL), FIRN_OK);
-    assert_int_equal(firn_os_fault_create(world->memory, &world->fault, NULL), FIRN_OK);
+    assert_int_equal(firn_sim_memory_create(4, &world->memory, NULL), FIRN_OK);
+    assert_int_equal(firn_sim_fault_create(world->memory, &world->fault, NULL), FIRN_OK);
     assert_int_equal(firn_os_dir_open_path(world->fault, "/", &world->dir, NULL), FIRN_OK);
 }
 
@@ -54,8 +54,8 @@ drop_world(struct world *world)
 {
     firn_log_abandon(world->log);
     firn_os_dir_close(world->dir);
-    firn_os_fault_destroy(world->fault);
-    firn_os_memory_destroy(world->memory);
+    firn_sim_fault_destroy(world->fault);
+    firn_sim_memory_destroy(world->memory);
 }
 
 /* ---- the history ---- */
@@ -188,7 +188,7 @@ check_what_is_left(struct world *world)
     assert_true(seen.first + seen.count <= world->appended);
     firn_log_abandon(log);
     firn_os_dir_close(dir);
-    firn_os_memory_power_cut(world->memory, 0);
+    firn_sim_memory_power_cut(world->memory, 0);
     dir = log_support_root(world->memory);
     struct log_support_seen again = {.is_first_unknown = true};
     assert_int_equal(log_support_read(dir, &read_only, &again, NULL, &err), FIRN_OK);
@@ -201,19 +201,19 @@ check_what_is_left(struct world *world)
 
 /* Returns whether the plan's call was reached. */
 static bool
-run_with_fault(const struct firn_os_fault_plan *plan)
+run_with_fault(const struct firn_sim_fault_plan *plan)
 {
     test_alloc_install();
     struct world world;
     make_world(&world);
-    firn_os_fault_set_plan(world.fault, plan);
+    firn_sim_fault_set_plan(world.fault, plan);
     int rc = run_history(&world);
-    bool was_hit = firn_os_fault_hits(world.fault) > 0;
+    bool was_hit = firn_sim_fault_hits(world.fault) > 0;
     assert_true(was_hit || rc == FIRN_OK);
-    if (plan->kind == FIRN_OS_FAULT_SHORT) {
+    if (plan->kind == FIRN_SIM_FAULT_SHORT) {
         assert_int_equal(rc, FIRN_OK);
     }
-    firn_os_fault_set_plan(world.fault, NULL);
+    firn_sim_fault_set_plan(world.fault, NULL);
     check_what_is_left(&world);
     drop_world(&world);
     assert_int_equal(test_alloc_alive(), 0);
@@ -225,14 +225,14 @@ static void
 every_call_that_fails_leaves_what_was_durable(void **state)
 {
     (void)state;
-    static const enum firn_os_fault_kind kinds[] = {FIRN_OS_FAULT_FAILS, FIRN_OS_FAULT_TORN};
+    static const enum firn_sim_fault_kind kinds[] = {FIRN_SIM_FAULT_FAILS, FIRN_SIM_FAULT_TORN};
     static const int errors[] = {EIO, ENOSPC};
     for (int kind = 0; kind < 2; kind++) {
         for (int for_ever = 0; for_ever < 2; for_ever++) {
-            struct firn_os_fault_plan plan = {.for_ever = for_ever != 0,
-                                              .classes = FIRN_OS_FAULT_ALL,
-                                              .kind = kinds[kind],
-                                              .error_number = errors[kind]};
+            struct firn_sim_fault_plan plan = {.for_ever = for_ever != 0,
+                                               .classes = FIRN_SIM_FAULT_ALL,
+                                               .kind = kinds[kind],
+                                               .error_number = errors[kind]};
             do {
                 plan.call++;
             } while (run_with_fault(&plan));
@@ -247,8 +247,8 @@ static void
 short_reads_and_writes_are_continued(void **state)
 {
     (void)state;
-    struct firn_os_fault_plan plan = {.classes = FIRN_OS_FAULT_READS | FIRN_OS_FAULT_WRITES,
-                                      .kind = FIRN_OS_FAULT_SHORT};
+    struct firn_sim_fault_plan plan = {.classes = FIRN_SIM_FAULT_READS | FIRN_SIM_FAULT_WRITES,
+                                       .kind = FIRN_SIM_FAULT_SHORT};
     do {
         plan.call++;
     } while (run_with_fault(&plan));
@@ -311,17 +311,17 @@ an_append_without_space_can_be_repeated(void **state)
         assert_int_equal(firn_log_create(world.dir, wal, &world.log, &err), FIRN_OK);
         unsigned refusals = 0;
         for (uint64_t i = 0; i < 30; i++) {
-            struct firn_os_fault_plan full = {.call = 1,
-                                              .classes = FIRN_OS_FAULT_WRITES,
-                                              .kind = seed % 2 == 0 ? FIRN_OS_FAULT_FAILS
-                                                                    : FIRN_OS_FAULT_TORN,
-                                              .error_number = ENOSPC};
+            struct firn_sim_fault_plan full = {.call = 1,
+                                               .classes = FIRN_SIM_FAULT_WRITES,
+                                               .kind = seed % 2 == 0 ? FIRN_SIM_FAULT_FAILS
+                                                                     : FIRN_SIM_FAULT_TORN,
+                                               .error_number = ENOSPC};
             if (i % 3 == seed % 3) {
-                firn_os_fault_set_plan(world.fault, &full);
+                firn_sim_fault_set_plan(world.fault, &full);
                 assert_int_equal(log_support_append(world.log, 1000 + i, NULL, &err),
                                  FIRN_NO_SPACE);
                 assert_false(firn_log_has_failed(world.log));
-                firn_os_fault_set_plan(world.fault, NULL);
+                firn_sim_fault_set_plan(world.fault, NULL);
                 assert_ends_clean(&world);
                 refusals++;
             }
@@ -336,7 +336,7 @@ an_append_without_space_can_be_repeated(void **state)
         firn_log_abandon(world.log);
         world.log = NULL;
         firn_os_dir_close(world.dir);
-        firn_os_memory_power_cut(world.memory, seed);
+        firn_sim_memory_power_cut(world.memory, seed);
         world.dir = log_support_root(world.memory);
         check_what_is_left(&world);
         drop_world(&world);
@@ -373,7 +373,7 @@ struct during_sync {
 };
 
 static void
-append_during_sync(void *ctx, const struct firn_os_fault_call *call)
+append_during_sync(void *ctx, const struct firn_sim_fault_call *call)
 {
     struct during_sync *during = ctx;
     if (strcmp(call->operation, "file_sync") == 0 && !during->is_done) {
@@ -394,9 +394,9 @@ a_mark_covers_what_was_written_when_the_sync_began(void **state)
     assert_int_equal(append(&world, 2), FIRN_OK);
     uint64_t covered = firn_log_end(world.log).offset;
     struct during_sync during = {.world = &world};
-    firn_os_fault_set_hook(world.fault, append_during_sync, &during);
+    firn_sim_fault_set_hook(world.fault, append_during_sync, &during);
     assert_int_equal(firn_log_sync(world.log, &err), FIRN_OK);
-    firn_os_fault_set_hook(world.fault, NULL, NULL);
+    firn_sim_fault_set_hook(world.fault, NULL, NULL);
     assert_true(during.is_done);
     struct firn_log_position position;
     assert_int_equal(log_support_append(world.log, world.appended, &position, &err), FIRN_OK);
@@ -417,10 +417,10 @@ zeros_for_which_there_is_no_space_refuse_nothing(void **state)
     firn_error err;
     static const struct firn_log_options one_segment = {.prefix = "wal", .ready_after_bytes = 1};
     assert_int_equal(firn_log_create(world.dir, &one_segment, &world.log, &err), FIRN_OK);
-    firn_os_memory_set_space(world.memory, 40 << 10);
+    firn_sim_memory_set_space(world.memory, 40 << 10);
     assert_int_equal(append(&world, 100), FIRN_OK);
     assert_ends_clean(&world);
-    firn_os_memory_set_space(world.memory, UINT64_MAX);
+    firn_sim_memory_set_space(world.memory, UINT64_MAX);
     assert_int_equal(append(&world, 100), FIRN_OK);
     assert_int_equal(sync_log(&world), FIRN_OK);
     firn_log_abandon(world.log);

@@ -16,7 +16,7 @@
 #include "codec/crc32c.h"
 #include "log/log_format.h"
 #include "log_support.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 
 struct fixture {
     struct firn_os *os;
@@ -28,7 +28,7 @@ set_up(void **state)
 {
     static struct fixture fixture;
     *state = &fixture;
-    if (firn_os_memory_create(1, &fixture.os, NULL) != FIRN_OK) {
+    if (firn_sim_memory_create(1, &fixture.os, NULL) != FIRN_OK) {
         return -1;
     }
     return firn_os_dir_open_path(fixture.os, "/", &fixture.dir, NULL);
@@ -39,7 +39,7 @@ tear_down(void **state)
 {
     struct fixture *fixture = *state;
     firn_os_dir_close(fixture->dir);
-    firn_os_memory_destroy(fixture->os);
+    firn_sim_memory_destroy(fixture->os);
     return 0;
 }
 

@@ -15,8 +15,8 @@
 #include "base/slice.h"
 #include "log/log_format.h"
 #include "log_support.h"
-#include "os/os_fault.h"
-#include "os/os_memory.h"
+#include "sim/sim_fault.h"
+#include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 
 static const struct firn_log_options wal = {.prefix = "wal", .ready_after_bytes = 4096};
@@ -34,8 +34,8 @@ open_machine(struct machine *machine)
 {
     firn_error err;
     *machine = (struct machine){0};
-    assert_int_equal(firn_os_memory_create(1, &machine->memory, &err), FIRN_OK);
-    assert_int_equal(firn_os_fault_create(machine->memory, &machine->os, &err), FIRN_OK);
+    assert_int_equal(firn_sim_memory_create(1, &machine->memory, &err), FIRN_OK);
+    assert_int_equal(firn_sim_fault_create(machine->memory, &machine->os, &err), FIRN_OK);
     machine->dir = log_support_root(machine->os);
     assert_int_equal(firn_log_create(machine->dir, &wal, &machine->log, &err), FIRN_OK);
 }
@@ -45,8 +45,8 @@ close_machine(struct machine *machine)
 {
     firn_log_abandon(machine->log);
     firn_os_dir_close(machine->dir);
-    firn_os_fault_destroy(machine->os);
-    firn_os_memory_destroy(machine->memory);
+    firn_sim_fault_destroy(machine->os);
+    firn_sim_memory_destroy(machine->memory);
 }
 
 static void
@@ -190,19 +190,19 @@ a_call_that_fails_leaves_the_log_whole(void **state)
     bool has_passed = false;
     unsigned failures = 0;
     for (uint64_t call = 1; !has_passed; call++) {
-        const struct firn_os_fault_plan plan = {.call = call,
-                                                .classes = FIRN_OS_FAULT_ALL,
-                                                .kind = FIRN_OS_FAULT_FAILS,
-                                                .error_number = 5};
+        const struct firn_sim_fault_plan plan = {.call = call,
+                                                 .classes = FIRN_SIM_FAULT_ALL,
+                                                 .kind = FIRN_SIM_FAULT_FAILS,
+                                                 .error_number = 5};
         struct machine machine;
         struct firn_buf bytes = {0};
         open_machine(&machine);
         log_support_fill(machine.log, &machine.count);
         assert_int_equal(firn_log_rotate_begin(machine.log, &err), FIRN_OK);
-        firn_os_fault_set_plan(machine.os, &plan);
+        firn_sim_fault_set_plan(machine.os, &plan);
         int rc = firn_log_lend(machine.log, 1, machine.dir, "kept", &err);
-        has_passed = firn_os_fault_hits(machine.os) == 0;
-        firn_os_fault_set_plan(machine.os, NULL);
+        has_passed = firn_sim_fault_hits(machine.os) == 0;
+        firn_sim_fault_set_plan(machine.os, NULL);
         assert_int_equal(rc == FIRN_OK, has_passed);
         failures += rc != FIRN_OK;
         reopen(&machine, 0);

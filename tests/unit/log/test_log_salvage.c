@@ -15,7 +15,7 @@
 #include "log/log_salvage.h"
 #include "log/log_segment.h"
 #include "log_support.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 
 enum { RECORDS = 40 };
 
@@ -37,7 +37,7 @@ make_sample(struct sample *sample)
     struct firn_log *log;
     firn_error err;
     *sample = (struct sample){0};
-    assert_int_equal(firn_os_memory_create(5, &sample->os, &err), FIRN_OK);
+    assert_int_equal(firn_sim_memory_create(5, &sample->os, &err), FIRN_OK);
     sample->dir = log_support_root(sample->os);
     assert_int_equal(firn_log_create(sample->dir, &options, &log, &err), FIRN_OK);
     for (uint64_t i = 0; i < RECORDS; i++) {
@@ -55,7 +55,7 @@ static void
 sample_deinit(struct sample *sample)
 {
     firn_os_dir_close(sample->dir);
-    firn_os_memory_destroy(sample->os);
+    firn_sim_memory_destroy(sample->os);
 }
 
 static int

@@ -7,7 +7,7 @@
 #include "lsm_fixture.h"
 
 #include "lsm/lsm_internal.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "support/test_file.h"
 #include "support/test_os.h"
 #include "version/run_history.h"
@@ -20,7 +20,7 @@ set_up(void **state)
     struct firn_os *os;
     firn_error err;
     (void)state;
-    TEST_OK(firn_os_memory_create(1, &os, &err), &err);
+    TEST_OK(firn_sim_memory_create(1, &os, &err), &err);
     fixture_init(&fixture, os);
     TEST_OK(fixture_open(&fixture, &err), &err);
     return 0;
@@ -32,7 +32,7 @@ tear_down(void **state)
     struct firn_os *os = fixture.os;
     (void)state;
     fixture_deinit(&fixture);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
     return 0;
 }
 

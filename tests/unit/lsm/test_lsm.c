@@ -6,7 +6,7 @@
 
 #include "base/buf.h"
 #include "lsm/lsm_internal.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "support/test_os.h"
 
 static struct fixture fixture;
@@ -17,7 +17,7 @@ setup(void **state)
     (void)state;
     struct firn_os *os;
     firn_error err;
-    TEST_OK(firn_os_memory_create(1, &os, &err), &err);
+    TEST_OK(firn_sim_memory_create(1, &os, &err), &err);
     fixture_init(&fixture, os);
     TEST_OK(fixture_open(&fixture, &err), &err);
     return 0;
@@ -29,7 +29,7 @@ teardown(void **state)
     (void)state;
     struct firn_os *os = fixture.os;
     fixture_deinit(&fixture);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
     return 0;
 }
 

@@ -5,7 +5,7 @@
 #include "lsm_fixture.h"
 
 #include "lsm/lsm_internal.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "support/test_os.h"
 
 enum { VALUE_SIZE = 900, BLOCKS_MIN = FIXTURE_KEYS * VALUE_SIZE / 4096, MISSES_OF_OPENING = 2 };
@@ -18,7 +18,7 @@ setup(void **state)
     (void)state;
     struct firn_os *os;
     firn_error err;
-    TEST_OK(firn_os_memory_create(1, &os, &err), &err);
+    TEST_OK(firn_sim_memory_create(1, &os, &err), &err);
     fixture_init(&fixture, os);
     firn_block_cache_destroy(fixture.cache);
     TEST_OK(firn_block_cache_create(os, 2 << 20, &fixture.cache, &err), &err);
@@ -35,7 +35,7 @@ teardown(void **state)
     (void)state;
     struct firn_os *os = fixture.os;
     fixture_deinit(&fixture);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
     return 0;
 }
 

@@ -6,8 +6,8 @@
 #include "lsm_fixture.h"
 
 #include "base/buf.h"
-#include "os/os_memory.h"
 #include "row/row_format.h"
+#include "sim/sim_memory.h"
 #include "support/test_file.h"
 #include "support/test_os.h"
 
@@ -54,7 +54,7 @@ setup(void **state)
     (void)state;
     firn_error err;
     struct fixture *fixture = &world.fixture;
-    TEST_OK(firn_os_memory_create(4, &world.os, &err), &err);
+    TEST_OK(firn_sim_memory_create(4, &world.os, &err), &err);
     fixture_init(fixture, world.os);
     TEST_OK(fixture_open(fixture, &err), &err);
     for (unsigned key = 0; key < 2 * FIXTURE_KEYS; key++) {
@@ -83,7 +83,7 @@ teardown(void **state)
     (void)state;
     fixture_deinit(&world.fixture);
     firn_os_dir_close(world.runs);
-    firn_os_memory_destroy(world.os);
+    firn_sim_memory_destroy(world.os);
     return 0;
 }
 
@@ -411,7 +411,7 @@ readers_see_what_the_writer_left_and_change_nothing(void **state)
     struct firn_compaction_work_wish wish = {
         .flushes = true, .compactions = true, .is_unhurried = true};
     options.is_read_only = true;
-    uint64_t calls = firn_os_memory_calls(world.os);
+    uint64_t calls = firn_sim_memory_calls(world.os);
     TEST_OK(firn_lsm_open(world.fixture.dir, &options, false, &lsm, &err), &err);
     TEST_OK(firn_compaction_work_pick(lsm, &wish, &work, &err), &err);
     assert_null(work);
@@ -424,7 +424,7 @@ readers_see_what_the_writer_left_and_change_nothing(void **state)
     TEST_OK(firn_lsm_check(lsm, note_damage, &damages, NULL, &err), &err);
     assert_int_equal(damages.count, 0);
     fixture_close(&world.fixture);
-    assert_int_equal(firn_os_memory_calls(world.os), calls);
+    assert_int_equal(firn_sim_memory_calls(world.os), calls);
     /* Where there is nothing, nothing is made. */
     TEST_OK(firn_os_make_dir(world.fixture.dir, "empty", 0700, &err), &err);
     struct firn_os_dir *empty;

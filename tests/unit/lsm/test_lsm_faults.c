@@ -9,8 +9,8 @@
 #include <errno.h>
 
 #include "base/buf.h"
-#include "os/os_fault.h"
-#include "os/os_memory.h"
+#include "sim/sim_fault.h"
+#include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 #include "support/test_os.h"
 #include "support/test_share.h"
@@ -25,8 +25,8 @@ static void
 world_init(struct world *world)
 {
     firn_error err;
-    TEST_OK(firn_os_memory_create(3, &world->memory, &err), &err);
-    TEST_OK(firn_os_fault_create(world->memory, &world->os, &err), &err);
+    TEST_OK(firn_sim_memory_create(3, &world->memory, &err), &err);
+    TEST_OK(firn_sim_fault_create(world->memory, &world->os, &err), &err);
     fixture_init(&world->fixture, world->os);
     world->fixture.separates = true;
     TEST_OK(fixture_open(&world->fixture, &err), &err);
@@ -36,8 +36,8 @@ static void
 world_deinit(struct world *world)
 {
     fixture_deinit(&world->fixture);
-    firn_os_fault_destroy(world->os);
-    firn_os_memory_destroy(world->memory);
+    firn_sim_fault_destroy(world->os);
+    firn_sim_memory_destroy(world->memory);
 }
 
 /* Some runs in several levels, a checkpoint that was restored, and full memtables: so there is history, and what must
@@ -233,7 +233,7 @@ assert_no_other_files(struct fixture *fixture)
 
 /* Runs works while the n-th call fails; goes on or reopens, and compares. */
 static void
-fail_works(const struct firn_os_fault_plan *sample, uint64_t step)
+fail_works(const struct firn_sim_fault_plan *sample, uint64_t step)
 {
     static struct world world;
     firn_error err;
@@ -244,13 +244,13 @@ fail_works(const struct firn_os_fault_plan *sample, uint64_t step)
         world_init(&world);
         struct fixture *fixture = &world.fixture;
         fill(fixture);
-        struct firn_os_fault_plan plan = *sample;
+        struct firn_sim_fault_plan plan = *sample;
         plan.call = n;
-        firn_os_fault_set_plan(world.os, &plan);
+        firn_sim_fault_set_plan(world.os, &plan);
         int rc = fixture_work(fixture, true, &err);
-        has_passed = firn_os_fault_hits(world.os) == 0;
-        hits += firn_os_fault_hits(world.os);
-        firn_os_fault_set_plan(world.os, NULL);
+        has_passed = firn_sim_fault_hits(world.os) == 0;
+        hits += firn_sim_fault_hits(world.os);
+        firn_sim_fault_set_plan(world.os, NULL);
         assert_true(is_expected(rc));
         assert_int_equal(fixture->views_taken, 0);
         /* Reads go on, whatever happened to MANIFEST. */
@@ -275,8 +275,8 @@ static void
 a_call_that_fails_during_works_loses_nothing(void **state)
 {
     (void)state;
-    const struct firn_os_fault_plan once = {
-        .classes = FIRN_OS_FAULT_ALL, .kind = FIRN_OS_FAULT_FAILS, .error_number = EIO};
+    const struct firn_sim_fault_plan once = {
+        .classes = FIRN_SIM_FAULT_ALL, .kind = FIRN_SIM_FAULT_FAILS, .error_number = EIO};
     fail_works(&once, stride(13));
 }
 
@@ -284,10 +284,10 @@ static void
 calls_that_fail_for_ever_lose_nothing(void **state)
 {
     (void)state;
-    const struct firn_os_fault_plan for_ever = {.for_ever = true,
-                                                .classes = FIRN_OS_FAULT_ALL,
-                                                .kind = FIRN_OS_FAULT_FAILS,
-                                                .error_number = EIO};
+    const struct firn_sim_fault_plan for_ever = {.for_ever = true,
+                                                 .classes = FIRN_SIM_FAULT_ALL,
+                                                 .kind = FIRN_SIM_FAULT_FAILS,
+                                                 .error_number = EIO};
     fail_works(&for_ever, stride(41));
 }
 
@@ -303,11 +303,11 @@ a_full_disk_stops_works_until_there_is_space(void **state)
         world_init(&world);
         fill(&world.fixture);
         /* What is there stays, and that is more than the room. */
-        firn_os_memory_set_space(world.memory, space);
+        firn_sim_memory_set_space(world.memory, space);
         assert_int_equal(fixture_work(&world.fixture, true, &err), FIRN_NO_SPACE);
         world_deinit(&world);
         world_init(&world);
-        firn_os_memory_set_space(world.memory, 60000 + space);
+        firn_sim_memory_set_space(world.memory, 60000 + space);
         struct test_random random = {.state = 11};
         rc = FIRN_OK;
         for (unsigned i = 0; i < 400 && rc == FIRN_OK; i++) {
@@ -319,7 +319,7 @@ a_full_disk_stops_works_until_there_is_space(void **state)
         failures += rc != FIRN_OK;
         fixture_compare_all(&world.fixture);
         /* As soon as there is space again, without reopening. */
-        firn_os_memory_set_space(world.memory, UINT64_MAX);
+        firn_sim_memory_set_space(world.memory, UINT64_MAX);
         TEST_OK(fixture_work(&world.fixture, true, &err), &err);
         fixture_compare_all(&world.fixture);
         fixture_check(&world.fixture);
@@ -341,14 +341,14 @@ reads_that_fail_say_so_and_work_again(void **state)
     for (uint64_t n = 1; !has_passed; n++) {
         fixture_close(&world.fixture);
         TEST_OK(fixture_open(&world.fixture, &err), &err);
-        struct firn_os_fault_plan plan = {.call = n,
-                                          .classes = FIRN_OS_FAULT_OPENS | FIRN_OS_FAULT_READS,
-                                          .kind = FIRN_OS_FAULT_FAILS,
-                                          .error_number = EIO};
-        firn_os_fault_set_plan(world.os, &plan);
+        struct firn_sim_fault_plan plan = {.call = n,
+                                           .classes = FIRN_SIM_FAULT_OPENS | FIRN_SIM_FAULT_READS,
+                                           .kind = FIRN_SIM_FAULT_FAILS,
+                                           .error_number = EIO};
+        firn_sim_fault_set_plan(world.os, &plan);
         int rc = read_all(&world.fixture, &err);
-        has_passed = firn_os_fault_hits(world.os) == 0;
-        firn_os_fault_set_plan(world.os, NULL);
+        has_passed = firn_sim_fault_hits(world.os) == 0;
+        firn_sim_fault_set_plan(world.os, NULL);
         /* A run without its filter is read all the same. */
         assert_true(rc == FIRN_IO || rc == FIRN_OK);
         failures += rc == FIRN_IO;

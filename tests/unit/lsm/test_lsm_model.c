@@ -10,7 +10,7 @@
 #include "lsm_fixture.h"
 
 #include "codec/xxh3.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "support/test_file.h"
 #include "support/test_os.h"
 
@@ -261,7 +261,7 @@ recover(struct run *run)
     drop_cursors(run);
     discard_works(run);
     fixture_abandon(fixture);
-    firn_os_memory_power_cut(fixture->os, 2 + test_random_next(&run->random));
+    firn_sim_memory_power_cut(fixture->os, 2 + test_random_next(&run->random));
     fixture_lose_records(fixture, &run->random);
     lose_views(fixture);
     /* The handle from before is dead. */
@@ -367,7 +367,7 @@ run_init(struct run *run, uint64_t seed)
     struct firn_os *os;
     *run = (struct run){0};
     run->random.state = seed;
-    TEST_OK(firn_os_memory_create(seed, &os, &err), &err);
+    TEST_OK(firn_sim_memory_create(seed, &os, &err), &err);
     fixture_init(&run->fixture, os);
     run->fixture.separates = seed % 3 != 0;
     TEST_OK(fixture_open(&run->fixture, &err), &err);
@@ -380,7 +380,7 @@ run_deinit(struct run *run)
     drop_cursors(run);
     discard_works(run);
     fixture_deinit(&run->fixture);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 /* When all has been rewritten that is worth it, value files hold what runs refer to, and no file is
@@ -461,12 +461,12 @@ after_a_power_cut_trees_and_log_make_the_same_commits(void **state)
         uint64_t cut_at = 0;
         for (uint64_t n = 0; n < steps; n++) {
             if (cut_at == 0) {
-                cut_at = firn_os_memory_calls(run.fixture.os) + 1 + below(&run, 60);
-                firn_os_memory_set_cut_at(run.fixture.os, cut_at);
+                cut_at = firn_sim_memory_calls(run.fixture.os) + 1 + below(&run, 60);
+                firn_sim_memory_set_cut_at(run.fixture.os, cut_at);
             }
             int rc = step(&run, &err);
-            if (firn_os_memory_is_off(run.fixture.os)) {
-                firn_os_memory_set_cut_at(run.fixture.os, 0);
+            if (firn_sim_memory_is_off(run.fixture.os)) {
+                firn_sim_memory_set_cut_at(run.fixture.os, 0);
                 cut_at = 0;
                 recover(&run);
             } else {
@@ -477,7 +477,7 @@ after_a_power_cut_trees_and_log_make_the_same_commits(void **state)
                       (unsigned long long)(random.state + i), (unsigned long long)run.cuts,
                       (unsigned long long)run.works_run);
         assert_true(run.cuts > steps / 150);
-        firn_os_memory_set_cut_at(run.fixture.os, 0);
+        firn_sim_memory_set_cut_at(run.fixture.os, 0);
         recover(&run);
         run_deinit(&run);
     }

@@ -16,7 +16,7 @@
 
 #include "base/buf.h"
 #include "lsm/lsm.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"
 #include "support/test_os.h"
@@ -469,7 +469,7 @@ it_stays_small_by_snapshots_and_reads_the_same(void **state)
     (void)state;
     struct firn_os *os;
     firn_error err;
-    TEST_OK(firn_os_memory_create(5, &os, &err), &err);
+    TEST_OK(firn_sim_memory_create(5, &os, &err), &err);
     struct firn_os_dir *dir = test_os_root(os);
     struct firn_manifest *manifest;
     struct firn_manifest_state read = {0};
@@ -503,7 +503,7 @@ it_stays_small_by_snapshots_and_reads_the_same(void **state)
     assert_edits(&read, 4000);
     firn_manifest_state_deinit(&read);
     firn_os_dir_close(dir);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 static void
@@ -512,7 +512,7 @@ every_flipped_byte_is_found(void **state)
     (void)state;
     struct firn_os *os;
     firn_error err;
-    TEST_OK(firn_os_memory_create(6, &os, &err), &err);
+    TEST_OK(firn_sim_memory_create(6, &os, &err), &err);
     struct firn_os_dir *dir = test_os_root(os);
     struct firn_manifest *manifest;
     struct firn_manifest_state read = {0};
@@ -540,7 +540,7 @@ every_flipped_byte_is_found(void **state)
     firn_buf_deinit(&bytes);
     firn_manifest_state_deinit(&read);
     firn_os_dir_close(dir);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 static void
@@ -549,7 +549,7 @@ a_record_that_makes_no_sense_is_named_by_file_and_offset(void **state)
     (void)state;
     struct firn_os *os;
     firn_error err;
-    TEST_OK(firn_os_memory_create(7, &os, &err), &err);
+    TEST_OK(firn_sim_memory_create(7, &os, &err), &err);
     struct firn_os_dir *dir = test_os_root(os);
     struct firn_manifest *manifest;
     struct firn_manifest_state read = {0};
@@ -563,7 +563,7 @@ a_record_that_makes_no_sense_is_named_by_file_and_offset(void **state)
     assert_non_null(strstr(err.text, "version 3"));
     firn_manifest_state_deinit(&read);
     firn_os_dir_close(dir);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 static void
@@ -573,7 +573,7 @@ failed_allocations_leave_no_trace(void **state)
     test_alloc_install();
     struct firn_os *os;
     firn_error err;
-    TEST_OK(firn_os_memory_create(8, &os, &err), &err);
+    TEST_OK(firn_sim_memory_create(8, &os, &err), &err);
     struct firn_os_dir *dir = test_os_root(os);
     struct firn_manifest *manifest;
     struct firn_manifest_state read = {0};
@@ -593,7 +593,7 @@ failed_allocations_leave_no_trace(void **state)
         assert_int_equal(test_alloc_alive(), alive);
     }
     firn_os_dir_close(dir);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
 }

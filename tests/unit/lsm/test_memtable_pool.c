@@ -13,7 +13,7 @@
 #include "base/bytes.h"
 #include "memtable/memtable.h"
 #include "memtable/memtable_pool.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 
 enum { VALUE_SIZE = 200 };
@@ -27,7 +27,7 @@ static void
 make_scene(struct scene *scene)
 {
     test_alloc_install();
-    assert_int_equal(firn_os_memory_create(1, &scene->os, NULL), FIRN_OK);
+    assert_int_equal(firn_sim_memory_create(1, &scene->os, NULL), FIRN_OK);
     firn_memtable_pool_init(&scene->pool, scene->os);
 }
 
@@ -35,7 +35,7 @@ static void
 drop_scene(struct scene *scene)
 {
     firn_memtable_pool_deinit(&scene->pool);
-    firn_os_memory_destroy(scene->os);
+    firn_sim_memory_destroy(scene->os);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
 }

@@ -10,7 +10,7 @@
 #include "firn/store.h"
 #include "lsm/lsm_internal.h"
 #include "lsm/lsm_tree.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "support/test_file.h"
 #include "support/test_os.h"
 
@@ -25,7 +25,7 @@ setup(void **state)
     (void)state;
     struct firn_os *os;
     firn_error err;
-    TEST_OK(firn_os_memory_create(1, &os, &err), &err);
+    TEST_OK(firn_sim_memory_create(1, &os, &err), &err);
     fixture_init(&fixture, os);
     fixture.separates = true;
     fixture.options.value_file_bytes_target = 64 << 10;
@@ -42,7 +42,7 @@ teardown(void **state)
     struct firn_os *os = fixture.os;
     firn_os_dir_close(runs);
     fixture_deinit(&fixture);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
     return 0;
 }
 

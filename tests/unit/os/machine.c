@@ -14,7 +14,7 @@ machine_create(uint64_t seed)
 {
     firn_error err;
     struct firn_os *os;
-    TEST_OK(firn_os_memory_create(seed, &os, &err), &err);
+    TEST_OK(firn_sim_memory_create(seed, &os, &err), &err);
     return os;
 }
 
@@ -22,7 +22,7 @@ struct firn_os *
 machine_create_lazy(void)
 {
     struct firn_os *os = machine_create(1);
-    firn_os_memory_set_writeback(os, 0);
+    firn_sim_memory_set_writeback(os, 0);
     return os;
 }
 
@@ -31,8 +31,8 @@ machine_clone_and_cut(struct firn_os *os, uint64_t seed)
 {
     firn_error err;
     struct firn_os *clone;
-    TEST_OK(firn_os_memory_clone(os, &clone, &err), &err);
-    firn_os_memory_power_cut(clone, seed);
+    TEST_OK(firn_sim_memory_clone(os, &clone, &err), &err);
+    firn_sim_memory_power_cut(clone, seed);
     return clone;
 }
 

@@ -5,7 +5,7 @@
 #ifndef FIRN_TEST_UNIT_OS_MACHINE_H
 #define FIRN_TEST_UNIT_OS_MACHINE_H
 
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 
 struct firn_os *machine_create(uint64_t seed);
 /* A machine that writes nothing back by itself: what was not synced is lost by seed 0. */

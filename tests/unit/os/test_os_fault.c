@@ -13,9 +13,9 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "os/os_fault.h"
-#include "os/os_memory.h"
 #include "os/os_window.h"
+#include "sim/sim_fault.h"
+#include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 #include "support/test_os.h"
 
@@ -33,8 +33,8 @@ setup(void **state)
     (void)state;
     firn_error err;
     test_alloc_install();
-    TEST_OK(firn_os_memory_create(1, &machine.memory, &err), &err);
-    TEST_OK(firn_os_fault_create(machine.memory, &machine.os, &err), &err);
+    TEST_OK(firn_sim_memory_create(1, &machine.memory, &err), &err);
+    TEST_OK(firn_sim_fault_create(machine.memory, &machine.os, &err), &err);
     machine.root = test_os_root(machine.os);
     return 0;
 }
@@ -44,19 +44,19 @@ teardown(void **state)
 {
     (void)state;
     firn_os_dir_close(machine.root);
-    firn_os_fault_destroy(machine.os);
-    firn_os_memory_destroy(machine.memory);
+    firn_sim_fault_destroy(machine.os);
+    firn_sim_memory_destroy(machine.memory);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
     return 0;
 }
 
 static void
-plan(uint64_t call, unsigned classes, enum firn_os_fault_kind kind, int error_number)
+plan(uint64_t call, unsigned classes, enum firn_sim_fault_kind kind, int error_number)
 {
-    struct firn_os_fault_plan wanted = {
+    struct firn_sim_fault_plan wanted = {
         .call = call, .classes = classes, .kind = kind, .error_number = error_number};
-    firn_os_fault_set_plan(machine.os, &wanted);
+    firn_sim_fault_set_plan(machine.os, &wanted);
 }
 
 static struct firn_os_file *
@@ -166,23 +166,23 @@ each_call_can_fail_and_is_the_only_one(void **state)
 {
     (void)state;
     firn_error err;
-    firn_os_fault_set_plan(machine.os, NULL);
+    firn_sim_fault_set_plan(machine.os, NULL);
     TEST_OK(do_everything(&err), &err);
-    uint64_t calls = firn_os_fault_calls(machine.os);
+    uint64_t calls = firn_sim_fault_calls(machine.os);
     assert_int_equal(calls, 44);
-    assert_int_equal(firn_os_fault_hits(machine.os), 0);
+    assert_int_equal(firn_sim_fault_hits(machine.os), 0);
     for (uint64_t n = 1; n <= calls; n++) {
-        plan(n, FIRN_OS_FAULT_ALL, FIRN_OS_FAULT_FAILS, EROFS);
+        plan(n, FIRN_SIM_FAULT_ALL, FIRN_SIM_FAULT_FAILS, EROFS);
         assert_int_equal(do_everything(&err), FIRN_READ_ONLY);
         assert_int_equal(err.os_errno, EROFS);
-        assert_int_equal(firn_os_fault_calls(machine.os), n); /* it was the last one */
-        assert_int_equal(firn_os_fault_hits(machine.os), 1);
-        firn_os_fault_set_plan(machine.os, NULL);
+        assert_int_equal(firn_sim_fault_calls(machine.os), n); /* it was the last one */
+        assert_int_equal(firn_sim_fault_hits(machine.os), 1);
+        firn_sim_fault_set_plan(machine.os, NULL);
         test_os_empty_dir(machine.root);
     }
-    plan(calls + 1, FIRN_OS_FAULT_ALL, FIRN_OS_FAULT_FAILS, EROFS);
+    plan(calls + 1, FIRN_SIM_FAULT_ALL, FIRN_SIM_FAULT_FAILS, EROFS);
     TEST_OK(do_everything(&err), &err);
-    assert_int_equal(firn_os_fault_hits(machine.os), 0);
+    assert_int_equal(firn_sim_fault_hits(machine.os), 0);
 }
 
 static void
@@ -193,18 +193,18 @@ classes_choose_what_is_counted(void **state)
     static const struct {
         unsigned classes;
         uint64_t calls;
-    } expected[] = {{FIRN_OS_FAULT_OPENS, 4},
-                    {FIRN_OS_FAULT_READS, 12},
-                    {FIRN_OS_FAULT_WRITES, 5},
-                    {FIRN_OS_FAULT_SYNCS, 4},
-                    {FIRN_OS_FAULT_METADATA, 18},
-                    {FIRN_OS_FAULT_RANDOM, 1},
+    } expected[] = {{FIRN_SIM_FAULT_OPENS, 4},
+                    {FIRN_SIM_FAULT_READS, 12},
+                    {FIRN_SIM_FAULT_WRITES, 5},
+                    {FIRN_SIM_FAULT_SYNCS, 4},
+                    {FIRN_SIM_FAULT_METADATA, 18},
+                    {FIRN_SIM_FAULT_RANDOM, 1},
                     {0, 0},
-                    {FIRN_OS_FAULT_READS | FIRN_OS_FAULT_SYNCS, 16}};
+                    {FIRN_SIM_FAULT_READS | FIRN_SIM_FAULT_SYNCS, 16}};
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
-        plan(0, expected[i].classes, FIRN_OS_FAULT_FAILS, EIO);
+        plan(0, expected[i].classes, FIRN_SIM_FAULT_FAILS, EIO);
         TEST_OK(do_everything(&err), &err);
-        assert_int_equal(firn_os_fault_calls(machine.os), expected[i].calls);
+        assert_int_equal(firn_sim_fault_calls(machine.os), expected[i].calls);
     }
 }
 
@@ -214,15 +214,15 @@ for_ever_is_from_that_call_on(void **state)
     (void)state;
     firn_error err;
     struct firn_os_file *file = open_rw("f");
-    struct firn_os_fault_plan wanted = {
-        .call = 3, .for_ever = true, .classes = FIRN_OS_FAULT_WRITES, .error_number = ENOSPC};
-    firn_os_fault_set_plan(machine.os, &wanted);
+    struct firn_sim_fault_plan wanted = {
+        .call = 3, .for_ever = true, .classes = FIRN_SIM_FAULT_WRITES, .error_number = ENOSPC};
+    firn_sim_fault_set_plan(machine.os, &wanted);
     for (unsigned i = 1; i <= 6; i++) {
         int rc = firn_os_file_write(file, i, "x", 1, &err);
         assert_int_equal(rc, i < 3 ? FIRN_OK : FIRN_NO_SPACE);
     }
-    assert_int_equal(firn_os_fault_hits(machine.os), 4);
-    plan(2, FIRN_OS_FAULT_WRITES, FIRN_OS_FAULT_FAILS, ENOSPC);
+    assert_int_equal(firn_sim_fault_hits(machine.os), 4);
+    plan(2, FIRN_SIM_FAULT_WRITES, FIRN_SIM_FAULT_FAILS, ENOSPC);
     for (unsigned i = 1; i <= 6; i++) {
         int rc = firn_os_file_write(file, i, "x", 1, &err);
         assert_int_equal(rc, i == 2 ? FIRN_NO_SPACE : FIRN_OK);
@@ -240,21 +240,21 @@ short_and_interrupted_transfers_are_made_up_for(void **state)
     for (size_t i = 0; i < sizeof text; i++) {
         text[i] = (char)('a' + i % 23);
     }
-    struct firn_os_fault_plan wanted = {.call = 1,
-                                        .for_ever = true,
-                                        .classes = FIRN_OS_FAULT_READS | FIRN_OS_FAULT_WRITES,
-                                        .kind = FIRN_OS_FAULT_SHORT};
-    firn_os_fault_set_plan(machine.os, &wanted);
+    struct firn_sim_fault_plan wanted = {.call = 1,
+                                         .for_ever = true,
+                                         .classes = FIRN_SIM_FAULT_READS | FIRN_SIM_FAULT_WRITES,
+                                         .kind = FIRN_SIM_FAULT_SHORT};
+    firn_sim_fault_set_plan(machine.os, &wanted);
     TEST_OK(firn_os_file_write(file, 7, text, sizeof text, &err), &err);
-    assert_true(firn_os_fault_calls(machine.os) >= 10);
+    assert_true(firn_sim_fault_calls(machine.os) >= 10);
     char back[1007] = {0};
     TEST_OK(firn_os_file_read_exact(file, 0, back, sizeof back, &err), &err);
     assert_memory_equal(back + 7, text, sizeof text);
-    plan(1, FIRN_OS_FAULT_READS, FIRN_OS_FAULT_FAILS, EINTR);
+    plan(1, FIRN_SIM_FAULT_READS, FIRN_SIM_FAULT_FAILS, EINTR);
     memset(back, 0, sizeof back);
     TEST_OK(firn_os_file_read_exact(file, 0, back, sizeof back, &err), &err);
     assert_memory_equal(back + 7, text, sizeof text);
-    plan(1, FIRN_OS_FAULT_WRITES, FIRN_OS_FAULT_FAILS, EINTR);
+    plan(1, FIRN_SIM_FAULT_WRITES, FIRN_SIM_FAULT_FAILS, EINTR);
     TEST_OK(firn_os_file_write(file, 0, "XYZ", 3, &err), &err);
     TEST_OK(firn_os_file_read_exact(file, 0, back, 3, &err), &err);
     assert_memory_equal(back, "XYZ", 3);
@@ -267,12 +267,12 @@ an_interrupted_sync_is_not_tried_again(void **state)
     (void)state;
     firn_error err;
     struct firn_os_file *file = open_rw("f");
-    plan(1, FIRN_OS_FAULT_SYNCS, FIRN_OS_FAULT_FAILS, EINTR);
+    plan(1, FIRN_SIM_FAULT_SYNCS, FIRN_SIM_FAULT_FAILS, EINTR);
     assert_int_equal(firn_os_file_sync(file, &err), FIRN_IO);
-    assert_int_equal(firn_os_fault_calls(machine.os), 1);
-    plan(1, FIRN_OS_FAULT_SYNCS, FIRN_OS_FAULT_FAILS, EIO);
+    assert_int_equal(firn_sim_fault_calls(machine.os), 1);
+    plan(1, FIRN_SIM_FAULT_SYNCS, FIRN_SIM_FAULT_FAILS, EIO);
     assert_int_equal(firn_os_dir_sync(machine.root, &err), FIRN_IO);
-    assert_int_equal(firn_os_fault_calls(machine.os), 1);
+    assert_int_equal(firn_sim_fault_calls(machine.os), 1);
     firn_os_file_close(file);
 }
 
@@ -282,28 +282,28 @@ a_torn_write_leaves_its_first_half(void **state)
     (void)state;
     firn_error err;
     struct firn_os_file *file = open_rw("f");
-    plan(1, FIRN_OS_FAULT_ALL, FIRN_OS_FAULT_TORN, EIO);
+    plan(1, FIRN_SIM_FAULT_ALL, FIRN_SIM_FAULT_TORN, EIO);
     assert_int_equal(firn_os_file_write(file, 0, "12345678", 8, &err), FIRN_IO);
     assert_non_null(strstr(err.text, "could not write '/f' at offset 0: "));
     firn_os_file_close(file);
-    firn_os_fault_set_plan(machine.os, NULL);
+    firn_sim_fault_set_plan(machine.os, NULL);
     char *text = test_os_get(machine.root, "f", NULL);
     assert_string_equal(text, "1234");
     firn_free(text);
-    plan(1, FIRN_OS_FAULT_METADATA, FIRN_OS_FAULT_TORN, EIO);
+    plan(1, FIRN_SIM_FAULT_METADATA, FIRN_SIM_FAULT_TORN, EIO);
     assert_int_equal(firn_os_remove_file(machine.root, "f", &err), FIRN_IO);
     assert_true(test_os_has(machine.root, "f"));
 }
 
 /* Replaces the file beneath its reader, before the second read. */
 static void
-replace_beneath(void *ctx, const struct firn_os_fault_call *call)
+replace_beneath(void *ctx, const struct firn_sim_fault_call *call)
 {
     unsigned *reads = ctx;
     if (strcmp(call->operation, "file_read") != 0 || strcmp(call->name, "f") != 0) {
         return;
     }
-    assert_int_equal(call->kind, FIRN_OS_FAULT_READS);
+    assert_int_equal(call->kind, FIRN_SIM_FAULT_READS);
     if (++*reads == 2) {
         test_os_put(machine.root, "f", "changed", 7);
     }
@@ -318,12 +318,12 @@ a_hook_can_change_things_beneath_a_call(void **state)
     struct firn_os_file *file = open_rw("f");
     unsigned reads = 0;
     char bytes[8] = {0};
-    firn_os_fault_set_hook(machine.os, replace_beneath, &reads);
+    firn_sim_fault_set_hook(machine.os, replace_beneath, &reads);
     TEST_OK(firn_os_file_read_exact(file, 0, bytes, 7, &err), &err);
     assert_string_equal(bytes, "unmoved");
     TEST_OK(firn_os_file_read_exact(file, 0, bytes, 7, &err), &err);
     assert_string_equal(bytes, "changed");
-    firn_os_fault_set_hook(machine.os, NULL, NULL);
+    firn_sim_fault_set_hook(machine.os, NULL, NULL);
     TEST_OK(firn_os_file_read_exact(file, 0, bytes, 7, &err), &err);
     assert_int_equal(reads, 2);
     firn_os_file_close(file);
@@ -337,15 +337,15 @@ the_rest_is_the_inner_machines(void **state)
     assert_int_equal(firn_os_cpu_count(machine.os), firn_os_cpu_count(machine.memory));
     assert_int_equal(firn_os_process_id(machine.os), firn_os_process_id(machine.memory));
     assert_int_equal(firn_os_boot_id(machine.os), firn_os_boot_id(machine.memory));
-    firn_os_memory_set_user(machine.memory, 77);
+    firn_sim_memory_set_user(machine.memory, 77);
     assert_int_equal(firn_os_user_id(machine.os), 77);
-    firn_os_memory_set_user(machine.memory, 0);
+    firn_sim_memory_set_user(machine.memory, 0);
     test_os_put(machine.root, "f", "x", 1);
     struct firn_os_dir *inner = test_os_root(machine.memory);
     assert_true(test_os_has(inner, "f"));
     firn_os_dir_close(inner);
     struct firn_os_file *file = open_rw("f");
-    firn_os_memory_power_cut(machine.memory, 1);
+    firn_sim_memory_power_cut(machine.memory, 1);
     assert_int_equal(firn_os_file_sync(file, &err), FIRN_IO);
     firn_os_file_close(file);
     firn_os_dir_close(machine.root);
@@ -360,9 +360,9 @@ without_memory_there_is_none(void **state)
     firn_error err;
     struct firn_os *os;
     test_alloc_fail_at(1, false);
-    assert_int_equal(firn_os_fault_create(machine.memory, &os, &err), FIRN_NO_MEMORY);
+    assert_int_equal(firn_sim_fault_create(machine.memory, &os, &err), FIRN_NO_MEMORY);
     assert_null(os);
-    firn_os_fault_destroy(NULL);
+    firn_sim_fault_destroy(NULL);
 }
 
 int

@@ -26,22 +26,22 @@ the_machine_dies_at_the_chosen_call(void **state)
     struct firn_os *os = machine_create_lazy();
     struct firn_os_dir *root = test_os_root(os);
     struct firn_os_file *file = machine_open_rw(root, "f");
-    uint64_t calls = firn_os_memory_calls(os);
-    uint64_t syncs = firn_os_memory_syncs(os);
+    uint64_t calls = firn_sim_memory_calls(os);
+    uint64_t syncs = firn_sim_memory_syncs(os);
     char byte;
     size_t got;
     TEST_OK(firn_os_file_read(file, 0, &byte, 1, &got, &err), &err);
-    assert_int_equal(firn_os_memory_calls(os), calls);
+    assert_int_equal(firn_sim_memory_calls(os), calls);
     TEST_OK(firn_os_file_write(file, 0, "x", 1, &err), &err);
     TEST_OK(firn_os_file_sync(file, &err), &err);
     TEST_OK(firn_os_dir_sync(root, &err), &err);
-    assert_int_equal(firn_os_memory_calls(os), calls + 3);
-    assert_int_equal(firn_os_memory_syncs(os), syncs + 2);
-    firn_os_memory_set_cut_at(os, calls + 5);
+    assert_int_equal(firn_sim_memory_calls(os), calls + 3);
+    assert_int_equal(firn_sim_memory_syncs(os), syncs + 2);
+    firn_sim_memory_set_cut_at(os, calls + 5);
     TEST_OK(firn_os_file_write(file, 0, "y", 1, &err), &err);
-    assert_false(firn_os_memory_is_off(os));
+    assert_false(firn_sim_memory_is_off(os));
     assert_int_equal(firn_os_file_sync(file, &err), FIRN_IO);
-    assert_true(firn_os_memory_is_off(os));
+    assert_true(firn_sim_memory_is_off(os));
     assert_int_equal(firn_os_file_read(file, 0, &byte, 1, &got, &err), FIRN_IO);
     assert_int_equal(firn_os_file_write(file, 0, "z", 1, &err), FIRN_IO);
     assert_int_equal(firn_os_remove_file(root, "f", &err), FIRN_IO);
@@ -49,10 +49,10 @@ the_machine_dies_at_the_chosen_call(void **state)
     struct firn_os_dir *opened;
     assert_int_equal(firn_os_stat(root, "f", &stat, &err), FIRN_IO);
     assert_int_equal(firn_os_dir_open_path(os, "/", &opened, &err), FIRN_IO);
-    assert_int_equal(firn_os_memory_calls(os), calls + 5);
+    assert_int_equal(firn_sim_memory_calls(os), calls + 5);
 
-    firn_os_memory_power_cut(os, 0);
-    assert_false(firn_os_memory_is_off(os));
+    firn_sim_memory_power_cut(os, 0);
+    assert_false(firn_sim_memory_is_off(os));
     /* Handles of before are dead, also when the machine is back; they can only be closed. */
     assert_int_equal(firn_os_file_read(file, 0, &byte, 1, &got, &err), FIRN_IO);
     assert_int_equal(firn_os_stat(root, "f", &stat, &err), FIRN_IO);
@@ -62,7 +62,7 @@ the_machine_dies_at_the_chosen_call(void **state)
     firn_os_file_close(file);
     firn_os_dir_close(root);
     firn_os_dir_close(again);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 static void
@@ -80,7 +80,7 @@ locks_go_with_the_power(void **state)
     struct firn_os_file *ranges_before = machine_open_rw(root, "g");
     TEST_OK(firn_os_file_lock(before, FIRN_OS_LOCK_EXCLUSIVE, &err), &err);
     TEST_OK(firn_os_file_lock_range(ranges_before, FIRN_OS_LOCK_EXCLUSIVE, 5, 1, &err), &err);
-    firn_os_memory_power_cut(os, 2);
+    firn_sim_memory_power_cut(os, 2);
     struct firn_os_dir *again = test_os_root(os);
     struct firn_os_file *after = machine_open_rw(again, "f");
     TEST_OK(firn_os_file_lock(after, FIRN_OS_LOCK_EXCLUSIVE, &err), &err);
@@ -101,7 +101,7 @@ locks_go_with_the_power(void **state)
     firn_os_file_close(after);
     firn_os_dir_close(root);
     firn_os_dir_close(again);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 static void
@@ -118,7 +118,7 @@ clones_do_not_see_each_other(void **state)
                               firn_str("v"), &err),
             &err);
     struct firn_os *clone;
-    TEST_OK(firn_os_memory_clone(os, &clone, &err), &err);
+    TEST_OK(firn_sim_memory_clone(os, &clone, &err), &err);
     struct firn_os_dir *other = test_os_root(clone);
     assert_true(machine_has_text(other, "g", "one"));
     struct firn_os_stat stat;
@@ -139,10 +139,10 @@ clones_do_not_see_each_other(void **state)
         &err);
     firn_buf_deinit(&value);
     firn_os_dir_close(root);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
     assert_true(machine_has_text(other, "f", "two"));
     firn_os_dir_close(other);
-    firn_os_memory_destroy(clone);
+    firn_sim_memory_destroy(clone);
 }
 
 /* Everything a test could see of a tree, as text. */
@@ -207,12 +207,12 @@ history_of(uint64_t seed)
             }
         }
         firn_os_dir_close(root);
-        firn_os_memory_power_cut(os, seed + round + 2);
+        firn_sim_memory_power_cut(os, seed + round + 2);
     }
     struct firn_os_dir *root = test_os_root(os);
     describe(root, &out);
     firn_os_dir_close(root);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
     return out;
 }
 
@@ -241,7 +241,7 @@ a_full_disk_refuses_and_recovers(void **state)
     struct firn_os_dir *root = test_os_root(os);
     struct firn_os_file *file = machine_open_rw(root, "f");
     static uint8_t bytes[40960];
-    firn_os_memory_set_space(os, 20480);
+    firn_sim_memory_set_space(os, 20480);
     uint64_t free_bytes;
     TEST_OK(firn_os_dir_free_bytes(root, &free_bytes, &err), &err);
     assert_int_equal(free_bytes, 20480);
@@ -267,7 +267,7 @@ a_full_disk_refuses_and_recovers(void **state)
     TEST_OK(firn_os_dir_free_bytes(root, &free_bytes, &err), &err);
     assert_int_equal(free_bytes, 20480);
     firn_os_dir_close(root);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 static void
@@ -277,16 +277,16 @@ users_meet_the_mode_bits(void **state)
     firn_error err;
     struct firn_os *os = machine_create(1);
     struct firn_os_dir *root = test_os_root(os);
-    firn_os_memory_set_umask(os, 077);
+    firn_sim_memory_set_umask(os, 077);
     test_os_put(root, "private", "x", 1);
-    firn_os_memory_set_umask(os, 0);
+    firn_sim_memory_set_umask(os, 0);
     firn_os_dir_close(machine_make_dir(root, "open"));
     struct firn_os_stat stat;
     TEST_OK(firn_os_stat(root, "private", &stat, &err), &err);
     assert_int_equal(stat.mode, 0600);
     struct firn_os_node node = {.dir = root, .name = "open"};
     TEST_OK(firn_os_set_mode(node, 0777, &err), &err);
-    firn_os_memory_set_user(os, 1000);
+    firn_sim_memory_set_user(os, 1000);
     assert_int_equal(firn_os_user_id(os), 1000);
     struct firn_os_file *file;
     struct firn_os_dir *inner;
@@ -308,7 +308,7 @@ users_meet_the_mode_bits(void **state)
     firn_os_file_close(file);
     firn_os_dir_close(inner);
     firn_os_dir_close(root);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 static int
@@ -326,17 +326,17 @@ time_and_kinds_are_as_set(void **state)
     firn_error err;
     struct firn_os *os = machine_create(1);
     struct firn_os_dir *root = test_os_root(os);
-    firn_os_memory_set_time(os, INT64_C(5000000000));
+    firn_sim_memory_set_time(os, INT64_C(5000000000));
     test_os_put(root, "f", "x", 1);
     struct firn_os_stat stat;
     TEST_OK(firn_os_stat(root, "f", &stat, &err), &err);
     assert_in_range(stat.mtime_ns, INT64_C(5000000000), INT64_C(5000100000));
     int64_t first = firn_os_now_ns(os);
     assert_int_equal(firn_os_now_ns(os), first + 1000);
-    firn_os_memory_set_hide_kinds(os, true);
+    firn_sim_memory_set_hide_kinds(os, true);
     TEST_OK(firn_os_dir_list(root, expect_no_kind, NULL, &err), &err);
     firn_os_dir_close(root);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 static void
@@ -358,7 +358,7 @@ contents_may_lie_far_out_but_not_everywhere(void **state)
     assert_memory_equal(bytes, "\0\0\0", 3);
     firn_os_file_close(file);
     firn_os_dir_close(root);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 static void
@@ -381,7 +381,7 @@ jobs_run_inline(void **state)
     firn_os_jobs_wait(jobs);
     assert_int_equal(count, 1);
     firn_os_jobs_destroy(jobs);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 static void
@@ -403,16 +403,16 @@ failed_allocations_leave_no_machine_behind(void **state)
             struct firn_os *made = NULL;
             struct firn_os *clone = NULL;
             test_alloc_fail_at(n, for_ever != 0);
-            int rc = firn_os_memory_create(2, &made, &err);
+            int rc = firn_sim_memory_create(2, &made, &err);
             if (rc == FIRN_OK) {
-                rc = firn_os_memory_clone(os, &clone, &err);
+                rc = firn_sim_memory_clone(os, &clone, &err);
             }
             bool reached = test_alloc_calls() >= n;
             test_alloc_fail_at(0, false);
             assert_int_equal(rc, reached ? FIRN_NO_MEMORY : FIRN_OK);
-            firn_os_memory_destroy(clone);
-            firn_os_memory_destroy(made);
-            firn_os_memory_destroy(os);
+            firn_sim_memory_destroy(clone);
+            firn_sim_memory_destroy(made);
+            firn_sim_memory_destroy(os);
             assert_int_equal(test_alloc_alive(), 0);
             test_alloc_uninstall();
             if (!reached) {

@@ -14,8 +14,8 @@
 
 #include "base/mem.h"
 #include "machine.h"
-#include "os/os_fault.h"
 #include "os/os_window.h"
+#include "sim/sim_fault.h"
 #include "support/test_os.h"
 
 enum { CUTS = 200 };
@@ -32,7 +32,7 @@ a_name_needs_its_directory_synced_and_contents_their_file(void **state)
     struct firn_os_dir *after = test_os_root(cut);
     assert_int_equal(test_os_count(after), 0);
     firn_os_dir_close(after);
-    firn_os_memory_destroy(cut);
+    firn_sim_memory_destroy(cut);
 
     test_os_put(root, "dir-only", "contents", 8);
     TEST_OK(firn_os_dir_sync(root, &err), &err);
@@ -43,14 +43,14 @@ a_name_needs_its_directory_synced_and_contents_their_file(void **state)
     assert_true(machine_has_text(after, "dir-only", ""));
     assert_false(test_os_has(after, "nothing"));
     firn_os_dir_close(after);
-    firn_os_memory_destroy(cut);
+    firn_sim_memory_destroy(cut);
 
     cut = machine_clone_and_cut(os, 1); /* keeps everything */
     after = test_os_root(cut);
     assert_true(machine_has_text(after, "dir-only", "contents"));
     assert_true(machine_has_text(after, "nothing", "contents"));
     firn_os_dir_close(after);
-    firn_os_memory_destroy(cut);
+    firn_sim_memory_destroy(cut);
 
     TEST_OK(firn_os_dir_sync_filesystem(root, &err), &err);
     cut = machine_clone_and_cut(os, 0);
@@ -58,9 +58,9 @@ a_name_needs_its_directory_synced_and_contents_their_file(void **state)
     assert_true(machine_has_text(after, "dir-only", "contents"));
     assert_true(machine_has_text(after, "nothing", "contents"));
     firn_os_dir_close(after);
-    firn_os_memory_destroy(cut);
+    firn_sim_memory_destroy(cut);
     firn_os_dir_close(root);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 static void
@@ -77,10 +77,10 @@ a_directory_without_a_durable_name_is_lost_with_its_contents(void **state)
     struct firn_os_dir *after = test_os_root(cut);
     assert_int_equal(test_os_count(after), 0);
     firn_os_dir_close(after);
-    firn_os_memory_destroy(cut);
+    firn_sim_memory_destroy(cut);
     firn_os_dir_close(inner);
     firn_os_dir_close(root);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 static void
@@ -108,7 +108,7 @@ a_rename_is_seen_old_new_or_both_but_never_neither(void **state)
         seen[(is_new ? 1u : 0u) + (has_a ? 2u : 0u)]++;
         firn_os_dir_close(after_inner);
         firn_os_dir_close(after);
-        firn_os_memory_destroy(cut);
+        firn_sim_memory_destroy(cut);
     }
     assert_int_equal(seen[0], 0);
     assert_true(seen[1] > 0 && seen[2] > 0 && seen[3] > 0);
@@ -117,14 +117,14 @@ a_rename_is_seen_old_new_or_both_but_never_neither(void **state)
     TEST_OK(firn_os_dir_sync(root, &err), &err);
     firn_os_dir_close(inner);
     firn_os_dir_close(root);
-    firn_os_memory_power_cut(os, 0);
+    firn_sim_memory_power_cut(os, 0);
     root = test_os_root(os);
     assert_false(test_os_has(root, "a"));
     TEST_OK(firn_os_dir_open(root, "d", &inner, &err), &err);
     assert_true(machine_has_text(inner, "b", "new"));
     firn_os_dir_close(inner);
     firn_os_dir_close(root);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 static void
@@ -147,11 +147,11 @@ an_exchange_is_seen_whole_or_not_at_all(void **state)
         assert_true(machine_has_text(after, "b", is_new ? "A" : "B"));
         exchanged += is_new;
         firn_os_dir_close(after);
-        firn_os_memory_destroy(cut);
+        firn_sim_memory_destroy(cut);
     }
     assert_in_range(exchanged, 1, CUTS - 1);
     firn_os_dir_close(root);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 /* Two directories change places in the tree, the lower above the upper; any part of that must
@@ -193,19 +193,19 @@ moved_directories_never_form_a_ring(void **state)
         assert_int_equal(found_a, 1);
         assert_int_equal(found_b, 1);
         firn_os_dir_close(after);
-        firn_os_memory_destroy(cut);
+        firn_sim_memory_destroy(cut);
     }
     TEST_OK(firn_os_dir_sync(b, &err), &err); /* takes the place of b itself along */
     firn_os_dir_close(a);
     firn_os_dir_close(b);
     firn_os_dir_close(root);
-    firn_os_memory_power_cut(os, 0);
+    firn_sim_memory_power_cut(os, 0);
     root = test_os_root(os);
     TEST_OK(firn_os_dir_open_beneath(root, "b/a", &a, &err), &err);
     assert_true(machine_has_text(a, "in-a", "A"));
     firn_os_dir_close(a);
     firn_os_dir_close(root);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 static void
@@ -228,14 +228,14 @@ what_left_a_removed_directory_is_not_lost_with_it(void **state)
     firn_os_dir_close(old);
     firn_os_dir_close(new);
     firn_os_dir_close(root);
-    firn_os_memory_power_cut(os, 0);
+    firn_sim_memory_power_cut(os, 0);
     root = test_os_root(os);
     assert_false(test_os_has(root, "old"));
     TEST_OK(firn_os_dir_open(root, "new", &new, &err), &err);
     assert_true(machine_has_text(new, "g", "contents"));
     firn_os_dir_close(new);
     firn_os_dir_close(root);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 static void
@@ -256,13 +256,13 @@ a_name_where_nothing_durable_leads_does_not_count(void **state)
     firn_os_dir_close(old);
     firn_os_dir_close(new);
     firn_os_dir_close(root);
-    firn_os_memory_power_cut(os, 0);
+    firn_sim_memory_power_cut(os, 0);
     root = test_os_root(os);
     TEST_OK(firn_os_dir_open(root, "new", &new, &err), &err);
     assert_true(machine_has_text(new, "g", "contents"));
     firn_os_dir_close(new);
     firn_os_dir_close(root);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 /* The second byte of each sector of a file; '.' for zero. */
@@ -336,12 +336,12 @@ unsynced_sectors_are_kept_or_lost_one_by_one(void **state)
         all_old = all_old || old;
         all_new = all_new || new;
         mixed += !old && !new;
-        firn_os_memory_destroy(cut);
+        firn_sim_memory_destroy(cut);
     }
     assert_true(all_old && all_new && mixed > CUTS / 4);
     firn_os_file_close(file);
     firn_os_dir_close(root);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 static void
@@ -383,12 +383,12 @@ an_append_may_leave_any_size_and_zeros(void **state)
         }
         firn_os_file_close(again);
         firn_os_dir_close(after);
-        firn_os_memory_destroy(cut);
+        firn_sim_memory_destroy(cut);
     }
     assert_true(shorter && between && zeros);
     firn_os_file_close(file);
     firn_os_dir_close(root);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 static void
@@ -422,12 +422,12 @@ a_truncation_that_is_not_seen_hides_what_came_after(void **state)
             assert_int_equal(strspn(letters + 2, "n."), strlen(letters + 2));
             seen = true;
         }
-        firn_os_memory_destroy(cut);
+        firn_sim_memory_destroy(cut);
     }
     assert_true(unseen && seen);
     firn_os_file_close(file);
     firn_os_dir_close(root);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 static void
@@ -450,7 +450,7 @@ attributes_need_the_sync_that_promises_them(void **state)
     TEST_OK(firn_os_stat(after, "f", &stat, &err), &err);
     assert_int_equal(stat.mode, 0644);
     firn_os_dir_close(after);
-    firn_os_memory_destroy(cut);
+    firn_sim_memory_destroy(cut);
     TEST_OK(firn_os_file_sync_all(file, &err), &err);
     TEST_OK(firn_os_xattr_set(node, "user.b", firn_str("v"), &err), &err);
     TEST_OK(firn_os_set_mode((struct firn_os_node){.dir = root}, 0700, &err), &err);
@@ -468,10 +468,10 @@ attributes_need_the_sync_that_promises_them(void **state)
     assert_int_equal(stat.mode, 0700);
     firn_buf_deinit(&names);
     firn_os_dir_close(after);
-    firn_os_memory_destroy(cut);
+    firn_sim_memory_destroy(cut);
     firn_os_file_close(file);
     firn_os_dir_close(root);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 static void
@@ -482,16 +482,16 @@ kernels_write_back_in_their_own_time(void **state)
     unsigned kept = 0;
     for (uint64_t seed = 0; seed < 50; seed++) {
         struct firn_os *os = machine_create(seed);
-        firn_os_memory_set_writeback(os, 4);
+        firn_sim_memory_set_writeback(os, 4);
         struct firn_os_dir *root = test_os_root(os);
         test_os_put(root, "f", "contents", 8);
         test_os_put(root, "f", "changed!", 8);
         firn_os_dir_close(root);
-        firn_os_memory_power_cut(os, 0);
+        firn_sim_memory_power_cut(os, 0);
         root = test_os_root(os);
         kept += test_os_count(root) > 0;
         firn_os_dir_close(root);
-        firn_os_memory_destroy(os);
+        firn_sim_memory_destroy(os);
     }
     assert_in_range(kept, 1, 49);
     struct firn_os *os = machine_create_lazy();
@@ -506,13 +506,13 @@ kernels_write_back_in_their_own_time(void **state)
     }
     firn_os_file_close(file);
     firn_os_dir_close(root);
-    firn_os_memory_power_cut(os, 0);
+    firn_sim_memory_power_cut(os, 0);
     root = test_os_root(os);
     size_t size = 0;
     firn_free(test_os_get(root, "f", &size));
     assert_true(size > 0);
     firn_os_dir_close(root);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 static void
@@ -524,9 +524,9 @@ a_failed_sync_loses_what_a_later_one_will_not_write(void **state)
     unsigned readable = 0;
     for (uint64_t seed = 0; seed < 20; seed++) {
         struct firn_os *os = machine_create(seed);
-        firn_os_memory_set_writeback(os, 0);
+        firn_sim_memory_set_writeback(os, 0);
         struct firn_os *fault;
-        TEST_OK(firn_os_fault_create(os, &fault, &err), &err);
+        TEST_OK(firn_sim_fault_create(os, &fault, &err), &err);
         struct firn_os_dir *root = test_os_root(fault);
         struct firn_os_file *file = machine_open_rw(root, "f");
         uint8_t bytes[16384];
@@ -536,9 +536,9 @@ a_failed_sync_loses_what_a_later_one_will_not_write(void **state)
         TEST_OK(firn_os_dir_sync(root, &err), &err);
         memset(bytes, 'n', sizeof bytes);
         TEST_OK(firn_os_file_write(file, 0, bytes, sizeof bytes, &err), &err);
-        struct firn_os_fault_plan plan = {
-            .call = 1, .classes = FIRN_OS_FAULT_SYNCS, .error_number = EIO};
-        firn_os_fault_set_plan(fault, &plan);
+        struct firn_sim_fault_plan plan = {
+            .call = 1, .classes = FIRN_SIM_FAULT_SYNCS, .error_number = EIO};
+        firn_sim_fault_set_plan(fault, &plan);
         int rc =
             seed % 2 == 0 ? firn_os_file_sync(file, &err) : firn_os_dir_sync_filesystem(root, &err);
         assert_int_equal(rc, FIRN_IO);
@@ -555,7 +555,7 @@ a_failed_sync_loses_what_a_later_one_will_not_write(void **state)
         char letters[64];
         assert_int_equal(contents_of(cut, "f", letters), 16384);
         lost += memchr(letters + 8, 'o', 16) != NULL; /* of the two blocks between */
-        firn_os_memory_destroy(cut);
+        firn_sim_memory_destroy(cut);
         /* Written again, it is dirty again, and a sync is a sync. */
         memset(bytes, 'x', sizeof bytes);
         TEST_OK(firn_os_file_write(file, 0, bytes, sizeof bytes, &err), &err);
@@ -563,11 +563,11 @@ a_failed_sync_loses_what_a_later_one_will_not_write(void **state)
         cut = machine_clone_and_cut(os, 0);
         assert_int_equal(letters_of(cut, "f", letters), 16384);
         assert_int_equal(strspn(letters, "x"), 32);
-        firn_os_memory_destroy(cut);
+        firn_sim_memory_destroy(cut);
         firn_os_file_close(file);
         firn_os_dir_close(root);
-        firn_os_fault_destroy(fault);
-        firn_os_memory_destroy(os);
+        firn_sim_fault_destroy(fault);
+        firn_sim_memory_destroy(os);
     }
     assert_int_equal(lost, 20);
     assert_true(readable > 20); /* some of what is lost could still be read for a while */
@@ -595,7 +595,7 @@ what_was_stored_to_a_window_needs_commit_and_sync(void **state)
         struct firn_os_dir *after = test_os_root(cut);
         assert_true(machine_has_text(after, "f", expected[keeps_all]));
         firn_os_dir_close(after);
-        firn_os_memory_destroy(cut);
+        firn_sim_memory_destroy(cut);
     }
     /* A file that is shortened takes the window's bytes with it. */
     TEST_OK(firn_os_file_truncate(file, 4, &err), &err);
@@ -607,7 +607,7 @@ what_was_stored_to_a_window_needs_commit_and_sync(void **state)
     assert_int_equal(firn_os_window_open(file, 0, 9000, &window, &err), FIRN_INVALID);
     firn_os_file_close(file);
     firn_os_dir_close(root);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 int

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unit/os: random histories on the machine in memory, with power cuts between, against what a
- * careful reader of os_memory.h may expect. The model notes what every name led to, and what every
+ * careful reader of sim_memory.h may expect. The model notes what every name led to, and what every
  * file held, since it was last made durable; after a cut each must be one of these. FIRN_TEST_STEPS
  * sets the steps a seed, FIRN_TEST_SEEDS the seeds.
  */
@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "support/test_os.h"
 #include "support/test_random.h"
 
@@ -589,13 +589,13 @@ cut(struct model *model)
     firn_error err;
     for (unsigned i = 0; i < 6; i++) {
         struct firn_os *clone;
-        TEST_OK(firn_os_memory_clone(model->os, &clone, &err), &err);
-        firn_os_memory_power_cut(clone, i < 2 ? i : test_random_next(&model->random));
+        TEST_OK(firn_sim_memory_clone(model->os, &clone, &err), &err);
+        firn_sim_memory_power_cut(clone, i < 2 ? i : test_random_next(&model->random));
         (void)judge_machine(model, clone);
-        firn_os_memory_destroy(clone);
+        firn_sim_memory_destroy(clone);
     }
     if (test_random_below(&model->random, 4) == 0) {
-        firn_os_memory_power_cut(model->os, test_random_next(&model->random));
+        firn_sim_memory_power_cut(model->os, test_random_next(&model->random));
         (void)judge_machine(model, model->os);
         forget_handles(model);
         learn(model, test_os_root(model->os));
@@ -620,7 +620,7 @@ every_cut_leaves_a_state_that_syncs_allow(void **state)
         firn_error err;
         memset(&model, 0, sizeof model);
         test_random_init(&model.random, "every_cut", seed);
-        TEST_OK(firn_os_memory_create(test_random_next(&model.random), &model.os, &err), &err);
+        TEST_OK(firn_sim_memory_create(test_random_next(&model.random), &model.os, &err), &err);
         learn(&model, test_os_root(model.os));
         for (unsigned step = 0; step < steps; step++) {
             uint64_t what = test_random_below(&model.random, 32);
@@ -637,7 +637,7 @@ every_cut_leaves_a_state_that_syncs_allow(void **state)
             sync_full_histories(&model);
         }
         forget_handles(&model);
-        firn_os_memory_destroy(model.os);
+        firn_sim_memory_destroy(model.os);
     }
 }
 

@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "os/os_memory.h"
 #include "os/os_pages.h"
+#include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 #include "support/test_os.h"
 
@@ -49,14 +49,14 @@ pages_are_zeros_and_aligned(void **state)
     (void)state;
     firn_error err;
     struct firn_os *os;
-    TEST_OK(firn_os_memory_create(1, &os, &err), &err);
+    TEST_OK(firn_sim_memory_create(1, &os, &err), &err);
     for (size_t i = 0; i < SIZES; i++) {
         bool is_large = sizes[i] % FIRN_OS_PAGES_LARGE_SIZE == 0;
         use_pages(firn_os_default(), sizes[i], is_large ? FIRN_OS_PAGES_LARGE_SIZE : 4096);
         use_pages(os, sizes[i], 64);
         assert_true(firn_os_pages_cost_bytes(sizes[i]) >= sizes[i] + 63);
     }
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 static void
@@ -88,7 +88,7 @@ in_simulation_pages_are_counted_as_any_memory(void **state)
     struct firn_os *os;
     struct firn_os_pages pages;
     test_alloc_install();
-    TEST_OK(firn_os_memory_create(1, &os, &err), &err);
+    TEST_OK(firn_sim_memory_create(1, &os, &err), &err);
     int64_t before = test_alloc_alive();
     TEST_OK(firn_os_pages_map(os, 10000, &pages, &err), &err);
     assert_int_equal(test_alloc_alive(), before + 1);
@@ -98,7 +98,7 @@ in_simulation_pages_are_counted_as_any_memory(void **state)
     assert_int_equal(firn_os_pages_map(os, 10000, &pages, &err), FIRN_NO_MEMORY);
     assert_null(pages.data);
     test_alloc_fail_at(0, false);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
 }

@@ -20,9 +20,9 @@
 
 #include <cmocka.h>
 
-#include "os/os_memory.h"
 #include "os/os_posix.h"
 #include "os/os_thread.h"
+#include "sim/sim_memory.h"
 #include "support/test_os.h"
 
 static unsigned
@@ -330,7 +330,7 @@ descriptors_and_variables_are_those_of_a_real_process(void **state)
     (void)state;
     firn_error err;
     struct firn_os *memory;
-    TEST_OK(firn_os_memory_create(1, &memory, &err), &err);
+    TEST_OK(firn_sim_memory_create(1, &memory, &err), &err);
     assert_int_equal(setenv("FIRN_TEST_VARIABLE", "set", 1), 0);
     assert_string_equal(firn_os_environment(firn_os_default(), "FIRN_TEST_VARIABLE"), "set");
     assert_null(firn_os_environment(memory, "FIRN_TEST_VARIABLE"));
@@ -352,7 +352,7 @@ descriptors_and_variables_are_those_of_a_real_process(void **state)
     assert_int_equal(got, 0);
     (void)close(ends[0]);
     assert_int_equal(firn_os_fd_read(firn_os_default(), ends[0], bytes, 16, &got, &err), FIRN_IO);
-    firn_os_memory_destroy(memory);
+    firn_sim_memory_destroy(memory);
 }
 
 int

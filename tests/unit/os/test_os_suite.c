@@ -9,10 +9,10 @@
 
 #include <sys/stat.h>
 
-#include "os/os_fault.h"
-#include "os/os_memory.h"
 #include "os/os_posix.h"
 #include "os/os_ram.h"
+#include "sim/sim_fault.h"
+#include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 
 static struct suite current;
@@ -58,7 +58,7 @@ setup_memory(void **state)
     firn_error err;
     test_alloc_install();
     current = (struct suite){.real = false};
-    TEST_OK(firn_os_memory_create(1, &current.os, &err), &err);
+    TEST_OK(firn_sim_memory_create(1, &current.os, &err), &err);
     current.dir = test_os_root(current.os);
     *state = &current;
     return 0;
@@ -69,7 +69,7 @@ teardown_memory(void **state)
 {
     (void)state;
     firn_os_dir_close(current.dir);
-    firn_os_memory_destroy(current.os);
+    firn_sim_memory_destroy(current.os);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
     return 0;
@@ -106,8 +106,8 @@ setup_fault(void **state)
     firn_error err;
     test_alloc_install();
     current = (struct suite){.real = false};
-    TEST_OK(firn_os_memory_create(1, &inner, &err), &err);
-    TEST_OK(firn_os_fault_create(inner, &current.os, &err), &err);
+    TEST_OK(firn_sim_memory_create(1, &inner, &err), &err);
+    TEST_OK(firn_sim_fault_create(inner, &current.os, &err), &err);
     current.dir = test_os_root(current.os);
     *state = &current;
     return 0;
@@ -117,10 +117,10 @@ static int
 teardown_fault(void **state)
 {
     (void)state;
-    assert_int_equal(firn_os_fault_hits(current.os), 0);
+    assert_int_equal(firn_sim_fault_hits(current.os), 0);
     firn_os_dir_close(current.dir);
-    firn_os_fault_destroy(current.os);
-    firn_os_memory_destroy(inner);
+    firn_sim_fault_destroy(current.os);
+    firn_sim_memory_destroy(inner);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
     return 0;
@@ -132,7 +132,7 @@ setup_fault_over_posix(void **state)
     firn_error err;
     int rc = setup_posix(state);
     struct firn_os_dir *real = current.dir;
-    TEST_OK(firn_os_fault_create(current.os, &current.os, &err), &err);
+    TEST_OK(firn_sim_fault_create(current.os, &current.os, &err), &err);
     TEST_OK(firn_os_dir_open_path(current.os, firn_os_dir_path(real), &current.dir, &err), &err);
     firn_os_dir_close(real);
     return rc;
@@ -148,7 +148,7 @@ teardown_fault_over_posix(void **state)
     TEST_OK(firn_os_dir_open_path(firn_os_default(), firn_os_dir_path(current.dir), &real, &err),
             &err);
     firn_os_dir_close(current.dir);
-    firn_os_fault_destroy(fault);
+    firn_sim_fault_destroy(fault);
     current.dir = real;
     return rc + teardown_posix(state);
 }

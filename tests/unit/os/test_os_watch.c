@@ -19,11 +19,11 @@
 #include <sys/mount.h>
 #include <sys/syscall.h>
 
-#include "os/os_memory.h"
 #include "os/os_posix.h"
 #include "os/os_socket.h"
 #include "os/os_watch.h"
 #include "os/os_watch_fanotify.h"
+#include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"
 #include "support/test_os.h"
@@ -691,13 +691,13 @@ only_a_real_process_watches_and_talks(void **state)
     struct firn_os_watch *watch;
     struct firn_os_socket *socket;
     firn_error err;
-    TEST_OK(firn_os_memory_create(1, &os, &err), &err);
+    TEST_OK(firn_sim_memory_create(1, &os, &err), &err);
     struct firn_os_dir *root = test_os_root(os);
     assert_int_equal(firn_os_watch_create(root, &watch, &err), FIRN_UNSUPPORTED);
     assert_int_equal(firn_os_socket_listen(root, "s", &socket, &err), FIRN_UNSUPPORTED);
     assert_int_equal(firn_os_socket_connect(root, "s", &socket, &err), FIRN_UNSUPPORTED);
     firn_os_dir_close(root);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 static void

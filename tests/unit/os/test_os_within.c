@@ -11,9 +11,9 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "os/os_memory.h"
 #include "os/os_window.h"
 #include "os/os_within.h"
+#include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 #include "support/test_os.h"
 
@@ -39,7 +39,7 @@ setup(void **state)
     (void)state;
     firn_error err;
     test_alloc_install();
-    TEST_OK(firn_os_memory_create(1, &scene.outer, &err), &err);
+    TEST_OK(firn_sim_memory_create(1, &scene.outer, &err), &err);
     struct firn_os_dir *outside = test_os_root(scene.outer);
     test_os_put(outside, "one", "0123456789abcdefghij", 20);
     TEST_OK(firn_os_file_open(outside, "one", FIRN_OS_READ, 0, &scene.file, &err), &err);
@@ -58,7 +58,7 @@ teardown(void **state)
     firn_os_dir_close(scene.root);
     firn_os_within_destroy(scene.os);
     firn_os_file_close(scene.file);
-    firn_os_memory_destroy(scene.outer);
+    firn_sim_memory_destroy(scene.outer);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
     return 0;

@@ -13,7 +13,7 @@ void
 pack_fixture_init(struct pack_fixture *fixture)
 {
     *fixture = (struct pack_fixture){0};
-    assert_int_equal(firn_os_memory_create(9, &fixture->os, NULL), FIRN_OK);
+    assert_int_equal(firn_sim_memory_create(9, &fixture->os, NULL), FIRN_OK);
     assert_int_equal(firn_os_dir_open_path(fixture->os, "/", &fixture->dir, NULL), FIRN_OK);
     assert_int_equal(firn_packfile_scratch_create(3, &fixture->scratch, NULL), FIRN_OK);
 }
@@ -27,7 +27,7 @@ pack_fixture_deinit(struct pack_fixture *fixture)
     firn_free(fixture->objects);
     firn_packfile_scratch_destroy(fixture->scratch);
     firn_os_dir_close(fixture->dir);
-    firn_os_memory_destroy(fixture->os);
+    firn_sim_memory_destroy(fixture->os);
 }
 
 struct pack_object *

@@ -6,9 +6,9 @@
 #define FIRN_PACK_FIXTURE_H
 
 #include "base/buf.h"
-#include "os/os_memory.h"
 #include "pack/packfile.h"
 #include "pack/packfile_stream.h"
+#include "sim/sim_memory.h"
 #include "support/test_file.h"
 
 struct pack_object {

@@ -6,7 +6,7 @@
 #include "unit/pack/pack_fixture.h"
 
 #include "base/mem.h"
-#include "os/os_fault.h"
+#include "sim/sim_fault.h"
 #include "support/test_alloc.h"
 
 /* Enough for two chunks of the body, a frame of its own, compressed and plain frames, a list of
@@ -156,7 +156,7 @@ faulty_init(struct faulty *faulty)
 {
     pack_fixture_init(&faulty->fixture);
     fill(&faulty->fixture);
-    assert_int_equal(firn_os_fault_create(faulty->fixture.os, &faulty->os, NULL), FIRN_OK);
+    assert_int_equal(firn_sim_fault_create(faulty->fixture.os, &faulty->os, NULL), FIRN_OK);
     assert_int_equal(firn_os_dir_open_path(faulty->os, "/", &faulty->dir, NULL), FIRN_OK);
 }
 
@@ -164,30 +164,30 @@ static void
 faulty_deinit(struct faulty *faulty)
 {
     firn_os_dir_close(faulty->dir);
-    firn_os_fault_destroy(faulty->os);
+    firn_sim_fault_destroy(faulty->os);
     pack_fixture_deinit(&faulty->fixture);
 }
 
 static bool
-fail_one_write(uint64_t n, bool for_ever, enum firn_os_fault_kind kind, int error_number, int code)
+fail_one_write(uint64_t n, bool for_ever, enum firn_sim_fault_kind kind, int error_number, int code)
 {
     firn_error err;
     struct faulty faulty;
     faulty_init(&faulty);
-    struct firn_os_fault_plan plan = {.call = n,
-                                      .for_ever = for_ever,
-                                      .classes = FIRN_OS_FAULT_ALL,
-                                      .kind = kind,
-                                      .error_number = error_number};
-    firn_os_fault_set_plan(faulty.os, &plan);
+    struct firn_sim_fault_plan plan = {.call = n,
+                                       .for_ever = for_ever,
+                                       .classes = FIRN_SIM_FAULT_ALL,
+                                       .kind = kind,
+                                       .error_number = error_number};
+    firn_sim_fault_set_plan(faulty.os, &plan);
     int rc = write_pooled(&faulty.fixture, faulty.dir, &err);
-    bool hit = firn_os_fault_hits(faulty.os) > 0;
-    assert_int_equal(rc, hit && kind != FIRN_OS_FAULT_SHORT ? code : FIRN_OK);
+    bool hit = firn_sim_fault_hits(faulty.os) > 0;
+    assert_int_equal(rc, hit && kind != FIRN_SIM_FAULT_SHORT ? code : FIRN_OK);
     struct firn_os_dir *dir = faulty.fixture.dir;
     if (rc != FIRN_OK && !for_ever) {
         assert_int_equal(test_file_count(dir), 0);
     }
-    firn_os_fault_set_plan(faulty.os, NULL);
+    firn_sim_fault_set_plan(faulty.os, NULL);
     if (!test_file_exists(dir, "p")) {
         assert_int_not_equal(rc, FIRN_OK);
         assert_int_equal(write_pooled(&faulty.fixture, dir, &err), FIRN_OK);
@@ -205,10 +205,10 @@ a_call_that_fails_while_writing_leaves_nothing_behind(void **state)
     test_alloc_install();
     bool hit = true;
     for (uint64_t n = 1; hit; n++) {
-        hit = fail_one_write(n, false, FIRN_OS_FAULT_FAILS, 5, FIRN_IO);
-        (void)fail_one_write(n, true, FIRN_OS_FAULT_FAILS, 28, FIRN_NO_SPACE);
-        (void)fail_one_write(n, false, FIRN_OS_FAULT_TORN, 5, FIRN_IO);
-        (void)fail_one_write(n, false, FIRN_OS_FAULT_SHORT, 5, FIRN_IO);
+        hit = fail_one_write(n, false, FIRN_SIM_FAULT_FAILS, 5, FIRN_IO);
+        (void)fail_one_write(n, true, FIRN_SIM_FAULT_FAILS, 28, FIRN_NO_SPACE);
+        (void)fail_one_write(n, false, FIRN_SIM_FAULT_TORN, 5, FIRN_IO);
+        (void)fail_one_write(n, false, FIRN_SIM_FAULT_SHORT, 5, FIRN_IO);
         assert_true(n < 100);
     }
     assert_int_equal(test_alloc_alive(), 0);
@@ -226,11 +226,11 @@ a_call_that_fails_while_reading_is_reported(void **state)
         struct faulty faulty;
         faulty_init(&faulty);
         assert_int_equal(write_pooled(&faulty.fixture, faulty.fixture.dir, &err), FIRN_OK);
-        struct firn_os_fault_plan plan = {
-            .call = n, .for_ever = n % 2 == 0, .classes = FIRN_OS_FAULT_ALL, .error_number = 5};
-        firn_os_fault_set_plan(faulty.os, &plan);
+        struct firn_sim_fault_plan plan = {
+            .call = n, .for_ever = n % 2 == 0, .classes = FIRN_SIM_FAULT_ALL, .error_number = 5};
+        firn_sim_fault_set_plan(faulty.os, &plan);
         int rc = read_in(&faulty.fixture, faulty.dir, &err);
-        hit = firn_os_fault_hits(faulty.os) > 0;
+        hit = firn_sim_fault_hits(faulty.os) > 0;
         assert_int_equal(rc, hit ? FIRN_IO : FIRN_OK);
         faulty_deinit(&faulty);
         assert_true(n < 1000);
@@ -247,8 +247,8 @@ check_after_cut(struct pack_fixture *fixture, uint64_t seed, bool must_exist)
     firn_error err;
     struct firn_os *os;
     struct firn_os_dir *dir;
-    assert_int_equal(firn_os_memory_clone(fixture->os, &os, &err), FIRN_OK);
-    firn_os_memory_power_cut(os, seed);
+    assert_int_equal(firn_sim_memory_clone(fixture->os, &os, &err), FIRN_OK);
+    firn_sim_memory_power_cut(os, seed);
     assert_int_equal(firn_os_dir_open_path(os, "/", &dir, &err), FIRN_OK);
     bool exists = test_file_exists(dir, "p");
     assert_true(exists || !must_exist);
@@ -259,7 +259,7 @@ check_after_cut(struct pack_fixture *fixture, uint64_t seed, bool must_exist)
         assert_int_equal(write_pooled(fixture, dir, &err), FIRN_OK);
     }
     firn_os_dir_close(dir);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 static void
@@ -273,11 +273,11 @@ power_that_fails_at_any_call_leaves_no_pack_or_a_whole_one(void **state)
         struct pack_fixture fixture;
         pack_fixture_init(&fixture);
         fill(&fixture);
-        firn_os_memory_set_writeback(fixture.os, 2);
-        uint64_t before = firn_os_memory_calls(fixture.os);
-        firn_os_memory_set_cut_at(fixture.os, before + call);
+        firn_sim_memory_set_writeback(fixture.os, 2);
+        uint64_t before = firn_sim_memory_calls(fixture.os);
+        firn_sim_memory_set_cut_at(fixture.os, before + call);
         int rc = pack_fixture_write(&fixture, "p", 3, &err);
-        is_done = !firn_os_memory_is_off(fixture.os);
+        is_done = !firn_sim_memory_is_off(fixture.os);
         assert_true(is_done == (rc == FIRN_OK));
         for (uint64_t seed = 0; seed < seeds; seed++) {
             check_after_cut(&fixture, seed, rc == FIRN_OK);
@@ -304,7 +304,7 @@ after_a_failed_frame_no_lane_can_go_on(void **state)
     for (size_t i = 0; i < 2; i++) {
         assert_int_equal(firn_packfile_lane_create(writer, &lanes[i], &err), FIRN_OK);
     }
-    firn_os_memory_set_space(fixture.os, 1000);
+    firn_sim_memory_set_space(fixture.os, 1000);
     int rc = FIRN_OK;
     for (size_t i = 0; i < 3 && rc == FIRN_OK; i++) {
         const struct pack_object *object = &fixture.objects[i];
@@ -315,7 +315,7 @@ after_a_failed_frame_no_lane_can_go_on(void **state)
         rc = firn_packfile_lane_flush(lanes[0], &err);
     }
     assert_int_equal(rc, FIRN_NO_SPACE);
-    firn_os_memory_set_space(fixture.os, UINT64_MAX);
+    firn_sim_memory_set_space(fixture.os, UINT64_MAX);
     /* The name of an object whose bytes are lost must not be relied upon. */
     const struct pack_object *object = &fixture.objects[0];
     assert_int_equal(firn_packfile_lane_add(lanes[1], object->kind, &object->hash,

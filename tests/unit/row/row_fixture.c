@@ -11,7 +11,7 @@ void
 row_fixture_init(struct row_fixture *fixture, size_t cache_bytes)
 {
     *fixture = (struct row_fixture){0};
-    assert_int_equal(firn_os_memory_create(5, &fixture->os, NULL), FIRN_OK);
+    assert_int_equal(firn_sim_memory_create(5, &fixture->os, NULL), FIRN_OK);
     assert_int_equal(firn_os_dir_open_path(fixture->os, "/", &fixture->dir, NULL), FIRN_OK);
     assert_int_equal(firn_block_cache_create(fixture->os, cache_bytes, &fixture->cache, NULL),
                      FIRN_OK);
@@ -22,7 +22,7 @@ row_fixture_deinit(struct row_fixture *fixture)
 {
     firn_block_cache_destroy(fixture->cache);
     firn_os_dir_close(fixture->dir);
-    firn_os_memory_destroy(fixture->os);
+    firn_sim_memory_destroy(fixture->os);
 }
 
 struct firn_run_env

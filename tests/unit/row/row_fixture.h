@@ -7,8 +7,8 @@
 #define FIRN_ROW_FIXTURE_H
 
 #include "base/buf.h"
-#include "os/os_memory.h"
 #include "row/row.h"
+#include "sim/sim_memory.h"
 #include "support/test_file.h"
 #include "support/test_random.h"
 

@@ -5,15 +5,15 @@
  */
 #include "unit/row/row_fixture.h"
 
-#include "os/os_fault.h"
 #include "row/row_window.h"
+#include "sim/sim_fault.h"
 #include "support/test_alloc.h"
 
 enum { COUNT = 20000, MIB = 1 << 20 };
 
 static struct firn_view_interval all_interval = {1, UINT64_MAX};
 static const struct firn_view all = {&all_interval, 1, 0, NULL};
-static const struct firn_os_fault_plan reads = {.classes = FIRN_OS_FAULT_READS};
+static const struct firn_sim_fault_plan reads = {.classes = FIRN_SIM_FAULT_READS};
 
 /* A machine in memory whose reads are counted. */
 struct world {
@@ -54,7 +54,7 @@ open_run(struct world *world)
     firn_error err;
     world->env.cache_file = world->summary.cache_file;
     assert_int_equal(firn_row_kind.open(&world->env, "run", &world->run, &err), FIRN_OK);
-    firn_os_fault_set_plan(world->os, &reads);
+    firn_sim_fault_set_plan(world->os, &reads);
 }
 
 static void
@@ -62,7 +62,7 @@ world_init(struct world *world, size_t cache_bytes, size_t count)
 {
     *world = (struct world){0};
     row_fixture_init(&world->fixture, cache_bytes);
-    assert_int_equal(firn_os_fault_create(world->fixture.os, &world->os, NULL), FIRN_OK);
+    assert_int_equal(firn_sim_fault_create(world->fixture.os, &world->os, NULL), FIRN_OK);
     world->env.cache = world->fixture.cache;
     assert_int_equal(firn_os_dir_open_path(world->os, "/", &world->env.dir, NULL), FIRN_OK);
     add_entries(&world->model, count);
@@ -77,7 +77,7 @@ world_deinit(struct world *world)
     firn_run_summary_deinit(&world->summary);
     row_model_deinit(&world->model);
     firn_os_dir_close(world->env.dir);
-    firn_os_fault_destroy(world->os);
+    firn_sim_fault_destroy(world->os);
     row_fixture_deinit(&world->fixture);
 }
 
@@ -100,7 +100,7 @@ walk(struct world *world, bool is_backward)
     firn_error err;
     struct firn_run_cursor *cursor;
     size_t count = world->model.count;
-    firn_os_fault_set_plan(world->os, &reads);
+    firn_sim_fault_set_plan(world->os, &reads);
     assert_int_equal(firn_row_kind.cursor_create(world->run, NULL, &cursor, &err), FIRN_OK);
     assert_int_equal(is_backward ? firn_row_kind.cursor_last(cursor, &err)
                                  : firn_row_kind.cursor_first(cursor, &err),
@@ -115,7 +115,7 @@ walk(struct world *world, bool is_backward)
     }
     assert_false(cursor->is_valid);
     firn_row_kind.cursor_destroy(cursor);
-    return firn_os_fault_calls(world->os);
+    return firn_sim_fault_calls(world->os);
 }
 
 static void
@@ -197,14 +197,14 @@ a_cursor_that_jumps_reads_one_block_at_a_time(void **state)
         size_t at = i * 7919 % COUNT;
         const struct firn_entry *entry = &world.model.entries[at];
         uint64_t misses = stats_of(&world).misses;
-        firn_os_fault_set_plan(world.os, &reads);
+        firn_sim_fault_set_plan(world.os, &reads);
         assert_int_equal(firn_row_kind.cursor_seek(cursor, entry->key, UINT64_MAX, &err), FIRN_OK);
         for (size_t step = 0; step < 25 && cursor->is_valid; step++) { /* into the next block */
             row_model_compare_entry(&world.model.entries[at + step], &cursor->entry);
             assert_int_equal(firn_row_kind.cursor_next(cursor, &err), FIRN_OK);
         }
-        assert_int_equal(firn_os_fault_calls(world.os), stats_of(&world).misses - misses);
-        assert_true(firn_os_fault_calls(world.os) <= 2);
+        assert_int_equal(firn_sim_fault_calls(world.os), stats_of(&world).misses - misses);
+        assert_true(firn_sim_fault_calls(world.os) <= 2);
     }
     firn_row_kind.cursor_destroy(cursor);
     world_deinit(&world);
@@ -272,16 +272,16 @@ a_read_ahead_that_fails_is_done_without(void **state)
     for (uint64_t n = 1;; n++) {
         firn_error err;
         assert_int_equal(firn_row_kind.open(&world.env, "run", &world.run, &err), FIRN_OK);
-        struct firn_os_fault_plan plan = reads;
+        struct firn_sim_fault_plan plan = reads;
         plan.call = n;
         plan.error_number = 5;
-        firn_os_fault_set_plan(world.os, &plan);
+        firn_sim_fault_set_plan(world.os, &plan);
         int rc = walk_as_far_as_it_goes(&world, &err);
         assert_int_equal(rc, n <= 2 ? FIRN_IO : FIRN_OK); /* two blocks are read alone */
-        bool was_hit = firn_os_fault_hits(world.os) > 0;
+        bool was_hit = firn_sim_fault_hits(world.os) > 0;
         plan.for_ever = true;
         plan.call = 1;
-        firn_os_fault_set_plan(world.os, NULL);
+        firn_sim_fault_set_plan(world.os, NULL);
         assert_int_equal(walk_as_far_as_it_goes(&world, &err), FIRN_OK);
         firn_row_kind.close(world.run);
         if (!was_hit) {
@@ -328,11 +328,11 @@ memory_that_is_out_ends_a_walk_with_an_error_at_most(void **state)
 static uint64_t
 get_all(struct world *world)
 {
-    firn_os_fault_set_plan(world->os, &reads);
+    firn_sim_fault_set_plan(world->os, &reads);
     for (size_t i = 0; i < world->model.count; i++) {
         row_model_compare_get(&world->model, world->run, world->model.entries[i].key, &all);
     }
-    return firn_os_fault_calls(world->os);
+    return firn_sim_fault_calls(world->os);
 }
 
 /* Builds the run as if a block of its sources had been found in the cache for each entry from the
@@ -390,9 +390,9 @@ blocks_that_were_found_are_handed_over_and_others_not(void **state)
     for (size_t i = COUNT / 2 + 100; i < COUNT; i++) {
         row_model_compare_get(&world.model, world.run, world.model.entries[i].key, &all);
     }
-    assert_int_equal(firn_os_fault_calls(world.os), 1); /* the filter */
+    assert_int_equal(firn_sim_fault_calls(world.os), 1); /* the filter */
     row_model_compare_get(&world.model, world.run, world.model.entries[100].key, &all);
-    assert_int_equal(firn_os_fault_calls(world.os), 2);
+    assert_int_equal(firn_sim_fault_calls(world.os), 2);
     world_deinit(&world);
 }
 

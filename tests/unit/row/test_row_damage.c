@@ -6,9 +6,9 @@
 #include "unit/row/row_fixture.h"
 
 #include "base/slice.h"
-#include "os/os_fault.h"
 #include "row/row_format.h"
 #include "row/row_read.h"
+#include "sim/sim_fault.h"
 #include "support/test_seal.h"
 
 static struct firn_view_interval all_interval = {1, UINT64_MAX};
@@ -445,17 +445,18 @@ one_sector_that_cannot_be_read_hides_one_block_from_a_walk(void **state)
     struct firn_run *run;
     struct firn_run_cursor *cursor;
     damage_init_large(&damage);
-    assert_int_equal(firn_os_fault_create(damage.fixture.os, &os, &err), FIRN_OK);
+    assert_int_equal(firn_sim_fault_create(damage.fixture.os, &os, &err), FIRN_OK);
     struct firn_run_env env = {.cache = damage.fixture.cache};
     assert_int_equal(firn_os_dir_open_path(os, "/", &env.dir, &err), FIRN_OK);
     assert_int_equal(firn_row_kind.open(&env, "good", &run, &err), FIRN_OK);
     struct firn_run_cursor_options options = {.is_sequential = true};
     assert_int_equal(firn_row_kind.cursor_create(run, &options, &cursor, &err), FIRN_OK);
     /* The large read fails, the small one in its place does not. */
-    struct firn_os_fault_plan plan = {.call = 2, .classes = FIRN_OS_FAULT_READS, .error_number = 5};
-    firn_os_fault_set_plan(os, &plan);
+    struct firn_sim_fault_plan plan = {
+        .call = 2, .classes = FIRN_SIM_FAULT_READS, .error_number = 5};
+    firn_sim_fault_set_plan(os, &plan);
     assert_int_equal(firn_row_kind.cursor_first(cursor, &err), FIRN_OK);
-    assert_int_equal(firn_os_fault_hits(os), 1);
+    assert_int_equal(firn_sim_fault_hits(os), 1);
     for (size_t i = 0; i < damage.model.count; i++) {
         assert_true(cursor->is_valid);
         row_model_compare_entry(&damage.model.entries[i], &cursor->entry);
@@ -463,17 +464,17 @@ one_sector_that_cannot_be_read_hides_one_block_from_a_walk(void **state)
     }
     /* Both fail: the error names what is lost; a seek tries again. */
     plan.for_ever = true;
-    firn_os_fault_set_plan(os, &plan);
+    firn_sim_fault_set_plan(os, &plan);
     assert_int_equal(firn_row_kind.cursor_first(cursor, &err), FIRN_IO);
     assert_non_null(strstr(err.text, "keys from"));
     assert_false(cursor->is_valid);
-    firn_os_fault_set_plan(os, NULL);
+    firn_sim_fault_set_plan(os, NULL);
     assert_int_equal(firn_row_kind.cursor_first(cursor, &err), FIRN_OK);
     assert_true(cursor->is_valid);
     firn_row_kind.cursor_destroy(cursor);
     firn_row_kind.close(run);
     firn_os_dir_close(env.dir);
-    firn_os_fault_destroy(os);
+    firn_sim_fault_destroy(os);
     damage_deinit(&damage);
 }
 

@@ -7,8 +7,8 @@
 
 #include "base/error.h"
 #include "base/slice.h"
-#include "os/os_fault.h"
 #include "row/row_format.h"
+#include "sim/sim_fault.h"
 #include "support/test_alloc.h"
 
 static struct firn_view_interval all_interval = {1, UINT64_MAX};
@@ -161,7 +161,7 @@ static void
 faulty_init(struct faulty *faulty)
 {
     row_fixture_init(&faulty->fixture, 1 << 20);
-    assert_int_equal(firn_os_fault_create(faulty->fixture.os, &faulty->os, NULL), FIRN_OK);
+    assert_int_equal(firn_sim_fault_create(faulty->fixture.os, &faulty->os, NULL), FIRN_OK);
     assert_int_equal(firn_os_dir_open_path(faulty->os, "/", &faulty->dir, NULL), FIRN_OK);
 }
 
@@ -169,12 +169,12 @@ static void
 faulty_deinit(struct faulty *faulty)
 {
     firn_os_dir_close(faulty->dir);
-    firn_os_fault_destroy(faulty->os);
+    firn_sim_fault_destroy(faulty->os);
     row_fixture_deinit(&faulty->fixture);
 }
 
-static const enum firn_os_fault_kind kinds[] = {FIRN_OS_FAULT_FAILS, FIRN_OS_FAULT_TORN,
-                                                FIRN_OS_FAULT_SHORT};
+static const enum firn_sim_fault_kind kinds[] = {FIRN_SIM_FAULT_FAILS, FIRN_SIM_FAULT_TORN,
+                                                 FIRN_SIM_FAULT_SHORT};
 
 static void
 a_call_that_fails_while_building_leaves_no_run_or_a_whole_one(void **state)
@@ -189,17 +189,17 @@ a_call_that_fails_while_building_leaves_no_run_or_a_whole_one(void **state)
             firn_error err;
             struct faulty faulty;
             faulty_init(&faulty);
-            struct firn_os_fault_plan plan = {.call = n,
-                                              .for_ever = mode < 3 &&
-                                                          kinds[mode % 3] != FIRN_OS_FAULT_SHORT,
-                                              .classes = FIRN_OS_FAULT_ALL,
-                                              .kind = kinds[mode % 3],
-                                              .error_number = mode % 2 == 0 ? 5 : 28};
-            firn_os_fault_set_plan(faulty.os, &plan);
+            struct firn_sim_fault_plan plan = {.call = n,
+                                               .for_ever = mode < 3 &&
+                                                           kinds[mode % 3] != FIRN_SIM_FAULT_SHORT,
+                                               .classes = FIRN_SIM_FAULT_ALL,
+                                               .kind = kinds[mode % 3],
+                                               .error_number = mode % 2 == 0 ? 5 : 28};
+            firn_sim_fault_set_plan(faulty.os, &plan);
             int rc = build(&model, faulty.dir, faulty.fixture.cache, &err);
-            hit = firn_os_fault_hits(faulty.os) > 0;
-            firn_os_fault_set_plan(faulty.os, NULL);
-            bool is_harmless = !hit || kinds[mode % 3] == FIRN_OS_FAULT_SHORT;
+            hit = firn_sim_fault_hits(faulty.os) > 0;
+            firn_sim_fault_set_plan(faulty.os, NULL);
+            bool is_harmless = !hit || kinds[mode % 3] == FIRN_SIM_FAULT_SHORT;
             assert_int_equal(rc == FIRN_OK, is_harmless);
             if (!test_file_exists(faulty.fixture.dir, "run")) {
                 assert_int_not_equal(rc, FIRN_OK);
@@ -230,16 +230,16 @@ a_call_that_fails_while_reading_is_reported(void **state)
             faulty_init(&faulty);
             assert_int_equal(build(&model, faulty.fixture.dir, faulty.fixture.cache, &err),
                              FIRN_OK);
-            struct firn_os_fault_plan plan = {.call = n,
-                                              .for_ever = mode == 1,
-                                              .classes = FIRN_OS_FAULT_ALL,
-                                              .kind = mode == 2 ? FIRN_OS_FAULT_SHORT
-                                                                : FIRN_OS_FAULT_FAILS,
-                                              .error_number = 5};
-            firn_os_fault_set_plan(faulty.os, &plan);
+            struct firn_sim_fault_plan plan = {.call = n,
+                                               .for_ever = mode == 1,
+                                               .classes = FIRN_SIM_FAULT_ALL,
+                                               .kind = mode == 2 ? FIRN_SIM_FAULT_SHORT
+                                                                 : FIRN_SIM_FAULT_FAILS,
+                                               .error_number = 5};
+            firn_sim_fault_set_plan(faulty.os, &plan);
             int rc = read_run(&model, faulty.dir, faulty.fixture.cache, &err);
-            hit = firn_os_fault_hits(faulty.os) > 0;
-            firn_os_fault_set_plan(faulty.os, NULL);
+            hit = firn_sim_fault_hits(faulty.os) > 0;
+            firn_sim_fault_set_plan(faulty.os, NULL);
             if (!hit || mode == 2) {
                 assert_int_equal(rc, FIRN_OK);
             } else if (rc != FIRN_OK) {
@@ -270,7 +270,7 @@ a_full_disk_is_reported_and_the_builder_refuses_to_go_on(void **state)
     struct firn_run_builder *builder;
     struct firn_run_summary summary;
     assert_int_equal(firn_row_kind.builder_create(&env, "run", &options, &builder, &err), FIRN_OK);
-    firn_os_memory_set_space(fixture.os, 1000);
+    firn_sim_memory_set_space(fixture.os, 1000);
     static uint8_t value[1 << 20];
     int rc = FIRN_OK;
     for (uint64_t i = 0; rc == FIRN_OK && i < 10; i++) {
@@ -284,7 +284,7 @@ a_full_disk_is_reported_and_the_builder_refuses_to_go_on(void **state)
         rc = firn_row_kind.builder_add(builder, &entry, &err);
     }
     assert_int_equal(rc, FIRN_NO_SPACE);
-    firn_os_memory_set_space(fixture.os, UINT64_MAX);
+    firn_sim_memory_set_space(fixture.os, UINT64_MAX);
     struct firn_entry entry = {firn_str("x"), firn_str("y"), 1, FIRN_ENTRY_PUT, NULL, NULL};
     struct firn_range range = {firn_str("x"), firn_str("y"), 1};
     assert_int_equal(firn_row_kind.builder_add(builder, &entry, &err), FIRN_FAILED);
@@ -306,8 +306,8 @@ check_after_cut(const struct row_model *model, struct row_fixture *fixture, uint
     struct firn_os *os;
     struct firn_os_dir *dir;
     struct firn_block_cache *cache;
-    assert_int_equal(firn_os_memory_clone(fixture->os, &os, &err), FIRN_OK);
-    firn_os_memory_power_cut(os, seed);
+    assert_int_equal(firn_sim_memory_clone(fixture->os, &os, &err), FIRN_OK);
+    firn_sim_memory_power_cut(os, seed);
     assert_int_equal(firn_os_dir_open_path(os, "/", &dir, &err), FIRN_OK);
     assert_int_equal(firn_block_cache_create(os, 0, &cache, &err), FIRN_OK);
     bool exists = test_file_exists(dir, "run");
@@ -317,7 +317,7 @@ check_after_cut(const struct row_model *model, struct row_fixture *fixture, uint
     }
     firn_block_cache_destroy(cache);
     firn_os_dir_close(dir);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 static void
@@ -332,11 +332,11 @@ power_that_fails_at_any_call_leaves_no_run_or_a_whole_one(void **state)
         firn_error err;
         struct row_fixture fixture;
         row_fixture_init(&fixture, 0);
-        firn_os_memory_set_writeback(fixture.os, 2);
-        uint64_t before = firn_os_memory_calls(fixture.os);
-        firn_os_memory_set_cut_at(fixture.os, before + call);
+        firn_sim_memory_set_writeback(fixture.os, 2);
+        uint64_t before = firn_sim_memory_calls(fixture.os);
+        firn_sim_memory_set_cut_at(fixture.os, before + call);
         int rc = build(&model, fixture.dir, fixture.cache, &err);
-        is_done = !firn_os_memory_is_off(fixture.os);
+        is_done = !firn_sim_memory_is_off(fixture.os);
         assert_true(is_done == (rc == FIRN_OK));
         for (uint64_t seed = 0; seed < seeds; seed++) {
             check_after_cut(&model, &fixture, seed, rc == FIRN_OK);

@@ -8,7 +8,7 @@
 #include "codec/xxh3.h"
 #include "copy/copy_clone.h"
 #include "copy/copy_export.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "store/db_checkpoint.h"
 #include "support/test_file.h"
 #include "support/test_share.h"

@@ -17,7 +17,7 @@ struct db_program {
 
 /* With the power cut at every call, three times each, so that other things are lost. */
 void db_program_cut_everywhere(const struct db_program *program);
-/* With every call failing, once and for ever; of the classes of os/os_fault.h. */
+/* With every call failing, once and for ever; of the classes of sim/sim_fault.h. */
 void db_program_fail_calls(const struct db_program *program, unsigned classes);
 /* With every allocation failing. */
 void db_program_fail_allocations(const struct db_program *program);

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "support/test_file.h"
 #include "support/test_temp.h"
 
@@ -47,7 +47,7 @@ db_support_init(struct db_support *support, uint64_t seed)
 {
     firn_error err;
     struct firn_os_dir *root;
-    DB_OK(firn_os_memory_create(seed, &support->os, &err));
+    DB_OK(firn_sim_memory_create(seed, &support->os, &err));
     DB_OK(firn_os_dir_open_path(support->os, "/", &root, &err));
     DB_OK(firn_os_make_dir(root, "store", 0700, &err));
     DB_OK(firn_os_dir_sync(root, &err));
@@ -59,7 +59,7 @@ void
 db_support_deinit(struct db_support *support)
 {
     firn_os_dir_close(support->dir);
-    firn_os_memory_destroy(support->os);
+    firn_sim_memory_destroy(support->os);
 }
 
 void
@@ -67,7 +67,7 @@ db_support_cut(struct db_support *support, uint64_t seed)
 {
     firn_error err;
     firn_os_dir_close(support->dir);
-    firn_os_memory_power_cut(support->os, seed);
+    firn_sim_memory_power_cut(support->os, seed);
     DB_OK(firn_os_dir_open_path(support->os, "/store", &support->dir, &err));
 }
 

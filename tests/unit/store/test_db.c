@@ -11,8 +11,8 @@
 #include "base/slice.h"
 #include "db_support.h"
 #include "log/log.h"
-#include "os/os_fault.h"
-#include "os/os_memory.h"
+#include "sim/sim_fault.h"
+#include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"
 
@@ -124,13 +124,13 @@ an_unfinished_creation_is_begun_anew(void **state)
         for (uint64_t call = 1; !is_ended; call++) {
             struct db_support support;
             db_support_init(&support, seed);
-            firn_os_memory_set_cut_at(support.os, firn_os_memory_calls(support.os) + call);
+            firn_sim_memory_set_cut_at(support.os, firn_sim_memory_calls(support.os) + call);
             struct firn_db *db;
             int rc = firn_db_open(support.dir, &db_support_create, &db, &err);
             is_ended = rc == FIRN_OK;
             firn_db_abandon(db);
             db_support_cut(&support, seed);
-            firn_os_memory_set_cut_at(support.os, 0);
+            firn_sim_memory_set_cut_at(support.os, 0);
             rc = firn_db_open(support.dir, &db_support_read_only, &db, &err);
             assert_true(rc == FIRN_OK || (rc == FIRN_NOT_FOUND && !is_ended));
             firn_db_abandon(db);
@@ -192,15 +192,15 @@ a_reader_sees_its_moment_and_changes_nothing(void **state)
     struct firn_db *db = db_support_open(support.dir);
     struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
     db_support_put(keyspace, "a", "1");
-    uint64_t calls = firn_os_memory_calls(support.os);
+    uint64_t calls = firn_sim_memory_calls(support.os);
     struct firn_db *reader;
     DB_OK(firn_db_open(support.dir, &db_support_read_only, &reader, &err));
     assert_true(firn_db_is_read_only(reader));
-    assert_int_equal(firn_os_memory_calls(support.os), calls);
+    assert_int_equal(firn_sim_memory_calls(support.os), calls);
     db_support_put(keyspace, "a", "2");
     db_support_put(db_support_keyspace(db, "later"), "a", "2");
     struct firn_db_keyspace *seen = db_support_keyspace(reader, "k");
-    calls = firn_os_memory_calls(support.os);
+    calls = firn_sim_memory_calls(support.os);
     assert_string_equal(db_support_get(seen, "a"), "1");
     struct firn_db_keyspace *missing;
     DB_FAILS(firn_db_keyspace_open(reader, "later", &missing, &err), FIRN_NOT_FOUND,
@@ -213,25 +213,25 @@ a_reader_sees_its_moment_and_changes_nothing(void **state)
     DB_OK(firn_db_check(reader, NULL, &report, &err));
     assert_int_equal(report.log_records, 2);
     DB_OK(firn_db_close(reader, &err));
-    assert_int_equal(firn_os_memory_calls(support.os), calls);
+    assert_int_equal(firn_sim_memory_calls(support.os), calls);
     DB_OK(firn_db_close(db, &err));
 
     /* A directory in which nothing may be written. */
     DB_OK(firn_os_set_mode((struct firn_os_node){.dir = support.dir}, 0555, &err));
-    firn_os_memory_set_user(support.os, 1000);
+    firn_sim_memory_set_user(support.os, 1000);
     DB_FAILS(firn_db_open(support.dir, &db_support_existing, &db, &err), FIRN_DENIED, "LOCK");
-    firn_os_memory_set_user(support.os, 0);
+    firn_sim_memory_set_user(support.os, 0);
     DB_OK(firn_os_set_mode((struct firn_os_node){.dir = support.dir, .name = "FIRN"}, 0444, &err));
     DB_OK(firn_os_set_mode((struct firn_os_node){.dir = support.dir, .name = "wal-000001.log"},
                            0444, &err));
     DB_OK(firn_os_set_mode((struct firn_os_node){.dir = support.dir, .name = "manifest-000001.log"},
                            0444, &err));
     DB_OK(firn_os_set_mode((struct firn_os_node){.dir = support.dir, .name = "runs"}, 0555, &err));
-    firn_os_memory_set_user(support.os, 1000);
+    firn_sim_memory_set_user(support.os, 1000);
     DB_OK(firn_db_open(support.dir, &db_support_read_only, &reader, &err));
     assert_string_equal(db_support_get(db_support_keyspace(reader, "later"), "a"), "2");
     DB_OK(firn_db_close(reader, &err));
-    firn_os_memory_set_user(support.os, 0);
+    firn_sim_memory_set_user(support.os, 0);
     db_support_deinit(&support);
 }
 
@@ -265,7 +265,7 @@ struct moving {
 
 /* When the reader goes on to a second segment, all that it has seen is replaced. */
 static void
-move_on(void *ctx, const struct firn_os_fault_call *call)
+move_on(void *ctx, const struct firn_sim_fault_call *call)
 {
     struct moving *moving = ctx;
     firn_error err;
@@ -308,9 +308,9 @@ a_reader_begins_anew_when_the_log_moves_on(void **state)
         APPEND(moving.log, CREATE_K("\1"));
         DB_OK(firn_log_rotate(moving.log, &err));
         APPEND(moving.log, PUT_K("\2", "v"));
-        DB_OK(firn_os_fault_create(support.os, &watched, &err));
+        DB_OK(firn_sim_fault_create(support.os, &watched, &err));
         DB_OK(firn_os_dir_open_path(watched, "/store", &dir, &err));
-        firn_os_fault_set_hook(watched, move_on, &moving);
+        firn_sim_fault_set_hook(watched, move_on, &moving);
         struct firn_db *db;
         int rc = firn_db_open(dir, &db_support_read_only, &db, &err);
         if (moves == 1000) {
@@ -326,7 +326,7 @@ a_reader_begins_anew_when_the_log_moves_on(void **state)
         firn_db_abandon(db);
         firn_log_abandon(moving.log);
         firn_os_dir_close(dir);
-        firn_os_fault_destroy(watched);
+        firn_sim_fault_destroy(watched);
         db_support_deinit(&support);
     }
 }
@@ -413,9 +413,9 @@ a_batch_is_one_commit_and_its_last_word_counts(void **state)
     struct firn_db_keyspace *b = db_support_keyspace(db, "b");
     struct firn_db_batch *batch;
     DB_OK(firn_db_batch_create(&batch, &err));
-    uint64_t syncs = firn_os_memory_syncs(support.os);
+    uint64_t syncs = firn_sim_memory_syncs(support.os);
     DB_OK(firn_db_write(db, batch, FIRN_DURABILITY_FULL, &err));
-    assert_int_equal(firn_os_memory_syncs(support.os), syncs);
+    assert_int_equal(firn_sim_memory_syncs(support.os), syncs);
     DB_OK(firn_db_batch_put(batch, a, firn_str("x"), firn_str("1"), &err));
     DB_OK(firn_db_batch_put(batch, b, firn_str("x"), firn_str("2"), &err));
     DB_OK(firn_db_batch_delete(batch, a, firn_str("x"), &err));
@@ -425,9 +425,9 @@ a_batch_is_one_commit_and_its_last_word_counts(void **state)
     DB_OK(firn_db_batch_put(batch, a, firn_str("z"), firn_str("5"), &err));
     assert_int_equal(firn_db_batch_count(batch), 7);
     assert_true(firn_db_batch_size_bytes(batch) >= 7 + 5);
-    syncs = firn_os_memory_syncs(support.os);
+    syncs = firn_sim_memory_syncs(support.os);
     DB_OK(firn_db_write(db, batch, FIRN_DURABILITY_DEFAULT, &err));
-    assert_int_equal(firn_os_memory_syncs(support.os), syncs + 1);
+    assert_int_equal(firn_sim_memory_syncs(support.os), syncs + 1);
     /* The batch is as it was, and may be committed again. */
     assert_int_equal(firn_db_batch_count(batch), 7);
     db_support_put(a, "y", "other");
@@ -786,21 +786,21 @@ durability_says_what_a_power_cut_may_take(void **state)
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);
-    firn_os_memory_set_writeback(support.os, 0);
+    firn_sim_memory_set_writeback(support.os, 0);
     const struct firn_db_options options = {.create_if_missing = true,
                                             .durability = FIRN_DURABILITY_OS};
     struct firn_db *db;
     DB_OK(firn_db_open(support.dir, &options, &db, &err));
     struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
-    uint64_t syncs = firn_os_memory_syncs(support.os);
+    uint64_t syncs = firn_sim_memory_syncs(support.os);
     db_support_put(keyspace, "a", "1");
     db_support_put(keyspace, "b", "1");
-    assert_int_equal(firn_os_memory_syncs(support.os), syncs);
+    assert_int_equal(firn_sim_memory_syncs(support.os), syncs);
     DB_OK(firn_db_sync(db, &err));
-    assert_int_equal(firn_os_memory_syncs(support.os), syncs + 1);
+    assert_int_equal(firn_sim_memory_syncs(support.os), syncs + 1);
     db_support_put(keyspace, "c", "1");
     DB_OK(firn_db_put(keyspace, firn_str("d"), firn_str("1"), FIRN_DURABILITY_FULL, &err));
-    assert_int_equal(firn_os_memory_syncs(support.os), syncs + 2);
+    assert_int_equal(firn_sim_memory_syncs(support.os), syncs + 2);
     db_support_put(keyspace, "e", "1");
     firn_db_abandon(db);
     /* A dead process loses nothing. */
@@ -867,16 +867,16 @@ a_new_directory_is_durable_before_anything_is_in_it(void **state)
     struct firn_os_dir *dir;
     struct firn_db *db;
     db_support_init(&support, 1);
-    DB_OK(firn_os_fault_create(support.os, &faulty, &err));
-    firn_os_fault_set_plan(faulty, &(struct firn_os_fault_plan){.call = 1,
-                                                                .classes = FIRN_OS_FAULT_SYNCS,
-                                                                .error_number = EIO});
+    DB_OK(firn_sim_fault_create(support.os, &faulty, &err));
+    firn_sim_fault_set_plan(faulty, &(struct firn_sim_fault_plan){.call = 1,
+                                                                  .classes = FIRN_SIM_FAULT_SYNCS,
+                                                                  .error_number = EIO});
     DB_FAILS(firn_db_path_open(faulty, "/store/new", &db_support_create, &db, &err), FIRN_IO,
              "'/store'");
     DB_OK(firn_os_dir_open_path(support.os, "/store/new", &dir, &err));
     assert_int_equal(test_file_count(dir), 0);
     firn_os_dir_close(dir);
-    firn_os_fault_destroy(faulty);
+    firn_sim_fault_destroy(faulty);
     db_support_deinit(&support);
 }
 
@@ -890,7 +890,7 @@ a_failed_sync_ends_commits_but_not_reading(void **state)
     struct firn_db *db = db_support_open(support.dir);
     struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
     db_support_put(keyspace, "a", "1");
-    firn_os_memory_set_cut_at(support.os, firn_os_memory_calls(support.os) + 2);
+    firn_sim_memory_set_cut_at(support.os, firn_sim_memory_calls(support.os) + 2);
     DB_FAILS(firn_db_put(keyspace, firn_str("b"), firn_str("1"), FIRN_DURABILITY_FULL, &err),
              FIRN_IO, "");
     assert_null(db_support_get(keyspace, "b"));
@@ -902,7 +902,7 @@ a_failed_sync_ends_commits_but_not_reading(void **state)
     assert_string_equal(db_support_get(keyspace, "a"), "1");
     assert_string_equal(db_support_keys(keyspace, NULL, true), "a ");
     DB_FAILS(firn_db_close(db, &err), FIRN_FAILED, "failed earlier");
-    firn_os_memory_set_cut_at(support.os, 0);
+    firn_sim_memory_set_cut_at(support.os, 0);
     db_support_cut(&support, 3);
     db = db_support_open(support.dir);
     keyspace = db_support_keyspace(db, "k");

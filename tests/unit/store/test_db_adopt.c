@@ -10,7 +10,7 @@
 #include "base/bytes.h"
 #include "base/slice.h"
 #include "db_support.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "support/test_file.h"
 #include "support/test_random.h"
 #include "support/test_share.h"
@@ -457,12 +457,12 @@ live_with_cut(uint64_t call, uint64_t seed)
 {
     struct scene scene;
     scene_init(&scene, call);
-    uint64_t first = firn_os_memory_calls(scene.support.os);
-    firn_os_memory_set_cut_at(scene.support.os, first + call);
+    uint64_t first = firn_sim_memory_calls(scene.support.os);
+    firn_sim_memory_set_cut_at(scene.support.os, first + call);
     live(&scene);
-    bool is_off = firn_os_memory_is_off(scene.support.os);
+    bool is_off = firn_sim_memory_is_off(scene.support.os);
     firn_db_abandon(scene.db);
-    firn_os_memory_set_cut_at(scene.support.os, 0);
+    firn_sim_memory_set_cut_at(scene.support.os, 0);
     db_support_cut(&scene.support, seed);
     reopen(&scene);
     assert_all(&scene);

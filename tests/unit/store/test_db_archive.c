@@ -12,7 +12,7 @@
 #include "codec/xxh3.h"
 #include "copy/copy_export.h"
 #include "db_support.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "store/db_checkpoint.h"
 #include "storefile/archive.h"
 #include "support/test_file.h"

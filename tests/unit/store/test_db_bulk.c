@@ -9,7 +9,7 @@
 
 #include "base/slice.h"
 #include "db_program.h"
-#include "os/os_fault.h"
+#include "sim/sim_fault.h"
 #include "store/db_checkpoint.h"
 #include "support/test_random.h"
 #include "txn/db_txn.h"
@@ -375,7 +375,7 @@ struct meanwhile {
 };
 
 static void
-put_meanwhile(void *ctx, const struct firn_os_fault_call *call)
+put_meanwhile(void *ctx, const struct firn_sim_fault_call *call)
 {
     struct meanwhile *meanwhile = ctx;
     if (!meanwhile->is_done && call->name != NULL && strncmp(call->name, "manifest", 8) == 0) {
@@ -396,16 +396,16 @@ a_commit_that_comes_while_a_load_is_committed_lies_beneath_it(void **state)
     struct firn_db_bulk *bulk;
     struct meanwhile meanwhile = {NULL, false};
     db_support_init(&support, 26);
-    DB_OK(firn_os_fault_create(support.os, &faulty, &err));
+    DB_OK(firn_sim_fault_create(support.os, &faulty, &err));
     DB_OK(firn_os_dir_open_path(faulty, "/store", &dir, &err));
     DB_OK(firn_db_open(dir, &db_support_create, &db, &err));
     meanwhile.keyspace = db_support_keyspace(db, "k");
     put_number(meanwhile.keyspace, 20, "old");
     DB_OK(firn_db_bulk_open(meanwhile.keyspace, &bulk, &err));
     DB_OK(load(bulk, 10, 30, 1, "loaded", &err));
-    firn_os_fault_set_hook(faulty, put_meanwhile, &meanwhile);
+    firn_sim_fault_set_hook(faulty, put_meanwhile, &meanwhile);
     DB_OK(firn_db_bulk_commit(bulk, &err));
-    firn_os_fault_set_hook(faulty, NULL, NULL);
+    firn_sim_fault_set_hook(faulty, NULL, NULL);
     assert_true(meanwhile.is_done);
     firn_db_bulk_close(bulk);
     assert_string_equal(get_number(meanwhile.keyspace, 20), "loaded");
@@ -413,7 +413,7 @@ a_commit_that_comes_while_a_load_is_committed_lies_beneath_it(void **state)
     assert_string_equal(get_number(meanwhile.keyspace, 20), "loaded");
     DB_OK(firn_db_close(db, &err));
     firn_os_dir_close(dir);
-    firn_os_fault_destroy(faulty);
+    firn_sim_fault_destroy(faulty);
     db_support_deinit(&support);
 }
 
@@ -519,7 +519,7 @@ a_call_that_fails_leaves_all_of_a_load_or_nothing(void **state)
 {
     (void)state;
     db_program_fail_calls(&program,
-                          FIRN_OS_FAULT_WRITES | FIRN_OS_FAULT_SYNCS | FIRN_OS_FAULT_METADATA);
+                          FIRN_SIM_FAULT_WRITES | FIRN_SIM_FAULT_SYNCS | FIRN_SIM_FAULT_METADATA);
 }
 
 static void

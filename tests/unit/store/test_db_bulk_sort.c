@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "db_program.h"
-#include "os/os_fault.h"
+#include "sim/sim_fault.h"
 #include "storefile/storefile_progress.h"
 #include "support/test_random.h"
 
@@ -319,8 +319,8 @@ static void
 a_call_that_fails_leaves_all_of_a_load_or_nothing(void **state)
 {
     (void)state;
-    db_program_fail_calls(&program, FIRN_OS_FAULT_READS | FIRN_OS_FAULT_WRITES |
-                                        FIRN_OS_FAULT_SYNCS | FIRN_OS_FAULT_METADATA);
+    db_program_fail_calls(&program, FIRN_SIM_FAULT_READS | FIRN_SIM_FAULT_WRITES |
+                                        FIRN_SIM_FAULT_SYNCS | FIRN_SIM_FAULT_METADATA);
 }
 
 static void

@@ -8,7 +8,7 @@
 
 #include "copy/copy_clone.h"
 #include "db_support.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "store/db_checkpoint.h"
 #include "storefile/storefile_progress.h"
 

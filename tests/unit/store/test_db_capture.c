@@ -11,8 +11,8 @@
 #include "base/slice.h"
 #include "copy/copy_capture.h"
 #include "db_support.h"
-#include "os/os_fault.h"
-#include "os/os_memory.h"
+#include "sim/sim_fault.h"
+#include "sim/sim_memory.h"
 #include "store/db_internal.h"
 
 /* A store and its writer, and a machine around it that is told when the log is opened. */
@@ -42,10 +42,10 @@ load(struct beside *beside)
 }
 
 static void
-on_call(void *ctx, const struct firn_os_fault_call *call)
+on_call(void *ctx, const struct firn_sim_fault_call *call)
 {
     struct beside *beside = ctx;
-    if (call->kind != FIRN_OS_FAULT_OPENS || call->name == NULL ||
+    if (call->kind != FIRN_SIM_FAULT_OPENS || call->name == NULL ||
         strcmp(call->name, "wal-000001.log") != 0) {
         return;
     }
@@ -64,9 +64,9 @@ open_beside(struct beside *beside, unsigned loads)
     beside->db = db_support_open(beside->support.dir);
     beside->keyspace = db_support_keyspace(beside->db, "k");
     db_support_put(beside->keyspace, "before", "1");
-    DB_OK(firn_os_fault_create(beside->support.os, &beside->fault, &err));
+    DB_OK(firn_sim_fault_create(beside->support.os, &beside->fault, &err));
     DB_OK(firn_os_dir_open_path(beside->fault, "/store", &beside->dir, &err));
-    firn_os_fault_set_hook(beside->fault, on_call, beside);
+    firn_sim_fault_set_hook(beside->fault, on_call, beside);
 }
 
 static void
@@ -74,7 +74,7 @@ close_beside(struct beside *beside)
 {
     firn_error err;
     firn_os_dir_close(beside->dir);
-    firn_os_fault_destroy(beside->fault);
+    firn_sim_fault_destroy(beside->fault);
     DB_OK(firn_db_close(beside->db, &err));
     db_support_deinit(&beside->support);
 }
@@ -164,22 +164,26 @@ a_lock_that_cannot_be_had_keeps_nobody_out(void **state)
         int error_number;
         int code;
         unsigned classes;
-    } cases[] = {
-        {EMFILE, FIRN_IO, FIRN_OS_FAULT_OPENS},       {EIO, FIRN_IO, FIRN_OS_FAULT_OPENS},
-        {ENOSPC, FIRN_NO_SPACE, FIRN_OS_FAULT_OPENS}, {EACCES, FIRN_OK, FIRN_OS_FAULT_OPENS},
-        {EROFS, FIRN_OK, FIRN_OS_FAULT_OPENS},        {ELOOP, FIRN_OK, FIRN_OS_FAULT_OPENS},
-        {ENOENT, FIRN_OK, FIRN_OS_FAULT_OPENS},       {ENOLCK, FIRN_IO, FIRN_OS_FAULT_METADATA},
-        {EIO, FIRN_IO, FIRN_OS_FAULT_METADATA},       {EOPNOTSUPP, FIRN_OK, FIRN_OS_FAULT_METADATA},
-        {0, FIRN_BUSY, FIRN_OS_FAULT_OPENS}};
+    } cases[] = {{EMFILE, FIRN_IO, FIRN_SIM_FAULT_OPENS},
+                 {EIO, FIRN_IO, FIRN_SIM_FAULT_OPENS},
+                 {ENOSPC, FIRN_NO_SPACE, FIRN_SIM_FAULT_OPENS},
+                 {EACCES, FIRN_OK, FIRN_SIM_FAULT_OPENS},
+                 {EROFS, FIRN_OK, FIRN_SIM_FAULT_OPENS},
+                 {ELOOP, FIRN_OK, FIRN_SIM_FAULT_OPENS},
+                 {ENOENT, FIRN_OK, FIRN_SIM_FAULT_OPENS},
+                 {ENOLCK, FIRN_IO, FIRN_SIM_FAULT_METADATA},
+                 {EIO, FIRN_IO, FIRN_SIM_FAULT_METADATA},
+                 {EOPNOTSUPP, FIRN_OK, FIRN_SIM_FAULT_METADATA},
+                 {0, FIRN_BUSY, FIRN_SIM_FAULT_OPENS}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         firn_error err;
         struct beside beside;
         struct firn_os_file *lock;
         open_beside(&beside, 0);
-        const struct firn_os_fault_plan plan = {.call = cases[i].error_number != 0,
-                                                .classes = cases[i].classes,
-                                                .error_number = cases[i].error_number};
-        firn_os_fault_set_plan(beside.fault, &plan);
+        const struct firn_sim_fault_plan plan = {.call = cases[i].error_number != 0,
+                                                 .classes = cases[i].classes,
+                                                 .error_number = cases[i].error_number};
+        firn_sim_fault_set_plan(beside.fault, &plan);
         assert_int_equal(firn_copy_capture_keep_writers_out(beside.dir, true, 0, &lock, &err),
                          cases[i].code);
         assert_null(lock);
@@ -214,9 +218,9 @@ a_store_is_known_by_how_its_identity_begins(void **state)
         }
         DB_OK(firn_copy_capture_is_claimed(beside.dir, &is_claimed, &err));
         assert_int_equal(is_claimed, cases[i].is_claimed);
-        const struct firn_os_fault_plan plan = {
-            .call = 1, .classes = FIRN_OS_FAULT_OPENS, .error_number = EIO};
-        firn_os_fault_set_plan(beside.fault, &plan);
+        const struct firn_sim_fault_plan plan = {
+            .call = 1, .classes = FIRN_SIM_FAULT_OPENS, .error_number = EIO};
+        firn_sim_fault_set_plan(beside.fault, &plan);
         DB_OK(firn_copy_capture_is_claimed(beside.dir, &is_claimed, &err));
         assert_false(is_claimed);
         DB_OK(firn_os_remove_file(beside.support.dir, "FIRN", &err));
@@ -305,16 +309,16 @@ failed_calls_do_not_lose_files(void **state)
         open_beside(&beside, 0);
         db_support_put(beside.keyspace, "large", value);
         DB_OK(firn_db_maintain_flush(beside.db, &err));
-        const struct firn_os_fault_plan plan = {
-            .call = n, .classes = FIRN_OS_FAULT_ALL, .error_number = EIO};
-        firn_os_fault_set_plan(beside.fault, &plan);
+        const struct firn_sim_fault_plan plan = {
+            .call = n, .classes = FIRN_SIM_FAULT_ALL, .error_number = EIO};
+        firn_sim_fault_set_plan(beside.fault, &plan);
         if (firn_copy_capture_open(beside.dir, &capture, &err) == FIRN_OK) {
             assert_null(firn_copy_capture_missing(capture));
             firn_copy_capture_close(capture);
         } else {
             refused++;
         }
-        was_hit = firn_os_fault_calls(beside.fault) >= n;
+        was_hit = firn_sim_fault_calls(beside.fault) >= n;
         calls = n;
         close_beside(&beside);
     }

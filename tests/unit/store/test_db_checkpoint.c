@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "db_support.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "store/db_checkpoint.h"
 #include "txn/db_txn.h"
 

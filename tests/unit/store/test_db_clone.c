@@ -7,7 +7,7 @@
 
 #include "copy/copy_clone.h"
 #include "db_support.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "store/db_checkpoint.h"
 #include "support/test_alloc.h"
 
@@ -212,9 +212,9 @@ every_power_cut_leaves_a_clone_or_none(void **state)
         struct firn_db *db = make_source(support.dir);
         DB_OK(firn_db_sync(db, &err));
         struct firn_os_dir *target = open_target(support.os);
-        firn_os_memory_set_cut_at(support.os, firn_os_memory_calls(support.os) + calls);
+        firn_sim_memory_set_cut_at(support.os, firn_sim_memory_calls(support.os) + calls);
         is_done = firn_copy_clone(db, target, NULL, &err) == FIRN_OK;
-        firn_os_memory_set_cut_at(support.os, 0);
+        firn_sim_memory_set_cut_at(support.os, 0);
         firn_db_abandon(db);
         firn_os_dir_close(target);
         db_support_cut(&support, calls);

@@ -11,8 +11,8 @@
 
 #include "base/slice.h"
 #include "db_support.h"
-#include "os/os_fault.h"
-#include "os/os_memory.h"
+#include "sim/sim_fault.h"
+#include "sim/sim_memory.h"
 #include "support/test_random.h"
 
 /* Two lives fill a log that is emptied at closing; the keys are always the same ones. */
@@ -179,21 +179,21 @@ whatever_fails_while_it_is_closed_all_is_there(void **state)
         struct firn_os *faulty;
         struct firn_os_dir *dir;
         unsigned life = prepare(&support);
-        DB_OK(firn_os_fault_create(support.os, &faulty, &err));
+        DB_OK(firn_sim_fault_create(support.os, &faulty, &err));
         DB_OK(firn_os_dir_open_path(faulty, "/store", &dir, &err));
         struct firn_db *db = begin_life(dir, life);
-        const struct firn_os_fault_plan plan = {.call = n,
-                                                .for_ever = n % 3 == 0,
-                                                .classes = FIRN_OS_FAULT_ALL,
-                                                .error_number = n % 2 == 0 ? EIO : ENOSPC};
-        firn_os_fault_set_plan(faulty, &plan);
+        const struct firn_sim_fault_plan plan = {.call = n,
+                                                 .for_ever = n % 3 == 0,
+                                                 .classes = FIRN_SIM_FAULT_ALL,
+                                                 .error_number = n % 2 == 0 ? EIO : ENOSPC};
+        firn_sim_fault_set_plan(faulty, &plan);
         int rc = firn_db_close(db, &err);
-        was_hit = firn_os_fault_hits(faulty) > 0;
-        firn_os_fault_set_plan(faulty, NULL);
+        was_hit = firn_sim_fault_hits(faulty) > 0;
+        firn_sim_fault_set_plan(faulty, NULL);
         assert_true(was_hit || rc == FIRN_OK);
         closed += was_hit && rc == FIRN_OK ? 1 : 0;
         firn_os_dir_close(dir);
-        firn_os_fault_destroy(faulty);
+        firn_sim_fault_destroy(faulty);
         check_life(support.dir, life);
         db_support_cut(&support, n);
         check_life(support.dir, life);
@@ -215,9 +215,9 @@ the_power_may_go_while_it_is_closed(void **state)
         struct db_support support;
         unsigned life = prepare(&support);
         struct firn_db *db = begin_life(support.dir, life);
-        firn_os_memory_set_cut_at(support.os, firn_os_memory_calls(support.os) + n);
+        firn_sim_memory_set_cut_at(support.os, firn_sim_memory_calls(support.os) + n);
         FIRN_IGNORE(firn_db_close(db, &err));
-        was_cut = firn_os_memory_is_off(support.os);
+        was_cut = firn_sim_memory_is_off(support.os);
         db_support_cut(&support, n);
         check_life(support.dir, life);
         DB_OK(firn_db_close(begin_life(support.dir, life), &err));

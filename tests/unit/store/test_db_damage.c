@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "db_support.h"
-#include "os/os_memory.h"
 #include "rescue/rescue.h"
+#include "sim/sim_memory.h"
 #include "store/db_internal.h"
 #include "support/test_file.h"
 

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "db_support.h"
-#include "os/os_fault.h"
-#include "os/os_memory.h"
+#include "sim/sim_fault.h"
+#include "sim/sim_memory.h"
 
 static const char *const foreign[] = {"mine",         "wal-notes.txt",  "wal-1.log.bak",
                                       "manifest.txt", "runs/notes.txt", "runs/000123.jpg",
@@ -126,11 +126,11 @@ each_power_cut_while_destroying_leaves_all_or_none(void **state)
             firn_error err;
             struct db_support support;
             make_store(&support, call, false);
-            firn_os_memory_set_cut_at(support.os, firn_os_memory_calls(support.os) + call);
+            firn_sim_memory_set_cut_at(support.os, firn_sim_memory_calls(support.os) + call);
             int rc = firn_db_path_destroy(support.os, "/store", &err);
-            was_cut = firn_os_memory_is_off(support.os);
-            firn_os_memory_set_cut_at(support.os, 0);
-            firn_os_memory_power_cut(support.os, seed);
+            was_cut = firn_sim_memory_is_off(support.os);
+            firn_sim_memory_set_cut_at(support.os, 0);
+            firn_sim_memory_power_cut(support.os, seed);
             verify(support.os, was_cut ? FIRN_IO : rc);
             db_support_deinit(&support);
             cuts += was_cut;
@@ -145,22 +145,22 @@ each_failed_call_while_destroying_leaves_all_or_none(void **state)
 {
     (void)state;
     for (int for_ever = 0; for_ever <= 1; for_ever++) {
-        struct firn_os_fault_plan plan = {.call = 1,
-                                          .for_ever = for_ever != 0,
-                                          .classes = FIRN_OS_FAULT_ALL,
-                                          .error_number = EIO};
+        struct firn_sim_fault_plan plan = {.call = 1,
+                                           .for_ever = for_ever != 0,
+                                           .classes = FIRN_SIM_FAULT_ALL,
+                                           .error_number = EIO};
         bool was_hit = true;
         for (; was_hit; plan.call++) {
             firn_error err;
             struct db_support support;
             struct firn_os *faulty;
             make_store(&support, plan.call, false);
-            DB_OK(firn_os_fault_create(support.os, &faulty, &err));
-            firn_os_fault_set_plan(faulty, &plan);
+            DB_OK(firn_sim_fault_create(support.os, &faulty, &err));
+            firn_sim_fault_set_plan(faulty, &plan);
             int rc = firn_db_path_destroy(faulty, "/store", &err);
-            was_hit = firn_os_fault_hits(faulty) > 0;
+            was_hit = firn_sim_fault_hits(faulty) > 0;
             assert_true(was_hit || rc == FIRN_OK);
-            firn_os_fault_destroy(faulty);
+            firn_sim_fault_destroy(faulty);
             verify(support.os, rc);
             db_support_deinit(&support);
         }

@@ -10,8 +10,8 @@
 
 #include "base/slice.h"
 #include "db_support.h"
-#include "os/os_fault.h"
-#include "os/os_memory.h"
+#include "sim/sim_fault.h"
+#include "sim/sim_memory.h"
 #include "support/test_file.h"
 #include "support/test_random.h"
 
@@ -460,8 +460,8 @@ a_store_in_a_read_only_directory_is_read_and_not_changed(void **state) /* S-B21 
     DB_OK(firn_db_maintain_flush(db, &err));
     put_number(keyspace, 3000, 200, 1);
     DB_OK(firn_db_close(db, &err));
-    uint64_t calls = firn_os_memory_calls(support.os);
-    firn_os_memory_set_space(support.os, 0);
+    uint64_t calls = firn_sim_memory_calls(support.os);
+    firn_sim_memory_set_space(support.os, 0);
     DB_OK(firn_db_open(support.dir, &db_support_read_only, &db, &err));
     keyspace = db_support_keyspace(db, "k");
     assert_int_equal(scan(keyspace), 3001);
@@ -477,7 +477,7 @@ a_store_in_a_read_only_directory_is_read_and_not_changed(void **state) /* S-B21 
     DB_FAILS(firn_db_delete_range(keyspace, firn_str("a"), firn_str("b"), FIRN_DURABILITY_OS, &err),
              FIRN_READ_ONLY, "reading only");
     DB_OK(firn_db_close(db, &err));
-    assert_int_equal(firn_os_memory_calls(support.os), calls);
+    assert_int_equal(firn_sim_memory_calls(support.os), calls);
     db_support_deinit(&support);
 }
 
@@ -616,7 +616,7 @@ a_flush_that_fails_is_told_and_done_later(void **state)
     struct firn_os_dir *dir;
     struct firn_db *db;
     db_support_init(&support, 1);
-    DB_OK(firn_os_fault_create(support.os, &faulty, &err));
+    DB_OK(firn_sim_fault_create(support.os, &faulty, &err));
     DB_OK(firn_os_dir_open_path(faulty, "/store", &dir, &err));
     DB_OK(firn_db_open(dir, &tiny, &db, &err));
     struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
@@ -627,13 +627,13 @@ a_flush_that_fails_is_told_and_done_later(void **state)
     for (int i = 0; i < 3000; i++) {
         if (i == 1000) {
             /* No file can be made any more; the log's is open. */
-            firn_os_fault_set_plan(faulty,
-                                   &(struct firn_os_fault_plan){.call = 1,
-                                                                .for_ever = true,
-                                                                .classes = FIRN_OS_FAULT_OPENS,
-                                                                .error_number = EMFILE});
+            firn_sim_fault_set_plan(faulty,
+                                    &(struct firn_sim_fault_plan){.call = 1,
+                                                                  .for_ever = true,
+                                                                  .classes = FIRN_SIM_FAULT_OPENS,
+                                                                  .error_number = EMFILE});
         } else if (i == 2000) {
-            firn_os_fault_set_plan(faulty, NULL);
+            firn_sim_fault_set_plan(faulty, NULL);
         }
         (void)snprintf(key, sizeof key, "%d", i);
         int rc = firn_db_put(keyspace, firn_str(key), firn_bytes(value, sizeof value),
@@ -660,7 +660,7 @@ a_flush_that_fails_is_told_and_done_later(void **state)
     assert_int_equal(report.entries, taken);
     DB_OK(firn_db_close(db, &err));
     firn_os_dir_close(dir);
-    firn_os_fault_destroy(faulty);
+    firn_sim_fault_destroy(faulty);
     db = db_support_open(support.dir);
     DB_OK(firn_db_check(db, NULL, &report, &err));
     assert_int_equal(report.entries, taken);

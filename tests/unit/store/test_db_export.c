@@ -10,8 +10,8 @@
 #include "base/mem.h"
 #include "copy/copy_export.h"
 #include "db_support.h"
-#include "os/os_fault.h"
-#include "os/os_memory.h"
+#include "sim/sim_fault.h"
+#include "sim/sim_memory.h"
 #include "store/db_checkpoint.h"
 #include "storefile/archive_format.h"
 #include "support/test_alloc.h"
@@ -69,7 +69,7 @@ make_source(struct firn_os *os, struct firn_os_dir *dir)
 {
     firn_error err;
     struct firn_db *db;
-    firn_os_memory_set_time(os, BEGIN_NS);
+    firn_sim_memory_set_time(os, BEGIN_NS);
     DB_OK(firn_db_open(dir, &small, &db, &err));
     struct firn_db_keyspace *k = db_support_keyspace(db, "k");
     struct firn_db_keyspace *t = db_support_keyspace(db, "times");
@@ -97,7 +97,7 @@ make_source(struct firn_os *os, struct firn_os_dir *dir)
     merge(t, "list", FIRN_MERGE_APPEND, 0);
     merge(t, "mixed", FIRN_MERGE_MAX, 7);
     DB_OK(firn_db_drop_keyspace(db, "gone", &err));
-    firn_os_memory_set_time(os, BEGIN_NS + 20 * SECOND_NS);
+    firn_sim_memory_set_time(os, BEGIN_NS + 20 * SECOND_NS);
     DB_OK(firn_db_checkpoint_create(db, "it", NULL, &err));
     db_support_put(k, "c", "new");
     db_support_put(t, "later", "new");
@@ -271,7 +271,7 @@ a_file_has_what_the_checkpoint_has(void **state)
     assert_clean(support.os, "it.firnx");
     DB_OK(firn_db_close(db, &err));
     /* Long after all has ended: time stands still in the file. */
-    firn_os_memory_set_time(support.os, BEGIN_NS + 1000 * SECOND_NS);
+    firn_sim_memory_set_time(support.os, BEGIN_NS + 1000 * SECOND_NS);
     db = open_path(support.os, "/it.firnx", &read_only);
     assert_data(db);
     assert_times(db);
@@ -306,7 +306,7 @@ an_import_is_a_store_like_any_other(void **state)
     db_support_init(&support, 2);
     struct firn_db *source = make_source(support.os, support.dir);
     DB_OK(export_to(source, support.os, "it", "/it.firnx", &err));
-    firn_os_memory_set_time(support.os, BEGIN_NS + 30 * SECOND_NS);
+    firn_sim_memory_set_time(support.os, BEGIN_NS + 30 * SECOND_NS);
     DB_OK(import_to(support.os, "/it.firnx", "/copy", &info, &err));
     assert_string_equal(info.name, "it");
     assert_int_equal(info.number, 2);
@@ -315,7 +315,7 @@ an_import_is_a_store_like_any_other(void **state)
     assert_data(db);
     assert_times(db);
     /* It goes on from there: time, numbers, data. */
-    firn_os_memory_set_time(support.os, BEGIN_NS + 1000 * SECOND_NS);
+    firn_sim_memory_set_time(support.os, BEGIN_NS + 1000 * SECOND_NS);
     assert_rest(db);
     db_support_put(db_support_keyspace(db, "k"), "c", "newer");
     DB_OK(firn_db_maintain_compact(db, NULL, &err));
@@ -520,7 +520,7 @@ find_scratch(void *ctx, const struct firn_os_dirent *entry)
 }
 
 static void
-remove_scratch(void *ctx, const struct firn_os_fault_call *call)
+remove_scratch(void *ctx, const struct firn_sim_fault_call *call)
 {
     struct remover *remover = ctx;
     firn_error err;
@@ -560,14 +560,14 @@ an_export_lives_through_being_taken_for_an_abandoned_one(void **state)
         db_support_init(&support, at);
         DB_OK(firn_db_close(make_source(support.os, support.dir), &err));
         db = open_path(support.os, "/store", &read_only);
-        DB_OK(firn_os_fault_create(support.os, &fault, &err));
+        DB_OK(firn_sim_fault_create(support.os, &fault, &err));
         remover.os = support.os;
         remover.at = at;
-        firn_os_fault_set_hook(fault, remove_scratch, &remover);
+        firn_sim_fault_set_hook(fault, remove_scratch, &remover);
         DB_OK(export_to(db, fault, "it", "/it.firnx", &err));
-        firn_os_fault_set_hook(fault, NULL, NULL);
+        firn_sim_fault_set_hook(fault, NULL, NULL);
         assert_clean(support.os, "it.firnx");
-        firn_os_fault_destroy(fault);
+        firn_sim_fault_destroy(fault);
         DB_OK(firn_db_close(db, &err));
         db_support_deinit(&support);
     }
@@ -613,9 +613,9 @@ every_power_cut_leaves_a_file_or_none(void **state)
         db_support_init(&support, calls);
         struct firn_db *db = make_source(support.os, support.dir);
         DB_OK(firn_db_sync(db, &err));
-        firn_os_memory_set_cut_at(support.os, firn_os_memory_calls(support.os) + calls);
+        firn_sim_memory_set_cut_at(support.os, firn_sim_memory_calls(support.os) + calls);
         is_done = export_to(db, support.os, "it", "/it.firnx", &err) == FIRN_OK;
-        firn_os_memory_set_cut_at(support.os, 0);
+        firn_sim_memory_set_cut_at(support.os, 0);
         firn_db_abandon(db);
         db_support_cut(&support, is_done ? 0 : calls % 7);
         if (is_done) {
@@ -666,10 +666,12 @@ fail_at(uint64_t n, bool for_ever, bool *out_done)
     db_support_init(&support, n);
     db = make_source(support.os, support.dir);
     DB_OK(firn_db_close(db, &err));
-    DB_OK(firn_os_fault_create(support.os, &fault, &err));
-    const struct firn_os_fault_plan plan = {
-        .call = n, .for_ever = for_ever, .classes = FIRN_OS_FAULT_ALL, .error_number = 5 /* EIO */};
-    firn_os_fault_set_plan(fault, &plan);
+    DB_OK(firn_sim_fault_create(support.os, &fault, &err));
+    const struct firn_sim_fault_plan plan = {.call = n,
+                                             .for_ever = for_ever,
+                                             .classes = FIRN_SIM_FAULT_ALL,
+                                             .error_number = 5 /* EIO */};
+    firn_sim_fault_set_plan(fault, &plan);
     int rc = firn_db_path_open(fault, "/store", &read_only, &db, &err);
     if (rc == FIRN_OK) {
         rc = export_to(db, fault, "it", "/it.firnx", &err);
@@ -678,10 +680,10 @@ fail_at(uint64_t n, bool for_ever, bool *out_done)
     if (rc == FIRN_OK) {
         rc = import_to(fault, "/it.firnx", "/copy", &info, &err);
     }
-    *out_done = firn_os_fault_calls(fault) < n;
+    *out_done = firn_sim_fault_calls(fault) < n;
     assert_true(!*out_done || rc == FIRN_OK);
-    firn_os_fault_set_plan(fault, NULL);
-    firn_os_fault_destroy(fault);
+    firn_sim_fault_set_plan(fault, NULL);
+    firn_sim_fault_destroy(fault);
     /* The copy is a store, or may be made one. */
     rc = firn_db_path_open(support.os, "/it.firnx", &read_only, &db, &err);
     assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND);
@@ -724,9 +726,9 @@ every_power_cut_leaves_an_import_or_none(void **state)
         struct firn_db *db = make_source(support.os, support.dir);
         DB_OK(export_to(db, support.os, "it", "/it.firnx", &err));
         DB_OK(firn_db_close(db, &err));
-        firn_os_memory_set_cut_at(support.os, firn_os_memory_calls(support.os) + calls);
+        firn_sim_memory_set_cut_at(support.os, firn_sim_memory_calls(support.os) + calls);
         is_done = import_to(support.os, "/it.firnx", "/copy", &info, &err) == FIRN_OK;
-        firn_os_memory_set_cut_at(support.os, 0);
+        firn_sim_memory_set_cut_at(support.os, 0);
         db_support_cut(&support, is_done ? 0 : calls % 7);
         int rc = import_to(support.os, "/it.firnx", "/copy", &info, &err);
         assert_true(is_done ? rc == FIRN_EXISTS : rc == FIRN_OK || rc == FIRN_EXISTS);
@@ -747,9 +749,9 @@ set_room(struct firn_os *os, uint64_t room)
     firn_error err;
     uint64_t before = 0;
     struct firn_os_dir *root = open_root(os);
-    firn_os_memory_set_space(os, PLENTY);
+    firn_sim_memory_set_space(os, PLENTY);
     DB_OK(firn_os_dir_free_bytes(root, &before, &err));
-    firn_os_memory_set_space(os, PLENTY - before + room);
+    firn_sim_memory_set_space(os, PLENTY - before + room);
     firn_os_dir_close(root);
 }
 

@@ -9,7 +9,7 @@
 
 #include "copy/copy_export.h"
 #include "db_support.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "store/db_checkpoint.h"
 #include "support/test_random.h"
 
@@ -97,7 +97,7 @@ step(struct world *world)
             firn_db_delete_range(keyspace, key, some_key(world, upper), FIRN_DURABILITY_OS, &err));
     } else if (what < 87) {
         world->now_ns += SECOND_NS * (int64_t)below(world, 10);
-        firn_os_memory_set_time(world->support.os, world->now_ns);
+        firn_sim_memory_set_time(world->support.os, world->now_ns);
     } else if (what < 93) {
         DB_OK(firn_db_checkpoint_create(world->db, "", NULL, &err));
         world->checkpoints++;
@@ -180,7 +180,7 @@ judge(struct world *world, const char *reference)
         dump(copy, NULL, &found);
         assert_same(&expected, &found);
         world->now_ns += SECOND_NS * (int64_t)(1 + below(world, 12));
-        firn_os_memory_set_time(world->support.os, world->now_ns);
+        firn_sim_memory_set_time(world->support.os, world->now_ns);
         if (i == 4) {
             DB_OK(firn_db_maintain_compact(copy, NULL, &err));
         }
@@ -198,7 +198,7 @@ run(struct test_random *random)
     struct world world = {.now_ns = 1000000 * SECOND_NS, .random = random};
     char reference[16];
     db_support_init(&world.support, test_random_next(random));
-    firn_os_memory_set_time(world.support.os, world.now_ns);
+    firn_sim_memory_set_time(world.support.os, world.now_ns);
     world.db = db_support_open(world.support.dir);
     world.keyspaces[0] = db_support_keyspace(world.db, "k");
     world.keyspaces[1] = db_support_keyspace(world.db, "l");

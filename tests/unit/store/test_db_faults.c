@@ -13,8 +13,8 @@
 #include "base/slice.h"
 #include "db_support.h"
 #include "lsm/lsm.h"
-#include "os/os_fault.h"
-#include "os/os_memory.h"
+#include "sim/sim_fault.h"
+#include "sim/sim_memory.h"
 #include "store/db_checkpoint.h"
 #include "support/test_alloc.h"
 #include "support/test_share.h"
@@ -378,24 +378,24 @@ every_failed_allocation_is_survived(void **state)
 
 /* One life over a machine whose calls go wrong as planned; returns whether any did. */
 static bool
-live_with(const struct firn_os_fault_plan *plan, bool is_harmless)
+live_with(const struct firn_sim_fault_plan *plan, bool is_harmless)
 {
     firn_error err;
     struct db_support support;
-    struct life life = {.may_lose_unsynced = (plan->classes & FIRN_OS_FAULT_SYNCS) != 0,
+    struct life life = {.may_lose_unsynced = (plan->classes & FIRN_SIM_FAULT_SYNCS) != 0,
                         .may_not_read = true};
     struct firn_os *faulty;
     struct firn_os_dir *dir;
     test_alloc_install();
     db_support_init(&support, plan->call);
-    DB_OK(firn_os_fault_create(support.os, &faulty, &err));
+    DB_OK(firn_sim_fault_create(support.os, &faulty, &err));
     DB_OK(firn_os_dir_open_path(faulty, "/store", &dir, &err));
-    firn_os_fault_set_plan(faulty, plan);
+    firn_sim_fault_set_plan(faulty, plan);
     live(&life, dir);
-    bool was_hit = firn_os_fault_hits(faulty) > 0;
-    firn_os_fault_set_plan(faulty, NULL);
+    bool was_hit = firn_sim_fault_hits(faulty) > 0;
+    firn_sim_fault_set_plan(faulty, NULL);
     firn_os_dir_close(dir);
-    firn_os_fault_destroy(faulty);
+    firn_sim_fault_destroy(faulty);
     assert_true(was_hit || !life.had_failure);
     assert_true(!is_harmless || !life.had_failure);
     verify(&life, support.dir, false);
@@ -412,28 +412,28 @@ every_failed_call_is_survived(void **state)
 {
     (void)state;
     static const struct {
-        enum firn_os_fault_kind kind;
+        enum firn_sim_fault_kind kind;
         unsigned classes;
         int error_number;
         bool is_harmless;
     } plans[] = {
-        {FIRN_OS_FAULT_FAILS, FIRN_OS_FAULT_ALL, EIO, false},
-        {FIRN_OS_FAULT_FAILS, FIRN_OS_FAULT_WRITES | FIRN_OS_FAULT_SYNCS, ENOSPC, false},
-        {FIRN_OS_FAULT_FAILS, FIRN_OS_FAULT_WRITES, ENOMEM, false},
-        {FIRN_OS_FAULT_FAILS, FIRN_OS_FAULT_OPENS | FIRN_OS_FAULT_METADATA, EACCES, false},
-        {FIRN_OS_FAULT_TORN, FIRN_OS_FAULT_WRITES, EIO, false},
-        {FIRN_OS_FAULT_TORN, FIRN_OS_FAULT_WRITES, ENOSPC, false},
-        {FIRN_OS_FAULT_SHORT, FIRN_OS_FAULT_READS | FIRN_OS_FAULT_WRITES, 0, true},
+        {FIRN_SIM_FAULT_FAILS, FIRN_SIM_FAULT_ALL, EIO, false},
+        {FIRN_SIM_FAULT_FAILS, FIRN_SIM_FAULT_WRITES | FIRN_SIM_FAULT_SYNCS, ENOSPC, false},
+        {FIRN_SIM_FAULT_FAILS, FIRN_SIM_FAULT_WRITES, ENOMEM, false},
+        {FIRN_SIM_FAULT_FAILS, FIRN_SIM_FAULT_OPENS | FIRN_SIM_FAULT_METADATA, EACCES, false},
+        {FIRN_SIM_FAULT_TORN, FIRN_SIM_FAULT_WRITES, EIO, false},
+        {FIRN_SIM_FAULT_TORN, FIRN_SIM_FAULT_WRITES, ENOSPC, false},
+        {FIRN_SIM_FAULT_SHORT, FIRN_SIM_FAULT_READS | FIRN_SIM_FAULT_WRITES, 0, true},
     };
     for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
         for (int for_ever = 0; for_ever <= 1; for_ever++) {
             const struct test_share share =
                 test_share_of(for_ever != 0 ? choose_stride() : 1, 2 * i + (uint64_t)for_ever);
-            struct firn_os_fault_plan plan = {.call = share.first,
-                                              .for_ever = for_ever != 0,
-                                              .classes = plans[i].classes,
-                                              .kind = plans[i].kind,
-                                              .error_number = plans[i].error_number};
+            struct firn_sim_fault_plan plan = {.call = share.first,
+                                               .for_ever = for_ever != 0,
+                                               .classes = plans[i].classes,
+                                               .kind = plans[i].kind,
+                                               .error_number = plans[i].error_number};
             while (live_with(&plan, plans[i].is_harmless)) {
                 plan.call += share.step;
             }
@@ -452,14 +452,14 @@ a_sync_that_fails_once_is_not_tried_again(void **state)
     struct firn_os *faulty;
     struct firn_os_dir *dir;
     db_support_init(&support, 1);
-    DB_OK(firn_os_fault_create(support.os, &faulty, &err));
+    DB_OK(firn_sim_fault_create(support.os, &faulty, &err));
     DB_OK(firn_os_dir_open_path(faulty, "/store", &dir, &err));
     struct firn_db *db = db_support_open(dir);
     struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
     db_support_put(keyspace, "a", "1");
-    firn_os_fault_set_plan(faulty, &(struct firn_os_fault_plan){.call = 1,
-                                                                .classes = FIRN_OS_FAULT_SYNCS,
-                                                                .error_number = EIO});
+    firn_sim_fault_set_plan(faulty, &(struct firn_sim_fault_plan){.call = 1,
+                                                                  .classes = FIRN_SIM_FAULT_SYNCS,
+                                                                  .error_number = EIO});
     DB_FAILS(firn_db_put(keyspace, firn_str("b"), firn_str("1"), FIRN_DURABILITY_FULL, &err),
              FIRN_IO, "wal-000001.log");
     assert_null(db_support_get(keyspace, "b"));
@@ -468,9 +468,9 @@ a_sync_that_fails_once_is_not_tried_again(void **state)
     DB_FAILS(firn_db_put(keyspace, firn_str("c"), firn_str("1"), FIRN_DURABILITY_OS, &err),
              FIRN_FAILED, "wal-000001.log");
     DB_FAILS(firn_db_sync(db, &err), FIRN_FAILED, "wal-000001.log");
-    assert_int_equal(firn_os_fault_calls(faulty), 1);
+    assert_int_equal(firn_sim_fault_calls(faulty), 1);
     DB_FAILS(firn_db_close(db, &err), FIRN_FAILED, "wal-000001.log");
-    assert_int_equal(firn_os_fault_calls(faulty), 1);
+    assert_int_equal(firn_sim_fault_calls(faulty), 1);
     db = db_support_open(dir);
     keyspace = db_support_keyspace(db, "k");
     assert_string_equal(db_support_get(keyspace, "a"), "1");
@@ -478,7 +478,7 @@ a_sync_that_fails_once_is_not_tried_again(void **state)
     db_support_put(keyspace, "c", "2");
     DB_OK(firn_db_close(db, &err));
     firn_os_dir_close(dir);
-    firn_os_fault_destroy(faulty);
+    firn_sim_fault_destroy(faulty);
     db_support_cut(&support, 0);
     db = db_support_open(support.dir);
     keyspace = db_support_keyspace(db, "k");

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "db_support.h"
-#include "os/os_fault.h"
+#include "sim/sim_fault.h"
 #include "store/db_checkpoint.h"
 #include "store/db_internal.h"
 #include "support/test_random.h"
@@ -46,7 +46,7 @@ has(struct firn_db *reader, const char *key)
 }
 
 static void
-look_at_sync(void *ctx, const struct firn_os_fault_call *call)
+look_at_sync(void *ctx, const struct firn_sim_fault_call *call)
 {
     struct scene *scene = ctx;
     bool is_log = call->name != NULL && strncmp(call->name, "wal-", 4) == 0;
@@ -65,11 +65,11 @@ static void
 scene_open_writer(struct scene *scene)
 {
     firn_error err;
-    DB_OK(firn_os_fault_create(firn_os_default(), &scene->os, &err));
+    DB_OK(firn_sim_fault_create(firn_os_default(), &scene->os, &err));
     DB_OK(firn_os_dir_open_path(scene->os, scene->disk.path, &scene->dir, &err));
     scene->writer = db_support_open(scene->dir);
     scene->keyspace = db_support_keyspace(scene->writer, "k");
-    firn_os_fault_set_hook(scene->os, look_at_sync, scene);
+    firn_sim_fault_set_hook(scene->os, look_at_sync, scene);
 }
 
 static void
@@ -86,10 +86,10 @@ scene_init(struct scene *scene)
 static void
 scene_close_writer(struct scene *scene)
 {
-    firn_os_fault_set_hook(scene->os, NULL, NULL);
-    firn_os_fault_set_plan(scene->os, NULL);
+    firn_sim_fault_set_hook(scene->os, NULL, NULL);
+    firn_sim_fault_set_plan(scene->os, NULL);
     firn_os_dir_close(scene->dir);
-    firn_os_fault_destroy(scene->os);
+    firn_sim_fault_destroy(scene->os);
 }
 
 static void
@@ -142,7 +142,7 @@ count_checkpoints(struct firn_db *reader)
 }
 
 static void
-look_for_checkpoint(void *ctx, const struct firn_os_fault_call *call)
+look_for_checkpoint(void *ctx, const struct firn_sim_fault_call *call)
 {
     struct scene *scene = ctx;
     if (call->name != NULL && strncmp(call->name, "wal-", 4) == 0 &&
@@ -160,7 +160,7 @@ a_checkpoint_is_hidden_while_it_is_synced(void **state)
     struct scene scene;
     struct firn_db_checkpoint_info info;
     scene_init(&scene);
-    firn_os_fault_set_hook(scene.os, look_for_checkpoint, &scene);
+    firn_sim_fault_set_hook(scene.os, look_for_checkpoint, &scene);
     DB_OK(firn_db_checkpoint_create(scene.writer, "one", &info, &err));
     assert_true(scene.syncs > 0);
     assert_false(scene.is_shown);
@@ -178,9 +178,9 @@ a_commit_whose_sync_fails_is_seen_by_nobody_before_the_next_opening(void **state
     struct scene scene;
     scene_init(&scene);
     db_support_put(scene.keyspace, "before", "v");
-    const struct firn_os_fault_plan plan = {
-        .call = 1, .classes = FIRN_OS_FAULT_SYNCS, .error_number = EIO};
-    firn_os_fault_set_plan(scene.os, &plan);
+    const struct firn_sim_fault_plan plan = {
+        .call = 1, .classes = FIRN_SIM_FAULT_SYNCS, .error_number = EIO};
+    firn_sim_fault_set_plan(scene.os, &plan);
     assert_int_not_equal(
         firn_db_put(scene.keyspace, firn_str("failed"), firn_str("v"), FIRN_DURABILITY_FULL, &err),
         FIRN_OK);

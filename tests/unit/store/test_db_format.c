@@ -12,7 +12,7 @@
 #include "codec/crc32c.h"
 #include "db_support.h"
 #include "log/log.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "store/db_checkpoint.h"
 #include "storefile/storefile.h"
 #include "support/test_file.h"
@@ -641,7 +641,7 @@ use_golden_values(const char *path, uint32_t version)
     assert_golden_values(db, version);
     firn_db_abandon(db);
     db_support_init(&support, 1);
-    firn_os_memory_set_time(support.os, INT64_C(4102444800) * 1000000000); /* the year 2100 */
+    firn_sim_memory_set_time(support.os, INT64_C(4102444800) * 1000000000); /* the year 2100 */
     db_support_copy(dir, support.dir);
     firn_os_dir_close(dir);
     DB_OK(firn_db_open(support.dir, &db_support_existing, &db, &err));

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "db_support.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 

@@ -16,7 +16,7 @@
 #include "base/bytes.h"
 #include "db_support.h"
 #include "elle.h"
-#include "os/os_fault.h"
+#include "sim/sim_fault.h"
 #include "support/test_random.h"
 #include "txn/db_txn.h"
 
@@ -526,10 +526,10 @@ threads_are_isolated(void **state)
 
 /* Makes every sync last, so that others queue up behind it and are led together. */
 static void
-delay_sync(void *ctx, const struct firn_os_fault_call *call)
+delay_sync(void *ctx, const struct firn_sim_fault_call *call)
 {
     (void)ctx;
-    if (call->kind == FIRN_OS_FAULT_SYNCS) {
+    if (call->kind == FIRN_SIM_FAULT_SYNCS) {
         firn_os_sleep_ns(firn_os_default(), 2000000);
     }
 }
@@ -544,18 +544,18 @@ commits_of_one_group_are_isolated(void **state)
     struct firn_os_dir *dir;
     struct work work = {.durability = FIRN_DURABILITY_FULL};
     db_support_disk_init(&disk);
-    DB_OK(firn_os_fault_create(firn_os_default(), &slow, &err));
+    DB_OK(firn_sim_fault_create(firn_os_default(), &slow, &err));
     DB_OK(firn_os_dir_open_path(slow, disk.path, &dir, &err));
     work.db = db_support_open(dir);
     work.keyspace = db_support_keyspace(work.db, "k");
-    firn_os_fault_set_hook(slow, delay_sync, NULL);
+    firn_sim_fault_set_hook(slow, delay_sync, NULL);
     for (uint64_t seed = 1; seed <= many(4); seed++) {
         work.way = seed % 2 == 0 ? SNAPSHOT : SERIALIZABLE;
         (void)run_threads(&work, CLIENTS_MAX, 320, seed);
     }
     DB_OK(firn_db_close(work.db, &err));
     firn_os_dir_close(dir);
-    firn_os_fault_destroy(slow);
+    firn_sim_fault_destroy(slow);
     db_support_disk_deinit(&disk);
 }
 

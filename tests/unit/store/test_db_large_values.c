@@ -15,7 +15,7 @@
 #include "copy/copy_clone.h"
 #include "copy/copy_export.h"
 #include "db_support.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "store/db_checkpoint.h"
 #include "support/test_file.h"
 #include "support/test_random.h"
@@ -47,7 +47,7 @@ static void
 scene_init(struct scene *scene)
 {
     db_support_init(&scene->support, 1);
-    firn_os_memory_set_time(scene->support.os, INT64_C(1000) * 1000000000);
+    firn_sim_memory_set_time(scene->support.os, INT64_C(1000) * 1000000000);
     open_scene(scene);
 }
 
@@ -371,7 +371,7 @@ large_values_expire(void **state)
         }
         go_a_way(&scene, way);
         assert_all(scene.keyspace, NULL, 1);
-        firn_os_memory_set_time(scene.support.os, INT64_C(1010) * 1000000000);
+        firn_sim_memory_set_time(scene.support.os, INT64_C(1010) * 1000000000);
         for (unsigned round = 0; round < 2; round++) {
             for (unsigned key = 0; key < SIZES; key++) {
                 int rc = firn_db_get(scene.keyspace, key_of(key), &out, &err);
@@ -387,7 +387,7 @@ large_values_expire(void **state)
             firn_db_cursor_close(cursor);
             DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
         }
-        firn_os_memory_set_time(scene.support.os, INT64_C(2000) * 1000000000);
+        firn_sim_memory_set_time(scene.support.os, INT64_C(2000) * 1000000000);
         DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
         assert_int_equal(stats_of(scene.db).value_files, 0);
         scene_deinit(&scene);

@@ -12,8 +12,8 @@
 
 #include "base/slice.h"
 #include "db_support.h"
-#include "os/os_fault.h"
-#include "os/os_memory.h"
+#include "sim/sim_fault.h"
+#include "sim/sim_memory.h"
 #include "support/test_random.h"
 
 enum { TREES = 24, KEYS = 12, VALUE = 200 };
@@ -112,7 +112,7 @@ dir_syncs_of_flush(unsigned count)
     struct firn_db *db;
     struct firn_db_keyspace *trees[TREES];
     db_support_init(&support, 7);
-    DB_OK(firn_os_fault_create(support.os, &faulty, &err));
+    DB_OK(firn_sim_fault_create(support.os, &faulty, &err));
     DB_OK(firn_os_dir_open_path(faulty, "/store", &dir, &err));
     DB_OK(firn_db_open(dir, &small, &db, &err));
     DB_OK(open_trees(db, trees, count, &err));
@@ -124,16 +124,16 @@ dir_syncs_of_flush(unsigned count)
     firn_store_statistics before;
     firn_store_statistics after;
     DB_OK(firn_db_stats(db, &before, &err));
-    const struct firn_os_fault_plan plan = {.call = UINT64_MAX, .classes = FIRN_OS_FAULT_SYNCS};
-    firn_os_fault_set_plan(faulty, &plan);
+    const struct firn_sim_fault_plan plan = {.call = UINT64_MAX, .classes = FIRN_SIM_FAULT_SYNCS};
+    firn_sim_fault_set_plan(faulty, &plan);
     DB_OK(firn_db_maintain_flush(db, &err));
-    uint64_t calls = firn_os_fault_calls(faulty);
-    firn_os_fault_set_plan(faulty, NULL);
+    uint64_t calls = firn_sim_fault_calls(faulty);
+    firn_sim_fault_set_plan(faulty, NULL);
     DB_OK(firn_db_stats(db, &after, &err));
     assert_int_equal(after.flushes - before.flushes, count);
     DB_OK(firn_db_close(db, &err));
     firn_os_dir_close(dir);
-    firn_os_fault_destroy(faulty);
+    firn_sim_fault_destroy(faulty);
     db_support_deinit(&support);
     return calls;
 }
@@ -273,11 +273,11 @@ each_power_cut_of_shared_works_is_survived(void **state)
         struct db_support support;
         struct life life = {.may_not_read = true};
         db_support_init(&support, call);
-        firn_os_memory_set_cut_at(support.os, firn_os_memory_calls(support.os) + call);
+        firn_sim_memory_set_cut_at(support.os, firn_sim_memory_calls(support.os) + call);
         live(&life, support.dir);
-        was_cut = firn_os_memory_is_off(support.os);
+        was_cut = firn_sim_memory_is_off(support.os);
         assert_true(was_cut || !life.had_failure);
-        firn_os_memory_set_cut_at(support.os, 0);
+        firn_sim_memory_set_cut_at(support.os, 0);
         db_support_cut(&support, call % 7);
         verify(&life, support.dir);
         db_support_deinit(&support);
@@ -288,7 +288,7 @@ each_power_cut_of_shared_works_is_survived(void **state)
 }
 
 static bool
-live_with(const struct firn_os_fault_plan *plan)
+live_with(const struct firn_sim_fault_plan *plan)
 {
     firn_error err;
     struct db_support support;
@@ -296,14 +296,14 @@ live_with(const struct firn_os_fault_plan *plan)
     struct firn_os *faulty;
     struct firn_os_dir *dir;
     db_support_init(&support, plan->call);
-    DB_OK(firn_os_fault_create(support.os, &faulty, &err));
+    DB_OK(firn_sim_fault_create(support.os, &faulty, &err));
     DB_OK(firn_os_dir_open_path(faulty, "/store", &dir, &err));
-    firn_os_fault_set_plan(faulty, plan);
+    firn_sim_fault_set_plan(faulty, plan);
     live(&life, dir);
-    bool was_hit = firn_os_fault_hits(faulty) > 0;
-    firn_os_fault_set_plan(faulty, NULL);
+    bool was_hit = firn_sim_fault_hits(faulty) > 0;
+    firn_sim_fault_set_plan(faulty, NULL);
     firn_os_dir_close(dir);
-    firn_os_fault_destroy(faulty);
+    firn_sim_fault_destroy(faulty);
     assert_true(was_hit || !life.had_failure);
     verify(&life, support.dir);
     db_support_cut(&support, plan->call + 1);
@@ -320,16 +320,16 @@ each_failed_call_of_shared_works_is_survived(void **state)
         unsigned classes;
         int error_number;
     } plans[] = {
-        {FIRN_OS_FAULT_SYNCS, EIO},
-        {FIRN_OS_FAULT_WRITES | FIRN_OS_FAULT_SYNCS, ENOSPC},
-        {FIRN_OS_FAULT_OPENS | FIRN_OS_FAULT_METADATA, EACCES},
+        {FIRN_SIM_FAULT_SYNCS, EIO},
+        {FIRN_SIM_FAULT_WRITES | FIRN_SIM_FAULT_SYNCS, ENOSPC},
+        {FIRN_SIM_FAULT_OPENS | FIRN_SIM_FAULT_METADATA, EACCES},
     };
     for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
         for (int for_ever = 0; for_ever <= 1; for_ever++) {
-            struct firn_os_fault_plan plan = {.call = 1,
-                                              .for_ever = for_ever != 0,
-                                              .classes = plans[i].classes,
-                                              .error_number = plans[i].error_number};
+            struct firn_sim_fault_plan plan = {.call = 1,
+                                               .for_ever = for_ever != 0,
+                                               .classes = plans[i].classes,
+                                               .error_number = plans[i].error_number};
             while (live_with(&plan)) {
                 plan.call += choose_stride(for_ever ? 23 : 7);
             }

@@ -21,7 +21,7 @@
 #include "base/bytes.h"
 #include "base/slice.h"
 #include "db_support.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "store/db_checkpoint.h"
 #include "support/test_random.h"
 
@@ -355,8 +355,8 @@ compare_walk(struct world *world, struct firn_db_keyspace **keyspaces, struct fi
 static void
 arm(struct world *world, uint64_t calls_max)
 {
-    firn_os_memory_set_cut_at(world->support.os, firn_os_memory_calls(world->support.os) + 1 +
-                                                     below(world, calls_max));
+    firn_sim_memory_set_cut_at(world->support.os, firn_sim_memory_calls(world->support.os) + 1 +
+                                                      below(world, calls_max));
     world->is_armed = true;
 }
 
@@ -391,7 +391,7 @@ cut(struct world *world)
 {
     world->cuts++;
     world->is_armed = false;
-    firn_os_memory_set_cut_at(world->support.os, 0);
+    firn_sim_memory_set_cut_at(world->support.os, 0);
     db_support_cut(&world->support, below(world, 5));
 }
 
@@ -407,7 +407,7 @@ recover(struct world *world)
         }
         int rc = open_store(world, &err);
         /* What is only tidied up may have met the end of power without a word. */
-        if (!firn_os_memory_is_off(world->support.os)) {
+        if (!firn_sim_memory_is_off(world->support.os)) {
             DB_OK(rc);
             return;
         }
@@ -474,7 +474,7 @@ crash(struct world *world)
 static void
 survive(struct world *world, int rc, const firn_error *err)
 {
-    if (!firn_os_memory_is_off(world->support.os)) {
+    if (!firn_sim_memory_is_off(world->support.os)) {
         (void)fprintf(stderr, "%s: %s\n", firn_code_name(rc), err->text);
         fail_msg("a step failed without a power cut");
     }
@@ -623,7 +623,7 @@ step_reopen(struct world *world)
         world->views[i].view = NULL;
     }
     unsigned cuts = world->cuts;
-    if (firn_os_memory_is_off(world->support.os)) {
+    if (firn_sim_memory_is_off(world->support.os)) {
         forget_views(world);
         cut(world);
     } else {
@@ -867,7 +867,7 @@ static void
 step(struct world *world)
 {
     uint64_t dice = below(world, 262);
-    if (firn_os_memory_is_off(world->support.os)) {
+    if (firn_sim_memory_is_off(world->support.os)) {
         /* It failed while something was done in the background. */
         crash(world);
     } else if (dice < 130) {
@@ -916,7 +916,7 @@ run_store(struct test_random *random, unsigned steps)
     for (unsigned i = 0; i < steps; i++) {
         step(world);
     }
-    if (firn_os_memory_is_off(world->support.os)) {
+    if (firn_sim_memory_is_off(world->support.os)) {
         crash(world);
     }
     assert_true(holds_all(world, world->keyspaces, &world->now));

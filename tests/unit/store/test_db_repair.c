@@ -20,8 +20,8 @@
 
 #include "base/mem.h"
 #include "db_cuts.h"
-#include "os/os_memory.h"
 #include "rescue/rescue.h"
+#include "sim/sim_memory.h"
 
 struct telling {
     struct firn_buf text;
@@ -236,10 +236,10 @@ work_until_cut(struct db_cuts_scene *scene, uint64_t call)
     db_cuts_put(scene, 9);
     DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
     db_cuts_put(scene, 9);
-    firn_os_memory_set_cut_at(os, firn_os_memory_calls(os) + call);
+    firn_sim_memory_set_cut_at(os, firn_sim_memory_calls(os) + call);
     int rc = firn_db_maintain_flush(scene->db, &err);
     rc = rc == FIRN_OK ? firn_db_maintain_compact(scene->db, NULL, &err) : rc;
-    firn_os_memory_set_cut_at(os, 0);
+    firn_sim_memory_set_cut_at(os, 0);
     firn_db_abandon(scene->db);
     firn_os_dir_close(scene->dir);
     db_support_cut(&scene->support, call);

@@ -11,8 +11,8 @@
 
 #include "base/slice.h"
 #include "db_support.h"
-#include "os/os_fault.h"
-#include "os/os_memory.h"
+#include "sim/sim_fault.h"
+#include "sim/sim_memory.h"
 #include "store/db_internal.h"
 
 enum { KEYS = 10, VALUE = 1000, MEMORY = 8 << 20, PUTS = 12000 };
@@ -112,10 +112,10 @@ a_store_at_rest_gives_back_and_grows_again(void **state)
         assert_true(kept_bytes(db) <= MIB);
         verify(db, (round + 1) * PUTS);
         /* Once is enough. */
-        uint64_t calls = firn_os_memory_calls(support.os);
+        uint64_t calls = firn_sim_memory_calls(support.os);
         pass_time(support.os, 30);
         assert_true(firn_db_rest_look(db));
-        assert_int_equal(firn_os_memory_calls(support.os), calls);
+        assert_int_equal(firn_sim_memory_calls(support.os), calls);
     }
     DB_OK(firn_db_close(db, &err));
     DB_OK(firn_db_open(support.dir, &options, &db, &err));
@@ -158,7 +158,7 @@ make_busy_store(void)
     DB_OK(firn_db_open(support.dir, &options, &db, &err));
     DB_OK(overwrite(db, 0, PUTS / 4, &err));
     DB_OK(firn_db_sync(db, &err));
-    DB_OK(firn_os_memory_clone(support.os, &copy, &err));
+    DB_OK(firn_sim_memory_clone(support.os, &copy, &err));
     firn_db_abandon(db);
     db_support_deinit(&support);
     return copy;
@@ -224,24 +224,24 @@ each_power_cut_at_rest_is_survived(void **state)
         firn_error err;
         struct firn_os *os;
         struct firn_os_dir *dir;
-        DB_OK(firn_os_memory_clone(start, &os, &err));
+        DB_OK(firn_sim_memory_clone(start, &os, &err));
         DB_OK(firn_os_dir_open_path(os, "/store", &dir, &err));
-        firn_os_memory_set_cut_at(os, firn_os_memory_calls(os) + call);
+        firn_sim_memory_set_cut_at(os, firn_sim_memory_calls(os) + call);
         unsigned end = rest_once(dir);
-        was_cut = firn_os_memory_is_off(os);
+        was_cut = firn_sim_memory_is_off(os);
         firn_os_dir_close(dir);
-        firn_os_memory_set_cut_at(os, 0);
-        firn_os_memory_power_cut(os, call % 5);
+        firn_sim_memory_set_cut_at(os, 0);
+        firn_sim_memory_power_cut(os, call % 5);
         DB_OK(firn_os_dir_open_path(os, "/store", &dir, &err));
         verify_from(dir, end);
         firn_os_dir_close(dir);
-        firn_os_memory_destroy(os);
+        firn_sim_memory_destroy(os);
         cuts += was_cut;
         call += cuts > 60 ? 29 : 0; /* the later ones in larger steps */
     }
     (void)printf("%llu power cuts\n", (unsigned long long)cuts);
     assert_true(cuts > 30);
-    firn_os_memory_destroy(start);
+    firn_sim_memory_destroy(start);
 }
 
 static void
@@ -250,32 +250,32 @@ each_failed_call_at_rest_is_survived(void **state)
     (void)state;
     struct firn_os *start = make_busy_store();
     bool was_hit = true;
-    struct firn_os_fault_plan plan = {.call = 1,
-                                      .classes = FIRN_OS_FAULT_WRITES | FIRN_OS_FAULT_SYNCS |
-                                                 FIRN_OS_FAULT_METADATA,
-                                      .error_number = EIO};
+    struct firn_sim_fault_plan plan = {.call = 1,
+                                       .classes = FIRN_SIM_FAULT_WRITES | FIRN_SIM_FAULT_SYNCS |
+                                                  FIRN_SIM_FAULT_METADATA,
+                                       .error_number = EIO};
     for (; was_hit; plan.call += 41) {
         firn_error err;
         struct firn_os *os;
         struct firn_os *faulty;
         struct firn_os_dir *dir;
         plan.error_number = plan.call % 2 == 0 ? EIO : ENOSPC;
-        DB_OK(firn_os_memory_clone(start, &os, &err));
-        DB_OK(firn_os_fault_create(os, &faulty, &err));
+        DB_OK(firn_sim_memory_clone(start, &os, &err));
+        DB_OK(firn_sim_fault_create(os, &faulty, &err));
         DB_OK(firn_os_dir_open_path(faulty, "/store", &dir, &err));
-        firn_os_fault_set_plan(faulty, &plan);
+        firn_sim_fault_set_plan(faulty, &plan);
         unsigned end = rest_once(dir);
-        was_hit = firn_os_fault_hits(faulty) > 0;
-        firn_os_fault_set_plan(faulty, NULL);
+        was_hit = firn_sim_fault_hits(faulty) > 0;
+        firn_sim_fault_set_plan(faulty, NULL);
         firn_os_dir_close(dir);
-        firn_os_fault_destroy(faulty);
+        firn_sim_fault_destroy(faulty);
         DB_OK(firn_os_dir_open_path(os, "/store", &dir, &err));
         verify_from(dir, end);
         firn_os_dir_close(dir);
-        firn_os_memory_destroy(os);
+        firn_sim_memory_destroy(os);
     }
     assert_true(plan.call > 400);
-    firn_os_memory_destroy(start);
+    firn_sim_memory_destroy(start);
 }
 
 /* The thread gives back after ten to fifteen seconds, and keeps no closing waiting. */

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "db_support.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "store/db_internal.h"
 #include "support/test_random.h"
 
@@ -58,11 +58,11 @@ run_load(struct firn_os *os, struct load *load, bool has_background, firn_error 
         struct firn_log *log = load->db->log;
         uint64_t segment = firn_log_end(log).segment;
         bool is_ready = firn_log_unsynced_bytes(log) <= 1 << 20;
-        uint64_t syncs = firn_os_memory_syncs(os);
+        uint64_t syncs = firn_sim_memory_syncs(os);
         rc = put(load, err);
         if (rc == FIRN_OK && firn_log_end(log).segment != segment) {
             load->turns++;
-            load->quick_turns += is_ready && firn_os_memory_syncs(os) - syncs <= 2 ? 1 : 0;
+            load->quick_turns += is_ready && firn_sim_memory_syncs(os) - syncs <= 2 ? 1 : 0;
         }
         if (has_background) {
             firn_os_jobs_wait(load->db->jobs.log_pool);
@@ -152,12 +152,12 @@ a_power_cut_at_a_turn_leaves_a_prefix(void **state)
         struct load load;
         db_support_init(&support, 7);
         if (run > 0) {
-            firn_os_memory_set_cut_at(support.os, 40 + test_random_below(&random, calls - 40));
+            firn_sim_memory_set_cut_at(support.os, 40 + test_random_below(&random, calls - 40));
         }
         int rc = open_load(support.dir, &load, &err);
         rc = rc == FIRN_OK ? run_load(support.os, &load, run % 3 != 0, &err) : rc;
-        assert_true(rc == FIRN_OK || firn_os_memory_is_off(support.os));
-        calls = run == 0 ? firn_os_memory_calls(support.os) : calls;
+        assert_true(rc == FIRN_OK || firn_sim_memory_is_off(support.os));
+        calls = run == 0 ? firn_sim_memory_calls(support.os) : calls;
         firn_db_abandon(load.db);
         db_support_cut(&support, run % 4);
         uint64_t count = count_prefix(support.dir);

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "db_support.h"
-#include "os/os_fault.h"
-#include "os/os_memory.h"
+#include "sim/sim_fault.h"
+#include "sim/sim_memory.h"
 #include "store/db_internal.h"
 #include "support/test_random.h"
 
@@ -50,9 +50,9 @@ static void
 leave(struct world *world, uint64_t bytes)
 {
     enum { ROOM = 1 << 30 };
-    firn_os_memory_set_space(world->support.os, ROOM);
+    firn_sim_memory_set_space(world->support.os, ROOM);
     uint64_t used = ROOM - free_bytes(world);
-    firn_os_memory_set_space(world->support.os, used + bytes);
+    firn_sim_memory_set_space(world->support.os, used + bytes);
 }
 
 static void
@@ -225,7 +225,7 @@ fill_disk(struct world *world)
     firn_error err;
     unsigned count = 0;
     db_support_init(&world->support, 1);
-    firn_os_memory_set_space(world->support.os, DISK);
+    firn_sim_memory_set_space(world->support.os, DISK);
     open_world(world);
     int rc = FIRN_OK;
     while (rc == FIRN_OK) {
@@ -336,7 +336,7 @@ watched_init(struct watched *watched)
     *watched = (struct watched){.os = NULL};
     watched->count = fill_disk(world);
     firn_db_abandon(world->db);
-    DB_OK(firn_os_fault_create(world->support.os, &watched->os, &err));
+    DB_OK(firn_sim_fault_create(world->support.os, &watched->os, &err));
     DB_OK(firn_os_dir_open_path(watched->os, "/store", &watched->dir, &err));
     DB_OK(firn_db_open(watched->dir, &tiny, &world->db, &err));
     world->keyspace = db_support_keyspace(world->db, "k");
@@ -348,7 +348,7 @@ watched_deinit(struct watched *watched)
     firn_error err;
     DB_OK(firn_db_close(watched->world.db, &err));
     firn_os_dir_close(watched->dir);
-    firn_os_fault_destroy(watched->os);
+    firn_sim_fault_destroy(watched->os);
     db_support_deinit(&watched->world.support);
 }
 
@@ -359,12 +359,12 @@ struct holder {
 };
 
 static void
-hold_space(void *ctx, const struct firn_os_fault_call *call)
+hold_space(void *ctx, const struct firn_sim_fault_call *call)
 {
     struct holder *holder = ctx;
     (void)call;
     if (holder->calls > 0 && --holder->calls == 0) {
-        firn_os_memory_set_space(holder->world->support.os, DISK);
+        firn_sim_memory_set_space(holder->world->support.os, DISK);
     }
 }
 
@@ -383,11 +383,11 @@ a_delete_waits_for_a_work_that_has_the_last_space(void **state)
     for (unsigned calls = 5; calls < 65; calls += 10) {
         struct holder holder = {&watched.world, calls};
         leave(&watched.world, 0);
-        firn_os_fault_set_hook(watched.os, hold_space, &holder);
+        firn_sim_fault_set_hook(watched.os, hold_space, &holder);
         DB_OK(firn_db_delete(watched.world.keyspace, firn_bytes(long_key, sizeof long_key - calls),
                              FIRN_DURABILITY_DEFAULT, &err));
-        firn_os_fault_set_hook(watched.os, NULL, NULL);
-        firn_os_memory_set_space(watched.world.support.os, DISK);
+        firn_sim_fault_set_hook(watched.os, NULL, NULL);
+        firn_sim_memory_set_space(watched.world.support.os, DISK);
     }
     watched_deinit(&watched);
 }
@@ -396,10 +396,10 @@ a_delete_waits_for_a_work_that_has_the_last_space(void **state)
 static uint64_t
 calls_of_drain(struct watched *watched, bool has_waited)
 {
-    firn_os_fault_set_plan(watched->os, NULL);
+    firn_sim_fault_set_plan(watched->os, NULL);
     leave(&watched->world, 0);
     firn_db_space_drain(watched->world.db, has_waited);
-    return firn_os_fault_calls(watched->os);
+    return firn_sim_fault_calls(watched->os);
 }
 
 /* Making space in vain is not repeated, unless the background has ended, which may have freed some. */
@@ -422,7 +422,7 @@ space_is_made_again_after_waiting(void **state)
     assert_int_equal(calls_of_drain(&watched, false), 0);
     assert_true(calls_of_drain(&watched, true) > 0);
     assert_int_equal(calls_of_drain(&watched, false), 0);
-    firn_os_memory_set_space(watched.world.support.os, DISK);
+    firn_sim_memory_set_space(watched.world.support.os, DISK);
     watched_deinit(&watched);
 }
 

@@ -12,7 +12,7 @@
 #include "base/bytes.h"
 #include "base/slice.h"
 #include "db_support.h"
-#include "os/os_fault.h"
+#include "sim/sim_fault.h"
 
 enum { WRITERS = 4, READERS = 4, COMMITS = 150, KEYS = 8 };
 
@@ -226,10 +226,10 @@ put_alone(void *arg)
 
 /* Makes every sync last a moment, so that others queue up behind it. */
 static void
-delay_sync(void *ctx, const struct firn_os_fault_call *call)
+delay_sync(void *ctx, const struct firn_sim_fault_call *call)
 {
     (void)ctx;
-    if (call->kind == FIRN_OS_FAULT_SYNCS) {
+    if (call->kind == FIRN_SIM_FAULT_SYNCS) {
         firn_os_sleep_ns(firn_os_default(), 1000000);
     }
 }
@@ -243,11 +243,12 @@ waiting_commits_share_a_sync(void **state)
     struct firn_os *counting;
     struct shared shared = {0};
     db_support_disk_init(&disk);
-    DB_OK(firn_os_fault_create(firn_os_default(), &counting, &err));
+    DB_OK(firn_sim_fault_create(firn_os_default(), &counting, &err));
     DB_OK(firn_os_dir_open_path(counting, disk.path, &shared.dir, &err));
     open_shared(&shared);
-    firn_os_fault_set_hook(counting, delay_sync, NULL);
-    firn_os_fault_set_plan(counting, &(struct firn_os_fault_plan){.classes = FIRN_OS_FAULT_SYNCS});
+    firn_sim_fault_set_hook(counting, delay_sync, NULL);
+    firn_sim_fault_set_plan(counting,
+                            &(struct firn_sim_fault_plan){.classes = FIRN_SIM_FAULT_SYNCS});
     pthread_t threads[SHARERS];
     for (size_t i = 0; i < SHARERS; i++) {
         assert_int_equal(pthread_create(&threads[i], NULL, put_alone, &shared), 0);
@@ -255,13 +256,13 @@ waiting_commits_share_a_sync(void **state)
     for (size_t i = 0; i < SHARERS; i++) {
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     }
-    uint64_t syncs = firn_os_fault_calls(counting);
+    uint64_t syncs = firn_sim_fault_calls(counting);
     (void)printf("%d commits, %llu syncs\n", SHARERS * SHARED_COMMITS, (unsigned long long)syncs);
     assert_true(syncs >= SHARED_COMMITS);
     assert_true(syncs <= SHARERS * SHARED_COMMITS / 2);
     DB_OK(firn_db_close(shared.db, &err));
     firn_os_dir_close(shared.dir);
-    firn_os_fault_destroy(counting);
+    firn_sim_fault_destroy(counting);
     db_support_disk_deinit(&disk);
 }
 
@@ -299,12 +300,12 @@ a_failed_sync_refuses_the_whole_group_and_all_after_it(void **state)
         struct firn_os *faulty;
         struct shared shared = {0};
         db_support_disk_init(&disk);
-        DB_OK(firn_os_fault_create(firn_os_default(), &faulty, &err));
+        DB_OK(firn_sim_fault_create(firn_os_default(), &faulty, &err));
         DB_OK(firn_os_dir_open_path(faulty, disk.path, &shared.dir, &err));
         open_shared(&shared);
-        firn_os_fault_set_plan(faulty, &(struct firn_os_fault_plan){.call = call,
-                                                                    .classes = FIRN_OS_FAULT_SYNCS,
-                                                                    .error_number = 5});
+        firn_sim_fault_set_plan(
+            faulty, &(struct firn_sim_fault_plan){
+                        .call = call, .classes = FIRN_SIM_FAULT_SYNCS, .error_number = 5});
         pthread_t threads[WRITERS];
         for (size_t i = 0; i < WRITERS; i++) {
             assert_int_equal(pthread_create(&threads[i], NULL, put_until_refused, &shared), 0);
@@ -321,11 +322,11 @@ a_failed_sync_refuses_the_whole_group_and_all_after_it(void **state)
             assert_true(rc != FIRN_OK || firn_load_le64(out.data) == acknowledged);
             firn_buf_deinit(&out);
         }
-        assert_int_equal(firn_os_fault_hits(faulty), 1);
-        assert_int_equal(firn_os_fault_calls(faulty), call);
+        assert_int_equal(firn_sim_fault_hits(faulty), 1);
+        assert_int_equal(firn_sim_fault_calls(faulty), call);
         DB_FAILS(firn_db_close(shared.db, &err), FIRN_FAILED, "failed earlier");
         firn_os_dir_close(shared.dir);
-        firn_os_fault_destroy(faulty);
+        firn_sim_fault_destroy(faulty);
         db_support_disk_deinit(&disk);
     }
 }
@@ -345,14 +346,14 @@ a_failure_in_the_background_refuses_one_commit(void **state)
         .create_if_missing = true, .memory_bytes = 1 << 20, .durability = FIRN_DURABILITY_OS};
     static const char value[1000] = "x";
     db_support_disk_init(&disk);
-    DB_OK(firn_os_fault_create(firn_os_default(), &faulty, &err));
+    DB_OK(firn_sim_fault_create(firn_os_default(), &faulty, &err));
     DB_OK(firn_os_dir_open_path(faulty, disk.path, &dir, &err));
     DB_OK(firn_db_open(dir, &options, &db, &err));
     struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
     /* The first file to be made from now on: a segment of the log, or a run. */
-    firn_os_fault_set_plan(faulty, &(struct firn_os_fault_plan){.call = 1,
-                                                                .classes = FIRN_OS_FAULT_OPENS,
-                                                                .error_number = 24});
+    firn_sim_fault_set_plan(faulty, &(struct firn_sim_fault_plan){.call = 1,
+                                                                  .classes = FIRN_SIM_FAULT_OPENS,
+                                                                  .error_number = 24});
     unsigned refused = 0;
     for (unsigned i = 0; i < 1000; i++) {
         char key[16];
@@ -369,7 +370,7 @@ a_failure_in_the_background_refuses_one_commit(void **state)
             firn_os_sleep_ns(firn_os_default(), 200000000);
         }
     }
-    assert_int_equal(firn_os_fault_hits(faulty), 1);
+    assert_int_equal(firn_sim_fault_hits(faulty), 1);
     assert_int_equal(refused, 1);
     firn_store_statistics stats;
     DB_OK(firn_db_stats(db, &stats, &err));
@@ -380,7 +381,7 @@ a_failure_in_the_background_refuses_one_commit(void **state)
     assert_int_equal(report.entries, 999);
     DB_OK(firn_db_close(db, &err));
     firn_os_dir_close(dir);
-    firn_os_fault_destroy(faulty);
+    firn_sim_fault_destroy(faulty);
     db_support_disk_deinit(&disk);
 }
 

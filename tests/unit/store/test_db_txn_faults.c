@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "db_support.h"
-#include "os/os_fault.h"
-#include "os/os_memory.h"
+#include "sim/sim_fault.h"
+#include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 #include "txn/db_txn.h"
 
@@ -255,23 +255,23 @@ every_failed_allocation_is_survived(void **state)
 }
 
 static bool
-live_with(const struct firn_os_fault_plan *plan)
+live_with(const struct firn_sim_fault_plan *plan)
 {
     firn_error err;
     struct db_support support;
-    struct life life = {.may_lose_unsynced = (plan->classes & FIRN_OS_FAULT_SYNCS) != 0};
+    struct life life = {.may_lose_unsynced = (plan->classes & FIRN_SIM_FAULT_SYNCS) != 0};
     struct firn_os *faulty;
     struct firn_os_dir *dir;
     test_alloc_install();
     db_support_init(&support, plan->call);
-    DB_OK(firn_os_fault_create(support.os, &faulty, &err));
+    DB_OK(firn_sim_fault_create(support.os, &faulty, &err));
     DB_OK(firn_os_dir_open_path(faulty, "/store", &dir, &err));
-    firn_os_fault_set_plan(faulty, plan);
+    firn_sim_fault_set_plan(faulty, plan);
     live(&life, dir);
-    bool was_hit = firn_os_fault_hits(faulty) > 0;
-    firn_os_fault_set_plan(faulty, NULL);
+    bool was_hit = firn_sim_fault_hits(faulty) > 0;
+    firn_sim_fault_set_plan(faulty, NULL);
     firn_os_dir_close(dir);
-    firn_os_fault_destroy(faulty);
+    firn_sim_fault_destroy(faulty);
     assert_true(was_hit || !life.had_failure);
     verify(&life, support.dir, false);
     db_support_deinit(&support);
@@ -288,16 +288,16 @@ every_failed_call_is_survived(void **state)
         unsigned classes;
         int error_number;
     } plans[] = {
-        {FIRN_OS_FAULT_ALL, EIO},
-        {FIRN_OS_FAULT_WRITES | FIRN_OS_FAULT_SYNCS, ENOSPC},
-        {FIRN_OS_FAULT_WRITES, ENOSPC},
+        {FIRN_SIM_FAULT_ALL, EIO},
+        {FIRN_SIM_FAULT_WRITES | FIRN_SIM_FAULT_SYNCS, ENOSPC},
+        {FIRN_SIM_FAULT_WRITES, ENOSPC},
     };
     for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
         for (int for_ever = 0; for_ever <= 1; for_ever++) {
-            struct firn_os_fault_plan plan = {.call = 1,
-                                              .for_ever = for_ever != 0,
-                                              .classes = plans[i].classes,
-                                              .error_number = plans[i].error_number};
+            struct firn_sim_fault_plan plan = {.call = 1,
+                                               .for_ever = for_ever != 0,
+                                               .classes = plans[i].classes,
+                                               .error_number = plans[i].error_number};
             while (live_with(&plan)) {
                 plan.call++;
             }
@@ -318,10 +318,10 @@ a_power_cut_at_any_call_leaves_whole_transactions(void **state)
             struct db_support support;
             struct life life = {.had_failure = false};
             db_support_init(&support, n);
-            firn_os_memory_set_cut_at(support.os, firn_os_memory_calls(support.os) + n);
+            firn_sim_memory_set_cut_at(support.os, firn_sim_memory_calls(support.os) + n);
             live(&life, support.dir);
-            is_reached = firn_os_memory_is_off(support.os);
-            firn_os_memory_set_cut_at(support.os, 0);
+            is_reached = firn_sim_memory_is_off(support.os);
+            firn_sim_memory_set_cut_at(support.os, 0);
             db_support_cut(&support, seed * 1000 + n);
             verify(&life, support.dir, true);
             db_support_deinit(&support);

@@ -13,7 +13,7 @@
 #include "base/bytes.h"
 #include "base/slice.h"
 #include "db_support.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "store/db_checkpoint.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
@@ -31,7 +31,7 @@ static void
 set_second(struct scene *scene, uint64_t second)
 {
     scene->second = second;
-    firn_os_memory_set_time(scene->support.os, (int64_t)second * 1000000000);
+    firn_sim_memory_set_time(scene->support.os, (int64_t)second * 1000000000);
 }
 
 static void
@@ -906,15 +906,15 @@ step_cut(struct world *world)
     static struct model before;
     struct firn_os *os = world->scene.support.os;
     before = world->model;
-    firn_os_memory_set_cut_at(os, firn_os_memory_calls(os) + 1 + below(world, 40));
+    firn_sim_memory_set_cut_at(os, firn_sim_memory_calls(os) + 1 + below(world, 40));
     int rc = step_commit(world, &err);
     if (rc == FIRN_OK) {
         int flush_rc = below(world, 2) == 0 ? firn_db_maintain_flush(world->scene.db, &err)
                                             : firn_db_maintain_compact(world->scene.db, NULL, &err);
-        assert_true(flush_rc == FIRN_OK || firn_os_memory_is_off(os));
+        assert_true(flush_rc == FIRN_OK || firn_sim_memory_is_off(os));
     }
-    assert_true(rc == FIRN_OK || firn_os_memory_is_off(os));
-    firn_os_memory_set_cut_at(os, 0);
+    assert_true(rc == FIRN_OK || firn_sim_memory_is_off(os));
+    firn_sim_memory_set_cut_at(os, 0);
     firn_db_abandon(world->scene.db);
     db_support_cut(&world->scene.support, below(world, 9));
     open_scene(&world->scene);

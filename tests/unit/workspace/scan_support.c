@@ -16,9 +16,9 @@
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "objects/objects.h"
-#include "os/os_fault.h"
-#include "os/os_memory.h"
 #include "scan_support.h"
+#include "sim/sim_fault.h"
+#include "sim/sim_memory.h"
 #include "support/test_random.h"
 #include "support/test_temp.h"
 
@@ -51,7 +51,7 @@ scan_world_open_memory(struct scan_world *world, uint64_t seed)
 {
     firn_error err;
     *world = (struct scan_world){0};
-    check(firn_os_memory_create(seed, &world->os, &err), &err);
+    check(firn_sim_memory_create(seed, &world->os, &err), &err);
     check(firn_os_dir_open_path(world->os, "/", &world->root, &err), &err);
     check(firn_os_make_dir(world->root, "w", 0755, &err), &err);
     struct firn_os_dir *top = world->root;
@@ -63,7 +63,7 @@ void
 scan_world_wrap(struct scan_world *world)
 {
     firn_error err;
-    check(firn_os_fault_create(world->os, &world->outer, &err), &err);
+    check(firn_sim_fault_create(world->os, &world->outer, &err), &err);
 }
 
 struct names {
@@ -115,8 +115,8 @@ scan_world_close(struct scan_world *world)
         free(world->temp_path);
     } else {
         firn_os_dir_close(world->root);
-        firn_os_fault_destroy(world->outer);
-        firn_os_memory_destroy(world->os);
+        firn_sim_fault_destroy(world->outer);
+        firn_sim_memory_destroy(world->os);
     }
 }
 

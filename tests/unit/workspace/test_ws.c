@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "support/test_file.h"
 #include "ws_support.h"
 
@@ -165,18 +165,18 @@ looking_changes_nothing(void **state)
     struct ws_world world;
     ws_world_open_memory(&world, 3);
     firn_list_options list = FIRN_LIST_OPTIONS_INIT;
-    uint64_t calls = firn_os_memory_calls(world.tree.os);
+    uint64_t calls = firn_sim_memory_calls(world.tree.os);
     assert_int_equal(firn_ws_list(world.ws, &list, NULL, NULL, &world.err), FIRN_OK);
     firn_checkpoint checkpoint;
     assert_int_equal(firn_ws_find(world.ws, "latest", &checkpoint, &world.err), FIRN_NOT_FOUND);
     assert_int_equal(ws_try_check(&world, NULL), FIRN_NOT_FOUND);
-    assert_int_equal(firn_os_memory_calls(world.tree.os), calls);
+    assert_int_equal(firn_sim_memory_calls(world.tree.os), calls);
 
     put_every_kind(&world.tree);
     ws_save(&world);
     scan_put_text(&world.tree, "a.txt", "changed");
     scan_remove_tree(&world.tree, "dir");
-    calls = firn_os_memory_calls(world.tree.os);
+    calls = firn_sim_memory_calls(world.tree.os);
     firn_restore_options dry = FIRN_RESTORE_OPTIONS_INIT;
     dry.dry_run = true;
     firn_restore_result result;
@@ -188,7 +188,7 @@ looking_changes_nothing(void **state)
     assert_int_equal(firn_ws_status(world.ws, &status, NULL, NULL, &found, &world.err), FIRN_OK);
     assert_int_equal(ws_try_check(&world, NULL), FIRN_OK);
     assert_int_equal(firn_ws_find(world.ws, "latest", &checkpoint, &world.err), FIRN_OK);
-    assert_int_equal(firn_os_memory_calls(world.tree.os), calls);
+    assert_int_equal(firn_sim_memory_calls(world.tree.os), calls);
     ws_world_close(&world);
 }
 
@@ -469,11 +469,11 @@ a_full_disk_leaves_the_tree_and_gives_space_back(void **state)
     scan_put_text(&world.tree, "a", "edited");
     scan_remove_tree(&world.tree, "b");
     char *edited = ws_dump(&world);
-    firn_os_memory_set_space(world.tree.os, 1000000);
+    firn_sim_memory_set_space(world.tree.os, 1000000);
     int rc = ws_try_restore(&world, "1", NULL);
     assert_int_equal(rc, FIRN_NO_SPACE);
     ws_assert_dump(&world, edited);
-    firn_os_memory_set_space(world.tree.os, UINT64_MAX);
+    firn_sim_memory_set_space(world.tree.os, UINT64_MAX);
     ws_restore(&world, "1");
     ws_assert_dump(&world, saved);
 
@@ -484,14 +484,14 @@ a_full_disk_leaves_the_tree_and_gives_space_back(void **state)
     struct firn_os_dir *packs;
     assert_int_equal(firn_os_dir_open_path(world.tree.os, path, &packs, NULL), FIRN_OK);
     size_t packs_before = test_file_count(packs);
-    firn_os_memory_set_space(world.tree.os, 3700000);
+    firn_sim_memory_set_space(world.tree.os, 3700000);
     assert_int_equal(ws_try_save(&world, NULL), FIRN_NO_SPACE);
     assert_int_equal(test_file_count(packs), packs_before);
     firn_os_dir_close(packs);
     firn_checkpoint latest;
     assert_int_equal(firn_ws_find(world.ws, "latest", &latest, &world.err), FIRN_OK);
     assert_int_equal(latest.number, 1);
-    firn_os_memory_set_space(world.tree.os, UINT64_MAX);
+    firn_sim_memory_set_space(world.tree.os, UINT64_MAX);
     assert_int_equal(ws_save(&world).checkpoint.number, 2);
     ws_assert_check_clean(&world);
     free(saved);

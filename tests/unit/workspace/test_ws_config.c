@@ -15,10 +15,10 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
-#include "os/os_fault.h"
-#include "os/os_memory.h"
 #include "place/place_config.h"
 #include "place/place_config_text.h"
+#include "sim/sim_fault.h"
+#include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 #include "ws_support.h"
 
@@ -401,12 +401,12 @@ any_call_may_fail(void **state)
         struct ws_world world;
         ws_world_clone(&prepared, &world);
         scan_world_wrap(&world.tree);
-        struct firn_os_fault_plan plan = {
-            .call = n, .classes = FIRN_OS_FAULT_ALL, .error_number = ENOSPC};
-        firn_os_fault_set_plan(world.tree.outer, &plan);
+        struct firn_sim_fault_plan plan = {
+            .call = n, .classes = FIRN_SIM_FAULT_ALL, .error_number = ENOSPC};
+        firn_sim_fault_set_plan(world.tree.outer, &plan);
         int rc = firn_place_config_set(world.tree.outer, "/s", "wait", "2", &world.err);
-        was_hit = firn_os_fault_hits(world.tree.outer) > 0;
-        firn_os_fault_set_plan(world.tree.outer, NULL);
+        was_hit = firn_sim_fault_hits(world.tree.outer) > 0;
+        firn_sim_fault_set_plan(world.tree.outer, NULL);
         assert_true(was_hit || rc == FIRN_OK);
         assert_old_or_new(&world, rc);
         ws_world_close(&world);
@@ -448,11 +448,11 @@ the_power_may_go_at_any_call(void **state)
         for (uint64_t seed = 0; seed < 10; seed++) {
             struct ws_world world;
             ws_world_clone(&prepared, &world);
-            firn_os_memory_set_cut_at(world.tree.os, firn_os_memory_calls(world.tree.os) + k);
+            firn_sim_memory_set_cut_at(world.tree.os, firn_sim_memory_calls(world.tree.os) + k);
             int rc = firn_place_config_set(world.tree.os, "/s", "wait", "2", &world.err);
-            was_off = firn_os_memory_is_off(world.tree.os);
-            firn_os_memory_power_cut(world.tree.os, seed == 0 ? 0 : seed * 1000 + k);
-            firn_os_memory_set_cut_at(world.tree.os, 0);
+            was_off = firn_sim_memory_is_off(world.tree.os);
+            firn_sim_memory_power_cut(world.tree.os, seed == 0 ? 0 : seed * 1000 + k);
+            firn_sim_memory_set_cut_at(world.tree.os, 0);
             ws_world_reopen(&world);
             assert_old_or_new(&world, rc);
             ws_world_close(&world);
@@ -506,12 +506,12 @@ mending_may_be_cut_off_anywhere(void **state)
             for (uint64_t seed = 0; seed < 5; seed++) {
                 struct ws_world world;
                 ws_world_clone(&prepared, &world);
-                firn_os_memory_set_cut_at(world.tree.os, firn_os_memory_calls(world.tree.os) + k);
+                firn_sim_memory_set_cut_at(world.tree.os, firn_sim_memory_calls(world.tree.os) + k);
                 int rc = mend(&world, world.tree.os);
-                was_off = firn_os_memory_is_off(world.tree.os);
+                was_off = firn_sim_memory_is_off(world.tree.os);
                 assert_true(was_off || rc == FIRN_OK);
-                firn_os_memory_power_cut(world.tree.os, seed == 0 ? 0 : seed * 1000 + k);
-                firn_os_memory_set_cut_at(world.tree.os, 0);
+                firn_sim_memory_power_cut(world.tree.os, seed == 0 ? 0 : seed * 1000 + k);
+                firn_sim_memory_set_cut_at(world.tree.os, 0);
                 ws_world_reopen(&world);
                 assert_mends(&world);
                 ws_world_close(&world);
@@ -522,12 +522,12 @@ mending_may_be_cut_off_anywhere(void **state)
             struct ws_world world;
             ws_world_clone(&prepared, &world);
             scan_world_wrap(&world.tree);
-            struct firn_os_fault_plan plan = {
-                .call = n, .classes = FIRN_OS_FAULT_ALL, .error_number = ENOSPC};
-            firn_os_fault_set_plan(world.tree.outer, &plan);
+            struct firn_sim_fault_plan plan = {
+                .call = n, .classes = FIRN_SIM_FAULT_ALL, .error_number = ENOSPC};
+            firn_sim_fault_set_plan(world.tree.outer, &plan);
             (void)mend(&world, world.tree.outer);
-            was_hit = firn_os_fault_hits(world.tree.outer) > 0;
-            firn_os_fault_set_plan(world.tree.outer, NULL);
+            was_hit = firn_sim_fault_hits(world.tree.outer) > 0;
+            firn_sim_fault_set_plan(world.tree.outer, NULL);
             assert_mends(&world);
             ws_world_close(&world);
         }

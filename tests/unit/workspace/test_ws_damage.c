@@ -18,7 +18,7 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "support/test_file.h"
 #include "ws_edit.h"
 #include "ws_support.h"

@@ -14,7 +14,7 @@
 
 #include "gc_support.h"
 #include "objects/objects_index.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "support/test_file.h"
 
 static const int64_t DAY_NS = INT64_C(24) * 3600 * 1000000000;
@@ -127,11 +127,11 @@ several_are_deleted_at_once_and_told(void **state)
     }
     const char *const references[] = {"2", "latest", "2", "4"};
     options.dry_run = true;
-    uint64_t calls = firn_os_memory_calls(world.tree.os);
+    uint64_t calls = firn_sim_memory_calls(world.tree.os);
     assert_int_equal(
         firn_reclaim_delete(world.ws, references, 4, &options, note_number, numbers, &world.err),
         FIRN_OK);
-    assert_int_equal(firn_os_memory_calls(world.tree.os), calls);
+    assert_int_equal(firn_sim_memory_calls(world.tree.os), calls);
     assert_int_equal(numbers[0], 2);
     assert_int_equal(count_checkpoints(&world, true), 4);
     options.dry_run = false;
@@ -172,16 +172,16 @@ safety_checkpoints_expire_when_they_are_many_and_old(void **state)
     struct ws_world world;
     ws_world_open_memory(&world, 14);
     int64_t start = INT64_C(1800000000) * 1000000000;
-    firn_os_memory_set_time(world.tree.os, start);
+    firn_sim_memory_set_time(world.tree.os, start);
     scan_put_text(&world.tree, "a", "saved");
     ws_save(&world);
     for (unsigned i = 0; i < 14; i++) {
         scan_put_random(&world.tree, "a", i, 100);
-        firn_os_memory_set_time(world.tree.os, start + (int64_t)i * DAY_NS);
+        firn_sim_memory_set_time(world.tree.os, start + (int64_t)i * DAY_NS);
         ws_restore(&world, "1");
     }
     /* The last was taken on day 13. */
-    firn_os_memory_set_time(world.tree.os, start + 13 * DAY_NS + DAY_NS / 2);
+    firn_sim_memory_set_time(world.tree.os, start + 13 * DAY_NS + DAY_NS / 2);
     uint64_t before = count_checkpoints(&world, true);
     firn_gc_result dry = gc_dry_run(&world);
     assert_int_equal(count_checkpoints(&world, true), before);
@@ -201,11 +201,11 @@ safety_checkpoints_expire_when_they_are_many_and_old(void **state)
     uint64_t kept = count_checkpoints(&world, true);
     assert_true(kept >= 1 + 12 + 7);
     ws_assert_check_clean(&world);
-    firn_os_memory_set_time(world.tree.os, start + 400 * DAY_NS);
+    firn_sim_memory_set_time(world.tree.os, start + 400 * DAY_NS);
     (void)gc_run(&world);
     assert_int_equal(count_checkpoints(&world, true), 1 + 10);
     /* A clock that was put back makes nothing old. */
-    firn_os_memory_set_time(world.tree.os, start - 400 * DAY_NS);
+    firn_sim_memory_set_time(world.tree.os, start - 400 * DAY_NS);
     assert_int_equal(gc_run(&world).safety_expired, 0);
     assert_int_equal(ws_try_undo(&world, NULL), FIRN_OK);
     gc_assert_exact(&world);
@@ -219,7 +219,7 @@ the_restore_itself_lets_them_expire(void **state)
     struct ws_world world;
     ws_world_open_memory(&world, 18);
     int64_t start = INT64_C(1800000000) * 1000000000;
-    firn_os_memory_set_time(world.tree.os, start);
+    firn_sim_memory_set_time(world.tree.os, start);
     scan_put_text(&world.tree, "a", "saved");
     ws_save(&world);
     for (unsigned i = 0; i < 15; i++) {
@@ -227,7 +227,7 @@ the_restore_itself_lets_them_expire(void **state)
         ws_restore(&world, "1");
     }
     assert_int_equal(count_checkpoints(&world, true), 1 + 15);
-    firn_os_memory_set_time(world.tree.os, start + 8 * DAY_NS);
+    firn_sim_memory_set_time(world.tree.os, start + 8 * DAY_NS);
     scan_put_random(&world.tree, "a", 100, 100);
     ws_restore(&world, "1");
     assert_int_equal(count_checkpoints(&world, true), 1 + 10);
@@ -244,7 +244,7 @@ a_tag_keeps_a_safety_checkpoint_and_goes_with_its_checkpoint(void **state)
     firn_checkpoint tagged;
     ws_world_open_memory(&world, 19);
     int64_t start = INT64_C(1800000000) * 1000000000;
-    firn_os_memory_set_time(world.tree.os, start);
+    firn_sim_memory_set_time(world.tree.os, start);
     scan_put_text(&world.tree, "a", "saved");
     ws_save(&world);
     scan_put_text(&world.tree, "a", "lost");
@@ -256,7 +256,7 @@ a_tag_keeps_a_safety_checkpoint_and_goes_with_its_checkpoint(void **state)
         scan_put_random(&world.tree, "a", i, 100);
         ws_restore(&world, "1");
     }
-    firn_os_memory_set_time(world.tree.os, start + 100 * DAY_NS);
+    firn_sim_memory_set_time(world.tree.os, start + 100 * DAY_NS);
     assert_int_equal(gc_run(&world).safety_expired, 2);
     assert_int_equal(count_checkpoints(&world, true), 1 + 10 + 1);
     ws_restore(&world, "keep");
@@ -296,11 +296,11 @@ what_an_interrupted_restore_needs_cannot_be_deleted(void **state)
     for (uint64_t k = 1; was_off; k++) {
         struct ws_world world;
         ws_world_clone(&prepared, &world);
-        firn_os_memory_set_cut_at(world.tree.os, firn_os_memory_calls(world.tree.os) + k);
+        firn_sim_memory_set_cut_at(world.tree.os, firn_sim_memory_calls(world.tree.os) + k);
         (void)ws_try_restore(&world, "1", NULL);
-        was_off = firn_os_memory_is_off(world.tree.os);
-        firn_os_memory_power_cut(world.tree.os, k);
-        firn_os_memory_set_cut_at(world.tree.os, 0);
+        was_off = firn_sim_memory_is_off(world.tree.os);
+        firn_sim_memory_power_cut(world.tree.os, k);
+        firn_sim_memory_set_cut_at(world.tree.os, 0);
         ws_world_reopen(&world);
         int rc = gc_try_delete(&world, "1");
         assert_true(rc == FIRN_OK || (rc == FIRN_CONFLICT && was_off));

@@ -15,8 +15,8 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
-#include "os/os_fault.h"
-#include "os/os_memory.h"
+#include "sim/sim_fault.h"
+#include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"
 #include "ws_edit.h"
@@ -369,20 +369,20 @@ comparing_changes_nothing(void **state)
     struct asked asked = {NULL, NULL, NULL, true};
     uint64_t size = 0;
     ws_world_open_memory(&world, 57);
-    uint64_t calls = firn_os_memory_calls(world.tree.os);
+    uint64_t calls = firn_sim_memory_calls(world.tree.os);
     assert_int_equal(try_diff(&world, &asked, NULL, &result), FIRN_NOT_FOUND);
     assert_int_equal(firn_ws_cat(world.ws, "1", firn_str("a"), drop, &size, &entry, &world.err),
                      FIRN_NOT_FOUND);
-    assert_int_equal(firn_os_memory_calls(world.tree.os), calls);
+    assert_int_equal(firn_sim_memory_calls(world.tree.os), calls);
     put_before(&world.tree);
     ws_save(&world);
     put_after(&world.tree);
-    calls = firn_os_memory_calls(world.tree.os);
+    calls = firn_sim_memory_calls(world.tree.os);
     assert_int_equal(try_diff(&world, &asked, NULL, &result), FIRN_OK);
     assert_int_equal(
         firn_ws_cat(world.ws, "1", firn_str("content"), drop, &size, &entry, &world.err), FIRN_OK);
     assert_int_equal(size, 6);
-    assert_int_equal(firn_os_memory_calls(world.tree.os), calls);
+    assert_int_equal(firn_sim_memory_calls(world.tree.os), calls);
     ws_world_close(&world);
 }
 
@@ -719,23 +719,23 @@ is_right_or_uncounted(const char *text, const char *expected)
 
 /* Compares, or prints a file, while the n-th call of the system fails. Returns whether one did. */
 static bool
-fail_call(struct ws_world *world, int what, uint64_t n, enum firn_os_fault_kind kind,
+fail_call(struct ws_world *world, int what, uint64_t n, enum firn_sim_fault_kind kind,
           uint64_t *failures)
 {
     const struct asked disk = {"1", NULL, NULL, true};
     const struct asked stored = {"1", "2", NULL, true};
-    struct firn_os_fault_plan plan = {
-        .call = n, .classes = FIRN_OS_FAULT_ALL, .kind = kind, .error_number = EIO};
+    struct firn_sim_fault_plan plan = {
+        .call = n, .classes = FIRN_SIM_FAULT_ALL, .kind = kind, .error_number = EIO};
     struct content content = {.stop_at = 0};
     struct told told;
     firn_diff_result result = {.skipped = 0};
     firn_entry_info entry;
     told_begin(&told);
-    firn_os_fault_set_plan(world->tree.outer, &plan);
+    firn_sim_fault_set_plan(world->tree.outer, &plan);
     int rc = what < 2 ? try_diff(world, what == 0 ? &disk : &stored, &told, &result)
                       : try_cat(world, "1", "content", &content, &entry);
-    bool was_hit = firn_os_fault_hits(world->tree.outer) > 0;
-    firn_os_fault_set_plan(world->tree.outer, NULL);
+    bool was_hit = firn_sim_fault_hits(world->tree.outer) > 0;
+    firn_sim_fault_set_plan(world->tree.outer, NULL);
     char *text = told_end(&told);
     if (rc != FIRN_OK) {
         assert_true(was_hit && world->err.code == rc && world->err.text[0] != '\0');
@@ -768,9 +768,9 @@ calls_that_fail_give_no_wrong_difference(void **state)
     scan_world_wrap(&world.tree);
     ws_world_reopen(&world);
     for (int what = 0; what < 3; what++) {
-        for (int kind = FIRN_OS_FAULT_FAILS; kind <= FIRN_OS_FAULT_SHORT; kind++) {
+        for (int kind = FIRN_SIM_FAULT_FAILS; kind <= FIRN_SIM_FAULT_SHORT; kind++) {
             uint64_t n = 1;
-            while (fail_call(&world, what, n, (enum firn_os_fault_kind)kind, &failures)) {
+            while (fail_call(&world, what, n, (enum firn_sim_fault_kind)kind, &failures)) {
                 n++;
             }
             assert_true(n > 10);

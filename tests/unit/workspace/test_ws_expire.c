@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "gc_support.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 #include "ws_break.h"
 
@@ -105,7 +105,7 @@ try_pin(struct ws_world *world, const char *reference, bool is_pinned)
 static void
 set_time(struct ws_world *world, int64_t since_start_ns)
 {
-    firn_os_memory_set_time(world->tree.os, START_NS + since_start_ns);
+    firn_sim_memory_set_time(world->tree.os, START_NS + since_start_ns);
 }
 
 /* One checkpoint an hour from the start on; number i + 1 was made in the hour i. */
@@ -193,9 +193,9 @@ pins_tags_and_what_an_undo_needs_stay(void **state)
     ws_restore(&world, "4");
     set_time(&world, 3 * DAY_NS);
     ws_save(&world);
-    uint64_t calls = firn_os_memory_calls(world.tree.os);
+    uint64_t calls = firn_sim_memory_calls(world.tree.os);
     assert_int_equal(try_expire(&world, "last:1", true, &dry), FIRN_OK);
-    assert_int_equal(firn_os_memory_calls(world.tree.os), calls);
+    assert_int_equal(firn_sim_memory_calls(world.tree.os), calls);
     assert_int_equal(list(&world).count, 11);
     assert_int_equal(try_expire(&world, "last:1", false, &gone), FIRN_OK);
     assert_memory_equal(&gone, &dry, sizeof gone);

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "copy/copy_capture.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "ws_support.h"
 
 enum { ROOT = 0, SOMEBODY = 1000 };
@@ -92,7 +92,7 @@ another_users_store_hands_out_no_rights(void **state)
     (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 51);
-    firn_os_memory_set_user(world.tree.os, ROOT);
+    firn_sim_memory_set_user(world.tree.os, ROOT);
     scan_put_text(&world.tree, "tool", "a program");
     scan_set_mode(&world.tree, "tool", 06755);
     scan_set_xattr(&world.tree, "tool", "security.capability", "all of them");
@@ -129,7 +129,7 @@ ones_own_store_restores_what_it_saved(void **state)
     (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 52);
-    firn_os_memory_set_user(world.tree.os, ROOT);
+    firn_sim_memory_set_user(world.tree.os, ROOT);
     scan_put_text(&world.tree, "tool", "a program");
     scan_set_mode(&world.tree, "tool", 06755);
     scan_set_xattr(&world.tree, "tool", "security.capability", "all of them");
@@ -156,7 +156,7 @@ what_root_makes_in_a_store_is_its_owners(void **state)
     (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 53);
-    firn_os_memory_set_user(world.tree.os, ROOT);
+    firn_sim_memory_set_user(world.tree.os, ROOT);
     struct firn_os_dir *top = open_path(&world, "/");
     assert_int_equal(firn_os_make_dir(top, "s", 0700, NULL), FIRN_OK);
     firn_os_dir_close(top);
@@ -178,7 +178,7 @@ a_lock_that_a_restore_makes_is_the_stores_owners(void **state)
     (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 54);
-    firn_os_memory_set_user(world.tree.os, ROOT);
+    firn_sim_memory_set_user(world.tree.os, ROOT);
     scan_put_dir(&world.tree, "db");
     give(&world, "/w/db");
     struct firn_os_dir *dir = open_path(&world, "/w/db");

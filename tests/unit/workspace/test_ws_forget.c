@@ -16,7 +16,7 @@
 
 #include "base/slice.h"
 #include "gc_support.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"
 #include "support/test_random.h"
@@ -197,9 +197,9 @@ no_byte_is_left_in_any_pack(void **state)
     assert_true(find_content(&world, 4, SMALL) > 8);
     firn_checkpoint before = find(&world, "1");
 
-    uint64_t calls = firn_os_memory_calls(world.tree.os);
+    uint64_t calls = firn_sim_memory_calls(world.tree.os);
     assert_int_equal(try_forget(&world, "dir/secret", true, &told), FIRN_OK);
-    assert_int_equal(firn_os_memory_calls(world.tree.os), calls);
+    assert_int_equal(firn_sim_memory_calls(world.tree.os), calls);
     assert_int_equal(told.count, 2);
     assert_int_equal(told.files, 2);
     assert_int_equal(told.bytes, 2 * SMALL);
@@ -481,11 +481,11 @@ a_pending_restore_comes_first(void **state)
         struct ws_world world;
         firn_pending_restore pending;
         ws_world_clone(&prepared, &world);
-        firn_os_memory_set_cut_at(world.tree.os, firn_os_memory_calls(world.tree.os) + k);
+        firn_sim_memory_set_cut_at(world.tree.os, firn_sim_memory_calls(world.tree.os) + k);
         (void)ws_try_restore(&world, "1", NULL);
-        was_off = firn_os_memory_is_off(world.tree.os);
-        firn_os_memory_power_cut(world.tree.os, k);
-        firn_os_memory_set_cut_at(world.tree.os, 0);
+        was_off = firn_sim_memory_is_off(world.tree.os);
+        firn_sim_memory_power_cut(world.tree.os, k);
+        firn_sim_memory_set_cut_at(world.tree.os, 0);
         ws_world_reopen(&world);
         assert_int_equal(firn_ws_restore_pending(world.ws, &pending, &world.err), FIRN_OK);
         int rc = try_forget(&world, "f", false, NULL);

@@ -16,7 +16,7 @@
 #include "gc_support.h"
 #include "handle/ws_internal.h"
 #include "objects/objects_index.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "support/test_file.h"
 
 /* ---- collecting ---- */
@@ -36,9 +36,9 @@ space_comes_back(void **state)
     firn_gc_result before = gc_run(&world);
     assert_true(before.bytes_after > 20 << 20);
     gc_delete(&world, "1");
-    uint64_t calls = firn_os_memory_calls(world.tree.os);
+    uint64_t calls = firn_sim_memory_calls(world.tree.os);
     firn_gc_result dry = gc_dry_run(&world);
-    assert_int_equal(firn_os_memory_calls(world.tree.os), calls);
+    assert_int_equal(firn_sim_memory_calls(world.tree.os), calls);
     firn_gc_result result = gc_run(&world);
     assert_int_equal(dry.objects_live, result.objects_live);
     assert_int_equal(dry.objects_dead, result.objects_dead);
@@ -156,7 +156,7 @@ a_store_that_was_emptied_is_as_good_as_new(void **state)
     char *saved = ws_dump(&world);
     /* The stat cache knows the tree, and trusts itself. */
     int64_t now = INT64_C(1800000000) * 1000000000;
-    firn_os_memory_set_time(world.tree.os, now);
+    firn_sim_memory_set_time(world.tree.os, now);
     firn_save_result again = ws_save(&world);
     assert_true(again.is_unchanged);
     gc_delete(&world, "2");
@@ -194,9 +194,9 @@ what_the_stat_cache_remembers_goes_with_it(void **state)
         scan_put_random(&world.tree, "dir/sub/a", 1, 30000);
         scan_put_random(&world.tree, "dir/b", 2, 30000);
         ws_save(&world);
-        firn_os_memory_set_time(world.tree.os, INT64_C(1800000000) * 1000000000);
+        firn_sim_memory_set_time(world.tree.os, INT64_C(1800000000) * 1000000000);
         ws_save(&world);
-        firn_os_memory_set_time(world.tree.os, INT64_C(1800000010) * 1000000000);
+        firn_sim_memory_set_time(world.tree.os, INT64_C(1800000010) * 1000000000);
         gc_delete(&world, "1");
         gc_delete(&world, "2");
         (void)(is_automatic ? gc_run_auto(&world) : gc_run(&world));

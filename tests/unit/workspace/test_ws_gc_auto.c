@@ -18,8 +18,8 @@
 #include "catalog/catalog_workspaces.h"
 #include "gc_support.h"
 #include "handle/ws_internal.h"
-#include "os/os_memory.h"
 #include "reclaim/reclaim_internal.h"
+#include "sim/sim_memory.h"
 
 static const int64_t HOUR_NS = INT64_C(3600) * 1000000000;
 enum { MIB = 1 << 20 };
@@ -78,7 +78,7 @@ static void
 delete_a_large_one(struct ws_world *world, uint64_t seed)
 {
     ws_world_open_memory(world, seed);
-    firn_os_memory_set_time(world->tree.os, 1000 * HOUR_NS);
+    firn_sim_memory_set_time(world->tree.os, 1000 * HOUR_NS);
     scan_put_text(&world->tree, "stays", "stays");
     scan_put_random(&world->tree, "large", 1, 20 * MIB);
     ws_save(world);
@@ -140,11 +140,11 @@ what_is_little_is_left_alone(void **state)
     ws_save(&world);
     gc_delete(&world, "1");
     struct gc_facts before = gc_look(&world);
-    uint64_t calls = firn_os_memory_calls(world.tree.os);
+    uint64_t calls = firn_sim_memory_calls(world.tree.os);
     firn_gc_result result = gc_run_usual(&world, false);
     assert_false(result.is_due);
     assert_int_equal(result.slices, 0);
-    assert_int_equal(firn_os_memory_calls(world.tree.os), calls);
+    assert_int_equal(firn_sim_memory_calls(world.tree.os), calls);
     struct gc_facts after = gc_look(&world);
     assert_memory_equal(&before, &after, sizeof before);
     ws_world_close(&world);
@@ -158,12 +158,12 @@ what_expires_and_what_is_taken_off_the_list_counts(void **state)
     struct ws_world neighbour;
     firn_expire_options options = FIRN_EXPIRE_OPTIONS_INIT;
     ws_world_open_memory(&world, 44);
-    firn_os_memory_set_time(world.tree.os, 1000 * HOUR_NS);
+    firn_sim_memory_set_time(world.tree.os, 1000 * HOUR_NS);
     scan_put_random(&world.tree, "a", 1, 100000);
     ws_save(&world);
     scan_put_random(&world.tree, "a", 2, 100000);
     ws_save(&world);
-    firn_os_memory_set_time(world.tree.os, 1100 * HOUR_NS);
+    firn_sim_memory_set_time(world.tree.os, 1100 * HOUR_NS);
     options.keep = "last:1";
     assert_int_equal(firn_reclaim_expire_request(world.ws, &options, NULL, NULL, &world.err),
                      FIRN_OK);
@@ -238,7 +238,7 @@ prepare(struct prepared *prepared, uint64_t seed)
     struct ws_world *world = &prepared->world;
     *prepared = (struct prepared){0};
     ws_world_open_memory(world, seed);
-    firn_os_memory_set_time(world->tree.os, 1000 * HOUR_NS);
+    firn_sim_memory_set_time(world->tree.os, 1000 * HOUR_NS);
     for (unsigned i = 1; i <= CHECKPOINTS; i++) {
         put_files(&world->tree, i);
         ws_save(world);
@@ -509,7 +509,7 @@ save_twice_and_delete(struct between *between)
     struct ws_world *world = between->world;
     scan_put_random(&world->tree, "more/a", 1, 5 * MIB);
     ws_save(world);
-    firn_os_memory_set_time(world->tree.os, 1001 * HOUR_NS);
+    firn_sim_memory_set_time(world->tree.os, 1001 * HOUR_NS);
     ws_save(world);
     gc_delete(world, "latest");
     gc_delete(world, "latest");

@@ -14,7 +14,7 @@
 
 #include "gc_support.h"
 #include "objects/objects_index.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "support/test_file.h"
 
 /* ---- damage ---- */

@@ -17,7 +17,7 @@
 #include <cmocka.h>
 
 #include "gc_support.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 #include "support/test_share.h"
 #include "ws_break.h"
@@ -39,7 +39,7 @@ prepare(struct prepared *prepared, uint64_t seed)
     struct scan_world *tree = &world->tree;
     const uint64_t offsets[] = {8192};
     ws_world_open_memory(world, seed);
-    firn_os_memory_set_time(tree->os, INT64_C(1700000000) * 1000000000);
+    firn_sim_memory_set_time(tree->os, INT64_C(1700000000) * 1000000000);
     scan_put_text(tree, "stays", "stays");
     scan_put_sparse(tree, "sparse", 65536, offsets, 1);
     for (unsigned i = 1; i <= CHECKPOINTS; i++) {
@@ -52,7 +52,7 @@ prepare(struct prepared *prepared, uint64_t seed)
         scan_put_random(tree, "lost", seed + 100 + i, 500);
         ws_restore(world, i % 2 == 0 ? "2" : "4");
     }
-    firn_os_memory_set_time(tree->os, INT64_C(1700000000) * 1000000000 + 30 * DAY_NS);
+    firn_sim_memory_set_time(tree->os, INT64_C(1700000000) * 1000000000 + 30 * DAY_NS);
     gc_delete(world, "1");
     gc_delete(world, "3");
     assert_int_equal(firn_os_dir_sync_filesystem(tree->root, &world->err), FIRN_OK);

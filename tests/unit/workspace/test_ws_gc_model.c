@@ -18,7 +18,7 @@
 #include <cmocka.h>
 
 #include "gc_support.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "ws_edit.h"
 
 enum { WORKSPACES = 3 };
@@ -248,15 +248,15 @@ cut(struct model *model, size_t w)
         for (size_t i = 1; i < WORKSPACES; i++) {
             gc_neighbour_open(&worlds[0], model->worlds[i].root_path, &worlds[i]);
         }
-        firn_os_memory_set_cut_at(os, firn_os_memory_calls(os) + 1 + below(model, 60));
+        firn_sim_memory_set_cut_at(os, firn_sim_memory_calls(os) + 1 + below(model, 60));
         int rc = below(model, 3) == 0 ? gc_try_auto(&worlds[w], NULL, NULL)
                                       : gc_try(&worlds[w], below(model, 2) == 0, NULL);
-        assert_true(rc == FIRN_OK || firn_os_memory_is_off(os));
+        assert_true(rc == FIRN_OK || firn_sim_memory_is_off(os));
         for (size_t i = 1; i < WORKSPACES; i++) {
             gc_neighbour_close(&worlds[i]);
         }
-        firn_os_memory_power_cut(os, below(model, 1000));
-        firn_os_memory_set_cut_at(os, 0);
+        firn_sim_memory_power_cut(os, below(model, 1000));
+        firn_sim_memory_set_cut_at(os, 0);
         ws_world_reopen(&worlds[0]);
     }
     for (size_t i = 1; i < WORKSPACES; i++) {
@@ -282,7 +282,7 @@ step(struct model *model)
     if (below(model, 2) == 0) {
         /* So that the stat cache trusts what it has seen. */
         model->now_ns += INT64_C(10) * 1000000000;
-        firn_os_memory_set_time(model->worlds[0].tree.os, model->now_ns);
+        firn_sim_memory_set_time(model->worlds[0].tree.os, model->now_ns);
     }
     switch (below(model, 16)) {
     case 0:
@@ -337,7 +337,7 @@ run_model(uint64_t seed)
     test_random_init(&model.random, "ws_gc_model", seed);
     ws_world_open_memory(&model.worlds[0], seed);
     model.now_ns = INT64_C(1800000000) * 1000000000;
-    firn_os_memory_set_time(model.worlds[0].tree.os, model.now_ns);
+    firn_sim_memory_set_time(model.worlds[0].tree.os, model.now_ns);
     gc_neighbour_open(&model.worlds[0], "/v1", &model.worlds[1]);
     gc_neighbour_open(&model.worlds[0], "/v2", &model.worlds[2]);
     for (size_t w = 0; w < WORKSPACES; w++) {

@@ -17,7 +17,7 @@
 #include "gc_support.h"
 #include "handle/ws_internal.h"
 #include "objects/objects_internal.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "support/test_random.h"
 
 /* Words in no order: a higher level makes less of them. */
@@ -104,14 +104,14 @@ what_was_saved_becomes_smaller_once(void **state)
     assert_int_equal(result.packs_rewritten, 1);
     assert_true(result.bytes_after + 20000 < result.bytes_before);
     assert_levels(&world, "9 ");
-    uint64_t calls = firn_os_memory_calls(world.tree.os);
+    uint64_t calls = firn_sim_memory_calls(world.tree.os);
     for (int level = 2; level <= 9; level += 7) {
         firn_gc_result again = gc_recompress(&world, level);
         assert_int_equal(again.packs_rewritten + again.packs_removed, 0);
         assert_int_equal(again.bytes_after, result.bytes_after);
         assert_int_equal(again.bytes_before, result.bytes_after);
     }
-    assert_true(firn_os_memory_calls(world.tree.os) < calls + 400);
+    assert_true(firn_sim_memory_calls(world.tree.os) < calls + 400);
     assert_comes_back(&world, dump);
     free(dump);
     ws_world_close(&world);
@@ -229,9 +229,9 @@ a_dry_run_changes_nothing(void **state)
     firn_gc_result result;
     options.dry_run = true;
     options.recompress_level = 9;
-    uint64_t calls = firn_os_memory_calls(world.tree.os);
+    uint64_t calls = firn_sim_memory_calls(world.tree.os);
     assert_int_equal(firn_reclaim(world.ws, &options, &result, &world.err), FIRN_OK);
-    assert_int_equal(firn_os_memory_calls(world.tree.os), calls);
+    assert_int_equal(firn_sim_memory_calls(world.tree.os), calls);
     assert_int_equal(result.packs_rewritten, 1);
     assert_levels(&world, "0 ");
     free(dump);

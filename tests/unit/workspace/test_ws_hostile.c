@@ -19,7 +19,7 @@
 #include "base/slice.h"
 #include "codec/crc32c.h"
 #include "codec/xxh3.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "support/test_file.h"
 #include "tree/tree_format.h"
 #include "ws_edit.h"

@@ -14,10 +14,10 @@
 
 #include "base/buf.h"
 #include "ignore_table.h"
-#include "os/os_memory.h"
 #include "rules/ignore_file.h"
 #include "rules/ignore_rules.h"
 #include "rules/rules_walk.h"
+#include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"
 #include "ws_plant.h"
@@ -645,7 +645,7 @@ what_could_not_be_read_becomes_a_set_of_its_own(void **state)
     const struct firn_rules_walk_options options = {0};
     struct firn_buf first = {0};
     struct firn_buf second = {0};
-    assert_int_equal(firn_os_memory_create(1, &os, NULL), FIRN_OK);
+    assert_int_equal(firn_sim_memory_create(1, &os, NULL), FIRN_OK);
     for (int round = 0; round < 2; round++) {
         assert_int_equal(firn_rules_walk_create(os, &options, &ignore, NULL), FIRN_OK);
         for (int i = 0; i < 3; i++) {
@@ -675,7 +675,7 @@ what_could_not_be_read_becomes_a_set_of_its_own(void **state)
     firn_ignore_rules_deinit(&rules);
     firn_buf_deinit(&first);
     firn_buf_deinit(&second);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 static void
@@ -689,7 +689,7 @@ what_could_not_be_read_has_a_limit(void **state)
     struct firn_ignore_rules rules = {0};
     char name[5000];
     bool is_noted;
-    assert_int_equal(firn_os_memory_create(1, &os, NULL), FIRN_OK);
+    assert_int_equal(firn_sim_memory_create(1, &os, NULL), FIRN_OK);
     assert_int_equal(firn_rules_walk_create(os, &options, &ignore, NULL), FIRN_OK);
     memset(name, '*', sizeof name);
     assert_int_equal(firn_rules_left_out_note(ignore, firn_bytes(name, 4000), &is_noted, NULL),
@@ -711,7 +711,7 @@ what_could_not_be_read_has_a_limit(void **state)
     firn_ignore_rules_deinit(&rules);
     firn_buf_deinit(&bytes);
     firn_rules_walk_destroy(ignore);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 int

@@ -16,8 +16,8 @@
 #include <cmocka.h>
 
 #include "base/bytes.h"
-#include "os/os_fault.h"
-#include "os/os_memory.h"
+#include "sim/sim_fault.h"
+#include "sim/sim_memory.h"
 #include "statcache/statcache.h"
 #include "statcache/statcache_format.h"
 #include "ws_support.h"
@@ -40,7 +40,7 @@ struct opened {
 };
 
 static void
-count_opened(void *ctx, const struct firn_os_fault_call *call)
+count_opened(void *ctx, const struct firn_sim_fault_call *call)
 {
     struct opened *opened = ctx;
     const char *end = call->name == NULL ? NULL : strrchr(call->name, '.');
@@ -54,7 +54,7 @@ static void
 start_counting(struct ws_world *world, struct opened *opened)
 {
     *opened = (struct opened){0};
-    firn_os_fault_set_hook(world->tree.outer, count_opened, opened);
+    firn_sim_fault_set_hook(world->tree.outer, count_opened, opened);
 }
 
 static void
@@ -142,7 +142,7 @@ a_file_is_read_once_until_it_changes(void **state)
     assert_string_equal(opened.last, "d.txt");
     assert_int_equal(result.checkpoint.new_objects, 0); /* the content is known */
     assert_int_equal(result.changed, 1);
-    firn_os_fault_set_hook(world.tree.outer, NULL, NULL);
+    firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
     ws_world_close(&world);
 }
 
@@ -173,7 +173,7 @@ status_and_the_safety_of_a_restore_read_what_has_changed(void **state)
     must(&world, firn_ws_restore(world.ws, "1", &dry, &restored, &world.err));
     assert_int_equal(opened.count, 1);
     assert_int_equal(restored.changed, 1);
-    firn_os_fault_set_hook(world.tree.outer, NULL, NULL);
+    firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
     ws_restore(&world, "1");
     firn_save_result result = save_and_compare(&world);
     assert_true(result.is_unchanged);
@@ -199,7 +199,7 @@ a_save_after_a_restore_reads_no_file(void **state)
     firn_save_result result = ws_save(&world);
     assert_int_equal(opened.count, 0);
     assert_true(result.is_unchanged);
-    firn_os_fault_set_hook(world.tree.outer, NULL, NULL);
+    firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
     must(&world, ws_try_undo(&world, NULL));
     start_counting(&world, &opened);
     result = save_and_compare(&world);
@@ -207,7 +207,7 @@ a_save_after_a_restore_reads_no_file(void **state)
     assert_int_equal(result.changed, 1);
     assert_int_equal(result.added, 2);
     assert_int_equal(result.removed, 2);
-    firn_os_fault_set_hook(world.tree.outer, NULL, NULL);
+    firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
     ws_world_close(&world);
 }
 
@@ -248,7 +248,7 @@ a_full_save_reads_everything(void **state)
     start_counting(&world, &opened);
     ws_save(&world);
     assert_int_equal(opened.count, 0);
-    firn_os_fault_set_hook(world.tree.outer, NULL, NULL);
+    firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
     ws_world_close(&world);
 }
 
@@ -260,22 +260,22 @@ a_file_that_keeps_whole_seconds_is_read_until_two_have_passed(void **state)
     struct opened opened;
     open_counted(&world);
     int64_t now = (firn_os_now_ns(world.tree.os) / SECOND + 100) * SECOND;
-    firn_os_memory_set_granularity(world.tree.os, SECOND);
-    firn_os_memory_set_time(world.tree.os, now);
+    firn_sim_memory_set_granularity(world.tree.os, SECOND);
+    firn_sim_memory_set_time(world.tree.os, now);
     scan_put_text(&world.tree, "young.txt", "1");
     ws_save(&world);
     start_counting(&world, &opened);
     ws_save(&world);
     assert_int_equal(opened.count, 1);
     assert_string_equal(opened.last, "young.txt");
-    firn_os_memory_set_time(world.tree.os, now + 2 * SECOND);
+    firn_sim_memory_set_time(world.tree.os, now + 2 * SECOND);
     start_counting(&world, &opened);
     ws_save(&world);
     assert_int_equal(opened.count, 1); /* the last time: now it is old enough */
     start_counting(&world, &opened);
     ws_save(&world);
     assert_int_equal(opened.count, 0);
-    firn_os_fault_set_hook(world.tree.outer, NULL, NULL);
+    firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
     ws_world_close(&world);
 }
 
@@ -288,7 +288,7 @@ a_clock_that_was_set_back_makes_everything_be_read(void **state)
     open_counted(&world);
     ws_save(&world);
     int64_t now = firn_os_now_ns(world.tree.os);
-    firn_os_memory_set_time(world.tree.os, now - 3600 * SECOND);
+    firn_sim_memory_set_time(world.tree.os, now - 3600 * SECOND);
     start_counting(&world, &opened);
     ws_save(&world);
     assert_int_equal(opened.count, 6);
@@ -296,12 +296,12 @@ a_clock_that_was_set_back_makes_everything_be_read(void **state)
     start_counting(&world, &opened);
     ws_save(&world);
     assert_int_equal(opened.count, 6);
-    firn_os_memory_set_time(world.tree.os, now + SECOND);
+    firn_sim_memory_set_time(world.tree.os, now + SECOND);
     ws_save(&world);
     start_counting(&world, &opened);
     ws_save(&world);
     assert_int_equal(opened.count, 0);
-    firn_os_fault_set_hook(world.tree.outer, NULL, NULL);
+    firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
     ws_world_close(&world);
 }
 
@@ -313,10 +313,10 @@ struct asked {
 };
 
 static void
-count_reads(void *ctx, const struct firn_os_fault_call *call)
+count_reads(void *ctx, const struct firn_sim_fault_call *call)
 {
     struct asked *asked = ctx;
-    asked->reads += call->kind == FIRN_OS_FAULT_READS ? 1 : 0;
+    asked->reads += call->kind == FIRN_SIM_FAULT_READS ? 1 : 0;
     if (strcmp(call->operation, "xattr_list") == 0 && call->name != NULL &&
         strcmp(call->name, asked->name) == 0) {
         asked->found_at = asked->reads;
@@ -331,11 +331,11 @@ after_a_start_of_the_machine_what_was_young_is_read_once_more(void **state)
     struct opened opened;
     ws_world_open_memory(&world, 33);
     put_files(&world);
-    firn_os_memory_set_time(world.tree.os, firn_os_now_ns(world.tree.os) + 200 * SECOND);
+    firn_sim_memory_set_time(world.tree.os, firn_os_now_ns(world.tree.os) + 200 * SECOND);
     scan_put_text(&world.tree, "d/e/c.txt", "young when it is saved");
     ws_save(&world);
     must(&world, firn_os_dir_sync_filesystem(world.tree.root, &world.err));
-    firn_os_memory_power_cut(world.tree.os, 0);
+    firn_sim_memory_power_cut(world.tree.os, 0);
     scan_world_wrap(&world.tree);
     ws_world_reopen(&world);
     start_counting(&world, &opened);
@@ -346,7 +346,7 @@ after_a_start_of_the_machine_what_was_young_is_read_once_more(void **state)
     start_counting(&world, &opened);
     ws_save(&world);
     assert_int_equal(opened.count, 0);
-    firn_os_fault_set_hook(world.tree.outer, NULL, NULL);
+    firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
     ws_world_close(&world);
 }
 
@@ -364,19 +364,19 @@ attributes_that_could_not_be_read_are_asked_for_again(void **state)
     ws_world_clone(&world, &rehearsal);
     scan_world_wrap(&rehearsal.tree);
     ws_world_reopen(&rehearsal);
-    firn_os_fault_set_hook(rehearsal.tree.outer, count_reads, &asked);
+    firn_sim_fault_set_hook(rehearsal.tree.outer, count_reads, &asked);
     ws_save(&rehearsal);
-    firn_os_fault_set_hook(rehearsal.tree.outer, NULL, NULL);
+    firn_sim_fault_set_hook(rehearsal.tree.outer, NULL, NULL);
     ws_world_close(&rehearsal);
     assert_true(asked.found_at > 0);
 
     scan_world_wrap(&world.tree);
     ws_world_reopen(&world);
-    struct firn_os_fault_plan plan = {
-        .call = asked.found_at, .classes = FIRN_OS_FAULT_READS, .error_number = EIO};
-    firn_os_fault_set_plan(world.tree.outer, &plan);
+    struct firn_sim_fault_plan plan = {
+        .call = asked.found_at, .classes = FIRN_SIM_FAULT_READS, .error_number = EIO};
+    firn_sim_fault_set_plan(world.tree.outer, &plan);
     ws_save(&world);
-    firn_os_fault_set_plan(world.tree.outer, NULL);
+    firn_sim_fault_set_plan(world.tree.outer, NULL);
     assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_METADATA, "f/e.txt"));
     struct opened opened;
     start_counting(&world, &opened);
@@ -384,7 +384,7 @@ attributes_that_could_not_be_read_are_asked_for_again(void **state)
     assert_int_equal(opened.count, 1);
     assert_string_equal(opened.last, "e.txt");
     assert_int_equal(result.checkpoint.skipped, 1); /* the fifo */
-    firn_os_fault_set_hook(world.tree.outer, NULL, NULL);
+    firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
     ws_world_close(&world);
 }
 
@@ -596,7 +596,7 @@ with_a_pack_missing_everything_is_read_and_stored_again(void **state)
     firn_save_result result = ws_save(&world);
     assert_int_equal(opened.count, 5);
     assert_int_equal(result.checkpoint.new_objects, 4); /* all but "second" */
-    firn_os_fault_set_hook(world.tree.outer, NULL, NULL);
+    firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
     ws_restore(&world, "latest");
     scan_remove_tree(&world.tree, "d");
     ws_restore(&world, "latest");
@@ -623,7 +623,7 @@ a_lost_cache_is_made_again(void **state)
     start_counting(&world, &opened);
     ws_save(&world);
     assert_int_equal(opened.count, 0);
-    firn_os_fault_set_hook(world.tree.outer, NULL, NULL);
+    firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
     ws_world_close(&world);
 }
 
@@ -691,13 +691,13 @@ names_of_one_inode_agree_whatever_is_known_of_them(void **state)
     start_counting(&world, &opened);
     ws_save(&world);
     assert_int_equal(opened.count, 0);
-    firn_os_fault_set_hook(world.tree.outer, NULL, NULL);
+    firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
     ws_assert_check_clean(&world);
     ws_world_close(&world);
 }
 
 static void
-change_inode(void *ctx, const struct firn_os_fault_call *call)
+change_inode(void *ctx, const struct firn_sim_fault_call *call)
 {
     struct ws_world *world = ctx;
     if (strcmp(call->operation, "stat") == 0 && call->name != NULL &&
@@ -713,9 +713,9 @@ an_inode_that_changes_between_two_of_its_names_is_saved_in_one_state(void **stat
     struct ws_world world;
     open_counted(&world);
     ws_save(&world);
-    firn_os_fault_set_hook(world.tree.outer, change_inode, &world);
+    firn_sim_fault_set_hook(world.tree.outer, change_inode, &world);
     firn_save_result result = ws_save(&world);
-    firn_os_fault_set_hook(world.tree.outer, NULL, NULL);
+    firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
     assert_int_equal(result.changed, 2); /* both names */
     ws_assert_check_clean(&world);
     save_and_compare(&world);

@@ -14,7 +14,7 @@
 
 #include "base/slice.h"
 #include "catalog/catalog_journal.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "store/db.h"
 
 static const struct firn_catalog_journal EXAMPLE = {
@@ -128,7 +128,7 @@ an_entry_needs_what_an_undo_and_a_recovery_need(void **state)
     const struct firn_db_options options = {.create_if_missing = true};
     struct firn_os *os;
     struct firn_db *db;
-    assert_int_equal(firn_os_memory_create(1, &os, NULL), FIRN_OK);
+    assert_int_equal(firn_sim_memory_create(1, &os, NULL), FIRN_OK);
     assert_int_equal(firn_db_path_open(os, "/s", &options, &db, NULL), FIRN_OK);
     assert_false(needs(db, 0x11));
     struct firn_catalog_journal journal = EXAMPLE;
@@ -150,7 +150,7 @@ an_entry_needs_what_an_undo_and_a_recovery_need(void **state)
     assert_false(needs(db, 1));
     firn_buf_deinit(&previous);
     assert_int_equal(firn_db_close(db, NULL), FIRN_OK);
-    firn_os_memory_destroy(os);
+    firn_sim_memory_destroy(os);
 }
 
 static void

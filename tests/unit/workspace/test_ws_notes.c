@@ -17,10 +17,10 @@
 #include "base/slice.h"
 #include "handle/ws_begun.h"
 #include "handle/ws_internal.h"
-#include "os/os_memory.h"
 #include "place/place_private.h"
 #include "place/place_trust.h"
 #include "repair/repair_remove.h"
+#include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 #include "ws_break.h"
 
@@ -541,7 +541,7 @@ judge(struct ws_world *world, int operation, const struct ws_broken *broken)
     assert_true(rc == FIRN_OK || (operation == REMOVE && rc == FIRN_NOT_FOUND));
     assert_said(world, operation, true);
     if (!fails_for_ever) { /* and that is durable */
-        firn_os_memory_power_cut(world->tree.os, 0);
+        firn_sim_memory_power_cut(world->tree.os, 0);
         ws_world_reopen(world);
         assert_said(world, operation, true);
     }

@@ -15,9 +15,9 @@
 #include <cmocka.h>
 
 #include "handle/ws_internal.h"
-#include "os/os_fault.h"
-#include "os/os_memory.h"
 #include "place/place.h"
+#include "sim/sim_fault.h"
+#include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 #include "ws_support.h"
 
@@ -515,12 +515,12 @@ any_call_may_fail(void **state)
             if (operation == ADOPT) {
                 rename_in_root(&world, "w", "v");
             }
-            struct firn_os_fault_plan plan = {
-                .call = n, .classes = FIRN_OS_FAULT_ALL, .error_number = EIO};
-            firn_os_fault_set_plan(world.tree.outer, &plan);
+            struct firn_sim_fault_plan plan = {
+                .call = n, .classes = FIRN_SIM_FAULT_ALL, .error_number = EIO};
+            firn_sim_fault_set_plan(world.tree.outer, &plan);
             int rc = run(&world, operation);
-            was_hit = firn_os_fault_hits(world.tree.outer) > 0;
-            firn_os_fault_set_plan(world.tree.outer, NULL);
+            was_hit = firn_sim_fault_hits(world.tree.outer) > 0;
+            firn_sim_fault_set_plan(world.tree.outer, NULL);
             assert_true(was_hit || rc == FIRN_OK);
             assert_all_is_well(&world, operation, rc);
             ws_world_close(&world);
@@ -575,12 +575,12 @@ the_power_may_go_at_any_call(void **state)
                 if (operation == ADOPT) {
                     rename_in_root(&world, "w", "v");
                 }
-                firn_os_memory_set_cut_at(world.tree.os, firn_os_memory_calls(world.tree.os) + k);
+                firn_sim_memory_set_cut_at(world.tree.os, firn_sim_memory_calls(world.tree.os) + k);
                 int rc = run(&world, operation);
-                was_off = firn_os_memory_is_off(world.tree.os);
+                was_off = firn_sim_memory_is_off(world.tree.os);
                 assert_true(was_off || rc == FIRN_OK);
-                firn_os_memory_power_cut(world.tree.os, seed == 0 ? 0 : seed * 1000 + k);
-                firn_os_memory_set_cut_at(world.tree.os, 0);
+                firn_sim_memory_power_cut(world.tree.os, seed == 0 ? 0 : seed * 1000 + k);
+                firn_sim_memory_set_cut_at(world.tree.os, 0);
                 assert_all_is_well(&world, operation, rc);
                 ws_world_reopen(&world);
                 ws_world_close(&world);

@@ -15,8 +15,8 @@
 
 #include <cmocka.h>
 
-#include "os/os_fault.h"
-#include "os/os_memory.h"
+#include "sim/sim_fault.h"
+#include "sim/sim_memory.h"
 #include "support/test_file.h"
 #include "ws_edit.h"
 #include "ws_support.h"
@@ -199,7 +199,7 @@ turn_a_deep_directory_into_a_link_to_outside(struct scan_world *tree)
 }
 
 static void
-intrude(void *ctx, const struct firn_os_fault_call *call)
+intrude(void *ctx, const struct firn_sim_fault_call *call)
 {
     struct intruder *intruder = ctx;
     intruder->calls = call->number;
@@ -251,9 +251,9 @@ try_once(struct prepared *prepared, const struct kind *kind, uint64_t n, struct 
     ws_world_reopen(&world);
     char *outside = dump_outside(&world);
     struct intruder intruder = {.tree = &world.tree, .act = kind->act, .at = n};
-    firn_os_fault_set_hook(world.tree.outer, intrude, &intruder);
+    firn_sim_fault_set_hook(world.tree.outer, intrude, &intruder);
     int rc = ws_try_restore(&world, "1", NULL);
-    firn_os_fault_set_hook(world.tree.outer, NULL, NULL);
+    firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
     char message[sizeof world.err.text];
     snprintf(message, sizeof message, "%s", rc == FIRN_OK ? "" : world.err.text);
     tally->restores++;

@@ -19,8 +19,8 @@
 
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
-#include "os/os_fault.h"
-#include "os/os_memory.h"
+#include "sim/sim_fault.h"
+#include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 #include "ws_edit.h"
 #include "ws_support.h"
@@ -129,7 +129,7 @@ prepare(struct prepared *prepared, bool few)
     ws_world_open_memory(world, few ? 71 : 72);
     give(tree->os, "/", USER);
     give(tree->os, "/w", USER);
-    firn_os_memory_set_user(tree->os, USER);
+    firn_sim_memory_set_user(tree->os, USER);
     put_first(tree);
     ws_save(world);
     prepared->first = ws_dump(world);
@@ -311,8 +311,8 @@ go_on(struct trial *trial)
 static void
 power_back(struct ws_world *world, uint64_t seed)
 {
-    firn_os_memory_power_cut(world->tree.os, seed);
-    firn_os_memory_set_cut_at(world->tree.os, 0);
+    firn_sim_memory_power_cut(world->tree.os, seed);
+    firn_sim_memory_set_cut_at(world->tree.os, 0);
     ws_world_reopen(world);
 }
 
@@ -322,9 +322,9 @@ cut_restore(struct trial *trial, uint64_t call, uint64_t seed)
 {
     struct ws_world *world = &trial->world;
     struct firn_os *os = world->tree.os;
-    firn_os_memory_set_cut_at(os, firn_os_memory_calls(os) + call);
+    firn_sim_memory_set_cut_at(os, firn_sim_memory_calls(os) + call);
     int rc = ws_try_restore(world, "1", NULL);
-    bool was_off = firn_os_memory_is_off(os);
+    bool was_off = firn_sim_memory_is_off(os);
     assert_true(was_off || rc == FIRN_OK);
     power_back(world, seed);
     char *now = ws_dump(world);
@@ -390,9 +390,9 @@ the_power_may_go_in_what_deals_with_a_power_cut(void **state)
     /* How many calls a whole restore takes. */
     struct ws_world whole;
     ws_world_clone(&prepared.world, &whole);
-    uint64_t calls = firn_os_memory_calls(whole.tree.os);
+    uint64_t calls = firn_sim_memory_calls(whole.tree.os);
     ws_restore(&whole, "1");
-    calls = firn_os_memory_calls(whole.tree.os) - calls;
+    calls = firn_sim_memory_calls(whole.tree.os) - calls;
     ws_world_close(&whole);
     uint64_t cuts = 0;
     const uint64_t step = is_long() ? 3 : 47;
@@ -414,9 +414,9 @@ the_power_may_go_in_what_deals_with_a_power_cut(void **state)
                 bool is_another = way == AGAIN && !pending.is_pending;
                 char *before = is_another ? ws_dump(&trial.world) : NULL;
                 trial.before = before;
-                firn_os_memory_set_cut_at(os, firn_os_memory_calls(os) + second);
+                firn_sim_memory_set_cut_at(os, firn_sim_memory_calls(os) + second);
                 FIRN_IGNORE(try_way(&trial.world, way));
-                was_off = firn_os_memory_is_off(os);
+                was_off = firn_sim_memory_is_off(os);
                 power_back(&trial.world, second + call);
                 assert_int_equal(firn_ws_restore_pending(trial.world.ws, &pending, NULL), FIRN_OK);
                 trial.way = pending.is_pending ? (enum way)((call + second) % OTHER) : AGAIN;
@@ -449,14 +449,14 @@ fail_restores(bool for_ever, int error_number)
         scan_world_wrap(&trial.world.tree);
         ws_world_reopen(&trial.world);
         struct firn_os *outer = trial.world.tree.outer;
-        struct firn_os_fault_plan plan = {.call = call,
-                                          .for_ever = for_ever,
-                                          .classes = FIRN_OS_FAULT_ALL,
-                                          .error_number = error_number};
-        firn_os_fault_set_plan(outer, &plan);
+        struct firn_sim_fault_plan plan = {.call = call,
+                                           .for_ever = for_ever,
+                                           .classes = FIRN_SIM_FAULT_ALL,
+                                           .error_number = error_number};
+        firn_sim_fault_set_plan(outer, &plan);
         int rc = ws_try_restore(&trial.world, "1", NULL);
-        was_hit = firn_os_fault_hits(outer) > 0;
-        firn_os_fault_set_plan(outer, NULL);
+        was_hit = firn_sim_fault_hits(outer) > 0;
+        firn_sim_fault_set_plan(outer, NULL);
         assert_true(was_hit || rc == FIRN_OK);
         failures += rc != FIRN_OK ? 1 : 0;
         trial.is_loose = trial.world.notices.counts[FIRN_NOTICE_UNREADABLE] > 0;
@@ -490,7 +490,7 @@ struct refused {
 };
 
 static void
-look_at_call(void *ctx, const struct firn_os_fault_call *call)
+look_at_call(void *ctx, const struct firn_sim_fault_call *call)
 {
     struct refused *refused = ctx;
     if (call->number == refused->number) {
@@ -518,16 +518,16 @@ any_call_of_a_restore_may_be_refused(void **state)
         scan_world_wrap(&trial.world.tree);
         ws_world_reopen(&trial.world);
         struct firn_os *outer = trial.world.tree.outer;
-        struct firn_os_fault_plan plan = {
-            .call = call, .classes = FIRN_OS_FAULT_ALL, .error_number = EPERM};
+        struct firn_sim_fault_plan plan = {
+            .call = call, .classes = FIRN_SIM_FAULT_ALL, .error_number = EPERM};
         struct refused refused = {.number = call};
         firn_restore_result result;
-        firn_os_fault_set_hook(outer, look_at_call, &refused);
-        firn_os_fault_set_plan(outer, &plan);
+        firn_sim_fault_set_hook(outer, look_at_call, &refused);
+        firn_sim_fault_set_plan(outer, &plan);
         int rc = ws_try_restore(&trial.world, "1", &result);
-        was_hit = firn_os_fault_hits(outer) > 0;
-        firn_os_fault_set_plan(outer, NULL);
-        firn_os_fault_set_hook(outer, NULL, NULL);
+        was_hit = firn_sim_fault_hits(outer) > 0;
+        firn_sim_fault_set_plan(outer, NULL);
+        firn_sim_fault_set_hook(outer, NULL, NULL);
         if (was_hit && refused.is_placing && rc != FIRN_OK) {
             fail_msg("%s: all else is not done: %s", trial.what, trial.world.err.text);
         }
@@ -586,9 +586,9 @@ a_restore_that_came_to_nothing_is_nothing_to_undo(void **state)
     struct prepared prepared = {0};
     prepare(&prepared, false);
     struct firn_os *os = prepared.world.tree.os;
-    firn_os_memory_set_user(os, 0);
+    firn_sim_memory_set_user(os, 0);
     give(os, "/w/dir", ANOTHER); /* its time cannot be set back */
-    firn_os_memory_set_user(os, USER);
+    firn_sim_memory_set_user(os, USER);
     char *edited = ws_dump(&prepared.world);
     struct ws_world clone;
     struct ws_world *world = &clone;
@@ -604,12 +604,12 @@ a_restore_that_came_to_nothing_is_nothing_to_undo(void **state)
         ws_world_clone(&prepared.world, world);
         scan_world_wrap(&world->tree);
         ws_world_reopen(world);
-        struct firn_os_fault_plan plan = {
-            .call = call, .classes = FIRN_OS_FAULT_WRITES, .error_number = EIO};
-        firn_os_fault_set_plan(world->tree.outer, &plan);
+        struct firn_sim_fault_plan plan = {
+            .call = call, .classes = FIRN_SIM_FAULT_WRITES, .error_number = EIO};
+        firn_sim_fault_set_plan(world->tree.outer, &plan);
         rc = ws_try_restore(world, "1", &result);
-        assert_true(firn_os_fault_hits(world->tree.outer) > 0);
-        firn_os_fault_set_plan(world->tree.outer, NULL);
+        assert_true(firn_sim_fault_hits(world->tree.outer) > 0);
+        firn_sim_fault_set_plan(world->tree.outer, NULL);
         assert_int_equal(firn_ws_restore_pending(world->ws, &pending, NULL), FIRN_OK);
     }
     ws_assert_dump(world, edited);

@@ -19,8 +19,8 @@
 
 #include "catalog/catalog.h"
 #include "gc_support.h"
-#include "os/os_memory.h"
 #include "repair/repair_remove.h"
+#include "sim/sim_memory.h"
 #include "store/db.h"
 #include "support/test_file.h"
 #include "support/test_share.h"

@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
-#include "os/os_fault.h"
-#include "os/os_memory.h"
+#include "sim/sim_fault.h"
+#include "sim/sim_memory.h"
 #include "ws_support.h"
 
 static void
@@ -184,10 +184,10 @@ interrupt(struct ws_world *world, char **out_edited)
     for (uint64_t call = 1; !pending.has_begun; call++) {
         ws_world_clone(&whole, world);
         struct firn_os *os = world->tree.os;
-        firn_os_memory_set_cut_at(os, firn_os_memory_calls(os) + call);
+        firn_sim_memory_set_cut_at(os, firn_sim_memory_calls(os) + call);
         assert_int_not_equal(ws_try_restore(world, "1", NULL), FIRN_OK);
-        firn_os_memory_power_cut(os, 1);
-        firn_os_memory_set_cut_at(os, 0);
+        firn_sim_memory_power_cut(os, 1);
+        firn_sim_memory_set_cut_at(os, 0);
         ws_world_reopen(world);
         must(world, firn_ws_restore_pending(world->ws, &pending, &world->err));
         char *now = ws_dump(world);
@@ -303,11 +303,11 @@ what_was_written_under_a_temporary_name_is_kept(void **state)
             struct ws_world world;
             ws_world_clone(&whole, &world);
             struct firn_os *os = world.tree.os;
-            firn_os_memory_set_cut_at(os, firn_os_memory_calls(os) + call);
+            firn_sim_memory_set_cut_at(os, firn_sim_memory_calls(os) + call);
             FIRN_IGNORE(ws_try_restore(&world, "1", NULL));
-            was_off = firn_os_memory_is_off(os);
-            firn_os_memory_power_cut(os, 1);
-            firn_os_memory_set_cut_at(os, 0);
+            was_off = firn_sim_memory_is_off(os);
+            firn_sim_memory_power_cut(os, 1);
+            firn_sim_memory_set_cut_at(os, 0);
             ws_world_reopen(&world);
             firn_pending_restore pending;
             must(&world, firn_ws_restore_pending(world.ws, &pending, &world.err));
@@ -351,12 +351,12 @@ what_was_put_to_rest_stays_at_rest(void **state)
             struct ws_world world;
             ws_world_clone(&whole, &world);
             struct firn_os *os = world.tree.os;
-            firn_os_memory_set_writeback(os, 0);
-            firn_os_memory_set_cut_at(os, firn_os_memory_calls(os) + call);
+            firn_sim_memory_set_writeback(os, 0);
+            firn_sim_memory_set_cut_at(os, firn_sim_memory_calls(os) + call);
             FIRN_IGNORE(try_resume(&world));
-            was_off = firn_os_memory_is_off(os);
-            firn_os_memory_power_cut(os, seed == 3 ? call + 100 : seed);
-            firn_os_memory_set_cut_at(os, 0);
+            was_off = firn_sim_memory_is_off(os);
+            firn_sim_memory_power_cut(os, seed == 3 ? call + 100 : seed);
+            firn_sim_memory_set_cut_at(os, 0);
             ws_world_reopen(&world);
             ws_save(&world);
             assert_string_equal(temporary_of(&world).name, "");
@@ -376,7 +376,7 @@ struct hidden_write {
 
 /* At the first rename: the checks are over. */
 static void
-write_unseen(void *ctx, const struct firn_os_fault_call *call)
+write_unseen(void *ctx, const struct firn_sim_fault_call *call)
 {
     struct hidden_write *hidden = ctx;
     if (hidden->is_done || strcmp(call->operation, "rename") != 0) {
@@ -409,9 +409,9 @@ among_many_changes_too_a_write_within_a_tick_of_the_clock_is_seen(void **state)
     scan_world_wrap(&world.tree);
     ws_world_reopen(&world);
     struct hidden_write hidden = {.world = &world};
-    firn_os_fault_set_hook(world.tree.outer, write_unseen, &hidden);
+    firn_sim_fault_set_hook(world.tree.outer, write_unseen, &hidden);
     assert_int_equal(ws_try_restore(&world, "1", NULL), FIRN_CONFLICT);
-    firn_os_fault_set_hook(world.tree.outer, NULL, NULL);
+    firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
     assert_true(hidden.is_done);
     assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_KEPT, "file39"));
     struct firn_os_stat stat;
@@ -552,13 +552,13 @@ every_rename_may_be_one_that_the_file_system_cannot_do_at_once(void **state)
         ws_world_clone(&whole, &world);
         scan_world_wrap(&world.tree);
         ws_world_reopen(&world);
-        struct firn_os_fault_plan plan = {
-            .call = call, .classes = FIRN_OS_FAULT_METADATA, .error_number = EINVAL};
-        firn_os_fault_set_plan(world.tree.outer, &plan);
+        struct firn_sim_fault_plan plan = {
+            .call = call, .classes = FIRN_SIM_FAULT_METADATA, .error_number = EINVAL};
+        firn_sim_fault_set_plan(world.tree.outer, &plan);
         firn_restore_result result;
         int rc = ws_try_restore(&world, "1", &result);
-        was_hit = firn_os_fault_hits(world.tree.outer) > 0;
-        firn_os_fault_set_plan(world.tree.outer, NULL);
+        was_hit = firn_sim_fault_hits(world.tree.outer) > 0;
+        firn_sim_fault_set_plan(world.tree.outer, NULL);
         if (rc == FIRN_OK && result.not_restored + result.incomplete == 0) {
             ws_assert_dump(&world, first);
             done++;

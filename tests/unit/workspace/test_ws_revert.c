@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "ws_edit.h"
 #include "ws_reverting.h"
 

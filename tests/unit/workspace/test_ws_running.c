@@ -16,7 +16,7 @@
 #include "base/slice.h"
 #include "checkout/checkout.h"
 #include "handle/ws_running.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "tree/tree_reserved.h"
 #include "ws_support.h"
 

@@ -15,8 +15,8 @@
 
 #include <cmocka.h>
 
-#include "os/os_memory.h"
 #include "scan_support.h"
+#include "sim/sim_memory.h"
 #include "support/test_random.h"
 
 /* Runs a test in both worlds. */
@@ -256,7 +256,7 @@ kinds_that_a_list_does_not_tell_are_looked_up(void **state)
     scan_put_text(&world, "q/Cargo.toml", "");
     scan_put_text(&world, "q/target/left-out", "");
     firn_hash told = scan_check_equal(&world);
-    firn_os_memory_set_hide_kinds(world.os, true);
+    firn_sim_memory_set_hide_kinds(world.os, true);
     firn_hash looked_up = scan_check_equal(&world);
     assert_memory_equal(&told, &looked_up, sizeof told);
     scan_world_close(&world);
@@ -551,7 +551,7 @@ a_very_deep_tree_needs_no_deep_stack_and_is_cut_off_with_a_notice(void **state)
     scan_notices_deinit(&notices);
     scan_sink_deinit(&sink);
     firn_os_dir_close(world.root);
-    firn_os_memory_destroy(world.os);
+    firn_sim_memory_destroy(world.os);
 }
 
 static void

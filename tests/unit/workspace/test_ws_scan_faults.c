@@ -15,8 +15,8 @@
 
 #include <cmocka.h>
 
-#include "os/os_memory.h"
 #include "scan_support.h"
+#include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 #include "support/test_share.h"
 
@@ -44,7 +44,7 @@ put_unreadable(struct scan_world *world)
     scan_set_mode(world, "secret", 0000);
     scan_set_mode(world, "closed", 0000);
     scan_set_mode(world, "open/g", 0000);
-    firn_os_memory_set_user(world->os, 1000);
+    firn_sim_memory_set_user(world->os, 1000);
 }
 
 static void
@@ -74,7 +74,7 @@ what_cannot_be_read_is_left_out_told_and_counted(void **state)
     firn_scan_result_deinit(&result);
     scan_notices_deinit(&notices);
     scan_sink_deinit(&sink);
-    firn_os_memory_set_user(world.os, 0);
+    firn_sim_memory_set_user(world.os, 0);
     scan_world_close(&world);
 }
 
@@ -93,7 +93,7 @@ a_strict_scan_stops_at_the_first_thing_it_cannot_read(void **state)
     assert_int_equal(err.code, FIRN_DENIED);
     assert_non_null(strstr(err.text, "/w/"));
     assert_int_equal(result.files, 0);
-    firn_os_memory_set_user(world.os, 0);
+    firn_sim_memory_set_user(world.os, 0);
     assert_int_equal(try_run(&world, &sink, NULL, 1, true, &result, &err), FIRN_OK);
     assert_int_equal(result.files, 4);
     firn_scan_result_deinit(&result);
@@ -112,12 +112,12 @@ a_root_that_cannot_be_read_is_an_error(void **state)
     scan_world_open_memory(&world, 1);
     scan_put_text(&world, "f", "f");
     assert_int_equal(firn_os_set_mode((struct firn_os_node){.dir = world.root}, 0, &err), FIRN_OK);
-    firn_os_memory_set_user(world.os, 1000);
+    firn_sim_memory_set_user(world.os, 1000);
     scan_sink_init(&sink);
     assert_int_equal(try_run(&world, &sink, NULL, 1, false, &result, &err), FIRN_DENIED);
     assert_non_null(strstr(err.text, "/w"));
     scan_sink_deinit(&sink);
-    firn_os_memory_set_user(world.os, 0);
+    firn_sim_memory_set_user(world.os, 0);
     scan_world_close(&world);
 }
 

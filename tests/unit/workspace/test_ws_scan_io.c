@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
-#include "os/os_fault.h"
 #include "scan_support.h"
+#include "sim/sim_fault.h"
 #include "support/test_alloc.h"
 
 enum { MIB = 1 << 20 };
@@ -95,21 +95,21 @@ struct outcome {
 };
 
 static struct outcome
-run_planned(struct scan_world *world, const struct firn_os_fault_plan *plan, const char *whole)
+run_planned(struct scan_world *world, const struct firn_sim_fault_plan *plan, const char *whole)
 {
     struct scan_sink sink;
     struct scan_notices notices = {0};
     struct firn_scan_result result;
     struct outcome outcome = {0};
     scan_sink_init(&sink);
-    firn_os_fault_set_plan(world->outer, plan);
+    firn_sim_fault_set_plan(world->outer, plan);
     outcome.code = try_run(world, &sink, &notices, &result, &outcome.err);
     uint64_t skipped =
         notices.counts[FIRN_NOTICE_UNREADABLE] + notices.counts[FIRN_NOTICE_METADATA];
     outcome.told = skipped + notices.counts[FIRN_NOTICE_BAD_RULE];
-    outcome.hits = firn_os_fault_hits(world->outer);
-    outcome.calls = firn_os_fault_calls(world->outer);
-    firn_os_fault_set_plan(world->outer, NULL);
+    outcome.hits = firn_sim_fault_hits(world->outer);
+    outcome.calls = firn_sim_fault_calls(world->outer);
+    firn_sim_fault_set_plan(world->outer, NULL);
     if (outcome.code == FIRN_OK) {
         outcome.root = result.root.hash;
         assert_int_equal(result.skipped, skipped + notices.counts[FIRN_NOTICE_SPECIAL]);
@@ -134,11 +134,11 @@ fail_each_call(struct scan_world *world, bool for_ever, const char *whole)
     assert_int_equal(good.code, FIRN_OK);
     int64_t alive = test_alloc_alive();
     for (uint64_t n = 1; n <= good.calls; n++) {
-        struct firn_os_fault_plan plan = {.call = n,
-                                          .for_ever = for_ever,
-                                          .classes = FIRN_OS_FAULT_ALL,
-                                          .kind = FIRN_OS_FAULT_FAILS,
-                                          .error_number = EIO};
+        struct firn_sim_fault_plan plan = {.call = n,
+                                           .for_ever = for_ever,
+                                           .classes = FIRN_SIM_FAULT_ALL,
+                                           .kind = FIRN_SIM_FAULT_FAILS,
+                                           .error_number = EIO};
         struct outcome outcome = run_planned(world, &plan, whole);
         assert_true(outcome.hits > 0);
         if (outcome.code == FIRN_OK) { /* never silently */
@@ -185,10 +185,10 @@ running_out_of_descriptors_is_not_the_fault_of_a_file(void **state)
     scan_world_wrap(&world);
     uint64_t opens = 0;
     for (uint64_t n = 1; n == 1 || n <= opens; n++) {
-        struct firn_os_fault_plan plan = {.call = n,
-                                          .classes = FIRN_OS_FAULT_OPENS,
-                                          .kind = FIRN_OS_FAULT_FAILS,
-                                          .error_number = EMFILE};
+        struct firn_sim_fault_plan plan = {.call = n,
+                                           .classes = FIRN_SIM_FAULT_OPENS,
+                                           .kind = FIRN_SIM_FAULT_FAILS,
+                                           .error_number = EMFILE};
         struct outcome outcome = run_planned(&world, &plan, NULL);
         opens = outcome.hits == 0 ? 0 : n + 1;
         if (outcome.hits > 0) {
@@ -208,8 +208,8 @@ short_reads_and_interruptions_change_nothing(void **state)
     put_with_links(&world);
     scan_world_wrap(&world);
     struct outcome good = run_planned(&world, NULL, NULL);
-    struct firn_os_fault_plan reads = {
-        .call = 1, .for_ever = true, .classes = FIRN_OS_FAULT_READS, .kind = FIRN_OS_FAULT_SHORT};
+    struct firn_sim_fault_plan reads = {
+        .call = 1, .for_ever = true, .classes = FIRN_SIM_FAULT_READS, .kind = FIRN_SIM_FAULT_SHORT};
     struct outcome outcome = run_planned(&world, &reads, NULL);
     assert_int_equal(outcome.code, FIRN_OK);
     assert_memory_equal(&outcome.root, &good.root, sizeof good.root);
@@ -230,7 +230,7 @@ struct intruder {
 };
 
 static void
-intrude(void *ctx, const struct firn_os_fault_call *call)
+intrude(void *ctx, const struct firn_sim_fault_call *call)
 {
     struct intruder *intruder = ctx;
     if (intruder->times > 0 && call->name != NULL && strcmp(call->name, intruder->name) == 0 &&
@@ -256,7 +256,7 @@ run_intruded(const char *operation, unsigned times,
     scan_put_text(&world, "other", "untouched");
     scan_world_wrap(&world);
     firn_os_sleep_ns(world.os, 1000000000);
-    firn_os_fault_set_hook(world.outer, intrude, &intruder);
+    firn_sim_fault_set_hook(world.outer, intrude, &intruder);
     scan_sink_init(&sink);
     assert_int_equal(try_run(&world, &sink, notices, &result, &err), FIRN_OK);
     assert_true(intruder.done > 0);

@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "os/os_memory.h"
 #include "scan_support.h"
+#include "sim/sim_memory.h"
 #include "support/test_peak.h"
 
 static void
@@ -47,7 +47,7 @@ a_huge_flat_directory_costs_little_memory_an_entry(void **state)
     assert_int_equal(test_peak_in_use(), before);
     scan_sink_deinit(&sink);
     firn_os_dir_close(world.root);
-    firn_os_memory_destroy(world.os);
+    firn_sim_memory_destroy(world.os);
     test_peak_uninstall();
 }
 

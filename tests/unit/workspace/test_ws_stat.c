@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "statcache/statcache.h"
 #include "statcache/statcache_format.h"
 #include "support/test_random.h"
@@ -228,7 +228,7 @@ open_world(struct world *world)
 {
     struct firn_db_options options = {.create_if_missing = true};
     *world = (struct world){0};
-    must(world, firn_os_memory_create(5, &world->os, &world->err));
+    must(world, firn_sim_memory_create(5, &world->os, &world->err));
     must(world, firn_db_path_open(world->os, "/s", &options, &world->db, &world->err));
     must(world, firn_objects_open(world->db, &world->objects, &world->err));
     open_stat(world);
@@ -251,7 +251,7 @@ close_world(struct world *world)
     firn_statcache_close(world->stat);
     firn_objects_close(world->objects);
     must(world, firn_db_close(world->db, &world->err));
-    firn_os_memory_destroy(world->os);
+    firn_sim_memory_destroy(world->os);
 }
 
 static void

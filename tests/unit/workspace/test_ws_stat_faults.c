@@ -15,8 +15,8 @@
 
 #include <cmocka.h>
 
-#include "os/os_fault.h"
-#include "os/os_memory.h"
+#include "sim/sim_fault.h"
+#include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 #include "ws_support.h"
 
@@ -56,7 +56,7 @@ static void
 prepare(struct ws_world *world, uint64_t seed, unsigned count)
 {
     ws_world_open_memory(world, seed);
-    firn_os_memory_set_granularity(world->tree.os, 4000000);
+    firn_sim_memory_set_granularity(world->tree.os, 4000000);
     scan_put_text(&world->tree, "a", "1st");
     scan_put_text(&world->tree, "d/b", "b");
     scan_put_link(&world->tree, "d/c", "a");
@@ -104,12 +104,12 @@ any_call_of_an_incremental_save_may_fail(void **state)
         ws_world_clone(&prepared, &world);
         scan_world_wrap(&world.tree);
         ws_world_reopen(&world);
-        struct firn_os_fault_plan plan = {
-            .call = n, .classes = FIRN_OS_FAULT_ALL, .error_number = EIO};
-        firn_os_fault_set_plan(world.tree.outer, &plan);
+        struct firn_sim_fault_plan plan = {
+            .call = n, .classes = FIRN_SIM_FAULT_ALL, .error_number = EIO};
+        firn_sim_fault_set_plan(world.tree.outer, &plan);
         failures += ws_try_save(&world, NULL) != FIRN_OK ? 1 : 0;
-        was_hit = firn_os_fault_hits(world.tree.outer) > 0;
-        firn_os_fault_set_plan(world.tree.outer, NULL);
+        was_hit = firn_sim_fault_hits(world.tree.outer) > 0;
+        firn_sim_fault_set_plan(world.tree.outer, NULL);
         change_in_place(&world, "a", "3rd");
         assert_next_save_is_right(&world);
         ws_world_close(&world);
@@ -158,13 +158,13 @@ after_a_power_cut_the_next_save_sees_what_is_there(void **state)
         for (uint64_t seed = 0; seed < seeds; seed++) {
             struct ws_world world;
             ws_world_clone(&prepared, &world);
-            firn_os_memory_set_cut_at(world.tree.os, firn_os_memory_calls(world.tree.os) + k);
+            firn_sim_memory_set_cut_at(world.tree.os, firn_sim_memory_calls(world.tree.os) + k);
             int rc = ws_try_save(&world, NULL);
-            was_off = firn_os_memory_is_off(world.tree.os);
+            was_off = firn_sim_memory_is_off(world.tree.os);
             assert_true(was_off || rc == FIRN_OK);
             /* Seed 1 would keep everything: nothing then was lost that a look does not show. */
-            firn_os_memory_power_cut(world.tree.os, seed == 0 ? 0 : seed * 1000 + k);
-            firn_os_memory_set_cut_at(world.tree.os, 0);
+            firn_sim_memory_power_cut(world.tree.os, seed == 0 ? 0 : seed * 1000 + k);
+            firn_sim_memory_set_cut_at(world.tree.os, 0);
             ws_world_reopen(&world);
             assert_next_save_is_right(&world);
             ws_world_close(&world);

@@ -21,7 +21,7 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "statcache/statcache.h"
 #include "ws_edit.h"
 #include "ws_support.h"
@@ -259,17 +259,17 @@ move_clock(struct model *model)
     int64_t now = firn_os_now_ns(os);
     switch (below(model, 6)) {
     case 0:
-        firn_os_memory_set_time(os, now + (int64_t)below(model, (uint64_t)SECOND));
+        firn_sim_memory_set_time(os, now + (int64_t)below(model, (uint64_t)SECOND));
         break;
     case 1:
-        firn_os_memory_set_time(os, now + (int64_t)below(model, 100) * SECOND);
+        firn_sim_memory_set_time(os, now + (int64_t)below(model, 100) * SECOND);
         break;
     case 2: /* back: by anything, in the finest steps */
-        firn_os_memory_set_time(os, now - (int64_t)below(model, 200 * (uint64_t)SECOND));
+        firn_sim_memory_set_time(os, now - (int64_t)below(model, 200 * (uint64_t)SECOND));
         model->must_save = true;
         break;
     default:
-        firn_os_memory_set_time(os, now + (int64_t)below(model, 20000000));
+        firn_sim_memory_set_time(os, now + (int64_t)below(model, 20000000));
         break;
     }
 }
@@ -469,7 +469,7 @@ incremental_saves_are_what_full_ones_would_be(void **state)
         printf("ws_stat_model, in memory: seed %" PRIu64 "\n", chosen);
         (void)fflush(stdout);
         ws_world_open_memory(&model.world, chosen);
-        firn_os_memory_set_granularity(model.world.tree.os, model.granularity_ns);
+        firn_sim_memory_set_granularity(model.world.tree.os, model.granularity_ns);
         run(&model, chosen, 40, is_long() ? 400 : 40);
     }
 }

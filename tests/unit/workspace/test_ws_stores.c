@@ -20,7 +20,7 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "store_writer.h"
 #include "support/test_alloc.h"
 #include "ws_break.h"
@@ -276,7 +276,7 @@ a_store_that_a_power_cut_left_is_saved_as_it_recovers(void **state)
         assert_int_equal(firn_os_dir_sync(world.tree.root, &world.err), FIRN_OK);
         store_writer_begin(&world.tree, "app.firn", (unsigned)(40 * seed), &writer);
         store_writer_crash(&writer);
-        firn_os_memory_power_cut(world.tree.os, seed);
+        firn_sim_memory_power_cut(world.tree.os, seed);
         ws_world_reopen(&world);
         ws_save(&world);
         assert_int_equal(world.notices.counts[FIRN_NOTICE_STORE], 0);

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "store_writer.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"

@@ -17,8 +17,8 @@
 #include "codec/blake3_hash.h"
 #include "gc_support.h"
 #include "handle/ws_internal.h"
-#include "os/os_memory.h"
 #include "reclaim/reclaim_join.h"
+#include "sim/sim_memory.h"
 #include "support/test_file.h"
 #include "support/test_random.h"
 

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "handle/ws_internal.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 #include "watch/watch_set.h"
 #include "ws_support.h"
@@ -212,7 +212,7 @@ static void
 set_clock_back(struct ws_world *world)
 {
     struct firn_os *os = world->tree.os;
-    firn_os_memory_set_time(os, firn_os_now_ns(os) - 10 * SECOND_NS);
+    firn_sim_memory_set_time(os, firn_os_now_ns(os) - 10 * SECOND_NS);
 }
 
 /* The next save begins before the time that the last one began at, or later: it is the same. */

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "ws_edit.h"
 #include "ws_model.h"
 
@@ -32,7 +32,7 @@ ws_model_is_in_memory(const struct ws_model *model)
 uint64_t
 ws_model_calls(const struct ws_model *model)
 {
-    return ws_model_is_in_memory(model) ? firn_os_memory_calls(model->world.tree.os) : 0;
+    return ws_model_is_in_memory(model) ? firn_sim_memory_calls(model->world.tree.os) : 0;
 }
 
 void

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "ws_edit.h"
 #include "ws_model.h"
 
@@ -86,12 +86,12 @@ ws_model_cut(struct ws_model *model)
     ws_world_clone(&model->world, &other.world);
     struct firn_os *os = other.world.tree.os;
     uint64_t at = ws_model_below(model, is_save ? 30 : 300);
-    firn_os_memory_set_cut_at(os, firn_os_memory_calls(os) + 1 + at);
+    firn_sim_memory_set_cut_at(os, firn_sim_memory_calls(os) + 1 + at);
     int rc =
         is_save ? ws_try_save(&other.world, NULL) : ws_try_restore(&other.world, reference, NULL);
-    assert_true(rc == FIRN_OK || firn_os_memory_is_off(os));
-    firn_os_memory_power_cut(os, ws_model_below(model, 1000));
-    firn_os_memory_set_cut_at(os, 0);
+    assert_true(rc == FIRN_OK || firn_sim_memory_is_off(os));
+    firn_sim_memory_power_cut(os, ws_model_below(model, 1000));
+    firn_sim_memory_set_cut_at(os, 0);
     ws_world_reopen(&other.world);
 
     ws_assert_check_clean(&other.world);

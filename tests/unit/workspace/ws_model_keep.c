@@ -16,7 +16,7 @@
 #include "base/slice.h"
 #include "gc_support.h"
 #include "operations/ws_workspaces.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "ws_edit.h"
 #include "ws_model.h"
 
@@ -118,7 +118,7 @@ ws_model_collect(struct ws_model *model)
     struct firn_os *os = world->tree.os;
     uint64_t way = ws_model_below(model, 6);
     if (ws_model_is_in_memory(model) && ws_model_below(model, 2) == 0) {
-        firn_os_memory_set_time(os, firn_os_now_ns(os) + week_and_more_ns);
+        firn_sim_memory_set_time(os, firn_os_now_ns(os) + week_and_more_ns);
     }
     char *before = ws_dump(world);
     ws_model_must(model, way == 0   ? gc_try_auto(world, NULL, &result)
@@ -202,18 +202,18 @@ ws_model_forget(struct ws_model *model)
     ws_world_clone(&model->world, &other.world);
     struct firn_os *os = other.world.tree.os;
     if (ws_model_below(model, 2) == 0) {
-        firn_os_memory_set_cut_at(os, firn_os_memory_calls(os) + 1 + ws_model_below(model, 40));
+        firn_sim_memory_set_cut_at(os, firn_sim_memory_calls(os) + 1 + ws_model_below(model, 40));
     }
     int rc = forget_path(&other, path);
-    assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND || firn_os_memory_is_off(os));
-    if (firn_os_memory_is_off(os)) {
-        firn_os_memory_power_cut(os, ws_model_below(model, 1000));
-        firn_os_memory_set_cut_at(os, 0);
+    assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND || firn_sim_memory_is_off(os));
+    if (firn_sim_memory_is_off(os)) {
+        firn_sim_memory_power_cut(os, ws_model_below(model, 1000));
+        firn_sim_memory_set_cut_at(os, 0);
         ws_world_reopen(&other.world);
         ws_assert_check_clean(&other.world);
         rc = rc == FIRN_OK ? FIRN_OK : forget_path(&other, path);
     }
-    firn_os_memory_set_cut_at(os, 0);
+    firn_sim_memory_set_cut_at(os, 0);
     assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND);
     ws_assert_check_clean(&other.world);
     ws_model_collect(&other);

@@ -14,7 +14,7 @@
 
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
-#include "os/os_memory.h"
+#include "sim/sim_memory.h"
 #include "ws_support.h"
 
 static void
@@ -68,7 +68,7 @@ void
 ws_world_clone(const struct ws_world *from, struct ws_world *out)
 {
     *out = (struct ws_world){.threads = from->threads};
-    check(firn_os_memory_clone(from->tree.os, &out->tree.os, &out->err), &out->err);
+    check(firn_sim_memory_clone(from->tree.os, &out->tree.os, &out->err), &out->err);
     out->root_path = strdup(from->root_path);
     out->store_path = strdup(from->store_path);
     check(firn_os_dir_open_path(out->tree.os, out->root_path, &out->tree.root, &out->err),

@@ -1,36 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_memory_name.c: operations on names in memory: create, remove, rename, link.
+ * sim/sim_memory_name.c: operations on names in memory: create, remove, rename, link.
  *
  * Each looks at what the machine sees, decides as Linux would, makes room for the entries it needs,
  * and only then changes anything: an operation that fails, for want of memory too, has changed
  * nothing.
  *
  * Changes of names stay in the cache until a sync; now and then, as a journal is committed every
- * few seconds, all of them reach the disk together (firn_os_memory_writes_back_now).
+ * few seconds, all of them reach the disk together (firn_sim_memory_writes_back_now).
  */
 #include <string.h>
 
 #include "base/mem.h"
-#include "os/os_memory_fs.h"
+#include "sim/sim_memory_fs.h"
 
 enum { NAME_SIZE_MAX = 255, TARGET_SIZE_MAX = 4095 };
 
 /* What every change of a name ends with. */
 static void
-finish(struct firn_os_memory_inode *dir)
+finish(struct firn_sim_memory_inode *dir)
 {
-    struct firn_os_memory *fs = dir->fs;
-    dir->cache.mtime_ns = dir->cache.ctime_ns = firn_os_memory_stamp(fs);
-    if (firn_os_memory_writes_back_now(fs)) {
-        firn_os_memory_tree_flush_all(fs);
+    struct firn_sim_memory *fs = dir->fs;
+    dir->cache.mtime_ns = dir->cache.ctime_ns = firn_sim_memory_stamp(fs);
+    if (firn_sim_memory_writes_back_now(fs)) {
+        firn_sim_memory_tree_flush_all(fs);
     }
-    firn_os_memory_tree_sweep(fs);
+    firn_sim_memory_tree_sweep(fs);
 }
 
 /* Whether names may be changed in the directory, and this one exist. */
 static int
-may_change(const struct firn_os_memory_inode *dir, const char *name)
+may_change(const struct firn_sim_memory_inode *dir, const char *name)
 {
     if (strlen(name) > NAME_SIZE_MAX) {
         return ENAMETOOLONG;
@@ -38,20 +38,20 @@ may_change(const struct firn_os_memory_inode *dir, const char *name)
     if (dir->cache_names == NULL && dir != dir->fs->root) {
         return ENOENT; /* the directory was removed */
     }
-    return firn_os_memory_may(dir, FIRN_OS_MEMORY_MAY_WRITE) ? 0 : EACCES;
+    return firn_sim_memory_may(dir, FIRN_SIM_MEMORY_MAY_WRITE) ? 0 : EACCES;
 }
 
 int
-firn_os_memory_name_add(struct firn_os_memory_inode *dir, const char *name,
-                        struct firn_os_memory_inode *inode)
+firn_sim_memory_name_add(struct firn_sim_memory_inode *dir, const char *name,
+                         struct firn_sim_memory_inode *inode)
 {
-    struct firn_os_memory_entry *entry = firn_os_memory_tree_ensure(dir, name);
+    struct firn_sim_memory_entry *entry = firn_sim_memory_tree_ensure(dir, name);
     if (entry == NULL) {
-        firn_os_memory_tree_doom(inode);
-        firn_os_memory_tree_sweep(dir->fs);
+        firn_sim_memory_tree_doom(inode);
+        firn_sim_memory_tree_sweep(dir->fs);
         return ENOMEM;
     }
-    firn_os_memory_tree_set_cache(entry, inode);
+    firn_sim_memory_tree_set_cache(entry, inode);
     finish(dir);
     return 0;
 }
@@ -61,13 +61,13 @@ static int
 create(struct firn_os_dir *dir, const char *name, enum firn_os_kind kind, uint32_t mode,
        const char *target)
 {
-    struct firn_os_memory_inode *parent;
-    int error_number = firn_os_memory_begin_dir(dir, FIRN_OS_MEMORY_CHANGES, &parent);
+    struct firn_sim_memory_inode *parent;
+    int error_number = firn_sim_memory_begin_dir(dir, FIRN_SIM_MEMORY_CHANGES, &parent);
     if (error_number != 0) {
         return error_number;
     }
-    struct firn_os_memory *fs = parent->fs;
-    if (firn_os_memory_tree_lookup(parent, name) != NULL) {
+    struct firn_sim_memory *fs = parent->fs;
+    if (firn_sim_memory_tree_lookup(parent, name) != NULL) {
         return EEXIST;
     }
     error_number = may_change(parent, name);
@@ -77,37 +77,37 @@ create(struct firn_os_dir *dir, const char *name, enum firn_os_kind kind, uint32
     if (fs->used_bytes >= fs->space_bytes) {
         return ENOSPC;
     }
-    struct firn_os_memory_inode *inode = firn_os_memory_tree_new_inode(fs, kind, mode);
+    struct firn_sim_memory_inode *inode = firn_sim_memory_tree_new_inode(fs, kind, mode);
     if (inode == NULL) {
         return ENOMEM;
     }
     if (target != NULL) {
         inode->target = firn_strdup(target);
         if (inode->target == NULL) {
-            firn_os_memory_tree_doom(inode);
-            firn_os_memory_tree_sweep(fs);
+            firn_sim_memory_tree_doom(inode);
+            firn_sim_memory_tree_sweep(fs);
             return ENOMEM;
         }
     }
-    return firn_os_memory_name_add(parent, name, inode);
+    return firn_sim_memory_name_add(parent, name, inode);
 }
 
 int
-firn_os_memory_name_make_dir(struct firn_os_dir *dir, const char *name, uint32_t mode)
+firn_sim_memory_name_make_dir(struct firn_os_dir *dir, const char *name, uint32_t mode)
 {
-    const struct firn_os_memory *fs = (const struct firn_os_memory *)dir->os;
+    const struct firn_sim_memory *fs = (const struct firn_sim_memory *)dir->os;
     return create(dir, name, FIRN_OS_DIR, mode & 01777 & ~fs->umask, NULL);
 }
 
 int
-firn_os_memory_name_make_fifo(struct firn_os_dir *dir, const char *name, uint32_t mode)
+firn_sim_memory_name_make_fifo(struct firn_os_dir *dir, const char *name, uint32_t mode)
 {
-    const struct firn_os_memory *fs = (const struct firn_os_memory *)dir->os;
+    const struct firn_sim_memory *fs = (const struct firn_sim_memory *)dir->os;
     return create(dir, name, FIRN_OS_FIFO, mode & ~fs->umask, NULL);
 }
 
 int
-firn_os_memory_name_make_symlink(struct firn_os_dir *dir, const char *name, const char *target)
+firn_sim_memory_name_make_symlink(struct firn_os_dir *dir, const char *name, const char *target)
 {
     if (target[0] == '\0') {
         return ENOENT;
@@ -120,14 +120,14 @@ firn_os_memory_name_make_symlink(struct firn_os_dir *dir, const char *name, cons
 
 /* The entry under which something is to be removed. */
 static int
-begin_remove(struct firn_os_dir *dir, const char *name, struct firn_os_memory_entry **out)
+begin_remove(struct firn_os_dir *dir, const char *name, struct firn_sim_memory_entry **out)
 {
-    struct firn_os_memory_inode *parent;
-    int error_number = firn_os_memory_begin_dir(dir, FIRN_OS_MEMORY_CHANGES, &parent);
+    struct firn_sim_memory_inode *parent;
+    int error_number = firn_sim_memory_begin_dir(dir, FIRN_SIM_MEMORY_CHANGES, &parent);
     if (error_number != 0) {
         return error_number;
     }
-    *out = firn_os_memory_tree_find(parent, name);
+    *out = firn_sim_memory_tree_find(parent, name);
     if (*out == NULL || (*out)->cache == NULL) {
         return strlen(name) > NAME_SIZE_MAX ? ENAMETOOLONG : ENOENT;
     }
@@ -135,19 +135,19 @@ begin_remove(struct firn_os_dir *dir, const char *name, struct firn_os_memory_en
 }
 
 static void
-remove_entry(struct firn_os_memory_entry *entry)
+remove_entry(struct firn_sim_memory_entry *entry)
 {
-    struct firn_os_memory_inode *dir = entry->dir;
-    entry->cache->cache.ctime_ns = firn_os_memory_stamp(dir->fs);
-    firn_os_memory_tree_set_cache(entry, NULL);
-    firn_os_memory_tree_drop_if_empty(entry);
+    struct firn_sim_memory_inode *dir = entry->dir;
+    entry->cache->cache.ctime_ns = firn_sim_memory_stamp(dir->fs);
+    firn_sim_memory_tree_set_cache(entry, NULL);
+    firn_sim_memory_tree_drop_if_empty(entry);
     finish(dir);
 }
 
 int
-firn_os_memory_name_remove_file(struct firn_os_dir *dir, const char *name)
+firn_sim_memory_name_remove_file(struct firn_os_dir *dir, const char *name)
 {
-    struct firn_os_memory_entry *entry;
+    struct firn_sim_memory_entry *entry;
     int error_number = begin_remove(dir, name, &entry);
     if (error_number != 0) {
         return error_number;
@@ -160,9 +160,9 @@ firn_os_memory_name_remove_file(struct firn_os_dir *dir, const char *name)
 }
 
 int
-firn_os_memory_name_remove_dir(struct firn_os_dir *dir, const char *name)
+firn_sim_memory_name_remove_dir(struct firn_os_dir *dir, const char *name)
 {
-    struct firn_os_memory_entry *entry;
+    struct firn_sim_memory_entry *entry;
     int error_number = begin_remove(dir, name, &entry);
     if (error_number != 0) {
         return error_number;
@@ -179,7 +179,7 @@ firn_os_memory_name_remove_dir(struct firn_os_dir *dir, const char *name)
 
 /* Whether dir is inode or lies below it. */
 static bool
-lies_in(const struct firn_os_memory_inode *dir, const struct firn_os_memory_inode *inode)
+lies_in(const struct firn_sim_memory_inode *dir, const struct firn_sim_memory_inode *inode)
 {
     while (dir != inode && dir->cache_names != NULL) {
         dir = dir->cache_names->dir;
@@ -189,8 +189,8 @@ lies_in(const struct firn_os_memory_inode *dir, const struct firn_os_memory_inod
 
 /* Whether `moved` may take the place of `target`, which may be NULL, in the directory `to`. */
 static int
-may_move(const struct firn_os_memory_inode *moved, const struct firn_os_memory_inode *target,
-         const struct firn_os_memory_inode *to, enum firn_os_rename_mode mode)
+may_move(const struct firn_sim_memory_inode *moved, const struct firn_sim_memory_inode *target,
+         const struct firn_sim_memory_inode *to, enum firn_os_rename_mode mode)
 {
     if (moved->kind == FIRN_OS_DIR && lies_in(to, moved)) {
         return EINVAL;
@@ -215,20 +215,20 @@ may_move(const struct firn_os_memory_inode *moved, const struct firn_os_memory_i
 
 /* Changes the two entries of a rename that was found to be possible. */
 static void
-move(struct firn_os_memory_entry *from, struct firn_os_memory_entry *to,
+move(struct firn_sim_memory_entry *from, struct firn_sim_memory_entry *to,
      enum firn_os_rename_mode mode)
 {
-    struct firn_os_memory_inode *moved = from->cache;
-    struct firn_os_memory_inode *target = to->cache;
-    struct firn_os_memory_inode *from_dir = from->dir;
-    struct firn_os_memory_inode *to_dir = to->dir;
-    moved->cache.ctime_ns = firn_os_memory_stamp(from_dir->fs);
+    struct firn_sim_memory_inode *moved = from->cache;
+    struct firn_sim_memory_inode *target = to->cache;
+    struct firn_sim_memory_inode *from_dir = from->dir;
+    struct firn_sim_memory_inode *to_dir = to->dir;
+    moved->cache.ctime_ns = firn_sim_memory_stamp(from_dir->fs);
     if (target != NULL) {
         target->cache.ctime_ns = moved->cache.ctime_ns;
     }
-    firn_os_memory_tree_set_cache(from, mode == FIRN_OS_RENAME_EXCHANGE ? target : NULL);
-    firn_os_memory_tree_set_cache(to, moved);
-    firn_os_memory_tree_drop_if_empty(from);
+    firn_sim_memory_tree_set_cache(from, mode == FIRN_OS_RENAME_EXCHANGE ? target : NULL);
+    firn_sim_memory_tree_set_cache(to, moved);
+    firn_sim_memory_tree_drop_if_empty(from);
     if (to_dir != from_dir) {
         to_dir->cache.mtime_ns = to_dir->cache.ctime_ns = moved->cache.ctime_ns;
     }
@@ -238,13 +238,13 @@ move(struct firn_os_memory_entry *from, struct firn_os_memory_entry *to,
 /* The entry to move, and the directory to move it to. */
 static int
 begin_two(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir *to_dir,
-          const char *to, struct firn_os_memory_entry **out_from,
-          struct firn_os_memory_inode **out_to)
+          const char *to, struct firn_sim_memory_entry **out_from,
+          struct firn_sim_memory_inode **out_to)
 {
-    struct firn_os_memory_inode *parent;
-    int error_number = firn_os_memory_begin_dir(from_dir, FIRN_OS_MEMORY_CHANGES, &parent);
+    struct firn_sim_memory_inode *parent;
+    int error_number = firn_sim_memory_begin_dir(from_dir, FIRN_SIM_MEMORY_CHANGES, &parent);
     if (error_number == 0) {
-        error_number = firn_os_memory_begin_dir(to_dir, FIRN_OS_MEMORY_ASKS, out_to);
+        error_number = firn_sim_memory_begin_dir(to_dir, FIRN_SIM_MEMORY_ASKS, out_to);
     }
     if (error_number != 0) {
         return error_number;
@@ -252,7 +252,7 @@ begin_two(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir *to
     if (strlen(from) > NAME_SIZE_MAX) {
         return ENAMETOOLONG;
     }
-    *out_from = firn_os_memory_tree_find(parent, from);
+    *out_from = firn_sim_memory_tree_find(parent, from);
     if (*out_from == NULL || (*out_from)->cache == NULL) {
         return ENOENT;
     }
@@ -260,12 +260,12 @@ begin_two(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir *to
 }
 
 int
-firn_os_memory_name_rename(struct firn_os_dir *from_dir, const char *from,
-                           struct firn_os_dir *to_dir, const char *to,
-                           enum firn_os_rename_mode mode)
+firn_sim_memory_name_rename(struct firn_os_dir *from_dir, const char *from,
+                            struct firn_os_dir *to_dir, const char *to,
+                            enum firn_os_rename_mode mode)
 {
-    struct firn_os_memory_entry *source;
-    struct firn_os_memory_inode *new_parent;
+    struct firn_sim_memory_entry *source;
+    struct firn_sim_memory_inode *new_parent;
     int error_number = begin_two(from_dir, from, to_dir, to, &source, &new_parent);
     if (error_number == 0) {
         error_number = may_change(source->dir, from);
@@ -273,7 +273,7 @@ firn_os_memory_name_rename(struct firn_os_dir *from_dir, const char *from,
     if (error_number != 0) {
         return error_number;
     }
-    struct firn_os_memory_inode *target = firn_os_memory_tree_lookup(new_parent, to);
+    struct firn_sim_memory_inode *target = firn_sim_memory_tree_lookup(new_parent, to);
     error_number = may_move(source->cache, target, new_parent, mode);
     if (error_number == 0 && mode == FIRN_OS_RENAME_EXCHANGE) {
         error_number = may_move(target, source->cache, source->dir, mode);
@@ -281,7 +281,7 @@ firn_os_memory_name_rename(struct firn_os_dir *from_dir, const char *from,
     if (error_number != 0 || target == source->cache) {
         return error_number; /* two names of one file: nothing happens */
     }
-    struct firn_os_memory_entry *destination = firn_os_memory_tree_ensure(new_parent, to);
+    struct firn_sim_memory_entry *destination = firn_sim_memory_tree_ensure(new_parent, to);
     if (destination == NULL) {
         return ENOMEM;
     }
@@ -290,41 +290,41 @@ firn_os_memory_name_rename(struct firn_os_dir *from_dir, const char *from,
 }
 
 int
-firn_os_memory_name_link(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir *to_dir,
-                         const char *to)
+firn_sim_memory_name_link(struct firn_os_dir *from_dir, const char *from,
+                          struct firn_os_dir *to_dir, const char *to)
 {
-    struct firn_os_memory_entry *source;
-    struct firn_os_memory_inode *new_parent;
+    struct firn_sim_memory_entry *source;
+    struct firn_sim_memory_inode *new_parent;
     int error_number = begin_two(from_dir, from, to_dir, to, &source, &new_parent);
     if (error_number != 0) {
         return error_number;
     }
-    if (firn_os_memory_tree_lookup(new_parent, to) != NULL) {
+    if (firn_sim_memory_tree_lookup(new_parent, to) != NULL) {
         return EEXIST;
     }
-    struct firn_os_memory_inode *inode = source->cache;
+    struct firn_sim_memory_inode *inode = source->cache;
     if (inode->kind == FIRN_OS_DIR) {
         return EPERM;
     }
-    struct firn_os_memory_entry *destination = firn_os_memory_tree_ensure(new_parent, to);
+    struct firn_sim_memory_entry *destination = firn_sim_memory_tree_ensure(new_parent, to);
     if (destination == NULL) {
         return ENOMEM;
     }
-    inode->cache.ctime_ns = firn_os_memory_stamp(inode->fs);
-    firn_os_memory_tree_set_cache(destination, inode);
+    inode->cache.ctime_ns = firn_sim_memory_stamp(inode->fs);
+    firn_sim_memory_tree_set_cache(destination, inode);
     finish(new_parent);
     return 0;
 }
 
 int
-firn_os_memory_name_read_symlink(struct firn_os_dir *dir, const char *name, struct firn_buf *out)
+firn_sim_memory_name_read_symlink(struct firn_os_dir *dir, const char *name, struct firn_buf *out)
 {
-    struct firn_os_memory_inode *parent;
-    int error_number = firn_os_memory_begin_dir(dir, FIRN_OS_MEMORY_ASKS, &parent);
+    struct firn_sim_memory_inode *parent;
+    int error_number = firn_sim_memory_begin_dir(dir, FIRN_SIM_MEMORY_ASKS, &parent);
     if (error_number != 0) {
         return error_number;
     }
-    const struct firn_os_memory_inode *inode = firn_os_memory_tree_lookup(parent, name);
+    const struct firn_sim_memory_inode *inode = firn_sim_memory_tree_lookup(parent, name);
     if (inode == NULL) {
         return strlen(name) > NAME_SIZE_MAX ? ENAMETOOLONG : ENOENT;
     }
@@ -335,19 +335,19 @@ firn_os_memory_name_read_symlink(struct firn_os_dir *dir, const char *name, stru
 }
 
 int
-firn_os_memory_name_stat(struct firn_os_dir *dir, const char *name, struct firn_os_stat *out)
+firn_sim_memory_name_stat(struct firn_os_dir *dir, const char *name, struct firn_os_stat *out)
 {
-    struct firn_os_memory_inode *inode;
-    int error_number = firn_os_memory_begin_dir(dir, FIRN_OS_MEMORY_ASKS, &inode);
+    struct firn_sim_memory_inode *inode;
+    int error_number = firn_sim_memory_begin_dir(dir, FIRN_SIM_MEMORY_ASKS, &inode);
     if (error_number != 0) {
         return error_number;
     }
     if (name != NULL) {
-        inode = firn_os_memory_tree_lookup(inode, name);
+        inode = firn_sim_memory_tree_lookup(inode, name);
         if (inode == NULL) {
             return strlen(name) > NAME_SIZE_MAX ? ENAMETOOLONG : ENOENT;
         }
     }
-    firn_os_memory_node_fill_stat(inode, out);
+    firn_sim_memory_node_fill_stat(inode, out);
     return 0;
 }

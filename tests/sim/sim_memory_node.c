@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_memory_node.c: attributes in memory: modes, owners, times, extended attributes.
+ * sim/sim_memory_node.c: attributes in memory: modes, owners, times, extended attributes.
  *
  * An inode has its attributes twice, as the machine sees them and as its disk holds them; they
  * reach the disk all together. Sets of extended attributes are never changed: a change makes a new
@@ -13,12 +13,12 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "os/os_memory_fs.h"
+#include "sim/sim_memory_fs.h"
 
 enum { NAME_SIZE_MAX = 255, VALUE_SIZE_MAX = 64 << 10 };
 
 static void
-free_xattrs(struct firn_os_memory_xattrs *xattrs)
+free_xattrs(struct firn_sim_memory_xattrs *xattrs)
 {
     for (size_t i = 0; i < xattrs->count; i++) {
         firn_free(xattrs->items[i].name);
@@ -28,7 +28,7 @@ free_xattrs(struct firn_os_memory_xattrs *xattrs)
 }
 
 void
-firn_os_memory_node_deinit_attrs(struct firn_os_memory_attrs *attrs)
+firn_sim_memory_node_deinit_attrs(struct firn_sim_memory_attrs *attrs)
 {
     if (attrs->xattrs != NULL && --attrs->xattrs->refs == 0) {
         free_xattrs(attrs->xattrs);
@@ -37,18 +37,18 @@ firn_os_memory_node_deinit_attrs(struct firn_os_memory_attrs *attrs)
 }
 
 void
-firn_os_memory_node_copy_attrs(struct firn_os_memory_attrs *to,
-                               const struct firn_os_memory_attrs *from)
+firn_sim_memory_node_copy_attrs(struct firn_sim_memory_attrs *to,
+                                const struct firn_sim_memory_attrs *from)
 {
     if (from->xattrs != NULL) {
         from->xattrs->refs++; /* before the old ones go: the two may be the same */
     }
-    firn_os_memory_node_deinit_attrs(to);
+    firn_sim_memory_node_deinit_attrs(to);
     *to = *from;
 }
 
 void
-firn_os_memory_node_fill_stat(const struct firn_os_memory_inode *inode, struct firn_os_stat *out)
+firn_sim_memory_node_fill_stat(const struct firn_sim_memory_inode *inode, struct firn_os_stat *out)
 {
     bool is_dir = inode->kind == FIRN_OS_DIR;
     *out = (struct firn_os_stat){
@@ -58,7 +58,7 @@ firn_os_memory_node_fill_stat(const struct firn_os_memory_inode *inode, struct f
         .gid = inode->cache.gid,
         .nlink = is_dir ? 2 + inode->names.cache_subdirs : inode->cache_name_count,
         .size_bytes = inode->contents.cache_size,
-        .allocated_bytes = inode->contents.cached_blocks * FIRN_OS_MEMORY_BLOCK_SIZE,
+        .allocated_bytes = inode->contents.cached_blocks * FIRN_SIM_MEMORY_BLOCK_SIZE,
         .device = 1,
         .inode = inode->number,
         .mtime_ns = inode->cache.mtime_ns,
@@ -66,7 +66,7 @@ firn_os_memory_node_fill_stat(const struct firn_os_memory_inode *inode, struct f
         .btime_ns = inode->btime_ns,
     };
     if (is_dir) {
-        out->size_bytes = FIRN_OS_MEMORY_BLOCK_SIZE;
+        out->size_bytes = FIRN_SIM_MEMORY_BLOCK_SIZE;
     } else if (inode->kind == FIRN_OS_SYMLINK) {
         out->size_bytes = strlen(inode->target);
     }
@@ -74,31 +74,31 @@ firn_os_memory_node_fill_stat(const struct firn_os_memory_inode *inode, struct f
 
 /* Begins a call on a node. ENOENT where its name leads to nothing. */
 static int
-begin_node(struct firn_os_node node, enum firn_os_memory_call call,
-           struct firn_os_memory_inode **out)
+begin_node(struct firn_os_node node, enum firn_sim_memory_call call,
+           struct firn_sim_memory_inode **out)
 {
     if (node.file != NULL) {
-        return firn_os_memory_begin_file(node.file, call, out);
+        return firn_sim_memory_begin_file(node.file, call, out);
     }
-    int error_number = firn_os_memory_begin_dir(node.dir, call, out);
+    int error_number = firn_sim_memory_begin_dir(node.dir, call, out);
     if (error_number != 0 || node.name == NULL) {
         return error_number;
     }
-    *out = firn_os_memory_tree_lookup(*out, node.name);
+    *out = firn_sim_memory_tree_lookup(*out, node.name);
     return *out != NULL ? 0 : ENOENT;
 }
 
 static bool
-owned(const struct firn_os_memory_inode *inode)
+owned(const struct firn_sim_memory_inode *inode)
 {
     return inode->fs->uid == 0 || inode->fs->uid == inode->cache.uid;
 }
 
 int
-firn_os_memory_node_set_mode(struct firn_os_node node, uint32_t mode)
+firn_sim_memory_node_set_mode(struct firn_os_node node, uint32_t mode)
 {
-    struct firn_os_memory_inode *inode;
-    int error_number = begin_node(node, FIRN_OS_MEMORY_CHANGES, &inode);
+    struct firn_sim_memory_inode *inode;
+    int error_number = begin_node(node, FIRN_SIM_MEMORY_CHANGES, &inode);
     if (error_number != 0) {
         return error_number;
     }
@@ -109,19 +109,19 @@ firn_os_memory_node_set_mode(struct firn_os_node node, uint32_t mode)
         return EPERM;
     }
     inode->cache.mode = mode;
-    inode->cache.ctime_ns = firn_os_memory_stamp(inode->fs);
+    inode->cache.ctime_ns = firn_sim_memory_stamp(inode->fs);
     return 0;
 }
 
 int
-firn_os_memory_node_set_owner(struct firn_os_node node, uint32_t uid, uint32_t gid)
+firn_sim_memory_node_set_owner(struct firn_os_node node, uint32_t uid, uint32_t gid)
 {
-    struct firn_os_memory_inode *inode;
-    int error_number = begin_node(node, FIRN_OS_MEMORY_CHANGES, &inode);
+    struct firn_sim_memory_inode *inode;
+    int error_number = begin_node(node, FIRN_SIM_MEMORY_CHANGES, &inode);
     if (error_number != 0) {
         return error_number;
     }
-    struct firn_os_memory_attrs *attrs = &inode->cache;
+    struct firn_sim_memory_attrs *attrs = &inode->cache;
     bool changes =
         (uid != UINT32_MAX && uid != attrs->uid) || (gid != UINT32_MAX && gid != attrs->gid);
     if (inode->fs->uid != 0 && (changes || !owned(inode))) {
@@ -133,15 +133,15 @@ firn_os_memory_node_set_owner(struct firn_os_node node, uint32_t uid, uint32_t g
         attrs->mode &= ~UINT32_C(04000);
         attrs->mode &= attrs->mode & 010 ? ~UINT32_C(02000) : ~UINT32_C(0);
     }
-    attrs->ctime_ns = firn_os_memory_stamp(inode->fs);
+    attrs->ctime_ns = firn_sim_memory_stamp(inode->fs);
     return 0;
 }
 
 int
-firn_os_memory_node_set_mtime(struct firn_os_node node, int64_t mtime_ns)
+firn_sim_memory_node_set_mtime(struct firn_os_node node, int64_t mtime_ns)
 {
-    struct firn_os_memory_inode *inode;
-    int error_number = begin_node(node, FIRN_OS_MEMORY_CHANGES, &inode);
+    struct firn_sim_memory_inode *inode;
+    int error_number = begin_node(node, FIRN_SIM_MEMORY_CHANGES, &inode);
     if (error_number != 0) {
         return error_number;
     }
@@ -149,14 +149,14 @@ firn_os_memory_node_set_mtime(struct firn_os_node node, int64_t mtime_ns)
         return EPERM;
     }
     inode->cache.mtime_ns = mtime_ns;
-    inode->cache.ctime_ns = firn_os_memory_stamp(inode->fs);
+    inode->cache.ctime_ns = firn_sim_memory_stamp(inode->fs);
     return 0;
 }
 
 /* ---- extended attributes ---- */
 
-static const struct firn_os_memory_xattr *
-find_xattr(const struct firn_os_memory_xattrs *xattrs, const char *attribute)
+static const struct firn_sim_memory_xattr *
+find_xattr(const struct firn_sim_memory_xattrs *xattrs, const char *attribute)
 {
     for (size_t i = 0; xattrs != NULL && i < xattrs->count; i++) {
         if (strcmp(xattrs->items[i].name, attribute) == 0) {
@@ -167,14 +167,14 @@ find_xattr(const struct firn_os_memory_xattrs *xattrs, const char *attribute)
 }
 
 int
-firn_os_memory_node_xattr_list(struct firn_os_node node, struct firn_buf *out)
+firn_sim_memory_node_xattr_list(struct firn_os_node node, struct firn_buf *out)
 {
-    struct firn_os_memory_inode *inode;
-    int error_number = begin_node(node, FIRN_OS_MEMORY_ASKS, &inode);
+    struct firn_sim_memory_inode *inode;
+    int error_number = begin_node(node, FIRN_SIM_MEMORY_ASKS, &inode);
     if (error_number != 0) {
         return error_number;
     }
-    const struct firn_os_memory_xattrs *xattrs = inode->cache.xattrs;
+    const struct firn_sim_memory_xattrs *xattrs = inode->cache.xattrs;
     size_t size_before = out->size;
     for (size_t i = 0; xattrs != NULL && i < xattrs->count; i++) {
         const char *name = xattrs->items[i].name;
@@ -187,14 +187,15 @@ firn_os_memory_node_xattr_list(struct firn_os_node node, struct firn_buf *out)
 }
 
 int
-firn_os_memory_node_xattr_get(struct firn_os_node node, const char *attribute, struct firn_buf *out)
+firn_sim_memory_node_xattr_get(struct firn_os_node node, const char *attribute,
+                               struct firn_buf *out)
 {
-    struct firn_os_memory_inode *inode;
-    int error_number = begin_node(node, FIRN_OS_MEMORY_ASKS, &inode);
+    struct firn_sim_memory_inode *inode;
+    int error_number = begin_node(node, FIRN_SIM_MEMORY_ASKS, &inode);
     if (error_number != 0) {
         return error_number;
     }
-    const struct firn_os_memory_xattr *xattr = find_xattr(inode->cache.xattrs, attribute);
+    const struct firn_sim_memory_xattr *xattr = find_xattr(inode->cache.xattrs, attribute);
     if (xattr == NULL) {
         return ENODATA;
     }
@@ -209,7 +210,7 @@ has_namespace(const char *attribute, const char *name_space)
 }
 
 static int
-may_change_xattr(const struct firn_os_memory_inode *inode, const char *attribute)
+may_change_xattr(const struct firn_sim_memory_inode *inode, const char *attribute)
 {
     bool of_users = has_namespace(attribute, "user.");
     if (!of_users && !has_namespace(attribute, "trusted.") &&
@@ -223,22 +224,22 @@ may_change_xattr(const struct firn_os_memory_inode *inode, const char *attribute
 }
 
 /* A copy without the named attribute and with room for one more; NULL when memory is out. */
-static struct firn_os_memory_xattrs *
-copy_xattrs_without(const struct firn_os_memory_xattrs *from, const char *attribute)
+static struct firn_sim_memory_xattrs *
+copy_xattrs_without(const struct firn_sim_memory_xattrs *from, const char *attribute)
 {
     size_t count = from != NULL ? from->count : 0;
-    struct firn_os_memory_xattrs *copy =
+    struct firn_sim_memory_xattrs *copy =
         firn_alloc_zeroed(sizeof *copy + (count + 1) * sizeof copy->items[0]);
     if (copy == NULL) {
         return NULL;
     }
     copy->refs = 1;
     for (size_t i = 0; i < count; i++) {
-        const struct firn_os_memory_xattr *item = &from->items[i];
+        const struct firn_sim_memory_xattr *item = &from->items[i];
         if (strcmp(item->name, attribute) == 0) {
             continue;
         }
-        struct firn_os_memory_xattr *own = &copy->items[copy->count++];
+        struct firn_sim_memory_xattr *own = &copy->items[copy->count++];
         own->name = firn_strdup(item->name);
         own->value = firn_memdup(item->value, item->value_size);
         own->value_size = item->value_size;
@@ -251,18 +252,18 @@ copy_xattrs_without(const struct firn_os_memory_xattrs *from, const char *attrib
 }
 
 static void
-replace_xattrs(struct firn_os_memory_inode *inode, struct firn_os_memory_xattrs *xattrs)
+replace_xattrs(struct firn_sim_memory_inode *inode, struct firn_sim_memory_xattrs *xattrs)
 {
-    firn_os_memory_node_deinit_attrs(&inode->cache);
+    firn_sim_memory_node_deinit_attrs(&inode->cache);
     inode->cache.xattrs = xattrs;
-    inode->cache.ctime_ns = firn_os_memory_stamp(inode->fs);
+    inode->cache.ctime_ns = firn_sim_memory_stamp(inode->fs);
 }
 
 int
-firn_os_memory_node_xattr_set(struct firn_os_node node, const char *attribute, firn_slice value)
+firn_sim_memory_node_xattr_set(struct firn_os_node node, const char *attribute, firn_slice value)
 {
-    struct firn_os_memory_inode *inode;
-    int error_number = begin_node(node, FIRN_OS_MEMORY_CHANGES, &inode);
+    struct firn_sim_memory_inode *inode;
+    int error_number = begin_node(node, FIRN_SIM_MEMORY_CHANGES, &inode);
     if (error_number == 0) {
         error_number = may_change_xattr(inode, attribute);
     }
@@ -275,11 +276,11 @@ firn_os_memory_node_xattr_set(struct firn_os_node node, const char *attribute, f
     if (error_number != 0) {
         return error_number;
     }
-    struct firn_os_memory_xattrs *xattrs = copy_xattrs_without(inode->cache.xattrs, attribute);
+    struct firn_sim_memory_xattrs *xattrs = copy_xattrs_without(inode->cache.xattrs, attribute);
     if (xattrs == NULL) {
         return ENOMEM;
     }
-    struct firn_os_memory_xattr *item = &xattrs->items[xattrs->count++];
+    struct firn_sim_memory_xattr *item = &xattrs->items[xattrs->count++];
     item->name = firn_strdup(attribute);
     item->value = firn_memdup(value.data, value.size);
     item->value_size = value.size;
@@ -292,10 +293,10 @@ firn_os_memory_node_xattr_set(struct firn_os_node node, const char *attribute, f
 }
 
 int
-firn_os_memory_node_xattr_remove(struct firn_os_node node, const char *attribute)
+firn_sim_memory_node_xattr_remove(struct firn_os_node node, const char *attribute)
 {
-    struct firn_os_memory_inode *inode;
-    int error_number = begin_node(node, FIRN_OS_MEMORY_CHANGES, &inode);
+    struct firn_sim_memory_inode *inode;
+    int error_number = begin_node(node, FIRN_SIM_MEMORY_CHANGES, &inode);
     if (error_number == 0) {
         error_number = may_change_xattr(inode, attribute);
     }
@@ -305,7 +306,7 @@ firn_os_memory_node_xattr_remove(struct firn_os_node node, const char *attribute
     if (error_number != 0) {
         return error_number;
     }
-    struct firn_os_memory_xattrs *xattrs = copy_xattrs_without(inode->cache.xattrs, attribute);
+    struct firn_sim_memory_xattrs *xattrs = copy_xattrs_without(inode->cache.xattrs, attribute);
     if (xattrs == NULL) {
         return ENOMEM;
     }

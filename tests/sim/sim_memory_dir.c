@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_memory_dir.c: directories in memory: finding, listing, syncing them.
+ * sim/sim_memory_dir.c: directories in memory: finding, listing, syncing them.
  *
  * A path of the user's is resolved as the kernel does it: "." and "..", symbolic links followed up
  * to forty times, relative ones from the root, since this machine has no working directory. Paths
@@ -12,14 +12,14 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "os/os_memory_fs.h"
+#include "sim/sim_memory_fs.h"
 
 enum { LINKS_FOLLOWED_MAX = 40 };
 
 static void
-fill_handle(struct firn_os_dir *dir, struct firn_os_memory_inode *inode)
+fill_handle(struct firn_os_dir *dir, struct firn_sim_memory_inode *inode)
 {
-    struct firn_os_memory_dir *self = (struct firn_os_memory_dir *)dir;
+    struct firn_sim_memory_dir *self = (struct firn_sim_memory_dir *)dir;
     self->inode = inode;
     self->epoch = inode->fs->epoch;
     inode->handles++;
@@ -28,7 +28,7 @@ fill_handle(struct firn_os_dir *dir, struct firn_os_memory_inode *inode)
 
 /* Ends an opening. */
 static int
-open_inode(struct firn_os_memory_inode *inode, struct firn_os_dir *dir)
+open_inode(struct firn_sim_memory_inode *inode, struct firn_os_dir *dir)
 {
     if (inode == NULL) {
         return ENOENT;
@@ -36,15 +36,15 @@ open_inode(struct firn_os_memory_inode *inode, struct firn_os_dir *dir)
     if (inode->kind != FIRN_OS_DIR) {
         return ENOTDIR;
     }
-    if (!firn_os_memory_may(inode, FIRN_OS_MEMORY_MAY_READ)) {
+    if (!firn_sim_memory_may(inode, FIRN_SIM_MEMORY_MAY_READ)) {
         return EACCES;
     }
     fill_handle(dir, inode);
     return 0;
 }
 
-static struct firn_os_memory_inode *
-parent_of(struct firn_os_memory_inode *dir)
+static struct firn_sim_memory_inode *
+parent_of(struct firn_sim_memory_inode *dir)
 {
     return dir->cache_names != NULL ? dir->cache_names->dir : dir;
 }
@@ -88,9 +88,9 @@ next_component(struct path_rest *rest)
 }
 
 static int
-resolve(struct firn_os_memory *fs, struct path_rest *rest, struct firn_os_memory_inode **out)
+resolve(struct firn_sim_memory *fs, struct path_rest *rest, struct firn_sim_memory_inode **out)
 {
-    struct firn_os_memory_inode *here = fs->root;
+    struct firn_sim_memory_inode *here = fs->root;
     unsigned links = 0;
     for (char *name = next_component(rest); name != NULL; name = next_component(rest)) {
         if (here->kind != FIRN_OS_DIR) {
@@ -103,7 +103,7 @@ resolve(struct firn_os_memory *fs, struct path_rest *rest, struct firn_os_memory
             here = parent_of(here);
             continue;
         }
-        struct firn_os_memory_inode *next = firn_os_memory_tree_lookup(here, name);
+        struct firn_sim_memory_inode *next = firn_sim_memory_tree_lookup(here, name);
         if (next == NULL) {
             return ENOENT;
         }
@@ -124,9 +124,9 @@ resolve(struct firn_os_memory *fs, struct path_rest *rest, struct firn_os_memory
 }
 
 int
-firn_os_memory_dir_open_path(struct firn_os *os, const char *path, struct firn_os_dir *dir)
+firn_sim_memory_dir_open_path(struct firn_os *os, const char *path, struct firn_os_dir *dir)
 {
-    struct firn_os_memory *fs = (struct firn_os_memory *)os;
+    struct firn_sim_memory *fs = (struct firn_sim_memory *)os;
     if (fs->off) {
         return EIO;
     }
@@ -138,27 +138,27 @@ firn_os_memory_dir_open_path(struct firn_os *os, const char *path, struct firn_o
     if (rest.memory == NULL) {
         return ENOMEM;
     }
-    struct firn_os_memory_inode *inode = NULL;
+    struct firn_sim_memory_inode *inode = NULL;
     int error_number = resolve(fs, &rest, &inode);
     firn_free(rest.memory);
     return error_number != 0 ? error_number : open_inode(inode, dir);
 }
 
 int
-firn_os_memory_dir_open(struct firn_os_dir *parent, const char *name, struct firn_os_dir *dir)
+firn_sim_memory_dir_open(struct firn_os_dir *parent, const char *name, struct firn_os_dir *dir)
 {
-    struct firn_os_memory_inode *inode;
-    int error_number = firn_os_memory_begin_dir(parent, FIRN_OS_MEMORY_ASKS, &inode);
+    struct firn_sim_memory_inode *inode;
+    int error_number = firn_sim_memory_begin_dir(parent, FIRN_SIM_MEMORY_ASKS, &inode);
     return error_number != 0 ? error_number
-                             : open_inode(firn_os_memory_tree_lookup(inode, name), dir);
+                             : open_inode(firn_sim_memory_tree_lookup(inode, name), dir);
 }
 
 int
-firn_os_memory_dir_open_beneath(struct firn_os_dir *root, const char *relative_path,
-                                struct firn_os_dir *dir)
+firn_sim_memory_dir_open_beneath(struct firn_os_dir *root, const char *relative_path,
+                                 struct firn_os_dir *dir)
 {
-    struct firn_os_memory_inode *here;
-    int error_number = firn_os_memory_begin_dir(root, FIRN_OS_MEMORY_ASKS, &here);
+    struct firn_sim_memory_inode *here;
+    int error_number = firn_sim_memory_begin_dir(root, FIRN_SIM_MEMORY_ASKS, &here);
     if (error_number != 0) {
         return error_number;
     }
@@ -169,21 +169,21 @@ firn_os_memory_dir_open_beneath(struct firn_os_dir *root, const char *relative_p
     }
     for (char *name = next_component(&rest); here != NULL && name != NULL;
          name = next_component(&rest)) {
-        here = here->kind == FIRN_OS_DIR ? firn_os_memory_tree_lookup(here, name) : NULL;
+        here = here->kind == FIRN_OS_DIR ? firn_sim_memory_tree_lookup(here, name) : NULL;
     }
     firn_free(rest.memory);
     return open_inode(here, dir);
 }
 
 void
-firn_os_memory_dir_close(struct firn_os_dir *dir)
+firn_sim_memory_dir_close(struct firn_os_dir *dir)
 {
-    struct firn_os_memory_inode *inode = ((struct firn_os_memory_dir *)dir)->inode;
-    struct firn_os_memory *fs = inode->fs;
+    struct firn_sim_memory_inode *inode = ((struct firn_sim_memory_dir *)dir)->inode;
+    struct firn_sim_memory *fs = inode->fs;
     inode->handles--;
     fs->handles--;
-    firn_os_memory_tree_doom(inode);
-    firn_os_memory_tree_sweep(fs);
+    firn_sim_memory_tree_doom(inode);
+    firn_sim_memory_tree_sweep(fs);
 }
 
 /* One entry of a list that was taken: in a buffer, each behind the last. */
@@ -194,10 +194,10 @@ struct listed {
 };
 
 static int
-take_list(const struct firn_os_memory_inode *dir, struct firn_buf *out)
+take_list(const struct firn_sim_memory_inode *dir, struct firn_buf *out)
 {
     for (size_t i = 0; i < dir->names.bucket_count; i++) {
-        for (const struct firn_os_memory_entry *entry = dir->names.buckets[i]; entry != NULL;
+        for (const struct firn_sim_memory_entry *entry = dir->names.buckets[i]; entry != NULL;
              entry = entry->next_in_bucket) {
             if (entry->cache == NULL) {
                 continue;
@@ -217,12 +217,12 @@ take_list(const struct firn_os_memory_inode *dir, struct firn_buf *out)
 }
 
 int
-firn_os_memory_dir_list(struct firn_os_dir *dir,
-                        int (*visit)(void *ctx, const struct firn_os_dirent *entry), void *ctx,
-                        int *out_visited)
+firn_sim_memory_dir_list(struct firn_os_dir *dir,
+                         int (*visit)(void *ctx, const struct firn_os_dirent *entry), void *ctx,
+                         int *out_visited)
 {
-    struct firn_os_memory_inode *inode;
-    int error_number = firn_os_memory_begin_dir(dir, FIRN_OS_MEMORY_ASKS, &inode);
+    struct firn_sim_memory_inode *inode;
+    int error_number = firn_sim_memory_begin_dir(dir, FIRN_SIM_MEMORY_ASKS, &inode);
     if (error_number != 0) {
         return error_number;
     }
@@ -248,47 +248,47 @@ firn_os_memory_dir_list(struct firn_os_dir *dir,
 }
 
 int
-firn_os_memory_dir_sync(struct firn_os_dir *dir)
+firn_sim_memory_dir_sync(struct firn_os_dir *dir)
 {
-    struct firn_os_memory_inode *inode;
-    int error_number = firn_os_memory_begin_dir(dir, FIRN_OS_MEMORY_SYNCS, &inode);
+    struct firn_sim_memory_inode *inode;
+    int error_number = firn_sim_memory_begin_dir(dir, FIRN_SIM_MEMORY_SYNCS, &inode);
     if (error_number != 0) {
         return error_number;
     }
-    firn_os_memory_tree_flush_dir(inode);
-    firn_os_memory_node_copy_attrs(&inode->media, &inode->cache);
-    firn_os_memory_tree_sweep(inode->fs);
+    firn_sim_memory_tree_flush_dir(inode);
+    firn_sim_memory_node_copy_attrs(&inode->media, &inode->cache);
+    firn_sim_memory_tree_sweep(inode->fs);
     return 0;
 }
 
 int
-firn_os_memory_dir_sync_filesystem(struct firn_os_dir *dir)
+firn_sim_memory_dir_sync_filesystem(struct firn_os_dir *dir)
 {
-    struct firn_os_memory_inode *inode;
-    int error_number = firn_os_memory_begin_dir(dir, FIRN_OS_MEMORY_SYNCS, &inode);
+    struct firn_sim_memory_inode *inode;
+    int error_number = firn_sim_memory_begin_dir(dir, FIRN_SIM_MEMORY_SYNCS, &inode);
     if (error_number != 0) {
         return error_number;
     }
-    struct firn_os_memory *fs = inode->fs;
-    firn_os_memory_tree_flush_all(fs);
+    struct firn_sim_memory *fs = inode->fs;
+    firn_sim_memory_tree_flush_all(fs);
     for (inode = fs->inodes; inode != NULL; inode = inode->next) {
-        firn_os_memory_data_flush_all(inode);
-        firn_os_memory_node_copy_attrs(&inode->media, &inode->cache);
+        firn_sim_memory_data_flush_all(inode);
+        firn_sim_memory_node_copy_attrs(&inode->media, &inode->cache);
     }
-    firn_os_memory_tree_sweep(fs);
+    firn_sim_memory_tree_sweep(fs);
     return 0;
 }
 
 int
-firn_os_memory_dir_real_path(struct firn_os_dir *dir, struct firn_buf *out)
+firn_sim_memory_dir_real_path(struct firn_os_dir *dir, struct firn_buf *out)
 {
-    struct firn_os_memory_inode *inode;
-    int error_number = firn_os_memory_begin_dir(dir, FIRN_OS_MEMORY_ASKS, &inode);
+    struct firn_sim_memory_inode *inode;
+    int error_number = firn_sim_memory_begin_dir(dir, FIRN_SIM_MEMORY_ASKS, &inode);
     if (error_number != 0) {
         return error_number;
     }
     size_t size = 0;
-    struct firn_os_memory_inode *at = inode;
+    struct firn_sim_memory_inode *at = inode;
     for (; at->cache_names != NULL; at = at->cache_names->dir) {
         size += 1 + strlen(at->cache_names->name);
     }
@@ -313,26 +313,26 @@ firn_os_memory_dir_real_path(struct firn_os_dir *dir, struct firn_buf *out)
 }
 
 int
-firn_os_memory_dir_free_bytes(struct firn_os_dir *dir, uint64_t *out)
+firn_sim_memory_dir_free_bytes(struct firn_os_dir *dir, uint64_t *out)
 {
-    struct firn_os_memory_inode *inode;
-    int error_number = firn_os_memory_begin_dir(dir, FIRN_OS_MEMORY_ASKS, &inode);
+    struct firn_sim_memory_inode *inode;
+    int error_number = firn_sim_memory_begin_dir(dir, FIRN_SIM_MEMORY_ASKS, &inode);
     if (error_number != 0) {
         return error_number;
     }
-    const struct firn_os_memory *fs = inode->fs;
+    const struct firn_sim_memory *fs = inode->fs;
     *out = fs->space_bytes > fs->used_bytes ? fs->space_bytes - fs->used_bytes : 0;
     return 0;
 }
 
 void
-firn_os_memory_dir_lose_unsynced(struct firn_os_dir *dir)
+firn_sim_memory_dir_lose_unsynced(struct firn_os_dir *dir)
 {
-    struct firn_os_memory_inode *inode;
-    if (firn_os_memory_begin_dir(dir, FIRN_OS_MEMORY_ASKS, &inode) != 0) {
+    struct firn_sim_memory_inode *inode;
+    if (firn_sim_memory_begin_dir(dir, FIRN_SIM_MEMORY_ASKS, &inode) != 0) {
         return;
     }
     for (inode = inode->fs->inodes; inode != NULL; inode = inode->next) {
-        firn_os_memory_data_lose(inode);
+        firn_sim_memory_data_lose(inode);
     }
 }
