@@ -98,11 +98,11 @@ clone_trees(struct firn_db *db, struct firn_os_dir *to, const struct firn_step *
     struct firn_db_image *image = firn_db_image(db);
     struct firn_buf history = {0};
     int rc;
-    DCHECK(firn_db_is_led(db) && db->last_sequence == firn_db_published(db));
+    DCHECK(firn_db_is_led(db) && db->commits.last_sequence == firn_db_published(db));
     FIRN_TRY(firn_db_checkpoint_write_all(db, &history, err));
     const struct firn_lsm_clone clone = {.dir = to,
                                          .history = firn_buf_slice(&history),
-                                         .sequence = db->last_sequence,
+                                         .sequence = db->commits.last_sequence,
                                          .step = step};
     FIRN_TRY(firn_lsm_clone(image->lsm, &clone, err));
 out:

@@ -17,7 +17,7 @@
  * eighths for memtables (of which one is flushed when it has an eighth), the rest for what the
  * trees keep of their runs.
  *
- * Locking: commit_mutex (rank DB_COMMIT) belongs to db_write.c; state_mutex (rank DB_STATE) guards
+ * Locking: the mutex of commits (rank DB_COMMIT) belongs to db_write.c; state_mutex (rank DB_STATE) guards
  * the trees of the image, the handles of keyspaces, is_changing_list and the list of open views;
  * the mutex of jobs (rank DB_JOBS) guards background work. None is held during input or output.
  */
@@ -87,8 +87,8 @@ init(struct firn_db *db, struct firn_os_dir *dir, const struct firn_db_options *
                                                           : FIRN_STORE_MEMORY_DEFAULT);
     db->threads = choose_threads(db->os, options->threads);
     db->compression = options->compression;
-    firn_os_mutex_init(db->os, &db->commit_mutex, FIRN_LOCK_DB_COMMIT);
-    firn_os_cond_init(db->os, &db->lead_ended);
+    firn_os_mutex_init(db->os, &db->commits.mutex, FIRN_LOCK_DB_COMMIT);
+    firn_os_cond_init(db->os, &db->commits.lead_ended);
     firn_os_mutex_init(db->os, &db->state_mutex, FIRN_LOCK_DB_STATE);
     firn_os_cond_init(db->os, &db->list_changed);
     firn_os_mutex_init(db->os, &db->jobs.mutex, FIRN_LOCK_DB_JOBS);
@@ -105,7 +105,7 @@ destroy(struct firn_db *db)
 {
     DCHECK(db->jobs.flush_pool == NULL && db->bulk == NULL);
     DCHECK(db->views == NULL && db->view_count == 0);
-    DCHECK(db->queue_head == NULL && db->exclusive_waiting == 0);
+    DCHECK(db->commits.head == NULL && db->commits.exclusive_waiting == 0);
     firn_db_keyspace_destroy_all(db);
     firn_epoch_deinit(&db->epoch);
     firn_block_cache_destroy(db->cache);
@@ -118,8 +118,8 @@ destroy(struct firn_db *db)
     firn_os_mutex_deinit(&db->jobs.mutex);
     firn_os_cond_deinit(&db->list_changed);
     firn_os_mutex_deinit(&db->state_mutex);
-    firn_os_cond_deinit(&db->lead_ended);
-    firn_os_mutex_deinit(&db->commit_mutex);
+    firn_os_cond_deinit(&db->commits.lead_ended);
+    firn_os_mutex_deinit(&db->commits.mutex);
     struct firn_os *owned_os = db->owned_os;
     struct firn_archive *archive = db->archive;
     firn_free(db);
@@ -264,12 +264,12 @@ open_for_writing(struct firn_db *db, const struct firn_db_options *options, firn
     FIRN_TRY(look(db, options, &survey, err));
     firn_db_space_fit(db);
     FIRN_TRY(survey.has_identity ? open_existing(db, err) : create(db, err));
-    db->last_sequence = firn_db_image(db)->last_sequence;
+    db->commits.last_sequence = firn_db_image(db)->last_sequence;
     db->found_end = firn_log_end(db->log);
     db->found_version = firn_db_reader_version(db);
     FIRN_TRY(firn_db_jobs_open(db, err));
     firn_db_space_look(db);
-    DCHECK(db->readers != NULL && db->log != NULL && !db->is_leading);
+    DCHECK(db->readers != NULL && db->log != NULL && !db->commits.is_leading);
 out:
     return rc;
 }
@@ -288,7 +288,7 @@ firn_db_open(struct firn_os_dir *dir, const struct firn_db_options *options, str
     FIRN_TRY(firn_block_cache_create(db->os, db->limits.cache, &db->cache, err));
     FIRN_TRY(options->read_only ? open_for_reading(db, err) : open_for_writing(db, options, err));
     atomic_store_explicit(&db->published, firn_db_image(db)->last_sequence, memory_order_release);
-    DCHECK(db->is_read_only || db->last_sequence == firn_db_published(db));
+    DCHECK(db->is_read_only || db->commits.last_sequence == firn_db_published(db));
     *out = db;
     db = NULL;
 out:
@@ -334,7 +334,7 @@ static int
 close_failed(struct firn_db *db, firn_error *err)
 {
     int rc = firn_error_set(err, FIRN_FAILED, "'%s' failed earlier: %s", firn_os_dir_path(db->dir),
-                            db->failure.text);
+                            db->commits.failure.text);
     firn_db_abandon(db);
     return rc;
 }
@@ -355,7 +355,7 @@ lighten(struct firn_db *db)
     FIRN_IGNORE(firn_db_jobs_finish(db, &brief, NULL));
     FIRN_IGNORE(firn_db_drop_reap(db, NULL));
     FIRN_IGNORE(firn_db_pace_trim(db, &has_more, NULL));
-    if (has_more && db->log_floor > firn_log_oldest(db->log)) {
+    if (has_more && db->lead.log_floor > firn_log_oldest(db->log)) {
         FIRN_IGNORE(firn_log_rotate(db->log, NULL));
     }
     firn_db_space_trim(db);
@@ -365,10 +365,10 @@ static int
 close_writer(struct firn_db *db, firn_error *err)
 {
     firn_db_jobs_stop(db);
-    if (!db->has_failed) {
+    if (!db->commits.has_failed) {
         lighten(db);
     }
-    if (db->has_failed || firn_log_has_failed(db->log)) {
+    if (db->commits.has_failed || firn_log_has_failed(db->log)) {
         return close_failed(db, err);
     }
     firn_db_jobs_close(db);

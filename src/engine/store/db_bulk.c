@@ -336,7 +336,7 @@ check_commit(const struct firn_db_bulk *bulk, firn_error *err)
     if (bulk->keyspace->tree->is_dropping) {
         return firn_db_get_refuse_dropped(bulk->keyspace, err);
     }
-    if (db->last_sequence >= bulk->sequence) {
+    if (db->commits.last_sequence >= bulk->sequence) {
         return firn_error_set(err, FIRN_CONFLICT, "too many commits came while the load was open");
     }
     return firn_db_write_refuse_failed(db, err);
@@ -348,14 +348,14 @@ install(struct firn_db_bulk *bulk, firn_error *err)
 {
     struct firn_db *db = bulk->db;
     DCHECK(firn_db_is_led(db) && firn_bulk_load_is_clear(bulk->inner)); /* (I1) */
-    CHECK(db->last_sequence < bulk->sequence);
+    CHECK(db->commits.last_sequence < bulk->sequence);
     int rc;
     FIRN_TRY(firn_log_sync(db->log, err));
     FIRN_TRY(firn_bulk_load_install(bulk->inner, err));
     FIRN_TRY(firn_db_vouch_write(db, err));
     FIRN_TRY(firn_log_sync(db->log, err));
     DCHECK(firn_log_unsynced_bytes(db->log) == 0);
-    db->last_sequence = bulk->sequence;
+    db->commits.last_sequence = bulk->sequence;
     /* For transactions that wrote the same keys: see db_txn_check.c. */
     atomic_store_explicit(&bulk->keyspace->tree->written_at, bulk->sequence, memory_order_relaxed);
     firn_db_count(&db->counters.commits, 1);

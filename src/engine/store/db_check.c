@@ -184,10 +184,10 @@ count_in(const struct firn_buf *segments, uint64_t number)
 static uint64_t
 oldest_kept(struct firn_db *db)
 {
-    firn_os_mutex_lock(&db->commit_mutex);
+    firn_os_mutex_lock(&db->commits.mutex);
     const struct firn_buf *segments = &firn_db_image(db)->segments;
     uint64_t oldest = segment_count(segments) == 0 ? UINT64_MAX : segment_at(segments, 0)->number;
-    firn_os_mutex_unlock(&db->commit_mutex);
+    firn_os_mutex_unlock(&db->commits.mutex);
     return oldest;
 }
 
@@ -268,10 +268,11 @@ begin(struct check *check, firn_error *err)
 {
     struct firn_db *db = check->db;
     DCHECK(check->counted.size == 0);
-    firn_os_mutex_lock(&db->commit_mutex);
-    check->last_sequence = db->is_read_only ? check->image->last_sequence : db->last_sequence;
+    firn_os_mutex_lock(&db->commits.mutex);
+    check->last_sequence =
+        db->is_read_only ? check->image->last_sequence : db->commits.last_sequence;
     int rc = firn_buf_append_slice(&check->counted, firn_buf_slice(&check->image->segments));
-    firn_os_mutex_unlock(&db->commit_mutex);
+    firn_os_mutex_unlock(&db->commits.mutex);
     return rc == FIRN_OK ? rc : firn_error_no_memory(err, "a check");
 }
 

@@ -107,14 +107,14 @@ publish(struct firn_db *db, struct firn_history_change *change, struct firn_log_
     firn_os_mutex_unlock(&db->state_mutex);
     if (is_restore) {
         /* It counts as a write to every key that is not a system keyspace's. */
-        DCHECK(firn_db_is_led(db) && sequence > db->restored_at);
-        db->restored_at = sequence;
+        DCHECK(firn_db_is_led(db) && sequence > db->lead.restored_at);
+        db->lead.restored_at = sequence;
         firn_db_visible_update(db, image);
     }
-    firn_os_mutex_lock(&db->commit_mutex);
-    db->last_sequence = sequence;
+    firn_os_mutex_lock(&db->commits.mutex);
+    db->commits.last_sequence = sequence;
     firn_db_image_note_commit(image, position.segment);
-    firn_os_mutex_unlock(&db->commit_mutex);
+    firn_os_mutex_unlock(&db->commits.mutex);
     firn_db_count(&db->counters.commits, 1);
     /* Pairs with the acquire load in firn_db_published. */
     atomic_store_explicit(&db->published, sequence, memory_order_release);
@@ -123,9 +123,9 @@ publish(struct firn_db *db, struct firn_history_change *change, struct firn_log_
 static int
 make_room(struct firn_db *db, firn_error *err)
 {
-    firn_os_mutex_lock(&db->commit_mutex);
+    firn_os_mutex_lock(&db->commits.mutex);
     int rc = firn_db_image_make_room(firn_db_image(db), err);
-    firn_os_mutex_unlock(&db->commit_mutex);
+    firn_os_mutex_unlock(&db->commits.mutex);
     return rc;
 }
 
@@ -138,7 +138,7 @@ change_history(struct firn_db *db, struct firn_history_record *record, firn_erro
     struct firn_log_position position = {0};
     int rc;
     DCHECK(firn_db_is_led(db));
-    record->sequence = db->last_sequence + 1;
+    record->sequence = db->commits.last_sequence + 1;
     if (record->sequence > FIRN_STOREFILE_SEQUENCE_MAX) {
         return firn_error_set(err, FIRN_LIMIT, "'%s' has used up its sequence numbers",
                               firn_os_dir_path(db->dir));

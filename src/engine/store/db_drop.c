@@ -57,7 +57,7 @@ int
 firn_db_drop_reap(struct firn_db *db, firn_error *err)
 {
     DCHECK(firn_db_is_led(db));
-    struct firn_db_tree *tree = db->out_count > 0 ? find_reapable(db) : NULL;
+    struct firn_db_tree *tree = db->lead.out_count > 0 ? find_reapable(db) : NULL;
     int rc = FIRN_OK;
     if (tree == NULL) {
         return FIRN_OK;
@@ -68,8 +68,8 @@ firn_db_drop_reap(struct firn_db *db, firn_error *err)
         FIRN_TRY(firn_lsm_tree_drop(tree->lsm_tree, err));
         tree->is_removed = true;
         tree->first_segment = 0;
-        DCHECK(db->out_count > 0);
-        db->out_count--;
+        DCHECK(db->lead.out_count > 0);
+        db->lead.out_count--;
         firn_db_space_settle(db);
     }
 out:

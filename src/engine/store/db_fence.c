@@ -57,16 +57,16 @@ set(struct firn_db *db, struct firn_log_position position)
     uint8_t bytes[FENCE_SIZE] = {0};
     /* Nobody else can read a store in memory. */
     if (db->owned_os != NULL ||
-        (db->fence.segment == position.segment && db->fence.offset == position.offset)) {
+        (db->lead.fence.segment == position.segment && db->lead.fence.offset == position.offset)) {
         return;
     }
-    DCHECK(db->lock != NULL && is_further(db->fence, position));
+    DCHECK(db->lock != NULL && is_further(db->lead.fence, position));
     firn_store_le64(bytes, position.segment);
     firn_store_le64(bytes + 8, position.offset);
     firn_store_le32(bytes + CHECKED_SIZE, firn_crc32c(0, bytes, CHECKED_SIZE));
     int rc = firn_os_file_write(db->lock, FENCE_OFFSET, bytes, sizeof bytes, NULL);
     /* What the file says after a failure is unknown: the next one writes. */
-    db->fence = rc == FIRN_OK ? position : (struct firn_log_position){UINT64_MAX, UINT64_MAX};
+    db->lead.fence = rc == FIRN_OK ? position : (struct firn_log_position){UINT64_MAX, UINT64_MAX};
 }
 
 void

@@ -15,7 +15,7 @@
  * The waiting is yielding: the writers that are waited for need the processor, and no timer of the
  * system is fine enough. In simulation there is nobody to wait for.
  *
- * Locking: commit_mutex guards the fields; it is free while the leader yields. The leader's place
+ * Locking: the mutex of commits guards the fields; it is free while the leader yields. The leader's place
  * is taken, so nobody else takes from the queue.
  */
 #include "base/check.h"
@@ -28,17 +28,17 @@ enum { WAIT_NS_MAX = 20000 };
 void
 firn_db_gather_wait_locked(struct firn_db *db)
 {
-    firn_os_mutex_assert_held(&db->commit_mutex);
-    DCHECK(db->is_leading);
-    struct firn_db_gather *gather = &db->gather;
+    firn_os_mutex_assert_held(&db->commits.mutex);
+    DCHECK(db->commits.is_leading);
+    struct firn_db_gather *gather = &db->commits.gather;
     if (gather->expected < 2 || gather->queued >= gather->expected) {
         return;
     }
     int64_t end = firn_os_monotonic_ns(db->os) + WAIT_NS_MAX;
     while (gather->queued < gather->expected && firn_os_monotonic_ns(db->os) < end) {
-        firn_os_mutex_unlock(&db->commit_mutex);
+        firn_os_mutex_unlock(&db->commits.mutex);
         bool has_others = firn_os_yield(db->os);
-        firn_os_mutex_lock(&db->commit_mutex);
+        firn_os_mutex_lock(&db->commits.mutex);
         if (!has_others) {
             return;
         }
@@ -48,7 +48,7 @@ firn_db_gather_wait_locked(struct firn_db *db)
 void
 firn_db_gather_note_locked(struct firn_db *db, unsigned commits, bool was_synced)
 {
-    firn_os_mutex_assert_held(&db->commit_mutex);
-    DCHECK(db->is_leading && commits > 0);
-    db->gather.expected = was_synced ? commits + db->gather.queued : 0;
+    firn_os_mutex_assert_held(&db->commits.mutex);
+    DCHECK(db->commits.is_leading && commits > 0);
+    db->commits.gather.expected = was_synced ? commits + db->commits.gather.queued : 0;
 }

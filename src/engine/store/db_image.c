@@ -404,8 +404,8 @@ remove_unseen(struct firn_db_image *image, firn_error *err)
             }
             tree->is_removed = true;
             tree->first_segment = 0;
-            DCHECK(image->db->out_count > 0);
-            image->db->out_count--;
+            DCHECK(image->db->lead.out_count > 0);
+            image->db->lead.out_count--;
         }
     }
     return FIRN_OK;

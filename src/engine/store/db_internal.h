@@ -217,7 +217,7 @@ struct firn_db_counters {
     _Atomic uint64_t conflicts;
 };
 
-/* How many commits are led together: see db_gather.c. Guarded by commit_mutex. */
+/* How many commits are led together: see db_gather.c. Guarded by the mutex of commits. */
 struct firn_db_gather {
     unsigned queued;   /* commits in the queue */
     unsigned expected; /* worth waiting for; 0: unknown */
@@ -227,6 +227,32 @@ struct firn_db_gather {
 struct firn_db_write;
 /* A transaction: see db_txn.h. */
 struct firn_db_txn;
+
+/* Committers, and who of them leads: see db_write.c. */
+struct firn_db_commits {
+    struct firn_os_mutex mutex; /* rank DB_COMMIT */
+    struct firn_os_cond lead_ended;
+    struct firn_db_write *head;
+    struct firn_db_write *tail;
+    struct firn_db_gather gather;
+    unsigned exclusive_waiting; /* threads that want the leader's place without a commit */
+    bool is_leading;
+    bool has_failed;
+    uint64_t last_sequence; /* the leader's between taking a group and handing it back */
+    firn_error failure;     /* the first one, if has_failed */
+};
+
+/* What only the leader reads and writes, but for the two that are atomic. */
+struct firn_db_lead {
+    uint64_t log_floor; /* the log was asked to give up what is older */
+    uint64_t vouched;   /* the newest version of MANIFEST that the log names: db_vouch.c */
+    struct firn_log_position fence; /* as LOCK has it: see db_fence.c */
+    int64_t slowdown_debt_ns;
+    atomic_int rotate_phase;         /* see db_rotate.c */
+    atomic_bool is_preparing_memory; /* a job will, or does */
+    uint64_t restored_at; /* the newest commit that counts as a write to every key; 0: none */
+    uint64_t out_count;   /* trees that now does not have and that are not removed */
+};
 
 struct firn_db {
     struct firn_os_process_mark mark; /* first: see api_process.h */
@@ -259,27 +285,11 @@ struct firn_db {
     /* Grows whenever a work asks which views there are: see db_get.c. */
     _Atomic uint64_t views_taken;
 
-    struct firn_os_mutex commit_mutex; /* rank DB_COMMIT */
-    struct firn_os_cond lead_ended;
-    struct firn_db_write *queue_head;
-    struct firn_db_write *queue_tail;
-    struct firn_db_gather gather;
-    unsigned exclusive_waiting; /* threads that want the leader's place without a commit */
-    bool is_leading;
-    bool has_failed;
-    uint64_t last_sequence; /* the leader's between taking a group and handing it back */
-    firn_error failure;     /* the first one, if has_failed */
+    struct firn_db_commits commits;
+    struct firn_db_lead lead;
 
-    /* The leader's. */
-    uint64_t log_floor; /* the log was asked to give up what is older */
-    uint64_t vouched;   /* the newest version of MANIFEST that the log names: db_vouch.c */
-    struct firn_log_position fence; /* as LOCK has it: see db_fence.c */
-    int64_t slowdown_debt_ns;
-    atomic_int rotate_phase;         /* see db_rotate.c */
-    atomic_bool is_preparing_memory; /* a job will, or does */
-    uint64_t restored_at; /* the newest commit that counts as a write to every key; 0: none */
-    uint64_t out_count;   /* trees that now does not have and that are not removed */
-    bool was_at_rest;     /* the opening found a log that was closed, … */
+    /* Of the opening. */
+    bool was_at_rest;                   /* the opening found a log that was closed, … */
     struct firn_log_position found_end; /* … which ended here, … */
     uint64_t found_version;             /* … and MANIFEST at this version */
     struct firn_db_image *replayed;     /* while the log is replayed, what it is replayed into */
@@ -310,7 +320,7 @@ firn_db_published(const struct firn_db *db)
 static inline bool
 firn_db_is_led(const struct firn_db *db)
 {
-    return db->is_leading || db->jobs.flush_pool == NULL || db->jobs.is_closing;
+    return db->commits.is_leading || db->jobs.flush_pool == NULL || db->jobs.is_closing;
 }
 
 /* The image of a handle that writes, or of a read-only one whose image cannot change meanwhile. */

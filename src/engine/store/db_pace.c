@@ -99,12 +99,12 @@ slow_down(struct firn_db *db, size_t bytes, unsigned level0)
     /* Twice as slow at the end as at the beginning. */
     enum { RANGE = LEVEL0_STOP - LEVEL0_SLOW };
     int64_t least_ns = (int64_t)(bytes / 64 + 1) * (SLOW_NS_PER_KIB / 16);
-    db->slowdown_debt_ns += least_ns + least_ns * (int64_t)(level0 - LEVEL0_SLOW) / RANGE;
-    if (db->slowdown_debt_ns >= SLEEP_NS_MIN) {
-        firn_os_sleep_ns(db->os, db->slowdown_debt_ns);
+    db->lead.slowdown_debt_ns += least_ns + least_ns * (int64_t)(level0 - LEVEL0_SLOW) / RANGE;
+    if (db->lead.slowdown_debt_ns >= SLEEP_NS_MIN) {
+        firn_os_sleep_ns(db->os, db->lead.slowdown_debt_ns);
         firn_db_count(&db->counters.slowdowns, 1);
-        firn_db_count(&db->counters.slowdown_ns, (uint64_t)db->slowdown_debt_ns);
-        db->slowdown_debt_ns = 0;
+        firn_db_count(&db->counters.slowdown_ns, (uint64_t)db->lead.slowdown_debt_ns);
+        db->lead.slowdown_debt_ns = 0;
     }
 }
 
@@ -329,7 +329,7 @@ firn_db_pace_trim(struct firn_db *db, bool *out_has_more, firn_error *err)
                         firn_log_oldest(db->log) == end.segment;
         floor = is_empty ? end.segment : end.segment + 1;
     }
-    if (floor <= db->log_floor || !firn_db_reader_none_below(db, version)) {
+    if (floor <= db->lead.log_floor || !firn_db_reader_none_below(db, version)) {
         return FIRN_OK;
     }
     CHECK(floor <= end.segment + 1 && floor > 0);
@@ -337,11 +337,11 @@ firn_db_pace_trim(struct firn_db *db, bool *out_has_more, firn_error *err)
     rc = firn_log_remove_before(db->log, floor, err);
     if (rc == FIRN_OK) {
         firn_log_set_note(db->log, version);
-        db->log_floor = floor;
+        db->lead.log_floor = floor;
         *out_has_more = true;
-        firn_os_mutex_lock(&db->commit_mutex);
+        firn_os_mutex_lock(&db->commits.mutex);
         firn_db_image_forget_segments(firn_db_image(db), floor);
-        firn_os_mutex_unlock(&db->commit_mutex);
+        firn_os_mutex_unlock(&db->commits.mutex);
     }
     return rc;
 }
@@ -452,7 +452,7 @@ run_prepare_memory(void *arg)
 {
     struct firn_db *db = arg;
     firn_lsm_prepare_memory(firn_db_image(db)->lsm);
-    atomic_store(&db->is_preparing_memory, false);
+    atomic_store(&db->lead.is_preparing_memory, false);
 }
 
 /* So that the next commits need not wait for the system to clear pages. */
@@ -460,9 +460,9 @@ static void
 prepare_memory(struct firn_db *db)
 {
     if (firn_lsm_wants_memory(firn_db_image(db)->lsm) &&
-        !atomic_exchange(&db->is_preparing_memory, true) &&
+        !atomic_exchange(&db->lead.is_preparing_memory, true) &&
         !firn_db_jobs_submit_log(db, run_prepare_memory)) {
-        atomic_store(&db->is_preparing_memory, false);
+        atomic_store(&db->lead.is_preparing_memory, false);
     }
 }
 

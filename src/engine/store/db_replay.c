@@ -455,7 +455,7 @@ restart(void *ctx, firn_error *err)
 {
     struct replay *replay = ctx;
     struct firn_db *db = replay->db;
-    DCHECK(db->jobs.flush_pool == NULL && !db->is_leading);
+    DCHECK(db->jobs.flush_pool == NULL && !db->commits.is_leading);
     db->replayed = NULL;
     firn_db_image_abandon(replay->image);
     replay->image = NULL;
@@ -537,8 +537,8 @@ firn_db_replay(struct firn_db *db, struct firn_db_image **out, firn_error *err)
         uint64_t known = image->last_sequence;
         image->last_sequence = replay.sequence > known ? replay.sequence : known;
         image->log_bytes = replay.log_bytes;
-        db->vouched = replay.vouch.vouched;
-        DCHECK(db->vouched <= replay.vouch.version && image->is_listed);
+        db->lead.vouched = replay.vouch.vouched;
+        DCHECK(db->lead.vouched <= replay.vouch.version && image->is_listed);
         replay.image = NULL;
         *out = image;
     }

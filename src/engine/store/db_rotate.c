@@ -55,7 +55,7 @@ run_ready(void *arg)
         firn_db_jobs_note_failure(db, &err);
     }
     int expected = PHASE_READYING;
-    (void)atomic_compare_exchange_strong(&db->rotate_phase, &expected, PHASE_READY);
+    (void)atomic_compare_exchange_strong(&db->lead.rotate_phase, &expected, PHASE_READY);
 }
 
 static void
@@ -72,7 +72,7 @@ bool
 firn_db_rotate_may_begin(struct firn_db *db, bool is_urgent)
 {
     DCHECK(firn_db_is_led(db));
-    int phase = atomic_load(&db->rotate_phase);
+    int phase = atomic_load(&db->lead.rotate_phase);
     DCHECK(phase >= PHASE_IDLE && phase <= PHASE_READY);
     uint64_t unsynced = firn_log_unsynced_bytes(db->log);
     if (!is_urgent && firn_log_is_syncing(db->log)) {
@@ -83,9 +83,9 @@ firn_db_rotate_may_begin(struct firn_db *db, bool is_urgent)
         return true;
     }
     if (phase != PHASE_READYING) {
-        atomic_store(&db->rotate_phase, PHASE_READYING);
+        atomic_store(&db->lead.rotate_phase, PHASE_READYING);
         if (!firn_db_jobs_submit_log(db, run_ready)) {
-            atomic_store(&db->rotate_phase, PHASE_READY);
+            atomic_store(&db->lead.rotate_phase, PHASE_READY);
         }
     }
     return false;
@@ -96,7 +96,7 @@ firn_db_rotate_begin(struct firn_db *db, firn_error *err)
 {
     DCHECK(firn_db_is_led(db));
     int rc = firn_log_rotate_begin(db->log, err);
-    atomic_store(&db->rotate_phase, PHASE_IDLE);
+    atomic_store(&db->lead.rotate_phase, PHASE_IDLE);
     if (rc == FIRN_OK) {
         firn_db_rest_watch(db);
     }

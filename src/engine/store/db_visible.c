@@ -100,7 +100,7 @@ firn_db_visible_update(struct firn_db *db, struct firn_db_image *image)
         atomic_store_explicit(&tree->is_out, is_out, memory_order_release);
     }
     if (!db->is_read_only) {
-        db->out_count = out_count;
+        db->lead.out_count = out_count;
     }
 }
 

@@ -142,15 +142,15 @@ firn_db_vouch_write(struct firn_db *db, firn_error *err)
     uint64_t version = firn_lsm_version(firn_db_image(db)->lsm);
     uint8_t bytes[FIRN_STOREFILE_VOUCH_SIZE];
     const firn_slice part = firn_bytes(bytes, sizeof bytes);
-    DCHECK(firn_db_is_led(db) && version >= db->vouched); /* (I2) */
-    if (version == db->vouched || atomic_load(&db->space.is_full)) {
+    DCHECK(firn_db_is_led(db) && version >= db->lead.vouched); /* (I2) */
+    if (version == db->lead.vouched || atomic_load(&db->space.is_full)) {
         return FIRN_OK;
     }
     firn_store_le64(bytes, version);
     firn_store_le64(bytes + 8, firn_db_image(db)->history.saved_sequence);
     int rc = firn_log_append(db->log, FIRN_STOREFILE_TYPE_VOUCH, &part, 1, NULL, err);
     if (rc == FIRN_OK) {
-        db->vouched = version;
+        db->lead.vouched = version;
     }
     return rc == FIRN_NO_SPACE && !firn_log_has_failed(db->log) ? FIRN_OK : rc;
 }

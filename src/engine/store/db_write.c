@@ -42,7 +42,7 @@
  * (I5) A commit into a keyspace that an earlier commit, of the same group even, has dropped is
  *      refused before it is logged: a replay would not know what to do with it.
  *
- * Locking: commit_mutex guards the queue, the latch, last_sequence and the commits counted by
+ * Locking: the mutex of commits guards the queue, the latch, last_sequence and the commits counted by
  * segment; the leader owns the last two while it leads. Waiting: each waiter has a condition of its
  * own, in its own stack frame.
  */
@@ -89,24 +89,24 @@ next_of(const struct group *group, const struct firn_db_write *commit)
 static void
 enqueue(struct firn_db *db, struct firn_db_write *commit)
 {
-    firn_os_mutex_assert_held(&db->commit_mutex);
+    firn_os_mutex_assert_held(&db->commits.mutex);
     DCHECK(commit->next == NULL && !commit->is_done && !commit->is_waiting);
-    DCHECK((db->queue_head == NULL) == (db->queue_tail == NULL));
-    if (db->queue_tail == NULL) {
-        db->queue_head = commit;
+    DCHECK((db->commits.head == NULL) == (db->commits.tail == NULL));
+    if (db->commits.tail == NULL) {
+        db->commits.head = commit;
     } else {
-        db->queue_tail->next = commit;
+        db->commits.tail->next = commit;
     }
-    db->queue_tail = commit;
-    db->gather.queued++;
+    db->commits.tail = commit;
+    db->commits.gather.queued++;
 }
 
 static void
 take_group(struct firn_db *db, struct group *out)
 {
-    firn_os_mutex_assert_held(&db->commit_mutex);
-    DCHECK(db->is_leading && db->queue_head != NULL);
-    struct firn_db_write *commit = db->queue_head;
+    firn_os_mutex_assert_held(&db->commits.mutex);
+    DCHECK(db->commits.is_leading && db->commits.head != NULL);
+    struct firn_db_write *commit = db->commits.head;
     *out = (struct group){.first = commit};
     do {
         out->bytes += commit->batch->body.size;
@@ -115,11 +115,11 @@ take_group(struct firn_db *db, struct group *out)
         out->count++;
         commit = commit->next;
     } while (commit != NULL && out->bytes + commit->batch->body.size <= GROUP_BYTES_MAX);
-    DCHECK(db->gather.queued >= out->count);
-    db->gather.queued -= out->count;
-    db->queue_head = commit;
+    DCHECK(db->commits.gather.queued >= out->count);
+    db->commits.gather.queued -= out->count;
+    db->commits.head = commit;
     if (commit == NULL) {
-        db->queue_tail = NULL;
+        db->commits.tail = NULL;
     }
 }
 
@@ -181,9 +181,9 @@ make_room(struct firn_db *db, firn_error *err)
     if (firn_db_image_has_room(firn_db_image(db))) {
         return FIRN_OK;
     }
-    firn_os_mutex_lock(&db->commit_mutex);
+    firn_os_mutex_lock(&db->commits.mutex);
     int rc = firn_db_image_make_room(firn_db_image(db), err);
-    firn_os_mutex_unlock(&db->commit_mutex);
+    firn_os_mutex_unlock(&db->commits.mutex);
     return rc;
 }
 
@@ -220,7 +220,7 @@ append(struct firn_db *db, struct firn_db_write *commit, firn_error *err)
     struct firn_log_position position;
     int rc = firn_log_append(db->log, FIRN_LOG_TYPE_USER, parts, 2, &position, err);
     if (rc == FIRN_OK) {
-        DCHECK(position.segment >= db->log_floor);
+        DCHECK(position.segment >= db->lead.log_floor);
         commit->segment = position.segment;
         commit->body_offset = position.offset + FIRN_LOG_RECORD_HEAD_SIZE + size;
         firn_db_count(&db->counters.log_bytes, size + commit->batch->body.size);
@@ -316,8 +316,8 @@ check(struct firn_db *db, const struct firn_db_write *commit, firn_error *err)
 static int
 take_in(struct firn_db *db, const struct group *group, firn_error *err)
 {
-    uint64_t sequence = db->last_sequence;
-    DCHECK(db->is_leading && firn_db_image_has_room(firn_db_image(db))); /* (I2) */
+    uint64_t sequence = db->commits.last_sequence;
+    DCHECK(db->commits.is_leading && firn_db_image_has_room(firn_db_image(db))); /* (I2) */
     int vouch_rc = firn_db_vouch_write(db, err);
     if (vouch_rc != FIRN_OK && firn_log_has_failed(db->log)) {
         return vouch_rc;
@@ -364,7 +364,7 @@ publish(struct firn_db *db, struct firn_db_write *commit)
         /* Who reads at this commit or later finds the keyspace gone. */
         firn_db_visible_end(change->drops, change->end, commit->sequence);
         atomic_store_explicit(&change->drops->is_out, true, memory_order_release);
-        db->out_count++;
+        db->lead.out_count++;
     }
     commit->rc = FIRN_OK;
     firn_db_count(&db->counters.commits, 1);
@@ -377,7 +377,7 @@ publish(struct firn_db *db, struct firn_db_write *commit)
 static uint64_t
 publish_group(struct firn_db *db, const struct group *group)
 {
-    uint64_t last = db->last_sequence;
+    uint64_t last = db->commits.last_sequence;
     DCHECK(!group->wants_sync || firn_log_unsynced_bytes(db->log) == 0); /* (I1) */
     for (struct firn_db_write *commit = group->first; commit != NULL;
          commit = next_of(group, commit)) {
@@ -401,7 +401,7 @@ lead(struct firn_db *db, struct group *group, bool *out_latched, firn_error *err
     if (rc != FIRN_OK) {
         *out_latched = rc == FIRN_FAILED;
         refuse_from(group, group->first, rc, err);
-        return db->last_sequence;
+        return db->commits.last_sequence;
     }
     if (group->wants_sync) {
         firn_db_fence_raise(db);
@@ -413,7 +413,7 @@ lead(struct firn_db *db, struct group *group, bool *out_latched, firn_error *err
     if (rc != FIRN_OK) {
         *out_latched = true;
         refuse_from(group, group->first, rc, err);
-        return db->last_sequence;
+        return db->commits.last_sequence;
     }
     uint64_t last = publish_group(db, group);
     firn_db_fence_lower(db, group->wants_sync);
@@ -426,23 +426,23 @@ lead(struct firn_db *db, struct group *group, bool *out_latched, firn_error *err
 static void
 latch_locked(struct firn_db *db, const firn_error *err)
 {
-    firn_os_mutex_assert_held(&db->commit_mutex);
+    firn_os_mutex_assert_held(&db->commits.mutex);
     DCHECK(err->code != FIRN_OK); /* (I3) */
-    if (!db->has_failed) {
-        db->has_failed = true;
-        db->failure = *err;
+    if (!db->commits.has_failed) {
+        db->commits.has_failed = true;
+        db->commits.failure = *err;
     }
 }
 
 static int
 refuse_failed_locked(const struct firn_db *db, firn_error *err)
 {
-    firn_os_mutex_assert_held(&db->commit_mutex);
-    DCHECK(db->has_failed);
+    firn_os_mutex_assert_held(&db->commits.mutex);
+    DCHECK(db->commits.has_failed);
     return firn_error_set(
         err, FIRN_FAILED,
         "'%s' failed earlier and takes no more commits until it is opened again: %s",
-        firn_os_dir_path(db->dir), db->failure.text);
+        firn_os_dir_path(db->dir), db->commits.failure.text);
 }
 
 static void
@@ -457,13 +457,13 @@ wake(struct firn_db_write *commit)
 static void
 end_lead_locked(struct firn_db *db)
 {
-    firn_os_mutex_assert_held(&db->commit_mutex);
-    DCHECK(db->is_leading);
-    db->is_leading = false;
-    if (db->exclusive_waiting > 0) {
-        firn_os_cond_signal(&db->lead_ended);
-    } else if (db->queue_head != NULL) {
-        wake(db->queue_head);
+    firn_os_mutex_assert_held(&db->commits.mutex);
+    DCHECK(db->commits.is_leading);
+    db->commits.is_leading = false;
+    if (db->commits.exclusive_waiting > 0) {
+        firn_os_cond_signal(&db->commits.lead_ended);
+    } else if (db->commits.head != NULL) {
+        wake(db->commits.head);
     }
 }
 
@@ -471,7 +471,7 @@ end_lead_locked(struct firn_db *db)
 static void
 note_segments_locked(struct firn_db *db, const struct group *group)
 {
-    firn_os_mutex_assert_held(&db->commit_mutex);
+    firn_os_mutex_assert_held(&db->commits.mutex);
     for (const struct firn_db_write *commit = group->first; commit != NULL;
          commit = next_of(group, commit)) {
         if (commit->rc == FIRN_OK) {
@@ -484,23 +484,23 @@ note_segments_locked(struct firn_db *db, const struct group *group)
 static void
 lead_locked(struct firn_db *db)
 {
-    firn_os_mutex_assert_held(&db->commit_mutex);
-    DCHECK(!db->is_leading && db->exclusive_waiting == 0);
+    firn_os_mutex_assert_held(&db->commits.mutex);
+    DCHECK(!db->commits.is_leading && db->commits.exclusive_waiting == 0);
     struct group group;
     bool is_latched = false;
     firn_error err;
-    db->is_leading = true;
+    db->commits.is_leading = true;
     firn_db_gather_wait_locked(db);
     take_group(db, &group);
-    if (db->has_failed) {
+    if (db->commits.has_failed) {
         int rc = refuse_failed_locked(db, &err);
         refuse_from(&group, group.first, rc, &err);
     } else {
-        firn_os_mutex_unlock(&db->commit_mutex);
+        firn_os_mutex_unlock(&db->commits.mutex);
         uint64_t last = lead(db, &group, &is_latched, &err);
-        firn_os_mutex_lock(&db->commit_mutex);
-        CHECK(last >= db->last_sequence);
-        db->last_sequence = last;
+        firn_os_mutex_lock(&db->commits.mutex);
+        CHECK(last >= db->commits.last_sequence);
+        db->commits.last_sequence = last;
         note_segments_locked(db, &group);
     }
     if (is_latched) {
@@ -521,22 +521,22 @@ lead_locked(struct firn_db *db)
 void
 firn_db_write_begin_exclusive(struct firn_db *db)
 {
-    firn_os_mutex_lock(&db->commit_mutex);
-    db->exclusive_waiting++;
-    while (db->is_leading) {
-        firn_os_cond_wait(&db->lead_ended, &db->commit_mutex);
+    firn_os_mutex_lock(&db->commits.mutex);
+    db->commits.exclusive_waiting++;
+    while (db->commits.is_leading) {
+        firn_os_cond_wait(&db->commits.lead_ended, &db->commits.mutex);
     }
-    db->exclusive_waiting--;
-    db->is_leading = true;
-    firn_os_mutex_unlock(&db->commit_mutex);
+    db->commits.exclusive_waiting--;
+    db->commits.is_leading = true;
+    firn_os_mutex_unlock(&db->commits.mutex);
 }
 
 void
 firn_db_write_end_exclusive(struct firn_db *db)
 {
-    firn_os_mutex_lock(&db->commit_mutex);
+    firn_os_mutex_lock(&db->commits.mutex);
     end_lead_locked(db);
-    firn_os_mutex_unlock(&db->commit_mutex);
+    firn_os_mutex_unlock(&db->commits.mutex);
 }
 
 int
@@ -549,28 +549,29 @@ firn_db_write_refuse_read_only(struct firn_db *db, firn_error *err)
 static bool
 may_lead(const struct firn_db *db, const struct firn_db_write *commit)
 {
-    firn_os_mutex_assert_held(&db->commit_mutex);
-    return !db->is_leading && db->exclusive_waiting == 0 && db->queue_head == commit;
+    firn_os_mutex_assert_held(&db->commits.mutex);
+    return !db->commits.is_leading && db->commits.exclusive_waiting == 0 &&
+           db->commits.head == commit;
 }
 
 /* Queues the commit up and waits until it is done, leading if it comes first. */
 static void
 commit_once(struct firn_db *db, struct firn_db_write *commit)
 {
-    firn_os_mutex_lock(&db->commit_mutex);
+    firn_os_mutex_lock(&db->commits.mutex);
     enqueue(db, commit);
     while (!commit->is_done && !may_lead(db, commit)) {
         if (!commit->is_waiting) {
             firn_os_cond_init(db->os, &commit->woken);
             commit->is_waiting = true;
         }
-        firn_os_cond_wait(&commit->woken, &db->commit_mutex);
+        firn_os_cond_wait(&commit->woken, &db->commits.mutex);
     }
     if (!commit->is_done) {
         lead_locked(db);
         DCHECK(commit->is_done);
     }
-    firn_os_mutex_unlock(&db->commit_mutex);
+    firn_os_mutex_unlock(&db->commits.mutex);
     if (commit->is_waiting) {
         firn_os_cond_deinit(&commit->woken);
     }
@@ -656,16 +657,16 @@ firn_db_write_list(struct firn_db *db, const struct firn_db_batch *batch,
 int
 firn_db_write_refuse_failed(struct firn_db *db, firn_error *err)
 {
-    firn_os_mutex_lock(&db->commit_mutex);
-    int rc = db->has_failed ? refuse_failed_locked(db, err) : FIRN_OK;
-    firn_os_mutex_unlock(&db->commit_mutex);
+    firn_os_mutex_lock(&db->commits.mutex);
+    int rc = db->commits.has_failed ? refuse_failed_locked(db, err) : FIRN_OK;
+    firn_os_mutex_unlock(&db->commits.mutex);
     return rc;
 }
 
 void
 firn_db_write_latch(struct firn_db *db, const firn_error *err)
 {
-    firn_os_mutex_lock(&db->commit_mutex);
+    firn_os_mutex_lock(&db->commits.mutex);
     latch_locked(db, err);
-    firn_os_mutex_unlock(&db->commit_mutex);
+    firn_os_mutex_unlock(&db->commits.mutex);
 }

@@ -229,7 +229,7 @@ firn_db_txn_check_leading(const void *ctx, struct firn_db *db, firn_error *err)
 {
     const struct firn_db_txn *txn = ctx;
     DCHECK(firn_db_is_led(db) && txn->checked >= txn->view.node.sequence); /* (I1) */
-    if (db->restored_at > txn->view.node.sequence) {
+    if (db->lead.restored_at > txn->view.node.sequence) {
         return firn_error_set(err, FIRN_CONFLICT,
                               "the store was restored to a checkpoint since the transaction began");
     }

@@ -144,7 +144,7 @@ chance_keeps_nobody_from_reading(void **state)
     struct firn_db *reader;
     struct firn_copy_capture *capture;
     open_beside(&beside, 0);
-    beside.db->last_sequence = FIRN_DB_LOAD_STEP;
+    beside.db->commits.last_sequence = FIRN_DB_LOAD_STEP;
     db_support_put(beside.keyspace, "after", "1");
     DB_OK(firn_db_open(beside.dir, &db_support_read_only, &reader, &err));
     assert_true(has(reader, "after"));

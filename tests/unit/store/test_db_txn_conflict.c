@@ -354,7 +354,7 @@ a_restore_counts_as_a_write_to_every_key(void **state)
     put(before, "a", "1");
     db_support_put(scene.k, "b", "1");
     firn_db_write_begin_exclusive(scene.db);
-    scene.db->restored_at = firn_db_published(scene.db);
+    scene.db->lead.restored_at = firn_db_published(scene.db);
     firn_db_write_end_exclusive(scene.db);
     conflicts(before, "was restored");
     commit(empty);
