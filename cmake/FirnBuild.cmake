@@ -71,7 +71,7 @@ endif()
 
 # firn_folder(NAME SOURCES... [NEEDS rooms...] [LINK targets...]): one OBJECT library for a room of src/. It becomes a part of
 # libfirn, except for the rooms that stand on the library instead. A program that links the room links those that it needs
-# as well; named are only rooms of its own wing. Where folders are shared, firn_NAME_shared has its objects for
+# as well; rooms that all programs of its wing name anyway are left out. Where folders are shared, firn_NAME_shared has its objects for
 # the tests; what it takes from lower folders is found when a test that names them is linked.
 function(firn_folder name)
   cmake_parse_arguments(ARG "" "" "SOURCES;NEEDS;LINK" ${ARGN})

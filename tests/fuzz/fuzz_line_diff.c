@@ -12,7 +12,7 @@
 
 #include "base/check.h"
 #include "base/slice.h"
-#include "codec/line_diff.h"
+#include "lines/line_diff.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

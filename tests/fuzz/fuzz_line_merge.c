@@ -13,7 +13,7 @@
 
 #include "base/check.h"
 #include "base/slice.h"
-#include "codec/line_merge.h"
+#include "lines/line_merge.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-firn_fuzz(line_merge SOURCES ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz_line_merge.c FOLDERS base codec)
+firn_fuzz(line_merge SOURCES ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz_line_merge.c FOLDERS base codec lines)

@@ -15,8 +15,8 @@
 #include "os/os_locks.h"
 #include "os/os_ops.h"
 #include "os/os_prng.h"
-#include "os/os_scheduler.h"
 #include "sim/sim_memory.h"
+#include "threads/os_scheduler.h"
 
 enum {
     FIRN_SIM_MEMORY_SECTOR_SIZE = 512,

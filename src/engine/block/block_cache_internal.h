@@ -11,7 +11,7 @@
 #include "block/block_cache.h"
 #include "block/block_cache_frame.h"
 #include "os/os_pages.h"
-#include "os/os_thread.h"
+#include "threads/os_thread.h"
 
 /* What one thread reads a block with. */
 struct firn_block_cache_scratch {

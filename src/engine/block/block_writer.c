@@ -44,7 +44,7 @@
 #include "block/block_format.h"
 #include "block/block_publisher.h"
 #include "codec/blake3_hash.h"
-#include "os/os_thread.h"
+#include "threads/os_thread.h"
 
 enum {
     CHUNK_SIZE = FIRN_BLOCK_FORMAT_CHUNK_SIZE,

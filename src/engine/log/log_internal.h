@@ -10,7 +10,7 @@
 #include "log/log.h"
 #include "log/log_format.h"
 #include "log/log_writer.h"
-#include "os/os_thread.h"
+#include "threads/os_thread.h"
 
 /* A file that is kept for the next segment. */
 enum firn_log_spare {

@@ -11,7 +11,7 @@
 #include "lsm/lsm_state.h"
 #include "memtable/memtable_pool.h"
 #include "merge/merge_view_map.h"
-#include "os/os_thread.h"
+#include "threads/os_thread.h"
 #include "version/manifest.h"
 #include "version/run_file.h"
 

@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "os/os_pages.h"
-#include "os/os_thread.h"
+#include "threads/os_thread.h"
 
 /* The chunks of all tables of a store that are not in use. Embedded; any thread. */
 struct firn_memtable_pool {

@@ -21,7 +21,7 @@
 #include "base/check.h"
 #include "store/db_internal.h"
 
-#include "os/os_thread.h"
+#include "threads/os_thread.h"
 
 enum { WAIT_NS_MAX = 20000 };
 

@@ -18,10 +18,10 @@
 #include "log/log.h"
 #include "lsm/lsm.h"
 #include "os/os_process.h"
-#include "os/os_thread.h"
 #include "store/db.h"
 #include "storefile/storefile.h"
 #include "storefile/storefile_lock.h"
+#include "threads/os_thread.h"
 
 /* Keyspace 0 holds the names of the others: name -> id as a varint. The empty name, which no
  * keyspace has, leads to the next id to be given. */

@@ -9,7 +9,7 @@
  */
 #include "store/db_internal.h"
 
-#include "os/os_ram.h"
+#include "hosted/os_ram.h"
 
 static const char name[] = "in-memory";
 

@@ -24,8 +24,8 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "codec/blake3_hash.h"
+#include "hosted/os_within.h"
 #include "os/os_user_path.h"
-#include "os/os_within.h"
 
 enum { BUFFER_SIZE = 1 << 20, WHOLE_SIZE_MAX = 8 << 20 };
 

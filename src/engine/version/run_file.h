@@ -14,7 +14,7 @@
 #include "base/epoch.h"
 #include "block/run_kind.h"
 #include "os/os.h"
-#include "os/os_thread.h"
+#include "threads/os_thread.h"
 #include "version/manifest_edit.h"
 
 enum { FIRN_RUN_FILE_NAME_SIZE = 64 };

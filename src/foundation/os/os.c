@@ -22,7 +22,6 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "os/os_path.h"
-#include "os/os_thread.h"
 
 int
 firn_os_make_dir(struct firn_os_dir *dir, const char *name, uint32_t mode, firn_error *err)

@@ -259,6 +259,8 @@ FIRN_MUST_CHECK int firn_os_xattr_remove(struct firn_os_node node, const char *a
 int64_t firn_os_now_ns(struct firn_os *os);       /* since the epoch */
 int64_t firn_os_monotonic_ns(struct firn_os *os); /* from an arbitrary start */
 void firn_os_sleep_ns(struct firn_os *os, int64_t duration_ns);
+/* Lets other threads go first; false in simulation, where there are none. */
+bool firn_os_yield(struct firn_os *os);
 FIRN_MUST_CHECK int firn_os_random(struct firn_os *os, void *out, size_t size, firn_error *err);
 unsigned firn_os_cpu_count(struct firn_os *os); /* usable by this process, at least 1 */
 uint64_t firn_os_process_id(struct firn_os *os);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * os/os_locks.h: which bytes of one file are locked by whom, for file systems that live in this
- * process. Only files of this folder include it. A zeroed struct holds nothing. Not safe for two
+ * process. A zeroed struct holds nothing. Not safe for two
  * threads at once.
  */
 #ifndef FIRN_OS_OS_LOCKS_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_ops.h: what an implementation of the seam provides. Only files of this folder include it.
+ * os/os_ops.h: what an implementation of the seam provides. For rooms of
+ * foundation and tests/sim alone.
  *
  * One entry a primitive. Every entry of type int returns 0 or a positive errno; the wrappers (os.c,
  * os_dir.c, os_file.c) check names and arguments before, loop over short results, and form the

@@ -12,7 +12,7 @@
 #include "base/hash_map.h"
 #include "checkout/checkout.h"
 #include "checkout/checkout_write.h"
-#include "os/os_thread.h"
+#include "threads/os_thread.h"
 
 struct batch;
 struct staging;

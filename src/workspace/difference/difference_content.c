@@ -17,7 +17,7 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
-#include "codec/line_diff.h"
+#include "lines/line_diff.h"
 
 enum { LOOK_SIZE = 8000 };
 

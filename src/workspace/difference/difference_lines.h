@@ -5,9 +5,9 @@
 #ifndef FIRN_DIFFERENCE_DIFFERENCE_LINES_H
 #define FIRN_DIFFERENCE_DIFFERENCE_LINES_H
 
-#include "codec/line_diff.h"
 #include "difference/difference_walk.h"
 #include "firn/workspace.h"
+#include "lines/line_diff.h"
 #include "objects/objects.h"
 #include "pack/packfile.h"
 

@@ -11,8 +11,8 @@
 
 #include "base/check.h"
 #include "base/slice.h"
-#include "codec/line_diff.h"
 #include "difference/difference_content.h"
+#include "lines/line_diff.h"
 
 enum { SCRATCH_FRAMES = 4 };
 

@@ -5,8 +5,8 @@
 #ifndef FIRN_DIFFERENCE_DIFFERENCE_MERGE_CONTENT_H
 #define FIRN_DIFFERENCE_DIFFERENCE_MERGE_CONTENT_H
 
-#include "codec/line_merge.h"
 #include "difference/difference_merge_entry.h"
+#include "lines/line_merge.h"
 #include "objects/objects.h"
 #include "os/os.h"
 

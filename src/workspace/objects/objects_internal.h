@@ -9,8 +9,8 @@
 
 #include "objects/objects.h"
 #include "objects/objects_index.h"
-#include "os/os_thread.h"
 #include "pack/packfile_pool.h"
+#include "threads/os_thread.h"
 
 /* The directories that changed between two states of a tree of 80,000 files lie in five to seven. */
 enum { FIRN_OBJECTS_POOL_FRAMES = 8 };

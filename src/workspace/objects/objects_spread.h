@@ -6,7 +6,7 @@
 #define FIRN_OBJECTS_OBJECTS_SPREAD_H
 
 #include "objects/objects.h"
-#include "os/os_thread.h"
+#include "threads/os_thread.h"
 
 /* From here on a file is worth all threads. */
 enum { FIRN_OBJECTS_SPREAD_SIZE_MIN = 16 << 20 };

@@ -23,7 +23,7 @@
 #include "base/slice.h"
 #include "codec/hex.h"
 #include "objects/objects.h"
-#include "os/os_thread.h"
+#include "threads/os_thread.h"
 
 enum { ARENA_CHUNK_SIZE = 256 << 10 };
 

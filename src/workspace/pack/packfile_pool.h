@@ -5,8 +5,8 @@
 #ifndef FIRN_PACK_PACKFILE_POOL_H
 #define FIRN_PACK_PACKFILE_POOL_H
 
-#include "os/os_thread.h"
 #include "pack/packfile.h"
+#include "threads/os_thread.h"
 
 struct firn_packfile_pool {
     unsigned frame_count_max; /* of each scratch */

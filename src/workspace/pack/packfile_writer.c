@@ -36,10 +36,10 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "os/os_process.h"
-#include "os/os_thread.h"
 #include "pack/packfile_format.h"
 #include "pack/packfile_path.h"
 #include "pack/packfile_stream.h"
+#include "threads/os_thread.h"
 
 struct firn_packfile_writer {
     struct firn_os_process_mark mark; /* first: see api_process.h */

@@ -7,8 +7,8 @@
 #define FIRN_PACK_PACKFILE_WRITER_INTERNAL_H
 
 #include "base/hash_map.h"
-#include "os/os_thread.h"
 #include "pack/packfile.h"
+#include "threads/os_thread.h"
 
 /* One object of the pack being written: 48 bytes, and about 8 of the map around it. */
 struct firn_packfile_writer_record {

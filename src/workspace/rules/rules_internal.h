@@ -7,8 +7,8 @@
 #ifndef FIRN_RULES_RULES_INTERNAL_H
 #define FIRN_RULES_RULES_INTERNAL_H
 
-#include "os/os_thread.h"
 #include "rules/rules_walk.h"
+#include "threads/os_thread.h"
 
 enum { FIRN_RULES_WALK_KINDS = FIRN_IGNORE_RULES_KIND_COUNT };
 

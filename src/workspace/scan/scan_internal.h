@@ -16,10 +16,10 @@
 #include "base/arena.h"
 #include "base/hash_map.h"
 #include "copy/copy_capture.h"
-#include "os/os_thread.h"
 #include "rules/rules_walk.h"
 #include "scan/scan.h"
 #include "statcache/statcache.h"
+#include "threads/os_thread.h"
 #include "tree/tree_lookup.h"
 
 enum {

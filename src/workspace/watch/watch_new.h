@@ -7,7 +7,7 @@
 
 #include "base/buf.h"
 #include "os/os.h"
-#include "os/os_watch.h"
+#include "oswatch/os_watch.h"
 #include "rules/rules_walk.h"
 #include "watch/watch_set.h"
 

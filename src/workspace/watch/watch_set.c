@@ -51,7 +51,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "base/sort.h"
-#include "os/os_thread.h"
+#include "threads/os_thread.h"
 #include "watch/watch_tree.h"
 
 enum { CLOCKS_APART_NS = 10000000 }; /* that two clocks read one after the other may seem to move */

@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "os/os.h"
-#include "os/os_watch.h"
+#include "oswatch/os_watch.h"
 #include "watchlink/watchlink_wire.h"
 
 struct firn_watch_set;

@@ -43,8 +43,8 @@
 #include "codec/xxh3.h"
 #include "handle/ws_internal.h"
 #include "os/os_socket.h"
-#include "os/os_thread.h"
 #include "scan/scan_notices.h"
+#include "threads/os_thread.h"
 #include "tree/tree_lookup.h"
 
 enum { ANSWER_TIMEOUT_MS = 1000, NS_PER_MS = 1000000, PIECE_SIZE = 1 << 20, KEY_FIELDS = 6 };

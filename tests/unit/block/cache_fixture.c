@@ -7,7 +7,7 @@
 #include <stdatomic.h>
 
 #include "base/mem.h"
-#include "os/os_ram.h"
+#include "hosted/os_ram.h"
 #include "support/test_random.h"
 
 static uint32_t

@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "os/os_ram.h"
+#include "hosted/os_ram.h"
 #include "support/test_random.h"
 
 enum { THREADS = 4, FILES = 4, BLOCKS = 120, HELD = 6 };

@@ -11,8 +11,8 @@
 
 #include "base/mem.h"
 #include "block/block_format.h"
-#include "os/os_thread.h"
 #include "support/test_random.h"
+#include "threads/os_thread.h"
 
 static void
 blocks_of_all_codecs_come_back_with_their_sections(void **state)

@@ -16,9 +16,9 @@
 
 #include "base/buf.h"
 #include "base/slice.h"
-#include "codec/line_diff.h"
-#include "codec/line_intern.h"
-#include "codec/line_myers.h"
+#include "lines/line_diff.h"
+#include "lines/line_intern.h"
+#include "lines/line_myers.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 

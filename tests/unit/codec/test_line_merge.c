@@ -14,8 +14,8 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
-#include "codec/line_diff.h"
-#include "codec/line_merge.h"
+#include "lines/line_diff.h"
+#include "lines/line_merge.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 

@@ -20,10 +20,10 @@
 #include "base/bytes.h"
 #include "lsm/lsm_internal.h"
 #include "os/os.h"
-#include "os/os_thread.h"
 #include "row/row.h"
 #include "support/test_os.h"
 #include "support/test_random.h"
+#include "threads/os_thread.h"
 
 enum { KEYS = 96, TREES = 2, READERS = 3, VIEWS_MAX = 16, RANGE_SIZE = 9 };
 

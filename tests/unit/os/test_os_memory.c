@@ -14,9 +14,9 @@
 
 #include "base/mem.h"
 #include "machine.h"
-#include "os/os_thread.h"
 #include "support/test_alloc.h"
 #include "support/test_os.h"
+#include "threads/os_thread.h"
 
 static void
 the_machine_dies_at_the_chosen_call(void **state)

@@ -21,9 +21,9 @@
 #include <cmocka.h>
 
 #include "os/os_posix.h"
-#include "os/os_thread.h"
 #include "sim/sim_memory.h"
 #include "support/test_os.h"
+#include "threads/os_thread.h"
 
 static unsigned
 open_descriptors(void)

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "os/os_ram.h"
+#include "hosted/os_ram.h"
 #include "support/test_alloc.h"
 #include "support/test_os.h"
 #include "support/test_random.h"

@@ -9,8 +9,8 @@
 
 #include <sys/stat.h>
 
+#include "hosted/os_ram.h"
 #include "os/os_posix.h"
-#include "os/os_ram.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "support/test_alloc.h"

@@ -22,9 +22,9 @@
 #include <cmocka.h>
 
 #include "os/os_ops.h"
-#include "os/os_scheduler.h"
-#include "os/os_thread.h"
 #include "support/test_alloc.h"
+#include "threads/os_scheduler.h"
+#include "threads/os_thread.h"
 
 /* A seam that can do nothing but schedule. */
 struct simulation {

@@ -21,8 +21,8 @@
 
 #include "os/os_posix.h"
 #include "os/os_socket.h"
-#include "os/os_watch.h"
-#include "os/os_watch_fanotify.h"
+#include "oswatch/os_watch.h"
+#include "oswatch/os_watch_fanotify.h"
 #include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"

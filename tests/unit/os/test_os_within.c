@@ -11,8 +11,8 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "hosted/os_within.h"
 #include "os/os_window.h"
-#include "os/os_within.h"
 #include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 #include "support/test_os.h"

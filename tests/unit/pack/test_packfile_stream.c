@@ -11,8 +11,8 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
-#include "os/os_thread.h"
 #include "support/test_random.h"
+#include "threads/os_thread.h"
 
 enum { MIB = 1 << 20 };
 

@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * hosted/os_within.c: a read-only file system whose files are ranges of one file.
+ *
+ * The entries are in the order of their paths, so the entries of a directory lie side by side. A
+ * handle of a directory is a stretch of them and the length of what stands before the names: 0 for
+ * the root, "runs/" for a directory "runs". There is one level of directories.
+ *
+ * A read is a read of the one file, cut to the range. So what the file system says of damage (an
+ * input error, a file that was shortened) arrives here as it would there.
+ *
+ * What would change anything fails with EROFS (os_within_refuse.c). Locks are had at once and shut nobody out: nobody
+ * can write, and who replaces the one file gives its name to another.
+ */
+#include "hosted/os_within.h"
+
+#include <errno.h>
+#include <stdalign.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "hosted/os_within_refuse.h"
+#include "os/os_ops.h"
+
+struct within {
+    struct firn_os base;
+    struct firn_os *outer;
+    struct firn_os_file *file;
+    const struct firn_os_within_entry *entries;
+    size_t count;
+    int64_t now_ns;
+};
+
+struct within_dir {
+    alignas(16) struct firn_os_dir base;
+    size_t begin; /* entries */
+    size_t end;
+    size_t prefix_size; /* of their paths */
+};
+
+struct within_file {
+    alignas(16) struct firn_os_file base;
+    const struct firn_os_within_entry *entry;
+};
+
+static const struct within *
+within_of(const struct firn_os *os)
+{
+    return (const struct within *)(const void *)os;
+}
+
+static struct firn_os *
+outer_of(struct firn_os *os)
+{
+    return within_of(os)->outer;
+}
+
+static const struct firn_os_within_entry *
+entry_of(const struct firn_os_file *file)
+{
+    return ((const struct within_file *)(const void *)file)->entry;
+}
+
+/* ---- names ---- */
+
+/* The name of entry i in a directory, and its size; false where that is the name of a directory, in
+ * which the entry lies. */
+static bool
+name_at(const struct firn_os_dir *base, size_t i, const char **out, size_t *out_size)
+{
+    const struct within_dir *dir = (const struct within_dir *)(const void *)base;
+    const char *name = within_of(base->os)->entries[i].path + dir->prefix_size;
+    const char *slash = strchr(name, '/');
+    *out = name;
+    *out_size = slash != NULL ? (size_t)(slash - name) : strlen(name);
+    return slash == NULL;
+}
+
+/* The first entry of a directory that does not come before the name with one more character. */
+static size_t
+lower_bound(const struct firn_os_dir *base, const char *name, char after)
+{
+    const struct within_dir *dir = (const struct within_dir *)(const void *)base;
+    size_t size = strlen(name);
+    size_t low = dir->begin;
+    size_t high = dir->end;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const char *found = within_of(base->os)->entries[middle].path + dir->prefix_size;
+        int order = strncmp(found, name, size);
+        if (order < 0 || (order == 0 && (unsigned char)found[size] < (unsigned char)after)) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+/* The stretch of entries that a name stands for; false if there is none. */
+static bool
+find(const struct firn_os_dir *base, const char *name, size_t *out_begin, size_t *out_end,
+     bool *out_is_file)
+{
+    const struct within_dir *dir = (const struct within_dir *)(const void *)base;
+    const struct firn_os_within_entry *entries = within_of(base->os)->entries;
+    *out_begin = lower_bound(base, name, '\0');
+    *out_is_file =
+        *out_begin < dir->end && strcmp(entries[*out_begin].path + dir->prefix_size, name) == 0;
+    if (*out_is_file) {
+        *out_end = *out_begin + 1;
+        return true;
+    }
+    /* What begins with the name and a slash ends where '0' would come, the character behind. */
+    *out_begin = lower_bound(base, name, '/');
+    *out_end = lower_bound(base, name, '/' + 1);
+    return *out_begin < *out_end;
+}
+
+/* ---- directories ---- */
+
+static int
+dir_open_path(struct firn_os *os, const char *path, struct firn_os_dir *base)
+{
+    struct within_dir *dir = (struct within_dir *)(void *)base;
+    (void)path;
+    dir->begin = 0;
+    dir->end = within_of(os)->count;
+    dir->prefix_size = 0;
+    return 0;
+}
+
+static int
+dir_open(struct firn_os_dir *parent, const char *name, struct firn_os_dir *base)
+{
+    struct within_dir *dir = (struct within_dir *)(void *)base;
+    bool is_file = true;
+    if (!find(parent, name, &dir->begin, &dir->end, &is_file)) {
+        return ENOENT;
+    }
+    if (is_file) {
+        return ENOTDIR;
+    }
+    dir->prefix_size = strlen(name) + 1;
+    return 0;
+}
+
+static int
+dir_open_beneath(struct firn_os_dir *root, const char *relative_path, struct firn_os_dir *base)
+{
+    struct within_dir *dir = (struct within_dir *)(void *)base;
+    const struct within_dir *from = (const struct within_dir *)(const void *)root;
+    if (relative_path[0] != '\0') {
+        return dir_open(root, relative_path, base);
+    }
+    dir->begin = from->begin;
+    dir->end = from->end;
+    dir->prefix_size = from->prefix_size;
+    return 0;
+}
+
+static void
+dir_close(struct firn_os_dir *dir)
+{
+    (void)dir;
+}
+
+static int
+dir_list(struct firn_os_dir *base, int (*visit)(void *ctx, const struct firn_os_dirent *entry),
+         void *ctx, int *out_visited)
+{
+    enum { NAME_SIZE_MAX = 255 };
+    const struct within_dir *dir = (const struct within_dir *)(const void *)base;
+    char name[NAME_SIZE_MAX + 1] = "";
+    for (size_t i = dir->begin; i < dir->end && *out_visited == FIRN_OK; i++) {
+        const char *found;
+        size_t size;
+        bool is_file = name_at(base, i, &found, &size);
+        if (size > NAME_SIZE_MAX) {
+            return ENAMETOOLONG;
+        }
+        if (strncmp(found, name, size) == 0 && name[size] == '\0') {
+            continue; /* of a directory that was shown */
+        }
+        memcpy(name, found, size);
+        name[size] = '\0';
+        const struct firn_os_dirent entry = {.name = name,
+                                             .name_size = size,
+                                             .kind = is_file ? FIRN_OS_FILE : FIRN_OS_DIR,
+                                             .inode = i + 1};
+        *out_visited = visit(ctx, &entry);
+    }
+    return 0;
+}
+
+static int
+dir_real_path(struct firn_os_dir *dir, struct firn_buf *out)
+{
+    (void)dir;
+    (void)out;
+    return EOPNOTSUPP;
+}
+
+static int
+dir_free_bytes(struct firn_os_dir *dir, uint64_t *out)
+{
+    (void)dir;
+    *out = 0;
+    return 0;
+}
+
+static void
+fill_stat(const struct within *within, const struct firn_os_within_entry *entry,
+          struct firn_os_stat *out)
+{
+    *out =
+        (struct firn_os_stat){.kind = entry != NULL ? FIRN_OS_FILE : FIRN_OS_DIR,
+                              .mode = entry != NULL ? 0400 : 0500,
+                              .uid = firn_os_user_id(within->outer),
+                              .nlink = entry != NULL ? 1 : 2,
+                              .size_bytes = entry != NULL ? entry->size : 0,
+                              .allocated_bytes = entry != NULL ? entry->size : 0,
+                              .device = 1,
+                              .inode = entry != NULL ? (uint64_t)(entry - within->entries) + 1 : 0,
+                              .mtime_ns = within->now_ns,
+                              .ctime_ns = within->now_ns};
+}
+
+static int
+stat_name(struct firn_os_dir *dir, const char *name, struct firn_os_stat *out)
+{
+    const struct within *within = within_of(dir->os);
+    size_t begin = 0;
+    size_t end;
+    bool is_file = false;
+    if (name != NULL && !find(dir, name, &begin, &end, &is_file)) {
+        return ENOENT;
+    }
+    fill_stat(within, is_file ? &within->entries[begin] : NULL, out);
+    return 0;
+}
+
+/* ---- files ---- */
+
+static int
+file_open(struct firn_os_dir *dir, const char *name, unsigned flags, uint32_t mode,
+          struct firn_os_file *base, struct firn_os_stat *out_stat)
+{
+    struct within_file *file = (struct within_file *)(void *)base;
+    const struct within *within = within_of(dir->os);
+    size_t begin;
+    size_t end;
+    bool is_file = false;
+    (void)mode;
+    if ((flags & (FIRN_OS_WRITE | FIRN_OS_CREATE)) != 0) {
+        return EROFS;
+    }
+    if (!find(dir, name, &begin, &end, &is_file)) {
+        return ENOENT;
+    }
+    if (!is_file) {
+        return EINVAL;
+    }
+    file->entry = &within->entries[begin];
+    if (out_stat != NULL) {
+        fill_stat(within, file->entry, out_stat);
+    }
+    return 0;
+}
+
+static void
+file_close(struct firn_os_file *file)
+{
+    (void)file;
+}
+
+static int
+file_read(struct firn_os_file *base, uint64_t offset, void *data, size_t size, size_t *out_size)
+{
+    const struct firn_os_within_entry *entry = entry_of(base);
+    struct firn_os_file *file = within_of(base->os)->file;
+    *out_size = 0;
+    if (offset >= entry->size) {
+        return 0;
+    }
+    if (size > entry->size - offset) {
+        size = (size_t)(entry->size - offset);
+    }
+    return file->os->ops->file_read(file, entry->offset + offset, data, size, out_size);
+}
+
+static int
+file_stat(struct firn_os_file *file, struct firn_os_stat *out)
+{
+    fill_stat(within_of(file->os), entry_of(file), out);
+    return 0;
+}
+
+static int
+file_next_data(struct firn_os_file *file, uint64_t offset, uint64_t *out_start, uint64_t *out_end)
+{
+    uint64_t size = entry_of(file)->size;
+    *out_start = offset < size ? offset : size;
+    *out_end = size;
+    return 0;
+}
+
+static int
+file_lock(struct firn_os_file *file, enum firn_os_lock_kind kind)
+{
+    (void)file;
+    (void)kind;
+    return 0;
+}
+
+static void
+file_unlock(struct firn_os_file *file)
+{
+    (void)file;
+}
+
+static int
+file_lock_range(struct firn_os_file *file, enum firn_os_lock_kind kind, uint64_t offset,
+                uint64_t size)
+{
+    (void)file;
+    (void)kind;
+    (void)offset;
+    (void)size;
+    return 0;
+}
+
+static void
+file_unlock_range(struct firn_os_file *file, uint64_t offset, uint64_t size)
+{
+    (void)file;
+    (void)offset;
+    (void)size;
+}
+
+static int
+file_is_range_locked(struct firn_os_file *file, uint64_t offset, uint64_t size, bool *out)
+{
+    (void)file;
+    (void)offset;
+    (void)size;
+    *out = false;
+    return 0;
+}
+
+static int
+read_symlink(struct firn_os_dir *dir, const char *name, struct firn_buf *out)
+{
+    size_t begin;
+    size_t end;
+    bool is_file;
+    (void)out;
+    return find(dir, name, &begin, &end, &is_file) ? EINVAL : ENOENT;
+}
+
+/* ---- clock and machine ---- */
+
+static int64_t
+now_ns(struct firn_os *os)
+{
+    return within_of(os)->now_ns;
+}
+
+static int64_t
+monotonic_ns(struct firn_os *os)
+{
+    return firn_os_monotonic_ns(outer_of(os));
+}
+
+static void
+sleep_ns(struct firn_os *os, int64_t duration_ns)
+{
+    firn_os_sleep_ns(outer_of(os), duration_ns);
+}
+
+static int
+random_bytes(struct firn_os *os, void *out, size_t size)
+{
+    return outer_of(os)->ops->random(outer_of(os), out, size);
+}
+
+static unsigned
+cpu_count(struct firn_os *os)
+{
+    return firn_os_cpu_count(outer_of(os));
+}
+
+static uint64_t
+process_id(struct firn_os *os)
+{
+    return firn_os_process_id(outer_of(os));
+}
+
+static uint64_t
+boot_id(struct firn_os *os)
+{
+    return firn_os_boot_id(outer_of(os));
+}
+
+static uint32_t
+user_id(struct firn_os *os)
+{
+    return firn_os_user_id(outer_of(os));
+}
+
+/* ---- the table ---- */
+
+static const struct firn_os_ops ops = {
+    .dir_open_path = dir_open_path,
+    .dir_open = dir_open,
+    .dir_open_beneath = dir_open_beneath,
+    .dir_close = dir_close,
+    .dir_list = dir_list,
+    .dir_sync = firn_os_within_refuse_dir,
+    .dir_sync_filesystem = firn_os_within_refuse_dir,
+    .dir_real_path = dir_real_path,
+    .dir_free_bytes = dir_free_bytes,
+    .make_dir = firn_os_within_refuse_make,
+    .remove_file = firn_os_within_refuse_name,
+    .remove_dir = firn_os_within_refuse_name,
+    .rename = firn_os_within_refuse_rename,
+    .link = firn_os_within_refuse_link,
+    .make_symlink = firn_os_within_refuse_symlink,
+    .read_symlink = read_symlink,
+    .make_fifo = firn_os_within_refuse_make,
+    .stat = stat_name,
+    .file_open = file_open,
+    .file_close = file_close,
+    .file_read = file_read,
+    .file_write = firn_os_within_refuse_write,
+    .file_stat = file_stat,
+    .file_truncate = firn_os_within_refuse_size,
+    .file_allocate = firn_os_within_refuse_size,
+    .file_sync = firn_os_within_refuse_sync,
+    .file_sync_all = firn_os_within_refuse_sync,
+    .file_start_writeback = firn_os_within_refuse_file_start_writeback,
+    .file_next_data = file_next_data,
+    .file_lock = file_lock,
+    .file_unlock = file_unlock,
+    .file_lock_range = file_lock_range,
+    .file_unlock_range = file_unlock_range,
+    .file_is_range_locked = file_is_range_locked,
+    .set_mode = firn_os_within_refuse_mode,
+    .set_owner = firn_os_within_refuse_owner,
+    .set_mtime = firn_os_within_refuse_mtime,
+    .xattr_list = firn_os_within_refuse_xattr_list,
+    .xattr_get = firn_os_within_refuse_xattr_get,
+    .xattr_set = firn_os_within_refuse_xattr_set,
+    .xattr_remove = firn_os_within_refuse_xattr_remove,
+    .now_ns = now_ns,
+    .monotonic_ns = monotonic_ns,
+    .sleep_ns = sleep_ns,
+    .random = random_bytes,
+    .cpu_count = cpu_count,
+    .process_id = process_id,
+    .boot_id = boot_id,
+    .user_id = user_id,
+};
+
+int
+firn_os_within_create(struct firn_os_file *file, const struct firn_os_within_entry *entries,
+                      size_t count, int64_t now, struct firn_os **out, firn_error *err)
+{
+    struct within *within = firn_alloc_zeroed(sizeof *within);
+    *out = NULL;
+    if (within == NULL) {
+        return firn_error_no_memory(err, "a file system");
+    }
+    within->outer = firn_os_file_os(file);
+    within->base = (struct firn_os){.ops = &ops,
+                                    .dir_size = sizeof(struct within_dir),
+                                    .file_size = sizeof(struct within_file),
+                                    .scheduler = within->outer->scheduler};
+    within->file = file;
+    within->entries = entries;
+    within->count = count;
+    within->now_ns = now;
+    *out = &within->base;
+    return FIRN_OK;
+}
+
+void
+firn_os_within_destroy(struct firn_os *os)
+{
+    firn_free(os);
+}

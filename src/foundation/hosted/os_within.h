@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * hosted/os_within.h: a read-only file system whose files are ranges of one file.
+ *
+ * For what was written as a directory and is kept in a single file: whoever reads the directory
+ * reads it here unchanged. Nothing can be made, changed or removed (FIRN_READ_ONLY); locks are
+ * always had, since there is nobody to keep out. The clock of this world stands still, at a time
+ * that is given to it; everything else (threads, waiting, randomness) is that of the file's own.
+ *
+ * Any number of threads.
+ */
+#ifndef FIRN_HOSTED_OS_WITHIN_H
+#define FIRN_HOSTED_OS_WITHIN_H
+
+#include "os/os.h"
+
+/* A file: bytes [offset, offset + size) of the one file. */
+struct firn_os_within_entry {
+    const char *path; /* "name" or "directory/name" */
+    uint64_t offset;
+    uint64_t size;
+};
+
+/* Entries in ascending order of their paths, no path twice, and none a directory of another; they
+ * lie inside the file. They are borrowed until destroy, and so is the file, which is open for
+ * reading. A path of the user's opens the root, whatever it says: it is what messages show. */
+FIRN_MUST_CHECK int firn_os_within_create(struct firn_os_file *file,
+                                          const struct firn_os_within_entry *entries, size_t count,
+                                          int64_t now_ns, struct firn_os **out, firn_error *err);
+/* Every handle must have been closed. NULL is fine. */
+void firn_os_within_destroy(struct firn_os *os);
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lines/line_intern.c: lines become numbers, so that comparing two of them is comparing two words.
+ *
+ * Each line is looked up in one hash table for both texts, by XXH3 of its bytes, and gets the
+ * number of the first line that is equal to it, byte by byte (I1). The table is open, linear, and
+ * at most half full; its slots hold number + 1.
+ *
+ * Whoever knows the seed of XXH3 can write a text whose lines all fall into one slot, and the
+ * look-ups would take quadratic time. So the seed is taken from the BLAKE3 of both texts: it cannot
+ * be known before the texts are, and the result still depends on nothing but them.
+ *
+ * Memory for the largest texts, beside the texts themselves: 32 MiB of known lines, 16 MiB of
+ * slots, 8 MiB of numbers; the first two are released before this returns.
+ */
+#include "lines/line_intern.h"
+
+#include <stdbool.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "codec/blake3_hash.h"
+#include "codec/xxh3.h"
+
+/* A line met for the first time. The half of its hash that did not choose the slot spares most
+ * comparisons. */
+struct known {
+    const uint8_t *data;
+    uint32_t size;
+    uint32_t hash;
+};
+
+struct table {
+    uint32_t *slots;
+    size_t mask;
+    struct known *known;
+    uint32_t known_count;
+    uint64_t seed;
+};
+
+/* Takes the next line off the front of *text. */
+static firn_slice
+next_line(firn_slice *text)
+{
+    const uint8_t *end = memchr(text->data, '\n', text->size);
+    size_t size = end == NULL ? text->size : (size_t)(end - text->data) + 1;
+    firn_slice line = firn_bytes(text->data, size);
+    *text = firn_bytes(text->data + size, text->size - size);
+    return line;
+}
+
+static int
+count_lines(firn_slice text, uint32_t *out, firn_error *err)
+{
+    *out = 0;
+    if (text.size > FIRN_LINE_INTERN_TEXT_SIZE_MAX) {
+        return firn_error_set(err, FIRN_LIMIT,
+                              "texts of more than %d bytes are not compared by lines",
+                              FIRN_LINE_INTERN_TEXT_SIZE_MAX);
+    }
+    while (text.size > 0) {
+        (void)next_line(&text);
+        if (++*out > FIRN_LINE_INTERN_LINES_MAX) {
+            return firn_error_set(err, FIRN_LIMIT,
+                                  "texts of more than %d lines are not compared by lines",
+                                  FIRN_LINE_INTERN_LINES_MAX);
+        }
+    }
+    return FIRN_OK;
+}
+
+static uint64_t
+seed_of(firn_slice before, firn_slice after)
+{
+    struct firn_blake3_hash state;
+    firn_hash hash;
+    uint64_t seed;
+    firn_blake3_hash_init(&state);
+    firn_blake3_hash_update(&state, before.data, before.size);
+    firn_blake3_hash_update(&state, after.data, after.size);
+    firn_blake3_hash_final(&state, &hash);
+    memcpy(&seed, hash.bytes, sizeof seed);
+    return seed;
+}
+
+/* The number of a line; a new one if no equal line was met before (I1). */
+static uint32_t
+number_of(struct table *table, firn_slice line)
+{
+    uint64_t hash = firn_xxh3(line.data, line.size, table->seed);
+    uint32_t high = (uint32_t)(hash >> 32);
+    DCHECK(2 * (size_t)table->known_count <= table->mask + 1);
+    for (size_t at = (size_t)hash & table->mask;; at = (at + 1) & table->mask) {
+        if (table->slots[at] == 0) {
+            table->known[table->known_count] =
+                (struct known){.data = line.data, .size = (uint32_t)line.size, .hash = high};
+            table->slots[at] = ++table->known_count;
+            return table->known_count - 1;
+        }
+        const struct known *known = &table->known[table->slots[at] - 1];
+        if (known->hash == high && known->size == line.size &&
+            memcmp(known->data, line.data, line.size) == 0) {
+            return table->slots[at] - 1;
+        }
+    }
+}
+
+static int
+table_init(struct table *table, size_t line_count, uint64_t seed)
+{
+    size_t slots = 16;
+    while (slots < 2 * line_count) {
+        slots *= 2;
+    }
+    *table = (struct table){.mask = slots - 1, .seed = seed};
+    table->slots = firn_alloc_zeroed(slots * sizeof *table->slots);
+    table->known = firn_alloc_array(line_count, sizeof *table->known);
+    return table->slots == NULL || table->known == NULL ? FIRN_NO_MEMORY : FIRN_OK;
+}
+
+static void
+number_all(struct table *table, firn_slice text, uint32_t *out)
+{
+    for (size_t i = 0; text.size > 0; i++) {
+        out[i] = number_of(table, next_line(&text));
+        DCHECK(out[i] < table->known_count);
+    }
+}
+
+int
+firn_line_intern_init(struct firn_line_intern *out, firn_slice before, firn_slice after,
+                      firn_error *err)
+{
+    struct table table = {0};
+    *out = (struct firn_line_intern){0};
+    int rc;
+    FIRN_TRY(count_lines(before, &out->before_count, err));
+    FIRN_TRY(count_lines(after, &out->after_count, err));
+    size_t line_count = (size_t)out->before_count + out->after_count;
+    out->before = firn_alloc_array(out->before_count, sizeof *out->before);
+    out->after = firn_alloc_array(out->after_count, sizeof *out->after);
+    if (out->before == NULL || out->after == NULL ||
+        table_init(&table, line_count, seed_of(before, after)) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "the lines of two texts");
+        goto out;
+    }
+    number_all(&table, before, out->before);
+    number_all(&table, after, out->after);
+    out->number_count = table.known_count;
+    DCHECK(out->number_count <= line_count);
+out:
+    firn_free(table.slots);
+    firn_free(table.known);
+    if (rc != FIRN_OK) {
+        firn_line_intern_deinit(out);
+    }
+    return rc;
+}
+
+void
+firn_line_intern_deinit(struct firn_line_intern *lines)
+{
+    firn_free(lines->before);
+    firn_free(lines->after);
+    *lines = (struct firn_line_intern){0};
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * oswatch/os_watch_handles.c: a table of handles.
+ *
+ * A number is the index of a slot. A taken slot is in the chain that a hash of its handle leads to, a
+ * free one in the chain of free slots; `next` serves both. When no slot is free there are twice as
+ * many, with as many chains. Nothing ever shrinks: a watch that knew many directories will again.
+ *
+ * About 50 bytes a directory, up to 100 just after a doubling.
+ */
+#include "oswatch/os_watch_handles.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+
+enum { SLOTS_MIN = 64 };
+
+_Static_assert(sizeof(struct firn_os_watch_handle) == 8 + FIRN_OS_WATCH_HANDLES_BYTES_MAX,
+               "two handles are compared by their memory");
+
+void
+firn_os_watch_handles_deinit(struct firn_os_watch_handles *handles)
+{
+    firn_free(handles->slots);
+    firn_free(handles->chains);
+    *handles = (struct firn_os_watch_handles){0};
+}
+
+/* FNV-1a: most bytes of a handle are a number of a file and a random generation. */
+static int32_t *
+chain_of(const struct firn_os_watch_handles *handles, const struct firn_os_watch_handle *handle)
+{
+    uint32_t hash = UINT32_C(0x811c9dc5);
+    for (uint32_t i = 0; i < handle->size; i++) {
+        hash = (hash ^ handle->bytes[i]) * UINT32_C(0x01000193);
+    }
+    return &handles->chains[(hash ^ (hash >> 15)) & (handles->slot_count - 1)];
+}
+
+static void
+enter(struct firn_os_watch_handles *handles, int32_t number)
+{
+    struct firn_os_watch_handles_slot *slot = &handles->slots[number];
+    int32_t *chain = chain_of(handles, &slot->handle);
+    slot->next = *chain;
+    *chain = number;
+}
+
+/* Twice as many slots; all were taken. False when memory is out, and nothing has changed. */
+static bool
+grow(struct firn_os_watch_handles *handles)
+{
+    size_t before = handles->slot_count;
+    size_t count = before == 0 ? SLOTS_MIN : 2 * before;
+    if (count > FIRN_OS_WATCH_HANDLES_MAX) {
+        return false;
+    }
+    int32_t *chains = firn_alloc_array(count, sizeof *chains);
+    if (chains == NULL) {
+        return false;
+    }
+    struct firn_os_watch_handles_slot *slots =
+        firn_resize_array(handles->slots, count, sizeof *slots);
+    if (slots == NULL) {
+        firn_free(chains);
+        return false;
+    }
+    firn_free(handles->chains);
+    memset(chains, 0xff, count * sizeof *chains); /* -1: no slot */
+    *handles = (struct firn_os_watch_handles){
+        .slots = slots, .chains = chains, .slot_count = count, .free = (int32_t)before};
+    for (size_t i = 0; i < before; i++) {
+        enter(handles, (int32_t)i);
+    }
+    for (size_t i = before; i < count; i++) {
+        slots[i] =
+            (struct firn_os_watch_handles_slot){.next = i + 1 < count ? (int32_t)(i + 1) : -1};
+    }
+    return true;
+}
+
+int
+firn_os_watch_handles_find(const struct firn_os_watch_handles *handles,
+                           const struct firn_os_watch_handle *handle)
+{
+    int32_t number = handles->slot_count == 0 ? -1 : *chain_of(handles, handle);
+    while (number >= 0 && memcmp(&handles->slots[number].handle, handle, sizeof *handle) != 0) {
+        number = handles->slots[number].next;
+    }
+    return number;
+}
+
+int
+firn_os_watch_handles_add(struct firn_os_watch_handles *handles,
+                          const struct firn_os_watch_handle *handle)
+{
+    CHECK(handle->size > 0 && handle->size <= FIRN_OS_WATCH_HANDLES_BYTES_MAX);
+    if ((handles->slot_count == 0 || handles->free < 0) && !grow(handles)) {
+        return -1;
+    }
+    int32_t number = handles->free;
+    handles->free = handles->slots[number].next;
+    handles->slots[number].handle = *handle;
+    enter(handles, number);
+    return number;
+}
+
+const struct firn_os_watch_handle *
+firn_os_watch_handles_at(const struct firn_os_watch_handles *handles, int number)
+{
+    return number >= 0 && (size_t)number < handles->slot_count &&
+                   handles->slots[number].handle.size > 0
+               ? &handles->slots[number].handle
+               : NULL;
+}
+
+void
+firn_os_watch_handles_remove(struct firn_os_watch_handles *handles, int number)
+{
+    CHECK(firn_os_watch_handles_at(handles, number) != NULL);
+    struct firn_os_watch_handles_slot *slot = &handles->slots[number];
+    int32_t *at = chain_of(handles, &slot->handle);
+    while (*at != number) {
+        at = &handles->slots[*at].next;
+    }
+    *at = slot->next;
+    *slot = (struct firn_os_watch_handles_slot){.next = handles->free};
+    handles->free = number;
+}

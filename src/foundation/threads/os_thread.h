@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * threads/os_thread.h: mutexes, conditions and jobs.
+ *
+ * Background work is a job. In production jobs run on the threads of a pool. In simulation nothing
+ * runs beside anything: submitted jobs wait in a queue, and whoever waits (for a condition, for a
+ * pool to drain) runs the next one, picked by the seed among those that the threads of a pool could
+ * be working on, inline on its own stack. So a pool of one thread runs its jobs in order here as
+ * there. A wait for a condition ends only when it was signalled. A wait with nothing left to run is
+ * a deadlock and is reported as such (CHECK). So a job must never wait for something that only a
+ * job submitted earlier and now suspended beneath it on the stack can do; jobs that wait for
+ * nothing are always safe.
+ *
+ * Mutexes have ranks (threads/lock_ranks.h). In debug builds a thread that takes a mutex whose rank is
+ * not larger than that of every mutex it already holds fails a CHECK. Locks guard memory work, not
+ * I/O.
+ */
+#ifndef FIRN_THREADS_OS_THREAD_H
+#define FIRN_THREADS_OS_THREAD_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "threads/lock_ranks.h"
+
+struct firn_os;
+
+/* Embedded in the caller's memory; the members are the implementation's. */
+struct firn_os_mutex {
+    struct firn_os *os;
+    enum firn_lock_rank rank;
+    bool held_in_simulation;
+    pthread_mutex_t posix;
+};
+
+struct firn_os_cond {
+    struct firn_os *os;
+    uint64_t signals_in_simulation;
+    pthread_cond_t posix;
+};
+
+void firn_os_mutex_init(struct firn_os *os, struct firn_os_mutex *mutex, enum firn_lock_rank rank);
+void firn_os_mutex_deinit(struct firn_os_mutex *mutex);
+void firn_os_mutex_lock(struct firn_os_mutex *mutex);
+void firn_os_mutex_unlock(struct firn_os_mutex *mutex);
+/* Fails a CHECK in debug builds if this thread does not hold the mutex: the first line of a function
+ * whose caller must have taken it. Nothing in release builds. */
+#ifdef FIRN_DEBUG
+void firn_os_mutex_assert_held(const struct firn_os_mutex *mutex);
+#else
+static inline void
+firn_os_mutex_assert_held(const struct firn_os_mutex *mutex)
+{
+    (void)mutex;
+}
+#endif
+
+void firn_os_cond_init(struct firn_os *os, struct firn_os_cond *cond);
+void firn_os_cond_deinit(struct firn_os_cond *cond);
+/* May wake without a signal: wait in a loop over the condition. */
+void firn_os_cond_wait(struct firn_os_cond *cond, struct firn_os_mutex *mutex);
+/* As firn_os_cond_wait, for so long at most. In simulation nothing else runs meanwhile: the clock moves. */
+void firn_os_cond_wait_for(struct firn_os_cond *cond, struct firn_os_mutex *mutex,
+                           int64_t duration_ns);
+void firn_os_cond_signal(struct firn_os_cond *cond);
+void firn_os_cond_broadcast(struct firn_os_cond *cond);
+
+/* Whether jobs run on threads; false in simulation. */
+bool firn_os_has_threads(const struct firn_os *os);
+
+struct firn_os_jobs;
+
+/* A pool of `threads` ≥ 1 threads (started on demand; none in simulation). */
+FIRN_MUST_CHECK int firn_os_jobs_create(struct firn_os *os, unsigned threads,
+                                        struct firn_os_jobs **out, firn_error *err);
+/* The pool's threads get less of a busy processor than others. Before the first job is submitted. */
+void firn_os_jobs_step_back(struct firn_os_jobs *jobs);
+/* Runs everything that was submitted, then ends the threads. NULL is fine. */
+void firn_os_jobs_destroy(struct firn_os_jobs *jobs);
+/* run(arg) will be called once, on a thread of the pool. Fails only for want of memory or of a
+ * first thread. */
+FIRN_MUST_CHECK int firn_os_jobs_submit(struct firn_os_jobs *jobs, void (*run)(void *arg),
+                                        void *arg, firn_error *err);
+/* Returns when every job submitted so far has ended. Not to be called from a job of the same
+ * pool. */
+void firn_os_jobs_wait(struct firn_os_jobs *jobs);
+
+#endif
