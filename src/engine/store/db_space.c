@@ -311,7 +311,9 @@ firn_db_space_keep(struct firn_db *db)
     }
     wanted = what_can_be_had(db, has, wanted);
     if (wanted >= least && begin(db)) {
-        end(db, resize(db, wanted));
+        /* Once more: who gives the reserve up says first that the disk is full. */
+        bool is_full = atomic_load(&db->space.is_full);
+        end(db, is_full ? db->space.reserve_bytes : resize(db, wanted));
     }
 }
 
