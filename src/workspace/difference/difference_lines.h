@@ -35,6 +35,6 @@ void firn_difference_lines_deinit(struct firn_difference_lines *lines);
  * stored. */
 FIRN_MUST_CHECK int firn_difference_lines_compare(struct firn_difference_lines *lines,
                                                   const struct firn_difference_walk_change *change,
-                                                  firn_difference *out, firn_error *err);
+                                                  firn_workspace_difference *out, firn_error *err);
 
 #endif

@@ -22,7 +22,7 @@ struct firn_difference_merge_options {
     int64_t now_ns; /* the time of files that are merged line by line */
     /* Takes what is made: directories, parts before the index above them, and contents. */
     int (*put)(void *ctx, const struct firn_objects_object *object, firn_error *err);
-    int (*on_conflict)(void *ctx, const firn_revert_conflict *conflict, firn_error *err);
+    int (*on_conflict)(void *ctx, const firn_workspace_revert_conflict *conflict, firn_error *err);
     /* A path that differs, that ours has not, and where something stands all the same. */
     int (*on_left_alone)(void *ctx, firn_slice path, firn_error *err);
     /* A reserved name (tree_reserved.h) at which theirs differs from the base; may be NULL. */
@@ -51,7 +51,7 @@ struct firn_difference_merge_counts {
  * names another one which is not the same file. difference_merge_links.c. */
 FIRN_MUST_CHECK int firn_difference_merge_links_check(
     const struct firn_difference_walk_side *tree,
-    int (*on_conflict)(void *ctx, const firn_revert_conflict *conflict, firn_error *err), void *ctx,
-    struct firn_difference_merge_counts *out, firn_error *err);
+    int (*on_conflict)(void *ctx, const firn_workspace_revert_conflict *conflict, firn_error *err),
+    void *ctx, struct firn_difference_merge_counts *out, firn_error *err);
 
 #endif

@@ -60,7 +60,7 @@ ruling(enum firn_difference_merge_entry_verdict verdict)
 }
 
 static struct firn_difference_merge_entry_ruling
-conflict(firn_revert_conflict_kind kind)
+conflict(firn_workspace_revert_conflict_kind kind)
 {
     return (struct firn_difference_merge_entry_ruling){
         .verdict = FIRN_DIFFERENCE_MERGE_ENTRY_CONFLICT, .conflict = kind};

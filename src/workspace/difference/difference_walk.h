@@ -101,10 +101,10 @@ FIRN_MUST_CHECK int firn_difference_walk(
 
 /* The public face of a change that is not SAME; *out points into the two others. */
 void firn_difference_walk_to_change(const struct firn_difference_walk_change *change,
-                                    firn_entry_info *before, firn_entry_info *after,
-                                    firn_change *out);
+                                    firn_workspace_entry *before, firn_workspace_entry *after,
+                                    firn_workspace_change *out);
 /* The public face of an entry. */
 void firn_difference_walk_to_info(firn_slice path, const struct firn_tree_entry *entry,
-                                  firn_entry_info *out);
+                                  firn_workspace_entry *out);
 
 #endif

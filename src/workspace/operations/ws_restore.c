@@ -56,7 +56,7 @@ void
 firn_ws_restore_report(struct firn_ws_restoring *restoring, const struct firn_checkout *apply)
 {
     const struct firn_checkout_counts *counts = firn_checkout_counts(apply);
-    firn_restore_result *result = restoring->result;
+    firn_workspace_restore_result *result = restoring->result;
     result->added = counts->added;
     result->changed = counts->changed;
     result->removed = counts->removed;
@@ -323,10 +323,11 @@ out:
 }
 
 static int
-restore(struct firn_ws *ws, const struct request *request, const firn_restore_options *options,
-        firn_restore_result *out, firn_error *err)
+restore(struct firn_ws *ws, const struct request *request,
+        const firn_workspace_restore_options *options, firn_workspace_restore_result *out,
+        firn_error *err)
 {
-    *out = (firn_restore_result){0};
+    *out = (firn_workspace_restore_result){0};
     struct firn_ws_opened opened;
     struct firn_ws_restoring restoring = {.ws = ws,
                                           .opened = &opened,
@@ -362,11 +363,12 @@ restore(struct firn_ws *ws, const struct request *request, const firn_restore_op
 }
 
 int
-firn_ws_restore(struct firn_ws *ws, const char *reference, const firn_restore_options *options,
-                firn_restore_result *out, firn_error *err)
+firn_ws_restore(struct firn_ws *ws, const char *reference,
+                const firn_workspace_restore_options *options, firn_workspace_restore_result *out,
+                firn_error *err)
 {
     const struct request request = {.operation = RESTORE, .reference = reference};
-    firn_restore_options given = *options;
+    firn_workspace_restore_options given = *options;
     for (size_t i = 0; i < given.path_count; i++) {
         if (given.paths[i].size == 0) { /* the root: all there is */
             given.path_count = 0;
@@ -376,16 +378,16 @@ firn_ws_restore(struct firn_ws *ws, const char *reference, const firn_restore_op
 }
 
 int
-firn_ws_restore_undo(struct firn_ws *ws, const firn_restore_options *options,
-                     firn_restore_result *out, firn_error *err)
+firn_ws_restore_undo(struct firn_ws *ws, const firn_workspace_restore_options *options,
+                     firn_workspace_restore_result *out, firn_error *err)
 {
     const struct request request = {.operation = UNDO};
     return restore(ws, &request, options, out, err);
 }
 
 int
-firn_ws_restore_resume(struct firn_ws *ws, const firn_restore_options *options,
-                       firn_restore_result *out, firn_error *err)
+firn_ws_restore_resume(struct firn_ws *ws, const firn_workspace_restore_options *options,
+                       firn_workspace_restore_result *out, firn_error *err)
 {
     const struct request request = {.operation = RESUME};
     return restore(ws, &request, options, out, err);

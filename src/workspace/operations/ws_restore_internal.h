@@ -29,7 +29,7 @@ struct firn_ws_restore_target {
 struct firn_ws_restoring {
     struct firn_ws *ws;
     struct firn_ws_opened *opened;
-    const firn_restore_options *options;
+    const firn_workspace_restore_options *options;
     struct firn_catalog_journal journal; /* as it was found */
     /* To be restored; its bytes live in ws->result. With a target the one whose rules count, until
      * the target is made. */
@@ -44,7 +44,7 @@ struct firn_ws_restoring {
     bool has_undo_to;
     uint8_t undo_to[FIRN_CATALOG_RECORD_ID_SIZE];
     struct firn_tree_filter filter; /* of paths */
-    firn_restore_result *result;
+    firn_workspace_restore_result *result;
     int64_t begun_ns;
 };
 

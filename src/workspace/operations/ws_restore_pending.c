@@ -233,8 +233,8 @@ int
 firn_ws_restore_pending_finish(struct firn_ws *ws, struct firn_ws_opened *opened, unsigned threads,
                                const firn_callbacks *callbacks, firn_error *err)
 {
-    const firn_restore_options options = {.threads = threads, .callbacks = *callbacks};
-    firn_restore_result result = {0};
+    const firn_workspace_restore_options options = {.threads = threads, .callbacks = *callbacks};
+    firn_workspace_restore_result result = {0};
     struct firn_ws_restoring restoring = {.ws = ws,
                                           .opened = opened,
                                           .options = &options,
@@ -257,7 +257,7 @@ out:
 /* Of the checkpoint with this id, or, where it is not there any more, the id. */
 static int
 fill_checkpoint(struct firn_ws *ws, struct firn_ws_opened *opened,
-                const uint8_t id[FIRN_CATALOG_RECORD_ID_SIZE], firn_checkpoint *out,
+                const uint8_t id[FIRN_CATALOG_RECORD_ID_SIZE], firn_workspace_checkpoint *out,
                 firn_error *err)
 {
     struct firn_catalog_record record;
@@ -273,25 +273,26 @@ fill_checkpoint(struct firn_ws *ws, struct firn_ws_opened *opened,
 
 static int
 fill_running(struct firn_ws *ws, struct firn_ws_opened *opened,
-             const struct firn_ws_running *running, firn_pending_restore *out, firn_error *err)
+             const struct firn_ws_running *running, firn_workspace_pending_restore *out,
+             firn_error *err)
 {
-    *out = (firn_pending_restore){.is_running = true,
-                                  .is_undo = running->kind == FIRN_WS_RUNNING_UNDO,
-                                  .is_revert = running->kind == FIRN_WS_RUNNING_REVERT,
-                                  .has_begun = running->has_begun,
-                                  .process = running->process,
-                                  .started_ns = running->started_ns,
-                                  .phase = running->phase,
-                                  .files_done = running->done,
-                                  .files_total = running->total};
+    *out = (firn_workspace_pending_restore){.is_running = true,
+                                            .is_undo = running->kind == FIRN_WS_RUNNING_UNDO,
+                                            .is_revert = running->kind == FIRN_WS_RUNNING_REVERT,
+                                            .has_begun = running->has_begun,
+                                            .process = running->process,
+                                            .started_ns = running->started_ns,
+                                            .phase = running->phase,
+                                            .files_done = running->done,
+                                            .files_total = running->total};
     return out->is_revert ? FIRN_OK
                           : fill_checkpoint(ws, opened, running->target, &out->checkpoint, err);
 }
 
 /* What one look shows; tag is that of a journal that says pending. */
 static int
-look(struct firn_ws *ws, struct firn_ws_opened *opened, firn_pending_restore *out, uint8_t *tag,
-     firn_error *err)
+look(struct firn_ws *ws, struct firn_ws_opened *opened, firn_workspace_pending_restore *out,
+     uint8_t *tag, firn_error *err)
 {
     struct firn_catalog_journal journal = {0};
     struct firn_ws_running running;
@@ -322,9 +323,9 @@ out:
 }
 
 static int
-look_once(struct firn_ws *ws, firn_pending_restore *out, uint8_t *tag, firn_error *err)
+look_once(struct firn_ws *ws, firn_workspace_pending_restore *out, uint8_t *tag, firn_error *err)
 {
-    *out = (firn_pending_restore){0};
+    *out = (firn_workspace_pending_restore){0};
     struct firn_ws_opened opened;
     int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);
     if (rc != FIRN_OK) {
@@ -339,7 +340,7 @@ look_once(struct firn_ws *ws, firn_pending_restore *out, uint8_t *tag, firn_erro
 /* Beside a restore that ends, the journal may be from before its end and the lock from after it: what
  * looks interrupted is looked at until two looks see the same one (I5). */
 int
-firn_ws_restore_pending(struct firn_ws *ws, firn_pending_restore *out, firn_error *err)
+firn_ws_restore_pending(struct firn_ws *ws, firn_workspace_pending_restore *out, firn_error *err)
 {
     enum { LOOKS_MAX = 8 };
     uint8_t tag[FIRN_CATALOG_JOURNAL_TAG_SIZE];

@@ -11,8 +11,8 @@
 #include "operations/ws_restore_internal.h"
 
 struct firn_ws_revert {
-    const firn_revert_options *options;
-    firn_revert_result *result;
+    const firn_workspace_revert_options *options;
+    firn_workspace_revert_result *result;
     struct firn_ws_restoring restoring; /* of the tree that is made */
     struct firn_catalog_record after;   /* to be taken back; the base of the merge */
     struct firn_catalog_record before;  /* theirs */

@@ -38,10 +38,10 @@ _Static_assert((int)FIRN_DIFFERENCE_MERGE_CONTENT_SIZE_MAX <= (int)FIRN_SCAN_LAR
 /* ---- what the merge is told to do ---- */
 
 static int
-tell_conflict(void *ctx, const firn_revert_conflict *conflict, firn_error *err)
+tell_conflict(void *ctx, const firn_workspace_revert_conflict *conflict, firn_error *err)
 {
     struct firn_ws_revert *revert = ctx;
-    const firn_revert_options *options = revert->options;
+    const firn_workspace_revert_options *options = revert->options;
     revert->result->conflicts++;
     if (options->on_conflict == NULL) {
         return FIRN_OK;
@@ -81,7 +81,7 @@ tell_reserved(void *ctx, firn_slice path, const char *reason)
 }
 
 static int
-ignore_conflict(void *ctx, const firn_revert_conflict *conflict, firn_error *err)
+ignore_conflict(void *ctx, const firn_workspace_revert_conflict *conflict, firn_error *err)
 {
     (void)ctx;
     (void)conflict;
@@ -200,7 +200,7 @@ static int
 check_merge(struct firn_ws_revert *revert, const struct firn_tree_source *ours,
             const struct firn_tree_entry *root, firn_error *err)
 {
-    firn_revert_result *result = revert->result;
+    firn_workspace_revert_result *result = revert->result;
     const struct firn_difference_merge_options options = merge_options(revert, ours, root);
     int rc;
     DCHECK(revert->merged == NULL && result->conflicts == 0);

@@ -147,9 +147,9 @@ firn_reclaim_join(struct firn_ws *ws, struct firn_ws_opened *opened,
                                                .pack_bytes = UINT64_C(1) << 30,
                                                .give_back_bytes = UINT64_C(1) << 30};
     /* Not to be cancelled: what was asked for is done. */
-    const firn_gc_options options = {
+    const firn_workspace_gc_options options = {
         .callbacks = {.on_notice = callbacks->on_notice, .ctx = callbacks->ctx}};
-    firn_gc_result result = {0};
+    firn_workspace_gc_result result = {0};
     struct firn_reclaim gc = {
         .ws = ws, .opened = opened, .options = &options, .limits = &limits, .result = &result};
     size_t chosen = 0;
