@@ -48,8 +48,8 @@ load(firn_keyspace *entries, int *calls)
     firn_bulk *bulk = NULL;
     firn_bulk_options options = FIRN_BULK_OPTIONS_INIT;
     options.unsorted = true; /* keys that ascend need less work */
-    options.on_progress = watch;
-    options.ctx = calls;
+    options.callbacks.on_progress = watch;
+    options.callbacks.ctx = calls;
     if (firn_bulk_open(entries, &options, &bulk, &err) != FIRN_OK) {
         return complain("load", &err);
     }
@@ -91,8 +91,8 @@ use(firn_store *store)
     if (load(entries, &calls) != 0 || print_one(entries) != 0) {
         return 1;
     }
-    options.on_progress = watch;
-    options.ctx = &calls;
+    options.callbacks.on_progress = watch;
+    options.callbacks.ctx = &calls;
     if (firn_store_compact(store, &options, &err) != FIRN_OK) {
         return complain("compact", &err);
     }

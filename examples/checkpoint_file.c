@@ -36,8 +36,8 @@ write_file(const char *path, const char *file)
     unsigned calls = 0;
     firn_store_export_options options = FIRN_STORE_EXPORT_OPTIONS_INIT;
     options.replace_existing = true;
-    options.on_progress = on_progress;
-    options.ctx = &calls;
+    options.callbacks.on_progress = on_progress;
+    options.callbacks.ctx = &calls;
     if (firn_store_open(path, NULL, &store, &err) != FIRN_OK) {
         return complain("open", &err);
     }

@@ -24,7 +24,7 @@ print_price(const char *when, firn_keyspace *prices, firn_snapshot *view)
     firn_error err;
     uint8_t *value = NULL;
     size_t size = 0;
-    int code = view != NULL ? firn_get_at(prices, view, firn_str("tea"), &value, &size, &err)
+    int code = view != NULL ? firn_snapshot_get(view, prices, firn_str("tea"), &value, &size, &err)
                             : firn_get(prices, firn_str("tea"), &value, &size, &err);
     if (code != FIRN_OK) {
         return complain("get", &err);

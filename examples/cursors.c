@@ -70,8 +70,7 @@ newest(firn_keyspace *tides, const char *place)
     firn_error err;
     firn_cursor *cursor = NULL;
     firn_cursor_options options = FIRN_CURSOR_OPTIONS_INIT;
-    options.prefix = place;
-    options.prefix_size = strlen(place);
+    options.prefix = firn_str(place);
     if (firn_cursor_open(tides, &options, &cursor, &err) != FIRN_OK) {
         return complain("cursor", &err);
     }
@@ -90,9 +89,8 @@ before_and_after(firn_store *store, firn_keyspace *tides)
 {
     firn_error err;
     firn_cursor_options options = FIRN_CURSOR_OPTIONS_INIT;
-    options.prefix = "calais/";
-    options.prefix_size = 7;
-    if (firn_snapshot_open(store, NULL, &options.view, &err) != FIRN_OK) {
+    options.prefix = firn_str("calais/");
+    if (firn_snapshot_open(store, NULL, &options.snapshot, &err) != FIRN_OK) {
         return complain("view", &err);
     }
     int failed = 0;
@@ -100,8 +98,8 @@ before_and_after(firn_store *store, firn_keyspace *tides)
         failed = complain("delete", &err);
     }
     failed = failed || walk(tides, "calais, in the view", &options);
-    firn_snapshot_close(options.view);
-    options.view = NULL;
+    firn_snapshot_close(options.snapshot);
+    options.snapshot = NULL;
     return failed || walk(tides, "calais, now", &options);
 }
 
@@ -114,10 +112,8 @@ use(firn_store *store)
     if (firn_keyspace_open(store, "tides", NULL, &tides, &err) != FIRN_OK) {
         return complain("keyspace", &err);
     }
-    day.lower = "brest/2026-11-19";
-    day.lower_size = 16;
-    day.upper = "brest/2026-11-20"; /* the first that is left out */
-    day.upper_size = 16;
+    day.lower = firn_str("brest/2026-11-19");
+    day.upper = firn_str("brest/2026-11-20"); /* the first that is left out */
     return fill(tides) || walk(tides, "brest, one day", &day) || newest(tides, "brest/") ||
            before_and_after(store, tides);
 }

@@ -22,10 +22,8 @@ print_years(firn_keyspace *users)
     firn_error err;
     firn_cursor *cursor = NULL;
     firn_cursor_options options = FIRN_CURSOR_OPTIONS_INIT;
-    options.lower = "b"; /* from "b" on, before "l" */
-    options.lower_size = 1;
-    options.upper = "l";
-    options.upper_size = 1;
+    options.lower = firn_str("b"); /* from "b" on, before "l" */
+    options.upper = firn_str("l");
     if (firn_cursor_open(users, &options, &cursor, &err) != FIRN_OK) {
         return complain("cursor", &err);
     }
@@ -68,7 +66,7 @@ use(firn_store *store)
     if (firn_batch_put(batch, users, firn_str("grace"), firn_str("1906"), &err) != FIRN_OK ||
         firn_batch_put(batch, users, firn_str("edsger"), firn_str("1930"), &err) != FIRN_OK ||
         firn_batch_put(batch, users, firn_str("tony"), firn_str("1934"), &err) != FIRN_OK ||
-        firn_write(store, batch, NULL, &err) != FIRN_OK) {
+        firn_store_write(store, batch, NULL, &err) != FIRN_OK) {
         failed = complain("write", &err);
     }
     firn_batch_destroy(batch);

@@ -35,7 +35,7 @@ visit(firn_store *store, firn_keyspace *visits, const char *page)
                                 &err);
     }
     if (code == FIRN_OK) {
-        code = firn_write(store, batch, NULL, &err);
+        code = firn_store_write(store, batch, NULL, &err);
     }
     firn_batch_destroy(batch);
     return code == FIRN_OK ? 0 : complain("visit", &err);

@@ -59,7 +59,7 @@ write_readings(firn_store *store, firn_keyspace *readings)
     }
     if (code == FIRN_OK) {
         (void)printf("%lu puts in one commit\n", (unsigned long)puts);
-        code = firn_write(store, all, NULL, &err);
+        code = firn_store_write(store, all, NULL, &err);
     }
     firn_batch_destroy(all);
     firn_batch_destroy(late);

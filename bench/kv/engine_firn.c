@@ -138,7 +138,7 @@ put_batch(struct kv_worker *worker, const struct kv_pair *pairs, size_t count)
                              slice_of(pairs[i].value), &err),
               &err);
     }
-    check(firn_write(worker->store->handle, worker->batch, NULL, &err), &err);
+    check(firn_store_write(worker->store->handle, worker->batch, NULL, &err), &err);
 }
 
 static void

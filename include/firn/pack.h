@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 
+#include "notice.h"
 #include "types.h"
 
 #ifdef __cplusplus
@@ -69,17 +70,13 @@ firn_pack_list(firn_pack *pack, int (*visit)(void *ctx, const firn_hash *hash, u
                void *ctx, firn_error *err);
 typedef struct firn_pack_verify_options {
     size_t size; /* sizeof(firn_pack_verify_options) */
-    /* Called for each damaged part with a text that names file and offset, if it is not NULL. */
-    void (*on_damage)(void *ctx, const char *text);
-    /* Called a few times a second, in the calling thread, if it is not NULL: phase "verify", and how
-     * many bytes of the file are verified. Another return than FIRN_OK ends the call with
-     * FIRN_CANCELLED. */
-    int (*on_progress)(void *ctx, const firn_progress *progress);
-    void *ctx; /* of both */
+    /* Each damaged part is a notice (FIRN_NOTICE_DAMAGED) whose text names file and offset. Progress
+     * counts verified bytes of the file. */
+    firn_callbacks callbacks;
 } firn_pack_verify_options;
-#define FIRN_PACK_VERIFY_OPTIONS_INIT                      \
-    {                                                      \
-        sizeof(firn_pack_verify_options), NULL, NULL, NULL \
+#define FIRN_PACK_VERIFY_OPTIONS_INIT                         \
+    {                                                         \
+        sizeof(firn_pack_verify_options), FIRN_CALLBACKS_INIT \
     }
 /* Reads and verifies everything. FIRN_CORRUPT if anything is damaged. options may be NULL. */
 FIRN_API FIRN_MUST_CHECK int

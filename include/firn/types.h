@@ -101,19 +101,6 @@ FIRN_API FIRN_MUST_CHECK int firn_hash_from_hex(firn_slice hex, firn_hash *out);
 /* The id of a checkpoint as text: 32 letters from k to z and a NUL; so many of them are shown. */
 enum { FIRN_CHECKPOINT_ID_SIZE = 33, FIRN_CHECKPOINT_ID_SHORT = 8 };
 
-/* How far long work has come. */
-typedef struct firn_progress {
-    /* "scan", "compare", "verify", "write", "sync", "look", "place", "remove", "finish", "refresh",
-     * "read", "check", "mark", "count", "move", "merge" */
-    const char *phase;
-    uint64_t files_done;
-    uint64_t files_total; /* 0 while unknown */
-    uint64_t bytes_done;
-    uint64_t bytes_total; /* 0 while unknown */
-    /* It is too late to cancel: the call ends what it has begun, whatever on_progress returns. */
-    bool is_finishing;
-} firn_progress;
-
 /* Releases memory that a firn function gave to its caller. NULL is fine. */
 FIRN_API void firn_release(void *memory);
 

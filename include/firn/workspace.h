@@ -33,6 +33,7 @@
 
 #include <stdbool.h>
 
+#include "notice.h"
 #include "types.h"
 
 #ifdef __cplusplus
@@ -161,6 +162,8 @@ typedef enum firn_config_source {
     FIRN_SETTING_USER = 1, /* $XDG_CONFIG_HOME/firn/config, or ~/.config/firn/config */
     FIRN_SETTING_STORE = 2 /* "config" in the store's directory; counts before the user's */
 } firn_config_source;
+/* Constant, never NULL: "user". Any thread. */
+FIRN_API const char *firn_config_source_name(firn_config_source source);
 
 typedef struct firn_config_setting {
     const char *key;
@@ -186,59 +189,6 @@ FIRN_API FIRN_MUST_CHECK int firn_config_size(const char *text, uint64_t *out, f
  * left among them, keep becomes "forever". */
 FIRN_API FIRN_MUST_CHECK int firn_config_set(firn_workspace *workspace, const char *key,
                                              const char *value, firn_error *err);
-
-/* ---- what is told on the way ---- */
-
-typedef enum firn_notice_kind {
-    FIRN_NOTICE_EXCLUDED = 1,   /* left out by a rule; one for the topmost entry */
-    FIRN_NOTICE_SPECIAL = 2,    /* fifo, socket or device: skipped */
-    FIRN_NOTICE_UNREADABLE = 3, /* could not be read: left out of the checkpoint */
-    FIRN_NOTICE_CHANGING = 4, /* written to in place each time it was read: left out, never torn */
-    FIRN_NOTICE_VANISHED = 5, /* went away while it was read */
-    FIRN_NOTICE_METADATA = 6, /* restored, but an owner, mode or attribute could not be set */
-    FIRN_NOTICE_KEPT = 7, /* a directory that had to stay because something left out lies in it */
-    FIRN_NOTICE_DAMAGED = 8,  /* found damaged by a check */
-    FIRN_NOTICE_BAD_RULE = 9, /* a line of a rule file, or all of it, is not used */
-    FIRN_NOTICE_RESUMED = 10, /* a restore that had been interrupted was dealt with first */
-    /* A firn store in the tree that could not be read as one, or lacks files: saved as the files that
-     * are there, which may not fit together. */
-    FIRN_NOTICE_STORE = 11,
-    FIRN_NOTICE_SETTINGS = 12, /* a file of settings that cannot be read: it counts for nothing */
-    FIRN_NOTICE_FOREIGN = 13, /* an interrupted restore that was not begun here: it is left alone */
-    /* A restore would have changed it, but rules leave it out now: it stays as it is. One for the
-     * topmost entry that they leave out. */
-    FIRN_NOTICE_LEFT_ALONE = 14,
-    FIRN_NOTICE_NOT_RESTORED = 15, /* a restore had to leave it as it is: the text says why */
-    /* An entry of a checkpoint that a restore neither writes nor removes, because its name is that of
-     * what version control or firn keeps in a directory: .git, .hg, .svn, .jj, .bzr, .firn. */
-    FIRN_NOTICE_RESERVED = 16,
-    /* Was appended to while it was read: saved as far as it went when that began. */
-    FIRN_NOTICE_GROWING = 17,
-    /* Could not be read, or was written to in place: the checkpoint has it as the one before. */
-    FIRN_NOTICE_CARRIED = 18,
-    /* A part of a store that a newer firn made: to this one it is neither sound nor damaged. */
-    FIRN_NOTICE_NEWER = 19,
-    /* Its time lies beyond the years 1677 to 2262: saved, with the nearer end of these. */
-    FIRN_NOTICE_DATE = 20
-} firn_notice_kind;
-
-typedef struct firn_notice {
-    firn_notice_kind kind;
-    firn_slice path;        /* may be empty */
-    const char *text;       /* one line */
-    const char *checkpoint; /* DAMAGED: id of the checkpoint that has lost the path; else NULL */
-    bool is_known; /* EXCLUDED, of a save with marks_told: the last such save has told it too */
-    /* EXCLUDED: its name (.git and the like) is never saved, whatever a rule says. */
-    bool is_reserved;
-} firn_notice;
-
-/* All may be NULL. on_progress is called a few times a second; another return than FIRN_OK
- * cancels the operation, which then fails with FIRN_CANCELLED. */
-typedef struct firn_callbacks {
-    void (*on_notice)(void *ctx, const firn_notice *notice);
-    int (*on_progress)(void *ctx, const firn_progress *progress);
-    void *ctx;
-} firn_callbacks;
 
 /* firn_config_list for whom a setting must not stop: a file that cannot be read counts as if it said
  * nothing, and on_notice (may be NULL) is told of it (FIRN_NOTICE_SETTINGS). As nobody knows what it
@@ -467,6 +417,8 @@ typedef enum firn_workspace_entry_type {
     FIRN_TYPE_DIRECTORY = 2,
     FIRN_TYPE_SYMLINK = 3
 } firn_workspace_entry_type;
+/* Constant, never NULL: "symlink". Any thread. */
+FIRN_API const char *firn_workspace_entry_type_name(firn_workspace_entry_type type);
 
 typedef struct firn_workspace_entry {
     firn_slice path; /* borrowed until the visit returns, as are the others */
@@ -494,6 +446,8 @@ typedef enum firn_workspace_change_kind {
     FIRN_CHANGE_METADATA = 4, /* only mode, owner, time or attributes differ */
     FIRN_CHANGE_RENAMED = 5   /* the same content under another path: before has the old one */
 } firn_workspace_change_kind;
+/* Constant, never NULL: "renamed". Any thread. */
+FIRN_API const char *firn_workspace_change_kind_name(firn_workspace_change_kind kind);
 
 /* What differs between two entries of one path, as bits. */
 typedef enum firn_workspace_change_what {
@@ -576,6 +530,8 @@ typedef enum firn_workspace_lines_kind {
     FIRN_LINES_TOO_LARGE = 3, /* a side has more than 32 MiB or 1,048,576 lines */
     FIRN_LINES_UNREADABLE = 4 /* it changed meanwhile or could not be read, as a notice says */
 } firn_workspace_lines_kind;
+/* Constant, never NULL: "too_large". Any thread. */
+FIRN_API const char *firn_workspace_lines_kind_name(firn_workspace_lines_kind kind);
 
 typedef struct firn_workspace_difference {
     firn_workspace_change change;
@@ -753,6 +709,9 @@ typedef enum firn_workspace_revert_conflict_kind {
     FIRN_REVERT_ATTRIBUTES = 7, /* mode, owner or extended attributes changed since too */
     FIRN_REVERT_HARD_LINKS = 8  /* names of one file would come to differ */
 } firn_workspace_revert_conflict_kind;
+/* Constant, never NULL: "hard_links". Any thread. */
+FIRN_API const char *
+firn_workspace_revert_conflict_kind_name(firn_workspace_revert_conflict_kind kind);
 
 typedef struct firn_workspace_revert_conflict {
     firn_workspace_revert_conflict_kind kind;
@@ -1035,12 +994,16 @@ typedef enum firn_workspace_repair_state {
     FIRN_REPAIR_PARTLY = 1, /* some paths are lost, and left out of it from now on */
     FIRN_REPAIR_LOST = 2    /* nothing of it can be brought back; it is gone from the catalog */
 } firn_workspace_repair_state;
+/* Constant, never NULL: "intact". Any thread. */
+FIRN_API const char *firn_workspace_repair_state_name(firn_workspace_repair_state state);
 
 typedef enum firn_workspace_repair_data {
     FIRN_REPAIR_DATA_KEPT = 0,      /* the store's own data is as it was */
     FIRN_REPAIR_DATA_SHORTENED = 1, /* its last commits are gone, or files that could not be read */
     FIRN_REPAIR_DATA_LOST = 2       /* no key-value data could be brought back */
 } firn_workspace_repair_data;
+/* Constant, never NULL: "shortened". Any thread. */
+FIRN_API const char *firn_workspace_repair_data_name(firn_workspace_repair_data data);
 
 typedef struct firn_workspace_repair_checkpoint {
     const char *root;                            /* of its workspace, when it was saved */

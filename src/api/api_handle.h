@@ -16,7 +16,7 @@
 enum firn_api_handle_kind {
     FIRN_API_HANDLE_STORE,
     FIRN_API_HANDLE_KEYSPACE,
-    FIRN_API_HANDLE_VIEW,
+    FIRN_API_HANDLE_SNAPSHOT,
     FIRN_API_HANDLE_CURSOR,
     FIRN_API_HANDLE_TXN,
     FIRN_API_HANDLE_BATCH,
@@ -27,8 +27,9 @@ enum firn_api_handle_kind {
 FIRN_MUST_CHECK static inline int
 firn_api_handle_check_process(const void *handle, enum firn_api_handle_kind kind, firn_error *err)
 {
-    static const char *const names[] = {"the store",       "the keyspace", "the view", "the cursor",
-                                        "the transaction", "the batch",    "the load"};
+    static const char *const names[] = {"the store",  "the keyspace",    "the snapshot",
+                                        "the cursor", "the transaction", "the batch",
+                                        "the load"};
     return handle == NULL || api_process_is_own(handle) ? FIRN_OK
                                                         : firn_os_process_refuse(names[kind], err);
 }

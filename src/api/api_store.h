@@ -58,9 +58,7 @@ api_store_read_write_options(const firn_write_options *options, firn_durability 
 
 /* The slices that the options point to lie beside them: not to be copied. */
 struct api_store_cursor_options {
-    firn_slice lower;
-    firn_slice upper;
-    firn_slice prefix;
+    firn_cursor_options given;
     struct firn_db_cursor_options options;
 };
 
@@ -68,23 +66,22 @@ static inline int
 api_store_read_cursor_options(const firn_cursor_options *options,
                               struct api_store_cursor_options *out, firn_error *err)
 {
-    firn_cursor_options given = FIRN_CURSOR_OPTIONS_INIT;
-    int rc = api_options_read(&given, sizeof given, options, err);
+    const firn_cursor_options defaults = FIRN_CURSOR_OPTIONS_INIT;
+    firn_cursor_options *given = &out->given;
+    *given = defaults;
+    int rc = api_options_read(given, sizeof *given, options, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    out->lower = firn_bytes(given.lower, given.lower_size);
-    out->upper = firn_bytes(given.upper, given.upper_size);
-    out->prefix = firn_bytes(given.prefix, given.prefix_size);
-    API_REQUIRE(api_store_is_slice(out->lower) && api_store_is_slice(out->upper) &&
-                    api_store_is_slice(out->prefix),
+    API_REQUIRE(api_store_is_slice(given->lower) && api_store_is_slice(given->upper) &&
+                    api_store_is_slice(given->prefix),
                 err, "a bound of a cursor is NULL and has a size");
-    out->options =
-        (struct firn_db_cursor_options){.lower = out->lower.data == NULL ? NULL : &out->lower,
-                                        .upper = out->upper.data == NULL ? NULL : &out->upper,
-                                        .prefix = out->prefix.data == NULL ? NULL : &out->prefix,
-                                        .view = given.view,
-                                        .keys_only = given.keys_only};
+    out->options = (struct firn_db_cursor_options){
+        .lower = given->lower.data == NULL ? NULL : &given->lower,
+        .upper = given->upper.data == NULL ? NULL : &given->upper,
+        .prefix = given->prefix.data == NULL ? NULL : &given->prefix,
+        .view = given->snapshot,
+        .keys_only = given->keys_only};
     return FIRN_OK;
 }
 

@@ -24,8 +24,9 @@ firn_bulk_open(firn_keyspace *keyspace, const firn_bulk_options *options, firn_b
     if (rc != FIRN_OK) {
         return rc;
     }
-    struct firn_storefile_progress progress = {
-        .on_progress = given.on_progress, .ctx = given.ctx, .os = firn_os_default()};
+    struct firn_storefile_progress progress = {.on_progress = given.callbacks.on_progress,
+                                               .ctx = given.callbacks.ctx,
+                                               .os = firn_os_default()};
     rc = given.unsorted ? firn_db_bulk_open_unsorted(keyspace, &progress, out, err)
                         : firn_db_bulk_open(keyspace, out, err);
     return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_BULK, NULL);

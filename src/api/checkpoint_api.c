@@ -38,16 +38,25 @@ hand_over(const struct firn_db_checkpoint_info *info, firn_store_checkpoint *out
 }
 
 int
-firn_store_checkpoint_create(firn_store *store, const char *name, const void *reserved,
+firn_store_checkpoint_create(firn_store *store, const char *name,
+                             const firn_store_checkpoint_options *options,
                              firn_store_checkpoint *out, firn_error *err)
 {
+    firn_store_checkpoint_options given = FIRN_STORE_CHECKPOINT_OPTIONS_INIT;
     struct firn_db_checkpoint_info info;
     API_REQUIRE(store != NULL, err, "store must not be NULL");
-    API_REQUIRE(reserved == NULL, err, "reserved must be NULL");
     API_REQUIRE(out == NULL || api_options_is_size(out->size), err,
                 "the size of out must be set to sizeof(firn_store_checkpoint)");
     API_OPEN(store, STORE, err);
-    int rc = firn_db_checkpoint_create(store, name != NULL ? name : "", &info, err);
+    int rc = api_options_read(&given, sizeof given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    API_REQUIRE(given.created_ns >= 0, err, "created_ns must not be negative");
+    name = name != NULL ? name : "";
+    rc = given.created_ns == 0
+             ? firn_db_checkpoint_create(store, name, &info, err)
+             : firn_db_checkpoint_create_at(store, name, given.created_ns, &info, err);
     if (rc == FIRN_OK && out != NULL) {
         hand_over(&info, out);
     }
@@ -227,8 +236,9 @@ firn_store_diff(firn_store *store, const char *before, const char *after,
         return rc;
     }
     struct diffing diffing = {visit, ctx};
-    struct firn_storefile_progress progress = {
-        .on_progress = given.on_progress, .ctx = given.progress_ctx, .os = firn_os_default()};
+    struct firn_storefile_progress progress = {.on_progress = given.callbacks.on_progress,
+                                               .ctx = given.callbacks.ctx,
+                                               .os = firn_os_default()};
     const struct firn_db_diff_visitor visitor = {.keyspace = given.keyspace,
                                                  .visit_keyspace = visit_keyspace,
                                                  .visit = visit_difference,
@@ -255,7 +265,7 @@ firn_store_export(firn_store *store, const char *reference, const char *path,
     const struct firn_copy_export_target target = {
         .os = os, .path = path, .replace_existing = given.replace_existing};
     struct firn_storefile_progress progress = {
-        .on_progress = given.on_progress, .ctx = given.ctx, .os = os};
+        .on_progress = given.callbacks.on_progress, .ctx = given.callbacks.ctx, .os = os};
     return firn_copy_export(store, reference, &target, &progress, err);
 }
 
@@ -275,7 +285,7 @@ firn_store_import(const char *file, const char *path, const firn_store_import_op
         return rc;
     }
     struct firn_storefile_progress progress = {
-        .on_progress = given.on_progress, .ctx = given.ctx, .os = os};
+        .on_progress = given.callbacks.on_progress, .ctx = given.callbacks.ctx, .os = os};
     rc = firn_copy_import(os, file, path, &progress, &info, err);
     if (rc == FIRN_OK && out != NULL) {
         hand_over(&info, out);

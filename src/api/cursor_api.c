@@ -19,7 +19,7 @@ firn_cursor_open(firn_keyspace *keyspace, const firn_cursor_options *options, fi
     API_OPEN(keyspace, KEYSPACE, err);
     int rc = api_store_read_cursor_options(options, &inner, err);
     if (rc == FIRN_OK && inner.options.view != NULL) {
-        API_OPEN(inner.options.view, VIEW, err);
+        API_OPEN(inner.options.view, SNAPSHOT, err);
     }
     rc = rc == FIRN_OK ? firn_db_cursor_open(keyspace, &inner.options, out, err) : rc;
     return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_CURSOR, NULL);

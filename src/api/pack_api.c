@@ -256,8 +256,10 @@ tell_damage(void *ctx, const firn_hash *hash, const char *text)
 {
     (void)hash;
     const struct public_verify *public = ctx;
-    if (public->options.on_damage != NULL) {
-        public->options.on_damage(public->options.ctx, text);
+    const firn_callbacks *callbacks = &public->options.callbacks;
+    const firn_notice notice = {.kind = FIRN_NOTICE_DAMAGED, .text = text};
+    if (callbacks->on_notice != NULL) {
+        callbacks->on_notice(callbacks->ctx, &notice);
     }
 }
 
@@ -273,7 +275,7 @@ tell_progress(void *ctx, firn_error *err)
     const firn_progress state = {.phase = "verify",
                                  .bytes_done = firn_packfile_scratch_verified(public->scratch),
                                  .bytes_total = public->size};
-    return public->options.on_progress(public->options.ctx, &state) == FIRN_OK
+    return public->options.callbacks.on_progress(public->options.callbacks.ctx, &state) == FIRN_OK
                ? FIRN_OK
                : firn_error_set(err, FIRN_CANCELLED, "cancelled");
 }
@@ -295,7 +297,7 @@ firn_pack_verify(firn_pack *pack, const firn_pack_verify_options *options, firn_
     public.scratch = scratch;
     public.size = firn_packfile_size_bytes(pack);
     firn_packfile_scratch_set_tick(
-        scratch, public.options.on_progress != NULL ? tell_progress : NULL, &public);
+        scratch, public.options.callbacks.on_progress != NULL ? tell_progress : NULL, &public);
     rc = firn_packfile_verify(pack, scratch, tell_damage, &public, err);
     firn_packfile_scratch_set_tick(scratch, NULL, NULL);
     firn_packfile_give_scratch(pack, scratch);

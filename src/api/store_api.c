@@ -18,6 +18,7 @@
 #include "store/db.h"
 #include "store/db_checkpoint.h"
 #include "storefile/storefile_progress.h"
+#include "txn/db_txn.h"
 
 static bool
 is_system(const char *name)
@@ -139,8 +140,9 @@ read_maintenance_options(const firn_store_maintenance_options *options,
 {
     firn_store_maintenance_options given = FIRN_STORE_MAINTENANCE_OPTIONS_INIT;
     int rc = api_options_read(&given, sizeof given, options, err);
-    *out = (struct firn_storefile_progress){
-        .on_progress = given.on_progress, .ctx = given.ctx, .os = firn_os_default()};
+    *out = (struct firn_storefile_progress){.on_progress = given.callbacks.on_progress,
+                                            .ctx = given.callbacks.ctx,
+                                            .os = firn_os_default()};
     return rc;
 }
 
@@ -256,27 +258,38 @@ out:
     return rc;
 }
 
+static void
+tell_damage(void *ctx, const char *text)
+{
+    const firn_callbacks *callbacks = ctx;
+    const firn_notice notice = {.kind = FIRN_NOTICE_DAMAGED, .text = text};
+    callbacks->on_notice(callbacks->ctx, &notice);
+}
+
 int
 firn_store_check(firn_store *store, const firn_store_check_options *options,
-                 firn_store_check_result *report, firn_error *err)
+                 firn_store_check_result *out, firn_error *err)
 {
     firn_store_check_options given = FIRN_STORE_CHECK_OPTIONS_INIT;
     firn_store_check_result found = {.size = sizeof found};
     API_REQUIRE(store != NULL, err, "store must not be NULL");
-    API_REQUIRE(report == NULL || api_options_is_size(report->size), err,
-                "report.size must be set to sizeof(firn_store_check_result)");
+    API_REQUIRE(out == NULL || api_options_is_size(out->size), err,
+                "out.size must be set to sizeof(firn_store_check_result)");
     API_OPEN(store, STORE, err);
     int rc = api_options_read(&given, sizeof given, options, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    struct firn_storefile_progress progress = {
-        .on_progress = given.on_progress, .ctx = given.ctx, .os = firn_os_default()};
+    struct firn_storefile_progress progress = {.on_progress = given.callbacks.on_progress,
+                                               .ctx = given.callbacks.ctx,
+                                               .os = firn_os_default()};
     const struct firn_db_check_options inner = {
-        .on_damage = given.on_damage, .ctx = given.ctx, .progress = &progress};
+        .on_damage = given.callbacks.on_notice != NULL ? tell_damage : NULL,
+        .ctx = &given.callbacks,
+        .progress = &progress};
     rc = firn_db_check(store, &inner, &found, err);
-    if (report != NULL) {
-        api_options_write(report, &found, sizeof found);
+    if (out != NULL) {
+        api_options_write(out, &found, sizeof found);
     }
     return rc;
 }
@@ -292,18 +305,30 @@ refuse_system(firn_error *err)
 }
 
 int
-firn_keyspace_open(firn_store *store, const char *name, const void *reserved, firn_keyspace **out,
-                   firn_error *err)
+firn_keyspace_open(firn_store *store, const char *name, const firn_keyspace_options *options,
+                   firn_keyspace **out, firn_error *err)
 {
+    firn_keyspace_options given = FIRN_KEYSPACE_OPTIONS_INIT;
     API_REQUIRE(store != NULL && name != NULL && out != NULL, err,
                 "store, name and out must not be NULL");
     *out = NULL;
-    API_REQUIRE(reserved == NULL, err, "reserved must be NULL");
     API_OPEN(store, STORE, err);
+    int rc = api_options_read(&given, sizeof given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    API_REQUIRE(given.create_if_missing || !given.fail_if_exists, err,
+                "a keyspace that may neither exist nor be created cannot be opened");
     if (is_system(name)) {
         return refuse_system(err);
     }
-    int rc = firn_db_keyspace_open(store, name, out, err);
+    if (given.fail_if_exists) {
+        rc = firn_db_keyspace_create(store, name, out, err);
+    } else if (given.create_if_missing) {
+        rc = firn_db_keyspace_open(store, name, out, err);
+    } else {
+        rc = firn_db_keyspace_open_existing(store, name, out, err);
+    }
     return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_KEYSPACE, store);
 }
 
@@ -337,7 +362,7 @@ firn_keyspace_list(firn_store *store, int (*visit)(void *ctx, const char *name),
     return firn_db_keyspace_list(store, visit_public, &listing, err);
 }
 
-/* ---- views ---- */
+/* ---- snapshots ---- */
 
 int
 firn_snapshot_open(firn_store *store, const firn_snapshot_options *options, firn_snapshot **out,
@@ -354,39 +379,39 @@ firn_snapshot_open(firn_store *store, const firn_snapshot_options *options, firn
     }
     rc = given.checkpoint == NULL ? firn_db_view_open(store, out, err)
                                   : firn_db_checkpoint_view(store, given.checkpoint, out, err);
-    return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_VIEW, NULL);
+    return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_SNAPSHOT, NULL);
 }
 
 void
-firn_snapshot_close(firn_snapshot *view)
+firn_snapshot_close(firn_snapshot *snapshot)
 {
-    if (firn_api_handle_check(view, FIRN_API_HANDLE_VIEW, NULL) == FIRN_OK) {
-        firn_api_handle_closing(view);
-        firn_db_view_close(view);
-        firn_api_handle_closed(view);
+    if (firn_api_handle_check(snapshot, FIRN_API_HANDLE_SNAPSHOT, NULL) == FIRN_OK) {
+        firn_api_handle_closing(snapshot);
+        firn_db_view_close(snapshot);
+        firn_api_handle_closed(snapshot);
     }
 }
 
 int
-firn_snapshot_keyspace_list(firn_snapshot *view, int (*visit)(void *ctx, const char *name),
+firn_snapshot_keyspace_list(firn_snapshot *snapshot, int (*visit)(void *ctx, const char *name),
                             void *ctx, firn_error *err)
 {
-    API_REQUIRE(view != NULL && visit != NULL, err, "view and visit must not be NULL");
-    API_OPEN(view, VIEW, err);
+    API_REQUIRE(snapshot != NULL && visit != NULL, err, "snapshot and visit must not be NULL");
+    API_OPEN(snapshot, SNAPSHOT, err);
     struct listing listing = {visit, ctx};
-    return firn_db_view_keyspace_list(view, visit_public, &listing, err);
+    return firn_db_view_keyspace_list(snapshot, visit_public, &listing, err);
 }
 
 int
-firn_snapshot_keyspace_open(firn_snapshot *view, const char *name, firn_keyspace **out,
+firn_snapshot_keyspace_open(firn_snapshot *snapshot, const char *name, firn_keyspace **out,
                             firn_error *err)
 {
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
-    API_REQUIRE(view != NULL && name != NULL, err, "view and name must not be NULL");
-    API_OPEN(view, VIEW, err);
+    API_REQUIRE(snapshot != NULL && name != NULL, err, "snapshot and name must not be NULL");
+    API_OPEN(snapshot, SNAPSHOT, err);
     int rc =
-        is_system(name) ? refuse_system(err) : firn_db_view_keyspace_open(view, name, out, err);
+        is_system(name) ? refuse_system(err) : firn_db_view_keyspace_open(snapshot, name, out, err);
     return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_KEYSPACE,
                                      rc == FIRN_OK ? firn_db_keyspace_db(*out) : NULL);
 }
@@ -408,6 +433,42 @@ firn_put(firn_keyspace *keyspace, firn_slice key, firn_slice value,
     return given.ttl_ms == 0
                ? firn_db_put(keyspace, key, value, given.durability, err)
                : firn_db_put_ttl(keyspace, key, value, given.ttl_ms, given.durability, err);
+}
+
+/* expected NULL: there must be no value. */
+static int
+put_if(firn_keyspace *keyspace, firn_slice key, const firn_slice *expected, firn_slice value,
+       const firn_write_options *options, firn_error *err)
+{
+    firn_write_options given;
+    API_REQUIRE(keyspace != NULL && api_store_is_slice(key) && api_store_is_slice(value), err,
+                "keyspace, key and value must not be NULL");
+    API_OPEN(keyspace, KEYSPACE, err);
+    int rc = api_store_read_put_options(options, &given, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    const struct firn_db_txn_put_if what = {.key = key,
+                                            .expected = expected,
+                                            .value = value,
+                                            .ttl_ms = given.ttl_ms,
+                                            .durability = given.durability};
+    return firn_db_txn_put_if(keyspace, &what, err);
+}
+
+int
+firn_insert(firn_keyspace *keyspace, firn_slice key, firn_slice value,
+            const firn_write_options *options, firn_error *err)
+{
+    return put_if(keyspace, key, NULL, value, options, err);
+}
+
+int
+firn_compare_and_put(firn_keyspace *keyspace, firn_slice key, firn_slice expected, firn_slice value,
+                     const firn_write_options *options, firn_error *err)
+{
+    API_REQUIRE(api_store_is_slice(expected), err, "expected must not be NULL");
+    return put_if(keyspace, key, &expected, value, options, err);
 }
 
 int
@@ -447,11 +508,11 @@ firn_delete_range(firn_keyspace *keyspace, firn_slice lower, firn_slice upper,
 }
 
 static int
-get(firn_keyspace *keyspace, firn_snapshot *view, firn_slice key, uint8_t **out, size_t *out_size,
-    firn_error *err)
+get(firn_keyspace *keyspace, firn_snapshot *snapshot, firn_slice key, uint8_t **out,
+    size_t *out_size, firn_error *err)
 {
     struct firn_buf value = {0};
-    int rc = firn_db_get_at(keyspace, view, key, &value, err);
+    int rc = firn_db_get_at(keyspace, snapshot, key, &value, err);
     return api_store_give_value(rc, &value, out, out_size, err);
 }
 
@@ -468,17 +529,52 @@ firn_get(firn_keyspace *keyspace, firn_slice key, uint8_t **out, size_t *out_siz
 }
 
 int
-firn_get_at(firn_keyspace *keyspace, firn_snapshot *view, firn_slice key, uint8_t **out,
-            size_t *out_size, firn_error *err)
+firn_snapshot_get(firn_snapshot *snapshot, firn_keyspace *keyspace, firn_slice key, uint8_t **out,
+                  size_t *out_size, firn_error *err)
 {
     API_REQUIRE(out != NULL && out_size != NULL, err, "out and out_size must not be NULL");
     *out = NULL;
     *out_size = 0;
-    API_REQUIRE(keyspace != NULL && view != NULL && api_store_is_slice(key), err,
-                "keyspace, view and key must not be NULL");
+    API_REQUIRE(keyspace != NULL && snapshot != NULL && api_store_is_slice(key), err,
+                "snapshot, keyspace and key must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
-    API_OPEN(view, VIEW, err);
-    return get(keyspace, view, key, out, out_size, err);
+    API_OPEN(snapshot, SNAPSHOT, err);
+    return get(keyspace, snapshot, key, out, out_size, err);
+}
+
+int
+firn_get_into(firn_keyspace *keyspace, firn_slice key, void *buffer, size_t capacity,
+              size_t *out_size, firn_error *err)
+{
+    API_REQUIRE(out_size != NULL, err, "out_size must not be NULL");
+    *out_size = 0;
+    API_REQUIRE(keyspace != NULL && api_store_is_slice(key) && (capacity == 0 || buffer != NULL),
+                err, "keyspace, key and buffer must not be NULL");
+    API_OPEN(keyspace, KEYSPACE, err);
+    struct firn_buf value = firn_buf_borrowed(buffer, capacity);
+    int rc = firn_db_get_at(keyspace, NULL, key, &value, err);
+    if (rc == FIRN_OK) {
+        *out_size = value.size;
+        if (value.size > capacity) {
+            rc = firn_error_set(err, FIRN_LIMIT, "a value of %zu bytes, into a buffer of %zu",
+                                value.size, capacity);
+        } else if (value.data != buffer && value.size > 0) {
+            memcpy(buffer, value.data, value.size);
+        }
+    }
+    firn_buf_deinit(&value);
+    return rc;
+}
+
+int
+firn_exists(firn_keyspace *keyspace, firn_slice key, bool *out, firn_error *err)
+{
+    API_REQUIRE(out != NULL, err, "out must not be NULL");
+    *out = false;
+    API_REQUIRE(keyspace != NULL && api_store_is_slice(key), err,
+                "keyspace and key must not be NULL");
+    API_OPEN(keyspace, KEYSPACE, err);
+    return firn_db_get_exists(keyspace, key, out, err);
 }
 
 static int
@@ -494,8 +590,8 @@ take_value(void *ctx, size_t i, struct firn_buf *value, firn_error *err)
 }
 
 int
-firn_get_many(firn_keyspace *keyspace, firn_snapshot *view, const firn_slice *keys, size_t count,
-              firn_get_result *out, firn_error *err)
+firn_get_many(firn_keyspace *keyspace, firn_snapshot *snapshot, const firn_slice *keys,
+              size_t count, firn_get_result *out, firn_error *err)
 {
     API_REQUIRE(count == 0 || out != NULL, err, "out must not be NULL");
     for (size_t i = 0; i < count; i++) {
@@ -507,10 +603,10 @@ firn_get_many(firn_keyspace *keyspace, firn_snapshot *view, const firn_slice *ke
         API_REQUIRE(api_store_is_slice(keys[i]), err, "a key must not be NULL");
     }
     API_OPEN(keyspace, KEYSPACE, err);
-    if (view != NULL) {
-        API_OPEN(view, VIEW, err);
+    if (snapshot != NULL) {
+        API_OPEN(snapshot, SNAPSHOT, err);
     }
-    const struct firn_db_get_many what = {view, keys, count, take_value, out};
+    const struct firn_db_get_many what = {snapshot, keys, count, take_value, out};
     int rc = firn_db_get_many(keyspace, &what, err);
     for (size_t i = 0; i < count && rc != FIRN_OK; i++) {
         firn_release(out[i].value);
@@ -670,8 +766,8 @@ firn_batch_delete_range(firn_batch *batch, firn_keyspace *keyspace, firn_slice l
 }
 
 int
-firn_write(firn_store *store, const firn_batch *batch, const firn_write_options *options,
-           firn_error *err)
+firn_store_write(firn_store *store, const firn_batch *batch, const firn_write_options *options,
+                 firn_error *err)
 {
     firn_durability durability;
     API_REQUIRE(store != NULL && batch != NULL, err, "store and batch must not be NULL");

@@ -26,7 +26,7 @@ firn_cli_loader_begin(struct firn_cli_loader *loader, firn_keyspace *keyspace, b
 {
     firn_bulk_options options = FIRN_BULK_OPTIONS_INIT;
     options.unsorted = !is_sorted;
-    options.on_progress = go_on;
+    options.callbacks.on_progress = go_on;
     *loader = (struct firn_cli_loader){.is_sorted = is_sorted};
     return firn_bulk_open(keyspace, &options, &loader->bulk, err);
 }

@@ -170,7 +170,7 @@ run_get(struct firn_cli *cli)
     if (exit_code == FIRN_EXIT_OK) {
         firn_slice wanted = firn_cli_bytes_slice(&key);
         int code = view == NULL ? firn_get(keyspace, wanted, &value, &size, &err)
-                                : firn_get_at(keyspace, view, wanted, &value, &size, &err);
+                                : firn_snapshot_get(view, keyspace, wanted, &value, &size, &err);
         if (code == FIRN_NOT_FOUND) {
             exit_code = firn_report_error(cli, code, NULL, "keyspace '%s' has no key '%s'",
                                           cli->arguments[1], cli->arguments[2]);
@@ -231,8 +231,7 @@ scan_deinit(struct scan *scan)
 /* Reads the value of an option, "--from", if it was given; *out stays as it is if not. It is
  * borrowed from bytes. Returns an exit code. */
 static int
-read_bound(struct firn_cli *cli, const char *option, struct firn_cli_bytes *bytes, const void **out,
-           size_t *out_size)
+read_bound(struct firn_cli *cli, const char *option, struct firn_cli_bytes *bytes, firn_slice *out)
 {
     const char *text = firn_command_value(cli, option + strlen("--"));
     if (text == NULL) {
@@ -240,8 +239,7 @@ read_bound(struct firn_cli *cli, const char *option, struct firn_cli_bytes *byte
     }
     int exit_code =
         firn_cli_bytes_from_argument(cli, option, text, firn_command_has(cli, "hex"), bytes);
-    *out = bytes->data;
-    *out_size = bytes->size;
+    *out = firn_cli_bytes_slice(bytes);
     return exit_code;
 }
 
@@ -261,15 +259,12 @@ scan_init(struct firn_cli *cli, struct scan *scan)
     if (limit != NULL && !firn_command_number(limit, UINT64_MAX, &scan->limit)) {
         return firn_command_misused(cli, "--limit takes a whole number from 0 on, not '%s'", limit);
     }
-    int exit_code =
-        read_bound(cli, "--from", &scan->from, &scan->cursor.lower, &scan->cursor.lower_size);
+    int exit_code = read_bound(cli, "--from", &scan->from, &scan->cursor.lower);
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code =
-            read_bound(cli, "--to", &scan->to, &scan->cursor.upper, &scan->cursor.upper_size);
+        exit_code = read_bound(cli, "--to", &scan->to, &scan->cursor.upper);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = read_bound(cli, "--prefix", &scan->prefix, &scan->cursor.prefix,
-                               &scan->cursor.prefix_size);
+        exit_code = read_bound(cli, "--prefix", &scan->prefix, &scan->cursor.prefix);
     }
     return exit_code;
 }
@@ -320,10 +315,10 @@ run_scan(struct firn_cli *cli)
         exit_code = firn_cli_store_open(cli, cli->arguments[0], FIRN_CLI_STORE_READ, &store);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_cmd_db_open_view(cli, store, &scan.cursor.view);
+        exit_code = firn_cmd_db_open_view(cli, store, &scan.cursor.snapshot);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_cmd_db_open_keyspace_at(cli, store, scan.cursor.view, &keyspace);
+        exit_code = firn_cmd_db_open_keyspace_at(cli, store, scan.cursor.snapshot, &keyspace);
     }
     if (exit_code == FIRN_EXIT_OK) {
         int code = firn_cursor_open(keyspace, &scan.cursor, &cursor, &err);
@@ -342,24 +337,24 @@ run_scan(struct firn_cli *cli)
         }
     }
     firn_cursor_close(cursor);
-    firn_snapshot_close(scan.cursor.view);
+    firn_snapshot_close(scan.cursor.snapshot);
     scan_deinit(&scan);
     return firn_cli_store_close(cli, store, exit_code);
 }
 
 static void
-on_damage(void *ctx, const char *text)
+on_damage(void *ctx, const firn_notice *notice)
 {
     const struct firn_notices *notices = ctx;
     if (notices->cli->json) {
         firn_json_out_object(NULL);
-        firn_json_out_bytes("text", firn_str(text));
+        firn_json_out_bytes("text", firn_str(notice->text));
         firn_json_out_end();
     }
-    firn_report_line("%s", text);
+    firn_report_line("%s", notice->text);
 }
 
-/* The callbacks have one context between them: that of the notices. Returns a code of the library. */
+/* Returns a code of the library. */
 static int
 check_store(struct firn_cli *cli, firn_store *store, firn_store_check_result *report,
             firn_error *err)
@@ -367,9 +362,8 @@ check_store(struct firn_cli *cli, firn_store *store, firn_store_check_result *re
     struct firn_notices notices;
     firn_store_check_options options = FIRN_STORE_CHECK_OPTIONS_INIT;
     firn_notices_init(&notices, cli);
-    options.on_damage = on_damage;
-    options.on_progress = firn_notices_callbacks(&notices).on_progress;
-    options.ctx = firn_notices_callbacks(&notices).ctx;
+    options.callbacks = firn_notices_callbacks(&notices);
+    options.callbacks.on_notice = on_damage;
     int code = firn_store_check(store, &options, report, err);
     firn_meter_clear();
     firn_notices_deinit(&notices);

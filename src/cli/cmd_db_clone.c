@@ -16,8 +16,7 @@ clone_to(struct firn_cli *cli, firn_store *store, firn_error *err)
     struct firn_notices notices;
     firn_store_maintenance_options options = FIRN_STORE_MAINTENANCE_OPTIONS_INIT;
     firn_notices_init(&notices, cli);
-    options.on_progress = firn_notices_callbacks(&notices).on_progress;
-    options.ctx = firn_notices_callbacks(&notices).ctx;
+    options.callbacks = firn_notices_callbacks(&notices);
     int code = firn_store_clone(store, cli->arguments[1], &options, err);
     firn_meter_clear();
     firn_notices_deinit(&notices);

@@ -144,8 +144,7 @@ compare(struct firn_cli *cli, firn_store *store, struct printing *printing, firn
     const char *after = cli->argument_count > 2 ? cli->arguments[2] : NULL;
     firn_notices_init(&notices, cli);
     options.keyspace = firn_command_value(cli, "keyspace");
-    options.on_progress = firn_notices_callbacks(&notices).on_progress;
-    options.progress_ctx = firn_notices_callbacks(&notices).ctx;
+    options.callbacks = firn_notices_callbacks(&notices);
     int code = firn_store_diff(store, cli->arguments[1], after, &options, visit, printing, err);
     firn_meter_clear();
     firn_notices_deinit(&notices);

@@ -25,8 +25,7 @@ export_to(struct firn_cli *cli, firn_store *store, firn_error *err)
     const char *reference = cli->argument_count > 1 ? cli->arguments[1] : NULL;
     firn_notices_init(&notices, cli);
     options.replace_existing = firn_command_has(cli, "replace");
-    options.on_progress = firn_notices_callbacks(&notices).on_progress;
-    options.ctx = firn_notices_callbacks(&notices).ctx;
+    options.callbacks = firn_notices_callbacks(&notices);
     int code =
         firn_store_export(store, reference, firn_command_value(cli, "output"), &options, err);
     firn_meter_clear();
@@ -79,8 +78,7 @@ run_import(struct firn_cli *cli)
         return firn_command_misused(cli, "a path is empty");
     }
     firn_notices_init(&notices, cli);
-    options.on_progress = firn_notices_callbacks(&notices).on_progress;
-    options.ctx = firn_notices_callbacks(&notices).ctx;
+    options.callbacks = firn_notices_callbacks(&notices);
     int code = firn_store_import(cli->arguments[0], cli->arguments[1], &options, &checkpoint, &err);
     firn_meter_clear();
     firn_notices_deinit(&notices);

@@ -175,7 +175,7 @@ delete_range(firn_store *store, firn_keyspace *keyspace, const struct range *ran
         code = firn_batch_delete(batch, keyspace, upper, err);
     }
     if (code == FIRN_OK) {
-        code = firn_write(store, batch, NULL, err);
+        code = firn_store_write(store, batch, NULL, err);
     }
     firn_batch_destroy(batch);
     return code;

@@ -178,10 +178,10 @@ run_dump(struct firn_cli *cli)
         exit_code = firn_cli_store_open(cli, cli->arguments[0], FIRN_CLI_STORE_READ, &store);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_cmd_db_open_view(cli, store, &options.view);
+        exit_code = firn_cmd_db_open_view(cli, store, &options.snapshot);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_cmd_db_open_keyspace_at(cli, store, options.view, &keyspace);
+        exit_code = firn_cmd_db_open_keyspace_at(cli, store, options.snapshot, &keyspace);
     }
     if (exit_code == FIRN_EXIT_OK) {
         int code = firn_cursor_open(keyspace, &options, &cursor, &err);
@@ -198,7 +198,7 @@ run_dump(struct firn_cli *cli)
         }
     }
     firn_cursor_close(cursor);
-    firn_snapshot_close(options.view);
+    firn_snapshot_close(options.snapshot);
     return firn_cli_store_close(cli, store, exit_code);
 }
 

@@ -49,8 +49,7 @@ compact(struct firn_cli *cli, firn_store *store, const struct compaction *what, 
     struct firn_notices notices;
     firn_store_maintenance_options options = FIRN_STORE_MAINTENANCE_OPTIONS_INIT;
     firn_notices_init(&notices, cli);
-    options.on_progress = firn_notices_callbacks(&notices).on_progress;
-    options.ctx = firn_notices_callbacks(&notices).ctx;
+    options.callbacks = firn_notices_callbacks(&notices);
     int code = what->keyspace == NULL
                    ? firn_store_compact(store, &options, err)
                    : firn_keyspace_compact(what->keyspace, bound(&what->lower, what->has_lower),

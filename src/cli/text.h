@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "firn/types.h"
+#include "firn/notice.h"
 
 /* The length of the UTF-8 sequence at the start of `bytes`, and its code point; 0 if there is no
  * valid one. */

@@ -170,7 +170,7 @@ commit(const struct store *store, firn_batch *batch, uint64_t n)
     options.durability = n % 4 == 0 ? FIRN_DURABILITY_FULL : FIRN_DURABILITY_OS;
     if (rc != FIRN_OK ||
         firn_batch_put(batch, store->state, firn_str("last"), firn_str(last), &err) != FIRN_OK ||
-        firn_write(store->handle, batch, &options, &err) != FIRN_OK) {
+        firn_store_write(store->handle, batch, &options, &err) != FIRN_OK) {
         die("commit", &err);
     }
     if (n % 4 == 0) {

@@ -288,7 +288,7 @@ run_range(const struct store *store, uint64_t n, firn_error *err)
     if (rc == FIRN_OK) {
         rc = firn_batch_put(batch, store->state, firn_str("last"), number_text(n, text), err);
     }
-    rc = rc == FIRN_OK ? firn_write(store->handle, batch, &options, err) : rc;
+    rc = rc == FIRN_OK ? firn_store_write(store->handle, batch, &options, err) : rc;
     firn_batch_destroy(batch);
     return rc;
 }
@@ -455,7 +455,7 @@ has_keys(firn_keyspace *keyspace, firn_snapshot *view, const uint64_t *numbers, 
     char text[NAME_SIZE];
     bool is_same = true;
     firn_cursor_options options = FIRN_CURSOR_OPTIONS_INIT;
-    options.view = view;
+    options.snapshot = view;
     if (firn_cursor_open(keyspace, &options, &cursor, &err) != FIRN_OK ||
         firn_cursor_first(cursor, &err) != FIRN_OK) {
         die("cursor", &err);
@@ -487,8 +487,9 @@ has_state(const struct store *store, firn_snapshot *view, const struct state *st
     char text[NAME_SIZE];
     uint8_t *value = NULL;
     size_t size = 0;
-    int rc = view != NULL ? firn_get_at(store->state, view, firn_str("last"), &value, &size, &err)
-                          : firn_get(store->state, firn_str("last"), &value, &size, &err);
+    int rc = view != NULL
+                 ? firn_snapshot_get(view, store->state, firn_str("last"), &value, &size, &err)
+                 : firn_get(store->state, firn_str("last"), &value, &size, &err);
     if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
         die("get", &err);
     }

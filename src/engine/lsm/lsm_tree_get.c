@@ -47,7 +47,7 @@ struct query {
     firn_slice key;
     const struct firn_view *view;
     const struct firn_view *live; /* the whole of it: while operands are gathered, view is a part */
-    struct firn_buf *out;
+    struct firn_buf *out;         /* NULL: the value is not wanted */
     firn_error *err;
     uint64_t sequence; /* of the version that was found last */
 };
@@ -80,7 +80,7 @@ judge(enum firn_entry_kind kind, uint64_t sequence, uint64_t covered_by)
 static int
 take_value(const struct query *query, firn_slice value)
 {
-    return firn_buf_assign(query->out, value) == FIRN_OK
+    return query->out == NULL || firn_buf_assign(query->out, value) == FIRN_OK
                ? FIRN_OK
                : firn_error_no_memory(query->err, "a value");
 }
@@ -193,15 +193,18 @@ look_into(const struct query *query, struct firn_run_file *file, struct newest *
     struct firn_run_hit hit;
     int rc = firn_run_file_open(file, &run, query->err);
     if (rc == FIRN_OK) {
-        rc = run->kind->get(run, query->key, query->view, &hit, &newest->value, query->err);
+        rc = run->kind->get(run, query->key, query->view, &hit,
+                            query->out != NULL ? &newest->value : NULL, query->err);
     }
     if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
         return rc;
     }
     if (rc == FIRN_OK && hit.sequence > newest->hit.sequence) {
-        struct firn_buf value = *query->out;
-        *query->out = newest->value;
-        newest->value = value;
+        if (query->out != NULL) {
+            struct firn_buf value = *query->out;
+            *query->out = newest->value;
+            newest->value = value;
+        }
         newest->hit = hit;
     }
     uint64_t covered =
@@ -446,13 +449,20 @@ settle(struct firn_lsm *lsm, uint64_t time_ms, const struct query *query,
     return FIRN_OK;
 }
 
-/* For who only wants to know whether there is a value. */
+/* The same for a caller who only wants to know whether there is a value. An operand makes one of
+ * whatever lies beneath it, unless all of it together is too long, which reading tells; a value that
+ * expires is judged by its head. */
 __attribute__((noinline)) static int
-get_unwanted(struct firn_lsm_tree *tree, firn_slice key, const struct firn_view *view,
-             uint64_t time_ms, firn_error *err)
+settle_unwanted(struct firn_lsm *lsm, uint64_t time_ms, const struct query *query,
+                const struct firn_lsm_state *state, enum answer *answer)
 {
     struct firn_buf unwanted = {0};
-    int rc = firn_lsm_tree_get_at(tree, key, view, time_ms, &unwanted, err);
+    struct query again = *query;
+    again.out = &unwanted;
+    int rc = ask_state(&again, state, answer);
+    if (rc == FIRN_OK && *answer > ANSWER_VALUE) {
+        rc = settle(lsm, time_ms, &again, state, answer);
+    }
     firn_buf_deinit(&unwanted);
     return rc;
 }
@@ -464,16 +474,14 @@ firn_lsm_tree_get_at(struct firn_lsm_tree *tree, firn_slice key, const struct fi
     struct firn_lsm *lsm = tree->lsm;
     struct query query = {.key = key, .view = view, .live = view, .out = out, .err = err};
     enum answer answer;
-    if (out == NULL) {
-        return get_unwanted(tree, key, view, time_ms, err);
-    }
     size_t slot = firn_epoch_enter(&lsm->epoch);
     /* Pairs with the stores in publish_tree_locked (lsm_install.c) and put_in_front_locked
      * (lsm_tree.c). */
     const struct firn_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_seq_cst);
     int rc = ask_state(&query, state, &answer);
     if (rc == FIRN_OK && answer > ANSWER_VALUE) {
-        rc = settle(lsm, time_ms, &query, state, &answer);
+        rc = out != NULL ? settle(lsm, time_ms, &query, state, &answer)
+                         : settle_unwanted(lsm, time_ms, &query, state, &answer);
     }
     DCHECK(rc != FIRN_OK || answer <= ANSWER_VALUE);
     firn_epoch_leave(&lsm->epoch, slot);

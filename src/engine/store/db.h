@@ -126,9 +126,14 @@ void firn_db_space_settle(struct firn_db *db);
 /* 128 random bits made at creation. */
 const uint8_t *firn_db_id(const struct firn_db *db);
 
-/* System names are allowed here. Read-only: FIRN_NOT_FOUND where it is missing. */
+/* System names are allowed here. The first creates a keyspace that is missing (read-only:
+ * FIRN_NOT_FOUND), the second never does; the third gives FIRN_EXISTS for one that is not missing. */
 FIRN_MUST_CHECK int firn_db_keyspace_open(struct firn_db *db, const char *name,
                                           struct firn_db_keyspace **out, firn_error *err);
+FIRN_MUST_CHECK int firn_db_keyspace_open_existing(struct firn_db *db, const char *name,
+                                                   struct firn_db_keyspace **out, firn_error *err);
+FIRN_MUST_CHECK int firn_db_keyspace_create(struct firn_db *db, const char *name,
+                                            struct firn_db_keyspace **out, firn_error *err);
 FIRN_MUST_CHECK int firn_db_keyspace_list(struct firn_db *db,
                                           int (*visit)(void *ctx, const char *name), void *ctx,
                                           firn_error *err);
@@ -152,6 +157,9 @@ FIRN_MUST_CHECK int firn_db_get(struct firn_db_keyspace *keyspace, firn_slice ke
                                 struct firn_buf *out, firn_error *err);
 FIRN_MUST_CHECK int firn_db_get_at(struct firn_db_keyspace *keyspace, struct firn_db_view *view,
                                    firn_slice key, struct firn_buf *out, firn_error *err);
+/* Whether the key has a value now. Any thread. */
+FIRN_MUST_CHECK int firn_db_get_exists(struct firn_db_keyspace *keyspace, firn_slice key, bool *out,
+                                       firn_error *err);
 
 /* Many keys at one view, NULL meaning now. visit gets each with its number, in order, and the value,
  * which it may take the memory of; NULL where the key is missing. What it returns other than

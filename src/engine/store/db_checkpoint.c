@@ -301,11 +301,11 @@ find_made(struct firn_db *db, const uint8_t *id, struct firn_db_checkpoint_info 
 }
 
 int
-firn_db_checkpoint_create(struct firn_db *db, const char *name, struct firn_db_checkpoint_info *out,
-                          firn_error *err)
+firn_db_checkpoint_create_at(struct firn_db *db, const char *name, int64_t created_ns,
+                             struct firn_db_checkpoint_info *out, firn_error *err)
 {
     struct firn_history_record record = {
-        .kind = FIRN_HISTORY_CREATE, .name = firn_str(name), .created_ns = firn_os_now_ns(db->os)};
+        .kind = FIRN_HISTORY_CREATE, .name = firn_str(name), .created_ns = created_ns};
     struct firn_db_checkpoint_info info;
     int rc;
     if (db->is_read_only) {
@@ -319,6 +319,13 @@ firn_db_checkpoint_create(struct firn_db *db, const char *name, struct firn_db_c
     }
 out:
     return rc;
+}
+
+int
+firn_db_checkpoint_create(struct firn_db *db, const char *name, struct firn_db_checkpoint_info *out,
+                          firn_error *err)
+{
+    return firn_db_checkpoint_create_at(db, name, firn_os_now_ns(db->os), out, err);
 }
 
 int

@@ -27,6 +27,11 @@ struct firn_db_checkpoint_info {
 /* name may be "": none. *out (NULL: not wanted) is what was made. */
 FIRN_MUST_CHECK int firn_db_checkpoint_create(struct firn_db *db, const char *name,
                                               struct firn_db_checkpoint_info *out, firn_error *err);
+/* As if it had been made at another time. */
+FIRN_MUST_CHECK int firn_db_checkpoint_create_at(struct firn_db *db, const char *name,
+                                                 int64_t created_ns,
+                                                 struct firn_db_checkpoint_info *out,
+                                                 firn_error *err);
 /* Makes one with the id, number, name and time of one that another store has, a safety checkpoint
  * as an ordinary one, in a store that has none and that nobody else uses; MANIFEST has it when this
  * returns. */

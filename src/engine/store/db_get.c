@@ -151,6 +151,14 @@ firn_db_get(struct firn_db_keyspace *keyspace, firn_slice key, struct firn_buf *
 }
 
 int
+firn_db_get_exists(struct firn_db_keyspace *keyspace, firn_slice key, bool *out, firn_error *err)
+{
+    int rc = get_now(keyspace, key, NULL, err);
+    *out = rc == FIRN_OK;
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+int
 firn_db_get_at(struct firn_db_keyspace *keyspace, struct firn_db_view *view, firn_slice key,
                struct firn_buf *out, firn_error *err)
 {

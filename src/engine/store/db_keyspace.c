@@ -280,24 +280,55 @@ out:
 }
 
 int
-firn_db_keyspace_open(struct firn_db *db, const char *name, struct firn_db_keyspace **out,
-                      firn_error *err)
+firn_db_keyspace_open_existing(struct firn_db *db, const char *name, struct firn_db_keyspace **out,
+                               firn_error *err)
 {
     *out = NULL;
     int rc = firn_db_keyspace_check_name(name, err);
-    if (rc == FIRN_OK) {
-        rc = open_existing(db, name, out, err);
-    }
-    if (rc != FIRN_NOT_FOUND || db->is_read_only) {
-        return rc;
-    }
+    return rc == FIRN_OK ? open_existing(db, name, out, err) : rc;
+}
+
+/* *out_is_new: this call created it, and not another thread meanwhile. */
+static int
+find_or_create(struct firn_db *db, const char *name, struct firn_db_keyspace **out,
+               bool *out_is_new, firn_error *err)
+{
     firn_db_keyspace_begin_change(db);
-    /* Somebody else may have created it meanwhile. */
-    rc = open_existing(db, name, out, err);
+    int rc = open_existing(db, name, out, err);
+    *out_is_new = rc == FIRN_NOT_FOUND;
     if (rc == FIRN_NOT_FOUND) {
         rc = create(db, name, out, err);
     }
     firn_db_keyspace_end_change(db);
+    return rc;
+}
+
+int
+firn_db_keyspace_open(struct firn_db *db, const char *name, struct firn_db_keyspace **out,
+                      firn_error *err)
+{
+    bool is_new;
+    int rc = firn_db_keyspace_open_existing(db, name, out, err);
+    return rc == FIRN_NOT_FOUND && !db->is_read_only ? find_or_create(db, name, out, &is_new, err)
+                                                     : rc;
+}
+
+int
+firn_db_keyspace_create(struct firn_db *db, const char *name, struct firn_db_keyspace **out,
+                        firn_error *err)
+{
+    bool is_new = false;
+    int rc = firn_db_keyspace_open_existing(db, name, out, err);
+    if (rc == FIRN_NOT_FOUND && db->is_read_only) {
+        return firn_db_write_refuse_read_only(db, err);
+    }
+    if (rc == FIRN_NOT_FOUND) {
+        rc = find_or_create(db, name, out, &is_new, err);
+    }
+    if (rc == FIRN_OK && !is_new) {
+        *out = NULL;
+        return firn_error_set(err, FIRN_EXISTS, "there is a keyspace '%s' already", name);
+    }
     return rc;
 }
 

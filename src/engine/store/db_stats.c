@@ -111,7 +111,7 @@ gather_keyspaces(struct firn_db *db, const struct firn_db_image *image, firn_sto
                         !atomic_load_explicit(&tree->is_out, memory_order_relaxed);
         out->keyspaces += is_there ? 1 : 0;
     }
-    out->views = db->view_count;
+    out->snapshots = db->view_count;
     firn_os_mutex_unlock(&db->state_mutex);
 }
 
@@ -320,7 +320,7 @@ append_numbers(const firn_store_statistics *stats, struct firn_buf *out)
         {"stalls", stats->stalls},
         {"stall_ns", stats->stall_ns},
         {"background_failures", stats->background_failures},
-        {"views", stats->views},
+        {"snapshots", stats->snapshots},
         {"conflicts", stats->conflicts},
         {"value_files", stats->value_files},
         {"value_bytes", stats->value_bytes},

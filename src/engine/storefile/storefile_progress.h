@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/step.h"
-#include "firn/types.h"
+#include "firn/notice.h"
 #include "os/os.h"
 
 /* Zeroed tells nobody. */

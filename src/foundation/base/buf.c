@@ -34,10 +34,14 @@ firn_buf_reserve(struct firn_buf *buf, size_t more)
             capacity = wanted;
         }
     }
-    uint8_t *data = firn_resize(buf->data, capacity);
+    uint8_t *data = firn_resize(buf->is_borrowed ? NULL : buf->data, capacity);
     if (data == NULL) {
         return FIRN_NO_MEMORY;
     }
+    if (buf->is_borrowed && buf->size > 0) {
+        memcpy(data, buf->data, buf->size);
+    }
+    buf->is_borrowed = false;
     buf->data = data;
     buf->capacity = capacity;
     return FIRN_OK;
@@ -46,7 +50,9 @@ firn_buf_reserve(struct firn_buf *buf, size_t more)
 void
 firn_buf_deinit(struct firn_buf *buf)
 {
-    firn_free(buf->data);
+    if (!buf->is_borrowed) {
+        firn_free(buf->data);
+    }
     *buf = (struct firn_buf){0};
 }
 

@@ -8,6 +8,7 @@
 #ifndef FIRN_BASE_BUF_H
 #define FIRN_BASE_BUF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,9 +18,18 @@ struct firn_buf {
     uint8_t *data;
     size_t size;
     size_t capacity;
+    bool is_borrowed; /* the memory is the caller's: replaced when it is too small, never freed */
 };
 
-/* Releases the memory; the buffer is empty and usable afterwards. */
+/* An empty buffer that uses the caller's memory as long as the contents fit into it. */
+static inline struct firn_buf
+firn_buf_borrowed(void *memory, size_t capacity)
+{
+    struct firn_buf buf = {capacity > 0 ? (uint8_t *)memory : NULL, 0, capacity, true};
+    return buf;
+}
+
+/* Releases memory of its own; the buffer is empty and usable afterwards. */
 void firn_buf_deinit(struct firn_buf *buf);
 
 /* Forgets the contents, keeps the memory. */

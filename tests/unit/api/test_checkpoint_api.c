@@ -135,7 +135,7 @@ views_are_opened_at_checkpoints(void **state)
     /* It stays when the checkpoint goes. */
     OK(firn_store_checkpoint_delete(store, &options.checkpoint, 1, &err));
     OK(firn_store_compact(store, NULL, &err));
-    OK(firn_get_at(keyspace, view, firn_str("a"), &value, &size, &err));
+    OK(firn_snapshot_get(view, keyspace, firn_str("a"), &value, &size, &err));
     assert_int_equal(value[0], '1');
     firn_release(value);
     firn_snapshot_close(view);
@@ -231,7 +231,11 @@ arguments_that_cannot_be_meant_are_refused(void **state)
     int seen = 0;
 #define REFUSED(expression) assert_int_equal((expression), FIRN_INVALID)
     REFUSED(firn_store_checkpoint_create(NULL, "a", NULL, NULL, &err));
-    REFUSED(firn_store_checkpoint_create(store, "a", &out, NULL, &err));
+    firn_store_checkpoint_options made = FIRN_STORE_CHECKPOINT_OPTIONS_INIT;
+    made.created_ns = -1;
+    REFUSED(firn_store_checkpoint_create(store, "a", &made, NULL, &err));
+    made.size = 1;
+    REFUSED(firn_store_checkpoint_create(store, "a", &made, NULL, &err));
     REFUSED(firn_store_checkpoint_create(store, "a", NULL, &unset, &err));
     REFUSED(firn_store_checkpoint_create(store, "not a name", NULL, NULL, &err));
     REFUSED(firn_store_checkpoint_list(NULL, NULL, count, &seen, &err));
@@ -310,8 +314,8 @@ a_checkpoint_goes_into_a_file_and_back(void **state)
     (void)snprintf(file, sizeof file, "%s/file", dir);
     (void)snprintf(copy, sizeof copy, "%s/copy", dir);
     OK(firn_store_checkpoint_create(store, "one", NULL, NULL, &err));
-    options.on_progress = count_calls;
-    options.ctx = &calls;
+    options.callbacks.on_progress = count_calls;
+    options.callbacks.ctx = &calls;
     OK(firn_store_export(store, "one", file, &options, &err));
     assert_true(calls >= 2);
     assert_int_equal(firn_store_export(store, NULL, file, NULL, &err), FIRN_EXISTS);

@@ -173,7 +173,7 @@ teardown(void **state)
     firn_bulk_close(opened.bulk);
     OK(firn_txn_commit(opened.txn, NULL, &err));
     firn_txn_close(opened.txn);
-    OK(firn_write(opened.store, opened.batch, NULL, &err));
+    OK(firn_store_write(opened.store, opened.batch, NULL, &err));
     firn_batch_destroy(opened.batch);
     firn_batch_destroy(opened.batch_behind);
     firn_cursor_close(opened.cursor);
@@ -306,6 +306,7 @@ sink(void *ctx, firn_slice data)
     X(firn_chkp_writer_add_stream, opened.chkp_writer, source, NULL, NULL, NULL)                   \
     X(firn_chkp_writer_add_trusted_frame, opened.chkp_writer, &hash, k, NULL)                      \
     X(firn_chkp_writer_finish, opened.chkp_writer, text)                                           \
+    X(firn_compare_and_put, opened.keyspace, k, k, k, NULL)                                        \
     X(firn_config_list, opened.workspace, VISIT(const firn_config_setting *), NULL)                \
     X(firn_config_list_readable, opened.workspace, VISIT(const firn_config_setting *), NULL, NULL) \
     X(firn_config_set, opened.workspace, "save.max-file-size", "1M")                               \
@@ -318,9 +319,12 @@ sink(void *ctx, firn_slice data)
     X(firn_cursor_seek_before, opened.cursor, k)                                                   \
     X(firn_delete, opened.keyspace, k, NULL)                                                       \
     X(firn_delete_range, opened.keyspace, k, k, NULL)                                              \
+    X(firn_exists, opened.keyspace, k, &flag)                                                      \
     X(firn_get, opened.keyspace, k, &value, &size)                                                 \
-    X(firn_get_at, opened.keyspace, opened.view, k, &value, &size)                                 \
+    X(firn_get_into, opened.keyspace, k, text, sizeof text, &size)                                 \
+    X(firn_snapshot_get, opened.view, opened.keyspace, k, &value, &size)                           \
     X(firn_get_many, opened.keyspace, NULL, &k, 1, &(firn_get_result){0})                          \
+    X(firn_insert, opened.keyspace, k, k, NULL)                                                    \
     X(firn_keyspace_drop, opened.store, "k")                                                       \
     X(firn_keyspace_list, opened.store, VISIT(const char *), NULL)                                 \
     X(firn_keyspace_open, opened.store, "k", NULL, &keyspace_out)                                  \
@@ -392,7 +396,7 @@ sink(void *ctx, firn_slice data)
     X(firn_workspace_watch, opened.workspace, NULL)                                                \
     X(firn_workspace_watch_look, opened.workspace, &(firn_workspace_watch_info){0})                \
     X(firn_workspace_watch_stop, opened.workspace, NULL)                                           \
-    X(firn_write, opened.store, opened.batch, NULL)
+    X(firn_store_write, opened.store, opened.batch, NULL)
 
 /* Functions that return no code: X(function, whether it says nothing) */
 #define SILENT(X)                                                                        \
@@ -443,20 +447,56 @@ sink(void *ctx, firn_slice data)
     X(firn_store_close, close_stores())
 
 /* What takes no handle. */
-static const char *const free_ones[] = {"firn_alxs_open",          "firn_alxs_verify",
-                                        "firn_alxs_writer_create", "firn_batch_create",
-                                        "firn_store_import",       "firn_chkp_list_packs",
-                                        "firn_chkp_open",          "firn_chkp_rebuild_index",
-                                        "firn_chkp_set_open",      "firn_chkp_writer_create",
-                                        "firn_code_name",          "firn_code_text",
-                                        "firn_config_size",        "firn_hash_from_hex",
-                                        "firn_hash_to_hex",        "firn_pack_open",
-                                        "firn_pack_writer_create", "firn_release",
-                                        "firn_store_destroy",      "firn_store_open",
-                                        "firn_store_open_memory",  "firn_trust_add",
-                                        "firn_trust_find",         "firn_trust_list",
-                                        "firn_trust_remove",       "firn_version",
-                                        "firn_workspace_open",     "firn_workspaces_list",
+static const char *const free_ones[] = {"firn_alxs_open",
+                                        "firn_alxs_verify",
+                                        "firn_alxs_writer_create",
+                                        "firn_batch_create",
+                                        "firn_chkp_list_packs",
+                                        "firn_chkp_open",
+                                        "firn_chkp_rebuild_index",
+                                        "firn_chkp_set_open",
+                                        "firn_chkp_writer_create",
+                                        "firn_code_name",
+                                        "firn_code_text",
+                                        "firn_config_size",
+                                        "firn_config_source_name",
+                                        "firn_hash_from_hex",
+                                        "firn_hash_to_hex",
+                                        "firn_key_add_bool",
+                                        "firn_key_add_f64",
+                                        "firn_key_add_i64",
+                                        "firn_key_add_text",
+                                        "firn_key_add_u64",
+                                        "firn_key_in",
+                                        "firn_key_is_valid",
+                                        "firn_key_read_bool",
+                                        "firn_key_read_f64",
+                                        "firn_key_read_i64",
+                                        "firn_key_read_text",
+                                        "firn_key_read_u64",
+                                        "firn_key_slice",
+                                        "firn_notice_kind_name",
+                                        "firn_pack_open",
+                                        "firn_pack_writer_create",
+                                        "firn_release",
+                                        "firn_store_destroy",
+                                        "firn_store_difference_kind_name",
+                                        "firn_store_import",
+                                        "firn_store_open",
+                                        "firn_store_open_memory",
+                                        "firn_trust_add",
+                                        "firn_trust_find",
+                                        "firn_trust_list",
+                                        "firn_trust_remove",
+                                        "firn_version",
+                                        "firn_workspace_change_kind_name",
+                                        "firn_workspace_entry_type_name",
+                                        "firn_workspace_lines_kind_name",
+                                        "firn_workspace_open",
+                                        "firn_workspace_repair_data_name",
+                                        "firn_workspace_repair_state_name",
+                                        "firn_workspace_revert_conflict_kind_name",
+                                        "firn_workspaces_list",
                                         "firn_workspaces_remove"};
 
 #define NAME(function, ...) #function,

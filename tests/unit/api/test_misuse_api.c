@@ -216,7 +216,7 @@ a_batch_of_a_closed_store_is_refused_by_the_next(void **state)
         OK(firn_store_close(store, &err));
         store = open_store();
         keyspace = open_keyspace(store);
-        INVALID(firn_write(store, batch, NULL, &err));
+        INVALID(firn_store_write(store, batch, NULL, &err));
         INVALID(firn_batch_put(batch, keyspace, key, key, &err));
         INVALID(firn_batch_merge(batch, keyspace, key, FIRN_MERGE_APPEND, key, &err));
         INVALID(firn_batch_delete(batch, keyspace, key, &err));
@@ -246,8 +246,8 @@ handles_of_two_stores_do_not_mix(void **state)
     OK(firn_txn_begin(one, NULL, &txn, &err));
     OK(firn_batch_create(&batch, &err));
     OK(firn_batch_put(batch, mine, key, key, &err));
-    at.view = view;
-    INVALID(firn_get_at(other, view, key, &value, &size, &err));
+    at.snapshot = view;
+    INVALID(firn_snapshot_get(view, other, key, &value, &size, &err));
     INVALID(firn_get_many(other, view, &key, 1, &got, &err));
     INVALID(firn_cursor_open(other, &at, &cursor, &err));
     INVALID(firn_txn_get(txn, other, key, &value, &size, &err));
@@ -258,7 +258,7 @@ handles_of_two_stores_do_not_mix(void **state)
     INVALID(firn_txn_cursor_open(txn, other, NULL, &cursor, &err));
     INVALID(firn_txn_cursor_open(txn, mine, &at, &cursor, &err));
     INVALID(firn_batch_put(batch, other, key, key, &err));
-    INVALID(firn_write(two, batch, NULL, &err));
+    INVALID(firn_store_write(two, batch, NULL, &err));
     firn_batch_destroy(batch);
     firn_txn_close(txn);
     firn_snapshot_close(view);
@@ -399,7 +399,7 @@ closed_handles_are_known(void **state)
     OK(firn_snapshot_open(store, NULL, &view, &err));
     firn_snapshot_close(view);
     firn_snapshot_close(view);
-    MISUSED(firn_get_at(keyspace, view, key, &value, &size, &err));
+    MISUSED(firn_snapshot_get(view, keyspace, key, &value, &size, &err));
     MISUSED(firn_snapshot_keyspace_open(view, "k", &found, &err));
     MISUSED(firn_snapshot_keyspace_list(view, visit_name, NULL, &err));
     OK(firn_cursor_open(keyspace, NULL, &cursor, &err));
@@ -422,7 +422,7 @@ closed_handles_are_known(void **state)
     firn_batch_clear(batch);
     assert_int_equal(firn_batch_count(batch), 0);
     MISUSED(firn_batch_put(batch, keyspace, key, key, &err));
-    MISUSED(firn_write(store, batch, NULL, &err));
+    MISUSED(firn_store_write(store, batch, NULL, &err));
     OK(firn_store_close(store, &err));
     assert_store_refuses(store);
     assert_keyspace_refuses(keyspace);
@@ -462,7 +462,7 @@ a_handle_that_is_in_use_is_refused(void **state)
     OK(firn_cursor_first(inner, &err));
     OK(firn_api_handle_enter(batch, FIRN_API_HANDLE_BATCH, &err));
     MISUSED(firn_batch_put(batch, keyspace, key, key, &err));
-    MISUSED(firn_write(store, batch, NULL, &err));
+    MISUSED(firn_store_write(store, batch, NULL, &err));
     firn_api_handle_leave(batch);
     OK(firn_batch_put(batch, keyspace, key, key, &err));
     firn_batch_destroy(batch);
@@ -549,7 +549,7 @@ any_number_of_handles_may_be_open(void **state)
     firn_store *store = open_store();
     firn_keyspace *keyspace = open_keyspace(store);
     OK(firn_batch_put(batches[COUNT - 1], keyspace, key, key, &err));
-    OK(firn_write(store, batches[COUNT - 1], NULL, &err));
+    OK(firn_store_write(store, batches[COUNT - 1], NULL, &err));
     OK(firn_store_close(store, &err));
     for (int i = 0; i < COUNT; i++) {
         firn_batch_destroy(batches[i]);

@@ -189,10 +189,11 @@ note_progress(void *ctx, const firn_progress *progress)
 }
 
 static void
-ignore_damage(void *ctx, const char *text)
+ignore_damage(void *ctx, const firn_notice *notice)
 {
     (void)ctx;
-    assert_non_null(strstr(text, path));
+    assert_int_equal(notice->kind, FIRN_NOTICE_DAMAGED);
+    assert_non_null(strstr(notice->text, path));
 }
 
 static void
@@ -204,9 +205,9 @@ verifying_tells_how_far_it_is_and_can_be_cancelled(void **state)
     struct stat stat_of;
     struct asked asked = {.answer = FIRN_OK};
     firn_pack_verify_options options = FIRN_PACK_VERIFY_OPTIONS_INIT;
-    options.on_damage = ignore_damage;
-    options.on_progress = note_progress;
-    options.ctx = &asked;
+    options.callbacks.on_notice = ignore_damage;
+    options.callbacks.on_progress = note_progress;
+    options.callbacks.ctx = &asked;
     assert_int_equal(stat(path, &stat_of), 0);
     assert_int_equal(firn_pack_open(path, &pack, &err), FIRN_OK);
     assert_int_equal(firn_pack_verify(pack, &options, &err), FIRN_CORRUPT);

@@ -4,6 +4,7 @@
  * cannot be meant.
  */
 #include <glob.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -137,7 +138,7 @@ batches_can_be_walked_and_joined(void **state)
     OK(firn_batch_append(first, second, &err));
     assert_true(firn_batch_size(first) > first_size);
     expect_walk(first, "put a=1 put = delete b= put a=12 merge m=3+ range c=d put e=5! ");
-    OK(firn_write(store, first, NULL, &err));
+    OK(firn_store_write(store, first, NULL, &err));
     OK(firn_get(k, firn_str("a"), &value, &size, &err));
     assert_int_equal(size, 2);
     assert_memory_equal(value, "12", 2);
@@ -358,7 +359,7 @@ numbers_are_what_merges_make_them(void **state)
                         &err));
     OK(firn_batch_put_ttl(batch, keyspace, firn_str("short"), firn_str("1"), 1, &err));
     OK(firn_batch_put_ttl(batch, keyspace, firn_str("long"), firn_str("1"), 3600 * 1000, &err));
-    OK(firn_write(store, batch, NULL, &err));
+    OK(firn_store_write(store, batch, NULL, &err));
     firn_batch_destroy(batch);
     OK(firn_get(keyspace, firn_str("n"), &value, &size, &err));
     assert_true(firn_number_of(value, size) == 14);
@@ -442,7 +443,7 @@ an_application_stores_and_finds(void **state)
     OK(firn_batch_put(batch, users, firn_str("alan"), firn_str("1912"), &err));
     OK(firn_batch_delete(batch, users, firn_str("ada"), &err));
     assert_int_equal(firn_batch_count(batch), 2);
-    OK(firn_write(store, batch, NULL, &err));
+    OK(firn_store_write(store, batch, NULL, &err));
     firn_batch_clear(batch);
     assert_int_equal(firn_batch_count(batch), 0);
     firn_batch_destroy(batch);
@@ -464,10 +465,8 @@ an_application_stores_and_finds(void **state)
     assert_int_equal(size, 0);
 
     firn_cursor_options options = FIRN_CURSOR_OPTIONS_INIT;
-    options.lower = "b";
-    options.lower_size = 1;
-    options.upper = "f";
-    options.upper_size = 1;
+    options.lower = firn_str("b");
+    options.upper = firn_str("f");
     firn_cursor *cursor;
     OK(firn_cursor_open(users, &options, &cursor, &err));
     OK(firn_cursor_first(cursor, &err));
@@ -607,7 +606,12 @@ arguments_that_cannot_be_meant_are_refused(void **state)
     assert_int_equal(firn_keyspace_open(NULL, "k", NULL, &keyspace, &err), FIRN_INVALID);
     assert_int_equal(firn_keyspace_open(store, NULL, NULL, &keyspace, &err), FIRN_INVALID);
     assert_int_equal(firn_keyspace_open(store, "k", NULL, NULL, &err), FIRN_INVALID);
-    assert_int_equal(firn_keyspace_open(store, "k", "x", &keyspace, &err), FIRN_INVALID);
+    firn_keyspace_options neither = FIRN_KEYSPACE_OPTIONS_INIT;
+    neither.create_if_missing = false;
+    neither.fail_if_exists = true;
+    assert_int_equal(firn_keyspace_open(store, "k", &neither, &keyspace, &err), FIRN_INVALID);
+    neither.size = 0;
+    assert_int_equal(firn_keyspace_open(store, "k", &neither, &keyspace, &err), FIRN_INVALID);
     assert_int_equal(firn_keyspace_list(store, NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_keyspace_list(NULL, count_name, NULL, &err), FIRN_INVALID);
     keyspace = open_keyspace(store, "k");
@@ -651,13 +655,13 @@ arguments_that_cannot_be_meant_are_refused(void **state)
                      FIRN_INVALID);
     assert_int_equal(firn_batch_merge(batch, keyspace, key, FIRN_MERGE_APPEND, hole, &err),
                      FIRN_INVALID);
-    assert_int_equal(firn_write(store, batch, &ttl, &err), FIRN_INVALID);
+    assert_int_equal(firn_store_write(store, batch, &ttl, &err), FIRN_INVALID);
     assert_int_equal(firn_batch_delete(batch, keyspace, hole, &err), FIRN_INVALID);
     assert_int_equal(firn_batch_delete(batch, NULL, key, &err), FIRN_INVALID);
     assert_int_equal(firn_batch_delete(NULL, keyspace, key, &err), FIRN_INVALID);
-    assert_int_equal(firn_write(NULL, batch, NULL, &err), FIRN_INVALID);
-    assert_int_equal(firn_write(store, NULL, NULL, &err), FIRN_INVALID);
-    assert_int_equal(firn_write(store, batch, &write, &err), FIRN_INVALID);
+    assert_int_equal(firn_store_write(NULL, batch, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_store_write(store, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_store_write(store, batch, &write, &err), FIRN_INVALID);
     firn_batch_clear(NULL);
     firn_batch_destroy(NULL);
     assert_int_equal(firn_batch_count(NULL), 0);
@@ -685,7 +689,7 @@ arguments_that_cannot_be_meant_are_refused(void **state)
     firn_cursor_options bounds = FIRN_CURSOR_OPTIONS_INIT;
     assert_int_equal(firn_cursor_open(NULL, NULL, &cursor, &err), FIRN_INVALID);
     assert_int_equal(firn_cursor_open(keyspace, NULL, NULL, &err), FIRN_INVALID);
-    bounds.prefix_size = 1;
+    bounds.prefix.size = 1;
     assert_int_equal(firn_cursor_open(keyspace, &bounds, &cursor, &err), FIRN_INVALID);
     assert_int_equal(firn_cursor_first(NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_cursor_last(NULL, &err), FIRN_INVALID);
@@ -713,7 +717,7 @@ assert_value(firn_keyspace *keyspace, firn_snapshot *view, const char *key, cons
     uint8_t *value;
     size_t size;
     int rc = view == NULL ? firn_get(keyspace, firn_str(key), &value, &size, &err)
-                          : firn_get_at(keyspace, view, firn_str(key), &value, &size, &err);
+                          : firn_snapshot_get(view, keyspace, firn_str(key), &value, &size, &err);
     if (expected == NULL) {
         assert_int_equal(rc, FIRN_NOT_FOUND);
         return;
@@ -771,7 +775,7 @@ use_engine(firn_store *store)
     OK(firn_batch_create(&batch, &err));
     OK(firn_batch_delete_range(batch, keyspace, firn_str("b"), firn_str("c"), &err));
     OK(firn_batch_put(batch, keyspace, firn_str("c"), firn_str("2"), &err));
-    OK(firn_write(store, batch, NULL, &err));
+    OK(firn_store_write(store, batch, NULL, &err));
     firn_batch_destroy(batch);
     OK(firn_store_flush(store, &err));
     OK(firn_store_compact(store, NULL, &err));
@@ -788,14 +792,14 @@ use_engine(firn_store *store)
     assert_int_equal(count, 1);
     OK(firn_snapshot_keyspace_open(view, "k", &seen, &err));
     firn_cursor_options options = FIRN_CURSOR_OPTIONS_INIT;
-    options.view = view;
+    options.snapshot = view;
     OK(firn_cursor_open(seen, &options, &cursor, &err));
     firn_snapshot_close(view);
     OK(firn_cursor_last(cursor, &err));
     assert_true(firn_cursor_key(cursor).size == 1 && firn_cursor_key(cursor).data[0] == 'b');
     assert_true(firn_cursor_value(cursor).size > 0);
     firn_cursor_close(cursor);
-    options.view = NULL;
+    options.snapshot = NULL;
     options.keys_only = true;
     OK(firn_keyspace_open(store, "keys", NULL, &seen, &err));
     OK(firn_put(seen, firn_str("a"), firn_str("1"), NULL, &err));
@@ -947,10 +951,10 @@ arguments_of_the_engine_are_checked(void **state)
     assert_int_equal(firn_snapshot_keyspace_open(view, "firn.x", &keyspace, &err), FIRN_INVALID);
     assert_int_equal(firn_snapshot_keyspace_open(view, "none", &keyspace, &err), FIRN_NOT_FOUND);
     OK(firn_snapshot_keyspace_open(view, "k", &keyspace, &err));
-    assert_int_equal(firn_get_at(keyspace, NULL, key, &value, &size, &err), FIRN_INVALID);
-    assert_int_equal(firn_get_at(NULL, view, key, &value, &size, &err), FIRN_INVALID);
-    assert_int_equal(firn_get_at(keyspace, view, hole, &value, &size, &err), FIRN_INVALID);
-    assert_int_equal(firn_get_at(keyspace, view, key, NULL, &size, &err), FIRN_INVALID);
+    assert_int_equal(firn_snapshot_get(NULL, keyspace, key, &value, &size, &err), FIRN_INVALID);
+    assert_int_equal(firn_snapshot_get(view, NULL, key, &value, &size, &err), FIRN_INVALID);
+    assert_int_equal(firn_snapshot_get(view, keyspace, hole, &value, &size, &err), FIRN_INVALID);
+    assert_int_equal(firn_snapshot_get(view, keyspace, key, NULL, &size, &err), FIRN_INVALID);
     firn_snapshot_close(NULL);
     firn_batch_destroy(batch);
     assert_int_equal(firn_store_close(store, &err), FIRN_MISUSE);
@@ -1065,6 +1069,244 @@ the_size_of_a_range_is_told_about(void **state)
     OK(firn_store_close(store, &err));
 }
 
+/* ---- reads without a copy of one's own ---- */
+
+static void
+a_value_goes_into_the_callers_buffer(void **state)
+{
+    (void)state;
+    firn_store *store;
+    firn_keyspace *keyspace;
+    uint8_t buffer[2000];
+    uint8_t *large = malloc(1 << 20);
+    size_t size;
+    assert_non_null(large);
+    memset(large, 'x', 1 << 20);
+    OK(firn_store_open_memory(64 << 20, NULL, &store, &err));
+    OK(firn_keyspace_open(store, "k", NULL, &keyspace, &err));
+    OK(firn_put(keyspace, firn_str("small"), firn_str("value"), NULL, &err));
+    OK(firn_put(keyspace, firn_str("empty"), firn_str(""), NULL, &err));
+    OK(firn_put(keyspace, firn_str("large"), firn_bytes(large, 1 << 20), NULL, &err));
+    OK(firn_merge(keyspace, firn_str("merged"), FIRN_MERGE_APPEND, firn_str("va"), NULL, &err));
+    OK(firn_merge(keyspace, firn_str("merged"), FIRN_MERGE_APPEND, firn_str("lue"), NULL, &err));
+    firn_write_options expiring = FIRN_WRITE_OPTIONS_INIT;
+    expiring.ttl_ms = 1000 * 1000;
+    OK(firn_put(keyspace, firn_str("expiring"), firn_str("value"), &expiring, &err));
+    /* From memtables, then from files. */
+    for (int round = 0; round < 2; round++) {
+        static const char *const keys[] = {"small", "merged", "expiring"};
+        for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+            for (size_t capacity = 0; capacity < 20; capacity++) {
+                memset(buffer, 'y', sizeof buffer);
+                int rc = firn_get_into(keyspace, firn_str(keys[i]), buffer, capacity, &size, &err);
+                assert_int_equal(rc, capacity < 5 ? FIRN_LIMIT : FIRN_OK);
+                assert_int_equal(size, 5);
+                assert_int_equal(buffer[capacity], 'y'); /* nothing beyond it is touched */
+                assert_true(rc != FIRN_OK || memcmp(buffer, "value", 5) == 0);
+            }
+        }
+        OK(firn_get_into(keyspace, firn_str("empty"), NULL, 0, &size, &err));
+        assert_int_equal(size, 0);
+        assert_int_equal(
+            firn_get_into(keyspace, firn_str("large"), buffer, sizeof buffer, &size, &err),
+            FIRN_LIMIT);
+        assert_int_equal(size, 1 << 20);
+        memset(large, 'y', 1 << 20);
+        OK(firn_get_into(keyspace, firn_str("large"), large, 1 << 20, &size, &err));
+        assert_int_equal(large[0], 'x');
+        assert_int_equal(large[(1 << 20) - 1], 'x');
+        assert_int_equal(
+            firn_get_into(keyspace, firn_str("none"), buffer, sizeof buffer, &size, &err),
+            FIRN_NOT_FOUND);
+        assert_int_equal(size, 0);
+        OK(firn_store_flush(store, &err));
+    }
+    assert_int_equal(firn_get_into(keyspace, firn_str("small"), NULL, 5, &size, &err),
+                     FIRN_INVALID);
+    assert_int_equal(firn_get_into(keyspace, firn_str("small"), buffer, 5, NULL, &err),
+                     FIRN_INVALID);
+    OK(firn_store_close(store, &err));
+    free(large);
+}
+
+static void
+what_exists_is_told_without_its_value(void **state)
+{
+    (void)state;
+    firn_store *store;
+    firn_keyspace *keyspace;
+    bool exists;
+    firn_write_options expiring = FIRN_WRITE_OPTIONS_INIT;
+    OK(firn_store_open_memory(64 << 20, NULL, &store, &err));
+    OK(firn_keyspace_open(store, "k", NULL, &keyspace, &err));
+    OK(firn_put(keyspace, firn_str("there"), firn_str("value"), NULL, &err));
+    OK(firn_put(keyspace, firn_str("gone"), firn_str("value"), NULL, &err));
+    OK(firn_delete(keyspace, firn_str("gone"), NULL, &err));
+    OK(firn_put(keyspace, firn_str("range"), firn_str("value"), NULL, &err));
+    OK(firn_delete_range(keyspace, firn_str("r"), firn_str("s"), NULL, &err));
+    OK(firn_merge(keyspace, firn_str("merged"), FIRN_MERGE_APPEND, firn_str("a"), NULL, &err));
+    expiring.ttl_ms = 1;
+    OK(firn_put(keyspace, firn_str("expired"), firn_str("value"), &expiring, &err));
+    expiring.ttl_ms = 1000 * 1000;
+    OK(firn_put(keyspace, firn_str("expiring"), firn_str("value"), &expiring, &err));
+    OK(firn_store_checkpoint_create(store, "c", NULL, NULL, &err)); /* history is asked, too */
+    struct timespec while_it_expires = {0, 20 * 1000 * 1000};
+    (void)nanosleep(&while_it_expires, NULL);
+    for (int round = 0; round < 2; round++) {
+        static const char *const keys[] = {"there", "merged",  "expiring", "gone",
+                                           "range", "expired", "never"};
+        for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+            exists = i >= 3;
+            OK(firn_exists(keyspace, firn_str(keys[i]), &exists, &err));
+            assert_int_equal(exists, i < 3);
+        }
+        OK(firn_store_flush(store, &err));
+        OK(firn_store_compact(store, NULL, &err));
+    }
+    OK(firn_store_restore(store, "c", NULL, &err));
+    OK(firn_exists(keyspace, firn_str("there"), &exists, &err));
+    assert_true(exists);
+    assert_int_equal(firn_exists(keyspace, firn_str("there"), NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_exists(NULL, firn_str("there"), &exists, &err), FIRN_INVALID);
+    OK(firn_store_close(store, &err));
+}
+
+/* ---- writes that depend on the value ---- */
+
+static void
+writes_depend_on_the_value(void **state)
+{
+    (void)state;
+    firn_store *store;
+    firn_keyspace *keyspace;
+    uint8_t buffer[20];
+    size_t size;
+    firn_write_options options = FIRN_WRITE_OPTIONS_INIT;
+    OK(firn_store_open_memory(64 << 20, NULL, &store, &err));
+    OK(firn_keyspace_open(store, "k", NULL, &keyspace, &err));
+    const firn_slice key = firn_str("key");
+    assert_int_equal(firn_compare_and_put(keyspace, key, firn_str(""), firn_str("x"), NULL, &err),
+                     FIRN_NOT_FOUND);
+    OK(firn_insert(keyspace, key, firn_str("one"), NULL, &err));
+    assert_int_equal(firn_insert(keyspace, key, firn_str("two"), NULL, &err), FIRN_EXISTS);
+    assert_int_equal(
+        firn_compare_and_put(keyspace, key, firn_str("on"), firn_str("two"), NULL, &err),
+        FIRN_CONFLICT);
+    OK(firn_get_into(keyspace, key, buffer, sizeof buffer, &size, &err));
+    assert_memory_equal(buffer, "one", 3);
+    OK(firn_compare_and_put(keyspace, key, firn_str("one"), firn_str("two"), NULL, &err));
+    OK(firn_get_into(keyspace, key, buffer, sizeof buffer, &size, &err));
+    assert_memory_equal(buffer, "two", 3);
+    OK(firn_delete(keyspace, key, NULL, &err));
+    options.ttl_ms = 1;
+    options.durability = FIRN_DURABILITY_OS;
+    OK(firn_insert(keyspace, key, firn_str("short"), &options, &err));
+    struct timespec while_it_expires = {0, 20 * 1000 * 1000};
+    (void)nanosleep(&while_it_expires, NULL);
+    OK(firn_insert(keyspace, key, firn_str(""), NULL, &err));
+    OK(firn_compare_and_put(keyspace, key, firn_str(""), firn_str("three"), NULL, &err));
+    assert_int_equal(firn_insert(NULL, key, key, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_compare_and_put(keyspace, key, firn_bytes(NULL, 1), key, NULL, &err),
+                     FIRN_INVALID);
+    OK(firn_store_close(store, &err));
+}
+
+enum { COUNTERS = 4, COUNTS = 200 };
+
+static void *
+count_up(void *ctx)
+{
+    firn_keyspace *keyspace = ctx;
+    firn_error failure;
+    for (int i = 0; i < COUNTS;) {
+        uint8_t value[8];
+        uint8_t next[8];
+        size_t size;
+        if (firn_get_into(keyspace, firn_str("n"), value, sizeof value, &size, &failure) !=
+            FIRN_OK) {
+            return ctx;
+        }
+        firn_number(firn_number_of(value, size) + 1, next);
+        int rc = firn_compare_and_put(keyspace, firn_str("n"), firn_bytes(value, size),
+                                      firn_bytes(next, sizeof next), NULL, &failure);
+        if (rc != FIRN_OK && rc != FIRN_CONFLICT) {
+            return ctx;
+        }
+        i += rc == FIRN_OK ? 1 : 0;
+    }
+    return NULL;
+}
+
+static void
+no_count_is_lost_between_threads(void **state)
+{
+    (void)state;
+    firn_store *store;
+    firn_keyspace *keyspace;
+    pthread_t threads[COUNTERS];
+    uint8_t value[8];
+    size_t size;
+    OK(firn_store_open_memory(64 << 20, NULL, &store, &err));
+    OK(firn_keyspace_open(store, "k", NULL, &keyspace, &err));
+    firn_number(0, value);
+    OK(firn_insert(keyspace, firn_str("n"), firn_bytes(value, 8), NULL, &err));
+    for (int i = 0; i < COUNTERS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, count_up, keyspace), 0);
+    }
+    for (int i = 0; i < COUNTERS; i++) {
+        void *failed;
+        assert_int_equal(pthread_join(threads[i], &failed), 0);
+        assert_null(failed);
+    }
+    OK(firn_get_into(keyspace, firn_str("n"), value, sizeof value, &size, &err));
+    assert_int_equal(firn_number_of(value, size), COUNTERS * COUNTS);
+    OK(firn_store_close(store, &err));
+}
+
+static void
+keyspaces_are_opened_as_options_say(void **state)
+{
+    (void)state;
+    firn_store *store;
+    firn_keyspace *keyspace;
+    firn_keyspace *again;
+    firn_keyspace_options existing = FIRN_KEYSPACE_OPTIONS_INIT;
+    firn_keyspace_options new = FIRN_KEYSPACE_OPTIONS_INIT;
+    existing.create_if_missing = false;
+    new.fail_if_exists = true;
+    OK(firn_store_open_memory(64 << 20, NULL, &store, &err));
+    assert_int_equal(firn_keyspace_open(store, "k", &existing, &keyspace, &err), FIRN_NOT_FOUND);
+    assert_null(keyspace);
+    OK(firn_keyspace_open(store, "k", &new, &keyspace, &err));
+    OK(firn_keyspace_open(store, "k", &existing, &again, &err));
+    assert_ptr_equal(keyspace, again);
+    assert_int_equal(firn_keyspace_open(store, "k", &new, &again, &err), FIRN_EXISTS);
+    assert_null(again);
+    OK(firn_store_close(store, &err));
+}
+
+static void
+enumerators_have_names(void **state)
+{
+    (void)state;
+    assert_string_equal(firn_notice_kind_name(FIRN_NOTICE_LEFT_ALONE), "left alone");
+    assert_string_equal(firn_notice_kind_name((firn_notice_kind)0), "unknown");
+    assert_string_equal(firn_notice_kind_name((firn_notice_kind)1000), "unknown");
+    for (int kind = FIRN_NOTICE_EXCLUDED; kind <= FIRN_NOTICE_DATE; kind++) {
+        assert_string_not_equal(firn_notice_kind_name((firn_notice_kind)kind), "unknown");
+    }
+    assert_string_equal(firn_store_difference_kind_name(FIRN_STORE_DIFFERENCE_KEYSPACE_REMOVED),
+                        "keyspace removed");
+    assert_string_equal(firn_workspace_change_kind_name(FIRN_CHANGE_CONTENT), "changed");
+    assert_string_equal(firn_workspace_entry_type_name(FIRN_TYPE_SYMLINK), "symlink");
+    assert_string_equal(firn_workspace_lines_kind_name(FIRN_LINES_NONE), "none");
+    assert_string_equal(firn_workspace_revert_conflict_kind_name(FIRN_REVERT_HARD_LINKS),
+                        "hard_links");
+    assert_string_equal(firn_workspace_repair_state_name(FIRN_REPAIR_LOST), "lost");
+    assert_string_equal(firn_workspace_repair_data_name(FIRN_REPAIR_DATA_KEPT), "kept");
+    assert_string_equal(firn_config_source_name(FIRN_SETTING_DEFAULT), "default");
+}
+
 int
 main(void)
 {
@@ -1085,6 +1327,12 @@ main(void)
         cmocka_unit_test(statistics_have_a_structure_and_a_text),
         cmocka_unit_test(arguments_of_the_engine_are_checked),
         cmocka_unit_test(hashes_are_read_and_written_as_hex),
+        cmocka_unit_test(a_value_goes_into_the_callers_buffer),
+        cmocka_unit_test(what_exists_is_told_without_its_value),
+        cmocka_unit_test(writes_depend_on_the_value),
+        cmocka_unit_test(no_count_is_lost_between_threads),
+        cmocka_unit_test(keyspaces_are_opened_as_options_say),
+        cmocka_unit_test(enumerators_have_names),
     };
     return cmocka_run_group_tests_name("store_api", tests, NULL, NULL);
 }

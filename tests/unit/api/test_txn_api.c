@@ -87,8 +87,7 @@ an_application_changes_several_keys_at_once(void **state)
     assert_value(txn, "b", "");
     firn_cursor *cursor;
     firn_cursor_options only = FIRN_CURSOR_OPTIONS_INIT;
-    only.prefix = "b";
-    only.prefix_size = 1;
+    only.prefix = firn_str("b");
     OK(firn_txn_cursor_open(txn, k, &only, &cursor, &err));
     OK(firn_cursor_first(cursor, &err));
     assert_true(firn_cursor_valid(cursor));
@@ -216,11 +215,11 @@ arguments_that_cannot_be_meant_are_refused(void **state)
     FAILS(firn_txn_cursor_open(NULL, k, NULL, &cursor, &err), FIRN_INVALID);
     FAILS(firn_txn_cursor_open(txn, NULL, NULL, &cursor, &err), FIRN_INVALID);
     FAILS(firn_txn_cursor_open(txn, k, NULL, NULL, &err), FIRN_INVALID);
-    bounds.lower_size = 1;
+    bounds.lower.size = 1;
     FAILS(firn_txn_cursor_open(txn, k, &bounds, &cursor, &err), FIRN_INVALID);
-    bounds.lower_size = 0;
+    bounds.lower.size = 0;
     OK(firn_snapshot_open(store, NULL, &view, &err));
-    bounds.view = view;
+    bounds.snapshot = view;
     FAILS(firn_txn_cursor_open(txn, k, &bounds, &cursor, &err), FIRN_INVALID);
     assert_null(cursor);
     firn_snapshot_close(view);

@@ -255,7 +255,7 @@ a_view_keeps_what_it_saw(void **state)
     DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
     firn_store_statistics stats;
     DB_OK(firn_db_stats(scene->db, &stats, &err));
-    assert_int_equal(stats.views, 0);
+    assert_int_equal(stats.snapshots, 0);
     assert_int_equal(stats.levels[6].tombstones, 0);
 }
 

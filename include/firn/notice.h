@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * firn/notice.h: what long work tells its caller while it runs: how far it is, and what it met.
+ *
+ * Every options structure of a long operation has a member `callbacks`. Further callbacks in the same
+ * structure get the same ctx. A function that lists something takes `visit` and `ctx` as arguments;
+ * a visit that returns anything but FIRN_OK ends the listing, and that value is returned.
+ */
+#ifndef FIRN_NOTICE_H
+#define FIRN_NOTICE_H
+
+#include <stdbool.h>
+
+#include "types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum firn_notice_kind {
+    FIRN_NOTICE_EXCLUDED = 1,   /* left out by a rule; one notice for the topmost entry */
+    FIRN_NOTICE_SPECIAL = 2,    /* fifo, socket or device: skipped */
+    FIRN_NOTICE_UNREADABLE = 3, /* could not be read: left out of the checkpoint */
+    FIRN_NOTICE_CHANGING = 4,   /* changed in place during every attempt to read it: left out */
+    FIRN_NOTICE_VANISHED = 5,   /* disappeared while it was being read */
+    FIRN_NOTICE_METADATA = 6,   /* restored, but an owner, mode or attribute could not be set */
+    FIRN_NOTICE_KEPT = 7,       /* a directory had to stay because it contains excluded entries */
+    FIRN_NOTICE_DAMAGED = 8,    /* damage found by a check */
+    FIRN_NOTICE_BAD_RULE = 9,   /* a line of a rule file, or the whole file, is not used */
+    FIRN_NOTICE_RESUMED = 10,   /* an interrupted restore was finished or rolled back first */
+    /* A firn store in the tree that cannot be opened or lacks files: saved as plain files, which may
+     * not be consistent with each other. */
+    FIRN_NOTICE_STORE = 11,
+    FIRN_NOTICE_SETTINGS = 12, /* a settings file that cannot be read: it is ignored */
+    FIRN_NOTICE_FOREIGN = 13,  /* an interrupted restore that was not begun here: left alone */
+    /* A restore would have changed it, but today's rules exclude it: left as it is. One notice for
+     * the topmost excluded entry. */
+    FIRN_NOTICE_LEFT_ALONE = 14,
+    FIRN_NOTICE_NOT_RESTORED = 15, /* a restore had to leave it as it is: the text says why */
+    /* An entry of a checkpoint that a restore neither writes nor removes, because its name belongs to
+     * version control or to firn: .git, .hg, .svn, .jj, .bzr, .firn. */
+    FIRN_NOTICE_RESERVED = 16,
+    FIRN_NOTICE_GROWING = 17, /* appended to while it was read: saved up to its size at the start */
+    /* Could not be read, or changed in place: the checkpoint keeps the previous checkpoint's entry. */
+    FIRN_NOTICE_CARRIED = 18,
+    FIRN_NOTICE_NEWER = 19, /* part of a store that a newer firn wrote: neither sound nor damaged */
+    /* Its time lies outside the years 1677 to 2262: saved with the nearer end of that range. */
+    FIRN_NOTICE_DATE = 20
+} firn_notice_kind;
+
+/* Borrowed for the duration of the callback. */
+typedef struct firn_notice {
+    firn_notice_kind kind;
+    firn_slice path;        /* may be empty */
+    const char *text;       /* one line */
+    const char *checkpoint; /* DAMAGED: the id of the checkpoint that lost the path; else NULL */
+    bool is_known;    /* EXCLUDED, in a save with marks_told: already reported by the last one */
+    bool is_reserved; /* EXCLUDED: its name (.git and the like) is never saved, by any rule */
+} firn_notice;
+
+/* The name of a kind ("left alone"), constant; never NULL. Any thread. */
+FIRN_API const char *firn_notice_kind_name(firn_notice_kind kind);
+
+/* How far a long operation has come. */
+typedef struct firn_progress {
+    /* "scan", "compare", "verify", "write", "sync", "look", "place", "remove", "finish", "refresh",
+     * "read", "check", "mark", "count", "move", "merge" */
+    const char *phase;
+    uint64_t files_done;
+    uint64_t files_total; /* 0 while unknown */
+    uint64_t bytes_done;
+    uint64_t bytes_total; /* 0 while unknown */
+    /* Too late to cancel: the operation finishes whatever on_progress returns. */
+    bool is_finishing;
+} firn_progress;
+
+/* Each function may be NULL. Callbacks may come from any thread of the operation, one at a time. Unless
+ * the operation says otherwise, they must not call functions of the same store or workspace. */
+typedef struct firn_callbacks {
+    void (*on_notice)(void *ctx, const firn_notice *notice);
+    /* Called a few times a second. Returning anything but FIRN_OK cancels the operation, which then
+     * fails with FIRN_CANCELLED. */
+    int (*on_progress)(void *ctx, const firn_progress *progress);
+    void *ctx;
+} firn_callbacks;
+#define FIRN_CALLBACKS_INIT \
+    {                       \
+        NULL, NULL, NULL    \
+    }
+
+#ifdef __cplusplus
+}
+#endif
+#endif

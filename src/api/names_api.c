@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * api/names_api.c: names of enumerators, as programs show them.
+ */
+#include "firn/checkpoint.h"
+#include "firn/notice.h"
+#include "firn/workspace.h"
+
+/* names[value], where there is such a name. */
+#define NAME_OF(names, value)                                                       \
+    ((size_t)(value) < sizeof(names) / sizeof(names)[0] && (names)[(value)] != NULL \
+         ? (names)[(value)]                                                         \
+         : "unknown")
+
+const char *
+firn_notice_kind_name(firn_notice_kind kind)
+{
+    static const char *const names[] = {
+        [FIRN_NOTICE_EXCLUDED] = "excluded",
+        [FIRN_NOTICE_SPECIAL] = "special",
+        [FIRN_NOTICE_UNREADABLE] = "unreadable",
+        [FIRN_NOTICE_CHANGING] = "changing",
+        [FIRN_NOTICE_VANISHED] = "vanished",
+        [FIRN_NOTICE_METADATA] = "metadata",
+        [FIRN_NOTICE_KEPT] = "kept",
+        [FIRN_NOTICE_DAMAGED] = "damaged",
+        [FIRN_NOTICE_BAD_RULE] = "bad rule",
+        [FIRN_NOTICE_RESUMED] = "resumed",
+        [FIRN_NOTICE_STORE] = "store",
+        [FIRN_NOTICE_SETTINGS] = "settings",
+        [FIRN_NOTICE_FOREIGN] = "foreign",
+        [FIRN_NOTICE_LEFT_ALONE] = "left alone",
+        [FIRN_NOTICE_NOT_RESTORED] = "not restored",
+        [FIRN_NOTICE_RESERVED] = "reserved",
+        [FIRN_NOTICE_GROWING] = "growing",
+        [FIRN_NOTICE_CARRIED] = "carried",
+        [FIRN_NOTICE_NEWER] = "newer",
+        [FIRN_NOTICE_DATE] = "date",
+    };
+    return NAME_OF(names, kind);
+}
+
+const char *
+firn_store_difference_kind_name(firn_store_difference_kind kind)
+{
+    static const char *const names[] = {
+        [FIRN_STORE_DIFFERENCE_ADDED] = "added",
+        [FIRN_STORE_DIFFERENCE_REMOVED] = "removed",
+        [FIRN_STORE_DIFFERENCE_CHANGED] = "changed",
+        [FIRN_STORE_DIFFERENCE_KEYSPACE_ADDED] = "keyspace added",
+        [FIRN_STORE_DIFFERENCE_KEYSPACE_REMOVED] = "keyspace removed",
+    };
+    return NAME_OF(names, kind);
+}
+
+const char *
+firn_config_source_name(firn_config_source source)
+{
+    static const char *const names[] = {
+        [FIRN_SETTING_DEFAULT] = "default",
+        [FIRN_SETTING_USER] = "user",
+        [FIRN_SETTING_STORE] = "store",
+    };
+    return NAME_OF(names, source);
+}
+
+const char *
+firn_workspace_entry_type_name(firn_workspace_entry_type type)
+{
+    static const char *const names[] = {
+        [FIRN_TYPE_FILE] = "file",
+        [FIRN_TYPE_DIRECTORY] = "directory",
+        [FIRN_TYPE_SYMLINK] = "symlink",
+    };
+    return NAME_OF(names, type);
+}
+
+const char *
+firn_workspace_change_kind_name(firn_workspace_change_kind kind)
+{
+    static const char *const names[] = {
+        [FIRN_CHANGE_ADDED] = "added",     [FIRN_CHANGE_REMOVED] = "removed",
+        [FIRN_CHANGE_CONTENT] = "changed", [FIRN_CHANGE_METADATA] = "metadata",
+        [FIRN_CHANGE_RENAMED] = "renamed",
+    };
+    return NAME_OF(names, kind);
+}
+
+const char *
+firn_workspace_lines_kind_name(firn_workspace_lines_kind kind)
+{
+    static const char *const names[] = {
+        [FIRN_LINES_NONE] = "none",
+        [FIRN_LINES_COUNTED] = "counted",
+        [FIRN_LINES_BINARY] = "binary",
+        [FIRN_LINES_TOO_LARGE] = "too_large",
+        [FIRN_LINES_UNREADABLE] = "unreadable",
+    };
+    return NAME_OF(names, kind);
+}
+
+const char *
+firn_workspace_revert_conflict_kind_name(firn_workspace_revert_conflict_kind kind)
+{
+    static const char *const names[] = {
+        [FIRN_REVERT_LINES] = "lines",           [FIRN_REVERT_CONTENT] = "content",
+        [FIRN_REVERT_REMOVED] = "removed",       [FIRN_REVERT_CHANGED] = "changed",
+        [FIRN_REVERT_ADDED] = "added",           [FIRN_REVERT_KIND] = "kind",
+        [FIRN_REVERT_ATTRIBUTES] = "attributes", [FIRN_REVERT_HARD_LINKS] = "hard_links",
+    };
+    return NAME_OF(names, kind);
+}
+
+const char *
+firn_workspace_repair_state_name(firn_workspace_repair_state state)
+{
+    static const char *const names[] = {
+        [FIRN_REPAIR_INTACT] = "intact",
+        [FIRN_REPAIR_PARTLY] = "partly",
+        [FIRN_REPAIR_LOST] = "lost",
+    };
+    return NAME_OF(names, state);
+}
+
+const char *
+firn_workspace_repair_data_name(firn_workspace_repair_data data)
+{
+    static const char *const names[] = {
+        [FIRN_REPAIR_DATA_KEPT] = "kept",
+        [FIRN_REPAIR_DATA_SHORTENED] = "shortened",
+        [FIRN_REPAIR_DATA_LOST] = "lost",
+    };
+    return NAME_OF(names, data);
+}
