@@ -99,7 +99,7 @@ firn_objects_open(struct firn_db *db, struct firn_objects **out, firn_error *err
     objects->os = firn_db_os(db);
     objects->trees = (struct firn_tree_source){.read = firn_objects_trees_read, .ctx = objects};
     firn_os_mutex_init(objects->os, &objects->mutex, FIRN_LOCK_PACK_SET);
-    firn_packfile_pool_init(&objects->pool, objects->os, FIRN_OBJECTS_POOL_FRAMES);
+    firn_packfile_scratch_pool_init(&objects->pool, objects->os, FIRN_OBJECTS_POOL_FRAMES);
     int rc;
     FIRN_TRY(open_keyspace(db, FIRN_OBJECTS_INDEX_OBJECTS, &objects->index, err));
     FIRN_TRY(open_keyspace(db, FIRN_OBJECTS_INDEX_PACKS, &objects->pack_list, err));
@@ -146,7 +146,7 @@ firn_objects_close(struct firn_objects *objects)
     firn_free(objects->packs);
     firn_free(objects->retired);
     firn_os_dir_close(objects->dir);
-    firn_packfile_pool_deinit(&objects->pool);
+    firn_packfile_scratch_pool_deinit(&objects->pool);
     firn_os_mutex_deinit(&objects->mutex);
     firn_free(objects);
 }

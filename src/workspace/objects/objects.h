@@ -15,7 +15,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "codec/compress.h"
-#include "pack/packfile_delta.h"
+#include "pack/packfile.h"
 #include "store/db.h"
 #include "tree/tree.h"
 

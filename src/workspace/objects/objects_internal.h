@@ -9,7 +9,7 @@
 
 #include "objects/objects.h"
 #include "objects/objects_index.h"
-#include "pack/packfile_pool.h"
+#include "pack/packfile.h"
 #include "threads/os_thread.h"
 
 /* The directories that changed between two states of a tree of 80,000 files lie in five to seven. */

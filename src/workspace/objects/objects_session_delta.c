@@ -73,8 +73,9 @@ static int
 prepare(struct firn_objects_session_delta *delta, firn_error *err)
 {
     int rc = delta->compress != NULL ? FIRN_OK : firn_compress_create(&delta->compress, err);
-    return rc == FIRN_OK ? firn_packfile_pool_take(&delta->objects->pool, &delta->scratch, err)
-                         : rc;
+    return rc == FIRN_OK
+               ? firn_packfile_scratch_pool_take(&delta->objects->pool, &delta->scratch, err)
+               : rc;
 }
 
 /* Finds the whole object that a name leads to, itself or in one step. */
@@ -165,7 +166,7 @@ make(struct firn_objects_session_delta *delta, const struct firn_objects_object 
         FIRN_TRY(compare_with_alone(delta, object->content, out_made, err));
     }
 out:
-    firn_packfile_pool_give(&delta->objects->pool, delta->scratch);
+    firn_packfile_scratch_pool_give(&delta->objects->pool, delta->scratch);
     delta->scratch = NULL;
     return rc;
 }

@@ -32,7 +32,7 @@
 #include "codec/hex.h"
 #include "objects/objects_cells.h"
 #include "objects/objects_internal.h"
-#include "pack/packfile_stream.h"
+#include "pack/packfile.h"
 
 enum { GATHERED_SIZE = 256 << 10, HOLE_STEP = 4 << 20 };
 

@@ -17,10 +17,10 @@ firn_objects_trees_read(void *ctx, const firn_hash *hash, struct firn_buf *out, 
 {
     struct firn_objects *objects = ctx;
     struct firn_packfile_scratch *scratch;
-    int rc = firn_packfile_pool_take(&objects->pool, &scratch, err);
+    int rc = firn_packfile_scratch_pool_take(&objects->pool, &scratch, err);
     if (rc == FIRN_OK) {
         rc = firn_objects_stream_whole(objects, scratch, hash, out, err);
-        firn_packfile_pool_give(&objects->pool, scratch);
+        firn_packfile_scratch_pool_give(&objects->pool, scratch);
     }
     return rc;
 }
@@ -34,5 +34,5 @@ firn_objects_trees(const struct firn_objects *objects)
 void
 firn_objects_trees_trim(struct firn_objects *objects)
 {
-    firn_packfile_pool_trim(&objects->pool, 1);
+    firn_packfile_scratch_pool_trim(&objects->pool, 1);
 }

@@ -45,7 +45,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "base/sort.h"
-#include "pack/packfile_delta.h"
+#include "pack/packfile.h"
 
 enum {
     FRAME_SIZE = FIRN_RECLAIM_FRAME_SIZE,
