@@ -20,7 +20,7 @@
  * made writable for the moment; it gets its mode back however the restore ends. A target is only
  * ever replaced by a rename, never opened for writing (I2). Every path is walked from the root
  * component by component without following links, and every name was checked when its tree was
- * decoded, so nothing outside the root is reached (I3). Nothing of a reserved name (tree_reserved.h)
+ * decoded, so nothing outside the root is reached (I3). Nothing of a reserved name (tree.h)
  * is written, changed or removed: the walk passes it over, on both sides, and a path that has such a
  * name does not become a place (I4).
  *
@@ -42,7 +42,7 @@
 #include "checkout/checkout_stores.h"
 #include "codec/hex.h"
 #include "codec/xxh3.h"
-#include "tree/tree_reserved.h"
+#include "tree/tree.h"
 
 enum { PROGRESS_INTERVAL_NS = 200 * 1000 * 1000, THREADS_MAX = 64 };
 

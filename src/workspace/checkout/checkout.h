@@ -16,7 +16,7 @@
 #include "firn/workspace.h"
 #include "objects/objects.h"
 #include "os/os.h"
-#include "tree/tree_reserved.h"
+#include "tree/tree.h"
 
 struct firn_checkout;
 

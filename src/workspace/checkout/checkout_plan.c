@@ -25,7 +25,7 @@
 #include "checkout/checkout_internal.h"
 #include "checkout/checkout_look.h"
 #include "checkout/checkout_stores.h"
-#include "tree/tree_lookup.h"
+#include "tree/tree.h"
 
 /* ---- what stays as it is ---- */
 

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "objects/objects_spread.h"
+#include "objects/objects.h"
 #include "os/os.h"
 #include "tree/tree.h"
 

@@ -8,7 +8,7 @@
  *             others are taken as they are
  *
  * In a group of hard links the first path holds the content, and the others name it
- * (tree/tree_lookup.h). Where the first one is forgotten, the first of those that are left takes its
+ * (tree/tree.h). Where the first one is forgotten, the first of those that are left takes its
  * place: its entry says all that the other's did, so that nothing of the file is lost (I1).
  *
  * What an entry says of hard links are whole paths; so a directory in which nothing has to be done,

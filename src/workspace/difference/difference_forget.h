@@ -7,7 +7,7 @@
 
 #include "base/hash_map.h"
 #include "objects/objects.h"
-#include "tree/tree_filter.h"
+#include "tree/tree.h"
 
 struct firn_difference_forget_counts {
     uint64_t files;

@@ -14,7 +14,7 @@
  * directory are borrowed from its parent's iterators, which do not move before it is done (I2).
  * Memory is three iterators and the collected entries of a directory for each level.
  *
- * A reserved name (tree_reserved.h) is in no scan, so ours never has it. It is left as it is, told where
+ * A reserved name (tree.h) is in no scan, so ours never has it. It is left as it is, told where
  * theirs would change it, and is not in the result (I3; not checked: each name is asked about).
  *
  * After a conflict the walk goes on, so that all of them are told; what it makes then is of no use.
@@ -28,7 +28,7 @@
 #include "codec/blake3_hash.h"
 #include "difference/difference_content.h"
 #include "difference/difference_merge_content.h"
-#include "tree/tree_reserved.h"
+#include "tree/tree.h"
 
 enum { BASE, OURS, THEIRS, SIDES };
 

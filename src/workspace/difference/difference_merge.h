@@ -25,7 +25,7 @@ struct firn_difference_merge_options {
     int (*on_conflict)(void *ctx, const firn_revert_conflict *conflict, firn_error *err);
     /* A path that differs, that ours has not, and where something stands all the same. */
     int (*on_left_alone)(void *ctx, firn_slice path, firn_error *err);
-    /* A reserved name (tree_reserved.h) at which theirs differs from the base; may be NULL. */
+    /* A reserved name (tree.h) at which theirs differs from the base; may be NULL. */
     void (*on_reserved)(void *ctx, firn_slice path, const char *reason);
     void *ctx;
 };

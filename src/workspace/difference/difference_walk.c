@@ -17,7 +17,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "tree/tree_reserved.h"
+#include "tree/tree.h"
 
 /* One side of a directory being walked; no iterator: nothing on this side. */
 struct side {

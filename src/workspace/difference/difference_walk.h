@@ -11,7 +11,6 @@
 #include "base/error.h"
 #include "firn/workspace.h"
 #include "tree/tree.h"
-#include "tree/tree_filter.h"
 
 /* What differs, as bits: the public ones. */
 enum firn_difference_walk_what {
@@ -79,7 +78,7 @@ struct firn_difference_walk_options {
     /* Not NULL: a file on both sides of which it is true counts as one whose content differs. */
     bool (*is_to_replace)(const void *ctx, firn_slice path);
     const void *ctx; /* for that */
-    /* Entries of reserved names (tree_reserved.h), and what is below them, count as being on neither
+    /* Entries of reserved names (tree.h), and what is below them, count as being on neither
      * side: for callers that write and remove. */
     bool without_reserved;
     /* Is told of each such entry that the filter selects, once, before the neighbours that follow; may

@@ -25,7 +25,7 @@
 #include "base/slice.h"
 #include "catalog/catalog_workspaces.h"
 #include "handle/ws_internal.h"
-#include "objects/objects_index.h"
+#include "objects/objects.h"
 #include "place/place_roots.h"
 #include "place/place_trust.h"
 #include "storefile/storefile.h"

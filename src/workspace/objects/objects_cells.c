@@ -18,8 +18,6 @@
  *
  * Memory: a list a level and a cell a thread; where lists are taken once, 36 bytes for each.
  */
-#include "objects/objects_cells.h"
-
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"

@@ -30,7 +30,6 @@
 #include "base/mem.h"
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
-#include "objects/objects_cells.h"
 #include "objects/objects_internal.h"
 #include "pack/packfile.h"
 

@@ -13,8 +13,6 @@
  * are as good as random. One mutex (rank WORKSPACE_TREE) guards both; the copy is made under it,
  * since directories are few and small. Nothing is ever removed before the whole sink goes.
  */
-#include "objects/objects_treesink.h"
-
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "base/check.h"

@@ -12,8 +12,7 @@
  */
 #include "base/check.h"
 #include "handle/ws_internal.h"
-#include "tree/tree_filter.h"
-#include "tree/tree_lookup.h"
+#include "tree/tree.h"
 
 enum { SCRATCH_FRAMES = 4, ZEROS_SIZE = 64 << 10 };
 

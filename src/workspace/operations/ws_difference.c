@@ -25,7 +25,7 @@
 #include "difference/difference_lines.h"
 #include "difference/difference_renames.h"
 #include "operations/ws_compare.h"
-#include "tree/tree_lookup.h"
+#include "tree/tree.h"
 
 enum { PROGRESS_INTERVAL_NS = 200 * 1000 * 1000 };
 

@@ -25,7 +25,7 @@
 #include "operations/ws_restore_internal.h"
 #include "operations/ws_restore_unsaved.h"
 #include "reclaim/reclaim_expire.h"
-#include "tree/tree_reserved.h"
+#include "tree/tree.h"
 
 struct firn_checkout_options
 firn_ws_restore_apply_options(struct firn_ws_restoring *restoring, struct firn_os_dir *root,

@@ -29,8 +29,7 @@
 #include "operations/ws_restore_internal.h"
 #include "operations/ws_restore_unsaved.h"
 #include "operations/ws_revert_internal.h"
-#include "tree/tree_lookup.h"
-#include "tree/tree_reserved.h"
+#include "tree/tree.h"
 
 _Static_assert((int)FIRN_DIFFERENCE_MERGE_CONTENT_SIZE_MAX <= (int)FIRN_SCAN_LARGE_SIZE,
                "what is merged is a whole object");

@@ -22,7 +22,7 @@
 #include "base/sort.h"
 #include "catalog/catalog_workspaces.h"
 #include "codec/hex.h"
-#include "objects/objects_index.h"
+#include "objects/objects.h"
 #include "place/place.h"
 #include "place/place_config.h"
 #include "place/place_roots.h"

@@ -36,7 +36,7 @@
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
 #include "reclaim/reclaim_internal.h"
-#include "tree/tree_references.h"
+#include "tree/tree.h"
 
 struct marking {
     struct firn_reclaim *gc;

@@ -23,7 +23,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "objects/objects_index.h"
+#include "objects/objects.h"
 #include "objects/objects_internal.h"
 
 /* Beside the marks in a state. */

@@ -2,7 +2,7 @@
  *
  * reclaim/reclaim_versions.c: versions of one thing side by side.
  *
- * A save stores new versions as deltas of an old one (objects_session_delta.c), because it has nothing
+ * A save stores new versions as deltas of an old one (objects_session.c), because it has nothing
  * else to lay them beside. When packs are rewritten there is a better way: whole, one behind the
  * other, in one solid frame. zstd then finds each version in the one before, which is more like it
  * than a base of long ago. A history of 400 commits whose 4,450 contents take 4.1 MB as wholes and

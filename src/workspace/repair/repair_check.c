@@ -15,7 +15,7 @@
  * it is told, the check goes on, and ends with FIRN_NEWER. Where there is no store, or it cannot be opened, nothing was
  * looked at, and that is a failure.
  *
- * Entries of reserved names (tree_reserved.h), which no restore writes, are told of as well, each once.
+ * Entries of reserved names (tree.h), which no restore writes, are told of as well, each once.
  *
  * Settings that cannot be read are told of, too, but nothing that was saved hangs on them: they are no
  * damage.
@@ -38,8 +38,7 @@
 #include "pack/packfile_cells.h"
 #include "place/place_config.h"
 #include "storefile/storefile_progress.h"
-#include "tree/tree_lookup.h"
-#include "tree/tree_reserved.h"
+#include "tree/tree.h"
 
 enum { SCRATCH_FRAMES = 4, PROGRESS_INTERVAL_NS = 200 * 1000 * 1000 };
 

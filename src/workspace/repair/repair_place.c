@@ -28,7 +28,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "copy/copy_capture.h"
-#include "objects/objects_index.h"
+#include "objects/objects.h"
 #include "os/os_clone.h"
 #include "place/place.h"
 #include "place/place_config.h"

@@ -28,7 +28,7 @@
 #include "base/reader.h"
 #include "base/slice.h"
 #include "catalog/catalog_workspaces.h"
-#include "objects/objects_index.h"
+#include "objects/objects.h"
 #include "repair/repair_internal.h"
 
 enum { CHECKPOINT_KEY_SIZE = 12, WORKSPACE_KEY_SIZE = 4, TAG_SIZE = 33, TAG_FORMAT = 1 };

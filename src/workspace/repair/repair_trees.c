@@ -28,7 +28,7 @@
 #include "base/slice.h"
 #include "handle/ws_rules.h"
 #include "repair/repair_internal.h"
-#include "tree/tree_lookup.h"
+#include "tree/tree.h"
 
 enum { MESSAGE_ROOM = 96 };
 

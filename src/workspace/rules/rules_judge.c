@@ -13,7 +13,7 @@
 #include "base/check.h"
 #include "rules/rules_exclude.h"
 #include "rules/rules_internal.h"
-#include "tree/tree_reserved.h"
+#include "tree/tree.h"
 
 enum verdict { SAYS_NOTHING, SAYS_EXCLUDED, SAYS_KEPT };
 

@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 #include "firn/workspace.h"
-#include "objects/objects_treesink.h"
+#include "objects/objects.h"
 #include "os/os.h"
 #include "pack/packfile.h"
 #include "rules/ignore_rules.h"

@@ -27,7 +27,7 @@
 #include "place/place_nested.h"
 #include "rules/rules_exclude.h"
 #include "scan/scan_internal.h"
-#include "tree/tree_reserved.h"
+#include "tree/tree.h"
 
 static firn_slice
 item_name(const struct firn_scan_item *item)

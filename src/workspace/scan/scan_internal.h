@@ -20,7 +20,7 @@
 #include "scan/scan.h"
 #include "statcache/statcache.h"
 #include "threads/os_thread.h"
-#include "tree/tree_lookup.h"
+#include "tree/tree.h"
 
 enum {
     FIRN_SCAN_SEGMENT_ENTRIES = 256,      /* of a directory, worked through by one thread */

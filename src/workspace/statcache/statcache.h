@@ -25,7 +25,7 @@
 
 #define FIRN_STATCACHE_KEYSPACE "firn.stat"
 
-/* ---- prints: statcache_print.c ---- */
+/* ---- prints: statcache.c ---- */
 
 enum { FIRN_STATCACHE_PRINT_SIZE = 16 };
 
@@ -169,7 +169,7 @@ FIRN_MUST_CHECK int firn_statcache_lane_note_self(struct firn_statcache_lane *la
 FIRN_MUST_CHECK int firn_statcache_lane_forget(struct firn_statcache_lane *lane, firn_slice path,
                                                firn_error *err);
 
-/* ---- for others: statcache_sweep.c ---- */
+/* ---- for others: statcache.c ---- */
 
 /* Forgets every directory whose object is_live denies, in commits that are not synced; to be
  * called before the objects go. */

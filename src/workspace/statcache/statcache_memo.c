@@ -21,7 +21,7 @@
 #include "base/mem.h"
 #include "codec/xxh3.h"
 #include "statcache/statcache.h"
-#include "statcache/statcache_format.h"
+#include "statcache/statcache_internal.h"
 
 void
 firn_statcache_memo_deinit(struct firn_statcache_memo *memo)

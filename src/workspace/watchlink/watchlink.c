@@ -45,7 +45,7 @@
 #include "os/os_socket.h"
 #include "scan/scan_notices.h"
 #include "threads/os_thread.h"
-#include "tree/tree_lookup.h"
+#include "tree/tree.h"
 
 enum { ANSWER_TIMEOUT_MS = 1000, NS_PER_MS = 1000000, PIECE_SIZE = 1 << 20, KEY_FIELDS = 6 };
 

@@ -22,7 +22,7 @@
 #include "codec/hex.h"
 #include "rules/rules_exclude.h"
 #include "scan_support.h"
-#include "tree/tree_reserved.h"
+#include "tree/tree.h"
 
 static void
 check(int rc, const firn_error *err)

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "gc_support.h"
-#include "objects/objects_index.h"
+#include "objects/objects.h"
 #include "reclaim/reclaim_join.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"

@@ -17,7 +17,7 @@
 #include "checkout/checkout.h"
 #include "handle/ws_running.h"
 #include "sim/sim_memory.h"
-#include "tree/tree_reserved.h"
+#include "tree/tree.h"
 #include "ws_support.h"
 
 static void
