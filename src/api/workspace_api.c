@@ -11,8 +11,7 @@
 #include "firn/workspace.h"
 #include "handle/ws.h"
 #include "operations/ws_workspaces.h"
-#include "place/place_config.h"
-#include "place/place_trust.h"
+#include "place/place.h"
 #include "watch/watch.h"
 
 int

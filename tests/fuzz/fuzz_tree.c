@@ -18,7 +18,7 @@
 #include "base/reader.h"
 #include "base/slice.h"
 #include "catalog/catalog_record.h"
-#include "difference/difference_walk.h"
+#include "difference/difference.h"
 #include "objects/objects.h"
 #include "tree/tree.h"
 

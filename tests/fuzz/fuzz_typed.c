@@ -12,7 +12,7 @@
 
 #include "base/check.h"
 #include "base/slice.h"
-#include "place/place_config_text.h"
+#include "place/place.h"
 #include "reference/reference.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

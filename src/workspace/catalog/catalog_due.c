@@ -21,7 +21,7 @@
  * counts as nothing: it is a hint, and no reason for a delete to fail (I3; not checked: any bytes
  * will do).
  */
-#include "catalog/catalog_due.h"
+#include "catalog/catalog.h"
 
 #include "base/bytes.h"
 #include "base/check.h"

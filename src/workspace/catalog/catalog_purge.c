@@ -13,7 +13,7 @@
  * may have the same content. So a name here that should not be is harmless, and the notes need no
  * commit of their own with whoever forgets.
  */
-#include "catalog/catalog_purge.h"
+#include "catalog/catalog.h"
 
 #include "base/bytes.h"
 #include "base/check.h"

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "difference/difference_walk.h"
+#include "difference/difference.h"
 #include "firn/workspace.h"
 #include "objects/objects.h"
 #include "os/os.h"

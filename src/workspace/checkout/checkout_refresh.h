@@ -6,7 +6,7 @@
 #ifndef FIRN_CHECKOUT_CHECKOUT_REFRESH_H
 #define FIRN_CHECKOUT_CHECKOUT_REFRESH_H
 
-#include "difference/difference_walk.h"
+#include "difference/difference.h"
 #include "handle/ws_internal.h"
 
 /* Looks at the directories in which the two trees differ, reads what is not known of their files,

@@ -10,7 +10,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/hash_map.h"
-#include "difference/difference_walk.h"
+#include "difference/difference.h"
 #include "os/os.h"
 
 /* Zeroed but for the first three it is ready to find them. */

@@ -19,13 +19,13 @@
  * Both walks keep their stack on the heap, bounded by FIRN_TREE_DEPTH_MAX. The entry of a directory is
  * borrowed from its parent's iterator, which does not move before the directory is done (I2).
  */
-#include "difference/difference_forget.h"
+#include "difference/difference.h"
 
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "catalog/catalog_purge.h"
+#include "catalog/catalog.h"
 #include "codec/xxh3.h"
 
 /* A directory that was walked to its end: a forgotten one, or (counts are zeros) one with nothing

@@ -14,7 +14,7 @@
  * is no conflict. The walk meets every entry, so it counts as well.
  */
 #include "base/check.h"
-#include "difference/difference_merge.h"
+#include "difference/difference.h"
 #include "tree/tree.h"
 
 struct checking {

@@ -15,7 +15,7 @@
  * the search is given up, and everything is told as it is (I1): a difference never needs memory
  * without bound.
  */
-#include "difference/difference_renames.h"
+#include "difference/difference.h"
 
 #include "base/check.h"
 #include "base/mem.h"

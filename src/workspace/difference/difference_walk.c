@@ -11,7 +11,7 @@
  * bounded by FIRN_TREE_DEPTH_MAX (I1). An entry handed to visit is borrowed from an iterator that
  * does not move before visit has returned (I2).
  */
-#include "difference/difference_walk.h"
+#include "difference/difference.h"
 
 #include "base/buf.h"
 #include "base/check.h"

@@ -18,10 +18,10 @@
  */
 #include "base/check.h"
 #include "base/mem.h"
-#include "catalog/catalog_workspaces.h"
+#include "catalog/catalog.h"
 #include "handle/ws_internal.h"
 #include "operations/ws_workspaces.h"
-#include "place/place_roots.h"
+#include "place/place.h"
 
 enum { CATALOG_MEMORY_BYTES = 8 << 20 };
 

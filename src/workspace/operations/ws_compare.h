@@ -7,7 +7,6 @@
 #define FIRN_OPERATIONS_WS_COMPARE_H
 
 #include "handle/ws_internal.h"
-#include "handle/ws_rules.h"
 
 struct firn_ws_compare {
     struct firn_ws_rules rules; /* of the checkpoint */

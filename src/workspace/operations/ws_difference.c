@@ -22,8 +22,7 @@
  */
 #include "base/check.h"
 #include "base/slice.h"
-#include "difference/difference_lines.h"
-#include "difference/difference_renames.h"
+#include "difference/difference.h"
 #include "operations/ws_compare.h"
 #include "tree/tree.h"
 

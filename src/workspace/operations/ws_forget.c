@@ -26,9 +26,9 @@
 #include "base/mem.h"
 #include "base/reader.h"
 #include "base/slice.h"
+#include "catalog/catalog.h"
 #include "catalog/catalog_journal.h"
-#include "catalog/catalog_purge.h"
-#include "difference/difference_forget.h"
+#include "difference/difference.h"
 #include "handle/ws_internal.h"
 #include "reclaim/reclaim_delete.h"
 

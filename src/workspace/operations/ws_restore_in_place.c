@@ -31,9 +31,7 @@
 #include "base/slice.h"
 #include "checkout/checkout_refresh.h"
 #include "checkout/checkout_stores.h"
-#include "handle/ws_begun.h"
-#include "handle/ws_rules.h"
-#include "handle/ws_running.h"
+#include "handle/ws_internal.h"
 #include "operations/ws_restore_internal.h"
 #include "operations/ws_restore_unsaved.h"
 

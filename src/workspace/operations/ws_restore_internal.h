@@ -10,7 +10,6 @@
 #include "catalog/catalog_journal.h"
 #include "checkout/checkout.h"
 #include "handle/ws_internal.h"
-#include "handle/ws_rules.h"
 
 /* A tree that is restored in place and is made for that, from what lies on the disk. */
 struct firn_ws_restore_target {
@@ -70,7 +69,7 @@ FIRN_MUST_CHECK int firn_ws_restore_init_filter(struct firn_ws_restoring *restor
 /* Brings the workspace to restoring->record. A pending restore has been put to rest before. */
 FIRN_MUST_CHECK int firn_ws_restore_in_place(struct firn_ws_restoring *restoring, firn_error *err);
 
-/* Fills restoring->journal. One that is pending and foreign (ws_begun.h): for what is about it, a
+/* Fills restoring->journal. One that is pending and foreign (ws_internal.h): for what is about it, a
  * resume or an undo, FIRN_UNTRUSTED unless the options trust it; for all else it is told and taken for
  * none. */
 FIRN_MUST_CHECK int firn_ws_restore_pending_read(struct firn_ws_restoring *restoring,

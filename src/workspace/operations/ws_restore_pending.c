@@ -29,7 +29,7 @@
  * and refuse, unless the caller trusts the journal.
  *
  * A look at the store while a restore is under way sees its journal, which is that of an interrupted one.
- * What tells them apart is the lock (ws_running.c); a pending journal is told as interrupted only when
+ * What tells them apart is the lock (ws.c); a pending journal is told as interrupted only when
  * it was the same before and after the lock was seen free (I5; not checked: others change it).
  */
 #include <stdio.h>
@@ -37,8 +37,7 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "checkout/checkout_recover.h"
-#include "handle/ws_begun.h"
-#include "handle/ws_running.h"
+#include "handle/ws_internal.h"
 #include "operations/ws_restore_internal.h"
 
 int

@@ -22,7 +22,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/slice.h"
-#include "handle/ws_begun.h"
+#include "handle/ws_internal.h"
 #include "operations/ws_revert_internal.h"
 #include "reclaim/reclaim_expire.h"
 

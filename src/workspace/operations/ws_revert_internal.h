@@ -7,7 +7,7 @@
 #define FIRN_OPERATIONS_WS_REVERT_INTERNAL_H
 
 #include "base/hash_map.h"
-#include "difference/difference_merge.h"
+#include "difference/difference.h"
 #include "operations/ws_restore_internal.h"
 
 struct firn_ws_revert {

@@ -27,9 +27,7 @@
  */
 #include "base/check.h"
 #include "base/slice.h"
-#include "catalog/catalog_due.h"
-#include "catalog/catalog_told.h"
-#include "catalog/catalog_turns.h"
+#include "catalog/catalog.h"
 #include "handle/ws_internal.h"
 #include "operations/ws_restore_internal.h"
 #include "reclaim/reclaim_expire.h"

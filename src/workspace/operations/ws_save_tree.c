@@ -19,7 +19,6 @@
 #include "base/mem.h"
 #include "codec/blake3_hash.h"
 #include "handle/ws_internal.h"
-#include "handle/ws_rules.h"
 #include "statcache/statcache.h"
 #include "watchlink/watchlink.h"
 

@@ -20,12 +20,10 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "base/sort.h"
-#include "catalog/catalog_workspaces.h"
+#include "catalog/catalog.h"
 #include "codec/hex.h"
 #include "objects/objects.h"
 #include "place/place.h"
-#include "place/place_config.h"
-#include "place/place_roots.h"
 #include "repair/repair_remove.h"
 #include "statcache/statcache.h"
 

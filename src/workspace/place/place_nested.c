@@ -15,13 +15,11 @@
  * The set is made before a scan and does not change (I2; not checked: callers have it const): any
  * thread may ask.
  */
-#include "place/place_nested.h"
-
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/sort.h"
-#include "catalog/catalog_workspaces.h"
+#include "catalog/catalog.h"
 #include "codec/blake3_hash.h"
 #include "codec/xxh3.h"
 #include "place/place.h"

@@ -14,8 +14,6 @@
  * (I2) A file is replaced by a rename after it was synced, so it is never seen in part. (Not
  *      checked: only a power cut shows what was durable.)
  */
-#include "place/place_private.h"
-
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"

@@ -10,12 +10,10 @@
  * keep anybody from working with the others, so it is told and passed over. Memory that ran out is
  * no property of a store and ends the walk.
  */
-#include "place/place_roots.h"
-
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "catalog/catalog_workspaces.h"
+#include "catalog/catalog.h"
 #include "place/place.h"
 
 enum { CATALOG_MEMORY_BYTES = 8 << 20, CAPACITY_MIN = 8 };

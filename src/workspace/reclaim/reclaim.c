@@ -40,7 +40,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "catalog/catalog_due.h"
+#include "catalog/catalog.h"
 #include "reclaim/reclaim_expire.h"
 #include "reclaim/reclaim_internal.h"
 #include "statcache/statcache.h"

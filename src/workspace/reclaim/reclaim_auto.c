@@ -35,7 +35,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "catalog/catalog_due.h"
+#include "catalog/catalog.h"
 #include "reclaim/reclaim_internal.h"
 
 enum { SCRATCH_FRAMES = 4, ATTEMPTS_MAX = 4, ID_SIZE = 16 };

@@ -14,9 +14,8 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "catalog/catalog.h"
 #include "catalog/catalog_journal.h"
-#include "catalog/catalog_pins.h"
-#include "catalog/catalog_tags.h"
 
 enum { KEY_SIZE = 12 };
 

@@ -5,7 +5,7 @@
 #ifndef FIRN_RECLAIM_RECLAIM_DELETE_H
 #define FIRN_RECLAIM_RECLAIM_DELETE_H
 
-#include "catalog/catalog_due.h"
+#include "catalog/catalog.h"
 #include "handle/ws_internal.h"
 
 #define FIRN_RECLAIM_DELETE_CHECKPOINTS "firn.checkpoints"

@@ -20,9 +20,8 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/slice.h"
+#include "catalog/catalog.h"
 #include "catalog/catalog_journal.h"
-#include "catalog/catalog_pins.h"
-#include "catalog/catalog_tags.h"
 #include "reclaim/reclaim_delete.h"
 
 enum { SAFETY_KEPT_COUNT = 10 };

@@ -5,7 +5,7 @@
 #ifndef FIRN_RECLAIM_RECLAIM_EXPIRE_H
 #define FIRN_RECLAIM_RECLAIM_EXPIRE_H
 
-#include "catalog/catalog_keep.h"
+#include "catalog/catalog.h"
 #include "handle/ws_internal.h"
 
 /* What may go, and when it is. */

@@ -6,7 +6,7 @@
 #ifndef FIRN_RECLAIM_RECLAIM_INTERNAL_H
 #define FIRN_RECLAIM_RECLAIM_INTERNAL_H
 
-#include "catalog/catalog_purge.h"
+#include "catalog/catalog.h"
 #include "handle/ws_internal.h"
 #include "objects/objects_internal.h"
 #include "reclaim/reclaim_table.h"
@@ -35,7 +35,7 @@ struct firn_reclaim_pack {
     uint64_t dead_bytes;
     uint64_t dead_count;
     uint64_t dead_stored;        /* about how much of the file is dead */
-    bool has_forgotten;          /* something that is dead and forgotten (catalog_purge.h) */
+    bool has_forgotten;          /* something that is dead and forgotten (catalog.h) */
     struct firn_buf live_frames; /* a bit for each frame that holds something alive */
     struct firn_buf dead_frames; /* likewise: that the index has something dead in */
     struct firn_buf dead_sizes;  /* le32 each: bytes of it that are dead, before compression */
@@ -72,7 +72,7 @@ struct firn_reclaim {
     struct firn_reclaim_table *table; /* NULL: what is alive is not known */
     struct firn_reclaim_pack *packs;  /* ascending by number */
     size_t pack_count;
-    struct firn_hash_map forgotten; /* what is to be purged (catalog_purge.h) */
+    struct firn_hash_map forgotten; /* what is to be purged (catalog.h) */
     struct firn_buf leaning;        /* of struct firn_reclaim_delta */
     struct firn_buf expired;        /* of a dry run: ids of checkpoints that would have gone */
     int64_t progress_due_ns;

@@ -28,7 +28,7 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "handle/ws.h"
-#include "place/place_config.h"
+#include "place/place.h"
 
 enum {
     STORE_MEMORY_BYTES = 32 << 20,

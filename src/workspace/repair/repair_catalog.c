@@ -23,11 +23,9 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "base/sort.h"
-#include "catalog/catalog_tags.h"
-#include "catalog/catalog_workspaces.h"
+#include "catalog/catalog.h"
 #include "codec/blake3_hash.h"
 #include "place/place.h"
-#include "place/place_roots.h"
 #include "repair/repair_internal.h"
 
 enum { KEY_SIZE = 12, BATCH_SIZE = 1 << 20 };

@@ -12,7 +12,7 @@
  */
 #include "base/mem.h"
 #include "base/slice.h"
-#include "catalog/catalog_pins.h"
+#include "catalog/catalog.h"
 #include "repair/repair_internal.h"
 
 struct sweeping {

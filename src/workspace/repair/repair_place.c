@@ -31,8 +31,6 @@
 #include "objects/objects.h"
 #include "os/os_clone.h"
 #include "place/place.h"
-#include "place/place_config.h"
-#include "place/place_trust.h"
 #include "repair/repair_internal.h"
 #include "repair/repair_remove.h"
 

@@ -27,7 +27,7 @@
 #include "base/mem.h"
 #include "base/reader.h"
 #include "base/slice.h"
-#include "catalog/catalog_workspaces.h"
+#include "catalog/catalog.h"
 #include "objects/objects.h"
 #include "repair/repair_internal.h"
 

@@ -16,7 +16,7 @@
  * look at two bytes: the ninety rules of the Linux source cost each entry less than half a
  * microsecond.
  */
-#include "rules/ignore_file.h"
+#include "rules/rules_internal.h"
 
 #include "base/check.h"
 #include "base/mem.h"

@@ -30,7 +30,7 @@
  * A glob with a defect matches nothing (I3): all of a glob has to be used up, so the defect would
  * be met on every way.
  */
-#include "rules/ignore_glob.h"
+#include "rules/rules_internal.h"
 
 #include "base/slice.h"
 

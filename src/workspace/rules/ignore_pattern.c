@@ -26,10 +26,8 @@
  * Most patterns are a plain name, or a star and an ending: these are compared without the glob
  * matcher, and by their size and last byte first.
  */
-#include "rules/ignore_pattern.h"
-
 #include "base/slice.h"
-#include "rules/ignore_glob.h"
+#include "rules/rules_internal.h"
 
 static firn_slice
 without_front(firn_slice text, size_t size)

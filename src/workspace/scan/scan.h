@@ -15,7 +15,7 @@
 #include "objects/objects.h"
 #include "os/os.h"
 #include "pack/packfile.h"
-#include "rules/ignore_rules.h"
+#include "rules/rules.h"
 #include "tree/tree.h"
 
 enum { FIRN_SCAN_LARGE_SIZE = 8 << 20 }; /* files above it are cut into pieces */
@@ -63,7 +63,7 @@ struct firn_scan_witness {
 struct firn_scan_options {
     bool include_deps;
     bool gitignore; /* .gitignore files count as well */
-    /* What these exclude is left out too (rules_walk.h). May be NULL; borrowed. */
+    /* What these exclude is left out too (rules.h). May be NULL; borrowed. */
     const struct firn_ignore_rules *stored_rules;
     uint64_t file_size_max; /* larger files are left out as if by a rule; 0: none */
     bool strict;

@@ -24,8 +24,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "place/place.h"
-#include "place/place_nested.h"
-#include "rules/rules_exclude.h"
+#include "rules/rules.h"
 #include "scan/scan_internal.h"
 #include "tree/tree.h"
 

@@ -16,7 +16,7 @@
 #include "base/arena.h"
 #include "base/hash_map.h"
 #include "copy/copy_capture.h"
-#include "rules/rules_walk.h"
+#include "rules/rules.h"
 #include "scan/scan.h"
 #include "statcache/statcache.h"
 #include "threads/os_thread.h"

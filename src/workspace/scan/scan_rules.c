@@ -4,7 +4,7 @@
  *
  * A directory's rule files are read when the directory has been listed, before its entries are
  * thinned: they speak of those entries first of all. What is in effect hangs on the node
- * (rules_walk.c) and is inherited by the directories below.
+ * (rules.c) and is inherited by the directories below.
  *
  * A rule that cannot be used, or a whole rule file, is told by a notice and is otherwise as if it
  * were not there: rather is something saved that nobody wanted than something missing that somebody

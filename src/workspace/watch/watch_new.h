@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "os/os.h"
 #include "oswatch/os_watch.h"
-#include "rules/rules_walk.h"
+#include "rules/rules.h"
 #include "watch/watch_set.h"
 
 /* One thread. Zeroed but for the first two it is empty. */

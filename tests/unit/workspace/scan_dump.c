@@ -20,7 +20,7 @@
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
-#include "rules/rules_exclude.h"
+#include "rules/rules.h"
 #include "scan_support.h"
 #include "tree/tree.h"
 

@@ -15,8 +15,7 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
-#include "place/place_config.h"
-#include "place/place_config_text.h"
+#include "place/place.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "support/test_alloc.h"

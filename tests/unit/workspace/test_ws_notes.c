@@ -15,10 +15,8 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
-#include "handle/ws_begun.h"
 #include "handle/ws_internal.h"
-#include "place/place_private.h"
-#include "place/place_trust.h"
+#include "place/place.h"
 #include "repair/repair_remove.h"
 #include "sim/sim_memory.h"
 #include "support/test_alloc.h"

@@ -1,20 +1,126 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rules/rules_walk.h: which entries one walk over a workspace leaves out: by the rule files on
+ * rules/rules.h: which entries one walk over a workspace leaves out: by the rule files on
  * disk, by the rules of checkpoints, by default.
  */
-#ifndef FIRN_RULES_RULES_WALK_H
-#define FIRN_RULES_RULES_WALK_H
+#ifndef FIRN_RULES_RULES_H
+#define FIRN_RULES_RULES_H
 
 #include <stdbool.h>
 
+#include "base/buf.h"
 #include "base/error.h"
+#include "firn/types.h"
 #include "os/os.h"
-#include "rules/ignore_file.h"
-#include "rules/ignore_rules.h"
-#include "rules/rules_exclude.h"
+
+/* The rules by which a save left things out, as one object (docs/formats/rules.md). A checkpoint's
+ * record names it, so that a restore knows what was none of the checkpoint's business.
+ *
+ *   rules := u8 format (1) | varint count | set*         sets ascending by their bytes, each once
+ *   set   := u8 flags (1 include_deps, 2 gitignore, 4 is_narrow) | varint count | file*
+ *   file  := sized directory | u8 kind | sized content   ascending by directory, then kind */
+
+enum {
+    FIRN_IGNORE_RULES_SIZE_MAX = 16 << 20, /* of the object */
+    FIRN_IGNORE_RULES_SETS_MAX = 1024,
+    FIRN_IGNORE_RULES_FILES_MAX = 1 << 20,     /* in all sets */
+    FIRN_IGNORE_RULES_FILES_SIZE_MAX = 4 << 20 /* of the files that one scan uses, names and all */
+};
+
+/* What a rule file is, and its rank: the rules of a smaller kind outrank those of a larger one. On
+ * disk. */
+enum firn_ignore_rules_kind {
+    FIRN_IGNORE_RULES_FIRNIGNORE = 1,  /* .firnignore, in any directory */
+    FIRN_IGNORE_RULES_CHKPTIGNORE = 2, /* .chkptignore, in the root */
+    FIRN_IGNORE_RULES_GITIGNORE = 3,   /* .gitignore, in any directory, where asked for */
+    FIRN_IGNORE_RULES_KIND_COUNT = 3
+};
+/* The name of such a file. */
+const char *firn_ignore_rules_name(enum firn_ignore_rules_kind kind);
+
+/* All slices are borrowed. */
+struct firn_ignore_rules_file {
+    firn_slice dir; /* path from the root, "" for the root itself */
+    enum firn_ignore_rules_kind kind;
+    firn_slice content;
+};
+
+/* The rules of one walk over one tree. */
+struct firn_ignore_rules_set {
+    bool include_deps;
+    bool is_narrow; /* without include_deps: today's default exclusions, not the first ones */
+    bool gitignore;
+    struct firn_ignore_rules_file *files;
+    size_t file_count;
+};
+
+/* Several sets: what any of them excludes is excluded. A zeroed struct is empty. */
+struct firn_ignore_rules {
+    struct firn_ignore_rules_set *sets; /* owned, as are their arrays of files */
+    size_t set_count;
+};
+
+/* Frees the arrays, not what the slices borrow. */
+void firn_ignore_rules_deinit(struct firn_ignore_rules *rules);
+
+/* Adds a set with room for so many files, all of them zeroed; NULL when memory is out. Valid until
+ * the next. */
+struct firn_ignore_rules_set *firn_ignore_rules_add(struct firn_ignore_rules *rules,
+                                                    size_t file_count)
+    __attribute__((warn_unused_result));
+
+/* Whether there is nothing to be stored: no files, and no flag but include_deps or is_narrow, in all
+ * sets or in none (the checkpoint's record holds that as well). */
+bool firn_ignore_rules_are_plain(const struct firn_ignore_rules *rules);
+
+/* Puts sets and files in order, keeps each once, and replaces out by the object. FIRN_LIMIT where
+ * that would be too large; FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_ignore_rules_encode(struct firn_ignore_rules *rules, struct firn_buf *out,
+                                             firn_error *err);
+/* Appends the sets of an object to *rules, which then borrows from bytes. FIRN_CORRUPT for what
+ * encode does not write; FIRN_NEWER; FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_ignore_rules_decode(firn_slice bytes, struct firn_ignore_rules *rules,
+                                             firn_error *err);
+
+/* Which entries of a workspace are left out of its checkpoints unless a rule of the user's says
+ * otherwise. Pure functions over names: any thread, no failure.
+ *
+ * The root of a workspace is never asked about: whoever names a directory `target` as his workspace
+ * means it. */
+
+/* What is known of an entry from the listing of the directory it lies in. */
+struct firn_rules_exclude_entry {
+    firn_slice name;
+    bool is_dir;
+    bool is_beside_manifest; /* a Cargo.toml that is no directory lies in the same directory */
+    bool include_deps;       /* dependencies and build output are wanted */
+    bool is_narrow;    /* by the second version of the exclusions, today's; else by the first */
+    firn_slice parent; /* name of the directory that it lies in; "" is the root */
+};
+
+/* What lies in a directory that may be left out for it. */
+struct firn_rules_exclude_inside {
+    bool has_tag;      /* a CACHEDIR.TAG */
+    bool has_venv;     /* a pyvenv.cfg: a virtual environment of Python */
+    bool has_settings; /* what somebody has set for Gradle */
+};
+
+/* Why the entry is left out, one line; NULL if it is kept. */
+const char *firn_rules_exclude_by_name(const struct firn_rules_exclude_entry *entry);
+/* Why a directory is left out for what lies in it, or does not; NULL if it is kept. */
+const char *firn_rules_exclude_by_inside(const struct firn_rules_exclude_entry *entry,
+                                         const struct firn_rules_exclude_inside *inside);
+/* Whether that can be the case for a directory of this name. */
+bool firn_rules_exclude_depends_on_inside(firn_slice name);
+
+/* The name that is_beside_manifest is about. */
+bool firn_rules_exclude_is_manifest(firn_slice name);
+/* Notes an entry of a directory. */
+void firn_rules_exclude_see_inside(firn_slice name, bool is_dir,
+                                   struct firn_rules_exclude_inside *inside);
 
 /* The rules of one walk. */
+struct firn_ignore_file;
 struct firn_rules_walk;
 /* What is in effect inside one directory. Does not change; lives as long as the rules. */
 struct firn_rules_walk_scope;
@@ -70,7 +176,7 @@ struct firn_rules_walk_entry {
     firn_slice path; /* from the root */
     size_t name_size;
     bool is_dir;
-    bool is_beside_manifest; /* as in rules_exclude.h */
+    bool is_beside_manifest; /* as in rules.h */
 };
 
 /* Why an entry is left out. */
@@ -101,7 +207,7 @@ void firn_rules_judge_text(const struct firn_rules_walk_reason *reason,
                            char out[FIRN_RULES_WALK_TEXT_SIZE]);
 
 /* Notes that an entry was left out for another reason than a rule: a restore of what is saved now
- * must not touch it. *out_is_noted is false beyond the limits of rules_left_out.c. Any thread.
+ * must not touch it. *out_is_noted is false beyond the limits of rules.c. Any thread.
  * FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_rules_left_out_note(struct firn_rules_walk *ignore, firn_slice path,
                                              bool *out_is_noted, firn_error *err);
