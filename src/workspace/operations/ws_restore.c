@@ -19,8 +19,7 @@
  */
 #include "base/check.h"
 #include "base/slice.h"
-#include "checkout/checkout_recover.h"
-#include "checkout/checkout_stores.h"
+#include "checkout/checkout.h"
 #include "operations/ws_compare.h"
 #include "operations/ws_restore_internal.h"
 #include "operations/ws_restore_unsaved.h"

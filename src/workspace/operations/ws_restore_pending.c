@@ -36,7 +36,7 @@
 
 #include "base/check.h"
 #include "base/slice.h"
-#include "checkout/checkout_recover.h"
+#include "checkout/checkout.h"
 #include "handle/ws_internal.h"
 #include "operations/ws_restore_internal.h"
 

@@ -22,7 +22,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/slice.h"
-#include "checkout/checkout_stores.h"
+#include "checkout/checkout.h"
 #include "difference/difference.h"
 #include "difference/difference_internal.h"
 #include "operations/ws_compare.h"

@@ -205,8 +205,6 @@ firn_packfile_scratch_frame(struct firn_packfile_scratch *scratch, struct firn_p
  * Who takes one gets the one that was given back last, which has the frames read last. As many are
  * made as are ever taken at the same moment; they stay until the pool is trimmed or goes. */
 
-static struct firn_packfile_scratch **scratch_link(struct firn_packfile_scratch *scratch);
-
 void
 firn_packfile_scratch_pool_init(struct firn_packfile_pool *pool, struct firn_os *os,
                                 unsigned frame_count_max)

@@ -8,7 +8,7 @@
  * nor encoded, only its place in the memo is noted, and nearly always that prolongs a run. When
  * the directory is complete and its places are those of the whole memo, without a gap, and each
  * subdirectory's entry is also what it was, the directory is the same (I1), and its hash is the one
- * remembered. Otherwise the old object is read and gives the known entries (scan_assemble.c).
+ * remembered. Otherwise the old object is read and gives the known entries (scan_build.c).
  *
  * Nothing here decides by the time of a directory, or by the absence of a change in it: all of its
  * names are listed, and all entries looked at, each time.
@@ -172,7 +172,7 @@ has_subdir_at(struct firn_scan_worker *worker, const struct firn_statcache_memo 
 {
     struct firn_statcache_print print;
     firn_buf_clear(&worker->entry);
-    int rc = firn_scan_assemble_subdir(subdir, &worker->entry);
+    int rc = firn_scan_build_subdir(subdir, &worker->entry);
     if (rc == FIRN_OK) {
         firn_statcache_print_of_entry(worker->scan->stat_seed, firn_buf_slice(&worker->entry),
                                       &print);

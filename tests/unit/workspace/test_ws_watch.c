@@ -23,7 +23,7 @@
 #include "place/place.h"
 #include "support/test_os.h"
 #include "watch/watch.h"
-#include "watch/watch_serve.h"
+#include "watch/watch_internal.h"
 #include "ws_edit.h"
 #include "ws_support.h"
 
