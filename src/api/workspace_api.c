@@ -10,9 +10,25 @@
 #include "api/api_process.h"
 #include "firn/workspace.h"
 #include "handle/ws.h"
-#include "operations/ws_workspaces.h"
+#include "operations/operations.h"
 #include "place/place.h"
 #include "watch/watch.h"
+
+/* Returns where the workspace is NULL, or another process opened it. */
+#define OWN_WORKSPACE(workspace, err)                                          \
+    do {                                                                       \
+        API_REQUIRE((workspace) != NULL, (err), "workspace must not be NULL"); \
+        API_OWN((workspace), "workspace", (err));                              \
+    } while (0)
+
+/* Returns where the caller's options cannot be read into `given`, which has the defaults. */
+#define READ_OPTIONS(given, options, err)                                              \
+    do {                                                                               \
+        const int read_ = api_options_read(&(given), sizeof(given), (options), (err)); \
+        if (read_ != FIRN_OK) {                                                        \
+            return read_;                                                              \
+        }                                                                              \
+    } while (0)
 
 int
 firn_workspace_open(const char *path, const firn_workspace_options *options, firn_workspace **out,
@@ -21,10 +37,7 @@ firn_workspace_open(const char *path, const firn_workspace_options *options, fir
     firn_workspace_options given = FIRN_WORKSPACE_OPTIONS_INIT;
     API_REQUIRE(path != NULL && out != NULL, err, "path and out must not be NULL");
     *out = NULL;
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    READ_OPTIONS(given, options, err);
     return firn_ws_open(firn_os_default(), path, &given, out, err);
 }
 
@@ -69,16 +82,14 @@ firn_workspace_unread_store(const firn_workspace *workspace)
 int
 firn_workspace_adopt(firn_workspace *workspace, const char *old_root, firn_error *err)
 {
-    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
-    API_OWN(workspace, "workspace", err);
-    return firn_ws_adopt(workspace, old_root, err);
+    OWN_WORKSPACE(workspace, err);
+    return firn_ws_workspaces_adopt(workspace, old_root, err);
 }
 
 int
 firn_workspace_init(firn_workspace *workspace, bool *out_created, firn_error *err)
 {
-    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
-    API_OWN(workspace, "workspace", err);
+    OWN_WORKSPACE(workspace, err);
     bool ignored;
     return firn_ws_init(workspace, out_created == NULL ? &ignored : out_created, err);
 }
@@ -138,10 +149,7 @@ firn_workspaces_remove(const char *root, const firn_workspace_options *options, 
 {
     firn_workspace_options given = FIRN_WORKSPACE_OPTIONS_INIT;
     API_REQUIRE(root != NULL, err, "root must not be NULL");
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    READ_OPTIONS(given, options, err);
     return firn_ws_workspaces_remove(firn_os_default(), root, &given, err);
 }
 
@@ -186,12 +194,8 @@ firn_workspace_save(firn_workspace *workspace, const firn_save_options *options,
 {
     firn_save_options given = FIRN_SAVE_OPTIONS_INIT;
     firn_save_result ignored;
-    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
-    API_OWN(workspace, "workspace", err);
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    OWN_WORKSPACE(workspace, err);
+    READ_OPTIONS(given, options, err);
     return firn_ws_save(workspace, &given, out == NULL ? &ignored : out, err);
 }
 
@@ -200,16 +204,12 @@ firn_workspace_watch(firn_workspace *workspace, const firn_watch_options *option
 {
     firn_watch_options given = FIRN_WATCH_OPTIONS_INIT;
     firn_save_options save = FIRN_SAVE_OPTIONS_INIT;
-    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
-    API_OWN(workspace, "workspace", err);
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    OWN_WORKSPACE(workspace, err);
+    READ_OPTIONS(given, options, err);
     API_REQUIRE(given.quiet_ms >= 0 && given.interval_max_ms >= 0 && given.rescan_ms > 0, err,
                 "times must not be negative");
     save.message = firn_str("watch");
-    rc = given.save == NULL ? FIRN_OK : api_options_read(&save, sizeof save, given.save, err);
+    int rc = given.save == NULL ? FIRN_OK : api_options_read(&save, sizeof save, given.save, err);
     given.save = &save;
     return rc == FIRN_OK ? firn_watch(workspace, &given, err) : rc;
 }
@@ -226,8 +226,7 @@ int
 firn_workspace_watch_stop(firn_workspace *workspace, firn_watch_info *out, firn_error *err)
 {
     firn_watch_info ignored;
-    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
-    API_OWN(workspace, "workspace", err);
+    OWN_WORKSPACE(workspace, err);
     return firn_watch_stop(workspace, out == NULL ? &ignored : out, err);
 }
 
@@ -239,10 +238,7 @@ firn_workspace_list(firn_workspace *workspace, const firn_list_options *options,
     firn_list_options given = FIRN_LIST_OPTIONS_INIT;
     API_REQUIRE(workspace != NULL && visit != NULL, err, "workspace and visit must not be NULL");
     API_OWN(workspace, "workspace", err);
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    READ_OPTIONS(given, options, err);
     return firn_ws_list(workspace, &given, visit, ctx, err);
 }
 
@@ -303,12 +299,8 @@ firn_workspace_status(firn_workspace *workspace, const firn_status_options *opti
 {
     firn_status_options given = FIRN_STATUS_OPTIONS_INIT;
     firn_status_result ignored;
-    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
-    API_OWN(workspace, "workspace", err);
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    OWN_WORKSPACE(workspace, err);
+    READ_OPTIONS(given, options, err);
     API_REQUIRE(given.path_count == 0 || given.paths != NULL, err, "paths must not be NULL");
     return firn_ws_status(workspace, &given, visit, ctx, out == NULL ? &ignored : out, err);
 }
@@ -320,12 +312,8 @@ firn_workspace_diff(firn_workspace *workspace, const firn_diff_options *options,
 {
     firn_diff_options given = FIRN_DIFF_OPTIONS_INIT;
     firn_diff_result ignored;
-    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
-    API_OWN(workspace, "workspace", err);
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    OWN_WORKSPACE(workspace, err);
+    READ_OPTIONS(given, options, err);
     API_REQUIRE(given.path_count == 0 || given.paths != NULL, err, "paths must not be NULL");
     API_REQUIRE(given.before == NULL || !given.against_previous, err,
                 "before and against_previous exclude each other");
@@ -351,8 +339,7 @@ static int
 read_restore(const firn_workspace *workspace, const firn_restore_options *options,
              firn_restore_options *given, firn_error *err)
 {
-    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
-    API_OWN(workspace, "workspace", err);
+    OWN_WORKSPACE(workspace, err);
     int rc = api_options_read(given, sizeof *given, options, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -408,12 +395,8 @@ firn_workspace_revert(firn_workspace *workspace, const firn_revert_options *opti
 {
     firn_revert_options given = FIRN_REVERT_OPTIONS_INIT;
     firn_revert_result ignored;
-    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
-    API_OWN(workspace, "workspace", err);
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    OWN_WORKSPACE(workspace, err);
+    READ_OPTIONS(given, options, err);
     API_REQUIRE(given.path_count == 0 || given.paths != NULL, err, "paths must not be NULL");
     return firn_ws_revert(workspace, &given, out == NULL ? &ignored : out, err);
 }
@@ -441,8 +424,7 @@ firn_workspace_pin_set(firn_workspace *workspace, const char *const *references,
                        bool is_pinned, int (*visit)(void *ctx, const firn_checkpoint *checkpoint),
                        void *ctx, firn_error *err)
 {
-    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
-    API_OWN(workspace, "workspace", err);
+    OWN_WORKSPACE(workspace, err);
     int rc = require_references(references, count, err);
     return rc != FIRN_OK
                ? rc
@@ -464,8 +446,7 @@ firn_workspace_expire(firn_workspace *workspace, const firn_expire_options *opti
                       firn_error *err)
 {
     firn_expire_options given = FIRN_EXPIRE_OPTIONS_INIT;
-    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
-    API_OWN(workspace, "workspace", err);
+    OWN_WORKSPACE(workspace, err);
     int rc = api_options_read(&given, sizeof given, options, err);
     return rc != FIRN_OK ? rc : firn_reclaim_expire_request(workspace, &given, visit, ctx, err);
 }
@@ -477,8 +458,7 @@ firn_workspace_delete(firn_workspace *workspace, const char *const *references, 
                       firn_error *err)
 {
     firn_delete_options given = FIRN_DELETE_OPTIONS_INIT;
-    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
-    API_OWN(workspace, "workspace", err);
+    OWN_WORKSPACE(workspace, err);
     int rc = require_references(references, count, err);
     if (rc == FIRN_OK) {
         rc = api_options_read(&given, sizeof given, options, err);
@@ -498,10 +478,7 @@ firn_workspace_forget(firn_workspace *workspace, const firn_forget_options *opti
     API_REQUIRE(workspace != NULL && options != NULL, err,
                 "workspace and options must not be NULL");
     API_OWN(workspace, "workspace", err);
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    READ_OPTIONS(given, options, err);
     API_REQUIRE(given.paths != NULL && given.path_count > 0, err,
                 "at least one path must be given");
     return firn_ws_forget(workspace, &given, visit, ctx, out == NULL ? &ignored : out, err);
@@ -513,12 +490,8 @@ firn_workspace_gc(firn_workspace *workspace, const firn_gc_options *options, fir
 {
     firn_gc_options given = FIRN_GC_OPTIONS_INIT;
     firn_gc_result ignored;
-    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
-    API_OWN(workspace, "workspace", err);
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    OWN_WORKSPACE(workspace, err);
+    READ_OPTIONS(given, options, err);
     if (given.recompress_level != 0 && (given.recompress_level < FIRN_GC_LEVEL_MIN ||
                                         given.recompress_level > FIRN_GC_LEVEL_MAX)) {
         return firn_error_set(err, FIRN_INVALID, "cannot recompress at level %d: %d to %d",
@@ -537,12 +510,8 @@ firn_workspace_check(firn_workspace *workspace, const firn_workspace_check_optio
 {
     firn_workspace_check_options given = FIRN_WORKSPACE_CHECK_OPTIONS_INIT;
     firn_workspace_check_result ignored;
-    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
-    API_OWN(workspace, "workspace", err);
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    OWN_WORKSPACE(workspace, err);
+    READ_OPTIONS(given, options, err);
     return firn_repair_check(workspace, &given, out == NULL ? &ignored : out, err);
 }
 
@@ -552,11 +521,7 @@ firn_workspace_repair(firn_workspace *workspace, const firn_repair_options *opti
 {
     firn_repair_options given = FIRN_REPAIR_OPTIONS_INIT;
     firn_repair_result ignored;
-    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
-    API_OWN(workspace, "workspace", err);
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    OWN_WORKSPACE(workspace, err);
+    READ_OPTIONS(given, options, err);
     return firn_repair(workspace, &given, out == NULL ? &ignored : out, err);
 }

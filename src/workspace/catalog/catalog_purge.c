@@ -5,11 +5,11 @@
  * A collection leaves dead objects where they are as long as most of a pack is alive, and keeps one
  * that another leans on as a delta. Neither is right for what a person wants to be gone. So who
  * forgets notes the names of the objects, and the next collection rewrites every pack in which one
- * of them lies dead, and what leans on them first (reclaim_purge.c). A name stays here until the index
+ * of them lies dead, and what leans on them first (reclaim.c). A name stays here until the index
  * does not know it any more.
  *
  * An object that is alive is never touched because of that (I1; not checked here: the collection
- * decides, reclaim_purge.c): another path, or another workspace,
+ * decides, reclaim.c): another path, or another workspace,
  * may have the same content. So a name here that should not be is harmless, and the notes need no
  * commit of their own with whoever forgets.
  */

@@ -14,7 +14,7 @@
  * not have left is thus done in one place, recovery.
  *
  * A directory that was saved under another path is refused until somebody has said whether its
- * history goes on here or a new one begins (I3): firn_ws_init begins one, ws_adopt.c goes on.
+ * history goes on here or a new one begins (I3): firn_ws_init begins one, ws_workspaces.c goes on.
  */
 #include "handle/ws.h"
 

@@ -27,7 +27,8 @@ const char *firn_ws_unread_store(const struct firn_ws *ws);
 /* ws.c */
 const char *firn_ws_broad_why(const struct firn_ws *ws);
 FIRN_MUST_CHECK int firn_ws_init(struct firn_ws *ws, bool *out_created, firn_error *err);
-FIRN_MUST_CHECK int firn_ws_adopt(struct firn_ws *ws, const char *old_root, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_workspaces_adopt(struct firn_ws *ws, const char *old_root,
+                                             firn_error *err);
 
 FIRN_MUST_CHECK int firn_ws_save(struct firn_ws *ws, const firn_save_options *options,
                                  firn_save_result *out, firn_error *err);

@@ -106,10 +106,10 @@ struct firn_ws_save_request {
     const struct firn_catalog_joint *joint; /* of the commit; may be NULL */
     struct firn_watchlink *watched;         /* by whose word not all is visited; may be NULL */
 };
-/* The tree of the newest checkpoint, for a scan; nothing where there is none. ws_save_tree.c. */
+/* The tree of the newest checkpoint, for a scan; nothing where there is none. ws_save.c. */
 FIRN_MUST_CHECK int firn_ws_save_tree_last(struct firn_ws_opened *opened,
                                            struct firn_scan_last *out, firn_error *err);
-/* What a scan into the store gave; its root's attributes are owned by scan. ws_save_tree.c. */
+/* What a scan into the store gave; its root's attributes are owned by scan. ws_save.c. */
 struct firn_statcache;
 struct firn_ws_save_tree {
     struct firn_scan_result scan;
@@ -139,8 +139,6 @@ void firn_ws_save_tree_deinit(struct firn_ws_save_tree *tree);
  * of the store. */
 struct firn_tree_source firn_ws_save_tree_source(struct firn_ws_save_tree *tree,
                                                  const struct firn_tree_source *stored);
-/* Whether all of a scanned tree is in the store already. */
-bool firn_ws_save_tree_is_stored(const struct firn_ws_save_tree *tree);
 /* Commits a checkpoint of that tree. *out borrows from tree, request and ws. */
 FIRN_MUST_CHECK int firn_ws_save_record(struct firn_ws *ws, struct firn_ws_opened *opened,
                                         const struct firn_ws_save_request *request,

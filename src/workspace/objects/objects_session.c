@@ -117,7 +117,7 @@ firn_objects_session_end(struct firn_objects_session *session)
  * before its frame is full; but the base was compressed in the same way, and its frame's sizes tell
  * how well such bytes compress (I5; an estimate, like (I6): not checked). So mostly nothing is
  * compressed twice. Where packs were joined those sizes say too little: versions lie side by side
- * there (reclaim_versions.c) and take a tenth of what the new one will take in a pack without them.
+ * there (reclaim_move.c) and take a tenth of what the new one will take in a pack without them.
  * A delta that is too large by them, but not for bytes that compress as text does, is compared with
  * the object compressed by itself (I6). It saves more than its room: what is stored as a delta is
  * known for a version when packs are joined next, and comes to lie beside the others.

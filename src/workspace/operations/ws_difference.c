@@ -23,7 +23,7 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "difference/difference.h"
-#include "operations/ws_compare.h"
+#include "operations/operations_internal.h"
 #include "tree/tree.h"
 
 enum { PROGRESS_INTERVAL_NS = 200 * 1000 * 1000 };

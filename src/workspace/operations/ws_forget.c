@@ -30,7 +30,7 @@
 #include "catalog/catalog_journal.h"
 #include "difference/difference.h"
 #include "handle/ws_internal.h"
-#include "reclaim/reclaim_delete.h"
+#include "reclaim/reclaim.h"
 
 /* A checkpoint that has something: its record's bytes lie in `bytes` of the operation. */
 struct found {

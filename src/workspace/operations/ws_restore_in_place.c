@@ -33,8 +33,7 @@
 #include "checkout/checkout.h"
 #include "codec/xxh3.h"
 #include "handle/ws_internal.h"
-#include "operations/ws_restore_internal.h"
-#include "operations/ws_restore_unsaved.h"
+#include "operations/operations_internal.h"
 #include "statcache/statcache.h"
 
 struct in_place {

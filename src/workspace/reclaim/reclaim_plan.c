@@ -13,7 +13,7 @@
  *   something in it that the index      likewise: a collection that was interrupted had begun to empty
  *   does not have there                 it, and how much of it is dead nobody can tell any more
  *   small, and not the only one         likewise: many small packs become one; an automatic
- *                                       collection leaves that to saves (reclaim_join.c)
+ *                                       collection leaves that to saves (reclaim.c)
  *   compressed at a lower level than    likewise, if that was asked for
  *   was asked for
  *   its file is missing                 it is left alone while anything in it is alive: the file

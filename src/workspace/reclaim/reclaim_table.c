@@ -17,7 +17,7 @@
  *
  * Memory: 9 bytes an object, 20 MB for two million; up to a quarter more while it is filled.
  */
-#include "reclaim/reclaim_table.h"
+#include "reclaim/reclaim_internal.h"
 
 #include "base/bytes.h"
 #include "base/check.h"

@@ -15,7 +15,7 @@
 
 #include "gc_support.h"
 #include "objects/objects.h"
-#include "reclaim/reclaim_join.h"
+#include "reclaim/reclaim.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 #include "ws_break.h"

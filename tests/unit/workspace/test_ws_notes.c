@@ -17,7 +17,7 @@
 #include "base/slice.h"
 #include "handle/ws_internal.h"
 #include "place/place.h"
-#include "repair/repair_remove.h"
+#include "repair/repair.h"
 #include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 #include "ws_break.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * repair/repair_remove.h: removing a store with all that is in it.
+ * repair/repair.h: removing a store with all that is in it.
  */
-#ifndef FIRN_REPAIR_REPAIR_REMOVE_H
-#define FIRN_REPAIR_REPAIR_REMOVE_H
+#ifndef FIRN_REPAIR_REPAIR_H
+#define FIRN_REPAIR_REPAIR_H
 
 #include "base/error.h"
 #include "os/os.h"
