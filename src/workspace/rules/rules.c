@@ -570,7 +570,7 @@ firn_rules_walk_encode(struct firn_rules_walk *ignore, struct firn_buf *out, fir
  * to the lowest, within a kind from the deepest file upwards, within a file from the last line to
  * the first, the first pattern that matches decides. If there is none, the default exclusions do.
  * All that was entered is immutable, so nothing here locks, allocates or fails; one question costs
- * as much as the patterns on the way up (ignore_glob.c bounds each). */
+ * as much as the patterns on the way up (ignore.c bounds each). */
 
 enum verdict { SAYS_NOTHING, SAYS_EXCLUDED, SAYS_KEPT };
 

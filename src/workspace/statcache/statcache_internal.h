@@ -71,11 +71,4 @@ struct firn_statcache_lane {
     struct firn_tree_source source;
 };
 
-/* statcache.c. Makes the key of a directory; false where it would be too long to be remembered. */
-FIRN_MUST_CHECK int firn_statcache_key(const struct firn_statcache *stat, firn_slice path,
-                                       struct firn_buf *out, bool *out_fits);
-FIRN_MUST_CHECK int firn_statcache_note_write(struct firn_statcache_notes *notes,
-                                              enum firn_statcache_note_kind kind, firn_slice key,
-                                              firn_slice value);
-
 #endif

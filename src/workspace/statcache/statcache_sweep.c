@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * statcache/statcache_sweep.c: taking out of the stat cache what names objects that are about to go.
+ *
+ * One pass over the keyspace, in the order of keys: a directory's memo comes before its parts, so a
+ * part whose directory is not the one met last has none, and goes as well. What goes is deleted in
+ * commits of about a megabyte that nobody syncs: the commit that takes the objects away comes after
+ * them, and commits survive in their order.
+ *
+ * A memo that makes no sense is treated as one whose object has gone.
+ */
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/error.h"
+#include "base/slice.h"
+#include "statcache/statcache.h"
+#include "statcache/statcache_internal.h"
+
+enum { BATCH_SIZE = 1 << 20 };
+
+struct sweep {
+    struct firn_db *db;
+    struct firn_db_keyspace *keyspace;
+    struct firn_db_batch *batch;
+    int (*is_live)(void *ctx, const firn_hash *tree, bool *out, firn_error *err);
+    void *ctx;
+    struct firn_statcache_memo memo;
+    struct firn_buf kept; /* key of the last directory that stays */
+    uint64_t removed;     /* directories */
+};
+
+static int
+write_batch(struct sweep *sweep, firn_error *err)
+{
+    if (firn_db_batch_count(sweep->batch) == 0) {
+        return FIRN_OK;
+    }
+    int rc = firn_db_write(sweep->db, sweep->batch, FIRN_DURABILITY_OS, err);
+    firn_db_batch_clear(sweep->batch);
+    return rc;
+}
+
+static int
+remove_key(struct sweep *sweep, firn_slice key, firn_error *err)
+{
+    int rc = firn_db_batch_delete(sweep->batch, sweep->keyspace, key, err);
+    if (rc == FIRN_OK && firn_db_batch_size_bytes(sweep->batch) >= BATCH_SIZE) {
+        rc = write_batch(sweep, err);
+    }
+    return rc;
+}
+
+static int
+look_at_memo(struct sweep *sweep, firn_slice value, bool *out_is_live, firn_error *err)
+{
+    size_t part_count;
+    *out_is_live = false;
+    firn_statcache_memo_clear(&sweep->memo);
+    if (firn_buf_append_slice(&sweep->memo.value, value) != FIRN_OK) {
+        return firn_error_no_memory(err, "the stat cache");
+    }
+    if (firn_statcache_memo_decode(&sweep->memo, &part_count, NULL) != FIRN_OK) {
+        return FIRN_OK;
+    }
+    return sweep->is_live(sweep->ctx, &sweep->memo.tree, out_is_live, err);
+}
+
+static int
+look_at(struct sweep *sweep, firn_slice key, firn_slice value, firn_error *err)
+{
+    const uint8_t *nul = NULL;
+    if (key.size > WS_STAT_KEY_PREFIX_SIZE) {
+        nul = memchr(key.data + WS_STAT_KEY_PREFIX_SIZE, '\0', key.size - WS_STAT_KEY_PREFIX_SIZE);
+    }
+    if (nul != NULL) {
+        firn_slice directory = firn_bytes(key.data, (size_t)(nul - key.data));
+        bool is_kept = firn_slice_equal(directory, firn_buf_slice(&sweep->kept));
+        return is_kept ? FIRN_OK : remove_key(sweep, key, err);
+    }
+    bool is_live;
+    int rc = look_at_memo(sweep, value, &is_live, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (is_live) {
+        return firn_buf_assign(&sweep->kept, key) == FIRN_OK
+                   ? FIRN_OK
+                   : firn_error_no_memory(err, "the stat cache");
+    }
+    sweep->removed++;
+    return remove_key(sweep, key, err);
+}
+
+static int
+sweep_all(struct sweep *sweep, firn_error *err)
+{
+    struct firn_db_cursor *cursor = NULL;
+    int rc;
+    FIRN_TRY(firn_db_batch_create(&sweep->batch, err));
+    FIRN_TRY(firn_db_cursor_open(sweep->keyspace, NULL, &cursor, err));
+    for (rc = firn_db_cursor_first(cursor, err); rc == FIRN_OK && firn_db_cursor_valid(cursor);
+         rc = firn_db_cursor_next(cursor, err)) {
+        FIRN_TRY(look_at(sweep, firn_db_cursor_key(cursor), firn_db_cursor_value(cursor), err));
+    }
+    if (rc == FIRN_OK) {
+        rc = write_batch(sweep, err);
+    }
+out:
+    firn_db_cursor_close(cursor);
+    firn_db_batch_destroy(sweep->batch);
+    firn_statcache_memo_deinit(&sweep->memo);
+    firn_buf_deinit(&sweep->kept);
+    return rc;
+}
+
+int
+firn_statcache_sweep(struct firn_db *db,
+                     int (*is_live)(void *ctx, const firn_hash *tree, bool *out, firn_error *err),
+                     void *ctx, uint64_t *out_removed, firn_error *err)
+{
+    struct sweep sweep = {.db = db, .is_live = is_live, .ctx = ctx};
+    DCHECK(!firn_db_is_read_only(db));
+    *out_removed = 0;
+    int rc = firn_db_keyspace_open(db, FIRN_STATCACHE_KEYSPACE, &sweep.keyspace, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = sweep_all(&sweep, err);
+    *out_removed = sweep.removed;
+    return rc;
+}
+
+int
+firn_statcache_sweep_workspace(struct firn_db *db, uint32_t workspace, firn_error *err)
+{
+    struct firn_db_keyspace *keyspace;
+    uint8_t lower[WS_STAT_KEY_PREFIX_SIZE];
+    uint8_t upper[WS_STAT_KEY_PREFIX_SIZE];
+    DCHECK(workspace != 0 && !firn_db_is_read_only(db));
+    firn_store_be32(lower, workspace);
+    firn_store_be32(upper, workspace + 1);
+    int rc = firn_db_keyspace_open(db, FIRN_STATCACHE_KEYSPACE, &keyspace, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    return firn_db_delete_range(keyspace, firn_bytes(lower, sizeof lower),
+                                firn_bytes(upper, sizeof upper), FIRN_DURABILITY_OS, err);
+}
