@@ -83,7 +83,7 @@ use(firn_store *store)
 {
     firn_error err;
     firn_keyspace *entries = NULL;
-    firn_maintenance_options options = FIRN_MAINTENANCE_OPTIONS_INIT;
+    firn_store_maintenance_options options = FIRN_STORE_MAINTENANCE_OPTIONS_INIT;
     int calls = 0;
     if (firn_keyspace_open(store, "entries", NULL, &entries, &err) != FIRN_OK) {
         return complain("keyspace", &err);

@@ -34,7 +34,7 @@ write_file(const char *path, const char *file)
     firn_store *store = NULL;
     firn_keyspace *prices = NULL;
     unsigned calls = 0;
-    firn_checkpoint_export_options options = FIRN_CHECKPOINT_EXPORT_OPTIONS_INIT;
+    firn_store_export_options options = FIRN_STORE_EXPORT_OPTIONS_INIT;
     options.replace_existing = true;
     options.on_progress = on_progress;
     options.ctx = &calls;
@@ -44,9 +44,9 @@ write_file(const char *path, const char *file)
     int failed = 0;
     if (firn_keyspace_open(store, "prices", NULL, &prices, &err) != FIRN_OK ||
         firn_put(prices, firn_str("tea"), firn_str("3.20"), NULL, &err) != FIRN_OK ||
-        firn_checkpoint_create(store, "before-sale", NULL, NULL, &err) != FIRN_OK ||
+        firn_store_checkpoint_create(store, "before-sale", NULL, NULL, &err) != FIRN_OK ||
         firn_put(prices, firn_str("tea"), firn_str("2.50"), NULL, &err) != FIRN_OK ||
-        firn_checkpoint_export(store, "before-sale", file, &options, &err) != FIRN_OK) {
+        firn_store_export(store, "before-sale", file, &options, &err) != FIRN_OK) {
         failed = complain("export", &err);
     }
     if (firn_store_close(store, &err) != FIRN_OK) {
@@ -101,7 +101,7 @@ main(int argc, char **argv)
     if (firn_store_open(argv[2], NULL, &store, &err) != FIRN_READ_ONLY) {
         return 1;
     }
-    if (firn_checkpoint_import(argv[2], argv[3], NULL, NULL, &err) != FIRN_OK) {
+    if (firn_store_import(argv[2], argv[3], NULL, NULL, &err) != FIRN_OK) {
         return complain("import", &err);
     }
     return print_price(argv[3]);

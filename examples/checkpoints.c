@@ -19,7 +19,7 @@ complain(const char *what, const firn_error *err)
 
 /* Prints a price as a view has it, or as it is now where view is NULL. */
 static int
-print_price(const char *when, firn_keyspace *prices, firn_view *view)
+print_price(const char *when, firn_keyspace *prices, firn_snapshot *view)
 {
     firn_error err;
     uint8_t *value = NULL;
@@ -39,18 +39,18 @@ static int
 look_back(firn_store *store)
 {
     firn_error err;
-    firn_view *view = NULL;
+    firn_snapshot *view = NULL;
     firn_keyspace *prices = NULL;
-    firn_view_options options = FIRN_VIEW_OPTIONS_INIT;
+    firn_snapshot_options options = FIRN_SNAPSHOT_OPTIONS_INIT;
     options.checkpoint = "before-sale";
-    if (firn_view_open(store, &options, &view, &err) != FIRN_OK) {
+    if (firn_snapshot_open(store, &options, &view, &err) != FIRN_OK) {
         return complain("view", &err);
     }
     /* A keyspace as the checkpoint has it: it may be gone by now. */
-    int failed = firn_view_keyspace_open(view, "prices", &prices, &err) != FIRN_OK
+    int failed = firn_snapshot_keyspace_open(view, "prices", &prices, &err) != FIRN_OK
                      ? complain("keyspace", &err)
                      : print_price("before the sale", prices, view);
-    firn_view_close(view);
+    firn_snapshot_close(view);
     return failed;
 }
 
@@ -67,14 +67,14 @@ use(firn_store *store)
 {
     firn_error err;
     firn_keyspace *prices = NULL;
-    firn_checkpoint_report report;
+    firn_store_restore_result report;
     if (firn_keyspace_open(store, "prices", NULL, &prices, &err) != FIRN_OK ||
         firn_put(prices, firn_str("tea"), firn_str("3.20"), NULL, &err) != FIRN_OK) {
         return complain("put", &err);
     }
 
     /* All keyspaces at once, in a moment, whatever the store holds. */
-    if (firn_checkpoint_create(store, "before-sale", NULL, NULL, &err) != FIRN_OK) {
+    if (firn_store_checkpoint_create(store, "before-sale", NULL, NULL, &err) != FIRN_OK) {
         return complain("checkpoint", &err);
     }
     if (firn_put(prices, firn_str("tea"), firn_str("2.50"), NULL, &err) != FIRN_OK) {
@@ -86,19 +86,19 @@ use(firn_store *store)
 
     /* The data are as they were; what they were before is kept too. */
     report.size = sizeof(report);
-    if (firn_checkpoint_restore(store, "before-sale", &report, &err) != FIRN_OK) {
+    if (firn_store_restore(store, "before-sale", &report, &err) != FIRN_OK) {
         return complain("restore", &err);
     }
     if (print_price("restored", prices, NULL) != 0) {
         return 1;
     }
-    if (firn_checkpoint_undo(store, NULL, &err) != FIRN_OK) {
+    if (firn_store_undo(store, NULL, &err) != FIRN_OK) {
         return complain("undo", &err);
     }
     if (print_price("undone", prices, NULL) != 0) {
         return 1;
     }
-    return firn_checkpoint_list(store, NULL, print_checkpoint, NULL, &err) == FIRN_OK
+    return firn_store_checkpoint_list(store, NULL, print_checkpoint, NULL, &err) == FIRN_OK
                ? 0
                : complain("list", &err);
 }

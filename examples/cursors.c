@@ -92,7 +92,7 @@ before_and_after(firn_store *store, firn_keyspace *tides)
     firn_cursor_options options = FIRN_CURSOR_OPTIONS_INIT;
     options.prefix = "calais/";
     options.prefix_size = 7;
-    if (firn_view_open(store, NULL, &options.view, &err) != FIRN_OK) {
+    if (firn_snapshot_open(store, NULL, &options.view, &err) != FIRN_OK) {
         return complain("view", &err);
     }
     int failed = 0;
@@ -100,7 +100,7 @@ before_and_after(firn_store *store, firn_keyspace *tides)
         failed = complain("delete", &err);
     }
     failed = failed || walk(tides, "calais, in the view", &options);
-    firn_view_close(options.view);
+    firn_snapshot_close(options.view);
     options.view = NULL;
     return failed || walk(tides, "calais, now", &options);
 }

@@ -91,7 +91,7 @@ use(firn_store *store)
 
     /* Many keys at once, all of the same state. */
     const firn_slice names[] = {firn_str("grace"), firn_str("nobody"), firn_str("tony")};
-    firn_got got[3];
+    firn_get_result got[3];
     if (firn_get_many(users, NULL, names, 3, got, &err) != FIRN_OK) {
         return complain("get many", &err);
     }

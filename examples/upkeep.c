@@ -74,15 +74,15 @@ drop_half(firn_store *store, firn_keyspace *readings)
     char bound[16];
     firn_slice none = firn_bytes(NULL, 0);
     firn_slice middle = key_of(READINGS / 2, bound);
-    firn_range_size before;
-    firn_range_size after;
+    firn_keyspace_size before;
+    firn_keyspace_size after;
     before.size = sizeof before;
     after.size = sizeof after;
     if (firn_store_flush(store, &err) != FIRN_OK ||
-        firn_approximate_size(readings, none, middle, &before, &err) != FIRN_OK ||
+        firn_keyspace_approximate_size(readings, none, middle, &before, &err) != FIRN_OK ||
         firn_delete_range(readings, none, middle, NULL, &err) != FIRN_OK ||
-        firn_compact_range(readings, none, middle, NULL, &err) != FIRN_OK ||
-        firn_approximate_size(readings, none, middle, &after, &err) != FIRN_OK) {
+        firn_keyspace_compact(readings, none, middle, NULL, &err) != FIRN_OK ||
+        firn_keyspace_approximate_size(readings, none, middle, &after, &err) != FIRN_OK) {
         return complain("range", &err);
     }
     (void)printf("the first half: about %lu entries, then %lu\n",

@@ -20,10 +20,10 @@ complain(const char *what, const firn_error *err)
 
 /* Called for each difference. Paths are bytes and not terminated. */
 static int
-print_change(void *ctx, const firn_change *change)
+print_change(void *ctx, const firn_workspace_change *change)
 {
     static const char *const words[] = {"", "added", "removed", "changed", "metadata of"};
-    const firn_entry_info *entry = change->after != NULL ? change->after : change->before;
+    const firn_workspace_entry *entry = change->after != NULL ? change->after : change->before;
     (void)ctx;
     (void)printf("%s %.*s\n", words[change->kind], (int)entry->path.size,
                  (const char *)entry->path.data);
@@ -43,8 +43,8 @@ static int
 guard(firn_workspace *workspace, const char *command)
 {
     firn_error err;
-    firn_save_options save = FIRN_SAVE_OPTIONS_INIT;
-    firn_save_result saved;
+    firn_workspace_save_options save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+    firn_workspace_save_result saved;
     save.message = firn_str("before the command");
     save.callbacks.on_notice = print_notice;
     if (firn_workspace_save(workspace, &save, &saved, &err) != FIRN_OK) {
@@ -60,15 +60,15 @@ guard(firn_workspace *workspace, const char *command)
         command); /* NOLINT(cert-env33-c,bugprone-command-processor): that is what it is for */
     (void)printf("the command ended with %d\n", status);
 
-    firn_status_options compare = FIRN_STATUS_OPTIONS_INIT;
-    firn_status_result difference;
+    firn_workspace_status_options compare = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
+    firn_workspace_status_result difference;
     compare.reference = number;
     if (firn_workspace_status(workspace, &compare, print_change, NULL, &difference, &err) !=
         FIRN_OK) {
         return complain("status", &err);
     }
 
-    firn_restore_result restored;
+    firn_workspace_restore_result restored;
     if (firn_workspace_restore(workspace, number, NULL, &restored, &err) != FIRN_OK) {
         return complain("restore", &err);
     }

@@ -231,18 +231,18 @@ static void
 checkpoint(struct kv_store *store, const char *name)
 {
     firn_error err = {0};
-    check(firn_checkpoint_create(store->handle, name, NULL, NULL, &err), &err);
+    check(firn_store_checkpoint_create(store->handle, name, NULL, NULL, &err), &err);
 }
 
 static void
 restore(struct kv_store *store, const char *name)
 {
     firn_error err = {0};
-    check(firn_checkpoint_restore(store->handle, name, NULL, &err), &err);
+    check(firn_store_restore(store->handle, name, NULL, &err), &err);
 }
 
 static int
-count_difference(void *ctx, const firn_checkpoint_difference *difference)
+count_difference(void *ctx, const firn_store_difference *difference)
 {
     uint64_t *count = ctx;
     (void)difference;
@@ -255,7 +255,7 @@ difference(struct kv_store *store, const char *before, const char *after)
 {
     firn_error err = {0};
     uint64_t count = 0;
-    check(firn_checkpoint_diff(store->handle, before, after, NULL, count_difference, &count, &err),
+    check(firn_store_diff(store->handle, before, after, NULL, count_difference, &count, &err),
           &err);
     return count;
 }

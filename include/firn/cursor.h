@@ -39,8 +39,8 @@ typedef struct firn_cursor_options {
     size_t upper_size;
     const void *prefix; /* if not NULL: only keys that begin so, in addition to the bounds */
     size_t prefix_size;
-    firn_view *view; /* NULL: that of the moment; may be closed before the cursor */
-    bool keys_only;  /* values are not read, and shown as empty */
+    firn_snapshot *view; /* NULL: that of the moment; may be closed before the cursor */
+    bool keys_only;      /* values are not read, and shown as empty */
 } firn_cursor_options;
 #define FIRN_CURSOR_OPTIONS_INIT                                            \
     {                                                                       \

@@ -86,7 +86,7 @@ enum { FIRN_STORE_MEMORY_MIN = 1 << 20, FIRN_STORE_MEMORY_DEFAULT = 256 << 20 };
 typedef struct firn_db firn_store;
 typedef struct firn_db_keyspace firn_keyspace;
 typedef struct firn_db_batch firn_batch;
-typedef struct firn_db_view firn_view;
+typedef struct firn_db_view firn_snapshot;
 
 typedef enum firn_durability {
     FIRN_DURABILITY_DEFAULT = 0, /* the store's */
@@ -189,17 +189,17 @@ FIRN_API FIRN_MUST_CHECK int firn_store_destroy(const char *path, firn_error *er
 FIRN_API FIRN_MUST_CHECK int firn_store_sync(firn_store *store, firn_error *err);
 
 /* Of work that may take long. */
-typedef struct firn_maintenance_options {
-    size_t size; /* sizeof(firn_maintenance_options) */
+typedef struct firn_store_maintenance_options {
+    size_t size; /* sizeof(firn_store_maintenance_options) */
     /* Called a few times a second in the calling thread, if it is not NULL; another return than
      * FIRN_OK ends the work, which then fails with FIRN_CANCELLED. It must not call functions of the
      * store. */
     int (*on_progress)(void *ctx, const firn_progress *progress);
     void *ctx;
-} firn_maintenance_options;
-#define FIRN_MAINTENANCE_OPTIONS_INIT                \
-    {                                                \
-        sizeof(firn_maintenance_options), NULL, NULL \
+} firn_store_maintenance_options;
+#define FIRN_STORE_MAINTENANCE_OPTIONS_INIT                \
+    {                                                      \
+        sizeof(firn_store_maintenance_options), NULL, NULL \
     }
 /* Makes another store in the directory `path` (made, 0700, if it is missing) that has all of this
  * one: data, checkpoints, saved workspaces. Files that never change are shared by hard links, or
@@ -208,7 +208,7 @@ typedef struct firn_maintenance_options {
  * holds something else. What a failure leaves in the directory is no store; the next clone into it
  * clears that away. options may be NULL. */
 FIRN_API FIRN_MUST_CHECK int firn_store_clone(firn_store *store, const char *path,
-                                              const firn_maintenance_options *options,
+                                              const firn_store_maintenance_options *options,
                                               firn_error *err);
 /* Moves a read-only handle to the newest state; cursors and views that are open keep theirs. Where
  * it fails the handle stays where it was. Does nothing for a handle that writes. */
@@ -218,15 +218,16 @@ FIRN_API FIRN_MUST_CHECK int firn_store_flush(firn_store *store, firn_error *err
 /* The same, and merges all files until what was overwritten or deleted takes up no space, but for
  * what views and cursors see. May take long; commits and reads go on beside it. Cancelled, it leaves
  * what it has done by then, and nothing is lost. options may be NULL. */
-FIRN_API FIRN_MUST_CHECK int
-firn_store_compact(firn_store *store, const firn_maintenance_options *options, firn_error *err);
+FIRN_API FIRN_MUST_CHECK int firn_store_compact(firn_store *store,
+                                                const firn_store_maintenance_options *options,
+                                                firn_error *err);
 
 /* The same for keys of one keyspace from lower on, upper excluded (data NULL: no bound): merges the
  * files that reach into the range down to the last level, and leaves the others. */
-FIRN_API FIRN_MUST_CHECK int firn_compact_range(firn_keyspace *keyspace, firn_slice lower,
-                                                firn_slice upper,
-                                                const firn_maintenance_options *options,
-                                                firn_error *err);
+FIRN_API FIRN_MUST_CHECK int firn_keyspace_compact(firn_keyspace *keyspace, firn_slice lower,
+                                                   firn_slice upper,
+                                                   const firn_store_maintenance_options *options,
+                                                   firn_error *err);
 
 enum { FIRN_STORE_LEVELS = 7 };
 typedef struct firn_store_level {
@@ -304,46 +305,48 @@ FIRN_API FIRN_MUST_CHECK int firn_store_stats_json(firn_store *store, char **out
 
 /* What keys of a keyspace take up, about. Versions that were overwritten, and deletes, count until they
  * are merged away. */
-typedef struct firn_range_size {
-    size_t size;           /* sizeof(firn_range_size), set by the caller */
+typedef struct firn_keyspace_size {
+    size_t size;           /* sizeof(firn_keyspace_size), set by the caller */
     uint64_t file_bytes;   /* of sorted files, as they are compressed */
     uint64_t file_entries; /* in them; deletes of single keys are entries */
     uint64_t value_bytes;  /* of large values in files of their own */
     uint64_t memory_bytes; /* of keys and values that are in memory, and not yet in sorted files */
     uint64_t memory_entries; /* of these */
-} firn_range_size;
+} firn_keyspace_size;
 /* Estimates what the keys from lower on, upper excluded (data NULL: no bound), take up. What is in memory
  * is counted exactly, which takes as long as walking it. In each sorted file that reaches over an end of
  * the range, of which there is one a level and each of those in level 0, the end may be off by one
  * block: 4 KiB before compression, or one larger entry. Entries and large values count as if they were
  * spread evenly over their file. What only checkpoints and views still see is left out. */
-FIRN_API FIRN_MUST_CHECK int firn_approximate_size(firn_keyspace *keyspace, firn_slice lower,
-                                                   firn_slice upper, firn_range_size *out,
-                                                   firn_error *err);
+FIRN_API FIRN_MUST_CHECK int firn_keyspace_approximate_size(firn_keyspace *keyspace,
+                                                            firn_slice lower, firn_slice upper,
+                                                            firn_keyspace_size *out,
+                                                            firn_error *err);
 
-typedef struct firn_check_report {
-    size_t size;            /* sizeof(firn_check_report), set by the caller */
+typedef struct firn_store_check_result {
+    size_t size;            /* sizeof(firn_store_check_result), set by the caller */
     uint64_t keyspaces;     /* looked at, firn's own included */
     uint64_t entries;       /* that the newest view shows */
     uint64_t log_records;   /* read again from disk and verified */
     uint64_t damaged_count; /* things reported through on_damage */
-} firn_check_report;
-typedef struct firn_check_options {
-    size_t size; /* sizeof(firn_check_options) */
+} firn_store_check_result;
+typedef struct firn_store_check_options {
+    size_t size; /* sizeof(firn_store_check_options) */
     /* Called for each damaged thing with a text that names file and offset, if it is not NULL. */
     void (*on_damage)(void *ctx, const char *text);
-    /* As in firn_maintenance_options. */
+    /* As in firn_store_maintenance_options. */
     int (*on_progress)(void *ctx, const firn_progress *progress);
     void *ctx; /* of both */
-} firn_check_options;
-#define FIRN_CHECK_OPTIONS_INIT                      \
-    {                                                \
-        sizeof(firn_check_options), NULL, NULL, NULL \
+} firn_store_check_options;
+#define FIRN_STORE_CHECK_OPTIONS_INIT                      \
+    {                                                      \
+        sizeof(firn_store_check_options), NULL, NULL, NULL \
     }
 /* Reads every file of the store again and verifies all of it. FIRN_CORRUPT if anything is damaged.
  * options and report may be NULL. */
-FIRN_API FIRN_MUST_CHECK int firn_store_check(firn_store *store, const firn_check_options *options,
-                                              firn_check_report *report, firn_error *err);
+FIRN_API FIRN_MUST_CHECK int firn_store_check(firn_store *store,
+                                              const firn_store_check_options *options,
+                                              firn_store_check_result *report, firn_error *err);
 
 /* Opens a keyspace by name, creating it (one commit) if it is missing and the store is writable;
  * FIRN_NOT_FOUND if it is missing and the store is read-only. The handle is owned by the store;
@@ -384,41 +387,43 @@ FIRN_API FIRN_MUST_CHECK int firn_get(firn_keyspace *keyspace, firn_slice key, u
 
 /* A view: the data of the store as it is now, or as a checkpoint has it, to be read for as long as
  * it is open, whatever is committed meanwhile. options may be NULL. */
-typedef struct firn_view_options {
-    size_t size;            /* sizeof(firn_view_options) */
+typedef struct firn_snapshot_options {
+    size_t size;            /* sizeof(firn_snapshot_options) */
     const char *checkpoint; /* a reference (firn/checkpoint.h); NULL: as it is now */
-} firn_view_options;
-#define FIRN_VIEW_OPTIONS_INIT          \
-    {                                   \
-        sizeof(firn_view_options), NULL \
+} firn_snapshot_options;
+#define FIRN_SNAPSHOT_OPTIONS_INIT          \
+    {                                       \
+        sizeof(firn_snapshot_options), NULL \
     }
-FIRN_API FIRN_MUST_CHECK int firn_view_open(firn_store *store, const firn_view_options *options,
-                                            firn_view **out, firn_error *err);
+FIRN_API FIRN_MUST_CHECK int firn_snapshot_open(firn_store *store,
+                                                const firn_snapshot_options *options,
+                                                firn_snapshot **out, firn_error *err);
 /* NULL is fine. */
-FIRN_API void firn_view_close(firn_view *view);
+FIRN_API void firn_snapshot_close(firn_snapshot *view);
 /* As firn_keyspace_list and firn_keyspace_open (which creates nothing here: FIRN_NOT_FOUND), for
  * the keyspaces that were there when the view was opened. */
-FIRN_API FIRN_MUST_CHECK int firn_view_keyspace_list(firn_view *view,
-                                                     int (*visit)(void *ctx, const char *name),
-                                                     void *ctx, firn_error *err);
-FIRN_API FIRN_MUST_CHECK int firn_view_keyspace_open(firn_view *view, const char *name,
-                                                     firn_keyspace **out, firn_error *err);
+FIRN_API FIRN_MUST_CHECK int firn_snapshot_keyspace_list(firn_snapshot *view,
+                                                         int (*visit)(void *ctx, const char *name),
+                                                         void *ctx, firn_error *err);
+FIRN_API FIRN_MUST_CHECK int firn_snapshot_keyspace_open(firn_snapshot *view, const char *name,
+                                                         firn_keyspace **out, firn_error *err);
 /* As firn_get, of the value that the view sees. */
-FIRN_API FIRN_MUST_CHECK int firn_get_at(firn_keyspace *keyspace, firn_view *view, firn_slice key,
-                                         uint8_t **out, size_t *out_size, firn_error *err);
+FIRN_API FIRN_MUST_CHECK int firn_get_at(firn_keyspace *keyspace, firn_snapshot *view,
+                                         firn_slice key, uint8_t **out, size_t *out_size,
+                                         firn_error *err);
 
 /* What firn_get_many says of one key. */
-typedef struct firn_got {
+typedef struct firn_get_result {
     uint8_t *value; /* to be released with firn_release; NULL: there is no such key */
     size_t size;
-} firn_got;
+} firn_get_result;
 /* Many keys at one view, of now where view is NULL: out[i] is the answer to keys[i], missing keys
  * included; an empty value has a pointer. Faster than as many firn_get, whose waiting for memory
  * this does for many keys at once. If it fails nothing is returned but the error, and all of out is
  * zeroed. */
-FIRN_API FIRN_MUST_CHECK int firn_get_many(firn_keyspace *keyspace, firn_view *view,
-                                           const firn_slice *keys, size_t count, firn_got *out,
-                                           firn_error *err);
+FIRN_API FIRN_MUST_CHECK int firn_get_many(firn_keyspace *keyspace, firn_snapshot *view,
+                                           const firn_slice *keys, size_t count,
+                                           firn_get_result *out, firn_error *err);
 
 /* A batch collects writes to any keyspaces of one store; later ones win over earlier ones of the
  * same key: a put behind a range delete that covers its key stays, one before it goes. */

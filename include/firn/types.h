@@ -98,6 +98,9 @@ FIRN_API void firn_hash_to_hex(const firn_hash *hash, char *out);
 /* Reads exactly 64 hex digits of any case; FIRN_INVALID otherwise. */
 FIRN_API FIRN_MUST_CHECK int firn_hash_from_hex(firn_slice hex, firn_hash *out);
 
+/* The id of a checkpoint as text: 32 letters from k to z and a NUL; so many of them are shown. */
+enum { FIRN_CHECKPOINT_ID_SIZE = 33, FIRN_CHECKPOINT_ID_SHORT = 8 };
+
 /* How far long work has come. */
 typedef struct firn_progress {
     /* "scan", "compare", "verify", "write", "sync", "look", "place", "remove", "finish", "refresh",

@@ -156,17 +156,17 @@ FIRN_API FIRN_MUST_CHECK int firn_trust_list(int (*visit)(void *ctx, const firn_
 
 /* ---- settings ---- */
 
-typedef enum firn_setting_source {
+typedef enum firn_config_source {
     FIRN_SETTING_DEFAULT = 0,
     FIRN_SETTING_USER = 1, /* $XDG_CONFIG_HOME/firn/config, or ~/.config/firn/config */
     FIRN_SETTING_STORE = 2 /* "config" in the store's directory; counts before the user's */
-} firn_setting_source;
+} firn_config_source;
 
-typedef struct firn_setting {
+typedef struct firn_config_setting {
     const char *key;
     const char *value;
-    firn_setting_source source;
-} firn_setting;
+    firn_config_source source;
+} firn_config_setting;
 
 /* What programs do where nobody says so: each key once, with what counts. The keys are
  * keep (a policy, firn_workspace_expire), save.gitignore, save.include-deps, save.strict ("true" or
@@ -175,7 +175,8 @@ typedef struct firn_setting {
  * FIRN_INVALID names the file and line that cannot be read. Another return of visit than FIRN_OK
  * ends the listing and is returned. */
 FIRN_API FIRN_MUST_CHECK int firn_config_list(firn_workspace *workspace,
-                                              int (*visit)(void *ctx, const firn_setting *setting),
+                                              int (*visit)(void *ctx,
+                                                           const firn_config_setting *setting),
                                               void *ctx, firn_error *err);
 /* Reads a size as settings have it: a whole number of bytes, or of K, M, G, T (times 1024: also KiB …) or
  * of KB, MB, GB, TB (times 1000); "none" is 0. FIRN_INVALID; *out is not touched then. Any thread. */
@@ -244,43 +245,41 @@ typedef struct firn_callbacks {
  * says, keep is then "forever" and gc.auto "false", unless a store's file that can be read sets
  * them. */
 FIRN_API FIRN_MUST_CHECK int firn_config_list_readable(
-    firn_workspace *workspace, int (*visit)(void *ctx, const firn_setting *setting),
+    firn_workspace *workspace, int (*visit)(void *ctx, const firn_config_setting *setting),
     void (*on_notice)(void *ctx, const firn_notice *notice), void *ctx, firn_error *err);
 
 /* ---- checkpoints ---- */
 
-enum { FIRN_CHECKPOINT_ID_SIZE = 33, FIRN_CHECKPOINT_ID_SHORT = 8 };
-
 /* A turn of a coding agent: a prompt, and what the agent made of it. */
-typedef struct firn_turn {
+typedef struct firn_workspace_turn {
     firn_slice
         agent; /* as people call it, 1 to 256 bytes: "Claude Code"; empty: there is no turn */
     firn_slice session; /* the agent's name for the conversation, up to 256 bytes; may be empty */
     firn_slice prompt;  /* the first 16 KiB of it, cut between characters of UTF-8; may be empty */
     uint64_t number;    /* of the turn in its session, from 1; 0 if its beginning was not seen */
-} firn_turn;
+} firn_workspace_turn;
 
-typedef struct firn_checkpoint {
+typedef struct firn_workspace_checkpoint {
     uint64_t number;                  /* from 1, never reused; 0 for a safety checkpoint */
     char id[FIRN_CHECKPOINT_ID_SIZE]; /* 32 letters k–z; any unique prefix ≥ 4 names it */
     bool is_safety; /* taken by a restore, of what it was about to change, or made by a revert */
     bool include_deps;
-    int64_t created_ns;   /* since the epoch, UTC */
-    firn_slice message;   /* borrowed for as long as the structure's source says */
-    firn_hash root;       /* of the tree; equal trees have equal hashes */
-    uint64_t files;       /* everything that is not a directory */
-    uint64_t directories; /* below the root */
-    uint64_t bytes;       /* of file contents */
-    uint64_t new_objects; /* file contents that the store did not have */
-    uint64_t added_bytes; /* by which the store's packs grew */
-    uint64_t excluded;    /* entries left out by rules (a directory counts once) */
-    uint64_t skipped;     /* entries that could not be saved, each reported then */
-    uint64_t forgotten;   /* paths that firn_workspace_forget has taken out */
-    firn_turn turn;       /* after which it was made; borrowed as the message is */
-} firn_checkpoint;
+    int64_t created_ns;       /* since the epoch, UTC */
+    firn_slice message;       /* borrowed for as long as the structure's source says */
+    firn_hash root;           /* of the tree; equal trees have equal hashes */
+    uint64_t files;           /* everything that is not a directory */
+    uint64_t directories;     /* below the root */
+    uint64_t bytes;           /* of file contents */
+    uint64_t new_objects;     /* file contents that the store did not have */
+    uint64_t added_bytes;     /* by which the store's packs grew */
+    uint64_t excluded;        /* entries left out by rules (a directory counts once) */
+    uint64_t skipped;         /* entries that could not be saved, each reported then */
+    uint64_t forgotten;       /* paths that firn_workspace_forget has taken out */
+    firn_workspace_turn turn; /* after which it was made; borrowed as the message is */
+} firn_workspace_checkpoint;
 
-typedef struct firn_save_options {
-    size_t size; /* sizeof(firn_save_options) */
+typedef struct firn_workspace_save_options {
+    size_t size; /* sizeof(firn_workspace_save_options) */
     firn_slice message;
     bool include_deps;
     bool
@@ -298,21 +297,22 @@ typedef struct firn_save_options {
      * whether or not a checkpoint is made. One that has ended becomes the checkpoint's; a prompt that
      * is empty is then that of its beginning. Either way the message gets ": " and the first line of
      * the prompt, up to 100 bytes, at its end. A prompt that is too long is cut. */
-    const firn_turn *turn;
+    const firn_workspace_turn *turn;
     bool turn_begins;
     /* on_notice shows people what it is told. What is left out is noted in the store then, and told as
      * known (firn_notice.is_known) by the next such save. */
     bool marks_told;
-} firn_save_options;
-#define FIRN_SAVE_OPTIONS_INIT                                                                   \
-    {                                                                                            \
-        sizeof(firn_save_options), {NULL, 0}, false, false, 0, {NULL, NULL, NULL}, false, false, \
-            false, NULL, 0, NULL, false, false                                                   \
+} firn_workspace_save_options;
+#define FIRN_WORKSPACE_SAVE_OPTIONS_INIT                                                     \
+    {                                                                                        \
+        sizeof(firn_workspace_save_options), {NULL, 0}, false, false, 0, {NULL, NULL, NULL}, \
+            false, false, false, NULL, 0, NULL, false, false                                 \
     }
 
-typedef struct firn_save_result {
-    firn_checkpoint checkpoint; /* message borrowed from the workspace until its next call */
-    uint64_t previous;          /* number of the checkpoint before, or 0 */
+typedef struct firn_workspace_save_result {
+    firn_workspace_checkpoint
+        checkpoint;    /* message borrowed from the workspace until its next call */
+    uint64_t previous; /* number of the checkpoint before, or 0 */
     bool
         is_unchanged; /* the tree is that of `previous` (modification times of directories aside) */
     uint64_t added;   /* files against `previous` */
@@ -321,7 +321,7 @@ typedef struct firn_save_result {
     bool is_made; /* false with if_changed and is_unchanged: checkpoint is then the one before */
     uint64_t expired; /* checkpoints that `keep` did not keep */
     bool gc_is_due;   /* an automatic firn_workspace_gc is worth it; when nobody waits for it */
-} firn_save_result;
+} firn_workspace_save_result;
 
 /* Saves the workspace's present state as a new checkpoint: it exists, durably, when this returns
  * FIRN_OK, and not at all otherwise. Creates the store if needed. What could not be saved is
@@ -332,43 +332,44 @@ typedef struct firn_save_result {
  * mapping into a page that was dirty before, or, on a file system without a time of change of its
  * own (FAT), an edit that keeps size and modification time. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_save(firn_workspace *workspace,
-                                                 const firn_save_options *options,
-                                                 firn_save_result *out, firn_error *err);
+                                                 const firn_workspace_save_options *options,
+                                                 firn_workspace_save_result *out, firn_error *err);
 
 /* ---- watching ---- */
 
-typedef enum firn_watch_event_kind {
+typedef enum firn_workspace_watch_event_kind {
     FIRN_WATCH_STARTED = 1, /* from now on; unless only_watch, what there was is saved */
     FIRN_WATCH_SAVED = 2,   /* a checkpoint was made */
     FIRN_WATCH_LOST = 3,    /* too much changed at once: everything is looked at again */
     FIRN_WATCH_LIMITED = 4, /* some directories cannot be watched: each save visits them */
     FIRN_WATCH_FAILED = 5   /* a save failed, and will be tried again */
-} firn_watch_event_kind;
+} firn_workspace_watch_event_kind;
 
-typedef struct firn_watch_event {
-    firn_watch_event_kind kind;
-    const firn_save_result *saved; /* of SAVED */
-    uint64_t directories;          /* STARTED: watched; LIMITED: not watched */
-    const char *text;              /* of LOST, LIMITED and FAILED: one line */
-} firn_watch_event;
+typedef struct firn_workspace_watch_event {
+    firn_workspace_watch_event_kind kind;
+    const firn_workspace_save_result *saved; /* of SAVED */
+    uint64_t directories;                    /* STARTED: watched; LIMITED: not watched */
+    const char *text;                        /* of LOST, LIMITED and FAILED: one line */
+} firn_workspace_watch_event;
 
-typedef struct firn_watch_options {
-    size_t size;                   /* sizeof(firn_watch_options) */
-    const firn_save_options *save; /* how to save; if_changed is implied. NULL: message "watch" */
-    int64_t quiet_ms;              /* save when nothing has changed for so long; default 2 s */
-    int64_t interval_max_ms;       /* but no longer than this after a change; default 1 min */
-    int64_t rescan_ms;             /* look at everything so often; default 5 min */
-    bool only_watch;               /* never save: only let other saves be fast */
+typedef struct firn_workspace_watch_options {
+    size_t size; /* sizeof(firn_workspace_watch_options) */
+    const firn_workspace_save_options
+        *save;               /* how to save; if_changed is implied. NULL: message "watch" */
+    int64_t quiet_ms;        /* save when nothing has changed for so long; default 2 s */
+    int64_t interval_max_ms; /* but no longer than this after a change; default 1 min */
+    int64_t rescan_ms;       /* look at everything so often; default 5 min */
+    bool only_watch;         /* never save: only let other saves be fast */
     /* Both may be NULL, and come from the calling thread; what event points at is borrowed until
      * the call returns. Told of SAVED, on_event may call firn_workspace_gc. should_stop is asked at
      * least once a second. */
-    void (*on_event)(void *ctx, const firn_watch_event *event);
+    void (*on_event)(void *ctx, const firn_workspace_watch_event *event);
     bool (*should_stop)(void *ctx);
     void *ctx;
-} firn_watch_options;
-#define FIRN_WATCH_OPTIONS_INIT                                                        \
-    {                                                                                  \
-        sizeof(firn_watch_options), NULL, 2000, 60000, 300000, false, NULL, NULL, NULL \
+} firn_workspace_watch_options;
+#define FIRN_WORKSPACE_WATCH_OPTIONS_INIT                                                        \
+    {                                                                                            \
+        sizeof(firn_workspace_watch_options), NULL, 2000, 60000, 300000, false, NULL, NULL, NULL \
     }
 
 /* Watches the workspace until it is told to stop; that is FIRN_OK. Saves it first, then each time
@@ -385,39 +386,42 @@ typedef struct firn_watch_options {
  * FIRN_CONFLICT if the workspace is watched already; FIRN_NOT_FOUND when it, or its store, goes
  * away; FIRN_LIMIT if the system lets nobody watch any more; FIRN_BUSY if another process holds the
  * store at the beginning for longer than lock_timeout_ms. */
-FIRN_API FIRN_MUST_CHECK int
-firn_workspace_watch(firn_workspace *workspace, const firn_watch_options *options, firn_error *err);
+FIRN_API FIRN_MUST_CHECK int firn_workspace_watch(firn_workspace *workspace,
+                                                  const firn_workspace_watch_options *options,
+                                                  firn_error *err);
 
-typedef struct firn_watch_info {
+typedef struct firn_workspace_watch_info {
     uint64_t process;     /* that watches */
     uint64_t directories; /* of the workspace that it knows */
     uint64_t dirty;       /* of them: the next save visits them */
     uint64_t unwatched;   /* of them: every save does */
     bool is_by_fanotify;  /* without the limits of the system; else by inotify */
-} firn_watch_info;
+} firn_workspace_watch_info;
 
 /* Who watches the workspace. FIRN_NOT_FOUND if nobody does. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_watch_look(firn_workspace *workspace,
-                                                       firn_watch_info *out, firn_error *err);
+                                                       firn_workspace_watch_info *out,
+                                                       firn_error *err);
 /* Ends the watch of another process or thread: it is about to end when this returns. *out is as it
  * was. FIRN_NOT_FOUND if nobody watches. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_watch_stop(firn_workspace *workspace,
-                                                       firn_watch_info *out, firn_error *err);
+                                                       firn_workspace_watch_info *out,
+                                                       firn_error *err);
 
-typedef struct firn_list_options {
-    size_t size;         /* sizeof(firn_list_options) */
+typedef struct firn_workspace_list_options {
+    size_t size;         /* sizeof(firn_workspace_list_options) */
     uint64_t limit;      /* newest so many; UINT64_MAX is all */
     bool include_safety; /* safety checkpoints too */
-} firn_list_options;
-#define FIRN_LIST_OPTIONS_INIT                       \
-    {                                                \
-        sizeof(firn_list_options), UINT64_MAX, false \
+} firn_workspace_list_options;
+#define FIRN_WORKSPACE_LIST_OPTIONS_INIT                       \
+    {                                                          \
+        sizeof(firn_workspace_list_options), UINT64_MAX, false \
     }
 /* Newest first. A workspace that was never saved has none: that is no error. Another return of
  * visit than FIRN_OK ends the listing and is returned. */
 FIRN_API FIRN_MUST_CHECK int
-firn_workspace_list(firn_workspace *workspace, const firn_list_options *options,
-                    int (*visit)(void *ctx, const firn_checkpoint *checkpoint), void *ctx,
+firn_workspace_list(firn_workspace *workspace, const firn_workspace_list_options *options,
+                    int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint), void *ctx,
                     firn_error *err);
 
 /* Resolves a reference:
@@ -429,14 +433,14 @@ firn_workspace_list(firn_workspace *workspace, const firn_list_options *options,
  * FIRN_NOT_FOUND; FIRN_INVALID for what is no reference; FIRN_CONFLICT, naming candidates, for an
  * ambiguous prefix. out->message is borrowed from the workspace until its next call. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_find(firn_workspace *workspace, const char *reference,
-                                                 firn_checkpoint *out, firn_error *err);
+                                                 firn_workspace_checkpoint *out, firn_error *err);
 
-typedef struct firn_tag {
+typedef struct firn_workspace_tag {
     firn_slice name;                  /* borrowed until the visit returns */
     char id[FIRN_CHECKPOINT_ID_SIZE]; /* of the checkpoint that it names */
     uint64_t number;                  /* of that; 0 for a safety checkpoint, or if it is gone */
     int64_t created_ns;               /* when it was tagged */
-} firn_tag;
+} firn_workspace_tag;
 
 /* Gives a checkpoint a name that can be used as a reference: 1 to 100 letters, digits and any of
  * "._-+/", a letter first; nothing that could be another kind of reference ("latest", or four
@@ -444,27 +448,29 @@ typedef struct firn_tag {
  * may_replace. out, which may be NULL, is as from firn_workspace_find. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_tag_set(firn_workspace *workspace, const char *name,
                                                     const char *reference, bool may_replace,
-                                                    firn_checkpoint *out, firn_error *err);
+                                                    firn_workspace_checkpoint *out,
+                                                    firn_error *err);
 /* FIRN_NOT_FOUND. The checkpoint stays. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_tag_remove(firn_workspace *workspace, const char *name,
                                                        firn_error *err);
 /* In byte order of their names. Another return of visit than FIRN_OK ends the listing and is
  * returned. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_tag_list(firn_workspace *workspace,
-                                                     int (*visit)(void *ctx, const firn_tag *tag),
+                                                     int (*visit)(void *ctx,
+                                                                  const firn_workspace_tag *tag),
                                                      void *ctx, firn_error *err);
 
 /* ---- what lies in a checkpoint, and what differs ---- */
 
-typedef enum firn_entry_type {
+typedef enum firn_workspace_entry_type {
     FIRN_TYPE_FILE = 1,
     FIRN_TYPE_DIRECTORY = 2,
     FIRN_TYPE_SYMLINK = 3
-} firn_entry_type;
+} firn_workspace_entry_type;
 
-typedef struct firn_entry_info {
+typedef struct firn_workspace_entry {
     firn_slice path; /* borrowed until the visit returns, as are the others */
-    firn_entry_type type;
+    firn_workspace_entry_type type;
     uint32_t mode; /* 12 permission bits */
     uint32_t uid;
     uint32_t gid;
@@ -473,24 +479,24 @@ typedef struct firn_entry_info {
     firn_hash hash;         /* of a file's content or a directory's object; zero for a link */
     firn_slice link_target; /* of a symbolic link */
     firn_slice hard_link;   /* not empty: another name of the file at this path */
-} firn_entry_info;
+} firn_workspace_entry;
 
 /* Every entry of a checkpoint, directories before what is in them, names in byte order. */
 FIRN_API FIRN_MUST_CHECK int
 firn_workspace_entries(firn_workspace *workspace, const char *reference,
-                       int (*visit)(void *ctx, const firn_entry_info *entry), void *ctx,
+                       int (*visit)(void *ctx, const firn_workspace_entry *entry), void *ctx,
                        firn_error *err);
 
-typedef enum firn_change_kind {
+typedef enum firn_workspace_change_kind {
     FIRN_CHANGE_ADDED = 1,
     FIRN_CHANGE_REMOVED = 2,
     FIRN_CHANGE_CONTENT = 3,  /* content, target or type differs */
     FIRN_CHANGE_METADATA = 4, /* only mode, owner, time or attributes differ */
     FIRN_CHANGE_RENAMED = 5   /* the same content under another path: before has the old one */
-} firn_change_kind;
+} firn_workspace_change_kind;
 
 /* What differs between two entries of one path, as bits. */
-typedef enum firn_change_what {
+typedef enum firn_workspace_change_what {
     FIRN_CHANGED_TYPE = 1,
     FIRN_CHANGED_CONTENT = 2, /* of a file, or the target of a link */
     FIRN_CHANGED_LINKS = 4,   /* which other names the file has */
@@ -498,17 +504,17 @@ typedef enum firn_change_what {
     FIRN_CHANGED_OWNER = 16,
     FIRN_CHANGED_MTIME = 32,
     FIRN_CHANGED_XATTRS = 64
-} firn_change_what;
+} firn_workspace_change_what;
 
-typedef struct firn_change {
-    firn_change_kind kind;
-    const firn_entry_info *before; /* NULL for ADDED */
-    const firn_entry_info *after;  /* NULL for REMOVED */
-    unsigned what;                 /* of firn_change_what; 0 for ADDED and REMOVED */
-} firn_change;
+typedef struct firn_workspace_change {
+    firn_workspace_change_kind kind;
+    const firn_workspace_entry *before; /* NULL for ADDED */
+    const firn_workspace_entry *after;  /* NULL for REMOVED */
+    unsigned what;                      /* of firn_workspace_change_what; 0 for ADDED and REMOVED */
+} firn_workspace_change;
 
-typedef struct firn_status_options {
-    size_t size;             /* sizeof(firn_status_options) */
+typedef struct firn_workspace_status_options {
+    size_t size;             /* sizeof(firn_workspace_status_options) */
     const char *reference;   /* NULL is "latest" */
     const firn_slice *paths; /* only these and what is below them */
     size_t path_count;       /* 0: everything */
@@ -516,29 +522,30 @@ typedef struct firn_status_options {
     firn_callbacks callbacks;
     uint64_t file_size_max; /* as for a save: larger files are left out and noticed; 0: none */
     bool gitignore;         /* saves leave out what .gitignore files say; as for a restore */
-} firn_status_options;
-#define FIRN_STATUS_OPTIONS_INIT                                                    \
-    {                                                                               \
-        sizeof(firn_status_options), NULL, NULL, 0, 0, {NULL, NULL, NULL}, 0, false \
+} firn_workspace_status_options;
+#define FIRN_WORKSPACE_STATUS_OPTIONS_INIT                                                    \
+    {                                                                                         \
+        sizeof(firn_workspace_status_options), NULL, NULL, 0, 0, {NULL, NULL, NULL}, 0, false \
     }
-typedef struct firn_status_result {
-    firn_checkpoint checkpoint; /* compared with; message borrowed as from firn_workspace_find */
-    uint64_t added;             /* files on disk that the checkpoint does not have, … */
+typedef struct firn_workspace_status_result {
+    firn_workspace_checkpoint
+        checkpoint; /* compared with; message borrowed as from firn_workspace_find */
+    uint64_t added; /* files on disk that the checkpoint does not have, … */
     uint64_t changed;
     uint64_t removed;
     uint64_t unchanged;
     uint64_t skipped;
     bool is_watched; /* a watch of the workspace runs, and has answered */
-} firn_status_result;
+} firn_workspace_status_result;
 /* Compares the disk with a checkpoint (before) by content. visit may be NULL. Modification times
  * of directories do not count. */
 FIRN_API FIRN_MUST_CHECK int
-firn_workspace_status(firn_workspace *workspace, const firn_status_options *options,
-                      int (*visit)(void *ctx, const firn_change *change), void *ctx,
-                      firn_status_result *out, firn_error *err);
+firn_workspace_status(firn_workspace *workspace, const firn_workspace_status_options *options,
+                      int (*visit)(void *ctx, const firn_workspace_change *change), void *ctx,
+                      firn_workspace_status_result *out, firn_error *err);
 
-typedef struct firn_diff_options {
-    size_t size;             /* sizeof(firn_diff_options) */
+typedef struct firn_workspace_diff_options {
+    size_t size;             /* sizeof(firn_workspace_diff_options) */
     const char *before;      /* a reference; NULL is "latest" */
     const char *after;       /* a reference; NULL is the disk as it is now */
     const firn_slice *paths; /* only these and what is below them */
@@ -555,24 +562,24 @@ typedef struct firn_diff_options {
     firn_diff_algorithm algorithm; /* with_lines */
     bool gitignore;                /* of the disk: as for firn_workspace_status */
     uint64_t file_size_max;
-} firn_diff_options;
-#define FIRN_DIFF_OPTIONS_INIT                                                               \
-    {                                                                                        \
-        sizeof(firn_diff_options), NULL, NULL, NULL, 0, false, 0, {NULL, NULL, NULL}, false, \
-            false, FIRN_DIFF_MYERS, false, 0                                                 \
+} firn_workspace_diff_options;
+#define FIRN_WORKSPACE_DIFF_OPTIONS_INIT                                                        \
+    {                                                                                           \
+        sizeof(firn_workspace_diff_options), NULL, NULL, NULL, 0, false, 0, {NULL, NULL, NULL}, \
+            false, false, FIRN_DIFF_MYERS, false, 0                                             \
     }
 
-typedef enum firn_lines_kind {
+typedef enum firn_workspace_lines_kind {
     FIRN_LINES_NONE = 0,      /* not asked for, or no file's content differs */
     FIRN_LINES_COUNTED = 1,   /* lines_added and lines_removed say */
     FIRN_LINES_BINARY = 2,    /* a side has a NUL among its first 8,000 bytes */
     FIRN_LINES_TOO_LARGE = 3, /* a side has more than 32 MiB or 1,048,576 lines */
     FIRN_LINES_UNREADABLE = 4 /* it changed meanwhile or could not be read, as a notice says */
-} firn_lines_kind;
+} firn_workspace_lines_kind;
 
-typedef struct firn_difference {
-    firn_change change;
-    firn_lines_kind lines;
+typedef struct firn_workspace_difference {
+    firn_workspace_change change;
+    firn_workspace_lines_kind lines;
     /* True if no way from one content to the other needs fewer lines. False for large files that
      * were changed all over: the search for the shortest way has a limit, behind which a longer
      * one is taken; and mostly with FIRN_DIFF_PATIENCE, which looks for another one. */
@@ -587,12 +594,12 @@ typedef struct firn_difference {
     size_t hunk_count;
     firn_slice content_before;
     firn_slice content_after;
-} firn_difference;
+} firn_workspace_difference;
 
-typedef struct firn_diff_result {
+typedef struct firn_workspace_diff_result {
     /* Messages are borrowed from the workspace until its next call. */
-    firn_checkpoint before; /* zeroed where it is nothing */
-    firn_checkpoint after;  /* zeroed where it is the disk */
+    firn_workspace_checkpoint before; /* zeroed where it is nothing */
+    firn_workspace_checkpoint after;  /* zeroed where it is the disk */
     bool after_is_disk;
     uint64_t added; /* files that before does not have, … */
     uint64_t changed;
@@ -601,16 +608,16 @@ typedef struct firn_diff_result {
     uint64_t lines_added; /* in all, where they were counted */
     uint64_t lines_removed;
     uint64_t renamed; /* neither in added nor in removed */
-} firn_diff_result;
+} firn_workspace_diff_result;
 /* What differs between two checkpoints, or a checkpoint and the disk: only directories that differ
  * are looked into. visit may be NULL; names come in byte order, a directory before what is in it.
  * Modification times of directories do not count. FIRN_NOT_FOUND, after the differences, for a path
  * that neither side has. With lines, up to 192 MiB of memory are needed beside, for two files of the
  * largest size and their comparison. */
 FIRN_API FIRN_MUST_CHECK int
-firn_workspace_diff(firn_workspace *workspace, const firn_diff_options *options,
-                    int (*visit)(void *ctx, const firn_difference *difference), void *ctx,
-                    firn_diff_result *out, firn_error *err);
+firn_workspace_diff(firn_workspace *workspace, const firn_workspace_diff_options *options,
+                    int (*visit)(void *ctx, const firn_workspace_difference *difference), void *ctx,
+                    firn_workspace_diff_result *out, firn_error *err);
 
 /* Hands the content of a file of a checkpoint to sink, piece by piece and in order; memory does not
  * grow with the file. Every piece is verified before sink sees it. Another return of sink than
@@ -620,34 +627,35 @@ firn_workspace_diff(firn_workspace *workspace, const firn_diff_options *options,
 FIRN_API FIRN_MUST_CHECK int firn_workspace_cat(firn_workspace *workspace, const char *reference,
                                                 firn_slice path,
                                                 int (*sink)(void *ctx, firn_slice data), void *ctx,
-                                                firn_entry_info *out, firn_error *err);
+                                                firn_workspace_entry *out, firn_error *err);
 
 /* ---- restoring ---- */
 
-typedef struct firn_restore_options {
-    size_t size;             /* sizeof(firn_restore_options) */
+typedef struct firn_workspace_restore_options {
+    size_t size;             /* sizeof(firn_workspace_restore_options) */
     const firn_slice *paths; /* only these and what is below them */
     size_t path_count;       /* 0: everything; in place at most 1,048,576, else FIRN_LIMIT */
     const char *to_dir;      /* another, empty or missing, directory instead of the workspace */
     bool dry_run;            /* report, change nothing */
     unsigned threads;
     firn_callbacks callbacks;
-    int (*visit)(void *ctx,
-                 const firn_change *change); /* may be NULL: each change, before it is made */
+    int (*visit)(
+        void *ctx,
+        const firn_workspace_change *change); /* may be NULL: each change, before it is made */
     bool
         trust_journal; /* go on also with an interrupted restore that was not begun here by this user */
-    /* How saves are made today (firn_save_options), so that what they leave out is left alone. Rules
+    /* How saves are made today (firn_workspace_save_options), so that what they leave out is left alone. Rules
      * from .gitignore files also count if they did for the checkpoint or the newest one. */
     bool gitignore;
     uint64_t file_size_max;
-} firn_restore_options;
-#define FIRN_RESTORE_OPTIONS_INIT                                                               \
-    {                                                                                           \
-        sizeof(firn_restore_options), NULL, 0, NULL, false, 0, {NULL, NULL, NULL}, NULL, false, \
-            false, 0                                                                            \
+} firn_workspace_restore_options;
+#define FIRN_WORKSPACE_RESTORE_OPTIONS_INIT                                                        \
+    {                                                                                              \
+        sizeof(firn_workspace_restore_options), NULL, 0, NULL, false, 0, {NULL, NULL, NULL}, NULL, \
+            false, false, 0                                                                        \
     }
-typedef struct firn_restore_result {
-    firn_checkpoint
+typedef struct firn_workspace_restore_result {
+    firn_workspace_checkpoint
         checkpoint; /* that was restored; message borrowed as from firn_workspace_find */
     char
         safety_id[FIRN_CHECKPOINT_ID_SIZE]; /* of what was there before; empty if nothing changed */
@@ -659,7 +667,7 @@ typedef struct firn_restore_result {
     int64_t written_ns;    /* of the call, until everything was in place, before the last sync */
     uint64_t left_alone;   /* entries that would differ, but are left out by rules now: they stay */
     uint64_t not_restored; /* entries that stay as they are for other reasons */
-} firn_restore_result;
+} firn_workspace_restore_result;
 
 /* Brings the workspace (or to_dir) to the state of a checkpoint. In place: every needed object is
  * read and verified first; a safety checkpoint of the present state is taken; new files are written
@@ -688,20 +696,22 @@ typedef struct firn_restore_result {
  * restore that changes something replaces it. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_restore(firn_workspace *workspace,
                                                     const char *reference,
-                                                    const firn_restore_options *options,
-                                                    firn_restore_result *out, firn_error *err);
+                                                    const firn_workspace_restore_options *options,
+                                                    firn_workspace_restore_result *out,
+                                                    firn_error *err);
 /* Takes back the last restore that changed something: restores its safety checkpoint, the same
  * paths unless others are given. A safety checkpoint is taken here too, so that another undo brings
  * back what this one took away. FIRN_NOT_FOUND if there is nothing to undo. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_undo(firn_workspace *workspace,
-                                                 const firn_restore_options *options,
-                                                 firn_restore_result *out, firn_error *err);
+                                                 const firn_workspace_restore_options *options,
+                                                 firn_workspace_restore_result *out,
+                                                 firn_error *err);
 
-typedef struct firn_pending_restore {
+typedef struct firn_workspace_pending_restore {
     bool is_pending; /* was interrupted; all else is zero if neither this nor is_running */
     bool is_undo;
     bool has_begun; /* things have moved; else the tree is as it was */
-    firn_checkpoint
+    firn_workspace_checkpoint
         checkpoint; /* being restored; message borrowed as from firn_workspace_find; only the id
                      * where it was deleted */
     char safety_id[FIRN_CHECKPOINT_ID_SIZE]; /* what an undo brings back */
@@ -715,22 +725,24 @@ typedef struct firn_pending_restore {
     const char *phase;   /* as in firn_progress */
     uint64_t files_done; /* of the phase; several phases show none */
     uint64_t files_total;
-} firn_pending_restore;
+} firn_workspace_pending_restore;
 /* Whether a restore was interrupted and waits to be finished or taken back, or is under way. Changes
  * nothing. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_pending(firn_workspace *workspace,
-                                                    firn_pending_restore *out, firn_error *err);
+                                                    firn_workspace_pending_restore *out,
+                                                    firn_error *err);
 /* Finishes it, its paths as they were given; edits made since go into a safety checkpoint
  * (out->safety_id). FIRN_NOT_FOUND if none is pending. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_resume(firn_workspace *workspace,
-                                                   const firn_restore_options *options,
-                                                   firn_restore_result *out, firn_error *err);
+                                                   const firn_workspace_restore_options *options,
+                                                   firn_workspace_restore_result *out,
+                                                   firn_error *err);
 
 /* ---- taking back one change ---- */
 
 /* Why a path could not be merged. What is taken back is what the checkpoint had made of it; "since"
  * is what came after. */
-typedef enum firn_revert_conflict_kind {
+typedef enum firn_workspace_revert_conflict_kind {
     FIRN_REVERT_LINES = 1, /* the same lines, or lines without one between, changed since */
     FIRN_REVERT_CONTENT =
         2, /* content that is not text, too large, or a link's target, changed since */
@@ -740,22 +752,22 @@ typedef enum firn_revert_conflict_kind {
     FIRN_REVERT_KIND = 6,       /* file, directory or link: became something else on one side */
     FIRN_REVERT_ATTRIBUTES = 7, /* mode, owner or extended attributes changed since too */
     FIRN_REVERT_HARD_LINKS = 8  /* names of one file would come to differ */
-} firn_revert_conflict_kind;
+} firn_workspace_revert_conflict_kind;
 
-typedef struct firn_revert_conflict {
-    firn_revert_conflict_kind kind;
-    firn_slice path;              /* all is borrowed until the visit returns */
-    unsigned what;                /* of firn_change_what: the attributes of ATTRIBUTES */
-    const firn_entry_info *after; /* in the checkpoint that is taken back; NULL: it had none */
-    const firn_entry_info *now;   /* on the disk */
-    const firn_entry_info *before;
+typedef struct firn_workspace_revert_conflict {
+    firn_workspace_revert_conflict_kind kind;
+    firn_slice path; /* all is borrowed until the visit returns */
+    unsigned what;   /* of firn_workspace_change_what: the attributes of ATTRIBUTES */
+    const firn_workspace_entry *after; /* in the checkpoint that is taken back; NULL: it had none */
+    const firn_workspace_entry *now;   /* on the disk */
+    const firn_workspace_entry *before;
     /* LINES: base is the checkpoint that is taken back, ours the disk, theirs the one before. */
     const firn_merge_region *regions;
     size_t region_count;
-} firn_revert_conflict;
+} firn_workspace_revert_conflict;
 
-typedef struct firn_revert_options {
-    size_t size;             /* sizeof(firn_revert_options) */
+typedef struct firn_workspace_revert_options {
+    size_t size;             /* sizeof(firn_workspace_revert_options) */
     const char *after;       /* a reference: the checkpoint to be taken back; NULL is "latest" */
     const char *before;      /* an older one; NULL: the one before it */
     const firn_slice *paths; /* only these and what is below them */
@@ -765,19 +777,20 @@ typedef struct firn_revert_options {
     firn_callbacks callbacks;
     /* May be NULL; ctx is that of callbacks. Conflicts are told before anything else; each change
      * before it is made. */
-    int (*on_conflict)(void *ctx, const firn_revert_conflict *conflict);
-    int (*visit)(void *ctx, const firn_change *change);
+    int (*on_conflict)(void *ctx, const firn_workspace_revert_conflict *conflict);
+    int (*visit)(void *ctx, const firn_workspace_change *change);
     bool gitignore; /* as for a restore */
     uint64_t file_size_max;
-} firn_revert_options;
-#define FIRN_REVERT_OPTIONS_INIT                                                              \
-    {                                                                                         \
-        sizeof(firn_revert_options), NULL, NULL, NULL, 0, false, 0, {NULL, NULL, NULL}, NULL, \
-            NULL, false, 0                                                                    \
+} firn_workspace_revert_options;
+#define FIRN_WORKSPACE_REVERT_OPTIONS_INIT                                                        \
+    {                                                                                             \
+        sizeof(firn_workspace_revert_options), NULL, NULL, NULL, 0, false, 0, {NULL, NULL, NULL}, \
+            NULL, NULL, false, 0                                                                  \
     }
-typedef struct firn_revert_result {
-    firn_checkpoint after; /* taken back; messages are borrowed from the workspace until its next */
-    firn_checkpoint before;                  /* call */
+typedef struct firn_workspace_revert_result {
+    firn_workspace_checkpoint
+        after; /* taken back; messages are borrowed from the workspace until its next */
+    firn_workspace_checkpoint before;        /* call */
     char safety_id[FIRN_CHECKPOINT_ID_SIZE]; /* of what was there; empty if nothing changed */
     uint64_t added;                          /* files; directories are not counted */
     uint64_t changed;
@@ -787,7 +800,7 @@ typedef struct firn_revert_result {
     uint64_t conflicts;
     uint64_t incomplete; /* as of a restore */
     uint64_t not_restored;
-} firn_revert_result;
+} firn_workspace_revert_result;
 
 /* Takes back what one checkpoint (after) changed against the one before it, or against an older one
  * (before), and keeps what came later: what is on the disk is merged with what before had, entry by
@@ -806,16 +819,17 @@ typedef struct firn_revert_result {
  * FIRN_NOT_FOUND if there is no checkpoint before; FIRN_INVALID if before is not the older one. Needs
  * up to 64 MiB of memory beside, for files of the largest size. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_revert(firn_workspace *workspace,
-                                                   const firn_revert_options *options,
-                                                   firn_revert_result *out, firn_error *err);
+                                                   const firn_workspace_revert_options *options,
+                                                   firn_workspace_revert_result *out,
+                                                   firn_error *err);
 
 /* ---- keeping and giving back space ---- */
 
-typedef struct firn_pin {
+typedef struct firn_workspace_pin {
     char id[FIRN_CHECKPOINT_ID_SIZE]; /* of the checkpoint */
     uint64_t number;                  /* of that; 0 for a safety checkpoint */
     int64_t created_ns;               /* when it was pinned */
-} firn_pin;
+} firn_workspace_pin;
 
 /* Pins checkpoints, or takes their pins away: all of them or, after an error, none. What is pinned
  * neither expires nor can be deleted. A checkpoint that is pinned already stays so; one that was not
@@ -823,21 +837,23 @@ typedef struct firn_pin {
  * another return of it than FIRN_OK ends is only the telling. */
 FIRN_API FIRN_MUST_CHECK int
 firn_workspace_pin_set(firn_workspace *workspace, const char *const *references, size_t count,
-                       bool is_pinned, int (*visit)(void *ctx, const firn_checkpoint *checkpoint),
+                       bool is_pinned,
+                       int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint),
                        void *ctx, firn_error *err);
 /* Newest checkpoint first. Another return of visit than FIRN_OK ends the listing and is returned. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_pin_list(firn_workspace *workspace,
-                                                     int (*visit)(void *ctx, const firn_pin *pin),
+                                                     int (*visit)(void *ctx,
+                                                                  const firn_workspace_pin *pin),
                                                      void *ctx, firn_error *err);
 
-typedef struct firn_expire_options {
-    size_t size;      /* sizeof(firn_expire_options) */
+typedef struct firn_workspace_expire_options {
+    size_t size;      /* sizeof(firn_workspace_expire_options) */
     const char *keep; /* NULL: only safety checkpoints may expire */
     bool dry_run;     /* report, change nothing */
-} firn_expire_options;
-#define FIRN_EXPIRE_OPTIONS_INIT                 \
-    {                                            \
-        sizeof(firn_expire_options), NULL, false \
+} firn_workspace_expire_options;
+#define FIRN_WORKSPACE_EXPIRE_OPTIONS_INIT                 \
+    {                                                      \
+        sizeof(firn_workspace_expire_options), NULL, false \
     }
 /* Deletes the checkpoints of the workspace that a policy does not keep. Whatever it says, the newest
  * stays, and what is younger than a day, pinned, tagged, needed by a restore that was interrupted, or
@@ -856,17 +872,17 @@ typedef struct firn_expire_options {
  * FIRN_INVALID if keep is no policy. visit as for firn_workspace_delete. The library never expires
  * what it was not given a policy for. */
 FIRN_API FIRN_MUST_CHECK int
-firn_workspace_expire(firn_workspace *workspace, const firn_expire_options *options,
-                      int (*visit)(void *ctx, const firn_checkpoint *checkpoint), void *ctx,
-                      firn_error *err);
+firn_workspace_expire(firn_workspace *workspace, const firn_workspace_expire_options *options,
+                      int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint),
+                      void *ctx, firn_error *err);
 
-typedef struct firn_delete_options {
-    size_t size;  /* sizeof(firn_delete_options) */
+typedef struct firn_workspace_delete_options {
+    size_t size;  /* sizeof(firn_workspace_delete_options) */
     bool dry_run; /* report, change nothing */
-} firn_delete_options;
-#define FIRN_DELETE_OPTIONS_INIT           \
-    {                                      \
-        sizeof(firn_delete_options), false \
+} firn_workspace_delete_options;
+#define FIRN_WORKSPACE_DELETE_OPTIONS_INIT           \
+    {                                                \
+        sizeof(firn_workspace_delete_options), false \
     }
 /* Deletes checkpoints, all of them or, after an error, none: FIRN_NOT_FOUND, FIRN_INVALID or
  * FIRN_CONFLICT for a reference that names no single one, one that is pinned, or one that an
@@ -876,34 +892,34 @@ typedef struct firn_delete_options {
  * with firn_workspace_gc. */
 FIRN_API FIRN_MUST_CHECK int
 firn_workspace_delete(firn_workspace *workspace, const char *const *references, size_t count,
-                      const firn_delete_options *options,
-                      int (*visit)(void *ctx, const firn_checkpoint *checkpoint), void *ctx,
-                      firn_error *err);
+                      const firn_workspace_delete_options *options,
+                      int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint),
+                      void *ctx, firn_error *err);
 
-typedef struct firn_forget_options {
-    size_t size; /* sizeof(firn_forget_options) */
+typedef struct firn_workspace_forget_options {
+    size_t size; /* sizeof(firn_workspace_forget_options) */
     const firn_slice *paths;
     size_t path_count; /* at least one */
     bool dry_run;      /* report, change nothing */
     firn_callbacks callbacks;
-} firn_forget_options;
-#define FIRN_FORGET_OPTIONS_INIT                     \
-    {                                                \
-        sizeof(firn_forget_options), NULL, 0, false, \
-        {                                            \
-            NULL, NULL, NULL                         \
-        }                                            \
+} firn_workspace_forget_options;
+#define FIRN_WORKSPACE_FORGET_OPTIONS_INIT                     \
+    {                                                          \
+        sizeof(firn_workspace_forget_options), NULL, 0, false, \
+        {                                                      \
+            NULL, NULL, NULL                                   \
+        }                                                      \
     }
 /* A checkpoint that had something. */
-typedef struct firn_forgotten {
-    firn_checkpoint checkpoint; /* as it is now; borrowed until the visit returns */
-    uint64_t files;             /* that it had at the paths and below */
+typedef struct firn_workspace_forgotten {
+    firn_workspace_checkpoint checkpoint; /* as it is now; borrowed until the visit returns */
+    uint64_t files;                       /* that it had at the paths and below */
     uint64_t directories;
     uint64_t bytes;
-} firn_forgotten;
-typedef struct firn_forget_result {
+} firn_workspace_forgotten;
+typedef struct firn_workspace_forget_result {
     uint64_t checkpoints; /* that had something, safety checkpoints included */
-} firn_forget_result;
+} firn_workspace_forget_result;
 /* Takes paths, and what is below them, out of every checkpoint of the workspace, for good: all
  * checkpoints or, after an error, none. Numbers, ids, times, messages, tags and pins stay; root hashes
  * change. The contents leave the store with the next firn_workspace_gc, however they lie in it, unless
@@ -919,25 +935,25 @@ typedef struct firn_forget_result {
  * a checkpoint has forgotten 256 paths already. visit (may be NULL) is told of each, newest first,
  * afterwards; what another return of it than FIRN_OK ends is only the telling. */
 FIRN_API FIRN_MUST_CHECK int
-firn_workspace_forget(firn_workspace *workspace, const firn_forget_options *options,
-                      int (*visit)(void *ctx, const firn_forgotten *forgotten), void *ctx,
-                      firn_forget_result *out, firn_error *err);
+firn_workspace_forget(firn_workspace *workspace, const firn_workspace_forget_options *options,
+                      int (*visit)(void *ctx, const firn_workspace_forgotten *forgotten), void *ctx,
+                      firn_workspace_forget_result *out, firn_error *err);
 
-typedef struct firn_gc_options {
-    size_t size;  /* sizeof(firn_gc_options) */
+typedef struct firn_workspace_gc_options {
+    size_t size;  /* sizeof(firn_workspace_gc_options) */
     bool dry_run; /* report, change nothing */
     bool full;    /* rewrite each pack that holds anything dead, not only those that mostly do */
     firn_callbacks callbacks;
     int recompress_level; /* rewrite each pack that was compressed at a lower level of zstd; 0: none */
     const char *keep;     /* the policy for all workspaces of the store (firn_workspace_expire) */
     bool automatic;       /* only if it is worth it, and in slices; see below */
-} firn_gc_options;
-#define FIRN_GC_OPTIONS_INIT                                                      \
-    {                                                                             \
-        sizeof(firn_gc_options), false, false, {NULL, NULL, NULL}, 0, NULL, false \
+} firn_workspace_gc_options;
+#define FIRN_WORKSPACE_GC_OPTIONS_INIT                                                      \
+    {                                                                                       \
+        sizeof(firn_workspace_gc_options), false, false, {NULL, NULL, NULL}, 0, NULL, false \
     }
 enum { FIRN_GC_LEVEL_DEFAULT = 9, FIRN_GC_LEVEL_MIN = 2, FIRN_GC_LEVEL_MAX = 19 };
-typedef struct firn_gc_result {
+typedef struct firn_workspace_gc_result {
     uint64_t safety_expired; /* expired safety checkpoints, deleted first */
     uint64_t expired;        /* checkpoints that `keep` did not keep */
     uint64_t objects_live;   /* needed by some checkpoint of some workspace of the store */
@@ -955,7 +971,7 @@ typedef struct firn_gc_result {
     bool is_finished;         /* false also where others were at work all the time */
     uint64_t slices;          /* of an automatic one */
     uint64_t bytes_dead; /* about: not needed, in packs that stay because it is little of them */
-} firn_gc_result;
+} firn_workspace_gc_result;
 /* Finds out what the checkpoints of all workspaces of the store need and gives back the space of
  * the rest. Packs without anything that is needed go. Those are rewritten in which a fiftieth is not
  * needed, an eighth of an automatic collection, or with full anything; and small ones, where there is
@@ -978,8 +994,8 @@ typedef struct firn_gc_result {
  * firn_workspace_forget took out stays for a plain collection. FIRN_INVALID with full or a level; a
  * dry run says whether it is due. FIRN_BUSY if another writer has had the store for a minute. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_gc(firn_workspace *workspace,
-                                               const firn_gc_options *options, firn_gc_result *out,
-                                               firn_error *err);
+                                               const firn_workspace_gc_options *options,
+                                               firn_workspace_gc_result *out, firn_error *err);
 
 /* ---- checking ---- */
 
@@ -1014,44 +1030,44 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_check(firn_workspace *workspace,
 
 /* ---- repair ---- */
 
-typedef enum firn_repair_state {
+typedef enum firn_workspace_repair_state {
     FIRN_REPAIR_INTACT = 0, /* all of it is there */
     FIRN_REPAIR_PARTLY = 1, /* some paths are lost, and left out of it from now on */
     FIRN_REPAIR_LOST = 2    /* nothing of it can be brought back; it is gone from the catalog */
-} firn_repair_state;
+} firn_workspace_repair_state;
 
-typedef enum firn_repair_data {
+typedef enum firn_workspace_repair_data {
     FIRN_REPAIR_DATA_KEPT = 0,      /* the store's own data is as it was */
     FIRN_REPAIR_DATA_SHORTENED = 1, /* its last commits are gone, or files that could not be read */
     FIRN_REPAIR_DATA_LOST = 2       /* no key-value data could be brought back */
-} firn_repair_data;
+} firn_workspace_repair_data;
 
-typedef struct firn_repair_checkpoint {
-    const char *root;                  /* of its workspace, when it was saved */
-    const firn_checkpoint *checkpoint; /* as it is in the repaired store */
-    firn_repair_state state;
+typedef struct firn_workspace_repair_checkpoint {
+    const char *root;                            /* of its workspace, when it was saved */
+    const firn_workspace_checkpoint *checkpoint; /* as it is in the repaired store */
+    firn_workspace_repair_state state;
     uint64_t lost_paths; /* PARTLY: each was told by a notice before */
     bool was_found;      /* the catalog had lost it: it comes from packs, or from the log */
-} firn_repair_checkpoint;
+} firn_workspace_repair_checkpoint;
 
-typedef struct firn_repair_options {
-    size_t size;  /* sizeof(firn_repair_options) */
+typedef struct firn_workspace_repair_options {
+    size_t size;  /* sizeof(firn_workspace_repair_options) */
     bool dry_run; /* find out all of it, then leave the store as it is */
     /* Told of each checkpoint, newest first; NULL: nobody is. ctx is that of callbacks. What it is
      * given is borrowed for the call. */
-    void (*on_checkpoint)(void *ctx, const firn_repair_checkpoint *checkpoint);
+    void (*on_checkpoint)(void *ctx, const firn_workspace_repair_checkpoint *checkpoint);
     firn_callbacks callbacks;
-} firn_repair_options;
-#define FIRN_REPAIR_OPTIONS_INIT                  \
-    {                                             \
-        sizeof(firn_repair_options), false, NULL, \
-        {                                         \
-            NULL, NULL, NULL                      \
-        }                                         \
+} firn_workspace_repair_options;
+#define FIRN_WORKSPACE_REPAIR_OPTIONS_INIT                  \
+    {                                                       \
+        sizeof(firn_workspace_repair_options), false, NULL, \
+        {                                                   \
+            NULL, NULL, NULL                                \
+        }                                                   \
     }
-typedef struct firn_repair_result {
+typedef struct firn_workspace_repair_result {
     bool was_intact; /* nothing was damaged, nothing was changed, and all below is 0 */
-    firn_repair_data data;
+    firn_workspace_repair_data data;
     uint64_t intact; /* checkpoints, safety checkpoints included */
     uint64_t partly;
     uint64_t lost;
@@ -1063,7 +1079,7 @@ typedef struct firn_repair_result {
     /* Where the damaged store is kept, borrowed from the workspace until its next call; NULL where
      * nothing was changed. */
     const char *damaged_path;
-} firn_repair_result;
+} firn_workspace_repair_result;
 /* Makes a sound store out of a damaged one: of all its workspaces. Needs the writing lock, and room
  * beside the store for what is salvaged from damaged packs (files that are whole are shared by hard
  * links). The damaged store is only read until a complete new one stands beside it and has been
@@ -1075,8 +1091,9 @@ typedef struct firn_repair_result {
  * of a newer firn. Cancelled, failed or cut off before the exchange, the store is as it was; after
  * it, the next call puts away the rest. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_repair(firn_workspace *workspace,
-                                                   const firn_repair_options *options,
-                                                   firn_repair_result *out, firn_error *err);
+                                                   const firn_workspace_repair_options *options,
+                                                   firn_workspace_repair_result *out,
+                                                   firn_error *err);
 
 #ifdef __cplusplus
 }

@@ -38,8 +38,8 @@ hand_over(const struct firn_db_checkpoint_info *info, firn_store_checkpoint *out
 }
 
 int
-firn_checkpoint_create(firn_store *store, const char *name, const void *reserved,
-                       firn_store_checkpoint *out, firn_error *err)
+firn_store_checkpoint_create(firn_store *store, const char *name, const void *reserved,
+                             firn_store_checkpoint *out, firn_error *err)
 {
     struct firn_db_checkpoint_info info;
     API_REQUIRE(store != NULL, err, "store must not be NULL");
@@ -69,11 +69,11 @@ visit_one(void *ctx, const struct firn_db_checkpoint_info *info)
 }
 
 int
-firn_checkpoint_list(firn_store *store, const firn_checkpoint_list_options *options,
-                     int (*visit)(void *ctx, const firn_store_checkpoint *checkpoint), void *ctx,
-                     firn_error *err)
+firn_store_checkpoint_list(firn_store *store, const firn_store_checkpoint_list_options *options,
+                           int (*visit)(void *ctx, const firn_store_checkpoint *checkpoint),
+                           void *ctx, firn_error *err)
 {
-    firn_checkpoint_list_options given = FIRN_CHECKPOINT_LIST_OPTIONS_INIT;
+    firn_store_checkpoint_list_options given = FIRN_STORE_CHECKPOINT_LIST_OPTIONS_INIT;
     API_REQUIRE(store != NULL && visit != NULL, err, "store and visit must not be NULL");
     API_OPEN(store, STORE, err);
     int rc = api_options_read(&given, sizeof given, options, err);
@@ -86,8 +86,8 @@ firn_checkpoint_list(firn_store *store, const firn_checkpoint_list_options *opti
 }
 
 int
-firn_checkpoint_find(firn_store *store, const char *reference, firn_store_checkpoint *out,
-                     firn_error *err)
+firn_store_checkpoint_find(firn_store *store, const char *reference, firn_store_checkpoint *out,
+                           firn_error *err)
 {
     struct firn_db_checkpoint_info info;
     API_REQUIRE(store != NULL && reference != NULL && out != NULL, err,
@@ -103,8 +103,8 @@ firn_checkpoint_find(firn_store *store, const char *reference, firn_store_checkp
 }
 
 int
-firn_checkpoint_delete(firn_store *store, const char *const *references, size_t count,
-                       firn_error *err)
+firn_store_checkpoint_delete(firn_store *store, const char *const *references, size_t count,
+                             firn_error *err)
 {
     API_REQUIRE(store != NULL && (count == 0 || references != NULL), err,
                 "store and references must not be NULL");
@@ -119,9 +119,9 @@ firn_checkpoint_delete(firn_store *store, const char *const *references, size_t 
 
 static void
 report(const struct firn_db_checkpoint_info *restored, const struct firn_db_checkpoint_info *safety,
-       firn_checkpoint_report *out)
+       firn_store_restore_result *out)
 {
-    firn_checkpoint_report full = {.size = sizeof full};
+    firn_store_restore_result full = {.size = sizeof full};
     describe(restored, &full.restored);
     describe(safety, &full.safety);
     if (out != NULL) {
@@ -130,16 +130,16 @@ report(const struct firn_db_checkpoint_info *restored, const struct firn_db_chec
 }
 
 static int
-check_report(const firn_checkpoint_report *out, firn_error *err)
+check_report(const firn_store_restore_result *out, firn_error *err)
 {
     API_REQUIRE(out == NULL || api_options_is_size(out->size), err,
-                "the size of out must be set to sizeof(firn_checkpoint_report)");
+                "the size of out must be set to sizeof(firn_store_restore_result)");
     return FIRN_OK;
 }
 
 int
-firn_checkpoint_restore(firn_store *store, const char *reference, firn_checkpoint_report *out,
-                        firn_error *err)
+firn_store_restore(firn_store *store, const char *reference, firn_store_restore_result *out,
+                   firn_error *err)
 {
     struct firn_db_checkpoint_info restored;
     struct firn_db_checkpoint_info safety;
@@ -156,7 +156,7 @@ firn_checkpoint_restore(firn_store *store, const char *reference, firn_checkpoin
 }
 
 int
-firn_checkpoint_undo(firn_store *store, firn_checkpoint_report *out, firn_error *err)
+firn_store_undo(firn_store *store, firn_store_restore_result *out, firn_error *err)
 {
     struct firn_db_checkpoint_info restored;
     struct firn_db_checkpoint_info safety;
@@ -175,7 +175,7 @@ firn_checkpoint_undo(firn_store *store, firn_checkpoint_report *out, firn_error 
 /* ---- differences ---- */
 
 struct diffing {
-    int (*visit)(void *ctx, const firn_checkpoint_difference *difference);
+    int (*visit)(void *ctx, const firn_store_difference *difference);
     void *ctx;
 };
 
@@ -183,11 +183,11 @@ static int
 visit_keyspace(void *ctx, const char *name, bool is_added)
 {
     const struct diffing *diffing = ctx;
-    const firn_checkpoint_difference difference = {
-        .size = sizeof difference,
-        .kind = is_added ? FIRN_CHECKPOINT_DIFFERENCE_KEYSPACE_ADDED
-                         : FIRN_CHECKPOINT_DIFFERENCE_KEYSPACE_REMOVED,
-        .keyspace = name};
+    const firn_store_difference difference = {.size = sizeof difference,
+                                              .kind = is_added
+                                                          ? FIRN_STORE_DIFFERENCE_KEYSPACE_ADDED
+                                                          : FIRN_STORE_DIFFERENCE_KEYSPACE_REMOVED,
+                                              .keyspace = name};
     return diffing->visit(diffing->ctx, &difference);
 }
 
@@ -195,10 +195,10 @@ static int
 visit_difference(void *ctx, const char *keyspace, const struct firn_db_diff_key *found)
 {
     const struct diffing *diffing = ctx;
-    firn_checkpoint_difference difference = {.size = sizeof difference,
-                                             .kind = FIRN_CHECKPOINT_DIFFERENCE_CHANGED,
-                                             .keyspace = keyspace,
-                                             .key = api_check_with_address(found->key)};
+    firn_store_difference difference = {.size = sizeof difference,
+                                        .kind = FIRN_STORE_DIFFERENCE_CHANGED,
+                                        .keyspace = keyspace,
+                                        .key = api_check_with_address(found->key)};
     if (found->is_before) {
         difference.before = api_check_with_address(found->before);
     }
@@ -206,20 +206,20 @@ visit_difference(void *ctx, const char *keyspace, const struct firn_db_diff_key 
         difference.after = api_check_with_address(found->after);
     }
     if (!found->is_before) {
-        difference.kind = FIRN_CHECKPOINT_DIFFERENCE_ADDED;
+        difference.kind = FIRN_STORE_DIFFERENCE_ADDED;
     } else if (!found->is_after) {
-        difference.kind = FIRN_CHECKPOINT_DIFFERENCE_REMOVED;
+        difference.kind = FIRN_STORE_DIFFERENCE_REMOVED;
     }
     return diffing->visit(diffing->ctx, &difference);
 }
 
 int
-firn_checkpoint_diff(firn_store *store, const char *before, const char *after,
-                     const firn_checkpoint_diff_options *options,
-                     int (*visit)(void *ctx, const firn_checkpoint_difference *difference),
-                     void *ctx, firn_error *err)
+firn_store_diff(firn_store *store, const char *before, const char *after,
+                const firn_store_diff_options *options,
+                int (*visit)(void *ctx, const firn_store_difference *difference), void *ctx,
+                firn_error *err)
 {
-    firn_checkpoint_diff_options given = FIRN_CHECKPOINT_DIFF_OPTIONS_INIT;
+    firn_store_diff_options given = FIRN_STORE_DIFF_OPTIONS_INIT;
     API_REQUIRE(store != NULL && visit != NULL, err, "store and visit must not be NULL");
     API_OPEN(store, STORE, err);
     int rc = api_options_read(&given, sizeof given, options, err);
@@ -240,10 +240,10 @@ firn_checkpoint_diff(firn_store *store, const char *before, const char *after,
 /* ---- one checkpoint in a single file ---- */
 
 int
-firn_checkpoint_export(firn_store *store, const char *reference, const char *path,
-                       const firn_checkpoint_export_options *options, firn_error *err)
+firn_store_export(firn_store *store, const char *reference, const char *path,
+                  const firn_store_export_options *options, firn_error *err)
 {
-    firn_checkpoint_export_options given = FIRN_CHECKPOINT_EXPORT_OPTIONS_INIT;
+    firn_store_export_options given = FIRN_STORE_EXPORT_OPTIONS_INIT;
     struct firn_os *os = firn_os_default();
     API_REQUIRE(store != NULL && path != NULL, err, "store and path must not be NULL");
     API_REQUIRE(path[0] != '\0', err, "the path of a file must not be empty");
@@ -260,11 +260,10 @@ firn_checkpoint_export(firn_store *store, const char *reference, const char *pat
 }
 
 int
-firn_checkpoint_import(const char *file, const char *path,
-                       const firn_checkpoint_import_options *options, firn_store_checkpoint *out,
-                       firn_error *err)
+firn_store_import(const char *file, const char *path, const firn_store_import_options *options,
+                  firn_store_checkpoint *out, firn_error *err)
 {
-    firn_checkpoint_import_options given = FIRN_CHECKPOINT_IMPORT_OPTIONS_INIT;
+    firn_store_import_options given = FIRN_STORE_IMPORT_OPTIONS_INIT;
     struct firn_os *os = firn_os_default();
     struct firn_db_checkpoint_info info;
     API_REQUIRE(file != NULL && path != NULL, err, "file and path must not be NULL");

@@ -134,10 +134,10 @@ firn_store_sync(firn_store *store, firn_error *err)
 
 /* Of work on a store, in the caller's memory. */
 static int
-read_maintenance_options(const firn_maintenance_options *options,
+read_maintenance_options(const firn_store_maintenance_options *options,
                          struct firn_storefile_progress *out, firn_error *err)
 {
-    firn_maintenance_options given = FIRN_MAINTENANCE_OPTIONS_INIT;
+    firn_store_maintenance_options given = FIRN_STORE_MAINTENANCE_OPTIONS_INIT;
     int rc = api_options_read(&given, sizeof given, options, err);
     *out = (struct firn_storefile_progress){
         .on_progress = given.on_progress, .ctx = given.ctx, .os = firn_os_default()};
@@ -145,7 +145,7 @@ read_maintenance_options(const firn_maintenance_options *options,
 }
 
 int
-firn_store_clone(firn_store *store, const char *path, const firn_maintenance_options *options,
+firn_store_clone(firn_store *store, const char *path, const firn_store_maintenance_options *options,
                  firn_error *err)
 {
     struct firn_storefile_progress progress;
@@ -174,7 +174,8 @@ firn_store_flush(firn_store *store, firn_error *err)
 }
 
 int
-firn_store_compact(firn_store *store, const firn_maintenance_options *options, firn_error *err)
+firn_store_compact(firn_store *store, const firn_store_maintenance_options *options,
+                   firn_error *err)
 {
     struct firn_storefile_progress progress;
     API_REQUIRE(store != NULL, err, "store must not be NULL");
@@ -184,8 +185,8 @@ firn_store_compact(firn_store *store, const firn_maintenance_options *options, f
 }
 
 int
-firn_compact_range(firn_keyspace *keyspace, firn_slice lower, firn_slice upper,
-                   const firn_maintenance_options *options, firn_error *err)
+firn_keyspace_compact(firn_keyspace *keyspace, firn_slice lower, firn_slice upper,
+                      const firn_store_maintenance_options *options, firn_error *err)
 {
     struct firn_storefile_progress progress;
     API_REQUIRE(keyspace != NULL && api_store_is_slice(lower) && api_store_is_slice(upper), err,
@@ -201,15 +202,15 @@ firn_compact_range(firn_keyspace *keyspace, firn_slice lower, firn_slice upper,
 }
 
 int
-firn_approximate_size(firn_keyspace *keyspace, firn_slice lower, firn_slice upper,
-                      firn_range_size *out, firn_error *err)
+firn_keyspace_approximate_size(firn_keyspace *keyspace, firn_slice lower, firn_slice upper,
+                               firn_keyspace_size *out, firn_error *err)
 {
-    firn_range_size found;
+    firn_keyspace_size found;
     API_REQUIRE(keyspace != NULL && out != NULL && api_store_is_slice(lower) &&
                     api_store_is_slice(upper),
                 err, "keyspace and out must not be NULL, and no bound that has a size");
     API_REQUIRE(api_options_is_size(out->size), err,
-                "out->size must be set to sizeof(firn_range_size)");
+                "out->size must be set to sizeof(firn_keyspace_size)");
     API_OPEN(keyspace, KEYSPACE, err);
     int rc = firn_db_stats_range(keyspace, lower, upper.data == NULL ? NULL : &upper, &found, err);
     if (rc == FIRN_OK) {
@@ -256,14 +257,14 @@ out:
 }
 
 int
-firn_store_check(firn_store *store, const firn_check_options *options, firn_check_report *report,
-                 firn_error *err)
+firn_store_check(firn_store *store, const firn_store_check_options *options,
+                 firn_store_check_result *report, firn_error *err)
 {
-    firn_check_options given = FIRN_CHECK_OPTIONS_INIT;
-    firn_check_report found = {.size = sizeof found};
+    firn_store_check_options given = FIRN_STORE_CHECK_OPTIONS_INIT;
+    firn_store_check_result found = {.size = sizeof found};
     API_REQUIRE(store != NULL, err, "store must not be NULL");
     API_REQUIRE(report == NULL || api_options_is_size(report->size), err,
-                "report.size must be set to sizeof(firn_check_report)");
+                "report.size must be set to sizeof(firn_store_check_result)");
     API_OPEN(store, STORE, err);
     int rc = api_options_read(&given, sizeof given, options, err);
     if (rc != FIRN_OK) {
@@ -339,10 +340,10 @@ firn_keyspace_list(firn_store *store, int (*visit)(void *ctx, const char *name),
 /* ---- views ---- */
 
 int
-firn_view_open(firn_store *store, const firn_view_options *options, firn_view **out,
-               firn_error *err)
+firn_snapshot_open(firn_store *store, const firn_snapshot_options *options, firn_snapshot **out,
+                   firn_error *err)
 {
-    firn_view_options given = FIRN_VIEW_OPTIONS_INIT;
+    firn_snapshot_options given = FIRN_SNAPSHOT_OPTIONS_INIT;
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
     API_REQUIRE(store != NULL, err, "store must not be NULL");
@@ -357,7 +358,7 @@ firn_view_open(firn_store *store, const firn_view_options *options, firn_view **
 }
 
 void
-firn_view_close(firn_view *view)
+firn_snapshot_close(firn_snapshot *view)
 {
     if (firn_api_handle_check(view, FIRN_API_HANDLE_VIEW, NULL) == FIRN_OK) {
         firn_api_handle_closing(view);
@@ -367,8 +368,8 @@ firn_view_close(firn_view *view)
 }
 
 int
-firn_view_keyspace_list(firn_view *view, int (*visit)(void *ctx, const char *name), void *ctx,
-                        firn_error *err)
+firn_snapshot_keyspace_list(firn_snapshot *view, int (*visit)(void *ctx, const char *name),
+                            void *ctx, firn_error *err)
 {
     API_REQUIRE(view != NULL && visit != NULL, err, "view and visit must not be NULL");
     API_OPEN(view, VIEW, err);
@@ -377,7 +378,8 @@ firn_view_keyspace_list(firn_view *view, int (*visit)(void *ctx, const char *nam
 }
 
 int
-firn_view_keyspace_open(firn_view *view, const char *name, firn_keyspace **out, firn_error *err)
+firn_snapshot_keyspace_open(firn_snapshot *view, const char *name, firn_keyspace **out,
+                            firn_error *err)
 {
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
@@ -445,7 +447,7 @@ firn_delete_range(firn_keyspace *keyspace, firn_slice lower, firn_slice upper,
 }
 
 static int
-get(firn_keyspace *keyspace, firn_view *view, firn_slice key, uint8_t **out, size_t *out_size,
+get(firn_keyspace *keyspace, firn_snapshot *view, firn_slice key, uint8_t **out, size_t *out_size,
     firn_error *err)
 {
     struct firn_buf value = {0};
@@ -466,7 +468,7 @@ firn_get(firn_keyspace *keyspace, firn_slice key, uint8_t **out, size_t *out_siz
 }
 
 int
-firn_get_at(firn_keyspace *keyspace, firn_view *view, firn_slice key, uint8_t **out,
+firn_get_at(firn_keyspace *keyspace, firn_snapshot *view, firn_slice key, uint8_t **out,
             size_t *out_size, firn_error *err)
 {
     API_REQUIRE(out != NULL && out_size != NULL, err, "out and out_size must not be NULL");
@@ -482,7 +484,7 @@ firn_get_at(firn_keyspace *keyspace, firn_view *view, firn_slice key, uint8_t **
 static int
 take_value(void *ctx, size_t i, struct firn_buf *value, firn_error *err)
 {
-    firn_got *out = ctx;
+    firn_get_result *out = ctx;
     if (value == NULL) {
         return FIRN_OK;
     }
@@ -492,12 +494,12 @@ take_value(void *ctx, size_t i, struct firn_buf *value, firn_error *err)
 }
 
 int
-firn_get_many(firn_keyspace *keyspace, firn_view *view, const firn_slice *keys, size_t count,
-              firn_got *out, firn_error *err)
+firn_get_many(firn_keyspace *keyspace, firn_snapshot *view, const firn_slice *keys, size_t count,
+              firn_get_result *out, firn_error *err)
 {
     API_REQUIRE(count == 0 || out != NULL, err, "out must not be NULL");
     for (size_t i = 0; i < count; i++) {
-        out[i] = (firn_got){0};
+        out[i] = (firn_get_result){0};
     }
     API_REQUIRE(keyspace != NULL && (count == 0 || keys != NULL), err,
                 "keyspace and keys must not be NULL");
@@ -512,7 +514,7 @@ firn_get_many(firn_keyspace *keyspace, firn_view *view, const firn_slice *keys, 
     int rc = firn_db_get_many(keyspace, &what, err);
     for (size_t i = 0; i < count && rc != FIRN_OK; i++) {
         firn_release(out[i].value);
-        out[i] = (firn_got){0};
+        out[i] = (firn_get_result){0};
     }
     return rc;
 }

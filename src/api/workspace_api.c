@@ -102,8 +102,9 @@ firn_config_size(const char *text, uint64_t *out, firn_error *err)
 }
 
 int
-firn_config_list(firn_workspace *workspace, int (*visit)(void *ctx, const firn_setting *setting),
-                 void *ctx, firn_error *err)
+firn_config_list(firn_workspace *workspace,
+                 int (*visit)(void *ctx, const firn_config_setting *setting), void *ctx,
+                 firn_error *err)
 {
     API_REQUIRE(visit != NULL, err, "visit must not be NULL");
     API_OWN_IF_ANY(workspace, "workspace", err);
@@ -114,7 +115,7 @@ firn_config_list(firn_workspace *workspace, int (*visit)(void *ctx, const firn_s
 
 int
 firn_config_list_readable(firn_workspace *workspace,
-                          int (*visit)(void *ctx, const firn_setting *setting),
+                          int (*visit)(void *ctx, const firn_config_setting *setting),
                           void (*on_notice)(void *ctx, const firn_notice *notice), void *ctx,
                           firn_error *err)
 {
@@ -189,21 +190,22 @@ firn_trust_list(int (*visit)(void *ctx, const firn_trust_info *info), void *ctx,
 }
 
 int
-firn_workspace_save(firn_workspace *workspace, const firn_save_options *options,
-                    firn_save_result *out, firn_error *err)
+firn_workspace_save(firn_workspace *workspace, const firn_workspace_save_options *options,
+                    firn_workspace_save_result *out, firn_error *err)
 {
-    firn_save_options given = FIRN_SAVE_OPTIONS_INIT;
-    firn_save_result ignored;
+    firn_workspace_save_options given = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+    firn_workspace_save_result ignored;
     OWN_WORKSPACE(workspace, err);
     READ_OPTIONS(given, options, err);
     return firn_ws_save(workspace, &given, out == NULL ? &ignored : out, err);
 }
 
 int
-firn_workspace_watch(firn_workspace *workspace, const firn_watch_options *options, firn_error *err)
+firn_workspace_watch(firn_workspace *workspace, const firn_workspace_watch_options *options,
+                     firn_error *err)
 {
-    firn_watch_options given = FIRN_WATCH_OPTIONS_INIT;
-    firn_save_options save = FIRN_SAVE_OPTIONS_INIT;
+    firn_workspace_watch_options given = FIRN_WORKSPACE_WATCH_OPTIONS_INIT;
+    firn_workspace_save_options save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
     OWN_WORKSPACE(workspace, err);
     READ_OPTIONS(given, options, err);
     API_REQUIRE(given.quiet_ms >= 0 && given.interval_max_ms >= 0 && given.rescan_ms > 0, err,
@@ -215,7 +217,8 @@ firn_workspace_watch(firn_workspace *workspace, const firn_watch_options *option
 }
 
 int
-firn_workspace_watch_look(firn_workspace *workspace, firn_watch_info *out, firn_error *err)
+firn_workspace_watch_look(firn_workspace *workspace, firn_workspace_watch_info *out,
+                          firn_error *err)
 {
     API_REQUIRE(workspace != NULL && out != NULL, err, "workspace and out must not be NULL");
     API_OWN(workspace, "workspace", err);
@@ -223,19 +226,20 @@ firn_workspace_watch_look(firn_workspace *workspace, firn_watch_info *out, firn_
 }
 
 int
-firn_workspace_watch_stop(firn_workspace *workspace, firn_watch_info *out, firn_error *err)
+firn_workspace_watch_stop(firn_workspace *workspace, firn_workspace_watch_info *out,
+                          firn_error *err)
 {
-    firn_watch_info ignored;
+    firn_workspace_watch_info ignored;
     OWN_WORKSPACE(workspace, err);
     return firn_watch_stop(workspace, out == NULL ? &ignored : out, err);
 }
 
 int
-firn_workspace_list(firn_workspace *workspace, const firn_list_options *options,
-                    int (*visit)(void *ctx, const firn_checkpoint *checkpoint), void *ctx,
+firn_workspace_list(firn_workspace *workspace, const firn_workspace_list_options *options,
+                    int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint), void *ctx,
                     firn_error *err)
 {
-    firn_list_options given = FIRN_LIST_OPTIONS_INIT;
+    firn_workspace_list_options given = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     API_REQUIRE(workspace != NULL && visit != NULL, err, "workspace and visit must not be NULL");
     API_OWN(workspace, "workspace", err);
     READ_OPTIONS(given, options, err);
@@ -243,8 +247,8 @@ firn_workspace_list(firn_workspace *workspace, const firn_list_options *options,
 }
 
 int
-firn_workspace_find(firn_workspace *workspace, const char *reference, firn_checkpoint *out,
-                    firn_error *err)
+firn_workspace_find(firn_workspace *workspace, const char *reference,
+                    firn_workspace_checkpoint *out, firn_error *err)
 {
     API_REQUIRE(workspace != NULL && reference != NULL && out != NULL, err,
                 "workspace, reference and out must not be NULL");
@@ -254,9 +258,9 @@ firn_workspace_find(firn_workspace *workspace, const char *reference, firn_check
 
 int
 firn_workspace_tag_set(firn_workspace *workspace, const char *name, const char *reference,
-                       bool may_replace, firn_checkpoint *out, firn_error *err)
+                       bool may_replace, firn_workspace_checkpoint *out, firn_error *err)
 {
-    firn_checkpoint ignored;
+    firn_workspace_checkpoint ignored;
     API_REQUIRE(workspace != NULL && name != NULL && reference != NULL, err,
                 "workspace, name and reference must not be NULL");
     API_OWN(workspace, "workspace", err);
@@ -273,8 +277,9 @@ firn_workspace_tag_remove(firn_workspace *workspace, const char *name, firn_erro
 }
 
 int
-firn_workspace_tag_list(firn_workspace *workspace, int (*visit)(void *ctx, const firn_tag *tag),
-                        void *ctx, firn_error *err)
+firn_workspace_tag_list(firn_workspace *workspace,
+                        int (*visit)(void *ctx, const firn_workspace_tag *tag), void *ctx,
+                        firn_error *err)
 {
     API_REQUIRE(workspace != NULL && visit != NULL, err, "workspace and visit must not be NULL");
     API_OWN(workspace, "workspace", err);
@@ -283,7 +288,7 @@ firn_workspace_tag_list(firn_workspace *workspace, int (*visit)(void *ctx, const
 
 int
 firn_workspace_entries(firn_workspace *workspace, const char *reference,
-                       int (*visit)(void *ctx, const firn_entry_info *entry), void *ctx,
+                       int (*visit)(void *ctx, const firn_workspace_entry *entry), void *ctx,
                        firn_error *err)
 {
     API_REQUIRE(workspace != NULL && reference != NULL && visit != NULL, err,
@@ -293,12 +298,12 @@ firn_workspace_entries(firn_workspace *workspace, const char *reference,
 }
 
 int
-firn_workspace_status(firn_workspace *workspace, const firn_status_options *options,
-                      int (*visit)(void *ctx, const firn_change *change), void *ctx,
-                      firn_status_result *out, firn_error *err)
+firn_workspace_status(firn_workspace *workspace, const firn_workspace_status_options *options,
+                      int (*visit)(void *ctx, const firn_workspace_change *change), void *ctx,
+                      firn_workspace_status_result *out, firn_error *err)
 {
-    firn_status_options given = FIRN_STATUS_OPTIONS_INIT;
-    firn_status_result ignored;
+    firn_workspace_status_options given = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
+    firn_workspace_status_result ignored;
     OWN_WORKSPACE(workspace, err);
     READ_OPTIONS(given, options, err);
     API_REQUIRE(given.path_count == 0 || given.paths != NULL, err, "paths must not be NULL");
@@ -306,12 +311,12 @@ firn_workspace_status(firn_workspace *workspace, const firn_status_options *opti
 }
 
 int
-firn_workspace_diff(firn_workspace *workspace, const firn_diff_options *options,
-                    int (*visit)(void *ctx, const firn_difference *difference), void *ctx,
-                    firn_diff_result *out, firn_error *err)
+firn_workspace_diff(firn_workspace *workspace, const firn_workspace_diff_options *options,
+                    int (*visit)(void *ctx, const firn_workspace_difference *difference), void *ctx,
+                    firn_workspace_diff_result *out, firn_error *err)
 {
-    firn_diff_options given = FIRN_DIFF_OPTIONS_INIT;
-    firn_diff_result ignored;
+    firn_workspace_diff_options given = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
+    firn_workspace_diff_result ignored;
     OWN_WORKSPACE(workspace, err);
     READ_OPTIONS(given, options, err);
     API_REQUIRE(given.path_count == 0 || given.paths != NULL, err, "paths must not be NULL");
@@ -324,10 +329,10 @@ firn_workspace_diff(firn_workspace *workspace, const firn_diff_options *options,
 
 int
 firn_workspace_cat(firn_workspace *workspace, const char *reference, firn_slice path,
-                   int (*sink)(void *ctx, firn_slice data), void *ctx, firn_entry_info *out,
+                   int (*sink)(void *ctx, firn_slice data), void *ctx, firn_workspace_entry *out,
                    firn_error *err)
 {
-    firn_entry_info ignored;
+    firn_workspace_entry ignored;
     API_REQUIRE(workspace != NULL && reference != NULL && sink != NULL, err,
                 "workspace, reference and sink must not be NULL");
     API_OWN(workspace, "workspace", err);
@@ -336,8 +341,8 @@ firn_workspace_cat(firn_workspace *workspace, const char *reference, firn_slice 
 }
 
 static int
-read_restore(const firn_workspace *workspace, const firn_restore_options *options,
-             firn_restore_options *given, firn_error *err)
+read_restore(const firn_workspace *workspace, const firn_workspace_restore_options *options,
+             firn_workspace_restore_options *given, firn_error *err)
 {
     OWN_WORKSPACE(workspace, err);
     int rc = api_options_read(given, sizeof *given, options, err);
@@ -350,11 +355,11 @@ read_restore(const firn_workspace *workspace, const firn_restore_options *option
 
 int
 firn_workspace_restore(firn_workspace *workspace, const char *reference,
-                       const firn_restore_options *options, firn_restore_result *out,
-                       firn_error *err)
+                       const firn_workspace_restore_options *options,
+                       firn_workspace_restore_result *out, firn_error *err)
 {
-    firn_restore_options given = FIRN_RESTORE_OPTIONS_INIT;
-    firn_restore_result ignored;
+    firn_workspace_restore_options given = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result ignored;
     API_REQUIRE(reference != NULL, err, "reference must not be NULL");
     int rc = read_restore(workspace, options, &given, err);
     if (rc != FIRN_OK) {
@@ -364,11 +369,11 @@ firn_workspace_restore(firn_workspace *workspace, const char *reference,
 }
 
 int
-firn_workspace_undo(firn_workspace *workspace, const firn_restore_options *options,
-                    firn_restore_result *out, firn_error *err)
+firn_workspace_undo(firn_workspace *workspace, const firn_workspace_restore_options *options,
+                    firn_workspace_restore_result *out, firn_error *err)
 {
-    firn_restore_options given = FIRN_RESTORE_OPTIONS_INIT;
-    firn_restore_result ignored;
+    firn_workspace_restore_options given = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result ignored;
     int rc = read_restore(workspace, options, &given, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -377,11 +382,11 @@ firn_workspace_undo(firn_workspace *workspace, const firn_restore_options *optio
 }
 
 int
-firn_workspace_resume(firn_workspace *workspace, const firn_restore_options *options,
-                      firn_restore_result *out, firn_error *err)
+firn_workspace_resume(firn_workspace *workspace, const firn_workspace_restore_options *options,
+                      firn_workspace_restore_result *out, firn_error *err)
 {
-    firn_restore_options given = FIRN_RESTORE_OPTIONS_INIT;
-    firn_restore_result ignored;
+    firn_workspace_restore_options given = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result ignored;
     int rc = read_restore(workspace, options, &given, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -390,11 +395,11 @@ firn_workspace_resume(firn_workspace *workspace, const firn_restore_options *opt
 }
 
 int
-firn_workspace_revert(firn_workspace *workspace, const firn_revert_options *options,
-                      firn_revert_result *out, firn_error *err)
+firn_workspace_revert(firn_workspace *workspace, const firn_workspace_revert_options *options,
+                      firn_workspace_revert_result *out, firn_error *err)
 {
-    firn_revert_options given = FIRN_REVERT_OPTIONS_INIT;
-    firn_revert_result ignored;
+    firn_workspace_revert_options given = FIRN_WORKSPACE_REVERT_OPTIONS_INIT;
+    firn_workspace_revert_result ignored;
     OWN_WORKSPACE(workspace, err);
     READ_OPTIONS(given, options, err);
     API_REQUIRE(given.path_count == 0 || given.paths != NULL, err, "paths must not be NULL");
@@ -402,7 +407,8 @@ firn_workspace_revert(firn_workspace *workspace, const firn_revert_options *opti
 }
 
 int
-firn_workspace_pending(firn_workspace *workspace, firn_pending_restore *out, firn_error *err)
+firn_workspace_pending(firn_workspace *workspace, firn_workspace_pending_restore *out,
+                       firn_error *err)
 {
     API_REQUIRE(workspace != NULL && out != NULL, err, "workspace and out must not be NULL");
     API_OWN(workspace, "workspace", err);
@@ -421,7 +427,8 @@ require_references(const char *const *references, size_t count, firn_error *err)
 
 int
 firn_workspace_pin_set(firn_workspace *workspace, const char *const *references, size_t count,
-                       bool is_pinned, int (*visit)(void *ctx, const firn_checkpoint *checkpoint),
+                       bool is_pinned,
+                       int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint),
                        void *ctx, firn_error *err)
 {
     OWN_WORKSPACE(workspace, err);
@@ -432,8 +439,9 @@ firn_workspace_pin_set(firn_workspace *workspace, const char *const *references,
 }
 
 int
-firn_workspace_pin_list(firn_workspace *workspace, int (*visit)(void *ctx, const firn_pin *pin),
-                        void *ctx, firn_error *err)
+firn_workspace_pin_list(firn_workspace *workspace,
+                        int (*visit)(void *ctx, const firn_workspace_pin *pin), void *ctx,
+                        firn_error *err)
 {
     API_REQUIRE(workspace != NULL && visit != NULL, err, "workspace and visit must not be NULL");
     API_OWN(workspace, "workspace", err);
@@ -441,11 +449,11 @@ firn_workspace_pin_list(firn_workspace *workspace, int (*visit)(void *ctx, const
 }
 
 int
-firn_workspace_expire(firn_workspace *workspace, const firn_expire_options *options,
-                      int (*visit)(void *ctx, const firn_checkpoint *checkpoint), void *ctx,
-                      firn_error *err)
+firn_workspace_expire(firn_workspace *workspace, const firn_workspace_expire_options *options,
+                      int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint),
+                      void *ctx, firn_error *err)
 {
-    firn_expire_options given = FIRN_EXPIRE_OPTIONS_INIT;
+    firn_workspace_expire_options given = FIRN_WORKSPACE_EXPIRE_OPTIONS_INIT;
     OWN_WORKSPACE(workspace, err);
     int rc = api_options_read(&given, sizeof given, options, err);
     return rc != FIRN_OK ? rc : firn_reclaim_expire_request(workspace, &given, visit, ctx, err);
@@ -453,11 +461,11 @@ firn_workspace_expire(firn_workspace *workspace, const firn_expire_options *opti
 
 int
 firn_workspace_delete(firn_workspace *workspace, const char *const *references, size_t count,
-                      const firn_delete_options *options,
-                      int (*visit)(void *ctx, const firn_checkpoint *checkpoint), void *ctx,
-                      firn_error *err)
+                      const firn_workspace_delete_options *options,
+                      int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint),
+                      void *ctx, firn_error *err)
 {
-    firn_delete_options given = FIRN_DELETE_OPTIONS_INIT;
+    firn_workspace_delete_options given = FIRN_WORKSPACE_DELETE_OPTIONS_INIT;
     OWN_WORKSPACE(workspace, err);
     int rc = require_references(references, count, err);
     if (rc == FIRN_OK) {
@@ -469,12 +477,12 @@ firn_workspace_delete(firn_workspace *workspace, const char *const *references, 
 }
 
 int
-firn_workspace_forget(firn_workspace *workspace, const firn_forget_options *options,
-                      int (*visit)(void *ctx, const firn_forgotten *forgotten), void *ctx,
-                      firn_forget_result *out, firn_error *err)
+firn_workspace_forget(firn_workspace *workspace, const firn_workspace_forget_options *options,
+                      int (*visit)(void *ctx, const firn_workspace_forgotten *forgotten), void *ctx,
+                      firn_workspace_forget_result *out, firn_error *err)
 {
-    firn_forget_options given = FIRN_FORGET_OPTIONS_INIT;
-    firn_forget_result ignored;
+    firn_workspace_forget_options given = FIRN_WORKSPACE_FORGET_OPTIONS_INIT;
+    firn_workspace_forget_result ignored;
     API_REQUIRE(workspace != NULL && options != NULL, err,
                 "workspace and options must not be NULL");
     API_OWN(workspace, "workspace", err);
@@ -485,11 +493,11 @@ firn_workspace_forget(firn_workspace *workspace, const firn_forget_options *opti
 }
 
 int
-firn_workspace_gc(firn_workspace *workspace, const firn_gc_options *options, firn_gc_result *out,
-                  firn_error *err)
+firn_workspace_gc(firn_workspace *workspace, const firn_workspace_gc_options *options,
+                  firn_workspace_gc_result *out, firn_error *err)
 {
-    firn_gc_options given = FIRN_GC_OPTIONS_INIT;
-    firn_gc_result ignored;
+    firn_workspace_gc_options given = FIRN_WORKSPACE_GC_OPTIONS_INIT;
+    firn_workspace_gc_result ignored;
     OWN_WORKSPACE(workspace, err);
     READ_OPTIONS(given, options, err);
     if (given.recompress_level != 0 && (given.recompress_level < FIRN_GC_LEVEL_MIN ||
@@ -516,11 +524,11 @@ firn_workspace_check(firn_workspace *workspace, const firn_workspace_check_optio
 }
 
 int
-firn_workspace_repair(firn_workspace *workspace, const firn_repair_options *options,
-                      firn_repair_result *out, firn_error *err)
+firn_workspace_repair(firn_workspace *workspace, const firn_workspace_repair_options *options,
+                      firn_workspace_repair_result *out, firn_error *err)
 {
-    firn_repair_options given = FIRN_REPAIR_OPTIONS_INIT;
-    firn_repair_result ignored;
+    firn_workspace_repair_options given = FIRN_WORKSPACE_REPAIR_OPTIONS_INIT;
+    firn_workspace_repair_result ignored;
     OWN_WORKSPACE(workspace, err);
     READ_OPTIONS(given, options, err);
     return firn_repair(workspace, &given, out == NULL ? &ignored : out, err);

@@ -14,14 +14,14 @@
 #include "cli/out.h"
 #include "cli/text.h"
 
-static const firn_entry_info *
-entry_of(const firn_change *change)
+static const firn_workspace_entry *
+entry_of(const firn_workspace_change *change)
 {
     return change->after != NULL ? change->after : change->before;
 }
 
 static const char *
-name_of(firn_change_kind kind)
+name_of(firn_workspace_change_kind kind)
 {
     switch (kind) {
     case FIRN_CHANGE_ADDED:
@@ -39,7 +39,7 @@ name_of(firn_change_kind kind)
 }
 
 static char
-letter_of(const firn_change *change)
+letter_of(const firn_workspace_change *change)
 {
     switch (change->kind) {
     case FIRN_CHANGE_ADDED:
@@ -57,7 +57,7 @@ letter_of(const firn_change *change)
 }
 
 static void
-print_paths(const firn_change *change)
+print_paths(const firn_workspace_change *change)
 {
     if (change->kind == FIRN_CHANGE_RENAMED) {
         firn_cli_path_print(change->before->path);
@@ -68,14 +68,14 @@ print_paths(const firn_change *change)
 }
 
 void
-firn_cli_change_print(const firn_change *change)
+firn_cli_change_print(const firn_workspace_change *change)
 {
     firn_out_format("%-8s  ", name_of(change->kind));
     print_paths(change);
 }
 
 void
-firn_cli_change_print_short(const firn_change *change)
+firn_cli_change_print_short(const firn_workspace_change *change)
 {
     firn_out_format("%c ", letter_of(change));
     print_paths(change);
@@ -85,7 +85,7 @@ void
 firn_cli_change_json_what(unsigned what)
 {
     static const struct {
-        firn_change_what bit;
+        firn_workspace_change_what bit;
         const char *name;
     } names[] = {
         {FIRN_CHANGED_TYPE, "type"},     {FIRN_CHANGED_CONTENT, "content"},
@@ -103,7 +103,7 @@ firn_cli_change_json_what(unsigned what)
 }
 
 void
-firn_cli_change_json_members(const firn_change *change)
+firn_cli_change_json_members(const firn_workspace_change *change)
 {
     firn_json_out_string("change", name_of(change->kind));
     firn_json_out_bytes("path", entry_of(change)->path);
@@ -119,7 +119,7 @@ firn_cli_change_json_members(const firn_change *change)
 }
 
 void
-firn_cli_change_json(const firn_change *change)
+firn_cli_change_json(const firn_workspace_change *change)
 {
     firn_json_out_object(NULL);
     firn_cli_change_json_members(change);
@@ -127,7 +127,7 @@ firn_cli_change_json(const firn_change *change)
 }
 
 const char *
-firn_cli_change_type_name(firn_entry_type type)
+firn_cli_change_type_name(firn_workspace_entry_type type)
 {
     switch (type) {
     case FIRN_TYPE_FILE:

@@ -31,7 +31,7 @@
 enum { NICENESS = 10 };
 
 static int
-take_setting(void *ctx, const firn_setting *setting)
+take_setting(void *ctx, const firn_config_setting *setting)
 {
     bool *out = ctx;
     if (strcmp(setting->key, "gc.auto") == 0) {
@@ -43,8 +43,8 @@ take_setting(void *ctx, const firn_setting *setting)
 static bool
 is_due(firn_workspace *workspace)
 {
-    firn_gc_options options = FIRN_GC_OPTIONS_INIT;
-    firn_gc_result result;
+    firn_workspace_gc_options options = FIRN_WORKSPACE_GC_OPTIONS_INIT;
+    firn_workspace_gc_result result;
     bool is_wanted = false;
     options.automatic = true;
     options.dry_run = true;

@@ -18,7 +18,7 @@
 enum { TEXT_SIZE = 256, REGIONS_SHOWN = 8 };
 
 static const char *
-name_of(firn_revert_conflict_kind kind)
+name_of(firn_workspace_revert_conflict_kind kind)
 {
     switch (kind) {
     case FIRN_REVERT_LINES:
@@ -42,7 +42,7 @@ name_of(firn_revert_conflict_kind kind)
 }
 
 static const char *
-meaning_of(firn_revert_conflict_kind kind)
+meaning_of(firn_workspace_revert_conflict_kind kind)
 {
     switch (kind) {
     case FIRN_REVERT_LINES:
@@ -74,7 +74,7 @@ append(char *text, const char *more)
 
 /* "lines 10-12, 40". A place where lines are missing now is that of the line before. */
 static void
-append_regions(char *text, const firn_revert_conflict *conflict)
+append_regions(char *text, const firn_workspace_revert_conflict *conflict)
 {
     char part[48];
     append(text, "lines ");
@@ -101,7 +101,7 @@ static void
 append_attributes(char *text, unsigned what)
 {
     static const struct {
-        firn_change_what bit;
+        firn_workspace_change_what bit;
         const char *name;
     } names[] = {{FIRN_CHANGED_MODE, "mode"},
                  {FIRN_CHANGED_OWNER, "owner"},
@@ -117,7 +117,7 @@ append_attributes(char *text, unsigned what)
 }
 
 void
-firn_cli_conflict_report(const firn_revert_conflict *conflict)
+firn_cli_conflict_report(const firn_workspace_revert_conflict *conflict)
 {
     char text[TEXT_SIZE] = "";
     append(text, meaning_of(conflict->kind));
@@ -139,7 +139,7 @@ side_json(const char *key, uint64_t at, uint64_t count)
 }
 
 void
-firn_cli_conflict_json(const firn_revert_conflict *conflict)
+firn_cli_conflict_json(const firn_workspace_revert_conflict *conflict)
 {
     firn_json_out_object(NULL);
     firn_json_out_string("conflict", name_of(conflict->kind));

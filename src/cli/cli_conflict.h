@@ -8,8 +8,8 @@
 #include "firn/firn.h"
 
 /* "firn: conflict: src/main.c: changed since as well: lines 10-12", on standard error. */
-void firn_cli_conflict_report(const firn_revert_conflict *conflict);
+void firn_cli_conflict_report(const firn_workspace_revert_conflict *conflict);
 /* The object of a conflict, in an array. */
-void firn_cli_conflict_json(const firn_revert_conflict *conflict);
+void firn_cli_conflict_json(const firn_workspace_revert_conflict *conflict);
 
 #endif

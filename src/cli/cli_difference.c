@@ -18,7 +18,7 @@
 #include "cli/text.h"
 
 static const char *
-lines_name(firn_lines_kind kind)
+lines_name(firn_workspace_lines_kind kind)
 {
     switch (kind) {
     case FIRN_LINES_NONE:
@@ -42,7 +42,7 @@ has_lines(enum firn_cli_difference_form form)
 }
 
 static void
-show_json(const firn_difference *difference, enum firn_cli_difference_form form)
+show_json(const firn_workspace_difference *difference, enum firn_cli_difference_form form)
 {
     firn_json_out_object(NULL);
     firn_cli_change_json_members(&difference->change);
@@ -63,7 +63,7 @@ show_json(const firn_difference *difference, enum firn_cli_difference_form form)
 }
 
 int
-firn_cli_difference_visit(void *ctx, const firn_difference *difference)
+firn_cli_difference_visit(void *ctx, const firn_workspace_difference *difference)
 {
     struct firn_cli_difference *shown = ctx;
     if (shown->cli->json) {
@@ -87,13 +87,14 @@ firn_cli_difference_finish(const struct firn_cli_difference *difference)
 }
 
 static struct firn_cli_counts
-counts_of(const firn_diff_result *result)
+counts_of(const firn_workspace_diff_result *result)
 {
     return (struct firn_cli_counts){result->added, result->changed, result->removed};
 }
 
 void
-firn_cli_difference_print_counts(const firn_diff_result *result, enum firn_cli_difference_form form)
+firn_cli_difference_print_counts(const firn_workspace_diff_result *result,
+                                 enum firn_cli_difference_form form)
 {
     const struct firn_cli_counts counts = counts_of(result);
     firn_cli_counts_print(&counts);
@@ -111,7 +112,8 @@ firn_cli_difference_print_counts(const firn_diff_result *result, enum firn_cli_d
 }
 
 void
-firn_cli_difference_json_counts(const firn_diff_result *result, enum firn_cli_difference_form form)
+firn_cli_difference_json_counts(const firn_workspace_diff_result *result,
+                                enum firn_cli_difference_form form)
 {
     const struct firn_cli_counts counts = counts_of(result);
     firn_cli_counts_json(&counts);
@@ -125,7 +127,7 @@ firn_cli_difference_json_counts(const firn_diff_result *result, enum firn_cli_di
 
 int
 firn_cli_difference_init(struct firn_cli_difference *out, struct firn_cli *cli,
-                         enum firn_cli_difference_form form, firn_diff_options *options)
+                         enum firn_cli_difference_form form, firn_workspace_diff_options *options)
 {
     *out = (struct firn_cli_difference){.cli = cli, .form = form};
     const char *context = firn_command_value(cli, "unified");

@@ -39,19 +39,20 @@ struct firn_cli_difference {
 /* Reads them; form is that where none is given. Sets what the library has to be asked for. Returns an
  * exit code. *out is to be deinited. */
 int firn_cli_difference_init(struct firn_cli_difference *out, struct firn_cli *cli,
-                             enum firn_cli_difference_form form, firn_diff_options *options);
+                             enum firn_cli_difference_form form,
+                             firn_workspace_diff_options *options);
 void firn_cli_difference_deinit(struct firn_cli_difference *difference);
 
 /* Shows one; ctx is the struct. With --json it is an object in an array. */
-int firn_cli_difference_visit(void *ctx, const firn_difference *difference);
+int firn_cli_difference_visit(void *ctx, const firn_workspace_difference *difference);
 /* Shows what is shown when all have been visited: the rows of --stat. */
 void firn_cli_difference_finish(const struct firn_cli_difference *difference);
 
 /* "5 changed, 1 added, 0 removed": without a line's end. */
-void firn_cli_difference_print_counts(const firn_diff_result *result,
+void firn_cli_difference_print_counts(const firn_workspace_diff_result *result,
                                       enum firn_cli_difference_form form);
 /* The same as members. */
-void firn_cli_difference_json_counts(const firn_diff_result *result,
+void firn_cli_difference_json_counts(const firn_workspace_diff_result *result,
                                      enum firn_cli_difference_form form);
 
 #endif

@@ -62,11 +62,11 @@ end_directory(struct looking *looking)
 }
 
 static int
-meet(void *ctx, const firn_difference *difference)
+meet(void *ctx, const firn_workspace_difference *difference)
 {
     struct looking *looking = ctx;
-    const firn_change *change = &difference->change;
-    const firn_entry_info *after = change->after;
+    const firn_workspace_change *change = &difference->change;
+    const firn_workspace_entry *after = change->after;
     if (after == NULL || after->type != FIRN_TYPE_FILE ||
         (change->before != NULL &&
          (change->what & (FIRN_CHANGED_CONTENT | FIRN_CHANGED_TYPE)) == 0)) {
@@ -88,11 +88,11 @@ meet(void *ctx, const firn_difference *difference)
 }
 
 static void
-look(struct looking *looking, firn_workspace *workspace, const firn_save_result *result)
+look(struct looking *looking, firn_workspace *workspace, const firn_workspace_save_result *result)
 {
     firn_error err;
-    firn_diff_result ignored;
-    firn_diff_options options = FIRN_DIFF_OPTIONS_INIT;
+    firn_workspace_diff_result ignored;
+    firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
     options.after = result->checkpoint.id;
     options.against_previous = true;
     if (firn_workspace_diff(workspace, &options, meet, looking, &ignored, &err) != FIRN_OK) {
@@ -132,7 +132,7 @@ print_json(const struct looking *looking)
 }
 
 static void
-print(const struct looking *looking, const firn_save_result *result)
+print(const struct looking *looking, const firn_workspace_save_result *result)
 {
     char size[FIRN_TEXT_SIZE_SIZE];
     firn_out_format("this save added %s; the largest that is new:\n",
@@ -151,8 +151,8 @@ print(const struct looking *looking, const firn_save_result *result)
 }
 
 void
-firn_cli_large_tell(struct firn_cli *cli, firn_workspace *workspace, const firn_save_result *result,
-                    bool is_large)
+firn_cli_large_tell(struct firn_cli *cli, firn_workspace *workspace,
+                    const firn_workspace_save_result *result, bool is_large)
 {
     struct looking looking = {.directory = NULL};
     if (is_large && !cli->quiet) {

@@ -11,6 +11,6 @@
  * how to leave them out; with --json an array "large" of what is so. Says nothing (an empty array) if
  * is_large is false. What cannot be found out is not told. */
 void firn_cli_large_tell(struct firn_cli *cli, firn_workspace *workspace,
-                         const firn_save_result *result, bool is_large);
+                         const firn_workspace_save_result *result, bool is_large);
 
 #endif

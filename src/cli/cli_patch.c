@@ -204,7 +204,7 @@ print_name(const char *side, firn_slice path)
  * take the end of the name for a date. */
 static void
 print_file_line(const struct firn_cli_patch *patch, const char *signs, const char *side,
-                const firn_entry_info *entry)
+                const firn_workspace_entry *entry)
 {
     paint(patch, head_colour);
     firn_out_format("%s ", signs);
@@ -287,13 +287,14 @@ print_group(const struct firn_cli_patch *patch, const firn_hunk *hunks, size_t c
 /* ---- one file, or link, on either side ---- */
 
 static unsigned
-mode_of(const firn_entry_info *entry)
+mode_of(const firn_workspace_entry *entry)
 {
     return entry->type == FIRN_TYPE_SYMLINK ? MODE_LINK : MODE_FILE | (unsigned)entry->mode;
 }
 
 static void
-print_mode_line(const struct firn_cli_patch *patch, const char *what, const firn_entry_info *entry)
+print_mode_line(const struct firn_cli_patch *patch, const char *what,
+                const firn_workspace_entry *entry)
 {
     paint(patch, head_colour);
     firn_out_format("%s mode %o", what, mode_of(entry));
@@ -302,8 +303,8 @@ print_mode_line(const struct firn_cli_patch *patch, const char *what, const firn
 }
 
 static void
-print_head(const struct firn_cli_patch *patch, const firn_entry_info *before,
-           const firn_entry_info *after)
+print_head(const struct firn_cli_patch *patch, const firn_workspace_entry *before,
+           const firn_workspace_entry *after)
 {
     paint(patch, head_colour);
     firn_out_text("diff --git ");
@@ -323,8 +324,8 @@ print_head(const struct firn_cli_patch *patch, const firn_entry_info *before,
 }
 
 static void
-print_file(const struct firn_cli_patch *patch, const firn_entry_info *before,
-           const firn_entry_info *after, const firn_difference *difference)
+print_file(const struct firn_cli_patch *patch, const firn_workspace_entry *before,
+           const firn_workspace_entry *after, const firn_workspace_difference *difference)
 {
     struct walk from = {difference->content_before, 0};
     struct walk to = {difference->content_after, 0};
@@ -345,8 +346,8 @@ print_file(const struct firn_cli_patch *patch, const firn_entry_info *before,
 
 /* Links are files whose one line is the target. One of the two is NULL. */
 static void
-print_link(const struct firn_cli_patch *patch, const firn_entry_info *before,
-           const firn_entry_info *after)
+print_link(const struct firn_cli_patch *patch, const firn_workspace_entry *before,
+           const firn_workspace_entry *after)
 {
     print_head(patch, before, after);
     print_file_line(patch, "---", "a", before);
@@ -366,7 +367,7 @@ print_rename_line(const struct firn_cli_patch *patch, const char *what, firn_sli
 }
 
 static void
-print_rename(const struct firn_cli_patch *patch, const firn_change *change)
+print_rename(const struct firn_cli_patch *patch, const firn_workspace_change *change)
 {
     print_head(patch, change->before, change->after);
     paint(patch, head_colour);
@@ -379,14 +380,14 @@ print_rename(const struct firn_cli_patch *patch, const firn_change *change)
 
 /* ---- a difference ---- */
 
-static const firn_entry_info *
-of_type(const firn_entry_info *entry, firn_entry_type type)
+static const firn_workspace_entry *
+of_type(const firn_workspace_entry *entry, firn_workspace_entry_type type)
 {
     return entry != NULL && entry->type == type ? entry : NULL;
 }
 
 static bool
-print_remark(const struct firn_cli_patch *patch, const firn_difference *difference)
+print_remark(const struct firn_cli_patch *patch, const firn_workspace_difference *difference)
 {
     char *name = firn_cli_remark_name(&difference->change);
     char *remark = firn_cli_remark(difference);
@@ -404,12 +405,12 @@ print_remark(const struct firn_cli_patch *patch, const firn_difference *differen
 
 /* Whether a patch can say all that is to be said of the difference. */
 static bool
-is_sayable(const firn_difference *difference)
+is_sayable(const firn_workspace_difference *difference)
 {
     const unsigned sayable = FIRN_CHANGED_TYPE | FIRN_CHANGED_CONTENT | FIRN_CHANGED_MODE;
     /* A new content has a new time; that need not be said. */
     const unsigned unsaid = ~(sayable | FIRN_CHANGED_MTIME);
-    const firn_change *change = &difference->change;
+    const firn_workspace_change *change = &difference->change;
     bool has_dir = of_type(change->before, FIRN_TYPE_DIRECTORY) != NULL ||
                    of_type(change->after, FIRN_TYPE_DIRECTORY) != NULL;
     bool is_unread =
@@ -422,13 +423,14 @@ is_sayable(const firn_difference *difference)
 }
 
 bool
-firn_cli_patch_print(const struct firn_cli_patch *patch, const firn_difference *difference)
+firn_cli_patch_print(const struct firn_cli_patch *patch,
+                     const firn_workspace_difference *difference)
 {
-    const firn_change *change = &difference->change;
-    const firn_entry_info *old_file = of_type(change->before, FIRN_TYPE_FILE);
-    const firn_entry_info *new_file = of_type(change->after, FIRN_TYPE_FILE);
-    const firn_entry_info *old_link = of_type(change->before, FIRN_TYPE_SYMLINK);
-    const firn_entry_info *new_link = of_type(change->after, FIRN_TYPE_SYMLINK);
+    const firn_workspace_change *change = &difference->change;
+    const firn_workspace_entry *old_file = of_type(change->before, FIRN_TYPE_FILE);
+    const firn_workspace_entry *new_file = of_type(change->after, FIRN_TYPE_FILE);
+    const firn_workspace_entry *old_link = of_type(change->before, FIRN_TYPE_SYMLINK);
+    const firn_workspace_entry *new_link = of_type(change->after, FIRN_TYPE_SYMLINK);
     bool is_complete = is_sayable(difference) || print_remark(patch, difference);
     if (change->kind == FIRN_CHANGE_RENAMED) {
         print_rename(patch, change);
@@ -459,7 +461,7 @@ firn_cli_patch_print(const struct firn_cli_patch *patch, const firn_difference *
 /* ---- JSON ---- */
 
 void
-firn_cli_patch_json(const firn_difference *difference)
+firn_cli_patch_json(const firn_workspace_difference *difference)
 {
     struct walk before = {difference->content_before, 0};
     struct walk after = {difference->content_after, 0};

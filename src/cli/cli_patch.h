@@ -24,9 +24,10 @@ bool firn_cli_patch_init(struct firn_cli_patch *out, const char *colour);
 
 /* Prints one difference, which must have been compared with lines. Returns false when memory is
  * out. */
-bool firn_cli_patch_print(const struct firn_cli_patch *patch, const firn_difference *difference);
+bool firn_cli_patch_print(const struct firn_cli_patch *patch,
+                          const firn_workspace_difference *difference);
 
 /* The array "hunks" of an object of JSON. */
-void firn_cli_patch_json(const firn_difference *difference);
+void firn_cli_patch_json(const firn_workspace_difference *difference);
 
 #endif

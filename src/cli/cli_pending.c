@@ -24,7 +24,7 @@
 #include "cli/text.h"
 
 static void
-checkpoint_json(const firn_checkpoint *checkpoint)
+checkpoint_json(const firn_workspace_checkpoint *checkpoint)
 {
     if (checkpoint->number == 0) {
         firn_json_out_null("number");
@@ -39,7 +39,7 @@ checkpoint_json(const firn_checkpoint *checkpoint)
 }
 
 static void
-pending_json(const firn_pending_restore *pending)
+pending_json(const firn_workspace_pending_restore *pending)
 {
     if (!pending->is_pending) {
         firn_json_out_null("pending");
@@ -55,7 +55,7 @@ pending_json(const firn_pending_restore *pending)
 }
 
 static void
-running_json(const firn_pending_restore *pending)
+running_json(const firn_workspace_pending_restore *pending)
 {
     if (!pending->is_running) {
         firn_json_out_null("running");
@@ -76,7 +76,7 @@ running_json(const firn_pending_restore *pending)
 
 /* "a restore of 3", "an undo", "a revert". */
 static const char *
-what_text(const firn_pending_restore *pending, char *out, size_t size)
+what_text(const firn_workspace_pending_restore *pending, char *out, size_t size)
 {
     char name[FIRN_CLI_WORKSPACE_NAME_SIZE];
     if (pending->is_undo || pending->is_revert) {
@@ -89,7 +89,7 @@ what_text(const firn_pending_restore *pending, char *out, size_t size)
 }
 
 static void
-tell_pending(const firn_pending_restore *pending)
+tell_pending(const firn_workspace_pending_restore *pending)
 {
     char what[64];
     firn_report_line("%s was interrupted %s", what_text(pending, what, sizeof(what)),
@@ -106,7 +106,7 @@ tell_pending(const firn_pending_restore *pending)
 
 /* How far it is. */
 static void
-stand_text(const firn_pending_restore *pending, char *out, size_t size)
+stand_text(const firn_workspace_pending_restore *pending, char *out, size_t size)
 {
     char done[FIRN_TEXT_NUMBER_SIZE];
     char total[FIRN_TEXT_NUMBER_SIZE];
@@ -124,7 +124,7 @@ stand_text(const firn_pending_restore *pending, char *out, size_t size)
 
 /* " for 12 s", or nothing where that is not known, or the clock was set. */
 static void
-since_text(const firn_pending_restore *pending, char *out, size_t size)
+since_text(const firn_workspace_pending_restore *pending, char *out, size_t size)
 {
     struct timespec now = {0, 0};
     (void)clock_gettime(CLOCK_REALTIME, &now);
@@ -136,7 +136,7 @@ since_text(const firn_pending_restore *pending, char *out, size_t size)
 }
 
 void
-firn_cli_pending_running(const firn_pending_restore *pending, char *out, size_t size)
+firn_cli_pending_running(const firn_workspace_pending_restore *pending, char *out, size_t size)
 {
     char what[64];
     char process[48] = "";
@@ -153,7 +153,7 @@ firn_cli_pending_running(const firn_pending_restore *pending, char *out, size_t 
 }
 
 static void
-tell_running(const firn_pending_restore *pending, bool is_over)
+tell_running(const firn_workspace_pending_restore *pending, bool is_over)
 {
     char text[320];
     char what[64];
@@ -168,7 +168,7 @@ tell_running(const firn_pending_restore *pending, bool is_over)
 }
 
 void
-firn_cli_pending_look(firn_workspace *workspace, firn_pending_restore *out)
+firn_cli_pending_look(firn_workspace *workspace, firn_workspace_pending_restore *out)
 {
     if (firn_workspace_pending(workspace, out, NULL) != FIRN_OK) {
         memset(out, 0, sizeof(*out));
@@ -177,10 +177,10 @@ firn_cli_pending_look(firn_workspace *workspace, firn_pending_restore *out)
 
 int
 firn_cli_pending_tell(struct firn_cli *cli, firn_workspace *workspace,
-                      const firn_pending_restore *earlier)
+                      const firn_workspace_pending_restore *earlier)
 {
     firn_error err;
-    firn_pending_restore pending;
+    firn_workspace_pending_restore pending;
     if (firn_workspace_pending(workspace, &pending, &err) != FIRN_OK) {
         return firn_report_failure(cli, &err, NULL);
     }
@@ -202,7 +202,7 @@ firn_cli_pending_tell(struct firn_cli *cli, firn_workspace *workspace,
 const char *
 firn_cli_pending_hint(firn_workspace *workspace)
 {
-    firn_pending_restore pending;
+    firn_workspace_pending_restore pending;
     bool is_half_done = firn_workspace_pending(workspace, &pending, NULL) == FIRN_OK &&
                         pending.is_pending && pending.has_begun && !pending.is_foreign;
     return is_half_done

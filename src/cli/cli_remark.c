@@ -87,9 +87,9 @@ remark(const char *text)
 }
 
 static void
-remark_content(const firn_difference *difference)
+remark_content(const firn_workspace_difference *difference)
 {
-    const firn_change *change = &difference->change;
+    const firn_workspace_change *change = &difference->change;
     switch (difference->lines) {
     case FIRN_LINES_BINARY:
         remark("binary");
@@ -117,7 +117,7 @@ remark_content(const firn_difference *difference)
 }
 
 static void
-remark_came_or_went(const firn_entry_info *entry, const char *what)
+remark_came_or_went(const firn_workspace_entry *entry, const char *what)
 {
     if (entry->type == FIRN_TYPE_FILE) {
         remark(what);
@@ -128,10 +128,10 @@ remark_came_or_went(const firn_entry_info *entry, const char *what)
 }
 
 static void
-remark_change(const firn_change *change)
+remark_change(const firn_workspace_change *change)
 {
-    const firn_entry_info *before = change->before;
-    const firn_entry_info *after = change->after;
+    const firn_workspace_entry *before = change->before;
+    const firn_workspace_entry *after = change->after;
     unsigned what = change->what;
     if ((what & FIRN_CHANGED_TYPE) != 0) {
         remark(firn_cli_change_type_name(before->type));
@@ -199,22 +199,22 @@ grow_rename(firn_slice before, firn_slice after)
 }
 
 char *
-firn_cli_remark_name(const firn_change *change)
+firn_cli_remark_name(const firn_workspace_change *change)
 {
     if (change->kind == FIRN_CHANGE_RENAMED) {
         grow_rename(change->before->path, change->after->path);
         return take_grown();
     }
-    const firn_entry_info *entry = change->after != NULL ? change->after : change->before;
+    const firn_workspace_entry *entry = change->after != NULL ? change->after : change->before;
     firn_cli_path_escape(entry->path, grow);
     grow_text(entry->type == FIRN_TYPE_DIRECTORY ? "/" : "");
     return take_grown();
 }
 
 char *
-firn_cli_remark(const firn_difference *difference)
+firn_cli_remark(const firn_workspace_difference *difference)
 {
-    const firn_change *change = &difference->change;
+    const firn_workspace_change *change = &difference->change;
     grow_text("");
     remark_content(difference);
     if (change->kind == FIRN_CHANGE_RENAMED) {

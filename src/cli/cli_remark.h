@@ -10,8 +10,8 @@
 /* Both return text that the caller frees, or NULL when memory is out. */
 
 /* The path, escaped; that of a directory ends in a slash. */
-char *firn_cli_remark_name(const firn_change *change);
+char *firn_cli_remark_name(const firn_workspace_change *change);
 /* "binary, 3 -> 5 bytes", "mode 0644 -> 0755", "directory removed"; "" where lines say it all. */
-char *firn_cli_remark(const firn_difference *difference);
+char *firn_cli_remark(const firn_workspace_difference *difference);
 
 #endif

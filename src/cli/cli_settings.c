@@ -32,7 +32,7 @@ struct taking {
 };
 
 static int
-take_setting(void *ctx, const firn_setting *setting)
+take_setting(void *ctx, const firn_config_setting *setting)
 {
     struct taking *taking = ctx;
     struct firn_cli *cli = taking->cli;
@@ -135,7 +135,7 @@ firn_cli_settings_take(struct firn_cli *cli, firn_workspace *workspace)
 }
 
 static int
-look_at_setting(void *ctx, const firn_setting *setting)
+look_at_setting(void *ctx, const firn_config_setting *setting)
 {
     struct firn_cli_settings_today *today = ctx;
     if (strcmp(setting->key, "save.max-file-size") == 0) {

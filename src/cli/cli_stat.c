@@ -51,7 +51,7 @@ width_of(const char *text)
 }
 
 static bool
-make_row(struct firn_cli_stat_row *row, const firn_difference *difference)
+make_row(struct firn_cli_stat_row *row, const firn_workspace_difference *difference)
 {
     memset(row, 0, sizeof(*row));
     row->name = firn_cli_remark_name(&difference->change);
@@ -67,7 +67,7 @@ make_row(struct firn_cli_stat_row *row, const firn_difference *difference)
 }
 
 bool
-firn_cli_stat_add(struct firn_cli_stat *stat, const firn_difference *difference)
+firn_cli_stat_add(struct firn_cli_stat *stat, const firn_workspace_difference *difference)
 {
     if (stat->count == stat->capacity) {
         size_t capacity = stat->capacity == 0 ? 64 : stat->capacity * 2;

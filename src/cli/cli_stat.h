@@ -21,7 +21,7 @@ struct firn_cli_stat {
 };
 
 /* Keeps what the row of a difference needs. Returns false when memory is out. */
-bool firn_cli_stat_add(struct firn_cli_stat *stat, const firn_difference *difference);
+bool firn_cli_stat_add(struct firn_cli_stat *stat, const firn_workspace_difference *difference);
 /* Prints all rows, for lines of `width` columns. */
 void firn_cli_stat_print(const struct firn_cli_stat *stat, size_t width);
 void firn_cli_stat_deinit(struct firn_cli_stat *stat);

@@ -45,7 +45,7 @@ const char firn_cli_workspace_missing_hint[] =
 static const char list_hint[] = "firn list shows the checkpoints";
 
 static int
-count_one(void *ctx, const firn_checkpoint *checkpoint)
+count_one(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     (void)checkpoint;
     *(bool *)ctx = true;
@@ -65,8 +65,8 @@ firn_cli_workspace_check_reference(struct firn_cli *cli)
 const char *
 firn_cli_workspace_hint(firn_workspace *workspace, const char *reference, int code)
 {
-    firn_checkpoint ignored;
-    firn_list_options options = FIRN_LIST_OPTIONS_INIT;
+    firn_workspace_checkpoint ignored;
+    firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     bool has_any = false;
     bool may_be_name = code == FIRN_NOT_FOUND || code == FIRN_INVALID || code == FIRN_CONFLICT;
     options.limit = 1;
@@ -238,7 +238,7 @@ firn_cli_workspace_open_unasked(struct firn_cli *cli, firn_workspace **out, bool
 const char *
 firn_cli_workspace_unwanted(firn_workspace *workspace)
 {
-    firn_checkpoint ignored;
+    firn_workspace_checkpoint ignored;
     const char *why = firn_workspace_too_broad(workspace);
     return why != NULL && firn_workspace_find(workspace, "latest", &ignored, NULL) != FIRN_OK
                ? why
@@ -369,7 +369,7 @@ firn_cli_workspace_paths_deinit(struct firn_cli_workspace_paths *paths)
 }
 
 const char *
-firn_cli_workspace_name(const firn_checkpoint *checkpoint, char *out)
+firn_cli_workspace_name(const firn_workspace_checkpoint *checkpoint, char *out)
 {
     if (checkpoint->is_safety || checkpoint->number == 0) {
         (void)snprintf(out, FIRN_CLI_WORKSPACE_NAME_SIZE, "%.*s", FIRN_CHECKPOINT_ID_SHORT,
@@ -382,7 +382,7 @@ firn_cli_workspace_name(const firn_checkpoint *checkpoint, char *out)
 }
 
 const char *
-firn_cli_workspace_names(const firn_checkpoint *checkpoint, char *out)
+firn_cli_workspace_names(const firn_workspace_checkpoint *checkpoint, char *out)
 {
     char name[FIRN_CLI_WORKSPACE_NAME_SIZE];
     bool has_number = !checkpoint->is_safety && checkpoint->number != 0;
@@ -393,7 +393,7 @@ firn_cli_workspace_names(const firn_checkpoint *checkpoint, char *out)
 }
 
 static void
-write_turn_json(const firn_turn *turn)
+write_turn_json(const firn_workspace_turn *turn)
 {
     if (turn->agent.size == 0) {
         return;
@@ -411,7 +411,7 @@ write_turn_json(const firn_turn *turn)
 }
 
 void
-firn_cli_workspace_checkpoint_json(const char *key, const firn_checkpoint *checkpoint)
+firn_cli_workspace_checkpoint_json(const char *key, const firn_workspace_checkpoint *checkpoint)
 {
     firn_json_out_object(key);
     if (checkpoint->is_safety) {
@@ -448,7 +448,7 @@ firn_cli_workspace_safety_json(const char *id)
 }
 
 void
-firn_cli_workspace_entry_json(const char *key, const firn_entry_info *entry)
+firn_cli_workspace_entry_json(const char *key, const firn_workspace_entry *entry)
 {
     char mode[8];
     firn_json_out_object(key);

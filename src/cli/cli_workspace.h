@@ -50,16 +50,17 @@ enum { FIRN_CLI_WORKSPACE_MESSAGE_MAX = 72 };
 /* "12" or, for a safety checkpoint, the first letters of its id. Returns
  * out[FIRN_CLI_WORKSPACE_NAME_SIZE]. */
 enum { FIRN_CLI_WORKSPACE_NAME_SIZE = 24 };
-const char *firn_cli_workspace_name(const firn_checkpoint *checkpoint, char *out);
+const char *firn_cli_workspace_name(const firn_workspace_checkpoint *checkpoint, char *out);
 
 /* "12  kxsrpsvp", or, for a safety checkpoint, the first letters of its id alone. Returns
  * out[FIRN_CLI_WORKSPACE_NAMES_SIZE]. */
 enum { FIRN_CLI_WORKSPACE_NAMES_SIZE = 40 };
-const char *firn_cli_workspace_names(const firn_checkpoint *checkpoint, char *out);
+const char *firn_cli_workspace_names(const firn_workspace_checkpoint *checkpoint, char *out);
 
 /* The object of a checkpoint or an entry. key is NULL inside an array. */
-void firn_cli_workspace_checkpoint_json(const char *key, const firn_checkpoint *checkpoint);
-void firn_cli_workspace_entry_json(const char *key, const firn_entry_info *entry);
+void firn_cli_workspace_checkpoint_json(const char *key,
+                                        const firn_workspace_checkpoint *checkpoint);
+void firn_cli_workspace_entry_json(const char *key, const firn_workspace_entry *entry);
 
 /* The member "safety": the id of the safety checkpoint that was taken, null where it is "". */
 void firn_cli_workspace_safety_json(const char *id);

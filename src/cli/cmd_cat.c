@@ -75,7 +75,7 @@ static int
 print_file(struct firn_cli *cli, firn_workspace *workspace, firn_slice path)
 {
     firn_error err;
-    firn_entry_info entry;
+    firn_workspace_entry entry;
     struct content content = {NULL, 0, FIRN_OK};
     const char *reference = cli->arguments[0];
     int exit_code = FIRN_EXIT_OK;

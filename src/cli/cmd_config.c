@@ -23,7 +23,7 @@ struct listing {
 };
 
 static const char *
-source_name(firn_setting_source source)
+source_name(firn_config_source source)
 {
     switch (source) {
     case FIRN_SETTING_USER:
@@ -37,7 +37,7 @@ source_name(firn_setting_source source)
 }
 
 static int
-visit(void *ctx, const firn_setting *setting)
+visit(void *ctx, const firn_config_setting *setting)
 {
     struct listing *listing = ctx;
     if (listing->key != NULL && strcmp(listing->key, setting->key) != 0) {
@@ -93,7 +93,7 @@ show(struct firn_cli *cli, firn_workspace *workspace, struct firn_notices *notic
 }
 
 static int
-ignore(void *ctx, const firn_setting *setting)
+ignore(void *ctx, const firn_config_setting *setting)
 {
     (void)ctx;
     (void)setting;

@@ -74,28 +74,28 @@ read_ttl(struct firn_cli *cli, uint64_t *out_ms)
 }
 
 int
-firn_cmd_db_open_view(struct firn_cli *cli, firn_store *store, firn_view **out)
+firn_cmd_db_open_view(struct firn_cli *cli, firn_store *store, firn_snapshot **out)
 {
     firn_error err;
-    firn_view_options options = FIRN_VIEW_OPTIONS_INIT;
+    firn_snapshot_options options = FIRN_SNAPSHOT_OPTIONS_INIT;
     options.checkpoint = firn_command_value(cli, "at");
     if (options.checkpoint == NULL) {
         return FIRN_EXIT_OK;
     }
-    return firn_view_open(store, &options, out, &err) == FIRN_OK
+    return firn_snapshot_open(store, &options, out, &err) == FIRN_OK
                ? FIRN_EXIT_OK
                : firn_report_failure(cli, &err, NULL);
 }
 
 int
-firn_cmd_db_open_keyspace_at(struct firn_cli *cli, firn_store *store, firn_view *view,
+firn_cmd_db_open_keyspace_at(struct firn_cli *cli, firn_store *store, firn_snapshot *view,
                              firn_keyspace **out)
 {
     firn_error err;
     if (view == NULL) {
         return firn_cmd_db_open_keyspace(cli, store, false, out);
     }
-    int code = firn_view_keyspace_open(view, cli->arguments[1], out, &err);
+    int code = firn_snapshot_keyspace_open(view, cli->arguments[1], out, &err);
     if (code == FIRN_NOT_FOUND) {
         return firn_report_error(cli, code, NULL, "%s has no keyspace '%s' at %s",
                                  cli->arguments[0], cli->arguments[1],
@@ -153,7 +153,7 @@ run_get(struct firn_cli *cli)
     firn_store *store = NULL;
     firn_keyspace *keyspace = NULL;
     struct firn_cli_bytes key = {NULL, 0, 0};
-    firn_view *view = NULL;
+    firn_snapshot *view = NULL;
     uint8_t *value = NULL;
     size_t size = 0;
     bool is_hex = firn_command_has(cli, "hex");
@@ -182,7 +182,7 @@ run_get(struct firn_cli *cli)
         }
     }
     firn_release(value);
-    firn_view_close(view);
+    firn_snapshot_close(view);
     firn_cli_bytes_deinit(&key);
     return firn_cli_store_close(cli, store, exit_code);
 }
@@ -342,7 +342,7 @@ run_scan(struct firn_cli *cli)
         }
     }
     firn_cursor_close(cursor);
-    firn_view_close(scan.cursor.view);
+    firn_snapshot_close(scan.cursor.view);
     scan_deinit(&scan);
     return firn_cli_store_close(cli, store, exit_code);
 }
@@ -361,10 +361,11 @@ on_damage(void *ctx, const char *text)
 
 /* The callbacks have one context between them: that of the notices. Returns a code of the library. */
 static int
-check_store(struct firn_cli *cli, firn_store *store, firn_check_report *report, firn_error *err)
+check_store(struct firn_cli *cli, firn_store *store, firn_store_check_result *report,
+            firn_error *err)
 {
     struct firn_notices notices;
-    firn_check_options options = FIRN_CHECK_OPTIONS_INIT;
+    firn_store_check_options options = FIRN_STORE_CHECK_OPTIONS_INIT;
     firn_notices_init(&notices, cli);
     options.on_damage = on_damage;
     options.on_progress = firn_notices_callbacks(&notices).on_progress;
@@ -376,7 +377,7 @@ check_store(struct firn_cli *cli, firn_store *store, firn_check_report *report, 
 }
 
 static void
-show_report(struct firn_cli *cli, const firn_check_report *report)
+show_report(struct firn_cli *cli, const firn_store_check_result *report)
 {
     char number[FIRN_TEXT_NUMBER_SIZE];
     if (cli->json) {
@@ -404,7 +405,7 @@ run_check(struct firn_cli *cli)
 {
     firn_error err;
     firn_store *store = NULL;
-    firn_check_report report;
+    firn_store_check_result report;
     int exit_code = firn_cli_store_open(cli, cli->arguments[0], FIRN_CLI_STORE_READ, &store);
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;

@@ -31,9 +31,9 @@ extern const struct firn_command firn_cmd_db_checkpoint_restore;
 extern const struct firn_command firn_cmd_db_checkpoint_undo;
 
 /* Opens the view that --at names; *out is NULL where it was not given. Returns an exit code. */
-int firn_cmd_db_open_view(struct firn_cli *cli, firn_store *store, firn_view **out);
+int firn_cmd_db_open_view(struct firn_cli *cli, firn_store *store, firn_snapshot **out);
 /* As firn_cmd_db_open_keyspace, of what a view has; view may be NULL. */
-int firn_cmd_db_open_keyspace_at(struct firn_cli *cli, firn_store *store, firn_view *view,
+int firn_cmd_db_open_keyspace_at(struct firn_cli *cli, firn_store *store, firn_snapshot *view,
                                  firn_keyspace **out);
 /* Opens the keyspace that the second argument names, making it only where that is allowed. Returns
  * an exit code. */

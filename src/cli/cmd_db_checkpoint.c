@@ -85,7 +85,7 @@ make(struct firn_cli *cli, firn_store *store, firn_error *err)
 {
     firn_store_checkpoint made = {.size = sizeof(made)};
     const char *name = cli->argument_count > 1 ? cli->arguments[1] : NULL;
-    int code = firn_checkpoint_create(store, name, NULL, &made, err);
+    int code = firn_store_checkpoint_create(store, name, NULL, &made, err);
     if (code == FIRN_OK && cli->json) {
         firn_cmd_db_checkpoint_print_json(&made);
     } else if (code == FIRN_OK && !cli->quiet) {
@@ -105,7 +105,7 @@ run_checkpoint(struct firn_cli *cli)
     }
     int exit_code = firn_cli_store_open(cli, cli->arguments[0], FIRN_CLI_STORE_WRITE, &store);
     if (exit_code == FIRN_EXIT_OK) {
-        int code = is_delete ? firn_checkpoint_delete(store, &cli->arguments[1], 1, &err)
+        int code = is_delete ? firn_store_checkpoint_delete(store, &cli->arguments[1], 1, &err)
                              : make(cli, store, &err);
         exit_code = code == FIRN_OK ? FIRN_EXIT_OK : firn_report_failure(cli, &err, NULL);
     }
@@ -131,7 +131,7 @@ run_checkpoints(struct firn_cli *cli)
 {
     firn_error err;
     firn_store *store = NULL;
-    firn_checkpoint_list_options options = FIRN_CHECKPOINT_LIST_OPTIONS_INIT;
+    firn_store_checkpoint_list_options options = FIRN_STORE_CHECKPOINT_LIST_OPTIONS_INIT;
     options.include_safety = firn_command_has(cli, "all");
     int exit_code = firn_cli_store_open(cli, cli->arguments[0], FIRN_CLI_STORE_READ, &store);
     if (exit_code != FIRN_EXIT_OK) {
@@ -140,7 +140,7 @@ run_checkpoints(struct firn_cli *cli)
     if (cli->json) {
         firn_json_out_array("checkpoints");
     }
-    int code = firn_checkpoint_list(store, &options, visit, cli, &err);
+    int code = firn_store_checkpoint_list(store, &options, visit, cli, &err);
     if (cli->json) {
         firn_json_out_unwind();
     }
@@ -153,7 +153,7 @@ run_checkpoints(struct firn_cli *cli)
 /* ---- restore, undo ---- */
 
 static void
-tell(const struct firn_cli *cli, const firn_checkpoint_report *report, bool is_undo)
+tell(const struct firn_cli *cli, const firn_store_restore_result *report, bool is_undo)
 {
     char name[NAME_SIZE];
     if (cli->json) {
@@ -176,11 +176,11 @@ put_back(struct firn_cli *cli, const char *reference)
 {
     firn_error err;
     firn_store *store = NULL;
-    firn_checkpoint_report report = {.size = sizeof(report)};
+    firn_store_restore_result report = {.size = sizeof(report)};
     int exit_code = firn_cli_store_open(cli, cli->arguments[0], FIRN_CLI_STORE_WRITE, &store);
     if (exit_code == FIRN_EXIT_OK) {
-        int code = reference != NULL ? firn_checkpoint_restore(store, reference, &report, &err)
-                                     : firn_checkpoint_undo(store, &report, &err);
+        int code = reference != NULL ? firn_store_restore(store, reference, &report, &err)
+                                     : firn_store_undo(store, &report, &err);
         if (code == FIRN_OK) {
             tell(cli, &report, reference == NULL);
         } else {

@@ -14,7 +14,7 @@ static int
 clone_to(struct firn_cli *cli, firn_store *store, firn_error *err)
 {
     struct firn_notices notices;
-    firn_maintenance_options options = FIRN_MAINTENANCE_OPTIONS_INIT;
+    firn_store_maintenance_options options = FIRN_STORE_MAINTENANCE_OPTIONS_INIT;
     firn_notices_init(&notices, cli);
     options.on_progress = firn_notices_callbacks(&notices).on_progress;
     options.ctx = firn_notices_callbacks(&notices).ctx;

@@ -29,7 +29,7 @@ struct printing {
 /* ---- rows ---- */
 
 static void
-print_row(const struct printing *printing, const firn_checkpoint_difference *difference,
+print_row(const struct printing *printing, const firn_store_difference *difference,
           const char *sign, firn_slice value)
 {
     firn_out_format("%s\t", sign);
@@ -39,7 +39,7 @@ print_row(const struct printing *printing, const firn_checkpoint_difference *dif
 }
 
 static void
-print_keyspace(const firn_checkpoint_difference *difference, const char *sign)
+print_keyspace(const firn_store_difference *difference, const char *sign)
 {
     firn_out_format("%s\t", sign);
     firn_text_escape(firn_str(difference->keyspace), firn_out_write);
@@ -47,26 +47,26 @@ print_keyspace(const firn_checkpoint_difference *difference, const char *sign)
 }
 
 static void
-print_text(const struct printing *printing, const firn_checkpoint_difference *difference)
+print_text(const struct printing *printing, const firn_store_difference *difference)
 {
     bool keys_only = printing->look.keys_only;
     switch (difference->kind) {
-    case FIRN_CHECKPOINT_DIFFERENCE_ADDED:
+    case FIRN_STORE_DIFFERENCE_ADDED:
         print_row(printing, difference, "+", difference->after);
         break;
-    case FIRN_CHECKPOINT_DIFFERENCE_REMOVED:
+    case FIRN_STORE_DIFFERENCE_REMOVED:
         print_row(printing, difference, "-", difference->before);
         break;
-    case FIRN_CHECKPOINT_DIFFERENCE_CHANGED:
+    case FIRN_STORE_DIFFERENCE_CHANGED:
         print_row(printing, difference, keys_only ? "~" : "-", difference->before);
         if (!keys_only) {
             print_row(printing, difference, "+", difference->after);
         }
         break;
-    case FIRN_CHECKPOINT_DIFFERENCE_KEYSPACE_ADDED:
+    case FIRN_STORE_DIFFERENCE_KEYSPACE_ADDED:
         print_keyspace(difference, "+");
         break;
-    case FIRN_CHECKPOINT_DIFFERENCE_KEYSPACE_REMOVED:
+    case FIRN_STORE_DIFFERENCE_KEYSPACE_REMOVED:
     default:
         print_keyspace(difference, "-");
         break;
@@ -74,7 +74,7 @@ print_text(const struct printing *printing, const firn_checkpoint_difference *di
 }
 
 static const char *
-kind_name(firn_checkpoint_difference_kind kind)
+kind_name(firn_store_difference_kind kind)
 {
     static const char *const names[] = {
         "", "added", "removed", "changed", "keyspace added", "keyspace removed",
@@ -83,33 +83,33 @@ kind_name(firn_checkpoint_difference_kind kind)
 }
 
 static void
-print_json(const struct printing *printing, const firn_checkpoint_difference *difference)
+print_json(const struct printing *printing, const firn_store_difference *difference)
 {
-    firn_checkpoint_difference_kind kind = difference->kind;
-    bool has_key = kind <= FIRN_CHECKPOINT_DIFFERENCE_CHANGED;
+    firn_store_difference_kind kind = difference->kind;
+    bool has_key = kind <= FIRN_STORE_DIFFERENCE_CHANGED;
     firn_json_out_object(NULL);
     firn_json_out_string("kind", kind_name(kind));
     firn_json_out_string("keyspace", difference->keyspace);
     if (has_key) {
         firn_json_out_bytes("key", difference->key);
     }
-    if (has_key && !printing->look.keys_only && kind != FIRN_CHECKPOINT_DIFFERENCE_ADDED) {
+    if (has_key && !printing->look.keys_only && kind != FIRN_STORE_DIFFERENCE_ADDED) {
         firn_json_out_bytes("before", difference->before);
     }
-    if (has_key && !printing->look.keys_only && kind != FIRN_CHECKPOINT_DIFFERENCE_REMOVED) {
+    if (has_key && !printing->look.keys_only && kind != FIRN_STORE_DIFFERENCE_REMOVED) {
         firn_json_out_bytes("after", difference->after);
     }
     firn_json_out_end();
 }
 
 static int
-visit(void *ctx, const firn_checkpoint_difference *difference)
+visit(void *ctx, const firn_store_difference *difference)
 {
     struct printing *printing = ctx;
     firn_error ended;
-    printing->added += difference->kind == FIRN_CHECKPOINT_DIFFERENCE_ADDED;
-    printing->removed += difference->kind == FIRN_CHECKPOINT_DIFFERENCE_REMOVED;
-    printing->changed += difference->kind == FIRN_CHECKPOINT_DIFFERENCE_CHANGED;
+    printing->added += difference->kind == FIRN_STORE_DIFFERENCE_ADDED;
+    printing->removed += difference->kind == FIRN_STORE_DIFFERENCE_REMOVED;
+    printing->changed += difference->kind == FIRN_STORE_DIFFERENCE_CHANGED;
     if (!printing->counts_only && printing->cli->json) {
         print_json(printing, difference);
     } else if (!printing->counts_only) {
@@ -140,14 +140,13 @@ static int
 compare(struct firn_cli *cli, firn_store *store, struct printing *printing, firn_error *err)
 {
     struct firn_notices notices;
-    firn_checkpoint_diff_options options = FIRN_CHECKPOINT_DIFF_OPTIONS_INIT;
+    firn_store_diff_options options = FIRN_STORE_DIFF_OPTIONS_INIT;
     const char *after = cli->argument_count > 2 ? cli->arguments[2] : NULL;
     firn_notices_init(&notices, cli);
     options.keyspace = firn_command_value(cli, "keyspace");
     options.on_progress = firn_notices_callbacks(&notices).on_progress;
     options.progress_ctx = firn_notices_callbacks(&notices).ctx;
-    int code =
-        firn_checkpoint_diff(store, cli->arguments[1], after, &options, visit, printing, err);
+    int code = firn_store_diff(store, cli->arguments[1], after, &options, visit, printing, err);
     firn_meter_clear();
     firn_notices_deinit(&notices);
     if (code == FIRN_CANCELLED) {

@@ -21,14 +21,14 @@ static int
 export_to(struct firn_cli *cli, firn_store *store, firn_error *err)
 {
     struct firn_notices notices;
-    firn_checkpoint_export_options options = FIRN_CHECKPOINT_EXPORT_OPTIONS_INIT;
+    firn_store_export_options options = FIRN_STORE_EXPORT_OPTIONS_INIT;
     const char *reference = cli->argument_count > 1 ? cli->arguments[1] : NULL;
     firn_notices_init(&notices, cli);
     options.replace_existing = firn_command_has(cli, "replace");
     options.on_progress = firn_notices_callbacks(&notices).on_progress;
     options.ctx = firn_notices_callbacks(&notices).ctx;
     int code =
-        firn_checkpoint_export(store, reference, firn_command_value(cli, "output"), &options, err);
+        firn_store_export(store, reference, firn_command_value(cli, "output"), &options, err);
     firn_meter_clear();
     firn_notices_deinit(&notices);
     return code;
@@ -73,7 +73,7 @@ run_import(struct firn_cli *cli)
 {
     firn_error err;
     struct firn_notices notices;
-    firn_checkpoint_import_options options = FIRN_CHECKPOINT_IMPORT_OPTIONS_INIT;
+    firn_store_import_options options = FIRN_STORE_IMPORT_OPTIONS_INIT;
     firn_store_checkpoint checkpoint = {.size = sizeof(checkpoint)};
     if (cli->arguments[0][0] == '\0' || cli->arguments[1][0] == '\0') {
         return firn_command_misused(cli, "a path is empty");
@@ -81,8 +81,7 @@ run_import(struct firn_cli *cli)
     firn_notices_init(&notices, cli);
     options.on_progress = firn_notices_callbacks(&notices).on_progress;
     options.ctx = firn_notices_callbacks(&notices).ctx;
-    int code =
-        firn_checkpoint_import(cli->arguments[0], cli->arguments[1], &options, &checkpoint, &err);
+    int code = firn_store_import(cli->arguments[0], cli->arguments[1], &options, &checkpoint, &err);
     firn_meter_clear();
     firn_notices_deinit(&notices);
     if (code != FIRN_OK) {

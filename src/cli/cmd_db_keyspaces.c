@@ -35,7 +35,7 @@ run_keyspaces(struct firn_cli *cli)
 {
     firn_error err;
     firn_store *store = NULL;
-    firn_view *view = NULL;
+    firn_snapshot *view = NULL;
     int exit_code = firn_cli_store_open(cli, cli->arguments[0], FIRN_CLI_STORE_READ, &store);
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = firn_cmd_db_open_view(cli, store, &view);
@@ -47,14 +47,14 @@ run_keyspaces(struct firn_cli *cli)
         firn_json_out_array("keyspaces");
     }
     int code = view == NULL ? firn_keyspace_list(store, print_name, cli, &err)
-                            : firn_view_keyspace_list(view, print_name, cli, &err);
+                            : firn_snapshot_keyspace_list(view, print_name, cli, &err);
     if (cli->json) {
         firn_json_out_unwind();
     }
     if (code != FIRN_OK) {
         exit_code = firn_report_failure(cli, &err, NULL);
     }
-    firn_view_close(view);
+    firn_snapshot_close(view);
     return firn_cli_store_close(cli, store, exit_code);
 }
 

@@ -198,7 +198,7 @@ run_dump(struct firn_cli *cli)
         }
     }
     firn_cursor_close(cursor);
-    firn_view_close(options.view);
+    firn_snapshot_close(options.view);
     return firn_cli_store_close(cli, store, exit_code);
 }
 

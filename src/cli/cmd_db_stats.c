@@ -47,14 +47,14 @@ static int
 compact(struct firn_cli *cli, firn_store *store, const struct compaction *what, firn_error *err)
 {
     struct firn_notices notices;
-    firn_maintenance_options options = FIRN_MAINTENANCE_OPTIONS_INIT;
+    firn_store_maintenance_options options = FIRN_STORE_MAINTENANCE_OPTIONS_INIT;
     firn_notices_init(&notices, cli);
     options.on_progress = firn_notices_callbacks(&notices).on_progress;
     options.ctx = firn_notices_callbacks(&notices).ctx;
     int code = what->keyspace == NULL
                    ? firn_store_compact(store, &options, err)
-                   : firn_compact_range(what->keyspace, bound(&what->lower, what->has_lower),
-                                        bound(&what->upper, what->has_upper), &options, err);
+                   : firn_keyspace_compact(what->keyspace, bound(&what->lower, what->has_lower),
+                                           bound(&what->upper, what->has_upper), &options, err);
     firn_meter_clear();
     firn_notices_deinit(&notices);
     return code;

@@ -20,7 +20,7 @@ struct deleting {
 };
 
 static int
-visit(void *ctx, const firn_checkpoint *checkpoint)
+visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     struct deleting *deleting = ctx;
     deleting->count++;
@@ -48,7 +48,7 @@ static const char *
 hint(struct firn_cli *cli, firn_workspace *workspace, int code)
 {
     const char *text = NULL;
-    firn_pending_restore pending;
+    firn_workspace_pending_restore pending;
     if (code == FIRN_CONFLICT && cli->argument_count > 0) {
         return firn_workspace_pending(workspace, &pending, NULL) == FIRN_OK && pending.is_pending
                    ? "firn pin lists what is pinned, firn unpin lets it go; firn status tells of a "
@@ -66,7 +66,7 @@ attempt_delete(void *ctx, firn_error *err)
 {
     struct deleting *deleting = ctx;
     const struct firn_cli *cli = deleting->cli;
-    firn_delete_options options = FIRN_DELETE_OPTIONS_INIT;
+    firn_workspace_delete_options options = FIRN_WORKSPACE_DELETE_OPTIONS_INIT;
     options.dry_run = deleting->is_dry;
     return firn_workspace_delete(deleting->workspace, cli->arguments, (size_t)cli->argument_count,
                                  &options, visit, deleting, err);
@@ -77,7 +77,7 @@ attempt_expire(void *ctx, firn_error *err)
 {
     struct deleting *deleting = ctx;
     const struct firn_cli *cli = deleting->cli;
-    firn_expire_options options = FIRN_EXPIRE_OPTIONS_INIT;
+    firn_workspace_expire_options options = FIRN_WORKSPACE_EXPIRE_OPTIONS_INIT;
     const char *keep = firn_command_value(cli, "keep");
     options.keep = keep != NULL ? keep : cli->settings.keep;
     options.dry_run = deleting->is_dry;

@@ -19,7 +19,7 @@
 #include "cli/text.h"
 
 static void
-print_summary(const firn_diff_result *result, enum firn_cli_difference_form form)
+print_summary(const firn_workspace_diff_result *result, enum firn_cli_difference_form form)
 {
     char before[FIRN_CLI_WORKSPACE_NAME_SIZE];
     char after[FIRN_CLI_WORKSPACE_NAME_SIZE];
@@ -31,7 +31,7 @@ print_summary(const firn_diff_result *result, enum firn_cli_difference_form form
 }
 
 static void
-show_result(const struct firn_cli_difference *shown, const firn_diff_result *result,
+show_result(const struct firn_cli_difference *shown, const firn_workspace_diff_result *result,
             const struct firn_notices *notices)
 {
     if (!shown->cli->json) {
@@ -54,7 +54,7 @@ show_result(const struct firn_cli_difference *shown, const firn_diff_result *res
 
 /* Says what is wrong, and which of the two references it is about. */
 static int
-report(struct firn_cli *cli, firn_workspace *workspace, const firn_diff_options *options,
+report(struct firn_cli *cli, firn_workspace *workspace, const firn_workspace_diff_options *options,
        const struct firn_cli_difference *shown, const firn_error *err)
 {
     if (shown->is_out_of_memory) {
@@ -74,11 +74,11 @@ report(struct firn_cli *cli, firn_workspace *workspace, const firn_diff_options 
 }
 
 static int
-compare(struct firn_cli *cli, firn_workspace *workspace, firn_diff_options *options,
+compare(struct firn_cli *cli, firn_workspace *workspace, firn_workspace_diff_options *options,
         struct firn_cli_difference *shown)
 {
     firn_error err;
-    firn_diff_result result;
+    firn_workspace_diff_result result;
     struct firn_notices notices;
     int exit_code;
     firn_notices_init(&notices, cli);
@@ -86,7 +86,7 @@ compare(struct firn_cli *cli, firn_workspace *workspace, firn_diff_options *opti
     if (cli->json) {
         firn_json_out_array("changes");
     }
-    firn_pending_restore earlier;
+    firn_workspace_pending_restore earlier;
     bool is_of_disk = options->after == NULL;
     if (is_of_disk) {
         firn_cli_pending_look(workspace, &earlier);
@@ -111,7 +111,7 @@ run(struct firn_cli *cli)
     struct firn_cli_difference shown;
     firn_workspace *workspace = NULL;
     struct firn_cli_workspace_paths paths = {NULL, 0};
-    firn_diff_options options = FIRN_DIFF_OPTIONS_INIT;
+    firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
     int references = cli->arguments_before_dashes;
     if (references > 2) {
         return firn_command_misused(cli, "more than two checkpoints before the paths: write -- "

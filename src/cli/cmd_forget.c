@@ -19,12 +19,12 @@
 struct forgetting {
     struct firn_cli *cli;
     firn_workspace *workspace;
-    firn_forget_options options;
-    firn_forget_result result;
+    firn_workspace_forget_options options;
+    firn_workspace_forget_result result;
 };
 
 static void
-print_json(const firn_forgotten *forgotten)
+print_json(const firn_workspace_forgotten *forgotten)
 {
     firn_json_out_object(NULL);
     firn_cli_workspace_checkpoint_json("checkpoint", &forgotten->checkpoint);
@@ -35,10 +35,10 @@ print_json(const firn_forgotten *forgotten)
 }
 
 static int
-visit(void *ctx, const firn_forgotten *forgotten)
+visit(void *ctx, const firn_workspace_forgotten *forgotten)
 {
     const struct forgetting *forgetting = ctx;
-    const firn_checkpoint *checkpoint = &forgotten->checkpoint;
+    const firn_workspace_checkpoint *checkpoint = &forgotten->checkpoint;
     char name[FIRN_CLI_WORKSPACE_NAME_SIZE];
     char files[FIRN_TEXT_NUMBER_SIZE];
     char bytes[FIRN_TEXT_SIZE_SIZE];
@@ -144,7 +144,7 @@ is_root(const struct firn_cli_workspace_paths *paths)
 static int
 run(struct firn_cli *cli)
 {
-    struct forgetting forgetting = {.cli = cli, .options = FIRN_FORGET_OPTIONS_INIT};
+    struct forgetting forgetting = {.cli = cli, .options = FIRN_WORKSPACE_FORGET_OPTIONS_INIT};
     struct firn_cli_workspace_paths paths;
     struct firn_notices notices;
     forgetting.options.dry_run = firn_command_has(cli, "dry-run");

@@ -14,7 +14,7 @@
 #include "cli/text.h"
 
 static void
-print_json(const firn_gc_result *result)
+print_json(const firn_workspace_gc_result *result)
 {
     firn_json_out_u64("bytes_before", result->bytes_before);
     firn_json_out_u64("bytes_after", result->bytes_after);
@@ -33,7 +33,7 @@ print_json(const firn_gc_result *result)
 }
 
 static void
-print_auto_json(const firn_gc_result *result)
+print_auto_json(const firn_workspace_gc_result *result)
 {
     print_json(result);
     firn_json_out_bool("due", result->is_due);
@@ -42,7 +42,7 @@ print_auto_json(const firn_gc_result *result)
 }
 
 static void
-print_packs(const firn_gc_result *result, bool is_dry)
+print_packs(const firn_workspace_gc_result *result, bool is_dry)
 {
     char number[FIRN_TEXT_NUMBER_SIZE];
     char before[FIRN_TEXT_SIZE_SIZE];
@@ -65,7 +65,7 @@ print_packs(const firn_gc_result *result, bool is_dry)
 }
 
 static void
-print_result(const firn_gc_result *result, bool is_dry)
+print_result(const firn_workspace_gc_result *result, bool is_dry)
 {
     char number[FIRN_TEXT_NUMBER_SIZE];
     char size[FIRN_TEXT_SIZE_SIZE];
@@ -93,7 +93,7 @@ print_result(const firn_gc_result *result, bool is_dry)
 }
 
 static void
-print_auto(const firn_gc_result *result, bool is_dry)
+print_auto(const firn_workspace_gc_result *result, bool is_dry)
 {
     if (!result->is_due) {
         firn_out_text(
@@ -123,8 +123,8 @@ hint(int code)
 
 struct attempt {
     firn_workspace *workspace;
-    firn_gc_options options;
-    firn_gc_result result;
+    firn_workspace_gc_options options;
+    firn_workspace_gc_result result;
 };
 
 static int
@@ -157,7 +157,7 @@ static int
 run(struct firn_cli *cli)
 {
     firn_error err;
-    struct attempt attempt = {.options = FIRN_GC_OPTIONS_INIT};
+    struct attempt attempt = {.options = FIRN_WORKSPACE_GC_OPTIONS_INIT};
     struct firn_notices notices;
     const bool is_auto = firn_command_has(cli, "auto");
     if (is_auto && (firn_command_has(cli, "full") || firn_command_has(cli, "recompress"))) {

@@ -234,8 +234,8 @@ run_print(struct firn_cli *cli)
 
 struct saving {
     firn_workspace *workspace;
-    firn_save_options options;
-    firn_save_result result;
+    firn_workspace_save_options options;
+    firn_workspace_save_result result;
 };
 
 static int
@@ -298,10 +298,10 @@ save_turn(struct firn_cli *cli, const struct firn_hook_event *event,
           const struct firn_hook_agent *agent, enum firn_hook_agent_when when)
 {
     char message[64];
-    firn_turn turn = {.agent = firn_str(agent->title),
-                      .session = firn_str(event->session),
-                      .prompt = firn_str(event->prompt != NULL ? event->prompt : "")};
-    struct saving saving = {NULL, FIRN_SAVE_OPTIONS_INIT, {.previous = 0}};
+    firn_workspace_turn turn = {.agent = firn_str(agent->title),
+                                .session = firn_str(event->session),
+                                .prompt = firn_str(event->prompt != NULL ? event->prompt : "")};
+    struct saving saving = {NULL, FIRN_WORKSPACE_SAVE_OPTIONS_INIT, {.previous = 0}};
     (void)snprintf(message, sizeof(message), "%s %s", firn_hook_agent_when_name(when),
                    agent->title);
     saving.options.message = firn_str(message);

@@ -29,7 +29,7 @@ attempt_init(void *ctx, firn_error *err)
 }
 
 static int
-see_one(void *ctx, const firn_checkpoint *checkpoint)
+see_one(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     (void)checkpoint;
     *(bool *)ctx = true;
@@ -52,7 +52,7 @@ find_outer(struct firn_cli *cli, const char *root)
     (void)snprintf(path, size, "%s/..", root);
     options.store_path = cli->store_path;
     if (firn_workspace_open(path, &options, &workspace, NULL) == FIRN_OK) {
-        firn_list_options list = FIRN_LIST_OPTIONS_INIT;
+        firn_workspace_list_options list = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
         bool has_any = false;
         list.limit = 1;
         if (firn_workspace_list(workspace, &list, see_one, &has_any, NULL) == FIRN_OK && has_any) {

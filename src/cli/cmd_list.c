@@ -31,7 +31,7 @@ struct listing {
 /* ---- tags ---- */
 
 static int
-keep_tag(void *ctx, const firn_tag *tag)
+keep_tag(void *ctx, const firn_workspace_tag *tag)
 {
     struct listing *listing = ctx;
     if (listing->tag_count == listing->tag_capacity) {
@@ -57,9 +57,9 @@ keep_tag(void *ctx, const firn_tag *tag)
 static const char pinned[] = "(pinned)";
 
 static int
-keep_pin(void *ctx, const firn_pin *pin)
+keep_pin(void *ctx, const firn_workspace_pin *pin)
 {
-    firn_tag tag = {.name = firn_str(pinned)};
+    firn_workspace_tag tag = {.name = firn_str(pinned)};
     memcpy(tag.id, pin->id, sizeof(tag.id));
     return keep_tag(ctx, &tag);
 }
@@ -129,7 +129,7 @@ print_tags(const struct listing *listing, const char *id)
 /* ---- rows ---- */
 
 static void
-print_row(const struct listing *listing, const firn_checkpoint *checkpoint)
+print_row(const struct listing *listing, const firn_workspace_checkpoint *checkpoint)
 {
     char name[FIRN_TEXT_NUMBER_SIZE] = "-";
     char time[FIRN_TEXT_TIME_SIZE];
@@ -152,7 +152,7 @@ print_row(const struct listing *listing, const firn_checkpoint *checkpoint)
 }
 
 static int
-visit(void *ctx, const firn_checkpoint *checkpoint)
+visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     struct listing *listing = ctx;
     char name[FIRN_CLI_WORKSPACE_NAME_SIZE];
@@ -173,7 +173,7 @@ run(struct firn_cli *cli)
     firn_error err;
     firn_workspace *workspace = NULL;
     struct listing listing = {.cli = cli};
-    firn_list_options options = FIRN_LIST_OPTIONS_INIT;
+    firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     const char *limit = firn_command_value(cli, "limit");
     options.include_safety = firn_command_has(cli, "all");
     if (limit != NULL && !firn_command_number(limit, UINT64_MAX, &options.limit)) {

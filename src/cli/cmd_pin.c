@@ -21,7 +21,7 @@ struct pinning {
 };
 
 static int
-visit(void *ctx, const firn_checkpoint *checkpoint)
+visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     const struct pinning *pinning = ctx;
     char name[FIRN_CLI_WORKSPACE_NAME_SIZE];
@@ -82,7 +82,7 @@ struct listing {
 };
 
 static int
-list_one(void *ctx, const firn_pin *pin)
+list_one(void *ctx, const firn_workspace_pin *pin)
 {
     struct listing *listing = ctx;
     char number[FIRN_CLI_WORKSPACE_NAME_SIZE] = "-";

@@ -18,8 +18,8 @@
 struct repairing {
     struct firn_cli *cli;
     firn_workspace *workspace;
-    firn_repair_options options;
-    firn_repair_result result;
+    firn_workspace_repair_options options;
+    firn_workspace_repair_result result;
     struct firn_notices notices;
     firn_callbacks told; /* those of notices */
     bool mends_settings;
@@ -27,7 +27,7 @@ struct repairing {
 };
 
 static const char *
-state_name(firn_repair_state state)
+state_name(firn_workspace_repair_state state)
 {
     switch (state) {
     case FIRN_REPAIR_INTACT:
@@ -41,7 +41,7 @@ state_name(firn_repair_state state)
 }
 
 static const char *
-data_name(firn_repair_data data)
+data_name(firn_workspace_repair_data data)
 {
     switch (data) {
     case FIRN_REPAIR_DATA_KEPT:
@@ -74,7 +74,7 @@ on_progress(void *ctx, const firn_progress *progress)
 }
 
 static void
-print_checkpoint(const firn_repair_checkpoint *checkpoint)
+print_checkpoint(const firn_workspace_repair_checkpoint *checkpoint)
 {
     char name[FIRN_CLI_WORKSPACE_NAME_SIZE] = "-";
     char number[FIRN_TEXT_NUMBER_SIZE];
@@ -92,7 +92,7 @@ print_checkpoint(const firn_repair_checkpoint *checkpoint)
 }
 
 static void
-on_checkpoint(void *ctx, const firn_repair_checkpoint *checkpoint)
+on_checkpoint(void *ctx, const firn_workspace_repair_checkpoint *checkpoint)
 {
     struct repairing *repairing = ctx;
     if (repairing->cli->json) {
@@ -120,7 +120,7 @@ attempt_repair(void *ctx, firn_error *err)
 static void
 print_json(const struct repairing *repairing)
 {
-    const firn_repair_result *result = &repairing->result;
+    const firn_workspace_repair_result *result = &repairing->result;
     firn_json_out_bool("was_intact", result->was_intact);
     firn_json_out_bool("dry_run", repairing->options.dry_run);
     firn_json_out_string("data", data_name(result->data));
@@ -141,7 +141,7 @@ print_json(const struct repairing *repairing)
 }
 
 static void
-print_data(firn_repair_data data)
+print_data(firn_workspace_repair_data data)
 {
     if (data == FIRN_REPAIR_DATA_KEPT) {
         firn_out_text("all data is there\n");
@@ -153,7 +153,7 @@ print_data(firn_repair_data data)
 }
 
 static void
-print_records(firn_repair_data data)
+print_records(firn_workspace_repair_data data)
 {
     if (data == FIRN_REPAIR_DATA_SHORTENED) {
         firn_out_text(
@@ -169,7 +169,7 @@ print_records(firn_repair_data data)
 static void
 print_counts(const struct repairing *repairing)
 {
-    const firn_repair_result *result = &repairing->result;
+    const firn_workspace_repair_result *result = &repairing->result;
     char intact[FIRN_TEXT_NUMBER_SIZE];
     char partly[FIRN_TEXT_NUMBER_SIZE];
     char lost[FIRN_TEXT_NUMBER_SIZE];
@@ -183,7 +183,7 @@ print_counts(const struct repairing *repairing)
 static void
 print_result(const struct repairing *repairing)
 {
-    const firn_repair_result *result = &repairing->result;
+    const firn_workspace_repair_result *result = &repairing->result;
     if (repairing->mends_settings) {
         firn_out_text(repairing->options.dry_run
                           ? "settings would be mended: what cannot be read would become comments\n"
@@ -229,7 +229,7 @@ hint(int code)
 }
 
 static bool
-has_lost(const firn_repair_result *result)
+has_lost(const firn_workspace_repair_result *result)
 {
     return result->partly > 0 || result->lost > 0 || result->data != FIRN_REPAIR_DATA_KEPT;
 }
@@ -242,7 +242,7 @@ repair(struct firn_cli *cli, firn_workspace *workspace, bool is_of_data)
     int exit_code = FIRN_EXIT_OK;
     struct repairing repairing = {.cli = cli,
                                   .workspace = workspace,
-                                  .options = FIRN_REPAIR_OPTIONS_INIT,
+                                  .options = FIRN_WORKSPACE_REPAIR_OPTIONS_INIT,
                                   .is_of_data = is_of_data};
     firn_notices_init(&repairing.notices, cli);
     repairing.told = firn_notices_callbacks(&repairing.notices);

@@ -37,7 +37,7 @@ struct reporting {
     const char *path; /* NULL: standard output */
     uint64_t limit;
 
-    firn_checkpoint *checkpoints; /* newest first; messages are theirs */
+    firn_workspace_checkpoint *checkpoints; /* newest first; messages are theirs */
     size_t count;
     size_t capacity;
     bool has_older;
@@ -65,7 +65,7 @@ grown(void *array, size_t count, size_t *capacity, size_t size)
 }
 
 static int
-keep_tag(void *ctx, const firn_tag *tag)
+keep_tag(void *ctx, const firn_workspace_tag *tag)
 {
     struct reporting *reporting = ctx;
     struct tag *tags = grown(reporting->tags, reporting->tag_count, &reporting->tag_capacity,
@@ -82,20 +82,21 @@ keep_tag(void *ctx, const firn_tag *tag)
 }
 
 static int
-keep_checkpoint(void *ctx, const firn_checkpoint *checkpoint)
+keep_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     struct reporting *reporting = ctx;
     if (reporting->count == reporting->limit) {
         reporting->has_older = true;
         return FIRN_OK;
     }
-    firn_checkpoint *checkpoints = grown(reporting->checkpoints, reporting->count,
-                                         &reporting->capacity, sizeof(*reporting->checkpoints));
+    firn_workspace_checkpoint *checkpoints =
+        grown(reporting->checkpoints, reporting->count, &reporting->capacity,
+              sizeof(*reporting->checkpoints));
     if (checkpoints == NULL) {
         return FIRN_NO_MEMORY;
     }
     reporting->checkpoints = checkpoints;
-    firn_checkpoint *kept = &checkpoints[reporting->count];
+    firn_workspace_checkpoint *kept = &checkpoints[reporting->count];
     uint8_t *message = malloc(checkpoint->message.size + 1);
     if (message == NULL) {
         return FIRN_NO_MEMORY;
@@ -112,7 +113,7 @@ keep_checkpoint(void *ctx, const firn_checkpoint *checkpoint)
 static int
 read_list(struct reporting *reporting, firn_error *err)
 {
-    firn_list_options options = FIRN_LIST_OPTIONS_INIT;
+    firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     options.include_safety = firn_command_has(reporting->cli, "all");
     options.limit = reporting->limit < UINT64_MAX ? reporting->limit + 1 : UINT64_MAX;
     int code = firn_workspace_tag_list(reporting->workspace, keep_tag, reporting, err);
@@ -149,7 +150,7 @@ show_tags(const struct reporting *reporting, const char *id)
 }
 
 static void
-show_facts(const struct reporting *reporting, const firn_checkpoint *checkpoint)
+show_facts(const struct reporting *reporting, const firn_workspace_checkpoint *checkpoint)
 {
     char name[FIRN_CLI_WORKSPACE_NAME_SIZE];
     char time[FIRN_TEXT_TIME_SIZE];
@@ -173,7 +174,7 @@ show_facts(const struct reporting *reporting, const firn_checkpoint *checkpoint)
 }
 
 static void
-show_counts(const firn_diff_result *result, bool with_lines)
+show_counts(const firn_workspace_diff_result *result, bool with_lines)
 {
     char number[FIRN_TEXT_NUMBER_SIZE];
     firn_html_format("<p class=\"facts\">%s changed, ", firn_text_number(result->changed, number));
@@ -190,11 +191,12 @@ show_counts(const firn_diff_result *result, bool with_lines)
 }
 
 static int
-show_changes(struct reporting *reporting, const firn_checkpoint *checkpoint, firn_error *err)
+show_changes(struct reporting *reporting, const firn_workspace_checkpoint *checkpoint,
+             firn_error *err)
 {
     char number[FIRN_TEXT_NUMBER_SIZE];
-    firn_diff_options options = FIRN_DIFF_OPTIONS_INIT;
-    firn_diff_result result;
+    firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
+    firn_workspace_diff_result result;
     struct firn_html_difference *shown = &reporting->shown;
     options.after = checkpoint->id;
     options.against_previous = true;
@@ -220,7 +222,7 @@ show_changes(struct reporting *reporting, const firn_checkpoint *checkpoint, fir
 static int
 show_checkpoint(struct reporting *reporting, size_t i, firn_error *err)
 {
-    const firn_checkpoint *checkpoint = &reporting->checkpoints[i];
+    const firn_workspace_checkpoint *checkpoint = &reporting->checkpoints[i];
     bool is_first = i + 1 == reporting->count && !reporting->has_older;
     int code = FIRN_OK;
     show_facts(reporting, checkpoint);

@@ -42,7 +42,7 @@ attempt_restore(void *ctx, firn_error *err)
 
 /* The changes, for a dry run; with --json also for a real one. */
 static int
-visit(void *ctx, const firn_change *change)
+visit(void *ctx, const firn_workspace_change *change)
 {
     const struct firn_notices *notices = ctx;
     firn_meter_clear();
@@ -55,7 +55,7 @@ visit(void *ctx, const firn_change *change)
 }
 
 static struct firn_cli_counts
-counts_of(const firn_restore_result *result)
+counts_of(const firn_workspace_restore_result *result)
 {
     return (struct firn_cli_counts){result->added, result->changed, result->removed};
 }
@@ -87,7 +87,7 @@ print_what(const struct firn_cmd_restore_request *request)
 static void
 print_result(const struct firn_cmd_restore_request *request)
 {
-    const firn_restore_result *result = &request->result;
+    const firn_workspace_restore_result *result = &request->result;
     const struct firn_cli_counts counts = counts_of(result);
     print_what(request);
     firn_out_text(": ");
@@ -127,7 +127,7 @@ static void
 show_result(struct firn_cli *cli, const struct firn_cmd_restore_request *request,
             const struct firn_notices *notices)
 {
-    const firn_restore_result *result = &request->result;
+    const firn_workspace_restore_result *result = &request->result;
     const struct firn_cli_counts counts = counts_of(result);
     if (!cli->json) {
         if (!cli->quiet) {
@@ -193,7 +193,7 @@ hint_of(const struct firn_cmd_restore_request *request, int code)
 static void
 ask_about_journal(struct firn_cli *cli, struct firn_cmd_restore_request *request)
 {
-    firn_pending_restore pending;
+    firn_workspace_pending_restore pending;
     if (request->what == FIRN_CMD_RESTORE_CHECKPOINT || request->options.trust_journal ||
         !firn_report_may_ask(cli) ||
         firn_workspace_pending(request->workspace, &pending, NULL) != FIRN_OK ||
@@ -274,7 +274,7 @@ check_arguments(struct firn_cli *cli, const struct firn_cmd_restore_request *req
 static int
 run(struct firn_cli *cli)
 {
-    struct firn_cmd_restore_request request = {.options = FIRN_RESTORE_OPTIONS_INIT};
+    struct firn_cmd_restore_request request = {.options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT};
     struct firn_cli_workspace_paths paths = {NULL, 0};
     bool is_resume = firn_command_has(cli, "resume");
     request.what = is_resume ? FIRN_CMD_RESTORE_RESUME : FIRN_CMD_RESTORE_CHECKPOINT;

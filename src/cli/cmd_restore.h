@@ -17,8 +17,8 @@ struct firn_cmd_restore_request {
     enum firn_cmd_restore_what what;
     firn_workspace *workspace;
     const char *reference; /* of a checkpoint */
-    firn_restore_options options;
-    firn_restore_result result;
+    firn_workspace_restore_options options;
+    firn_workspace_restore_result result;
 };
 
 /* Tells of hooks of coding agents that were in the settings of the workspace before, as

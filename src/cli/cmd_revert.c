@@ -29,8 +29,8 @@
 
 struct request {
     firn_workspace *workspace;
-    firn_revert_options options;
-    firn_revert_result result;
+    firn_workspace_revert_options options;
+    firn_workspace_revert_result result;
     bool has_changes; /* with --json: the array of conflicts is over, that of changes begun */
 };
 
@@ -49,7 +49,7 @@ attempt(void *ctx, firn_error *err)
 }
 
 static int
-on_conflict(void *ctx, const firn_revert_conflict *conflict)
+on_conflict(void *ctx, const firn_workspace_revert_conflict *conflict)
 {
     const struct firn_notices *notices = ctx;
     firn_meter_clear();
@@ -72,7 +72,7 @@ begin_changes(struct request *request)
 }
 
 static int
-visit(void *ctx, const firn_change *change)
+visit(void *ctx, const firn_workspace_change *change)
 {
     struct shown *shown = ctx;
     firn_meter_clear();
@@ -86,7 +86,7 @@ visit(void *ctx, const firn_change *change)
 }
 
 static struct firn_cli_counts
-counts_of(const firn_revert_result *result)
+counts_of(const firn_workspace_revert_result *result)
 {
     return (struct firn_cli_counts){result->added, result->changed, result->removed};
 }
@@ -94,7 +94,7 @@ counts_of(const firn_revert_result *result)
 static void
 print_result(const struct request *request)
 {
-    const firn_revert_result *result = &request->result;
+    const firn_workspace_revert_result *result = &request->result;
     const struct firn_cli_counts counts = counts_of(result);
     char name[FIRN_CLI_WORKSPACE_NAME_SIZE];
     firn_out_format("%s ", request->options.dry_run ? "would revert" : "reverted");
@@ -120,7 +120,7 @@ print_result(const struct request *request)
 static void
 show_json(struct request *request, const struct firn_notices *notices)
 {
-    const firn_revert_result *result = &request->result;
+    const firn_workspace_revert_result *result = &request->result;
     const struct firn_cli_counts counts = counts_of(result);
     begin_changes(request);
     firn_json_out_end();
@@ -141,7 +141,7 @@ is_first(firn_workspace *workspace, const char *reference)
 {
     enum { REFERENCE_SIZE = 300 };
     char before[REFERENCE_SIZE];
-    firn_checkpoint ignored;
+    firn_workspace_checkpoint ignored;
     int size = snprintf(before, sizeof(before), "%s~1", reference != NULL ? reference : "latest");
     return size > 0 && size < REFERENCE_SIZE &&
            firn_workspace_find(workspace, before, &ignored, NULL) == FIRN_NOT_FOUND;
@@ -151,7 +151,7 @@ is_first(firn_workspace *workspace, const char *reference)
 static const char *
 hint_beyond_references(const struct request *request, int code)
 {
-    const firn_revert_options *options = &request->options;
+    const firn_workspace_revert_options *options = &request->options;
     if (code == FIRN_INVALID && options->path_count > 0) {
         return NULL; /* it may be a path that is meant; what is said says it */
     }
@@ -169,7 +169,7 @@ hint_beyond_references(const struct request *request, int code)
 static const char *
 hint_of(const struct request *request, int code)
 {
-    const firn_revert_options *options = &request->options;
+    const firn_workspace_revert_options *options = &request->options;
     if (code == FIRN_CONFLICT && request->result.conflicts > 0) {
         return "revert only some paths (firn revert REF PATH...), or bring back what was there "
                "before with firn cat or firn restore";
@@ -229,7 +229,7 @@ perform(struct firn_cli *cli, struct request *request)
 
 /* Reads "REF" or "REF..REF"; *out_copy, on the heap, is what the options borrow. */
 static int
-read_references(struct firn_cli *cli, firn_revert_options *options, char **out_copy)
+read_references(struct firn_cli *cli, firn_workspace_revert_options *options, char **out_copy)
 {
     int exit_code = firn_cli_workspace_check_reference(cli);
     if (exit_code != FIRN_EXIT_OK) {
@@ -256,7 +256,7 @@ read_references(struct firn_cli *cli, firn_revert_options *options, char **out_c
 static int
 run(struct firn_cli *cli)
 {
-    struct request request = {.options = FIRN_REVERT_OPTIONS_INIT};
+    struct request request = {.options = FIRN_WORKSPACE_REVERT_OPTIONS_INIT};
     struct firn_cli_workspace_paths paths = {NULL, 0};
     char *references = NULL;
     request.options.dry_run = firn_command_has(cli, "dry-run");

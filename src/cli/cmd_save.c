@@ -19,8 +19,8 @@
 
 struct attempt {
     firn_workspace *workspace;
-    firn_save_options options;
-    firn_save_result result;
+    firn_workspace_save_options options;
+    firn_workspace_save_result result;
 };
 
 static int
@@ -41,9 +41,9 @@ print_count(uint64_t count, const char *what)
 }
 
 void
-firn_cmd_save_print(const firn_save_result *result)
+firn_cmd_save_print(const firn_workspace_save_result *result)
 {
-    const firn_checkpoint *checkpoint = &result->checkpoint;
+    const firn_workspace_checkpoint *checkpoint = &result->checkpoint;
     if (!result->is_made) {
         firn_out_format("no change since %llu: nothing saved",
                         (unsigned long long)checkpoint->number);
@@ -68,7 +68,7 @@ firn_cmd_save_print(const firn_save_result *result)
 }
 
 static void
-print_expired(const firn_save_result *result)
+print_expired(const firn_workspace_save_result *result)
 {
     char number[FIRN_TEXT_NUMBER_SIZE];
     if (result->expired > 0) {
@@ -80,7 +80,7 @@ print_expired(const firn_save_result *result)
 
 /* root is NULL where it need not be said. */
 static void
-show_result(struct firn_cli *cli, const char *root, const firn_save_result *result,
+show_result(struct firn_cli *cli, const char *root, const firn_workspace_save_result *result,
             const struct firn_notices *notices, double seconds)
 {
     if (cli->json) {
@@ -146,7 +146,7 @@ static int
 run(struct firn_cli *cli)
 {
     firn_error err;
-    struct attempt attempt = {NULL, FIRN_SAVE_OPTIONS_INIT, {.previous = 0}};
+    struct attempt attempt = {NULL, FIRN_WORKSPACE_SAVE_OPTIONS_INIT, {.previous = 0}};
     struct firn_notices notices;
     const char *most = firn_command_value(cli, "max-file-size");
     if (most != NULL && firn_config_size(most, &attempt.options.file_size_max, &err) != FIRN_OK) {

@@ -8,6 +8,6 @@
 #include "firn/workspace.h"
 
 /* Without the line's end. */
-void firn_cmd_save_print(const firn_save_result *result);
+void firn_cmd_save_print(const firn_workspace_save_result *result);
 
 #endif

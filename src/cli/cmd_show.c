@@ -20,7 +20,7 @@
 #include "cli/text.h"
 
 static char
-type_letter(firn_entry_type type)
+type_letter(firn_workspace_entry_type type)
 {
     switch (type) {
     case FIRN_TYPE_DIRECTORY:
@@ -35,7 +35,7 @@ type_letter(firn_entry_type type)
 
 /* "-rwxr-sr-x" */
 static void
-print_mode(const firn_entry_info *entry)
+print_mode(const firn_workspace_entry *entry)
 {
     char text[] = "-rwxrwxrwx";
     text[0] = type_letter(entry->type);
@@ -57,7 +57,7 @@ print_mode(const firn_entry_info *entry)
 }
 
 static void
-print_entry(const firn_entry_info *entry)
+print_entry(const firn_workspace_entry *entry)
 {
     char time[FIRN_TEXT_TIME_SIZE];
     print_mode(entry);
@@ -77,7 +77,7 @@ print_entry(const firn_entry_info *entry)
 }
 
 static int
-visit(void *ctx, const firn_entry_info *entry)
+visit(void *ctx, const firn_workspace_entry *entry)
 {
     const struct firn_cli *cli = ctx;
     if (cli->json) {
@@ -101,7 +101,7 @@ print_size(const char *name, uint64_t bytes, const char *more)
 }
 
 static void
-print_turn(const firn_turn *turn)
+print_turn(const firn_workspace_turn *turn)
 {
     if (turn->agent.size == 0) {
         return;
@@ -124,7 +124,7 @@ print_turn(const firn_turn *turn)
 }
 
 static void
-print_checkpoint(const firn_checkpoint *checkpoint)
+print_checkpoint(const firn_workspace_checkpoint *checkpoint)
 {
     char number[FIRN_TEXT_NUMBER_SIZE];
     char other[FIRN_TEXT_NUMBER_SIZE];
@@ -172,7 +172,7 @@ struct tags {
 };
 
 static int
-show_tag(void *ctx, const firn_tag *tag)
+show_tag(void *ctx, const firn_workspace_tag *tag)
 {
     struct tags *tags = ctx;
     char name[TAG_SIZE_MAX + 1];
@@ -213,7 +213,7 @@ show_tags(struct firn_cli *cli, firn_workspace *workspace, const char *id)
 /* ---- what it changed ---- */
 
 static void
-show_counts(const struct firn_cli *cli, const firn_diff_result *result)
+show_counts(const struct firn_cli *cli, const firn_workspace_diff_result *result)
 {
     char name[FIRN_CLI_WORKSPACE_NAME_SIZE];
     bool has_previous = result->before.id[0] != '\0';
@@ -237,11 +237,11 @@ show_counts(const struct firn_cli *cli, const firn_diff_result *result)
 /* Counts what the checkpoint changed, and shows it in the form that was asked for. */
 static int
 show_difference(struct firn_cli *cli, firn_workspace *workspace, const char *id,
-                struct firn_cli_difference *shown, const firn_diff_options *options)
+                struct firn_cli_difference *shown, const firn_workspace_diff_options *options)
 {
     const firn_slice all = firn_str("");
-    firn_diff_options asked = *options;
-    firn_diff_result result;
+    firn_workspace_diff_options asked = *options;
+    firn_workspace_diff_result result;
     firn_error err;
     asked.after = id;
     asked.against_previous = true;
@@ -303,10 +303,10 @@ show_files(struct firn_cli *cli, firn_workspace *workspace, const char *id)
 
 static int
 show(struct firn_cli *cli, firn_workspace *workspace, struct firn_cli_difference *shown,
-     const firn_diff_options *options)
+     const firn_workspace_diff_options *options)
 {
     firn_error err;
-    firn_checkpoint checkpoint;
+    firn_workspace_checkpoint checkpoint;
     const char *reference = cli->arguments[0];
     bool with_files = firn_command_has(cli, "files");
     int code = firn_workspace_find(workspace, reference, &checkpoint, &err);
@@ -334,7 +334,7 @@ run(struct firn_cli *cli)
     firn_workspace *workspace = NULL;
     struct firn_notices notices;
     struct firn_cli_difference shown;
-    firn_diff_options options = FIRN_DIFF_OPTIONS_INIT;
+    firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
     int exit_code = firn_cli_difference_init(&shown, cli, FIRN_CLI_DIFFERENCE_COUNTS, &options);
     if (exit_code == FIRN_EXIT_OK && firn_command_has(cli, "files") &&
         shown.form != FIRN_CLI_DIFFERENCE_COUNTS) {

@@ -46,7 +46,7 @@ struct shown {
 };
 
 static int
-visit(void *ctx, const firn_change *change)
+visit(void *ctx, const firn_workspace_change *change)
 {
     const struct shown *shown = ctx;
     firn_meter_clear();
@@ -241,7 +241,7 @@ shown_deinit(struct shown *shown)
 /* ---- the result ---- */
 
 static void
-print_summary(const firn_status_result *result)
+print_summary(const firn_workspace_status_result *result)
 {
     char name[FIRN_CLI_WORKSPACE_NAME_SIZE];
     char number[FIRN_TEXT_NUMBER_SIZE];
@@ -258,7 +258,7 @@ print_summary(const firn_status_result *result)
 }
 
 static void
-show_result(struct shown *shown, const firn_status_result *result)
+show_result(struct shown *shown, const firn_workspace_status_result *result)
 {
     if (shown->cli->json) {
         firn_json_out_end();
@@ -291,8 +291,8 @@ compare(struct firn_cli *cli, firn_workspace *workspace, const char *reference,
         const struct firn_cli_workspace_paths *paths, const struct firn_cli_settings_today *today)
 {
     firn_error err;
-    firn_status_options options = FIRN_STATUS_OPTIONS_INIT;
-    firn_status_result result;
+    firn_workspace_status_options options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
+    firn_workspace_status_result result;
     struct shown shown = {.cli = cli,
                           .paths = paths,
                           .is_short = firn_command_has(cli, "short"),
@@ -309,7 +309,7 @@ compare(struct firn_cli *cli, firn_workspace *workspace, const char *reference,
     if (cli->json) {
         firn_json_out_array("changes");
     }
-    firn_pending_restore earlier;
+    firn_workspace_pending_restore earlier;
     firn_cli_pending_look(workspace, &earlier);
     int code = firn_workspace_status(workspace, &options, visit, &shown, &result, &err);
     firn_meter_clear();

@@ -19,7 +19,7 @@ struct tagging {
     const char *name;
     const char *reference; /* NULL: take the tag away */
     bool may_replace;
-    firn_checkpoint checkpoint;
+    firn_workspace_checkpoint checkpoint;
 };
 
 static int
@@ -76,7 +76,7 @@ struct listing {
 };
 
 static void
-print_json(const firn_tag *tag)
+print_json(const firn_workspace_tag *tag)
 {
     firn_json_out_object(NULL);
     firn_json_out_bytes("name", tag->name);
@@ -91,7 +91,7 @@ print_json(const firn_tag *tag)
 }
 
 static void
-print_row(const firn_tag *tag, bool only_name)
+print_row(const firn_workspace_tag *tag, bool only_name)
 {
     char number[FIRN_CLI_WORKSPACE_NAME_SIZE] = "-";
     char time[FIRN_TEXT_TIME_SIZE];
@@ -107,7 +107,7 @@ print_row(const firn_tag *tag, bool only_name)
 }
 
 static int
-visit(void *ctx, const firn_tag *tag)
+visit(void *ctx, const firn_workspace_tag *tag)
 {
     struct listing *listing = ctx;
     listing->count++;

@@ -11,7 +11,7 @@ static int
 run(struct firn_cli *cli)
 {
     struct firn_cmd_restore_request request = {.what = FIRN_CMD_RESTORE_UNDO,
-                                               .options = FIRN_RESTORE_OPTIONS_INIT};
+                                               .options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT};
     request.options.dry_run = firn_command_has(cli, "dry-run");
     request.options.trust_journal = firn_command_has(cli, "trust-journal");
     int exit_code = firn_cli_workspace_open(cli, &request.workspace);

@@ -26,8 +26,8 @@ enum { DIGITS_MAX = 3 };
 struct watching {
     struct firn_cli *cli;
     firn_workspace *workspace;
-    firn_watch_options options;
-    firn_save_options save;
+    firn_workspace_watch_options options;
+    firn_workspace_save_options save;
     struct firn_notices notices;
     uint64_t directories;
     uint64_t checkpoints;
@@ -36,7 +36,7 @@ struct watching {
 /* ---- while it runs ---- */
 
 static void
-on_event(void *ctx, const firn_watch_event *event)
+on_event(void *ctx, const firn_workspace_watch_event *event)
 {
     struct watching *watching = ctx;
     bool prints = !watching->cli->json;
@@ -123,7 +123,7 @@ show(struct watching *watching, bool stops)
 {
     struct firn_cli *cli = watching->cli;
     firn_error err;
-    firn_watch_info info;
+    firn_workspace_watch_info info;
     char directories[FIRN_TEXT_NUMBER_SIZE];
     char dirty[FIRN_TEXT_NUMBER_SIZE];
     int code = stops ? firn_workspace_watch_stop(watching->workspace, &info, &err)
@@ -196,7 +196,7 @@ static int
 read_options(struct watching *watching)
 {
     struct firn_cli *cli = watching->cli;
-    firn_watch_options *options = &watching->options;
+    firn_workspace_watch_options *options = &watching->options;
     int exit_code = read_time(cli, "quiet-time", &options->quiet_ms);
     exit_code = exit_code == FIRN_EXIT_OK
                     ? read_time(cli, "max-interval", &options->interval_max_ms)
@@ -238,8 +238,9 @@ fill_save(struct watching *watching)
 static int
 run(struct firn_cli *cli)
 {
-    struct watching watching = {
-        .cli = cli, .options = FIRN_WATCH_OPTIONS_INIT, .save = FIRN_SAVE_OPTIONS_INIT};
+    struct watching watching = {.cli = cli,
+                                .options = FIRN_WORKSPACE_WATCH_OPTIONS_INIT,
+                                .save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT};
     int exit_code = read_options(&watching);
     if (exit_code == FIRN_EXIT_OK) {
         bool is_untrusted;

@@ -107,7 +107,7 @@ show_hunk(struct showing *showing, const firn_hunk *hunk, uint32_t context_to)
 
 /* Returns whether all of it was shown. */
 static bool
-show_content(const firn_difference *difference)
+show_content(const firn_workspace_difference *difference)
 {
     struct showing showing = {.before = {difference->content_before, 0},
                               .after = {difference->content_after, 0}};
@@ -131,7 +131,7 @@ show_content(const firn_difference *difference)
 /* ---- a row ---- */
 
 static const char *
-word_of(firn_change_kind kind)
+word_of(firn_workspace_change_kind kind)
 {
     switch (kind) {
     case FIRN_CHANGE_ADDED:
@@ -149,9 +149,9 @@ word_of(firn_change_kind kind)
 }
 
 static bool
-show_head(const firn_difference *difference)
+show_head(const firn_workspace_difference *difference)
 {
-    const firn_change *change = &difference->change;
+    const firn_workspace_change *change = &difference->change;
     char *name = firn_cli_remark_name(change);
     char *remark = firn_cli_remark(difference);
     bool has_memory = name != NULL && remark != NULL;
@@ -176,7 +176,7 @@ show_head(const firn_difference *difference)
 }
 
 int
-firn_html_difference_visit(void *ctx, const firn_difference *difference)
+firn_html_difference_visit(void *ctx, const firn_workspace_difference *difference)
 {
     struct firn_html_difference *shown = ctx;
     shown->entries++;

@@ -17,7 +17,7 @@ struct firn_html_difference {
 };
 
 /* For firn_workspace_diff; ctx is a struct firn_html_difference. */
-int firn_html_difference_visit(void *ctx, const firn_difference *difference);
+int firn_html_difference_visit(void *ctx, const firn_workspace_difference *difference);
 
 enum {
     FIRN_HTML_DIFFERENCE_ENTRIES_MAX = 1000

@@ -86,7 +86,7 @@ height_of(uint64_t value, uint64_t largest)
 }
 
 static void
-show_bar(const firn_checkpoint *checkpoint, size_t left, size_t width, uint64_t largest)
+show_bar(const firn_workspace_checkpoint *checkpoint, size_t left, size_t width, uint64_t largest)
 {
     char bytes[FIRN_TEXT_SIZE_SIZE];
     char added[FIRN_TEXT_SIZE_SIZE];
@@ -110,7 +110,7 @@ show_chart(const struct firn_html_page *page)
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        const firn_checkpoint *checkpoint = &page->checkpoints[i];
+        const firn_workspace_checkpoint *checkpoint = &page->checkpoints[i];
         added = checkpoint->added_bytes > added ? checkpoint->added_bytes : added;
         bytes = checkpoint->bytes > bytes ? checkpoint->bytes : bytes;
     }

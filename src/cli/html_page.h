@@ -10,8 +10,8 @@
 #include "firn/firn.h"
 
 struct firn_html_page {
-    const char *root;                   /* of the workspace */
-    const firn_checkpoint *checkpoints; /* newest first */
+    const char *root;                             /* of the workspace */
+    const firn_workspace_checkpoint *checkpoints; /* newest first */
     size_t count;
     bool has_older; /* than the last one */
 };

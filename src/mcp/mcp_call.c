@@ -80,7 +80,7 @@ out_of_memory(struct firn_mcp_call *call)
 static void on_notice(void *ctx, const firn_notice *notice);
 
 static int
-take_setting(void *ctx, const firn_setting *setting)
+take_setting(void *ctx, const firn_config_setting *setting)
 {
     struct firn_mcp_call *call = ctx;
     bool is_true = strcmp(setting->value, "true") == 0;
@@ -367,7 +367,7 @@ firn_mcp_call_write_notices(struct firn_mcp_call *call)
 }
 
 void
-firn_mcp_call_write_name(struct firn_mcp_call *call, const firn_checkpoint *checkpoint)
+firn_mcp_call_write_name(struct firn_mcp_call *call, const firn_workspace_checkpoint *checkpoint)
 {
     firn_mcp_json_string(&call->result, "snapshot_id", checkpoint->id);
     if (checkpoint->number == 0) {
@@ -378,7 +378,7 @@ firn_mcp_call_write_name(struct firn_mcp_call *call, const firn_checkpoint *chec
 }
 
 void
-firn_mcp_call_write_stats(struct firn_mcp_call *call, const firn_checkpoint *checkpoint)
+firn_mcp_call_write_stats(struct firn_mcp_call *call, const firn_workspace_checkpoint *checkpoint)
 {
     firn_mcp_json_begin(&call->result, "stats", '{');
     firn_mcp_json_u64(&call->result, "total_files", checkpoint->files);
@@ -390,7 +390,7 @@ firn_mcp_call_write_stats(struct firn_mcp_call *call, const firn_checkpoint *che
 void
 firn_mcp_call_hint_pending(struct firn_mcp_call *call)
 {
-    firn_pending_restore pending;
+    firn_workspace_pending_restore pending;
     if (firn_workspace_pending(call->workspace, &pending, NULL) == FIRN_OK && pending.is_pending &&
         pending.has_begun && !pending.is_foreign) {
         call->hint = "files were changed already: checkpoint_undo takes that back";
@@ -398,7 +398,7 @@ firn_mcp_call_hint_pending(struct firn_mcp_call *call)
 }
 
 static const char *
-change_name(firn_change_kind kind)
+change_name(firn_workspace_change_kind kind)
 {
     switch (kind) {
     case FIRN_CHANGE_ADDED:
@@ -416,9 +416,9 @@ change_name(firn_change_kind kind)
 }
 
 void
-firn_mcp_call_begin_change(struct firn_mcp_call *call, const firn_change *change)
+firn_mcp_call_begin_change(struct firn_mcp_call *call, const firn_workspace_change *change)
 {
-    const firn_entry_info *entry = change->after != NULL ? change->after : change->before;
+    const firn_workspace_entry *entry = change->after != NULL ? change->after : change->before;
     firn_mcp_json_begin(&call->result, NULL, '{');
     firn_mcp_json_string(&call->result, "change", change_name(change->kind));
     firn_mcp_json_bytes(&call->result, "path", entry->path);
@@ -426,7 +426,7 @@ firn_mcp_call_begin_change(struct firn_mcp_call *call, const firn_change *change
 }
 
 int
-firn_mcp_call_visit_change(void *ctx, const firn_change *change)
+firn_mcp_call_visit_change(void *ctx, const firn_workspace_change *change)
 {
     struct firn_mcp_call *call = ctx;
     if (firn_mcp_call_has_room(call)) {

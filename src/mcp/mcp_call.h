@@ -96,12 +96,14 @@ void firn_mcp_call_write_not_shown(struct firn_mcp_call *call, const char *key);
 void firn_mcp_call_write_notices(struct firn_mcp_call *call);
 
 /* snapshot_id and number. */
-void firn_mcp_call_write_name(struct firn_mcp_call *call, const firn_checkpoint *checkpoint);
+void firn_mcp_call_write_name(struct firn_mcp_call *call,
+                              const firn_workspace_checkpoint *checkpoint);
 /* The object stats. */
-void firn_mcp_call_write_stats(struct firn_mcp_call *call, const firn_checkpoint *checkpoint);
+void firn_mcp_call_write_stats(struct firn_mcp_call *call,
+                               const firn_workspace_checkpoint *checkpoint);
 /* One row of an array of changes; another member may follow before firn_mcp_json_end. */
-void firn_mcp_call_begin_change(struct firn_mcp_call *call, const firn_change *change);
+void firn_mcp_call_begin_change(struct firn_mcp_call *call, const firn_workspace_change *change);
 /* A visitor for the library that writes such rows. */
-int firn_mcp_call_visit_change(void *ctx, const firn_change *change);
+int firn_mcp_call_visit_change(void *ctx, const firn_workspace_change *change);
 
 #endif

@@ -14,7 +14,7 @@ struct attempt {
 };
 
 static int
-visit(void *ctx, const firn_checkpoint *checkpoint)
+visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     struct attempt *attempt = ctx;
     char text[160];

@@ -15,12 +15,12 @@ static const char list_hint[] = "checkpoint_list shows the checkpoints, checkpoi
 
 struct attempt {
     struct firn_mcp_call *call;
-    firn_diff_options options;
-    firn_diff_result result;
+    firn_workspace_diff_options options;
+    firn_workspace_diff_result result;
 };
 
 static const char *
-lines_name(firn_lines_kind kind)
+lines_name(firn_workspace_lines_kind kind)
 {
     switch (kind) {
     case FIRN_LINES_NONE:
@@ -38,7 +38,7 @@ lines_name(firn_lines_kind kind)
 }
 
 static void
-write_patch(struct firn_mcp_call *call, const firn_difference *difference)
+write_patch(struct firn_mcp_call *call, const firn_workspace_difference *difference)
 {
     struct firn_mcp_json patch = {0};
     bool has_room = call->result.size < PATCHES_SIZE_MAX;
@@ -52,7 +52,7 @@ write_patch(struct firn_mcp_call *call, const firn_difference *difference)
 }
 
 static int
-visit(void *ctx, const firn_difference *difference)
+visit(void *ctx, const firn_workspace_difference *difference)
 {
     struct attempt *attempt = ctx;
     struct firn_mcp_call *call = attempt->call;
@@ -83,7 +83,7 @@ attempt_diff(void *ctx, firn_error *err)
 }
 
 static void
-write_result(struct firn_mcp_call *call, const firn_diff_result *result)
+write_result(struct firn_mcp_call *call, const firn_workspace_diff_result *result)
 {
     firn_mcp_json_end(&call->result, '[');
     firn_mcp_call_write_not_shown(call, "changes_not_shown");
@@ -104,7 +104,7 @@ write_result(struct firn_mcp_call *call, const firn_diff_result *result)
 static int
 run(struct firn_mcp_call *call)
 {
-    struct attempt attempt = {call, FIRN_DIFF_OPTIONS_INIT, {.added = 0}};
+    struct attempt attempt = {call, FIRN_WORKSPACE_DIFF_OPTIONS_INIT, {.added = 0}};
     int code = firn_mcp_call_open(call);
     if (code == FIRN_OK) {
         code = firn_mcp_call_take_paths(call);

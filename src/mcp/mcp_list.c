@@ -5,7 +5,7 @@
 #include "mcp/mcp_tool.h"
 
 static void
-write_turn(struct firn_mcp_json *json, const firn_turn *turn)
+write_turn(struct firn_mcp_json *json, const firn_workspace_turn *turn)
 {
     if (turn->agent.size == 0) {
         return;
@@ -23,7 +23,7 @@ write_turn(struct firn_mcp_json *json, const firn_turn *turn)
 }
 
 static int
-visit(void *ctx, const firn_checkpoint *checkpoint)
+visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     struct firn_mcp_call *call = ctx;
     struct firn_mcp_json *json = &call->result;
@@ -53,7 +53,7 @@ visit(void *ctx, const firn_checkpoint *checkpoint)
 static int
 run(struct firn_mcp_call *call)
 {
-    firn_list_options options = FIRN_LIST_OPTIONS_INIT;
+    firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     int code = firn_mcp_call_open(call);
     if (code != FIRN_OK) {
         return code;

@@ -107,7 +107,8 @@ print_group(struct firn_mcp_json *out, struct side *before, struct side *after,
 }
 
 bool
-firn_mcp_patch_write(struct firn_mcp_json *out, const firn_difference *difference, size_t size_max)
+firn_mcp_patch_write(struct firn_mcp_json *out, const firn_workspace_difference *difference,
+                     size_t size_max)
 {
     struct side before = {difference->content_before, 0, 0};
     struct side after = {difference->content_after, 0, 0};

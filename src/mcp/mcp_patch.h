@@ -11,7 +11,7 @@
 /* Appends the hunks of a difference whose lines were counted to `out`, as bytes, with three lines
  * around each; nothing if there are none. Stops, and returns false, once `out` has more than
  * size_max bytes. */
-bool firn_mcp_patch_write(struct firn_mcp_json *out, const firn_difference *difference,
+bool firn_mcp_patch_write(struct firn_mcp_json *out, const firn_workspace_difference *difference,
                           size_t size_max);
 
 #endif

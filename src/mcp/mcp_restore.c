@@ -12,8 +12,8 @@ static const char list_hint[] = "checkpoint_list shows the checkpoints";
 struct attempt {
     struct firn_mcp_call *call;
     const char *reference; /* NULL: undo */
-    firn_restore_options options;
-    firn_restore_result result;
+    firn_workspace_restore_options options;
+    firn_workspace_restore_result result;
 };
 
 static int
@@ -32,7 +32,7 @@ static void
 write_result(struct attempt *attempt)
 {
     struct firn_mcp_call *call = attempt->call;
-    const firn_restore_result *result = &attempt->result;
+    const firn_workspace_restore_result *result = &attempt->result;
     firn_mcp_json_end(&call->result, '[');
     firn_mcp_call_write_not_shown(call, "changes_not_shown");
     firn_mcp_call_write_name(call, &result->checkpoint);
@@ -84,7 +84,7 @@ perform(struct firn_mcp_call *call, struct attempt *attempt)
 static int
 run_restore(struct firn_mcp_call *call)
 {
-    struct attempt attempt = {.call = call, .options = FIRN_RESTORE_OPTIONS_INIT};
+    struct attempt attempt = {.call = call, .options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT};
     attempt.reference = firn_mcp_arguments_string(call->arguments, "snapshot_id");
     return perform(call, &attempt);
 }
@@ -92,7 +92,7 @@ run_restore(struct firn_mcp_call *call)
 static int
 run_undo(struct firn_mcp_call *call)
 {
-    struct attempt attempt = {.call = call, .options = FIRN_RESTORE_OPTIONS_INIT};
+    struct attempt attempt = {.call = call, .options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT};
     return perform(call, &attempt);
 }
 

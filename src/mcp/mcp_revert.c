@@ -17,12 +17,12 @@ static const char conflict_hint[] =
 
 struct attempt {
     struct firn_mcp_call *call;
-    firn_revert_options options;
-    firn_revert_result result;
+    firn_workspace_revert_options options;
+    firn_workspace_revert_result result;
 };
 
 static const char *
-reason(firn_revert_conflict_kind kind)
+reason(firn_workspace_revert_conflict_kind kind)
 {
     switch (kind) {
     case FIRN_REVERT_LINES:
@@ -47,7 +47,7 @@ reason(firn_revert_conflict_kind kind)
 
 /* The first ones, as many as there is room for. */
 static int
-note_conflict(void *ctx, const firn_revert_conflict *conflict)
+note_conflict(void *ctx, const firn_workspace_revert_conflict *conflict)
 {
     struct firn_mcp_call *call = ctx;
     size_t at = strlen(call->conflicts);
@@ -74,7 +74,7 @@ static void
 write_result(struct attempt *attempt)
 {
     struct firn_mcp_call *call = attempt->call;
-    const firn_revert_result *result = &attempt->result;
+    const firn_workspace_revert_result *result = &attempt->result;
     firn_mcp_json_end(&call->result, '[');
     firn_mcp_call_write_not_shown(call, "changes_not_shown");
     firn_mcp_call_write_name(call, &result->after);
@@ -116,7 +116,7 @@ explain(struct attempt *attempt, int code)
 static int
 run_revert(struct firn_mcp_call *call)
 {
-    struct attempt attempt = {.call = call, .options = FIRN_REVERT_OPTIONS_INIT};
+    struct attempt attempt = {.call = call, .options = FIRN_WORKSPACE_REVERT_OPTIONS_INIT};
     int code = firn_mcp_call_open(call);
     if (code == FIRN_OK) {
         code = firn_mcp_call_take_paths(call);

@@ -6,8 +6,8 @@
 
 struct attempt {
     firn_workspace *workspace;
-    firn_save_options options;
-    firn_save_result result;
+    firn_workspace_save_options options;
+    firn_workspace_save_result result;
 };
 
 static int
@@ -18,7 +18,7 @@ attempt_save(void *ctx, firn_error *err)
 }
 
 static void
-write_result(struct firn_mcp_call *call, const firn_save_result *result)
+write_result(struct firn_mcp_call *call, const firn_workspace_save_result *result)
 {
     struct firn_mcp_json *json = &call->result;
     firn_mcp_call_write_name(call, &result->checkpoint);
@@ -37,7 +37,7 @@ write_result(struct firn_mcp_call *call, const firn_save_result *result)
 static int
 check_root(struct firn_mcp_call *call)
 {
-    firn_checkpoint ignored;
+    firn_workspace_checkpoint ignored;
     const char *why = firn_workspace_too_broad(call->workspace);
     if (why == NULL || firn_workspace_find(call->workspace, "latest", &ignored, NULL) == FIRN_OK) {
         return FIRN_OK;
@@ -51,7 +51,7 @@ check_root(struct firn_mcp_call *call)
 static int
 run(struct firn_mcp_call *call)
 {
-    struct attempt attempt = {NULL, FIRN_SAVE_OPTIONS_INIT, {.previous = 0}};
+    struct attempt attempt = {NULL, FIRN_WORKSPACE_SAVE_OPTIONS_INIT, {.previous = 0}};
     const json_t *message = json_object_get(call->arguments, "message");
     int code = firn_mcp_call_open(call);
     code = code == FIRN_OK ? check_root(call) : code;

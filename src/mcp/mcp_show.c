@@ -10,7 +10,7 @@
 static const char list_hint[] = "checkpoint_list shows the checkpoints";
 
 static const char *
-type_name(firn_entry_type type)
+type_name(firn_workspace_entry_type type)
 {
     switch (type) {
     case FIRN_TYPE_FILE:
@@ -42,7 +42,7 @@ is_asked_for(const struct firn_mcp_call *call, firn_slice path)
 }
 
 static int
-visit(void *ctx, const firn_entry_info *entry)
+visit(void *ctx, const firn_workspace_entry *entry)
 {
     struct firn_mcp_call *call = ctx;
     char mode[8];
@@ -66,7 +66,7 @@ visit(void *ctx, const firn_entry_info *entry)
 static int
 run(struct firn_mcp_call *call)
 {
-    firn_checkpoint checkpoint;
+    firn_workspace_checkpoint checkpoint;
     const char *reference = firn_mcp_arguments_string(call->arguments, "snapshot_id");
     int code = firn_mcp_call_open(call);
     if (code == FIRN_OK) {

@@ -8,8 +8,8 @@ static const char save_hint[] = "checkpoint_list shows the checkpoints, checkpoi
 
 struct attempt {
     struct firn_mcp_call *call;
-    firn_status_options options;
-    firn_status_result result;
+    firn_workspace_status_options options;
+    firn_workspace_status_result result;
 };
 
 static int
@@ -24,7 +24,7 @@ attempt_status(void *ctx, firn_error *err)
 static int
 write_pending(struct firn_mcp_call *call, bool was_running)
 {
-    firn_pending_restore pending;
+    firn_workspace_pending_restore pending;
     int code = firn_workspace_pending(call->workspace, &pending, &call->error);
     if (code == FIRN_OK) {
         firn_mcp_json_bool(&call->result, "restore_pending", pending.is_pending);
@@ -34,7 +34,8 @@ write_pending(struct firn_mcp_call *call, bool was_running)
 }
 
 static int
-write_result(struct firn_mcp_call *call, const firn_status_result *result, bool was_running)
+write_result(struct firn_mcp_call *call, const firn_workspace_status_result *result,
+             bool was_running)
 {
     firn_mcp_json_end(&call->result, '[');
     firn_mcp_call_write_not_shown(call, "changes_not_shown");
@@ -51,7 +52,7 @@ write_result(struct firn_mcp_call *call, const firn_status_result *result, bool 
 static int
 run(struct firn_mcp_call *call)
 {
-    struct attempt attempt = {call, FIRN_STATUS_OPTIONS_INIT, {.added = 0}};
+    struct attempt attempt = {call, FIRN_WORKSPACE_STATUS_OPTIONS_INIT, {.added = 0}};
     int code = firn_mcp_call_open(call);
     if (code == FIRN_OK) {
         code = firn_mcp_call_take_paths(call);
@@ -65,7 +66,7 @@ run(struct firn_mcp_call *call)
     attempt.options.file_size_max = call->max_file_size;
     attempt.options.gitignore = call->saves_gitignore;
     attempt.options.callbacks = firn_mcp_call_callbacks(call);
-    firn_pending_restore earlier;
+    firn_workspace_pending_restore earlier;
     bool was_running =
         firn_workspace_pending(call->workspace, &earlier, NULL) == FIRN_OK && earlier.is_running;
     firn_mcp_json_begin(&call->result, "changes", '[');

@@ -254,7 +254,7 @@ verify(const char *path, uint64_t acknowledged)
 {
     firn_error err;
     struct store store;
-    firn_check_report report = {.size = sizeof report};
+    firn_store_check_result report = {.size = sizeof report};
     struct expected *expected = calloc(KEYS, sizeof *expected);
     if (expected == NULL) {
         return 1;

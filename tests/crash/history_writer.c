@@ -315,17 +315,17 @@ run_make(const struct store *store, const struct model *model, uint64_t n, bool 
     char name[NAME_SIZE];
     if (makes_room) {
         const char *oldest = checkpoint_name(model->checkpoints[0].number, name);
-        return firn_checkpoint_delete(store->handle, &oldest, 1, err);
+        return firn_store_checkpoint_delete(store->handle, &oldest, 1, err);
     }
-    return firn_checkpoint_create(store->handle, checkpoint_name(n, name), NULL, NULL, err);
+    return firn_store_checkpoint_create(store->handle, checkpoint_name(n, name), NULL, NULL, err);
 }
 
 static int
 run_export(const struct store *store, const char *dir, firn_error *err)
 {
-    firn_checkpoint_export_options options = FIRN_CHECKPOINT_EXPORT_OPTIONS_INIT;
+    firn_store_export_options options = FIRN_STORE_EXPORT_OPTIONS_INIT;
     options.replace_existing = true;
-    return firn_checkpoint_export(store->handle, NULL, path_in(dir, "file"), &options, err);
+    return firn_store_export(store->handle, NULL, path_in(dir, "file"), &options, err);
 }
 
 static int
@@ -364,11 +364,11 @@ run_part(const struct store *store, const struct model *model, const char *dir, 
     case MAKE:
         return run_make(store, model, n, part < parts - 1, err);
     case RESTORE:
-        return firn_checkpoint_restore(
+        return firn_store_restore(
             store->handle, checkpoint_name(model->checkpoints[chosen(model, n)].number, name), NULL,
             err);
     case UNDO:
-        return firn_checkpoint_undo(store->handle, NULL, err);
+        return firn_store_undo(store->handle, NULL, err);
     case FLUSH:
         return firn_store_flush(store->handle, err);
     case COMPACT:
@@ -447,7 +447,7 @@ run_writer(const char *dir, uint64_t step, unsigned part)
 
 /* Whether a keyspace has exactly these keys, at a view or now. */
 static bool
-has_keys(firn_keyspace *keyspace, firn_view *view, const uint64_t *numbers, size_t count)
+has_keys(firn_keyspace *keyspace, firn_snapshot *view, const uint64_t *numbers, size_t count)
 {
     firn_error err;
     firn_cursor *cursor;
@@ -481,7 +481,7 @@ has_keys(firn_keyspace *keyspace, firn_view *view, const uint64_t *numbers, size
 }
 
 static bool
-has_state(const struct store *store, firn_view *view, const struct state *state)
+has_state(const struct store *store, firn_snapshot *view, const struct state *state)
 {
     firn_error err;
     char text[NAME_SIZE];
@@ -528,20 +528,20 @@ has_model(const struct store *store, const struct model *model)
     if (!has_state(store, NULL, &model->now)) {
         return false;
     }
-    if (firn_checkpoint_list(store->handle, NULL, visit, &listing, &err) != FIRN_OK) {
+    if (firn_store_checkpoint_list(store->handle, NULL, visit, &listing, &err) != FIRN_OK) {
         die("list", &err);
     }
     bool is_same = listing.is_same && listing.left == 0;
     for (size_t i = 0; i < model->count && is_same; i++) {
-        firn_view *view;
+        firn_snapshot *view;
         char name[NAME_SIZE];
-        firn_view_options at = FIRN_VIEW_OPTIONS_INIT;
+        firn_snapshot_options at = FIRN_SNAPSHOT_OPTIONS_INIT;
         at.checkpoint = checkpoint_name(model->checkpoints[i].number, name);
-        if (firn_view_open(store->handle, &at, &view, &err) != FIRN_OK) {
+        if (firn_snapshot_open(store->handle, &at, &view, &err) != FIRN_OK) {
             die("view", &err);
         }
         is_same = has_state(store, view, &model->checkpoints[i].state);
-        firn_view_close(view);
+        firn_snapshot_close(view);
     }
     return is_same;
 }
@@ -550,7 +550,7 @@ static void
 open_copy(const char *path, struct store *out)
 {
     firn_error err;
-    firn_check_report report = {.size = sizeof report};
+    firn_store_check_result report = {.size = sizeof report};
     firn_store_options options = FIRN_STORE_OPTIONS_INIT;
     options.read_only = true;
     int rc = firn_store_open(path, &options, &out->handle, &err);
@@ -655,7 +655,7 @@ verify(const char *dir, uint64_t step, unsigned part, uint64_t acknowledged, uin
     static struct model model;
     firn_error err;
     struct store store;
-    firn_check_report report = {.size = sizeof report};
+    firn_store_check_result report = {.size = sizeof report};
     if (acknowledged > step) {
         step = acknowledged;
         part = 9; /* all of them */

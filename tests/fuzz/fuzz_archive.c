@@ -87,7 +87,7 @@ use(struct firn_os *os, struct firn_os_dir *root)
     const struct firn_db_options options = {.read_only = true, .memory_bytes = 1 << 20};
     struct firn_storefile_progress progress = {0};
     struct firn_db_checkpoint_info info;
-    firn_check_report report;
+    firn_store_check_result report;
     struct firn_db *db;
     unsigned names = 0;
     firn_error err;

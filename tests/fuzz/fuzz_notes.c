@@ -93,8 +93,8 @@ static void
 prepare(struct machine *machine)
 {
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
-    firn_save_options save = FIRN_SAVE_OPTIONS_INIT;
-    firn_save_result result;
+    firn_workspace_save_options save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+    firn_workspace_save_result result;
     const struct firn_catalog_journal none = {.state = FIRN_CATALOG_JOURNAL_NONE};
     CHECK(firn_sim_memory_create(1, &machine->os, NULL) == FIRN_OK);
     struct firn_os_dir *top = open_dir(machine, "/");

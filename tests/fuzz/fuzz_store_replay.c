@@ -110,7 +110,7 @@ is_not_k(void *ctx, const char *name)
 
 /* Opens, looks at everything, and abandons; *out_added commits have been made. */
 static int
-open_and_walk(struct firn_os_dir *dir, bool read_only, firn_check_report *report,
+open_and_walk(struct firn_os_dir *dir, bool read_only, firn_store_check_result *report,
               uint64_t *out_added)
 {
     *out_added = 0;
@@ -176,8 +176,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else {
         write_identity(dir, rest);
     }
-    firn_check_report first = {0};
-    firn_check_report second = {0};
+    firn_store_check_result first = {0};
+    firn_store_check_result second = {0};
     uint64_t added;
     int rc = open_and_walk(dir, true, &first, &added);
     CHECK(open_and_walk(dir, false, &second, &added) == rc);

@@ -124,7 +124,7 @@ static void
 read_record(firn_slice bytes)
 {
     struct firn_catalog_record record;
-    firn_checkpoint checkpoint;
+    firn_workspace_checkpoint checkpoint;
     firn_error err = {0};
     int rc = firn_catalog_record_decode(bytes, &record, &err);
     if (rc != FIRN_OK) {

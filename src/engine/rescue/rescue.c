@@ -398,7 +398,7 @@ examine(struct rescuing *rescuing, bool *out_is_sound, firn_error *err)
 {
     const struct firn_db_options options = {.read_only = true, .memory_bytes = MEMORY_BYTES};
     const struct firn_db_check_options check = {.on_damage = ignore_damage};
-    firn_check_report report = {.size = sizeof report};
+    firn_store_check_result report = {.size = sizeof report};
     struct firn_db *db;
     firn_error found;
     *out_is_sound = false;

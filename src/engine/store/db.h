@@ -79,7 +79,7 @@ struct firn_db_check_options {
 };
 /* options may be NULL. */
 FIRN_MUST_CHECK int firn_db_check(struct firn_db *db, const struct firn_db_check_options *options,
-                                  firn_check_report *report, firn_error *err);
+                                  firn_store_check_result *report, firn_error *err);
 FIRN_MUST_CHECK int firn_db_refresh(struct firn_db *db, firn_error *err);
 FIRN_MUST_CHECK int firn_db_maintain_flush(struct firn_db *db, firn_error *err);
 /* Flushes, and does those compactions that the store itself would do next; those of one keyspace
@@ -93,7 +93,7 @@ FIRN_MUST_CHECK int firn_db_maintain_compact(struct firn_db *db,
 /* Of a keyspace, what reaches into a range. */
 /* What a range of keys takes up, about; upper NULL: no bound. */
 FIRN_MUST_CHECK int firn_db_stats_range(const struct firn_db_keyspace *keyspace, firn_slice lower,
-                                        const firn_slice *upper, firn_range_size *out,
+                                        const firn_slice *upper, firn_keyspace_size *out,
                                         firn_error *err);
 FIRN_MUST_CHECK int firn_db_maintain_compact_range(const struct firn_db_keyspace *keyspace,
                                                    const struct firn_lsm_range *range,

@@ -297,7 +297,7 @@ check_identity(struct firn_db *db, firn_error *err)
 struct counting {
     const struct firn_step *step; /* may be NULL */
     struct firn_db_view *view;
-    firn_check_report *report;
+    firn_store_check_result *report;
     struct damage *damage;
     firn_error *err;
 };
@@ -352,7 +352,7 @@ visit_name(void *ctx, const char *name)
 }
 
 static int
-count_entries(struct check *check, firn_check_report *report, struct damage *damage,
+count_entries(struct check *check, firn_store_check_result *report, struct damage *damage,
               firn_error *err)
 {
     struct counting counting = {.report = report, .damage = damage, .err = err};
@@ -426,7 +426,8 @@ check_archive(struct check *check, struct damage *damage, firn_error *err)
 }
 
 static int
-check_all(struct check *check, struct damage *damage, firn_check_report *report, firn_error *err)
+check_all(struct check *check, struct damage *damage, firn_store_check_result *report,
+          firn_error *err)
 {
     firn_error found;
     int rc;
@@ -451,7 +452,7 @@ out:
 
 int
 firn_db_check(struct firn_db *db, const struct firn_db_check_options *options,
-              firn_check_report *report, firn_error *err)
+              firn_store_check_result *report, firn_error *err)
 {
     static const struct firn_db_check_options none = {0};
     options = options != NULL ? options : &none;

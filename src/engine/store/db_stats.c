@@ -397,14 +397,14 @@ append_state(const firn_store_statistics *stats, struct firn_buf *out)
 
 int
 firn_db_stats_range(const struct firn_db_keyspace *keyspace, firn_slice lower,
-                    const firn_slice *upper, firn_range_size *out, firn_error *err)
+                    const firn_slice *upper, firn_keyspace_size *out, firn_error *err)
 {
     const struct firn_lsm_bounds bounds = {lower.data == NULL ? firn_str("") : lower, upper};
     struct firn_lsm_size found = {0};
     struct firn_db_view *view = NULL;
     struct firn_db_tree *tree;
     int rc;
-    *out = (firn_range_size){.size = sizeof *out};
+    *out = (firn_keyspace_size){.size = sizeof *out};
     FIRN_TRY(firn_db_view_open(keyspace->db, &view, err));
     FIRN_TRY(firn_db_get_tree(keyspace, view->node.image, &view->node.view, &tree, err));
     if (tree != NULL) {

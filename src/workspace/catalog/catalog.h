@@ -344,9 +344,11 @@ enum { FIRN_CATALOG_TURNS_MAX = 64 }; /* of a workspace; the oldest go */
  * borrows from them. FIRN_NOT_FOUND. */
 FIRN_MUST_CHECK int firn_catalog_turns_get(struct firn_catalog *catalog, uint32_t workspace,
                                            firn_slice agent, firn_slice session,
-                                           struct firn_buf *out, firn_turn *turn, firn_error *err);
+                                           struct firn_buf *out, firn_workspace_turn *turn,
+                                           firn_error *err);
 /* Notes that a turn has begun, in a commit of its own that is not synced. */
 FIRN_MUST_CHECK int firn_catalog_turns_put(struct firn_catalog *catalog, uint32_t workspace,
-                                           const firn_turn *turn, int64_t now_ns, firn_error *err);
+                                           const firn_workspace_turn *turn, int64_t now_ns,
+                                           firn_error *err);
 
 #endif

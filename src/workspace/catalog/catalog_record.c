@@ -47,7 +47,7 @@ out:
 }
 
 static int
-encode_turn(const firn_turn *turn, struct firn_buf *out)
+encode_turn(const firn_workspace_turn *turn, struct firn_buf *out)
 {
     DCHECK(turn->agent.size <= FIRN_CATALOG_RECORD_TURN_NAME_SIZE_MAX);
     DCHECK(turn->session.size <= FIRN_CATALOG_RECORD_TURN_NAME_SIZE_MAX);
@@ -244,7 +244,7 @@ static bool
 decode_turn(firn_slice field, struct firn_catalog_record *record)
 {
     struct firn_reader reader = firn_reader_of(field);
-    firn_turn *turn = &record->turn;
+    firn_workspace_turn *turn = &record->turn;
     return firn_reader_sized(&reader, FIRN_CATALOG_RECORD_TURN_NAME_SIZE_MAX, &turn->agent) &&
            firn_reader_sized(&reader, FIRN_CATALOG_RECORD_TURN_NAME_SIZE_MAX, &turn->session) &&
            firn_reader_varint(&reader, &turn->number) &&
@@ -382,22 +382,23 @@ firn_catalog_record_id_text(const uint8_t *id, char *out)
 }
 
 void
-firn_catalog_record_to_checkpoint(const struct firn_catalog_record *record, firn_checkpoint *out)
+firn_catalog_record_to_checkpoint(const struct firn_catalog_record *record,
+                                  firn_workspace_checkpoint *out)
 {
-    *out = (firn_checkpoint){.number = record->number,
-                             .is_safety = record->is_safety,
-                             .include_deps = record->include_deps,
-                             .created_ns = record->created_ns,
-                             .message = record->message,
-                             .root = record->root.hash,
-                             .files = record->files,
-                             .directories = record->directories,
-                             .bytes = record->bytes,
-                             .new_objects = record->new_objects,
-                             .added_bytes = record->added_bytes,
-                             .excluded = record->excluded,
-                             .skipped = record->skipped,
-                             .turn = record->turn};
+    *out = (firn_workspace_checkpoint){.number = record->number,
+                                       .is_safety = record->is_safety,
+                                       .include_deps = record->include_deps,
+                                       .created_ns = record->created_ns,
+                                       .message = record->message,
+                                       .root = record->root.hash,
+                                       .files = record->files,
+                                       .directories = record->directories,
+                                       .bytes = record->bytes,
+                                       .new_objects = record->new_objects,
+                                       .added_bytes = record->added_bytes,
+                                       .excluded = record->excluded,
+                                       .skipped = record->skipped,
+                                       .turn = record->turn};
     firn_slice left = record->forgotten;
     firn_slice path;
     while (firn_catalog_record_forgotten_next(&left, &path)) {
@@ -407,14 +408,14 @@ firn_catalog_record_to_checkpoint(const struct firn_catalog_record *record, firn
 }
 
 size_t
-firn_catalog_record_checkpoint_size(const firn_checkpoint *checkpoint)
+firn_catalog_record_checkpoint_size(const firn_workspace_checkpoint *checkpoint)
 {
-    const firn_turn *turn = &checkpoint->turn;
+    const firn_workspace_turn *turn = &checkpoint->turn;
     return checkpoint->message.size + turn->agent.size + turn->session.size + turn->prompt.size;
 }
 
 int
-firn_catalog_record_checkpoints_own(firn_checkpoint *const *checkpoints, size_t count,
+firn_catalog_record_checkpoints_own(firn_workspace_checkpoint *const *checkpoints, size_t count,
                                     struct firn_buf *out)
 {
     size_t size = 0;
@@ -424,7 +425,7 @@ firn_catalog_record_checkpoints_own(firn_checkpoint *const *checkpoints, size_t 
     firn_buf_clear(out);
     int rc = firn_buf_reserve(out, size);
     for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
-        firn_turn *turn = &checkpoints[i]->turn;
+        firn_workspace_turn *turn = &checkpoints[i]->turn;
         firn_slice *const slices[] = {&checkpoints[i]->message, &turn->agent, &turn->session,
                                       &turn->prompt};
         for (size_t k = 0; k < sizeof slices / sizeof slices[0]; k++) {

@@ -58,7 +58,7 @@ struct firn_catalog_record {
     bool has_rules;
     firn_hash rules;      /* the object that holds the rules of the save; zeros unless has_rules */
     firn_slice forgotten; /* paths, encoded; firn_catalog_record_forgotten_next */
-    firn_turn turn;       /* its agent is empty where there was none */
+    firn_workspace_turn turn; /* its agent is empty where there was none */
 };
 
 /* Takes the next path off record->forgotten; false at the end. */
@@ -75,13 +75,14 @@ FIRN_MUST_CHECK int firn_catalog_record_decode(firn_slice bytes, struct firn_cat
                                                firn_error *err);
 /* The public face of a record; its slices stay borrowed. */
 void firn_catalog_record_to_checkpoint(const struct firn_catalog_record *record,
-                                       firn_checkpoint *out);
+                                       firn_workspace_checkpoint *out);
 /* Bytes that the slices of a checkpoint have in all. */
-size_t firn_catalog_record_checkpoint_size(const firn_checkpoint *checkpoint);
+size_t firn_catalog_record_checkpoint_size(const firn_workspace_checkpoint *checkpoint);
 /* Copies the slices of checkpoints into out, which is replaced, and lets them borrow from there.
  * The slices must not lie in out. Cannot fail where out has room for all of them. */
-FIRN_MUST_CHECK int firn_catalog_record_checkpoints_own(firn_checkpoint *const *checkpoints,
-                                                        size_t count, struct firn_buf *out);
+FIRN_MUST_CHECK int
+firn_catalog_record_checkpoints_own(firn_workspace_checkpoint *const *checkpoints, size_t count,
+                                    struct firn_buf *out);
 
 /* 32 letters k–z and a NUL: k is 0, z is 15, high half of a byte first. */
 void firn_catalog_record_id_text(const uint8_t *id, char *out);

@@ -33,7 +33,7 @@ make_key(uint32_t workspace, firn_slice agent, firn_slice session, struct firn_b
 }
 
 static int
-decode(firn_slice value, int64_t *out_time_ns, firn_turn *out, firn_error *err)
+decode(firn_slice value, int64_t *out_time_ns, firn_workspace_turn *out, firn_error *err)
 {
     struct firn_reader reader = firn_reader_of(value);
     uint8_t format = 0;
@@ -54,7 +54,8 @@ decode(firn_slice value, int64_t *out_time_ns, firn_turn *out, firn_error *err)
 
 int
 firn_catalog_turns_get(struct firn_catalog *catalog, uint32_t workspace, firn_slice agent,
-                       firn_slice session, struct firn_buf *out, firn_turn *turn, firn_error *err)
+                       firn_slice session, struct firn_buf *out, firn_workspace_turn *turn,
+                       firn_error *err)
 {
     struct firn_db_keyspace *turns;
     struct firn_buf key = {0};
@@ -63,7 +64,7 @@ firn_catalog_turns_get(struct firn_catalog *catalog, uint32_t workspace, firn_sl
     FIRN_TRY(make_key(workspace, agent, session, &key, err));
     FIRN_TRY(firn_db_keyspace_open(firn_catalog_db(catalog), keyspace_name, &turns, err));
     FIRN_TRY(firn_db_get(turns, firn_buf_slice(&key), out, err));
-    *turn = (firn_turn){.agent = agent, .session = session};
+    *turn = (firn_workspace_turn){.agent = agent, .session = session};
     FIRN_TRY(decode(firn_buf_slice(out), &time_ns, turn, err));
 out:
     firn_buf_deinit(&key);
@@ -87,7 +88,7 @@ make_room(struct firn_db_keyspace *turns, uint32_t workspace, struct firn_db_bat
     FIRN_TRY(firn_db_cursor_open(turns, &options, &cursor, err));
     for (rc = firn_db_cursor_first(cursor, err); rc == FIRN_OK && firn_db_cursor_valid(cursor);
          rc = firn_db_cursor_next(cursor, err), count++) {
-        firn_turn turn;
+        firn_workspace_turn turn;
         int64_t time_ns = INT64_MIN; /* what cannot be read goes first */
         if (decode(firn_db_cursor_value(cursor), &time_ns, &turn, NULL) != FIRN_OK) {
             time_ns = INT64_MIN;
@@ -111,7 +112,7 @@ out:
 }
 
 static int
-encode(const firn_turn *turn, int64_t now_ns, struct firn_buf *out)
+encode(const firn_workspace_turn *turn, int64_t now_ns, struct firn_buf *out)
 {
     DCHECK(turn->prompt.size <= FIRN_CATALOG_RECORD_PROMPT_SIZE_MAX);
     int rc;
@@ -124,8 +125,8 @@ out:
 }
 
 int
-firn_catalog_turns_put(struct firn_catalog *catalog, uint32_t workspace, const firn_turn *turn,
-                       int64_t now_ns, firn_error *err)
+firn_catalog_turns_put(struct firn_catalog *catalog, uint32_t workspace,
+                       const firn_workspace_turn *turn, int64_t now_ns, firn_error *err)
 {
     struct firn_db *db = firn_catalog_db(catalog);
     struct firn_db_keyspace *turns;

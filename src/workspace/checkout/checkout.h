@@ -47,7 +47,7 @@ struct firn_checkout_options {
     unsigned threads;                    /* 0: one for each processor */
     bool is_foreign;                     /* the store is another user's: see checkout_stage.c */
     firn_callbacks callbacks;
-    int (*visit)(void *ctx, const firn_change *change); /* may be NULL */
+    int (*visit)(void *ctx, const firn_workspace_change *change); /* may be NULL */
     /* *out_size: of the part of the path that names the entry which was left out. May be NULL: then
      * nothing is known. */
     enum firn_checkout_unsaved (*unsaved_why)(void *ctx, firn_slice path, size_t *out_size);

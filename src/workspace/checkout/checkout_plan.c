@@ -588,9 +588,9 @@ tell(struct firn_checkout *apply, const struct firn_difference_walk_change *chan
         change->path.size == 0) {
         return FIRN_OK;
     }
-    firn_change told;
-    firn_entry_info before;
-    firn_entry_info after;
+    firn_workspace_change told;
+    firn_workspace_entry before;
+    firn_workspace_entry after;
     firn_difference_walk_to_change(change, &before, &after, &told);
     int rc = apply->options.visit(apply->options.callbacks.ctx, &told);
     return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");

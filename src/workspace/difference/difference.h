@@ -106,11 +106,11 @@ FIRN_MUST_CHECK int firn_difference_walk(
 
 /* The public face of a change that is not SAME; *out points into the two others. */
 void firn_difference_walk_to_change(const struct firn_difference_walk_change *change,
-                                    firn_entry_info *before, firn_entry_info *after,
-                                    firn_change *out);
+                                    firn_workspace_entry *before, firn_workspace_entry *after,
+                                    firn_workspace_change *out);
 /* The public face of an entry. */
 void firn_difference_walk_to_info(firn_slice path, const struct firn_tree_entry *entry,
-                                  firn_entry_info *out);
+                                  firn_workspace_entry *out);
 
 /* Three trees made into one: what ours and theirs have each changed of the base. */
 
@@ -125,7 +125,7 @@ struct firn_difference_merge_options {
     int64_t now_ns; /* the time of files that are merged line by line */
     /* Takes what is made: directories, parts before the index above them, and contents. */
     int (*put)(void *ctx, const struct firn_objects_object *object, firn_error *err);
-    int (*on_conflict)(void *ctx, const firn_revert_conflict *conflict, firn_error *err);
+    int (*on_conflict)(void *ctx, const firn_workspace_revert_conflict *conflict, firn_error *err);
     /* A path that differs, that ours has not, and where something stands all the same. */
     int (*on_left_alone)(void *ctx, firn_slice path, firn_error *err);
     /* A reserved name (tree.h) at which theirs differs from the base; may be NULL. */
@@ -154,8 +154,8 @@ struct firn_difference_merge_counts {
  * names another one which is not the same file. difference_merge.c. */
 FIRN_MUST_CHECK int firn_difference_merge_links_check(
     const struct firn_difference_walk_side *tree,
-    int (*on_conflict)(void *ctx, const firn_revert_conflict *conflict, firn_error *err), void *ctx,
-    struct firn_difference_merge_counts *out, firn_error *err);
+    int (*on_conflict)(void *ctx, const firn_workspace_revert_conflict *conflict, firn_error *err),
+    void *ctx, struct firn_difference_merge_counts *out, firn_error *err);
 
 /* A tree without some of its paths. */
 
@@ -212,7 +212,7 @@ void firn_difference_lines_deinit(struct firn_difference_lines *lines);
  * stored. */
 FIRN_MUST_CHECK int firn_difference_lines_compare(struct firn_difference_lines *lines,
                                                   const struct firn_difference_walk_change *change,
-                                                  firn_difference *out, firn_error *err);
+                                                  firn_workspace_difference *out, firn_error *err);
 
 /* Which of the files that went came back under another name. */
 

@@ -37,7 +37,7 @@ enum firn_difference_merge_entry_verdict {
 
 struct firn_difference_merge_entry_ruling {
     enum firn_difference_merge_entry_verdict verdict;
-    firn_revert_conflict_kind conflict; /* of CONFLICT and of the two OF_DIR */
+    firn_workspace_revert_conflict_kind conflict; /* of CONFLICT and of the two OF_DIR */
     /* Ours has nothing here: if something stands on the disk it was left out, and is left alone. */
     bool asks_disk;
 };

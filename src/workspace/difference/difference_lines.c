@@ -48,7 +48,7 @@ tell(const struct firn_difference_lines *lines, firn_notice_kind kind, firn_slic
 
 static int
 load_disk(struct firn_difference_lines *lines, firn_slice path, const struct firn_tree_entry *entry,
-          struct firn_buf *out, firn_lines_kind *out_kind, firn_error *err)
+          struct firn_buf *out, firn_workspace_lines_kind *out_kind, firn_error *err)
 {
     DCHECK(lines->disk != NULL);
     firn_error cause = {0};
@@ -73,7 +73,7 @@ load_disk(struct firn_difference_lines *lines, firn_slice path, const struct fir
 
 static int
 load_stored(struct firn_difference_lines *lines, const struct firn_tree_entry *entry,
-            struct firn_buf *out, firn_lines_kind *out_kind, firn_error *err)
+            struct firn_buf *out, firn_workspace_lines_kind *out_kind, firn_error *err)
 {
     bool is_text;
     int rc = firn_difference_content_load_stored(lines->objects, lines->scratch, entry, out,
@@ -93,7 +93,7 @@ is_file(const struct firn_tree_entry *entry)
 /* Brings a version into memory, if there is one; *out_kind stays NONE if it is text or missing. */
 static int
 load(struct firn_difference_lines *lines, firn_slice path, const struct firn_tree_entry *entry,
-     bool from_disk, struct firn_buf *out, firn_lines_kind *out_kind, firn_error *err)
+     bool from_disk, struct firn_buf *out, firn_workspace_lines_kind *out_kind, firn_error *err)
 {
     firn_buf_clear(out);
     if (!is_file(entry) || *out_kind != FIRN_LINES_NONE) {
@@ -108,7 +108,7 @@ load(struct firn_difference_lines *lines, firn_slice path, const struct firn_tre
 }
 
 static int
-compare(struct firn_difference_lines *lines, firn_difference *out, firn_error *err)
+compare(struct firn_difference_lines *lines, firn_workspace_difference *out, firn_error *err)
 {
     struct firn_line_diff *diff = &lines->diff;
     DCHECK(lines->before.size <= FIRN_LINE_DIFF_TEXT_SIZE_MAX &&
@@ -138,11 +138,11 @@ compare(struct firn_difference_lines *lines, firn_difference *out, firn_error *e
 int
 firn_difference_lines_compare(struct firn_difference_lines *lines,
                               const struct firn_difference_walk_change *change,
-                              firn_difference *out, firn_error *err)
+                              firn_workspace_difference *out, firn_error *err)
 {
     const unsigned about_content = FIRN_DIFFERENCE_WALK_TYPE | FIRN_DIFFERENCE_WALK_CONTENT;
     DCHECK(out->lines == FIRN_LINES_NONE && out->hunk_count == 0);
-    firn_lines_kind kind = FIRN_LINES_NONE;
+    firn_workspace_lines_kind kind = FIRN_LINES_NONE;
     bool may_differ =
         change->kind != FIRN_DIFFERENCE_WALK_CHANGED || (change->what & about_content) != 0;
     if (!may_differ || !(is_file(change->before) || is_file(change->after))) {

@@ -67,8 +67,8 @@ is_dir(const struct firn_tree_entry *entry)
 
 /* ---- conflicts ---- */
 
-static const firn_entry_info *
-info_of(firn_slice path, const struct firn_tree_entry *entry, firn_entry_info *room)
+static const firn_workspace_entry *
+info_of(firn_slice path, const struct firn_tree_entry *entry, firn_workspace_entry *room)
 {
     if (entry == NULL) {
         return NULL;
@@ -80,9 +80,9 @@ info_of(firn_slice path, const struct firn_tree_entry *entry, firn_entry_info *r
 /* Completes a conflict that has its kind, and tells it. */
 static int
 tell(struct merge *merge, const struct firn_difference_merge_entry_sides *sides,
-     firn_revert_conflict *conflict, firn_error *err)
+     firn_workspace_revert_conflict *conflict, firn_error *err)
 {
-    firn_entry_info infos[SIDES];
+    firn_workspace_entry infos[SIDES];
     DCHECK(sides->base != NULL || sides->ours != NULL || sides->theirs != NULL);
     conflict->path = path_of(merge);
     conflict->after = info_of(conflict->path, sides->base, &infos[BASE]);
@@ -93,9 +93,9 @@ tell(struct merge *merge, const struct firn_difference_merge_entry_sides *sides,
 
 static int
 tell_kind(struct merge *merge, const struct firn_difference_merge_entry_sides *sides,
-          firn_revert_conflict_kind kind, firn_error *err)
+          firn_workspace_revert_conflict_kind kind, firn_error *err)
 {
-    firn_revert_conflict conflict = {.kind = kind};
+    firn_workspace_revert_conflict conflict = {.kind = kind};
     return tell(merge, sides, &conflict, err);
 }
 
@@ -255,7 +255,7 @@ merge_lines(struct merge *merge, const struct firn_difference_merge_entry_sides 
 {
     const struct firn_line_merge *lines = &merge->content.merge;
     enum firn_difference_merge_content_outcome outcome;
-    firn_revert_conflict conflict = {.kind = FIRN_REVERT_CONTENT};
+    firn_workspace_revert_conflict conflict = {.kind = FIRN_REVERT_CONTENT};
     int rc = content_run(&merge->content, path_of(merge), sides, &outcome, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -328,7 +328,7 @@ ruling(enum firn_difference_merge_entry_verdict verdict)
 }
 
 static struct firn_difference_merge_entry_ruling
-conflict(firn_revert_conflict_kind kind)
+conflict(firn_workspace_revert_conflict_kind kind)
 {
     return (struct firn_difference_merge_entry_ruling){
         .verdict = FIRN_DIFFERENCE_MERGE_ENTRY_CONFLICT, .conflict = kind};
@@ -514,7 +514,7 @@ merge_leaf(struct merge *merge, const struct firn_difference_merge_entry_sides *
            firn_error *err)
 {
     struct firn_tree_entry entry;
-    firn_revert_conflict conflict = {.kind = FIRN_REVERT_ATTRIBUTES};
+    firn_workspace_revert_conflict conflict = {.kind = FIRN_REVERT_ATTRIBUTES};
     enum firn_difference_merge_entry_content content = entry_make(sides, &entry, &conflict.what);
     int rc;
     DCHECK(sides->ours != NULL && !is_dir(sides->ours));
@@ -589,7 +589,7 @@ enter(struct merge *merge, const struct firn_difference_merge_entry_sides *sides
     const struct firn_tree_entry *entries[SIDES] = {sides->base, sides->ours, sides->theirs};
     struct level level = {.path_size = merge->path.size,
                           .may_vanish = sides->ours == NULL || sides->theirs == NULL};
-    firn_revert_conflict conflict = {.kind = FIRN_REVERT_ATTRIBUTES};
+    firn_workspace_revert_conflict conflict = {.kind = FIRN_REVERT_ATTRIBUTES};
     int rc;
     FIRN_TRY(reserve_level(merge, err));
     (void)entry_make(sides, &level.entry, &conflict.what);
@@ -686,7 +686,7 @@ is_unchanged(struct merge *merge, const struct firn_tree_entry *base, int side,
 /* One side has something else where the base and the other, `side`, have a directory. */
 static int
 replace_directory(struct merge *merge, const struct firn_difference_merge_entry_sides *sides,
-                  int side, firn_revert_conflict_kind kind, firn_error *err)
+                  int side, firn_workspace_revert_conflict_kind kind, firn_error *err)
 {
     const struct firn_tree_entry *kept = side == OURS ? sides->ours : sides->theirs;
     const struct firn_tree_entry *other = side == OURS ? sides->theirs : sides->ours;

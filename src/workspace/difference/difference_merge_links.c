@@ -20,16 +20,16 @@
 struct checking {
     struct firn_tree_lookup links;
     struct firn_difference_merge_counts *counts;
-    int (*on_conflict)(void *ctx, const firn_revert_conflict *conflict, firn_error *err);
+    int (*on_conflict)(void *ctx, const firn_workspace_revert_conflict *conflict, firn_error *err);
     void *ctx;
 };
 
 static int
 tell(struct checking *checking, const struct firn_difference_walk_change *change, firn_error *err)
 {
-    firn_entry_info now;
+    firn_workspace_entry now;
     firn_difference_walk_to_info(change->path, change->after, &now);
-    const firn_revert_conflict conflict = {
+    const firn_workspace_revert_conflict conflict = {
         .kind = FIRN_REVERT_HARD_LINKS, .path = change->path, .now = &now};
     return checking->on_conflict(checking->ctx, &conflict, err);
 }
@@ -69,8 +69,8 @@ check_entry(void *ctx, const struct firn_difference_walk_change *change, firn_er
 int
 firn_difference_merge_links_check(
     const struct firn_difference_walk_side *tree,
-    int (*on_conflict)(void *ctx, const firn_revert_conflict *conflict, firn_error *err), void *ctx,
-    struct firn_difference_merge_counts *out, firn_error *err)
+    int (*on_conflict)(void *ctx, const firn_workspace_revert_conflict *conflict, firn_error *err),
+    void *ctx, struct firn_difference_merge_counts *out, firn_error *err)
 {
     struct checking checking = {.counts = out, .on_conflict = on_conflict, .ctx = ctx};
     const struct firn_difference_walk_side nothing = {.source = tree->source};

@@ -328,17 +328,17 @@ out:
 
 void
 firn_difference_walk_to_info(firn_slice path, const struct firn_tree_entry *entry,
-                             firn_entry_info *out)
+                             firn_workspace_entry *out)
 {
-    *out = (firn_entry_info){.path = path,
-                             .mode = entry->mode,
-                             .uid = entry->uid,
-                             .gid = entry->gid,
-                             .mtime_ns = entry->mtime_ns,
-                             .size = entry->size,
-                             .hash = entry->hash,
-                             .link_target = entry->target,
-                             .hard_link = entry->hard_link};
+    *out = (firn_workspace_entry){.path = path,
+                                  .mode = entry->mode,
+                                  .uid = entry->uid,
+                                  .gid = entry->gid,
+                                  .mtime_ns = entry->mtime_ns,
+                                  .size = entry->size,
+                                  .hash = entry->hash,
+                                  .link_target = entry->target,
+                                  .hard_link = entry->hard_link};
     out->type = entry->kind == FIRN_TREE_DIR       ? FIRN_TYPE_DIRECTORY
                 : entry->kind == FIRN_TREE_SYMLINK ? FIRN_TYPE_SYMLINK
                                                    : FIRN_TYPE_FILE;
@@ -346,16 +346,17 @@ firn_difference_walk_to_info(firn_slice path, const struct firn_tree_entry *entr
 
 void
 firn_difference_walk_to_change(const struct firn_difference_walk_change *change,
-                               firn_entry_info *before, firn_entry_info *after, firn_change *out)
+                               firn_workspace_entry *before, firn_workspace_entry *after,
+                               firn_workspace_change *out)
 {
     const unsigned content = FIRN_DIFFERENCE_WALK_TYPE | FIRN_DIFFERENCE_WALK_CONTENT;
     DCHECK(change->kind != FIRN_DIFFERENCE_WALK_SAME && is_consistent(change));
-    *out =
-        (firn_change){.kind = change->kind == FIRN_DIFFERENCE_WALK_ADDED     ? FIRN_CHANGE_ADDED
-                              : change->kind == FIRN_DIFFERENCE_WALK_REMOVED ? FIRN_CHANGE_REMOVED
-                              : (change->what & content) != 0                ? FIRN_CHANGE_CONTENT
-                                                                             : FIRN_CHANGE_METADATA,
-                      .what = change->kind == FIRN_DIFFERENCE_WALK_CHANGED ? change->what : 0};
+    *out = (firn_workspace_change){
+        .kind = change->kind == FIRN_DIFFERENCE_WALK_ADDED     ? FIRN_CHANGE_ADDED
+                : change->kind == FIRN_DIFFERENCE_WALK_REMOVED ? FIRN_CHANGE_REMOVED
+                : (change->what & content) != 0                ? FIRN_CHANGE_CONTENT
+                                                               : FIRN_CHANGE_METADATA,
+        .what = change->kind == FIRN_DIFFERENCE_WALK_CHANGED ? change->what : 0};
     if (change->before != NULL) {
         firn_difference_walk_to_info(change->path, change->before, before);
         out->before = before;

@@ -532,7 +532,8 @@ firn_ws_find_previous(struct firn_ws *ws, struct firn_ws_opened *opened,
 }
 
 int
-firn_ws_find(struct firn_ws *ws, const char *reference, firn_checkpoint *out, firn_error *err)
+firn_ws_find(struct firn_ws *ws, const char *reference, firn_workspace_checkpoint *out,
+             firn_error *err)
 {
     struct firn_ws_opened opened;
     struct firn_catalog_record record;

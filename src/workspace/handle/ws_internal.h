@@ -92,7 +92,7 @@ void firn_ws_tell_damage(const firn_callbacks *callbacks, const char *text);
 /* One save, normal or safety, of an opened workspace. message is borrowed. */
 struct firn_ws_save_request {
     firn_slice message;
-    firn_turn turn; /* that has ended; its agent is empty where there is none */
+    firn_workspace_turn turn; /* that has ended; its agent is empty where there is none */
     bool is_safety;
     bool include_deps;
     bool gitignore;

@@ -34,7 +34,7 @@ struct firn_ws_restore_target {
 struct firn_ws_restoring {
     struct firn_ws *ws;
     struct firn_ws_opened *opened;
-    const firn_restore_options *options;
+    const firn_workspace_restore_options *options;
     struct firn_catalog_journal journal; /* as it was found */
     /* To be restored; its bytes live in ws->result. With a target the one whose rules count, until
      * the target is made. */
@@ -49,7 +49,7 @@ struct firn_ws_restoring {
     bool has_undo_to;
     uint8_t undo_to[FIRN_CATALOG_RECORD_ID_SIZE];
     struct firn_tree_filter filter; /* of paths */
-    firn_restore_result *result;
+    firn_workspace_restore_result *result;
     int64_t begun_ns;
 };
 
@@ -108,8 +108,8 @@ enum firn_checkout_unsaved firn_ws_restore_unsaved_why(void *ctx, firn_slice pat
 /* One revert under way. ws_revert.c finds out what it is about, ws_revert.c does it. */
 
 struct firn_ws_revert {
-    const firn_revert_options *options;
-    firn_revert_result *result;
+    const firn_workspace_revert_options *options;
+    firn_workspace_revert_result *result;
     struct firn_ws_restoring restoring; /* of the tree that is made */
     struct firn_catalog_record after;   /* to be taken back; the base of the merge */
     struct firn_catalog_record before;  /* theirs */

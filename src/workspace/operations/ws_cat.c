@@ -88,7 +88,7 @@ clean_path(firn_slice path, firn_slice *out, firn_error *err)
 
 static int
 stream(struct firn_ws *ws, struct firn_ws_opened *opened, const struct firn_catalog_record *record,
-       firn_slice path, struct cat *cat, firn_entry_info *out, firn_error *err)
+       firn_slice path, struct cat *cat, firn_workspace_entry *out, firn_error *err)
 {
     struct firn_packfile_scratch *scratch = NULL;
     struct firn_tree_lookup lookup = {0};
@@ -123,10 +123,10 @@ out:
 
 int
 firn_ws_cat(struct firn_ws *ws, const char *reference, firn_slice path,
-            int (*sink)(void *ctx, firn_slice data), void *ctx, firn_entry_info *out,
+            int (*sink)(void *ctx, firn_slice data), void *ctx, firn_workspace_entry *out,
             firn_error *err)
 {
-    *out = (firn_entry_info){.path = path};
+    *out = (firn_workspace_entry){.path = path};
     struct cat cat = {.sink = sink, .ctx = ctx};
     struct firn_ws_opened opened;
     struct firn_catalog_record record;

@@ -30,9 +30,9 @@ enum { PROGRESS_INTERVAL_NS = 200 * 1000 * 1000 };
 
 struct difference {
     struct firn_ws *ws;
-    const firn_diff_options *options;
-    firn_diff_result *result;
-    int (*visit)(void *ctx, const firn_difference *difference);
+    const firn_workspace_diff_options *options;
+    firn_workspace_diff_result *result;
+    int (*visit)(void *ctx, const firn_workspace_difference *difference);
     void *ctx;
     struct firn_difference_lines lines;
     struct firn_difference_renames renames;
@@ -58,7 +58,7 @@ progress(struct difference *difference, firn_error *err)
 }
 
 static void
-count(firn_diff_result *result, const struct firn_difference_walk_change *change)
+count(firn_workspace_diff_result *result, const struct firn_difference_walk_change *change)
 {
     enum firn_difference_walk_kind kind = firn_difference_walk_of_file(change);
     DCHECK(kind != FIRN_DIFFERENCE_WALK_SAME);
@@ -81,11 +81,11 @@ tell_rename(struct difference *difference, const struct firn_difference_walk_cha
     }
     DCHECK(change->kind == FIRN_DIFFERENCE_WALK_ADDED &&
            firn_hash_equal(&gone->hash, &change->after->hash));
-    firn_entry_info before;
-    firn_entry_info after;
+    firn_workspace_entry before;
+    firn_workspace_entry after;
     firn_difference_walk_to_info(path, gone, &before);
     firn_difference_walk_to_info(change->path, change->after, &after);
-    const firn_difference told = {
+    const firn_workspace_difference told = {
         .change = {.kind = FIRN_CHANGE_RENAMED,
                    .before = &before,
                    .after = &after,
@@ -111,14 +111,14 @@ static int
 tell_change(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
 {
     struct difference *difference = ctx;
-    firn_diff_result *result = difference->result;
+    firn_workspace_diff_result *result = difference->result;
     if (change->kind == FIRN_DIFFERENCE_WALK_SAME || firn_difference_walk_is_dir_time(change) ||
         change->path.size == 0) {
         return FIRN_OK;
     }
-    firn_difference told = {.lines = FIRN_LINES_NONE};
-    firn_entry_info before;
-    firn_entry_info after;
+    firn_workspace_difference told = {.lines = FIRN_LINES_NONE};
+    firn_workspace_entry before;
+    firn_workspace_entry after;
     int rc;
     bool is_told;
     FIRN_TRY(progress(difference, err));
@@ -193,7 +193,7 @@ compare(struct difference *difference, struct firn_ws_opened *opened,
         const struct firn_difference_walk_side *before,
         const struct firn_difference_walk_side *after, firn_error *err)
 {
-    const firn_diff_options *options = difference->options;
+    const firn_workspace_diff_options *options = difference->options;
     struct firn_tree_filter filter = {0};
     bool is_disk = options->after == NULL && !options->against_previous;
     int rc;
@@ -224,7 +224,7 @@ static int
 compare_with_disk(struct difference *difference, struct firn_ws_opened *opened,
                   const struct firn_catalog_record *before, firn_error *err)
 {
-    const firn_diff_options *options = difference->options;
+    const firn_workspace_diff_options *options = difference->options;
     struct firn_ws_compare scanned;
     const struct firn_ws_compare_options given = {
         options->threads, {options->gitignore, options->file_size_max}, &options->callbacks};
@@ -251,9 +251,9 @@ compare_stored(struct difference *difference, struct firn_ws_opened *opened,
 
 /* Puts both messages where the workspace's results live. */
 static int
-keep_messages(struct firn_ws *ws, firn_diff_result *result, firn_error *err)
+keep_messages(struct firn_ws *ws, firn_workspace_diff_result *result, firn_error *err)
 {
-    firn_checkpoint *const both[] = {&result->before, &result->after};
+    firn_workspace_checkpoint *const both[] = {&result->before, &result->after};
     return firn_catalog_record_checkpoints_own(both, 2, &ws->result) == FIRN_OK
                ? FIRN_OK
                : firn_error_no_memory(err, "the message of a checkpoint");
@@ -264,8 +264,8 @@ static int
 run_against_previous(struct difference *difference, struct firn_ws_opened *opened, firn_error *err)
 {
     struct firn_ws *ws = difference->ws;
-    const firn_diff_options *options = difference->options;
-    firn_diff_result *result = difference->result;
+    const firn_workspace_diff_options *options = difference->options;
+    firn_workspace_diff_result *result = difference->result;
     struct firn_buf before_bytes = {0};
     struct firn_buf after_bytes = {0};
     struct firn_catalog_record before;
@@ -286,7 +286,7 @@ run_against_previous(struct difference *difference, struct firn_ws_opened *opene
     rc = keep_messages(ws, result, err);
 out:
     if (rc != FIRN_OK) {
-        *result = (firn_diff_result){0};
+        *result = (firn_workspace_diff_result){0};
     }
     firn_buf_deinit(&before_bytes);
     firn_buf_deinit(&after_bytes);
@@ -297,8 +297,8 @@ static int
 run(struct difference *difference, struct firn_ws_opened *opened, firn_error *err)
 {
     struct firn_ws *ws = difference->ws;
-    const firn_diff_options *options = difference->options;
-    firn_diff_result *result = difference->result;
+    const firn_workspace_diff_options *options = difference->options;
+    firn_workspace_diff_result *result = difference->result;
     struct firn_buf before_bytes = {0};
     struct firn_buf after_bytes = {0};
     struct firn_catalog_record before;
@@ -318,7 +318,7 @@ run(struct difference *difference, struct firn_ws_opened *opened, firn_error *er
     rc = keep_messages(ws, result, err);
 out:
     if (rc != FIRN_OK) {
-        *result = (firn_diff_result){0};
+        *result = (firn_workspace_diff_result){0};
     }
     firn_buf_deinit(&before_bytes);
     firn_buf_deinit(&after_bytes);
@@ -326,11 +326,11 @@ out:
 }
 
 int
-firn_ws_difference(struct firn_ws *ws, const firn_diff_options *options,
-                   int (*visit)(void *ctx, const firn_difference *difference), void *ctx,
-                   firn_diff_result *out, firn_error *err)
+firn_ws_difference(struct firn_ws *ws, const firn_workspace_diff_options *options,
+                   int (*visit)(void *ctx, const firn_workspace_difference *difference), void *ctx,
+                   firn_workspace_diff_result *out, firn_error *err)
 {
-    *out = (firn_diff_result){0};
+    *out = (firn_workspace_diff_result){0};
     struct difference difference = {
         .ws = ws, .options = options, .result = out, .visit = visit, .ctx = ctx};
     struct firn_ws_opened opened;

@@ -6,7 +6,7 @@
 #include "handle/ws_internal.h"
 
 struct entries {
-    int (*visit)(void *ctx, const firn_entry_info *entry);
+    int (*visit)(void *ctx, const firn_workspace_entry *entry);
     void *ctx;
 };
 
@@ -18,7 +18,7 @@ tell_entry(void *ctx, const struct firn_difference_walk_change *change, firn_err
         return FIRN_OK;
     }
     DCHECK(change->kind == FIRN_DIFFERENCE_WALK_ADDED);
-    firn_entry_info info;
+    firn_workspace_entry info;
     firn_difference_walk_to_info(change->path, change->after, &info);
     int rc = entries->visit(entries->ctx, &info);
     return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
@@ -37,7 +37,8 @@ walk(struct firn_ws_opened *opened, const struct firn_catalog_record *record,
 
 int
 firn_ws_entries(struct firn_ws *ws, const char *reference,
-                int (*visit)(void *ctx, const firn_entry_info *entry), void *ctx, firn_error *err)
+                int (*visit)(void *ctx, const firn_workspace_entry *entry), void *ctx,
+                firn_error *err)
 {
     struct entries entries = {.visit = visit, .ctx = ctx};
     struct firn_ws_opened opened;

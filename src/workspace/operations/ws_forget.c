@@ -43,8 +43,8 @@ struct found {
 struct forgetting {
     struct firn_ws *ws;
     struct firn_ws_opened opened;
-    const firn_forget_options *options;
-    firn_forget_result *result;
+    const firn_workspace_forget_options *options;
+    firn_workspace_forget_result *result;
     struct firn_tree_filter paths;
     struct firn_hash_map gone;
     struct firn_difference_forget *tree;
@@ -323,17 +323,17 @@ out:
 
 /* Told from copies of the records: the new ones or, of a dry run, those that there are. */
 static int
-tell(struct forgetting *forgetting, int (*visit)(void *ctx, const firn_forgotten *forgotten),
-     void *ctx, firn_error *err)
+tell(struct forgetting *forgetting,
+     int (*visit)(void *ctx, const firn_workspace_forgotten *forgotten), void *ctx, firn_error *err)
 {
     firn_slice changed = firn_buf_slice(&forgetting->changed);
     int rc = FIRN_OK;
     for (size_t i = 0; rc == FIRN_OK && i < found_count(forgetting); i++) {
         const struct found *found = found_at(forgetting, i);
         struct firn_catalog_record record;
-        firn_forgotten forgotten = {.files = found->counts.files,
-                                    .directories = found->counts.directories,
-                                    .bytes = found->counts.bytes};
+        firn_workspace_forgotten forgotten = {.files = found->counts.files,
+                                              .directories = found->counts.directories,
+                                              .bytes = found->counts.bytes};
         if (forgetting->options->dry_run) {
             rc = found_record(forgetting, i, &record, err);
         } else {
@@ -354,7 +354,7 @@ tell(struct forgetting *forgetting, int (*visit)(void *ctx, const firn_forgotten
 static int
 init_paths(struct forgetting *forgetting, firn_error *err)
 {
-    const firn_forget_options *options = forgetting->options;
+    const firn_workspace_forget_options *options = forgetting->options;
     int rc = firn_tree_filter_init(&forgetting->paths, options->paths, options->path_count, err);
     return rc == FIRN_OK && forgetting->paths.count == 0
                ? firn_error_set(err, FIRN_INVALID,
@@ -364,13 +364,13 @@ init_paths(struct forgetting *forgetting, firn_error *err)
 }
 
 int
-firn_ws_forget(struct firn_ws *ws, const firn_forget_options *options,
-               int (*visit)(void *ctx, const firn_forgotten *forgotten), void *ctx,
-               firn_forget_result *out, firn_error *err)
+firn_ws_forget(struct firn_ws *ws, const firn_workspace_forget_options *options,
+               int (*visit)(void *ctx, const firn_workspace_forgotten *forgotten), void *ctx,
+               firn_workspace_forget_result *out, firn_error *err)
 {
     struct forgetting forgetting = {.ws = ws, .options = options, .result = out};
     enum firn_ws_open_mode mode = options->dry_run ? FIRN_WS_READ : FIRN_CHECKOUT_WRITE;
-    *out = (firn_forget_result){0};
+    *out = (firn_workspace_forget_result){0};
     firn_catalog_purge_init(&forgetting.gone);
     int rc = init_paths(&forgetting, err);
     if (rc == FIRN_OK) {

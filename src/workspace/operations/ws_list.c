@@ -12,7 +12,7 @@ enum { ENOUGH = 1 };
 struct listing {
     uint64_t left;
     bool include_safety;
-    int (*visit)(void *ctx, const firn_checkpoint *checkpoint);
+    int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint);
     void *ctx;
 };
 
@@ -28,15 +28,16 @@ list_one(void *ctx, firn_slice bytes, const struct firn_catalog_record *record, 
         return ENOUGH;
     }
     listing->left--;
-    firn_checkpoint checkpoint;
+    firn_workspace_checkpoint checkpoint;
     firn_catalog_record_to_checkpoint(record, &checkpoint);
     int rc = listing->visit(listing->ctx, &checkpoint);
     return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
 }
 
 int
-firn_ws_list(struct firn_ws *ws, const firn_list_options *options,
-             int (*visit)(void *ctx, const firn_checkpoint *checkpoint), void *ctx, firn_error *err)
+firn_ws_list(struct firn_ws *ws, const firn_workspace_list_options *options,
+             int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint), void *ctx,
+             firn_error *err)
 {
     struct firn_ws_opened opened;
     int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);

@@ -15,7 +15,7 @@ struct pinning {
     struct firn_ws *ws;
     struct firn_ws_opened opened;
     bool is_pinned;       /* what they are to be */
-    struct firn_buf told; /* of firn_checkpoint, their messages left out */
+    struct firn_buf told; /* of firn_workspace_checkpoint, their messages left out */
     struct firn_db_batch *batch;
 };
 
@@ -25,7 +25,7 @@ change(struct pinning *pinning, const struct firn_catalog_record *record, firn_e
     struct firn_ws_opened *opened = &pinning->opened;
     struct firn_catalog_pins_pin pin = {.order = record->order,
                                         .created_ns = firn_os_now_ns(pinning->ws->os)};
-    firn_checkpoint checkpoint;
+    firn_workspace_checkpoint checkpoint;
     bool was_pinned;
     int rc;
     DCHECK(pinning->batch != NULL && opened->workspace.number != 0); /* (I1) */
@@ -41,7 +41,7 @@ change(struct pinning *pinning, const struct firn_catalog_record *record, firn_e
     }
     firn_catalog_record_to_checkpoint(record, &checkpoint);
     checkpoint.message = firn_bytes(NULL, 0); /* the record is gone by the time of the visit */
-    checkpoint.turn = (firn_turn){.number = 0};
+    checkpoint.turn = (firn_workspace_turn){.number = 0};
     if (firn_buf_append(&pinning->told, &checkpoint, sizeof checkpoint) != FIRN_OK) {
         rc = firn_error_no_memory(err, "a list of checkpoints");
     }
@@ -69,7 +69,7 @@ out:
 
 int
 firn_ws_pin_set(struct firn_ws *ws, const char *const *references, size_t count, bool is_pinned,
-                int (*visit)(void *ctx, const firn_checkpoint *checkpoint), void *ctx,
+                int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint), void *ctx,
                 firn_error *err)
 {
     struct pinning pinning = {.ws = ws, .is_pinned = is_pinned};
@@ -80,7 +80,7 @@ firn_ws_pin_set(struct firn_ws *ws, const char *const *references, size_t count,
     rc = run(&pinning, references, count, err);
     /* The pins are durable: a store that cannot be closed properly is recovered by the next open. */
     FIRN_IGNORE(firn_ws_opened_close(ws, &pinning.opened, rc != FIRN_OK, NULL));
-    const firn_checkpoint *told = (const void *)pinning.told.data;
+    const firn_workspace_checkpoint *told = (const void *)pinning.told.data;
     DCHECK(rc != FIRN_OK || pinning.told.size == count * sizeof *told);
     for (size_t i = 0; rc == FIRN_OK && visit != NULL && i < count; i++) {
         rc = visit(ctx, &told[i]);
@@ -94,7 +94,7 @@ firn_ws_pin_set(struct firn_ws *ws, const char *const *references, size_t count,
 
 struct listing {
     struct firn_ws_opened *opened;
-    int (*visit)(void *ctx, const firn_pin *pin);
+    int (*visit)(void *ctx, const firn_workspace_pin *pin);
     void *ctx;
     struct firn_buf record;
 };
@@ -104,7 +104,7 @@ list_one(void *ctx, const struct firn_catalog_pins_pin *pin, firn_error *err)
 {
     struct listing *listing = ctx;
     struct firn_catalog_record record;
-    firn_pin told = {.created_ns = pin->created_ns};
+    firn_workspace_pin told = {.created_ns = pin->created_ns};
     int rc = firn_catalog_get(listing->opened->catalog, listing->opened->workspace.number,
                               pin->order, &listing->record, &record, err);
     if (rc != FIRN_OK) {
@@ -117,8 +117,8 @@ list_one(void *ctx, const struct firn_catalog_pins_pin *pin, firn_error *err)
 }
 
 int
-firn_ws_pin_list(struct firn_ws *ws, int (*visit)(void *ctx, const firn_pin *pin), void *ctx,
-                 firn_error *err)
+firn_ws_pin_list(struct firn_ws *ws, int (*visit)(void *ctx, const firn_workspace_pin *pin),
+                 void *ctx, firn_error *err)
 {
     struct firn_ws_opened opened;
     int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);

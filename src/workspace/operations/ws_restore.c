@@ -57,7 +57,7 @@ void
 firn_ws_restore_report(struct firn_ws_restoring *restoring, const struct firn_checkout *apply)
 {
     const struct firn_checkout_counts *counts = firn_checkout_counts(apply);
-    firn_restore_result *result = restoring->result;
+    firn_workspace_restore_result *result = restoring->result;
     result->added = counts->added;
     result->changed = counts->changed;
     result->removed = counts->removed;
@@ -506,8 +506,8 @@ int
 firn_ws_restore_pending_finish(struct firn_ws *ws, struct firn_ws_opened *opened, unsigned threads,
                                const firn_callbacks *callbacks, firn_error *err)
 {
-    const firn_restore_options options = {.threads = threads, .callbacks = *callbacks};
-    firn_restore_result result = {0};
+    const firn_workspace_restore_options options = {.threads = threads, .callbacks = *callbacks};
+    firn_workspace_restore_result result = {0};
     struct firn_ws_restoring restoring = {.ws = ws,
                                           .opened = opened,
                                           .options = &options,
@@ -530,7 +530,7 @@ out:
 /* Of the checkpoint with this id, or, where it is not there any more, the id. */
 static int
 fill_checkpoint(struct firn_ws *ws, struct firn_ws_opened *opened,
-                const uint8_t id[FIRN_CATALOG_RECORD_ID_SIZE], firn_checkpoint *out,
+                const uint8_t id[FIRN_CATALOG_RECORD_ID_SIZE], firn_workspace_checkpoint *out,
                 firn_error *err)
 {
     struct firn_catalog_record record;
@@ -546,25 +546,26 @@ fill_checkpoint(struct firn_ws *ws, struct firn_ws_opened *opened,
 
 static int
 fill_running(struct firn_ws *ws, struct firn_ws_opened *opened,
-             const struct firn_ws_running *running, firn_pending_restore *out, firn_error *err)
+             const struct firn_ws_running *running, firn_workspace_pending_restore *out,
+             firn_error *err)
 {
-    *out = (firn_pending_restore){.is_running = true,
-                                  .is_undo = running->kind == FIRN_WS_RUNNING_UNDO,
-                                  .is_revert = running->kind == FIRN_WS_RUNNING_REVERT,
-                                  .has_begun = running->has_begun,
-                                  .process = running->process,
-                                  .started_ns = running->started_ns,
-                                  .phase = running->phase,
-                                  .files_done = running->done,
-                                  .files_total = running->total};
+    *out = (firn_workspace_pending_restore){.is_running = true,
+                                            .is_undo = running->kind == FIRN_WS_RUNNING_UNDO,
+                                            .is_revert = running->kind == FIRN_WS_RUNNING_REVERT,
+                                            .has_begun = running->has_begun,
+                                            .process = running->process,
+                                            .started_ns = running->started_ns,
+                                            .phase = running->phase,
+                                            .files_done = running->done,
+                                            .files_total = running->total};
     return out->is_revert ? FIRN_OK
                           : fill_checkpoint(ws, opened, running->target, &out->checkpoint, err);
 }
 
 /* What one look shows; tag is that of a journal that says pending. */
 static int
-look(struct firn_ws *ws, struct firn_ws_opened *opened, firn_pending_restore *out, uint8_t *tag,
-     firn_error *err)
+look(struct firn_ws *ws, struct firn_ws_opened *opened, firn_workspace_pending_restore *out,
+     uint8_t *tag, firn_error *err)
 {
     struct firn_catalog_journal journal = {0};
     struct firn_ws_running running;
@@ -595,9 +596,9 @@ out:
 }
 
 static int
-look_once(struct firn_ws *ws, firn_pending_restore *out, uint8_t *tag, firn_error *err)
+look_once(struct firn_ws *ws, firn_workspace_pending_restore *out, uint8_t *tag, firn_error *err)
 {
-    *out = (firn_pending_restore){0};
+    *out = (firn_workspace_pending_restore){0};
     struct firn_ws_opened opened;
     int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);
     if (rc != FIRN_OK) {
@@ -612,7 +613,7 @@ look_once(struct firn_ws *ws, firn_pending_restore *out, uint8_t *tag, firn_erro
 /* Beside a restore that ends, the journal may be from before its end and the lock from after it: what
  * looks interrupted is looked at until two looks see the same one (I5). */
 int
-firn_ws_restore_pending(struct firn_ws *ws, firn_pending_restore *out, firn_error *err)
+firn_ws_restore_pending(struct firn_ws *ws, firn_workspace_pending_restore *out, firn_error *err)
 {
     enum { LOOKS_MAX = 8 };
     uint8_t tag[FIRN_CATALOG_JOURNAL_TAG_SIZE];
@@ -680,10 +681,11 @@ out:
 }
 
 static int
-restore(struct firn_ws *ws, const struct request *request, const firn_restore_options *options,
-        firn_restore_result *out, firn_error *err)
+restore(struct firn_ws *ws, const struct request *request,
+        const firn_workspace_restore_options *options, firn_workspace_restore_result *out,
+        firn_error *err)
 {
-    *out = (firn_restore_result){0};
+    *out = (firn_workspace_restore_result){0};
     struct firn_ws_opened opened;
     struct firn_ws_restoring restoring = {.ws = ws,
                                           .opened = &opened,
@@ -719,11 +721,12 @@ restore(struct firn_ws *ws, const struct request *request, const firn_restore_op
 }
 
 int
-firn_ws_restore(struct firn_ws *ws, const char *reference, const firn_restore_options *options,
-                firn_restore_result *out, firn_error *err)
+firn_ws_restore(struct firn_ws *ws, const char *reference,
+                const firn_workspace_restore_options *options, firn_workspace_restore_result *out,
+                firn_error *err)
 {
     const struct request request = {.operation = RESTORE, .reference = reference};
-    firn_restore_options given = *options;
+    firn_workspace_restore_options given = *options;
     for (size_t i = 0; i < given.path_count; i++) {
         if (given.paths[i].size == 0) { /* the root: all there is */
             given.path_count = 0;
@@ -733,16 +736,16 @@ firn_ws_restore(struct firn_ws *ws, const char *reference, const firn_restore_op
 }
 
 int
-firn_ws_restore_undo(struct firn_ws *ws, const firn_restore_options *options,
-                     firn_restore_result *out, firn_error *err)
+firn_ws_restore_undo(struct firn_ws *ws, const firn_workspace_restore_options *options,
+                     firn_workspace_restore_result *out, firn_error *err)
 {
     const struct request request = {.operation = UNDO};
     return restore(ws, &request, options, out, err);
 }
 
 int
-firn_ws_restore_resume(struct firn_ws *ws, const firn_restore_options *options,
-                       firn_restore_result *out, firn_error *err)
+firn_ws_restore_resume(struct firn_ws *ws, const firn_workspace_restore_options *options,
+                       firn_workspace_restore_result *out, firn_error *err)
 {
     const struct request request = {.operation = RESUME};
     return restore(ws, &request, options, out, err);

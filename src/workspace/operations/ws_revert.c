@@ -78,7 +78,7 @@ static int
 find_both(struct firn_ws_revert *revert, struct firn_buf *after_bytes,
           struct firn_buf *before_bytes, firn_error *err)
 {
-    const firn_revert_options *options = revert->options;
+    const firn_workspace_revert_options *options = revert->options;
     char after[NAME_SIZE];
     char before[NAME_SIZE];
     int rc;
@@ -110,7 +110,7 @@ out:
 static int
 keep_messages(struct firn_ws_revert *revert, firn_error *err)
 {
-    firn_checkpoint *const both[] = {&revert->result->after, &revert->result->before};
+    firn_workspace_checkpoint *const both[] = {&revert->result->after, &revert->result->before};
     return firn_catalog_record_checkpoints_own(both, 2, &revert->restoring.ws->result) == FIRN_OK
                ? FIRN_OK
                : firn_error_no_memory(err, "the message of a checkpoint");
@@ -121,8 +121,8 @@ keep_messages(struct firn_ws_revert *revert, firn_error *err)
 static void
 report(struct firn_ws_revert *revert)
 {
-    const firn_restore_result *restored = revert->restoring.result;
-    firn_revert_result *result = revert->result;
+    const firn_workspace_restore_result *restored = revert->restoring.result;
+    firn_workspace_revert_result *result = revert->result;
     DCHECK(result->conflicts == 0);
     DCHECK(!revert->options->dry_run || restored->safety_id[0] == '\0');
     memcpy(result->safety_id, restored->safety_id, sizeof result->safety_id);
@@ -176,10 +176,10 @@ _Static_assert((int)FIRN_DIFFERENCE_MERGE_CONTENT_SIZE_MAX <= (int)FIRN_SCAN_LAR
 /* ---- what the merge is told to do ---- */
 
 static int
-tell_conflict(void *ctx, const firn_revert_conflict *conflict, firn_error *err)
+tell_conflict(void *ctx, const firn_workspace_revert_conflict *conflict, firn_error *err)
 {
     struct firn_ws_revert *revert = ctx;
-    const firn_revert_options *options = revert->options;
+    const firn_workspace_revert_options *options = revert->options;
     revert->result->conflicts++;
     if (options->on_conflict == NULL) {
         return FIRN_OK;
@@ -219,7 +219,7 @@ tell_reserved(void *ctx, firn_slice path, const char *reason)
 }
 
 static int
-ignore_conflict(void *ctx, const firn_revert_conflict *conflict, firn_error *err)
+ignore_conflict(void *ctx, const firn_workspace_revert_conflict *conflict, firn_error *err)
 {
     (void)ctx;
     (void)conflict;
@@ -338,7 +338,7 @@ static int
 check_merge(struct firn_ws_revert *revert, const struct firn_tree_source *ours,
             const struct firn_tree_entry *root, firn_error *err)
 {
-    firn_revert_result *result = revert->result;
+    firn_workspace_revert_result *result = revert->result;
     const struct firn_difference_merge_options options = merge_options(revert, ours, root);
     int rc;
     DCHECK(revert->merged == NULL && result->conflicts == 0);
@@ -543,7 +543,7 @@ out:
 static int
 revert_opened(struct firn_ws_revert *revert, firn_error *err)
 {
-    const firn_revert_options *options = revert->options;
+    const firn_workspace_revert_options *options = revert->options;
     struct firn_ws_restoring *restoring = &revert->restoring;
     int rc = FIRN_OK;
     if (!options->dry_run) {
@@ -564,18 +564,19 @@ revert_opened(struct firn_ws_revert *revert, firn_error *err)
 }
 
 int
-firn_ws_revert(struct firn_ws *ws, const firn_revert_options *options, firn_revert_result *out,
-               firn_error *err)
+firn_ws_revert(struct firn_ws *ws, const firn_workspace_revert_options *options,
+               firn_workspace_revert_result *out, firn_error *err)
 {
-    *out = (firn_revert_result){0};
+    *out = (firn_workspace_revert_result){0};
     struct firn_ws_opened opened;
-    firn_restore_result restored = {0};
-    const firn_restore_options restore_options = {.dry_run = options->dry_run,
-                                                  .threads = options->threads,
-                                                  .callbacks = options->callbacks,
-                                                  .visit = options->visit,
-                                                  .gitignore = options->gitignore,
-                                                  .file_size_max = options->file_size_max};
+    firn_workspace_restore_result restored = {0};
+    const firn_workspace_restore_options restore_options = {.dry_run = options->dry_run,
+                                                            .threads = options->threads,
+                                                            .callbacks = options->callbacks,
+                                                            .visit = options->visit,
+                                                            .gitignore = options->gitignore,
+                                                            .file_size_max =
+                                                                options->file_size_max};
     struct firn_ws_revert revert = {.options = options,
                                     .result = out,
                                     .restoring = {.ws = ws,
@@ -591,7 +592,7 @@ firn_ws_revert(struct firn_ws *ws, const firn_revert_options *options, firn_reve
     rc = revert_opened(&revert, err);
     rc = rc == FIRN_OK && options->dry_run ? firn_ws_restore_foretell_store(&opened, err) : rc;
     if (rc != FIRN_OK) { /* what it names is gone; how much stood in the way is told */
-        *out = (firn_revert_result){.conflicts = out->conflicts};
+        *out = (firn_workspace_revert_result){.conflicts = out->conflicts};
     }
     /* What was restored is durable: a store that cannot be closed properly is recovered by the
      * next open. */

@@ -97,7 +97,7 @@ static int
 count_change(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
 {
     (void)err;
-    firn_save_result *result = ctx;
+    firn_workspace_save_result *result = ctx;
     enum firn_difference_walk_kind kind = firn_difference_walk_of_file(change);
     result->added += kind == FIRN_DIFFERENCE_WALK_ADDED;
     result->changed += kind == FIRN_DIFFERENCE_WALK_CHANGED;
@@ -110,7 +110,8 @@ count_change(void *ctx, const struct firn_difference_walk_change *change, firn_e
 
 static int
 compare_with_previous(struct firn_ws_opened *opened, const struct firn_catalog_record *previous,
-                      struct firn_ws_save_tree *tree, firn_save_result *result, firn_error *err)
+                      struct firn_ws_save_tree *tree, firn_workspace_save_result *result,
+                      firn_error *err)
 {
     const struct firn_tree_source *stored = firn_objects_trees(opened->objects);
     struct firn_tree_source now = firn_ws_save_tree_source(tree, stored);
@@ -125,7 +126,7 @@ compare_with_previous(struct firn_ws_opened *opened, const struct firn_catalog_r
 /* ---- the turn of an agent ---- */
 
 struct turn {
-    const firn_turn *given; /* NULL: there is none */
+    const firn_workspace_turn *given; /* NULL: there is none */
     bool begins;
     struct firn_buf begun;   /* bytes of the turn that began */
     struct firn_buf message; /* with the beginning of the prompt */
@@ -176,7 +177,7 @@ complete_message(struct turn *turn, firn_slice prompt, firn_slice *message, firn
 }
 
 static int
-check_turn(const firn_turn *turn, firn_error *err)
+check_turn(const firn_workspace_turn *turn, firn_error *err)
 {
     if (turn->agent.size == 0 || turn->agent.size > FIRN_CATALOG_RECORD_TURN_NAME_SIZE_MAX ||
         turn->session.size > FIRN_CATALOG_RECORD_TURN_NAME_SIZE_MAX) {
@@ -192,7 +193,7 @@ static int
 complete_turn(struct turn *turn, struct firn_ws_opened *opened,
               struct firn_ws_save_request *request, firn_error *err)
 {
-    firn_turn begun = {.number = 0};
+    firn_workspace_turn begun = {.number = 0};
     if (turn->given == NULL) {
         return FIRN_OK;
     }
@@ -202,7 +203,7 @@ complete_turn(struct turn *turn, struct firn_ws_opened *opened,
                                     turn->given->session, &turn->begun, &begun, err);
     /* A damaged note costs its prompt and not the save. */
     if (rc == FIRN_NOT_FOUND || rc == FIRN_CORRUPT || rc == FIRN_NEWER) {
-        begun = (firn_turn){.number = 0};
+        begun = (firn_workspace_turn){.number = 0};
     } else if (rc != FIRN_OK) {
         return rc;
     }
@@ -232,7 +233,7 @@ struct saving {
     struct firn_catalog_record previous;
     struct firn_buf previous_bytes;
     struct firn_ws_save_tree tree;
-    firn_save_result *result;
+    firn_workspace_save_result *result;
 };
 
 static int
@@ -261,7 +262,7 @@ ask_watch(struct saving *saving, firn_error *err)
 static void
 compare(struct saving *saving)
 {
-    firn_save_result *result = saving->result;
+    firn_workspace_save_result *result = saving->result;
     firn_error damage;
     if (!saving->has_previous) {
         result->added = saving->tree.scan.files;
@@ -594,7 +595,7 @@ make_checkpoint(struct saving *saving, firn_error *err)
     FIRN_TRY(firn_ws_save_record(saving->ws, saving->opened, &saving->request, &saving->tree,
                                  &record, err));
     firn_catalog_record_to_checkpoint(&record, &saving->result->checkpoint);
-    firn_checkpoint *made = &saving->result->checkpoint;
+    firn_workspace_checkpoint *made = &saving->result->checkpoint;
     CHECK(firn_catalog_record_checkpoints_own(&made, 1, &saving->ws->result) == FIRN_OK);
     saving->result->is_made = true;
     firn_watchlink_tell(saving->request.watched, &saving->tree.scan);
@@ -605,17 +606,17 @@ out:
 static int
 save_opened(struct saving *saving, firn_error *err)
 {
-    firn_turn turn;
+    firn_workspace_turn turn;
     int rc;
     DCHECK(!saving->request.is_safety && saving->opened->workspace.number != 0);
     FIRN_TRY(complete_turn(&saving->turn, saving->opened, &saving->request, err));
     turn = saving->request.turn;
     if (saving->turn.begins) { /* it is no checkpoint's yet */
-        saving->request.turn = (firn_turn){.number = 0};
+        saving->request.turn = (firn_workspace_turn){.number = 0};
     }
     /* Reserved now, so that nothing can fail once the checkpoint exists. */
     if (firn_buf_reserve(&saving->ws->result,
-                         firn_catalog_record_checkpoint_size(&(firn_checkpoint){
+                         firn_catalog_record_checkpoint_size(&(firn_workspace_checkpoint){
                              .message = saving->request.message, .turn = turn})) != FIRN_OK) {
         return firn_error_no_memory(err, "a result");
     }
@@ -643,7 +644,8 @@ out:
 
 /* Housekeeping: what could not be deleted now expires again at the next save. */
 static void
-expire(struct firn_ws_opened *opened, const struct firn_catalog_keep *keep, firn_save_result *out)
+expire(struct firn_ws_opened *opened, const struct firn_catalog_keep *keep,
+       firn_workspace_save_result *out)
 {
     struct firn_reclaim_expire_counts expired;
     struct firn_reclaim_expire_rule rule = {.workspace = opened->workspace.number,
@@ -655,10 +657,10 @@ expire(struct firn_ws_opened *opened, const struct firn_catalog_keep *keep, firn
 }
 
 int
-firn_ws_save(struct firn_ws *ws, const firn_save_options *options, firn_save_result *out,
-             firn_error *err)
+firn_ws_save(struct firn_ws *ws, const firn_workspace_save_options *options,
+             firn_workspace_save_result *out, firn_error *err)
 {
-    *out = (firn_save_result){0};
+    *out = (firn_workspace_save_result){0};
     if (options->message.size > FIRN_CATALOG_RECORD_MESSAGE_SIZE_MAX) {
         return firn_error_set(err, FIRN_LIMIT, "a message may have at most %d bytes",
                               FIRN_CATALOG_RECORD_MESSAGE_SIZE_MAX);

@@ -9,13 +9,13 @@
 #include "operations/operations_internal.h"
 
 struct status {
-    firn_status_result *result;
-    int (*visit)(void *ctx, const firn_change *change);
+    firn_workspace_status_result *result;
+    int (*visit)(void *ctx, const firn_workspace_change *change);
     void *ctx;
 };
 
 static void
-count(firn_status_result *result, const struct firn_difference_walk_change *change)
+count(firn_workspace_status_result *result, const struct firn_difference_walk_change *change)
 {
     enum firn_difference_walk_kind kind = firn_difference_walk_of_file(change);
     result->unchanged += kind == FIRN_DIFFERENCE_WALK_SAME;
@@ -33,17 +33,18 @@ tell_change(void *ctx, const struct firn_difference_walk_change *change, firn_er
         firn_difference_walk_is_dir_time(change) || change->path.size == 0) {
         return FIRN_OK;
     }
-    firn_change told;
-    firn_entry_info before;
-    firn_entry_info after;
+    firn_workspace_change told;
+    firn_workspace_entry before;
+    firn_workspace_entry after;
     firn_difference_walk_to_change(change, &before, &after, &told);
     int rc = status->visit(status->ctx, &told);
     return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
 }
 
 static int
-compare(struct firn_ws *ws, struct firn_ws_opened *opened, const firn_status_options *options,
-        const struct firn_catalog_record *record, struct status *status, firn_error *err)
+compare(struct firn_ws *ws, struct firn_ws_opened *opened,
+        const firn_workspace_status_options *options, const struct firn_catalog_record *record,
+        struct status *status, firn_error *err)
 {
     struct firn_ws_compare compare = {0};
     struct firn_tree_filter filter = {0};
@@ -60,7 +61,7 @@ compare(struct firn_ws *ws, struct firn_ws_opened *opened, const firn_status_opt
                                   tell_change, status, err));
     FIRN_TRY(firn_tree_filter_check_met(&filter, err));
     if (filter.count == 0) {
-        firn_status_result *result = status->result;
+        firn_workspace_status_result *result = status->result;
         result->unchanged = compare.scan.files - result->added - result->changed;
     }
 out:
@@ -70,11 +71,11 @@ out:
 }
 
 int
-firn_ws_status(struct firn_ws *ws, const firn_status_options *options,
-               int (*visit)(void *ctx, const firn_change *change), void *ctx,
-               firn_status_result *out, firn_error *err)
+firn_ws_status(struct firn_ws *ws, const firn_workspace_status_options *options,
+               int (*visit)(void *ctx, const firn_workspace_change *change), void *ctx,
+               firn_workspace_status_result *out, firn_error *err)
 {
-    *out = (firn_status_result){0};
+    *out = (firn_workspace_status_result){0};
     struct status status = {.result = out, .visit = visit, .ctx = ctx};
     const char *reference = options->reference == NULL ? "latest" : options->reference;
     struct firn_ws_opened opened;

@@ -56,7 +56,7 @@ put(struct firn_ws *ws, struct firn_ws_opened *opened, const char *name,
 
 int
 firn_ws_tag_set(struct firn_ws *ws, const char *name, const char *reference, bool may_replace,
-                firn_checkpoint *out, firn_error *err)
+                firn_workspace_checkpoint *out, firn_error *err)
 {
     struct firn_ws_opened opened;
     struct firn_catalog_record record;
@@ -93,7 +93,7 @@ firn_ws_tag_remove(struct firn_ws *ws, const char *name, firn_error *err)
 
 struct listing {
     struct firn_ws_opened *opened;
-    int (*visit)(void *ctx, const firn_tag *tag);
+    int (*visit)(void *ctx, const firn_workspace_tag *tag);
     void *ctx;
     struct firn_buf record;
 };
@@ -102,7 +102,7 @@ static int
 list_one(void *ctx, firn_slice name, const struct firn_catalog_tags_tag *tag, firn_error *err)
 {
     struct listing *listing = ctx;
-    firn_tag told = {.name = name, .created_ns = tag->created_ns};
+    firn_workspace_tag told = {.name = name, .created_ns = tag->created_ns};
     struct firn_catalog_record record;
     firn_catalog_record_id_text(tag->id, told.id);
     int rc = firn_catalog_tags_follow(listing->opened->catalog, listing->opened->workspace.number,
@@ -117,8 +117,8 @@ list_one(void *ctx, firn_slice name, const struct firn_catalog_tags_tag *tag, fi
 }
 
 int
-firn_ws_tag_list(struct firn_ws *ws, int (*visit)(void *ctx, const firn_tag *tag), void *ctx,
-                 firn_error *err)
+firn_ws_tag_list(struct firn_ws *ws, int (*visit)(void *ctx, const firn_workspace_tag *tag),
+                 void *ctx, firn_error *err)
 {
     struct firn_ws_opened opened;
     int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);

@@ -65,14 +65,15 @@ FIRN_MUST_CHECK int firn_place_holds_inside(struct firn_os_dir *dir, bool *out, 
 FIRN_MUST_CHECK int firn_place_config_size(const char *text, uint64_t *out, firn_error *err);
 /* store_path NULL: the user's alone. */
 FIRN_MUST_CHECK int firn_place_config_list(struct firn_os *os, const char *store_path,
-                                           int (*visit)(void *ctx, const firn_setting *setting),
+                                           int (*visit)(void *ctx,
+                                                        const firn_config_setting *setting),
                                            void *ctx, firn_error *err);
 /* A file that cannot be read counts as if it said nothing, but nothing is lost by that
  * (text_cautious); on_notice, which may be NULL, is told of it. Fails for want of
  * memory, and if visit does. */
 FIRN_MUST_CHECK int
 firn_place_config_list_readable(struct firn_os *os, const char *store_path,
-                                int (*visit)(void *ctx, const firn_setting *setting),
+                                int (*visit)(void *ctx, const firn_config_setting *setting),
                                 void (*on_notice)(void *ctx, const firn_notice *notice), void *ctx,
                                 firn_error *err);
 /* store_path NULL: the user's. value NULL: as if it had never been set. */

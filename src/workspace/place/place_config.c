@@ -512,16 +512,16 @@ out:
 }
 
 /* value is the room for it. */
-static firn_setting
+static firn_config_setting
 setting_of(const struct files *files, enum firn_place_config_key key, char *value)
 {
     DCHECK(key < FIRN_PLACE_CONFIG_KEYS);
     const char *cautious = text_cautious(key);
-    firn_setting setting = {.key = text_name(key),
-                            .value = value,
-                            .source = files->of_store.is_set[key]  ? FIRN_SETTING_STORE
-                                      : files->of_user.is_set[key] ? FIRN_SETTING_USER
-                                                                   : FIRN_SETTING_DEFAULT};
+    firn_config_setting setting = {.key = text_name(key),
+                                   .value = value,
+                                   .source = files->of_store.is_set[key]  ? FIRN_SETTING_STORE
+                                             : files->of_user.is_set[key] ? FIRN_SETTING_USER
+                                                                          : FIRN_SETTING_DEFAULT};
     firn_place_config_text_show(files->of_store.is_set[key] ? &files->of_store : &files->of_user,
                                 key, value);
     /* Whichever file it is, it might have said what goes before what the other one says. */
@@ -534,13 +534,13 @@ setting_of(const struct files *files, enum firn_place_config_key key, char *valu
 
 static int
 list(struct firn_os *os, const char *store_path, const struct telling *telling,
-     int (*visit)(void *ctx, const firn_setting *setting), void *ctx, firn_error *err)
+     int (*visit)(void *ctx, const firn_config_setting *setting), void *ctx, firn_error *err)
 {
     struct files files;
     int rc = read_both(os, store_path, telling, &files, err);
     for (unsigned i = 0; rc == FIRN_OK && i < FIRN_PLACE_CONFIG_KEYS; i++) {
         char value[FIRN_PLACE_CONFIG_TEXT_VALUE_SIZE];
-        firn_setting setting = setting_of(&files, (enum firn_place_config_key)i, value);
+        firn_config_setting setting = setting_of(&files, (enum firn_place_config_key)i, value);
         rc = visit(ctx, &setting);
         if (rc != FIRN_OK) {
             rc = firn_error_set(err, rc, "stopped by the caller");
@@ -551,7 +551,7 @@ list(struct firn_os *os, const char *store_path, const struct telling *telling,
 
 int
 firn_place_config_list(struct firn_os *os, const char *store_path,
-                       int (*visit)(void *ctx, const firn_setting *setting), void *ctx,
+                       int (*visit)(void *ctx, const firn_config_setting *setting), void *ctx,
                        firn_error *err)
 {
     const struct telling telling = {.goes_on = false};
@@ -560,7 +560,7 @@ firn_place_config_list(struct firn_os *os, const char *store_path,
 
 int
 firn_place_config_list_readable(struct firn_os *os, const char *store_path,
-                                int (*visit)(void *ctx, const firn_setting *setting),
+                                int (*visit)(void *ctx, const firn_config_setting *setting),
                                 void (*on_notice)(void *ctx, const firn_notice *notice), void *ctx,
                                 firn_error *err)
 {

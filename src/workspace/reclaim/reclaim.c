@@ -216,7 +216,7 @@ changes_something(const struct firn_reclaim *gc)
 static void
 estimate(struct firn_reclaim *gc)
 {
-    firn_gc_result *result = gc->result;
+    firn_workspace_gc_result *result = gc->result;
     uint64_t moved = 0;
     result->bytes_after = result->bytes_before;
     result->packs_after = result->packs_before;
@@ -351,7 +351,7 @@ out:
 static int
 run(struct firn_reclaim *gc, firn_error *err)
 {
-    firn_gc_result *result = gc->result;
+    firn_workspace_gc_result *result = gc->result;
     int rc;
     FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &gc->scratch, err));
     FIRN_TRY(expire(gc, err));
@@ -394,10 +394,11 @@ out:
 }
 
 int
-firn_reclaim_limited(struct firn_ws *ws, const firn_gc_options *options,
-                     const struct firn_reclaim_limits *limits, firn_gc_result *out, firn_error *err)
+firn_reclaim_limited(struct firn_ws *ws, const firn_workspace_gc_options *options,
+                     const struct firn_reclaim_limits *limits, firn_workspace_gc_result *out,
+                     firn_error *err)
 {
-    *out = (firn_gc_result){0};
+    *out = (firn_workspace_gc_result){0};
     if (options->automatic) {
         return firn_reclaim_auto(ws, options, limits, out, err);
     }
@@ -424,8 +425,8 @@ firn_reclaim_limited(struct firn_ws *ws, const firn_gc_options *options,
 }
 
 int
-firn_reclaim(struct firn_ws *ws, const firn_gc_options *options, firn_gc_result *out,
-             firn_error *err)
+firn_reclaim(struct firn_ws *ws, const firn_workspace_gc_options *options,
+             firn_workspace_gc_result *out, firn_error *err)
 {
     const struct firn_reclaim_limits limits = {.pack_objects = 128 << 10,
                                                .pack_bytes = UINT64_C(1) << 30,
@@ -578,9 +579,9 @@ firn_reclaim_join(struct firn_ws *ws, struct firn_ws_opened *opened,
                                                .pack_bytes = UINT64_C(1) << 30,
                                                .give_back_bytes = UINT64_C(1) << 30};
     /* Not to be cancelled: what was asked for is done. */
-    const firn_gc_options options = {
+    const firn_workspace_gc_options options = {
         .callbacks = {.on_notice = callbacks->on_notice, .ctx = callbacks->ctx}};
-    firn_gc_result result = {0};
+    firn_workspace_gc_result result = {0};
     struct firn_reclaim gc = {
         .ws = ws, .opened = opened, .options = &options, .limits = &limits, .result = &result};
     size_t chosen = 0;

@@ -198,7 +198,7 @@ static int
 mark(struct automatic *automatic, firn_error *err)
 {
     struct firn_reclaim *gc = &automatic->gc;
-    const firn_gc_result before = *gc->result;
+    const firn_workspace_gc_result before = *gc->result;
     forget_marks(gc);
     gc->result->bytes_before = 0;
     int rc = firn_reclaim_progress_now(gc, "mark", gc->result->slices, err);
@@ -637,8 +637,9 @@ out:
 }
 
 int
-firn_reclaim_auto(struct firn_ws *ws, const firn_gc_options *options,
-                  const struct firn_reclaim_limits *limits, firn_gc_result *out, firn_error *err)
+firn_reclaim_auto(struct firn_ws *ws, const firn_workspace_gc_options *options,
+                  const struct firn_reclaim_limits *limits, firn_workspace_gc_result *out,
+                  firn_error *err)
 {
     struct automatic automatic = {
         .gc = {.ws = ws, .options = options, .limits = limits, .result = out}};

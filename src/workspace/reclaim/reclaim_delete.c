@@ -208,13 +208,14 @@ run(struct deleting *deleting, const char *const *references, size_t count, bool
 
 /* What was deleted can be told from the copies of the records. */
 static int
-tell(const struct deleting *deleting, int (*visit)(void *ctx, const firn_checkpoint *checkpoint),
-     void *ctx, firn_error *err)
+tell(const struct deleting *deleting,
+     int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint), void *ctx,
+     firn_error *err)
 {
     int rc = FIRN_OK;
     for (size_t i = 0; rc == FIRN_OK && i < victim_count(deleting); i++) {
         struct firn_catalog_record record;
-        firn_checkpoint checkpoint;
+        firn_workspace_checkpoint checkpoint;
         rc = victim_record(deleting, i, &record, err);
         if (rc == FIRN_OK) {
             firn_catalog_record_to_checkpoint(&record, &checkpoint);
@@ -227,8 +228,8 @@ tell(const struct deleting *deleting, int (*visit)(void *ctx, const firn_checkpo
 
 int
 firn_reclaim_delete(struct firn_ws *ws, const char *const *references, size_t count,
-                    const firn_delete_options *options,
-                    int (*visit)(void *ctx, const firn_checkpoint *checkpoint), void *ctx,
+                    const firn_workspace_delete_options *options,
+                    int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint), void *ctx,
                     firn_error *err)
 {
     struct deleting deleting = {.ws = ws};

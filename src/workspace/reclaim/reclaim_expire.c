@@ -205,13 +205,13 @@ firn_reclaim_expire(struct firn_ws_opened *opened, const struct firn_reclaim_exp
 /* ---- by request ---- */
 
 static int
-tell(firn_slice told, int (*visit)(void *ctx, const firn_checkpoint *checkpoint), void *ctx,
-     firn_error *err)
+tell(firn_slice told, int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint),
+     void *ctx, firn_error *err)
 {
     int rc = FIRN_OK;
     while (rc == FIRN_OK && told.size > 0) {
         struct firn_catalog_record record;
-        firn_checkpoint checkpoint;
+        firn_workspace_checkpoint checkpoint;
         CHECK(told.size >= 4 && firn_load_le32(told.data) <= told.size - 4);
         size_t size = firn_load_le32(told.data);
         rc = firn_catalog_record_decode(firn_bytes(told.data + 4, size), &record, err);
@@ -226,9 +226,9 @@ tell(firn_slice told, int (*visit)(void *ctx, const firn_checkpoint *checkpoint)
 }
 
 int
-firn_reclaim_expire_request(struct firn_ws *ws, const firn_expire_options *options,
-                            int (*visit)(void *ctx, const firn_checkpoint *checkpoint), void *ctx,
-                            firn_error *err)
+firn_reclaim_expire_request(struct firn_ws *ws, const firn_workspace_expire_options *options,
+                            int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint),
+                            void *ctx, firn_error *err)
 {
     struct firn_ws_opened opened;
     struct firn_catalog_keep keep;

@@ -95,9 +95,9 @@ struct firn_reclaim_delta {
 struct firn_reclaim {
     struct firn_ws *ws;
     struct firn_ws_opened *opened;
-    const firn_gc_options *options;
+    const firn_workspace_gc_options *options;
     const struct firn_reclaim_limits *limits;
-    firn_gc_result *result;
+    firn_workspace_gc_result *result;
     struct firn_packfile_scratch *scratch;
     struct firn_reclaim_table *table; /* NULL: what is alive is not known */
     struct firn_reclaim_pack *packs;  /* ascending by number */
@@ -109,9 +109,10 @@ struct firn_reclaim {
 };
 
 /* firn_reclaim with other limits than its own. */
-FIRN_MUST_CHECK int firn_reclaim_limited(struct firn_ws *ws, const firn_gc_options *options,
+FIRN_MUST_CHECK int firn_reclaim_limited(struct firn_ws *ws,
+                                         const firn_workspace_gc_options *options,
                                          const struct firn_reclaim_limits *limits,
-                                         firn_gc_result *out, firn_error *err);
+                                         firn_workspace_gc_result *out, firn_error *err);
 
 /* To be called often. FIRN_CANCELLED. */
 FIRN_MUST_CHECK int firn_reclaim_progress(struct firn_reclaim *gc, const char *phase,
@@ -157,9 +158,9 @@ FIRN_MUST_CHECK int firn_reclaim_move_parts(struct firn_reclaim *gc,
 /* ---- an automatic collection ---- */
 
 /* firn_reclaim with options->automatic. reclaim_auto.c. */
-FIRN_MUST_CHECK int firn_reclaim_auto(struct firn_ws *ws, const firn_gc_options *options,
-                                      const struct firn_reclaim_limits *limits, firn_gc_result *out,
-                                      firn_error *err);
+FIRN_MUST_CHECK int firn_reclaim_auto(struct firn_ws *ws, const firn_workspace_gc_options *options,
+                                      const struct firn_reclaim_limits *limits,
+                                      firn_workspace_gc_result *out, firn_error *err);
 /* How far the slices have come. */
 struct firn_reclaim_place {
     size_t pack; /* of gc->packs */

@@ -208,7 +208,7 @@ forget(struct firn_repair *repair)
 {
     firn_repair_records_release(repair);
     repair->keyspace = 0;
-    *repair->result = (firn_repair_result){0};
+    *repair->result = (firn_workspace_repair_result){0};
 }
 
 /* The new store beside the damaged one, and the moment at which they change places.
@@ -610,7 +610,7 @@ build_clean(struct firn_repair *repair, firn_error *err)
 static void
 count_record(struct firn_repair *repair, const struct firn_repair_record *record)
 {
-    firn_repair_result *result = repair->result;
+    firn_workspace_repair_result *result = repair->result;
     result->intact += record->state == FIRN_REPAIR_INTACT;
     result->partly += record->state == FIRN_REPAIR_PARTLY;
     result->lost += record->state == FIRN_REPAIR_LOST;
@@ -622,17 +622,17 @@ static int
 tell_record(struct firn_repair *repair, const struct firn_repair_record *record, firn_error *err)
 {
     firn_slice path = record->record.workspace_path;
-    firn_checkpoint checkpoint;
+    firn_workspace_checkpoint checkpoint;
     firn_catalog_record_to_checkpoint(&record->record, &checkpoint);
     char *root = firn_strndup((const char *)path.data, path.size);
     if (root == NULL) {
         return firn_error_no_memory(err, "a path");
     }
-    const firn_repair_checkpoint told = {.root = root,
-                                         .checkpoint = &checkpoint,
-                                         .state = record->state,
-                                         .lost_paths = record->lost_paths,
-                                         .was_found = !record->is_listed};
+    const firn_workspace_repair_checkpoint told = {.root = root,
+                                                   .checkpoint = &checkpoint,
+                                                   .state = record->state,
+                                                   .lost_paths = record->lost_paths,
+                                                   .was_found = !record->is_listed};
     repair->options->on_checkpoint(repair->options->callbacks.ctx, &told);
     firn_free(root);
     return FIRN_OK;
@@ -692,14 +692,14 @@ exchange(struct firn_repair *repair, firn_error *err)
 }
 
 int
-firn_repair(struct firn_ws *ws, const firn_repair_options *options, firn_repair_result *out,
-            firn_error *err)
+firn_repair(struct firn_ws *ws, const firn_workspace_repair_options *options,
+            firn_workspace_repair_result *out, firn_error *err)
 {
     struct firn_repair repair = {.ws = ws, .options = options, .result = out};
     bool is_clean;
     bool ignored;
     int rc;
-    *out = (firn_repair_result){0};
+    *out = (firn_workspace_repair_result){0};
     firn_hash_map_init(&repair.refused, sizeof(firn_hash), refused_hash, refused_equal);
     FIRN_TRY(place_open(&repair, err));
     FIRN_TRY(firn_place_config_check(repair.place.from, &options->callbacks, &ignored, err));

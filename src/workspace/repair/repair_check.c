@@ -175,7 +175,7 @@ static int
 check_store(struct checking *checking, firn_error *err)
 {
     const firn_callbacks *callbacks = &checking->options->callbacks;
-    firn_check_report report = {.size = sizeof report};
+    firn_store_check_result report = {.size = sizeof report};
     struct firn_storefile_progress progress = {
         .on_progress = callbacks->on_progress, .ctx = callbacks->ctx, .os = checking->ws->os};
     const struct firn_db_check_options options = {

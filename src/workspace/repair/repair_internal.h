@@ -25,7 +25,7 @@ struct firn_repair_record {
     uint64_t order;     /* its key in the catalog, and in the record */
     bool is_listed;     /* by the catalog as it was rescued */
     bool is_changed;    /* against what is in the catalog or was found */
-    firn_repair_state state;
+    firn_workspace_repair_state state;
     uint64_t lost_paths;
     uint64_t sequence;     /* of where it was found in the log or a run */
     struct firn_buf bytes; /* what `record` borrows from */
@@ -60,8 +60,8 @@ struct firn_repair_tag {
 
 struct firn_repair {
     struct firn_ws *ws;
-    const firn_repair_options *options;
-    firn_repair_result *result;
+    const firn_workspace_repair_options *options;
+    firn_workspace_repair_result *result;
     struct firn_repair_place place;
     struct firn_rescue_result data;
     bool is_current; /* the rescued catalog is the newest state: nothing is missing in it */

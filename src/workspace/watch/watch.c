@@ -43,7 +43,7 @@ enum { NS_PER_MS = 1000000, TICK_MS = 1000, BUSY_PAUSE_MS = 250, FAILURE_PAUSE_M
 
 struct watching {
     struct firn_ws *ws;
-    const firn_watch_options *options;
+    const firn_workspace_watch_options *options;
     struct firn_os_dir *root;
     struct firn_os_dir *store_dir;
     char name[FIRN_WATCHLINK_NAME_SIZE]; /* of the socket */
@@ -79,9 +79,9 @@ ms(int64_t count)
 }
 
 static void
-tell_event(struct watching *watching, const firn_watch_event *event)
+tell_event(struct watching *watching, const firn_workspace_watch_event *event)
 {
-    const firn_watch_options *options = watching->options;
+    const firn_workspace_watch_options *options = watching->options;
     if (options->on_event != NULL) {
         options->on_event(options->ctx, event);
     }
@@ -189,7 +189,7 @@ take_in(struct watching *watching, firn_error *err)
         goto out;
     }
     if (watching->is_lost) {
-        const firn_watch_event lost = {
+        const firn_workspace_watch_event lost = {
             .kind = FIRN_WATCH_LOST,
             .text = "changes were lost: all directories are looked at again"};
         tell_event(watching, &lost);
@@ -260,9 +260,9 @@ tell(void *ctx, firn_slice report)
     }
     firn_watch_set_info(watching->set, &info);
     if (info.unwatched > 0 && !watching->has_told_limit) {
-        const firn_watch_event limited = {.kind = FIRN_WATCH_LIMITED,
-                                          .directories = info.unwatched,
-                                          .text = info.unwatched_error.text};
+        const firn_workspace_watch_event limited = {.kind = FIRN_WATCH_LIMITED,
+                                                    .directories = info.unwatched,
+                                                    .text = info.unwatched_error.text};
         watching->has_told_limit = true;
         tell_event(watching, &limited);
     }
@@ -288,7 +288,7 @@ stop(void *ctx)
 static bool
 is_stopped(struct watching *watching)
 {
-    const firn_watch_options *options = watching->options;
+    const firn_workspace_watch_options *options = watching->options;
     return watching->is_stopping ||
            (options->should_stop != NULL && options->should_stop(options->ctx));
 }
@@ -297,7 +297,7 @@ is_stopped(struct watching *watching)
 static int64_t
 due_ns(const struct watching *watching)
 {
-    const firn_watch_options *options = watching->options;
+    const firn_workspace_watch_options *options = watching->options;
     int64_t due = INT64_MAX;
     if (options->only_watch) {
         return due;
@@ -315,8 +315,8 @@ due_ns(const struct watching *watching)
 static void
 save(struct watching *watching)
 {
-    firn_save_options options = *watching->options->save;
-    firn_save_result result;
+    firn_workspace_save_options options = *watching->options->save;
+    firn_workspace_save_result result;
     firn_error err;
     options.if_changed = true;
     DCHECK(watching->ws->watch == NULL && !watching->options->only_watch);
@@ -332,7 +332,7 @@ save(struct watching *watching)
         watching->is_full_asked = false;
         firn_watch_new_clear(&watching->fresh); /* they have been visited */
         if (result.is_made) {
-            const firn_watch_event saved = {.kind = FIRN_WATCH_SAVED, .saved = &result};
+            const firn_workspace_watch_event saved = {.kind = FIRN_WATCH_SAVED, .saved = &result};
             tell_event(watching, &saved);
         }
         return;
@@ -342,7 +342,7 @@ save(struct watching *watching)
     if (rc != FIRN_BUSY && rc != FIRN_CANCELLED &&
         strcmp(watching->last_failure.text, err.text) != 0) {
         watching->last_failure = err;
-        const firn_watch_event failed = {.kind = FIRN_WATCH_FAILED, .text = err.text};
+        const firn_workspace_watch_event failed = {.kind = FIRN_WATCH_FAILED, .text = err.text};
         tell_event(watching, &failed);
     }
 }
@@ -450,8 +450,8 @@ loop(struct watching *watching, firn_error *err)
         struct firn_watch_set_info info;
         firn_watch_set_info(watching->set, &info);
         if (!has_started && (watching->options->only_watch || info.directories > 0)) {
-            const firn_watch_event started = {.kind = FIRN_WATCH_STARTED,
-                                              .directories = info.directories};
+            const firn_workspace_watch_event started = {.kind = FIRN_WATCH_STARTED,
+                                                        .directories = info.directories};
             tell_event(watching, &started);
             has_started = true;
         }
@@ -479,7 +479,7 @@ finish(struct watching *watching)
 }
 
 int
-firn_watch(struct firn_ws *ws, const firn_watch_options *options, firn_error *err)
+firn_watch(struct firn_ws *ws, const firn_workspace_watch_options *options, firn_error *err)
 {
     struct watching watching = {.ws = ws, .options = options};
     watching.link = (struct firn_watch_link){ask_ourselves, enter, tell, &watching};
@@ -618,7 +618,7 @@ out:
 }
 
 static int
-request(struct firn_ws *ws, enum firn_watchlink_wire_kind kind, firn_watch_info *out,
+request(struct firn_ws *ws, enum firn_watchlink_wire_kind kind, firn_workspace_watch_info *out,
         firn_error *err)
 {
     struct firn_os_dir *store_dir = NULL;
@@ -627,7 +627,7 @@ request(struct firn_ws *ws, enum firn_watchlink_wire_kind kind, firn_watch_info 
     char name[FIRN_WATCHLINK_NAME_SIZE];
     uint32_t workspace;
     int rc;
-    *out = (firn_watch_info){0};
+    *out = (firn_workspace_watch_info){0};
     FIRN_TRY(open_store_dir(ws, FIRN_WS_READ, &store_dir, &workspace, err));
     firn_watchlink_name(workspace, name);
     if (firn_os_socket_connect(store_dir, name, &socket, NULL) != FIRN_OK) {
@@ -635,11 +635,11 @@ request(struct firn_ws *ws, enum firn_watchlink_wire_kind kind, firn_watch_info 
         goto out;
     }
     FIRN_TRY(serve_request(socket, kind, &info, err));
-    *out = (firn_watch_info){.process = firn_os_socket_peer(socket),
-                             .directories = info.directories,
-                             .dirty = info.dirty,
-                             .unwatched = info.unwatched,
-                             .is_by_fanotify = info.is_unlimited};
+    *out = (firn_workspace_watch_info){.process = firn_os_socket_peer(socket),
+                                       .directories = info.directories,
+                                       .dirty = info.dirty,
+                                       .unwatched = info.unwatched,
+                                       .is_by_fanotify = info.is_unlimited};
 out:
     firn_os_socket_close(socket);
     firn_os_dir_close(store_dir);
@@ -647,13 +647,13 @@ out:
 }
 
 int
-firn_watch_look(struct firn_ws *ws, firn_watch_info *out, firn_error *err)
+firn_watch_look(struct firn_ws *ws, firn_workspace_watch_info *out, firn_error *err)
 {
     return request(ws, FIRN_WATCHLINK_WIRE_LOOK, out, err);
 }
 
 int
-firn_watch_stop(struct firn_ws *ws, firn_watch_info *out, firn_error *err)
+firn_watch_stop(struct firn_ws *ws, firn_workspace_watch_info *out, firn_error *err)
 {
     return request(ws, FIRN_WATCHLINK_WIRE_STOP, out, err);
 }

@@ -69,40 +69,40 @@ an_application_goes_back_and_forth(void **state)
     (void)state;
     firn_store_checkpoint made = {.size = sizeof made};
     firn_store_checkpoint found = {.size = sizeof found};
-    firn_checkpoint_report report = {.size = sizeof report};
-    OK(firn_checkpoint_create(store, "one", NULL, &made, &err));
+    firn_store_restore_result report = {.size = sizeof report};
+    OK(firn_store_checkpoint_create(store, "one", NULL, &made, &err));
     assert_int_equal(made.number, 1);
     assert_string_equal(made.name, "one");
     assert_string_equal(made.restored, "");
     assert_false(made.is_safety);
     OK(firn_put(keyspace, firn_str("a"), firn_str("2"), NULL, &err));
-    OK(firn_checkpoint_create(store, NULL, NULL, NULL, &err));
-    OK(firn_checkpoint_restore(store, "one", &report, &err));
+    OK(firn_store_checkpoint_create(store, NULL, NULL, NULL, &err));
+    OK(firn_store_restore(store, "one", &report, &err));
     assert_now("1");
     assert_string_equal(report.restored.id, made.id);
     assert_string_equal(report.safety.restored, made.id);
     assert_true(report.safety.is_safety && report.safety.number == 0);
-    OK(firn_checkpoint_undo(store, NULL, &err));
+    OK(firn_store_undo(store, NULL, &err));
     assert_now("2");
-    OK(firn_checkpoint_restore(store, made.id, NULL, &err));
+    OK(firn_store_restore(store, made.id, NULL, &err));
     assert_now("1");
-    OK(firn_checkpoint_find(store, "latest", &found, &err));
+    OK(firn_store_checkpoint_find(store, "latest", &found, &err));
     assert_int_equal(found.number, 2);
     assert_string_equal(found.name, "");
-    OK(firn_checkpoint_find(store, report.safety.id, &found, &err));
+    OK(firn_store_checkpoint_find(store, report.safety.id, &found, &err));
     assert_true(found.is_safety && found.sequence == report.safety.sequence);
     int seen = 0;
-    firn_checkpoint_list_options options = FIRN_CHECKPOINT_LIST_OPTIONS_INIT;
-    OK(firn_checkpoint_list(store, NULL, count, &seen, &err));
+    firn_store_checkpoint_list_options options = FIRN_STORE_CHECKPOINT_LIST_OPTIONS_INIT;
+    OK(firn_store_checkpoint_list(store, NULL, count, &seen, &err));
     assert_int_equal(seen, 2);
     options.include_safety = true;
-    OK(firn_checkpoint_list(store, &options, count, &seen, &err));
+    OK(firn_store_checkpoint_list(store, &options, count, &seen, &err));
     assert_int_equal(seen, 7);
     const char *const all[] = {"one", "2", "1"};
-    OK(firn_checkpoint_delete(store, all, 3, &err));
-    OK(firn_checkpoint_delete(store, NULL, 0, &err));
+    OK(firn_store_checkpoint_delete(store, all, 3, &err));
+    OK(firn_store_checkpoint_delete(store, NULL, 0, &err));
     seen = 0;
-    OK(firn_checkpoint_list(store, NULL, count, &seen, &err));
+    OK(firn_store_checkpoint_list(store, NULL, count, &seen, &err));
     assert_int_equal(seen, 0);
 }
 
@@ -112,9 +112,9 @@ a_visitor_ends_the_listing(void **state)
     (void)state;
     int seen = 7;
     for (int i = 0; i < 3; i++) {
-        OK(firn_checkpoint_create(store, "", NULL, NULL, &err));
+        OK(firn_store_checkpoint_create(store, "", NULL, NULL, &err));
     }
-    assert_int_equal(firn_checkpoint_list(store, NULL, count, &seen, &err), FIRN_CANCELLED);
+    assert_int_equal(firn_store_checkpoint_list(store, NULL, count, &seen, &err), FIRN_CANCELLED);
     assert_int_equal(seen, 9);
 }
 
@@ -122,29 +122,29 @@ static void
 views_are_opened_at_checkpoints(void **state)
 {
     (void)state;
-    firn_view *view;
-    firn_view_options options = FIRN_VIEW_OPTIONS_INIT;
+    firn_snapshot *view;
+    firn_snapshot_options options = FIRN_SNAPSHOT_OPTIONS_INIT;
     uint8_t *value;
     size_t size;
-    OK(firn_checkpoint_create(store, "one", NULL, NULL, &err));
+    OK(firn_store_checkpoint_create(store, "one", NULL, NULL, &err));
     OK(firn_put(keyspace, firn_str("a"), firn_str("2"), NULL, &err));
-    OK(firn_view_open(store, &options, &view, &err));
-    firn_view_close(view);
+    OK(firn_snapshot_open(store, &options, &view, &err));
+    firn_snapshot_close(view);
     options.checkpoint = "one";
-    OK(firn_view_open(store, &options, &view, &err));
+    OK(firn_snapshot_open(store, &options, &view, &err));
     /* It stays when the checkpoint goes. */
-    OK(firn_checkpoint_delete(store, &options.checkpoint, 1, &err));
+    OK(firn_store_checkpoint_delete(store, &options.checkpoint, 1, &err));
     OK(firn_store_compact(store, NULL, &err));
     OK(firn_get_at(keyspace, view, firn_str("a"), &value, &size, &err));
     assert_int_equal(value[0], '1');
     firn_release(value);
-    firn_view_close(view);
-    assert_int_equal(firn_view_open(store, &options, &view, &err), FIRN_NOT_FOUND);
+    firn_snapshot_close(view);
+    assert_int_equal(firn_snapshot_open(store, &options, &view, &err), FIRN_NOT_FOUND);
     assert_null(view);
     options.checkpoint = "";
-    assert_int_equal(firn_view_open(store, &options, &view, &err), FIRN_INVALID);
+    assert_int_equal(firn_snapshot_open(store, &options, &view, &err), FIRN_INVALID);
     options.size = 1;
-    assert_int_equal(firn_view_open(store, &options, &view, &err), FIRN_INVALID);
+    assert_int_equal(firn_snapshot_open(store, &options, &view, &err), FIRN_INVALID);
 }
 
 struct told {
@@ -153,7 +153,7 @@ struct told {
 };
 
 static int
-tell(void *ctx, const firn_checkpoint_difference *difference)
+tell(void *ctx, const firn_store_difference *difference)
 {
     static const char signs[] = " +-~kd";
     struct told *told = ctx;
@@ -173,33 +173,30 @@ two_states_are_compared(void **state)
     (void)state;
     struct told told = {.code = FIRN_OK};
     firn_keyspace *other;
-    firn_checkpoint_diff_options options = FIRN_CHECKPOINT_DIFF_OPTIONS_INIT;
+    firn_store_diff_options options = FIRN_STORE_DIFF_OPTIONS_INIT;
     OK(firn_put(keyspace, firn_str("b"), firn_str("1"), NULL, &err));
-    OK(firn_checkpoint_create(store, "one", NULL, NULL, &err));
+    OK(firn_store_checkpoint_create(store, "one", NULL, NULL, &err));
     OK(firn_put(keyspace, firn_str("a"), firn_str("2"), NULL, &err));
     OK(firn_delete(keyspace, firn_str("b"), NULL, &err));
     OK(firn_keyspace_open(store, "other", NULL, &other, &err));
     OK(firn_put(other, firn_str("x"), firn_str("y"), NULL, &err));
-    OK(firn_checkpoint_diff(store, "one", NULL, NULL, tell, &told, &err));
+    OK(firn_store_diff(store, "one", NULL, NULL, tell, &told, &err));
     assert_string_equal(told.text, "~k:a=1>2 -k:b=1> kother:=> +other:x=>y ");
     told.text[0] = '\0';
-    OK(firn_checkpoint_diff(store, NULL, "one", NULL, tell, &told, &err));
+    OK(firn_store_diff(store, NULL, "one", NULL, tell, &told, &err));
     assert_string_equal(told.text, "~k:a=2>1 +k:b=>1 dother:=> -other:x=y> ");
     told.text[0] = '\0';
     options.keyspace = "other";
     told.code = FIRN_CANCELLED;
-    assert_int_equal(firn_checkpoint_diff(store, "one", NULL, &options, tell, &told, &err),
+    assert_int_equal(firn_store_diff(store, "one", NULL, &options, tell, &told, &err),
                      FIRN_CANCELLED);
     assert_string_equal(told.text, "kother:=> ");
     options.size = 0;
-    assert_int_equal(firn_checkpoint_diff(store, "one", NULL, &options, tell, &told, &err),
+    assert_int_equal(firn_store_diff(store, "one", NULL, &options, tell, &told, &err),
                      FIRN_INVALID);
-    assert_int_equal(firn_checkpoint_diff(NULL, "one", NULL, NULL, tell, &told, &err),
-                     FIRN_INVALID);
-    assert_int_equal(firn_checkpoint_diff(store, "one", NULL, NULL, NULL, &told, &err),
-                     FIRN_INVALID);
-    assert_int_equal(firn_checkpoint_diff(store, "two", NULL, NULL, tell, &told, &err),
-                     FIRN_NOT_FOUND);
+    assert_int_equal(firn_store_diff(NULL, "one", NULL, NULL, tell, &told, &err), FIRN_INVALID);
+    assert_int_equal(firn_store_diff(store, "one", NULL, NULL, NULL, &told, &err), FIRN_INVALID);
+    assert_int_equal(firn_store_diff(store, "two", NULL, NULL, tell, &told, &err), FIRN_NOT_FOUND);
 }
 
 static void
@@ -212,10 +209,10 @@ structures_of_other_versions_are_understood(void **state)
         uint8_t more[8];
     } longer = {.known.size = sizeof longer, .more = {1, 2, 3, 4, 5, 6, 7, 8}};
     firn_store_checkpoint shorter = {.size = offsetof(firn_store_checkpoint, id), .name = "same"};
-    OK(firn_checkpoint_create(store, "one", NULL, &shorter, &err));
+    OK(firn_store_checkpoint_create(store, "one", NULL, &shorter, &err));
     assert_int_equal(shorter.number, 1);
     assert_string_equal(shorter.name, "same");
-    OK(firn_checkpoint_find(store, "one", &longer.known, &err));
+    OK(firn_store_checkpoint_find(store, "one", &longer.known, &err));
     assert_string_equal(longer.known.name, "one");
     for (size_t i = 0; i < sizeof longer.more; i++) {
         assert_int_equal(longer.more[i], 0);
@@ -228,45 +225,45 @@ arguments_that_cannot_be_meant_are_refused(void **state)
     (void)state;
     firn_store_checkpoint out = {.size = sizeof out};
     firn_store_checkpoint unset = {0};
-    firn_checkpoint_report bad = {0};
+    firn_store_restore_result bad = {0};
     const char *const hole[] = {NULL};
-    firn_checkpoint_list_options options = {0};
+    firn_store_checkpoint_list_options options = {0};
     int seen = 0;
 #define REFUSED(expression) assert_int_equal((expression), FIRN_INVALID)
-    REFUSED(firn_checkpoint_create(NULL, "a", NULL, NULL, &err));
-    REFUSED(firn_checkpoint_create(store, "a", &out, NULL, &err));
-    REFUSED(firn_checkpoint_create(store, "a", NULL, &unset, &err));
-    REFUSED(firn_checkpoint_create(store, "not a name", NULL, NULL, &err));
-    REFUSED(firn_checkpoint_list(NULL, NULL, count, &seen, &err));
-    REFUSED(firn_checkpoint_list(store, NULL, NULL, NULL, &err));
-    REFUSED(firn_checkpoint_list(store, &options, count, &seen, &err));
-    REFUSED(firn_checkpoint_find(NULL, "1", &out, &err));
-    REFUSED(firn_checkpoint_find(store, NULL, &out, &err));
-    REFUSED(firn_checkpoint_find(store, "1", NULL, &err));
-    REFUSED(firn_checkpoint_find(store, "1", &unset, &err));
-    REFUSED(firn_checkpoint_find(store, "", &out, &err));
-    REFUSED(firn_checkpoint_delete(NULL, hole, 0, &err));
-    REFUSED(firn_checkpoint_delete(store, NULL, 1, &err));
-    REFUSED(firn_checkpoint_delete(store, hole, 1, &err));
-    REFUSED(firn_checkpoint_restore(NULL, "1", NULL, &err));
-    REFUSED(firn_checkpoint_restore(store, NULL, NULL, &err));
-    REFUSED(firn_checkpoint_restore(store, "1", &bad, &err));
-    REFUSED(firn_checkpoint_undo(NULL, NULL, &err));
-    REFUSED(firn_checkpoint_undo(store, &bad, &err));
-    firn_checkpoint_export_options small = {.size = 1};
-    firn_checkpoint_import_options little = {.size = 1};
-    REFUSED(firn_checkpoint_export(NULL, "1", "x", NULL, &err));
-    REFUSED(firn_checkpoint_export(store, "1", NULL, NULL, &err));
-    REFUSED(firn_checkpoint_export(store, "1", "", NULL, &err));
-    REFUSED(firn_checkpoint_export(store, "1", "x", &small, &err));
-    REFUSED(firn_checkpoint_import(NULL, "x", NULL, NULL, &err));
-    REFUSED(firn_checkpoint_import("x", NULL, NULL, NULL, &err));
-    REFUSED(firn_checkpoint_import("", "x", NULL, NULL, &err));
-    REFUSED(firn_checkpoint_import("x", "", NULL, NULL, &err));
-    REFUSED(firn_checkpoint_import("x", "y", &little, NULL, &err));
-    REFUSED(firn_checkpoint_import("x", "y", NULL, &unset, &err));
-    assert_int_equal(firn_checkpoint_find(store, "1", &out, &err), FIRN_NOT_FOUND);
-    assert_int_equal(firn_checkpoint_undo(store, NULL, &err), FIRN_NOT_FOUND);
+    REFUSED(firn_store_checkpoint_create(NULL, "a", NULL, NULL, &err));
+    REFUSED(firn_store_checkpoint_create(store, "a", &out, NULL, &err));
+    REFUSED(firn_store_checkpoint_create(store, "a", NULL, &unset, &err));
+    REFUSED(firn_store_checkpoint_create(store, "not a name", NULL, NULL, &err));
+    REFUSED(firn_store_checkpoint_list(NULL, NULL, count, &seen, &err));
+    REFUSED(firn_store_checkpoint_list(store, NULL, NULL, NULL, &err));
+    REFUSED(firn_store_checkpoint_list(store, &options, count, &seen, &err));
+    REFUSED(firn_store_checkpoint_find(NULL, "1", &out, &err));
+    REFUSED(firn_store_checkpoint_find(store, NULL, &out, &err));
+    REFUSED(firn_store_checkpoint_find(store, "1", NULL, &err));
+    REFUSED(firn_store_checkpoint_find(store, "1", &unset, &err));
+    REFUSED(firn_store_checkpoint_find(store, "", &out, &err));
+    REFUSED(firn_store_checkpoint_delete(NULL, hole, 0, &err));
+    REFUSED(firn_store_checkpoint_delete(store, NULL, 1, &err));
+    REFUSED(firn_store_checkpoint_delete(store, hole, 1, &err));
+    REFUSED(firn_store_restore(NULL, "1", NULL, &err));
+    REFUSED(firn_store_restore(store, NULL, NULL, &err));
+    REFUSED(firn_store_restore(store, "1", &bad, &err));
+    REFUSED(firn_store_undo(NULL, NULL, &err));
+    REFUSED(firn_store_undo(store, &bad, &err));
+    firn_store_export_options small = {.size = 1};
+    firn_store_import_options little = {.size = 1};
+    REFUSED(firn_store_export(NULL, "1", "x", NULL, &err));
+    REFUSED(firn_store_export(store, "1", NULL, NULL, &err));
+    REFUSED(firn_store_export(store, "1", "", NULL, &err));
+    REFUSED(firn_store_export(store, "1", "x", &small, &err));
+    REFUSED(firn_store_import(NULL, "x", NULL, NULL, &err));
+    REFUSED(firn_store_import("x", NULL, NULL, NULL, &err));
+    REFUSED(firn_store_import("", "x", NULL, NULL, &err));
+    REFUSED(firn_store_import("x", "", NULL, NULL, &err));
+    REFUSED(firn_store_import("x", "y", &little, NULL, &err));
+    REFUSED(firn_store_import("x", "y", NULL, &unset, &err));
+    assert_int_equal(firn_store_checkpoint_find(store, "1", &out, &err), FIRN_NOT_FOUND);
+    assert_int_equal(firn_store_undo(store, NULL, &err), FIRN_NOT_FOUND);
     assert_now("1");
 }
 
@@ -307,19 +304,19 @@ a_checkpoint_goes_into_a_file_and_back(void **state)
     firn_store *other;
     firn_keyspace *read;
     firn_store_options read_only = FIRN_STORE_OPTIONS_INIT;
-    firn_checkpoint_export_options options = FIRN_CHECKPOINT_EXPORT_OPTIONS_INIT;
+    firn_store_export_options options = FIRN_STORE_EXPORT_OPTIONS_INIT;
     firn_store_checkpoint found = {.size = sizeof found};
     test_temp_make(dir, sizeof dir);
     (void)snprintf(file, sizeof file, "%s/file", dir);
     (void)snprintf(copy, sizeof copy, "%s/copy", dir);
-    OK(firn_checkpoint_create(store, "one", NULL, NULL, &err));
+    OK(firn_store_checkpoint_create(store, "one", NULL, NULL, &err));
     options.on_progress = count_calls;
     options.ctx = &calls;
-    OK(firn_checkpoint_export(store, "one", file, &options, &err));
+    OK(firn_store_export(store, "one", file, &options, &err));
     assert_true(calls >= 2);
-    assert_int_equal(firn_checkpoint_export(store, NULL, file, NULL, &err), FIRN_EXISTS);
+    assert_int_equal(firn_store_export(store, NULL, file, NULL, &err), FIRN_EXISTS);
     options.replace_existing = true;
-    OK(firn_checkpoint_export(store, "1", file, &options, &err));
+    OK(firn_store_export(store, "1", file, &options, &err));
     read_only.read_only = true;
     OK(firn_store_open(file, &read_only, &other, &err));
     OK(firn_keyspace_open(other, "k", NULL, &read, &err));
@@ -327,13 +324,13 @@ a_checkpoint_goes_into_a_file_and_back(void **state)
     assert_int_equal(firn_store_clone(other, copy, NULL, &err), FIRN_READ_ONLY);
     OK(firn_store_close(other, &err));
     assert_int_equal(firn_store_open(file, NULL, &other, &err), FIRN_READ_ONLY);
-    OK(firn_checkpoint_import(file, copy, NULL, &found, &err));
+    OK(firn_store_import(file, copy, NULL, &found, &err));
     assert_string_equal(found.name, "one");
     assert_int_equal(found.number, 1);
     OK(firn_store_open(copy, NULL, &other, &err));
     OK(firn_keyspace_open(other, "k", NULL, &read, &err));
     OK(firn_put(read, firn_str("a"), firn_str("2"), NULL, &err));
-    OK(firn_checkpoint_restore(other, "one", NULL, &err));
+    OK(firn_store_restore(other, "one", NULL, &err));
     OK(firn_store_close(other, &err));
     assert_int_equal(unlink(file), 0);
     remove_store(copy);

@@ -37,7 +37,7 @@ static struct {
     firn_store *reader;
     firn_store *memory;
     firn_keyspace *keyspace;
-    firn_view *view;
+    firn_snapshot *view;
     firn_cursor *cursor;
     firn_batch *batch;
     firn_batch *batch_behind;
@@ -116,8 +116,8 @@ open_store(void)
         (void)snprintf(key, sizeof key, "k%03u", i);
         OK(firn_put(opened.keyspace, firn_str(key), firn_str("value"), NULL, &err));
     }
-    OK(firn_checkpoint_create(opened.store, "one", NULL, NULL, &err));
-    OK(firn_view_open(opened.store, NULL, &opened.view, &err));
+    OK(firn_store_checkpoint_create(opened.store, "one", NULL, NULL, &err));
+    OK(firn_snapshot_open(opened.store, NULL, &opened.view, &err));
     OK(firn_cursor_open(opened.keyspace, NULL, &opened.cursor, &err));
     OK(firn_cursor_first(opened.cursor, &err));
     OK(firn_batch_create(&opened.batch, &err));
@@ -177,7 +177,7 @@ teardown(void **state)
     firn_batch_destroy(opened.batch);
     firn_batch_destroy(opened.batch_behind);
     firn_cursor_close(opened.cursor);
-    firn_view_close(opened.view);
+    firn_snapshot_close(opened.view);
     OK(firn_store_refresh(opened.reader, &err));
     OK(firn_store_close(opened.reader, &err));
     OK(firn_store_close(opened.memory, &err));
@@ -253,146 +253,145 @@ sink(void *ctx, firn_slice data)
 #define OUT(type) ((type **)(void *)&out)
 
 /* X(function, arguments but the error) */
-#define REFUSING(X)                                                                            \
-    X(firn_alxs_cursor_first, opened.alxs_cursor)                                              \
-    X(firn_alxs_cursor_last, opened.alxs_cursor)                                               \
-    X(firn_alxs_cursor_next, opened.alxs_cursor)                                               \
-    X(firn_alxs_cursor_open, opened.alxs, OUT(firn_alxs_cursor))                               \
-    X(firn_alxs_cursor_prev, opened.alxs_cursor)                                               \
-    X(firn_alxs_cursor_seek, opened.alxs_cursor, k)                                            \
-    X(firn_alxs_cursor_seek_before, opened.alxs_cursor, k)                                     \
-    X(firn_alxs_describe, opened.alxs, &(firn_alxs_info){.size = sizeof(firn_alxs_info)})      \
-    X(firn_alxs_get, opened.alxs, k, &value, &size)                                            \
-    X(firn_alxs_writer_append, opened.alxs_writer, k, k)                                       \
-    X(firn_alxs_writer_finish, opened.alxs_writer, NULL)                                       \
-    X(firn_approximate_size, opened.keyspace, k, k,                                            \
-      &(firn_range_size){.size = sizeof(firn_range_size)})                                     \
-    X(firn_batch_append, opened.batch, opened.batch_behind)                                    \
-    X(firn_batch_iterate, opened.batch, VISIT(const firn_batch_write *), NULL)                 \
-    X(firn_compact_range, opened.keyspace, k, k, NULL)                                         \
-    X(firn_batch_delete, opened.batch, opened.keyspace, k)                                     \
-    X(firn_batch_delete_range, opened.batch, opened.keyspace, k, k)                            \
-    X(firn_batch_merge, opened.batch, opened.keyspace, k, FIRN_MERGE_APPEND, k)                \
-    X(firn_batch_put, opened.batch, opened.keyspace, k, k)                                     \
-    X(firn_batch_put_ttl, opened.batch, opened.keyspace, k, k, 1)                              \
-    X(firn_bulk_commit, opened.bulk)                                                           \
-    X(firn_bulk_open, opened.keyspace, NULL, OUT(firn_bulk))                                   \
-    X(firn_bulk_put, opened.bulk, k, k)                                                        \
-    X(firn_bulk_put_ttl, opened.bulk, k, k, 1)                                                 \
-    X(firn_checkpoint_create, opened.store, NULL, NULL, NULL)                                  \
-    X(firn_checkpoint_delete, opened.store, references, 1)                                     \
-    X(firn_checkpoint_diff, opened.store, "1", NULL, NULL,                                     \
-      VISIT(const firn_checkpoint_difference *), NULL)                                         \
-    X(firn_checkpoint_export, opened.store, "1", "/nowhere/file", NULL)                        \
-    X(firn_checkpoint_find, opened.store, "1",                                                 \
-      &(firn_store_checkpoint){.size = sizeof(firn_store_checkpoint)})                         \
-    X(firn_checkpoint_list, opened.store, NULL, VISIT(const firn_store_checkpoint *), NULL)    \
-    X(firn_checkpoint_restore, opened.store, "1", NULL)                                        \
-    X(firn_checkpoint_undo, opened.store, NULL)                                                \
-    X(firn_chkp_contains, opened.chkp, &hash, &flag)                                           \
-    X(firn_chkp_list, opened.chkp, VISIT(const firn_chkp_entry *), NULL)                       \
-    X(firn_chkp_locate, opened.chkp, &hash, &(firn_chkp_entry){0})                             \
-    X(firn_chkp_read, opened.chkp, &hash, SIZE_MAX, &value, &size)                             \
-    X(firn_chkp_set_contains, opened.chkp_set, &hash, &flag)                                   \
-    X(firn_chkp_set_list, opened.chkp_set, VISIT(const char *, const firn_chkp_entry *), NULL) \
-    X(firn_chkp_set_locate, opened.chkp_set, &hash, &(firn_chkp_entry){0}, NULL)               \
-    X(firn_chkp_set_read, opened.chkp_set, &hash, SIZE_MAX, &value, &size)                     \
-    X(firn_chkp_set_stream, opened.chkp_set, &hash, sink, NULL)                                \
-    X(firn_chkp_set_verify, opened.chkp_set, NULL, NULL)                                       \
-    X(firn_chkp_stream, opened.chkp, &hash, sink, NULL)                                        \
-    X(firn_chkp_verify, opened.chkp, NULL, NULL)                                               \
-    X(firn_chkp_writer_add, opened.chkp_writer, k, NULL, NULL)                                 \
-    X(firn_chkp_writer_add_fd, opened.chkp_writer, fd, NULL, NULL)                             \
-    X(firn_chkp_writer_add_frame, opened.chkp_writer, &hash, k, NULL)                          \
-    X(firn_chkp_writer_add_stream, opened.chkp_writer, source, NULL, NULL, NULL)               \
-    X(firn_chkp_writer_add_trusted_frame, opened.chkp_writer, &hash, k, NULL)                  \
-    X(firn_chkp_writer_finish, opened.chkp_writer, text)                                       \
-    X(firn_config_list, opened.workspace, VISIT(const firn_setting *), NULL)                   \
-    X(firn_config_list_readable, opened.workspace, VISIT(const firn_setting *), NULL, NULL)    \
-    X(firn_config_set, opened.workspace, "save.max-file-size", "1M")                           \
-    X(firn_cursor_first, opened.cursor)                                                        \
-    X(firn_cursor_last, opened.cursor)                                                         \
-    X(firn_cursor_next, opened.cursor)                                                         \
-    X(firn_cursor_open, opened.keyspace, NULL, OUT(firn_cursor))                               \
-    X(firn_cursor_prev, opened.cursor)                                                         \
-    X(firn_cursor_seek, opened.cursor, k)                                                      \
-    X(firn_cursor_seek_before, opened.cursor, k)                                               \
-    X(firn_delete, opened.keyspace, k, NULL)                                                   \
-    X(firn_delete_range, opened.keyspace, k, k, NULL)                                          \
-    X(firn_get, opened.keyspace, k, &value, &size)                                             \
-    X(firn_get_at, opened.keyspace, opened.view, k, &value, &size)                             \
-    X(firn_get_many, opened.keyspace, NULL, &k, 1, &(firn_got){0})                             \
-    X(firn_keyspace_drop, opened.store, "k")                                                   \
-    X(firn_keyspace_list, opened.store, VISIT(const char *), NULL)                             \
-    X(firn_keyspace_open, opened.store, "k", NULL, &keyspace_out)                              \
-    X(firn_merge, opened.keyspace, k, FIRN_MERGE_APPEND, k, NULL)                              \
-    X(firn_pack_contains, opened.pack, &object, &flag)                                         \
-    X(firn_pack_list, opened.pack, VISIT(const firn_hash *, uint64_t), NULL)                   \
-    X(firn_pack_read, opened.pack, &object, SIZE_MAX, &value, &size)                           \
-    X(firn_pack_size_of, opened.pack, &object, &number)                                        \
-    X(firn_pack_stream, opened.pack, &object, sink, NULL)                                      \
-    X(firn_pack_verify, opened.pack, NULL)                                                     \
-    X(firn_pack_writer_add, opened.pack_writer, k, NULL, NULL)                                 \
-    X(firn_pack_writer_add_fd, opened.pack_writer, fd, NULL, NULL)                             \
-    X(firn_pack_writer_finish, opened.pack_writer)                                             \
-    X(firn_put, opened.keyspace, k, k, NULL)                                                   \
-    X(firn_store_check, opened.store, NULL, NULL)                                              \
-    X(firn_store_clone, opened.store, "/nowhere/store", NULL)                                  \
-    X(firn_store_compact, opened.store, NULL)                                                  \
-    X(firn_store_flush, opened.store)                                                          \
-    X(firn_store_refresh, opened.reader)                                                       \
-    X(firn_store_stats, opened.store,                                                          \
-      &(firn_store_statistics){.size = sizeof(firn_store_statistics)})                         \
-    X(firn_store_stats_json, opened.memory, OUT(char))                                         \
-    X(firn_store_sync, opened.store)                                                           \
-    X(firn_txn_begin, opened.store, NULL, OUT(firn_txn))                                       \
-    X(firn_txn_commit, opened.txn, NULL)                                                       \
-    X(firn_txn_cursor_open, opened.txn, opened.keyspace, NULL, OUT(firn_cursor))               \
-    X(firn_txn_delete, opened.txn, opened.keyspace, k)                                         \
-    X(firn_txn_delete_range, opened.txn, opened.keyspace, k, k)                                \
-    X(firn_txn_get, opened.txn, opened.keyspace, k, &value, &size)                             \
-    X(firn_txn_merge, opened.txn, opened.keyspace, k, FIRN_MERGE_APPEND, k)                    \
-    X(firn_txn_put, opened.txn, opened.keyspace, k, k)                                         \
-    X(firn_txn_put_ttl, opened.txn, opened.keyspace, k, k, 1)                                  \
-    X(firn_txn_release, opened.txn, 1)                                                         \
-    X(firn_txn_rollback, opened.txn)                                                           \
-    X(firn_txn_rollback_to, opened.txn, 1)                                                     \
-    X(firn_txn_run, opened.store, NULL, work, NULL)                                            \
-    X(firn_txn_savepoint, opened.txn, &number)                                                 \
-    X(firn_view_keyspace_list, opened.view, VISIT(const char *), NULL)                         \
-    X(firn_view_keyspace_open, opened.view, "k", &keyspace_out)                                \
-    X(firn_view_open, opened.store, NULL, OUT(firn_view))                                      \
-    X(firn_workspace_adopt, opened.workspace, NULL)                                            \
-    X(firn_workspace_cat, opened.workspace, "1", k, sink, NULL, NULL)                          \
-    X(firn_workspace_check, opened.workspace, NULL, NULL)                                      \
-    X(firn_workspace_delete, opened.workspace, references, 1, NULL, NULL, NULL)                \
-    X(firn_workspace_diff, opened.workspace, NULL, NULL, NULL, NULL)                           \
-    X(firn_workspace_entries, opened.workspace, "1", VISIT(const firn_entry_info *), NULL)     \
-    X(firn_workspace_expire, opened.workspace, NULL, NULL, NULL)                               \
-    X(firn_workspace_find, opened.workspace, "1", &(firn_checkpoint){0})                       \
-    X(firn_workspace_forget, opened.workspace,                                                 \
-      &(firn_forget_options){                                                                  \
-          .size = sizeof(firn_forget_options), .paths = paths, .path_count = 1},               \
-      NULL, NULL, NULL)                                                                        \
-    X(firn_workspace_gc, opened.workspace, NULL, NULL)                                         \
-    X(firn_workspace_init, opened.workspace, NULL)                                             \
-    X(firn_workspace_list, opened.workspace, NULL, VISIT(const firn_checkpoint *), NULL)       \
-    X(firn_workspace_pending, opened.workspace, &(firn_pending_restore){0})                    \
-    X(firn_workspace_pin_list, opened.workspace, VISIT(const firn_pin *), NULL)                \
-    X(firn_workspace_pin_set, opened.workspace, references, 1, true, NULL, NULL)               \
-    X(firn_workspace_repair, opened.workspace, NULL, NULL)                                     \
-    X(firn_workspace_restore, opened.workspace, "1", NULL, NULL)                               \
-    X(firn_workspace_resume, opened.workspace, NULL, NULL)                                     \
-    X(firn_workspace_revert, opened.workspace, NULL, NULL)                                     \
-    X(firn_workspace_save, opened.workspace, NULL, NULL)                                       \
-    X(firn_workspace_status, opened.workspace, NULL, NULL, NULL, NULL)                         \
-    X(firn_workspace_tag_list, opened.workspace, VISIT(const firn_tag *), NULL)                \
-    X(firn_workspace_tag_remove, opened.workspace, "t")                                        \
-    X(firn_workspace_tag_set, opened.workspace, "t", "1", false, NULL)                         \
-    X(firn_workspace_undo, opened.workspace, NULL, NULL)                                       \
-    X(firn_workspace_watch, opened.workspace, NULL)                                            \
-    X(firn_workspace_watch_look, opened.workspace, &(firn_watch_info){0})                      \
-    X(firn_workspace_watch_stop, opened.workspace, NULL)                                       \
+#define REFUSING(X)                                                                                \
+    X(firn_alxs_cursor_first, opened.alxs_cursor)                                                  \
+    X(firn_alxs_cursor_last, opened.alxs_cursor)                                                   \
+    X(firn_alxs_cursor_next, opened.alxs_cursor)                                                   \
+    X(firn_alxs_cursor_open, opened.alxs, OUT(firn_alxs_cursor))                                   \
+    X(firn_alxs_cursor_prev, opened.alxs_cursor)                                                   \
+    X(firn_alxs_cursor_seek, opened.alxs_cursor, k)                                                \
+    X(firn_alxs_cursor_seek_before, opened.alxs_cursor, k)                                         \
+    X(firn_alxs_describe, opened.alxs, &(firn_alxs_info){.size = sizeof(firn_alxs_info)})          \
+    X(firn_alxs_get, opened.alxs, k, &value, &size)                                                \
+    X(firn_alxs_writer_append, opened.alxs_writer, k, k)                                           \
+    X(firn_alxs_writer_finish, opened.alxs_writer, NULL)                                           \
+    X(firn_keyspace_approximate_size, opened.keyspace, k, k,                                       \
+      &(firn_keyspace_size){.size = sizeof(firn_keyspace_size)})                                   \
+    X(firn_batch_append, opened.batch, opened.batch_behind)                                        \
+    X(firn_batch_iterate, opened.batch, VISIT(const firn_batch_write *), NULL)                     \
+    X(firn_keyspace_compact, opened.keyspace, k, k, NULL)                                          \
+    X(firn_batch_delete, opened.batch, opened.keyspace, k)                                         \
+    X(firn_batch_delete_range, opened.batch, opened.keyspace, k, k)                                \
+    X(firn_batch_merge, opened.batch, opened.keyspace, k, FIRN_MERGE_APPEND, k)                    \
+    X(firn_batch_put, opened.batch, opened.keyspace, k, k)                                         \
+    X(firn_batch_put_ttl, opened.batch, opened.keyspace, k, k, 1)                                  \
+    X(firn_bulk_commit, opened.bulk)                                                               \
+    X(firn_bulk_open, opened.keyspace, NULL, OUT(firn_bulk))                                       \
+    X(firn_bulk_put, opened.bulk, k, k)                                                            \
+    X(firn_bulk_put_ttl, opened.bulk, k, k, 1)                                                     \
+    X(firn_store_checkpoint_create, opened.store, NULL, NULL, NULL)                                \
+    X(firn_store_checkpoint_delete, opened.store, references, 1)                                   \
+    X(firn_store_diff, opened.store, "1", NULL, NULL, VISIT(const firn_store_difference *), NULL)  \
+    X(firn_store_export, opened.store, "1", "/nowhere/file", NULL)                                 \
+    X(firn_store_checkpoint_find, opened.store, "1",                                               \
+      &(firn_store_checkpoint){.size = sizeof(firn_store_checkpoint)})                             \
+    X(firn_store_checkpoint_list, opened.store, NULL, VISIT(const firn_store_checkpoint *), NULL)  \
+    X(firn_store_restore, opened.store, "1", NULL)                                                 \
+    X(firn_store_undo, opened.store, NULL)                                                         \
+    X(firn_chkp_contains, opened.chkp, &hash, &flag)                                               \
+    X(firn_chkp_list, opened.chkp, VISIT(const firn_chkp_entry *), NULL)                           \
+    X(firn_chkp_locate, opened.chkp, &hash, &(firn_chkp_entry){0})                                 \
+    X(firn_chkp_read, opened.chkp, &hash, SIZE_MAX, &value, &size)                                 \
+    X(firn_chkp_set_contains, opened.chkp_set, &hash, &flag)                                       \
+    X(firn_chkp_set_list, opened.chkp_set, VISIT(const char *, const firn_chkp_entry *), NULL)     \
+    X(firn_chkp_set_locate, opened.chkp_set, &hash, &(firn_chkp_entry){0}, NULL)                   \
+    X(firn_chkp_set_read, opened.chkp_set, &hash, SIZE_MAX, &value, &size)                         \
+    X(firn_chkp_set_stream, opened.chkp_set, &hash, sink, NULL)                                    \
+    X(firn_chkp_set_verify, opened.chkp_set, NULL, NULL)                                           \
+    X(firn_chkp_stream, opened.chkp, &hash, sink, NULL)                                            \
+    X(firn_chkp_verify, opened.chkp, NULL, NULL)                                                   \
+    X(firn_chkp_writer_add, opened.chkp_writer, k, NULL, NULL)                                     \
+    X(firn_chkp_writer_add_fd, opened.chkp_writer, fd, NULL, NULL)                                 \
+    X(firn_chkp_writer_add_frame, opened.chkp_writer, &hash, k, NULL)                              \
+    X(firn_chkp_writer_add_stream, opened.chkp_writer, source, NULL, NULL, NULL)                   \
+    X(firn_chkp_writer_add_trusted_frame, opened.chkp_writer, &hash, k, NULL)                      \
+    X(firn_chkp_writer_finish, opened.chkp_writer, text)                                           \
+    X(firn_config_list, opened.workspace, VISIT(const firn_config_setting *), NULL)                \
+    X(firn_config_list_readable, opened.workspace, VISIT(const firn_config_setting *), NULL, NULL) \
+    X(firn_config_set, opened.workspace, "save.max-file-size", "1M")                               \
+    X(firn_cursor_first, opened.cursor)                                                            \
+    X(firn_cursor_last, opened.cursor)                                                             \
+    X(firn_cursor_next, opened.cursor)                                                             \
+    X(firn_cursor_open, opened.keyspace, NULL, OUT(firn_cursor))                                   \
+    X(firn_cursor_prev, opened.cursor)                                                             \
+    X(firn_cursor_seek, opened.cursor, k)                                                          \
+    X(firn_cursor_seek_before, opened.cursor, k)                                                   \
+    X(firn_delete, opened.keyspace, k, NULL)                                                       \
+    X(firn_delete_range, opened.keyspace, k, k, NULL)                                              \
+    X(firn_get, opened.keyspace, k, &value, &size)                                                 \
+    X(firn_get_at, opened.keyspace, opened.view, k, &value, &size)                                 \
+    X(firn_get_many, opened.keyspace, NULL, &k, 1, &(firn_get_result){0})                          \
+    X(firn_keyspace_drop, opened.store, "k")                                                       \
+    X(firn_keyspace_list, opened.store, VISIT(const char *), NULL)                                 \
+    X(firn_keyspace_open, opened.store, "k", NULL, &keyspace_out)                                  \
+    X(firn_merge, opened.keyspace, k, FIRN_MERGE_APPEND, k, NULL)                                  \
+    X(firn_pack_contains, opened.pack, &object, &flag)                                             \
+    X(firn_pack_list, opened.pack, VISIT(const firn_hash *, uint64_t), NULL)                       \
+    X(firn_pack_read, opened.pack, &object, SIZE_MAX, &value, &size)                               \
+    X(firn_pack_size_of, opened.pack, &object, &number)                                            \
+    X(firn_pack_stream, opened.pack, &object, sink, NULL)                                          \
+    X(firn_pack_verify, opened.pack, NULL)                                                         \
+    X(firn_pack_writer_add, opened.pack_writer, k, NULL, NULL)                                     \
+    X(firn_pack_writer_add_fd, opened.pack_writer, fd, NULL, NULL)                                 \
+    X(firn_pack_writer_finish, opened.pack_writer)                                                 \
+    X(firn_put, opened.keyspace, k, k, NULL)                                                       \
+    X(firn_store_check, opened.store, NULL, NULL)                                                  \
+    X(firn_store_clone, opened.store, "/nowhere/store", NULL)                                      \
+    X(firn_store_compact, opened.store, NULL)                                                      \
+    X(firn_store_flush, opened.store)                                                              \
+    X(firn_store_refresh, opened.reader)                                                           \
+    X(firn_store_stats, opened.store,                                                              \
+      &(firn_store_statistics){.size = sizeof(firn_store_statistics)})                             \
+    X(firn_store_stats_json, opened.memory, OUT(char))                                             \
+    X(firn_store_sync, opened.store)                                                               \
+    X(firn_txn_begin, opened.store, NULL, OUT(firn_txn))                                           \
+    X(firn_txn_commit, opened.txn, NULL)                                                           \
+    X(firn_txn_cursor_open, opened.txn, opened.keyspace, NULL, OUT(firn_cursor))                   \
+    X(firn_txn_delete, opened.txn, opened.keyspace, k)                                             \
+    X(firn_txn_delete_range, opened.txn, opened.keyspace, k, k)                                    \
+    X(firn_txn_get, opened.txn, opened.keyspace, k, &value, &size)                                 \
+    X(firn_txn_merge, opened.txn, opened.keyspace, k, FIRN_MERGE_APPEND, k)                        \
+    X(firn_txn_put, opened.txn, opened.keyspace, k, k)                                             \
+    X(firn_txn_put_ttl, opened.txn, opened.keyspace, k, k, 1)                                      \
+    X(firn_txn_release, opened.txn, 1)                                                             \
+    X(firn_txn_rollback, opened.txn)                                                               \
+    X(firn_txn_rollback_to, opened.txn, 1)                                                         \
+    X(firn_txn_run, opened.store, NULL, work, NULL)                                                \
+    X(firn_txn_savepoint, opened.txn, &number)                                                     \
+    X(firn_snapshot_keyspace_list, opened.view, VISIT(const char *), NULL)                         \
+    X(firn_snapshot_keyspace_open, opened.view, "k", &keyspace_out)                                \
+    X(firn_snapshot_open, opened.store, NULL, OUT(firn_snapshot))                                  \
+    X(firn_workspace_adopt, opened.workspace, NULL)                                                \
+    X(firn_workspace_cat, opened.workspace, "1", k, sink, NULL, NULL)                              \
+    X(firn_workspace_check, opened.workspace, NULL, NULL)                                          \
+    X(firn_workspace_delete, opened.workspace, references, 1, NULL, NULL, NULL)                    \
+    X(firn_workspace_diff, opened.workspace, NULL, NULL, NULL, NULL)                               \
+    X(firn_workspace_entries, opened.workspace, "1", VISIT(const firn_workspace_entry *), NULL)    \
+    X(firn_workspace_expire, opened.workspace, NULL, NULL, NULL)                                   \
+    X(firn_workspace_find, opened.workspace, "1", &(firn_workspace_checkpoint){0})                 \
+    X(firn_workspace_forget, opened.workspace,                                                     \
+      &(firn_workspace_forget_options){                                                            \
+          .size = sizeof(firn_workspace_forget_options), .paths = paths, .path_count = 1},         \
+      NULL, NULL, NULL)                                                                            \
+    X(firn_workspace_gc, opened.workspace, NULL, NULL)                                             \
+    X(firn_workspace_init, opened.workspace, NULL)                                                 \
+    X(firn_workspace_list, opened.workspace, NULL, VISIT(const firn_workspace_checkpoint *), NULL) \
+    X(firn_workspace_pending, opened.workspace, &(firn_workspace_pending_restore){0})              \
+    X(firn_workspace_pin_list, opened.workspace, VISIT(const firn_workspace_pin *), NULL)          \
+    X(firn_workspace_pin_set, opened.workspace, references, 1, true, NULL, NULL)                   \
+    X(firn_workspace_repair, opened.workspace, NULL, NULL)                                         \
+    X(firn_workspace_restore, opened.workspace, "1", NULL, NULL)                                   \
+    X(firn_workspace_resume, opened.workspace, NULL, NULL)                                         \
+    X(firn_workspace_revert, opened.workspace, NULL, NULL)                                         \
+    X(firn_workspace_save, opened.workspace, NULL, NULL)                                           \
+    X(firn_workspace_status, opened.workspace, NULL, NULL, NULL, NULL)                             \
+    X(firn_workspace_tag_list, opened.workspace, VISIT(const firn_workspace_tag *), NULL)          \
+    X(firn_workspace_tag_remove, opened.workspace, "t")                                            \
+    X(firn_workspace_tag_set, opened.workspace, "t", "1", false, NULL)                             \
+    X(firn_workspace_undo, opened.workspace, NULL, NULL)                                           \
+    X(firn_workspace_watch, opened.workspace, NULL)                                                \
+    X(firn_workspace_watch_look, opened.workspace, &(firn_workspace_watch_info){0})                \
+    X(firn_workspace_watch_stop, opened.workspace, NULL)                                           \
     X(firn_write, opened.store, opened.batch, NULL)
 
 /* Functions that return no code: X(function, whether it says nothing) */
@@ -431,7 +430,7 @@ sink(void *ctx, firn_slice data)
     X(firn_txn_close, firn_txn_close(opened.txn))                             \
     X(firn_batch_destroy, firn_batch_destroy(opened.batch))                   \
     X(firn_cursor_close, firn_cursor_close(opened.cursor))                    \
-    X(firn_view_close, firn_view_close(opened.view))                          \
+    X(firn_snapshot_close, firn_snapshot_close(opened.view))                  \
     X(firn_alxs_cursor_close, firn_alxs_cursor_close(opened.alxs_cursor))     \
     X(firn_alxs_close, firn_alxs_close(opened.alxs))                          \
     X(firn_alxs_writer_destroy, firn_alxs_writer_destroy(opened.alxs_writer)) \
@@ -446,7 +445,7 @@ sink(void *ctx, firn_slice data)
 /* What takes no handle. */
 static const char *const free_ones[] = {"firn_alxs_open",          "firn_alxs_verify",
                                         "firn_alxs_writer_create", "firn_batch_create",
-                                        "firn_checkpoint_import",  "firn_chkp_list_packs",
+                                        "firn_store_import",       "firn_chkp_list_packs",
                                         "firn_chkp_open",          "firn_chkp_rebuild_index",
                                         "firn_chkp_set_open",      "firn_chkp_writer_create",
                                         "firn_code_name",          "firn_code_text",

@@ -139,14 +139,14 @@ a_store_with_open_children_stays_open(void **state)
     (void)state;
     firn_store *store = open_store();
     firn_keyspace *keyspace = open_keyspace(store);
-    firn_view *view;
+    firn_snapshot *view;
     firn_cursor *cursor;
     firn_txn *txn;
     firn_bulk *bulk;
-    OK(firn_view_open(store, NULL, &view, &err));
+    OK(firn_snapshot_open(store, NULL, &view, &err));
     MISUSED(firn_store_close(store, &err));
     OK(firn_put(keyspace, key, key, NULL, &err));
-    firn_view_close(view);
+    firn_snapshot_close(view);
     OK(firn_cursor_open(keyspace, NULL, &cursor, &err));
     MISUSED(firn_store_close(store, &err));
     OK(firn_cursor_first(cursor, &err));
@@ -175,7 +175,7 @@ close_store(void *ctx, const char *name)
 }
 
 static int
-close_at_difference(void *ctx, const firn_checkpoint_difference *difference)
+close_at_difference(void *ctx, const firn_store_difference *difference)
 {
     (void)difference;
     return firn_store_close(ctx, &err);
@@ -187,14 +187,14 @@ visitors_cannot_close_what_they_visit(void **state)
     (void)state;
     firn_store *store = open_store();
     firn_keyspace *keyspace = open_keyspace(store);
-    firn_view *view;
-    OK(firn_checkpoint_create(store, "a", NULL, NULL, &err));
+    firn_snapshot *view;
+    OK(firn_store_checkpoint_create(store, "a", NULL, NULL, &err));
     OK(firn_put(keyspace, key, key, NULL, &err));
     MISUSED(firn_keyspace_list(store, close_store, store, &err));
-    MISUSED(firn_checkpoint_diff(store, "a", NULL, NULL, close_at_difference, store, &err));
-    OK(firn_view_open(store, NULL, &view, &err));
-    MISUSED(firn_view_keyspace_list(view, close_store, store, &err));
-    firn_view_close(view);
+    MISUSED(firn_store_diff(store, "a", NULL, NULL, close_at_difference, store, &err));
+    OK(firn_snapshot_open(store, NULL, &view, &err));
+    MISUSED(firn_snapshot_keyspace_list(view, close_store, store, &err));
+    firn_snapshot_close(view);
     OK(firn_store_close(store, &err));
 }
 
@@ -234,15 +234,15 @@ handles_of_two_stores_do_not_mix(void **state)
     firn_store *two = open_store();
     firn_keyspace *mine = open_keyspace(one);
     firn_keyspace *other = open_keyspace(two);
-    firn_view *view;
+    firn_snapshot *view;
     firn_txn *txn;
     firn_batch *batch;
     firn_cursor *cursor;
-    firn_got got;
+    firn_get_result got;
     uint8_t *value;
     size_t size;
     firn_cursor_options at = FIRN_CURSOR_OPTIONS_INIT;
-    OK(firn_view_open(one, NULL, &view, &err));
+    OK(firn_snapshot_open(one, NULL, &view, &err));
     OK(firn_txn_begin(one, NULL, &txn, &err));
     OK(firn_batch_create(&batch, &err));
     OK(firn_batch_put(batch, mine, key, key, &err));
@@ -261,7 +261,7 @@ handles_of_two_stores_do_not_mix(void **state)
     INVALID(firn_write(two, batch, NULL, &err));
     firn_batch_destroy(batch);
     firn_txn_close(txn);
-    firn_view_close(view);
+    firn_snapshot_close(view);
     OK(firn_store_close(one, &err));
     OK(firn_store_close(two, &err));
 }
@@ -304,7 +304,7 @@ closing_nothing_is_fine(void **state)
 {
     (void)state;
     OK(firn_store_close(NULL, &err));
-    firn_view_close(NULL);
+    firn_snapshot_close(NULL);
     firn_cursor_close(NULL);
     firn_txn_close(NULL);
     firn_batch_destroy(NULL);
@@ -333,7 +333,7 @@ assert_store_refuses(firn_store *store)
     firn_store_statistics stats = {.size = sizeof stats};
     firn_store_checkpoint found = {.size = sizeof found};
     firn_keyspace *keyspace;
-    firn_view *view;
+    firn_snapshot *view;
     firn_txn *txn;
     char *json;
     MISUSED(firn_store_close(store, &err));
@@ -348,16 +348,16 @@ assert_store_refuses(firn_store *store)
     MISUSED(firn_keyspace_open(store, "k", NULL, &keyspace, &err));
     MISUSED(firn_keyspace_drop(store, "k", &err));
     MISUSED(firn_keyspace_list(store, visit_name, NULL, &err));
-    MISUSED(firn_view_open(store, NULL, &view, &err));
+    MISUSED(firn_snapshot_open(store, NULL, &view, &err));
     MISUSED(firn_txn_begin(store, NULL, &txn, &err));
     MISUSED(firn_txn_run(store, NULL, close_inside, NULL, &err));
-    MISUSED(firn_checkpoint_create(store, "a", NULL, NULL, &err));
-    MISUSED(firn_checkpoint_find(store, "a", &found, &err));
-    MISUSED(firn_checkpoint_delete(store, NULL, 0, &err));
-    MISUSED(firn_checkpoint_restore(store, "a", NULL, &err));
-    MISUSED(firn_checkpoint_undo(store, NULL, &err));
-    MISUSED(firn_checkpoint_diff(store, NULL, NULL, NULL, close_at_difference, NULL, &err));
-    MISUSED(firn_checkpoint_export(store, NULL, "/nowhere/x", NULL, &err));
+    MISUSED(firn_store_checkpoint_create(store, "a", NULL, NULL, &err));
+    MISUSED(firn_store_checkpoint_find(store, "a", &found, &err));
+    MISUSED(firn_store_checkpoint_delete(store, NULL, 0, &err));
+    MISUSED(firn_store_restore(store, "a", NULL, &err));
+    MISUSED(firn_store_undo(store, NULL, &err));
+    MISUSED(firn_store_diff(store, NULL, NULL, NULL, close_at_difference, NULL, &err));
+    MISUSED(firn_store_export(store, NULL, "/nowhere/x", NULL, &err));
 }
 
 static void
@@ -366,7 +366,7 @@ assert_keyspace_refuses(firn_keyspace *keyspace)
     firn_cursor *cursor;
     firn_bulk *bulk;
     firn_batch *batch;
-    firn_got got;
+    firn_get_result got;
     uint8_t *value;
     size_t size;
     MISUSED(firn_put(keyspace, key, key, NULL, &err));
@@ -388,7 +388,7 @@ closed_handles_are_known(void **state)
     (void)state;
     firn_store *store = open_store();
     firn_keyspace *keyspace = open_keyspace(store);
-    firn_view *view;
+    firn_snapshot *view;
     firn_cursor *cursor;
     firn_txn *txn;
     firn_bulk *bulk;
@@ -396,12 +396,12 @@ closed_handles_are_known(void **state)
     firn_keyspace *found;
     uint8_t *value;
     size_t size;
-    OK(firn_view_open(store, NULL, &view, &err));
-    firn_view_close(view);
-    firn_view_close(view);
+    OK(firn_snapshot_open(store, NULL, &view, &err));
+    firn_snapshot_close(view);
+    firn_snapshot_close(view);
     MISUSED(firn_get_at(keyspace, view, key, &value, &size, &err));
-    MISUSED(firn_view_keyspace_open(view, "k", &found, &err));
-    MISUSED(firn_view_keyspace_list(view, visit_name, NULL, &err));
+    MISUSED(firn_snapshot_keyspace_open(view, "k", &found, &err));
+    MISUSED(firn_snapshot_keyspace_list(view, visit_name, NULL, &err));
     OK(firn_cursor_open(keyspace, NULL, &cursor, &err));
     firn_cursor_close(cursor);
     firn_cursor_close(cursor);
@@ -428,7 +428,7 @@ closed_handles_are_known(void **state)
     assert_keyspace_refuses(keyspace);
     /* A handle of another kind is none either. */
     store = open_store();
-    MISUSED(firn_view_keyspace_list((firn_view *)(void *)store, visit_name, NULL, &err));
+    MISUSED(firn_snapshot_keyspace_list((firn_snapshot *)(void *)store, visit_name, NULL, &err));
     OK(firn_store_close(store, &err));
 }
 

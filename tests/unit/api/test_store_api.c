@@ -250,30 +250,31 @@ a_range_is_compacted_and_the_rest_is_left(void **state)
         }
     }
     OK(firn_store_flush(store, &err));
-    OK(firn_compact_range(k, firn_str("x"), firn_str("y"), NULL, &err)); /* nothing is there */
-    OK(firn_compact_range(k, firn_str("000000"), firn_str("001000"), NULL, &err));
-    OK(firn_compact_range(k, firn_bytes(NULL, 0), firn_bytes(NULL, 0), NULL, &err));
+    OK(firn_keyspace_compact(k, firn_str("x"), firn_str("y"), NULL, &err)); /* nothing is there */
+    OK(firn_keyspace_compact(k, firn_str("000000"), firn_str("001000"), NULL, &err));
+    OK(firn_keyspace_compact(k, firn_bytes(NULL, 0), firn_bytes(NULL, 0), NULL, &err));
     /* Firn's own keyspaces have entries, too. */
     assert_true(entries_of(store) >= KEYS && entries_of(store) < KEYS + 20);
     OK(firn_delete_range(k, firn_str("001000"), firn_str("002000"), NULL, &err));
-    OK(firn_compact_range(k, firn_str("001000"), firn_str("002000"), NULL, &err));
+    OK(firn_keyspace_compact(k, firn_str("001000"), firn_str("002000"), NULL, &err));
     assert_true(entries_of(store) < KEYS - 900);
-    assert_int_equal(firn_compact_range(NULL, firn_str("a"), firn_str("b"), NULL, &err),
+    assert_int_equal(firn_keyspace_compact(NULL, firn_str("a"), firn_str("b"), NULL, &err),
                      FIRN_INVALID);
     OK(firn_keyspace_drop(store, "k", &err));
-    assert_int_equal(firn_compact_range(k, firn_str("a"), firn_str("b"), NULL, &err), FIRN_MISUSE);
+    assert_int_equal(firn_keyspace_compact(k, firn_str("a"), firn_str("b"), NULL, &err),
+                     FIRN_MISUSE);
     OK(firn_store_close(store, &err));
 }
 
 static int
-expect_addresses(void *ctx, const firn_checkpoint_difference *difference)
+expect_addresses(void *ctx, const firn_store_difference *difference)
 {
     *(unsigned *)ctx += 1;
     assert_non_null(difference->key.data);
     assert_true((difference->before.data != NULL) ==
-                (difference->kind != FIRN_CHECKPOINT_DIFFERENCE_ADDED));
+                (difference->kind != FIRN_STORE_DIFFERENCE_ADDED));
     assert_true((difference->after.data != NULL) ==
-                (difference->kind != FIRN_CHECKPOINT_DIFFERENCE_REMOVED));
+                (difference->kind != FIRN_STORE_DIFFERENCE_REMOVED));
     return FIRN_OK;
 }
 
@@ -293,13 +294,13 @@ empty_keys_and_values_have_an_address(void **state)
     place_init(&place);
     OK(firn_store_open(place.store, NULL, &store, &err));
     firn_keyspace *keyspace = open_keyspace(store, "k");
-    OK(firn_checkpoint_create(store, "empty", NULL, NULL, &err));
+    OK(firn_store_checkpoint_create(store, "empty", NULL, NULL, &err));
     OK(firn_put(keyspace, nothing, nothing, NULL, &err));
-    OK(firn_checkpoint_create(store, "one", NULL, NULL, &err));
+    OK(firn_store_checkpoint_create(store, "one", NULL, NULL, &err));
     OK(firn_put(keyspace, nothing, firn_str("v"), NULL, &err));
-    OK(firn_checkpoint_diff(store, "empty", "one", NULL, expect_addresses, &differences, &err));
-    OK(firn_checkpoint_diff(store, "one", "empty", NULL, expect_addresses, &differences, &err));
-    OK(firn_checkpoint_diff(store, "one", NULL, NULL, expect_addresses, &differences, &err));
+    OK(firn_store_diff(store, "empty", "one", NULL, expect_addresses, &differences, &err));
+    OK(firn_store_diff(store, "one", "empty", NULL, expect_addresses, &differences, &err));
+    OK(firn_store_diff(store, "one", NULL, NULL, expect_addresses, &differences, &err));
     assert_int_equal(differences, 3);
     OK(firn_put(keyspace, nothing, nothing, NULL, &err));
     for (unsigned i = 0; i < 8; i++) {
@@ -487,7 +488,7 @@ an_application_stores_and_finds(void **state)
     assert_int_equal(firn_store_close(store, &err), FIRN_MISUSE);
     firn_cursor_close(cursor);
 
-    firn_check_report report = {.size = sizeof report};
+    firn_store_check_result report = {.size = sizeof report};
     OK(firn_store_check(store, NULL, &report, &err));
     assert_int_equal(report.entries, 3);
     assert_int_equal(report.keyspaces, 1);
@@ -552,13 +553,14 @@ structures_of_other_versions_are_understood(void **state)
     newer.known.size = sizeof newer;
     OK(firn_store_open(place.store, &newer.known, &store, &err));
     struct {
-        firn_check_report known;
+        firn_store_check_result known;
         uint64_t more;
     } report = {.known = {.size = sizeof report}, .more = 99};
     OK(firn_store_check(store, NULL, &report.known, &err));
     assert_int_equal(report.more, 0);
     assert_int_equal(report.known.size, sizeof report);
-    firn_check_report part = {.size = offsetof(firn_check_report, log_records), .log_records = 99};
+    firn_store_check_result part = {.size = offsetof(firn_store_check_result, log_records),
+                                    .log_records = 99};
     OK(firn_store_check(store, NULL, &part, &err));
     assert_int_equal(part.log_records, 99);
     OK(firn_store_close(store, &err));
@@ -600,7 +602,7 @@ arguments_that_cannot_be_meant_are_refused(void **state)
 
     assert_int_equal(firn_store_sync(NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_store_check(NULL, NULL, NULL, &err), FIRN_INVALID);
-    firn_check_report report = {0};
+    firn_store_check_result report = {0};
     assert_int_equal(firn_store_check(store, NULL, &report, &err), FIRN_INVALID);
     assert_int_equal(firn_keyspace_open(NULL, "k", NULL, &keyspace, &err), FIRN_INVALID);
     assert_int_equal(firn_keyspace_open(store, NULL, NULL, &keyspace, &err), FIRN_INVALID);
@@ -706,7 +708,7 @@ arguments_that_cannot_be_meant_are_refused(void **state)
 /* ---- what the engine adds ---- */
 
 static void
-assert_value(firn_keyspace *keyspace, firn_view *view, const char *key, const char *expected)
+assert_value(firn_keyspace *keyspace, firn_snapshot *view, const char *key, const char *expected)
 {
     uint8_t *value;
     size_t size;
@@ -724,11 +726,11 @@ assert_value(firn_keyspace *keyspace, firn_view *view, const char *key, const ch
 
 /* Of now only c is there, of the view a and b. */
 static void
-use_get_many(firn_keyspace *keyspace, firn_view *view)
+use_get_many(firn_keyspace *keyspace, firn_snapshot *view)
 {
     const firn_slice keys[] = {firn_str("c"), firn_str("a"), firn_str("c"), firn_str("b")};
     const firn_slice holes[] = {firn_str("c"), {NULL, 3}};
-    firn_got got[4];
+    firn_get_result got[4];
     OK(firn_get_many(keyspace, NULL, keys, 4, got, &err));
     assert_true(got[0].size == 1 && got[0].value[0] == '2' && got[2].value[0] == '2');
     assert_true(got[0].value != got[2].value && got[1].value == NULL && got[3].value == NULL);
@@ -758,13 +760,13 @@ use_engine(firn_store *store)
 {
     firn_keyspace *keyspace = open_keyspace(store, "k");
     firn_keyspace *seen;
-    firn_view *view;
+    firn_snapshot *view;
     firn_batch *batch;
     firn_cursor *cursor;
     int count = 0;
     OK(firn_put(keyspace, firn_str("a"), firn_str("1"), NULL, &err));
     OK(firn_put(keyspace, firn_str("b"), firn_str("1"), NULL, &err));
-    OK(firn_view_open(store, NULL, &view, &err));
+    OK(firn_snapshot_open(store, NULL, &view, &err));
     OK(firn_delete_range(keyspace, firn_str("a"), firn_str("b"), NULL, &err));
     OK(firn_batch_create(&batch, &err));
     OK(firn_batch_delete_range(batch, keyspace, firn_str("b"), firn_str("c"), &err));
@@ -782,13 +784,13 @@ use_engine(firn_store *store)
     OK(firn_keyspace_drop(store, "k", &err));
     OK(firn_keyspace_list(store, count_name, &count, &err));
     assert_int_equal(count, 0);
-    OK(firn_view_keyspace_list(view, count_name, &count, &err));
+    OK(firn_snapshot_keyspace_list(view, count_name, &count, &err));
     assert_int_equal(count, 1);
-    OK(firn_view_keyspace_open(view, "k", &seen, &err));
+    OK(firn_snapshot_keyspace_open(view, "k", &seen, &err));
     firn_cursor_options options = FIRN_CURSOR_OPTIONS_INIT;
     options.view = view;
     OK(firn_cursor_open(seen, &options, &cursor, &err));
-    firn_view_close(view);
+    firn_snapshot_close(view);
     OK(firn_cursor_last(cursor, &err));
     assert_true(firn_cursor_key(cursor).size == 1 && firn_cursor_key(cursor).data[0] == 'b');
     assert_true(firn_cursor_value(cursor).size > 0);
@@ -885,7 +887,7 @@ arguments_of_the_engine_are_checked(void **state)
 {
     (void)state;
     firn_store *store;
-    firn_view *view;
+    firn_snapshot *view;
     firn_batch *batch;
     firn_keyspace *keyspace;
     uint8_t *value;
@@ -904,7 +906,7 @@ arguments_of_the_engine_are_checked(void **state)
     assert_int_equal(firn_store_open_memory(1 << 24, &options, &store, &err), FIRN_INVALID);
     OK(firn_store_open_memory(1 << 24, NULL, &store, &err));
     keyspace = open_keyspace(store, "k");
-    OK(firn_view_open(store, NULL, &view, &err));
+    OK(firn_snapshot_open(store, NULL, &view, &err));
     OK(firn_batch_create(&batch, &err));
     firn_store_statistics stats = {0};
     assert_int_equal(firn_store_stats(store, &stats, &err), FIRN_INVALID);
@@ -917,10 +919,10 @@ arguments_of_the_engine_are_checked(void **state)
     assert_int_equal(firn_store_clone(NULL, "/tmp/x", NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_store_clone(store, NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_store_clone(store, "", NULL, &err), FIRN_INVALID);
-    const firn_maintenance_options unset = {0};
+    const firn_store_maintenance_options unset = {0};
     assert_int_equal(firn_store_clone(store, "/tmp/x", &unset, &err), FIRN_INVALID);
     assert_int_equal(firn_store_compact(store, &unset, &err), FIRN_INVALID);
-    const firn_check_options unset_check = {0};
+    const firn_store_check_options unset_check = {0};
     assert_int_equal(firn_store_check(store, &unset_check, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_keyspace_drop(NULL, "k", &err), FIRN_INVALID);
     assert_int_equal(firn_keyspace_drop(store, NULL, &err), FIRN_INVALID);
@@ -933,25 +935,26 @@ arguments_of_the_engine_are_checked(void **state)
     assert_int_equal(firn_batch_delete_range(NULL, keyspace, key, key, &err), FIRN_INVALID);
     assert_int_equal(firn_batch_delete_range(batch, NULL, key, key, &err), FIRN_INVALID);
     assert_int_equal(firn_batch_delete_range(batch, keyspace, key, hole, &err), FIRN_INVALID);
-    firn_view *none;
-    assert_int_equal(firn_view_open(NULL, NULL, &none, &err), FIRN_INVALID);
+    firn_snapshot *none;
+    assert_int_equal(firn_snapshot_open(NULL, NULL, &none, &err), FIRN_INVALID);
     assert_null(none);
-    assert_int_equal(firn_view_open(store, &(firn_view_options){0}, &none, &err), FIRN_INVALID);
-    assert_int_equal(firn_view_open(store, NULL, NULL, &err), FIRN_INVALID);
-    assert_int_equal(firn_view_keyspace_list(NULL, count_name, NULL, &err), FIRN_INVALID);
-    assert_int_equal(firn_view_keyspace_list(view, NULL, NULL, &err), FIRN_INVALID);
-    assert_int_equal(firn_view_keyspace_open(NULL, "k", &keyspace, &err), FIRN_INVALID);
-    assert_int_equal(firn_view_keyspace_open(view, "firn.x", &keyspace, &err), FIRN_INVALID);
-    assert_int_equal(firn_view_keyspace_open(view, "none", &keyspace, &err), FIRN_NOT_FOUND);
-    OK(firn_view_keyspace_open(view, "k", &keyspace, &err));
+    assert_int_equal(firn_snapshot_open(store, &(firn_snapshot_options){0}, &none, &err),
+                     FIRN_INVALID);
+    assert_int_equal(firn_snapshot_open(store, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_snapshot_keyspace_list(NULL, count_name, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_snapshot_keyspace_list(view, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_snapshot_keyspace_open(NULL, "k", &keyspace, &err), FIRN_INVALID);
+    assert_int_equal(firn_snapshot_keyspace_open(view, "firn.x", &keyspace, &err), FIRN_INVALID);
+    assert_int_equal(firn_snapshot_keyspace_open(view, "none", &keyspace, &err), FIRN_NOT_FOUND);
+    OK(firn_snapshot_keyspace_open(view, "k", &keyspace, &err));
     assert_int_equal(firn_get_at(keyspace, NULL, key, &value, &size, &err), FIRN_INVALID);
     assert_int_equal(firn_get_at(NULL, view, key, &value, &size, &err), FIRN_INVALID);
     assert_int_equal(firn_get_at(keyspace, view, hole, &value, &size, &err), FIRN_INVALID);
     assert_int_equal(firn_get_at(keyspace, view, key, NULL, &size, &err), FIRN_INVALID);
-    firn_view_close(NULL);
+    firn_snapshot_close(NULL);
     firn_batch_destroy(batch);
     assert_int_equal(firn_store_close(store, &err), FIRN_MISUSE);
-    firn_view_close(view);
+    firn_snapshot_close(view);
     OK(firn_store_close(store, &err));
 }
 
@@ -984,15 +987,15 @@ hashes_are_read_and_written_as_hex(void **state)
 
 /* ---- sizes of ranges ---- */
 
-static firn_range_size
+static firn_keyspace_size
 size_of(firn_keyspace *k, uint32_t from, uint32_t to)
 {
     char lower[16];
     char upper[16];
-    firn_range_size found = {.size = sizeof found};
+    firn_keyspace_size found = {.size = sizeof found};
     (void)snprintf(lower, sizeof lower, "%06u", from);
     (void)snprintf(upper, sizeof upper, "%06u", to);
-    OK(firn_approximate_size(k, firn_str(lower), firn_str(upper), &found, &err));
+    OK(firn_keyspace_approximate_size(k, firn_str(lower), firn_str(upper), &found, &err));
     return found;
 }
 
@@ -1021,13 +1024,13 @@ the_size_of_a_range_is_told_about(void **state)
         OK(firn_put(k, firn_str(key), firn_bytes(value, VALUE), NULL, &err));
     }
     /* In memory it is exact. */
-    firn_range_size found = size_of(k, 300, 1300);
+    firn_keyspace_size found = size_of(k, 300, 1300);
     assert_int_equal(found.memory_entries, 1000);
     assert_int_equal(found.memory_bytes, 1000 * (VALUE + 6));
     assert_int_equal(found.file_entries, 0);
     OK(firn_store_compact(store, NULL, &err));
-    firn_range_size all = {.size = sizeof all};
-    OK(firn_approximate_size(k, firn_bytes(NULL, 0), firn_bytes(NULL, 0), &all, &err));
+    firn_keyspace_size all = {.size = sizeof all};
+    OK(firn_keyspace_approximate_size(k, firn_bytes(NULL, 0), firn_bytes(NULL, 0), &all, &err));
     assert_int_equal(all.file_entries, KEYS);
     assert_int_equal(all.memory_entries, 0);
     assert_true(all.file_bytes > KEYS * VALUE && all.file_bytes < KEYS * (VALUE + 20));
@@ -1045,19 +1048,19 @@ the_size_of_a_range_is_told_about(void **state)
         assert_true(bytes_off <= 3 * (uint64_t)4200 + all.file_bytes / 50);
         /* Parts add up to the whole. */
         uint32_t middle = from + (to - from) / 2;
-        firn_range_size left = size_of(k, from, middle);
-        firn_range_size right = size_of(k, middle, to);
+        firn_keyspace_size left = size_of(k, from, middle);
+        firn_keyspace_size right = size_of(k, middle, to);
         assert_int_equal(left.file_bytes + right.file_bytes, found.file_bytes);
         assert_int_equal(left.file_entries + right.file_entries, found.file_entries);
     }
     found = size_of(k, 500, 400); /* nothing lies between */
     assert_int_equal(found.file_entries + found.file_bytes + found.memory_entries, 0);
     found.size = 0;
-    assert_int_equal(firn_approximate_size(k, firn_str("a"), firn_str("b"), &found, &err),
+    assert_int_equal(firn_keyspace_approximate_size(k, firn_str("a"), firn_str("b"), &found, &err),
                      FIRN_INVALID);
     OK(firn_keyspace_drop(store, "k", &err));
     found.size = sizeof found;
-    assert_int_equal(firn_approximate_size(k, firn_str("a"), firn_str("b"), &found, &err),
+    assert_int_equal(firn_keyspace_approximate_size(k, firn_str("a"), firn_str("b"), &found, &err),
                      FIRN_MISUSE);
     OK(firn_store_close(store, &err));
 }

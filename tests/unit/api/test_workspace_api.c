@@ -19,7 +19,7 @@
 #include "support/test_temp.h"
 
 static int
-visit_checkpoint(void *ctx, const firn_checkpoint *checkpoint)
+visit_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     (void)checkpoint;
     (*(int *)ctx)++;
@@ -27,7 +27,7 @@ visit_checkpoint(void *ctx, const firn_checkpoint *checkpoint)
 }
 
 static int
-visit_entry(void *ctx, const firn_entry_info *entry)
+visit_entry(void *ctx, const firn_workspace_entry *entry)
 {
     (void)ctx;
     (void)entry;
@@ -48,7 +48,7 @@ arguments_are_checked(void **state)
     (void)state;
     firn_error err;
     firn_workspace *workspace;
-    firn_checkpoint checkpoint;
+    firn_workspace_checkpoint checkpoint;
     assert_int_equal(firn_workspace_open(NULL, NULL, &workspace, &err), FIRN_INVALID);
     assert_int_equal(firn_workspace_open("/", NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_workspace_open("/nonexistent/dir", NULL, &workspace, &err),
@@ -66,7 +66,7 @@ arguments_are_checked(void **state)
     assert_int_equal(firn_workspace_restore(NULL, "1", NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_workspace_restore(NULL, NULL, NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_workspace_undo(NULL, NULL, NULL, &err), FIRN_INVALID);
-    firn_pending_restore pending;
+    firn_workspace_pending_restore pending;
     assert_int_equal(firn_workspace_resume(NULL, NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_workspace_revert(NULL, NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_workspace_pending(NULL, &pending, &err), FIRN_INVALID);
@@ -96,17 +96,17 @@ callers_of_other_versions_are_served_or_refused(void **state)
     options.store_path = store;
     assert_int_equal(firn_workspace_open(folder, &options, &workspace, &err), FIRN_OK);
 
-    firn_list_options list = FIRN_LIST_OPTIONS_INIT;
-    list.size = offsetof(firn_list_options, include_safety);
+    firn_workspace_list_options list = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
+    list.size = offsetof(firn_workspace_list_options, include_safety);
     list.limit = 1;
     assert_int_equal(firn_workspace_list(workspace, &list, visit_checkpoint, &seen, &err), FIRN_OK);
     list.size = 0;
     assert_int_equal(firn_workspace_list(workspace, &list, visit_checkpoint, &seen, &err),
                      FIRN_INVALID);
     struct {
-        firn_list_options known;
+        firn_workspace_list_options known;
         uint64_t later;
-    } newer = {FIRN_LIST_OPTIONS_INIT, 0};
+    } newer = {FIRN_WORKSPACE_LIST_OPTIONS_INIT, 0};
     newer.known.size = sizeof newer;
     assert_int_equal(firn_workspace_list(workspace, &newer.known, visit_checkpoint, &seen, &err),
                      FIRN_OK);
@@ -114,10 +114,10 @@ callers_of_other_versions_are_served_or_refused(void **state)
     assert_int_equal(firn_workspace_list(workspace, &newer.known, visit_checkpoint, &seen, &err),
                      FIRN_UNSUPPORTED);
     assert_int_equal(seen, 0);
-    firn_restore_options restore = FIRN_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_options restore = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
     restore.path_count = 1;
     assert_int_equal(firn_workspace_restore(workspace, "1", &restore, NULL, &err), FIRN_INVALID);
-    firn_diff_options diff = FIRN_DIFF_OPTIONS_INIT;
+    firn_workspace_diff_options diff = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
     diff.path_count = 1;
     assert_int_equal(firn_workspace_diff(workspace, &diff, NULL, NULL, NULL, &err), FIRN_INVALID);
     diff.path_count = 0;
@@ -128,9 +128,9 @@ callers_of_other_versions_are_served_or_refused(void **state)
         firn_workspace_cat(workspace, "1", firn_str("a"), take_content, NULL, NULL, &err),
         FIRN_NOT_FOUND);
     const char *const references[] = {"1", NULL};
-    firn_delete_options delete = FIRN_DELETE_OPTIONS_INIT;
-    firn_gc_options gc = FIRN_GC_OPTIONS_INIT;
-    firn_gc_result result;
+    firn_workspace_delete_options delete = FIRN_WORKSPACE_DELETE_OPTIONS_INIT;
+    firn_workspace_gc_options gc = FIRN_WORKSPACE_GC_OPTIONS_INIT;
+    firn_workspace_gc_result result;
     assert_int_equal(firn_workspace_delete(workspace, references, 0, &delete, NULL, NULL, &err),
                      FIRN_INVALID);
     assert_int_equal(firn_workspace_delete(workspace, NULL, 1, &delete, NULL, NULL, &err),
@@ -147,7 +147,7 @@ callers_of_other_versions_are_served_or_refused(void **state)
         gc.recompress_level = level;
         assert_int_equal(firn_workspace_gc(workspace, &gc, NULL, &err), FIRN_INVALID);
     }
-    gc.size = offsetof(firn_gc_options, full);
+    gc.size = offsetof(firn_workspace_gc_options, full);
     gc.dry_run = true;
     assert_int_equal(firn_workspace_gc(workspace, &gc, &result, &err), FIRN_OK);
     assert_int_equal(result.packs_before, 0);
@@ -157,7 +157,7 @@ callers_of_other_versions_are_served_or_refused(void **state)
 }
 
 static int
-visit_tag(void *ctx, const firn_tag *tag)
+visit_tag(void *ctx, const firn_workspace_tag *tag)
 {
     (void)tag;
     (*(int *)ctx)++;
@@ -165,7 +165,7 @@ visit_tag(void *ctx, const firn_tag *tag)
 }
 
 static int
-visit_pin(void *ctx, const firn_pin *pin)
+visit_pin(void *ctx, const firn_workspace_pin *pin)
 {
     (void)pin;
     (*(int *)ctx)++;
@@ -217,7 +217,7 @@ tags_and_lists_of_workspaces_check_their_arguments(void **state)
 
     const char *const one[] = {"1"};
     const char *const none[] = {NULL};
-    firn_expire_options expire = FIRN_EXPIRE_OPTIONS_INIT;
+    firn_workspace_expire_options expire = FIRN_WORKSPACE_EXPIRE_OPTIONS_INIT;
     assert_int_equal(firn_workspace_pin_set(NULL, one, 1, true, NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_workspace_pin_set(workspace, NULL, 1, true, NULL, NULL, &err),
                      FIRN_INVALID);
@@ -236,7 +236,7 @@ tags_and_lists_of_workspaces_check_their_arguments(void **state)
     assert_int_equal(firn_config_size(NULL, &read_size, &err), FIRN_INVALID);
     assert_int_equal(firn_config_size("1K", NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_config_size("1K", &read_size, &err), FIRN_OK);
-    firn_forget_options forget = FIRN_FORGET_OPTIONS_INIT;
+    firn_workspace_forget_options forget = FIRN_WORKSPACE_FORGET_OPTIONS_INIT;
     firn_slice forgotten = firn_str("a");
     assert_int_equal(firn_workspace_forget(NULL, &forget, NULL, NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_workspace_forget(workspace, NULL, NULL, NULL, NULL, &err), FIRN_INVALID);
@@ -282,7 +282,7 @@ a_caller_that_knows_no_gitignore_does_not_set_it(void **state)
     char command[128];
     firn_error err;
     firn_workspace *workspace;
-    firn_save_result result;
+    firn_workspace_save_result result;
     test_temp_make(folder, sizeof folder);
     snprintf(store, sizeof store, "%s/store", folder);
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
@@ -290,10 +290,10 @@ a_caller_that_knows_no_gitignore_does_not_set_it(void **state)
     assert_int_equal(firn_workspace_open(folder, &options, &workspace, &err), FIRN_OK);
     put_text(folder, ".gitignore", "made\n");
     put_text(folder, "made", "made");
-    firn_save_options save = FIRN_SAVE_OPTIONS_INIT;
+    firn_workspace_save_options save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
     assert_false(save.gitignore);
     save.gitignore = true;
-    save.size = offsetof(firn_save_options, gitignore);
+    save.size = offsetof(firn_workspace_save_options, gitignore);
     assert_int_equal(firn_workspace_save(workspace, &save, &result, &err), FIRN_OK);
     assert_int_equal(result.checkpoint.files, 2);
     save.size = sizeof save;
@@ -315,7 +315,7 @@ what_has_not_changed_makes_no_checkpoint_where_that_is_asked_for(void **state)
     char command[80];
     firn_error err;
     firn_workspace *workspace;
-    firn_save_result result;
+    firn_workspace_save_result result;
     test_temp_make(folder, sizeof folder);
     snprintf(tree, sizeof tree, "%s/tree", folder);
     snprintf(store, sizeof store, "%s/store", folder);
@@ -324,7 +324,7 @@ what_has_not_changed_makes_no_checkpoint_where_that_is_asked_for(void **state)
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
     options.store_path = store;
     assert_int_equal(firn_workspace_open(tree, &options, &workspace, &err), FIRN_OK);
-    firn_save_options save = FIRN_SAVE_OPTIONS_INIT;
+    firn_workspace_save_options save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
     assert_false(save.full);
     assert_false(save.if_changed);
     save.if_changed = true;
@@ -336,7 +336,7 @@ what_has_not_changed_makes_no_checkpoint_where_that_is_asked_for(void **state)
     save.full = true;
     assert_int_equal(firn_workspace_save(workspace, &save, &result, &err), FIRN_OK);
     assert_false(result.is_made);
-    save.size = offsetof(firn_save_options, full);
+    save.size = offsetof(firn_workspace_save_options, full);
     assert_int_equal(firn_workspace_save(workspace, &save, &result, &err), FIRN_OK);
     assert_true(result.is_made);
     assert_int_equal(result.checkpoint.number, 2);

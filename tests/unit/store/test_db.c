@@ -209,7 +209,7 @@ a_reader_sees_its_moment_and_changes_nothing(void **state)
     DB_FAILS(firn_db_put(seen, firn_str("a"), firn_str("3"), FIRN_DURABILITY_OS, &err),
              FIRN_READ_ONLY, "reading only");
     DB_OK(firn_db_sync(reader, &err));
-    firn_check_report report;
+    firn_store_check_result report;
     DB_OK(firn_db_check(reader, NULL, &report, &err));
     assert_int_equal(report.log_records, 2);
     DB_OK(firn_db_close(reader, &err));
@@ -437,7 +437,7 @@ a_batch_is_one_commit_and_its_last_word_counts(void **state)
         assert_string_equal(db_support_get(b, "x"), "2");
         assert_string_equal(db_support_get(a, "y"), "3");
         assert_string_equal(db_support_get(a, "z"), "5");
-        firn_check_report report;
+        firn_store_check_result report;
         DB_OK(firn_db_check(db, NULL, &report, &err));
         assert_int_equal(report.entries, 3);
         assert_int_equal(report.keyspaces, 2);

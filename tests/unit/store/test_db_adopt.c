@@ -134,7 +134,7 @@ static void
 assert_all(struct scene *scene)
 {
     firn_error err;
-    firn_check_report report = {.size = sizeof report};
+    firn_store_check_result report = {.size = sizeof report};
     for (unsigned key = 0; key < KEYS; key++) {
         assert_key(scene, key);
     }

@@ -132,7 +132,7 @@ maintain(void *arg)
     struct shared *shared = arg;
     for (unsigned round = 0; atomic_load(&shared->running) > 0; round++) {
         firn_error err;
-        firn_check_report report = {.size = sizeof report};
+        firn_store_check_result report = {.size = sizeof report};
         DB_OK(round % 3 == 2 ? firn_db_maintain_compact(shared->db, NULL, &err)
                              : firn_db_maintain_flush(shared->db, &err));
         if (round % 4 == 3) {

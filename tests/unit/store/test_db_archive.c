@@ -403,7 +403,7 @@ a_golden_file_opens_for_ever(void **state)
     struct db_support_disk disk;
     struct firn_db_checkpoint_info info;
     struct firn_storefile_progress progress = {.os = firn_os_default()};
-    firn_check_report report;
+    firn_store_check_result report;
     char path[96];
     if (getenv("FIRN_TEST_WRITE_GOLDEN") != NULL) {
         write_golden();

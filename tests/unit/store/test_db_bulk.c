@@ -118,7 +118,8 @@ a_load_is_one_commit_written_to_the_last_level(void **state)
         assert_string_equal(get_number(keyspace, 8), "loaded");
         assert_int_equal(count_keys(keyspace, NULL), 5000);
     }
-    DB_OK(firn_db_check(db, NULL, &(firn_check_report){.size = sizeof(firn_check_report)}, &err));
+    DB_OK(firn_db_check(db, NULL,
+                        &(firn_store_check_result){.size = sizeof(firn_store_check_result)}, &err));
     DB_OK(firn_db_close(db, &err));
     db_support_deinit(&support);
 }
@@ -498,7 +499,8 @@ check_state(struct firn_os_dir *dir, bool is_certain)
         assert_string_equal(get_number(keyspace, 45), "old");
         assert_string_equal(get_number(keyspace, 50), "meanwhile");
     }
-    DB_OK(firn_db_check(db, NULL, &(firn_check_report){.size = sizeof(firn_check_report)}, &err));
+    DB_OK(firn_db_check(db, NULL,
+                        &(firn_store_check_result){.size = sizeof(firn_store_check_result)}, &err));
     put_number(keyspace, 3, "again");
     DB_OK(firn_db_maintain_compact(db, NULL, &err));
     assert_string_equal(get_number(keyspace, 3), "again");

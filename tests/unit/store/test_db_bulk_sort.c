@@ -299,7 +299,8 @@ check_state(struct firn_os_dir *dir, bool is_certain)
             assert_true(i % 9 == 0 && strcmp(value, "o") == 0);
         }
     }
-    DB_OK(firn_db_check(db, NULL, &(firn_check_report){.size = sizeof(firn_check_report)}, &err));
+    DB_OK(firn_db_check(db, NULL,
+                        &(firn_store_check_result){.size = sizeof(firn_store_check_result)}, &err));
     db_support_put(keyspace, "key-00003", "again");
     DB_OK(firn_db_maintain_compact(db, NULL, &err));
     assert_string_equal(db_support_get(keyspace, "key-00003"), "again");

@@ -216,7 +216,7 @@ maintain(void *arg)
     firn_error err;
     while (!is_over(worker)) {
         firn_store_statistics stats;
-        firn_check_report report;
+        firn_store_check_result report;
         DB_OK(firn_db_maintain_flush(db, &err));
         DB_OK(firn_db_stats(db, &stats, &err));
         if (worker->rounds % 4 == 0) {
@@ -310,7 +310,7 @@ everything_at_once_agrees(void **state)
         uint64_t number = atomic_load(&shared.acknowledged[i]);
         check_walk(db_support_keyspace(shared.db, name), NULL, number, true);
     }
-    firn_check_report report;
+    firn_store_check_result report;
     DB_OK(firn_db_check(shared.db, NULL, &report, &err));
     assert_int_equal(report.keyspaces, WRITERS);
     DB_OK(firn_db_close(shared.db, &err));

@@ -158,7 +158,7 @@ a_compaction_can_be_cancelled_at_every_step(void **state)
     firn_error err;
     struct db_support support;
     struct watcher watcher;
-    firn_check_report report;
+    firn_store_check_result report;
     unsigned cancelled = 0;
     int rc = FIRN_CANCELLED;
     db_support_init(&support, 1);
@@ -197,7 +197,7 @@ a_check_can_be_cancelled_at_every_step(void **state)
     firn_error err;
     struct db_support support;
     struct watcher watcher;
-    firn_check_report report;
+    firn_store_check_result report;
     firn_store_statistics stats;
     unsigned cancelled = 0;
     int rc = FIRN_CANCELLED;

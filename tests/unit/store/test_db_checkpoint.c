@@ -460,7 +460,7 @@ system_keyspaces_are_outside(void **state)
         restore(scene, name);
         settle(scene, round);
         assert_string_equal(db_support_get(db_support_keyspace(scene->db, system), "a"), "2");
-        firn_check_report report = {.size = sizeof report};
+        firn_store_check_result report = {.size = sizeof report};
         DB_OK(firn_db_check(scene->db, NULL, &report, &err));
         assert_true(report.keyspaces >= (uint64_t)round + 1);
     }

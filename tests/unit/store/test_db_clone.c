@@ -52,7 +52,7 @@ assert_source(struct firn_db *db)
     struct firn_db_view *view;
     struct firn_db_keyspace *keyspace;
     struct firn_buf value = {0};
-    firn_check_report report;
+    firn_store_check_result report;
     struct firn_db_keyspace *k = db_support_keyspace(db, "k");
     assert_string_equal(db_support_keys(k, NULL, false), "a b ");
     assert_string_equal(db_support_get(k, "a"), "2");

@@ -74,7 +74,7 @@ static void
 check_life(struct firn_os_dir *dir, unsigned life)
 {
     firn_error err;
-    firn_check_report report;
+    firn_store_check_result report;
     struct firn_db *db = db_support_open(dir);
     each_entry(db, life, check);
     DB_OK(firn_db_check(db, NULL, &report, &err));

@@ -103,7 +103,7 @@ open_copy(struct scene *scene, const char *file)
     assert_int_equal(writing, rc);
     if (rc == FIRN_OK) {
         assert_int_equal(count_shown(db), shown);
-        firn_check_report report;
+        firn_store_check_result report;
         DB_OK(firn_db_check(db, NULL, &report, &err));
         DB_OK(firn_db_close(db, &err));
     }
@@ -285,7 +285,7 @@ check_finds(struct firn_db *db, const char *piece)
 {
     firn_error err;
     struct damages damages = {0};
-    firn_check_report report;
+    firn_store_check_result report;
     const struct firn_db_check_options options = {.on_damage = on_damage, .ctx = &damages};
     DB_FAILS(firn_db_check(db, &options, &report, &err), FIRN_CORRUPT, piece);
     assert_int_equal(damages.count, 1);
@@ -329,7 +329,7 @@ check_finds_what_was_damaged_beneath_an_open_store(void **state)
         check_finds(db, "/copy/FIRN' is missing");
         identity.data[20] ^= 1;
         test_file_write(scene.copy, "FIRN", identity.data, identity.size);
-        firn_check_report report;
+        firn_store_check_result report;
         DB_OK(firn_db_check(db, NULL, &report, &err));
         assert_int_equal(report.log_records, COMMITS + 1);
         firn_buf_deinit(&log);

@@ -197,7 +197,7 @@ static void
 assert_all(struct world *world, unsigned step)
 {
     firn_error err;
-    firn_check_report report;
+    firn_store_check_result report;
     for (unsigned i = 0; i < COMMITS; i += step) {
         assert_checkpoint(world, i);
         assert_difference(world, i, (i + 1) % COMMITS);

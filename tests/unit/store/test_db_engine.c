@@ -248,7 +248,7 @@ many_keys_are_sorted_and_compact(void **state) /* S-B11, S-C17 */
     (void)snprintf(last, sizeof last, "%016llx", (unsigned long long)keys - 1);
     assert_true(firn_slice_equal(firn_db_cursor_key(cursor), firn_str(last)));
     firn_db_cursor_close(cursor);
-    firn_check_report report;
+    firn_store_check_result report;
     DB_OK(firn_db_check(db, NULL, &report, &err));
     assert_int_equal(report.entries, keys);
     assert_int_equal(report.log_records, 0);
@@ -394,7 +394,7 @@ a_damaged_block_costs_its_keys_and_no_others(void **state) /* S-B14 */
     DB_OK(firn_db_cursor_seek(cursor, firn_str(behind), &err));
     assert_true(firn_slice_equal(firn_db_cursor_key(cursor), firn_str(behind)));
     firn_db_cursor_close(cursor);
-    firn_check_report report;
+    firn_store_check_result report;
     unsigned count = 0;
     const struct firn_db_check_options options = {.on_damage = count_damage, .ctx = &count};
     DB_FAILS(firn_db_check(db, &options, &report, &err), FIRN_CORRUPT, sizes.largest);
@@ -437,7 +437,7 @@ a_missing_run_costs_its_keys_and_no_others(void **state)
         DB_FAILS(firn_db_get(lost, firn_str("0000000000000005"), &out, &err), FIRN_CORRUPT,
                  sizes.largest);
         firn_buf_deinit(&out);
-        firn_check_report report;
+        firn_store_check_result report;
         DB_FAILS(firn_db_check(db, NULL, &report, &err), FIRN_CORRUPT, sizes.largest);
         DB_OK(firn_db_close(db, &err));
     }
@@ -466,7 +466,7 @@ a_store_in_a_read_only_directory_is_read_and_not_changed(void **state) /* S-B21 
     keyspace = db_support_keyspace(db, "k");
     assert_int_equal(scan(keyspace), 3001);
     assert_number(keyspace, 17, 200, 1);
-    firn_check_report report;
+    firn_store_check_result report;
     DB_OK(firn_db_check(db, NULL, &report, &err));
     assert_int_equal(report.entries, 3001);
     DB_OK(firn_db_refresh(db, &err));
@@ -517,7 +517,7 @@ a_long_log_is_emptied_at_closing(void **state)
     struct sizes sizes = measure(support.dir);
     assert_true(sizes.run_count > 0);
     assert_true(sizes.others < 300000); /* the reserve, for the most part */
-    firn_check_report report;
+    firn_store_check_result report;
     db = db_support_open(support.dir);
     DB_OK(firn_db_check(db, NULL, &report, &err));
     assert_int_equal(report.log_records, 0);
@@ -596,7 +596,7 @@ a_log_that_is_larger_than_memory_is_replayed(void **state)
         for (uint64_t i = 0; i < 6000; i++) {
             assert_number(i % 5 == 0 ? other : keyspace, i, 500, 1);
         }
-        firn_check_report report;
+        firn_store_check_result report;
         DB_OK(firn_db_check(db, NULL, &report, &err));
         assert_int_equal(report.entries, 6000);
         DB_OK(firn_db_close(db, &err));
@@ -655,7 +655,7 @@ a_flush_that_fails_is_told_and_done_later(void **state)
         }
     }
     assert_true(refused > 10 && taken >= 2000);
-    firn_check_report report;
+    firn_store_check_result report;
     DB_OK(firn_db_check(db, NULL, &report, &err));
     assert_int_equal(report.entries, taken);
     DB_OK(firn_db_close(db, &err));

@@ -263,7 +263,7 @@ a_file_has_what_the_checkpoint_has(void **state)
     firn_error err;
     struct db_support support;
     struct firn_db_checkpoint_info source;
-    firn_check_report report;
+    firn_store_check_result report;
     db_support_init(&support, 1);
     struct firn_db *db = make_source(support.os, support.dir);
     DB_OK(firn_db_checkpoint_find(db, "it", &source, &err));
@@ -807,7 +807,7 @@ static int
 use_all(struct firn_os *os, const char *path, firn_error *err)
 {
     struct firn_db *db;
-    firn_check_report report;
+    firn_store_check_result report;
     int rc = firn_db_path_open(os, path, &read_only, &db, err);
     if (rc == FIRN_OK) {
         rc = firn_db_check(db, NULL, &report, err);

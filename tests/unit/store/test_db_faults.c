@@ -228,7 +228,7 @@ use_ranges(struct life *life, struct firn_db *db)
 {
     firn_error err;
     struct firn_db_keyspace *a;
-    firn_range_size size;
+    firn_keyspace_size size;
     const firn_slice lower = firn_str("k01");
     const firn_slice upper = firn_str("k08");
     const struct firn_lsm_range range = {&lower, &upper};
@@ -294,7 +294,7 @@ live(struct life *life, struct firn_os_dir *dir)
         if (opening == 1) {
             note(life, firn_db_maintain_compact(db, NULL, &err), &err);
         }
-        firn_check_report report;
+        firn_store_check_result report;
         note(life, firn_db_check(db, NULL, &report, &err), &err);
         note(life, firn_db_keyspace_list(db, ignore_name, NULL, &err), &err);
         read_all(life, db, from);
@@ -333,7 +333,7 @@ verify(const struct life *life, struct firn_os_dir *dir, bool was_cut)
         assert_true(other != FIRN_OK || firn_slice_equal(firn_buf_slice(&out), value_of(i)));
     }
     firn_buf_deinit(&out);
-    firn_check_report report;
+    firn_store_check_result report;
     DB_OK(firn_db_check(db, NULL, &report, &err));
     db_support_put(a, "after", "1");
     DB_OK(firn_db_close(db, &err));
@@ -536,7 +536,7 @@ memory_that_ends_while_a_batch_is_applied_latches(void **state)
         bool is_there = db_support_get(keyspace, "00000010+") != NULL;
         is_seen_after_all = is_latched && is_there;
         assert_true(is_latched || is_there);
-        firn_check_report report;
+        firn_store_check_result report;
         DB_OK(firn_db_check(db, NULL, &report, &err));
         assert_int_equal(report.entries, is_there ? LOADED + SCATTERED : LOADED);
         DB_OK(firn_db_close(db, &err));

@@ -382,7 +382,7 @@ assert_golden(struct firn_db *db, const struct golden *golden)
     DB_OK(firn_db_get(objects, firn_bytes("\0\xff", 2), &out, &err));
     assert_int_equal(out.size, 0);
     firn_buf_deinit(&out);
-    firn_check_report report;
+    firn_store_check_result report;
     DB_OK(firn_db_check(db, NULL, &report, &err));
     assert_int_equal(report.keyspaces, 2);
     assert_int_equal(report.entries, 3);
@@ -648,7 +648,7 @@ use_golden_values(const char *path, uint32_t version)
     assert_golden_values(db, version);
     DB_OK(firn_db_maintain_compact(db, NULL, &err));
     assert_golden_values(db, version);
-    firn_check_report report = {.size = sizeof report};
+    firn_store_check_result report = {.size = sizeof report};
     DB_OK(firn_db_check(db, NULL, &report, &err));
     firn_store_statistics stats = {.size = sizeof stats};
     DB_OK(firn_db_stats(db, &stats, &err));
@@ -757,7 +757,7 @@ use_golden_checkpoints(const char *path)
     struct db_support support;
     struct firn_db_checkpoint_info restored;
     struct firn_db_checkpoint_info safety;
-    firn_check_report report = {.size = sizeof report};
+    firn_store_check_result report = {.size = sizeof report};
     DB_OK(firn_os_dir_open_path(firn_os_default(), path, &dir, &err));
     DB_OK(firn_db_open(dir, &db_support_read_only, &db, &err));
     assert_golden_checkpoints(db);

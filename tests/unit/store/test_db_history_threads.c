@@ -162,7 +162,7 @@ every_reading_is_of_one_state(void **state)
     for (unsigned i = 0; i <= READERS; i++) {
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     }
-    firn_check_report report;
+    firn_store_check_result report;
     DB_OK(firn_db_check(shared.db, NULL, &report, &err));
     DB_OK(firn_db_close(shared.db, &err));
     db_support_disk_deinit(&disk);

@@ -124,7 +124,7 @@ run_round(struct db_support_disk *disk, uint64_t first, useconds_t delay)
     uint64_t there = count_commits(db);
     /* The last one may have been made and not told. */
     assert_true(there == acknowledged || there == acknowledged + 1);
-    firn_check_report report;
+    firn_store_check_result report;
     DB_OK(firn_db_check(db, NULL, &report, &err));
     firn_db_abandon(db);
     return there;

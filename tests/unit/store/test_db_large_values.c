@@ -206,7 +206,7 @@ static void
 assert_clean(struct firn_db *db)
 {
     firn_error err;
-    firn_check_report report = {.size = sizeof report};
+    firn_store_check_result report = {.size = sizeof report};
     DB_OK(firn_db_check(db, NULL, &report, &err));
 }
 

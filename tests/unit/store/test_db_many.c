@@ -95,7 +95,7 @@ static void
 check_sound(struct firn_db *db)
 {
     firn_error err;
-    firn_check_report report;
+    firn_store_check_result report;
     DB_OK(firn_db_check(db, NULL, &report, &err));
 }
 

@@ -846,7 +846,7 @@ static void
 step_check(struct world *world)
 {
     firn_error err;
-    firn_check_report report;
+    firn_store_check_result report;
     int rc = firn_db_check(world->db, NULL, &report, &err);
     if (rc != FIRN_OK) {
         survive(world, rc, &err);

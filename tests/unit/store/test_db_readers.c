@@ -292,7 +292,7 @@ read_for_ever(const char *path, int progress)
             round = look_around(reader, round);
             DB_OK(firn_db_refresh(reader, &err));
         }
-        firn_check_report report;
+        firn_store_check_result report;
         DB_OK(firn_db_check(reader, NULL, &report, &err));
         DB_OK(firn_db_close(reader, &err));
         if (write(progress, "x", 1) != 1) {

@@ -208,7 +208,7 @@ verify_from(struct firn_os_dir *dir, unsigned end)
         assert_true(found >= end - KEYS);
         firn_buf_deinit(&out);
     }
-    firn_check_report report;
+    firn_store_check_result report;
     DB_OK(firn_db_check(db, NULL, &report, &err));
     DB_OK(firn_db_close(db, &err));
 }

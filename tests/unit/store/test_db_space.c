@@ -184,7 +184,7 @@ everything_goes_on_when_there_is_space_again(void **state)
     }
     (void)printf("%u refusals in %u rounds\n", world.refused, resumed);
     assert_true(resumed > rounds / 4);
-    firn_check_report report;
+    firn_store_check_result report;
     DB_OK(firn_db_check(world.db, NULL, &report, &err));
     DB_OK(firn_db_close(world.db, &err));
     db_support_deinit(&world.support);

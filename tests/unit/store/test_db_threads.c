@@ -142,7 +142,7 @@ read_numbers(void *arg)
         if (round % 64 == 0 || is_last) {
             look_through_own_handle(shared, round % WRITERS);
             firn_error err;
-            firn_check_report report;
+            firn_store_check_result report;
             DB_OK(firn_db_check(shared->db, NULL, &report, &err));
         }
         (void)sched_yield();
@@ -191,7 +191,7 @@ readers_see_whole_commits_beside_writers(void **state)
     struct shared shared = {.dir = disk.dir};
     open_shared(&shared);
     run_threads(&shared);
-    firn_check_report report;
+    firn_store_check_result report;
     DB_OK(firn_db_check(shared.db, NULL, &report, &err));
     assert_int_equal(report.log_records, WRITERS * COMMITS + WRITERS + 3);
     DB_OK(firn_db_close(shared.db, &err));
@@ -376,7 +376,7 @@ a_failure_in_the_background_refuses_one_commit(void **state)
     DB_OK(firn_db_stats(db, &stats, &err));
     assert_int_equal(stats.background_failures, 1);
     DB_OK(firn_db_maintain_flush(db, &err));
-    firn_check_report report;
+    firn_store_check_result report;
     DB_OK(firn_db_check(db, NULL, &report, &err));
     assert_int_equal(report.entries, 999);
     DB_OK(firn_db_close(db, &err));

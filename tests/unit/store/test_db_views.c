@@ -503,7 +503,7 @@ numbers_of_keyspaces_are_never_given_again(void **state)
             assert_string_equal(names_at(scene->db, NULL), "");
         }
     }
-    firn_check_report report;
+    firn_store_check_result report;
     DB_OK(firn_db_check(scene->db, NULL, &report, &err));
     assert_int_equal(report.keyspaces, 0);
 }

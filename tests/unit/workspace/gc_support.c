@@ -29,14 +29,14 @@ check(int rc, const firn_error *err)
 int
 gc_try_delete(struct ws_world *world, const char *reference)
 {
-    firn_delete_options options = FIRN_DELETE_OPTIONS_INIT;
+    firn_workspace_delete_options options = FIRN_WORKSPACE_DELETE_OPTIONS_INIT;
     return firn_reclaim_delete(world->ws, &reference, 1, &options, NULL, NULL, &world->err);
 }
 
 static int
-run_with(struct ws_world *world, firn_gc_options options, firn_gc_result *out)
+run_with(struct ws_world *world, firn_workspace_gc_options options, firn_workspace_gc_result *out)
 {
-    firn_gc_result ignored;
+    firn_workspace_gc_result ignored;
     scan_notices_deinit(&world->notices);
     world->notices = (struct scan_notices){.cancel_at = world->notices.cancel_at};
     options.callbacks = scan_notices_callbacks(&world->notices);
@@ -44,50 +44,50 @@ run_with(struct ws_world *world, firn_gc_options options, firn_gc_result *out)
 }
 
 static int
-run(struct ws_world *world, bool full, bool dry_run, firn_gc_result *out)
+run(struct ws_world *world, bool full, bool dry_run, firn_workspace_gc_result *out)
 {
-    firn_gc_options options = FIRN_GC_OPTIONS_INIT;
+    firn_workspace_gc_options options = FIRN_WORKSPACE_GC_OPTIONS_INIT;
     options.full = full;
     options.dry_run = dry_run;
     return run_with(world, options, out);
 }
 
 int
-gc_try_recompress(struct ws_world *world, int level, firn_gc_result *out)
+gc_try_recompress(struct ws_world *world, int level, firn_workspace_gc_result *out)
 {
-    firn_gc_options options = FIRN_GC_OPTIONS_INIT;
+    firn_workspace_gc_options options = FIRN_WORKSPACE_GC_OPTIONS_INIT;
     options.recompress_level = level;
     return run_with(world, options, out);
 }
 
-firn_gc_result
+firn_workspace_gc_result
 gc_recompress(struct ws_world *world, int level)
 {
-    firn_gc_result result;
+    firn_workspace_gc_result result;
     check(gc_try_recompress(world, level, &result), &world->err);
     return result;
 }
 
 int
-gc_try(struct ws_world *world, bool full, firn_gc_result *out)
+gc_try(struct ws_world *world, bool full, firn_workspace_gc_result *out)
 {
     return run(world, full, false, out);
 }
 
 int
-gc_try_in_pieces(struct ws_world *world, firn_gc_result *out)
+gc_try_in_pieces(struct ws_world *world, firn_workspace_gc_result *out)
 {
     const struct firn_reclaim_limits limits = {
         .pack_objects = 3, .pack_bytes = 4000, .give_back_bytes = 2000};
-    firn_gc_options options = FIRN_GC_OPTIONS_INIT;
-    firn_gc_result ignored;
+    firn_workspace_gc_options options = FIRN_WORKSPACE_GC_OPTIONS_INIT;
+    firn_workspace_gc_result ignored;
     options.full = true;
     return firn_reclaim_limited(world->ws, &options, &limits, out == NULL ? &ignored : out,
                                 &world->err);
 }
 
 int
-gc_try_auto(struct ws_world *world, const firn_callbacks *callbacks, firn_gc_result *out)
+gc_try_auto(struct ws_world *world, const firn_callbacks *callbacks, firn_workspace_gc_result *out)
 {
     bool is_real = world->tree.os == firn_os_default();
     const struct firn_reclaim_limits limits = {.pack_objects = 128 << 10,
@@ -99,8 +99,8 @@ gc_try_auto(struct ws_world *world, const firn_callbacks *callbacks, firn_gc_res
                                                .pause_ns = INT64_C(1000000) * (is_real ? 1 : 250),
                                                .patience_ns =
                                                    INT64_C(1000000000) * (is_real ? 60 : 2)};
-    firn_gc_options options = FIRN_GC_OPTIONS_INIT;
-    firn_gc_result ignored;
+    firn_workspace_gc_options options = FIRN_WORKSPACE_GC_OPTIONS_INIT;
+    firn_workspace_gc_result ignored;
     options.automatic = true;
     if (callbacks != NULL) {
         options.callbacks = *callbacks;
@@ -109,10 +109,10 @@ gc_try_auto(struct ws_world *world, const firn_callbacks *callbacks, firn_gc_res
                                 &world->err);
 }
 
-firn_gc_result
+firn_workspace_gc_result
 gc_run_auto(struct ws_world *world)
 {
-    firn_gc_result result;
+    firn_workspace_gc_result result;
     check(gc_try_auto(world, NULL, &result), &world->err);
     return result;
 }
@@ -123,37 +123,37 @@ gc_delete(struct ws_world *world, const char *reference)
     check(gc_try_delete(world, reference), &world->err);
 }
 
-firn_gc_result
+firn_workspace_gc_result
 gc_run(struct ws_world *world)
 {
-    firn_gc_result result;
+    firn_workspace_gc_result result;
     check(run(world, false, false, &result), &world->err);
     return result;
 }
 
-firn_gc_result
+firn_workspace_gc_result
 gc_run_full(struct ws_world *world)
 {
-    firn_gc_result result;
+    firn_workspace_gc_result result;
     check(run(world, true, false, &result), &world->err);
     return result;
 }
 
-firn_gc_result
+firn_workspace_gc_result
 gc_dry_run(struct ws_world *world)
 {
-    firn_gc_result result;
+    firn_workspace_gc_result result;
     check(run(world, false, true, &result), &world->err);
     return result;
 }
 
 /* ---- several workspaces ---- */
 
-firn_gc_result
+firn_workspace_gc_result
 gc_run_usual(struct ws_world *world, bool is_dry)
 {
-    firn_gc_options options = FIRN_GC_OPTIONS_INIT;
-    firn_gc_result result;
+    firn_workspace_gc_options options = FIRN_WORKSPACE_GC_OPTIONS_INIT;
+    firn_workspace_gc_result result;
     options.automatic = true;
     options.dry_run = is_dry;
     if (firn_reclaim(world->ws, &options, &result, &world->err) != FIRN_OK) {
@@ -325,7 +325,7 @@ gc_mislead(struct ws_world *world, const char *content, int by)
 }
 
 struct gc_facts
-gc_assert_collected(struct ws_world *world, const firn_gc_result *result)
+gc_assert_collected(struct ws_world *world, const firn_workspace_gc_result *result)
 {
     struct gc_facts facts = gc_look(world);
     assert_int_equal(result->packs_waiting, 0);
@@ -339,13 +339,13 @@ gc_assert_collected(struct ws_world *world, const firn_gc_result *result)
 void
 gc_assert_exact(struct ws_world *world)
 {
-    firn_gc_result first = gc_run_full(world);
+    firn_workspace_gc_result first = gc_run_full(world);
     struct gc_facts facts = gc_assert_collected(world, &first);
     assert_int_equal(facts.entries, first.objects_live);
     assert_int_equal(facts.objects, first.objects_live);
     assert_int_equal(facts.retired, 0);
     assert_true(facts.removed <= 1);
-    firn_gc_result second = gc_run_full(world);
+    firn_workspace_gc_result second = gc_run_full(world);
     assert_int_equal(second.objects_live, first.objects_live);
     assert_int_equal(second.objects_dead, 0);
     assert_int_equal(second.packs_removed, 0);

@@ -10,28 +10,29 @@
 #include "ws_support.h"
 
 int gc_try_delete(struct ws_world *world, const char *reference);
-int gc_try(struct ws_world *world, bool full, firn_gc_result *out);
+int gc_try(struct ws_world *world, bool full, firn_workspace_gc_result *out);
 
 /* Compresses again what was compressed at a lower level. */
-int gc_try_recompress(struct ws_world *world, int level, firn_gc_result *out);
+int gc_try_recompress(struct ws_world *world, int level, firn_workspace_gc_result *out);
 
 /* With limits so small that objects go into many packs, one after the other. */
-int gc_try_in_pieces(struct ws_world *world, firn_gc_result *out);
+int gc_try_in_pieces(struct ws_world *world, firn_workspace_gc_result *out);
 
 /* Automatically, whether it is due or not, in slices of a frame or few. callbacks may be NULL. */
-int gc_try_auto(struct ws_world *world, const firn_callbacks *callbacks, firn_gc_result *out);
+int gc_try_auto(struct ws_world *world, const firn_callbacks *callbacks,
+                firn_workspace_gc_result *out);
 
 /* Must succeed. */
 void gc_delete(struct ws_world *world, const char *reference);
-firn_gc_result gc_run(struct ws_world *world);
-firn_gc_result gc_run_full(struct ws_world *world);
-firn_gc_result gc_run_auto(struct ws_world *world);
-firn_gc_result gc_dry_run(struct ws_world *world);
+firn_workspace_gc_result gc_run(struct ws_world *world);
+firn_workspace_gc_result gc_run_full(struct ws_world *world);
+firn_workspace_gc_result gc_run_auto(struct ws_world *world);
+firn_workspace_gc_result gc_dry_run(struct ws_world *world);
 /* Automatically, as firn_workspace_gc does it. */
-firn_gc_result gc_run_usual(struct ws_world *world, bool is_dry);
+firn_workspace_gc_result gc_run_usual(struct ws_world *world, bool is_dry);
 /* What the store notes of its garbage. */
 struct firn_catalog_due gc_due(struct ws_world *world);
-firn_gc_result gc_recompress(struct ws_world *world, int level);
+firn_workspace_gc_result gc_recompress(struct ws_world *world, int level);
 
 /* Another workspace at a path of its own (made if needed) in the same store of the same machine in
  * memory. Closed before world is. */
@@ -56,7 +57,7 @@ struct gc_facts {
 };
 struct gc_facts gc_look(struct ws_world *world);
 /* A collection came to its end, and left nothing over: what there is is what it said. */
-struct gc_facts gc_assert_collected(struct ws_world *world, const firn_gc_result *result);
+struct gc_facts gc_assert_collected(struct ws_world *world, const firn_workspace_gc_result *result);
 /* Collects in full, and then there is nothing but what is alive, and a second collection finds
  * nothing to do. */
 void gc_assert_exact(struct ws_world *world);

@@ -175,7 +175,7 @@ store_writer_check(struct firn_os_dir *dir, bool is_read_only)
     struct firn_db *db;
     struct firn_db_keyspace *keyspace;
     struct firn_db_options opening = options;
-    firn_check_report report;
+    firn_store_check_result report;
     const struct firn_db_check_options check = {.on_damage = on_damage};
     opening.create_if_missing = false;
     opening.read_only = is_read_only;

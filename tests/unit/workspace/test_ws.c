@@ -63,7 +63,7 @@ everything_comes_back(struct ws_world *world)
     struct scan_world *tree = &world->tree;
     put_every_kind(tree);
     char *saved = ws_dump(world);
-    firn_save_result first = ws_save(world);
+    firn_workspace_save_result first = ws_save(world);
     assert_int_equal(first.checkpoint.number, 1);
     assert_int_equal(first.checkpoint.skipped, 0);
 
@@ -80,13 +80,13 @@ everything_comes_back(struct ws_world *world)
     ws_restore(world, "1");
     ws_assert_dump(world, saved);
 
-    firn_restore_result undone;
+    firn_workspace_restore_result undone;
     assert_int_equal(ws_try_undo(world, &undone), FIRN_OK);
     ws_assert_dump(world, edited);
     assert_int_equal(ws_try_undo(world, &undone), FIRN_OK);
     ws_assert_dump(world, saved);
 
-    firn_restore_result again = ws_restore(world, "latest");
+    firn_workspace_restore_result again = ws_restore(world, "latest");
     assert_int_equal(again.added + again.changed + again.removed, 0);
     assert_string_equal(again.safety_id, "");
     ws_assert_check_clean(world);
@@ -107,12 +107,12 @@ counts_tell(struct ws_world *world)
     struct scan_world *tree = &world->tree;
     scan_put_text(tree, "a.txt", "hello");
     scan_put_text(tree, "src/m.c", "int main;");
-    firn_save_result saved = ws_save(world);
+    firn_workspace_save_result saved = ws_save(world);
     assert_int_equal(saved.checkpoint.files, 2);
     assert_int_equal(saved.checkpoint.new_objects, 2);
     assert_int_equal(saved.checkpoint.bytes, 14);
     assert_int_equal(saved.added, 2);
-    firn_save_result same = ws_save(world);
+    firn_workspace_save_result same = ws_save(world);
     assert_true(same.is_unchanged);
     assert_int_equal(same.previous, 1);
     assert_int_equal(same.checkpoint.new_objects, 0);
@@ -120,15 +120,15 @@ counts_tell(struct ws_world *world)
     scan_put_text(tree, "a.txt", "hello, world");
     scan_remove_file(tree, "src/m.c");
     scan_put_text(tree, "n.txt", "n");
-    firn_status_options options = FIRN_STATUS_OPTIONS_INIT;
-    firn_status_result status;
+    firn_workspace_status_options options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
+    firn_workspace_status_result status;
     assert_int_equal(firn_ws_status(world->ws, &options, NULL, NULL, &status, &world->err),
                      FIRN_OK);
     assert_int_equal(status.added, 1);
     assert_int_equal(status.changed, 1);
     assert_int_equal(status.removed, 1);
     assert_int_equal(status.unchanged, 0);
-    firn_restore_result restored = ws_restore(world, "latest");
+    firn_workspace_restore_result restored = ws_restore(world, "latest");
     assert_int_equal(restored.added, 1);
     assert_int_equal(restored.changed, 1);
     assert_int_equal(restored.removed, 1);
@@ -150,7 +150,7 @@ an_empty_workspace_is_a_state_like_others(void **state)
     ws_world_open_memory(&world, 2);
     ws_save(&world);
     scan_put_text(&world.tree, "f", "f");
-    firn_restore_result result = ws_restore(&world, "latest");
+    firn_workspace_restore_result result = ws_restore(&world, "latest");
     assert_int_equal(result.added, 0);
     assert_int_equal(result.removed, 1);
     assert_false(test_file_exists(world.tree.root, "f"));
@@ -164,10 +164,10 @@ looking_changes_nothing(void **state)
     (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 3);
-    firn_list_options list = FIRN_LIST_OPTIONS_INIT;
+    firn_workspace_list_options list = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     uint64_t calls = firn_sim_memory_calls(world.tree.os);
     assert_int_equal(firn_ws_list(world.ws, &list, NULL, NULL, &world.err), FIRN_OK);
-    firn_checkpoint checkpoint;
+    firn_workspace_checkpoint checkpoint;
     assert_int_equal(firn_ws_find(world.ws, "latest", &checkpoint, &world.err), FIRN_NOT_FOUND);
     assert_int_equal(ws_try_check(&world, NULL), FIRN_NOT_FOUND);
     assert_int_equal(firn_sim_memory_calls(world.tree.os), calls);
@@ -177,14 +177,14 @@ looking_changes_nothing(void **state)
     scan_put_text(&world.tree, "a.txt", "changed");
     scan_remove_tree(&world.tree, "dir");
     calls = firn_sim_memory_calls(world.tree.os);
-    firn_restore_options dry = FIRN_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_options dry = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
     dry.dry_run = true;
-    firn_restore_result result;
+    firn_workspace_restore_result result;
     assert_int_equal(firn_ws_restore(world.ws, "1", &dry, &result, &world.err), FIRN_OK);
     assert_int_equal(result.changed,
                      2); /* a.txt, and z-name, which was another name of a removed one */
-    firn_status_options status = FIRN_STATUS_OPTIONS_INIT;
-    firn_status_result found;
+    firn_workspace_status_options status = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
+    firn_workspace_status_result found;
     assert_int_equal(firn_ws_status(world.ws, &status, NULL, NULL, &found, &world.err), FIRN_OK);
     assert_int_equal(ws_try_check(&world, NULL), FIRN_OK);
     assert_int_equal(firn_ws_find(world.ws, "latest", &checkpoint, &world.err), FIRN_OK);
@@ -224,7 +224,7 @@ flip_types(struct ws_world *world)
             break; /* nothing there */
         }
         dumps[kind] = ws_dump(world);
-        firn_save_result saved = ws_save(world);
+        firn_workspace_save_result saved = ws_save(world);
         snprintf(reference[kind], sizeof reference[kind], "%u", (unsigned)saved.checkpoint.number);
     }
     for (int from = 0; from < KINDS; from++) {
@@ -258,8 +258,8 @@ restore_elsewhere(struct ws_world *world)
 
     char target[1100];
     snprintf(target, sizeof target, "%s.elsewhere", world->root_path);
-    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
-    firn_restore_result result;
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result result;
     options.to_dir = target;
     assert_int_equal(firn_ws_restore(world->ws, "1", &options, &result, &world->err), FIRN_OK);
     assert_int_equal(result.added, result.checkpoint.files);
@@ -289,13 +289,13 @@ another_directory_gets_the_same_tree(void **state)
 
 static int
 restore_paths(struct ws_world *world, const char *const *paths, size_t count,
-              firn_restore_result *result)
+              firn_workspace_restore_result *result)
 {
     firn_slice slices[8];
     for (size_t i = 0; i < count; i++) {
         slices[i] = firn_str(paths[i]);
     }
-    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
     options.paths = slices;
     options.path_count = count;
     return firn_ws_restore(world->ws, "1", &options, result, &world->err);
@@ -318,7 +318,7 @@ only_the_paths_that_were_asked_for_change(void **state)
     scan_remove_tree(&world.tree, "two");
     scan_put_text(&world.tree, "three", "III");
 
-    firn_restore_result result;
+    firn_workspace_restore_result result;
     const char *some[] = {"one/a", "two/c/d"};
     assert_int_equal(restore_paths(&world, some, 2, &result), FIRN_OK);
     assert_int_equal(result.changed, 1);
@@ -358,7 +358,7 @@ what_is_not_saved_is_never_replaced_or_removed(void **state)
     scan_put_fifo(tree, "pipe");
     scan_put_text(tree, "keep", "edited");
     char *before = ws_dump(&world);
-    firn_restore_result result = ws_restore(&world, "1");
+    firn_workspace_restore_result result = ws_restore(&world, "1");
     assert_int_equal(result.changed, 1);
     assert_int_equal(result.not_restored, 1);
     assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_NOT_RESTORED, "pipe"));
@@ -435,9 +435,9 @@ damage_is_found_before_anything_is_touched(void **state)
         }
         char *edited = ws_dump(&world);
         damage_pack(&world, part, PARTS);
-        firn_restore_options dry = FIRN_RESTORE_OPTIONS_INIT;
+        firn_workspace_restore_options dry = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
         dry.dry_run = true;
-        firn_restore_result result;
+        firn_workspace_restore_result result;
         int dry_rc = firn_ws_restore(world.ws, "1", &dry, &result, &world.err);
         int rc = ws_try_restore(&world, "1", NULL);
         if (rc == FIRN_OK) {
@@ -488,7 +488,7 @@ a_full_disk_leaves_the_tree_and_gives_space_back(void **state)
     assert_int_equal(ws_try_save(&world, NULL), FIRN_NO_SPACE);
     assert_int_equal(test_file_count(packs), packs_before);
     firn_os_dir_close(packs);
-    firn_checkpoint latest;
+    firn_workspace_checkpoint latest;
     assert_int_equal(firn_ws_find(world.ws, "latest", &latest, &world.err), FIRN_OK);
     assert_int_equal(latest.number, 1);
     firn_sim_memory_set_space(world.tree.os, UINT64_MAX);
@@ -506,8 +506,8 @@ references_name_one_checkpoint_or_none(void **state)
     struct ws_world world;
     ws_world_open_memory(&world, 8);
     scan_put_text(&world.tree, "a", "1");
-    firn_save_result first = ws_save(&world);
-    firn_checkpoint found;
+    firn_workspace_save_result first = ws_save(&world);
+    firn_workspace_checkpoint found;
     const char *bad[] = {"",  "%",  "_",        "*",      "../x", "latest ", "-1",
                          "0", "1~", "latest~~", "Latest", "1x",   " 1",      "now~1"};
     const char *unused[] = {"2", "kk", "klmnopa", "latest~1", "1~1", "1970-01-01", "1 year ago"};
@@ -544,8 +544,8 @@ the_store_is_never_saved_into_itself(void **state)
     scan_put_text(&world.tree, "a", "1");
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
     struct firn_ws *ws;
-    firn_save_options save = FIRN_SAVE_OPTIONS_INIT;
-    firn_save_result result;
+    firn_workspace_save_options save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+    firn_workspace_save_result result;
     options.store_path = "/w";
     assert_int_equal(firn_ws_open(world.tree.os, "/w", &options, &ws, &world.err), FIRN_OK);
     assert_int_equal(firn_ws_save(ws, &save, &result, &world.err), FIRN_INVALID);

@@ -226,9 +226,9 @@ lists_that_no_save_would_write_are_refused(void **state)
         struct ws_plant planting = {0};
         struct ws_world *world = &planting.world;
         uint64_t left = UINT64_MAX;
-        firn_entry_info entry;
-        firn_repair_options options = FIRN_REPAIR_OPTIONS_INIT;
-        firn_repair_result result;
+        firn_workspace_entry entry;
+        firn_workspace_repair_options options = FIRN_WORKSPACE_REPAIR_OPTIONS_INIT;
+        firn_workspace_repair_result result;
         plant(&planting, cases[i].plant);
         expect_corrupt(&cases[i], "a check", ws_try_check(world, NULL), &world->err);
         for (world->threads = 1; world->threads <= 3; world->threads++) {
@@ -264,9 +264,9 @@ a_cell_that_is_named_everywhere_is_verified_once(void **state)
 {
     struct ws_plant planting = {0};
     struct ws_world *world = &planting.world;
-    firn_restore_options dry = FIRN_RESTORE_OPTIONS_INIT;
-    firn_restore_result result;
-    firn_entry_info entry;
+    firn_workspace_restore_options dry = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result result;
+    firn_workspace_entry entry;
     uint64_t left = 100 << 20;
     (void)state;
     plant(&planting, eight_pebibytes);
@@ -320,11 +320,11 @@ an_endless_hole_can_be_left(void **state)
     struct ws_world *world = &planting.world;
     firn_workspace_check_options check = FIRN_WORKSPACE_CHECK_OPTIONS_INIT;
     firn_workspace_check_result check_result;
-    firn_restore_options restore = FIRN_RESTORE_OPTIONS_INIT;
-    firn_restore_result result;
-    firn_repair_options repair = FIRN_REPAIR_OPTIONS_INIT;
-    firn_repair_result repair_result;
-    firn_entry_info entry;
+    firn_workspace_restore_options restore = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result result;
+    firn_workspace_repair_options repair = FIRN_WORKSPACE_REPAIR_OPTIONS_INIT;
+    firn_workspace_repair_result repair_result;
+    firn_workspace_entry entry;
     uint64_t left = 100 << 20;
     time_t start = time(NULL);
     (void)state;
@@ -357,7 +357,7 @@ an_endless_hole_can_be_left(void **state)
 static firn_hash
 root_of_latest(struct ws_world *world)
 {
-    firn_checkpoint latest;
+    firn_workspace_checkpoint latest;
     assert_int_equal(firn_ws_find(world->ws, "latest", &latest, &world->err), FIRN_OK);
     return latest.root;
 }
@@ -445,8 +445,8 @@ judge(struct ws_world *world, int operation, const struct ws_broken *broken)
     ws_assert_check_clean(world);
     ws_save(world);
     ws_restore(world, "1");
-    firn_status_options options = FIRN_STATUS_OPTIONS_INIT;
-    firn_status_result result;
+    firn_workspace_status_options options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
+    firn_workspace_status_result result;
     options.reference = "1";
     assert_int_equal(firn_ws_status(world->ws, &options, NULL, NULL, &result, &world->err),
                      FIRN_OK);

@@ -201,7 +201,7 @@ struct seen {
 };
 
 static int
-see_setting(void *ctx, const firn_setting *setting)
+see_setting(void *ctx, const firn_config_setting *setting)
 {
     struct seen *seen = ctx;
     char *out = strcmp(setting->key, "keep") == 0      ? seen->keep
@@ -343,7 +343,7 @@ a_repair_mends_settings_and_puts_away_what_it_cannot(void **state)
 /* ---- on a disk that fails ---- */
 
 static int
-keep_wait(void *ctx, const firn_setting *setting)
+keep_wait(void *ctx, const firn_config_setting *setting)
 {
     if (strcmp(setting->key, "wait") == 0) {
         (void)snprintf(ctx, FIRN_PLACE_CONFIG_TEXT_VALUE_SIZE, "%s", setting->value);

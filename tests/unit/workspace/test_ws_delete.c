@@ -20,7 +20,7 @@
 static const int64_t DAY_NS = INT64_C(24) * 3600 * 1000000000;
 
 static int
-count_one(void *ctx, const firn_checkpoint *checkpoint)
+count_one(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     (void)checkpoint;
     (*(uint64_t *)ctx)++;
@@ -30,7 +30,7 @@ count_one(void *ctx, const firn_checkpoint *checkpoint)
 static uint64_t
 count_checkpoints(struct ws_world *world, bool include_safety)
 {
-    firn_list_options options = FIRN_LIST_OPTIONS_INIT;
+    firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     uint64_t count = 0;
     options.include_safety = include_safety;
     assert_int_equal(firn_ws_list(world->ws, &options, count_one, &count, &world->err), FIRN_OK);
@@ -87,7 +87,7 @@ a_reference_that_names_nothing_leaves_everything(void **state)
 {
     (void)state;
     struct ws_world world;
-    firn_delete_options options = FIRN_DELETE_OPTIONS_INIT;
+    firn_workspace_delete_options options = FIRN_WORKSPACE_DELETE_OPTIONS_INIT;
     ws_world_open_memory(&world, 3);
     scan_put_text(&world.tree, "a", "1");
     ws_save(&world);
@@ -107,7 +107,7 @@ a_reference_that_names_nothing_leaves_everything(void **state)
 }
 
 static int
-note_number(void *ctx, const firn_checkpoint *checkpoint)
+note_number(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     uint64_t *numbers = ctx;
     numbers[++numbers[0]] = checkpoint->number;
@@ -119,7 +119,7 @@ several_are_deleted_at_once_and_told(void **state)
 {
     (void)state;
     struct ws_world world;
-    firn_delete_options options = FIRN_DELETE_OPTIONS_INIT;
+    firn_workspace_delete_options options = FIRN_WORKSPACE_DELETE_OPTIONS_INIT;
     uint64_t numbers[8] = {0};
     ws_world_open_memory(&world, 4);
     for (int i = 0; i < 4; i++) {
@@ -154,7 +154,7 @@ nothing_can_be_deleted_where_nothing_was_saved(void **state)
     ws_world_open_memory(&world, 5);
     assert_int_equal(gc_try_delete(&world, "1"), FIRN_NOT_FOUND);
     assert_int_equal(gc_try(&world, false, NULL), FIRN_NOT_FOUND);
-    firn_gc_result result = gc_dry_run(&world);
+    firn_workspace_gc_result result = gc_dry_run(&world);
     assert_int_equal(result.packs_before, 0);
     struct scan_world top = {.os = world.tree.os};
     assert_int_equal(firn_os_dir_open_path(top.os, "/", &top.root, NULL), FIRN_OK);
@@ -183,9 +183,9 @@ safety_checkpoints_expire_when_they_are_many_and_old(void **state)
     /* The last was taken on day 13. */
     firn_sim_memory_set_time(world.tree.os, start + 13 * DAY_NS + DAY_NS / 2);
     uint64_t before = count_checkpoints(&world, true);
-    firn_gc_result dry = gc_dry_run(&world);
+    firn_workspace_gc_result dry = gc_dry_run(&world);
     assert_int_equal(count_checkpoints(&world, true), before);
-    firn_gc_result result = gc_run(&world);
+    firn_workspace_gc_result result = gc_run(&world);
     assert_int_equal(result.safety_expired, dry.safety_expired);
     assert_int_equal(result.objects_live, dry.objects_live);
     /* Only the last 10 are left; days 7 to 13 are younger than 7 days. */
@@ -241,7 +241,7 @@ a_tag_keeps_a_safety_checkpoint_and_goes_with_its_checkpoint(void **state)
 {
     (void)state;
     struct ws_world world;
-    firn_checkpoint tagged;
+    firn_workspace_checkpoint tagged;
     ws_world_open_memory(&world, 19);
     int64_t start = INT64_C(1800000000) * 1000000000;
     firn_sim_memory_set_time(world.tree.os, start);
@@ -249,7 +249,7 @@ a_tag_keeps_a_safety_checkpoint_and_goes_with_its_checkpoint(void **state)
     ws_save(&world);
     scan_put_text(&world.tree, "a", "lost");
     char *lost = ws_dump(&world);
-    firn_restore_result result = ws_restore(&world, "1");
+    firn_workspace_restore_result result = ws_restore(&world, "1");
     assert_int_equal(
         firn_ws_tag_set(world.ws, "keep", result.safety_id, false, &tagged, &world.err), FIRN_OK);
     for (unsigned i = 0; i < 12; i++) {

@@ -49,11 +49,11 @@ told_end(struct told *told)
 }
 
 static int
-tell(void *ctx, const firn_difference *difference)
+tell(void *ctx, const firn_workspace_difference *difference)
 {
     struct told *told = ctx;
-    const firn_change *change = &difference->change;
-    const firn_entry_info *entry = change->after != NULL ? change->after : change->before;
+    const firn_workspace_change *change = &difference->change;
+    const firn_workspace_entry *entry = change->after != NULL ? change->after : change->before;
     static const char *const kinds[] = {"?", "added", "removed", "content", "metadata"};
     static const char *const lines[] = {"", "", " binary", " large", " unreadable"};
     fprintf(told->stream, "%s %u %.*s%s", kinds[change->kind], change->what, (int)entry->path.size,
@@ -80,9 +80,9 @@ struct asked {
 
 static int
 try_diff(struct ws_world *world, const struct asked *asked, struct told *told,
-         firn_diff_result *out)
+         firn_workspace_diff_result *out)
 {
-    firn_diff_options options = FIRN_DIFF_OPTIONS_INIT;
+    firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
     firn_slice path = firn_str(asked->path == NULL ? "" : asked->path);
     scan_notices_deinit(&world->notices);
     memset(&world->notices, 0, sizeof world->notices);
@@ -97,11 +97,11 @@ try_diff(struct ws_world *world, const struct asked *asked, struct told *told,
                               &world->err);
 }
 
-static firn_diff_result
+static firn_workspace_diff_result
 assert_differs(struct ws_world *world, const struct asked *asked, const char *expected)
 {
     struct told told;
-    firn_diff_result result;
+    firn_workspace_diff_result result;
     told_begin(&told);
     assert_int_equal(try_diff(world, asked, &told, &result), FIRN_OK);
     char *text = told_end(&told);
@@ -176,7 +176,7 @@ tell_differences(struct ws_world *world)
     assert_differs(world, &asked, "");
     put_after(&world->tree);
     hold_times(&world->tree);
-    firn_diff_result result = assert_differs(world, &asked, every_difference);
+    firn_workspace_diff_result result = assert_differs(world, &asked, every_difference);
     assert_true(result.after_is_disk);
     assert_int_equal(result.before.number, 1);
     assert_int_equal(result.added, 2);
@@ -217,9 +217,9 @@ messages_of_both_checkpoints_come_back(void **state)
 {
     (void)state;
     struct ws_world world;
-    firn_save_options save = FIRN_SAVE_OPTIONS_INIT;
-    firn_save_result saved;
-    firn_diff_result result;
+    firn_workspace_save_options save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+    firn_workspace_save_result saved;
+    firn_workspace_diff_result result;
     ws_world_open_memory(&world, 52);
     save.message = firn_str("the first");
     assert_int_equal(firn_ws_save(world.ws, &save, &saved, &world.err), FIRN_OK);
@@ -239,7 +239,7 @@ paths_are_found_or_named(void **state)
 {
     (void)state;
     struct ws_world world;
-    firn_diff_result result;
+    firn_workspace_diff_result result;
     ws_world_open_memory(&world, 53);
     scan_put_text(&world.tree, "dir/a", "a");
     scan_put_text(&world.tree, "b", "b");
@@ -274,7 +274,7 @@ a_caller_who_has_enough_is_heard(void **state)
     (void)state;
     struct ws_world world;
     struct told told;
-    firn_diff_result result;
+    firn_workspace_diff_result result;
     struct asked asked = {NULL, NULL, NULL, false};
     ws_world_open_memory(&world, 54);
     ws_save(&world);
@@ -309,7 +309,7 @@ lines_of_another_content_are_not_counted(void **state)
     static const char *const names[] = {"a", "b-grown", "c-edited", "d-gone", "e-link", "f"};
     struct ws_world world;
     struct told told;
-    firn_diff_result result;
+    firn_workspace_diff_result result;
     struct asked asked = {NULL, NULL, NULL, true};
     ws_world_open_memory(&world, 55);
     ws_save(&world);
@@ -364,8 +364,8 @@ comparing_changes_nothing(void **state)
 {
     (void)state;
     struct ws_world world;
-    firn_entry_info entry;
-    firn_diff_result result;
+    firn_workspace_entry entry;
+    firn_workspace_diff_result result;
     struct asked asked = {NULL, NULL, NULL, true};
     uint64_t size = 0;
     ws_world_open_memory(&world, 57);
@@ -407,7 +407,7 @@ take(void *ctx, firn_slice data)
 
 static int
 try_cat(struct ws_world *world, const char *reference, const char *path, struct content *content,
-        firn_entry_info *entry)
+        firn_workspace_entry *entry)
 {
     firn_buf_clear(&content->bytes);
     content->largest = 0;
@@ -418,7 +418,7 @@ static void
 assert_cat(struct ws_world *world, const char *reference, const char *path, const char *expected)
 {
     struct content content = {.stop_at = 0};
-    firn_entry_info entry;
+    firn_workspace_entry entry;
     assert_int_equal(try_cat(world, reference, path, &content, &entry), FIRN_OK);
     assert_int_equal(content.bytes.size, strlen(expected));
     assert_true(content.bytes.size == 0 ||
@@ -435,7 +435,7 @@ files_of_any_checkpoint_are_printed(void **state)
     (void)state;
     struct ws_world world;
     struct content content = {.stop_at = 0};
-    firn_entry_info entry;
+    firn_workspace_entry entry;
     ws_world_open_memory(&world, 58);
     scan_put_text(&world.tree, "dir/sub/f", "one");
     scan_put_text(&world.tree, "empty", "");
@@ -485,7 +485,7 @@ a_large_file_is_printed_in_pieces(void **state)
     enum { SIZE = 12 << 20 };
     struct ws_world world;
     struct content content = {.stop_at = 0};
-    firn_entry_info entry;
+    firn_workspace_entry entry;
     const uint64_t offsets[] = {1 << 20, 7 << 20};
     ws_world_open_memory(&world, 59);
     scan_put_sparse(&world.tree, "sparse", SIZE, offsets, 2);
@@ -524,7 +524,7 @@ assert_files_are_those_of_the_disk(struct ws_world *world)
 {
     struct ws_edit_list list;
     struct content content = {.stop_at = 0};
-    firn_entry_info entry;
+    firn_workspace_entry entry;
     ws_edit_list_fill(&list, &world->tree);
     for (size_t i = 0; i < list.count; i++) {
         if (list.items[i].kind != FIRN_OS_FILE) {
@@ -589,13 +589,13 @@ random_trees_differ_as_their_texts_do(void **state)
                 struct asked asked = {before, j < STATES ? after : NULL, NULL, true};
                 struct ws_edit_counts expected =
                     ws_edit_compare(dumps[i], dumps[j < STATES ? j : STATES - 1]);
-                firn_diff_result result;
+                firn_workspace_diff_result result;
                 assert_int_equal(try_diff(&world, &asked, NULL, &result), FIRN_OK);
                 assert_int_equal(result.added, expected.added);
                 assert_int_equal(result.changed, expected.changed);
                 assert_int_equal(result.removed, expected.removed);
                 if (j < STATES) {
-                    firn_diff_result back;
+                    firn_workspace_diff_result back;
                     asked = (struct asked){after, before, NULL, true};
                     assert_int_equal(try_diff(&world, &asked, NULL, &back), FIRN_OK);
                     assert_int_equal(back.added, result.removed);
@@ -620,8 +620,8 @@ a_checkpoint_is_compared_with_the_one_before_it(void **state)
 {
     (void)state;
     struct ws_world world;
-    firn_diff_options options = FIRN_DIFF_OPTIONS_INIT;
-    firn_diff_result result;
+    firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
+    firn_workspace_diff_result result;
     const firn_slice nowhere = firn_str("nowhere");
     ws_world_open_memory(&world, 62);
     put_before(&world.tree);
@@ -672,8 +672,8 @@ allocations_that_fail_fail_clean(void **state)
             asked = (struct asked){"1", "2", NULL, true};
         }
         for (uint64_t n = 1;; n++) {
-            firn_diff_result result;
-            firn_entry_info entry;
+            firn_workspace_diff_result result;
+            firn_workspace_entry entry;
             int64_t alive = test_alloc_alive();
             test_alloc_fail_at(n, false);
             rc = what < 2 ? try_diff(&world, &asked, NULL, &result)
@@ -728,8 +728,8 @@ fail_call(struct ws_world *world, int what, uint64_t n, enum firn_sim_fault_kind
         .call = n, .classes = FIRN_SIM_FAULT_ALL, .kind = kind, .error_number = EIO};
     struct content content = {.stop_at = 0};
     struct told told;
-    firn_diff_result result = {.skipped = 0};
-    firn_entry_info entry;
+    firn_workspace_diff_result result = {.skipped = 0};
+    firn_workspace_entry entry;
     told_begin(&told);
     firn_sim_fault_set_plan(world->tree.outer, &plan);
     int rc = what < 2 ? try_diff(world, what == 0 ? &disk : &stored, &told, &result)
@@ -787,8 +787,8 @@ damage_is_told_and_named(void **state)
     (void)state;
     struct ws_world world;
     struct content content = {.stop_at = 0};
-    firn_entry_info entry;
-    firn_diff_result result;
+    firn_workspace_entry entry;
+    firn_workspace_diff_result result;
     struct asked asked = {"1", NULL, NULL, true};
     ws_world_open_memory(&world, 61);
     scan_put_random(&world.tree, "data", 9, 200000);

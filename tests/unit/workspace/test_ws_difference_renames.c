@@ -23,11 +23,11 @@ struct told {
 };
 
 static int
-tell(void *ctx, const firn_difference *difference)
+tell(void *ctx, const firn_workspace_difference *difference)
 {
     struct told *told = ctx;
-    const firn_change *change = &difference->change;
-    const firn_entry_info *entry = change->after != NULL ? change->after : change->before;
+    const firn_workspace_change *change = &difference->change;
+    const firn_workspace_entry *entry = change->after != NULL ? change->after : change->before;
     fprintf(told->stream, "%d %.*s", (int)change->kind, (int)entry->path.size,
             (const char *)entry->path.data);
     if (change->kind == FIRN_CHANGE_RENAMED) {
@@ -41,9 +41,10 @@ tell(void *ctx, const firn_difference *difference)
 }
 
 static int
-try_diff(struct ws_world *world, const char *path, struct told *told, firn_diff_result *out)
+try_diff(struct ws_world *world, const char *path, struct told *told,
+         firn_workspace_diff_result *out)
 {
-    firn_diff_options options = FIRN_DIFF_OPTIONS_INIT;
+    firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
     const firn_slice paths = firn_str(path == NULL ? "" : path);
     options.before = "1";
     options.after = "2";
@@ -54,11 +55,11 @@ try_diff(struct ws_world *world, const char *path, struct told *told, firn_diff_
                               &world->err);
 }
 
-static firn_diff_result
+static firn_workspace_diff_result
 assert_differs(struct ws_world *world, const char *path, const char *expected)
 {
     struct told told = {NULL, 0, NULL};
-    firn_diff_result result;
+    firn_workspace_diff_result result;
     told.stream = open_memstream(&told.text, &told.size);
     assert_non_null(told.stream);
     assert_int_equal(try_diff(world, path, &told, &result), FIRN_OK);
@@ -103,15 +104,16 @@ files_of_one_content_are_paired(void **state)
     (void)state;
     struct ws_world world;
     prepare(&world);
-    firn_diff_result result = assert_differs(&world, NULL,
-                                             "2 a\n"
-                                             "5 b/different from b/same\n"
-                                             "2 c/other\n"
-                                             "2 edited\n1 edited too\n"
-                                             "2 empty\n1 empty too\n"
-                                             "2 link\n1 link too\n"
-                                             "5 new mode from mode\n"
-                                             "1 z\n5 z/one from a/one\n5 z/same from a/same\n");
+    firn_workspace_diff_result result =
+        assert_differs(&world, NULL,
+                       "2 a\n"
+                       "5 b/different from b/same\n"
+                       "2 c/other\n"
+                       "2 edited\n1 edited too\n"
+                       "2 empty\n1 empty too\n"
+                       "2 link\n1 link too\n"
+                       "5 new mode from mode\n"
+                       "1 z\n5 z/one from a/one\n5 z/same from a/same\n");
     assert_int_equal(result.renamed, 4);
     assert_int_equal(result.added, 3);
     assert_int_equal(result.removed, 4);
@@ -125,7 +127,7 @@ only_paths_that_are_asked_for_are_paired(void **state)
     (void)state;
     struct ws_world world;
     prepare(&world);
-    firn_diff_result result = assert_differs(&world, "z", "1 z\n1 z/one\n1 z/same\n");
+    firn_workspace_diff_result result = assert_differs(&world, "z", "1 z\n1 z/one\n1 z/same\n");
     assert_int_equal(result.renamed, 0);
     assert_int_equal(result.added, 2);
     ws_world_close(&world);
@@ -140,7 +142,7 @@ random_trees_have_the_same_files_with_renames(void **state)
     test_random_init(&random, "ws_difference_renames", 92);
     for (int i = 0; i < 20; i++) {
         struct ws_world world;
-        firn_diff_result result;
+        firn_workspace_diff_result result;
         ws_world_open_memory(&world, test_random_next(&random));
         ws_edit_grow(&world.tree, &random, 60);
         char *before = ws_dump(&world);
@@ -172,7 +174,7 @@ any_allocation_may_fail(void **state)
     prepare(&world);
     int rc = FIRN_NO_MEMORY;
     for (uint64_t n = 1; rc != FIRN_OK; n++) {
-        firn_diff_result result;
+        firn_workspace_diff_result result;
         int64_t alive = test_alloc_alive();
         test_alloc_fail_at(n, false);
         rc = try_diff(&world, NULL, NULL, &result);

@@ -34,7 +34,7 @@ struct numbers {
 };
 
 static int
-note(void *ctx, const firn_checkpoint *checkpoint)
+note(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     struct numbers *numbers = ctx;
     assert_true(numbers->count < NUMBERS_MAX);
@@ -49,7 +49,7 @@ note(void *ctx, const firn_checkpoint *checkpoint)
 static struct numbers
 list(struct ws_world *world)
 {
-    firn_list_options options = FIRN_LIST_OPTIONS_INIT;
+    firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     struct numbers numbers = {.count = 0};
     options.include_safety = true;
     assert_int_equal(firn_ws_list(world->ws, &options, note, &numbers, &world->err), FIRN_OK);
@@ -69,19 +69,19 @@ is_there(struct ws_world *world, uint64_t number)
 }
 
 static int
-try_save_keeping(struct ws_world *world, const char *keep, firn_save_result *out)
+try_save_keeping(struct ws_world *world, const char *keep, firn_workspace_save_result *out)
 {
-    firn_save_options options = FIRN_SAVE_OPTIONS_INIT;
-    firn_save_result ignored;
+    firn_workspace_save_options options = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+    firn_workspace_save_result ignored;
     options.keep = keep;
     options.threads = 1;
     return firn_ws_save(world->ws, &options, out != NULL ? out : &ignored, &world->err);
 }
 
-static firn_save_result
+static firn_workspace_save_result
 save_keeping(struct ws_world *world, const char *keep)
 {
-    firn_save_result result;
+    firn_workspace_save_result result;
     assert_int_equal(try_save_keeping(world, keep, &result), FIRN_OK);
     return result;
 }
@@ -89,7 +89,7 @@ save_keeping(struct ws_world *world, const char *keep)
 static int
 try_expire(struct ws_world *world, const char *keep, bool is_dry, struct numbers *out)
 {
-    firn_expire_options options = FIRN_EXPIRE_OPTIONS_INIT;
+    firn_workspace_expire_options options = FIRN_WORKSPACE_EXPIRE_OPTIONS_INIT;
     options.keep = keep;
     options.dry_run = is_dry;
     *out = (struct numbers){.count = 0};
@@ -184,7 +184,7 @@ pins_tags_and_what_an_undo_needs_stay(void **state)
     struct ws_world world;
     struct numbers gone;
     struct numbers dry;
-    firn_checkpoint ignored;
+    firn_workspace_checkpoint ignored;
     ws_world_open_memory(&world, 43);
     save_hourly(&world, 10);
     assert_int_equal(try_pin(&world, "2", true), FIRN_OK);
@@ -244,9 +244,9 @@ a_collection_lets_go_in_all_workspaces(void **state)
     (void)state;
     struct ws_world world;
     struct ws_world neighbour;
-    firn_gc_options options = FIRN_GC_OPTIONS_INIT;
-    firn_gc_result dry;
-    firn_gc_result result;
+    firn_workspace_gc_options options = FIRN_WORKSPACE_GC_OPTIONS_INIT;
+    firn_workspace_gc_result dry;
+    firn_workspace_gc_result result;
     ws_world_open_memory(&world, 45);
     save_hourly(&world, 5);
     gc_neighbour_open(&world, "/neighbour", &neighbour);
@@ -274,7 +274,7 @@ a_collection_lets_go_in_all_workspaces(void **state)
 /* ---- pins ---- */
 
 static int
-note_pin(void *ctx, const firn_pin *pin)
+note_pin(void *ctx, const firn_workspace_pin *pin)
 {
     struct numbers *numbers = ctx;
     assert_true(pin->created_ns >= START_NS);
@@ -332,8 +332,8 @@ prepare(struct ws_world *world, uint64_t seed)
 static int
 run(struct ws_world *world, int operation)
 {
-    firn_gc_options options = FIRN_GC_OPTIONS_INIT;
-    firn_gc_result result;
+    firn_workspace_gc_options options = FIRN_WORKSPACE_GC_OPTIONS_INIT;
+    firn_workspace_gc_result result;
     struct numbers gone;
     switch (operation) {
     case PIN:

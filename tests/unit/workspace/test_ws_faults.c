@@ -78,7 +78,7 @@ prepared_deinit(struct prepared *prepared)
 enum operation { SAVE, RESTORE, CHECK, STATUS, LIST, ELSEWHERE, FIRST_SAVE, OPERATIONS };
 
 static int
-ignore_checkpoint(void *ctx, const firn_checkpoint *checkpoint)
+ignore_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     (void)ctx;
     (void)checkpoint;
@@ -88,11 +88,11 @@ ignore_checkpoint(void *ctx, const firn_checkpoint *checkpoint)
 static int
 run(struct ws_world *world, enum operation operation)
 {
-    firn_status_options status = FIRN_STATUS_OPTIONS_INIT;
-    firn_status_result status_result;
-    firn_list_options list = FIRN_LIST_OPTIONS_INIT;
-    firn_restore_options elsewhere = FIRN_RESTORE_OPTIONS_INIT;
-    firn_restore_result restore_result;
+    firn_workspace_status_options status = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
+    firn_workspace_status_result status_result;
+    firn_workspace_list_options list = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
+    firn_workspace_restore_options elsewhere = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result restore_result;
     switch (operation) {
     case SAVE:
     case FIRST_SAVE:
@@ -150,7 +150,7 @@ assert_all_is_well(struct ws_world *world, const struct prepared *prepared,
                    enum operation operation, uint64_t acknowledged)
 {
     assert_nothing_is_damaged(world, operation);
-    firn_checkpoint latest;
+    firn_workspace_checkpoint latest;
     if (operation == FIRST_SAVE) {
         int rc = firn_ws_find(world->ws, "latest", &latest, &world->err);
         assert_true(rc == FIRN_OK || (rc == FIRN_NOT_FOUND && acknowledged == 0));

@@ -16,9 +16,9 @@
 #include "ws_support.h"
 
 static int
-try_save(struct ws_world *world, uint64_t most, bool is_strict, firn_save_result *out)
+try_save(struct ws_world *world, uint64_t most, bool is_strict, firn_workspace_save_result *out)
 {
-    firn_save_options options = FIRN_SAVE_OPTIONS_INIT;
+    firn_workspace_save_options options = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
     options.file_size_max = most;
     options.strict = is_strict;
     options.threads = world->threads;
@@ -28,10 +28,10 @@ try_save(struct ws_world *world, uint64_t most, bool is_strict, firn_save_result
     return firn_ws_save(world->ws, &options, out, &world->err);
 }
 
-static firn_save_result
+static firn_workspace_save_result
 save(struct ws_world *world, uint64_t most)
 {
-    firn_save_result result;
+    firn_workspace_save_result result;
     if (try_save(world, most, true, &result) != FIRN_OK) {
         fail_msg("%s", world->err.text);
     }
@@ -49,7 +49,7 @@ only_what_is_larger_is_left_out(void **state)
     scan_put_random(&world.tree, "huge", 3, 9 << 20);
     scan_put_symlink(&world.tree, "link", "huge");
     scan_put_link(&world.tree, "other name", "a/more");
-    firn_save_result result = save(&world, 1000);
+    firn_workspace_save_result result = save(&world, 1000);
     assert_int_equal(result.checkpoint.files, 2);
     assert_int_equal(result.checkpoint.bytes, 1000);
     assert_int_equal(result.checkpoint.excluded, 3);
@@ -81,7 +81,7 @@ what_is_known_is_left_out_too(void **state)
     assert_int_equal(save(&world, 1000).checkpoint.files, 10);
     assert_int_equal(save(&world, 1000).checkpoint.files, 10);
     assert_int_equal(save(&world, 500).checkpoint.files, 5);
-    firn_save_result result = save(&world, 0);
+    firn_workspace_save_result result = save(&world, 0);
     assert_int_equal(result.checkpoint.files, 20);
     assert_true(firn_hash_equal(&result.checkpoint.root, &whole));
     ws_assert_check_clean(&world);
@@ -122,7 +122,7 @@ too_many_of_them_are_refused(void **state)
 {
     (void)state;
     struct ws_world world;
-    firn_save_result result;
+    firn_workspace_save_result result;
     ws_world_open_memory(&world, 94);
     for (unsigned i = 0; i < 1025; i++) {
         char name[32];

@@ -105,7 +105,7 @@ another_users_store_hands_out_no_rights(void **state)
     scan_remove_tree(&world.tree, "shared");
 
     give(&world, "/s");
-    firn_restore_result result = ws_restore(&world, "1");
+    firn_workspace_restore_result result = ws_restore(&world, "1");
     assert_int_equal(result.incomplete, 3);
     assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_METADATA, "tool"));
     assert_int_equal(look(&world, "tool").mode, 0755);
@@ -135,7 +135,7 @@ ones_own_store_restores_what_it_saved(void **state)
     scan_set_xattr(&world.tree, "tool", "security.capability", "all of them");
     ws_save(&world);
     scan_remove_file(&world.tree, "tool");
-    firn_restore_result result = ws_restore(&world, "1");
+    firn_workspace_restore_result result = ws_restore(&world, "1");
     assert_int_equal(result.incomplete, 0);
     assert_int_equal(look(&world, "tool").mode, 06755);
     assert_true(has_xattr(&world, "tool", "security.capability"));

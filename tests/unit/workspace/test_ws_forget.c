@@ -101,7 +101,7 @@ struct told {
 };
 
 static int
-note(void *ctx, const firn_forgotten *forgotten)
+note(void *ctx, const firn_workspace_forgotten *forgotten)
 {
     struct told *told = ctx;
     told->newest = told->count == 0 ? forgotten->checkpoint.number : told->newest;
@@ -114,8 +114,8 @@ note(void *ctx, const firn_forgotten *forgotten)
 static int
 try_forget(struct ws_world *world, const char *path, bool is_dry, struct told *out)
 {
-    firn_forget_options options = FIRN_FORGET_OPTIONS_INIT;
-    firn_forget_result result;
+    firn_workspace_forget_options options = FIRN_WORKSPACE_FORGET_OPTIONS_INIT;
+    firn_workspace_forget_result result;
     struct told told = {.count = 0};
     firn_slice slice = firn_str(path);
     options.paths = &slice;
@@ -138,7 +138,7 @@ forget(struct ws_world *world, const char *path)
 }
 
 static int
-count_entry(void *ctx, const firn_entry_info *entry)
+count_entry(void *ctx, const firn_workspace_entry *entry)
 {
     (void)entry;
     ++*(size_t *)ctx;
@@ -165,15 +165,15 @@ take_nothing(void *ctx, firn_slice data)
 static int
 try_cat(struct ws_world *world, const char *reference, const char *path)
 {
-    firn_entry_info entry;
+    firn_workspace_entry entry;
     return firn_ws_cat(world->ws, reference, firn_str(path), take_nothing, NULL, &entry,
                        &world->err);
 }
 
-static firn_checkpoint
+static firn_workspace_checkpoint
 find(struct ws_world *world, const char *reference)
 {
-    firn_checkpoint found;
+    firn_workspace_checkpoint found;
     assert_int_equal(firn_ws_find(world->ws, reference, &found, &world->err), FIRN_OK);
     return found;
 }
@@ -195,7 +195,7 @@ no_byte_is_left_in_any_pack(void **state)
     ws_save(&world);
     assert_true(find_content(&world, 1, SMALL) > 8 && find_content(&world, 2, LARGE) > 100);
     assert_true(find_content(&world, 4, SMALL) > 8);
-    firn_checkpoint before = find(&world, "1");
+    firn_workspace_checkpoint before = find(&world, "1");
 
     uint64_t calls = firn_sim_memory_calls(world.tree.os);
     assert_int_equal(try_forget(&world, "dir/secret", true, &told), FIRN_OK);
@@ -210,7 +210,7 @@ no_byte_is_left_in_any_pack(void **state)
     assert_int_equal(try_cat(&world, "1", "dir/secret"), FIRN_NOT_FOUND);
     assert_int_equal(try_cat(&world, "2", "dir/large"), FIRN_NOT_FOUND);
     assert_int_equal(try_cat(&world, "1", "dir/stays"), FIRN_OK);
-    firn_checkpoint after = find(&world, "1");
+    firn_workspace_checkpoint after = find(&world, "1");
     assert_string_equal(after.id, before.id);
     assert_int_equal(after.created_ns, before.created_ns);
     assert_false(firn_hash_equal(&after.root, &before.root));
@@ -305,7 +305,7 @@ what_leans_on_it_is_stored_whole(void **state)
     assert_int_equal(try_cat(&world, "2", "copy"), FIRN_OK);
     assert_int_equal(try_cat(&world, "1", "changes"), FIRN_NOT_FOUND);
     gc_assert_exact(&world);
-    firn_gc_result result = gc_run_full(&world);
+    firn_workspace_gc_result result = gc_run_full(&world);
     assert_true(result.bytes_after > SIZE && result.bytes_after < SIZE + 20000);
     assert_int_equal(result.packs_rewritten, 0);
     ws_world_close(&world);
@@ -450,8 +450,8 @@ what_cannot_be_forgotten_is_refused(void **state)
     assert_int_equal(try_forget(&world, "b", false, NULL), FIRN_NOT_FOUND);
     assert_non_null(strstr(world.err.text, "'b'"));
     const firn_slice both[] = {firn_str("a"), firn_str("b")};
-    firn_forget_options options = FIRN_FORGET_OPTIONS_INIT;
-    firn_forget_result result;
+    firn_workspace_forget_options options = FIRN_WORKSPACE_FORGET_OPTIONS_INIT;
+    firn_workspace_forget_result result;
     options.paths = both;
     options.path_count = 2;
     assert_int_equal(firn_ws_forget(world.ws, &options, NULL, NULL, &result, &world.err),
@@ -479,7 +479,7 @@ a_pending_restore_comes_first(void **state)
     bool was_off = true;
     for (uint64_t k = 1; was_off; k++) {
         struct ws_world world;
-        firn_pending_restore pending;
+        firn_workspace_pending_restore pending;
         ws_world_clone(&prepared, &world);
         firn_sim_memory_set_cut_at(world.tree.os, firn_sim_memory_calls(world.tree.os) + k);
         (void)ws_try_restore(&world, "1", NULL);

@@ -33,13 +33,13 @@ space_comes_back(void **state)
     scan_remove_file(&world.tree, "large");
     ws_save(&world);
     char *second = ws_dump(&world);
-    firn_gc_result before = gc_run(&world);
+    firn_workspace_gc_result before = gc_run(&world);
     assert_true(before.bytes_after > 20 << 20);
     gc_delete(&world, "1");
     uint64_t calls = firn_sim_memory_calls(world.tree.os);
-    firn_gc_result dry = gc_dry_run(&world);
+    firn_workspace_gc_result dry = gc_dry_run(&world);
     assert_int_equal(firn_sim_memory_calls(world.tree.os), calls);
-    firn_gc_result result = gc_run(&world);
+    firn_workspace_gc_result result = gc_run(&world);
     assert_int_equal(dry.objects_live, result.objects_live);
     assert_int_equal(dry.objects_dead, result.objects_dead);
     assert_int_equal(dry.packs_removed, result.packs_removed);
@@ -67,7 +67,7 @@ what_is_needed_stays_where_it_is(void **state)
     ws_save(&world);
     scan_put_text(&world.tree, "b", "b");
     ws_save(&world);
-    firn_gc_result result = gc_run(&world);
+    firn_workspace_gc_result result = gc_run(&world);
     assert_int_equal(result.packs_before, 2);
     assert_int_equal(result.packs_after, 2);
     assert_int_equal(result.packs_rewritten, 0);
@@ -92,7 +92,7 @@ small_packs_become_one(void **state)
     }
     struct gc_facts before = gc_look(&world);
     assert_true(before.packs > 1); /* a save joins some by itself */
-    firn_gc_result result = gc_run(&world);
+    firn_workspace_gc_result result = gc_run(&world);
     assert_int_equal(result.packs_rewritten, before.packs);
     assert_int_equal(result.packs_after, 1);
     struct gc_facts after = gc_look(&world);
@@ -117,7 +117,7 @@ what_does_not_fit_into_one_pack_goes_into_several(void **state)
 {
     (void)state;
     struct ws_world world;
-    firn_gc_result result;
+    firn_workspace_gc_result result;
     ws_world_open_memory(&world, 22);
     for (unsigned i = 0; i < 12; i++) {
         char name[16];
@@ -157,12 +157,12 @@ a_store_that_was_emptied_is_as_good_as_new(void **state)
     /* The stat cache knows the tree, and trusts itself. */
     int64_t now = INT64_C(1800000000) * 1000000000;
     firn_sim_memory_set_time(world.tree.os, now);
-    firn_save_result again = ws_save(&world);
+    firn_workspace_save_result again = ws_save(&world);
     assert_true(again.is_unchanged);
     gc_delete(&world, "2");
     struct gc_facts before = gc_look(&world);
     gc_delete(&world, "1");
-    firn_gc_result result = gc_run(&world);
+    firn_workspace_gc_result result = gc_run(&world);
     assert_int_equal(result.packs_after, 0);
     assert_int_equal(result.bytes_after, 0);
     struct gc_facts emptied = gc_look(&world);
@@ -260,7 +260,7 @@ a_file_with_the_bytes_of_a_directory_does_not_hide_it(void **state)
     assert_int_equal(firn_os_dir_open_path(world.tree.os, "/s", &store, NULL), FIRN_OK);
     assert_int_equal(firn_db_open(store, &options, &db, NULL), FIRN_OK);
     assert_int_equal(firn_objects_open(db, &objects, NULL), FIRN_OK);
-    firn_checkpoint checkpoint;
+    firn_workspace_checkpoint checkpoint;
     assert_int_equal(firn_ws_find(world.ws, "1", &checkpoint, NULL), FIRN_OK);
     const struct firn_tree_source *source = firn_objects_trees(objects);
     struct firn_tree_iterator *iterator;
@@ -410,7 +410,7 @@ a_reader_keeps_the_packs_that_it_may_need(void **state)
     ws_save(&world);
     gc_delete(&world, "1");
     reader_open(&older, &world);
-    firn_gc_result result = gc_run_full(&world);
+    firn_workspace_gc_result result = gc_run_full(&world);
     assert_int_equal(result.packs_waiting, 2);
     assert_true(result.bytes_waiting > 60000);
     assert_true(result.bytes_after > result.bytes_waiting);

@@ -95,9 +95,9 @@ deleting_makes_it_due_and_collecting_takes_that_back(void **state)
     assert_true(gc_due(&world).deleted_bytes > 20 * MIB);
     assert_true(gc_run_usual(&world, true).is_due);
     scan_put_text(&world.tree, "more", "more");
-    firn_save_result saved = ws_save(&world);
+    firn_workspace_save_result saved = ws_save(&world);
     assert_true(saved.gc_is_due);
-    firn_gc_result result = gc_run_usual(&world, false);
+    firn_workspace_gc_result result = gc_run_usual(&world, false);
     assert_true(result.is_due);
     assert_true(result.is_finished);
     assert_true(result.packs_removed + result.packs_rewritten > 0);
@@ -140,7 +140,7 @@ what_is_little_is_left_alone(void **state)
     gc_delete(&world, "1");
     struct gc_facts before = gc_look(&world);
     uint64_t calls = firn_sim_memory_calls(world.tree.os);
-    firn_gc_result result = gc_run_usual(&world, false);
+    firn_workspace_gc_result result = gc_run_usual(&world, false);
     assert_false(result.is_due);
     assert_int_equal(result.slices, 0);
     assert_int_equal(firn_sim_memory_calls(world.tree.os), calls);
@@ -155,7 +155,7 @@ what_expires_and_what_is_taken_off_the_list_counts(void **state)
     (void)state;
     struct ws_world world;
     struct ws_world neighbour;
-    firn_expire_options options = FIRN_EXPIRE_OPTIONS_INIT;
+    firn_workspace_expire_options options = FIRN_WORKSPACE_EXPIRE_OPTIONS_INIT;
     ws_world_open_memory(&world, 44);
     firn_sim_memory_set_time(world.tree.os, 1000 * HOUR_NS);
     scan_put_random(&world.tree, "a", 1, 100000);
@@ -274,8 +274,8 @@ a_collection_goes_on_in_slices(void **state)
     (void)state;
     struct prepared prepared;
     prepare(&prepared, 51);
-    firn_gc_result dry = gc_dry_run(&prepared.world);
-    firn_gc_result result = gc_run_auto(&prepared.world);
+    firn_workspace_gc_result dry = gc_dry_run(&prepared.world);
+    firn_workspace_gc_result result = gc_run_auto(&prepared.world);
     assert_true(result.is_finished);
     assert_true(result.slices > 3);
     assert_int_equal(result.objects_live, dry.objects_live);
@@ -285,7 +285,7 @@ a_collection_goes_on_in_slices(void **state)
     assert_true(result.packs_removed + result.packs_rewritten > 0);
     (void)gc_assert_collected(&prepared.world, &result);
     /* What is left is not worth another one. */
-    firn_gc_result again = gc_run_auto(&prepared.world);
+    firn_workspace_gc_result again = gc_run_auto(&prepared.world);
     assert_int_equal(again.packs_rewritten, 0);
     assert_int_equal(again.slices, 0);
     finish(&prepared);
@@ -303,8 +303,8 @@ what_unpacks_to_much_goes_in_more_slices(void **state)
                                                .slice_bytes = MIB / 2,
                                                .slice_objects = 16 << 10};
     struct ws_world world;
-    firn_gc_options options = FIRN_GC_OPTIONS_INIT;
-    firn_gc_result result;
+    firn_workspace_gc_options options = FIRN_WORKSPACE_GC_OPTIONS_INIT;
+    firn_workspace_gc_result result;
     char name[32];
     char *content = malloc(SIZE);
     assert_non_null(content);
@@ -351,7 +351,7 @@ nobody_is_told_less_than_a_slice(void **state)
     struct prepared prepared;
     uint64_t count = 0;
     const firn_callbacks callbacks = {.on_progress = count_slice, .ctx = &count};
-    firn_gc_result result;
+    firn_workspace_gc_result result;
     prepare(&prepared, 52);
     assert_int_equal(gc_try_auto(&prepared.world, &callbacks, &result), FIRN_OK);
     assert_int_equal(count, result.slices);
@@ -390,11 +390,11 @@ on_slice(void *ctx, const firn_progress *progress)
     return between->cancel;
 }
 
-static firn_gc_result
+static firn_workspace_gc_result
 run_between(struct between *between)
 {
     const firn_callbacks callbacks = {.on_progress = on_slice, .ctx = between};
-    firn_gc_result result;
+    firn_workspace_gc_result result;
     if (between->world == NULL) {
         between->same = between->prepared->world;
         between->world = &between->same;
@@ -423,7 +423,7 @@ what_was_dead_is_alive_if_it_is_saved_between_two_slices(void **state)
         struct prepared prepared;
         prepare(&prepared, 60 + at);
         struct between between = {.prepared = &prepared, .at = at, .act = save_what_was_dead};
-        firn_gc_result result = run_between(&between);
+        firn_workspace_gc_result result = run_between(&between);
         assert_true(result.is_finished);
         ws_assert_check_clean(&prepared.world);
         if (between.acted > 0) {
@@ -441,7 +441,7 @@ static void
 write_something(struct between *between)
 {
     struct ws_world *world = between->world;
-    firn_checkpoint ignored;
+    firn_workspace_checkpoint ignored;
     assert_int_equal(firn_ws_tag_set(world->ws, "tag", between->acted % 2 == 0 ? "2" : "4", true,
                                      &ignored, &world->err),
                      FIRN_OK);
@@ -454,7 +454,7 @@ who_writes_all_the_time_lets_nothing_come_of_it(void **state)
     struct prepared prepared;
     prepare(&prepared, 53);
     struct between between = {.prepared = &prepared, .at = 1, .every = 1, .act = write_something};
-    firn_gc_result result = run_between(&between);
+    firn_workspace_gc_result result = run_between(&between);
     assert_false(result.is_finished);
     assert_int_equal(result.slices, 0);
     assert_int_equal(between.acted, 4);
@@ -472,7 +472,7 @@ who_writes_now_and_then_does_not_keep_it_from_ending(void **state)
         prepare(&prepared, 70 + every);
         struct between between = {
             .prepared = &prepared, .at = 1, .every = every, .act = write_something};
-        firn_gc_result result = run_between(&between);
+        firn_workspace_gc_result result = run_between(&between);
         assert_true(result.is_finished);
         assert_true(between.acted > 1);
         finish(&prepared);
@@ -494,7 +494,7 @@ what_is_deleted_meanwhile_counts_for_the_next_one(void **state)
     struct prepared prepared;
     prepare(&prepared, 54);
     struct between between = {.prepared = &prepared, .at = 2, .act = delete_another};
-    firn_gc_result result = run_between(&between);
+    firn_workspace_gc_result result = run_between(&between);
     assert_true(result.is_finished);
     /* It was marked anew, and found. */
     assert_int_equal(gc_due(&prepared.world).deleted_bytes, 0);
@@ -556,7 +556,7 @@ what_is_deleted_behind_the_last_mark_counts_for_the_next_one(void **state)
     struct ws_world other;
     struct deleting deleting = {.world = &other};
     const firn_callbacks callbacks = {.on_progress = delete_while_it_is_marked, .ctx = &deleting};
-    firn_gc_result result;
+    firn_workspace_gc_result result;
     ws_world_open_memory(&world, 58);
     scan_put_random(&world.tree, "a", 1, 50000);
     ws_save(&world);
@@ -587,7 +587,7 @@ another_collection_meanwhile_is_noticed(void **state)
         struct prepared prepared;
         prepare(&prepared, 80 + at);
         struct between between = {.prepared = &prepared, .at = at, .act = collect_all};
-        firn_gc_result result = run_between(&between);
+        firn_workspace_gc_result result = run_between(&between);
         assert_true(result.is_finished);
         assert_int_equal(result.damaged, 0);
         finish(&prepared);
@@ -610,7 +610,7 @@ cancelled_between_any_two_slices_all_is_there(void **state)
         prepare(&prepared, 55);
         struct between between = {.prepared = &prepared, .at = at, .act = cancel};
         const firn_callbacks callbacks = {.on_progress = on_slice, .ctx = &between};
-        firn_gc_result result;
+        firn_workspace_gc_result result;
         int rc = gc_try_auto(&prepared.world, &callbacks, &result);
         was_cancelled = between.acted > 0;
         assert_int_equal(rc, was_cancelled ? FIRN_CANCELLED : FIRN_OK);
@@ -647,7 +647,7 @@ what_is_half_empty_is_emptied_by_the_next_one(void **state)
         struct between between = {.prepared = &prepared, .at = 1 + way, .act = cancel};
         const firn_callbacks callbacks = {.on_progress = on_slice, .ctx = &between};
         was_cancelled = gc_try_auto(world, &callbacks, NULL) == FIRN_CANCELLED;
-        firn_gc_result result = way % 2 == 0 ? gc_run_auto(world) : gc_run(world);
+        firn_workspace_gc_result result = way % 2 == 0 ? gc_run_auto(world) : gc_run(world);
         assert_true(result.bytes_after < 900000);
         gc_assert_exact(world);
         ws_assert_check_clean(world);
@@ -697,7 +697,7 @@ a_store_that_is_gone_is_an_error(void **state)
     for (unsigned when_marking = 0; when_marking < 2; when_marking++) {
         struct prepared prepared;
         struct ws_world other;
-        firn_gc_result result;
+        firn_workspace_gc_result result;
         prepare(&prepared, 59);
         other = prepared.world;
         struct losing losing = {.between = {.prepared = &prepared, .world = &other},
@@ -765,7 +765,7 @@ another_store_is_not_taken_for_the_one_that_was_marked(void **state)
     char *dump = ws_dump(&other);
     struct between between = {
         .prepared = &prepared, .world = &other, .at = 1, .act = put_another_in_its_place};
-    firn_gc_result result = run_between(&between);
+    firn_workspace_gc_result result = run_between(&between);
     assert_true(result.is_finished);
     move_store(&other, "s", "u");
     move_store(&other, "x", "s");
@@ -822,7 +822,7 @@ a_damaged_pack_stays(void **state)
         }
         firn_os_file_close(file);
         firn_os_dir_close(packs);
-        firn_gc_result result;
+        firn_workspace_gc_result result;
         int rc = gc_try_auto(&prepared.world, NULL, &result);
         assert_true(rc == FIRN_OK || rc == FIRN_CORRUPT);
         stayed += result.damaged;

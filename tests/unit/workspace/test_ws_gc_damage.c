@@ -60,7 +60,7 @@ a_directory_that_cannot_be_read_ends_it_before_anything_goes(void **state)
     assert_memory_equal(&before, &after, sizeof before);
     /* Without that checkpoint it can go on. */
     gc_delete(&world, "1");
-    firn_gc_result result = gc_run(&world);
+    firn_workspace_gc_result result = gc_run(&world);
     assert_true(result.damaged > 0 || result.packs_removed > 0);
     ws_world_close(&world);
 }
@@ -87,7 +87,7 @@ a_pack_with_a_damaged_content_stays(void **state)
         struct ws_world damaged;
         ws_world_clone(&whole, &damaged);
         flip_bytes(&damaged, 1, at, at + 1);
-        firn_gc_result result = gc_run_full(&damaged);
+        firn_workspace_gc_result result = gc_run_full(&damaged);
         stayed += result.damaged;
         /* What is sound is still there, in the old place or in the new one. */
         struct ws_world look;
@@ -116,7 +116,7 @@ a_pack_with_a_living_object_at_another_place_stays(void **state)
     (void)state;
     for (int is_automatic = 0; is_automatic < 2; is_automatic++) {
         struct ws_world world;
-        firn_gc_result result;
+        firn_workspace_gc_result result;
         ws_world_open_memory(&world, 19);
         scan_put_text(&world.tree, "keep", "what lives");
         scan_put_random(&world.tree, "gone", 3, 60000);
@@ -160,7 +160,7 @@ a_missing_pack_is_left_alone_while_it_is_needed(void **state)
     assert_int_equal(
         firn_os_rename(packs, "00000001.pack", packs, "elsewhere", FIRN_OS_RENAME_REPLACE, NULL),
         FIRN_OK);
-    firn_gc_result result = gc_run_full(&world);
+    firn_workspace_gc_result result = gc_run_full(&world);
     assert_int_equal(gc_look(&world).packs, result.packs_after);
     assert_int_equal(
         firn_os_rename(packs, "elsewhere", packs, "00000001.pack", FIRN_OS_RENAME_REPLACE, NULL),

@@ -72,8 +72,8 @@ enum operation { DELETE, GC, GC_FULL, RECOMPRESS, GC_IN_PIECES, GC_AUTO, DRY_RUN
 static int
 run(struct ws_world *world, enum operation operation)
 {
-    firn_gc_options dry = FIRN_GC_OPTIONS_INIT;
-    firn_gc_result result;
+    firn_workspace_gc_options dry = FIRN_WORKSPACE_GC_OPTIONS_INIT;
+    firn_workspace_gc_result result;
     dry.dry_run = true;
     switch (operation) {
     case DELETE:
@@ -103,7 +103,7 @@ assert_comes_back(struct ws_world *world, const struct prepared *prepared, unsig
 static bool
 is_there(struct ws_world *world, const char *reference)
 {
-    firn_checkpoint found;
+    firn_workspace_checkpoint found;
     int rc = firn_ws_find(world->ws, reference, &found, &world->err);
     assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND);
     return rc == FIRN_OK;

@@ -125,7 +125,7 @@ two_million_objects_are_collected_in_little_memory(void **state)
     size_t start = test_peak_in_use();
     (void)test_peak_take();
     int64_t began = firn_os_monotonic_ns(world.tree.os);
-    firn_gc_result result = gc_run(&world);
+    firn_workspace_gc_result result = gc_run(&world);
     size_t peak = test_peak_take() - start;
     print_message("%llu objects, %llu of them dead: %.1f MiB, %.2f s\n",
                   (unsigned long long)before.entries, (unsigned long long)result.objects_dead,

@@ -89,7 +89,7 @@ static void
 save(struct model *model, size_t w)
 {
     struct history *history = &model->histories[w];
-    firn_save_result result = ws_save(&model->worlds[w]);
+    firn_workspace_save_result result = ws_save(&model->worlds[w]);
     assert_int_equal(result.checkpoint.number, history->count + 1);
     history->dumps = realloc(history->dumps, (history->count + 1) * sizeof *history->dumps);
     assert_non_null(history->dumps);
@@ -97,7 +97,7 @@ save(struct model *model, size_t w)
 }
 
 static void
-remember_safety(struct history *history, const firn_restore_result *result, char *before)
+remember_safety(struct history *history, const firn_workspace_restore_result *result, char *before)
 {
     if (result->safety_id[0] == '\0') {
         free(before);
@@ -118,7 +118,7 @@ restore(struct model *model, size_t w)
     }
     reference_of(index, reference);
     char *before = ws_dump(&model->worlds[w]);
-    firn_restore_result result = ws_restore(&model->worlds[w], reference);
+    firn_workspace_restore_result result = ws_restore(&model->worlds[w], reference);
     ws_assert_dump(&model->worlds[w], history->dumps[index]);
     remember_safety(history, &result, before);
 }
@@ -128,7 +128,7 @@ undo(struct model *model, size_t w)
 {
     struct history *history = &model->histories[w];
     struct ws_world *world = &model->worlds[w];
-    firn_restore_result result;
+    firn_workspace_restore_result result;
     if (history->safety == NULL) {
         return;
     }
@@ -143,7 +143,7 @@ delete_some(struct model *model, size_t w)
 {
     struct history *history = &model->histories[w];
     struct ws_world *world = &model->worlds[w];
-    firn_delete_options options = FIRN_DELETE_OPTIONS_INIT;
+    firn_workspace_delete_options options = FIRN_WORKSPACE_DELETE_OPTIONS_INIT;
     char texts[4][16];
     const char *references[4];
     size_t count = 0;
@@ -171,8 +171,8 @@ static void
 collect(struct model *model, size_t w)
 {
     struct ws_world *world = &model->worlds[w];
-    firn_gc_result dry = gc_dry_run(world);
-    firn_gc_result result = below(model, 3) == 0 ? gc_run_full(world) : gc_run(world);
+    firn_workspace_gc_result dry = gc_dry_run(world);
+    firn_workspace_gc_result result = below(model, 3) == 0 ? gc_run_full(world) : gc_run(world);
     assert_int_equal(result.objects_live, dry.objects_live);
     assert_int_equal(result.objects_dead, dry.objects_dead);
     struct gc_facts facts = gc_assert_collected(world, &result);
@@ -206,7 +206,7 @@ collect_in_slices(struct model *model, size_t w)
     struct ws_world *world = &model->worlds[w];
     struct meddling meddling = {model, false};
     const firn_callbacks callbacks = {.on_progress = meddle, .ctx = &meddling};
-    firn_gc_result result;
+    firn_workspace_gc_result result;
     must(world, gc_try_auto(world, &callbacks, &result));
     assert_true(result.is_finished);
     (void)gc_assert_collected(world, &result);
@@ -221,7 +221,7 @@ assert_everything_comes_back(struct model *model, struct ws_world *worlds)
         const struct history *history = &model->histories[w];
         for (size_t i = 0; i < history->count; i++) {
             char reference[16];
-            firn_checkpoint ignored;
+            firn_workspace_checkpoint ignored;
             reference_of(i, reference);
             if (history->dumps[i] != NULL) {
                 ws_restore(&worlds[w], reference);

@@ -75,7 +75,7 @@ take_content(void *ctx, firn_slice data)
 }
 
 static int
-count_checkpoint(void *ctx, const firn_checkpoint *checkpoint)
+count_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     size_t *count = ctx;
     *count += checkpoint->files >= FILES ? 1 : 0;
@@ -83,7 +83,7 @@ count_checkpoint(void *ctx, const firn_checkpoint *checkpoint)
 }
 
 static int
-count_entry(void *ctx, const firn_entry_info *entry)
+count_entry(void *ctx, const firn_workspace_entry *entry)
 {
     size_t *count = ctx;
     *count += entry->type == FIRN_TYPE_FILE && entry->size == FILE_SIZE ? 1 : 0;
@@ -101,7 +101,7 @@ wrong(struct reader *reader, const char *what, int rc, const firn_error *err)
 static int
 read_list(struct reader *reader, struct firn_ws *ws)
 {
-    firn_list_options options = FIRN_LIST_OPTIONS_INIT;
+    firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     firn_error err;
     size_t count = 0;
     int rc = firn_ws_list(ws, &options, count_checkpoint, &count, &err);
@@ -120,7 +120,7 @@ read_entries(struct reader *reader, struct firn_ws *ws)
 static int
 read_file(struct reader *reader, struct firn_ws *ws)
 {
-    firn_entry_info entry;
+    firn_workspace_entry entry;
     firn_error err;
     struct content content = {0};
     int rc =
@@ -145,8 +145,8 @@ judge_copy(struct reader *reader, struct scan_world *copy)
 static int
 read_copy(struct reader *reader, struct firn_ws *ws)
 {
-    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
-    firn_restore_result result;
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result result;
     firn_error err;
     char path[1200];
     snprintf(path, sizeof path, "%s.copy%u", reader->world->root_path, reader->number);
@@ -169,8 +169,8 @@ read_copy(struct reader *reader, struct firn_ws *ws)
 static int
 read_difference(struct reader *reader, struct firn_ws *ws)
 {
-    firn_diff_options options = FIRN_DIFF_OPTIONS_INIT;
-    firn_diff_result result;
+    firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
+    firn_workspace_diff_result result;
     firn_error err;
     options.after = "latest";
     options.against_previous = true;
@@ -310,7 +310,7 @@ collect_on(void *ctx)
     const bool is_open = rc == FIRN_OK;
     bool is_last = false;
     while (rc == FIRN_OK && !is_last) {
-        firn_gc_result result;
+        firn_workspace_gc_result result;
         is_last = atomic_load(&collector->is_over);
         rc = gc_try_auto(&world, NULL, &result);
         collector->collections += result.is_finished ? 1 : 0;

@@ -100,13 +100,13 @@ what_was_saved_becomes_smaller_once(void **state)
     struct ws_world world;
     char *dump = prepare(&world);
     assert_levels(&world, "0 ");
-    firn_gc_result result = gc_recompress(&world, 9);
+    firn_workspace_gc_result result = gc_recompress(&world, 9);
     assert_int_equal(result.packs_rewritten, 1);
     assert_true(result.bytes_after + 20000 < result.bytes_before);
     assert_levels(&world, "9 ");
     uint64_t calls = firn_sim_memory_calls(world.tree.os);
     for (int level = 2; level <= 9; level += 7) {
-        firn_gc_result again = gc_recompress(&world, level);
+        firn_workspace_gc_result again = gc_recompress(&world, level);
         assert_int_equal(again.packs_rewritten + again.packs_removed, 0);
         assert_int_equal(again.bytes_after, result.bytes_after);
         assert_int_equal(again.bytes_before, result.bytes_after);
@@ -124,7 +124,7 @@ a_higher_level_does_it_again(void **state)
     struct ws_world world;
     char *dump = prepare(&world);
     uint64_t size = gc_recompress(&world, 2).bytes_after;
-    firn_gc_result result = gc_recompress(&world, 12);
+    firn_workspace_gc_result result = gc_recompress(&world, 12);
     assert_int_equal(result.packs_rewritten, 1);
     assert_true(result.bytes_after < size);
     assert_levels(&world, "12 ");
@@ -145,7 +145,7 @@ only_what_is_new_is_compressed_again(void **state)
     put_words(&world, "new", 6, 900 << 10);
     ws_save(&world);
     assert_levels(&world, "9 0 ");
-    firn_gc_result result = gc_recompress(&world, 9);
+    firn_workspace_gc_result result = gc_recompress(&world, 9);
     assert_int_equal(result.packs_rewritten, 1);
     assert_levels(&world, "9 9 ");
     assert_int_equal(gc_recompress(&world, 9).packs_rewritten, 0);
@@ -166,7 +166,7 @@ a_collection_does_not_undo_it(void **state)
     put_words(&world, "newer", 7, 900 << 10);
     ws_save(&world);
     assert_levels(&world, "9 0 0 ");
-    firn_gc_result result = gc_run_full(&world);
+    firn_workspace_gc_result result = gc_run_full(&world);
     assert_int_equal(result.packs_rewritten, 2);
     assert_levels(&world, "9 0 ");
     assert_int_equal(gc_run(&world).packs_rewritten, 0);
@@ -210,7 +210,7 @@ what_is_dead_goes_at_the_same_time(void **state)
     put_words(&world, "lost", 8, 1 << 20);
     ws_save(&world);
     gc_delete(&world, "2");
-    firn_gc_result result = gc_recompress(&world, 9);
+    firn_workspace_gc_result result = gc_recompress(&world, 9);
     assert_true(result.objects_dead > 0);
     assert_levels(&world, "9 ");
     gc_assert_exact(&world);
@@ -225,8 +225,8 @@ a_dry_run_changes_nothing(void **state)
     (void)state;
     struct ws_world world;
     char *dump = prepare(&world);
-    firn_gc_options options = FIRN_GC_OPTIONS_INIT;
-    firn_gc_result result;
+    firn_workspace_gc_options options = FIRN_WORKSPACE_GC_OPTIONS_INIT;
+    firn_workspace_gc_result result;
     options.dry_run = true;
     options.recompress_level = 9;
     uint64_t calls = firn_sim_memory_calls(world.tree.os);

@@ -33,7 +33,7 @@ save_and_delete(struct ws_world *world, uint64_t seed, size_t dead, size_t alive
 }
 
 static uint64_t
-given_back(const firn_gc_result *result)
+given_back(const firn_workspace_gc_result *result)
 {
     return result->bytes_before - result->bytes_after;
 }
@@ -53,8 +53,8 @@ what_is_dead_comes_back_although_more_is_alive(void **state)
         struct ws_world world;
         save_and_delete(&world, 101 + i, dead[i], 17 * MIB);
         char *second = ws_dump(&world);
-        firn_gc_result dry = gc_dry_run(&world);
-        firn_gc_result result = gc_run(&world);
+        firn_workspace_gc_result dry = gc_dry_run(&world);
+        firn_workspace_gc_result result = gc_run(&world);
         assert_true(is_about(given_back(&dry), dead[i]));
         assert_true(is_about(given_back(&result), dead[i]));
         assert_int_equal(dry.bytes_dead, 0);
@@ -76,8 +76,8 @@ a_trifle_stays_and_is_told(void **state)
     (void)state;
     struct ws_world world;
     save_and_delete(&world, 111, 200 * KB, 18 * MIB);
-    firn_gc_result dry = gc_dry_run(&world);
-    firn_gc_result result = gc_run(&world);
+    firn_workspace_gc_result dry = gc_dry_run(&world);
+    firn_workspace_gc_result result = gc_run(&world);
     assert_true(given_back(&result) < 10 * KB);
     assert_true(is_about(result.bytes_dead, 200 * KB));
     assert_int_equal(dry.bytes_dead, result.bytes_dead);
@@ -107,7 +107,7 @@ a_small_pack_keeps_nothing(void **state)
     gc_delete(&world, "1");
     gc_delete(&world, "2");
     assert_int_equal(gc_look(&world).packs, 1);
-    firn_gc_result result = gc_run(&world);
+    firn_workspace_gc_result result = gc_run(&world);
     assert_int_equal(result.packs_rewritten, 1);
     assert_true(given_back(&result) >= 5 * KB);
     assert_int_equal(result.bytes_dead, 0);
@@ -122,7 +122,7 @@ what_is_due_is_given_back(void **state)
     struct ws_world world;
     save_and_delete(&world, 113, 18 * MIB, 40 * MIB);
     assert_true(gc_run_usual(&world, true).is_due);
-    firn_gc_result result = gc_run_usual(&world, false);
+    firn_workspace_gc_result result = gc_run_usual(&world, false);
     assert_true(result.is_finished);
     assert_true(is_about(given_back(&result), 18 * MIB));
     assert_int_equal(result.bytes_dead, 0);
@@ -138,7 +138,7 @@ what_an_automatic_one_leaves_is_noted(void **state)
     (void)state;
     struct ws_world world;
     save_and_delete(&world, 114, 2 * MIB, 18 * MIB);
-    firn_gc_result result = gc_run_auto(&world);
+    firn_workspace_gc_result result = gc_run_auto(&world);
     assert_true(result.is_finished);
     assert_true(given_back(&result) < 10 * KB);
     assert_true(is_about(result.bytes_dead, 2 * MIB));
@@ -172,7 +172,7 @@ room_in_the_file_is_what_counts(void **state)
     scan_remove_file(&world.tree, "dead");
     ws_save(&world);
     gc_delete(&world, "1");
-    firn_gc_result result = gc_run_auto(&world);
+    firn_workspace_gc_result result = gc_run_auto(&world);
     assert_true(result.bytes_before < 8 * MIB);
     assert_true(is_about(given_back(&result), 3 * MIB));
     ws_assert_check_clean(&world);

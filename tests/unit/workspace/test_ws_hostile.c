@@ -381,7 +381,7 @@ struct hostile {
 };
 
 static int
-ignore_entry(void *ctx, const firn_entry_info *entry)
+ignore_entry(void *ctx, const firn_workspace_entry *entry)
 {
     (void)ctx;
     (void)entry;
@@ -420,8 +420,8 @@ expect_corrupt(const struct hostile *hostile, const char *operation, int rc, con
 static void
 try_elsewhere(const struct hostile *hostile, struct ws_world *world)
 {
-    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
-    firn_restore_result result;
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result result;
     options.to_dir = "/outside/empty";
     options.threads = 2;
     expect_corrupt(hostile, "a restore elsewhere",
@@ -439,8 +439,8 @@ try_elsewhere(const struct hostile *hostile, struct ws_world *world)
 static void
 repair_it(const struct hostile *hostile, struct ws_world *world)
 {
-    firn_repair_options options = FIRN_REPAIR_OPTIONS_INIT;
-    firn_repair_result result;
+    firn_workspace_repair_options options = FIRN_WORKSPACE_REPAIR_OPTIONS_INIT;
+    firn_workspace_repair_result result;
     int rc = firn_repair(world->ws, &options, &result, &world->err);
     if (rc != FIRN_OK || result.was_intact) {
         fail_msg("%s: a repair gave %s (%s)", hostile->name, firn_code_name(rc),
@@ -478,8 +478,8 @@ try_case(const struct hostile *hostile)
     expect_corrupt(hostile, "a check", ws_try_check(world, NULL), &world->err);
     assert_true(world->notices.counts[FIRN_NOTICE_DAMAGED] > 0);
     expect_corrupt(hostile, "a restore", ws_try_restore(world, "2", NULL), &world->err);
-    firn_restore_options dry = FIRN_RESTORE_OPTIONS_INIT;
-    firn_restore_result result;
+    firn_workspace_restore_options dry = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result result;
     dry.dry_run = true;
     expect_corrupt(hostile, "a dry run",
                    firn_ws_restore(world->ws, "2", &dry, &result, &world->err), &world->err);
@@ -729,8 +729,8 @@ what_a_newer_firn_made_is_no_damage_and_left_alone(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct ws_plant planting = {0};
         struct ws_world *world = &planting.world;
-        firn_repair_options options = FIRN_REPAIR_OPTIONS_INIT;
-        firn_repair_result result;
+        firn_workspace_repair_options options = FIRN_WORKSPACE_REPAIR_OPTIONS_INIT;
+        firn_workspace_repair_result result;
         ws_world_open_memory(world, 31);
         scan_put_text(&world->tree, "mine", "first");
         ws_save(world);
@@ -815,8 +815,8 @@ try_rules(const struct hostile *hostile)
     ws_plant_end_under(&planting, &root, &rules);
 
     char *before = dump_machine(world);
-    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
-    firn_restore_result result;
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result result;
     expect_corrupt(hostile, "a check", ws_try_check(world, NULL), &world->err);
     assert_true(world->notices.counts[FIRN_NOTICE_DAMAGED] > 0);
     expect_corrupt(hostile, "a restore", ws_try_restore(world, "2", NULL), &world->err);

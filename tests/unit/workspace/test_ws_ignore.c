@@ -25,7 +25,7 @@
 /* ---- what was saved ---- */
 
 static int
-collect_path(void *ctx, const firn_entry_info *entry)
+collect_path(void *ctx, const firn_workspace_entry *entry)
 {
     struct firn_buf *out = ctx;
     assert_int_equal(firn_buf_append_slice(out, entry->path), FIRN_OK);
@@ -84,8 +84,8 @@ assert_content(struct ws_world *world, const char *dir_path, const char *name, c
 static int
 save_with(struct ws_world *world, bool include_deps, bool gitignore)
 {
-    firn_save_options options = FIRN_SAVE_OPTIONS_INIT;
-    firn_save_result result;
+    firn_workspace_save_options options = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+    firn_workspace_save_result result;
     scan_notices_deinit(&world->notices);
     world->notices = (struct scan_notices){0};
     options.include_deps = include_deps;
@@ -116,7 +116,7 @@ a_rule_file_says_what_git_would_say(void **state)
         excluded += IGNORE_TABLE[i].is_excluded ? 1 : 0;
     }
     scan_put_text(&world.tree, ".firnignore", IGNORE_TABLE_RULES);
-    firn_save_result result = ws_save(&world);
+    firn_workspace_save_result result = ws_save(&world);
     for (size_t i = 0; i < IGNORE_TABLE_COUNT; i++) {
         if (is_saved(&world, IGNORE_TABLE[i].path) == IGNORE_TABLE[i].is_excluded) {
             fail_msg("'%s' is %s", IGNORE_TABLE[i].path,
@@ -167,8 +167,8 @@ a_bad_line_is_told_and_the_others_count(void **state)
     scan_put_text(&world.tree, "sub/b.tmp", "b");
     scan_put_text(&world.tree, "sub/c", "c");
     scan_put_text(&world.tree, "sub/.firnignore", "*.log\n[\n*.tmp\n");
-    firn_save_options options = FIRN_SAVE_OPTIONS_INIT;
-    firn_save_result result;
+    firn_workspace_save_options options = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+    firn_workspace_save_result result;
     options.callbacks.on_notice = keep_text;
     options.callbacks.ctx = text;
     assert_int_equal(firn_ws_save(world.ws, &options, &result, &world.err), FIRN_OK);
@@ -218,7 +218,7 @@ a_rule_file_that_cannot_be_used_is_told(void **state)
     scan_put_text(&world.tree, "d/x", "x");
     scan_put_file(&world.tree, "d/.firnignore", large, FIRN_IGNORE_FILE_SIZE_MAX);
     free(large);
-    firn_save_result result = ws_save(&world);
+    firn_workspace_save_result result = ws_save(&world);
     assert_int_equal(world.notices.counts[FIRN_NOTICE_BAD_RULE], 2);
     assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_BAD_RULE, "a/.firnignore"));
     assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_BAD_RULE, "c/.firnignore"));
@@ -348,8 +348,8 @@ static void
 assert_heard(struct ws_world *world, bool marks_told, unsigned excluded, unsigned known)
 {
     struct heard heard = {0};
-    firn_save_options options = FIRN_SAVE_OPTIONS_INIT;
-    firn_save_result result;
+    firn_workspace_save_options options = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+    firn_workspace_save_result result;
     options.callbacks = (firn_callbacks){.on_notice = hear, .ctx = &heard};
     options.marks_told = marks_told;
     assert_int_equal(firn_ws_save(world->ws, &options, &result, &world->err), FIRN_OK);
@@ -438,7 +438,7 @@ a_restore_leaves_alone_what_rules_exclude(void **state)
     scan_put_text(&world.tree, "x.log", "log 2");
     scan_put_text(&world.tree, "cache/new", "cached");
     scan_put_text(&world.tree, "d/z.log", "log 3");
-    firn_restore_result result = ws_restore(&world, "latest");
+    firn_workspace_restore_result result = ws_restore(&world, "latest");
     assert_int_equal(result.changed, 1);
     assert_int_equal(result.removed + result.added, 0);
     assert_content(&world, "", "a", "1");
@@ -462,7 +462,7 @@ a_rule_that_is_gone_today_counts_for_the_checkpoint_that_had_it(void **state)
     scan_remove_file(&world.tree, ".firnignore");
     scan_put_text(&world.tree, "secrets/key", "other key");
     scan_put_text(&world.tree, "new", "new");
-    firn_restore_result result = ws_restore(&world, "latest");
+    firn_workspace_restore_result result = ws_restore(&world, "latest");
     assert_int_equal(result.added, 1);
     assert_int_equal(result.removed, 1);
     assert_content(&world, "", ".firnignore", "secrets/\n");
@@ -492,7 +492,7 @@ what_is_excluded_today_is_not_overwritten(void **state)
     scan_put_text(&world.tree, ".firnignore", "notes\n");
     scan_put_text(&world.tree, "notes", "mine");
     scan_put_text(&world.tree, "a", "2");
-    firn_restore_result result = ws_restore(&world, "latest");
+    firn_workspace_restore_result result = ws_restore(&world, "latest");
     assert_int_equal(result.changed, 1);
     assert_int_equal(result.left_alone, 1);
     assert_content(&world, "", "a", "1");
@@ -502,7 +502,7 @@ what_is_excluded_today_is_not_overwritten(void **state)
     /* One that is asked for by its name is not silently left out. */
     scan_put_text(&world.tree, ".firnignore", "notes\n");
     firn_slice path = firn_str("notes");
-    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
     options.paths = &path;
     options.path_count = 1;
     assert_int_equal(firn_ws_restore(world.ws, "latest", &options, &result, &world.err), FIRN_OK);

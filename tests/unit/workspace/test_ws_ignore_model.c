@@ -256,8 +256,8 @@ take_out_excluded(struct model *model, struct checkpoint *checkpoint, bool exclu
 static void
 save(struct model *model)
 {
-    firn_save_options options = FIRN_SAVE_OPTIONS_INIT;
-    firn_save_result result;
+    firn_workspace_save_options options = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+    firn_workspace_save_result result;
     struct files now;
     bool excluded[PATH_COUNT];
     options.gitignore = below(model, 3) == 0;
@@ -323,7 +323,7 @@ restore(struct model *model, size_t number)
     add_set(&safety, &today);
     take_out_excluded(model, &safety, excluded);
     uint64_t stay = expect(model, &now, &target, excluded, &expected);
-    firn_restore_result result;
+    firn_workspace_restore_result result;
     snprintf(reference, sizeof reference, "%zu", number);
     int rc = number == 0 ? ws_try_undo(&model->world, &result)
                          : ws_try_restore(&model->world, reference, &result);
@@ -345,7 +345,7 @@ static void
 delete_one(struct model *model)
 {
     size_t i = below(model, model->count - 1); /* never the newest */
-    firn_delete_options options = FIRN_DELETE_OPTIONS_INIT;
+    firn_workspace_delete_options options = FIRN_WORKSPACE_DELETE_OPTIONS_INIT;
     char text[32];
     const char *reference = text;
     snprintf(text, sizeof text, "%zu", i + 1);
@@ -358,8 +358,8 @@ delete_one(struct model *model)
 static void
 give_back_space(struct model *model)
 {
-    firn_gc_options options = FIRN_GC_OPTIONS_INIT;
-    firn_gc_result result;
+    firn_workspace_gc_options options = FIRN_WORKSPACE_GC_OPTIONS_INIT;
+    firn_workspace_gc_result result;
     options.full = true;
     assert_int_equal(firn_reclaim(model->world.ws, &options, &result, &model->world.err), FIRN_OK);
     ws_assert_check_clean(&model->world);

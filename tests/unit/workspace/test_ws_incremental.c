@@ -97,10 +97,10 @@ root_now(struct ws_world *world)
     return root;
 }
 
-static firn_save_result
+static firn_workspace_save_result
 save_and_compare(struct ws_world *world)
 {
-    firn_save_result result = ws_save(world);
+    firn_workspace_save_result result = ws_save(world);
     firn_hash root = root_now(world);
     assert_memory_equal(&result.checkpoint.root, &root, sizeof root);
     return result;
@@ -117,7 +117,7 @@ a_file_is_read_once_until_it_changes(void **state)
     ws_save(&world);
     assert_int_equal(opened.count, 6); /* both names of an inode are */
     start_counting(&world, &opened);
-    firn_save_result result = ws_save(&world);
+    firn_workspace_save_result result = ws_save(&world);
     assert_int_equal(opened.count, 0);
     assert_true(result.is_unchanged);
     assert_int_equal(result.checkpoint.files, 7);
@@ -152,8 +152,8 @@ status_and_the_safety_of_a_restore_read_what_has_changed(void **state)
     (void)state;
     struct ws_world world;
     struct opened opened;
-    firn_status_options options = FIRN_STATUS_OPTIONS_INIT;
-    firn_status_result status;
+    firn_workspace_status_options options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
+    firn_workspace_status_result status;
     open_counted(&world);
     ws_save(&world);
     scan_put_text(&world.tree, "d/b.txt", "edited");
@@ -166,8 +166,8 @@ status_and_the_safety_of_a_restore_read_what_has_changed(void **state)
         assert_int_equal(status.changed, 1);
         assert_int_equal(status.unchanged, 6);
     }
-    firn_restore_options dry = FIRN_RESTORE_OPTIONS_INIT;
-    firn_restore_result restored;
+    firn_workspace_restore_options dry = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result restored;
     dry.dry_run = true;
     opened.count = 0;
     must(&world, firn_ws_restore(world.ws, "1", &dry, &restored, &world.err));
@@ -175,7 +175,7 @@ status_and_the_safety_of_a_restore_read_what_has_changed(void **state)
     assert_int_equal(restored.changed, 1);
     firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
     ws_restore(&world, "1");
-    firn_save_result result = save_and_compare(&world);
+    firn_workspace_save_result result = save_and_compare(&world);
     assert_true(result.is_unchanged);
     ws_world_close(&world);
 }
@@ -196,7 +196,7 @@ a_save_after_a_restore_reads_no_file(void **state)
     scan_put_text(&world.tree, "extra/x.txt", "x");
     ws_restore(&world, "1");
     start_counting(&world, &opened);
-    firn_save_result result = ws_save(&world);
+    firn_workspace_save_result result = ws_save(&world);
     assert_int_equal(opened.count, 0);
     assert_true(result.is_unchanged);
     firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
@@ -216,8 +216,8 @@ status_against_an_older_checkpoint_finds_the_directories_of_between(void **state
 {
     (void)state;
     struct ws_world world;
-    firn_status_options options = FIRN_STATUS_OPTIONS_INIT;
-    firn_status_result status;
+    firn_workspace_status_options options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
+    firn_workspace_status_result status;
     open_counted(&world);
     ws_save(&world);
     scan_put_text(&world.tree, "d/e/c.txt", "second");
@@ -236,8 +236,8 @@ a_full_save_reads_everything(void **state)
     (void)state;
     struct ws_world world;
     struct opened opened;
-    firn_save_options options = FIRN_SAVE_OPTIONS_INIT;
-    firn_save_result result;
+    firn_workspace_save_options options = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+    firn_workspace_save_result result;
     open_counted(&world);
     ws_save(&world);
     options.full = true;
@@ -339,7 +339,7 @@ after_a_start_of_the_machine_what_was_young_is_read_once_more(void **state)
     scan_world_wrap(&world.tree);
     ws_world_reopen(&world);
     start_counting(&world, &opened);
-    firn_save_result result = ws_save(&world);
+    firn_workspace_save_result result = ws_save(&world);
     assert_true(result.is_unchanged);
     assert_int_equal(opened.count, 1);
     assert_string_equal(opened.last, "c.txt");
@@ -380,7 +380,7 @@ attributes_that_could_not_be_read_are_asked_for_again(void **state)
     assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_METADATA, "f/e.txt"));
     struct opened opened;
     start_counting(&world, &opened);
-    firn_save_result result = ws_save(&world);
+    firn_workspace_save_result result = ws_save(&world);
     assert_int_equal(opened.count, 1);
     assert_string_equal(opened.last, "e.txt");
     assert_int_equal(result.checkpoint.skipped, 1); /* the fifo */
@@ -390,11 +390,11 @@ attributes_that_could_not_be_read_are_asked_for_again(void **state)
 
 /* ---- no checkpoint without a change ---- */
 
-static firn_save_result
+static firn_workspace_save_result
 save_if_changed(struct ws_world *world, const char *message)
 {
-    firn_save_options options = FIRN_SAVE_OPTIONS_INIT;
-    firn_save_result result;
+    firn_workspace_save_options options = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+    firn_workspace_save_result result;
     options.if_changed = true;
     options.message = firn_str(message);
     must(world, firn_ws_save(world->ws, &options, &result, &world->err));
@@ -402,7 +402,7 @@ save_if_changed(struct ws_world *world, const char *message)
 }
 
 static void
-assert_message(const firn_checkpoint *checkpoint, const char *message)
+assert_message(const firn_workspace_checkpoint *checkpoint, const char *message)
 {
     assert_int_equal(checkpoint->message.size, strlen(message));
     assert_memory_equal(checkpoint->message.data, message, strlen(message));
@@ -414,7 +414,7 @@ no_checkpoint_is_made_of_the_tree_of_the_last(void **state)
     (void)state;
     struct ws_world world;
     open_counted(&world);
-    firn_save_result result = save_if_changed(&world, "the first");
+    firn_workspace_save_result result = save_if_changed(&world, "the first");
     assert_true(result.is_made);
     assert_int_equal(result.checkpoint.number, 1);
     for (unsigned i = 0; i < 3; i++) {
@@ -542,8 +542,8 @@ a_wrong_cache_is_told_and_everything_is_read_instead(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct ws_world world;
-        firn_status_options options = FIRN_STATUS_OPTIONS_INIT;
-        firn_status_result status;
+        firn_workspace_status_options options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
+        firn_workspace_status_result status;
         open_counted(&world);
         scan_remove_file(&world.tree, "f/same.txt"); /* links need more than the memo */
         for (unsigned j = 0; j < 20; j++) {
@@ -566,7 +566,7 @@ a_wrong_cache_is_told_and_everything_is_read_instead(void **state)
             assert_int_equal(status.changed, 0);
             assert_int_equal(status.removed, cases[i].removed != NULL ? 1 : 0);
         }
-        firn_save_result result = ws_save(&world);
+        firn_workspace_save_result result = ws_save(&world);
         assert_int_equal(world.notices.counts[FIRN_NOTICE_DAMAGED], cases[i].is_told ? 1 : 0);
         firn_hash root = root_now(&world);
         assert_memory_equal(&result.checkpoint.root, &root, sizeof root);
@@ -593,7 +593,7 @@ with_a_pack_missing_everything_is_read_and_stored_again(void **state)
     must(&world, firn_os_remove_file(packs, "00000001.pack", &world.err));
     firn_os_dir_close(packs);
     start_counting(&world, &opened);
-    firn_save_result result = ws_save(&world);
+    firn_workspace_save_result result = ws_save(&world);
     assert_int_equal(opened.count, 5);
     assert_int_equal(result.checkpoint.new_objects, 4); /* all but "second" */
     firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
@@ -617,7 +617,7 @@ a_lost_cache_is_made_again(void **state)
     must(&world, firn_statcache_sweep_workspace(db, 1, &world.err));
     must(&world, firn_db_close(db, &world.err));
     start_counting(&world, &opened);
-    firn_save_result result = ws_save(&world);
+    firn_workspace_save_result result = ws_save(&world);
     assert_int_equal(opened.count, 6);
     assert_true(result.is_unchanged);
     start_counting(&world, &opened);
@@ -714,7 +714,7 @@ an_inode_that_changes_between_two_of_its_names_is_saved_in_one_state(void **stat
     open_counted(&world);
     ws_save(&world);
     firn_sim_fault_set_hook(world.tree.outer, change_inode, &world);
-    firn_save_result result = ws_save(&world);
+    firn_workspace_save_result result = ws_save(&world);
     firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
     assert_int_equal(result.changed, 2); /* both names */
     ws_assert_check_clean(&world);

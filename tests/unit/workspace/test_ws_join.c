@@ -332,7 +332,7 @@ static int
 do_save(void *ctx, struct ws_world *world)
 {
     struct broken_save *save = ctx;
-    firn_save_result result;
+    firn_workspace_save_result result;
     int rc = ws_try_save(world, &result);
     save->is_whole = rc == FIRN_OK && result.checkpoint.skipped == 0;
     return rc;

@@ -89,8 +89,8 @@ put_store(struct ws_world *world, const char *root)
 {
     char path[64];
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
-    firn_save_options save = FIRN_SAVE_OPTIONS_INIT;
-    firn_save_result result;
+    firn_workspace_save_options save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+    firn_workspace_save_result result;
     struct firn_ws *ws;
     make_dir(world, "/", root + 1);
     (void)snprintf(path, sizeof path, "%s/.firn", root);

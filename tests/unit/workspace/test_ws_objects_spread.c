@@ -460,7 +460,7 @@ a_large_file_comes_back(void **state)
     char *changed = ws_dump(&world);
     ws_restore(&world, "1");
     ws_assert_dump(&world, saved);
-    firn_restore_result result;
+    firn_workspace_restore_result result;
     assert_int_equal(ws_try_undo(&world, &result), FIRN_OK);
     ws_assert_dump(&world, changed);
     free(saved);

@@ -54,7 +54,7 @@ open_at(struct ws_world *world, const char *path, bool is_root)
 }
 
 static int
-count_checkpoint(void *ctx, const firn_checkpoint *checkpoint)
+count_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     (void)checkpoint;
     (*(int *)ctx)++;
@@ -64,7 +64,7 @@ count_checkpoint(void *ctx, const firn_checkpoint *checkpoint)
 static int
 try_list(struct ws_world *world, struct firn_ws *ws, int *out_count)
 {
-    firn_list_options options = FIRN_LIST_OPTIONS_INIT;
+    firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     *out_count = 0;
     return firn_ws_list(ws, &options, count_checkpoint, out_count, &world->err);
 }
@@ -122,7 +122,7 @@ the_nearest_workspace_counts_and_the_outer_leaves_it_out(void **state)
     assert_string_equal(firn_ws_root(inner), "/w/sub");
     assert_string_equal(firn_ws_subpath(inner), "deep");
     firn_ws_close(inner);
-    firn_save_result saved = ws_save(&world);
+    firn_workspace_save_result saved = ws_save(&world);
     assert_int_equal(saved.checkpoint.files, 1);
     assert_int_equal(saved.checkpoint.excluded, 1);
     assert_int_equal(saved.removed, 1);
@@ -132,10 +132,10 @@ the_nearest_workspace_counts_and_the_outer_leaves_it_out(void **state)
 static void
 assert_refused(struct ws_world *world, struct firn_ws *ws)
 {
-    firn_save_options save = FIRN_SAVE_OPTIONS_INIT;
-    firn_save_result saved;
-    firn_restore_options restore = FIRN_RESTORE_OPTIONS_INIT;
-    firn_restore_result restored;
+    firn_workspace_save_options save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+    firn_workspace_save_result saved;
+    firn_workspace_restore_options restore = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result restored;
     int count;
     assert_int_equal(try_list(world, ws, &count), FIRN_CONFLICT);
     assert_int_equal(firn_ws_save(ws, &save, &saved, &world->err), FIRN_CONFLICT);
@@ -170,8 +170,8 @@ two_histories_are_not_joined(void **state)
 {
     (void)state;
     struct ws_world world;
-    firn_save_options save = FIRN_SAVE_OPTIONS_INIT;
-    firn_save_result saved;
+    firn_workspace_save_options save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+    firn_workspace_save_result saved;
     bool is_created;
     int count;
     prepare(&world, 5);
@@ -295,7 +295,7 @@ a_store_inside_is_found_unless_it_is_somebody_elses(void **state)
 /* ---- tags ---- */
 
 static int
-keep_tag(void *ctx, const firn_tag *tag)
+keep_tag(void *ctx, const firn_workspace_tag *tag)
 {
     char *text = ctx;
     size_t size = strlen(text);
@@ -315,7 +315,7 @@ assert_tags(struct ws_world *world, const char *expected)
 static int
 set_tag(struct ws_world *world, const char *name, const char *reference, bool may_replace)
 {
-    firn_checkpoint checkpoint;
+    firn_workspace_checkpoint checkpoint;
     return firn_ws_tag_set(world->ws, name, reference, may_replace, &checkpoint, &world->err);
 }
 
@@ -324,7 +324,7 @@ tags_name_checkpoints(void **state)
 {
     (void)state;
     struct ws_world world;
-    firn_checkpoint found;
+    firn_workspace_checkpoint found;
     prepare(&world, 6);
     ws_save(&world);
     ws_save(&world);
@@ -352,7 +352,7 @@ a_reference_may_count_back_from_any_base(void **state)
 {
     (void)state;
     struct ws_world world;
-    firn_checkpoint found;
+    firn_workspace_checkpoint found;
     prepare(&world, 7);
     scan_put_text(&world.tree, "a", "2");
     ws_save(&world);
@@ -401,7 +401,7 @@ an_ambiguous_prefix_names_candidates_that_can_be_told_apart(void **state)
 {
     (void)state;
     struct ws_world world;
-    firn_checkpoint found;
+    firn_workspace_checkpoint found;
     prepare(&world, 12);
     plant(&world, "zyxwvut"); /* 2 */
     plant(&world, "zyxwvus"); /* 3 */
@@ -479,7 +479,7 @@ assert_adopted_or_not(struct ws_world *world, bool is_done)
 static void
 assert_all_is_well(struct ws_world *world, enum operation operation, int rc)
 {
-    firn_checkpoint found;
+    firn_workspace_checkpoint found;
     int tagged;
     switch (operation) {
     case ADOPT:

@@ -159,7 +159,7 @@ forgotten_paths_are_in_order_and_apart(void **state)
     encode(&record, &whole);
     assert_int_equal(firn_catalog_record_decode(firn_buf_slice(&whole), &read, &err), FIRN_OK);
     assert_true(firn_slice_equal(read.forgotten, record.forgotten));
-    firn_checkpoint checkpoint;
+    firn_workspace_checkpoint checkpoint;
     firn_catalog_record_to_checkpoint(&read, &checkpoint);
     assert_int_equal(checkpoint.forgotten, 3);
     for (size_t size = 0; size < whole.size; size++) {
@@ -190,10 +190,10 @@ a_turn_has_an_agent_and_its_sizes(void **state)
     struct firn_buf bytes = {0};
     struct firn_buf owned = {0};
     firn_error err;
-    record.turn = (firn_turn){.agent = firn_str("Claude Code"),
-                              .session = firn_str("abc"),
-                              .prompt = firn_str("make it\nshorter"),
-                              .number = 300};
+    record.turn = (firn_workspace_turn){.agent = firn_str("Claude Code"),
+                                        .session = firn_str("abc"),
+                                        .prompt = firn_str("make it\nshorter"),
+                                        .number = 300};
     encode(&record, &bytes);
     assert_int_equal(firn_catalog_record_decode(firn_buf_slice(&bytes), &read, &err), FIRN_OK);
     assert_true(firn_slice_equal(read.turn.prompt, record.turn.prompt));
@@ -205,11 +205,11 @@ a_turn_has_an_agent_and_its_sizes(void **state)
     assert_int_equal(firn_catalog_record_decode(firn_buf_slice(&bytes), &read, &err), FIRN_OK);
 
     /* Two public faces that outlive the bytes. */
-    firn_checkpoint first;
-    firn_checkpoint second;
-    firn_checkpoint *const both[] = {&first, &second};
+    firn_workspace_checkpoint first;
+    firn_workspace_checkpoint second;
+    firn_workspace_checkpoint *const both[] = {&first, &second};
     firn_catalog_record_to_checkpoint(&read, &first);
-    read.turn = (firn_turn){.number = 0};
+    read.turn = (firn_workspace_turn){.number = 0};
     firn_catalog_record_to_checkpoint(&read, &second);
     assert_int_equal(firn_catalog_record_checkpoints_own(both, 2, &owned), FIRN_OK);
     firn_buf_deinit(&bytes);

@@ -168,8 +168,8 @@ static const char *const way_names[] = {"again", "resume", "undo", "save", "othe
 static int
 try_resume(struct ws_world *world)
 {
-    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
-    firn_restore_result result;
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result result;
     options.threads = world->threads;
     return firn_ws_restore_resume(world->ws, &options, &result, &world->err);
 }
@@ -252,7 +252,7 @@ take_way(struct trial *trial)
     struct ws_world *world = &trial->world;
     const char *first = trial->prepared->first;
     const char *edited = trial->before != NULL ? trial->before : trial->prepared->edited;
-    firn_pending_restore pending;
+    firn_workspace_pending_restore pending;
     assert_int_equal(firn_ws_restore_pending(world->ws, &pending, &world->err), FIRN_OK);
     char *before = ws_dump(world);
     int rc = try_way(world, trial->way);
@@ -296,7 +296,7 @@ static void
 go_on(struct trial *trial)
 {
     struct ws_world *world = &trial->world;
-    firn_restore_result result = ws_restore(world, "1");
+    firn_workspace_restore_result result = ws_restore(world, "1");
     ws_assert_dump(world, trial->prepared->first);
     if (result.safety_id[0] != '\0') {
         assert_int_equal(ws_try_undo(world, NULL), FIRN_OK);
@@ -408,7 +408,7 @@ the_power_may_go_in_what_deals_with_a_power_cut(void **state)
                 put_precious(&trial.world, (unsigned)(call + second));
                 sync_everything(&trial.world);
                 struct firn_os *os = trial.world.tree.os;
-                firn_pending_restore pending;
+                firn_workspace_pending_restore pending;
                 assert_int_equal(firn_ws_restore_pending(trial.world.ws, &pending, NULL), FIRN_OK);
                 /* Behind a restore that came to its end, the second one is another. */
                 bool is_another = way == AGAIN && !pending.is_pending;
@@ -460,7 +460,7 @@ fail_restores(bool for_ever, int error_number)
         assert_true(was_hit || rc == FIRN_OK);
         failures += rc != FIRN_OK ? 1 : 0;
         trial.is_loose = trial.world.notices.counts[FIRN_NOTICE_UNREADABLE] > 0;
-        firn_pending_restore pending;
+        firn_workspace_pending_restore pending;
         assert_int_equal(firn_ws_restore_pending(trial.world.ws, &pending, NULL), FIRN_OK);
         if (rc != FIRN_OK && !pending.is_pending) {
             char *now = ws_dump(&trial.world);
@@ -521,7 +521,7 @@ any_call_of_a_restore_may_be_refused(void **state)
         struct firn_sim_fault_plan plan = {
             .call = call, .classes = FIRN_SIM_FAULT_ALL, .error_number = EPERM};
         struct refused refused = {.number = call};
-        firn_restore_result result;
+        firn_workspace_restore_result result;
         firn_sim_fault_set_hook(outer, look_at_call, &refused);
         firn_sim_fault_set_plan(outer, &plan);
         int rc = ws_try_restore(&trial.world, "1", &result);
@@ -539,7 +539,7 @@ any_call_of_a_restore_may_be_refused(void **state)
             fail_msg("%s: a temporary name is left: %s", trial.what, now);
         }
         if (is_partial && !trial.is_loose && result.incomplete == 0) {
-            firn_pending_restore pending;
+            firn_workspace_pending_restore pending;
             assert_int_equal(firn_ws_restore_pending(trial.world.ws, &pending, NULL), FIRN_OK);
             assert_false(pending.is_pending);
             if (result.safety_id[0] != '\0') {
@@ -592,8 +592,8 @@ a_restore_that_came_to_nothing_is_nothing_to_undo(void **state)
     char *edited = ws_dump(&prepared.world);
     struct ws_world clone;
     struct ws_world *world = &clone;
-    firn_pending_restore pending = {.is_pending = true};
-    firn_restore_result result;
+    firn_workspace_pending_restore pending = {.is_pending = true};
+    firn_workspace_restore_result result;
     /* A write that fails when the safety checkpoint is there, and before anything has moved. */
     int rc = FIRN_OK;
     for (uint64_t call = 1; rc == FIRN_OK || pending.is_pending || result.safety_id[0] == '\0';
@@ -653,8 +653,8 @@ undo_of_some_paths_leaves_the_others(void **state)
     prepare(&prepared, false);
     struct ws_world *world = &prepared.world;
     firn_slice path = firn_str("dir");
-    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
-    firn_restore_result result;
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result result;
     options.paths = &path;
     options.path_count = 1;
     assert_int_equal(firn_ws_restore(world->ws, "1", &options, &result, &world->err), FIRN_OK);

@@ -50,12 +50,12 @@ struct prepared {
 struct told {
     struct {
         char id[FIRN_CHECKPOINT_ID_SIZE];
-        firn_repair_state state;
+        firn_workspace_repair_state state;
         uint64_t number;
     } checkpoints[2 * TRUTHS_MAX];
     size_t count;
     uint64_t damage;
-    firn_repair_result result;
+    firn_workspace_repair_result result;
     firn_error err;
     char path[256];
 };
@@ -66,7 +66,7 @@ static void
 note_truth(struct prepared *prepared, struct ws_world *world, bool is_neighbours)
 {
     struct truth *truth = &prepared->truths[prepared->count++];
-    firn_save_result result = ws_save(world);
+    firn_workspace_save_result result = ws_save(world);
     assert_true(prepared->count <= TRUTHS_MAX);
     memcpy(truth->id, result.checkpoint.id, sizeof truth->id);
     truth->number = result.checkpoint.number;
@@ -165,7 +165,7 @@ prepare(struct prepared *prepared, bool flushes)
     struct ws_world *world = &prepared->world;
     struct scan_world *tree = &world->tree;
     struct ws_world neighbour;
-    firn_checkpoint tagged;
+    firn_workspace_checkpoint tagged;
     ws_world_open_memory(world, 61);
     gc_neighbour_open(world, neighbour_path, &neighbour);
     scan_put_text(tree, "a", "first");
@@ -215,7 +215,7 @@ prepared_deinit(struct prepared *prepared)
 /* ---- repairing ---- */
 
 static void
-on_checkpoint(void *ctx, const firn_repair_checkpoint *checkpoint)
+on_checkpoint(void *ctx, const firn_workspace_repair_checkpoint *checkpoint)
 {
     struct told *told = ctx;
     assert_true(told->count < 2 * TRUTHS_MAX);
@@ -234,7 +234,7 @@ on_notice(void *ctx, const firn_notice *notice)
 static int
 try_repair(struct ws_world *world, bool dry_run, struct told *told)
 {
-    firn_repair_options options = FIRN_REPAIR_OPTIONS_INIT;
+    firn_workspace_repair_options options = FIRN_WORKSPACE_REPAIR_OPTIONS_INIT;
     *told = (struct told){0};
     options.dry_run = dry_run;
     options.on_checkpoint = on_checkpoint;
@@ -247,7 +247,7 @@ try_repair(struct ws_world *world, bool dry_run, struct told *told)
     return rc;
 }
 
-static const firn_repair_state *
+static const firn_workspace_repair_state *
 state_of(const struct told *told, const char *id)
 {
     for (size_t i = 0; i < told->count; i++) {
@@ -420,7 +420,7 @@ judge(struct prepared *prepared, struct ws_world *world, const char *what, const
     }
     for (size_t i = 0; i < prepared->count; i++) {
         const struct truth *truth = &prepared->truths[i];
-        const firn_repair_state *state = state_of(&told, truth->id);
+        const firn_workspace_repair_state *state = state_of(&told, truth->id);
         bool is_intact = told.result.was_intact || (state != NULL && *state == FIRN_REPAIR_INTACT);
         if (must[i] && !is_intact) {
             fail_msg("%s: checkpoint %llu of %s is told to be %s", what,

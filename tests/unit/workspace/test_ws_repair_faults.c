@@ -87,9 +87,9 @@ prepared_deinit(struct prepared *prepared)
 }
 
 static int
-repair(struct ws_world *world, bool dry_run, firn_repair_result *out)
+repair(struct ws_world *world, bool dry_run, firn_workspace_repair_result *out)
 {
-    firn_repair_options options = FIRN_REPAIR_OPTIONS_INIT;
+    firn_workspace_repair_options options = FIRN_WORKSPACE_REPAIR_OPTIONS_INIT;
     options.dry_run = dry_run;
     return firn_repair(world->ws, &options, out, &world->err);
 }
@@ -128,7 +128,7 @@ is_kept(struct ws_world *world)
 static void
 assert_all_is_well(struct prepared *prepared, struct ws_world *world, bool lost_by_chance)
 {
-    firn_repair_result result;
+    firn_workspace_repair_result result;
     int rc = repair(world, false, &result);
     if (rc != FIRN_OK) {
         fail_msg("a second repair: %s: %s", firn_code_name(rc), world->err.text);
@@ -158,7 +158,7 @@ static int
 do_repair(void *ctx, struct ws_world *world)
 {
     (void)ctx;
-    firn_repair_result result;
+    firn_workspace_repair_result result;
     return repair(world, false, &result);
 }
 
@@ -270,7 +270,7 @@ a_dry_run_changes_nothing(void **state)
 {
     (void)state;
     struct prepared prepared;
-    firn_repair_result result;
+    firn_workspace_repair_result result;
     prepare(&prepared, PACK_GONE);
     assert_int_equal(repair(&prepared.world, true, &result), FIRN_OK);
     assert_false(result.was_intact);
@@ -289,7 +289,7 @@ what_is_somebody_elses_is_in_the_way(void **state)
     (void)state;
     struct prepared prepared;
     struct firn_os_dir *dir;
-    firn_repair_result result;
+    firn_workspace_repair_result result;
     prepare(&prepared, PACK_GONE);
     assert_int_equal(firn_os_dir_open_path(prepared.world.tree.os, "/", &dir, NULL), FIRN_OK);
     assert_int_equal(firn_os_make_dir(dir, "s.repairing", 0755, NULL), FIRN_OK);
@@ -313,7 +313,7 @@ settings_stay(void **state)
     struct prepared prepared;
     struct scan_world store;
     struct firn_os_stat stat;
-    firn_repair_result result;
+    firn_workspace_repair_result result;
     prepare(&prepared, PACK_GONE);
     store = (struct scan_world){.os = prepared.world.tree.os};
     assert_int_equal(firn_os_dir_open_path(store.os, "/s", &store.root, NULL), FIRN_OK);
@@ -356,8 +356,8 @@ settings_that_cannot_be_read_are_mended(void **state)
     for (size_t i = 0; i < 2; i++) {
         struct prepared prepared;
         struct scan_world store;
-        firn_repair_options options = FIRN_REPAIR_OPTIONS_INIT;
-        firn_repair_result result;
+        firn_workspace_repair_options options = FIRN_WORKSPACE_REPAIR_OPTIONS_INIT;
+        firn_workspace_repair_result result;
         int told = 0;
         options.callbacks = (firn_callbacks){.on_notice = count_settings, .ctx = &told};
         prepare(&prepared, damages[i]);

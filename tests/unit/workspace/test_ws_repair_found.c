@@ -17,11 +17,11 @@
 #include "store/db.h"
 #include "support/test_file.h"
 
-static firn_repair_result
+static firn_workspace_repair_result
 repair(struct ws_world *world)
 {
-    const firn_repair_options options = FIRN_REPAIR_OPTIONS_INIT;
-    firn_repair_result result;
+    const firn_workspace_repair_options options = FIRN_WORKSPACE_REPAIR_OPTIONS_INIT;
+    firn_workspace_repair_result result;
     if (firn_repair(world->ws, &options, &result, &world->err) != FIRN_OK) {
         fail_msg("repair: %s", world->err.text);
     }
@@ -77,7 +77,7 @@ end_of_log(struct ws_world *world)
 static bool
 has(struct ws_world *world, const char *reference)
 {
-    firn_checkpoint found;
+    firn_workspace_checkpoint found;
     return firn_ws_find(world->ws, reference, &found, &world->err) == FIRN_OK;
 }
 
@@ -115,7 +115,7 @@ a_deleted_checkpoint_stays_deleted_where_the_log_is_short(void **state)
     save_text(&world, "five");
     gc_delete(&world, "4"); /* told by a record behind the bad one */
     flip(&world, "/s", "wal-000001.log", end + 60);
-    firn_repair_result result = repair(&world);
+    firn_workspace_repair_result result = repair(&world);
     assert_int_equal(result.data, FIRN_REPAIR_DATA_SHORTENED);
     assert_true(has(&world, "1") && has(&world, "3") && has(&world, "5"));
     assert_false(has(&world, "2") || has(&world, "4"));
@@ -131,14 +131,14 @@ tags_and_numbers_are_in_runs_that_no_manifest_names(void **state)
 {
     (void)state;
     struct ws_world world;
-    firn_checkpoint tagged;
+    firn_workspace_checkpoint tagged;
     ws_world_open_memory(&world, 82);
     save_text(&world, "one");
     save_text(&world, "two");
     assert_int_equal(firn_ws_tag_set(world.ws, "begin", "1", false, &tagged, NULL), FIRN_OK);
     flush(&world);
     lose(&world, "/s", "manifest-000001.log");
-    firn_repair_result result = repair(&world);
+    firn_workspace_repair_result result = repair(&world);
     assert_int_equal(result.data, FIRN_REPAIR_DATA_KEPT);
     assert_int_equal(result.intact, 2);
     assert_int_equal(result.found, 0);
@@ -176,7 +176,7 @@ the_number_of_a_lost_pack_is_not_given_again(void **state)
     save_text(&world, "one");
     save_text(&world, "two");
     lose(&world, "/s/packs", "00000002.pack");
-    firn_repair_result result = repair(&world);
+    firn_workspace_repair_result result = repair(&world);
     assert_int_equal(result.intact, 1);
     assert_int_equal(result.lost, 1);
     assert_false(has(&world, "2"));
@@ -370,7 +370,7 @@ a_new_version_is_found_by_what_is_left_of_the_old_ones_pack(void **state)
     test_file_read(dir, "00000001.pack", &bytes);
     test_file_write(dir, "00000001.pack", bytes.data, bytes.size - 1);
     firn_os_dir_close(dir);
-    firn_repair_result result = repair(&world);
+    firn_workspace_repair_result result = repair(&world);
     assert_int_equal(result.packs_damaged, 1);
     assert_int_equal(result.intact, 2);
     scan_remove_file(&world.tree, "file");
@@ -407,8 +407,9 @@ what_was_forgotten_stays_so_where_the_catalog_is_lost(void **state)
     (void)state;
     struct ws_world world;
     const firn_slice path = firn_str("secret");
-    const firn_forget_options options = {.size = sizeof options, .paths = &path, .path_count = 1};
-    firn_forget_result forgotten;
+    const firn_workspace_forget_options options = {
+        .size = sizeof options, .paths = &path, .path_count = 1};
+    firn_workspace_forget_result forgotten;
     ws_world_open_memory(&world, 88);
     scan_put_text(&world.tree, "secret", "word");
     save_text(&world, "one");
@@ -435,7 +436,7 @@ what_is_whole_of_a_damaged_pack_is_kept(void **state)
     (void)state;
     enum { FILE_SIZE = 600 << 10 };
     struct ws_world world;
-    firn_checkpoint found;
+    firn_workspace_checkpoint found;
     ws_world_open_memory(&world, 86);
     world.threads = 1;
     scan_put_random(&world.tree, "a", 1, FILE_SIZE);
@@ -443,7 +444,7 @@ what_is_whole_of_a_damaged_pack_is_kept(void **state)
     scan_put_random(&world.tree, "c", 3, FILE_SIZE);
     ws_save(&world);
     flip(&world, "/s/packs", "00000001.pack", 1000);
-    firn_repair_result result = repair(&world);
+    firn_workspace_repair_result result = repair(&world);
     assert_int_equal(result.partly, 1);
     assert_int_equal(result.lost_paths, 1);
     assert_int_equal(result.packs_damaged, 1);

@@ -307,7 +307,7 @@ a_checkpoint_cannot_plant_hooks(void **state)
     struct ws_plant planting = {0};
     struct ws_world *world = &planting.world;
     open_hostile(&planting);
-    firn_restore_result result;
+    firn_workspace_restore_result result;
     assert_int_equal(ws_try_restore(world, "2", &result), FIRN_OK);
     assert_nothing_planted(world, "");
     assert_int_equal(result.incomplete, EVIL_COUNT + 3);
@@ -337,8 +337,8 @@ nor_into_another_directory(void **state)
     struct ws_plant planting = {0};
     struct ws_world *world = &planting.world;
     open_hostile(&planting);
-    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
-    firn_restore_result result;
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result result;
     options.to_dir = "/w/elsewhere";
     assert_int_equal(firn_ws_restore(world->ws, "2", &options, &result, &world->err), FIRN_OK);
     assert_nothing_planted(world, "elsewhere/");
@@ -359,8 +359,8 @@ nor_where_only_a_part_is_wanted(void **state)
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         for (unsigned way = 0; way < 3; way++) {
             firn_slice path = firn_str(paths[i]);
-            firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
-            firn_restore_result result;
+            firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+            firn_workspace_restore_result result;
             options.paths = &path;
             options.path_count = 1;
             options.to_dir = way == 1 ? "/w/elsewhere" : NULL;
@@ -371,8 +371,8 @@ nor_where_only_a_part_is_wanted(void **state)
         }
     }
     firn_slice path = firn_str("d");
-    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
-    firn_restore_result result;
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result result;
     options.paths = &path;
     options.path_count = 1;
     assert_int_equal(firn_ws_restore(world->ws, "2", &options, &result, &world->err), FIRN_OK);
@@ -467,8 +467,8 @@ open_pending(struct ws_plant *planting, uint64_t before, uint64_t target, unsign
 static int
 go_on(struct ws_world *world, unsigned way)
 {
-    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
-    firn_restore_result result;
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result result;
     options.trust_journal = true;
     switch (way) {
     case 0:
@@ -605,7 +605,7 @@ a_save_leaves_reserved_names_out(void **state)
     scan_put_text(&world.tree, "d/git~1", "file");
     scan_put_symlink(&world.tree, "d/.GIT", "elsewhere");
     scan_put_text(&world.tree, "d/.gitignore", "kept");
-    firn_save_result saved = ws_save(&world);
+    firn_workspace_save_result saved = ws_save(&world);
     assert_int_equal(saved.checkpoint.files, 3);
     assert_int_equal(world.notices.counts[FIRN_NOTICE_EXCLUDED], EVIL_COUNT + 2);
     assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_EXCLUDED, "d/git~1"));
@@ -626,8 +626,8 @@ a_revert_passes_reserved_names_over(void **state)
     struct ws_plant_entry only[] = {ws_plant_file(&planting, "mine", "mine")};
     firn_hash root = ws_plant_dir(&planting, only, 1);
     ws_plant_end(&planting, &root);
-    firn_revert_options options = FIRN_REVERT_OPTIONS_INIT;
-    firn_revert_result result;
+    firn_workspace_revert_options options = FIRN_WORKSPACE_REVERT_OPTIONS_INIT;
+    firn_workspace_revert_result result;
     options.after = "3";
     int rc = firn_ws_revert(world->ws, &options, &result, &world->err);
     if (rc != FIRN_OK) {
@@ -662,8 +662,8 @@ a_revert_takes_reserved_names_for_no_conflict(void **state)
     root = ws_plant_dir(&planting, after, 1);
     ws_plant_end(&planting, &root);
     assert_int_equal(ws_try_restore(world, "2", NULL), FIRN_OK);
-    firn_revert_options options = FIRN_REVERT_OPTIONS_INIT;
-    firn_revert_result result;
+    firn_workspace_revert_options options = FIRN_WORKSPACE_REVERT_OPTIONS_INIT;
+    firn_workspace_revert_result result;
     options.after = "2";
     int rc = firn_ws_revert(world->ws, &options, &result, &world->err);
     if (rc != FIRN_OK) {

@@ -64,7 +64,7 @@ what_is_excluded_and_equal_to_the_checkpoint_is_left_alone(void **state)
     struct ws_world world;
     put_excluded_later(&world);
     scan_put_text(&world.tree, "keep/own", "nobody's business");
-    firn_restore_result result = ws_restore(&world, "1");
+    firn_workspace_restore_result result = ws_restore(&world, "1");
     assert_int_equal(result.changed, 1);
     assert_int_equal(result.added, 0);
     assert_int_equal(result.removed, 1); /* the rule file */
@@ -87,7 +87,7 @@ what_is_missing_in_an_excluded_directory_is_added(void **state)
     struct ws_world world;
     put_excluded_later(&world);
     scan_remove_file(&world.tree, "keep/deep/b");
-    firn_restore_result result = ws_restore(&world, "1");
+    firn_workspace_restore_result result = ws_restore(&world, "1");
     assert_int_equal(result.added, 1);
     char *now = ws_dump(&world);
     assert_true(has(now, "keep/deep/b"));
@@ -112,12 +112,12 @@ what_is_excluded_and_differs_stays_and_all_else_is_restored(void **state)
             scan_put_dir(&world.tree, "keep/deep/b");
         }
         char *before = ws_dump(&world);
-        firn_restore_result dry;
-        firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
+        firn_workspace_restore_result dry;
+        firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
         options.dry_run = true;
         must(&world, firn_ws_restore(world.ws, "1", &options, &dry, &world.err));
         ws_assert_dump(&world, before);
-        firn_restore_result result = ws_restore(&world, "1");
+        firn_workspace_restore_result result = ws_restore(&world, "1");
         assert_int_equal(result.changed, 1);
         assert_int_equal(result.removed, 1); /* the rule file */
         assert_int_equal(result.left_alone, 1);
@@ -130,7 +130,7 @@ what_is_excluded_and_differs_stays_and_all_else_is_restored(void **state)
         }
         must(&world, ws_try_undo(&world, NULL));
         ws_assert_dump(&world, before);
-        firn_pending_restore pending;
+        firn_workspace_pending_restore pending;
         must(&world, firn_ws_restore_pending(world.ws, &pending, &world.err));
         assert_false(pending.is_pending);
         free(before);
@@ -150,8 +150,8 @@ a_path_whose_directory_became_a_file_is_a_conflict(void **state)
     scan_put_text(&world.tree, "dir", "a file now");
     char *before = ws_dump(&world);
     firn_slice path = firn_str("dir/file");
-    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
-    firn_restore_result result;
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result result;
     options.paths = &path;
     options.path_count = 1;
     assert_int_equal(firn_ws_restore(world.ws, "1", &options, &result, &world.err), FIRN_CONFLICT);
@@ -179,7 +179,7 @@ interrupt(struct ws_world *world, char **out_edited)
         scan_put_text(&world->tree, path, "second");
     }
     *out_edited = ws_dump(world);
-    firn_pending_restore pending = {0};
+    firn_workspace_pending_restore pending = {0};
     struct ws_world whole = *world;
     for (uint64_t call = 1; !pending.has_begun; call++) {
         ws_world_clone(&whole, world);
@@ -229,8 +229,8 @@ temporary_of(struct ws_world *world)
 static int
 try_resume(struct ws_world *world)
 {
-    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
-    firn_restore_result result;
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result result;
     options.threads = world->threads;
     return firn_ws_restore_resume(world->ws, &options, &result, &world->err);
 }
@@ -242,11 +242,11 @@ struct search {
 };
 
 static int
-search_checkpoint(void *ctx, const firn_checkpoint *checkpoint)
+search_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     struct search *search = ctx;
-    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
-    firn_restore_result result;
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result result;
     char path[64];
     snprintf(path, sizeof path, "/out-%s", checkpoint->id);
     options.to_dir = path;
@@ -269,7 +269,7 @@ is_kept(struct ws_world *world, const char *text)
     struct search search = {.text = text, .world = world};
     search.is_found = strstr(now, text) != NULL;
     free(now);
-    firn_list_options options = FIRN_LIST_OPTIONS_INIT;
+    firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     options.include_safety = true;
     struct firn_ws *other = NULL;
     firn_workspace_options workspace = FIRN_WORKSPACE_OPTIONS_INIT;
@@ -309,7 +309,7 @@ what_was_written_under_a_temporary_name_is_kept(void **state)
             firn_sim_memory_power_cut(os, 1);
             firn_sim_memory_set_cut_at(os, 0);
             ws_world_reopen(&world);
-            firn_pending_restore pending;
+            firn_workspace_pending_restore pending;
             must(&world, firn_ws_restore_pending(world.ws, &pending, &world.err));
             struct temporary temporary = temporary_of(&world);
             struct firn_os_stat stat = {.kind = FIRN_OS_DIR};
@@ -430,7 +430,7 @@ what_an_interrupted_restore_needs_is_not_deleted(void **state)
     interrupt(&world, &edited);
     scan_put_text(&world.tree, "other", "x");
     const char *reference = "1";
-    firn_delete_options options = FIRN_DELETE_OPTIONS_INIT;
+    firn_workspace_delete_options options = FIRN_WORKSPACE_DELETE_OPTIONS_INIT;
     assert_int_equal(firn_reclaim_delete(world.ws, &reference, 1, &options, NULL, NULL, &world.err),
                      FIRN_CONFLICT);
     must(&world, ws_try_undo(&world, NULL));
@@ -449,7 +449,7 @@ a_save_says_that_it_finished_an_interrupted_restore(void **state)
     interrupt(&world, &edited);
     ws_save(&world);
     assert_int_equal(world.notices.counts[FIRN_NOTICE_RESUMED], 1);
-    firn_restore_result result = ws_restore(&world, "1");
+    firn_workspace_restore_result result = ws_restore(&world, "1");
     assert_int_equal(result.added + result.changed + result.removed, 0);
     must(&world, ws_try_undo(&world, NULL));
     ws_assert_dump(&world, edited);
@@ -491,7 +491,7 @@ an_interrupted_restore_that_cannot_be_finished_does_not_block_saves(void **state
         int rc = ws_try_save(&world, NULL);
         assert_true(rc == FIRN_OK || rc == FIRN_CORRUPT);
         if (rc == FIRN_OK && scan_notices_has(&world.notices, FIRN_NOTICE_RESUMED, "")) {
-            firn_pending_restore pending;
+            firn_workspace_pending_restore pending;
             must(&world, firn_ws_restore_pending(world.ws, &pending, &world.err));
             assert_false(pending.is_pending);
             char *now = ws_dump(&world);
@@ -516,12 +516,12 @@ some_paths_are_restored_after_the_interrupted_restore_was_finished(void **state)
     char *edited;
     interrupt(&world, &edited);
     firn_slice path = firn_str("file3");
-    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
-    firn_restore_result result;
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result result;
     options.paths = &path;
     options.path_count = 1;
     must(&world, firn_ws_restore(world.ws, "1", &options, &result, &world.err));
-    firn_pending_restore pending;
+    firn_workspace_pending_restore pending;
     must(&world, firn_ws_restore_pending(world.ws, &pending, &world.err));
     assert_false(pending.is_pending);
     result = ws_restore(&world, "1");
@@ -555,7 +555,7 @@ every_rename_may_be_one_that_the_file_system_cannot_do_at_once(void **state)
         struct firn_sim_fault_plan plan = {
             .call = call, .classes = FIRN_SIM_FAULT_METADATA, .error_number = EINVAL};
         firn_sim_fault_set_plan(world.tree.outer, &plan);
-        firn_restore_result result;
+        firn_workspace_restore_result result;
         int rc = ws_try_restore(&world, "1", &result);
         was_hit = firn_sim_fault_hits(world.tree.outer) > 0;
         firn_sim_fault_set_plan(world.tree.outer, NULL);

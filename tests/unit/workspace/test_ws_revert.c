@@ -100,7 +100,7 @@ what_came_after_stays(void **state)
     struct ws_reverting dry;
     must(&world, ws_try_revert(&world, NULL, "2", true, &dry));
     ws_assert_dump(&world, before);
-    firn_revert_result result = ws_revert(&world, "2");
+    firn_workspace_revert_result result = ws_revert(&world, "2");
     assert_int_equal(result.changed, 1);
     assert_int_equal(result.added, 1);
     assert_int_equal(result.removed, 1);
@@ -214,7 +214,7 @@ attributes_are_merged_one_by_one(void **state)
     scan_put_text(tree, "file", "1\n2\n3\n4\n");
     scan_set_xattr(tree, "file", "user.k", "v");
     scan_put_text(tree, "dir/more", "more");
-    firn_revert_result result = ws_revert(&world, "2");
+    firn_workspace_revert_result result = ws_revert(&world, "2");
     assert_int_equal(result.merged, 0);
     assert_text(&world, "file", "1\n2\n3\n4\n");
     char *dump = ws_dump(&world);
@@ -361,7 +361,7 @@ what_any_of_the_rules_excludes_is_left_alone(void **state)
     ws_save(&world);
     scan_put_text(tree, ".chkptignore", "now\n");
     scan_put_text(tree, "now", "3");
-    firn_revert_result result = ws_revert(&world, "2");
+    firn_workspace_revert_result result = ws_revert(&world, "2");
     assert_int_equal(result.left_alone, 2);
     assert_int_equal(result.changed, 1);
     assert_int_equal(result.added, 1); /* the rule file */
@@ -394,8 +394,8 @@ only_the_paths_that_were_asked_for_change(void **state)
     ws_save(&world);
     scan_put_text(tree, "b", "3"); /* would be a conflict */
     const firn_slice paths[] = {firn_str("a/two"), firn_str("gone/x")};
-    firn_revert_options options = FIRN_REVERT_OPTIONS_INIT;
-    firn_revert_result result;
+    firn_workspace_revert_options options = FIRN_WORKSPACE_REVERT_OPTIONS_INIT;
+    firn_workspace_revert_result result;
     options.paths = paths;
     options.path_count = 2;
     options.after = "2";
@@ -416,7 +416,7 @@ only_the_paths_that_were_asked_for_change(void **state)
 /* ---- somebody else ---- */
 
 static int
-edit_at_conflict(void *ctx, const firn_revert_conflict *conflict)
+edit_at_conflict(void *ctx, const firn_workspace_revert_conflict *conflict)
 {
     struct ws_world *world = ctx;
     assert_int_equal(conflict->kind, FIRN_REVERT_LINES);
@@ -439,8 +439,8 @@ a_file_that_changes_while_it_is_merged_ends_the_revert(void **state)
     ws_save(&world);
     scan_put_text(tree, "a", "3\n"); /* a conflict, of which is told before the text is looked at */
     scan_put_text(tree, "text", "0\n1\n2\n3\n4\n");
-    firn_revert_options options = FIRN_REVERT_OPTIONS_INIT;
-    firn_revert_result result;
+    firn_workspace_revert_options options = FIRN_WORKSPACE_REVERT_OPTIONS_INIT;
+    firn_workspace_revert_result result;
     options.callbacks.ctx = &world;
     options.on_conflict = edit_at_conflict;
     assert_int_equal(firn_ws_revert(world.ws, &options, &result, &world.err), FIRN_CONFLICT);

@@ -60,7 +60,7 @@ struct listener {
     unsigned first_finishing;
     bool was_heeded_late; /* cancelled where it is too late */
     struct told told[TOLD_MAX];
-    firn_pending_restore seen[TOLD_MAX];
+    firn_workspace_pending_restore seen[TOLD_MAX];
 };
 
 static int
@@ -88,8 +88,8 @@ static int
 restore(struct listener *listener, const char *reference)
 {
     struct ws_world *world = listener->world;
-    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
-    firn_restore_result result;
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result result;
     options.threads = 1;
     options.callbacks = (firn_callbacks){.on_progress = on_progress, .ctx = listener};
     listener->count = 0;
@@ -140,7 +140,7 @@ it_can_be_cancelled_whenever_it_tells_until_it_is_finishing(void **state)
     unsigned late = 0;
     for (unsigned at = 1;; at++) {
         struct ws_world world;
-        firn_pending_restore pending;
+        firn_workspace_pending_restore pending;
         put_two(&world, at);
         char *before = ws_dump(&world);
         struct listener listener = {.world = &world, .cancel_at = at};
@@ -156,8 +156,8 @@ it_can_be_cancelled_whenever_it_tells_until_it_is_finishing(void **state)
         assert_int_equal(rc, was_late ? FIRN_OK : FIRN_CANCELLED);
         if (was_late) {
             late++;
-            firn_status_options options = FIRN_STATUS_OPTIONS_INIT;
-            firn_status_result result;
+            firn_workspace_status_options options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
+            firn_workspace_status_result result;
             options.reference = "1";
             must(&world, firn_ws_status(world.ws, &options, NULL, NULL, &result, &world.err));
             assert_int_equal(result.added + result.changed + result.removed, 0);
@@ -189,7 +189,7 @@ another_handle_sees_it_under_way_and_not_as_interrupted(void **state)
     must(&world, restore(&listener, "1"));
     unsigned begun = 0;
     for (unsigned i = 0; i < listener.count; i++) {
-        const firn_pending_restore *seen = &listener.seen[i];
+        const firn_workspace_pending_restore *seen = &listener.seen[i];
         assert_true(seen->is_running);
         assert_false(seen->is_pending);
         assert_false(seen->is_undo || seen->is_revert);
@@ -206,7 +206,7 @@ another_handle_sees_it_under_way_and_not_as_interrupted(void **state)
         begun += seen->has_begun ? 1 : 0;
     }
     assert_true(begun >= 3);
-    firn_pending_restore after;
+    firn_workspace_pending_restore after;
     must(&world, firn_ws_restore_pending(listener.other, &after, &world.err));
     assert_false(after.is_pending || after.is_running);
     firn_ws_close(listener.other);
@@ -258,16 +258,16 @@ what_was_restored_is_known_to_the_next_save(void **state)
         ws_save(&world);
     }
     for (unsigned turn = 0; turn < 4; turn++) {
-        firn_restore_result result = ws_restore(&world, turn % 2 == 0 ? "1" : "2");
+        firn_workspace_restore_result result = ws_restore(&world, turn % 2 == 0 ? "1" : "2");
         assert_int_equal(result.changed, DIRS * FILES / 3);
-        firn_status_options options = FIRN_STATUS_OPTIONS_INIT;
-        firn_status_result status;
+        firn_workspace_status_options options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
+        firn_workspace_status_result status;
         options.reference = turn % 2 == 0 ? "1" : "2";
         options.threads = 4;
         must(&world, firn_ws_status(world.ws, &options, NULL, NULL, &status, &world.err));
         assert_int_equal(status.added + status.changed + status.removed, 0);
         assert_int_equal(status.unchanged, DIRS * FILES);
-        firn_save_result saved = ws_save(&world);
+        firn_workspace_save_result saved = ws_save(&world);
         assert_int_equal(saved.checkpoint.new_objects, 0);
         assert_int_equal(saved.checkpoint.files, DIRS * FILES);
     }
@@ -306,10 +306,10 @@ temporary_names_are_told_from_others(void **state)
 }
 
 static int
-fail_if_temporary(void *ctx, const firn_change *change)
+fail_if_temporary(void *ctx, const firn_workspace_change *change)
 {
     (void)ctx;
-    const firn_entry_info *entry = change->after != NULL ? change->after : change->before;
+    const firn_workspace_entry *entry = change->after != NULL ? change->after : change->before;
     if (firn_slice_equal(entry->path, firn_str("a/.firn-0123456789abcdef-0123456789abcdef"))) {
         fail_msg("it is listed");
     }
@@ -325,11 +325,11 @@ temporary_names_are_neither_listed_nor_saved_and_a_restore_removes_them(void **s
     put_two(&world, 3);
     scan_put_text(&world.tree, "a/.firn-0123456789abcdef-0123456789abcdef", "half");
     scan_put_text(&world.tree, "a/.firn-0123456789abcdef-0123456789abcdef.old/x", "half");
-    firn_status_options options = FIRN_STATUS_OPTIONS_INIT;
-    firn_status_result result;
+    firn_workspace_status_options options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
+    firn_workspace_status_result result;
     must(&world, firn_ws_status(world.ws, &options, fail_if_temporary, NULL, &result, &world.err));
     assert_int_equal(result.added, 0);
-    firn_save_result saved = ws_save(&world);
+    firn_workspace_save_result saved = ws_save(&world);
     assert_int_equal(saved.checkpoint.excluded, 2);
     assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_EXCLUDED,
                                  "a/.firn-0123456789abcdef-0123456789abcdef"));

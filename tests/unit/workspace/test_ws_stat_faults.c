@@ -77,7 +77,7 @@ assert_next_save_is_right(struct ws_world *world)
     struct scan_sink sink;
     struct firn_scan_result whole;
     for (unsigned i = 0; i < 2; i++) {
-        firn_save_result saved = ws_save(world);
+        firn_workspace_save_result saved = ws_save(world);
         scan_sink_init(&sink);
         scan_run(&world->tree, &sink, &world->notices, 1, &whole);
         assert_memory_equal(&saved.checkpoint.root, &whole.root.hash, sizeof whole.root.hash);

@@ -34,7 +34,7 @@ struct model {
     uint64_t saves;
     int64_t granularity_ns; /* 0 on a disk */
     bool include_deps;
-    firn_save_result last;
+    firn_workspace_save_result last;
     bool must_save; /* a clock of whole seconds has been set back */
 };
 
@@ -327,12 +327,12 @@ scan_everything(struct model *model, struct firn_scan_result *out)
 static void
 save(struct model *model)
 {
-    firn_save_options options = FIRN_SAVE_OPTIONS_INIT;
+    firn_workspace_save_options options = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
     options.threads = model->world.threads = 1 + (unsigned)below(model, 3);
     options.include_deps = model->include_deps;
     options.full = below(model, 10) == 0;
     options.if_changed = below(model, 4) == 0;
-    firn_save_result result;
+    firn_workspace_save_result result;
     must(model, firn_ws_save(model->world.ws, &options, &result, &model->world.err));
     model->saves += result.is_made ? 1 : 0;
     assert_int_equal(result.checkpoint.number, model->saves);
@@ -356,8 +356,8 @@ save(struct model *model)
 static void
 look(struct model *model)
 {
-    firn_status_options options = FIRN_STATUS_OPTIONS_INIT;
-    firn_status_result status;
+    firn_workspace_status_options options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
+    firn_workspace_status_result status;
     bool deps = model->include_deps;
     if (model->saves == 0) {
         return;
@@ -380,12 +380,12 @@ restore(struct model *model)
         return;
     }
     snprintf(reference, sizeof reference, "%" PRIu64, 1 + below(model, model->saves));
-    firn_restore_result result;
+    firn_workspace_restore_result result;
     must(model, ws_try_restore(&model->world, reference, &result));
     if (result.left_alone > 0) {
         return; /* so it is not the tree of the checkpoint */
     }
-    firn_checkpoint checkpoint;
+    firn_workspace_checkpoint checkpoint;
     must(model, firn_ws_find(model->world.ws, reference, &checkpoint, &model->world.err));
     firn_hash root = checkpoint.root;
     bool deps = model->include_deps;

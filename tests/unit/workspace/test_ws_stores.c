@@ -37,8 +37,8 @@ round_of(struct ws_world *world, const char *reference, const char *path, bool i
     static unsigned count;
     char to[300];
     (void)snprintf(to, sizeof to, "%s.restored-%u", world->root_path, count++);
-    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
-    firn_restore_result result;
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result result;
     options.to_dir = to;
     options.threads = 1;
     if (firn_ws_restore(world->ws, reference, &options, &result, &world->err) != FIRN_OK) {
@@ -69,18 +69,18 @@ a_store_at_rest_is_saved_once(void **state)
     struct store_writer writer;
     ws_world_open_memory(&world, 301);
     store_writer_begin(&world.tree, "app.firn", 700, &writer);
-    firn_save_result open = ws_save(&world);
+    firn_workspace_save_result open = ws_save(&world);
     assert_true(open.checkpoint.new_objects > 3);
-    firn_save_result again = ws_save(&world);
+    firn_workspace_save_result again = ws_save(&world);
     assert_true(firn_hash_equal(&again.checkpoint.root, &open.checkpoint.root));
     assert_int_equal(again.checkpoint.new_objects, 0);
     assert_int_equal(again.checkpoint.files, open.checkpoint.files);
     store_writer_round(&writer);
-    firn_save_result more = ws_save(&world);
+    firn_workspace_save_result more = ws_save(&world);
     assert_false(firn_hash_equal(&more.checkpoint.root, &open.checkpoint.root));
     assert_true(more.checkpoint.new_objects <= 2); /* the log; nothing sealed is new */
     store_writer_end(&writer);
-    firn_save_result closed = ws_save(&world);
+    firn_workspace_save_result closed = ws_save(&world);
     again = ws_save(&world);
     assert_true(firn_hash_equal(&again.checkpoint.root, &closed.checkpoint.root));
     assert_int_equal(round_of(&world, "1", "app.firn", true), 700);
@@ -98,21 +98,21 @@ rules_and_sizes_say_nothing_about_its_files(void **state)
     (void)state;
     struct ws_world world;
     struct store_writer writer;
-    firn_save_result result;
+    firn_workspace_save_result result;
     ws_world_open_memory(&world, 302);
     store_writer_begin(&world.tree, "app.firn", 500, &writer);
     scan_put_text(&world.tree, ".firnignore", "*.log\nruns/\n*.row\nmine/\nFIRN\n");
     scan_put_text(&world.tree, "app.firn/mine.log", "not the store's");
     scan_put_text(&world.tree, "app.firn/notes", "nor this");
     scan_put_text(&world.tree, "other.log", "x");
-    firn_save_options options = FIRN_SAVE_OPTIONS_INIT;
+    firn_workspace_save_options options = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
     options.threads = 2;
     options.file_size_max = 300;
     assert_int_equal(firn_ws_save(world.ws, &options, &result, &world.err), FIRN_OK);
     assert_int_equal(result.checkpoint.excluded, 2);
     assert_int_equal(round_of(&world, "latest", "app.firn", false), 500);
     scan_put_text(&world.tree, ".firnignore", "app.firn/\n");
-    firn_save_result without = ws_save(&world);
+    firn_workspace_save_result without = ws_save(&world);
     assert_int_equal(without.checkpoint.files, 2);
     store_writer_end(&writer);
     ws_world_close(&world);
@@ -150,7 +150,7 @@ a_store_that_cannot_be_read_is_saved_as_files(void **state)
 {
     (void)state;
     struct ws_world world;
-    firn_save_result result;
+    firn_workspace_save_result result;
     ws_world_open_memory(&world, 304);
     store_writer_put(&world.tree, "good", 200);
     store_writer_put(&world.tree, "damaged", 200);
@@ -213,7 +213,7 @@ a_store_that_lost_its_log_is_told(void **state)
     assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_STORE, "lost"));
     assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_STORE, "cut"));
     assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_STORE, "looks"));
-    firn_save_result again = ws_save(&world); /* nothing of it is taken for known */
+    firn_workspace_save_result again = ws_save(&world); /* nothing of it is taken for known */
     assert_int_equal(again.checkpoint.new_objects, 0);
     assert_int_equal(world.notices.counts[FIRN_NOTICE_STORE], 3);
     static const char *const names[] = {"lost", "cut", "word", "looks"};
@@ -251,7 +251,7 @@ a_store_that_lost_a_run_is_saved_as_one_state_and_told(void **state)
     struct firn_os_dir *runs = store_writer_dir(&world.tree, "app.firn/runs");
     assert_int_equal(firn_os_dir_list(runs, remove_run, runs, NULL), FIRN_CANCELLED);
     firn_os_dir_close(runs);
-    firn_save_result lost = ws_save(&world);
+    firn_workspace_save_result lost = ws_save(&world);
     assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_STORE, "app.firn"));
     assert_int_equal(lost.removed, 1);
     assert_int_equal(lost.added + lost.changed, 0); /* what is the writer's own is left out */
@@ -291,8 +291,8 @@ a_store_that_a_power_cut_left_is_saved_as_it_recovers(void **state)
 static int
 try_dry(struct ws_world *world, const char *reference)
 {
-    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
-    firn_restore_result result;
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result result;
     options.dry_run = true;
     options.threads = 1;
     return firn_ws_restore(world->ws, reference, &options, &result, &world->err);
@@ -433,7 +433,7 @@ each_save_beside_a_writer_is_a_state(void **state)
     uint64_t behind = 0;
     for (unsigned i = 0; i < SAVES; i++) {
         uint64_t before = atomic_load(&shared->acknowledged);
-        firn_save_result result;
+        firn_workspace_save_result result;
         char reference[24];
         assert_int_equal(ws_try_save(&world, &result), FIRN_OK);
         uint64_t after = atomic_load(&shared->acknowledged);

@@ -106,8 +106,8 @@ a_lock_that_was_saved_is_not_restored_into_a_store(void **state)
     const firn_slice path = firn_str("app.firn/LOCK");
     for (int lacks_log = 0; lacks_log < 2; lacks_log++) {
         struct ws_world world;
-        firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
-        firn_restore_result result;
+        firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+        firn_workspace_restore_result result;
         ws_world_open_memory(&world, 411);
         store_writer_put(&world.tree, "app.firn", 50);
         ws_save(&world);

@@ -281,8 +281,8 @@ what_is_written_after_the_scan_is_not_lost(void **state)
     struct ws_world world;
     struct store_writer writer;
     struct late late = {.writer = &writer};
-    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
-    firn_restore_result result;
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result result;
     ws_world_open_memory(&world, 408);
     world.threads = 1;
     scan_put_text(&world.tree, "a.firn/FIRN", "no store");
@@ -311,8 +311,8 @@ a_log_that_stays_ends_where_it_was_saved(void **state)
     for (unsigned rounds = 1; rounds < 50; rounds += 7) {
         struct ws_world world;
         struct store_writer writer;
-        firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
-        firn_restore_result previewed;
+        firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+        firn_workspace_restore_result previewed;
         ws_world_open_memory(&world, 410);
         store_writer_begin(&world.tree, "app.firn", rounds, &writer);
         ws_save(&world);
@@ -320,7 +320,7 @@ a_log_that_stays_ends_where_it_was_saved(void **state)
         store_writer_end(&writer);
         options.dry_run = true;
         assert_int_equal(firn_ws_restore(world.ws, "1", &options, &previewed, &world.err), FIRN_OK);
-        firn_restore_result result = ws_restore(&world, "1");
+        firn_workspace_restore_result result = ws_restore(&world, "1");
         assert_int_equal(result.changed, previewed.changed);
         assert_int_equal(store_writer_check_at(&world.tree, "app.firn"), rounds);
         undo(&world);
@@ -386,7 +386,7 @@ restore_some(struct history *history, struct test_random *random)
     uint64_t before = history->round;
     stop_writing(history, test_random_below(random, 2) == 0);
     (void)snprintf(reference, sizeof reference, "%llu", (unsigned long long)number);
-    firn_restore_result result = ws_restore(&history->world, reference);
+    firn_workspace_restore_result result = ws_restore(&history->world, reference);
     assert_round(history, history->saved[number - 1]);
     if (result.safety_id[0] != '\0' && test_random_below(random, 3) == 0) {
         undo(&history->world);

@@ -121,7 +121,7 @@ assert_outside_is_untouched(struct rig *rig)
 static bool
 is_pending(struct rig *rig)
 {
-    firn_pending_restore pending;
+    firn_workspace_pending_restore pending;
     assert_int_equal(firn_ws_restore_pending(rig->world.ws, &pending, &rig->world.err), FIRN_OK);
     return pending.is_pending;
 }

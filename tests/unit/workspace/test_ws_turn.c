@@ -20,11 +20,11 @@
 
 static int
 try_turn(struct ws_world *world, const char *session, const char *prompt, bool begins,
-         firn_save_result *out)
+         firn_workspace_save_result *out)
 {
-    firn_save_options options = FIRN_SAVE_OPTIONS_INIT;
-    firn_save_result result;
-    firn_turn turn = {
+    firn_workspace_save_options options = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+    firn_workspace_save_result result;
+    firn_workspace_turn turn = {
         .agent = firn_str("Claude Code"), .session = firn_str(session), .prompt = firn_str(prompt)};
     options.message = firn_str(begins ? "before" : "after");
     options.threads = 1;
@@ -41,12 +41,12 @@ begin(struct ws_world *world, const char *session, const char *prompt)
 }
 
 /* Something changes, and the turn ends. */
-static firn_checkpoint
+static firn_workspace_checkpoint
 end(struct ws_world *world, const char *session, const char *prompt)
 {
     static unsigned n;
     char text[32];
-    firn_save_result result;
+    firn_workspace_save_result result;
     snprintf(text, sizeof text, "content %u", ++n);
     scan_put_text(&world->tree, "file", text);
     assert_int_equal(try_turn(world, session, prompt, false, &result), FIRN_OK);
@@ -55,7 +55,7 @@ end(struct ws_world *world, const char *session, const char *prompt)
 }
 
 static void
-assert_turn(const firn_checkpoint *checkpoint, const char *session, uint64_t number,
+assert_turn(const firn_workspace_checkpoint *checkpoint, const char *session, uint64_t number,
             const char *prompt, const char *message)
 {
     assert_true(firn_slice_equal(checkpoint->turn.agent, firn_str("Claude Code")));
@@ -70,11 +70,11 @@ each_turn_keeps_its_prompt(void **state)
 {
     (void)state;
     struct ws_world world;
-    firn_checkpoint found;
+    firn_workspace_checkpoint found;
     ws_world_open_memory(&world, 1);
     scan_put_text(&world.tree, "file", "first");
     begin(&world, "s", " one\nmore");
-    firn_checkpoint after = end(&world, "s", "");
+    firn_workspace_checkpoint after = end(&world, "s", "");
     assert_turn(&after, "s", 1, " one\nmore", "after: one");
     begin(&world, "s", "two"); /* nothing has changed: no checkpoint, and the prompt is kept */
     after = end(&world, "s", "");
@@ -103,7 +103,7 @@ conversations_are_told_apart(void **state)
     begin(&world, "a", "of a");
     begin(&world, "b", "of b");
     begin(&world, "", "of none");
-    firn_checkpoint after = end(&world, "a", "");
+    firn_workspace_checkpoint after = end(&world, "a", "");
     assert_turn(&after, "a", 1, "of a", "after: of a");
     after = end(&world, "b", "");
     assert_turn(&after, "b", 1, "of b", "after: of b");
@@ -128,7 +128,7 @@ old_conversations_make_room(void **state)
         snprintf(session, sizeof session, "session %u", i);
         begin(&world, session, session);
     }
-    firn_checkpoint after = end(&world, "session 9", "");
+    firn_workspace_checkpoint after = end(&world, "session 9", "");
     assert_turn(&after, "session 9", 0, "", "after");
     after = end(&world, "session 10", "");
     assert_turn(&after, "session 10", 1, "session 10", "after: session 10");
@@ -151,7 +151,7 @@ a_long_prompt_is_cut_between_characters(void **state)
     }
     scan_put_text(&world.tree, "file", "first");
     begin(&world, "s", prompt);
-    firn_checkpoint after = end(&world, "s", "");
+    firn_workspace_checkpoint after = end(&world, "s", "");
     assert_int_equal(after.turn.prompt.size, FIRN_CATALOG_RECORD_PROMPT_SIZE_MAX - 1);
     assert_int_equal(after.message.size, strlen("after: ") + 99);
     assert_memory_equal(after.turn.prompt.data, prompt, after.turn.prompt.size);
@@ -165,9 +165,9 @@ a_turn_without_an_agent_is_refused(void **state)
     (void)state;
     struct ws_world world;
     char name[300];
-    firn_turn turn = {.number = 0};
-    firn_save_options options = FIRN_SAVE_OPTIONS_INIT;
-    firn_save_result result;
+    firn_workspace_turn turn = {.number = 0};
+    firn_workspace_save_options options = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+    firn_workspace_save_result result;
     ws_world_open_memory(&world, 5);
     memset(name, 'n', sizeof name);
     options.turn_begins = true;
@@ -200,14 +200,14 @@ judge_broken(struct ws_world *world, int operation, const struct ws_broken *brok
 {
     ws_assert_check_clean(world);
     if (operation == END && broken->rc == FIRN_OK && !broken->is_cut) {
-        firn_checkpoint latest;
+        firn_workspace_checkpoint latest;
         assert_int_equal(firn_ws_find(world->ws, "latest", &latest, &world->err), FIRN_OK);
         if (latest.number > 1) { /* else the file that is new could not be read */
             assert_turn(&latest, "s", 1, "one", "after: one");
         }
     }
     begin(world, "s", "three");
-    firn_checkpoint after = end(world, "s", "");
+    firn_workspace_checkpoint after = end(world, "s", "");
     assert_true(after.turn.number >= 1 && after.turn.number <= 3);
     assert_turn(&after, "s", after.turn.number, "three", "after: three");
 }

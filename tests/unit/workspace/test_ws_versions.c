@@ -278,8 +278,8 @@ a_base_outlives_its_checkpoint(void **state)
     put_lines(&world, "f", 2, 2000, 0, 0, NULL);
     ws_save(&world);
     gc_delete(&world, "1");
-    firn_gc_result dry = gc_dry_run(&world);
-    firn_gc_result result = gc_run_full(&world);
+    firn_workspace_gc_result dry = gc_dry_run(&world);
+    firn_workspace_gc_result result = gc_run_full(&world);
     assert_int_equal(dry.objects_live, result.objects_live);
     assert_int_equal(kind_of(&world, &first, NULL), FIRN_PACKFILE_BLOB);
     assert_int_equal(kind_of(&world, &second, NULL), FIRN_PACKFILE_DELTA);

@@ -34,8 +34,8 @@ static bool is_by_fanotify; /* what this run is about */
 struct watcher {
     struct ws_world *world;
     struct firn_ws *ws;
-    firn_watch_options options;
-    firn_save_options save;
+    firn_workspace_watch_options options;
+    firn_workspace_save_options save;
     pthread_t thread;
     atomic_bool stops;
     atomic_bool has_started;
@@ -46,7 +46,7 @@ struct watcher {
 };
 
 static void
-on_event(void *ctx, const firn_watch_event *event)
+on_event(void *ctx, const firn_workspace_watch_event *event)
 {
     struct watcher *watcher = ctx;
     if (event->kind == FIRN_WATCH_STARTED) {
@@ -93,8 +93,9 @@ open_ws(struct ws_world *world, const char *store_path)
 static void
 start(struct watcher *watcher, struct ws_world *world, bool only_watch, int64_t quiet_ms)
 {
-    *watcher = (struct watcher){
-        .world = world, .options = FIRN_WATCH_OPTIONS_INIT, .save = FIRN_SAVE_OPTIONS_INIT};
+    *watcher = (struct watcher){.world = world,
+                                .options = FIRN_WORKSPACE_WATCH_OPTIONS_INIT,
+                                .save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT};
     watcher->ws = open_ws(world, world->store_path);
     watcher->save.message = firn_str("watch");
     watcher->save.threads = 2;
@@ -161,11 +162,11 @@ twin_close(struct twin *twin, struct ws_world *world)
 static void
 assert_same_up_to(struct twin *twin, uint64_t file_size_max)
 {
-    firn_save_options options = FIRN_SAVE_OPTIONS_INIT;
-    firn_save_result mine;
-    firn_save_result full;
-    firn_status_options status_options = FIRN_STATUS_OPTIONS_INIT;
-    firn_status_result status;
+    firn_workspace_save_options options = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+    firn_workspace_save_result mine;
+    firn_workspace_save_result full;
+    firn_workspace_status_options status_options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
+    firn_workspace_status_result status;
     firn_error err;
     options.threads = 2;
     options.file_size_max = file_size_max;
@@ -193,8 +194,8 @@ assert_same(struct twin *twin)
 static bool
 is_watched(struct ws_world *world)
 {
-    firn_status_options options = FIRN_STATUS_OPTIONS_INIT;
-    firn_status_result status;
+    firn_workspace_status_options options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
+    firn_workspace_status_result status;
     TEST_OK(firn_ws_status(world->ws, &options, NULL, NULL, &status, &world->err), &world->err);
     return status.is_watched;
 }
@@ -345,8 +346,8 @@ another_directory_that_goes_on_with_the_checkpoints_is_not_watched(void **state)
     struct scan_world copy;
     struct firn_ws *ws;
     char path[512];
-    firn_save_options options = FIRN_SAVE_OPTIONS_INIT;
-    firn_save_result result;
+    firn_workspace_save_options options = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+    firn_workspace_save_result result;
     firn_error err;
     ws_world_open_disk(&world);
     scan_put_text(&world.tree, "a/file", "text");
@@ -426,7 +427,7 @@ an_answer_that_is_too_long_names_nothing_but_can_be_read(void **state)
 static uint64_t
 newest(struct ws_world *world, bool *out_is_by_watch)
 {
-    firn_checkpoint checkpoint;
+    firn_workspace_checkpoint checkpoint;
     firn_error err;
     TEST_OK(firn_ws_find(world->ws, "latest", &checkpoint, &err), &err);
     *out_is_by_watch =
@@ -497,7 +498,7 @@ work_in_a_directory_that_is_new_is_no_quiet(void **state)
     const int64_t quiet_ms = 400;
     struct ws_world world;
     struct watcher watcher;
-    firn_checkpoint checkpoint;
+    firn_workspace_checkpoint checkpoint;
     firn_error err;
     uint64_t count = 0;
     bool is_by_watch;
@@ -529,8 +530,9 @@ it_saves_what_is_never_quiet(void **state)
     bool is_by_watch;
     ws_world_open_disk(&world);
     scan_put_text(&world.tree, "file0", "");
-    watcher = (struct watcher){
-        .world = &world, .options = FIRN_WATCH_OPTIONS_INIT, .save = FIRN_SAVE_OPTIONS_INIT};
+    watcher = (struct watcher){.world = &world,
+                               .options = FIRN_WORKSPACE_WATCH_OPTIONS_INIT,
+                               .save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT};
     watcher.ws = open_ws(&world, world.store_path);
     watcher.options.save = &watcher.save;
     watcher.options.quiet_ms = 3600000;
@@ -561,7 +563,7 @@ there_is_one_watch_at_a_time(void **state)
     (void)state;
     struct ws_world world;
     struct watcher watcher;
-    firn_watch_info info;
+    firn_workspace_watch_info info;
     firn_error err;
     ws_world_open_disk(&world);
     scan_put_text(&world.tree, "dir/file", "text");
@@ -624,8 +626,8 @@ nothing_is_watched_in_a_simulation(void **state)
 {
     (void)state;
     struct ws_world world;
-    firn_watch_options options = FIRN_WATCH_OPTIONS_INIT;
-    firn_save_options save = FIRN_SAVE_OPTIONS_INIT;
+    firn_workspace_watch_options options = FIRN_WORKSPACE_WATCH_OPTIONS_INIT;
+    firn_workspace_save_options save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
     firn_error err;
     ws_world_open_memory(&world, 3);
     options.save = &save;

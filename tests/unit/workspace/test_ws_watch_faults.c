@@ -120,8 +120,8 @@ finish(struct ws_world *world, struct link *link)
 static firn_hash
 root_of_full_save(struct ws_world *world)
 {
-    firn_save_options options = FIRN_SAVE_OPTIONS_INIT;
-    firn_save_result result;
+    firn_workspace_save_options options = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+    firn_workspace_save_result result;
     const struct firn_watch_link *watch = world->ws->watch;
     options.full = true;
     options.threads = 1;
@@ -134,7 +134,7 @@ root_of_full_save(struct ws_world *world)
 static void
 assert_next_save_is_right(struct ws_world *world)
 {
-    firn_save_result result = ws_save(world);
+    firn_workspace_save_result result = ws_save(world);
     firn_hash root = root_of_full_save(world);
     assert_memory_equal(result.checkpoint.root.bytes, root.bytes, sizeof root.bytes);
     assert_int_equal(result.checkpoint.files, 5);
@@ -151,7 +151,7 @@ only_what_has_changed_is_visited(void **state)
     change(&link, &world, "a/b", "changed");
     /* Where no event came nobody looks: that is what a watch is for. */
     scan_put_text(&world.tree, "c/d/e/file", "nobody was told");
-    firn_save_result before = ws_save(&world);
+    firn_workspace_save_result before = ws_save(&world);
     assert_int_equal(before.changed, 1);
     assert_int_equal(before.checkpoint.files, 5);
     assert_int_equal(before.checkpoint.directories, 5);
@@ -184,8 +184,8 @@ assert_next_saves_are_full(struct ws_world *world)
 static void
 look_at_all(struct ws_world *world)
 {
-    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
-    firn_restore_result result;
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result result;
     const firn_slice unchanged = firn_str("c/d");
     options.paths = &unchanged;
     options.path_count = 1;

@@ -142,9 +142,9 @@ static void
 assert_next_save_is_right(struct bench *bench)
 {
     struct ws_world *world = &bench->world;
-    firn_save_options options = FIRN_SAVE_OPTIONS_INIT;
-    firn_save_result full;
-    firn_save_result result = ws_save(world);
+    firn_workspace_save_options options = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+    firn_workspace_save_result full;
+    firn_workspace_save_result result = ws_save(world);
     options.full = true;
     options.threads = 1;
     world->ws->watch = NULL;

@@ -105,7 +105,7 @@ void
 ws_model_save(struct ws_model *model)
 {
     char *dump = ws_dump(&model->world);
-    firn_save_result result = ws_save(&model->world);
+    firn_workspace_save_result result = ws_save(&model->world);
     assert_int_equal(result.checkpoint.number, model->count + 1);
     assert_int_equal(result.checkpoint.skipped, 0);
     const char *previous = model->count == 0 ? "" : model->checkpoints[ws_model_latest(model)].dump;

@@ -43,9 +43,9 @@ static void
 find_way_out(struct ws_model *other, const char *reference, const char *before, const char *wanted)
 {
     struct ws_world *world = &other->world;
-    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
-    firn_restore_result result;
-    firn_pending_restore pending;
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result result;
+    firn_workspace_pending_restore pending;
     bool is_edited = ws_model_below(other, 3) == 0;
     enum way_out way = (enum way_out)ws_model_below(other, WAYS_OUT);
     options.threads = world->threads;
@@ -99,7 +99,7 @@ ws_model_cut(struct ws_model *model)
     const char *wanted = model->checkpoints[index].dump;
     if (is_save) {
         assert_string_equal(now, before);
-        firn_checkpoint newest;
+        firn_workspace_checkpoint newest;
         ws_model_must(&other, firn_ws_find(other.world.ws, "latest", &newest, &other.world.err));
         assert_true(newest.number == model->count + 1 ||
                     (rc != FIRN_OK && newest.number == ws_model_latest(model) + 1));

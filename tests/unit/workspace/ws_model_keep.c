@@ -37,7 +37,7 @@ struct expiring {
 };
 
 static int
-meet_expired(void *ctx, const firn_checkpoint *checkpoint)
+meet_expired(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     struct expiring *expiring = ctx;
     struct ws_model *model = expiring->model;
@@ -64,7 +64,7 @@ void
 ws_model_keep(struct ws_model *model)
 {
     struct expiring expiring = {.model = model, .last = 1 + ws_model_below(model, 6)};
-    firn_expire_options options = FIRN_EXPIRE_OPTIONS_INIT;
+    firn_workspace_expire_options options = FIRN_WORKSPACE_EXPIRE_OPTIONS_INIT;
     char policy[32];
     size_t index = ws_model_pick(model);
     if (ws_model_below(model, 2) == 0) {
@@ -89,7 +89,7 @@ ws_model_delete_one(struct ws_model *model)
     const char *reference = text;
     size_t index = ws_model_pick(model);
     ws_model_reference_of(index, text, sizeof text);
-    const firn_delete_options options = FIRN_DELETE_OPTIONS_INIT;
+    const firn_workspace_delete_options options = FIRN_WORKSPACE_DELETE_OPTIONS_INIT;
     struct firn_ws *ws = model->world.ws;
     char *before = ws_dump(&model->world);
     if (model->checkpoints[index].is_pinned) {
@@ -101,7 +101,7 @@ ws_model_delete_one(struct ws_model *model)
     ws_model_must(model,
                   firn_reclaim_delete(ws, &reference, 1, &options, NULL, NULL, &model->world.err));
     ws_model_forget_dump(model, index);
-    firn_checkpoint found;
+    firn_workspace_checkpoint found;
     assert_int_equal(firn_ws_find(ws, reference, &found, &model->world.err), FIRN_NOT_FOUND);
     ws_assert_dump(&model->world, before);
     free(before);
@@ -113,7 +113,7 @@ void
 ws_model_collect(struct ws_model *model)
 {
     const int64_t week_and_more_ns = INT64_C(8) * 24 * 3600 * 1000 * 1000 * 1000;
-    firn_gc_result result;
+    firn_workspace_gc_result result;
     struct ws_world *world = &model->world;
     struct firn_os *os = world->tree.os;
     uint64_t way = ws_model_below(model, 6);
@@ -146,8 +146,8 @@ assert_forgotten(struct ws_model *other, const char *part)
     static const char *const loose[] = {"link="};
     for (size_t i = 0; i < other->count; i++) {
         char reference[32];
-        firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
-        firn_restore_result result;
+        firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+        firn_workspace_restore_result result;
         struct scan_world elsewhere = {.os = other->world.tree.os};
         if (other->checkpoints[i].dump == NULL) {
             continue;
@@ -179,8 +179,8 @@ assert_forgotten(struct ws_model *other, const char *part)
 static int
 forget_path(struct ws_model *other, const char *path)
 {
-    firn_forget_options options = FIRN_FORGET_OPTIONS_INIT;
-    firn_forget_result result;
+    firn_workspace_forget_options options = FIRN_WORKSPACE_FORGET_OPTIONS_INIT;
+    firn_workspace_forget_result result;
     firn_slice slice = firn_str(path);
     options.paths = &slice;
     options.path_count = 1;
@@ -231,10 +231,10 @@ struct repairing {
 };
 
 static void
-meet_repaired(void *ctx, const firn_repair_checkpoint *found)
+meet_repaired(void *ctx, const firn_workspace_repair_checkpoint *found)
 {
     struct repairing *repairing = ctx;
-    const firn_checkpoint *checkpoint = found->checkpoint;
+    const firn_workspace_checkpoint *checkpoint = found->checkpoint;
     if (!checkpoint->is_safety && checkpoint->number - 1 < repairing->model->count) {
         repairing->must_be_there[checkpoint->number - 1] =
             found->state == FIRN_REPAIR_INTACT && !found->was_found;
@@ -328,8 +328,8 @@ void
 ws_model_repair(struct ws_model *model)
 {
     struct ws_model other = *model;
-    firn_repair_options options = FIRN_REPAIR_OPTIONS_INIT;
-    firn_repair_result result;
+    firn_workspace_repair_options options = FIRN_WORKSPACE_REPAIR_OPTIONS_INIT;
+    firn_workspace_repair_result result;
     struct repairing repairing = {.model = model,
                                   .must_be_there = calloc(model->count, sizeof(bool))};
     assert_non_null(repairing.must_be_there);
@@ -346,7 +346,7 @@ ws_model_repair(struct ws_model *model)
     ws_assert_check_clean(&other.world);
     for (size_t i = 0; i < model->count; i++) {
         char reference[32];
-        firn_checkpoint found;
+        firn_workspace_checkpoint found;
         if (model->checkpoints[i].dump == NULL) {
             continue;
         }

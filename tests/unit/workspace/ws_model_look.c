@@ -26,8 +26,8 @@ ws_model_status(struct ws_model *model)
     size_t index = ws_model_pick(model);
     ws_model_reference_of(index, reference, sizeof reference);
     char *now = ws_dump(&model->world);
-    firn_status_options options = FIRN_STATUS_OPTIONS_INIT;
-    firn_status_result result;
+    firn_workspace_status_options options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
+    firn_workspace_status_result result;
     options.reference = reference;
     options.threads = model->world.threads;
     uint64_t calls_before = ws_model_calls(model);
@@ -48,7 +48,7 @@ struct listing {
 };
 
 static int
-count_checkpoint(void *ctx, const firn_checkpoint *checkpoint)
+count_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     struct listing *listing = ctx;
     while (listing->next > 0 && listing->model->checkpoints[listing->next - 1].dump == NULL) {
@@ -76,7 +76,7 @@ print_escaped(FILE *out, firn_slice bytes)
 /* The same fields in the same form as in the text of a tree, but for attributes, which are not
  * told. */
 static int
-print_entry(void *ctx, const firn_entry_info *entry)
+print_entry(void *ctx, const firn_workspace_entry *entry)
 {
     FILE *out = ctx;
     static const int kinds[] = {
@@ -100,7 +100,7 @@ void
 ws_model_look(struct ws_model *model)
 {
     uint64_t calls_before = ws_model_calls(model);
-    firn_list_options options = FIRN_LIST_OPTIONS_INIT;
+    firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     struct listing listing = {.model = model, .next = model->count};
     ws_model_must(model, firn_ws_list(model->world.ws, &options, count_checkpoint, &listing,
                                       &model->world.err));
@@ -110,7 +110,7 @@ ws_model_look(struct ws_model *model)
     char reference[32];
     size_t index = ws_model_pick(model);
     ws_model_reference_of(index, reference, sizeof reference);
-    firn_checkpoint found;
+    firn_workspace_checkpoint found;
     ws_model_must(model, firn_ws_find(model->world.ws, reference, &found, &model->world.err));
     assert_int_equal(found.number, index + 1);
     assert_int_equal(found.files, model->checkpoints[index].root_files);
@@ -141,8 +141,8 @@ ws_model_diff(struct ws_model *model)
     size_t from = ws_model_pick(model);
     size_t to = ws_model_pick(model);
     bool is_disk = ws_model_below(model, 2) == 0;
-    firn_diff_options options = FIRN_DIFF_OPTIONS_INIT;
-    firn_diff_result result;
+    firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
+    firn_workspace_diff_result result;
     ws_model_reference_of(from, before, sizeof before);
     ws_model_reference_of(to, after, sizeof after);
     options.before = before;

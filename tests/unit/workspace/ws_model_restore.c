@@ -18,7 +18,7 @@
 #include "ws_reverting.h"
 
 static void
-assert_counts(const firn_restore_result *result, const char *before, const char *after)
+assert_counts(const firn_workspace_restore_result *result, const char *before, const char *after)
 {
     struct ws_edit_counts counts = ws_edit_compare(before, after);
     assert_int_equal(result->added, counts.added);
@@ -43,9 +43,9 @@ remember_safety(struct ws_model *model, const char *safety_id, char *before, cha
 }
 
 static void
-dry_run(struct ws_model *model, const char *reference, firn_restore_result *out)
+dry_run(struct ws_model *model, const char *reference, firn_workspace_restore_result *out)
 {
-    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
     options.dry_run = true;
     options.threads = model->world.threads;
     uint64_t calls_before = ws_model_calls(model);
@@ -62,11 +62,11 @@ ws_model_restore(struct ws_model *model)
     const char *wanted = model->checkpoints[index].dump;
     ws_model_reference_of(index, reference, sizeof reference);
     char *before = ws_dump(&model->world);
-    firn_restore_result dry;
+    firn_workspace_restore_result dry;
     dry_run(model, reference, &dry);
     ws_assert_dump(&model->world, before);
     assert_counts(&dry, before, wanted);
-    firn_restore_result result = ws_restore(&model->world, reference);
+    firn_workspace_restore_result result = ws_restore(&model->world, reference);
     assert_counts(&result, before, wanted);
     assert_int_equal(result.incomplete, 0);
     ws_assert_dump(&model->world, wanted);
@@ -121,7 +121,7 @@ assert_same_part(const char *found, const char *wanted, const char *path, bool i
 void
 ws_model_undo(struct ws_model *model)
 {
-    firn_restore_result result;
+    firn_workspace_restore_result result;
     if (model->safety == NULL) {
         assert_int_equal(ws_try_undo(&model->world, &result), FIRN_NOT_FOUND);
         return;
@@ -180,9 +180,9 @@ ws_model_restore_part(struct ws_model *model)
     const char *wanted = model->checkpoints[index].dump;
     ws_model_reference_of(index, reference, sizeof reference);
     firn_slice slice = firn_str(path);
-    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
-    firn_restore_result dry;
-    firn_restore_result result;
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result dry;
+    firn_workspace_restore_result result;
     options.paths = &slice;
     options.path_count = 1;
     options.threads = model->world.threads;
@@ -218,8 +218,8 @@ ws_model_restore_elsewhere(struct ws_model *model)
     ws_model_reference_of(index, reference, sizeof reference);
     snprintf(target, sizeof target, "%s.elsewhere", model->world.root_path);
     char *before = ws_dump(&model->world);
-    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
-    firn_restore_result result;
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result result;
     options.to_dir = target;
     options.threads = model->world.threads;
     ws_model_must(
@@ -278,7 +278,7 @@ ws_model_revert(struct ws_model *model)
     bool is_newer = ws_model_below(model, 2) == 0;
     if (is_newer) {
         char *before = ws_dump(&model->world);
-        firn_restore_result result = ws_restore(&model->world, newer);
+        firn_workspace_restore_result result = ws_restore(&model->world, newer);
         remember_safety(model, result.safety_id, before, NULL);
     }
     char *before = ws_dump(&model->world);

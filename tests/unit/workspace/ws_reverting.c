@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 static int
-on_conflict(void *ctx, const firn_revert_conflict *conflict)
+on_conflict(void *ctx, const firn_workspace_revert_conflict *conflict)
 {
     struct ws_reverting *reverting = ctx;
     size_t size = strlen(reverting->conflicts);
@@ -27,7 +27,7 @@ on_conflict(void *ctx, const firn_revert_conflict *conflict)
 }
 
 static int
-on_change(void *ctx, const firn_change *change)
+on_change(void *ctx, const firn_workspace_change *change)
 {
     struct ws_reverting *reverting = ctx;
     (void)change;
@@ -40,7 +40,7 @@ ws_try_revert(struct ws_world *world, const char *before, const char *after, boo
               struct ws_reverting *out)
 {
     struct ws_reverting ignored;
-    firn_revert_options options = FIRN_REVERT_OPTIONS_INIT;
+    firn_workspace_revert_options options = FIRN_WORKSPACE_REVERT_OPTIONS_INIT;
     out = out == NULL ? &ignored : out;
     memset(out, 0, sizeof *out);
     options.before = before;
@@ -53,7 +53,7 @@ ws_try_revert(struct ws_world *world, const char *before, const char *after, boo
     return firn_ws_revert(world->ws, &options, &out->result, &world->err);
 }
 
-firn_revert_result
+firn_workspace_revert_result
 ws_revert(struct ws_world *world, const char *after)
 {
     struct ws_reverting reverting;
@@ -65,7 +65,7 @@ ws_revert(struct ws_world *world, const char *after)
 }
 
 static int
-count_checkpoint(void *ctx, const firn_checkpoint *checkpoint)
+count_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     (void)checkpoint;
     ++*(uint64_t *)ctx;
@@ -76,7 +76,7 @@ static uint64_t
 checkpoints(struct ws_world *world)
 {
     uint64_t count = 0;
-    firn_list_options options = FIRN_LIST_OPTIONS_INIT;
+    firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     options.include_safety = true;
     assert_int_equal(firn_ws_list(world->ws, &options, count_checkpoint, &count, &world->err),
                      FIRN_OK);

@@ -156,10 +156,10 @@ ws_watch_link_of(struct firn_watch_set *set)
 }
 
 int
-ws_try_save(struct ws_world *world, firn_save_result *out)
+ws_try_save(struct ws_world *world, firn_workspace_save_result *out)
 {
-    firn_save_options options = FIRN_SAVE_OPTIONS_INIT;
-    firn_save_result result;
+    firn_workspace_save_options options = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+    firn_workspace_save_result result;
     options.marks_told = true;
     options.threads = world->threads;
     options.callbacks = callbacks(world);
@@ -167,10 +167,10 @@ ws_try_save(struct ws_world *world, firn_save_result *out)
 }
 
 int
-ws_try_restore(struct ws_world *world, const char *reference, firn_restore_result *out)
+ws_try_restore(struct ws_world *world, const char *reference, firn_workspace_restore_result *out)
 {
-    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
-    firn_restore_result result;
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result result;
     options.threads = world->threads;
     options.callbacks = callbacks(world);
     return firn_ws_restore(world->ws, reference, &options, out == NULL ? &result : out,
@@ -178,10 +178,10 @@ ws_try_restore(struct ws_world *world, const char *reference, firn_restore_resul
 }
 
 int
-ws_try_undo(struct ws_world *world, firn_restore_result *out)
+ws_try_undo(struct ws_world *world, firn_workspace_restore_result *out)
 {
-    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
-    firn_restore_result result;
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result result;
     options.threads = world->threads;
     options.callbacks = callbacks(world);
     return firn_ws_restore_undo(world->ws, &options, out == NULL ? &result : out, &world->err);
@@ -197,18 +197,18 @@ ws_try_check(struct ws_world *world, firn_workspace_check_result *out)
     return firn_repair_check(world->ws, &options, out == NULL ? &result : out, &world->err);
 }
 
-firn_save_result
+firn_workspace_save_result
 ws_save(struct ws_world *world)
 {
-    firn_save_result result;
+    firn_workspace_save_result result;
     check(ws_try_save(world, &result), &world->err);
     return result;
 }
 
-firn_restore_result
+firn_workspace_restore_result
 ws_restore(struct ws_world *world, const char *reference)
 {
-    firn_restore_result result;
+    firn_workspace_restore_result result;
     check(ws_try_restore(world, reference, &result), &world->err);
     return result;
 }
@@ -250,7 +250,7 @@ struct search {
 };
 
 static int
-search_entry(void *ctx, const firn_entry_info *entry)
+search_entry(void *ctx, const firn_workspace_entry *entry)
 {
     struct search *search = ctx;
     search->is_found =
@@ -266,7 +266,7 @@ struct all {
 };
 
 static int
-keep_id(void *ctx, const firn_checkpoint *checkpoint)
+keep_id(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     struct all *all = ctx;
     if (all->count < IDS_MAX) {
@@ -286,7 +286,7 @@ ws_is_kept(struct ws_world *world, const char *now, const char *content)
         return true;
     }
     struct all all = {0};
-    firn_list_options options = FIRN_LIST_OPTIONS_INIT;
+    firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     options.include_safety = true;
     check(firn_ws_list(world->ws, &options, keep_id, &all, &world->err), &world->err);
     for (size_t i = 0; i < all.count; i++) {

@@ -38,14 +38,15 @@ void ws_world_move(struct ws_world *world, const char *to);
 struct firn_watch_link ws_watch_link_of(struct firn_watch_set *set);
 
 /* Return what the operation returns; world->err and world->notices tell more. out may be NULL. */
-int ws_try_save(struct ws_world *world, firn_save_result *out);
-int ws_try_restore(struct ws_world *world, const char *reference, firn_restore_result *out);
-int ws_try_undo(struct ws_world *world, firn_restore_result *out);
+int ws_try_save(struct ws_world *world, firn_workspace_save_result *out);
+int ws_try_restore(struct ws_world *world, const char *reference,
+                   firn_workspace_restore_result *out);
+int ws_try_undo(struct ws_world *world, firn_workspace_restore_result *out);
 int ws_try_check(struct ws_world *world, firn_workspace_check_result *out);
 
 /* Must succeed. */
-firn_save_result ws_save(struct ws_world *world);
-firn_restore_result ws_restore(struct ws_world *world, const char *reference);
+firn_workspace_save_result ws_save(struct ws_world *world);
+firn_workspace_restore_result ws_restore(struct ws_world *world, const char *reference);
 /* The whole tree as text. The caller frees it. */
 char *ws_dump(struct ws_world *world);
 /* Whether these characters stand in it. */
