@@ -183,16 +183,12 @@ reserve_level(struct firn_difference_forget *forget, firn_error *err)
         return firn_error_set(err, FIRN_CORRUPT, "directories lie more than %d deep",
                               FIRN_TREE_DEPTH_MAX);
     }
-    if (forget->depth < forget->capacity) {
-        return FIRN_OK;
-    }
-    size_t capacity = forget->capacity == 0 ? 16 : forget->capacity * 2;
-    struct level *levels = firn_resize_array(forget->levels, capacity, sizeof *levels);
+    struct level *levels =
+        firn_grow_array(forget->levels, &forget->capacity, forget->depth + 1, sizeof *levels, 16);
     if (levels == NULL) {
         return firn_error_no_memory(err, "a walk through trees");
     }
     forget->levels = levels;
-    forget->capacity = capacity;
     return FIRN_OK;
 }
 

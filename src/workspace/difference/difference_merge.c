@@ -561,16 +561,12 @@ reserve_level(struct merge *merge, firn_error *err)
         return firn_error_set(err, FIRN_CORRUPT, "directories lie more than %d deep",
                               FIRN_TREE_DEPTH_MAX);
     }
-    if (merge->depth < merge->capacity) {
-        return FIRN_OK;
-    }
-    size_t capacity = merge->capacity == 0 ? 16 : merge->capacity * 2;
-    struct level *levels = firn_resize_array(merge->levels, capacity, sizeof *levels);
+    struct level *levels =
+        firn_grow_array(merge->levels, &merge->capacity, merge->depth + 1, sizeof *levels, 16);
     if (levels == NULL) {
         return firn_error_no_memory(err, "merging trees");
     }
     merge->levels = levels;
-    merge->capacity = capacity;
     return FIRN_OK;
 }
 

@@ -21,6 +21,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/sort.h"
 #include "codec/hex.h"
 #include "objects/objects_internal.h"
 #include "pack/packfile_cells.h"
@@ -190,18 +191,10 @@ firn_objects_close(struct firn_objects *objects)
 struct firn_objects_pack *
 firn_objects_pack_of(struct firn_objects *objects, uint32_t number)
 {
-    size_t low = 0;
-    size_t high = objects->pack_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (objects->packs[middle].entry.number < number) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    if (low < objects->pack_count && objects->packs[low].entry.number == number) {
-        return &objects->packs[low];
+    size_t at;
+    FIRN_SORT_SEARCH(at, objects->pack_count, objects->packs[at].entry.number < number);
+    if (at < objects->pack_count && objects->packs[at].entry.number == number) {
+        return &objects->packs[at];
     }
     return NULL;
 }

@@ -32,6 +32,7 @@
 #include "base/mem.h"
 #include "base/reader.h"
 #include "base/slice.h"
+#include "base/sort.h"
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
 #include "pack/packfile_internal.h"
@@ -344,43 +345,29 @@ list_has(const struct firn_packfile_format_frame *frame, const firn_hash *hash,
 static bool
 choose_page(const struct firn_packfile *pack, const firn_hash *hash, uint32_t *out)
 {
-    uint32_t low = 0;
-    uint32_t high = pack->page_count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (memcmp(pack->fences[middle].first.bytes, hash->bytes, sizeof hash->bytes) <= 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    DCHECK(low == pack->page_count ||
-           memcmp(pack->fences[low].first.bytes, hash->bytes, sizeof hash->bytes) > 0);
-    *out = low - 1;
-    return low > 0;
+    size_t above;
+    FIRN_SORT_SEARCH(above, pack->page_count,
+                     memcmp(pack->fences[above].first.bytes, hash->bytes, sizeof hash->bytes) <= 0);
+    DCHECK(above == pack->page_count ||
+           memcmp(pack->fences[above].first.bytes, hash->bytes, sizeof hash->bytes) > 0);
+    *out = (uint32_t)above - 1;
+    return above > 0;
 }
 
 static bool
 search_page(firn_slice page, const firn_hash *hash, struct firn_packfile_format_entry *out)
 {
     DCHECK(page.size % ENTRY_SIZE == 0);
-    size_t low = 0;
-    size_t high = page.size / ENTRY_SIZE;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        const uint8_t *entry = page.data + middle * ENTRY_SIZE;
-        int order = memcmp(entry, hash->bytes, sizeof hash->bytes);
-        if (order == 0) {
-            firn_packfile_format_decode_entry(entry, out);
-            return true;
-        }
-        if (order < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
+    const size_t count = page.size / ENTRY_SIZE;
+    size_t at;
+    FIRN_SORT_SEARCH(at, count,
+                     memcmp(page.data + at * ENTRY_SIZE, hash->bytes, sizeof hash->bytes) < 0);
+    const uint8_t *entry = page.data + at * ENTRY_SIZE;
+    if (at == count || memcmp(entry, hash->bytes, sizeof hash->bytes) != 0) {
+        return false;
     }
-    return false;
+    firn_packfile_format_decode_entry(entry, out);
+    return true;
 }
 
 int

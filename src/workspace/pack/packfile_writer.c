@@ -33,6 +33,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "base/sort.h"
 #include "os/os_process.h"
 #include "pack/packfile.h"
 #include "pack/packfile_format.h"
@@ -151,23 +152,13 @@ static const struct firn_packfile_writer_record *
 find_sorted(const struct firn_packfile_writer *writer, const firn_hash *hash)
 {
     DCHECK(writer->is_finished);
-    size_t low = 0;
-    size_t high = writer->objects.count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        const struct firn_packfile_writer_record *record =
-            firn_hash_map_at(&writer->objects, middle);
-        int order = memcmp(record->hash.bytes, hash->bytes, sizeof hash->bytes);
-        if (order == 0) {
-            return record;
-        }
-        if (order < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return NULL;
+    const size_t count = writer->objects.count;
+    const struct firn_packfile_writer_record *records =
+        count == 0 ? NULL : firn_hash_map_at(&writer->objects, 0);
+    size_t at;
+    FIRN_SORT_SEARCH(at, count,
+                     memcmp(records[at].hash.bytes, hash->bytes, sizeof hash->bytes) < 0);
+    return at < count && firn_hash_equal(&records[at].hash, hash) ? &records[at] : NULL;
 }
 
 static const struct firn_packfile_writer_record *

@@ -65,17 +65,10 @@ count_checkpoint(void *ctx, firn_slice bytes, const struct firn_catalog_record *
 static int
 make_room(struct firn_place_roots *roots)
 {
-    if (roots->count < roots->capacity) {
-        return FIRN_OK;
-    }
-    size_t capacity = roots->capacity == 0 ? CAPACITY_MIN : 2 * roots->capacity;
-    struct firn_place_roots_root *items = firn_resize_array(roots->items, capacity, sizeof *items);
-    if (items == NULL) {
-        return FIRN_NO_MEMORY;
-    }
-    roots->items = items;
-    roots->capacity = capacity;
-    return FIRN_OK;
+    struct firn_place_roots_root *items = firn_grow_array(
+        roots->items, &roots->capacity, roots->count + 1, sizeof *items, CAPACITY_MIN);
+    roots->items = items != NULL ? items : roots->items;
+    return items != NULL ? FIRN_OK : FIRN_NO_MEMORY;
 }
 
 static int

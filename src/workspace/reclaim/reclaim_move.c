@@ -415,17 +415,11 @@ static size_t
 first_of(const struct firn_reclaim_versions *versions, const firn_hash *base)
 {
     DCHECK(versions->by_base != NULL);
-    size_t low = 0;
-    size_t high = versions->map.count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (memcmp(versions->by_base[middle]->base.bytes, base->bytes, sizeof base->bytes) < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
+    size_t at;
+    FIRN_SORT_SEARCH(at, versions->map.count,
+                     memcmp(versions->by_base[at]->base.bytes, base->bytes, sizeof base->bytes) <
+                         0);
+    return at;
 }
 
 /* Whether something was noted that leans on the object. */

@@ -45,6 +45,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/sort.h"
 #include "reclaim/reclaim_internal.h"
 
 enum { SMALL_PACK_BYTES = 16 << 20, BATCH_SIZE = 1 << 20 };
@@ -93,17 +94,9 @@ list_packs(struct firn_reclaim *gc, firn_error *err)
 static struct firn_reclaim_pack *
 find_pack(struct firn_reclaim *gc, uint32_t number)
 {
-    size_t low = 0;
-    size_t high = gc->pack_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (gc->packs[middle].number < number) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < gc->pack_count && gc->packs[low].number == number ? &gc->packs[low] : NULL;
+    size_t at;
+    FIRN_SORT_SEARCH(at, gc->pack_count, gc->packs[at].number < number);
+    return at < gc->pack_count && gc->packs[at].number == number ? &gc->packs[at] : NULL;
 }
 
 /* Calls visit for each entry of the index with its number in the table; the index is what it was

@@ -149,17 +149,9 @@ firn_rules_walk_files_deinit(struct firn_rules_walk_files *files)
 static size_t
 find_stored(const struct firn_ignore_rules_set *set, firn_slice path)
 {
-    size_t low = 0;
-    size_t high = set->file_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (firn_slice_compare(set->files[middle].dir, path) < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
+    size_t at;
+    FIRN_SORT_SEARCH(at, set->file_count, firn_slice_compare(set->files[at].dir, path) < 0);
+    return at;
 }
 
 /* A set's files in one directory: by kind - 1, content.data NULL where there is none. */

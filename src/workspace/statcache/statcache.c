@@ -702,17 +702,9 @@ struct part_set {
 static bool
 has_part(const struct part_set *set, const struct firn_statcache_part *part)
 {
-    size_t low = 0;
-    for (size_t high = set->count; low < high;) {
-        size_t middle = low + (high - low) / 2;
-        int order = compare_digests(&set->items[middle], part);
-        if (order == 0) {
-            return true;
-        }
-        low = order < 0 ? middle + 1 : low;
-        high = order < 0 ? high : middle;
-    }
-    return false;
+    size_t at;
+    FIRN_SORT_SEARCH(at, set->count, compare_digests(&set->items[at], part) < 0);
+    return at < set->count && compare_digests(&set->items[at], part) == 0;
 }
 
 static int
