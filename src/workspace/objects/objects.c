@@ -199,6 +199,43 @@ firn_objects_pack_of(struct firn_objects *objects, uint32_t number)
     return NULL;
 }
 
+size_t
+firn_objects_pack_count(const struct firn_objects *objects)
+{
+    return objects->pack_count;
+}
+
+const struct firn_objects_index_pack *
+firn_objects_pack_at(const struct firn_objects *objects, size_t i)
+{
+    DCHECK(i < objects->pack_count);
+    return &objects->packs[i].entry;
+}
+
+bool
+firn_objects_pack_is_listed(struct firn_objects *objects, uint32_t number)
+{
+    return firn_objects_pack_of(objects, number) != NULL ||
+           firn_objects_retire_has(objects, number);
+}
+
+uint64_t
+firn_objects_retired_bytes(const struct firn_objects *objects)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < objects->retired_count; i++) {
+        const struct firn_objects_index_pack *pack = &objects->retired[i];
+        bytes += pack->state == FIRN_OBJECTS_INDEX_PACK_RETIRED ? pack->size_bytes : 0;
+    }
+    return bytes;
+}
+
+struct firn_db_keyspace *
+firn_objects_index(const struct firn_objects *objects)
+{
+    return objects->index;
+}
+
 /* Closes the unused file that was used longest ago, if too many are open. */
 static struct firn_packfile *
 take_surplus_locked(struct firn_objects *objects)
@@ -297,6 +334,13 @@ firn_objects_is_present(struct firn_objects *objects, struct firn_objects_pack *
         }
     }
     return rc;
+}
+
+int
+firn_objects_pack_is_present(struct firn_objects *objects, size_t i, bool *out, firn_error *err)
+{
+    DCHECK(i < objects->pack_count);
+    return firn_objects_is_present(objects, &objects->packs[i], out, err);
 }
 
 int

@@ -319,4 +319,26 @@ FIRN_MUST_CHECK int firn_objects_index_decode_pack(firn_slice key, firn_slice va
 /* "00000042.pack" */
 void firn_objects_index_pack_name(uint32_t number, char *out);
 
+/* ---- the packs of the store, for those who collect, check and repair: one thread ---- */
+
+size_t firn_objects_pack_count(const struct firn_objects *objects);
+/* The i-th pack in use, by ascending numbers; borrowed until the list changes. */
+const struct firn_objects_index_pack *firn_objects_pack_at(const struct firn_objects *objects,
+                                                           size_t i);
+/* Whether its file was there, with the right size, when it was first asked for. */
+FIRN_MUST_CHECK int firn_objects_pack_is_present(struct firn_objects *objects, size_t i, bool *out,
+                                                 firn_error *err);
+/* Whether the list has a pack of that number, in use or not. */
+bool firn_objects_pack_is_listed(struct firn_objects *objects, uint32_t number);
+/* What the files of packs that are not in use any more take. */
+uint64_t firn_objects_retired_bytes(const struct firn_objects *objects);
+/* The index of objects; NULL where the store has none. */
+struct firn_db_keyspace *firn_objects_index(const struct firn_objects *objects);
+/* Opens (or finds open) a pack's file and keeps it open until release. */
+FIRN_MUST_CHECK int firn_objects_acquire(struct firn_objects *objects, uint32_t number,
+                                         struct firn_packfile **out, firn_error *err);
+void firn_objects_release(struct firn_objects *objects, uint32_t number);
+/* The number behind every one that was ever given: of the next pack. */
+uint64_t firn_objects_retire_next(const struct firn_objects *objects);
+
 #endif

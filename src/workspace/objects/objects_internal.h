@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * objects/objects_internal.h: what reading and adding objects share.
+ * objects/objects_internal.h: what the files of this room share. Only objects*.c and tests include it.
  */
 #ifndef FIRN_OBJECTS_OBJECTS_INTERNAL_H
 #define FIRN_OBJECTS_OBJECTS_INTERNAL_H
@@ -56,11 +56,6 @@ struct firn_objects_pack *firn_objects_pack_of(struct firn_objects *objects, uin
 FIRN_MUST_CHECK int firn_objects_is_present(struct firn_objects *objects,
                                             struct firn_objects_pack *pack, bool *out,
                                             firn_error *err);
-/* Opens (or finds open) a pack's file and keeps it open until release. */
-FIRN_MUST_CHECK int firn_objects_acquire(struct firn_objects *objects, uint32_t number,
-                                         struct firn_packfile **out, firn_error *err);
-void firn_objects_release(struct firn_objects *objects, uint32_t number);
-
 /* Finds an object and reads its bytes, or its list of pieces, borrowed from scratch until its next
  * use. A missing one is FIRN_CORRUPT. */
 FIRN_MUST_CHECK int firn_objects_read_stored(struct firn_objects *objects,
@@ -99,9 +94,6 @@ FIRN_MUST_CHECK int firn_objects_retire_note(struct firn_objects *objects,
                                              firn_error *err);
 /* Whether the list has a pack of that number that is not in use. */
 bool firn_objects_retire_has(const struct firn_objects *objects, uint32_t number);
-/* The number behind every one that was ever given: of the next pack. */
-uint64_t firn_objects_retire_next(const struct firn_objects *objects);
-
 /* One thread's; its memory is taken when it is first needed. objects is borrowed. */
 struct firn_objects_session_delta;
 

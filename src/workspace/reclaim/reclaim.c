@@ -242,13 +242,13 @@ int
 firn_reclaim_measure(struct firn_reclaim *gc, firn_error *err)
 {
     struct firn_objects *objects = gc->opened->objects;
-    gc->result->packs_after = objects->pack_count;
+    gc->result->packs_after = firn_objects_pack_count(objects);
     gc->result->bytes_after = gc->result->bytes_waiting;
     int rc = FIRN_OK;
-    for (size_t i = 0; rc == FIRN_OK && i < objects->pack_count; i++) {
+    for (size_t i = 0; rc == FIRN_OK && i < gc->result->packs_after; i++) {
         bool is_present;
-        rc = firn_objects_is_present(objects, &objects->packs[i], &is_present, err);
-        gc->result->bytes_after += is_present ? objects->packs[i].entry.size_bytes : 0;
+        rc = firn_objects_pack_is_present(objects, i, &is_present, err);
+        gc->result->bytes_after += is_present ? firn_objects_pack_at(objects, i)->size_bytes : 0;
     }
     return rc;
 }
@@ -385,8 +385,8 @@ run(struct firn_reclaim *gc, firn_error *err)
     FIRN_TRY(firn_reclaim_collect(gc, err));
     const struct firn_catalog_due due = {.deleted_bytes = result->bytes_dead};
     FIRN_TRY(firn_catalog_due_write(gc->opened->db, &due, err));
-    FIRN_TRY(
-        firn_db_maintain_tidy(gc->opened->db, changes ? gc->opened->objects->index : NULL, err));
+    FIRN_TRY(firn_db_maintain_tidy(gc->opened->db,
+                                   changes ? firn_objects_index(gc->opened->objects) : NULL, err));
     FIRN_TRY(firn_reclaim_measure(gc, err));
     result->is_finished = true;
 out:
@@ -521,27 +521,28 @@ static int
 list_small(struct firn_reclaim *gc, firn_error *err)
 {
     struct firn_objects *objects = gc->opened->objects;
-    gc->packs = firn_alloc_array(objects->pack_count, sizeof *gc->packs);
-    if (gc->packs == NULL && objects->pack_count > 0) {
+    const size_t count = firn_objects_pack_count(objects);
+    gc->packs = firn_alloc_array(count, sizeof *gc->packs);
+    if (gc->packs == NULL && count > 0) {
         return firn_error_no_memory(err, "the list of packs");
     }
-    for (size_t i = 0; i < objects->pack_count; i++) {
-        struct firn_objects_pack *pack = &objects->packs[i];
+    for (size_t i = 0; i < count; i++) {
+        const struct firn_objects_index_pack *pack = firn_objects_pack_at(objects, i);
         bool is_present;
-        if (pack->entry.size_bytes >= PACK_BYTES_MAX ||
-            pack->entry.object_count >= PACK_OBJECTS_MAX || pack->entry.level > 0) {
+        if (pack->size_bytes >= PACK_BYTES_MAX || pack->object_count >= PACK_OBJECTS_MAX ||
+            pack->level > 0) {
             continue;
         }
-        int rc = firn_objects_is_present(objects, pack, &is_present, err);
+        int rc = firn_objects_pack_is_present(objects, i, &is_present, err);
         if (rc != FIRN_OK) {
             return rc;
         }
         if (is_present) {
             gc->packs[gc->pack_count++] =
-                (struct firn_reclaim_pack){.number = pack->entry.number,
+                (struct firn_reclaim_pack){.number = pack->number,
                                            .is_present = true,
-                                           .size_bytes = pack->entry.size_bytes,
-                                           .object_count = pack->entry.object_count,
+                                           .size_bytes = pack->size_bytes,
+                                           .object_count = pack->object_count,
                                            .level = FIRN_OBJECTS_SESSION_LEVEL,
                                            .target = FIRN_OBJECTS_SESSION_LEVEL,
                                            .fate = FIRN_RECLAIM_KEEP};
@@ -587,7 +588,7 @@ firn_reclaim_join(struct firn_ws *ws, struct firn_ws_opened *opened,
     size_t chosen = 0;
     int rc = FIRN_OK;
     DCHECK(!firn_db_is_read_only(opened->db));
-    if (opened->objects->pack_count < FIRN_RECLAIM_JOIN_PACKS) {
+    if (firn_objects_pack_count(opened->objects) < FIRN_RECLAIM_JOIN_PACKS) {
         return FIRN_OK;
     }
     FIRN_TRY(list_small(&gc, err));

@@ -359,7 +359,7 @@ forget(struct cutting *cutting, const firn_hash *hash, firn_error *err)
     }
     DCHECK(!is_alive(cutting->gc, hash));
     cutting->pack->forgotten++;
-    rc = firn_db_batch_delete(cutting->batch, objects->index,
+    rc = firn_db_batch_delete(cutting->batch, firn_objects_index(objects),
                               firn_bytes(hash->bytes, sizeof hash->bytes), err);
     return rc == FIRN_OK && firn_db_batch_size_bytes(cutting->batch) >= BATCH_SIZE
                ? write_batch(cutting, err)

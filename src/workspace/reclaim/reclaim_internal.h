@@ -9,7 +9,6 @@
 #include "catalog/catalog.h"
 #include "handle/ws_internal.h"
 #include "objects/objects.h"
-#include "objects/objects_internal.h"
 
 /* One small entry for each object of the index, with a mark: what a collection of garbage holds in
  * memory. */

@@ -64,29 +64,27 @@ list_packs(struct firn_reclaim *gc, firn_error *err)
 {
     struct firn_objects *objects = gc->opened->objects;
     DCHECK(gc->packs == NULL && gc->pack_count == 0);
-    gc->packs = firn_alloc_array(objects->pack_count, sizeof *gc->packs);
+    const size_t count = firn_objects_pack_count(objects);
+    gc->packs = firn_alloc_array(count, sizeof *gc->packs);
     if (gc->packs == NULL) {
         return firn_error_no_memory(err, "the list of packs");
     }
-    for (size_t i = 0; i < objects->pack_count; i++) {
-        struct firn_objects_pack *pack = &objects->packs[i];
+    for (size_t i = 0; i < count; i++) {
+        const struct firn_objects_index_pack *pack = firn_objects_pack_at(objects, i);
         bool is_present;
-        int rc = firn_objects_is_present(objects, pack, &is_present, err);
+        int rc = firn_objects_pack_is_present(objects, i, &is_present, err);
         if (rc != FIRN_OK) {
             return rc;
         }
         gc->packs[gc->pack_count++] =
-            (struct firn_reclaim_pack){.number = pack->entry.number,
-                                       .level = firn_reclaim_plan_level(&pack->entry),
+            (struct firn_reclaim_pack){.number = pack->number,
+                                       .level = firn_reclaim_plan_level(pack),
                                        .is_present = is_present,
-                                       .size_bytes = pack->entry.size_bytes,
-                                       .object_count = pack->entry.object_count};
-        gc->result->bytes_before += is_present ? pack->entry.size_bytes : 0;
+                                       .size_bytes = pack->size_bytes,
+                                       .object_count = pack->object_count};
+        gc->result->bytes_before += is_present ? pack->size_bytes : 0;
     }
-    for (size_t i = 0; i < objects->retired_count; i++) {
-        bool has_file = objects->retired[i].state == FIRN_OBJECTS_INDEX_PACK_RETIRED;
-        gc->result->bytes_before += has_file ? objects->retired[i].size_bytes : 0;
-    }
+    gc->result->bytes_before += firn_objects_retired_bytes(objects);
     gc->result->packs_before = gc->pack_count;
     return FIRN_OK;
 }
@@ -107,7 +105,7 @@ walk_index(struct firn_reclaim *gc,
                         const struct firn_objects_place *place, firn_error *err),
            void *ctx, firn_error *err)
 {
-    struct firn_db_keyspace *index = gc->opened->objects->index;
+    struct firn_db_keyspace *index = firn_objects_index(gc->opened->objects);
     struct firn_db_cursor *cursor;
     if (index == NULL) {
         return FIRN_OK;
@@ -408,7 +406,7 @@ forget(struct firn_reclaim *gc, void *ctx, size_t number, firn_slice key,
     }
     /* What the stat cache may name was walked, and is alive: (I2) of reclaim.c. */
     DCHECK(!firn_reclaim_table_has(gc->table, number, FIRN_RECLAIM_MARK_TREE_WALKED));
-    int rc = firn_db_batch_delete(batch, gc->opened->objects->index, key, err);
+    int rc = firn_db_batch_delete(batch, firn_objects_index(gc->opened->objects), key, err);
     if (rc == FIRN_OK && firn_db_batch_size_bytes(batch) >= BATCH_SIZE) {
         rc = write_batch(gc, batch, err);
     }

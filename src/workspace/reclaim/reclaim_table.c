@@ -25,7 +25,6 @@
 #include "base/slice.h"
 #include "base/sort.h"
 #include "objects/objects.h"
-#include "objects/objects_internal.h"
 
 /* Beside the marks in a state. */
 enum { KIND_MASK = 0x07, SHARED = 0x40, GROWTH_MIN = 1024 };
@@ -137,7 +136,9 @@ firn_reclaim_table_create(struct firn_objects *objects, struct firn_reclaim_tabl
     if (table == NULL) {
         return firn_error_no_memory(err, "a table of all objects");
     }
-    int rc = objects->index == NULL ? FIRN_OK : read_index(table, objects->index, err);
+    int rc = firn_objects_index(objects) == NULL
+                 ? FIRN_OK
+                 : read_index(table, firn_objects_index(objects), err);
     if (rc != FIRN_OK) {
         firn_reclaim_table_destroy(table);
         return rc;

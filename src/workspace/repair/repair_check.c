@@ -31,7 +31,7 @@
 #include "catalog/catalog.h"
 #include "codec/hex.h"
 #include "handle/ws_internal.h"
-#include "objects/objects_internal.h"
+#include "objects/objects.h"
 #include "pack/packfile_cells.h"
 #include "place/place.h"
 #include "storefile/storefile_progress.h"
@@ -284,8 +284,8 @@ static int
 check_packs(struct checking *checking, firn_error *err)
 {
     struct firn_objects *objects = checking->opened->objects;
-    for (size_t i = 0; i < objects->pack_count; i++) {
-        int rc = check_pack(checking, objects->packs[i].entry.number, err);
+    for (size_t i = 0; i < firn_objects_pack_count(objects); i++) {
+        int rc = check_pack(checking, firn_objects_pack_at(objects, i)->number, err);
         if (rc == FIRN_OK) {
             rc = progress(checking, err);
         }
