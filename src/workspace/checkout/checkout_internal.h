@@ -278,10 +278,10 @@ bool firn_checkout_plan_is_refusal(int rc);
 
 /* Renames `name` in dir to "<wanted>.firn-kept-<8 hex digits of tag>", with a number behind it if
  * that is taken; wanted is cut where the whole would be too long. out gets the name. */
-FIRN_MUST_CHECK int firn_checkout_swap_keep_beside(struct firn_os_dir *dir, const char *name,
-                                                   firn_slice wanted, const uint8_t *tag,
-                                                   char out[FIRN_TREE_NAME_SIZE_MAX + 1],
-                                                   firn_error *err);
+FIRN_MUST_CHECK int firn_checkout_swap_set_aside(struct firn_os_dir *dir, const char *name,
+                                                 firn_slice wanted, const uint8_t *tag,
+                                                 char out[FIRN_TREE_NAME_SIZE_MAX + 1],
+                                                 firn_error *err);
 
 /* Whether what stands on the disk is what an entry of a tree says, by its content. */
 

@@ -99,8 +99,8 @@ static int
 keep_beside(struct recovering *recovering, const char *name, firn_error *err)
 {
     char kept[FIRN_TREE_NAME_SIZE_MAX + 1];
-    int rc = firn_checkout_swap_keep_beside(recovering->dir, name, firn_str(recovering->place.name),
-                                            recovering->journal->tag, kept, err);
+    int rc = firn_checkout_swap_set_aside(recovering->dir, name, firn_str(recovering->place.name),
+                                          recovering->journal->tag, kept, err);
     if (rc == FIRN_OK && recovering->callbacks->on_notice != NULL) {
         char text[FIRN_TREE_NAME_SIZE_MAX + 128];
         (void)snprintf(text, sizeof text,

@@ -160,12 +160,12 @@ firn_checkout_swap_displaced_name(firn_slice path)
 
 /* Gives something that is kept, and whose own name is taken, a name that can be seen. */
 static int
-displaced_keep_beside(struct firn_checkout *apply, struct firn_os_dir *dir, const char *name,
-                      firn_slice path, firn_error *err)
+displaced_set_aside(struct firn_checkout *apply, struct firn_os_dir *dir, const char *name,
+                    firn_slice path, firn_error *err)
 {
     char kept[FIRN_TREE_NAME_SIZE_MAX + 1];
-    int rc = firn_checkout_swap_keep_beside(dir, name, firn_checkout_swap_displaced_name(path),
-                                            apply->options.tag, kept, err);
+    int rc = firn_checkout_swap_set_aside(dir, name, firn_checkout_swap_displaced_name(path),
+                                          apply->options.tag, kept, err);
     if (rc == FIRN_OK) {
         char text[FIRN_TREE_NAME_SIZE_MAX + 128];
         (void)snprintf(
@@ -222,7 +222,7 @@ displaced_look(struct firn_checkout *apply, struct firn_os_dir *dir, const char 
 
 /* Tells of something that somebody else changed too late for the restore to be given up. */
 static void
-displaced_keep(struct firn_checkout *apply, firn_slice path)
+displaced_tell(struct firn_checkout *apply, firn_slice path)
 {
     DCHECK(apply->swapping != NULL && apply->batch == NULL); /* nobody else counts */
     apply->counts.kept++;
@@ -309,7 +309,7 @@ replace(struct firn_checkout *apply, const struct firn_difference_walk_change *c
         rc = displaced_look(apply, apply->swapping->dir, staged, change, &is_same, err);
     }
     if (rc == FIRN_OK && !is_same) {
-        displaced_keep(apply, change->path);
+        displaced_tell(apply, change->path);
         rc = firn_checkout_swap_exchange(swapping->dir, staged, final, err);
     }
     if (rc != FIRN_OK) {
@@ -348,7 +348,7 @@ put_in_place(struct firn_checkout *apply, const struct firn_difference_walk_chan
         rc = firn_os_rename(swapping->dir, swapping->staged.name, swapping->dir,
                             swapping->final.name, FIRN_OS_RENAME_NO_REPLACE, &cause);
         if (rc == FIRN_EXISTS && change->after->kind != FIRN_TREE_DIR) {
-            displaced_keep(apply, change->path);
+            displaced_tell(apply, change->path);
             rc = firn_os_remove_file(swapping->dir, swapping->staged.name, &cause);
         }
     }
@@ -515,9 +515,9 @@ remove_in_place(struct firn_checkout *apply, const struct firn_difference_walk_c
     if (is_kept) {
         rc = firn_os_rename(dir, aside, dir, final, FIRN_OS_RENAME_NO_REPLACE, err);
         if (rc == FIRN_OK) {
-            displaced_keep(apply, change->path);
+            displaced_tell(apply, change->path);
         } else if (rc == FIRN_EXISTS) { /* (I2) */
-            rc = displaced_keep_beside(apply, dir, aside, change->path, err);
+            rc = displaced_set_aside(apply, dir, aside, change->path, err);
         }
     }
 out:
@@ -550,10 +550,10 @@ remove_one(void *ctx, const struct firn_difference_walk_change *change, firn_err
         is_kept = is_kept || firn_checkout_plan_is_refusal(rc);
         FIRN_TRY(firn_checkout_plan_is_refusal(rc) ? FIRN_OK : pass_on(rc, &cause, err));
         if (is_kept && is_type_change) {
-            rc = displaced_keep_beside(apply, apply->swapping->dir, apply->swapping->final.name,
-                                       change->path, err);
+            rc = displaced_set_aside(apply, apply->swapping->dir, apply->swapping->final.name,
+                                     change->path, err);
         } else if (is_kept) { /* and with it the directory that it is in */
-            displaced_keep(apply, change->path);
+            displaced_tell(apply, change->path);
         }
     } else {
         FIRN_TRY(remove_in_place(apply, change, err));
@@ -615,7 +615,7 @@ remove_dirs(struct firn_checkout *apply, firn_error *err)
         bool is_displaced =
             !firn_slice_equal(firn_str(name), firn_checkout_swap_displaced_name(firn_str(path)));
         if ((rc == FIRN_EXISTS || firn_checkout_plan_is_refusal(rc)) && is_displaced) {
-            rc = displaced_keep_beside(apply, dir, name, firn_str(path), err);
+            rc = displaced_set_aside(apply, dir, name, firn_str(path), err);
         } else if (firn_checkout_plan_is_refusal(rc)) {
             rc = firn_checkout_left_behind(apply, firn_str(path), cause.text, err);
         } else {
@@ -728,9 +728,9 @@ part_of(firn_slice name)
 }
 
 int
-firn_checkout_swap_keep_beside(struct firn_os_dir *dir, const char *name, firn_slice wanted,
-                               const uint8_t *tag, char out[FIRN_TREE_NAME_SIZE_MAX + 1],
-                               firn_error *err)
+firn_checkout_swap_set_aside(struct firn_os_dir *dir, const char *name, firn_slice wanted,
+                             const uint8_t *tag, char out[FIRN_TREE_NAME_SIZE_MAX + 1],
+                             firn_error *err)
 {
     char hex[2 * TAG_BYTES + 1];
     firn_hex_encode(tag, TAG_BYTES, hex);

@@ -322,7 +322,7 @@ survey_leaf(struct firn_difference_forget *forget, struct level *level,
         level->counts.bytes += has_first_name ? 0 : entry->size;
         return has_first_name || entry->kind != FIRN_TREE_FILE
                    ? FIRN_OK
-                   : firn_catalog_purge_add(forget->gone, &entry->hash, err);
+                   : firn_catalog_forgotten_add(forget->gone, &entry->hash, err);
     }
     if (!has_first_name || !firn_tree_filter_selects(forget->paths, entry->hard_link)) {
         return FIRN_OK;
@@ -351,7 +351,7 @@ survey_directory(struct firn_difference_forget *forget, const struct firn_tree_e
         go_back(forget, parent_size);
         return FIRN_OK;
     }
-    int rc = firn_catalog_purge_add(forget->gone, &entry->hash, err);
+    int rc = firn_catalog_forgotten_add(forget->gone, &entry->hash, err);
     return rc == FIRN_OK ? enter(forget, entry, parent_size, true, err) : rc;
 }
 

@@ -9,7 +9,7 @@
  * and closes them again; reading operations open the store read-only and leave no trace.
  *
  * A writing operation that fails closes the store and opens it once more: opening recovers it to
- * what is really on disk, and the sweep that follows removes a pack that no commit names (I2; not
+ * what is really on disk, and what follows removes a pack that no commit names (I2; not
  * checked: it is what the crash tests look for). Reasoning about what a failed commit may or may
  * not have left is thus done in one place, recovery.
  *
@@ -384,7 +384,7 @@ firn_ws_opened_open(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn
         FIRN_TRY(trust_made(ws, err));
     }
     if (mode != FIRN_WS_READ) {
-        FIRN_TRY(firn_objects_sweep(out->objects, err));
+        FIRN_TRY(firn_objects_leftovers_remove(out->objects, err));
     }
     if (out->db != NULL) {
         FIRN_TRY(find_workspace(ws, mode, out, err));
@@ -409,7 +409,7 @@ firn_ws_opened_close(struct firn_ws *ws, struct firn_ws_opened *opened, bool fai
     if (failed && was_writing) {
         struct firn_ws_opened again = {.root_stat = opened->root_stat};
         if (open_store(ws, FIRN_CHECKOUT_WRITE, &again, NULL) == FIRN_OK) {
-            FIRN_IGNORE(firn_objects_sweep(again.objects, NULL));
+            FIRN_IGNORE(firn_objects_leftovers_remove(again.objects, NULL));
         }
         FIRN_IGNORE(close_store(&again, true, NULL));
         DCHECK(again.db == NULL && again.store_dir == NULL); /* (I1) */

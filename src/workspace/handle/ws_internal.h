@@ -55,7 +55,7 @@ enum firn_ws_open_mode {
     FIRN_WS_CREATE       /* makes the store and enters the workspace */
 };
 
-/* Opens the root, the store, its objects and catalog. Writing sweeps what a crash left. */
+/* Opens the root, the store, its objects and catalog. Writing removes what a crash left. */
 FIRN_MUST_CHECK int firn_ws_opened_open(struct firn_ws *ws, enum firn_ws_open_mode mode,
                                         struct firn_ws_opened *out, firn_error *err);
 /* Closes what is open. After an error (failed) of a writing operation the store is opened once

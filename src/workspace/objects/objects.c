@@ -4,7 +4,7 @@
  *
  * An object is found by one look-up in the index, which gives a pack's number and a place in it,
  * and read through that pack's file, which verifies it against its name. A wrong index entry can
- * therefore make an object unreadable (and a rebuild of the index mends that), but never give wrong
+ * therefore make an object unreadable (and a rebuild of the index repairs that), but never give wrong
  * bytes (I1; not checked here: the pack's reader verifies).
  *
  * Files are opened when they are first needed and at most OPEN_MAX of them are kept open; a reader

@@ -191,9 +191,9 @@ FIRN_MUST_CHECK int firn_objects_retire_collect(struct firn_objects *objects,
 /* Removes temporary files and the pack that the list does not name: what a crash or a failed
  * save left; and collects retired packs. Writable db. FIRN_CORRUPT, with nothing removed, where there are packs that no
  * crash can have left. */
-FIRN_MUST_CHECK int firn_objects_sweep(struct firn_objects *objects, firn_error *err);
+FIRN_MUST_CHECK int firn_objects_leftovers_remove(struct firn_objects *objects, firn_error *err);
 /* Only looks whether there are such. */
-FIRN_MUST_CHECK int firn_objects_sweep_check(struct firn_objects *objects, firn_error *err);
+FIRN_MUST_CHECK int firn_objects_leftovers_check(struct firn_objects *objects, firn_error *err);
 
 /* The content of one large object, read by several threads. */
 
@@ -256,7 +256,7 @@ FIRN_MUST_CHECK int firn_objects_treesink_create(struct firn_os *os,
 void firn_objects_treesink_destroy(struct firn_objects_treesink *sink);
 struct firn_objects_sink firn_objects_treesink_sink(struct firn_objects_treesink *sink);
 /* Keeps a directory object, as the sink would. Any thread. */
-FIRN_MUST_CHECK int firn_objects_treesink_keep(struct firn_objects_treesink *sink,
+FIRN_MUST_CHECK int firn_objects_treesink_hold(struct firn_objects_treesink *sink,
                                                const firn_hash *hash, firn_slice object,
                                                firn_error *err);
 /* ctx is the treesink; valid as long as it. */

@@ -150,7 +150,7 @@ add(void *lane, const struct firn_objects_object *object, bool *out_is_new, firn
 }
 
 int
-firn_objects_treesink_keep(struct firn_objects_treesink *sink, const firn_hash *hash,
+firn_objects_treesink_hold(struct firn_objects_treesink *sink, const firn_hash *hash,
                            firn_slice object, firn_error *err)
 {
     bool is_new;

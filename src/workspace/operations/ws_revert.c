@@ -164,7 +164,7 @@ out:
  *           root, and is a conflict
  *
  * The pack of the scan is durably in the list before another one is made (I3; not checked: only a
- * power cut shows it): a crash leaves one that nobody knows, at most (objects_sweep.c).
+ * power cut shows it): a crash leaves one that nobody knows, at most (objects_leftovers.c).
  *
  * The tree that came of it is a safety checkpoint, entered together with that of the present state
  * (ws_restore_in_place.c). A dry run is the check, and the plan of a restore; contents that only
@@ -249,7 +249,7 @@ put_in_memory(void *ctx, const struct firn_objects_object *object, firn_error *e
     struct firn_ws_revert *revert = ctx;
     DCHECK(revert->session == NULL && revert->merged != NULL); /* (I1) */
     if (object->kind == FIRN_PACKFILE_TREE) {
-        return firn_objects_treesink_keep(revert->merged, &object->hash, object->content, err);
+        return firn_objects_treesink_hold(revert->merged, &object->hash, object->content, err);
     }
     if (!is_at_hand(revert, &object->hash) &&
         firn_hash_map_insert(&revert->made, firn_load_le64(object->hash.bytes), &object->hash) ==

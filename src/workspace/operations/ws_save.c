@@ -343,7 +343,7 @@ sink_add(void *opened, const struct firn_objects_object *object, bool *out_is_ne
     int rc = firn_objects_session_lane_add(lane->packed, object, out_is_new, err);
     if (rc == FIRN_OK && *out_is_new && object->kind == FIRN_PACKFILE_TREE &&
         lane->tree->fresh != NULL) {
-        rc = firn_objects_treesink_keep(lane->tree->fresh, &object->hash, object->content, err);
+        rc = firn_objects_treesink_hold(lane->tree->fresh, &object->hash, object->content, err);
     }
     return rc;
 }

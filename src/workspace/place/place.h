@@ -85,9 +85,9 @@ FIRN_MUST_CHECK int firn_place_config_set(struct firn_os *os, const char *store_
 FIRN_MUST_CHECK int firn_place_config_check(struct firn_os_dir *dir,
                                             const firn_callbacks *callbacks, bool *out_is_sound,
                                             firn_error *err);
-/* Makes them readable: lines that are wrong become comments. A file that cannot be mended so goes by
+/* Makes them readable: lines that are wrong become comments. A file that cannot be repaired so goes by
  * another name, config.unread-1. */
-FIRN_MUST_CHECK int firn_place_config_mend(struct firn_os_dir *dir, firn_error *err);
+FIRN_MUST_CHECK int firn_place_config_repair(struct firn_os_dir *dir, firn_error *err);
 /* In the place of settings that nobody can read any more: nothing expires. */
 FIRN_MUST_CHECK int firn_place_config_lost(struct firn_os_dir *dir, firn_error *err);
 
@@ -125,7 +125,7 @@ FIRN_MUST_CHECK int firn_place_config_text_read(firn_slice text, struct firn_pla
                                                 firn_error *err);
 /* Appends the text with every line that cannot be read, or sets what is set already, as a comment. A
  * policy that cannot be read might have been any: unless another is set, nothing expires. */
-FIRN_MUST_CHECK int firn_place_config_text_mend(firn_slice text, struct firn_buf *out);
+FIRN_MUST_CHECK int firn_place_config_text_repair(firn_slice text, struct firn_buf *out);
 /* Appends the text with one setting changed, or, for value NULL, taken out; everything else stays
  * as it is. The text must be readable. */
 FIRN_MUST_CHECK int firn_place_config_text_change(firn_slice text, enum firn_place_config_key key,

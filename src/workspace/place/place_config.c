@@ -10,7 +10,7 @@
  *
  * A file that cannot be read is an error where settings are asked for; where something else is to be
  * done it counts as if it said nothing, and is told of. What is then not known must not delete
- * anything. A change mends the file that it changes: what could not be read stays as comments.
+ * anything. A change repairs the file that it changes: what could not be read stays as comments.
  *
  * The library keeps settings but takes none of them by itself: what an application asks of it must
  * not depend on files in somebody's home (I2; not checked: it is about who calls this).
@@ -295,7 +295,7 @@ firn_place_config_text_read(firn_slice text, struct firn_place_config_text *out,
 }
 
 int
-firn_place_config_text_mend(firn_slice text, struct firn_buf *out)
+firn_place_config_text_repair(firn_slice text, struct firn_buf *out)
 {
     struct firn_place_config_text config = {0};
     int rc = FIRN_OK;
@@ -614,7 +614,7 @@ refuse(struct firn_os_dir *dir, int rc, const firn_error *why, firn_error *err)
 
 /* The text of the file, made readable: *was_sound tells whether it was so already. */
 static int
-read_mended(struct firn_os_dir *dir, struct firn_buf *out, bool *was_sound, firn_error *err)
+read_repaired(struct firn_os_dir *dir, struct firn_buf *out, bool *was_sound, firn_error *err)
 {
     struct firn_place_config_text config;
     struct firn_buf text = {0};
@@ -630,7 +630,7 @@ read_mended(struct firn_os_dir *dir, struct firn_buf *out, bool *was_sound, firn
     if (rc == FIRN_OK) {
         rc = firn_buf_append_slice(out, firn_buf_slice(&text));
     } else if (rc == FIRN_INVALID) {
-        rc = firn_place_config_text_mend(firn_buf_slice(&text), out);
+        rc = firn_place_config_text_repair(firn_buf_slice(&text), out);
     }
     if (rc == FIRN_OK && out->size > FIRN_PLACE_CONFIG_TEXT_SIZE_MAX) {
         rc = firn_error_set(&why, FIRN_LIMIT, "too much of it cannot be read");
@@ -667,7 +667,7 @@ change(struct firn_os_dir *dir, enum firn_place_config_key key, const char *valu
     struct firn_buf after = {0};
     bool was_sound;
     int rc;
-    FIRN_TRY(read_mended(dir, &before, &was_sound, err));
+    FIRN_TRY(read_repaired(dir, &before, &was_sound, err));
     if (firn_place_config_text_change(firn_buf_slice(&before), key, value, &after) != FIRN_OK) {
         rc = firn_error_no_memory(err, "the settings");
         goto out;
@@ -747,7 +747,7 @@ firn_place_config_check(struct firn_os_dir *dir, const firn_callbacks *callbacks
     return rc == FIRN_OK ? FIRN_OK : tell_unread(&telling, firn_os_dir_path(dir), why.text, err);
 }
 
-/* Writes a file in the place of one that cannot be mended, which gets a name that is free. In one
+/* Writes a file in the place of one that cannot be repaired, which gets a name that is free. In one
  * step: without any file more would expire than with one that says that nothing does. */
 static int
 replace_file(struct firn_os_dir *dir, firn_error *err)
@@ -755,7 +755,7 @@ replace_file(struct firn_os_dir *dir, firn_error *err)
     char name[ASIDE_NAME_SIZE];
     struct firn_buf text = {0};
     int rc;
-    if (firn_place_config_text_mend(firn_bytes(NULL, 0), &text) != FIRN_OK) {
+    if (firn_place_config_text_repair(firn_bytes(NULL, 0), &text) != FIRN_OK) {
         rc = firn_error_no_memory(err, "the settings");
         goto out;
     }
@@ -775,11 +775,11 @@ out:
 }
 
 int
-firn_place_config_mend(struct firn_os_dir *dir, firn_error *err)
+firn_place_config_repair(struct firn_os_dir *dir, firn_error *err)
 {
     struct firn_buf text = {0};
     bool was_sound;
-    int rc = read_mended(dir, &text, &was_sound, err);
+    int rc = read_repaired(dir, &text, &was_sound, err);
     if (rc == FIRN_OK && !was_sound) {
         rc = write_text(dir, firn_buf_slice(&text), err);
     } else if (rc != FIRN_OK && rc != FIRN_NO_MEMORY) {
@@ -793,7 +793,7 @@ int
 firn_place_config_lost(struct firn_os_dir *dir, firn_error *err)
 {
     struct firn_buf text = {0};
-    int rc = firn_place_config_text_mend(firn_bytes(NULL, 0), &text) == FIRN_OK
+    int rc = firn_place_config_text_repair(firn_bytes(NULL, 0), &text) == FIRN_OK
                  ? write_text(dir, firn_buf_slice(&text), err)
                  : firn_error_no_memory(err, "the settings");
     firn_buf_deinit(&text);

@@ -145,7 +145,7 @@ out:
 
 /* ---- all stores ---- */
 
-struct sweep {
+struct listing {
     struct firn_place_roots *roots;
     void (*on_unreadable)(void *ctx, const char *store_path, const firn_error *why);
     void *ctx;
@@ -166,17 +166,17 @@ find_packs(const struct firn_place_roots *roots, const char *path, firn_error *e
 static int
 visit_store(void *ctx, const char *path, firn_error *err)
 {
-    struct sweep *sweep = ctx;
+    struct listing *listing = ctx;
     firn_error why;
-    int rc = firn_place_roots_add_store(sweep->roots, path, &why);
+    int rc = firn_place_roots_add_store(listing->roots, path, &why);
     if (rc == FIRN_NOT_FOUND) {
-        rc = find_packs(sweep->roots, path, &why);
+        rc = find_packs(listing->roots, path, &why);
     }
     if (rc == FIRN_NO_MEMORY) {
         return firn_error_no_memory(err, "the list of workspaces");
     }
-    if (rc != FIRN_OK && rc != FIRN_NOT_FOUND && sweep->on_unreadable != NULL) {
-        sweep->on_unreadable(sweep->ctx, path, &why);
+    if (rc != FIRN_OK && rc != FIRN_NOT_FOUND && listing->on_unreadable != NULL) {
+        listing->on_unreadable(listing->ctx, path, &why);
     }
     return FIRN_OK;
 }
@@ -187,8 +187,8 @@ firn_place_roots_add_all(struct firn_place_roots *roots,
                                                const firn_error *why),
                          void *ctx, firn_error *err)
 {
-    struct sweep sweep = {.roots = roots, .on_unreadable = on_unreadable, .ctx = ctx};
-    return firn_place_list(roots->os, visit_store, &sweep, err);
+    struct listing listing = {.roots = roots, .on_unreadable = on_unreadable, .ctx = ctx};
+    return firn_place_list(roots->os, visit_store, &listing, err);
 }
 
 /* ---- what they say ---- */

@@ -5,21 +5,21 @@
  *   expire   expired checkpoints are deleted (reclaim_expire.c)
  *   mark     every object that any checkpoint of any workspace of the store needs (reclaim_mark.c)
  *   whole    what leans on something forgotten is stored anew, whole (reclaim.c)
- *   plan     for each pack: keep, drop, or move what is alive (reclaim_plan.c)
- *   forget   the stat cache loses directories that are not alive, then the index its entries for
+ *   plan     for each pack: leave, retire, or move what is alive (reclaim_plan.c)
+ *   sweep    the stat cache loses directories that are not alive, then the index its entries for
  *            dead objects in packs that go
- *   drop     packs without anything alive are retired
+ *   retire   packs without anything alive
  *   move     the living objects of other packs that go get a new pack, then those are retired too
  *            (reclaim_move.c)
- *            Where there is no space for that, but packs were dropped, the rest is left for later.
+ *            Where there is no space for that, but packs were retired, the rest is left for later.
  *   tidy     the log and the small runs that all of this has left become one run each, and the index
- *            one without what it had to forget
+ *            one without what it had to lose
  *
  * The store's writing lock is held throughout, so nothing becomes alive meanwhile. A dry run takes
  * no lock, ends behind the plan, and changes nothing. An automatic collection does the same in
  * slices, with others at work between them (reclaim_auto.c).
  *
- * What a crash may leave. Until "forget" nothing has changed that anybody needs. (I1; not
+ * What a crash may leave. Until "sweep" nothing has changed that anybody needs. (I1; not
  * checked: it is the order of the steps.) An entry of
  * the index is deleted only for a dead object that the stat cache does not name any more, and given
  * a new place only when that is durable. (I2)
@@ -30,7 +30,7 @@
  * After packs were retired the MANIFEST gets a new version, by which readers that come from now on
  * are told from those that may still need the files.
  *
- * What was forgotten (catalog_purge.c) is noted until the index does not have it any more.
+ * What was forgotten (catalog_forgotten.c) is noted until the index does not have it any more.
  *
  * Memory: 9 bytes an object of the store (a quarter more while they are read in), one directory
  * object and 32 bytes for each directory that waits, what a writer of packs needs for 131,072
@@ -121,7 +121,7 @@ out:
     return rc;
 }
 
-/* ---- forget ---- */
+/* ---- sweep ---- */
 
 /* The stat cache lets a save take a directory with all that is below it for granted. */
 static int
@@ -144,17 +144,17 @@ firn_reclaim_sweep_stat(struct firn_reclaim *gc, firn_error *err)
 }
 
 static int
-forget(struct firn_reclaim *gc, firn_error *err)
+sweep(struct firn_reclaim *gc, firn_error *err)
 {
     int rc;
     DCHECK(!gc->options->dry_run && gc->packs != NULL);
     FIRN_TRY(firn_reclaim_sweep_stat(gc, err));
-    FIRN_TRY(firn_reclaim_plan_forget(gc, err));
+    FIRN_TRY(firn_reclaim_plan_sweep(gc, err));
 out:
     return rc;
 }
 
-/* ---- drop ---- */
+/* ---- retire ---- */
 
 int
 firn_reclaim_collect(struct firn_reclaim *gc, firn_error *err)
@@ -180,7 +180,7 @@ out:
 }
 
 static int
-drop(struct firn_reclaim *gc, firn_error *err)
+retire_dead(struct firn_reclaim *gc, firn_error *err)
 {
     uint32_t *numbers = firn_alloc_array(gc->pack_count, sizeof *numbers);
     if (numbers == NULL) {
@@ -255,7 +255,7 @@ firn_reclaim_measure(struct firn_reclaim *gc, firn_error *err)
 
 /* What a collection does so that forgotten objects go for good.
  *
- * A forgotten object (catalog_purge.c) that is alive stays. Of one that is dead no byte is to be
+ * A forgotten object (catalog_forgotten.c) that is alive stays. Of one that is dead no byte is to be
  * left: the plan rewrites every pack that has it (reclaim_plan.c). But a living object may lean on
  * it as a delta, which otherwise keeps a base. Such deltas are stored whole here, in a new pack,
  * before anything is planned; the index then leads there, and to the mark that is all they need.
@@ -321,7 +321,7 @@ make_all(struct firn_reclaim *gc, struct firn_objects_session_lane *lane, firn_e
 
 /* Stores anew, whole, what leans on something forgotten. reclaim.c. */
 static int
-purge_make_whole(struct firn_reclaim *gc, firn_error *err)
+make_forgotten_whole(struct firn_reclaim *gc, firn_error *err)
 {
     struct firn_objects_session *session = NULL;
     struct firn_objects_session_lane *lane;
@@ -355,11 +355,11 @@ run(struct firn_reclaim *gc, firn_error *err)
     int rc;
     FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &gc->scratch, err));
     FIRN_TRY(expire(gc, err));
-    FIRN_TRY(firn_catalog_purge_load(gc->opened->db, &gc->forgotten, err));
+    FIRN_TRY(firn_catalog_forgotten_load(gc->opened->db, &gc->forgotten, err));
     FIRN_TRY(firn_reclaim_table_create(gc->opened->objects, &gc->table, err));
     FIRN_TRY(firn_reclaim_mark(gc, err));
     if (!gc->options->dry_run) {
-        FIRN_TRY(purge_make_whole(gc, err));
+        FIRN_TRY(make_forgotten_whole(gc, err));
     }
     FIRN_TRY(firn_reclaim_plan(gc, err));
     if (gc->options->dry_run) {
@@ -369,8 +369,8 @@ run(struct firn_reclaim *gc, firn_error *err)
     DCHECK(!firn_db_is_read_only(gc->opened->db));
     bool changes = changes_something(gc);
     if (changes) {
-        FIRN_TRY(forget(gc, err));
-        FIRN_TRY(drop(gc, err));
+        FIRN_TRY(sweep(gc, err));
+        FIRN_TRY(retire_dead(gc, err));
         rc = firn_reclaim_move(gc, err);
         if (rc == FIRN_NO_SPACE && result->packs_removed > 0) {
             rc =
@@ -379,8 +379,8 @@ run(struct firn_reclaim *gc, firn_error *err)
         FIRN_TRY(rc);
     }
     if (gc->forgotten.count > 0) {
-        FIRN_TRY(
-            firn_catalog_purge_settle(gc->opened->objects, gc->opened->db, &gc->forgotten, err));
+        FIRN_TRY(firn_catalog_forgotten_settle(gc->opened->objects, gc->opened->db, &gc->forgotten,
+                                               err));
     }
     FIRN_TRY(firn_reclaim_collect(gc, err));
     const struct firn_catalog_due due = {.deleted_bytes = result->bytes_dead};
@@ -410,7 +410,7 @@ firn_reclaim_limited(struct firn_ws *ws, const firn_workspace_gc_options *option
     }
     struct firn_reclaim gc = {
         .ws = ws, .opened = &opened, .options = options, .limits = limits, .result = out};
-    firn_catalog_purge_init(&gc.forgotten);
+    firn_catalog_forgotten_init(&gc.forgotten);
     if (opened.db != NULL) {
         rc = run(&gc, err);
     }

@@ -24,7 +24,7 @@
  * always gets through.
  *
  * Left to a plain one are also packs whose files are missing, the joining of small packs, what was
- * forgotten (catalog_purge.c), and expired checkpoints of other workspaces of the store,
+ * forgotten (catalog_forgotten.c), and expired checkpoints of other workspaces of the store,
  * whose own saves let them go.
  *
  * Cut off at any moment, by a signal or the power, the store is whole (I2 of reclaim_auto.c), and all
@@ -158,7 +158,7 @@ end(struct automatic *automatic, firn_error *err)
 /* ---- marking ---- */
 
 static void
-forget_marks(struct firn_reclaim *gc)
+clear_marks(struct firn_reclaim *gc)
 {
     firn_reclaim_table_destroy(gc->table);
     firn_reclaim_plan_release(gc);
@@ -199,7 +199,7 @@ mark(struct automatic *automatic, firn_error *err)
 {
     struct firn_reclaim *gc = &automatic->gc;
     const firn_workspace_gc_result before = *gc->result;
-    forget_marks(gc);
+    clear_marks(gc);
     gc->result->bytes_before = 0;
     int rc = firn_reclaim_progress_now(gc, "mark", gc->result->slices, err);
     if (rc == FIRN_OK) {
@@ -239,14 +239,14 @@ knows_store(const struct automatic *automatic)
  * times that before compression; and slice_objects of objects, each a look into the index. It takes
  * one frame at the least, so it makes way whatever the limits (I3).
  *
- * The steps of a slice are those of reclaim.c, in the same order: forget, move and sync, retire;
+ * The steps of a slice are those of reclaim.c, in the same order: sweep, move and sync, retire;
  * and the stat cache was swept before the first one. So a crash after any write leaves a whole
  * store (I4; not checked: tests cut the power). A pack that is half empty has lost entries of the
  * index and nothing else; whoever plans next finds that the index does not have all of it, and
  * empties it to the end (reclaim_plan.c).
  *
  * Which objects lie in which frame the pack's own table says; it is read twice for each part, which
- * decodes nothing: once to count, once to forget. Nothing of it is believed: a pack whose table is
+ * decodes nothing: once to count, once to sweep. Nothing of it is believed: a pack whose table is
  * damaged, or that does not hold what the index says, stays with all that is in it (I5).
  *
  * Measured with the limits of reclaim.c, on contents that do not compress, sources, logs, and a
@@ -336,7 +336,7 @@ choose_end(struct cutting *cutting, struct budget *budget)
     DCHECK(frame > cutting->first || budget->is_begun || frame >= cutting->frame_count); /* (I3) */
 }
 
-/* ---- forgetting ---- */
+/* ---- sweeping ---- */
 
 static int
 write_batch(struct cutting *cutting, firn_error *err)
@@ -349,7 +349,7 @@ write_batch(struct cutting *cutting, firn_error *err)
 }
 
 static int
-forget(struct cutting *cutting, const firn_hash *hash, firn_error *err)
+sweep(struct cutting *cutting, const firn_hash *hash, firn_error *err)
 {
     struct firn_objects *objects = cutting->gc->opened->objects;
     struct firn_objects_place place;
@@ -358,7 +358,7 @@ forget(struct cutting *cutting, const firn_hash *hash, firn_error *err)
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
     }
     DCHECK(!is_alive(cutting->gc, hash));
-    cutting->pack->forgotten++;
+    cutting->pack->swept++;
     rc = firn_db_batch_delete(cutting->batch, firn_objects_index(objects),
                               firn_bytes(hash->bytes, sizeof hash->bytes), err);
     return rc == FIRN_OK && firn_db_batch_size_bytes(cutting->batch) >= BATCH_SIZE
@@ -367,8 +367,8 @@ forget(struct cutting *cutting, const firn_hash *hash, firn_error *err)
 }
 
 static int
-forget_if_dead(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at,
-               firn_error *err)
+sweep_if_dead(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at,
+              firn_error *err)
 {
     struct cutting *cutting = ctx;
     if (at->frame < cutting->first || at->frame >= cutting->end ||
@@ -376,7 +376,7 @@ forget_if_dead(void *ctx, const firn_hash *hash, const struct firn_packfile_loca
         is_alive(cutting->gc, hash)) {
         return FIRN_OK;
     }
-    int rc = forget(cutting, hash, err);
+    int rc = sweep(cutting, hash, err);
     cutting->is_store_failing = rc != FIRN_OK;
     return rc;
 }
@@ -398,14 +398,14 @@ cut_opened(struct cutting *cutting, struct budget *budget, firn_error *err)
     if (cutting->end == cutting->first) {
         goto out;
     }
-    FIRN_TRY(firn_packfile_list(cutting->file, scratch, forget_if_dead, cutting, err));
+    FIRN_TRY(firn_packfile_list(cutting->file, scratch, sweep_if_dead, cutting, err));
     rc = write_batch(cutting, err);
     cutting->is_store_failing = rc != FIRN_OK;
 out:
     return rc;
 }
 
-/* Cuts the next part off a pack and forgets what is dead in it; *out_is_last if nothing is left
+/* Cuts the next part off a pack and sweeps what is dead in it; *out_is_last if nothing is left
  * behind it. A damaged pack gives an empty part that is damaged. */
 static int
 cut(struct firn_reclaim *gc, const struct firn_reclaim_place *at, struct budget *budget,
@@ -498,13 +498,13 @@ static bool
 is_empty(struct firn_reclaim *gc, const struct firn_reclaim_pack *pack)
 {
     firn_error found;
-    if (pack->moved == pack->live_count && pack->forgotten == pack->dead_count) {
+    if (pack->moved == pack->live_count && pack->swept == pack->dead_count) {
         return true;
     }
     (void)firn_error_set(&found, FIRN_CORRUPT,
                          "pack %u: the index has %llu objects in it, %llu of them are there",
                          pack->number, (unsigned long long)(pack->live_count + pack->dead_count),
-                         (unsigned long long)(pack->moved + pack->forgotten));
+                         (unsigned long long)(pack->moved + pack->swept));
     firn_reclaim_tell(gc, found.text);
     return false;
 }
@@ -605,7 +605,7 @@ static bool
 has_gained(const struct firn_reclaim *gc)
 {
     for (size_t i = 0; i < gc->pack_count; i++) {
-        if (gc->packs[i].moved + gc->packs[i].forgotten > 0) {
+        if (gc->packs[i].moved + gc->packs[i].swept > 0) {
             return true;
         }
     }
@@ -643,9 +643,9 @@ firn_reclaim_auto(struct firn_ws *ws, const firn_workspace_gc_options *options,
 {
     struct automatic automatic = {
         .gc = {.ws = ws, .options = options, .limits = limits, .result = out}};
-    firn_catalog_purge_init(&automatic.gc.forgotten); /* and stays empty */
+    firn_catalog_forgotten_init(&automatic.gc.forgotten); /* and stays empty */
     int rc = run(&automatic, err);
-    forget_marks(&automatic.gc);
+    clear_marks(&automatic.gc);
     firn_packfile_scratch_destroy(automatic.gc.scratch);
     firn_hash_map_deinit(&automatic.gc.forgotten);
     firn_buf_deinit(&automatic.gc.leaning);

@@ -69,7 +69,7 @@ struct firn_reclaim_pack {
     struct firn_buf dead_frames; /* likewise: that the index has something dead in */
     struct firn_buf dead_sizes;  /* le32 each: bytes of it that are dead, before compression */
     uint64_t moved;              /* of the live ones, so far */
-    uint64_t forgotten;          /* of the dead ones, by slices so far (reclaim_auto.c) */
+    uint64_t swept;              /* of the dead ones, by slices so far (reclaim_auto.c) */
 };
 
 /* What bounds memory, and the room that is needed beside the store. */
@@ -80,7 +80,7 @@ struct firn_reclaim_limits {
     /* Of an automatic collection (reclaim_auto.c): */
     uint64_t due_bytes;     /* less is not worth it; 0: whatever there is */
     uint64_t slice_bytes;   /* of frames that are moved in one slice (reclaim_auto.c) */
-    uint64_t slice_objects; /* that are moved or forgotten in one slice */
+    uint64_t slice_objects; /* that are moved or swept in one slice */
     int64_t pause_ns;       /* between two */
     int64_t patience_ns;    /* with another writer */
 };
@@ -101,7 +101,7 @@ struct firn_reclaim {
     struct firn_reclaim_table *table; /* NULL: what is alive is not known */
     struct firn_reclaim_pack *packs;  /* ascending by number */
     size_t pack_count;
-    struct firn_hash_map forgotten; /* what is to be purged (catalog.h) */
+    struct firn_hash_map forgotten; /* what has to leave the packs (catalog.h) */
     struct firn_buf leaning;        /* of struct firn_reclaim_delta */
     struct firn_buf expired;        /* of a dry run: ids of checkpoints that would have gone */
     int64_t progress_due_ns;
@@ -134,7 +134,7 @@ bool firn_reclaim_plan_needs_frame(const struct firn_reclaim_pack *pack, uint32_
 bool firn_reclaim_plan_has_dead_frame(const struct firn_reclaim_pack *pack, uint32_t frame);
 void firn_reclaim_plan_release(struct firn_reclaim *gc);
 /* Deletes the entries of the index that lead to dead objects in packs that are going. */
-FIRN_MUST_CHECK int firn_reclaim_plan_forget(struct firn_reclaim *gc, firn_error *err);
+FIRN_MUST_CHECK int firn_reclaim_plan_sweep(struct firn_reclaim *gc, firn_error *err);
 
 /* Failures that lie in a pack and not in the machine. */
 bool firn_reclaim_move_is_finding(int rc);

@@ -102,7 +102,7 @@ begin(struct moving *moving, firn_error *err)
 }
 
 static void
-drop(struct moving *moving)
+abandon(struct moving *moving)
 {
     FIRN_IGNORE(firn_objects_session_lane_close(moving->lane, false, NULL));
     firn_objects_session_end(moving->session);
@@ -126,7 +126,7 @@ finish(struct moving *moving, firn_error *err)
     if (rc == FIRN_OK) {
         rc = firn_db_sync(moving->gc->opened->db, err);
     }
-    drop(moving);
+    abandon(moving);
     return rc;
 }
 
@@ -738,7 +738,7 @@ move_level(struct moving *moving, int level, firn_error *err)
 static void
 release(struct moving *moving)
 {
-    drop(moving);
+    abandon(moving);
     firn_buf_deinit(&moving->met);
     firn_buf_deinit(&moving->stored);
     firn_buf_deinit(&moving->objects);

@@ -210,7 +210,7 @@ is_forgotten(const struct firn_reclaim *gc, firn_slice key)
         return false;
     }
     memcpy(hash.bytes, key.data, key.size);
-    return firn_catalog_purge_has(&gc->forgotten, &hash);
+    return firn_catalog_forgotten_has(&gc->forgotten, &hash);
 }
 
 static int
@@ -382,7 +382,7 @@ firn_reclaim_plan_release(struct firn_reclaim *gc)
     firn_free(gc->packs);
 }
 
-/* ---- forgetting ---- */
+/* ---- sweeping ---- */
 
 static int
 write_batch(struct firn_reclaim *gc, struct firn_db_batch *batch, firn_error *err)
@@ -395,8 +395,8 @@ write_batch(struct firn_reclaim *gc, struct firn_db_batch *batch, firn_error *er
 }
 
 static int
-forget(struct firn_reclaim *gc, void *ctx, size_t number, firn_slice key,
-       const struct firn_objects_place *place, firn_error *err)
+sweep(struct firn_reclaim *gc, void *ctx, size_t number, firn_slice key,
+      const struct firn_objects_place *place, firn_error *err)
 {
     struct firn_db_batch *batch = ctx;
     const struct firn_reclaim_pack *pack = find_pack(gc, place->pack);
@@ -414,13 +414,13 @@ forget(struct firn_reclaim *gc, void *ctx, size_t number, firn_slice key,
 }
 
 int
-firn_reclaim_plan_forget(struct firn_reclaim *gc, firn_error *err)
+firn_reclaim_plan_sweep(struct firn_reclaim *gc, firn_error *err)
 {
     struct firn_db_batch *batch = NULL;
     DCHECK(!gc->options->dry_run && !firn_db_is_read_only(gc->opened->db));
     int rc = firn_db_batch_create(&batch, err);
     if (rc == FIRN_OK) {
-        rc = walk_index(gc, forget, batch, err);
+        rc = walk_index(gc, sweep, batch, err);
     }
     if (rc == FIRN_OK) {
         rc = write_batch(gc, batch, err);

@@ -13,7 +13,7 @@
  * do the two change places (repair.c).
  *
  * (I1) A store in which a check finds nothing is left alone, but for settings that cannot be read:
- *      they are mended where they are (place_config.c). Those of a damaged store are mended in the new
+ *      they are repaired where they are (place_config.c). Those of a damaged store are repaired in the new
  *      one.
  * (I2) Whatever fails or is cut off before the exchange leaves the damaged store as it was. (Not
  *      checked: it is compared by tests.)
@@ -530,7 +530,7 @@ place_exchange(struct firn_repair *repair, char **out_path, firn_error *err)
     CHECK(!repair->options->dry_run && place->lock != NULL); /* (I7) */
     DCHECK(place->to != NULL && repair->opened.db == NULL);
     FIRN_TRY(take_others(place, err));
-    FIRN_TRY(firn_place_config_mend(place->to, err));
+    FIRN_TRY(firn_place_config_repair(place->to, err));
     FIRN_TRY(firn_place_trust_carry(repair->ws->os, place->from, place->to, err));
     rc = firn_os_rename(place->parent, place->new_name, place->parent, place->name,
                         FIRN_OS_RENAME_EXCHANGE, err);
@@ -707,7 +707,7 @@ firn_repair(struct firn_ws *ws, const firn_workspace_repair_options *options,
     if (is_clean) { /* (I1) */
         DCHECK(repair.place.to == NULL);
         out->was_intact = true;
-        rc = options->dry_run ? FIRN_OK : firn_place_config_mend(repair.place.from, err);
+        rc = options->dry_run ? FIRN_OK : firn_place_config_repair(repair.place.from, err);
         goto out;
     }
     FIRN_TRY(build_clean(&repair, err));

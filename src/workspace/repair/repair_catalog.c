@@ -269,7 +269,7 @@ is_deleted(const struct firn_repair *repair, const struct firn_repair_record *re
 }
 
 static void
-drop_deleted(struct firn_repair *repair)
+leave_out_deleted(struct firn_repair *repair)
 {
     size_t kept = 0;
     for (size_t i = 0; i < firn_repair_record_count(repair); i++) {
@@ -398,7 +398,7 @@ firn_repair_catalog_assign(struct firn_repair *repair, firn_error *err)
     int rc;
     FIRN_TRY(find_workspaces(repair, err));
     DCHECK(all_have_workspaces(repair));
-    drop_deleted(repair);
+    leave_out_deleted(repair);
     FIRN_TRY(order_all(repair, err));
     count_up(repair);
     FIRN_TRY(separate(repair, err));
@@ -579,7 +579,7 @@ has_checkpoint(const struct sweeping *sweeping, const struct firn_catalog_pins_p
 }
 
 static int
-sweep_pin(void *ctx, const struct firn_catalog_pins_pin *pin, firn_error *err)
+delete_pin(void *ctx, const struct firn_catalog_pins_pin *pin, firn_error *err)
 {
     struct sweeping *sweeping = ctx;
     return has_checkpoint(sweeping, pin)
@@ -596,7 +596,7 @@ firn_repair_catalog_pins(struct firn_repair *repair, firn_error *err)
     FIRN_TRY(firn_db_batch_create(&sweeping.batch, err));
     for (size_t i = 0; i < firn_repair_workspace_count(repair); i++) {
         sweeping.workspace = firn_repair_workspace_at(repair, i)->entry.number;
-        rc = firn_catalog_pins_list(repair->opened.catalog, sweeping.workspace, sweep_pin,
+        rc = firn_catalog_pins_list(repair->opened.catalog, sweeping.workspace, delete_pin,
                                     &sweeping, err);
         rc = rc == FIRN_CORRUPT ? FIRN_OK : rc; /* (I5) */
         FIRN_TRY(rc);

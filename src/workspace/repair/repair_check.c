@@ -788,7 +788,7 @@ static int
 check_pack_list(struct checking *checking, firn_error *err)
 {
     firn_error found;
-    int rc = firn_objects_sweep_check(checking->opened->objects, &found);
+    int rc = firn_objects_leftovers_check(checking->opened->objects, &found);
     if (is_finding(rc)) {
         tell(checking, firn_bytes(NULL, 0), found.text);
         return FIRN_OK;

@@ -588,7 +588,7 @@ on_progress(void *ctx, const firn_progress *progress)
 /* From zeroes. Returns callbacks that keep what these would be told. Their context is *notices, which
  * must not move. Any thread may call them, one at a time. */
 static firn_callbacks
-notices_keep(struct firn_scan_notices *notices, const firn_callbacks *callbacks)
+notices_hold(struct firn_scan_notices *notices, const firn_callbacks *callbacks)
 {
     DCHECK(notices->kept.size == 0);
     notices->callbacks = *callbacks;
@@ -599,7 +599,7 @@ notices_keep(struct firn_scan_notices *notices, const firn_callbacks *callbacks)
 
 /* The scan has failed, and what it said counts for nothing. */
 static void
-notices_drop(struct firn_scan_notices *notices)
+notices_clear(struct firn_scan_notices *notices)
 {
     firn_buf_deinit(&notices->kept);
     firn_arena_deinit(&notices->arena);
@@ -614,7 +614,7 @@ notices_tell(struct firn_scan_notices *notices)
     for (size_t i = 0; i < notices->kept.size / sizeof *kept; i++) {
         notices->callbacks.on_notice(notices->callbacks.ctx, &kept[i]);
     }
-    notices_drop(notices);
+    notices_clear(notices);
 }
 
 void
@@ -625,7 +625,7 @@ firn_watchlink_apply(struct firn_watchlink *watched, struct firn_scan_options *o
     }
     if (watched->passed.count > 0) {
         options->confines = &watched->confines;
-        options->callbacks = notices_keep(&watched->notices, &options->callbacks);
+        options->callbacks = notices_hold(&watched->notices, &options->callbacks);
     }
     if (watched->question.will_report) {
         options->witness = &watched->witness;
@@ -653,7 +653,7 @@ firn_watchlink_widen(struct firn_watchlink *watched)
     firn_hash_map_clear(&watched->passed);
     watched->totals = (struct firn_scan_result){0};
     firn_buf_clear(&watched->report);
-    notices_drop(&watched->notices);
+    notices_clear(&watched->notices);
     return had_confines;
 }
 
@@ -715,7 +715,7 @@ firn_watchlink_end(struct firn_watchlink *watched)
     if (watched == NULL) {
         return;
     }
-    notices_drop(&watched->notices);
+    notices_clear(&watched->notices);
     firn_hash_map_deinit(&watched->passed);
     firn_arena_deinit(&watched->arena);
     firn_buf_deinit(&watched->report);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * catalog/catalog_purge.c: what was forgotten, for the next collection of garbage.
+ * catalog/catalog_forgotten.c: what was forgotten, for the next collection of garbage.
  *
  * A collection leaves dead objects where they are as long as most of a pack is alive, and keeps one
  * that another leans on as a delta. Neither is right for what a person wants to be gone. So who
@@ -39,22 +39,22 @@ is_equal(const void *record, const void *key)
 }
 
 void
-firn_catalog_purge_init(struct firn_hash_map *set)
+firn_catalog_forgotten_init(struct firn_hash_map *set)
 {
     firn_hash_map_init(set, sizeof(firn_hash), hash_of, is_equal);
 }
 
 bool
-firn_catalog_purge_has(const struct firn_hash_map *set, const firn_hash *hash)
+firn_catalog_forgotten_has(const struct firn_hash_map *set, const firn_hash *hash)
 {
     return firn_hash_map_find(set, hash_of(hash), hash) != NULL;
 }
 
 int
-firn_catalog_purge_add(struct firn_hash_map *set, const firn_hash *hash, firn_error *err)
+firn_catalog_forgotten_add(struct firn_hash_map *set, const firn_hash *hash, firn_error *err)
 {
     DCHECK(set->record_size == sizeof *hash);
-    if (firn_catalog_purge_has(set, hash) ||
+    if (firn_catalog_forgotten_has(set, hash) ||
         firn_hash_map_insert(set, hash_of(hash), hash) != NULL) {
         return FIRN_OK;
     }
@@ -71,13 +71,14 @@ add_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, f
 {
     struct adding *adding = ctx;
     (void)offset;
-    adding->rc = piece->is_hole ? FIRN_OK : firn_catalog_purge_add(adding->set, &piece->hash, err);
+    adding->rc =
+        piece->is_hole ? FIRN_OK : firn_catalog_forgotten_add(adding->set, &piece->hash, err);
     return adding->rc;
 }
 
 int
-firn_catalog_purge_add_pieces(struct firn_hash_map *set, struct firn_objects *objects,
-                              firn_error *err)
+firn_catalog_forgotten_add_pieces(struct firn_hash_map *set, struct firn_objects *objects,
+                                  firn_error *err)
 {
     struct firn_packfile_scratch *scratch = NULL;
     struct adding adding = {.set = set};
@@ -106,7 +107,7 @@ out:
 
 /* *out is NULL where there are none. */
 static int
-open_purge(struct firn_db *db, struct firn_db_keyspace **out, firn_error *err)
+open_forgotten(struct firn_db *db, struct firn_db_keyspace **out, firn_error *err)
 {
     int rc = firn_db_keyspace_open(db, keyspace_name, out, err);
     if (rc == FIRN_NOT_FOUND && firn_db_is_read_only(db)) {
@@ -132,16 +133,16 @@ key_of(const firn_hash *hash)
 }
 
 int
-firn_catalog_purge_note(struct firn_db *db, const struct firn_hash_map *set, firn_error *err)
+firn_catalog_forgotten_note(struct firn_db *db, const struct firn_hash_map *set, firn_error *err)
 {
-    struct firn_db_keyspace *purge;
+    struct firn_db_keyspace *forgotten;
     struct firn_db_batch *batch = NULL;
     int rc;
     DCHECK(!firn_db_is_read_only(db));
-    FIRN_TRY(open_purge(db, &purge, err));
+    FIRN_TRY(open_forgotten(db, &forgotten, err));
     FIRN_TRY(firn_db_batch_create(&batch, err));
     for (size_t i = 0; i < set->count; i++) {
-        FIRN_TRY(firn_db_batch_put(batch, purge, key_of(firn_hash_map_at(set, i)),
+        FIRN_TRY(firn_db_batch_put(batch, forgotten, key_of(firn_hash_map_at(set, i)),
                                    firn_bytes(NULL, 0), err));
         if (firn_db_batch_size_bytes(batch) >= BATCH_SIZE) {
             FIRN_TRY(write_batch(db, batch, err));
@@ -154,16 +155,16 @@ out:
 }
 
 int
-firn_catalog_purge_load(struct firn_db *db, struct firn_hash_map *set, firn_error *err)
+firn_catalog_forgotten_load(struct firn_db *db, struct firn_hash_map *set, firn_error *err)
 {
-    struct firn_db_keyspace *purge;
+    struct firn_db_keyspace *forgotten;
     struct firn_db_cursor *cursor = NULL;
     int rc;
-    FIRN_TRY(open_purge(db, &purge, err));
-    if (purge == NULL) {
+    FIRN_TRY(open_forgotten(db, &forgotten, err));
+    if (forgotten == NULL) {
         return FIRN_OK;
     }
-    FIRN_TRY(firn_db_cursor_open(purge, NULL, &cursor, err));
+    FIRN_TRY(firn_db_cursor_open(forgotten, NULL, &cursor, err));
     for (rc = firn_db_cursor_first(cursor, err); rc == FIRN_OK && firn_db_cursor_valid(cursor);
          rc = firn_db_cursor_next(cursor, err)) {
         firn_slice key = firn_db_cursor_key(cursor);
@@ -173,7 +174,7 @@ firn_catalog_purge_load(struct firn_db *db, struct firn_hash_map *set, firn_erro
             goto out;
         }
         memcpy(hash.bytes, key.data, key.size);
-        FIRN_TRY(firn_catalog_purge_add(set, &hash, err));
+        FIRN_TRY(firn_catalog_forgotten_add(set, &hash, err));
     }
 out:
     firn_db_cursor_close(cursor);
@@ -181,20 +182,20 @@ out:
 }
 
 int
-firn_catalog_purge_settle(struct firn_objects *objects, struct firn_db *db,
-                          const struct firn_hash_map *set, firn_error *err)
+firn_catalog_forgotten_settle(struct firn_objects *objects, struct firn_db *db,
+                              const struct firn_hash_map *set, firn_error *err)
 {
-    struct firn_db_keyspace *purge;
+    struct firn_db_keyspace *forgotten;
     struct firn_db_batch *batch = NULL;
     int rc;
     DCHECK(!firn_db_is_read_only(db));
-    FIRN_TRY(open_purge(db, &purge, err));
+    FIRN_TRY(open_forgotten(db, &forgotten, err));
     FIRN_TRY(firn_db_batch_create(&batch, err));
     for (size_t i = 0; i < set->count; i++) {
         const firn_hash *hash = firn_hash_map_at(set, i);
         bool is_there;
         FIRN_TRY(firn_objects_contains(objects, hash, &is_there, err));
-        FIRN_TRY(is_there ? FIRN_OK : firn_db_batch_delete(batch, purge, key_of(hash), err));
+        FIRN_TRY(is_there ? FIRN_OK : firn_db_batch_delete(batch, forgotten, key_of(hash), err));
         if (firn_db_batch_size_bytes(batch) >= BATCH_SIZE) {
             FIRN_TRY(write_batch(db, batch, err));
         }
