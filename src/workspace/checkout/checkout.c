@@ -3,11 +3,11 @@
  * checkout/checkout.c: from one tree to another on disk, in passes.
  *
  *   plan     tells and counts the changes, and finds what has to be left as it is (checkout_plan.c,
- *            checkout.c)
+ *            here)
  *   verify   reads and verifies every object that is needed (checkout_verify.c)
  *   stage    writes new files and directories under temporary names beside their targets
  *            (checkout_stage.c)
- *   sync     everything staged is durable (checkout.c)
+ *   sync     everything staged is durable
  *   swap     checks that nothing was touched meanwhile; renames; deletes; sets metadata
  *            (checkout_swap.c)
  *   sync     the result is durable
@@ -459,7 +459,7 @@ sync_finished_dirs(struct firn_checkout *apply, firn_error *err)
     return rc;
 }
 
-/* Makes durable what stage made, and what swap did. checkout.c. */
+/* Makes durable what stage made, and what swap did. */
 static int
 sync_staged(struct firn_checkout *apply, firn_error *err)
 {

@@ -484,7 +484,7 @@ remove_displaced(struct firn_checkout *apply, const struct firn_difference_walk_
     if (*out_keep) {
         return FIRN_OK;
     }
-    CHECK(rc != FIRN_OK || is_same); /* (I1), and (I7) of checkout_swap.c */
+    CHECK(rc != FIRN_OK || is_same); /* (I1) and (I7) */
     return rc == FIRN_OK ? firn_os_remove_file(apply->swapping->dir, name, err) : rc;
 }
 

@@ -3,7 +3,7 @@
  * difference/difference_merge.c: three trees, walked in step, made into one.
  *
  * Three iterators go over the entries of a directory together; for each name there is a ruling
- * (difference_merge.c). The walk goes below a directory only where all three differ: what only one
+ *. The walk goes below a directory only where all three differ: what only one
  * side has changed is taken as it is, with its object, so a merge costs what both sides have
  * changed. Entries of the result are collected, encoded, in the order in which they are met, which
  * is that of a directory object; when the three are at their end the object is made, and the
@@ -289,7 +289,7 @@ merge_lines(struct merge *merge, const struct firn_difference_merge_entry_sides 
  * - A modification time is nobody's work: it is never a conflict, and a file that was touched may be
  *   removed. It follows the content: whoever gives that gives the time.
  * - So is the name of the first of several hard links; whether names still agree is looked at when
- *   the whole tree is there (difference_merge.c).
+ *   the whole tree is there.
  * - A directory that became something else takes all that lay in it along. That is no conflict only
  *   if the other side changed nothing below, which takes a walk to know: the caller's.
  * - What ours has not may stand on the disk all the same, because a rule leaves it out. Such things

@@ -15,7 +15,7 @@
  * Directories lie in frames of their own, apart from contents: to walk a tree, few frames have to
  * be decoded, and the contents of files compress better side by side.
  *
- * A new version of something may be stored as a delta (objects_session.c), which needs its base to
+ * A new version of something may be stored as a delta, which needs its base to
  * be stored whole. What the store has is never stored again, so what is whole stays whole, with one
  * exception: where a pack is missing its objects are. Then nothing is stored as a delta (I4).
  *
@@ -214,16 +214,15 @@ size_max_of(struct firn_objects_session_delta *delta, const struct firn_objects_
 {
     struct firn_packfile *file;
     *out = 0;
-    int rc = firn_objects_acquire(delta->objects, base->pack, &file, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_objects_acquire(delta->objects, base->pack, &file, err));
     if (base->at.frame < firn_packfile_walk_count(file)) {
         struct firn_packfile_frame_size frame = firn_packfile_frame_size_of(file, base->at.frame);
         *out = size_max_for(frame.raw > 0 ? (uint64_t)content_size * frame.stored / frame.raw : 0);
     }
     firn_objects_release(delta->objects, base->pack);
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 /* Whether the delta that was made pays, compared with what the object takes alone (I6). */

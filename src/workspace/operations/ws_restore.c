@@ -4,7 +4,7 @@
  * what is to be restored, and where to.
  *
  * In place, see ws_restore_in_place.c. If an earlier restore is pending, it is put to rest first
- * (ws_restore.c): a whole restore then simply goes on from what is there; one of some paths
+ *: a whole restore then simply goes on from what is there; one of some paths
  * lets the pending one be finished before, so that the rest of the tree does not stay half done.
  *
  * A dry run compares in memory and stores nothing. Into another directory, which must be empty or

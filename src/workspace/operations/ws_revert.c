@@ -7,7 +7,7 @@
  * differs in from the base is the change, turned round; what ours differs in is what came after.
  *
  * The disk is scanned as a restore does it, under the rules of both checkpoints and of today; what
- * any of them excludes is in none of the business. The merged tree (ws_revert.c) is restored
+ * any of them excludes is in none of the business. The merged tree is restored
  * as if it were a checkpoint (ws_restore_in_place.c): so a crash, an undo and somebody's edit
  * meanwhile are met with what is there for restores (I1; not checked: nothing is written here).
  *

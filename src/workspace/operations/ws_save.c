@@ -2,7 +2,7 @@
  *
  * operations/ws_save.c: saving the present state of a workspace as a checkpoint.
  *
- *   scan     what is new in the tree goes into a pack that is not sealed yet (ws_save.c)
+ *   scan     what is new in the tree goes into a pack that is not sealed yet
  *   compare  with the checkpoint before, for what the caller is told, and for a caller who wants no
  *            checkpoint of what has one
  *   seal     the pack is durable, the index and the stat cache learn of it

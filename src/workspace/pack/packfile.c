@@ -290,10 +290,8 @@ firn_packfile_read_page(struct firn_packfile *pack, uint32_t page, struct firn_c
                         struct firn_buf *out, firn_error *err)
 {
     struct firn_block_ref ref = firn_packfile_page_ref(pack, page);
-    int rc = firn_block_reader_read(pack->reader, &ref, compress, out, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_block_reader_read(pack->reader, &ref, compress, out, err));
     DCHECK(out->size >= ENTRY_SIZE && out->size % ENTRY_SIZE == 0);
     const uint8_t *last = out->data + out->size - ENTRY_SIZE;
     bool fits = memcmp(out->data, pack->fences[page].first.bytes, sizeof(firn_hash)) == 0 &&
@@ -305,7 +303,8 @@ firn_packfile_read_page(struct firn_packfile *pack, uint32_t page, struct firn_c
                               "impossible",
                               firn_packfile_path(pack), (unsigned long long)ref.offset);
     }
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 int

@@ -234,10 +234,8 @@ claim_locked(struct firn_packfile_writer *writer, struct firn_packfile_writer_re
              bool *out_is_new, firn_error *err)
 {
     firn_os_mutex_assert_held(&writer->mutex);
-    int rc = check_usable_locked(writer, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(check_usable_locked(writer, err));
     uint64_t key_hash = firn_load_le64(record->hash.bytes);
     if (firn_hash_map_find(&writer->objects, key_hash, &record->hash) != NULL) {
         *out_is_new = false;
@@ -249,10 +247,7 @@ claim_locked(struct firn_packfile_writer *writer, struct firn_packfile_writer_re
     }
     bool needs_frame = record->frame == FIRN_PACKFILE_WRITER_NO_FRAME;
     if (needs_frame) {
-        rc = reserve_frame_locked(writer, err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
+        FIRN_TRY(reserve_frame_locked(writer, err));
         record->frame = writer->frame_count;
     }
     /* (I1) The frame is still to be written. */
@@ -265,7 +260,8 @@ claim_locked(struct firn_packfile_writer *writer, struct firn_packfile_writer_re
         writer->frames[writer->frame_count++] = (struct firn_block_ref){0};
     }
     *out_is_new = true;
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 int
@@ -514,16 +510,15 @@ write_page(struct firn_block_writer *block, const struct firn_packfile_writer_re
     }
     struct firn_block_ref ref;
     size_t size = count * FIRN_PACKFILE_FORMAT_ENTRY_SIZE;
-    int rc = firn_block_writer_add(block, FIRN_CODEC_NONE, firn_bytes(page, size), (uint32_t)size,
-                                   &ref, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_block_writer_add(block, FIRN_CODEC_NONE, firn_bytes(page, size), (uint32_t)size,
+                                   &ref, err));
     if (firn_buf_append(fences, records[0].hash.bytes, HASH_SIZE) != FIRN_OK ||
         firn_buf_append_le64(fences, ref.offset) != FIRN_OK) {
         return firn_error_no_memory(err, "the fences of an object table");
     }
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 static int

@@ -37,8 +37,8 @@ enum { ASIDE_MAX = 1000, ASIDE_NAME_SIZE = 32 };
  * (text_cautious).
  *
  * A change keeps all other lines byte for byte, comments too (I3). Reading what a change has
- * written gives the old settings with that one changed (I4; both are checked in place_config.c). A
- * file whose last line has no end gets one. Mending makes comments of the lines that are wrong and
+ * written gives the old settings with that one changed (I4; both are checked). A
+ * file whose last line has no end gets one. A repair makes comments of the lines that are wrong and
  * leaves all others byte for byte; what it has written can be read, unless it has become too large
  * (I5). */
 
@@ -643,8 +643,8 @@ out:
     return rc == FIRN_OK ? FIRN_OK : refuse(dir, rc, &why, err);
 }
 
-/* Whether reading the one text gives what reading the other gives, but for one setting: (I1) and (I2)
- * of place_config.c. */
+/* Whether reading the one text gives what reading the other gives, but for one setting: (I3) and
+ * (I4). */
 static bool
 differs_only_in(firn_slice before, firn_slice after, enum firn_place_config_key key, bool is_set)
 {

@@ -29,10 +29,8 @@ static int
 check_private(struct firn_os_dir *dir, firn_error *err)
 {
     struct firn_os_stat stat;
-    int rc = firn_os_dir_stat(dir, &stat, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_os_dir_stat(dir, &stat, err));
     uint32_t user = firn_os_user_id(firn_os_dir_os(dir));
     if ((stat.uid != user && user != 0) || (stat.mode & MODE_OTHERS_WRITE) != 0) {
         return firn_error_set(err, FIRN_DENIED,
@@ -40,7 +38,8 @@ check_private(struct firn_os_dir *dir, firn_error *err)
                               "not be able to write to it (chmod go-w)",
                               firn_os_dir_path(dir));
     }
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 int

@@ -4,7 +4,7 @@
  *
  *   expire   expired checkpoints are deleted (reclaim_expire.c)
  *   mark     every object that any checkpoint of any workspace of the store needs (reclaim_mark.c)
- *   whole    what leans on something forgotten is stored anew, whole (reclaim.c)
+ *   whole    what leans on something forgotten is stored anew, whole
  *   plan     for each pack: leave, retire, or move what is alive (reclaim_plan.c)
  *   sweep    the stat cache loses directories that are not alive, then the index its entries for
  *            dead objects in packs that go
@@ -319,7 +319,7 @@ make_all(struct firn_reclaim *gc, struct firn_objects_session_lane *lane, firn_e
     return rc;
 }
 
-/* Stores anew, whole, what leans on something forgotten. reclaim.c. */
+/* Stores anew, whole, what leans on something forgotten. */
 static int
 make_forgotten_whole(struct firn_reclaim *gc, firn_error *err)
 {

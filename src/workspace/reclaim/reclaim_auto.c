@@ -4,7 +4,7 @@
  *
  *   begin   if it is worth it (catalog_due.c), that it was begun is noted
  *   mark    what is alive, and the plan, from a reading of the store: no lock is held
- *   slices  a bounded piece each (reclaim_auto.c), with the lock held, and a pause between two
+ *   slices  a bounded piece each, with the lock held, and a pause between two
  *   end     what was known of garbage is taken back, but for what was not worth moving
  *
  * So whoever wants to write waits for one slice at most. The pause is longer than those that a writer
@@ -27,7 +27,7 @@
  * forgotten (catalog_forgotten.c), and expired checkpoints of other workspaces of the store,
  * whose own saves let them go.
  *
- * Cut off at any moment, by a signal or the power, the store is whole (I2 of reclaim_auto.c), and all
+ * Cut off at any moment, by a signal or the power, the store is whole (I4), and all
  * files that nobody needs are found by the next operation that writes.
  */
 #include <string.h>
@@ -443,7 +443,7 @@ cut(struct firn_reclaim *gc, const struct firn_reclaim_place *at, struct budget 
 
 /* ---- the packs ---- */
 
-/* Goes on to the next pack that is to go; false if there is none left. reclaim_auto.c. */
+/* Goes on to the next pack that is to go; false if there is none left. */
 static bool
 slice_seek(const struct firn_reclaim *gc, struct firn_reclaim_place *at)
 {

@@ -23,14 +23,14 @@
  *
  * (I4) A frame all of which is alive, and that is as large as frames are made, is copied as it is
  *      stored, after it was decoded and its objects were verified; unless it is to be compressed at a
- *      higher level, or versions come to lie behind something in it (reclaim_move.c). One that the
+ *      higher level, or versions come to lie behind something in it. One that the
  *      save could not make smaller never is compressed again: it would be in vain.
  *
  * Each level has new packs of its own (reclaim_plan.c). A collection in slices (reclaim_auto.c) moves
  * some frames at a time; it retires the packs itself, once it knows that nothing is left in them.
  *
  * Memory: what a writer of packs needs for the names in one pack (57 bytes each), two frames being
- * filled and one being read, and what reclaim_move.c notes.
+ * filled and one being read, and what is noted of versions.
  */
 #include <string.h>
 
@@ -150,7 +150,7 @@ may_be_alive(const struct firn_reclaim *gc, const firn_hash *hash)
 }
 
 /* Whether the index has an object alive at just this place of a pack, and whether it has it in that
- * pack at all; the next entry for the same hash may lead to another one. reclaim_move.c. */
+ * pack at all; the next entry for the same hash may lead to another one. */
 static int
 wants(struct firn_reclaim *gc, uint32_t pack, const firn_hash *hash,
       const struct firn_packfile_location *at, bool *out, bool *out_is_here, firn_error *err)
@@ -215,7 +215,7 @@ meet_object(void *ctx, const firn_hash *hash, const struct firn_packfile_locatio
  * places; so where what is alive is known, and counted, nothing is brought together: a base that
  * nothing leans on any more would turn out to be garbage by the next time.
  *
- * (I5) Only what the index has at just that place counts, as in reclaim_move.c. Not checked: it is
+ * (I5) Only what the index has at just that place counts, as above. Not checked: it is
  *      asked for each.
  * (I6) A delta that does not make the object of its name is left alone: it moves as it is. Not checked:
  *      firn_packfile_delta_read compares the name.

@@ -7,10 +7,9 @@
  *   packs     those that are whole, and what can be read of others (repair_packs.c)
  *   records   the checkpoints, from catalog, log, runs and packs (repair_records.c)
  *   trees     of each checkpoint, without what is lost (repair_trees.c)
- *   catalog   all of it written (repair_catalog.c), and no pin without its checkpoint
- *             (repair_catalog.c)
+ *   catalog   all of it written, and no pin without its checkpoint (repair_catalog.c)
  * Then the new store is closed, opened again and checked to the last byte. Only if nothing is found
- * do the two change places (repair.c).
+ * do the two change places.
  *
  * (I1) A store in which a check finds nothing is left alone, but for settings that cannot be read:
  *      they are repaired where they are (place_config.c). Those of a damaged store are repaired in the new

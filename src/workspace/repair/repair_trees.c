@@ -377,20 +377,17 @@ step(struct repairing *repairing, firn_hash *out_root, firn_error *err)
     bool is_lost;
     firn_error found;
     int read = firn_tree_iterator_next(top(repairing)->iterator, &entry, &is_end, &found);
-    int rc = judge(read, &found, &is_lost, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(judge(read, &found, &is_lost, err));
     if (is_lost) {
-        rc = set_path(repairing, firn_bytes(NULL, 0), err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
+        FIRN_TRY(set_path(repairing, firn_bytes(NULL, 0), err));
         top(repairing)->is_changed = true;
         tell_lost(repairing, "a part of the list of what is in it is damaged or missing");
         is_end = true;
     }
-    return is_end ? finish_level(repairing, out_root, err) : take_entry(repairing, entry, err);
+    rc = is_end ? finish_level(repairing, out_root, err) : take_entry(repairing, entry, err);
+out:
+    return rc;
 }
 
 /* *out_is_lost: there is no root. */

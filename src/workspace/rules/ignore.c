@@ -4,7 +4,7 @@
  *
  * Lines end in LF or CR LF; the last one needs neither. A byte order mark of UTF-8 at the very
  * beginning is skipped. Whatever else stands there is a pattern, a comment or a bad line
- * (ignore.c): no content makes a rule file fail as a whole.
+ *: no content makes a rule file fail as a whole.
  *
  * The content is kept, once, and patterns point into it; it is also what the rules object of a
  * checkpoint stores (ignore_rules.c). Two passes, one that counts and one that fills, so that there

@@ -3,7 +3,7 @@
  * rules/rules.c: what one walk leaves out.
  *
  * Rule files stand in layers. Entering a directory that holds one puts it on top of those of its
- * kind further up. An entry is judged (rules.c) from the highest kind to the lowest, and
+ * kind further up. An entry is judged from the highest kind to the lowest, and
  * within a kind from the deepest directory upwards; the first file in which a pattern matches
  * decides, by the last such pattern. So a rule of .firnignore outranks any of .gitignore, and a
  * deeper file a higher one. Where no rule speaks the default exclusions do: they are the lowest
@@ -768,7 +768,7 @@ firn_rules_read(struct firn_os_dir *dir, enum firn_ignore_rules_kind kind,
  * is kept with a checkpoint (rules.md): what the first one left out of it is not touched by its
  * restore.
  *
- * The rule files of a workspace can lift both (rules.c). What is left out whatever a rule says is
+ * The rule files of a workspace can lift both. What is left out whatever a rule says is
  * told by tree_reserved.c.
  *
  * Names are compared byte for byte and whole: `targeting.c` and `Node_modules` are kept. */

@@ -8,7 +8,7 @@
  * directories are open at once, and what lies together is read together and compressed together. A
  * directory leaves the stack with its last thing, before that is worked on.
  *
- * With an empty stack a worker helps with pieces of a large file (scan.c), or waits:
+ * With an empty stack a worker helps with pieces of a large file, or waits:
  * those who still work may find more. When nobody works any more the walk is over, every name of
  * every inode is known, and the directories that waited for that (scan_links.c) are put on the
  * stack to be built. When nobody works after that, all is done.
@@ -128,7 +128,6 @@ release_linked_locked(struct firn_scan *scan)
 
 enum { SLOTS_MAX = 16 };
 
-/* scan.c */
 static void
 window_init(struct firn_scan *scan)
 {

@@ -4,7 +4,7 @@
  *
  * A directory waits for its segments, for its subdirectories and, where hard links lie in it, for
  * the end of the walk. Whoever brings the last of these builds it: late entries are put where they
- * belong (scan_build.c), the object is made and added through the builder's lane, and the
+ * belong, the object is made and added through the builder's lane, and the
  * hash goes into the record that the parent keeps of it. Then the parent has one thing less to wait
  * for, and may be next: a loop, so that a deep tree needs no deep stack. A directory whose entries
  * are all as an earlier scan saw them has the object of then, and nothing is made
@@ -388,7 +388,7 @@ has_a_print_each(const struct firn_scan_entries *entries)
     return rest.size == 0 && entries->prints.size == count * FIRN_STATCACHE_PRINT_SIZE;
 }
 
-/* scan_build.c. All entries of a directory that is complete, in order; borrowed from the node
+/* All entries of a directory that is complete, in order; borrowed from the node
  * or from the worker. */
 static int
 assemble(struct firn_scan_worker *worker, const struct firn_scan_node *node,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * scan/scan_dir.c: one directory: opened, listed, sorted, thinned by the exclusions, and
- * made known to all workers (scan_dir.c works through it).
+ * made known to all workers.
  *
  * A visit opens the directory from the root's handle by its whole path, no link followed on the
  * way: no descriptor is held for anything above, and nobody who swaps a directory for a link can
@@ -266,7 +266,7 @@ read_rules(struct firn_scan_worker *worker, struct firn_scan_node *node, struct 
     return rc == FIRN_OK ? telling.failure : rc;
 }
 
-/* scan_dir.c. Reads the rule files in the worker's listing, those of node's directory: node's
+/* Reads the rule files in the worker's listing, those of node's directory: node's
  * rules are known then, and its entries may be judged. */
 static int
 rules_enter(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn_os_dir *dir,
@@ -710,7 +710,7 @@ find_segment(const struct firn_scan_worker *worker, const struct firn_scan_node 
     return listing;
 }
 
-/* scan_dir.c. Works through one segment of a directory that is open, and settles that. */
+/* Works through one segment of a directory that is open, and settles that. */
 static int
 entries_work(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn_os_dir *dir,
              size_t segment, firn_error *err)

@@ -69,13 +69,12 @@ read_small(struct firn_scan_worker *worker, struct firn_os_file *file, size_t si
         return firn_error_no_memory(err, "the content of a file");
     }
     size_t got = 0;
-    int rc = size > 0 ? firn_os_file_read(file, 0, content->data, size, &got, err) : FIRN_OK;
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(size > 0 ? firn_os_file_read(file, 0, content->data, size, &got, err) : FIRN_OK);
     *out_is_stable = got == size;
     firn_blake3_hash_of(content->data, got, out_hash);
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 static void
@@ -282,7 +281,7 @@ join_group(struct firn_scan_worker *worker, const struct firn_os_stat *stat,
  * may be wrong about its object: then the cache is broken, as everywhere (scan_build.c), and that
  * is the end of the scan, not a reason to leave the file out (I5). */
 
-/* scan_file.c. The name of the content that a file had when its directory was last scanned;
+/* The name of the content that a file had when its directory was last scanned;
  * *out_has is false where nothing is known of one. A failure here stops the scan. */
 static int
 version_find(struct firn_scan_worker *worker, const struct firn_scan_node *node, const char *name,

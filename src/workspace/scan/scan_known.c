@@ -193,10 +193,8 @@ firn_scan_known_is_same(struct firn_scan_worker *worker, const struct firn_scan_
     if (!firn_scan_known_applies(worker->scan)) {
         return FIRN_OK;
     }
-    int rc = firn_scan_known_open_lane(worker, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_scan_known_open_lane(worker, err));
     *out = !firn_statcache_memo_is_empty(memo) && part->encoded.size == 0 && part->prints.size == 0;
     for (size_t i = 0; *out && i < part->late_count; i++) {
         const struct firn_scan_late *late = &part->lates[i];
@@ -216,7 +214,8 @@ firn_scan_known_is_same(struct firn_scan_worker *worker, const struct firn_scan_
         }
     }
     *out = *out && place == memo->count;
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 /* ---- for the next scan ---- */

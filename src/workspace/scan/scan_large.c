@@ -4,12 +4,12 @@
  *
  * A file is named by the hash of its whole content, zeros of holes included, however it is cut. A
  * list of pieces and holes is the object under that name (pack/packfile.h); a piece is a group of
- * chunks, cut by content (scan_large.c). Pieces end at the ends of runs of data, too. So memory
+ * chunks, cut by content. Pieces end at the ends of runs of data, too. So memory
  * does not grow with the file but for the list, 48 bytes a piece of about half a MiB.
  *
  * So that the list stays within the largest object, holes of less than 1/131,072 of the file are
  * stored as the zeros they read as. Files of 16 GiB and more are not named by such a hash, which would
- * have to see every zero of a hole: they are for scan_large.c. A scan that stores nothing does not
+ * have to see every zero of a hole: they are read cell by cell. A scan that stores nothing does not
  * look for boundaries.
  *
  * The thread that reads computes the hash of the whole, in order, from the same bytes that are
@@ -182,13 +182,13 @@ out:
  * group after them, so that nothing names what is not there yet (I5; not checked: it is the order
  * of two calls).
  *
- * A cell of a file of 16 GiB and more (scan_large.c) is stored as a group is. Where it ends is
+ * A cell of a file of 16 GiB and more is stored as a group is. Where it ends is
  * given, so it is cut into chunks here, by the worker that adds it, and only if it is new. */
 
 _Static_assert(FIRN_SCAN_GROUP_CHUNKS_MAX *FIRN_CHUNK_CUT_SIZE_MIN >= FIRN_SCAN_PIECE_SIZE,
                "a slot has room for the sizes of its chunks");
 
-/* scan_large.c. Cuts what is new of the first `filled` bytes of a slot into chunks; is_end says
+/* Cuts what is new of the first `filled` bytes of a slot into chunks; is_end says
  * that the data end there. True when the group is complete: its size is slot->size, and what lies
  * behind that belongs to the next one. The slot begins with size and chunk_count 0. */
 static bool
@@ -498,7 +498,7 @@ size_of_pieces(const struct stream *stream)
  * wait for their names; then the window is given back, which waits for all of them, and the list is
  * added (I3).
  *
- * A cell is stored in chunks, as a group is (scan_large.c), so that what moves within a file is
+ * A cell is stored in chunks, as a group is, so that what moves within a file is
  * found again; in files of more than 128 GiB as one object, or there would be too many. That is no
  * part of its name.
  *
@@ -655,7 +655,7 @@ out:
     return rc;
 }
 
-/* scan_large.c. As firn_scan_large_read, for FIRN_PACKFILE_CELLS_CONTENT_MIN and more:
+/* As firn_scan_large_read, for FIRN_PACKFILE_CELLS_CONTENT_MIN and more:
  * large_read calls it. */
 static int
 cells_read(struct firn_scan_worker *worker, struct firn_os_file *file,

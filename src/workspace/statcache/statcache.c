@@ -2,7 +2,7 @@
  *
  * statcache/statcache.c: the stat cache of one workspace, for the length of one operation.
  *
- * A scan asks it for each directory (statcache.c), and notes what it found otherwise. Notes stay
+ * A scan asks it for each directory, and notes what it found otherwise. Notes stay
  * in memory, 16 bytes for an entry of a directory that changed, until the objects that they name
  * are in the store and its index; then they are written (I1; not checked: power cuts show it). So a
  * memo never names an object that a crash may take back: commits survive in their order, and the
@@ -12,7 +12,7 @@
  * A cached hash counts only while its object is there. Three things see to that:
  * - where a pack of the list is absent the cache is not used at all (I2; not checked: the lanes
  *   ask): the save reads everything and stores again what has gone;
- * - whoever removes objects removes before them the memos that name them (statcache.c);
+ * - whoever removes objects removes before them the memos that name them (statcache_sweep.c);
  * - a memo names a directory whose object, and all below it, was in the store when it was written.
  *
  * What is remembered of a workspace lives in the store's keyspace "firn.stat" under its number. The
@@ -127,7 +127,7 @@ firn_statcache_is_broken(const struct firn_statcache *stat)
     return atomic_load_explicit(&stat->is_broken, memory_order_relaxed);
 }
 
-/* statcache.c. Makes the key of a directory; false where it would be too long to be remembered. */
+/* Makes the key of a directory; false where it would be too long to be remembered. */
 static int
 statcache_key(const struct firn_statcache *stat, firn_slice path, struct firn_buf *out,
               bool *out_fits)
@@ -326,10 +326,8 @@ firn_statcache_memo_find(struct firn_statcache_memo *memo, const struct firn_sta
         *out_index = guess;
         return FIRN_OK;
     }
-    int rc = firn_statcache_memo_prepare(memo);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_statcache_memo_prepare(memo));
     size_t slot = firn_load_le64(print->bytes) & (memo->slot_count - 1);
     for (; memo->slots[slot] != 0; slot = (slot + 1) & (memo->slot_count - 1)) {
         if (is_at(memo, memo->slots[slot] - 1, print)) {
@@ -339,7 +337,8 @@ firn_statcache_memo_find(struct firn_statcache_memo *memo, const struct firn_sta
         }
     }
     DCHECK(!*out_is_found || is_at(memo, *out_index, print));
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 /* ---- bytes ---- */

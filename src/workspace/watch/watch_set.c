@@ -455,10 +455,8 @@ tree_path(const struct firn_watch_node *node, struct firn_buf *out)
         size += at->name_size + (at->parent->parent != NULL ? 1 : 0);
     }
     firn_buf_clear(out);
-    int rc = firn_buf_set_size(out, size);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_buf_set_size(out, size));
     for (const struct firn_watch_node *at = node; at->parent != NULL; at = at->parent) {
         size -= at->name_size;
         memcpy(out->data + size, at->name, at->name_size);
@@ -467,7 +465,8 @@ tree_path(const struct firn_watch_node *node, struct firn_buf *out)
         }
     }
     DCHECK(size == 0);
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 void

@@ -555,7 +555,7 @@ enter(void *ctx, struct firn_os_dir *dir, firn_slice path)
 /* Notices of a scan that may begin once more.
  *
  * A scan beside a watch that meets a new name of a file begins once more, and tells once more what
- * it has to tell of the directories that it visited (watchlink.c). Callers count: so the notices of
+ * it has to tell of the directories that it visited. Callers count: so the notices of
  * the first attempt are kept until it has succeeded. Progress is passed on at once; it may be seen
  * to go back.
  *
