@@ -41,14 +41,6 @@ FIRN_MUST_CHECK int firn_checkout_stage_write_init(struct firn_checkout_write *w
                                                    struct firn_objects *objects, firn_error *err);
 void firn_checkout_stage_write_deinit(struct firn_checkout_write *write);
 
-/* Where to make it: a new name in dir. path is for notices. */
-struct firn_checkout_write_target {
-    struct firn_os_dir *dir;
-    const char *name;
-    firn_slice path;
-    bool may_inherit; /* the directory may hand attributes down (a default ACL) */
-};
-
 /* Sets owner, attributes (removing others), mode and time of what is there. */
 FIRN_MUST_CHECK int firn_checkout_stage_write_metadata(struct firn_checkout_write *write,
                                                        struct firn_os_node node, firn_slice path,
@@ -254,21 +246,6 @@ FIRN_MUST_CHECK int firn_checkout_swap(struct firn_checkout *apply, firn_error *
 FIRN_MUST_CHECK int firn_checkout_plan_recount(struct firn_checkout *apply, firn_error *err);
 
 /* Which changes the system will not let a restore make. */
-
-enum { FIRN_CHECKOUT_ABLE_TEXT_SIZE = FIRN_ERROR_TEXT_SIZE };
-
-/* What one walk over the changes knows. Zeroed but for the first two it is ready. */
-struct firn_checkout_able {
-    struct firn_os_dir *root; /* of the tree on disk; borrowed */
-    uint32_t user;
-    bool is_taken;           /* what follows is of dir_path */
-    struct firn_os_dir *dir; /* NULL: it is not there, or cannot be opened */
-    struct firn_os_stat dir_stat;
-    char dir_why[FIRN_CHECKOUT_ABLE_TEXT_SIZE]; /* why no name in it can be changed, or "" */
-    struct firn_buf dir_path;
-    struct firn_checkout_place place;
-    struct firn_buf mount; /* path of the last directory at which something is mounted */
-};
 
 /* Whether a failure means that the system does not let us do it, and says nothing about other
  * entries. */

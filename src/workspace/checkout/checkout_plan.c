@@ -25,6 +25,21 @@
 #include "checkout/checkout_internal.h"
 #include "tree/tree.h"
 
+enum { WHY_SIZE = FIRN_ERROR_TEXT_SIZE };
+
+/* What one walk over the changes knows. Zeroed but for the first two it is ready. */
+struct firn_checkout_able {
+    struct firn_os_dir *root; /* of the tree on disk; borrowed */
+    uint32_t user;
+    bool is_taken;           /* what follows is of dir_path */
+    struct firn_os_dir *dir; /* NULL: it is not there, or cannot be opened */
+    struct firn_os_stat dir_stat;
+    char dir_why[WHY_SIZE]; /* why no name in it can be changed, or "" */
+    struct firn_buf dir_path;
+    struct firn_checkout_place place;
+    struct firn_buf mount; /* path of the last directory at which something is mounted */
+};
+
 /* ---- what stays as it is ---- */
 
 /* Why something of what stands at a path is in no checkpoint. */
@@ -435,16 +450,16 @@ judge_entry(const struct firn_checkout_able *able, const struct wish *wish,
 }
 
 static void
-set_why(char out[FIRN_CHECKOUT_ABLE_TEXT_SIZE], const char *why)
+set_why(char out[WHY_SIZE], const char *why)
 {
-    (void)snprintf(out, FIRN_CHECKOUT_ABLE_TEXT_SIZE, "%s", why);
+    (void)snprintf(out, WHY_SIZE, "%s", why);
 }
 
 /* Why a change cannot be made, or "". To be asked of all changes in the order of the walk, but for those
  * in new directories. */
 static int
 able_ask(struct firn_checkout_able *able, const struct firn_difference_walk_change *change,
-         char out_why[FIRN_CHECKOUT_ABLE_TEXT_SIZE], firn_error *err)
+         char out_why[WHY_SIZE], firn_error *err)
 {
     const struct wish wish = wish_of(change);
     const bool looks_for_mount = wish.is_dir && change->after != NULL && change->is_entered;
@@ -501,7 +516,7 @@ look_at_vanishing(void *ctx, const struct firn_difference_walk_change *change, f
     if (why == FIRN_CHECKOUT_WITHOUT_ATTRIBUTES) {
         return is_not_saved(change->path, err);
     }
-    char not_able[FIRN_CHECKOUT_ABLE_TEXT_SIZE];
+    char not_able[WHY_SIZE];
     FIRN_TRY(able_ask(&vanishing->able, change, not_able, err));
     if (not_able[0] != '\0') {
         found = FIXED_INSIDE;
@@ -665,7 +680,7 @@ check_room(struct plan *plan, const struct firn_difference_walk_change *change, 
         }
     }
     if (!firn_checkout_left_has(apply, change->path)) {
-        char why[FIRN_CHECKOUT_ABLE_TEXT_SIZE];
+        char why[WHY_SIZE];
         FIRN_TRY(able_ask(&plan->able, change, why, err));
         if (why[0] != '\0') {
             FIRN_TRY(leave_refused(apply, change, why, err));

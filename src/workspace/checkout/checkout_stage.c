@@ -18,6 +18,14 @@
 #include "checkout/checkout_internal.h"
 #include "pack/packfile_cells.h"
 
+/* Where to make it: a new name in dir. path is for notices. */
+struct firn_checkout_write_target {
+    struct firn_os_dir *dir;
+    const char *name;
+    firn_slice path;
+    bool may_inherit; /* the directory may hand attributes down (a default ACL) */
+};
+
 static bool
 makes_dir(const struct firn_difference_walk_change *change)
 {

@@ -114,6 +114,9 @@ void firn_difference_walk_to_info(firn_slice path, const struct firn_tree_entry 
 
 /* Three trees made into one: what ours and theirs have each changed of the base. */
 
+/* The largest version of a file that is merged line by line, and the largest result. */
+enum { FIRN_DIFFERENCE_MERGE_CONTENT_SIZE_MAX = 8 << 20 };
+
 /* All is borrowed. */
 struct firn_difference_merge_options {
     struct firn_difference_walk_side base; /* each has a root */

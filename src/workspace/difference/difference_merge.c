@@ -28,7 +28,59 @@
 #include "codec/blake3_hash.h"
 #include "difference/difference_internal.h"
 #include "lines/line_diff.h"
+#include "lines/line_merge.h"
 #include "tree/tree.h"
+
+/* The entries of one path; NULL where a side has none. */
+struct firn_difference_merge_entry_sides {
+    const struct firn_tree_entry *base;
+    const struct firn_tree_entry *ours;
+    const struct firn_tree_entry *theirs;
+};
+
+enum firn_difference_merge_entry_verdict {
+    FIRN_DIFFERENCE_MERGE_ENTRY_OURS,
+    FIRN_DIFFERENCE_MERGE_ENTRY_THEIRS,
+    FIRN_DIFFERENCE_MERGE_ENTRY_NOTHING,
+    FIRN_DIFFERENCE_MERGE_ENTRY_DESCEND, /* into directories */
+    FIRN_DIFFERENCE_MERGE_ENTRY_LEAF,    /* files on both sides, or links: attribute by attribute */
+    FIRN_DIFFERENCE_MERGE_ENTRY_CONFLICT,
+    /* A directory became something else on one side: that, unless the other side changed what lies in
+     * it; then a conflict. */
+    FIRN_DIFFERENCE_MERGE_ENTRY_THEIRS_OF_DIR,
+    FIRN_DIFFERENCE_MERGE_ENTRY_OURS_OF_DIR
+};
+
+struct firn_difference_merge_entry_ruling {
+    enum firn_difference_merge_entry_verdict verdict;
+    firn_workspace_revert_conflict_kind conflict; /* of CONFLICT and of the two OF_DIR */
+    /* Ours has nothing here: if something stands on the disk it was left out, and is left alone. */
+    bool asks_disk;
+};
+
+/* Where the content of a merged file or link comes from. */
+enum firn_difference_merge_entry_content {
+    FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_OURS,
+    FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_THEIRS,
+    FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_BOTH, /* lines have to be merged */
+    FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_CONFLICT
+};
+
+enum firn_difference_merge_content_outcome {
+    FIRN_DIFFERENCE_MERGE_CONTENT_MERGED,   /* merge.text, without conflicts */
+    FIRN_DIFFERENCE_MERGE_CONTENT_CONFLICT, /* merge.conflicts */
+    FIRN_DIFFERENCE_MERGE_CONTENT_NO_LINES  /* a version is not text, or too large */
+};
+
+struct firn_difference_merge_content {
+    struct firn_objects *objects;
+    struct firn_os_dir *disk;
+    struct firn_packfile_scratch *scratch;
+    struct firn_buf base;
+    struct firn_buf ours;
+    struct firn_buf theirs;
+    struct firn_line_merge merge; /* of the last call */
+};
 
 enum { BASE, OURS, THEIRS, SIDES };
 

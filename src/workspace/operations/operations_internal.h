@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * operations/operations_internal.h: what the ways of restoring share. ws_restore.c decides what is
- * to be restored and where to, ws_restore_in_place.c changes a workspace, ws_restore.c
- * deals with a restore that was interrupted.
+ * to be restored and where to, ws_restore_in_place.c changes a workspace.
  */
 #ifndef FIRN_OPERATIONS_OPERATIONS_INTERNAL_H
 #define FIRN_OPERATIONS_OPERATIONS_INTERNAL_H
@@ -104,8 +103,6 @@ FIRN_MUST_CHECK int firn_ws_restore_unsaved_check(const struct firn_ws_restore_u
 /* For firn_checkout_options. After the scan; one thread. */
 enum firn_checkout_unsaved firn_ws_restore_unsaved_why(void *ctx, firn_slice path,
                                                        size_t *out_size);
-
-/* One revert under way. ws_revert.c finds out what it is about, ws_revert.c does it. */
 
 struct firn_ws_revert {
     const firn_workspace_revert_options *options;

@@ -38,6 +38,12 @@
 #include "catalog/catalog.h"
 #include "reclaim/reclaim_internal.h"
 
+/* How far the slices have come. */
+struct firn_reclaim_place {
+    size_t pack; /* of gc->packs */
+    uint32_t frame;
+};
+
 enum { SCRATCH_FRAMES = 4, ATTEMPTS_MAX = 4, ID_SIZE = 16 };
 
 struct automatic {

@@ -160,11 +160,6 @@ FIRN_MUST_CHECK int firn_reclaim_move_parts(struct firn_reclaim *gc,
 FIRN_MUST_CHECK int firn_reclaim_auto(struct firn_ws *ws, const firn_workspace_gc_options *options,
                                       const struct firn_reclaim_limits *limits,
                                       firn_workspace_gc_result *out, firn_error *err);
-/* How far the slices have come. */
-struct firn_reclaim_place {
-    size_t pack; /* of gc->packs */
-    uint32_t frame;
-};
 
 /* The stat cache loses directories that are not alive. reclaim.c. */
 FIRN_MUST_CHECK int firn_reclaim_sweep_stat(struct firn_reclaim *gc, firn_error *err);

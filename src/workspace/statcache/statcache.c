@@ -38,6 +38,13 @@
 #include "codec/xxh3.h"
 #include "statcache/statcache_internal.h"
 
+/* What is to be written: records of one write each, one behind the other. */
+enum firn_statcache_note_kind {
+    FIRN_STATCACHE_NOTE_PUT = 1,
+    FIRN_STATCACHE_NOTE_DELETE = 2,      /* no value */
+    FIRN_STATCACHE_NOTE_DELETE_RANGE = 3 /* the value is the upper end */
+};
+
 enum {
     BATCH_SIZE = 1 << 20,
     KEY_ROOM = 1 + FIRN_STATCACHE_PRINT_SIZE /* behind the path: NUL and digest */

@@ -38,13 +38,6 @@ enum {
     WS_STAT_KEY_PREFIX_SIZE = 4
 };
 
-/* What is to be written: records of one write each, one behind the other. */
-enum firn_statcache_note_kind {
-    FIRN_STATCACHE_NOTE_PUT = 1,
-    FIRN_STATCACHE_NOTE_DELETE = 2,      /* no value */
-    FIRN_STATCACHE_NOTE_DELETE_RANGE = 3 /* the value is the upper end */
-};
-
 struct firn_statcache_notes {
     struct firn_statcache_notes *next;
     struct firn_buf bytes;
