@@ -7,7 +7,6 @@
 #include "api/api_process.h"
 #include "firn/pack.h"
 #include "pack/packfile.h"
-#include "pack/packfile_stream.h"
 
 enum { COMPRESSION_LEVEL = 3 };
 

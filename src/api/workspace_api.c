@@ -10,10 +10,25 @@
 #include "api/api_process.h"
 #include "firn/workspace.h"
 #include "handle/ws.h"
-#include "operations/ws_workspaces.h"
-#include "place/place_config.h"
-#include "place/place_trust.h"
+#include "operations/operations.h"
+#include "place/place.h"
 #include "watch/watch.h"
+
+/* Returns where the workspace is NULL, or another process opened it. */
+#define OWN_WORKSPACE(workspace, err)                                          \
+    do {                                                                       \
+        API_REQUIRE((workspace) != NULL, (err), "workspace must not be NULL"); \
+        API_OWN((workspace), "workspace", (err));                              \
+    } while (0)
+
+/* Returns where the caller's options cannot be read into `given`, which has the defaults. */
+#define READ_OPTIONS(given, options, err)                                              \
+    do {                                                                               \
+        const int read_ = api_options_read(&(given), sizeof(given), (options), (err)); \
+        if (read_ != FIRN_OK) {                                                        \
+            return read_;                                                              \
+        }                                                                              \
+    } while (0)
 
 int
 firn_workspace_open(const char *path, const firn_workspace_options *options, firn_workspace **out,
@@ -22,10 +37,7 @@ firn_workspace_open(const char *path, const firn_workspace_options *options, fir
     firn_workspace_options given = FIRN_WORKSPACE_OPTIONS_INIT;
     API_REQUIRE(path != NULL && out != NULL, err, "path and out must not be NULL");
     *out = NULL;
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    READ_OPTIONS(given, options, err);
     return firn_ws_open(firn_os_default(), path, &given, out, err);
 }
 
@@ -70,16 +82,14 @@ firn_workspace_unread_store(const firn_workspace *workspace)
 int
 firn_workspace_adopt(firn_workspace *workspace, const char *old_root, firn_error *err)
 {
-    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
-    API_OWN(workspace, "workspace", err);
-    return firn_ws_adopt(workspace, old_root, err);
+    OWN_WORKSPACE(workspace, err);
+    return firn_ws_workspaces_adopt(workspace, old_root, err);
 }
 
 int
 firn_workspace_init(firn_workspace *workspace, bool *out_created, firn_error *err)
 {
-    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
-    API_OWN(workspace, "workspace", err);
+    OWN_WORKSPACE(workspace, err);
     bool ignored;
     return firn_ws_init(workspace, out_created == NULL ? &ignored : out_created, err);
 }
@@ -140,10 +150,7 @@ firn_workspaces_remove(const char *root, const firn_workspace_options *options, 
 {
     firn_workspace_options given = FIRN_WORKSPACE_OPTIONS_INIT;
     API_REQUIRE(root != NULL, err, "root must not be NULL");
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    READ_OPTIONS(given, options, err);
     return firn_ws_workspaces_remove(firn_os_default(), root, &given, err);
 }
 
@@ -188,12 +195,8 @@ firn_workspace_save(firn_workspace *workspace, const firn_workspace_save_options
 {
     firn_workspace_save_options given = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
     firn_workspace_save_result ignored;
-    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
-    API_OWN(workspace, "workspace", err);
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    OWN_WORKSPACE(workspace, err);
+    READ_OPTIONS(given, options, err);
     return firn_ws_save(workspace, &given, out == NULL ? &ignored : out, err);
 }
 
@@ -203,16 +206,12 @@ firn_workspace_watch(firn_workspace *workspace, const firn_workspace_watch_optio
 {
     firn_workspace_watch_options given = FIRN_WORKSPACE_WATCH_OPTIONS_INIT;
     firn_workspace_save_options save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
-    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
-    API_OWN(workspace, "workspace", err);
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    OWN_WORKSPACE(workspace, err);
+    READ_OPTIONS(given, options, err);
     API_REQUIRE(given.quiet_ms >= 0 && given.interval_max_ms >= 0 && given.rescan_ms > 0, err,
                 "times must not be negative");
     save.message = firn_str("watch");
-    rc = given.save == NULL ? FIRN_OK : api_options_read(&save, sizeof save, given.save, err);
+    int rc = given.save == NULL ? FIRN_OK : api_options_read(&save, sizeof save, given.save, err);
     given.save = &save;
     return rc == FIRN_OK ? firn_watch(workspace, &given, err) : rc;
 }
@@ -231,8 +230,7 @@ firn_workspace_watch_stop(firn_workspace *workspace, firn_workspace_watch_info *
                           firn_error *err)
 {
     firn_workspace_watch_info ignored;
-    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
-    API_OWN(workspace, "workspace", err);
+    OWN_WORKSPACE(workspace, err);
     return firn_watch_stop(workspace, out == NULL ? &ignored : out, err);
 }
 
@@ -244,10 +242,7 @@ firn_workspace_list(firn_workspace *workspace, const firn_workspace_list_options
     firn_workspace_list_options given = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     API_REQUIRE(workspace != NULL && visit != NULL, err, "workspace and visit must not be NULL");
     API_OWN(workspace, "workspace", err);
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    READ_OPTIONS(given, options, err);
     return firn_ws_list(workspace, &given, visit, ctx, err);
 }
 
@@ -309,12 +304,8 @@ firn_workspace_status(firn_workspace *workspace, const firn_workspace_status_opt
 {
     firn_workspace_status_options given = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
     firn_workspace_status_result ignored;
-    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
-    API_OWN(workspace, "workspace", err);
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    OWN_WORKSPACE(workspace, err);
+    READ_OPTIONS(given, options, err);
     API_REQUIRE(given.path_count == 0 || given.paths != NULL, err, "paths must not be NULL");
     return firn_ws_status(workspace, &given, visit, ctx, out == NULL ? &ignored : out, err);
 }
@@ -326,12 +317,8 @@ firn_workspace_diff(firn_workspace *workspace, const firn_workspace_diff_options
 {
     firn_workspace_diff_options given = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
     firn_workspace_diff_result ignored;
-    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
-    API_OWN(workspace, "workspace", err);
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    OWN_WORKSPACE(workspace, err);
+    READ_OPTIONS(given, options, err);
     API_REQUIRE(given.path_count == 0 || given.paths != NULL, err, "paths must not be NULL");
     API_REQUIRE(given.before == NULL || !given.against_previous, err,
                 "before and against_previous exclude each other");
@@ -357,8 +344,7 @@ static int
 read_restore(const firn_workspace *workspace, const firn_workspace_restore_options *options,
              firn_workspace_restore_options *given, firn_error *err)
 {
-    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
-    API_OWN(workspace, "workspace", err);
+    OWN_WORKSPACE(workspace, err);
     int rc = api_options_read(given, sizeof *given, options, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -414,12 +400,8 @@ firn_workspace_revert(firn_workspace *workspace, const firn_workspace_revert_opt
 {
     firn_workspace_revert_options given = FIRN_WORKSPACE_REVERT_OPTIONS_INIT;
     firn_workspace_revert_result ignored;
-    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
-    API_OWN(workspace, "workspace", err);
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    OWN_WORKSPACE(workspace, err);
+    READ_OPTIONS(given, options, err);
     API_REQUIRE(given.path_count == 0 || given.paths != NULL, err, "paths must not be NULL");
     return firn_ws_revert(workspace, &given, out == NULL ? &ignored : out, err);
 }
@@ -449,8 +431,7 @@ firn_workspace_pin_set(firn_workspace *workspace, const char *const *references,
                        int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint),
                        void *ctx, firn_error *err)
 {
-    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
-    API_OWN(workspace, "workspace", err);
+    OWN_WORKSPACE(workspace, err);
     int rc = require_references(references, count, err);
     return rc != FIRN_OK
                ? rc
@@ -473,8 +454,7 @@ firn_workspace_expire(firn_workspace *workspace, const firn_workspace_expire_opt
                       void *ctx, firn_error *err)
 {
     firn_workspace_expire_options given = FIRN_WORKSPACE_EXPIRE_OPTIONS_INIT;
-    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
-    API_OWN(workspace, "workspace", err);
+    OWN_WORKSPACE(workspace, err);
     int rc = api_options_read(&given, sizeof given, options, err);
     return rc != FIRN_OK ? rc : firn_reclaim_expire_request(workspace, &given, visit, ctx, err);
 }
@@ -486,8 +466,7 @@ firn_workspace_delete(firn_workspace *workspace, const char *const *references, 
                       void *ctx, firn_error *err)
 {
     firn_workspace_delete_options given = FIRN_WORKSPACE_DELETE_OPTIONS_INIT;
-    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
-    API_OWN(workspace, "workspace", err);
+    OWN_WORKSPACE(workspace, err);
     int rc = require_references(references, count, err);
     if (rc == FIRN_OK) {
         rc = api_options_read(&given, sizeof given, options, err);
@@ -507,10 +486,7 @@ firn_workspace_forget(firn_workspace *workspace, const firn_workspace_forget_opt
     API_REQUIRE(workspace != NULL && options != NULL, err,
                 "workspace and options must not be NULL");
     API_OWN(workspace, "workspace", err);
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    READ_OPTIONS(given, options, err);
     API_REQUIRE(given.paths != NULL && given.path_count > 0, err,
                 "at least one path must be given");
     return firn_ws_forget(workspace, &given, visit, ctx, out == NULL ? &ignored : out, err);
@@ -522,12 +498,8 @@ firn_workspace_gc(firn_workspace *workspace, const firn_workspace_gc_options *op
 {
     firn_workspace_gc_options given = FIRN_WORKSPACE_GC_OPTIONS_INIT;
     firn_workspace_gc_result ignored;
-    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
-    API_OWN(workspace, "workspace", err);
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    OWN_WORKSPACE(workspace, err);
+    READ_OPTIONS(given, options, err);
     if (given.recompress_level != 0 && (given.recompress_level < FIRN_GC_LEVEL_MIN ||
                                         given.recompress_level > FIRN_GC_LEVEL_MAX)) {
         return firn_error_set(err, FIRN_INVALID, "cannot recompress at level %d: %d to %d",
@@ -546,12 +518,8 @@ firn_workspace_check(firn_workspace *workspace, const firn_workspace_check_optio
 {
     firn_workspace_check_options given = FIRN_WORKSPACE_CHECK_OPTIONS_INIT;
     firn_workspace_check_result ignored;
-    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
-    API_OWN(workspace, "workspace", err);
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    OWN_WORKSPACE(workspace, err);
+    READ_OPTIONS(given, options, err);
     return firn_repair_check(workspace, &given, out == NULL ? &ignored : out, err);
 }
 
@@ -561,11 +529,7 @@ firn_workspace_repair(firn_workspace *workspace, const firn_workspace_repair_opt
 {
     firn_workspace_repair_options given = FIRN_WORKSPACE_REPAIR_OPTIONS_INIT;
     firn_workspace_repair_result ignored;
-    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
-    API_OWN(workspace, "workspace", err);
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    OWN_WORKSPACE(workspace, err);
+    READ_OPTIONS(given, options, err);
     return firn_repair(workspace, &given, out == NULL ? &ignored : out, err);
 }

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "pack/packfile_delta.h"
+#include "pack/packfile.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

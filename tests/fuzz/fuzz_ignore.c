@@ -16,9 +16,8 @@
 #include "base/check.h"
 #include "base/reader.h"
 #include "base/slice.h"
-#include "rules/ignore_file.h"
-#include "rules/ignore_glob.h"
-#include "rules/ignore_rules.h"
+#include "rules/rules.h"
+#include "rules/rules_internal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -14,9 +14,8 @@
 
 #include "base/check.h"
 #include "base/slice.h"
+#include "pack/packfile.h"
 #include "pack/packfile_cells.h"
-#include "pack/packfile_delta.h"
-#include "pack/packfile_stream.h"
 #include "sim/sim_memory.h"
 #include "support/test_seal.h"
 

@@ -18,11 +18,9 @@
 #include "base/reader.h"
 #include "base/slice.h"
 #include "catalog/catalog_record.h"
-#include "difference/difference_walk.h"
-#include "objects/objects_index.h"
-#include "tree/tree_lookup.h"
-#include "tree/tree_references.h"
-#include "tree/tree_reserved.h"
+#include "difference/difference.h"
+#include "objects/objects.h"
+#include "tree/tree.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

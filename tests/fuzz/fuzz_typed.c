@@ -12,7 +12,7 @@
 
 #include "base/check.h"
 #include "base/slice.h"
-#include "place/place_config_text.h"
+#include "place/place.h"
 #include "reference/reference.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -74,7 +74,7 @@ check_mended(firn_slice text)
     struct firn_buf mended = {0};
     struct firn_place_config_text config;
     firn_error err = {0};
-    CHECK(firn_place_config_text_mend(text, &mended) == FIRN_OK);
+    CHECK(firn_place_config_text_repair(text, &mended) == FIRN_OK);
     int rc = firn_place_config_text_read(firn_buf_slice(&mended), &config, &err);
     CHECK(rc == (mended.size > FIRN_PLACE_CONFIG_TEXT_SIZE_MAX ? FIRN_LIMIT : FIRN_OK));
     CHECK(rc != FIRN_OK || config.is_set[FIRN_PLACE_CONFIG_KEEP]);

@@ -8,7 +8,7 @@
 
 #include "base/check.h"
 #include "tree/tree.h"
-#include "watch/watch_set.h"
+#include "watch/watch_internal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -84,6 +84,22 @@ firn_resize_array(void *memory, size_t count, size_t size)
 }
 
 void *
+firn_grow_array(void *memory, size_t *capacity, size_t needed, size_t size, size_t first)
+{
+    if (memory != NULL && needed <= *capacity) {
+        return memory;
+    }
+    size_t larger = *capacity > SIZE_MAX / 2 ? SIZE_MAX : *capacity * 2;
+    larger = larger < first ? first : larger;
+    larger = larger < needed ? needed : larger;
+    void *grown = firn_resize_array(memory, larger, size);
+    if (grown != NULL) {
+        *capacity = larger;
+    }
+    return grown;
+}
+
+void *
 firn_alloc_array(size_t count, size_t size)
 {
     return firn_resize_array(NULL, count, size);

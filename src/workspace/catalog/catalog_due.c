@@ -21,12 +21,12 @@
  * counts as nothing: it is a hint, and no reason for a delete to fail (I3; not checked: any bytes
  * will do).
  */
-#include "catalog/catalog_due.h"
+#include "catalog/catalog.h"
 
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/slice.h"
-#include "objects/objects_internal.h"
+#include "objects/objects.h"
 
 enum { VALUE_VERSION = 1, VALUE_SIZE = 17, PART = 4 };
 static const uint64_t PAUSE_NS = UINT64_C(3600) * 1000000000;
@@ -124,8 +124,8 @@ uint64_t
 firn_catalog_due_packs_bytes(const struct firn_objects *objects)
 {
     uint64_t bytes = 0;
-    for (size_t i = 0; i < objects->pack_count; i++) {
-        bytes += objects->packs[i].entry.size_bytes;
+    for (size_t i = 0; i < firn_objects_pack_count(objects); i++) {
+        bytes += firn_objects_pack_at(objects, i)->size_bytes;
     }
     return bytes;
 }

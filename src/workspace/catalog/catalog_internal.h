@@ -6,7 +6,6 @@
 #define FIRN_CATALOG_CATALOG_INTERNAL_H
 
 #include "catalog/catalog.h"
-#include "catalog/catalog_workspaces.h"
 
 struct firn_catalog {
     struct firn_db *db;

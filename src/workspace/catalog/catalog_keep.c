@@ -23,7 +23,7 @@
  * that stay are kept again (I3; not checked: it would take a second walk), but for the few that
  * (I1) and (I2) had spared.
  */
-#include "catalog/catalog_keep.h"
+#include "catalog/catalog.h"
 
 #include "base/check.h"
 #include "base/checked.h"

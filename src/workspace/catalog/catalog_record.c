@@ -360,15 +360,14 @@ firn_catalog_record_decode(firn_slice bytes, struct firn_catalog_record *out, fi
     if (!decode_body(&reader, &record)) {
         return firn_error_set(err, FIRN_CORRUPT, "a checkpoint's record is malformed");
     }
-    int rc = decode_fields(&reader, &record, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(decode_fields(&reader, &record, err));
     if (firn_reader_left(&reader) != 0) {
         return firn_error_set(err, FIRN_CORRUPT, "a checkpoint's record has bytes behind its end");
     }
     *out = record;
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 void

@@ -10,7 +10,7 @@
  * A store that was never tagged has no such keyspace: a reader meets nothing, a writer makes it
  * with the first tag and not before.
  */
-#include "catalog/catalog_tags.h"
+#include "catalog/catalog.h"
 
 #include "base/bytes.h"
 #include "base/check.h"

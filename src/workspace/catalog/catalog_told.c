@@ -13,7 +13,7 @@
  * more, and nothing else depends on them. Of more than HASHES_MAX entries those with the smallest hashes
  * are kept, and the others told each time.
  */
-#include "catalog/catalog_told.h"
+#include "catalog/catalog.h"
 
 #include "base/bytes.h"
 #include "base/check.h"

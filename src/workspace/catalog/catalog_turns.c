@@ -5,7 +5,7 @@
  * A conversation that is over leaves its last turn here. There is no telling which one that is, so a
  * workspace keeps those of the conversations that were active last (I1).
  */
-#include "catalog/catalog_turns.h"
+#include "catalog/catalog.h"
 
 #include "base/bytes.h"
 #include "base/check.h"

@@ -10,13 +10,12 @@
  * Entries of format 1 lack the time at which the directory was made. They are read, with that time
  * unknown, and written again in the present format with the workspace's next checkpoint.
  */
-#include "catalog/catalog_workspaces.h"
+#include "catalog/catalog.h"
 
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/reader.h"
 #include "base/slice.h"
-#include "catalog/catalog_due.h"
 #include "catalog/catalog_internal.h"
 
 enum { FORMAT_WITHOUT_BTIME = 1, FORMAT = 2, KEY_SIZE = 4 };

@@ -3,11 +3,11 @@
  * checkout/checkout.c: from one tree to another on disk, in passes.
  *
  *   plan     tells and counts the changes, and finds what has to be left as it is (checkout_plan.c,
- *            checkout_left.c)
+ *            here)
  *   verify   reads and verifies every object that is needed (checkout_verify.c)
  *   stage    writes new files and directories under temporary names beside their targets
  *            (checkout_stage.c)
- *   sync     everything staged is durable (checkout_sync.c)
+ *   sync     everything staged is durable
  *   swap     checks that nothing was touched meanwhile; renames; deletes; sets metadata
  *            (checkout_swap.c)
  *   sync     the result is durable
@@ -20,7 +20,7 @@
  * made writable for the moment; it gets its mode back however the restore ends. A target is only
  * ever replaced by a rename, never opened for writing (I2). Every path is walked from the root
  * component by component without following links, and every name was checked when its tree was
- * decoded, so nothing outside the root is reached (I3). Nothing of a reserved name (tree_reserved.h)
+ * decoded, so nothing outside the root is reached (I3). Nothing of a reserved name (tree.h)
  * is written, changed or removed: the walk passes it over, on both sides, and a path that has such a
  * name does not become a place (I4).
  *
@@ -39,10 +39,9 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "checkout/checkout_internal.h"
-#include "checkout/checkout_stores.h"
 #include "codec/hex.h"
 #include "codec/xxh3.h"
-#include "tree/tree_reserved.h"
+#include "tree/tree.h"
 
 enum { PROGRESS_INTERVAL_NS = 200 * 1000 * 1000, THREADS_MAX = 64 };
 
@@ -117,7 +116,7 @@ create_writers(struct firn_checkout *apply, firn_error *err)
     }
     for (; apply->writer_count < threads; apply->writer_count++) {
         struct firn_checkout_write *write = &apply->writers[apply->writer_count];
-        int rc = firn_checkout_write_init(write, apply->options.objects, err);
+        int rc = firn_checkout_stage_write_init(write, apply->options.objects, err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -127,6 +126,153 @@ create_writers(struct firn_checkout *apply, firn_error *err)
     }
     int rc = firn_os_jobs_create(apply->os, threads, &apply->jobs, err);
     return rc == FIRN_OK ? create_spread(apply, err) : rc;
+}
+
+/* What a restore leaves as it is.
+ *
+ * Some entries that differ between the two trees are not to be changed: what rules leave out now,
+ * what could not be saved before it would be displaced, what the system does not let us change. One
+ * such entry does not stop a restore: it stays as it is, with all that is below it, and is told;
+ * all else is done.
+ *
+ * Their paths are kept in one set. Every pass skips what the set has and what lies below it (I5),
+ * so whatever is left alone is neither staged nor replaced nor removed, whichever pass found it
+ * out. The plan fills the set before anything is written.
+ *
+ * What rules leave out is told by the topmost entry that they exclude, once for all in it: a
+ * directory of ten thousand objects is one line. */
+
+struct left {
+    firn_slice path; /* in the arena */
+    bool is_whole;   /* with all below it */
+};
+
+static uint64_t
+left_hash(const void *record)
+{
+    const struct left *left = record;
+    return firn_xxh3(left->path.data, left->path.size, 0);
+}
+
+static bool
+left_equal(const void *record, const void *key)
+{
+    return firn_slice_equal(((const struct left *)record)->path, ((const struct left *)key)->path);
+}
+
+static void
+left_init(struct firn_checkout *apply)
+{
+    firn_hash_map_init(&apply->left, sizeof(struct left), left_hash, left_equal);
+}
+
+static const struct left *
+find(const struct firn_checkout *apply, firn_slice path)
+{
+    const struct left key = {.path = path};
+    return firn_hash_map_find(&apply->left, left_hash(&key), &key);
+}
+
+bool
+firn_checkout_left_has_whole(const struct firn_checkout *apply, firn_slice path)
+{
+    if (apply->left.count == 0) {
+        return false;
+    }
+    for (size_t end = 1; end <= path.size; end++) {
+        if (end == path.size || path.data[end] == '/') {
+            const struct left *left = find(apply, firn_bytes(path.data, end));
+            if (left != NULL && left->is_whole) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+bool
+firn_checkout_left_has(const struct firn_checkout *apply, firn_slice path)
+{
+    return apply->left.count > 0 &&
+           (find(apply, path) != NULL || firn_checkout_left_has_whole(apply, path));
+}
+
+static int
+add(struct firn_checkout *apply, firn_slice path, bool is_whole, firn_error *err)
+{
+    DCHECK(path.size > 0 || !is_whole); /* without the root nothing would be restored */
+    DCHECK(find(apply, path) == NULL);
+    struct left left = {.path = {.size = path.size}, .is_whole = is_whole};
+    left.path.data = firn_arena_copy(&apply->arena, path.data, path.size);
+    if (left.path.data == NULL ||
+        firn_hash_map_insert(&apply->left, left_hash(&left), &left) == NULL) {
+        return firn_error_no_memory(err, "a list of paths");
+    }
+    DCHECK(firn_checkout_left_has(apply, path)); /* (I5) */
+    return FIRN_OK;
+}
+
+int
+firn_checkout_left_itself(struct firn_checkout *apply, firn_slice path, firn_error *err)
+{
+    DCHECK(apply->batch == NULL); /* no other thread */
+    return add(apply, path, false, err);
+}
+
+int
+firn_checkout_left_excluded(struct firn_checkout *apply, firn_slice path, size_t excluded_size,
+                            firn_error *err)
+{
+    DCHECK(excluded_size > 0 && excluded_size <= path.size);
+    DCHECK(apply->batch == NULL); /* no other thread */
+    const firn_slice excluded = firn_bytes(path.data, excluded_size);
+    /* Those of one directory come one after the other. */
+    const bool is_told = firn_slice_equal(firn_buf_slice(&apply->excluded), excluded);
+    int rc = add(apply, path, true, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    apply->counts.left_alone++;
+    if (is_told || apply->is_silent) {
+        return FIRN_OK;
+    }
+    firn_buf_clear(&apply->excluded);
+    if (firn_buf_append_slice(&apply->excluded, excluded) != FIRN_OK) {
+        return firn_error_no_memory(err, "a path");
+    }
+    firn_checkout_notice(apply, FIRN_NOTICE_LEFT_ALONE, excluded,
+                         excluded_size == path.size
+                             ? "rules leave it out now: it stays as it is"
+                             : "rules leave it out now: what it has of other content stays");
+    return FIRN_OK;
+}
+
+static int
+leave(struct firn_checkout *apply, firn_slice path, bool is_whole, const char *text,
+      firn_error *err)
+{
+    firn_os_mutex_lock(&apply->mutex);
+    int rc = add(apply, path, is_whole, err);
+    apply->counts.not_restored += rc == FIRN_OK ? 1 : 0;
+    firn_os_mutex_unlock(&apply->mutex);
+    if (rc == FIRN_OK && !apply->is_silent) {
+        firn_checkout_notice(apply, FIRN_NOTICE_NOT_RESTORED, path, text);
+    }
+    return rc;
+}
+
+int
+firn_checkout_left_behind(struct firn_checkout *apply, firn_slice path, const char *text,
+                          firn_error *err)
+{
+    return leave(apply, path, true, text, err);
+}
+
+int
+firn_checkout_left_attributes(struct firn_checkout *apply, firn_slice path, const char *text,
+                              firn_error *err)
+{
+    return leave(apply, path, false, text, err);
 }
 
 int
@@ -145,7 +291,7 @@ firn_checkout_create(const struct firn_checkout_options *options, struct firn_ch
     firn_os_mutex_init(apply->os, &apply->mutex, FIRN_LOCK_WORKSPACE_TREE);
     firn_hash_map_init(&apply->new_roots, sizeof(struct path_item), path_item_hash,
                        path_item_equal);
-    firn_checkout_left_init(apply);
+    left_init(apply);
     apply->is_superuser = firn_os_user_id(apply->os) == 0;
     int rc;
     FIRN_TRY(create_writers(apply, err));
@@ -164,7 +310,7 @@ firn_checkout_destroy(struct firn_checkout *apply)
     }
     firn_os_jobs_destroy(apply->jobs);
     for (unsigned i = 0; i < apply->writer_count; i++) {
-        firn_checkout_write_deinit(&apply->writers[i]);
+        firn_checkout_stage_write_deinit(&apply->writers[i]);
     }
     firn_free(apply->writers);
     firn_free(apply->spread.scratches);
@@ -192,6 +338,147 @@ is_between_passes(const struct firn_checkout *apply)
            apply->verifying == NULL;
 }
 
+/* Making durable what the passes did.
+ *
+ * Where there is much, one call syncs the whole file system: cheaper than a call for each file, but
+ * it also writes what others have left unwritten on that file system. So a few changes are synced
+ * one by one: a new file when it is written (checkout_stage.c), then the directories that got new
+ * names, at the end every directory whose names or attributes changed. Two things a handle cannot
+ * sync: a symbolic link's attributes, and a file that its owner may not read; where such a thing
+ * changes, the whole file system is synced after all. */
+
+static int walk_with(struct firn_checkout *apply,
+                     int (*visit)(void *ctx, const struct firn_difference_walk_change *change,
+                                  firn_error *err),
+                     void *ctx, firn_error *err);
+
+struct syncing {
+    struct firn_checkout *apply;
+    struct firn_checkout_place place;
+    struct firn_os_dir *dir; /* opened last */
+    struct firn_buf dir_path;
+};
+
+/* Opens the directory of a place, and syncs it if asked to; or does nothing if it is the one of the
+ * place before. */
+static int
+take_dir(struct syncing *syncing, bool sync, firn_error *err)
+{
+    firn_slice path = firn_buf_slice(&syncing->place.dir);
+    DCHECK(syncing->apply->syncs_each);
+    if (syncing->dir != NULL && firn_slice_equal(path, firn_buf_slice(&syncing->dir_path))) {
+        return FIRN_OK;
+    }
+    firn_os_dir_close(syncing->dir);
+    syncing->dir = NULL;
+    firn_buf_clear(&syncing->dir_path);
+    if (firn_buf_append_slice(&syncing->dir_path, path) != FIRN_OK) {
+        return firn_error_no_memory(err, "a path");
+    }
+    int rc = firn_os_dir_open_beneath(syncing->apply->options.root,
+                                      (const char *)syncing->place.dir.data, &syncing->dir, err);
+    return rc == FIRN_OK && sync ? firn_os_dir_sync(syncing->dir, err) : rc;
+}
+
+static int
+sync_staged_one(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+{
+    struct syncing *syncing = ctx;
+    bool makes_dir = change->after != NULL && change->after->kind == FIRN_TREE_DIR &&
+                     (change->kind == FIRN_DIFFERENCE_WALK_ADDED ||
+                      (change->what & FIRN_DIFFERENCE_WALK_TYPE) != 0);
+    if (!firn_checkout_needs_content(change) && !(makes_dir && change->path.size > 0)) {
+        return FIRN_OK;
+    }
+    int rc = firn_checkout_staged_place(syncing->apply, change->path, &syncing->place, err);
+    return rc == FIRN_OK ? take_dir(syncing, true, err) : rc;
+}
+
+/* The attributes of a file that only got others. */
+static int
+sync_attributes(struct syncing *syncing, firn_error *err)
+{
+    struct firn_os_file *file;
+    int rc = firn_os_file_open(syncing->dir, syncing->place.name, FIRN_OS_READ, 0, &file, err);
+    if (rc == FIRN_DENIED) {
+        return firn_os_dir_sync_filesystem(syncing->apply->options.root, err);
+    }
+    if (rc == FIRN_OK) {
+        rc = firn_os_file_sync_all(file, err);
+        firn_os_file_close(file);
+    }
+    return rc;
+}
+
+static int
+sync_swapped_one(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+{
+    struct syncing *syncing = ctx;
+    if (change->kind == FIRN_DIFFERENCE_WALK_SAME || change->path.size == 0) {
+        return FIRN_OK;
+    }
+    int rc;
+    FIRN_TRY(firn_checkout_final_place(change->path, &syncing->place, err));
+    /* A directory of the walk is synced when it has got its attributes. */
+    FIRN_TRY(take_dir(syncing, syncing->apply->options.filter != NULL, err));
+    if (change->kind == FIRN_DIFFERENCE_WALK_CHANGED && change->after->kind == FIRN_TREE_FILE &&
+        !firn_checkout_needs_content(change)) {
+        rc = sync_attributes(syncing, err);
+    }
+out:
+    /* The directory went with what was in it, or somebody took the file away. */
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+static int
+walk(struct firn_checkout *apply,
+     int (*visit)(void *ctx, const struct firn_difference_walk_change *change, firn_error *err),
+     firn_error *err)
+{
+    struct syncing syncing = {.apply = apply};
+    int rc = walk_with(apply, visit, &syncing, err);
+    firn_os_dir_close(syncing.dir);
+    firn_buf_deinit(&syncing.dir_path);
+    firn_buf_deinit(&syncing.place.dir);
+    return rc;
+}
+
+static int
+sync_finished_dirs(struct firn_checkout *apply, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (const struct firn_checkout_dir *item = apply->dirs; item != NULL && rc == FIRN_OK;
+         item = item->next) {
+        struct firn_os_dir *dir;
+        rc = firn_os_dir_open_beneath(apply->options.root, item->path, &dir, err);
+        if (rc == FIRN_OK) {
+            rc = firn_os_dir_sync(dir, err);
+            firn_os_dir_close(dir);
+        }
+    }
+    return rc;
+}
+
+/* Makes durable what stage made, and what swap did. */
+static int
+sync_staged(struct firn_checkout *apply, firn_error *err)
+{
+    DCHECK(!apply->into_empty && !apply->progress.is_finishing);
+    return apply->syncs_each ? walk(apply, sync_staged_one, err)
+                             : firn_os_dir_sync_filesystem(apply->options.root, err);
+}
+
+static int
+sync_swapped(struct firn_checkout *apply, firn_error *err)
+{
+    DCHECK(apply->progress.is_finishing && apply->removed_dirs.size == 0);
+    if (!apply->syncs_each) {
+        return firn_os_dir_sync_filesystem(apply->options.root, err);
+    }
+    int rc = walk(apply, sync_swapped_one, err);
+    return rc == FIRN_OK ? sync_finished_dirs(apply, err) : rc;
+}
+
 int
 firn_checkout_prepare(struct firn_checkout *apply, firn_error *err)
 {
@@ -202,7 +489,7 @@ firn_checkout_prepare(struct firn_checkout *apply, firn_error *err)
     int rc = firn_checkout_stage(apply, err);
     if (rc == FIRN_OK && !apply->into_empty) {
         rc = firn_checkout_phase(apply, "sync", 0, 0, err);
-        rc = rc == FIRN_OK ? firn_checkout_sync_staged(apply, err) : rc;
+        rc = rc == FIRN_OK ? sync_staged(apply, err) : rc;
     }
     if (rc == FIRN_OK) { /* who cancelled meanwhile is heard before the journal says more */
         rc = firn_checkout_phase(apply, "look", 0, 0, err);
@@ -224,7 +511,7 @@ firn_checkout_finish(struct firn_checkout *apply, firn_error *err)
     apply->counts.written_at_ns = firn_os_monotonic_ns(apply->os);
     DCHECK(!apply->is_undone && apply->counts.not_restored >= apply->planned_left);
     rc = firn_checkout_phase(apply, "sync", 0, 0, err);
-    rc = rc == FIRN_OK ? firn_checkout_sync_swapped(apply, err) : rc;
+    rc = rc == FIRN_OK ? sync_swapped(apply, err) : rc;
     return rc == FIRN_OK && apply->counts.not_restored > apply->planned_left
                ? firn_checkout_plan_recount(apply, err)
                : rc;
@@ -275,11 +562,12 @@ visit_unless_left(void *ctx, const struct firn_difference_walk_change *change, f
                : walking->visit(walking->ctx, change, err);
 }
 
-int
-firn_checkout_walk_with(struct firn_checkout *apply,
-                        int (*visit)(void *ctx, const struct firn_difference_walk_change *change,
-                                     firn_error *err),
-                        void *ctx, firn_error *err)
+/* The same with another context for visit than the apply. */
+static int
+walk_with(struct firn_checkout *apply,
+          int (*visit)(void *ctx, const struct firn_difference_walk_change *change,
+                       firn_error *err),
+          void *ctx, firn_error *err)
 {
     struct firn_difference_walk_options options = firn_checkout_diff_options(apply);
     struct walking walking = {.apply = apply, .visit = visit, .ctx = ctx};
@@ -293,7 +581,7 @@ firn_checkout_walk(struct firn_checkout *apply,
                                 firn_error *err),
                    firn_error *err)
 {
-    return firn_checkout_walk_with(apply, visit, apply, err);
+    return walk_with(apply, visit, apply, err);
 }
 
 /* ---- telling ---- */

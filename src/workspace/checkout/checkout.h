@@ -11,12 +11,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/error.h"
-#include "difference/difference_walk.h"
+#include "base/hash_map.h"
+#include "catalog/catalog_journal.h"
+#include "difference/difference.h"
 #include "firn/workspace.h"
+#include "handle/ws_internal.h"
 #include "objects/objects.h"
 #include "os/os.h"
-#include "tree/tree_reserved.h"
+#include "tree/tree.h"
 
 struct firn_checkout;
 
@@ -41,7 +45,7 @@ struct firn_checkout_options {
     uint8_t tag[FIRN_CHECKOUT_TAG_SIZE]; /* of the temporary names; of no use without `before` */
     int64_t scanned_ns;                  /* when the look at the disk that gave `before` began */
     unsigned threads;                    /* 0: one for each processor */
-    bool is_foreign;                     /* the store is another user's: see checkout_write.c */
+    bool is_foreign;                     /* the store is another user's: see checkout_stage.c */
     firn_callbacks callbacks;
     int (*visit)(void *ctx, const firn_workspace_change *change); /* may be NULL */
     /* *out_size: of the part of the path that names the entry which was left out. May be NULL: then
@@ -103,5 +107,67 @@ bool firn_checkout_is_undone(const struct firn_checkout *apply);
  * stands for a moment. Both of FIRN_CHECKOUT_NAME_SIZE. */
 void firn_checkout_temporary_name(const uint8_t *tag, firn_slice path, char *out);
 void firn_checkout_aside_name(const uint8_t *tag, firn_slice path, char *out);
+
+/* Putting to rest what an interrupted restore left on the disk, so that an ordinary restore can go
+ * on from there. */
+
+/* journal is pending. Afterwards, durably, nothing stands under its temporary names, and every path
+ * is as it was before, as it was to be, or as somebody has made it since. What had to be kept under
+ * another name than its own is told (FIRN_NOTICE_KEPT). May be done again, after a failure or a
+ * crash. */
+FIRN_MUST_CHECK int firn_checkout_recover_rest(struct firn_ws_opened *opened,
+                                               const struct firn_catalog_journal *journal,
+                                               const firn_callbacks *callbacks, firn_error *err);
+
+/* The record of a checkpoint by its id: its bytes replace the contents of out. FIRN_NOT_FOUND. */
+FIRN_MUST_CHECK int firn_checkout_recover_record(struct firn_ws_opened *opened, const uint8_t *id,
+                                                 struct firn_buf *out,
+                                                 struct firn_catalog_record *record,
+                                                 firn_error *err);
+
+/* Firn stores in the tree that a restore is about to change. */
+
+/* Zeroed but for the first three it is ready to find them. */
+struct firn_checkout_stores {
+    struct firn_os_dir *root;
+    int64_t lock_timeout_ms;     /* to wait for the writer of each; negative: for ever */
+    bool is_dry;                 /* only looked at */
+    struct firn_hash_map stores; /* all of them, by their paths */
+    struct firn_hash_map tails;  /* paths of files, as firn_checkout_stores_has_tail has them */
+    struct firn_arena arena;
+};
+
+/* Takes over those that the scan of the present state has met (struct firn_scan_result), which has
+ * to stay. Once. */
+FIRN_MUST_CHECK int firn_checkout_stores_find(struct firn_checkout_stores *stores, firn_slice found,
+                                              firn_error *err);
+/* Lets writers in again. */
+void firn_checkout_stores_deinit(struct firn_checkout_stores *stores);
+
+/* Before something is changed: keeps writers out of the store that it is a part of. FIRN_BUSY, naming
+ * the store and the holder, if there is one for all of lock_timeout_ms, and also if there was one for
+ * a part of it, or the store has changed since the scan: all has to be looked at again. */
+FIRN_MUST_CHECK int firn_checkout_stores_change(struct firn_checkout_stores *stores,
+                                                const struct firn_difference_walk_change *change,
+                                                firn_error *err);
+
+/* Whether something at a path is the lock of a store in the tree: in no checkpoint, but for those of
+ * earlier versions, and never to be restored. */
+bool firn_checkout_stores_is_lock(const struct firn_checkout_stores *stores, firn_slice path);
+
+/* ---- of stores that are changed; of all others: no ---- */
+
+/* Whether the file at a path was saved as far as it belongs to a store, and may be longer. */
+bool firn_checkout_stores_is_cut(const struct firn_checkout_stores *stores, firn_slice path);
+/* Whether it is longer. */
+bool firn_checkout_stores_has_tail(const struct firn_checkout_stores *stores, firn_slice path);
+/* Whether an entry of the directory dir, which the tree has at a path, is no directory and was left
+ * out because the store makes it again. */
+bool firn_checkout_stores_is_leftover(const struct firn_checkout_stores *stores,
+                                      struct firn_os_dir *dir, firn_slice path, const char *name);
+/* Removes all of that kind from a directory that is to go. The lock stays where anything else does. */
+FIRN_MUST_CHECK int firn_checkout_stores_clear(const struct firn_checkout_stores *stores,
+                                               struct firn_os_dir *dir, firn_slice path,
+                                               firn_error *err);
 
 #endif

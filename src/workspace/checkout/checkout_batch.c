@@ -18,7 +18,7 @@
 #include "base/mem.h"
 #include "base/sort.h"
 #include "checkout/checkout_internal.h"
-#include "tree/tree_reserved.h"
+#include "tree/tree.h"
 
 enum { BATCH_CHANGES = 16384, RUN_CHANGES = 128 };
 

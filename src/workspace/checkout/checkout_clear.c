@@ -13,7 +13,7 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "checkout/checkout_internal.h"
-#include "tree/tree_reserved.h"
+#include "tree/tree.h"
 
 struct first_entry {
     struct firn_buf *path; /* of the directory; gets the entry's name appended */

@@ -7,12 +7,45 @@
 #ifndef FIRN_CHECKOUT_CHECKOUT_INTERNAL_H
 #define FIRN_CHECKOUT_CHECKOUT_INTERNAL_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/error.h"
 #include "base/hash_map.h"
 #include "checkout/checkout.h"
-#include "checkout/checkout_write.h"
+#include "objects/objects.h"
+#include "os/os.h"
 #include "threads/os_thread.h"
+#include "tree/tree.h"
+
+/* Making one entry of a tree on disk: content, then owner, attributes, mode, time. */
+
+/* One thread's. A zeroed struct with objects set, then init. */
+struct firn_checkout_write {
+    struct firn_objects *objects; /* borrowed */
+    struct firn_packfile_scratch *scratch;
+    /* Not NULL: the content of files is read by all of its threads, and not by this one alone. */
+    const struct firn_objects_spread *spread;
+    struct firn_buf buf;
+    bool
+        is_foreign; /* what another user's store says gives nobody's rights away: checkout_stage.c */
+    bool sync;      /* a file is durable, attributes too, when it is made; its name is not */
+    /* What could not be set on an entry that was otherwise written; may be NULL. */
+    void (*on_incomplete)(void *ctx, firn_slice path, const char *text);
+    void *ctx;
+};
+
+FIRN_MUST_CHECK int firn_checkout_stage_write_init(struct firn_checkout_write *write,
+                                                   struct firn_objects *objects, firn_error *err);
+void firn_checkout_stage_write_deinit(struct firn_checkout_write *write);
+
+/* Sets owner, attributes (removing others), mode and time of what is there. */
+FIRN_MUST_CHECK int firn_checkout_stage_write_metadata(struct firn_checkout_write *write,
+                                                       struct firn_os_node node, firn_slice path,
+                                                       const struct firn_tree_entry *entry,
+                                                       firn_error *err);
 
 struct batch;
 struct staging;
@@ -49,7 +82,7 @@ struct firn_checkout {
     struct firn_checkout_counts counts;
     struct firn_arena arena;
     struct firn_hash_map new_roots; /* paths of directories that are built under a temporary name */
-    struct firn_hash_map left;      /* what no pass changes: checkout_left.c */
+    struct firn_hash_map left;      /* what no pass changes: checkout.c */
     struct firn_buf excluded; /* path of what was told last of that for being left out by rules */
     struct firn_checkout_loosened *loosened; /* newest first; under mutex */
     struct firn_buf path;                    /* working memory of path mapping */
@@ -105,11 +138,6 @@ FIRN_MUST_CHECK int firn_checkout_walk(
     firn_error *err);
 /* How that walks. */
 struct firn_difference_walk_options firn_checkout_diff_options(const struct firn_checkout *apply);
-/* The same with another context for visit than the apply. */
-FIRN_MUST_CHECK int firn_checkout_walk_with(
-    struct firn_checkout *apply,
-    int (*visit)(void *ctx, const struct firn_difference_walk_change *change, firn_error *err),
-    void *ctx, firn_error *err);
 
 /* Whether a change needs new content on disk (a file or link to be written or linked). */
 static inline bool
@@ -144,8 +172,8 @@ firn_slice firn_checkout_batch_link_of(struct firn_checkout *apply,
                                        const struct firn_tree_entry *entry);
 
 /* temporary and final, both there, change places. FIRN_NOT_FOUND if one is not. */
-FIRN_MUST_CHECK int firn_checkout_exchange(struct firn_os_dir *dir, const char *temporary,
-                                           const char *final, firn_error *err);
+FIRN_MUST_CHECK int firn_checkout_swap_exchange(struct firn_os_dir *dir, const char *temporary,
+                                                const char *final, firn_error *err);
 /* Removes the directory at path, below root, with all that is in it; where base_size is 0 only what
  * is in it. base_size is the size of path, which is changed. checkout_clear.c. */
 FIRN_MUST_CHECK int firn_checkout_clear_tree(struct firn_os_dir *root, struct firn_buf *path,
@@ -166,9 +194,8 @@ FIRN_MUST_CHECK int firn_checkout_open_dir(struct firn_checkout *apply, const st
  * directories of the walk have got theirs, of those that a filter leaves out. */
 FIRN_MUST_CHECK int firn_checkout_tighten(struct firn_checkout *apply, bool all, firn_error *err);
 
-/* ---- what no pass changes: checkout_left.c ---- */
+/* ---- what no pass changes: checkout.c ---- */
 
-void firn_checkout_left_init(struct firn_checkout *apply);
 /* Whether a path is of an entry that is left as it is with all in it, or lies below one. */
 bool firn_checkout_left_has_whole(const struct firn_checkout *apply, firn_slice path);
 /* The same, or of an entry that is left by itself. */
@@ -204,41 +231,55 @@ FIRN_MUST_CHECK int firn_checkout_progress(struct firn_checkout *apply, uint64_t
 void firn_checkout_notice(struct firn_checkout *apply, firn_notice_kind kind, firn_slice path,
                           const char *text);
 
-/* ---- what is displaced: checkout_displaced.c ---- */
+/* ---- what is displaced: checkout_swap.c ---- */
 
-/* Whether it looks like what was saved, by all but its content. */
-bool firn_checkout_displaced_is_as_before(const struct firn_os_stat *stat,
-                                          const struct firn_tree_entry *before);
-/* Whether what was displaced, and stands under `name` in dir now, is what was saved; its content is
- * read where only that can tell. */
-FIRN_MUST_CHECK int firn_checkout_displaced_look(struct firn_checkout *apply,
-                                                 struct firn_os_dir *dir, const char *name,
-                                                 const struct firn_difference_walk_change *change,
-                                                 bool *out_is_same, firn_error *err);
-/* Whether the file was saved as far as it belongs to a store; then what is behind that is taken off the
- * size that a look at it showed. */
-bool firn_checkout_displaced_cut(const struct firn_checkout *apply,
-                                 const struct firn_difference_walk_change *change,
-                                 struct firn_os_stat *stat);
-/* Tells and counts something that somebody else changed too late for the restore to be given up. */
-void firn_checkout_displaced_keep(struct firn_checkout *apply, firn_slice path);
-/* The same of what has to get a name that can be seen, because its own is taken. */
-FIRN_MUST_CHECK int firn_checkout_displaced_keep_beside(struct firn_checkout *apply,
-                                                        struct firn_os_dir *dir, const char *name,
-                                                        firn_slice path, firn_error *err);
 /* The last component of a path. */
-firn_slice firn_checkout_displaced_name_of(firn_slice path);
+firn_slice firn_checkout_swap_displaced_name(firn_slice path);
 
 /* ---- the passes ---- */
 
 FIRN_MUST_CHECK int firn_checkout_stage(struct firn_checkout *apply, firn_error *err);
 /* Removes what stage made, and sets apply->is_undone if all of it is gone. */
 void firn_checkout_stage_undo(struct firn_checkout *apply);
-/* Makes durable what stage made, and what swap did. checkout_sync.c. */
-FIRN_MUST_CHECK int firn_checkout_sync_staged(struct firn_checkout *apply, firn_error *err);
-FIRN_MUST_CHECK int firn_checkout_sync_swapped(struct firn_checkout *apply, firn_error *err);
 FIRN_MUST_CHECK int firn_checkout_swap(struct firn_checkout *apply, firn_error *err);
 /* Counts anew what is done, after more was left than was planned. */
 FIRN_MUST_CHECK int firn_checkout_plan_recount(struct firn_checkout *apply, firn_error *err);
+
+/* Which changes the system will not let a restore make. */
+
+/* Whether a failure means that the system does not let us do it, and says nothing about other
+ * entries. */
+bool firn_checkout_plan_is_refusal(int rc);
+
+/* Putting aside, under a name that a user sees, what is somebody's and whose own name is taken. */
+
+/* Renames `name` in dir to "<wanted>.firn-kept-<8 hex digits of tag>", with a number behind it if
+ * that is taken; wanted is cut where the whole would be too long. out gets the name. */
+FIRN_MUST_CHECK int firn_checkout_swap_set_aside(struct firn_os_dir *dir, const char *name,
+                                                 firn_slice wanted, const uint8_t *tag,
+                                                 char out[FIRN_TREE_NAME_SIZE_MAX + 1],
+                                                 firn_error *err);
+
+/* Whether what stands on the disk is what an entry of a tree says, by its content. */
+
+/* What `name` in dir is compared with. buf is working memory. */
+struct firn_checkout_look {
+    struct firn_os_dir *dir;
+    const char *name;
+    const struct firn_os_stat *stat; /* of it */
+    bool is_cut;                     /* only as many bytes of it count as that says */
+    struct firn_buf *buf;
+    struct firn_objects *objects; /* that the entry's content is one of */
+    /* Asked while a large file is read; another return than FIRN_OK ends that. NULL: nobody. */
+    int (*tick)(void *ctx, uint64_t bytes, firn_error *err);
+    void *ctx;
+};
+
+/* Whether it is a file of the same bytes, or a link with the same target; of directories, whether
+ * it is one. Modes, owners and times do not count. A file that may not be read is told by its size,
+ * mode and times. */
+FIRN_MUST_CHECK int firn_checkout_look_equal(const struct firn_checkout_look *look,
+                                             const struct firn_tree_entry *entry, bool *out,
+                                             firn_error *err);
 
 #endif

@@ -6,12 +6,12 @@
  * a clock ticks every few milliseconds, and somebody may have set a time back; so where a byte of
  * somebody's could be lost, the content decides: it is read, a piece at a time, and hashed.
  */
-#include "checkout/checkout_look.h"
+#include "checkout/checkout_internal.h"
 
 #include "base/check.h"
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
-#include "scan/scan_cell_walk.h"
+#include "scan/scan.h"
 
 enum { PIECE_SIZE = 128 << 10 };
 

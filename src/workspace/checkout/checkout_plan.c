@@ -5,7 +5,7 @@
  * It tells each change to the caller and looks whether something that is in neither tree stands
  * where something must go: an entry that a rule left out, a special file, or one that could not be
  * read. Such a thing was not saved, so it must not be replaced or removed (I1): it stays, nothing is
- * put there, and that is told (checkout_left.c); unless what stands there is equal to what would be
+ * put there, and that is told (checkout.c); unless what stands there is equal to what would be
  * written: then there is nothing to do (I3), and so with the lock of a store. A directory that goes
  * away may hold such things and then simply stays; a directory that must become a file and holds
  * some stays with all that is in it. Only what a store in the tree makes again
@@ -21,11 +21,24 @@
 
 #include "base/check.h"
 #include "base/slice.h"
-#include "checkout/checkout_able.h"
+#include "checkout/checkout.h"
 #include "checkout/checkout_internal.h"
-#include "checkout/checkout_look.h"
-#include "checkout/checkout_stores.h"
-#include "tree/tree_lookup.h"
+#include "tree/tree.h"
+
+enum { WHY_SIZE = FIRN_ERROR_TEXT_SIZE };
+
+/* What one walk over the changes knows. Zeroed but for the first two it is ready. */
+struct firn_checkout_able {
+    struct firn_os_dir *root; /* of the tree on disk; borrowed */
+    uint32_t user;
+    bool is_taken;           /* what follows is of dir_path */
+    struct firn_os_dir *dir; /* NULL: it is not there, or cannot be opened */
+    struct firn_os_stat dir_stat;
+    char dir_why[WHY_SIZE]; /* why no name in it can be changed, or "" */
+    struct firn_buf dir_path;
+    struct firn_checkout_place place;
+    struct firn_buf mount; /* path of the last directory at which something is mounted */
+};
 
 /* ---- what stays as it is ---- */
 
@@ -285,6 +298,207 @@ struct vanishing {
     enum hindrance hindrance;
 };
 
+/* Which changes the system will not let a restore make.
+ *
+ * The plan asks before anything is written, and a dry run with it: may names in the directory be
+ * changed, is the entry immutable, is something mounted at it, does it belong to somebody else.
+ * What cannot be changed is left as it is (checkout.c). An answer may be out of date a moment
+ * later, and some refusals show only when it is tried: so the later passes leave alone what is
+ * refused to them too.
+ *
+ * What is mounted in the tree is somebody's other file system (I5): a mount point is neither
+ * removed nor replaced, and nothing that lies on what is mounted there is removed. Entries on it
+ * are added and changed like all others.
+ *
+ * The walk goes directory by directory, so one answer about a directory is kept: that of the last. */
+
+enum { MAY_CHANGE_NAMES = 0300, STICKY = 01000 };
+
+static void
+able_deinit(struct firn_checkout_able *able)
+{
+    firn_os_dir_close(able->dir);
+    firn_buf_deinit(&able->dir_path);
+    firn_buf_deinit(&able->place.dir);
+    firn_buf_deinit(&able->mount);
+}
+
+static bool
+is_below(const struct firn_buf *root, firn_slice path)
+{
+    return root->size > 0 && path.size > root->size && path.data[root->size] == '/' &&
+           memcmp(path.data, root->data, root->size) == 0;
+}
+
+bool
+firn_checkout_plan_is_refusal(int rc)
+{
+    return rc == FIRN_DENIED || rc == FIRN_READ_ONLY || rc == FIRN_BUSY || rc == FIRN_UNSUPPORTED ||
+           rc == FIRN_LIMIT || rc == FIRN_INVALID;
+}
+
+/* Fills what is known of the directory that was opened. */
+static int
+judge_directory(struct firn_checkout_able *able, firn_error *err)
+{
+    DCHECK(able->dir != NULL && !able->is_taken);
+    firn_error cause;
+    int rc = firn_os_dir_stat(able->dir, &able->dir_stat, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    able->dir_why[0] = '\0';
+    rc = firn_os_dir_check_names(able->dir, &cause);
+    /* Of one's own, one without the permission gets it for the moment (firn_checkout_open_dir). */
+    bool is_loosened = rc == FIRN_DENIED && able->dir_stat.uid == able->user &&
+                       (able->dir_stat.mode & MAY_CHANGE_NAMES) != MAY_CHANGE_NAMES;
+    if (able->dir_stat.is_fixed) {
+        (void)snprintf(able->dir_why, sizeof able->dir_why,
+                       "its directory is immutable or append-only (lsattr shows it)");
+    } else if (rc != FIRN_OK && !firn_checkout_plan_is_refusal(rc)) {
+        *err = cause;
+        return rc;
+    } else if (rc != FIRN_OK && !is_loosened) {
+        (void)snprintf(able->dir_why, sizeof able->dir_why, "%.900s", cause.text);
+    }
+    return FIRN_OK;
+}
+
+/* Opens the directory in which a path lies; able->dir is NULL if there is none. */
+static int
+take_directory(struct firn_checkout_able *able, firn_slice path, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(firn_checkout_final_place(path, &able->place, err));
+    const firn_slice dir = firn_buf_slice(&able->place.dir);
+    if (able->is_taken && firn_slice_equal(dir, firn_buf_slice(&able->dir_path))) {
+        return FIRN_OK;
+    }
+    firn_os_dir_close(able->dir);
+    able->dir = NULL;
+    able->is_taken = false;
+    firn_buf_clear(&able->dir_path);
+    if (firn_buf_append_slice(&able->dir_path, dir) != FIRN_OK) {
+        return firn_error_no_memory(err, "a path");
+    }
+    firn_error cause;
+    rc = firn_os_dir_open_beneath(able->root, (const char *)able->place.dir.data, &able->dir,
+                                  &cause);
+    if (rc == FIRN_OK) {
+        FIRN_TRY(judge_directory(able, err));
+    } else if (firn_checkout_plan_is_refusal(rc)) {
+        (void)snprintf(able->dir_why, sizeof able->dir_why, "%.900s", cause.text);
+        rc = FIRN_OK;
+    } else if (rc == FIRN_NOT_FOUND) {
+        able->dir_why[0] = '\0'; /* the passes that need it say so */
+        rc = FIRN_OK;
+    } else {
+        *err = cause;
+    }
+    able->is_taken = rc == FIRN_OK;
+    DCHECK(!able->is_taken || firn_slice_equal(dir, firn_buf_slice(&able->dir_path)));
+out:
+    return rc;
+}
+
+struct wish {
+    bool is_dir;     /* what stands there */
+    bool names;      /* a name in the directory is made, replaced or removed */
+    bool displaces;  /* what stands there goes */
+    bool attributes; /* it gets other attributes */
+};
+
+static struct wish
+wish_of(const struct firn_difference_walk_change *change)
+{
+    const bool changes_type = change->kind == FIRN_DIFFERENCE_WALK_CHANGED &&
+                              (change->what & FIRN_DIFFERENCE_WALK_TYPE) != 0;
+    const bool goes = change->kind == FIRN_DIFFERENCE_WALK_REMOVED || changes_type;
+    const unsigned own =
+        FIRN_DIFFERENCE_WALK_MODE | FIRN_DIFFERENCE_WALK_MTIME | FIRN_DIFFERENCE_WALK_XATTRS;
+    struct wish wish = {.is_dir = change->before != NULL && change->before->kind == FIRN_TREE_DIR,
+                        .displaces = change->before != NULL &&
+                                     (goes || firn_checkout_needs_content(change))};
+    wish.names = wish.displaces || change->kind == FIRN_DIFFERENCE_WALK_ADDED;
+    wish.attributes =
+        !wish.names && change->kind == FIRN_DIFFERENCE_WALK_CHANGED && (change->what & own) != 0;
+    DCHECK(!goes || wish.displaces); /* what goes is there */
+    return wish;
+}
+
+/* Why what stands at a name cannot be changed as it is wished; NULL if it can. */
+static const char *
+judge_entry(const struct firn_checkout_able *able, const struct wish *wish,
+            const struct firn_os_stat *stat)
+{
+    if (stat->is_mount_root && wish->displaces) {
+        return "it is a mount point: unmount it first";
+    }
+    if (stat->is_fixed && (wish->displaces || wish->attributes)) {
+        return "it is immutable or append-only (lsattr shows it)";
+    }
+    if (able->user == 0) {
+        return NULL;
+    }
+    if (wish->displaces && (able->dir_stat.mode & STICKY) != 0 &&
+        able->dir_stat.uid != able->user && stat->uid != able->user) {
+        return "it belongs to another user, and its directory lets only owners remove";
+    }
+    return wish->attributes && stat->uid != able->user
+               ? "it belongs to another user, who alone may change its attributes"
+               : NULL;
+}
+
+static void
+set_why(char out[WHY_SIZE], const char *why)
+{
+    (void)snprintf(out, WHY_SIZE, "%s", why);
+}
+
+/* Why a change cannot be made, or "". To be asked of all changes in the order of the walk, but for those
+ * in new directories. */
+static int
+able_ask(struct firn_checkout_able *able, const struct firn_difference_walk_change *change,
+         char out_why[WHY_SIZE], firn_error *err)
+{
+    const struct wish wish = wish_of(change);
+    const bool looks_for_mount = wish.is_dir && change->after != NULL && change->is_entered;
+    int rc = FIRN_OK;
+    out_why[0] = '\0';
+    if (change->path.size == 0 || !(wish.names || wish.attributes || looks_for_mount)) {
+        return FIRN_OK;
+    }
+    if (wish.displaces && !firn_checkout_needs_content(change) &&
+        is_below(&able->mount, change->path)) { /* (I5) */
+        set_why(out_why, "it lies on what is mounted here, from which nothing is removed");
+        return FIRN_OK;
+    }
+    FIRN_TRY(take_directory(able, change->path, err));
+    if (wish.names && able->dir_why[0] != '\0') {
+        set_why(out_why, able->dir_why);
+    }
+    if (out_why[0] != '\0' || able->dir == NULL || change->before == NULL) {
+        return FIRN_OK;
+    }
+    struct firn_os_stat stat;
+    rc = firn_os_stat(able->dir, able->place.name, &stat, err);
+    if (rc != FIRN_OK) {
+        return rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* it went: the swap finds that out */
+    }
+    const char *why = judge_entry(able, &wish, &stat);
+    if (why != NULL) {
+        set_why(out_why, why);
+    } else if (stat.is_mount_root && wish.is_dir) {
+        DCHECK(!wish.displaces); /* (I5) */
+        firn_buf_clear(&able->mount);
+        if (firn_buf_append_slice(&able->mount, change->path) != FIRN_OK) {
+            return firn_error_no_memory(err, "a path");
+        }
+    }
+out:
+    return rc;
+}
+
 static int
 look_at_vanishing(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
 {
@@ -302,8 +516,8 @@ look_at_vanishing(void *ctx, const struct firn_difference_walk_change *change, f
     if (why == FIRN_CHECKOUT_WITHOUT_ATTRIBUTES) {
         return is_not_saved(change->path, err);
     }
-    char not_able[FIRN_CHECKOUT_ABLE_TEXT_SIZE];
-    FIRN_TRY(firn_checkout_able_ask(&vanishing->able, change, not_able, err));
+    char not_able[WHY_SIZE];
+    FIRN_TRY(able_ask(&vanishing->able, change, not_able, err));
     if (not_able[0] != '\0') {
         found = FIXED_INSIDE;
     } else if (why != FIRN_CHECKOUT_SAVED) {
@@ -336,7 +550,7 @@ check_may_vanish(struct firn_checkout *apply, const struct firn_difference_walk_
     rc = firn_difference_walk(&apply->options.before, &apply->options.after, &options,
                               look_at_vanishing, &vanishing, err);
     firn_tree_filter_deinit(&filter);
-    firn_checkout_able_deinit(&vanishing.able);
+    able_deinit(&vanishing.able);
     if (rc == FIRN_OK && vanishing.hindrance == EXCLUDED_INSIDE &&
         !is_asked_for(apply, change->path)) {
         rc = firn_checkout_left_excluded(apply, change->path, change->path.size, err);
@@ -466,8 +680,8 @@ check_room(struct plan *plan, const struct firn_difference_walk_change *change, 
         }
     }
     if (!firn_checkout_left_has(apply, change->path)) {
-        char why[FIRN_CHECKOUT_ABLE_TEXT_SIZE];
-        FIRN_TRY(firn_checkout_able_ask(&plan->able, change, why, err));
+        char why[WHY_SIZE];
+        FIRN_TRY(able_ask(&plan->able, change, why, err));
         if (why[0] != '\0') {
             FIRN_TRY(leave_refused(apply, change, why, err));
         }
@@ -549,7 +763,7 @@ pass(struct firn_checkout *apply, bool is_silent, firn_error *err)
                         counts->added + counts->changed + counts->removed + counts->directories <=
                             FIRN_CHECKOUT_FEW;
     apply->is_silent = false;
-    firn_checkout_able_deinit(&plan.able);
+    able_deinit(&plan.able);
     firn_buf_deinit(&plan.coming);
     firn_tree_lookup_deinit(&plan.links);
     return rc;

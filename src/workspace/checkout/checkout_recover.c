@@ -25,7 +25,7 @@
  * If one of the checkpoints is gone or its directories are damaged, the other one alone tells: then
  * what only that one knew counts as an edit and is kept.
  */
-#include "checkout/checkout_recover.h"
+#include "checkout/checkout.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -33,8 +33,6 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "checkout/checkout_internal.h"
-#include "checkout/checkout_keep.h"
-#include "checkout/checkout_look.h"
 #include "copy/copy_capture.h"
 
 struct recovering {
@@ -101,8 +99,8 @@ static int
 keep_beside(struct recovering *recovering, const char *name, firn_error *err)
 {
     char kept[FIRN_TREE_NAME_SIZE_MAX + 1];
-    int rc = firn_checkout_keep_beside(recovering->dir, name, firn_str(recovering->place.name),
-                                       recovering->journal->tag, kept, err);
+    int rc = firn_checkout_swap_set_aside(recovering->dir, name, firn_str(recovering->place.name),
+                                          recovering->journal->tag, kept, err);
     if (rc == FIRN_OK && recovering->callbacks->on_notice != NULL) {
         char text[FIRN_TREE_NAME_SIZE_MAX + 128];
         (void)snprintf(text, sizeof text,
@@ -134,7 +132,7 @@ settle_file(struct recovering *recovering, const char *name, const struct firn_o
         return rc != FIRN_OK ? rc : keep_beside(recovering, name, err);
     }
     *out_again = true;
-    return firn_checkout_exchange(recovering->dir, name, recovering->place.name, err);
+    return firn_checkout_swap_exchange(recovering->dir, name, recovering->place.name, err);
 }
 
 static int
@@ -147,7 +145,7 @@ settle_dir(struct recovering *recovering, const char *name, const struct firn_os
         return rc != FIRN_OK ? rc : keep_beside(recovering, name, err);
     }
     *out_again = true;
-    return firn_checkout_exchange(recovering->dir, name, recovering->place.name, err);
+    return firn_checkout_swap_exchange(recovering->dir, name, recovering->place.name, err);
 }
 
 /* Settles what stands under a name of a restore that had begun. */
@@ -341,7 +339,7 @@ static bool
 may_be_replaced(const void *ctx, firn_slice path)
 {
     (void)ctx;
-    firn_slice name = firn_checkout_displaced_name_of(path);
+    firn_slice name = firn_checkout_swap_displaced_name(path);
     char text[FIRN_TREE_NAME_SIZE_MAX + 1];
     memcpy(text, name.data, name.size);
     text[name.size] = '\0';

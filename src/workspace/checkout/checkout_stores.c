@@ -29,7 +29,7 @@
  *
  * Not kept out are readers: what they have open stays, what they open later may be gone.
  */
-#include "checkout/checkout_stores.h"
+#include "checkout/checkout.h"
 
 #include <string.h>
 

@@ -15,12 +15,14 @@
  * refuses one of these steps, what was staged for it is removed and the old thing stays (I3). At the very end
  * directories get their metadata, deepest first, because every change inside one moves its time.
  */
+#include <stdio.h>
+
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "checkout/checkout_able.h"
+#include "checkout/checkout.h"
 #include "checkout/checkout_internal.h"
-#include "checkout/checkout_stores.h"
+#include "codec/hex.h"
 
 struct swapping {
     struct firn_checkout_place staged;
@@ -81,6 +83,153 @@ out:
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
+/* What a restore has moved aside: is it what was saved, and if not, where does it go?
+ *
+ * A look at the disk says what a file was; by the time it is moved somebody may have written it. So
+ * what was displaced is looked at where it then stands, out of everybody's way but of those who
+ * hold it open. Kind, size, time, mode and owner are compared; and the content, where a write may
+ * have left those as they were (I6): within a tick of the clock before the scan's look or after it,
+ * and always where little is restored and the file is not large. What is not the same is never
+ * removed (I7). */
+
+/* A clock may not have ticked for so long; one of a file system that keeps whole seconds for so
+ * long. */
+#define TICK_NS INT64_C(20000000)
+#define SECOND_TICK_NS INT64_C(2000000000)
+#define NS_A_SECOND INT64_C(1000000000)
+
+/* Among few changes a file up to this size is read again before it goes. */
+#define READ_AGAIN_SIZE_MAX (UINT64_C(1) << 20)
+
+/* Whether it looks like what was saved, by all but its content. */
+static bool
+displaced_is_as_before(const struct firn_os_stat *stat, const struct firn_tree_entry *before)
+{
+    switch (before->kind) {
+    case FIRN_TREE_DIR:
+        return stat->kind == FIRN_OS_DIR;
+    case FIRN_TREE_SYMLINK:
+        return stat->kind == FIRN_OS_SYMLINK && stat->mtime_ns == before->mtime_ns;
+    case FIRN_TREE_FILE:
+        return stat->kind == FIRN_OS_FILE && stat->size_bytes == before->size &&
+               stat->mtime_ns == before->mtime_ns && stat->mode == before->mode &&
+               stat->uid == before->uid && stat->gid == before->gid;
+    default:
+        return false;
+    }
+}
+
+/* Of a file that belongs to a store only as far as it was saved the rest does not count. */
+static bool
+displaced_cut(const struct firn_checkout *apply, const struct firn_difference_walk_change *change,
+              struct firn_os_stat *stat)
+{
+    const struct firn_tree_entry *before = change->before;
+    bool is_cut = apply->options.stores != NULL && before->kind == FIRN_TREE_FILE &&
+                  firn_checkout_stores_is_cut(apply->options.stores, change->path);
+    if (is_cut && stat->size_bytes > before->size) {
+        stat->size_bytes = before->size;
+    }
+    DCHECK(!is_cut || stat->size_bytes <= before->size);
+    return is_cut;
+}
+
+/* The same while renames are under way. The metadata of a file with several names may be that
+ * which one of the others got already. */
+static bool
+is_still_as_before(const struct firn_os_stat *stat, const struct firn_tree_entry *before)
+{
+    if (before->kind == FIRN_TREE_DIR || stat->nlink < 2) {
+        return displaced_is_as_before(stat, before);
+    }
+    return before->kind == FIRN_TREE_SYMLINK
+               ? stat->kind == FIRN_OS_SYMLINK
+               : stat->kind == FIRN_OS_FILE && stat->size_bytes == before->size;
+}
+
+/* The last component of a path. */
+firn_slice
+firn_checkout_swap_displaced_name(firn_slice path)
+{
+    size_t at = path.size;
+    while (at > 0 && path.data[at - 1] != '/') {
+        at--;
+    }
+    return firn_bytes(path.data + at, path.size - at);
+}
+
+/* Gives something that is kept, and whose own name is taken, a name that can be seen. */
+static int
+displaced_set_aside(struct firn_checkout *apply, struct firn_os_dir *dir, const char *name,
+                    firn_slice path, firn_error *err)
+{
+    char kept[FIRN_TREE_NAME_SIZE_MAX + 1];
+    int rc = firn_checkout_swap_set_aside(dir, name, firn_checkout_swap_displaced_name(path),
+                                          apply->options.tag, kept, err);
+    if (rc == FIRN_OK) {
+        char text[FIRN_TREE_NAME_SIZE_MAX + 128];
+        (void)snprintf(
+            text, sizeof text,
+            "it stands beside as '%s': it was changed by somebody else during the restore", kept);
+        firn_checkout_notice(apply, FIRN_NOTICE_KEPT, path, text);
+        apply->counts.kept++;
+    }
+    return rc;
+}
+
+/* Whether a write after the scan's look may have left size and time as they were. */
+static bool
+may_hide_a_write(const struct firn_checkout *apply, const struct firn_os_stat *stat)
+{
+    if (apply->syncs_each && stat->size_bytes <= READ_AGAIN_SIZE_MAX) {
+        return true;
+    }
+    int64_t tick = stat->mtime_ns % NS_A_SECOND == 0 ? SECOND_TICK_NS : TICK_NS;
+    return stat->mtime_ns >= apply->options.scanned_ns - tick;
+}
+
+/* Whether what was displaced, and stands under `name` now, is what was saved. */
+static int
+displaced_look(struct firn_checkout *apply, struct firn_os_dir *dir, const char *name,
+               const struct firn_difference_walk_change *change, bool *out_is_same, firn_error *err)
+{
+    const struct firn_tree_entry *before = change->before;
+    struct firn_os_stat stat;
+    int rc = firn_os_stat(dir, name, &stat, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    bool is_cut = displaced_cut(apply, change, &stat);
+    *out_is_same = is_still_as_before(&stat, before);
+    bool is_file = before->kind == FIRN_TREE_FILE && stat.size_bytes > 0;
+    DCHECK(!*out_is_same ||
+           (before->kind == FIRN_TREE_DIR) == (stat.kind == FIRN_OS_DIR)); /* (I6) */
+    if (!*out_is_same || (is_file && !may_hide_a_write(apply, &stat)) ||
+        before->kind == FIRN_TREE_DIR) {
+        return FIRN_OK;
+    }
+    struct firn_buf buf = {0};
+    struct firn_checkout_look look = {.dir = dir,
+                                      .name = name,
+                                      .stat = &stat,
+                                      .is_cut = is_cut,
+                                      .buf = &buf,
+                                      .objects = apply->options.objects};
+    rc = firn_checkout_look_equal(&look, before, out_is_same, err);
+    firn_buf_deinit(&buf);
+    return rc;
+}
+
+/* Tells of something that somebody else changed too late for the restore to be given up. */
+static void
+displaced_tell(struct firn_checkout *apply, firn_slice path)
+{
+    DCHECK(apply->swapping != NULL && apply->batch == NULL); /* nobody else counts */
+    apply->counts.kept++;
+    firn_checkout_notice(apply, FIRN_NOTICE_KEPT, path,
+                         "it was changed by somebody else during the restore");
+}
+
 static int
 check_untouched(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
 {
@@ -102,10 +251,9 @@ check_untouched(void *ctx, const struct firn_difference_walk_change *change, fir
         rc = firn_os_stat(apply->swapping->dir, apply->swapping->final.name, &stat, err);
     }
     if (rc == FIRN_OK) {
-        (void)firn_checkout_displaced_cut(apply, change, &stat);
+        (void)displaced_cut(apply, change, &stat);
     }
-    if (rc == FIRN_NOT_FOUND ||
-        (rc == FIRN_OK && !firn_checkout_displaced_is_as_before(&stat, change->before))) {
+    if (rc == FIRN_NOT_FOUND || (rc == FIRN_OK && !displaced_is_as_before(&stat, change->before))) {
         return is_touched(change->path, err);
     }
     return rc;
@@ -148,8 +296,8 @@ replace(struct firn_checkout *apply, const struct firn_difference_walk_change *c
     bool is_same = true;
     firn_error cause;
     DCHECK(change->before->kind != FIRN_TREE_DIR && change->after->kind != FIRN_TREE_DIR);
-    int rc = firn_checkout_exchange(swapping->dir, staged, final, &cause);
-    if (firn_checkout_able_is_refusal(rc)) {
+    int rc = firn_checkout_swap_exchange(swapping->dir, staged, final, &cause);
+    if (firn_checkout_plan_is_refusal(rc)) {
         return leave_refused(apply, change, &cause, err);
     }
     rc = pass_on(rc, &cause, err);
@@ -158,19 +306,18 @@ replace(struct firn_checkout *apply, const struct firn_difference_walk_change *c
                               FIRN_OS_RENAME_NO_REPLACE, err);
     }
     if (rc == FIRN_OK) {
-        rc = firn_checkout_displaced_look(apply, apply->swapping->dir, staged, change, &is_same,
-                                          err);
+        rc = displaced_look(apply, apply->swapping->dir, staged, change, &is_same, err);
     }
     if (rc == FIRN_OK && !is_same) {
-        firn_checkout_displaced_keep(apply, change->path);
-        rc = firn_checkout_exchange(swapping->dir, staged, final, err);
+        displaced_tell(apply, change->path);
+        rc = firn_checkout_swap_exchange(swapping->dir, staged, final, err);
     }
     if (rc != FIRN_OK) {
         return rc;
     }
     rc = firn_os_remove_file(swapping->dir, staged, &cause);
-    if (firn_checkout_able_is_refusal(rc) && is_same) { /* the old one may not go: back with it */
-        rc = firn_checkout_exchange(swapping->dir, staged, final, err);
+    if (firn_checkout_plan_is_refusal(rc) && is_same) { /* the old one may not go: back with it */
+        rc = firn_checkout_swap_exchange(swapping->dir, staged, final, err);
         return rc == FIRN_OK ? leave_refused(apply, change, &cause, err) : rc;
     }
     return pass_on(rc, &cause, err);
@@ -195,17 +342,17 @@ put_in_place(struct firn_checkout *apply, const struct firn_difference_walk_chan
     }
     firn_error cause;
     if (changes_type(change)) {
-        rc = firn_checkout_exchange(swapping->dir, swapping->staged.name, swapping->final.name,
-                                    &cause);
+        rc = firn_checkout_swap_exchange(swapping->dir, swapping->staged.name, swapping->final.name,
+                                         &cause);
     } else {
         rc = firn_os_rename(swapping->dir, swapping->staged.name, swapping->dir,
                             swapping->final.name, FIRN_OS_RENAME_NO_REPLACE, &cause);
         if (rc == FIRN_EXISTS && change->after->kind != FIRN_TREE_DIR) {
-            firn_checkout_displaced_keep(apply, change->path);
+            displaced_tell(apply, change->path);
             rc = firn_os_remove_file(swapping->dir, swapping->staged.name, &cause);
         }
     }
-    rc = firn_checkout_able_is_refusal(rc) ? leave_refused(apply, change, &cause, err)
+    rc = firn_checkout_plan_is_refusal(rc) ? leave_refused(apply, change, &cause, err)
                                            : pass_on(rc, &cause, err);
 out:
     return rc;
@@ -261,8 +408,8 @@ swap_one(void *ctx, const struct firn_difference_walk_change *change, firn_error
         FIRN_TRY(open_final(apply, change->path, err));
         struct firn_os_node node = {.dir = apply->swapping->dir,
                                     .name = apply->swapping->final.name};
-        FIRN_TRY(firn_checkout_write_metadata(&apply->writers[0], node, change->path, change->after,
-                                              err));
+        FIRN_TRY(firn_checkout_stage_write_metadata(&apply->writers[0], node, change->path,
+                                                    change->after, err));
     }
     if (!is_dir) {
         return firn_checkout_progress(apply, change->kind != FIRN_DIFFERENCE_WALK_SAME, 0, err);
@@ -332,12 +479,12 @@ remove_displaced(struct firn_checkout *apply, const struct firn_difference_walk_
                  const char *name, bool *out_keep, firn_error *err)
 {
     bool is_same = false;
-    int rc = firn_checkout_displaced_look(apply, apply->swapping->dir, name, change, &is_same, err);
+    int rc = displaced_look(apply, apply->swapping->dir, name, change, &is_same, err);
     *out_keep = rc == FIRN_OK && !is_same;
     if (*out_keep) {
         return FIRN_OK;
     }
-    CHECK(rc != FIRN_OK || is_same); /* (I1), and (I2) of checkout_displaced.c */
+    CHECK(rc != FIRN_OK || is_same); /* (I1) and (I7) */
     return rc == FIRN_OK ? firn_os_remove_file(apply->swapping->dir, name, err) : rc;
 }
 
@@ -352,15 +499,15 @@ remove_in_place(struct firn_checkout *apply, const struct firn_difference_walk_c
     bool is_kept;
     int rc;
     firn_error cause;
-    DCHECK(!firn_checkout_left_has(apply, change->path)); /* (I1) of checkout_left.c */
+    DCHECK(!firn_checkout_left_has(apply, change->path)); /* (I5) of checkout.c */
     firn_checkout_temporary_name(apply->options.tag, change->path, aside);
     rc = firn_os_rename(dir, final, dir, aside, FIRN_OS_RENAME_NO_REPLACE, &cause);
-    if (firn_checkout_able_is_refusal(rc)) {
+    if (firn_checkout_plan_is_refusal(rc)) {
         return firn_checkout_left_behind(apply, change->path, cause.text, err);
     }
     FIRN_TRY(pass_on(rc, &cause, err));
     rc = remove_displaced(apply, change, aside, &is_kept, &cause);
-    if (firn_checkout_able_is_refusal(rc)) {
+    if (firn_checkout_plan_is_refusal(rc)) {
         FIRN_TRY(firn_os_rename(dir, aside, dir, final, FIRN_OS_RENAME_NO_REPLACE, err));
         return firn_checkout_left_behind(apply, change->path, cause.text, err);
     }
@@ -368,9 +515,9 @@ remove_in_place(struct firn_checkout *apply, const struct firn_difference_walk_c
     if (is_kept) {
         rc = firn_os_rename(dir, aside, dir, final, FIRN_OS_RENAME_NO_REPLACE, err);
         if (rc == FIRN_OK) {
-            firn_checkout_displaced_keep(apply, change->path);
+            displaced_tell(apply, change->path);
         } else if (rc == FIRN_EXISTS) { /* (I2) */
-            rc = firn_checkout_displaced_keep_beside(apply, dir, aside, change->path, err);
+            rc = displaced_set_aside(apply, dir, aside, change->path, err);
         }
     }
 out:
@@ -400,13 +547,13 @@ remove_one(void *ctx, const struct firn_difference_walk_change *change, firn_err
     if (is_type_change || is_in_vanishing(apply, change->path)) {
         firn_error cause;
         rc = remove_displaced(apply, change, apply->swapping->final.name, &is_kept, &cause);
-        is_kept = is_kept || firn_checkout_able_is_refusal(rc);
-        FIRN_TRY(firn_checkout_able_is_refusal(rc) ? FIRN_OK : pass_on(rc, &cause, err));
+        is_kept = is_kept || firn_checkout_plan_is_refusal(rc);
+        FIRN_TRY(firn_checkout_plan_is_refusal(rc) ? FIRN_OK : pass_on(rc, &cause, err));
         if (is_kept && is_type_change) {
-            rc = firn_checkout_displaced_keep_beside(
-                apply, apply->swapping->dir, apply->swapping->final.name, change->path, err);
+            rc = displaced_set_aside(apply, apply->swapping->dir, apply->swapping->final.name,
+                                     change->path, err);
         } else if (is_kept) { /* and with it the directory that it is in */
-            firn_checkout_displaced_keep(apply, change->path);
+            displaced_tell(apply, change->path);
         }
     } else {
         FIRN_TRY(remove_in_place(apply, change, err));
@@ -466,10 +613,10 @@ remove_dirs(struct firn_checkout *apply, firn_error *err)
         firn_error cause;
         rc = remove_dir(apply, dir, name, firn_str(path), &cause);
         bool is_displaced =
-            !firn_slice_equal(firn_str(name), firn_checkout_displaced_name_of(firn_str(path)));
-        if ((rc == FIRN_EXISTS || firn_checkout_able_is_refusal(rc)) && is_displaced) {
-            rc = firn_checkout_displaced_keep_beside(apply, dir, name, firn_str(path), err);
-        } else if (firn_checkout_able_is_refusal(rc)) {
+            !firn_slice_equal(firn_str(name), firn_checkout_swap_displaced_name(firn_str(path)));
+        if ((rc == FIRN_EXISTS || firn_checkout_plan_is_refusal(rc)) && is_displaced) {
+            rc = displaced_set_aside(apply, dir, name, firn_str(path), err);
+        } else if (firn_checkout_plan_is_refusal(rc)) {
             rc = firn_checkout_left_behind(apply, firn_str(path), cause.text, err);
         } else {
             rc = pass_on(rc, &cause, err);
@@ -497,7 +644,7 @@ finish_dir(struct firn_checkout *apply, const struct firn_checkout_dir *item, fi
     struct firn_os_node node = {.dir = dir};
     if (item->only_time && apply->loosened != NULL) {
         rc = firn_os_set_mode(node, item->entry.mode, err);
-        rc = firn_checkout_able_is_refusal(rc) ? FIRN_OK : rc;
+        rc = firn_checkout_plan_is_refusal(rc) ? FIRN_OK : rc;
     }
     if (rc != FIRN_OK) {
         firn_os_dir_close(dir);
@@ -505,10 +652,10 @@ finish_dir(struct firn_checkout *apply, const struct firn_checkout_dir *item, fi
     }
     if (item->only_time) { /* of somebody else's directory only they may set it */
         rc = firn_os_set_mtime(node, item->entry.mtime_ns, err);
-        rc = firn_checkout_able_is_refusal(rc) ? FIRN_OK : rc;
+        rc = firn_checkout_plan_is_refusal(rc) ? FIRN_OK : rc;
     } else {
-        rc = firn_checkout_write_metadata(&apply->writers[0], node, firn_str(item->path),
-                                          &item->entry, err);
+        rc = firn_checkout_stage_write_metadata(&apply->writers[0], node, firn_str(item->path),
+                                                &item->entry, err);
     }
     firn_os_dir_close(dir);
     return rc;
@@ -554,5 +701,77 @@ out:
     firn_buf_deinit(&swapping->vanishing);
     firn_free(swapping);
     apply->swapping = NULL;
+    return rc;
+}
+
+/* Names for what is kept beside.
+ *
+ * What somebody changed while a restore had it under a temporary name goes back to its own name
+ * where that is free. Where it is not, it must not vanish under a name that begins with a dot and
+ * that nobody knows: it gets a name that says what it is, and sorts beside the original. Nothing is
+ * ever replaced: the rename fails where the name is taken, and the next number is tried. */
+
+enum { TAG_BYTES = 4, SUFFIX_ROOM = 32, TRIES_MAX = 1000 };
+
+/* The part of a name that leaves room for the suffix, not cut within a character. */
+static size_t
+part_of(firn_slice name)
+{
+    size_t size = FIRN_TREE_NAME_SIZE_MAX - SUFFIX_ROOM;
+    if (name.size <= size) {
+        return name.size;
+    }
+    while (size > 1 && (name.data[size] & 0xC0) == 0x80) {
+        size--;
+    }
+    return size;
+}
+
+int
+firn_checkout_swap_set_aside(struct firn_os_dir *dir, const char *name, firn_slice wanted,
+                             const uint8_t *tag, char out[FIRN_TREE_NAME_SIZE_MAX + 1],
+                             firn_error *err)
+{
+    char hex[2 * TAG_BYTES + 1];
+    firn_hex_encode(tag, TAG_BYTES, hex);
+    int part = (int)part_of(wanted);
+    int rc = FIRN_EXISTS;
+    for (unsigned i = 1; rc == FIRN_EXISTS && i <= TRIES_MAX; i++) {
+        char number[12] = "";
+        if (i > 1) {
+            (void)snprintf(number, sizeof number, "-%u", i);
+        }
+        (void)snprintf(out, FIRN_TREE_NAME_SIZE_MAX + 1, "%.*s.firn-kept-%s%s", part,
+                       (const char *)wanted.data, hex, number);
+        /* Whole: what is cut off would be its number. */
+        DCHECK(firn_tree_name_is_valid(firn_str(out)));
+        rc = firn_os_rename(dir, name, dir, out, FIRN_OS_RENAME_NO_REPLACE, err);
+    }
+    return rc;
+}
+
+/* Two names in one directory that change places.
+ *
+ * Where the file system can, in one step. Where it cannot, in three renames, between which one of
+ * the things stands under a third name, "<temporary name>.old"; a crash there leaves the second
+ * name free for a moment's length, which recovery knows (checkout_recover.c). No rename replaces
+ * anything. */
+
+int
+firn_checkout_swap_exchange(struct firn_os_dir *dir, const char *temporary, const char *final,
+                            firn_error *err)
+{
+    DCHECK(firn_tree_reserved_is_temporary(firn_str(temporary)) && strcmp(temporary, final) != 0);
+    int rc = firn_os_rename(dir, temporary, dir, final, FIRN_OS_RENAME_EXCHANGE, err);
+    if (rc != FIRN_UNSUPPORTED && rc != FIRN_INVALID) {
+        return rc;
+    }
+    char aside[FIRN_CHECKOUT_NAME_SIZE];
+    (void)snprintf(aside, sizeof aside, "%.43s.old", temporary);
+    DCHECK(firn_tree_reserved_is_temporary(firn_str(aside))); /* recovery looks for that form */
+    FIRN_TRY(firn_os_rename(dir, final, dir, aside, FIRN_OS_RENAME_NO_REPLACE, err));
+    FIRN_TRY(firn_os_rename(dir, temporary, dir, final, FIRN_OS_RENAME_NO_REPLACE, err));
+    FIRN_TRY(firn_os_rename(dir, aside, dir, temporary, FIRN_OS_RENAME_NO_REPLACE, err));
+out:
     return rc;
 }

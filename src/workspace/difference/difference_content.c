@@ -10,7 +10,7 @@
  * The caller bounds the size by that of the entry before it asks. The first bytes decide whether a
  * content is text; of a stored one that is not no more is read.
  */
-#include "difference/difference_content.h"
+#include "difference/difference_internal.h"
 
 #include <string.h>
 

@@ -8,7 +8,7 @@
  *             others are taken as they are
  *
  * In a group of hard links the first path holds the content, and the others name it
- * (tree/tree_lookup.h). Where the first one is forgotten, the first of those that are left takes its
+ * (tree/tree.h). Where the first one is forgotten, the first of those that are left takes its
  * place: its entry says all that the other's did, so that nothing of the file is lost (I1).
  *
  * What an entry says of hard links are whole paths; so a directory in which nothing has to be done,
@@ -19,13 +19,13 @@
  * Both walks keep their stack on the heap, bounded by FIRN_TREE_DEPTH_MAX. The entry of a directory is
  * borrowed from its parent's iterator, which does not move before the directory is done (I2).
  */
-#include "difference/difference_forget.h"
+#include "difference/difference.h"
 
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "catalog/catalog_purge.h"
+#include "catalog/catalog.h"
 #include "codec/xxh3.h"
 
 /* A directory that was walked to its end: a forgotten one, or (counts are zeros) one with nothing
@@ -183,16 +183,12 @@ reserve_level(struct firn_difference_forget *forget, firn_error *err)
         return firn_error_set(err, FIRN_CORRUPT, "directories lie more than %d deep",
                               FIRN_TREE_DEPTH_MAX);
     }
-    if (forget->depth < forget->capacity) {
-        return FIRN_OK;
-    }
-    size_t capacity = forget->capacity == 0 ? 16 : forget->capacity * 2;
-    struct level *levels = firn_resize_array(forget->levels, capacity, sizeof *levels);
+    struct level *levels =
+        firn_grow_array(forget->levels, &forget->capacity, forget->depth + 1, sizeof *levels, 16);
     if (levels == NULL) {
         return firn_error_no_memory(err, "a walk through trees");
     }
     forget->levels = levels;
-    forget->capacity = capacity;
     return FIRN_OK;
 }
 
@@ -326,7 +322,7 @@ survey_leaf(struct firn_difference_forget *forget, struct level *level,
         level->counts.bytes += has_first_name ? 0 : entry->size;
         return has_first_name || entry->kind != FIRN_TREE_FILE
                    ? FIRN_OK
-                   : firn_catalog_purge_add(forget->gone, &entry->hash, err);
+                   : firn_catalog_forgotten_add(forget->gone, &entry->hash, err);
     }
     if (!has_first_name || !firn_tree_filter_selects(forget->paths, entry->hard_link)) {
         return FIRN_OK;
@@ -355,7 +351,7 @@ survey_directory(struct firn_difference_forget *forget, const struct firn_tree_e
         go_back(forget, parent_size);
         return FIRN_OK;
     }
-    int rc = firn_catalog_purge_add(forget->gone, &entry->hash, err);
+    int rc = firn_catalog_forgotten_add(forget->gone, &entry->hash, err);
     return rc == FIRN_OK ? enter(forget, entry, parent_size, true, err) : rc;
 }
 

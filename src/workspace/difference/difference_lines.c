@@ -9,10 +9,10 @@
  * Both contents are in memory at once, so they have a limit (line_diff.h). A side that is missing,
  * or is something else than a file, counts as empty.
  */
-#include "difference/difference_lines.h"
+#include "difference/difference.h"
 
 #include "base/check.h"
-#include "difference/difference_content.h"
+#include "difference/difference_internal.h"
 
 enum { SCRATCH_FRAMES = 4 };
 

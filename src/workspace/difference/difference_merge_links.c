@@ -4,19 +4,18 @@
  * holds.
  *
  * A further name of a file repeats all its fields and gives the path of the first name
- * (tree/tree_lookup.h). A merge decides path by path, and nothing in one entry tells who names it: a
+ * (tree/tree.h). A merge decides path by path, and nothing in one entry tells who names it: a
  * file that is changed or removed may have further names anywhere, also in directories that neither
  * side changed. So the whole merged tree is walked, once, and each name that no longer agrees with
  * the first one is a conflict. Such a tree is never stored (I1; checked where one is
- * made, ws_revert_merge.c).
+ * made, ws_revert.c).
  *
- * What names a path that is never written (tree_reserved.h) becomes a file of its own in a restore, so it
+ * What names a path that is never written (tree.h) becomes a file of its own in a restore, so it
  * is no conflict. The walk meets every entry, so it counts as well.
  */
 #include "base/check.h"
-#include "difference/difference_merge.h"
-#include "tree/tree_lookup.h"
-#include "tree/tree_reserved.h"
+#include "difference/difference.h"
+#include "tree/tree.h"
 
 struct checking {
     struct firn_tree_lookup links;

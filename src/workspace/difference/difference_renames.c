@@ -15,7 +15,7 @@
  * the search is given up, and everything is told as it is (I1): a difference never needs memory
  * without bound.
  */
-#include "difference/difference_renames.h"
+#include "difference/difference.h"
 
 #include "base/check.h"
 #include "base/mem.h"
@@ -95,18 +95,11 @@ name_of(firn_slice path)
 static bool
 reserve(struct firn_difference_renames *renames)
 {
-    if (renames->count < renames->capacity) {
-        return true;
-    }
-    size_t capacity = renames->capacity == 0 ? 64 : renames->capacity * 2;
     struct firn_difference_renames_file **files =
-        firn_resize_array(renames->files, capacity, sizeof(struct firn_difference_renames_file *));
-    if (files == NULL) {
-        return false;
-    }
-    renames->files = files;
-    renames->capacity = capacity;
-    return true;
+        firn_grow_array(renames->files, &renames->capacity, renames->count + 1,
+                        sizeof(struct firn_difference_renames_file *), 64);
+    renames->files = files != NULL ? files : renames->files;
+    return files != NULL;
 }
 
 int

@@ -11,13 +11,13 @@
  * bounded by FIRN_TREE_DEPTH_MAX (I1). An entry handed to visit is borrowed from an iterator that
  * does not move before visit has returned (I2).
  */
-#include "difference/difference_walk.h"
+#include "difference/difference.h"
 
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "tree/tree_reserved.h"
+#include "tree/tree.h"
 
 /* One side of a directory being walked; no iterator: nothing on this side. */
 struct side {
@@ -119,15 +119,12 @@ enter(struct diff *diff, const struct firn_tree_entry *before, const struct firn
         return firn_error_set(err, FIRN_CORRUPT, "directories lie more than %d deep",
                               FIRN_TREE_DEPTH_MAX);
     }
-    if (diff->depth == diff->capacity) {
-        size_t capacity = diff->capacity == 0 ? 16 : diff->capacity * 2;
-        struct level *levels = firn_resize_array(diff->levels, capacity, sizeof *levels);
-        if (levels == NULL) {
-            return firn_error_no_memory(err, "comparing trees");
-        }
-        diff->levels = levels;
-        diff->capacity = capacity;
+    struct level *levels =
+        firn_grow_array(diff->levels, &diff->capacity, diff->depth + 1, sizeof *levels, 16);
+    if (levels == NULL) {
+        return firn_error_no_memory(err, "comparing trees");
     }
+    diff->levels = levels;
     struct level level = {.path_size = diff->path.size};
     int rc = open_side(&level.before, diff->before_source, before, err);
     if (rc == FIRN_OK) {

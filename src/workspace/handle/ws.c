@@ -5,29 +5,31 @@
  * Between operations a handle holds strings and nothing else: no lock, no file (I1; not checked:
  * struct firn_ws has no room for either). So a person, a script and a long-running program can work
  * on one workspace in turn. Where the workspace and its store are is found out once, when the
- * handle is opened (place_locate.c). Each operation opens the root, the store and the catalog, works,
+ * handle is opened (place.c). Each operation opens the root, the store and the catalog, works,
  * and closes them again; reading operations open the store read-only and leave no trace.
  *
  * A writing operation that fails closes the store and opens it once more: opening recovers it to
- * what is really on disk, and the sweep that follows removes a pack that no commit names (I2; not
+ * what is really on disk, and what follows removes a pack that no commit names (I2; not
  * checked: it is what the crash tests look for). Reasoning about what a failed commit may or may
  * not have left is thus done in one place, recovery.
  *
  * A directory that was saved under another path is refused until somebody has said whether its
- * history goes on here or a new one begins (I3): firn_ws_init begins one, ws_adopt.c goes on.
+ * history goes on here or a new one begins (I3): firn_ws_init begins one, ws_workspaces.c goes on.
  */
 #include "handle/ws.h"
 
 #include <errno.h>
+#include <string.h>
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "catalog/catalog_workspaces.h"
+#include "catalog/catalog.h"
 #include "handle/ws_internal.h"
-#include "objects/objects_index.h"
-#include "place/place_roots.h"
-#include "place/place_trust.h"
+#include "objects/objects.h"
+#include "place/place.h"
+#include "store/db_holder.h"
 #include "storefile/storefile.h"
 
 /* Catalog and index are small, and each operation opens the store for itself. */
@@ -382,7 +384,7 @@ firn_ws_opened_open(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn
         FIRN_TRY(trust_made(ws, err));
     }
     if (mode != FIRN_WS_READ) {
-        FIRN_TRY(firn_objects_sweep(out->objects, err));
+        FIRN_TRY(firn_objects_leftovers_remove(out->objects, err));
     }
     if (out->db != NULL) {
         FIRN_TRY(find_workspace(ws, mode, out, err));
@@ -407,7 +409,7 @@ firn_ws_opened_close(struct firn_ws *ws, struct firn_ws_opened *opened, bool fai
     if (failed && was_writing) {
         struct firn_ws_opened again = {.root_stat = opened->root_stat};
         if (open_store(ws, FIRN_CHECKOUT_WRITE, &again, NULL) == FIRN_OK) {
-            FIRN_IGNORE(firn_objects_sweep(again.objects, NULL));
+            FIRN_IGNORE(firn_objects_leftovers_remove(again.objects, NULL));
         }
         FIRN_IGNORE(close_store(&again, true, NULL));
         DCHECK(again.db == NULL && again.store_dir == NULL); /* (I1) */
@@ -489,4 +491,280 @@ firn_ws_scan_options_of(const struct firn_ws_opened *opened, bool include_deps, 
                                       .store_inode = opened->store_stat.inode,
                                       .nested = opened->nested,
                                       .callbacks = *callbacks};
+}
+
+/* One checkpoint by a reference. */
+
+int
+firn_ws_find_record(struct firn_ws *ws, struct firn_ws_opened *opened, const char *reference,
+                    struct firn_catalog_record *out, firn_error *err)
+{
+    if (opened->workspace.number == 0) {
+        return firn_error_set(err, FIRN_NOT_FOUND, "'%.512s' has no checkpoint yet: save it first",
+                              ws->place.root);
+    }
+    DCHECK(opened->catalog != NULL);
+    return firn_catalog_resolve(opened->catalog, opened->workspace.number, reference, &ws->result,
+                                out, err);
+}
+
+int
+firn_ws_find_own(struct firn_ws *ws, struct firn_ws_opened *opened, const char *reference,
+                 struct firn_buf *bytes, struct firn_catalog_record *out, firn_error *err)
+{
+    DCHECK(bytes != &ws->result);
+    int rc = firn_ws_find_record(ws, opened, reference, out, err);
+    firn_buf_deinit(bytes);
+    *bytes = ws->result;
+    ws->result = (struct firn_buf){0};
+    return rc;
+}
+
+int
+firn_ws_find_previous(struct firn_ws *ws, struct firn_ws_opened *opened,
+                      const struct firn_catalog_record *record, struct firn_buf *bytes,
+                      struct firn_catalog_record *out, firn_error *err)
+{
+    char reference[FIRN_CHECKPOINT_ID_SIZE + 2];
+    firn_catalog_record_id_text(record->id, reference);
+    memcpy(reference + FIRN_CHECKPOINT_ID_SIZE - 1, "~1", sizeof "~1");
+    return firn_ws_find_own(ws, opened, reference, bytes, out, err);
+}
+
+int
+firn_ws_find(struct firn_ws *ws, const char *reference, firn_workspace_checkpoint *out,
+             firn_error *err)
+{
+    struct firn_ws_opened opened;
+    struct firn_catalog_record record;
+    int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = firn_ws_find_record(ws, &opened, reference, &record, err);
+    if (rc == FIRN_OK) {
+        firn_catalog_record_to_checkpoint(&record, out);
+    }
+    int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
+    return rc != FIRN_OK ? rc : close_rc;
+}
+
+/* The restore that is under way, told to other processes.
+ *
+ * Beside a restore a directory is in part the old state and in part the new one, and its journal
+ * says of it what it says of one that was killed. What tells the two apart is the lock of the
+ * store: the process that restores holds it from before the first look until after the last rename,
+ * and says in its note (db_holder.c) whose workspace it is about, and how far it has come. A
+ * restore that was killed holds no lock, and its note counts for nothing.
+ *
+ * The note is shown to a person and nothing else is concluded from it (docs/formats/store.md draws
+ * it). What it holds may be written by anybody who can write to the store, so what is not known is
+ * no note, and numbers are only numbers. */
+
+enum { VERSION = 1, NOTE_SIZE = 48, ID_OFFSET = 8 };
+
+/* In the order of their numbers in the note. */
+static const char *const PHASES[] = {"scan", "compare", "verify", "write", "sync",
+                                     "look", "place",   "remove", "finish"};
+enum { PHASE_COUNT = sizeof PHASES / sizeof *PHASES };
+
+static uint8_t
+number_of(const char *phase)
+{
+    for (unsigned i = 0; i < PHASE_COUNT; i++) {
+        if (phase != NULL && strcmp(phase, PHASES[i]) == 0) {
+            return (uint8_t)i;
+        }
+    }
+    return 0;
+}
+
+void
+firn_ws_running_tell(struct firn_db *db, const struct firn_ws_running *running)
+{
+    struct firn_ws_running read;
+    uint8_t note[NOTE_SIZE] = {VERSION, (uint8_t)running->kind, number_of(running->phase),
+                               running->has_begun ? 1 : 0};
+    firn_store_le32(note + 4, running->workspace);
+    memcpy(note + ID_OFFSET, running->target, sizeof running->target);
+    firn_store_le64(note + 24, (uint64_t)running->started_ns);
+    firn_store_le64(note + 32, running->done);
+    firn_store_le64(note + 40, running->total);
+    DCHECK(firn_ws_running_decode(firn_bytes(note, sizeof note), &read));
+    DCHECK(running->phase == NULL || strcmp(read.phase, running->phase) == 0);
+    firn_db_holder_tell(db, note, sizeof note);
+}
+
+bool
+firn_ws_running_decode(firn_slice note, struct firn_ws_running *out)
+{
+    const uint8_t *bytes = note.data;
+    if (note.size != NOTE_SIZE || bytes[0] != VERSION || bytes[1] < FIRN_WS_RUNNING_RESTORE ||
+        bytes[1] > FIRN_WS_RUNNING_REVERT || bytes[2] >= PHASE_COUNT || bytes[3] > 1) {
+        return false;
+    }
+    *out = (struct firn_ws_running){.kind = (enum firn_ws_running_kind)bytes[1],
+                                    .phase = PHASES[bytes[2]],
+                                    .has_begun = bytes[3] == 1,
+                                    .workspace = firn_load_le32(bytes + 4),
+                                    .started_ns = (int64_t)firn_load_le64(bytes + 24),
+                                    .done = firn_load_le64(bytes + 32),
+                                    .total = firn_load_le64(bytes + 40)};
+    memcpy(out->target, bytes + ID_OFFSET, sizeof out->target);
+    return true;
+}
+
+int
+firn_ws_running_ask(struct firn_db *db, uint32_t workspace, struct firn_ws_running *out,
+                    bool *out_is_running, firn_error *err)
+{
+    struct firn_db_holder holder;
+    *out = (struct firn_ws_running){0};
+    *out_is_running = false;
+    int rc = firn_db_holder_ask(db, &holder, err);
+    if (rc == FIRN_OK && holder.is_held && holder.size > 0) {
+        *out_is_running = firn_ws_running_decode(firn_bytes(holder.note, holder.size), out) &&
+                          out->workspace == workspace;
+        out->process = holder.process;
+    }
+    return rc;
+}
+
+/* Whether a directory is more than people mean to save.
+ *
+ * A command that was given in the wrong directory saves a home with all that programs keep there,
+ * or a whole system. So programs ask before they save such a root for the first time. It is "/",
+ * the user's home, a directory above the folder of stores, which would be saved into itself, or the
+ * root of a file system: a disk, not a part of one that is mounted by itself, as containers mount a
+ * project. What cannot be found out is not broad: this is help, and no protection. */
+
+enum { MOUNTS_SIZE_MAX = 1 << 20 };
+
+/* The real path of a directory, with its NUL; false where there is none. */
+static bool
+find_real(struct firn_os *os, const char *path, struct firn_buf *out)
+{
+    struct firn_os_dir *dir;
+    if (path == NULL || path[0] != '/' || firn_os_dir_open_path(os, path, &dir, NULL) != FIRN_OK) {
+        return false;
+    }
+    firn_buf_clear(out);
+    bool is_found = firn_os_dir_real_path(dir, out, NULL) == FIRN_OK && firn_buf_text(out) != NULL;
+    firn_os_dir_close(dir);
+    return is_found;
+}
+
+static bool
+is_home(struct firn_os *os, const char *root)
+{
+    struct firn_buf home = {0};
+    bool is_same = find_real(os, firn_os_environment(os, "HOME"), &home) &&
+                   strcmp((const char *)home.data, root) == 0;
+    firn_buf_deinit(&home);
+    return is_same;
+}
+
+static bool
+is_above_stores(struct firn_os *os, const char *root)
+{
+    struct firn_buf real = {0};
+    char *home = NULL;
+    size_t size = strlen(root);
+    bool is_above = firn_place_home(os, &home, NULL) == FIRN_OK && find_real(os, home, &real) &&
+                    strncmp((const char *)real.data, root, size) == 0 &&
+                    (real.data[size] == '/' || real.data[size] == '\0');
+    firn_buf_deinit(&real);
+    firn_free(home);
+    return is_above;
+}
+
+/* The next word of a line of mountinfo(5), which writes some bytes as a backslash and three octal
+ * digits; decoded in place. NULL at the line's end. */
+static char *
+next_word(char **at)
+{
+    char *word = *at;
+    char *out = word;
+    char *in = word;
+    if (*word == '\0') {
+        return NULL;
+    }
+    while (*in != ' ' && *in != '\0') {
+        bool is_escape = in[0] == '\\' && in[1] >= '0' && in[1] <= '3' && in[2] >= '0' &&
+                         in[2] <= '7' && in[3] >= '0' && in[3] <= '7';
+        if (is_escape) {
+            int byte = (in[1] - '0') * 64 + (in[2] - '0') * 8 + (in[3] - '0');
+            *out = (char)byte;
+        } else {
+            *out = *in;
+        }
+        out++;
+        in += is_escape ? 4 : 1;
+    }
+    DCHECK(out <= in); /* it writes over what was read */
+    *at = in + (*in == ' ');
+    *out = '\0';
+    return word;
+}
+
+/* Whether a line says that a whole file system is mounted there: its fourth word is the directory in
+ * the file system, its fifth where that is. */
+static bool
+is_mount_of(char *line, const char *root)
+{
+    enum { INSIDE = 3, POINT = 4 };
+    char *words[POINT + 1];
+    for (size_t i = 0; i <= POINT; i++) {
+        words[i] = next_word(&line);
+        if (words[i] == NULL) {
+            return false;
+        }
+    }
+    return strcmp(words[INSIDE], "/") == 0 && strcmp(words[POINT], root) == 0;
+}
+
+static bool
+is_file_system(struct firn_os *os, const char *root)
+{
+    struct firn_os_dir *dir = NULL;
+    struct firn_os_file *file = NULL;
+    struct firn_buf text = {0};
+    size_t size = 0;
+    bool is_one = false;
+    int rc;
+    FIRN_TRY(firn_os_dir_open_path(os, "/proc/self", &dir, NULL));
+    FIRN_TRY(firn_os_file_open(dir, "mountinfo", FIRN_OS_READ, 0, &file, NULL));
+    FIRN_TRY(firn_buf_set_size(&text, MOUNTS_SIZE_MAX));
+    FIRN_TRY(firn_os_file_read(file, 0, text.data, text.size - 1, &size, NULL));
+    DCHECK(size < text.size);
+    text.data[size] = '\0';
+    for (char *line = (char *)text.data; line != NULL && !is_one;) {
+        char *end = strchr(line, '\n');
+        if (end != NULL) {
+            *end = '\0';
+        }
+        is_one = is_mount_of(line, root);
+        line = end == NULL ? NULL : end + 1;
+    }
+out:
+    firn_os_file_close(file);
+    firn_os_dir_close(dir);
+    firn_buf_deinit(&text);
+    return rc == FIRN_OK && is_one;
+}
+
+const char *
+firn_ws_broad_why(const struct firn_ws *ws)
+{
+    const char *root = ws->place.root;
+    if (strcmp(root, "/") == 0) {
+        return "the whole system";
+    }
+    if (is_home(ws->os, root)) {
+        return "your home directory";
+    }
+    if (is_above_stores(ws->os, root)) {
+        return "a directory in which firn keeps its stores";
+    }
+    return is_file_system(ws->os, root) ? "a whole file system" : NULL;
 }

@@ -24,10 +24,11 @@ const char *firn_ws_store_path(const struct firn_ws *ws);
 /* Where this directory was saved before it was moved here, or NULL. */
 const char *firn_ws_moved_from(const struct firn_ws *ws);
 const char *firn_ws_unread_store(const struct firn_ws *ws);
-/* ws_broad.c */
+/* ws.c */
 const char *firn_ws_broad_why(const struct firn_ws *ws);
 FIRN_MUST_CHECK int firn_ws_init(struct firn_ws *ws, bool *out_created, firn_error *err);
-FIRN_MUST_CHECK int firn_ws_adopt(struct firn_ws *ws, const char *old_root, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_workspaces_adopt(struct firn_ws *ws, const char *old_root,
+                                             firn_error *err);
 
 FIRN_MUST_CHECK int firn_ws_save(struct firn_ws *ws, const firn_workspace_save_options *options,
                                  firn_workspace_save_result *out, firn_error *err);

@@ -24,7 +24,7 @@
  * (I2) It goes only after the journal is no longer pending. A crash in between leaves a note without a
  * journal; it vouches for a tag that no journal has, and the next restore replaces it.
  */
-#include "handle/ws_begun.h"
+#include "handle/ws_internal.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -33,7 +33,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "codec/hex.h"
-#include "place/place_private.h"
+#include "place/place.h"
 #include "store/db.h"
 #include "storefile/storefile.h"
 

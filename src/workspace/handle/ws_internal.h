@@ -8,13 +8,14 @@
 
 #include "base/buf.h"
 #include "catalog/catalog.h"
-#include "difference/difference_walk.h"
+#include "catalog/catalog_journal.h"
+#include "catalog/catalog_record.h"
+#include "difference/difference.h"
 #include "handle/ws.h"
 #include "objects/objects.h"
 #include "os/os_process.h"
 #include "place/place.h"
-#include "place/place_locate.h"
-#include "place/place_nested.h"
+#include "rules/rules.h"
 #include "scan/scan.h"
 
 struct firn_watch_link;
@@ -54,7 +55,7 @@ enum firn_ws_open_mode {
     FIRN_WS_CREATE       /* makes the store and enters the workspace */
 };
 
-/* Opens the root, the store, its objects and catalog. Writing sweeps what a crash left. */
+/* Opens the root, the store, its objects and catalog. Writing removes what a crash left. */
 FIRN_MUST_CHECK int firn_ws_opened_open(struct firn_ws *ws, enum firn_ws_open_mode mode,
                                         struct firn_ws_opened *out, firn_error *err);
 /* Closes what is open. After an error (failed) of a writing operation the store is opened once
@@ -62,7 +63,7 @@ FIRN_MUST_CHECK int firn_ws_opened_open(struct firn_ws *ws, enum firn_ws_open_mo
 FIRN_MUST_CHECK int firn_ws_opened_close(struct firn_ws *ws, struct firn_ws_opened *opened,
                                          bool failed, firn_error *err);
 
-/* The record of a reference: its bytes live in ws->result. ws_find.c. */
+/* The record of a reference: its bytes live in ws->result. ws.c. */
 FIRN_MUST_CHECK int firn_ws_find_record(struct firn_ws *ws, struct firn_ws_opened *opened,
                                         const char *reference, struct firn_catalog_record *out,
                                         firn_error *err);
@@ -105,10 +106,10 @@ struct firn_ws_save_request {
     const struct firn_catalog_joint *joint; /* of the commit; may be NULL */
     struct firn_watchlink *watched;         /* by whose word not all is visited; may be NULL */
 };
-/* The tree of the newest checkpoint, for a scan; nothing where there is none. ws_save_tree.c. */
+/* The tree of the newest checkpoint, for a scan; nothing where there is none. ws_save.c. */
 FIRN_MUST_CHECK int firn_ws_save_tree_last(struct firn_ws_opened *opened,
                                            struct firn_scan_last *out, firn_error *err);
-/* What a scan into the store gave; its root's attributes are owned by scan. ws_save_tree.c. */
+/* What a scan into the store gave; its root's attributes are owned by scan. ws_save.c. */
 struct firn_statcache;
 struct firn_ws_save_tree {
     struct firn_scan_result scan;
@@ -138,8 +139,6 @@ void firn_ws_save_tree_deinit(struct firn_ws_save_tree *tree);
  * of the store. */
 struct firn_tree_source firn_ws_save_tree_source(struct firn_ws_save_tree *tree,
                                                  const struct firn_tree_source *stored);
-/* Whether all of a scanned tree is in the store already. */
-bool firn_ws_save_tree_is_stored(const struct firn_ws_save_tree *tree);
 /* Commits a checkpoint of that tree. *out borrows from tree, request and ws. */
 FIRN_MUST_CHECK int firn_ws_save_record(struct firn_ws *ws, struct firn_ws_opened *opened,
                                         const struct firn_ws_save_request *request,
@@ -150,5 +149,98 @@ FIRN_MUST_CHECK int firn_ws_save_record(struct firn_ws *ws, struct firn_ws_opene
 struct firn_scan_options firn_ws_scan_options_of(const struct firn_ws_opened *opened,
                                                  bool include_deps, bool strict, unsigned threads,
                                                  const firn_callbacks *callbacks);
+
+/* Which restores this user has begun, in which root, on this machine. */
+
+/* Notes, durably, that a restore with this tag is about to be begun in an opened workspace that is
+ * entered in its store. `found` is the journal that it replaces: if that is pending it stays noted
+ * too. */
+FIRN_MUST_CHECK int firn_ws_begun_note(struct firn_ws *ws, const struct firn_ws_opened *opened,
+                                       const uint8_t tag[FIRN_CATALOG_JOURNAL_TAG_SIZE],
+                                       const struct firn_catalog_journal *found, firn_error *err);
+/* No restore of the workspace is pending any more. */
+FIRN_MUST_CHECK int firn_ws_begun_clear(struct firn_ws *ws, const struct firn_ws_opened *opened,
+                                        firn_error *err);
+/* Whether a journal is pending and was not begun by this user in this root on this machine. */
+FIRN_MUST_CHECK int firn_ws_begun_is_foreign(struct firn_ws *ws,
+                                             const struct firn_ws_opened *opened,
+                                             const struct firn_catalog_journal *journal, bool *out,
+                                             firn_error *err);
+
+/* The rules under which a checkpoint was saved, in and out of its store. */
+
+/* A zeroed struct is empty. */
+struct firn_ws_rules {
+    struct firn_buf bytes;     /* the object; sets borrow from it */
+    struct firn_buf more;      /* that of a second checkpoint */
+    struct firn_buf forgotten; /* rules for what was taken out of the first; likewise */
+    struct firn_buf more_forgotten;
+    struct firn_ignore_rules sets;
+    /* How a scan of the disk goes by today's rule files. */
+    bool include_deps;
+    bool gitignore;
+    uint64_t file_size_max; /* see scan.h */
+};
+
+/* What today's saves are like, as far as the one who asks knows. */
+struct firn_ws_rules_today {
+    bool gitignore;
+    uint64_t file_size_max;
+};
+
+/* The rules of a checkpoint; one plain set if its record names none. *out is to be deinited, also
+ * after a failure. FIRN_CORRUPT and FIRN_NEWER name the checkpoint. */
+FIRN_MUST_CHECK int firn_ws_rules_load(struct firn_objects *objects,
+                                       const struct firn_catalog_record *record,
+                                       struct firn_ws_rules *out, firn_error *err);
+/* The rules under which the disk is scanned to be compared with a checkpoint, or to be restored to
+ * it:
+ * - in sets those of the checkpoint, one plain set if its record names none, and those of a second
+ *   one, which may be NULL;
+ * - for today's rule files the dependencies as the checkpoint has them; .gitignore files if they
+ *   counted for either, or for the newest checkpoint, or do so today; sizes as today.
+ * Fails like firn_ws_rules_load. */
+FIRN_MUST_CHECK int firn_ws_rules_load_today(struct firn_ws_opened *opened,
+                                             const struct firn_catalog_record *record,
+                                             const struct firn_catalog_record *second,
+                                             const struct firn_ws_rules_today *today,
+                                             struct firn_ws_rules *out, firn_error *err);
+void firn_ws_rules_deinit(struct firn_ws_rules *rules);
+
+/* Adds the rules object of a scan to a session. */
+FIRN_MUST_CHECK int firn_ws_rules_add(struct firn_objects_session *session, firn_slice bytes,
+                                      firn_hash *out_hash, firn_error *err);
+
+/* The restore that is under way, told to other processes. */
+
+enum firn_ws_running_kind {
+    FIRN_WS_RUNNING_RESTORE = 1,
+    FIRN_WS_RUNNING_UNDO = 2,
+    FIRN_WS_RUNNING_REVERT = 3
+};
+
+/* What a restore in place does now. A zeroed struct but for its kind is one that has just begun. */
+struct firn_ws_running {
+    enum firn_ws_running_kind kind;
+    const char *phase; /* of firn_progress */
+    bool has_begun;    /* files have begun to change */
+    uint32_t workspace;
+    uint8_t target[FIRN_CATALOG_RECORD_ID_SIZE]; /* zeros: not made yet */
+    int64_t started_ns;
+    uint64_t done;
+    uint64_t total;
+    uint64_t process; /* found by ask */
+};
+
+/* Says it to others, until it says something else or the store is closed. */
+void firn_ws_running_tell(struct firn_db *db, const struct firn_ws_running *running);
+/* The restore of a workspace that another handle of the store has under way. *out_is_running is false
+ * where there is none, or nothing is known of one. */
+FIRN_MUST_CHECK int firn_ws_running_ask(struct firn_db *db, uint32_t workspace,
+                                        struct firn_ws_running *out, bool *out_is_running,
+                                        firn_error *err);
+
+/* For tests. False for what is no such note. */
+bool firn_ws_running_decode(firn_slice note, struct firn_ws_running *out);
 
 #endif

@@ -2,7 +2,7 @@
  *
  * handle/ws_rules.c: rules objects in a store.
  *
- * A scan gives the rules that it went by as one object (rules_walk.c). It goes into the pack of the
+ * A scan gives the rules that it went by as one object (rules.c). It goes into the pack of the
  * save beside the tree, under its hash, and the checkpoint's record names it; equal rules are the
  * same object, so it is there once for as many checkpoints as it holds for. Plain rules, the
  * default exclusions and nothing else, are not stored: the record says by a flag which of them
@@ -21,12 +21,12 @@
  * remove things that the checkpoint never cared for. Into another directory nothing can be removed,
  * and the rules are not needed.
  */
-#include "handle/ws_rules.h"
+#include "handle/ws_internal.h"
 
 #include "base/check.h"
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
-#include "rules/rules_walk.h"
+#include "rules/rules.h"
 
 enum { SCRATCH_FRAMES = 1 };
 

@@ -4,7 +4,7 @@
  *
  * An object is found by one look-up in the index, which gives a pack's number and a place in it,
  * and read through that pack's file, which verifies it against its name. A wrong index entry can
- * therefore make an object unreadable (and a rebuild of the index mends that), but never give wrong
+ * therefore make an object unreadable (and a rebuild of the index repairs that), but never give wrong
  * bytes (I1; not checked here: the pack's reader verifies).
  *
  * Files are opened when they are first needed and at most OPEN_MAX of them are kept open; a reader
@@ -21,6 +21,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/sort.h"
 #include "codec/hex.h"
 #include "objects/objects_internal.h"
 #include "pack/packfile_cells.h"
@@ -87,6 +88,42 @@ out:
     return rc;
 }
 
+/* The directory objects of a store, for whoever walks trees.
+ *
+ * Trees are walked together, and again and again: a restore goes over the difference of two in each
+ * of its passes. What changed lies in a few frames, mostly the same ones for both. So all walks of
+ * an open store read through one pool of working memory, and a thread takes from it for the time of
+ * one reading. What is read is copied out: nothing is borrowed from what has been given back.
+ *
+ * Memory: FIRN_OBJECTS_POOL_FRAMES frames (packfile_scratch.c) for each thread that reads trees or
+ * makes deltas; beyond the first until firn_objects_trees_trim. */
+
+/* What objects->trees reads with; ctx is the objects. */
+static int
+trees_read(void *ctx, const firn_hash *hash, struct firn_buf *out, firn_error *err)
+{
+    struct firn_objects *objects = ctx;
+    struct firn_packfile_scratch *scratch;
+    int rc = firn_packfile_scratch_pool_take(&objects->pool, &scratch, err);
+    if (rc == FIRN_OK) {
+        rc = firn_objects_stream_whole(objects, scratch, hash, out, err);
+        firn_packfile_scratch_pool_give(&objects->pool, scratch);
+    }
+    return rc;
+}
+
+const struct firn_tree_source *
+firn_objects_trees(const struct firn_objects *objects)
+{
+    return &objects->trees;
+}
+
+void
+firn_objects_trees_trim(struct firn_objects *objects)
+{
+    firn_packfile_scratch_pool_trim(&objects->pool, 1);
+}
+
 int
 firn_objects_open(struct firn_db *db, struct firn_objects **out, firn_error *err)
 {
@@ -97,9 +134,9 @@ firn_objects_open(struct firn_db *db, struct firn_objects **out, firn_error *err
     }
     objects->db = db;
     objects->os = firn_db_os(db);
-    objects->trees = (struct firn_tree_source){.read = firn_objects_trees_read, .ctx = objects};
+    objects->trees = (struct firn_tree_source){.read = trees_read, .ctx = objects};
     firn_os_mutex_init(objects->os, &objects->mutex, FIRN_LOCK_PACK_SET);
-    firn_packfile_pool_init(&objects->pool, objects->os, FIRN_OBJECTS_POOL_FRAMES);
+    firn_packfile_scratch_pool_init(&objects->pool, objects->os, FIRN_OBJECTS_POOL_FRAMES);
     int rc;
     FIRN_TRY(open_keyspace(db, FIRN_OBJECTS_INDEX_OBJECTS, &objects->index, err));
     FIRN_TRY(open_keyspace(db, FIRN_OBJECTS_INDEX_PACKS, &objects->pack_list, err));
@@ -146,7 +183,7 @@ firn_objects_close(struct firn_objects *objects)
     firn_free(objects->packs);
     firn_free(objects->retired);
     firn_os_dir_close(objects->dir);
-    firn_packfile_pool_deinit(&objects->pool);
+    firn_packfile_scratch_pool_deinit(&objects->pool);
     firn_os_mutex_deinit(&objects->mutex);
     firn_free(objects);
 }
@@ -154,20 +191,49 @@ firn_objects_close(struct firn_objects *objects)
 struct firn_objects_pack *
 firn_objects_pack_of(struct firn_objects *objects, uint32_t number)
 {
-    size_t low = 0;
-    size_t high = objects->pack_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (objects->packs[middle].entry.number < number) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    if (low < objects->pack_count && objects->packs[low].entry.number == number) {
-        return &objects->packs[low];
+    size_t at;
+    FIRN_SORT_SEARCH(at, objects->pack_count, objects->packs[at].entry.number < number);
+    if (at < objects->pack_count && objects->packs[at].entry.number == number) {
+        return &objects->packs[at];
     }
     return NULL;
+}
+
+size_t
+firn_objects_pack_count(const struct firn_objects *objects)
+{
+    return objects->pack_count;
+}
+
+const struct firn_objects_index_pack *
+firn_objects_pack_at(const struct firn_objects *objects, size_t i)
+{
+    DCHECK(i < objects->pack_count);
+    return &objects->packs[i].entry;
+}
+
+bool
+firn_objects_pack_is_listed(struct firn_objects *objects, uint32_t number)
+{
+    return firn_objects_pack_of(objects, number) != NULL ||
+           firn_objects_retire_has(objects, number);
+}
+
+uint64_t
+firn_objects_retired_bytes(const struct firn_objects *objects)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < objects->retired_count; i++) {
+        const struct firn_objects_index_pack *pack = &objects->retired[i];
+        bytes += pack->state == FIRN_OBJECTS_INDEX_PACK_RETIRED ? pack->size_bytes : 0;
+    }
+    return bytes;
+}
+
+struct firn_db_keyspace *
+firn_objects_index(const struct firn_objects *objects)
+{
+    return objects->index;
 }
 
 /* Closes the unused file that was used longest ago, if too many are open. */
@@ -268,6 +334,13 @@ firn_objects_is_present(struct firn_objects *objects, struct firn_objects_pack *
         }
     }
     return rc;
+}
+
+int
+firn_objects_pack_is_present(struct firn_objects *objects, size_t i, bool *out, firn_error *err)
+{
+    DCHECK(i < objects->pack_count);
+    return firn_objects_is_present(objects, &objects->packs[i], out, err);
 }
 
 int

@@ -15,8 +15,10 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "codec/compress.h"
-#include "pack/packfile_delta.h"
+#include "os/os.h"
+#include "pack/packfile.h"
 #include "store/db.h"
+#include "threads/os_thread.h"
 #include "tree/tree.h"
 
 struct firn_objects;
@@ -189,8 +191,154 @@ FIRN_MUST_CHECK int firn_objects_retire_collect(struct firn_objects *objects,
 /* Removes temporary files and the pack that the list does not name: what a crash or a failed
  * save left; and collects retired packs. Writable db. FIRN_CORRUPT, with nothing removed, where there are packs that no
  * crash can have left. */
-FIRN_MUST_CHECK int firn_objects_sweep(struct firn_objects *objects, firn_error *err);
+FIRN_MUST_CHECK int firn_objects_leftovers_remove(struct firn_objects *objects, firn_error *err);
 /* Only looks whether there are such. */
-FIRN_MUST_CHECK int firn_objects_sweep_check(struct firn_objects *objects, firn_error *err);
+FIRN_MUST_CHECK int firn_objects_leftovers_check(struct firn_objects *objects, firn_error *err);
+
+/* The content of one large object, read by several threads. */
+
+/* From here on a file is worth all threads. */
+enum { FIRN_OBJECTS_SPREAD_SIZE_MIN = 16 << 20 };
+
+/* What reading is done with; all of it borrowed. The pool has nothing else to do meanwhile. */
+struct firn_objects_spread {
+    struct firn_objects *objects;
+    struct firn_os_jobs *jobs;
+    struct firn_packfile_scratch **scratches; /* one for each of thread_count threads */
+    unsigned thread_count;
+    /* Told of what was read and handed on since the last time, to show progress; not FIRN_OK ends
+     * the reading. Any thread. May be NULL. */
+    int (*on_bytes)(void *ctx, uint64_t bytes, firn_error *err);
+    void *ctx;
+};
+
+/* Runs work once for each thread, with its scratch, and waits until all have ended. Fails where not all
+ * of them could be begun. */
+FIRN_MUST_CHECK int firn_objects_spread_run(const struct firn_objects_spread *spread,
+                                            void (*work)(void *ctx,
+                                                         struct firn_packfile_scratch *scratch),
+                                            void *ctx, firn_error *err);
+
+/* As firn_objects_stream, but sink is called from several threads, with pieces of the content in
+ * any order; and what it was given is verified, as a whole, when this returns FIRN_OK, not before:
+ * until then it must not come where anybody takes it for the content. Not to be called from a job
+ * of the pool. */
+FIRN_MUST_CHECK int firn_objects_spread_read(const struct firn_objects_spread *spread,
+                                             const firn_hash *hash, uint64_t size,
+                                             int (*sink)(void *ctx, uint64_t offset,
+                                                         firn_slice data, firn_error *err),
+                                             void *ctx, firn_error *err);
+
+/* Where the objects of a scan go, and a place for directories in memory. */
+
+struct firn_objects_object;
+
+/* Where objects go. A lane is one thread's. */
+struct firn_objects_sink {
+    int (*lane_open)(void *ctx, void **out_lane, firn_error *err);
+    /* Called for every lane at the end; flushes it when `keep`. */
+    int (*lane_close)(void *ctx, void *lane, bool keep, firn_error *err);
+    /* Whether add of this object would do nothing: saves work. Any thread. Needed by sinks that want
+     * content. */
+    int (*contains)(void *ctx, const firn_hash *hash, bool *out, firn_error *err);
+    int (*add)(void *lane, const struct firn_objects_object *object, bool *out_is_new,
+               firn_error *err);
+    bool wants_content; /* false: file contents are hashed, add is called for directories only */
+    void *ctx;
+};
+
+/* A sink that keeps directory objects in memory and nothing else, and a source that reads them
+ * back, then from `fallback` (may be NULL). */
+struct firn_objects_treesink;
+FIRN_MUST_CHECK int firn_objects_treesink_create(struct firn_os *os,
+                                                 struct firn_objects_treesink **out,
+                                                 firn_error *err);
+void firn_objects_treesink_destroy(struct firn_objects_treesink *sink);
+struct firn_objects_sink firn_objects_treesink_sink(struct firn_objects_treesink *sink);
+/* Keeps a directory object, as the sink would. Any thread. */
+FIRN_MUST_CHECK int firn_objects_treesink_hold(struct firn_objects_treesink *sink,
+                                               const firn_hash *hash, firn_slice object,
+                                               firn_error *err);
+/* ctx is the treesink; valid as long as it. */
+struct firn_tree_source firn_objects_treesink_source(struct firn_objects_treesink *sink,
+                                                     const struct firn_tree_source *fallback);
+
+/* The bytes of the object index and the pack list (docs/formats/catalog.md).
+ *
+ *   "firn.objects":  32 bytes hash        → varint pack | varint frame | varint offset | varint size
+ *                                        | u8 kind
+ *   "firn.packs":    be32 number (from 1) → 16 bytes identity | le64 file size | le64 object count
+ *                                        | in use, if compressed higher than by a save: u8 level
+ *                                        | not in use: u8 state | le64 version */
+
+#define FIRN_OBJECTS_INDEX_OBJECTS "firn.objects"
+#define FIRN_OBJECTS_INDEX_PACKS "firn.packs"
+#define FIRN_OBJECTS_INDEX_PACKS_DIR "packs"
+
+enum {
+    FIRN_OBJECTS_INDEX_PLACE_SIZE_MAX = 5 * 4 + 1,
+    FIRN_OBJECTS_INDEX_PACK_KEY_SIZE = 4,
+    FIRN_OBJECTS_INDEX_PACK_SIZE_MAX = 41,
+    FIRN_OBJECTS_INDEX_LEVEL_MAX = 22,
+    FIRN_OBJECTS_INDEX_PACK_NAME_SIZE = 16
+};
+
+/* On disk, but for the first. */
+enum firn_objects_index_pack_state {
+    FIRN_OBJECTS_INDEX_PACK_USED = 0,
+    FIRN_OBJECTS_INDEX_PACK_RETIRED = 1, /* nothing refers to it; older readers may still read it */
+    FIRN_OBJECTS_INDEX_PACK_REMOVED =
+        2 /* its file is gone; kept because its number is the largest */
+};
+
+struct firn_objects_index_pack {
+    uint32_t number;
+    struct firn_block_file_id id;
+    uint64_t size_bytes;
+    uint64_t object_count;
+    uint8_t level; /* in use: zstd's, by which all of it was compressed; 0: by a save */
+    enum firn_objects_index_pack_state state;
+    uint64_t version; /* RETIRED: unless it is 0, readers from this MANIFEST on do not know it */
+};
+
+/* Writes at most FIRN_OBJECTS_INDEX_PLACE_SIZE_MAX bytes; returns how many. */
+size_t firn_objects_index_encode_place(const struct firn_objects_place *place, uint8_t *out);
+/* The key of an object. */
+FIRN_MUST_CHECK int firn_objects_index_decode_hash(firn_slice key, firn_hash *out, firn_error *err);
+FIRN_MUST_CHECK int
+firn_objects_index_decode_place(firn_slice bytes, struct firn_objects_place *out, firn_error *err);
+
+/* Writes FIRN_OBJECTS_INDEX_PACK_KEY_SIZE and at most FIRN_OBJECTS_INDEX_PACK_SIZE_MAX bytes; returns the
+ * size of the value. */
+size_t firn_objects_index_encode_pack(const struct firn_objects_index_pack *pack, uint8_t *out_key,
+                                      uint8_t *out_value);
+FIRN_MUST_CHECK int firn_objects_index_decode_pack(firn_slice key, firn_slice value,
+                                                   struct firn_objects_index_pack *out,
+                                                   firn_error *err);
+
+/* "00000042.pack" */
+void firn_objects_index_pack_name(uint32_t number, char *out);
+
+/* ---- the packs of the store, for those who collect, check and repair: one thread ---- */
+
+size_t firn_objects_pack_count(const struct firn_objects *objects);
+/* The i-th pack in use, by ascending numbers; borrowed until the list changes. */
+const struct firn_objects_index_pack *firn_objects_pack_at(const struct firn_objects *objects,
+                                                           size_t i);
+/* Whether its file was there, with the right size, when it was first asked for. */
+FIRN_MUST_CHECK int firn_objects_pack_is_present(struct firn_objects *objects, size_t i, bool *out,
+                                                 firn_error *err);
+/* Whether the list has a pack of that number, in use or not. */
+bool firn_objects_pack_is_listed(struct firn_objects *objects, uint32_t number);
+/* What the files of packs that are not in use any more take. */
+uint64_t firn_objects_retired_bytes(const struct firn_objects *objects);
+/* The index of objects; NULL where the store has none. */
+struct firn_db_keyspace *firn_objects_index(const struct firn_objects *objects);
+/* Opens (or finds open) a pack's file and keeps it open until release. */
+FIRN_MUST_CHECK int firn_objects_acquire(struct firn_objects *objects, uint32_t number,
+                                         struct firn_packfile **out, firn_error *err);
+void firn_objects_release(struct firn_objects *objects, uint32_t number);
+/* The number behind every one that was ever given: of the next pack. */
+uint64_t firn_objects_retire_next(const struct firn_objects *objects);
 
 #endif

@@ -18,8 +18,6 @@
  *
  * Memory: a list a level and a cell a thread; where lists are taken once, 36 bytes for each.
  */
-#include "objects/objects_cells.h"
-
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
@@ -60,10 +58,8 @@ load(struct firn_objects_cells *cells, struct firn_packfile_scratch *scratch, co
     DCHECK(level == cells->top || level + 1 == cells->level);
     enum firn_packfile_kind kind;
     firn_slice stored;
-    int rc = firn_objects_read_stored(cells->objects, scratch, hash, &kind, &stored, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_objects_read_stored(cells->objects, scratch, hash, &kind, &stored, err));
     if (kind != FIRN_PACKFILE_PIECES || !firn_packfile_cells_is_list(stored)) {
         return wrong(hash, "is not the list of cells that it should be", err);
     }
@@ -72,10 +68,7 @@ load(struct firn_objects_cells *cells, struct firn_packfile_scratch *scratch, co
     if (firn_buf_assign(list, stored) != FIRN_OK) {
         return firn_error_no_memory(err, "a list of cells");
     }
-    rc = firn_packfile_cells_open(firn_buf_slice(list), at, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    FIRN_TRY(firn_packfile_cells_open(firn_buf_slice(list), at, err));
     if (at->level != level || at->size != size ||
         (level < cells->top && firn_reader_left(&at->rest) == 0)) {
         return wrong(hash, "is a list of cells for something else", err);
@@ -83,7 +76,8 @@ load(struct firn_objects_cells *cells, struct firn_packfile_scratch *scratch, co
     DCHECK(offset + size <= cells->size); /* (I1) */
     cells->levels[level].offset = offset;
     cells->level = level;
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 int

@@ -6,7 +6,7 @@
  * from the packs. An entry is about ten bytes beside its 32-byte key, because there is one for each
  * object of a store.
  */
-#include "objects/objects_index.h"
+#include "objects/objects.h"
 
 #include <stdio.h>
 

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * objects/objects_internal.h: what reading and adding objects share.
+ * objects/objects_internal.h: what the files of this room share. Only objects*.c and tests include it.
  */
 #ifndef FIRN_OBJECTS_OBJECTS_INTERNAL_H
 #define FIRN_OBJECTS_OBJECTS_INTERNAL_H
 
 #include <stdatomic.h>
 
+#include "base/hash_map.h"
 #include "objects/objects.h"
-#include "objects/objects_index.h"
-#include "pack/packfile_pool.h"
+#include "pack/packfile.h"
+#include "pack/packfile_cells.h"
 #include "threads/os_thread.h"
 
 /* The directories that changed between two states of a tree of 80,000 files lie in five to seven. */
@@ -49,21 +50,12 @@ struct firn_objects {
     uint64_t clock;           /* under mutex */
 };
 
-/* What objects->trees reads with; ctx is the objects. (objects_trees.c) */
-FIRN_MUST_CHECK int firn_objects_trees_read(void *ctx, const firn_hash *hash, struct firn_buf *out,
-                                            firn_error *err);
-
 /* The pack of a number, or NULL. */
 struct firn_objects_pack *firn_objects_pack_of(struct firn_objects *objects, uint32_t number);
 /* Whether the pack's file was there, with the right size, when it was first asked for. Any thread. */
 FIRN_MUST_CHECK int firn_objects_is_present(struct firn_objects *objects,
                                             struct firn_objects_pack *pack, bool *out,
                                             firn_error *err);
-/* Opens (or finds open) a pack's file and keeps it open until release. */
-FIRN_MUST_CHECK int firn_objects_acquire(struct firn_objects *objects, uint32_t number,
-                                         struct firn_packfile **out, firn_error *err);
-void firn_objects_release(struct firn_objects *objects, uint32_t number);
-
 /* Finds an object and reads its bytes, or its list of pieces, borrowed from scratch until its next
  * use. A missing one is FIRN_CORRUPT. */
 FIRN_MUST_CHECK int firn_objects_read_stored(struct firn_objects *objects,
@@ -102,7 +94,60 @@ FIRN_MUST_CHECK int firn_objects_retire_note(struct firn_objects *objects,
                                              firn_error *err);
 /* Whether the list has a pack of that number that is not in use. */
 bool firn_objects_retire_has(const struct firn_objects *objects, uint32_t number);
-/* The number behind every one that was ever given: of the next pack. */
-uint64_t firn_objects_retire_next(const struct firn_objects *objects);
+/* One thread's; its memory is taken when it is first needed. objects is borrowed. */
+struct firn_objects_session_delta;
+
+/* Content that lists of cells name (pack/packfile_cells.h), read cell by cell. */
+
+/* A walk over the cells of one content that are not zeros, in order. */
+struct firn_objects_cells {
+    struct firn_objects *objects;
+    uint64_t size;
+    unsigned top;
+    unsigned level; /* of the list that is being read */
+    struct {
+        struct firn_buf list;
+        struct firn_packfile_cells at;
+        uint64_t offset; /* of the list's content in the whole */
+    } levels[FIRN_PACKFILE_CELLS_LEVELS];
+    bool is_each_once;         /* lists that were seen are passed over: for verifying */
+    struct firn_hash_map seen; /* firn_hash of each list, then */
+};
+
+/* size is what the content shall have. FIRN_CORRUPT if it has not, or another list is to be there. */
+FIRN_MUST_CHECK int firn_objects_cells_open(struct firn_objects_cells *cells,
+                                            struct firn_objects *objects,
+                                            struct firn_packfile_scratch *scratch,
+                                            const firn_hash *hash, uint64_t size, bool is_each_once,
+                                            firn_error *err);
+/* Also after an open that failed. */
+void firn_objects_cells_close(struct firn_objects_cells *cells);
+/* out->offset counts from the beginning of the whole. */
+FIRN_MUST_CHECK int firn_objects_cells_next(struct firn_objects_cells *cells,
+                                            struct firn_packfile_scratch *scratch,
+                                            struct firn_packfile_cells_item *out, bool *out_is_end,
+                                            firn_error *err);
+/* The bytes of one cell, verified, in the place of out's contents. */
+FIRN_MUST_CHECK int firn_objects_cells_read(struct firn_objects *objects,
+                                            struct firn_packfile_scratch *scratch,
+                                            const struct firn_packfile_cells_item *cell,
+                                            struct firn_buf *out, firn_error *err);
+
+/* As firn_objects_stream and firn_objects_stream_verify, where the object is a list of cells. */
+FIRN_MUST_CHECK int
+firn_objects_cells_stream(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
+                          const firn_hash *hash, uint64_t size,
+                          int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err),
+                          void *ctx, firn_error *err);
+FIRN_MUST_CHECK int firn_objects_cells_verify(struct firn_objects *objects,
+                                              struct firn_packfile_scratch *scratch,
+                                              const firn_hash *hash, uint64_t size,
+                                              firn_objects_tick *tick, void *ctx, firn_error *err);
+/* As firn_objects_spread_read, where the object is a list of cells. */
+FIRN_MUST_CHECK int firn_objects_cells_spread(const struct firn_objects_spread *spread,
+                                              const firn_hash *hash, uint64_t size,
+                                              int (*sink)(void *ctx, uint64_t offset,
+                                                          firn_slice data, firn_error *err),
+                                              void *ctx, firn_error *err);
 
 #endif

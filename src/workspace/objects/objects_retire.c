@@ -17,7 +17,7 @@
  * larger, which is as safe.
  *
  * (I2) The file is removed durably before its entry is forgotten. So a file of a retired pack never
- *      stands in the folder without an entry, where a sweep would take it for one that the list has
+ *      stands in the folder without an entry, where it would be taken for one that the list has
  *      lost. (Not checked: only a power cut shows what was durable.)
  * (I3) No number is ever given twice, so that an old list cannot lead to a new file: the entry with
  *      the largest number stays, marked as removed, until a larger one exists.

@@ -29,14 +29,13 @@
  *
  * Memory: the slots, SLOTS_SIZE in all unless pieces are unusually large, the list and its copy.
  */
-#include "objects/objects_spread.h"
+#include "objects/objects.h"
 
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
-#include "objects/objects_cells.h"
 #include "objects/objects_internal.h"
 
 enum {

@@ -30,9 +30,8 @@
 #include "base/mem.h"
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
-#include "objects/objects_cells.h"
 #include "objects/objects_internal.h"
-#include "pack/packfile_stream.h"
+#include "pack/packfile.h"
 
 enum { GATHERED_SIZE = 256 << 10, HOLE_STEP = 4 << 20 };
 

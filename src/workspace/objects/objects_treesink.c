@@ -13,8 +13,6 @@
  * are as good as random. One mutex (rank WORKSPACE_TREE) guards both; the copy is made under it,
  * since directories are few and small. Nothing is ever removed before the whole sink goes.
  */
-#include "objects/objects_treesink.h"
-
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "base/check.h"
@@ -152,7 +150,7 @@ add(void *lane, const struct firn_objects_object *object, bool *out_is_new, firn
 }
 
 int
-firn_objects_treesink_keep(struct firn_objects_treesink *sink, const firn_hash *hash,
+firn_objects_treesink_hold(struct firn_objects_treesink *sink, const firn_hash *hash,
                            firn_slice object, firn_error *err)
 {
     bool is_new;

@@ -12,8 +12,7 @@
  */
 #include "base/check.h"
 #include "handle/ws_internal.h"
-#include "tree/tree_filter.h"
-#include "tree/tree_lookup.h"
+#include "tree/tree.h"
 
 enum { SCRATCH_FRAMES = 4, ZEROS_SIZE = 64 << 10 };
 
@@ -78,13 +77,12 @@ static int
 clean_path(firn_slice path, firn_slice *out, firn_error *err)
 {
     struct firn_tree_filter filter;
-    int rc = firn_tree_filter_init(&filter, &path, 1, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_tree_filter_init(&filter, &path, 1, err));
     *out = filter.count == 0 ? firn_bytes(NULL, 0) : filter.paths[0];
     firn_tree_filter_deinit(&filter);
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 static int

@@ -10,7 +10,7 @@
  *
  * What a watch knows to be as in the newest checkpoint is not visited (watchlink.c).
  */
-#include "operations/ws_compare.h"
+#include "operations/operations_internal.h"
 
 #include "base/check.h"
 #include "statcache/statcache.h"

@@ -22,10 +22,9 @@
  */
 #include "base/check.h"
 #include "base/slice.h"
-#include "difference/difference_lines.h"
-#include "difference/difference_renames.h"
-#include "operations/ws_compare.h"
-#include "tree/tree_lookup.h"
+#include "difference/difference.h"
+#include "operations/operations_internal.h"
+#include "tree/tree.h"
 
 enum { PROGRESS_INTERVAL_NS = 200 * 1000 * 1000 };
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * operations/ws_forget.c: purging paths from every checkpoint of a workspace.
+ * operations/ws_forget.c: taking paths out of every checkpoint of a workspace.
  *
  *   survey   every checkpoint, safety checkpoints too: what it has at the paths. A path that none
  *            has ends it here, with nothing changed (I1)
  *   make     the trees without them (difference_forget.c), into a new pack
- *   note     what is to be purged (catalog_purge.c)
+ *   note     what has to leave the packs (catalog_forgotten.c)
  *   commit   one commit with full durability gives all checkpoints that had something their new
  *            tree (I2): number, id, time, message, tags and pins stay
  *
@@ -26,11 +26,11 @@
 #include "base/mem.h"
 #include "base/reader.h"
 #include "base/slice.h"
+#include "catalog/catalog.h"
 #include "catalog/catalog_journal.h"
-#include "catalog/catalog_purge.h"
-#include "difference/difference_forget.h"
+#include "difference/difference.h"
 #include "handle/ws_internal.h"
-#include "reclaim/reclaim_delete.h"
+#include "reclaim/reclaim.h"
 
 /* A checkpoint that has something: its record's bytes lie in `bytes` of the operation. */
 struct found {
@@ -312,8 +312,8 @@ run(struct forgetting *forgetting, firn_error *err)
     FIRN_TRY(survey(forgetting, err));
     if (!forgetting->options->dry_run) {
         FIRN_TRY(make(forgetting, err));
-        FIRN_TRY(firn_catalog_purge_add_pieces(&forgetting->gone, opened->objects, err));
-        FIRN_TRY(firn_catalog_purge_note(opened->db, &forgetting->gone, err));
+        FIRN_TRY(firn_catalog_forgotten_add_pieces(&forgetting->gone, opened->objects, err));
+        FIRN_TRY(firn_catalog_forgotten_note(opened->db, &forgetting->gone, err));
         FIRN_TRY(commit(forgetting, err));
     }
     forgetting->result->checkpoints = found_count(forgetting);
@@ -371,7 +371,7 @@ firn_ws_forget(struct firn_ws *ws, const firn_workspace_forget_options *options,
     struct forgetting forgetting = {.ws = ws, .options = options, .result = out};
     enum firn_ws_open_mode mode = options->dry_run ? FIRN_WS_READ : FIRN_CHECKOUT_WRITE;
     *out = (firn_workspace_forget_result){0};
-    firn_catalog_purge_init(&forgetting.gone);
+    firn_catalog_forgotten_init(&forgetting.gone);
     int rc = init_paths(&forgetting, err);
     if (rc == FIRN_OK) {
         rc = firn_ws_opened_open(ws, mode, &forgetting.opened, err);

@@ -8,7 +8,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "catalog/catalog_pins.h"
+#include "catalog/catalog.h"
 #include "handle/ws_internal.h"
 
 struct pinning {

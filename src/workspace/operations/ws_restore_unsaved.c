@@ -14,7 +14,7 @@
  *
  * The scan tells one notice at a time, so nothing is locked here.
  */
-#include "operations/ws_restore_unsaved.h"
+#include "operations/operations_internal.h"
 
 #include "base/check.h"
 #include "base/slice.h"

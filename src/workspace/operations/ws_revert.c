@@ -7,7 +7,7 @@
  * differs in from the base is the change, turned round; what ours differs in is what came after.
  *
  * The disk is scanned as a restore does it, under the rules of both checkpoints and of today; what
- * any of them excludes is in none of the business. The merged tree (ws_revert_merge.c) is restored
+ * any of them excludes is in none of the business. The merged tree is restored
  * as if it were a checkpoint (ws_restore_in_place.c): so a crash, an undo and somebody's edit
  * meanwhile are met with what is there for restores (I1; not checked: nothing is written here).
  *
@@ -22,9 +22,12 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/slice.h"
-#include "handle/ws_begun.h"
-#include "operations/ws_revert_internal.h"
-#include "reclaim/reclaim_expire.h"
+#include "checkout/checkout.h"
+#include "difference/difference.h"
+#include "handle/ws_internal.h"
+#include "operations/operations_internal.h"
+#include "reclaim/reclaim.h"
+#include "tree/tree.h"
 
 enum { NAME_SIZE = 24 };
 
@@ -150,6 +153,364 @@ out:
     return rc;
 }
 
+/* The tree that a revert restores: whether it can be made, and making it.
+ *
+ *   check   the merge in memory (difference_merge.c): its conflicts, and whether hard links stay true; with
+ *           conflicts that is all, and nothing was written anywhere (I1)
+ *   make    the same merge again, into a new pack. It comes to the same (I2; tested, not asserted),
+ *           because what it reads is verified by the hashes that the scan gave; where rules leave
+ *           something out the disk is asked again, and may have another answer: that shows in the
+ *           root, and is a conflict
+ *
+ * The pack of the scan is durably in the list before another one is made (I3; not checked: only a
+ * power cut shows it): a crash leaves one that nobody knows, at most (objects_leftovers.c).
+ *
+ * The tree that came of it is a safety checkpoint, entered together with that of the present state
+ * (ws_restore_in_place.c). A dry run is the check, and the plan of a restore; contents that only
+ * the merge has made then are in no store and need no verifying. */
+
+_Static_assert((int)FIRN_DIFFERENCE_MERGE_CONTENT_SIZE_MAX <= (int)FIRN_SCAN_LARGE_SIZE,
+               "what is merged is a whole object");
+
+/* ---- what the merge is told to do ---- */
+
+static int
+tell_conflict(void *ctx, const firn_workspace_revert_conflict *conflict, firn_error *err)
+{
+    struct firn_ws_revert *revert = ctx;
+    const firn_workspace_revert_options *options = revert->options;
+    revert->result->conflicts++;
+    if (options->on_conflict == NULL) {
+        return FIRN_OK;
+    }
+    int rc = options->on_conflict(options->callbacks.ctx, conflict);
+    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+}
+
+static int
+tell_left_alone(void *ctx, firn_slice path, firn_error *err)
+{
+    struct firn_ws_revert *revert = ctx;
+    const firn_callbacks *callbacks = &revert->options->callbacks;
+    (void)err;
+    revert->result->left_alone++;
+    if (callbacks->on_notice != NULL) {
+        const firn_notice notice = {.kind = FIRN_NOTICE_EXCLUDED,
+                                    .path = path,
+                                    .text = "left out by a rule, so it is left as it is"};
+        callbacks->on_notice(callbacks->ctx, &notice);
+    }
+    return FIRN_OK;
+}
+
+static void
+tell_reserved(void *ctx, firn_slice path, const char *reason)
+{
+    struct firn_ws_revert *revert = ctx;
+    const firn_callbacks *callbacks = &revert->options->callbacks;
+    char text[128];
+    revert->result->incomplete++;
+    if (callbacks->on_notice != NULL) {
+        (void)snprintf(text, sizeof text, "never restored: it %s", reason);
+        const firn_notice notice = {.kind = FIRN_NOTICE_RESERVED, .path = path, .text = text};
+        callbacks->on_notice(callbacks->ctx, &notice);
+    }
+}
+
+static int
+ignore_conflict(void *ctx, const firn_workspace_revert_conflict *conflict, firn_error *err)
+{
+    (void)ctx;
+    (void)conflict;
+    return firn_error_set(err, FIRN_CONFLICT, "the workspace was changed meanwhile: run it again");
+}
+
+static int
+ignore_left_alone(void *ctx, firn_slice path, firn_error *err)
+{
+    (void)ctx;
+    (void)path;
+    (void)err;
+    return FIRN_OK;
+}
+
+static bool
+is_at_hand(void *ctx, const firn_hash *content)
+{
+    const struct firn_ws_revert *revert = ctx;
+    return firn_hash_map_find(&revert->made, firn_load_le64(content->bytes), content) != NULL;
+}
+
+/* Keeps directories, to be read back, and the names of contents. */
+static int
+put_in_memory(void *ctx, const struct firn_objects_object *object, firn_error *err)
+{
+    struct firn_ws_revert *revert = ctx;
+    DCHECK(revert->session == NULL && revert->merged != NULL); /* (I1) */
+    if (object->kind == FIRN_PACKFILE_TREE) {
+        return firn_objects_treesink_hold(revert->merged, &object->hash, object->content, err);
+    }
+    if (!is_at_hand(revert, &object->hash) &&
+        firn_hash_map_insert(&revert->made, firn_load_le64(object->hash.bytes), &object->hash) ==
+            NULL) {
+        return firn_error_no_memory(err, "the files of a merge");
+    }
+    return FIRN_OK;
+}
+
+static int
+put_in_pack(void *ctx, const struct firn_objects_object *object, firn_error *err)
+{
+    bool is_new;
+    struct firn_ws_revert *revert = ctx;
+    DCHECK(revert->session != NULL);
+    return firn_objects_session_lane_add(revert->lane, object, &is_new, err);
+}
+
+static struct firn_difference_merge_options
+merge_options(struct firn_ws_revert *revert, const struct firn_tree_source *ours,
+              const struct firn_tree_entry *root)
+{
+    struct firn_ws_restoring *restoring = &revert->restoring;
+    return (struct firn_difference_merge_options){
+        .base = {.source = revert->trees, .root = &revert->after.root},
+        .ours = {.source = ours, .root = root},
+        .theirs = {.source = revert->trees, .root = &revert->before.root},
+        .filter = revert->filter.count > 0 ? &revert->filter : NULL,
+        .objects = restoring->opened->objects,
+        .disk = restoring->opened->root,
+        .now_ns = revert->now_ns,
+        .put = put_in_memory,
+        .on_conflict = tell_conflict,
+        .on_left_alone = tell_left_alone,
+        .on_reserved = tell_reserved,
+        .ctx = revert};
+}
+
+/* ---- check ---- */
+
+static int
+find_in(struct firn_ws_revert *revert, const struct firn_catalog_record *record, firn_slice path,
+        bool *out, firn_error *err)
+{
+    struct firn_tree_lookup lookup;
+    const struct firn_tree_entry *entry;
+    firn_tree_lookup_init(&lookup, revert->trees, &record->root.hash);
+    int rc = firn_tree_lookup_find(&lookup, path, &entry, err);
+    *out = rc == FIRN_OK && entry != NULL;
+    firn_tree_lookup_deinit(&lookup);
+    return rc;
+}
+
+/* Every path that was asked for is in one of the checkpoints, and may be written. */
+static int
+check_paths(struct firn_ws_revert *revert, firn_error *err)
+{
+    const struct firn_tree_filter *filter = &revert->filter;
+    for (size_t i = 0; i < filter->count; i++) {
+        firn_slice path = filter->paths[i];
+        bool is_found = false;
+        const char *reason = firn_tree_reserved_path(path);
+        if (reason != NULL) {
+            return firn_error_set(err, FIRN_INVALID, "'%.*s' is never restored: it %s",
+                                  (int)(path.size < 512 ? path.size : 512), (const char *)path.data,
+                                  reason);
+        }
+        int rc = find_in(revert, &revert->after, path, &is_found, err);
+        if (rc == FIRN_OK && !is_found) {
+            rc = find_in(revert, &revert->before, path, &is_found, err);
+        }
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        if (!is_found) {
+            return firn_error_set(err, FIRN_NOT_FOUND, "'%.*s' is in neither of the checkpoints",
+                                  (int)(path.size < 256 ? path.size : 256),
+                                  (const char *)path.data);
+        }
+    }
+    return FIRN_OK;
+}
+
+/* Merges in memory; ours is the disk. */
+static int
+check_merge(struct firn_ws_revert *revert, const struct firn_tree_source *ours,
+            const struct firn_tree_entry *root, firn_error *err)
+{
+    firn_workspace_revert_result *result = revert->result;
+    const struct firn_difference_merge_options options = merge_options(revert, ours, root);
+    int rc;
+    DCHECK(revert->merged == NULL && result->conflicts == 0);
+    FIRN_TRY(check_paths(revert, err));
+    FIRN_TRY(firn_objects_treesink_create(revert->restoring.ws->os, &revert->merged, err));
+    FIRN_TRY(firn_difference_merge(&options, &revert->merge, err));
+    revert->merged_source = firn_objects_treesink_source(revert->merged, ours);
+    if (result->conflicts == 0) {
+        const struct firn_difference_walk_side tree = {.source = &revert->merged_source,
+                                                       .root = &revert->merge.root};
+        FIRN_TRY(
+            firn_difference_merge_links_check(&tree, tell_conflict, revert, &revert->counts, err));
+    }
+    result->merged = revert->merge.lines_merged;
+    if (result->conflicts > 0) {
+        rc = firn_error_set(err, FIRN_CONFLICT,
+                            "%llu path%s changed since in a way that cannot be merged: nothing was "
+                            "changed",
+                            (unsigned long long)result->conflicts,
+                            result->conflicts == 1 ? " was" : "s were");
+    }
+out:
+    return rc;
+}
+
+static int
+check(void *ctx, struct firn_ws_save_tree *tree, firn_error *err)
+{
+    struct firn_ws_revert *revert = ctx;
+    struct firn_tree_source ours = firn_ws_save_tree_source(tree, revert->trees);
+    return check_merge(revert, &ours, &tree->scan.root, err);
+}
+
+/* ---- make ---- */
+
+static int
+make_objects(struct firn_ws_revert *revert, const struct firn_difference_merge_options *options,
+             struct firn_difference_merge_result *out, firn_error *err)
+{
+    int rc = firn_objects_session_lane_open(revert->session, &revert->lane, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = firn_difference_merge(options, out, err);
+    int close_rc =
+        firn_objects_session_lane_close(revert->lane, rc == FIRN_OK, rc == FIRN_OK ? err : NULL);
+    return rc == FIRN_OK ? close_rc : rc;
+}
+
+static void
+fill_record(struct firn_ws_revert *revert, const struct firn_ws_save_tree *tree,
+            uint64_t added_bytes, struct firn_catalog_record *out)
+{
+    const struct firn_ws *ws = revert->restoring.ws;
+    *out = (struct firn_catalog_record){.is_safety = true,
+                                        .include_deps = revert->after.include_deps,
+                                        .is_narrow = revert->after.is_narrow && !tree->has_rules,
+                                        .created_ns = revert->now_ns,
+                                        .workspace_path = firn_str(ws->place.root),
+                                        .message = firn_str(revert->doing),
+                                        .root = revert->merge.root,
+                                        .files = revert->counts.files,
+                                        .directories = revert->counts.directories,
+                                        .bytes = revert->counts.bytes,
+                                        .added_bytes = added_bytes,
+                                        .excluded = tree->scan.excluded,
+                                        .skipped = tree->scan.skipped,
+                                        .has_rules = tree->has_rules,
+                                        .rules = tree->rules};
+}
+
+static int
+make(void *ctx, const struct firn_ws_save_tree *tree, struct firn_catalog_record *out,
+     firn_error *err)
+{
+    struct firn_ws_revert *revert = ctx;
+    struct firn_ws_restoring *restoring = &revert->restoring;
+    struct firn_difference_merge_options options =
+        merge_options(revert, revert->trees, &tree->scan.root);
+    struct firn_difference_merge_result merged;
+    uint64_t added_bytes;
+    int rc;
+    CHECK(revert->result->conflicts == 0); /* (I1) */
+    DCHECK(tree->session == NULL && revert->session == NULL);
+    options.put = put_in_pack;
+    options.on_conflict = ignore_conflict;
+    options.on_left_alone = ignore_left_alone;
+    options.on_reserved = NULL;
+    FIRN_TRY(firn_db_sync(restoring->opened->db, err)); /* (I3) */
+    FIRN_TRY(firn_objects_session_begin(restoring->opened->objects, FIRN_OBJECTS_SESSION_LEVEL,
+                                        &revert->session, err));
+    FIRN_TRY(make_objects(revert, &options, &merged, err));
+    if (!firn_hash_equal(&merged.root.hash, &revert->merge.root.hash)) {
+        rc = firn_error_set(err, FIRN_CONFLICT, /* (I2) */
+                            "the workspace was changed meanwhile: run it again");
+        goto out;
+    }
+    FIRN_TRY(firn_objects_session_commit(revert->session, &added_bytes, err));
+    fill_record(revert, tree, added_bytes, out);
+    rc = firn_os_random(restoring->ws->os, out->id, sizeof out->id, err);
+out:
+    firn_objects_session_end(revert->session);
+    revert->session = NULL;
+    return rc;
+}
+
+/* ---- a dry run ---- */
+
+static int
+dry_run(struct firn_ws_revert *revert, firn_error *err)
+{
+    struct firn_ws_restoring *restoring = &revert->restoring;
+    struct firn_checkout_stores stores = {.root = restoring->opened->root,
+                                          .lock_timeout_ms = restoring->ws->lock_timeout_ms,
+                                          .is_dry = true};
+    struct firn_ws_compare compare = {0};
+    struct firn_ws_restore_unsaved unsaved;
+    firn_callbacks callbacks;
+    struct firn_checkout *apply = NULL;
+    int rc;
+    firn_ws_restore_unsaved_init(&unsaved, &restoring->options->callbacks, &callbacks);
+    const struct firn_ws_compare_options given = {restoring->options->threads,
+                                                  firn_ws_restore_today(restoring), &callbacks};
+    FIRN_TRY(firn_ws_compare_init_for_restore(&compare, restoring->ws, restoring->opened,
+                                              &revert->after, &revert->before, &given, err));
+    FIRN_TRY(firn_ws_restore_unsaved_check(&unsaved, err));
+    FIRN_TRY(check_merge(revert, &compare.now, &compare.scan.root, err));
+    restoring->record.files = revert->counts.files;
+    const struct firn_difference_walk_side merged = {.source = &revert->merged_source,
+                                                     .root = &revert->merge.root};
+    struct firn_checkout_options options = firn_ws_restore_apply_options(
+        restoring, restoring->opened->root, &compare.disk_side, &merged);
+    options.is_at_hand = is_at_hand;
+    options.at_hand = revert;
+    FIRN_TRY(firn_checkout_stores_find(&stores, firn_buf_slice(&compare.scan.stores), err));
+    options.stores = &stores;
+    options.unsaved_why = firn_ws_restore_unsaved_why;
+    options.unsaved = &unsaved;
+    FIRN_TRY(firn_checkout_create(&options, &apply, err));
+    FIRN_TRY(firn_checkout_plan(apply, err));
+    FIRN_TRY(firn_checkout_verify(apply, err));
+    firn_ws_restore_report(restoring, apply);
+out:
+    firn_checkout_stores_deinit(&stores);
+    firn_ws_restore_unsaved_deinit(&unsaved);
+    firn_checkout_destroy(apply);
+    firn_ws_compare_deinit(&compare);
+    return rc;
+}
+
+/* ---- the whole ---- */
+
+/* Does it; all above "what the check gave" is there. Fills restoring->result, and what the merge
+ * found in result. What the check gave is to be released, whatever is returned. */
+static int
+merge_trees(struct firn_ws_revert *revert, firn_error *err)
+{
+    const struct firn_ws_restore_target target = {.also_rules = &revert->before,
+                                                  .doing = revert->doing,
+                                                  .check = check,
+                                                  .make = make,
+                                                  .ctx = revert};
+    if (revert->options->dry_run) {
+        return dry_run(revert, err);
+    }
+    DCHECK(revert->restoring.target == NULL && revert->before.order < revert->after.order);
+    revert->restoring.record = revert->after;
+    revert->restoring.target = &target;
+    int rc = firn_ws_restore_in_place(&revert->restoring, err);
+    revert->restoring.target = NULL;
+    return rc;
+}
+
 static int
 run(struct firn_ws_revert *revert, firn_error *err)
 {
@@ -165,7 +526,7 @@ run(struct firn_ws_revert *revert, firn_error *err)
                                    revert->options->path_count, err));
     revert->trees = firn_objects_trees(opened->objects);
     FIRN_TRY(read_journal(revert, err));
-    FIRN_TRY(firn_ws_revert_merge(revert, err));
+    FIRN_TRY(merge_trees(revert, err));
     report(revert);
     rc = keep_messages(revert, err);
 out:

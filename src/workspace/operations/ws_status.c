@@ -6,7 +6,7 @@
  * The time of a directory is not told as a change: it moves with every change inside, which is told
  * by itself.
  */
-#include "operations/ws_compare.h"
+#include "operations/operations_internal.h"
 
 struct status {
     firn_workspace_status_result *result;

@@ -8,7 +8,7 @@
  */
 #include "base/check.h"
 #include "base/slice.h"
-#include "catalog/catalog_tags.h"
+#include "catalog/catalog.h"
 #include "handle/ws_internal.h"
 #include "reference/reference.h"
 

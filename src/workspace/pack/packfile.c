@@ -32,10 +32,10 @@
 #include "base/mem.h"
 #include "base/reader.h"
 #include "base/slice.h"
+#include "base/sort.h"
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
 #include "pack/packfile_internal.h"
-#include "pack/packfile_path.h"
 
 enum { ENTRY_SIZE = FIRN_PACKFILE_FORMAT_ENTRY_SIZE, POOL_FRAME_COUNT = 4 };
 
@@ -51,7 +51,7 @@ firn_packfile_open(struct firn_os_dir *dir, const char *name, struct firn_packfi
         return firn_error_no_memory(err, "a pack");
     }
     firn_os_process_init_mark(&pack->mark);
-    firn_packfile_pool_init(&pack->pool, firn_os_dir_os(dir), POOL_FRAME_COUNT);
+    firn_packfile_scratch_pool_init(&pack->pool, firn_os_dir_os(dir), POOL_FRAME_COUNT);
     int rc = firn_block_reader_open(dir, name, FIRN_BLOCK_FILE_PACK, &pack->reader, err);
     if (rc == FIRN_OK) {
         rc = load_tables(pack, err);
@@ -85,7 +85,7 @@ firn_packfile_close(struct firn_packfile *pack)
     if (pack == NULL) {
         return;
     }
-    firn_packfile_pool_deinit(&pack->pool);
+    firn_packfile_scratch_pool_deinit(&pack->pool);
     firn_block_reader_close(pack->reader);
     firn_free(pack->frames);
     firn_free(pack->fences);
@@ -134,13 +134,13 @@ int
 firn_packfile_take_scratch(struct firn_packfile *pack, struct firn_packfile_scratch **out,
                            firn_error *err)
 {
-    return firn_packfile_pool_take(&pack->pool, out, err);
+    return firn_packfile_scratch_pool_take(&pack->pool, out, err);
 }
 
 void
 firn_packfile_give_scratch(struct firn_packfile *pack, struct firn_packfile_scratch *scratch)
 {
-    firn_packfile_pool_give(&pack->pool, scratch);
+    firn_packfile_scratch_pool_give(&pack->pool, scratch);
 }
 
 /* ---- opening ---- */
@@ -290,10 +290,8 @@ firn_packfile_read_page(struct firn_packfile *pack, uint32_t page, struct firn_c
                         struct firn_buf *out, firn_error *err)
 {
     struct firn_block_ref ref = firn_packfile_page_ref(pack, page);
-    int rc = firn_block_reader_read(pack->reader, &ref, compress, out, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_block_reader_read(pack->reader, &ref, compress, out, err));
     DCHECK(out->size >= ENTRY_SIZE && out->size % ENTRY_SIZE == 0);
     const uint8_t *last = out->data + out->size - ENTRY_SIZE;
     bool fits = memcmp(out->data, pack->fences[page].first.bytes, sizeof(firn_hash)) == 0 &&
@@ -305,7 +303,8 @@ firn_packfile_read_page(struct firn_packfile *pack, uint32_t page, struct firn_c
                               "impossible",
                               firn_packfile_path(pack), (unsigned long long)ref.offset);
     }
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 int
@@ -345,43 +344,29 @@ list_has(const struct firn_packfile_format_frame *frame, const firn_hash *hash,
 static bool
 choose_page(const struct firn_packfile *pack, const firn_hash *hash, uint32_t *out)
 {
-    uint32_t low = 0;
-    uint32_t high = pack->page_count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (memcmp(pack->fences[middle].first.bytes, hash->bytes, sizeof hash->bytes) <= 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    DCHECK(low == pack->page_count ||
-           memcmp(pack->fences[low].first.bytes, hash->bytes, sizeof hash->bytes) > 0);
-    *out = low - 1;
-    return low > 0;
+    size_t above;
+    FIRN_SORT_SEARCH(above, pack->page_count,
+                     memcmp(pack->fences[above].first.bytes, hash->bytes, sizeof hash->bytes) <= 0);
+    DCHECK(above == pack->page_count ||
+           memcmp(pack->fences[above].first.bytes, hash->bytes, sizeof hash->bytes) > 0);
+    *out = (uint32_t)above - 1;
+    return above > 0;
 }
 
 static bool
 search_page(firn_slice page, const firn_hash *hash, struct firn_packfile_format_entry *out)
 {
     DCHECK(page.size % ENTRY_SIZE == 0);
-    size_t low = 0;
-    size_t high = page.size / ENTRY_SIZE;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        const uint8_t *entry = page.data + middle * ENTRY_SIZE;
-        int order = memcmp(entry, hash->bytes, sizeof hash->bytes);
-        if (order == 0) {
-            firn_packfile_format_decode_entry(entry, out);
-            return true;
-        }
-        if (order < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
+    const size_t count = page.size / ENTRY_SIZE;
+    size_t at;
+    FIRN_SORT_SEARCH(at, count,
+                     memcmp(page.data + at * ENTRY_SIZE, hash->bytes, sizeof hash->bytes) < 0);
+    const uint8_t *entry = page.data + at * ENTRY_SIZE;
+    if (at == count || memcmp(entry, hash->bytes, sizeof hash->bytes) != 0) {
+        return false;
     }
-    return false;
+    firn_packfile_format_decode_entry(entry, out);
+    return true;
 }
 
 int
@@ -628,4 +613,164 @@ firn_packfile_decode_pieces(firn_slice encoded, uint64_t *out_total_size,
     DCHECK(rc != FIRN_OK || visit == NULL || offset == total);
     *out_total_size = rc == FIRN_OK ? total : 0;
     return rc;
+}
+
+/* "some/where/x.pack" is the name x.pack in the directory some/where; "x.pack" is in "."; "/x" is
+ * in "/". The name itself is judged by the operations of os/, which take one component and follow
+ * no link. */
+
+int
+firn_packfile_path_open_parent(struct firn_os *os, const char *path, struct firn_os_dir **out_dir,
+                               const char **out_name, firn_error *err)
+{
+    *out_dir = NULL;
+    const char *slash = strrchr(path, '/');
+    *out_name = slash == NULL ? path : slash + 1;
+    if (slash == NULL) {
+        return firn_os_dir_open_path(os, ".", out_dir, err);
+    }
+    size_t size = slash == path ? 1 : (size_t)(slash - path);
+    char *parent = firn_strndup(path, size);
+    if (parent == NULL) {
+        return firn_error_no_memory(err, "a path");
+    }
+    int rc = firn_os_dir_open_path(os, parent, out_dir, err);
+    firn_free(parent);
+    return rc;
+}
+
+/* The objects of a pack in the order in which they lie in it, frame by frame.
+ *
+ * For who moves many objects out of a pack: each frame is read and decoded once, and what lay side
+ * by side is seen side by side, so that it compresses in its new place as it did in the old one. A
+ * walk in the order of hashes would decode a frame anew for nearly every object.
+ *
+ * Names are computed, as everywhere, and never believed; a list of pieces and a delta have the
+ * names that their frame gives them, and their form is checked. A frame whose list does not fit its
+ * contents to the last byte is damaged as a whole (I1): without the list nobody knows where one
+ * object ends and the next begins.
+ *
+ * Memory: the frame in the scratch, and a bit a frame while deltas are walked. */
+
+uint32_t
+firn_packfile_walk_count(const struct firn_packfile *pack)
+{
+    return pack->frame_count;
+}
+
+static int
+frame_corrupt(const struct firn_packfile *pack, uint32_t number, firn_error *err)
+{
+    return firn_error_set(err, FIRN_CORRUPT, "'%s': frame %u (at %llu) does not hold what it lists",
+                          firn_packfile_path(pack), number,
+                          (unsigned long long)pack->frames[number].offset);
+}
+
+/* Whether the list is whole and every object has its kind's form (I1). */
+static bool
+is_sound(const struct firn_packfile_format_frame *frame)
+{
+    struct firn_packfile_format_item item;
+    struct firn_packfile_format_items items = firn_packfile_format_items_of(frame);
+    while (firn_packfile_format_next_item(&items, &item)) {
+        firn_slice content = firn_bytes(frame->contents.data + item.offset, item.size);
+        if (!firn_packfile_format_has_form(item.kind, &item.name, content)) {
+            return false;
+        }
+    }
+    return firn_packfile_format_items_ended(&items);
+}
+
+int
+firn_packfile_walk_frame(struct firn_packfile *pack, struct firn_packfile_scratch *scratch,
+                         uint32_t number, firn_packfile_walk_visit *visit, void *ctx,
+                         firn_error *err)
+{
+    struct firn_packfile_format_frame frame;
+    DCHECK(number < pack->frame_count);
+    int rc = firn_packfile_scratch_frame(scratch, pack, number, &frame, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (!is_sound(&frame)) {
+        return frame_corrupt(pack, number, err);
+    }
+    struct firn_packfile_format_item item;
+    struct firn_packfile_format_items items = firn_packfile_format_items_of(&frame);
+    while (rc == FIRN_OK && firn_packfile_format_next_item(&items, &item)) {
+        struct firn_packfile_location at = {
+            .frame = number, .offset = item.offset, .size = item.size, .kind = item.kind};
+        firn_slice content = firn_bytes(frame.contents.data + item.offset, item.size);
+        firn_hash name = item.name;
+        if (!firn_packfile_kind_is_named(item.kind)) {
+            firn_blake3_hash_of(content.data, content.size, &name);
+        }
+        rc = visit(ctx, &name, &at, content, err);
+    }
+    DCHECK(rc != FIRN_OK || firn_packfile_format_items_ended(&items)); /* (I1) */
+    return rc;
+}
+
+/* ---- deltas alone ---- */
+
+struct delta_walk {
+    struct firn_buf frames; /* a bit for each: it has a delta */
+    firn_packfile_walk_visit *visit;
+    void *ctx;
+};
+
+static int
+mark_frame(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at,
+           firn_error *err)
+{
+    struct delta_walk *walk = ctx;
+    (void)hash;
+    (void)err;
+    if (at->kind == FIRN_PACKFILE_DELTA && at->frame / 8 < walk->frames.size) {
+        walk->frames.data[at->frame / 8] |= (uint8_t)(1U << at->frame % 8);
+    }
+    return FIRN_OK;
+}
+
+static int
+visit_delta(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at,
+            firn_slice content, firn_error *err)
+{
+    struct delta_walk *walk = ctx;
+    return at->kind == FIRN_PACKFILE_DELTA ? walk->visit(walk->ctx, hash, at, content, err)
+                                           : FIRN_OK;
+}
+
+int
+firn_packfile_walk_deltas(struct firn_packfile *pack, struct firn_packfile_scratch *scratch,
+                          firn_packfile_walk_visit *visit, void *ctx, firn_error *err)
+{
+    struct delta_walk walk = {.visit = visit, .ctx = ctx};
+    int rc;
+    if (firn_buf_set_size(&walk.frames, pack->frame_count / 8 + 1) != FIRN_OK) {
+        FIRN_TRY(firn_error_no_memory(err, "a list of frames"));
+    }
+    memset(walk.frames.data, 0, walk.frames.size);
+    FIRN_TRY(firn_packfile_list(pack, scratch, mark_frame, &walk, err));
+    for (uint32_t i = 0; i < pack->frame_count; i++) {
+        if ((walk.frames.data[i / 8] >> i % 8 & 1) != 0) {
+            FIRN_TRY(firn_packfile_walk_frame(pack, scratch, i, visit_delta, &walk, err));
+        }
+    }
+out:
+    firn_buf_deinit(&walk.frames);
+    return rc;
+}
+
+/* ---- frames as they are stored ---- */
+
+int
+firn_packfile_walk_stored(struct firn_packfile *pack, uint32_t number, struct firn_buf *buf,
+                          enum firn_codec *out_codec, firn_slice *out, uint32_t *out_raw_size,
+                          firn_error *err)
+{
+    DCHECK(number < pack->frame_count);
+    const struct firn_block_ref *ref = &pack->frames[number];
+    *out_raw_size = ref->raw_size;
+    return firn_block_reader_read_stored(pack->reader, ref, buf, out_codec, out, err);
 }

@@ -3,7 +3,7 @@
  * pack/packfile.h: a sealed block file of immutable objects, each named by the BLAKE3-256 of its
  * bytes (docs/formats/pack.md). packfile_writer.c and packfile_lane.c write, packfile.c reads,
  * packfile_verify.c judges all of it, packfile_salvage.c lists a pack whose tables are gone.
- * Content of any size goes through packfile_stream.h.
+ * Content of any size goes through firn_packfile_stream_*, below.
  *
  * Objects lie in solid zstd frames of 512 KiB and more; each frame begins with the list of what it
  * holds, so that a pack can be listed even without its object table. The table, sorted by hash in
@@ -19,13 +19,15 @@
 #include "base/error.h"
 #include "base/reader.h"
 #include "block/block_file.h"
+#include "codec/compress.h"
 #include "firn/types.h"
 #include "os/os.h"
+#include "threads/os_thread.h"
 
 /* On disk. BLOB, TREE and RECORD are stored whole and read as they are; which of them an object is,
  * is a hint for rebuilding a catalog. A PIECES object is a list of other objects and holes whose
  * bytes, one after the other, have the hash that names it; a DELTA object says what to change in
- * another one to get the bytes that it is named by (packfile_delta.h). */
+ * another one to get the bytes that it is named by (below). */
 enum firn_packfile_kind {
     FIRN_PACKFILE_BLOB = 1,
     FIRN_PACKFILE_PIECES = 2,
@@ -140,7 +142,7 @@ FIRN_MUST_CHECK int firn_packfile_lane_copy(struct firn_packfile_lane *lane,
 /* Writes the lane's open frame. To be called on every lane before finish. */
 FIRN_MUST_CHECK int firn_packfile_lane_flush(struct firn_packfile_lane *lane, firn_error *err);
 
-/* Adds content of any size (see packfile_stream.h) without a lane of the caller's: takes one from
+/* Adds content of any size (see below) without a lane of the caller's: takes one from
  * the writer's pool. Any thread. The outs may be NULL. */
 FIRN_MUST_CHECK int firn_packfile_writer_add(struct firn_packfile_writer *writer,
                                              firn_slice content, firn_hash *out_hash,
@@ -254,7 +256,7 @@ struct firn_packfile_frame_size {
 struct firn_packfile_frame_size firn_packfile_frame_size_of(const struct firn_packfile *pack,
                                                             uint32_t number);
 
-/* ---- walking (packfile_walk.c) ---- */
+/* ---- walking ---- */
 
 /* Frames are numbered from 0. */
 uint32_t firn_packfile_walk_count(const struct firn_packfile *pack);
@@ -294,5 +296,116 @@ FIRN_MUST_CHECK int firn_packfile_salvage(struct firn_os_dir *dir, const char *n
                                                        enum firn_packfile_kind kind,
                                                        firn_slice content, firn_error *err),
                                           void *ctx, firn_error *err);
+
+struct firn_packfile_pool {
+    unsigned frame_count_max; /* of each scratch */
+    struct firn_os_mutex mutex;
+    struct firn_packfile_scratch *first; /* idle; under mutex */
+};
+
+void firn_packfile_scratch_pool_init(struct firn_packfile_pool *pool, struct firn_os *os,
+                                     unsigned frame_count_max);
+/* All that were taken have been given back. */
+void firn_packfile_scratch_pool_deinit(struct firn_packfile_pool *pool);
+/* The one that was given back last, or a new one. Any thread, as the rest. */
+FIRN_MUST_CHECK int firn_packfile_scratch_pool_take(struct firn_packfile_pool *pool,
+                                                    struct firn_packfile_scratch **out,
+                                                    firn_error *err);
+/* NULL is fine. */
+void firn_packfile_scratch_pool_give(struct firn_packfile_pool *pool,
+                                     struct firn_packfile_scratch *scratch);
+/* Frees all that are idle but so many. */
+void firn_packfile_scratch_pool_trim(struct firn_packfile_pool *pool, unsigned count_max);
+
+/* Content of any size into a pack and out of it, in bounded memory. Up to 8 MiB it is one object;
+ * above it is cut into pieces of 1 MiB and a PIECES object that names them, all in the same pack.
+ * That is no part of its name, which is the BLAKE3 of the whole.
+ *
+ * (A store spreads pieces, and deltas with their bases, over packs; that is workspace/'s to read.
+ * Here everything is in one pack.) */
+
+enum {
+    FIRN_PACKFILE_STREAM_WHOLE_MAX = 8 << 20, /* the largest content that is stored in one piece */
+    FIRN_PACKFILE_STREAM_PIECE_SIZE = 1 << 20,
+    /* Of lists that stand for pieces of other lists; more than any that firn makes: a piece has at
+     * most 1 MiB, so a list for it at most 2,048 entries of 36 bytes where holes are kept in units
+     * of 512 bytes, and each level has a unit less than the one above. */
+    FIRN_PACKFILE_STREAM_INNER_DEPTH_MAX = 256,
+    FIRN_PACKFILE_STREAM_INNER_LIST_SIZE_MAX = 128 << 10
+};
+
+/* Fills at most size bytes of buf; *got is how many, 0 at the end of the content only. */
+typedef int firn_packfile_stream_source(void *ctx, void *buf, size_t size, size_t *got,
+                                        firn_error *err);
+
+/* Adds content until read gives nothing more. The outs may be NULL. *out_is_new is false where the
+ * pack had the whole; FIRN_LIMIT beyond about 450 GiB, where the list of pieces would exceed an
+ * object. */
+FIRN_MUST_CHECK int firn_packfile_stream_add(struct firn_packfile_lane *lane,
+                                             firn_packfile_stream_source *read, void *ctx,
+                                             firn_hash *out_hash, bool *out_is_new,
+                                             uint64_t *out_size, firn_error *err);
+/* The same for content in memory; nothing is copied but into frames. */
+FIRN_MUST_CHECK int firn_packfile_stream_add_bytes(struct firn_packfile_lane *lane,
+                                                   firn_slice content, firn_hash *out_hash,
+                                                   bool *out_is_new, firn_error *err);
+
+/* The size of an object's content: what _read will deliver. FIRN_NOT_FOUND; FIRN_CORRUPT. */
+FIRN_MUST_CHECK int firn_packfile_stream_size(struct firn_packfile *pack,
+                                              struct firn_packfile_scratch *scratch,
+                                              const firn_hash *hash, uint64_t *out,
+                                              firn_error *err);
+/* Gives an object's content to sink in order (NULL: only verifies). Each piece is verified before
+ * sink sees it, the whole after the last: what sink got before a failure must be thrown away. A
+ * return of sink other than FIRN_OK ends the reading and is returned. The slice is borrowed until
+ * sink returns; sink must not use scratch. */
+FIRN_MUST_CHECK int firn_packfile_stream_read(
+    struct firn_packfile *pack, struct firn_packfile_scratch *scratch, const firn_hash *hash,
+    int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx, firn_error *err);
+/* The same without a sink. *out_is_elsewhere if it failed because a piece, or the base of a delta,
+ * is not in this pack. */
+FIRN_MUST_CHECK int firn_packfile_stream_verify(struct firn_packfile *pack,
+                                                struct firn_packfile_scratch *scratch,
+                                                const firn_hash *hash, bool *out_is_elsewhere,
+                                                firn_error *err);
+
+/* An object stored as what has to be changed in another one, its base. */
+
+/* The bytes of a DELTA object, taken apart; frame is borrowed from them. */
+struct firn_packfile_delta {
+    enum firn_packfile_kind kind; /* what the object is: BLOB or TREE */
+    firn_hash base;               /* the name of an object that is stored whole */
+    uint32_t size;                /* of the object's own bytes, at least 1 */
+    firn_slice frame;
+};
+
+/* FIRN_CORRUPT if it is not one. The frame is not looked into. */
+FIRN_MUST_CHECK int firn_packfile_delta_decode(firn_slice encoded, struct firn_packfile_delta *out,
+                                               firn_error *err);
+/* Replaces the contents of out by the bytes of a DELTA object for content, given the bytes and the
+ * name of its base; *out_fits is false where they would be more than size_max. None of the two is
+ * empty, kind is BLOB or TREE. */
+struct firn_packfile_delta_base {
+    firn_hash hash;
+    firn_slice content;
+};
+FIRN_MUST_CHECK int firn_packfile_delta_encode(struct firn_compress *compress,
+                                               const struct firn_packfile_delta_base *base,
+                                               enum firn_packfile_kind kind, firn_slice content,
+                                               size_t size_max, struct firn_buf *out,
+                                               bool *out_fits, firn_error *err);
+
+/* Gives the stored bytes of a base, which may be borrowed from scratch, and its kind. */
+typedef int firn_packfile_delta_read_base(void *ctx, struct firn_packfile_scratch *scratch,
+                                          const firn_hash *base, enum firn_packfile_kind *out_kind,
+                                          firn_slice *out, firn_error *err);
+/* The bytes of the object `hash` that is stored as a DELTA, compared with its name, and its own
+ * kind; borrowed from scratch until its next use. stored may be borrowed from scratch, too.
+ * FIRN_CORRUPT where they do not have that name, or the base is not stored whole. */
+FIRN_MUST_CHECK int firn_packfile_delta_read(struct firn_packfile_scratch *scratch,
+                                             const firn_hash *hash, firn_slice stored,
+                                             firn_packfile_delta_read_base *read_base, void *ctx,
+                                             enum firn_packfile_kind *out_kind, firn_slice *out,
+                                             firn_error *err);
 
 #endif

@@ -20,7 +20,7 @@
  * Memory: three objects of at most 16 MiB while reading: the stored bytes, which are copied because
  * reading the base uses the scratch that they were borrowed from, the base's frame, the result.
  */
-#include "pack/packfile_delta.h"
+#include "pack/packfile.h"
 
 #include <string.h>
 

@@ -13,8 +13,8 @@
 #include "base/check.h"
 #include "base/checked.h"
 #include "base/slice.h"
+#include "pack/packfile.h"
 #include "pack/packfile_cells.h"
-#include "pack/packfile_delta.h"
 
 static const uint8_t frame_magic[4] = {0xf1, 'f', 'r', 'm'};
 

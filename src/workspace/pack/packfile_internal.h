@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pack/packfile_internal.h: what the reading side shares, and nobody else includes.
+ * pack/packfile_internal.h: what the files of this room share. Only packfile*.c include it.
  */
 #ifndef FIRN_PACK_PACKFILE_INTERNAL_H
 #define FIRN_PACK_PACKFILE_INTERNAL_H
 
+#include "base/hash_map.h"
+#include "os/os.h"
 #include "os/os_process.h"
+#include "pack/packfile.h"
 #include "pack/packfile_format.h"
-#include "pack/packfile_pool.h"
+#include "threads/os_thread.h"
 
 struct firn_packfile_fence {
     firn_hash first; /* hash of the page */
@@ -58,7 +61,45 @@ struct firn_packfile_scratch_delta {
 struct firn_packfile_scratch_delta *
 firn_packfile_scratch_delta(struct firn_packfile_scratch *scratch);
 struct firn_compress *firn_packfile_scratch_compress(struct firn_packfile_scratch *scratch);
-/* The link of scratches in a pool. */
-struct firn_packfile_scratch **firn_packfile_scratch_link(struct firn_packfile_scratch *scratch);
+
+/* Opens the directory that holds what `path` names; *out_name points into path, to its last
+ * component. */
+FIRN_MUST_CHECK int firn_packfile_path_open_parent(struct firn_os *os, const char *path,
+                                                   struct firn_os_dir **out_dir,
+                                                   const char **out_name, firn_error *err);
+
+/* What the writer and its lanes share. */
+
+/* One object of the pack being written: 48 bytes, and about 8 of the map around it. */
+struct firn_packfile_writer_record {
+    firn_hash hash;
+    uint32_t frame;
+    uint32_t offset;
+    uint32_t size;
+    uint8_t kind;
+};
+
+/* A frame's number before it has one. */
+#define FIRN_PACKFILE_WRITER_NO_FRAME UINT32_MAX
+
+/* Claims the name of an object for the lane at hand. *out_is_new is false where the pack has it.
+ * Otherwise the object's place is fixed: in frame record->frame, which is given a number now if it
+ * is NO_FRAME, at record->offset. The caller must then bring its bytes into that frame, or call
+ * _fail. */
+FIRN_MUST_CHECK int firn_packfile_writer_claim(struct firn_packfile_writer *writer,
+                                               struct firn_packfile_writer_record *record,
+                                               bool *out_is_new, firn_error *err);
+/* Writes the block of a frame that was numbered by claim. */
+FIRN_MUST_CHECK int firn_packfile_writer_put_frame(struct firn_packfile_writer *writer,
+                                                   uint32_t frame, enum firn_codec codec,
+                                                   firn_slice stored, uint32_t raw_size,
+                                                   firn_error *err);
+/* Latches the writer: objects were claimed whose bytes will not come. */
+void firn_packfile_writer_fail(struct firn_packfile_writer *writer, const firn_error *err);
+int firn_packfile_writer_level(const struct firn_packfile_writer *writer);
+size_t firn_packfile_writer_frame_size(const struct firn_packfile_writer *writer);
+
+/* The link of lanes in the writer's pool. (packfile_lane.c) */
+struct firn_packfile_lane **firn_packfile_lane_link(struct firn_packfile_lane *lane);
 
 #endif

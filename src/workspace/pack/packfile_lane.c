@@ -36,7 +36,7 @@
 #include "codec/compress.h"
 #include "pack/packfile_cells.h"
 #include "pack/packfile_format.h"
-#include "pack/packfile_writer_internal.h"
+#include "pack/packfile_internal.h"
 
 enum {
     HEAD_SIZE = FIRN_PACKFILE_FORMAT_FRAME_HEAD_SIZE,

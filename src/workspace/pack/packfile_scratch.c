@@ -21,6 +21,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "pack/packfile.h"
 #include "pack/packfile_internal.h"
 
 enum { PAGE_COUNT = 8, KEPT_SIZE_MAX = 4 << 20 };
@@ -133,8 +134,9 @@ firn_packfile_scratch_compress(struct firn_packfile_scratch *scratch)
     return scratch->compress;
 }
 
-struct firn_packfile_scratch **
-firn_packfile_scratch_link(struct firn_packfile_scratch *scratch)
+/* The link of scratches in a pool. */
+static struct firn_packfile_scratch **
+scratch_link(struct firn_packfile_scratch *scratch)
 {
     return &scratch->next;
 }
@@ -196,4 +198,71 @@ firn_packfile_scratch_frame(struct firn_packfile_scratch *scratch, struct firn_p
     int rc = firn_packfile_read_frame(pack, frame, scratch->compress, &entry->bytes, out, err);
     entry->is_valid = rc == FIRN_OK;
     return rc;
+}
+
+/* Working memory for reading packs that threads share one after the other.
+ *
+ * Who takes one gets the one that was given back last, which has the frames read last. As many are
+ * made as are ever taken at the same moment; they stay until the pool is trimmed or goes. */
+
+void
+firn_packfile_scratch_pool_init(struct firn_packfile_pool *pool, struct firn_os *os,
+                                unsigned frame_count_max)
+{
+    *pool = (struct firn_packfile_pool){.frame_count_max = frame_count_max};
+    firn_os_mutex_init(os, &pool->mutex, FIRN_LOCK_PACK_SET);
+}
+
+void
+firn_packfile_scratch_pool_deinit(struct firn_packfile_pool *pool)
+{
+    firn_packfile_scratch_pool_trim(pool, 0);
+    firn_os_mutex_deinit(&pool->mutex);
+}
+
+int
+firn_packfile_scratch_pool_take(struct firn_packfile_pool *pool, struct firn_packfile_scratch **out,
+                                firn_error *err)
+{
+    firn_os_mutex_lock(&pool->mutex);
+    struct firn_packfile_scratch *scratch = pool->first;
+    if (scratch != NULL) {
+        pool->first = *scratch_link(scratch);
+    }
+    firn_os_mutex_unlock(&pool->mutex);
+    *out = scratch;
+    return scratch != NULL ? FIRN_OK
+                           : firn_packfile_scratch_create(pool->frame_count_max, out, err);
+}
+
+void
+firn_packfile_scratch_pool_give(struct firn_packfile_pool *pool,
+                                struct firn_packfile_scratch *scratch)
+{
+    if (scratch == NULL) {
+        return;
+    }
+    firn_os_mutex_lock(&pool->mutex);
+    DCHECK(scratch != pool->first);
+    *scratch_link(scratch) = pool->first;
+    pool->first = scratch;
+    firn_os_mutex_unlock(&pool->mutex);
+}
+
+void
+firn_packfile_scratch_pool_trim(struct firn_packfile_pool *pool, unsigned count_max)
+{
+    firn_os_mutex_lock(&pool->mutex);
+    struct firn_packfile_scratch **link = &pool->first;
+    for (unsigned i = 0; i < count_max && *link != NULL; i++) {
+        link = scratch_link(*link);
+    }
+    struct firn_packfile_scratch *rest = *link;
+    *link = NULL;
+    firn_os_mutex_unlock(&pool->mutex);
+    while (rest != NULL) {
+        struct firn_packfile_scratch *scratch = rest;
+        rest = *scratch_link(scratch);
+        firn_packfile_scratch_destroy(scratch);
+    }
 }

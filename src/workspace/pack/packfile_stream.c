@@ -14,7 +14,7 @@
  * Memory: 16 MiB while adding content that turns out to be large, else twice the content; the list,
  * 35 bytes a MiB.
  */
-#include "pack/packfile_stream.h"
+#include "pack/packfile.h"
 
 #include <string.h>
 
@@ -24,7 +24,6 @@
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
 #include "pack/packfile_cells.h"
-#include "pack/packfile_delta.h"
 
 enum {
     WHOLE_MAX = FIRN_PACKFILE_STREAM_WHOLE_MAX,

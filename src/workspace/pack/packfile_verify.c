@@ -31,9 +31,9 @@
 #include "base/sort.h"
 #include "codec/blake3_hash.h"
 #include "codec/xxh3.h"
+#include "pack/packfile.h"
 #include "pack/packfile_cells.h"
 #include "pack/packfile_internal.h"
-#include "pack/packfile_stream.h"
 
 enum { ENTRY_SIZE = FIRN_PACKFILE_FORMAT_ENTRY_SIZE, MIB = 1 << 20 };
 

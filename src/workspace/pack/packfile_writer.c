@@ -26,8 +26,6 @@
  * Memory: about 57 bytes an object, 16 a frame, the size of a frame and 512 KiB and zstd's state a
  * lane.
  */
-#include "pack/packfile_writer_internal.h"
-
 #include <stdatomic.h>
 #include <string.h>
 
@@ -35,10 +33,11 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "base/sort.h"
 #include "os/os_process.h"
+#include "pack/packfile.h"
 #include "pack/packfile_format.h"
-#include "pack/packfile_path.h"
-#include "pack/packfile_stream.h"
+#include "pack/packfile_internal.h"
 #include "threads/os_thread.h"
 
 struct firn_packfile_writer {
@@ -153,23 +152,13 @@ static const struct firn_packfile_writer_record *
 find_sorted(const struct firn_packfile_writer *writer, const firn_hash *hash)
 {
     DCHECK(writer->is_finished);
-    size_t low = 0;
-    size_t high = writer->objects.count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        const struct firn_packfile_writer_record *record =
-            firn_hash_map_at(&writer->objects, middle);
-        int order = memcmp(record->hash.bytes, hash->bytes, sizeof hash->bytes);
-        if (order == 0) {
-            return record;
-        }
-        if (order < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return NULL;
+    const size_t count = writer->objects.count;
+    const struct firn_packfile_writer_record *records =
+        count == 0 ? NULL : firn_hash_map_at(&writer->objects, 0);
+    size_t at;
+    FIRN_SORT_SEARCH(at, count,
+                     memcmp(records[at].hash.bytes, hash->bytes, sizeof hash->bytes) < 0);
+    return at < count && firn_hash_equal(&records[at].hash, hash) ? &records[at] : NULL;
 }
 
 static const struct firn_packfile_writer_record *
@@ -245,10 +234,8 @@ claim_locked(struct firn_packfile_writer *writer, struct firn_packfile_writer_re
              bool *out_is_new, firn_error *err)
 {
     firn_os_mutex_assert_held(&writer->mutex);
-    int rc = check_usable_locked(writer, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(check_usable_locked(writer, err));
     uint64_t key_hash = firn_load_le64(record->hash.bytes);
     if (firn_hash_map_find(&writer->objects, key_hash, &record->hash) != NULL) {
         *out_is_new = false;
@@ -260,10 +247,7 @@ claim_locked(struct firn_packfile_writer *writer, struct firn_packfile_writer_re
     }
     bool needs_frame = record->frame == FIRN_PACKFILE_WRITER_NO_FRAME;
     if (needs_frame) {
-        rc = reserve_frame_locked(writer, err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
+        FIRN_TRY(reserve_frame_locked(writer, err));
         record->frame = writer->frame_count;
     }
     /* (I1) The frame is still to be written. */
@@ -276,7 +260,8 @@ claim_locked(struct firn_packfile_writer *writer, struct firn_packfile_writer_re
         writer->frames[writer->frame_count++] = (struct firn_block_ref){0};
     }
     *out_is_new = true;
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 int
@@ -401,6 +386,217 @@ check_complete(struct firn_packfile_writer *writer, firn_error *err)
     return FIRN_OK;
 }
 
+/* Writes the tables at the end of a pack: pages of the object table, and the two sections.
+ *
+ * Sorting is a radix sort on the bytes of the hash, in place: BLAKE3 spreads names evenly, so after
+ * two bytes buckets of a hundred thousand objects hold one or two, and no memory is needed at the
+ * moment when the writer holds most.
+ *
+ * Pages are plain, not compressed: hashes have no redundancy, and a look-up then costs one read of
+ * 32 KiB and nothing else. Every page but the last is full, so a page's number tells how many
+ * entries it has. */
+
+enum { INSERTION_COUNT_MAX = 24, HASH_SIZE = 32 };
+
+/* ---- sorting ---- */
+
+static void
+insertion_sort(struct firn_packfile_writer_record *records, size_t count, size_t depth)
+{
+    for (size_t i = 1; i < count; i++) {
+        struct firn_packfile_writer_record moving = records[i];
+        size_t at = i;
+        while (at > 0 && memcmp(records[at - 1].hash.bytes + depth, moving.hash.bytes + depth,
+                                HASH_SIZE - depth) > 0) {
+            records[at] = records[at - 1];
+            at--;
+        }
+        records[at] = moving;
+    }
+}
+
+/* Puts every record into the bucket of its byte at `depth`; starts[b] is where bucket b begins,
+ * starts[256] the end. */
+static void
+distribute(struct firn_packfile_writer_record *records, size_t count, size_t depth,
+           size_t starts[257])
+{
+    size_t counts[256] = {0};
+    size_t next[256];
+    for (size_t i = 0; i < count; i++) {
+        counts[records[i].hash.bytes[depth]]++;
+    }
+    starts[0] = 0;
+    for (size_t b = 0; b < 256; b++) {
+        next[b] = starts[b];
+        starts[b + 1] = starts[b] + counts[b];
+    }
+    DCHECK(starts[256] == count);
+    for (size_t b = 0; b < 256; b++) {
+        while (next[b] < starts[b + 1]) {
+            struct firn_packfile_writer_record moving = records[next[b]];
+            size_t home = moving.hash.bytes[depth];
+            while (home != b) {
+                struct firn_packfile_writer_record evicted = records[next[home]];
+                records[next[home]++] = moving;
+                moving = evicted;
+                home = moving.hash.bytes[depth];
+            }
+            records[next[b]++] = moving;
+        }
+    }
+}
+
+/* The first `depth` bytes of all records are equal; so this is at most HASH_SIZE deep. */
+static void
+sort_from(struct firn_packfile_writer_record *records, size_t count, size_t depth)
+{
+    DCHECK(depth < HASH_SIZE);
+    if (count <= INSERTION_COUNT_MAX || depth == HASH_SIZE - 1) {
+        insertion_sort(records, count, depth);
+        return;
+    }
+    size_t starts[257];
+    distribute(records, count, depth, starts);
+    for (size_t b = 0; b < 256; b++) {
+        if (starts[b + 1] - starts[b] > 1) {
+            sort_from(records + starts[b], starts[b + 1] - starts[b], depth + 1);
+        }
+    }
+}
+
+/* Whether hashes ascend, none twice, and every frame is one of so many. */
+static bool
+is_sound(const struct firn_packfile_writer_record *records, size_t count, uint32_t frame_count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (records[i].frame >= frame_count ||
+            (i > 0 && memcmp(records[i - 1].hash.bytes, records[i].hash.bytes, HASH_SIZE) >= 0)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Sorts records by hash, in place. */
+static void
+table_sort(struct firn_packfile_writer_record *records, size_t count)
+{
+    sort_from(records, count, 0);
+}
+
+/* ---- writing ---- */
+
+static void
+encode_record(const struct firn_packfile_writer_record *record, uint8_t *out)
+{
+    struct firn_packfile_format_entry entry = {
+        .hash = record->hash,
+        .at = {.frame = record->frame,
+               .offset = record->offset,
+               .size = record->size,
+               .kind = (enum firn_packfile_kind)record->kind}};
+    firn_packfile_format_encode_entry(&entry, out);
+}
+
+/* Writes one page, appends its fence. */
+static int
+write_page(struct firn_block_writer *block, const struct firn_packfile_writer_record *records,
+           size_t count, uint8_t *page, struct firn_buf *fences, firn_error *err)
+{
+    DCHECK(count > 0 && count <= FIRN_PACKFILE_FORMAT_PAGE_ENTRIES);
+    for (size_t i = 0; i < count; i++) {
+        encode_record(&records[i], page + i * FIRN_PACKFILE_FORMAT_ENTRY_SIZE);
+    }
+    struct firn_block_ref ref;
+    size_t size = count * FIRN_PACKFILE_FORMAT_ENTRY_SIZE;
+    int rc;
+    FIRN_TRY(firn_block_writer_add(block, FIRN_CODEC_NONE, firn_bytes(page, size), (uint32_t)size,
+                                   &ref, err));
+    if (firn_buf_append(fences, records[0].hash.bytes, HASH_SIZE) != FIRN_OK ||
+        firn_buf_append_le64(fences, ref.offset) != FIRN_OK) {
+        return firn_error_no_memory(err, "the fences of an object table");
+    }
+out:
+    return rc;
+}
+
+static int
+write_section(struct firn_block_writer *block, uint32_t kind, const struct firn_buf *bytes,
+              firn_error *err)
+{
+    struct firn_block_ref ref;
+    DCHECK(bytes->size <= FIRN_BLOCK_SIZE_MAX);
+    int rc = firn_block_writer_add(block, FIRN_CODEC_NONE, firn_buf_slice(bytes),
+                                   (uint32_t)bytes->size, &ref, err);
+    return rc == FIRN_OK ? firn_block_writer_add_section(block, kind, &ref, err) : rc;
+}
+
+static int
+write_objects(struct firn_block_writer *block, const struct firn_packfile_writer_record *records,
+              size_t count, firn_error *err)
+{
+    int rc;
+    struct firn_buf fences = {0};
+    size_t page_count =
+        (count + FIRN_PACKFILE_FORMAT_PAGE_ENTRIES - 1) / FIRN_PACKFILE_FORMAT_PAGE_ENTRIES;
+    uint8_t *page = firn_alloc(FIRN_PACKFILE_FORMAT_PAGE_SIZE);
+    if (page == NULL || firn_buf_append_le64(&fences, count) != FIRN_OK ||
+        firn_buf_append_le32(&fences, (uint32_t)page_count) != FIRN_OK ||
+        firn_buf_append_le32(&fences, 0) != FIRN_OK) {
+        FIRN_TRY(firn_error_no_memory(err, "a page of an object table"));
+    }
+    for (size_t at = 0; at < count; at += FIRN_PACKFILE_FORMAT_PAGE_ENTRIES) {
+        size_t left = count - at;
+        size_t in_page =
+            left < FIRN_PACKFILE_FORMAT_PAGE_ENTRIES ? left : FIRN_PACKFILE_FORMAT_PAGE_ENTRIES;
+        FIRN_TRY(write_page(block, records + at, in_page, page, &fences, err));
+    }
+    DCHECK(fences.size ==
+           FIRN_PACKFILE_FORMAT_OBJECTS_HEAD_SIZE + page_count * FIRN_PACKFILE_FORMAT_FENCE_SIZE);
+    FIRN_TRY(write_section(block, FIRN_PACKFILE_FORMAT_SECTION_OBJECTS, &fences, err));
+out:
+    firn_free(page);
+    firn_buf_deinit(&fences);
+    return rc;
+}
+
+static int
+append_frames(const struct firn_block_ref *frames, uint32_t count, struct firn_buf *out)
+{
+    int rc;
+    FIRN_TRY(firn_buf_append_le32(out, count));
+    FIRN_TRY(firn_buf_append_le32(out, 0));
+    for (uint32_t i = 0; i < count; i++) {
+        DCHECK(frames[i].raw_size <= FIRN_PACKFILE_FORMAT_FRAME_SIZE_MAX &&
+               frames[i].stored_size <= frames[i].raw_size); /* as reading believes */
+        FIRN_TRY(firn_buf_append_le64(out, frames[i].offset));
+        FIRN_TRY(firn_buf_append_le32(out, frames[i].stored_size));
+        FIRN_TRY(firn_buf_append_le32(out, frames[i].raw_size));
+    }
+out:
+    return rc;
+}
+
+/* Writes pages and both sections. records are sorted. */
+static int
+table_write(struct firn_block_writer *block, const struct firn_packfile_writer_record *records,
+            size_t count, const struct firn_block_ref *frames, uint32_t frame_count,
+            firn_error *err)
+{
+    int rc;
+    struct firn_buf bytes = {0};
+    DCHECK(count > 0 && is_sound(records, count, frame_count));
+    FIRN_TRY(write_objects(block, records, count, err));
+    if (append_frames(frames, frame_count, &bytes) != FIRN_OK) {
+        FIRN_TRY(firn_error_no_memory(err, "the list of frames"));
+    }
+    FIRN_TRY(write_section(block, FIRN_PACKFILE_FORMAT_SECTION_FRAMES, &bytes, err));
+out:
+    firn_buf_deinit(&bytes);
+    return rc;
+}
+
 int
 firn_packfile_writer_finish(struct firn_packfile_writer *writer, uint64_t *out_file_size,
                             firn_error *err)
@@ -419,10 +615,9 @@ firn_packfile_writer_finish(struct firn_packfile_writer *writer, uint64_t *out_f
     FIRN_TRY(check_complete(writer, err));
     /* From here on the map is an array (I3), whether this succeeds or not. */
     writer->is_finished = true;
-    firn_packfile_table_sort(firn_hash_map_at(&writer->objects, 0), writer->objects.count);
-    FIRN_TRY(firn_packfile_table_write(writer->block, firn_hash_map_at(&writer->objects, 0),
-                                       writer->objects.count, writer->frames, writer->frame_count,
-                                       err));
+    table_sort(firn_hash_map_at(&writer->objects, 0), writer->objects.count);
+    FIRN_TRY(table_write(writer->block, firn_hash_map_at(&writer->objects, 0),
+                         writer->objects.count, writer->frames, writer->frame_count, err));
     if (atomic_load_explicit(&writer->has_cells, memory_order_relaxed)) {
         firn_block_writer_set_needs(writer->block, FIRN_BLOCK_NEEDS_CELLS);
     }

@@ -4,35 +4,361 @@
  *
  * There are two files: the user's, $XDG_CONFIG_HOME/firn/config or ~/.config/firn/config, and the
  * store's, "config" in its directory. What the store says goes before what the user says. Both are
- * text (place_config_text.h), made to be edited; firn writes them whole, under another name first, so
+ * text (place.h), made to be edited; firn writes them whole, under another name first, so
  * that a crash leaves the old or the new one (I1; not checked: tests cut the power). Of two changes
  * at the same instant one may be lost.
  *
  * A file that cannot be read is an error where settings are asked for; where something else is to be
  * done it counts as if it said nothing, and is told of. What is then not known must not delete
- * anything. A change mends the file that it changes: what could not be read stays as comments.
+ * anything. A change repairs the file that it changes: what could not be read stays as comments.
  *
  * The library keeps settings but takes none of them by itself: what an application asks of it must
  * not depend on files in somebody's home (I2; not checked: it is about who calls this).
  */
-#include "place/place_config.h"
-
 #include <stdio.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "catalog/catalog.h"
 #include "place/place.h"
-#include "place/place_config_text.h"
 
 static const char file_name[] = FIRN_PLACE_CONFIG_FILE;
 static const char new_name[] = "config.new";
 enum { ASIDE_MAX = 1000, ASIDE_NAME_SIZE = 32 };
 
+/* Reading and changing files of settings.
+ *
+ * The reader is strict: a setting that is misspelt, or set twice, or has a value that makes no
+ * sense, is an error with its line, because what is silently ignored is believed to be in effect. A
+ * file of a later version with keys that are not known here is refused for the same reason. What is
+ * then done without its settings must lose nothing: nothing expires, no garbage goes by itself
+ * (text_cautious).
+ *
+ * A change keeps all other lines byte for byte, comments too (I3). Reading what a change has
+ * written gives the old settings with that one changed (I4; both are checked). A
+ * file whose last line has no end gets one. A repair makes comments of the lines that are wrong and
+ * leaves all others byte for byte; what it has written can be read, unless it has become too large
+ * (I5). */
+
+enum { WAIT_MAX = INT32_MAX };
+_Static_assert((int)FIRN_CATALOG_KEEP_TEXT_SIZE_MAX < (int)FIRN_PLACE_CONFIG_TEXT_VALUE_SIZE,
+               "a policy fits");
+
+struct key {
+    const char *name;
+    const char *unset;    /* what stands where nothing is set */
+    uint64_t max;         /* of a number; 1: a switch; or what else it is: */
+    const char *cautious; /* what stands where it is not known what is set; NULL: unset */
+};
+
+/* A policy of what is kept; a size. */
+enum { MAX_POLICY = 0 };
+#define MAX_SIZE UINT64_MAX
+
+static const struct key keys[FIRN_PLACE_CONFIG_KEYS] = {
+    [FIRN_PLACE_CONFIG_GC_AUTO] = {"gc.auto", "true", 1, "false"},
+    [FIRN_PLACE_CONFIG_KEEP] = {"keep", "all:1d hourly:7d daily:90d", MAX_POLICY, "forever"},
+    [FIRN_PLACE_CONFIG_SAVE_GITIGNORE] = {"save.gitignore", "false", 1, NULL},
+    [FIRN_PLACE_CONFIG_SAVE_INCLUDE_DEPS] = {"save.include-deps", "false", 1, NULL},
+    [FIRN_PLACE_CONFIG_SAVE_MAX_FILE_SIZE] = {"save.max-file-size", "none", MAX_SIZE, NULL},
+    [FIRN_PLACE_CONFIG_SAVE_WARN_SIZE] = {"save.warn-size", "1G", MAX_SIZE, NULL},
+    [FIRN_PLACE_CONFIG_SAVE_STRICT] = {"save.strict", "false", 1, NULL},
+    [FIRN_PLACE_CONFIG_WAIT] = {"wait", "60", WAIT_MAX, NULL},
+};
+
+/* ---- keys and values ---- */
+
+static const char *
+text_name(enum firn_place_config_key key)
+{
+    DCHECK(key < FIRN_PLACE_CONFIG_KEYS);
+    return keys[key].name;
+}
+
+/* FIRN_INVALID, with the names that there are. */
+static int
+text_find(firn_slice name, enum firn_place_config_key *out, firn_error *err)
+{
+    for (unsigned i = 0; i < FIRN_PLACE_CONFIG_KEYS; i++) {
+        if (firn_slice_equal(name, firn_str(keys[i].name))) {
+            *out = (enum firn_place_config_key)i;
+            return FIRN_OK;
+        }
+    }
+    return firn_error_set(err, FIRN_INVALID,
+                          "there is no setting '%.*s'; there are gc.auto, keep, "
+                          "save.gitignore, save.include-deps, save.max-file-size, save.strict, "
+                          "save.warn-size and wait",
+                          name.size < 80 ? (int)name.size : 80, (const char *)name.data);
+}
+
+static bool
+read_number(firn_slice value, uint64_t max, uint64_t *out)
+{
+    uint64_t number = 0;
+    for (size_t i = 0; i < value.size; i++) {
+        if (value.data[i] < '0' || value.data[i] > '9' || number > max) {
+            return false;
+        }
+        number = number * 10 + (uint64_t)(value.data[i] - '0');
+    }
+    *out = number;
+    return value.size > 0 && number <= max;
+}
+
+/* A size (firn_config_size); false, and nothing written, if it is none. */
+static bool
+text_size(firn_slice text, uint64_t *out)
+{
+    static const char units[] = "KMGT";
+    uint64_t number;
+    uint64_t factor = 1;
+    size_t digits = 0;
+    if (firn_slice_equal(text, firn_str("none"))) {
+        *out = 0;
+        return true;
+    }
+    while (digits < text.size && text.data[digits] >= '0' && text.data[digits] <= '9') {
+        digits++;
+    }
+    if (!read_number(firn_bytes(text.data, digits), INT64_MAX, &number)) {
+        return false;
+    }
+    firn_slice unit = firn_bytes(text.data + digits, text.size - digits);
+    const char *letter = unit.size == 0 ? NULL : memchr(units, unit.data[0], sizeof units - 1);
+    if (unit.size > 0 && letter == NULL) {
+        return false;
+    }
+    firn_slice rest = unit.size == 0 ? unit : firn_bytes(unit.data + 1, unit.size - 1);
+    bool is_decimal = firn_slice_equal(rest, firn_str("B"));
+    if (rest.size > 0 && !is_decimal && !firn_slice_equal(rest, firn_str("iB"))) {
+        return false;
+    }
+    for (size_t i = 0; letter != NULL && i <= (size_t)(letter - units); i++) {
+        factor *= is_decimal ? 1000 : 1024;
+    }
+    if (number > INT64_MAX / factor) {
+        return false;
+    }
+    *out = number * factor;
+    return true;
+}
+
+/* FIRN_INVALID, with what the key takes. */
+static int
+text_value(enum firn_place_config_key key, firn_slice value, uint64_t *out, firn_error *err)
+{
+    if (value.size >= FIRN_PLACE_CONFIG_TEXT_VALUE_SIZE) {
+        return firn_error_set(err, FIRN_INVALID, "the value of %s is too long", keys[key].name);
+    }
+    if (keys[key].max == MAX_SIZE) {
+        return text_size(value, out)
+                   ? FIRN_OK
+                   : firn_error_set(err, FIRN_INVALID, "%s takes a size such as 500M, 2G or none",
+                                    keys[key].name);
+    }
+    if (keys[key].max == MAX_POLICY) {
+        struct firn_catalog_keep keep;
+        *out = 0;
+        return firn_catalog_keep_read(value, &keep, err);
+    }
+    if (keys[key].max > 1) {
+        if (read_number(value, keys[key].max, out)) {
+            return FIRN_OK;
+        }
+        return firn_error_set(err, FIRN_INVALID, "%s takes a number of seconds from 0 to %llu",
+                              keys[key].name, (unsigned long long)keys[key].max);
+    }
+    *out = firn_slice_equal(value, firn_str("true"));
+    if (*out == 1 || firn_slice_equal(value, firn_str("false"))) {
+        return FIRN_OK;
+    }
+    return firn_error_set(err, FIRN_INVALID, "%s takes true or false", keys[key].name);
+}
+
+void
+firn_place_config_text_show(const struct firn_place_config_text *config,
+                            enum firn_place_config_key key,
+                            char out[FIRN_PLACE_CONFIG_TEXT_VALUE_SIZE])
+{
+    (void)snprintf(out, FIRN_PLACE_CONFIG_TEXT_VALUE_SIZE, "%s",
+                   config->is_set[key] ? config->texts[key] : keys[key].unset);
+}
+
+/* What stands for a key while nobody knows what a file says about it; NULL: as if it said nothing. */
+static const char *
+text_cautious(enum firn_place_config_key key)
+{
+    DCHECK(key < FIRN_PLACE_CONFIG_KEYS);
+    return keys[key].cautious;
+}
+
+/* ---- lines ---- */
+
+static bool
+is_blank(uint8_t byte)
+{
+    return byte == ' ' || byte == '\t';
+}
+
+static firn_slice
+trim(firn_slice text)
+{
+    while (text.size > 0 && is_blank(text.data[0])) {
+        text = firn_bytes(text.data + 1, text.size - 1);
+    }
+    while (text.size > 0 && is_blank(text.data[text.size - 1])) {
+        text.size--;
+    }
+    return text;
+}
+
+/* Takes the next line with its end off the text; *out is what it says. */
+static firn_slice
+take_line(firn_slice *text, firn_slice *out)
+{
+    DCHECK(text->size > 0); /* so each line takes something off */
+    const uint8_t *end = memchr(text->data, '\n', text->size);
+    size_t size = end == NULL ? text->size : (size_t)(end - text->data) + 1;
+    firn_slice line = firn_bytes(text->data, size);
+    size_t said = end == NULL ? size : size - 1;
+    if (end != NULL && said > 0 && line.data[said - 1] == '\r') {
+        said--;
+    }
+    *out = trim(firn_bytes(line.data, said));
+    *text = firn_bytes(text->data + size, text->size - size);
+    return line;
+}
+
+static bool
+says_nothing(firn_slice said)
+{
+    return said.size == 0 || said.data[0] == '#';
+}
+
+static int
+read_setting(firn_slice said, enum firn_place_config_key *out_key, firn_slice *out_text,
+             uint64_t *out_value, firn_error *err)
+{
+    const uint8_t *sign = memchr(said.data, '=', said.size);
+    if (sign == NULL) {
+        return firn_error_set(err, FIRN_INVALID, "a setting is written as key = value");
+    }
+    size_t size = (size_t)(sign - said.data);
+    firn_slice value = trim(firn_bytes(sign + 1, said.size - size - 1));
+    int rc = text_find(trim(firn_bytes(said.data, size)), out_key, err);
+    *out_text = value;
+    return rc == FIRN_OK ? text_value(*out_key, value, out_value, err) : rc;
+}
+
+/* What a line says goes into *out; FIRN_INVALID if it is wrong, or sets what is set already. */
+static int
+take_setting(firn_slice said, struct firn_place_config_text *out, firn_error *err)
+{
+    enum firn_place_config_key key;
+    firn_slice written;
+    uint64_t value;
+    int rc = read_setting(said, &key, &written, &value, err);
+    if (rc == FIRN_OK && out->is_set[key]) {
+        rc = firn_error_set(err, FIRN_INVALID, "%s is set twice", keys[key].name);
+    }
+    if (rc == FIRN_OK) {
+        CHECK(written.size < sizeof out->texts[key]);
+        out->is_set[key] = true;
+        out->values[key] = value;
+        memcpy(out->texts[key], written.data, written.size); /* smaller: the value was accepted */
+    }
+    return rc;
+}
+
+int
+firn_place_config_text_read(firn_slice text, struct firn_place_config_text *out, firn_error *err)
+{
+    *out = (struct firn_place_config_text){0};
+    if (text.size > FIRN_PLACE_CONFIG_TEXT_SIZE_MAX) {
+        return firn_error_set(err, FIRN_LIMIT, "it has more than %d bytes",
+                              FIRN_PLACE_CONFIG_TEXT_SIZE_MAX);
+    }
+    for (unsigned number = 1; text.size > 0; number++) {
+        firn_slice said;
+        firn_error why;
+        (void)take_line(&text, &said);
+        int rc = says_nothing(said) ? FIRN_OK : take_setting(said, out, &why);
+        if (rc != FIRN_OK) {
+            *out = (struct firn_place_config_text){0};
+            return firn_error_set(err, rc, "line %u: %.900s", number, why.text);
+        }
+    }
+    return FIRN_OK;
+}
+
+int
+firn_place_config_text_repair(firn_slice text, struct firn_buf *out)
+{
+    struct firn_place_config_text config = {0};
+    int rc = FIRN_OK;
+    while (text.size > 0) {
+        firn_slice said;
+        firn_slice line = take_line(&text, &said);
+        if (says_nothing(said) || take_setting(said, &config, NULL) == FIRN_OK) {
+            FIRN_TRY(firn_buf_append_slice(out, line));
+        } else {
+            FIRN_TRY(firn_buf_append_str(out, "# could not be read: "));
+            FIRN_TRY(firn_buf_append_slice(out, said));
+            FIRN_TRY(firn_buf_append_str(out, "\n"));
+        }
+    }
+    if (!config.is_set[FIRN_PLACE_CONFIG_KEEP]) {
+        if (out->size > 0 && out->data[out->size - 1] != '\n') {
+            FIRN_TRY(firn_buf_append_str(out, "\n"));
+        }
+        FIRN_TRY(firn_buf_append_format(out, "%s = %s\n", keys[FIRN_PLACE_CONFIG_KEEP].name,
+                                        keys[FIRN_PLACE_CONFIG_KEEP].cautious));
+    }
+    DCHECK(out->size > FIRN_PLACE_CONFIG_TEXT_SIZE_MAX ||
+           firn_place_config_text_read(firn_buf_slice(out), &config, NULL) == FIRN_OK); /* (I5) */
+out:
+    return rc;
+}
+
+int
+firn_place_config_text_change(firn_slice text, enum firn_place_config_key key, const char *value,
+                              struct firn_buf *out)
+{
+    int rc = FIRN_OK;
+    bool is_done = value == NULL;
+    while (text.size > 0) {
+        firn_slice said;
+        firn_slice line = take_line(&text, &said);
+        enum firn_place_config_key found;
+        firn_slice written;
+        uint64_t ignored;
+        bool is_it = !says_nothing(said) &&
+                     read_setting(said, &found, &written, &ignored, NULL) == FIRN_OK &&
+                     found == key;
+        if (!is_it) {
+            FIRN_TRY(firn_buf_append_slice(out, line));
+        } else if (value != NULL) {
+            FIRN_TRY(firn_buf_append_format(out, "%s = %s\n", keys[key].name, value));
+            is_done = true;
+        }
+    }
+    if (!is_done) {
+        if (out->size > 0 && out->data[out->size - 1] != '\n') {
+            FIRN_TRY(firn_buf_append_str(out, "\n"));
+        }
+        FIRN_TRY(firn_buf_append_format(out, "%s = %s\n", keys[key].name, value));
+    }
+out:
+    return rc;
+}
+
 int
 firn_place_config_size(const char *text, uint64_t *out, firn_error *err)
 {
-    if (firn_place_config_text_size(firn_str(text), out)) {
+    if (text_size(firn_str(text), out)) {
         return FIRN_OK;
     }
     return firn_error_set(err, FIRN_INVALID, "'%.80s' is no size such as 500M, 2G, 100MB or none",
@@ -190,8 +516,8 @@ static firn_config_setting
 setting_of(const struct files *files, enum firn_place_config_key key, char *value)
 {
     DCHECK(key < FIRN_PLACE_CONFIG_KEYS);
-    const char *cautious = firn_place_config_text_cautious(key);
-    firn_config_setting setting = {.key = firn_place_config_text_name(key),
+    const char *cautious = text_cautious(key);
+    firn_config_setting setting = {.key = text_name(key),
                                    .value = value,
                                    .source = files->of_store.is_set[key]  ? FIRN_SETTING_STORE
                                              : files->of_user.is_set[key] ? FIRN_SETTING_USER
@@ -288,7 +614,7 @@ refuse(struct firn_os_dir *dir, int rc, const firn_error *why, firn_error *err)
 
 /* The text of the file, made readable: *was_sound tells whether it was so already. */
 static int
-read_mended(struct firn_os_dir *dir, struct firn_buf *out, bool *was_sound, firn_error *err)
+read_repaired(struct firn_os_dir *dir, struct firn_buf *out, bool *was_sound, firn_error *err)
 {
     struct firn_place_config_text config;
     struct firn_buf text = {0};
@@ -304,7 +630,7 @@ read_mended(struct firn_os_dir *dir, struct firn_buf *out, bool *was_sound, firn
     if (rc == FIRN_OK) {
         rc = firn_buf_append_slice(out, firn_buf_slice(&text));
     } else if (rc == FIRN_INVALID) {
-        rc = firn_place_config_text_mend(firn_buf_slice(&text), out);
+        rc = firn_place_config_text_repair(firn_buf_slice(&text), out);
     }
     if (rc == FIRN_OK && out->size > FIRN_PLACE_CONFIG_TEXT_SIZE_MAX) {
         rc = firn_error_set(&why, FIRN_LIMIT, "too much of it cannot be read");
@@ -317,8 +643,8 @@ out:
     return rc == FIRN_OK ? FIRN_OK : refuse(dir, rc, &why, err);
 }
 
-/* Whether reading the one text gives what reading the other gives, but for one setting: (I1) and (I2)
- * of place_config_text.c. */
+/* Whether reading the one text gives what reading the other gives, but for one setting: (I3) and
+ * (I4). */
 static bool
 differs_only_in(firn_slice before, firn_slice after, enum firn_place_config_key key, bool is_set)
 {
@@ -341,7 +667,7 @@ change(struct firn_os_dir *dir, enum firn_place_config_key key, const char *valu
     struct firn_buf after = {0};
     bool was_sound;
     int rc;
-    FIRN_TRY(read_mended(dir, &before, &was_sound, err));
+    FIRN_TRY(read_repaired(dir, &before, &was_sound, err));
     if (firn_place_config_text_change(firn_buf_slice(&before), key, value, &after) != FIRN_OK) {
         rc = firn_error_no_memory(err, "the settings");
         goto out;
@@ -372,9 +698,9 @@ firn_place_config_set(struct firn_os *os, const char *store_path, const char *ke
     char *folder = NULL;
     uint64_t number;
     int rc;
-    FIRN_TRY(firn_place_config_text_find(firn_str(key_name), &key, err));
+    FIRN_TRY(text_find(firn_str(key_name), &key, err));
     if (value != NULL) {
-        FIRN_TRY(firn_place_config_text_value(key, firn_str(value), &number, err));
+        FIRN_TRY(text_value(key, firn_str(value), &number, err));
     }
     if (store_path == NULL) {
         FIRN_TRY(user_folder(os, &folder, err));
@@ -421,7 +747,7 @@ firn_place_config_check(struct firn_os_dir *dir, const firn_callbacks *callbacks
     return rc == FIRN_OK ? FIRN_OK : tell_unread(&telling, firn_os_dir_path(dir), why.text, err);
 }
 
-/* Writes a file in the place of one that cannot be mended, which gets a name that is free. In one
+/* Writes a file in the place of one that cannot be repaired, which gets a name that is free. In one
  * step: without any file more would expire than with one that says that nothing does. */
 static int
 replace_file(struct firn_os_dir *dir, firn_error *err)
@@ -429,7 +755,7 @@ replace_file(struct firn_os_dir *dir, firn_error *err)
     char name[ASIDE_NAME_SIZE];
     struct firn_buf text = {0};
     int rc;
-    if (firn_place_config_text_mend(firn_bytes(NULL, 0), &text) != FIRN_OK) {
+    if (firn_place_config_text_repair(firn_bytes(NULL, 0), &text) != FIRN_OK) {
         rc = firn_error_no_memory(err, "the settings");
         goto out;
     }
@@ -449,11 +775,11 @@ out:
 }
 
 int
-firn_place_config_mend(struct firn_os_dir *dir, firn_error *err)
+firn_place_config_repair(struct firn_os_dir *dir, firn_error *err)
 {
     struct firn_buf text = {0};
     bool was_sound;
-    int rc = read_mended(dir, &text, &was_sound, err);
+    int rc = read_repaired(dir, &text, &was_sound, err);
     if (rc == FIRN_OK && !was_sound) {
         rc = write_text(dir, firn_buf_slice(&text), err);
     } else if (rc != FIRN_OK && rc != FIRN_NO_MEMORY) {
@@ -467,7 +793,7 @@ int
 firn_place_config_lost(struct firn_os_dir *dir, firn_error *err)
 {
     struct firn_buf text = {0};
-    int rc = firn_place_config_text_mend(firn_bytes(NULL, 0), &text) == FIRN_OK
+    int rc = firn_place_config_text_repair(firn_bytes(NULL, 0), &text) == FIRN_OK
                  ? write_text(dir, firn_buf_slice(&text), err)
                  : firn_error_no_memory(err, "the settings");
     firn_buf_deinit(&text);

@@ -15,13 +15,11 @@
  * The set is made before a scan and does not change (I2; not checked: callers have it const): any
  * thread may ask.
  */
-#include "place/place_nested.h"
-
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/sort.h"
-#include "catalog/catalog_workspaces.h"
+#include "catalog/catalog.h"
 #include "codec/blake3_hash.h"
 #include "codec/xxh3.h"
 #include "place/place.h"
@@ -39,15 +37,12 @@ struct firn_place_nested {
 static int
 add_digest(struct firn_place_nested *nested, uint64_t digest, firn_error *err)
 {
-    if (nested->count == nested->capacity) {
-        size_t capacity = nested->capacity == 0 ? 16 : 2 * nested->capacity;
-        uint64_t *digests = firn_resize_array(nested->digests, capacity, sizeof *digests);
-        if (digests == NULL) {
-            return firn_error_no_memory(err, "the list of workspaces");
-        }
-        nested->digests = digests;
-        nested->capacity = capacity;
+    uint64_t *digests =
+        firn_grow_array(nested->digests, &nested->capacity, nested->count + 1, sizeof *digests, 16);
+    if (digests == NULL) {
+        return firn_error_no_memory(err, "the list of workspaces");
     }
+    nested->digests = digests;
     DCHECK(nested->count < nested->capacity);
     nested->digests[nested->count++] = digest;
     return FIRN_OK;
@@ -173,17 +168,9 @@ firn_place_nested_may_hold(const struct firn_place_nested *nested)
 static bool
 has_digest(const struct firn_place_nested *nested, uint64_t digest)
 {
-    size_t low = 0;
-    size_t high = nested->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (nested->digests[middle] < digest) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < nested->count && nested->digests[low] == digest;
+    size_t at;
+    FIRN_SORT_SEARCH(at, nested->count, nested->digests[at] < digest);
+    return at < nested->count && nested->digests[at] == digest;
 }
 
 /* A number was met: whether a store stands behind it. */

@@ -14,8 +14,6 @@
  * (I2) A file is replaced by a rename after it was synced, so it is never seen in part. (Not
  *      checked: only a power cut shows what was durable.)
  */
-#include "place/place_private.h"
-
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
@@ -31,10 +29,8 @@ static int
 check_private(struct firn_os_dir *dir, firn_error *err)
 {
     struct firn_os_stat stat;
-    int rc = firn_os_dir_stat(dir, &stat, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_os_dir_stat(dir, &stat, err));
     uint32_t user = firn_os_user_id(firn_os_dir_os(dir));
     if ((stat.uid != user && user != 0) || (stat.mode & MODE_OTHERS_WRITE) != 0) {
         return firn_error_set(err, FIRN_DENIED,
@@ -42,7 +38,8 @@ check_private(struct firn_os_dir *dir, firn_error *err)
                               "not be able to write to it (chmod go-w)",
                               firn_os_dir_path(dir));
     }
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 int

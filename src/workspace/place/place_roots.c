@@ -10,12 +10,10 @@
  * keep anybody from working with the others, so it is told and passed over. Memory that ran out is
  * no property of a store and ends the walk.
  */
-#include "place/place_roots.h"
-
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "catalog/catalog_workspaces.h"
+#include "catalog/catalog.h"
 #include "place/place.h"
 
 enum { CATALOG_MEMORY_BYTES = 8 << 20, CAPACITY_MIN = 8 };
@@ -67,17 +65,10 @@ count_checkpoint(void *ctx, firn_slice bytes, const struct firn_catalog_record *
 static int
 make_room(struct firn_place_roots *roots)
 {
-    if (roots->count < roots->capacity) {
-        return FIRN_OK;
-    }
-    size_t capacity = roots->capacity == 0 ? CAPACITY_MIN : 2 * roots->capacity;
-    struct firn_place_roots_root *items = firn_resize_array(roots->items, capacity, sizeof *items);
-    if (items == NULL) {
-        return FIRN_NO_MEMORY;
-    }
-    roots->items = items;
-    roots->capacity = capacity;
-    return FIRN_OK;
+    struct firn_place_roots_root *items = firn_grow_array(
+        roots->items, &roots->capacity, roots->count + 1, sizeof *items, CAPACITY_MIN);
+    roots->items = items != NULL ? items : roots->items;
+    return items != NULL ? FIRN_OK : FIRN_NO_MEMORY;
 }
 
 static int
@@ -154,7 +145,7 @@ out:
 
 /* ---- all stores ---- */
 
-struct sweep {
+struct listing {
     struct firn_place_roots *roots;
     void (*on_unreadable)(void *ctx, const char *store_path, const firn_error *why);
     void *ctx;
@@ -175,17 +166,17 @@ find_packs(const struct firn_place_roots *roots, const char *path, firn_error *e
 static int
 visit_store(void *ctx, const char *path, firn_error *err)
 {
-    struct sweep *sweep = ctx;
+    struct listing *listing = ctx;
     firn_error why;
-    int rc = firn_place_roots_add_store(sweep->roots, path, &why);
+    int rc = firn_place_roots_add_store(listing->roots, path, &why);
     if (rc == FIRN_NOT_FOUND) {
-        rc = find_packs(sweep->roots, path, &why);
+        rc = find_packs(listing->roots, path, &why);
     }
     if (rc == FIRN_NO_MEMORY) {
         return firn_error_no_memory(err, "the list of workspaces");
     }
-    if (rc != FIRN_OK && rc != FIRN_NOT_FOUND && sweep->on_unreadable != NULL) {
-        sweep->on_unreadable(sweep->ctx, path, &why);
+    if (rc != FIRN_OK && rc != FIRN_NOT_FOUND && listing->on_unreadable != NULL) {
+        listing->on_unreadable(listing->ctx, path, &why);
     }
     return FIRN_OK;
 }
@@ -196,8 +187,8 @@ firn_place_roots_add_all(struct firn_place_roots *roots,
                                                const firn_error *why),
                          void *ctx, firn_error *err)
 {
-    struct sweep sweep = {.roots = roots, .on_unreadable = on_unreadable, .ctx = ctx};
-    return firn_place_list(roots->os, visit_store, &sweep, err);
+    struct listing listing = {.roots = roots, .on_unreadable = on_unreadable, .ctx = ctx};
+    return firn_place_list(roots->os, visit_store, &listing, err);
 }
 
 /* ---- what they say ---- */

@@ -28,8 +28,6 @@
  * (I4) A failure to read, which another attempt may not meet, is an error. It never makes a store
  *      trusted, nor an entry one that any store fits.
  */
-#include "place/place_trust.h"
-
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,7 +38,6 @@
 #include "base/slice.h"
 #include "codec/hex.h"
 #include "place/place.h"
-#include "place/place_private.h"
 
 enum {
     MODE_OTHERS_WRITE = 022,

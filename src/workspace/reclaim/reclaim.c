@@ -4,22 +4,22 @@
  *
  *   expire   expired checkpoints are deleted (reclaim_expire.c)
  *   mark     every object that any checkpoint of any workspace of the store needs (reclaim_mark.c)
- *   whole    what leans on something forgotten is stored anew, whole (reclaim_purge.c)
- *   plan     for each pack: keep, drop, or move what is alive (reclaim_plan.c)
- *   forget   the stat cache loses directories that are not alive, then the index its entries for
+ *   whole    what leans on something forgotten is stored anew, whole
+ *   plan     for each pack: leave, retire, or move what is alive (reclaim_plan.c)
+ *   sweep    the stat cache loses directories that are not alive, then the index its entries for
  *            dead objects in packs that go
- *   drop     packs without anything alive are retired
+ *   retire   packs without anything alive
  *   move     the living objects of other packs that go get a new pack, then those are retired too
  *            (reclaim_move.c)
- *            Where there is no space for that, but packs were dropped, the rest is left for later.
+ *            Where there is no space for that, but packs were retired, the rest is left for later.
  *   tidy     the log and the small runs that all of this has left become one run each, and the index
- *            one without what it had to forget
+ *            one without what it had to lose
  *
  * The store's writing lock is held throughout, so nothing becomes alive meanwhile. A dry run takes
  * no lock, ends behind the plan, and changes nothing. An automatic collection does the same in
  * slices, with others at work between them (reclaim_auto.c).
  *
- * What a crash may leave. Until "forget" nothing has changed that anybody needs. (I1; not
+ * What a crash may leave. Until "sweep" nothing has changed that anybody needs. (I1; not
  * checked: it is the order of the steps.) An entry of
  * the index is deleted only for a dead object that the stat cache does not name any more, and given
  * a new place only when that is durable. (I2)
@@ -30,19 +30,21 @@
  * After packs were retired the MANIFEST gets a new version, by which readers that come from now on
  * are told from those that may still need the files.
  *
- * What was forgotten (catalog_purge.c) is noted until the index does not have it any more.
+ * What was forgotten (catalog_forgotten.c) is noted until the index does not have it any more.
  *
  * Memory: 9 bytes an object of the store (a quarter more while they are read in), one directory
  * object and 32 bytes for each directory that waits, what a writer of packs needs for 131,072
  * objects (8 MB), four decoded frames, and the store's own budget: 57 MB were measured for two
  * million objects. Compressing again takes zstd's tables beside that: 20 MB at level 9, 50 at 19.
  */
+#include "reclaim/reclaim_internal.h"
+
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "catalog/catalog_due.h"
-#include "reclaim/reclaim_expire.h"
-#include "reclaim/reclaim_internal.h"
+#include "base/sort.h"
+#include "catalog/catalog.h"
+#include "reclaim/reclaim.h"
 #include "statcache/statcache.h"
 
 enum { SCRATCH_FRAMES = 4, PROGRESS_INTERVAL_NS = 200 * 1000 * 1000 };
@@ -119,7 +121,7 @@ out:
     return rc;
 }
 
-/* ---- forget ---- */
+/* ---- sweep ---- */
 
 /* The stat cache lets a save take a directory with all that is below it for granted. */
 static int
@@ -142,17 +144,17 @@ firn_reclaim_sweep_stat(struct firn_reclaim *gc, firn_error *err)
 }
 
 static int
-forget(struct firn_reclaim *gc, firn_error *err)
+sweep(struct firn_reclaim *gc, firn_error *err)
 {
     int rc;
     DCHECK(!gc->options->dry_run && gc->packs != NULL);
     FIRN_TRY(firn_reclaim_sweep_stat(gc, err));
-    FIRN_TRY(firn_reclaim_plan_forget(gc, err));
+    FIRN_TRY(firn_reclaim_plan_sweep(gc, err));
 out:
     return rc;
 }
 
-/* ---- drop ---- */
+/* ---- retire ---- */
 
 int
 firn_reclaim_collect(struct firn_reclaim *gc, firn_error *err)
@@ -178,7 +180,7 @@ out:
 }
 
 static int
-drop(struct firn_reclaim *gc, firn_error *err)
+retire_dead(struct firn_reclaim *gc, firn_error *err)
 {
     uint32_t *numbers = firn_alloc_array(gc->pack_count, sizeof *numbers);
     if (numbers == NULL) {
@@ -240,14 +242,109 @@ int
 firn_reclaim_measure(struct firn_reclaim *gc, firn_error *err)
 {
     struct firn_objects *objects = gc->opened->objects;
-    gc->result->packs_after = objects->pack_count;
+    gc->result->packs_after = firn_objects_pack_count(objects);
     gc->result->bytes_after = gc->result->bytes_waiting;
     int rc = FIRN_OK;
-    for (size_t i = 0; rc == FIRN_OK && i < objects->pack_count; i++) {
+    for (size_t i = 0; rc == FIRN_OK && i < gc->result->packs_after; i++) {
         bool is_present;
-        rc = firn_objects_is_present(objects, &objects->packs[i], &is_present, err);
-        gc->result->bytes_after += is_present ? objects->packs[i].entry.size_bytes : 0;
+        rc = firn_objects_pack_is_present(objects, i, &is_present, err);
+        gc->result->bytes_after += is_present ? firn_objects_pack_at(objects, i)->size_bytes : 0;
     }
+    return rc;
+}
+
+/* What a collection does so that forgotten objects go for good.
+ *
+ * A forgotten object (catalog_forgotten.c) that is alive stays. Of one that is dead no byte is to be
+ * left: the plan rewrites every pack that has it (reclaim_plan.c). But a living object may lean on
+ * it as a delta, which otherwise keeps a base. Such deltas are stored whole here, in a new pack,
+ * before anything is planned; the index then leads there, and to the mark that is all they need.
+ *
+ * It is done in the way of reclaim_move.c: until the index has the new place, the old one is right;
+ * so is it where a delta cannot be read: then its base stays, which is told (I3).
+ *
+ * Memory: one object at a time, and 64 bytes for each such delta. */
+
+/* (I3) */
+static void
+keep_base(struct firn_reclaim *gc, const struct firn_reclaim_delta *delta, const firn_error *why)
+{
+    size_t number;
+    firn_reclaim_tell(gc, why->text);
+    bool is_known = firn_reclaim_table_find(gc->table, &delta->base, &number);
+    DCHECK(is_known); /* it was marked for lack of this base alone (I3) */
+    if (is_known) {
+        (void)firn_reclaim_table_mark(gc->table, number, FIRN_RECLAIM_MARK_LIVE);
+    }
+}
+
+static int
+make_one(struct firn_reclaim *gc, struct firn_objects_session_lane *lane,
+         const struct firn_reclaim_delta *delta, struct firn_buf *content, firn_error *err)
+{
+    struct firn_packfile_delta found;
+    firn_error why;
+    int rc = firn_objects_delta(gc->opened->objects, gc->scratch, &delta->hash, &found, &why);
+    if (rc == FIRN_OK) {
+        rc = firn_objects_stream_whole(gc->opened->objects, gc->scratch, &delta->hash, content,
+                                       &why);
+    }
+    if (rc == FIRN_OK) {
+        return firn_objects_session_lane_move(lane, found.kind, &delta->hash,
+                                              firn_buf_slice(content), err);
+    }
+    if (rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_IO) {
+        keep_base(gc, delta, &why);
+        return FIRN_OK;
+    }
+    if (err != NULL) {
+        *err = why;
+    }
+    return rc;
+}
+
+static int
+make_all(struct firn_reclaim *gc, struct firn_objects_session_lane *lane, firn_error *err)
+{
+    const struct firn_reclaim_delta *deltas = (const void *)gc->leaning.data;
+    struct firn_buf content = {0};
+    int rc = FIRN_OK;
+    for (size_t i = 0; rc == FIRN_OK && i < gc->leaning.size / sizeof *deltas; i++) {
+        rc = make_one(gc, lane, &deltas[i], &content, err);
+        if (rc == FIRN_OK) {
+            rc = firn_reclaim_progress(gc, "move", i, err);
+        }
+    }
+    firn_buf_deinit(&content);
+    return rc;
+}
+
+/* Stores anew, whole, what leans on something forgotten. */
+static int
+make_forgotten_whole(struct firn_reclaim *gc, firn_error *err)
+{
+    struct firn_objects_session *session = NULL;
+    struct firn_objects_session_lane *lane;
+    uint64_t size;
+    int rc;
+    if (gc->leaning.size == 0) {
+        return FIRN_OK;
+    }
+    DCHECK(gc->packs == NULL && !gc->options->dry_run); /* nothing is planned yet */
+    FIRN_TRY(
+        firn_objects_session_begin(gc->opened->objects, FIRN_OBJECTS_SESSION_LEVEL, &session, err));
+    FIRN_TRY(firn_objects_session_lane_open(session, &lane, err));
+    rc = make_all(gc, lane, err);
+    int close_rc = firn_objects_session_lane_close(lane, rc == FIRN_OK, rc == FIRN_OK ? err : NULL);
+    rc = rc == FIRN_OK ? close_rc : rc;
+    if (rc == FIRN_OK) {
+        rc = firn_objects_session_commit(session, &size, err);
+    }
+    if (rc == FIRN_OK) {
+        rc = firn_db_sync(gc->opened->db, err);
+    }
+out:
+    firn_objects_session_end(session);
     return rc;
 }
 
@@ -258,11 +355,11 @@ run(struct firn_reclaim *gc, firn_error *err)
     int rc;
     FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &gc->scratch, err));
     FIRN_TRY(expire(gc, err));
-    FIRN_TRY(firn_catalog_purge_load(gc->opened->db, &gc->forgotten, err));
+    FIRN_TRY(firn_catalog_forgotten_load(gc->opened->db, &gc->forgotten, err));
     FIRN_TRY(firn_reclaim_table_create(gc->opened->objects, &gc->table, err));
     FIRN_TRY(firn_reclaim_mark(gc, err));
     if (!gc->options->dry_run) {
-        FIRN_TRY(firn_reclaim_purge_make_whole(gc, err));
+        FIRN_TRY(make_forgotten_whole(gc, err));
     }
     FIRN_TRY(firn_reclaim_plan(gc, err));
     if (gc->options->dry_run) {
@@ -272,8 +369,8 @@ run(struct firn_reclaim *gc, firn_error *err)
     DCHECK(!firn_db_is_read_only(gc->opened->db));
     bool changes = changes_something(gc);
     if (changes) {
-        FIRN_TRY(forget(gc, err));
-        FIRN_TRY(drop(gc, err));
+        FIRN_TRY(sweep(gc, err));
+        FIRN_TRY(retire_dead(gc, err));
         rc = firn_reclaim_move(gc, err);
         if (rc == FIRN_NO_SPACE && result->packs_removed > 0) {
             rc =
@@ -282,14 +379,14 @@ run(struct firn_reclaim *gc, firn_error *err)
         FIRN_TRY(rc);
     }
     if (gc->forgotten.count > 0) {
-        FIRN_TRY(
-            firn_catalog_purge_settle(gc->opened->objects, gc->opened->db, &gc->forgotten, err));
+        FIRN_TRY(firn_catalog_forgotten_settle(gc->opened->objects, gc->opened->db, &gc->forgotten,
+                                               err));
     }
     FIRN_TRY(firn_reclaim_collect(gc, err));
     const struct firn_catalog_due due = {.deleted_bytes = result->bytes_dead};
     FIRN_TRY(firn_catalog_due_write(gc->opened->db, &due, err));
-    FIRN_TRY(
-        firn_db_maintain_tidy(gc->opened->db, changes ? gc->opened->objects->index : NULL, err));
+    FIRN_TRY(firn_db_maintain_tidy(gc->opened->db,
+                                   changes ? firn_objects_index(gc->opened->objects) : NULL, err));
     FIRN_TRY(firn_reclaim_measure(gc, err));
     result->is_finished = true;
 out:
@@ -313,7 +410,7 @@ firn_reclaim_limited(struct firn_ws *ws, const firn_workspace_gc_options *option
     }
     struct firn_reclaim gc = {
         .ws = ws, .opened = &opened, .options = options, .limits = limits, .result = out};
-    firn_catalog_purge_init(&gc.forgotten);
+    firn_catalog_forgotten_init(&gc.forgotten);
     if (opened.db != NULL) {
         rc = run(&gc, err);
     }
@@ -340,4 +437,170 @@ firn_reclaim(struct firn_ws *ws, const firn_workspace_gc_options *options,
                                                .pause_ns = INT64_C(200) * 1000000,
                                                .patience_ns = INT64_C(60) * 1000000000};
     return firn_reclaim_limited(ws, options, &limits, out, err);
+}
+
+/* Joining small packs.
+ *
+ * Each save makes a pack, most of them of a few kilobytes. A thousand of these cost a thousand
+ * files and, where files share nothing, room. So when a save is done and FIRN_RECLAIM_JOIN_PACKS
+ * small packs are there, some of them become one: as many of the smallest as it takes for each pack
+ * that is left to be at least twice as large as the next smaller one, and for fewer than
+ * FIRN_RECLAIM_JOIN_PACKS to be left. So a byte is written again about as often as the logarithm of
+ * what the packs hold. The idea is that of geometric repacking (git 2.33, builtin/repack.c), of the
+ * logarithmic method before it (Bentley and Saxe, 1980).
+ *
+ * Versions of one thing come to lie side by side then, whole (reclaim_move.c): of a history of
+ * small changes that saves more room than it costs time.
+ *
+ * What is alive is not asked: that takes a walk through all checkpoints, and is for gc. All that
+ * the index has in the packs moves, in the way of reclaim_move.c, whose order of steps makes it
+ * safe to be cut short anywhere. Packs of PACK_BYTES_MAX or more stay for gc, so a save never moves
+ * more than a few times that; and those that were compressed at a higher level, because a save has
+ * no time for doing that again.
+ *
+ * The store's writing lock is held. */
+
+enum { PACK_BYTES_MAX = 4 << 20, PACK_OBJECTS_MAX = 16 << 10 };
+
+static bool
+is_ascending(const uint64_t *sizes, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        if (sizes[i - 1] > sizes[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+size_t
+firn_reclaim_join_choose(const uint64_t *sizes, size_t count)
+{
+    size_t end = count;
+    uint64_t total = 0;
+    DCHECK(is_ascending(sizes, count));
+    if (count < FIRN_RECLAIM_JOIN_PACKS) {
+        return 0;
+    }
+    /* Down to the first two that are too much alike; but so many at least that few are left. */
+    while (end > count - FIRN_RECLAIM_JOIN_PACKS + 2 && sizes[end - 1] / 2 >= sizes[end - 2]) {
+        end--;
+    }
+    for (size_t i = 0; i < end; i++) {
+        total += sizes[i];
+    }
+    /* What they become may be too much like the next one. */
+    while (end < count && sizes[end] / 2 < total) {
+        total += sizes[end++];
+    }
+    DCHECK(end > 1 && count - end + 1 < FIRN_RECLAIM_JOIN_PACKS);
+    return end;
+}
+
+static int
+compare_sizes(const void *a, const void *b)
+{
+    const struct firn_reclaim_pack *left = a;
+    const struct firn_reclaim_pack *right = b;
+    if (left->size_bytes != right->size_bytes) {
+        return left->size_bytes < right->size_bytes ? -1 : 1;
+    }
+    return (left->number > right->number) - (left->number < right->number);
+}
+
+static int
+compare_numbers(const void *a, const void *b)
+{
+    const struct firn_reclaim_pack *left = a;
+    const struct firn_reclaim_pack *right = b;
+    return (left->number > right->number) - (left->number < right->number);
+}
+
+/* The small packs whose files are there. */
+static int
+list_small(struct firn_reclaim *gc, firn_error *err)
+{
+    struct firn_objects *objects = gc->opened->objects;
+    const size_t count = firn_objects_pack_count(objects);
+    gc->packs = firn_alloc_array(count, sizeof *gc->packs);
+    if (gc->packs == NULL && count > 0) {
+        return firn_error_no_memory(err, "the list of packs");
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct firn_objects_index_pack *pack = firn_objects_pack_at(objects, i);
+        bool is_present;
+        if (pack->size_bytes >= PACK_BYTES_MAX || pack->object_count >= PACK_OBJECTS_MAX ||
+            pack->level > 0) {
+            continue;
+        }
+        int rc = firn_objects_pack_is_present(objects, i, &is_present, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        if (is_present) {
+            gc->packs[gc->pack_count++] =
+                (struct firn_reclaim_pack){.number = pack->number,
+                                           .is_present = true,
+                                           .size_bytes = pack->size_bytes,
+                                           .object_count = pack->object_count,
+                                           .level = FIRN_OBJECTS_SESSION_LEVEL,
+                                           .target = FIRN_OBJECTS_SESSION_LEVEL,
+                                           .fate = FIRN_RECLAIM_KEEP};
+        }
+    }
+    return FIRN_OK;
+}
+
+static int
+choose(struct firn_reclaim *gc, size_t *out, firn_error *err)
+{
+    uint64_t *sizes = firn_alloc_array(gc->pack_count, sizeof *sizes);
+    if (sizes == NULL) {
+        return firn_error_no_memory(err, "the list of packs");
+    }
+    firn_sort(gc->packs, gc->pack_count, sizeof *gc->packs, compare_sizes);
+    for (size_t i = 0; i < gc->pack_count; i++) {
+        sizes[i] = gc->packs[i].size_bytes;
+    }
+    *out = firn_reclaim_join_choose(sizes, gc->pack_count);
+    for (size_t i = 0; i < *out; i++) {
+        gc->packs[i].fate = FIRN_RECLAIM_REWRITE;
+    }
+    /* They are read in the order in which they were written: neighbours stay neighbours. */
+    firn_sort(gc->packs, gc->pack_count, sizeof *gc->packs, compare_numbers);
+    firn_free(sizes);
+    return FIRN_OK;
+}
+
+int
+firn_reclaim_join(struct firn_ws *ws, struct firn_ws_opened *opened,
+                  const firn_callbacks *callbacks, firn_error *err)
+{
+    const struct firn_reclaim_limits limits = {.pack_objects = 128 << 10,
+                                               .pack_bytes = UINT64_C(1) << 30,
+                                               .give_back_bytes = UINT64_C(1) << 30};
+    /* Not to be cancelled: what was asked for is done. */
+    const firn_workspace_gc_options options = {
+        .callbacks = {.on_notice = callbacks->on_notice, .ctx = callbacks->ctx}};
+    firn_workspace_gc_result result = {0};
+    struct firn_reclaim gc = {
+        .ws = ws, .opened = opened, .options = &options, .limits = &limits, .result = &result};
+    size_t chosen = 0;
+    int rc = FIRN_OK;
+    DCHECK(!firn_db_is_read_only(opened->db));
+    if (firn_objects_pack_count(opened->objects) < FIRN_RECLAIM_JOIN_PACKS) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(list_small(&gc, err));
+    if (gc.pack_count >= FIRN_RECLAIM_JOIN_PACKS) {
+        FIRN_TRY(choose(&gc, &chosen, err));
+    }
+    if (chosen > 0) {
+        FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &gc.scratch, err));
+        FIRN_TRY(firn_reclaim_move(&gc, err));
+    }
+out:
+    firn_packfile_scratch_destroy(gc.scratch);
+    firn_reclaim_plan_release(&gc);
+    return rc;
 }

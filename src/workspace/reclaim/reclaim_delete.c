@@ -8,15 +8,14 @@
  * could tell what is in the tree and nowhere else. Their objects stay where they are until a collection of garbage finds that nothing else needs them, and their
  * numbers are never given again (catalog.c).
  */
-#include "reclaim/reclaim_delete.h"
+#include "reclaim/reclaim.h"
 
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "catalog/catalog.h"
 #include "catalog/catalog_journal.h"
-#include "catalog/catalog_pins.h"
-#include "catalog/catalog_tags.h"
 
 enum { KEY_SIZE = 12 };
 

@@ -15,15 +15,12 @@
  * was put back makes them younger; from the future is nothing old (I3). One that runs ahead takes at
  * most safety checkpoints beyond the last 10; what it does to others catalog_keep.c says.
  */
-#include "reclaim/reclaim_expire.h"
-
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/slice.h"
+#include "catalog/catalog.h"
 #include "catalog/catalog_journal.h"
-#include "catalog/catalog_pins.h"
-#include "catalog/catalog_tags.h"
-#include "reclaim/reclaim_delete.h"
+#include "reclaim/reclaim.h"
 
 enum { SAFETY_KEPT_COUNT = 10 };
 static const int64_t DAY_NS = INT64_C(24) * 3600 * 1000000000;

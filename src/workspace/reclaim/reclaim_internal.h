@@ -6,13 +6,42 @@
 #ifndef FIRN_RECLAIM_RECLAIM_INTERNAL_H
 #define FIRN_RECLAIM_RECLAIM_INTERNAL_H
 
-#include "catalog/catalog_purge.h"
+#include "catalog/catalog.h"
 #include "handle/ws_internal.h"
-#include "objects/objects_internal.h"
-#include "reclaim/reclaim_table.h"
+#include "objects/objects.h"
+
+/* One small entry for each object of the index, with a mark: what a collection of garbage holds in
+ * memory. */
+
+struct firn_reclaim_table;
+
+/* Reads the whole index. Afterwards the index may lose objects and find new places for them, but
+ * nothing may be added. */
+FIRN_MUST_CHECK int firn_reclaim_table_create(struct firn_objects *objects,
+                                              struct firn_reclaim_table **out, firn_error *err);
+void firn_reclaim_table_destroy(struct firn_reclaim_table *table);
+
+size_t firn_reclaim_table_count(const struct firn_reclaim_table *table);
+/* The number of an object among all, in the order of hashes from 0; false if the index did not have
+ * it. */
+bool firn_reclaim_table_find(const struct firn_reclaim_table *table, const firn_hash *hash,
+                             size_t *out_number);
+enum firn_packfile_kind firn_reclaim_table_kind(const struct firn_reclaim_table *table,
+                                                size_t number);
+
+enum firn_reclaim_mark {
+    FIRN_RECLAIM_MARK_LIVE = 0x08,
+    FIRN_RECLAIM_MARK_TREE_WALKED = 0x10,  /* what it names as a directory object is marked */
+    FIRN_RECLAIM_MARK_PIECES_WALKED = 0x20 /* what it names as a list of pieces is marked */
+};
+bool firn_reclaim_table_has(const struct firn_reclaim_table *table, size_t number,
+                            enum firn_reclaim_mark mark);
+/* Returns whether it had the mark before. */
+bool firn_reclaim_table_mark(struct firn_reclaim_table *table, size_t number,
+                             enum firn_reclaim_mark mark);
 
 /* Of contents, in packs that others are moved to. Versions of one thing lie side by side there, so
- * larger frames than those of a save pay (reclaim_versions.c). */
+ * larger frames than those of a save pay (reclaim_move.c). */
 enum { FIRN_RECLAIM_FRAME_SIZE = 2 << 20 };
 
 enum firn_reclaim_fate {
@@ -35,12 +64,12 @@ struct firn_reclaim_pack {
     uint64_t dead_bytes;
     uint64_t dead_count;
     uint64_t dead_stored;        /* about how much of the file is dead */
-    bool has_forgotten;          /* something that is dead and forgotten (catalog_purge.h) */
+    bool has_forgotten;          /* something that is dead and forgotten (catalog.h) */
     struct firn_buf live_frames; /* a bit for each frame that holds something alive */
     struct firn_buf dead_frames; /* likewise: that the index has something dead in */
     struct firn_buf dead_sizes;  /* le32 each: bytes of it that are dead, before compression */
     uint64_t moved;              /* of the live ones, so far */
-    uint64_t forgotten;          /* of the dead ones, by slices so far (reclaim_slice.c) */
+    uint64_t swept;              /* of the dead ones, by slices so far (reclaim_auto.c) */
 };
 
 /* What bounds memory, and the room that is needed beside the store. */
@@ -50,8 +79,8 @@ struct firn_reclaim_limits {
     uint64_t give_back_bytes; /* of packs that were left empty: reason enough to retire them */
     /* Of an automatic collection (reclaim_auto.c): */
     uint64_t due_bytes;     /* less is not worth it; 0: whatever there is */
-    uint64_t slice_bytes;   /* of frames that are moved in one slice (reclaim_slice.c) */
-    uint64_t slice_objects; /* that are moved or forgotten in one slice */
+    uint64_t slice_bytes;   /* of frames that are moved in one slice (reclaim_auto.c) */
+    uint64_t slice_objects; /* that are moved or swept in one slice */
     int64_t pause_ns;       /* between two */
     int64_t patience_ns;    /* with another writer */
 };
@@ -72,7 +101,7 @@ struct firn_reclaim {
     struct firn_reclaim_table *table; /* NULL: what is alive is not known */
     struct firn_reclaim_pack *packs;  /* ascending by number */
     size_t pack_count;
-    struct firn_hash_map forgotten; /* what is to be purged (catalog_purge.h) */
+    struct firn_hash_map forgotten; /* what has to leave the packs (catalog.h) */
     struct firn_buf leaning;        /* of struct firn_reclaim_delta */
     struct firn_buf expired;        /* of a dry run: ids of checkpoints that would have gone */
     int64_t progress_due_ns;
@@ -97,9 +126,6 @@ void firn_reclaim_tell(struct firn_reclaim *gc, const char *text);
  * that cannot be known for sure. reclaim_mark.c. */
 FIRN_MUST_CHECK int firn_reclaim_mark(struct firn_reclaim *gc, firn_error *err);
 
-/* Stores anew, whole, what leans on something forgotten. reclaim_purge.c. */
-FIRN_MUST_CHECK int firn_reclaim_purge_make_whole(struct firn_reclaim *gc, firn_error *err);
-
 /* Counts what lies where and decides what becomes of each pack. reclaim_plan.c. */
 FIRN_MUST_CHECK int firn_reclaim_plan(struct firn_reclaim *gc, firn_error *err);
 /* The level by which a pack was compressed. */
@@ -108,14 +134,8 @@ bool firn_reclaim_plan_needs_frame(const struct firn_reclaim_pack *pack, uint32_
 bool firn_reclaim_plan_has_dead_frame(const struct firn_reclaim_pack *pack, uint32_t frame);
 void firn_reclaim_plan_release(struct firn_reclaim *gc);
 /* Deletes the entries of the index that lead to dead objects in packs that are going. */
-FIRN_MUST_CHECK int firn_reclaim_plan_forget(struct firn_reclaim *gc, firn_error *err);
+FIRN_MUST_CHECK int firn_reclaim_plan_sweep(struct firn_reclaim *gc, firn_error *err);
 
-/* Whether the index has an object alive at just this place of a pack, and whether it has it in that
- * pack at all; the next entry for the same hash may lead to another one. reclaim_move.c. */
-FIRN_MUST_CHECK int firn_reclaim_move_wants(struct firn_reclaim *gc, uint32_t pack,
-                                            const firn_hash *hash,
-                                            const struct firn_packfile_location *at, bool *out,
-                                            bool *out_is_here, firn_error *err);
 /* Failures that lie in a pack and not in the machine. */
 bool firn_reclaim_move_is_finding(int rc);
 /* Moves what is alive out of packs that are to be rewritten, and retires them. */
@@ -140,17 +160,6 @@ FIRN_MUST_CHECK int firn_reclaim_move_parts(struct firn_reclaim *gc,
 FIRN_MUST_CHECK int firn_reclaim_auto(struct firn_ws *ws, const firn_workspace_gc_options *options,
                                       const struct firn_reclaim_limits *limits,
                                       firn_workspace_gc_result *out, firn_error *err);
-/* How far the slices have come. */
-struct firn_reclaim_place {
-    size_t pack; /* of gc->packs */
-    uint32_t frame;
-};
-/* Goes on to the next pack that is to go; false if there is none left. reclaim_slice.c. */
-bool firn_reclaim_slice_seek(const struct firn_reclaim *gc, struct firn_reclaim_place *at);
-/* One slice from there. The store is open for writing, is what it was when it was marked but for
- * slices since, and its stat cache was swept. */
-FIRN_MUST_CHECK int firn_reclaim_slice(struct firn_reclaim *gc, struct firn_reclaim_place *at,
-                                       firn_error *err);
 
 /* The stat cache loses directories that are not alive. reclaim.c. */
 FIRN_MUST_CHECK int firn_reclaim_sweep_stat(struct firn_reclaim *gc, firn_error *err);

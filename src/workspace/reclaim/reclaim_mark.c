@@ -6,7 +6,7 @@
  * and whatever that names, through parts of directories, subdirectories, contents and pieces of
  * contents; the object with its rules; and the copy of its record that stands in a pack. And the
  * base of each living object that is stored as a delta; what a base names is not alive for that. A base
- * that was forgotten (catalog_purge.c) is not alive for that either: the delta is noted instead.
+ * that was forgotten (catalog_forgotten.c) is not alive for that either: the delta is noted instead.
  *
  * Each object is looked into once, however many checkpoints share it: a mark says that what it
  * names has been marked, or waits to be. An object's kind in the index is what it was when it was
@@ -36,7 +36,7 @@
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
 #include "reclaim/reclaim_internal.h"
-#include "tree/tree_references.h"
+#include "tree/tree.h"
 
 struct marking {
     struct firn_reclaim *gc;
@@ -279,7 +279,7 @@ mark_base(struct marking *marking, const firn_hash *delta, firn_error *err)
         rc = firn_error_set(err, FIRN_CORRUPT, "an object is a change of one that is not whole");
         goto out;
     }
-    if (firn_catalog_purge_has(&gc->forgotten, &found.base) &&
+    if (firn_catalog_forgotten_has(&gc->forgotten, &found.base) &&
         !firn_reclaim_table_has(gc->table, number, FIRN_RECLAIM_MARK_LIVE)) {
         const struct firn_reclaim_delta leaning = {.hash = *delta, .base = found.base};
         rc = firn_buf_append(&gc->leaning, &leaning, sizeof leaning) == FIRN_OK

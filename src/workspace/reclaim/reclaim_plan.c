@@ -13,7 +13,7 @@
  *   something in it that the index      likewise: a collection that was interrupted had begun to empty
  *   does not have there                 it, and how much of it is dead nobody can tell any more
  *   small, and not the only one         likewise: many small packs become one; an automatic
- *                                       collection leaves that to saves (reclaim_join.c)
+ *                                       collection leaves that to saves (reclaim.c)
  *   compressed at a lower level than    likewise, if that was asked for
  *   was asked for
  *   its file is missing                 it is left alone while anything in it is alive: the file
@@ -45,6 +45,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/sort.h"
 #include "reclaim/reclaim_internal.h"
 
 enum { SMALL_PACK_BYTES = 16 << 20, BATCH_SIZE = 1 << 20 };
@@ -63,29 +64,27 @@ list_packs(struct firn_reclaim *gc, firn_error *err)
 {
     struct firn_objects *objects = gc->opened->objects;
     DCHECK(gc->packs == NULL && gc->pack_count == 0);
-    gc->packs = firn_alloc_array(objects->pack_count, sizeof *gc->packs);
+    const size_t count = firn_objects_pack_count(objects);
+    gc->packs = firn_alloc_array(count, sizeof *gc->packs);
     if (gc->packs == NULL) {
         return firn_error_no_memory(err, "the list of packs");
     }
-    for (size_t i = 0; i < objects->pack_count; i++) {
-        struct firn_objects_pack *pack = &objects->packs[i];
+    for (size_t i = 0; i < count; i++) {
+        const struct firn_objects_index_pack *pack = firn_objects_pack_at(objects, i);
         bool is_present;
-        int rc = firn_objects_is_present(objects, pack, &is_present, err);
+        int rc = firn_objects_pack_is_present(objects, i, &is_present, err);
         if (rc != FIRN_OK) {
             return rc;
         }
         gc->packs[gc->pack_count++] =
-            (struct firn_reclaim_pack){.number = pack->entry.number,
-                                       .level = firn_reclaim_plan_level(&pack->entry),
+            (struct firn_reclaim_pack){.number = pack->number,
+                                       .level = firn_reclaim_plan_level(pack),
                                        .is_present = is_present,
-                                       .size_bytes = pack->entry.size_bytes,
-                                       .object_count = pack->entry.object_count};
-        gc->result->bytes_before += is_present ? pack->entry.size_bytes : 0;
+                                       .size_bytes = pack->size_bytes,
+                                       .object_count = pack->object_count};
+        gc->result->bytes_before += is_present ? pack->size_bytes : 0;
     }
-    for (size_t i = 0; i < objects->retired_count; i++) {
-        bool has_file = objects->retired[i].state == FIRN_OBJECTS_INDEX_PACK_RETIRED;
-        gc->result->bytes_before += has_file ? objects->retired[i].size_bytes : 0;
-    }
+    gc->result->bytes_before += firn_objects_retired_bytes(objects);
     gc->result->packs_before = gc->pack_count;
     return FIRN_OK;
 }
@@ -93,17 +92,9 @@ list_packs(struct firn_reclaim *gc, firn_error *err)
 static struct firn_reclaim_pack *
 find_pack(struct firn_reclaim *gc, uint32_t number)
 {
-    size_t low = 0;
-    size_t high = gc->pack_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (gc->packs[middle].number < number) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < gc->pack_count && gc->packs[low].number == number ? &gc->packs[low] : NULL;
+    size_t at;
+    FIRN_SORT_SEARCH(at, gc->pack_count, gc->packs[at].number < number);
+    return at < gc->pack_count && gc->packs[at].number == number ? &gc->packs[at] : NULL;
 }
 
 /* Calls visit for each entry of the index with its number in the table; the index is what it was
@@ -114,7 +105,7 @@ walk_index(struct firn_reclaim *gc,
                         const struct firn_objects_place *place, firn_error *err),
            void *ctx, firn_error *err)
 {
-    struct firn_db_keyspace *index = gc->opened->objects->index;
+    struct firn_db_keyspace *index = firn_objects_index(gc->opened->objects);
     struct firn_db_cursor *cursor;
     if (index == NULL) {
         return FIRN_OK;
@@ -219,7 +210,7 @@ is_forgotten(const struct firn_reclaim *gc, firn_slice key)
         return false;
     }
     memcpy(hash.bytes, key.data, key.size);
-    return firn_catalog_purge_has(&gc->forgotten, &hash);
+    return firn_catalog_forgotten_has(&gc->forgotten, &hash);
 }
 
 static int
@@ -391,7 +382,7 @@ firn_reclaim_plan_release(struct firn_reclaim *gc)
     firn_free(gc->packs);
 }
 
-/* ---- forgetting ---- */
+/* ---- sweeping ---- */
 
 static int
 write_batch(struct firn_reclaim *gc, struct firn_db_batch *batch, firn_error *err)
@@ -404,8 +395,8 @@ write_batch(struct firn_reclaim *gc, struct firn_db_batch *batch, firn_error *er
 }
 
 static int
-forget(struct firn_reclaim *gc, void *ctx, size_t number, firn_slice key,
-       const struct firn_objects_place *place, firn_error *err)
+sweep(struct firn_reclaim *gc, void *ctx, size_t number, firn_slice key,
+      const struct firn_objects_place *place, firn_error *err)
 {
     struct firn_db_batch *batch = ctx;
     const struct firn_reclaim_pack *pack = find_pack(gc, place->pack);
@@ -415,7 +406,7 @@ forget(struct firn_reclaim *gc, void *ctx, size_t number, firn_slice key,
     }
     /* What the stat cache may name was walked, and is alive: (I2) of reclaim.c. */
     DCHECK(!firn_reclaim_table_has(gc->table, number, FIRN_RECLAIM_MARK_TREE_WALKED));
-    int rc = firn_db_batch_delete(batch, gc->opened->objects->index, key, err);
+    int rc = firn_db_batch_delete(batch, firn_objects_index(gc->opened->objects), key, err);
     if (rc == FIRN_OK && firn_db_batch_size_bytes(batch) >= BATCH_SIZE) {
         rc = write_batch(gc, batch, err);
     }
@@ -423,13 +414,13 @@ forget(struct firn_reclaim *gc, void *ctx, size_t number, firn_slice key,
 }
 
 int
-firn_reclaim_plan_forget(struct firn_reclaim *gc, firn_error *err)
+firn_reclaim_plan_sweep(struct firn_reclaim *gc, firn_error *err)
 {
     struct firn_db_batch *batch = NULL;
     DCHECK(!gc->options->dry_run && !firn_db_is_read_only(gc->opened->db));
     int rc = firn_db_batch_create(&batch, err);
     if (rc == FIRN_OK) {
-        rc = walk_index(gc, forget, batch, err);
+        rc = walk_index(gc, sweep, batch, err);
     }
     if (rc == FIRN_OK) {
         rc = write_batch(gc, batch, err);

@@ -17,14 +17,14 @@
  *
  * Memory: 9 bytes an object, 20 MB for two million; up to a quarter more while it is filled.
  */
-#include "reclaim/reclaim_table.h"
+#include "reclaim/reclaim_internal.h"
 
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "objects/objects_index.h"
-#include "objects/objects_internal.h"
+#include "base/sort.h"
+#include "objects/objects.h"
 
 /* Beside the marks in a state. */
 enum { KIND_MASK = 0x07, SHARED = 0x40, GROWTH_MIN = 1024 };
@@ -136,7 +136,9 @@ firn_reclaim_table_create(struct firn_objects *objects, struct firn_reclaim_tabl
     if (table == NULL) {
         return firn_error_no_memory(err, "a table of all objects");
     }
-    int rc = objects->index == NULL ? FIRN_OK : read_index(table, objects->index, err);
+    int rc = firn_objects_index(objects) == NULL
+                 ? FIRN_OK
+                 : read_index(table, firn_objects_index(objects), err);
     if (rc != FIRN_OK) {
         firn_reclaim_table_destroy(table);
         return rc;
@@ -166,24 +168,16 @@ static bool
 find_shared(const struct firn_reclaim_table *table, const firn_hash *hash, size_t *out_number)
 {
     const struct shared *items = (const void *)table->shared.data;
-    size_t low = 0;
-    size_t high = table->shared.size / sizeof *items;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = memcmp(items[middle].hash.bytes, hash->bytes, sizeof hash->bytes);
-        if (order == 0) {
-            *out_number = items[middle].number;
-            DCHECK((table->states[*out_number] & SHARED) != 0 &&
-                   table->firsts[*out_number] == first_of(hash));
-            return true;
-        }
-        if (order < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
+    const size_t count = table->shared.size / sizeof *items;
+    size_t at;
+    FIRN_SORT_SEARCH(at, count, memcmp(items[at].hash.bytes, hash->bytes, sizeof hash->bytes) < 0);
+    if (at == count || !firn_hash_equal(&items[at].hash, hash)) {
+        return false;
     }
-    return false;
+    *out_number = items[at].number;
+    DCHECK((table->states[*out_number] & SHARED) != 0 &&
+           table->firsts[*out_number] == first_of(hash));
+    return true;
 }
 
 bool
@@ -191,21 +185,13 @@ firn_reclaim_table_find(const struct firn_reclaim_table *table, const firn_hash 
                         size_t *out_number)
 {
     uint64_t first = first_of(hash);
-    size_t low = 0;
-    size_t high = table->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (table->firsts[middle] < first) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    if (low == table->count || table->firsts[low] != first) {
+    size_t at;
+    FIRN_SORT_SEARCH(at, table->count, table->firsts[at] < first);
+    if (at == table->count || table->firsts[at] != first) {
         return false;
     }
-    *out_number = low;
-    return (table->states[low] & SHARED) == 0 || find_shared(table, hash, out_number);
+    *out_number = at;
+    return (table->states[at] & SHARED) == 0 || find_shared(table, hash, out_number);
 }
 
 enum firn_packfile_kind

@@ -7,7 +7,7 @@
  *   number    := decimal digits, not 0
  *   id        := 4 to 32 of the letters k to z in any case: the beginning of an id
  *   tag       := see firn_reference_is_tag
- *   time      := reference_time.h
+ *   time      := reference.h
  *
  * No text is of two kinds.
  */
@@ -48,5 +48,22 @@ FIRN_MUST_CHECK int firn_reference_read(const char *text, int64_t now_ns,
  * first, and nothing that is, or could be read as, another kind of reference: not four letters or
  * more of k to z alone, not "latest", "now" or "yesterday" in any case. */
 bool firn_reference_is_tag(firn_slice name);
+
+/* Points in time as a user types them.
+ *
+ *   time := count " "? unit " ago" | ("a" | "an") " " unit " ago" | "yesterday" | "now"
+ *         | date | date (" " | "T") clock (" "? zone)?
+ *   unit := second minute hour day week month year, each also with "s"; s sec secs m min mins h hr
+ *           hrs d w
+ *   date := YYYY-MM-DD, 1970 to 2261
+ *   clock := HH:MM | HH:MM:SS | HH:MM:SS.fraction of up to nine digits
+ *   zone := "Z" | "UTC" | ("+" | "-") HH | ("+" | "-") HH:MM | ("+" | "-") HHMM
+ *
+ * Without a zone a time is UTC. Months and years are those of the calendar: a month before the 31st
+ * of May is the 30th of April. */
+
+/* The last instant that the text means, in nanoseconds since the epoch: a clock without a fraction
+ * means all of its second. False, and nothing written, if the text is no time. */
+bool firn_reference_time_read(const char *text, int64_t now_ns, int64_t *out);
 
 #endif

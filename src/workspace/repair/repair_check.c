@@ -15,7 +15,7 @@
  * it is told, the check goes on, and ends with FIRN_NEWER. Where there is no store, or it cannot be opened, nothing was
  * looked at, and that is a failure.
  *
- * Entries of reserved names (tree_reserved.h), which no restore writes, are told of as well, each once.
+ * Entries of reserved names (tree.h), which no restore writes, are told of as well, each once.
  *
  * Settings that cannot be read are told of, too, but nothing that was saved hangs on them: they are no
  * damage.
@@ -28,18 +28,14 @@
 #include "base/hash_map.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "catalog/catalog_pins.h"
-#include "catalog/catalog_tags.h"
-#include "catalog/catalog_workspaces.h"
+#include "catalog/catalog.h"
 #include "codec/hex.h"
 #include "handle/ws_internal.h"
-#include "handle/ws_rules.h"
-#include "objects/objects_internal.h"
+#include "objects/objects.h"
 #include "pack/packfile_cells.h"
-#include "place/place_config.h"
+#include "place/place.h"
 #include "storefile/storefile_progress.h"
-#include "tree/tree_lookup.h"
-#include "tree/tree_reserved.h"
+#include "tree/tree.h"
 
 enum { SCRATCH_FRAMES = 4, PROGRESS_INTERVAL_NS = 200 * 1000 * 1000 };
 
@@ -288,8 +284,8 @@ static int
 check_packs(struct checking *checking, firn_error *err)
 {
     struct firn_objects *objects = checking->opened->objects;
-    for (size_t i = 0; i < objects->pack_count; i++) {
-        int rc = check_pack(checking, objects->packs[i].entry.number, err);
+    for (size_t i = 0; i < firn_objects_pack_count(objects); i++) {
+        int rc = check_pack(checking, firn_objects_pack_at(objects, i)->number, err);
         if (rc == FIRN_OK) {
             rc = progress(checking, err);
         }
@@ -792,7 +788,7 @@ static int
 check_pack_list(struct checking *checking, firn_error *err)
 {
     firn_error found;
-    int rc = firn_objects_sweep_check(checking->opened->objects, &found);
+    int rc = firn_objects_leftovers_check(checking->opened->objects, &found);
     if (is_finding(rc)) {
         tell(checking, firn_bytes(NULL, 0), found.text);
         return FIRN_OK;

@@ -9,7 +9,7 @@
 #include "handle/ws_internal.h"
 #include "rescue/rescue.h"
 
-/* Where a repair works (repair_place.c). */
+/* Where a repair works (repair.c). */
 struct firn_repair_place {
     struct firn_os_dir *parent;
     char *name;                /* of the store in it */
@@ -108,19 +108,7 @@ void firn_repair_tell(struct firn_repair *repair, firn_slice path, const char *t
 FIRN_MUST_CHECK int firn_repair_progress(struct firn_repair *repair, const char *phase,
                                          uint64_t done, firn_error *err);
 
-/* ---- repair_place.c ---- */
-
-/* Finds the store and takes its lock. Unless it is a dry run, puts away what an earlier repair
- * left; a dry run takes the lock only where that needs no writing. */
-FIRN_MUST_CHECK int firn_repair_place_open(struct firn_repair *repair, firn_error *err);
-/* An empty directory for the new store, in place of one that is there. */
-FIRN_MUST_CHECK int firn_repair_place_begin(struct firn_repair *repair, firn_error *err);
-/* The two stores change places; *out_path is where the damaged one is then: allocated. The new one is
- * closed, but for its directory. */
-FIRN_MUST_CHECK int firn_repair_place_exchange(struct firn_repair *repair, char **out_path,
-                                               firn_error *err);
-/* Removes the new store, unless it has taken its place, and closes all. */
-void firn_repair_place_close(struct firn_repair *repair);
+/* ---- repair.c ---- */
 
 /* ---- repair_packs.c ---- */
 
@@ -149,10 +137,10 @@ FIRN_MUST_CHECK int firn_repair_catalog_assign(struct firn_repair *repair, firn_
 /* Enters all that is left of them, durably. */
 FIRN_MUST_CHECK int firn_repair_catalog_write(struct firn_repair *repair, firn_error *err);
 
-/* ---- repair_pins.c ---- */
+/* ---- repair_catalog.c ---- */
 
 /* Removes the pins of checkpoints that are not there, durably; after the catalog is written. */
-FIRN_MUST_CHECK int firn_repair_pins(struct firn_repair *repair, firn_error *err);
+FIRN_MUST_CHECK int firn_repair_catalog_pins(struct firn_repair *repair, firn_error *err);
 
 /* ---- repair_trees.c ---- */
 

@@ -28,7 +28,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/sort.h"
-#include "objects/objects_internal.h"
+#include "objects/objects.h"
 #include "os/os_clone.h"
 #include "repair/repair_internal.h"
 
@@ -159,8 +159,7 @@ compare_with_list(struct packing *packing, firn_error *err)
     packing->last = packing->last > next - 1 ? packing->last : (uint32_t)(next - 1);
     for (size_t i = 0; i < count; i++) {
         uint32_t number = pack_at(packing, i)->entry.number;
-        bool is_known = number == next || firn_objects_pack_of(objects, number) != NULL ||
-                        firn_objects_retire_has(objects, number);
+        bool is_known = number == next || firn_objects_pack_is_listed(objects, number);
         packing->repair->is_current = packing->repair->is_current && is_known;
     }
     firn_objects_close(objects);
@@ -372,9 +371,9 @@ index_packs(struct packing *packing, firn_error *err)
 {
     struct firn_objects *objects = packing->repair->opened.objects;
     int rc = FIRN_OK;
-    for (size_t i = 0; rc == FIRN_OK && i < objects->pack_count; i++) {
+    for (size_t i = 0; rc == FIRN_OK && i < firn_objects_pack_count(objects); i++) {
         struct firn_packfile *file;
-        packing->pack = objects->packs[i].entry.number;
+        packing->pack = firn_objects_pack_at(objects, i)->number;
         rc = firn_objects_acquire(objects, packing->pack, &file, err);
         if (rc == FIRN_OK) {
             rc = index_pack(packing, file, err);
@@ -502,8 +501,8 @@ refuse_wrong_names(struct packing *packing, firn_error *err)
     struct firn_objects *objects = packing->repair->opened.objects;
     struct refusing refusing = {.repair = packing->repair};
     int rc = FIRN_OK;
-    for (size_t i = 0; rc == FIRN_OK && i < objects->pack_count; i++) {
-        uint32_t number = objects->packs[i].entry.number;
+    for (size_t i = 0; rc == FIRN_OK && i < firn_objects_pack_count(objects); i++) {
+        uint32_t number = firn_objects_pack_at(objects, i)->number;
         struct firn_packfile *file;
         if (is_linked(packing, number)) {
             continue;

@@ -27,8 +27,8 @@
 #include "base/mem.h"
 #include "base/reader.h"
 #include "base/slice.h"
-#include "catalog/catalog_workspaces.h"
-#include "objects/objects_index.h"
+#include "catalog/catalog.h"
+#include "objects/objects.h"
 #include "repair/repair_internal.h"
 
 enum { CHECKPOINT_KEY_SIZE = 12, WORKSPACE_KEY_SIZE = 4, TAG_SIZE = 33, TAG_FORMAT = 1 };

@@ -26,9 +26,9 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "handle/ws_rules.h"
+#include "handle/ws_internal.h"
 #include "repair/repair_internal.h"
-#include "tree/tree_lookup.h"
+#include "tree/tree.h"
 
 enum { MESSAGE_ROOM = 96 };
 
@@ -52,7 +52,7 @@ struct level {
     bool is_changed;
 };
 
-struct mending {
+struct repairing {
     struct firn_repair *repair;
     struct firn_hash_map known;
     const struct firn_tree_source *trees;
@@ -87,58 +87,58 @@ known_equal(const void *record, const void *key)
 }
 
 static const struct known *
-find_known(const struct mending *mending, const struct known *wanted)
+find_known(const struct repairing *repairing, const struct known *wanted)
 {
-    return firn_hash_map_find(&mending->known, known_hash(wanted), wanted);
+    return firn_hash_map_find(&repairing->known, known_hash(wanted), wanted);
 }
 
 static int
-remember(struct mending *mending, const struct known *known, firn_error *err)
+remember(struct repairing *repairing, const struct known *known, firn_error *err)
 {
-    return find_known(mending, known) != NULL ||
-                   firn_hash_map_insert(&mending->known, known_hash(known), known) != NULL
+    return find_known(repairing, known) != NULL ||
+                   firn_hash_map_insert(&repairing->known, known_hash(known), known) != NULL
                ? FIRN_OK
                : firn_error_no_memory(err, "what is known of objects");
 }
 
 static struct level *
-top(const struct mending *mending)
+top(const struct repairing *repairing)
 {
-    DCHECK(mending->levels.size >= sizeof(struct level));
-    return (struct level *)(void *)(mending->levels.data + mending->levels.size) - 1;
+    DCHECK(repairing->levels.size >= sizeof(struct level));
+    return (struct level *)(void *)(repairing->levels.data + repairing->levels.size) - 1;
 }
 
 static size_t
-depth(const struct mending *mending)
+depth(const struct repairing *repairing)
 {
-    return mending->levels.size / sizeof(struct level);
+    return repairing->levels.size / sizeof(struct level);
 }
 
 /* ---- losing ---- */
 
 /* The path of an entry of the directory on top; of that directory itself, without a name. */
 static int
-set_path(struct mending *mending, firn_slice name, firn_error *err)
+set_path(struct repairing *repairing, firn_slice name, firn_error *err)
 {
-    DCHECK(top(mending)->path_size <= mending->path.size);
-    mending->path.size = top(mending)->path_size;
-    int rc =
-        mending->path.size > 0 && name.size > 0 ? firn_buf_append_u8(&mending->path, '/') : FIRN_OK;
-    rc = rc == FIRN_OK ? firn_buf_append_slice(&mending->path, name) : rc;
+    DCHECK(top(repairing)->path_size <= repairing->path.size);
+    repairing->path.size = top(repairing)->path_size;
+    int rc = repairing->path.size > 0 && name.size > 0 ? firn_buf_append_u8(&repairing->path, '/')
+                                                       : FIRN_OK;
+    rc = rc == FIRN_OK ? firn_buf_append_slice(&repairing->path, name) : rc;
     return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a path");
 }
 
-/* What mending->path leads to. */
+/* What repairing->path leads to. */
 static void
-tell_lost(struct mending *mending, const char *why)
+tell_lost(struct repairing *repairing, const char *why)
 {
     char text[FIRN_ERROR_TEXT_SIZE];
     char id[FIRN_CHECKPOINT_ID_SIZE];
-    firn_catalog_record_id_text(mending->record->record.id, id);
+    firn_catalog_record_id_text(repairing->record->record.id, id);
     (void)snprintf(text, sizeof text, "lost from checkpoint %.*s: %s", FIRN_CHECKPOINT_ID_SHORT, id,
                    why);
-    mending->lost++;
-    firn_repair_tell(mending->repair, firn_buf_slice(&mending->path), text);
+    repairing->lost++;
+    firn_repair_tell(repairing->repair, firn_buf_slice(&repairing->path), text);
 }
 
 /* FIRN_OK for what is lost, which *out_why then says. */
@@ -160,28 +160,28 @@ judge(int rc, const firn_error *found, bool *out_is_lost, firn_error *err)
 static int
 pass_on(void *ctx, uint64_t bytes, firn_error *err)
 {
-    struct mending *mending = ctx;
+    struct repairing *repairing = ctx;
     (void)bytes;
-    return firn_packfile_scratch_tick(mending->repair->scratch, err);
+    return firn_packfile_scratch_tick(repairing->repair->scratch, err);
 }
 
 static int
-look_at_content(struct mending *mending, const struct firn_tree_entry *entry, bool *out_is_lost,
+look_at_content(struct repairing *repairing, const struct firn_tree_entry *entry, bool *out_is_lost,
                 firn_error *err)
 {
-    struct firn_repair *repair = mending->repair;
-    DCHECK(entry->kind == FIRN_TREE_FILE && !mending->looks_at_links);
+    struct firn_repair *repair = repairing->repair;
+    DCHECK(entry->kind == FIRN_TREE_FILE && !repairing->looks_at_links);
     struct known wanted = {.hash = entry->hash, .size = entry->size};
-    const struct known *known = find_known(mending, &wanted);
+    const struct known *known = find_known(repairing, &wanted);
     firn_error found;
     int rc = FIRN_OK;
     if (known == NULL) {
         int read = firn_objects_stream_verify(repair->opened.objects, repair->scratch, &entry->hash,
-                                              entry->size, pass_on, mending, &found);
+                                              entry->size, pass_on, repairing, &found);
         FIRN_TRY(judge(read, &found, out_is_lost, err));
         wanted.is_whole = !*out_is_lost;
-        FIRN_TRY(remember(mending, &wanted, err));
-        FIRN_TRY(firn_repair_progress(repair, "read", mending->known.count, err));
+        FIRN_TRY(remember(repairing, &wanted, err));
+        FIRN_TRY(firn_repair_progress(repair, "read", repairing->known.count, err));
     } else {
         wanted.is_whole = known->is_whole;
     }
@@ -191,68 +191,68 @@ out:
 }
 
 static int
-keep(struct mending *mending, const struct firn_tree_entry *entry, firn_error *err)
+keep(struct repairing *repairing, const struct firn_tree_entry *entry, firn_error *err)
 {
-    return firn_tree_encode_entry(&top(mending)->kept, entry) == FIRN_OK
+    return firn_tree_encode_entry(&top(repairing)->kept, entry) == FIRN_OK
                ? FIRN_OK
                : firn_error_no_memory(err, "a directory");
 }
 
 /* In the second walk: a further name whose first one is not there is a file of its own. */
 static int
-keep_with_link(struct mending *mending, const struct firn_tree_entry *entry, firn_error *err)
+keep_with_link(struct repairing *repairing, const struct firn_tree_entry *entry, firn_error *err)
 {
     struct firn_tree_entry alone = *entry;
     bool is_lost;
     firn_error found;
-    int read =
-        firn_tree_lookup_check_link(&mending->links, firn_buf_slice(&mending->path), entry, &found);
+    int read = firn_tree_lookup_check_link(&repairing->links, firn_buf_slice(&repairing->path),
+                                           entry, &found);
     int rc = judge(read, &found, &is_lost, err);
     if (rc == FIRN_OK && is_lost) {
         alone.hard_link = firn_bytes(NULL, 0);
-        top(mending)->is_changed = true;
+        top(repairing)->is_changed = true;
     }
-    return rc == FIRN_OK ? keep(mending, &alone, err) : rc;
+    return rc == FIRN_OK ? keep(repairing, &alone, err) : rc;
 }
 
 static void
-raise_level(struct mending *mending, uint32_t height_below)
+raise_level(struct repairing *repairing, uint32_t height_below)
 {
-    struct level *level = top(mending);
+    struct level *level = top(repairing);
     level->height = level->height > height_below ? level->height : height_below + 1;
-    DCHECK(depth(mending) + level->height <= FIRN_TREE_DEPTH_MAX);
+    DCHECK(depth(repairing) + level->height <= FIRN_TREE_DEPTH_MAX);
 }
 
-static int push(struct mending *mending, const struct firn_tree_entry *entry, firn_error *err);
+static int push(struct repairing *repairing, const struct firn_tree_entry *entry, firn_error *err);
 
 static int
-take_entry(struct mending *mending, const struct firn_tree_entry *entry, firn_error *err)
+take_entry(struct repairing *repairing, const struct firn_tree_entry *entry, firn_error *err)
 {
     const struct known dir = {.hash = entry->hash, .is_dir = true, .is_whole = true};
     bool is_lost = false;
     int rc;
-    FIRN_TRY(set_path(mending, entry->name, err));
+    FIRN_TRY(set_path(repairing, entry->name, err));
     if (entry->kind == FIRN_TREE_DIR) {
-        const struct known *known = mending->looks_at_links ? NULL : find_known(mending, &dir);
-        if (known == NULL || depth(mending) + known->height >= FIRN_TREE_DEPTH_MAX) {
-            return push(mending, entry, err);
+        const struct known *known = repairing->looks_at_links ? NULL : find_known(repairing, &dir);
+        if (known == NULL || depth(repairing) + known->height >= FIRN_TREE_DEPTH_MAX) {
+            return push(repairing, entry, err);
         }
-        raise_level(mending, known->height);
-        return keep(mending, entry, err);
+        raise_level(repairing, known->height);
+        return keep(repairing, entry, err);
     }
-    mending->files++;
-    mending->bytes += entry->size;
-    if (entry->kind == FIRN_TREE_FILE && !mending->looks_at_links) {
-        FIRN_TRY(look_at_content(mending, entry, &is_lost, err));
+    repairing->files++;
+    repairing->bytes += entry->size;
+    if (entry->kind == FIRN_TREE_FILE && !repairing->looks_at_links) {
+        FIRN_TRY(look_at_content(repairing, entry, &is_lost, err));
     }
     if (is_lost) {
-        top(mending)->is_changed = true;
-        tell_lost(mending, "its content is damaged or missing");
+        top(repairing)->is_changed = true;
+        tell_lost(repairing, "its content is damaged or missing");
         return FIRN_OK;
     }
-    FIRN_TRY(mending->looks_at_links && entry->hard_link.size > 0
-                 ? keep_with_link(mending, entry, err)
-                 : keep(mending, entry, err));
+    FIRN_TRY(repairing->looks_at_links && entry->hard_link.size > 0
+                 ? keep_with_link(repairing, entry, err)
+                 : keep(repairing, entry, err));
 out:
     return rc;
 }
@@ -260,36 +260,36 @@ out:
 /* ---- directories ---- */
 
 static void
-pop(struct mending *mending)
+pop(struct repairing *repairing)
 {
-    struct level *level = top(mending);
+    struct level *level = top(repairing);
     firn_tree_iterator_destroy(level->iterator);
     firn_buf_deinit(&level->entry);
     firn_buf_deinit(&level->kept);
-    mending->levels.size -= sizeof *level;
+    repairing->levels.size -= sizeof *level;
 }
 
-/* entry is NULL for the root; mending->path is its path. */
+/* entry is NULL for the root; repairing->path is its path. */
 static int
-push_level(struct mending *mending, const struct firn_tree_entry *entry, const firn_hash *hash,
+push_level(struct repairing *repairing, const struct firn_tree_entry *entry, const firn_hash *hash,
            bool *out_is_lost, firn_error *err)
 {
-    DCHECK((entry == NULL) == (depth(mending) == 0));
-    struct level level = {.hash = *hash, .path_size = mending->path.size};
+    DCHECK((entry == NULL) == (depth(repairing) == 0));
+    struct level level = {.hash = *hash, .path_size = repairing->path.size};
     firn_error found;
     int rc;
-    if (depth(mending) >= FIRN_TREE_DEPTH_MAX) {
+    if (depth(repairing) >= FIRN_TREE_DEPTH_MAX) {
         *out_is_lost = true; /* nothing that reads a tree goes deeper */
         return FIRN_OK;
     }
-    int read = firn_tree_iterator_create(mending->trees, hash, &level.iterator, &found);
+    int read = firn_tree_iterator_create(repairing->trees, hash, &level.iterator, &found);
     FIRN_TRY(judge(read, &found, out_is_lost, err));
     if (*out_is_lost) {
         return FIRN_OK;
     }
-    mending->directories += entry != NULL; /* the root is not counted */
+    repairing->directories += entry != NULL; /* the root is not counted */
     if ((entry != NULL && firn_tree_encode_entry(&level.entry, entry) != FIRN_OK) ||
-        firn_buf_append(&mending->levels, &level, sizeof level) != FIRN_OK) {
+        firn_buf_append(&repairing->levels, &level, sizeof level) != FIRN_OK) {
         rc = firn_error_no_memory(err, "a directory");
     }
 out:
@@ -301,13 +301,13 @@ out:
 }
 
 static int
-push(struct mending *mending, const struct firn_tree_entry *entry, firn_error *err)
+push(struct repairing *repairing, const struct firn_tree_entry *entry, firn_error *err)
 {
     bool is_lost;
-    int rc = push_level(mending, entry, &entry->hash, &is_lost, err);
+    int rc = push_level(repairing, entry, &entry->hash, &is_lost, err);
     if (rc == FIRN_OK && is_lost) {
-        top(mending)->is_changed = true;
-        tell_lost(mending, "the list of what is in it is damaged or missing");
+        top(repairing)->is_changed = true;
+        tell_lost(repairing, "the list of what is in it is damaged or missing");
     }
     return rc;
 }
@@ -315,17 +315,17 @@ push(struct mending *mending, const struct firn_tree_entry *entry, firn_error *e
 static int
 put_object(void *ctx, const firn_hash *hash, firn_slice object, firn_error *err)
 {
-    struct mending *mending = ctx;
+    struct repairing *repairing = ctx;
     const struct firn_objects_object added = {
         .kind = FIRN_PACKFILE_TREE, .hash = *hash, .content = object};
     bool is_new;
     int rc = FIRN_OK;
-    if (mending->session == NULL) {
-        FIRN_TRY(firn_objects_session_begin(mending->repair->opened.objects,
-                                            FIRN_OBJECTS_SESSION_LEVEL, &mending->session, err));
-        FIRN_TRY(firn_objects_session_lane_open(mending->session, &mending->lane, err));
+    if (repairing->session == NULL) {
+        FIRN_TRY(firn_objects_session_begin(repairing->repair->opened.objects,
+                                            FIRN_OBJECTS_SESSION_LEVEL, &repairing->session, err));
+        FIRN_TRY(firn_objects_session_lane_open(repairing->session, &repairing->lane, err));
     }
-    FIRN_TRY(firn_objects_session_lane_add(mending->lane, &added, &is_new, err));
+    FIRN_TRY(firn_objects_session_lane_add(repairing->lane, &added, &is_new, err));
 out:
     return rc;
 }
@@ -333,9 +333,9 @@ out:
 /* The directory on top has been walked: its parent gets its entry; *out_root, at the end, the hash
  * of the root. */
 static int
-finish_level(struct mending *mending, firn_hash *out_root, firn_error *err)
+finish_level(struct repairing *repairing, firn_hash *out_root, firn_error *err)
 {
-    struct level *level = top(mending);
+    struct level *level = top(repairing);
     const struct known whole = {
         .hash = level->hash, .height = level->height, .is_dir = true, .is_whole = true};
     struct firn_tree_entry entry;
@@ -343,26 +343,26 @@ finish_level(struct mending *mending, firn_hash *out_root, firn_error *err)
     firn_hash hash = level->hash;
     int rc = FIRN_OK;
     if (is_changed) {
-        FIRN_TRY(firn_tree_build(firn_buf_slice(&level->kept), put_object, mending, &hash, err));
-    } else if (!mending->looks_at_links) {
-        FIRN_TRY(remember(mending, &whole, err));
+        FIRN_TRY(firn_tree_build(firn_buf_slice(&level->kept), put_object, repairing, &hash, err));
+    } else if (!repairing->looks_at_links) {
+        FIRN_TRY(remember(repairing, &whole, err));
     }
-    if (depth(mending) == 1) {
+    if (depth(repairing) == 1) {
         *out_root = hash;
-        pop(mending);
+        pop(repairing);
         return FIRN_OK;
     }
     struct firn_buf bytes = level->entry;
     DCHECK(bytes.size > 0);
     level->entry = (struct firn_buf){0};
-    pop(mending);
+    pop(repairing);
     firn_slice rest = firn_buf_slice(&bytes);
     rc = firn_tree_decode_entry(&rest, &entry, err);
     if (rc == FIRN_OK) {
         entry.hash = hash;
-        raise_level(mending, whole.height);
-        top(mending)->is_changed = top(mending)->is_changed || is_changed;
-        rc = keep(mending, &entry, err);
+        raise_level(repairing, whole.height);
+        top(repairing)->is_changed = top(repairing)->is_changed || is_changed;
+        rc = keep(repairing, &entry, err);
     }
     firn_buf_deinit(&bytes);
 out:
@@ -370,59 +370,56 @@ out:
 }
 
 static int
-step(struct mending *mending, firn_hash *out_root, firn_error *err)
+step(struct repairing *repairing, firn_hash *out_root, firn_error *err)
 {
     const struct firn_tree_entry *entry;
     bool is_end = false;
     bool is_lost;
     firn_error found;
-    int read = firn_tree_iterator_next(top(mending)->iterator, &entry, &is_end, &found);
-    int rc = judge(read, &found, &is_lost, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int read = firn_tree_iterator_next(top(repairing)->iterator, &entry, &is_end, &found);
+    int rc;
+    FIRN_TRY(judge(read, &found, &is_lost, err));
     if (is_lost) {
-        rc = set_path(mending, firn_bytes(NULL, 0), err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
-        top(mending)->is_changed = true;
-        tell_lost(mending, "a part of the list of what is in it is damaged or missing");
+        FIRN_TRY(set_path(repairing, firn_bytes(NULL, 0), err));
+        top(repairing)->is_changed = true;
+        tell_lost(repairing, "a part of the list of what is in it is damaged or missing");
         is_end = true;
     }
-    return is_end ? finish_level(mending, out_root, err) : take_entry(mending, entry, err);
+    rc = is_end ? finish_level(repairing, out_root, err) : take_entry(repairing, entry, err);
+out:
+    return rc;
 }
 
 /* *out_is_lost: there is no root. */
 static int
-walk(struct mending *mending, firn_hash *root, bool *out_is_lost, firn_error *err)
+walk(struct repairing *repairing, firn_hash *root, bool *out_is_lost, firn_error *err)
 {
     int rc;
     const firn_hash start = *root;
-    DCHECK(depth(mending) == 0);
+    DCHECK(depth(repairing) == 0);
     *out_is_lost = false;
-    mending->lost = 0;
-    mending->files = 0;
-    mending->directories = 0;
-    mending->bytes = 0;
-    mending->path.size = 0;
-    firn_tree_lookup_init(&mending->links, mending->trees, &start);
-    FIRN_TRY(push_level(mending, NULL, &start, out_is_lost, err));
-    while (depth(mending) > 0) {
-        FIRN_TRY(step(mending, root, err));
+    repairing->lost = 0;
+    repairing->files = 0;
+    repairing->directories = 0;
+    repairing->bytes = 0;
+    repairing->path.size = 0;
+    firn_tree_lookup_init(&repairing->links, repairing->trees, &start);
+    FIRN_TRY(push_level(repairing, NULL, &start, out_is_lost, err));
+    while (depth(repairing) > 0) {
+        FIRN_TRY(step(repairing, root, err));
     }
 out:
-    while (depth(mending) > 0) {
-        pop(mending);
+    while (depth(repairing) > 0) {
+        pop(repairing);
     }
-    firn_tree_lookup_deinit(&mending->links);
+    firn_tree_lookup_deinit(&repairing->links);
     return rc;
 }
 
 /* ---- checkpoints ---- */
 
 static int
-look_at_rules(struct mending *mending, struct firn_repair_record *record, firn_error *err)
+look_at_rules(struct repairing *repairing, struct firn_repair_record *record, firn_error *err)
 {
     struct firn_ws_rules rules;
     firn_error found;
@@ -430,12 +427,13 @@ look_at_rules(struct mending *mending, struct firn_repair_record *record, firn_e
     if (!record->record.has_rules) {
         return FIRN_OK;
     }
-    int read = firn_ws_rules_load(mending->repair->opened.objects, &record->record, &rules, &found);
+    int read =
+        firn_ws_rules_load(repairing->repair->opened.objects, &record->record, &rules, &found);
     firn_ws_rules_deinit(&rules);
     int rc = judge(read, &found, &is_lost, err);
     if (rc == FIRN_OK && is_lost) {
-        mending->path.size = 0;
-        tell_lost(mending, "the rules by which it was saved; a restore goes by those of today");
+        repairing->path.size = 0;
+        tell_lost(repairing, "the rules by which it was saved; a restore goes by those of today");
         record->record.has_rules = false;
         memset(&record->record.rules, 0, sizeof record->record.rules);
         record->is_changed = true;
@@ -445,39 +443,39 @@ look_at_rules(struct mending *mending, struct firn_repair_record *record, firn_e
 }
 
 static int
-look_at_tree(struct mending *mending, struct firn_repair_record *record, firn_error *err)
+look_at_tree(struct repairing *repairing, struct firn_repair_record *record, firn_error *err)
 {
     firn_hash root = record->record.root.hash;
     bool is_lost = false;
     int rc;
-    mending->record = record;
-    FIRN_TRY(look_at_rules(mending, record, err));
-    FIRN_TRY(walk(mending, &root, &is_lost, err));
+    repairing->record = record;
+    FIRN_TRY(look_at_rules(repairing, record, err));
+    FIRN_TRY(walk(repairing, &root, &is_lost, err));
     if (is_lost) {
         record->state = FIRN_REPAIR_LOST;
     } else if (!firn_hash_equal(&root, &record->record.root.hash)) {
         record->is_changed = true;
         record->record.root.hash = root;
     }
-    record->lost_paths += mending->lost;
+    record->lost_paths += repairing->lost;
 out:
     return rc;
 }
 
 static int
-commit(struct mending *mending, firn_error *err)
+commit(struct repairing *repairing, firn_error *err)
 {
     uint64_t size;
     int rc = FIRN_OK;
-    DCHECK((mending->session == NULL) == (mending->lane == NULL));
-    if (mending->session == NULL) {
+    DCHECK((repairing->session == NULL) == (repairing->lane == NULL));
+    if (repairing->session == NULL) {
         return FIRN_OK;
     }
-    rc = firn_objects_session_lane_close(mending->lane, true, err);
-    mending->lane = NULL;
-    rc = rc == FIRN_OK ? firn_objects_session_commit(mending->session, &size, err) : rc;
-    firn_objects_session_end(mending->session);
-    mending->session = NULL;
+    rc = firn_objects_session_lane_close(repairing->lane, true, err);
+    repairing->lane = NULL;
+    rc = rc == FIRN_OK ? firn_objects_session_commit(repairing->session, &size, err) : rc;
+    firn_objects_session_end(repairing->session);
+    repairing->session = NULL;
     return rc;
 }
 
@@ -503,15 +501,15 @@ write_message(struct firn_repair_record *record, firn_error *err)
 
 /* Of a tree that was made anew: its links, and what is in it. */
 static int
-finish_record(struct mending *mending, struct firn_repair_record *record, firn_error *err)
+finish_record(struct repairing *repairing, struct firn_repair_record *record, firn_error *err)
 {
     firn_hash root = record->record.root.hash;
     bool is_lost = false;
     int rc;
-    DCHECK(mending->looks_at_links && record->state != FIRN_REPAIR_LOST);
-    mending->record = record;
-    FIRN_TRY(walk(mending, &root, &is_lost, err));
-    if (is_lost || mending->lost > 0) {
+    DCHECK(repairing->looks_at_links && record->state != FIRN_REPAIR_LOST);
+    repairing->record = record;
+    FIRN_TRY(walk(repairing, &root, &is_lost, err));
+    if (is_lost || repairing->lost > 0) {
         rc = firn_error_set(err, FIRN_FAILED, "a repaired tree cannot be read");
         goto out;
     }
@@ -521,9 +519,9 @@ finish_record(struct mending *mending, struct firn_repair_record *record, firn_e
     }
     record->is_changed = true;
     record->record.root.hash = root;
-    record->record.files = mending->files;
-    record->record.directories = mending->directories;
-    record->record.bytes = mending->bytes;
+    record->record.files = repairing->files;
+    record->record.directories = repairing->directories;
+    record->record.bytes = repairing->bytes;
     record->state = FIRN_REPAIR_PARTLY;
     FIRN_TRY(write_message(record, err));
 out:
@@ -531,24 +529,24 @@ out:
 }
 
 static int
-mend_all(struct mending *mending, firn_error *err)
+repair_all(struct repairing *repairing, firn_error *err)
 {
-    struct firn_repair *repair = mending->repair;
+    struct firn_repair *repair = repairing->repair;
     int rc;
     for (size_t i = 0; i < firn_repair_record_count(repair); i++) {
-        FIRN_TRY(look_at_tree(mending, firn_repair_record_at(repair, i), err));
+        FIRN_TRY(look_at_tree(repairing, firn_repair_record_at(repair, i), err));
     }
-    FIRN_TRY(commit(mending, err));
-    DCHECK(mending->session == NULL); /* (I1) */
-    mending->looks_at_links = true;
+    FIRN_TRY(commit(repairing, err));
+    DCHECK(repairing->session == NULL); /* (I1) */
+    repairing->looks_at_links = true;
     for (size_t i = 0; i < firn_repair_record_count(repair); i++) {
         struct firn_repair_record *record = firn_repair_record_at(repair, i);
         bool is_to_be_read = record->lost_paths > 0 || repair->is_thorough;
         if (record->state != FIRN_REPAIR_LOST && is_to_be_read) {
-            FIRN_TRY(finish_record(mending, record, err));
+            FIRN_TRY(finish_record(repairing, record, err));
         }
     }
-    FIRN_TRY(commit(mending, err));
+    FIRN_TRY(commit(repairing, err));
 out:
     return rc;
 }
@@ -556,14 +554,14 @@ out:
 int
 firn_repair_trees(struct firn_repair *repair, firn_error *err)
 {
-    struct mending mending = {.repair = repair,
-                              .trees = firn_objects_trees(repair->opened.objects)};
-    firn_hash_map_init(&mending.known, sizeof(struct known), known_hash, known_equal);
-    int rc = mend_all(&mending, err);
-    FIRN_IGNORE(firn_objects_session_lane_close(mending.lane, false, NULL));
-    firn_objects_session_end(mending.session);
-    firn_hash_map_deinit(&mending.known);
-    firn_buf_deinit(&mending.levels);
-    firn_buf_deinit(&mending.path);
+    struct repairing repairing = {.repair = repair,
+                                  .trees = firn_objects_trees(repair->opened.objects)};
+    firn_hash_map_init(&repairing.known, sizeof(struct known), known_hash, known_equal);
+    int rc = repair_all(&repairing, err);
+    FIRN_IGNORE(firn_objects_session_lane_close(repairing.lane, false, NULL));
+    firn_objects_session_end(repairing.session);
+    firn_hash_map_deinit(&repairing.known);
+    firn_buf_deinit(&repairing.levels);
+    firn_buf_deinit(&repairing.path);
     return rc;
 }

@@ -15,14 +15,14 @@
  * the size of each file and the shape of its directory's path. A set that is read was checked to
  * its last byte.
  */
-#include "rules/ignore_rules.h"
+#include "rules/rules.h"
 
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/reader.h"
 #include "base/slice.h"
 #include "base/sort.h"
-#include "rules/ignore_file.h"
+#include "rules/rules_internal.h"
 #include "tree/tree.h"
 
 /* The first format knows no narrow sets; what has none is written in it. */

@@ -1,14 +1,125 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rules/rules_internal.h: what the files of the rules of one walk share. Only rules*.c
- * include it: rules_walk.c (entering directories), rules_read.c (a rule file on disk),
- * rules_judge.c (what the rules say of an entry).
+ * rules/rules_internal.h: what the files of this room share, in the order of a reader: one line of a rule
+ * file, a rule file, the rules of one walk. Only rules*.c, ignore*.c and tests include it.
  */
 #ifndef FIRN_RULES_RULES_INTERNAL_H
 #define FIRN_RULES_RULES_INTERNAL_H
 
-#include "rules/rules_walk.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "firn/types.h"
+#include "rules/rules.h"
 #include "threads/os_thread.h"
+
+/* One line of a rule file as a pattern, and whether it matches an entry. Pure functions: any
+ * thread, no memory, no failure. */
+
+enum { FIRN_IGNORE_PATTERN_SIZE_MAX = 4096 /* of a line */ };
+
+enum firn_ignore_pattern_kind {
+    FIRN_IGNORE_PATTERN_LITERAL, /* nothing but itself */
+    FIRN_IGNORE_PATTERN_SUFFIX,  /* a star and then nothing special */
+    FIRN_IGNORE_PATTERN_GLOB
+};
+
+/* Borrows from the line. */
+struct firn_ignore_pattern {
+    const uint8_t *text; /* without '!' and without slashes at its ends */
+    uint32_t size;
+    uint32_t line;         /* from 1 */
+    uint16_t literal_size; /* bytes at its front that stand for themselves */
+    uint8_t kind;          /* enum firn_ignore_pattern_kind */
+    uint8_t last;          /* its last byte, where the kind tells that this stands for itself */
+    bool is_negated;       /* '!': what it matches is kept */
+    bool is_for_dirs;      /* it ended in '/' */
+    bool is_path;          /* against the path from the rule file's directory, not the name */
+};
+
+/* An entry as the rules of one directory see it. */
+struct firn_ignore_pattern_entry {
+    firn_slice name; /* not empty */
+    firn_slice path; /* from the directory of the rule file; ends with the name */
+    bool is_dir;
+};
+
+enum firn_ignore_pattern_line {
+    FIRN_IGNORE_PATTERN_RULE,
+    FIRN_IGNORE_PATTERN_NOTHING, /* empty, or a comment */
+    FIRN_IGNORE_PATTERN_BAD      /* can match nothing: *out_defect says why */
+};
+
+/* Reads a line without its line break. *out has no line number yet. */
+enum firn_ignore_pattern_line
+firn_ignore_pattern_read(firn_slice line, struct firn_ignore_pattern *out, const char **out_defect);
+
+/* A look at two bytes that says no for most: then the pattern does not match. */
+static inline bool
+firn_ignore_pattern_may_match(const struct firn_ignore_pattern *pattern,
+                              const struct firn_ignore_pattern_entry *entry)
+{
+    firn_slice text = pattern->is_path ? entry->path : entry->name;
+    switch ((enum firn_ignore_pattern_kind)pattern->kind) {
+    case FIRN_IGNORE_PATTERN_LITERAL:
+        return text.size == pattern->size && text.data[text.size - 1] == pattern->last;
+    case FIRN_IGNORE_PATTERN_SUFFIX:
+        return pattern->size == 1 || text.data[text.size - 1] == pattern->last;
+    case FIRN_IGNORE_PATTERN_GLOB:
+        break;
+    }
+    return pattern->literal_size == 0 || text.data[0] == pattern->text[0];
+}
+
+bool firn_ignore_pattern_matches(const struct firn_ignore_pattern *pattern,
+                                 const struct firn_ignore_pattern_entry *entry);
+
+/* Shell patterns as gitignore means them. Pure functions over bytes: any thread, no memory, no
+ * failure. */
+
+enum firn_ignore_glob_kind {
+    FIRN_IGNORE_GLOB_NAME, /* against one name: '*' matches anything */
+    FIRN_IGNORE_GLOB_PATH  /* against a path: only a double star crosses '/' */
+};
+
+/* Whether the glob matches the whole text. Takes at most about glob.size * text.size steps. */
+bool firn_ignore_glob_matches(firn_slice glob, enum firn_ignore_glob_kind kind, firn_slice text);
+
+/* Why a glob can never match anything (a set that is not closed, an unknown class, a backslash with
+ * nothing behind it); NULL if it may. */
+const char *firn_ignore_glob_defect(firn_slice glob);
+
+/* How many bytes at the front stand for themselves: those before the first of * ? [ \. */
+size_t firn_ignore_glob_literal_size(firn_slice glob);
+
+/* The patterns of one rule file. */
+
+enum {
+    FIRN_IGNORE_FILE_SIZE_MAX = 1 << 20,
+    FIRN_IGNORE_FILE_PATTERNS_MAX = 1 << 16 /* those beyond are bad lines */
+};
+
+/* Does not change once it is made: any thread. */
+struct firn_ignore_file;
+
+/* Reads at most FIRN_IGNORE_FILE_SIZE_MAX bytes, of which it keeps a copy. on_bad (may be NULL) is
+ * called for each line that cannot be used, from 1. FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int
+firn_ignore_file_create(firn_slice content,
+                        void (*on_bad)(void *ctx, uint32_t line, const char *defect), void *ctx,
+                        struct firn_ignore_file **out, firn_error *err);
+/* NULL is fine. */
+void firn_ignore_file_destroy(struct firn_ignore_file *file);
+
+/* The bytes it was made from. */
+firn_slice firn_ignore_file_content(const struct firn_ignore_file *file);
+
+/* The pattern that decides about an entry below the file's directory: the last one that matches.
+ * NULL if none does. */
+const struct firn_ignore_pattern *
+firn_ignore_file_find(const struct firn_ignore_file *file,
+                      const struct firn_ignore_pattern_entry *entry);
 
 enum { FIRN_RULES_WALK_KINDS = FIRN_IGNORE_RULES_KIND_COUNT };
 
@@ -45,13 +156,9 @@ struct firn_rules_walk {
     struct firn_rules_walk_scope *scopes;
     size_t files_size; /* of the rule files on disk, and their directories' paths */
     size_t file_count;
-    struct firn_buf left_out; /* patterns, one a line (rules_left_out.c) */
+    struct firn_buf left_out; /* patterns, one a line (rules.c) */
     size_t left_out_count;
 };
-
-/* Adds a set that excludes what was left out, if anything was; it borrows from ignore. FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int firn_rules_left_out_collect(struct firn_rules_walk *ignore,
-                                                struct firn_ignore_rules *rules);
 
 /* Of a view from 1. */
 static inline const struct firn_ignore_rules_set *

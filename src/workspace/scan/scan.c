@@ -8,7 +8,7 @@
  * directories are open at once, and what lies together is read together and compressed together. A
  * directory leaves the stack with its last thing, before that is worked on.
  *
- * With an empty stack a worker helps with pieces of a large file (scan_window.c), or waits:
+ * With an empty stack a worker helps with pieces of a large file, or waits:
  * those who still work may find more. When nobody works any more the walk is over, every name of
  * every inode is known, and the directories that waited for that (scan_links.c) are put on the
  * stack to be built. When nobody works after that, all is done.
@@ -105,6 +105,248 @@ release_linked_locked(struct firn_scan *scan)
     }
 }
 
+/* Pieces of one large file, worked on by several threads.
+ *
+ * One file at a time owns the window. Its reader fills slots in order and offers them; any worker
+ * that has nothing else to do, and the reader itself when no slot is free, takes an offered one,
+ * hashes it and adds it through its own lane.
+ *
+ *     FREE --reader fills--> READY --claimed--> BUSY --hashed, added--> DONE --reader notes the
+ *     hash--> FREE
+ *
+ * No deadlock (I1): the reader waits only while every slot is BUSY, so each wait is for a thread
+ * that works and itself waits for nothing. In simulation nobody is ever idle beside the reader, the
+ * window is never taken, and nothing waits.
+ *
+ * A worker whose piece fails makes the slot DONE all the same and stops the scan; the reader sees
+ * that. The window is given back only when all slots are free (I2), so nobody writes into a buffer
+ * or a list that has gone.
+ *
+ * Memory: two slots a thread and not more than 16, of one piece each, made when first needed and
+ * kept for the next file. The states are guarded by the scan's mutex; what a slot holds belongs to
+ * whoever made the last step. */
+
+enum { SLOTS_MAX = 16 };
+
+static void
+window_init(struct firn_scan *scan)
+{
+    scan->window = (struct firn_scan_window){0};
+    firn_os_cond_init(scan->os, &scan->window.slot_done);
+}
+
+static int
+window_reserve(struct firn_scan *scan, firn_error *err)
+{
+    struct firn_scan_window *window = &scan->window;
+    size_t count = (size_t)scan->worker_count * 2;
+    count = count < SLOTS_MAX ? count : SLOTS_MAX;
+    window->slots = firn_alloc_zeroed(count * sizeof *window->slots);
+    if (window->slots == NULL) {
+        return firn_error_no_memory(err, "the pieces of a file");
+    }
+    window->slot_count = count;
+    return FIRN_OK;
+}
+
+static void
+window_deinit(struct firn_scan *scan)
+{
+    struct firn_scan_window *window = &scan->window;
+    DCHECK(!window->is_taken);
+    for (size_t i = 0; i < window->slot_count; i++) {
+        firn_free(window->slots[i].data);
+    }
+    firn_free(window->slots);
+    firn_os_cond_deinit(&window->slot_done);
+}
+
+/* Whether somebody is idle and nobody has the window: it is the caller's then. */
+static bool
+window_take(struct firn_scan *scan)
+{
+    struct firn_scan_window *window = &scan->window;
+    firn_os_mutex_lock(&scan->mutex);
+    bool is_taken = scan->idle > 0 && !window->is_taken;
+    if (is_taken) {
+        window->is_taken = true;
+    }
+    firn_os_mutex_unlock(&scan->mutex);
+    return is_taken;
+}
+
+static struct firn_scan_slot *
+find_locked(struct firn_scan *scan, enum firn_scan_slot_state state)
+{
+    firn_os_mutex_assert_held(&scan->mutex);
+    struct firn_scan_window *window = &scan->window;
+    for (size_t i = 0; i < window->slot_count; i++) {
+        if (window->slots[i].state == state) {
+            return &window->slots[i];
+        }
+    }
+    return NULL;
+}
+
+/* Notes the hashes of slots that are done, which are free then. */
+static void
+gather_locked(struct firn_scan *scan, struct firn_packfile_piece *pieces)
+{
+    firn_os_mutex_assert_held(&scan->mutex);
+    struct firn_scan_window *window = &scan->window;
+    for (size_t i = 0; i < window->slot_count; i++) {
+        struct firn_scan_slot *slot = &window->slots[i];
+        if (slot->state == FIRN_SCAN_SLOT_DONE) {
+            pieces[slot->piece].hash = slot->hash;
+            slot->state = FIRN_SCAN_SLOT_FREE;
+        }
+    }
+}
+
+/* A ready slot, which is then busy; NULL if there is none. */
+static struct firn_scan_slot *
+window_claim_locked(struct firn_scan *scan)
+{
+    firn_os_mutex_assert_held(&scan->mutex);
+    struct firn_scan_window *window = &scan->window;
+    if (window->ready_count == 0) {
+        return NULL;
+    }
+    struct firn_scan_slot *slot = find_locked(scan, FIRN_SCAN_SLOT_READY);
+    DCHECK(slot != NULL);
+    window->ready_count--;
+    slot->state = FIRN_SCAN_SLOT_BUSY;
+    return slot;
+}
+
+/* Hashes and adds a busy slot; done afterwards in any case. */
+static int
+window_work(struct firn_scan_worker *worker, struct firn_scan_slot *slot, firn_error *err)
+{
+    struct firn_scan *scan = worker->scan;
+    int rc = FIRN_OK;
+    if (!firn_scan_is_stopped(scan)) {
+        rc = firn_scan_large_group_add(worker, slot, err);
+    }
+    firn_os_mutex_lock(&scan->mutex);
+    DCHECK(slot->state == FIRN_SCAN_SLOT_BUSY);
+    slot->state = FIRN_SCAN_SLOT_DONE;
+    firn_os_cond_signal(&scan->window.slot_done);
+    firn_os_mutex_unlock(&scan->mutex);
+    return rc;
+}
+
+/* One step towards a free slot: works on a ready one, or waits for a busy one. Entered and left
+ * with the mutex held. */
+static int
+step_locked(struct firn_scan_worker *worker, firn_error *err)
+{
+    firn_os_mutex_assert_held(&worker->scan->mutex);
+    struct firn_scan *scan = worker->scan;
+    struct firn_scan_slot *slot = window_claim_locked(scan);
+    if (slot == NULL) {
+        DCHECK(find_locked(scan, FIRN_SCAN_SLOT_BUSY) != NULL); /* (I1) */
+        firn_os_cond_wait(&scan->window.slot_done, &scan->mutex);
+        return FIRN_OK;
+    }
+    firn_os_mutex_unlock(&scan->mutex);
+    int rc = window_work(worker, slot, err);
+    firn_os_mutex_lock(&scan->mutex);
+    return rc;
+}
+
+/* A free slot of the caller's window; gathers in passing the hashes of slots that are done.
+ * Works on ready slots itself where none is free, so that it waits only for threads that are at
+ * work on one. */
+static int
+window_slot(struct firn_scan_worker *worker, struct firn_packfile_piece *pieces,
+            struct firn_scan_slot **out, firn_error *err)
+{
+    struct firn_scan *scan = worker->scan;
+    struct firn_scan_slot *slot = NULL;
+    int rc = FIRN_OK;
+    firn_os_mutex_lock(&scan->mutex);
+    while (rc == FIRN_OK) {
+        gather_locked(scan, pieces);
+        slot = find_locked(scan, FIRN_SCAN_SLOT_FREE);
+        if (slot != NULL) {
+            break;
+        }
+        rc = step_locked(worker, err);
+    }
+    firn_os_mutex_unlock(&scan->mutex);
+    if (rc == FIRN_OK && slot->data == NULL) {
+        slot->data = firn_alloc(FIRN_SCAN_PIECE_SIZE);
+        rc = slot->data != NULL ? FIRN_OK : firn_error_no_memory(err, "a piece of a file");
+    }
+    *out = rc == FIRN_OK ? slot : NULL;
+    return rc;
+}
+
+int
+firn_scan_window_choose(struct firn_scan_worker *worker, bool *has_window,
+                        struct firn_scan_slot *own, struct firn_packfile_piece *pieces,
+                        struct firn_scan_slot **out, firn_error *err)
+{
+    if (!*has_window) {
+        *has_window = window_take(worker->scan);
+    }
+    *out = own;
+    int rc = *has_window ? window_slot(worker, pieces, out, err) : FIRN_OK;
+    if (rc == FIRN_OK) {
+        (*out)->size = 0;
+        (*out)->chunk_count = 0;
+        (*out)->is_cell = false;
+    }
+    return rc;
+}
+
+void
+firn_scan_window_offer(struct firn_scan *scan, struct firn_scan_slot *slot)
+{
+    firn_os_mutex_lock(&scan->mutex);
+    DCHECK(scan->window.is_taken && slot->state == FIRN_SCAN_SLOT_FREE && slot->size > 0);
+    slot->state = FIRN_SCAN_SLOT_READY;
+    scan->window.ready_count++;
+    firn_os_cond_signal(&scan->work);
+    firn_os_mutex_unlock(&scan->mutex);
+}
+
+static bool
+is_all_free_locked(const struct firn_scan *scan)
+{
+    firn_os_mutex_assert_held(&scan->mutex);
+    const struct firn_scan_window *window = &scan->window;
+    for (size_t i = 0; i < window->slot_count; i++) {
+        if (window->slots[i].state != FIRN_SCAN_SLOT_FREE) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int
+firn_scan_window_release(struct firn_scan_worker *worker, struct firn_packfile_piece *pieces,
+                         firn_error *err)
+{
+    struct firn_scan *scan = worker->scan;
+    int first = FIRN_OK;
+    firn_error later;
+    firn_os_mutex_lock(&scan->mutex);
+    for (;;) {
+        gather_locked(scan, pieces);
+        if (is_all_free_locked(scan)) {
+            break;
+        }
+        int rc = step_locked(worker, first == FIRN_OK ? err : &later);
+        first = first == FIRN_OK ? rc : first;
+    }
+    DCHECK(scan->window.is_taken && scan->window.ready_count == 0); /* (I2) */
+    scan->window.is_taken = false;
+    firn_os_mutex_unlock(&scan->mutex);
+    return first;
+}
+
 /* The next thing to do; waits while others may still find some. False when there will be nothing
  * more. */
 static bool
@@ -115,7 +357,7 @@ claim(struct firn_scan *scan, struct claim *out)
     while (scan->failure == FIRN_OK) {
         is_found = claim_from_stack_locked(scan, out);
         if (!is_found) {
-            struct firn_scan_slot *slot = firn_scan_window_claim_locked(scan);
+            struct firn_scan_slot *slot = window_claim_locked(scan);
             is_found = slot != NULL;
             *out = (struct claim){.kind = CLAIM_PIECE, .slot = slot};
         }
@@ -183,11 +425,11 @@ take_up(struct firn_scan_worker *worker, const struct claim *claim, firn_error *
     case CLAIM_VISIT:
         return firn_scan_dir_visit(worker, claim->node, (uint32_t)claim->index, err);
     case CLAIM_SEGMENT:
-        return firn_scan_entries_segment(worker, claim->node, claim->index, err);
+        return firn_scan_dir_segment(worker, claim->node, claim->index, err);
     case CLAIM_BUILD:
         return firn_scan_build_due(worker, claim->node, err);
     case CLAIM_PIECE:
-        return firn_scan_window_work(worker, claim->slot, err);
+        return window_work(worker, claim->slot, err);
     case CLAIM_NOTHING:
         break;
     }
@@ -234,7 +476,7 @@ deinit_worker(struct firn_scan_worker *worker)
     firn_scan_listing_deinit(&worker->listing);
     firn_scan_listing_deinit(&worker->attributes);
     firn_scan_node_part_deinit(&worker->part);
-    firn_scan_version_deinit(worker);
+    firn_scan_file_version_deinit(worker);
     firn_scan_carry_deinit(worker);
     firn_tree_lookup_deinit(&worker->outside);
     firn_statcache_lane_close(worker->stat_lane, false);
@@ -284,7 +526,7 @@ deinit(struct firn_scan *scan)
     }
     firn_free(scan->workers);
     firn_hash_map_deinit(&scan->groups);
-    firn_scan_window_deinit(scan);
+    window_deinit(scan);
     firn_rules_walk_destroy(scan->ignore);
     firn_buf_deinit(&scan->root_xattrs);
     firn_buf_deinit(&scan->stores);
@@ -303,11 +545,11 @@ init(struct firn_scan *scan, firn_error *err)
     firn_os_mutex_init(scan->os, &scan->mutex, FIRN_LOCK_WORKSPACE_WALK);
     firn_os_mutex_init(scan->os, &scan->report_mutex, FIRN_LOCK_WORKSPACE_TREE);
     firn_os_cond_init(scan->os, &scan->work);
-    firn_scan_window_init(scan);
+    window_init(scan);
     firn_scan_links_init(scan);
     FIRN_TRY(firn_rules_walk_create(scan->os, &rules, &scan->ignore, err));
     FIRN_TRY(init_workers(scan, err));
-    FIRN_TRY(firn_scan_window_reserve(scan, err));
+    FIRN_TRY(window_reserve(scan, err));
 out:
     if (rc != FIRN_OK) {
         deinit(scan);

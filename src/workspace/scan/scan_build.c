@@ -4,7 +4,7 @@
  *
  * A directory waits for its segments, for its subdirectories and, where hard links lie in it, for
  * the end of the walk. Whoever brings the last of these builds it: late entries are put where they
- * belong (scan_assemble.c), the object is made and added through the builder's lane, and the
+ * belong, the object is made and added through the builder's lane, and the
  * hash goes into the record that the parent keeps of it. Then the parent has one thing less to wait
  * for, and may be next: a loop, so that a deep tree needs no deep stack. A directory whose entries
  * are all as an earlier scan saw them has the object of then, and nothing is made
@@ -15,6 +15,7 @@
  */
 #include "base/check.h"
 #include "base/error.h"
+#include "base/slice.h"
 #include "scan/scan_internal.h"
 
 struct putting {
@@ -79,6 +80,351 @@ report(struct firn_scan_worker *worker, struct firn_scan_node *node, const firn_
     node->xattrs = (struct firn_buf){0};
 }
 
+/* All entries of a directory, put together in order.
+ *
+ * Most of a directory that is new lies encoded in its part. What is late has to come from elsewhere
+ * to its place between: a subdirectory from the record that its own builder left, a name of an
+ * inode with several from the inode's group, and a run of known entries from the object that the
+ * directory had when it was last scanned. That object is read once, from front to back: its entries
+ * and the new ones are both in the order of names, so known ones come up in ascending places (I2;
+ * tested, not asserted, like (I3): the cache may be wrong).
+ *
+ * On the way it shows which subdirectories have gone: what is remembered of those is forgotten.
+ *
+ * Beside the entries their prints are put together, one for each, for the next scan.
+ *
+ * A memo and the object that it names belong together, or the cache is wrong; a tree put together
+ * from a wrong cache would be wrong as well. So the object must have as many entries as the memo
+ * has prints, and the result is looked through once more: its names must ascend (I3). Whatever
+ * makes no sense breaks the cache, and the scan with it. */
+
+struct assembly {
+    struct firn_scan_worker *worker;
+    const struct firn_scan_node *node;
+    struct firn_tree_iterator *old; /* NULL where it is not needed */
+    size_t old_at;                  /* the place behind the entry met last */
+    size_t subdir_at;               /* among the node's, behind those that have been met */
+    bool has_prints;
+};
+
+static int
+no_memory(firn_error *err)
+{
+    return firn_error_no_memory(err, "the entries of a directory");
+}
+
+static int
+broken(struct assembly *assembly, firn_error *err, const char *what)
+{
+    int rc = FIRN_CORRUPT;
+    if (firn_scan_node_path(assembly->node, "", &assembly->worker->path) == FIRN_OK) {
+        rc = firn_error_set(err, FIRN_CORRUPT,
+                            "the stat cache is wrong about directory '%.900s': %s",
+                            (const char *)assembly->worker->path.data, what);
+    }
+    return firn_statcache_lane_break(assembly->worker->stat_lane, rc);
+}
+
+/* ---- the directory object of an earlier scan ---- */
+
+/* An entry that is not taken over: a directory may have gone. */
+static int
+pass_by(struct assembly *assembly, const struct firn_tree_entry *entry, firn_error *err)
+{
+    const struct firn_scan_node *node = assembly->node;
+    if (entry->kind != FIRN_TREE_DIR) {
+        return FIRN_OK;
+    }
+    while (assembly->subdir_at < node->subdir_count) {
+        const struct firn_scan_subdir *subdir = &node->subdirs[assembly->subdir_at];
+        int order = firn_slice_compare(firn_str(subdir->name), entry->name);
+        if (order > 0) {
+            break;
+        }
+        assembly->subdir_at++;
+        if (order == 0 && subdir->state == FIRN_SCAN_SUBDIR_SAVED) {
+            return FIRN_OK;
+        }
+    }
+    return firn_scan_known_forget(assembly->worker, node, entry->name, err);
+}
+
+/* Moves on to the entry at a place; with `place` UNKNOWN, to the end. */
+static int
+advance(struct assembly *assembly, size_t place, const struct firn_tree_entry **out,
+        firn_error *err)
+{
+    for (;;) {
+        bool is_end;
+        int rc = firn_tree_iterator_next(assembly->old, out, &is_end, err);
+        if (rc != FIRN_OK) {
+            return firn_statcache_lane_break(assembly->worker->stat_lane, rc);
+        }
+        if (is_end) {
+            bool is_right =
+                place == FIRN_SCAN_UNKNOWN && assembly->old_at == assembly->node->memo.count;
+            return is_right ? FIRN_OK
+                            : broken(assembly, err, "its object has another count of entries");
+        }
+        if (assembly->old_at++ == place) {
+            return FIRN_OK;
+        }
+        rc = pass_by(assembly, *out, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+}
+
+/* The file or link that the memo knows at a place. */
+static int
+take_known(struct assembly *assembly, size_t place, const struct firn_tree_entry **out,
+           firn_error *err)
+{
+    CHECK(assembly->old != NULL);
+    if (place < assembly->old_at) {
+        return broken(assembly, err, "it knows entries in another order"); /* (I2) */
+    }
+    int rc = advance(assembly, place, out, err);
+    if (rc == FIRN_OK && (*out)->kind == FIRN_TREE_DIR) {
+        rc = broken(assembly, err, "it takes a directory for a file");
+    }
+    return rc;
+}
+
+static bool
+needs_old(const struct firn_scan_worker *worker, const struct firn_scan_node *node)
+{
+    if (firn_statcache_memo_is_empty(&node->memo)) {
+        return false;
+    }
+    if (firn_statcache_is_writable(worker->scan->options->stat)) {
+        return true; /* to see what has gone */
+    }
+    for (size_t i = 0; i < node->part.late_count; i++) {
+        const struct firn_scan_late *late = &node->part.lates[i];
+        if (late->kind != FIRN_SCAN_LATE_SUBDIR && late->known != FIRN_SCAN_UNKNOWN) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- late entries ---- */
+
+int
+firn_scan_build_subdir(const struct firn_scan_subdir *subdir, struct firn_buf *out)
+{
+    DCHECK(subdir->state != FIRN_SCAN_SUBDIR_WAITING);
+    if (subdir->state == FIRN_SCAN_SUBDIR_LEFT_OUT) {
+        return FIRN_OK;
+    }
+    struct firn_tree_entry entry = {
+        .name = firn_str(subdir->name),
+        .kind = FIRN_TREE_DIR,
+        .mode = subdir->mode,
+        .uid = subdir->uid,
+        .gid = subdir->gid,
+        .mtime_ns = subdir->mtime_ns,
+        .hash = subdir->hash,
+        .xattrs = firn_bytes(subdir->xattrs, subdir->xattrs_size),
+    };
+    return firn_tree_encode_entry(out, &entry);
+}
+
+static int
+append_print(struct assembly *assembly, const struct firn_statcache_print *print)
+{
+    return assembly->has_prints
+               ? firn_buf_append(&assembly->worker->prints, print->bytes, sizeof print->bytes)
+               : FIRN_OK;
+}
+
+static int
+append_subdir(struct assembly *assembly, const struct firn_scan_late *late, firn_error *err)
+{
+    struct firn_buf *out = &assembly->worker->assembly;
+    size_t before = out->size;
+    DCHECK(late->index < assembly->node->subdir_count);
+    int rc = firn_scan_build_subdir(&assembly->node->subdirs[late->index], out);
+    if (rc == FIRN_OK && out->size > before && assembly->has_prints) {
+        struct firn_statcache_print print;
+        firn_statcache_print_of_entry(assembly->worker->scan->stat_seed,
+                                      firn_bytes(out->data + before, out->size - before), &print);
+        rc = append_print(assembly, &print);
+    }
+    return rc == FIRN_OK ? FIRN_OK : no_memory(err);
+}
+
+static int
+append_link(struct assembly *assembly, const struct firn_scan_late *late, firn_error *err)
+{
+    const struct firn_tree_entry *old = NULL;
+    struct firn_statcache_print print;
+    struct firn_tree_entry entry;
+    bool is_old;
+    int rc;
+    DCHECK(late->print + sizeof print.bytes <= assembly->node->part.prints.size);
+    memcpy(print.bytes, assembly->node->part.prints.data + late->print, sizeof print.bytes);
+    if (late->known != FIRN_SCAN_UNKNOWN) {
+        FIRN_TRY(take_known(assembly, late->known, &old, err));
+    }
+    FIRN_TRY(firn_scan_links_entry(assembly->worker, late, old, &entry, &is_old, err));
+    if (old != NULL && !is_old) {
+        memset(print.bytes, 0, sizeof print.bytes);
+    }
+    if (firn_tree_encode_entry(&assembly->worker->assembly, &entry) != FIRN_OK ||
+        append_print(assembly, &print) != FIRN_OK) {
+        rc = no_memory(err);
+    }
+out:
+    return rc;
+}
+
+static int
+append_known(struct assembly *assembly, const struct firn_scan_late *late, firn_error *err)
+{
+    const struct firn_statcache_memo *memo = &assembly->node->memo;
+    DCHECK(late->count > 0 && late->known + late->count <= memo->count);
+    for (size_t i = 0; i < late->count; i++) {
+        const struct firn_tree_entry *old = NULL;
+        int rc = take_known(assembly, late->known + i, &old, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        if (firn_tree_encode_entry(&assembly->worker->assembly, old) != FIRN_OK) {
+            return no_memory(err);
+        }
+    }
+    if (assembly->has_prints &&
+        firn_buf_append(&assembly->worker->prints,
+                        memo->prints + late->known * FIRN_STATCACHE_PRINT_SIZE,
+                        late->count * FIRN_STATCACHE_PRINT_SIZE) != FIRN_OK) {
+        return no_memory(err);
+    }
+    return FIRN_OK;
+}
+
+static int
+append_late(struct assembly *assembly, const struct firn_scan_late *late, firn_error *err)
+{
+    switch (late->kind) {
+    case FIRN_SCAN_LATE_SUBDIR:
+        return append_subdir(assembly, late, err);
+    case FIRN_SCAN_LATE_LINK:
+        return append_link(assembly, late, err);
+    case FIRN_SCAN_LATE_KNOWN:
+        return append_known(assembly, late, err);
+    }
+    return FIRN_OK;
+}
+
+/* ---- all of them ---- */
+
+/* Appends the bytes of *from between two places. */
+static int
+append_range(struct firn_buf *out, const struct firn_buf *from, size_t begin, size_t end)
+{
+    return end > begin ? firn_buf_append(out, from->data + begin, end - begin) : FIRN_OK;
+}
+
+static int
+append_all(struct assembly *assembly, firn_error *err)
+{
+    const struct firn_scan_part *part = &assembly->node->part;
+    struct firn_scan_worker *worker = assembly->worker;
+    size_t encoded = 0;
+    size_t prints = 0;
+    firn_buf_clear(&worker->assembly);
+    firn_buf_clear(&worker->prints);
+    for (size_t i = 0; i <= part->late_count; i++) {
+        const struct firn_scan_late *late = i < part->late_count ? &part->lates[i] : NULL;
+        size_t encoded_end = late != NULL ? late->offset : part->encoded.size;
+        size_t prints_end = late != NULL ? late->print : part->prints.size;
+        DCHECK(encoded <= encoded_end && prints <= prints_end);
+        if (append_range(&worker->assembly, &part->encoded, encoded, encoded_end) != FIRN_OK ||
+            append_range(&worker->prints, &part->prints, prints, prints_end) != FIRN_OK) {
+            return no_memory(err);
+        }
+        encoded = encoded_end;
+        prints = prints_end;
+        if (late != NULL) {
+            int rc = append_late(assembly, late, err);
+            if (rc != FIRN_OK) {
+                return rc;
+            }
+            prints += late->kind == FIRN_SCAN_LATE_LINK ? FIRN_STATCACHE_PRINT_SIZE : 0;
+        }
+    }
+    return FIRN_OK;
+}
+
+/* (I3) */
+static int
+check_order(struct assembly *assembly, firn_error *err)
+{
+    firn_slice rest = firn_buf_slice(&assembly->worker->assembly);
+    firn_slice previous = {NULL, 0};
+    while (rest.size > 0) {
+        struct firn_tree_entry entry;
+        CHECK(firn_tree_decode_entry(&rest, &entry, NULL) == FIRN_OK);
+        if (firn_slice_compare(previous, entry.name) >= 0) {
+            return broken(assembly, err, "its entries would be out of order");
+        }
+        previous = entry.name;
+    }
+    return FIRN_OK;
+}
+
+static bool
+has_a_print_each(const struct firn_scan_entries *entries)
+{
+    firn_slice rest = entries->encoded;
+    struct firn_tree_entry entry;
+    size_t count = 0;
+    while (rest.size > 0 && firn_tree_decode_entry(&rest, &entry, NULL) == FIRN_OK) {
+        count++;
+    }
+    return rest.size == 0 && entries->prints.size == count * FIRN_STATCACHE_PRINT_SIZE;
+}
+
+/* All entries of a directory that is complete, in order; borrowed from the node
+ * or from the worker. */
+static int
+assemble(struct firn_scan_worker *worker, const struct firn_scan_node *node,
+         struct firn_scan_entries *out, firn_error *err)
+{
+    const struct firn_scan_part *part = &node->part;
+    struct assembly assembly = {
+        .worker = worker, .node = node, .has_prints = firn_scan_known_applies(worker->scan)};
+    const struct firn_tree_entry *ignored = NULL;
+    int rc = FIRN_OK;
+    out->encoded = firn_buf_slice(&part->encoded);
+    out->prints = firn_buf_slice(&part->prints);
+    bool with_old = needs_old(worker, node);
+    if (part->late_count == 0 && !with_old) {
+        return FIRN_OK;
+    }
+    if (with_old) {
+        rc = firn_tree_iterator_create(firn_statcache_lane_source(worker->stat_lane),
+                                       &node->memo.tree, &assembly.old, err);
+        if (rc != FIRN_OK) {
+            return firn_statcache_lane_break(worker->stat_lane, rc);
+        }
+    }
+    FIRN_TRY(append_all(&assembly, err));
+    if (with_old) {
+        FIRN_TRY(advance(&assembly, FIRN_SCAN_UNKNOWN, &ignored, err));
+        FIRN_TRY(check_order(&assembly, err));
+    }
+    out->encoded = firn_buf_slice(&worker->assembly);
+    out->prints = firn_buf_slice(&worker->prints);
+    DCHECK(!assembly.has_prints || has_a_print_each(out));
+out:
+    firn_tree_iterator_destroy(assembly.old);
+    return rc;
+}
+
 static int
 build(struct firn_scan_worker *worker, struct firn_scan_node *node, firn_error *err)
 {
@@ -91,7 +437,7 @@ build(struct firn_scan_worker *worker, struct firn_scan_node *node, firn_error *
     DCHECK(node->waiting == 0 && node->segments_merged == node->segment_count);
     FIRN_TRY(firn_scan_known_is_same(worker, node, &is_same, err));
     if (!is_same) {
-        FIRN_TRY(firn_scan_assemble(worker, node, &entries, err));
+        FIRN_TRY(assemble(worker, node, &entries, err));
         FIRN_TRY(firn_tree_build(entries.encoded, put_object, &putting, &hash, err));
     }
     FIRN_TRY(firn_scan_known_note(worker, node, is_same, &hash, &entries, err));

@@ -11,7 +11,7 @@
  *
  * An entry that goes on has no print: the next scan tries to read it again.
  *
- * A further name of a file says where the first one is (tree/tree_lookup.h), and the first one may lie
+ * A further name of a file says where the first one is (tree/tree.h), and the first one may lie
  * anywhere, changed or gone by now. Inside a subtree that goes on as a whole such a name stays true. One
  * that leads out of it becomes a file of its own (I1; not checked: keeping an entry is the rule),
  * with the same content, and so does a single entry; the directories above such a name are built

@@ -8,7 +8,7 @@
  *
  * Memory: to name a file a cell, and the lists that are open.
  */
-#include "scan/scan_cell_walk.h"
+#include "scan/scan.h"
 
 #include "base/check.h"
 #include "base/mem.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * scan/scan_dir.c: one directory: opened, listed, sorted, thinned by the exclusions, and
- * made known to all workers (scan_entries.c works through it).
+ * made known to all workers.
  *
  * A visit opens the directory from the root's handle by its whole path, no link followed on the
  * way: no descriptor is held for anything above, and nobody who swaps a directory for a link can
@@ -24,10 +24,9 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "place/place.h"
-#include "place/place_nested.h"
-#include "rules/rules_exclude.h"
+#include "rules/rules.h"
 #include "scan/scan_internal.h"
-#include "tree/tree_reserved.h"
+#include "tree/tree.h"
 
 static firn_slice
 item_name(const struct firn_scan_item *item)
@@ -37,9 +36,10 @@ item_name(const struct firn_scan_item *item)
 
 /* ---- opening and listing ---- */
 
-int
-firn_scan_dir_open(struct firn_scan_worker *worker, const struct firn_scan_node *node,
-                   struct firn_os_dir **out, firn_error *err)
+/* Opens the directory of a node; its path is then in worker->path. */
+static int
+open_dir(struct firn_scan_worker *worker, const struct firn_scan_node *node,
+         struct firn_os_dir **out, firn_error *err)
 {
     if (firn_scan_node_path(node, "", &worker->path) != FIRN_OK) {
         return firn_error_no_memory(err, "a path");
@@ -184,6 +184,173 @@ is_temporary(const struct firn_scan_worker *worker, const struct firn_scan_item 
            firn_tree_reserved_is_temporary(item_name(item));
 }
 
+/* Rule files met by a scan, and what they say of entries.
+ *
+ * A directory's rule files are read when the directory has been listed, before its entries are
+ * thinned: they speak of those entries first of all. What is in effect hangs on the node (rules.c)
+ * and is inherited by the directories below.
+ *
+ * A rule that cannot be used, or a whole rule file, is told by a notice and is otherwise as if it
+ * were not there: rather is something saved that nobody wanted than something missing that somebody
+ * needs. The notices of one file are limited, because any file may bear the name of a rule file.
+ * With `strict` a rule file that cannot be read ends the scan, as any file does.
+ *
+ * Rules are matched against paths, which are put together once for a directory; the names of its
+ * entries are then written behind that, one after the other. */
+
+enum { BAD_LINES_TOLD_MAX = 10, NAME_ROOM = UINT16_MAX + 2, TEXT_SIZE = 160 };
+
+/* ---- notices ---- */
+
+struct telling {
+    struct firn_scan_worker *worker;
+    struct firn_scan_node *node;
+    const char *name;
+    uint64_t bad_lines;
+    int failure;
+    firn_error *err;
+};
+
+static void
+tell(struct telling *telling, const char *text)
+{
+    if (telling->failure == FIRN_OK) {
+        telling->failure = firn_scan_report_bad_rule(telling->worker, telling->node, telling->name,
+                                                     text, telling->err);
+    }
+}
+
+static void
+on_bad_line(void *ctx, uint32_t line, const char *defect)
+{
+    struct telling *telling = ctx;
+    char text[TEXT_SIZE];
+    if (++telling->bad_lines <= BAD_LINES_TOLD_MAX) {
+        (void)snprintf(text, sizeof text, "line %u is not used: %s", (unsigned)line, defect);
+        tell(telling, text);
+    }
+}
+
+static void
+tell_rest(struct telling *telling)
+{
+    char text[TEXT_SIZE];
+    if (telling->bad_lines > BAD_LINES_TOLD_MAX) {
+        (void)snprintf(text, sizeof text, "%llu more lines are not used",
+                       (unsigned long long)(telling->bad_lines - BAD_LINES_TOLD_MAX));
+        tell(telling, text);
+    }
+}
+
+/* ---- entering ---- */
+
+/* *out stays NULL where the file cannot be used. */
+static int
+read_rules(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn_os_dir *dir,
+           enum firn_ignore_rules_kind kind, struct firn_ignore_file **out, firn_error *err)
+{
+    struct telling telling = {.worker = worker,
+                              .node = node,
+                              .name = firn_ignore_rules_name(kind),
+                              .failure = FIRN_OK,
+                              .err = err};
+    int rc = firn_rules_read(dir, kind, on_bad_line, &telling, out, err);
+    if (rc == FIRN_OK) {
+        tell_rest(&telling);
+    } else if (!firn_scan_report_is_fatal(worker, rc, err)) {
+        char text[sizeof err->text];
+        (void)snprintf(text, sizeof text, "not used: %.900s", err->text);
+        tell(&telling, text);
+        rc = FIRN_OK;
+    }
+    return rc == FIRN_OK ? telling.failure : rc;
+}
+
+/* Reads the rule files in the worker's listing, those of node's directory: node's
+ * rules are known then, and its entries may be judged. */
+static int
+rules_enter(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn_os_dir *dir,
+            firn_error *err)
+{
+    struct firn_rules_walk *ignore = worker->scan->ignore;
+    const struct firn_scan_listing *listing = &worker->listing;
+    struct firn_rules_walk_files files = {{NULL}};
+    int rc;
+    DCHECK(node->rules == NULL);
+    for (size_t i = 0; i < listing->count; i++) {
+        const struct firn_scan_item *item = &listing->items[i];
+        enum firn_ignore_rules_kind kind;
+        if (item->name.text[0] == '.' && item->kind != FIRN_OS_DIR &&
+            firn_rules_walk_is_rule_file(ignore, firn_bytes(item->name.text, item->name_size),
+                                         node->parent == NULL, &kind)) {
+            node->has_more_to_tell = true;
+            FIRN_TRY(read_rules(worker, node, dir, kind, &files.files[kind - 1], err));
+        }
+    }
+    if (firn_scan_node_path(node, "", &worker->judged) != FIRN_OK ||
+        firn_buf_reserve(&worker->judged, NAME_ROOM) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a path");
+        goto out;
+    }
+    const struct firn_rules_walk_scope *above =
+        node->parent != NULL ? node->parent->rules : firn_rules_walk_outermost(ignore);
+    rc = firn_rules_walk_enter(ignore, above, firn_buf_slice(&worker->judged), &files, &node->rules,
+                               err);
+    if (rc != FIRN_OK) { /* no matter of this directory alone, so it ends the scan */
+        rc = firn_scan_report_failure(worker->scan, rc, err);
+    }
+out:
+    firn_rules_walk_files_deinit(&files);
+    return rc;
+}
+
+/* ---- judging ---- */
+
+/* Whether an entry of the directory that the worker entered last is left out, and why. */
+static bool
+rules_exclude(struct firn_scan_worker *worker, const struct firn_scan_node *node,
+              const struct firn_scan_item *item, bool is_beside_manifest,
+              char reason[FIRN_RULES_WALK_TEXT_SIZE])
+{
+    uint8_t *path = worker->judged.data;
+    size_t size = node->path_size;
+    struct firn_rules_walk_reason why;
+    if (size > 0) {
+        path[size++] = '/';
+    }
+    DCHECK(node->rules != NULL && size + item->name_size <= worker->judged.capacity);
+    memcpy(path + size, item->name.text, item->name_size);
+    struct firn_rules_walk_entry entry = {.path = firn_bytes(path, size + item->name_size),
+                                          .name_size = item->name_size,
+                                          .is_dir = item->kind == FIRN_OS_DIR,
+                                          .is_beside_manifest = is_beside_manifest};
+    bool is_excluded = firn_rules_judge(worker->scan->ignore, node->rules, &entry, &why);
+    if (is_excluded) {
+        firn_rules_judge_text(&why, reason);
+    }
+    return is_excluded;
+}
+
+/* Whether a directory, not the root, is left out for what lies in it, and why. */
+static int
+rules_exclude_inside(struct firn_scan_worker *worker, const struct firn_scan_node *node,
+                     const struct firn_rules_exclude_inside *inside, bool *out,
+                     char reason[FIRN_RULES_WALK_TEXT_SIZE], firn_error *err)
+{
+    struct firn_rules_walk_reason why;
+    DCHECK(node->parent != NULL && node->parent->rules != NULL);
+    if (firn_scan_node_path(node, "", &worker->judged) != FIRN_OK) {
+        return firn_error_no_memory(err, "a path");
+    }
+    struct firn_rules_walk_entry entry = {
+        .path = firn_buf_slice(&worker->judged), .name_size = strlen(node->name), .is_dir = true};
+    *out = firn_rules_judge_inside(worker->scan->ignore, node->parent->rules, &entry, inside, &why);
+    if (*out) {
+        firn_rules_judge_text(&why, reason);
+    }
+    return FIRN_OK;
+}
+
 /* Whether an entry is to be worked on; otherwise it has been reported. */
 static int
 examine(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn_os_dir *dir,
@@ -203,7 +370,7 @@ examine(struct firn_scan_worker *worker, struct firn_scan_node *node, struct fir
         return firn_scan_report_excluded(worker, node, name, "the store itself", err);
     }
     if (kind == FIRN_COPY_CAPTURE_FOREIGN &&
-        firn_scan_rules_exclude(worker, node, item, signs.has_manifest, reason)) {
+        rules_exclude(worker, node, item, signs.has_manifest, reason)) {
         return firn_scan_report_excluded(worker, node, name, reason, err);
     }
     if (!firn_tree_name_is_valid(item_name(item)) ||
@@ -350,15 +517,14 @@ survey(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn
     }
     if (depends_on_inside) {
         bool is_excluded;
-        FIRN_TRY(
-            firn_scan_rules_exclude_inside(worker, node, &signs.inside, &is_excluded, reason, err));
+        FIRN_TRY(rules_exclude_inside(worker, node, &signs.inside, &is_excluded, reason, err));
         if (is_excluded) {
             goto out;
         }
     }
     *out_is_kept = true;
     FIRN_TRY(read_metadata(worker, node, dir, err));
-    FIRN_TRY(firn_scan_rules_enter(worker, node, dir, err));
+    FIRN_TRY(rules_enter(worker, node, dir, err));
     if (signs.has_identity) {
         FIRN_TRY(enter_store(worker, node, dir, signs.has_log, err));
     }
@@ -434,6 +600,195 @@ out:
     return rc;
 }
 
+/* What lies in a directory: one segment of its entries, worked through.
+ *
+ * A segment is a run of 256 entries in the order of names. The visitor of a directory takes the
+ * first one while the handle is open; further ones may be any worker's, which opens the directory
+ * again and makes sure that it is the one that was listed.
+ *
+ * Of each entry becomes one of these: bytes in the part, where it could be read; a note where it
+ * belongs, for a subdirectory, which is another visit's, and for one name of several of an inode; a
+ * run of known ones, where an earlier scan has seen just the same (scan_known.c); or a report,
+ * where it is left out.
+ *
+ * What the kernel tells of an entry's kind while listing may be outdated when the entry is opened.
+ * Every opening says what it expects, so the worst is an entry that is reported as changing. */
+
+static bool
+is_readable_kind(uint8_t kind)
+{
+    return kind == FIRN_OS_FILE || kind == FIRN_OS_SYMLINK;
+}
+
+static int
+enter_subdir(struct firn_scan_worker *worker, const struct firn_scan_item *item, firn_error *err)
+{
+    DCHECK(item->kind == FIRN_OS_DIR);
+    struct firn_scan_late late = {.kind = FIRN_SCAN_LATE_SUBDIR, .index = item->subdir};
+    return firn_scan_node_add_late(&worker->part, &late) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(err, "a directory entry");
+}
+
+/* Encodes an entry that has been read, or notes where it belongs. */
+static int
+enter(struct firn_scan_worker *worker, struct firn_scan_node *node, const char *name,
+      struct firn_scan_found *found, firn_error *err)
+{
+    if (found->is_left_out) {
+        return FIRN_OK;
+    }
+    worker->files++;
+    if (found->is_link) {
+        int rc = firn_scan_confined_allow(worker->scan, INT64_MAX, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        struct firn_scan_late link = {.kind = FIRN_SCAN_LATE_LINK,
+                                      .index = found->group,
+                                      .known = FIRN_SCAN_UNKNOWN,
+                                      .name = name};
+        return firn_scan_links_join(worker, node, &link, &found->print, err);
+    }
+    found->entry.name = firn_str(name);
+    int rc = firn_tree_encode_entry(&worker->part.encoded, &found->entry);
+    if (rc == FIRN_OK && firn_scan_known_applies(worker->scan)) {
+        rc = firn_scan_node_add_print(&worker->part, &found->print);
+    }
+    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a directory entry");
+}
+
+/* Whether only the beginning of a file is saved: what a look at it shows says nothing of that. */
+static bool
+is_cut(const struct firn_scan_node *node, const char *name)
+{
+    return node->store != NULL && firn_scan_store_judge(node, name).kind == FIRN_COPY_CAPTURE_CUT;
+}
+
+/* *guess is where in the memo the entry may be; moved on. */
+static int
+work_on(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn_os_dir *dir,
+        const struct firn_scan_item *item, size_t *guess, firn_error *err)
+{
+    const char *name = item->name.text;
+    struct firn_scan_found found;
+    bool is_known = false;
+    int rc = FIRN_OK;
+    if (item->kind == FIRN_OS_DIR) {
+        *guess += 1;
+        return enter_subdir(worker, item, err);
+    }
+    if (!is_readable_kind(item->kind)) {
+        return firn_scan_report_special(worker, node, name, (enum firn_os_kind)item->kind, err);
+    }
+    if (!firn_statcache_memo_is_empty(&node->memo) && !is_cut(node, name)) {
+        rc = firn_scan_known_enter(worker, node, dir, item, guess, &is_known, err);
+    }
+    if (rc == FIRN_OK && item->kind == FIRN_OS_FILE) {
+        rc = firn_scan_confined_allow_file(worker, node, item, is_known, err);
+    }
+    if (rc != FIRN_OK || is_known) {
+        return rc;
+    }
+    rc = item->kind == FIRN_OS_FILE
+             ? firn_scan_file_save(worker, node, dir, name, &found, err)
+             : firn_scan_file_save_symlink(worker, node, dir, name, &found, err);
+    return rc == FIRN_OK ? enter(worker, node, name, &found, err) : rc;
+}
+
+/* The entries of a segment: *out_end is behind the last. */
+static const struct firn_scan_listing *
+find_segment(const struct firn_scan_worker *worker, const struct firn_scan_node *node,
+             size_t segment, size_t *out_begin, size_t *out_end)
+{
+    const struct firn_scan_listing *listing =
+        node->segment_count > 1 ? &node->listing : &worker->listing;
+    *out_begin = segment * FIRN_SCAN_SEGMENT_ENTRIES;
+    DCHECK(segment < node->segment_count && *out_begin <= listing->count);
+    size_t left = listing->count - *out_begin;
+    *out_end = *out_begin + (left < FIRN_SCAN_SEGMENT_ENTRIES ? left : FIRN_SCAN_SEGMENT_ENTRIES);
+    return listing;
+}
+
+/* Works through one segment of a directory that is open, and settles that. */
+static int
+entries_work(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn_os_dir *dir,
+             size_t segment, firn_error *err)
+{
+    size_t at;
+    size_t end;
+    const struct firn_scan_listing *listing = find_segment(worker, node, segment, &at, &end);
+    size_t guess = at;
+    firn_scan_node_part_clear(&worker->part);
+    worker->before = firn_scan_counts_of(worker);
+    for (; at < end; at++) {
+        if (firn_scan_is_stopped(worker->scan)) {
+            return firn_error_set(err, FIRN_CANCELLED, "cancelled");
+        }
+        int rc = work_on(worker, node, dir, &listing->items[at], &guess, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    return firn_scan_build_segment(worker, node, segment, err);
+}
+
+/* ---- a segment by itself ---- */
+
+/* Whether a directory opened a second time is the one that was listed. */
+static int
+reopen(struct firn_scan_worker *worker, const struct firn_scan_node *node, struct firn_os_dir **out,
+       firn_error *err)
+{
+    int rc = open_dir(worker, node, out, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    struct firn_os_stat now;
+    rc = firn_os_dir_stat(*out, &now, err);
+    if (rc == FIRN_OK && (now.inode != node->stat.inode || now.device != node->stat.device)) {
+        rc = firn_error_set(err, FIRN_CONFLICT, "'%s' was replaced while it was read",
+                            firn_os_dir_path(*out));
+    }
+    return rc;
+}
+
+/* A directory that is gone, or another, by the time of a later segment: none of the segment's
+ * entries is saved. */
+static int
+leave_out_segment(struct firn_scan_worker *worker, struct firn_scan_node *node, size_t segment,
+                  int code, firn_error *err)
+{
+    size_t at;
+    size_t end;
+    const struct firn_scan_listing *listing = find_segment(worker, node, segment, &at, &end);
+    firn_scan_node_part_clear(&worker->part);
+    worker->before = firn_scan_counts_of(worker);
+    for (; at < end; at++) {
+        const struct firn_scan_item *item = &listing->items[at];
+        int rc = item->kind == FIRN_OS_DIR
+                     ? enter_subdir(worker, item, err)
+                     : firn_scan_report_left_out(worker, node, item->name.text, code, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    return firn_scan_build_segment(worker, node, segment, err);
+}
+
+int
+firn_scan_dir_segment(struct firn_scan_worker *worker, struct firn_scan_node *node, size_t segment,
+                      firn_error *err)
+{
+    DCHECK(segment > 0); /* the first one is worked on while the directory is open */
+    struct firn_os_dir *dir = NULL;
+    int rc = reopen(worker, node, &dir, err);
+    rc = rc == FIRN_OK ? entries_work(worker, node, dir, segment, err)
+                       : leave_out_segment(worker, node, segment, rc, err);
+    firn_os_dir_close(dir);
+    return rc;
+}
+
 int
 firn_scan_dir_visit(struct firn_scan_worker *worker, struct firn_scan_node *parent, uint32_t index,
                     firn_error *err)
@@ -453,13 +808,13 @@ firn_scan_dir_visit(struct firn_scan_worker *worker, struct firn_scan_node *pare
     struct firn_os_dir *dir = NULL;
     char reason[FIRN_RULES_WALK_TEXT_SIZE];
     bool is_kept = false;
-    int rc = firn_scan_dir_open(worker, node, &dir, err);
+    int rc = open_dir(worker, node, &dir, err);
     if (rc == FIRN_OK) {
         rc = survey(worker, node, dir, &is_kept, reason, err);
     }
     if (rc == FIRN_OK && is_kept) {
         publish(worker, node);
-        rc = firn_scan_entries_work(worker, node, dir, 0, err);
+        rc = entries_work(worker, node, dir, 0, err);
     } else if (parent != NULL) {
         rc = go_on_without(worker, node, rc, reason, err);
     }

@@ -69,13 +69,12 @@ read_small(struct firn_scan_worker *worker, struct firn_os_file *file, size_t si
         return firn_error_no_memory(err, "the content of a file");
     }
     size_t got = 0;
-    int rc = size > 0 ? firn_os_file_read(file, 0, content->data, size, &got, err) : FIRN_OK;
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(size > 0 ? firn_os_file_read(file, 0, content->data, size, &got, err) : FIRN_OK);
     *out_is_stable = got == size;
     firn_blake3_hash_of(content->data, got, out_hash);
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 static void
@@ -270,6 +269,55 @@ join_group(struct firn_scan_worker *worker, const struct firn_os_stat *stat,
     return rc;
 }
 
+/* What a file that has changed was before.
+ *
+ * A store keeps a new version of a file as a change of the old one, if it is told which that is.
+ * The memo of a directory names the object that it had when it was last scanned; there the file's
+ * entry has the name of the content of then.
+ *
+ * Files of a directory come up in the order of their names, so a lookup that goes on from where it
+ * stands reads that object once, front to back, however many files have changed (I4; not checked,
+ * like (I5): what the cache gives is not the program's); nothing is read where none has. The memo
+ * may be wrong about its object: then the cache is broken, as everywhere (scan_build.c), and that
+ * is the end of the scan, not a reason to leave the file out (I5). */
+
+/* The name of the content that a file had when its directory was last scanned;
+ * *out_has is false where nothing is known of one. A failure here stops the scan. */
+static int
+version_find(struct firn_scan_worker *worker, const struct firn_scan_node *node, const char *name,
+             firn_hash *out, bool *out_has, firn_error *err)
+{
+    struct firn_tree_lookup *lookup = &worker->versions;
+    const struct firn_statcache_memo *memo = &node->memo;
+    const struct firn_tree_entry *entry;
+    *out_has = false;
+    DCHECK(name[0] != '\0');
+    if (firn_statcache_memo_is_empty(memo)) {
+        return FIRN_OK;
+    }
+    int rc;
+    FIRN_TRY(firn_scan_known_open_lane(worker, err));
+    const struct firn_tree_source *source = firn_statcache_lane_source(worker->stat_lane);
+    if (lookup->source != source || !firn_hash_equal(&lookup->root, &memo->tree)) { /* (I4) */
+        firn_tree_lookup_deinit(lookup);
+        firn_tree_lookup_init(lookup, source, &memo->tree);
+    }
+    FIRN_TRY(firn_tree_lookup_find(lookup, firn_str(name), &entry, err));
+    if (entry != NULL && entry->kind == FIRN_TREE_FILE) {
+        *out = entry->hash;
+        *out_has = true;
+    }
+    return FIRN_OK;
+out:
+    return firn_scan_report_failure(worker->scan, rc, err); /* (I5) */
+}
+
+void
+firn_scan_file_version_deinit(struct firn_scan_worker *worker)
+{
+    firn_tree_lookup_deinit(&worker->versions);
+}
+
 /* Hands on what is in worker->content. */
 static int
 add_content(struct firn_scan_worker *worker, const struct firn_scan_node *node, const char *name,
@@ -282,7 +330,7 @@ add_content(struct firn_scan_worker *worker, const struct firn_scan_node *node, 
     bool is_new = false;
     int rc = FIRN_OK;
     if (object->kind == FIRN_PACKFILE_BLOB) {
-        FIRN_TRY(firn_scan_version_find(worker, node, name, &before, &has_before, err));
+        FIRN_TRY(version_find(worker, node, name, &before, &has_before, err));
     }
     versioned.base = has_before ? &before : NULL;
     FIRN_TRY(firn_scan_add(worker, &versioned, &is_new, err));

@@ -2,11 +2,10 @@
  *
  * scan/scan_internal.h: what the files of one scan share. Only scan*.c include it.
  *
- * In reading order: scan.c (the workers and what they take up next), scan_dir.c (one
- * directory), scan_file.c (one file), scan_large.c, scan_cells.c, scan_group.c and
- * scan_window.c (a file in pieces, shared by workers), scan_links.c (hard links), scan_node.c (what is remembered of a
- * directory), scan_build.c (its object), scan_rules.c (what is left out), scan_listing.c,
- * scan_xattrs.c, scan_store.c (stores in the tree), scan_report.c.
+ * In reading order: scan.c (the workers and what they take up next; pieces of a large file that they share),
+ * scan_dir.c (one directory, its entries, what is left out), scan_file.c (one file), scan_large.c (one in pieces),
+ * scan_links.c (hard links), scan_node.c (what is remembered of a directory), scan_build.c (its object),
+ * scan_listing.c, scan_xattrs.c, scan_store.c (stores in the tree), scan_report.c.
  */
 #ifndef FIRN_SCAN_SCAN_INTERNAL_H
 #define FIRN_SCAN_SCAN_INTERNAL_H
@@ -16,11 +15,11 @@
 #include "base/arena.h"
 #include "base/hash_map.h"
 #include "copy/copy_capture.h"
-#include "rules/rules_walk.h"
+#include "rules/rules.h"
 #include "scan/scan.h"
 #include "statcache/statcache.h"
 #include "threads/os_thread.h"
-#include "tree/tree_lookup.h"
+#include "tree/tree.h"
 
 enum {
     FIRN_SCAN_SEGMENT_ENTRIES = 256,      /* of a directory, worked through by one thread */
@@ -186,36 +185,7 @@ FIRN_MUST_CHECK int firn_scan_node_merge_locked(struct firn_scan *scan, struct f
                                                 size_t segment, struct firn_scan_part *part);
 void firn_scan_node_part_deinit(struct firn_scan_part *part);
 
-/* ---- scan_links.c: inodes with several names ---- */
-
-/* What the entries of one inode have in common, and the first name of it that was found so far. The
- * fields from kind to xattrs_size are set when it has been read; until then every name that was
- * found is as the memo of its directory has it. */
-struct firn_scan_group {
-    uint64_t device;
-    uint64_t inode;
-    bool is_read;
-    bool is_settled;
-    int64_t ctime_ns; /* when it was read */
-    enum firn_tree_kind kind;
-    uint32_t mode;
-    uint32_t uid;
-    uint32_t gid;
-    int64_t mtime_ns;
-    uint64_t size;
-    firn_hash hash;
-    const uint8_t *target; /* these two in an arena of a worker */
-    const uint8_t *xattrs;
-    uint32_t target_size;
-    uint32_t xattrs_size;
-    const struct firn_scan_node *first_node; /* NULL before any */
-    const char *first_name;
-    uint64_t names;     /* that were met */
-    uint64_t nlink;     /* the most that it had at any look */
-    int64_t changed_ns; /* the latest change of attributes, which a new name is, at any look */
-};
-
-/* ---- scan_window.c: pieces of one large file, worked on by several threads ---- */
+/* ---- scan.c: pieces of one large file, worked on by several threads ---- */
 
 enum firn_scan_slot_state {
     FIRN_SCAN_SLOT_FREE,
@@ -272,7 +242,7 @@ struct firn_scan_worker {
     struct firn_buf prints;                /* theirs */
     struct firn_buf entry;                 /* of one subdirectory */
     struct firn_statcache_lane *stat_lane; /* NULL until it is needed */
-    struct firn_tree_lookup versions;      /* the directory of an earlier scan: scan_version.c */
+    struct firn_tree_lookup versions;      /* the directory of an earlier scan: scan_file.c */
     struct firn_tree_lookup last;          /* the tree of the last checkpoint: scan_carry.c */
     struct firn_tree_lookup outside;       /* what is not visited: scan_confined.c */
     uint64_t work_since_report;
@@ -360,10 +330,6 @@ FIRN_MUST_CHECK int firn_scan_contains(struct firn_scan_worker *worker, const fi
 FIRN_MUST_CHECK int firn_scan_dir_visit(struct firn_scan_worker *worker,
                                         struct firn_scan_node *parent, uint32_t index,
                                         firn_error *err);
-/* Opens the directory of a node; its path is then in worker->path. */
-FIRN_MUST_CHECK int firn_scan_dir_open(struct firn_scan_worker *worker,
-                                       const struct firn_scan_node *node, struct firn_os_dir **out,
-                                       firn_error *err);
 
 /* scan_confined.c. Where a subdirectory of parent is outside of the scan's confines, settles it
  * without a visit (*out_is_passed). */
@@ -384,14 +350,10 @@ FIRN_MUST_CHECK int firn_scan_confined_allow_file(const struct firn_scan_worker 
                                                   const struct firn_scan_item *item, bool is_known,
                                                   firn_error *err);
 
-/* scan_entries.c. Works through one segment of a directory that is open, and settles that. */
-FIRN_MUST_CHECK int firn_scan_entries_work(struct firn_scan_worker *worker,
-                                           struct firn_scan_node *node, struct firn_os_dir *dir,
-                                           size_t segment, firn_error *err);
 /* The same for a further segment of a directory that has been closed. */
-FIRN_MUST_CHECK int firn_scan_entries_segment(struct firn_scan_worker *worker,
-                                              struct firn_scan_node *node, size_t segment,
-                                              firn_error *err);
+FIRN_MUST_CHECK int firn_scan_dir_segment(struct firn_scan_worker *worker,
+                                          struct firn_scan_node *node, size_t segment,
+                                          firn_error *err);
 
 /* scan_known.c. Whether this scan remembers for the next one, or is remembered from. */
 static inline bool
@@ -440,21 +402,11 @@ FIRN_MUST_CHECK int firn_scan_known_forget(struct firn_scan_worker *worker,
                                            const struct firn_scan_node *node, firn_slice name,
                                            firn_error *err);
 
-/* scan_assemble.c. All entries of a directory that is complete, in order; borrowed from the node
- * or from the worker. */
-FIRN_MUST_CHECK int firn_scan_assemble(struct firn_scan_worker *worker,
-                                       const struct firn_scan_node *node,
-                                       struct firn_scan_entries *out, firn_error *err);
 /* Appends the entry of a subdirectory, unless it is left out. */
-FIRN_MUST_CHECK int firn_scan_assemble_subdir(const struct firn_scan_subdir *subdir,
-                                              struct firn_buf *out);
+FIRN_MUST_CHECK int firn_scan_build_subdir(const struct firn_scan_subdir *subdir,
+                                           struct firn_buf *out);
 
-/* scan_version.c. The name of the content that a file had when its directory was last scanned;
- * *out_has is false where nothing is known of one. A failure here stops the scan. */
-FIRN_MUST_CHECK int firn_scan_version_find(struct firn_scan_worker *worker,
-                                           const struct firn_scan_node *node, const char *name,
-                                           firn_hash *out, bool *out_has, firn_error *err);
-void firn_scan_version_deinit(struct firn_scan_worker *worker);
+void firn_scan_file_version_deinit(struct firn_scan_worker *worker);
 
 /* scan_build.c. One thing that the directory waited for has come: builds it if that was the
  * last, and what then is complete above it. */
@@ -513,10 +465,6 @@ FIRN_MUST_CHECK int firn_scan_large_applies(struct firn_os_file *file,
 FIRN_MUST_CHECK int firn_scan_large_read(struct firn_scan_worker *worker, struct firn_os_file *file,
                                          const struct firn_os_stat *stat, bool is_part,
                                          firn_hash *out_hash, bool *out_is_stable, firn_error *err);
-/* Sees whether a file that is being read is still what it was, or has become longer. */
-FIRN_MUST_CHECK int firn_scan_large_look(struct firn_os_file *file,
-                                         const struct firn_os_stat *before, bool *out_is_stable,
-                                         firn_error *err);
 /* The first bytes of a file, as many as it had at some look. */
 struct firn_scan_beginning {
     uint64_t size;
@@ -529,40 +477,13 @@ FIRN_MUST_CHECK int firn_scan_large_hash_again(struct firn_scan_worker *worker,
                                                struct firn_scan_beginning *part,
                                                struct firn_scan_beginning *all, bool *out_is_read,
                                                firn_error *err);
-/* scan_cells.c. As firn_scan_large_read, for FIRN_PACKFILE_CELLS_CONTENT_MIN and more:
- * large_read calls it. */
-FIRN_MUST_CHECK int firn_scan_cells_read(struct firn_scan_worker *worker, struct firn_os_file *file,
-                                         const struct firn_os_stat *stat, bool is_part,
-                                         firn_hash *out_hash, bool *out_is_stable, firn_error *err);
-/* As firn_scan_large_hash_again, for two beginnings of that size; part may be NULL. */
-FIRN_MUST_CHECK int firn_scan_cells_hash_again(struct firn_scan_worker *worker,
-                                               struct firn_os_file *file,
-                                               struct firn_scan_beginning *part,
-                                               struct firn_scan_beginning *all, bool *out_is_read,
-                                               firn_error *err);
 /* Whether two looks at a file show the same state of it. */
 bool firn_scan_file_is_same(const struct firn_os_stat *a, const struct firn_os_stat *b);
 
-/* scan_group.c. Cuts what is new of the first `filled` bytes of a slot into chunks; is_end says
- * that the data end there. True when the group is complete: its size is slot->size, and what lies
- * behind that belongs to the next one. The slot begins with size and chunk_count 0. */
-FIRN_MUST_CHECK bool firn_scan_group_cut(struct firn_scan_slot *slot, size_t filled, bool is_end);
 /* Names a complete group, or a cell, and adds it unless it is there. */
-FIRN_MUST_CHECK int firn_scan_group_add(struct firn_scan_worker *worker,
-                                        struct firn_scan_slot *slot, firn_error *err);
+FIRN_MUST_CHECK int firn_scan_large_group_add(struct firn_scan_worker *worker,
+                                              struct firn_scan_slot *slot, firn_error *err);
 
-/* scan_window.c */
-void firn_scan_window_init(struct firn_scan *scan);
-FIRN_MUST_CHECK int firn_scan_window_reserve(struct firn_scan *scan, firn_error *err);
-void firn_scan_window_deinit(struct firn_scan *scan);
-/* Whether somebody is idle and nobody has the window: it is the caller's then. */
-bool firn_scan_window_take(struct firn_scan *scan);
-/* A free slot of the caller's window; gathers in passing the hashes of slots that are done.
- * Works on ready slots itself where none is free, so that it waits only for threads that are at
- * work on one. */
-FIRN_MUST_CHECK int firn_scan_window_slot(struct firn_scan_worker *worker,
-                                          struct firn_packfile_piece *pieces,
-                                          struct firn_scan_slot **out, firn_error *err);
 /* Where the next piece of a file is to be read to: a free slot of the window, if the caller has it or
  * can take it (*has_window), else its own. */
 FIRN_MUST_CHECK int firn_scan_window_choose(struct firn_scan_worker *worker, bool *has_window,
@@ -574,11 +495,6 @@ void firn_scan_window_offer(struct firn_scan *scan, struct firn_scan_slot *slot)
 /* Finishes all slots and gives the window back, whatever has failed. */
 FIRN_MUST_CHECK int firn_scan_window_release(struct firn_scan_worker *worker,
                                              struct firn_packfile_piece *pieces, firn_error *err);
-/* A ready slot, which is then busy; NULL if there is none. */
-struct firn_scan_slot *firn_scan_window_claim_locked(struct firn_scan *scan);
-/* Hashes and adds a busy slot; done afterwards in any case. */
-FIRN_MUST_CHECK int firn_scan_window_work(struct firn_scan_worker *worker,
-                                          struct firn_scan_slot *slot, firn_error *err);
 
 /* scan_links.c */
 void firn_scan_links_init(struct firn_scan *scan);
@@ -625,21 +541,6 @@ FIRN_MUST_CHECK int firn_scan_carry_dir(struct firn_scan_worker *worker,
                                         const struct firn_scan_node *node, int code,
                                         bool *out_is_carried, firn_error *err);
 void firn_scan_carry_deinit(struct firn_scan_worker *worker);
-
-/* scan_rules.c. Reads the rule files in the worker's listing, those of node's directory: node's
- * rules are known then, and its entries may be judged. */
-FIRN_MUST_CHECK int firn_scan_rules_enter(struct firn_scan_worker *worker,
-                                          struct firn_scan_node *node, struct firn_os_dir *dir,
-                                          firn_error *err);
-/* Whether an entry of the directory that the worker entered last is left out, and why. */
-bool firn_scan_rules_exclude(struct firn_scan_worker *worker, const struct firn_scan_node *node,
-                             const struct firn_scan_item *item, bool is_beside_manifest,
-                             char reason[FIRN_RULES_WALK_TEXT_SIZE]);
-/* Whether a directory, not the root, is left out for what lies in it, and why. */
-FIRN_MUST_CHECK int
-firn_scan_rules_exclude_inside(struct firn_scan_worker *worker, const struct firn_scan_node *node,
-                               const struct firn_rules_exclude_inside *inside, bool *out,
-                               char reason[FIRN_RULES_WALK_TEXT_SIZE], firn_error *err);
 
 /* scan_xattrs.c. Replaces the worker's xattrs by the encoded attributes of the node. What
  * could not be read is missing there, counted in *out_missing, and the last such failure is in

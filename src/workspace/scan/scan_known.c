@@ -8,7 +8,7 @@
  * nor encoded, only its place in the memo is noted, and nearly always that prolongs a run. When
  * the directory is complete and its places are those of the whole memo, without a gap, and each
  * subdirectory's entry is also what it was, the directory is the same (I1), and its hash is the one
- * remembered. Otherwise the old object is read and gives the known entries (scan_assemble.c).
+ * remembered. Otherwise the old object is read and gives the known entries (scan_build.c).
  *
  * Nothing here decides by the time of a directory, or by the absence of a change in it: all of its
  * names are listed, and all entries looked at, each time.
@@ -172,7 +172,7 @@ has_subdir_at(struct firn_scan_worker *worker, const struct firn_statcache_memo 
 {
     struct firn_statcache_print print;
     firn_buf_clear(&worker->entry);
-    int rc = firn_scan_assemble_subdir(subdir, &worker->entry);
+    int rc = firn_scan_build_subdir(subdir, &worker->entry);
     if (rc == FIRN_OK) {
         firn_statcache_print_of_entry(worker->scan->stat_seed, firn_buf_slice(&worker->entry),
                                       &print);
@@ -193,10 +193,8 @@ firn_scan_known_is_same(struct firn_scan_worker *worker, const struct firn_scan_
     if (!firn_scan_known_applies(worker->scan)) {
         return FIRN_OK;
     }
-    int rc = firn_scan_known_open_lane(worker, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_scan_known_open_lane(worker, err));
     *out = !firn_statcache_memo_is_empty(memo) && part->encoded.size == 0 && part->prints.size == 0;
     for (size_t i = 0; *out && i < part->late_count; i++) {
         const struct firn_scan_late *late = &part->lates[i];
@@ -216,7 +214,8 @@ firn_scan_known_is_same(struct firn_scan_worker *worker, const struct firn_scan_
         }
     }
     *out = *out && place == memo->count;
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 /* ---- for the next scan ---- */

@@ -4,18 +4,18 @@
  *
  * A file is named by the hash of its whole content, zeros of holes included, however it is cut. A
  * list of pieces and holes is the object under that name (pack/packfile.h); a piece is a group of
- * chunks, cut by content (scan_group.c). Pieces end at the ends of runs of data, too. So memory
+ * chunks, cut by content. Pieces end at the ends of runs of data, too. So memory
  * does not grow with the file but for the list, 48 bytes a piece of about half a MiB.
  *
  * So that the list stays within the largest object, holes of less than 1/131,072 of the file are
  * stored as the zeros they read as. Files of 16 GiB and more are not named by such a hash, which would
- * have to see every zero of a hole: they are for scan_cells.c. A scan that stores nothing does not
+ * have to see every zero of a hole: they are read cell by cell. A scan that stores nothing does not
  * look for boundaries.
  *
  * The thread that reads computes the hash of the whole, in order, from the same bytes that are
  * stored (I1): reading twice could name one state and store another. It also looks for boundaries,
  * and carries what it has read behind a group over to the next one. Hashing and compressing the
- * pieces, the greater part of the work, is shared through a window (scan_window.c) as soon as
+ * pieces, the greater part of the work, is shared through a window (scan.c) as soon as
  * another worker is idle; while all are busy with other files, this one does everything itself,
  * piece by piece in one buffer.
  *
@@ -29,6 +29,7 @@
 #include "codec/blake3_hash.h"
 #include "codec/chunk_cut.h"
 #include "pack/packfile_cells.h"
+#include "scan/scan.h"
 #include "scan/scan_internal.h"
 
 enum {
@@ -106,9 +107,10 @@ reserve_piece(struct stream *stream, firn_error *err)
     return FIRN_OK;
 }
 
-int
-firn_scan_large_look(struct firn_os_file *file, const struct firn_os_stat *before,
-                     bool *out_is_stable, firn_error *err)
+/* Sees whether a file that is being read is still what it was, or has become longer. */
+static int
+large_look(struct firn_os_file *file, const struct firn_os_stat *before, bool *out_is_stable,
+           firn_error *err)
 {
     struct firn_os_stat now;
     int rc = firn_os_file_stat(file, &now, err);
@@ -127,7 +129,7 @@ look(struct stream *stream, firn_error *err)
         return FIRN_OK;
     }
     stream->since_look = 0;
-    return firn_scan_large_look(stream->file, stream->stat, &stream->is_stable, err);
+    return large_look(stream->file, stream->stat, &stream->is_stable, err);
 }
 
 static int
@@ -166,6 +168,119 @@ out:
 
 /* ---- data in groups ---- */
 
+/* Chunks of a large file, and the groups that they form.
+ *
+ * A large file is cut into chunks of some 17 KiB by its content (codec/chunk_cut.h), so that a
+ * change stores little more than itself, wherever it moves the rest. A list of 60,000 chunks for
+ * each GiB would take two megabytes, most of them hashes that do not compress, and would be new
+ * with each change. So chunks form groups of about half a MiB, which end by content too: at a major
+ * boundary, or where a group would become larger than GROUP_MAX. A group is a list of pieces under
+ * the name of its content, and the file a list of groups. What has not changed is then found group
+ * by group, without a look at its chunks (I4; not checked: it is why, not what).
+ *
+ * Chunks of a group are added in a row by one thread, so that they lie side by side in frames; the
+ * group after them, so that nothing names what is not there yet (I5; not checked: it is the order
+ * of two calls).
+ *
+ * A cell of a file of 16 GiB and more is stored as a group is. Where it ends is
+ * given, so it is cut into chunks here, by the worker that adds it, and only if it is new. */
+
+_Static_assert(FIRN_SCAN_GROUP_CHUNKS_MAX *FIRN_CHUNK_CUT_SIZE_MIN >= FIRN_SCAN_PIECE_SIZE,
+               "a slot has room for the sizes of its chunks");
+
+/* Cuts what is new of the first `filled` bytes of a slot into chunks; is_end says
+ * that the data end there. True when the group is complete: its size is slot->size, and what lies
+ * behind that belongs to the next one. The slot begins with size and chunk_count 0. */
+static bool
+group_cut(struct firn_scan_slot *slot, size_t filled, bool is_end)
+{
+    DCHECK(slot->size <= filled && filled <= FIRN_SCAN_PIECE_SIZE);
+    while (slot->size < filled) {
+        firn_slice rest = firn_bytes(slot->data + slot->size, filled - slot->size);
+        struct firn_chunk_cut cut = firn_chunk_cut_next(rest, is_end);
+        if (cut.size == 0) {
+            break;
+        }
+        DCHECK(slot->chunk_count < FIRN_SCAN_GROUP_CHUNKS_MAX);
+        slot->chunk_sizes[slot->chunk_count++] = (uint32_t)cut.size;
+        slot->size += cut.size;
+        if (cut.is_major && slot->size >= FIRN_SCAN_GROUP_SIZE_MIN) {
+            return true;
+        }
+    }
+    return (is_end && slot->size == filled) || filled == FIRN_SCAN_PIECE_SIZE;
+}
+
+static void
+cut_cell(struct firn_scan_slot *slot)
+{
+    size_t size = slot->size;
+    DCHECK(size > 0 && slot->chunk_count == 0);
+    slot->size = 0;
+    while (!group_cut(slot, size, true) || slot->size < size) {
+    }
+}
+
+static int
+add_chunks(struct firn_scan_worker *worker, const struct firn_scan_slot *slot,
+           struct firn_buf *list, firn_error *err)
+{
+    struct firn_packfile_piece pieces[FIRN_SCAN_GROUP_CHUNKS_MAX];
+    size_t at = 0;
+    for (size_t i = 0; i < slot->chunk_count; i++) {
+        struct firn_objects_object chunk = {.kind = FIRN_PACKFILE_BLOB,
+                                            .content =
+                                                firn_bytes(slot->data + at, slot->chunk_sizes[i])};
+        bool is_new;
+        firn_blake3_hash_of(chunk.content.data, chunk.content.size, &chunk.hash);
+        int rc = firn_scan_add(worker, &chunk, &is_new, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        pieces[i] = (struct firn_packfile_piece){.size = chunk.content.size, .hash = chunk.hash};
+        at += chunk.content.size;
+    }
+    DCHECK(at == slot->size);
+    firn_buf_clear(list);
+    return firn_packfile_encode_pieces(pieces, slot->chunk_count, list) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(err, "the pieces of a file");
+}
+
+int
+firn_scan_large_group_add(struct firn_scan_worker *worker, struct firn_scan_slot *slot,
+                          firn_error *err)
+{
+    struct firn_objects_object group = {.kind = FIRN_PACKFILE_BLOB,
+                                        .content = firn_bytes(slot->data, slot->size)};
+    bool is_known = false;
+    bool is_new;
+    int rc = FIRN_OK;
+    DCHECK(slot->size > 0 && slot->size <= FIRN_SCAN_PIECE_SIZE);
+    firn_blake3_hash_of(slot->data, slot->size, &group.hash);
+    slot->hash = group.hash;
+    if (!worker->scan->sink->wants_content) {
+        return FIRN_OK;
+    }
+    if (slot->chunk_count > 1 || slot->is_cell) {
+        FIRN_TRY(firn_scan_contains(worker, &group.hash, &is_known, err)); /* (I4) */
+        if (is_known) {
+            goto out;
+        }
+    }
+    if (slot->is_cell && slot->has_chunks) {
+        cut_cell(slot);
+    }
+    if (slot->chunk_count > 1) {
+        FIRN_TRY(add_chunks(worker, slot, &worker->list, err));
+        group.kind = FIRN_PACKFILE_PIECES;
+        group.content = firn_buf_slice(&worker->list);
+    }
+    FIRN_TRY(firn_scan_add(worker, &group, &is_new, err)); /* (I5) */
+out:
+    return rc;
+}
+
 /* Reads until the slot holds a complete group; *filled is how much of it is read, at least the
  * group. The run of data goes on for `left` bytes from the slot's beginning. */
 static int
@@ -178,7 +293,7 @@ fill_slot(struct stream *stream, struct firn_scan_slot *slot, uint64_t offset, u
     if (size > 0) {
         memcpy(slot->data, stream->carry, size);
     }
-    while (!firn_scan_group_cut(slot, size, size == left)) {
+    while (!group_cut(slot, size, size == left)) {
         size_t room = FIRN_SCAN_PIECE_SIZE - size;
         size_t step = room < READ_STEP ? room : READ_STEP;
         step = left - size < step ? (size_t)(left - size) : step;
@@ -235,7 +350,7 @@ put_group(struct stream *stream, uint64_t offset, uint64_t left, size_t *out_siz
         slot->piece = number;
         firn_scan_window_offer(worker->scan, slot);
     } else {
-        FIRN_TRY(firn_scan_group_add(worker, slot, err));
+        FIRN_TRY(firn_scan_large_group_add(worker, slot, err));
         stream->pieces[number].hash = slot->hash;
     }
 out:
@@ -372,6 +487,237 @@ size_of_pieces(const struct stream *stream)
     return size;
 }
 
+/* A file of 16 GiB and more, cell by cell (pack/packfile_cells.h).
+ *
+ * Holes are passed over (scan_cell_walk.c); a cell that has data is read whole, and left out if it
+ * is zeros all the same. So the name is that of the bytes, however a file system stores them (I2;
+ * not checked: tests compare the names).
+ *
+ * No hash runs over the whole file. The thread that reads hands each cell to an idle worker,
+ * through the window (scan.c), and else names and adds it itself. Up to 2,048 cells of one list
+ * wait for their names; then the window is given back, which waits for all of them, and the list is
+ * added (I3).
+ *
+ * A cell is stored in chunks, as a group is, so that what moves within a file is
+ * found again; in files of more than 128 GiB as one object, or there would be too many. That is no
+ * part of its name.
+ *
+ * Memory: names and numbers of the cells of one list, 114 KiB; the lists that are open, 68 KiB
+ * each. */
+
+enum {
+    CELL_SIZE = FIRN_PACKFILE_CELLS_SIZE,
+    IN_LIST = FIRN_PACKFILE_CELLS_IN_LIST,
+    CELLS_BETWEEN_LOOKS = 64
+};
+#define CHUNKS_SIZE_MAX (UINT64_C(128) << 30)
+
+_Static_assert((int)CELL_SIZE == (int)FIRN_SCAN_PIECE_SIZE, "a slot holds a cell");
+
+/* Counts what was passed, and gives up where the scan does. */
+static int
+pass_on(void *ctx, uint64_t bytes, firn_error *err)
+{
+    struct firn_scan_worker *worker = ctx;
+    return firn_scan_is_stopped(worker->scan) ? firn_error_set(err, FIRN_CANCELLED, "cancelled")
+                                              : firn_scan_report_work(worker, 0, bytes, err);
+}
+
+/* ---- saving ---- */
+
+struct cell_stream {
+    struct firn_scan_worker *worker;
+    const struct firn_os_stat *stat; /* what the file was when it was opened */
+    bool is_part;
+    bool is_stable;
+    bool has_window;
+    bool has_chunks;
+    unsigned since_look;
+    struct firn_scan_slot own;
+    struct firn_packfile_piece *pieces; /* IN_LIST; of the list at hand, in the order of numbers */
+    uint64_t *numbers;
+    size_t count;
+    struct firn_packfile_cells_builder builder;
+};
+
+/* A list. That of the whole file becomes the worker's content, and the caller adds it. */
+static int
+put_list(void *ctx, const firn_hash *hash, firn_slice list, firn_error *err)
+{
+    struct cell_stream *stream = ctx;
+    struct firn_scan_worker *worker = stream->worker;
+    struct firn_packfile_cells cells;
+    bool is_new;
+    int rc = firn_packfile_cells_open(list, &cells, err);
+    DCHECK(rc == FIRN_OK && cells.level <= stream->builder.top);
+    if (rc == FIRN_OK && cells.level == stream->builder.top) {
+        return firn_buf_assign(&worker->content, list) == FIRN_OK
+                   ? FIRN_OK
+                   : firn_error_no_memory(err, "a list of cells");
+    }
+    if (rc == FIRN_OK && worker->scan->sink->wants_content) {
+        const struct firn_objects_object object = {
+            .kind = FIRN_PACKFILE_PIECES, .hash = *hash, .content = list};
+        rc = firn_scan_add(worker, &object, &is_new, err);
+    }
+    return rc;
+}
+
+/* Waits for the names of all cells at hand, and hands them to the builder. (I3) */
+static int
+settle(struct cell_stream *stream, firn_error *err)
+{
+    struct firn_scan_worker *worker = stream->worker;
+    int rc = FIRN_OK;
+    if (stream->has_window) {
+        stream->has_window = false;
+        FIRN_TRY(firn_scan_window_release(worker, stream->pieces, err));
+    }
+    if (firn_scan_is_stopped(worker->scan)) {
+        FIRN_TRY(firn_error_set(err, FIRN_CANCELLED, "cancelled")); /* not all have names */
+    }
+    DCHECK(!stream->has_window && stream->count <= IN_LIST); /* (I3) */
+    for (size_t i = 0; i < stream->count; i++) {
+        FIRN_TRY(firn_packfile_cells_builder_add(&stream->builder, stream->numbers[i],
+                                                 &stream->pieces[i].hash, err));
+    }
+    stream->count = 0;
+out:
+    return rc;
+}
+
+static int
+cells_look(struct cell_stream *stream, struct firn_os_file *file, firn_error *err)
+{
+    if (stream->is_part || ++stream->since_look < CELLS_BETWEEN_LOOKS) {
+        return FIRN_OK;
+    }
+    stream->since_look = 0;
+    return large_look(file, stream->stat, &stream->is_stable, err);
+}
+
+/* The cell that the walk is at. */
+static int
+put_cell(struct cell_stream *stream, struct firn_scan_cell_walk *walk, firn_error *err)
+{
+    struct firn_scan_worker *worker = stream->worker;
+    struct firn_scan_slot *slot;
+    uint64_t number = walk->offset / CELL_SIZE;
+    size_t size;
+    int rc = FIRN_OK;
+    DCHECK(walk->offset % CELL_SIZE == 0);
+    DCHECK(stream->count == 0 || stream->numbers[stream->count - 1] < number);
+    if (stream->count > 0 && stream->numbers[stream->count - 1] / IN_LIST != number / IN_LIST) {
+        FIRN_TRY(settle(stream, err));
+    }
+    FIRN_TRY(firn_scan_window_choose(worker, &stream->has_window, &stream->own, stream->pieces,
+                                     &slot, err));
+    FIRN_TRY(firn_scan_cell_walk_read(walk, slot->data, &size, err));
+    FIRN_TRY(cells_look(stream, walk->file, err));
+    if (walk->is_shorter || firn_packfile_cells_is_zero(slot->data, size)) { /* (I2) */
+        goto out;
+    }
+    DCHECK(stream->count < IN_LIST);
+    slot->is_cell = true;
+    slot->has_chunks = stream->has_chunks;
+    slot->size = size;
+    slot->piece = stream->count++;
+    stream->numbers[slot->piece] = number;
+    if (slot != &stream->own) {
+        firn_scan_window_offer(worker->scan, slot);
+    } else {
+        FIRN_TRY(firn_scan_large_group_add(worker, slot, err));
+        stream->pieces[slot->piece].hash = slot->hash;
+    }
+out:
+    return rc;
+}
+
+static int
+cells_put_all(struct cell_stream *stream, struct firn_scan_cell_walk *walk, firn_hash *out_hash,
+              firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (;;) {
+        FIRN_TRY(firn_scan_cell_walk_find(walk, err));
+        if (walk->is_end || walk->is_shorter || !stream->is_stable) {
+            break;
+        }
+        FIRN_TRY(put_cell(stream, walk, err));
+        walk->offset += CELL_SIZE;
+    }
+    stream->is_stable = stream->is_stable && !walk->is_shorter;
+    if (stream->is_stable) {
+        FIRN_TRY(settle(stream, err));
+        FIRN_TRY(firn_packfile_cells_builder_finish(&stream->builder, out_hash, err));
+    }
+out:
+    return rc;
+}
+
+/* As firn_scan_large_read, for FIRN_PACKFILE_CELLS_CONTENT_MIN and more:
+ * large_read calls it. */
+static int
+cells_read(struct firn_scan_worker *worker, struct firn_os_file *file,
+           const struct firn_os_stat *stat, bool is_part, firn_hash *out_hash, bool *out_is_stable,
+           firn_error *err)
+{
+    struct cell_stream stream = {.worker = worker,
+                                 .stat = stat,
+                                 .is_part = is_part,
+                                 .is_stable = true,
+                                 .has_chunks = stat->size_bytes <= CHUNKS_SIZE_MAX};
+    struct firn_scan_cell_walk walk = {
+        .file = file, .size = stat->size_bytes, .tick = pass_on, .ctx = worker};
+    int rc;
+    *out_is_stable = false;
+    DCHECK(stat->size_bytes >= FIRN_PACKFILE_CELLS_CONTENT_MIN);
+    if (stat->size_bytes > FIRN_PACKFILE_CELLS_CONTENT_MAX) {
+        return firn_error_set(err, FIRN_LIMIT,
+                              "cannot save '%s': it has %llu bytes, a file may have %llu (8 PiB)",
+                              firn_os_file_path(file), (unsigned long long)stat->size_bytes,
+                              (unsigned long long)FIRN_PACKFILE_CELLS_CONTENT_MAX);
+    }
+    firn_packfile_cells_builder_init(&stream.builder, stat->size_bytes, put_list, &stream);
+    stream.pieces = firn_alloc_array(IN_LIST, sizeof *stream.pieces);
+    stream.numbers = firn_alloc_array(IN_LIST, sizeof *stream.numbers);
+    stream.own.data = firn_alloc(CELL_SIZE);
+    if (stream.pieces == NULL || stream.numbers == NULL || stream.own.data == NULL) {
+        FIRN_TRY(firn_error_no_memory(err, "the cells of a file"));
+    }
+    FIRN_TRY(cells_put_all(&stream, &walk, out_hash, err));
+out:
+    if (stream.has_window) {
+        firn_error later;
+        int released =
+            firn_scan_window_release(worker, stream.pieces, rc == FIRN_OK ? err : &later);
+        rc = rc == FIRN_OK ? released : rc;
+    }
+    *out_is_stable = rc == FIRN_OK && stream.is_stable;
+    firn_packfile_cells_builder_deinit(&stream.builder);
+    firn_free(stream.pieces);
+    firn_free(stream.numbers);
+    firn_free(stream.own.data);
+    return rc;
+}
+
+/* ---- a second reading ---- */
+
+/* As firn_scan_large_hash_again, for two beginnings of that size; part may be NULL. */
+static int
+cells_hash_again(struct firn_scan_worker *worker, struct firn_os_file *file,
+                 struct firn_scan_beginning *part, struct firn_scan_beginning *all,
+                 bool *out_is_read, firn_error *err)
+{
+    DCHECK(part == NULL || part->size <= all->size);
+    struct firn_scan_cell_walk walk = {
+        .file = file, .size = all->size, .tick = pass_on, .ctx = worker};
+    int rc = firn_scan_cell_walk_name(&walk, &all->hash, part == NULL ? 0 : part->size,
+                                      part == NULL ? NULL : &part->hash, err);
+    *out_is_read = rc == FIRN_OK && !walk.is_shorter;
+    return rc;
+}
+
 int
 firn_scan_large_read(struct firn_scan_worker *worker, struct firn_os_file *file,
                      const struct firn_os_stat *stat, bool is_part, firn_hash *out_hash,
@@ -386,7 +732,7 @@ firn_scan_large_read(struct firn_scan_worker *worker, struct firn_os_file *file,
         .is_stable = true,
     };
     if (stat->size_bytes >= FIRN_PACKFILE_CELLS_CONTENT_MIN) {
-        return firn_scan_cells_read(worker, file, stat, is_part, out_hash, out_is_stable, err);
+        return cells_read(worker, file, stat, is_part, out_hash, out_is_stable, err);
     }
     choose_sizes(&stream, stat->size_bytes);
     firn_blake3_hash_init(&stream.whole);
@@ -493,12 +839,12 @@ firn_scan_large_hash_again(struct firn_scan_worker *worker, struct firn_os_file 
         return hash_both(worker, file, part, all, out_is_read, err);
     }
     if (part->size >= FIRN_PACKFILE_CELLS_CONTENT_MIN) {
-        return firn_scan_cells_hash_again(worker, file, part, all, out_is_read, err);
+        return cells_hash_again(worker, file, part, all, out_is_read, err);
     }
     /* Its beginning had another sort of name. */
     struct firn_scan_beginning same = *part;
     int rc = hash_both(worker, file, part, &same, out_is_read, err);
     return rc == FIRN_OK && *out_is_read
-               ? firn_scan_cells_hash_again(worker, file, NULL, all, out_is_read, err)
+               ? cells_hash_again(worker, file, NULL, all, out_is_read, err)
                : rc;
 }

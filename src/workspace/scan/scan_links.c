@@ -37,6 +37,33 @@
 #include "base/slice.h"
 #include "scan/scan_internal.h"
 
+/* What the entries of one inode have in common, and the first name of it that was found so far. The
+ * fields from kind to xattrs_size are set when it has been read; until then every name that was
+ * found is as the memo of its directory has it. */
+struct firn_scan_group {
+    uint64_t device;
+    uint64_t inode;
+    bool is_read;
+    bool is_settled;
+    int64_t ctime_ns; /* when it was read */
+    enum firn_tree_kind kind;
+    uint32_t mode;
+    uint32_t uid;
+    uint32_t gid;
+    int64_t mtime_ns;
+    uint64_t size;
+    firn_hash hash;
+    const uint8_t *target; /* these two in an arena of a worker */
+    const uint8_t *xattrs;
+    uint32_t target_size;
+    uint32_t xattrs_size;
+    const struct firn_scan_node *first_node; /* NULL before any */
+    const char *first_name;
+    uint64_t names;     /* that were met */
+    uint64_t nlink;     /* the most that it had at any look */
+    int64_t changed_ns; /* the latest change of attributes, which a new name is, at any look */
+};
+
 struct inode {
     uint64_t device;
     uint64_t inode;

@@ -115,10 +115,8 @@ firn_scan_node_path(const struct firn_scan_node *node, const char *name, struct 
     size_t slash = node->path_size > 0 && name_size > 0 ? 1 : 0;
     size_t size = node->path_size + slash + name_size;
     firn_buf_clear(out);
-    int rc = firn_buf_set_size(out, size + 1);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_buf_set_size(out, size + 1));
     memcpy(out->data + size - name_size, name, name_size + 1);
     if (slash > 0) {
         out->data[node->path_size] = '/';
@@ -133,7 +131,8 @@ firn_scan_node_path(const struct firn_scan_node *node, const char *name, struct 
         }
     }
     out->size = size;
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 static int

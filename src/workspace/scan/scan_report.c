@@ -22,7 +22,7 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "scan/scan_internal.h"
-#include "tree/tree_reserved.h"
+#include "tree/tree.h"
 
 enum {
     PROGRESS_INTERVAL_NS = 200000000,

@@ -2,7 +2,7 @@
  *
  * statcache/statcache.c: the stat cache of one workspace, for the length of one operation.
  *
- * A scan asks it for each directory (statcache_lane.c), and notes what it found otherwise. Notes stay
+ * A scan asks it for each directory, and notes what it found otherwise. Notes stay
  * in memory, 16 bytes for an entry of a directory that changed, until the objects that they name
  * are in the store and its index; then they are written (I1; not checked: power cuts show it). So a
  * memo never names an object that a crash may take back: commits survive in their order, and the
@@ -30,10 +30,20 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/error.h"
 #include "base/mem.h"
 #include "base/reader.h"
 #include "base/slice.h"
+#include "base/sort.h"
+#include "codec/xxh3.h"
 #include "statcache/statcache_internal.h"
+
+/* What is to be written: records of one write each, one behind the other. */
+enum firn_statcache_note_kind {
+    FIRN_STATCACHE_NOTE_PUT = 1,
+    FIRN_STATCACHE_NOTE_DELETE = 2,      /* no value */
+    FIRN_STATCACHE_NOTE_DELETE_RANGE = 3 /* the value is the upper end */
+};
 
 enum {
     BATCH_SIZE = 1 << 20,
@@ -124,9 +134,10 @@ firn_statcache_is_broken(const struct firn_statcache *stat)
     return atomic_load_explicit(&stat->is_broken, memory_order_relaxed);
 }
 
-int
-firn_statcache_key(const struct firn_statcache *stat, firn_slice path, struct firn_buf *out,
-                   bool *out_fits)
+/* Makes the key of a directory; false where it would be too long to be remembered. */
+static int
+statcache_key(const struct firn_statcache *stat, firn_slice path, struct firn_buf *out,
+              bool *out_fits)
 {
     uint8_t workspace[WS_STAT_KEY_PREFIX_SIZE];
     int rc;
@@ -145,9 +156,9 @@ out:
 
 /* ---- writing ---- */
 
-int
-firn_statcache_note_write(struct firn_statcache_notes *notes, enum firn_statcache_note_kind kind,
-                          firn_slice key, firn_slice value)
+static int
+note_write(struct firn_statcache_notes *notes, enum firn_statcache_note_kind kind, firn_slice key,
+           firn_slice value)
 {
     struct firn_buf *bytes = &notes->bytes;
     size_t before = bytes->size;
@@ -232,5 +243,612 @@ firn_statcache_commit(struct firn_statcache *stat, firn_error *err)
     drop_notes(stat);
 out:
     firn_db_batch_destroy(batch);
+    return rc;
+}
+
+/* What is remembered of one directory: its bytes, and finding a print in it.
+ *
+ * A memo keeps the bytes as they were stored, and prints are compared in them: for a directory that
+ * has not changed nothing is decoded (I1). Nearly always the print that is looked for is the one
+ * behind the one found last, so the caller's guess is tried first. Only where it fails (something
+ * was added, removed or left out before) a table of all prints is made, open addressing over their
+ * first eight bytes, which are as good as random; from then on any order is as fast.
+ *
+ * A directory of more entries than fit in one value names parts instead, each by its digest, by
+ * which it is found and checked (I2): a part cannot belong to another state of the directory than
+ * the value that names it, whatever a crash left.
+ *
+ * A print of zeros is never found (I3; not checked, like (I1) and (I2): finding and adding ask
+ * first). */
+
+void
+firn_statcache_memo_deinit(struct firn_statcache_memo *memo)
+{
+    firn_buf_deinit(&memo->value);
+    firn_buf_deinit(&memo->parts);
+    firn_free(memo->slots);
+    *memo = (struct firn_statcache_memo){0};
+}
+
+void
+firn_statcache_memo_clear(struct firn_statcache_memo *memo)
+{
+    firn_free(memo->slots);
+    firn_buf_clear(&memo->value);
+    firn_buf_clear(&memo->parts);
+    *memo = (struct firn_statcache_memo){.value = memo->value, .parts = memo->parts};
+}
+
+/* ---- finding ---- */
+
+static const uint8_t *
+print_at(const struct firn_statcache_memo *memo, size_t i)
+{
+    DCHECK(i < memo->count);
+    return memo->prints + i * FIRN_STATCACHE_PRINT_SIZE;
+}
+
+static bool
+is_at(const struct firn_statcache_memo *memo, size_t i, const struct firn_statcache_print *print)
+{
+    return memcmp(print_at(memo, i), print->bytes, FIRN_STATCACHE_PRINT_SIZE) == 0;
+}
+
+int
+firn_statcache_memo_prepare(struct firn_statcache_memo *memo)
+{
+    if (memo->slots != NULL || memo->count == 0) {
+        return FIRN_OK;
+    }
+    size_t slot_count = 16;
+    while (slot_count / 2 < memo->count) {
+        slot_count *= 2;
+    }
+    memo->slots = firn_alloc_zeroed(slot_count * sizeof *memo->slots);
+    if (memo->slots == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    memo->slot_count = slot_count;
+    DCHECK(memo->slot_count > memo->count); /* a search ends */
+    for (size_t i = 0; i < memo->count; i++) {
+        size_t slot = firn_load_le64(print_at(memo, i)) & (slot_count - 1);
+        while (memo->slots[slot] != 0) {
+            slot = (slot + 1) & (slot_count - 1);
+        }
+        memo->slots[slot] = (uint32_t)i + 1;
+    }
+    return FIRN_OK;
+}
+
+int
+firn_statcache_memo_find(struct firn_statcache_memo *memo, const struct firn_statcache_print *print,
+                         size_t guess, size_t *out_index, bool *out_is_found)
+{
+    *out_is_found = false;
+    if (memo->count == 0 || firn_statcache_print_is_zero(print)) {
+        return FIRN_OK;
+    }
+    *out_is_found = guess < memo->count && is_at(memo, guess, print);
+    if (*out_is_found) {
+        *out_index = guess;
+        return FIRN_OK;
+    }
+    int rc;
+    FIRN_TRY(firn_statcache_memo_prepare(memo));
+    size_t slot = firn_load_le64(print->bytes) & (memo->slot_count - 1);
+    for (; memo->slots[slot] != 0; slot = (slot + 1) & (memo->slot_count - 1)) {
+        if (is_at(memo, memo->slots[slot] - 1, print)) {
+            *out_index = memo->slots[slot] - 1;
+            *out_is_found = true;
+            break;
+        }
+    }
+    DCHECK(!*out_is_found || is_at(memo, *out_index, print));
+out:
+    return rc;
+}
+
+/* ---- bytes ---- */
+
+static int
+malformed(firn_error *err)
+{
+    return firn_error_set(err, FIRN_CORRUPT, "an entry of the stat cache is malformed");
+}
+
+int
+firn_statcache_memo_decode(struct firn_statcache_memo *memo, size_t *out_part_count,
+                           firn_error *err)
+{
+    const uint8_t *at = memo->value.data;
+    *out_part_count = 0;
+    if (memo->value.size < WS_STAT_HEADER_SIZE || (at[1] & ~WS_STAT_FLAG_XATTRS) != 0) {
+        return malformed(err);
+    }
+    if (at[0] != WS_STAT_FORMAT) {
+        return firn_error_set(err, FIRN_NEWER,
+                              "the stat cache has format %u, this version knows %u", at[0],
+                              WS_STAT_FORMAT);
+    }
+    size_t rest = memo->value.size - WS_STAT_HEADER_SIZE;
+    size_t part_count = firn_load_le32(at + WS_STAT_PART_COUNT_AT);
+    size_t item_size = part_count == 0 ? FIRN_STATCACHE_PRINT_SIZE : WS_STAT_PART_SIZE;
+    if (rest % item_size != 0 || rest / item_size > UINT32_MAX / 4 ||
+        (part_count != 0 && rest / item_size != part_count)) {
+        return malformed(err);
+    }
+    memo->has_xattrs = (at[1] & WS_STAT_FLAG_XATTRS) != 0;
+    memo->noted_ns = (int64_t)firn_load_le64(at + WS_STAT_NOTED_AT);
+    memo->boot_id = firn_load_le64(at + WS_STAT_BOOT_AT);
+    memcpy(memo->tree.bytes, at + WS_STAT_TREE_AT, sizeof memo->tree.bytes);
+    memcpy(memo->self.bytes, at + WS_STAT_SELF_AT, sizeof memo->self.bytes);
+    memo->prints = at + WS_STAT_HEADER_SIZE;
+    memo->count = part_count == 0 ? rest / item_size : 0;
+    *out_part_count = part_count;
+    return FIRN_OK;
+}
+
+static struct firn_statcache_part
+memo_part(const struct firn_statcache_memo *memo, size_t i)
+{
+    const uint8_t *at = memo->value.data + WS_STAT_HEADER_SIZE + i * WS_STAT_PART_SIZE;
+    DCHECK(WS_STAT_HEADER_SIZE + (i + 1) * WS_STAT_PART_SIZE <= memo->value.size);
+    struct firn_statcache_part part = {.count = firn_load_le32(at)};
+    memcpy(part.digest, at + 4, sizeof part.digest);
+    return part;
+}
+
+/* Of a decoded value; 0 where the prints are in the value itself, or nothing is. */
+static size_t
+memo_part_count(const struct firn_statcache_memo *memo)
+{
+    return firn_statcache_memo_is_empty(memo)
+               ? 0
+               : firn_load_le32(memo->value.data + WS_STAT_PART_COUNT_AT);
+}
+
+/* Adds the prints of the next part. FIRN_CORRUPT if they are not those that the value names. */
+static int
+memo_add_part(struct firn_statcache_memo *memo, const struct firn_statcache_part *part,
+              firn_slice prints, firn_error *err)
+{
+    uint8_t digest[FIRN_XXH3_WIDE_SIZE];
+    firn_xxh3_wide(prints.data, prints.size, 0, digest);
+    if (part->count > UINT32_MAX / 4 - memo->count ||
+        prints.size != part->count * FIRN_STATCACHE_PRINT_SIZE ||
+        memcmp(digest, part->digest, sizeof digest) != 0) {
+        return malformed(err);
+    }
+    if (firn_buf_append_slice(&memo->parts, prints) != FIRN_OK) {
+        return firn_error_no_memory(err, "the stat cache");
+    }
+    memo->prints = memo->parts.data;
+    memo->count += part->count;
+    return FIRN_OK;
+}
+
+static int
+append_header(const struct firn_statcache_memo *memo, size_t part_count, struct firn_buf *out)
+{
+    uint8_t header[WS_STAT_HEADER_SIZE];
+    header[0] = WS_STAT_FORMAT;
+    header[1] = memo->has_xattrs ? WS_STAT_FLAG_XATTRS : 0;
+    firn_store_le64(header + WS_STAT_NOTED_AT, (uint64_t)memo->noted_ns);
+    firn_store_le64(header + WS_STAT_BOOT_AT, memo->boot_id);
+    memcpy(header + WS_STAT_TREE_AT, memo->tree.bytes, sizeof memo->tree.bytes);
+    memcpy(header + WS_STAT_SELF_AT, memo->self.bytes, sizeof memo->self.bytes);
+    firn_store_le32(header + WS_STAT_PART_COUNT_AT, (uint32_t)part_count);
+    return firn_buf_append(out, header, sizeof header);
+}
+
+static size_t
+count_in(const struct firn_statcache_part *parts, size_t part_count)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < part_count; i++) {
+        count += parts[i].count;
+    }
+    return count;
+}
+
+int
+firn_statcache_memo_encode(const struct firn_statcache_memo *memo,
+                           const struct firn_statcache_part *parts, size_t part_count,
+                           struct firn_buf *out)
+{
+    int rc;
+    DCHECK(part_count == 0 || count_in(parts, part_count) == memo->count);
+    FIRN_TRY(append_header(memo, part_count, out));
+    if (part_count == 0 && memo->count > 0) {
+        FIRN_TRY(firn_buf_append(out, memo->prints, memo->count * FIRN_STATCACHE_PRINT_SIZE));
+    }
+    for (size_t i = 0; i < part_count; i++) {
+        FIRN_TRY(firn_buf_append_le32(out, (uint32_t)parts[i].count));
+        FIRN_TRY(firn_buf_append(out, parts[i].digest, sizeof parts[i].digest));
+    }
+out:
+    return rc;
+}
+
+/* The same, where prints and parts are those of before's value. */
+static int
+memo_encode_self(const struct firn_statcache_memo *memo, const struct firn_statcache_memo *before,
+                 struct firn_buf *out)
+{
+    CHECK(!firn_statcache_memo_is_empty(before));
+    int rc = append_header(memo, memo_part_count(before), out);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    return firn_buf_append(out, before->value.data + WS_STAT_HEADER_SIZE,
+                           before->value.size - WS_STAT_HEADER_SIZE);
+}
+
+/* One thread's way to the stat cache: what is remembered of a directory, what is to be remembered
+ * of it now, and the objects of earlier saves.
+ *
+ * A memo is believed only if it was noted before this scan began by the same clock (I3; not
+ * checked: the one that finds it asks): a clock that has been set back may show a time once more
+ * that prints have been judged by. Until it has passed that time again everything is read, which is
+ * slow, and right.
+ *
+ * The prints of a directory of many entries are cut into parts, at entries that their names choose,
+ * as directory objects are: one edit changes one part, or few. The parts that a new memo shares
+ * with the one before stay as they are; those that it no longer names are deleted (I4; not checked:
+ * the two sets are compared). Where the memo before was not looked at, or is no good, all parts
+ * that may be there are deleted first. */
+
+static int read_stored(void *ctx, const firn_hash *hash, struct firn_buf *out, firn_error *err);
+
+int
+firn_statcache_lane_open(struct firn_statcache *stat, struct firn_statcache_lane **out,
+                         firn_error *err)
+{
+    *out = NULL;
+    struct firn_statcache_lane *lane = firn_alloc_zeroed(sizeof *lane);
+    struct firn_statcache_notes *notes = firn_alloc_zeroed(sizeof *notes);
+    if (lane == NULL || notes == NULL) {
+        firn_free(lane);
+        firn_free(notes);
+        return firn_error_no_memory(err, "the stat cache");
+    }
+    lane->stat = stat;
+    lane->notes = notes;
+    lane->source = (struct firn_tree_source){.read = read_stored, .ctx = lane};
+    *out = lane;
+    return FIRN_OK;
+}
+
+void
+firn_statcache_lane_close(struct firn_statcache_lane *lane, bool keep)
+{
+    if (lane == NULL) {
+        return;
+    }
+    struct firn_statcache *stat = lane->stat;
+    if (keep && lane->notes->bytes.size > 0) {
+        lane->notes->next = stat->notes;
+        stat->notes = lane->notes;
+    } else {
+        firn_buf_deinit(&lane->notes->bytes);
+        firn_free(lane->notes);
+    }
+    firn_buf_deinit(&lane->key);
+    firn_buf_deinit(&lane->value);
+    firn_free(lane);
+}
+
+/* ---- objects of earlier saves ---- */
+
+int
+firn_statcache_lane_break(struct firn_statcache_lane *lane, int code)
+{
+    if (code != FIRN_OK && code != FIRN_NO_MEMORY) {
+        atomic_store_explicit(&lane->stat->is_broken, true, memory_order_relaxed);
+    }
+    return code;
+}
+
+static int
+read_stored(void *ctx, const firn_hash *hash, struct firn_buf *out, firn_error *err)
+{
+    struct firn_statcache_lane *lane = ctx;
+    const struct firn_tree_source *trees = firn_objects_trees(lane->stat->objects);
+    return firn_statcache_lane_break(lane, trees->read(trees->ctx, hash, out, err));
+}
+
+const struct firn_tree_source *
+firn_statcache_lane_source(struct firn_statcache_lane *lane)
+{
+    return &lane->source;
+}
+
+/* ---- finding ---- */
+
+static int
+append_part_name(struct firn_buf *key, const struct firn_statcache_part *part)
+{
+    int rc = firn_buf_append_u8(key, 0);
+    return rc == FIRN_OK ? firn_buf_append(key, part->digest, sizeof part->digest) : rc;
+}
+
+static int
+find_parts(struct firn_statcache_lane *lane, size_t part_count, struct firn_statcache_memo *memo,
+           firn_error *err)
+{
+    size_t path_end = lane->key.size;
+    int rc = FIRN_OK;
+    DCHECK(part_count == memo_part_count(memo));
+    for (size_t i = 0; i < part_count && rc == FIRN_OK; i++) {
+        struct firn_statcache_part part = memo_part(memo, i);
+        lane->key.size = path_end;
+        rc = append_part_name(&lane->key, &part);
+        if (rc != FIRN_OK) {
+            return firn_error_no_memory(err, "the stat cache");
+        }
+        rc = firn_db_get(lane->stat->keyspace, firn_buf_slice(&lane->key), &lane->value, err);
+        if (rc == FIRN_OK) {
+            rc = memo_add_part(memo, &part, firn_buf_slice(&lane->value), err);
+        }
+    }
+    return rc;
+}
+
+int
+firn_statcache_lane_find(struct firn_statcache_lane *lane, firn_slice path, int64_t begun_ns,
+                         struct firn_statcache_memo *out, firn_error *err)
+{
+    struct firn_statcache *stat = lane->stat;
+    bool fits;
+    firn_statcache_memo_clear(out);
+    if (stat->is_blind || stat->keyspace == NULL) {
+        return FIRN_OK;
+    }
+    if (statcache_key(stat, path, &lane->key, &fits) != FIRN_OK) {
+        return firn_error_no_memory(err, "the stat cache");
+    }
+    if (!fits) {
+        return FIRN_OK;
+    }
+    size_t part_count;
+    int rc = firn_db_get(stat->keyspace, firn_buf_slice(&lane->key), &out->value, err);
+    if (rc == FIRN_OK) {
+        rc = firn_statcache_memo_decode(out, &part_count, err);
+    }
+    if (rc == FIRN_OK && part_count > 0) {
+        rc = find_parts(lane, part_count, out, err);
+    }
+    if (rc != FIRN_OK || out->noted_ns > begun_ns) {
+        firn_statcache_memo_clear(out);
+    }
+    DCHECK(!firn_statcache_memo_is_empty(out) || out->count == 0);
+    return rc == FIRN_NO_MEMORY ? rc : FIRN_OK;
+}
+
+/* ---- noting ---- */
+
+static int
+write_note(struct firn_statcache_lane *lane, enum firn_statcache_note_kind kind, firn_slice value,
+           firn_error *err)
+{
+    DCHECK(firn_statcache_is_writable(lane->stat));
+    int rc = note_write(lane->notes, kind, firn_buf_slice(&lane->key), value);
+    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "the stat cache");
+}
+
+/* Deletes all keys that go on from lane->key with a byte from `begin` up to, without it, `end`. */
+static int
+note_range(struct firn_statcache_lane *lane, uint8_t begin, uint8_t end, firn_error *err)
+{
+    size_t path_end = lane->key.size;
+    int rc;
+    DCHECK(begin < end);
+    FIRN_TRY(firn_buf_append_u8(&lane->key, begin));
+    FIRN_TRY(firn_buf_assign(&lane->value, firn_buf_slice(&lane->key)));
+    lane->value.data[path_end] = end;
+    FIRN_TRY(note_write(lane->notes, FIRN_STATCACHE_NOTE_DELETE_RANGE, firn_buf_slice(&lane->key),
+                        firn_buf_slice(&lane->value)));
+out:
+    lane->key.size = path_end;
+    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "the stat cache");
+}
+
+/* Whether a part of `count` entries ends behind the entry of that name. */
+static bool
+ends_part(size_t count, firn_slice name)
+{
+    return count >= WS_STAT_PART_COUNT_MAX ||
+           (count >= WS_STAT_PART_COUNT_MIN &&
+            (firn_xxh3(name.data, name.size, 0) & WS_STAT_CUT_MASK) == 0);
+}
+
+static int
+add_part(struct firn_buf *parts, const uint8_t *prints, size_t count)
+{
+    DCHECK(count > 0 && count <= WS_STAT_PART_COUNT_MAX);
+    struct firn_statcache_part part = {.count = count};
+    firn_xxh3_wide(prints, count * FIRN_STATCACHE_PRINT_SIZE, 0, part.digest);
+    return firn_buf_append(parts, &part, sizeof part);
+}
+
+/* Cuts the prints of a memo; *out is an array of parts. */
+static int
+cut(const struct firn_statcache_memo *memo, firn_slice entries, struct firn_buf *out)
+{
+    size_t begin = 0;
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < memo->count; i++) {
+        struct firn_tree_entry entry;
+        CHECK(firn_tree_decode_entry(&entries, &entry, NULL) == FIRN_OK);
+        size_t count = i + 1 - begin;
+        if (ends_part(count, entry.name) || i + 1 == memo->count) {
+            FIRN_TRY(add_part(out, memo->prints + begin * FIRN_STATCACHE_PRINT_SIZE, count));
+            begin = i + 1;
+        }
+    }
+    CHECK(entries.size == 0 && begin == memo->count);
+out:
+    return rc;
+}
+
+static int
+compare_digests(const void *a, const void *b)
+{
+    const struct firn_statcache_part *left = a;
+    const struct firn_statcache_part *right = b;
+    return memcmp(left->digest, right->digest, sizeof left->digest);
+}
+
+/* An array of parts in the order of digests, to be looked up in. */
+struct part_set {
+    struct firn_statcache_part *items;
+    size_t count;
+};
+
+static bool
+has_part(const struct part_set *set, const struct firn_statcache_part *part)
+{
+    size_t at;
+    FIRN_SORT_SEARCH(at, set->count, compare_digests(&set->items[at], part) < 0);
+    return at < set->count && compare_digests(&set->items[at], part) == 0;
+}
+
+static int
+collect_parts(const struct firn_statcache_memo *memo, struct part_set *out)
+{
+    out->count = memo_part_count(memo);
+    out->items = firn_alloc_array(out->count, sizeof *out->items);
+    if (out->items == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    for (size_t i = 0; i < out->count; i++) {
+        out->items[i] = memo_part(memo, i);
+    }
+    firn_sort(out->items, out->count, sizeof *out->items, compare_digests);
+    return FIRN_OK;
+}
+
+/* Writes one note about a part of the directory whose key ends at path_end. */
+static int
+note_part(struct firn_statcache_lane *lane, size_t path_end, enum firn_statcache_note_kind kind,
+          const struct firn_statcache_part *part, firn_slice prints, firn_error *err)
+{
+    lane->key.size = path_end;
+    if (append_part_name(&lane->key, part) != FIRN_OK) {
+        return firn_error_no_memory(err, "the stat cache");
+    }
+    return write_note(lane, kind, prints, err);
+}
+
+/* Puts the parts that are new and deletes those that have gone (I4). now is in the order of the
+ * entries. */
+static int
+note_parts(struct firn_statcache_lane *lane, const struct firn_statcache_memo *memo,
+           const struct firn_statcache_part *now, size_t now_count, struct part_set *before,
+           firn_error *err)
+{
+    size_t path_end = lane->key.size;
+    struct part_set kept = {0};
+    int rc = FIRN_OK;
+    size_t at = 0;
+    for (size_t i = 0; i < now_count; i++) {
+        size_t size = now[i].count * FIRN_STATCACHE_PRINT_SIZE;
+        if (!has_part(before, &now[i])) {
+            FIRN_TRY(note_part(lane, path_end, FIRN_STATCACHE_NOTE_PUT, &now[i],
+                               firn_bytes(memo->prints + at, size), err));
+        }
+        at += size;
+    }
+    DCHECK(now_count == 0 || at == memo->count * FIRN_STATCACHE_PRINT_SIZE);
+    kept = (struct part_set){firn_memdup(now, now_count * sizeof *now), now_count};
+    if (kept.items == NULL) {
+        rc = firn_error_no_memory(err, "the stat cache");
+        goto out;
+    }
+    firn_sort(kept.items, kept.count, sizeof *kept.items, compare_digests);
+    for (size_t i = 0; i < before->count; i++) {
+        if (!has_part(&kept, &before->items[i])) {
+            FIRN_TRY(note_part(lane, path_end, FIRN_STATCACHE_NOTE_DELETE, &before->items[i],
+                               firn_bytes(NULL, 0), err));
+        }
+    }
+out:
+    lane->key.size = path_end;
+    firn_free(kept.items);
+    return rc;
+}
+
+int
+firn_statcache_lane_note(struct firn_statcache_lane *lane, firn_slice path,
+                         const struct firn_statcache_memo *memo,
+                         const struct firn_statcache_memo *before, firn_slice entries,
+                         firn_error *err)
+{
+    struct firn_buf parts = {0};
+    struct part_set old = {0};
+    bool fits;
+    int rc;
+    if (statcache_key(lane->stat, path, &lane->key, &fits) != FIRN_OK) {
+        return firn_error_no_memory(err, "the stat cache");
+    }
+    if (!fits) {
+        return FIRN_OK;
+    }
+    if ((memo->count > WS_STAT_WHOLE_COUNT_MAX && cut(memo, entries, &parts) != FIRN_OK) ||
+        collect_parts(before, &old) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "the stat cache");
+        goto out;
+    }
+    const struct firn_statcache_part *now = (const void *)parts.data;
+    size_t now_count = parts.size / sizeof *now;
+    if (now_count > 0 && firn_statcache_memo_is_empty(before)) {
+        FIRN_TRY(note_range(lane, 0, 1, err));
+    }
+    if (now_count + old.count > 0) {
+        FIRN_TRY(note_parts(lane, memo, now, now_count, &old, err));
+    }
+    DCHECK(memo->count <= WS_STAT_WHOLE_COUNT_MAX || now_count > 0);
+    firn_buf_clear(&lane->value);
+    if (firn_statcache_memo_encode(memo, now, now_count, &lane->value) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "the stat cache");
+        goto out;
+    }
+    FIRN_TRY(write_note(lane, FIRN_STATCACHE_NOTE_PUT, firn_buf_slice(&lane->value), err));
+out:
+    firn_buf_deinit(&parts);
+    firn_free(old.items);
+    return rc;
+}
+
+int
+firn_statcache_lane_note_self(struct firn_statcache_lane *lane, firn_slice path,
+                              const struct firn_statcache_memo *memo,
+                              const struct firn_statcache_memo *before, firn_error *err)
+{
+    bool fits;
+    firn_buf_clear(&lane->value);
+    if (statcache_key(lane->stat, path, &lane->key, &fits) != FIRN_OK ||
+        memo_encode_self(memo, before, &lane->value) != FIRN_OK) {
+        return firn_error_no_memory(err, "the stat cache");
+    }
+    return fits ? write_note(lane, FIRN_STATCACHE_NOTE_PUT, firn_buf_slice(&lane->value), err)
+                : FIRN_OK;
+}
+
+int
+firn_statcache_lane_forget(struct firn_statcache_lane *lane, firn_slice path, firn_error *err)
+{
+    bool fits;
+    int rc;
+    if (statcache_key(lane->stat, path, &lane->key, &fits) != FIRN_OK) {
+        return firn_error_no_memory(err, "the stat cache");
+    }
+    if (!fits) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(write_note(lane, FIRN_STATCACHE_NOTE_DELETE, firn_bytes(NULL, 0), err));
+    FIRN_TRY(note_range(lane, 0, 1, err));         /* its parts */
+    FIRN_TRY(note_range(lane, '/', '/' + 1, err)); /* all below it */
+out:
     return rc;
 }

@@ -25,7 +25,7 @@
 
 #define FIRN_STATCACHE_KEYSPACE "firn.stat"
 
-/* ---- prints: statcache_print.c ---- */
+/* ---- prints: statcache.c ---- */
 
 enum { FIRN_STATCACHE_PRINT_SIZE = 16 };
 
@@ -48,7 +48,7 @@ bool firn_statcache_print_survives(const struct firn_os_stat *stat, int64_t note
  * before. */
 bool firn_statcache_print_is_settled(const struct firn_os_stat *stat, int64_t looked_ns);
 
-/* ---- memos: statcache_memo.c ---- */
+/* ---- memos: statcache.c ---- */
 
 /* What is remembered of one directory. A zeroed struct is empty: nothing is. */
 struct firn_statcache_memo {
@@ -90,22 +90,10 @@ struct firn_statcache_part {
  * FIRN_CORRUPT, FIRN_NEWER. */
 FIRN_MUST_CHECK int firn_statcache_memo_decode(struct firn_statcache_memo *memo,
                                                size_t *out_part_count, firn_error *err);
-/* Adds the prints of the next part. FIRN_CORRUPT if they are not those that the value names. */
-FIRN_MUST_CHECK int firn_statcache_memo_add_part(struct firn_statcache_memo *memo,
-                                                 const struct firn_statcache_part *part,
-                                                 firn_slice prints, firn_error *err);
-/* Of a decoded value; 0 where the prints are in the value itself, or nothing is. */
-size_t firn_statcache_memo_part_count(const struct firn_statcache_memo *memo);
-struct firn_statcache_part firn_statcache_memo_part(const struct firn_statcache_memo *memo,
-                                                    size_t i);
 /* Appends the value of a memo: with its prints (part_count 0), or with the names of parts. */
 FIRN_MUST_CHECK int firn_statcache_memo_encode(const struct firn_statcache_memo *memo,
                                                const struct firn_statcache_part *parts,
                                                size_t part_count, struct firn_buf *out);
-/* The same, where prints and parts are those of before's value. */
-FIRN_MUST_CHECK int firn_statcache_memo_encode_self(const struct firn_statcache_memo *memo,
-                                                    const struct firn_statcache_memo *before,
-                                                    struct firn_buf *out);
 
 /* ---- the cache of one workspace, for one operation: statcache.c ---- */
 
@@ -136,7 +124,7 @@ bool firn_statcache_is_broken(const struct firn_statcache *stat);
  * it names are in the index. */
 FIRN_MUST_CHECK int firn_statcache_commit(struct firn_statcache *stat, firn_error *err);
 
-/* ---- lanes: one a thread: statcache_lane.c ---- */
+/* ---- lanes: one a thread: statcache.c ---- */
 
 struct firn_statcache_lane;
 
@@ -169,7 +157,7 @@ FIRN_MUST_CHECK int firn_statcache_lane_note_self(struct firn_statcache_lane *la
 FIRN_MUST_CHECK int firn_statcache_lane_forget(struct firn_statcache_lane *lane, firn_slice path,
                                                firn_error *err);
 
-/* ---- for others: statcache_sweep.c ---- */
+/* ---- for others: statcache.c ---- */
 
 /* Forgets every directory whose object is_live denies, in commits that are not synced; to be
  * called before the objects go. */

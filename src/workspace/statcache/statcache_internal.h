@@ -8,13 +8,34 @@
 #include <stdatomic.h>
 
 #include "statcache/statcache.h"
-#include "statcache/statcache_format.h"
 
-/* What is to be written: records of one write each, one behind the other. */
-enum firn_statcache_note_kind {
-    FIRN_STATCACHE_NOTE_PUT = 1,
-    FIRN_STATCACHE_NOTE_DELETE = 2,      /* no value */
-    FIRN_STATCACHE_NOTE_DELETE_RANGE = 3 /* the value is the upper end */
+/* The bytes of the stat cache (prose: docs/formats/catalog.md).
+ *
+ *   "firn.stat":  be32 workspace | path                       → memo of the directory
+ *                 be32 workspace | path | NUL | 16 bytes digest → print*, a part of one
+ *
+ *   memo := u8 format (1) | u8 flags | i64 noted | u64 boot | 32 bytes tree | 16 bytes self
+ *         | le32 parts | print* (parts = 0) or part*
+ *   part := le32 count | 16 bytes digest                  digest: XXH3-128, seed 0, of its prints */
+
+enum {
+    WS_STAT_FORMAT = 1,
+    WS_STAT_FLAG_XATTRS = 1, /* the directory has extended attributes */
+    WS_STAT_NOTED_AT = 2,
+    WS_STAT_BOOT_AT = 10,
+    WS_STAT_TREE_AT = 18,
+    WS_STAT_SELF_AT = 50,
+    WS_STAT_PART_COUNT_AT = 66,
+    WS_STAT_HEADER_SIZE = 70,
+    WS_STAT_PART_SIZE = 20,
+    /* More entries than this are kept in parts. A part ends behind an entry whose name has an
+     * XXH3-64 with its low WS_STAT_CUT_MASK bits zero, once it has WS_STAT_PART_COUNT_MIN entries,
+     * and in any case at WS_STAT_PART_COUNT_MAX. */
+    WS_STAT_WHOLE_COUNT_MAX = 512,
+    WS_STAT_PART_COUNT_MIN = 64,
+    WS_STAT_PART_COUNT_MAX = 1024,
+    WS_STAT_CUT_MASK = 0xff,
+    WS_STAT_KEY_PREFIX_SIZE = 4
 };
 
 struct firn_statcache_notes {
@@ -42,12 +63,5 @@ struct firn_statcache_lane {
     struct firn_buf value;
     struct firn_tree_source source;
 };
-
-/* statcache.c. Makes the key of a directory; false where it would be too long to be remembered. */
-FIRN_MUST_CHECK int firn_statcache_key(const struct firn_statcache *stat, firn_slice path,
-                                       struct firn_buf *out, bool *out_fits);
-FIRN_MUST_CHECK int firn_statcache_note_write(struct firn_statcache_notes *notes,
-                                              enum firn_statcache_note_kind kind, firn_slice key,
-                                              firn_slice value);
 
 #endif

@@ -14,7 +14,7 @@
 #include "base/error.h"
 #include "base/slice.h"
 #include "statcache/statcache.h"
-#include "statcache/statcache_format.h"
+#include "statcache/statcache_internal.h"
 
 enum { BATCH_SIZE = 1 << 20 };
 

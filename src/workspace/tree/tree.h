@@ -11,6 +11,7 @@
 #define FIRN_TREE_TREE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -91,5 +92,80 @@ void firn_tree_iterator_destroy(struct firn_tree_iterator *iterator);
 FIRN_MUST_CHECK int firn_tree_iterator_next(struct firn_tree_iterator *iterator,
                                             const struct firn_tree_entry **out, bool *out_is_end,
                                             firn_error *err);
+
+/* "only these paths and what is below them". */
+
+/* A zeroed struct selects everything. */
+struct firn_tree_filter {
+    firn_slice *paths; /* clean: valid names between single slashes; borrowed bytes */
+    bool *was_met;
+    size_t count;
+};
+
+/* Checks and cleans paths (trailing slashes go); a path of "" selects everything. FIRN_INVALID
+ * names a bad one. The bytes stay borrowed from the caller. */
+FIRN_MUST_CHECK int firn_tree_filter_init(struct firn_tree_filter *filter, const firn_slice *paths,
+                                          size_t count, firn_error *err);
+void firn_tree_filter_deinit(struct firn_tree_filter *filter);
+
+/* Whether a path is selected: one of the paths or below one. Remembers which of them were met. */
+bool firn_tree_filter_selects(struct firn_tree_filter *filter, firn_slice path);
+/* Whether something below a directory may be selected though it is not itself. */
+bool firn_tree_filter_leads_on(const struct firn_tree_filter *filter, firn_slice directory);
+/* FIRN_NOT_FOUND, naming it, if a path was never met. */
+FIRN_MUST_CHECK int firn_tree_filter_check_met(const struct firn_tree_filter *filter,
+                                               firn_error *err);
+
+/* The entry of a path in a tree, and whether what an entry says about another one is true. */
+
+/* One tree, one thread. Remembers where it looked last. */
+struct firn_tree_lookup {
+    const struct firn_tree_source *source;
+    firn_hash root;
+    struct firn_buf path; /* of the directory that the iterator walks */
+    struct firn_tree_iterator *iterator;
+    const struct firn_tree_entry *entry; /* the iterator's; NULL at its end */
+};
+
+/* source is borrowed. */
+void firn_tree_lookup_init(struct firn_tree_lookup *lookup, const struct firn_tree_source *source,
+                           const firn_hash *root);
+/* A zeroed struct is fine. */
+void firn_tree_lookup_deinit(struct firn_tree_lookup *lookup);
+
+/* The entry of a path, borrowed until the next call; NULL if the tree does not have it. The path is
+ * clean, and not empty: the root has no entry. */
+FIRN_MUST_CHECK int firn_tree_lookup_find(struct firn_tree_lookup *lookup, firn_slice path,
+                                          const struct firn_tree_entry **out, firn_error *err);
+
+/* Whether the path that a hard link names is that of its group's first name: an entry of the
+ * same kind with the same fields that is no further name itself. FIRN_CORRUPT, naming both
+ * paths, where it is not. */
+FIRN_MUST_CHECK int firn_tree_lookup_check_link(struct firn_tree_lookup *lookup, firn_slice path,
+                                                const struct firn_tree_entry *link,
+                                                firn_error *err);
+
+/* Which objects a directory object names. */
+
+/* Calls visit for each object that one directory object (of any level) names: its parts, the
+ * objects of its subdirectories (is_tree), the contents of its files (not is_tree). The object is
+ * judged entry by entry, not as part of a directory: FIRN_CORRUPT, FIRN_NEWER. Another return of
+ * visit than FIRN_OK ends it and is returned. */
+FIRN_MUST_CHECK int firn_tree_references(firn_slice object,
+                                         int (*visit)(void *ctx, const firn_hash *hash,
+                                                      bool is_tree, firn_error *err),
+                                         void *ctx, firn_error *err);
+
+/* The names of entries that no checkpoint holds and that no restore writes, changes or removes:
+ * what version control and firn itself keep in a directory. Pure functions over names: any thread,
+ * no failure. */
+
+/* Why a name is reserved, one line without a stop; NULL if it is not, as nearly all. */
+const char *firn_tree_reserved_name(firn_slice name);
+/* The same of a path with slashes, for the first of its names that is reserved. */
+const char *firn_tree_reserved_path(firn_slice path);
+/* Whether a restore, of whatever tree, gives such names to what is new, or moved aside, until it has
+ * ended: no scan takes it for something of the user's. */
+bool firn_tree_reserved_is_temporary(firn_slice name);
 
 #endif

@@ -5,8 +5,6 @@
  * Paths are compared component by component, which for clean paths is: equal, or a prefix followed
  * by a slash. The lists are short (a command line), so they are searched from end to end.
  */
-#include "tree/tree_filter.h"
-
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"

@@ -47,10 +47,8 @@ static int
 load(struct firn_tree_iterator *iterator, const firn_hash *hash, struct level *into,
      unsigned *out_level, firn_error *err)
 {
-    int rc = iterator->source.read(iterator->source.ctx, hash, &into->object, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(iterator->source.read(iterator->source.ctx, hash, &into->object, err));
     if (into->object.size < TREE_HEADER_SIZE || into->object.size > FIRN_TREE_OBJECT_SIZE_MAX) {
         return corrupt(iterator, err, "its size is out of range");
     }
@@ -68,7 +66,8 @@ load(struct firn_tree_iterator *iterator, const firn_hash *hash, struct level *i
     if (*out_level > 0 && into->rest.size == 0) {
         return corrupt(iterator, err, "its index is empty");
     }
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 int
@@ -137,17 +136,16 @@ descend(struct firn_tree_iterator *iterator, unsigned n, firn_error *err)
     memcpy(lower->last_name, name.data, name.size);
     lower->last_name_size = name.size;
     unsigned level;
-    int rc = load(iterator, &hash, lower, &level, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(load(iterator, &hash, lower, &level, err));
     if (level != n - 1) {
         return corrupt(iterator, err, "a part has the wrong level");
     }
     if (lower->rest.size == 0) {
         return corrupt(iterator, err, "a part is empty");
     }
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 /* Makes levels[0] hold an unread entry, or says that there is none. */

@@ -17,7 +17,7 @@
  * restore in that order makes it before any other, and two trees cannot say the same in two ways.
  * (check_link tests it: it is data.)
  */
-#include "tree/tree_lookup.h"
+#include "tree/tree.h"
 
 #include "base/check.h"
 #include "base/slice.h"

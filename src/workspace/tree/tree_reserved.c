@@ -26,7 +26,7 @@
  * No decomposition of Unicode leads to an ASCII letter of NAMES, so none is done. A byte that is not
  * UTF-8 matches nothing.
  */
-#include "tree/tree_reserved.h"
+#include "tree/tree.h"
 
 #include <stdbool.h>
 #include <string.h>

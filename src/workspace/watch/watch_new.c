@@ -26,7 +26,7 @@
  * directories that are noted last are looked at first, so those that wait are the siblings on one way
  * down.
  */
-#include "watch/watch_new.h"
+#include "watch/watch_internal.h"
 
 #include <string.h>
 

@@ -45,14 +45,51 @@
  *
  * Memory that runs out while something is added makes the set broken as well; events need none.
  */
-#include "watch/watch_set.h"
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
 
+#include "base/buf.h"
 #include "base/check.h"
+#include "base/error.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "base/sort.h"
+#include "codec/xxh3.h"
 #include "threads/os_thread.h"
-#include "watch/watch_tree.h"
+#include "watch/watch_internal.h"
+
+struct firn_watch_node {
+    struct firn_watch_node *parent; /* NULL: the root */
+    struct firn_watch_node *first_child;
+    struct firn_watch_node *next; /* child of the same parent */
+    struct firn_watch_node *previous;
+    struct firn_watch_node *next_of_name; /* in the tables */
+    struct firn_watch_node *next_of_id;
+    uint64_t name_hash;
+    int id;         /* of the kernel; -1: not watched */
+    uint64_t dirty; /* when it last changed; 0: since it was last visited it has not */
+    uint64_t seen;  /* when it was last visited */
+    uint64_t own_files;
+    uint64_t own_bytes;
+    /* Of it and all below: */
+    uint64_t files;
+    uint64_t bytes;
+    uint64_t directories;
+    uint64_t dirty_count;
+    size_t name_size;
+    char name[];
+};
+
+/* Nodes by their parent and name, and by id: chains of two tables of the same size. A zeroed
+ * struct is empty. */
+struct firn_watch_tree {
+    struct firn_watch_node *root;
+    struct firn_watch_node **by_name;
+    struct firn_watch_node **by_id;
+    size_t table_size; /* a power of two, or 0 */
+    size_t count;
+};
 
 enum { CLOCKS_APART_NS = 10000000 }; /* that two clocks read one after the other may seem to move */
 
@@ -94,13 +131,351 @@ firn_watch_set_create(struct firn_os *os, const struct firn_watch_kernel *kernel
     return FIRN_OK;
 }
 
+/* The directories that a watch knows.
+ *
+ * A node keeps sums over itself and all below: of files, bytes, directories, and of those that are
+ * dirty. Whoever changes a node changes the sums of all above it, so that what lies below a clean
+ * directory is known without looking there (I6). That costs a step for each level and event.
+ *
+ * Two tables of chains lead to nodes: by parent and name, and by the kernel's id. They grow
+ * together. Memory: about 170 bytes a directory and its name.
+ *
+ * Nothing recurses: a tree may be as deep as paths are long. */
+
+enum { TABLE_SIZE_MIN = 64 };
+
+/* ---- tables ---- */
+
+static uint64_t
+hash_of(const struct firn_watch_node *parent, firn_slice name)
+{
+    return firn_xxh3(name.data, name.size, (uint64_t)(uintptr_t)parent);
+}
+
+static size_t
+id_slot(const struct firn_watch_tree *tree, int id)
+{
+    return (size_t)((uint32_t)id * UINT32_C(0x9e3779b1)) & (tree->table_size - 1);
+}
+
+static void
+enter_id(struct firn_watch_tree *tree, struct firn_watch_node *node)
+{
+    struct firn_watch_node **chain = &tree->by_id[id_slot(tree, node->id)];
+    node->next_of_id = *chain;
+    *chain = node;
+}
+
+static void
+enter_name(struct firn_watch_tree *tree, struct firn_watch_node *node)
+{
+    struct firn_watch_node **chain =
+        &tree->by_name[(size_t)node->name_hash & (tree->table_size - 1)];
+    node->next_of_name = *chain;
+    *chain = node;
+}
+
+static struct firn_watch_node *tree_next(const struct firn_watch_node *top,
+                                         struct firn_watch_node *node, bool is_entering);
+
+static int
+grow(struct firn_watch_tree *tree)
+{
+    if (tree->count < tree->table_size) {
+        return FIRN_OK;
+    }
+    size_t size = tree->table_size == 0 ? TABLE_SIZE_MIN : 2 * tree->table_size;
+    struct firn_watch_node **by_name = firn_alloc_zeroed(size * sizeof(void *));
+    struct firn_watch_node **by_id = firn_alloc_zeroed(size * sizeof(void *));
+    if (by_name == NULL || by_id == NULL) {
+        firn_free(by_name);
+        firn_free(by_id);
+        return FIRN_NO_MEMORY;
+    }
+    firn_free(tree->by_name);
+    firn_free(tree->by_id);
+    tree->by_name = by_name;
+    tree->by_id = by_id;
+    tree->table_size = size;
+    for (struct firn_watch_node *node = tree->root; node != NULL;
+         node = tree_next(tree->root, node, true)) {
+        enter_name(tree, node);
+        if (node->id >= 0) {
+            enter_id(tree, node);
+        }
+    }
+    return FIRN_OK;
+}
+
+static void
+leave_tables(struct firn_watch_tree *tree, struct firn_watch_node *node)
+{
+    struct firn_watch_node **at = &tree->by_name[(size_t)node->name_hash & (tree->table_size - 1)];
+    while (*at != node) {
+        at = &(*at)->next_of_name;
+    }
+    *at = node->next_of_name;
+    if (node->id < 0) {
+        return;
+    }
+    at = &tree->by_id[id_slot(tree, node->id)];
+    while (*at != node) {
+        at = &(*at)->next_of_id;
+    }
+    *at = node->next_of_id;
+}
+
+/* NULL if there is none. */
+static struct firn_watch_node *
+tree_child(const struct firn_watch_tree *tree, const struct firn_watch_node *parent,
+           firn_slice name)
+{
+    if (tree->table_size == 0) {
+        return NULL;
+    }
+    uint64_t hash = hash_of(parent, name);
+    struct firn_watch_node *node = tree->by_name[(size_t)hash & (tree->table_size - 1)];
+    while (node != NULL &&
+           !(node->parent == parent && node->name_hash == hash && node->name_size == name.size &&
+             (name.size == 0 || memcmp(node->name, name.data, name.size) == 0))) {
+        node = node->next_of_name;
+    }
+    return node;
+}
+
+static struct firn_watch_node *
+tree_by_id(const struct firn_watch_tree *tree, int id)
+{
+    if (tree->table_size == 0 || id < 0) {
+        return NULL;
+    }
+    struct firn_watch_node *node = tree->by_id[id_slot(tree, id)];
+    while (node != NULL && node->id != id) {
+        node = node->next_of_id;
+    }
+    return node;
+}
+
+/* The node of a path, "" being the root. *out_parent is that of the directory it lies in, and
+ * *out_name its name there, also where there is no node yet; *out_parent is NULL for the root, and
+ * where the parent is not known. */
+static struct firn_watch_node *
+tree_find(const struct firn_watch_tree *tree, firn_slice path, struct firn_watch_node **out_parent,
+          firn_slice *out_name)
+{
+    struct firn_watch_node *node = tree->root;
+    *out_parent = NULL;
+    *out_name = path;
+    while (node != NULL && path.size > 0) {
+        const uint8_t *slash = memchr(path.data, '/', path.size);
+        size_t size = slash == NULL ? path.size : (size_t)(slash - path.data);
+        *out_name = firn_bytes(path.data, size);
+        *out_parent = node;
+        node = tree_child(tree, node, *out_name);
+        size += slash == NULL ? 0 : 1;
+        path = firn_bytes(path.data + size, path.size - size);
+    }
+    if (path.size > 0) {
+        *out_parent = NULL;
+    }
+    return node;
+}
+
+/* ---- sums ---- */
+
+struct sums {
+    uint64_t files;
+    uint64_t bytes;
+    uint64_t directories;
+    uint64_t dirty_count;
+};
+
+/* Adds to a node and all above; what is taken away is added as its negative, modulo 2^64. */
+static void
+add_sums(struct firn_watch_node *node, struct sums sums)
+{
+    for (; node != NULL; node = node->parent) {
+        node->files += sums.files;
+        node->bytes += sums.bytes;
+        node->directories += sums.directories;
+        node->dirty_count += sums.dirty_count;
+        DCHECK(node->dirty_count <= node->directories); /* (I6) */
+    }
+}
+
+static void
+tree_set_dirty(struct firn_watch_node *node, uint64_t dirty)
+{
+    bool was_dirty = node->dirty != 0;
+    node->dirty = dirty;
+    if (was_dirty != (dirty != 0)) {
+        add_sums(node, (struct sums){.dirty_count = dirty != 0 ? 1 : UINT64_MAX});
+    }
+}
+
+static void
+tree_set_own(struct firn_watch_node *node, uint64_t files, uint64_t bytes)
+{
+    struct sums sums = {.files = files - node->own_files, .bytes = bytes - node->own_bytes};
+    node->own_files = files;
+    node->own_bytes = bytes;
+    if (sums.files != 0 || sums.bytes != 0) {
+        add_sums(node, sums);
+    }
+}
+
+/* ---- nodes ---- */
+
+/* Adds a node, parent NULL: the root, that is dirty since `dirty` > 0. NULL when memory is out. */
+static struct firn_watch_node *
+tree_add(struct firn_watch_tree *tree, struct firn_watch_node *parent, firn_slice name,
+         uint64_t dirty)
+{
+    CHECK(dirty > 0 && (parent != NULL) == (tree->root != NULL));
+    DCHECK(tree_child(tree, parent, name) == NULL);
+    if (grow(tree) != FIRN_OK) {
+        return NULL;
+    }
+    struct firn_watch_node *node = firn_alloc_zeroed(sizeof *node + name.size);
+    if (node == NULL) {
+        return NULL;
+    }
+    node->parent = parent;
+    node->id = -1;
+    node->dirty = dirty;
+    node->name_size = name.size;
+    if (name.size > 0) {
+        memcpy(node->name, name.data, name.size);
+    }
+    node->name_hash = hash_of(parent, name);
+    if (parent == NULL) {
+        tree->root = node;
+    } else {
+        node->next = parent->first_child;
+        if (node->next != NULL) {
+            node->next->previous = node;
+        }
+        parent->first_child = node;
+    }
+    enter_name(tree, node);
+    add_sums(node, (struct sums){.directories = 1, .dirty_count = 1});
+    tree->count++;
+    return node;
+}
+
+/* Gives a node that has none an id; that of no other node. */
+static void
+tree_set_id(struct firn_watch_tree *tree, struct firn_watch_node *node, int id)
+{
+    CHECK(node->id < 0 && id >= 0);
+    DCHECK(tree_by_id(tree, id) == NULL);
+    node->id = id;
+    enter_id(tree, node);
+}
+
+/* The node behind this one, in an order in which parents come first; all below `node` itself is
+ * left out unless is_entering. NULL behind the last below `top`. */
+static struct firn_watch_node *
+tree_next(const struct firn_watch_node *top, struct firn_watch_node *node, bool is_entering)
+{
+    if (is_entering && node->first_child != NULL) {
+        return node->first_child;
+    }
+    while (node != top && node->next == NULL) {
+        node = node->parent;
+    }
+    return node == top ? NULL : node->next;
+}
+
+/* Takes one node without children out. */
+static void
+remove_leaf(struct firn_watch_tree *tree, struct firn_watch_node *node)
+{
+    CHECK(node->first_child == NULL);
+    leave_tables(tree, node);
+    if (node->previous != NULL) {
+        node->previous->next = node->next;
+    } else if (node->parent != NULL) {
+        node->parent->first_child = node->next;
+    }
+    if (node->next != NULL) {
+        node->next->previous = node->previous;
+    }
+    if (node->parent == NULL) {
+        tree->root = NULL;
+    }
+    DCHECK(tree->count > 0);
+    tree->count--;
+    firn_free(node);
+}
+
+/* Takes a node and all below out; on_id is called for each id that goes. */
+static void
+tree_remove(struct firn_watch_tree *tree, struct firn_watch_node *node,
+            void (*on_id)(void *ctx, int id), void *ctx)
+{
+    struct firn_watch_node *above = node->parent;
+    add_sums(above, (struct sums){.files = 0 - node->files,
+                                  .bytes = 0 - node->bytes,
+                                  .directories = 0 - node->directories,
+                                  .dirty_count = 0 - node->dirty_count});
+    for (struct firn_watch_node *at = node; at != above;) {
+        if (at->first_child != NULL) {
+            at = at->first_child;
+            continue;
+        }
+        struct firn_watch_node *parent = at->parent;
+        bool is_last = at == node;
+        if (at->id >= 0 && on_id != NULL) {
+            on_id(ctx, at->id);
+        }
+        remove_leaf(tree, at);
+        at = is_last ? above : parent;
+    }
+}
+
+static void
+tree_deinit(struct firn_watch_tree *tree)
+{
+    if (tree->root != NULL) {
+        tree_remove(tree, tree->root, NULL, NULL);
+    }
+    DCHECK(tree->count == 0 && tree->root == NULL);
+    firn_free(tree->by_name);
+    firn_free(tree->by_id);
+    *tree = (struct firn_watch_tree){0};
+}
+
+/* Replaces out by the path of a node. */
+static int
+tree_path(const struct firn_watch_node *node, struct firn_buf *out)
+{
+    size_t size = 0;
+    for (const struct firn_watch_node *at = node; at->parent != NULL; at = at->parent) {
+        size += at->name_size + (at->parent->parent != NULL ? 1 : 0);
+    }
+    firn_buf_clear(out);
+    int rc;
+    FIRN_TRY(firn_buf_set_size(out, size));
+    for (const struct firn_watch_node *at = node; at->parent != NULL; at = at->parent) {
+        size -= at->name_size;
+        memcpy(out->data + size, at->name, at->name_size);
+        if (size > 0) {
+            out->data[--size] = '/';
+        }
+    }
+    DCHECK(size == 0);
+out:
+    return rc;
+}
+
 void
 firn_watch_set_destroy(struct firn_watch_set *set)
 {
     if (set == NULL) {
         return;
     }
-    firn_watch_tree_deinit(&set->tree);
+    tree_deinit(&set->tree);
     firn_buf_deinit(&set->path);
     firn_buf_deinit(&set->children);
     firn_os_mutex_deinit(&set->mutex);
@@ -117,15 +492,14 @@ unwatch(void *ctx, int id)
 static void
 forget(struct firn_watch_set *set, struct firn_watch_node *node)
 {
-    firn_watch_tree_remove(&set->tree, node, unwatch, set);
+    tree_remove(&set->tree, node, unwatch, set);
 }
 
 static void
 dirty_all_below(struct firn_watch_set *set, struct firn_watch_node *top)
 {
-    for (struct firn_watch_node *node = top; node != NULL;
-         node = firn_watch_tree_next(top, node, true)) {
-        firn_watch_tree_set_dirty(node, set->clock);
+    for (struct firn_watch_node *node = top; node != NULL; node = tree_next(top, node, true)) {
+        tree_set_dirty(node, set->clock);
     }
 }
 
@@ -152,7 +526,7 @@ lose(struct firn_watch_set *set, struct firn_watch_node *node)
         set->has_lost_root = true;
         return;
     }
-    firn_watch_tree_set_dirty(node->parent, set->clock);
+    tree_set_dirty(node->parent, set->clock);
     forget(set, node);
 }
 
@@ -160,15 +534,14 @@ void
 firn_watch_set_event(struct firn_watch_set *set, const struct firn_os_watch_event *event,
                      bool *out_is_change)
 {
-    struct firn_watch_node *node = firn_watch_tree_by_id(&set->tree, event->id);
+    struct firn_watch_node *node = tree_by_id(&set->tree, event->id);
     *out_is_change = node != NULL;
     if (node == NULL) {
         return; /* forgotten before */
     }
     switch (event->kind) {
     case FIRN_OS_WATCH_NAMES: {
-        struct firn_watch_node *child =
-            firn_watch_tree_child(&set->tree, node, firn_str(event->name));
+        struct firn_watch_node *child = tree_child(&set->tree, node, firn_str(event->name));
         if (child != NULL) {
             forget(set, child);
         }
@@ -178,7 +551,7 @@ firn_watch_set_event(struct firn_watch_set *set, const struct firn_os_watch_even
         if (is_rule_file(event->name)) {
             dirty_all_below(set, node);
         } else {
-            firn_watch_tree_set_dirty(node, set->clock);
+            tree_set_dirty(node, set->clock);
         }
         break;
     case FIRN_OS_WATCH_MOVED:
@@ -195,8 +568,8 @@ firn_watch_set_event(struct firn_watch_set *set, const struct firn_os_watch_even
 bool
 firn_watch_set_path(struct firn_watch_set *set, int id, firn_slice *out)
 {
-    const struct firn_watch_node *node = firn_watch_tree_by_id(&set->tree, id);
-    if (node == NULL || firn_watch_tree_path(node, &set->path) != FIRN_OK) {
+    const struct firn_watch_node *node = tree_by_id(&set->tree, id);
+    if (node == NULL || tree_path(node, &set->path) != FIRN_OK) {
         return false;
     }
     *out = firn_buf_slice(&set->path);
@@ -208,22 +581,22 @@ firn_watch_set_add(struct firn_watch_set *set, struct firn_os_dir *dir, firn_sli
 {
     struct firn_watch_node *parent;
     firn_slice name;
-    struct firn_watch_node *node = firn_watch_tree_find(&set->tree, path, &parent, &name);
+    struct firn_watch_node *node = tree_find(&set->tree, path, &parent, &name);
     int id;
     if (parent == NULL || (node != NULL && node->id >= 0) ||
         set->kernel.add(set->kernel.ctx, dir, path, &id, NULL) != FIRN_OK ||
-        firn_watch_tree_by_id(&set->tree, id) != NULL /* its rename will be told */) {
+        tree_by_id(&set->tree, id) != NULL /* its rename will be told */) {
         return false;
     }
     if (node == NULL) {
-        node = firn_watch_tree_add(&set->tree, parent, name, set->clock);
+        node = tree_add(&set->tree, parent, name, set->clock);
     }
     if (node == NULL) {
         unwatch(set, id);
         return false;
     }
-    firn_watch_tree_set_dirty(node, set->clock);
-    firn_watch_tree_set_id(&set->tree, node, id);
+    tree_set_dirty(node, set->clock);
+    tree_set_id(&set->tree, node, id);
     DCHECK(!is_clean(node));
     return true;
 }
@@ -280,7 +653,7 @@ put_clean_children(struct firn_watch_set *set, const struct firn_watch_node *nod
     }
     struct clean *children = (void *)set->children.data;
     firn_sort(children, count, sizeof *children, compare_names);
-    FIRN_TRY(firn_watch_tree_path(node, &set->path));
+    FIRN_TRY(tree_path(node, &set->path));
     FIRN_TRY(firn_watchlink_wire_put_group(out, firn_buf_slice(&set->path), count));
     for (size_t i = 0; i < count; i++) {
         const struct firn_watch_node *child = children[i].node;
@@ -306,7 +679,7 @@ firn_watch_set_ask(struct firn_watch_set *set, const struct firn_watch_question 
     FIRN_TRY(firn_watchlink_wire_put_begun(out, set->begun_ns));
     if (is_fit && root != NULL) {
         for (struct firn_watch_node *node = root; node != NULL;
-             node = firn_watch_tree_next(root, node, node == root || !is_clean(node))) {
+             node = tree_next(root, node, node == root || !is_clean(node))) {
             if (node == root || !is_clean(node)) {
                 FIRN_TRY(put_clean_children(set, node, out));
             }
@@ -337,8 +710,8 @@ watch(struct firn_watch_set *set, struct firn_watch_node *node, struct firn_os_d
     int id;
     DCHECK(node->id < 0 && node->dirty != 0); /* (I2) */
     int rc = set->kernel.add(set->kernel.ctx, dir, path, &id, &err);
-    if (rc == FIRN_OK && firn_watch_tree_by_id(&set->tree, id) == NULL) {
-        firn_watch_tree_set_id(&set->tree, node, id);
+    if (rc == FIRN_OK && tree_by_id(&set->tree, id) == NULL) {
+        tree_set_id(&set->tree, node, id);
     } else if (rc == FIRN_OK) {
         set->is_broken = true;
     } else {
@@ -354,16 +727,16 @@ need(struct firn_watch_set *set, struct firn_os_dir *dir, firn_slice path, uint6
     DCHECK(dirty > 0 && dirty <= set->clock);
     struct firn_watch_node *parent;
     firn_slice name;
-    struct firn_watch_node *node = firn_watch_tree_find(&set->tree, path, &parent, &name);
+    struct firn_watch_node *node = tree_find(&set->tree, path, &parent, &name);
     if (node == NULL) {
         if (path.size > 0 && parent == NULL) {
             return NULL;
         }
-        node = firn_watch_tree_add(&set->tree, parent, name, dirty);
+        node = tree_add(&set->tree, parent, name, dirty);
         set->is_broken = set->is_broken || node == NULL;
     }
     if (node != NULL && node->id < 0 && !set->is_broken) {
-        firn_watch_tree_set_dirty(node, dirty);
+        tree_set_dirty(node, dirty);
         watch(set, node, dir, path);
     }
     return node;
@@ -398,12 +771,12 @@ note_visit(struct firn_watch_set *set, const struct firn_watch_visited *visited)
     }
     DCHECK(set->asked > 0 && set->asked < set->clock);
     node->seen = set->clock;
-    firn_watch_tree_set_own(node, visited->files, visited->bytes);
+    tree_set_own(node, visited->files, visited->bytes);
     if (!visited->is_steady || !may_be_clean(node)) {
-        firn_watch_tree_set_dirty(node, node->dirty != 0 ? node->dirty : set->asked);
+        tree_set_dirty(node, node->dirty != 0 ? node->dirty : set->asked);
     } else if (node->dirty <= set->asked) {
         DCHECK(node->id >= 0); /* (I2) */
-        firn_watch_tree_set_dirty(node, 0);
+        tree_set_dirty(node, 0);
     }
 }
 
@@ -416,7 +789,7 @@ forget_unseen(struct firn_watch_set *set)
     for (struct firn_watch_node *node = root; node != NULL; node = next) {
         bool is_unseen = node != root && node->dirty != 0 && node->dirty <= set->asked &&
                          node->seen != set->clock;
-        next = firn_watch_tree_next(root, node, !is_unseen && !is_clean(node));
+        next = tree_next(root, node, !is_unseen && !is_clean(node));
         if (is_unseen) {
             DCHECK(node->parent != NULL); /* (I3): a root is always part of the tree */
             forget(set, node);
@@ -453,7 +826,7 @@ count_unwatched(const struct firn_watch_set *set)
     uint64_t count = 0;
     struct firn_watch_node *root = set->tree.root;
     for (struct firn_watch_node *node = root; node != NULL;
-         node = firn_watch_tree_next(root, node, !is_clean(node))) {
+         node = tree_next(root, node, !is_clean(node))) {
         count += node->id < 0 ? 1 : 0;
     }
     return count;

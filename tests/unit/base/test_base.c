@@ -83,6 +83,38 @@ buf_grows_and_survives_failed_allocation(void **state)
 }
 
 static void
+an_array_grows_by_doubling_and_survives_failed_allocation(void **state)
+{
+    (void)state;
+    test_alloc_install();
+    size_t capacity = 0;
+    uint32_t *items = firn_grow_array(NULL, &capacity, 0, sizeof *items, 3);
+    assert_true(items != NULL && capacity == 3);
+    for (uint32_t i = 0; i < 100; i++) {
+        uint32_t *grown = firn_grow_array(items, &capacity, i + 1, sizeof *items, 3);
+        assert_non_null(grown);
+        assert_true(capacity > i && capacity < 2 * (size_t)i + 4);
+        items = grown;
+        items[i] = i;
+    }
+    assert_int_equal(capacity, 192);
+    assert_ptr_equal(firn_grow_array(items, &capacity, 192, sizeof *items, 3), items);
+    test_alloc_fail_at(1, true);
+    assert_null(firn_grow_array(items, &capacity, 193, sizeof *items, 3));
+    assert_null(firn_grow_array(items, &capacity, SIZE_MAX, sizeof *items, 3));
+    assert_int_equal(capacity, 192);
+    test_alloc_fail_at(0, false);
+    for (uint32_t i = 0; i < 100; i++) {
+        assert_int_equal(items[i], i);
+    }
+    items = firn_grow_array(items, &capacity, 1000, sizeof *items, 3);
+    assert_true(items != NULL && capacity == 1000 && items[99] == 99);
+    firn_free(items);
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+}
+
+static void
 an_assigned_slice_takes_the_place_of_the_contents(void **state)
 {
     (void)state;
@@ -311,6 +343,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(error_text_is_cut_visibly_and_codes_follow_errno),
         cmocka_unit_test(buf_grows_and_survives_failed_allocation),
+        cmocka_unit_test(an_array_grows_by_doubling_and_survives_failed_allocation),
         cmocka_unit_test(an_assigned_slice_takes_the_place_of_the_contents),
         cmocka_unit_test(buf_keeps_every_byte_while_it_grows),
         cmocka_unit_test(varints_round_trip_and_have_one_form),

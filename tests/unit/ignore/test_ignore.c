@@ -15,9 +15,8 @@
 #include "base/buf.h"
 #include "base/slice.h"
 #include "os/os.h"
-#include "rules/ignore_file.h"
-#include "rules/ignore_glob.h"
-#include "rules/ignore_rules.h"
+#include "rules/rules.h"
+#include "rules/rules_internal.h"
 #include "support/test_alloc.h"
 
 /* ---- globs ---- */

@@ -7,7 +7,6 @@
 
 #include "base/buf.h"
 #include "pack/packfile.h"
-#include "pack/packfile_stream.h"
 #include "sim/sim_memory.h"
 #include "support/test_file.h"
 

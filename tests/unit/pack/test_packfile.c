@@ -8,8 +8,8 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
+#include "pack/packfile.h"
 #include "pack/packfile_format.h"
-#include "pack/packfile_pool.h"
 #include "support/test_random.h"
 
 static void
@@ -559,27 +559,27 @@ a_pool_gives_out_what_came_back_last(void **state)
     struct firn_packfile_pool pool;
     struct firn_packfile_scratch *taken[3];
     struct firn_packfile_scratch *again;
-    firn_packfile_pool_init(&pool, firn_os_default(), 2);
+    firn_packfile_scratch_pool_init(&pool, firn_os_default(), 2);
     for (size_t i = 0; i < 3; i++) {
-        assert_int_equal(firn_packfile_pool_take(&pool, &taken[i], NULL), FIRN_OK);
+        assert_int_equal(firn_packfile_scratch_pool_take(&pool, &taken[i], NULL), FIRN_OK);
     }
     for (size_t i = 0; i < 3; i++) {
-        firn_packfile_pool_give(&pool, taken[i]);
+        firn_packfile_scratch_pool_give(&pool, taken[i]);
     }
-    firn_packfile_pool_give(&pool, NULL);
-    assert_int_equal(firn_packfile_pool_take(&pool, &again, NULL), FIRN_OK);
+    firn_packfile_scratch_pool_give(&pool, NULL);
+    assert_int_equal(firn_packfile_scratch_pool_take(&pool, &again, NULL), FIRN_OK);
     assert_ptr_equal(again, taken[2]);
-    firn_packfile_pool_give(&pool, again);
-    firn_packfile_pool_trim(&pool, 5);
+    firn_packfile_scratch_pool_give(&pool, again);
+    firn_packfile_scratch_pool_trim(&pool, 5);
     assert_ptr_equal(pool.first, taken[2]);
-    firn_packfile_pool_trim(&pool, 1);
-    assert_int_equal(firn_packfile_pool_take(&pool, &again, NULL), FIRN_OK);
+    firn_packfile_scratch_pool_trim(&pool, 1);
+    assert_int_equal(firn_packfile_scratch_pool_take(&pool, &again, NULL), FIRN_OK);
     assert_ptr_equal(again, taken[2]);
     assert_null(pool.first);
-    firn_packfile_pool_give(&pool, again);
-    firn_packfile_pool_trim(&pool, 0);
+    firn_packfile_scratch_pool_give(&pool, again);
+    firn_packfile_scratch_pool_trim(&pool, 0);
     assert_null(pool.first);
-    firn_packfile_pool_deinit(&pool);
+    firn_packfile_scratch_pool_deinit(&pool);
 }
 
 int

@@ -10,7 +10,7 @@
 
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
-#include "pack/packfile_delta.h"
+#include "pack/packfile.h"
 #include "support/test_alloc.h"
 #include "support/test_identity.h"
 

@@ -15,7 +15,7 @@
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "gc_support.h"
-#include "objects/objects_index.h"
+#include "objects/objects.h"
 #include "reclaim/reclaim_internal.h"
 
 static void

@@ -6,7 +6,7 @@
 #ifndef FIRN_TEST_GC_SUPPORT_H
 #define FIRN_TEST_GC_SUPPORT_H
 
-#include "catalog/catalog_due.h"
+#include "catalog/catalog.h"
 #include "ws_support.h"
 
 int gc_try_delete(struct ws_world *world, const char *reference);

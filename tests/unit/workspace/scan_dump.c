@@ -20,9 +20,9 @@
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
-#include "rules/rules_exclude.h"
+#include "rules/rules.h"
 #include "scan_support.h"
-#include "tree/tree_reserved.h"
+#include "tree/tree.h"
 
 static void
 check(int rc, const firn_error *err)

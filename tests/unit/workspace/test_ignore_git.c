@@ -28,7 +28,8 @@
 #include "base/slice.h"
 #include "ignore_table.h"
 #include "os/os.h"
-#include "rules/rules_walk.h"
+#include "rules/rules.h"
+#include "rules/rules_internal.h"
 #include "support/test_random.h"
 #include "support/test_temp.h"
 

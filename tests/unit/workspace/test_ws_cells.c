@@ -17,7 +17,7 @@
 
 #include "base/slice.h"
 #include "pack/packfile_cells.h"
-#include "scan/scan_cell_walk.h"
+#include "scan/scan.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"
 #include "ws_break.h"

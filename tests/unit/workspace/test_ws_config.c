@@ -15,8 +15,7 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
-#include "place/place_config.h"
-#include "place/place_config_text.h"
+#include "place/place.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "support/test_alloc.h"
@@ -171,7 +170,7 @@ assert_mended(const char *before, const char *after)
     struct firn_buf out = {0};
     struct firn_place_config_text config;
     firn_error err;
-    assert_int_equal(firn_place_config_text_mend(firn_str(before), &out), FIRN_OK);
+    assert_int_equal(firn_place_config_text_repair(firn_str(before), &out), FIRN_OK);
     assert_true(firn_slice_equal(firn_buf_slice(&out), firn_str(after)));
     assert_int_equal(firn_place_config_text_read(firn_buf_slice(&out), &config, &err), FIRN_OK);
     firn_buf_deinit(&out);
@@ -327,7 +326,7 @@ a_repair_mends_settings_and_puts_away_what_it_cannot(void **state)
         assert_int_equal(firn_place_config_check(dir, &callbacks, &is_sound, &world.err), FIRN_OK);
         assert_false(is_sound);
         assert_int_equal(seen.told, 1);
-        assert_int_equal(firn_place_config_mend(dir, &world.err), FIRN_OK);
+        assert_int_equal(firn_place_config_repair(dir, &world.err), FIRN_OK);
         see(&world, &seen);
         assert_int_equal(seen.told, 0);
         assert_string_equal(seen.keep, "forever");
@@ -335,7 +334,7 @@ a_repair_mends_settings_and_puts_away_what_it_cannot(void **state)
         struct firn_os_stat stat;
         assert_int_equal(firn_os_stat(dir, "config.unread-1", &stat, &world.err),
                          i == 0 ? FIRN_NOT_FOUND : FIRN_OK);
-        assert_int_equal(firn_place_config_mend(dir, &world.err), FIRN_OK);
+        assert_int_equal(firn_place_config_repair(dir, &world.err), FIRN_OK);
         firn_os_dir_close(dir);
         ws_world_close(&world);
     }
@@ -470,7 +469,7 @@ assert_mends(struct ws_world *world)
     see(world, &seen);
     assert_string_equal(seen.keep, "forever");
     assert_int_equal(firn_os_dir_open_path(world->tree.os, "/s", &dir, &world->err), FIRN_OK);
-    assert_int_equal(firn_place_config_mend(dir, &world->err), FIRN_OK);
+    assert_int_equal(firn_place_config_repair(dir, &world->err), FIRN_OK);
     firn_os_dir_close(dir);
     see(world, &seen);
     assert_int_equal(seen.told, 0);
@@ -483,7 +482,7 @@ mend(struct ws_world *world, struct firn_os *os)
     struct firn_os_dir *dir;
     int rc = firn_os_dir_open_path(os, "/s", &dir, &world->err);
     if (rc == FIRN_OK) {
-        rc = firn_place_config_mend(dir, &world->err);
+        rc = firn_place_config_repair(dir, &world->err);
         firn_os_dir_close(dir);
     }
     return rc;

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "gc_support.h"
-#include "objects/objects_index.h"
+#include "objects/objects.h"
 #include "sim/sim_memory.h"
 #include "support/test_file.h"
 

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "rules/rules_exclude.h"
+#include "rules/rules.h"
 
 enum { FIRST, NARROW, VERSIONS };
 

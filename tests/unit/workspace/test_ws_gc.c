@@ -15,7 +15,7 @@
 #include "base/slice.h"
 #include "gc_support.h"
 #include "handle/ws_internal.h"
-#include "objects/objects_index.h"
+#include "objects/objects.h"
 #include "sim/sim_memory.h"
 #include "support/test_file.h"
 

@@ -14,8 +14,7 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
-#include "catalog/catalog_due.h"
-#include "catalog/catalog_workspaces.h"
+#include "catalog/catalog.h"
 #include "gc_support.h"
 #include "handle/ws_internal.h"
 #include "reclaim/reclaim_internal.h"

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "catalog/catalog_due.h"
+#include "catalog/catalog.h"
 #include "gc_support.h"
 #include "handle/ws_internal.h"
 

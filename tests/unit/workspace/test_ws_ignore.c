@@ -14,9 +14,8 @@
 
 #include "base/buf.h"
 #include "ignore_table.h"
-#include "rules/ignore_file.h"
-#include "rules/ignore_rules.h"
-#include "rules/rules_walk.h"
+#include "rules/rules.h"
+#include "rules/rules_internal.h"
 #include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"

@@ -6,7 +6,7 @@
  * random; each checkpoint remembers the table and the rules of its save. A restore must bring every
  * file that no rule excludes, neither today's nor the checkpoint's, to what the checkpoint has; must
  * leave every file that is there and excluded as it is, and count those of which the checkpoint has
- * another version. Which rule excludes what is rules_walk.c's word, which
+ * another version. Which rule excludes what is rules.c's word, which
  * test_ignore_git.c holds against git: here it is about what follows from it. In between checkpoints
  * are deleted and their space is given back, which must leave the rules of the others.
  *
@@ -23,7 +23,8 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
-#include "rules/rules_walk.h"
+#include "rules/rules.h"
+#include "rules/rules_internal.h"
 #include "support/test_file.h"
 #include "support/test_random.h"
 #include "ws_support.h"

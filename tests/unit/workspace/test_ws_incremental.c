@@ -19,7 +19,7 @@
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "statcache/statcache.h"
-#include "statcache/statcache_format.h"
+#include "statcache/statcache_internal.h"
 #include "ws_support.h"
 
 #define SECOND INT64_C(1000000000)

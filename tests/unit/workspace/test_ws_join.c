@@ -14,8 +14,8 @@
 #include <cmocka.h>
 
 #include "gc_support.h"
-#include "objects/objects_index.h"
-#include "reclaim/reclaim_join.h"
+#include "objects/objects.h"
+#include "reclaim/reclaim.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 #include "ws_break.h"

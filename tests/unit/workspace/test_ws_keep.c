@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
-#include "catalog/catalog_keep.h"
+#include "catalog/catalog.h"
 #include "support/test_random.h"
 
 enum { TIMES_MAX = 400 };

@@ -15,11 +15,9 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
-#include "handle/ws_begun.h"
 #include "handle/ws_internal.h"
-#include "place/place_private.h"
-#include "place/place_trust.h"
-#include "repair/repair_remove.h"
+#include "place/place.h"
+#include "repair/repair.h"
 #include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 #include "ws_break.h"

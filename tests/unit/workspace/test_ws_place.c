@@ -155,11 +155,11 @@ a_moved_directory_is_refused_until_it_is_adopted(void **state)
     assert_string_equal(firn_ws_root(ws), "/v");
     assert_string_equal(firn_ws_moved_from(ws), "/w");
     assert_refused(&world, ws);
-    assert_int_equal(firn_ws_adopt(ws, NULL, &world.err), FIRN_OK);
+    assert_int_equal(firn_ws_workspaces_adopt(ws, NULL, &world.err), FIRN_OK);
     assert_null(firn_ws_moved_from(ws));
     assert_int_equal(try_list(&world, ws, &count), FIRN_OK);
     assert_int_equal(count, 1);
-    assert_int_equal(firn_ws_adopt(ws, NULL, &world.err), FIRN_NOT_FOUND);
+    assert_int_equal(firn_ws_workspaces_adopt(ws, NULL, &world.err), FIRN_NOT_FOUND);
     firn_ws_close(ws);
     rename_in_root(&world, "v", "w");
     ws_world_close(&world);
@@ -179,7 +179,7 @@ two_histories_are_not_joined(void **state)
     struct firn_ws *ws = open_at(&world, "/v", false);
     assert_int_equal(firn_ws_init(ws, &is_created, &world.err), FIRN_OK);
     assert_int_equal(firn_ws_save(ws, &save, &saved, &world.err), FIRN_OK);
-    assert_int_equal(firn_ws_adopt(ws, "/w", &world.err), FIRN_EXISTS);
+    assert_int_equal(firn_ws_workspaces_adopt(ws, "/w", &world.err), FIRN_EXISTS);
     assert_int_equal(try_list(&world, ws, &count), FIRN_OK);
     assert_int_equal(count, 1);
     firn_ws_close(ws);
@@ -204,7 +204,8 @@ a_moved_directory_may_begin_anew(void **state)
     firn_ws_close(ws);
     ws = open_at(&world, "/v", false);
     assert_null(firn_ws_moved_from(ws));
-    assert_int_equal(firn_ws_adopt(ws, "/w", &world.err), FIRN_OK); /* nothing was saved here */
+    assert_int_equal(firn_ws_workspaces_adopt(ws, "/w", &world.err),
+                     FIRN_OK); /* nothing was saved here */
     assert_int_equal(try_list(&world, ws, &count), FIRN_OK);
     assert_int_equal(count, 1);
     firn_ws_close(ws);
@@ -443,7 +444,7 @@ run(struct ws_world *world, enum operation operation)
     }
     rc = try_open(world, path, operation == INIT_INNER, &ws);
     if (rc == FIRN_OK && operation == ADOPT) {
-        rc = firn_ws_adopt(ws, NULL, &world->err);
+        rc = firn_ws_workspaces_adopt(ws, NULL, &world->err);
     } else if (rc == FIRN_OK && operation == INIT_INNER) {
         rc = firn_ws_init(ws, &is_created, &world->err);
     }
@@ -467,7 +468,7 @@ assert_adopted_or_not(struct ws_world *world, bool is_done)
     assert_true(!is_done || firn_ws_moved_from(ws) == NULL);
     if (firn_ws_moved_from(ws) != NULL) {
         assert_refused(world, ws);
-        assert_int_equal(firn_ws_adopt(ws, NULL, &world->err), FIRN_OK);
+        assert_int_equal(firn_ws_workspaces_adopt(ws, NULL, &world->err), FIRN_OK);
     }
     assert_int_equal(try_list(world, ws, &count), FIRN_OK);
     assert_int_equal(count, 1);

@@ -12,7 +12,6 @@
 #include <cmocka.h>
 
 #include "reference/reference.h"
-#include "reference/reference_time.h"
 
 /* 2026-11-20T14:00:05.250Z, a Friday. */
 static const int64_t now_ns = INT64_C(1795183205250000000);

@@ -19,7 +19,7 @@
 
 #include "catalog/catalog.h"
 #include "gc_support.h"
-#include "repair/repair_remove.h"
+#include "repair/repair.h"
 #include "sim/sim_memory.h"
 #include "store/db.h"
 #include "support/test_file.h"

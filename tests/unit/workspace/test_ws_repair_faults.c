@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "gc_support.h"
-#include "place/place_config.h"
+#include "place/place.h"
 #include "store/db.h"
 #include "support/test_alloc.h"
 #include "ws_break.h"

@@ -19,7 +19,7 @@
 #include "checkout/checkout_internal.h"
 #include "support/test_file.h"
 #include "support/test_random.h"
-#include "tree/tree_reserved.h"
+#include "tree/tree.h"
 #include "ws_plant.h"
 
 /* ---- the predicate ---- */

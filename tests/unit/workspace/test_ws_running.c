@@ -15,9 +15,9 @@
 
 #include "base/slice.h"
 #include "checkout/checkout.h"
-#include "handle/ws_running.h"
+#include "handle/ws_internal.h"
 #include "sim/sim_memory.h"
-#include "tree/tree_reserved.h"
+#include "tree/tree.h"
 #include "ws_support.h"
 
 static void

@@ -16,7 +16,7 @@
 #include "base/slice.h"
 #include "sim/sim_memory.h"
 #include "statcache/statcache.h"
-#include "statcache/statcache_format.h"
+#include "statcache/statcache_internal.h"
 #include "support/test_random.h"
 
 #define TICK INT64_C(10000000)

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
-#include "catalog/catalog_turns.h"
+#include "catalog/catalog.h"
 #include "support/test_alloc.h"
 #include "ws_break.h"
 

@@ -17,7 +17,7 @@
 #include "codec/blake3_hash.h"
 #include "gc_support.h"
 #include "handle/ws_internal.h"
-#include "reclaim/reclaim_join.h"
+#include "reclaim/reclaim.h"
 #include "sim/sim_memory.h"
 #include "support/test_file.h"
 #include "support/test_random.h"

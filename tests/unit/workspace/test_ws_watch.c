@@ -23,7 +23,7 @@
 #include "place/place.h"
 #include "support/test_os.h"
 #include "watch/watch.h"
-#include "watch/watch_serve.h"
+#include "watch/watch_internal.h"
 #include "ws_edit.h"
 #include "ws_support.h"
 
@@ -358,7 +358,7 @@ another_directory_that_goes_on_with_the_checkpoints_is_not_watched(void **state)
     TEST_OK(firn_place_open_dir(copy.os, path, true, &copy.root, &err), &err);
     scan_put_text(&copy, "a/file", "text");
     ws = open_at(&world, path, world.store_path);
-    TEST_OK(firn_ws_adopt(ws, world.root_path, &err), &err);
+    TEST_OK(firn_ws_workspaces_adopt(ws, world.root_path, &err), &err);
     for (int i = 0; i < 3; i++) {
         TEST_OK(firn_ws_save(ws, &options, &result, &err), &err);
     }

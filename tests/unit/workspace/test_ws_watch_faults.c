@@ -16,7 +16,7 @@
 #include "handle/ws_internal.h"
 #include "sim/sim_memory.h"
 #include "support/test_alloc.h"
-#include "watch/watch_set.h"
+#include "watch/watch_internal.h"
 #include "ws_support.h"
 
 enum { IDS_MAX = 256 };

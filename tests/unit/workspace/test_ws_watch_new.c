@@ -17,7 +17,7 @@
 #include "base/slice.h"
 #include "handle/ws_internal.h"
 #include "support/test_alloc.h"
-#include "watch/watch_new.h"
+#include "watch/watch_internal.h"
 #include "ws_support.h"
 
 enum { IDS_MAX = 4096, PATH_SIZE = 32, MANY = 1500, TEXT_SIZE = 1024 };

@@ -15,7 +15,7 @@
 
 #include "support/test_alloc.h"
 #include "support/test_random.h"
-#include "watch/watch_set.h"
+#include "watch/watch_internal.h"
 
 enum { PATHS_MAX = 64, TEXT_SIZE = 4096 };
 

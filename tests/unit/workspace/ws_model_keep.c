@@ -15,7 +15,7 @@
 
 #include "base/slice.h"
 #include "gc_support.h"
-#include "operations/ws_workspaces.h"
+#include "operations/operations.h"
 #include "sim/sim_memory.h"
 #include "ws_edit.h"
 #include "ws_model.h"
@@ -307,7 +307,7 @@ adopt_if_lost(struct ws_model *other)
     struct ws_world *world = &other->world;
     struct roots roots = {0};
     if (ws_try_check(world, NULL) == FIRN_CONFLICT) {
-        ws_model_must(other, firn_ws_adopt(world->ws, NULL, &world->err));
+        ws_model_must(other, firn_ws_workspaces_adopt(world->ws, NULL, &world->err));
         ws_world_reopen(world);
         return true;
     }
@@ -316,7 +316,7 @@ adopt_if_lost(struct ws_model *other)
     const char *root = firn_buf_text(&roots.first);
     assert_non_null(root);
     if (roots.count == 1 && strcmp(root, world->root_path) != 0) {
-        ws_model_must(other, firn_ws_adopt(world->ws, root, &world->err));
+        ws_model_must(other, firn_ws_workspaces_adopt(world->ws, root, &world->err));
         ws_world_reopen(world);
     }
     firn_buf_deinit(&roots.first);

@@ -99,7 +99,7 @@ ws_world_move(struct ws_world *world, const char *to)
     world->root_path = strdup(to);
     ws_world_reopen(world);
     assert_int_equal(ws_try_save(world, NULL), FIRN_CONFLICT);
-    check(firn_ws_adopt(world->ws, NULL, &world->err), &world->err);
+    check(firn_ws_workspaces_adopt(world->ws, NULL, &world->err), &world->err);
     ws_world_reopen(world);
 }
 

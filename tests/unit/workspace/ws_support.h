@@ -8,7 +8,7 @@
 
 #include "handle/ws.h"
 #include "scan_support.h"
-#include "watch/watch_set.h"
+#include "watch/watch_internal.h"
 #include "watchlink/watchlink.h"
 
 struct ws_world {

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * catalog/catalog_forgotten.c: what was forgotten, for the next collection of garbage.
+ *
+ * A collection leaves dead objects where they are as long as most of a pack is alive, and keeps one
+ * that another leans on as a delta. Neither is right for what a person wants to be gone. So who
+ * forgets notes the names of the objects, and the next collection rewrites every pack in which one
+ * of them lies dead, and what leans on them first (reclaim.c). A name stays here until the index
+ * does not know it any more.
+ *
+ * An object that is alive is never touched because of that (I1; not checked here: the collection
+ * decides, reclaim.c): another path, or another workspace,
+ * may have the same content. So a name here that should not be is harmless, and the notes need no
+ * commit of their own with whoever forgets.
+ */
+#include "catalog/catalog.h"
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/slice.h"
+
+enum { BATCH_SIZE = 1 << 20, SCRATCH_FRAMES = 4 };
+
+static const char keyspace_name[] = FIRN_DB_SYSTEM_PREFIX "purge";
+
+/* ---- sets ---- */
+
+static uint64_t
+hash_of(const void *record)
+{
+    const firn_hash *hash = record;
+    return firn_load_le64(hash->bytes);
+}
+
+static bool
+is_equal(const void *record, const void *key)
+{
+    return firn_hash_equal(record, key);
+}
+
+void
+firn_catalog_forgotten_init(struct firn_hash_map *set)
+{
+    firn_hash_map_init(set, sizeof(firn_hash), hash_of, is_equal);
+}
+
+bool
+firn_catalog_forgotten_has(const struct firn_hash_map *set, const firn_hash *hash)
+{
+    return firn_hash_map_find(set, hash_of(hash), hash) != NULL;
+}
+
+int
+firn_catalog_forgotten_add(struct firn_hash_map *set, const firn_hash *hash, firn_error *err)
+{
+    DCHECK(set->record_size == sizeof *hash);
+    if (firn_catalog_forgotten_has(set, hash) ||
+        firn_hash_map_insert(set, hash_of(hash), hash) != NULL) {
+        return FIRN_OK;
+    }
+    return firn_error_no_memory(err, "a list of objects");
+}
+
+struct adding {
+    struct firn_hash_map *set;
+    int rc;
+};
+
+static int
+add_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, firn_error *err)
+{
+    struct adding *adding = ctx;
+    (void)offset;
+    adding->rc =
+        piece->is_hole ? FIRN_OK : firn_catalog_forgotten_add(adding->set, &piece->hash, err);
+    return adding->rc;
+}
+
+int
+firn_catalog_forgotten_add_pieces(struct firn_hash_map *set, struct firn_objects *objects,
+                                  firn_error *err)
+{
+    struct firn_packfile_scratch *scratch = NULL;
+    struct adding adding = {.set = set};
+    int rc;
+    FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &scratch, err));
+    /* The set grows meanwhile: pieces may be cut into pieces. */
+    for (size_t i = 0; i < set->count; i++) {
+        const firn_hash hash = *(const firn_hash *)firn_hash_map_at(set, i);
+        struct firn_objects_place place;
+        rc = firn_objects_find(objects, &hash, &place, err);
+        if (rc == FIRN_OK && place.at.kind == FIRN_PACKFILE_PIECES) {
+            rc = firn_objects_pieces(objects, scratch, &hash, add_piece, &adding, err);
+        }
+        if (rc == FIRN_NO_MEMORY) {
+            goto out;
+        }
+        FIRN_TRY(adding.rc);
+    }
+    rc = FIRN_OK;
+out:
+    firn_packfile_scratch_destroy(scratch);
+    return rc;
+}
+
+/* ---- in the store ---- */
+
+/* *out is NULL where there are none. */
+static int
+open_forgotten(struct firn_db *db, struct firn_db_keyspace **out, firn_error *err)
+{
+    int rc = firn_db_keyspace_open(db, keyspace_name, out, err);
+    if (rc == FIRN_NOT_FOUND && firn_db_is_read_only(db)) {
+        *out = NULL;
+        return FIRN_OK;
+    }
+    return rc;
+}
+
+static int
+write_batch(struct firn_db *db, struct firn_db_batch *batch, firn_error *err)
+{
+    int rc = firn_db_batch_count(batch) == 0 ? FIRN_OK
+                                             : firn_db_write(db, batch, FIRN_DURABILITY_OS, err);
+    firn_db_batch_clear(batch);
+    return rc;
+}
+
+static firn_slice
+key_of(const firn_hash *hash)
+{
+    return firn_bytes(hash->bytes, sizeof hash->bytes);
+}
+
+int
+firn_catalog_forgotten_note(struct firn_db *db, const struct firn_hash_map *set, firn_error *err)
+{
+    struct firn_db_keyspace *forgotten;
+    struct firn_db_batch *batch = NULL;
+    int rc;
+    DCHECK(!firn_db_is_read_only(db));
+    FIRN_TRY(open_forgotten(db, &forgotten, err));
+    FIRN_TRY(firn_db_batch_create(&batch, err));
+    for (size_t i = 0; i < set->count; i++) {
+        FIRN_TRY(firn_db_batch_put(batch, forgotten, key_of(firn_hash_map_at(set, i)),
+                                   firn_bytes(NULL, 0), err));
+        if (firn_db_batch_size_bytes(batch) >= BATCH_SIZE) {
+            FIRN_TRY(write_batch(db, batch, err));
+        }
+    }
+    rc = write_batch(db, batch, err);
+out:
+    firn_db_batch_destroy(batch);
+    return rc;
+}
+
+int
+firn_catalog_forgotten_load(struct firn_db *db, struct firn_hash_map *set, firn_error *err)
+{
+    struct firn_db_keyspace *forgotten;
+    struct firn_db_cursor *cursor = NULL;
+    int rc;
+    FIRN_TRY(open_forgotten(db, &forgotten, err));
+    if (forgotten == NULL) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(firn_db_cursor_open(forgotten, NULL, &cursor, err));
+    for (rc = firn_db_cursor_first(cursor, err); rc == FIRN_OK && firn_db_cursor_valid(cursor);
+         rc = firn_db_cursor_next(cursor, err)) {
+        firn_slice key = firn_db_cursor_key(cursor);
+        firn_hash hash;
+        if (key.size != sizeof hash.bytes) {
+            rc = firn_error_set(err, FIRN_CORRUPT, "the name of a forgotten object is malformed");
+            goto out;
+        }
+        memcpy(hash.bytes, key.data, key.size);
+        FIRN_TRY(firn_catalog_forgotten_add(set, &hash, err));
+    }
+out:
+    firn_db_cursor_close(cursor);
+    return rc;
+}
+
+int
+firn_catalog_forgotten_settle(struct firn_objects *objects, struct firn_db *db,
+                              const struct firn_hash_map *set, firn_error *err)
+{
+    struct firn_db_keyspace *forgotten;
+    struct firn_db_batch *batch = NULL;
+    int rc;
+    DCHECK(!firn_db_is_read_only(db));
+    FIRN_TRY(open_forgotten(db, &forgotten, err));
+    FIRN_TRY(firn_db_batch_create(&batch, err));
+    for (size_t i = 0; i < set->count; i++) {
+        const firn_hash *hash = firn_hash_map_at(set, i);
+        bool is_there;
+        FIRN_TRY(firn_objects_contains(objects, hash, &is_there, err));
+        FIRN_TRY(is_there ? FIRN_OK : firn_db_batch_delete(batch, forgotten, key_of(hash), err));
+        if (firn_db_batch_size_bytes(batch) >= BATCH_SIZE) {
+            FIRN_TRY(write_batch(db, batch, err));
+        }
+    }
+    rc = write_batch(db, batch, err);
+out:
+    firn_db_batch_destroy(batch);
+    return rc;
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * difference/difference.h: what differs between two trees, in one walk over both that visits only
+ * directories whose objects differ. The same two trees always give the same sequence of changes.
+ */
+#ifndef FIRN_DIFFERENCE_DIFFERENCE_H
+#define FIRN_DIFFERENCE_DIFFERENCE_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/hash_map.h"
+#include "firn/workspace.h"
+#include "lines/line_diff.h"
+#include "objects/objects.h"
+#include "os/os.h"
+#include "pack/packfile.h"
+#include "tree/tree.h"
+
+/* What differs, as bits: the public ones. */
+enum firn_difference_walk_what {
+    FIRN_DIFFERENCE_WALK_TYPE = FIRN_CHANGED_TYPE,
+    FIRN_DIFFERENCE_WALK_CONTENT = FIRN_CHANGED_CONTENT, /* never of a directory */
+    FIRN_DIFFERENCE_WALK_GROUP = FIRN_CHANGED_LINKS,
+    FIRN_DIFFERENCE_WALK_MODE = FIRN_CHANGED_MODE,
+    FIRN_DIFFERENCE_WALK_OWNER = FIRN_CHANGED_OWNER,
+    FIRN_DIFFERENCE_WALK_MTIME = FIRN_CHANGED_MTIME,
+    FIRN_DIFFERENCE_WALK_XATTRS = FIRN_CHANGED_XATTRS
+};
+
+enum firn_difference_walk_kind {
+    FIRN_DIFFERENCE_WALK_NOTHING = 0, /* never the kind of a change */
+    FIRN_DIFFERENCE_WALK_ADDED = 1,
+    FIRN_DIFFERENCE_WALK_REMOVED,
+    FIRN_DIFFERENCE_WALK_CHANGED, /* `what` is not 0 */
+    FIRN_DIFFERENCE_WALK_SAME /* where asked for, and directories that differ only in what they hold */
+};
+
+struct firn_difference_walk_change {
+    enum firn_difference_walk_kind kind;
+    unsigned what;
+    firn_slice path;                      /* "" is the root itself */
+    const struct firn_tree_entry *before; /* NULL for ADDED */
+    const struct firn_tree_entry *after;  /* NULL for REMOVED */
+    bool is_entered; /* a directory on both sides whose objects differ: changes below it follow */
+};
+
+/* Which bits differ between two entries of one name. What lies in two directories is not compared. */
+unsigned firn_difference_walk_what(const struct firn_tree_entry *before,
+                                   const struct firn_tree_entry *after);
+
+/* What a change does to files, directories not counted: ADDED, REMOVED (a type may change to or
+ * from a directory), CHANGED, SAME or NOTHING. */
+static inline enum firn_difference_walk_kind
+firn_difference_walk_of_file(const struct firn_difference_walk_change *change)
+{
+    bool was_file = change->before != NULL && change->before->kind != FIRN_TREE_DIR;
+    bool is_file = change->after != NULL && change->after->kind != FIRN_TREE_DIR;
+    if (was_file && is_file) {
+        return change->kind;
+    }
+    return is_file    ? FIRN_DIFFERENCE_WALK_ADDED
+           : was_file ? FIRN_DIFFERENCE_WALK_REMOVED
+                      : FIRN_DIFFERENCE_WALK_NOTHING;
+}
+
+/* Whether only the time of a directory is another: it moves with every change inside. */
+static inline bool
+firn_difference_walk_is_dir_time(const struct firn_difference_walk_change *change)
+{
+    return change->kind == FIRN_DIFFERENCE_WALK_CHANGED &&
+           change->what == FIRN_DIFFERENCE_WALK_MTIME && change->after->kind == FIRN_TREE_DIR;
+}
+
+struct firn_difference_walk_side {
+    const struct firn_tree_source *source;
+    const struct firn_tree_entry *root; /* NULL: an empty side, on which not even the root exists */
+};
+
+struct firn_difference_walk_options {
+    struct firn_tree_filter *filter; /* NULL: everything */
+    bool with_same;                  /* every entry, also in directories whose objects are equal */
+    /* Not NULL: a file on both sides of which it is true counts as one whose content differs. */
+    bool (*is_to_replace)(const void *ctx, firn_slice path);
+    const void *ctx; /* for that */
+    /* Entries of reserved names (tree.h), and what is below them, count as being on neither
+     * side: for callers that write and remove. */
+    bool without_reserved;
+    /* Is told of each such entry that the filter selects, once, before the neighbours that follow; may
+     * be NULL. */
+    void (*on_reserved)(void *reserved_ctx, firn_slice path, const char *reason);
+    void *reserved_ctx;
+};
+
+/* Calls visit for each change: names in byte order, a directory before what is in it (removed
+ * ones too). Where a type changes, CHANGED comes first and then the entries of the directory
+ * that came or went. Directories on both sides whose objects differ are always visited (SAME if
+ * their own metadata is equal). The root is visited like any directory, unless a filter leaves
+ * it out. Everything is borrowed until visit returns; another return than FIRN_OK ends the walk. */
+FIRN_MUST_CHECK int firn_difference_walk(
+    const struct firn_difference_walk_side *before, const struct firn_difference_walk_side *after,
+    const struct firn_difference_walk_options *options,
+    int (*visit)(void *ctx, const struct firn_difference_walk_change *change, firn_error *err),
+    void *ctx, firn_error *err);
+
+/* The public face of a change that is not SAME; *out points into the two others. */
+void firn_difference_walk_to_change(const struct firn_difference_walk_change *change,
+                                    firn_workspace_entry *before, firn_workspace_entry *after,
+                                    firn_workspace_change *out);
+/* The public face of an entry. */
+void firn_difference_walk_to_info(firn_slice path, const struct firn_tree_entry *entry,
+                                  firn_workspace_entry *out);
+
+/* Three trees made into one: what ours and theirs have each changed of the base. */
+
+/* The largest version of a file that is merged line by line, and the largest result. */
+enum { FIRN_DIFFERENCE_MERGE_CONTENT_SIZE_MAX = 8 << 20 };
+
+/* All is borrowed. */
+struct firn_difference_merge_options {
+    struct firn_difference_walk_side base; /* each has a root */
+    struct firn_difference_walk_side ours; /* what lies on the disk */
+    struct firn_difference_walk_side theirs;
+    struct firn_tree_filter *filter; /* NULL: all; what it leaves out stays as ours has it */
+    struct firn_objects *objects;
+    struct firn_os_dir *disk;
+    int64_t now_ns; /* the time of files that are merged line by line */
+    /* Takes what is made: directories, parts before the index above them, and contents. */
+    int (*put)(void *ctx, const struct firn_objects_object *object, firn_error *err);
+    int (*on_conflict)(void *ctx, const firn_workspace_revert_conflict *conflict, firn_error *err);
+    /* A path that differs, that ours has not, and where something stands all the same. */
+    int (*on_left_alone)(void *ctx, firn_slice path, firn_error *err);
+    /* A reserved name (tree.h) at which theirs differs from the base; may be NULL. */
+    void (*on_reserved)(void *ctx, firn_slice path, const char *reason);
+    void *ctx;
+};
+
+struct firn_difference_merge_result {
+    struct firn_tree_entry root; /* its attributes are borrowed from the roots of the sides */
+    uint64_t lines_merged;       /* files */
+};
+
+/* Merges. After a conflict the walk goes on, with ours at that path. FIRN_CONFLICT if a file on the
+ * disk is not what ours says any more. The same trees give the same result. One thread. */
+FIRN_MUST_CHECK int firn_difference_merge(const struct firn_difference_merge_options *options,
+                                          struct firn_difference_merge_result *out,
+                                          firn_error *err);
+
+/* What lies in a tree, as a checkpoint's record counts it. */
+struct firn_difference_merge_counts {
+    uint64_t files;
+    uint64_t directories;
+    uint64_t bytes;
+};
+/* Walks a merged tree to its end: counts, and calls on_conflict (HARD_LINKS) for each entry that
+ * names another one which is not the same file. difference_merge.c. */
+FIRN_MUST_CHECK int firn_difference_merge_links_check(
+    const struct firn_difference_walk_side *tree,
+    int (*on_conflict)(void *ctx, const firn_workspace_revert_conflict *conflict, firn_error *err),
+    void *ctx, struct firn_difference_merge_counts *out, firn_error *err);
+
+/* A tree without some of its paths. */
+
+struct firn_difference_forget_counts {
+    uint64_t files;
+    uint64_t directories;
+    uint64_t bytes; /* of contents that no name is left for */
+};
+
+/* For many trees, one after the other: what they share is looked at once. One thread. */
+struct firn_difference_forget;
+/* All is borrowed. The names of forgotten objects are added to the set `gone` (catalog.h). */
+FIRN_MUST_CHECK int firn_difference_forget_create(const struct firn_tree_source *source,
+                                                  struct firn_tree_filter *paths,
+                                                  struct firn_hash_map *gone,
+                                                  struct firn_difference_forget **out,
+                                                  firn_error *err);
+void firn_difference_forget_destroy(struct firn_difference_forget *forget);
+
+/* What a tree has at the paths; all zeros: nothing. */
+FIRN_MUST_CHECK int firn_difference_forget_survey(struct firn_difference_forget *forget,
+                                                  const firn_hash *root,
+                                                  struct firn_difference_forget_counts *out,
+                                                  firn_error *err);
+/* Adds the directories of the tree without them; *out is its root. */
+FIRN_MUST_CHECK int firn_difference_forget_rewrite(struct firn_difference_forget *forget,
+                                                   const firn_hash *root,
+                                                   struct firn_objects_session_lane *lane,
+                                                   firn_hash *out, firn_error *err);
+
+/* The contents of two versions of a file, compared line by line. */
+
+struct firn_difference_lines {
+    struct firn_objects *objects;
+    struct firn_os_dir *disk; /* the root that the second side lies in; NULL: it is stored too */
+    struct firn_packfile_scratch *scratch;
+    firn_callbacks callbacks;
+    firn_diff_algorithm algorithm; /* FIRN_DIFF_MYERS at first */
+    struct firn_buf before;
+    struct firn_buf after;
+    struct firn_line_diff diff;
+};
+
+/* objects and disk are borrowed. */
+FIRN_MUST_CHECK int firn_difference_lines_init(struct firn_difference_lines *out,
+                                               struct firn_objects *objects,
+                                               struct firn_os_dir *disk,
+                                               const firn_callbacks *callbacks, firn_error *err);
+/* A zeroed struct is fine. */
+void firn_difference_lines_deinit(struct firn_difference_lines *lines);
+
+/* Fills the fields of *out that are about lines, borrowed until the next call. A file of the disk that is not what the change
+ * says any more, or that cannot be read, is told by a notice. FIRN_CORRUPT for damage of what is
+ * stored. */
+FIRN_MUST_CHECK int firn_difference_lines_compare(struct firn_difference_lines *lines,
+                                                  const struct firn_difference_walk_change *change,
+                                                  firn_workspace_difference *out, firn_error *err);
+
+/* Which of the files that went came back under another name. */
+
+/* Files that came or went in one difference; with more, no renames are found. */
+enum { FIRN_DIFFERENCE_RENAMES_FILES_MAX = 1 << 17 };
+
+struct firn_difference_renames_file;
+
+/* A zeroed struct has none. */
+struct firn_difference_renames {
+    struct firn_arena arena;
+    struct firn_difference_renames_file **files; /* as they came; in order once matched */
+    size_t count;
+    size_t capacity;
+    struct firn_hash_map by_path; /* pointers to those that have a partner; set up by match */
+    bool is_given_up;
+};
+
+void firn_difference_renames_init(struct firn_difference_renames *renames);
+void firn_difference_renames_deinit(struct firn_difference_renames *renames);
+
+/* Looks at a change; everything it needs of it is copied. */
+FIRN_MUST_CHECK int firn_difference_renames_add(struct firn_difference_renames *renames,
+                                                const struct firn_difference_walk_change *change,
+                                                firn_error *err);
+/* Pairs what was added: each file that went with at most one that came. Call once. */
+FIRN_MUST_CHECK int firn_difference_renames_match(struct firn_difference_renames *renames,
+                                                  firn_error *err);
+
+/* What a change that is ADDED or REMOVED is a half of: the entry that went, and its path. False if
+ * it is none. Borrowed as long as renames. */
+bool firn_difference_renames_find(const struct firn_difference_renames *renames,
+                                  const struct firn_difference_walk_change *change,
+                                  const struct firn_tree_entry **out_before, firn_slice *out_path);
+
+#endif

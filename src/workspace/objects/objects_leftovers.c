@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * objects/objects_leftovers.c: removing what a crash or a failed save left in the folder of packs.
+ *
+ * A file there is either named by the pack list or nobody's: a temporary file, or a pack that was
+ * sealed when the power went, before the list learned of it. Nobody's files are removed by the next
+ * operation that writes, which holds the store's lock, so no save can be in the middle of making
+ * one (I1). Files whose names are not of firn's making are left alone.
+ *
+ * Every writer removes leftovers before it makes a pack, and makes a second one only when the list durably has
+ * the first, so a crash leaves at most one, with the number behind the last of the list (I2). No
+ * reader needs it, because no list that could be read has ever had its number: numbers are not
+ * given twice (objects_retire.c). Any other pack that the list does not have was once in it: the
+ * log is damaged, or was cut short from outside. That pack may hold the only copy of something, so
+ * nothing is removed then, and nothing written.
+ */
+#include "base/check.h"
+#include "base/mem.h"
+#include "objects/objects_internal.h"
+
+struct leftovers {
+    struct firn_objects *objects;
+    struct firn_buf names; /* to remove, each with its NUL */
+    struct firn_buf lost;  /* of uint32_t: numbers of packs that the list does not have */
+};
+
+/* "00000042.pack", or that with ".tmp" behind it. */
+static bool
+is_ours(const char *name, uint32_t *out_number, bool *out_is_temporary)
+{
+    uint64_t number = 0;
+    size_t i = 0;
+    for (; name[i] >= '0' && name[i] <= '9' && i < 10; i++) {
+        number = number * 10 + (uint64_t)(name[i] - '0');
+    }
+    *out_is_temporary = strcmp(name + i, ".pack.tmp") == 0;
+    *out_number = (uint32_t)number;
+    return i >= 8 && number <= UINT32_MAX && (*out_is_temporary || strcmp(name + i, ".pack") == 0);
+}
+
+static bool
+is_listed(struct firn_objects *objects, uint32_t number)
+{
+    return firn_objects_pack_of(objects, number) != NULL ||
+           firn_objects_retire_has(objects, number);
+}
+
+static int
+visit(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct leftovers *leftovers = ctx;
+    uint32_t number;
+    bool is_temporary;
+    if (!is_ours(entry->name, &number, &is_temporary) ||
+        (!is_temporary && is_listed(leftovers->objects, number))) {
+        return FIRN_OK;
+    }
+    if (!is_temporary && number != firn_objects_retire_next(leftovers->objects)) {
+        return firn_buf_append(&leftovers->lost, &number, sizeof number);
+    }
+    return firn_buf_append(&leftovers->names, entry->name, entry->name_size + 1);
+}
+
+/* Collects what is nobody's, and what the list should have. */
+static int
+look(struct leftovers *leftovers, firn_error *err)
+{
+    int rc = firn_os_dir_list(leftovers->objects->dir, visit, leftovers, err);
+    return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "a list of left-over packs") : rc;
+}
+
+static void
+leftovers_deinit(struct leftovers *leftovers)
+{
+    firn_buf_deinit(&leftovers->names);
+    firn_buf_deinit(&leftovers->lost);
+}
+
+/* FIRN_CORRUPT for the first pack that was seen and that this list has lost. */
+static int
+judge(const struct leftovers *leftovers, struct firn_objects *objects, firn_error *err)
+{
+    const uint32_t *numbers = (const void *)leftovers->lost.data;
+    DCHECK(leftovers->lost.size % sizeof *numbers == 0);
+    for (size_t i = 0; i < leftovers->lost.size / sizeof *numbers; i++) {
+        if (!is_listed(objects, numbers[i]) && numbers[i] != firn_objects_retire_next(objects)) {
+            return firn_error_set(
+                err, FIRN_CORRUPT,
+                "the store does not know '%s/%08u.pack', which was made by it: its log "
+                "was damaged or cut short; nothing was changed, keep a copy of the store",
+                firn_os_dir_path(objects->dir), numbers[i]);
+        }
+    }
+    return FIRN_OK;
+}
+
+/* The folder was looked at after the list was read, and somebody may have saved in between: what a
+ * list that is read now does not have either was lost. */
+static int
+judge_by_newest(const struct leftovers *leftovers, firn_error *err)
+{
+    enum { MEMORY_BYTES = 8 << 20 };
+    const struct firn_db_options options = {.read_only = true, .memory_bytes = MEMORY_BYTES};
+    struct firn_objects *newest = NULL;
+    struct firn_db *db;
+    int rc = firn_db_open(firn_db_dir(leftovers->objects->db), &options, &db, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    FIRN_TRY(firn_objects_open(db, &newest, err));
+    FIRN_TRY(judge(leftovers, newest, err));
+out:
+    firn_objects_close(newest);
+    int close_rc = firn_db_close(db, rc == FIRN_OK ? err : NULL);
+    return rc != FIRN_OK ? rc : close_rc;
+}
+
+int
+firn_objects_leftovers_check(struct firn_objects *objects, firn_error *err)
+{
+    if (objects->dir == NULL) {
+        return FIRN_OK;
+    }
+    struct leftovers leftovers = {.objects = objects};
+    int rc = look(&leftovers, err);
+    if (rc == FIRN_OK && leftovers.lost.size > 0) {
+        rc = judge_by_newest(&leftovers, err);
+    }
+    leftovers_deinit(&leftovers);
+    return rc;
+}
+
+static bool
+is_nobodys(struct firn_objects *objects, const char *name)
+{
+    uint32_t number;
+    bool is_temporary;
+    return is_ours(name, &number, &is_temporary) &&
+           (is_temporary ||
+            (!is_listed(objects, number) && number == firn_objects_retire_next(objects)));
+}
+
+/* Removes what look has collected. */
+static int
+remove_all(struct leftovers *leftovers, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (size_t i = 0; rc == FIRN_OK && i < leftovers->names.size;) {
+        const char *name = (const char *)leftovers->names.data + i;
+        CHECK(is_nobodys(leftovers->objects, name)); /* (I2) */
+        rc = firn_os_remove_file(leftovers->objects->dir, name, err);
+        i += strlen(name) + 1;
+    }
+    return rc;
+}
+
+int
+firn_objects_leftovers_remove(struct firn_objects *objects, firn_error *err)
+{
+    if (objects->dir == NULL) {
+        return FIRN_OK;
+    }
+    CHECK(!firn_db_is_read_only(objects->db)); /* (I1) */
+    struct leftovers leftovers = {.objects = objects};
+    struct firn_objects_retire_result collected;
+    int rc;
+    FIRN_TRY(look(&leftovers, err));
+    FIRN_TRY(judge(&leftovers, objects, err));
+    FIRN_TRY(remove_all(&leftovers, err));
+    FIRN_TRY(firn_objects_retire_collect(objects, &collected, err));
+out:
+    leftovers_deinit(&leftovers);
+    return rc;
+}

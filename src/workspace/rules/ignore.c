@@ -1,0 +1,717 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rules/ignore.c: from the bytes of a rule file to its patterns.
+ *
+ * Lines end in LF or CR LF; the last one needs neither. A byte order mark of UTF-8 at the very
+ * beginning is skipped. Whatever else stands there is a pattern, a comment or a bad line
+ *: no content makes a rule file fail as a whole.
+ *
+ * The content is kept, once, and patterns point into it; it is also what the rules object of a
+ * checkpoint stores (ignore_rules.c). Two passes, one that counts and one that fills, so that there
+ * are two allocations a file, whatever is in it. A pattern takes 24 bytes beside its line. The
+ * number of patterns has a limit, because each of them may have to be compared with each entry: the
+ * lines beyond it are told as bad ones.
+ *
+ * Patterns are asked from the last to the first, and the first answer counts. Most say no after a
+ * look at two bytes: the ninety rules of the Linux source cost each entry less than half a
+ * microsecond.
+ */
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "rules/rules_internal.h"
+
+struct firn_ignore_file {
+    uint8_t *content;
+    size_t size;
+    struct firn_ignore_pattern *patterns;
+    size_t count;
+};
+
+/* ---- lines ---- */
+
+struct lines {
+    firn_slice rest;
+    uint32_t number;
+};
+
+static struct lines
+lines_of(firn_slice content)
+{
+    static const uint8_t mark[] = {0xef, 0xbb, 0xbf};
+    if (firn_slice_has_prefix(content, firn_bytes(mark, sizeof mark))) {
+        content.data += sizeof mark;
+        content.size -= sizeof mark;
+    }
+    return (struct lines){.rest = content};
+}
+
+static bool
+next_line(struct lines *lines, firn_slice *out)
+{
+    firn_slice rest = lines->rest;
+    if (rest.size == 0) {
+        return false;
+    }
+    const uint8_t *end = memchr(rest.data, '\n', rest.size);
+    size_t size = end != NULL ? (size_t)(end - rest.data) : rest.size;
+    size_t taken = end != NULL ? size + 1 : size;
+    lines->rest = firn_bytes(rest.data + taken, rest.size - taken);
+    lines->number++;
+    size -= size > 0 && rest.data[size - 1] == '\r' ? 1 : 0;
+    *out = firn_bytes(rest.data, size);
+    return true;
+}
+
+/* ---- reading ---- */
+
+static size_t
+count_rules(firn_slice content)
+{
+    struct lines lines = lines_of(content);
+    struct firn_ignore_pattern pattern;
+    const char *defect;
+    firn_slice line;
+    size_t count = 0;
+    while (next_line(&lines, &line)) {
+        count += firn_ignore_pattern_read(line, &pattern, &defect) == FIRN_IGNORE_PATTERN_RULE;
+    }
+    return count < FIRN_IGNORE_FILE_PATTERNS_MAX ? count : FIRN_IGNORE_FILE_PATTERNS_MAX;
+}
+
+static void
+read_rules(struct firn_ignore_file *file, size_t capacity,
+           void (*on_bad)(void *ctx, uint32_t line, const char *defect), void *ctx)
+{
+    struct lines lines = lines_of(firn_ignore_file_content(file));
+    firn_slice line;
+    while (next_line(&lines, &line)) {
+        struct firn_ignore_pattern pattern;
+        const char *defect;
+        enum firn_ignore_pattern_line read = firn_ignore_pattern_read(line, &pattern, &defect);
+        if (read == FIRN_IGNORE_PATTERN_RULE && file->count == capacity) {
+            defect = "more rules than a file may have";
+        } else if (read == FIRN_IGNORE_PATTERN_RULE) {
+            pattern.line = lines.number;
+            file->patterns[file->count++] = pattern;
+        }
+        if (defect != NULL && on_bad != NULL) {
+            on_bad(ctx, lines.number, defect);
+        }
+    }
+}
+
+int
+firn_ignore_file_create(firn_slice content,
+                        void (*on_bad)(void *ctx, uint32_t line, const char *defect), void *ctx,
+                        struct firn_ignore_file **out, firn_error *err)
+{
+    CHECK(content.size <= FIRN_IGNORE_FILE_SIZE_MAX);
+    *out = NULL;
+    size_t capacity = count_rules(content);
+    struct firn_ignore_file *file = firn_alloc_zeroed(sizeof *file);
+    if (file != NULL) {
+        file->size = content.size;
+        file->content = firn_memdup(content.data, content.size);
+        file->patterns = firn_alloc_array(capacity, sizeof *file->patterns);
+    }
+    if (file == NULL || file->content == NULL || file->patterns == NULL) {
+        firn_ignore_file_destroy(file);
+        return firn_error_no_memory(err, "the rules of a file");
+    }
+    read_rules(file, capacity, on_bad, ctx);
+    *out = file;
+    return FIRN_OK;
+}
+
+void
+firn_ignore_file_destroy(struct firn_ignore_file *file)
+{
+    if (file != NULL) {
+        firn_free(file->patterns);
+        firn_free(file->content);
+        firn_free(file);
+    }
+}
+
+firn_slice
+firn_ignore_file_content(const struct firn_ignore_file *file)
+{
+    return firn_bytes(file->content, file->size);
+}
+
+const struct firn_ignore_pattern *
+firn_ignore_file_find(const struct firn_ignore_file *file,
+                      const struct firn_ignore_pattern_entry *entry)
+{
+    for (size_t i = file->count; i > 0; i--) {
+        const struct firn_ignore_pattern *pattern = &file->patterns[i - 1];
+        if (firn_ignore_pattern_may_match(pattern, entry) &&
+            firn_ignore_pattern_matches(pattern, entry)) {
+            return pattern;
+        }
+    }
+    return NULL;
+}
+
+/* What a line of a rule file means, in the language of gitignore(5).
+ *
+ *   # ...      at the line's beginning: a comment
+ *   !p         what p matches is kept again
+ *   p/         directories only
+ *   /p, a/b    with a slash that is not the last byte the pattern is matched against the path from
+ *              the rule file's directory, otherwise against the name of an entry anywhere below
+ *   spaces     at the end do not count, unless a backslash stands before one; tabs do count
+ *
+ * Where gitignore(5) leaves a question open, git itself was asked, and the same answer is given:
+ * - the part of a path pattern before its first special byte is compared by itself, and what comes
+ *   after it stands at the beginning of a glob: in `a**` followed by `/b` the stars therefore mean
+ *   directories, although they do not stand alone between slashes;
+ * - a slash inside a set makes a path pattern of it, though the set never matches one;
+ * - a slash that follows a backslash at the end still means directories, and leaves the backslash
+ *   with nothing behind it.
+ *
+ * A line that can never match is bad: it is told to the user, who meant something by it. So is one
+ * with a NUL, which git cuts there: in a file of another encoding that leaves patterns like `*` of
+ * which nobody thought, and a backup that silently leaves out everything is worse than one rule
+ * that does not work. So is a line of more than 4,096 bytes, which bounds what one comparison
+ * costs.
+ *
+ * Most patterns are a plain name, or a star and an ending: these are compared without the glob
+ * matcher, and by their size and last byte first. */
+
+static firn_slice
+without_front(firn_slice text, size_t size)
+{
+    return firn_bytes(text.data + size, text.size - size);
+}
+
+/* Without the spaces at the end that no backslash protects. */
+static firn_slice
+without_spaces(firn_slice line)
+{
+    size_t end = 0;
+    for (size_t at = 0; at < line.size; at++) {
+        if (line.data[at] == '\\') {
+            at += at + 1 < line.size ? 1 : 0;
+            end = at + 1;
+        } else if (line.data[at] != ' ') {
+            end = at + 1;
+        }
+    }
+    return firn_bytes(line.data, end);
+}
+
+static const char *
+find_defect(firn_slice line, firn_slice text)
+{
+    if (line.size > FIRN_IGNORE_PATTERN_SIZE_MAX) {
+        return "longer than 4096 bytes";
+    }
+    if (line.size > 0 && memchr(line.data, 0, line.size) != NULL) {
+        return "a NUL byte; is the file in another encoding than UTF-8?";
+    }
+    return text.size == 0 ? "no pattern" : firn_ignore_glob_defect(text);
+}
+
+static enum firn_ignore_pattern_kind
+kind_of(firn_slice text, size_t literal_size)
+{
+    if (literal_size == text.size) {
+        return FIRN_IGNORE_PATTERN_LITERAL;
+    }
+    if (literal_size == 0 && text.data[0] == '*' &&
+        firn_ignore_glob_literal_size(without_front(text, 1)) == text.size - 1) {
+        return FIRN_IGNORE_PATTERN_SUFFIX;
+    }
+    return FIRN_IGNORE_PATTERN_GLOB;
+}
+
+enum firn_ignore_pattern_line
+firn_ignore_pattern_read(firn_slice line, struct firn_ignore_pattern *out, const char **out_defect)
+{
+    firn_slice text = without_spaces(line);
+    struct firn_ignore_pattern pattern = {0};
+    *out_defect = NULL;
+    if (text.size == 0 || text.data[0] == '#') {
+        return FIRN_IGNORE_PATTERN_NOTHING;
+    }
+    if (text.data[0] == '!') {
+        pattern.is_negated = true;
+        text = without_front(text, 1);
+    }
+    if (text.size > 0 && text.data[text.size - 1] == '/') {
+        pattern.is_for_dirs = true;
+        text.size--;
+    }
+    pattern.is_path = text.size > 0 && memchr(text.data, '/', text.size) != NULL;
+    if (pattern.is_path && text.data[0] == '/') {
+        text = without_front(text, 1);
+    }
+    *out_defect = find_defect(line, text);
+    if (*out_defect != NULL) {
+        return FIRN_IGNORE_PATTERN_BAD;
+    }
+    size_t literal_size = firn_ignore_glob_literal_size(text);
+    pattern.text = text.data;
+    pattern.size = (uint32_t)text.size;
+    pattern.literal_size = (uint16_t)literal_size;
+    pattern.kind = (uint8_t)kind_of(text, literal_size);
+    pattern.last = text.data[text.size - 1];
+    *out = pattern;
+    return FIRN_IGNORE_PATTERN_RULE;
+}
+
+/* ---- matching ---- */
+
+static bool
+matches_glob(const struct firn_ignore_pattern *pattern, firn_slice text)
+{
+    firn_slice front = firn_bytes(pattern->text, pattern->literal_size);
+    if (!firn_slice_has_prefix(text, front)) {
+        return false;
+    }
+    firn_slice glob = firn_bytes(pattern->text + front.size, pattern->size - front.size);
+    return firn_ignore_glob_matches(
+        glob, pattern->is_path ? FIRN_IGNORE_GLOB_PATH : FIRN_IGNORE_GLOB_NAME,
+        without_front(text, front.size));
+}
+
+/* A star and an ending, against a name or (the star crosses no slash) a path. */
+static bool
+matches_suffix(const struct firn_ignore_pattern *pattern, firn_slice text)
+{
+    firn_slice ending = firn_bytes(pattern->text + 1, pattern->size - 1);
+    if (text.size < ending.size) {
+        return false;
+    }
+    size_t starred = text.size - ending.size;
+    return memcmp(text.data + starred, ending.data, ending.size) == 0 &&
+           (!pattern->is_path || memchr(text.data, '/', starred) == NULL);
+}
+
+bool
+firn_ignore_pattern_matches(const struct firn_ignore_pattern *pattern,
+                            const struct firn_ignore_pattern_entry *entry)
+{
+    if ((pattern->is_for_dirs && !entry->is_dir) ||
+        !firn_ignore_pattern_may_match(pattern, entry)) {
+        return false;
+    }
+    firn_slice text = pattern->is_path ? entry->path : entry->name;
+    switch ((enum firn_ignore_pattern_kind)pattern->kind) {
+    case FIRN_IGNORE_PATTERN_LITERAL:
+        return memcmp(text.data, pattern->text, text.size) == 0;
+    case FIRN_IGNORE_PATTERN_SUFFIX:
+        return matches_suffix(pattern, text);
+    case FIRN_IGNORE_PATTERN_GLOB:
+        break;
+    }
+    return matches_glob(pattern, text);
+}
+
+/* Matching shell patterns in bounded time.
+ *
+ *   ?            one byte
+ *   *            any bytes; in a path none of them is '/'
+ *   **           in a path, between '/' or the pattern's ends: any number of directories; anywhere
+ *                else the same as '*'
+ *   [a-z] [!a]   one byte of a set, or one that is not in it ('^' does as well). A ']' that comes
+ *                first and a '-' at either end stand for themselves; [:alpha:] and such are ASCII
+ *   \x           x itself, also inside a set
+ *
+ * In a path neither '?' nor a set matches '/'. Bytes are bytes: a letter of several bytes needs
+ * several '?'. Case counts.
+ *
+ * How it works. Every token but the stars matches exactly one byte. So the matcher walks both
+ * strings and, where they part, goes back to the last star and lets it take one byte more. Two
+ * places to go back to are enough, the last star and the last double star:
+ * - an earlier star of either sort need not be tried again once a double star follows, because
+ *   whatever it would take more, the double star can take (I1);
+ * - an earlier star need not be tried again once a star follows. Either the tokens between the two
+ *   hold no '/', and then the later star can take the bytes in question; or they hold one, and then
+ *   there is only one place where they fit, since a star stops at the first '/' (I2).
+ * Nothing is recursive and nothing is remembered but four numbers. A double star goes on from the
+ * beginning of one directory to that of the next, and what follows it is compared within as many
+ * directories as it has slashes: every byte of the text meets every token a bounded number of
+ * times, which gives the bound in the header. A pattern like a*a*a*a*b costs its size times the
+ * name's, not more.
+ *
+ * A glob with a defect matches nothing (I3): all of a glob has to be used up, so the defect would
+ * be met on every way. */
+
+/* ---- sets ---- */
+
+static bool
+is_digit(uint8_t c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool
+is_upper(uint8_t c)
+{
+    return c >= 'A' && c <= 'Z';
+}
+
+static bool
+is_lower(uint8_t c)
+{
+    return c >= 'a' && c <= 'z';
+}
+
+static bool
+is_alpha(uint8_t c)
+{
+    return is_upper(c) || is_lower(c);
+}
+
+static bool
+is_alnum(uint8_t c)
+{
+    return is_alpha(c) || is_digit(c);
+}
+
+static bool
+is_blank(uint8_t c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static bool
+is_cntrl(uint8_t c)
+{
+    return c < ' ' || c == 0x7f;
+}
+
+static bool
+is_print(uint8_t c)
+{
+    return c >= ' ' && c < 0x7f;
+}
+
+static bool
+is_graph(uint8_t c)
+{
+    return c > ' ' && c < 0x7f;
+}
+
+static bool
+is_punct(uint8_t c)
+{
+    return is_graph(c) && !is_alnum(c);
+}
+
+static bool
+is_space(uint8_t c)
+{
+    return is_blank(c) || c == '\n' || c == '\r';
+}
+
+static bool
+is_xdigit(uint8_t c)
+{
+    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+static const struct {
+    const char *name;
+    bool (*holds)(uint8_t c);
+} CLASSES[] = {
+    {"alnum", is_alnum}, {"alpha", is_alpha}, {"blank", is_blank}, {"cntrl", is_cntrl},
+    {"digit", is_digit}, {"graph", is_graph}, {"lower", is_lower}, {"print", is_print},
+    {"punct", is_punct}, {"space", is_space}, {"upper", is_upper}, {"xdigit", is_xdigit},
+};
+
+/* A set while it is read. */
+struct set {
+    firn_slice glob;
+    size_t at;
+    uint8_t c;        /* the byte that is looked for */
+    bool is_in;       /* it was met */
+    int range_begins; /* the byte before, if a '-' may make a range of it; else -1 */
+    const char *defect;
+};
+
+static bool
+fail_set(struct set *set, const char *defect)
+{
+    set->defect = defect;
+    return false;
+}
+
+static void
+add_byte(struct set *set, uint8_t byte)
+{
+    set->is_in = set->is_in || set->c == byte;
+    set->range_begins = byte;
+}
+
+/* The next byte of the set, a backslash before it taken off. */
+static bool
+read_byte(struct set *set, uint8_t *out)
+{
+    static const char unclosed[] = "a '[' without its ']'";
+    if (set->at < set->glob.size && set->glob.data[set->at] == '\\') {
+        set->at++;
+    }
+    if (set->at >= set->glob.size) {
+        return fail_set(set, unclosed);
+    }
+    *out = set->glob.data[set->at++];
+    return true;
+}
+
+/* "[:name:]"; *out_is_class is false if it only begins like one. */
+static bool
+read_class(struct set *set, bool *out_is_class)
+{
+    const uint8_t *begin = set->glob.data + set->at + 2;
+    size_t left = set->glob.size - set->at - 2;
+    const uint8_t *end = memchr(begin, ']', left);
+    *out_is_class = end != NULL && end > begin && end[-1] == ':';
+    if (!*out_is_class) {
+        return true;
+    }
+    firn_slice name = firn_bytes(begin, (size_t)(end - begin) - 1);
+    for (size_t i = 0; i < sizeof CLASSES / sizeof CLASSES[0]; i++) {
+        if (firn_slice_equal(name, firn_str(CLASSES[i].name))) {
+            set->is_in = set->is_in || CLASSES[i].holds(set->c);
+            set->range_begins = -1;
+            set->at = (size_t)(end - set->glob.data) + 1;
+            return true;
+        }
+    }
+    return fail_set(set, "an unknown class between '[:' and ':]'");
+}
+
+static bool
+read_range(struct set *set)
+{
+    uint8_t last;
+    set->at++;
+    if (!read_byte(set, &last)) {
+        return false;
+    }
+    set->is_in = set->is_in || (set->range_begins <= set->c && set->c <= last);
+    set->range_begins = -1;
+    return true;
+}
+
+/* One element of the set. */
+static bool
+read_element(struct set *set)
+{
+    const uint8_t *at = set->glob.data + set->at;
+    size_t left = set->glob.size - set->at;
+    bool has_next = left > 1;
+    if (has_next && at[0] == '-' && set->range_begins >= 0 && at[1] != ']') {
+        return read_range(set);
+    }
+    if (has_next && at[0] == '[' && at[1] == ':') {
+        bool is_class;
+        if (!read_class(set, &is_class) || is_class) {
+            return set->defect == NULL;
+        }
+    }
+    uint8_t byte;
+    if (!read_byte(set, &byte)) {
+        return false;
+    }
+    add_byte(set, byte);
+    return true;
+}
+
+/* Reads the set that begins at *at with '['; *at is then behind its ']'. *out says whether it
+ * matches c. Returns the defect, or NULL. */
+static const char *
+read_set(firn_slice glob, size_t *at, uint8_t c, bool *out)
+{
+    struct set set = {.glob = glob, .at = *at + 1, .c = c, .range_begins = -1};
+    bool is_negated = set.at < glob.size && (glob.data[set.at] == '!' || glob.data[set.at] == '^');
+    set.at += is_negated ? 1 : 0;
+    do {
+        if (!read_element(&set)) {
+            return set.defect;
+        }
+    } while (set.at < glob.size && glob.data[set.at] != ']');
+    if (set.at >= glob.size) {
+        (void)fail_set(&set, "a '[' without its ']'");
+        return set.defect;
+    }
+    *at = set.at + 1;
+    *out = set.is_in != is_negated;
+    return NULL;
+}
+
+/* ---- whole globs ---- */
+
+const char *
+firn_ignore_glob_defect(firn_slice glob)
+{
+    size_t at = 0;
+    while (at < glob.size) {
+        if (glob.data[at] == '[') {
+            bool is_in;
+            const char *defect = read_set(glob, &at, 0, &is_in);
+            if (defect != NULL) {
+                return defect;
+            }
+        } else if (glob.data[at] == '\\' && at + 1 == glob.size) {
+            return "a backslash at the end";
+        } else {
+            at += glob.data[at] == '\\' ? 2 : 1;
+        }
+    }
+    return NULL;
+}
+
+size_t
+firn_ignore_glob_literal_size(firn_slice glob)
+{
+    size_t size = 0;
+    while (size < glob.size && glob.data[size] != '*' && glob.data[size] != '?' &&
+           glob.data[size] != '[' && glob.data[size] != '\\') {
+        size++;
+    }
+    return size;
+}
+
+/* Where a star lets the matcher go on if what follows it does not match. */
+struct retry {
+    bool is_set;
+    size_t glob; /* behind the star */
+    size_t text; /* how far the star has reached */
+};
+
+struct match {
+    firn_slice glob;
+    firn_slice text;
+    bool is_path;
+    size_t at_glob;
+    size_t at_text;
+    struct retry star;
+    struct retry deep;     /* of a double star */
+    bool deep_is_by_names; /* it is followed by '/': goes on at beginnings of names only */
+};
+
+/* Matches the token at at_glob, no star, against the byte at at_text. */
+static bool
+match_one(struct match *match)
+{
+    uint8_t c = match->text.data[match->at_text];
+    uint8_t token = match->glob.data[match->at_glob];
+    bool may_be_slash = !match->is_path || c != '/';
+    bool is_equal = false;
+    switch (token) {
+    case '?':
+        match->at_glob++;
+        is_equal = may_be_slash;
+        break;
+    case '[':
+        is_equal = read_set(match->glob, &match->at_glob, c, &is_equal) == NULL && is_equal &&
+                   may_be_slash;
+        break;
+    case '\\':
+        is_equal =
+            match->at_glob + 1 < match->glob.size && match->glob.data[match->at_glob + 1] == c;
+        match->at_glob += 2;
+        break;
+    default:
+        is_equal = token == c;
+        match->at_glob++;
+        break;
+    }
+    match->at_text += is_equal ? 1 : 0;
+    return is_equal;
+}
+
+/* Whether stars from `begin` to `end` stand for directories. */
+static bool
+is_deep(const struct match *match, size_t begin, size_t end)
+{
+    const uint8_t *glob = match->glob.data;
+    size_t size = match->glob.size;
+    bool is_at_name = begin == 0 || glob[begin - 1] == '/';
+    bool ends_name = end == size || glob[end] == '/' ||
+                     (end + 1 < size && glob[end] == '\\' && glob[end + 1] == '/');
+    return match->is_path && end - begin > 1 && is_at_name && ends_name;
+}
+
+/* Takes the stars at at_glob. */
+static void
+enter_star(struct match *match)
+{
+    size_t begin = match->at_glob;
+    size_t end = begin;
+    while (end < match->glob.size && match->glob.data[end] == '*') {
+        end++;
+    }
+    match->at_glob = end;
+    if (!is_deep(match, begin, end)) {
+        match->star = (struct retry){true, end, match->at_text};
+        return;
+    }
+    /* No directory at all is the first thing to try, so the slash is passed as well. */
+    match->deep_is_by_names = end < match->glob.size && match->glob.data[end] == '/';
+    match->at_glob += match->deep_is_by_names ? 1 : 0;
+    match->deep = (struct retry){true, match->at_glob, match->at_text};
+    match->star.is_set = false;
+}
+
+static bool
+retry_star(struct match *match)
+{
+    struct retry *star = &match->star;
+    if (!star->is_set || star->text == match->text.size ||
+        (match->is_path && match->text.data[star->text] == '/')) {
+        star->is_set = false;
+        return false;
+    }
+    match->at_text = ++star->text;
+    match->at_glob = star->glob;
+    return true;
+}
+
+static bool
+retry_deep(struct match *match)
+{
+    struct retry *deep = &match->deep;
+    if (!deep->is_set || deep->text == match->text.size) {
+        return false;
+    }
+    if (match->deep_is_by_names) {
+        const uint8_t *slash =
+            memchr(match->text.data + deep->text, '/', match->text.size - deep->text);
+        if (slash == NULL) {
+            return false;
+        }
+        deep->text = (size_t)(slash - match->text.data);
+    }
+    match->at_text = ++deep->text;
+    match->at_glob = deep->glob;
+    return true;
+}
+
+bool
+firn_ignore_glob_matches(firn_slice glob, enum firn_ignore_glob_kind kind, firn_slice text)
+{
+    struct match match = {.glob = glob, .text = text, .is_path = kind == FIRN_IGNORE_GLOB_PATH};
+    for (;;) {
+        if (match.at_glob < glob.size && glob.data[match.at_glob] == '*') {
+            enter_star(&match);
+            continue;
+        }
+        bool glob_is_used = match.at_glob >= glob.size;
+        bool text_is_used = match.at_text == text.size;
+        if (glob_is_used && text_is_used) {
+            return true;
+        }
+        if (!glob_is_used && !text_is_used && match_one(&match)) {
+            continue;
+        }
+        if (!retry_star(&match) && !retry_deep(&match)) {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,891 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rules/rules.c: what one walk leaves out.
+ *
+ * Rule files stand in layers. Entering a directory that holds one puts it on top of those of its
+ * kind further up. An entry is judged from the highest kind to the lowest, and
+ * within a kind from the deepest directory upwards; the first file in which a pattern matches
+ * decides, by the last such pattern. So a rule of .firnignore outranks any of .gitignore, and a
+ * deeper file a higher one. Where no rule speaks the default exclusions do: they are the lowest
+ * rules, and a `!` of any file lifts them. Version control's own directories are left out whatever
+ * is written anywhere.
+ *
+ * A directory that is left out is not entered, so what is in it cannot be brought back by a rule
+ * further down: that is git's behaviour too, and it is what makes leaving out cheap.
+ *
+ * Beside the rules on disk there may be stored *sets*, those under which a checkpoint was saved.
+ * Each is judged by itself, with its own files and its own options, and what any set excludes is
+ * left out (I1; not checked: rules.c asks each): a restore must touch neither what the
+ * checkpoint did not care for nor what the user does not want touched today. Mostly a stored set
+ * says what the disk says. As long as all files on the way down were equal it shares the layers of
+ * today's and is not asked a second time (I2).
+ *
+ * Scopes. A scope holds, for each set, the top layer of each kind. Most directories have no rule
+ * file and share the scope of the directory above. Scopes, layers and files never change and live
+ * until the end of the walk, so that a directory needs no more than a pointer to its scope, and any
+ * thread may follow it without a lock (I3; not checked: pointers to them are const). The mutex
+ * guards only the lists by which all of them are found again: to be freed, and to be written into
+ * the rules object.
+ *
+ * Limits: one rule file (rules_internal.h), all on disk together (rules.h). A file beyond its
+ * own limit is told and not used; beyond the common one the walk ends, because which file would be
+ * the one too many depends on the order of threads.
+ */
+#include "rules/rules_internal.h"
+
+#include <stdio.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "base/sort.h"
+#include "rules/rules.h"
+#include "tree/tree.h"
+
+/* ---- the whole ---- */
+
+static struct firn_rules_walk_scope *
+create_scope(const struct firn_rules_walk *ignore)
+{
+    return firn_alloc_zeroed(sizeof(struct firn_rules_walk_scope) +
+                             ignore->view_count * sizeof(struct firn_rules_walk_view));
+}
+
+int
+firn_rules_walk_create(struct firn_os *os, const struct firn_rules_walk_options *options,
+                       struct firn_rules_walk **out, firn_error *err)
+{
+    *out = NULL;
+    struct firn_rules_walk *ignore = firn_alloc_zeroed(sizeof *ignore);
+    if (ignore == NULL) {
+        return firn_error_no_memory(err, "rules");
+    }
+    ignore->os = os;
+    ignore->options = *options;
+    ignore->view_count = 1 + (options->stored != NULL ? options->stored->set_count : 0);
+    firn_os_mutex_init(os, &ignore->mutex, FIRN_LOCK_WORKSPACE_TREE);
+    ignore->outermost = create_scope(ignore);
+    if (ignore->outermost == NULL) {
+        firn_rules_walk_destroy(ignore);
+        return firn_error_no_memory(err, "rules");
+    }
+    for (size_t i = 1; i < ignore->view_count; i++) {
+        const struct firn_ignore_rules_set *set = firn_rules_walk_stored_set(ignore, i);
+        ignore->outermost->views[i].is_as_today =
+            set->include_deps == options->include_deps && (set->is_narrow || set->include_deps);
+    }
+    *out = ignore;
+    return FIRN_OK;
+}
+
+static void
+destroy_layer(struct firn_rules_walk_layer *layer)
+{
+    if (layer != NULL) {
+        firn_ignore_file_destroy(layer->file);
+        firn_free(layer->dir);
+        firn_free(layer);
+    }
+}
+
+void
+firn_rules_walk_destroy(struct firn_rules_walk *ignore)
+{
+    if (ignore == NULL) {
+        return;
+    }
+    while (ignore->layers != NULL) {
+        struct firn_rules_walk_layer *layer = ignore->layers;
+        ignore->layers = layer->next;
+        destroy_layer(layer);
+    }
+    while (ignore->scopes != NULL) {
+        struct firn_rules_walk_scope *scope = ignore->scopes;
+        ignore->scopes = scope->next;
+        firn_free(scope);
+    }
+    firn_free(ignore->outermost);
+    firn_buf_deinit(&ignore->left_out);
+    firn_os_mutex_deinit(&ignore->mutex);
+    firn_free(ignore);
+}
+
+const struct firn_rules_walk_scope *
+firn_rules_walk_outermost(const struct firn_rules_walk *ignore)
+{
+    return ignore->outermost;
+}
+
+/* ---- rule files on disk ---- */
+
+bool
+firn_rules_walk_is_rule_file(const struct firn_rules_walk *ignore, firn_slice name, bool is_root,
+                             enum firn_ignore_rules_kind *out_kind)
+{
+    for (int i = 1; i <= FIRN_RULES_WALK_KINDS; i++) {
+        enum firn_ignore_rules_kind kind = (enum firn_ignore_rules_kind)i;
+        bool counts = (kind != FIRN_IGNORE_RULES_CHKPTIGNORE || is_root) &&
+                      (kind != FIRN_IGNORE_RULES_GITIGNORE || ignore->options.gitignore);
+        if (counts && firn_slice_equal(name, firn_str(firn_ignore_rules_name(kind)))) {
+            *out_kind = kind;
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+firn_rules_walk_files_deinit(struct firn_rules_walk_files *files)
+{
+    for (size_t i = 0; i < FIRN_RULES_WALK_KINDS; i++) {
+        firn_ignore_file_destroy(files->files[i]);
+        files->files[i] = NULL;
+    }
+}
+
+/* ---- entering ---- */
+
+/* The first file of a set in a directory, or the place where it would be. */
+static size_t
+find_stored(const struct firn_ignore_rules_set *set, firn_slice path)
+{
+    size_t at;
+    FIRN_SORT_SEARCH(at, set->file_count, firn_slice_compare(set->files[at].dir, path) < 0);
+    return at;
+}
+
+/* A set's files in one directory: by kind - 1, content.data NULL where there is none. */
+struct contents {
+    firn_slice of[FIRN_RULES_WALK_KINDS];
+    bool any;
+};
+
+static struct contents
+stored_contents(const struct firn_ignore_rules_set *set, firn_slice path)
+{
+    struct contents contents = {0};
+    for (size_t i = find_stored(set, path);
+         i < set->file_count && firn_slice_equal(set->files[i].dir, path); i++) {
+        CHECK((unsigned)set->files[i].kind - 1 < FIRN_RULES_WALK_KINDS);
+        contents.of[set->files[i].kind - 1] = set->files[i].content;
+        contents.any = true;
+    }
+    return contents;
+}
+
+static struct contents
+contents_on_disk(const struct firn_rules_walk_files *files)
+{
+    struct contents contents = {0};
+    for (size_t i = 0; i < FIRN_RULES_WALK_KINDS; i++) {
+        if (files->files[i] != NULL) {
+            contents.of[i] = firn_ignore_file_content(files->files[i]);
+            contents.any = true;
+        }
+    }
+    return contents;
+}
+
+static bool
+contents_are_equal(const struct contents *a, const struct contents *b)
+{
+    for (size_t i = 0; i < FIRN_RULES_WALK_KINDS; i++) {
+        bool is_in_both = a->of[i].data != NULL && b->of[i].data != NULL;
+        bool is_in_none = a->of[i].data == NULL && b->of[i].data == NULL;
+        if (!is_in_none && !(is_in_both && firn_slice_equal(a->of[i], b->of[i]))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A directory while it is entered: what is new, until it is published. */
+struct entering {
+    struct firn_rules_walk *ignore;
+    const struct firn_rules_walk_scope *above;
+    firn_slice path;
+    struct firn_rules_walk_scope *scope;
+    struct firn_rules_walk_layer *layers;
+};
+
+/* Takes the file over, also when it fails. */
+static int
+put_on_top(struct entering *entering, struct firn_rules_walk_view *view,
+           enum firn_ignore_rules_kind kind, bool is_stored, struct firn_ignore_file *file)
+{
+    struct firn_rules_walk_layer *layer = firn_alloc_zeroed(sizeof *layer);
+    if (layer == NULL) {
+        firn_ignore_file_destroy(file);
+        return FIRN_NO_MEMORY;
+    }
+    *layer =
+        (struct firn_rules_walk_layer){.above = view->tops[kind - 1],
+                                       .file = file,
+                                       .kind = kind,
+                                       .is_stored = is_stored,
+                                       .dir = firn_memdup(entering->path.data, entering->path.size),
+                                       .dir_size = entering->path.size,
+                                       .next = entering->layers};
+    /* Further up, so who follows it comes to an end. */
+    DCHECK(layer->above == NULL || layer->above->dir_size < layer->dir_size);
+    entering->layers = layer;
+    view->tops[kind - 1] = layer;
+    return layer->dir != NULL ? FIRN_OK : FIRN_NO_MEMORY;
+}
+
+static int
+enter_today(struct entering *entering, struct firn_rules_walk_files *files)
+{
+    for (int i = 1; i <= FIRN_RULES_WALK_KINDS; i++) {
+        struct firn_ignore_file *file = files->files[i - 1];
+        files->files[i - 1] = NULL;
+        if (file != NULL && put_on_top(entering, &entering->scope->views[0],
+                                       (enum firn_ignore_rules_kind)i, false, file) != FIRN_OK) {
+            return FIRN_NO_MEMORY;
+        }
+    }
+    return FIRN_OK;
+}
+
+static int
+enter_stored(struct entering *entering, size_t index, const struct contents *today, firn_error *err)
+{
+    DCHECK(index >= 1 && index < entering->ignore->view_count);
+    const struct firn_ignore_rules_set *set = firn_rules_walk_stored_set(entering->ignore, index);
+    struct firn_rules_walk_view *view = &entering->scope->views[index];
+    struct contents contents = stored_contents(set, entering->path);
+    if (view->is_as_today && contents_are_equal(&contents, today)) {
+        return FIRN_OK;
+    }
+    if (view->is_as_today) {
+        DCHECK(entering->above->views[index].is_as_today); /* (I2): down to here */
+        view->is_as_today = false;
+        memcpy(view->tops, entering->above->views[0].tops, sizeof view->tops);
+    }
+    for (int i = 1; i <= FIRN_RULES_WALK_KINDS; i++) {
+        struct firn_ignore_file *file;
+        if (contents.of[i - 1].data == NULL) {
+            continue;
+        }
+        int rc = firn_ignore_file_create(contents.of[i - 1], NULL, NULL, &file, err);
+        if (rc == FIRN_OK) {
+            rc = put_on_top(entering, view, (enum firn_ignore_rules_kind)i, true, file);
+        }
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    return FIRN_OK;
+}
+
+/* Counts the files on disk among all; false if they are too many. */
+static bool
+count_files_locked(struct firn_rules_walk *ignore, firn_slice path, const struct contents *today)
+{
+    firn_os_mutex_assert_held(&ignore->mutex);
+    for (size_t i = 0; i < FIRN_RULES_WALK_KINDS; i++) {
+        if (today->of[i].data != NULL) {
+            ignore->files_size += today->of[i].size + path.size + 16;
+            ignore->file_count++;
+        }
+    }
+    return ignore->files_size <= FIRN_IGNORE_RULES_FILES_SIZE_MAX;
+}
+
+/* Enters what is new into the lists. */
+static void
+publish(struct entering *entering)
+{
+    struct firn_rules_walk *ignore = entering->ignore;
+    DCHECK(entering->scope->next == NULL && !entering->scope->views[0].is_as_today);
+    firn_os_mutex_lock(&ignore->mutex);
+    while (entering->layers != NULL) {
+        struct firn_rules_walk_layer *layer = entering->layers;
+        entering->layers = layer->next;
+        layer->next = ignore->layers;
+        ignore->layers = layer;
+    }
+    entering->scope->next = ignore->scopes;
+    ignore->scopes = entering->scope;
+    firn_os_mutex_unlock(&ignore->mutex);
+}
+
+/* Whether the directory changes anything for a set. */
+static bool
+is_of_interest(const struct firn_rules_walk *ignore, firn_slice path, const struct contents *today)
+{
+    if (today->any) {
+        return true;
+    }
+    for (size_t i = 1; i < ignore->view_count; i++) {
+        const struct firn_ignore_rules_set *set = firn_rules_walk_stored_set(ignore, i);
+        if (set->file_count > 0 && stored_contents(set, path).any) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int
+build_scope(struct entering *entering, struct firn_rules_walk_files *files,
+            const struct contents *today, firn_error *err)
+{
+    struct firn_rules_walk *ignore = entering->ignore;
+    entering->scope = create_scope(ignore);
+    if (entering->scope == NULL) {
+        return firn_error_no_memory(err, "rules");
+    }
+    memcpy(entering->scope->views, entering->above->views,
+           ignore->view_count * sizeof(struct firn_rules_walk_view));
+    int rc;
+    for (size_t i = 1; i < ignore->view_count; i++) {
+        FIRN_TRY(enter_stored(entering, i, today, err));
+    }
+    FIRN_TRY(enter_today(entering, files));
+out:
+    return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "rules") : rc;
+}
+
+int
+firn_rules_walk_enter(struct firn_rules_walk *ignore, const struct firn_rules_walk_scope *above,
+                      firn_slice path, struct firn_rules_walk_files *files,
+                      const struct firn_rules_walk_scope **out, firn_error *err)
+{
+    struct entering entering = {.ignore = ignore, .above = above, .path = path};
+    struct contents today = contents_on_disk(files);
+    *out = above;
+    if (!is_of_interest(ignore, path, &today)) {
+        return FIRN_OK;
+    }
+    firn_os_mutex_lock(&ignore->mutex);
+    bool fits = count_files_locked(ignore, path, &today);
+    firn_os_mutex_unlock(&ignore->mutex);
+    int rc = fits
+                 ? build_scope(&entering, files, &today, err)
+                 : firn_error_set(err, FIRN_LIMIT,
+                                  "the rule files of the workspace have more than %d bytes in all: "
+                                  "shorten them, or save without those of git",
+                                  FIRN_IGNORE_RULES_FILES_SIZE_MAX);
+    firn_rules_walk_files_deinit(files);
+    if (rc == FIRN_OK) {
+        publish(&entering);
+        *out = entering.scope;
+        return FIRN_OK;
+    }
+    while (entering.layers != NULL) {
+        struct firn_rules_walk_layer *layer = entering.layers;
+        entering.layers = layer->next;
+        destroy_layer(layer);
+    }
+    firn_free(entering.scope);
+    return rc;
+}
+
+/* ---- afterwards ---- */
+
+static int
+collect_today(const struct firn_rules_walk *ignore, struct firn_ignore_rules *rules)
+{
+    struct firn_ignore_rules_set *set = firn_ignore_rules_add(rules, ignore->file_count);
+    if (set == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    set->include_deps = ignore->options.include_deps;
+    set->is_narrow = !set->include_deps;
+    set->gitignore = ignore->options.gitignore;
+    set->file_count = 0;
+    for (const struct firn_rules_walk_layer *layer = ignore->layers; layer != NULL;
+         layer = layer->next) {
+        if (!layer->is_stored) {
+            CHECK(set->file_count < ignore->file_count);
+            set->files[set->file_count++] =
+                (struct firn_ignore_rules_file){.dir = firn_bytes(layer->dir, layer->dir_size),
+                                                .kind = layer->kind,
+                                                .content = firn_ignore_file_content(layer->file)};
+        }
+    }
+    return FIRN_OK;
+}
+
+static int
+collect_stored(const struct firn_ignore_rules *stored, struct firn_ignore_rules *rules)
+{
+    for (size_t i = 0; stored != NULL && i < stored->set_count; i++) {
+        const struct firn_ignore_rules_set *from = &stored->sets[i];
+        struct firn_ignore_rules_set *set = firn_ignore_rules_add(rules, from->file_count);
+        if (set == NULL) {
+            return FIRN_NO_MEMORY;
+        }
+        set->include_deps = from->include_deps;
+        set->is_narrow = from->is_narrow;
+        set->gitignore = from->gitignore;
+        for (size_t k = 0; k < from->file_count; k++) {
+            set->files[k] = from->files[k];
+        }
+    }
+    return FIRN_OK;
+}
+
+/* What a walk left out though no rule said so.
+ *
+ * A file that cannot be read, or that changes at every try, is not in the checkpoint. For a restore
+ * of that checkpoint it would be one thing too many, to be removed, once it can be read again. So
+ * the checkpoint's rules have one set more, which says nothing but these paths: they were none of
+ * the checkpoint's business, and are not touched.
+ *
+ * A path is a pattern of its own, anchored at the root. What a pattern cannot say, a line's end, is
+ * any one character there: that protects one name too many at most.
+ *
+ * Limits: of more than LINES_MAX paths, and of paths longer than a pattern may be, the rest is as
+ * any file that came later: a restore removes it, and its safety checkpoint has it. Who cannot have
+ * that is told. */
+
+enum { LINES_MAX = 1024, LINE_SIZE_MAX = 4096 };
+
+int
+firn_rules_left_out_pattern(struct firn_buf *out, firn_slice path)
+{
+    int rc;
+    FIRN_TRY(firn_buf_append_u8(out, '/'));
+    for (size_t i = 0; i < path.size; i++) {
+        uint8_t byte = path.data[i];
+        bool is_end = byte == '\n' || byte == '\r';
+        if (byte == '\\' || byte == '*' || byte == '?' || byte == '[' || byte == ' ') {
+            FIRN_TRY(firn_buf_append_u8(out, '\\'));
+        }
+        FIRN_TRY(firn_buf_append_u8(out, is_end ? '?' : byte));
+    }
+    FIRN_TRY(firn_buf_append_u8(out, '\n'));
+out:
+    return rc;
+}
+
+int
+firn_rules_left_out_note(struct firn_rules_walk *ignore, firn_slice path, bool *out_is_noted,
+                         firn_error *err)
+{
+    int rc = FIRN_OK;
+    firn_os_mutex_lock(&ignore->mutex);
+    size_t size = ignore->left_out.size;
+    *out_is_noted = false;
+    if (ignore->left_out_count < LINES_MAX && path.size <= LINE_SIZE_MAX) {
+        rc = firn_rules_left_out_pattern(&ignore->left_out, path);
+        bool fits = ignore->left_out.size - size <= LINE_SIZE_MAX;
+        *out_is_noted = rc == FIRN_OK && fits;
+        ignore->left_out_count += *out_is_noted ? 1 : 0;
+        ignore->left_out.size = rc == FIRN_OK && fits ? ignore->left_out.size : size;
+    }
+    firn_os_mutex_unlock(&ignore->mutex);
+    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "what was left out");
+}
+
+static int
+compare_lines(const void *a, const void *b)
+{
+    return firn_slice_compare(*(const firn_slice *)a, *(const firn_slice *)b);
+}
+
+/* The lines in their order, whichever thread met them first. */
+static int
+sort_lines(struct firn_buf *text)
+{
+    struct firn_buf lines = {0};
+    struct firn_buf sorted = {0};
+    size_t at = 0;
+    int rc;
+    while (at < text->size) {
+        const uint8_t *end = memchr(text->data + at, '\n', text->size - at);
+        CHECK(end != NULL); /* a line is noted whole or not at all */
+        const firn_slice line = firn_bytes(text->data + at, (size_t)(end - text->data) + 1 - at);
+        FIRN_TRY(firn_buf_append(&lines, &line, sizeof line));
+        at += line.size;
+    }
+    size_t count = lines.size / sizeof(firn_slice);
+    const firn_slice *slices = (const firn_slice *)(const void *)lines.data;
+    firn_sort(lines.data, count, sizeof(firn_slice), compare_lines);
+    for (size_t i = 0; i < count; i++) {
+        FIRN_TRY(firn_buf_append_slice(&sorted, slices[i]));
+    }
+    DCHECK(sorted.size == text->size);
+    firn_buf_deinit(text);
+    *text = sorted;
+    sorted = (struct firn_buf){0};
+    rc = FIRN_OK;
+out:
+    firn_buf_deinit(&lines);
+    firn_buf_deinit(&sorted);
+    return rc;
+}
+
+/* Adds a set that excludes what was left out, if anything was; it borrows from ignore. FIRN_NO_MEMORY. */
+static int
+left_out_collect(struct firn_rules_walk *ignore, struct firn_ignore_rules *rules)
+{
+    if (ignore->left_out_count == 0) {
+        return FIRN_OK;
+    }
+    struct firn_ignore_rules_set *set = firn_ignore_rules_add(rules, 1);
+    if (set == NULL || sort_lines(&ignore->left_out) != FIRN_OK) {
+        return FIRN_NO_MEMORY;
+    }
+    set->include_deps = true;
+    set->files[0] = (struct firn_ignore_rules_file){.dir = firn_bytes(NULL, 0),
+                                                    .kind = FIRN_IGNORE_RULES_FIRNIGNORE,
+                                                    .content = firn_buf_slice(&ignore->left_out)};
+    return FIRN_OK;
+}
+
+int
+firn_rules_walk_encode(struct firn_rules_walk *ignore, struct firn_buf *out, firn_error *err)
+{
+    struct firn_ignore_rules rules = {0};
+    firn_buf_clear(out);
+    int rc = collect_today(ignore, &rules);
+    if (rc == FIRN_OK) {
+        rc = collect_stored(ignore->options.stored, &rules);
+    }
+    if (rc == FIRN_OK) {
+        rc = left_out_collect(ignore, &rules);
+    }
+    if (rc != FIRN_OK) {
+        rc = firn_error_no_memory(err, "rules");
+    } else if (!firn_ignore_rules_are_plain(&rules)) {
+        rc = firn_ignore_rules_encode(&rules, out, err);
+    }
+    firn_ignore_rules_deinit(&rules);
+    return rc;
+}
+
+/* What the rules in effect in a directory say of an entry of it.
+ *
+ * A reserved name is left out whatever they say (tree_reserved.c). Of others, from the highest kind
+ * to the lowest, within a kind from the deepest file upwards, within a file from the last line to
+ * the first, the first pattern that matches decides. If there is none, the default exclusions do.
+ * All that was entered is immutable, so nothing here locks, allocates or fails; one question costs
+ * as much as the patterns on the way up (ignore.c bounds each). */
+
+enum verdict { SAYS_NOTHING, SAYS_EXCLUDED, SAYS_KEPT };
+
+static enum verdict
+ask(const struct firn_rules_walk_view *view, const struct firn_rules_walk_entry *entry,
+    struct firn_rules_walk_reason *out_reason)
+{
+    firn_slice path = entry->path;
+    DCHECK(entry->name_size > 0 && entry->name_size <= path.size);
+    struct firn_ignore_pattern_entry seen = {.is_dir = entry->is_dir};
+    seen.name = firn_bytes(path.data + path.size - entry->name_size, entry->name_size);
+    for (size_t i = 0; i < FIRN_RULES_WALK_KINDS; i++) {
+        for (const struct firn_rules_walk_layer *layer = view->tops[i]; layer != NULL;
+             layer = layer->above) {
+            size_t skipped = layer->dir_size > 0 ? layer->dir_size + 1 : 0;
+            DCHECK(skipped < path.size); /* the entry lies below the rule file's directory */
+            seen.path = firn_bytes(path.data + skipped, path.size - skipped);
+            const struct firn_ignore_pattern *pattern = firn_ignore_file_find(layer->file, &seen);
+            if (pattern != NULL) {
+                *out_reason =
+                    (struct firn_rules_walk_reason){.pattern = pattern,
+                                                    .dir = firn_bytes(path.data, layer->dir_size),
+                                                    .kind = layer->kind,
+                                                    .is_stored = layer->is_stored};
+                return pattern->is_negated ? SAYS_KEPT : SAYS_EXCLUDED;
+            }
+        }
+    }
+    return SAYS_NOTHING;
+}
+
+/* Of the directory that an entry lies in. */
+static firn_slice
+parent_of(const struct firn_rules_walk_entry *entry)
+{
+    size_t end = entry->path.size - entry->name_size;
+    end -= end > 0 ? 1 : 0; /* the slash */
+    size_t begin = end;
+    while (begin > 0 && entry->path.data[begin - 1] != '/') {
+        begin--;
+    }
+    return firn_bytes(entry->path.data + begin, end - begin);
+}
+
+static bool
+is_narrow(const struct firn_rules_walk *ignore, size_t view)
+{
+    return view == 0 || firn_rules_walk_stored_set(ignore, view)->is_narrow;
+}
+
+static bool
+include_deps_of(const struct firn_rules_walk *ignore, size_t view)
+{
+    return view == 0 ? ignore->options.include_deps
+                     : firn_rules_walk_stored_set(ignore, view)->include_deps;
+}
+
+/* inside: NULL before it has been looked into. */
+static bool
+excludes(const struct firn_rules_walk *ignore, const struct firn_rules_walk_scope *scope,
+         const struct firn_rules_walk_entry *entry, const struct firn_rules_exclude_inside *inside,
+         struct firn_rules_walk_reason *out_reason)
+{
+    struct firn_rules_exclude_entry plain = {
+        .name =
+            firn_bytes(entry->path.data + entry->path.size - entry->name_size, entry->name_size),
+        .is_dir = entry->is_dir,
+        .is_beside_manifest = entry->is_beside_manifest,
+        .parent = parent_of(entry)};
+    DCHECK(!scope->views[0].is_as_today); /* today's are always asked */
+    for (size_t i = 0; i < ignore->view_count; i++) {
+        if (scope->views[i].is_as_today) {
+            continue;
+        }
+        enum verdict verdict = ask(&scope->views[i], entry, out_reason);
+        if (verdict == SAYS_EXCLUDED) {
+            return true;
+        }
+        plain.include_deps = include_deps_of(ignore, i);
+        plain.is_narrow = is_narrow(ignore, i);
+        const char *reason = verdict != SAYS_NOTHING ? NULL
+                             : inside == NULL        ? firn_rules_exclude_by_name(&plain)
+                                                     : firn_rules_exclude_by_inside(&plain, inside);
+        if (reason != NULL) {
+            *out_reason = (struct firn_rules_walk_reason){.by_default = reason};
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+firn_rules_judge(const struct firn_rules_walk *ignore, const struct firn_rules_walk_scope *scope,
+                 const struct firn_rules_walk_entry *entry,
+                 struct firn_rules_walk_reason *out_reason)
+{
+    firn_slice name =
+        firn_bytes(entry->path.data + entry->path.size - entry->name_size, entry->name_size);
+    const char *reason = firn_tree_reserved_name(name);
+    if (reason != NULL) {
+        *out_reason = (struct firn_rules_walk_reason){.by_default = reason};
+        return true;
+    }
+    return excludes(ignore, scope, entry, NULL, out_reason);
+}
+
+bool
+firn_rules_judge_inside(const struct firn_rules_walk *ignore,
+                        const struct firn_rules_walk_scope *scope,
+                        const struct firn_rules_walk_entry *entry,
+                        const struct firn_rules_exclude_inside *inside,
+                        struct firn_rules_walk_reason *out_reason)
+{
+    return excludes(ignore, scope, entry, inside, out_reason);
+}
+
+void
+firn_rules_judge_text(const struct firn_rules_walk_reason *reason,
+                      char out[FIRN_RULES_WALK_TEXT_SIZE])
+{
+    if (reason->by_default != NULL) {
+        (void)snprintf(out, FIRN_RULES_WALK_TEXT_SIZE, "%s", reason->by_default);
+        return;
+    }
+    const struct firn_ignore_pattern *pattern = reason->pattern;
+    (void)snprintf(out, FIRN_RULES_WALK_TEXT_SIZE, "%s%.*s%s%s:%u: %.*s",
+                   reason->is_stored ? "the checkpoint's " : "",
+                   (int)(reason->dir.size < 100 ? reason->dir.size : 100),
+                   (const char *)reason->dir.data, reason->dir.size > 0 ? "/" : "",
+                   firn_ignore_rules_name(reason->kind), (unsigned)pattern->line,
+                   (int)(pattern->size < 100 ? pattern->size : 100), (const char *)pattern->text);
+}
+
+/* A rule file on disk.
+ *
+ * It is read like any file of a workspace: no link is followed, nothing but a regular file is
+ * opened, and its access time stays. A file that grows while it is read is taken as long as it was;
+ * the next walk sees the rest. One that is larger than a rule file may be is not read at all: half
+ * of its rules could say the opposite of all of them. */
+
+/* The whole of an open file, into a buffer. */
+static int
+read_content(struct firn_os_file *file, uint64_t size, struct firn_buf *out, firn_error *err)
+{
+    if (size > FIRN_IGNORE_FILE_SIZE_MAX) {
+        return firn_error_set(err, FIRN_LIMIT, "larger than %d bytes", FIRN_IGNORE_FILE_SIZE_MAX);
+    }
+    size_t read = 0;
+    if (firn_buf_set_size(out, (size_t)size) != FIRN_OK) {
+        return firn_error_no_memory(err, "the rules of a file");
+    }
+    int rc = size > 0 ? firn_os_file_read(file, 0, out->data, out->size, &read, err) : FIRN_OK;
+    if (rc == FIRN_OK) {
+        DCHECK(read <= out->size);
+        out->size = read;
+    }
+    return rc;
+}
+
+int
+firn_rules_read(struct firn_os_dir *dir, enum firn_ignore_rules_kind kind,
+                void (*on_bad)(void *ctx, uint32_t line, const char *defect), void *ctx,
+                struct firn_ignore_file **out, firn_error *err)
+{
+    *out = NULL;
+    struct firn_os_file *file = NULL;
+    struct firn_os_stat stat;
+    struct firn_buf content = {0};
+    int rc = firn_os_file_open_stat(dir, firn_ignore_rules_name(kind),
+                                    FIRN_OS_READ | FIRN_OS_NO_ATIME, 0, &file, &stat, err);
+    if (rc == FIRN_NOT_FOUND) {
+        return FIRN_OK;
+    }
+    if (rc == FIRN_INVALID) {
+        return firn_error_set(err, rc, "no regular file");
+    }
+    if (rc == FIRN_OK) {
+        rc = read_content(file, stat.size_bytes, &content, err);
+    }
+    if (rc == FIRN_OK) {
+        rc = firn_ignore_file_create(firn_buf_slice(&content), on_bad, ctx, out, err);
+    }
+    firn_buf_deinit(&content);
+    firn_os_file_close(file);
+    return rc;
+}
+
+/* The default exclusions, as one table.
+ *
+ * Two kinds of things are left out, at any depth:
+ * - directories of dependencies, which a package manager brings back from its lock file;
+ * - build output. `target` is an ordinary word, so a directory of that name is left out only where
+ *   it is known to be build output: beside a Cargo.toml, or with a CACHEDIR.TAG in it (the
+ *   convention of bford.info/cachedir by which tools mark what they can make again). The tag counts
+ *   by its name alone. The last two are kept with include_deps. A link or a file that bears one of
+ *   their names is always kept: it is small, and somebody made it on purpose.
+ *
+ * There are two versions of the list. The first left out each `venv`, `.m2` and `.gradle`. But
+ * `venv` is a package of Python's standard library, too: today's list wants a pyvenv.cfg in it,
+ * which each virtual environment has. And in `.m2` and `.gradle` of a home directory lie settings
+ * that somebody wrote. Of `.m2` only what is fetched again is left out. `.gradle` is kept where it
+ * holds settings, without what is fetched or made again; else it is all that. Which version counted
+ * is kept with a checkpoint (rules.md): what the first one left out of it is not touched by its
+ * restore.
+ *
+ * The rule files of a workspace can lift both. What is left out whatever a rule says is
+ * told by tree_reserved.c.
+ *
+ * Names are compared byte for byte and whole: `targeting.c` and `Node_modules` are kept. */
+
+static const char DEPENDENCIES[] = "directory of dependencies";
+static const char BUILD_OUTPUT[] = "directory of build output";
+
+static const char *const DIRS_OF_DEPENDENCIES[] = {
+    "node_modules", ".venv", "__pypackages__", ".tox", ".nox",
+};
+/* Of the first version. */
+static const char *const DIRS_OF_FIRST[] = {"venv", ".gradle", ".m2"};
+/* In directories that are kept themselves. */
+static const char *const DIRS_IN_M2[] = {"repository", "wrapper"};
+static const char *const DIRS_IN_GRADLE[] = {"caches",        "daemon", "jdks",    "native",
+                                             "notifications", ".tmp",   "workers", "wrapper"};
+
+static bool
+is_named(firn_slice name, const char *text)
+{
+    return firn_slice_equal(name, firn_str(text));
+}
+
+static bool
+is_one_of(firn_slice name, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (is_named(name, names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+#define IS_ONE_OF(name, names) is_one_of(name, names, sizeof(names) / sizeof *(names))
+
+/* Most names begin with a letter that no rule begins with. */
+static bool
+may_match(firn_slice name)
+{
+    return name.size > 0 && strchr(".nv_t", name.data[0]) != NULL;
+}
+
+static bool
+is_unwanted_target(const struct firn_rules_exclude_entry *entry)
+{
+    return entry->is_dir && !entry->include_deps && is_named(entry->name, "target");
+}
+
+/* What is in `.m2` or `.gradle`, where that is kept. */
+static bool
+is_fetched(const struct firn_rules_exclude_entry *entry)
+{
+    return (is_named(entry->parent, ".m2") && IS_ONE_OF(entry->name, DIRS_IN_M2)) ||
+           (is_named(entry->parent, ".gradle") && IS_ONE_OF(entry->name, DIRS_IN_GRADLE));
+}
+
+const char *
+firn_rules_exclude_by_name(const struct firn_rules_exclude_entry *entry)
+{
+    if (!entry->is_dir || entry->include_deps) {
+        return NULL;
+    }
+    if (entry->is_narrow && entry->parent.size > 0 && is_fetched(entry)) {
+        return DEPENDENCIES;
+    }
+    if (!may_match(entry->name)) {
+        DCHECK(!IS_ONE_OF(entry->name, DIRS_OF_DEPENDENCIES) &&
+               !IS_ONE_OF(entry->name, DIRS_OF_FIRST) && !is_unwanted_target(entry));
+        return NULL;
+    }
+    if (IS_ONE_OF(entry->name, DIRS_OF_DEPENDENCIES) ||
+        (!entry->is_narrow && IS_ONE_OF(entry->name, DIRS_OF_FIRST))) {
+        return DEPENDENCIES;
+    }
+    return entry->is_beside_manifest && is_unwanted_target(entry) ? BUILD_OUTPUT : NULL;
+}
+
+const char *
+firn_rules_exclude_by_inside(const struct firn_rules_exclude_entry *entry,
+                             const struct firn_rules_exclude_inside *inside)
+{
+    if (!entry->is_dir || entry->include_deps) {
+        return NULL;
+    }
+    if (inside->has_tag && is_unwanted_target(entry)) {
+        DCHECK(firn_rules_exclude_depends_on_inside(entry->name));
+        return BUILD_OUTPUT;
+    }
+    if (!entry->is_narrow) {
+        return NULL;
+    }
+    bool is_fetched_again = (inside->has_venv && is_named(entry->name, "venv")) ||
+                            (!inside->has_settings && is_named(entry->name, ".gradle"));
+    DCHECK(!is_fetched_again || firn_rules_exclude_depends_on_inside(entry->name));
+    return is_fetched_again ? DEPENDENCIES : NULL;
+}
+
+bool
+firn_rules_exclude_depends_on_inside(firn_slice name)
+{
+    return is_named(name, "target") || is_named(name, "venv") || is_named(name, ".gradle");
+}
+
+void
+firn_rules_exclude_see_inside(firn_slice name, bool is_dir,
+                              struct firn_rules_exclude_inside *inside)
+{
+    inside->has_tag = inside->has_tag || (!is_dir && is_named(name, "CACHEDIR.TAG"));
+    inside->has_venv = inside->has_venv || (!is_dir && is_named(name, "pyvenv.cfg"));
+    inside->has_settings =
+        inside->has_settings || is_named(name, "init.d") ||
+        (!is_dir && (is_named(name, "gradle.properties") || is_named(name, "init.gradle") ||
+                     is_named(name, "init.gradle.kts")));
+}
+
+bool
+firn_rules_exclude_is_manifest(firn_slice name)
+{
+    return is_named(name, "Cargo.toml");
+}
