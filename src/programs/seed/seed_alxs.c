@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * seed/seed_alxs.c: firn alxs: sorted tables of the seed, Alopex, from the command line.
+ *
+ * A FILE is one table. Commands that read it check all of it first, so nothing of a damaged table
+ * is ever printed; alxs verify says what is wrong with it. Only alxs build writes a table, and only
+ * a whole one; alxs load copies one into a keyspace.
+ *
+ * Keys and values look as those of firn db do: escaped, or with --hex as digits.
+ */
+#include "seed/seed.h"
+
+#include <stdio.h>
+
+#include "data/data.h"
+#include "term/term.h"
+
+/* ---- what the commands share ---- */
+
+int
+firn_seed_alxs_go_on(firn_error *err)
+{
+    if (firn_term_signals_caught() == 0 && firn_term_out_error() == 0) {
+        return FIRN_OK;
+    }
+    err->code = FIRN_CANCELLED;
+    memcpy(err->text, "interrupted", sizeof("interrupted"));
+    return FIRN_CANCELLED;
+}
+
+const char *
+firn_seed_alxs_checksum(uint32_t checksum, char *out)
+{
+    (void)snprintf(out, FIRN_SEED_ALXS_CHECKSUM_SIZE, "%08lx", (unsigned long)checksum);
+    return out;
+}
+
+int
+firn_seed_alxs_open(struct firn_cli *cli, const firn_alxs_options *options, const char *limit_hint,
+                    firn_alxs **out)
+{
+    firn_error err;
+    if (cli->arguments[0][0] == '\0') {
+        return firn_command_misused(cli, "FILE is empty");
+    }
+    int code = firn_alxs_open(cli->arguments[0], options, out, &err);
+    switch (code) {
+    case FIRN_OK:
+        return FIRN_EXIT_OK;
+    case FIRN_CORRUPT:
+        return firn_command_report_failure(cli, &err,
+                                           "see all that is damaged with: firn alxs verify FILE");
+    case FIRN_LIMIT:
+        return firn_command_report_failure(cli, &err, limit_hint);
+    default:
+        return firn_command_report_failure(cli, &err, NULL);
+    }
+}
+
+/* Opens the table that the first argument names; its values may be as large as --value-max says.
+ * Returns an exit code. */
+static int
+open_table(struct firn_cli *cli, firn_alxs **out)
+{
+    firn_alxs_options options = FIRN_ALXS_OPTIONS_INIT;
+    const char *text = firn_command_value(cli, "value-max");
+    if (text != NULL && !firn_command_number(text, UINT32_MAX, &options.value_size_max)) {
+        return firn_command_misused(
+            cli, "--value-max takes a number of bytes below 4 GiB, not '%s'", text);
+    }
+    return firn_seed_alxs_open(cli, &options, "larger values are accepted with --value-max BYTES",
+                               out);
+}
+
+/* ---- list ---- */
+
+struct listing {
+    struct firn_data_bytes from;
+    struct firn_data_bytes to;
+    bool has_from;
+    bool has_to;
+    bool is_reverse;
+    uint64_t limit;
+    struct firn_data_bytes_look look;
+};
+
+static void
+listing_deinit(struct listing *listing)
+{
+    firn_data_bytes_deinit(&listing->from);
+    firn_data_bytes_deinit(&listing->to);
+}
+
+static int
+read_bound(struct firn_cli *cli, const char *option, struct firn_data_bytes *bytes, bool *out_has)
+{
+    const char *text = firn_command_value(cli, option + strlen("--"));
+    *out_has = text != NULL;
+    return text == NULL ? FIRN_EXIT_OK
+                        : firn_data_bytes_from_argument(cli, option, text,
+                                                        firn_command_has(cli, "hex"), bytes);
+}
+
+/* Returns an exit code. */
+static int
+listing_init(struct firn_cli *cli, struct listing *listing)
+{
+    const char *limit = firn_command_value(cli, "limit");
+    memset(listing, 0, sizeof(*listing));
+    listing->limit = UINT64_MAX;
+    listing->is_reverse = firn_command_has(cli, "reverse");
+    listing->look.keys_only = firn_command_has(cli, "keys");
+    listing->look.is_hex = firn_command_has(cli, "hex");
+    if (limit != NULL && !firn_command_number(limit, UINT64_MAX, &listing->limit)) {
+        return firn_command_misused(cli, "--limit takes a whole number from 0 on, not '%s'", limit);
+    }
+    int exit_code = read_bound(cli, "--from", &listing->from, &listing->has_from);
+    return exit_code == FIRN_EXIT_OK ? read_bound(cli, "--to", &listing->to, &listing->has_to)
+                                     : exit_code;
+}
+
+static int
+compare(firn_slice a, firn_slice b)
+{
+    size_t size = a.size < b.size ? a.size : b.size;
+    int order = size == 0 ? 0 : memcmp(a.data, b.data, size);
+    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+/* Whether the cursor stands within the bounds. */
+static bool
+is_inside(const struct listing *listing, const firn_alxs_cursor *cursor)
+{
+    firn_slice key = firn_alxs_cursor_key(cursor);
+    return firn_alxs_cursor_valid(cursor) &&
+           (!listing->has_from || compare(key, firn_data_bytes_slice(&listing->from)) >= 0) &&
+           (!listing->has_to || compare(key, firn_data_bytes_slice(&listing->to)) < 0);
+}
+
+/* To the first record that may be shown. */
+static int
+start(const struct listing *listing, firn_alxs_cursor *cursor, firn_error *err)
+{
+    if (listing->is_reverse) {
+        return listing->has_to
+                   ? firn_alxs_cursor_seek_before(cursor, firn_data_bytes_slice(&listing->to), err)
+                   : firn_alxs_cursor_last(cursor, err);
+    }
+    return listing->has_from
+               ? firn_alxs_cursor_seek(cursor, firn_data_bytes_slice(&listing->from), err)
+               : firn_alxs_cursor_first(cursor, err);
+}
+
+/* Returns a code of the library. */
+static int
+walk(struct firn_cli *cli, const struct listing *listing, firn_alxs_cursor *cursor, uint64_t *count,
+     firn_error *err)
+{
+    int code = start(listing, cursor, err);
+    while (code == FIRN_OK && is_inside(listing, cursor) && *count < listing->limit) {
+        firn_data_bytes_print_entry(cli, firn_alxs_cursor_key(cursor),
+                                    firn_alxs_cursor_value(cursor), &listing->look);
+        *count += 1;
+        code = firn_seed_alxs_go_on(err);
+        if (code == FIRN_OK) {
+            code = listing->is_reverse ? firn_alxs_cursor_prev(cursor, err)
+                                       : firn_alxs_cursor_next(cursor, err);
+        }
+    }
+    return code;
+}
+
+static int
+run_list(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_alxs *table = NULL;
+    firn_alxs_cursor *cursor = NULL;
+    struct listing listing;
+    uint64_t count = 0;
+    int exit_code = listing_init(cli, &listing);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = open_table(cli, &table);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        int code = firn_alxs_cursor_open(table, &cursor, &err);
+        if (cli->json) {
+            firn_term_json_array("entries");
+        }
+        if (code == FIRN_OK) {
+            code = walk(cli, &listing, cursor, &count, &err);
+        }
+        if (code != FIRN_OK) {
+            exit_code = firn_command_report_failure(cli, &err, NULL);
+        }
+        if (cli->json) {
+            firn_term_json_unwind();
+            firn_term_json_u64("count", count);
+        }
+    }
+    firn_alxs_cursor_close(cursor);
+    firn_alxs_close(table);
+    listing_deinit(&listing);
+    return exit_code;
+}
+
+/* ---- get ---- */
+
+static int
+run_get(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_alxs *table = NULL;
+    struct firn_data_bytes key = {NULL, 0, 0};
+    uint8_t *value = NULL;
+    size_t size = 0;
+    bool is_hex = firn_command_has(cli, "hex");
+    int exit_code = firn_data_bytes_from_argument(cli, "KEY", cli->arguments[1], is_hex, &key);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = open_table(cli, &table);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        int code = firn_alxs_get(table, firn_data_bytes_slice(&key), &value, &size, &err);
+        if (code == FIRN_NOT_FOUND) {
+            exit_code = firn_command_report_error(cli, code, NULL, "'%s' has no key '%s'",
+                                                  cli->arguments[0], cli->arguments[1]);
+        } else if (code != FIRN_OK) {
+            exit_code = firn_command_report_failure(cli, &err, NULL);
+        } else {
+            firn_data_bytes_print_value(cli, firn_data_bytes_slice(&key), firn_bytes(value, size),
+                                        is_hex);
+        }
+    }
+    firn_release(value);
+    firn_data_bytes_deinit(&key);
+    firn_alxs_close(table);
+    return exit_code;
+}
+
+/* ---- verify ---- */
+
+static void
+on_damage(void *ctx, const char *text)
+{
+    const struct firn_cli *cli = ctx;
+    if (cli->json) {
+        firn_term_json_object(NULL);
+        firn_term_json_bytes("text", firn_str(text));
+        firn_term_json_end();
+    }
+    firn_command_report_line("%s", text);
+}
+
+static void
+show_info(struct firn_cli *cli, const firn_alxs_info *info, bool is_damaged)
+{
+    char checksum[FIRN_SEED_ALXS_CHECKSUM_SIZE];
+    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    firn_seed_alxs_checksum(info->checksum, checksum);
+    if (cli->json) {
+        firn_term_json_u64("count", info->count);
+        firn_term_json_u64("equal_keys", info->equal_count);
+        firn_term_json_u64("key_size_max", info->key_size_max);
+        firn_term_json_u64("value_size_max", info->value_size_max);
+        firn_term_json_u64("file_size", info->file_size);
+        firn_term_json_string("checksum", checksum);
+    } else if (!cli->quiet) {
+        firn_term_out_format("%s %s, ", firn_term_text_number(info->count, number),
+                             firn_term_text_plural(info->count, "record", "records"));
+        if (info->equal_count > 0) {
+            firn_term_out_format("%s with the key before, ",
+                                 firn_term_text_number(info->equal_count, number));
+        }
+        firn_term_out_format("checksum %s: %s\n", checksum, is_damaged ? "damaged" : "no damage");
+    }
+}
+
+static int
+run_verify(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_alxs_info info = {.size = sizeof(info)};
+    int exit_code = FIRN_EXIT_OK;
+    if (cli->arguments[0][0] == '\0') {
+        return firn_command_misused(cli, "FILE is empty");
+    }
+    if (cli->json) {
+        firn_term_json_array("damage");
+    }
+    int code = firn_alxs_verify(cli->arguments[0], NULL, on_damage, cli, &info, &err);
+    if (cli->json) {
+        firn_term_json_unwind();
+    }
+    if (code == FIRN_OK || code == FIRN_CORRUPT) {
+        show_info(cli, &info, code != FIRN_OK);
+    }
+    if (code != FIRN_OK) {
+        exit_code = firn_command_report_failure(cli, &err, NULL);
+    }
+    return exit_code;
+}
+
+/* ---- the table ---- */
+
+static const struct firn_command list = {
+    .name = "list",
+    .summary = "Print the records of a table in the order of their keys",
+    .arguments = "FILE",
+    .options =
+        (const struct firn_command_option[]){
+            {"from", 0, "KEY", "begin at KEY or what follows it"},
+            {"to", 0, "KEY", "end before KEY"},
+            {"reverse", 'r', NULL, "the last one first"},
+            {"limit", 'n', "N", "at most N"},
+            {"keys", 'k', NULL, "no values"},
+            {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
+            {"value-max", 0, "BYTES", "accept values up to this size (default 256 MiB)"},
+            {NULL, 0, NULL, NULL},
+        },
+    .help = "One row a record, a tab between key and value, escaped as by firn db scan. Equal\n"
+            "keys are shown as often as they are there. All of the table is checked before\n"
+            "the first row.",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn alxs list 000017.sst --keys --limit 10", "the first ten keys"},
+            {NULL, NULL},
+        },
+    .run = run_list,
+};
+
+static const struct firn_command get = {
+    .name = "get",
+    .summary = "Print the value of a key in a table",
+    .arguments = "FILE KEY",
+    .options =
+        (const struct firn_command_option[]){
+            {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
+            {"value-max", 0, "BYTES", "accept values up to this size (default 256 MiB)"},
+            {NULL, 0, NULL, NULL},
+        },
+    .help = "The value's bytes, exactly; with --hex its digits and a newline. Of equal keys\n"
+            "the last one answers. Where there is no such key the exit code is 3.",
+    .run = run_get,
+};
+
+static const struct firn_command verify = {
+    .name = "verify",
+    .summary = "Read all of a table and verify it",
+    .arguments = "FILE",
+    .help = "Checks both ends, sizes, the order of keys, the number of records and the\n"
+            "checksum. Each finding is named, and the exit code is 5. Nothing is changed.",
+    .run = run_verify,
+};
+
+static const struct firn_command *const members[] = {
+    &list, &get, &verify, &firn_seed_alxs_build, &firn_seed_alxs_load, NULL};
+
+const struct firn_command firn_seed_alxs = {
+    .name = "alxs",
+    .summary = "Read and write sorted tables of Alopex",
+    .arguments = "",
+    .help = "FILE is a sorted table in the format of alopex-core 0.5.0 (it begins with ALXS).",
+    .members = members,
+};

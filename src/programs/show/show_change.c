@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * show/show_change.c: how a difference between two states of a workspace is shown: as a row for
+ * people, as one letter and a path, and in JSON.
+ *
+ * A directory's path ends in a slash in rows, so that it can be told from a file without looking;
+ * in JSON the type says it.
+ */
+#include "show/show.h"
+
+#include "term/term.h"
+
+static const firn_entry_info *
+entry_of(const firn_change *change)
+{
+    return change->after != NULL ? change->after : change->before;
+}
+
+static const char *
+name_of(firn_change_kind kind)
+{
+    switch (kind) {
+    case FIRN_CHANGE_ADDED:
+        return "added";
+    case FIRN_CHANGE_REMOVED:
+        return "removed";
+    case FIRN_CHANGE_CONTENT:
+        return "changed";
+    case FIRN_CHANGE_METADATA:
+        return "metadata";
+    case FIRN_CHANGE_RENAMED:
+        return "renamed";
+    }
+    return "other";
+}
+
+static char
+letter_of(const firn_change *change)
+{
+    switch (change->kind) {
+    case FIRN_CHANGE_ADDED:
+        return 'A';
+    case FIRN_CHANGE_REMOVED:
+        return 'D';
+    case FIRN_CHANGE_CONTENT:
+        return (change->what & FIRN_CHANGED_TYPE) != 0 ? 'T' : 'M';
+    case FIRN_CHANGE_METADATA:
+        return 'm';
+    case FIRN_CHANGE_RENAMED:
+        return 'R';
+    }
+    return '?';
+}
+
+static void
+print_paths(const firn_change *change)
+{
+    if (change->kind == FIRN_CHANGE_RENAMED) {
+        firn_term_path_print(change->before->path);
+        firn_term_out_text(" -> ");
+    }
+    firn_term_path_print(entry_of(change)->path);
+    firn_term_out_text(entry_of(change)->type == FIRN_TYPE_DIRECTORY ? "/\n" : "\n");
+}
+
+void
+firn_show_change_print(const firn_change *change)
+{
+    firn_term_out_format("%-8s  ", name_of(change->kind));
+    print_paths(change);
+}
+
+void
+firn_show_change_print_short(const firn_change *change)
+{
+    firn_term_out_format("%c ", letter_of(change));
+    print_paths(change);
+}
+
+void
+firn_show_change_json_what(unsigned what)
+{
+    static const struct {
+        firn_change_what bit;
+        const char *name;
+    } names[] = {
+        {FIRN_CHANGED_TYPE, "type"},     {FIRN_CHANGED_CONTENT, "content"},
+        {FIRN_CHANGED_LINKS, "links"},   {FIRN_CHANGED_MODE, "mode"},
+        {FIRN_CHANGED_OWNER, "owner"},   {FIRN_CHANGED_MTIME, "mtime"},
+        {FIRN_CHANGED_XATTRS, "xattrs"},
+    };
+    firn_term_json_array("what");
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if ((what & names[i].bit) != 0) {
+            firn_term_json_string(NULL, names[i].name);
+        }
+    }
+    firn_term_json_end();
+}
+
+void
+firn_show_change_json_members(const firn_change *change)
+{
+    firn_term_json_string("change", name_of(change->kind));
+    firn_term_json_bytes("path", entry_of(change)->path);
+    if (change->before != NULL && change->after != NULL) {
+        firn_show_change_json_what(change->what);
+    }
+    if (change->before != NULL) {
+        firn_show_checkpoint_entry_json("before", change->before);
+    }
+    if (change->after != NULL) {
+        firn_show_checkpoint_entry_json("after", change->after);
+    }
+}
+
+void
+firn_show_change_json(const firn_change *change)
+{
+    firn_term_json_object(NULL);
+    firn_show_change_json_members(change);
+    firn_term_json_end();
+}
+
+const char *
+firn_show_change_type_name(firn_entry_type type)
+{
+    switch (type) {
+    case FIRN_TYPE_FILE:
+        return "file";
+    case FIRN_TYPE_DIRECTORY:
+        return "directory";
+    case FIRN_TYPE_SYMLINK:
+        return "symlink";
+    }
+    return "other";
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * show/show_checkpoint.c: how a checkpoint and an entry of one are named, and what they are in JSON.
+ */
+#include "show/show.h"
+
+#include <stdio.h>
+
+#include "term/term.h"
+
+const char *
+firn_show_checkpoint_name(const firn_checkpoint *checkpoint, char *out)
+{
+    if (checkpoint->is_safety || checkpoint->number == 0) {
+        (void)snprintf(out, FIRN_SHOW_CHECKPOINT_NAME_SIZE, "%.*s", FIRN_CHECKPOINT_ID_SHORT,
+                       checkpoint->id);
+    } else {
+        (void)snprintf(out, FIRN_SHOW_CHECKPOINT_NAME_SIZE, "%llu",
+                       (unsigned long long)checkpoint->number);
+    }
+    return out;
+}
+
+const char *
+firn_show_checkpoint_names(const firn_checkpoint *checkpoint, char *out)
+{
+    char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
+    bool has_number = !checkpoint->is_safety && checkpoint->number != 0;
+    (void)snprintf(out, FIRN_SHOW_CHECKPOINT_NAMES_SIZE, "%s%s%.*s",
+                   has_number ? firn_show_checkpoint_name(checkpoint, name) : "",
+                   has_number ? "  " : "", FIRN_CHECKPOINT_ID_SHORT, checkpoint->id);
+    return out;
+}
+
+static void
+write_turn_json(const firn_turn *turn)
+{
+    if (turn->agent.size == 0) {
+        return;
+    }
+    firn_term_json_object("turn");
+    firn_term_json_bytes("agent", turn->agent);
+    firn_term_json_bytes("session", turn->session);
+    if (turn->number == 0) {
+        firn_term_json_null("number");
+    } else {
+        firn_term_json_u64("number", turn->number);
+    }
+    firn_term_json_bytes("prompt", turn->prompt);
+    firn_term_json_end();
+}
+
+void
+firn_show_checkpoint_json(const char *key, const firn_checkpoint *checkpoint)
+{
+    firn_term_json_object(key);
+    if (checkpoint->is_safety) {
+        firn_term_json_null("number");
+    } else {
+        firn_term_json_u64("number", checkpoint->number);
+    }
+    firn_term_json_string("id", checkpoint->id);
+    firn_term_json_bool("safety", checkpoint->is_safety);
+    firn_term_json_time("created", checkpoint->created_ns);
+    firn_term_json_bytes("message", checkpoint->message);
+    write_turn_json(&checkpoint->turn);
+    firn_term_json_hash("root", &checkpoint->root);
+    firn_term_json_u64("files", checkpoint->files);
+    firn_term_json_u64("directories", checkpoint->directories);
+    firn_term_json_u64("bytes", checkpoint->bytes);
+    firn_term_json_u64("new_objects", checkpoint->new_objects);
+    firn_term_json_u64("added_bytes", checkpoint->added_bytes);
+    firn_term_json_u64("excluded", checkpoint->excluded);
+    firn_term_json_u64("skipped", checkpoint->skipped);
+    firn_term_json_u64("forgotten", checkpoint->forgotten);
+    firn_term_json_bool("include_deps", checkpoint->include_deps);
+    firn_term_json_end();
+}
+
+void
+firn_show_checkpoint_safety_json(const char *id)
+{
+    if (id[0] != '\0') {
+        firn_term_json_string("safety", id);
+    } else {
+        firn_term_json_null("safety");
+    }
+}
+
+void
+firn_show_checkpoint_entry_json(const char *key, const firn_entry_info *entry)
+{
+    char mode[8];
+    firn_term_json_object(key);
+    firn_term_json_bytes("path", entry->path);
+    firn_term_json_string("type", firn_show_change_type_name(entry->type));
+    (void)snprintf(mode, sizeof(mode), "%04o", (unsigned)(entry->mode & 07777));
+    firn_term_json_string("mode", mode);
+    firn_term_json_u64("uid", entry->uid);
+    firn_term_json_u64("gid", entry->gid);
+    firn_term_json_time("mtime", entry->mtime_ns);
+    if (entry->type == FIRN_TYPE_SYMLINK) {
+        firn_term_json_bytes("target", entry->link_target);
+    } else {
+        firn_term_json_u64("size", entry->size);
+        firn_term_json_hash("hash", &entry->hash);
+    }
+    if (entry->hard_link.size > 0) {
+        firn_term_json_bytes("hard_link", entry->hard_link);
+    }
+    firn_term_json_end();
+}
