@@ -12,8 +12,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "mcp/mcp_line.h"
-#include "mcp/mcp_server.h"
+#include "mcp/mcp_internal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -15,9 +15,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "mcp/mcp_line.h"
-#include "mcp/mcp_message.h"
-#include "mcp/mcp_server.h"
+#include "mcp/mcp_internal.h"
 
 /* ---- memory that fails ---- */
 

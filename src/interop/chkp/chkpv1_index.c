@@ -8,7 +8,7 @@
  * because the seed's writer stores an object as often as it is added.
  *
  * What a search finds or does not find in a damaged .idx means nothing by itself. The reader
- * compares a hit with the .dat and believes a miss only after chkpv1_index_check.c has compared
+ * compares a hit with the .dat and believes a miss only after firn_chkpv1_index_check has compared
  * everything.
  *
  * Building takes 48 bytes an entry and is bounded by the caller; the number of entries was compared

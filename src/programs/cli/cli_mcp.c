@@ -18,7 +18,7 @@ log_line(const char *text)
     firn_command_report_line("%s", text);
 }
 
-static const struct firn_mcp_hooks hooks = {firn_hook_lost_look, firn_hook_lost_next};
+static const struct firn_mcp_hooks hooks = {firn_hook_agent_look, firn_hook_agent_next_lost};
 
 static int
 run(struct firn_cli *cli)

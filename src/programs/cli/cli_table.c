@@ -35,7 +35,7 @@ static const struct firn_command *const commands[] = {
     &firn_work_cat,
     &firn_report,
     &firn_work_restore,
-    &firn_work_undo,
+    &firn_work_restore_undo,
     &firn_work_revert,
     &firn_work_watch,
     &firn_work_delete,

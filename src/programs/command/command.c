@@ -613,6 +613,19 @@ firn_command_find(const struct firn_command *const *commands, const char *name)
     return NULL;
 }
 
+int
+firn_command_go_on(firn_error *err)
+{
+    static const char text[] = "interrupted";
+    if (firn_term_signals_caught() == 0 && firn_term_out_error() == 0) {
+        return FIRN_OK;
+    }
+    err->code = FIRN_CANCELLED;
+    err->os_errno = 0;
+    memcpy(err->text, text, sizeof(text));
+    return FIRN_CANCELLED;
+}
+
 /* ---- firn version ---- */
 
 static int

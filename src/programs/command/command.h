@@ -150,6 +150,10 @@ int firn_command_misused(struct firn_cli *cli, const char *format, ...)
 /* Reads a whole decimal number without sign or spaces, at most max; false otherwise. */
 bool firn_command_number(const char *text, uint64_t max, uint64_t *out);
 
+/* Whether the command may go on. If it was asked to stop, or its output goes nowhere: FIRN_CANCELLED,
+ * with the error filled in. */
+int firn_command_go_on(firn_error *err);
+
 /* What to do about a workspace whose directory is not there. */
 extern const char firn_command_missing_hint[];
 

@@ -266,19 +266,6 @@ scan_init(struct firn_cli *cli, struct scan *scan)
     return exit_code;
 }
 
-int
-firn_data_go_on(firn_error *err)
-{
-    static const char text[] = "interrupted";
-    if (firn_term_signals_caught() == 0 && firn_term_out_error() == 0) {
-        return FIRN_OK;
-    }
-    err->code = FIRN_CANCELLED;
-    err->os_errno = 0;
-    memcpy(err->text, text, sizeof(text));
-    return FIRN_CANCELLED;
-}
-
 /* Returns a code of the library. */
 static int
 walk(struct firn_cli *cli, const struct scan *scan, firn_cursor *cursor, uint64_t *count,
@@ -289,7 +276,7 @@ walk(struct firn_cli *cli, const struct scan *scan, firn_cursor *cursor, uint64_
         firn_data_bytes_print_entry(cli, firn_cursor_key(cursor), firn_cursor_value(cursor),
                                     &scan->look);
         *count += 1;
-        code = firn_data_go_on(err);
+        code = firn_command_go_on(err);
         if (code != FIRN_OK) {
             return code;
         }
@@ -541,9 +528,9 @@ static const struct firn_command *const members[] = {&put,
                                                      &firn_data_diff,
                                                      &firn_data_checkpoint_restore,
                                                      &firn_data_checkpoint_undo,
-                                                     &firn_data_clone,
-                                                     &firn_data_export,
-                                                     &firn_data_export_import,
+                                                     &firn_data_checkpoint_clone,
+                                                     &firn_data_checkpoint_export,
+                                                     &firn_data_checkpoint_import,
                                                      &firn_data_stats_flush,
                                                      &firn_data_stats_compact,
                                                      &firn_data_stats,

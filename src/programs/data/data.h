@@ -109,26 +109,26 @@ void firn_data_rows_close(struct firn_data_rows *rows);
 /* ---- many entries into one keyspace, for the commands that load ---- */
 
 /* A zeroed struct is one that has not begun. */
-struct firn_data_loader {
+struct firn_data_store_loader {
     firn_bulk *bulk;
     bool is_sorted;
     uint64_t written; /* entries, once they are committed */
 };
 
 /* These return codes of the library. With is_sorted keys have to ascend. */
-int firn_data_loader_begin(struct firn_data_loader *loader, firn_keyspace *keyspace, bool is_sorted,
-                           firn_error *err);
-int firn_data_loader_put(struct firn_data_loader *loader, firn_slice key, firn_slice value,
-                         firn_error *err);
+int firn_data_store_loader_begin(struct firn_data_store_loader *loader, firn_keyspace *keyspace,
+                                 bool is_sorted, firn_error *err);
+int firn_data_store_loader_put(struct firn_data_store_loader *loader, firn_slice key,
+                               firn_slice value, firn_error *err);
 /* The same until some moment; 0: for ever. */
-int firn_data_loader_put_until(struct firn_data_loader *loader, firn_slice key, firn_slice value,
-                               uint64_t expires_ms, firn_error *err);
+int firn_data_store_loader_put_until(struct firn_data_store_loader *loader, firn_slice key,
+                                     firn_slice value, uint64_t expires_ms, firn_error *err);
 /* Commits all of it, durably. */
-int firn_data_loader_finish(struct firn_data_loader *loader, firn_error *err);
-void firn_data_loader_end(struct firn_data_loader *loader);
+int firn_data_store_loader_finish(struct firn_data_store_loader *loader, firn_error *err);
+void firn_data_store_loader_end(struct firn_data_store_loader *loader);
 
 /* Reports a failure. Returns an exit code. */
-int firn_data_loader_report(struct firn_cli *cli, const struct firn_data_loader *loader,
-                            const firn_error *err);
+int firn_data_store_loader_report(struct firn_cli *cli, const struct firn_data_store_loader *loader,
+                                  const firn_error *err);
 
 #endif

@@ -8,6 +8,7 @@
  */
 #include "data/data_internal.h"
 
+#include "task/task.h"
 #include "term/term.h"
 
 enum {
@@ -27,8 +28,8 @@ short_name(const firn_store_checkpoint *checkpoint, char out[NAME_SIZE])
     return firn_term_text_number(checkpoint->number, out);
 }
 
-void
-firn_data_checkpoint_print_json(const firn_store_checkpoint *checkpoint)
+static void
+print_json(const firn_store_checkpoint *checkpoint)
 {
     if (checkpoint->is_safety) {
         firn_term_json_null("number");
@@ -54,12 +55,13 @@ static void
 print_json_as(const char *key, const firn_store_checkpoint *checkpoint)
 {
     firn_term_json_object(key);
-    firn_data_checkpoint_print_json(checkpoint);
+    print_json(checkpoint);
     firn_term_json_end();
 }
 
-void
-firn_data_checkpoint_print(const firn_store_checkpoint *checkpoint)
+/* A checkpoint as a row, and as the members of an object. */
+static void
+print_row(const firn_store_checkpoint *checkpoint)
 {
     char number[FIRN_TERM_TEXT_NUMBER_SIZE] = "-";
     char time[FIRN_TERM_TEXT_TIME_SIZE];
@@ -86,9 +88,9 @@ make(struct firn_cli *cli, firn_store *store, firn_error *err)
     const char *name = cli->argument_count > 1 ? cli->arguments[1] : NULL;
     int code = firn_checkpoint_create(store, name, NULL, &made, err);
     if (code == FIRN_OK && cli->json) {
-        firn_data_checkpoint_print_json(&made);
+        print_json(&made);
     } else if (code == FIRN_OK && !cli->quiet) {
-        firn_data_checkpoint_print(&made);
+        print_row(&made);
     }
     return code;
 }
@@ -120,7 +122,7 @@ visit(void *ctx, const firn_store_checkpoint *checkpoint)
     if (cli->json) {
         print_json_as(NULL, checkpoint);
     } else {
-        firn_data_checkpoint_print(checkpoint);
+        print_row(checkpoint);
     }
     return FIRN_OK;
 }
@@ -201,6 +203,128 @@ run_undo(struct firn_cli *cli)
     return put_back(cli, NULL);
 }
 
+/* ---- firn db export, firn db import ----
+ *
+ * An export only reads the store, so it keeps nobody from writing.
+ */
+
+/* ---- export ---- */
+
+/* Returns a code of the library. */
+static int
+export_to(struct firn_cli *cli, firn_store *store, firn_error *err)
+{
+    struct firn_task_notices notices;
+    firn_checkpoint_export_options options = FIRN_CHECKPOINT_EXPORT_OPTIONS_INIT;
+    const char *reference = cli->argument_count > 1 ? cli->arguments[1] : NULL;
+    firn_task_notices_init(&notices, cli);
+    options.replace_existing = firn_command_has(cli, "replace");
+    options.on_progress = firn_task_notices_callbacks(&notices).on_progress;
+    options.ctx = firn_task_notices_callbacks(&notices).ctx;
+    int code =
+        firn_checkpoint_export(store, reference, firn_command_value(cli, "output"), &options, err);
+    firn_term_meter_clear();
+    firn_task_notices_deinit(&notices);
+    return code;
+}
+
+static int
+run_export(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_store *store = NULL;
+    const char *path = firn_command_value(cli, "output");
+    if (path == NULL || path[0] == '\0') {
+        return firn_command_misused(cli, "say with -o FILE where the checkpoint is to go");
+    }
+    int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &store);
+    if (exit_code == FIRN_EXIT_OK) {
+        int code = export_to(cli, store, &err);
+        if (code != FIRN_OK) {
+            exit_code = firn_command_report_failure(
+                cli, &err, code == FIRN_EXISTS ? "--replace writes over it" : NULL);
+        }
+    }
+    return firn_data_store_close(cli, store, exit_code);
+}
+
+/* ---- import ---- */
+
+static void
+tell_imported(const struct firn_cli *cli, const firn_store_checkpoint *checkpoint)
+{
+    if (cli->json) {
+        firn_term_json_object("checkpoint");
+        print_json(checkpoint);
+        firn_term_json_end();
+    } else if (!cli->quiet) {
+        print_row(checkpoint);
+    }
+}
+
+static int
+run_import(struct firn_cli *cli)
+{
+    firn_error err;
+    struct firn_task_notices notices;
+    firn_checkpoint_import_options options = FIRN_CHECKPOINT_IMPORT_OPTIONS_INIT;
+    firn_store_checkpoint checkpoint = {.size = sizeof(checkpoint)};
+    if (cli->arguments[0][0] == '\0' || cli->arguments[1][0] == '\0') {
+        return firn_command_misused(cli, "a path is empty");
+    }
+    firn_task_notices_init(&notices, cli);
+    options.on_progress = firn_task_notices_callbacks(&notices).on_progress;
+    options.ctx = firn_task_notices_callbacks(&notices).ctx;
+    int code =
+        firn_checkpoint_import(cli->arguments[0], cli->arguments[1], &options, &checkpoint, &err);
+    firn_term_meter_clear();
+    firn_task_notices_deinit(&notices);
+    if (code != FIRN_OK) {
+        return firn_command_report_failure(cli, &err, NULL);
+    }
+    tell_imported(cli, &checkpoint);
+    return FIRN_EXIT_OK;
+}
+
+/* ---- descriptions ---- */
+
+const struct firn_command firn_data_checkpoint_export = {
+    .name = "export",
+    .summary = "Write one checkpoint of a store's data into a single file",
+    .arguments = "STORE [REF]",
+    .options =
+        (const struct firn_command_option[]){
+            {"output", 'o', "FILE", "where it goes"},
+            {"replace", 0, NULL, "write over FILE if it is there"},
+            {NULL, 0, NULL, NULL},
+        },
+    .help = "What the checkpoint sees, without REF the present state: all keyspaces, and\n"
+            "nothing else of the store. The file can stand for STORE in every command that\n"
+            "only reads; firn db import makes a store of it. While it is made, a directory\n"
+            "beside it holds the data once more.",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn db export app.firn before-import -o app.firnx", "to keep, or to send"},
+            {"firn db get app.firnx users ada", "it is read where it lies"},
+            {NULL, NULL},
+        },
+    .run = run_export,
+};
+
+const struct firn_command firn_data_checkpoint_import = {
+    .name = "import",
+    .summary = "Make a store of a file that firn db export has written",
+    .arguments = "FILE STORE",
+    .help = "STORE is a directory that is empty or not there. It gets the data, and the\n"
+            "checkpoint under its number, id and name. Every byte is verified first.",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn db import app.firnx copy.firn", "a store that can be written"},
+            {NULL, NULL},
+        },
+    .run = run_import,
+};
+
 /* ---- descriptions ---- */
 
 const struct firn_command firn_data_checkpoint = {
@@ -262,4 +386,49 @@ const struct firn_command firn_data_checkpoint_undo = {
             "second undo takes back the first.",
     .uses = FIRN_COMMAND_USES_LOCK,
     .run = run_undo,
+};
+
+/* ---- firn db clone ---- */
+
+/* Returns a code of the library. */
+static int
+clone_to(struct firn_cli *cli, firn_store *store, firn_error *err)
+{
+    struct firn_task_notices notices;
+    firn_maintenance_options options = FIRN_MAINTENANCE_OPTIONS_INIT;
+    firn_task_notices_init(&notices, cli);
+    options.on_progress = firn_task_notices_callbacks(&notices).on_progress;
+    options.ctx = firn_task_notices_callbacks(&notices).ctx;
+    int code = firn_store_clone(store, cli->arguments[1], &options, err);
+    firn_term_meter_clear();
+    firn_task_notices_deinit(&notices);
+    return code;
+}
+
+static int
+run_clone(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_store *store = NULL;
+    int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_WRITE, &store);
+    if (exit_code == FIRN_EXIT_OK && clone_to(cli, store, &err) != FIRN_OK) {
+        exit_code = firn_command_report_failure(cli, &err, NULL);
+    }
+    return firn_data_store_close(cli, store, exit_code);
+}
+
+const struct firn_command firn_data_checkpoint_clone = {
+    .name = "clone",
+    .summary = "Make another store that has all of this one",
+    .arguments = "STORE NEW",
+    .help = "Data, checkpoints and saved workspaces. The files are shared by hard links where\n"
+            "that can be, so it takes no time and no space; what is done to one of the stores\n"
+            "is not seen in the other. NEW is a directory that is empty or not there.",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn db clone app.firn trial.firn", "try something on a store of its own"},
+            {NULL, NULL},
+        },
+    .uses = FIRN_COMMAND_USES_LOCK,
+    .run = run_clone,
 };

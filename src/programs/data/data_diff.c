@@ -110,7 +110,7 @@ visit(void *ctx, const firn_checkpoint_difference *difference)
     } else if (!printing->counts_only) {
         print_text(printing, difference);
     }
-    return firn_data_go_on(&ended);
+    return firn_command_go_on(&ended);
 }
 
 /* ---- all of it ---- */
@@ -146,7 +146,7 @@ compare(struct firn_cli *cli, firn_store *store, struct printing *printing, firn
     firn_term_meter_clear();
     firn_task_notices_deinit(&notices);
     if (code == FIRN_CANCELLED) {
-        (void)firn_data_go_on(err);
+        (void)firn_command_go_on(err);
     }
     return code;
 }

@@ -34,7 +34,7 @@ read_form(struct firn_cli *cli, enum firn_data_rows_form *out)
 
 /* Returns an exit code. */
 static int
-load_rows(struct firn_cli *cli, struct firn_data_loader *loader, struct firn_data_rows *rows)
+load_rows(struct firn_cli *cli, struct firn_data_store_loader *loader, struct firn_data_rows *rows)
 {
     firn_error err;
     bool is_over = false;
@@ -45,15 +45,15 @@ load_rows(struct firn_cli *cli, struct firn_data_loader *loader, struct firn_dat
             return exit_code;
         }
         if (is_over) {
-            code = firn_data_loader_finish(loader, &err);
+            code = firn_data_store_loader_finish(loader, &err);
             break;
         }
-        code =
-            firn_data_loader_put_until(loader, firn_data_bytes_slice(&rows->key),
-                                       firn_data_bytes_slice(&rows->value), rows->expires_ms, &err);
-        code = code == FIRN_OK ? firn_data_go_on(&err) : code;
+        code = firn_data_store_loader_put_until(loader, firn_data_bytes_slice(&rows->key),
+                                                firn_data_bytes_slice(&rows->value),
+                                                rows->expires_ms, &err);
+        code = code == FIRN_OK ? firn_command_go_on(&err) : code;
     }
-    return code == FIRN_OK ? FIRN_EXIT_OK : firn_data_loader_report(cli, loader, &err);
+    return code == FIRN_OK ? FIRN_EXIT_OK : firn_data_store_loader_report(cli, loader, &err);
 }
 
 static int
@@ -64,7 +64,7 @@ run_load(struct firn_cli *cli)
     struct firn_data_rows rows = {.fd = -1};
     firn_store *store = NULL;
     firn_keyspace *keyspace;
-    struct firn_data_loader loader = {.bulk = NULL};
+    struct firn_data_store_loader loader = {.bulk = NULL};
     const char *path = cli->argument_count > 2 ? cli->arguments[2] : "-";
     int exit_code = read_form(cli, &form);
     if (exit_code == FIRN_EXIT_OK) {
@@ -78,12 +78,12 @@ run_load(struct firn_cli *cli)
     }
     if (exit_code == FIRN_EXIT_OK) {
         bool is_sorted = firn_command_has(cli, "bulk");
-        exit_code = firn_data_loader_begin(&loader, keyspace, is_sorted, &err) == FIRN_OK
+        exit_code = firn_data_store_loader_begin(&loader, keyspace, is_sorted, &err) == FIRN_OK
                         ? load_rows(cli, &loader, &rows)
                         : firn_command_report_failure(cli, &err, NULL);
     }
     firn_data_rows_close(&rows);
-    firn_data_loader_end(&loader);
+    firn_data_store_loader_end(&loader);
     exit_code = firn_data_store_close(cli, store, exit_code);
     if (exit_code == FIRN_EXIT_OK && cli->json) {
         firn_term_json_u64("count", loader.written);
@@ -146,7 +146,7 @@ dump(struct firn_cli *cli, firn_cursor *cursor, enum firn_data_rows_form form, u
             firn_data_bytes_print_entry(cli, key, value, &look);
         }
         *count += 1;
-        code = firn_data_go_on(err);
+        code = firn_command_go_on(err);
         code = code == FIRN_OK ? firn_cursor_next(cursor, err) : code;
     }
     return code;

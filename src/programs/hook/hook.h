@@ -15,13 +15,13 @@ extern const struct firn_command firn_hook;
 
 /* Those of a project are files of the workspace, and an older checkpoint may not have them. */
 
-enum { FIRN_HOOK_LOST_TEXT_SIZE = 200 }; /* as FIRN_MCP_HOOKS_TEXT_SIZE */
+enum { FIRN_HOOK_AGENT_TEXT_SIZE = 200 }; /* as FIRN_MCP_HOOKS_TEXT_SIZE */
 
 /* In which agents' settings below this directory firn's hooks are: one bit each. */
-unsigned firn_hook_lost_look(const char *root);
+unsigned firn_hook_agent_look(const char *root);
 
 /* The next of `lost`, which loses its bit; false when there is none. *out_path is that of the settings
  * below the root; out_text says in one line what happened and how to put the hooks back. */
-bool firn_hook_lost_next(unsigned *lost, const char **out_path, char *out_text);
+bool firn_hook_agent_next_lost(unsigned *lost, const char **out_path, char *out_text);
 
 #endif

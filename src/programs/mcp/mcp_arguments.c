@@ -6,7 +6,7 @@
  * only wanted to look. A null is taken as "not given", because some clients fill in all members that
  * they know. A number like 5.0 is a whole one, as JSON Schema has it.
  */
-#include "mcp/mcp_arguments.h"
+#include "mcp/mcp_internal.h"
 
 #include <stdio.h>
 #include <string.h>

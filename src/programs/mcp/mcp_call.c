@@ -14,7 +14,7 @@
  * Progress is one number that only grows, as the protocol demands: what is done in the phases so
  * far, files and 64 KiB pieces.
  */
-#include "mcp/mcp_call.h"
+#include "mcp/mcp_internal.h"
 
 #include <stdarg.h>
 #include <stdio.h>

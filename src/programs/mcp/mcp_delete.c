@@ -2,9 +2,9 @@
  *
  * mcp/mcp_delete.c: checkpoint_delete.
  */
-#include <stdio.h>
+#include "mcp/mcp_internal.h"
 
-#include "mcp/mcp_tool.h"
+#include <stdio.h>
 
 static const char list_hint[] = "checkpoint_list shows the checkpoints";
 

@@ -14,7 +14,7 @@
  *      line, whatever the names in it.
  * (I2) has_failed is set before anything is left out.
  */
-#include "mcp/mcp_json.h"
+#include "mcp/mcp_internal.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
  *
  * mcp/mcp_list.c: checkpoint_list.
  */
-#include "mcp/mcp_tool.h"
+#include "mcp/mcp_internal.h"
 
 static void
 write_turn(struct firn_mcp_json *json, const firn_turn *turn)

@@ -10,7 +10,7 @@
  * with the id null, 0 and "" are ids like any other. Reading an id takes no memory, so that want of
  * it does not keep a request from being answered.
  */
-#include "mcp/mcp_message.h"
+#include "mcp/mcp_internal.h"
 
 #include <stdio.h>
 #include <string.h>

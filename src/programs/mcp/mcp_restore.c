@@ -5,7 +5,7 @@
  * A restore that was cancelled or cut off half way stays pending, each file whole; an undo takes it
  * back, and a whole restore goes on from there.
  */
-#include "mcp/mcp_tool.h"
+#include "mcp/mcp_internal.h"
 
 static const char list_hint[] = "checkpoint_list shows the checkpoints";
 

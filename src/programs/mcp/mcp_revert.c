@@ -6,10 +6,10 @@
  * paths that stand in the way in its message: the model that called it can settle those by hand, or
  * revert the other paths alone.
  */
+#include "mcp/mcp_internal.h"
+
 #include <stdio.h>
 #include <string.h>
-
-#include "mcp/mcp_tool.h"
 
 static const char list_hint[] = "checkpoint_list shows the checkpoints";
 static const char conflict_hint[] =

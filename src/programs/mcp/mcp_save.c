@@ -2,7 +2,7 @@
  *
  * mcp/mcp_save.c: checkpoint_save.
  */
-#include "mcp/mcp_tool.h"
+#include "mcp/mcp_internal.h"
 
 struct attempt {
     firn_workspace *workspace;

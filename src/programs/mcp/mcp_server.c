@@ -18,23 +18,274 @@
  * initialize: each request names its version, and nothing is inferred from an earlier one. A request
  * that names one is answered so; both kinds may come through one pipe.
  *
- * Limits: a line (mcp_line.h), the messages of a batch, the calls that wait. Beyond them a request
+ * Limits: a line (mcp_internal.h), the messages of a batch, the calls that wait. Beyond them a request
  * is answered with an error, and costs nothing more.
  *
  * Invariants
  * (I1) Every request is answered once, unless it was cancelled; a notification and a response never.
  * (I2) A job has a share of its batch from before it waits until it has been answered.
  */
-#include "mcp/mcp_server.h"
+#include "mcp/mcp_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "mcp/mcp_message.h"
-#include "mcp/mcp_output.h"
-#include "mcp/mcp_queue.h"
-#include "mcp/mcp_reply.h"
+/* ---- calls wait here between the thread that reads and the one that works ----
+ *
+ * First in, first out: a client that sends a restore behind a save means the state after the save.
+ * A call that is cancelled while it waits leaves the queue; one that runs is only told, and ends by
+ * itself. Nothing is sent, and no tool runs, while the lock is held.
+ *
+ * Invariants
+ * (I1) A job is the queue's or its caller's, never both; `running` is the caller's, and is read only
+ * under the lock, before queue_done.
+ */
+
+enum { WAITING_MAX = 100 };
+
+struct job {
+    struct job *next; /* the queue's */
+    const struct firn_mcp_tool *tool;
+    json_t *arguments;                   /* its own copy: a value is for one thread at a time */
+    struct firn_mcp_output_batch *batch; /* a share of whoever made the job, or NULL */
+    atomic_bool is_cancelled;
+    char id[FIRN_MCP_MESSAGE_ID_SIZE];
+    enum firn_mcp_era era;                /* that the answer is written for */
+    char token[FIRN_MCP_MESSAGE_ID_SIZE]; /* of progress; empty: nobody wants it */
+    uint64_t told;                        /* the progress sent last */
+};
+
+struct queue {
+    pthread_mutex_t lock; /* over all that follows */
+    pthread_cond_t has_news;
+    struct job *first;
+    struct job *last;
+    struct job *running;
+    size_t waiting;
+    bool is_closed;
+};
+
+/* NULL if there is no memory. The arguments, an object, are copied. */
+static struct job *
+queue_job_create(const struct firn_mcp_tool *tool, const json_t *arguments)
+{
+    struct job *job = calloc(1, sizeof(*job));
+    if (job == NULL) {
+        return NULL;
+    }
+    job->tool = tool;
+    job->arguments = json_deep_copy(arguments);
+    atomic_init(&job->is_cancelled, false);
+    if (job->arguments == NULL) {
+        free(job);
+        return NULL;
+    }
+    return job;
+}
+
+/* NULL if there is no memory. The arguments, an object, are copied. */
+static void
+queue_job_destroy(struct job *job)
+{
+    if (job != NULL) {
+        json_decref(job->arguments);
+        free(job);
+    }
+}
+
+/* NULL if there is no memory. The arguments, an object, are copied. */
+static bool
+queue_job_is_cancelled(const struct job *job)
+{
+    /* Pairs with the store in queue_cancel. */
+    return atomic_load_explicit(&job->is_cancelled, memory_order_acquire);
+}
+
+static bool
+queue_init(struct queue *queue)
+{
+    memset(queue, 0, sizeof(*queue));
+    if (pthread_mutex_init(&queue->lock, NULL) != 0) {
+        return false;
+    }
+    if (pthread_cond_init(&queue->has_news, NULL) != 0) {
+        (void)pthread_mutex_destroy(&queue->lock);
+        return false;
+    }
+    return true;
+}
+
+/* Of an empty queue. */
+static void
+queue_deinit(struct queue *queue)
+{
+    (void)pthread_cond_destroy(&queue->has_news);
+    (void)pthread_mutex_destroy(&queue->lock);
+}
+
+/* The queue has the job from here on. False if too many wait already: it is still the caller's. */
+static bool
+queue_push(struct queue *queue, struct job *job)
+{
+    (void)pthread_mutex_lock(&queue->lock);
+    bool fits = queue->waiting < WAITING_MAX;
+    if (fits) {
+        *(queue->last != NULL ? &queue->last->next : &queue->first) = job;
+        queue->last = job;
+        queue->waiting++;
+        (void)pthread_cond_signal(&queue->has_news);
+    }
+    (void)pthread_mutex_unlock(&queue->lock);
+    return fits;
+}
+
+/* The first job, which now runs and is the caller's; it stays known to queue_cancel until
+ * queue_done. NULL if none waits; with until_closed, only once the queue is closed. */
+static struct job *
+queue_next(struct queue *queue, bool until_closed)
+{
+    (void)pthread_mutex_lock(&queue->lock);
+    while (queue->first == NULL && until_closed && !queue->is_closed) {
+        (void)pthread_cond_wait(&queue->has_news, &queue->lock);
+    }
+    struct job *job = queue->first;
+    if (job != NULL) {
+        queue->first = job->next;
+        queue->last = queue->first == NULL ? NULL : queue->last;
+        queue->waiting--;
+    }
+    queue->running = job;
+    (void)pthread_mutex_unlock(&queue->lock);
+    return job;
+}
+
+/* What runs has ended. */
+static void
+queue_done(struct queue *queue)
+{
+    (void)pthread_mutex_lock(&queue->lock);
+    queue->running = NULL;
+    (void)pthread_mutex_unlock(&queue->lock);
+}
+
+/* Takes the job with this id off the queue and gives it to the caller, or NULL: nobody waits under
+ * this id. If it runs, it is told. */
+static struct job *
+queue_cancel(struct queue *queue, const char *id)
+{
+    struct job *before = NULL;
+    struct job *found = NULL;
+    (void)pthread_mutex_lock(&queue->lock);
+    if (queue->running != NULL && strcmp(queue->running->id, id) == 0) {
+        /* Pairs with the load in queue_job_is_cancelled. */
+        atomic_store_explicit(&queue->running->is_cancelled, true, memory_order_release);
+    }
+    for (struct job *job = queue->first; job != NULL && found == NULL; job = job->next) {
+        if (strcmp(job->id, id) == 0) {
+            found = job;
+        } else {
+            before = job;
+        }
+    }
+    if (found != NULL) {
+        *(before != NULL ? &before->next : &queue->first) = found->next;
+        queue->last = queue->last == found ? before : queue->last;
+        queue->waiting--;
+    }
+    (void)pthread_mutex_unlock(&queue->lock);
+    return found;
+}
+
+/* Nothing more will be pushed. */
+static void
+queue_close(struct queue *queue)
+{
+    (void)pthread_mutex_lock(&queue->lock);
+    queue->is_closed = true;
+    (void)pthread_cond_broadcast(&queue->has_news);
+    (void)pthread_mutex_unlock(&queue->lock);
+}
+
+/* ---- the tools that the server offers, and how they are listed ----
+ *
+ * A tool is one constant in the file that implements it. Its parameters are a table that is schema
+ * and check in one; the schema of its result is JSON in the source. A call that fails also has a
+ * structured result, the object "error", so that clients which validate results against the schema
+ * can take it: a result has either "error" or what the tool's list of required members says.
+ */
+
+static const struct firn_mcp_tool *const tools[] = {
+    &firn_mcp_save_tool,         &firn_mcp_list_tool,   &firn_mcp_show_tool,
+    &firn_mcp_status_tool,       &firn_mcp_diff_tool,   &firn_mcp_restore_tool,
+    &firn_mcp_restore_undo_tool, &firn_mcp_revert_tool, &firn_mcp_delete_tool,
+};
+
+/* By name; NULL if there is none. */
+static const struct firn_mcp_tool *
+tool_named(const char *name)
+{
+    for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++) {
+        if (strcmp(tools[i]->name, name) == 0) {
+            return tools[i];
+        }
+    }
+    return NULL;
+}
+
+static void
+write_output(struct firn_mcp_json *json, const struct firn_mcp_tool *tool)
+{
+    static const char error[] = "\"error\":{\"type\":\"object\",\"properties\":"
+                                "{" FIRN_MCP_TOOL_STRING("code") "," FIRN_MCP_TOOL_STRING(
+                                    "message") "," FIRN_MCP_TOOL_STRING("hint") "},"
+                                                                                "\"required\":["
+                                                                                "\"code\","
+                                                                                "\"message\"]}";
+    firn_mcp_json_begin(json, "outputSchema", '{');
+    firn_mcp_json_string(json, "type", "object");
+    firn_mcp_json_begin(json, "properties", '{');
+    firn_mcp_json_raw(json, NULL, firn_str(tool->output));
+    firn_mcp_json_raw(json, NULL, firn_str(error));
+    firn_mcp_json_end(json, '{');
+    firn_mcp_json_begin(json, "anyOf", '[');
+    firn_mcp_json_begin(json, NULL, '{');
+    firn_mcp_json_raw(json, "required", firn_str(tool->required));
+    firn_mcp_json_end(json, '{');
+    firn_mcp_json_raw(json, NULL, firn_str("{\"required\":[\"error\"]}"));
+    firn_mcp_json_end(json, '[');
+    firn_mcp_json_end(json, '{');
+}
+
+static void
+write_tool(struct firn_mcp_json *json, const struct firn_mcp_tool *tool)
+{
+    firn_mcp_json_begin(json, NULL, '{');
+    firn_mcp_json_string(json, "name", tool->name);
+    firn_mcp_json_string(json, "title", tool->title);
+    firn_mcp_json_string(json, "description", tool->text);
+    firn_mcp_arguments_schema(json, "inputSchema", tool->params);
+    write_output(json, tool);
+    firn_mcp_json_begin(json, "annotations", '{');
+    firn_mcp_json_string(json, "title", tool->title);
+    firn_mcp_json_bool(json, "readOnlyHint", tool->is_read_only);
+    firn_mcp_json_bool(json, "destructiveHint", tool->is_destructive);
+    firn_mcp_json_bool(json, "idempotentHint", tool->is_idempotent);
+    firn_mcp_json_bool(json, "openWorldHint", false);
+    firn_mcp_json_end(json, '{');
+    firn_mcp_json_end(json, '{');
+}
+
+/* The array of all, for tools/list, as a member `key` of json. */
+static void
+list_tools(struct firn_mcp_json *json, const char *key)
+{
+    firn_mcp_json_begin(json, key, '[');
+    for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++) {
+        write_tool(json, tools[i]);
+    }
+    firn_mcp_json_end(json, '[');
+}
 
 /* Newest first. Their names are dates, which compare as text. */
 static const char *const versions[] = {"2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05",
@@ -57,7 +308,7 @@ static const char instructions[] =
 
 struct firn_mcp_server {
     struct firn_mcp_server_options options;
-    struct firn_mcp_queue queue;
+    struct queue queue;
     struct firn_mcp_output output;
     const char *version; /* of initialize; until then the newest. Of the reading thread */
 };
@@ -65,7 +316,7 @@ struct firn_mcp_server {
 /* The call that is being done, and the server that does it. */
 struct work {
     struct firn_mcp_server *server;
-    struct firn_mcp_queue_job *job;
+    struct job *job;
 };
 
 struct firn_mcp_server *
@@ -82,7 +333,7 @@ firn_mcp_server_create(const struct firn_mcp_server_options *options)
     if (!firn_mcp_output_init(&server->output)) {
         goto failed_output;
     }
-    if (!firn_mcp_queue_init(&server->queue)) {
+    if (!queue_init(&server->queue)) {
         goto failed_queue;
     }
     return server;
@@ -95,11 +346,11 @@ failed_output:
 
 /* Forgets a job that is not answered. */
 static void
-drop_job(struct firn_mcp_server *server, struct firn_mcp_queue_job *job)
+drop_job(struct firn_mcp_server *server, struct job *job)
 {
     if (job != NULL) {
         firn_mcp_output_batch_unref(&server->output, job->batch);
-        firn_mcp_queue_job_destroy(job);
+        queue_job_destroy(job);
     }
 }
 
@@ -109,12 +360,12 @@ firn_mcp_server_destroy(struct firn_mcp_server *server)
     if (server == NULL) {
         return;
     }
-    firn_mcp_queue_close(&server->queue);
-    struct firn_mcp_queue_job *job;
-    while ((job = firn_mcp_queue_next(&server->queue, false)) != NULL) {
+    queue_close(&server->queue);
+    struct job *job;
+    while ((job = queue_next(&server->queue, false)) != NULL) {
         drop_job(server, job);
     }
-    firn_mcp_queue_deinit(&server->queue);
+    queue_deinit(&server->queue);
     firn_mcp_output_deinit(&server->output);
     free(server);
 }
@@ -126,14 +377,14 @@ is_cancelled(void *ctx)
 {
     const struct work *work = ctx;
     const struct firn_mcp_server_options *options = &work->server->options;
-    return firn_mcp_queue_job_is_cancelled(work->job) || options->is_stopping(options->ctx);
+    return queue_job_is_cancelled(work->job) || options->is_stopping(options->ctx);
 }
 
 static void
 on_progress(void *ctx, uint64_t done, const char *text)
 {
     const struct work *work = ctx;
-    struct firn_mcp_queue_job *job = work->job;
+    struct job *job = work->job;
     struct firn_mcp_json json = {0};
     if (job->token[0] == '\0' || done <= job->told) {
         return;
@@ -155,12 +406,12 @@ on_progress(void *ctx, uint64_t done, const char *text)
 static void
 answer(const struct work *work, const struct firn_mcp_call *call, int code)
 {
-    const struct firn_mcp_queue_job *job = work->job;
+    const struct job *job = work->job;
     struct firn_mcp_json json = {0};
     if (code != FIRN_OK) {
-        firn_mcp_reply_failure(&json, job->id, job->era, &call->error, call->hint);
+        firn_mcp_output_failure(&json, job->id, job->era, &call->error, call->hint);
     } else {
-        firn_mcp_reply_result(&json, job->id, job->era, firn_mcp_json_slice(&call->result));
+        firn_mcp_output_result(&json, job->id, job->era, firn_mcp_json_slice(&call->result));
         json.has_failed = json.has_failed || call->result.has_failed;
     }
     firn_mcp_output_answer(&work->server->output, job->batch, job->id, &json);
@@ -168,7 +419,7 @@ answer(const struct work *work, const struct firn_mcp_call *call, int code)
 }
 
 static void
-perform(struct firn_mcp_server *server, struct firn_mcp_queue_job *job)
+perform(struct firn_mcp_server *server, struct job *job)
 {
     const struct firn_mcp_server_options *options = &server->options;
     struct work work = {server, job};
@@ -181,7 +432,7 @@ perform(struct firn_mcp_server *server, struct firn_mcp_queue_job *job)
     if (code != FIRN_OK && call.error.code == FIRN_OK) {
         code = firn_mcp_call_fail(&call, code, "%s", firn_code_text(code));
     }
-    if (!firn_mcp_queue_job_is_cancelled(job)) {
+    if (!queue_job_is_cancelled(job)) {
         answer(&work, &call, code);
     }
     firn_mcp_call_deinit(&call);
@@ -190,10 +441,10 @@ perform(struct firn_mcp_server *server, struct firn_mcp_queue_job *job)
 void
 firn_mcp_server_work(struct firn_mcp_server *server, bool until_closed)
 {
-    struct firn_mcp_queue_job *job;
-    while ((job = firn_mcp_queue_next(&server->queue, until_closed)) != NULL) {
+    struct job *job;
+    while ((job = queue_next(&server->queue, until_closed)) != NULL) {
         perform(server, job);
-        firn_mcp_queue_done(&server->queue);
+        queue_done(&server->queue);
         drop_job(server, job);
     }
 }
@@ -201,7 +452,7 @@ firn_mcp_server_work(struct firn_mcp_server *server, bool until_closed)
 void
 firn_mcp_server_close(struct firn_mcp_server *server)
 {
-    firn_mcp_queue_close(&server->queue);
+    queue_close(&server->queue);
 }
 
 /* ---- methods ---- */
@@ -266,11 +517,11 @@ initialize(const struct request *request)
         return;
     }
     request->server->version = version_for(json_string_value(asked));
-    firn_mcp_reply_begin_result(&json, request->message->id, FIRN_MCP_LEGACY);
+    firn_mcp_output_begin_result(&json, request->message->id, FIRN_MCP_LEGACY);
     firn_mcp_json_string(&json, "protocolVersion", request->server->version);
     write_abilities(&json);
-    firn_mcp_reply_server_info(&json, "serverInfo");
-    firn_mcp_reply_end(&json);
+    firn_mcp_output_server_info(&json, "serverInfo");
+    firn_mcp_output_end(&json);
     answer_request(request, &json);
 }
 
@@ -288,7 +539,7 @@ static void
 discover(const struct request *request)
 {
     struct firn_mcp_json json = {0};
-    firn_mcp_reply_begin_result(&json, request->message->id, request->era);
+    firn_mcp_output_begin_result(&json, request->message->id, request->era);
     firn_mcp_json_begin(&json, "supportedVersions", '[');
     for (size_t i = 0; i < sizeof(stateless_versions) / sizeof(stateless_versions[0]); i++) {
         firn_mcp_json_string(&json, NULL, stateless_versions[i]);
@@ -296,7 +547,7 @@ discover(const struct request *request)
     firn_mcp_json_end(&json, '[');
     write_abilities(&json);
     write_caching(&json, request->era);
-    firn_mcp_reply_end(&json);
+    firn_mcp_output_end(&json);
     answer_request(request, &json);
 }
 
@@ -304,8 +555,8 @@ static void
 ping(const struct request *request)
 {
     struct firn_mcp_json json = {0};
-    firn_mcp_reply_begin_result(&json, request->message->id, request->era);
-    firn_mcp_reply_end(&json);
+    firn_mcp_output_begin_result(&json, request->message->id, request->era);
+    firn_mcp_output_end(&json);
     answer_request(request, &json);
 }
 
@@ -319,10 +570,10 @@ tools_list(const struct request *request)
                        "unknown cursor: all tools are listed at once");
         return;
     }
-    firn_mcp_reply_begin_result(&json, request->message->id, request->era);
-    firn_mcp_tools_list(&json, "tools");
+    firn_mcp_output_begin_result(&json, request->message->id, request->era);
+    list_tools(&json, "tools");
     write_caching(&json, request->era);
-    firn_mcp_reply_end(&json);
+    firn_mcp_output_end(&json);
     answer_request(request, &json);
 }
 
@@ -331,7 +582,7 @@ static const struct firn_mcp_tool *
 find_tool(const json_t *params, char *why, size_t why_size)
 {
     const char *name = json_string_value(json_object_get(params, "name"));
-    const struct firn_mcp_tool *tool = name != NULL ? firn_mcp_tools_find(name) : NULL;
+    const struct firn_mcp_tool *tool = name != NULL ? tool_named(name) : NULL;
     if (name == NULL) {
         (void)snprintf(why, why_size, "\"name\" is missing or no string");
     } else if (tool == NULL) {
@@ -363,7 +614,7 @@ refuse_arguments(const struct request *request, const char *why)
     struct firn_mcp_json json = {0};
     firn_error error = {.code = FIRN_INVALID};
     (void)snprintf(error.text, sizeof(error.text), "%s", why);
-    firn_mcp_reply_failure(&json, request->message->id, request->era, &error, NULL);
+    firn_mcp_output_failure(&json, request->message->id, request->era, &error, NULL);
     answer_request(request, &json);
 }
 
@@ -383,7 +634,7 @@ tools_call(const struct request *request)
         refuse_arguments(request, why);
         return;
     }
-    struct firn_mcp_queue_job *job = firn_mcp_queue_job_create(tool, arguments);
+    struct job *job = queue_job_create(tool, arguments);
     if (job == NULL) {
         refuse_request(request, FIRN_MCP_INTERNAL_ERROR, "out of memory");
         return;
@@ -395,7 +646,7 @@ tools_call(const struct request *request)
         job->token[0] = '\0';
     }
     firn_mcp_output_batch_ref(&request->server->output, job->batch);
-    if (!firn_mcp_queue_push(&request->server->queue, job)) {
+    if (!queue_push(&request->server->queue, job)) {
         refuse_request(request, FIRN_MCP_TOO_MANY, "too many calls wait already");
         drop_job(request->server, job);
     }
@@ -406,7 +657,7 @@ cancel(struct firn_mcp_server *server, const json_t *params)
 {
     char id[FIRN_MCP_MESSAGE_ID_SIZE];
     if (firn_mcp_message_id(json_object_get(params, "requestId"), id)) {
-        drop_job(server, firn_mcp_queue_cancel(&server->queue, id));
+        drop_job(server, queue_cancel(&server->queue, id));
     }
 }
 
@@ -440,8 +691,8 @@ take_era(struct request *request)
             return false;
         }
     }
-    firn_mcp_reply_unsupported(&json, request->message->id, json_string_value(asked),
-                               stateless_versions, count);
+    firn_mcp_output_unsupported(&json, request->message->id, json_string_value(asked),
+                                stateless_versions, count);
     answer_request(request, &json);
     return false;
 }

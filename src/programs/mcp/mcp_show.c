@@ -2,10 +2,10 @@
  *
  * mcp/mcp_show.c: checkpoint_show.
  */
+#include "mcp/mcp_internal.h"
+
 #include <stdio.h>
 #include <string.h>
-
-#include "mcp/mcp_tool.h"
 
 static const char list_hint[] = "checkpoint_list shows the checkpoints";
 

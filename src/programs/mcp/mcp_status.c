@@ -2,7 +2,7 @@
  *
  * mcp/mcp_status.c: checkpoint_status.
  */
-#include "mcp/mcp_tool.h"
+#include "mcp/mcp_internal.h"
 
 static const char save_hint[] = "checkpoint_list shows the checkpoints, checkpoint_save makes one";
 

@@ -17,27 +17,21 @@
 
 /* ---- what the commands share ---- */
 
-int
-firn_seed_alxs_go_on(firn_error *err)
-{
-    if (firn_term_signals_caught() == 0 && firn_term_out_error() == 0) {
-        return FIRN_OK;
-    }
-    err->code = FIRN_CANCELLED;
-    memcpy(err->text, "interrupted", sizeof("interrupted"));
-    return FIRN_CANCELLED;
-}
+enum { CHECKSUM_SIZE = 9 };
 
-const char *
-firn_seed_alxs_checksum(uint32_t checksum, char *out)
+/* "16bd2616". Returns out[CHECKSUM_SIZE]. */
+static const char *
+checksum_text(uint32_t checksum, char *out)
 {
-    (void)snprintf(out, FIRN_SEED_ALXS_CHECKSUM_SIZE, "%08lx", (unsigned long)checksum);
+    (void)snprintf(out, CHECKSUM_SIZE, "%08lx", (unsigned long)checksum);
     return out;
 }
 
-int
-firn_seed_alxs_open(struct firn_cli *cli, const firn_alxs_options *options, const char *limit_hint,
-                    firn_alxs **out)
+/* Opens the table that the first argument names. Options as for firn_alxs_open; limit_hint (may be
+ * NULL) is what to do where they are too small. Returns an exit code. */
+static int
+open_with(struct firn_cli *cli, const firn_alxs_options *options, const char *limit_hint,
+          firn_alxs **out)
 {
     firn_error err;
     if (cli->arguments[0][0] == '\0') {
@@ -68,8 +62,7 @@ open_table(struct firn_cli *cli, firn_alxs **out)
         return firn_command_misused(
             cli, "--value-max takes a number of bytes below 4 GiB, not '%s'", text);
     }
-    return firn_seed_alxs_open(cli, &options, "larger values are accepted with --value-max BYTES",
-                               out);
+    return open_with(cli, &options, "larger values are accepted with --value-max BYTES", out);
 }
 
 /* ---- list ---- */
@@ -161,7 +154,7 @@ walk(struct firn_cli *cli, const struct listing *listing, firn_alxs_cursor *curs
         firn_data_bytes_print_entry(cli, firn_alxs_cursor_key(cursor),
                                     firn_alxs_cursor_value(cursor), &listing->look);
         *count += 1;
-        code = firn_seed_alxs_go_on(err);
+        code = firn_command_go_on(err);
         if (code == FIRN_OK) {
             code = listing->is_reverse ? firn_alxs_cursor_prev(cursor, err)
                                        : firn_alxs_cursor_next(cursor, err);
@@ -254,9 +247,9 @@ on_damage(void *ctx, const char *text)
 static void
 show_info(struct firn_cli *cli, const firn_alxs_info *info, bool is_damaged)
 {
-    char checksum[FIRN_SEED_ALXS_CHECKSUM_SIZE];
+    char checksum[CHECKSUM_SIZE];
     char number[FIRN_TERM_TEXT_NUMBER_SIZE];
-    firn_seed_alxs_checksum(info->checksum, checksum);
+    checksum_text(info->checksum, checksum);
     if (cli->json) {
         firn_term_json_u64("count", info->count);
         firn_term_json_u64("equal_keys", info->equal_count);
@@ -352,8 +345,264 @@ static const struct firn_command verify = {
     .run = run_verify,
 };
 
-static const struct firn_command *const members[] = {
-    &list, &get, &verify, &firn_seed_alxs_build, &firn_seed_alxs_load, NULL};
+/* ---- firn alxs build ----
+ *
+ * Rows are what firn db scan and firn alxs list print, so that the output of one is the input of
+ * the other; or binary (data.h). They go to the table as they come: nothing is sorted here,
+ * since what does not come sorted would have to be kept.
+ */
+
+/* What the reader takes by default. */
+enum { KEY_SIZE_MAX = 16 << 20, VALUE_SIZE_MAX = 256 << 20 };
+
+static const char order_hint[] = "rows of --hex are put in order by: LC_ALL=C sort -s -k 1,1";
+
+/* Returns an exit code. */
+static int
+open_rows(struct firn_cli *cli, struct firn_data_rows *rows)
+{
+    bool is_hex = firn_command_has(cli, "hex");
+    bool is_binary = firn_command_has(cli, "binary");
+    if (is_hex && is_binary) {
+        return firn_command_misused(cli, "rows are of --hex or of --binary, not of both");
+    }
+    const char *path = cli->argument_count > 1 ? cli->arguments[1] : "-";
+    int exit_code = firn_data_rows_open(cli, path,
+                                        is_binary ? FIRN_DATA_ROWS_BINARY
+                                        : is_hex  ? FIRN_DATA_ROWS_HEX
+                                                  : FIRN_DATA_ROWS_TEXT,
+                                        rows);
+    rows->key_size_max = KEY_SIZE_MAX;
+    rows->value_size_max = VALUE_SIZE_MAX;
+    return exit_code;
+}
+
+/* Returns an exit code. */
+static int
+append_rows(struct firn_cli *cli, struct firn_data_rows *rows, firn_alxs_writer *writer)
+{
+    for (;;) {
+        firn_error err;
+        bool is_end = false;
+        int exit_code = firn_data_rows_next(rows, &is_end);
+        if (exit_code != FIRN_EXIT_OK || is_end) {
+            return exit_code;
+        }
+        int code = firn_alxs_writer_append(writer, firn_data_bytes_slice(&rows->key),
+                                           firn_data_bytes_slice(&rows->value), &err);
+        if (code != FIRN_OK) {
+            return firn_command_report_failure(cli, &err, code == FIRN_INVALID ? order_hint : NULL);
+        }
+    }
+}
+
+/* Returns an exit code. */
+static int
+finish(struct firn_cli *cli, firn_alxs_writer *writer)
+{
+    firn_error err;
+    uint32_t checksum = 0;
+    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char text[CHECKSUM_SIZE];
+    uint64_t count = firn_alxs_writer_count(writer);
+    int code = firn_alxs_writer_finish(writer, &checksum, &err);
+    if (code != FIRN_OK) {
+        return firn_command_report_failure(cli, &err, NULL);
+    }
+    checksum_text(checksum, text);
+    if (cli->json) {
+        firn_term_json_u64("count", count);
+        firn_term_json_string("checksum", text);
+    } else if (!cli->quiet) {
+        firn_term_out_format("%s %s, checksum %s\n", firn_term_text_number(count, number),
+                             firn_term_text_plural(count, "record", "records"), text);
+    }
+    return FIRN_EXIT_OK;
+}
+
+static int
+run_build(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_alxs_writer *writer = NULL;
+    firn_alxs_writer_options options = FIRN_ALXS_WRITER_OPTIONS_INIT;
+    struct firn_data_rows rows = {.fd = -1};
+    options.replace_existing = firn_command_has(cli, "replace");
+    options.refuse_equal_keys = firn_command_has(cli, "unique");
+    if (cli->arguments[0][0] == '\0') {
+        return firn_command_misused(cli, "FILE is empty");
+    }
+    int exit_code = open_rows(cli, &rows);
+    if (exit_code == FIRN_EXIT_OK) {
+        int code = firn_alxs_writer_create(cli->arguments[0], &options, &writer, &err);
+        if (code != FIRN_OK) {
+            exit_code = firn_command_report_failure(
+                cli, &err, code == FIRN_EXISTS ? "write over it with --replace" : NULL);
+        }
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = append_rows(cli, &rows, writer);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = finish(cli, writer);
+    }
+    firn_alxs_writer_destroy(writer);
+    firn_data_rows_close(&rows);
+    return exit_code;
+}
+
+static const struct firn_command build = {
+    .name = "build",
+    .summary = "Write a table that holds sorted rows",
+    .arguments = "FILE [INPUT]",
+    .options =
+        (const struct firn_command_option[]){
+            {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
+            {"binary", 'b', NULL, "rows are binary"},
+            {"replace", 0, NULL, "write over FILE if it is there"},
+            {"unique", 'u', NULL, "refuse equal keys"},
+            {NULL, 0, NULL, NULL},
+        },
+    .help =
+        "Rows come from INPUT, or from standard input; a row is a key, a tab, a value and\n"
+        "a newline, as firn db scan and firn alxs list print them: a backslash begins one\n"
+        "of \\\\ \\a \\b \\t \\n \\v \\f \\r or three octal digits, every other byte stands for\n"
+        "itself. With --binary a row is the size of the key and that of the value, four\n"
+        "bytes each with the lowest first, then key and value.\n"
+        "\n"
+        "Keys have to come in the order of their bytes. Equal ones are all kept. FILE is\n"
+        "on disk and whole when the command returns. If a row is wrong there is no FILE.",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn db scan app.firn users | firn alxs build users.sst", "a keyspace as a table"},
+            {NULL, NULL},
+        },
+    .run = run_build,
+};
+
+/* ---- firn alxs load ----
+ *
+ * The table is checked as a whole first, and so is that its keys and values are not too large for a
+ * store: what cannot be loaded in full is not begun. Of equal keys the last one stays, as if each
+ * record replaced the one before; keys that the keyspace has already are replaced, others stay.
+ */
+
+/* Returns a code of the library. */
+static int
+load_entries(struct firn_data_store_loader *loader, firn_alxs *table, firn_error *err)
+{
+    firn_alxs_cursor *cursor = NULL;
+    int code = firn_alxs_cursor_open(table, &cursor, err);
+    if (code == FIRN_OK) {
+        code = firn_alxs_cursor_first(cursor, err);
+    }
+    while (code == FIRN_OK && firn_alxs_cursor_valid(cursor)) {
+        code = firn_data_store_loader_put(loader, firn_alxs_cursor_key(cursor),
+                                          firn_alxs_cursor_value(cursor), err);
+        if (code == FIRN_OK) {
+            code = firn_command_go_on(err);
+        }
+        if (code == FIRN_OK) {
+            code = firn_alxs_cursor_next(cursor, err);
+        }
+    }
+    if (code == FIRN_OK) {
+        code = firn_data_store_loader_finish(loader, err);
+    }
+    firn_alxs_cursor_close(cursor);
+    return code;
+}
+
+/* Opens and checks the table, and refuses one that a store cannot hold. Returns an exit code. */
+static int
+open_whole(struct firn_cli *cli, firn_alxs **out, firn_alxs_info *info)
+{
+    firn_error err;
+    firn_alxs_options options = FIRN_ALXS_OPTIONS_INIT;
+    options.key_size_max = FIRN_KEY_SIZE_MAX;
+    options.value_size_max = FIRN_VALUE_SIZE_MAX;
+    int exit_code = open_with(cli, &options,
+                              "this is what a store takes; nothing of the table was loaded", out);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    return firn_alxs_describe(*out, info, &err) == FIRN_OK
+               ? FIRN_EXIT_OK
+               : firn_command_report_failure(cli, &err, NULL);
+}
+
+static void
+show_loaded(struct firn_cli *cli, uint64_t count, const firn_alxs_info *info)
+{
+    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    if (cli->json) {
+        firn_term_json_u64("count", count);
+        firn_term_json_u64("equal_keys", info->equal_count);
+    } else if (!cli->quiet) {
+        firn_term_out_format("%s %s", firn_term_text_number(count, number),
+                             firn_term_text_plural(count, "record", "records"));
+        if (info->equal_count > 0) {
+            firn_term_out_format(", %s replaced by the next with the same key",
+                                 firn_term_text_number(info->equal_count, number));
+        }
+        firn_term_out_text("\n");
+    }
+}
+
+static int
+run_load(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_alxs *table = NULL;
+    firn_alxs_info info = {.size = sizeof(info)};
+    firn_store *store = NULL;
+    firn_keyspace *keyspace;
+    struct firn_data_store_loader loader = {.bulk = NULL};
+    int exit_code = open_whole(cli, &table, &info);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_store_open(cli, cli->arguments[1], FIRN_DATA_STORE_LOAD, &store);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        int code = firn_keyspace_open(store, cli->arguments[2], NULL, &keyspace, &err);
+        if (code == FIRN_OK) {
+            code = firn_data_store_loader_begin(&loader, keyspace, false, &err);
+        }
+        if (code == FIRN_OK) {
+            code = load_entries(&loader, table, &err);
+        }
+        if (code != FIRN_OK) {
+            exit_code = firn_data_store_loader_report(cli, &loader, &err);
+        }
+        firn_data_store_loader_end(&loader);
+    }
+    firn_alxs_close(table);
+    exit_code = firn_data_store_close(cli, store, exit_code);
+    if (exit_code == FIRN_EXIT_OK) {
+        show_loaded(cli, loader.written, &info);
+    }
+    return exit_code;
+}
+
+static const struct firn_command load = {
+    .name = "load",
+    .summary = "Write the records of a table into a keyspace",
+    .arguments = "FILE STORE KEYSPACE",
+    .help = "Many commits, all on disk when the command returns. The store and the keyspace\n"
+            "are made where they are missing. Keys that are there already get the table's\n"
+            "values; of equal keys in the table the last one stays. If it is ended before,\n"
+            "the first records of the table may be there; running it again does no harm.",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn alxs load 000017.sst app.firn users", "a table of the seed's, in a store"},
+            {NULL, NULL},
+        },
+    .uses = FIRN_COMMAND_USES_LOCK,
+    .run = run_load,
+};
+
+/* ---- the group ---- */
+
+static const struct firn_command *const members[] = {&list, &get, &verify, &build, &load, NULL};
 
 const struct firn_command firn_seed_alxs = {
     .name = "alxs",

@@ -61,12 +61,12 @@ struct firn_show_counts {
 };
 
 /* "1,200 changed, 1 added, 0 removed" */
-void firn_show_counts_print(const struct firn_show_counts *counts);
+void firn_show_change_counts_print(const struct firn_show_counts *counts);
 /* One more: the number, a space, and what was counted. */
-void firn_show_counts_print_one(uint64_t count, const char *what);
+void firn_show_change_counts_print_one(uint64_t count, const char *what);
 
 /* The members of these names. */
-void firn_show_counts_json(const struct firn_show_counts *counts);
+void firn_show_change_counts_json(const struct firn_show_counts *counts);
 
 /* ---- what there is to say about a difference beside the lines that differ ---- */
 
@@ -108,15 +108,6 @@ struct firn_show_stat {
     size_t count;
     size_t capacity;
 };
-
-/* Keeps what the row of a difference needs. Returns false when memory is out. */
-bool firn_show_stat_add(struct firn_show_stat *stat, const firn_difference *difference);
-/* Prints all rows, for lines of `width` columns. */
-void firn_show_stat_print(const struct firn_show_stat *stat, size_t width);
-void firn_show_stat_deinit(struct firn_show_stat *stat);
-
-/* The columns of the terminal that standard output is, or 80. */
-size_t firn_show_stat_width(void);
 
 /* ---- a list of differences in the form that the options of diff and show ask for ---- */
 

@@ -135,3 +135,28 @@ firn_show_change_type_name(firn_entry_type type)
     }
     return "other";
 }
+
+/* ---- how many entries differ, or were written ---- */
+
+void
+firn_show_change_counts_print_one(uint64_t count, const char *what)
+{
+    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    firn_term_out_format("%s %s", firn_term_text_number(count, number), what);
+}
+
+void
+firn_show_change_counts_print(const struct firn_show_counts *counts)
+{
+    firn_show_change_counts_print_one(counts->changed, "changed, ");
+    firn_show_change_counts_print_one(counts->added, "added, ");
+    firn_show_change_counts_print_one(counts->removed, "removed");
+}
+
+void
+firn_show_change_counts_json(const struct firn_show_counts *counts)
+{
+    firn_term_json_u64("added", counts->added);
+    firn_term_json_u64("changed", counts->changed);
+    firn_term_json_u64("removed", counts->removed);
+}

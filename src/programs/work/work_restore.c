@@ -14,16 +14,30 @@
 #include "task/task.h"
 #include "term/term.h"
 
+enum what {
+    RESTORE_CHECKPOINT,
+    RESTORE_RESUME, /* what was interrupted */
+    RESTORE_UNDO
+};
+
+struct request {
+    enum what what;
+    firn_workspace *workspace;
+    const char *reference; /* of a checkpoint */
+    firn_restore_options options;
+    firn_restore_result result;
+};
+
 static int
 attempt_restore(void *ctx, firn_error *err)
 {
-    struct firn_work_restore_request *request = ctx;
+    struct request *request = ctx;
     switch (request->what) {
-    case FIRN_WORK_RESTORE_UNDO:
+    case RESTORE_UNDO:
         return firn_workspace_undo(request->workspace, &request->options, &request->result, err);
-    case FIRN_WORK_RESTORE_RESUME:
+    case RESTORE_RESUME:
         return firn_workspace_resume(request->workspace, &request->options, &request->result, err);
-    case FIRN_WORK_RESTORE_CHECKPOINT:
+    case RESTORE_CHECKPOINT:
         break;
     }
     return firn_workspace_restore(request->workspace, request->reference, &request->options,
@@ -52,19 +66,19 @@ counts_of(const firn_restore_result *result)
 
 /* What was done, or would be. */
 static void
-print_what(const struct firn_work_restore_request *request)
+print_what(const struct request *request)
 {
     char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
     bool is_dry = request->options.dry_run;
     (void)firn_show_checkpoint_name(&request->result.checkpoint, name);
     switch (request->what) {
-    case FIRN_WORK_RESTORE_UNDO:
+    case RESTORE_UNDO:
         firn_term_out_text(is_dry ? "would undo the last restore" : "undone");
         break;
-    case FIRN_WORK_RESTORE_RESUME:
+    case RESTORE_RESUME:
         firn_term_out_format("%s restoring %s", is_dry ? "would finish" : "finished", name);
         break;
-    case FIRN_WORK_RESTORE_CHECKPOINT:
+    case RESTORE_CHECKPOINT:
         firn_term_out_format("%s %s", is_dry ? "would restore" : "restored", name);
         break;
     }
@@ -75,7 +89,7 @@ print_what(const struct firn_work_restore_request *request)
 }
 
 static void
-print_result(const struct firn_work_restore_request *request)
+print_result(const struct request *request)
 {
     const firn_restore_result *result = &request->result;
     const struct firn_show_counts counts = counts_of(result);
@@ -84,12 +98,11 @@ print_result(const struct firn_work_restore_request *request)
     if (counts.added + counts.changed + counts.removed == 0) {
         firn_term_out_text("nothing had to change");
     } else {
-        firn_show_counts_print(&counts);
+        firn_show_change_counts_print(&counts);
     }
     if (result->safety_id[0] != '\0') {
-        firn_term_out_text(request->what == FIRN_WORK_RESTORE_UNDO
-                               ? "; redo with: firn undo"
-                               : "; take this back with: firn undo");
+        firn_term_out_text(request->what == RESTORE_UNDO ? "; redo with: firn undo"
+                                                         : "; take this back with: firn undo");
     }
     firn_term_out_text("\n");
 }
@@ -97,13 +110,13 @@ print_result(const struct firn_work_restore_request *request)
 void
 firn_work_restore_tell_hooks(struct firn_cli *cli, firn_workspace *workspace, unsigned before)
 {
-    char text[FIRN_HOOK_LOST_TEXT_SIZE];
+    char text[FIRN_HOOK_AGENT_TEXT_SIZE];
     const char *path;
-    unsigned lost = before & ~firn_hook_lost_look(firn_workspace_root(workspace));
+    unsigned lost = before & ~firn_hook_agent_look(firn_workspace_root(workspace));
     if (cli->json) {
         firn_term_json_array("hooks_removed");
     }
-    while (firn_hook_lost_next(&lost, &path, text)) {
+    while (firn_hook_agent_next_lost(&lost, &path, text)) {
         if (cli->json) {
             firn_term_json_string(NULL, path);
         }
@@ -115,7 +128,7 @@ firn_work_restore_tell_hooks(struct firn_cli *cli, firn_workspace *workspace, un
 }
 
 static void
-show_result(struct firn_cli *cli, const struct firn_work_restore_request *request,
+show_result(struct firn_cli *cli, const struct request *request,
             const struct firn_task_notices *notices)
 {
     const firn_restore_result *result = &request->result;
@@ -139,7 +152,7 @@ show_result(struct firn_cli *cli, const struct firn_work_restore_request *reques
     firn_show_checkpoint_json("checkpoint", &result->checkpoint);
     firn_term_json_bool("dry_run", request->options.dry_run);
     firn_show_checkpoint_safety_json(result->safety_id);
-    firn_show_counts_json(&counts);
+    firn_show_change_counts_json(&counts);
     firn_term_json_u64("unchanged", result->unchanged);
     firn_term_json_u64("incomplete", result->incomplete);
     firn_term_json_u64("written_ns", (uint64_t)result->written_ns);
@@ -150,7 +163,7 @@ show_result(struct firn_cli *cli, const struct firn_work_restore_request *reques
 
 /* What to do next after a failure. */
 static const char *
-hint_of(const struct firn_work_restore_request *request, int code)
+hint_of(const struct request *request, int code)
 {
     bool is_in_place = request->options.to_dir == NULL && !request->options.dry_run;
     if (code == FIRN_UNTRUSTED) {
@@ -159,7 +172,7 @@ hint_of(const struct firn_work_restore_request *request, int code)
                "REF leave it alone";
     }
     if (request->options.to_dir == NULL && (code == FIRN_READ_ONLY || code == FIRN_DENIED)) {
-        return request->what == FIRN_WORK_RESTORE_CHECKPOINT
+        return request->what == RESTORE_CHECKPOINT
                    ? "firn restore REF --to DIR writes the checkpoint into another directory"
                    : "firn list --all shows what can be brought back, firn restore REF --to DIR "
                      "writes it into another directory";
@@ -167,7 +180,7 @@ hint_of(const struct firn_work_restore_request *request, int code)
     const char *hint = is_in_place ? firn_task_pending_hint(request->workspace) : NULL;
     if (hint == NULL && is_in_place && code == FIRN_CANCELLED) {
         hint = "nothing was changed";
-    } else if (hint == NULL && request->what == FIRN_WORK_RESTORE_CHECKPOINT) {
+    } else if (hint == NULL && request->what == RESTORE_CHECKPOINT) {
         hint = firn_task_workspace_hint_paths(
             firn_task_workspace_hint(request->workspace, request->reference, code),
             request->options.path_count, code);
@@ -183,10 +196,10 @@ hint_of(const struct firn_work_restore_request *request, int code)
 /* The question, where somebody may be asked: whether an interrupted restore that was not begun here is
  * to be gone on with. */
 static void
-ask_about_journal(struct firn_cli *cli, struct firn_work_restore_request *request)
+ask_about_journal(struct firn_cli *cli, struct request *request)
 {
     firn_pending_restore pending;
-    if (request->what == FIRN_WORK_RESTORE_CHECKPOINT || request->options.trust_journal ||
+    if (request->what == RESTORE_CHECKPOINT || request->options.trust_journal ||
         !firn_command_report_may_ask(cli) ||
         firn_workspace_pending(request->workspace, &pending, NULL) != FIRN_OK ||
         !pending.is_foreign) {
@@ -198,14 +211,16 @@ ask_about_journal(struct firn_cli *cli, struct firn_work_restore_request *reques
     request->options.trust_journal = firn_command_report_ask("go on with it?");
 }
 
-int
-firn_work_restore_perform(struct firn_cli *cli, struct firn_work_restore_request *request)
+/* Makes the restore that is asked for, and shows what came of it. Sets the callbacks. Returns an
+ * exit code. */
+static int
+perform(struct firn_cli *cli, struct request *request)
 {
     firn_error err;
     struct firn_task_notices notices;
     int exit_code;
     ask_about_journal(cli, request);
-    unsigned hooks = firn_hook_lost_look(firn_workspace_root(request->workspace));
+    unsigned hooks = firn_hook_agent_look(firn_workspace_root(request->workspace));
     firn_task_notices_init(&notices, cli);
     notices.tells_restored = true;
     request->options.gitignore = cli->settings.gitignore;
@@ -251,12 +266,12 @@ check_resume(struct firn_cli *cli)
 }
 
 static int
-check_arguments(struct firn_cli *cli, const struct firn_work_restore_request *request)
+check_arguments(struct firn_cli *cli, const struct request *request)
 {
-    if (request->options.trust_journal && request->what != FIRN_WORK_RESTORE_RESUME) {
+    if (request->options.trust_journal && request->what != RESTORE_RESUME) {
         return firn_command_misused(cli, "--trust-journal is about --resume");
     }
-    if (request->what == FIRN_WORK_RESTORE_RESUME) {
+    if (request->what == RESTORE_RESUME) {
         return check_resume(cli);
     }
     if (request->options.to_dir != NULL && request->options.to_dir[0] == '\0') {
@@ -268,10 +283,10 @@ check_arguments(struct firn_cli *cli, const struct firn_work_restore_request *re
 static int
 run(struct firn_cli *cli)
 {
-    struct firn_work_restore_request request = {.options = FIRN_RESTORE_OPTIONS_INIT};
+    struct request request = {.options = FIRN_RESTORE_OPTIONS_INIT};
     struct firn_task_workspace_paths paths = {NULL, 0};
     bool is_resume = firn_command_has(cli, "resume");
-    request.what = is_resume ? FIRN_WORK_RESTORE_RESUME : FIRN_WORK_RESTORE_CHECKPOINT;
+    request.what = is_resume ? RESTORE_RESUME : RESTORE_CHECKPOINT;
     request.options.to_dir = firn_command_value(cli, "to");
     request.options.dry_run = firn_command_has(cli, "dry-run");
     request.options.trust_journal = firn_command_has(cli, "trust-journal");
@@ -286,7 +301,7 @@ run(struct firn_cli *cli)
     if (exit_code == FIRN_EXIT_OK) {
         request.options.paths = paths.slices;
         request.options.path_count = paths.count;
-        exit_code = firn_work_restore_perform(cli, &request);
+        exit_code = perform(cli, &request);
     }
     firn_task_workspace_paths_deinit(&paths);
     firn_workspace_close(request.workspace);
@@ -343,4 +358,47 @@ const struct firn_command firn_work_restore = {
     .missing_hint = firn_task_workspace_choose_hint,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
     .run = run,
+};
+
+/* ---- firn undo ---- */
+
+static int
+run_undo(struct firn_cli *cli)
+{
+    struct request request = {.what = RESTORE_UNDO, .options = FIRN_RESTORE_OPTIONS_INIT};
+    request.options.dry_run = firn_command_has(cli, "dry-run");
+    request.options.trust_journal = firn_command_has(cli, "trust-journal");
+    int exit_code = firn_task_workspace_open(cli, &request.workspace);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = perform(cli, &request);
+    }
+    firn_workspace_close(request.workspace);
+    return exit_code;
+}
+
+static const struct firn_command_option undo_options[] = {
+    {"dry-run", 'n', NULL, "show what would change; change nothing"},
+    {"trust-journal", 0, NULL, "also an interrupted restore that you did not begin here"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command_example undo_examples[] = {
+    {"firn undo", "the workspace as it was before the last restore"},
+    {"firn undo -n", "what would that change?"},
+    {NULL, NULL},
+};
+
+const struct firn_command firn_work_restore_undo = {
+    .name = "undo",
+    .summary = "Take back the last restore",
+    .arguments = "",
+    .options = undo_options,
+    .help = "Brings back the state in which the last restore found the workspace, or the part\n"
+            "of it that was restored. Like every restore this takes a safety checkpoint of\n"
+            "what was done since, so a second undo takes back the first. A restore that was\n"
+            "interrupted is taken back from where it stands. Safety checkpoints are listed by\n"
+            "firn list --all.",
+    .examples = undo_examples,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
+    .run = run_undo,
 };
