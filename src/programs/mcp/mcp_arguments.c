@@ -29,43 +29,43 @@ type_name(enum firn_mcp_arguments_kind kind)
 }
 
 static void
-write_param(struct firn_mcp_json *json, const struct firn_mcp_arguments_param *param)
+write_param(struct firn_term_writer *json, const struct firn_mcp_arguments_param *param)
 {
-    firn_mcp_json_begin(json, param->name, '{');
-    firn_mcp_json_string(json, "type", type_name(param->kind));
-    firn_mcp_json_string(json, "description", param->text);
+    firn_term_writer_object(json, param->name);
+    firn_term_writer_string(json, "type", type_name(param->kind));
+    firn_term_writer_string(json, "description", param->text);
     if (param->kind == FIRN_MCP_ARGUMENTS_COUNT) {
-        firn_mcp_json_u64(json, "minimum", 0);
+        firn_term_writer_u64(json, "minimum", 0);
     }
     if (param->kind == FIRN_MCP_ARGUMENTS_STRINGS) {
-        firn_mcp_json_begin(json, "items", '{');
-        firn_mcp_json_string(json, "type", "string");
-        firn_mcp_json_end(json, '{');
-        firn_mcp_json_u64(json, "minItems", 1);
+        firn_term_writer_object(json, "items");
+        firn_term_writer_string(json, "type", "string");
+        firn_term_writer_end(json);
+        firn_term_writer_u64(json, "minItems", 1);
     }
-    firn_mcp_json_end(json, '{');
+    firn_term_writer_end(json);
 }
 
 void
-firn_mcp_arguments_schema(struct firn_mcp_json *json, const char *key,
+firn_mcp_arguments_schema(struct firn_term_writer *json, const char *key,
                           const struct firn_mcp_arguments_param *params)
 {
-    firn_mcp_json_begin(json, key, '{');
-    firn_mcp_json_string(json, "type", "object");
-    firn_mcp_json_begin(json, "properties", '{');
+    firn_term_writer_object(json, key);
+    firn_term_writer_string(json, "type", "object");
+    firn_term_writer_object(json, "properties");
     for (const struct firn_mcp_arguments_param *param = params; param->name != NULL; param++) {
         write_param(json, param);
     }
-    firn_mcp_json_end(json, '{');
-    firn_mcp_json_begin(json, "required", '[');
+    firn_term_writer_end(json);
+    firn_term_writer_array(json, "required");
     for (const struct firn_mcp_arguments_param *param = params; param->name != NULL; param++) {
         if (param->is_required) {
-            firn_mcp_json_string(json, NULL, param->name);
+            firn_term_writer_string(json, NULL, param->name);
         }
     }
-    firn_mcp_json_end(json, '[');
-    firn_mcp_json_bool(json, "additionalProperties", false);
-    firn_mcp_json_end(json, '{');
+    firn_term_writer_end(json);
+    firn_term_writer_bool(json, "additionalProperties", false);
+    firn_term_writer_end(json);
 }
 
 static bool

@@ -49,8 +49,8 @@ void
 firn_mcp_call_deinit(struct firn_mcp_call *call)
 {
     firn_workspace_close(call->workspace);
-    firn_mcp_json_deinit(&call->result);
-    firn_mcp_json_deinit(&call->notices);
+    firn_term_writer_deinit(&call->result);
+    firn_term_writer_deinit(&call->notices);
     free(call->paths);
     free(call->path_text);
     memset(call, 0, sizeof(*call));
@@ -298,11 +298,11 @@ write_notice(struct firn_mcp_call *call, const char *kind, firn_slice path, cons
         return;
     }
     call->notice_count++;
-    firn_mcp_json_begin(&call->notices, NULL, '{');
-    firn_mcp_json_string(&call->notices, "kind", kind);
-    firn_mcp_json_bytes(&call->notices, "path", path);
-    firn_mcp_json_bytes(&call->notices, "text", firn_str(text));
-    firn_mcp_json_end(&call->notices, '{');
+    firn_term_writer_object(&call->notices, NULL);
+    firn_term_writer_string(&call->notices, "kind", kind);
+    firn_term_writer_bytes(&call->notices, "path", path);
+    firn_term_writer_bytes(&call->notices, "text", firn_str(text));
+    firn_term_writer_end(&call->notices);
 }
 
 static void
@@ -350,7 +350,7 @@ void
 firn_mcp_call_write_not_shown(struct firn_mcp_call *call, const char *key)
 {
     if (call->rows_not_shown > 0) {
-        firn_mcp_json_u64(&call->result, key, call->rows_not_shown);
+        firn_term_writer_u64(&call->result, key, call->rows_not_shown);
     }
 }
 
@@ -358,33 +358,33 @@ void
 firn_mcp_call_write_notices(struct firn_mcp_call *call)
 {
     call->result.has_failed = call->result.has_failed || call->notices.has_failed;
-    firn_mcp_json_begin(&call->result, "notices", '[');
-    firn_mcp_json_raw(&call->result, NULL, firn_mcp_json_slice(&call->notices));
-    firn_mcp_json_end(&call->result, '[');
+    firn_term_writer_array(&call->result, "notices");
+    firn_term_writer_raw(&call->result, NULL, firn_term_writer_slice(&call->notices));
+    firn_term_writer_end(&call->result);
     if (call->notices_not_shown > 0) {
-        firn_mcp_json_u64(&call->result, "notices_not_shown", call->notices_not_shown);
+        firn_term_writer_u64(&call->result, "notices_not_shown", call->notices_not_shown);
     }
 }
 
 void
 firn_mcp_call_write_name(struct firn_mcp_call *call, const firn_checkpoint *checkpoint)
 {
-    firn_mcp_json_string(&call->result, "snapshot_id", checkpoint->id);
+    firn_term_writer_string(&call->result, "snapshot_id", checkpoint->id);
     if (checkpoint->number == 0) {
-        firn_mcp_json_null(&call->result, "number");
+        firn_term_writer_null(&call->result, "number");
     } else {
-        firn_mcp_json_u64(&call->result, "number", checkpoint->number);
+        firn_term_writer_u64(&call->result, "number", checkpoint->number);
     }
 }
 
 void
 firn_mcp_call_write_stats(struct firn_mcp_call *call, const firn_checkpoint *checkpoint)
 {
-    firn_mcp_json_begin(&call->result, "stats", '{');
-    firn_mcp_json_u64(&call->result, "total_files", checkpoint->files);
-    firn_mcp_json_u64(&call->result, "total_bytes", checkpoint->bytes);
-    firn_mcp_json_u64(&call->result, "new_objects", checkpoint->new_objects);
-    firn_mcp_json_end(&call->result, '{');
+    firn_term_writer_object(&call->result, "stats");
+    firn_term_writer_u64(&call->result, "total_files", checkpoint->files);
+    firn_term_writer_u64(&call->result, "total_bytes", checkpoint->bytes);
+    firn_term_writer_u64(&call->result, "new_objects", checkpoint->new_objects);
+    firn_term_writer_end(&call->result);
 }
 
 void
@@ -419,10 +419,10 @@ void
 firn_mcp_call_begin_change(struct firn_mcp_call *call, const firn_change *change)
 {
     const firn_entry_info *entry = change->after != NULL ? change->after : change->before;
-    firn_mcp_json_begin(&call->result, NULL, '{');
-    firn_mcp_json_string(&call->result, "change", change_name(change->kind));
-    firn_mcp_json_bytes(&call->result, "path", entry->path);
-    firn_mcp_json_bool(&call->result, "directory", entry->type == FIRN_TYPE_DIRECTORY);
+    firn_term_writer_object(&call->result, NULL);
+    firn_term_writer_string(&call->result, "change", change_name(change->kind));
+    firn_term_writer_bytes(&call->result, "path", entry->path);
+    firn_term_writer_bool(&call->result, "directory", entry->type == FIRN_TYPE_DIRECTORY);
 }
 
 int
@@ -431,7 +431,7 @@ firn_mcp_call_visit_change(void *ctx, const firn_change *change)
     struct firn_mcp_call *call = ctx;
     if (firn_mcp_call_has_room(call)) {
         firn_mcp_call_begin_change(call, change);
-        firn_mcp_json_end(&call->result, '{');
+        firn_term_writer_end(&call->result);
     }
     return FIRN_OK;
 }

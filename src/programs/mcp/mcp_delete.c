@@ -20,9 +20,9 @@ visit(void *ctx, const firn_checkpoint *checkpoint)
     char text[160];
     (void)snprintf(text, sizeof(text), "checkpoint %s is deleted; firn gc gives its space back",
                    checkpoint->id);
-    firn_mcp_json_bool(&attempt->call->result, "deleted", true);
+    firn_term_writer_bool(&attempt->call->result, "deleted", true);
     firn_mcp_call_write_name(attempt->call, checkpoint);
-    firn_mcp_json_string(&attempt->call->result, "message", text);
+    firn_term_writer_string(&attempt->call->result, "message", text);
     return FIRN_OK;
 }
 

@@ -47,15 +47,15 @@ skip_to(struct side *side, uint32_t line)
 }
 
 static void
-print_to(struct firn_mcp_json *out, struct side *side, uint32_t line, char sign)
+print_to(struct firn_term_writer *out, struct side *side, uint32_t line, char sign)
 {
     static const char no_end[] = "\n\\ No newline at end of file\n";
     while (side->line < line && side->at < side->text.size) {
         firn_slice text = next_line(side);
-        firn_mcp_json_put(out, &sign, 1);
-        firn_mcp_json_put(out, text.data, text.size);
+        firn_term_writer_put(out, &sign, 1);
+        firn_term_writer_put(out, text.data, text.size);
         if (text.data[text.size - 1] != '\n') {
-            firn_mcp_json_put(out, no_end, sizeof(no_end) - 1);
+            firn_term_writer_put(out, no_end, sizeof(no_end) - 1);
         }
     }
 }
@@ -83,15 +83,15 @@ group_size(const firn_hunk *hunks, size_t count)
 
 /* "12,3": where lines begin, from 1, and how many; where there are none, the line before. */
 static void
-print_range(struct firn_mcp_json *out, const char *before, uint32_t at, uint32_t count)
+print_range(struct firn_term_writer *out, const char *before, uint32_t at, uint32_t count)
 {
     char text[40];
     int size = snprintf(text, sizeof(text), "%s%u,%u", before, count > 0 ? at + 1 : at, count);
-    firn_mcp_json_put(out, text, (size_t)size);
+    firn_term_writer_put(out, text, (size_t)size);
 }
 
 static void
-print_group(struct firn_mcp_json *out, struct side *before, struct side *after,
+print_group(struct firn_term_writer *out, struct side *before, struct side *after,
             const firn_hunk *hunks, size_t count, uint32_t lines)
 {
     const firn_hunk *last = &hunks[count - 1];
@@ -102,7 +102,7 @@ print_group(struct firn_mcp_json *out, struct side *before, struct side *after,
     uint32_t after_at = hunks[0].after_at - lead;
     print_range(out, "@@ -", before_at, end + tail - before_at);
     print_range(out, " +", after_at, last->after_at + last->after_count + tail - after_at);
-    firn_mcp_json_put(out, " @@\n", 4);
+    firn_term_writer_put(out, " @@\n", 4);
     skip_to(before, before_at);
     for (size_t i = 0; i < count; i++) {
         print_to(out, before, hunks[i].before_at, ' ');
@@ -117,7 +117,7 @@ print_group(struct firn_mcp_json *out, struct side *before, struct side *after,
  * around each; nothing if there are none. Stops, and returns false, once `out` has more than
  * size_max bytes. */
 static bool
-write_hunks(struct firn_mcp_json *out, const firn_difference *difference, size_t size_max)
+write_hunks(struct firn_term_writer *out, const firn_difference *difference, size_t size_max)
 {
     struct side before = {difference->content_before, 0, 0};
     struct side after = {difference->content_after, 0, 0};
@@ -162,15 +162,15 @@ lines_name(firn_lines_kind kind)
 static void
 write_patch(struct firn_mcp_call *call, const firn_difference *difference)
 {
-    struct firn_mcp_json patch = {0};
+    struct firn_term_writer patch = {0};
     bool has_room = call->result.size < PATCHES_SIZE_MAX;
     if (has_room && write_hunks(&patch, difference, PATCH_SIZE_MAX)) {
-        firn_mcp_json_bytes(&call->result, "patch", firn_mcp_json_slice(&patch));
+        firn_term_writer_bytes(&call->result, "patch", firn_term_writer_slice(&patch));
     } else {
-        firn_mcp_json_bool(&call->result, "patch_too_large", true);
+        firn_term_writer_bool(&call->result, "patch_too_large", true);
     }
     call->result.has_failed = call->result.has_failed || patch.has_failed;
-    firn_mcp_json_deinit(&patch);
+    firn_term_writer_deinit(&patch);
 }
 
 static int
@@ -183,16 +183,16 @@ visit(void *ctx, const firn_difference *difference)
     }
     firn_mcp_call_begin_change(call, &difference->change);
     if (attempt->options.with_lines) {
-        firn_mcp_json_string(&call->result, "lines", lines_name(difference->lines));
+        firn_term_writer_string(&call->result, "lines", lines_name(difference->lines));
     }
     if (difference->lines == FIRN_LINES_COUNTED) {
-        firn_mcp_json_u64(&call->result, "lines_added", difference->lines_added);
-        firn_mcp_json_u64(&call->result, "lines_removed", difference->lines_removed);
+        firn_term_writer_u64(&call->result, "lines_added", difference->lines_added);
+        firn_term_writer_u64(&call->result, "lines_removed", difference->lines_removed);
         if (firn_mcp_arguments_bool(call->arguments, "patch", false)) {
             write_patch(call, difference);
         }
     }
-    firn_mcp_json_end(&call->result, '{');
+    firn_term_writer_end(&call->result);
     return FIRN_OK;
 }
 
@@ -207,19 +207,19 @@ attempt_diff(void *ctx, firn_error *err)
 static void
 write_result(struct firn_mcp_call *call, const firn_diff_result *result)
 {
-    firn_mcp_json_end(&call->result, '[');
+    firn_term_writer_end(&call->result);
     firn_mcp_call_write_not_shown(call, "changes_not_shown");
     firn_mcp_call_write_name(call, &result->before);
     if (result->after_is_disk) {
-        firn_mcp_json_null(&call->result, "to_snapshot_id");
+        firn_term_writer_null(&call->result, "to_snapshot_id");
     } else {
-        firn_mcp_json_string(&call->result, "to_snapshot_id", result->after.id);
+        firn_term_writer_string(&call->result, "to_snapshot_id", result->after.id);
     }
-    firn_mcp_json_u64(&call->result, "files_added", result->added);
-    firn_mcp_json_u64(&call->result, "files_changed", result->changed);
-    firn_mcp_json_u64(&call->result, "files_removed", result->removed);
-    firn_mcp_json_u64(&call->result, "lines_added", result->lines_added);
-    firn_mcp_json_u64(&call->result, "lines_removed", result->lines_removed);
+    firn_term_writer_u64(&call->result, "files_added", result->added);
+    firn_term_writer_u64(&call->result, "files_changed", result->changed);
+    firn_term_writer_u64(&call->result, "files_removed", result->removed);
+    firn_term_writer_u64(&call->result, "lines_added", result->lines_added);
+    firn_term_writer_u64(&call->result, "lines_removed", result->lines_removed);
     firn_mcp_call_write_notices(call);
 }
 
@@ -242,7 +242,7 @@ run(struct firn_mcp_call *call)
     attempt.options.path_count = call->path_count;
     attempt.options.with_lines = true;
     attempt.options.callbacks = firn_mcp_call_callbacks(call);
-    firn_mcp_json_begin(&call->result, "changes", '[');
+    firn_term_writer_array(&call->result, "changes");
     code = firn_mcp_call_attempt(call, attempt_diff, &attempt);
     if (code == FIRN_OK) {
         write_result(call, &attempt.result);

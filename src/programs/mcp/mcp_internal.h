@@ -16,46 +16,7 @@
 #include "firn/firn.h"
 #include "firn/types.h"
 #include "mcp/mcp.h"
-
-/* ---- JSON text, written piece by piece into memory ---- */
-
-/* A writer that has failed for want of memory stays failed and takes no more: callers write all
- * they have and ask once. Keys are NULL inside of arrays. Nothing is checked about the order of
- * calls; the tests parse what comes out. */
-
-/* All zero is an empty one. */
-struct firn_mcp_json {
-    char *data; /* size bytes, without a NUL */
-    size_t size;
-    size_t capacity;
-    bool needs_comma; /* before the next value of the innermost object or array */
-    bool has_failed;  /* memory ran out; what is there is of no use */
-};
-
-void firn_mcp_json_deinit(struct firn_mcp_json *json);
-/* Empties it, and forgets a failure; keeps the memory. */
-void firn_mcp_json_clear(struct firn_mcp_json *json);
-firn_slice firn_mcp_json_slice(const struct firn_mcp_json *json);
-
-/* '{' or '['; ended by the same sign. */
-void firn_mcp_json_begin(struct firn_mcp_json *json, const char *key, char opening);
-void firn_mcp_json_end(struct firn_mcp_json *json, char opening);
-
-void firn_mcp_json_u64(struct firn_mcp_json *json, const char *key, uint64_t value);
-void firn_mcp_json_bool(struct firn_mcp_json *json, const char *key, bool value);
-void firn_mcp_json_null(struct firn_mcp_json *json, const char *key);
-void firn_mcp_json_string(struct firn_mcp_json *json, const char *key, const char *value);
-/* A string; each byte that is not part of UTF-8 becomes U+FFFD. */
-void firn_mcp_json_text(struct firn_mcp_json *json, const char *key, firn_slice value);
-/* Likewise, and where there was such a byte a second member, key_hex, has all of them in
- * hexadecimal. */
-void firn_mcp_json_bytes(struct firn_mcp_json *json, const char *key, firn_slice value);
-/* RFC 3339 in UTC with nanoseconds. */
-void firn_mcp_json_time(struct firn_mcp_json *json, const char *key, int64_t since_epoch_ns);
-/* A value, or members of an object with commas between them (key NULL), that are JSON already. */
-void firn_mcp_json_raw(struct firn_mcp_json *json, const char *key, firn_slice value);
-/* Bytes as they are, with no comma: what is no JSON at all. */
-void firn_mcp_json_put(struct firn_mcp_json *json, const void *data, size_t size);
+#include "term/term.h"
 
 /* ---- bytes as they arrive, cut into lines of a bounded length ---- */
 
@@ -131,20 +92,20 @@ void firn_mcp_message_dig(firn_slice line, char out[FIRN_MCP_MESSAGE_ID_SIZE]);
 enum firn_mcp_era { FIRN_MCP_LEGACY, FIRN_MCP_STATELESS };
 
 /* Begins an answer with a result: members of it may follow, then firn_mcp_output_end. */
-void firn_mcp_output_begin_result(struct firn_mcp_json *json, const char *id,
+void firn_mcp_output_begin_result(struct firn_term_writer *json, const char *id,
                                   enum firn_mcp_era era);
-void firn_mcp_output_end(struct firn_mcp_json *json);
+void firn_mcp_output_end(struct firn_term_writer *json);
 /* "name" and "version" of this server, in an object. */
-void firn_mcp_output_server_info(struct firn_mcp_json *json, const char *key);
+void firn_mcp_output_server_info(struct firn_term_writer *json, const char *key);
 /* The refusal of a version that this server does not speak, naming those that it does. */
-void firn_mcp_output_unsupported(struct firn_mcp_json *json, const char *id, const char *asked,
+void firn_mcp_output_unsupported(struct firn_term_writer *json, const char *id, const char *asked,
                                  const char *const *supported, size_t count);
 /* The answer to a call that has succeeded, with the members of its structured result. The same
  * object is its text, for clients that read no structured ones. */
-void firn_mcp_output_result(struct firn_mcp_json *json, const char *id, enum firn_mcp_era era,
+void firn_mcp_output_result(struct firn_term_writer *json, const char *id, enum firn_mcp_era era,
                             firn_slice members);
 /* The answer to a call that has failed. */
-void firn_mcp_output_failure(struct firn_mcp_json *json, const char *id, enum firn_mcp_era era,
+void firn_mcp_output_failure(struct firn_term_writer *json, const char *id, enum firn_mcp_era era,
                              const firn_error *error, const char *hint);
 
 /* ---- sending messages, alone or gathered into the answer to a batch. Any thread ---- */
@@ -163,11 +124,11 @@ FIRN_MUST_CHECK bool firn_mcp_output_init(struct firn_mcp_output *output);
 void firn_mcp_output_deinit(struct firn_mcp_output *output);
 
 /* Sends a message; nothing if its writer has failed. */
-void firn_mcp_output_send(struct firn_mcp_output *output, struct firn_mcp_json *json);
+void firn_mcp_output_send(struct firn_mcp_output *output, struct firn_term_writer *json);
 /* Sends the answer to the request `id`, or puts it into that of its batch (NULL: there is none). If
  * there was no memory for it, the client is told so. */
 void firn_mcp_output_answer(struct firn_mcp_output *output, struct firn_mcp_output_batch *batch,
-                            const char *id, struct firn_mcp_json *json);
+                            const char *id, struct firn_term_writer *json);
 /* The same with an error of JSON-RPC. */
 void firn_mcp_output_refuse(struct firn_mcp_output *output, struct firn_mcp_output_batch *batch,
                             const char *id, int code, const char *text);
@@ -198,7 +159,7 @@ struct firn_mcp_arguments_param {
 };
 
 /* Writes the JSON Schema of an object with these members and no others, as a member of `json`. */
-void firn_mcp_arguments_schema(struct firn_mcp_json *json, const char *key,
+void firn_mcp_arguments_schema(struct firn_term_writer *json, const char *key,
                                const struct firn_mcp_arguments_param *params);
 
 /* Whether these arguments (NULL is none) are what the table says; else why not, in `why`. A null
@@ -235,9 +196,9 @@ struct firn_mcp_call {
     const struct firn_mcp_call_host *host;
     const json_t *arguments; /* checked; may be NULL */
     firn_workspace *workspace;
-    struct firn_mcp_json result; /* the members of an object, without its brackets */
-    firn_error error;            /* of a call that failed */
-    const char *hint;            /* what to do next; may be NULL */
+    struct firn_term_writer result; /* the members of an object, without its brackets */
+    firn_error error;               /* of a call that failed */
+    const char *hint;               /* what to do next; may be NULL */
 
     int64_t wait_ms;
     char keep[256]; /* what firn config says */
@@ -253,7 +214,7 @@ struct firn_mcp_call {
 
     uint64_t rows; /* of the array that is being written, and not shown */
     uint64_t rows_not_shown;
-    struct firn_mcp_json notices;
+    struct firn_term_writer notices;
     uint64_t notice_count;
     uint64_t notices_not_shown;
     const char *phase; /* of the progress told last */
@@ -298,7 +259,7 @@ void firn_mcp_call_write_notices(struct firn_mcp_call *call);
 void firn_mcp_call_write_name(struct firn_mcp_call *call, const firn_checkpoint *checkpoint);
 /* The object stats. */
 void firn_mcp_call_write_stats(struct firn_mcp_call *call, const firn_checkpoint *checkpoint);
-/* One row of an array of changes; another member may follow before firn_mcp_json_end. */
+/* One row of an array of changes; another member may follow before firn_term_writer_end. */
 void firn_mcp_call_begin_change(struct firn_mcp_call *call, const firn_change *change);
 /* A visitor for the library that writes such rows. */
 int firn_mcp_call_visit_change(void *ctx, const firn_change *change);

@@ -5,48 +5,48 @@
 #include "mcp/mcp_internal.h"
 
 static void
-write_turn(struct firn_mcp_json *json, const firn_turn *turn)
+write_turn(struct firn_term_writer *json, const firn_turn *turn)
 {
     if (turn->agent.size == 0) {
         return;
     }
-    firn_mcp_json_begin(json, "turn", '{');
-    firn_mcp_json_bytes(json, "agent", turn->agent);
-    firn_mcp_json_bytes(json, "session", turn->session);
+    firn_term_writer_object(json, "turn");
+    firn_term_writer_bytes(json, "agent", turn->agent);
+    firn_term_writer_bytes(json, "session", turn->session);
     if (turn->number == 0) {
-        firn_mcp_json_null(json, "number");
+        firn_term_writer_null(json, "number");
     } else {
-        firn_mcp_json_u64(json, "number", turn->number);
+        firn_term_writer_u64(json, "number", turn->number);
     }
-    firn_mcp_json_bytes(json, "prompt", turn->prompt);
-    firn_mcp_json_end(json, '{');
+    firn_term_writer_bytes(json, "prompt", turn->prompt);
+    firn_term_writer_end(json);
 }
 
 static int
 visit(void *ctx, const firn_checkpoint *checkpoint)
 {
     struct firn_mcp_call *call = ctx;
-    struct firn_mcp_json *json = &call->result;
+    struct firn_term_writer *json = &call->result;
     if (json->size > FIRN_MCP_CALL_RESULT_SIZE_MAX) {
         call->rows_not_shown++;
         return FIRN_OK;
     }
-    firn_mcp_json_begin(json, NULL, '{');
-    firn_mcp_json_string(json, "id", checkpoint->id);
+    firn_term_writer_object(json, NULL);
+    firn_term_writer_string(json, "id", checkpoint->id);
     if (checkpoint->is_safety) {
-        firn_mcp_json_null(json, "number");
+        firn_term_writer_null(json, "number");
     } else {
-        firn_mcp_json_u64(json, "number", checkpoint->number);
+        firn_term_writer_u64(json, "number", checkpoint->number);
     }
-    firn_mcp_json_time(json, "created_at", checkpoint->created_ns);
+    firn_term_writer_time(json, "created_at", checkpoint->created_ns);
     if (checkpoint->message.size > 0) {
-        firn_mcp_json_bytes(json, "message", checkpoint->message);
+        firn_term_writer_bytes(json, "message", checkpoint->message);
     } else {
-        firn_mcp_json_null(json, "message");
+        firn_term_writer_null(json, "message");
     }
     write_turn(json, &checkpoint->turn);
     firn_mcp_call_write_stats(call, checkpoint);
-    firn_mcp_json_end(json, '{');
+    firn_term_writer_end(json);
     return FIRN_OK;
 }
 
@@ -60,9 +60,9 @@ run(struct firn_mcp_call *call)
     }
     options.limit = firn_mcp_arguments_count(call->arguments, "limit", options.limit);
     options.include_safety = firn_mcp_arguments_bool(call->arguments, "include_safety", false);
-    firn_mcp_json_begin(&call->result, "checkpoints", '[');
+    firn_term_writer_array(&call->result, "checkpoints");
     code = firn_workspace_list(call->workspace, &options, visit, call, &call->error);
-    firn_mcp_json_end(&call->result, '[');
+    firn_term_writer_end(&call->result);
     firn_mcp_call_write_not_shown(call, "checkpoints_not_shown");
     return code;
 }

@@ -33,21 +33,21 @@ write_result(struct attempt *attempt)
 {
     struct firn_mcp_call *call = attempt->call;
     const firn_restore_result *result = &attempt->result;
-    firn_mcp_json_end(&call->result, '[');
+    firn_term_writer_end(&call->result);
     firn_mcp_call_write_not_shown(call, "changes_not_shown");
     firn_mcp_call_write_name(call, &result->checkpoint);
-    firn_mcp_json_bool(&call->result, "dry_run", attempt->options.dry_run);
-    firn_mcp_json_u64(&call->result, "files_added", result->added);
-    firn_mcp_json_u64(&call->result, "files_changed", result->changed);
-    firn_mcp_json_u64(&call->result, "files_removed", result->removed);
-    firn_mcp_json_u64(&call->result, "files_unchanged", result->unchanged);
-    firn_mcp_json_u64(&call->result, "incomplete", result->incomplete);
-    firn_mcp_json_u64(&call->result, "left_alone", result->left_alone);
-    firn_mcp_json_u64(&call->result, "not_restored", result->not_restored);
+    firn_term_writer_bool(&call->result, "dry_run", attempt->options.dry_run);
+    firn_term_writer_u64(&call->result, "files_added", result->added);
+    firn_term_writer_u64(&call->result, "files_changed", result->changed);
+    firn_term_writer_u64(&call->result, "files_removed", result->removed);
+    firn_term_writer_u64(&call->result, "files_unchanged", result->unchanged);
+    firn_term_writer_u64(&call->result, "incomplete", result->incomplete);
+    firn_term_writer_u64(&call->result, "left_alone", result->left_alone);
+    firn_term_writer_u64(&call->result, "not_restored", result->not_restored);
     if (result->safety_id[0] != '\0') {
-        firn_mcp_json_string(&call->result, "safety_id", result->safety_id);
+        firn_term_writer_string(&call->result, "safety_id", result->safety_id);
     } else {
-        firn_mcp_json_null(&call->result, "safety_id");
+        firn_term_writer_null(&call->result, "safety_id");
     }
     firn_mcp_call_tell_hooks(call);
     firn_mcp_call_write_notices(call);
@@ -70,7 +70,7 @@ perform(struct firn_mcp_call *call, struct attempt *attempt)
     attempt->options.dry_run = firn_mcp_arguments_bool(call->arguments, "dry_run", false);
     attempt->options.callbacks = firn_mcp_call_callbacks(call);
     attempt->options.visit = firn_mcp_call_visit_change;
-    firn_mcp_json_begin(&call->result, "changes", '[');
+    firn_term_writer_array(&call->result, "changes");
     code = firn_mcp_call_attempt(call, attempt_restore, attempt);
     if (code == FIRN_OK) {
         write_result(attempt);

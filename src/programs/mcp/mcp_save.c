@@ -20,16 +20,16 @@ attempt_save(void *ctx, firn_error *err)
 static void
 write_result(struct firn_mcp_call *call, const firn_save_result *result)
 {
-    struct firn_mcp_json *json = &call->result;
+    struct firn_term_writer *json = &call->result;
     firn_mcp_call_write_name(call, &result->checkpoint);
     firn_mcp_call_write_stats(call, &result->checkpoint);
-    firn_mcp_json_bool(json, "made", result->is_made);
-    firn_mcp_json_bool(json, "unchanged", result->is_unchanged);
-    firn_mcp_json_u64(json, "files_added", result->added);
-    firn_mcp_json_u64(json, "files_changed", result->changed);
-    firn_mcp_json_u64(json, "files_removed", result->removed);
-    firn_mcp_json_u64(json, "excluded", result->checkpoint.excluded);
-    firn_mcp_json_u64(json, "skipped", result->checkpoint.skipped);
+    firn_term_writer_bool(json, "made", result->is_made);
+    firn_term_writer_bool(json, "unchanged", result->is_unchanged);
+    firn_term_writer_u64(json, "files_added", result->added);
+    firn_term_writer_u64(json, "files_changed", result->changed);
+    firn_term_writer_u64(json, "files_removed", result->removed);
+    firn_term_writer_u64(json, "excluded", result->checkpoint.excluded);
+    firn_term_writer_u64(json, "skipped", result->checkpoint.skipped);
     firn_mcp_call_write_notices(call);
 }
 

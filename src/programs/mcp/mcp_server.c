@@ -234,7 +234,7 @@ tool_named(const char *name)
 }
 
 static void
-write_output(struct firn_mcp_json *json, const struct firn_mcp_tool *tool)
+write_output(struct firn_term_writer *json, const struct firn_mcp_tool *tool)
 {
     static const char error[] = "\"error\":{\"type\":\"object\",\"properties\":"
                                 "{" FIRN_MCP_TOOL_STRING("code") "," FIRN_MCP_TOOL_STRING(
@@ -242,49 +242,49 @@ write_output(struct firn_mcp_json *json, const struct firn_mcp_tool *tool)
                                                                                 "\"required\":["
                                                                                 "\"code\","
                                                                                 "\"message\"]}";
-    firn_mcp_json_begin(json, "outputSchema", '{');
-    firn_mcp_json_string(json, "type", "object");
-    firn_mcp_json_begin(json, "properties", '{');
-    firn_mcp_json_raw(json, NULL, firn_str(tool->output));
-    firn_mcp_json_raw(json, NULL, firn_str(error));
-    firn_mcp_json_end(json, '{');
-    firn_mcp_json_begin(json, "anyOf", '[');
-    firn_mcp_json_begin(json, NULL, '{');
-    firn_mcp_json_raw(json, "required", firn_str(tool->required));
-    firn_mcp_json_end(json, '{');
-    firn_mcp_json_raw(json, NULL, firn_str("{\"required\":[\"error\"]}"));
-    firn_mcp_json_end(json, '[');
-    firn_mcp_json_end(json, '{');
+    firn_term_writer_object(json, "outputSchema");
+    firn_term_writer_string(json, "type", "object");
+    firn_term_writer_object(json, "properties");
+    firn_term_writer_raw(json, NULL, firn_str(tool->output));
+    firn_term_writer_raw(json, NULL, firn_str(error));
+    firn_term_writer_end(json);
+    firn_term_writer_array(json, "anyOf");
+    firn_term_writer_object(json, NULL);
+    firn_term_writer_raw(json, "required", firn_str(tool->required));
+    firn_term_writer_end(json);
+    firn_term_writer_raw(json, NULL, firn_str("{\"required\":[\"error\"]}"));
+    firn_term_writer_end(json);
+    firn_term_writer_end(json);
 }
 
 static void
-write_tool(struct firn_mcp_json *json, const struct firn_mcp_tool *tool)
+write_tool(struct firn_term_writer *json, const struct firn_mcp_tool *tool)
 {
-    firn_mcp_json_begin(json, NULL, '{');
-    firn_mcp_json_string(json, "name", tool->name);
-    firn_mcp_json_string(json, "title", tool->title);
-    firn_mcp_json_string(json, "description", tool->text);
+    firn_term_writer_object(json, NULL);
+    firn_term_writer_string(json, "name", tool->name);
+    firn_term_writer_string(json, "title", tool->title);
+    firn_term_writer_string(json, "description", tool->text);
     firn_mcp_arguments_schema(json, "inputSchema", tool->params);
     write_output(json, tool);
-    firn_mcp_json_begin(json, "annotations", '{');
-    firn_mcp_json_string(json, "title", tool->title);
-    firn_mcp_json_bool(json, "readOnlyHint", tool->is_read_only);
-    firn_mcp_json_bool(json, "destructiveHint", tool->is_destructive);
-    firn_mcp_json_bool(json, "idempotentHint", tool->is_idempotent);
-    firn_mcp_json_bool(json, "openWorldHint", false);
-    firn_mcp_json_end(json, '{');
-    firn_mcp_json_end(json, '{');
+    firn_term_writer_object(json, "annotations");
+    firn_term_writer_string(json, "title", tool->title);
+    firn_term_writer_bool(json, "readOnlyHint", tool->is_read_only);
+    firn_term_writer_bool(json, "destructiveHint", tool->is_destructive);
+    firn_term_writer_bool(json, "idempotentHint", tool->is_idempotent);
+    firn_term_writer_bool(json, "openWorldHint", false);
+    firn_term_writer_end(json);
+    firn_term_writer_end(json);
 }
 
 /* The array of all, for tools/list, as a member `key` of json. */
 static void
-list_tools(struct firn_mcp_json *json, const char *key)
+list_tools(struct firn_term_writer *json, const char *key)
 {
-    firn_mcp_json_begin(json, key, '[');
+    firn_term_writer_array(json, key);
     for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++) {
         write_tool(json, tools[i]);
     }
-    firn_mcp_json_end(json, '[');
+    firn_term_writer_end(json);
 }
 
 /* Newest first. Their names are dates, which compare as text. */
@@ -385,37 +385,37 @@ on_progress(void *ctx, uint64_t done, const char *text)
 {
     const struct work *work = ctx;
     struct job *job = work->job;
-    struct firn_mcp_json json = {0};
+    struct firn_term_writer json = {0};
     if (job->token[0] == '\0' || done <= job->told) {
         return;
     }
     job->told = done;
-    firn_mcp_json_begin(&json, NULL, '{');
-    firn_mcp_json_string(&json, "jsonrpc", "2.0");
-    firn_mcp_json_string(&json, "method", "notifications/progress");
-    firn_mcp_json_begin(&json, "params", '{');
-    firn_mcp_json_raw(&json, "progressToken", firn_str(job->token));
-    firn_mcp_json_u64(&json, "progress", done);
-    firn_mcp_json_string(&json, "message", text);
-    firn_mcp_json_end(&json, '{');
-    firn_mcp_json_end(&json, '{');
+    firn_term_writer_object(&json, NULL);
+    firn_term_writer_string(&json, "jsonrpc", "2.0");
+    firn_term_writer_string(&json, "method", "notifications/progress");
+    firn_term_writer_object(&json, "params");
+    firn_term_writer_raw(&json, "progressToken", firn_str(job->token));
+    firn_term_writer_u64(&json, "progress", done);
+    firn_term_writer_string(&json, "message", text);
+    firn_term_writer_end(&json);
+    firn_term_writer_end(&json);
     firn_mcp_output_send(&work->server->output, &json); /* for want of memory it is not sent */
-    firn_mcp_json_deinit(&json);
+    firn_term_writer_deinit(&json);
 }
 
 static void
 answer(const struct work *work, const struct firn_mcp_call *call, int code)
 {
     const struct job *job = work->job;
-    struct firn_mcp_json json = {0};
+    struct firn_term_writer json = {0};
     if (code != FIRN_OK) {
         firn_mcp_output_failure(&json, job->id, job->era, &call->error, call->hint);
     } else {
-        firn_mcp_output_result(&json, job->id, job->era, firn_mcp_json_slice(&call->result));
+        firn_mcp_output_result(&json, job->id, job->era, firn_term_writer_slice(&call->result));
         json.has_failed = json.has_failed || call->result.has_failed;
     }
     firn_mcp_output_answer(&work->server->output, job->batch, job->id, &json);
-    firn_mcp_json_deinit(&json);
+    firn_term_writer_deinit(&json);
 }
 
 static void
@@ -474,10 +474,10 @@ refuse_request(const struct request *request, int code, const char *text)
 
 /* Sends an answer, and lets its writer go. */
 static void
-answer_request(const struct request *request, struct firn_mcp_json *json)
+answer_request(const struct request *request, struct firn_term_writer *json)
 {
     firn_mcp_output_answer(&request->server->output, request->batch, request->message->id, json);
-    firn_mcp_json_deinit(json);
+    firn_term_writer_deinit(json);
 }
 
 static const char *
@@ -493,19 +493,19 @@ version_for(const char *asked)
 
 /* What both ways of beginning say of this server. */
 static void
-write_abilities(struct firn_mcp_json *json)
+write_abilities(struct firn_term_writer *json)
 {
-    firn_mcp_json_begin(json, "capabilities", '{');
-    firn_mcp_json_begin(json, "tools", '{');
-    firn_mcp_json_end(json, '{');
-    firn_mcp_json_end(json, '{');
-    firn_mcp_json_string(json, "instructions", instructions);
+    firn_term_writer_object(json, "capabilities");
+    firn_term_writer_object(json, "tools");
+    firn_term_writer_end(json);
+    firn_term_writer_end(json);
+    firn_term_writer_string(json, "instructions", instructions);
 }
 
 static void
 initialize(const struct request *request)
 {
-    struct firn_mcp_json json = {0};
+    struct firn_term_writer json = {0};
     const json_t *asked = json_object_get(request->message->params, "protocolVersion");
     if (!json_is_string(asked)) {
         refuse_request(request, FIRN_MCP_INVALID_PARAMS,
@@ -518,7 +518,7 @@ initialize(const struct request *request)
     }
     request->server->version = version_for(json_string_value(asked));
     firn_mcp_output_begin_result(&json, request->message->id, FIRN_MCP_LEGACY);
-    firn_mcp_json_string(&json, "protocolVersion", request->server->version);
+    firn_term_writer_string(&json, "protocolVersion", request->server->version);
     write_abilities(&json);
     firn_mcp_output_server_info(&json, "serverInfo");
     firn_mcp_output_end(&json);
@@ -527,24 +527,24 @@ initialize(const struct request *request)
 
 /* Says how long a client may keep the answer, and that any client may. */
 static void
-write_caching(struct firn_mcp_json *json, enum firn_mcp_era era)
+write_caching(struct firn_term_writer *json, enum firn_mcp_era era)
 {
     if (era == FIRN_MCP_STATELESS) {
-        firn_mcp_json_u64(json, "ttlMs", LIST_TTL_MS);
-        firn_mcp_json_string(json, "cacheScope", "public");
+        firn_term_writer_u64(json, "ttlMs", LIST_TTL_MS);
+        firn_term_writer_string(json, "cacheScope", "public");
     }
 }
 
 static void
 discover(const struct request *request)
 {
-    struct firn_mcp_json json = {0};
+    struct firn_term_writer json = {0};
     firn_mcp_output_begin_result(&json, request->message->id, request->era);
-    firn_mcp_json_begin(&json, "supportedVersions", '[');
+    firn_term_writer_array(&json, "supportedVersions");
     for (size_t i = 0; i < sizeof(stateless_versions) / sizeof(stateless_versions[0]); i++) {
-        firn_mcp_json_string(&json, NULL, stateless_versions[i]);
+        firn_term_writer_string(&json, NULL, stateless_versions[i]);
     }
-    firn_mcp_json_end(&json, '[');
+    firn_term_writer_end(&json);
     write_abilities(&json);
     write_caching(&json, request->era);
     firn_mcp_output_end(&json);
@@ -554,7 +554,7 @@ discover(const struct request *request)
 static void
 ping(const struct request *request)
 {
-    struct firn_mcp_json json = {0};
+    struct firn_term_writer json = {0};
     firn_mcp_output_begin_result(&json, request->message->id, request->era);
     firn_mcp_output_end(&json);
     answer_request(request, &json);
@@ -563,7 +563,7 @@ ping(const struct request *request)
 static void
 tools_list(const struct request *request)
 {
-    struct firn_mcp_json json = {0};
+    struct firn_term_writer json = {0};
     const json_t *cursor = json_object_get(request->message->params, "cursor");
     if (cursor != NULL && !json_is_null(cursor)) {
         refuse_request(request, FIRN_MCP_INVALID_PARAMS,
@@ -611,7 +611,7 @@ refuse_arguments(const struct request *request, const char *why)
         refuse_request(request, FIRN_MCP_INVALID_PARAMS, why);
         return;
     }
-    struct firn_mcp_json json = {0};
+    struct firn_term_writer json = {0};
     firn_error error = {.code = FIRN_INVALID};
     (void)snprintf(error.text, sizeof(error.text), "%s", why);
     firn_mcp_output_failure(&json, request->message->id, request->era, &error, NULL);
@@ -666,7 +666,7 @@ cancel(struct firn_mcp_server *server, const json_t *params)
 static bool
 take_era(struct request *request)
 {
-    struct firn_mcp_json json = {0};
+    struct firn_term_writer json = {0};
     const json_t *meta = json_object_get(request->message->params, "_meta");
     const json_t *asked = json_object_get(meta, meta_version);
     bool is_discovery = strcmp(request->message->method, "server/discover") == 0;

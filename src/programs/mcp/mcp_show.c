@@ -50,16 +50,16 @@ visit(void *ctx, const firn_entry_info *entry)
         return FIRN_OK;
     }
     (void)snprintf(mode, sizeof(mode), "%04o", (unsigned)(entry->mode & 07777));
-    firn_mcp_json_begin(&call->result, NULL, '{');
-    firn_mcp_json_bytes(&call->result, "path", entry->path);
-    firn_mcp_json_string(&call->result, "type", type_name(entry->type));
-    firn_mcp_json_string(&call->result, "mode", mode);
+    firn_term_writer_object(&call->result, NULL);
+    firn_term_writer_bytes(&call->result, "path", entry->path);
+    firn_term_writer_string(&call->result, "type", type_name(entry->type));
+    firn_term_writer_string(&call->result, "mode", mode);
     if (entry->type == FIRN_TYPE_SYMLINK) {
-        firn_mcp_json_bytes(&call->result, "target", entry->link_target);
+        firn_term_writer_bytes(&call->result, "target", entry->link_target);
     } else if (entry->type == FIRN_TYPE_FILE) {
-        firn_mcp_json_u64(&call->result, "size", entry->size);
+        firn_term_writer_u64(&call->result, "size", entry->size);
     }
-    firn_mcp_json_end(&call->result, '{');
+    firn_term_writer_end(&call->result);
     return FIRN_OK;
 }
 
@@ -80,15 +80,15 @@ run(struct firn_mcp_call *call)
         return code;
     }
     firn_mcp_call_write_name(call, &checkpoint);
-    firn_mcp_json_time(&call->result, "created_at", checkpoint.created_ns);
-    firn_mcp_json_bytes(&call->result, "message", checkpoint.message);
+    firn_term_writer_time(&call->result, "created_at", checkpoint.created_ns);
+    firn_term_writer_bytes(&call->result, "message", checkpoint.message);
     firn_mcp_call_write_stats(call, &checkpoint);
-    firn_mcp_json_u64(&call->result, "directories", checkpoint.directories);
-    firn_mcp_json_u64(&call->result, "excluded", checkpoint.excluded);
-    firn_mcp_json_u64(&call->result, "skipped", checkpoint.skipped);
-    firn_mcp_json_begin(&call->result, "entries", '[');
+    firn_term_writer_u64(&call->result, "directories", checkpoint.directories);
+    firn_term_writer_u64(&call->result, "excluded", checkpoint.excluded);
+    firn_term_writer_u64(&call->result, "skipped", checkpoint.skipped);
+    firn_term_writer_array(&call->result, "entries");
     code = firn_workspace_entries(call->workspace, checkpoint.id, visit, call, &call->error);
-    firn_mcp_json_end(&call->result, '[');
+    firn_term_writer_end(&call->result);
     firn_mcp_call_write_not_shown(call, "entries_not_shown");
     return code;
 }

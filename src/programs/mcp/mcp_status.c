@@ -27,8 +27,8 @@ write_pending(struct firn_mcp_call *call, bool was_running)
     firn_pending_restore pending;
     int code = firn_workspace_pending(call->workspace, &pending, &call->error);
     if (code == FIRN_OK) {
-        firn_mcp_json_bool(&call->result, "restore_pending", pending.is_pending);
-        firn_mcp_json_bool(&call->result, "restore_running", pending.is_running || was_running);
+        firn_term_writer_bool(&call->result, "restore_pending", pending.is_pending);
+        firn_term_writer_bool(&call->result, "restore_running", pending.is_running || was_running);
     }
     return code;
 }
@@ -36,14 +36,14 @@ write_pending(struct firn_mcp_call *call, bool was_running)
 static int
 write_result(struct firn_mcp_call *call, const firn_status_result *result, bool was_running)
 {
-    firn_mcp_json_end(&call->result, '[');
+    firn_term_writer_end(&call->result);
     firn_mcp_call_write_not_shown(call, "changes_not_shown");
     firn_mcp_call_write_name(call, &result->checkpoint);
-    firn_mcp_json_u64(&call->result, "files_added", result->added);
-    firn_mcp_json_u64(&call->result, "files_changed", result->changed);
-    firn_mcp_json_u64(&call->result, "files_removed", result->removed);
-    firn_mcp_json_u64(&call->result, "files_unchanged", result->unchanged);
-    firn_mcp_json_u64(&call->result, "skipped", result->skipped);
+    firn_term_writer_u64(&call->result, "files_added", result->added);
+    firn_term_writer_u64(&call->result, "files_changed", result->changed);
+    firn_term_writer_u64(&call->result, "files_removed", result->removed);
+    firn_term_writer_u64(&call->result, "files_unchanged", result->unchanged);
+    firn_term_writer_u64(&call->result, "skipped", result->skipped);
     firn_mcp_call_write_notices(call);
     return write_pending(call, was_running);
 }
@@ -68,7 +68,7 @@ run(struct firn_mcp_call *call)
     firn_pending_restore earlier;
     bool was_running =
         firn_workspace_pending(call->workspace, &earlier, NULL) == FIRN_OK && earlier.is_running;
-    firn_mcp_json_begin(&call->result, "changes", '[');
+    firn_term_writer_array(&call->result, "changes");
     code = firn_mcp_call_attempt(call, attempt_status, &attempt);
     if (code == FIRN_OK) {
         return write_result(call, &attempt.result, was_running);

@@ -76,20 +76,73 @@ const char *firn_term_text_plural(uint64_t number, const char *one, const char *
 /* ---- standard output ---- */
 
 /* Buffered, with a memory for the first failure. Nothing else in the program writes to standard
- * output. After a failure all of these do nothing. */
+ * output. After a failure all of these do nothing, and while the object of --json is open, too: lines
+ * are for people. */
 void firn_term_out_write(const void *data, size_t size);
 void firn_term_out_text(const char *text);
 void firn_term_out_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void firn_term_out_flush(void);
+/* The same for what is to go out in any case: the object itself. */
+void firn_term_out_put(const void *data, size_t size);
 
 /* The errno of the first write that failed, or 0. A long listing asks now and then and stops. */
 int firn_term_out_error(void);
 
-/* ---- one JSON object on standard output ---- */
+/* ---- JSON ---- */
+
+enum { FIRN_TERM_WRITER_DEPTH_MAX = 15 };
+
+/* Writes JSON text. All zero is one that writes into memory, and is at the start of a value, or of
+ * the members of an object whose brackets somebody else writes. */
+struct firn_term_writer {
+    void (*put)(const void *data, size_t size); /* where it goes at once; NULL: into memory */
+    char *data;                                 /* in memory: size bytes, without a NUL */
+    size_t size;
+    size_t capacity;
+    bool has_failed;       /* memory ran out; what is there is of no use */
+    bool escapes_controls; /* what a terminal may obey; otherwise only those of ASCII */
+    int depth;
+    char closing[FIRN_TERM_WRITER_DEPTH_MAX + 1]; /* by depth, from 1: '}' or ']' */
+    bool has_value[FIRN_TERM_WRITER_DEPTH_MAX + 1];
+};
+
+void firn_term_writer_deinit(struct firn_term_writer *writer);
+/* Empties it, and forgets a failure; keeps the memory. */
+void firn_term_writer_clear(struct firn_term_writer *writer);
+firn_slice firn_term_writer_slice(const struct firn_term_writer *writer);
+
+/* key is NULL inside an array. Calls that do not fit together abort the program. */
+void firn_term_writer_object(struct firn_term_writer *writer, const char *key);
+void firn_term_writer_array(struct firn_term_writer *writer, const char *key);
+/* Closes the innermost object or array. */
+void firn_term_writer_end(struct firn_term_writer *writer);
+
+void firn_term_writer_u64(struct firn_term_writer *writer, const char *key, uint64_t value);
+void firn_term_writer_bool(struct firn_term_writer *writer, const char *key, bool value);
+void firn_term_writer_null(struct firn_term_writer *writer, const char *key);
+void firn_term_writer_string(struct firn_term_writer *writer, const char *key, const char *value);
+/* A string; each byte that is not part of UTF-8 becomes U+FFFD. */
+void firn_term_writer_text(struct firn_term_writer *writer, const char *key, firn_slice value);
+/* Likewise, in an object, and where there was such a byte a second member, `key`_hex, has all of them
+ * in hexadecimal. */
+void firn_term_writer_bytes(struct firn_term_writer *writer, const char *key, firn_slice value);
+/* 64 hexadecimal digits. */
+void firn_term_writer_hash(struct firn_term_writer *writer, const char *key,
+                           const firn_hash *value);
+/* RFC 3339, UTC, nanoseconds. */
+void firn_term_writer_time(struct firn_term_writer *writer, const char *key,
+                           int64_t since_epoch_ns);
+/* A value, or members of an object with commas between them (key NULL), that are JSON already. */
+void firn_term_writer_raw(struct firn_term_writer *writer, const char *key, firn_slice value);
+/* Bytes as they are, with no comma: what is no JSON at all. */
+void firn_term_writer_put(struct firn_term_writer *writer, const void *data, size_t size);
+
+/* ---- the JSON object on standard output ---- */
 
 /* It is always valid, also when a command fails half way: the object is opened before the command
- * runs and closed after it. In between a command names members and fills arrays; calls that do not
- * fit together are mistakes of the program and abort it. */
+ * runs and closed after it. In between a command names members and fills arrays. While it is not
+ * open, which is without --json, these do nothing: a command shows what it has as members and as
+ * lines, and does not ask which of them are wanted. */
 
 /* Opens the object, if that has not been done. */
 void firn_term_json_begin(void);
@@ -99,24 +152,16 @@ void firn_term_json_unwind(void);
 /* Unwinds, closes the outermost object, ends the line. Nothing if there is none. */
 void firn_term_json_finish(void);
 
-/* key is NULL inside an array. */
+/* As those of a writer. */
 void firn_term_json_object(const char *key);
 void firn_term_json_array(const char *key);
-/* Closes the innermost object or array. */
 void firn_term_json_end(void);
-
 void firn_term_json_u64(const char *key, uint64_t value);
 void firn_term_json_bool(const char *key, bool value);
 void firn_term_json_null(const char *key);
-/* Text of our own: valid UTF-8. */
 void firn_term_json_string(const char *key, const char *value);
-/* Bytes from outside, as the member `key`. What is not UTF-8 appears there as U+FFFD, one for
- * each bad byte, and a second member `key`_hex follows with all the bytes in hexadecimal. Only
- * in objects. */
 void firn_term_json_bytes(const char *key, firn_slice value);
-/* 64 hexadecimal digits. */
 void firn_term_json_hash(const char *key, const firn_hash *value);
-/* RFC 3339, UTC, nanoseconds. */
 void firn_term_json_time(const char *key, int64_t since_epoch_ns);
 
 /* ---- paths, shown as a person would type them in the current directory ---- */

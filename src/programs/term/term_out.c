@@ -11,6 +11,8 @@
  * SIGPIPE is ignored by the program (see term_signals.c): a reader that has gone shows up here as EPIPE
  * and never kills a restore half way.
  *
+ * While the object of --json is open (term_json.c), lines are dropped: nothing but the object goes out.
+ *
  * One thread at a time: the library's callbacks come one by one, and nothing else prints.
  */
 #include "term/term.h"
@@ -54,7 +56,7 @@ firn_term_out_flush(void)
 }
 
 void
-firn_term_out_write(const void *data, size_t size)
+firn_term_out_put(const void *data, size_t size)
 {
     if (size > BUFFER_SIZE - buffered) {
         firn_term_out_flush();
@@ -64,6 +66,14 @@ firn_term_out_write(const void *data, size_t size)
     } else if (size > 0) {
         memcpy(buffer + buffered, data, size);
         buffered += size;
+    }
+}
+
+void
+firn_term_out_write(const void *data, size_t size)
+{
+    if (!firn_term_json_is_open()) {
+        firn_term_out_put(data, size);
     }
 }
 
@@ -78,6 +88,9 @@ firn_term_out_format(const char *format, ...)
 {
     char text[FORMAT_SIZE_MAX];
     va_list arguments;
+    if (firn_term_json_is_open()) {
+        return;
+    }
     va_start(arguments, format);
     int size = vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
@@ -85,7 +98,7 @@ firn_term_out_format(const char *format, ...)
         first_error = first_error != 0 ? first_error : EOVERFLOW;
         return;
     }
-    firn_term_out_write(text, (size_t)size);
+    firn_term_out_put(text, (size_t)size);
 }
 
 int
