@@ -631,11 +631,9 @@ firn_command_go_on(firn_error *err)
 static int
 run_version(struct firn_cli *cli)
 {
-    if (cli->json) {
-        firn_term_json_string("version", firn_version());
-    } else {
-        firn_term_out_format("firn %s\n", firn_version());
-    }
+    (void)cli;
+    firn_term_json_string("version", firn_version());
+    firn_term_out_format("firn %s\n", firn_version());
     return FIRN_EXIT_OK;
 }
 

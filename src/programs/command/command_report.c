@@ -118,6 +118,16 @@ firn_command_report_path(const char *word, firn_slice path, const char *text)
     end_line();
 }
 
+void
+firn_command_report_damage(void *ctx, const char *text)
+{
+    (void)ctx;
+    firn_term_json_object(NULL);
+    firn_term_json_bytes("text", firn_str(text));
+    firn_term_json_end();
+    firn_command_report_line("%s", text);
+}
+
 static int
 exit_code_of(int code)
 {

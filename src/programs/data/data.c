@@ -129,7 +129,7 @@ run_put(struct firn_cli *cli)
         exit_code = firn_command_report_failure(cli, &err, NULL);
     }
     exit_code = firn_data_store_close(cli, store, exit_code);
-    if (exit_code == FIRN_EXIT_OK && cli->json) {
+    if (exit_code == FIRN_EXIT_OK) {
         firn_term_json_u64("key_size", key.size);
         firn_term_json_u64("value_size", value.size);
     }
@@ -306,36 +306,20 @@ run_scan(struct firn_cli *cli)
     }
     if (exit_code == FIRN_EXIT_OK) {
         int code = firn_cursor_open(keyspace, &scan.cursor, &cursor, &err);
-        if (cli->json) {
-            firn_term_json_array("entries");
-        }
+        firn_term_json_array("entries");
         if (code == FIRN_OK) {
             code = walk(cli, &scan, cursor, &count, &err);
         }
         if (code != FIRN_OK) {
             exit_code = firn_command_report_failure(cli, &err, NULL);
         }
-        if (cli->json) {
-            firn_term_json_unwind();
-            firn_term_json_u64("count", count);
-        }
+        firn_term_json_unwind();
+        firn_term_json_u64("count", count);
     }
     firn_cursor_close(cursor);
     firn_view_close(scan.cursor.view);
     scan_deinit(&scan);
     return firn_data_store_close(cli, store, exit_code);
-}
-
-static void
-on_damage(void *ctx, const char *text)
-{
-    const struct firn_task_notices *notices = ctx;
-    if (notices->cli->json) {
-        firn_term_json_object(NULL);
-        firn_term_json_bytes("text", firn_str(text));
-        firn_term_json_end();
-    }
-    firn_command_report_line("%s", text);
 }
 
 /* The callbacks have one context between them: that of the notices. Returns a code of the library. */
@@ -345,7 +329,7 @@ check_store(struct firn_cli *cli, firn_store *store, firn_check_report *report, 
     struct firn_task_notices notices;
     firn_check_options options = FIRN_CHECK_OPTIONS_INIT;
     firn_task_notices_init(&notices, cli);
-    options.on_damage = on_damage;
+    options.on_damage = firn_command_report_damage;
     options.on_progress = firn_task_notices_callbacks(&notices).on_progress;
     options.ctx = firn_task_notices_callbacks(&notices).ctx;
     int code = firn_store_check(store, &options, report, err);
@@ -358,12 +342,11 @@ static void
 show_report(struct firn_cli *cli, const firn_check_report *report)
 {
     char number[FIRN_TERM_TEXT_NUMBER_SIZE];
-    if (cli->json) {
-        firn_term_json_u64("keyspaces", report->keyspaces);
-        firn_term_json_u64("entries", report->entries);
-        firn_term_json_u64("log_records", report->log_records);
-        firn_term_json_u64("damaged", report->damaged_count);
-    } else if (!cli->quiet) {
+    firn_term_json_u64("keyspaces", report->keyspaces);
+    firn_term_json_u64("entries", report->entries);
+    firn_term_json_u64("log_records", report->log_records);
+    firn_term_json_u64("damaged", report->damaged_count);
+    if (!cli->quiet) {
         firn_term_out_format("%s %s, ", firn_term_text_number(report->keyspaces, number),
                              firn_term_text_plural(report->keyspaces, "keyspace", "keyspaces"));
         firn_term_out_format("%s %s, ", firn_term_text_number(report->entries, number),
@@ -391,13 +374,9 @@ run_check(struct firn_cli *cli)
     }
     memset(&report, 0, sizeof(report));
     report.size = sizeof(report);
-    if (cli->json) {
-        firn_term_json_array("damage");
-    }
+    firn_term_json_array("damage");
     int code = check_store(cli, store, &report, &err);
-    if (cli->json) {
-        firn_term_json_unwind();
-    }
+    firn_term_json_unwind();
     if (code == FIRN_OK || code == FIRN_CORRUPT) {
         show_report(cli, &report);
     }

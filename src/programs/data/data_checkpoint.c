@@ -87,9 +87,10 @@ make(struct firn_cli *cli, firn_store *store, firn_error *err)
     firn_store_checkpoint made = {.size = sizeof(made)};
     const char *name = cli->argument_count > 1 ? cli->arguments[1] : NULL;
     int code = firn_checkpoint_create(store, name, NULL, &made, err);
-    if (code == FIRN_OK && cli->json) {
+    if (code == FIRN_OK) {
         print_json(&made);
-    } else if (code == FIRN_OK && !cli->quiet) {
+    }
+    if (code == FIRN_OK && !cli->quiet) {
         print_row(&made);
     }
     return code;
@@ -118,12 +119,9 @@ run_checkpoint(struct firn_cli *cli)
 static int
 visit(void *ctx, const firn_store_checkpoint *checkpoint)
 {
-    const struct firn_cli *cli = ctx;
-    if (cli->json) {
-        print_json_as(NULL, checkpoint);
-    } else {
-        print_row(checkpoint);
-    }
+    (void)ctx;
+    print_json_as(NULL, checkpoint);
+    print_row(checkpoint);
     return FIRN_OK;
 }
 
@@ -138,13 +136,9 @@ run_checkpoints(struct firn_cli *cli)
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
     }
-    if (cli->json) {
-        firn_term_json_array("checkpoints");
-    }
-    int code = firn_checkpoint_list(store, &options, visit, cli, &err);
-    if (cli->json) {
-        firn_term_json_unwind();
-    }
+    firn_term_json_array("checkpoints");
+    int code = firn_checkpoint_list(store, &options, visit, NULL, &err);
+    firn_term_json_unwind();
     if (code != FIRN_OK) {
         exit_code = firn_command_report_failure(cli, &err, NULL);
     }
@@ -157,10 +151,9 @@ static void
 tell(const struct firn_cli *cli, const firn_checkpoint_report *report, bool is_undo)
 {
     char name[NAME_SIZE];
-    if (cli->json) {
-        print_json_as("restored", &report->restored);
-        print_json_as("safety", &report->safety);
-    } else if (!cli->quiet) {
+    print_json_as("restored", &report->restored);
+    print_json_as("safety", &report->safety);
+    if (!cli->quiet) {
         firn_term_out_format("%s %s", is_undo ? "undone: this is again" : "restored",
                              short_name(&report->restored, name));
         if (report->restored.name[0] != '\0') {
@@ -253,11 +246,10 @@ run_export(struct firn_cli *cli)
 static void
 tell_imported(const struct firn_cli *cli, const firn_store_checkpoint *checkpoint)
 {
-    if (cli->json) {
-        firn_term_json_object("checkpoint");
-        print_json(checkpoint);
-        firn_term_json_end();
-    } else if (!cli->quiet) {
+    firn_term_json_object("checkpoint");
+    print_json(checkpoint);
+    firn_term_json_end();
+    if (!cli->quiet) {
         print_row(checkpoint);
     }
 }

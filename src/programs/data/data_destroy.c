@@ -18,26 +18,23 @@
 
 /* "" or "<folder>/", and the name. */
 static void
-print_left(const struct firn_cli *cli, const char *folder, const char *name)
+print_left(const char *folder, const char *name)
 {
-    if (cli->json) {
-        size_t size = strlen(folder) + strlen(name) + 1;
-        char *path = malloc(size);
-        if (path != NULL) {
-            (void)snprintf(path, size, "%s%s", folder, name);
-            firn_term_json_string(NULL, path);
-            free(path);
-        }
-    } else {
-        firn_term_out_text("left: ");
-        firn_term_text_escape(firn_str(folder), firn_term_out_write);
-        firn_term_text_escape(firn_str(name), firn_term_out_write);
-        firn_term_out_text("\n");
+    size_t size = strlen(folder) + strlen(name) + 1;
+    char *path = malloc(size);
+    if (path != NULL) {
+        (void)snprintf(path, size, "%s%s", folder, name);
+        firn_term_json_string(NULL, path);
+        free(path);
     }
+    firn_term_out_text("left: ");
+    firn_term_text_escape(firn_str(folder), firn_term_out_write);
+    firn_term_text_escape(firn_str(name), firn_term_out_write);
+    firn_term_out_text("\n");
 }
 
 static void
-list_left(const struct firn_cli *cli, const char *path, const char *folder)
+list_left(const char *path, const char *folder)
 {
     struct dirent **names = NULL;
     int count = scandir(path, &names, NULL, alphasort);
@@ -45,7 +42,7 @@ list_left(const struct firn_cli *cli, const char *path, const char *folder)
         const char *name = names[i]->d_name;
         bool is_walked = folder[0] == '\0' && strcmp(name, "runs") == 0; /* comes below */
         if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && !is_walked) {
-            print_left(cli, folder, name);
+            print_left(folder, name);
         }
         free(names[i]);
     }
@@ -54,22 +51,18 @@ list_left(const struct firn_cli *cli, const char *path, const char *folder)
 
 /* The directory's own files, and those in "runs", which stays for their sake. */
 static void
-show_left(const struct firn_cli *cli, const char *path)
+show_left(const char *path)
 {
     size_t size = strlen(path) + sizeof "/runs";
     char *runs = malloc(size);
-    if (cli->json) {
-        firn_term_json_array("left");
-    }
-    list_left(cli, path, "");
+    firn_term_json_array("left");
+    list_left(path, "");
     if (runs != NULL) {
         (void)snprintf(runs, size, "%s/runs", path);
-        list_left(cli, runs, "runs/");
+        list_left(runs, "runs/");
         free(runs);
     }
-    if (cli->json) {
-        firn_term_json_end();
-    }
+    firn_term_json_end();
 }
 
 /* ---- destroying ---- */
@@ -91,7 +84,7 @@ destroy(struct firn_cli *cli, const char *path)
     if (code != FIRN_OK) {
         return firn_command_report_failure(cli, &err, NULL);
     }
-    show_left(cli, path);
+    show_left(path);
     return FIRN_EXIT_OK;
 }
 

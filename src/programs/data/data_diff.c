@@ -119,11 +119,10 @@ static void
 print_counts(const struct printing *printing)
 {
     char number[FIRN_TERM_TEXT_NUMBER_SIZE];
-    if (printing->cli->json) {
-        firn_term_json_u64("added", printing->added);
-        firn_term_json_u64("removed", printing->removed);
-        firn_term_json_u64("changed", printing->changed);
-    } else if (printing->counts_only) {
+    firn_term_json_u64("added", printing->added);
+    firn_term_json_u64("removed", printing->removed);
+    firn_term_json_u64("changed", printing->changed);
+    if (printing->counts_only) {
         firn_term_out_format("%s added, ", firn_term_text_number(printing->added, number));
         firn_term_out_format("%s removed, ", firn_term_text_number(printing->removed, number));
         firn_term_out_format("%s changed\n", firn_term_text_number(printing->changed, number));
@@ -163,13 +162,9 @@ run_diff(struct firn_cli *cli)
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
     }
-    if (cli->json) {
-        firn_term_json_array("differences");
-    }
+    firn_term_json_array("differences");
     int code = compare(cli, store, &printing, &err);
-    if (cli->json) {
-        firn_term_json_unwind();
-    }
+    firn_term_json_unwind();
     if (code == FIRN_OK) {
         print_counts(&printing);
     } else {

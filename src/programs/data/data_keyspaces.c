@@ -16,13 +16,10 @@
 static int
 print_name(void *ctx, const char *name)
 {
-    const struct firn_cli *cli = ctx;
-    if (cli->json) {
-        firn_term_json_string(NULL, name);
-    } else {
-        firn_term_text_escape(firn_str(name), firn_term_out_write);
-        firn_term_out_text("\n");
-    }
+    (void)ctx;
+    firn_term_json_string(NULL, name);
+    firn_term_text_escape(firn_str(name), firn_term_out_write);
+    firn_term_out_text("\n");
     return FIRN_OK;
 }
 
@@ -39,14 +36,10 @@ run_keyspaces(struct firn_cli *cli)
     if (exit_code != FIRN_EXIT_OK) {
         return firn_data_store_close(cli, store, exit_code);
     }
-    if (cli->json) {
-        firn_term_json_array("keyspaces");
-    }
-    int code = view == NULL ? firn_keyspace_list(store, print_name, cli, &err)
-                            : firn_view_keyspace_list(view, print_name, cli, &err);
-    if (cli->json) {
-        firn_term_json_unwind();
-    }
+    firn_term_json_array("keyspaces");
+    int code = view == NULL ? firn_keyspace_list(store, print_name, NULL, &err)
+                            : firn_view_keyspace_list(view, print_name, NULL, &err);
+    firn_term_json_unwind();
     if (code != FIRN_OK) {
         exit_code = firn_command_report_failure(cli, &err, NULL);
     }

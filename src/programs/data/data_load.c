@@ -85,9 +85,10 @@ run_load(struct firn_cli *cli)
     firn_data_rows_close(&rows);
     firn_data_store_loader_end(&loader);
     exit_code = firn_data_store_close(cli, store, exit_code);
-    if (exit_code == FIRN_EXIT_OK && cli->json) {
+    if (exit_code == FIRN_EXIT_OK) {
         firn_term_json_u64("count", loader.written);
-    } else if (exit_code == FIRN_EXIT_OK && !cli->quiet) {
+    }
+    if (exit_code == FIRN_EXIT_OK && !cli->quiet) {
         char number[FIRN_TERM_TEXT_NUMBER_SIZE];
         firn_term_out_format("%s %s\n", firn_term_text_number(loader.written, number),
                              firn_term_text_plural(loader.written, "entry", "entries"));
@@ -179,17 +180,13 @@ run_dump(struct firn_cli *cli)
     }
     if (exit_code == FIRN_EXIT_OK) {
         int code = firn_cursor_open(keyspace, &options, &cursor, &err);
-        if (cli->json) {
-            firn_term_json_array("entries");
-        }
+        firn_term_json_array("entries");
         code = code == FIRN_OK ? dump(cli, cursor, form, &count, &err) : code;
         if (code != FIRN_OK) {
             exit_code = firn_command_report_failure(cli, &err, NULL);
         }
-        if (cli->json) {
-            firn_term_json_unwind();
-            firn_term_json_u64("count", count);
-        }
+        firn_term_json_unwind();
+        firn_term_json_u64("count", count);
     }
     firn_cursor_close(cursor);
     firn_view_close(options.view);

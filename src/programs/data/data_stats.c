@@ -237,9 +237,8 @@ run_stats(struct firn_cli *cli)
     }
     if (firn_store_stats(store, &stats, &err) != FIRN_OK) {
         exit_code = firn_command_report_failure(cli, &err, NULL);
-    } else if (cli->json) {
-        show_json(&stats);
     } else {
+        show_json(&stats);
         show_text(&stats);
     }
     return firn_data_store_close(cli, store, exit_code);

@@ -272,11 +272,10 @@ static void
 show_change(struct firn_cli *cli, const struct change *change, bool changed, const char *done,
             const char *not_done)
 {
-    if (cli->json) {
-        firn_term_json_string("agent", change->agent->name);
-        firn_term_json_bytes("file", firn_str(change->path));
-        firn_term_json_bool("changed", changed);
-    } else if (!cli->quiet) {
+    firn_term_json_string("agent", change->agent->name);
+    firn_term_json_bytes("file", firn_str(change->path));
+    firn_term_json_bool("changed", changed);
+    if (!cli->quiet) {
         firn_term_text_escape(firn_str(change->path), firn_term_out_write);
         firn_term_out_format(": %s\n", changed ? done : not_done);
     }
@@ -340,13 +339,10 @@ run_print(struct firn_cli *cli)
     if (code != FIRN_OK) {
         return firn_command_report_failure(cli, &err, NULL);
     }
-    if (cli->json) {
-        firn_term_json_string("agent", change.agent->name);
-        firn_term_json_bytes("file", firn_str(change.path));
-        firn_term_json_string("settings", changed.text);
-    } else {
-        firn_term_out_text(changed.text);
-    }
+    firn_term_json_string("agent", change.agent->name);
+    firn_term_json_bytes("file", firn_str(change.path));
+    firn_term_json_string("settings", changed.text);
+    firn_term_out_text(changed.text);
     firn_hook_settings_changed_deinit(&changed);
     return FIRN_EXIT_OK;
 }

@@ -177,19 +177,15 @@ run_list(struct firn_cli *cli)
     }
     if (exit_code == FIRN_EXIT_OK) {
         int code = firn_alxs_cursor_open(table, &cursor, &err);
-        if (cli->json) {
-            firn_term_json_array("entries");
-        }
+        firn_term_json_array("entries");
         if (code == FIRN_OK) {
             code = walk(cli, &listing, cursor, &count, &err);
         }
         if (code != FIRN_OK) {
             exit_code = firn_command_report_failure(cli, &err, NULL);
         }
-        if (cli->json) {
-            firn_term_json_unwind();
-            firn_term_json_u64("count", count);
-        }
+        firn_term_json_unwind();
+        firn_term_json_u64("count", count);
     }
     firn_alxs_cursor_close(cursor);
     firn_alxs_close(table);
@@ -233,31 +229,18 @@ run_get(struct firn_cli *cli)
 /* ---- verify ---- */
 
 static void
-on_damage(void *ctx, const char *text)
-{
-    const struct firn_cli *cli = ctx;
-    if (cli->json) {
-        firn_term_json_object(NULL);
-        firn_term_json_bytes("text", firn_str(text));
-        firn_term_json_end();
-    }
-    firn_command_report_line("%s", text);
-}
-
-static void
 show_info(struct firn_cli *cli, const firn_alxs_info *info, bool is_damaged)
 {
     char checksum[CHECKSUM_SIZE];
     char number[FIRN_TERM_TEXT_NUMBER_SIZE];
     checksum_text(info->checksum, checksum);
-    if (cli->json) {
-        firn_term_json_u64("count", info->count);
-        firn_term_json_u64("equal_keys", info->equal_count);
-        firn_term_json_u64("key_size_max", info->key_size_max);
-        firn_term_json_u64("value_size_max", info->value_size_max);
-        firn_term_json_u64("file_size", info->file_size);
-        firn_term_json_string("checksum", checksum);
-    } else if (!cli->quiet) {
+    firn_term_json_u64("count", info->count);
+    firn_term_json_u64("equal_keys", info->equal_count);
+    firn_term_json_u64("key_size_max", info->key_size_max);
+    firn_term_json_u64("value_size_max", info->value_size_max);
+    firn_term_json_u64("file_size", info->file_size);
+    firn_term_json_string("checksum", checksum);
+    if (!cli->quiet) {
         firn_term_out_format("%s %s, ", firn_term_text_number(info->count, number),
                              firn_term_text_plural(info->count, "record", "records"));
         if (info->equal_count > 0) {
@@ -277,13 +260,10 @@ run_verify(struct firn_cli *cli)
     if (cli->arguments[0][0] == '\0') {
         return firn_command_misused(cli, "FILE is empty");
     }
-    if (cli->json) {
-        firn_term_json_array("damage");
-    }
-    int code = firn_alxs_verify(cli->arguments[0], NULL, on_damage, cli, &info, &err);
-    if (cli->json) {
-        firn_term_json_unwind();
-    }
+    firn_term_json_array("damage");
+    int code =
+        firn_alxs_verify(cli->arguments[0], NULL, firn_command_report_damage, cli, &info, &err);
+    firn_term_json_unwind();
     if (code == FIRN_OK || code == FIRN_CORRUPT) {
         show_info(cli, &info, code != FIRN_OK);
     }
@@ -410,10 +390,9 @@ finish(struct firn_cli *cli, firn_alxs_writer *writer)
         return firn_command_report_failure(cli, &err, NULL);
     }
     checksum_text(checksum, text);
-    if (cli->json) {
-        firn_term_json_u64("count", count);
-        firn_term_json_string("checksum", text);
-    } else if (!cli->quiet) {
+    firn_term_json_u64("count", count);
+    firn_term_json_string("checksum", text);
+    if (!cli->quiet) {
         firn_term_out_format("%s %s, checksum %s\n", firn_term_text_number(count, number),
                              firn_term_text_plural(count, "record", "records"), text);
     }
@@ -535,10 +514,9 @@ static void
 show_loaded(struct firn_cli *cli, uint64_t count, const firn_alxs_info *info)
 {
     char number[FIRN_TERM_TEXT_NUMBER_SIZE];
-    if (cli->json) {
-        firn_term_json_u64("count", count);
-        firn_term_json_u64("equal_keys", info->equal_count);
-    } else if (!cli->quiet) {
+    firn_term_json_u64("count", count);
+    firn_term_json_u64("equal_keys", info->equal_count);
+    if (!cli->quiet) {
         firn_term_out_format("%s %s", firn_term_text_number(count, number),
                              firn_term_text_plural(count, "record", "records"));
         if (info->equal_count > 0) {

@@ -47,14 +47,8 @@ failure(struct firn_cli *cli, firn_error *err)
 static void
 on_damage(void *ctx, const char *text)
 {
-    const struct firn_cli *cli = ctx;
     damage_count++;
-    if (cli->json) {
-        firn_term_json_object(NULL);
-        firn_term_json_bytes("text", firn_str(text));
-        firn_term_json_end();
-    }
-    firn_command_report_line("%s", text);
+    firn_command_report_damage(ctx, text);
 }
 
 struct pack_name {
@@ -151,20 +145,17 @@ static int
 show_entry(void *ctx, const char *name, const firn_chkp_entry *entry)
 {
     struct listing *listing = ctx;
+    char hex[FIRN_HASH_HEX_SIZE];
     listing->objects++;
-    if (listing->cli->json) {
-        firn_term_json_object(NULL);
-        firn_term_json_hash("hash", &entry->hash);
-        firn_term_json_string("pack", name);
-        firn_term_json_u64("offset", entry->offset);
-        firn_term_json_u64("stored_size", entry->stored_size);
-        firn_term_json_end();
-    } else {
-        char hex[FIRN_HASH_HEX_SIZE];
-        firn_hash_to_hex(&entry->hash, hex);
-        firn_term_out_format("%s\t%s\t%llu\t%llu\n", hex, name, (unsigned long long)entry->offset,
-                             (unsigned long long)entry->stored_size);
-    }
+    firn_term_json_object(NULL);
+    firn_term_json_hash("hash", &entry->hash);
+    firn_term_json_string("pack", name);
+    firn_term_json_u64("offset", entry->offset);
+    firn_term_json_u64("stored_size", entry->stored_size);
+    firn_term_json_end();
+    firn_hash_to_hex(&entry->hash, hex);
+    firn_term_out_format("%s\t%s\t%llu\t%llu\n", hex, name, (unsigned long long)entry->offset,
+                         (unsigned long long)entry->stored_size);
     return go_on();
 }
 
@@ -174,23 +165,17 @@ run_list(struct firn_cli *cli)
     firn_error err;
     firn_chkp_set *set = NULL;
     struct listing listing = {cli, 0};
-    if (cli->json) {
-        firn_term_json_array("damage");
-    }
+    firn_term_json_array("damage");
     int exit_code = open_set(cli, 1, on_damage, &set);
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
     }
-    if (cli->json) {
-        firn_term_json_end();
-        firn_term_json_array("objects");
-    }
+    firn_term_json_end();
+    firn_term_json_array("objects");
     int code = firn_chkp_set_list(set, show_entry, &listing, &err);
-    if (cli->json) {
-        firn_term_json_unwind();
-        firn_term_json_u64("packs", firn_chkp_set_count(set));
-        firn_term_json_u64("count", listing.objects);
-    }
+    firn_term_json_unwind();
+    firn_term_json_u64("packs", firn_chkp_set_count(set));
+    firn_term_json_u64("count", listing.objects);
     if (code != FIRN_OK) {
         exit_code = failure(cli, &err);
     }
@@ -315,10 +300,9 @@ show_verified(struct firn_cli *cli, const firn_chkp_set *set, bool is_damaged)
     char number[FIRN_TERM_TEXT_NUMBER_SIZE];
     uint64_t packs = firn_chkp_set_count(set);
     uint64_t objects = firn_chkp_set_object_count(set);
-    if (cli->json) {
-        firn_term_json_u64("packs", packs);
-        firn_term_json_u64("objects", objects);
-    } else if (!cli->quiet) {
+    firn_term_json_u64("packs", packs);
+    firn_term_json_u64("objects", objects);
+    if (!cli->quiet) {
         firn_term_out_format("%s %s, ", firn_term_text_number(packs, number),
                              firn_term_text_plural(packs, "pack", "packs"));
         firn_term_out_format("%s %s: %s\n", firn_term_text_number(objects, number),
@@ -342,13 +326,9 @@ run_verify(struct firn_cli *cli)
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
     }
-    if (cli->json) {
-        firn_term_json_array("damage");
-    }
+    firn_term_json_array("damage");
     int code = firn_chkp_set_verify(set, on_damage, cli, &err);
-    if (cli->json) {
-        firn_term_json_unwind();
-    }
+    firn_term_json_unwind();
     show_verified(cli, set, code != FIRN_OK);
     if (code == FIRN_CORRUPT) {
         char number[FIRN_TERM_TEXT_NUMBER_SIZE];
@@ -392,13 +372,12 @@ read_input(void *ctx, uint8_t *data, size_t size, size_t *out_size)
 static void
 show_added(struct firn_cli *cli, const char *path, const firn_hash *hash, bool is_new)
 {
-    if (cli->json) {
-        firn_term_json_object(NULL);
-        firn_term_json_hash("hash", hash);
-        firn_term_json_bytes("path", firn_str(path));
-        firn_term_json_bool("is_new", is_new);
-        firn_term_json_end();
-    } else if (!cli->quiet) {
+    firn_term_json_object(NULL);
+    firn_term_json_hash("hash", hash);
+    firn_term_json_bytes("path", firn_str(path));
+    firn_term_json_bool("is_new", is_new);
+    firn_term_json_end();
+    if (!cli->quiet) {
         char hex[FIRN_HASH_HEX_SIZE];
         firn_hash_to_hex(hash, hex);
         firn_term_out_format("%s\t", hex);
@@ -447,9 +426,7 @@ run_pack(struct firn_cli *cli)
     if (firn_chkp_writer_create(cli->arguments[0], &writer, &err) != FIRN_OK) {
         return failure(cli, &err);
     }
-    if (cli->json) {
-        firn_term_json_array("objects");
-    }
+    firn_term_json_array("objects");
     int exit_code = FIRN_EXIT_OK;
     for (int i = 1; i < cli->argument_count && exit_code == FIRN_EXIT_OK; i++) {
         exit_code = add_file(cli, writer, cli->arguments[i]);
@@ -459,11 +436,10 @@ run_pack(struct firn_cli *cli)
         exit_code = failure(cli, &err);
     }
     firn_chkp_writer_destroy(writer);
-    if (exit_code == FIRN_EXIT_OK && cli->json) {
+    if (exit_code == FIRN_EXIT_OK) {
         firn_term_json_unwind();
         firn_term_json_string("pack", name);
         firn_term_json_u64("count", count);
-    } else if (exit_code == FIRN_EXIT_OK) {
         firn_term_out_format("%s\n", name);
     }
     return exit_code;

@@ -449,7 +449,7 @@ firn_task_notices_print_left(const struct firn_task_notices *notices)
     if (notices->left_alone > 0 && !notices->cli->quiet) {
         print_names(notices, "left alone by rule", FIRN_NOTICE_LEFT_ALONE, notices->left_alone);
     }
-    if (notices->not_restored > NOT_RESTORED_TOLD_MAX) {
+    if (notices->not_restored > NOT_RESTORED_TOLD_MAX && !notices->cli->json) {
         char more[FIRN_TERM_TEXT_NUMBER_SIZE];
         firn_command_report_line(
             "%s more were not restored; with --json all are named",

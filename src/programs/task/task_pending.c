@@ -192,10 +192,8 @@ firn_task_pending_tell(struct firn_cli *cli, firn_workspace *workspace,
     } else if (was_running) {
         tell_running(earlier, true);
     }
-    if (cli->json) {
-        pending_json(&pending);
-        running_json(was_running ? earlier : &pending);
-    }
+    pending_json(&pending);
+    running_json(was_running ? earlier : &pending);
     return FIRN_EXIT_OK;
 }
 

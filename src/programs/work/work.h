@@ -37,7 +37,7 @@ void firn_work_tag_references(struct firn_cli *cli, void (*put)(firn_slice refer
 /* Tells of hooks of coding agents that were in the settings of the workspace before, as
  * firn_hook_agent_look found them, and are not any more: on standard error, or as the member
  * "hooks_removed" of the result. */
-void firn_work_restore_tell_hooks(struct firn_cli *cli, firn_workspace *workspace, unsigned before);
+void firn_work_restore_tell_hooks(const firn_workspace *workspace, unsigned before);
 
 /* What a save has done, as one line without its end. */
 void firn_work_save_print(const firn_save_result *result);

@@ -188,15 +188,14 @@ show(const struct firn_cli *cli, int code, const firn_workspace_check_result *re
     if (!was_read(code, result)) {
         return;
     }
-    if (cli->json) {
-        firn_term_json_u64("checkpoints", result->checkpoints);
-        firn_term_json_u64("safety", result->safety);
-        firn_term_json_u64("packs", result->packs);
-        firn_term_json_u64("objects", result->objects);
-        firn_term_json_u64("bytes_read", result->bytes_read);
-        firn_term_json_u64("damaged", result->damaged);
-        firn_term_json_u64("newer", result->newer);
-    } else if (!cli->quiet && (code == FIRN_OK || code == FIRN_CORRUPT || code == FIRN_NEWER)) {
+    firn_term_json_u64("checkpoints", result->checkpoints);
+    firn_term_json_u64("safety", result->safety);
+    firn_term_json_u64("packs", result->packs);
+    firn_term_json_u64("objects", result->objects);
+    firn_term_json_u64("bytes_read", result->bytes_read);
+    firn_term_json_u64("damaged", result->damaged);
+    firn_term_json_u64("newer", result->newer);
+    if (!cli->quiet && (code == FIRN_OK || code == FIRN_CORRUPT || code == FIRN_NEWER)) {
         print_result(result, read_data);
     }
 }
@@ -271,9 +270,7 @@ run(struct firn_cli *cli)
     firn_term_meter_clear();
     report_all_lost(&telling.lost);
     show(cli, code, &result, options.read_data);
-    if (cli->json) {
-        firn_task_notices_json(&notices);
-    }
+    firn_task_notices_json(&notices);
     if (code != FIRN_OK) {
         exit_code = firn_command_report_failure(cli, &err, hint(code, &result));
     }

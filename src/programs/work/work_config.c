@@ -40,13 +40,12 @@ visit(void *ctx, const firn_setting *setting)
         return FIRN_OK;
     }
     listing->is_found = true;
-    if (listing->cli->json) {
-        firn_term_json_object(NULL);
-        firn_term_json_string("key", setting->key);
-        firn_term_json_string("value", setting->value);
-        firn_term_json_string("source", source_name(setting->source));
-        firn_term_json_end();
-    } else if (listing->key != NULL) {
+    firn_term_json_object(NULL);
+    firn_term_json_string("key", setting->key);
+    firn_term_json_string("value", setting->value);
+    firn_term_json_string("source", source_name(setting->source));
+    firn_term_json_end();
+    if (listing->key != NULL) {
         firn_term_out_format("%s\n", setting->value);
     } else if (listing->cli->quiet) {
         firn_term_out_format("%s = %s\n", setting->key, setting->value);
@@ -72,9 +71,7 @@ show(struct firn_cli *cli, firn_workspace *workspace, struct firn_task_notices *
 {
     firn_error err;
     struct listing listing = {cli, workspace, notices, key, false, 0};
-    if (cli->json) {
-        firn_term_json_array("settings");
-    }
+    firn_term_json_array("settings");
     if (firn_config_list_readable(workspace, visit, on_notice, &listing, &err) != FIRN_OK) {
         return firn_command_report_failure(cli, &err, NULL);
     }
@@ -82,10 +79,8 @@ show(struct firn_cli *cli, firn_workspace *workspace, struct firn_task_notices *
         return firn_command_report_error(cli, FIRN_INVALID, "firn config lists the settings",
                                          "there is no setting '%s'", key);
     }
-    if (cli->json) {
-        firn_term_json_end();
-        firn_task_notices_json(notices);
-    }
+    firn_term_json_end();
+    firn_task_notices_json(notices);
     return FIRN_EXIT_OK;
 }
 
@@ -136,15 +131,13 @@ change(struct firn_cli *cli, firn_workspace *workspace, struct firn_task_notices
             "hint", "firn config shows what counts; where it was not known what is kept, "
                     "keep is forever now");
     }
-    if (cli->json) {
-        firn_term_json_string("key", key);
-        if (value == NULL) {
-            firn_term_json_null("value");
-        } else {
-            firn_term_json_string("value", value);
-        }
-        firn_task_notices_json(notices);
+    firn_term_json_string("key", key);
+    if (value == NULL) {
+        firn_term_json_null("value");
+    } else {
+        firn_term_json_string("value", value);
     }
+    firn_task_notices_json(notices);
     return FIRN_EXIT_OK;
 }
 

@@ -22,9 +22,8 @@ visit(void *ctx, const firn_checkpoint *checkpoint)
     deleting->count++;
     char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
     (void)firn_show_checkpoint_name(checkpoint, name);
-    if (deleting->cli->json) {
-        firn_show_checkpoint_json(NULL, checkpoint);
-    } else if (deleting->cli->quiet) {
+    firn_show_checkpoint_json(NULL, checkpoint);
+    if (deleting->cli->quiet) {
         firn_term_out_format("%s\n", name);
     } else {
         char names[FIRN_SHOW_CHECKPOINT_NAMES_SIZE];
@@ -97,20 +96,19 @@ run(struct firn_cli *cli)
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
     }
-    if (cli->json) {
-        firn_term_json_array("deleted");
-    }
+    firn_term_json_array("deleted");
     int code =
         firn_task_patience_run(cli, expires ? attempt_expire : attempt_delete, &deleting, &err);
     cli->is_done = code == FIRN_OK && !deleting.is_dry;
     if (code != FIRN_OK) {
         exit_code = firn_command_report_failure(cli, &err, hint(cli, deleting.workspace, code));
-    } else if (cli->json) {
+    } else {
         firn_term_json_end();
-    } else if (!cli->quiet && deleting.count == 0) {
-        firn_term_out_text("nothing has expired\n");
-    } else if (!cli->quiet && !deleting.is_dry) {
-        firn_term_out_text("the space comes back with: firn gc\n");
+        if (!cli->quiet && deleting.count == 0) {
+            firn_term_out_text("nothing has expired\n");
+        } else if (!cli->quiet && !deleting.is_dry) {
+            firn_term_out_text("the space comes back with: firn gc\n");
+        }
     }
     if (code == FIRN_OK && !deleting.is_dry) {
         firn_task_collect_if_due(deleting.workspace);

@@ -27,12 +27,9 @@ static void
 show_result(const struct firn_show_difference *shown, const firn_diff_result *result,
             const struct firn_task_notices *notices)
 {
-    if (!shown->cli->json) {
-        firn_show_difference_finish(shown);
-        if (!shown->cli->quiet && shown->form != FIRN_SHOW_DIFFERENCE_PATCH) {
-            print_summary(result, shown->form);
-        }
-        return;
+    firn_show_difference_finish(shown);
+    if (!shown->cli->quiet && shown->form != FIRN_SHOW_DIFFERENCE_PATCH) {
+        print_summary(result, shown->form);
     }
     firn_term_json_end();
     firn_show_checkpoint_json("before", &result->before);
@@ -77,9 +74,7 @@ compare(struct firn_cli *cli, firn_workspace *workspace, firn_diff_options *opti
     int exit_code;
     firn_task_notices_init(&notices, cli);
     options->callbacks = firn_task_notices_callbacks(&notices);
-    if (cli->json) {
-        firn_term_json_array("changes");
-    }
+    firn_term_json_array("changes");
     firn_pending_restore earlier;
     bool is_of_disk = options->after == NULL;
     if (is_of_disk) {

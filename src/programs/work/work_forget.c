@@ -38,9 +38,8 @@ visit(void *ctx, const firn_forgotten *forgotten)
     char files[FIRN_TERM_TEXT_NUMBER_SIZE];
     char bytes[FIRN_TERM_TEXT_SIZE_SIZE];
     (void)firn_show_checkpoint_name(checkpoint, name);
-    if (forgetting->cli->json) {
-        print_json(forgotten);
-    } else if (forgetting->cli->quiet) {
+    print_json(forgotten);
+    if (forgetting->cli->quiet) {
         firn_term_out_format("%s\n", name);
     } else {
         char names[FIRN_SHOW_CHECKPOINT_NAMES_SIZE];
@@ -78,19 +77,15 @@ forget(struct forgetting *forgetting)
 {
     firn_error err;
     struct firn_cli *cli = forgetting->cli;
-    if (cli->json) {
-        firn_term_json_array("forgotten");
-    }
+    firn_term_json_array("forgotten");
     int code = firn_task_patience_run(cli, attempt, forgetting, &err);
     firn_term_meter_clear();
     cli->is_done = code == FIRN_OK && !forgetting->options.dry_run;
     if (code != FIRN_OK) {
         return firn_command_report_failure(cli, &err, hint_of(forgetting, code));
     }
-    if (cli->json) {
-        firn_term_json_end();
-        firn_term_json_bool("dry_run", forgetting->options.dry_run);
-    }
+    firn_term_json_end();
+    firn_term_json_bool("dry_run", forgetting->options.dry_run);
     return FIRN_EXIT_OK;
 }
 

@@ -183,13 +183,12 @@ run(struct firn_cli *cli)
     cli->is_done = code == FIRN_OK && !attempt.options.dry_run;
     if (code != FIRN_OK) {
         exit_code = firn_command_report_failure(cli, &err, hint(code));
-    } else if (cli->json) {
+    } else {
         (is_auto ? print_auto_json : print_json)(&attempt.result);
         firn_task_notices_json(&notices);
-    } else if (!cli->quiet && is_auto) {
-        print_auto(&attempt.result, attempt.options.dry_run);
-    } else if (!cli->quiet) {
-        print_result(&attempt.result, attempt.options.dry_run);
+        if (!cli->quiet) {
+            (is_auto ? print_auto : print_result)(&attempt.result, attempt.options.dry_run);
+        }
     }
     if (code == FIRN_OK && attempt.result.damaged > 0) {
         exit_code = FIRN_EXIT_CORRUPT;

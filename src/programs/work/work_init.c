@@ -63,12 +63,11 @@ static void
 show(struct firn_cli *cli, const struct attempt *attempt, bool is_adopted)
 {
     const char *store = firn_workspace_store_path(attempt->workspace);
-    if (cli->json) {
-        firn_term_json_bytes("workspace", firn_str(firn_workspace_root(attempt->workspace)));
-        firn_term_json_bytes("store", firn_str(store));
-        firn_term_json_bool("created", attempt->is_created);
-        firn_term_json_bool("adopted", is_adopted);
-    } else if (!cli->quiet) {
+    firn_term_json_bytes("workspace", firn_str(firn_workspace_root(attempt->workspace)));
+    firn_term_json_bytes("store", firn_str(store));
+    firn_term_json_bool("created", attempt->is_created);
+    firn_term_json_bool("adopted", is_adopted);
+    if (!cli->quiet) {
         firn_term_out_text(is_adopted            ? "went on with the store "
                            : attempt->is_created ? "made the store "
                                                  : "the store is there already: ");

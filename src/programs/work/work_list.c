@@ -155,9 +155,8 @@ visit(void *ctx, const firn_checkpoint *checkpoint)
     struct listing *listing = ctx;
     char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
     listing->count++;
-    if (listing->cli->json) {
-        firn_show_checkpoint_json(NULL, checkpoint);
-    } else if (listing->cli->quiet) {
+    firn_show_checkpoint_json(NULL, checkpoint);
+    if (listing->cli->quiet) {
         firn_term_out_format("%s\n", firn_show_checkpoint_name(checkpoint, name));
     } else {
         print_row(listing, checkpoint);
@@ -181,9 +180,7 @@ run(struct firn_cli *cli)
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
     }
-    if (cli->json) {
-        firn_term_json_array("checkpoints");
-    }
+    firn_term_json_array("checkpoints");
     int code = cli->json || cli->quiet ? FIRN_OK : read_tags(&listing, workspace, &err);
     if (code == FIRN_OK) {
         code = firn_workspace_list(workspace, &options, visit, &listing, &err);
@@ -191,9 +188,8 @@ run(struct firn_cli *cli)
     if (code != FIRN_OK) {
         exit_code = firn_command_report_failure(cli, &err, NULL);
     } else {
-        if (cli->json) {
-            firn_term_json_end();
-        } else if (listing.count == 0 && options.limit > 0 && !cli->quiet) {
+        firn_term_json_end();
+        if (listing.count == 0 && options.limit > 0 && !cli->quiet) {
             firn_term_out_text("no checkpoints\n");
         }
         if (listing.count == 0) {

@@ -22,16 +22,15 @@ visit(void *ctx, const firn_checkpoint *checkpoint)
     const struct pinning *pinning = ctx;
     char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
     (void)firn_show_checkpoint_name(checkpoint, name);
-    if (pinning->cli->json) {
-        firn_term_json_object(NULL);
-        if (checkpoint->is_safety) {
-            firn_term_json_null("number");
-        } else {
-            firn_term_json_u64("number", checkpoint->number);
-        }
-        firn_term_json_string("id", checkpoint->id);
-        firn_term_json_end();
-    } else if (!pinning->cli->quiet) {
+    firn_term_json_object(NULL);
+    if (checkpoint->is_safety) {
+        firn_term_json_null("number");
+    } else {
+        firn_term_json_u64("number", checkpoint->number);
+    }
+    firn_term_json_string("id", checkpoint->id);
+    firn_term_json_end();
+    if (!pinning->cli->quiet) {
         firn_term_out_format("%s %s\n", pinning->is_pinned ? "pinned" : "unpinned", name);
     }
     return FIRN_OK;
@@ -52,16 +51,12 @@ change(struct pinning *pinning)
     firn_error err;
     struct firn_cli *cli = pinning->cli;
     const char *hint = NULL;
-    if (cli->json) {
-        firn_term_json_array(pinning->is_pinned ? "pinned" : "unpinned");
-    }
+    firn_term_json_array(pinning->is_pinned ? "pinned" : "unpinned");
     int code = firn_task_patience_run(cli, attempt, pinning, &err);
     firn_term_meter_clear();
     cli->is_done = code == FIRN_OK;
     if (code == FIRN_OK) {
-        if (cli->json) {
-            firn_term_json_end();
-        }
+        firn_term_json_end();
         return FIRN_EXIT_OK;
     }
     for (int i = 0; i < cli->argument_count && hint == NULL; i++) {
@@ -87,17 +82,16 @@ list_one(void *ctx, const firn_pin *pin)
     if (pin->number != 0) {
         (void)snprintf(number, sizeof(number), "%llu", (unsigned long long)pin->number);
     }
-    if (listing->cli->json) {
-        firn_term_json_object(NULL);
-        if (pin->number == 0) {
-            firn_term_json_null("number");
-        } else {
-            firn_term_json_u64("number", pin->number);
-        }
-        firn_term_json_string("id", pin->id);
-        firn_term_json_time("pinned", pin->created_ns);
-        firn_term_json_end();
-    } else if (listing->cli->quiet) {
+    firn_term_json_object(NULL);
+    if (pin->number == 0) {
+        firn_term_json_null("number");
+    } else {
+        firn_term_json_u64("number", pin->number);
+    }
+    firn_term_json_string("id", pin->id);
+    firn_term_json_time("pinned", pin->created_ns);
+    firn_term_json_end();
+    if (listing->cli->quiet) {
         firn_term_out_format("%.*s\n", FIRN_CHECKPOINT_ID_SHORT, pin->id);
     } else {
         firn_term_out_format("%4s  %.*s  %s\n", number, FIRN_CHECKPOINT_ID_SHORT, pin->id,
@@ -111,15 +105,12 @@ list(struct firn_cli *cli, firn_workspace *workspace)
 {
     firn_error err;
     struct listing listing = {cli, 0};
-    if (cli->json) {
-        firn_term_json_array("pins");
-    }
+    firn_term_json_array("pins");
     if (firn_workspace_pin_list(workspace, list_one, &listing, &err) != FIRN_OK) {
         return firn_command_report_failure(cli, &err, NULL);
     }
-    if (cli->json) {
-        firn_term_json_end();
-    } else if (listing.count == 0 && !cli->quiet) {
+    firn_term_json_end();
+    if (listing.count == 0 && !cli->quiet) {
         firn_term_out_text("nothing is pinned\n");
     }
     return FIRN_EXIT_OK;

@@ -90,15 +90,14 @@ static void
 on_checkpoint(void *ctx, const firn_repair_checkpoint *checkpoint)
 {
     struct repairing *repairing = ctx;
-    if (repairing->cli->json) {
-        firn_term_json_object(NULL);
-        firn_term_json_string("state", state_name(checkpoint->state));
-        firn_term_json_u64("lost_paths", checkpoint->lost_paths);
-        firn_term_json_bool("found", checkpoint->was_found);
-        firn_term_json_bytes("root", firn_str(checkpoint->root));
-        firn_show_checkpoint_json("checkpoint", checkpoint->checkpoint);
-        firn_term_json_end();
-    } else if (!repairing->cli->quiet) {
+    firn_term_json_object(NULL);
+    firn_term_json_string("state", state_name(checkpoint->state));
+    firn_term_json_u64("lost_paths", checkpoint->lost_paths);
+    firn_term_json_bool("found", checkpoint->was_found);
+    firn_term_json_bytes("root", firn_str(checkpoint->root));
+    firn_show_checkpoint_json("checkpoint", checkpoint->checkpoint);
+    firn_term_json_end();
+    if (!repairing->cli->quiet) {
         firn_term_meter_clear();
         print_checkpoint(checkpoint);
     }
@@ -248,21 +247,18 @@ repair(struct firn_cli *cli, firn_workspace *workspace, bool is_of_data)
     repairing.options.callbacks.on_notice = on_notice;
     repairing.options.callbacks.on_progress = on_progress;
     repairing.options.callbacks.ctx = &repairing;
-    if (cli->json) {
-        firn_term_json_array("checkpoints");
-    }
+    firn_term_json_array("checkpoints");
     int code = firn_task_patience_run(cli, attempt_repair, &repairing, &err);
     firn_term_meter_clear();
     cli->is_done = code == FIRN_OK && !repairing.options.dry_run;
-    if (cli->json) {
-        firn_term_json_end();
-    }
+    firn_term_json_end();
     if (code != FIRN_OK) {
         exit_code = firn_command_report_failure(cli, &err, is_of_data ? NULL : hint(code));
-    } else if (cli->json) {
+    } else {
         print_json(&repairing);
-    } else if (!cli->quiet) {
-        print_result(&repairing);
+        if (!cli->quiet) {
+            print_result(&repairing);
+        }
     }
     if (code == FIRN_OK && has_lost(&repairing.result)) {
         exit_code = FIRN_EXIT_PARTIAL;

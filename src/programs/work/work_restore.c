@@ -48,13 +48,10 @@ attempt_restore(void *ctx, firn_error *err)
 static int
 visit(void *ctx, const firn_change *change)
 {
-    const struct firn_task_notices *notices = ctx;
+    (void)ctx;
     firn_term_meter_clear();
-    if (notices->cli->json) {
-        firn_show_change_json(change);
-    } else {
-        firn_show_change_print(change);
-    }
+    firn_show_change_json(change);
+    firn_show_change_print(change);
     return FIRN_OK;
 }
 
@@ -108,23 +105,17 @@ print_result(const struct request *request)
 }
 
 void
-firn_work_restore_tell_hooks(struct firn_cli *cli, firn_workspace *workspace, unsigned before)
+firn_work_restore_tell_hooks(const firn_workspace *workspace, unsigned before)
 {
     char text[FIRN_HOOK_AGENT_TEXT_SIZE];
     const char *path;
     unsigned lost = before & ~firn_hook_agent_look(firn_workspace_root(workspace));
-    if (cli->json) {
-        firn_term_json_array("hooks_removed");
-    }
+    firn_term_json_array("hooks_removed");
     while (firn_hook_agent_next_lost(&lost, &path, text)) {
-        if (cli->json) {
-            firn_term_json_string(NULL, path);
-        }
+        firn_term_json_string(NULL, path);
         firn_command_report_line("%s: %s", path, text);
     }
-    if (cli->json) {
-        firn_term_json_end();
-    }
+    firn_term_json_end();
 }
 
 static void
@@ -133,20 +124,16 @@ show_result(struct firn_cli *cli, const struct request *request,
 {
     const firn_restore_result *result = &request->result;
     const struct firn_show_counts counts = counts_of(result);
-    if (!cli->json) {
-        if (!cli->quiet) {
-            print_result(request);
-        }
-        firn_task_notices_print_left(notices);
-        if (result->not_restored > 0 && !request->options.dry_run &&
-            request->options.to_dir == NULL) {
-            firn_command_report_more("hint",
-                                     result->safety_id[0] != '\0'
-                                         ? "once the causes are gone, firn restore --resume "
-                                           "restores the rest"
-                                         : "once the causes are gone, run it again");
-        }
-        return;
+    if (!cli->quiet) {
+        print_result(request);
+    }
+    firn_task_notices_print_left(notices);
+    if (result->not_restored > 0 && !request->options.dry_run && request->options.to_dir == NULL &&
+        !cli->json) {
+        firn_command_report_more("hint", result->safety_id[0] != '\0'
+                                             ? "once the causes are gone, firn restore --resume "
+                                               "restores the rest"
+                                             : "once the causes are gone, run it again");
     }
     firn_term_json_end();
     firn_show_checkpoint_json("checkpoint", &result->checkpoint);
@@ -229,9 +216,7 @@ perform(struct firn_cli *cli, struct request *request)
     if (cli->json || request->options.dry_run) {
         request->options.visit = visit;
     }
-    if (cli->json) {
-        firn_term_json_array("changes");
-    }
+    firn_term_json_array("changes");
     if (request->options.to_dir == NULL) {
         firn_term_meter_set_interrupted(
             "then firn restore --resume goes on, firn undo takes it back");
@@ -245,7 +230,7 @@ perform(struct firn_cli *cli, struct request *request)
         exit_code = firn_command_report_failure(cli, &err, hint_of(request, code));
     } else {
         show_result(cli, request, &notices);
-        firn_work_restore_tell_hooks(cli, request->workspace, hooks);
+        firn_work_restore_tell_hooks(request->workspace, hooks);
         exit_code = firn_task_notices_exit(&notices);
     }
     firn_task_notices_deinit(&notices);

@@ -230,12 +230,9 @@ visit(void *ctx, const firn_change *change)
 {
     struct shown *shown = ctx;
     firn_term_meter_clear();
-    if (shown->notices.cli->json) {
-        begin_changes(shown->request);
-        firn_show_change_json(change);
-    } else {
-        firn_show_change_print(change);
-    }
+    begin_changes(shown->request);
+    firn_show_change_json(change);
+    firn_show_change_print(change);
     return FIRN_OK;
 }
 
@@ -357,24 +354,19 @@ perform(struct firn_cli *cli, struct request *request)
     if (cli->json || request->options.dry_run) {
         request->options.visit = visit;
     }
-    if (cli->json) {
-        firn_term_json_array("conflicts");
-    }
+    firn_term_json_array("conflicts");
     firn_term_meter_set_interrupted("then firn restore --resume goes on, firn undo takes it back");
     int code = firn_task_patience_run(cli, attempt, request, &err);
     cli->is_done = code == FIRN_OK && !request->options.dry_run;
     if (code != FIRN_OK) {
         exit_code = firn_command_report_failure(cli, &err, hint_of(request, code));
     } else {
-        if (cli->json) {
-            show_json(request, &shown.notices);
-        } else {
-            if (!cli->quiet) {
-                print_result(request);
-            }
-            firn_task_notices_print_left(&shown.notices);
+        show_json(request, &shown.notices);
+        if (!cli->quiet) {
+            print_result(request);
         }
-        firn_work_restore_tell_hooks(cli, request->workspace, hooks);
+        firn_task_notices_print_left(&shown.notices);
+        firn_work_restore_tell_hooks(request->workspace, hooks);
         exit_code = firn_task_notices_exit(&shown.notices);
     }
     firn_task_notices_deinit(&shown.notices);

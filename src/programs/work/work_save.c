@@ -163,9 +163,8 @@ tell_large(struct firn_cli *cli, firn_workspace *workspace, const firn_save_resu
     if (is_large && !cli->quiet) {
         look(&looking, workspace, result);
     }
-    if (cli->json) {
-        print_json(&looking);
-    } else if (is_large && !cli->quiet) {
+    print_json(&looking);
+    if (is_large && !cli->quiet) {
         print(&looking, result);
     }
     for (size_t i = 0; i < KEPT; i++) {
@@ -239,21 +238,20 @@ static void
 show_result(struct firn_cli *cli, const char *root, const firn_save_result *result,
             const struct firn_task_notices *notices, double seconds)
 {
-    if (cli->json) {
-        firn_show_checkpoint_json("checkpoint", &result->checkpoint);
-        if (result->previous != 0) {
-            firn_term_json_u64("previous", result->previous);
-        } else {
-            firn_term_json_null("previous");
-        }
-        firn_term_json_bool("made", result->is_made);
-        firn_term_json_bool("unchanged", result->is_unchanged);
-        firn_term_json_u64("added", result->added);
-        firn_term_json_u64("changed", result->changed);
-        firn_term_json_u64("removed", result->removed);
-        firn_term_json_u64("expired", result->expired);
-        firn_task_notices_json(notices);
-    } else if (cli->quiet) {
+    firn_show_checkpoint_json("checkpoint", &result->checkpoint);
+    if (result->previous != 0) {
+        firn_term_json_u64("previous", result->previous);
+    } else {
+        firn_term_json_null("previous");
+    }
+    firn_term_json_bool("made", result->is_made);
+    firn_term_json_bool("unchanged", result->is_unchanged);
+    firn_term_json_u64("added", result->added);
+    firn_term_json_u64("changed", result->changed);
+    firn_term_json_u64("removed", result->removed);
+    firn_term_json_u64("expired", result->expired);
+    firn_task_notices_json(notices);
+    if (cli->quiet) {
         firn_term_out_format("%llu\n", (unsigned long long)result->checkpoint.number);
     } else {
         firn_work_save_print(result);

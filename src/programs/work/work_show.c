@@ -174,12 +174,9 @@ show_tag(void *ctx, const firn_tag *tag)
     if (strcmp(tag->id, tags->id) != 0 || tag->name.size >= sizeof(name)) {
         return FIRN_OK;
     }
-    if (tags->cli->json) {
-        memcpy(name, tag->name.data, tag->name.size);
-        name[tag->name.size] = '\0';
-        firn_term_json_string(NULL, name);
-        return FIRN_OK;
-    }
+    memcpy(name, tag->name.data, tag->name.size);
+    name[tag->name.size] = '\0';
+    firn_term_json_string(NULL, name);
     firn_term_out_text(tags->before);
     firn_term_text_escape(tag->name, firn_term_out_write);
     tags->before = ", ";
@@ -191,15 +188,12 @@ show_tags(struct firn_cli *cli, firn_workspace *workspace, const char *id)
 {
     firn_error err;
     struct tags tags = {cli, id, "tags        "};
-    if (cli->json) {
-        firn_term_json_array("tags");
-    }
+    firn_term_json_array("tags");
     if (firn_workspace_tag_list(workspace, show_tag, &tags, &err) != FIRN_OK) {
         return firn_command_report_failure(cli, &err, NULL);
     }
-    if (cli->json) {
-        firn_term_json_end();
-    } else if (tags.before[0] == ',') {
+    firn_term_json_end();
+    if (tags.before[0] == ',') {
         firn_term_out_text("\n");
     }
     return FIRN_EXIT_OK;
@@ -208,23 +202,17 @@ show_tags(struct firn_cli *cli, firn_workspace *workspace, const char *id)
 /* ---- what it changed ---- */
 
 static void
-show_counts(const struct firn_cli *cli, const firn_diff_result *result)
+show_counts(const firn_diff_result *result)
 {
     char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
     bool has_previous = result->before.id[0] != '\0';
-    if (cli->json) {
-        if (has_previous) {
-            firn_term_json_u64("previous", result->before.number);
-        } else {
-            firn_term_json_null("previous");
-        }
-        return;
-    }
     firn_term_out_text("changes     ");
     firn_show_difference_print_counts(result, FIRN_SHOW_DIFFERENCE_COUNTS);
     if (has_previous) {
+        firn_term_json_u64("previous", result->before.number);
         firn_term_out_format(" since %s\n", firn_show_checkpoint_name(&result->before, name));
     } else {
+        firn_term_json_null("previous");
         firn_term_out_text("; it is the first\n");
     }
 }
@@ -247,18 +235,13 @@ show_difference(struct firn_cli *cli, firn_workspace *workspace, const char *id,
         return firn_command_report_failure(cli, &err, NULL);
     }
     firn_term_meter_clear();
-    show_counts(cli, &result);
+    show_counts(&result);
     if (shown->form == FIRN_SHOW_DIFFERENCE_COUNTS) {
-        if (cli->json) {
-            firn_show_difference_json_counts(&result, shown->form);
-        }
+        firn_show_difference_json_counts(&result, shown->form);
         return FIRN_EXIT_OK;
     }
-    if (cli->json) {
-        firn_term_json_array("changes");
-    } else {
-        firn_term_out_text("\n");
-    }
+    firn_term_json_array("changes");
+    firn_term_out_text("\n");
     asked.with_lines = options->with_lines;
     int code =
         firn_workspace_diff(workspace, &asked, firn_show_difference_visit, shown, &result, &err);
@@ -270,12 +253,9 @@ show_difference(struct firn_cli *cli, firn_workspace *workspace, const char *id,
     if (code != FIRN_OK) {
         return firn_command_report_failure(cli, &err, NULL);
     }
-    if (cli->json) {
-        firn_term_json_end();
-        firn_show_difference_json_counts(&result, shown->form);
-    } else {
-        firn_show_difference_finish(shown);
-    }
+    firn_term_json_end();
+    firn_show_difference_json_counts(&result, shown->form);
+    firn_show_difference_finish(shown);
     return FIRN_EXIT_OK;
 }
 
@@ -285,15 +265,11 @@ static int
 show_files(struct firn_cli *cli, firn_workspace *workspace, const char *id)
 {
     firn_error err;
-    if (cli->json) {
-        firn_term_json_array("entries");
-    }
+    firn_term_json_array("entries");
     if (firn_workspace_entries(workspace, id, visit, cli, &err) != FIRN_OK) {
         return firn_command_report_failure(cli, &err, NULL);
     }
-    if (cli->json) {
-        firn_term_json_end();
-    }
+    firn_term_json_end();
     return FIRN_EXIT_OK;
 }
 
@@ -312,9 +288,8 @@ show(struct firn_cli *cli, firn_workspace *workspace, struct firn_show_differenc
     }
     char id[FIRN_CHECKPOINT_ID_SIZE];
     memcpy(id, checkpoint.id, sizeof(id)); /* a newer one may become "latest" meanwhile */
-    if (cli->json) {
-        firn_show_checkpoint_json("checkpoint", &checkpoint);
-    } else if (!with_files) {
+    firn_show_checkpoint_json("checkpoint", &checkpoint);
+    if (!with_files) {
         print_checkpoint(&checkpoint);
     }
     if (with_files) {

@@ -42,9 +42,8 @@ visit(void *ctx, const firn_change *change)
 {
     const struct shown *shown = ctx;
     firn_term_meter_clear();
-    if (shown->cli->json) {
-        firn_show_change_json(change);
-    } else if (shown->is_short) {
+    firn_show_change_json(change);
+    if (shown->is_short) {
         firn_show_change_print_short(change);
     } else {
         firn_show_change_print(change);
@@ -212,11 +211,8 @@ show_ignored(struct shown *shown)
         qsort(shown->ignored, shown->ignored_count, sizeof(*shown->ignored),
               is_grouped ? compare_grouped : compare_ignored);
     }
-    if (shown->cli->json) {
-        show_ignored_json(shown);
-    } else {
-        show_ignored_rows(shown);
-    }
+    show_ignored_json(shown);
+    show_ignored_rows(shown);
 }
 
 static void
@@ -253,22 +249,19 @@ print_summary(const firn_status_result *result)
 static void
 show_result(struct shown *shown, const firn_status_result *result)
 {
-    if (shown->cli->json) {
-        firn_term_json_end();
-    }
+    firn_term_json_end();
     if (shown->with_ignored) {
         show_ignored(shown);
     }
-    if (shown->cli->json) {
-        firn_show_checkpoint_json("checkpoint", &result->checkpoint);
-        firn_term_json_u64("added", result->added);
-        firn_term_json_u64("changed", result->changed);
-        firn_term_json_u64("removed", result->removed);
-        firn_term_json_u64("unchanged", result->unchanged);
-        firn_term_json_u64("skipped", result->skipped);
-        firn_term_json_bool("watched", result->is_watched);
-        firn_task_notices_json(&shown->notices);
-    } else if (!shown->cli->quiet && !shown->is_short) {
+    firn_show_checkpoint_json("checkpoint", &result->checkpoint);
+    firn_term_json_u64("added", result->added);
+    firn_term_json_u64("changed", result->changed);
+    firn_term_json_u64("removed", result->removed);
+    firn_term_json_u64("unchanged", result->unchanged);
+    firn_term_json_u64("skipped", result->skipped);
+    firn_term_json_bool("watched", result->is_watched);
+    firn_task_notices_json(&shown->notices);
+    if (!shown->cli->quiet && !shown->is_short) {
         print_summary(result);
         if (shown->has_size_limit && !shown->with_ignored) {
             firn_task_notices_print_excluded(&shown->notices);
@@ -299,9 +292,7 @@ compare(struct firn_cli *cli, firn_workspace *workspace, const char *reference,
     options.file_size_max = today->file_size_max;
     options.gitignore = today->gitignore;
     options.callbacks = (firn_callbacks){on_notice, on_progress, &shown};
-    if (cli->json) {
-        firn_term_json_array("changes");
-    }
+    firn_term_json_array("changes");
     firn_pending_restore earlier;
     firn_task_pending_look(workspace, &earlier);
     int code = firn_workspace_status(workspace, &options, visit, &shown, &result, &err);

@@ -50,12 +50,11 @@ change(struct firn_cli *cli, struct tagging *tagging)
     if (code != FIRN_OK) {
         return firn_command_report_failure(cli, &err, hint_of(tagging, code));
     }
-    if (cli->json) {
-        firn_term_json_string("tag", tagging->name);
-        if (tagging->reference != NULL) {
-            firn_show_checkpoint_json("checkpoint", &tagging->checkpoint);
-        }
-    } else if (!cli->quiet && tagging->reference != NULL) {
+    firn_term_json_string("tag", tagging->name);
+    if (tagging->reference != NULL) {
+        firn_show_checkpoint_json("checkpoint", &tagging->checkpoint);
+    }
+    if (!cli->quiet && tagging->reference != NULL) {
         firn_term_out_format("%s is %s\n", tagging->name,
                              firn_show_checkpoint_name(&tagging->checkpoint, number));
     } else if (!cli->quiet) {
@@ -107,11 +106,8 @@ visit(void *ctx, const firn_tag *tag)
 {
     struct listing *listing = ctx;
     listing->count++;
-    if (listing->cli->json) {
-        print_json(tag);
-    } else {
-        print_row(tag, listing->cli->quiet);
-    }
+    print_json(tag);
+    print_row(tag, listing->cli->quiet);
     return firn_term_out_error() == 0 ? FIRN_OK : FIRN_CANCELLED;
 }
 
@@ -120,15 +116,12 @@ list(struct firn_cli *cli, firn_workspace *workspace)
 {
     firn_error err;
     struct listing listing = {cli, 0};
-    if (cli->json) {
-        firn_term_json_array("tags");
-    }
+    firn_term_json_array("tags");
     if (firn_workspace_tag_list(workspace, visit, &listing, &err) != FIRN_OK) {
         return firn_command_report_failure(cli, &err, NULL);
     }
-    if (cli->json) {
-        firn_term_json_end();
-    } else if (listing.count == 0 && !cli->quiet) {
+    firn_term_json_end();
+    if (listing.count == 0 && !cli->quiet) {
         firn_term_out_text("no tags\n");
     }
     return FIRN_EXIT_OK;

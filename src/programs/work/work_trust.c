@@ -52,10 +52,7 @@ list_one(void *ctx, const firn_trust_info *info)
         tell_unread(listing, info);
         return FIRN_OK;
     }
-    if (cli->json) {
-        show_json(NULL, info);
-        return FIRN_OK;
-    }
+    show_json(NULL, info);
     firn_term_text_escape(firn_str(info->root), firn_term_out_write);
     if (!cli->quiet && !info->is_trusted) {
         firn_term_out_text(info->is_there ? "  (another store lies there now)"
@@ -72,16 +69,12 @@ list(struct firn_cli *cli)
     struct listing listing = {.cli = cli};
     int exit_code;
     firn_task_notices_init(&listing.notices, cli);
-    if (cli->json) {
-        firn_term_json_array("stores");
-    }
+    firn_term_json_array("stores");
     if (firn_trust_list(list_one, &listing, &err) != FIRN_OK) {
         exit_code = firn_command_report_failure(cli, &err, NULL);
     } else {
-        if (cli->json) {
-            firn_term_json_end();
-            firn_task_notices_json(&listing.notices);
-        }
+        firn_term_json_end();
+        firn_task_notices_json(&listing.notices);
         exit_code = firn_task_notices_exit(&listing.notices);
     }
     if (exit_code == FIRN_EXIT_PARTIAL) {
@@ -99,9 +92,8 @@ static int
 show_one(void *ctx, const firn_trust_info *info)
 {
     const struct firn_cli *cli = ctx;
-    if (cli->json) {
-        show_json("store", info);
-    } else if (!cli->quiet) {
+    show_json("store", info);
+    if (!cli->quiet) {
         firn_term_out_text("trusted: ");
         firn_term_text_escape(firn_str(info->store_path), firn_term_out_write);
         firn_term_out_text("\n");
@@ -129,9 +121,8 @@ take_back(struct firn_cli *cli, const char *path)
         return firn_command_report_failure(
             cli, &err, "firn trust --list shows the directories of those that are");
     }
-    if (cli->json) {
-        firn_term_json_bytes("removed", firn_str(path));
-    } else if (!cli->quiet) {
+    firn_term_json_bytes("removed", firn_str(path));
+    if (!cli->quiet) {
         firn_term_out_text("no longer trusted: ");
         firn_term_text_escape(firn_str(path), firn_term_out_write);
         firn_term_out_text("\n");

@@ -101,10 +101,8 @@ watch(struct watching *watching)
     if (code != FIRN_OK) {
         return fail(watching, code, &err);
     }
-    if (cli->json) {
-        firn_term_json_u64("directories", watching->directories);
-        firn_term_json_u64("checkpoints", watching->checkpoints);
-    }
+    firn_term_json_u64("directories", watching->directories);
+    firn_term_json_u64("checkpoints", watching->checkpoints);
     return firn_term_signals_caught() != 0 ? FIRN_EXIT_SIGNAL + firn_term_signals_caught()
                                            : FIRN_EXIT_OK;
 }
@@ -124,13 +122,12 @@ show(struct watching *watching, bool stops)
     if (code != FIRN_OK) {
         return fail(watching, code, &err);
     }
-    if (cli->json) {
-        firn_term_json_u64("process", info.process);
-        firn_term_json_u64("directories", info.directories);
-        firn_term_json_u64("dirty", info.dirty);
-        firn_term_json_u64("unwatched", info.unwatched);
-        firn_term_json_string("source", info.is_by_fanotify ? "fanotify" : "inotify");
-    } else if (cli->quiet) {
+    firn_term_json_u64("process", info.process);
+    firn_term_json_u64("directories", info.directories);
+    firn_term_json_u64("dirty", info.dirty);
+    firn_term_json_u64("unwatched", info.unwatched);
+    firn_term_json_string("source", info.is_by_fanotify ? "fanotify" : "inotify");
+    if (cli->quiet) {
         firn_term_out_format("%llu\n", (unsigned long long)info.process);
     } else {
         firn_term_out_format("%s by process %llu: %s %s, %s to be looked at by the next save\n",

@@ -61,9 +61,8 @@ visit(void *ctx, const firn_workspace_info *info)
     struct listing *listing = ctx;
     listing->count++;
     listing->has_damage = listing->has_damage || info->damage != NULL;
-    if (listing->cli->json) {
-        print_json(info);
-    } else if (info->damage == NULL) {
+    print_json(info);
+    if (info->damage == NULL) {
         print_row(info, listing->cli->quiet);
     }
     if (info->damage != NULL) {
@@ -77,9 +76,7 @@ run_list(struct firn_cli *cli)
 {
     firn_error err;
     struct listing listing = {cli, 0, false};
-    if (cli->json) {
-        firn_term_json_array("workspaces");
-    }
+    firn_term_json_array("workspaces");
     if (firn_workspaces_list(cli->store_path, visit, &listing, &err) != FIRN_OK) {
         return firn_command_report_failure(cli, &err, NULL);
     }
@@ -87,9 +84,8 @@ run_list(struct firn_cli *cli)
         firn_command_report_more(
             "hint", "firn --store STORE repair makes a sound store of what can still be read");
     }
-    if (cli->json) {
-        firn_term_json_end();
-    } else if (listing.count == 0 && !cli->quiet) {
+    firn_term_json_end();
+    if (listing.count == 0 && !cli->quiet) {
         firn_term_out_text("no workspaces\n");
     }
     return listing.has_damage ? FIRN_EXIT_PARTIAL : FIRN_EXIT_OK;
@@ -215,9 +211,8 @@ remove_history(struct firn_cli *cli, const char *root)
     if (code != FIRN_OK) {
         return firn_command_report_failure(cli, &err, "firn workspaces lists the workspaces");
     }
-    if (cli->json) {
-        firn_term_json_bytes("removed", firn_str(root));
-    } else if (!cli->quiet) {
+    firn_term_json_bytes("removed", firn_str(root));
+    if (!cli->quiet) {
         firn_term_out_text("removed the checkpoints of ");
         firn_term_text_escape(firn_str(root), firn_term_out_write);
         firn_term_out_text("; the directory is as it was\n");
@@ -304,10 +299,11 @@ relocate(struct firn_cli *cli, const char *old_root)
         exit_code = firn_command_report_failure(
             cli, &err,
             firn_task_workspace_adopt_hint(code, "firn workspaces lists the workspaces"));
-    } else if (cli->json) {
+    } else {
         firn_term_json_bytes("workspace", firn_str(root));
         firn_term_json_bytes("store", firn_str(firn_workspace_store_path(relocation.workspace)));
-    } else if (!cli->quiet) {
+    }
+    if (code == FIRN_OK && !cli->quiet) {
         firn_term_text_escape(firn_str(old_root), firn_term_out_write);
         firn_term_out_text(" is ");
         firn_term_text_escape(firn_str(root), firn_term_out_write);
