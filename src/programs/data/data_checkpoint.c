@@ -31,24 +31,12 @@ short_name(const firn_store_checkpoint *checkpoint, char out[NAME_SIZE])
 static void
 print_json(const firn_store_checkpoint *checkpoint)
 {
-    if (checkpoint->is_safety) {
-        firn_term_json_null("number");
-    } else {
-        firn_term_json_u64("number", checkpoint->number);
-    }
+    firn_term_json_u64_if("number", checkpoint->number, !checkpoint->is_safety);
     firn_term_json_string("id", checkpoint->id);
-    if (checkpoint->name[0] == '\0') {
-        firn_term_json_null("name");
-    } else {
-        firn_term_json_string("name", checkpoint->name);
-    }
+    firn_term_json_string_if("name", checkpoint->name, checkpoint->name[0] != '\0');
     firn_term_json_time("created", checkpoint->created_ns);
     firn_term_json_bool("safety", checkpoint->is_safety);
-    if (checkpoint->is_safety) {
-        firn_term_json_string("restored", checkpoint->restored);
-    } else {
-        firn_term_json_null("restored");
-    }
+    firn_term_json_string_if("restored", checkpoint->restored, checkpoint->is_safety);
 }
 
 static void

@@ -259,36 +259,6 @@ on_progress(void *ctx, const firn_progress *progress)
     return FIRN_OK;
 }
 
-static const char *
-kind_name(firn_notice_kind kind)
-{
-    static const char *const names[] = {
-        [FIRN_NOTICE_EXCLUDED] = "excluded",
-        [FIRN_NOTICE_SPECIAL] = "special",
-        [FIRN_NOTICE_UNREADABLE] = "unreadable",
-        [FIRN_NOTICE_CHANGING] = "changing",
-        [FIRN_NOTICE_GROWING] = "growing",
-        [FIRN_NOTICE_CARRIED] = "carried",
-        [FIRN_NOTICE_NEWER] = "newer",
-        [FIRN_NOTICE_DATE] = "date",
-        [FIRN_NOTICE_VANISHED] = "vanished",
-        [FIRN_NOTICE_METADATA] = "metadata",
-        [FIRN_NOTICE_KEPT] = "kept",
-        [FIRN_NOTICE_DAMAGED] = "damaged",
-        [FIRN_NOTICE_BAD_RULE] = "bad rule",
-        [FIRN_NOTICE_RESUMED] = "resumed",
-        [FIRN_NOTICE_STORE] = "store",
-        [FIRN_NOTICE_FOREIGN] = "foreign",
-        [FIRN_NOTICE_SETTINGS] = "settings",
-        [FIRN_NOTICE_RESERVED] = "reserved",
-        [FIRN_NOTICE_LEFT_ALONE] = "left alone",
-        [FIRN_NOTICE_NOT_RESTORED] = "not restored",
-    };
-    size_t place = (size_t)kind;
-    bool is_known = place < sizeof(names) / sizeof(names[0]) && names[place] != NULL;
-    return is_known ? names[place] : "other";
-}
-
 static void
 write_notice(struct firn_mcp_call *call, const char *kind, firn_slice path, const char *text)
 {
@@ -298,17 +268,14 @@ write_notice(struct firn_mcp_call *call, const char *kind, firn_slice path, cons
         return;
     }
     call->notice_count++;
-    firn_term_writer_object(&call->notices, NULL);
-    firn_term_writer_string(&call->notices, "kind", kind);
-    firn_term_writer_bytes(&call->notices, "path", path);
-    firn_term_writer_bytes(&call->notices, "text", firn_str(text));
-    firn_term_writer_end(&call->notices);
+    firn_show_notice_write(&call->notices,
+                           &(const struct firn_show_notice){kind, path, text, NULL});
 }
 
 static void
 on_notice(void *ctx, const firn_notice *notice)
 {
-    write_notice(ctx, kind_name(notice->kind), notice->path, notice->text);
+    write_notice(ctx, firn_show_notice_kind(notice->kind), notice->path, notice->text);
 }
 
 void
@@ -370,11 +337,7 @@ void
 firn_mcp_call_write_name(struct firn_mcp_call *call, const firn_checkpoint *checkpoint)
 {
     firn_term_writer_string(&call->result, "snapshot_id", checkpoint->id);
-    if (checkpoint->number == 0) {
-        firn_term_writer_null(&call->result, "number");
-    } else {
-        firn_term_writer_u64(&call->result, "number", checkpoint->number);
-    }
+    firn_term_writer_u64_if(&call->result, "number", checkpoint->number, checkpoint->number != 0);
 }
 
 void
@@ -397,31 +360,12 @@ firn_mcp_call_hint_pending(struct firn_mcp_call *call)
     }
 }
 
-static const char *
-change_name(firn_change_kind kind)
-{
-    switch (kind) {
-    case FIRN_CHANGE_ADDED:
-        return "added";
-    case FIRN_CHANGE_REMOVED:
-        return "removed";
-    case FIRN_CHANGE_CONTENT:
-        return "changed";
-    case FIRN_CHANGE_METADATA:
-        return "metadata";
-    case FIRN_CHANGE_RENAMED:
-        return "renamed";
-    }
-    return "other";
-}
-
 void
 firn_mcp_call_begin_change(struct firn_mcp_call *call, const firn_change *change)
 {
     const firn_entry_info *entry = change->after != NULL ? change->after : change->before;
     firn_term_writer_object(&call->result, NULL);
-    firn_term_writer_string(&call->result, "change", change_name(change->kind));
-    firn_term_writer_bytes(&call->result, "path", entry->path);
+    firn_show_change_write(&call->result, change);
     firn_term_writer_bool(&call->result, "directory", entry->type == FIRN_TYPE_DIRECTORY);
 }
 

@@ -141,24 +141,6 @@ struct attempt {
     firn_diff_result result;
 };
 
-static const char *
-lines_name(firn_lines_kind kind)
-{
-    switch (kind) {
-    case FIRN_LINES_NONE:
-        return "none";
-    case FIRN_LINES_COUNTED:
-        return "counted";
-    case FIRN_LINES_BINARY:
-        return "binary";
-    case FIRN_LINES_TOO_LARGE:
-        return "too_large";
-    case FIRN_LINES_UNREADABLE:
-        return "unreadable";
-    }
-    return "none";
-}
-
 static void
 write_patch(struct firn_mcp_call *call, const firn_difference *difference)
 {
@@ -183,7 +165,8 @@ visit(void *ctx, const firn_difference *difference)
     }
     firn_mcp_call_begin_change(call, &difference->change);
     if (attempt->options.with_lines) {
-        firn_term_writer_string(&call->result, "lines", lines_name(difference->lines));
+        firn_term_writer_string(&call->result, "lines",
+                                firn_show_difference_lines_name(difference->lines));
     }
     if (difference->lines == FIRN_LINES_COUNTED) {
         firn_term_writer_u64(&call->result, "lines_added", difference->lines_added);
@@ -210,11 +193,8 @@ write_result(struct firn_mcp_call *call, const firn_diff_result *result)
     firn_term_writer_end(&call->result);
     firn_mcp_call_write_not_shown(call, "changes_not_shown");
     firn_mcp_call_write_name(call, &result->before);
-    if (result->after_is_disk) {
-        firn_term_writer_null(&call->result, "to_snapshot_id");
-    } else {
-        firn_term_writer_string(&call->result, "to_snapshot_id", result->after.id);
-    }
+    firn_term_writer_string_if(&call->result, "to_snapshot_id", result->after.id,
+                               !result->after_is_disk);
     firn_term_writer_u64(&call->result, "files_added", result->added);
     firn_term_writer_u64(&call->result, "files_changed", result->changed);
     firn_term_writer_u64(&call->result, "files_removed", result->removed);

@@ -16,6 +16,7 @@
 #include "firn/firn.h"
 #include "firn/types.h"
 #include "mcp/mcp.h"
+#include "show/show.h"
 #include "term/term.h"
 
 /* ---- bytes as they arrive, cut into lines of a bounded length ---- */

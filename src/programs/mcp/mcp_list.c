@@ -4,24 +4,6 @@
  */
 #include "mcp/mcp_internal.h"
 
-static void
-write_turn(struct firn_term_writer *json, const firn_turn *turn)
-{
-    if (turn->agent.size == 0) {
-        return;
-    }
-    firn_term_writer_object(json, "turn");
-    firn_term_writer_bytes(json, "agent", turn->agent);
-    firn_term_writer_bytes(json, "session", turn->session);
-    if (turn->number == 0) {
-        firn_term_writer_null(json, "number");
-    } else {
-        firn_term_writer_u64(json, "number", turn->number);
-    }
-    firn_term_writer_bytes(json, "prompt", turn->prompt);
-    firn_term_writer_end(json);
-}
-
 static int
 visit(void *ctx, const firn_checkpoint *checkpoint)
 {
@@ -33,18 +15,14 @@ visit(void *ctx, const firn_checkpoint *checkpoint)
     }
     firn_term_writer_object(json, NULL);
     firn_term_writer_string(json, "id", checkpoint->id);
-    if (checkpoint->is_safety) {
-        firn_term_writer_null(json, "number");
-    } else {
-        firn_term_writer_u64(json, "number", checkpoint->number);
-    }
+    firn_term_writer_u64_if(json, "number", checkpoint->number, !checkpoint->is_safety);
     firn_term_writer_time(json, "created_at", checkpoint->created_ns);
     if (checkpoint->message.size > 0) {
         firn_term_writer_bytes(json, "message", checkpoint->message);
     } else {
         firn_term_writer_null(json, "message");
     }
-    write_turn(json, &checkpoint->turn);
+    firn_show_checkpoint_write_turn(json, &checkpoint->turn);
     firn_mcp_call_write_stats(call, checkpoint);
     firn_term_writer_end(json);
     return FIRN_OK;

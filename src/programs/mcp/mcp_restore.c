@@ -44,11 +44,8 @@ write_result(struct attempt *attempt)
     firn_term_writer_u64(&call->result, "incomplete", result->incomplete);
     firn_term_writer_u64(&call->result, "left_alone", result->left_alone);
     firn_term_writer_u64(&call->result, "not_restored", result->not_restored);
-    if (result->safety_id[0] != '\0') {
-        firn_term_writer_string(&call->result, "safety_id", result->safety_id);
-    } else {
-        firn_term_writer_null(&call->result, "safety_id");
-    }
+    firn_term_writer_string_if(&call->result, "safety_id", result->safety_id,
+                               result->safety_id[0] != '\0');
     firn_mcp_call_tell_hooks(call);
     firn_mcp_call_write_notices(call);
 }

@@ -4,24 +4,9 @@
  */
 #include "mcp/mcp_internal.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static const char list_hint[] = "checkpoint_list shows the checkpoints";
-
-static const char *
-type_name(firn_entry_type type)
-{
-    switch (type) {
-    case FIRN_TYPE_FILE:
-        return "file";
-    case FIRN_TYPE_DIRECTORY:
-        return "directory";
-    case FIRN_TYPE_SYMLINK:
-        return "symlink";
-    }
-    return "other";
-}
 
 static bool
 is_below(firn_slice path, firn_slice top)
@@ -45,15 +30,11 @@ static int
 visit(void *ctx, const firn_entry_info *entry)
 {
     struct firn_mcp_call *call = ctx;
-    char mode[8];
     if (!is_asked_for(call, entry->path) || !firn_mcp_call_has_room(call)) {
         return FIRN_OK;
     }
-    (void)snprintf(mode, sizeof(mode), "%04o", (unsigned)(entry->mode & 07777));
     firn_term_writer_object(&call->result, NULL);
-    firn_term_writer_bytes(&call->result, "path", entry->path);
-    firn_term_writer_string(&call->result, "type", type_name(entry->type));
-    firn_term_writer_string(&call->result, "mode", mode);
+    firn_show_checkpoint_write_entry(&call->result, entry);
     if (entry->type == FIRN_TYPE_SYMLINK) {
         firn_term_writer_bytes(&call->result, "target", entry->link_target);
     } else if (entry->type == FIRN_TYPE_FILE) {

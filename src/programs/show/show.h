@@ -11,6 +11,7 @@
 
 #include "command/command.h"
 #include "firn/firn.h"
+#include "term/term.h"
 
 /* ---- checkpoints and their entries ---- */
 
@@ -27,6 +28,10 @@ const char *firn_show_checkpoint_name(const firn_checkpoint *checkpoint, char *o
 enum { FIRN_SHOW_CHECKPOINT_NAMES_SIZE = 40 };
 const char *firn_show_checkpoint_names(const firn_checkpoint *checkpoint, char *out);
 
+/* What --json and MCP have in common: the member "turn", if there was one; an entry's path, type and
+ * mode. */
+void firn_show_checkpoint_write_turn(struct firn_term_writer *out, const firn_turn *turn);
+void firn_show_checkpoint_write_entry(struct firn_term_writer *out, const firn_entry_info *entry);
 /* The object of a checkpoint or an entry. key is NULL inside an array. */
 void firn_show_checkpoint_json(const char *key, const firn_checkpoint *checkpoint);
 void firn_show_checkpoint_entry_json(const char *key, const firn_entry_info *entry);
@@ -41,6 +46,8 @@ void firn_show_change_print(const firn_change *change);
 /* "M src/main.c": A added, D removed, M changed, T type changed, m metadata only. */
 void firn_show_change_print_short(const firn_change *change);
 
+/* The members of a change that --json and MCP have in common: change, path. */
+void firn_show_change_write(struct firn_term_writer *out, const firn_change *change);
 /* The object of a change, in an array. */
 void firn_show_change_json(const firn_change *change);
 /* The members of that object, for an object that has more. */
@@ -144,6 +151,9 @@ int firn_show_difference_init(struct firn_show_difference *out, struct firn_cli 
                               enum firn_show_difference_form form, firn_diff_options *options);
 void firn_show_difference_deinit(struct firn_show_difference *difference);
 
+/* "counted", "binary": what could be said about the lines of a difference. */
+const char *firn_show_difference_lines_name(firn_lines_kind kind);
+
 /* Shows one; ctx is the struct. With --json it is an object in an array. */
 int firn_show_difference_visit(void *ctx, const firn_difference *difference);
 /* Shows what is shown when all have been visited: the rows of --stat. */
@@ -155,5 +165,19 @@ void firn_show_difference_print_counts(const firn_diff_result *result,
 /* The same as members. */
 void firn_show_difference_json_counts(const firn_diff_result *result,
                                       enum firn_show_difference_form form);
+
+/* ---- what the library tells while it works ---- */
+
+struct firn_show_notice {
+    const char *kind;
+    firn_slice path;
+    const char *text;
+    const char *checkpoint; /* NULL: it is about none */
+};
+
+/* "excluded", "bad rule". */
+const char *firn_show_notice_kind(firn_notice_kind kind);
+/* An object, in an array. */
+void firn_show_notice_write(struct firn_term_writer *out, const struct firn_show_notice *notice);
 
 #endif

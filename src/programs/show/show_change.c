@@ -17,7 +17,7 @@ entry_of(const firn_change *change)
 }
 
 static const char *
-name_of(firn_change_kind kind)
+kind_name(firn_change_kind kind)
 {
     switch (kind) {
     case FIRN_CHANGE_ADDED:
@@ -66,7 +66,7 @@ print_paths(const firn_change *change)
 void
 firn_show_change_print(const firn_change *change)
 {
-    firn_term_out_format("%-8s  ", name_of(change->kind));
+    firn_term_out_format("%-8s  ", kind_name(change->kind));
     print_paths(change);
 }
 
@@ -99,10 +99,20 @@ firn_show_change_json_what(unsigned what)
 }
 
 void
+firn_show_change_write(struct firn_term_writer *out, const firn_change *change)
+{
+    firn_term_writer_string(out, "change", kind_name(change->kind));
+    firn_term_writer_bytes(out, "path", entry_of(change)->path);
+}
+
+void
 firn_show_change_json_members(const firn_change *change)
 {
-    firn_term_json_string("change", name_of(change->kind));
-    firn_term_json_bytes("path", entry_of(change)->path);
+    struct firn_term_writer *out = firn_term_json_writer();
+    if (out == NULL) {
+        return;
+    }
+    firn_show_change_write(out, change);
     if (change->before != NULL && change->after != NULL) {
         firn_show_change_json_what(change->what);
     }

@@ -32,38 +32,44 @@ firn_show_checkpoint_names(const firn_checkpoint *checkpoint, char *out)
     return out;
 }
 
-static void
-write_turn_json(const firn_turn *turn)
+void
+firn_show_checkpoint_write_turn(struct firn_term_writer *out, const firn_turn *turn)
 {
     if (turn->agent.size == 0) {
         return;
     }
-    firn_term_json_object("turn");
-    firn_term_json_bytes("agent", turn->agent);
-    firn_term_json_bytes("session", turn->session);
-    if (turn->number == 0) {
-        firn_term_json_null("number");
-    } else {
-        firn_term_json_u64("number", turn->number);
-    }
-    firn_term_json_bytes("prompt", turn->prompt);
-    firn_term_json_end();
+    firn_term_writer_object(out, "turn");
+    firn_term_writer_bytes(out, "agent", turn->agent);
+    firn_term_writer_bytes(out, "session", turn->session);
+    firn_term_writer_u64_if(out, "number", turn->number, turn->number != 0);
+    firn_term_writer_bytes(out, "prompt", turn->prompt);
+    firn_term_writer_end(out);
+}
+
+void
+firn_show_checkpoint_write_entry(struct firn_term_writer *out, const firn_entry_info *entry)
+{
+    char mode[8];
+    (void)snprintf(mode, sizeof(mode), "%04o", (unsigned)(entry->mode & 07777));
+    firn_term_writer_bytes(out, "path", entry->path);
+    firn_term_writer_string(out, "type", firn_show_change_type_name(entry->type));
+    firn_term_writer_string(out, "mode", mode);
 }
 
 void
 firn_show_checkpoint_json(const char *key, const firn_checkpoint *checkpoint)
 {
-    firn_term_json_object(key);
-    if (checkpoint->is_safety) {
-        firn_term_json_null("number");
-    } else {
-        firn_term_json_u64("number", checkpoint->number);
+    struct firn_term_writer *out = firn_term_json_writer();
+    if (out == NULL) {
+        return;
     }
+    firn_term_json_object(key);
+    firn_term_json_u64_if("number", checkpoint->number, !checkpoint->is_safety);
     firn_term_json_string("id", checkpoint->id);
     firn_term_json_bool("safety", checkpoint->is_safety);
     firn_term_json_time("created", checkpoint->created_ns);
     firn_term_json_bytes("message", checkpoint->message);
-    write_turn_json(&checkpoint->turn);
+    firn_show_checkpoint_write_turn(out, &checkpoint->turn);
     firn_term_json_hash("root", &checkpoint->root);
     firn_term_json_u64("files", checkpoint->files);
     firn_term_json_u64("directories", checkpoint->directories);
@@ -80,22 +86,18 @@ firn_show_checkpoint_json(const char *key, const firn_checkpoint *checkpoint)
 void
 firn_show_checkpoint_safety_json(const char *id)
 {
-    if (id[0] != '\0') {
-        firn_term_json_string("safety", id);
-    } else {
-        firn_term_json_null("safety");
-    }
+    firn_term_json_string_if("safety", id, id[0] != '\0');
 }
 
 void
 firn_show_checkpoint_entry_json(const char *key, const firn_entry_info *entry)
 {
-    char mode[8];
+    struct firn_term_writer *out = firn_term_json_writer();
+    if (out == NULL) {
+        return;
+    }
     firn_term_json_object(key);
-    firn_term_json_bytes("path", entry->path);
-    firn_term_json_string("type", firn_show_change_type_name(entry->type));
-    (void)snprintf(mode, sizeof(mode), "%04o", (unsigned)(entry->mode & 07777));
-    firn_term_json_string("mode", mode);
+    firn_show_checkpoint_write_entry(out, entry);
     firn_term_json_u64("uid", entry->uid);
     firn_term_json_u64("gid", entry->gid);
     firn_term_json_time("mtime", entry->mtime_ns);

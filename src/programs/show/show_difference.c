@@ -239,8 +239,8 @@ width_of_output(void)
     return size.ws_col;
 }
 
-static const char *
-lines_name(firn_lines_kind kind)
+const char *
+firn_show_difference_lines_name(firn_lines_kind kind)
 {
     switch (kind) {
     case FIRN_LINES_NONE:
@@ -270,7 +270,7 @@ show_json(const firn_difference *difference, enum firn_show_difference_form form
     firn_show_change_json_members(&difference->change);
     if (has_lines(form)) {
         firn_term_json_object("lines");
-        firn_term_json_string("kind", lines_name(difference->lines));
+        firn_term_json_string("kind", firn_show_difference_lines_name(difference->lines));
         if (difference->lines == FIRN_LINES_COUNTED) {
             firn_term_json_u64("added", difference->lines_added);
             firn_term_json_u64("removed", difference->lines_removed);

@@ -30,6 +30,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "show/show.h"
 #include "term/term.h"
 
 enum { KEPT_MAX = 10000, NAMES_MAX = 5, GROUPS_MAX = 16, NOT_RESTORED_TOLD_MAX = 20 };
@@ -49,54 +50,6 @@ struct firn_task_notices_group {
     size_t name_size; /* of the last component of the path */
     uint64_t count;
 };
-
-static const char *
-kind_name(firn_notice_kind kind)
-{
-    switch (kind) {
-    case FIRN_NOTICE_EXCLUDED:
-        return "excluded";
-    case FIRN_NOTICE_SPECIAL:
-        return "special";
-    case FIRN_NOTICE_UNREADABLE:
-        return "unreadable";
-    case FIRN_NOTICE_CHANGING:
-        return "changing";
-    case FIRN_NOTICE_GROWING:
-        return "growing";
-    case FIRN_NOTICE_CARRIED:
-        return "carried";
-    case FIRN_NOTICE_NEWER:
-        return "newer";
-    case FIRN_NOTICE_DATE:
-        return "date";
-    case FIRN_NOTICE_VANISHED:
-        return "vanished";
-    case FIRN_NOTICE_METADATA:
-        return "metadata";
-    case FIRN_NOTICE_KEPT:
-        return "kept";
-    case FIRN_NOTICE_RESUMED:
-        return "resumed";
-    case FIRN_NOTICE_FOREIGN:
-        return "foreign";
-    case FIRN_NOTICE_DAMAGED:
-        return "damaged";
-    case FIRN_NOTICE_BAD_RULE:
-        return "bad rule";
-    case FIRN_NOTICE_STORE:
-        return "store";
-    case FIRN_NOTICE_SETTINGS:
-        return "settings";
-    case FIRN_NOTICE_RESERVED:
-        return "reserved";
-    case FIRN_NOTICE_LEFT_ALONE:
-        return "left alone";
-    case FIRN_NOTICE_NOT_RESTORED:
-        return "not restored";
-    }
-    return "other";
-}
 
 static void
 add_unread_settings(void *ctx, const firn_notice *notice)
@@ -285,7 +238,7 @@ word_of(firn_notice_kind kind)
     case FIRN_NOTICE_NEWER:
         return "made by a newer firn";
     default:
-        return kind_name(kind);
+        return firn_show_notice_kind(kind);
     }
 }
 
@@ -460,17 +413,14 @@ firn_task_notices_print_left(const struct firn_task_notices *notices)
 void
 firn_task_notices_json(const struct firn_task_notices *notices)
 {
+    struct firn_term_writer *out = firn_term_json_writer();
     firn_term_json_array("notices");
-    for (size_t i = 0; i < notices->kept_count; i++) {
+    for (size_t i = 0; out != NULL && i < notices->kept_count; i++) {
         const struct firn_task_notices_kept *kept = &notices->kept[i];
-        firn_term_json_object(NULL);
-        firn_term_json_string("kind", kind_name(kept->kind));
-        firn_term_json_bytes("path", firn_bytes(kept->path, kept->path_size));
-        firn_term_json_bytes("text", firn_str(kept->text));
-        if (kept->checkpoint[0] != '\0') {
-            firn_term_json_string("checkpoint", kept->checkpoint);
-        }
-        firn_term_json_end();
+        const struct firn_show_notice shown = {
+            firn_show_notice_kind(kept->kind), firn_bytes(kept->path, kept->path_size), kept->text,
+            kept->checkpoint[0] != '\0' ? kept->checkpoint : NULL};
+        firn_show_notice_write(out, &shown);
     }
     firn_term_json_end();
     if (notices->not_kept > 0) {

@@ -23,16 +23,8 @@
 static void
 checkpoint_json(const firn_checkpoint *checkpoint)
 {
-    if (checkpoint->number == 0) {
-        firn_term_json_null("number");
-    } else {
-        firn_term_json_u64("number", checkpoint->number);
-    }
-    if (checkpoint->id[0] == '\0') {
-        firn_term_json_null("id");
-    } else {
-        firn_term_json_string("id", checkpoint->id);
-    }
+    firn_term_json_u64_if("number", checkpoint->number, checkpoint->number != 0);
+    firn_term_json_string_if("id", checkpoint->id, checkpoint->id[0] != '\0');
 }
 
 static void

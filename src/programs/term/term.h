@@ -132,6 +132,13 @@ void firn_term_writer_hash(struct firn_term_writer *writer, const char *key,
 /* RFC 3339, UTC, nanoseconds. */
 void firn_term_writer_time(struct firn_term_writer *writer, const char *key,
                            int64_t since_epoch_ns);
+/* null where has is false. */
+void firn_term_writer_u64_if(struct firn_term_writer *writer, const char *key, uint64_t value,
+                             bool has);
+void firn_term_writer_string_if(struct firn_term_writer *writer, const char *key, const char *value,
+                                bool has);
+void firn_term_writer_time_if(struct firn_term_writer *writer, const char *key,
+                              int64_t since_epoch_ns, bool has);
 /* A value, or members of an object with commas between them (key NULL), that are JSON already. */
 void firn_term_writer_raw(struct firn_term_writer *writer, const char *key, firn_slice value);
 /* Bytes as they are, with no comma: what is no JSON at all. */
@@ -147,6 +154,8 @@ void firn_term_writer_put(struct firn_term_writer *writer, const void *data, siz
 /* Opens the object, if that has not been done. */
 void firn_term_json_begin(void);
 bool firn_term_json_is_open(void);
+/* What writes it, for members that others write as well; NULL while it is not open. */
+struct firn_term_writer *firn_term_json_writer(void);
 /* Closes what is open, down to the outermost object. */
 void firn_term_json_unwind(void);
 /* Unwinds, closes the outermost object, ends the line. Nothing if there is none. */
@@ -163,6 +172,9 @@ void firn_term_json_string(const char *key, const char *value);
 void firn_term_json_bytes(const char *key, firn_slice value);
 void firn_term_json_hash(const char *key, const firn_hash *value);
 void firn_term_json_time(const char *key, int64_t since_epoch_ns);
+void firn_term_json_u64_if(const char *key, uint64_t value, bool has);
+void firn_term_json_string_if(const char *key, const char *value, bool has);
+void firn_term_json_time_if(const char *key, int64_t since_epoch_ns, bool has);
 
 /* ---- paths, shown as a person would type them in the current directory ---- */
 

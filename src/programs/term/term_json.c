@@ -33,6 +33,12 @@ firn_term_json_is_open(void)
     return writer.depth > 0;
 }
 
+struct firn_term_writer *
+firn_term_json_writer(void)
+{
+    return writer.depth > 0 ? &writer : NULL;
+}
+
 void
 firn_term_json_unwind(void)
 {
@@ -129,5 +135,29 @@ firn_term_json_time(const char *key, int64_t since_epoch_ns)
 {
     if (writer.depth > 0) {
         firn_term_writer_time(&writer, key, since_epoch_ns);
+    }
+}
+
+void
+firn_term_json_u64_if(const char *key, uint64_t value, bool has)
+{
+    if (writer.depth > 0) {
+        firn_term_writer_u64_if(&writer, key, value, has);
+    }
+}
+
+void
+firn_term_json_string_if(const char *key, const char *value, bool has)
+{
+    if (writer.depth > 0) {
+        firn_term_writer_string_if(&writer, key, value, has);
+    }
+}
+
+void
+firn_term_json_time_if(const char *key, int64_t since_epoch_ns, bool has)
+{
+    if (writer.depth > 0) {
+        firn_term_writer_time_if(&writer, key, since_epoch_ns, has);
     }
 }

@@ -293,6 +293,27 @@ firn_term_writer_bytes(struct firn_term_writer *writer, const char *key, firn_sl
 }
 
 void
+firn_term_writer_u64_if(struct firn_term_writer *writer, const char *key, uint64_t value, bool has)
+{
+    if (has) {
+        firn_term_writer_u64(writer, key, value);
+    } else {
+        firn_term_writer_null(writer, key);
+    }
+}
+
+void
+firn_term_writer_string_if(struct firn_term_writer *writer, const char *key, const char *value,
+                           bool has)
+{
+    if (has) {
+        firn_term_writer_string(writer, key, value);
+    } else {
+        firn_term_writer_null(writer, key);
+    }
+}
+
+void
 firn_term_writer_hash(struct firn_term_writer *writer, const char *key, const firn_hash *value)
 {
     begin_value(writer, key);
@@ -304,4 +325,15 @@ firn_term_writer_time(struct firn_term_writer *writer, const char *key, int64_t 
 {
     char text[FIRN_TERM_TEXT_TIME_SIZE];
     firn_term_writer_string(writer, key, firn_term_text_rfc3339(since_epoch_ns, text));
+}
+
+void
+firn_term_writer_time_if(struct firn_term_writer *writer, const char *key, int64_t since_epoch_ns,
+                         bool has)
+{
+    if (has) {
+        firn_term_writer_time(writer, key, since_epoch_ns);
+    } else {
+        firn_term_writer_null(writer, key);
+    }
 }

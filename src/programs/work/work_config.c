@@ -132,11 +132,7 @@ change(struct firn_cli *cli, firn_workspace *workspace, struct firn_task_notices
                     "keep is forever now");
     }
     firn_term_json_string("key", key);
-    if (value == NULL) {
-        firn_term_json_null("value");
-    } else {
-        firn_term_json_string("value", value);
-    }
+    firn_term_json_string_if("value", value, value != NULL);
     firn_task_notices_json(notices);
     return FIRN_EXIT_OK;
 }

@@ -23,11 +23,7 @@ visit(void *ctx, const firn_checkpoint *checkpoint)
     char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
     (void)firn_show_checkpoint_name(checkpoint, name);
     firn_term_json_object(NULL);
-    if (checkpoint->is_safety) {
-        firn_term_json_null("number");
-    } else {
-        firn_term_json_u64("number", checkpoint->number);
-    }
+    firn_term_json_u64_if("number", checkpoint->number, !checkpoint->is_safety);
     firn_term_json_string("id", checkpoint->id);
     firn_term_json_end();
     if (!pinning->cli->quiet) {
@@ -83,11 +79,7 @@ list_one(void *ctx, const firn_pin *pin)
         (void)snprintf(number, sizeof(number), "%llu", (unsigned long long)pin->number);
     }
     firn_term_json_object(NULL);
-    if (pin->number == 0) {
-        firn_term_json_null("number");
-    } else {
-        firn_term_json_u64("number", pin->number);
-    }
+    firn_term_json_u64_if("number", pin->number, pin->number != 0);
     firn_term_json_string("id", pin->id);
     firn_term_json_time("pinned", pin->created_ns);
     firn_term_json_end();

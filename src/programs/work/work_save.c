@@ -239,11 +239,7 @@ show_result(struct firn_cli *cli, const char *root, const firn_save_result *resu
             const struct firn_task_notices *notices, double seconds)
 {
     firn_show_checkpoint_json("checkpoint", &result->checkpoint);
-    if (result->previous != 0) {
-        firn_term_json_u64("previous", result->previous);
-    } else {
-        firn_term_json_null("previous");
-    }
+    firn_term_json_u64_if("previous", result->previous, result->previous != 0);
     firn_term_json_bool("made", result->is_made);
     firn_term_json_bool("unchanged", result->is_unchanged);
     firn_term_json_u64("added", result->added);

@@ -75,11 +75,7 @@ print_json(const firn_tag *tag)
 {
     firn_term_json_object(NULL);
     firn_term_json_bytes("name", tag->name);
-    if (tag->number == 0) {
-        firn_term_json_null("number");
-    } else {
-        firn_term_json_u64("number", tag->number);
-    }
+    firn_term_json_u64_if("number", tag->number, tag->number != 0);
     firn_term_json_string("id", tag->id);
     firn_term_json_time("tagged", tag->created_ns);
     firn_term_json_end();

@@ -16,11 +16,7 @@ show_json(const char *key, const firn_trust_info *info)
     firn_term_json_object(key);
     firn_term_json_bytes("root", firn_str(info->root));
     firn_term_json_bytes("store", firn_str(info->store_path));
-    if (info->store_id[0] != '\0') {
-        firn_term_json_string("id", info->store_id);
-    } else {
-        firn_term_json_null("id");
-    }
+    firn_term_json_string_if("id", info->store_id, info->store_id[0] != '\0');
     firn_term_json_bool("there", info->is_there);
     firn_term_json_bool("trusted", info->is_trusted);
     firn_term_json_end();

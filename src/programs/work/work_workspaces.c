@@ -29,11 +29,7 @@ print_json(const firn_workspace_info *info)
     firn_term_json_bytes("root", firn_str(info->root));
     firn_term_json_bytes("store", firn_str(info->store_path));
     firn_term_json_u64("checkpoints", info->checkpoints);
-    if (info->newest_ns == 0) {
-        firn_term_json_null("newest");
-    } else {
-        firn_term_json_time("newest", info->newest_ns);
-    }
+    firn_term_json_time_if("newest", info->newest_ns, info->newest_ns != 0);
     firn_term_json_bool("there", info->is_there);
     if (info->damage != NULL) {
         firn_term_json_bytes("damage", firn_str(info->damage));
