@@ -4,7 +4,6 @@
  */
 #include "cli/cli.h"
 
-#include "hook/hook.h"
 #include "mcp/mcp.h"
 #include "task/task.h"
 #include "term/term.h"
@@ -18,15 +17,13 @@ log_line(const char *text)
     firn_command_report_line("%s", text);
 }
 
-static const struct firn_mcp_hooks hooks = {firn_hook_agent_look, firn_hook_agent_next_lost};
-
 static int
 run(struct firn_cli *cli)
 {
     firn_error err;
-    struct firn_mcp_options options = {
-        cli->store_path,          cli->wait_ms, cli->has_wait, firn_term_signals_caught, log_line,
-        firn_task_collect_if_due, &hooks};
+    struct firn_mcp_options options = {cli->store_path, cli->wait_ms,
+                                       cli->has_wait,   firn_term_signals_caught,
+                                       log_line,        firn_task_collect_if_due};
     if (cli->json) {
         return firn_command_misused(cli, "--json means nothing to this command: it speaks JSON");
     }

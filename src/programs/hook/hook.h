@@ -15,7 +15,7 @@ extern const struct firn_command firn_hook;
 
 /* Those of a project are files of the workspace, and an older checkpoint may not have them. */
 
-enum { FIRN_HOOK_AGENT_TEXT_SIZE = 200 }; /* as FIRN_MCP_HOOKS_TEXT_SIZE */
+enum { FIRN_HOOK_AGENT_TEXT_SIZE = 200 };
 
 /* In which agents' settings below this directory firn's hooks are: one bit each. */
 unsigned firn_hook_agent_look(const char *root);

@@ -241,7 +241,6 @@ firn_mcp_serve(const struct firn_mcp_options *options, firn_error *err)
                                                      .send = send_message,
                                                      .is_stopping = is_stopping,
                                                      .collect = options->collect,
-                                                     .hooks = options->hooks,
                                                      .ctx = &connection};
     sigset_t closed;
     sigset_t open;

@@ -10,17 +10,6 @@
 
 #include "firn/firn.h"
 
-enum { FIRN_MCP_HOOKS_TEXT_SIZE = 200 };
-
-/* What may be said of hooks of coding agents, after a tool has changed a workspace. */
-struct firn_mcp_hooks {
-    /* In which agents' settings below this directory firn's hooks are: one bit each. */
-    unsigned (*look)(const char *root);
-    /* The next of `lost`, which loses its bit; false when there is none. The path of its settings, and
-     * a line of at most FIRN_MCP_HOOKS_TEXT_SIZE bytes. */
-    bool (*next)(unsigned *lost, const char **out_path, char *out_text);
-};
-
 struct firn_mcp_options {
     const char *store_path; /* NULL: each workspace's own, in the usual place */
     int64_t wait_ms;        /* for another writer, where has_wait is set or firn config says none */
@@ -30,7 +19,6 @@ struct firn_mcp_options {
     /* Told of a workspace whose store may be worth a collection of garbage: finds out, and starts
      * one elsewhere if the settings want that. One call at a time, any thread. NULL: nobody does. */
     void (*collect)(firn_workspace *workspace);
-    const struct firn_mcp_hooks *hooks; /* NULL: nothing is said */
 };
 
 /* Serves descriptor 0, answers on descriptor 1, and returns when the input ends (FIRN_OK), when

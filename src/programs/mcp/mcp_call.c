@@ -22,6 +22,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "hook/hook.h"
+
 enum { SLICE_MS = 200, TELL_MS = 250, PIECE_SIZE = 65536 };
 
 static int64_t
@@ -118,8 +120,8 @@ firn_mcp_call_open(struct firn_mcp_call *call)
         code =
             firn_config_list_readable(call->workspace, take_setting, on_notice, call, &call->error);
     }
-    if (code == FIRN_OK && call->host->hooks != NULL) {
-        call->hooks = call->host->hooks->look(firn_workspace_root(call->workspace));
+    if (code == FIRN_OK) {
+        call->hooks = firn_hook_agent_look(firn_workspace_root(call->workspace));
     }
     return code;
 }
@@ -281,14 +283,13 @@ on_notice(void *ctx, const firn_notice *notice)
 void
 firn_mcp_call_tell_hooks(struct firn_mcp_call *call)
 {
-    const struct firn_mcp_hooks *hooks = call->host->hooks;
-    char text[FIRN_MCP_HOOKS_TEXT_SIZE];
+    char text[FIRN_HOOK_AGENT_TEXT_SIZE];
     const char *path;
-    if (hooks == NULL || call->hooks == 0) {
+    if (call->hooks == 0) {
         return;
     }
-    unsigned lost = call->hooks & ~hooks->look(firn_workspace_root(call->workspace));
-    while (hooks->next(&lost, &path, text)) {
+    unsigned lost = call->hooks & ~firn_hook_agent_look(firn_workspace_root(call->workspace));
+    while (firn_hook_agent_next_lost(&lost, &path, text)) {
         write_notice(call, "hooks", firn_str(path), text);
     }
 }

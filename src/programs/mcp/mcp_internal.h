@@ -190,7 +190,6 @@ struct firn_mcp_call_host {
     void (*on_progress)(void *ctx, uint64_t done, const char *text); /* a few times a second */
     void *ctx;
     void (*collect)(firn_workspace *workspace); /* see mcp.h; may be NULL */
-    const struct firn_mcp_hooks *hooks;         /* likewise */
 };
 
 struct firn_mcp_call {
@@ -363,7 +362,6 @@ struct firn_mcp_server_options {
     int (*run)(const struct firn_mcp_tool *tool, struct firn_mcp_call *call); /* for tests; NULL */
     void *ctx;
     void (*collect)(firn_workspace *workspace); /* see mcp.h; may be NULL */
-    const struct firn_mcp_hooks *hooks;         /* likewise */
 };
 
 /* The options' pointers are borrowed for the server's life. NULL if there is no memory. */

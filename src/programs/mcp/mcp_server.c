@@ -425,7 +425,7 @@ perform(struct firn_mcp_server *server, struct job *job)
     struct work work = {server, job};
     struct firn_mcp_call_host host = {options->store_path, options->wait_ms, options->has_wait,
                                       is_cancelled,        on_progress,      &work,
-                                      options->collect,    options->hooks};
+                                      options->collect};
     struct firn_mcp_call call;
     firn_mcp_call_init(&call, &host, job->arguments);
     int code = options->run != NULL ? options->run(job->tool, &call) : job->tool->run(&call);
