@@ -67,8 +67,8 @@ A value has candidates of its own, or none; behind "--" no word is an option.
   
   $ bash complete firn save -mtext --inc
   --include-deps
-  $ bash complete firn restore 1 -- --inc
-  
+  $ firn __complete restore 1 -- --d
+  files
   $ bash complete firn db ''x --st
   
   $ bash complete firn db --h
