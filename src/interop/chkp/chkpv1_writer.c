@@ -110,6 +110,8 @@ place(struct firn_tempfile *temp, const char *name, firn_error *err)
                              : firn_chkpv1_pass_error(err, rc, &problem);
 }
 
+/* ---- the writer ---- */
+
 enum {
     SEED_LEVEL = 1,          /* zstd's level in the seed's writer */
     TAIL_SIZE = 1 << 20,     /* from this size on the tail is written */

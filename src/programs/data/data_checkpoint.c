@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * data/data_checkpoint.c: firn db checkpoint, checkpoints, restore and undo.
+ * data/data_checkpoint.c: firn db checkpoint, checkpoints, restore and undo; what is made of a
+ * checkpoint or of a whole store: export, import, clone.
  *
  * A row of the list is as one of firn list: number (a dash for a safety checkpoint), the beginning
  * of the id, time, name. What a safety checkpoint was taken for is told by the id of what was
@@ -184,12 +185,10 @@ run_undo(struct firn_cli *cli)
     return put_back(cli, NULL);
 }
 
-/* ---- firn db export, firn db import ----
+/* ---- export ----
  *
- * An export only reads the store, so it keeps nobody from writing.
+ * It only reads the store, so it keeps nobody from writing.
  */
-
-/* ---- export ---- */
 
 /* Returns a code of the library. */
 static int
@@ -266,44 +265,34 @@ run_import(struct firn_cli *cli)
     return FIRN_EXIT_OK;
 }
 
-/* ---- descriptions ---- */
+/* ---- clone ---- */
 
-const struct firn_command firn_data_checkpoint_export = {
-    .name = "export",
-    .summary = "Write one checkpoint of a store's data into a single file",
-    .arguments = "STORE [REF]",
-    .options =
-        (const struct firn_command_option[]){
-            {"output", 'o', "FILE", "where it goes"},
-            {"replace", 0, NULL, "write over FILE if it is there"},
-            {NULL, 0, NULL, NULL},
-        },
-    .help = "What the checkpoint sees, without REF the present state: all keyspaces, and\n"
-            "nothing else of the store. The file can stand for STORE in every command that\n"
-            "only reads; firn db import makes a store of it. While it is made, a directory\n"
-            "beside it holds the data once more.",
-    .examples =
-        (const struct firn_command_example[]){
-            {"firn db export app.firn before-import -o app.firnx", "to keep, or to send"},
-            {"firn db get app.firnx users ada", "it is read where it lies"},
-            {NULL, NULL},
-        },
-    .run = run_export,
-};
+/* Returns a code of the library. */
+static int
+clone_to(struct firn_cli *cli, firn_store *store, firn_error *err)
+{
+    struct firn_task_notices notices;
+    firn_maintenance_options options = FIRN_MAINTENANCE_OPTIONS_INIT;
+    firn_task_notices_init(&notices, cli);
+    options.on_progress = firn_task_notices_callbacks(&notices).on_progress;
+    options.ctx = firn_task_notices_callbacks(&notices).ctx;
+    int code = firn_store_clone(store, cli->arguments[1], &options, err);
+    firn_term_meter_clear();
+    firn_task_notices_deinit(&notices);
+    return code;
+}
 
-const struct firn_command firn_data_checkpoint_import = {
-    .name = "import",
-    .summary = "Make a store of a file that firn db export has written",
-    .arguments = "FILE STORE",
-    .help = "STORE is a directory that is empty or not there. It gets the data, and the\n"
-            "checkpoint under its number, id and name. Every byte is verified first.",
-    .examples =
-        (const struct firn_command_example[]){
-            {"firn db import app.firnx copy.firn", "a store that can be written"},
-            {NULL, NULL},
-        },
-    .run = run_import,
-};
+static int
+run_clone(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_store *store = NULL;
+    int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_WRITE, &store);
+    if (exit_code == FIRN_EXIT_OK && clone_to(cli, store, &err) != FIRN_OK) {
+        exit_code = firn_command_report_failure(cli, &err, NULL);
+    }
+    return firn_data_store_close(cli, store, exit_code);
+}
 
 /* ---- descriptions ---- */
 
@@ -368,34 +357,42 @@ const struct firn_command firn_data_checkpoint_undo = {
     .run = run_undo,
 };
 
-/* ---- firn db clone ---- */
+const struct firn_command firn_data_checkpoint_export = {
+    .name = "export",
+    .summary = "Write one checkpoint of a store's data into a single file",
+    .arguments = "STORE [REF]",
+    .options =
+        (const struct firn_command_option[]){
+            {"output", 'o', "FILE", "where it goes"},
+            {"replace", 0, NULL, "write over FILE if it is there"},
+            {NULL, 0, NULL, NULL},
+        },
+    .help = "What the checkpoint sees, without REF the present state: all keyspaces, and\n"
+            "nothing else of the store. The file can stand for STORE in every command that\n"
+            "only reads; firn db import makes a store of it. While it is made, a directory\n"
+            "beside it holds the data once more.",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn db export app.firn before-import -o app.firnx", "to keep, or to send"},
+            {"firn db get app.firnx users ada", "it is read where it lies"},
+            {NULL, NULL},
+        },
+    .run = run_export,
+};
 
-/* Returns a code of the library. */
-static int
-clone_to(struct firn_cli *cli, firn_store *store, firn_error *err)
-{
-    struct firn_task_notices notices;
-    firn_maintenance_options options = FIRN_MAINTENANCE_OPTIONS_INIT;
-    firn_task_notices_init(&notices, cli);
-    options.on_progress = firn_task_notices_callbacks(&notices).on_progress;
-    options.ctx = firn_task_notices_callbacks(&notices).ctx;
-    int code = firn_store_clone(store, cli->arguments[1], &options, err);
-    firn_term_meter_clear();
-    firn_task_notices_deinit(&notices);
-    return code;
-}
-
-static int
-run_clone(struct firn_cli *cli)
-{
-    firn_error err;
-    firn_store *store = NULL;
-    int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_WRITE, &store);
-    if (exit_code == FIRN_EXIT_OK && clone_to(cli, store, &err) != FIRN_OK) {
-        exit_code = firn_command_report_failure(cli, &err, NULL);
-    }
-    return firn_data_store_close(cli, store, exit_code);
-}
+const struct firn_command firn_data_checkpoint_import = {
+    .name = "import",
+    .summary = "Make a store of a file that firn db export has written",
+    .arguments = "FILE STORE",
+    .help = "STORE is a directory that is empty or not there. It gets the data, and the\n"
+            "checkpoint under its number, id and name. Every byte is verified first.",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn db import app.firnx copy.firn", "a store that can be written"},
+            {NULL, NULL},
+        },
+    .run = run_import,
+};
 
 const struct firn_command firn_data_checkpoint_clone = {
     .name = "clone",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * data/data_store.c: opening and closing a store of key-value data for one command.
+ * data/data_store.c: opening and closing a store of key-value data for one command; many entries into
+ * one keyspace.
  *
  * Commands that only look open it for reading: they create nothing, keep no writer out and see the
  * state of that moment. The others wait for a writer that is at work (task_patience.c).

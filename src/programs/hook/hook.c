@@ -146,6 +146,8 @@ event_deinit(struct event *event)
     event->prompt = NULL;
 }
 
+/* ---- settings ---- */
+
 enum { COMMAND_SIZE = 64, OPTIONS_SIZE = 4300 };
 
 /* What a command is to do with settings. */

@@ -112,6 +112,8 @@ firn_mcp_line_feed(struct firn_mcp_line *line, firn_slice bytes,
     }
 }
 
+/* ---- the two descriptors ---- */
+
 struct connection {
     const struct firn_mcp_options *options;
     struct firn_mcp_server *server;

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- what differs between two texts, as the hunks of a unified patch ----
+/* ---- the hunks of a unified patch ----
  *
  * The library has found the hunks; here lines are put around them. Hunks with at most six equal lines
  * between them stand under one head. Each text is walked once, from its first line to its last.
@@ -130,6 +130,8 @@ write_hunks(struct firn_term_writer *out, const firn_difference *difference, siz
     }
     return out->size <= size_max;
 }
+
+/* ---- the tool ---- */
 
 enum { PATCH_SIZE_MAX = 128 * 1024, PATCHES_SIZE_MAX = 1 << 20 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * mcp/mcp_output.c: sending messages, alone or gathered into the answer to a batch.
+ * mcp/mcp_output.c: what answers look like, and sending them, alone or gathered into the answer to a
+ * batch.
  *
  * A message is made whole in memory and sent under the lock, so that those of two threads do not
  * mix. For want of memory a client still learns which of its requests came to nothing: that answer
@@ -145,6 +146,8 @@ firn_mcp_output_failure(struct firn_term_writer *json, const char *id, enum firn
     json->has_failed = json->has_failed || members.has_failed;
     firn_term_writer_deinit(&members);
 }
+
+/* ---- sending ---- */
 
 struct firn_mcp_output_batch {
     size_t shares;

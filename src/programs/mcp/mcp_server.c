@@ -287,6 +287,8 @@ list_tools(struct firn_term_writer *json, const char *key)
     firn_term_writer_end(json);
 }
 
+/* ---- versions ---- */
+
 /* Newest first. Their names are dates, which compare as text. */
 static const char *const versions[] = {"2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05",
                                        "2024-10-07"};

@@ -273,7 +273,7 @@ run_verify(struct firn_cli *cli)
     return exit_code;
 }
 
-/* ---- the table ---- */
+/* ---- descriptions of these ---- */
 
 static const struct firn_command list = {
     .name = "list",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * show/show_difference.c: a list of differences in the form that the options of diff and show ask for.
+ * show/show_difference.c: a list of differences in the form that the options of diff and show ask
+ * for.
  *
  * Rows with line counts are collected, because their columns are known at the end; all else is
  * printed as it comes.
@@ -238,6 +239,8 @@ width_of_output(void)
     }
     return size.ws_col;
 }
+
+/* ---- the form that was asked for ---- */
 
 const char *
 firn_show_difference_lines_name(firn_lines_kind kind)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * work/work_restore.c: firn restore, and what undo shares with it.
+ * work/work_restore.c: firn restore and firn undo.
  *
  * The first word is always the checkpoint, all others are paths. Without a checkpoint nothing is
  * done, but for --resume, which goes on with an earlier one: there is no default state to which
- * somebody's files may be set back. Output that cannot be
- * written does not stop a restore that has begun.
+ * somebody's files may be set back. Output that cannot be written does not stop a restore that has
+ * begun.
  */
 #include "work/work.h"
 

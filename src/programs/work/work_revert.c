@@ -18,7 +18,10 @@
 #include "task/task.h"
 #include "term/term.h"
 
-/* ---- how a path that a revert cannot merge is shown: for people what came since, with the lines of the file as it lies on the disk, where they would look; in JSON all three sides ----
+/* ---- paths that cannot be merged ----
+ *
+ * For people what came since is shown, with the lines of the file as it lies on the disk, where they
+ * would look; in JSON all three sides.
  *
  * A row for people is a message: it goes to standard error, because nothing was done.
  */
@@ -180,6 +183,8 @@ conflict_json(const firn_revert_conflict *conflict)
     }
     firn_term_json_end();
 }
+
+/* ---- reverting ---- */
 
 struct request {
     firn_workspace *workspace;

@@ -172,6 +172,8 @@ tell_large(struct firn_cli *cli, firn_workspace *workspace, const firn_save_resu
     }
 }
 
+/* ---- saving ---- */
+
 struct attempt {
     firn_workspace *workspace;
     firn_save_options options;
