@@ -7,6 +7,7 @@ target_compile_definitions(firn_flags INTERFACE _GNU_SOURCE $<$<CONFIG:Debug>:FI
 # Each wing of src/ is an include root, so that a header is named by its room: "lsm/lsm.h".
 target_include_directories(
   firn_flags INTERFACE ${PROJECT_SOURCE_DIR}/src/foundation ${PROJECT_SOURCE_DIR}/src/engine ${PROJECT_SOURCE_DIR}/src/workspace
+                       ${PROJECT_SOURCE_DIR}/src/interop ${PROJECT_SOURCE_DIR}/src/programs
                        ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
 target_compile_options(
   firn_flags
@@ -70,7 +71,7 @@ if(CMAKE_BUILD_TYPE STREQUAL "Debug" AND (FIRN_TESTS OR FIRN_FUZZ))
 endif()
 
 # firn_folder(NAME SOURCES... [NEEDS rooms...] [LINK targets...]): one OBJECT library for a room of src/. It becomes a part of
-# libfirn, except for the rooms that stand on the library instead. A program that links the room links those that it needs
+# libfirn, except for those of src/programs, which stand on the library instead. A program that links the room links those that it needs
 # as well; rooms that all programs of its wing name anyway are left out. Where folders are shared, firn_NAME_shared has its objects for
 # the tests; what it takes from lower folders is found when a test that names them is linked.
 function(firn_folder name)
@@ -80,7 +81,9 @@ function(firn_folder name)
   target_compile_definitions(firn_${name} PRIVATE FIRN_BUILDING_LIBRARY=1)
   target_compile_options(firn_${name} PRIVATE "$<$<COMPILE_LANGUAGE:C>:${FIRN_LTO_FLAGS}>")
   target_link_libraries(firn_${name} PRIVATE firn_flags ${ARG_LINK})
-  if(NOT name MATCHES "^(mcp|sql|cli)$")
+  if(CMAKE_CURRENT_SOURCE_DIR MATCHES "/src/programs/")
+    set_property(GLOBAL APPEND PROPERTY FIRN_PROGRAM_FOLDERS ${name})
+  else()
     set_property(GLOBAL APPEND PROPERTY FIRN_LIBRARY_FOLDERS ${name})
     if(FIRN_SHARED_FOLDERS)
       add_library(firn_${name}_shared SHARED $<TARGET_OBJECTS:firn_${name}>)
@@ -107,11 +110,24 @@ function(firn_close_folders out)
   set(${out} ${closed} PARENT_SCOPE)
 endfunction()
 
-# firn_link_folders(TARGET FOLDERS...): links a program of the tests from these rooms of src/, those that they need, and the
-# libraries that they stand on.
-function(firn_link_folders target)
+# firn_link_program(TARGET ROOMS...): links a program from these rooms of src/programs, those that they need, and the library.
+function(firn_link_program target)
   firn_close_folders(all ${ARGN})
-  if(FIRN_SHARED_FOLDERS AND NOT "cli" IN_LIST ARGN AND NOT "mcp" IN_LIST ARGN)
+  list(TRANSFORM all PREPEND firn_)
+  target_link_libraries(${target} PRIVATE firn_flags ${all} firn_static)
+endfunction()
+
+# firn_link_folders(TARGET FOLDERS...): links a program of the tests from these rooms of src/, those that they need, and the
+# libraries that they stand on: for rooms of src/programs, the library.
+function(firn_link_folders target)
+  get_property(programs GLOBAL PROPERTY FIRN_PROGRAM_FOLDERS)
+  list(GET ARGN 0 first)
+  if(first IN_LIST programs)
+    firn_link_program(${target} ${ARGN})
+    return()
+  endif()
+  firn_close_folders(all ${ARGN})
+  if(FIRN_SHARED_FOLDERS)
     list(TRANSFORM all PREPEND firn_ OUTPUT_VARIABLE folders)
     list(TRANSFORM folders APPEND _shared)
     target_link_libraries(${target} PRIVATE ${folders} firn_distribution_libraries)

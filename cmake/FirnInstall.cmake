@@ -26,7 +26,7 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/firnConfigVersion.cmake C
 install(FILES ${PROJECT_BINARY_DIR}/firnConfig.cmake ${PROJECT_BINARY_DIR}/firnConfigVersion.cmake
         DESTINATION ${firn_package_dir})
 
-# Its manual pages and completions are made, and installed, by src/cli.
+# Its manual pages and completions are made, and installed, by src/programs/cli.
 if(TARGET firn_program)
   install(TARGETS firn_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()

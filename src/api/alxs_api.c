@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * api/alxs_api.c: firn/alxs.h. Checks arguments, takes the path apart, completes the options; the
- * work is compat's.
+ * work is that of alxs.
  *
  * A pointer that must not be NULL and is yields FIRN_INVALID, like a slice without bytes that
  * claims a size. Outputs are set to nothing first, so that they are defined whatever happens.
  */
+#include "alxs/alxsv1.h"
 #include "api/api_check.h"
 #include "api/api_options.h"
 #include "api/api_process.h"
 #include "base/error.h"
-#include "compat/alxsv1.h"
 #include "firn/alxs.h"
 #include "os/os.h"
 #include "os/os_user_path.h"

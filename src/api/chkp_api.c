@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * api/chkp_api.c: firn/chkp.h. Checks arguments, opens the folder, completes the options; the work
- * is compat's.
+ * is that of chkp.
  *
  * A pointer that must not be NULL and is yields FIRN_INVALID, like a slice without bytes that
  * claims a size. Outputs are set to nothing first, so that they are defined whatever happens.
@@ -10,7 +10,7 @@
 #include "api/api_options.h"
 #include "api/api_process.h"
 #include "base/error.h"
-#include "compat/chkpv1.h"
+#include "chkp/chkpv1.h"
 #include "firn/chkp.h"
 #include "os/os.h"
 

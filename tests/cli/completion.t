@@ -58,6 +58,44 @@ Completions and manual pages are made from the same table as the help.
   report restore revert repair
   $ bash complete firn nonsense ''
   
+
+A value has candidates of its own, or none; behind "--" no word is an option.
+
+  $ bash complete firn save -m ''
+  
+  $ bash complete firn save -m --inc
+  
+  $ bash complete firn save -mtext --inc
+  --include-deps
+  $ firn __complete restore 1 -- --d
+  files
+  $ bash complete firn db ''x --st
+  
+  $ bash complete firn db --h
+  --help
+  $ bash complete firn -- sa
+  save
+  $ firn __complete restore --to ''
+  directories
+  $ firn __complete restore 1 ''
+  files
+  $ firn __complete nonsense ''
+  $ firn __complete --store=nowhere restore ''
+  words
+  latest
+  $ firn __complete -C nowhere restore '' 2>/dev/null
+  words
+  latest
+  $ firn __complete db keyspaces --j
+  words
+  --at	as the checkpoint has them
+  --json	print one JSON object
+  --quiet	print results only, no summaries and no progress
+  --help	explain the command
+  $ firn __complete
+  ! firn: unknown command '__complete'
+  ! help: firn help
+  [2]
   $ if command -v fish >/dev/null; then
   >     for line in 'firn s' 'firn db s' 'firn -C dir sh' 'firn restore ' 'firn -C .. restore ' 'firn save --inc' 'firn db put d'; do
   >         echo $(fish -c "source $PAGES/completion/firn.fish; complete -C '$line'" | cut -f1 | sort)

@@ -14,11 +14,10 @@
 
 #include <cmocka.h>
 
-#include "cli/cli_rows.h"
-#include "cli/exit_code.h"
-#include "cli/text.h"
+#include "data/data.h"
 #include "support/test_random.h"
 #include "support/test_temp.h"
+#include "term/term.h"
 
 enum { ROWS = 40, SIZE_MAX_OF_FIELD = 300 };
 
@@ -51,11 +50,11 @@ put(const void *data, size_t size)
 }
 
 static void
-put_field(firn_slice bytes, enum firn_cli_rows_form form)
+put_field(firn_slice bytes, enum firn_data_rows_form form)
 {
-    if (form == FIRN_CLI_ROWS_TEXT) {
-        firn_text_escape(bytes, put);
-    } else if (form == FIRN_CLI_ROWS_HEX) {
+    if (form == FIRN_DATA_ROWS_TEXT) {
+        firn_term_text_escape(bytes, put);
+    } else if (form == FIRN_DATA_ROWS_HEX) {
         for (size_t i = 0; i < bytes.size; i++) {
             assert_int_equal(fprintf(file, i % 2 == 0 ? "%02x" : "%02X", bytes.data[i]), 2);
         }
@@ -84,7 +83,7 @@ put_json(firn_slice key, firn_slice value)
     for (unsigned i = 0; i < 2; i++) {
         unsigned which = (i + round) % 2;
         firn_slice bytes = fields[which];
-        bool is_utf8 = firn_text_is_utf8(bytes) && round % 3 != 0;
+        bool is_utf8 = firn_term_text_is_utf8(bytes) && round % 3 != 0;
         assert_true(fprintf(file, "%s\"%s%s\"%s\"", i == 0 ? "{ " : "\t,", names[which],
                             is_utf8 ? "" : "_hex", round % 5 == 0 ? " : " : ":") > 0);
         for (size_t at = 0; at < bytes.size; at++) {
@@ -104,23 +103,23 @@ put_json(firn_slice key, firn_slice value)
 }
 
 static void
-put_row(firn_slice key, firn_slice value, enum firn_cli_rows_form form, bool is_last)
+put_row(firn_slice key, firn_slice value, enum firn_data_rows_form form, bool is_last)
 {
-    if (form == FIRN_CLI_ROWS_JSON) {
+    if (form == FIRN_DATA_ROWS_JSON) {
         put_json(key, value);
         return;
     }
-    if (form == FIRN_CLI_ROWS_BINARY) {
+    if (form == FIRN_DATA_ROWS_BINARY) {
         put_size(key.size);
         put_size(value.size);
     }
     put_field(key, form);
-    if (form != FIRN_CLI_ROWS_BINARY) {
+    if (form != FIRN_DATA_ROWS_BINARY) {
         put("\t", 1);
     }
     put_field(value, form);
     /* The last line need not end. */
-    if (form != FIRN_CLI_ROWS_BINARY && !is_last) {
+    if (form != FIRN_DATA_ROWS_BINARY && !is_last) {
         put("\n", 1);
     }
 }
@@ -138,7 +137,7 @@ random_bytes(struct test_random *random, uint8_t *out)
 }
 
 static void
-expect_equal(const struct firn_cli_bytes *found, firn_slice expected)
+expect_equal(const struct firn_data_bytes *found, firn_slice expected)
 {
     assert_int_equal(found->size, expected.size);
     if (expected.size > 0) {
@@ -147,14 +146,14 @@ expect_equal(const struct firn_cli_bytes *found, firn_slice expected)
 }
 
 static void
-round_trip(enum firn_cli_rows_form form, uint64_t seed)
+round_trip(enum firn_data_rows_form form, uint64_t seed)
 {
     static uint8_t keys[ROWS][SIZE_MAX_OF_FIELD];
     static uint8_t values[ROWS][SIZE_MAX_OF_FIELD];
     firn_slice key[ROWS];
     firn_slice value[ROWS];
     struct test_random random;
-    struct firn_cli_rows rows;
+    struct firn_data_rows rows;
     bool is_end;
     test_random_init(&random, "cli_rows", seed);
     for (size_t i = 0; i < ROWS; i++) {
@@ -163,64 +162,64 @@ round_trip(enum firn_cli_rows_form form, uint64_t seed)
         put_row(key[i], value[i], form, i + 1 == ROWS);
     }
     assert_int_equal(fclose(file), 0);
-    assert_int_equal(firn_cli_rows_open(&cli, path, form, &rows), FIRN_EXIT_OK);
+    assert_int_equal(firn_data_rows_open(&cli, path, form, &rows), FIRN_EXIT_OK);
     for (size_t i = 0; i < ROWS; i++) {
-        assert_int_equal(firn_cli_rows_next(&rows, &is_end), FIRN_EXIT_OK);
+        assert_int_equal(firn_data_rows_next(&rows, &is_end), FIRN_EXIT_OK);
         assert_false(is_end);
         assert_int_equal(rows.number, i + 1);
         expect_equal(&rows.key, key[i]);
         expect_equal(&rows.value, value[i]);
     }
-    assert_int_equal(firn_cli_rows_next(&rows, &is_end), FIRN_EXIT_OK);
+    assert_int_equal(firn_data_rows_next(&rows, &is_end), FIRN_EXIT_OK);
     assert_true(is_end);
-    firn_cli_rows_close(&rows);
+    firn_data_rows_close(&rows);
 }
 
 static void
 text_is_read_as_it_was_printed(void **state)
 {
     (void)state;
-    round_trip(FIRN_CLI_ROWS_TEXT, 61);
+    round_trip(FIRN_DATA_ROWS_TEXT, 61);
 }
 
 static void
 digits_are_read_as_they_were_printed(void **state)
 {
     (void)state;
-    round_trip(FIRN_CLI_ROWS_HEX, 62);
+    round_trip(FIRN_DATA_ROWS_HEX, 62);
 }
 
 static void
 binary_rows_are_read_as_they_were_written(void **state)
 {
     (void)state;
-    round_trip(FIRN_CLI_ROWS_BINARY, 63);
+    round_trip(FIRN_DATA_ROWS_BINARY, 63);
 }
 
 static void
 json_rows_are_read_as_they_were_written(void **state)
 {
     (void)state;
-    round_trip(FIRN_CLI_ROWS_JSON, 65);
+    round_trip(FIRN_DATA_ROWS_JSON, 65);
 }
 
 /* Reads one line; returns the exit code. */
 static int
-read_line(const char *line, struct firn_cli_rows *rows)
+read_line(const char *line, struct firn_data_rows *rows)
 {
     bool is_end;
     assert_non_null(file = freopen(path, "w", file));
     put(line, strlen(line));
     assert_int_equal(fflush(file), 0);
-    assert_int_equal(firn_cli_rows_open(&cli, path, FIRN_CLI_ROWS_JSON, rows), FIRN_EXIT_OK);
-    return firn_cli_rows_next(rows, &is_end);
+    assert_int_equal(firn_data_rows_open(&cli, path, FIRN_DATA_ROWS_JSON, rows), FIRN_EXIT_OK);
+    return firn_data_rows_next(rows, &is_end);
 }
 
 static void
 json_rows_mean_what_json_means(void **state)
 {
     (void)state;
-    struct firn_cli_rows rows;
+    struct firn_data_rows rows;
     static const struct {
         const char *line;
         const char *value; /* NULL: it is refused */
@@ -281,7 +280,7 @@ json_rows_mean_what_json_means(void **state)
             bool expires = strstr(lines[i].line, "expires") != NULL;
             assert_true(expires == (rows.expires_ms == 77 || rows.expires_ms == UINT64_MAX));
         }
-        firn_cli_rows_close(&rows);
+        firn_data_rows_close(&rows);
     }
     /* Text may be too long where it is only there to be read by people. */
     for (size_t size_max = 2; size_max <= 4; size_max++) {
@@ -292,13 +291,13 @@ json_rows_mean_what_json_means(void **state)
         for (size_t i = 0; i < 3; i++) {
             bool is_end;
             (void)read_line(both[i], &rows);
-            firn_cli_rows_close(&rows);
-            assert_int_equal(firn_cli_rows_open(&cli, path, FIRN_CLI_ROWS_JSON, &rows),
+            firn_data_rows_close(&rows);
+            assert_int_equal(firn_data_rows_open(&cli, path, FIRN_DATA_ROWS_JSON, &rows),
                              FIRN_EXIT_OK);
             rows.value_size_max = size_max;
-            assert_int_equal(firn_cli_rows_next(&rows, &is_end),
+            assert_int_equal(firn_data_rows_next(&rows, &is_end),
                              i < 2 || size_max >= 3 ? FIRN_EXIT_OK : FIRN_EXIT_FAILED);
-            firn_cli_rows_close(&rows);
+            firn_data_rows_close(&rows);
         }
     }
     assert_int_equal(dup2(saved, STDERR_FILENO), STDERR_FILENO);
@@ -311,31 +310,31 @@ large_rows_are_read_across_the_input(void **state)
 {
     (void)state;
     enum { SIZE = 200000 };
-    struct firn_cli_rows rows;
+    struct firn_data_rows rows;
     bool is_end;
     uint8_t *bytes = malloc(SIZE);
     assert_non_null(bytes);
     for (size_t i = 0; i < SIZE; i++) {
         bytes[i] = (uint8_t)(i * 7);
     }
-    put_row(firn_str("key"), firn_bytes(bytes, SIZE), FIRN_CLI_ROWS_TEXT, false);
+    put_row(firn_str("key"), firn_bytes(bytes, SIZE), FIRN_DATA_ROWS_TEXT, false);
     assert_int_equal(fclose(file), 0);
-    assert_int_equal(firn_cli_rows_open(&cli, path, FIRN_CLI_ROWS_TEXT, &rows), FIRN_EXIT_OK);
-    assert_int_equal(firn_cli_rows_next(&rows, &is_end), FIRN_EXIT_OK);
+    assert_int_equal(firn_data_rows_open(&cli, path, FIRN_DATA_ROWS_TEXT, &rows), FIRN_EXIT_OK);
+    assert_int_equal(firn_data_rows_next(&rows, &is_end), FIRN_EXIT_OK);
     expect_equal(&rows.value, firn_bytes(bytes, SIZE));
-    firn_cli_rows_close(&rows);
+    firn_data_rows_close(&rows);
     /* Limits are exact. */
     for (size_t less = 0; less < 2; less++) {
-        assert_int_equal(firn_cli_rows_open(&cli, path, FIRN_CLI_ROWS_TEXT, &rows), FIRN_EXIT_OK);
+        assert_int_equal(firn_data_rows_open(&cli, path, FIRN_DATA_ROWS_TEXT, &rows), FIRN_EXIT_OK);
         rows.value_size_max = SIZE - less;
-        assert_int_equal(firn_cli_rows_next(&rows, &is_end),
+        assert_int_equal(firn_data_rows_next(&rows, &is_end),
                          less == 0 ? FIRN_EXIT_OK : FIRN_EXIT_FAILED);
-        firn_cli_rows_close(&rows);
-        assert_int_equal(firn_cli_rows_open(&cli, path, FIRN_CLI_ROWS_TEXT, &rows), FIRN_EXIT_OK);
+        firn_data_rows_close(&rows);
+        assert_int_equal(firn_data_rows_open(&cli, path, FIRN_DATA_ROWS_TEXT, &rows), FIRN_EXIT_OK);
         rows.key_size_max = 3 - less;
-        assert_int_equal(firn_cli_rows_next(&rows, &is_end),
+        assert_int_equal(firn_data_rows_next(&rows, &is_end),
                          less == 0 ? FIRN_EXIT_OK : FIRN_EXIT_FAILED);
-        firn_cli_rows_close(&rows);
+        firn_data_rows_close(&rows);
     }
     free(bytes);
 }
@@ -346,7 +345,7 @@ anything_else_is_an_error_or_rows(void **state)
     (void)state;
     static const char alphabet[] = "\\\\\t\t\n\nabt0137f\001\377{\"\":,}";
     struct test_random random;
-    struct firn_cli_rows rows;
+    struct firn_data_rows rows;
     test_random_init(&random, "cli_rows_garbage", 64);
     /* Every mistake is reported. */
     int saved = dup(STDERR_FILENO);
@@ -360,18 +359,18 @@ anything_else_is_an_error_or_rows(void **state)
                 fputc(alphabet[test_random_below(&random, sizeof alphabet - 1)], file), EOF);
         }
         assert_int_equal(fflush(file), 0);
-        enum firn_cli_rows_form form = (enum firn_cli_rows_form)(round % 4);
-        assert_int_equal(firn_cli_rows_open(&cli, path, form, &rows), FIRN_EXIT_OK);
+        enum firn_data_rows_form form = (enum firn_data_rows_form)(round % 4);
+        assert_int_equal(firn_data_rows_open(&cli, path, form, &rows), FIRN_EXIT_OK);
         bool is_end = false;
         int exit_code = FIRN_EXIT_OK;
         while (exit_code == FIRN_EXIT_OK && !is_end) {
-            exit_code = firn_cli_rows_next(&rows, &is_end);
+            exit_code = firn_data_rows_next(&rows, &is_end);
             assert_true(rows.key.size + rows.value.size <= size);
         }
         assert_true(exit_code == FIRN_EXIT_OK || exit_code == FIRN_EXIT_USAGE ||
                     exit_code == FIRN_EXIT_FAILED);
         wrong += exit_code == FIRN_EXIT_OK ? 0 : 1;
-        firn_cli_rows_close(&rows);
+        firn_data_rows_close(&rows);
     }
     assert_int_equal(dup2(saved, STDERR_FILENO), STDERR_FILENO);
     assert_int_equal(close(saved), 0);

@@ -11,9 +11,9 @@
 
 #include <cmocka.h>
 
-#include "cli/command.h"
-#include "cli/text.h"
+#include "command/command.h"
 #include "support/test_random.h"
+#include "term/term.h"
 
 static char escaped[8192];
 static size_t escaped_size;
@@ -32,7 +32,7 @@ escape(const void *data, size_t size)
 {
     escaped_size = 0;
     escaped[0] = '\0';
-    firn_text_escape(firn_bytes(data, size), collect);
+    firn_term_text_escape(firn_bytes(data, size), collect);
     return escaped;
 }
 
@@ -53,7 +53,7 @@ cut(const char *text, size_t columns)
 {
     escaped_size = 0;
     escaped[0] = '\0';
-    firn_text_cut(firn_str(text), columns, collect);
+    firn_term_text_cut(firn_str(text), columns, collect);
     return escaped;
 }
 
@@ -93,7 +93,7 @@ control_characters_and_broken_utf8_are_escaped(void **state)
     assert_string_equal(ESCAPE("\xE2\x82"), "\\342\\202"); /* cut short */
 }
 
-/* Turns what firn_text_escape gave back into bytes. */
+/* Turns what firn_term_text_escape gave back into bytes. */
 static size_t
 unescape(const char *text, uint8_t *out)
 {
@@ -137,7 +137,7 @@ escaping_can_be_undone_and_hides_nothing(void **state)
                            : (uint8_t)test_random_below(&random, 256);
         }
         const char *text = escape(bytes, size);
-        assert_true(firn_text_is_utf8(firn_str(text)));
+        assert_true(firn_term_text_is_utf8(firn_str(text)));
         for (const char *at = text; *at != '\0'; at++) {
             assert_true((unsigned char)*at >= 0x20 && *at != 0x7F);
         }
@@ -164,16 +164,16 @@ what_is_plain_or_text_is_told_at_every_place(void **state)
                 uint8_t bytes[SIZE];
                 memset(bytes, (int)before, SIZE);
                 bytes[at] = (uint8_t)byte;
-                assert_int_equal(firn_text_plain(firn_bytes(bytes, SIZE)),
+                assert_int_equal(firn_term_text_plain(firn_bytes(bytes, SIZE)),
                                  is_plain((uint8_t)byte) ? SIZE : at);
-                assert_int_equal(firn_text_is_utf8(firn_bytes(bytes, SIZE)), byte < 0x80);
+                assert_int_equal(firn_term_text_is_utf8(firn_bytes(bytes, SIZE)), byte < 0x80);
                 bytes[at] = 'a';
                 if (at + 1 < SIZE) {
                     bytes[at] = 0xC3;
                     bytes[at + 1] = (uint8_t)byte;
-                    assert_int_equal(firn_text_is_utf8(firn_bytes(bytes, SIZE)),
+                    assert_int_equal(firn_term_text_is_utf8(firn_bytes(bytes, SIZE)),
                                      (byte & 0xC0) == 0x80);
-                    assert_int_equal(firn_text_plain(firn_bytes(bytes, SIZE)), at);
+                    assert_int_equal(firn_term_text_plain(firn_bytes(bytes, SIZE)), at);
                 }
             }
         }
@@ -184,12 +184,12 @@ static void
 numbers_have_commas(void **state)
 {
     (void)state;
-    char out[FIRN_TEXT_NUMBER_SIZE];
-    assert_string_equal(firn_text_number(0, out), "0");
-    assert_string_equal(firn_text_number(999, out), "999");
-    assert_string_equal(firn_text_number(1000, out), "1,000");
-    assert_string_equal(firn_text_number(78635, out), "78,635");
-    assert_string_equal(firn_text_number(UINT64_MAX, out), "18,446,744,073,709,551,615");
+    char out[FIRN_TERM_TEXT_NUMBER_SIZE];
+    assert_string_equal(firn_term_text_number(0, out), "0");
+    assert_string_equal(firn_term_text_number(999, out), "999");
+    assert_string_equal(firn_term_text_number(1000, out), "1,000");
+    assert_string_equal(firn_term_text_number(78635, out), "78,635");
+    assert_string_equal(firn_term_text_number(UINT64_MAX, out), "18,446,744,073,709,551,615");
 }
 
 static void
@@ -217,8 +217,8 @@ sizes_keep_three_places_at_most_and_never_show_1000(void **state)
         {UINT64_MAX, "18.45 EB"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        char out[FIRN_TEXT_SIZE_SIZE];
-        assert_string_equal(firn_text_size(cases[i].bytes, out), cases[i].text);
+        char out[FIRN_TERM_TEXT_SIZE_SIZE];
+        assert_string_equal(firn_term_text_size(cases[i].bytes, out), cases[i].text);
     }
 }
 
@@ -226,13 +226,13 @@ static void
 times_are_utc_back_to_before_the_epoch(void **state)
 {
     (void)state;
-    char out[FIRN_TEXT_TIME_SIZE];
-    assert_string_equal(firn_text_time(0, out), "1970-01-01 00:00:00 UTC");
-    assert_string_equal(firn_text_rfc3339(978307200123456789, out),
+    char out[FIRN_TERM_TEXT_TIME_SIZE];
+    assert_string_equal(firn_term_text_time(0, out), "1970-01-01 00:00:00 UTC");
+    assert_string_equal(firn_term_text_rfc3339(978307200123456789, out),
                         "2001-01-01T00:00:00.123456789Z");
-    assert_string_equal(firn_text_rfc3339(-1, out), "1969-12-31T23:59:59.999999999Z");
-    assert_string_equal(firn_text_rfc3339(INT64_MIN, out), "1677-09-21T00:12:43.145224192Z");
-    assert_string_equal(firn_text_rfc3339(INT64_MAX, out), "2262-04-11T23:47:16.854775807Z");
+    assert_string_equal(firn_term_text_rfc3339(-1, out), "1969-12-31T23:59:59.999999999Z");
+    assert_string_equal(firn_term_text_rfc3339(INT64_MIN, out), "1677-09-21T00:12:43.145224192Z");
+    assert_string_equal(firn_term_text_rfc3339(INT64_MAX, out), "2262-04-11T23:47:16.854775807Z");
 }
 
 static void

@@ -13,12 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alxs/alxsv1.h"
+#include "alxs/alxsv1_format.h"
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "codec/crc32.h"
-#include "compat/alxsv1.h"
-#include "compat/alxsv1_format.h"
 #include "sim/sim_memory.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

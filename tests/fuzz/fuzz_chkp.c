@@ -17,10 +17,10 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "chkp/chkpv1.h"
+#include "chkp/chkpv1_format.h"
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
-#include "compat/chkpv1.h"
-#include "compat/chkpv1_format.h"
 #include "sim/sim_memory.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "cli/hook_settings.h"
+#include "hook/hook_internal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

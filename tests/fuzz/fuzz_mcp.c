@@ -12,8 +12,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "mcp/mcp_line.h"
-#include "mcp/mcp_server.h"
+#include "mcp/mcp_internal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -68,9 +67,9 @@ run_tool(const struct firn_mcp_tool *tool, struct firn_mcp_call *call)
     if (tool->is_destructive && firn_mcp_arguments_bool(call->arguments, "dry_run", false)) {
         return firn_mcp_call_fail(call, FIRN_NOT_FOUND, "no %.900s", path);
     }
-    firn_mcp_json_bytes(&call->result, "path", firn_str(path));
-    firn_mcp_json_u64(&call->result, "limit",
-                      firn_mcp_arguments_count(call->arguments, "limit", 7));
+    firn_term_writer_bytes(&call->result, "path", firn_str(path));
+    firn_term_writer_u64(&call->result, "limit",
+                         firn_mcp_arguments_count(call->arguments, "limit", 7));
     return FIRN_OK;
 }
 

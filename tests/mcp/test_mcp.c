@@ -15,9 +15,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "mcp/mcp_line.h"
-#include "mcp/mcp_message.h"
-#include "mcp/mcp_server.h"
+#include "mcp/mcp_internal.h"
 
 /* ---- memory that fails ---- */
 
@@ -176,8 +174,8 @@ run_tool(const struct firn_mcp_tool *tool, struct firn_mcp_call *call)
     int code = callbacks.on_progress(callbacks.ctx, &progress);
     call->told_ms -= 10000; /* the same again is not told again */
     code = code == FIRN_OK ? callbacks.on_progress(callbacks.ctx, &progress) : code;
-    firn_mcp_json_string(&call->result, "snapshot_id", "kkkk");
-    firn_mcp_json_bytes(&call->result, "path", firn_str("x\xff\n\"\\\x7f\x01"));
+    firn_term_writer_string(&call->result, "snapshot_id", "kkkk");
+    firn_term_writer_bytes(&call->result, "path", firn_str("x\xff\n\"\\\x7f\x01"));
     firn_mcp_call_write_notices(call);
     return code;
 }

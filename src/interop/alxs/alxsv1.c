@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * alxs/alxsv1.c: the reader of ALXS tables: open and look up.
+ *
+ * Opening checks all of the file (alxsv1_check.c) and keeps a sparse index of it (alxsv1_index.c).
+ * Everything later reads one block and verifies it (alxsv1_block.c).
+ *
+ * Of equal keys the last record counts, as if later ones had replaced earlier ones: loading a table
+ * into a keyspace gives the same answers. The last block that begins with a key not above the one
+ * that is looked for holds its last record, if there is any; so a look-up reads one block.
+ *
+ * A handle does not change after opening: any number of threads may use it. It reads the file that
+ * it has opened, whatever gets the name later.
+ */
+#include "alxs/alxsv1.h"
+
+#include <inttypes.h>
+
+#include "alxs/alxsv1_format.h"
+#include "base/mem.h"
+
+int
+firn_alxsv1_open(struct firn_os_dir *dir, const char *name, const firn_alxs_options *options,
+                 struct firn_alxsv1 **out, firn_error *err)
+{
+    *out = NULL;
+    int rc = FIRN_OK;
+    struct firn_alxsv1 *table = firn_alloc_zeroed(sizeof *table);
+    if (table == NULL) {
+        return firn_error_no_memory(err, "a table");
+    }
+    firn_os_process_init_mark(&table->mark);
+    firn_alxsv1_index_init(&table->index, options->index_memory_max);
+    FIRN_TRY(firn_os_file_open(dir, name, FIRN_OS_READ, 0, &table->file, err));
+    FIRN_TRY(firn_alxsv1_check(table->file, options, &table->index, NULL, &table->info, err));
+    *out = table;
+out:
+    if (rc != FIRN_OK) {
+        firn_alxsv1_close(table);
+    }
+    return rc;
+}
+
+void
+firn_alxsv1_close(struct firn_alxsv1 *table)
+{
+    if (table == NULL) {
+        return;
+    }
+    firn_os_file_close(table->file);
+    firn_alxsv1_index_deinit(&table->index);
+    firn_free(table);
+}
+
+/* The value of the last record with this key; *out_found is false if there is none. */
+static int
+find(const struct firn_alxsv1 *table, firn_slice key, struct firn_alxsv1_block *block,
+     bool *out_found, firn_slice *out_value, firn_error *err)
+{
+    int rc = FIRN_OK;
+    size_t blocks;
+    *out_found = false;
+    FIRN_TRY(firn_alxsv1_index_rank(&table->index, table->file, key, FIRN_ALXSV1_BELOW_OR_EQUAL,
+                                    &blocks, err));
+    if (blocks == 0) {
+        goto out;
+    }
+    FIRN_TRY(firn_alxsv1_block_load(block, table, blocks - 1, err));
+    size_t records = firn_alxsv1_block_rank(block, key, FIRN_ALXSV1_BELOW_OR_EQUAL);
+    *out_found = records > 0 &&
+                 firn_alxsv1_format_compare(firn_alxsv1_block_key(block, records - 1), key) == 0;
+    if (*out_found) {
+        *out_value = firn_alxsv1_block_value(block, records - 1);
+    }
+out:
+    return rc;
+}
+
+int
+firn_alxsv1_get(struct firn_alxsv1 *table, firn_slice key, uint8_t **out, size_t *out_size,
+                firn_error *err)
+{
+    int rc = FIRN_OK;
+    bool is_found;
+    firn_slice value;
+    struct firn_alxsv1_block block = {0};
+    FIRN_TRY(find(table, key, &block, &is_found, &value, err));
+    if (!is_found) {
+        FIRN_TRY(firn_error_set(err, FIRN_NOT_FOUND, "'%s' has no record of this key",
+                                firn_os_file_path(table->file)));
+    }
+    *out = firn_memdup(value.data, value.size);
+    if (*out == NULL) {
+        FIRN_TRY(firn_error_no_memory(err, "a value"));
+    }
+    *out_size = value.size;
+out:
+    firn_alxsv1_block_deinit(&block);
+    return rc;
+}
+
+/* ---- walking in both directions ----
+ *
+ * A cursor holds one block (alxsv1_block.c) and a place in it; steps inside the block cost nothing,
+ * a step over its edge reads the next one.
+ *
+ * (I1) While the cursor is valid its block is loaded and `at` is below its number of records.
+ */
+
+struct firn_alxsv1_cursor {
+    struct firn_os_process_mark mark; /* first: see api_process.h */
+    const struct firn_alxsv1 *table;
+    struct firn_alxsv1_block block;
+    size_t at;
+    bool is_valid;
+};
+
+int
+firn_alxsv1_cursor_open(struct firn_alxsv1 *table, struct firn_alxsv1_cursor **out, firn_error *err)
+{
+    *out = firn_alloc_zeroed(sizeof **out);
+    if (*out == NULL) {
+        return firn_error_no_memory(err, "a cursor");
+    }
+    firn_os_process_init_mark(&(*out)->mark);
+    (*out)->table = table;
+    return FIRN_OK;
+}
+
+void
+firn_alxsv1_cursor_close(struct firn_alxsv1_cursor *cursor)
+{
+    if (cursor != NULL) {
+        firn_alxsv1_block_deinit(&cursor->block);
+        firn_free(cursor);
+    }
+}
+
+bool
+firn_alxsv1_cursor_valid(const struct firn_alxsv1_cursor *cursor)
+{
+    return cursor->is_valid;
+}
+
+firn_slice
+firn_alxsv1_cursor_key(const struct firn_alxsv1_cursor *cursor)
+{
+    return cursor->is_valid ? firn_alxsv1_block_key(&cursor->block, cursor->at)
+                            : firn_bytes(NULL, 0);
+}
+
+firn_slice
+firn_alxsv1_cursor_value(const struct firn_alxsv1_cursor *cursor)
+{
+    return cursor->is_valid ? firn_alxsv1_block_value(&cursor->block, cursor->at)
+                            : firn_bytes(NULL, 0);
+}
+
+/* ---- moving ---- */
+
+/* To the first record of a block; nowhere if there is no such block. */
+static int
+enter_forwards(struct firn_alxsv1_cursor *cursor, size_t number, firn_error *err)
+{
+    int rc = FIRN_OK;
+    cursor->is_valid = false;
+    if (number < cursor->table->index.count) {
+        FIRN_TRY(firn_alxsv1_block_load(&cursor->block, cursor->table, number, err));
+        cursor->at = 0;
+        cursor->is_valid = true;
+    }
+out:
+    return rc;
+}
+
+/* To the last record of the block before this one; nowhere if there is none. */
+static int
+enter_backwards(struct firn_alxsv1_cursor *cursor, size_t number, firn_error *err)
+{
+    int rc = FIRN_OK;
+    cursor->is_valid = false;
+    if (number > 0) {
+        FIRN_TRY(firn_alxsv1_block_load(&cursor->block, cursor->table, number - 1, err));
+        cursor->at = cursor->block.count - 1;
+        cursor->is_valid = true;
+    }
+out:
+    return rc;
+}
+
+int
+firn_alxsv1_cursor_first(struct firn_alxsv1_cursor *cursor, firn_error *err)
+{
+    return enter_forwards(cursor, 0, err);
+}
+
+int
+firn_alxsv1_cursor_last(struct firn_alxsv1_cursor *cursor, firn_error *err)
+{
+    return enter_backwards(cursor, cursor->table->index.count, err);
+}
+
+/* Loads the last block that begins below the key, if there is any (*out_blocks > 0), and counts the
+ * records in it that are below the key: at least its first. */
+static int
+seek_block(struct firn_alxsv1_cursor *cursor, firn_slice key, size_t *out_blocks,
+           size_t *out_records, firn_error *err)
+{
+    int rc = FIRN_OK;
+    const struct firn_alxsv1 *table = cursor->table;
+    cursor->is_valid = false;
+    *out_records = 0;
+    FIRN_TRY(firn_alxsv1_index_rank(&table->index, table->file, key, FIRN_ALXSV1_BELOW, out_blocks,
+                                    err));
+    if (*out_blocks > 0) {
+        FIRN_TRY(firn_alxsv1_block_load(&cursor->block, table, *out_blocks - 1, err));
+        *out_records = firn_alxsv1_block_rank(&cursor->block, key, FIRN_ALXSV1_BELOW);
+    }
+out:
+    return rc;
+}
+
+int
+firn_alxsv1_cursor_seek(struct firn_alxsv1_cursor *cursor, firn_slice key, firn_error *err)
+{
+    int rc = FIRN_OK;
+    size_t blocks;
+    size_t records;
+    FIRN_TRY(seek_block(cursor, key, &blocks, &records, err));
+    if (blocks > 0 && records < cursor->block.count) {
+        cursor->at = records;
+        cursor->is_valid = true;
+    } else {
+        FIRN_TRY(enter_forwards(cursor, blocks, err));
+    }
+out:
+    return rc;
+}
+
+int
+firn_alxsv1_cursor_seek_before(struct firn_alxsv1_cursor *cursor, firn_slice key, firn_error *err)
+{
+    int rc = FIRN_OK;
+    size_t blocks;
+    size_t records;
+    FIRN_TRY(seek_block(cursor, key, &blocks, &records, err));
+    if (records > 0) {
+        cursor->at = records - 1;
+        cursor->is_valid = true;
+    }
+out:
+    return rc;
+}
+
+static int
+check_valid(const struct firn_alxsv1_cursor *cursor, firn_error *err)
+{
+    return cursor->is_valid
+               ? FIRN_OK
+               : firn_error_set(err, FIRN_MISUSE, "the cursor is not at a record of the table");
+}
+
+int
+firn_alxsv1_cursor_next(struct firn_alxsv1_cursor *cursor, firn_error *err)
+{
+    int rc = FIRN_OK;
+    FIRN_TRY(check_valid(cursor, err));
+    if (cursor->at + 1 < cursor->block.count) {
+        cursor->at++;
+    } else {
+        FIRN_TRY(enter_forwards(cursor, cursor->block.number + 1, err));
+    }
+out:
+    return rc;
+}
+
+int
+firn_alxsv1_cursor_prev(struct firn_alxsv1_cursor *cursor, firn_error *err)
+{
+    int rc = FIRN_OK;
+    FIRN_TRY(check_valid(cursor, err));
+    if (cursor->at > 0) {
+        cursor->at--;
+    } else {
+        FIRN_TRY(enter_backwards(cursor, cursor->block.number, err));
+    }
+out:
+    return rc;
+}
+
+/* ---- reporting each damaged part ----
+ *
+ * The checks are those of opening (alxsv1_check.c); here they go on behind what they find. The
+ * format's one checksum tells that something in the records is wrong, not where; sizes that lead
+ * nowhere and keys out of order say it nearer.
+ */
+
+int
+firn_alxsv1_verify(struct firn_os_dir *dir, const char *name, const firn_alxs_options *options,
+                   void (*on_damage)(void *ctx, const char *text), void *ctx, firn_alxs_info *out,
+                   firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_os_file *file = NULL;
+    struct firn_alxsv1_sink sink = {.on_damage = on_damage, .ctx = ctx};
+    *out = (firn_alxs_info){.size = sizeof *out};
+    FIRN_TRY(firn_os_file_open(dir, name, FIRN_OS_READ, 0, &file, err));
+    FIRN_TRY(firn_alxsv1_check(file, options, NULL, &sink, out, err));
+    if (sink.count > 0) {
+        FIRN_TRY(firn_error_set(err, FIRN_CORRUPT, "'%s' is damaged: %" PRIu64 " %s",
+                                firn_os_file_path(file), sink.count,
+                                sink.count == 1 ? "finding" : "findings"));
+    }
+out:
+    firn_os_file_close(file);
+    return rc;
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * alxs/alxsv1.h: the seed's sorted table, ALXS version 1 (docs/formats/alxs.md). What each
+ * function promises its caller is said in firn/alxs.h, where most of these appear under their
+ * public names; here is said what differs: a table is a name in a directory handle, borrowed for
+ * the call, options are complete and never NULL, and the size in an info is not looked at.
+ *
+ * The parts, lowest first: index (where the blocks of a table begin), check (one pass that makes sure
+ * of everything), block (a part of a table, read and verified), reader, cursor, verify, writer.
+ */
+#ifndef FIRN_ALXS_ALXSV1_H
+#define FIRN_ALXS_ALXSV1_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "firn/alxs.h"
+#include "os/os.h"
+#include "os/os_process.h"
+
+/* A record that a check came by. */
+struct firn_alxsv1_record {
+    uint64_t offset;
+    uint64_t size;  /* of all of it */
+    firn_slice key; /* until the next step of the check */
+    uint32_t value_size;
+    uint32_t crc_before; /* of all records before this one */
+    int order;           /* of its key after the one before; above 0 for the first record */
+};
+
+/* ---- index (alxsv1_index.c): where blocks begin ---- */
+
+enum { FIRN_ALXSV1_INDEX_HEAD_SIZE = 12 };
+
+/* A block's first record. */
+struct firn_alxsv1_index_entry {
+    uint64_t offset;
+    uint32_t crc_before; /* of all records before it */
+    uint32_t key_size;
+    uint32_t key_crc;
+    uint8_t head[FIRN_ALXSV1_INDEX_HEAD_SIZE]; /* of the key; zeros behind a shorter one */
+};
+
+struct firn_alxsv1_index {
+    struct firn_alxsv1_index_entry *entries;
+    size_t count;
+    size_t capacity;
+    size_t count_max;
+    uint64_t stride; /* of bytes that a block has at least, unless a large record follows */
+};
+
+void firn_alxsv1_index_init(struct firn_alxsv1_index *index, uint64_t memory_max);
+void firn_alxsv1_index_deinit(struct firn_alxsv1_index *index);
+/* Takes note of a record if a block begins with it. To be told of all records in their order. */
+FIRN_MUST_CHECK int firn_alxsv1_index_add(struct firn_alxsv1_index *index,
+                                          const struct firn_alxsv1_record *record, firn_error *err);
+
+enum firn_alxsv1_bound { FIRN_ALXSV1_BELOW, FIRN_ALXSV1_BELOW_OR_EQUAL };
+/* How many blocks begin with a key below `key`, or below it or equal. Reads keys from the file only
+ * where their heads do not decide. */
+FIRN_MUST_CHECK int firn_alxsv1_index_rank(const struct firn_alxsv1_index *index,
+                                           struct firn_os_file *file, firn_slice key,
+                                           enum firn_alxsv1_bound bound, size_t *out,
+                                           firn_error *err);
+
+/* ---- check (alxsv1_check.c) ---- */
+
+/* Where damage goes that does not end a check. */
+struct firn_alxsv1_sink {
+    void (*on_damage)(void *ctx, const char *text); /* may be NULL */
+    void *ctx;
+    uint64_t count;
+};
+
+/* Reads all of a file and makes sure of everything that the format promises. With a sink, goes on
+ * behind what is damaged and returns FIRN_OK as long as it can; the sink counts. With an index,
+ * fills it, and refuses values beyond options->value_size_max. */
+FIRN_MUST_CHECK int firn_alxsv1_check(struct firn_os_file *file, const firn_alxs_options *options,
+                                      struct firn_alxsv1_index *index,
+                                      struct firn_alxsv1_sink *sink, firn_alxs_info *out,
+                                      firn_error *err);
+
+/* ---- reader (alxsv1.c): any number of threads on one handle ---- */
+
+struct firn_alxsv1 {
+    struct firn_os_process_mark mark; /* first: see api_process.h */
+    struct firn_os_file *file;
+    firn_alxs_info info;
+    struct firn_alxsv1_index index;
+};
+
+FIRN_MUST_CHECK int firn_alxsv1_open(struct firn_os_dir *dir, const char *name,
+                                     const firn_alxs_options *options, struct firn_alxsv1 **out,
+                                     firn_error *err);
+void firn_alxsv1_close(struct firn_alxsv1 *table);
+FIRN_MUST_CHECK int firn_alxsv1_get(struct firn_alxsv1 *table, firn_slice key, uint8_t **out,
+                                    size_t *out_size, firn_error *err);
+
+/* ---- block (alxsv1_block.c): a part of a table in memory ---- */
+
+/* A zeroed struct is empty. */
+struct firn_alxsv1_block {
+    uint8_t *bytes;
+    size_t size;
+    size_t capacity;
+    size_t *starts; /* of its records, in bytes */
+    size_t starts_capacity;
+    size_t count; /* of records; 0: nothing is loaded */
+    size_t number;
+};
+
+/* Reads the block of this number, which exists, unless it is loaded already. Nothing is loaded
+ * after a failure. */
+FIRN_MUST_CHECK int firn_alxsv1_block_load(struct firn_alxsv1_block *block,
+                                           const struct firn_alxsv1 *table, size_t number,
+                                           firn_error *err);
+void firn_alxsv1_block_deinit(struct firn_alxsv1_block *block);
+/* Of the i-th record, i < count; borrowed from the block. */
+firn_slice firn_alxsv1_block_key(const struct firn_alxsv1_block *block, size_t i);
+firn_slice firn_alxsv1_block_value(const struct firn_alxsv1_block *block, size_t i);
+/* How many records have a key below `key`, or below it or equal. */
+size_t firn_alxsv1_block_rank(const struct firn_alxsv1_block *block, firn_slice key,
+                              enum firn_alxsv1_bound bound);
+
+/* ---- cursor (alxsv1.c) ---- */
+
+FIRN_MUST_CHECK int firn_alxsv1_cursor_open(struct firn_alxsv1 *table,
+                                            struct firn_alxsv1_cursor **out, firn_error *err);
+void firn_alxsv1_cursor_close(struct firn_alxsv1_cursor *cursor);
+FIRN_MUST_CHECK int firn_alxsv1_cursor_first(struct firn_alxsv1_cursor *cursor, firn_error *err);
+FIRN_MUST_CHECK int firn_alxsv1_cursor_last(struct firn_alxsv1_cursor *cursor, firn_error *err);
+FIRN_MUST_CHECK int firn_alxsv1_cursor_seek(struct firn_alxsv1_cursor *cursor, firn_slice key,
+                                            firn_error *err);
+FIRN_MUST_CHECK int firn_alxsv1_cursor_seek_before(struct firn_alxsv1_cursor *cursor,
+                                                   firn_slice key, firn_error *err);
+FIRN_MUST_CHECK int firn_alxsv1_cursor_next(struct firn_alxsv1_cursor *cursor, firn_error *err);
+FIRN_MUST_CHECK int firn_alxsv1_cursor_prev(struct firn_alxsv1_cursor *cursor, firn_error *err);
+bool firn_alxsv1_cursor_valid(const struct firn_alxsv1_cursor *cursor);
+firn_slice firn_alxsv1_cursor_key(const struct firn_alxsv1_cursor *cursor);
+firn_slice firn_alxsv1_cursor_value(const struct firn_alxsv1_cursor *cursor);
+
+/* ---- verify (alxsv1.c) ---- */
+
+FIRN_MUST_CHECK int firn_alxsv1_verify(struct firn_os_dir *dir, const char *name,
+                                       const firn_alxs_options *options,
+                                       void (*on_damage)(void *ctx, const char *text), void *ctx,
+                                       firn_alxs_info *out, firn_error *err);
+
+/* ---- writer (alxsv1_writer.c): one thread at a time ---- */
+
+FIRN_MUST_CHECK int firn_alxsv1_writer_create(struct firn_os_dir *dir, const char *name,
+                                              const firn_alxs_writer_options *options,
+                                              struct firn_alxsv1_writer **out, firn_error *err);
+FIRN_MUST_CHECK int firn_alxsv1_writer_append(struct firn_alxsv1_writer *writer, firn_slice key,
+                                              firn_slice value, firn_error *err);
+uint64_t firn_alxsv1_writer_count(const struct firn_alxsv1_writer *writer);
+FIRN_MUST_CHECK int firn_alxsv1_writer_finish(struct firn_alxsv1_writer *writer,
+                                              uint32_t *out_checksum, firn_error *err);
+void firn_alxsv1_writer_destroy(struct firn_alxsv1_writer *writer);
+
+#endif

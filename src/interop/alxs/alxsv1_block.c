@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * alxs/alxsv1_block.c: a block of a table in memory, verified.
+ *
+ * Blocks are what the index has entries for. One is read whole, compared with its checksum, and
+ * taken apart into records; so nothing is ever returned that is not what was there when all of the
+ * table was checked. The memory for it is that of the block, whose size was established then.
+ *
+ * One thread at a time.
+ */
+#include <inttypes.h>
+
+#include "alxs/alxsv1.h"
+#include "alxs/alxsv1_format.h"
+#include "base/checked.h"
+#include "base/mem.h"
+#include "codec/crc32.h"
+
+void
+firn_alxsv1_block_deinit(struct firn_alxsv1_block *block)
+{
+    firn_free(block->bytes);
+    firn_free(block->starts);
+    *block = (struct firn_alxsv1_block){0};
+}
+
+static const uint8_t *
+record_at(const struct firn_alxsv1_block *block, size_t i)
+{
+    return block->bytes + block->starts[i];
+}
+
+firn_slice
+firn_alxsv1_block_key(const struct firn_alxsv1_block *block, size_t i)
+{
+    const uint8_t *head = record_at(block, i);
+    return firn_bytes(head + FIRN_ALXSV1_RECORD_HEAD_SIZE, firn_load_le32(head));
+}
+
+firn_slice
+firn_alxsv1_block_value(const struct firn_alxsv1_block *block, size_t i)
+{
+    firn_slice key = firn_alxsv1_block_key(block, i);
+    return firn_bytes(key.data + key.size, firn_load_le32(record_at(block, i) + 4));
+}
+
+size_t
+firn_alxsv1_block_rank(const struct firn_alxsv1_block *block, firn_slice key,
+                       enum firn_alxsv1_bound bound)
+{
+    size_t low = 0;
+    size_t high = block->count;
+    int least = bound == FIRN_ALXSV1_BELOW ? 0 : 1; /* the least order that is not counted */
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (firn_alxsv1_format_compare(firn_alxsv1_block_key(block, middle), key) < least) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+/* ---- loading ---- */
+
+static int
+add_start(struct firn_alxsv1_block *block, size_t start, firn_error *err)
+{
+    if (block->count == block->starts_capacity) {
+        size_t capacity = block->starts_capacity == 0 ? 64 : block->starts_capacity * 2;
+        void *starts = firn_resize_array(block->starts, capacity, sizeof *block->starts);
+        if (starts == NULL) {
+            return firn_error_no_memory(err, "a part of a table");
+        }
+        block->starts = starts;
+        block->starts_capacity = capacity;
+    }
+    block->starts[block->count++] = start;
+    return FIRN_OK;
+}
+
+/* Takes the bytes apart. False if they are not records from end to end. */
+static int
+find_records(struct firn_alxsv1_block *block, bool *out_is_whole, firn_error *err)
+{
+    size_t size = block->size;
+    *out_is_whole = false;
+    for (size_t at = 0; at < size;) {
+        if (!firn_range_inside(at, FIRN_ALXSV1_RECORD_HEAD_SIZE, size)) {
+            return FIRN_OK;
+        }
+        uint64_t record_size = firn_alxsv1_format_record_size(block->bytes + at);
+        if (!firn_range_inside(at, record_size, size)) {
+            return FIRN_OK;
+        }
+        int rc = add_start(block, at, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        at += (size_t)record_size;
+    }
+    *out_is_whole = true;
+    return FIRN_OK;
+}
+
+/* Takes as much memory as the block needs and no more: a large record is a block. */
+static int
+make_room(struct firn_alxsv1_block *block, uint64_t size, firn_error *err)
+{
+    block->size = 0;
+    if (size > block->capacity) {
+        firn_free(block->bytes);
+        block->bytes = size > SIZE_MAX ? NULL : firn_alloc((size_t)size);
+        block->capacity = block->bytes == NULL ? 0 : (size_t)size;
+        if (block->bytes == NULL) {
+            return firn_error_no_memory(err, "a part of a table");
+        }
+    }
+    block->size = (size_t)size;
+    return FIRN_OK;
+}
+
+/* Where a block ends, and what the checksum of all records up to there is. */
+static void
+end_of_block(const struct firn_alxsv1 *table, size_t number, uint64_t *out_end, uint32_t *out_crc)
+{
+    if (number + 1 < table->index.count) {
+        *out_end = table->index.entries[number + 1].offset;
+        *out_crc = table->index.entries[number + 1].crc_before;
+    } else {
+        *out_end = table->info.file_size - FIRN_ALXSV1_FOOTER_SIZE;
+        *out_crc = table->info.checksum;
+    }
+}
+
+int
+firn_alxsv1_block_load(struct firn_alxsv1_block *block, const struct firn_alxsv1 *table,
+                       size_t number, firn_error *err)
+{
+    int rc = FIRN_OK;
+    uint64_t end;
+    uint32_t crc;
+    bool is_whole = false;
+    const struct firn_alxsv1_index_entry *entry = &table->index.entries[number];
+    if (block->count > 0 && block->number == number) {
+        return FIRN_OK;
+    }
+    block->count = 0;
+    end_of_block(table, number, &end, &crc);
+    FIRN_TRY(make_room(block, end - entry->offset, err));
+    FIRN_TRY(firn_os_file_read_exact(table->file, entry->offset, block->bytes, block->size, err));
+    if (firn_crc32(entry->crc_before, block->bytes, block->size) == crc) {
+        FIRN_TRY(find_records(block, &is_whole, err));
+    }
+    if (!is_whole) {
+        FIRN_TRY(firn_error_set(err, FIRN_CORRUPT,
+                                "the records from offset %" PRIu64 " to %" PRIu64
+                                " of '%s' are not what they were when the table was opened",
+                                entry->offset, end, firn_os_file_path(table->file)));
+    }
+    block->number = number;
+out:
+    if (rc != FIRN_OK) {
+        block->count = 0;
+    }
+    return rc;
+}

@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * alxs/alxsv1_check.c: one pass over a table that makes sure of everything.
+ *
+ * Opening and verifying are the same checks in the same order; they differ in what happens at the
+ * first that fails. Opening ends there. Verifying tells it to a sink and goes on: only where the
+ * records lose their way, or the file is too short to be a table, is there nothing more to say.
+ *
+ * Checked, beyond what the original does: the zeros in the header, the order of the keys, and that
+ * the number of records leaves each its 8 bytes, before anything is done by that number.
+ */
+#include "alxs/alxsv1.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "alxs/alxsv1_format.h"
+#include "base/mem.h"
+#include "codec/crc32.h"
+
+/* What header and footer say. */
+struct ends {
+    uint64_t count;
+    uint32_t crc;
+};
+
+/* Something is damaged: FIRN_CORRUPT, or told to the sink. */
+__attribute__((format(printf, 3, 4))) static int
+damaged(struct firn_alxsv1_sink *sink, firn_error *err, const char *format, ...)
+{
+    firn_error problem;
+    char text[FIRN_ERROR_TEXT_SIZE];
+    va_list args;
+    va_start(args, format);
+    int size = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    (void)size; /* a longer text is cut */
+    int rc = firn_error_set(&problem, FIRN_CORRUPT, "%s", text);
+    if (sink == NULL) {
+        if (err != NULL) {
+            *err = problem;
+        }
+        return rc;
+    }
+    sink->count++;
+    if (sink->on_damage != NULL) {
+        sink->on_damage(sink->ctx, problem.text);
+    }
+    return FIRN_OK;
+}
+
+/* Sink or not, a failure that was filled in already: FIRN_OK if it is damage that was told. */
+static int
+damaged_beyond(struct firn_alxsv1_sink *sink, int rc, const firn_error *problem, firn_error *err)
+{
+    if (rc == FIRN_CORRUPT && sink != NULL) {
+        return damaged(sink, err, "%s", problem->text);
+    }
+    if (rc != FIRN_OK && err != NULL) {
+        *err = *problem;
+    }
+    return rc;
+}
+
+/* ---- the walk over the records ----
+ *
+ * Every byte of the records is read in order through one window and goes into the checksum; on the
+ * way the sizes and the keys are looked at. So the memory is that of the window and of two keys,
+ * whatever the sizes say: a value is only passed over.
+ *
+ * (I1) window_offset ≤ crc_end ≤ window_offset + window_size, and crc_end ≤ next.
+ * (I2) What is looked at is what goes into the checksum. A window is filled anew from the first
+ *      byte that was not looked at yet; bytes before it have gone into the checksum from the window
+ *      that they were looked at in. A file that changes meanwhile therefore cannot show the walk
+ *      other sizes or keys than the checksum is of.
+ * (I3) A size is believed only as far as the record ends before the footer, and a key only up to
+ *      key_size_max; both before anything is allocated.
+ *
+ * One thread at a time.
+ */
+
+struct scan {
+    struct firn_os_file *file; /* borrowed */
+    uint64_t end;              /* where the records end and the footer begins */
+    uint64_t next;             /* offset of the next record */
+    uint64_t key_size_max;
+    /* Bytes of the file, [window_offset, window_offset + window_size). */
+    uint8_t *window;
+    uint64_t window_offset;
+    size_t window_size;
+    uint32_t crc; /* of the records up to crc_end */
+    uint64_t crc_end;
+    struct firn_buf key;
+    struct firn_buf previous; /* the key before */
+};
+
+enum { WINDOW_SIZE = 256 << 10 };
+
+/* The records of a file that end at `end`. */
+static int
+scan_init(struct scan *scan, struct firn_os_file *file, uint64_t end, uint64_t key_size_max,
+          firn_error *err)
+{
+    *scan = (struct scan){.file = file,
+                          .end = end,
+                          .next = FIRN_ALXSV1_HEADER_SIZE,
+                          .key_size_max = key_size_max,
+                          .window_offset = FIRN_ALXSV1_HEADER_SIZE,
+                          .crc_end = FIRN_ALXSV1_HEADER_SIZE};
+    scan->window = firn_alloc(WINDOW_SIZE);
+    return scan->window != NULL ? FIRN_OK : firn_error_no_memory(err, "reading a table");
+}
+
+/* The records of a file that end at `end`. */
+static void
+scan_deinit(struct scan *scan)
+{
+    firn_free(scan->window);
+    firn_buf_deinit(&scan->key);
+    firn_buf_deinit(&scan->previous);
+}
+
+/* ---- the window ---- */
+
+static uint64_t
+window_end(const struct scan *scan)
+{
+    return scan->window_offset + scan->window_size;
+}
+
+/* Fills the window from crc_end on. */
+static int
+fill(struct scan *scan, firn_error *err)
+{
+    uint64_t left = scan->end - scan->crc_end;
+    scan->window_offset = scan->crc_end;
+    scan->window_size = left < WINDOW_SIZE ? (size_t)left : WINDOW_SIZE;
+    return firn_os_file_read_exact(scan->file, scan->window_offset, scan->window, scan->window_size,
+                                   err);
+}
+
+/* Adds everything before `to` to the checksum. */
+static int
+pass(struct scan *scan, uint64_t to, firn_error *err)
+{
+    while (scan->crc_end < to) {
+        if (scan->crc_end == window_end(scan)) {
+            int rc = fill(scan, err);
+            if (rc != FIRN_OK) {
+                return rc;
+            }
+        }
+        uint64_t stop = to < window_end(scan) ? to : window_end(scan);
+        scan->crc = firn_crc32(scan->crc, scan->window + (scan->crc_end - scan->window_offset),
+                               (size_t)(stop - scan->crc_end));
+        scan->crc_end = stop;
+    }
+    return FIRN_OK;
+}
+
+/* The bytes [offset, offset + size) of the records, size ≤ WINDOW_SIZE, until the next call. */
+static int
+look_at(struct scan *scan, uint64_t offset, size_t size, const uint8_t **out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    if (offset + size > window_end(scan)) {
+        FIRN_TRY(pass(scan, offset, err));
+        FIRN_TRY(fill(scan, err));
+    }
+    *out = scan->window + (offset - scan->window_offset);
+out:
+    return rc;
+}
+
+/* ---- records ---- */
+
+/* Copies the key that begins at `offset` to scan->key. */
+static int
+read_key(struct scan *scan, uint64_t offset, size_t size, firn_error *err)
+{
+    int rc = FIRN_OK;
+    firn_buf_clear(&scan->key);
+    if (firn_buf_reserve(&scan->key, size) != FIRN_OK) {
+        FIRN_TRY(firn_error_no_memory(err, "a key of a table"));
+    }
+    for (size_t done = 0; done < size;) {
+        const uint8_t *bytes;
+        size_t part = size - done < WINDOW_SIZE ? size - done : WINDOW_SIZE;
+        FIRN_TRY(look_at(scan, offset + done, part, &bytes, err));
+        if (firn_buf_append(&scan->key, bytes, part) != FIRN_OK) {
+            FIRN_TRY(firn_error_no_memory(err, "a key of a table"));
+        }
+        done += part;
+    }
+out:
+    return rc;
+}
+
+/* Reads the sizes of the record at scan->next, which then lies before the footer. */
+static int
+read_head(struct scan *scan, uint32_t *out_key_size, uint32_t *out_value_size, uint64_t *out_size,
+          firn_error *err)
+{
+    int rc = FIRN_OK;
+    const uint8_t *head;
+    uint64_t left = scan->end - scan->next;
+    if (left < FIRN_ALXSV1_RECORD_HEAD_SIZE) {
+        FIRN_TRY(firn_error_set(err, FIRN_CORRUPT,
+                                "'%s' has %" PRIu64 " bytes at offset %" PRIu64
+                                " between its last record and its footer",
+                                firn_os_file_path(scan->file), left, scan->next));
+    }
+    FIRN_TRY(look_at(scan, scan->next, FIRN_ALXSV1_RECORD_HEAD_SIZE, &head, err));
+    *out_key_size = firn_load_le32(head);
+    *out_value_size = firn_load_le32(head + 4);
+    *out_size = firn_alxsv1_format_record_size(head);
+    if (*out_size > left) {
+        FIRN_TRY(firn_error_set(
+            err, FIRN_CORRUPT,
+            "the record at offset %" PRIu64 " of '%s' claims a key of %" PRIu32
+            " bytes and a value of %" PRIu32 ", where the footer follows after %" PRIu64,
+            scan->next, firn_os_file_path(scan->file), *out_key_size, *out_value_size, left));
+    }
+    if (*out_key_size > scan->key_size_max) {
+        FIRN_TRY(firn_error_set(err, FIRN_LIMIT,
+                                "the record at offset %" PRIu64 " of '%s' has a key of %" PRIu32
+                                " bytes, and at most %" PRIu64 " are accepted",
+                                scan->next, firn_os_file_path(scan->file), *out_key_size,
+                                scan->key_size_max));
+    }
+out:
+    return rc;
+}
+
+/* The next record; *out_end instead after the last one, which ends where the footer begins: then
+ * scan->crc is that of all records. FIRN_CORRUPT if a record does not, FIRN_LIMIT if a key is
+ * larger than key_size_max. */
+static int
+scan_next(struct scan *scan, struct firn_alxsv1_record *out, bool *out_end, firn_error *err)
+{
+    int rc = FIRN_OK;
+    uint32_t key_size;
+    bool is_first = scan->next == FIRN_ALXSV1_HEADER_SIZE;
+    *out_end = false;
+    FIRN_TRY(pass(scan, scan->next, err));
+    if (scan->next == scan->end) {
+        *out_end = true;
+        goto out;
+    }
+    struct firn_buf spare = scan->previous;
+    scan->previous = scan->key;
+    scan->key = spare;
+    out->offset = scan->next;
+    out->crc_before = scan->crc;
+    FIRN_TRY(read_head(scan, &key_size, &out->value_size, &out->size, err));
+    FIRN_TRY(read_key(scan, scan->next + FIRN_ALXSV1_RECORD_HEAD_SIZE, key_size, err));
+    out->key = firn_buf_slice(&scan->key);
+    out->order =
+        is_first ? 1 : firn_alxsv1_format_compare(out->key, firn_buf_slice(&scan->previous));
+    scan->next += out->size;
+out:
+    return rc;
+}
+
+/* ---- header and footer ---- */
+
+static int
+check_header(struct firn_os_file *file, struct firn_alxsv1_sink *sink, uint64_t *out_count,
+             firn_error *err)
+{
+    int rc = FIRN_OK;
+    uint8_t bytes[FIRN_ALXSV1_HEADER_SIZE];
+    const char *path = firn_os_file_path(file);
+    FIRN_TRY(firn_os_file_read_exact(file, 0, bytes, sizeof bytes, err));
+    uint16_t version = firn_load_le16(bytes + 4);
+    *out_count = firn_load_le64(bytes + 8);
+    if (memcmp(bytes, firn_alxsv1_format_magic, sizeof firn_alxsv1_format_magic) != 0) {
+        FIRN_TRY(
+            damaged(sink, err, "'%s' is not an ALXS table: it does not begin with ALXS", path));
+    } else if (version > FIRN_ALXSV1_VERSION) {
+        FIRN_TRY(firn_error_set(err, FIRN_NEWER, "'%s' is an ALXS table of version %u, not %d",
+                                path, version, FIRN_ALXSV1_VERSION));
+    }
+    if (version < FIRN_ALXSV1_VERSION) {
+        FIRN_TRY(
+            damaged(sink, err, "'%s' claims to be an ALXS table of version %u", path, version));
+    }
+    if (firn_load_le16(bytes + 6) != 0) {
+        FIRN_TRY(damaged(sink, err, "'%s' has %04x at offset 6, where zeros belong", path,
+                         firn_load_le16(bytes + 6)));
+    }
+out:
+    return rc;
+}
+
+static int
+check_footer(struct firn_os_file *file, uint64_t offset, struct firn_alxsv1_sink *sink,
+             struct ends *out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    uint8_t bytes[FIRN_ALXSV1_FOOTER_SIZE];
+    const char *path = firn_os_file_path(file);
+    FIRN_TRY(firn_os_file_read_exact(file, offset, bytes, sizeof bytes, err));
+    out->count = firn_load_le64(bytes + 4);
+    out->crc = firn_load_le32(bytes + 12);
+    if (memcmp(bytes, firn_alxsv1_format_end_magic, sizeof firn_alxsv1_format_end_magic) != 0) {
+        FIRN_TRY(damaged(sink, err,
+                         "'%s' has no footer at offset %" PRIu64
+                         ": it was not finished, or cut, or something was added",
+                         path, offset));
+    }
+    uint64_t room = (offset - FIRN_ALXSV1_HEADER_SIZE) / FIRN_ALXSV1_RECORD_HEAD_SIZE;
+    if (out->count > room) {
+        FIRN_TRY(damaged(sink, err,
+                         "the footer of '%s' claims %" PRIu64 " records, where at most %" PRIu64
+                         " have room",
+                         path, out->count, room));
+    }
+out:
+    return rc;
+}
+
+static int
+check_ends(struct firn_os_file *file, uint64_t file_size, struct firn_alxsv1_sink *sink,
+           struct ends *out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    uint64_t header_count;
+    FIRN_TRY(check_header(file, sink, &header_count, err));
+    FIRN_TRY(check_footer(file, file_size - FIRN_ALXSV1_FOOTER_SIZE, sink, out, err));
+    if (header_count != out->count) {
+        FIRN_TRY(damaged(sink, err,
+                         "the header of '%s' says %" PRIu64 " records, its footer %" PRIu64,
+                         firn_os_file_path(file), header_count, out->count));
+    }
+out:
+    return rc;
+}
+
+/* ---- records ---- */
+
+struct walk {
+    struct scan scan;
+    const firn_alxs_options *options;
+    struct firn_alxsv1_index *index; /* may be NULL */
+    struct firn_alxsv1_sink *sink;   /* may be NULL */
+    firn_alxs_info *info;
+    bool is_lost; /* what follows cannot be told into records */
+};
+
+static int
+check_record(struct walk *walk, const struct firn_alxsv1_record *record, firn_error *err)
+{
+    int rc = FIRN_OK;
+    firn_alxs_info *info = walk->info;
+    const char *path = firn_os_file_path(walk->scan.file);
+    if (record->order < 0) {
+        FIRN_TRY(damaged(walk->sink, err,
+                         "the record at offset %" PRIu64
+                         " of '%s' has a smaller key than the one before",
+                         record->offset, path));
+    }
+    if (walk->index != NULL && record->value_size > walk->options->value_size_max) {
+        FIRN_TRY(firn_error_set(err, FIRN_LIMIT,
+                                "the record at offset %" PRIu64 " of '%s' has a value of %" PRIu32
+                                " bytes, and at most %" PRIu64 " are accepted",
+                                record->offset, path, record->value_size,
+                                walk->options->value_size_max));
+    }
+    info->count++;
+    info->equal_count += record->order == 0 ? 1 : 0;
+    if (info->key_size_max < record->key.size) {
+        info->key_size_max = record->key.size;
+    }
+    if (info->value_size_max < record->value_size) {
+        info->value_size_max = record->value_size;
+    }
+    if (walk->index != NULL) {
+        FIRN_TRY(firn_alxsv1_index_add(walk->index, record, err));
+    }
+out:
+    return rc;
+}
+
+static int
+check_records(struct walk *walk, firn_error *err)
+{
+    for (;;) {
+        bool is_end = false;
+        firn_error problem;
+        struct firn_alxsv1_record record;
+        int rc = scan_next(&walk->scan, &record, &is_end, &problem);
+        if (rc != FIRN_OK) {
+            walk->is_lost = true;
+            return damaged_beyond(walk->sink, rc, &problem, err);
+        }
+        if (is_end) {
+            return FIRN_OK;
+        }
+        rc = check_record(walk, &record, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+}
+
+int
+firn_alxsv1_check(struct firn_os_file *file, const firn_alxs_options *options,
+                  struct firn_alxsv1_index *index, struct firn_alxsv1_sink *sink,
+                  firn_alxs_info *out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct ends ends;
+    struct firn_os_stat stat;
+    struct walk walk = {.options = options, .index = index, .sink = sink, .info = out};
+    *out = (firn_alxs_info){.size = sizeof *out};
+    const char *path = firn_os_file_path(file);
+    FIRN_TRY(firn_os_file_stat(file, &stat, err));
+    out->file_size = stat.size_bytes;
+    if (stat.size_bytes < FIRN_ALXSV1_FILE_SIZE_MIN) {
+        FIRN_TRY(damaged(sink, err,
+                         "'%s' has %" PRIu64 " bytes, and the smallest ALXS table has %d", path,
+                         stat.size_bytes, FIRN_ALXSV1_FILE_SIZE_MIN));
+        goto out;
+    }
+    FIRN_TRY(check_ends(file, stat.size_bytes, sink, &ends, err));
+    out->checksum = ends.crc;
+    FIRN_TRY(scan_init(&walk.scan, file, stat.size_bytes - FIRN_ALXSV1_FOOTER_SIZE,
+                       options->key_size_max, err));
+    FIRN_TRY(check_records(&walk, err));
+    if (walk.is_lost) {
+        goto out;
+    }
+    if (out->count != ends.count) {
+        FIRN_TRY(damaged(sink, err, "'%s' has %" PRIu64 " records, and its footer says %" PRIu64,
+                         path, out->count, ends.count));
+    }
+    if (walk.scan.crc != ends.crc) {
+        FIRN_TRY(damaged(sink, err,
+                         "the records of '%s', from offset %d on, have the checksum %08" PRIx32
+                         ", and its footer says %08" PRIx32,
+                         path, FIRN_ALXSV1_HEADER_SIZE, walk.scan.crc, ends.crc));
+    }
+out:
+    scan_deinit(&walk.scan);
+    return rc;
+}

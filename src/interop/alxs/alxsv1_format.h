@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * alxs/alxsv1_format.h: the bytes of an ALXS v1 table, drawn once (docs/formats/alxs.md is the
+ * prose twin).
+ *
+ *   header   0   4  "ALXS"
+ *            4   2  version, 1
+ *            6   2  zero
+ *            8   8  number of records
+ *   records  back to back from offset 16 to the footer, in ascending order of keys:
+ *            0   4  size of the key
+ *            4   4  size of the value
+ *            8      key, value
+ *   footer   the last 16 bytes of the file:
+ *            0   4  "SSTF"
+ *            4   8  number of records, again
+ *            12  4  CRC-32 of all records, their sizes included; 0 where there are none
+ *
+ * Integers are little-endian.
+ */
+#ifndef FIRN_ALXS_ALXSV1_FORMAT_H
+#define FIRN_ALXS_ALXSV1_FORMAT_H
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "firn/types.h"
+
+enum {
+    FIRN_ALXSV1_VERSION = 1,
+    FIRN_ALXSV1_HEADER_SIZE = 16,
+    FIRN_ALXSV1_RECORD_HEAD_SIZE = 8,
+    FIRN_ALXSV1_FOOTER_SIZE = 16,
+    FIRN_ALXSV1_FILE_SIZE_MIN = FIRN_ALXSV1_HEADER_SIZE + FIRN_ALXSV1_FOOTER_SIZE
+};
+
+static const uint8_t firn_alxsv1_format_magic[4] = {'A', 'L', 'X', 'S'};
+static const uint8_t firn_alxsv1_format_end_magic[4] = {'S', 'S', 'T', 'F'};
+
+/* The order of keys: of their bytes, and a key before all that it begins. */
+static inline int
+firn_alxsv1_format_compare(firn_slice a, firn_slice b)
+{
+    size_t size = a.size < b.size ? a.size : b.size;
+    int order = size == 0 ? 0 : memcmp(a.data, b.data, size);
+    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+static inline void
+firn_alxsv1_format_put_header(uint8_t out[FIRN_ALXSV1_HEADER_SIZE], uint64_t count)
+{
+    memcpy(out, firn_alxsv1_format_magic, 4);
+    firn_store_le16(out + 4, FIRN_ALXSV1_VERSION);
+    firn_store_le16(out + 6, 0);
+    firn_store_le64(out + 8, count);
+}
+
+static inline void
+firn_alxsv1_format_put_record_head(uint8_t out[FIRN_ALXSV1_RECORD_HEAD_SIZE], uint32_t key_size,
+                                   uint32_t value_size)
+{
+    firn_store_le32(out, key_size);
+    firn_store_le32(out + 4, value_size);
+}
+
+/* What one record takes; at most 2^33 + 6. */
+static inline uint64_t
+firn_alxsv1_format_record_size(const uint8_t head[FIRN_ALXSV1_RECORD_HEAD_SIZE])
+{
+    return (uint64_t)FIRN_ALXSV1_RECORD_HEAD_SIZE + firn_load_le32(head) + firn_load_le32(head + 4);
+}
+
+static inline void
+firn_alxsv1_format_put_footer(uint8_t out[FIRN_ALXSV1_FOOTER_SIZE], uint64_t count, uint32_t crc)
+{
+    memcpy(out, firn_alxsv1_format_end_magic, 4);
+    firn_store_le64(out + 4, count);
+    firn_store_le32(out + 12, crc);
+}
+
+#endif

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * alxs/alxsv1_writer.c: makes a table.
+ *
+ * Records are gathered in a buffer and written from offset 16 on; the checksum is brought up to
+ * date with each write. The header, which has to know the number of records, is written last: until
+ * it has its name the file is a temporary one (tempfile.h), so nobody sees it without.
+ *
+ * An append is judged and gets its memory before anything of it is taken: refusals leave the writer
+ * as it was. A write that fails cannot be undone, and ends it.
+ *
+ * finish: footer, header, sync, rename, sync of the directory. A power cut leaves the whole table
+ * under its name or nothing (or what was there before); what is left of a temporary file goes with
+ * the next create.
+ *
+ * Memory: the buffer, and the last key. One thread at a time.
+ */
+#include <inttypes.h>
+
+#include "alxs/alxsv1.h"
+#include "alxs/alxsv1_format.h"
+#include "base/mem.h"
+#include "codec/crc32.h"
+#include "tempfile/tempfile.h"
+
+#define TEMP_KIND "alxs"
+enum {
+    BUFFER_SIZE = 256 << 10,
+    MODE = 0666 /* under the umask, like any file of a user's and like the original's */
+};
+
+enum state { STATE_OPEN, STATE_FAILED, STATE_FINISHED };
+
+struct firn_alxsv1_writer {
+    struct firn_os_process_mark mark; /* first: see api_process.h */
+    enum state state;
+    firn_alxs_writer_options options;
+    struct firn_os_dir *dir;
+    char *name;
+    struct firn_tempfile temp;
+    struct firn_buf buffer;
+    uint64_t offset; /* of the buffer in the file */
+    uint32_t crc;    /* of the records before the buffer */
+    uint64_t count;
+    struct firn_buf last_key;
+};
+
+/* ---- life ---- */
+
+/* Judges the name before any work is done for it; finish makes sure again that it is free. */
+static int
+check_name(struct firn_os_dir *dir, const char *name, bool may_exist, firn_error *err)
+{
+    firn_error problem;
+    struct firn_os_stat stat;
+    int rc = firn_os_stat(dir, name, &stat, &problem);
+    if (rc == FIRN_OK) {
+        return may_exist ? FIRN_OK
+                         : firn_error_set(err, FIRN_EXISTS, "'%s' is there already in '%s'", name,
+                                          firn_os_dir_path(dir));
+    }
+    if (rc == FIRN_NOT_FOUND) {
+        return FIRN_OK;
+    }
+    if (err != NULL) {
+        *err = problem;
+    }
+    return rc;
+}
+
+int
+firn_alxsv1_writer_create(struct firn_os_dir *dir, const char *name,
+                          const firn_alxs_writer_options *options, struct firn_alxsv1_writer **out,
+                          firn_error *err)
+{
+    *out = NULL;
+    int rc = FIRN_OK;
+    struct firn_alxsv1_writer *writer = firn_alloc_zeroed(sizeof *writer);
+    if (writer == NULL) {
+        return firn_error_no_memory(err, "a table writer");
+    }
+    firn_os_process_init_mark(&writer->mark);
+    writer->options = *options;
+    writer->offset = FIRN_ALXSV1_HEADER_SIZE;
+    writer->name = firn_strdup(name);
+    if (writer->name == NULL || firn_buf_reserve(&writer->buffer, BUFFER_SIZE) != FIRN_OK) {
+        FIRN_TRY(firn_error_no_memory(err, "a table writer"));
+    }
+    FIRN_TRY(check_name(dir, name, options->replace_existing, err));
+    FIRN_TRY(firn_os_dir_open_beneath(dir, "", &writer->dir, err));
+    FIRN_TRY(firn_tempfile_create(&writer->temp, writer->dir, TEMP_KIND, MODE, err));
+    *out = writer;
+out:
+    if (rc != FIRN_OK) {
+        firn_alxsv1_writer_destroy(writer);
+    }
+    return rc;
+}
+
+void
+firn_alxsv1_writer_destroy(struct firn_alxsv1_writer *writer)
+{
+    if (writer == NULL) {
+        return;
+    }
+    firn_tempfile_discard(&writer->temp);
+    firn_os_dir_close(writer->dir);
+    firn_free(writer->name);
+    firn_buf_deinit(&writer->buffer);
+    firn_buf_deinit(&writer->last_key);
+    firn_free(writer);
+}
+
+uint64_t
+firn_alxsv1_writer_count(const struct firn_alxsv1_writer *writer)
+{
+    return writer->count;
+}
+
+static int
+check_open(const struct firn_alxsv1_writer *writer, firn_error *err)
+{
+    switch (writer->state) {
+    case STATE_OPEN:
+        return FIRN_OK;
+    case STATE_FINISHED:
+        return firn_error_set(err, FIRN_MISUSE, "the table is finished");
+    case STATE_FAILED:
+    default:
+        return firn_error_set(err, FIRN_FAILED, "writing the table failed earlier");
+    }
+}
+
+/* ---- bytes ---- */
+
+/* Writes bytes of records behind those that are in the file. */
+static int
+write_records(struct firn_alxsv1_writer *writer, firn_slice bytes, firn_error *err)
+{
+    int rc = firn_os_file_write(writer->temp.file, writer->offset, bytes.data, bytes.size, err);
+    if (rc != FIRN_OK) {
+        writer->state = STATE_FAILED;
+        return rc;
+    }
+    firn_os_file_start_writeback(writer->temp.file, writer->offset, bytes.size);
+    writer->crc = firn_crc32(writer->crc, bytes.data, bytes.size);
+    writer->offset += bytes.size;
+    return FIRN_OK;
+}
+
+static int
+flush(struct firn_alxsv1_writer *writer, firn_error *err)
+{
+    int rc = FIRN_OK;
+    if (writer->buffer.size > 0) {
+        rc = write_records(writer, firn_buf_slice(&writer->buffer), err);
+        firn_buf_clear(&writer->buffer);
+    }
+    return rc;
+}
+
+/* The buffer has its memory already, so this fails only where a write does. */
+static int
+put(struct firn_alxsv1_writer *writer, firn_slice bytes, firn_error *err)
+{
+    int rc = FIRN_OK;
+    if (bytes.size > BUFFER_SIZE - writer->buffer.size) {
+        FIRN_TRY(flush(writer, err));
+    }
+    if (bytes.size > BUFFER_SIZE) {
+        FIRN_TRY(write_records(writer, bytes, err));
+    } else if (bytes.size > 0) {
+        FIRN_TRY(firn_buf_append_slice(&writer->buffer, bytes));
+    }
+out:
+    return rc;
+}
+
+/* ---- records ---- */
+
+static int
+check_record(const struct firn_alxsv1_writer *writer, firn_slice key, firn_slice value,
+             firn_error *err)
+{
+    if (key.size > UINT32_MAX || value.size > UINT32_MAX) {
+        return firn_error_set(
+            err, FIRN_LIMIT,
+            "a key of %zu bytes with a value of %zu: a table has room for %" PRIu32 " each",
+            key.size, value.size, UINT32_MAX);
+    }
+    if (writer->count == 0) {
+        return FIRN_OK;
+    }
+    int order = firn_alxsv1_format_compare(key, firn_buf_slice(&writer->last_key));
+    if (order < 0) {
+        return firn_error_set(err, FIRN_INVALID,
+                              "the key of record %" PRIu64 " is smaller than the one before: keys "
+                              "of a table come in ascending order",
+                              writer->count + 1);
+    }
+    if (order == 0 && writer->options.refuse_equal_keys) {
+        return firn_error_set(err, FIRN_INVALID,
+                              "the key of record %" PRIu64 " is equal to the one before",
+                              writer->count + 1);
+    }
+    return FIRN_OK;
+}
+
+int
+firn_alxsv1_writer_append(struct firn_alxsv1_writer *writer, firn_slice key, firn_slice value,
+                          firn_error *err)
+{
+    int rc = FIRN_OK;
+    uint8_t head[FIRN_ALXSV1_RECORD_HEAD_SIZE];
+    FIRN_TRY(check_open(writer, err));
+    FIRN_TRY(check_record(writer, key, value, err));
+    if (key.size > writer->last_key.capacity &&
+        firn_buf_reserve(&writer->last_key, key.size - writer->last_key.size) != FIRN_OK) {
+        FIRN_TRY(firn_error_no_memory(err, "a key of a table"));
+    }
+    firn_alxsv1_format_put_record_head(head, (uint32_t)key.size, (uint32_t)value.size);
+    FIRN_TRY(put(writer, firn_bytes(head, sizeof head), err));
+    FIRN_TRY(put(writer, key, err));
+    FIRN_TRY(put(writer, value, err));
+    firn_buf_clear(&writer->last_key);
+    if (key.size > 0) {
+        FIRN_TRY(firn_buf_append_slice(&writer->last_key, key));
+    }
+    writer->count++;
+out:
+    return rc;
+}
+
+/* ---- the end ---- */
+
+int
+firn_alxsv1_writer_finish(struct firn_alxsv1_writer *writer, uint32_t *out_checksum,
+                          firn_error *err)
+{
+    uint8_t header[FIRN_ALXSV1_HEADER_SIZE];
+    uint8_t footer[FIRN_ALXSV1_FOOTER_SIZE];
+    int rc = check_open(writer, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    FIRN_TRY(flush(writer, err));
+    firn_alxsv1_format_put_footer(footer, writer->count, writer->crc);
+    firn_alxsv1_format_put_header(header, writer->count);
+    FIRN_TRY(firn_os_file_write(writer->temp.file, writer->offset, footer, sizeof footer, err));
+    FIRN_TRY(firn_os_file_write(writer->temp.file, 0, header, sizeof header, err));
+    FIRN_TRY(firn_tempfile_put(&writer->temp, writer->name,
+                               writer->options.replace_existing ? FIRN_OS_RENAME_REPLACE
+                                                                : FIRN_OS_RENAME_NO_REPLACE,
+                               err));
+    FIRN_TRY(firn_os_dir_sync(writer->dir, err));
+    if (out_checksum != NULL) {
+        *out_checksum = writer->crc;
+    }
+out:
+    firn_tempfile_discard(&writer->temp);
+    writer->state = rc == FIRN_OK ? STATE_FINISHED : STATE_FAILED;
+    return rc;
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * chkp/chkpv1.c: reads one pack.
+ *
+ * Nothing on disk is believed before it was compared with something else, and nothing is compared
+ * before it is asked for, so that opening a large pack to get one object stays cheap:
+ * - open checks the header, and the sizes of both files against the number of entries;
+ * - (I1) an entry that the index names is used only if the .dat has its head at that place, with
+ *   the same hash and size;
+ * - (I2) content is returned only if it has the hash that was asked for (chkpv1_object.c);
+ * - (I3) that an object is not there is said, and entries are listed, only after it was made sure,
+ *   once for a handle, that the index lists all that was written: an .idx is compared with the
+ *   whole .dat, and for an index that was made from the .dat, whose hashes might be damaged, the
+ *   .dat must have its name. So damage yields FIRN_CORRUPT, never a missing object;
+ * - verify (chkpv1_verify.c) checks everything, the name included.
+ *
+ * Without an .idx the index is made in memory from the .dat. A damaged .idx is an error that the
+ * caller can go around (ignore_index) or mend (rebuild_index): it is never replaced in silence. And
+ * it is only made anew from a .dat that has its name: from a damaged one the damage would be made
+ * the rule.
+ *
+ * Handles do not change after open but for one flag, so any number of threads may read; files are
+ * read with pread only and never mapped: a file that somebody truncates yields an error, not a
+ * signal.
+ */
+#include <inttypes.h>
+
+#include "base/checked.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "chkp/chkpv1.h"
+#include "chkp/chkpv1_format.h"
+#include "codec/hex.h"
+
+/* ---- open ---- */
+
+static int
+open_dat(struct firn_chkpv1 *pack, struct firn_os_dir *dir, uint32_t *out_count, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_chkpv1_format_file_name file_name = firn_chkpv1_format_dat_name(pack->name);
+    FIRN_TRY(firn_os_file_open(dir, file_name.text, FIRN_OS_READ, 0, &pack->dat, err));
+    FIRN_TRY(firn_os_file_stat(pack->dat, &pack->identity.dat, err));
+    struct firn_chkpv1_scan scan;
+    FIRN_TRY(firn_chkpv1_scan_init(&scan, pack->dat, err));
+    pack->dat_size = scan.file_size;
+    *out_count = scan.count;
+    firn_chkpv1_scan_deinit(&scan);
+out:
+    return rc;
+}
+
+static int
+open_index(struct firn_chkpv1 *pack, struct firn_os_dir *dir, uint32_t count, firn_error *err)
+{
+    if (!pack->options.ignore_index) {
+        firn_error problem;
+        int rc = firn_chkpv1_index_open(&pack->index, dir, pack->name, count, &pack->identity.idx,
+                                        &problem);
+        if (rc != FIRN_NOT_FOUND) {
+            return firn_chkpv1_pass_error(err, rc, &problem);
+        }
+    }
+    return firn_chkpv1_index_build(&pack->index, pack->dat, pack->options.index_memory_max, err);
+}
+
+int
+firn_chkpv1_open(struct firn_os_dir *dir, const char *name, const firn_chkp_options *options,
+                 struct firn_chkpv1 **out, firn_error *err)
+{
+    *out = NULL;
+    if (!firn_chkpv1_format_is_name(name, strlen(name))) {
+        return firn_error_set(err, FIRN_INVALID,
+                              "'%s' is not the name of a CHKP pack: 16 lower-case hex digits",
+                              name);
+    }
+    int rc = FIRN_OK;
+    struct firn_chkpv1 *pack = firn_alloc_zeroed(sizeof *pack);
+    if (pack == NULL) {
+        return firn_error_no_memory(err, "a pack");
+    }
+    firn_os_process_init_mark(&pack->mark);
+    memcpy(pack->name, name, sizeof pack->name);
+    pack->options = *options;
+    atomic_init(&pack->index_is_whole, false);
+    uint32_t count;
+    FIRN_TRY(open_dat(pack, dir, &count, err));
+    FIRN_TRY(open_index(pack, dir, count, err));
+out:
+    if (rc != FIRN_OK) {
+        firn_chkpv1_close(pack);
+        return rc;
+    }
+    *out = pack;
+    return FIRN_OK;
+}
+
+void
+firn_chkpv1_close(struct firn_chkpv1 *pack)
+{
+    if (pack == NULL) {
+        return;
+    }
+    firn_os_file_close(pack->dat);
+    firn_chkpv1_index_deinit(&pack->index);
+    firn_free(pack);
+}
+
+/* ---- look-ups ---- */
+
+int
+firn_chkpv1_check_index(struct firn_chkpv1 *pack, firn_error *err)
+{
+    /* Pairs with the store below. */
+    if (atomic_load_explicit(&pack->index_is_whole, memory_order_acquire)) {
+        return FIRN_OK;
+    }
+    int rc = pack->index.file != NULL ? firn_chkpv1_index_check(&pack->index, pack->dat, err)
+                                      : firn_chkpv1_verify_name(pack, err);
+    if (rc == FIRN_OK) {
+        atomic_store_explicit(&pack->index_is_whole, true, memory_order_release);
+    }
+    return rc;
+}
+
+int
+firn_chkpv1_check_entry(struct firn_os_file *dat, uint64_t dat_size, const firn_chkp_entry *entry,
+                        firn_error *err)
+{
+    int rc = FIRN_OK;
+    char hex[FIRN_HASH_HEX_SIZE];
+    firn_hex_encode(entry->hash.bytes, sizeof entry->hash.bytes, hex);
+    bool is_inside = entry->offset >= FIRN_CHKPV1_HEADER_SIZE &&
+                     firn_range_inside(entry->offset, FIRN_CHKPV1_ENTRY_HEAD_SIZE, dat_size) &&
+                     firn_range_inside(entry->offset + FIRN_CHKPV1_ENTRY_HEAD_SIZE,
+                                       entry->stored_size, dat_size);
+    if (!is_inside) {
+        FIRN_TRY(firn_error_set(err, FIRN_CORRUPT,
+                                "object %s is said to lie at offset %" PRIu64 " with %" PRIu64
+                                " stored bytes, outside the %" PRIu64 " bytes of '%s'",
+                                hex, entry->offset, entry->stored_size, dat_size,
+                                firn_os_file_path(dat)));
+    }
+    uint8_t bytes[FIRN_CHKPV1_ENTRY_HEAD_SIZE];
+    firn_chkp_entry found;
+    FIRN_TRY(firn_os_file_read_exact(dat, entry->offset, bytes, sizeof bytes, err));
+    firn_chkpv1_format_get_entry_head(bytes, &found);
+    if (!firn_hash_equal(&found.hash, &entry->hash) || found.stored_size != entry->stored_size) {
+        FIRN_TRY(firn_error_set(err, FIRN_CORRUPT,
+                                "'%s' does not have object %s with %" PRIu64
+                                " stored bytes at offset %" PRIu64 ", where it is said to lie",
+                                firn_os_file_path(dat), hex, entry->stored_size, entry->offset));
+    }
+out:
+    return rc;
+}
+
+static int
+find(struct firn_chkpv1 *pack, const firn_hash *hash, bool *out_found, firn_chkp_entry *out,
+     firn_error *err)
+{
+    int rc = FIRN_OK;
+    FIRN_TRY(firn_chkpv1_index_find(&pack->index, hash, out_found, out, err));
+    FIRN_TRY(*out_found ? firn_chkpv1_check_entry(pack->dat, pack->dat_size, out, err)
+                        : firn_chkpv1_check_index(pack, err));
+out:
+    return rc;
+}
+
+int
+firn_chkpv1_locate(struct firn_chkpv1 *pack, const firn_hash *hash, firn_chkp_entry *out,
+                   firn_error *err)
+{
+    int rc = FIRN_OK;
+    bool is_found;
+    firn_chkp_entry entry;
+    FIRN_TRY(find(pack, hash, &is_found, &entry, err));
+    if (!is_found) {
+        char hex[FIRN_HASH_HEX_SIZE];
+        firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
+        FIRN_TRY(firn_error_set(err, FIRN_NOT_FOUND, "pack %s has no object %s", pack->name, hex));
+    }
+    *out = entry;
+out:
+    return rc;
+}
+
+int
+firn_chkpv1_contains(struct firn_chkpv1 *pack, const firn_hash *hash, bool *out, firn_error *err)
+{
+    firn_chkp_entry entry;
+    bool is_found = false;
+    int rc = find(pack, hash, &is_found, &entry, err);
+    *out = rc == FIRN_OK && is_found;
+    return rc;
+}
+
+/* ---- content ---- */
+
+int
+firn_chkpv1_stream(struct firn_chkpv1 *pack, const firn_hash *hash,
+                   int (*sink)(void *ctx, firn_slice data), void *ctx, firn_error *err)
+{
+    int rc = FIRN_OK;
+    firn_chkp_entry entry;
+    FIRN_TRY(firn_chkpv1_locate(pack, hash, &entry, err));
+    FIRN_TRY(firn_chkpv1_object_stream(pack->dat, &entry, pack->options.object_size_max, sink, ctx,
+                                       err));
+out:
+    return rc;
+}
+
+static int
+append_to_buf(void *ctx, firn_slice data)
+{
+    return firn_buf_append_slice(ctx, data);
+}
+
+int
+firn_chkpv1_read(struct firn_chkpv1 *pack, const firn_hash *hash, size_t size_max, uint8_t **out,
+                 size_t *out_size, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_buf content = {0};
+    uint64_t limit = pack->options.object_size_max;
+    if (limit > size_max) {
+        limit = size_max;
+    }
+    *out = NULL;
+    *out_size = 0;
+    firn_chkp_entry entry;
+    FIRN_TRY(firn_chkpv1_locate(pack, hash, &entry, err));
+    /* An empty object has an address too. */
+    if (firn_buf_reserve(&content, 1) != FIRN_OK) {
+        FIRN_TRY(firn_error_no_memory(err, "an object"));
+    }
+    FIRN_TRY(firn_chkpv1_object_stream(pack->dat, &entry, limit, append_to_buf, &content, err));
+    *out = content.data;
+    *out_size = content.size;
+    content = (struct firn_buf){0};
+out:
+    firn_buf_deinit(&content);
+    return rc;
+}
+
+/* ---- all entries ---- */
+
+int
+firn_chkpv1_list(struct firn_chkpv1 *pack, int (*visit)(void *ctx, const firn_chkp_entry *entry),
+                 void *ctx, firn_error *err)
+{
+    enum { CHUNK = 85 };
+    int rc = FIRN_OK;
+    firn_chkp_entry entries[CHUNK];
+    FIRN_TRY(firn_chkpv1_check_index(pack, err));
+    for (uint64_t first = 0; first < pack->index.count; first += CHUNK) {
+        uint64_t left = pack->index.count - first;
+        size_t count = left < CHUNK ? (size_t)left : CHUNK;
+        FIRN_TRY(firn_chkpv1_index_get(&pack->index, first, count, entries, err));
+        for (size_t i = 0; i < count; i++) {
+            rc = visit(ctx, &entries[i]);
+            if (rc != FIRN_OK) {
+                FIRN_TRY(firn_error_set(err, rc, "the receiver of the list ended it"));
+            }
+        }
+    }
+out:
+    return rc;
+}
+
+int
+firn_chkpv1_rebuild_index(struct firn_os_dir *dir, const char *name,
+                          const firn_chkp_options *options, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_chkpv1 *pack = NULL;
+    firn_chkp_options from_dat = *options;
+    from_dat.ignore_index = true;
+    FIRN_TRY(firn_chkpv1_open(dir, name, &from_dat, &pack, err));
+    FIRN_TRY(firn_chkpv1_verify_name(pack, err));
+    FIRN_TRY(
+        firn_chkpv1_index_write(pack->index.entries, (size_t)pack->index.count, dir, name, err));
+out:
+    firn_chkpv1_close(pack);
+    return rc;
+}

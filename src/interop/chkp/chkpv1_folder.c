@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * chkp/chkpv1_folder.c: which packs a folder holds, by the names of its files.
+ *
+ * A pack is a file pack-<16 lower-case hex digits>.dat; whether its .idx is there does not matter.
+ * What else begins with "pack-" and ends with ".dat" cannot be a pack, since no content has such a
+ * name; it is listed apart, so that a pack that somebody renamed is not passed over in silence.
+ *
+ * Memory is 17 bytes a pack.
+ */
+#include "base/mem.h"
+#include "base/sort.h"
+#include "chkp/chkpv1.h"
+#include "chkp/chkpv1_format.h"
+
+static const char prefix[] = "pack-";
+static const char suffix[] = ".dat";
+
+struct listing {
+    struct firn_buf names; /* FIRN_CHKP_NAME_SIZE bytes each */
+    struct firn_buf misnamed;
+};
+
+static int
+visit_entry(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct listing *listing = ctx;
+    size_t prefix_size = sizeof prefix - 1;
+    size_t suffix_size = sizeof suffix - 1;
+    if (entry->name_size < prefix_size + suffix_size ||
+        memcmp(entry->name, prefix, prefix_size) != 0 ||
+        memcmp(entry->name + entry->name_size - suffix_size, suffix, suffix_size) != 0) {
+        return FIRN_OK;
+    }
+    const char *name = entry->name + prefix_size;
+    size_t name_size = entry->name_size - prefix_size - suffix_size;
+    if (!firn_chkpv1_format_is_name(name, name_size)) {
+        return firn_buf_append(&listing->misnamed, entry->name, entry->name_size + 1);
+    }
+    int rc = firn_buf_append(&listing->names, name, name_size);
+    return rc == FIRN_OK ? firn_buf_append_u8(&listing->names, '\0') : rc;
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+    return memcmp(a, b, FIRN_CHKP_NAME_SIZE);
+}
+
+int
+firn_chkpv1_folder_list(struct firn_chkpv1_folder *folder, struct firn_os_dir *dir, firn_error *err)
+{
+    *folder = (struct firn_chkpv1_folder){0};
+    struct listing listing = {{0}, {0}};
+    int rc = firn_os_dir_list(dir, visit_entry, &listing, err);
+    if (rc != FIRN_OK) {
+        firn_buf_deinit(&listing.names);
+        firn_buf_deinit(&listing.misnamed);
+        return rc;
+    }
+    folder->names = (char(*)[FIRN_CHKP_NAME_SIZE])(void *)listing.names.data;
+    folder->count = listing.names.size / FIRN_CHKP_NAME_SIZE;
+    folder->misnamed = listing.misnamed;
+    firn_sort(folder->names, folder->count, FIRN_CHKP_NAME_SIZE, compare_names);
+    return FIRN_OK;
+}
+
+void
+firn_chkpv1_folder_deinit(struct firn_chkpv1_folder *folder)
+{
+    firn_free(folder->names);
+    firn_buf_deinit(&folder->misnamed);
+    *folder = (struct firn_chkpv1_folder){0};
+}

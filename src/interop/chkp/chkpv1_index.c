@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * chkp/chkpv1_index.c: the sorted list of a pack's entries: in its .idx, or made from the .dat in
+ * memory.
+ *
+ * A look-up in an .idx reads single entries until at most SEARCH_BLOCK are left, then those at
+ * once: 15 reads for a million entries, and no memory. It asks for the first entry with the hash,
+ * because the seed's writer stores an object as often as it is added.
+ *
+ * What a search finds or does not find in a damaged .idx means nothing by itself. The reader
+ * compares a hit with the .dat and believes a miss only after firn_chkpv1_index_check has compared
+ * everything.
+ *
+ * Building takes 48 bytes an entry and is bounded by the caller; the number of entries was compared
+ * with the size of the file before, so that a forged header allocates at most a fifth more than the
+ * file is long.
+ *
+ * Writing replaces the .idx by rename: a reader that has the old one open keeps it.
+ *
+ * Finished indexes do not change: any number of threads may search one.
+ */
+#include "base/checked.h"
+
+#include <inttypes.h>
+
+#include "base/mem.h"
+#include "base/slice.h"
+#include "base/sort.h"
+#include "chkp/chkpv1.h"
+#include "chkp/chkpv1_format.h"
+#include "codec/blake3_hash.h"
+
+enum {
+    SEARCH_BLOCK = 64,
+    /* Entries that are read or written at once. */
+    CHUNK = 85
+};
+
+int
+firn_chkpv1_index_open(struct firn_chkpv1_index *index, struct firn_os_dir *dir, const char *name,
+                       uint64_t count, struct firn_os_stat *out_stat, firn_error *err)
+{
+    int rc = FIRN_OK;
+    *index = (struct firn_chkpv1_index){.count = count};
+    struct firn_chkpv1_format_file_name file_name = firn_chkpv1_format_idx_name(name);
+    FIRN_TRY(firn_os_file_open(dir, file_name.text, FIRN_OS_READ, 0, &index->file, err));
+    FIRN_TRY(firn_os_file_stat(index->file, out_stat, err));
+    /* count comes from 32 bits, so this does not overflow. */
+    uint64_t expected = count * FIRN_CHKPV1_INDEX_ENTRY_SIZE;
+    if (out_stat->size_bytes != expected) {
+        FIRN_TRY(
+            firn_error_set(err, FIRN_CORRUPT,
+                           "'%s' has %" PRIu64 " bytes, not the %" PRIu64 " of %" PRIu64 " entries",
+                           firn_os_file_path(index->file), out_stat->size_bytes, expected, count));
+    }
+out:
+    if (rc != FIRN_OK) {
+        firn_chkpv1_index_deinit(index);
+    }
+    return rc;
+}
+
+static int
+compare_entries(const void *a, const void *b)
+{
+    const firn_chkp_entry *left = a;
+    const firn_chkp_entry *right = b;
+    int order = firn_chkpv1_format_compare_hash(&left->hash, &right->hash);
+    return order != 0 ? order : (left->offset > right->offset) - (left->offset < right->offset);
+}
+
+void
+firn_chkpv1_index_sort(firn_chkp_entry *entries, size_t count)
+{
+    firn_sort(entries, count, sizeof *entries, compare_entries);
+}
+
+/* Collects what a scan gives into an array of its size. */
+static int
+collect(struct firn_chkpv1_scan *scan, firn_chkp_entry *entries, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (size_t i = 0;; i++) {
+        firn_chkp_entry entry;
+        bool is_end;
+        FIRN_TRY(firn_chkpv1_scan_next(scan, &entry, &is_end, err));
+        if (is_end) {
+            break;
+        }
+        entries[i] = entry;
+    }
+out:
+    return rc;
+}
+
+int
+firn_chkpv1_index_build(struct firn_chkpv1_index *index, struct firn_os_file *dat,
+                        uint64_t memory_max, firn_error *err)
+{
+    int rc = FIRN_OK;
+    *index = (struct firn_chkpv1_index){0};
+    struct firn_chkpv1_scan scan;
+    FIRN_TRY(firn_chkpv1_scan_init(&scan, dat, err));
+    uint64_t size = (uint64_t)scan.count * sizeof *index->entries;
+    if (size > memory_max) {
+        FIRN_TRY(firn_error_set(err, FIRN_LIMIT,
+                                "an index of '%s' in memory takes %" PRIu64
+                                " bytes, more than the %" PRIu64 " allowed",
+                                firn_os_file_path(dat), size, memory_max));
+    }
+    index->count = scan.count;
+    index->entries = firn_alloc_array(scan.count, sizeof *index->entries);
+    if (index->entries == NULL) {
+        FIRN_TRY(firn_error_no_memory(err, "the index of a pack"));
+    }
+    FIRN_TRY(collect(&scan, index->entries, err));
+    firn_chkpv1_index_sort(index->entries, scan.count);
+out:
+    firn_chkpv1_scan_deinit(&scan);
+    if (rc != FIRN_OK) {
+        firn_chkpv1_index_deinit(index);
+    }
+    return rc;
+}
+
+void
+firn_chkpv1_index_deinit(struct firn_chkpv1_index *index)
+{
+    firn_os_file_close(index->file);
+    firn_free(index->entries);
+    *index = (struct firn_chkpv1_index){0};
+}
+
+static int
+get_chunk(const struct firn_chkpv1_index *index, uint64_t first, size_t count, firn_chkp_entry *out,
+          firn_error *err)
+{
+    uint8_t bytes[CHUNK * FIRN_CHKPV1_INDEX_ENTRY_SIZE];
+    int rc = firn_os_file_read_exact(index->file, first * FIRN_CHKPV1_INDEX_ENTRY_SIZE, bytes,
+                                     count * FIRN_CHKPV1_INDEX_ENTRY_SIZE, err);
+    for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
+        firn_chkpv1_format_get_index_entry(bytes + i * FIRN_CHKPV1_INDEX_ENTRY_SIZE, &out[i]);
+    }
+    return rc;
+}
+
+int
+firn_chkpv1_index_get(const struct firn_chkpv1_index *index, uint64_t first, size_t count,
+                      firn_chkp_entry *out, firn_error *err)
+{
+    DCHECK(firn_range_inside(first, count, index->count));
+    if (index->file == NULL) {
+        memcpy(out, index->entries + first, count * sizeof *out);
+        return FIRN_OK;
+    }
+    int rc = FIRN_OK;
+    for (size_t done = 0; rc == FIRN_OK && done < count;) {
+        size_t size = count - done < CHUNK ? count - done : CHUNK;
+        rc = get_chunk(index, first + done, size, out + done, err);
+        done += size;
+    }
+    return rc;
+}
+
+int
+firn_chkpv1_index_find(const struct firn_chkpv1_index *index, const firn_hash *hash,
+                       bool *out_found, firn_chkp_entry *out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    *out_found = false;
+    /* Everything before `low` is smaller; the entry at `high`, if there is one, is not. */
+    uint64_t low = 0;
+    uint64_t high = index->count;
+    while (high - low > SEARCH_BLOCK) {
+        uint64_t middle = low + (high - low) / 2;
+        firn_chkp_entry entry;
+        FIRN_TRY(firn_chkpv1_index_get(index, middle, 1, &entry, err));
+        if (firn_chkpv1_format_compare_hash(&entry.hash, hash) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    firn_chkp_entry block[SEARCH_BLOCK + 1];
+    size_t count = (size_t)(high - low) + (high < index->count ? 1 : 0);
+    FIRN_TRY(firn_chkpv1_index_get(index, low, count, block, err));
+    for (size_t i = 0; i < count && !*out_found; i++) {
+        if (firn_hash_equal(&block[i].hash, hash)) {
+            *out_found = true;
+            *out = block[i];
+        }
+    }
+out:
+    return rc;
+}
+
+static int
+write_entries(struct firn_os_file *file, const firn_chkp_entry *entries, size_t count,
+              firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_buf bytes = {0};
+    uint64_t offset = 0;
+    enum { ENTRIES_A_WRITE = 4096 };
+    for (size_t done = 0; done < count;) {
+        size_t part = count - done < ENTRIES_A_WRITE ? count - done : ENTRIES_A_WRITE;
+        if (firn_buf_set_size(&bytes, part * FIRN_CHKPV1_INDEX_ENTRY_SIZE) != FIRN_OK) {
+            FIRN_TRY(firn_error_no_memory(err, "a part of an index"));
+        }
+        for (size_t i = 0; i < part; i++) {
+            firn_chkpv1_format_put_index_entry(bytes.data + i * FIRN_CHKPV1_INDEX_ENTRY_SIZE,
+                                               &entries[done + i]);
+        }
+        FIRN_TRY(firn_os_file_write(file, offset, bytes.data, bytes.size, err));
+        offset += bytes.size;
+        done += part;
+    }
+out:
+    firn_buf_deinit(&bytes);
+    return rc;
+}
+
+int
+firn_chkpv1_index_write(const firn_chkp_entry *entries, size_t count, struct firn_os_dir *dir,
+                        const char *name, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_chkpv1_format_file_name file_name = firn_chkpv1_format_idx_name(name);
+    struct firn_tempfile temp;
+    FIRN_TRY(firn_tempfile_create(&temp, dir, FIRN_CHKPV1_TEMP_KIND, FIRN_CHKPV1_MODE, err));
+    FIRN_TRY(write_entries(temp.file, entries, count, err));
+    FIRN_TRY(firn_tempfile_put(&temp, file_name.text, FIRN_OS_RENAME_REPLACE, err));
+    FIRN_TRY(firn_os_dir_sync(dir, err));
+out:
+    firn_tempfile_discard(&temp);
+    return rc;
+}
+
+/* ---- whether an .idx lists exactly the entries of its .dat ----
+ *
+ * An .idx has no checksum of its own. But all it says is in the .dat too, in another order; so both
+ * are read once, in bounded memory, and compared as multisets: each entry's 48 bytes are hashed
+ * with BLAKE3, and the hashes added up as four 64-bit numbers each. Equal sums mean equal entries:
+ * chance gives equal sums for different ones once in 2^256. (Somebody who forges an .idx on purpose
+ * gains nothing: every object is compared with its hash when it is read.)
+ *
+ * (I1) After a good check a search that misses in this .idx proves that the .dat has no such entry:
+ * the .idx is sorted and lists all. Where sums differ, the entries are compared one by one to name
+ * the first wrong one.
+ *
+ * Time is one read of the .idx and of the heads in the .dat. No shared state.
+ */
+
+enum { CHECK_CHUNK = 64 };
+
+struct sum {
+    uint64_t lanes[4];
+};
+
+static void
+add_entry(struct sum *sum, const firn_chkp_entry *entry)
+{
+    uint8_t bytes[FIRN_CHKPV1_INDEX_ENTRY_SIZE];
+    firn_chkpv1_format_put_index_entry(bytes, entry);
+    firn_hash hash;
+    firn_blake3_hash_of(bytes, sizeof bytes, &hash);
+    for (size_t i = 0; i < 4; i++) {
+        sum->lanes[i] += firn_load_le64(hash.bytes + 8 * i);
+    }
+}
+
+static int
+sum_dat(struct firn_os_file *dat, uint32_t *out_count, struct sum *out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_chkpv1_scan scan;
+    FIRN_TRY(firn_chkpv1_scan_init(&scan, dat, err));
+    *out_count = scan.count;
+    for (bool is_end = false;;) {
+        firn_chkp_entry entry;
+        FIRN_TRY(firn_chkpv1_scan_next(&scan, &entry, &is_end, err));
+        if (is_end) {
+            break;
+        }
+        add_entry(out, &entry);
+    }
+out:
+    firn_chkpv1_scan_deinit(&scan);
+    return rc;
+}
+
+static int
+sum_index(const struct firn_chkpv1_index *index, struct sum *out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    firn_chkp_entry entries[CHECK_CHUNK];
+    firn_hash last = {{0}};
+    for (uint64_t first = 0; first < index->count; first += CHECK_CHUNK) {
+        uint64_t left = index->count - first;
+        size_t count = left < CHECK_CHUNK ? (size_t)left : CHECK_CHUNK;
+        FIRN_TRY(firn_chkpv1_index_get(index, first, count, entries, err));
+        for (size_t i = 0; i < count; i++) {
+            if (firn_chkpv1_format_compare_hash(&entries[i].hash, &last) < 0) {
+                FIRN_TRY(firn_error_set(err, FIRN_CORRUPT,
+                                        "'%s' is not sorted: entry %" PRIu64
+                                        " is smaller than the one before",
+                                        firn_os_file_path(index->file), first + i));
+            }
+            last = entries[i].hash;
+            add_entry(out, &entries[i]);
+        }
+    }
+out:
+    return rc;
+}
+
+/* Names an entry of the .idx that is not one of the .dat's. There need not be one: some may be
+ * listed twice and others left out. */
+static int
+name_difference(const struct firn_chkpv1_index *index, struct firn_os_file *dat, uint64_t dat_size,
+                firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (uint64_t i = 0; i < index->count; i++) {
+        firn_chkp_entry entry;
+        FIRN_TRY(firn_chkpv1_index_get(index, i, 1, &entry, err));
+        rc = firn_chkpv1_check_entry(dat, dat_size, &entry, err);
+        if (rc != FIRN_OK) {
+            (void)firn_error_prefix(err, "entry %" PRIu64 " of '%s'", i,
+                                    firn_os_file_path(index->file));
+            goto out;
+        }
+    }
+    rc = firn_error_set(err, FIRN_CORRUPT, "'%s' does not list the entries of '%s'",
+                        firn_os_file_path(index->file), firn_os_file_path(dat));
+out:
+    return rc;
+}
+
+int
+firn_chkpv1_index_check(const struct firn_chkpv1_index *index, struct firn_os_file *dat,
+                        firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct sum of_index = {{0}};
+    struct sum of_dat = {{0}};
+    uint32_t count;
+    struct firn_os_stat status;
+    FIRN_TRY(sum_index(index, &of_index, err));
+    FIRN_TRY(sum_dat(dat, &count, &of_dat, err));
+    FIRN_TRY(firn_os_file_stat(dat, &status, err));
+    if (count != index->count || memcmp(&of_index, &of_dat, sizeof of_dat) != 0) {
+        FIRN_TRY(name_difference(index, dat, status.size_bytes, err));
+    }
+out:
+    return rc;
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * chkp/chkpv1_object.c: one object: its frame is decoded piece by piece, and what comes out is
+ * compared with its name.
+ *
+ * A frame need not say how much it holds, and what it says is not believed: decoding goes on until
+ * the frame ends or the caller's limit is passed. Memory is a piece of the file, a piece of the
+ * content, and the window of the frame (at most 128 MiB; 512 KiB for frames of level 1, which is
+ * what the seed writes).
+ *
+ * (I1) FIRN_OK is returned only if the stored bytes are exactly one zstd frame, and its content has
+ * the hash. The receiver has seen the content before that is known.
+ *
+ * A receiver that returns an error ends the reading; its code is passed on and is no judgement on
+ * the data. No shared state: any number of threads at once.
+ */
+#include <inttypes.h>
+
+#include "base/mem.h"
+#include "base/slice.h"
+#include "chkp/chkpv1.h"
+#include "chkp/chkpv1_format.h"
+#include "codec/blake3_hash.h"
+#include "codec/compress.h"
+#include "codec/hex.h"
+
+enum { PIECE_SIZE = 128 << 10 };
+
+struct receiver {
+    struct firn_blake3_hash hash;
+    int (*sink)(void *ctx, firn_slice data);
+    void *ctx;
+    bool has_ended; /* the sink returned an error */
+};
+
+static int
+receive(void *ctx, firn_slice data, firn_error *err)
+{
+    struct receiver *receiver = ctx;
+    firn_blake3_hash_update(&receiver->hash, data.data, data.size);
+    int rc = receiver->sink == NULL ? FIRN_OK : receiver->sink(receiver->ctx, data);
+    if (rc != FIRN_OK) {
+        receiver->has_ended = true;
+        (void)firn_error_set(err, rc, "the receiver of the data ended the reading");
+    }
+    return rc;
+}
+
+static int
+compare_hash(const struct receiver *receiver, const firn_hash *expected, firn_error *err)
+{
+    firn_hash found;
+    firn_blake3_hash_final(&receiver->hash, &found);
+    if (!firn_hash_equal(&found, expected)) {
+        char hex[FIRN_HASH_HEX_SIZE];
+        firn_hex_encode(found.bytes, sizeof found.bytes, hex);
+        return firn_error_set(err, FIRN_CORRUPT, "the content has the hash %s", hex);
+    }
+    return FIRN_OK;
+}
+
+static int
+feed_stored(struct firn_compress_stream *stream, struct receiver *receiver,
+            struct firn_os_file *file, const firn_chkp_entry *entry, uint8_t *piece,
+            firn_error *err)
+{
+    int rc = FIRN_OK;
+    uint64_t offset = entry->offset + FIRN_CHKPV1_ENTRY_HEAD_SIZE;
+    uint64_t left = entry->stored_size;
+    while (left > 0) {
+        size_t size = left < PIECE_SIZE ? (size_t)left : PIECE_SIZE;
+        FIRN_TRY(firn_os_file_read_exact(file, offset, piece, size, err));
+        FIRN_TRY(
+            firn_compress_stream_feed(stream, firn_bytes(piece, size), receive, receiver, err));
+        offset += size;
+        left -= size;
+    }
+    FIRN_TRY(firn_compress_stream_finish(stream, err));
+    FIRN_TRY(compare_hash(receiver, &entry->hash, err));
+out:
+    return rc;
+}
+
+int
+firn_chkpv1_object_stream(struct firn_os_file *file, const firn_chkp_entry *entry,
+                          uint64_t size_max, int (*sink)(void *ctx, firn_slice data), void *ctx,
+                          firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct receiver receiver = {.sink = sink, .ctx = ctx};
+    firn_blake3_hash_init(&receiver.hash);
+    struct firn_compress_stream *stream = NULL;
+    size_t piece_size = entry->stored_size < PIECE_SIZE ? (size_t)entry->stored_size : PIECE_SIZE;
+    uint8_t *piece = firn_alloc(piece_size);
+    if (piece == NULL) {
+        return firn_error_no_memory(err, "a piece of a pack");
+    }
+    FIRN_TRY(firn_compress_stream_create(size_max, &stream, err));
+    rc = feed_stored(stream, &receiver, file, entry, piece, err);
+    if ((rc == FIRN_CORRUPT || rc == FIRN_LIMIT) && !receiver.has_ended) {
+        char hex[FIRN_HASH_HEX_SIZE];
+        firn_hex_encode(entry->hash.bytes, sizeof entry->hash.bytes, hex);
+        (void)firn_error_prefix(err, "'%s', entry at offset %" PRIu64 ", object %s",
+                                firn_os_file_path(file), entry->offset, hex);
+    }
+out:
+    firn_compress_stream_destroy(stream);
+    firn_free(piece);
+    return rc;
+}
+
+int
+firn_chkpv1_object_check_frame(firn_slice frame, const firn_hash *hash, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct receiver receiver = {.sink = NULL};
+    firn_blake3_hash_init(&receiver.hash);
+    struct firn_compress_stream *stream = NULL;
+    FIRN_TRY(firn_compress_stream_create(FIRN_CHKPV1_OBJECT_SIZE_MAX, &stream, err));
+    FIRN_TRY(firn_compress_stream_feed(stream, frame, receive, &receiver, err));
+    FIRN_TRY(firn_compress_stream_finish(stream, err));
+    FIRN_TRY(compare_hash(&receiver, hash, err));
+out:
+    if (rc == FIRN_CORRUPT || rc == FIRN_LIMIT) {
+        char hex[FIRN_HASH_HEX_SIZE];
+        firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
+        (void)firn_error_prefix(err, "the frame given for object %s", hex);
+    }
+    firn_compress_stream_destroy(stream);
+    return rc;
+}

@@ -1,0 +1,522 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * chkp/chkpv1_set.c: several packs of one folder, asked in turn.
+ *
+ * The first pack that has the object answers. A pack that cannot be opened, or turns out damaged
+ * while it is asked, is passed over, so that it does not take the others along. (I1) But a miss is
+ * only reported as FIRN_NOT_FOUND if every pack was asked and has said so: otherwise the answer is
+ * the first error, because the object may well be in the pack that could not say.
+ *
+ * File descriptors are bounded: the first FIRN_CHKP_SET_OPEN_MAX - 1 packs stay open, the others
+ * take turns in one place more. Packs are asked from the first on, so keeping the first ones open
+ * is right. What was found out about a pack that had to be closed, that its index is whole, is kept
+ * beside the identity of its two files, and holds if these are the same when it is opened again.
+ *
+ * Memory is a few hundred bytes a pack. One thread at a time.
+ */
+#include "base/mem.h"
+#include "chkp/chkpv1.h"
+#include "chkp/chkpv1_format.h"
+#include "codec/hex.h"
+
+enum { RESIDENT_MAX = FIRN_CHKP_SET_OPEN_MAX - 1 };
+#define NO_GUEST SIZE_MAX
+
+struct member {
+    char name[FIRN_CHKP_NAME_SIZE];
+    struct firn_chkpv1 *pack; /* NULL while it is closed */
+    uint64_t object_count;
+    bool index_is_whole; /* as was found before it was closed */
+    struct firn_chkpv1_identity identity;
+};
+
+struct firn_chkpv1_set {
+    struct firn_os_process_mark mark; /* first: see api_process.h */
+    struct firn_os_dir *dir;
+    firn_chkp_options options;
+    struct member *members;
+    size_t count;
+    size_t guest;             /* the open member at or beyond RESIDENT_MAX, or NO_GUEST */
+    int left_out_code;        /* of the first pack that could not be opened, or FIRN_OK */
+    struct firn_buf left_out; /* what was said of each, with its NUL */
+};
+
+/* ---- members ---- */
+
+static bool
+is_same_file(const struct firn_os_stat *a, const struct firn_os_stat *b)
+{
+    return a->device == b->device && a->inode == b->inode && a->size_bytes == b->size_bytes &&
+           a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns;
+}
+
+static void
+close_guest(struct firn_chkpv1_set *set)
+{
+    if (set->guest == NO_GUEST) {
+        return;
+    }
+    struct member *member = &set->members[set->guest];
+    member->index_is_whole =
+        atomic_load_explicit(&member->pack->index_is_whole, memory_order_relaxed);
+    member->identity = member->pack->identity;
+    firn_chkpv1_close(member->pack);
+    member->pack = NULL;
+    set->guest = NO_GUEST;
+}
+
+/* The i-th pack, open; valid until the next call. */
+static int
+borrow(struct firn_chkpv1_set *set, size_t i, struct firn_chkpv1 **out, firn_error *err)
+{
+    struct member *member = &set->members[i];
+    if (member->pack != NULL) {
+        *out = member->pack;
+        return FIRN_OK;
+    }
+    close_guest(set);
+    struct firn_chkpv1 *pack;
+    int rc = firn_chkpv1_open(set->dir, member->name, &set->options, &pack, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (member->index_is_whole && is_same_file(&member->identity.dat, &pack->identity.dat) &&
+        is_same_file(&member->identity.idx, &pack->identity.idx)) {
+        atomic_store_explicit(&pack->index_is_whole, true, memory_order_relaxed);
+    }
+    if (i >= RESIDENT_MAX) {
+        set->guest = i;
+    }
+    member->pack = pack;
+    *out = pack;
+    return FIRN_OK;
+}
+
+/* ---- open ---- */
+
+/* Which packs, in what order; or all. */
+struct selection {
+    const char *const *names;
+    size_t count;
+    bool is_all; /* what is there, so that one that has gone meanwhile is no error */
+};
+
+struct reporter {
+    void (*on_damage)(void *ctx, const char *text);
+    void *ctx;
+};
+
+static void
+report(const struct reporter *reporter, const char *text)
+{
+    if (reporter->on_damage != NULL) {
+        reporter->on_damage(reporter->ctx, text);
+    }
+}
+
+static int
+leave_out(struct firn_chkpv1_set *set, const struct reporter *reporter, int code, const char *text,
+          firn_error *err)
+{
+    if (firn_buf_append(&set->left_out, text, strlen(text) + 1) != FIRN_OK) {
+        return firn_error_no_memory(err, "a set of packs");
+    }
+    if (set->left_out_code == FIRN_OK) {
+        set->left_out_code = code;
+    }
+    report(reporter, text);
+    return FIRN_OK;
+}
+
+static int
+add_member(struct firn_chkpv1_set *set, const struct reporter *reporter, const char *name,
+           firn_error *err)
+{
+    firn_error problem;
+    struct firn_chkpv1 *pack;
+    struct member *member = &set->members[set->count];
+    *member = (struct member){.pack = NULL};
+    if (!firn_chkpv1_format_is_name(name, strlen(name))) {
+        return firn_error_set(err, FIRN_INVALID,
+                              "'%s' is not the name of a CHKP pack: 16 lower-case hex digits",
+                              name);
+    }
+    memcpy(member->name, name, sizeof member->name);
+    int rc = borrow(set, set->count, &pack, &problem);
+    if (rc == FIRN_OK) {
+        member->object_count = pack->index.count;
+        set->count++;
+        return FIRN_OK;
+    }
+    if (rc == FIRN_NO_MEMORY || rc == FIRN_NOT_FOUND) {
+        return firn_chkpv1_pass_error(err, rc, &problem);
+    }
+    return leave_out(set, reporter, rc, problem.text, err);
+}
+
+static int
+leave_out_misnamed(struct firn_chkpv1_set *set, const struct reporter *reporter,
+                   const struct firn_buf *misnamed, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (size_t at = 0; rc == FIRN_OK && at < misnamed->size;) {
+        const char *name = (const char *)misnamed->data + at;
+        firn_error problem;
+        int code = firn_error_set(&problem, FIRN_CORRUPT,
+                                  "'%s/%s' is named like a CHKP pack, but no pack has such a name",
+                                  firn_os_dir_path(set->dir), name);
+        rc = leave_out(set, reporter, code, problem.text, err);
+        at += strlen(name) + 1;
+    }
+    return rc;
+}
+
+static int
+add_members(struct firn_chkpv1_set *set, const struct reporter *reporter,
+            const struct selection *selection, firn_error *err)
+{
+    set->members = firn_alloc_array(selection->count, sizeof *set->members);
+    if (set->members == NULL) {
+        return firn_error_no_memory(err, "a set of packs");
+    }
+    for (size_t i = 0; i < selection->count; i++) {
+        firn_error problem;
+        int rc = add_member(set, reporter, selection->names[i], &problem);
+        if (rc != FIRN_OK && !(rc == FIRN_NOT_FOUND && selection->is_all)) {
+            return firn_chkpv1_pass_error(err, rc, &problem);
+        }
+    }
+    return FIRN_OK;
+}
+
+static int
+add_all(struct firn_chkpv1_set *set, const struct reporter *reporter, firn_error *err)
+{
+    int rc = FIRN_OK;
+    const char **names = NULL;
+    struct firn_chkpv1_folder folder = {0};
+    FIRN_TRY(firn_chkpv1_folder_list(&folder, set->dir, err));
+    names = firn_alloc_array(folder.count, sizeof *names);
+    if (names == NULL) {
+        FIRN_TRY(firn_error_no_memory(err, "a set of packs"));
+    }
+    for (size_t i = 0; i < folder.count; i++) {
+        names[i] = folder.names[i];
+    }
+    struct selection all = {names, folder.count, true};
+    FIRN_TRY(add_members(set, reporter, &all, err));
+    FIRN_TRY(leave_out_misnamed(set, reporter, &folder.misnamed, err));
+out:
+    firn_free(names);
+    firn_chkpv1_folder_deinit(&folder);
+    return rc;
+}
+
+int
+firn_chkpv1_set_open(struct firn_os_dir *dir, const char *const *names, size_t name_count,
+                     const firn_chkp_options *options,
+                     void (*on_damage)(void *ctx, const char *text), void *ctx,
+                     struct firn_chkpv1_set **out, firn_error *err)
+{
+    *out = NULL;
+    int rc = FIRN_OK;
+    struct reporter reporter = {on_damage, ctx};
+    struct selection selection = {names, name_count, false};
+    struct firn_chkpv1_set *set = firn_alloc_zeroed(sizeof *set);
+    if (set == NULL) {
+        return firn_error_no_memory(err, "a set of packs");
+    }
+    firn_os_process_init_mark(&set->mark);
+    set->options = *options;
+    set->guest = NO_GUEST;
+    FIRN_TRY(firn_os_dir_open_beneath(dir, "", &set->dir, err));
+    FIRN_TRY(names == NULL ? add_all(set, &reporter, err)
+                           : add_members(set, &reporter, &selection, err));
+out:
+    if (rc != FIRN_OK) {
+        firn_chkpv1_set_close(set);
+        return rc;
+    }
+    *out = set;
+    return FIRN_OK;
+}
+
+void
+firn_chkpv1_set_close(struct firn_chkpv1_set *set)
+{
+    if (set == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < set->count; i++) {
+        firn_chkpv1_close(set->members[i].pack);
+    }
+    firn_free(set->members);
+    firn_buf_deinit(&set->left_out);
+    firn_os_dir_close(set->dir);
+    firn_free(set);
+}
+
+size_t
+firn_chkpv1_set_count(const struct firn_chkpv1_set *set)
+{
+    return set->count;
+}
+
+uint64_t
+firn_chkpv1_set_object_count(const struct firn_chkpv1_set *set)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        sum += set->members[i].object_count;
+    }
+    return sum;
+}
+
+const char *
+firn_chkpv1_set_name(const struct firn_chkpv1_set *set, size_t i)
+{
+    return i < set->count ? set->members[i].name : NULL;
+}
+
+/* ---- asking ---- */
+
+/* One question put to one pack after the other. */
+struct question {
+    const firn_hash *hash;
+    int (*ask)(struct question *question, struct firn_chkpv1 *pack, firn_error *err);
+    bool is_final; /* the answer holds, whatever it is, and no other pack is asked */
+    size_t answered_by;
+    firn_chkp_entry entry; /* of locate */
+    /* of read */
+    size_t size_max;
+    uint8_t **out;
+    size_t *out_size;
+    /* of stream */
+    int (*sink)(void *ctx, firn_slice data);
+    void *ctx;
+};
+
+/* What is said of an object that no pack has admitted to: (I1). */
+static int
+answer_of_a_miss(const struct firn_chkpv1_set *set, const firn_hash *hash, int problem_code,
+                 const firn_error *problem, firn_error *err)
+{
+    char hex[FIRN_HASH_HEX_SIZE];
+    firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
+    if (problem_code != FIRN_OK) {
+        return firn_error_set(err, problem_code, "no pack gives object %s: %s", hex, problem->text);
+    }
+    if (set->left_out_code != FIRN_OK) {
+        return firn_error_set(err, set->left_out_code,
+                              "no pack that could be opened has object %s: %s", hex,
+                              (const char *)set->left_out.data);
+    }
+    return firn_error_set(err, FIRN_NOT_FOUND, "no pack in '%s' has object %s",
+                          firn_os_dir_path(set->dir), hex);
+}
+
+/* Whether a failure is one pack's, and another may still have the object. */
+static bool
+is_of_one_pack(int rc, bool is_borrowed)
+{
+    return is_borrowed ? rc == FIRN_CORRUPT || rc == FIRN_IO : rc != FIRN_NO_MEMORY;
+}
+
+static int
+ask_all(struct firn_chkpv1_set *set, struct question *question, firn_error *err)
+{
+    firn_error first;
+    int first_code = FIRN_OK;
+    for (size_t i = 0; i < set->count; i++) {
+        firn_error problem;
+        struct firn_chkpv1 *pack;
+        int rc = borrow(set, i, &pack, &problem);
+        bool is_borrowed = rc == FIRN_OK;
+        if (is_borrowed) {
+            question->answered_by = i;
+            rc = question->ask(question, pack, &problem);
+        }
+        if (rc == FIRN_NOT_FOUND && is_borrowed && !question->is_final) {
+            continue;
+        }
+        if (rc == FIRN_OK || question->is_final || !is_of_one_pack(rc, is_borrowed)) {
+            return firn_chkpv1_pass_error(err, rc, &problem);
+        }
+        if (first_code == FIRN_OK) {
+            first_code = rc;
+            first = problem;
+        }
+    }
+    return answer_of_a_miss(set, question->hash, first_code, &first, err);
+}
+
+static int
+ask_for_place(struct question *question, struct firn_chkpv1 *pack, firn_error *err)
+{
+    return firn_chkpv1_locate(pack, question->hash, &question->entry, err);
+}
+
+int
+firn_chkpv1_set_locate(struct firn_chkpv1_set *set, const firn_hash *hash, firn_chkp_entry *out,
+                       const char **out_name, firn_error *err)
+{
+    struct question question = {.hash = hash, .ask = ask_for_place};
+    int rc = ask_all(set, &question, err);
+    if (rc == FIRN_OK) {
+        *out = question.entry;
+        if (out_name != NULL) {
+            *out_name = set->members[question.answered_by].name;
+        }
+    }
+    return rc;
+}
+
+int
+firn_chkpv1_set_contains(struct firn_chkpv1_set *set, const firn_hash *hash, bool *out,
+                         firn_error *err)
+{
+    firn_error problem;
+    struct question question = {.hash = hash, .ask = ask_for_place};
+    int rc = ask_all(set, &question, &problem);
+    *out = rc == FIRN_OK;
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : firn_chkpv1_pass_error(err, rc, &problem);
+}
+
+static int
+ask_for_content(struct question *question, struct firn_chkpv1 *pack, firn_error *err)
+{
+    return firn_chkpv1_read(pack, question->hash, question->size_max, question->out,
+                            question->out_size, err);
+}
+
+int
+firn_chkpv1_set_read(struct firn_chkpv1_set *set, const firn_hash *hash, size_t size_max,
+                     uint8_t **out, size_t *out_size, firn_error *err)
+{
+    *out = NULL;
+    *out_size = 0;
+    struct question question = {.hash = hash,
+                                .ask = ask_for_content,
+                                .size_max = size_max,
+                                .out = out,
+                                .out_size = out_size};
+    return ask_all(set, &question, err);
+}
+
+static int
+pass_to_sink(void *ctx, firn_slice data)
+{
+    struct question *question = ctx;
+    question->is_final = true;
+    return question->sink(question->ctx, data);
+}
+
+static int
+ask_for_stream(struct question *question, struct firn_chkpv1 *pack, firn_error *err)
+{
+    return firn_chkpv1_stream(pack, question->hash, pass_to_sink, question, err);
+}
+
+int
+firn_chkpv1_set_stream(struct firn_chkpv1_set *set, const firn_hash *hash,
+                       int (*sink)(void *ctx, firn_slice data), void *ctx, firn_error *err)
+{
+    struct question question = {.hash = hash, .ask = ask_for_stream, .sink = sink, .ctx = ctx};
+    return ask_all(set, &question, err);
+}
+
+/* ---- all packs ---- */
+
+struct listing {
+    int (*visit)(void *ctx, const char *name, const firn_chkp_entry *entry);
+    void *ctx;
+    const char *name;
+    bool has_ended; /* visit returned an error */
+};
+
+static int
+pass_to_visit(void *ctx, const firn_chkp_entry *entry)
+{
+    struct listing *listing = ctx;
+    int rc = listing->visit(listing->ctx, listing->name, entry);
+    listing->has_ended = rc != FIRN_OK;
+    return rc;
+}
+
+int
+firn_chkpv1_set_list(struct firn_chkpv1_set *set,
+                     int (*visit)(void *ctx, const char *name, const firn_chkp_entry *entry),
+                     void *ctx, firn_error *err)
+{
+    int first_code = FIRN_OK;
+    struct listing listing = {.visit = visit, .ctx = ctx};
+    for (size_t i = 0; i < set->count; i++) {
+        struct firn_chkpv1 *pack;
+        firn_error problem;
+        listing.name = set->members[i].name;
+        int rc = borrow(set, i, &pack, &problem);
+        if (rc == FIRN_OK) {
+            rc = firn_chkpv1_list(pack, pass_to_visit, &listing, &problem);
+        }
+        if (listing.has_ended || rc == FIRN_NO_MEMORY) {
+            return firn_chkpv1_pass_error(err, rc, &problem);
+        }
+        if (rc != FIRN_OK && first_code == FIRN_OK) {
+            first_code = firn_chkpv1_pass_error(err, rc, &problem);
+        }
+    }
+    if (first_code == FIRN_OK && set->left_out_code != FIRN_OK) {
+        first_code = firn_error_set(err, set->left_out_code, "a pack could not be opened: %s",
+                                    (const char *)set->left_out.data);
+    }
+    return first_code;
+}
+
+/* Every pack that can be opened; *out_code is the worst that was found. */
+static int
+verify_members(struct firn_chkpv1_set *set, const struct reporter *reporter, int *out_code,
+               firn_error *out_problem, firn_error *err)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        struct firn_chkpv1 *pack;
+        firn_error problem;
+        int rc = borrow(set, i, &pack, &problem);
+        bool is_borrowed = rc == FIRN_OK;
+        if (is_borrowed) {
+            rc = firn_chkpv1_verify(pack, reporter->on_damage, reporter->ctx, &problem);
+        }
+        if (rc == FIRN_NO_MEMORY) {
+            return firn_chkpv1_pass_error(err, rc, &problem);
+        }
+        if (!is_borrowed || (rc != FIRN_OK && rc != FIRN_CORRUPT && rc != FIRN_LIMIT)) {
+            report(reporter, problem.text); /* verify has not done so */
+        }
+        if (rc != FIRN_OK && (*out_code == FIRN_OK || *out_code == FIRN_LIMIT)) {
+            *out_code = rc;
+            *out_problem = problem;
+        }
+    }
+    return FIRN_OK;
+}
+
+int
+firn_chkpv1_set_verify(struct firn_chkpv1_set *set, void (*on_damage)(void *ctx, const char *text),
+                       void *ctx, firn_error *err)
+{
+    int code = FIRN_OK;
+    firn_error problem;
+    struct reporter reporter = {on_damage, ctx};
+    int rc = verify_members(set, &reporter, &code, &problem, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    for (size_t at = 0; at < set->left_out.size;) {
+        const char *text = (const char *)set->left_out.data + at;
+        report(&reporter, text);
+        at += strlen(text) + 1;
+    }
+    if ((code == FIRN_OK || code == FIRN_LIMIT) && set->left_out_code != FIRN_OK) {
+        code = firn_error_set(&problem, set->left_out_code, "%s", (const char *)set->left_out.data);
+    }
+    return firn_chkpv1_pass_error(err, code, &problem);
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * chkp/chkpv1_verify.c: reads everything in a pack and reports what is wrong, part by part.
+ *
+ * 1. The entries in the order of the .dat, and each object.
+ * 2. Where a wrong size makes the walk lose its way, the objects behind that place by the index,
+ *    which still knows where they are: one damaged byte must not hide the state of the rest.
+ * 3. The index against the .dat.
+ * 4. The name: the hash over the whole .dat. It also covers the bits of a frame that no decoder
+ *   looks at.
+ *
+ * A read error is damage here: it is what a bad sector looks like. Want of memory ends the check,
+ * since it says nothing about the pack. An object beyond the caller's limit is reported, but is not
+ * damage.
+ *
+ * Memory is bounded; the .dat is read twice, in order.
+ */
+#include <inttypes.h>
+
+#include "base/mem.h"
+#include "chkp/chkpv1.h"
+#include "chkp/chkpv1_format.h"
+#include "codec/blake3_hash.h"
+#include "codec/hex.h"
+
+enum { PIECE_SIZE = 128 << 10 };
+
+struct findings {
+    void (*on_damage)(void *ctx, const char *text);
+    void *ctx;
+    firn_error first; /* the first damage, or else the first object beyond the limit */
+    int code;         /* FIRN_OK as long as nothing is wrong */
+};
+
+/* Takes note of a failure. Returns FIRN_OK where the check goes on. */
+static int
+note(struct findings *findings, int rc, const firn_error *problem, firn_error *err)
+{
+    if (rc == FIRN_OK) {
+        return FIRN_OK;
+    }
+    if (rc != FIRN_CORRUPT && rc != FIRN_IO && rc != FIRN_LIMIT) {
+        return firn_error_set(err, rc, "%s", problem->text);
+    }
+    int code = rc == FIRN_LIMIT ? FIRN_LIMIT : FIRN_CORRUPT;
+    if (findings->code == FIRN_OK || (findings->code == FIRN_LIMIT && code == FIRN_CORRUPT)) {
+        findings->first = *problem;
+        findings->code = code;
+    }
+    if (findings->on_damage != NULL) {
+        findings->on_damage(findings->ctx, problem->text);
+    }
+    return FIRN_OK;
+}
+
+static int
+check_object(struct firn_chkpv1 *pack, struct findings *findings, const firn_chkp_entry *entry,
+             firn_error *err)
+{
+    firn_error problem;
+    int rc = firn_chkpv1_object_stream(pack->dat, entry, pack->options.object_size_max, NULL, NULL,
+                                       &problem);
+    return note(findings, rc, &problem, err);
+}
+
+/* Walks the .dat; *out_lost_at is where the walk lost its way, or the file's end. */
+static int
+check_objects_in_order(struct firn_chkpv1 *pack, struct findings *findings, uint64_t *out_lost_at,
+                       firn_error *err)
+{
+    int rc = FIRN_OK;
+    firn_error problem;
+    struct firn_chkpv1_scan scan;
+    *out_lost_at = FIRN_CHKPV1_HEADER_SIZE;
+    rc = firn_chkpv1_scan_init(&scan, pack->dat, &problem);
+    for (bool is_end = false; rc == FIRN_OK && !is_end;) {
+        firn_chkp_entry entry;
+        *out_lost_at = scan.next;
+        rc = firn_chkpv1_scan_next(&scan, &entry, &is_end, &problem);
+        if (rc == FIRN_OK && !is_end) {
+            FIRN_TRY(check_object(pack, findings, &entry, err));
+        }
+    }
+    if (rc == FIRN_OK) {
+        *out_lost_at = pack->dat_size;
+    }
+    rc = note(findings, rc, &problem, err);
+out:
+    firn_chkpv1_scan_deinit(&scan);
+    return rc;
+}
+
+/* The objects at or behind `from`, in the order of the index. */
+static int
+check_objects_by_index(struct firn_chkpv1 *pack, struct findings *findings, uint64_t from,
+                       firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (uint64_t i = 0; i < pack->index.count; i++) {
+        firn_error problem;
+        firn_chkp_entry entry;
+        rc = firn_chkpv1_index_get(&pack->index, i, 1, &entry, &problem);
+        if (rc != FIRN_OK) {
+            FIRN_TRY(note(findings, rc, &problem, err));
+            break;
+        }
+        if (entry.offset < from) {
+            continue;
+        }
+        rc = firn_chkpv1_check_entry(pack->dat, pack->dat_size, &entry, &problem);
+        FIRN_TRY(rc == FIRN_OK ? check_object(pack, findings, &entry, err)
+                               : note(findings, rc, &problem, err));
+    }
+out:
+    return rc;
+}
+
+static int
+check_index(struct firn_chkpv1 *pack, struct findings *findings, firn_error *err)
+{
+    if (pack->index.file == NULL) {
+        return FIRN_OK; /* made from the .dat; its name tells whether that is whole */
+    }
+    firn_error problem;
+    int rc = firn_chkpv1_index_check(&pack->index, pack->dat, &problem);
+    return note(findings, rc, &problem, err);
+}
+
+static int
+name_of_content(struct firn_chkpv1 *pack, char out[FIRN_CHKP_NAME_SIZE], firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_blake3_hash hash;
+    firn_blake3_hash_init(&hash);
+    uint8_t header[FIRN_CHKPV1_HEADER_SIZE];
+    uint8_t *piece = firn_alloc(PIECE_SIZE);
+    if (piece == NULL) {
+        FIRN_TRY(firn_error_no_memory(err, "a piece of a pack"));
+    }
+    for (uint64_t offset = sizeof header; offset < pack->dat_size;) {
+        uint64_t left = pack->dat_size - offset;
+        size_t size = left < PIECE_SIZE ? (size_t)left : PIECE_SIZE;
+        FIRN_TRY(firn_os_file_read_exact(pack->dat, offset, piece, size, err));
+        firn_blake3_hash_update(&hash, piece, size);
+        offset += size;
+    }
+    FIRN_TRY(firn_os_file_read_exact(pack->dat, 0, header, sizeof header, err));
+    firn_blake3_hash_update(&hash, header, sizeof header);
+    firn_hash result;
+    firn_blake3_hash_final(&hash, &result);
+    firn_hex_encode(result.bytes, FIRN_CHKPV1_NAME_DIGITS / 2, out);
+out:
+    firn_free(piece);
+    return rc;
+}
+
+int
+firn_chkpv1_verify_name(struct firn_chkpv1 *pack, firn_error *err)
+{
+    char name[FIRN_CHKP_NAME_SIZE];
+    int rc = name_of_content(pack, name, err);
+    if (rc == FIRN_OK && strcmp(name, pack->name) != 0) {
+        rc = firn_error_set(err, FIRN_CORRUPT,
+                            "the content of '%s' has the name %s: the file was changed or renamed",
+                            firn_os_file_path(pack->dat), name);
+    }
+    return rc;
+}
+
+static int
+check_name(struct firn_chkpv1 *pack, struct findings *findings, firn_error *err)
+{
+    firn_error problem;
+    int rc = firn_chkpv1_verify_name(pack, &problem);
+    return note(findings, rc, &problem, err);
+}
+
+int
+firn_chkpv1_verify(struct firn_chkpv1 *pack, void (*on_damage)(void *ctx, const char *text),
+                   void *ctx, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct findings findings = {.on_damage = on_damage, .ctx = ctx, .code = FIRN_OK};
+    uint64_t lost_at;
+    FIRN_TRY(check_objects_in_order(pack, &findings, &lost_at, err));
+    if (lost_at < pack->dat_size) {
+        FIRN_TRY(check_objects_by_index(pack, &findings, lost_at, err));
+    } else {
+        FIRN_TRY(check_index(pack, &findings, err));
+    }
+    FIRN_TRY(check_name(pack, &findings, err));
+    if (findings.code != FIRN_OK) {
+        FIRN_TRY(firn_error_set(err, findings.code, "%s", findings.first.text));
+    }
+out:
+    return rc;
+}

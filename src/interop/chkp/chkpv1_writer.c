@@ -1,0 +1,584 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * chkp/chkpv1_writer.c: makes a pack.
+ *
+ * An entry begins with the size of its frame, and an object that comes as a stream shows that size,
+ * and its hash, only at its end. So an entry is begun with an empty head, and the head is filled in
+ * when the frame is whole. What was not written to the file by then is filled in in memory: bytes
+ * go to the file from `tail`, about a MiB at a time, so that holds for all but large frames. For
+ * these the head is written into the file afterwards.
+ *
+ * The name of a pack is a BLAKE3 over its entries in order, heads first. For an entry in memory
+ * that is an update; a large one is read back from the file, which the page cache still has.
+ *
+ * (I1) tail holds the bytes of the file from tail_offset on; the pack's end is tail_offset +
+ *   tail.size.
+ * (I2) Between calls, [0, end) is header and whole entries; `entries` lists them, and name_hash is
+ *   over them.
+ * (I3) An add that fails leaves (I2) as it was: what it wrote is forgotten (the file may be longer
+ *      then; finish cuts it). Only a failed write, sync or read back cannot be undone, and makes
+ *      the writer answer FIRN_FAILED from then on.
+ *
+ * finish: .dat synced, renamed, directory synced; then .idx the same. A power cut leaves neither,
+ * or the .dat alone, or both; never an .idx alone.
+ *
+ * Memory: 48 bytes and 4 to 8 for the look-up for each object (half as much again while the array
+ * grows), the tail, and the encoder of zstd. Objects: up to 2^32 - 2 of any size. One thread at a
+ * time.
+ */
+#include "base/hash_map.h"
+
+#include <inttypes.h>
+
+#include "base/mem.h"
+#include "base/slice.h"
+#include "chkp/chkpv1.h"
+#include "chkp/chkpv1_format.h"
+#include "codec/blake3_hash.h"
+#include "codec/compress.h"
+#include "codec/hex.h"
+
+/* ---- giving a .dat its name, which says what is in it ----
+ *
+ * Where that name is taken, the content should be the same. That is not believed: if the file there
+ * were damaged, dropping the new one would drop the only good copy. Both are compared byte by byte,
+ * and the one there is synced, since its writer may not have done that (the seed's does not).
+ */
+
+enum { COMPARE_SIZE = 64 << 10 };
+
+/* Compares the contents of two files of the same size. */
+static int
+compare_contents(struct firn_os_file *ours, struct firn_os_file *theirs, uint64_t file_size,
+                 firn_error *err)
+{
+    int rc = FIRN_OK;
+    uint8_t *bytes = firn_alloc_array(2, COMPARE_SIZE);
+    if (bytes == NULL) {
+        return firn_error_no_memory(err, "comparing two packs");
+    }
+    for (uint64_t offset = 0; offset < file_size;) {
+        uint64_t left = file_size - offset;
+        size_t size = left < COMPARE_SIZE ? (size_t)left : COMPARE_SIZE;
+        FIRN_TRY(firn_os_file_read_exact(ours, offset, bytes, size, err));
+        FIRN_TRY(firn_os_file_read_exact(theirs, offset, bytes + COMPARE_SIZE, size, err));
+        if (memcmp(bytes, bytes + COMPARE_SIZE, size) != 0) {
+            FIRN_TRY(firn_error_set(err, FIRN_CORRUPT,
+                                    "'%s' is there already with other bytes, from offset %" PRIu64
+                                    " to %" PRIu64,
+                                    firn_os_file_path(theirs), offset, offset + size));
+        }
+        offset += size;
+    }
+out:
+    firn_free(bytes);
+    return rc;
+}
+
+/* Keeps the file that has the name already, if it is what would have been put there. */
+static int
+keep_existing(struct firn_tempfile *temp, const char *name, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_os_file *existing = NULL;
+    struct firn_os_stat ours;
+    struct firn_os_stat theirs;
+    FIRN_TRY(firn_os_file_open(temp->dir, name, FIRN_OS_READ, 0, &existing, err));
+    FIRN_TRY(firn_os_file_stat(existing, &theirs, err));
+    FIRN_TRY(firn_os_file_stat(temp->file, &ours, err));
+    if (ours.size_bytes != theirs.size_bytes) {
+        FIRN_TRY(firn_error_set(err, FIRN_CORRUPT,
+                                "'%s' is there already with %" PRIu64 " bytes, not %" PRIu64,
+                                firn_os_file_path(existing), theirs.size_bytes, ours.size_bytes));
+    }
+    FIRN_TRY(compare_contents(temp->file, existing, ours.size_bytes, err));
+    FIRN_TRY(firn_os_file_sync(existing, err));
+out:
+    firn_os_file_close(existing);
+    return rc;
+}
+
+/* Syncs the file and gives it its name. Where that is taken, the file there is kept and synced,
+ * provided that it has the same bytes; FIRN_CORRUPT if not. The name is durable after a sync of
+ * the directory, which is the caller's. */
+static int
+place(struct firn_tempfile *temp, const char *name, firn_error *err)
+{
+    firn_error problem;
+    int rc = firn_tempfile_put(temp, name, FIRN_OS_RENAME_NO_REPLACE, &problem);
+    return rc == FIRN_EXISTS ? keep_existing(temp, name, err)
+                             : firn_chkpv1_pass_error(err, rc, &problem);
+}
+
+/* ---- the writer ---- */
+
+enum {
+    SEED_LEVEL = 1,          /* zstd's level in the seed's writer */
+    TAIL_SIZE = 1 << 20,     /* from this size on the tail is written */
+    SOURCE_SIZE = 128 << 10, /* asked of a source at once */
+    READ_BACK_SIZE = 32 << 10
+};
+
+enum state { STATE_OPEN, STATE_FAILED, STATE_FINISHED };
+
+struct firn_chkpv1_writer {
+    struct firn_os_process_mark mark; /* first: see api_process.h */
+    enum state state;
+    struct firn_os_dir *dir;
+    struct firn_tempfile temp;
+    struct firn_compress_writer
+        *encoder;                 /* made when first needed, and after a frame was given up */
+    struct firn_hash_map entries; /* firn_chkp_entry by hash */
+    struct firn_blake3_hash name_hash;
+    struct firn_buf tail;
+    uint64_t tail_offset;
+    uint64_t file_end; /* the highest offset ever written to */
+};
+
+/* ---- life ---- */
+
+static uint64_t
+hash_of_hash(const firn_hash *hash)
+{
+    return firn_load_le64(hash->bytes);
+}
+
+static uint64_t
+hash_of_record(const void *record)
+{
+    return hash_of_hash(&((const firn_chkp_entry *)record)->hash);
+}
+
+static bool
+has_hash(const void *record, const void *key)
+{
+    return firn_hash_equal(&((const firn_chkp_entry *)record)->hash, key);
+}
+
+int
+firn_chkpv1_writer_create(struct firn_os_dir *dir, struct firn_chkpv1_writer **out, firn_error *err)
+{
+    *out = NULL;
+    int rc = FIRN_OK;
+    struct firn_chkpv1_writer *writer = firn_alloc_zeroed(sizeof *writer);
+    if (writer == NULL) {
+        return firn_error_no_memory(err, "a pack writer");
+    }
+    firn_os_process_init_mark(&writer->mark);
+    firn_hash_map_init(&writer->entries, sizeof(firn_chkp_entry), hash_of_record, has_hash);
+    firn_blake3_hash_init(&writer->name_hash);
+    FIRN_TRY(firn_os_dir_open_beneath(dir, "", &writer->dir, err));
+    FIRN_TRY(firn_tempfile_create(&writer->temp, writer->dir, FIRN_CHKPV1_TEMP_KIND,
+                                  FIRN_CHKPV1_MODE, err));
+    /* The header is filled in at the end. */
+    if (firn_buf_set_size(&writer->tail, FIRN_CHKPV1_HEADER_SIZE) != FIRN_OK) {
+        FIRN_TRY(firn_error_no_memory(err, "a pack writer"));
+    }
+    memset(writer->tail.data, 0, FIRN_CHKPV1_HEADER_SIZE);
+out:
+    if (rc != FIRN_OK) {
+        firn_chkpv1_writer_destroy(writer);
+        return rc;
+    }
+    *out = writer;
+    return FIRN_OK;
+}
+
+void
+firn_chkpv1_writer_destroy(struct firn_chkpv1_writer *writer)
+{
+    if (writer == NULL) {
+        return;
+    }
+    firn_tempfile_discard(&writer->temp);
+    firn_os_dir_close(writer->dir);
+    firn_compress_writer_destroy(writer->encoder);
+    firn_hash_map_deinit(&writer->entries);
+    firn_buf_deinit(&writer->tail);
+    firn_free(writer);
+}
+
+uint64_t
+firn_chkpv1_writer_count(const struct firn_chkpv1_writer *writer)
+{
+    return writer->entries.count;
+}
+
+static int
+check_open(const struct firn_chkpv1_writer *writer, firn_error *err)
+{
+    switch (writer->state) {
+    case STATE_OPEN:
+        return FIRN_OK;
+    case STATE_FINISHED:
+        return firn_error_set(err, FIRN_MISUSE, "the pack is finished");
+    case STATE_FAILED:
+    default:
+        return firn_error_set(err, FIRN_FAILED, "writing the pack failed earlier");
+    }
+}
+
+/* ---- bytes ---- */
+
+static uint64_t
+end_of(const struct firn_chkpv1_writer *writer)
+{
+    return writer->tail_offset + writer->tail.size;
+}
+
+static int
+flush_tail(struct firn_chkpv1_writer *writer, firn_error *err)
+{
+    int rc = firn_os_file_write(writer->temp.file, writer->tail_offset, writer->tail.data,
+                                writer->tail.size, err);
+    if (rc != FIRN_OK) {
+        writer->state = STATE_FAILED;
+        return rc;
+    }
+    firn_os_file_start_writeback(writer->temp.file, writer->tail_offset, writer->tail.size);
+    writer->tail_offset += writer->tail.size;
+    if (writer->file_end < writer->tail_offset) {
+        writer->file_end = writer->tail_offset;
+    }
+    firn_buf_clear(&writer->tail);
+    return FIRN_OK;
+}
+
+/* Appends to the entry that is being made; the sink of the encoder. */
+static int
+append(void *ctx, firn_slice data, firn_error *err)
+{
+    struct firn_chkpv1_writer *writer = ctx;
+    if (firn_buf_append_slice(&writer->tail, data) != FIRN_OK) {
+        return firn_error_no_memory(err, "a part of a pack");
+    }
+    return writer->tail.size < TAIL_SIZE ? FIRN_OK : flush_tail(writer, err);
+}
+
+/* Forgets everything from `offset` on, where the entry began that is given up. */
+static void
+roll_back(struct firn_chkpv1_writer *writer, uint64_t offset)
+{
+    if (offset >= writer->tail_offset) {
+        writer->tail.size = (size_t)(offset - writer->tail_offset);
+    } else {
+        firn_buf_clear(&writer->tail);
+        writer->tail_offset = offset;
+    }
+}
+
+/* ---- entries ---- */
+
+/* Adds to the name what of [offset, tail_offset) is in the file already. */
+static int
+hash_written(struct firn_chkpv1_writer *writer, uint64_t offset, firn_error *err)
+{
+    uint8_t piece[READ_BACK_SIZE];
+    while (offset < writer->tail_offset) {
+        uint64_t left = writer->tail_offset - offset;
+        size_t size = left < sizeof piece ? (size_t)left : sizeof piece;
+        int rc = firn_os_file_read_exact(writer->temp.file, offset, piece, size, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        firn_blake3_hash_update(&writer->name_hash, piece, size);
+        offset += size;
+    }
+    return FIRN_OK;
+}
+
+/* Fills in the head of the entry whose frame is whole, and adds both to the name. */
+static int
+seal_entry(struct firn_chkpv1_writer *writer, const firn_chkp_entry *entry, firn_error *err)
+{
+    int rc = FIRN_OK;
+    uint8_t head[FIRN_CHKPV1_ENTRY_HEAD_SIZE];
+    firn_chkpv1_format_put_entry_head(head, entry);
+    size_t from = 0;
+    if (entry->offset >= writer->tail_offset) {
+        from = (size_t)(entry->offset - writer->tail_offset);
+        memcpy(writer->tail.data + from, head, sizeof head);
+    } else {
+        FIRN_TRY(firn_os_file_write(writer->temp.file, entry->offset, head, sizeof head, err));
+        FIRN_TRY(hash_written(writer, entry->offset, err));
+    }
+    firn_blake3_hash_update(&writer->name_hash, writer->tail.data + from, writer->tail.size - from);
+out:
+    if (rc != FIRN_OK) {
+        writer->state = STATE_FAILED;
+    }
+    return rc;
+}
+
+static bool
+contains(const struct firn_chkpv1_writer *writer, const firn_hash *hash)
+{
+    return firn_hash_map_find(&writer->entries, hash_of_hash(hash), hash) != NULL;
+}
+
+static int
+begin_entry(struct firn_chkpv1_writer *writer, firn_error *err)
+{
+    static const uint8_t empty_head[FIRN_CHKPV1_ENTRY_HEAD_SIZE] = {0};
+    if (writer->entries.count >= UINT32_MAX - 1) {
+        return firn_error_set(err, FIRN_LIMIT, "a CHKP pack holds at most %" PRIu32 " objects",
+                              UINT32_MAX - 1);
+    }
+    /* Not through append(): the head stays in memory at least until a part of the frame is
+     * there. */
+    if (firn_buf_append(&writer->tail, empty_head, sizeof empty_head) != FIRN_OK) {
+        return firn_error_no_memory(err, "a part of a pack");
+    }
+    return FIRN_OK;
+}
+
+/* The frame that began behind the head at `offset` is whole and holds the object `hash`, which
+ * the pack does not have. */
+static int
+end_entry(struct firn_chkpv1_writer *writer, uint64_t offset, const firn_hash *hash,
+          firn_error *err)
+{
+    firn_chkp_entry entry = {.hash = *hash, .offset = offset};
+    entry.stored_size = end_of(writer) - offset - FIRN_CHKPV1_ENTRY_HEAD_SIZE;
+    if (firn_hash_map_insert(&writer->entries, hash_of_hash(hash), &entry) == NULL) {
+        return firn_error_no_memory(err, "the list of a pack's objects");
+    }
+    return seal_entry(writer, &entry, err);
+}
+
+/* ---- adding content ---- */
+
+/* What is added: content, or what a source gives. */
+struct input {
+    firn_slice content;
+    /* NULL: content */
+    int (*source)(void *ctx, uint8_t *data, size_t size, size_t *out_size, firn_error *err);
+    void *ctx;
+};
+
+static int
+compress_source(struct firn_chkpv1_writer *writer, const struct input *input, firn_hash *out_hash,
+                firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_blake3_hash hash;
+    firn_blake3_hash_init(&hash);
+    uint8_t *piece = firn_alloc(SOURCE_SIZE);
+    if (piece == NULL) {
+        FIRN_TRY(firn_error_no_memory(err, "a piece of an object"));
+    }
+    for (;;) {
+        size_t size = 0;
+        FIRN_TRY(input->source(input->ctx, piece, SOURCE_SIZE, &size, err));
+        if (size == 0) {
+            break;
+        }
+        if (size > SOURCE_SIZE) {
+            FIRN_TRY(firn_error_set(err, FIRN_INVALID,
+                                    "the source of an object claims %zu bytes where %d fit", size,
+                                    SOURCE_SIZE));
+        }
+        firn_blake3_hash_update(&hash, piece, size);
+        FIRN_TRY(firn_compress_writer_feed(writer->encoder, firn_bytes(piece, size), append, writer,
+                                           err));
+    }
+    firn_blake3_hash_final(&hash, out_hash);
+out:
+    firn_free(piece);
+    return rc;
+}
+
+/* Appends a whole frame. *hash is known for content, and found out here for a source. */
+static int
+compress_input(struct firn_chkpv1_writer *writer, const struct input *input, firn_hash *hash,
+               firn_error *err)
+{
+    int rc = FIRN_OK;
+    if (writer->encoder == NULL) {
+        FIRN_TRY(firn_compress_writer_create(SEED_LEVEL, &writer->encoder, err));
+    }
+    /* A frame that begins with its end carries its size; the seed's never do. This begins it. */
+    FIRN_TRY(firn_compress_writer_feed(writer->encoder, firn_bytes("", 0), append, writer, err));
+    if (input->source != NULL) {
+        FIRN_TRY(compress_source(writer, input, hash, err));
+    } else {
+        FIRN_TRY(firn_compress_writer_feed(writer->encoder, input->content, append, writer, err));
+    }
+    FIRN_TRY(firn_compress_writer_finish(writer->encoder, append, writer, err));
+out:
+    if (rc != FIRN_OK) {
+        /* A frame that was begun cannot be given up in any other way. */
+        firn_compress_writer_destroy(writer->encoder);
+        writer->encoder = NULL;
+    }
+    return rc;
+}
+
+static int
+add_input(struct firn_chkpv1_writer *writer, const struct input *input, firn_hash *hash,
+          bool *out_is_new, firn_error *err)
+{
+    int rc = FIRN_OK;
+    uint64_t offset = end_of(writer);
+    *out_is_new = false;
+    FIRN_TRY(begin_entry(writer, err));
+    FIRN_TRY(compress_input(writer, input, hash, err));
+    if (contains(writer, hash)) {
+        roll_back(writer, offset);
+    } else {
+        FIRN_TRY(end_entry(writer, offset, hash, err));
+        *out_is_new = true;
+    }
+out:
+    if (rc != FIRN_OK) {
+        roll_back(writer, offset);
+    }
+    return rc;
+}
+
+int
+firn_chkpv1_writer_add(struct firn_chkpv1_writer *writer, firn_slice content, firn_hash *out_hash,
+                       bool *out_is_new, firn_error *err)
+{
+    int rc = check_open(writer, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    firn_hash hash;
+    bool is_new = false;
+    firn_blake3_hash_of(content.data, content.size, &hash);
+    if (!contains(writer, &hash)) {
+        struct input input = {.content = content};
+        rc = add_input(writer, &input, &hash, &is_new, err);
+    }
+    if (rc == FIRN_OK && out_hash != NULL) {
+        *out_hash = hash;
+    }
+    if (rc == FIRN_OK && out_is_new != NULL) {
+        *out_is_new = is_new;
+    }
+    return rc;
+}
+
+int
+firn_chkpv1_writer_add_stream(struct firn_chkpv1_writer *writer,
+                              int (*source)(void *ctx, uint8_t *data, size_t size, size_t *out_size,
+                                            firn_error *err),
+                              void *ctx, firn_hash *out_hash, bool *out_is_new, firn_error *err)
+{
+    int rc = check_open(writer, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    firn_hash hash;
+    bool is_new;
+    struct input input = {.source = source, .ctx = ctx};
+    rc = add_input(writer, &input, &hash, &is_new, err);
+    if (rc == FIRN_OK && out_hash != NULL) {
+        *out_hash = hash;
+    }
+    if (rc == FIRN_OK && out_is_new != NULL) {
+        *out_is_new = is_new;
+    }
+    return rc;
+}
+
+/* ---- adding frames ---- */
+
+/* Appends in pieces, so that a large frame does not go through the tail at once. */
+static int
+append_frame(struct firn_chkpv1_writer *writer, firn_slice frame, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (size_t done = 0; rc == FIRN_OK && done < frame.size;) {
+        size_t size = frame.size - done < TAIL_SIZE ? frame.size - done : TAIL_SIZE;
+        rc = append(writer, firn_bytes(frame.data + done, size), err);
+        done += size;
+    }
+    return rc;
+}
+
+int
+firn_chkpv1_writer_add_trusted_frame(struct firn_chkpv1_writer *writer, const firn_hash *hash,
+                                     firn_slice frame, bool *out_is_new, firn_error *err)
+{
+    int rc = check_open(writer, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    uint64_t offset = end_of(writer);
+    bool is_new = !contains(writer, hash);
+    if (is_new) {
+        FIRN_TRY(begin_entry(writer, err));
+        FIRN_TRY(append_frame(writer, frame, err));
+        FIRN_TRY(end_entry(writer, offset, hash, err));
+    }
+    if (out_is_new != NULL) {
+        *out_is_new = is_new;
+    }
+out:
+    if (rc != FIRN_OK) {
+        roll_back(writer, offset);
+    }
+    return rc;
+}
+
+int
+firn_chkpv1_writer_add_frame(struct firn_chkpv1_writer *writer, const firn_hash *hash,
+                             firn_slice frame, bool *out_is_new, firn_error *err)
+{
+    int rc = FIRN_OK;
+    FIRN_TRY(check_open(writer, err));
+    FIRN_TRY(firn_chkpv1_object_check_frame(frame, hash, err));
+    FIRN_TRY(firn_chkpv1_writer_add_trusted_frame(writer, hash, frame, out_is_new, err));
+out:
+    return rc;
+}
+
+/* ---- the end ---- */
+
+/* Writes what is left and the header; gives the pack's name. */
+static int
+complete_dat(struct firn_chkpv1_writer *writer, char out_name[FIRN_CHKP_NAME_SIZE], firn_error *err)
+{
+    int rc = FIRN_OK;
+    uint8_t header[FIRN_CHKPV1_HEADER_SIZE];
+    firn_chkpv1_format_put_header(header, (uint32_t)writer->entries.count);
+    FIRN_TRY(flush_tail(writer, err));
+    FIRN_TRY(firn_os_file_write(writer->temp.file, 0, header, sizeof header, err));
+    if (writer->file_end > writer->tail_offset) {
+        FIRN_TRY(firn_os_file_truncate(writer->temp.file, writer->tail_offset, err));
+    }
+    firn_hash hash;
+    firn_blake3_hash_update(&writer->name_hash, header, sizeof header);
+    firn_blake3_hash_final(&writer->name_hash, &hash);
+    firn_hex_encode(hash.bytes, FIRN_CHKPV1_NAME_DIGITS / 2, out_name);
+out:
+    return rc;
+}
+
+int
+firn_chkpv1_writer_finish(struct firn_chkpv1_writer *writer, char out_name[FIRN_CHKP_NAME_SIZE],
+                          firn_error *err)
+{
+    int rc = check_open(writer, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    char name[FIRN_CHKP_NAME_SIZE];
+    if (writer->entries.count == 0) {
+        return firn_error_set(err, FIRN_INVALID, "a CHKP pack cannot be without objects");
+    }
+    firn_chkp_entry *entries = firn_hash_map_at(&writer->entries, 0);
+    FIRN_TRY(complete_dat(writer, name, err));
+    FIRN_TRY(place(&writer->temp, firn_chkpv1_format_dat_name(name).text, err));
+    FIRN_TRY(firn_os_dir_sync(writer->dir, err));
+    /* From here on the map is an array; nothing is looked up in it any more. */
+    firn_chkpv1_index_sort(entries, writer->entries.count);
+    FIRN_TRY(firn_chkpv1_index_write(entries, writer->entries.count, writer->dir, name, err));
+    memcpy(out_name, name, sizeof name);
+out:
+    firn_tempfile_discard(&writer->temp);
+    writer->state = rc == FIRN_OK ? STATE_FINISHED : STATE_FAILED;
+    return rc;
+}

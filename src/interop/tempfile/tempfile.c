@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * tempfile/tempfile.c: how a file gets its name whole or not at all.
+ *
+ * A file is written under a temporary name, synced, and only then renamed. So its own name never
+ * shows a part of it, whatever happens in between. The rename is durable after a sync of the
+ * directory; the caller does it, because it also decides which name must be durable before which.
+ *
+ * Temporary files of processes that died would stay for ever, so each create removes them: a living
+ * writer holds an exclusive lock on its own, which a dead one cannot. (I1) Between the creation and
+ * the lock another process may take the file for a dead one's; therefore it is looked up again by
+ * name once it is locked, and created anew if it is gone. Where the file system has no locks,
+ * nothing is removed.
+ */
+#include "tempfile/tempfile.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "codec/hex.h"
+
+#define SUFFIX ".tmp"
+enum {
+    DIGITS = 16,
+    /* Leftovers removed at once; what is beyond waits for the next create. */
+    LEFTOVERS_MAX = 64,
+    CREATE_TRIES = 16
+};
+
+/* ".firn-<kind>-": what the names of one kind begin with. */
+struct prefix {
+    char text[16];
+    size_t size;
+};
+
+static struct prefix
+prefix_of(const char *kind)
+{
+    struct prefix prefix;
+    int size = snprintf(prefix.text, sizeof prefix.text, ".firn-%s-", kind);
+    CHECK(size > 0 && (size_t)size < sizeof prefix.text);
+    prefix.size = (size_t)size;
+    return prefix;
+}
+
+static size_t
+name_size(const struct prefix *prefix)
+{
+    return prefix->size + DIGITS + sizeof SUFFIX - 1;
+}
+
+/* ---- leftovers ---- */
+
+struct leftovers {
+    const struct prefix *prefix;
+    struct firn_buf names; /* each with its NUL */
+};
+
+static bool
+is_temp_name(const struct prefix *prefix, const struct firn_os_dirent *entry)
+{
+    uint8_t random[DIGITS / 2];
+    return entry->name_size == name_size(prefix) &&
+           memcmp(entry->name, prefix->text, prefix->size) == 0 &&
+           firn_hex_decode(entry->name + prefix->size, random, sizeof random) &&
+           memcmp(entry->name + prefix->size + DIGITS, SUFFIX, sizeof SUFFIX) == 0;
+}
+
+static int
+collect_leftover(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct leftovers *leftovers = ctx;
+    size_t size = name_size(leftovers->prefix) + 1;
+    if (!is_temp_name(leftovers->prefix, entry) || leftovers->names.size / size >= LEFTOVERS_MAX) {
+        return FIRN_OK;
+    }
+    return firn_buf_append(&leftovers->names, entry->name, size);
+}
+
+/* Removes the file if nobody holds it. That it cannot be removed is no reason not to write
+ * another one. */
+static void
+remove_leftover(struct firn_os_dir *dir, const char *name)
+{
+    struct firn_os_file *file = NULL;
+    if (firn_os_file_open(dir, name, FIRN_OS_READ | FIRN_OS_WRITE, 0, &file, NULL) == FIRN_OK &&
+        firn_os_file_lock(file, FIRN_OS_LOCK_EXCLUSIVE, NULL) == FIRN_OK) {
+        FIRN_IGNORE(firn_os_remove_file(dir, name, NULL));
+    }
+    firn_os_file_close(file);
+}
+
+static int
+remove_leftovers(struct firn_os_dir *dir, const struct prefix *prefix, firn_error *err)
+{
+    struct leftovers leftovers = {prefix, {0}};
+    int rc = firn_os_dir_list(dir, collect_leftover, &leftovers, err);
+    size_t size = name_size(prefix) + 1;
+    for (size_t at = 0; rc == FIRN_OK && at < leftovers.names.size; at += size) {
+        remove_leftover(dir, (const char *)leftovers.names.data + at);
+    }
+    firn_buf_deinit(&leftovers.names);
+    return rc;
+}
+
+/* ---- creation ---- */
+
+/* Passes on a failure whose text was kept apart, because it might have turned out to be none. */
+static int
+pass_error(firn_error *err, int rc, const firn_error *problem)
+{
+    if (rc != FIRN_OK && err != NULL) {
+        *err = *problem;
+    }
+    return rc;
+}
+
+/* Locks the new file; *out_is_ours is false if another process has taken it away before (I1). */
+static int
+claim(struct firn_tempfile *temp, bool *out_is_ours, firn_error *err)
+{
+    *out_is_ours = false;
+    firn_error problem;
+    int rc = firn_os_file_lock(temp->file, FIRN_OS_LOCK_EXCLUSIVE, &problem);
+    if (rc == FIRN_BUSY) {
+        return FIRN_OK;
+    }
+    bool has_no_locks = rc == FIRN_UNSUPPORTED || (rc != FIRN_OK && problem.os_errno == ENOLCK);
+    if (rc != FIRN_OK && !has_no_locks) {
+        return pass_error(err, rc, &problem);
+    }
+    struct firn_os_stat opened;
+    struct firn_os_stat named;
+    rc = firn_os_file_stat(temp->file, &opened, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = firn_os_stat(temp->dir, temp->name, &named, &problem);
+    if (rc == FIRN_NOT_FOUND) {
+        return FIRN_OK;
+    }
+    *out_is_ours = rc == FIRN_OK && opened.inode == named.inode && opened.device == named.device;
+    return pass_error(err, rc, &problem);
+}
+
+static int
+create_once(struct firn_tempfile *temp, const struct prefix *prefix, uint32_t mode,
+            bool *out_is_ours, firn_error *err)
+{
+    int rc = FIRN_OK;
+    uint8_t random[DIGITS / 2];
+    char digits[DIGITS + 1];
+    char name[sizeof temp->name];
+    FIRN_TRY(firn_os_random(firn_os_dir_os(temp->dir), random, sizeof random, err));
+    firn_hex_encode(random, sizeof random, digits);
+    int size = snprintf(name, sizeof name, "%s%s%s", prefix->text, digits, SUFFIX);
+    CHECK(size > 0 && (size_t)size == name_size(prefix));
+    FIRN_TRY(firn_os_file_open(temp->dir, name,
+                               FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_EXCLUSIVE,
+                               mode, &temp->file, err));
+    memcpy(temp->name, name, sizeof name);
+    FIRN_TRY(claim(temp, out_is_ours, err));
+out:
+    return rc;
+}
+
+int
+firn_tempfile_create(struct firn_tempfile *temp, struct firn_os_dir *dir, const char *kind,
+                     uint32_t mode, firn_error *err)
+{
+    *temp = (struct firn_tempfile){.dir = dir};
+    struct prefix prefix = prefix_of(kind);
+    int rc = remove_leftovers(dir, &prefix, err);
+    bool is_ours = false;
+    for (int i = 0; rc == FIRN_OK && !is_ours && i < CREATE_TRIES; i++) {
+        firn_tempfile_discard(temp);
+        rc = create_once(temp, &prefix, mode, &is_ours, err);
+    }
+    if (rc == FIRN_OK && !is_ours) {
+        rc = firn_error_set(err, FIRN_BUSY,
+                            "could not keep a temporary file in '%s': another process removes them",
+                            firn_os_dir_path(dir));
+    }
+    if (rc != FIRN_OK) {
+        firn_tempfile_discard(temp);
+    }
+    return rc;
+}
+
+void
+firn_tempfile_discard(struct firn_tempfile *temp)
+{
+    if (temp->name[0] != '\0') {
+        /* Best effort: what stays is removed by the next create. */
+        FIRN_IGNORE(firn_os_remove_file(temp->dir, temp->name, NULL));
+        temp->name[0] = '\0';
+    }
+    firn_os_file_close(temp->file);
+    temp->file = NULL;
+}
+
+int
+firn_tempfile_put(struct firn_tempfile *temp, const char *name, enum firn_os_rename_mode mode,
+                  firn_error *err)
+{
+    int rc = FIRN_OK;
+    FIRN_TRY(firn_os_file_sync(temp->file, err));
+    FIRN_TRY(firn_os_rename(temp->dir, temp->name, temp->dir, name, mode, err));
+    temp->name[0] = '\0';
+out:
+    return rc;
+}

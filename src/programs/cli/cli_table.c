@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli/cli_table.c: every command of the program, and the options that all of them share.
+ *
+ * A command that does not work is not in here. Its description stands in the file that implements
+ * it, as a constant, which this table points at.
+ */
+#include "cli/cli.h"
+
+#include "data/data.h"
+#include "hook/hook.h"
+#include "report/report.h"
+#include "seed/seed.h"
+#include "work/work.h"
+
+static const char about[] =
+    "firn remembers: it saves the state of a directory tree as a checkpoint, shows\n"
+    "what changed since, and brings any checkpoint back exactly. It is also a\n"
+    "key-value store.\n"
+    "\n"
+    "In any directory of a workspace a command acts on the whole workspace, unless\n"
+    "paths narrow it. Paths are read and shown relative to the current directory,\n"
+    "which is \".\"; in JSON and patches they begin at the root. With -C DIR a command\n"
+    "does what it would do if it were started in DIR: every relative path begins\n"
+    "there, also that of --store or FIRN_STORE.";
+
+/* One a line, however many there are. */
+/* clang-format off */
+static const struct firn_command *const commands[] = {
+    &firn_work_save,
+    &firn_work_list,
+    &firn_work_show,
+    &firn_work_status,
+    &firn_work_diff,
+    &firn_work_cat,
+    &firn_report,
+    &firn_work_restore,
+    &firn_work_restore_undo,
+    &firn_work_revert,
+    &firn_work_watch,
+    &firn_work_delete,
+    &firn_work_forget,
+    &firn_work_gc,
+    &firn_work_tag,
+    &firn_work_pin,
+    &firn_work_pin_remove,
+    &firn_work_check,
+    &firn_work_repair,
+    &firn_work_init,
+    &firn_work_workspaces,
+    &firn_work_trust,
+    &firn_work_config,
+    &firn_cli_mcp,
+    &firn_hook,
+    &firn_data,
+    &firn_seed_chkp,
+    &firn_seed_alxs,
+    &firn_command_completion,
+    &firn_command_help,
+    &firn_command_version,
+    NULL,
+};
+/* clang-format on */
+
+static const struct firn_command_global globals[] = {
+    {{"workspace", 'C', "DIR", "do it as if started in the directory DIR"},
+     FIRN_COMMAND_USES_WORKSPACE},
+    {{"store", 0, "DIR", "keep the checkpoints in DIR"}, FIRN_COMMAND_USES_WORKSPACE},
+    {{"wait", 0, "SECONDS", "wait so long for another writer (default 60; 0: do not)"},
+     FIRN_COMMAND_USES_LOCK},
+    {{"strict", 0, NULL, "fail where something would be left out"}, FIRN_COMMAND_USES_STRICT},
+    {{"json", 0, NULL, "print one JSON object"}, 0},
+    {{"quiet", 'q', NULL, "print results only, no summaries and no progress"}, 0},
+    {{"help", 'h', NULL, "explain the command"}, 0},
+    {{"version", 0, NULL, "print the version"}, 0},
+    {{NULL, 0, NULL, NULL}, 0},
+};
+
+static const struct firn_command_note exit_codes[] = {
+    {"0", "done"},
+    {"1", "failed"},
+    {"2", "the command line is wrong; nothing was done"},
+    {"3", "not found"},
+    {"4", "locked by another process, or in conflict with it"},
+    {"5", "damaged data"},
+    {"6", "done, but something named was left out (with --strict: 1)"},
+    {"128+n", "ended by signal n"},
+    {NULL, NULL},
+};
+
+static const struct firn_command_note environment[] = {
+    {"FIRN_STORE", "where the checkpoints are kept, if --store is not given"},
+    {"XDG_DATA_HOME", "stores are made below firn/ in here (default: ~/.local/share)"},
+    {"XDG_CONFIG_HOME", "settings are in firn/config in here (default: ~/.config)"},
+    {NULL, NULL},
+};
+
+const struct firn_command_program firn_cli_table = {
+    .about = about,
+    .commands = commands,
+    .globals = globals,
+    .exit_codes = exit_codes,
+    .environment = environment,
+    .references = firn_work_tag_references,
+};

@@ -1,0 +1,645 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * command/command.c: from a command line to a running command and its exit code.
+ *
+ * The line is read in two steps: global options up to the first word, which names the command (and
+ * a second word inside a group); then the command's own options and the global ones together, mixed
+ * with its arguments in any order. getopt_long does the reading, in the mode that hands out
+ * arguments in their place, because it matters to some commands whether a "--" stood before a word.
+ * Options must be written out: an abbreviation that is unique today would change its meaning when
+ * an option is added.
+ *
+ * -C DIR means what it means to git, make and tar: the program goes there before the command runs, and
+ * every relative path, of an argument, an option or the environment, begins there (I1). Given several
+ * times each begins at the one before. PWD, the name by which the directory was reached, goes along.
+ *
+ * With --json standard output gets exactly one object, also when the command line was wrong: it is
+ * begun before the command runs and finished here. Output that could not be written is a failure:
+ * nobody may read "done" into an empty file. Where a command has changed what it was to change, the
+ * exit code tells of that instead, and only the message tells of the output: a script that takes
+ * a save for failed would look for a checkpoint in the wrong place.
+ */
+#include "command/command_internal.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "term/term.h"
+
+enum {
+    GLOBALS_MAX = 12,
+    LONG_OPTIONS_MAX = FIRN_COMMAND_OPTIONS_MAX + GLOBALS_MAX + 1,
+    LETTERS_MAX = 2 * LONG_OPTIONS_MAX + 3,
+    IS_ARGUMENT = 1,   /* what getopt_long calls an argument that is no option */
+    OPTION_BASE = 1000 /* how options are told apart: this + their place in the list */
+};
+
+/* getopt's own words for the options that may be read at one step. */
+struct option_list {
+    const struct firn_command_option *options[LONG_OPTIONS_MAX];
+    size_t count;
+    size_t globals_at; /* from here on they are global */
+    struct option longs[LONG_OPTIONS_MAX];
+    char letters[LETTERS_MAX];
+};
+
+static void
+list_options(const struct firn_cli *cli, struct option_list *list)
+{
+    const struct firn_command *command = cli->command;
+    memset(list, 0, sizeof(*list));
+    if (command != NULL && command->options != NULL) {
+        for (const struct firn_command_option *at = command->options; at->name != NULL; at++) {
+            list->options[list->count++] = at;
+        }
+    }
+    list->globals_at = list->count;
+    for (const struct firn_command_global *at = cli->program->globals; at->option.name != NULL;
+         at++) {
+        list->options[list->count++] = &at->option;
+    }
+
+    char *letter = list->letters;
+    *letter++ = command == NULL ? '+' : '-';
+    *letter++ = ':';
+    for (size_t i = 0; i < list->count; i++) {
+        const struct firn_command_option *option = list->options[i];
+        list->longs[i].name = option->name;
+        list->longs[i].has_arg = option->value != NULL ? required_argument : no_argument;
+        list->longs[i].val = OPTION_BASE + (int)i;
+        if (option->letter != 0) {
+            *letter++ = option->letter;
+            if (option->value != NULL) {
+                *letter++ = ':';
+            }
+        }
+    }
+}
+
+/* The place in the list of what getopt_long returned; the list's count if it is not in there. */
+static size_t
+place_of(const struct option_list *list, int found)
+{
+    if (found >= OPTION_BASE) {
+        return (size_t)(found - OPTION_BASE);
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->options[i]->letter != 0 && list->options[i]->letter == found) {
+            return i;
+        }
+    }
+    return list->count;
+}
+
+static bool
+is_written_out(const char *word, const char *name)
+{
+    size_t size = strlen(name);
+    return strncmp(word, "--", 2) == 0 && strncmp(word + 2, name, size) == 0 &&
+           (word[2 + size] == '\0' || word[2 + size] == '=');
+}
+
+static int
+read_wait(struct firn_cli *cli, const char *value)
+{
+    uint64_t seconds;
+    if (!firn_command_number(value, INT32_MAX, &seconds)) {
+        return firn_command_misused(
+            cli, "--wait takes a whole number of seconds from 0 on, not '%s'", value);
+    }
+    cli->wait_ms = (int64_t)seconds * 1000;
+    cli->has_wait = true;
+    return FIRN_EXIT_OK;
+}
+
+/* `path` as seen from `from`, which may be NULL; on the heap. */
+static char *
+path_from(const char *from, const char *path)
+{
+    bool is_whole = from == NULL || path[0] == '/';
+    size_t size = (is_whole ? 0 : strlen(from) + 1) + strlen(path) + 1;
+    char *joined = malloc(size);
+    if (joined != NULL) {
+        (void)snprintf(joined, size, "%s%s%s", is_whole ? "" : from, is_whole ? "" : "/", path);
+    }
+    return joined;
+}
+
+int
+firn_command_take_directory(struct firn_cli *cli, const char *value)
+{
+    char *directory = path_from(cli->directory, value);
+    if (directory == NULL) {
+        return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
+                                         firn_code_text(FIRN_NO_MEMORY));
+    }
+    free(cli->directory);
+    cli->directory = directory;
+    return FIRN_EXIT_OK;
+}
+
+const char firn_command_missing_hint[] =
+    "the workspace has to be a directory that is there: -C DIR names one, firn workspaces lists "
+    "those that were saved";
+
+/* (I1) */
+int
+firn_command_enter_directory(struct firn_cli *cli)
+{
+    const char *from = getenv("PWD");
+    if (cli->directory == NULL) {
+        return FIRN_EXIT_OK;
+    }
+    if (chdir(cli->directory) != 0) {
+        int error = errno;
+        bool is_missing = error == ENOENT || error == ENOTDIR;
+        return firn_command_report_error(cli, is_missing ? FIRN_NOT_FOUND : FIRN_DENIED,
+                                         is_missing ? firn_command_missing_hint : NULL,
+                                         "could not open directory '%s': %s", cli->directory,
+                                         strerror(error));
+    }
+    char *reached = path_from(from, cli->directory);
+    bool is_told = reached != NULL && reached[0] == '/' && setenv("PWD", reached, 1) == 0;
+    free(reached);
+    return is_told || unsetenv("PWD") == 0
+               ? FIRN_EXIT_OK
+               : firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
+                                           firn_code_text(FIRN_NO_MEMORY));
+}
+
+static int
+take_global(struct firn_cli *cli, const char *name, const char *value, bool *out_help,
+            bool *out_version)
+{
+    if (strcmp(name, "help") == 0) {
+        *out_help = true;
+    } else if (strcmp(name, "version") == 0) {
+        *out_version = true;
+    } else if (strcmp(name, "json") == 0) {
+        cli->json = true;
+    } else if (strcmp(name, "quiet") == 0) {
+        cli->quiet = true;
+    } else if (strcmp(name, "strict") == 0) {
+        cli->strict = true;
+    } else if (strcmp(name, "wait") == 0) {
+        return read_wait(cli, value);
+    } else if (value[0] == '\0') {
+        return firn_command_misused(cli, "--%s needs a directory", name);
+    } else if (strcmp(name, "store") == 0) {
+        cli->store_path = value;
+    } else {
+        return firn_command_take_directory(cli, value);
+    }
+    return FIRN_EXIT_OK;
+}
+
+struct parse {
+    struct firn_cli *cli;
+    bool wants_help;
+    bool wants_version;
+    unsigned given; /* bit i: the i-th global option was given */
+};
+
+/* A global option that means nothing to the command would be a wish that is silently ignored. */
+static int
+check_globals(struct parse *parse)
+{
+    struct firn_cli *cli = parse->cli;
+    if (parse->wants_version) {
+        return firn_command_misused(cli, "--version means nothing behind a command");
+    }
+    const struct firn_command_global *globals = cli->program->globals;
+    for (unsigned i = 0; globals[i].option.name != NULL; i++) {
+        unsigned uses = globals[i].uses;
+        if ((parse->given >> i & 1u) && uses != 0 && (cli->command->uses & uses) == 0) {
+            return firn_command_misused(cli, "--%s means nothing to this command",
+                                        globals[i].option.name);
+        }
+    }
+    return FIRN_EXIT_OK;
+}
+
+/* What getopt_long could not read: `said` is the word. */
+static int
+refuse_option(struct firn_cli *cli, const struct option_list *list, int found, const char *said)
+{
+    size_t place = place_of(list, optopt);
+    if (place == list->count && strncmp(said, "--", 2) != 0) {
+        return firn_command_misused(cli, "unknown option '-%c'", optopt);
+    }
+    if (place == list->count) {
+        return firn_command_misused(cli, "unknown option '%s'", said);
+    }
+    const struct firn_command_option *option = list->options[place];
+    return found == ':'
+               ? firn_command_misused(cli, "--%s needs a value: %s", option->name, option->value)
+               : firn_command_misused(cli, "--%s takes no value", option->name);
+}
+
+static int
+take_option(struct parse *parse, const struct option_list *list, int found, const char *said)
+{
+    struct firn_cli *cli = parse->cli;
+    size_t place = place_of(list, found);
+    if (found == ':' || place == list->count) {
+        return refuse_option(cli, list, found, said);
+    }
+    if (found >= OPTION_BASE && !is_written_out(said, list->options[place]->name)) {
+        return firn_command_misused(cli, "unknown option '%s'", said);
+    }
+    if (place < list->globals_at) {
+        cli->values[place] = optarg != NULL ? optarg : "";
+        return FIRN_EXIT_OK;
+    }
+    parse->given |= 1u << (place - list->globals_at);
+    return take_global(cli, list->options[place]->name, optarg, &parse->wants_help,
+                       &parse->wants_version);
+}
+
+/* Reads options, and with a command also its arguments; without one it ends at the first word. */
+static int
+read_options(struct parse *parse, int argc, char **argv, const char **arguments)
+{
+    struct firn_cli *cli = parse->cli;
+    struct option_list list;
+    int exit_code = FIRN_EXIT_OK;
+    list_options(cli, &list);
+    opterr = 0;
+    while (exit_code == FIRN_EXIT_OK) {
+        int word = optind > 0 ? optind : 1;
+        const char *said = word < argc ? argv[word] : "";
+        int found = getopt_long(argc, argv, list.letters, list.longs, NULL);
+        if (found == -1) {
+            break;
+        }
+        if (found == IS_ARGUMENT) {
+            arguments[cli->argument_count++] = optarg;
+        } else {
+            exit_code = take_option(parse, &list, found, said);
+        }
+    }
+    return exit_code;
+}
+
+static int
+check_argument_count(struct firn_cli *cli)
+{
+    const char *at = cli->command->arguments;
+    int count = 0;
+    bool is_open = false;
+    while (*at != '\0') {
+        size_t size = strcspn(at, " ");
+        if (count >= cli->argument_count && *at != '[') {
+            return firn_command_misused(cli, "missing %.*s", (int)size, at);
+        }
+        is_open = memchr(at, '.', size) != NULL;
+        count++;
+        at += size;
+        at += strspn(at, " ");
+    }
+    if (cli->argument_count > count && !is_open) {
+        return firn_command_misused(cli, "unexpected argument '%s'", cli->arguments[count]);
+    }
+    return FIRN_EXIT_OK;
+}
+
+/* Reads what stands behind the command's name. argv[0] is that name. */
+static int
+run_command(struct parse *parse, int argc, char **argv)
+{
+    struct firn_cli *cli = parse->cli;
+    const char **arguments = calloc((size_t)argc + 1, sizeof(arguments[0]));
+    if (arguments == NULL) {
+        return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
+                                         firn_code_text(FIRN_NO_MEMORY));
+    }
+    cli->arguments = arguments;
+    optind = 0;
+    int exit_code = read_options(parse, argc, argv, arguments);
+    if (exit_code == FIRN_EXIT_OK) {
+        cli->arguments_before_dashes = cli->argument_count;
+        while (optind < argc) {
+            arguments[cli->argument_count++] = argv[optind++];
+        }
+    }
+    if (exit_code == FIRN_EXIT_OK && parse->wants_help) {
+        firn_command_help_command(cli->program, cli->group, cli->command);
+        goto out;
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = check_globals(parse);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = check_argument_count(cli);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        if (cli->json) {
+            firn_term_json_begin();
+        }
+        exit_code = firn_command_enter_directory(cli);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = cli->command->run(cli);
+    }
+out:
+    cli->arguments = NULL;
+    free(arguments);
+    return exit_code;
+}
+
+/* argv[0] is the word that names a command or a group. */
+static int
+run_named(struct parse *parse, int argc, char **argv)
+{
+    struct firn_cli *cli = parse->cli;
+    const struct firn_command *command = firn_command_find(cli->program->commands, argv[0]);
+    if (command == NULL) {
+        return firn_command_unknown(cli, cli->program->commands, argv[0]);
+    }
+    if (command->members == NULL) {
+        cli->command = command;
+        return run_command(parse, argc, argv);
+    }
+    cli->group = command;
+    optind = 0;
+    const char *none[1] = {NULL};
+    int exit_code = read_options(parse, argc, argv, none);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    if (parse->wants_help && optind >= argc) {
+        firn_command_help_group(command);
+        return FIRN_EXIT_OK;
+    }
+    if (optind >= argc && command->alone != NULL) {
+        cli->command = command->alone;
+        return run_command(parse, 1, argv);
+    }
+    if (optind >= argc) {
+        return firn_command_misused(cli, "missing command");
+    }
+    cli->command = firn_command_find(command->members, argv[optind]);
+    if (cli->command == NULL) {
+        return firn_command_unknown(cli, command->members, argv[optind]);
+    }
+    int at = optind;
+    return run_command(parse, argc - at, argv + at);
+}
+
+static int
+run_line(struct parse *parse, int argc, char **argv)
+{
+    struct firn_cli *cli = parse->cli;
+    const char *none[1] = {NULL};
+    int exit_code = read_options(parse, argc, argv, none);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    if (parse->wants_version) {
+        parse->wants_version = false;
+        char *version[] = {(char[]){"version"}, NULL};
+        return run_named(parse, 1, version);
+    }
+    if (parse->wants_help && optind >= argc) {
+        firn_command_help_overview(cli->program);
+        return FIRN_EXIT_OK;
+    }
+    if (argc == 1) {
+        firn_command_help_overview(cli->program);
+        return FIRN_EXIT_USAGE;
+    }
+    if (optind >= argc) {
+        return firn_command_misused(cli, "missing command");
+    }
+    int at = optind;
+    return run_named(parse, argc - at, argv + at);
+}
+
+/* Whether somebody who made a mistake before the option was read will look for an object. */
+static bool
+asks_for_json(int argc, char *const *argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--json") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What could not be printed overrules success where printing was all that there was to do. */
+static int
+finish_output(const struct firn_cli *cli, int exit_code)
+{
+    firn_term_out_flush();
+    int error = firn_term_out_error();
+    if (error == 0) {
+        return exit_code;
+    }
+    if (error == EPIPE && !cli->is_done) {
+        firn_term_signals_die_of_pipe();
+    }
+    if (error != EPIPE || !cli->is_done) {
+        firn_command_report_line("could not write to standard output: %s%s", strerror(error),
+                                 cli->is_done ? "; what it would have told of is done" : "");
+    }
+    return exit_code == FIRN_EXIT_OK && !cli->is_done ? FIRN_EXIT_FAILED : exit_code;
+}
+
+int
+firn_command_main(const struct firn_command_program *program, int argc, char *const *argv)
+{
+    struct firn_cli cli;
+    struct parse parse = {&cli, false, false, 0};
+    memset(&cli, 0, sizeof(cli));
+    cli.program = program;
+    cli.wait_ms = (int64_t)FIRN_COMMAND_WAIT_SECONDS * 1000;
+    const char *store = getenv("FIRN_STORE");
+    cli.store_path = store != NULL && store[0] != '\0' ? store : NULL;
+
+    /* getopt_long wants to be able to move the words; in the modes used here it does not. */
+    char **words = calloc((size_t)argc + 1, sizeof(words[0]));
+    if (words == NULL) {
+        return firn_command_report_error(&cli, FIRN_NO_MEMORY, NULL, "%s",
+                                         firn_code_text(FIRN_NO_MEMORY));
+    }
+    for (int i = 0; i < argc; i++) {
+        words[i] = argv[i];
+    }
+    cli.asks_for_json = asks_for_json(argc, argv);
+    bool is_asked = argc > 2 && strcmp(argv[1], FIRN_COMMAND_COMPLETION_WORD) == 0;
+    int exit_code = is_asked ? firn_command_completion_answer(&cli, argc - 2, words + 2)
+                             : run_line(&parse, argc, words);
+    firn_term_json_finish();
+    free(words);
+    free(cli.directory);
+    return finish_output(&cli, exit_code);
+}
+
+static size_t
+option_place(const struct firn_cli *cli, const char *name)
+{
+    for (size_t i = 0; cli->command->options[i].name != NULL; i++) {
+        if (strcmp(cli->command->options[i].name, name) == 0) {
+            return i;
+        }
+    }
+    abort();
+}
+
+bool
+firn_command_has(const struct firn_cli *cli, const char *name)
+{
+    return cli->values[option_place(cli, name)] != NULL;
+}
+
+const char *
+firn_command_value(const struct firn_cli *cli, const char *name)
+{
+    return cli->values[option_place(cli, name)];
+}
+
+int
+firn_command_misused(struct firn_cli *cli, const char *format, ...)
+{
+    char text[FIRN_ERROR_TEXT_SIZE];
+    char name[64];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+
+    (void)snprintf(name, sizeof(name), "%s%s%s", cli->group != NULL ? cli->group->name : "",
+                   cli->group != NULL && cli->command != NULL ? " " : "",
+                   cli->command != NULL ? cli->command->name : "");
+    const char *hint = cli->command != NULL ? cli->command->missing_hint : NULL;
+    if (hint != NULL && strncmp(text, "missing ", strlen("missing ")) != 0) {
+        hint = NULL;
+    }
+    cli->json = cli->json || cli->asks_for_json;
+    if (cli->json) {
+        firn_term_json_begin();
+    }
+    int exit_code = firn_command_report_error(cli, FIRN_INVALID, hint, "%s%s%s", name,
+                                              name[0] != '\0' ? ": " : "", text);
+    char line[256];
+    if (cli->command != NULL) {
+        firn_command_help_usage(cli->group, cli->command, line, sizeof(line));
+        firn_command_report_more("usage", line);
+    }
+    (void)snprintf(line, sizeof(line), "firn help%s%s", name[0] != '\0' ? " " : "", name);
+    firn_command_report_more("help", line);
+    return exit_code;
+}
+
+/* How many letters have to be changed, added or taken away to turn one word into the other; 9 if
+ * that is too many to count. */
+static unsigned
+distance(const char *from, const char *to)
+{
+    enum { SIZE_MAX_COMPARED = 16, FAR = 9 };
+    unsigned row[SIZE_MAX_COMPARED + 1];
+    size_t to_size = strlen(to);
+    if (to_size > SIZE_MAX_COMPARED || strlen(from) > SIZE_MAX_COMPARED) {
+        return FAR;
+    }
+    for (size_t i = 0; i <= to_size; i++) {
+        row[i] = (unsigned)i;
+    }
+    for (size_t at = 0; from[at] != '\0'; at++) {
+        unsigned diagonal = row[0]++;
+        for (size_t i = 0; i < to_size; i++) {
+            unsigned replaced = diagonal + (from[at] != to[i]);
+            unsigned added = (row[i] < row[i + 1] ? row[i] : row[i + 1]) + 1;
+            diagonal = row[i + 1];
+            row[i + 1] = replaced < added ? replaced : added;
+        }
+    }
+    return row[to_size];
+}
+
+int
+firn_command_unknown(struct firn_cli *cli, const struct firn_command *const *commands,
+                     const char *name)
+{
+    const char *nearest = NULL;
+    unsigned smallest = 3;
+    for (; *commands != NULL; commands++) {
+        unsigned found = distance(name, (*commands)->name);
+        if (found < smallest && found < strlen((*commands)->name)) {
+            smallest = found;
+            nearest = (*commands)->name;
+        }
+    }
+    return nearest != NULL
+               ? firn_command_misused(cli, "unknown command '%s'; the nearest is %s", name, nearest)
+               : firn_command_misused(cli, "unknown command '%s'", name);
+}
+
+bool
+firn_command_number(const char *text, uint64_t max, uint64_t *out)
+{
+    uint64_t value = 0;
+    if (*text == '\0') {
+        return false;
+    }
+    for (; *text != '\0'; text++) {
+        if (*text < '0' || *text > '9') {
+            return false;
+        }
+        uint64_t digit = (uint64_t)(*text - '0');
+        if (value > (max - digit) / 10) {
+            return false;
+        }
+        value = value * 10 + digit;
+    }
+    *out = value;
+    return true;
+}
+
+const struct firn_command *
+firn_command_find(const struct firn_command *const *commands, const char *name)
+{
+    for (; *commands != NULL; commands++) {
+        if (strcmp((*commands)->name, name) == 0) {
+            return *commands;
+        }
+    }
+    return NULL;
+}
+
+int
+firn_command_go_on(firn_error *err)
+{
+    static const char text[] = "interrupted";
+    if (firn_term_signals_caught() == 0 && firn_term_out_error() == 0) {
+        return FIRN_OK;
+    }
+    err->code = FIRN_CANCELLED;
+    err->os_errno = 0;
+    memcpy(err->text, text, sizeof(text));
+    return FIRN_CANCELLED;
+}
+
+/* ---- firn version ---- */
+
+static int
+run_version(struct firn_cli *cli)
+{
+    (void)cli;
+    firn_term_json_string("version", firn_version());
+    firn_term_out_format("firn %s\n", firn_version());
+    return FIRN_EXIT_OK;
+}
+
+const struct firn_command firn_command_version = {
+    .name = "version",
+    .summary = "Print the version",
+    .arguments = "",
+    .run = run_version,
+};

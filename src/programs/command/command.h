@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * command/command.h: what a command is, and what it is given when it runs.
+ *
+ * Each command is one constant `struct firn_command` in the file that implements it; a struct
+ * firn_command_program lists them. Parsing, --help, man pages and completions all read this one
+ * description: nothing about a command is said twice.
+ */
+#ifndef FIRN_COMMAND_COMMAND_H
+#define FIRN_COMMAND_COMMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "firn/firn.h"
+
+struct firn_cli;
+
+enum { FIRN_COMMAND_OPTIONS_MAX = 24, FIRN_COMMAND_WAIT_SECONDS = 60 };
+
+/* Which of the global options mean something for a command. --help, --json and --quiet always
+ * do. */
+enum firn_command_uses {
+    FIRN_COMMAND_USES_NOTHING = 0,
+    FIRN_COMMAND_USES_WORKSPACE = 1, /* --workspace and --store */
+    FIRN_COMMAND_USES_LOCK = 2,      /* --wait */
+    FIRN_COMMAND_USES_STRICT = 4     /* --strict */
+};
+
+/* An option of a command. A list of them ends with one whose name is NULL. */
+struct firn_command_option {
+    const char *name;  /* long, without the dashes */
+    char letter;       /* the short form, or 0 */
+    const char *value; /* how its value is called in the help; NULL for an option without one */
+    const char *text;  /* one sentence, no stop */
+};
+
+/* A command line with what it does. A list of them ends with one whose line is NULL. */
+struct firn_command_example {
+    const char *line; /* as typed behind the prompt */
+    const char *text; /* one sentence, no stop */
+};
+
+struct firn_command {
+    const char *name;    /* "save"; below a group only the last word: "put" */
+    const char *summary; /* one line, no stop */
+    /* The positional arguments as the help shows them: words, those in [] may be left out, the
+     * last may end in "...". Their number is checked before run is called. */
+    const char *arguments;
+    const struct firn_command_option *options;
+    const char *help; /* paragraphs with an empty line between them */
+    const struct firn_command_example *examples;
+    const char *missing_hint; /* what to say below "missing X"; may be NULL */
+    unsigned uses;            /* of enum firn_command_uses */
+    bool refuses_json;        /* it speaks to programs anyhow: --json is not offered */
+    /* Returns the exit code, of enum firn_exit. NULL for a group. */
+    int (*run)(struct firn_cli *cli);
+    /* A group's commands, ending with NULL; NULL for a command. */
+    const struct firn_command *const *members;
+    /* Which of them runs where none is named; may be NULL. */
+    const struct firn_command *alone;
+};
+
+/* A global option, and the commands that it means something for. */
+struct firn_command_global {
+    struct firn_command_option option;
+    unsigned uses; /* any of these bits; 0: every command */
+};
+
+/* A line of help that belongs to every command or to none. */
+struct firn_command_note {
+    const char *name;
+    const char *text;
+};
+
+/* All commands, and what they share. Lists end with a NULL pointer or a NULL name. */
+struct firn_command_program {
+    const char *about;                          /* what the program is, in two or three sentences */
+    const struct firn_command *const *commands; /* in the order in which the help lists them */
+    const struct firn_command_global *globals;
+    const struct firn_command_note *exit_codes;
+    const struct firn_command_note *environment;
+    /* Calls put for each tag and for the newest checkpoints of the workspace that cli names, which
+     * completions offer. Asks nobody, and says nothing of what goes wrong. */
+    void (*references)(struct firn_cli *cli, void (*put)(firn_slice reference));
+};
+
+enum { FIRN_COMMAND_KEEP_SIZE = 256 };
+
+/* What firn config says, for a command that writes; zeros before the workspace is open. */
+struct firn_command_settings {
+    char keep[FIRN_COMMAND_KEEP_SIZE]; /* a policy of what is kept */
+    uint64_t max_file_size;            /* 0: none */
+    uint64_t warn_size;                /* likewise */
+    bool gitignore;
+    bool include_deps;
+    bool strict;
+};
+
+/* What every command is given: its arguments, read and counted. */
+struct firn_cli {
+    const struct firn_command_program *program;
+    const struct firn_command *group;   /* NULL at top level */
+    const struct firn_command *command; /* NULL before it is known */
+    const char *store_path;             /* --store, else FIRN_STORE, else NULL */
+    char *directory;                    /* --workspace, which is the current one then; else NULL */
+    const char *workspace_path;         /* what to open, where it is not the current directory */
+    firn_workspace *workspace;          /* opened last by firn_task_workspace_open; NULL: none */
+    bool json;
+    bool asks_for_json; /* "--json" stands somewhere on the line, read or not */
+    bool quiet;
+    bool strict;
+    int64_t wait_ms;
+    bool has_wait; /* --wait was given */
+    /* What was to be changed is changed, durably: the exit code tells of that, whether or not the
+     * output can be written. */
+    bool is_done;
+    bool writes_store; /* the store of key-value data that is open is not open for reading alone */
+    struct firn_command_settings settings;
+    const char *values[FIRN_COMMAND_OPTIONS_MAX]; /* beside command->options; NULL: not given */
+    const char *const *arguments;                 /* the positional ones */
+    int argument_count;
+    int arguments_before_dashes; /* how many of them came before a "--"; all, if there was none */
+};
+
+/* Reads the command line, runs the command, flushes what it printed. Returns the exit code of
+ * the program. */
+int firn_command_main(const struct firn_command_program *program, int argc, char *const *argv);
+
+/* The commands about the program itself. */
+extern const struct firn_command firn_command_help;
+extern const struct firn_command firn_command_version;
+extern const struct firn_command firn_command_completion;
+
+/* Prints the source, in scdoc's language, of firn(1), or of the page of a command or group: firn-save(1).
+ * Returns false if there is no such page. For the build, not for the program. */
+bool firn_command_man_print(const struct firn_command_program *program, const char *page);
+
+/* Whether an option without a value was given; the value of one that has one, or NULL. The name
+ * must be in the command's table. */
+bool firn_command_has(const struct firn_cli *cli, const char *name);
+const char *firn_command_value(const struct firn_cli *cli, const char *name);
+
+/* Prints "firn: <command>: <message>", the usage and where the help is, and returns
+ * FIRN_EXIT_USAGE. */
+int firn_command_misused(struct firn_cli *cli, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Reads a whole decimal number without sign or spaces, at most max; false otherwise. */
+bool firn_command_number(const char *text, uint64_t max, uint64_t *out);
+
+/* Whether the command may go on. If it was asked to stop, or its output goes nowhere: FIRN_CANCELLED,
+ * with the error filled in. */
+int firn_command_go_on(firn_error *err);
+
+/* What to do about a workspace whose directory is not there. */
+extern const char firn_command_missing_hint[];
+
+/* ---- what the program says on standard error, and the exit code that goes with it ---- */
+
+/* Prints "firn: <text>" as one line, escaped whole. */
+void firn_command_report_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Prints "<label>: <text>": what follows an error. */
+void firn_command_report_more(const char *label, const char *text);
+/* Prints "firn: <word>: <path>: <text>", or without the path if it is empty. */
+void firn_command_report_path(const char *word, firn_slice path, const char *text);
+
+/* Tells of something that is damaged, and with --json puts an object into the array that is open.
+ * For the library's callbacks; ctx is not looked at. */
+void firn_command_report_damage(void *ctx, const char *text);
+
+/* Whether somebody sits at a terminal who may be asked; never with --json. */
+bool firn_command_report_may_ask(const struct firn_cli *cli);
+/* Asks that somebody, and returns whether the answer was yes. */
+bool firn_command_report_ask(const char *question);
+
+/* Reports a failure of the library: its message, and what to do next if `hint` (may be NULL) or
+ * the code knows it. With --json the error becomes a member of the object. Returns the exit code
+ * that stands for the error's code: that of the signal, if one cancelled the operation. */
+int firn_command_report_failure(struct firn_cli *cli, const firn_error *err, const char *hint);
+
+/* As above for a failure of the program's own. */
+int firn_command_report_error(struct firn_cli *cli, int code, const char *hint, const char *format,
+                              ...) __attribute__((format(printf, 4, 5)));
+
+#endif

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * command/command_completion.c: completions for shells: what can follow, by the command table.
+ *
+ * Each shell has a small script (firn completion prints it) that asks firn __complete with the words of
+ * the line so far, the last of them the one that is being typed. The answer's first line says what can
+ * stand there: "files" or "directories", which the shell finds itself, or "words", which follow, one a
+ * line, with a tab and an explanation behind those that have one. Nothing is printed where nothing can
+ * be guessed. The shell leaves out the words that do not begin as the one that is being typed.
+ *
+ * The line is read as command.c reads it, but mistakes in it are passed over. What can follow: a command,
+ * inside a group a second word, options behind a dash, and for an argument or a value what its name in
+ * the table says. REF is latest, a tag or one of the newest checkpoints of the workspace that --workspace
+ * and --store on the line name. The shell has not expanded its words yet; of what it would do only a
+ * leading ~ is done here. The place of the words that a "=" divides in bash is looked after, too.
+ */
+#include "command/command_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "term/term.h"
+
+/* ---- the scripts ---- */
+
+static const char bash_script[] =
+    "# bash completion for firn\n"
+    "_firn()\n"
+    "{\n"
+    "    local current=${COMP_WORDS[COMP_CWORD]} word\n"
+    "    local -a answer=()\n"
+    "    COMPREPLY=()\n"
+    "    mapfile -t answer < <(firn " FIRN_COMMAND_COMPLETION_WORD
+    " \"${COMP_WORDS[@]:1:COMP_CWORD}\" 2> /dev/null)\n"
+    "    case ${answer[0]-} in\n"
+    "    files | directories)\n"
+    "        compopt -o filenames 2> /dev/null\n"
+    "        mapfile -t COMPREPLY < <(compgen -\"${answer[0]:0:1}\" -- \"$current\")\n"
+    "        ;;\n"
+    "    words)\n"
+    "        for word in \"${answer[@]:1}\"; do\n"
+    "            word=${word%%$'\\t'*}\n"
+    "            [[ $word != \"$current\"* ]] || COMPREPLY+=(\"$word\")\n"
+    "        done\n"
+    "        ;;\n"
+    "    esac\n"
+    "}\n"
+    "complete -F _firn firn\n";
+
+/* Serves both as an autoloaded function and sourced. */
+static const char zsh_script[] = "#compdef firn\n"
+                                 "# zsh completion for firn\n"
+                                 "_firn() {\n"
+                                 "    local -a answer=(\"${(@f)$(firn " FIRN_COMMAND_COMPLETION_WORD
+                                 " \"${(@Q)words[2,CURRENT]}\" 2> /dev/null)}\")\n"
+                                 "    local -a found=()\n"
+                                 "    local word\n"
+                                 "    case $answer[1] in\n"
+                                 "    files) _files ;;\n"
+                                 "    directories) _files -/ ;;\n"
+                                 "    words)\n"
+                                 "        for word in $answer[2,-1]; do\n"
+                                 "            word=${word//\\\\/\\\\\\\\}\n"
+                                 "            word=${word//:/\\\\:}\n"
+                                 "            found+=(${word/$'\\t'/:})\n"
+                                 "        done\n"
+                                 "        _describe -V firn found\n"
+                                 "        ;;\n"
+                                 "    esac\n"
+                                 "}\n"
+                                 "if [[ $funcstack[1] = _firn ]]; then\n"
+                                 "    _firn \"$@\"\n"
+                                 "else\n"
+                                 "    compdef _firn firn\n"
+                                 "fi\n";
+
+static const char fish_script[] =
+    "# fish completion for firn\n"
+    "function __firn_answer\n"
+    "    set -l words (commandline -opc)\n"
+    "    set -l current (commandline -ct)\n"
+    "    set -e words[1]\n"
+    "    set -l answer (firn " FIRN_COMMAND_COMPLETION_WORD " $words \"$current\" 2> /dev/null)\n"
+    "    set -l kind $answer[1]\n"
+    "    set -e answer[1]\n"
+    "    switch \"$kind\"\n"
+    "        case files\n"
+    "            __fish_complete_path \"$current\"\n"
+    "        case directories\n"
+    "            __fish_complete_directories \"$current\"\n"
+    "        case words\n"
+    "            printf '%s\\n' $answer\n"
+    "    end\n"
+    "end\n"
+    "complete -c firn -f -k -a '(__firn_answer)'\n";
+
+/* ---- the line so far ---- */
+
+/* What can stand for an argument or an option's value, as its name in the table says. */
+enum kind { KIND_OTHER, KIND_REF, KIND_FILE, KIND_DIRECTORY, KIND_COMMAND };
+
+/* cli has the group and the command once they are known, and which workspace is meant. */
+struct typed {
+    struct firn_cli *cli;
+    const struct firn_command_option *pending; /* its value is the next word; NULL: none */
+    size_t argument_count;
+    bool has_dashes; /* behind a "--" no word is an option */
+    bool is_unknown; /* the command is none of firn's */
+    char *store;     /* owned; cli's store_path */
+};
+
+static enum kind
+kind_of(const char *name, size_t size)
+{
+    static const struct {
+        const char *name;
+        enum kind kind;
+    } kinds[] = {
+        {"REF", KIND_REF},         {"PATH", KIND_FILE},       {"FILE", KIND_FILE},
+        {"DIR", KIND_DIRECTORY},   {"STORE", KIND_DIRECTORY}, {"FOLDER", KIND_DIRECTORY},
+        {"COMMAND", KIND_COMMAND},
+    };
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (strlen(kinds[i].name) == size && memcmp(kinds[i].name, name, size) == 0) {
+            return kinds[i].kind;
+        }
+    }
+    return KIND_OTHER;
+}
+
+struct wanted {
+    const char *name; /* NULL: by its letter */
+    size_t size;
+    char letter;
+    const struct firn_command_option *found;
+};
+
+static void
+match_option(void *ctx, const struct firn_command_option *option, bool is_global)
+{
+    struct wanted *wanted = ctx;
+    (void)is_global;
+    bool is_it = wanted->name != NULL ? strlen(option->name) == wanted->size &&
+                                            memcmp(option->name, wanted->name, wanted->size) == 0
+                                      : option->letter == wanted->letter;
+    if (is_it && wanted->found == NULL) {
+        wanted->found = option;
+    }
+}
+
+/* Calls visit for each option that can stand here. */
+static void
+each_option(const struct firn_cli *cli,
+            void (*visit)(void *ctx, const struct firn_command_option *option, bool is_global),
+            void *ctx)
+{
+    if (cli->command != NULL) {
+        firn_command_help_options(cli->program, cli->command, visit, ctx);
+        return;
+    }
+    for (const struct firn_command_global *at = cli->program->globals; at->option.name != NULL;
+         at++) {
+        if (cli->group == NULL || strcmp(at->option.name, "help") == 0) {
+            visit(ctx, &at->option, true);
+        }
+    }
+}
+
+/* Notes the value of an option that says which workspace is meant. */
+static void
+take_value(struct typed *typed, const struct firn_command_option *option, const char *value)
+{
+    const char *home = getenv("HOME");
+    bool is_home = home != NULL && value[0] == '~' && (value[1] == '/' || value[1] == '\0');
+    size_t size = (is_home ? strlen(home) : 0) + strlen(value) + 1;
+    char *expanded = malloc(size);
+    if (expanded == NULL) {
+        return;
+    }
+    (void)snprintf(expanded, size, "%s%s", is_home ? home : "", value + is_home);
+    if (strcmp(option->name, "workspace") == 0) {
+        (void)firn_command_take_directory(typed->cli, expanded);
+    } else if (strcmp(option->name, "store") == 0) {
+        free(typed->store);
+        typed->store = expanded;
+        typed->cli->store_path = expanded;
+        return;
+    }
+    free(expanded);
+}
+
+/* "--name", "--name=value", "-n", "-nvalue", "-nm": letters up to one that takes a value. */
+static void
+take_option(struct typed *typed, const char *word)
+{
+    bool is_long = word[1] == '-';
+    const char *at = word + 1 + is_long;
+    while (*at != '\0') {
+        size_t size = is_long ? strcspn(at, "=") : 1;
+        struct wanted wanted = {is_long ? at : NULL, size, *at, NULL};
+        each_option(typed->cli, match_option, &wanted);
+        at += size;
+        bool has_value = wanted.found != NULL && wanted.found->value != NULL;
+        if (has_value && *at == '\0') {
+            typed->pending = wanted.found;
+        } else if (has_value) {
+            take_value(typed, wanted.found, at + is_long);
+        }
+        if (is_long || has_value) {
+            return;
+        }
+    }
+}
+
+static void
+take_name(struct typed *typed, const char *word)
+{
+    struct firn_cli *cli = typed->cli;
+    const struct firn_command *const *among =
+        cli->group != NULL ? cli->group->members : cli->program->commands;
+    const struct firn_command *found = firn_command_find(among, word);
+    typed->is_unknown = found == NULL;
+    if (found != NULL && found->members != NULL) {
+        cli->group = found;
+    } else {
+        cli->command = found;
+    }
+}
+
+static void
+take_word(struct typed *typed, const char *word)
+{
+    if (typed->pending != NULL) {
+        if (strcmp(word, "=") != 0) {
+            take_value(typed, typed->pending, word);
+            typed->pending = NULL;
+        }
+    } else if (strcmp(word, "--") == 0) {
+        typed->has_dashes = true;
+    } else if (word[0] == '-' && word[1] != '\0' && !typed->has_dashes) {
+        take_option(typed, word);
+    } else if (typed->cli->command != NULL || typed->is_unknown) {
+        typed->argument_count++;
+    } else {
+        take_name(typed, word);
+    }
+}
+
+/* ---- the answer ---- */
+
+static void
+print_option(void *ctx, const struct firn_command_option *option, bool is_global)
+{
+    (void)ctx;
+    (void)is_global;
+    firn_term_out_format("--%s\t%s\n", option->name, option->text);
+}
+
+static void
+print_commands(const struct firn_command *const *commands)
+{
+    firn_term_out_text("words\n");
+    for (; *commands != NULL; commands++) {
+        firn_term_out_format("%s\t%s\n", (*commands)->name, (*commands)->summary);
+    }
+}
+
+static void
+print_reference(firn_slice reference)
+{
+    firn_term_text_escape(reference, firn_term_out_write);
+    firn_term_out_text("\n");
+}
+
+static void
+print_kind(struct firn_cli *cli, enum kind kind)
+{
+    switch (kind) {
+    case KIND_REF:
+        firn_term_out_text("words\nlatest\n");
+        if (firn_command_enter_directory(cli) == FIRN_EXIT_OK) {
+            cli->program->references(cli, print_reference);
+        }
+        break;
+    case KIND_FILE:
+        firn_term_out_text("files\n");
+        break;
+    case KIND_DIRECTORY:
+        firn_term_out_text("directories\n");
+        break;
+    case KIND_COMMAND:
+        print_commands(cli->program->commands);
+        break;
+    case KIND_OTHER:
+        break;
+    }
+}
+
+/* That of the next argument: the last one in the table may be repeated. */
+static enum kind
+next_argument(const struct typed *typed)
+{
+    const char *at = typed->cli->command->arguments;
+    for (size_t place = 0; *at != '\0'; place++) {
+        size_t size = strcspn(at, " ");
+        const char *name = at + strspn(at, "[");
+        if (place == typed->argument_count || memchr(at, '.', size) != NULL) {
+            return kind_of(name, strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"));
+        }
+        at += size;
+        at += strspn(at, " ");
+    }
+    return KIND_OTHER;
+}
+
+int
+firn_command_completion_answer(struct firn_cli *cli, int count, char *const *words)
+{
+    struct typed typed = {.cli = cli};
+    for (int i = 0; i < count - 1; i++) {
+        take_word(&typed, words[i]);
+    }
+    if (typed.pending != NULL) {
+        print_kind(cli, kind_of(typed.pending->value, strlen(typed.pending->value)));
+    } else if (words[count - 1][0] == '-' && !typed.has_dashes && !typed.is_unknown) {
+        firn_term_out_text("words\n");
+        each_option(cli, print_option, NULL);
+    } else if (cli->command != NULL) {
+        print_kind(cli, next_argument(&typed));
+    } else if (!typed.is_unknown) {
+        print_commands(cli->group != NULL ? cli->group->members : cli->program->commands);
+    }
+    free(typed.store);
+    cli->store_path = NULL;
+    return FIRN_EXIT_OK;
+}
+
+/* ---- firn completion ----
+ *
+ * An installed firn has its completions where the shells look for them; this is for a program that
+ * was copied somewhere on its own. */
+
+static int
+run(struct firn_cli *cli)
+{
+    static const struct {
+        const char *shell;
+        const char *script;
+    } scripts[] = {{"bash", bash_script}, {"zsh", zsh_script}, {"fish", fish_script}};
+    if (cli->json) {
+        return firn_command_misused(cli, "--json means nothing to this command");
+    }
+    for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
+        if (strcmp(cli->arguments[0], scripts[i].shell) == 0) {
+            firn_term_out_text(scripts[i].script);
+            return FIRN_EXIT_OK;
+        }
+    }
+    return firn_command_misused(cli, "'%s' is not bash, zsh or fish", cli->arguments[0]);
+}
+
+static const struct firn_command_example examples[] = {
+    {"eval \"$(firn completion bash)\"", "in ~/.bashrc: completions for every bash"},
+    {"firn completion zsh > ~/.zfunc/_firn", "for zsh, where ~/.zfunc is in its fpath"},
+    {"firn completion fish > ~/.config/fish/completions/firn.fish", "for fish"},
+    {NULL, NULL},
+};
+
+const struct firn_command firn_command_completion = {
+    .name = "completion",
+    .summary = "Print completions for a shell",
+    .arguments = "SHELL",
+    .help = "Prints a script that makes the shell complete firn's commands, options, paths\n"
+            "and checkpoints: for bash, zsh or fish. A package of firn brings these scripts;\n"
+            "where the shell has them already nothing need be done.",
+    .examples = examples,
+    .missing_hint = "one of bash, zsh, fish",
+    .refuses_json = true,
+    .run = run,
+};

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * command/command_help.c: the help that the command table makes.
+ *
+ * Plain text in at most 80 columns where the table's own texts keep to that: summaries and option
+ * texts are one line, paragraphs are printed as they stand in the table. The man pages
+ * (command_man.c) show the same with more room.
+ */
+#include "command/command_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "term/term.h"
+
+enum { NAME_COLUMN_MIN = 9, NOTE_COLUMN = 15, OPTION_COLUMN = 22 };
+
+/* The spaces that bring a column of text to the same place in every row. */
+static void
+pad(size_t used, size_t width)
+{
+    do {
+        firn_term_out_write(" ", 1);
+    } while (++used < width);
+}
+
+void
+firn_command_help_usage(const struct firn_command *group, const struct firn_command *command,
+                        char *out, size_t out_size)
+{
+    bool has_options = command->options != NULL && command->options[0].name != NULL;
+    (void)snprintf(out, out_size, "firn %s%s%s%s%s%s", group != NULL ? group->name : "",
+                   group != NULL ? " " : "", command->name, has_options ? " [options]" : "",
+                   command->arguments[0] != '\0' ? " " : "", command->arguments);
+}
+
+void
+firn_command_help_options(
+    const struct firn_command_program *program, const struct firn_command *command,
+    void (*visit)(void *ctx, const struct firn_command_option *option, bool is_global), void *ctx)
+{
+    for (const struct firn_command_option *at = command->options; at != NULL && at->name != NULL;
+         at++) {
+        visit(ctx, at, false);
+    }
+    for (const struct firn_command_global *at = program->globals; at->option.name != NULL; at++) {
+        bool is_for_all = at->uses == 0 && strcmp(at->option.name, "version") != 0;
+        if (command->refuses_json && strcmp(at->option.name, "json") == 0) {
+            continue;
+        }
+        if (is_for_all || (at->uses & command->uses) != 0) {
+            visit(ctx, &at->option, true);
+        }
+    }
+}
+
+static void
+print_option(void *ctx, const struct firn_command_option *option, bool is_global)
+{
+    char left[64];
+    bool *in_globals = ctx;
+    if (in_globals != NULL && is_global != *in_globals) {
+        return;
+    }
+    char letter[] = {'-', option->letter, ',', ' ', '\0'};
+    int size = snprintf(left, sizeof(left), "%s--%s%s%s", option->letter != 0 ? letter : "    ",
+                        option->name, option->value != NULL ? " " : "",
+                        option->value != NULL ? option->value : "");
+    firn_term_out_format("  %s", left);
+    pad((size_t)size, OPTION_COLUMN);
+    firn_term_out_format("%s\n", option->text);
+}
+
+static void
+print_options(const struct firn_command_program *program, const struct firn_command *command)
+{
+    bool in_globals = false;
+    if (command->options != NULL && command->options[0].name != NULL) {
+        firn_term_out_text("\nOptions:\n");
+        firn_command_help_options(program, command, print_option, &in_globals);
+    }
+    in_globals = true;
+    firn_term_out_text("\nOptions shared with other commands:\n");
+    firn_command_help_options(program, command, print_option, &in_globals);
+}
+
+/* Where the summaries of a list begin: all in one column. */
+static size_t
+name_column(const struct firn_command *const *commands)
+{
+    size_t column = NAME_COLUMN_MIN;
+    for (; *commands != NULL; commands++) {
+        size_t needed = strlen((*commands)->name) + 1;
+        column = needed > column ? needed : column;
+    }
+    return column;
+}
+
+static void
+print_commands(const struct firn_command *const *commands)
+{
+    const size_t column = name_column(commands);
+    for (; *commands != NULL; commands++) {
+        firn_term_out_format("  %s", (*commands)->name);
+        pad(strlen((*commands)->name), column);
+        firn_term_out_format("%s\n", (*commands)->summary);
+    }
+}
+
+static void
+print_notes(const char *title, const struct firn_command_note *notes)
+{
+    firn_term_out_format("\n%s:\n", title);
+    for (; notes->name != NULL; notes++) {
+        firn_term_out_format("  %s", notes->name);
+        pad(strlen(notes->name), NOTE_COLUMN);
+        firn_term_out_format("%s\n", notes->text);
+    }
+}
+
+void
+firn_command_help_overview(const struct firn_command_program *program)
+{
+    firn_term_out_format("usage: firn COMMAND [options] [arguments]\n\n%s\n\nCommands:\n",
+                         program->about);
+    print_commands(program->commands);
+    firn_term_out_text("\nOptions:\n");
+    for (const struct firn_command_global *at = program->globals; at->option.name != NULL; at++) {
+        print_option(NULL, &at->option, true);
+    }
+    print_notes("Exit codes", program->exit_codes);
+    print_notes("Environment", program->environment);
+    firn_term_out_text("\nMore about a command: firn help COMMAND\n");
+}
+
+void
+firn_command_help_group(const struct firn_command *group)
+{
+    firn_term_out_format("usage: firn %s COMMAND [options] [arguments]\n\n%s\n\nCommands:\n",
+                         group->name, group->help);
+    print_commands(group->members);
+    firn_term_out_format("\nMore about a command: firn help %s COMMAND\n", group->name);
+}
+
+void
+firn_command_help_command(const struct firn_command_program *program,
+                          const struct firn_command *group, const struct firn_command *command)
+{
+    char usage[256];
+    firn_command_help_usage(group, command, usage, sizeof(usage));
+    firn_term_out_format("usage: %s\n\n%s.\n", usage, command->summary);
+    if (command->help != NULL) {
+        firn_term_out_text("\n");
+        firn_term_out_text(command->help);
+        firn_term_out_text("\n");
+    }
+    print_options(program, command);
+    if (command->examples != NULL && command->examples[0].line != NULL) {
+        firn_term_out_text("\nExamples:\n");
+        for (const struct firn_command_example *at = command->examples; at->line != NULL; at++) {
+            firn_term_out_format("  %s\n      %s\n", at->line, at->text);
+        }
+    }
+}
+
+/* ---- firn help ---- */
+
+static int
+run(struct firn_cli *cli)
+{
+    if (cli->json) {
+        return firn_command_misused(cli, "--json means nothing to this command");
+    }
+    if (cli->argument_count == 0) {
+        firn_command_help_overview(cli->program);
+        return FIRN_EXIT_OK;
+    }
+    const struct firn_command *first = firn_command_find(cli->program->commands, cli->arguments[0]);
+    if (first == NULL) {
+        cli->command = NULL; /* the mistake is not one in the use of help */
+        return firn_command_unknown(cli, cli->program->commands, cli->arguments[0]);
+    }
+    if (cli->argument_count == 1 && first->members != NULL) {
+        firn_command_help_group(first);
+        return FIRN_EXIT_OK;
+    }
+    if (cli->argument_count == 1) {
+        firn_command_help_command(cli->program, NULL, first);
+        return FIRN_EXIT_OK;
+    }
+    const struct firn_command *second =
+        first->members != NULL ? firn_command_find(first->members, cli->arguments[1]) : NULL;
+    if (second == NULL) {
+        cli->command = NULL;
+        return firn_command_misused(cli, "unknown command '%s %s'", cli->arguments[0],
+                                    cli->arguments[1]);
+    }
+    firn_command_help_command(cli->program, first, second);
+    return FIRN_EXIT_OK;
+}
+
+static const struct firn_command_example examples[] = {
+    {"firn help restore", "all about firn restore"},
+    {"firn help db put", "all about firn db put"},
+    {NULL, NULL},
+};
+
+const struct firn_command firn_command_help = {
+    .name = "help",
+    .summary = "Explain the program or a command",
+    .arguments = "[COMMAND] [COMMAND]",
+    .examples = examples,
+    .refuses_json = true,
+    .run = run,
+};

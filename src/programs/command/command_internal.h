@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * command/command_internal.h: what the files of this room share. Only files of this folder include it.
+ */
+#ifndef FIRN_COMMAND_COMMAND_INTERNAL_H
+#define FIRN_COMMAND_COMMAND_INTERNAL_H
+
+#include "command/command.h"
+
+/* A command by name; NULL if there is none. */
+const struct firn_command *firn_command_find(const struct firn_command *const *commands,
+                                             const char *name);
+
+/* The same for a word that names none of these commands: firn_command_misused with the nearest. */
+int firn_command_unknown(struct firn_cli *cli, const struct firn_command *const *commands,
+                         const char *name);
+
+/* -C DIR: cli->directory is `value`, as seen from what it was. Returns an exit code. */
+int firn_command_take_directory(struct firn_cli *cli, const char *value);
+/* Goes there; without one it does nothing. Returns an exit code. */
+int firn_command_enter_directory(struct firn_cli *cli);
+
+/* Each prints to standard output. group is NULL for a command of the top level. */
+void firn_command_help_overview(const struct firn_command_program *program);
+void firn_command_help_group(const struct firn_command *group);
+void firn_command_help_command(const struct firn_command_program *program,
+                               const struct firn_command *group,
+                               const struct firn_command *command);
+
+/* "firn restore [options] REF [PATH...]" into out. */
+void firn_command_help_usage(const struct firn_command *group, const struct firn_command *command,
+                             char *out, size_t out_size);
+
+/* Calls visit for every option that a command takes: its own first, then the global ones that
+ * mean something to it. */
+void firn_command_help_options(
+    const struct firn_command_program *program, const struct firn_command *command,
+    void (*visit)(void *ctx, const struct firn_command_option *option, bool is_global), void *ctx);
+
+/* The word in the place of a command by which the scripts of the shells ask what can follow. */
+#define FIRN_COMMAND_COMPLETION_WORD "__complete"
+
+/* Answers them: `words` are those of the line behind the program's name, the last of them the one
+ * that is being typed. Returns an exit code. */
+int firn_command_completion_answer(struct firn_cli *cli, int count, char *const *words);
+
+#endif

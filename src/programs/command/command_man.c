@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * command/command_man.c: manual pages, in scdoc's language, from the command table.
+ *
+ * One page for the program and one for each command; a group has one page with a section for each
+ * of its commands. All words come from the table, so a page cannot differ from --help; here they
+ * only get scdoc's marks: what scdoc would take for a mark is escaped, and a paragraph that is
+ * indented in the table becomes a literal block.
+ */
+#include "command/command_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "term/term.h"
+
+static void
+print_escaped(const char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (strchr("\\*_#[]|`~;", text[i]) != NULL || (i == 0 && strchr("-.+<", text[i]) != NULL)) {
+            firn_term_out_write("\\", 1);
+        }
+        firn_term_out_write(text + i, 1);
+    }
+}
+
+static void
+print_marked(const char *mark, const char *text)
+{
+    firn_term_out_text(mark);
+    print_escaped(text, strlen(text));
+    firn_term_out_text(mark);
+}
+
+/* Text of several lines; indented paragraphs stay as they are. */
+static void
+print_paragraphs(const char *text)
+{
+    bool is_literal = false;
+    while (*text != '\0') {
+        size_t size = strcspn(text, "\n");
+        bool indented = text[0] == ' ';
+        if (indented != is_literal && size > 0) {
+            firn_term_out_text("```\n");
+            is_literal = indented;
+        }
+        if (is_literal && size > 0) {
+            size_t indent = strspn(text, " ");
+            firn_term_out_write(text + indent, size - indent);
+        } else {
+            print_escaped(text, size);
+        }
+        firn_term_out_text("\n");
+        text += size + (text[size] == '\n');
+    }
+    if (is_literal) {
+        firn_term_out_text("```\n");
+    }
+}
+
+static void
+print_option(void *ctx, const struct firn_command_option *option, bool is_global)
+{
+    (void)ctx;
+    (void)is_global;
+    if (option->letter != 0) {
+        firn_term_out_format("*-%c*, ", option->letter);
+    }
+    firn_term_out_format("*--%s*", option->name);
+    if (option->value != NULL) {
+        firn_term_out_text(" ");
+        print_marked("_", option->value);
+    }
+    firn_term_out_text("\n\t");
+    print_escaped(option->text, strlen(option->text));
+    firn_term_out_text(".\n\n");
+}
+
+static void
+print_usage(const struct firn_command *group, const struct firn_command *command)
+{
+    char usage[256];
+    firn_command_help_usage(group, command, usage, sizeof(usage));
+    /* The words that are typed as they stand are the first two or three. */
+    size_t typed = strlen("firn ") + (group != NULL ? strlen(group->name) + 1 : 0);
+    typed += strlen(command->name);
+    firn_term_out_text("*");
+    print_escaped(usage, typed);
+    firn_term_out_text("*");
+    print_escaped(usage + typed, strlen(usage + typed));
+    firn_term_out_text("\n\n");
+}
+
+static void
+print_examples(const struct firn_command_example *examples)
+{
+    for (; examples != NULL && examples->line != NULL; examples++) {
+        print_marked("*", examples->line);
+        firn_term_out_text("\n\t");
+        print_escaped(examples->text, strlen(examples->text));
+        firn_term_out_text(".\n\n");
+    }
+}
+
+static void
+print_notes(const char *title, const struct firn_command_note *notes)
+{
+    firn_term_out_format("# %s\n\n", title);
+    for (; notes->name != NULL; notes++) {
+        print_marked("*", notes->name);
+        firn_term_out_text("\n\t");
+        print_escaped(notes->text, strlen(notes->text));
+        firn_term_out_text(".\n\n");
+    }
+}
+
+static void
+print_start(const char *page, const char *summary)
+{
+    firn_term_out_format("%s(1) \"firn %s\" \"firn\"\n\n# NAME\n\n%s - %s\n\n# SYNOPSIS\n\n", page,
+                         FIRN_VERSION, page, summary);
+}
+
+static void
+print_end(const struct firn_command_program *program, bool is_overview)
+{
+    print_notes("EXIT CODES", program->exit_codes);
+    print_notes("ENVIRONMENT", program->environment);
+    if (!is_overview) {
+        firn_term_out_text("# SEE ALSO\n\n*firn*(1)\n");
+        return;
+    }
+    firn_term_out_text("# SEE ALSO\n\n");
+    for (const struct firn_command *const *at = program->commands; *at != NULL; at++) {
+        firn_term_out_format("%s*firn-%s*(1)", at == program->commands ? "" : ", ", (*at)->name);
+    }
+    firn_term_out_text("\n");
+}
+
+static void
+print_overview(const struct firn_command_program *program)
+{
+    print_start("firn", "save, compare and restore directory trees; a key-value store");
+    firn_term_out_text("*firn* _COMMAND_ \\[options\\] \\[arguments\\]\n\n# DESCRIPTION\n\n");
+    print_paragraphs(program->about);
+    firn_term_out_text("\n# COMMANDS\n\n");
+    for (const struct firn_command *const *at = program->commands; *at != NULL; at++) {
+        firn_term_out_format("*firn-%s*(1)\n\t", (*at)->name);
+        print_escaped((*at)->summary, strlen((*at)->summary));
+        firn_term_out_text(".\n\n");
+    }
+    firn_term_out_text("# OPTIONS\n\n");
+    for (const struct firn_command_global *at = program->globals; at->option.name != NULL; at++) {
+        print_option(NULL, &at->option, true);
+    }
+    print_end(program, true);
+}
+
+static void
+print_command(const struct firn_command_program *program, const struct firn_command *command)
+{
+    char page[64];
+    (void)snprintf(page, sizeof(page), "firn-%s", command->name);
+    print_start(page, command->summary);
+    print_usage(NULL, command);
+    if (command->help != NULL) {
+        firn_term_out_text("# DESCRIPTION\n\n");
+        print_paragraphs(command->help);
+        firn_term_out_text("\n");
+    }
+    firn_term_out_text("# OPTIONS\n\n");
+    firn_command_help_options(program, command, print_option, NULL);
+    if (command->examples != NULL) {
+        firn_term_out_text("# EXAMPLES\n\n");
+        print_examples(command->examples);
+    }
+    print_end(program, false);
+}
+
+static void
+print_group(const struct firn_command_program *program, const struct firn_command *group)
+{
+    char page[64];
+    (void)snprintf(page, sizeof(page), "firn-%s", group->name);
+    print_start(page, group->summary);
+    for (const struct firn_command *const *at = group->members; *at != NULL; at++) {
+        print_usage(group, *at);
+    }
+    firn_term_out_text("# DESCRIPTION\n\n");
+    print_paragraphs(group->help);
+    firn_term_out_text("\n# COMMANDS\n\n");
+    for (const struct firn_command *const *at = group->members; *at != NULL; at++) {
+        firn_term_out_format("## %s\n\n", (*at)->name);
+        print_usage(group, *at);
+        print_escaped((*at)->summary, strlen((*at)->summary));
+        firn_term_out_text(".\n\n");
+        if ((*at)->help != NULL) {
+            print_paragraphs((*at)->help);
+            firn_term_out_text("\n");
+        }
+        firn_command_help_options(program, *at, print_option, NULL);
+        print_examples((*at)->examples);
+    }
+    print_end(program, false);
+}
+
+bool
+firn_command_man_print(const struct firn_command_program *program, const char *page)
+{
+    static const char prefix[] = "firn-";
+    if (strcmp(page, "firn") == 0) {
+        print_overview(program);
+        return true;
+    }
+    const struct firn_command *command = NULL;
+    if (strncmp(page, prefix, strlen(prefix)) == 0) {
+        command = firn_command_find(program->commands, page + strlen(prefix));
+    }
+    if (command == NULL) {
+        return false;
+    }
+    if (command->members != NULL) {
+        print_group(program, command);
+    } else {
+        print_command(program, command);
+    }
+    return true;
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * command/command_report.c: what the program says on standard error, and the exit code that goes with
+ * it.
+ *
+ * Every message is one line "firn: ...", escaped whole (term.h), because names and texts inside
+ * come from outside. A second line says what to do next where that is known. A line is put together
+ * in memory and written at once, so that lines of several programs do not mix. Failures to write to
+ * standard error have nowhere to be told and are ignored.
+ */
+#include "command/command.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "term/term.h"
+
+enum { LINE_SIZE_MAX = 32 * 1024 };
+
+static char line[LINE_SIZE_MAX];
+static size_t line_size;
+
+/* What does not fit is cut; a path of the system's longest fits escaped. */
+static void
+put(const void *data, size_t size)
+{
+    size_t room = sizeof(line) - 1 - line_size;
+    size = size < room ? size : room;
+    memcpy(line + line_size, data, size);
+    line_size += size;
+}
+
+static void
+begin_line(const char *start)
+{
+    if (!firn_term_json_is_open()) {
+        firn_term_out_flush(); /* rows and messages stand in order on a terminal */
+    }
+    firn_term_meter_clear();
+    line_size = 0;
+    put(start, strlen(start));
+}
+
+static void
+write_line(void)
+{
+    const char *at = line;
+    while (line_size > 0) {
+        ssize_t written = write(STDERR_FILENO, at, line_size);
+        if (written <= 0) {
+            break;
+        }
+        at += written;
+        line_size -= (size_t)written;
+    }
+    line_size = 0;
+}
+
+static void
+end_line(void)
+{
+    line[line_size++] = '\n';
+    write_line();
+}
+
+bool
+firn_command_report_may_ask(const struct firn_cli *cli)
+{
+    return !cli->json && isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1;
+}
+
+bool
+firn_command_report_ask(const char *question)
+{
+    char answer[8];
+    begin_line("");
+    firn_term_text_escape(firn_str(question), put);
+    firn_term_text_escape(firn_str(" [y/N] "), put);
+    write_line();
+    return fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+void
+firn_command_report_line(const char *format, ...)
+{
+    char text[2 * FIRN_ERROR_TEXT_SIZE];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    begin_line("firn: ");
+    firn_term_text_escape(firn_str(text), put);
+    end_line();
+}
+
+void
+firn_command_report_more(const char *label, const char *text)
+{
+    begin_line(label);
+    put(": ", 2);
+    firn_term_text_escape(firn_str(text), put);
+    end_line();
+}
+
+void
+firn_command_report_path(const char *word, firn_slice path, const char *text)
+{
+    begin_line("firn: ");
+    put(word, strlen(word));
+    put(": ", 2);
+    if (path.size > 0) {
+        firn_term_path_escape(path, put);
+        put(": ", 2);
+    }
+    firn_term_text_escape(firn_str(text), put);
+    end_line();
+}
+
+void
+firn_command_report_damage(void *ctx, const char *text)
+{
+    (void)ctx;
+    firn_term_json_object(NULL);
+    firn_term_json_bytes("text", firn_str(text));
+    firn_term_json_end();
+    firn_command_report_line("%s", text);
+}
+
+static int
+exit_code_of(int code)
+{
+    switch (code) {
+    case FIRN_OK:
+        return FIRN_EXIT_OK;
+    case FIRN_BUSY:
+    case FIRN_CONFLICT:
+        return FIRN_EXIT_LOCKED;
+    case FIRN_INVALID:
+        return FIRN_EXIT_USAGE;
+    case FIRN_NOT_FOUND:
+        return FIRN_EXIT_NOT_FOUND;
+    case FIRN_CORRUPT:
+        return FIRN_EXIT_CORRUPT;
+    case FIRN_CANCELLED:
+        return firn_term_signals_caught() != 0 ? FIRN_EXIT_SIGNAL + firn_term_signals_caught()
+                                               : FIRN_EXIT_FAILED;
+    default:
+        return FIRN_EXIT_FAILED;
+    }
+}
+
+/* What helps whatever the command was; NULL if nothing general does. */
+static const char *
+hint_of(const struct firn_cli *cli, int code)
+{
+    bool has_check = cli->command != NULL && (cli->command->uses & FIRN_COMMAND_USES_WORKSPACE);
+    switch (code) {
+    case FIRN_BUSY:
+        return "wait longer for it with --wait SECONDS";
+    case FIRN_CORRUPT:
+        return has_check ? "see all that is damaged with: firn check --data" : NULL;
+    case FIRN_NEWER:
+        return "read it with the newer firn that wrote it";
+    case FIRN_NO_SPACE:
+        return "free some space and run this again";
+    default:
+        return NULL;
+    }
+}
+
+int
+firn_command_report_failure(struct firn_cli *cli, const firn_error *err, const char *hint)
+{
+    int exit_code = exit_code_of(err->code);
+    if (firn_term_out_error() != 0 && err->code == FIRN_CANCELLED) {
+        return FIRN_EXIT_FAILED; /* what stopped it is told when the command is over */
+    }
+    bool is_interrupted = err->code == FIRN_CANCELLED && firn_term_signals_caught() != 0;
+    const char *text = is_interrupted ? "interrupted" : err->text;
+    firn_command_report_line("%s", text[0] != '\0' ? text : firn_code_text(err->code));
+    if (hint == NULL) {
+        hint = hint_of(cli, err->code);
+    }
+    if (hint != NULL) {
+        firn_command_report_more("hint", hint);
+    }
+    if (cli->json) {
+        firn_term_json_unwind();
+        firn_term_json_object("error");
+        firn_term_json_string("code", firn_code_name(err->code));
+        firn_term_json_bytes("message", firn_str(text));
+        if (hint != NULL) {
+            firn_term_json_string("hint", hint);
+        }
+        firn_term_json_u64("exit", (uint64_t)exit_code);
+        firn_term_json_end();
+    }
+    return exit_code;
+}
+
+int
+firn_command_report_error(struct firn_cli *cli, int code, const char *hint, const char *format, ...)
+{
+    firn_error err;
+    memset(&err, 0, sizeof(err));
+    err.code = code;
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(err.text, sizeof(err.text), format, arguments);
+    va_end(arguments);
+    return firn_command_report_failure(cli, &err, hint);
+}

@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * data/data.c: firn db: a key-value store from the command line.
+ *
+ * Each command opens the store, does one thing and closes it. Commands that only look open it for
+ * reading: they create nothing, keep no writer out and see the state of that moment. db put and db
+ * load make the store and the keyspace where they are missing; the others make nothing. Loading,
+ * dumping and what is about whole keyspaces and stores have files of their own (data_load.c,
+ * data_keyspaces.c, data_stats.c).
+ *
+ * Keys and values are bytes. db get writes a value as it is, and adds nothing, so that it can be
+ * piped; db scan prints one row an entry, key and value escaped (term.h) with a tab between them.
+ * --hex turns every key and value, given or shown, into hexadecimal digits.
+ */
+#include "data/data_internal.h"
+
+#include "task/task.h"
+#include "term/term.h"
+#include "work/work.h"
+
+struct search {
+    const char *name;
+    bool is_there;
+};
+
+static int
+compare_name(void *ctx, const char *name)
+{
+    struct search *search = ctx;
+    search->is_there = search->is_there || strcmp(name, search->name) == 0;
+    return FIRN_OK;
+}
+
+int
+firn_data_open_keyspace(struct firn_cli *cli, firn_store *store, bool may_make, firn_keyspace **out)
+{
+    firn_error err;
+    struct search search = {cli->arguments[1], may_make};
+    int code = FIRN_OK;
+    if (!may_make) {
+        code = firn_keyspace_list(store, compare_name, &search, &err);
+    }
+    if (code == FIRN_OK && !search.is_there) {
+        return firn_command_report_error(cli, FIRN_NOT_FOUND, NULL, "%s has no keyspace '%s'",
+                                         cli->arguments[0], cli->arguments[1]);
+    }
+    if (code == FIRN_OK) {
+        code = firn_keyspace_open(store, cli->arguments[1], NULL, out, &err);
+    }
+    return code == FIRN_OK ? FIRN_EXIT_OK : firn_command_report_failure(cli, &err, NULL);
+}
+
+/* Returns an exit code. */
+static int
+read_ttl(struct firn_cli *cli, uint64_t *out_ms)
+{
+    enum { SECOND_MS = 1000 };
+    const char *text = firn_command_value(cli, "ttl");
+    uint64_t seconds = 0;
+    if (text != NULL &&
+        (!firn_command_number(text, UINT64_MAX / SECOND_MS, &seconds) || seconds == 0)) {
+        return firn_command_misused(cli, "--ttl takes a number of seconds, at least 1");
+    }
+    *out_ms = seconds * SECOND_MS;
+    return FIRN_EXIT_OK;
+}
+
+int
+firn_data_open_view(struct firn_cli *cli, firn_store *store, firn_snapshot **out)
+{
+    firn_error err;
+    firn_snapshot_options options = FIRN_SNAPSHOT_OPTIONS_INIT;
+    options.checkpoint = firn_command_value(cli, "at");
+    if (options.checkpoint == NULL) {
+        return FIRN_EXIT_OK;
+    }
+    return firn_snapshot_open(store, &options, out, &err) == FIRN_OK
+               ? FIRN_EXIT_OK
+               : firn_command_report_failure(cli, &err, NULL);
+}
+
+int
+firn_data_open_keyspace_at(struct firn_cli *cli, firn_store *store, firn_snapshot *view,
+                           firn_keyspace **out)
+{
+    firn_error err;
+    if (view == NULL) {
+        return firn_data_open_keyspace(cli, store, false, out);
+    }
+    int code = firn_snapshot_keyspace_open(view, cli->arguments[1], out, &err);
+    if (code == FIRN_NOT_FOUND) {
+        return firn_command_report_error(cli, code, NULL, "%s has no keyspace '%s' at %s",
+                                         cli->arguments[0], cli->arguments[1],
+                                         firn_command_value(cli, "at"));
+    }
+    return code == FIRN_OK ? FIRN_EXIT_OK : firn_command_report_failure(cli, &err, NULL);
+}
+
+static int
+run_put(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_write_options options = FIRN_WRITE_OPTIONS_INIT;
+    firn_store *store = NULL;
+    firn_keyspace *keyspace = NULL;
+    struct firn_data_bytes key = {NULL, 0, 0};
+    struct firn_data_bytes value = {NULL, 0, 0};
+    bool is_hex = firn_command_has(cli, "hex");
+    const char *text = cli->arguments[3];
+    int exit_code = read_ttl(cli, &options.ttl_ms);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_bytes_from_argument(cli, "KEY", cli->arguments[2], is_hex, &key);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = strcmp(text, "-") == 0
+                        ? firn_data_bytes_from_stdin(cli, FIRN_VALUE_SIZE_MAX, &value)
+                        : firn_data_bytes_from_argument(cli, "VALUE", text, is_hex, &value);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code =
+            firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_WRITE_OR_MAKE, &store);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_open_keyspace(cli, store, true, &keyspace);
+    }
+    if (exit_code == FIRN_EXIT_OK &&
+        firn_put(keyspace, firn_data_bytes_slice(&key), firn_data_bytes_slice(&value), &options,
+                 &err) != FIRN_OK) {
+        exit_code = firn_command_report_failure(cli, &err, NULL);
+    }
+    exit_code = firn_data_store_close(cli, store, exit_code);
+    if (exit_code == FIRN_EXIT_OK) {
+        firn_term_json_u64("key_size", key.size);
+        firn_term_json_u64("value_size", value.size);
+    }
+    firn_data_bytes_deinit(&key);
+    firn_data_bytes_deinit(&value);
+    return exit_code;
+}
+
+static int
+run_get(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_store *store = NULL;
+    firn_keyspace *keyspace = NULL;
+    struct firn_data_bytes key = {NULL, 0, 0};
+    firn_snapshot *view = NULL;
+    uint8_t *value = NULL;
+    size_t size = 0;
+    bool is_hex = firn_command_has(cli, "hex");
+    int exit_code = firn_data_bytes_from_argument(cli, "KEY", cli->arguments[2], is_hex, &key);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &store);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_open_view(cli, store, &view);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_open_keyspace_at(cli, store, view, &keyspace);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        firn_slice wanted = firn_data_bytes_slice(&key);
+        int code = view == NULL ? firn_get(keyspace, wanted, &value, &size, &err)
+                                : firn_snapshot_get(view, keyspace, wanted, &value, &size, &err);
+        if (code == FIRN_NOT_FOUND) {
+            exit_code = firn_command_report_error(cli, code, NULL, "keyspace '%s' has no key '%s'",
+                                                  cli->arguments[1], cli->arguments[2]);
+        } else if (code != FIRN_OK) {
+            exit_code = firn_command_report_failure(cli, &err, NULL);
+        } else {
+            firn_data_bytes_print_value(cli, firn_data_bytes_slice(&key), firn_bytes(value, size),
+                                        is_hex);
+        }
+    }
+    firn_release(value);
+    firn_snapshot_close(view);
+    firn_data_bytes_deinit(&key);
+    return firn_data_store_close(cli, store, exit_code);
+}
+
+static int
+run_del(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_store *store = NULL;
+    firn_keyspace *keyspace = NULL;
+    struct firn_data_bytes key = {NULL, 0, 0};
+    bool is_hex = firn_command_has(cli, "hex");
+    int exit_code = firn_data_bytes_from_argument(cli, "KEY", cli->arguments[2], is_hex, &key);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_WRITE, &store);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_open_keyspace(cli, store, false, &keyspace);
+    }
+    if (exit_code == FIRN_EXIT_OK &&
+        firn_delete(keyspace, firn_data_bytes_slice(&key), NULL, &err) != FIRN_OK) {
+        exit_code = firn_command_report_failure(cli, &err, NULL);
+    }
+    firn_data_bytes_deinit(&key);
+    return firn_data_store_close(cli, store, exit_code);
+}
+
+struct scan {
+    firn_cursor_options cursor;
+    struct firn_data_bytes from;
+    struct firn_data_bytes to;
+    struct firn_data_bytes prefix;
+    uint64_t limit;
+    bool is_reverse;
+    struct firn_data_bytes_look look;
+};
+
+static void
+scan_deinit(struct scan *scan)
+{
+    firn_data_bytes_deinit(&scan->from);
+    firn_data_bytes_deinit(&scan->to);
+    firn_data_bytes_deinit(&scan->prefix);
+}
+
+/* Reads the value of an option, "--from", if it was given; *out stays as it is if not. It is
+ * borrowed from bytes. Returns an exit code. */
+static int
+read_bound(struct firn_cli *cli, const char *option, struct firn_data_bytes *bytes, firn_slice *out)
+{
+    const char *text = firn_command_value(cli, option + strlen("--"));
+    if (text == NULL) {
+        return FIRN_EXIT_OK;
+    }
+    int exit_code =
+        firn_data_bytes_from_argument(cli, option, text, firn_command_has(cli, "hex"), bytes);
+    *out = firn_data_bytes_slice(bytes);
+    return exit_code;
+}
+
+/* Returns an exit code. */
+static int
+scan_init(struct firn_cli *cli, struct scan *scan)
+{
+    firn_cursor_options defaults = FIRN_CURSOR_OPTIONS_INIT;
+    const char *limit = firn_command_value(cli, "limit");
+    memset(scan, 0, sizeof(*scan));
+    scan->cursor = defaults;
+    scan->limit = UINT64_MAX;
+    scan->is_reverse = firn_command_has(cli, "reverse");
+    scan->look.keys_only = firn_command_has(cli, "keys");
+    scan->cursor.keys_only = scan->look.keys_only;
+    scan->look.is_hex = firn_command_has(cli, "hex");
+    if (limit != NULL && !firn_command_number(limit, UINT64_MAX, &scan->limit)) {
+        return firn_command_misused(cli, "--limit takes a whole number from 0 on, not '%s'", limit);
+    }
+    int exit_code = read_bound(cli, "--from", &scan->from, &scan->cursor.lower);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = read_bound(cli, "--to", &scan->to, &scan->cursor.upper);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = read_bound(cli, "--prefix", &scan->prefix, &scan->cursor.prefix);
+    }
+    return exit_code;
+}
+
+/* Returns a code of the library. */
+static int
+walk(struct firn_cli *cli, const struct scan *scan, firn_cursor *cursor, uint64_t *count,
+     firn_error *err)
+{
+    int code = scan->is_reverse ? firn_cursor_last(cursor, err) : firn_cursor_first(cursor, err);
+    while (code == FIRN_OK && firn_cursor_valid(cursor) && *count < scan->limit) {
+        firn_data_bytes_print_entry(cli, firn_cursor_key(cursor), firn_cursor_value(cursor),
+                                    &scan->look);
+        *count += 1;
+        code = firn_command_go_on(err);
+        if (code != FIRN_OK) {
+            return code;
+        }
+        code = scan->is_reverse ? firn_cursor_prev(cursor, err) : firn_cursor_next(cursor, err);
+    }
+    return code;
+}
+
+static int
+run_scan(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_store *store = NULL;
+    firn_keyspace *keyspace = NULL;
+    firn_cursor *cursor = NULL;
+    struct scan scan;
+    uint64_t count = 0;
+    int exit_code = scan_init(cli, &scan);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &store);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_open_view(cli, store, &scan.cursor.snapshot);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_open_keyspace_at(cli, store, scan.cursor.snapshot, &keyspace);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        int code = firn_cursor_open(keyspace, &scan.cursor, &cursor, &err);
+        firn_term_json_array("entries");
+        if (code == FIRN_OK) {
+            code = walk(cli, &scan, cursor, &count, &err);
+        }
+        if (code != FIRN_OK) {
+            exit_code = firn_command_report_failure(cli, &err, NULL);
+        }
+        firn_term_json_unwind();
+        firn_term_json_u64("count", count);
+    }
+    firn_cursor_close(cursor);
+    firn_snapshot_close(scan.cursor.snapshot);
+    scan_deinit(&scan);
+    return firn_data_store_close(cli, store, exit_code);
+}
+
+static void
+on_damage(void *ctx, const firn_notice *notice)
+{
+    firn_command_report_damage(ctx, notice->text);
+}
+
+/* Returns a code of the library. */
+static int
+check_store(struct firn_cli *cli, firn_store *store, firn_store_check_result *report,
+            firn_error *err)
+{
+    struct firn_task_notices notices;
+    firn_store_check_options options = FIRN_STORE_CHECK_OPTIONS_INIT;
+    firn_task_notices_init(&notices, cli);
+    options.callbacks = firn_task_notices_callbacks(&notices);
+    options.callbacks.on_notice = on_damage;
+    int code = firn_store_check(store, &options, report, err);
+    firn_term_meter_clear();
+    firn_task_notices_deinit(&notices);
+    return code;
+}
+
+static void
+show_report(struct firn_cli *cli, const firn_store_check_result *report)
+{
+    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    firn_term_json_u64("keyspaces", report->keyspaces);
+    firn_term_json_u64("entries", report->entries);
+    firn_term_json_u64("log_records", report->log_records);
+    firn_term_json_u64("damaged", report->damaged_count);
+    if (!cli->quiet) {
+        firn_term_out_format("%s %s, ", firn_term_text_number(report->keyspaces, number),
+                             firn_term_text_plural(report->keyspaces, "keyspace", "keyspaces"));
+        firn_term_out_format("%s %s, ", firn_term_text_number(report->entries, number),
+                             firn_term_text_plural(report->entries, "entry", "entries"));
+        firn_term_out_format("%s log %s: ", firn_term_text_number(report->log_records, number),
+                             firn_term_text_plural(report->log_records, "record", "records"));
+        if (report->damaged_count == 0) {
+            firn_term_out_text("no damage\n");
+        } else {
+            firn_term_out_format("%s damaged\n",
+                                 firn_term_text_number(report->damaged_count, number));
+        }
+    }
+}
+
+static int
+run_check(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_store *store = NULL;
+    firn_store_check_result report;
+    int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &store);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    memset(&report, 0, sizeof(report));
+    report.size = sizeof(report);
+    firn_term_json_array("damage");
+    int code = check_store(cli, store, &report, &err);
+    firn_term_json_unwind();
+    if (code == FIRN_OK || code == FIRN_CORRUPT) {
+        show_report(cli, &report);
+    }
+    if (code != FIRN_OK) {
+        const char *hint =
+            code == FIRN_CORRUPT ? firn_data_store_damage_hint(cli->arguments[0]) : NULL;
+        exit_code = firn_command_report_failure(cli, &err, hint);
+    }
+    return firn_data_store_close(cli, store, exit_code);
+}
+
+static const struct firn_command_option hex_options[] = {
+    {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command put = {
+    .name = "put",
+    .summary = "Write a value under a key",
+    .arguments = "STORE KEYSPACE KEY VALUE",
+    .options =
+        (const struct firn_command_option[]){
+            {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
+            {"ttl", 't', "SECONDS", "the value is gone after so many seconds"},
+            {NULL, 0, NULL, NULL},
+        },
+    .help = "One commit, on disk when the command returns. A VALUE of - is read from standard\n"
+            "input, always as it is. The store and the keyspace are made where they are\n"
+            "missing. Write -- before a word that begins with a dash.",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn db put app.firn users ada 1815", "users: ada is 1815"},
+            {"firn db put app.firn images logo - <logo.png", "a file's bytes"},
+            {"firn db put --ttl 3600 app.firn sessions k2 ada", "gone in an hour"},
+            {NULL, NULL},
+        },
+    .uses = FIRN_COMMAND_USES_LOCK,
+    .run = run_put,
+};
+
+static const struct firn_command get = {
+    .name = "get",
+    .summary = "Print the value of a key",
+    .arguments = "STORE KEYSPACE KEY",
+    .options =
+        (const struct firn_command_option[]){
+            {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
+            {"at", 0, "REF", "as the checkpoint has it"},
+            {NULL, 0, NULL, NULL},
+        },
+    .help = "The value's bytes, exactly; with --hex its digits and a newline. Where there is\n"
+            "no such key, keyspace or store the exit code is 3.",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn db get app.firn users ada", "prints 1815"},
+            {NULL, NULL},
+        },
+    .run = run_get,
+};
+
+static const struct firn_command del = {
+    .name = "del",
+    .summary = "Delete a key",
+    .arguments = "STORE KEYSPACE KEY",
+    .options = hex_options,
+    .help = "One commit, on disk when the command returns. Deleting a key that is not there\n"
+            "succeeds; a store or keyspace that is not there is an error (exit code 3).",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn db del app.firn users ada", "users has no ada afterwards"},
+            {NULL, NULL},
+        },
+    .uses = FIRN_COMMAND_USES_LOCK,
+    .run = run_del,
+};
+
+static const struct firn_command scan_command = {
+    .name = "scan",
+    .summary = "Print the entries of a keyspace in the order of their keys",
+    .arguments = "STORE KEYSPACE",
+    .options =
+        (const struct firn_command_option[]){
+            {"from", 0, "KEY", "begin at KEY or what follows it"},
+            {"to", 0, "KEY", "end before KEY"},
+            {"prefix", 0, "KEY", "only keys that begin with KEY"},
+            {"reverse", 'r', NULL, "the last one first"},
+            {"limit", 'n', "N", "at most N"},
+            {"keys", 'k', NULL, "no values"},
+            {"at", 0, "REF", "as the checkpoint has it"},
+            {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
+            {NULL, 0, NULL, NULL},
+        },
+    .help =
+        "One row an entry, a tab between key and value. What is not printable is escaped:\n"
+        "a backslash as \\\\, newline, tab and their kin as \\n \\t \\r \\a \\b \\v \\f, other\n"
+        "bytes as a backslash and three octal digits. The entries are those of the moment\n"
+        "at which the command began. Keys are ordered by their bytes.",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn db scan app.firn users --prefix a --limit 10",
+             "the first ten that begin with a"},
+            {"firn db scan app.firn users --from m --to n --reverse", "those between, last first"},
+            {NULL, NULL},
+        },
+    .run = run_scan,
+};
+
+static const struct firn_command check = {
+    .name = "check",
+    .summary = "Read all of a store again and verify it",
+    .arguments = "STORE",
+    .help = "Each damaged thing is named with file and offset, and the exit code is 5.\n"
+            "Nothing is changed.",
+    .run = run_check,
+};
+
+static const struct firn_command *const members[] = {&put,
+                                                     &get,
+                                                     &del,
+                                                     &scan_command,
+                                                     &firn_data_load,
+                                                     &firn_data_load_dump,
+                                                     &firn_data_keyspaces_delrange,
+                                                     &firn_data_keyspaces,
+                                                     &firn_data_keyspaces_drop,
+                                                     &firn_data_checkpoint,
+                                                     &firn_data_checkpoint_list,
+                                                     &firn_data_diff,
+                                                     &firn_data_checkpoint_restore,
+                                                     &firn_data_checkpoint_undo,
+                                                     &firn_data_checkpoint_clone,
+                                                     &firn_data_checkpoint_export,
+                                                     &firn_data_checkpoint_import,
+                                                     &firn_data_stats_flush,
+                                                     &firn_data_stats_compact,
+                                                     &firn_data_stats,
+                                                     &check,
+                                                     &firn_work_repair_db,
+                                                     &firn_data_destroy,
+                                                     NULL};
+
+const struct firn_command firn_data = {
+    .name = "db",
+    .summary = "Read and write key-value data in a store",
+    .arguments = "",
+    .help = "STORE is a directory. In it are keyspaces, each an ordered map from bytes to\n"
+            "bytes. Commands that only read also take a file that firn db export has written.",
+    .members = members,
+};

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * data/data_checkpoint.c: firn db checkpoint, checkpoints, restore and undo; what is made of a
+ * checkpoint or of a whole store: export, import, clone.
+ *
+ * A row of the list is as one of firn list: number (a dash for a safety checkpoint), the beginning
+ * of the id, time, name. What a safety checkpoint was taken for is told by the id of what was
+ * restored.
+ */
+#include "data/data_internal.h"
+
+#include "task/task.h"
+#include "term/term.h"
+
+enum {
+    ID_SHORT = 8,
+    NAME_SIZE = FIRN_TERM_TEXT_NUMBER_SIZE > ID_SHORT ? FIRN_TERM_TEXT_NUMBER_SIZE : 16
+};
+
+/* What a user may type for a checkpoint: its number, or the beginning of its id. */
+static const char *
+short_name(const firn_store_checkpoint *checkpoint, char out[NAME_SIZE])
+{
+    if (checkpoint->is_safety) {
+        memcpy(out, checkpoint->id, ID_SHORT);
+        out[ID_SHORT] = '\0';
+        return out;
+    }
+    return firn_term_text_number(checkpoint->number, out);
+}
+
+static void
+print_json(const firn_store_checkpoint *checkpoint)
+{
+    firn_term_json_u64_if("number", checkpoint->number, !checkpoint->is_safety);
+    firn_term_json_string("id", checkpoint->id);
+    firn_term_json_string_if("name", checkpoint->name, checkpoint->name[0] != '\0');
+    firn_term_json_time("created", checkpoint->created_ns);
+    firn_term_json_bool("safety", checkpoint->is_safety);
+    firn_term_json_string_if("restored", checkpoint->restored, checkpoint->is_safety);
+}
+
+static void
+print_json_as(const char *key, const firn_store_checkpoint *checkpoint)
+{
+    firn_term_json_object(key);
+    print_json(checkpoint);
+    firn_term_json_end();
+}
+
+/* A checkpoint as a row, and as the members of an object. */
+static void
+print_row(const firn_store_checkpoint *checkpoint)
+{
+    char number[FIRN_TERM_TEXT_NUMBER_SIZE] = "-";
+    char time[FIRN_TERM_TEXT_TIME_SIZE];
+    if (!checkpoint->is_safety) {
+        (void)firn_term_text_number(checkpoint->number, number);
+    }
+    firn_term_out_format("%4s  %.*s  %s", number, ID_SHORT, checkpoint->id,
+                         firn_term_text_time(checkpoint->created_ns, time));
+    if (checkpoint->is_safety) {
+        firn_term_out_format("  before %.*s was restored", ID_SHORT, checkpoint->restored);
+    } else if (checkpoint->name[0] != '\0') {
+        firn_term_out_format("  %s", checkpoint->name);
+    }
+    firn_term_out_text("\n");
+}
+
+/* ---- checkpoint ---- */
+
+/* Returns a code of the library. */
+static int
+make(struct firn_cli *cli, firn_store *store, firn_error *err)
+{
+    firn_store_checkpoint made = {.size = sizeof(made)};
+    const char *name = cli->argument_count > 1 ? cli->arguments[1] : NULL;
+    int code = firn_store_checkpoint_create(store, name, NULL, &made, err);
+    if (code == FIRN_OK) {
+        print_json(&made);
+    }
+    if (code == FIRN_OK && !cli->quiet) {
+        print_row(&made);
+    }
+    return code;
+}
+
+static int
+run_checkpoint(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_store *store = NULL;
+    bool is_delete = firn_command_has(cli, "delete");
+    if (is_delete && cli->argument_count < 2) {
+        return firn_command_misused(cli, "name the checkpoint that is to be deleted");
+    }
+    int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_WRITE, &store);
+    if (exit_code == FIRN_EXIT_OK) {
+        int code = is_delete ? firn_store_checkpoint_delete(store, &cli->arguments[1], 1, &err)
+                             : make(cli, store, &err);
+        exit_code = code == FIRN_OK ? FIRN_EXIT_OK : firn_command_report_failure(cli, &err, NULL);
+    }
+    return firn_data_store_close(cli, store, exit_code);
+}
+
+/* ---- checkpoints ---- */
+
+static int
+visit(void *ctx, const firn_store_checkpoint *checkpoint)
+{
+    (void)ctx;
+    print_json_as(NULL, checkpoint);
+    print_row(checkpoint);
+    return FIRN_OK;
+}
+
+static int
+run_checkpoints(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_store *store = NULL;
+    firn_store_checkpoint_list_options options = FIRN_STORE_CHECKPOINT_LIST_OPTIONS_INIT;
+    options.include_safety = firn_command_has(cli, "all");
+    int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &store);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    firn_term_json_array("checkpoints");
+    int code = firn_store_checkpoint_list(store, &options, visit, NULL, &err);
+    firn_term_json_unwind();
+    if (code != FIRN_OK) {
+        exit_code = firn_command_report_failure(cli, &err, NULL);
+    }
+    return firn_data_store_close(cli, store, exit_code);
+}
+
+/* ---- restore, undo ---- */
+
+static void
+tell(const struct firn_cli *cli, const firn_store_restore_result *report, bool is_undo)
+{
+    char name[NAME_SIZE];
+    print_json_as("restored", &report->restored);
+    print_json_as("safety", &report->safety);
+    if (!cli->quiet) {
+        firn_term_out_format("%s %s", is_undo ? "undone: this is again" : "restored",
+                             short_name(&report->restored, name));
+        if (report->restored.name[0] != '\0') {
+            firn_term_out_format(" (%s)", report->restored.name);
+        }
+        firn_term_out_format("; %s with: firn db undo %s\n", is_undo ? "redo" : "take this back",
+                             cli->arguments[0]);
+    }
+}
+
+/* Puts the store's data back, as a restore of the reference, or, without one, as an undo. */
+static int
+put_back(struct firn_cli *cli, const char *reference)
+{
+    firn_error err;
+    firn_store *store = NULL;
+    firn_store_restore_result report = {.size = sizeof(report)};
+    int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_WRITE, &store);
+    if (exit_code == FIRN_EXIT_OK) {
+        int code = reference != NULL ? firn_store_restore(store, reference, &report, &err)
+                                     : firn_store_undo(store, &report, &err);
+        if (code == FIRN_OK) {
+            tell(cli, &report, reference == NULL);
+        } else {
+            exit_code = firn_command_report_failure(cli, &err, NULL);
+        }
+    }
+    return firn_data_store_close(cli, store, exit_code);
+}
+
+static int
+run_restore(struct firn_cli *cli)
+{
+    return put_back(cli, cli->arguments[1]);
+}
+
+static int
+run_undo(struct firn_cli *cli)
+{
+    return put_back(cli, NULL);
+}
+
+/* ---- export ----
+ *
+ * It only reads the store, so it keeps nobody from writing.
+ */
+
+/* Returns a code of the library. */
+static int
+export_to(struct firn_cli *cli, firn_store *store, firn_error *err)
+{
+    struct firn_task_notices notices;
+    firn_store_export_options options = FIRN_STORE_EXPORT_OPTIONS_INIT;
+    const char *reference = cli->argument_count > 1 ? cli->arguments[1] : NULL;
+    firn_task_notices_init(&notices, cli);
+    options.replace_existing = firn_command_has(cli, "replace");
+    options.callbacks = firn_task_notices_callbacks(&notices);
+    int code =
+        firn_store_export(store, reference, firn_command_value(cli, "output"), &options, err);
+    firn_term_meter_clear();
+    firn_task_notices_deinit(&notices);
+    return code;
+}
+
+static int
+run_export(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_store *store = NULL;
+    const char *path = firn_command_value(cli, "output");
+    if (path == NULL || path[0] == '\0') {
+        return firn_command_misused(cli, "say with -o FILE where the checkpoint is to go");
+    }
+    int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &store);
+    if (exit_code == FIRN_EXIT_OK) {
+        int code = export_to(cli, store, &err);
+        if (code != FIRN_OK) {
+            exit_code = firn_command_report_failure(
+                cli, &err, code == FIRN_EXISTS ? "--replace writes over it" : NULL);
+        }
+    }
+    return firn_data_store_close(cli, store, exit_code);
+}
+
+/* ---- import ---- */
+
+static void
+tell_imported(const struct firn_cli *cli, const firn_store_checkpoint *checkpoint)
+{
+    firn_term_json_object("checkpoint");
+    print_json(checkpoint);
+    firn_term_json_end();
+    if (!cli->quiet) {
+        print_row(checkpoint);
+    }
+}
+
+static int
+run_import(struct firn_cli *cli)
+{
+    firn_error err;
+    struct firn_task_notices notices;
+    firn_store_import_options options = FIRN_STORE_IMPORT_OPTIONS_INIT;
+    firn_store_checkpoint checkpoint = {.size = sizeof(checkpoint)};
+    if (cli->arguments[0][0] == '\0' || cli->arguments[1][0] == '\0') {
+        return firn_command_misused(cli, "a path is empty");
+    }
+    firn_task_notices_init(&notices, cli);
+    options.callbacks = firn_task_notices_callbacks(&notices);
+    int code = firn_store_import(cli->arguments[0], cli->arguments[1], &options, &checkpoint, &err);
+    firn_term_meter_clear();
+    firn_task_notices_deinit(&notices);
+    if (code != FIRN_OK) {
+        return firn_command_report_failure(cli, &err, NULL);
+    }
+    tell_imported(cli, &checkpoint);
+    return FIRN_EXIT_OK;
+}
+
+/* ---- clone ---- */
+
+/* Returns a code of the library. */
+static int
+clone_to(struct firn_cli *cli, firn_store *store, firn_error *err)
+{
+    struct firn_task_notices notices;
+    firn_store_maintenance_options options = FIRN_STORE_MAINTENANCE_OPTIONS_INIT;
+    firn_task_notices_init(&notices, cli);
+    options.callbacks = firn_task_notices_callbacks(&notices);
+    int code = firn_store_clone(store, cli->arguments[1], &options, err);
+    firn_term_meter_clear();
+    firn_task_notices_deinit(&notices);
+    return code;
+}
+
+static int
+run_clone(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_store *store = NULL;
+    int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_WRITE, &store);
+    if (exit_code == FIRN_EXIT_OK && clone_to(cli, store, &err) != FIRN_OK) {
+        exit_code = firn_command_report_failure(cli, &err, NULL);
+    }
+    return firn_data_store_close(cli, store, exit_code);
+}
+
+/* ---- descriptions ---- */
+
+const struct firn_command firn_data_checkpoint = {
+    .name = "checkpoint",
+    .summary = "Keep the present state of a store's data",
+    .arguments = "STORE [NAME]",
+    .options =
+        (const struct firn_command_option[]){
+            {"delete", 0, NULL, "delete the checkpoint that NAME, or a REF, names"},
+            {NULL, 0, NULL, NULL},
+        },
+    .help = "All keyspaces of the store, at once, whatever they hold; what changes later is\n"
+            "kept beside it. A NAME has letters, digits and any of ._-+/, a letter first. A\n"
+            "checkpoint is read with --at of firn db get, scan, dump and keyspaces.",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn db checkpoint app.firn before-import", "come back here later"},
+            {"firn db checkpoint app.firn before-import --delete", "it is not needed any more"},
+            {NULL, NULL},
+        },
+    .uses = FIRN_COMMAND_USES_LOCK,
+    .run = run_checkpoint,
+};
+
+const struct firn_command firn_data_checkpoint_list = {
+    .name = "checkpoints",
+    .summary = "List the checkpoints of a store's data, the newest first",
+    .arguments = "STORE",
+    .options =
+        (const struct firn_command_option[]){
+            {"all", 'a', NULL, "safety checkpoints too, which restores have taken"},
+            {NULL, 0, NULL, NULL},
+        },
+    .help = "Number, id, time and name of each. A REF is a number, a name, latest, or four\n"
+            "letters of an id; latest~2 and 12~1 name others before one.",
+    .run = run_checkpoints,
+};
+
+const struct firn_command firn_data_checkpoint_restore = {
+    .name = "restore",
+    .summary = "Bring a store's data back to a checkpoint",
+    .arguments = "STORE REF",
+    .help = "All keyspaces of the store at once. What was there before is kept as a safety\n"
+            "checkpoint, so that firn db undo takes the restore back.",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn db restore app.firn before-import", "as it was then"},
+            {NULL, NULL},
+        },
+    .uses = FIRN_COMMAND_USES_LOCK,
+    .run = run_restore,
+};
+
+const struct firn_command firn_data_checkpoint_undo = {
+    .name = "undo",
+    .summary = "Take back the last restore of a store's data",
+    .arguments = "STORE",
+    .help = "The data are as they were before it. A safety checkpoint is taken here too, so a\n"
+            "second undo takes back the first.",
+    .uses = FIRN_COMMAND_USES_LOCK,
+    .run = run_undo,
+};
+
+const struct firn_command firn_data_checkpoint_export = {
+    .name = "export",
+    .summary = "Write one checkpoint of a store's data into a single file",
+    .arguments = "STORE [REF]",
+    .options =
+        (const struct firn_command_option[]){
+            {"output", 'o', "FILE", "where it goes"},
+            {"replace", 0, NULL, "write over FILE if it is there"},
+            {NULL, 0, NULL, NULL},
+        },
+    .help = "What the checkpoint sees, without REF the present state: all keyspaces, and\n"
+            "nothing else of the store. The file can stand for STORE in every command that\n"
+            "only reads; firn db import makes a store of it. While it is made, a directory\n"
+            "beside it holds the data once more.",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn db export app.firn before-import -o app.firnx", "to keep, or to send"},
+            {"firn db get app.firnx users ada", "it is read where it lies"},
+            {NULL, NULL},
+        },
+    .run = run_export,
+};
+
+const struct firn_command firn_data_checkpoint_import = {
+    .name = "import",
+    .summary = "Make a store of a file that firn db export has written",
+    .arguments = "FILE STORE",
+    .help = "STORE is a directory that is empty or not there. It gets the data, and the\n"
+            "checkpoint under its number, id and name. Every byte is verified first.",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn db import app.firnx copy.firn", "a store that can be written"},
+            {NULL, NULL},
+        },
+    .run = run_import,
+};
+
+const struct firn_command firn_data_checkpoint_clone = {
+    .name = "clone",
+    .summary = "Make another store that has all of this one",
+    .arguments = "STORE NEW",
+    .help = "Data, checkpoints and saved workspaces. The files are shared by hard links where\n"
+            "that can be, so it takes no time and no space; what is done to one of the stores\n"
+            "is not seen in the other. NEW is a directory that is empty or not there.",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn db clone app.firn trial.firn", "try something on a store of its own"},
+            {NULL, NULL},
+        },
+    .uses = FIRN_COMMAND_USES_LOCK,
+    .run = run_clone,
+};

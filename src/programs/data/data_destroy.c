@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * data/data_destroy.c: firn db destroy: a store is removed, for good.
+ *
+ * The library removes the store's own files, by their names. What is in the directory afterwards is
+ * somebody else's: it is looked for then, and named.
+ */
+#include "data/data_internal.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "term/term.h"
+
+/* ---- what is left ---- */
+
+/* "" or "<folder>/", and the name. */
+static void
+print_left(const char *folder, const char *name)
+{
+    size_t size = strlen(folder) + strlen(name) + 1;
+    char *path = malloc(size);
+    if (path != NULL) {
+        (void)snprintf(path, size, "%s%s", folder, name);
+        firn_term_json_string(NULL, path);
+        free(path);
+    }
+    firn_term_out_text("left: ");
+    firn_term_text_escape(firn_str(folder), firn_term_out_write);
+    firn_term_text_escape(firn_str(name), firn_term_out_write);
+    firn_term_out_text("\n");
+}
+
+static void
+list_left(const char *path, const char *folder)
+{
+    struct dirent **names = NULL;
+    int count = scandir(path, &names, NULL, alphasort);
+    for (int i = 0; i < count; i++) {
+        const char *name = names[i]->d_name;
+        bool is_walked = folder[0] == '\0' && strcmp(name, "runs") == 0; /* comes below */
+        if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && !is_walked) {
+            print_left(folder, name);
+        }
+        free(names[i]);
+    }
+    free(names);
+}
+
+/* The directory's own files, and those in "runs", which stays for their sake. */
+static void
+show_left(const char *path)
+{
+    size_t size = strlen(path) + sizeof "/runs";
+    char *runs = malloc(size);
+    firn_term_json_array("left");
+    list_left(path, "");
+    if (runs != NULL) {
+        (void)snprintf(runs, size, "%s/runs", path);
+        list_left(runs, "runs/");
+        free(runs);
+    }
+    firn_term_json_end();
+}
+
+/* ---- destroying ---- */
+
+/* What somebody answers who sits at a terminal. */
+static bool
+is_confirmed(const char *path)
+{
+    firn_command_report_line("%s: all of its keyspaces and checkpoints will be gone", path);
+    return firn_command_report_ask("destroy it?");
+}
+
+static int
+destroy(struct firn_cli *cli, const char *path)
+{
+    firn_error err;
+    int code = firn_store_destroy(path, &err);
+    cli->is_done = code == FIRN_OK;
+    if (code != FIRN_OK) {
+        return firn_command_report_failure(cli, &err, NULL);
+    }
+    show_left(path);
+    return FIRN_EXIT_OK;
+}
+
+static int
+run_destroy(struct firn_cli *cli)
+{
+    const char *path = cli->arguments[0];
+    bool is_said = firn_command_has(cli, "yes");
+    if (!is_said && !firn_command_report_may_ask(cli)) {
+        return firn_command_misused(cli, "this removes all that is in %s: say --yes", path);
+    }
+    if (is_said || is_confirmed(path)) {
+        return destroy(cli, path);
+    }
+    firn_command_report_line("nothing was removed");
+    return FIRN_EXIT_FAILED;
+}
+
+const struct firn_command firn_data_destroy = {
+    .name = "destroy",
+    .summary = "Remove a store and all that is in it, for good",
+    .arguments = "STORE",
+    .options =
+        (const struct firn_command_option[]){
+            {"yes", 'y', NULL, "do not ask"},
+            {NULL, 0, NULL, NULL},
+        },
+    .help = "There is no way back: on a terminal firn asks, elsewhere it wants --yes. Files\n"
+            "in STORE that are none of a store's stay, and are named; without any, the\n"
+            "directory goes too. A store that is open, also for reading, is refused, and so\n"
+            "is one that has checkpoints of directories: firn workspaces remove is for those.",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn db destroy app.firn", "asks before"},
+            {"firn db destroy app.firn --yes", "does not"},
+            {NULL, NULL},
+        },
+    .run = run_destroy,
+};

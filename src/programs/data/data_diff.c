@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * data/data_diff.c: firn db diff: what two checkpoints of a store's data, or a checkpoint and the
+ * present state, have differently.
+ *
+ * A row a key: a sign, the keyspace, the key and its value, with tabs between them, escaped as firn
+ * db scan escapes. A key whose value changed has two rows, the old one first, as lines have in a
+ * diff of text.
+ */
+#include "data/data_internal.h"
+
+#include "task/task.h"
+#include "term/term.h"
+
+struct printing {
+    const struct firn_cli *cli;
+    bool counts_only;
+    struct firn_data_bytes_look look;
+    uint64_t added;
+    uint64_t removed;
+    uint64_t changed;
+};
+
+/* ---- rows ---- */
+
+static void
+print_row(const struct printing *printing, const firn_store_difference *difference,
+          const char *sign, firn_slice value)
+{
+    firn_term_out_format("%s\t", sign);
+    firn_term_text_escape(firn_str(difference->keyspace), firn_term_out_write);
+    firn_term_out_text("\t");
+    firn_data_bytes_print_entry(printing->cli, difference->key, value, &printing->look);
+}
+
+static void
+print_keyspace(const firn_store_difference *difference, const char *sign)
+{
+    firn_term_out_format("%s\t", sign);
+    firn_term_text_escape(firn_str(difference->keyspace), firn_term_out_write);
+    firn_term_out_text("\n");
+}
+
+static void
+print_text(const struct printing *printing, const firn_store_difference *difference)
+{
+    bool keys_only = printing->look.keys_only;
+    switch (difference->kind) {
+    case FIRN_STORE_DIFFERENCE_ADDED:
+        print_row(printing, difference, "+", difference->after);
+        break;
+    case FIRN_STORE_DIFFERENCE_REMOVED:
+        print_row(printing, difference, "-", difference->before);
+        break;
+    case FIRN_STORE_DIFFERENCE_CHANGED:
+        print_row(printing, difference, keys_only ? "~" : "-", difference->before);
+        if (!keys_only) {
+            print_row(printing, difference, "+", difference->after);
+        }
+        break;
+    case FIRN_STORE_DIFFERENCE_KEYSPACE_ADDED:
+        print_keyspace(difference, "+");
+        break;
+    case FIRN_STORE_DIFFERENCE_KEYSPACE_REMOVED:
+    default:
+        print_keyspace(difference, "-");
+        break;
+    }
+}
+
+static const char *
+kind_name(firn_store_difference_kind kind)
+{
+    static const char *const names[] = {
+        "", "added", "removed", "changed", "keyspace added", "keyspace removed",
+    };
+    return names[kind];
+}
+
+static void
+print_json(const struct printing *printing, const firn_store_difference *difference)
+{
+    firn_store_difference_kind kind = difference->kind;
+    bool has_key = kind <= FIRN_STORE_DIFFERENCE_CHANGED;
+    firn_term_json_object(NULL);
+    firn_term_json_string("kind", kind_name(kind));
+    firn_term_json_string("keyspace", difference->keyspace);
+    if (has_key) {
+        firn_term_json_bytes("key", difference->key);
+    }
+    if (has_key && !printing->look.keys_only && kind != FIRN_STORE_DIFFERENCE_ADDED) {
+        firn_term_json_bytes("before", difference->before);
+    }
+    if (has_key && !printing->look.keys_only && kind != FIRN_STORE_DIFFERENCE_REMOVED) {
+        firn_term_json_bytes("after", difference->after);
+    }
+    firn_term_json_end();
+}
+
+static int
+visit(void *ctx, const firn_store_difference *difference)
+{
+    struct printing *printing = ctx;
+    firn_error ended;
+    printing->added += difference->kind == FIRN_STORE_DIFFERENCE_ADDED;
+    printing->removed += difference->kind == FIRN_STORE_DIFFERENCE_REMOVED;
+    printing->changed += difference->kind == FIRN_STORE_DIFFERENCE_CHANGED;
+    if (!printing->counts_only && printing->cli->json) {
+        print_json(printing, difference);
+    } else if (!printing->counts_only) {
+        print_text(printing, difference);
+    }
+    return firn_command_go_on(&ended);
+}
+
+/* ---- all of it ---- */
+
+static void
+print_counts(const struct printing *printing)
+{
+    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    firn_term_json_u64("added", printing->added);
+    firn_term_json_u64("removed", printing->removed);
+    firn_term_json_u64("changed", printing->changed);
+    if (printing->counts_only) {
+        firn_term_out_format("%s added, ", firn_term_text_number(printing->added, number));
+        firn_term_out_format("%s removed, ", firn_term_text_number(printing->removed, number));
+        firn_term_out_format("%s changed\n", firn_term_text_number(printing->changed, number));
+    }
+}
+
+/* Returns a code of the library. */
+static int
+compare(struct firn_cli *cli, firn_store *store, struct printing *printing, firn_error *err)
+{
+    struct firn_task_notices notices;
+    firn_store_diff_options options = FIRN_STORE_DIFF_OPTIONS_INIT;
+    const char *after = cli->argument_count > 2 ? cli->arguments[2] : NULL;
+    firn_task_notices_init(&notices, cli);
+    options.keyspace = firn_command_value(cli, "keyspace");
+    options.callbacks = firn_task_notices_callbacks(&notices);
+    int code = firn_store_diff(store, cli->arguments[1], after, &options, visit, printing, err);
+    firn_term_meter_clear();
+    firn_task_notices_deinit(&notices);
+    if (code == FIRN_CANCELLED) {
+        (void)firn_command_go_on(err);
+    }
+    return code;
+}
+
+static int
+run_diff(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_store *store = NULL;
+    struct printing printing = {.cli = cli, .counts_only = firn_command_has(cli, "stat")};
+    printing.look.keys_only = firn_command_has(cli, "keys");
+    printing.look.is_hex = firn_command_has(cli, "hex");
+    int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &store);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    firn_term_json_array("differences");
+    int code = compare(cli, store, &printing, &err);
+    firn_term_json_unwind();
+    if (code == FIRN_OK) {
+        print_counts(&printing);
+    } else {
+        exit_code = firn_command_report_failure(cli, &err, NULL);
+    }
+    return firn_data_store_close(cli, store, exit_code);
+}
+
+const struct firn_command firn_data_diff = {
+    .name = "diff",
+    .summary = "Show what two checkpoints have differently",
+    .arguments = "STORE REF [REF]",
+    .options =
+        (const struct firn_command_option[]){
+            {"keyspace", 0, "NAME", "only this one"},
+            {"keys", 'k', NULL, "no values; ~ before a key whose value changed"},
+            {"stat", 0, NULL, "only how many"},
+            {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
+            {NULL, 0, NULL, NULL},
+        },
+    .help = "From the first REF to the second, or to the present state. A row each: + or -,\n"
+            "keyspace, key and value, tabs between them, escaped as firn db scan escapes. A\n"
+            "changed value is a - and a +. A keyspace that one of them lacks has a row too.",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn db diff app.firn before-import", "what has changed since?"},
+            {"firn db diff app.firn 11 12 --keyspace users --stat", "how many users?"},
+            {NULL, NULL},
+        },
+    .run = run_diff,
+};

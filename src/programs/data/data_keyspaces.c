@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * data/data_keyspaces.c: firn db keyspaces, drop and delrange: names of keyspaces, and deleting
+ * much at once.
+ *
+ * A range delete of the library has two bounds. Where the command is given no upper one, the
+ * largest key that a store takes stands for it, and that key is deleted by itself, in the same
+ * commit.
+ */
+#include "data/data_internal.h"
+
+#include "term/term.h"
+
+/* ---- keyspaces ---- */
+
+static int
+print_name(void *ctx, const char *name)
+{
+    (void)ctx;
+    firn_term_json_string(NULL, name);
+    firn_term_text_escape(firn_str(name), firn_term_out_write);
+    firn_term_out_text("\n");
+    return FIRN_OK;
+}
+
+static int
+run_keyspaces(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_store *store = NULL;
+    firn_snapshot *view = NULL;
+    int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &store);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_open_view(cli, store, &view);
+    }
+    if (exit_code != FIRN_EXIT_OK) {
+        return firn_data_store_close(cli, store, exit_code);
+    }
+    firn_term_json_array("keyspaces");
+    int code = view == NULL ? firn_keyspace_list(store, print_name, NULL, &err)
+                            : firn_snapshot_keyspace_list(view, print_name, NULL, &err);
+    firn_term_json_unwind();
+    if (code != FIRN_OK) {
+        exit_code = firn_command_report_failure(cli, &err, NULL);
+    }
+    firn_snapshot_close(view);
+    return firn_data_store_close(cli, store, exit_code);
+}
+
+/* ---- drop ---- */
+
+static int
+run_drop(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_store *store = NULL;
+    int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_WRITE, &store);
+    if (exit_code == FIRN_EXIT_OK) {
+        int code = firn_keyspace_drop(store, cli->arguments[1], &err);
+        if (code == FIRN_NOT_FOUND) {
+            exit_code = firn_command_report_error(cli, code, NULL, "%s has no keyspace '%s'",
+                                                  cli->arguments[0], cli->arguments[1]);
+        } else if (code != FIRN_OK) {
+            exit_code = firn_command_report_failure(cli, &err, NULL);
+        }
+    }
+    return firn_data_store_close(cli, store, exit_code);
+}
+
+/* ---- delrange ---- */
+
+struct range {
+    struct firn_data_bytes lower;
+    struct firn_data_bytes upper;
+    bool has_upper;
+};
+
+static int
+copy_bytes(struct firn_cli *cli, const struct firn_data_bytes *from, struct firn_data_bytes *out)
+{
+    int exit_code = firn_data_bytes_reserve(cli, out, from->size + 1);
+    if (exit_code == FIRN_EXIT_OK) {
+        memcpy(out->data, from->data, from->size);
+        out->size = from->size;
+    }
+    return exit_code;
+}
+
+/* Narrows the range to the keys that begin with a prefix. Returns an exit code. */
+static int
+narrow_to_prefix(struct firn_cli *cli, const struct firn_data_bytes *prefix, struct range *range)
+{
+    int exit_code = copy_bytes(cli, prefix, &range->lower);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = copy_bytes(cli, prefix, &range->upper);
+    }
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    /* The smallest key behind all of them; none if the prefix is nothing but 0xff. */
+    while (range->upper.size > 0 && range->upper.data[range->upper.size - 1] == 0xff) {
+        range->upper.size--;
+    }
+    range->has_upper = range->upper.size > 0;
+    if (range->has_upper) {
+        range->upper.data[range->upper.size - 1]++;
+    }
+    return FIRN_EXIT_OK;
+}
+
+/* Returns an exit code. */
+static int
+read_range(struct firn_cli *cli, struct range *range)
+{
+    const char *from = firn_command_value(cli, "from");
+    const char *to = firn_command_value(cli, "to");
+    const char *prefix = firn_command_value(cli, "prefix");
+    bool is_hex = firn_command_has(cli, "hex");
+    if ((from == NULL && to == NULL) == (prefix == NULL)) {
+        return firn_command_misused(cli, prefix == NULL
+                                             ? "tell what to delete: --from and --to, or --prefix"
+                                             : "--prefix goes with neither --from nor --to");
+    }
+    if (prefix != NULL) {
+        struct firn_data_bytes bytes = {NULL, 0, 0};
+        int exit_code = firn_data_bytes_from_argument(cli, "--prefix", prefix, is_hex, &bytes);
+        exit_code = exit_code == FIRN_EXIT_OK ? narrow_to_prefix(cli, &bytes, range) : exit_code;
+        firn_data_bytes_deinit(&bytes);
+        return exit_code;
+    }
+    range->has_upper = to != NULL;
+    int exit_code = from == NULL
+                        ? FIRN_EXIT_OK
+                        : firn_data_bytes_from_argument(cli, "--from", from, is_hex, &range->lower);
+    return exit_code == FIRN_EXIT_OK && to != NULL
+               ? firn_data_bytes_from_argument(cli, "--to", to, is_hex, &range->upper)
+               : exit_code;
+}
+
+/* To the last key that there can be. Returns an exit code. */
+static int
+reach_to_the_end(struct firn_cli *cli, struct range *range)
+{
+    int exit_code = firn_data_bytes_reserve(cli, &range->upper, FIRN_KEY_SIZE_MAX);
+    if (exit_code == FIRN_EXIT_OK) {
+        memset(range->upper.data, 0xff, FIRN_KEY_SIZE_MAX);
+        range->upper.size = FIRN_KEY_SIZE_MAX;
+    }
+    return exit_code;
+}
+
+/* Returns a code of the library. */
+static int
+delete_range(firn_store *store, firn_keyspace *keyspace, const struct range *range, firn_error *err)
+{
+    firn_batch *batch = NULL;
+    firn_slice upper = firn_data_bytes_slice(&range->upper);
+    int code = firn_batch_create(&batch, err);
+    if (code == FIRN_OK) {
+        code = firn_batch_delete_range(batch, keyspace, firn_data_bytes_slice(&range->lower), upper,
+                                       err);
+    }
+    if (code == FIRN_OK && !range->has_upper) {
+        code = firn_batch_delete(batch, keyspace, upper, err);
+    }
+    if (code == FIRN_OK) {
+        code = firn_store_write(store, batch, NULL, err);
+    }
+    firn_batch_destroy(batch);
+    return code;
+}
+
+static int
+run_delrange(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_store *store = NULL;
+    firn_keyspace *keyspace = NULL;
+    struct range range = {.has_upper = false};
+    int exit_code = read_range(cli, &range);
+    if (exit_code == FIRN_EXIT_OK && !range.has_upper) {
+        exit_code = reach_to_the_end(cli, &range);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_WRITE, &store);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_open_keyspace(cli, store, false, &keyspace);
+    }
+    if (exit_code == FIRN_EXIT_OK && delete_range(store, keyspace, &range, &err) != FIRN_OK) {
+        exit_code = firn_command_report_failure(cli, &err, NULL);
+    }
+    firn_data_bytes_deinit(&range.lower);
+    firn_data_bytes_deinit(&range.upper);
+    return firn_data_store_close(cli, store, exit_code);
+}
+
+/* ---- descriptions ---- */
+
+const struct firn_command firn_data_keyspaces = {
+    .name = "keyspaces",
+    .summary = "Print the names of a store's keyspaces",
+    .arguments = "STORE",
+    .options =
+        (const struct firn_command_option[]){
+            {"at", 0, "REF", "as the checkpoint has them"},
+            {NULL, 0, NULL, NULL},
+        },
+    .help = "One a line, in the order of their bytes, escaped as firn db scan escapes. Those\n"
+            "that firn keeps for itself are not among them.",
+    .run = run_keyspaces,
+};
+
+const struct firn_command firn_data_keyspaces_drop = {
+    .name = "drop",
+    .summary = "Remove a keyspace and all that is in it",
+    .arguments = "STORE KEYSPACE",
+    .help = "One commit, on disk when the command returns. A checkpoint that was made before\n"
+            "still has the keyspace; without one it cannot be taken back.",
+    .uses = FIRN_COMMAND_USES_LOCK,
+    .run = run_drop,
+};
+
+const struct firn_command firn_data_keyspaces_delrange = {
+    .name = "delrange",
+    .summary = "Delete all keys in a range",
+    .arguments = "STORE KEYSPACE",
+    .options =
+        (const struct firn_command_option[]){
+            {"from", 0, "KEY", "begin at KEY or what follows it"},
+            {"to", 0, "KEY", "end before KEY"},
+            {"prefix", 0, "KEY", "keys that begin with KEY"},
+            {"hex", 'x', NULL, "keys are hexadecimal digits"},
+            {NULL, 0, NULL, NULL},
+        },
+    .help = "One commit of a few bytes, whatever the range holds. Without --from the range\n"
+            "begins with the first key, without --to it ends with the last.",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn db delrange app.firn users --prefix tmp.", "no key begins with tmp. afterwards"},
+            {NULL, NULL},
+        },
+    .uses = FIRN_COMMAND_USES_LOCK,
+    .run = run_delrange,
+};

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * data/data_load.c: firn db load and dump: a keyspace from rows, and as rows.
+ *
+ * Both know the three forms of data.h; what dump writes, load reads. A dump is of one moment.
+ */
+#include "data/data_internal.h"
+
+#include "term/term.h"
+
+/* Returns an exit code. */
+static int
+read_form(struct firn_cli *cli, enum firn_data_rows_form *out)
+{
+    bool is_hex = firn_command_has(cli, "hex");
+    bool is_binary = firn_command_has(cli, "binary");
+    bool is_lines = firn_command_has(cli, "json-lines");
+    *out = FIRN_DATA_ROWS_TEXT;
+    if (is_hex && is_binary) {
+        return firn_command_misused(cli, "--hex and --binary are two forms: take one");
+    }
+    if (is_lines && (is_hex || is_binary)) {
+        return firn_command_misused(cli, "--json-lines and --%s are two forms: take one",
+                                    is_hex ? "hex" : "binary");
+    }
+    *out = is_hex      ? FIRN_DATA_ROWS_HEX
+           : is_binary ? FIRN_DATA_ROWS_BINARY
+           : is_lines  ? FIRN_DATA_ROWS_JSON
+                       : FIRN_DATA_ROWS_TEXT;
+    return FIRN_EXIT_OK;
+}
+
+/* ---- load ---- */
+
+/* Returns an exit code. */
+static int
+load_rows(struct firn_cli *cli, struct firn_data_store_loader *loader, struct firn_data_rows *rows)
+{
+    firn_error err;
+    bool is_over = false;
+    int code = FIRN_OK;
+    while (code == FIRN_OK) {
+        int exit_code = firn_data_rows_next(rows, &is_over);
+        if (exit_code != FIRN_EXIT_OK) {
+            return exit_code;
+        }
+        if (is_over) {
+            code = firn_data_store_loader_finish(loader, &err);
+            break;
+        }
+        code = firn_data_store_loader_put_until(loader, firn_data_bytes_slice(&rows->key),
+                                                firn_data_bytes_slice(&rows->value),
+                                                rows->expires_ms, &err);
+        code = code == FIRN_OK ? firn_command_go_on(&err) : code;
+    }
+    return code == FIRN_OK ? FIRN_EXIT_OK : firn_data_store_loader_report(cli, loader, &err);
+}
+
+static int
+run_load(struct firn_cli *cli)
+{
+    firn_error err;
+    enum firn_data_rows_form form;
+    struct firn_data_rows rows = {.fd = -1};
+    firn_store *store = NULL;
+    firn_keyspace *keyspace;
+    struct firn_data_store_loader loader = {.bulk = NULL};
+    const char *path = cli->argument_count > 2 ? cli->arguments[2] : "-";
+    int exit_code = read_form(cli, &form);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_rows_open(cli, path, form, &rows);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_LOAD, &store);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_open_keyspace(cli, store, true, &keyspace);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        bool is_sorted = firn_command_has(cli, "bulk");
+        exit_code = firn_data_store_loader_begin(&loader, keyspace, is_sorted, &err) == FIRN_OK
+                        ? load_rows(cli, &loader, &rows)
+                        : firn_command_report_failure(cli, &err, NULL);
+    }
+    firn_data_rows_close(&rows);
+    firn_data_store_loader_end(&loader);
+    exit_code = firn_data_store_close(cli, store, exit_code);
+    if (exit_code == FIRN_EXIT_OK) {
+        firn_term_json_u64("count", loader.written);
+    }
+    if (exit_code == FIRN_EXIT_OK && !cli->quiet) {
+        char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+        firn_term_out_format("%s %s\n", firn_term_text_number(loader.written, number),
+                             firn_term_text_plural(loader.written, "entry", "entries"));
+    }
+    return exit_code;
+}
+
+/* ---- dump ---- */
+
+static void
+put_size(uint8_t *at, size_t size)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        at[i] = (uint8_t)(size >> (8 * i));
+    }
+}
+
+static void
+print_binary(firn_slice key, firn_slice value)
+{
+    uint8_t head[8];
+    put_size(head, key.size);
+    put_size(head + 4, value.size);
+    firn_term_out_write(head, sizeof(head));
+    firn_term_out_write(key.data, key.size);
+    firn_term_out_write(value.data, value.size);
+}
+
+static void
+print_json_line(firn_slice key, firn_slice value, uint64_t expires_ms)
+{
+    firn_term_json_begin();
+    firn_term_json_bytes("key", key);
+    firn_term_json_bytes("value", value);
+    if (expires_ms != 0) {
+        firn_term_json_u64("expires_ms", expires_ms);
+    }
+    firn_term_json_finish();
+}
+
+/* Returns a code of the library. */
+static int
+dump(struct firn_cli *cli, firn_cursor *cursor, enum firn_data_rows_form form, uint64_t *count,
+     firn_error *err)
+{
+    const struct firn_data_bytes_look look = {.is_hex = form == FIRN_DATA_ROWS_HEX};
+    int code = firn_cursor_first(cursor, err);
+    while (code == FIRN_OK && firn_cursor_valid(cursor)) {
+        firn_slice key = firn_cursor_key(cursor);
+        firn_slice value = firn_cursor_value(cursor);
+        if (form == FIRN_DATA_ROWS_BINARY) {
+            print_binary(key, value);
+        } else if (form == FIRN_DATA_ROWS_JSON) {
+            print_json_line(key, value, firn_cursor_expires_ms(cursor));
+        } else {
+            firn_data_bytes_print_entry(cli, key, value, &look);
+        }
+        *count += 1;
+        code = firn_command_go_on(err);
+        code = code == FIRN_OK ? firn_cursor_next(cursor, err) : code;
+    }
+    return code;
+}
+
+static int
+run_dump(struct firn_cli *cli)
+{
+    firn_error err;
+    enum firn_data_rows_form form;
+    firn_store *store = NULL;
+    firn_keyspace *keyspace = NULL;
+    firn_cursor *cursor = NULL;
+    firn_cursor_options options = FIRN_CURSOR_OPTIONS_INIT;
+    uint64_t count = 0;
+    int exit_code = read_form(cli, &form);
+    if (exit_code == FIRN_EXIT_OK && cli->json &&
+        (form == FIRN_DATA_ROWS_BINARY || form == FIRN_DATA_ROWS_JSON)) {
+        exit_code = firn_command_misused(cli, "--json and --%s are two forms: take one",
+                                         form == FIRN_DATA_ROWS_JSON ? "json-lines" : "binary");
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &store);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_open_view(cli, store, &options.snapshot);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_open_keyspace_at(cli, store, options.snapshot, &keyspace);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        int code = firn_cursor_open(keyspace, &options, &cursor, &err);
+        firn_term_json_array("entries");
+        code = code == FIRN_OK ? dump(cli, cursor, form, &count, &err) : code;
+        if (code != FIRN_OK) {
+            exit_code = firn_command_report_failure(cli, &err, NULL);
+        }
+        firn_term_json_unwind();
+        firn_term_json_u64("count", count);
+    }
+    firn_cursor_close(cursor);
+    firn_snapshot_close(options.snapshot);
+    return firn_data_store_close(cli, store, exit_code);
+}
+
+/* ---- descriptions ---- */
+
+static const struct firn_command_option load_options[] = {
+    {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
+    {"binary", 'b', NULL, "rows are binary"},
+    {"json-lines", 'j', NULL, "rows are JSON objects, one a line"},
+    {"bulk", 's', NULL, "rows are sorted by key already: written once"},
+    {NULL, 0, NULL, NULL},
+};
+
+const struct firn_command firn_data_load = {
+    .name = "load",
+    .summary = "Write rows into a keyspace",
+    .arguments = "STORE KEYSPACE [FILE]",
+    .options = load_options,
+    .help = "FILE has a line a row, key and value with a tab between them, escaped as firn db\n"
+            "scan and dump print them; without FILE, or with -, standard input is read. With\n"
+            "--binary a row is the size of the key and that of the value, four bytes each,\n"
+            "the lowest first, and then the key and the value. With --json-lines it is a JSON\n"
+            "object with the members key and value, as docs/json.md has them.\n"
+            "\n"
+            "The rows are one commit, all of them or none, on disk when the command returns.\n"
+            "Of one key the last row counts; keys that are there already get new values. The\n"
+            "store and the keyspace are made where they are missing.\n"
+            "\n"
+            "Many rows are sorted first, in files of the store. With --bulk they have to come\n"
+            "in the order of their keys, as in a dump, and are written once, where they stay.",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn db load app.firn users users.tsv", "a file of rows, into users"},
+            {"firn db dump -b a.firn users | firn db load -b b.firn users",
+             "a keyspace from one store into another"},
+            {NULL, NULL},
+        },
+    .uses = FIRN_COMMAND_USES_LOCK,
+    .run = run_load,
+};
+
+const struct firn_command firn_data_load_dump = {
+    .name = "dump",
+    .summary = "Print a whole keyspace as rows that firn db load reads",
+    .arguments = "STORE KEYSPACE",
+    .options =
+        (const struct firn_command_option[]){
+            {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
+            {"binary", 'b', NULL, "rows are binary"},
+            {"json-lines", 'j', NULL, "rows are JSON objects, one a line"},
+            {"at", 0, "REF", "as the checkpoint has it"},
+            {NULL, 0, NULL, NULL},
+        },
+    .help = "The entries of the moment at which the command began, in the order of their\n"
+            "keys, as firn db scan prints them, or in another form that firn db load knows.\n"
+            "Values with a time to live keep it with --json-lines alone.",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn db dump app.firn users >users.tsv", "a line for each of the users"},
+            {NULL, NULL},
+        },
+    .run = run_dump,
+};

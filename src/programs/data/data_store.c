@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * data/data_store.c: opening and closing a store of key-value data for one command; many entries into
+ * one keyspace.
+ *
+ * Commands that only look open it for reading: they create nothing, keep no writer out and see the
+ * state of that moment. The others wait for a writer that is at work (task_patience.c).
+ */
+#include "data/data.h"
+
+#include <sys/stat.h>
+#include <time.h>
+
+#include "task/task.h"
+#include "term/term.h"
+
+/* One command needs no more, unless it loads. */
+#define MEMORY_BYTES (UINT64_C(64) << 20)
+
+static const char missing_store_hint[] = "firn db put makes a store and a keyspace";
+
+static const char damage_hint[] = "firn db repair STORE makes a sound store of what is left of it";
+
+const char *
+firn_data_store_damage_hint(const char *path)
+{
+    struct stat stat_now;
+    return stat(path, &stat_now) == 0 && S_ISDIR(stat_now.st_mode) ? damage_hint : NULL;
+}
+
+struct attempt {
+    const char *path;
+    firn_store_options options;
+    firn_store *store;
+};
+
+static int
+attempt_open(void *ctx, firn_error *err)
+{
+    struct attempt *attempt = ctx;
+    return firn_store_open(attempt->path, &attempt->options, &attempt->store, err);
+}
+
+/* Reads that need them fail later, each for itself. */
+static void
+warn_of_missing(firn_store *store, const char *path)
+{
+    firn_store_statistics stats = {.size = sizeof stats};
+    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    if (firn_store_stats(store, &stats, NULL) == FIRN_OK && stats.missing_files > 0) {
+        firn_command_report_line("'%s' has lost %s %s of its data: what was there cannot be read",
+                                 path, firn_term_text_number(stats.missing_files, number),
+                                 firn_term_text_plural(stats.missing_files, "file", "files"));
+    }
+}
+
+int
+firn_data_store_open(struct firn_cli *cli, const char *path, enum firn_data_store_access access,
+                     firn_store **out)
+{
+    firn_error err;
+    struct attempt attempt = {path, FIRN_STORE_OPTIONS_INIT, NULL};
+    if (path[0] == '\0') {
+        return firn_command_misused(cli, "STORE is empty");
+    }
+    attempt.options.read_only = access == FIRN_DATA_STORE_READ;
+    bool may_make = access >= FIRN_DATA_STORE_WRITE_OR_MAKE;
+    attempt.options.create_if_missing = may_make;
+    attempt.options.memory_bytes = access == FIRN_DATA_STORE_LOAD ? 0 : MEMORY_BYTES;
+    attempt.options.lock_timeout_ms = firn_task_patience_slice_ms(cli);
+    int code = firn_task_patience_run(cli, attempt_open, &attempt, &err);
+    firn_term_meter_clear();
+    if (code != FIRN_OK) {
+        bool is_missing = code == FIRN_NOT_FOUND && !may_make;
+        const char *hint = code == FIRN_CORRUPT ? firn_data_store_damage_hint(path) : NULL;
+        return firn_command_report_failure(cli, &err, is_missing ? missing_store_hint : hint);
+    }
+    *out = attempt.store;
+    cli->writes_store = access != FIRN_DATA_STORE_READ;
+    warn_of_missing(attempt.store, path);
+    return FIRN_EXIT_OK;
+}
+
+int
+firn_data_store_close(struct firn_cli *cli, firn_store *store, int exit_code)
+{
+    firn_error err;
+    if (store != NULL && firn_store_close(store, &err) != FIRN_OK && exit_code == FIRN_EXIT_OK) {
+        return firn_command_report_failure(cli, &err, NULL);
+    }
+    cli->is_done = cli->writes_store && exit_code == FIRN_EXIT_OK;
+    return exit_code;
+}
+
+/* ---- many entries into one keyspace, for the commands that load ----
+ *
+ * They are one commit, which the library sorts unless they come sorted. If loading is ended before,
+ * nothing is there.
+ */
+
+static int
+go_on(void *ctx, const firn_progress *progress)
+{
+    (void)ctx;
+    (void)progress;
+    return firn_term_signals_caught() == 0 ? FIRN_OK : FIRN_CANCELLED;
+}
+
+int
+firn_data_store_loader_begin(struct firn_data_store_loader *loader, firn_keyspace *keyspace,
+                             bool is_sorted, firn_error *err)
+{
+    firn_bulk_options options = FIRN_BULK_OPTIONS_INIT;
+    options.unsorted = !is_sorted;
+    options.callbacks.on_progress = go_on;
+    *loader = (struct firn_data_store_loader){.is_sorted = is_sorted};
+    return firn_bulk_open(keyspace, &options, &loader->bulk, err);
+}
+
+/* How long it is until then; 0 where it is past. */
+static uint64_t
+left_until(uint64_t expires_ms)
+{
+    struct timespec now = {0, 0};
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    uint64_t now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return expires_ms > now_ms ? expires_ms - now_ms : 0;
+}
+
+int
+firn_data_store_loader_put_until(struct firn_data_store_loader *loader, firn_slice key,
+                                 firn_slice value, uint64_t expires_ms, firn_error *err)
+{
+    return expires_ms == 0
+               ? firn_bulk_put(loader->bulk, key, value, err)
+               : firn_bulk_put_ttl(loader->bulk, key, value, left_until(expires_ms), err);
+}
+
+int
+firn_data_store_loader_put(struct firn_data_store_loader *loader, firn_slice key, firn_slice value,
+                           firn_error *err)
+{
+    return firn_data_store_loader_put_until(loader, key, value, 0, err);
+}
+
+int
+firn_data_store_loader_finish(struct firn_data_store_loader *loader, firn_error *err)
+{
+    int code = firn_bulk_commit(loader->bulk, err);
+    loader->written = code == FIRN_OK ? firn_bulk_count(loader->bulk) : 0;
+    return code;
+}
+
+void
+firn_data_store_loader_end(struct firn_data_store_loader *loader)
+{
+    firn_bulk_close(loader->bulk);
+    loader->bulk = NULL;
+}
+
+int
+firn_data_store_loader_report(struct firn_cli *cli, const struct firn_data_store_loader *loader,
+                              const firn_error *err)
+{
+    const char *hint = loader->is_sorted && err->code == FIRN_INVALID
+                           ? "nothing was loaded; without --bulk rows may come in any order"
+                           : NULL;
+    return firn_command_report_failure(cli, err, hint);
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * hook/hook_file.c: a small file that is read whole, and replaced whole.
+ *
+ * The new content is written beside the old one, synced, and renamed over it; then the directory is
+ * synced. People keep settings as links into another directory: those stay links.
+ */
+#include "hook/hook_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { TEMPORARY_EXTRA = 24 };
+
+static int
+fail(firn_error *err, const char *what, const char *path)
+{
+    int error = errno;
+    memset(err, 0, sizeof(*err));
+    err->os_errno = error;
+    err->code = error == EACCES || error == EPERM ? FIRN_DENIED
+                : error == EROFS                  ? FIRN_READ_ONLY
+                : error == ENOSPC                 ? FIRN_NO_SPACE
+                : error == EFBIG                  ? FIRN_LIMIT
+                : error == ENOMEM                 ? FIRN_NO_MEMORY
+                                                  : FIRN_IO;
+    (void)snprintf(err->text, sizeof(err->text), "could not %s '%s': %s", what, path,
+                   strerror(error));
+    return err->code;
+}
+
+/* Reads all of it into memory that it makes; -1 and errno if that fails. */
+static ssize_t
+read_all(int fd, char **out)
+{
+    size_t capacity = 4096;
+    size_t size = 0;
+    char *data = malloc(capacity);
+    while (data != NULL) {
+        ssize_t got = read(fd, data + size, capacity - size);
+        if (got <= 0 && !(got < 0 && errno == EINTR)) {
+            *out = got == 0 ? data : NULL;
+            if (got < 0) {
+                free(data);
+            }
+            return got == 0 ? (ssize_t)size : -1;
+        }
+        size += got > 0 ? (size_t)got : 0;
+        if (size > FIRN_HOOK_FILE_SIZE_MAX) {
+            free(data);
+            errno = EFBIG;
+            return -1;
+        }
+        if (size == capacity) {
+            char *grown = realloc(data, capacity *= 2);
+            if (grown == NULL) {
+                free(data);
+            }
+            data = grown;
+        }
+    }
+    errno = ENOMEM;
+    return -1;
+}
+
+int
+firn_hook_file_read(const char *path, char **out, size_t *out_size, firn_error *err)
+{
+    *out = NULL;
+    *out_size = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return errno == ENOENT ? FIRN_OK : fail(err, "open", path);
+    }
+    ssize_t size = read_all(fd, out);
+    int code = size < 0 ? fail(err, "read", path) : FIRN_OK;
+    *out_size = size < 0 ? 0 : (size_t)size;
+    (void)close(fd);
+    return code;
+}
+
+static bool
+write_all(int fd, const char *text)
+{
+    size_t left = strlen(text);
+    while (left > 0) {
+        ssize_t written = write(fd, text, left);
+        if (written < 0 && errno != EINTR) {
+            return false;
+        }
+        text += written > 0 ? written : 0;
+        left -= written > 0 ? (size_t)written : 0;
+    }
+    return true;
+}
+
+static bool
+sync_directory(const char *directory)
+{
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool is_synced = fd >= 0 && fsync(fd) == 0;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return is_synced;
+}
+
+/* With the mode of the file that it will replace. */
+static bool
+fill(int fd, const char *path, const char *text)
+{
+    struct stat before;
+    mode_t mask = umask(0);
+    (void)umask(mask);
+    mode_t mode = stat(path, &before) == 0 ? before.st_mode & 07777 : 0666 & ~mask;
+    bool is_filled = fchmod(fd, mode) == 0 && write_all(fd, text) && fsync(fd) == 0;
+    return close(fd) == 0 && is_filled;
+}
+
+/* `path` is no link. directory is what it lies in. */
+static int
+replace(const char *path, const char *directory, const char *text, firn_error *err)
+{
+    char temporary[PATH_MAX + TEMPORARY_EXTRA];
+    (void)snprintf(temporary, sizeof(temporary), "%s.firn-XXXXXX", path);
+    int fd = mkstemp(temporary);
+    if (fd < 0) {
+        return fail(err, "make a file beside", path);
+    }
+    if (!fill(fd, path, text) || rename(temporary, path) != 0) {
+        int code = fail(err, "write", path);
+        (void)unlink(temporary);
+        return code;
+    }
+    return sync_directory(directory) ? FIRN_OK : fail(err, "sync", directory);
+}
+
+/* What a file lies in: out[PATH_MAX]. */
+static void
+directory_of(const char *path, char *out)
+{
+    const char *slash = strrchr(path, '/');
+    size_t size = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
+    memcpy(out, slash == NULL ? "." : path, slash == NULL ? 1 : size);
+    out[slash == NULL ? 1 : size] = '\0';
+}
+
+int
+firn_hook_file_remove(const char *path, const char *text, bool *out_removed, firn_error *err)
+{
+    char directory[PATH_MAX];
+    struct stat file;
+    *out_removed = lstat(path, &file) == 0 && S_ISREG(file.st_mode) && file.st_nlink == 1 &&
+                   strlen(path) < sizeof(directory);
+    if (!*out_removed) {
+        return firn_hook_file_replace(path, text, err);
+    }
+    directory_of(path, directory);
+    if (unlink(path) != 0) {
+        return fail(err, "remove", path);
+    }
+    return sync_directory(directory) ? FIRN_OK : fail(err, "sync", directory);
+}
+
+int
+firn_hook_file_replace(const char *path, const char *text, firn_error *err)
+{
+    char real[PATH_MAX];
+    char directory[PATH_MAX];
+    if (realpath(path, real) == NULL) {
+        if (errno != ENOENT || strlen(path) >= sizeof(real)) {
+            return fail(err, "find", path);
+        }
+        (void)snprintf(real, sizeof(real), "%s", path);
+    }
+    directory_of(real, directory);
+    if (mkdir(directory, 0777) != 0 && errno != EEXIST) {
+        return fail(err, "make the directory", directory);
+    }
+    return replace(real, directory, text, err);
+}

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * hook/hook_settings.c: firn's hooks in an agent's settings.
+ *
+ * The file belongs to somebody else: every byte that is not firn's stays (hook_json.c), a byte order
+ * mark at its start too. What cannot be read exactly is refused: comments, members that stand twice,
+ * numbers beyond 64 bits.
+ *
+ *     {"hooks": {EVENT: [{"hooks": [{"type": "command", "command": ...}]}]}}   with groups
+ *     {"version": 1, "hooks": {EVENT: [{"command": ...}]}}                     without
+ *
+ * A hook is firn's if its command contains "firn hook run ". Installing removes these first, so that
+ * doing it twice is doing it once, and a hook of an older firn is replaced.
+ */
+#include "hook/hook_internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { COMMAND_SIZE = 4500 };
+
+static const char mark[] = "firn hook run ";
+
+static int fail(firn_error *err, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static int
+fail(firn_error *err, int code, const char *format, ...)
+{
+    va_list arguments;
+    memset(err, 0, sizeof(*err));
+    err->code = code;
+    va_start(arguments, format);
+    (void)vsnprintf(err->text, sizeof(err->text), format, arguments);
+    va_end(arguments);
+    return code;
+}
+
+static bool
+is_space(uint8_t byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
+}
+
+/* Where the JSON begins: after a byte order mark. */
+static size_t
+mark_size(firn_slice text)
+{
+    return text.size >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+}
+
+static firn_slice
+without_mark(firn_slice text)
+{
+    size_t size = mark_size(text);
+    return firn_bytes(size > 0 ? text.data + size : text.data, text.size - size);
+}
+
+static bool
+is_blank(firn_slice text)
+{
+    size_t spaces = 0;
+    while (spaces < text.size && is_space(text.data[spaces])) {
+        spaces++;
+    }
+    return spaces == text.size;
+}
+
+int
+firn_hook_settings_read(firn_slice text, const char *name, json_t **out, firn_error *err)
+{
+    json_error_t error;
+    *out = NULL;
+    text = without_mark(text);
+    if (is_blank(text)) {
+        *out = json_object();
+        return *out != NULL ? FIRN_OK : fail(err, FIRN_NO_MEMORY, "out of memory");
+    }
+    if (memchr(text.data, '\0', text.size) != NULL) { /* jansson accepts it after some numbers */
+        return fail(err, FIRN_INVALID, "'%s' is no JSON that can be changed: it has a zero byte",
+                    name);
+    }
+    json_t *settings = json_loadb((const char *)text.data, text.size,
+                                  JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+    if (settings == NULL) {
+        return fail(err, FIRN_INVALID,
+                    "'%s' is no JSON that can be changed: line %d, column %d: %s", name, error.line,
+                    error.column, error.text);
+    }
+    if (!json_is_object(settings)) {
+        json_decref(settings);
+        return fail(err, FIRN_INVALID, "'%s' holds no JSON object", name);
+    }
+    *out = settings;
+    return FIRN_OK;
+}
+
+/* In a document of its own. */
+static char *
+write_whole(const json_t *settings)
+{
+    char *text = json_dumps(settings, JSON_INDENT(2));
+    size_t size = text != NULL ? strlen(text) : 0;
+    char *line = text != NULL ? realloc(text, size + 2) : NULL;
+    if (line == NULL) {
+        free(text);
+        return NULL;
+    }
+    memcpy(line + size, "\n", 2);
+    return line;
+}
+
+int
+firn_hook_settings_change(firn_slice text, const char *name,
+                          int (*change)(void *ctx, json_t *settings, firn_error *err), void *ctx,
+                          struct firn_hook_settings_changed *out, firn_error *err)
+{
+    json_t *settings = NULL;
+    struct firn_hook_json *edit = NULL;
+    memset(out, 0, sizeof(*out));
+    int code = firn_hook_settings_read(text, name, &settings, err);
+    if (code != FIRN_OK) {
+        return code;
+    }
+    json_t *before = json_deep_copy(settings);
+    bool is_new = is_blank(without_mark(text));
+    if (!is_new) {
+        edit = firn_hook_json_begin((const char *)text.data, text.size, mark_size(text), settings);
+    }
+    code = change(ctx, settings, err);
+    if (code == FIRN_OK) {
+        out->has_changed = before == NULL || !json_equal(before, settings);
+        out->settings = json_incref(settings);
+        out->text = is_new         ? write_whole(settings)
+                    : edit != NULL ? firn_hook_json_text(edit)
+                                   : NULL;
+        if (before == NULL || out->text == NULL) {
+            firn_hook_settings_changed_deinit(out);
+            code = fail(err, FIRN_NO_MEMORY, "out of memory");
+        }
+    }
+    firn_hook_json_end(edit);
+    json_decref(before);
+    json_decref(settings);
+    return code;
+}
+
+void
+firn_hook_settings_changed_deinit(struct firn_hook_settings_changed *changed)
+{
+    json_decref(changed->settings);
+    free(changed->text);
+    memset(changed, 0, sizeof(*changed));
+}
+
+static bool
+is_ours(const json_t *hook)
+{
+    const char *command = json_string_value(json_object_get(hook, "command"));
+    return command != NULL && strstr(command, mark) != NULL;
+}
+
+bool
+firn_hook_settings_mention(firn_slice text)
+{
+    return text.size > 0 && memmem(text.data, text.size, mark, strlen(mark)) != NULL;
+}
+
+/* Takes firn's hooks out of a list of hooks; whether there were any. */
+static bool
+remove_hooks(json_t *hooks)
+{
+    bool had_any = false;
+    for (size_t i = json_array_size(hooks); i > 0; i--) {
+        if (is_ours(json_array_get(hooks, i - 1))) {
+            had_any = json_array_remove(hooks, i - 1) == 0 || had_any;
+        }
+    }
+    return had_any;
+}
+
+/* And out of a list of groups, with the groups in which nothing else was. */
+static bool
+remove_from_groups(json_t *groups)
+{
+    bool had_any = false;
+    for (size_t i = json_array_size(groups); i > 0; i--) {
+        json_t *hooks = json_object_get(json_array_get(groups, i - 1), "hooks");
+        if (remove_hooks(hooks)) {
+            had_any = true;
+            if (json_array_size(hooks) == 0) {
+                (void)json_array_remove(groups, i - 1);
+            }
+        }
+    }
+    return had_any;
+}
+
+/* Whether the places that matter are lists, or not there. */
+static int
+check(const json_t *settings, const struct firn_hook_agent *agent, firn_error *err)
+{
+    const json_t *hooks = json_object_get(settings, "hooks");
+    const json_t *version = json_object_get(settings, "version");
+    if (hooks != NULL && !json_is_object(hooks)) {
+        return fail(err, FIRN_INVALID, "\"hooks\" is no object");
+    }
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *event = json_object_get(hooks, agent->events[i]);
+        if (event != NULL && !json_is_array(event)) {
+            return fail(err, FIRN_INVALID, "\"%s\" is no array", agent->events[i]);
+        }
+    }
+    if (agent->version != 0 && version != NULL && json_integer_value(version) != agent->version) {
+        return fail(err, FIRN_INVALID, "\"version\" is not %ld", agent->version);
+    }
+    return FIRN_OK;
+}
+
+int
+firn_hook_settings_remove(json_t *settings, const struct firn_hook_agent *agent, firn_error *err)
+{
+    int code = check(settings, agent, err);
+    json_t *hooks = json_object_get(settings, "hooks");
+    if (code != FIRN_OK || hooks == NULL) {
+        return code;
+    }
+    bool had_any = false;
+    for (size_t i = 0; i < 2; i++) {
+        json_t *event = json_object_get(hooks, agent->events[i]);
+        bool had_here = agent->has_groups ? remove_from_groups(event) : remove_hooks(event);
+        if (had_here && json_array_size(event) == 0) {
+            (void)json_object_del(hooks, agent->events[i]);
+        }
+        had_any = had_any || had_here;
+    }
+    if (had_any && json_object_size(hooks) == 0) {
+        (void)json_object_del(settings, "hooks");
+    }
+    return FIRN_OK;
+}
+
+bool
+firn_hook_settings_say_nothing(const json_t *settings, const struct firn_hook_agent *agent)
+{
+    bool has_version = agent->version != 0 && json_object_get(settings, "version") != NULL;
+    return json_object_size(settings) == (has_version ? 1U : 0U);
+}
+
+/* The member of an object, made if it is not there; NULL if there is no memory. */
+static json_t *
+member(json_t *object, const char *name, json_t *(*make)(void))
+{
+    json_t *value = json_object_get(object, name);
+    if (value == NULL && json_object_set_new(object, name, make()) == 0) {
+        value = json_object_get(object, name);
+    }
+    return value;
+}
+
+/* One hook, and the group around it. */
+static json_t *
+make_hook(const struct firn_hook_agent *agent, const char *command)
+{
+    if (!agent->has_groups) {
+        return json_pack("{s:s}", "command", command);
+    }
+    return json_pack("{s:[{s:s,s:s,s:I}]}", "hooks", "type", "command", "command", command,
+                     "timeout", (json_int_t)agent->timeout);
+}
+
+static bool
+append(json_t *hooks, const struct firn_hook_agent *agent, enum firn_hook_agent_when when,
+       const char *command, const char *options)
+{
+    char line[COMMAND_SIZE];
+    int size =
+        snprintf(line, sizeof(line), "%s %s%s", command, firn_hook_agent_when_name(when), options);
+    json_t *event = member(hooks, agent->events[when], json_array);
+    return size > 0 && (size_t)size < sizeof(line) && event != NULL &&
+           json_array_append_new(event, make_hook(agent, line)) == 0;
+}
+
+/* Whether exactly these hooks are there already. */
+static bool
+is_installed(const json_t *settings, const struct firn_hook_agent *agent, const char *command,
+             const char *options)
+{
+    json_t *fresh = json_object();
+    firn_error err;
+    bool is_there = fresh != NULL;
+    json_t *bare = json_deep_copy(settings);
+    json_t *hooks = member(fresh, "hooks", json_object);
+    for (int when = 0; is_there && when < 2; when++) {
+        enum firn_hook_agent_when moment = (enum firn_hook_agent_when)when;
+        is_there = append(hooks, agent, moment, command, options);
+        const json_t *wanted = json_array_get(json_object_get(hooks, agent->events[when]), 0);
+        const json_t *event =
+            json_object_get(json_object_get(settings, "hooks"), agent->events[when]);
+        size_t found = 0;
+        for (size_t i = 0; i < json_array_size(event); i++) {
+            found += (size_t)json_equal(json_array_get(event, i), wanted);
+        }
+        is_there = is_there && found == 1;
+        /* None of firn's but this one: without it as many are left as without any. */
+        size_t all = json_array_size(event);
+        is_there = is_there && bare != NULL &&
+                   (when > 0 || firn_hook_settings_remove(bare, agent, &err) == FIRN_OK);
+        const json_t *rest = json_object_get(json_object_get(bare, "hooks"), agent->events[when]);
+        is_there = is_there && json_array_size(rest) + 1 == all;
+    }
+    json_decref(bare);
+    json_decref(fresh);
+    return is_there;
+}
+
+int
+firn_hook_settings_install(json_t *settings, const struct firn_hook_agent *agent,
+                           const char *command, const char *options, firn_error *err)
+{
+    int code = check(settings, agent, err);
+    if (code != FIRN_OK || is_installed(settings, agent, command, options)) {
+        return code;
+    }
+    code = firn_hook_settings_remove(settings, agent, err);
+    if (code != FIRN_OK) {
+        return code;
+    }
+    bool is_done = true;
+    if (agent->version != 0 && json_object_get(settings, "version") == NULL) {
+        is_done = json_object_set_new(settings, "version", json_integer(agent->version)) == 0;
+    }
+    json_t *hooks = member(settings, "hooks", json_object);
+    is_done = is_done && hooks != NULL &&
+              append(hooks, agent, FIRN_HOOK_AGENT_BEFORE, command, options) &&
+              append(hooks, agent, FIRN_HOOK_AGENT_AFTER, command, options);
+    return is_done ? FIRN_OK : fail(err, FIRN_NO_MEMORY, "out of memory, or a name is too long");
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * mcp/mcp.h: a server of the Model Context Protocol on standard input and output.
+ */
+#ifndef FIRN_MCP_MCP_H
+#define FIRN_MCP_MCP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "firn/firn.h"
+
+struct firn_mcp_options {
+    const char *store_path; /* NULL: each workspace's own, in the usual place */
+    int64_t wait_ms;        /* for another writer, where has_wait is set or firn config says none */
+    bool has_wait;
+    int (*stop_asked)(void);       /* not 0 once the program should end; any thread */
+    void (*log)(const char *text); /* one line for people; the calling thread */
+    /* Told of a workspace whose store may be worth a collection of garbage: finds out, and starts
+     * one elsewhere if the settings want that. One call at a time, any thread. NULL: nobody does. */
+    void (*collect)(firn_workspace *workspace);
+};
+
+/* Serves descriptor 0, answers on descriptor 1, and returns when the input ends (FIRN_OK), when
+ * stop_asked says so (FIRN_CANCELLED), or when nothing can be read or written any more (FIRN_IO).
+ * What was asked for before the input ended is done and answered first. The process must not use
+ * the two descriptors meanwhile, and SIGPIPE must be ignored. */
+FIRN_MUST_CHECK int firn_mcp_serve(const struct firn_mcp_options *options, firn_error *err);
+
+#endif

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * mcp/mcp_arguments.c: the parameters of a tool, as a schema and as a check.
+ *
+ * What is unknown is refused: a misspelled dry_run that was passed over would write where somebody
+ * only wanted to look. A null is taken as "not given", because some clients fill in all members that
+ * they know. A number like 5.0 is a whole one, as JSON Schema has it.
+ */
+#include "mcp/mcp_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *
+type_name(enum firn_mcp_arguments_kind kind)
+{
+    switch (kind) {
+    case FIRN_MCP_ARGUMENTS_STRING:
+    case FIRN_MCP_ARGUMENTS_TEXT:
+        return "string";
+    case FIRN_MCP_ARGUMENTS_BOOL:
+        return "boolean";
+    case FIRN_MCP_ARGUMENTS_COUNT:
+        return "integer";
+    case FIRN_MCP_ARGUMENTS_STRINGS:
+        return "array";
+    }
+    return "null";
+}
+
+static void
+write_param(struct firn_term_writer *json, const struct firn_mcp_arguments_param *param)
+{
+    firn_term_writer_object(json, param->name);
+    firn_term_writer_string(json, "type", type_name(param->kind));
+    firn_term_writer_string(json, "description", param->text);
+    if (param->kind == FIRN_MCP_ARGUMENTS_COUNT) {
+        firn_term_writer_u64(json, "minimum", 0);
+    }
+    if (param->kind == FIRN_MCP_ARGUMENTS_STRINGS) {
+        firn_term_writer_object(json, "items");
+        firn_term_writer_string(json, "type", "string");
+        firn_term_writer_end(json);
+        firn_term_writer_u64(json, "minItems", 1);
+    }
+    firn_term_writer_end(json);
+}
+
+void
+firn_mcp_arguments_schema(struct firn_term_writer *json, const char *key,
+                          const struct firn_mcp_arguments_param *params)
+{
+    firn_term_writer_object(json, key);
+    firn_term_writer_string(json, "type", "object");
+    firn_term_writer_object(json, "properties");
+    for (const struct firn_mcp_arguments_param *param = params; param->name != NULL; param++) {
+        write_param(json, param);
+    }
+    firn_term_writer_end(json);
+    firn_term_writer_array(json, "required");
+    for (const struct firn_mcp_arguments_param *param = params; param->name != NULL; param++) {
+        if (param->is_required) {
+            firn_term_writer_string(json, NULL, param->name);
+        }
+    }
+    firn_term_writer_end(json);
+    firn_term_writer_bool(json, "additionalProperties", false);
+    firn_term_writer_end(json);
+}
+
+static bool
+is_string_without_nul(const json_t *value)
+{
+    return json_is_string(value) && strlen(json_string_value(value)) == json_string_length(value);
+}
+
+static bool
+is_count(const json_t *value)
+{
+    double real = json_is_real(value) ? json_real_value(value) : -1;
+    return (json_is_integer(value) && json_integer_value(value) >= 0) ||
+           (real >= 0 && real < 9e15 && real == (double)(uint64_t)real);
+}
+
+static bool
+are_strings(const json_t *value)
+{
+    bool are = json_is_array(value) && json_array_size(value) > 0;
+    for (size_t i = 0; are && i < json_array_size(value); i++) {
+        are = is_string_without_nul(json_array_get(value, i));
+    }
+    return are;
+}
+
+/* What a value of this kind is called where it is something else; NULL if it is of the kind. */
+static const char *
+wanted_instead(enum firn_mcp_arguments_kind kind, const json_t *value)
+{
+    switch (kind) {
+    case FIRN_MCP_ARGUMENTS_STRING:
+        return is_string_without_nul(value) ? NULL : "a string without NUL";
+    case FIRN_MCP_ARGUMENTS_TEXT:
+        return json_is_string(value) ? NULL : "a string";
+    case FIRN_MCP_ARGUMENTS_BOOL:
+        return json_is_boolean(value) ? NULL : "true or false";
+    case FIRN_MCP_ARGUMENTS_COUNT:
+        return is_count(value) ? NULL : "a whole number from 0 on";
+    case FIRN_MCP_ARGUMENTS_STRINGS:
+        return are_strings(value) ? NULL : "an array of one or more strings without NUL";
+    }
+    return "something else";
+}
+
+static const struct firn_mcp_arguments_param *
+find(const struct firn_mcp_arguments_param *params, const char *name)
+{
+    while (params->name != NULL && strcmp(params->name, name) != 0) {
+        params++;
+    }
+    return params->name != NULL ? params : NULL;
+}
+
+static const json_t *
+given(const json_t *arguments, const char *name)
+{
+    const json_t *value = json_object_get(arguments, name);
+    return json_is_null(value) ? NULL : value;
+}
+
+/* json_object_iter takes what it might change; nothing here does. */
+static json_t *
+unconst(const json_t *value)
+{
+    return (json_t *)(uintptr_t)value;
+}
+
+bool
+firn_mcp_arguments_check(const struct firn_mcp_arguments_param *params, const json_t *arguments,
+                         char *why, size_t why_size)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach(unconst(arguments), name, value)
+    {
+        const struct firn_mcp_arguments_param *param = find(params, name);
+        const char *wanted =
+            param == NULL || json_is_null(value) ? NULL : wanted_instead(param->kind, value);
+        if (param == NULL) {
+            (void)snprintf(why, why_size, "there is no argument '%.100s'", name);
+            return false;
+        }
+        if (wanted != NULL) {
+            (void)snprintf(why, why_size, "argument '%s' has to be %s", name, wanted);
+            return false;
+        }
+    }
+    for (const struct firn_mcp_arguments_param *param = params; param->name != NULL; param++) {
+        if (param->is_required && given(arguments, param->name) == NULL) {
+            (void)snprintf(why, why_size, "argument '%s' is missing", param->name);
+            return false;
+        }
+    }
+    return true;
+}
+
+const char *
+firn_mcp_arguments_string(const json_t *arguments, const char *name)
+{
+    return json_string_value(given(arguments, name));
+}
+
+bool
+firn_mcp_arguments_bool(const json_t *arguments, const char *name, bool fallback)
+{
+    const json_t *value = given(arguments, name);
+    return value != NULL ? json_is_true(value) : fallback;
+}
+
+uint64_t
+firn_mcp_arguments_count(const json_t *arguments, const char *name, uint64_t fallback)
+{
+    const json_t *value = given(arguments, name);
+    if (value == NULL) {
+        return fallback;
+    }
+    return json_is_integer(value) ? (uint64_t)json_integer_value(value)
+                                  : (uint64_t)json_real_value(value);
+}

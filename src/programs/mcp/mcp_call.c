@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * mcp/mcp_call.c: one call of a tool: opening the workspace, waiting, progress, and the parts that
+ * results have in common.
+ *
+ * A call holds a workspace's handle, which is no lock and no open file, and the library takes the
+ * store's lock for each writing call alone: a server that does nothing is in nobody's way. While it
+ * waits for a lock the library calls nobody; so it waits in slices, between which the call looks
+ * whether it has been cancelled and says that it waits.
+ *
+ * Results are bounded: so many rows, and no more once the text has a size that no client wants.
+ * What is not shown is counted.
+ *
+ * Progress is one number that only grows, as the protocol demands: what is done in the phases so
+ * far, files and 64 KiB pieces.
+ */
+#include "mcp/mcp_internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "hook/hook.h"
+
+enum { SLICE_MS = 200, TELL_MS = 250, PIECE_SIZE = 65536 };
+
+static int64_t
+now_ms(void)
+{
+    struct timespec now;
+    if (clock_gettime(CLOCK_MONOTONIC, &now) != 0) {
+        return 0;
+    }
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void
+firn_mcp_call_init(struct firn_mcp_call *call, const struct firn_mcp_call_host *host,
+                   const json_t *arguments)
+{
+    memset(call, 0, sizeof(*call));
+    call->host = host;
+    call->arguments = arguments;
+    call->wait_ms = host->wait_ms;
+    call->told_ms = now_ms();
+}
+
+void
+firn_mcp_call_deinit(struct firn_mcp_call *call)
+{
+    firn_workspace_close(call->workspace);
+    firn_term_writer_deinit(&call->result);
+    firn_term_writer_deinit(&call->notices);
+    free(call->paths);
+    free(call->path_text);
+    memset(call, 0, sizeof(*call));
+}
+
+int
+firn_mcp_call_fail(struct firn_mcp_call *call, int code, const char *format, ...)
+{
+    va_list arguments;
+    memset(&call->error, 0, sizeof(call->error));
+    call->error.code = code;
+    va_start(arguments, format);
+    (void)vsnprintf(call->error.text, sizeof(call->error.text), format, arguments);
+    va_end(arguments);
+    return code;
+}
+
+static int
+out_of_memory(struct firn_mcp_call *call)
+{
+    return firn_mcp_call_fail(call, FIRN_NO_MEMORY, "%s", firn_code_text(FIRN_NO_MEMORY));
+}
+
+/* ---- opening ---- */
+
+/* Below, with all that is told. */
+static void on_notice(void *ctx, const firn_notice *notice);
+
+static int
+take_setting(void *ctx, const firn_config_setting *setting)
+{
+    struct firn_mcp_call *call = ctx;
+    bool is_true = strcmp(setting->value, "true") == 0;
+    if (strcmp(setting->key, "keep") == 0) {
+        (void)snprintf(call->keep, sizeof(call->keep), "%s", setting->value);
+    } else if (strcmp(setting->key, "save.max-file-size") == 0) {
+        return firn_config_size(setting->value, &call->max_file_size, NULL);
+    } else if (strcmp(setting->key, "save.gitignore") == 0) {
+        call->saves_gitignore = is_true;
+    } else if (strcmp(setting->key, "save.include-deps") == 0) {
+        call->saves_deps = is_true;
+    } else if (strcmp(setting->key, "save.strict") == 0) {
+        call->saves_strictly = is_true;
+    } else if (strcmp(setting->key, "wait") == 0 && !call->host->has_wait &&
+               setting->source != FIRN_SETTING_DEFAULT) {
+        call->wait_ms = strtoll(setting->value, NULL, 10) * 1000;
+    }
+    return FIRN_OK;
+}
+
+int
+firn_mcp_call_open(struct firn_mcp_call *call)
+{
+    firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
+    const char *path = firn_mcp_arguments_string(call->arguments, "workspace_path");
+    options.store_path = call->host->store_path;
+    options.lock_timeout_ms = call->wait_ms < SLICE_MS ? call->wait_ms : SLICE_MS;
+    int code = firn_workspace_open(path, &options, &call->workspace, &call->error);
+    if (code == FIRN_UNTRUSTED) {
+        call->hint =
+            "nothing was done; if the user made this store, they can run firn trust in that "
+            "directory";
+    }
+    if (code == FIRN_OK) {
+        code =
+            firn_config_list_readable(call->workspace, take_setting, on_notice, call, &call->error);
+    }
+    if (code == FIRN_OK) {
+        call->hooks = firn_hook_agent_look(firn_workspace_root(call->workspace));
+    }
+    return code;
+}
+
+/* Appends the components of `path` to the first *size bytes of out; false if it is absolute, or has
+ * a "..". */
+static bool
+append_path(const char *path, char *out, size_t *size)
+{
+    if (path[0] == '/' || path[0] == '\0') {
+        return false;
+    }
+    while (*path != '\0') {
+        size_t part = strcspn(path, "/");
+        if (part == 2 && memcmp(path, "..", 2) == 0) {
+            return false;
+        }
+        if (part > 0 && !(part == 1 && path[0] == '.')) {
+            if (*size > 0) {
+                out[(*size)++] = '/';
+            }
+            memcpy(out + *size, path, part);
+            *size += part;
+        }
+        path += part + (path[part] == '/');
+    }
+    return true;
+}
+
+static int
+make_paths(struct firn_mcp_call *call, size_t count, size_t text_size)
+{
+    call->paths = calloc(count, sizeof(firn_slice));
+    call->path_text = malloc(text_size);
+    return call->paths == NULL || call->path_text == NULL ? out_of_memory(call) : FIRN_OK;
+}
+
+int
+firn_mcp_call_take_paths(struct firn_mcp_call *call)
+{
+    const firn_slice base = firn_str(firn_workspace_subpath(call->workspace));
+    const json_t *given = json_object_get(call->arguments, "paths");
+    size_t count = json_array_size(given);
+    size_t text_size = base.size + 1;
+    if (count == 0) {
+        return FIRN_OK;
+    }
+    for (size_t i = 0; i < count; i++) {
+        text_size += base.size + 1 + json_string_length(json_array_get(given, i));
+    }
+    int code = make_paths(call, count, text_size);
+    char *at = call->path_text;
+    bool is_all = false;
+    for (size_t i = 0; code == FIRN_OK && i < count; i++) {
+        const char *path = json_string_value(json_array_get(given, i));
+        size_t size = base.size;
+        memcpy(at, base.data, base.size);
+        if (!append_path(path, at, &size)) {
+            return firn_mcp_call_fail(
+                call, FIRN_INVALID, "'%s' is no path below %s: it has to be relative, without ..",
+                path, firn_mcp_arguments_string(call->arguments, "workspace_path"));
+        }
+        call->paths[i] = firn_bytes(at, size);
+        is_all = is_all || size == 0;
+        at += size;
+    }
+    call->path_count = is_all ? 0 : count;
+    return code;
+}
+
+/* ---- waiting and progress ---- */
+
+static void
+tell(struct firn_mcp_call *call, const char *text)
+{
+    call->told_ms = now_ms();
+    call->host->on_progress(call->host->ctx, call->phases_done + call->phase_done, text);
+}
+
+void
+firn_mcp_call_collect(struct firn_mcp_call *call)
+{
+    if (call->host->collect != NULL) {
+        call->host->collect(call->workspace);
+    }
+}
+
+int
+firn_mcp_call_attempt(struct firn_mcp_call *call, int (*attempt)(void *ctx, firn_error *err),
+                      void *ctx)
+{
+    int64_t begun_ms = now_ms();
+    for (;;) {
+        memset(&call->error, 0, sizeof(call->error));
+        int code = attempt(ctx, &call->error);
+        int64_t waited_ms = now_ms() - begun_ms;
+        if (code != FIRN_BUSY || waited_ms >= call->wait_ms) {
+            return code;
+        }
+        if (call->host->is_cancelled(call->host->ctx)) {
+            return firn_mcp_call_fail(call, FIRN_CANCELLED, "%s", firn_code_text(FIRN_CANCELLED));
+        }
+        if (now_ms() - call->told_ms >= TELL_MS) {
+            call->phases_done++;
+            tell(call, "waiting for another writer");
+        }
+    }
+}
+
+static int
+on_progress(void *ctx, const firn_progress *progress)
+{
+    struct firn_mcp_call *call = ctx;
+    char text[160];
+    uint64_t done = progress->files_done + progress->bytes_done / PIECE_SIZE;
+    if (call->host->is_cancelled(call->host->ctx)) {
+        return FIRN_CANCELLED;
+    }
+    if (call->phase == NULL || strcmp(call->phase, progress->phase) != 0 ||
+        done < call->phase_done) {
+        call->phases_done += call->phase_done;
+        call->phase_done = 0;
+        call->phase = progress->phase;
+    }
+    call->phase_done = done;
+    if (now_ms() - call->told_ms >= TELL_MS) {
+        char total[40] = "";
+        if (progress->files_total > 0) {
+            (void)snprintf(total, sizeof(total), " of %llu",
+                           (unsigned long long)progress->files_total);
+        }
+        (void)snprintf(text, sizeof(text), "%s: %llu%s files, %llu bytes", progress->phase,
+                       (unsigned long long)progress->files_done, total,
+                       (unsigned long long)progress->bytes_done);
+        tell(call, text);
+    }
+    return FIRN_OK;
+}
+
+static void
+write_notice(struct firn_mcp_call *call, const char *kind, firn_slice path, const char *text)
+{
+    enum { NOTICES_SIZE_MAX = 256 * 1024 };
+    if (call->notice_count == FIRN_MCP_CALL_ROWS_MAX || call->notices.size > NOTICES_SIZE_MAX) {
+        call->notices_not_shown++;
+        return;
+    }
+    call->notice_count++;
+    firn_show_notice_write(&call->notices,
+                           &(const struct firn_show_notice){kind, path, text, NULL});
+}
+
+static void
+on_notice(void *ctx, const firn_notice *notice)
+{
+    write_notice(ctx, firn_show_notice_kind(notice->kind), notice->path, notice->text);
+}
+
+void
+firn_mcp_call_tell_hooks(struct firn_mcp_call *call)
+{
+    char text[FIRN_HOOK_AGENT_TEXT_SIZE];
+    const char *path;
+    if (call->hooks == 0) {
+        return;
+    }
+    unsigned lost = call->hooks & ~firn_hook_agent_look(firn_workspace_root(call->workspace));
+    while (firn_hook_agent_next_lost(&lost, &path, text)) {
+        write_notice(call, "hooks", firn_str(path), text);
+    }
+}
+
+firn_callbacks
+firn_mcp_call_callbacks(struct firn_mcp_call *call)
+{
+    firn_callbacks callbacks = {on_notice, on_progress, call};
+    return callbacks;
+}
+
+/* ---- what results have in common ---- */
+
+bool
+firn_mcp_call_has_room(struct firn_mcp_call *call)
+{
+    if (call->rows == FIRN_MCP_CALL_ROWS_MAX || call->result.size > FIRN_MCP_CALL_RESULT_SIZE_MAX) {
+        call->rows_not_shown++;
+        return false;
+    }
+    call->rows++;
+    return true;
+}
+
+void
+firn_mcp_call_write_not_shown(struct firn_mcp_call *call, const char *key)
+{
+    if (call->rows_not_shown > 0) {
+        firn_term_writer_u64(&call->result, key, call->rows_not_shown);
+    }
+}
+
+void
+firn_mcp_call_write_notices(struct firn_mcp_call *call)
+{
+    call->result.has_failed = call->result.has_failed || call->notices.has_failed;
+    firn_term_writer_array(&call->result, "notices");
+    firn_term_writer_raw(&call->result, NULL, firn_term_writer_slice(&call->notices));
+    firn_term_writer_end(&call->result);
+    if (call->notices_not_shown > 0) {
+        firn_term_writer_u64(&call->result, "notices_not_shown", call->notices_not_shown);
+    }
+}
+
+void
+firn_mcp_call_write_name(struct firn_mcp_call *call, const firn_workspace_checkpoint *checkpoint)
+{
+    firn_term_writer_string(&call->result, "snapshot_id", checkpoint->id);
+    firn_term_writer_u64_if(&call->result, "number", checkpoint->number, checkpoint->number != 0);
+}
+
+void
+firn_mcp_call_write_stats(struct firn_mcp_call *call, const firn_workspace_checkpoint *checkpoint)
+{
+    firn_term_writer_object(&call->result, "stats");
+    firn_term_writer_u64(&call->result, "total_files", checkpoint->files);
+    firn_term_writer_u64(&call->result, "total_bytes", checkpoint->bytes);
+    firn_term_writer_u64(&call->result, "new_objects", checkpoint->new_objects);
+    firn_term_writer_end(&call->result);
+}
+
+void
+firn_mcp_call_hint_pending(struct firn_mcp_call *call)
+{
+    firn_workspace_pending_restore pending;
+    if (firn_workspace_pending(call->workspace, &pending, NULL) == FIRN_OK && pending.is_pending &&
+        pending.has_begun && !pending.is_foreign) {
+        call->hint = "files were changed already: checkpoint_undo takes that back";
+    }
+}
+
+void
+firn_mcp_call_begin_change(struct firn_mcp_call *call, const firn_workspace_change *change)
+{
+    const firn_workspace_entry *entry = change->after != NULL ? change->after : change->before;
+    firn_term_writer_object(&call->result, NULL);
+    firn_show_change_write(&call->result, change);
+    firn_term_writer_bool(&call->result, "directory", entry->type == FIRN_TYPE_DIRECTORY);
+}
+
+int
+firn_mcp_call_visit_change(void *ctx, const firn_workspace_change *change)
+{
+    struct firn_mcp_call *call = ctx;
+    if (firn_mcp_call_has_room(call)) {
+        firn_mcp_call_begin_change(call, change);
+        firn_term_writer_end(&call->result);
+    }
+    return FIRN_OK;
+}

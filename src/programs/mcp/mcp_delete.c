@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * mcp/mcp_delete.c: checkpoint_delete.
+ */
+#include "mcp/mcp_internal.h"
+
+#include <stdio.h>
+
+static const char list_hint[] = "checkpoint_list shows the checkpoints";
+
+struct attempt {
+    struct firn_mcp_call *call;
+    const char *reference;
+};
+
+static int
+visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
+{
+    struct attempt *attempt = ctx;
+    char text[160];
+    (void)snprintf(text, sizeof(text), "checkpoint %s is deleted; firn gc gives its space back",
+                   checkpoint->id);
+    firn_term_writer_bool(&attempt->call->result, "deleted", true);
+    firn_mcp_call_write_name(attempt->call, checkpoint);
+    firn_term_writer_string(&attempt->call->result, "message", text);
+    return FIRN_OK;
+}
+
+static int
+attempt_delete(void *ctx, firn_error *err)
+{
+    struct attempt *attempt = ctx;
+    return firn_workspace_delete(attempt->call->workspace, &attempt->reference, 1, NULL, visit,
+                                 attempt, err);
+}
+
+static int
+run(struct firn_mcp_call *call)
+{
+    struct attempt attempt = {call, firn_mcp_arguments_string(call->arguments, "snapshot_id")};
+    int code = firn_mcp_call_open(call);
+    if (code == FIRN_OK) {
+        code = firn_mcp_call_attempt(call, attempt_delete, &attempt);
+        call->hint = code == FIRN_NOT_FOUND ? list_hint : NULL;
+    }
+    if (code == FIRN_OK) {
+        firn_mcp_call_collect(call);
+    }
+    return code;
+}
+
+static const struct firn_mcp_arguments_param params[] = {
+    FIRN_MCP_TOOL_WORKSPACE_PARAM,
+    {"snapshot_id", FIRN_MCP_ARGUMENTS_STRING, true, "Which checkpoint: " FIRN_MCP_TOOL_REFERENCE},
+    FIRN_MCP_TOOL_END_PARAM,
+};
+
+const struct firn_mcp_tool firn_mcp_delete_tool = {
+    .name = "checkpoint_delete",
+    .title = "Delete a checkpoint",
+    .text = "Delete one checkpoint for good. The files of the workspace and all other checkpoints "
+            "stay as they are.",
+    .params = params,
+    .output =
+        FIRN_MCP_TOOL_BOOL("deleted") "," FIRN_MCP_TOOL_NAME "," FIRN_MCP_TOOL_STRING("message"),
+    .required = "[\"deleted\",\"snapshot_id\",\"message\"]",
+    .is_destructive = true,
+    .run = run,
+};

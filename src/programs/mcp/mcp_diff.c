@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * mcp/mcp_diff.c: checkpoint_diff.
+ *
+ * With patch every text file has its hunks, as long as they are not larger than a client wants to
+ * read; the head lines of a patch are left out, because the path and the kind of change stand
+ * beside.
+ */
+#include "mcp/mcp_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- the hunks of a unified patch ----
+ *
+ * The library has found the hunks; here lines are put around them. Hunks with at most six equal lines
+ * between them stand under one head. Each text is walked once, from its first line to its last.
+ */
+
+enum { CONTEXT = 3 };
+
+/* A text and the line at which it is being read. */
+struct side {
+    firn_slice text;
+    size_t at;
+    uint32_t line;
+};
+
+static firn_slice
+next_line(struct side *side)
+{
+    const uint8_t *from = side->text.data + side->at;
+    size_t left = side->text.size - side->at;
+    const uint8_t *end = left > 0 ? memchr(from, '\n', left) : NULL;
+    size_t size = end != NULL ? (size_t)(end - from) + 1 : left;
+    side->at += size;
+    side->line++;
+    return firn_bytes(from, size);
+}
+
+static void
+skip_to(struct side *side, uint32_t line)
+{
+    while (side->line < line && side->at < side->text.size) {
+        (void)next_line(side);
+    }
+}
+
+static void
+print_to(struct firn_term_writer *out, struct side *side, uint32_t line, char sign)
+{
+    static const char no_end[] = "\n\\ No newline at end of file\n";
+    while (side->line < line && side->at < side->text.size) {
+        firn_slice text = next_line(side);
+        firn_term_writer_put(out, &sign, 1);
+        firn_term_writer_put(out, text.data, text.size);
+        if (text.data[text.size - 1] != '\n') {
+            firn_term_writer_put(out, no_end, sizeof(no_end) - 1);
+        }
+    }
+}
+
+static uint32_t
+count_lines(firn_slice text)
+{
+    struct side side = {text, 0, 0};
+    skip_to(&side, UINT32_MAX);
+    return side.line;
+}
+
+/* How many hunks from this one on stand under one head. */
+static size_t
+group_size(const firn_hunk *hunks, size_t count)
+{
+    size_t size = 1;
+    while (size < count &&
+           hunks[size].before_at - hunks[size - 1].before_at - hunks[size - 1].before_count <=
+               2 * CONTEXT) {
+        size++;
+    }
+    return size;
+}
+
+/* "12,3": where lines begin, from 1, and how many; where there are none, the line before. */
+static void
+print_range(struct firn_term_writer *out, const char *before, uint32_t at, uint32_t count)
+{
+    char text[40];
+    int size = snprintf(text, sizeof(text), "%s%u,%u", before, count > 0 ? at + 1 : at, count);
+    firn_term_writer_put(out, text, (size_t)size);
+}
+
+static void
+print_group(struct firn_term_writer *out, struct side *before, struct side *after,
+            const firn_hunk *hunks, size_t count, uint32_t lines)
+{
+    const firn_hunk *last = &hunks[count - 1];
+    uint32_t lead = hunks[0].before_at < CONTEXT ? hunks[0].before_at : CONTEXT;
+    uint32_t end = last->before_at + last->before_count;
+    uint32_t tail = lines - end < CONTEXT ? lines - end : CONTEXT;
+    uint32_t before_at = hunks[0].before_at - lead;
+    uint32_t after_at = hunks[0].after_at - lead;
+    print_range(out, "@@ -", before_at, end + tail - before_at);
+    print_range(out, " +", after_at, last->after_at + last->after_count + tail - after_at);
+    firn_term_writer_put(out, " @@\n", 4);
+    skip_to(before, before_at);
+    for (size_t i = 0; i < count; i++) {
+        print_to(out, before, hunks[i].before_at, ' ');
+        print_to(out, before, hunks[i].before_at + hunks[i].before_count, '-');
+        skip_to(after, hunks[i].after_at);
+        print_to(out, after, hunks[i].after_at + hunks[i].after_count, '+');
+    }
+    print_to(out, before, end + tail, ' ');
+}
+
+/* Appends the hunks of a difference whose lines were counted to `out`, as bytes, with three lines
+ * around each; nothing if there are none. Stops, and returns false, once `out` has more than
+ * size_max bytes. */
+static bool
+write_hunks(struct firn_term_writer *out, const firn_workspace_difference *difference,
+            size_t size_max)
+{
+    struct side before = {difference->content_before, 0, 0};
+    struct side after = {difference->content_after, 0, 0};
+    uint32_t lines = count_lines(before.text);
+    size_t at = 0;
+    while (at < difference->hunk_count && out->size <= size_max) {
+        size_t count = group_size(difference->hunks + at, difference->hunk_count - at);
+        print_group(out, &before, &after, difference->hunks + at, count, lines);
+        at += count;
+    }
+    return out->size <= size_max;
+}
+
+/* ---- the tool ---- */
+
+enum { PATCH_SIZE_MAX = 128 * 1024, PATCHES_SIZE_MAX = 1 << 20 };
+
+static const char list_hint[] = "checkpoint_list shows the checkpoints, checkpoint_save makes one";
+
+struct attempt {
+    struct firn_mcp_call *call;
+    firn_workspace_diff_options options;
+    firn_workspace_diff_result result;
+};
+
+static void
+write_patch(struct firn_mcp_call *call, const firn_workspace_difference *difference)
+{
+    struct firn_term_writer patch = {0};
+    bool has_room = call->result.size < PATCHES_SIZE_MAX;
+    if (has_room && write_hunks(&patch, difference, PATCH_SIZE_MAX)) {
+        firn_term_writer_bytes(&call->result, "patch", firn_term_writer_slice(&patch));
+    } else {
+        firn_term_writer_bool(&call->result, "patch_too_large", true);
+    }
+    call->result.has_failed = call->result.has_failed || patch.has_failed;
+    firn_term_writer_deinit(&patch);
+}
+
+static int
+visit(void *ctx, const firn_workspace_difference *difference)
+{
+    struct attempt *attempt = ctx;
+    struct firn_mcp_call *call = attempt->call;
+    if (!firn_mcp_call_has_room(call)) {
+        return FIRN_OK;
+    }
+    firn_mcp_call_begin_change(call, &difference->change);
+    if (attempt->options.with_lines) {
+        firn_term_writer_string(&call->result, "lines",
+                                firn_show_difference_lines_name(difference->lines));
+    }
+    if (difference->lines == FIRN_LINES_COUNTED) {
+        firn_term_writer_u64(&call->result, "lines_added", difference->lines_added);
+        firn_term_writer_u64(&call->result, "lines_removed", difference->lines_removed);
+        if (firn_mcp_arguments_bool(call->arguments, "patch", false)) {
+            write_patch(call, difference);
+        }
+    }
+    firn_term_writer_end(&call->result);
+    return FIRN_OK;
+}
+
+static int
+attempt_diff(void *ctx, firn_error *err)
+{
+    struct attempt *attempt = ctx;
+    return firn_workspace_diff(attempt->call->workspace, &attempt->options, visit, attempt,
+                               &attempt->result, err);
+}
+
+static void
+write_result(struct firn_mcp_call *call, const firn_workspace_diff_result *result)
+{
+    firn_term_writer_end(&call->result);
+    firn_mcp_call_write_not_shown(call, "changes_not_shown");
+    firn_mcp_call_write_name(call, &result->before);
+    firn_term_writer_string_if(&call->result, "to_snapshot_id", result->after.id,
+                               !result->after_is_disk);
+    firn_term_writer_u64(&call->result, "files_added", result->added);
+    firn_term_writer_u64(&call->result, "files_changed", result->changed);
+    firn_term_writer_u64(&call->result, "files_removed", result->removed);
+    firn_term_writer_u64(&call->result, "lines_added", result->lines_added);
+    firn_term_writer_u64(&call->result, "lines_removed", result->lines_removed);
+    firn_mcp_call_write_notices(call);
+}
+
+static int
+run(struct firn_mcp_call *call)
+{
+    struct attempt attempt = {call, FIRN_WORKSPACE_DIFF_OPTIONS_INIT, {.added = 0}};
+    int code = firn_mcp_call_open(call);
+    if (code == FIRN_OK) {
+        code = firn_mcp_call_take_paths(call);
+    }
+    if (code != FIRN_OK) {
+        return code;
+    }
+    attempt.options.before = firn_mcp_arguments_string(call->arguments, "snapshot_id");
+    attempt.options.after = firn_mcp_arguments_string(call->arguments, "to_snapshot_id");
+    attempt.options.gitignore = call->saves_gitignore;
+    attempt.options.file_size_max = call->max_file_size;
+    attempt.options.paths = call->paths;
+    attempt.options.path_count = call->path_count;
+    attempt.options.with_lines = true;
+    attempt.options.callbacks = firn_mcp_call_callbacks(call);
+    firn_term_writer_array(&call->result, "changes");
+    code = firn_mcp_call_attempt(call, attempt_diff, &attempt);
+    if (code == FIRN_OK) {
+        write_result(call, &attempt.result);
+    } else {
+        call->hint = code == FIRN_NOT_FOUND ? list_hint : NULL;
+    }
+    return code;
+}
+
+static const struct firn_mcp_arguments_param params[] = {
+    FIRN_MCP_TOOL_WORKSPACE_PARAM,
+    {"snapshot_id", FIRN_MCP_ARGUMENTS_STRING, false,
+     "The older side, latest if there is none: " FIRN_MCP_TOOL_REFERENCE},
+    {"to_snapshot_id", FIRN_MCP_ARGUMENTS_STRING, false,
+     "The newer side, a checkpoint too; without it the files as they are now"},
+    FIRN_MCP_TOOL_PATHS_PARAM,
+    {"patch", FIRN_MCP_ARGUMENTS_BOOL, false,
+     "Also give the changed lines of each text file, as hunks of a unified patch"},
+    FIRN_MCP_TOOL_END_PARAM,
+};
+
+const struct firn_mcp_tool firn_mcp_diff_tool = {
+    .name = "checkpoint_diff",
+    .title = "Show what differs",
+    .text = "Tell what differs between a checkpoint and the files as they are now, or between two "
+            "checkpoints: which files, by how many lines, and with patch which lines. Changes "
+            "nothing.",
+    .params = params,
+    .output = FIRN_MCP_TOOL_NAME
+    "," FIRN_MCP_TOOL_STRING_OR_NULL("to_snapshot_id") "," FIRN_MCP_TOOL_COUNTS "," FIRN_MCP_TOOL_INTEGER("lines_added") "," FIRN_MCP_TOOL_INTEGER(
+        "lines"
+        "_remo"
+        "ved") "," FIRN_MCP_TOOL_OBJECTS("changes", FIRN_MCP_TOOL_CHANGE
+                                         "," FIRN_MCP_TOOL_STRING("lines") "," FIRN_MCP_TOOL_INTEGER(
+                                             "lines_"
+                                             "added") "," FIRN_MCP_TOOL_INTEGER("lines_removed") "," FIRN_MCP_TOOL_STRING("patch") "," FIRN_MCP_TOOL_BOOL("patch_too_large")) "," FIRN_MCP_TOOL_INTEGER("changes_not_shown") "," FIRN_MCP_TOOL_NOTICES,
+    .required = "[\"snapshot_id\",\"files_added\",\"files_changed\",\"files_removed\",\"changes\"]",
+    .is_read_only = true,
+    .is_idempotent = true,
+    .run = run,
+};

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * mcp/mcp_restore.c: checkpoint_restore and checkpoint_undo.
+ *
+ * A restore that was cancelled or cut off half way stays pending, each file whole; an undo takes it
+ * back, and a whole restore goes on from there.
+ */
+#include "mcp/mcp_internal.h"
+
+static const char list_hint[] = "checkpoint_list shows the checkpoints";
+
+struct attempt {
+    struct firn_mcp_call *call;
+    const char *reference; /* NULL: undo */
+    firn_workspace_restore_options options;
+    firn_workspace_restore_result result;
+};
+
+static int
+attempt_restore(void *ctx, firn_error *err)
+{
+    struct attempt *attempt = ctx;
+    firn_workspace *workspace = attempt->call->workspace;
+    if (attempt->reference == NULL) {
+        return firn_workspace_undo(workspace, &attempt->options, &attempt->result, err);
+    }
+    return firn_workspace_restore(workspace, attempt->reference, &attempt->options,
+                                  &attempt->result, err);
+}
+
+static void
+write_result(struct attempt *attempt)
+{
+    struct firn_mcp_call *call = attempt->call;
+    const firn_workspace_restore_result *result = &attempt->result;
+    firn_term_writer_end(&call->result);
+    firn_mcp_call_write_not_shown(call, "changes_not_shown");
+    firn_mcp_call_write_name(call, &result->checkpoint);
+    firn_term_writer_bool(&call->result, "dry_run", attempt->options.dry_run);
+    firn_term_writer_u64(&call->result, "files_added", result->added);
+    firn_term_writer_u64(&call->result, "files_changed", result->changed);
+    firn_term_writer_u64(&call->result, "files_removed", result->removed);
+    firn_term_writer_u64(&call->result, "files_unchanged", result->unchanged);
+    firn_term_writer_u64(&call->result, "incomplete", result->incomplete);
+    firn_term_writer_u64(&call->result, "left_alone", result->left_alone);
+    firn_term_writer_u64(&call->result, "not_restored", result->not_restored);
+    firn_term_writer_string_if(&call->result, "safety_id", result->safety_id,
+                               result->safety_id[0] != '\0');
+    firn_mcp_call_tell_hooks(call);
+    firn_mcp_call_write_notices(call);
+}
+
+static int
+perform(struct firn_mcp_call *call, struct attempt *attempt)
+{
+    int code = firn_mcp_call_open(call);
+    if (code == FIRN_OK && attempt->reference != NULL) {
+        code = firn_mcp_call_take_paths(call);
+    }
+    if (code != FIRN_OK) {
+        return code;
+    }
+    attempt->options.paths = call->paths;
+    attempt->options.path_count = call->path_count;
+    attempt->options.gitignore = call->saves_gitignore;
+    attempt->options.file_size_max = call->max_file_size;
+    attempt->options.dry_run = firn_mcp_arguments_bool(call->arguments, "dry_run", false);
+    attempt->options.callbacks = firn_mcp_call_callbacks(call);
+    attempt->options.visit = firn_mcp_call_visit_change;
+    firn_term_writer_array(&call->result, "changes");
+    code = firn_mcp_call_attempt(call, attempt_restore, attempt);
+    if (code == FIRN_OK) {
+        write_result(attempt);
+    } else if (code != FIRN_BUSY) {
+        call->hint = code == FIRN_NOT_FOUND && attempt->reference != NULL ? list_hint : NULL;
+        firn_mcp_call_hint_pending(call);
+    }
+    return code;
+}
+
+static int
+run_restore(struct firn_mcp_call *call)
+{
+    struct attempt attempt = {.call = call, .options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT};
+    attempt.reference = firn_mcp_arguments_string(call->arguments, "snapshot_id");
+    return perform(call, &attempt);
+}
+
+static int
+run_undo(struct firn_mcp_call *call)
+{
+    struct attempt attempt = {.call = call, .options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT};
+    return perform(call, &attempt);
+}
+
+#define DRY_RUN_PARAM                                           \
+    {                                                           \
+        "dry_run", FIRN_MCP_ARGUMENTS_BOOL, false,              \
+            "Only tell what would change; true changes nothing" \
+    }
+#define RESULT                                                                                                                                        \
+    FIRN_MCP_TOOL_NAME                                                                                                                                \
+    "," FIRN_MCP_TOOL_COUNTS                                                                                                                          \
+    "," FIRN_MCP_TOOL_INTEGER("files_unchanged") "," FIRN_MCP_TOOL_BOOL("dry_run") "," FIRN_MCP_TOOL_INTEGER("incomplete") "," FIRN_MCP_TOOL_INTEGER( \
+        "left_alone") "," FIRN_MCP_TOOL_INTEGER("not_restored") "," FIRN_MCP_TOOL_STRING_OR_NULL("safety_id") "," FIRN_MCP_TOOL_CHANGES               \
+                                                                                                              "," FIRN_MCP_TOOL_NOTICES
+#define REQUIRED                                                                        \
+    "[\"snapshot_id\",\"dry_run\",\"files_added\",\"files_changed\",\"files_removed\"," \
+    "\"files_unchanged\"]"
+
+static const struct firn_mcp_arguments_param restore_params[] = {
+    FIRN_MCP_TOOL_WORKSPACE_PARAM,
+    {"snapshot_id", FIRN_MCP_ARGUMENTS_STRING, true, "Which checkpoint: " FIRN_MCP_TOOL_REFERENCE},
+    DRY_RUN_PARAM,
+    FIRN_MCP_TOOL_PATHS_PARAM,
+    FIRN_MCP_TOOL_END_PARAM,
+};
+
+static const struct firn_mcp_arguments_param undo_params[] = {
+    FIRN_MCP_TOOL_WORKSPACE_PARAM,
+    DRY_RUN_PARAM,
+    FIRN_MCP_TOOL_END_PARAM,
+};
+
+const struct firn_mcp_tool firn_mcp_restore_tool = {
+    .name = "checkpoint_restore",
+    .title = "Restore a checkpoint",
+    .text = "Bring a workspace, or some paths in it, back to a checkpoint: files are put back, and "
+            "files that the checkpoint does not have are removed. The state before is saved "
+            "first, so that checkpoint_undo can take the restore back. With dry_run it only tells "
+            "what would change.",
+    .params = restore_params,
+    .output = RESULT,
+    .required = REQUIRED,
+    .is_destructive = true,
+    .is_idempotent = true,
+    .run = run_restore,
+};
+
+const struct firn_mcp_tool firn_mcp_restore_undo_tool = {
+    .name = "checkpoint_undo",
+    .title = "Undo the last restore",
+    .text = "Take back the last restore of a workspace. The state before is saved first here too: "
+            "a second undo takes back the first.",
+    .params = undo_params,
+    .output = RESULT,
+    .required = REQUIRED,
+    .is_destructive = true,
+    .run = run_undo,
+};

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * mcp/mcp_save.c: checkpoint_save.
+ */
+#include "mcp/mcp_internal.h"
+
+struct attempt {
+    firn_workspace *workspace;
+    firn_workspace_save_options options;
+    firn_workspace_save_result result;
+};
+
+static int
+attempt_save(void *ctx, firn_error *err)
+{
+    struct attempt *attempt = ctx;
+    return firn_workspace_save(attempt->workspace, &attempt->options, &attempt->result, err);
+}
+
+static void
+write_result(struct firn_mcp_call *call, const firn_workspace_save_result *result)
+{
+    struct firn_term_writer *json = &call->result;
+    firn_mcp_call_write_name(call, &result->checkpoint);
+    firn_mcp_call_write_stats(call, &result->checkpoint);
+    firn_term_writer_bool(json, "made", result->is_made);
+    firn_term_writer_bool(json, "unchanged", result->is_unchanged);
+    firn_term_writer_u64(json, "files_added", result->added);
+    firn_term_writer_u64(json, "files_changed", result->changed);
+    firn_term_writer_u64(json, "files_removed", result->removed);
+    firn_term_writer_u64(json, "excluded", result->checkpoint.excluded);
+    firn_term_writer_u64(json, "skipped", result->checkpoint.skipped);
+    firn_mcp_call_write_notices(call);
+}
+
+/* Nobody is there to be asked about the first save of a home directory, or of more. */
+static int
+check_root(struct firn_mcp_call *call)
+{
+    firn_workspace_checkpoint ignored;
+    const char *why = firn_workspace_too_broad(call->workspace);
+    if (why == NULL || firn_workspace_find(call->workspace, "latest", &ignored, NULL) == FIRN_OK) {
+        return FIRN_OK;
+    }
+    call->hint = "name the directory of the project; if all of it is to be saved, the user can run "
+                 "firn save --yes in it";
+    return firn_mcp_call_fail(call, FIRN_INVALID, "'%s' is %s",
+                              firn_workspace_root(call->workspace), why);
+}
+
+static int
+run(struct firn_mcp_call *call)
+{
+    struct attempt attempt = {NULL, FIRN_WORKSPACE_SAVE_OPTIONS_INIT, {.previous = 0}};
+    const json_t *message = json_object_get(call->arguments, "message");
+    int code = firn_mcp_call_open(call);
+    code = code == FIRN_OK ? check_root(call) : code;
+    if (code == FIRN_OK) {
+        attempt.workspace = call->workspace;
+        attempt.options.message =
+            firn_bytes(json_string_value(message), json_string_length(message));
+        attempt.options.include_deps =
+            firn_mcp_arguments_bool(call->arguments, "include_deps", call->saves_deps);
+        attempt.options.if_changed = firn_mcp_arguments_bool(call->arguments, "if_changed", false);
+        attempt.options.gitignore = call->saves_gitignore;
+        attempt.options.strict = call->saves_strictly;
+        attempt.options.file_size_max = call->max_file_size;
+        attempt.options.keep = call->keep[0] != '\0' ? call->keep : NULL;
+        attempt.options.callbacks = firn_mcp_call_callbacks(call);
+        code = firn_mcp_call_attempt(call, attempt_save, &attempt);
+    }
+    if (code == FIRN_OK) {
+        write_result(call, &attempt.result);
+        if (attempt.result.gc_is_due) {
+            firn_mcp_call_collect(call);
+        }
+    }
+    return code;
+}
+
+static const struct firn_mcp_arguments_param params[] = {
+    FIRN_MCP_TOOL_WORKSPACE_PARAM,
+    {"message", FIRN_MCP_ARGUMENTS_TEXT, false, "What this state is, for whoever looks for it"},
+    {"include_deps", FIRN_MCP_ARGUMENTS_BOOL, false,
+     "Save directories of dependencies, such as node_modules, too"},
+    {"if_changed", FIRN_MCP_ARGUMENTS_BOOL, false,
+     "Make no checkpoint if the tree is that of the one before, and tell of that one"},
+    FIRN_MCP_TOOL_END_PARAM,
+};
+
+const struct firn_mcp_tool firn_mcp_save_tool = {
+    .name = "checkpoint_save",
+    .title = "Save a checkpoint",
+    .text = "Save the state of a whole directory tree as a new checkpoint, from which it can be "
+            "brought back exactly. Quick, and touches none of the files: call it before changes "
+            "that may have to be taken back.",
+    .params = params,
+    .output = FIRN_MCP_TOOL_NAME
+    "," FIRN_MCP_TOOL_STATS "," FIRN_MCP_TOOL_COUNTS
+    "," FIRN_MCP_TOOL_BOOL("made") "," FIRN_MCP_TOOL_BOOL("unchanged") "," FIRN_MCP_TOOL_INTEGER(
+        "excluded") "," FIRN_MCP_TOOL_INTEGER("skipped") "," FIRN_MCP_TOOL_NOTICES,
+    .required = "[\"snapshot_id\",\"stats\",\"made\",\"unchanged\"]",
+    .run = run,
+};

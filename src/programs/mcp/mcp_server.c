@@ -1,0 +1,810 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * mcp/mcp_server.c: the protocol: from a message to an answer, or to work that is done apart.
+ *
+ * The Model Context Protocol is JSON-RPC 2.0. What is answered at once (initialize, ping,
+ * tools/list, every error) is answered by the thread that reads, so that a ping is answered while a
+ * long save runs. Calls of tools wait in a queue and are done one after the other, in the order in
+ * which they came, by the thread that works: a client may send a save and the restore after it
+ * without waiting in between.
+ *
+ * Cancelled calls: one that waits is taken off the queue, the one that runs notices at its next
+ * progress. Neither is answered, as the protocol wants it.
+ *
+ * Versions. Those up to 2025-11-25 begin with initialize, which says the version for all that
+ * follows; members that an older client does not know it skips, and batches, which only 2025-03-26
+ * has, are understood always. Since 2025-11-25 arguments that a tool does not take are a result of
+ * the tool, which the model reads and mends, and no error of the protocol. 2026-07-28 has no
+ * initialize: each request names its version, and nothing is inferred from an earlier one. A request
+ * that names one is answered so; both kinds may come through one pipe.
+ *
+ * Limits: a line (mcp_internal.h), the messages of a batch, the calls that wait. Beyond them a request
+ * is answered with an error, and costs nothing more.
+ *
+ * Invariants
+ * (I1) Every request is answered once, unless it was cancelled; a notification and a response never.
+ * (I2) A job has a share of its batch from before it waits until it has been answered.
+ */
+#include "mcp/mcp_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- calls wait here between the thread that reads and the one that works ----
+ *
+ * First in, first out: a client that sends a restore behind a save means the state after the save.
+ * A call that is cancelled while it waits leaves the queue; one that runs is only told, and ends by
+ * itself. Nothing is sent, and no tool runs, while the lock is held.
+ *
+ * Invariants
+ * (I1) A job is the queue's or its caller's, never both; `running` is the caller's, and is read only
+ * under the lock, before queue_done.
+ */
+
+enum { WAITING_MAX = 100 };
+
+struct job {
+    struct job *next; /* the queue's */
+    const struct firn_mcp_tool *tool;
+    json_t *arguments;                   /* its own copy: a value is for one thread at a time */
+    struct firn_mcp_output_batch *batch; /* a share of whoever made the job, or NULL */
+    atomic_bool is_cancelled;
+    char id[FIRN_MCP_MESSAGE_ID_SIZE];
+    enum firn_mcp_era era;                /* that the answer is written for */
+    char token[FIRN_MCP_MESSAGE_ID_SIZE]; /* of progress; empty: nobody wants it */
+    uint64_t told;                        /* the progress sent last */
+};
+
+struct queue {
+    pthread_mutex_t lock; /* over all that follows */
+    pthread_cond_t has_news;
+    struct job *first;
+    struct job *last;
+    struct job *running;
+    size_t waiting;
+    bool is_closed;
+};
+
+/* NULL if there is no memory. The arguments, an object, are copied. */
+static struct job *
+queue_job_create(const struct firn_mcp_tool *tool, const json_t *arguments)
+{
+    struct job *job = calloc(1, sizeof(*job));
+    if (job == NULL) {
+        return NULL;
+    }
+    job->tool = tool;
+    job->arguments = json_deep_copy(arguments);
+    atomic_init(&job->is_cancelled, false);
+    if (job->arguments == NULL) {
+        free(job);
+        return NULL;
+    }
+    return job;
+}
+
+/* NULL if there is no memory. The arguments, an object, are copied. */
+static void
+queue_job_destroy(struct job *job)
+{
+    if (job != NULL) {
+        json_decref(job->arguments);
+        free(job);
+    }
+}
+
+/* NULL if there is no memory. The arguments, an object, are copied. */
+static bool
+queue_job_is_cancelled(const struct job *job)
+{
+    /* Pairs with the store in queue_cancel. */
+    return atomic_load_explicit(&job->is_cancelled, memory_order_acquire);
+}
+
+static bool
+queue_init(struct queue *queue)
+{
+    memset(queue, 0, sizeof(*queue));
+    if (pthread_mutex_init(&queue->lock, NULL) != 0) {
+        return false;
+    }
+    if (pthread_cond_init(&queue->has_news, NULL) != 0) {
+        (void)pthread_mutex_destroy(&queue->lock);
+        return false;
+    }
+    return true;
+}
+
+/* Of an empty queue. */
+static void
+queue_deinit(struct queue *queue)
+{
+    (void)pthread_cond_destroy(&queue->has_news);
+    (void)pthread_mutex_destroy(&queue->lock);
+}
+
+/* The queue has the job from here on. False if too many wait already: it is still the caller's. */
+static bool
+queue_push(struct queue *queue, struct job *job)
+{
+    (void)pthread_mutex_lock(&queue->lock);
+    bool fits = queue->waiting < WAITING_MAX;
+    if (fits) {
+        *(queue->last != NULL ? &queue->last->next : &queue->first) = job;
+        queue->last = job;
+        queue->waiting++;
+        (void)pthread_cond_signal(&queue->has_news);
+    }
+    (void)pthread_mutex_unlock(&queue->lock);
+    return fits;
+}
+
+/* The first job, which now runs and is the caller's; it stays known to queue_cancel until
+ * queue_done. NULL if none waits; with until_closed, only once the queue is closed. */
+static struct job *
+queue_next(struct queue *queue, bool until_closed)
+{
+    (void)pthread_mutex_lock(&queue->lock);
+    while (queue->first == NULL && until_closed && !queue->is_closed) {
+        (void)pthread_cond_wait(&queue->has_news, &queue->lock);
+    }
+    struct job *job = queue->first;
+    if (job != NULL) {
+        queue->first = job->next;
+        queue->last = queue->first == NULL ? NULL : queue->last;
+        queue->waiting--;
+    }
+    queue->running = job;
+    (void)pthread_mutex_unlock(&queue->lock);
+    return job;
+}
+
+/* What runs has ended. */
+static void
+queue_done(struct queue *queue)
+{
+    (void)pthread_mutex_lock(&queue->lock);
+    queue->running = NULL;
+    (void)pthread_mutex_unlock(&queue->lock);
+}
+
+/* Takes the job with this id off the queue and gives it to the caller, or NULL: nobody waits under
+ * this id. If it runs, it is told. */
+static struct job *
+queue_cancel(struct queue *queue, const char *id)
+{
+    struct job *before = NULL;
+    struct job *found = NULL;
+    (void)pthread_mutex_lock(&queue->lock);
+    if (queue->running != NULL && strcmp(queue->running->id, id) == 0) {
+        /* Pairs with the load in queue_job_is_cancelled. */
+        atomic_store_explicit(&queue->running->is_cancelled, true, memory_order_release);
+    }
+    for (struct job *job = queue->first; job != NULL && found == NULL; job = job->next) {
+        if (strcmp(job->id, id) == 0) {
+            found = job;
+        } else {
+            before = job;
+        }
+    }
+    if (found != NULL) {
+        *(before != NULL ? &before->next : &queue->first) = found->next;
+        queue->last = queue->last == found ? before : queue->last;
+        queue->waiting--;
+    }
+    (void)pthread_mutex_unlock(&queue->lock);
+    return found;
+}
+
+/* Nothing more will be pushed. */
+static void
+queue_close(struct queue *queue)
+{
+    (void)pthread_mutex_lock(&queue->lock);
+    queue->is_closed = true;
+    (void)pthread_cond_broadcast(&queue->has_news);
+    (void)pthread_mutex_unlock(&queue->lock);
+}
+
+/* ---- the tools that the server offers, and how they are listed ----
+ *
+ * A tool is one constant in the file that implements it. Its parameters are a table that is schema
+ * and check in one; the schema of its result is JSON in the source. A call that fails also has a
+ * structured result, the object "error", so that clients which validate results against the schema
+ * can take it: a result has either "error" or what the tool's list of required members says.
+ */
+
+static const struct firn_mcp_tool *const tools[] = {
+    &firn_mcp_save_tool,         &firn_mcp_list_tool,   &firn_mcp_show_tool,
+    &firn_mcp_status_tool,       &firn_mcp_diff_tool,   &firn_mcp_restore_tool,
+    &firn_mcp_restore_undo_tool, &firn_mcp_revert_tool, &firn_mcp_delete_tool,
+};
+
+/* By name; NULL if there is none. */
+static const struct firn_mcp_tool *
+tool_named(const char *name)
+{
+    for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++) {
+        if (strcmp(tools[i]->name, name) == 0) {
+            return tools[i];
+        }
+    }
+    return NULL;
+}
+
+static void
+write_output(struct firn_term_writer *json, const struct firn_mcp_tool *tool)
+{
+    static const char error[] = "\"error\":{\"type\":\"object\",\"properties\":"
+                                "{" FIRN_MCP_TOOL_STRING("code") "," FIRN_MCP_TOOL_STRING(
+                                    "message") "," FIRN_MCP_TOOL_STRING("hint") "},"
+                                                                                "\"required\":["
+                                                                                "\"code\","
+                                                                                "\"message\"]}";
+    firn_term_writer_object(json, "outputSchema");
+    firn_term_writer_string(json, "type", "object");
+    firn_term_writer_object(json, "properties");
+    firn_term_writer_raw(json, NULL, firn_str(tool->output));
+    firn_term_writer_raw(json, NULL, firn_str(error));
+    firn_term_writer_end(json);
+    firn_term_writer_array(json, "anyOf");
+    firn_term_writer_object(json, NULL);
+    firn_term_writer_raw(json, "required", firn_str(tool->required));
+    firn_term_writer_end(json);
+    firn_term_writer_raw(json, NULL, firn_str("{\"required\":[\"error\"]}"));
+    firn_term_writer_end(json);
+    firn_term_writer_end(json);
+}
+
+static void
+write_tool(struct firn_term_writer *json, const struct firn_mcp_tool *tool)
+{
+    firn_term_writer_object(json, NULL);
+    firn_term_writer_string(json, "name", tool->name);
+    firn_term_writer_string(json, "title", tool->title);
+    firn_term_writer_string(json, "description", tool->text);
+    firn_mcp_arguments_schema(json, "inputSchema", tool->params);
+    write_output(json, tool);
+    firn_term_writer_object(json, "annotations");
+    firn_term_writer_string(json, "title", tool->title);
+    firn_term_writer_bool(json, "readOnlyHint", tool->is_read_only);
+    firn_term_writer_bool(json, "destructiveHint", tool->is_destructive);
+    firn_term_writer_bool(json, "idempotentHint", tool->is_idempotent);
+    firn_term_writer_bool(json, "openWorldHint", false);
+    firn_term_writer_end(json);
+    firn_term_writer_end(json);
+}
+
+/* The array of all, for tools/list, as a member `key` of json. */
+static void
+list_tools(struct firn_term_writer *json, const char *key)
+{
+    firn_term_writer_array(json, key);
+    for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++) {
+        write_tool(json, tools[i]);
+    }
+    firn_term_writer_end(json);
+}
+
+/* ---- versions ---- */
+
+/* Newest first. Their names are dates, which compare as text. */
+static const char *const versions[] = {"2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05",
+                                       "2024-10-07"};
+static const char *const stateless_versions[] = {"2026-07-28"};
+/* From this one on a tool's arguments are the tool's matter. */
+static const char version_of_tool_errors[] = "2025-11-25";
+
+enum { LIST_TTL_MS = 3600 * 1000 }; /* what is listed changes only with the program */
+
+static const char meta_version[] = "io.modelcontextprotocol/protocolVersion";
+static const char meta_capabilities[] = "io.modelcontextprotocol/clientCapabilities";
+
+static const char instructions[] =
+    "firn saves the state of whole directories as checkpoints and brings them back exactly. Save "
+    "with checkpoint_save before changes that may have to be taken back; look with "
+    "checkpoint_status and checkpoint_diff; go back with checkpoint_restore, which saves the "
+    "state before it, so that checkpoint_undo takes the restore back. Every tool takes "
+    "workspace_path, the directory.";
+
+struct firn_mcp_server {
+    struct firn_mcp_server_options options;
+    struct queue queue;
+    struct firn_mcp_output output;
+    const char *version; /* of initialize; until then the newest. Of the reading thread */
+};
+
+/* The call that is being done, and the server that does it. */
+struct work {
+    struct firn_mcp_server *server;
+    struct job *job;
+};
+
+struct firn_mcp_server *
+firn_mcp_server_create(const struct firn_mcp_server_options *options)
+{
+    struct firn_mcp_server *server = calloc(1, sizeof(*server));
+    if (server == NULL) {
+        return NULL;
+    }
+    server->options = *options;
+    server->version = versions[0];
+    server->output.send = options->send;
+    server->output.ctx = options->ctx;
+    if (!firn_mcp_output_init(&server->output)) {
+        goto failed_output;
+    }
+    if (!queue_init(&server->queue)) {
+        goto failed_queue;
+    }
+    return server;
+failed_queue:
+    firn_mcp_output_deinit(&server->output);
+failed_output:
+    free(server);
+    return NULL;
+}
+
+/* Forgets a job that is not answered. */
+static void
+drop_job(struct firn_mcp_server *server, struct job *job)
+{
+    if (job != NULL) {
+        firn_mcp_output_batch_unref(&server->output, job->batch);
+        queue_job_destroy(job);
+    }
+}
+
+void
+firn_mcp_server_destroy(struct firn_mcp_server *server)
+{
+    if (server == NULL) {
+        return;
+    }
+    queue_close(&server->queue);
+    struct job *job;
+    while ((job = queue_next(&server->queue, false)) != NULL) {
+        drop_job(server, job);
+    }
+    queue_deinit(&server->queue);
+    firn_mcp_output_deinit(&server->output);
+    free(server);
+}
+
+/* ---- work ---- */
+
+static bool
+is_cancelled(void *ctx)
+{
+    const struct work *work = ctx;
+    const struct firn_mcp_server_options *options = &work->server->options;
+    return queue_job_is_cancelled(work->job) || options->is_stopping(options->ctx);
+}
+
+static void
+on_progress(void *ctx, uint64_t done, const char *text)
+{
+    const struct work *work = ctx;
+    struct job *job = work->job;
+    struct firn_term_writer json = {0};
+    if (job->token[0] == '\0' || done <= job->told) {
+        return;
+    }
+    job->told = done;
+    firn_term_writer_object(&json, NULL);
+    firn_term_writer_string(&json, "jsonrpc", "2.0");
+    firn_term_writer_string(&json, "method", "notifications/progress");
+    firn_term_writer_object(&json, "params");
+    firn_term_writer_raw(&json, "progressToken", firn_str(job->token));
+    firn_term_writer_u64(&json, "progress", done);
+    firn_term_writer_string(&json, "message", text);
+    firn_term_writer_end(&json);
+    firn_term_writer_end(&json);
+    firn_mcp_output_send(&work->server->output, &json); /* for want of memory it is not sent */
+    firn_term_writer_deinit(&json);
+}
+
+static void
+answer(const struct work *work, const struct firn_mcp_call *call, int code)
+{
+    const struct job *job = work->job;
+    struct firn_term_writer json = {0};
+    if (code != FIRN_OK) {
+        firn_mcp_output_failure(&json, job->id, job->era, &call->error, call->hint);
+    } else {
+        firn_mcp_output_result(&json, job->id, job->era, firn_term_writer_slice(&call->result));
+        json.has_failed = json.has_failed || call->result.has_failed;
+    }
+    firn_mcp_output_answer(&work->server->output, job->batch, job->id, &json);
+    firn_term_writer_deinit(&json);
+}
+
+static void
+perform(struct firn_mcp_server *server, struct job *job)
+{
+    const struct firn_mcp_server_options *options = &server->options;
+    struct work work = {server, job};
+    struct firn_mcp_call_host host = {options->store_path, options->wait_ms, options->has_wait,
+                                      is_cancelled,        on_progress,      &work,
+                                      options->collect};
+    struct firn_mcp_call call;
+    firn_mcp_call_init(&call, &host, job->arguments);
+    int code = options->run != NULL ? options->run(job->tool, &call) : job->tool->run(&call);
+    if (code != FIRN_OK && call.error.code == FIRN_OK) {
+        code = firn_mcp_call_fail(&call, code, "%s", firn_code_text(code));
+    }
+    if (!queue_job_is_cancelled(job)) {
+        answer(&work, &call, code);
+    }
+    firn_mcp_call_deinit(&call);
+}
+
+void
+firn_mcp_server_work(struct firn_mcp_server *server, bool until_closed)
+{
+    struct job *job;
+    while ((job = queue_next(&server->queue, until_closed)) != NULL) {
+        perform(server, job);
+        queue_done(&server->queue);
+        drop_job(server, job);
+    }
+}
+
+void
+firn_mcp_server_close(struct firn_mcp_server *server)
+{
+    queue_close(&server->queue);
+}
+
+/* ---- methods ---- */
+
+/* A request that is being taken. */
+struct request {
+    struct firn_mcp_server *server;
+    const struct firn_mcp_message *message;
+    struct firn_mcp_output_batch *batch; /* the one that it is in, or NULL */
+    enum firn_mcp_era era;
+};
+
+static void
+refuse_request(const struct request *request, int code, const char *text)
+{
+    firn_mcp_output_refuse(&request->server->output, request->batch, request->message->id, code,
+                           text);
+}
+
+/* Sends an answer, and lets its writer go. */
+static void
+answer_request(const struct request *request, struct firn_term_writer *json)
+{
+    firn_mcp_output_answer(&request->server->output, request->batch, request->message->id, json);
+    firn_term_writer_deinit(json);
+}
+
+static const char *
+version_for(const char *asked)
+{
+    for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
+        if (strcmp(versions[i], asked) == 0) {
+            return versions[i];
+        }
+    }
+    return versions[0];
+}
+
+/* What both ways of beginning say of this server. */
+static void
+write_abilities(struct firn_term_writer *json)
+{
+    firn_term_writer_object(json, "capabilities");
+    firn_term_writer_object(json, "tools");
+    firn_term_writer_end(json);
+    firn_term_writer_end(json);
+    firn_term_writer_string(json, "instructions", instructions);
+}
+
+static void
+initialize(const struct request *request)
+{
+    struct firn_term_writer json = {0};
+    const json_t *asked = json_object_get(request->message->params, "protocolVersion");
+    if (!json_is_string(asked)) {
+        refuse_request(request, FIRN_MCP_INVALID_PARAMS,
+                       "\"protocolVersion\" is missing or no string");
+        return;
+    }
+    if (request->batch != NULL) {
+        refuse_request(request, FIRN_MCP_INVALID_REQUEST, "initialize cannot be in a batch");
+        return;
+    }
+    request->server->version = version_for(json_string_value(asked));
+    firn_mcp_output_begin_result(&json, request->message->id, FIRN_MCP_LEGACY);
+    firn_term_writer_string(&json, "protocolVersion", request->server->version);
+    write_abilities(&json);
+    firn_mcp_output_server_info(&json, "serverInfo");
+    firn_mcp_output_end(&json);
+    answer_request(request, &json);
+}
+
+/* Says how long a client may keep the answer, and that any client may. */
+static void
+write_caching(struct firn_term_writer *json, enum firn_mcp_era era)
+{
+    if (era == FIRN_MCP_STATELESS) {
+        firn_term_writer_u64(json, "ttlMs", LIST_TTL_MS);
+        firn_term_writer_string(json, "cacheScope", "public");
+    }
+}
+
+static void
+discover(const struct request *request)
+{
+    struct firn_term_writer json = {0};
+    firn_mcp_output_begin_result(&json, request->message->id, request->era);
+    firn_term_writer_array(&json, "supportedVersions");
+    for (size_t i = 0; i < sizeof(stateless_versions) / sizeof(stateless_versions[0]); i++) {
+        firn_term_writer_string(&json, NULL, stateless_versions[i]);
+    }
+    firn_term_writer_end(&json);
+    write_abilities(&json);
+    write_caching(&json, request->era);
+    firn_mcp_output_end(&json);
+    answer_request(request, &json);
+}
+
+static void
+ping(const struct request *request)
+{
+    struct firn_term_writer json = {0};
+    firn_mcp_output_begin_result(&json, request->message->id, request->era);
+    firn_mcp_output_end(&json);
+    answer_request(request, &json);
+}
+
+static void
+tools_list(const struct request *request)
+{
+    struct firn_term_writer json = {0};
+    const json_t *cursor = json_object_get(request->message->params, "cursor");
+    if (cursor != NULL && !json_is_null(cursor)) {
+        refuse_request(request, FIRN_MCP_INVALID_PARAMS,
+                       "unknown cursor: all tools are listed at once");
+        return;
+    }
+    firn_mcp_output_begin_result(&json, request->message->id, request->era);
+    list_tools(&json, "tools");
+    write_caching(&json, request->era);
+    firn_mcp_output_end(&json);
+    answer_request(request, &json);
+}
+
+/* The tool, or NULL and why not. */
+static const struct firn_mcp_tool *
+find_tool(const json_t *params, char *why, size_t why_size)
+{
+    const char *name = json_string_value(json_object_get(params, "name"));
+    const struct firn_mcp_tool *tool = name != NULL ? tool_named(name) : NULL;
+    if (name == NULL) {
+        (void)snprintf(why, why_size, "\"name\" is missing or no string");
+    } else if (tool == NULL) {
+        (void)snprintf(why, why_size, "unknown tool '%.100s'", name);
+    }
+    return tool;
+}
+
+static bool
+check_arguments(const struct firn_mcp_tool *tool, const json_t *arguments, char *why,
+                size_t why_size)
+{
+    if (arguments != NULL && !json_is_object(arguments)) {
+        (void)snprintf(why, why_size, "\"arguments\" is no object");
+        return false;
+    }
+    return firn_mcp_arguments_check(tool->params, arguments, why, why_size);
+}
+
+/* Arguments that the tool does not take. */
+static void
+refuse_arguments(const struct request *request, const char *why)
+{
+    if (request->era == FIRN_MCP_LEGACY &&
+        strcmp(request->server->version, version_of_tool_errors) < 0) {
+        refuse_request(request, FIRN_MCP_INVALID_PARAMS, why);
+        return;
+    }
+    struct firn_term_writer json = {0};
+    firn_error error = {.code = FIRN_INVALID};
+    (void)snprintf(error.text, sizeof(error.text), "%s", why);
+    firn_mcp_output_failure(&json, request->message->id, request->era, &error, NULL);
+    answer_request(request, &json);
+}
+
+static void
+tools_call(const struct request *request)
+{
+    char why[400];
+    const json_t *params = request->message->params;
+    const json_t *arguments = json_object_get(params, "arguments");
+    const struct firn_mcp_tool *tool = find_tool(params, why, sizeof(why));
+    const json_t *token = json_object_get(json_object_get(params, "_meta"), "progressToken");
+    if (tool == NULL) {
+        refuse_request(request, FIRN_MCP_INVALID_PARAMS, why);
+        return;
+    }
+    if (!check_arguments(tool, arguments, why, sizeof(why))) {
+        refuse_arguments(request, why);
+        return;
+    }
+    struct job *job = queue_job_create(tool, arguments);
+    if (job == NULL) {
+        refuse_request(request, FIRN_MCP_INTERNAL_ERROR, "out of memory");
+        return;
+    }
+    job->batch = request->batch;
+    job->era = request->era;
+    memcpy(job->id, request->message->id, sizeof(job->id));
+    if (!firn_mcp_message_id(token, job->token)) {
+        job->token[0] = '\0';
+    }
+    firn_mcp_output_batch_ref(&request->server->output, job->batch);
+    if (!queue_push(&request->server->queue, job)) {
+        refuse_request(request, FIRN_MCP_TOO_MANY, "too many calls wait already");
+        drop_job(request->server, job);
+    }
+}
+
+static void
+cancel(struct firn_mcp_server *server, const json_t *params)
+{
+    char id[FIRN_MCP_MESSAGE_ID_SIZE];
+    if (firn_mcp_message_id(json_object_get(params, "requestId"), id)) {
+        drop_job(server, queue_cancel(&server->queue, id));
+    }
+}
+
+/* Which kind of version a request speaks. False if it has been refused: it names a version that is
+ * not spoken, or says too little. */
+static bool
+take_era(struct request *request)
+{
+    struct firn_term_writer json = {0};
+    const json_t *meta = json_object_get(request->message->params, "_meta");
+    const json_t *asked = json_object_get(meta, meta_version);
+    bool is_discovery = strcmp(request->message->method, "server/discover") == 0;
+    request->era = asked != NULL || is_discovery ? FIRN_MCP_STATELESS : FIRN_MCP_LEGACY;
+    if (request->era == FIRN_MCP_LEGACY) {
+        return true;
+    }
+    if (!json_is_string(asked)) {
+        refuse_request(request, FIRN_MCP_INVALID_PARAMS,
+                       "\"_meta\" has no io.modelcontextprotocol/protocolVersion, a string");
+        return false;
+    }
+    size_t count = sizeof(stateless_versions) / sizeof(stateless_versions[0]);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(stateless_versions[i], json_string_value(asked)) == 0) {
+            if (json_is_object(json_object_get(meta, meta_capabilities))) {
+                return true;
+            }
+            refuse_request(
+                request, FIRN_MCP_INVALID_PARAMS,
+                "\"_meta\" has no io.modelcontextprotocol/clientCapabilities, an object");
+            return false;
+        }
+    }
+    firn_mcp_output_unsupported(&json, request->message->id, json_string_value(asked),
+                                stateless_versions, count);
+    answer_request(request, &json);
+    return false;
+}
+
+static void
+take_request(struct request *request)
+{
+    static const struct {
+        const char *name;
+        bool is_of_era[2]; /* by enum firn_mcp_era */
+        void (*take)(const struct request *request);
+    } methods[] = {
+        {"initialize", {true, false}, initialize},    {"ping", {true, false}, ping},
+        {"server/discover", {false, true}, discover}, {"tools/list", {true, true}, tools_list},
+        {"tools/call", {true, true}, tools_call},
+    };
+    if (!take_era(request)) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+        if (strcmp(request->message->method, methods[i].name) == 0 &&
+            methods[i].is_of_era[request->era]) {
+            methods[i].take(request);
+            return;
+        }
+    }
+    char why[160];
+    (void)snprintf(why, sizeof(why), "unknown method '%.100s'", request->message->method);
+    refuse_request(request, FIRN_MCP_METHOD_NOT_FOUND, why);
+}
+
+static void
+take_message(struct firn_mcp_server *server, const json_t *value,
+             struct firn_mcp_output_batch *batch)
+{
+    struct firn_mcp_message message;
+    struct request request = {server, &message, batch, FIRN_MCP_LEGACY};
+    firn_mcp_message_read(value, &message);
+    switch (message.kind) {
+    case FIRN_MCP_MESSAGE_REQUEST:
+        take_request(&request);
+        break;
+    case FIRN_MCP_MESSAGE_NOTIFICATION:
+        if (strcmp(message.method, "notifications/cancelled") == 0) {
+            cancel(server, message.params);
+        }
+        break;
+    case FIRN_MCP_MESSAGE_INVALID:
+        firn_mcp_output_refuse(&server->output, batch, message.id, message.code, message.problem);
+        break;
+    case FIRN_MCP_MESSAGE_RESPONSE:
+        break;
+    }
+}
+
+static void
+take_batch(struct firn_mcp_server *server, const json_t *value)
+{
+    size_t count = json_array_size(value);
+    if (count == 0 || count > FIRN_MCP_SERVER_BATCH_MAX) {
+        firn_mcp_output_refuse(&server->output, NULL, "null", FIRN_MCP_INVALID_REQUEST,
+                               count == 0 ? "the batch is empty"
+                                          : "the batch has more than 100 messages");
+        return;
+    }
+    struct firn_mcp_output_batch *batch = firn_mcp_output_batch_create();
+    if (batch == NULL) {
+        firn_mcp_output_refuse(&server->output, NULL, "null", FIRN_MCP_INTERNAL_ERROR,
+                               "out of memory");
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        take_message(server, json_array_get(value, i), batch);
+    }
+    firn_mcp_output_batch_unref(&server->output, batch);
+}
+
+static bool
+is_blank(firn_slice line)
+{
+    size_t at = 0;
+    while (at < line.size && (line.data[at] == ' ' || line.data[at] == '\t')) {
+        at++;
+    }
+    return at == line.size;
+}
+
+void
+firn_mcp_server_take(struct firn_mcp_server *server, firn_slice line, bool is_cut)
+{
+    char id[FIRN_MCP_MESSAGE_ID_SIZE];
+    char why[JSON_ERROR_TEXT_LENGTH + 64];
+    int code = FIRN_MCP_INVALID_REQUEST;
+    json_t *value = NULL;
+    if (!is_cut && is_blank(line)) {
+        return;
+    }
+    if (is_cut) {
+        (void)snprintf(why, sizeof(why),
+                       "the message is larger than 1 MiB, or there is no memory for it");
+    } else {
+        value = firn_mcp_message_parse(line, &code, why, sizeof(why));
+    }
+    if (value == NULL) {
+        firn_mcp_message_dig(line, id);
+        firn_mcp_output_refuse(&server->output, NULL, id, code, why);
+    } else if (json_is_array(value)) {
+        take_batch(server, value);
+    } else {
+        take_message(server, value, NULL);
+    }
+    json_decref(value);
+}

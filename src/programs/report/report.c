@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * report/report.c: firn report: a history as one page of HTML.
+ *
+ * The checkpoints are listed first, for the chart above them; then each is compared with the one
+ * before it. The first one of all has nothing before it: what it holds is counted, not listed.
+ *
+ * Memory: the list, and what one comparison takes. The page is written as it grows.
+ */
+#include "report/report.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "show/show.h"
+#include "task/task.h"
+#include "term/term.h"
+
+enum { LIMIT_DEFAULT = 100, PAGE_BYTES_DEFAULT = 16 << 20 };
+
+struct tag {
+    char id[FIRN_CHECKPOINT_ID_SIZE];
+    char *name;
+};
+
+struct reporting {
+    struct firn_cli *cli;
+    firn_workspace *workspace;
+    const char *path; /* NULL: standard output */
+    uint64_t limit;
+
+    firn_workspace_checkpoint *checkpoints; /* newest first; messages are theirs */
+    size_t count;
+    size_t capacity;
+    bool has_older;
+    struct tag *tags;
+    size_t tag_count;
+    size_t tag_capacity;
+
+    struct firn_task_notices notices;
+    struct firn_report_difference shown;
+};
+
+/* ---- reading the list ---- */
+
+/* Room for one more; NULL when memory is out. */
+static void *
+grown(void *array, size_t count, size_t *capacity, size_t size)
+{
+    if (array != NULL && count < *capacity) {
+        return array;
+    }
+    size_t more = *capacity == 0 ? 16 : 2 * *capacity;
+    void *larger = realloc(array, more * size);
+    *capacity = larger != NULL ? more : *capacity;
+    return larger;
+}
+
+static int
+keep_tag(void *ctx, const firn_workspace_tag *tag)
+{
+    struct reporting *reporting = ctx;
+    struct tag *tags = grown(reporting->tags, reporting->tag_count, &reporting->tag_capacity,
+                             sizeof(*reporting->tags));
+    if (tags == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    reporting->tags = tags;
+    struct tag *kept = &tags[reporting->tag_count];
+    memcpy(kept->id, tag->id, sizeof(kept->id));
+    kept->name = strndup((const char *)tag->name.data, tag->name.size);
+    reporting->tag_count += kept->name != NULL ? 1 : 0;
+    return kept->name != NULL ? FIRN_OK : FIRN_NO_MEMORY;
+}
+
+static int
+keep_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
+{
+    struct reporting *reporting = ctx;
+    if (reporting->count == reporting->limit) {
+        reporting->has_older = true;
+        return FIRN_OK;
+    }
+    firn_workspace_checkpoint *checkpoints =
+        grown(reporting->checkpoints, reporting->count, &reporting->capacity,
+              sizeof(*reporting->checkpoints));
+    if (checkpoints == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    reporting->checkpoints = checkpoints;
+    firn_workspace_checkpoint *kept = &checkpoints[reporting->count];
+    uint8_t *message = malloc(checkpoint->message.size + 1);
+    if (message == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    *kept = *checkpoint;
+    if (checkpoint->message.size > 0) {
+        memcpy(message, checkpoint->message.data, checkpoint->message.size);
+    }
+    kept->message = firn_bytes(message, checkpoint->message.size);
+    reporting->count++;
+    return FIRN_OK;
+}
+
+static int
+read_list(struct reporting *reporting, firn_error *err)
+{
+    firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
+    options.include_safety = firn_command_has(reporting->cli, "all");
+    options.limit = reporting->limit < UINT64_MAX ? reporting->limit + 1 : UINT64_MAX;
+    int code = firn_workspace_tag_list(reporting->workspace, keep_tag, reporting, err);
+    return code == FIRN_OK ? firn_workspace_list(reporting->workspace, &options, keep_checkpoint,
+                                                 reporting, err)
+                           : code;
+}
+
+static void
+release(struct reporting *reporting)
+{
+    for (size_t i = 0; i < reporting->count; i++) {
+        free((void *)(uintptr_t)reporting->checkpoints[i].message.data);
+    }
+    for (size_t i = 0; i < reporting->tag_count; i++) {
+        free(reporting->tags[i].name);
+    }
+    free(reporting->checkpoints);
+    free(reporting->tags);
+}
+
+/* ---- one checkpoint ---- */
+
+static void
+show_tags(const struct reporting *reporting, const char *id)
+{
+    for (size_t i = 0; i < reporting->tag_count; i++) {
+        if (strcmp(reporting->tags[i].id, id) == 0) {
+            firn_report_html_raw(" <span class=\"tag\">");
+            firn_report_html_name(firn_str(reporting->tags[i].name));
+            firn_report_html_raw("</span>");
+        }
+    }
+}
+
+static void
+show_facts(const struct reporting *reporting, const firn_workspace_checkpoint *checkpoint)
+{
+    char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
+    char time[FIRN_TERM_TEXT_TIME_SIZE];
+    char files[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char bytes[FIRN_TERM_TEXT_SIZE_SIZE];
+    char added[FIRN_TERM_TEXT_SIZE_SIZE];
+    firn_report_html_format("<article id=\"%s\"><h2>%s%s", checkpoint->id,
+                            checkpoint->is_safety ? "safety " : "",
+                            firn_show_checkpoint_name(checkpoint, name));
+    show_tags(reporting, checkpoint->id);
+    if (checkpoint->message.size > 0) {
+        firn_report_html_raw(" ");
+        firn_report_html_name(checkpoint->message);
+    }
+    firn_report_html_format("</h2>\n<p class=\"facts\">%.*s · %s · %s %s · %s · %s added</p>\n",
+                            FIRN_CHECKPOINT_ID_SHORT, checkpoint->id,
+                            firn_term_text_time(checkpoint->created_ns, time),
+                            firn_term_text_number(checkpoint->files, files),
+                            firn_term_text_plural(checkpoint->files, "file", "files"),
+                            firn_term_text_size(checkpoint->bytes, bytes),
+                            firn_term_text_size(checkpoint->added_bytes, added));
+}
+
+static void
+show_counts(const firn_workspace_diff_result *result, bool with_lines)
+{
+    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    firn_report_html_format("<p class=\"facts\">%s changed, ",
+                            firn_term_text_number(result->changed, number));
+    firn_report_html_format("%s added, ", firn_term_text_number(result->added, number));
+    firn_report_html_format("%s removed", firn_term_text_number(result->removed, number));
+    if (result->renamed > 0) {
+        firn_report_html_format(", %s renamed", firn_term_text_number(result->renamed, number));
+    }
+    if (with_lines) {
+        firn_report_html_format(" · <ins>+%s</ins>",
+                                firn_term_text_number(result->lines_added, number));
+        firn_report_html_format(" <del>−%s</del>",
+                                firn_term_text_number(result->lines_removed, number));
+    }
+    firn_report_html_raw("</p>\n");
+}
+
+static int
+show_changes(struct reporting *reporting, const firn_workspace_checkpoint *checkpoint,
+             firn_error *err)
+{
+    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
+    firn_workspace_diff_result result;
+    struct firn_report_difference *shown = &reporting->shown;
+    options.after = checkpoint->id;
+    options.against_previous = true;
+    options.find_renames = true;
+    options.with_lines = shown->with_lines && firn_report_html_bytes() < shown->page_bytes_max;
+    options.callbacks = firn_task_notices_callbacks(&reporting->notices);
+    shown->entries = 0;
+    firn_report_html_raw("<details><summary>what it changed</summary><div class=\"files\">\n");
+    int code = firn_workspace_diff(reporting->workspace, &options, firn_report_difference_visit,
+                                   shown, &result, err);
+    if (code != FIRN_OK) {
+        return code;
+    }
+    if (shown->entries > FIRN_REPORT_DIFFERENCE_ENTRIES_MAX) {
+        uint64_t more = shown->entries - FIRN_REPORT_DIFFERENCE_ENTRIES_MAX;
+        firn_report_html_format("<p class=\"cut\">and %s more</p>\n",
+                                firn_term_text_number(more, number));
+    }
+    firn_report_html_raw("</div></details>\n");
+    show_counts(&result, options.with_lines);
+    return FIRN_OK;
+}
+
+static int
+show_checkpoint(struct reporting *reporting, size_t i, firn_error *err)
+{
+    const firn_workspace_checkpoint *checkpoint = &reporting->checkpoints[i];
+    bool is_first = i + 1 == reporting->count && !reporting->has_older;
+    int code = FIRN_OK;
+    show_facts(reporting, checkpoint);
+    if (is_first) {
+        firn_report_html_raw("<p class=\"facts\">the first one</p>\n");
+    } else {
+        code = show_changes(reporting, checkpoint, err);
+    }
+    firn_report_html_raw("</article>\n");
+    return code;
+}
+
+/* ---- the page ---- */
+
+static int
+write_page(struct reporting *reporting, firn_error *err)
+{
+    const struct firn_report_page page = {.root = firn_workspace_root(reporting->workspace),
+                                          .checkpoints = reporting->checkpoints,
+                                          .count = reporting->count,
+                                          .has_older = reporting->has_older};
+    int code =
+        firn_report_html_begin(reporting->path, firn_command_has(reporting->cli, "replace"), err);
+    if (code != FIRN_OK) {
+        return code;
+    }
+    firn_report_page_begin(&page);
+    for (size_t i = 0; code == FIRN_OK && i < reporting->count && !firn_report_html_has_failed();
+         i++) {
+        code = show_checkpoint(reporting, i, err);
+    }
+    firn_report_page_end(&page, reporting->shown.entries_cut);
+    /* What could not be written says so at the end, not what was cancelled for that. */
+    return code == FIRN_OK || firn_report_html_has_failed() ? firn_report_html_end(err) : code;
+}
+
+static void
+tell(const struct reporting *reporting)
+{
+    char size[FIRN_TERM_TEXT_SIZE_SIZE];
+    const struct firn_cli *cli = reporting->cli;
+    if (cli->json) {
+        firn_term_json_bytes("file", firn_str(reporting->path));
+        firn_term_json_u64("checkpoints", reporting->count);
+        firn_term_json_u64("bytes", firn_report_html_bytes());
+        firn_term_json_u64("cut", reporting->shown.entries_cut);
+        firn_task_notices_json(&reporting->notices);
+    } else if (!cli->quiet && reporting->path != NULL) {
+        firn_term_text_escape(firn_str(reporting->path), firn_term_out_write);
+        firn_term_out_format(": %zu %s, %s\n", reporting->count,
+                             firn_term_text_plural(reporting->count, "checkpoint", "checkpoints"),
+                             firn_term_text_size(firn_report_html_bytes(), size));
+    }
+}
+
+static int
+report(struct reporting *reporting)
+{
+    firn_error err;
+    int code = read_list(reporting, &err);
+    if (code == FIRN_OK) {
+        code = write_page(reporting, &err);
+    }
+    firn_term_meter_clear();
+    firn_report_html_drop();
+    if (reporting->shown.is_out_of_memory) {
+        return firn_command_report_error(reporting->cli, FIRN_NO_MEMORY, NULL, "%s",
+                                         firn_code_text(FIRN_NO_MEMORY));
+    }
+    if (code != FIRN_OK) {
+        return firn_command_report_failure(reporting->cli, &err,
+                                           code == FIRN_EXISTS ? "--replace writes over it" : NULL);
+    }
+    tell(reporting);
+    return FIRN_EXIT_OK;
+}
+
+static int
+run(struct firn_cli *cli)
+{
+    const char *limit = firn_command_value(cli, "limit");
+    const char *path = firn_command_value(cli, "output");
+    struct reporting reporting = {.cli = cli,
+                                  .path = path,
+                                  .limit = LIMIT_DEFAULT,
+                                  .shown = {.with_lines = !firn_command_has(cli, "no-diff"),
+                                            .page_bytes_max = PAGE_BYTES_DEFAULT}};
+    if (path == NULL || path[0] == '\0') {
+        return firn_command_misused(cli, "say with -o FILE where the report is to go");
+    }
+    if (limit != NULL && !firn_command_number(limit, UINT64_MAX, &reporting.limit)) {
+        return firn_command_misused(cli, "--limit takes a whole number from 0 on, not '%s'", limit);
+    }
+    if (strcmp(path, "-") == 0) {
+        reporting.path = NULL;
+    }
+    if (reporting.path == NULL && cli->json) {
+        return firn_command_misused(cli, "--json and -o - both want standard output");
+    }
+    int exit_code = firn_task_workspace_open(cli, &reporting.workspace);
+    if (exit_code == FIRN_EXIT_OK) {
+        firn_task_notices_init(&reporting.notices, cli);
+        exit_code = report(&reporting);
+        firn_task_notices_deinit(&reporting.notices);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_task_pending_tell(cli, reporting.workspace, NULL);
+    }
+    release(&reporting);
+    firn_workspace_close(reporting.workspace);
+    return exit_code;
+}
+
+static const struct firn_command_option options[] = {
+    {"output", 'o', "FILE", "where the page goes; - is standard output"},
+    {"limit", 'n', "N", "only the newest N checkpoints; 100 if not given"},
+    {"all", 'a', NULL, "also the safety checkpoints that restores took"},
+    {"no-diff", 0, NULL, "names of what changed, without contents"},
+    {"replace", 0, NULL, "write over FILE whatever it is"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command_example examples[] = {
+    {"firn report -o history.html", "then open it in a browser"},
+    {"firn report --no-diff --limit 1000 -o all.html", "a long history, without contents"},
+    {NULL, NULL},
+};
+
+const struct firn_command firn_report = {
+    .name = "report",
+    .summary = "Write the history as one page of HTML",
+    .arguments = "",
+    .options = options,
+    .help = "A chart of sizes, then each checkpoint, newest first, with its tags, its message\n"
+            "and what it changed since the one before: names, lines counted, and the lines\n"
+            "themselves, to be unfolded. The page is one file, loads nothing, follows the\n"
+            "reader's choice of light or dark, and shows all of this without scripts.\n"
+            "\n"
+            "It holds contents of your files: think of that before you hand it on, or use\n"
+            "--no-diff. To keep it small, of a checkpoint at most 1,000 files are named, of\n"
+            "a file at most 600 lines shown, and no more lines at all behind 16 MiB. The page\n"
+            "says where something is left out.\n"
+            "\n"
+            "The file is replaced whole, when all of it is written; but one that is there and\n"
+            "is no report of firn's is left alone.",
+    .examples = examples,
+    .uses = FIRN_COMMAND_USES_WORKSPACE,
+    .run = run,
+};

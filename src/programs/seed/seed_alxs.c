@@ -1,0 +1,591 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * seed/seed_alxs.c: firn alxs: sorted tables of the seed, Alopex, from the command line.
+ *
+ * A FILE is one table. Commands that read it check all of it first, so nothing of a damaged table
+ * is ever printed; alxs verify says what is wrong with it. Only alxs build writes a table, and only
+ * a whole one; alxs load copies one into a keyspace.
+ *
+ * Keys and values look as those of firn db do: escaped, or with --hex as digits.
+ */
+#include "seed/seed.h"
+
+#include <stdio.h>
+
+#include "data/data.h"
+#include "term/term.h"
+
+/* ---- what the commands share ---- */
+
+enum { CHECKSUM_SIZE = 9 };
+
+/* "16bd2616". Returns out[CHECKSUM_SIZE]. */
+static const char *
+checksum_text(uint32_t checksum, char *out)
+{
+    (void)snprintf(out, CHECKSUM_SIZE, "%08lx", (unsigned long)checksum);
+    return out;
+}
+
+/* Opens the table that the first argument names. Options as for firn_alxs_open; limit_hint (may be
+ * NULL) is what to do where they are too small. Returns an exit code. */
+static int
+open_with(struct firn_cli *cli, const firn_alxs_options *options, const char *limit_hint,
+          firn_alxs **out)
+{
+    firn_error err;
+    if (cli->arguments[0][0] == '\0') {
+        return firn_command_misused(cli, "FILE is empty");
+    }
+    int code = firn_alxs_open(cli->arguments[0], options, out, &err);
+    switch (code) {
+    case FIRN_OK:
+        return FIRN_EXIT_OK;
+    case FIRN_CORRUPT:
+        return firn_command_report_failure(cli, &err,
+                                           "see all that is damaged with: firn alxs verify FILE");
+    case FIRN_LIMIT:
+        return firn_command_report_failure(cli, &err, limit_hint);
+    default:
+        return firn_command_report_failure(cli, &err, NULL);
+    }
+}
+
+/* Opens the table that the first argument names; its values may be as large as --value-max says.
+ * Returns an exit code. */
+static int
+open_table(struct firn_cli *cli, firn_alxs **out)
+{
+    firn_alxs_options options = FIRN_ALXS_OPTIONS_INIT;
+    const char *text = firn_command_value(cli, "value-max");
+    if (text != NULL && !firn_command_number(text, UINT32_MAX, &options.value_size_max)) {
+        return firn_command_misused(
+            cli, "--value-max takes a number of bytes below 4 GiB, not '%s'", text);
+    }
+    return open_with(cli, &options, "larger values are accepted with --value-max BYTES", out);
+}
+
+/* ---- list ---- */
+
+struct listing {
+    struct firn_data_bytes from;
+    struct firn_data_bytes to;
+    bool has_from;
+    bool has_to;
+    bool is_reverse;
+    uint64_t limit;
+    struct firn_data_bytes_look look;
+};
+
+static void
+listing_deinit(struct listing *listing)
+{
+    firn_data_bytes_deinit(&listing->from);
+    firn_data_bytes_deinit(&listing->to);
+}
+
+static int
+read_bound(struct firn_cli *cli, const char *option, struct firn_data_bytes *bytes, bool *out_has)
+{
+    const char *text = firn_command_value(cli, option + strlen("--"));
+    *out_has = text != NULL;
+    return text == NULL ? FIRN_EXIT_OK
+                        : firn_data_bytes_from_argument(cli, option, text,
+                                                        firn_command_has(cli, "hex"), bytes);
+}
+
+/* Returns an exit code. */
+static int
+listing_init(struct firn_cli *cli, struct listing *listing)
+{
+    const char *limit = firn_command_value(cli, "limit");
+    memset(listing, 0, sizeof(*listing));
+    listing->limit = UINT64_MAX;
+    listing->is_reverse = firn_command_has(cli, "reverse");
+    listing->look.keys_only = firn_command_has(cli, "keys");
+    listing->look.is_hex = firn_command_has(cli, "hex");
+    if (limit != NULL && !firn_command_number(limit, UINT64_MAX, &listing->limit)) {
+        return firn_command_misused(cli, "--limit takes a whole number from 0 on, not '%s'", limit);
+    }
+    int exit_code = read_bound(cli, "--from", &listing->from, &listing->has_from);
+    return exit_code == FIRN_EXIT_OK ? read_bound(cli, "--to", &listing->to, &listing->has_to)
+                                     : exit_code;
+}
+
+static int
+compare(firn_slice a, firn_slice b)
+{
+    size_t size = a.size < b.size ? a.size : b.size;
+    int order = size == 0 ? 0 : memcmp(a.data, b.data, size);
+    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+/* Whether the cursor stands within the bounds. */
+static bool
+is_inside(const struct listing *listing, const firn_alxs_cursor *cursor)
+{
+    firn_slice key = firn_alxs_cursor_key(cursor);
+    return firn_alxs_cursor_valid(cursor) &&
+           (!listing->has_from || compare(key, firn_data_bytes_slice(&listing->from)) >= 0) &&
+           (!listing->has_to || compare(key, firn_data_bytes_slice(&listing->to)) < 0);
+}
+
+/* To the first record that may be shown. */
+static int
+start(const struct listing *listing, firn_alxs_cursor *cursor, firn_error *err)
+{
+    if (listing->is_reverse) {
+        return listing->has_to
+                   ? firn_alxs_cursor_seek_before(cursor, firn_data_bytes_slice(&listing->to), err)
+                   : firn_alxs_cursor_last(cursor, err);
+    }
+    return listing->has_from
+               ? firn_alxs_cursor_seek(cursor, firn_data_bytes_slice(&listing->from), err)
+               : firn_alxs_cursor_first(cursor, err);
+}
+
+/* Returns a code of the library. */
+static int
+walk(struct firn_cli *cli, const struct listing *listing, firn_alxs_cursor *cursor, uint64_t *count,
+     firn_error *err)
+{
+    int code = start(listing, cursor, err);
+    while (code == FIRN_OK && is_inside(listing, cursor) && *count < listing->limit) {
+        firn_data_bytes_print_entry(cli, firn_alxs_cursor_key(cursor),
+                                    firn_alxs_cursor_value(cursor), &listing->look);
+        *count += 1;
+        code = firn_command_go_on(err);
+        if (code == FIRN_OK) {
+            code = listing->is_reverse ? firn_alxs_cursor_prev(cursor, err)
+                                       : firn_alxs_cursor_next(cursor, err);
+        }
+    }
+    return code;
+}
+
+static int
+run_list(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_alxs *table = NULL;
+    firn_alxs_cursor *cursor = NULL;
+    struct listing listing;
+    uint64_t count = 0;
+    int exit_code = listing_init(cli, &listing);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = open_table(cli, &table);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        int code = firn_alxs_cursor_open(table, &cursor, &err);
+        firn_term_json_array("entries");
+        if (code == FIRN_OK) {
+            code = walk(cli, &listing, cursor, &count, &err);
+        }
+        if (code != FIRN_OK) {
+            exit_code = firn_command_report_failure(cli, &err, NULL);
+        }
+        firn_term_json_unwind();
+        firn_term_json_u64("count", count);
+    }
+    firn_alxs_cursor_close(cursor);
+    firn_alxs_close(table);
+    listing_deinit(&listing);
+    return exit_code;
+}
+
+/* ---- get ---- */
+
+static int
+run_get(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_alxs *table = NULL;
+    struct firn_data_bytes key = {NULL, 0, 0};
+    uint8_t *value = NULL;
+    size_t size = 0;
+    bool is_hex = firn_command_has(cli, "hex");
+    int exit_code = firn_data_bytes_from_argument(cli, "KEY", cli->arguments[1], is_hex, &key);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = open_table(cli, &table);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        int code = firn_alxs_get(table, firn_data_bytes_slice(&key), &value, &size, &err);
+        if (code == FIRN_NOT_FOUND) {
+            exit_code = firn_command_report_error(cli, code, NULL, "'%s' has no key '%s'",
+                                                  cli->arguments[0], cli->arguments[1]);
+        } else if (code != FIRN_OK) {
+            exit_code = firn_command_report_failure(cli, &err, NULL);
+        } else {
+            firn_data_bytes_print_value(cli, firn_data_bytes_slice(&key), firn_bytes(value, size),
+                                        is_hex);
+        }
+    }
+    firn_release(value);
+    firn_data_bytes_deinit(&key);
+    firn_alxs_close(table);
+    return exit_code;
+}
+
+/* ---- verify ---- */
+
+static void
+show_info(struct firn_cli *cli, const firn_alxs_info *info, bool is_damaged)
+{
+    char checksum[CHECKSUM_SIZE];
+    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    checksum_text(info->checksum, checksum);
+    firn_term_json_u64("count", info->count);
+    firn_term_json_u64("equal_keys", info->equal_count);
+    firn_term_json_u64("key_size_max", info->key_size_max);
+    firn_term_json_u64("value_size_max", info->value_size_max);
+    firn_term_json_u64("file_size", info->file_size);
+    firn_term_json_string("checksum", checksum);
+    if (!cli->quiet) {
+        firn_term_out_format("%s %s, ", firn_term_text_number(info->count, number),
+                             firn_term_text_plural(info->count, "record", "records"));
+        if (info->equal_count > 0) {
+            firn_term_out_format("%s with the key before, ",
+                                 firn_term_text_number(info->equal_count, number));
+        }
+        firn_term_out_format("checksum %s: %s\n", checksum, is_damaged ? "damaged" : "no damage");
+    }
+}
+
+static int
+run_verify(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_alxs_info info = {.size = sizeof(info)};
+    int exit_code = FIRN_EXIT_OK;
+    if (cli->arguments[0][0] == '\0') {
+        return firn_command_misused(cli, "FILE is empty");
+    }
+    firn_term_json_array("damage");
+    int code =
+        firn_alxs_verify(cli->arguments[0], NULL, firn_command_report_damage, cli, &info, &err);
+    firn_term_json_unwind();
+    if (code == FIRN_OK || code == FIRN_CORRUPT) {
+        show_info(cli, &info, code != FIRN_OK);
+    }
+    if (code != FIRN_OK) {
+        exit_code = firn_command_report_failure(cli, &err, NULL);
+    }
+    return exit_code;
+}
+
+/* ---- descriptions of these ---- */
+
+static const struct firn_command list = {
+    .name = "list",
+    .summary = "Print the records of a table in the order of their keys",
+    .arguments = "FILE",
+    .options =
+        (const struct firn_command_option[]){
+            {"from", 0, "KEY", "begin at KEY or what follows it"},
+            {"to", 0, "KEY", "end before KEY"},
+            {"reverse", 'r', NULL, "the last one first"},
+            {"limit", 'n', "N", "at most N"},
+            {"keys", 'k', NULL, "no values"},
+            {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
+            {"value-max", 0, "BYTES", "accept values up to this size (default 256 MiB)"},
+            {NULL, 0, NULL, NULL},
+        },
+    .help = "One row a record, a tab between key and value, escaped as by firn db scan. Equal\n"
+            "keys are shown as often as they are there. All of the table is checked before\n"
+            "the first row.",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn alxs list 000017.sst --keys --limit 10", "the first ten keys"},
+            {NULL, NULL},
+        },
+    .run = run_list,
+};
+
+static const struct firn_command get = {
+    .name = "get",
+    .summary = "Print the value of a key in a table",
+    .arguments = "FILE KEY",
+    .options =
+        (const struct firn_command_option[]){
+            {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
+            {"value-max", 0, "BYTES", "accept values up to this size (default 256 MiB)"},
+            {NULL, 0, NULL, NULL},
+        },
+    .help = "The value's bytes, exactly; with --hex its digits and a newline. Of equal keys\n"
+            "the last one answers. Where there is no such key the exit code is 3.",
+    .run = run_get,
+};
+
+static const struct firn_command verify = {
+    .name = "verify",
+    .summary = "Read all of a table and verify it",
+    .arguments = "FILE",
+    .help = "Checks both ends, sizes, the order of keys, the number of records and the\n"
+            "checksum. Each finding is named, and the exit code is 5. Nothing is changed.",
+    .run = run_verify,
+};
+
+/* ---- firn alxs build ----
+ *
+ * Rows are what firn db scan and firn alxs list print, so that the output of one is the input of
+ * the other; or binary (data.h). They go to the table as they come: nothing is sorted here,
+ * since what does not come sorted would have to be kept.
+ */
+
+/* What the reader takes by default. */
+enum { KEY_SIZE_MAX = 16 << 20, VALUE_SIZE_MAX = 256 << 20 };
+
+static const char order_hint[] = "rows of --hex are put in order by: LC_ALL=C sort -s -k 1,1";
+
+/* Returns an exit code. */
+static int
+open_rows(struct firn_cli *cli, struct firn_data_rows *rows)
+{
+    bool is_hex = firn_command_has(cli, "hex");
+    bool is_binary = firn_command_has(cli, "binary");
+    if (is_hex && is_binary) {
+        return firn_command_misused(cli, "rows are of --hex or of --binary, not of both");
+    }
+    const char *path = cli->argument_count > 1 ? cli->arguments[1] : "-";
+    int exit_code = firn_data_rows_open(cli, path,
+                                        is_binary ? FIRN_DATA_ROWS_BINARY
+                                        : is_hex  ? FIRN_DATA_ROWS_HEX
+                                                  : FIRN_DATA_ROWS_TEXT,
+                                        rows);
+    rows->key_size_max = KEY_SIZE_MAX;
+    rows->value_size_max = VALUE_SIZE_MAX;
+    return exit_code;
+}
+
+/* Returns an exit code. */
+static int
+append_rows(struct firn_cli *cli, struct firn_data_rows *rows, firn_alxs_writer *writer)
+{
+    for (;;) {
+        firn_error err;
+        bool is_end = false;
+        int exit_code = firn_data_rows_next(rows, &is_end);
+        if (exit_code != FIRN_EXIT_OK || is_end) {
+            return exit_code;
+        }
+        int code = firn_alxs_writer_append(writer, firn_data_bytes_slice(&rows->key),
+                                           firn_data_bytes_slice(&rows->value), &err);
+        if (code != FIRN_OK) {
+            return firn_command_report_failure(cli, &err, code == FIRN_INVALID ? order_hint : NULL);
+        }
+    }
+}
+
+/* Returns an exit code. */
+static int
+finish(struct firn_cli *cli, firn_alxs_writer *writer)
+{
+    firn_error err;
+    uint32_t checksum = 0;
+    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char text[CHECKSUM_SIZE];
+    uint64_t count = firn_alxs_writer_count(writer);
+    int code = firn_alxs_writer_finish(writer, &checksum, &err);
+    if (code != FIRN_OK) {
+        return firn_command_report_failure(cli, &err, NULL);
+    }
+    checksum_text(checksum, text);
+    firn_term_json_u64("count", count);
+    firn_term_json_string("checksum", text);
+    if (!cli->quiet) {
+        firn_term_out_format("%s %s, checksum %s\n", firn_term_text_number(count, number),
+                             firn_term_text_plural(count, "record", "records"), text);
+    }
+    return FIRN_EXIT_OK;
+}
+
+static int
+run_build(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_alxs_writer *writer = NULL;
+    firn_alxs_writer_options options = FIRN_ALXS_WRITER_OPTIONS_INIT;
+    struct firn_data_rows rows = {.fd = -1};
+    options.replace_existing = firn_command_has(cli, "replace");
+    options.refuse_equal_keys = firn_command_has(cli, "unique");
+    if (cli->arguments[0][0] == '\0') {
+        return firn_command_misused(cli, "FILE is empty");
+    }
+    int exit_code = open_rows(cli, &rows);
+    if (exit_code == FIRN_EXIT_OK) {
+        int code = firn_alxs_writer_create(cli->arguments[0], &options, &writer, &err);
+        if (code != FIRN_OK) {
+            exit_code = firn_command_report_failure(
+                cli, &err, code == FIRN_EXISTS ? "write over it with --replace" : NULL);
+        }
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = append_rows(cli, &rows, writer);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = finish(cli, writer);
+    }
+    firn_alxs_writer_destroy(writer);
+    firn_data_rows_close(&rows);
+    return exit_code;
+}
+
+static const struct firn_command build = {
+    .name = "build",
+    .summary = "Write a table that holds sorted rows",
+    .arguments = "FILE [INPUT]",
+    .options =
+        (const struct firn_command_option[]){
+            {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
+            {"binary", 'b', NULL, "rows are binary"},
+            {"replace", 0, NULL, "write over FILE if it is there"},
+            {"unique", 'u', NULL, "refuse equal keys"},
+            {NULL, 0, NULL, NULL},
+        },
+    .help =
+        "Rows come from INPUT, or from standard input; a row is a key, a tab, a value and\n"
+        "a newline, as firn db scan and firn alxs list print them: a backslash begins one\n"
+        "of \\\\ \\a \\b \\t \\n \\v \\f \\r or three octal digits, every other byte stands for\n"
+        "itself. With --binary a row is the size of the key and that of the value, four\n"
+        "bytes each with the lowest first, then key and value.\n"
+        "\n"
+        "Keys have to come in the order of their bytes. Equal ones are all kept. FILE is\n"
+        "on disk and whole when the command returns. If a row is wrong there is no FILE.",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn db scan app.firn users | firn alxs build users.sst", "a keyspace as a table"},
+            {NULL, NULL},
+        },
+    .run = run_build,
+};
+
+/* ---- firn alxs load ----
+ *
+ * The table is checked as a whole first, and so is that its keys and values are not too large for a
+ * store: what cannot be loaded in full is not begun. Of equal keys the last one stays, as if each
+ * record replaced the one before; keys that the keyspace has already are replaced, others stay.
+ */
+
+/* Returns a code of the library. */
+static int
+load_entries(struct firn_data_store_loader *loader, firn_alxs *table, firn_error *err)
+{
+    firn_alxs_cursor *cursor = NULL;
+    int code = firn_alxs_cursor_open(table, &cursor, err);
+    if (code == FIRN_OK) {
+        code = firn_alxs_cursor_first(cursor, err);
+    }
+    while (code == FIRN_OK && firn_alxs_cursor_valid(cursor)) {
+        code = firn_data_store_loader_put(loader, firn_alxs_cursor_key(cursor),
+                                          firn_alxs_cursor_value(cursor), err);
+        if (code == FIRN_OK) {
+            code = firn_command_go_on(err);
+        }
+        if (code == FIRN_OK) {
+            code = firn_alxs_cursor_next(cursor, err);
+        }
+    }
+    if (code == FIRN_OK) {
+        code = firn_data_store_loader_finish(loader, err);
+    }
+    firn_alxs_cursor_close(cursor);
+    return code;
+}
+
+/* Opens and checks the table, and refuses one that a store cannot hold. Returns an exit code. */
+static int
+open_whole(struct firn_cli *cli, firn_alxs **out, firn_alxs_info *info)
+{
+    firn_error err;
+    firn_alxs_options options = FIRN_ALXS_OPTIONS_INIT;
+    options.key_size_max = FIRN_KEY_SIZE_MAX;
+    options.value_size_max = FIRN_VALUE_SIZE_MAX;
+    int exit_code = open_with(cli, &options,
+                              "this is what a store takes; nothing of the table was loaded", out);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    return firn_alxs_describe(*out, info, &err) == FIRN_OK
+               ? FIRN_EXIT_OK
+               : firn_command_report_failure(cli, &err, NULL);
+}
+
+static void
+show_loaded(struct firn_cli *cli, uint64_t count, const firn_alxs_info *info)
+{
+    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    firn_term_json_u64("count", count);
+    firn_term_json_u64("equal_keys", info->equal_count);
+    if (!cli->quiet) {
+        firn_term_out_format("%s %s", firn_term_text_number(count, number),
+                             firn_term_text_plural(count, "record", "records"));
+        if (info->equal_count > 0) {
+            firn_term_out_format(", %s replaced by the next with the same key",
+                                 firn_term_text_number(info->equal_count, number));
+        }
+        firn_term_out_text("\n");
+    }
+}
+
+static int
+run_load(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_alxs *table = NULL;
+    firn_alxs_info info = {.size = sizeof(info)};
+    firn_store *store = NULL;
+    firn_keyspace *keyspace;
+    struct firn_data_store_loader loader = {.bulk = NULL};
+    int exit_code = open_whole(cli, &table, &info);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_store_open(cli, cli->arguments[1], FIRN_DATA_STORE_LOAD, &store);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        int code = firn_keyspace_open(store, cli->arguments[2], NULL, &keyspace, &err);
+        if (code == FIRN_OK) {
+            code = firn_data_store_loader_begin(&loader, keyspace, false, &err);
+        }
+        if (code == FIRN_OK) {
+            code = load_entries(&loader, table, &err);
+        }
+        if (code != FIRN_OK) {
+            exit_code = firn_data_store_loader_report(cli, &loader, &err);
+        }
+        firn_data_store_loader_end(&loader);
+    }
+    firn_alxs_close(table);
+    exit_code = firn_data_store_close(cli, store, exit_code);
+    if (exit_code == FIRN_EXIT_OK) {
+        show_loaded(cli, loader.written, &info);
+    }
+    return exit_code;
+}
+
+static const struct firn_command load = {
+    .name = "load",
+    .summary = "Write the records of a table into a keyspace",
+    .arguments = "FILE STORE KEYSPACE",
+    .help = "Many commits, all on disk when the command returns. The store and the keyspace\n"
+            "are made where they are missing. Keys that are there already get the table's\n"
+            "values; of equal keys in the table the last one stays. If it is ended before,\n"
+            "the first records of the table may be there; running it again does no harm.",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn alxs load 000017.sst app.firn users", "a table of the seed's, in a store"},
+            {NULL, NULL},
+        },
+    .uses = FIRN_COMMAND_USES_LOCK,
+    .run = run_load,
+};
+
+/* ---- the group ---- */
+
+static const struct firn_command *const members[] = {&list, &get, &verify, &build, &load, NULL};
+
+const struct firn_command firn_seed_alxs = {
+    .name = "alxs",
+    .summary = "Read and write sorted tables of Alopex",
+    .arguments = "",
+    .help = "FILE is a sorted table in the format of alopex-core 0.5.0 (it begins with ALXS).",
+    .members = members,
+};

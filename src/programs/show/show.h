@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * show/show.h: how checkpoints, changes and differences are shown, as text and as JSON.
+ */
+#ifndef FIRN_SHOW_SHOW_H
+#define FIRN_SHOW_SHOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "command/command.h"
+#include "firn/firn.h"
+#include "term/term.h"
+
+/* ---- checkpoints and their entries ---- */
+
+/* Characters of a message in a row of a list. */
+enum { FIRN_SHOW_CHECKPOINT_MESSAGE_MAX = 72 };
+
+/* "12" or, for a safety checkpoint, the first letters of its id. Returns
+ * out[FIRN_SHOW_CHECKPOINT_NAME_SIZE]. */
+enum { FIRN_SHOW_CHECKPOINT_NAME_SIZE = 24 };
+const char *firn_show_checkpoint_name(const firn_workspace_checkpoint *checkpoint, char *out);
+
+/* "12  kxsrpsvp", or, for a safety checkpoint, the first letters of its id alone. Returns
+ * out[FIRN_SHOW_CHECKPOINT_NAMES_SIZE]. */
+enum { FIRN_SHOW_CHECKPOINT_NAMES_SIZE = 40 };
+const char *firn_show_checkpoint_names(const firn_workspace_checkpoint *checkpoint, char *out);
+
+/* What --json and MCP have in common: the member "turn", if there was one; an entry's path, type and
+ * mode. */
+void firn_show_checkpoint_write_turn(struct firn_term_writer *out, const firn_workspace_turn *turn);
+void firn_show_checkpoint_write_entry(struct firn_term_writer *out,
+                                      const firn_workspace_entry *entry);
+/* The object of a checkpoint or an entry. key is NULL inside an array. */
+void firn_show_checkpoint_json(const char *key, const firn_workspace_checkpoint *checkpoint);
+void firn_show_checkpoint_entry_json(const char *key, const firn_workspace_entry *entry);
+
+/* The member "safety": the id of the safety checkpoint that was taken, null where it is "". */
+void firn_show_checkpoint_safety_json(const char *id);
+
+/* ---- how a difference between two states of a workspace is shown ---- */
+
+/* "changed   src/main.c"; "renamed   old.c -> src/new.c". */
+void firn_show_change_print(const firn_workspace_change *change);
+/* "M src/main.c": A added, D removed, M changed, T type changed, m metadata only. */
+void firn_show_change_print_short(const firn_workspace_change *change);
+
+/* The members of a change that --json and MCP have in common: change, path. */
+void firn_show_change_write(struct firn_term_writer *out, const firn_workspace_change *change);
+/* The object of a change, in an array. */
+void firn_show_change_json(const firn_workspace_change *change);
+/* The members of that object, for an object that has more. */
+void firn_show_change_json_members(const firn_workspace_change *change);
+
+/* The member "what": names of bits of firn_workspace_change_what. */
+void firn_show_change_json_what(unsigned what);
+
+/* "file", "directory" or "symlink". */
+const char *firn_show_change_type_name(firn_workspace_entry_type type);
+
+/* ---- how many entries of a tree differ, or were written ---- */
+
+struct firn_show_counts {
+    uint64_t added;
+    uint64_t changed;
+    uint64_t removed;
+};
+
+/* "1,200 changed, 1 added, 0 removed" */
+void firn_show_change_counts_print(const struct firn_show_counts *counts);
+/* One more: the number, a space, and what was counted. */
+void firn_show_change_counts_print_one(uint64_t count, const char *what);
+
+/* The members of these names. */
+void firn_show_change_counts_json(const struct firn_show_counts *counts);
+
+/* ---- what there is to say about a difference beside the lines that differ ---- */
+
+/* Both return text that the caller frees, or NULL when memory is out. */
+
+/* The path, escaped; that of a directory ends in a slash. */
+char *firn_show_remark_name(const firn_workspace_change *change);
+/* "binary, 3 -> 5 bytes", "mode 0644 -> 0755", "directory removed"; "" where lines say it all. */
+char *firn_show_remark(const firn_workspace_difference *difference);
+
+/* ---- differences as a patch: unified diffs, in the form that git and patch read ---- */
+
+enum { FIRN_SHOW_PATCH_CONTEXT_DEFAULT = 3 };
+
+struct firn_show_patch {
+    uint32_t context; /* equal lines shown around those that differ */
+    bool is_coloured;
+    bool is_terminal; /* control characters are shown as escapes; the patch is to be read only */
+};
+
+/* What is_terminal is, and what is_coloured is by "always", "never", "auto" or NULL, which is auto:
+ * on a terminal, unless NO_COLOR is set or TERM is dumb. Returns false for another word. */
+bool firn_show_patch_init(struct firn_show_patch *out, const char *colour);
+
+/* Prints one difference, which must have been compared with lines. Returns false when memory is
+ * out. */
+bool firn_show_patch_print(const struct firn_show_patch *patch,
+                           const firn_workspace_difference *difference);
+
+/* The array "hunks" of an object of JSON. */
+void firn_show_patch_json(const firn_workspace_difference *difference);
+
+/* ---- differences as rows of one size: path, number of lines, a bar ---- */
+
+struct firn_show_stat_row;
+
+/* A zeroed struct has no rows. */
+struct firn_show_stat {
+    struct firn_show_stat_row *rows;
+    size_t count;
+    size_t capacity;
+};
+
+/* ---- a list of differences in the form that the options of diff and show ask for ---- */
+
+enum firn_show_difference_form {
+    FIRN_SHOW_DIFFERENCE_COUNTS, /* only how many */
+    FIRN_SHOW_DIFFERENCE_NAMES,
+    FIRN_SHOW_DIFFERENCE_STAT,
+    FIRN_SHOW_DIFFERENCE_PATCH
+};
+
+struct firn_show_difference {
+    const struct firn_cli *cli;
+    enum firn_show_difference_form form;
+    struct firn_show_patch patch;
+    bool is_out_of_memory;
+    struct firn_show_stat stat;
+};
+
+/* Rows of a command's table of options. */
+#define FIRN_SHOW_DIFFERENCE_OPTIONS(names_help)                                           \
+    {"names", 0, NULL, names_help},                                                        \
+        {"stat", 0, NULL, "count the lines that differ, with a bar for each file"},        \
+        {"patch", 'p', NULL, "show the lines that differ, as git diff does"},              \
+        {"unified", 'U', "N", "as --patch, with N lines around each difference, not 3"},   \
+        {"no-renames", 0, NULL, "show a renamed file as one removed and one added"},       \
+        {"diff-algorithm", 0, "NAME", "compare lines by myers (the default) or patience"}, \
+    {                                                                                      \
+        "color", 0, "WHEN", "color a patch: always, never or auto, on a terminal"          \
+    }
+
+/* Reads them; form is that where none is given. Sets what the library has to be asked for. Returns an
+ * exit code. *out is to be deinited. */
+int firn_show_difference_init(struct firn_show_difference *out, struct firn_cli *cli,
+                              enum firn_show_difference_form form,
+                              firn_workspace_diff_options *options);
+void firn_show_difference_deinit(struct firn_show_difference *difference);
+
+/* "counted", "binary": what could be said about the lines of a difference. */
+const char *firn_show_difference_lines_name(firn_workspace_lines_kind kind);
+
+/* Shows one; ctx is the struct. With --json it is an object in an array. */
+int firn_show_difference_visit(void *ctx, const firn_workspace_difference *difference);
+/* Shows what is shown when all have been visited: the rows of --stat. */
+void firn_show_difference_finish(const struct firn_show_difference *difference);
+
+/* "5 changed, 1 added, 0 removed": without a line's end. */
+void firn_show_difference_print_counts(const firn_workspace_diff_result *result,
+                                       enum firn_show_difference_form form);
+/* The same as members. */
+void firn_show_difference_json_counts(const firn_workspace_diff_result *result,
+                                      enum firn_show_difference_form form);
+
+/* ---- what the library tells while it works ---- */
+
+struct firn_show_notice {
+    const char *kind;
+    firn_slice path;
+    const char *text;
+    const char *checkpoint; /* NULL: it is about none */
+};
+
+/* "excluded", "bad rule". */
+const char *firn_show_notice_kind(firn_notice_kind kind);
+/* An object, in an array. */
+void firn_show_notice_write(struct firn_term_writer *out, const struct firn_show_notice *notice);
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * show/show_change.c: how a difference between two states of a workspace is shown: as a row for
+ * people, as one letter and a path, and in JSON.
+ *
+ * A directory's path ends in a slash in rows, so that it can be told from a file without looking;
+ * in JSON the type says it.
+ */
+#include "show/show.h"
+
+#include "term/term.h"
+
+static const firn_workspace_entry *
+entry_of(const firn_workspace_change *change)
+{
+    return change->after != NULL ? change->after : change->before;
+}
+
+static const char *
+kind_name(firn_workspace_change_kind kind)
+{
+    switch (kind) {
+    case FIRN_CHANGE_ADDED:
+        return "added";
+    case FIRN_CHANGE_REMOVED:
+        return "removed";
+    case FIRN_CHANGE_CONTENT:
+        return "changed";
+    case FIRN_CHANGE_METADATA:
+        return "metadata";
+    case FIRN_CHANGE_RENAMED:
+        return "renamed";
+    }
+    return "other";
+}
+
+static char
+letter_of(const firn_workspace_change *change)
+{
+    switch (change->kind) {
+    case FIRN_CHANGE_ADDED:
+        return 'A';
+    case FIRN_CHANGE_REMOVED:
+        return 'D';
+    case FIRN_CHANGE_CONTENT:
+        return (change->what & FIRN_CHANGED_TYPE) != 0 ? 'T' : 'M';
+    case FIRN_CHANGE_METADATA:
+        return 'm';
+    case FIRN_CHANGE_RENAMED:
+        return 'R';
+    }
+    return '?';
+}
+
+static void
+print_paths(const firn_workspace_change *change)
+{
+    if (change->kind == FIRN_CHANGE_RENAMED) {
+        firn_term_path_print(change->before->path);
+        firn_term_out_text(" -> ");
+    }
+    firn_term_path_print(entry_of(change)->path);
+    firn_term_out_text(entry_of(change)->type == FIRN_TYPE_DIRECTORY ? "/\n" : "\n");
+}
+
+void
+firn_show_change_print(const firn_workspace_change *change)
+{
+    firn_term_out_format("%-8s  ", kind_name(change->kind));
+    print_paths(change);
+}
+
+void
+firn_show_change_print_short(const firn_workspace_change *change)
+{
+    firn_term_out_format("%c ", letter_of(change));
+    print_paths(change);
+}
+
+void
+firn_show_change_json_what(unsigned what)
+{
+    static const struct {
+        firn_workspace_change_what bit;
+        const char *name;
+    } names[] = {
+        {FIRN_CHANGED_TYPE, "type"},     {FIRN_CHANGED_CONTENT, "content"},
+        {FIRN_CHANGED_LINKS, "links"},   {FIRN_CHANGED_MODE, "mode"},
+        {FIRN_CHANGED_OWNER, "owner"},   {FIRN_CHANGED_MTIME, "mtime"},
+        {FIRN_CHANGED_XATTRS, "xattrs"},
+    };
+    firn_term_json_array("what");
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if ((what & names[i].bit) != 0) {
+            firn_term_json_string(NULL, names[i].name);
+        }
+    }
+    firn_term_json_end();
+}
+
+void
+firn_show_change_write(struct firn_term_writer *out, const firn_workspace_change *change)
+{
+    firn_term_writer_string(out, "change", kind_name(change->kind));
+    firn_term_writer_bytes(out, "path", entry_of(change)->path);
+}
+
+void
+firn_show_change_json_members(const firn_workspace_change *change)
+{
+    struct firn_term_writer *out = firn_term_json_writer();
+    if (out == NULL) {
+        return;
+    }
+    firn_show_change_write(out, change);
+    if (change->before != NULL && change->after != NULL) {
+        firn_show_change_json_what(change->what);
+    }
+    if (change->before != NULL) {
+        firn_show_checkpoint_entry_json("before", change->before);
+    }
+    if (change->after != NULL) {
+        firn_show_checkpoint_entry_json("after", change->after);
+    }
+}
+
+void
+firn_show_change_json(const firn_workspace_change *change)
+{
+    firn_term_json_object(NULL);
+    firn_show_change_json_members(change);
+    firn_term_json_end();
+}
+
+const char *
+firn_show_change_type_name(firn_workspace_entry_type type)
+{
+    switch (type) {
+    case FIRN_TYPE_FILE:
+        return "file";
+    case FIRN_TYPE_DIRECTORY:
+        return "directory";
+    case FIRN_TYPE_SYMLINK:
+        return "symlink";
+    }
+    return "other";
+}
+
+/* ---- how many entries differ, or were written ---- */
+
+void
+firn_show_change_counts_print_one(uint64_t count, const char *what)
+{
+    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    firn_term_out_format("%s %s", firn_term_text_number(count, number), what);
+}
+
+void
+firn_show_change_counts_print(const struct firn_show_counts *counts)
+{
+    firn_show_change_counts_print_one(counts->changed, "changed, ");
+    firn_show_change_counts_print_one(counts->added, "added, ");
+    firn_show_change_counts_print_one(counts->removed, "removed");
+}
+
+void
+firn_show_change_counts_json(const struct firn_show_counts *counts)
+{
+    firn_term_json_u64("added", counts->added);
+    firn_term_json_u64("changed", counts->changed);
+    firn_term_json_u64("removed", counts->removed);
+}

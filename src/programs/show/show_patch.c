@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * show/show_patch.c: differences as a patch.
+ *
+ *    diff --git a/src/main.c b/src/main.c
+ *    old mode 100644
+ *    new mode 100755
+ *    --- a/src/main.c
+ *    +++ b/src/main.c
+ *    @@ -5,7 +5,8 @@
+ *
+ * The form is that of git: git apply and patch -p1 make the second state of the first, as far as a
+ * patch can say it. Files, their permissions and symbolic links it can; a link that leads elsewhere,
+ * or becomes a file, is one removed and one added. What it cannot say, of directories, owners, times and what is no
+ * text, stands in lines that begin with #, which both programs pass over.
+ *
+ * A renamed file is said as git says it. Its content is the same; only its mode may be another.
+ *
+ * Hunks of the comparison that lie closer together than twice the context become one, as equal
+ * lines must not be shown twice. Lines are found by walking along each text once: nothing is kept
+ * but how far one is.
+ *
+ * Names are quoted as git quotes them, where they need it. Content goes out byte for byte, but for a
+ * terminal: there a file must not be able to move the cursor (term.h).
+ */
+
+#include "show/show.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "term/term.h"
+
+enum { MODE_FILE = 0100000, MODE_LINK = 0120000 };
+
+static const char head_colour[] = "\033[1m";
+static const char range_colour[] = "\033[36m";
+static const char removed_colour[] = "\033[31m";
+static const char added_colour[] = "\033[32m";
+
+bool
+firn_show_patch_init(struct firn_show_patch *out, const char *colour)
+{
+    const char *no_color = getenv("NO_COLOR");
+    const char *terminal = getenv("TERM");
+    out->context = FIRN_SHOW_PATCH_CONTEXT_DEFAULT;
+    out->is_terminal = isatty(STDOUT_FILENO) == 1;
+    out->is_coloured = out->is_terminal && (no_color == NULL || no_color[0] == '\0') &&
+                       (terminal == NULL || strcmp(terminal, "dumb") != 0);
+    if (colour == NULL || strcmp(colour, "auto") == 0) {
+        return true;
+    }
+    out->is_coloured = strcmp(colour, "always") == 0;
+    return out->is_coloured || strcmp(colour, "never") == 0;
+}
+
+/* ---- a text and how far one is in it ---- */
+
+struct walk {
+    firn_slice left;
+    uint32_t line; /* the number of the next one, from 0 */
+};
+
+/* The next line with its '\n'. There must be one. */
+static firn_slice
+next_line(struct walk *walk)
+{
+    const uint8_t *end = memchr(walk->left.data, '\n', walk->left.size);
+    size_t size = end == NULL ? walk->left.size : (size_t)(end - walk->left.data) + 1;
+    firn_slice line = firn_bytes(walk->left.data, size);
+    walk->left = firn_bytes(walk->left.data + size, walk->left.size - size);
+    walk->line++;
+    return line;
+}
+
+/* The lines from the next one up to, without, one of that number. */
+static firn_slice
+lines_to(struct walk *walk, uint32_t line)
+{
+    const uint8_t *from = walk->left.data;
+    while (walk->line < line) {
+        (void)next_line(walk);
+    }
+    return firn_bytes(from, from == NULL ? 0 : (size_t)(walk->left.data - from));
+}
+
+/* How many more lines there are, but at most max. */
+static uint32_t
+count_left(const struct walk *walk, uint32_t max)
+{
+    struct walk ahead = *walk;
+    while (ahead.left.size > 0 && ahead.line - walk->line < max) {
+        (void)next_line(&ahead);
+    }
+    return ahead.line - walk->line;
+}
+
+/* ---- pieces of the output ---- */
+
+static void
+paint(const struct firn_show_patch *patch, const char *colour)
+{
+    if (patch->is_coloured) {
+        firn_term_out_text(colour);
+    }
+}
+
+static void
+unpaint(const struct firn_show_patch *patch)
+{
+    paint(patch, "\033[m");
+}
+
+/* Bytes for a terminal: what would move the cursor as an escape. */
+static void
+write_shown(firn_slice bytes)
+{
+    while (bytes.size > 0) {
+        uint32_t point;
+        size_t size = firn_term_text_decode(bytes, &point);
+        if (size > 0 && (point == '\t' || point == '\\' || !firn_term_text_is_control(point))) {
+            firn_term_out_write(bytes.data, size);
+        } else {
+            size = 1;
+            firn_term_text_escape(firn_bytes(bytes.data, 1), firn_term_out_write);
+        }
+        bytes = firn_bytes(bytes.data + size, bytes.size - size);
+    }
+}
+
+static void
+print_line(const struct firn_show_patch *patch, char sign, firn_slice line)
+{
+    bool is_ended = line.size > 0 && line.data[line.size - 1] == '\n';
+    firn_slice text = firn_bytes(line.data, line.size - (is_ended ? 1 : 0));
+    if (sign != ' ') {
+        paint(patch, sign == '-' ? removed_colour : added_colour);
+    }
+    firn_term_out_write(&sign, 1);
+    if (patch->is_terminal) {
+        write_shown(text);
+    } else {
+        firn_term_out_write(text.data, text.size);
+    }
+    if (sign != ' ') {
+        unpaint(patch);
+    }
+    firn_term_out_text(is_ended ? "\n" : "\n\\ No newline at end of file\n");
+}
+
+static void
+print_lines(const struct firn_show_patch *patch, char sign, struct walk *walk, uint32_t to)
+{
+    while (walk->line < to) {
+        print_line(patch, sign, next_line(walk));
+    }
+}
+
+static void
+put_quoted(const void *data, size_t size)
+{
+    const char *text = data;
+    for (size_t i = 0; i < size; i++) {
+        if (text[i] == '"') {
+            firn_term_out_text("\\");
+        }
+        firn_term_out_write(&text[i], 1);
+    }
+}
+
+static bool needs_quotes;
+static size_t escaped_size;
+
+static void
+look_at_escaped(const void *data, size_t size)
+{
+    needs_quotes = needs_quotes || (size > 0 && memchr(data, '"', size) != NULL);
+    escaped_size += size;
+}
+
+/* "a/path", or "path" where there is no side, quoted where git would. */
+static void
+print_name(const char *side, firn_slice path)
+{
+    const char *between = side[0] != '\0' ? "/" : "";
+    needs_quotes = false;
+    escaped_size = 0;
+    firn_term_text_escape(path, look_at_escaped);
+    if (!needs_quotes && escaped_size == path.size) {
+        firn_term_out_format("%s%s", side, between);
+        firn_term_out_write(path.data, path.size);
+        return;
+    }
+    firn_term_out_format("\"%s%s", side, between);
+    firn_term_text_escape(path, put_quoted);
+    firn_term_out_text("\"");
+}
+
+/* "--- a/path" or "+++ b/path"; behind a name with a space comes a tab, without which patch would
+ * take the end of the name for a date. */
+static void
+print_file_line(const struct firn_show_patch *patch, const char *signs, const char *side,
+                const firn_workspace_entry *entry)
+{
+    paint(patch, head_colour);
+    firn_term_out_format("%s ", signs);
+    if (entry == NULL) {
+        firn_term_out_text("/dev/null");
+    } else {
+        print_name(side, entry->path);
+        firn_term_out_text(memchr(entry->path.data, ' ', entry->path.size) != NULL ? "\t" : "");
+    }
+    unpaint(patch);
+    firn_term_out_text("\n");
+}
+
+/* ---- hunks ---- */
+
+/* ",count", which 1 does without; an empty range is named by the line before it. */
+static void
+print_range(char sign, uint32_t at, uint32_t count)
+{
+    firn_term_out_format("%c%lu", sign, (unsigned long)at + (count > 0 ? 1 : 0));
+    if (count != 1) {
+        firn_term_out_format(",%lu", (unsigned long)count);
+    }
+}
+
+static void
+print_range_line(const struct firn_show_patch *patch, uint32_t before_at, uint32_t before_count,
+                 uint32_t after_at, uint32_t after_count)
+{
+    paint(patch, range_colour);
+    firn_term_out_text("@@ ");
+    print_range('-', before_at, before_count);
+    firn_term_out_text(" ");
+    print_range('+', after_at, after_count);
+    firn_term_out_text(" @@");
+    unpaint(patch);
+    firn_term_out_text("\n");
+}
+
+/* The hunks from `first` on that stand together; returns the one behind them. */
+static size_t
+end_of_group(const struct firn_show_patch *patch, const firn_hunk *hunks, size_t count,
+             size_t first)
+{
+    size_t end = first + 1;
+    while (end < count &&
+           hunks[end].before_at - hunks[end - 1].before_at - hunks[end - 1].before_count <=
+               2 * (uint64_t)patch->context) {
+        end++;
+    }
+    return end;
+}
+
+/* Prints a group; the walks stand at or before its first line, and then behind its last. */
+static void
+print_group(const struct firn_show_patch *patch, const firn_hunk *hunks, size_t count,
+            struct walk *before, struct walk *after)
+{
+    const firn_hunk *first = hunks;
+    const firn_hunk *last = hunks + count - 1;
+    uint32_t lead = first->before_at < patch->context ? first->before_at : patch->context;
+    (void)lines_to(before, first->before_at - lead);
+    (void)lines_to(after, first->after_at - lead);
+    struct walk behind = *before;
+    (void)lines_to(&behind, last->before_at + last->before_count);
+    uint32_t trail = count_left(&behind, patch->context);
+    uint32_t before_end = behind.line + trail;
+    uint32_t after_end = last->after_at + last->after_count + trail;
+    print_range_line(patch, before->line, before_end - before->line, after->line,
+                     after_end - after->line);
+    for (const firn_hunk *hunk = first; hunk <= last; hunk++) {
+        print_lines(patch, ' ', before, hunk->before_at);
+        (void)lines_to(after, hunk->after_at);
+        print_lines(patch, '-', before, hunk->before_at + hunk->before_count);
+        print_lines(patch, '+', after, hunk->after_at + hunk->after_count);
+    }
+    print_lines(patch, ' ', before, before_end);
+    (void)lines_to(after, after_end);
+}
+
+/* ---- one file, or link, on either side ---- */
+
+static unsigned
+mode_of(const firn_workspace_entry *entry)
+{
+    return entry->type == FIRN_TYPE_SYMLINK ? MODE_LINK : MODE_FILE | (unsigned)entry->mode;
+}
+
+static void
+print_mode_line(const struct firn_show_patch *patch, const char *what,
+                const firn_workspace_entry *entry)
+{
+    paint(patch, head_colour);
+    firn_term_out_format("%s mode %o", what, mode_of(entry));
+    unpaint(patch);
+    firn_term_out_text("\n");
+}
+
+static void
+print_head(const struct firn_show_patch *patch, const firn_workspace_entry *before,
+           const firn_workspace_entry *after)
+{
+    paint(patch, head_colour);
+    firn_term_out_text("diff --git ");
+    print_name("a", (before != NULL ? before : after)->path);
+    firn_term_out_text(" ");
+    print_name("b", (after != NULL ? after : before)->path);
+    unpaint(patch);
+    firn_term_out_text("\n");
+    if (before == NULL) {
+        print_mode_line(patch, "new file", after);
+    } else if (after == NULL) {
+        print_mode_line(patch, "deleted file", before);
+    } else if (mode_of(before) != mode_of(after)) {
+        print_mode_line(patch, "old", before);
+        print_mode_line(patch, "new", after);
+    }
+}
+
+static void
+print_file(const struct firn_show_patch *patch, const firn_workspace_entry *before,
+           const firn_workspace_entry *after, const firn_workspace_difference *difference)
+{
+    struct walk from = {difference->content_before, 0};
+    struct walk to = {difference->content_after, 0};
+    const firn_hunk *hunks = difference->hunks;
+    size_t count = difference->hunk_count;
+    print_head(patch, before, after);
+    if (count == 0) {
+        return;
+    }
+    print_file_line(patch, "---", "a", before);
+    print_file_line(patch, "+++", "b", after);
+    for (size_t i = 0; i < count;) {
+        size_t end = end_of_group(patch, hunks, count, i);
+        print_group(patch, &hunks[i], end - i, &from, &to);
+        i = end;
+    }
+}
+
+/* Links are files whose one line is the target. One of the two is NULL. */
+static void
+print_link(const struct firn_show_patch *patch, const firn_workspace_entry *before,
+           const firn_workspace_entry *after)
+{
+    print_head(patch, before, after);
+    print_file_line(patch, "---", "a", before);
+    print_file_line(patch, "+++", "b", after);
+    print_range_line(patch, 0, before != NULL, 0, after != NULL);
+    print_line(patch, before != NULL ? '-' : '+', (before != NULL ? before : after)->link_target);
+}
+
+static void
+print_rename_line(const struct firn_show_patch *patch, const char *what, firn_slice path)
+{
+    paint(patch, head_colour);
+    firn_term_out_format("rename %s ", what);
+    print_name("", path);
+    unpaint(patch);
+    firn_term_out_text("\n");
+}
+
+static void
+print_rename(const struct firn_show_patch *patch, const firn_workspace_change *change)
+{
+    print_head(patch, change->before, change->after);
+    paint(patch, head_colour);
+    firn_term_out_text("similarity index 100%");
+    unpaint(patch);
+    firn_term_out_text("\n");
+    print_rename_line(patch, "from", change->before->path);
+    print_rename_line(patch, "to", change->after->path);
+}
+
+/* ---- a difference ---- */
+
+static const firn_workspace_entry *
+of_type(const firn_workspace_entry *entry, firn_workspace_entry_type type)
+{
+    return entry != NULL && entry->type == type ? entry : NULL;
+}
+
+static bool
+print_remark(const struct firn_show_patch *patch, const firn_workspace_difference *difference)
+{
+    char *name = firn_show_remark_name(&difference->change);
+    char *remark = firn_show_remark(difference);
+    bool is_complete = name != NULL && remark != NULL;
+    if (is_complete) {
+        paint(patch, head_colour);
+        firn_term_out_format("# %s: %s", name, remark);
+        unpaint(patch);
+        firn_term_out_text("\n");
+    }
+    free(name);
+    free(remark);
+    return is_complete;
+}
+
+/* Whether a patch can say all that is to be said of the difference. */
+static bool
+is_sayable(const firn_workspace_difference *difference)
+{
+    const unsigned sayable = FIRN_CHANGED_TYPE | FIRN_CHANGED_CONTENT | FIRN_CHANGED_MODE;
+    /* A new content has a new time; that need not be said. */
+    const unsigned unsaid = ~(sayable | FIRN_CHANGED_MTIME);
+    const firn_workspace_change *change = &difference->change;
+    bool has_dir = of_type(change->before, FIRN_TYPE_DIRECTORY) != NULL ||
+                   of_type(change->after, FIRN_TYPE_DIRECTORY) != NULL;
+    bool is_unread =
+        difference->lines != FIRN_LINES_NONE && difference->lines != FIRN_LINES_COUNTED;
+    bool is_there_still = change->before != NULL && change->after != NULL;
+    bool is_renamed = change->kind == FIRN_CHANGE_RENAMED;
+    bool has_more = is_there_still && ((change->what & unsaid) != 0 ||
+                                       ((change->what & sayable) == 0 && !is_renamed));
+    return !has_dir && !is_unread && !has_more;
+}
+
+bool
+firn_show_patch_print(const struct firn_show_patch *patch,
+                      const firn_workspace_difference *difference)
+{
+    const firn_workspace_change *change = &difference->change;
+    const firn_workspace_entry *old_file = of_type(change->before, FIRN_TYPE_FILE);
+    const firn_workspace_entry *new_file = of_type(change->after, FIRN_TYPE_FILE);
+    const firn_workspace_entry *old_link = of_type(change->before, FIRN_TYPE_SYMLINK);
+    const firn_workspace_entry *new_link = of_type(change->after, FIRN_TYPE_SYMLINK);
+    bool is_complete = is_sayable(difference) || print_remark(patch, difference);
+    if (change->kind == FIRN_CHANGE_RENAMED) {
+        print_rename(patch, change);
+        return is_complete;
+    }
+    if (difference->lines != FIRN_LINES_NONE && difference->lines != FIRN_LINES_COUNTED) {
+        old_file = NULL;
+        new_file = NULL;
+    }
+    bool is_two_files = old_file != NULL && new_file != NULL;
+    bool has_said_file =
+        is_two_files && difference->hunk_count == 0 && mode_of(old_file) == mode_of(new_file);
+    if (old_link != NULL && new_link != NULL && (change->what & FIRN_CHANGED_CONTENT) == 0) {
+        return is_complete;
+    }
+    if (old_link != NULL) {
+        print_link(patch, old_link, NULL);
+    }
+    if ((old_file != NULL || new_file != NULL) && !has_said_file) {
+        print_file(patch, old_file, new_file, difference);
+    }
+    if (new_link != NULL) {
+        print_link(patch, NULL, new_link);
+    }
+    return is_complete;
+}
+
+/* ---- JSON ---- */
+
+void
+firn_show_patch_json(const firn_workspace_difference *difference)
+{
+    struct walk before = {difference->content_before, 0};
+    struct walk after = {difference->content_after, 0};
+    firn_term_json_array("hunks");
+    for (size_t i = 0; i < difference->hunk_count; i++) {
+        const firn_hunk *hunk = &difference->hunks[i];
+        (void)lines_to(&before, hunk->before_at);
+        (void)lines_to(&after, hunk->after_at);
+        firn_term_json_object(NULL);
+        firn_term_json_u64("before_line", (uint64_t)hunk->before_at + 1);
+        firn_term_json_u64("after_line", (uint64_t)hunk->after_at + 1);
+        firn_term_json_bytes("removed", lines_to(&before, hunk->before_at + hunk->before_count));
+        firn_term_json_bytes("added", lines_to(&after, hunk->after_at + hunk->after_count));
+        firn_term_json_end();
+    }
+    firn_term_json_end();
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * task/task.h: what a command needs around a call of the library: settings, the workspace, waiting for
+ * another writer, what the library tells meanwhile, what is to be done afterwards.
+ */
+#ifndef FIRN_TASK_TASK_H
+#define FIRN_TASK_TASK_H
+
+#include "command/command.h"
+#include "firn/firn.h"
+
+/* ---- what firn config says, as the commands take it ---- */
+
+/* Fills cli->settings, and the time to wait, for a command that writes, unless it has --no-config.
+ * Tells of files that cannot be read, and goes on. Returns an exit code. */
+int firn_task_settings_take(struct firn_cli *cli, firn_workspace *workspace);
+
+/* How saves are made today, for a command that compares the disk as a save would see it. */
+struct firn_task_settings_today {
+    bool gitignore;
+    uint64_t file_size_max;
+};
+/* What a file of settings that cannot be read says is told of where something is done, not here. */
+struct firn_task_settings_today firn_task_settings_look(firn_workspace *workspace);
+
+/* Tells, on standard error, of a file of settings that cannot be read, and what to do about it. */
+void firn_task_settings_tell(const firn_workspace *workspace, const firn_notice *notice);
+
+/* Keeps a notice for firn_task_settings_unread; there are two files. */
+void firn_task_settings_keep(const firn_notice *notice);
+/* The files that were told of since the settings were taken, for the member "notices". */
+void firn_task_settings_unread(void (*on_notice)(void *ctx, const firn_notice *notice), void *ctx);
+
+/* ---- the workspace that a command is about ---- */
+
+/* Opens the workspace that the command line names: --workspace, else the current directory.
+ * Returns an exit code; unless it is FIRN_EXIT_OK the failure has been reported. */
+int firn_task_workspace_open(struct firn_cli *cli, firn_workspace **out);
+/* The same for what runs by itself and asks nobody. *out_is_untrusted: a store was found in the tree
+ * that is not trusted (firn trust), and nothing is to be done; it was reported. */
+int firn_task_workspace_open_unasked(struct firn_cli *cli, firn_workspace **out,
+                                     bool *out_is_untrusted);
+extern const char firn_task_workspace_untrusted_hint[];
+/* The same, for a command that is about the directory itself, whatever lies around it. */
+int firn_task_workspace_open_root(struct firn_cli *cli, const char *store_path,
+                                  firn_workspace **out);
+/* What to do where a directory that is to go on with a history has one of its own; otherwise `hint`. */
+const char *firn_task_workspace_adopt_hint(int code, const char *hint);
+/* Goes on with the history of a directory that was moved. */
+int firn_task_workspace_adopt(struct firn_cli *cli, firn_workspace *workspace, const char *hint);
+
+/* Why the first save of this workspace is to be asked about (firn_workspace_too_broad); NULL where it
+ * is not, or is not the first. */
+const char *firn_task_workspace_unwanted(firn_workspace *workspace);
+/* Says, where it is so, which store could not be read that may hold this directory's history. */
+void firn_task_workspace_tell_unread(const firn_workspace *workspace);
+
+/* Paths below the workspace's root, as the library wants them. */
+struct firn_task_workspace_paths {
+    firn_slice *slices; /* NULL for all of the workspace */
+    size_t count;
+};
+
+/* Turns the positional arguments from `first` on into paths below the root. Each may be relative
+ * to the current directory or absolute. Without any the list is
+ * empty, which means all of the workspace. A path that leaves the workspace is a usage error.
+ * Returns an exit code. */
+int firn_task_workspace_paths_init(struct firn_cli *cli, const firn_workspace *workspace, int first,
+                                   struct firn_task_workspace_paths *out);
+void firn_task_workspace_paths_deinit(struct firn_task_workspace_paths *paths);
+
+/* For a command whose first word is a checkpoint and all others paths: a usage error without one.
+ * Returns an exit code. */
+int firn_task_workspace_check_reference(struct firn_cli *cli);
+/* How to choose a checkpoint. */
+extern const char firn_task_workspace_choose_hint[];
+/* What to do next after a command failed: if it was because `reference` names no checkpoint,
+ * where to look for one; else NULL, and the code speaks for itself. */
+const char *firn_task_workspace_hint(firn_workspace *workspace, const char *reference, int code);
+/* The same for a command whose first word may be meant as a path. */
+const char *firn_task_workspace_hint_or_path(firn_workspace *workspace, const char *reference,
+                                             int code);
+/* `hint`, or, where there is none and the failure is that a path was not found, where to look for
+ * it. */
+const char *firn_task_workspace_hint_paths(const char *hint, size_t path_count, int code);
+
+/* ---- a restore that was interrupted, told by the commands that only look ---- */
+
+/* What there is before a command looks at the files; zeroed where that cannot be known. */
+void firn_task_pending_look(firn_workspace *workspace, firn_workspace_pending_restore *out);
+/* Says on standard error what to do about it, if there is one; with --json also as the members
+ * "pending" and "running" of the open object, null if there is none. To be called after what the
+ * command itself has to say; earlier is what firn_task_pending_look found, or NULL. Returns an exit
+ * code: FIRN_EXIT_OK, or that of a failure, which has been reported. */
+int firn_task_pending_tell(struct firn_cli *cli, firn_workspace *workspace,
+                           const firn_workspace_pending_restore *earlier);
+/* "a restore of 3 is under way by process 12, for 4 s: 1,200 of 80,000 files are in place", of one that
+ * is running. */
+void firn_task_pending_running(const firn_workspace_pending_restore *pending, char *out,
+                               size_t size);
+
+/* A hint for whoever's restore has just failed half way; NULL if nothing was changed. */
+const char *firn_task_pending_hint(firn_workspace *workspace);
+
+/* ---- waiting for another writer as long as --wait says, and not longer than a signal allows ---- */
+
+/* The lock_timeout_ms for handles whose calls are made through firn_task_patience_run. */
+int64_t firn_task_patience_slice_ms(const struct firn_cli *cli);
+
+/* Calls attempt, again and again while it returns FIRN_BUSY and --wait allows. Returns what it
+ * returned last; FIRN_CANCELLED if a signal came in between. Where it waits for a restore of the
+ * workspace that is open, it says so. */
+int firn_task_patience_run(const struct firn_cli *cli, int (*attempt)(void *ctx, firn_error *err),
+                           void *ctx, firn_error *err);
+
+/* ---- what the library tells while it works: things left out, damage, progress ---- */
+
+struct firn_task_notices {
+    const struct firn_cli *cli;
+    bool tells_special;  /* fifos and growing files are worth a line: this is a save */
+    bool tells_restored; /* the summary names what a restore left alone, not what rules exclude */
+    struct firn_task_notices_kept *kept; /* for --json, and the names that the summary shows */
+    size_t kept_count;
+    size_t kept_capacity;
+    struct firn_task_notices_group
+        *groups; /* left out for a reserved name, in the order of names */
+    size_t group_count;
+    uint64_t not_kept;   /* beyond the most that are kept */
+    uint64_t excluded;   /* by rules */
+    uint64_t known;      /* of them: the save before has named or counted them */
+    uint64_t left_alone; /* by a restore, because of rules */
+    uint64_t not_restored;
+    uint64_t left_out; /* named, and not saved or not restored in full */
+};
+
+/* Starts the meter too. tells_special and tells_restored are false. */
+void firn_task_notices_init(struct firn_task_notices *notices, const struct firn_cli *cli);
+void firn_task_notices_deinit(struct firn_task_notices *notices);
+
+/* Keeps one that has been told already, for the member "notices". */
+void firn_task_notices_add(struct firn_task_notices *notices, const firn_notice *notice);
+
+/* To be handed to the library; they live as long as `notices`. on_progress cancels once a signal
+ * has come. */
+firn_callbacks firn_task_notices_callbacks(struct firn_task_notices *notices);
+
+/* "left out by rule: .git (12), node_modules and 3 more", if there was any and --quiet was not given; how
+ * many were named by a save before, after that. */
+void firn_task_notices_print_excluded(const struct firn_task_notices *notices);
+/* "left alone by rule: build, x.log and 3 more", and how many more were not restored than were named. */
+void firn_task_notices_print_left(const struct firn_task_notices *notices);
+/* The member "notices", and "notices_not_shown" if some were not kept. */
+void firn_task_notices_json(const struct firn_task_notices *notices);
+
+/* FIRN_EXIT_OK, or what it means that something was left out: FIRN_EXIT_PARTIAL, with --strict
+ * FIRN_EXIT_FAILED. */
+int firn_task_notices_exit(const struct firn_task_notices *notices);
+
+/* ---- a collection of garbage that nobody waits for ---- */
+
+/* Starts firn gc --auto for the store of a workspace, in a process of its own, if the settings want
+ * that and it would do something. For whoever has made garbage, or was told by a save that there is
+ * enough. Silent, whatever happens. */
+void firn_task_collect_if_due(firn_workspace *workspace);
+
+#endif

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * task/task_notices.c: what the library tells while it works: things left out, damage, progress.
+ *
+ * A notice that a person should act on is printed as a warning the moment it comes. What rules
+ * leave out is only counted, and the first few names kept for the summary: it was asked for. With
+ * --json all notices are kept until the end, because the object on standard output may be in the
+ * middle of an array; their number has a limit, beyond which they are counted. They come in the
+ * order in which threads meet them, and are kept in that of their paths.
+ *
+ * Where many repositories lie in a workspace, each of them has a .git. Entries that are left out for a
+ * reserved name are named one by one only with --json: the summary names one of them by its path, and
+ * several of one name by that name and their number.
+ *
+ * What a restore left as it is because of rules is named in its summary in the same way. What it could
+ * not restore is printed as it comes, but only the first few: a directory of another user may hold any
+ * number of files.
+ *
+ * What counts as "left out" for the exit code: files that should be in the checkpoint and are not
+ * (unreadable, always changing), entries that were not restored, restored ones that lack an owner or
+ * attribute, and entries of a checkpoint that are never restored. A fifo or
+ * socket cannot be saved by anybody, and a file that vanished while the save ran is rightly not in
+ * it: these are told but change nothing.
+ *
+ * Threads: the library calls from any thread, one call at a time.
+ */
+#include "task/task.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "show/show.h"
+#include "term/term.h"
+
+enum { KEPT_MAX = 10000, NAMES_MAX = 5, GROUPS_MAX = 16, NOT_RESTORED_TOLD_MAX = 20 };
+
+struct firn_task_notices_kept {
+    firn_notice_kind kind;
+    uint8_t *path;
+    size_t path_size;
+    char *text;
+    char checkpoint[FIRN_CHECKPOINT_ID_SIZE]; /* or empty */
+};
+
+/* Entries of one reserved name. */
+struct firn_task_notices_group {
+    uint8_t *path; /* of the one met first */
+    size_t path_size;
+    size_t name_size; /* of the last component of the path */
+    uint64_t count;
+};
+
+static void
+add_unread_settings(void *ctx, const firn_notice *notice)
+{
+    firn_task_notices_add(ctx, notice);
+}
+
+void
+firn_task_notices_init(struct firn_task_notices *notices, const struct firn_cli *cli)
+{
+    memset(notices, 0, sizeof(*notices));
+    notices->cli = cli;
+    firn_term_meter_start(!cli->quiet);
+    firn_task_settings_unread(add_unread_settings, notices);
+}
+
+static void
+forget(struct firn_task_notices_kept *kept)
+{
+    free(kept->path);
+    free(kept->text);
+}
+
+void
+firn_task_notices_deinit(struct firn_task_notices *notices)
+{
+    for (size_t i = 0; i < notices->kept_count; i++) {
+        forget(&notices->kept[i]);
+    }
+    free(notices->kept);
+    for (size_t i = 0; i < notices->group_count; i++) {
+        free(notices->groups[i].path);
+    }
+    free(notices->groups);
+    memset(notices, 0, sizeof(*notices));
+    firn_term_meter_stop();
+}
+
+/* Where a notice belongs: behind all with its path. */
+static size_t
+place_of(const struct firn_task_notices *notices, firn_slice path)
+{
+    size_t low = 0;
+    size_t high = notices->kept_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct firn_task_notices_kept *kept = &notices->kept[middle];
+        size_t common = kept->path_size < path.size ? kept->path_size : path.size;
+        int order = common == 0 ? 0 : memcmp(kept->path, path.data, common);
+        if (order < 0 || (order == 0 && kept->path_size <= path.size)) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static bool
+make_room(struct firn_task_notices *notices)
+{
+    if (notices->kept_count < notices->kept_capacity) {
+        return true;
+    }
+    size_t capacity = notices->kept_capacity == 0 ? 16 : notices->kept_capacity * 2;
+    struct firn_task_notices_kept *kept =
+        realloc(notices->kept, capacity * sizeof(struct firn_task_notices_kept));
+    if (kept == NULL) {
+        return false;
+    }
+    notices->kept = kept;
+    notices->kept_capacity = capacity;
+    return true;
+}
+
+/* Of too many, those with the first paths. */
+static void
+keep(struct firn_task_notices *notices, const firn_notice *notice)
+{
+    const size_t most = notices->cli->json ? KEPT_MAX : NAMES_MAX;
+    struct firn_task_notices_kept kept = {.kind = notice->kind, .path_size = notice->path.size};
+    if (notice->checkpoint != NULL) {
+        (void)snprintf(kept.checkpoint, sizeof(kept.checkpoint), "%s", notice->checkpoint);
+    }
+    size_t at = place_of(notices, notice->path);
+    if (at < most && make_room(notices)) {
+        kept.path = malloc(notice->path.size + 1);
+        kept.text = strdup(notice->text);
+    }
+    if (kept.path == NULL || kept.text == NULL) {
+        forget(&kept);
+        notices->not_kept++;
+        return;
+    }
+    if (notice->path.size > 0) {
+        memcpy(kept.path, notice->path.data, notice->path.size);
+    }
+    if (notices->kept_count == most) {
+        forget(&notices->kept[--notices->kept_count]);
+        notices->not_kept++;
+    }
+    memmove(&notices->kept[at + 1], &notices->kept[at],
+            (notices->kept_count - at) * sizeof(struct firn_task_notices_kept));
+    notices->kept[at] = kept;
+    notices->kept_count++;
+}
+
+void
+firn_task_notices_add(struct firn_task_notices *notices, const firn_notice *notice)
+{
+    if (notices->cli->json) {
+        keep(notices, notice);
+    }
+}
+
+static firn_slice
+name_of(firn_slice path)
+{
+    const uint8_t *slash = path.size > 0 ? memrchr(path.data, '/', path.size) : NULL;
+    size_t at = slash != NULL ? (size_t)(slash - path.data) + 1 : 0;
+    return firn_bytes(path.data + at, path.size - at);
+}
+
+static firn_slice
+group_name(const struct firn_task_notices_group *group)
+{
+    return firn_bytes(group->path + group->path_size - group->name_size, group->name_size);
+}
+
+static int
+compare_names(firn_slice a, firn_slice b)
+{
+    int order = memcmp(a.data, b.data, a.size < b.size ? a.size : b.size);
+    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+/* Counts an entry with those of its name. False where it has to be kept by its path: there are too many
+ * names, or memory is out. */
+static bool
+add_to_group(struct firn_task_notices *notices, firn_slice path)
+{
+    firn_slice name = name_of(path);
+    size_t at = 0;
+    int order = 1;
+    while (at < notices->group_count &&
+           (order = compare_names(name, group_name(&notices->groups[at]))) > 0) {
+        at++;
+    }
+    if (at < notices->group_count && order == 0) {
+        notices->groups[at].count++;
+        return true;
+    }
+    if (notices->groups == NULL) {
+        notices->groups = malloc(GROUPS_MAX * sizeof(struct firn_task_notices_group));
+    }
+    struct firn_task_notices_group made = {
+        .path_size = path.size, .name_size = name.size, .count = 1};
+    if (notices->groups != NULL && notices->group_count < GROUPS_MAX) {
+        made.path = malloc(path.size + 1);
+    }
+    if (made.path == NULL) {
+        return false;
+    }
+    memcpy(made.path, path.data, path.size);
+    memmove(&notices->groups[at + 1], &notices->groups[at],
+            (notices->group_count - at) * sizeof(struct firn_task_notices_group));
+    notices->groups[at] = made;
+    notices->group_count++;
+    return true;
+}
+
+/* What is wrong with a path, before it. */
+static const char *
+word_of(firn_notice_kind kind)
+{
+    switch (kind) {
+    case FIRN_NOTICE_SPECIAL:
+    case FIRN_NOTICE_UNREADABLE:
+    case FIRN_NOTICE_CHANGING:
+    case FIRN_NOTICE_RESERVED:
+        return "left out";
+    case FIRN_NOTICE_METADATA:
+        return "incomplete";
+    case FIRN_NOTICE_CARRIED:
+        return "not read";
+    case FIRN_NOTICE_NEWER:
+        return "made by a newer firn";
+    default:
+        return firn_show_notice_kind(kind);
+    }
+}
+
+static bool
+is_told(const struct firn_task_notices *notices, firn_notice_kind kind)
+{
+    return kind != FIRN_NOTICE_EXCLUDED && kind != FIRN_NOTICE_LEFT_ALONE &&
+           (kind != FIRN_NOTICE_SPECIAL || notices->tells_special) &&
+           (kind != FIRN_NOTICE_NOT_RESTORED || notices->not_restored <= NOT_RESTORED_TOLD_MAX);
+}
+
+/* Of what the summary names some. */
+static firn_notice_kind
+kind_named(const struct firn_task_notices *notices)
+{
+    return notices->tells_restored ? FIRN_NOTICE_LEFT_ALONE : FIRN_NOTICE_EXCLUDED;
+}
+
+static void
+on_notice(void *ctx, const firn_notice *notice)
+{
+    struct firn_task_notices *notices = ctx;
+    bool is_excluded = notice->kind == FIRN_NOTICE_EXCLUDED;
+    notices->excluded += is_excluded;
+    notices->known += is_excluded && notice->is_known;
+    notices->left_out += notice->kind == FIRN_NOTICE_CARRIED;
+    notices->left_out += notice->kind == FIRN_NOTICE_NOT_RESTORED;
+    notices->left_out += notice->kind == FIRN_NOTICE_UNREADABLE ||
+                         notice->kind == FIRN_NOTICE_CHANGING ||
+                         notice->kind == FIRN_NOTICE_METADATA;
+    notices->left_out += notice->kind == FIRN_NOTICE_RESERVED;
+    notices->left_alone += notice->kind == FIRN_NOTICE_LEFT_ALONE;
+    notices->not_restored += notice->kind == FIRN_NOTICE_NOT_RESTORED;
+    bool is_named = notice->kind == kind_named(notices) && !notice->is_known;
+    bool is_grouped = is_named && notice->is_reserved && !notices->cli->json &&
+                      add_to_group(notices, notice->path);
+    if ((is_named && !is_grouped) || notices->cli->json) {
+        keep(notices, notice);
+    }
+    bool is_news = notice->kind != FIRN_NOTICE_GROWING || notices->tells_special;
+    if (is_news && is_told(notices, notice->kind)) {
+        firn_command_report_path(word_of(notice->kind), notice->path, notice->text);
+    }
+}
+
+/* How far work is that cannot be cancelled any more. */
+static const char *
+finishing_text(const firn_progress *progress, char *out, size_t size)
+{
+    char done[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char total[FIRN_TERM_TEXT_NUMBER_SIZE];
+    if (strcmp(progress->phase, "place") == 0 || strcmp(progress->phase, "remove") == 0) {
+        (void)snprintf(out, size, "%s of %s files are in place",
+                       firn_term_text_number(progress->files_done, done),
+                       firn_term_text_number(progress->files_total, total));
+    } else if (strcmp(progress->phase, "sync") == 0) {
+        (void)snprintf(out, size, "everything is written, and waits for the disk");
+    } else {
+        (void)snprintf(out, size, "everything is in place");
+    }
+    return out;
+}
+
+static int
+on_progress(void *ctx, const firn_progress *progress)
+{
+    char text[160];
+    char finishing[192];
+    (void)ctx;
+    firn_term_text_progress(progress, text, sizeof(text));
+    const struct firn_term_meter_state state = {
+        progress->phase, text,
+        progress->is_finishing ? finishing_text(progress, finishing, sizeof(finishing)) : NULL};
+    firn_term_meter_show(&state);
+    return firn_term_signals_caught() != 0 ? FIRN_CANCELLED : FIRN_OK;
+}
+
+firn_callbacks
+firn_task_notices_callbacks(struct firn_task_notices *notices)
+{
+    firn_callbacks callbacks = {on_notice, on_progress, notices};
+    return callbacks;
+}
+
+/* A list of names on a line: "<title>: .git (12), node_modules and 3 more". */
+struct line {
+    const char *title;
+    size_t names;
+    uint64_t told; /* what these names stand for */
+};
+
+static void
+begin_name(struct line *line, uint64_t count)
+{
+    firn_term_out_text(line->names == 0 ? line->title : "");
+    firn_term_out_text(line->names == 0 ? ": " : ", ");
+    line->names++;
+    line->told += count;
+}
+
+static void
+print_group(const struct firn_task_notices_group *group, struct line *line)
+{
+    char count[FIRN_TERM_TEXT_NUMBER_SIZE];
+    begin_name(line, group->count);
+    if (group->count == 1) {
+        firn_term_path_print(firn_bytes(group->path, group->path_size));
+    } else {
+        firn_term_text_escape(group_name(group), firn_term_out_write);
+        firn_term_out_format(" (%s)", firn_term_text_number(group->count, count));
+    }
+}
+
+/* Of total notices of a kind. */
+static void
+print_names(const struct firn_task_notices *notices, const char *title, firn_notice_kind kind,
+            uint64_t total)
+{
+    struct line line = {.title = title};
+    size_t groups = kind == FIRN_NOTICE_EXCLUDED ? notices->group_count : 0;
+    for (size_t i = 0; i < groups && line.names < NAMES_MAX; i++) {
+        print_group(&notices->groups[i], &line);
+    }
+    for (size_t i = 0; i < notices->kept_count && line.names < NAMES_MAX; i++) {
+        const struct firn_task_notices_kept *kept = &notices->kept[i];
+        if (kept->kind == kind) {
+            begin_name(&line, 1);
+            firn_term_path_print(firn_bytes(kept->path, kept->path_size));
+        }
+    }
+    if (line.names == 0) {
+        firn_term_out_format("%s: %llu\n", title, (unsigned long long)total);
+    } else if (line.told < total) {
+        char more[FIRN_TERM_TEXT_NUMBER_SIZE];
+        firn_term_out_format(" and %s more\n", firn_term_text_number(total - line.told, more));
+    } else {
+        firn_term_out_text("\n");
+    }
+}
+
+void
+firn_task_notices_print_excluded(const struct firn_task_notices *notices)
+{
+    char known[FIRN_TERM_TEXT_NUMBER_SIZE];
+    if (notices->cli->quiet) {
+        return;
+    }
+    if (notices->excluded > notices->known) {
+        print_names(notices, "left out by rule", FIRN_NOTICE_EXCLUDED,
+                    notices->excluded - notices->known);
+    }
+    if (notices->known > 0) {
+        firn_term_out_format("left out by rule as before: %s\n",
+                             firn_term_text_number(notices->known, known));
+    }
+}
+
+void
+firn_task_notices_print_left(const struct firn_task_notices *notices)
+{
+    if (notices->left_alone > 0 && !notices->cli->quiet) {
+        print_names(notices, "left alone by rule", FIRN_NOTICE_LEFT_ALONE, notices->left_alone);
+    }
+    if (notices->not_restored > NOT_RESTORED_TOLD_MAX && !notices->cli->json) {
+        char more[FIRN_TERM_TEXT_NUMBER_SIZE];
+        firn_command_report_line(
+            "%s more were not restored; with --json all are named",
+            firn_term_text_number(notices->not_restored - NOT_RESTORED_TOLD_MAX, more));
+    }
+}
+
+void
+firn_task_notices_json(const struct firn_task_notices *notices)
+{
+    struct firn_term_writer *out = firn_term_json_writer();
+    firn_term_json_array("notices");
+    for (size_t i = 0; out != NULL && i < notices->kept_count; i++) {
+        const struct firn_task_notices_kept *kept = &notices->kept[i];
+        const struct firn_show_notice shown = {
+            firn_show_notice_kind(kept->kind), firn_bytes(kept->path, kept->path_size), kept->text,
+            kept->checkpoint[0] != '\0' ? kept->checkpoint : NULL};
+        firn_show_notice_write(out, &shown);
+    }
+    firn_term_json_end();
+    if (notices->not_kept > 0) {
+        firn_term_json_u64("notices_not_shown", notices->not_kept);
+    }
+}
+
+int
+firn_task_notices_exit(const struct firn_task_notices *notices)
+{
+    if (notices->left_out == 0) {
+        return FIRN_EXIT_OK;
+    }
+    return notices->cli->strict ? FIRN_EXIT_FAILED : FIRN_EXIT_PARTIAL;
+}

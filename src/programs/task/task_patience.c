@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * task/task_patience.c: waiting for another writer as long as --wait says, and not longer than a signal
+ * allows.
+ *
+ * The library can wait for a lock by itself, but it calls nobody while it waits: a program that
+ * handed it the whole minute would not notice Ctrl-C. So the library waits in slices of a fifth of
+ * a second and the program counts. A writing call takes the lock first, so most do nothing twice but
+ * wait. A restore that meets a store within its tree that is being written looks at the tree again
+ * after each slice: what it found out before the store changed is of no use.
+ */
+#include "task/task.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "term/term.h"
+
+enum { SLICE_MS = 200, TEXT_SIZE = 320 };
+
+int64_t
+firn_task_patience_slice_ms(const struct firn_cli *cli)
+{
+    return cli->wait_ms < SLICE_MS ? cli->wait_ms : SLICE_MS;
+}
+
+/* The restore that is waited for, or an empty text. */
+static void
+find_restore(const struct firn_cli *cli, char *out, size_t size)
+{
+    firn_workspace_pending_restore pending;
+    out[0] = '\0';
+    if (cli->workspace != NULL &&
+        firn_workspace_pending(cli->workspace, &pending, NULL) == FIRN_OK && pending.is_running) {
+        firn_task_pending_running(&pending, out, size);
+    }
+}
+
+static void
+show_waiting(const struct firn_cli *cli)
+{
+    char text[TEXT_SIZE];
+    if (!firn_term_meter_is_wanted()) {
+        return;
+    }
+    find_restore(cli, text, sizeof(text));
+    const struct firn_term_meter_state state = {
+        text[0] != '\0' ? "waiting" : "waiting for another writer", text, NULL};
+    firn_term_meter_show(&state);
+}
+
+static int
+run(const struct firn_cli *cli, int (*attempt)(void *ctx, firn_error *err), void *ctx,
+    firn_error *err)
+{
+    for (;;) {
+        int code = attempt(ctx, err);
+        if (code != FIRN_BUSY || firn_term_meter_elapsed() * 1000 >= (double)cli->wait_ms) {
+            return code;
+        }
+        if (firn_term_signals_caught() != 0) {
+            err->code = FIRN_CANCELLED;
+            (void)snprintf(err->text, sizeof(err->text), "interrupted");
+            return FIRN_CANCELLED;
+        }
+        show_waiting(cli);
+    }
+}
+
+int
+firn_task_patience_run(const struct firn_cli *cli, int (*attempt)(void *ctx, firn_error *err),
+                       void *ctx, firn_error *err)
+{
+    firn_term_meter_start(!cli->quiet);
+    int code = run(cli, attempt, ctx, err);
+    firn_term_meter_stop();
+    if (code == FIRN_BUSY) {
+        char text[TEXT_SIZE];
+        find_restore(cli, text, sizeof(text));
+        size_t used = strlen(err->text);
+        (void)snprintf(err->text + used, sizeof(err->text) - used, "%s%s",
+                       text[0] != '\0' ? "; " : "", text);
+    }
+    return code;
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * task/task_pending.c: a restore that was interrupted, or is under way, told by the commands that only
+ * look.
+ *
+ * A crash in the middle of a restore leaves a tree that is partly the old state and partly the new,
+ * file by file. Whoever looks at it next, with list, status or show, would wonder; so these say what
+ * happened and what ends it. They do not end it themselves: they were only asked to look. The command
+ * that fails half way says it as well.
+ *
+ * Beside a restore that is under way the same tree looks the same. What compares with it asks before
+ * and afterwards: a restore that ended in between was in what was seen too.
+ */
+#include "task/task.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "show/show.h"
+#include "term/term.h"
+
+static void
+checkpoint_json(const firn_workspace_checkpoint *checkpoint)
+{
+    firn_term_json_u64_if("number", checkpoint->number, checkpoint->number != 0);
+    firn_term_json_string_if("id", checkpoint->id, checkpoint->id[0] != '\0');
+}
+
+static void
+pending_json(const firn_workspace_pending_restore *pending)
+{
+    if (!pending->is_pending) {
+        firn_term_json_null("pending");
+        return;
+    }
+    firn_term_json_object("pending");
+    checkpoint_json(&pending->checkpoint);
+    firn_term_json_bool("undo", pending->is_undo);
+    firn_term_json_bool("begun", pending->has_begun);
+    firn_term_json_string("safety", pending->safety_id);
+    firn_term_json_bool("foreign", pending->is_foreign);
+    firn_term_json_end();
+}
+
+static void
+running_json(const firn_workspace_pending_restore *pending)
+{
+    if (!pending->is_running) {
+        firn_term_json_null("running");
+        return;
+    }
+    firn_term_json_object("running");
+    checkpoint_json(&pending->checkpoint);
+    firn_term_json_bool("undo", pending->is_undo);
+    firn_term_json_bool("revert", pending->is_revert);
+    firn_term_json_bool("begun", pending->has_begun);
+    firn_term_json_u64("process", pending->process);
+    firn_term_json_time("started", pending->started_ns);
+    firn_term_json_string("phase", pending->phase);
+    firn_term_json_u64("files_done", pending->files_done);
+    firn_term_json_u64("files_total", pending->files_total);
+    firn_term_json_end();
+}
+
+/* "a restore of 3", "an undo", "a revert". */
+static const char *
+what_text(const firn_workspace_pending_restore *pending, char *out, size_t size)
+{
+    char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
+    if (pending->is_undo || pending->is_revert) {
+        (void)snprintf(out, size, pending->is_undo ? "an undo" : "a revert");
+    } else {
+        (void)snprintf(out, size, "a restore of %s",
+                       firn_show_checkpoint_name(&pending->checkpoint, name));
+    }
+    return out;
+}
+
+static void
+tell_pending(const firn_workspace_pending_restore *pending)
+{
+    char what[64];
+    firn_command_report_line("%s was interrupted %s", what_text(pending, what, sizeof(what)),
+                             pending->has_begun ? "half way" : "before anything changed");
+    if (pending->is_foreign) {
+        firn_command_report_line(
+            "it was not begun by you in this directory on this machine and is left "
+            "alone");
+    }
+    firn_command_report_more("hint",
+                             pending->is_foreign
+                                 ? "if you know what it is, firn restore --resume --trust-journal "
+                                   "finishes it, firn undo --trust-journal takes it back"
+                                 : "firn restore --resume finishes it, firn undo takes it back");
+}
+
+/* How far it is. */
+static void
+stand_text(const firn_workspace_pending_restore *pending, char *out, size_t size)
+{
+    char done[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char total[FIRN_TERM_TEXT_NUMBER_SIZE];
+    bool is_placing = strcmp(pending->phase, "place") == 0 || strcmp(pending->phase, "remove") == 0;
+    if (!pending->has_begun) {
+        (void)snprintf(out, size, "nothing has changed yet");
+    } else if (is_placing && pending->files_total > 0) {
+        (void)snprintf(out, size, "%s of %s files are in place",
+                       firn_term_text_number(pending->files_done, done),
+                       firn_term_text_number(pending->files_total, total));
+    } else {
+        (void)snprintf(out, size, "all files are in place, and it is being finished");
+    }
+}
+
+/* " for 12 s", or nothing where that is not known, or the clock was set. */
+static void
+since_text(const firn_workspace_pending_restore *pending, char *out, size_t size)
+{
+    struct timespec now = {0, 0};
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    int64_t seconds = (int64_t)now.tv_sec - pending->started_ns / 1000000000;
+    out[0] = '\0';
+    if (seconds >= 1 && seconds < 1000000) {
+        (void)snprintf(out, size, ", for %lld s", (long long)seconds);
+    }
+}
+
+void
+firn_task_pending_running(const firn_workspace_pending_restore *pending, char *out, size_t size)
+{
+    char what[64];
+    char process[48] = "";
+    char since[48];
+    char stand[96];
+    if (pending->process != 0) {
+        (void)snprintf(process, sizeof(process), " by process %llu",
+                       (unsigned long long)pending->process);
+    }
+    since_text(pending, since, sizeof(since));
+    stand_text(pending, stand, sizeof(stand));
+    (void)snprintf(out, size, "%s is under way%s%s: %s", what_text(pending, what, sizeof(what)),
+                   process, since, stand);
+}
+
+static void
+tell_running(const firn_workspace_pending_restore *pending, bool is_over)
+{
+    char text[320];
+    char what[64];
+    if (is_over) {
+        firn_command_report_line("%s was under way meanwhile, and has ended",
+                                 what_text(pending, what, sizeof(what)));
+        firn_command_report_more("hint",
+                                 "what is shown may be of before or after it: run this again");
+        return;
+    }
+    firn_task_pending_running(pending, text, sizeof(text));
+    firn_command_report_line("%s", text);
+}
+
+void
+firn_task_pending_look(firn_workspace *workspace, firn_workspace_pending_restore *out)
+{
+    if (firn_workspace_pending(workspace, out, NULL) != FIRN_OK) {
+        memset(out, 0, sizeof(*out));
+    }
+}
+
+int
+firn_task_pending_tell(struct firn_cli *cli, firn_workspace *workspace,
+                       const firn_workspace_pending_restore *earlier)
+{
+    firn_error err;
+    firn_workspace_pending_restore pending;
+    if (firn_workspace_pending(workspace, &pending, &err) != FIRN_OK) {
+        return firn_command_report_failure(cli, &err, NULL);
+    }
+    bool was_running = !pending.is_running && earlier != NULL && earlier->is_running;
+    if (pending.is_pending) {
+        tell_pending(&pending);
+    } else if (pending.is_running) {
+        tell_running(&pending, false);
+    } else if (was_running) {
+        tell_running(earlier, true);
+    }
+    pending_json(&pending);
+    running_json(was_running ? earlier : &pending);
+    return FIRN_EXIT_OK;
+}
+
+const char *
+firn_task_pending_hint(firn_workspace *workspace)
+{
+    firn_workspace_pending_restore pending;
+    bool is_half_done = firn_workspace_pending(workspace, &pending, NULL) == FIRN_OK &&
+                        pending.is_pending && pending.has_begun && !pending.is_foreign;
+    return is_half_done
+               ? "it is half done: firn restore --resume finishes it, firn undo takes it back"
+               : NULL;
+}

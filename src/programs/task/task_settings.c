@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * task/task_settings.c: what firn config says, as the commands take it.
+ *
+ * What only looks takes no settings but those which say what a save would leave out. What writes takes them, and must not fail because of them: a
+ * restore is called for when things have gone wrong, and a save by an agent at every turn. A file that
+ * cannot be read is named on standard error with its line, counts as if it said nothing, and is kept
+ * for the notices that a command prints with --json. The library sees to it that nothing expires
+ * meanwhile.
+ */
+#include "task/task.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "term/term.h"
+
+enum { FILES = 2, PATH_SIZE = 4096 };
+
+struct unread {
+    char path[PATH_SIZE];
+    char text[FIRN_ERROR_TEXT_SIZE];
+};
+
+static struct unread kept[FILES];
+static size_t kept_count;
+
+struct taking {
+    struct firn_cli *cli;
+    firn_workspace *workspace;
+};
+
+static int
+take_setting(void *ctx, const firn_config_setting *setting)
+{
+    struct taking *taking = ctx;
+    struct firn_cli *cli = taking->cli;
+    bool is_true = strcmp(setting->value, "true") == 0;
+    uint64_t seconds;
+    if (strcmp(setting->key, "keep") == 0) {
+        (void)snprintf(cli->settings.keep, sizeof(cli->settings.keep), "%s", setting->value);
+    } else if (strcmp(setting->key, "save.gitignore") == 0) {
+        cli->settings.gitignore = is_true;
+    } else if (strcmp(setting->key, "save.include-deps") == 0) {
+        cli->settings.include_deps = is_true;
+    } else if (strcmp(setting->key, "save.strict") == 0) {
+        cli->settings.strict = is_true;
+    } else if (strcmp(setting->key, "save.max-file-size") == 0) {
+        return firn_config_size(setting->value, &cli->settings.max_file_size, NULL);
+    } else if (strcmp(setting->key, "save.warn-size") == 0) {
+        return firn_config_size(setting->value, &cli->settings.warn_size, NULL);
+    } else if (strcmp(setting->key, "wait") == 0 && !cli->has_wait &&
+               firn_command_number(setting->value, INT32_MAX, &seconds)) {
+        cli->wait_ms = (int64_t)seconds * 1000;
+    }
+    return FIRN_OK;
+}
+
+/* Whether the file is that of the store, and not of the user. */
+static bool
+is_of_store(const firn_workspace *workspace, firn_slice path)
+{
+    const char *store = workspace == NULL ? "" : firn_workspace_store_path(workspace);
+    size_t size = strlen(store);
+    return size > 0 && path.size > size && memcmp(path.data, store, size) == 0 &&
+           path.data[size] == '/' &&
+           memchr(path.data + size + 1, '/', path.size - size - 1) == NULL;
+}
+
+void
+firn_task_settings_tell(const firn_workspace *workspace, const firn_notice *notice)
+{
+    firn_command_report_path("settings", notice->path, notice->text);
+    firn_command_report_more(
+        "hint", is_of_store(workspace, notice->path)
+                    ? "until it is mended nothing in it counts, and nothing expires: edit "
+                      "it, or set anything with firn config KEY VALUE"
+                    : "until it is mended nothing in it counts, and nothing expires: edit "
+                      "it, or set anything with firn config --user KEY VALUE");
+}
+
+void
+firn_task_settings_keep(const firn_notice *notice)
+{
+    if (kept_count < FILES) {
+        struct unread *unread = &kept[kept_count++];
+        (void)snprintf(unread->path, sizeof(unread->path), "%.*s", (int)notice->path.size,
+                       (const char *)notice->path.data);
+        (void)snprintf(unread->text, sizeof(unread->text), "%s", notice->text);
+    }
+}
+
+void
+firn_task_settings_unread(void (*on_notice)(void *ctx, const firn_notice *notice), void *ctx)
+{
+    for (size_t i = 0; i < kept_count; i++) {
+        const firn_notice notice = {
+            .kind = FIRN_NOTICE_SETTINGS, .path = firn_str(kept[i].path), .text = kept[i].text};
+        on_notice(ctx, &notice);
+    }
+}
+
+static void
+on_notice(void *ctx, const firn_notice *notice)
+{
+    const struct taking *taking = ctx;
+    firn_task_settings_keep(notice);
+    firn_task_settings_tell(taking->workspace, notice);
+}
+
+static bool
+is_without_settings(const struct firn_cli *cli)
+{
+    for (const struct firn_command_option *option = cli->command->options;
+         option != NULL && option->name != NULL; option++) {
+        if (strcmp(option->name, "no-config") == 0) {
+            return firn_command_has(cli, option->name);
+        }
+    }
+    return false;
+}
+
+int
+firn_task_settings_take(struct firn_cli *cli, firn_workspace *workspace)
+{
+    firn_error err;
+    struct taking taking = {cli, workspace};
+    kept_count = 0;
+    if ((cli->command->uses & FIRN_COMMAND_USES_LOCK) == 0 || is_without_settings(cli) ||
+        firn_config_list_readable(workspace, take_setting, on_notice, &taking, &err) == FIRN_OK) {
+        return FIRN_EXIT_OK;
+    }
+    return firn_command_report_failure(cli, &err, NULL);
+}
+
+static int
+look_at_setting(void *ctx, const firn_config_setting *setting)
+{
+    struct firn_task_settings_today *today = ctx;
+    if (strcmp(setting->key, "save.max-file-size") == 0) {
+        return firn_config_size(setting->value, &today->file_size_max, NULL);
+    }
+    if (strcmp(setting->key, "save.gitignore") == 0) {
+        today->gitignore = strcmp(setting->value, "true") == 0;
+    }
+    return FIRN_OK;
+}
+
+struct firn_task_settings_today
+firn_task_settings_look(firn_workspace *workspace)
+{
+    struct firn_task_settings_today today = {false, 0};
+    firn_error err;
+    if (firn_config_list_readable(workspace, look_at_setting, NULL, &today, &err) != FIRN_OK) {
+        today = (struct firn_task_settings_today){false, 0};
+    }
+    return today;
+}

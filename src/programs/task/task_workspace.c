@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * task/task_workspace.c: what the commands about workspaces share: opening one, paths inside it, and
+ * how checkpoints and entries are shown.
+ *
+ * Paths are names in a tree, not walks through the file system: "." and ".." are taken out by their
+ * letters, links are not followed, and what would lead above the root is refused. So a path means
+ * the same whether the file is there now, was there when the checkpoint was made, or has become a
+ * link in between. In a directory below the root relative paths begin there; no path means all of the workspace.
+ *
+ * A directory that was moved is recognised by the library, which then refuses to work on it until
+ * somebody has said what it is. On a terminal the question is put here, before the command runs. So
+ * is the one whether a store that was found in the tree is to be trusted; what runs by itself asks
+ * neither.
+ */
+#include "task/task.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "term/term.h"
+
+const char firn_task_workspace_choose_hint[] =
+    "name a checkpoint by its number, by at least four letters of its id, or as latest; firn list "
+    "shows them";
+
+const char firn_task_workspace_untrusted_hint[] = "if it is yours: firn trust DIR, or firn --store "
+                                                  "DIR/.firn for one command; if it came with the "
+                                                  "directory, remove it";
+
+static const char list_hint[] = "firn list shows the checkpoints";
+
+static int
+count_one(void *ctx, const firn_workspace_checkpoint *checkpoint)
+{
+    (void)checkpoint;
+    *(bool *)ctx = true;
+    return FIRN_OK;
+}
+
+int
+firn_task_workspace_check_reference(struct firn_cli *cli)
+{
+    if (cli->arguments_before_dashes > 0) {
+        return FIRN_EXIT_OK;
+    }
+    return firn_command_misused(cli,
+                                cli->argument_count == 0 ? "missing REF" : "missing REF before --");
+}
+
+const char *
+firn_task_workspace_hint(firn_workspace *workspace, const char *reference, int code)
+{
+    firn_workspace_checkpoint ignored;
+    firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
+    bool has_any = false;
+    bool may_be_name = code == FIRN_NOT_FOUND || code == FIRN_INVALID || code == FIRN_CONFLICT;
+    options.limit = 1;
+    if (!may_be_name || firn_workspace_find(workspace, reference, &ignored, NULL) == FIRN_OK ||
+        firn_workspace_list(workspace, &options, count_one, &has_any, NULL) != FIRN_OK) {
+        return NULL;
+    }
+    return has_any ? list_hint : "firn save makes a checkpoint";
+}
+
+const char *
+firn_task_workspace_hint_or_path(firn_workspace *workspace, const char *reference, int code)
+{
+    const char *hint = firn_task_workspace_hint(workspace, reference, code);
+    bool may_be_path = reference[strspn(reference, "0123456789")] != '\0' && code != FIRN_CONFLICT;
+    return hint == list_hint && may_be_path
+               ? "firn list shows the checkpoints; to give paths write -- before them"
+               : hint;
+}
+
+const char *
+firn_task_workspace_hint_paths(const char *hint, size_t path_count, int code)
+{
+    return hint == NULL && code == FIRN_NOT_FOUND && path_count > 0
+               ? "firn show REF --files lists what is in a checkpoint"
+               : hint;
+}
+
+/* What to do where the workspace itself cannot be opened. */
+static int
+report_open(struct firn_cli *cli, const firn_error *err)
+{
+    const char *hint = NULL;
+    if (err->code == FIRN_NOT_FOUND) {
+        hint = firn_command_missing_hint;
+    } else if (err->code == FIRN_UNTRUSTED) {
+        hint = firn_task_workspace_untrusted_hint;
+    }
+    return firn_command_report_failure(cli, err, hint);
+}
+
+/* ---- stores that were found in a tree ---- */
+
+struct question {
+    struct firn_cli *cli;
+    bool is_yes;
+};
+
+static int
+ask_about(void *ctx, const firn_trust_info *info)
+{
+    struct question *question = ctx;
+    firn_command_report_line(
+        "%s is a store that you have not made here; id %s, owner %lu", info->store_path,
+        info->store_id[0] != '\0' ? info->store_id : "unknown", (unsigned long)info->owner);
+    firn_command_report_more("hint",
+                             "if it came with the directory, say no: it can change files in it");
+    question->is_yes = firn_command_report_ask("trust it from now on?");
+    return FIRN_OK;
+}
+
+/* Opens it; a store that is not trusted is asked about where somebody may be asked. */
+static int
+open_asking(struct firn_cli *cli, const firn_workspace_options *options, bool may_ask,
+            firn_workspace **out, firn_error *err)
+{
+    const char *path = cli->workspace_path != NULL ? cli->workspace_path : ".";
+    struct question question = {cli, false};
+    int code = firn_workspace_open(path, options, out, err);
+    if (code != FIRN_UNTRUSTED || !may_ask || !firn_command_report_may_ask(cli) ||
+        firn_trust_find(path, ask_about, &question, NULL) != FIRN_OK || !question.is_yes) {
+        return code;
+    }
+    code = firn_trust_add(path, err);
+    return code == FIRN_OK ? firn_workspace_open(path, options, out, err) : code;
+}
+
+int
+firn_task_workspace_open_root(struct firn_cli *cli, const char *store_path, firn_workspace **out)
+{
+    firn_error err;
+    firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
+    options.store_path = store_path;
+    options.lock_timeout_ms = firn_task_patience_slice_ms(cli);
+    options.is_root = true;
+    if (open_asking(cli, &options, true, out, &err) != FIRN_OK) {
+        return report_open(cli, &err);
+    }
+    return FIRN_EXIT_OK;
+}
+
+static int
+attempt_adopt(void *ctx, firn_error *err)
+{
+    return firn_workspace_adopt(ctx, NULL, err);
+}
+
+const char *
+firn_task_workspace_adopt_hint(int code, const char *hint)
+{
+    return code == FIRN_EXISTS ? "two histories are not joined: firn workspaces remove gives one up"
+                               : hint;
+}
+
+int
+firn_task_workspace_adopt(struct firn_cli *cli, firn_workspace *workspace, const char *hint)
+{
+    firn_error err;
+    int code = firn_task_patience_run(cli, attempt_adopt, workspace, &err);
+    firn_term_meter_clear();
+    return code == FIRN_OK
+               ? FIRN_EXIT_OK
+               : firn_command_report_failure(cli, &err, firn_task_workspace_adopt_hint(code, hint));
+}
+
+/* The answer of whoever sits at the terminal; no where nobody does. */
+static bool
+is_to_be_adopted(const struct firn_cli *cli, const firn_workspace *workspace)
+{
+    if (!firn_command_report_may_ask(cli)) {
+        return false;
+    }
+    firn_command_report_line("%s is the directory that was saved as %s",
+                             firn_workspace_root(workspace), firn_workspace_moved_from(workspace));
+    return firn_command_report_ask("go on with its checkpoints here?");
+}
+
+static int
+open_workspace(struct firn_cli *cli, bool may_ask, firn_workspace **out, int *out_code)
+{
+    firn_error err;
+    firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
+    options.store_path = cli->store_path;
+    options.lock_timeout_ms = firn_task_patience_slice_ms(cli);
+    *out_code = open_asking(cli, &options, may_ask, out, &err);
+    if (*out_code != FIRN_OK) {
+        return report_open(cli, &err);
+    }
+    cli->workspace = *out;
+    firn_term_path_show_from(firn_workspace_subpath(*out));
+    int exit_code = firn_task_settings_take(cli, *out);
+    bool is_asked = may_ask && exit_code == FIRN_EXIT_OK && firn_workspace_moved_from(*out) != NULL;
+    if (is_asked && is_to_be_adopted(cli, *out)) {
+        exit_code = firn_task_workspace_adopt(cli, *out, NULL);
+    }
+    if (exit_code != FIRN_EXIT_OK) {
+        firn_workspace_close(*out);
+        *out = NULL;
+        cli->workspace = NULL;
+    }
+    return exit_code;
+}
+
+int
+firn_task_workspace_open(struct firn_cli *cli, firn_workspace **out)
+{
+    int code;
+    return open_workspace(cli, true, out, &code);
+}
+
+int
+firn_task_workspace_open_unasked(struct firn_cli *cli, firn_workspace **out, bool *out_is_untrusted)
+{
+    int code;
+    int exit_code = open_workspace(cli, false, out, &code);
+    *out_is_untrusted = code == FIRN_UNTRUSTED;
+    return exit_code;
+}
+
+const char *
+firn_task_workspace_unwanted(firn_workspace *workspace)
+{
+    firn_workspace_checkpoint ignored;
+    const char *why = firn_workspace_too_broad(workspace);
+    return why != NULL && firn_workspace_find(workspace, "latest", &ignored, NULL) != FIRN_OK
+               ? why
+               : NULL;
+}
+
+void
+firn_task_workspace_tell_unread(const firn_workspace *workspace)
+{
+    const char *store = firn_workspace_unread_store(workspace);
+    if (store != NULL) {
+        firn_command_report_line(
+            "a store cannot be read, and may hold the history of this directory: %s", store);
+        firn_command_report_more(
+            "hint", "firn --store THAT-STORE repair makes it readable; if the directory "
+                    "was moved, firn init --adopt then goes on with it");
+    }
+}
+
+/* The part of an absolute path below `root`, or NULL. */
+static const char *
+below(const char *path, const char *root)
+{
+    size_t size = strlen(root);
+    while (size > 0 && root[size - 1] == '/') {
+        size--;
+    }
+    if (strncmp(path, root, size) != 0 || (path[size] != '/' && path[size] != '\0')) {
+        return NULL;
+    }
+    return path + size;
+}
+
+/* Appends the components of `path` to the first *size bytes of out; false if ".." leads above
+ * them. */
+static bool
+normalize(const char *path, char *out, size_t *size)
+{
+    while (*path != '\0') {
+        size_t part = strcspn(path, "/");
+        if (part == 2 && memcmp(path, "..", 2) == 0) {
+            if (*size == 0) {
+                return false;
+            }
+            while (*size > 0 && out[*size - 1] != '/') {
+                *size -= 1;
+            }
+            *size -= *size > 0;
+        } else if (part > 0 && !(part == 1 && *path == '.')) {
+            if (*size > 0) {
+                out[(*size)++] = '/';
+            }
+            memcpy(out + *size, path, part);
+            *size += part;
+        }
+        path += part + (path[part] == '/');
+    }
+    return true;
+}
+
+/* Fills *out with bytes on the heap. */
+static int
+take_path(struct firn_cli *cli, const firn_workspace *workspace, const char *path, firn_slice *out)
+{
+    const char *inside = path;
+    const char *base = firn_workspace_subpath(workspace);
+    if (path[0] == '/') {
+        const char *typed = cli->workspace_path != NULL ? cli->workspace_path : getenv("PWD");
+        inside = typed != NULL && typed[0] == '/' ? below(path, typed) : NULL;
+        if (inside == NULL) {
+            inside = below(path, firn_workspace_root(workspace));
+            base = "";
+        }
+    }
+    size_t size = 0;
+    char *bytes = malloc(strlen(base) + 1 + strlen(path) + 1);
+    if (bytes == NULL) {
+        return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
+                                         firn_code_text(FIRN_NO_MEMORY));
+    }
+    if (path[0] == '\0' || inside == NULL || !normalize(base, bytes, &size) ||
+        !normalize(inside, bytes, &size)) {
+        free(bytes);
+        return firn_command_misused(cli, "'%s' is no path inside the workspace %s", path,
+                                    firn_workspace_root(workspace));
+    }
+    *out = firn_bytes(bytes, size);
+    return FIRN_EXIT_OK;
+}
+
+int
+firn_task_workspace_paths_init(struct firn_cli *cli, const firn_workspace *workspace, int first,
+                               struct firn_task_workspace_paths *out)
+{
+    out->slices = NULL;
+    out->count = 0;
+    if (first >= cli->argument_count) {
+        return FIRN_EXIT_OK;
+    }
+    out->slices = calloc((size_t)(cli->argument_count - first), sizeof(firn_slice));
+    if (out->slices == NULL) {
+        return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
+                                         firn_code_text(FIRN_NO_MEMORY));
+    }
+    bool is_all = false;
+    for (int i = first; i < cli->argument_count; i++) {
+        int exit_code = take_path(cli, workspace, cli->arguments[i], &out->slices[out->count]);
+        if (exit_code != FIRN_EXIT_OK) {
+            firn_task_workspace_paths_deinit(out);
+            return exit_code;
+        }
+        is_all = is_all || out->slices[out->count].size == 0;
+        out->count++;
+    }
+    if (is_all) {
+        firn_task_workspace_paths_deinit(out);
+    }
+    return FIRN_EXIT_OK;
+}
+
+void
+firn_task_workspace_paths_deinit(struct firn_task_workspace_paths *paths)
+{
+    for (size_t i = 0; i < paths->count; i++) {
+        free((void *)(uintptr_t)paths->slices[i].data);
+    }
+    free(paths->slices);
+    paths->slices = NULL;
+    paths->count = 0;
+}

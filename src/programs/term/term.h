@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * term/term.h: standard output as text and as JSON, what foreign bytes look like there, the progress
+ * line, and being asked to stop. It knows nothing of commands.
+ */
+#ifndef FIRN_TERM_TERM_H
+#define FIRN_TERM_TERM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "firn/notice.h"
+
+/* How the program ends. The numbers are promised to scripts. */
+
+enum firn_exit {
+    FIRN_EXIT_OK = 0,
+    FIRN_EXIT_FAILED = 1,
+    FIRN_EXIT_USAGE = 2,
+    FIRN_EXIT_NOT_FOUND = 3,
+    FIRN_EXIT_LOCKED = 4,  /* locked, or in conflict */
+    FIRN_EXIT_CORRUPT = 5, /* damaged data */
+    FIRN_EXIT_PARTIAL = 6, /* done, but something named was left out */
+    FIRN_EXIT_SIGNAL = 128 /* plus the signal's number */
+};
+
+/* ---- how numbers, sizes, times and foreign names look in what people read ---- */
+
+/* The length of the UTF-8 sequence at the start of `bytes`, and its code point; 0 if there is no
+ * valid one. */
+size_t firn_term_text_decode(firn_slice bytes, uint32_t *out_point);
+bool firn_term_text_is_utf8(firn_slice bytes);
+/* Whether a code point moves the cursor, hides text or turns its direction: never shown as
+ * itself. */
+bool firn_term_text_is_control(uint32_t point);
+
+/* The longest form of one byte, "\377", and its NUL. */
+enum { FIRN_TERM_TEXT_ESCAPED_SIZE = 5 };
+
+/* How many bytes at the start are printable ASCII that needs no escape anywhere: no backslash, no
+ * quotation mark. */
+size_t firn_term_text_plain(firn_slice bytes);
+
+/* Calls put with pieces that together are the bytes as one printable line: what is printable
+ * UTF-8 as it is, a backslash doubled, \a \b \t \n \v \f \r for those, every other byte as \ and
+ * three octal digits. It can be undone. */
+void firn_term_text_escape(firn_slice bytes, void (*put)(const void *data, size_t size));
+
+/* Hands the first line of a text to put(), escaped; of more than `columns` characters, or where
+ * further lines follow, the beginning and an ellipsis. */
+void firn_term_text_cut(firn_slice text, size_t columns,
+                        void (*put)(const void *data, size_t size));
+
+enum {
+    FIRN_TERM_TEXT_NUMBER_SIZE = 28,
+    FIRN_TERM_TEXT_SIZE_SIZE = 16,
+    FIRN_TERM_TEXT_TIME_SIZE = 40
+};
+
+/* "78,635". Returns out[FIRN_TERM_TEXT_NUMBER_SIZE]. */
+const char *firn_term_text_number(uint64_t number, char *out);
+/* "512 B", "14 KB", "26.1 MB", "1.30 GB": powers of 1,000. Returns out[FIRN_TERM_TEXT_SIZE_SIZE]. */
+const char *firn_term_text_size(uint64_t bytes, char *out);
+/* "2026-11-20 14:00:03 UTC". Returns out[FIRN_TERM_TEXT_TIME_SIZE]. */
+const char *firn_term_text_time(int64_t since_epoch_ns, char *out);
+/* RFC 3339 with nanoseconds: "2026-11-20T14:00:03.000000000Z". Returns out[FIRN_TERM_TEXT_TIME_SIZE]. */
+const char *firn_term_text_rfc3339(int64_t since_epoch_ns, char *out);
+
+/* How far a phase has come: "1,200 of 80,000 files, 14 MB", or what is known of that; may be empty. */
+void firn_term_text_progress(const firn_progress *progress, char *out, size_t size);
+
+/* "file" or "files", as the number asks. */
+const char *firn_term_text_plural(uint64_t number, const char *one, const char *many);
+
+/* ---- standard output ---- */
+
+/* Buffered, with a memory for the first failure. Nothing else in the program writes to standard
+ * output. After a failure all of these do nothing, and while the object of --json is open, too: lines
+ * are for people. */
+void firn_term_out_write(const void *data, size_t size);
+void firn_term_out_text(const char *text);
+void firn_term_out_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void firn_term_out_flush(void);
+/* The same for what is to go out in any case: the object itself. */
+void firn_term_out_put(const void *data, size_t size);
+
+/* The errno of the first write that failed, or 0. A long listing asks now and then and stops. */
+int firn_term_out_error(void);
+
+/* ---- JSON ---- */
+
+enum { FIRN_TERM_WRITER_DEPTH_MAX = 15 };
+
+/* Writes JSON text. All zero is one that writes into memory, and is at the start of a value, or of
+ * the members of an object whose brackets somebody else writes. */
+struct firn_term_writer {
+    void (*put)(const void *data, size_t size); /* where it goes at once; NULL: into memory */
+    char *data;                                 /* in memory: size bytes, without a NUL */
+    size_t size;
+    size_t capacity;
+    bool has_failed;       /* memory ran out; what is there is of no use */
+    bool escapes_controls; /* what a terminal may obey; otherwise only those of ASCII */
+    int depth;
+    char closing[FIRN_TERM_WRITER_DEPTH_MAX + 1]; /* by depth, from 1: '}' or ']' */
+    bool has_value[FIRN_TERM_WRITER_DEPTH_MAX + 1];
+};
+
+void firn_term_writer_deinit(struct firn_term_writer *writer);
+/* Empties it, and forgets a failure; keeps the memory. */
+void firn_term_writer_clear(struct firn_term_writer *writer);
+firn_slice firn_term_writer_slice(const struct firn_term_writer *writer);
+
+/* key is NULL inside an array. Calls that do not fit together abort the program. */
+void firn_term_writer_object(struct firn_term_writer *writer, const char *key);
+void firn_term_writer_array(struct firn_term_writer *writer, const char *key);
+/* Closes the innermost object or array. */
+void firn_term_writer_end(struct firn_term_writer *writer);
+
+void firn_term_writer_u64(struct firn_term_writer *writer, const char *key, uint64_t value);
+void firn_term_writer_bool(struct firn_term_writer *writer, const char *key, bool value);
+void firn_term_writer_null(struct firn_term_writer *writer, const char *key);
+void firn_term_writer_string(struct firn_term_writer *writer, const char *key, const char *value);
+/* A string; each byte that is not part of UTF-8 becomes U+FFFD. */
+void firn_term_writer_text(struct firn_term_writer *writer, const char *key, firn_slice value);
+/* Likewise, in an object, and where there was such a byte a second member, `key`_hex, has all of them
+ * in hexadecimal. */
+void firn_term_writer_bytes(struct firn_term_writer *writer, const char *key, firn_slice value);
+/* 64 hexadecimal digits. */
+void firn_term_writer_hash(struct firn_term_writer *writer, const char *key,
+                           const firn_hash *value);
+/* RFC 3339, UTC, nanoseconds. */
+void firn_term_writer_time(struct firn_term_writer *writer, const char *key,
+                           int64_t since_epoch_ns);
+/* null where has is false. */
+void firn_term_writer_u64_if(struct firn_term_writer *writer, const char *key, uint64_t value,
+                             bool has);
+void firn_term_writer_string_if(struct firn_term_writer *writer, const char *key, const char *value,
+                                bool has);
+void firn_term_writer_time_if(struct firn_term_writer *writer, const char *key,
+                              int64_t since_epoch_ns, bool has);
+/* A value, or members of an object with commas between them (key NULL), that are JSON already. */
+void firn_term_writer_raw(struct firn_term_writer *writer, const char *key, firn_slice value);
+/* Bytes as they are, with no comma: what is no JSON at all. */
+void firn_term_writer_put(struct firn_term_writer *writer, const void *data, size_t size);
+
+/* ---- the JSON object on standard output ---- */
+
+/* It is always valid, also when a command fails half way: the object is opened before the command
+ * runs and closed after it. In between a command names members and fills arrays. While it is not
+ * open, which is without --json, these do nothing: a command shows what it has as members and as
+ * lines, and does not ask which of them are wanted. */
+
+/* Opens the object, if that has not been done. */
+void firn_term_json_begin(void);
+bool firn_term_json_is_open(void);
+/* What writes it, for members that others write as well; NULL while it is not open. */
+struct firn_term_writer *firn_term_json_writer(void);
+/* Closes what is open, down to the outermost object. */
+void firn_term_json_unwind(void);
+/* Unwinds, closes the outermost object, ends the line. Nothing if there is none. */
+void firn_term_json_finish(void);
+
+/* As those of a writer. */
+void firn_term_json_object(const char *key);
+void firn_term_json_array(const char *key);
+void firn_term_json_end(void);
+void firn_term_json_u64(const char *key, uint64_t value);
+void firn_term_json_bool(const char *key, bool value);
+void firn_term_json_null(const char *key);
+void firn_term_json_string(const char *key, const char *value);
+void firn_term_json_bytes(const char *key, firn_slice value);
+void firn_term_json_hash(const char *key, const firn_hash *value);
+void firn_term_json_time(const char *key, int64_t since_epoch_ns);
+void firn_term_json_u64_if(const char *key, uint64_t value, bool has);
+void firn_term_json_string_if(const char *key, const char *value, bool has);
+void firn_term_json_time_if(const char *key, int64_t since_epoch_ns, bool has);
+
+/* ---- paths, shown as a person would type them in the current directory ---- */
+
+/* Shows paths relative to the directory `subpath` of the workspace from now on; "" is its root, the
+ * default. */
+void firn_term_path_show_from(const char *subpath);
+
+bool firn_term_path_is_from_root(void);
+
+/* Hands `path`, a path below the root, to put(): escaped, and relative to the directory that was
+ * set. That directory itself is ".", its parent "..". An absolute path stays as it is. */
+void firn_term_path_escape(firn_slice path, void (*put)(const void *data, size_t size));
+
+/* firn_term_path_escape to standard output. */
+void firn_term_path_print(firn_slice path);
+
+/* ---- the state in which the program starts, and being asked to stop ---- */
+
+/* Opens what is closed of descriptors 0 to 2, and installs the handlers. First thing in main. */
+void firn_term_signals_setup(void);
+
+/* The number of the signal that asked the program to stop, or 0. */
+int firn_term_signals_caught(void);
+
+/* Returns when a signal has asked the program to stop since the last call, or after so long. For one
+ * thread. */
+void firn_term_signals_wait(long timeout_ns);
+/* Ends that wait, or the next one. */
+void firn_term_signals_wake(void);
+
+/* Dies of SIGPIPE, quietly, if whoever started the program lets it: else returns. */
+void firn_term_signals_die_of_pipe(void);
+
+/* ---- one changing line that shows how far long work has come; the answer to an interrupt ---- */
+
+/* Begins to count the time of an operation. Without `wanted`, or where standard error is no
+ * terminal, no line is ever drawn. From now on an interrupt is answered (see term_meter.c). */
+void firn_term_meter_start(bool wanted);
+/* Whether a line may be drawn at all. */
+bool firn_term_meter_is_wanted(void);
+/* Seconds since firn_term_meter_start. */
+double firn_term_meter_elapsed(void);
+
+struct firn_term_meter_state {
+    const char *phase; /* a constant: where it stays the same, the time in it is counted on */
+    const char *text;  /* what has been done in it; may be empty */
+    const char
+        *finishing; /* an interrupt does not stop it any more: what is said then; else NULL */
+};
+/* What the line is to say; drawn now or later, and again until it is cleared, with the time that the
+ * phase has taken. Any thread. */
+void firn_term_meter_show(const struct firn_term_meter_state *state);
+/* Removes the line, if one is there, until something is shown again. Before anything else goes to the
+ * terminal. */
+void firn_term_meter_clear(void);
+
+/* What to tell a user who interrupts work that is finishing: the state that a second interrupt leaves,
+ * and what to do then. A constant text. NULL: nothing special. */
+void firn_term_meter_set_interrupted(const char *hint);
+
+/* The operation is over, and an interrupt is not answered any more. */
+void firn_term_meter_stop(void);
+
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * term/term_json.c: one JSON object on standard output, always valid, also when a command fails half
+ * way.
+ *
+ * A command shows what it has found once, as members and as lines. With --json the object is open
+ * while it runs: members are written, and standard output takes no lines (term_out.c). Without, it is
+ * not, and members are passed over (I1). So no command asks which of the two is wanted, unless the
+ * two say different things, or showing what nobody sees would take long.
+ *
+ * Failing commands do not leave broken text behind: firn_term_json_unwind closes whatever is open and
+ * the error becomes one more member of the outermost object.
+ *
+ * Invariants
+ * (I1) Between firn_term_json_begin and firn_term_json_finish nothing but the object goes to standard
+ *      output; at other times nothing of it does.
+ */
+#include "term/term.h"
+
+static struct firn_term_writer writer = {.put = firn_term_out_put, .escapes_controls = true};
+
+void
+firn_term_json_begin(void)
+{
+    if (writer.depth == 0) {
+        firn_term_writer_object(&writer, NULL);
+    }
+}
+
+bool
+firn_term_json_is_open(void)
+{
+    return writer.depth > 0;
+}
+
+struct firn_term_writer *
+firn_term_json_writer(void)
+{
+    return writer.depth > 0 ? &writer : NULL;
+}
+
+void
+firn_term_json_unwind(void)
+{
+    while (writer.depth > 1) {
+        firn_term_writer_end(&writer);
+    }
+}
+
+void
+firn_term_json_finish(void)
+{
+    if (writer.depth > 0) {
+        firn_term_json_unwind();
+        firn_term_writer_end(&writer);
+        firn_term_out_put("\n", 1);
+        firn_term_writer_clear(&writer);
+    }
+}
+
+void
+firn_term_json_end(void)
+{
+    if (writer.depth > 0) {
+        firn_term_writer_end(&writer);
+    }
+}
+
+void
+firn_term_json_object(const char *key)
+{
+    if (writer.depth > 0) {
+        firn_term_writer_object(&writer, key);
+    }
+}
+
+void
+firn_term_json_array(const char *key)
+{
+    if (writer.depth > 0) {
+        firn_term_writer_array(&writer, key);
+    }
+}
+
+void
+firn_term_json_null(const char *key)
+{
+    if (writer.depth > 0) {
+        firn_term_writer_null(&writer, key);
+    }
+}
+
+void
+firn_term_json_u64(const char *key, uint64_t value)
+{
+    if (writer.depth > 0) {
+        firn_term_writer_u64(&writer, key, value);
+    }
+}
+
+void
+firn_term_json_bool(const char *key, bool value)
+{
+    if (writer.depth > 0) {
+        firn_term_writer_bool(&writer, key, value);
+    }
+}
+
+void
+firn_term_json_string(const char *key, const char *value)
+{
+    if (writer.depth > 0) {
+        firn_term_writer_string(&writer, key, value);
+    }
+}
+
+void
+firn_term_json_bytes(const char *key, firn_slice value)
+{
+    if (writer.depth > 0) {
+        firn_term_writer_bytes(&writer, key, value);
+    }
+}
+
+void
+firn_term_json_hash(const char *key, const firn_hash *value)
+{
+    if (writer.depth > 0) {
+        firn_term_writer_hash(&writer, key, value);
+    }
+}
+
+void
+firn_term_json_time(const char *key, int64_t since_epoch_ns)
+{
+    if (writer.depth > 0) {
+        firn_term_writer_time(&writer, key, since_epoch_ns);
+    }
+}
+
+void
+firn_term_json_u64_if(const char *key, uint64_t value, bool has)
+{
+    if (writer.depth > 0) {
+        firn_term_writer_u64_if(&writer, key, value, has);
+    }
+}
+
+void
+firn_term_json_string_if(const char *key, const char *value, bool has)
+{
+    if (writer.depth > 0) {
+        firn_term_writer_string_if(&writer, key, value, has);
+    }
+}
+
+void
+firn_term_json_time_if(const char *key, int64_t since_epoch_ns, bool has)
+{
+    if (writer.depth > 0) {
+        firn_term_writer_time_if(&writer, key, since_epoch_ns, has);
+    }
+}

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * term/term_text.c: how numbers, sizes, times and foreign names look in what people read.
+ *
+ * Names of files, messages of checkpoints, keys and error texts come from outside and may hold
+ * anything: newlines that break the one-row-one-thing rule, terminal sequences that retitle a
+ * window or type for the user, characters that turn the reading direction and make one name look
+ * like another. They are printed escaped, on a terminal or not, in a form that can be undone. JSON
+ * output (term_json.c) has rules of its own and keeps the bytes.
+ *
+ * Invariants
+ * (I1) What firn_term_text_escape gives is valid UTF-8 without control characters, so without a newline.
+ * (I2) Two different byte strings never escape to the same text: a backslash is always doubled, and
+ *      an escape always begins with a single one.
+ *
+ * Times are UTC everywhere and say so: a history that is shared between machines cannot mean
+ * somebody's local time.
+ */
+#include "term/term.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum { NS_A_SECOND = 1000000000 };
+
+/* Eight bytes at once: what is asked of each is answered by its highest bit. A byte of which it is
+ * true may make the next one's answer wrong, so all that is certain is whether it is true of any. */
+static const uint64_t every_byte = UINT64_C(0x0101010101010101);
+static const uint64_t high_bits = UINT64_C(0x8080808080808080);
+
+static uint64_t
+load_eight(const uint8_t *at)
+{
+    uint64_t word;
+    memcpy(&word, at, sizeof(word));
+    return word;
+}
+
+static uint64_t
+has_zero(uint64_t word)
+{
+    return (word - every_byte) & ~word & high_bits;
+}
+
+/* Whether all of them are plain: visible ASCII, but for a quote and a backslash. */
+static bool
+are_plain(uint64_t word)
+{
+    uint64_t below_space = (word - every_byte * 0x20) & ~word & high_bits;
+    uint64_t special = has_zero(word ^ every_byte * 0x7F) | has_zero(word ^ every_byte * '\\') |
+                       has_zero(word ^ every_byte * '"');
+    return ((word & high_bits) | below_space | special) == 0;
+}
+
+size_t
+firn_term_text_plain(firn_slice bytes)
+{
+    size_t size = 0;
+    while (bytes.size - size >= sizeof(uint64_t) && are_plain(load_eight(bytes.data + size))) {
+        size += sizeof(uint64_t);
+    }
+    while (size < bytes.size && bytes.data[size] >= 0x20 && bytes.data[size] < 0x7F &&
+           bytes.data[size] != '\\' && bytes.data[size] != '"') {
+        size++;
+    }
+    return size;
+}
+
+void
+firn_term_text_escape(firn_slice bytes, void (*put)(const void *data, size_t size))
+{
+    static const char letters[] = "abtnvfr"; /* for the bytes 7 to 13 */
+    const uint8_t *at = bytes.data;
+    size_t left = bytes.size;
+    while (left > 0) {
+        uint32_t point = 0;
+        size_t plain = firn_term_text_plain(firn_bytes(at, left));
+        put(at, plain);
+        at += plain;
+        left -= plain;
+        if (left == 0) {
+            break;
+        }
+        size_t size = firn_term_text_decode(firn_bytes(at, left), &point);
+        if (size > 0 && !firn_term_text_is_control(point) && point != '\\') {
+            put(at, size);
+        } else {
+            char escaped[FIRN_TERM_TEXT_ESCAPED_SIZE];
+            size = 1; /* of a longer control sequence the other bytes follow as invalid UTF-8 */
+            if (*at == '\\') {
+                (void)snprintf(escaped, sizeof(escaped), "\\\\");
+            } else if (*at >= 7 && *at <= 13) {
+                (void)snprintf(escaped, sizeof(escaped), "\\%c", letters[*at - 7]);
+            } else {
+                (void)snprintf(escaped, sizeof(escaped), "\\%03o", (unsigned)*at);
+            }
+            put(escaped, strlen(escaped));
+        }
+        at += size;
+        left -= size;
+    }
+}
+
+size_t
+firn_term_text_decode(firn_slice bytes, uint32_t *out_point)
+{
+    static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
+    if (bytes.size == 0) {
+        return 0;
+    }
+    uint8_t first = bytes.data[0];
+    size_t size = first < 0x80 ? 1 : first < 0xC0 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+    if (size == 0 || size > bytes.size || first > 0xF4) {
+        return 0;
+    }
+    uint32_t point = size == 1 ? first : first & (0x7Fu >> size);
+    for (size_t i = 1; i < size; i++) {
+        if ((bytes.data[i] & 0xC0) != 0x80) {
+            return 0;
+        }
+        point = point << 6 | (bytes.data[i] & 0x3Fu);
+    }
+    if (point < smallest[size] || point > 0x10FFFF || (point >= 0xD800 && point <= 0xDFFF)) {
+        return 0;
+    }
+    *out_point = point;
+    return size;
+}
+
+bool
+firn_term_text_is_utf8(firn_slice bytes)
+{
+    size_t at = 0;
+    while (at < bytes.size) {
+        uint32_t point;
+        if (bytes.size - at >= sizeof(uint64_t) && (load_eight(bytes.data + at) & high_bits) == 0) {
+            at += sizeof(uint64_t);
+            continue;
+        }
+        size_t size = firn_term_text_decode(firn_bytes(bytes.data + at, bytes.size - at), &point);
+        if (size == 0) {
+            return false;
+        }
+        at += size;
+    }
+    return true;
+}
+
+bool
+firn_term_text_is_control(uint32_t point)
+{
+    return point < 0x20 || (point >= 0x7F && point < 0xA0) /* C0, DEL, C1 */
+           || point == 0xAD || point == 0x61C              /* soft hyphen, Arabic letter mark */
+           || (point >= 0x200B && point <= 0x200F)         /* zero width, direction marks */
+           || (point >= 0x2028 && point <= 0x202E) /* line separators, direction overrides */
+           || (point >= 0x2060 && point <= 0x206F) /* invisible operators, isolates */
+           || point == 0xFEFF || (point >= 0xFFF9 && point <= 0xFFFB) ||
+           (point >= 0xE0000 && point <= 0xE0FFF); /* tags */
+}
+
+const char *
+firn_term_text_number(uint64_t number, char *out)
+{
+    char digits[FIRN_TERM_TEXT_NUMBER_SIZE];
+    int size = snprintf(digits, sizeof(digits), "%" PRIu64, number);
+    char *to = out;
+    for (int i = 0; i < size; i++) {
+        if (i > 0 && (size - i) % 3 == 0) {
+            *to++ = ',';
+        }
+        *to++ = digits[i];
+    }
+    *to = '\0';
+    return out;
+}
+
+const char *
+firn_term_text_size(uint64_t bytes, char *out)
+{
+    /* A row serves where its rounding stays below 1,000. */
+    static const struct unit {
+        uint64_t size;
+        int decimals;
+        const char *name;
+    } units[] = {
+        {1000, 0, "KB"},          {1000000, 1, "MB"},          {1000000000, 2, "GB"},
+        {1000000000000, 2, "TB"}, {1000000000000000, 2, "PB"}, {1000000000000000000, 2, "EB"},
+    };
+    if (bytes < 1000) {
+        (void)snprintf(out, FIRN_TERM_TEXT_SIZE_SIZE, "%" PRIu64 " B", bytes);
+        return out;
+    }
+    const size_t last = sizeof(units) / sizeof(units[0]) - 1;
+    for (size_t i = 0; i <= last; i++) {
+        static const uint64_t scale[] = {1, 10, 100};
+        uint64_t step = units[i].size / scale[units[i].decimals];
+        uint64_t rounded = bytes / step + (bytes % step >= step / 2 ? 1 : 0);
+        if (rounded < 1000 * scale[units[i].decimals] || i == last) {
+            uint64_t whole = rounded / scale[units[i].decimals];
+            uint64_t part = rounded % scale[units[i].decimals];
+            if (units[i].decimals == 0) {
+                (void)snprintf(out, FIRN_TERM_TEXT_SIZE_SIZE, "%" PRIu64 " %s", whole,
+                               units[i].name);
+            } else {
+                (void)snprintf(out, FIRN_TERM_TEXT_SIZE_SIZE, "%" PRIu64 ".%0*" PRIu64 " %s", whole,
+                               units[i].decimals, part, units[i].name);
+            }
+            break;
+        }
+    }
+    return out;
+}
+
+/* Every int64 of nanoseconds lies between the years 1677 and 2262. */
+static struct tm
+calendar(int64_t since_epoch_ns, int64_t *out_ns)
+{
+    int64_t seconds = since_epoch_ns / NS_A_SECOND;
+    int64_t ns = since_epoch_ns % NS_A_SECOND;
+    if (ns < 0) {
+        ns += NS_A_SECOND;
+        seconds -= 1;
+    }
+    *out_ns = ns;
+    time_t time = (time_t)seconds;
+    struct tm parts;
+    memset(&parts, 0, sizeof(parts));
+    (void)gmtime_r(&time, &parts);
+    return parts;
+}
+
+const char *
+firn_term_text_time(int64_t since_epoch_ns, char *out)
+{
+    int64_t ns;
+    struct tm parts = calendar(since_epoch_ns, &ns);
+    if (strftime(out, FIRN_TERM_TEXT_TIME_SIZE, "%Y-%m-%d %H:%M:%S UTC", &parts) == 0) {
+        out[0] = '\0';
+    }
+    return out;
+}
+
+const char *
+firn_term_text_rfc3339(int64_t since_epoch_ns, char *out)
+{
+    int64_t ns;
+    struct tm parts = calendar(since_epoch_ns, &ns);
+    size_t size = strftime(out, FIRN_TERM_TEXT_TIME_SIZE, "%Y-%m-%dT%H:%M:%S", &parts);
+    (void)snprintf(out + size, FIRN_TERM_TEXT_TIME_SIZE - size, ".%09" PRId64 "Z", ns);
+    return out;
+}
+
+const char *
+firn_term_text_plural(uint64_t number, const char *one, const char *many)
+{
+    return number == 1 ? one : many;
+}
+
+/* ---- first lines ---- */
+
+/* Bytes of the UTF-8 sequence that begins the text; 1 for what is none. */
+static size_t
+first_size(firn_slice text)
+{
+    size_t size = 1;
+    while (size < 4 && size < text.size && (text.data[size] & 0xC0) == 0x80) {
+        size++;
+    }
+    return (text.data[0] & 0xC0) == 0xC0 ? size : 1;
+}
+
+static size_t escaped_columns;
+
+static void
+count_columns(const void *data, size_t size)
+{
+    const uint8_t *bytes = data;
+    for (size_t i = 0; i < size; i++) {
+        escaped_columns += (bytes[i] & 0xC0) != 0x80;
+    }
+}
+
+void
+firn_term_text_cut(firn_slice text, size_t columns, void (*put)(const void *data, size_t size))
+{
+    static const char ellipsis[] = "\xE2\x80\xA6";
+    size_t fits = 0; /* bytes that leave room for the ellipsis */
+    size_t at = 0;
+    escaped_columns = 0;
+    while (at < text.size && text.data[at] != '\n') {
+        size_t size = first_size(firn_bytes(text.data + at, text.size - at));
+        firn_term_text_escape(firn_bytes(text.data + at, size), count_columns);
+        if (escaped_columns > columns) {
+            break;
+        }
+        at += size;
+        fits = escaped_columns < columns ? at : fits;
+    }
+    bool is_whole = at == text.size || (at + 1 == text.size && text.data[at] == '\n');
+    firn_term_text_escape(firn_bytes(text.data, is_whole ? at : fits), put);
+    if (!is_whole) {
+        put(ellipsis, sizeof(ellipsis) - 1);
+    }
+}
+
+void
+firn_term_text_progress(const firn_progress *progress, char *out, size_t size)
+{
+    char done[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char total[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char bytes[FIRN_TERM_TEXT_SIZE_SIZE];
+    bool has_total = progress->files_total > 0;
+    bool has_files = progress->files_done > 0 || has_total;
+    bool has_bytes = progress->bytes_done > 0;
+    (void)snprintf(out, size, "%s%s%s%s%s%s",
+                   has_files ? firn_term_text_number(progress->files_done, done) : "",
+                   has_total ? " of " : "",
+                   has_total ? firn_term_text_number(progress->files_total, total) : "",
+                   has_files ? " files" : "", has_files && has_bytes ? ", " : "",
+                   has_bytes ? firn_term_text_size(progress->bytes_done, bytes) : "");
+}

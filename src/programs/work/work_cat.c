@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * work/work_cat.c: firn cat.
+ *
+ * The content goes out as it comes from the library, piece by piece. Only for --json is it kept,
+ * since a JSON string cannot be taken back half way; that has a limit.
+ */
+#include "work/work.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "show/show.h"
+#include "task/task.h"
+#include "term/term.h"
+
+enum { JSON_CONTENT_MAX = 16 << 20 };
+
+struct content {
+    uint8_t *data;
+    size_t size;
+    int failure; /* why it is not whole: a code, or FIRN_OK */
+};
+
+static int
+print_piece(void *ctx, firn_slice data)
+{
+    (void)ctx;
+    firn_term_out_write(data.data, data.size);
+    return firn_term_out_error() == 0 && firn_term_signals_caught() == 0 ? FIRN_OK : FIRN_CANCELLED;
+}
+
+static int
+keep_piece(void *ctx, firn_slice data)
+{
+    struct content *content = ctx;
+    if (data.size > JSON_CONTENT_MAX - content->size) {
+        content->failure = FIRN_LIMIT;
+        return FIRN_LIMIT;
+    }
+    uint8_t *grown = realloc(content->data, content->size + data.size + 1);
+    if (grown == NULL) {
+        content->failure = FIRN_NO_MEMORY;
+        return FIRN_NO_MEMORY;
+    }
+    content->data = grown;
+    memcpy(content->data + content->size, data.data, data.size);
+    content->size += data.size;
+    return firn_term_signals_caught() == 0 ? FIRN_OK : FIRN_CANCELLED;
+}
+
+static int
+report(struct firn_cli *cli, firn_workspace *workspace, const char *reference,
+       const struct content *content, const firn_error *err)
+{
+    if (content->failure == FIRN_LIMIT) {
+        return firn_command_report_error(
+            cli, FIRN_LIMIT, "without --json it is printed as it is",
+            "the file has more than %d bytes: too much for one JSON object", JSON_CONTENT_MAX);
+    }
+    if (content->failure != FIRN_OK) {
+        return firn_command_report_error(cli, content->failure, NULL, "%s",
+                                         firn_code_text(content->failure));
+    }
+    const char *hint = firn_task_workspace_hint(workspace, reference, err->code);
+    if (hint == NULL && (err->code == FIRN_NOT_FOUND || err->code == FIRN_INVALID)) {
+        hint = "firn show REF --files lists what is in a checkpoint";
+    }
+    return firn_command_report_failure(cli, err, hint);
+}
+
+static int
+print_file(struct firn_cli *cli, firn_workspace *workspace, firn_slice path)
+{
+    firn_error err;
+    firn_workspace_entry entry;
+    struct content content = {NULL, 0, FIRN_OK};
+    const char *reference = cli->arguments[0];
+    int exit_code = FIRN_EXIT_OK;
+    int code = firn_workspace_cat(workspace, reference, path, cli->json ? keep_piece : print_piece,
+                                  &content, &entry, &err);
+    if (code != FIRN_OK) {
+        exit_code = report(cli, workspace, reference, &content, &err);
+    } else if (cli->json) {
+        firn_show_checkpoint_entry_json("entry", &entry);
+        firn_term_json_bytes("content", firn_bytes(content.data, content.size));
+    }
+    free(content.data);
+    return exit_code;
+}
+
+static int
+run(struct firn_cli *cli)
+{
+    firn_workspace *workspace = NULL;
+    struct firn_task_workspace_paths paths = {NULL, 0};
+    int exit_code = firn_task_workspace_open(cli, &workspace);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_task_workspace_paths_init(cli, workspace, 1, &paths);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code =
+            print_file(cli, workspace, paths.count > 0 ? paths.slices[0] : firn_bytes(NULL, 0));
+    }
+    firn_task_workspace_paths_deinit(&paths);
+    firn_workspace_close(workspace);
+    return exit_code;
+}
+
+static const struct firn_command_example examples[] = {
+    {"firn cat 12 src/main.c", "that file as it was in checkpoint 12"},
+    {"firn cat latest notes.txt | diff - notes.txt", "what changed in it since"},
+    {NULL, NULL},
+};
+
+const struct firn_command firn_work_cat = {
+    .name = "cat",
+    .summary = "Print a file as it is in a checkpoint",
+    .arguments = "REF PATH",
+    .help = "Prints the content of a file, byte by byte as it was saved, on standard output.\n"
+            "Every piece is verified before it is printed: if damage is found the command\n"
+            "ends with exit code 5, and what was printed until then is right. Memory does not\n"
+            "grow with the file.\n"
+            "\n"
+            "PATH is a path in the workspace; it need not be on disk any more. Directories\n"
+            "and symbolic links have no content to print: see firn show REF --files. With\n"
+            "--json the content is a string in the object, for files of at most 16 MiB.",
+    .examples = examples,
+    .missing_hint = firn_task_workspace_choose_hint,
+    .uses = FIRN_COMMAND_USES_WORKSPACE,
+    .run = run,
+};

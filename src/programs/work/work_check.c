@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * work/work_check.c: firn check.
+ *
+ * One damaged block can take a file out of every checkpoint, and many files with it. So a path is
+ * told once for each reason, with the checkpoints that have lost it, when all of them were looked
+ * at. At most PATHS_MAX paths are kept; the others are counted. With --json every path of every
+ * checkpoint is a notice.
+ */
+#include "work/work.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "task/task.h"
+#include "term/term.h"
+
+enum { PATHS_MAX = 10000, NAMES_MAX = 3, TEXT_MAX = 1400 };
+
+/* A path that cannot be restored, for one reason. */
+struct lost {
+    char *path;
+    size_t path_size;
+    char *why;
+    uint64_t checkpoints;
+    char names[NAMES_MAX][FIRN_CHECKPOINT_ID_SHORT + 1]; /* of the first of them */
+};
+
+struct lost_paths {
+    struct lost *items; /* sorted by path, then reason */
+    size_t count;
+    size_t capacity;
+    uint64_t not_kept;
+};
+
+static int
+compare_lost(const struct lost *lost, firn_slice path, const char *why)
+{
+    size_t size = lost->path_size < path.size ? lost->path_size : path.size;
+    int order = size == 0 ? 0 : memcmp(lost->path, path.data, size);
+    if (order == 0) {
+        order = (lost->path_size > path.size) - (lost->path_size < path.size);
+    }
+    return order != 0 ? order : strcmp(lost->why, why);
+}
+
+/* Where it stands, or belongs. */
+static size_t
+place_of(const struct lost_paths *paths, firn_slice path, const char *why)
+{
+    size_t low = 0;
+    size_t high = paths->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (compare_lost(&paths->items[middle], path, why) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static bool
+insert_lost(struct lost_paths *paths, size_t at, firn_slice path, const char *why)
+{
+    if (paths->count == paths->capacity) {
+        size_t capacity = paths->capacity == 0 ? 64 : paths->capacity * 2;
+        struct lost *grown = realloc(paths->items, capacity * sizeof(*grown));
+        if (grown == NULL) {
+            return false;
+        }
+        paths->items = grown;
+        paths->capacity = capacity;
+    }
+    struct lost lost = {.path = malloc(path.size + 1), .path_size = path.size, .why = strdup(why)};
+    if (lost.path == NULL || lost.why == NULL) {
+        free(lost.path);
+        free(lost.why);
+        return false;
+    }
+    if (path.size > 0) {
+        memcpy(lost.path, path.data, path.size);
+    }
+    memmove(&paths->items[at + 1], &paths->items[at], (paths->count - at) * sizeof(lost));
+    paths->items[at] = lost;
+    paths->count++;
+    return true;
+}
+
+static void
+add_lost(struct lost_paths *paths, const firn_notice *notice)
+{
+    size_t at = place_of(paths, notice->path, notice->text);
+    bool is_known =
+        at < paths->count && compare_lost(&paths->items[at], notice->path, notice->text) == 0;
+    if (!is_known &&
+        (paths->count == PATHS_MAX || !insert_lost(paths, at, notice->path, notice->text))) {
+        paths->not_kept++;
+        return;
+    }
+    struct lost *lost = &paths->items[at];
+    if (lost->checkpoints < NAMES_MAX) {
+        (void)snprintf(lost->names[lost->checkpoints], sizeof(lost->names[0]), "%.*s",
+                       FIRN_CHECKPOINT_ID_SHORT, notice->checkpoint);
+    }
+    lost->checkpoints++;
+}
+
+/* "its content is damaged, in 12 checkpoints: kzmx…, lnop…, … and 9 more" */
+static void
+report_lost(const struct lost *lost)
+{
+    char text[TEXT_MAX];
+    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    int size = snprintf(text, sizeof(text), "%.1000s, in %s %s: ", lost->why,
+                        firn_term_text_number(lost->checkpoints, number),
+                        firn_term_text_plural(lost->checkpoints, "checkpoint", "checkpoints"));
+    for (uint64_t i = 0; i < lost->checkpoints && i < NAMES_MAX; i++) {
+        size += snprintf(text + size, sizeof(text) - (size_t)size, "%s%s", i == 0 ? "" : ", ",
+                         lost->names[i]);
+    }
+    if (lost->checkpoints > NAMES_MAX) {
+        (void)snprintf(text + size, sizeof(text) - (size_t)size, " and %s more",
+                       firn_term_text_number(lost->checkpoints - NAMES_MAX, number));
+    }
+    firn_command_report_path("damaged", firn_bytes(lost->path, lost->path_size), text);
+}
+
+/* Tells of them, and lets them go. */
+static void
+report_all_lost(struct lost_paths *paths)
+{
+    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    for (size_t i = 0; i < paths->count; i++) {
+        report_lost(&paths->items[i]);
+        free(paths->items[i].path);
+        free(paths->items[i].why);
+    }
+    if (paths->not_kept > 0) {
+        firn_command_report_line("damaged: %s more; --json names more of them",
+                                 firn_term_text_number(paths->not_kept, number));
+    }
+    free(paths->items);
+    *paths = (struct lost_paths){0};
+}
+
+static void
+print_result(const firn_workspace_check_result *result, bool read_data)
+{
+    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char bytes[FIRN_TERM_TEXT_SIZE_SIZE];
+    firn_term_out_format("%s %s", firn_term_text_number(result->checkpoints, number),
+                         firn_term_text_plural(result->checkpoints, "checkpoint", "checkpoints"));
+    if (result->safety > 0) {
+        firn_term_out_format(" (%s taken by restores)",
+                             firn_term_text_number(result->safety, number));
+    }
+    firn_term_out_text(", ");
+    firn_term_out_format("%s %s, ", firn_term_text_number(result->packs, number),
+                         firn_term_text_plural(result->packs, "pack", "packs"));
+    firn_term_out_format("%s %s", firn_term_text_number(result->objects, number),
+                         firn_term_text_plural(result->objects, "object", "objects"));
+    if (read_data) {
+        firn_term_out_format(", %s read", firn_term_text_size(result->bytes_read, bytes));
+    }
+    if (result->damaged == 0) {
+        firn_term_out_text(result->newer == 0 ? ": no damage\n"
+                                              : ": no damage to what can be read\n");
+    } else {
+        firn_term_out_format(": %s damaged\n", firn_term_text_number(result->damaged, number));
+    }
+}
+
+/* Whether the store could be opened: else all numbers are 0 and tell nothing. */
+static bool
+was_read(int code, const firn_workspace_check_result *result)
+{
+    return code == FIRN_OK ||
+           result->checkpoints + result->packs + result->damaged + result->newer > 0;
+}
+
+static void
+show(const struct firn_cli *cli, int code, const firn_workspace_check_result *result,
+     bool read_data)
+{
+    if (!was_read(code, result)) {
+        return;
+    }
+    firn_term_json_u64("checkpoints", result->checkpoints);
+    firn_term_json_u64("safety", result->safety);
+    firn_term_json_u64("packs", result->packs);
+    firn_term_json_u64("objects", result->objects);
+    firn_term_json_u64("bytes_read", result->bytes_read);
+    firn_term_json_u64("damaged", result->damaged);
+    firn_term_json_u64("newer", result->newer);
+    if (!cli->quiet && (code == FIRN_OK || code == FIRN_CORRUPT || code == FIRN_NEWER)) {
+        print_result(result, read_data);
+    }
+}
+
+static const char *
+hint(int code, const firn_workspace_check_result *result)
+{
+    switch (code) {
+    case FIRN_CORRUPT:
+        return was_read(code, result)
+                   ? "what is not named as damaged can still be restored; firn repair makes a "
+                     "sound store of it"
+                   : "firn repair makes a sound store of what can still be read";
+    case FIRN_NOT_FOUND:
+        return "--store DIR names a store, firn workspaces lists them";
+    default:
+        return NULL;
+    }
+}
+
+/* What the library tells while it looks. */
+struct telling {
+    const firn_workspace *workspace;
+    struct firn_task_notices *notices;
+    firn_callbacks callbacks; /* those of notices */
+    bool is_json;
+    struct lost_paths lost;
+};
+
+static void
+on_notice(void *ctx, const firn_notice *notice)
+{
+    struct telling *telling = ctx;
+    if (notice->checkpoint != NULL && !telling->is_json) {
+        add_lost(&telling->lost, notice);
+    } else if (notice->kind == FIRN_NOTICE_SETTINGS) {
+        firn_task_settings_tell(telling->workspace, notice);
+        firn_task_notices_add(telling->notices, notice);
+    } else {
+        telling->callbacks.on_notice(telling->callbacks.ctx, notice);
+    }
+}
+
+static int
+on_progress(void *ctx, const firn_progress *progress)
+{
+    const struct telling *telling = ctx;
+    return telling->callbacks.on_progress(telling->callbacks.ctx, progress);
+}
+
+static int
+run(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_workspace *workspace = NULL;
+    firn_workspace_check_options options = FIRN_WORKSPACE_CHECK_OPTIONS_INIT;
+    firn_workspace_check_result result;
+    struct firn_task_notices notices;
+    int exit_code = firn_task_workspace_open(cli, &workspace);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    firn_task_notices_init(&notices, cli);
+    memset(&result, 0, sizeof(result));
+    options.read_data = firn_command_has(cli, "data");
+    struct telling telling = {.workspace = workspace,
+                              .notices = &notices,
+                              .callbacks = firn_task_notices_callbacks(&notices),
+                              .is_json = cli->json};
+    options.callbacks = (firn_callbacks){on_notice, on_progress, &telling};
+    int code = firn_workspace_check(workspace, &options, &result, &err);
+    firn_term_meter_clear();
+    report_all_lost(&telling.lost);
+    show(cli, code, &result, options.read_data);
+    firn_task_notices_json(&notices);
+    if (code != FIRN_OK) {
+        exit_code = firn_command_report_failure(cli, &err, hint(code, &result));
+    }
+    firn_task_notices_deinit(&notices);
+    firn_workspace_close(workspace);
+    return exit_code;
+}
+
+static const struct firn_command_option options[] = {
+    {"data", 0, NULL, "read and verify every byte, too"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command_example examples[] = {
+    {"firn check --data", "is everything that was ever saved still readable?"},
+    {NULL, NULL},
+};
+
+const struct firn_command firn_work_check = {
+    .name = "check",
+    .summary = "Check that what was saved is there and whole",
+    .arguments = "",
+    .options = options,
+    .help = "Verifies the store's own records and that every object that a checkpoint needs\n"
+            "is there. With --data every byte of every object is read and verified too. Each\n"
+            "damaged thing is named with the checkpoints and paths that it takes along, and\n"
+            "the exit code is 5. Where there is no store there is nothing to check: exit\n"
+            "code 3. Settings that cannot be read are named, but are no damage: see firn help\n"
+            "config. Nor is what a newer firn made: that is named, and the exit code is 1.\n"
+            "Nothing is changed.",
+    .examples = examples,
+    .uses = FIRN_COMMAND_USES_WORKSPACE,
+    .run = run,
+};

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * work/work_config.c: firn config.
+ */
+#include "work/work.h"
+
+#include <string.h>
+
+#include "task/task.h"
+#include "term/term.h"
+
+struct listing {
+    const struct firn_cli *cli;
+    firn_workspace *workspace; /* NULL: of the user */
+    struct firn_task_notices *notices;
+    const char *key; /* NULL: all */
+    bool is_found;
+    int unread; /* files */
+};
+
+static const char *
+source_name(firn_config_source source)
+{
+    switch (source) {
+    case FIRN_SETTING_USER:
+        return "user";
+    case FIRN_SETTING_STORE:
+        return "store";
+    case FIRN_SETTING_DEFAULT:
+        break;
+    }
+    return "default";
+}
+
+static int
+visit(void *ctx, const firn_config_setting *setting)
+{
+    struct listing *listing = ctx;
+    if (listing->key != NULL && strcmp(listing->key, setting->key) != 0) {
+        return FIRN_OK;
+    }
+    listing->is_found = true;
+    firn_term_json_object(NULL);
+    firn_term_json_string("key", setting->key);
+    firn_term_json_string("value", setting->value);
+    firn_term_json_string("source", source_name(setting->source));
+    firn_term_json_end();
+    if (listing->key != NULL) {
+        firn_term_out_format("%s\n", setting->value);
+    } else if (listing->cli->quiet) {
+        firn_term_out_format("%s = %s\n", setting->key, setting->value);
+    } else {
+        firn_term_out_format("%-18s = %-6s # %s\n", setting->key, setting->value,
+                             source_name(setting->source));
+    }
+    return FIRN_OK;
+}
+
+static void
+on_notice(void *ctx, const firn_notice *notice)
+{
+    struct listing *listing = ctx;
+    listing->unread++;
+    firn_task_settings_tell(listing->workspace, notice);
+    firn_task_notices_add(listing->notices, notice);
+}
+
+static int
+show(struct firn_cli *cli, firn_workspace *workspace, struct firn_task_notices *notices,
+     const char *key)
+{
+    firn_error err;
+    struct listing listing = {cli, workspace, notices, key, false, 0};
+    firn_term_json_array("settings");
+    if (firn_config_list_readable(workspace, visit, on_notice, &listing, &err) != FIRN_OK) {
+        return firn_command_report_failure(cli, &err, NULL);
+    }
+    if (!listing.is_found) {
+        return firn_command_report_error(cli, FIRN_INVALID, "firn config lists the settings",
+                                         "there is no setting '%s'", key);
+    }
+    firn_term_json_end();
+    firn_task_notices_json(notices);
+    return FIRN_EXIT_OK;
+}
+
+static int
+ignore(void *ctx, const firn_config_setting *setting)
+{
+    (void)ctx;
+    (void)setting;
+    return FIRN_OK;
+}
+
+static void
+count_unread(void *ctx, const firn_notice *notice)
+{
+    struct listing *listing = ctx;
+    (void)notice;
+    listing->unread++;
+}
+
+static const char *
+change_hint(const firn_workspace *workspace, int code)
+{
+    if (code == FIRN_NOT_FOUND && workspace != NULL) {
+        return "firn init makes it; --user is for all workspaces";
+    }
+    return code == FIRN_LIMIT || code == FIRN_UNSUPPORTED ? "move the file away" : NULL;
+}
+
+/* Changing a file mends it. */
+static int
+change(struct firn_cli *cli, firn_workspace *workspace, struct firn_task_notices *notices,
+       const char *key, const char *value)
+{
+    firn_error err;
+    struct listing before = {.cli = cli, .workspace = workspace, .notices = notices};
+    struct listing after = before;
+    int code = firn_config_list_readable(workspace, ignore, count_unread, &before, &err);
+    code = code == FIRN_OK ? firn_config_set(workspace, key, value, &err) : code;
+    if (code != FIRN_OK) {
+        return firn_command_report_failure(cli, &err, change_hint(workspace, code));
+    }
+    cli->is_done = true;
+    if (before.unread > 0 &&
+        firn_config_list_readable(workspace, ignore, on_notice, &after, NULL) == FIRN_OK &&
+        after.unread < before.unread) {
+        firn_command_report_line("settings: lines that could not be read are comments now");
+        firn_command_report_more(
+            "hint", "firn config shows what counts; where it was not known what is kept, "
+                    "keep is forever now");
+    }
+    firn_term_json_string("key", key);
+    firn_term_json_string_if("value", value, value != NULL);
+    firn_task_notices_json(notices);
+    return FIRN_EXIT_OK;
+}
+
+static int
+run(struct firn_cli *cli)
+{
+    firn_workspace *workspace = NULL;
+    bool unsets = firn_command_has(cli, "unset");
+    const char *key = cli->argument_count > 0 ? cli->arguments[0] : NULL;
+    const char *value = cli->argument_count > 1 ? cli->arguments[1] : NULL;
+    int exit_code = FIRN_EXIT_OK;
+    if (unsets && (key == NULL || value != NULL)) {
+        return firn_command_misused(cli, "--unset takes a KEY and no VALUE");
+    }
+    if (!firn_command_has(cli, "user")) {
+        exit_code = firn_task_workspace_open(cli, &workspace);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        struct firn_task_notices notices;
+        firn_task_notices_init(&notices, cli);
+        exit_code = unsets || value != NULL ? change(cli, workspace, &notices, key, value)
+                                            : show(cli, workspace, &notices, key);
+        firn_task_notices_deinit(&notices);
+    }
+    firn_workspace_close(workspace);
+    return exit_code;
+}
+
+static const struct firn_command_option options[] = {
+    {"user", 0, NULL, "for all workspaces of this user, not for this store"},
+    {"unset", 0, NULL, "take the setting out of the file"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command_example examples[] = {
+    {"firn config", "all settings, and where each comes from"},
+    {"firn config save.gitignore true", "every save leaves out what .gitignore files say"},
+    {"firn config --user wait 5", "do not wait longer for another writer"},
+    {NULL, NULL},
+};
+
+const struct firn_command firn_work_config = {
+    .name = "config",
+    .summary = "Show or change what commands do where no option says so",
+    .arguments = "[KEY] [VALUE]",
+    .options = options,
+    .help = "    gc.auto            true: firn gc --auto starts by itself: see firn help gc\n"
+            "    keep               what stays of older checkpoints: see firn help delete\n"
+            "    save.gitignore     true: firn save as with --gitignore\n"
+            "    save.include-deps  true: as with --include-deps\n"
+            "    save.max-file-size as with --max-file-size\n"
+            "    save.strict        true: as with --strict\n"
+            "    save.warn-size     a save that adds so much says what was large; or none\n"
+            "    wait               seconds to wait for another writer, as with --wait\n"
+            "\n"
+            "Settings stand in two files, config in the store and, for all workspaces of a\n"
+            "user, $XDG_CONFIG_HOME/firn/config (~/.config/firn/config unless that is set).\n"
+            "What the store's file says counts before the user's. Both hold lines like\n"
+            "save.gitignore = true and comments that begin with #, and may be edited. Where\n"
+            "a line is wrong its file counts as if it said nothing: commands name the line\n"
+            "and go on, and nothing expires and gc.auto is off until it is mended. Setting\n"
+            "anything in the file mends it: lines that are wrong become comments, and where\n"
+            "none says what is kept, keep = forever is added.\n"
+            "\n"
+            "An option on the command line counts before all settings; firn save --no-config\n"
+            "saves as if there were none.",
+    .examples = examples,
+    .uses = FIRN_COMMAND_USES_WORKSPACE,
+    .run = run,
+};

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * work/work_delete.c: firn delete.
+ */
+#include "work/work.h"
+
+#include "show/show.h"
+#include "task/task.h"
+#include "term/term.h"
+
+struct deleting {
+    struct firn_cli *cli;
+    firn_workspace *workspace;
+    bool is_dry;
+    uint64_t count; /* told */
+};
+
+static int
+visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
+{
+    struct deleting *deleting = ctx;
+    deleting->count++;
+    char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
+    (void)firn_show_checkpoint_name(checkpoint, name);
+    firn_show_checkpoint_json(NULL, checkpoint);
+    if (deleting->cli->quiet) {
+        firn_term_out_format("%s\n", name);
+    } else {
+        char names[FIRN_SHOW_CHECKPOINT_NAMES_SIZE];
+        firn_term_out_format("%s %s", deleting->is_dry ? "would delete" : "deleted",
+                             firn_show_checkpoint_names(checkpoint, names));
+        if (checkpoint->message.size > 0) {
+            firn_term_out_text("  ");
+            firn_term_text_cut(checkpoint->message, FIRN_SHOW_CHECKPOINT_MESSAGE_MAX,
+                               firn_term_out_write);
+        }
+        firn_term_out_text("\n");
+    }
+    return FIRN_OK;
+}
+
+/* Where to look for what to name instead of the reference that is at fault. */
+static const char *
+hint(struct firn_cli *cli, firn_workspace *workspace, int code)
+{
+    const char *text = NULL;
+    firn_workspace_pending_restore pending;
+    if (code == FIRN_CONFLICT && cli->argument_count > 0) {
+        return firn_workspace_pending(workspace, &pending, NULL) == FIRN_OK && pending.is_pending
+                   ? "firn pin lists what is pinned, firn unpin lets it go; firn status tells of a "
+                     "restore that was interrupted"
+                   : "firn pin lists what is pinned, firn unpin lets it go";
+    }
+    for (int i = 0; i < cli->argument_count && text == NULL; i++) {
+        text = firn_task_workspace_hint(workspace, cli->arguments[i], code);
+    }
+    return text;
+}
+
+static int
+attempt_delete(void *ctx, firn_error *err)
+{
+    struct deleting *deleting = ctx;
+    const struct firn_cli *cli = deleting->cli;
+    firn_workspace_delete_options options = FIRN_WORKSPACE_DELETE_OPTIONS_INIT;
+    options.dry_run = deleting->is_dry;
+    return firn_workspace_delete(deleting->workspace, cli->arguments, (size_t)cli->argument_count,
+                                 &options, visit, deleting, err);
+}
+
+static int
+attempt_expire(void *ctx, firn_error *err)
+{
+    struct deleting *deleting = ctx;
+    const struct firn_cli *cli = deleting->cli;
+    firn_workspace_expire_options options = FIRN_WORKSPACE_EXPIRE_OPTIONS_INIT;
+    const char *keep = firn_command_value(cli, "keep");
+    options.keep = keep != NULL ? keep : cli->settings.keep;
+    options.dry_run = deleting->is_dry;
+    return firn_workspace_expire(deleting->workspace, &options, visit, deleting, err);
+}
+
+static int
+run(struct firn_cli *cli)
+{
+    firn_error err;
+    struct deleting deleting = {.cli = cli, .is_dry = firn_command_has(cli, "dry-run")};
+    bool expires = firn_command_has(cli, "expired");
+    if (expires ? cli->argument_count > 0 : cli->argument_count == 0) {
+        return firn_command_misused(cli, expires ? "--expired takes no REF" : "missing REF");
+    }
+    if (!expires && firn_command_value(cli, "keep") != NULL) {
+        return firn_command_misused(cli, "--keep is for --expired");
+    }
+    int exit_code = firn_task_workspace_open(cli, &deleting.workspace);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    firn_term_json_array("deleted");
+    int code =
+        firn_task_patience_run(cli, expires ? attempt_expire : attempt_delete, &deleting, &err);
+    cli->is_done = code == FIRN_OK && !deleting.is_dry;
+    if (code != FIRN_OK) {
+        exit_code = firn_command_report_failure(cli, &err, hint(cli, deleting.workspace, code));
+    } else {
+        firn_term_json_end();
+        if (!cli->quiet && deleting.count == 0) {
+            firn_term_out_text("nothing has expired\n");
+        } else if (!cli->quiet && !deleting.is_dry) {
+            firn_term_out_text("the space comes back with: firn gc\n");
+        }
+    }
+    if (code == FIRN_OK && !deleting.is_dry) {
+        firn_task_collect_if_due(deleting.workspace);
+    }
+    firn_workspace_close(deleting.workspace);
+    return exit_code;
+}
+
+static const struct firn_command_option options[] = {
+    {"dry-run", 'n', NULL, "show what would be deleted, delete nothing"},
+    {"expired", 0, NULL, "delete what has had its time"},
+    {"keep", 0, "POLICY", "what --expired keeps, not what firn config keep says"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command_example examples[] = {
+    {"firn delete 12 13", "forget two checkpoints"},
+    {"firn delete --expired -n", "what would a save or a gc let go?"},
+    {NULL, NULL},
+};
+
+const struct firn_command firn_work_delete = {
+    .name = "delete",
+    .summary = "Delete checkpoints",
+    .arguments = "[REF...]",
+    .options = options,
+    .help = "Deletes the named checkpoints: all of them or, if one cannot be found, none.\n"
+            "Their numbers are never given again. Other checkpoints keep everything that they\n"
+            "share with them. The space comes back with: firn gc\n"
+            "\n"
+            "With --expired the expired ones are deleted, as they are by themselves after\n"
+            "each save. POLICY, and the setting keep, say what stays: forever is everything;\n"
+            "otherwise rules, any of which keeps a checkpoint:\n"
+            "\n"
+            "    last:N        the newest N\n"
+            "    all:SPAN      everything of that time: 12h, 7d, 4w, 1y or forever\n"
+            "    hourly:SPAN   the newest of each hour of that time (UTC); likewise daily,\n"
+            "                  weekly, monthly, yearly\n"
+            "\n"
+            "The default is 'all:1d hourly:7d daily:90d'. Ages are counted back from the\n"
+            "newest checkpoint; a time of more than a week without any does not count (or of\n"
+            "two of the longest periods that POLICY names, if that is more). Whatever\n"
+            "the policy says, the newest stays, and what is younger than a day, pinned (firn\n"
+            "pin), tagged, or needed for an undo. Safety checkpoints go when they are older\n"
+            "than 7 days and not among the last 10.\n"
+            "\n"
+            "What is pinned cannot be deleted by name either.",
+    .examples = examples,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
+    .run = run,
+};

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * work/work_forget.c: firn forget.
+ *
+ * There is no way back, so on a terminal the checkpoints are shown and the answer is waited for;
+ * elsewhere --yes is wanted.
+ */
+#include "work/work.h"
+
+#include "show/show.h"
+#include "task/task.h"
+#include "term/term.h"
+
+struct forgetting {
+    struct firn_cli *cli;
+    firn_workspace *workspace;
+    firn_workspace_forget_options options;
+    firn_workspace_forget_result result;
+};
+
+static void
+print_json(const firn_workspace_forgotten *forgotten)
+{
+    firn_term_json_object(NULL);
+    firn_show_checkpoint_json("checkpoint", &forgotten->checkpoint);
+    firn_term_json_u64("files", forgotten->files);
+    firn_term_json_u64("directories", forgotten->directories);
+    firn_term_json_u64("bytes", forgotten->bytes);
+    firn_term_json_end();
+}
+
+static int
+visit(void *ctx, const firn_workspace_forgotten *forgotten)
+{
+    const struct forgetting *forgetting = ctx;
+    const firn_workspace_checkpoint *checkpoint = &forgotten->checkpoint;
+    char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
+    char files[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char bytes[FIRN_TERM_TEXT_SIZE_SIZE];
+    (void)firn_show_checkpoint_name(checkpoint, name);
+    print_json(forgotten);
+    if (forgetting->cli->quiet) {
+        firn_term_out_format("%s\n", name);
+    } else {
+        char names[FIRN_SHOW_CHECKPOINT_NAMES_SIZE];
+        firn_term_out_format("%s %s  %s %s, %s\n",
+                             forgetting->options.dry_run ? "would take out of" : "took out of",
+                             firn_show_checkpoint_names(checkpoint, names),
+                             firn_term_text_number(forgotten->files, files),
+                             firn_term_text_plural(forgotten->files, "file", "files"),
+                             firn_term_text_size(forgotten->bytes, bytes));
+    }
+    return firn_term_out_error() == 0 ? FIRN_OK : FIRN_CANCELLED;
+}
+
+static int
+attempt(void *ctx, firn_error *err)
+{
+    struct forgetting *forgetting = ctx;
+    return firn_workspace_forget(forgetting->workspace, &forgetting->options, visit, forgetting,
+                                 &forgetting->result, err);
+}
+
+static const char *
+hint_of(const struct forgetting *forgetting, int code)
+{
+    const char *hint = firn_task_workspace_hint(forgetting->workspace, "latest", code);
+    if (hint == NULL && code == FIRN_NOT_FOUND) {
+        return "firn show REF --files lists what is in one; what only deleted checkpoints had "
+               "leaves the store with: firn gc --full";
+    }
+    return hint == NULL && code == FIRN_CONFLICT ? "firn restore --resume, or firn undo" : hint;
+}
+
+static int
+forget(struct forgetting *forgetting)
+{
+    firn_error err;
+    struct firn_cli *cli = forgetting->cli;
+    firn_term_json_array("forgotten");
+    int code = firn_task_patience_run(cli, attempt, forgetting, &err);
+    firn_term_meter_clear();
+    cli->is_done = code == FIRN_OK && !forgetting->options.dry_run;
+    if (code != FIRN_OK) {
+        return firn_command_report_failure(cli, &err, hint_of(forgetting, code));
+    }
+    firn_term_json_end();
+    firn_term_json_bool("dry_run", forgetting->options.dry_run);
+    return FIRN_EXIT_OK;
+}
+
+/* Shows what would go, and asks. */
+static int
+ask(struct forgetting *forgetting, bool *out_is_confirmed)
+{
+    *out_is_confirmed = false;
+    forgetting->options.dry_run = true;
+    int exit_code = forget(forgetting);
+    forgetting->options.dry_run = false;
+    if (exit_code == FIRN_EXIT_OK) {
+        firn_term_out_flush();
+        *out_is_confirmed = firn_command_report_ask("take it out of them, for good?");
+    }
+    return exit_code;
+}
+
+static int
+run_opened(struct forgetting *forgetting, bool asks)
+{
+    struct firn_cli *cli = forgetting->cli;
+    bool goes_on = true;
+    int exit_code = asks ? ask(forgetting, &goes_on) : FIRN_EXIT_OK;
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    if (!goes_on) {
+        firn_command_report_line("nothing was changed");
+        return FIRN_EXIT_FAILED;
+    }
+    exit_code = forget(forgetting);
+    if (exit_code == FIRN_EXIT_OK && !cli->json && !cli->quiet && !forgetting->options.dry_run) {
+        firn_term_out_text(
+            "the contents leave the store with: firn gc\n"
+            "what lies in the directory stays; the next save takes it again unless a "
+            "rule in\n.firnignore leaves it out\n");
+    }
+    return exit_code;
+}
+
+static bool
+is_root(const struct firn_task_workspace_paths *paths)
+{
+    return paths->count == 0 || paths->slices[0].size == 0;
+}
+
+static int
+run(struct firn_cli *cli)
+{
+    struct forgetting forgetting = {.cli = cli, .options = FIRN_WORKSPACE_FORGET_OPTIONS_INIT};
+    struct firn_task_workspace_paths paths;
+    struct firn_task_notices notices;
+    forgetting.options.dry_run = firn_command_has(cli, "dry-run");
+    bool is_free = forgetting.options.dry_run || firn_command_has(cli, "yes");
+    if (!is_free && !firn_command_report_may_ask(cli)) {
+        return firn_command_misused(cli, "there is no way back: look with --dry-run, then say "
+                                         "--yes");
+    }
+    int exit_code = firn_task_workspace_open(cli, &forgetting.workspace);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    exit_code = firn_task_workspace_paths_init(cli, forgetting.workspace, 0, &paths);
+    if (exit_code == FIRN_EXIT_OK && is_root(&paths)) {
+        exit_code = firn_command_misused(cli, "the root itself cannot be forgotten, only what is "
+                                              "in it; firn delete takes whole checkpoints");
+        firn_task_workspace_paths_deinit(&paths);
+    } else if (exit_code == FIRN_EXIT_OK) {
+        firn_task_notices_init(&notices, cli);
+        forgetting.options.paths = paths.slices;
+        forgetting.options.path_count = paths.count;
+        forgetting.options.callbacks = firn_task_notices_callbacks(&notices);
+        exit_code = run_opened(&forgetting, !is_free);
+        firn_task_notices_deinit(&notices);
+        firn_task_workspace_paths_deinit(&paths);
+    }
+    firn_workspace_close(forgetting.workspace);
+    return exit_code;
+}
+
+static const struct firn_command_option options[] = {
+    {"dry-run", 'n', NULL, "show which checkpoints have it, change nothing"},
+    {"yes", 'y', NULL, "do not ask"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command_example examples[] = {
+    {"firn forget -n secrets.env", "which checkpoints have it?"},
+    {"firn forget secrets.env && firn gc", "purge it from the store"},
+    {NULL, NULL},
+};
+
+const struct firn_command firn_work_forget = {
+    .name = "forget",
+    .summary = "Take a file or directory out of every checkpoint, for good",
+    .arguments = "PATH...",
+    .options = options,
+    .help = "Takes each PATH, and what is below it, out of every checkpoint of the workspace:\n"
+            "all of them or, after an error, none. Numbers, ids, times, messages, tags and\n"
+            "pins stay; firn show says that something was forgotten. There is no way back: on\n"
+            "a terminal firn asks, elsewhere it wants --yes.\n"
+            "\n"
+            "The contents leave the store with the next firn gc, unless another path or\n"
+            "another workspace of the store has them too. The name of PATH stays known, and\n"
+            "the names of what was below it may stay in the store's files until firn gc\n"
+            "--full. Copies that were made of the store keep everything.\n"
+            "\n"
+            "What only deleted checkpoints had cannot be named any more; it leaves the store\n"
+            "with firn gc --full, unless another checkpoint has the same content, or a\n"
+            "version of it that is stored as what has changed.\n"
+            "\n"
+            "What lies in the directory is not touched, and the next save takes it again\n"
+            "unless a rule leaves it out. A restore of such a checkpoint leaves PATH as it\n"
+            "is. Other names of a file (hard links) keep its content.",
+    .examples = examples,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
+    .run = run,
+};

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * work/work_init.c: firn init.
+ */
+#include "work/work.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "task/task.h"
+#include "term/term.h"
+
+struct attempt {
+    firn_workspace *workspace;
+    bool is_created;
+};
+
+static int
+attempt_init(void *ctx, firn_error *err)
+{
+    struct attempt *attempt = ctx;
+    return firn_workspace_init(attempt->workspace, &attempt->is_created, err);
+}
+
+static int
+see_one(void *ctx, const firn_workspace_checkpoint *checkpoint)
+{
+    (void)checkpoint;
+    *(bool *)ctx = true;
+    return FIRN_OK;
+}
+
+/* The root of the workspace that the directory lies in, if there is one; on the heap. */
+static char *
+find_outer(struct firn_cli *cli, const char *root)
+{
+    firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
+    firn_workspace *workspace;
+    size_t size = strlen(root) + sizeof("/..");
+    char *path = malloc(size);
+    char *outer = NULL;
+    if (path == NULL || strcmp(root, "/") == 0) {
+        free(path);
+        return NULL;
+    }
+    (void)snprintf(path, size, "%s/..", root);
+    options.store_path = cli->store_path;
+    if (firn_workspace_open(path, &options, &workspace, NULL) == FIRN_OK) {
+        firn_workspace_list_options list = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
+        bool has_any = false;
+        list.limit = 1;
+        if (firn_workspace_list(workspace, &list, see_one, &has_any, NULL) == FIRN_OK && has_any) {
+            outer = strdup(firn_workspace_root(workspace));
+        }
+        firn_workspace_close(workspace);
+    }
+    free(path);
+    return outer;
+}
+
+static void
+show(struct firn_cli *cli, const struct attempt *attempt, bool is_adopted)
+{
+    const char *store = firn_workspace_store_path(attempt->workspace);
+    firn_term_json_bytes("workspace", firn_str(firn_workspace_root(attempt->workspace)));
+    firn_term_json_bytes("store", firn_str(store));
+    firn_term_json_bool("created", attempt->is_created);
+    firn_term_json_bool("adopted", is_adopted);
+    if (!cli->quiet) {
+        firn_term_out_text(is_adopted            ? "went on with the store "
+                           : attempt->is_created ? "made the store "
+                                                 : "the store is there already: ");
+        firn_term_text_escape(firn_str(store), firn_term_out_write);
+        firn_term_out_text("\n");
+    }
+}
+
+static void
+show_outer(struct firn_cli *cli, const struct attempt *attempt)
+{
+    char *outer = NULL;
+    if (attempt->is_created && !cli->json && !cli->quiet) {
+        outer = find_outer(cli, firn_workspace_root(attempt->workspace));
+    }
+    if (outer != NULL) {
+        firn_term_out_text("the workspace around it leaves it out from now on: ");
+        firn_term_text_escape(firn_str(outer), firn_term_out_write);
+        firn_term_out_text("\n");
+    }
+    free(outer);
+}
+
+/* A store that lies in the directory already and is not trusted is not opened, though it is named. */
+static int
+note_untrusted(void *ctx, const firn_trust_info *info)
+{
+    const char *path = info->root[1] == '\0' ? "" : info->root;
+    char *real = realpath(ctx, NULL);
+    bool is_other = real == NULL || strcmp(real[1] == '\0' ? "" : real, path) != 0;
+    free(real);
+    return info->is_trusted || is_other ? FIRN_OK : FIRN_UNTRUSTED;
+}
+
+static int
+check_inside(struct firn_cli *cli)
+{
+    static char here[] = ".";
+    return firn_trust_find(here, note_untrusted, here, NULL) != FIRN_UNTRUSTED
+               ? FIRN_EXIT_OK
+               : firn_command_report_error(
+                     cli, FIRN_UNTRUSTED, firn_task_workspace_untrusted_hint,
+                     "a store lies here already, and it is not one that you made");
+}
+
+static int
+run(struct firn_cli *cli)
+{
+    firn_error err;
+    struct attempt attempt = {NULL, false};
+    bool is_here = firn_command_has(cli, "here");
+    bool adopts = firn_command_has(cli, "adopt");
+    if (is_here && (adopts || cli->store_path != NULL)) {
+        return firn_command_misused(cli, "--here says where the store lies: --%s cannot",
+                                    adopts ? "adopt" : "store");
+    }
+    int checked = is_here ? check_inside(cli) : FIRN_EXIT_OK;
+    if (checked != FIRN_EXIT_OK) {
+        return checked;
+    }
+    int exit_code =
+        firn_task_workspace_open_root(cli, is_here ? ".firn" : cli->store_path, &attempt.workspace);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    if (adopts) {
+        exit_code = firn_task_workspace_adopt(
+            cli, attempt.workspace, "say where it was with: firn workspaces relocate OLD-ROOT");
+    } else {
+        int code = firn_task_patience_run(cli, attempt_init, &attempt, &err);
+        firn_term_meter_clear();
+        cli->is_done = code == FIRN_OK;
+        exit_code = code == FIRN_OK ? FIRN_EXIT_OK : firn_command_report_failure(cli, &err, NULL);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        show(cli, &attempt, adopts);
+        show_outer(cli, &attempt);
+        if (attempt.is_created) {
+            firn_task_workspace_tell_unread(attempt.workspace);
+        }
+    }
+    firn_workspace_close(attempt.workspace);
+    return exit_code;
+}
+
+static const struct firn_command_option options[] = {
+    {"here", 0, NULL, "make the store inside of the directory, as .firn"},
+    {"adopt", 0, NULL, "go on with the checkpoints of before it was moved"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command_example examples[] = {
+    {"firn init", "make the store in its usual place"},
+    {"firn --store /backup/project init", "make it there"},
+    {"firn init --adopt", "the directory has another name now"},
+    {NULL, NULL},
+};
+
+const struct firn_command firn_work_init = {
+    .name = "init",
+    .summary = "Make the store of the workspace, and say where it is",
+    .arguments = "",
+    .options = options,
+    .help = "firn save does this by itself. The store lies outside of the workspace, so that\n"
+            "nothing that happens to the tree can take its history along: where --store or\n"
+            "the environment variable FIRN_STORE says, else in\n"
+            "\n"
+            "    $XDG_DATA_HOME/firn/<name>-<16 digits that follow from the path>\n"
+            "\n"
+            "where XDG_DATA_HOME is ~/.local/share unless it is set. Only its owner can read\n"
+            "it. A store given by --store has to be given to every later command. With\n"
+            "--here it lies inside, and is moved and copied along with the directory; so what\n"
+            "removes everything in there, like git clean -fdx, removes the history as well.\n"
+            "\n"
+            "A workspace is known by the path of its directory. In a directory below it every\n"
+            "command works on that workspace; firn init there makes a workspace of its own,\n"
+            "which the one around it leaves out. A directory that was moved is recognised,\n"
+            "and nothing is done with it before you say what it is: --adopt goes on with its\n"
+            "checkpoints, firn init begins anew.",
+    .examples = examples,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
+    .run = run,
+};

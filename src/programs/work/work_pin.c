@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * work/work_pin.c: firn pin, firn unpin.
+ */
+#include "work/work.h"
+
+#include <stdio.h>
+
+#include "show/show.h"
+#include "task/task.h"
+#include "term/term.h"
+
+struct pinning {
+    struct firn_cli *cli;
+    firn_workspace *workspace;
+    bool is_pinned; /* what they are to be */
+};
+
+static int
+visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
+{
+    const struct pinning *pinning = ctx;
+    char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
+    (void)firn_show_checkpoint_name(checkpoint, name);
+    firn_term_json_object(NULL);
+    firn_term_json_u64_if("number", checkpoint->number, !checkpoint->is_safety);
+    firn_term_json_string("id", checkpoint->id);
+    firn_term_json_end();
+    if (!pinning->cli->quiet) {
+        firn_term_out_format("%s %s\n", pinning->is_pinned ? "pinned" : "unpinned", name);
+    }
+    return FIRN_OK;
+}
+
+static int
+attempt(void *ctx, firn_error *err)
+{
+    struct pinning *pinning = ctx;
+    const struct firn_cli *cli = pinning->cli;
+    return firn_workspace_pin_set(pinning->workspace, cli->arguments, (size_t)cli->argument_count,
+                                  pinning->is_pinned, visit, pinning, err);
+}
+
+static int
+change(struct pinning *pinning)
+{
+    firn_error err;
+    struct firn_cli *cli = pinning->cli;
+    const char *hint = NULL;
+    firn_term_json_array(pinning->is_pinned ? "pinned" : "unpinned");
+    int code = firn_task_patience_run(cli, attempt, pinning, &err);
+    firn_term_meter_clear();
+    cli->is_done = code == FIRN_OK;
+    if (code == FIRN_OK) {
+        firn_term_json_end();
+        return FIRN_EXIT_OK;
+    }
+    for (int i = 0; i < cli->argument_count && hint == NULL; i++) {
+        hint = firn_task_workspace_hint(pinning->workspace, cli->arguments[i], code);
+    }
+    return firn_command_report_failure(cli, &err, hint);
+}
+
+/* ---- listing ---- */
+
+struct listing {
+    const struct firn_cli *cli;
+    uint64_t count;
+};
+
+static int
+list_one(void *ctx, const firn_workspace_pin *pin)
+{
+    struct listing *listing = ctx;
+    char number[FIRN_SHOW_CHECKPOINT_NAME_SIZE] = "-";
+    char time[FIRN_TERM_TEXT_TIME_SIZE];
+    listing->count++;
+    if (pin->number != 0) {
+        (void)snprintf(number, sizeof(number), "%llu", (unsigned long long)pin->number);
+    }
+    firn_term_json_object(NULL);
+    firn_term_json_u64_if("number", pin->number, pin->number != 0);
+    firn_term_json_string("id", pin->id);
+    firn_term_json_time("pinned", pin->created_ns);
+    firn_term_json_end();
+    if (listing->cli->quiet) {
+        firn_term_out_format("%.*s\n", FIRN_CHECKPOINT_ID_SHORT, pin->id);
+    } else {
+        firn_term_out_format("%4s  %.*s  %s\n", number, FIRN_CHECKPOINT_ID_SHORT, pin->id,
+                             firn_term_text_time(pin->created_ns, time));
+    }
+    return firn_term_out_error() == 0 ? FIRN_OK : FIRN_CANCELLED;
+}
+
+static int
+list(struct firn_cli *cli, firn_workspace *workspace)
+{
+    firn_error err;
+    struct listing listing = {cli, 0};
+    firn_term_json_array("pins");
+    if (firn_workspace_pin_list(workspace, list_one, &listing, &err) != FIRN_OK) {
+        return firn_command_report_failure(cli, &err, NULL);
+    }
+    firn_term_json_end();
+    if (listing.count == 0 && !cli->quiet) {
+        firn_term_out_text("nothing is pinned\n");
+    }
+    return FIRN_EXIT_OK;
+}
+
+static int
+run(struct firn_cli *cli, bool is_pinned)
+{
+    struct pinning pinning = {.cli = cli, .is_pinned = is_pinned};
+    int exit_code = firn_task_workspace_open(cli, &pinning.workspace);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = cli->argument_count == 0 ? list(cli, pinning.workspace) : change(&pinning);
+    }
+    firn_workspace_close(pinning.workspace);
+    return exit_code;
+}
+
+static int
+run_pin(struct firn_cli *cli)
+{
+    return run(cli, true);
+}
+
+static int
+run_unpin(struct firn_cli *cli)
+{
+    return run(cli, false);
+}
+
+static const struct firn_command_option no_options[] = {
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command_example pin_examples[] = {
+    {"firn pin 12", "never let checkpoint 12 go"},
+    {"firn pin", "list what is pinned"},
+    {NULL, NULL},
+};
+
+const struct firn_command firn_work_pin = {
+    .name = "pin",
+    .summary = "Keep checkpoints from being deleted, or list those that are",
+    .arguments = "[REF...]",
+    .options = no_options,
+    .help = "What is pinned does not expire and cannot be deleted, until firn unpin. Without\n"
+            "REF the pins are listed, newest checkpoint first: its number, its id, when it\n"
+            "was pinned (UTC). A tag (firn tag) keeps a checkpoint from expiring as well.",
+    .examples = pin_examples,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
+    .run = run_pin,
+};
+
+static const struct firn_command_example unpin_examples[] = {
+    {"firn unpin 12", "checkpoint 12 may go again"},
+    {NULL, NULL},
+};
+
+const struct firn_command firn_work_pin_remove = {
+    .name = "unpin",
+    .summary = "Take pins away",
+    .arguments = "REF...",
+    .options = no_options,
+    .help = "Takes the pins of checkpoints away: all of them or, if one cannot be found,\n"
+            "none. One that was not pinned stays as it is.",
+    .examples = unpin_examples,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
+    .run = run_unpin,
+};

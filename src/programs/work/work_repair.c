@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * work/work_repair.c: firn repair, and firn db repair: the same of a store that is named, where the
+ * data are what counts.
+ */
+#include "work/work.h"
+
+#include "show/show.h"
+#include "task/task.h"
+#include "term/term.h"
+
+struct repairing {
+    struct firn_cli *cli;
+    firn_workspace *workspace;
+    firn_workspace_repair_options options;
+    firn_workspace_repair_result result;
+    struct firn_task_notices notices;
+    firn_callbacks told; /* those of notices */
+    bool mends_settings;
+    bool is_of_data; /* firn db repair */
+};
+
+static const char *
+state_name(firn_workspace_repair_state state)
+{
+    switch (state) {
+    case FIRN_REPAIR_INTACT:
+        return "intact";
+    case FIRN_REPAIR_PARTLY:
+        return "partly";
+    case FIRN_REPAIR_LOST:
+    default:
+        return "lost";
+    }
+}
+
+static const char *
+data_name(firn_workspace_repair_data data)
+{
+    switch (data) {
+    case FIRN_REPAIR_DATA_KEPT:
+        return "kept";
+    case FIRN_REPAIR_DATA_SHORTENED:
+        return "shortened";
+    case FIRN_REPAIR_DATA_LOST:
+    default:
+        return "lost";
+    }
+}
+
+/* Callbacks share one context: what notices want to know is passed on to them. */
+static void
+on_notice(void *ctx, const firn_notice *notice)
+{
+    struct repairing *repairing = ctx;
+    if (notice->kind == FIRN_NOTICE_SETTINGS) {
+        repairing->mends_settings = true; /* told when the workspace was opened */
+    } else {
+        repairing->told.on_notice(repairing->told.ctx, notice);
+    }
+}
+
+static int
+on_progress(void *ctx, const firn_progress *progress)
+{
+    struct repairing *repairing = ctx;
+    return repairing->told.on_progress(repairing->told.ctx, progress);
+}
+
+static void
+print_checkpoint(const firn_workspace_repair_checkpoint *checkpoint)
+{
+    char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE] = "-";
+    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    if (!checkpoint->checkpoint->is_safety && checkpoint->checkpoint->number != 0) {
+        (void)firn_show_checkpoint_name(checkpoint->checkpoint, name);
+    }
+    firn_term_out_format("%-6s  %s  %.*s  ", state_name(checkpoint->state), name,
+                         FIRN_CHECKPOINT_ID_SHORT, checkpoint->checkpoint->id);
+    firn_term_text_escape(firn_str(checkpoint->root), firn_term_out_write);
+    if (checkpoint->state == FIRN_REPAIR_PARTLY) {
+        firn_term_out_format(": without %s lost %s",
+                             firn_term_text_number(checkpoint->lost_paths, number),
+                             firn_term_text_plural(checkpoint->lost_paths, "path", "paths"));
+    }
+    firn_term_out_text("\n");
+}
+
+static void
+on_checkpoint(void *ctx, const firn_workspace_repair_checkpoint *checkpoint)
+{
+    struct repairing *repairing = ctx;
+    firn_term_json_object(NULL);
+    firn_term_json_string("state", state_name(checkpoint->state));
+    firn_term_json_u64("lost_paths", checkpoint->lost_paths);
+    firn_term_json_bool("found", checkpoint->was_found);
+    firn_term_json_bytes("root", firn_str(checkpoint->root));
+    firn_show_checkpoint_json("checkpoint", checkpoint->checkpoint);
+    firn_term_json_end();
+    if (!repairing->cli->quiet) {
+        firn_term_meter_clear();
+        print_checkpoint(checkpoint);
+    }
+}
+
+static int
+attempt_repair(void *ctx, firn_error *err)
+{
+    struct repairing *repairing = ctx;
+    return firn_workspace_repair(repairing->workspace, &repairing->options, &repairing->result,
+                                 err);
+}
+
+static void
+print_json(const struct repairing *repairing)
+{
+    const firn_workspace_repair_result *result = &repairing->result;
+    firn_term_json_bool("was_intact", result->was_intact);
+    firn_term_json_bool("dry_run", repairing->options.dry_run);
+    firn_term_json_string("data", data_name(result->data));
+    firn_term_json_u64("intact", result->intact);
+    firn_term_json_u64("partly", result->partly);
+    firn_term_json_u64("lost", result->lost);
+    firn_term_json_u64("found", result->found);
+    firn_term_json_u64("lost_paths", result->lost_paths);
+    firn_term_json_u64("packs", result->packs);
+    firn_term_json_u64("packs_damaged", result->packs_damaged);
+    firn_term_json_u64("objects_salvaged", result->objects_salvaged);
+    if (result->damaged_path != NULL) {
+        firn_term_json_bytes("damaged_path", firn_str(result->damaged_path));
+    } else {
+        firn_term_json_null("damaged_path");
+    }
+    firn_task_notices_json(&repairing->notices);
+}
+
+static void
+print_data(firn_workspace_repair_data data)
+{
+    if (data == FIRN_REPAIR_DATA_KEPT) {
+        firn_term_out_text("all data is there\n");
+    } else if (data == FIRN_REPAIR_DATA_SHORTENED) {
+        firn_term_out_text("some data is lost, or may be: what is known of it was told\n");
+    } else {
+        firn_term_out_text("no data could be brought back\n");
+    }
+}
+
+static void
+print_records(firn_workspace_repair_data data)
+{
+    if (data == FIRN_REPAIR_DATA_SHORTENED) {
+        firn_term_out_text(
+            "newer checkpoints, tags and pins may be missing: the store's records are those "
+            "of an earlier moment,\nor lack what could not be read; its own data (firn db) "
+            "too\n");
+    } else if (data == FIRN_REPAIR_DATA_LOST) {
+        firn_term_out_text(
+            "newer checkpoints, tags and pins may be missing: the store's records could "
+            "not be read;\nits own data (firn db) is gone\n");
+    }
+}
+
+static void
+print_counts(const struct repairing *repairing)
+{
+    const firn_workspace_repair_result *result = &repairing->result;
+    char intact[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char partly[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char lost[FIRN_TERM_TEXT_NUMBER_SIZE];
+    firn_term_out_format(
+        "%s %s intact, %s partly, %s lost%s\n", firn_term_text_number(result->intact, intact),
+        firn_term_text_plural(result->intact, "checkpoint", "checkpoints"),
+        firn_term_text_number(result->partly, partly), firn_term_text_number(result->lost, lost),
+        repairing->options.dry_run ? "; nothing was changed" : "");
+}
+
+static void
+print_result(const struct repairing *repairing)
+{
+    const firn_workspace_repair_result *result = &repairing->result;
+    if (repairing->mends_settings) {
+        firn_term_out_text(
+            repairing->options.dry_run
+                ? "settings would be mended: what cannot be read would become comments\n"
+                : "settings mended: what could not be read is a comment now, or lies "
+                  "beside them\n");
+    }
+    if (result->was_intact) {
+        firn_term_out_text(repairing->mends_settings ? "nothing else to repair\n"
+                                                     : "nothing to repair\n");
+        return;
+    }
+    if (repairing->is_of_data) {
+        print_data(result->data);
+    } else {
+        print_records(result->data);
+    }
+    if (!repairing->is_of_data || result->intact + result->partly + result->lost > 0) {
+        print_counts(repairing);
+    } else if (repairing->options.dry_run) {
+        firn_term_out_text("nothing was changed\n");
+    }
+    if (result->lost_paths > 0 || result->lost > 0) {
+        firn_term_out_text("what of it is still on the disk is kept by: firn save\n");
+    }
+    if (result->damaged_path != NULL) {
+        firn_term_out_text("the damaged store is kept, remove it when it is of no use: ");
+        firn_term_text_escape(firn_str(result->damaged_path), firn_term_out_write);
+        firn_term_out_text("\n");
+    }
+}
+
+static const char *
+hint(int code)
+{
+    switch (code) {
+    case FIRN_NOT_FOUND:
+        return "--store DIR names a store, firn workspaces lists them";
+    case FIRN_NO_SPACE:
+        return "what is salvaged from damaged packs needs room beside the store";
+    default:
+        return NULL;
+    }
+}
+
+static bool
+has_lost(const firn_workspace_repair_result *result)
+{
+    return result->partly > 0 || result->lost > 0 || result->data != FIRN_REPAIR_DATA_KEPT;
+}
+
+/* The workspace is open; it is closed then. */
+static int
+repair(struct firn_cli *cli, firn_workspace *workspace, bool is_of_data)
+{
+    firn_error err;
+    int exit_code = FIRN_EXIT_OK;
+    struct repairing repairing = {.cli = cli,
+                                  .workspace = workspace,
+                                  .options = FIRN_WORKSPACE_REPAIR_OPTIONS_INIT,
+                                  .is_of_data = is_of_data};
+    firn_task_notices_init(&repairing.notices, cli);
+    repairing.told = firn_task_notices_callbacks(&repairing.notices);
+    repairing.options.dry_run = firn_command_has(cli, "dry-run");
+    repairing.options.on_checkpoint = on_checkpoint;
+    repairing.options.callbacks.on_notice = on_notice;
+    repairing.options.callbacks.on_progress = on_progress;
+    repairing.options.callbacks.ctx = &repairing;
+    firn_term_json_array("checkpoints");
+    int code = firn_task_patience_run(cli, attempt_repair, &repairing, &err);
+    firn_term_meter_clear();
+    cli->is_done = code == FIRN_OK && !repairing.options.dry_run;
+    firn_term_json_end();
+    if (code != FIRN_OK) {
+        exit_code = firn_command_report_failure(cli, &err, is_of_data ? NULL : hint(code));
+    } else {
+        print_json(&repairing);
+        if (!cli->quiet) {
+            print_result(&repairing);
+        }
+    }
+    if (code == FIRN_OK && has_lost(&repairing.result)) {
+        exit_code = FIRN_EXIT_PARTIAL;
+    }
+    firn_task_notices_deinit(&repairing.notices);
+    firn_workspace_close(repairing.workspace);
+    return exit_code;
+}
+
+static int
+run(struct firn_cli *cli)
+{
+    firn_workspace *workspace;
+    int exit_code = firn_task_workspace_open(cli, &workspace);
+    return exit_code == FIRN_EXIT_OK ? repair(cli, workspace, false) : exit_code;
+}
+
+static int
+run_db(struct firn_cli *cli)
+{
+    firn_workspace *workspace;
+    int exit_code = firn_task_workspace_open_root(cli, cli->arguments[0], &workspace);
+    return exit_code == FIRN_EXIT_OK ? repair(cli, workspace, true) : exit_code;
+}
+
+static const struct firn_command_option options[] = {
+    {"dry-run", 'n', NULL, "find out what can be saved, change nothing"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command_example examples[] = {
+    {"firn check --data", "is anything damaged?"},
+    {"firn repair --dry-run", "what would be left?"},
+    {"firn repair", "make the store sound again"},
+    {NULL, NULL},
+};
+
+const struct firn_command firn_work_repair = {
+    .name = "repair",
+    .summary = "Make a sound store out of a damaged one",
+    .arguments = "",
+    .options = options,
+    .help = "Builds a new store of all that can still be read of a damaged one: of all its\n"
+            "workspaces. A lost catalog is made again from packs and log. A checkpoint that\n"
+            "has lost files goes on without them, under its number; each lost path is named,\n"
+            "and the checkpoint's message says how many there were. Checkpoints that were\n"
+            "deleted may come back where the catalog was lost. A workspace that it lost\n"
+            "gets the path of the newest checkpoint that is left; if its directory was\n"
+            "moved since, firn workspaces relocate OLD-ROOT in it takes it over.\n"
+            "\n"
+            "The damaged store is only read until the new one has been checked to the last\n"
+            "byte. Then they change places, in one step, and the damaged one is kept inside\n"
+            "of the new one, as damaged-1. What is whole is shared, so this takes little\n"
+            "room. Where nothing is damaged, nothing is changed; nor where anything in the\n"
+            "store was made by a newer firn, which alone can tell what is damaged. A dry run\n"
+            "does the same work, and leaves the store alone.\n"
+            "\n"
+            "Lines of the store's settings that cannot be read become comments; where none\n"
+            "says what expires then, keep = forever is added.\n"
+            "\n"
+            "The exit code is 6 if anything was lost.",
+    .examples = examples,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
+    .run = run,
+};
+
+static const struct firn_command_example db_examples[] = {
+    {"firn db check app.firn", "is anything damaged?"},
+    {"firn db repair app.firn --dry-run", "what would be left?"},
+    {"firn db repair app.firn", "make the store sound again"},
+    {NULL, NULL},
+};
+
+const struct firn_command firn_work_repair_db = {
+    .name = "repair",
+    .summary = "Make a sound store out of a damaged one",
+    .arguments = "STORE",
+    .options = options,
+    .help = "Builds a new store of all that can still be read: sorted files that the\n"
+            "MANIFEST does not name any more say themselves which keyspace they belong to\n"
+            "and what they replace. Each loss is named, and so is what cannot be known. A\n"
+            "keyspace without a name is called recovered-NUMBER. Nothing that was deleted\n"
+            "comes back, unless what deleted it is named as lost.\n"
+            "\n"
+            "The damaged store is only read until the new one has been checked to the last\n"
+            "byte. Then they change places, in one step, and the damaged one is kept inside\n"
+            "of the new one, as damaged-1. What is whole is shared, so this takes little\n"
+            "room. Where nothing is damaged, nothing is changed. A dry run does the same\n"
+            "work, and leaves the store alone.\n"
+            "\n"
+            "firn repair does the same, and tells of the checkpoints of directories.\n"
+            "The exit code is 6 if anything was lost.",
+    .examples = db_examples,
+    .uses = FIRN_COMMAND_USES_LOCK,
+    .run = run_db,
+};

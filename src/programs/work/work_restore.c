@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * work/work_restore.c: firn restore and firn undo.
+ *
+ * The first word is always the checkpoint, all others are paths. Without a checkpoint nothing is
+ * done, but for --resume, which goes on with an earlier one: there is no default state to which
+ * somebody's files may be set back. Output that cannot be written does not stop a restore that has
+ * begun.
+ */
+#include "work/work.h"
+
+#include "hook/hook.h"
+#include "show/show.h"
+#include "task/task.h"
+#include "term/term.h"
+
+enum what {
+    RESTORE_CHECKPOINT,
+    RESTORE_RESUME, /* what was interrupted */
+    RESTORE_UNDO
+};
+
+struct request {
+    enum what what;
+    firn_workspace *workspace;
+    const char *reference; /* of a checkpoint */
+    firn_workspace_restore_options options;
+    firn_workspace_restore_result result;
+};
+
+static int
+attempt_restore(void *ctx, firn_error *err)
+{
+    struct request *request = ctx;
+    switch (request->what) {
+    case RESTORE_UNDO:
+        return firn_workspace_undo(request->workspace, &request->options, &request->result, err);
+    case RESTORE_RESUME:
+        return firn_workspace_resume(request->workspace, &request->options, &request->result, err);
+    case RESTORE_CHECKPOINT:
+        break;
+    }
+    return firn_workspace_restore(request->workspace, request->reference, &request->options,
+                                  &request->result, err);
+}
+
+/* The changes, for a dry run; with --json also for a real one. */
+static int
+visit(void *ctx, const firn_workspace_change *change)
+{
+    (void)ctx;
+    firn_term_meter_clear();
+    firn_show_change_json(change);
+    firn_show_change_print(change);
+    return FIRN_OK;
+}
+
+static struct firn_show_counts
+counts_of(const firn_workspace_restore_result *result)
+{
+    return (struct firn_show_counts){result->added, result->changed, result->removed};
+}
+
+/* What was done, or would be. */
+static void
+print_what(const struct request *request)
+{
+    char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
+    bool is_dry = request->options.dry_run;
+    (void)firn_show_checkpoint_name(&request->result.checkpoint, name);
+    switch (request->what) {
+    case RESTORE_UNDO:
+        firn_term_out_text(is_dry ? "would undo the last restore" : "undone");
+        break;
+    case RESTORE_RESUME:
+        firn_term_out_format("%s restoring %s", is_dry ? "would finish" : "finished", name);
+        break;
+    case RESTORE_CHECKPOINT:
+        firn_term_out_format("%s %s", is_dry ? "would restore" : "restored", name);
+        break;
+    }
+    if (request->options.to_dir != NULL) {
+        firn_term_out_text(" into ");
+        firn_term_text_escape(firn_str(request->options.to_dir), firn_term_out_write);
+    }
+}
+
+static void
+print_result(const struct request *request)
+{
+    const firn_workspace_restore_result *result = &request->result;
+    const struct firn_show_counts counts = counts_of(result);
+    print_what(request);
+    firn_term_out_text(": ");
+    if (counts.added + counts.changed + counts.removed == 0) {
+        firn_term_out_text("nothing had to change");
+    } else {
+        firn_show_change_counts_print(&counts);
+    }
+    if (result->safety_id[0] != '\0') {
+        firn_term_out_text(request->what == RESTORE_UNDO ? "; redo with: firn undo"
+                                                         : "; take this back with: firn undo");
+    }
+    firn_term_out_text("\n");
+}
+
+void
+firn_work_restore_tell_hooks(const firn_workspace *workspace, unsigned before)
+{
+    char text[FIRN_HOOK_AGENT_TEXT_SIZE];
+    const char *path;
+    unsigned lost = before & ~firn_hook_agent_look(firn_workspace_root(workspace));
+    firn_term_json_array("hooks_removed");
+    while (firn_hook_agent_next_lost(&lost, &path, text)) {
+        firn_term_json_string(NULL, path);
+        firn_command_report_line("%s: %s", path, text);
+    }
+    firn_term_json_end();
+}
+
+static void
+show_result(struct firn_cli *cli, const struct request *request,
+            const struct firn_task_notices *notices)
+{
+    const firn_workspace_restore_result *result = &request->result;
+    const struct firn_show_counts counts = counts_of(result);
+    if (!cli->quiet) {
+        print_result(request);
+    }
+    firn_task_notices_print_left(notices);
+    if (result->not_restored > 0 && !request->options.dry_run && request->options.to_dir == NULL &&
+        !cli->json) {
+        firn_command_report_more("hint", result->safety_id[0] != '\0'
+                                             ? "once the causes are gone, firn restore --resume "
+                                               "restores the rest"
+                                             : "once the causes are gone, run it again");
+    }
+    firn_term_json_end();
+    firn_show_checkpoint_json("checkpoint", &result->checkpoint);
+    firn_term_json_bool("dry_run", request->options.dry_run);
+    firn_show_checkpoint_safety_json(result->safety_id);
+    firn_show_change_counts_json(&counts);
+    firn_term_json_u64("unchanged", result->unchanged);
+    firn_term_json_u64("incomplete", result->incomplete);
+    firn_term_json_u64("written_ns", (uint64_t)result->written_ns);
+    firn_term_json_u64("left_alone", result->left_alone);
+    firn_term_json_u64("not_restored", result->not_restored);
+    firn_task_notices_json(notices);
+}
+
+/* What to do next after a failure. */
+static const char *
+hint_of(const struct request *request, int code)
+{
+    bool is_in_place = request->options.to_dir == NULL && !request->options.dry_run;
+    if (code == FIRN_UNTRUSTED) {
+        return "if you know what it is, --trust-journal goes on with it; firn save and firn "
+               "restore "
+               "REF leave it alone";
+    }
+    if (request->options.to_dir == NULL && (code == FIRN_READ_ONLY || code == FIRN_DENIED)) {
+        return request->what == RESTORE_CHECKPOINT
+                   ? "firn restore REF --to DIR writes the checkpoint into another directory"
+                   : "firn list --all shows what can be brought back, firn restore REF --to DIR "
+                     "writes it into another directory";
+    }
+    const char *hint = is_in_place ? firn_task_pending_hint(request->workspace) : NULL;
+    if (hint == NULL && is_in_place && code == FIRN_CANCELLED) {
+        hint = "nothing was changed";
+    } else if (hint == NULL && request->what == RESTORE_CHECKPOINT) {
+        hint = firn_task_workspace_hint_paths(
+            firn_task_workspace_hint(request->workspace, request->reference, code),
+            request->options.path_count, code);
+    } else if (hint == NULL && code == FIRN_NOT_FOUND) {
+        hint = firn_task_workspace_hint(request->workspace, "latest", code);
+        hint = hint != NULL
+                   ? hint
+                   : "firn restore REF brings back a checkpoint, firn list --all shows them";
+    }
+    return hint;
+}
+
+/* The question, where somebody may be asked: whether an interrupted restore that was not begun here is
+ * to be gone on with. */
+static void
+ask_about_journal(struct firn_cli *cli, struct request *request)
+{
+    firn_workspace_pending_restore pending;
+    if (request->what == RESTORE_CHECKPOINT || request->options.trust_journal ||
+        !firn_command_report_may_ask(cli) ||
+        firn_workspace_pending(request->workspace, &pending, NULL) != FIRN_OK ||
+        !pending.is_foreign) {
+        return;
+    }
+    firn_command_report_line(
+        "the interrupted restore was not begun by you in this directory on this "
+        "machine; it changes files here");
+    request->options.trust_journal = firn_command_report_ask("go on with it?");
+}
+
+/* Makes the restore that is asked for, and shows what came of it. Sets the callbacks. Returns an
+ * exit code. */
+static int
+perform(struct firn_cli *cli, struct request *request)
+{
+    firn_error err;
+    struct firn_task_notices notices;
+    int exit_code;
+    ask_about_journal(cli, request);
+    unsigned hooks = firn_hook_agent_look(firn_workspace_root(request->workspace));
+    firn_task_notices_init(&notices, cli);
+    notices.tells_restored = true;
+    request->options.gitignore = cli->settings.gitignore;
+    request->options.file_size_max = cli->settings.max_file_size;
+    request->options.callbacks = firn_task_notices_callbacks(&notices);
+    if (cli->json || request->options.dry_run) {
+        request->options.visit = visit;
+    }
+    firn_term_json_array("changes");
+    if (request->options.to_dir == NULL) {
+        firn_term_meter_set_interrupted(
+            "then firn restore --resume goes on, firn undo takes it back");
+    } else {
+        firn_term_meter_set_interrupted("then the new directory may not outlive a power failure");
+    }
+    int code = firn_task_patience_run(cli, attempt_restore, request, &err);
+    firn_term_meter_clear();
+    cli->is_done = code == FIRN_OK && !request->options.dry_run;
+    if (code != FIRN_OK) {
+        exit_code = firn_command_report_failure(cli, &err, hint_of(request, code));
+    } else {
+        show_result(cli, request, &notices);
+        firn_work_restore_tell_hooks(request->workspace, hooks);
+        exit_code = firn_task_notices_exit(&notices);
+    }
+    firn_task_notices_deinit(&notices);
+    return exit_code;
+}
+
+/* Finishing has its checkpoint and its paths already. */
+static int
+check_resume(struct firn_cli *cli)
+{
+    if (cli->argument_count > 0) {
+        return firn_command_misused(cli, "--resume takes no checkpoint and no paths");
+    }
+    if (firn_command_has(cli, "to")) {
+        return firn_command_misused(cli, "--resume and --to exclude each other");
+    }
+    return FIRN_EXIT_OK;
+}
+
+static int
+check_arguments(struct firn_cli *cli, const struct request *request)
+{
+    if (request->options.trust_journal && request->what != RESTORE_RESUME) {
+        return firn_command_misused(cli, "--trust-journal is about --resume");
+    }
+    if (request->what == RESTORE_RESUME) {
+        return check_resume(cli);
+    }
+    if (request->options.to_dir != NULL && request->options.to_dir[0] == '\0') {
+        return firn_command_misused(cli, "--to needs a directory");
+    }
+    return firn_task_workspace_check_reference(cli);
+}
+
+static int
+run(struct firn_cli *cli)
+{
+    struct request request = {.options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT};
+    struct firn_task_workspace_paths paths = {NULL, 0};
+    bool is_resume = firn_command_has(cli, "resume");
+    request.what = is_resume ? RESTORE_RESUME : RESTORE_CHECKPOINT;
+    request.options.to_dir = firn_command_value(cli, "to");
+    request.options.dry_run = firn_command_has(cli, "dry-run");
+    request.options.trust_journal = firn_command_has(cli, "trust-journal");
+    int exit_code = check_arguments(cli, &request);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_task_workspace_open(cli, &request.workspace);
+    }
+    if (exit_code == FIRN_EXIT_OK && !is_resume) {
+        request.reference = cli->arguments[0];
+        exit_code = firn_task_workspace_paths_init(cli, request.workspace, 1, &paths);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        request.options.paths = paths.slices;
+        request.options.path_count = paths.count;
+        exit_code = perform(cli, &request);
+    }
+    firn_task_workspace_paths_deinit(&paths);
+    firn_workspace_close(request.workspace);
+    return exit_code;
+}
+
+static const struct firn_command_option options[] = {
+    {"dry-run", 'n', NULL, "show what would change; change nothing"},
+    {"to", 0, "DIR", "restore into the empty or missing directory DIR"},
+    {"resume", 0, NULL, "finish a restore that was interrupted"},
+    {"trust-journal", 0, NULL, "with --resume: also one that you did not begin here"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command_example examples[] = {
+    {"firn restore 12", "bring the workspace back to checkpoint 12"},
+    {"firn restore latest -n", "what would that change?"},
+    {"firn restore 12 src/main.c docs", "only that file and that directory"},
+    {"firn restore 12 --to /tmp/look", "a copy of it somewhere else"},
+    {"firn restore --resume", "finish what a crash has interrupted"},
+    {NULL, NULL},
+};
+
+const struct firn_command firn_work_restore = {
+    .name = "restore",
+    .summary = "Bring the workspace back to a checkpoint",
+    .arguments = "[REF] [PATH...]",
+    .options = options,
+    .help = "REF names a checkpoint: its number, its id or at least four letters from its\n"
+            "start (in any case), latest, a tag, one so many before another (latest~2), or\n"
+            "a time (\"10 minutes ago\"). The whole workspace is restored, from any directory\n"
+            "in it. All further words are paths, relative to the current directory; with\n"
+            "them only they, and what is below them, are restored: firn restore 12 . is the\n"
+            "current directory.\n"
+            "\n"
+            "Afterwards the tree is that of the checkpoint: files that it does not have are\n"
+            "removed. What rules leave out, those of the checkpoint or those of today, stays\n"
+            "as it is, and is named where the checkpoint has another version; all else is\n"
+            "restored. So it is with what cannot be saved first, or not be changed; the exit\n"
+            "code is 6 then, and --resume restores the rest once the causes are gone.\n"
+            "Before anything is written, all that is needed is read and verified, and a\n"
+            "safety checkpoint of the present state is taken: firn undo brings that back.\n"
+            "\n"
+            "Ctrl-C stops a restore and nothing has changed, until files change places; then\n"
+            "it says how far it is and goes on to its end, and only a second one ends it.\n"
+            "Beside it firn status says that it is under way.\n"
+            "\n"
+            "If a restore is interrupted, each file is the old one or the new one, whole.\n"
+            "Then --resume, without REF, finishes it, and firn undo takes it back; a save\n"
+            "finishes it first. What was edited meanwhile is kept. An interrupted restore\n"
+            "that you did not begin in this directory on this machine may have come with the\n"
+            "store: it is told and left alone, unless --resume --trust-journal asks for it.",
+    .examples = examples,
+    .missing_hint = firn_task_workspace_choose_hint,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
+    .run = run,
+};
+
+/* ---- firn undo ---- */
+
+static int
+run_undo(struct firn_cli *cli)
+{
+    struct request request = {.what = RESTORE_UNDO, .options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT};
+    request.options.dry_run = firn_command_has(cli, "dry-run");
+    request.options.trust_journal = firn_command_has(cli, "trust-journal");
+    int exit_code = firn_task_workspace_open(cli, &request.workspace);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = perform(cli, &request);
+    }
+    firn_workspace_close(request.workspace);
+    return exit_code;
+}
+
+static const struct firn_command_option undo_options[] = {
+    {"dry-run", 'n', NULL, "show what would change; change nothing"},
+    {"trust-journal", 0, NULL, "also an interrupted restore that you did not begin here"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command_example undo_examples[] = {
+    {"firn undo", "the workspace as it was before the last restore"},
+    {"firn undo -n", "what would that change?"},
+    {NULL, NULL},
+};
+
+const struct firn_command firn_work_restore_undo = {
+    .name = "undo",
+    .summary = "Take back the last restore",
+    .arguments = "",
+    .options = undo_options,
+    .help = "Brings back the state in which the last restore found the workspace, or the part\n"
+            "of it that was restored. Like every restore this takes a safety checkpoint of\n"
+            "what was done since, so a second undo takes back the first. A restore that was\n"
+            "interrupted is taken back from where it stands. Safety checkpoints are listed by\n"
+            "firn list --all.",
+    .examples = undo_examples,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
+    .run = run_undo,
+};

@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * work/work_revert.c: firn revert.
+ *
+ * The first word is a checkpoint, or two with ".." between them, the older one first; all others are
+ * paths. Names of tags may hold two dots, but here they always stand between two checkpoints.
+ * Conflicts come first and are all that comes, if there are any.
+ */
+#include "work/work.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hook/hook.h"
+#include "show/show.h"
+#include "task/task.h"
+#include "term/term.h"
+
+/* ---- paths that cannot be merged ----
+ *
+ * For people what came since is shown, with the lines of the file as it lies on the disk, where they
+ * would look; in JSON all three sides.
+ *
+ * A row for people is a message: it goes to standard error, because nothing was done.
+ */
+
+enum { TEXT_SIZE = 256, REGIONS_SHOWN = 8 };
+
+static const char *
+name_of(firn_workspace_revert_conflict_kind kind)
+{
+    switch (kind) {
+    case FIRN_REVERT_LINES:
+        return "lines";
+    case FIRN_REVERT_CONTENT:
+        return "content";
+    case FIRN_REVERT_REMOVED:
+        return "removed";
+    case FIRN_REVERT_CHANGED:
+        return "changed";
+    case FIRN_REVERT_ADDED:
+        return "added";
+    case FIRN_REVERT_KIND:
+        return "kind";
+    case FIRN_REVERT_ATTRIBUTES:
+        return "attributes";
+    case FIRN_REVERT_HARD_LINKS:
+        return "hard_links";
+    }
+    return "other";
+}
+
+static const char *
+meaning_of(firn_workspace_revert_conflict_kind kind)
+{
+    switch (kind) {
+    case FIRN_REVERT_LINES:
+        return "changed since as well: ";
+    case FIRN_REVERT_CONTENT:
+        return "changed since as well, and cannot be merged line by line";
+    case FIRN_REVERT_REMOVED:
+        return "removed since";
+    case FIRN_REVERT_CHANGED:
+        return "would be removed, and was changed since";
+    case FIRN_REVERT_ADDED:
+        return "would come back, and something else is there since";
+    case FIRN_REVERT_KIND:
+        return "became something else (file, directory or link) while the other side was changed";
+    case FIRN_REVERT_ATTRIBUTES:
+        return "changed since as well: ";
+    case FIRN_REVERT_HARD_LINKS:
+        return "is another name (hard link) of a file that would become something else";
+    }
+    return "cannot be merged";
+}
+
+static void
+append(char *text, const char *more)
+{
+    size_t size = strlen(text);
+    (void)snprintf(text + size, TEXT_SIZE - size, "%s", more);
+}
+
+/* "lines 10-12, 40". A place where lines are missing now is that of the line before. */
+static void
+append_regions(char *text, const firn_workspace_revert_conflict *conflict)
+{
+    char part[48];
+    append(text, "lines ");
+    for (size_t i = 0; i < conflict->region_count && i < REGIONS_SHOWN; i++) {
+        const firn_merge_region *region = &conflict->regions[i];
+        unsigned long from = (unsigned long)region->ours_at + 1;
+        unsigned long to = (unsigned long)region->ours_at + region->ours_count;
+        if (region->ours_count == 0) {
+            (void)snprintf(part, sizeof(part), "behind %lu", from - 1);
+        } else if (from == to) {
+            (void)snprintf(part, sizeof(part), "%lu", from);
+        } else {
+            (void)snprintf(part, sizeof(part), "%lu-%lu", from, to);
+        }
+        append(text, i == 0 ? "" : ", ");
+        append(text, part);
+    }
+    if (conflict->region_count > REGIONS_SHOWN) {
+        append(text, ", and more");
+    }
+}
+
+static void
+append_attributes(char *text, unsigned what)
+{
+    static const struct {
+        firn_workspace_change_what bit;
+        const char *name;
+    } names[] = {{FIRN_CHANGED_MODE, "mode"},
+                 {FIRN_CHANGED_OWNER, "owner"},
+                 {FIRN_CHANGED_XATTRS, "extended attributes"}};
+    const char *between = "";
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if ((what & names[i].bit) != 0) {
+            append(text, between);
+            append(text, names[i].name);
+            between = ", ";
+        }
+    }
+}
+
+/* "firn: conflict: src/main.c: changed since as well: lines 10-12", on standard error. */
+static void
+conflict_report(const firn_workspace_revert_conflict *conflict)
+{
+    char text[TEXT_SIZE] = "";
+    append(text, meaning_of(conflict->kind));
+    if (conflict->kind == FIRN_REVERT_LINES) {
+        append_regions(text, conflict);
+    } else if (conflict->kind == FIRN_REVERT_ATTRIBUTES) {
+        append_attributes(text, conflict->what);
+    }
+    firn_command_report_path("conflict", conflict->path, text);
+}
+
+static void
+side_json(const char *key, uint64_t at, uint64_t count)
+{
+    firn_term_json_object(key);
+    firn_term_json_u64("line", at + 1);
+    firn_term_json_u64("lines", count);
+    firn_term_json_end();
+}
+
+/* The object of a conflict, in an array. */
+static void
+conflict_json(const firn_workspace_revert_conflict *conflict)
+{
+    firn_term_json_object(NULL);
+    firn_term_json_string("conflict", name_of(conflict->kind));
+    firn_term_json_bytes("path", conflict->path);
+    if (conflict->kind == FIRN_REVERT_ATTRIBUTES) {
+        firn_show_change_json_what(conflict->what);
+    }
+    if (conflict->before != NULL) {
+        firn_show_checkpoint_entry_json("before", conflict->before);
+    }
+    if (conflict->after != NULL) {
+        firn_show_checkpoint_entry_json("after", conflict->after);
+    }
+    if (conflict->now != NULL) {
+        firn_show_checkpoint_entry_json("now", conflict->now);
+    }
+    if (conflict->kind == FIRN_REVERT_LINES) {
+        firn_term_json_array("regions");
+        for (size_t i = 0; i < conflict->region_count; i++) {
+            const firn_merge_region *region = &conflict->regions[i];
+            firn_term_json_object(NULL);
+            side_json("before", region->theirs_at, region->theirs_count);
+            side_json("after", region->base_at, region->base_count);
+            side_json("now", region->ours_at, region->ours_count);
+            firn_term_json_end();
+        }
+        firn_term_json_end();
+    }
+    firn_term_json_end();
+}
+
+/* ---- reverting ---- */
+
+struct request {
+    firn_workspace *workspace;
+    firn_workspace_revert_options options;
+    firn_workspace_revert_result result;
+    bool has_changes; /* with --json: the array of conflicts is over, that of changes begun */
+};
+
+/* The callbacks are given the address of the notices, which is that of the whole. */
+struct shown {
+    struct firn_task_notices notices;
+    struct request *request;
+};
+_Static_assert(offsetof(struct shown, notices) == 0, "see above");
+
+static int
+attempt(void *ctx, firn_error *err)
+{
+    struct request *request = ctx;
+    return firn_workspace_revert(request->workspace, &request->options, &request->result, err);
+}
+
+static int
+on_conflict(void *ctx, const firn_workspace_revert_conflict *conflict)
+{
+    const struct firn_task_notices *notices = ctx;
+    firn_term_meter_clear();
+    if (notices->cli->json) {
+        conflict_json(conflict);
+    } else {
+        conflict_report(conflict);
+    }
+    return FIRN_OK;
+}
+
+static void
+begin_changes(struct request *request)
+{
+    if (!request->has_changes) {
+        firn_term_json_end();
+        firn_term_json_array("changes");
+        request->has_changes = true;
+    }
+}
+
+static int
+visit(void *ctx, const firn_workspace_change *change)
+{
+    struct shown *shown = ctx;
+    firn_term_meter_clear();
+    begin_changes(shown->request);
+    firn_show_change_json(change);
+    firn_show_change_print(change);
+    return FIRN_OK;
+}
+
+static struct firn_show_counts
+counts_of(const firn_workspace_revert_result *result)
+{
+    return (struct firn_show_counts){result->added, result->changed, result->removed};
+}
+
+static void
+print_result(const struct request *request)
+{
+    const firn_workspace_revert_result *result = &request->result;
+    const struct firn_show_counts counts = counts_of(result);
+    char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
+    firn_term_out_format("%s ", request->options.dry_run ? "would revert" : "reverted");
+    if (request->options.before != NULL) {
+        firn_term_out_format("%s..", firn_show_checkpoint_name(&result->before, name));
+    }
+    firn_term_out_format("%s: ", firn_show_checkpoint_name(&result->after, name));
+    firn_show_change_counts_print(&counts);
+    if (result->merged > 0) {
+        firn_term_out_text("; ");
+        firn_show_change_counts_print_one(result->merged, "merged with what came after");
+    }
+    if (result->left_alone > 0) {
+        firn_term_out_text("; ");
+        firn_show_change_counts_print_one(result->left_alone, "left alone by rule");
+    }
+    if (result->safety_id[0] != '\0') {
+        firn_term_out_text("; take this back with: firn undo");
+    }
+    firn_term_out_text("\n");
+}
+
+static void
+show_json(struct request *request, const struct firn_task_notices *notices)
+{
+    const firn_workspace_revert_result *result = &request->result;
+    const struct firn_show_counts counts = counts_of(result);
+    begin_changes(request);
+    firn_term_json_end();
+    firn_show_checkpoint_json("before", &result->before);
+    firn_show_checkpoint_json("after", &result->after);
+    firn_term_json_bool("dry_run", request->options.dry_run);
+    firn_show_checkpoint_safety_json(result->safety_id);
+    firn_show_change_counts_json(&counts);
+    firn_term_json_u64("merged", result->merged);
+    firn_term_json_u64("left_alone", result->left_alone);
+    firn_term_json_u64("incomplete", result->incomplete);
+    firn_term_json_u64("not_restored", result->not_restored);
+    firn_task_notices_json(notices);
+}
+
+static bool
+is_first(firn_workspace *workspace, const char *reference)
+{
+    enum { REFERENCE_SIZE = 300 };
+    char before[REFERENCE_SIZE];
+    firn_workspace_checkpoint ignored;
+    int size = snprintf(before, sizeof(before), "%s~1", reference != NULL ? reference : "latest");
+    return size > 0 && size < REFERENCE_SIZE &&
+           firn_workspace_find(workspace, before, &ignored, NULL) == FIRN_NOT_FOUND;
+}
+
+/* Where both checkpoints are there. */
+static const char *
+hint_beyond_references(const struct request *request, int code)
+{
+    const firn_workspace_revert_options *options = &request->options;
+    if (code == FIRN_INVALID && options->path_count > 0) {
+        return NULL; /* it may be a path that is meant; what is said says it */
+    }
+    if (code == FIRN_INVALID) {
+        return "a range begins with the older one: firn revert OLDER..NEWER";
+    }
+    if (code == FIRN_NOT_FOUND && options->before == NULL &&
+        is_first(request->workspace, options->after)) {
+        return "firn restore REF brings back a checkpoint itself, firn cat one file of it";
+    }
+    return firn_task_workspace_hint_paths(NULL, options->path_count, code);
+}
+
+/* What to do next after a failure. */
+static const char *
+hint_of(const struct request *request, int code)
+{
+    const firn_workspace_revert_options *options = &request->options;
+    if (code == FIRN_CONFLICT && request->result.conflicts > 0) {
+        return "revert only some paths (firn revert REF PATH...), or bring back what was there "
+               "before with firn cat or firn restore";
+    }
+    if (code == FIRN_READ_ONLY || code == FIRN_DENIED) {
+        return "firn restore REF --to DIR writes a checkpoint into another directory";
+    }
+    const char *hint = firn_task_workspace_hint(request->workspace, options->after, code);
+    if (hint == NULL && options->before != NULL) {
+        hint = firn_task_workspace_hint(request->workspace, options->before, code);
+    }
+    if (hint == NULL && !options->dry_run) {
+        hint = firn_task_pending_hint(request->workspace);
+    }
+    return hint == NULL ? hint_beyond_references(request, code) : hint;
+}
+
+static int
+perform(struct firn_cli *cli, struct request *request)
+{
+    firn_error err;
+    struct shown shown = {.request = request};
+    int exit_code;
+    unsigned hooks = firn_hook_agent_look(firn_workspace_root(request->workspace));
+    firn_task_notices_init(&shown.notices, cli);
+    shown.notices.tells_restored = true;
+    request->options.gitignore = cli->settings.gitignore;
+    request->options.file_size_max = cli->settings.max_file_size;
+    request->options.callbacks = firn_task_notices_callbacks(&shown.notices);
+    request->options.on_conflict = on_conflict;
+    if (cli->json || request->options.dry_run) {
+        request->options.visit = visit;
+    }
+    firn_term_json_array("conflicts");
+    firn_term_meter_set_interrupted("then firn restore --resume goes on, firn undo takes it back");
+    int code = firn_task_patience_run(cli, attempt, request, &err);
+    cli->is_done = code == FIRN_OK && !request->options.dry_run;
+    if (code != FIRN_OK) {
+        exit_code = firn_command_report_failure(cli, &err, hint_of(request, code));
+    } else {
+        show_json(request, &shown.notices);
+        if (!cli->quiet) {
+            print_result(request);
+        }
+        firn_task_notices_print_left(&shown.notices);
+        firn_work_restore_tell_hooks(request->workspace, hooks);
+        exit_code = firn_task_notices_exit(&shown.notices);
+    }
+    firn_task_notices_deinit(&shown.notices);
+    return exit_code;
+}
+
+/* Reads "REF" or "REF..REF"; *out_copy, on the heap, is what the options borrow. */
+static int
+read_references(struct firn_cli *cli, firn_workspace_revert_options *options, char **out_copy)
+{
+    int exit_code = firn_task_workspace_check_reference(cli);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    *out_copy = strdup(cli->arguments[0]);
+    if (*out_copy == NULL) {
+        return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
+                                         firn_code_text(FIRN_NO_MEMORY));
+    }
+    char *dots = strstr(*out_copy, "..");
+    options->after = *out_copy;
+    if (dots != NULL) {
+        *dots = '\0';
+        options->before = *out_copy;
+        options->after = dots + 2;
+    }
+    if (options->after[0] == '\0' || (dots != NULL && options->before[0] == '\0')) {
+        return firn_command_misused(cli, "'%s' needs a checkpoint on both sides of the dots",
+                                    cli->arguments[0]);
+    }
+    return FIRN_EXIT_OK;
+}
+
+static int
+run(struct firn_cli *cli)
+{
+    struct request request = {.options = FIRN_WORKSPACE_REVERT_OPTIONS_INIT};
+    struct firn_task_workspace_paths paths = {NULL, 0};
+    char *references = NULL;
+    request.options.dry_run = firn_command_has(cli, "dry-run");
+    int exit_code = read_references(cli, &request.options, &references);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_task_workspace_open(cli, &request.workspace);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_task_workspace_paths_init(cli, request.workspace, 1, &paths);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        request.options.paths = paths.slices;
+        request.options.path_count = paths.count;
+        exit_code = perform(cli, &request);
+    }
+    firn_task_workspace_paths_deinit(&paths);
+    firn_workspace_close(request.workspace);
+    free(references);
+    return exit_code;
+}
+
+static const struct firn_command_option options[] = {
+    {"dry-run", 'n', NULL, "show what would change, or conflict; change nothing"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command_example examples[] = {
+    {"firn revert 12", "take back what checkpoint 12 changed, keep what came after"},
+    {"firn revert 12 -n", "what would that change, and can it be done?"},
+    {"firn revert 10..12 src", "what changed in src since checkpoint 10, up to 12"},
+    {NULL, NULL},
+};
+
+const struct firn_command firn_work_revert = {
+    .name = "revert",
+    .summary = "Take back what one checkpoint changed and keep what came after",
+    .arguments = "REF [PATH...]",
+    .options = options,
+    .help = "REF names a checkpoint, as for firn restore. What it changed against the one\n"
+            "before it is turned round and merged into the workspace as it is now; A..B takes\n"
+            "back all that changed since A, up to B, in the whole workspace. All further\n"
+            "words are paths, relative to the current directory; with them only they, and\n"
+            "what is below them, are changed.\n"
+            "\n"
+            "A path that was not changed since is then as it was before. One that was changed\n"
+            "since is merged: names and attributes one by one, text line by line. Where both\n"
+            "changed the same, or lines without an unchanged one between them, that is a\n"
+            "conflict; so is a change of what is no text or has more than 8 MiB, and of what\n"
+            "was removed since. Conflicts are listed, nothing is changed, and the exit code\n"
+            "is 4. What rules leave out, those of the checkpoints or those of today, is not\n"
+            "touched, nor is .git and the like (see firn help save); where a checkpoint has\n"
+            "such names they are named, and the exit code is 6.\n"
+            "\n"
+            "What is written is written as by firn restore: all that is needed is verified, a\n"
+            "safety checkpoint is taken, and firn undo takes it back.",
+    .examples = examples,
+    .missing_hint = firn_task_workspace_choose_hint,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
+    .run = run,
+};

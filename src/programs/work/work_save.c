@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * work/work_save.c: firn save.
+ */
+#include "work/work.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "show/show.h"
+#include "task/task.h"
+#include "term/term.h"
+
+/* ---- what made a checkpoint large ----
+ *
+ * The checkpoint is compared with the one before it, which visits only what differs: each file that is
+ * new, or has new content, counts with its size. Paths come in order, so what lies in one directory
+ * of the root comes together, and its sum is known when the next one begins. The largest few of all are
+ * kept; a file in a directory that is kept itself is not named beside it unless it is most of it.
+ *
+ * It is asked for after saves that added very much, and costs little beside them.
+ */
+
+enum { KEPT = 5 };
+
+/* A file, or a directory of the root. */
+struct large {
+    char *path; /* of a directory with a slash at its end */
+    uint64_t bytes;
+};
+
+struct looking {
+    struct large largest[KEPT]; /* the largest first; without a path: none */
+    char *directory;            /* the one whose files are met, or NULL */
+    size_t directory_size;
+    uint64_t directory_bytes;
+};
+
+static void
+keep(struct looking *looking, const char *path, size_t size, uint64_t bytes)
+{
+    size_t at = KEPT;
+    while (at > 0 && looking->largest[at - 1].bytes < bytes) {
+        at--;
+    }
+    char *copy = at < KEPT && bytes > 0 ? strndup(path, size) : NULL;
+    if (copy == NULL) {
+        return;
+    }
+    free(looking->largest[KEPT - 1].path);
+    memmove(&looking->largest[at + 1], &looking->largest[at],
+            (KEPT - 1 - at) * sizeof(struct large));
+    looking->largest[at] = (struct large){copy, bytes};
+}
+
+static void
+end_directory(struct looking *looking)
+{
+    if (looking->directory != NULL) {
+        keep(looking, looking->directory, looking->directory_size, looking->directory_bytes);
+        free(looking->directory);
+        looking->directory = NULL;
+    }
+}
+
+static int
+meet(void *ctx, const firn_workspace_difference *difference)
+{
+    struct looking *looking = ctx;
+    const firn_workspace_change *change = &difference->change;
+    const firn_workspace_entry *after = change->after;
+    if (after == NULL || after->type != FIRN_TYPE_FILE ||
+        (change->before != NULL &&
+         (change->what & (FIRN_CHANGED_CONTENT | FIRN_CHANGED_TYPE)) == 0)) {
+        return FIRN_OK;
+    }
+    const char *path = (const char *)after->path.data;
+    const char *slash = memchr(path, '/', after->path.size);
+    size_t size = slash == NULL ? 0 : (size_t)(slash - path) + 1;
+    if (looking->directory == NULL || size != looking->directory_size ||
+        memcmp(looking->directory, path, size) != 0) {
+        end_directory(looking);
+        looking->directory = size > 0 ? strndup(path, size) : NULL;
+        looking->directory_size = size;
+        looking->directory_bytes = 0;
+    }
+    looking->directory_bytes += after->size;
+    keep(looking, path, after->path.size, after->size);
+    return FIRN_OK;
+}
+
+static void
+look(struct looking *looking, firn_workspace *workspace, const firn_workspace_save_result *result)
+{
+    firn_error err;
+    firn_workspace_diff_result ignored;
+    firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
+    options.after = result->checkpoint.id;
+    options.against_previous = true;
+    if (firn_workspace_diff(workspace, &options, meet, looking, &ignored, &err) != FIRN_OK) {
+        end_directory(looking);
+        return;
+    }
+    end_directory(looking);
+}
+
+/* Whether a file lies in a directory that is named before it. */
+static bool
+is_covered(const struct looking *looking, size_t i)
+{
+    for (size_t j = 0; j < i; j++) {
+        const char *above = looking->largest[j].path;
+        size_t size = strlen(above);
+        if (above[size - 1] == '/' && strncmp(above, looking->largest[i].path, size) == 0) {
+            return looking->largest[i].bytes < looking->largest[j].bytes / 2;
+        }
+    }
+    return false;
+}
+
+static void
+print_json(const struct looking *looking)
+{
+    firn_term_json_array("large");
+    for (size_t i = 0; i < KEPT && looking->largest[i].path != NULL; i++) {
+        if (!is_covered(looking, i)) {
+            firn_term_json_object(NULL);
+            firn_term_json_bytes("path", firn_str(looking->largest[i].path));
+            firn_term_json_u64("bytes", looking->largest[i].bytes);
+            firn_term_json_end();
+        }
+    }
+    firn_term_json_end();
+}
+
+static void
+print(const struct looking *looking, const firn_workspace_save_result *result)
+{
+    char size[FIRN_TERM_TEXT_SIZE_SIZE];
+    firn_term_out_format("this save added %s; the largest that is new:\n",
+                         firn_term_text_size(result->checkpoint.added_bytes, size));
+    for (size_t i = 0; i < KEPT && looking->largest[i].path != NULL; i++) {
+        if (!is_covered(looking, i)) {
+            firn_term_out_format("%10s  ", firn_term_text_size(looking->largest[i].bytes, size));
+            firn_term_path_print(firn_str(looking->largest[i].path));
+            firn_term_out_text("\n");
+        }
+    }
+    firn_term_out_text(
+        "a line in .firnignore, or --max-file-size, leaves it out of the next; firn forget "
+        "PATH\ntakes it out of this one; firn config save.warn-size says when this is "
+        "told\n");
+}
+
+/* Tells which files and which directories of the root are the largest of what a save has added, and
+ * how to leave them out; with --json an array "large" of what is so. Says nothing (an empty array) if
+ * is_large is false. What cannot be found out is not told. */
+static void
+tell_large(struct firn_cli *cli, firn_workspace *workspace,
+           const firn_workspace_save_result *result, bool is_large)
+{
+    struct looking looking = {.directory = NULL};
+    if (is_large && !cli->quiet) {
+        look(&looking, workspace, result);
+    }
+    print_json(&looking);
+    if (is_large && !cli->quiet) {
+        print(&looking, result);
+    }
+    for (size_t i = 0; i < KEPT; i++) {
+        free(looking.largest[i].path);
+    }
+}
+
+/* ---- saving ---- */
+
+struct attempt {
+    firn_workspace *workspace;
+    firn_workspace_save_options options;
+    firn_workspace_save_result result;
+};
+
+static int
+attempt_save(void *ctx, firn_error *err)
+{
+    struct attempt *attempt = ctx;
+    return firn_workspace_save(attempt->workspace, &attempt->options, &attempt->result, err);
+}
+
+/* "5 changed, " if there are any. */
+static void
+print_count(uint64_t count, const char *what)
+{
+    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    if (count > 0) {
+        firn_term_out_format("%s %s, ", firn_term_text_number(count, number), what);
+    }
+}
+
+void
+firn_work_save_print(const firn_workspace_save_result *result)
+{
+    const firn_workspace_checkpoint *checkpoint = &result->checkpoint;
+    if (!result->is_made) {
+        firn_term_out_format("no change since %llu: nothing saved",
+                             (unsigned long long)checkpoint->number);
+        return;
+    }
+    char files[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char bytes[FIRN_TERM_TEXT_SIZE_SIZE];
+    char added[FIRN_TERM_TEXT_SIZE_SIZE];
+    firn_term_out_format("%llu  %.*s  %s %s, %s; ", (unsigned long long)checkpoint->number,
+                         FIRN_CHECKPOINT_ID_SHORT, checkpoint->id,
+                         firn_term_text_number(checkpoint->files, files),
+                         firn_term_text_plural(checkpoint->files, "file", "files"),
+                         firn_term_text_size(checkpoint->bytes, bytes));
+    if (result->is_unchanged) {
+        firn_term_out_format("no change since %llu", (unsigned long long)result->previous);
+    } else {
+        print_count(result->added, "new");
+        print_count(result->changed, "changed");
+        print_count(result->removed, "removed");
+        firn_term_out_format("%s added", firn_term_text_size(checkpoint->added_bytes, added));
+    }
+}
+
+static void
+print_expired(const firn_workspace_save_result *result)
+{
+    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    if (result->expired > 0) {
+        firn_term_out_format("%s old %s deleted, as firn config keep says; firn pin keeps one\n",
+                             firn_term_text_number(result->expired, number),
+                             firn_term_text_plural(result->expired, "checkpoint", "checkpoints"));
+    }
+}
+
+/* root is NULL where it need not be said. */
+static void
+show_result(struct firn_cli *cli, const char *root, const firn_workspace_save_result *result,
+            const struct firn_task_notices *notices, double seconds)
+{
+    firn_show_checkpoint_json("checkpoint", &result->checkpoint);
+    firn_term_json_u64_if("previous", result->previous, result->previous != 0);
+    firn_term_json_bool("made", result->is_made);
+    firn_term_json_bool("unchanged", result->is_unchanged);
+    firn_term_json_u64("added", result->added);
+    firn_term_json_u64("changed", result->changed);
+    firn_term_json_u64("removed", result->removed);
+    firn_term_json_u64("expired", result->expired);
+    firn_task_notices_json(notices);
+    if (cli->quiet) {
+        firn_term_out_format("%llu\n", (unsigned long long)result->checkpoint.number);
+    } else {
+        firn_work_save_print(result);
+        firn_term_out_format("  %.2f s\n", seconds);
+        if (root != NULL) {
+            firn_term_out_text("saved ");
+            firn_term_text_escape(firn_str(root), firn_term_out_write);
+            firn_term_out_text("\n");
+        }
+        firn_task_notices_print_excluded(notices);
+        print_expired(result);
+    }
+}
+
+/* The first save of a home directory, or of more, is probably not what was meant. */
+static int
+check_root(struct firn_cli *cli, firn_workspace *workspace)
+{
+    const char *root = firn_workspace_root(workspace);
+    const char *why = firn_command_has(cli, "yes") ? NULL : firn_task_workspace_unwanted(workspace);
+    if (why == NULL) {
+        return FIRN_EXIT_OK;
+    }
+    if (!firn_command_report_may_ask(cli)) {
+        return firn_command_report_error(cli, FIRN_INVALID,
+                                         "firn save --yes saves all of it, once and from "
+                                         "then on; -C DIR names another directory",
+                                         "'%s' is %s", root, why);
+    }
+    firn_command_report_line("'%s' is %s", root, why);
+    if (firn_command_report_ask("save all of it?")) {
+        return FIRN_EXIT_OK;
+    }
+    firn_command_report_line("nothing was saved");
+    return FIRN_EXIT_FAILED;
+}
+
+/* Where one stands in the root it goes without saying. */
+static bool
+is_elsewhere(const struct firn_cli *cli, const firn_workspace *workspace)
+{
+    return cli->directory != NULL || firn_workspace_subpath(workspace)[0] != '\0';
+}
+
+static int
+run(struct firn_cli *cli)
+{
+    firn_error err;
+    struct attempt attempt = {NULL, FIRN_WORKSPACE_SAVE_OPTIONS_INIT, {.previous = 0}};
+    struct firn_task_notices notices;
+    const char *most = firn_command_value(cli, "max-file-size");
+    if (most != NULL && firn_config_size(most, &attempt.options.file_size_max, &err) != FIRN_OK) {
+        return firn_command_misused(cli, "--max-file-size: %s", err.text);
+    }
+    int exit_code = firn_task_workspace_open(cli, &attempt.workspace);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = check_root(cli, attempt.workspace);
+    }
+    if (exit_code != FIRN_EXIT_OK) {
+        firn_workspace_close(attempt.workspace);
+        return exit_code;
+    }
+    firn_task_notices_init(&notices, cli);
+    notices.tells_special = true;
+    const struct firn_command_settings *settings = &cli->settings;
+    if (most == NULL) {
+        attempt.options.file_size_max = settings->max_file_size;
+    }
+    attempt.options.keep = settings->keep[0] != '\0' ? settings->keep : NULL;
+    const char *message = firn_command_value(cli, "message");
+    attempt.options.message = firn_str(message != NULL ? message : "");
+    attempt.options.include_deps = firn_command_has(cli, "include-deps") || settings->include_deps;
+    attempt.options.full = firn_command_has(cli, "full");
+    attempt.options.if_changed = firn_command_has(cli, "if-changed");
+    attempt.options.gitignore = firn_command_has(cli, "gitignore") || settings->gitignore;
+    attempt.options.strict = cli->strict || settings->strict;
+    attempt.options.callbacks = firn_task_notices_callbacks(&notices);
+    attempt.options.marks_told = !cli->json && !cli->quiet;
+    firn_term_meter_set_interrupted("then no checkpoint is made");
+    int code = firn_task_patience_run(cli, attempt_save, &attempt, &err);
+    cli->is_done = code == FIRN_OK;
+    if (code != FIRN_OK) {
+        exit_code = firn_command_report_failure(
+            cli, &err, code == FIRN_CANCELLED ? "no checkpoint was made" : NULL);
+    } else {
+        bool is_large = settings->warn_size > 0 && attempt.result.is_made &&
+                        attempt.result.checkpoint.added_bytes >= settings->warn_size;
+        const char *root =
+            is_elsewhere(cli, attempt.workspace) ? firn_workspace_root(attempt.workspace) : NULL;
+        show_result(cli, root, &attempt.result, &notices, firn_term_meter_elapsed());
+        tell_large(cli, attempt.workspace, &attempt.result, is_large);
+        firn_task_workspace_tell_unread(attempt.workspace); /* the first one here */
+        exit_code = firn_task_notices_exit(&notices);
+        if (attempt.result.gc_is_due && !firn_command_has(cli, "no-config")) {
+            firn_task_collect_if_due(attempt.workspace);
+        }
+    }
+    firn_task_notices_deinit(&notices);
+    firn_workspace_close(attempt.workspace);
+    return exit_code;
+}
+
+static const struct firn_command_option options[] = {
+    {"message", 'm', "TEXT", "say what this state is"},
+    {"if-changed", 0, NULL, "make no checkpoint if there is no change"},
+    {"full", 0, NULL, "read every file, also what looks unchanged"},
+    {"include-deps", 0, NULL, "save directories of dependencies too"},
+    {"max-file-size", 0, "SIZE", "leave out larger files, such as 100M; none: none"},
+    {"gitignore", 0, NULL, "leave out what .gitignore files say"},
+    {"no-config", 0, NULL, "save as if firn config said nothing"},
+    {"yes", 'y', NULL, "do not ask, though it is a home directory or more"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command_example examples[] = {
+    {"firn save -m \"before the agent\"", "save the current directory"},
+    {"firn save --if-changed -q", "the number of a checkpoint of this state, new or not"},
+    {"firn -C ~/project save --json", "save another one, and print what happened as JSON"},
+    {NULL, NULL},
+};
+
+const struct firn_command firn_work_save = {
+    .name = "save",
+    .summary = "Save the state of the workspace as a new checkpoint",
+    .arguments = "",
+    .options = options,
+    .help = "The whole directory tree is saved: contents, names, modes, owners, times, links,\n"
+            "extended attributes and holes. What the store has already is not stored again.\n"
+            "The checkpoint exists, on disk, when the command returns 0 or 6; otherwise it\n"
+            "does not. Ctrl-C stops it, until the contents are complete and only have to\n"
+            "reach the disk; then it says so and the save ends.\n"
+            "\n"
+            "The line printed shows the checkpoint's number and the beginning of its id, its\n"
+            "size, what changed since the one before, and by how much the store grew. With\n"
+            "--quiet only the number is printed. With --if-changed no checkpoint is made\n"
+            "where the tree is that of the one before; its number is printed.\n"
+            "\n"
+            "A file whose size, times, owner, mode and place on disk are as they were when it\n"
+            "was last saved is not read again. What is written through a memory mapping can\n"
+            "change a file without changing any of these: --full reads everything.\n"
+            "\n"
+            "Beside a running firn watch only what has changed is looked at.\n"
+            "\n"
+            "Without a store, one is made outside of the workspace: see firn help init.\n"
+            "\n"
+            "Never saved, and never written or removed by a restore: names such as .git,\n"
+            "whatever their case and however a file system may write them (git~1), that is\n"
+            "also .hg, .svn, .jj, .bzr and .firn; what a restore works under (.firn-<16 hex\n"
+            "digits>-<16 more>); the store itself; fifos, sockets, devices.\n"
+            "What files called .firnignore say, in any directory, in the language of\n"
+            "gitignore(5), is left out as well. A .chkptignore in the root counts after them,\n"
+            "and with --gitignore so do .gitignore files. Where none of them speaks, these\n"
+            "are left out unless --include-deps is given: node_modules, .venv, .tox, .nox,\n"
+            "__pypackages__; venv with a pyvenv.cfg in it; target beside a Cargo.toml or with\n"
+            "a CACHEDIR.TAG in it; .m2/repository and .m2/wrapper; .gradle, of which settings\n"
+            "in it (gradle.properties, init.d, init.gradle) keep all but caches and the like.\n"
+            "A rule like !node_modules keeps them. What is left out is named when it is left\n"
+            "out for the first time, later it is counted; a restore does not touch it.\n"
+            "Several .git are named once, with their number. A line that is no rule is named\n"
+            "and not used.\n"
+            "\n"
+            "A file that is appended to meanwhile is saved as far as it went when its reading\n"
+            "began, and named. A file that is written to in place each time it is read is\n"
+            "never saved torn: like a file or a directory that cannot be read, it goes on as\n"
+            "the last checkpoint has it. What that does not have is left out. Both are named,\n"
+            "and the exit code is 6. With --strict nothing is saved then, nor where there are\n"
+            "fifos, sockets or devices, and the exit code is 1.\n"
+            "\n"
+            "Files larger than --max-file-size are left out as if by a rule. SIZE is a number\n"
+            "of bytes, or of K, M, G, T (times 1024) or KB, MB, GB, TB (times 1000). A save\n"
+            "that adds 1G or more says what the largest is; firn config save.warn-size\n"
+            "changes that.\n"
+            "\n"
+            "The first save of a home directory, of a whole file system, or of a directory in\n"
+            "which firn keeps its stores is asked about on a terminal; elsewhere it wants\n"
+            "--yes. Where the current directory is not the root, a second line names that.\n"
+            "\n"
+            "Older checkpoints that firn config keep does not keep are deleted then, and the\n"
+            "save says how many: see firn help delete. With --no-config all stay.",
+    .examples = examples,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
+    .run = run,
+};

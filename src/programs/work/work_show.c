@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * work/work_show.c: firn show.
+ *
+ * What a checkpoint changed is what differs between it and the one before it that is still there;
+ * the first one is compared with nothing. How much that is is found out before anything is printed
+ * of it, by a comparison of its own: it costs little, and stands where one looks for it.
+ */
+#include "work/work.h"
+
+#include "show/show.h"
+#include "task/task.h"
+#include "term/term.h"
+
+static char
+type_letter(firn_workspace_entry_type type)
+{
+    switch (type) {
+    case FIRN_TYPE_DIRECTORY:
+        return 'd';
+    case FIRN_TYPE_SYMLINK:
+        return 'l';
+    case FIRN_TYPE_FILE:
+        break;
+    }
+    return '-';
+}
+
+/* "-rwxr-sr-x" */
+static void
+print_mode(const firn_workspace_entry *entry)
+{
+    char text[] = "-rwxrwxrwx";
+    text[0] = type_letter(entry->type);
+    for (unsigned i = 0; i < 9; i++) {
+        if ((entry->mode >> (8 - i) & 1) == 0) {
+            text[1 + i] = '-';
+        }
+    }
+    if (entry->mode & 04000) {
+        text[3] = text[3] == 'x' ? 's' : 'S';
+    }
+    if (entry->mode & 02000) {
+        text[6] = text[6] == 'x' ? 's' : 'S';
+    }
+    if (entry->mode & 01000) {
+        text[9] = text[9] == 'x' ? 't' : 'T';
+    }
+    firn_term_out_text(text);
+}
+
+static void
+print_entry(const firn_workspace_entry *entry)
+{
+    char time[FIRN_TERM_TEXT_TIME_SIZE];
+    print_mode(entry);
+    firn_term_out_format("  %5u %5u  %12llu  %s  ", (unsigned)entry->uid, (unsigned)entry->gid,
+                         (unsigned long long)entry->size,
+                         firn_term_text_time(entry->mtime_ns, time));
+    firn_term_path_print(entry->path);
+    if (entry->type == FIRN_TYPE_DIRECTORY) {
+        firn_term_out_text("/");
+    } else if (entry->type == FIRN_TYPE_SYMLINK) {
+        firn_term_out_text(" -> ");
+        firn_term_text_escape(entry->link_target, firn_term_out_write);
+    } else if (entry->hard_link.size > 0) {
+        firn_term_out_text(" = ");
+        firn_term_path_print(entry->hard_link);
+    }
+    firn_term_out_text("\n");
+}
+
+static int
+visit(void *ctx, const firn_workspace_entry *entry)
+{
+    const struct firn_cli *cli = ctx;
+    if (cli->json) {
+        firn_show_checkpoint_entry_json(NULL, entry);
+    } else {
+        print_entry(entry);
+    }
+    return firn_term_out_error() == 0 ? FIRN_OK : FIRN_CANCELLED;
+}
+
+static void
+print_size(const char *name, uint64_t bytes, const char *more)
+{
+    char size[FIRN_TERM_TEXT_SIZE_SIZE];
+    char exact[FIRN_TERM_TEXT_NUMBER_SIZE];
+    firn_term_out_format("%-11s %s", name, firn_term_text_size(bytes, size));
+    if (bytes >= 1000) {
+        firn_term_out_format(" (%s bytes)", firn_term_text_number(bytes, exact));
+    }
+    firn_term_out_format("%s\n", more);
+}
+
+static void
+print_turn(const firn_workspace_turn *turn)
+{
+    if (turn->agent.size == 0) {
+        return;
+    }
+    firn_term_out_text("turn        ");
+    if (turn->number > 0) {
+        firn_term_out_format("%llu of ", (unsigned long long)turn->number);
+    }
+    firn_term_text_escape(turn->agent, firn_term_out_write);
+    if (turn->session.size > 0) {
+        firn_term_out_text(", session ");
+        firn_term_text_escape(turn->session, firn_term_out_write);
+    }
+    firn_term_out_text("\n");
+    if (turn->prompt.size > 0) {
+        firn_term_out_text("prompt      ");
+        firn_term_text_escape(turn->prompt, firn_term_out_write);
+        firn_term_out_text("\n");
+    }
+}
+
+static void
+print_checkpoint(const firn_workspace_checkpoint *checkpoint)
+{
+    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char other[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char time[FIRN_TERM_TEXT_TIME_SIZE];
+    char root[FIRN_HASH_HEX_SIZE];
+    firn_hash_to_hex(&checkpoint->root, root);
+    if (checkpoint->is_safety) {
+        firn_term_out_text("checkpoint  taken by a restore or a revert\n");
+    } else {
+        firn_term_out_format("checkpoint  %llu\n", (unsigned long long)checkpoint->number);
+    }
+    firn_term_out_format("id          %s\n", checkpoint->id);
+    firn_term_out_format("made        %s\n", firn_term_text_time(checkpoint->created_ns, time));
+    if (checkpoint->message.size > 0) {
+        firn_term_out_text("message     ");
+        firn_term_text_escape(checkpoint->message, firn_term_out_write);
+        firn_term_out_text("\n");
+    }
+    print_turn(&checkpoint->turn);
+    firn_term_out_format(
+        "files       %s in %s %s\n", firn_term_text_number(checkpoint->files, number),
+        firn_term_text_number(checkpoint->directories + 1, other),
+        firn_term_text_plural(checkpoint->directories + 1, "directory", "directories"));
+    print_size("contents", checkpoint->bytes, "");
+    print_size("stored", checkpoint->added_bytes, " more than before");
+    firn_term_out_format("left out    %s by rule, %s that could not be saved%s\n",
+                         firn_term_text_number(checkpoint->excluded, number),
+                         firn_term_text_number(checkpoint->skipped, other),
+                         checkpoint->include_deps ? "; saved with --include-deps" : "");
+    if (checkpoint->forgotten > 0) {
+        firn_term_out_format("forgotten   %s %s taken out since\n",
+                             firn_term_text_number(checkpoint->forgotten, number),
+                             firn_term_text_plural(checkpoint->forgotten, "path", "paths"));
+    }
+    firn_term_out_format("tree        %s\n", root);
+}
+
+/* ---- tags ---- */
+
+enum { TAG_SIZE_MAX = 100 }; /* as the library has it */
+
+struct tags {
+    const struct firn_cli *cli;
+    const char *id;
+    const char *before; /* the next one */
+};
+
+static int
+show_tag(void *ctx, const firn_workspace_tag *tag)
+{
+    struct tags *tags = ctx;
+    char name[TAG_SIZE_MAX + 1];
+    if (strcmp(tag->id, tags->id) != 0 || tag->name.size >= sizeof(name)) {
+        return FIRN_OK;
+    }
+    memcpy(name, tag->name.data, tag->name.size);
+    name[tag->name.size] = '\0';
+    firn_term_json_string(NULL, name);
+    firn_term_out_text(tags->before);
+    firn_term_text_escape(tag->name, firn_term_out_write);
+    tags->before = ", ";
+    return FIRN_OK;
+}
+
+static int
+show_tags(struct firn_cli *cli, firn_workspace *workspace, const char *id)
+{
+    firn_error err;
+    struct tags tags = {cli, id, "tags        "};
+    firn_term_json_array("tags");
+    if (firn_workspace_tag_list(workspace, show_tag, &tags, &err) != FIRN_OK) {
+        return firn_command_report_failure(cli, &err, NULL);
+    }
+    firn_term_json_end();
+    if (tags.before[0] == ',') {
+        firn_term_out_text("\n");
+    }
+    return FIRN_EXIT_OK;
+}
+
+/* ---- what it changed ---- */
+
+static void
+show_counts(const firn_workspace_diff_result *result)
+{
+    char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
+    bool has_previous = result->before.id[0] != '\0';
+    firn_term_out_text("changes     ");
+    firn_show_difference_print_counts(result, FIRN_SHOW_DIFFERENCE_COUNTS);
+    if (has_previous) {
+        firn_term_json_u64("previous", result->before.number);
+        firn_term_out_format(" since %s\n", firn_show_checkpoint_name(&result->before, name));
+    } else {
+        firn_term_json_null("previous");
+        firn_term_out_text("; it is the first\n");
+    }
+}
+
+/* Counts what the checkpoint changed, and shows it in the form that was asked for. */
+static int
+show_difference(struct firn_cli *cli, firn_workspace *workspace, const char *id,
+                struct firn_show_difference *shown, const firn_workspace_diff_options *options)
+{
+    const firn_slice all = firn_str("");
+    firn_workspace_diff_options asked = *options;
+    firn_workspace_diff_result result;
+    firn_error err;
+    asked.after = id;
+    asked.against_previous = true;
+    asked.paths = &all;
+    asked.path_count = 1;
+    asked.with_lines = false;
+    if (firn_workspace_diff(workspace, &asked, NULL, NULL, &result, &err) != FIRN_OK) {
+        return firn_command_report_failure(cli, &err, NULL);
+    }
+    firn_term_meter_clear();
+    show_counts(&result);
+    if (shown->form == FIRN_SHOW_DIFFERENCE_COUNTS) {
+        firn_show_difference_json_counts(&result, shown->form);
+        return FIRN_EXIT_OK;
+    }
+    firn_term_json_array("changes");
+    firn_term_out_text("\n");
+    asked.with_lines = options->with_lines;
+    int code =
+        firn_workspace_diff(workspace, &asked, firn_show_difference_visit, shown, &result, &err);
+    firn_term_meter_clear();
+    if (shown->is_out_of_memory) {
+        return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
+                                         firn_code_text(FIRN_NO_MEMORY));
+    }
+    if (code != FIRN_OK) {
+        return firn_command_report_failure(cli, &err, NULL);
+    }
+    firn_term_json_end();
+    firn_show_difference_json_counts(&result, shown->form);
+    firn_show_difference_finish(shown);
+    return FIRN_EXIT_OK;
+}
+
+/* ---- the whole ---- */
+
+static int
+show_files(struct firn_cli *cli, firn_workspace *workspace, const char *id)
+{
+    firn_error err;
+    firn_term_json_array("entries");
+    if (firn_workspace_entries(workspace, id, visit, cli, &err) != FIRN_OK) {
+        return firn_command_report_failure(cli, &err, NULL);
+    }
+    firn_term_json_end();
+    return FIRN_EXIT_OK;
+}
+
+static int
+show(struct firn_cli *cli, firn_workspace *workspace, struct firn_show_difference *shown,
+     const firn_workspace_diff_options *options)
+{
+    firn_error err;
+    firn_workspace_checkpoint checkpoint;
+    const char *reference = cli->arguments[0];
+    bool with_files = firn_command_has(cli, "files");
+    int code = firn_workspace_find(workspace, reference, &checkpoint, &err);
+    if (code != FIRN_OK) {
+        return firn_command_report_failure(cli, &err,
+                                           firn_task_workspace_hint(workspace, reference, code));
+    }
+    char id[FIRN_CHECKPOINT_ID_SIZE];
+    memcpy(id, checkpoint.id, sizeof(id)); /* a newer one may become "latest" meanwhile */
+    firn_show_checkpoint_json("checkpoint", &checkpoint);
+    if (!with_files) {
+        print_checkpoint(&checkpoint);
+    }
+    if (with_files) {
+        return show_files(cli, workspace, id);
+    }
+    int exit_code = show_tags(cli, workspace, id);
+    return exit_code == FIRN_EXIT_OK ? show_difference(cli, workspace, id, shown, options)
+                                     : exit_code;
+}
+
+static int
+run(struct firn_cli *cli)
+{
+    firn_workspace *workspace = NULL;
+    struct firn_task_notices notices;
+    struct firn_show_difference shown;
+    firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
+    int exit_code = firn_show_difference_init(&shown, cli, FIRN_SHOW_DIFFERENCE_COUNTS, &options);
+    if (exit_code == FIRN_EXIT_OK && firn_command_has(cli, "files") &&
+        shown.form != FIRN_SHOW_DIFFERENCE_COUNTS) {
+        exit_code = firn_command_misused(cli, "--files and what shows changes exclude each other");
+    }
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    firn_task_notices_init(&notices, cli);
+    options.callbacks = firn_task_notices_callbacks(&notices);
+    exit_code = firn_task_workspace_open(cli, &workspace);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = show(cli, workspace, &shown, &options);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_task_pending_tell(cli, workspace, NULL);
+    }
+    firn_workspace_close(workspace);
+    firn_task_notices_deinit(&notices);
+    firn_show_difference_deinit(&shown);
+    return exit_code;
+}
+
+static const struct firn_command_option options[] = {
+    {"files", 'f', NULL, "list what is in it instead"},
+    FIRN_SHOW_DIFFERENCE_OPTIONS("and one row for each thing that it changed"),
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command_example examples[] = {
+    {"firn show latest", "the newest checkpoint"},
+    {"firn show 12 --stat", "and what it changed, with line counts"},
+    {"firn show 12 -p", "and the lines that it changed"},
+    {"firn show 12 --files", "every file, directory and link in checkpoint 12"},
+    {NULL, NULL},
+};
+
+const struct firn_command firn_work_show = {
+    .name = "show",
+    .summary = "Show a checkpoint, or list what is in it",
+    .arguments = "REF",
+    .options = options,
+    .help = "REF names a checkpoint: its number, its id or at least four letters from its\n"
+            "start (in any case), latest, a tag, one so many before another (latest~2), or\n"
+            "a time (\"10 minutes ago\").\n"
+            "\n"
+            "What it changed is counted against the checkpoint before it; the first is all\n"
+            "new. --names, --stat and --patch show that as firn diff does.\n"
+            "\n"
+            "With --files one row for each entry: mode, owner, group, size, time of\n"
+            "modification (UTC), and the path; behind -> the target of a symbolic link,\n"
+            "behind = the first name of a file that has several.",
+    .examples = examples,
+    .missing_hint = firn_task_workspace_choose_hint,
+    .uses = FIRN_COMMAND_USES_WORKSPACE,
+    .run = run,
+};

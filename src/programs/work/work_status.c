@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * work/work_status.c: firn status.
+ *
+ * Differences are printed as they come. What rules leave out comes before them, in the order in
+ * which the threads of the scan meet it; with --ignored it is collected, sorted, and printed at the
+ * end, so that two runs print the same. What is left out for a reserved name, as the .git of each
+ * repository, comes first then: one row for all of a name, but in --short and --json.
+ */
+#include "work/work.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "show/show.h"
+#include "task/task.h"
+#include "term/term.h"
+
+/* A path that a rule leaves out. */
+struct ignored {
+    char *path;
+    size_t path_size;
+    size_t name_size; /* of the last component, where that is a reserved name; else 0 */
+    char *text;
+};
+
+struct shown {
+    const struct firn_cli *cli;
+    const struct firn_task_workspace_paths *paths;
+    bool is_short;
+    bool with_ignored;
+    bool has_size_limit;
+    struct firn_task_notices notices;
+    struct ignored *ignored;
+    size_t ignored_count;
+    size_t ignored_capacity;
+    bool is_out_of_memory;
+};
+
+static int
+visit(void *ctx, const firn_workspace_change *change)
+{
+    const struct shown *shown = ctx;
+    firn_term_meter_clear();
+    firn_show_change_json(change);
+    if (shown->is_short) {
+        firn_show_change_print_short(change);
+    } else {
+        firn_show_change_print(change);
+    }
+    return firn_term_out_error() == 0 ? FIRN_OK : FIRN_CANCELLED;
+}
+
+/* ---- what rules leave out ---- */
+
+static bool
+is_at_or_below(firn_slice path, firn_slice ancestor)
+{
+    return path.size >= ancestor.size && memcmp(path.data, ancestor.data, ancestor.size) == 0 &&
+           (path.size == ancestor.size || path.data[ancestor.size] == '/');
+}
+
+/* Whether it lies in what is compared, or holds some of it. */
+static bool
+is_asked_for(const struct shown *shown, firn_slice path)
+{
+    bool is_in = shown->paths->count == 0;
+    for (size_t i = 0; i < shown->paths->count && !is_in; i++) {
+        firn_slice asked = shown->paths->slices[i];
+        is_in = asked.size == 0 || is_at_or_below(path, asked) || is_at_or_below(asked, path);
+    }
+    return is_in;
+}
+
+static bool
+add_ignored(struct shown *shown, const firn_notice *notice)
+{
+    if (shown->ignored_count == shown->ignored_capacity) {
+        size_t capacity = shown->ignored_capacity == 0 ? 64 : shown->ignored_capacity * 2;
+        struct ignored *grown = realloc(shown->ignored, capacity * sizeof(*grown));
+        if (grown == NULL) {
+            return false;
+        }
+        shown->ignored = grown;
+        shown->ignored_capacity = capacity;
+    }
+    const uint8_t *slash =
+        notice->path.size > 0 ? memrchr(notice->path.data, '/', notice->path.size) : NULL;
+    size_t name_at = slash != NULL ? (size_t)(slash - notice->path.data) + 1 : 0;
+    struct ignored item = {malloc(notice->path.size + 1), notice->path.size,
+                           notice->is_reserved ? notice->path.size - name_at : 0,
+                           strdup(notice->text)};
+    if (item.path == NULL || item.text == NULL) {
+        free(item.path);
+        free(item.text);
+        return false;
+    }
+    memcpy(item.path, notice->path.data, notice->path.size);
+    shown->ignored[shown->ignored_count++] = item;
+    return true;
+}
+
+static void
+on_notice(void *ctx, const firn_notice *notice)
+{
+    struct shown *shown = ctx;
+    firn_callbacks callbacks = firn_task_notices_callbacks(&shown->notices);
+    callbacks.on_notice(callbacks.ctx, notice);
+    if (notice->kind == FIRN_NOTICE_EXCLUDED && shown->with_ignored &&
+        is_asked_for(shown, notice->path) && !add_ignored(shown, notice)) {
+        shown->is_out_of_memory = true;
+    }
+}
+
+static int
+on_progress(void *ctx, const firn_progress *progress)
+{
+    struct shown *shown = ctx;
+    firn_callbacks callbacks = firn_task_notices_callbacks(&shown->notices);
+    return callbacks.on_progress(callbacks.ctx, progress);
+}
+
+static int
+compare_bytes(firn_slice left, firn_slice right)
+{
+    size_t size = left.size < right.size ? left.size : right.size;
+    int order = size == 0 ? 0 : memcmp(left.data, right.data, size);
+    return order != 0 ? order : (left.size > right.size) - (left.size < right.size);
+}
+
+static firn_slice
+ignored_path(const struct ignored *ignored)
+{
+    return firn_bytes(ignored->path, ignored->path_size);
+}
+
+static firn_slice
+ignored_name(const struct ignored *ignored)
+{
+    return firn_bytes(ignored->path + ignored->path_size - ignored->name_size, ignored->name_size);
+}
+
+static int
+compare_ignored(const void *a, const void *b)
+{
+    return compare_bytes(ignored_path(a), ignored_path(b));
+}
+
+/* Reserved names come first, those of one name together. */
+static int
+compare_grouped(const void *a, const void *b)
+{
+    const struct ignored *left = a;
+    const struct ignored *right = b;
+    if ((left->name_size > 0) != (right->name_size > 0)) {
+        return left->name_size > 0 ? -1 : 1;
+    }
+    int order = compare_bytes(ignored_name(left), ignored_name(right));
+    return order != 0 ? order : compare_ignored(a, b);
+}
+
+/* How many from here on have the same reserved name; 1 where it is not one. */
+static size_t
+count_group(const struct shown *shown, size_t at)
+{
+    const struct ignored *first = &shown->ignored[at];
+    size_t count = 1;
+    while (first->name_size > 0 && at + count < shown->ignored_count &&
+           compare_bytes(ignored_name(first), ignored_name(&shown->ignored[at + count])) == 0) {
+        count++;
+    }
+    return count;
+}
+
+static void
+show_ignored_rows(struct shown *shown)
+{
+    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    for (size_t i = 0; i < shown->ignored_count;) {
+        size_t count = shown->is_short ? 1 : count_group(shown, i);
+        firn_term_out_text(shown->is_short ? "I " : "ignored   ");
+        if (count == 1) {
+            firn_term_path_print(ignored_path(&shown->ignored[i]));
+            firn_term_out_text("\n");
+        } else {
+            firn_term_text_escape(ignored_name(&shown->ignored[i]), firn_term_out_write);
+            firn_term_out_format(" (%s)\n", firn_term_text_number(count, number));
+        }
+        i += count;
+    }
+}
+
+static void
+show_ignored_json(const struct shown *shown)
+{
+    firn_term_json_array("ignored");
+    for (size_t i = 0; i < shown->ignored_count; i++) {
+        firn_term_json_object(NULL);
+        firn_term_json_bytes("path", ignored_path(&shown->ignored[i]));
+        firn_term_json_bytes("text", firn_str(shown->ignored[i].text));
+        firn_term_json_end();
+    }
+    firn_term_json_end();
+}
+
+static void
+show_ignored(struct shown *shown)
+{
+    bool is_grouped = !shown->cli->json && !shown->is_short;
+    if (shown->ignored_count > 1) {
+        qsort(shown->ignored, shown->ignored_count, sizeof(*shown->ignored),
+              is_grouped ? compare_grouped : compare_ignored);
+    }
+    show_ignored_json(shown);
+    show_ignored_rows(shown);
+}
+
+static void
+shown_deinit(struct shown *shown)
+{
+    for (size_t i = 0; i < shown->ignored_count; i++) {
+        free(shown->ignored[i].path);
+        free(shown->ignored[i].text);
+    }
+    free(shown->ignored);
+    firn_task_notices_deinit(&shown->notices);
+}
+
+/* ---- the result ---- */
+
+static void
+print_summary(const firn_workspace_status_result *result)
+{
+    char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
+    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    bool is_equal = result->added + result->changed + result->removed == 0;
+    firn_term_out_format("compared with %s: ",
+                         firn_show_checkpoint_name(&result->checkpoint, name));
+    if (is_equal) {
+        firn_term_out_text("no change");
+    } else {
+        firn_term_out_format("%s changed, ", firn_term_text_number(result->changed, number));
+        firn_term_out_format("%s added, ", firn_term_text_number(result->added, number));
+        firn_term_out_format("%s removed", firn_term_text_number(result->removed, number));
+    }
+    firn_term_out_format("; %s unchanged\n", firn_term_text_number(result->unchanged, number));
+}
+
+static void
+show_result(struct shown *shown, const firn_workspace_status_result *result)
+{
+    firn_term_json_end();
+    if (shown->with_ignored) {
+        show_ignored(shown);
+    }
+    firn_show_checkpoint_json("checkpoint", &result->checkpoint);
+    firn_term_json_u64("added", result->added);
+    firn_term_json_u64("changed", result->changed);
+    firn_term_json_u64("removed", result->removed);
+    firn_term_json_u64("unchanged", result->unchanged);
+    firn_term_json_u64("skipped", result->skipped);
+    firn_term_json_bool("watched", result->is_watched);
+    firn_task_notices_json(&shown->notices);
+    if (!shown->cli->quiet && !shown->is_short) {
+        print_summary(result);
+        if (shown->has_size_limit && !shown->with_ignored) {
+            firn_task_notices_print_excluded(&shown->notices);
+        }
+        if (result->is_watched) {
+            firn_term_out_text("a watch is running; firn watch --status tells of it\n");
+        }
+    }
+}
+
+static int
+compare(struct firn_cli *cli, firn_workspace *workspace, const char *reference,
+        const struct firn_task_workspace_paths *paths, const struct firn_task_settings_today *today)
+{
+    firn_error err;
+    firn_workspace_status_options options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
+    firn_workspace_status_result result;
+    struct shown shown = {.cli = cli,
+                          .paths = paths,
+                          .is_short = firn_command_has(cli, "short"),
+                          .with_ignored = firn_command_has(cli, "ignored"),
+                          .has_size_limit = today->file_size_max > 0};
+    int exit_code;
+    firn_task_notices_init(&shown.notices, cli);
+    options.reference = reference;
+    options.paths = paths->slices;
+    options.path_count = paths->count;
+    options.file_size_max = today->file_size_max;
+    options.gitignore = today->gitignore;
+    options.callbacks = (firn_callbacks){on_notice, on_progress, &shown};
+    firn_term_json_array("changes");
+    firn_workspace_pending_restore earlier;
+    firn_task_pending_look(workspace, &earlier);
+    int code = firn_workspace_status(workspace, &options, visit, &shown, &result, &err);
+    firn_term_meter_clear();
+    if (code != FIRN_OK) {
+        const char *hint = reference != NULL
+                               ? firn_task_workspace_hint_or_path(workspace, reference, code)
+                               : firn_task_workspace_hint(workspace, "latest", code);
+        exit_code = firn_command_report_failure(
+            cli, &err, firn_task_workspace_hint_paths(hint, paths->count, code));
+    } else if (shown.is_out_of_memory) {
+        exit_code = firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
+                                              firn_code_text(FIRN_NO_MEMORY));
+    } else {
+        show_result(&shown, &result);
+        exit_code = firn_task_pending_tell(cli, workspace, &earlier);
+        exit_code = exit_code == FIRN_EXIT_OK ? firn_task_notices_exit(&shown.notices) : exit_code;
+    }
+    shown_deinit(&shown);
+    return exit_code;
+}
+
+static int
+run(struct firn_cli *cli)
+{
+    firn_workspace *workspace = NULL;
+    struct firn_task_workspace_paths paths = {NULL, 0};
+    bool has_reference = cli->arguments_before_dashes > 0;
+    const char *most = firn_command_value(cli, "max-file-size");
+    uint64_t file_size_max = 0;
+    firn_error err;
+    if (most != NULL && firn_config_size(most, &file_size_max, &err) != FIRN_OK) {
+        return firn_command_misused(cli, "--max-file-size: %s", err.text);
+    }
+    int exit_code = firn_task_workspace_open(cli, &workspace);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_task_workspace_paths_init(cli, workspace, has_reference ? 1 : 0, &paths);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        struct firn_task_settings_today today = firn_task_settings_look(workspace);
+        today.file_size_max = most != NULL ? file_size_max : today.file_size_max;
+        exit_code =
+            compare(cli, workspace, has_reference ? cli->arguments[0] : NULL, &paths, &today);
+    }
+    firn_task_workspace_paths_deinit(&paths);
+    firn_workspace_close(workspace);
+    return exit_code;
+}
+
+static const struct firn_command_option options[] = {
+    {"short", 's', NULL, "a letter and the path for each, no summary"},
+    {"ignored", 0, NULL, "also what rules leave out of a save"},
+    {"max-file-size", 0, "SIZE", "leave out larger files, as a save; none: none"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command_example examples[] = {
+    {"firn status", "what changed since the newest checkpoint"},
+    {"firn status -- .", "the same, in the current directory only"},
+    {"firn status 12 src", "what changed in src since checkpoint 12"},
+    {"firn status -s -- src", "the same since the newest, in short"},
+    {NULL, NULL},
+};
+
+const struct firn_command firn_work_status = {
+    .name = "status",
+    .summary = "Show what changed in the workspace since a checkpoint",
+    .arguments = "[REF] [PATH...]",
+    .options = options,
+    .help = "Compares the whole workspace, or only PATHs and what is below them, with the\n"
+            "checkpoint REF (latest, if it is left out) and prints one row for each\n"
+            "difference: added, changed (content, link target or kind), metadata (only mode,\n"
+            "owner, time or attributes), removed. Times of directories do not count. The exit\n"
+            "code is 0, with differences or without.\n"
+            "\n"
+            "With --short the rows are letters: A added, M changed, T another kind, m\n"
+            "metadata, D removed. With --ignored the topmost files and directories that rules\n"
+            "leave out follow, as ignored or I; several .git are one row with their number,\n"
+            "but with --short or --json. What is too large for a save, by --max-file-size or\n"
+            "firn config save.max-file-size, counts as left out by a rule and not as added;\n"
+            "it is named at the end.\n"
+            "\n"
+            "Paths are relative to the current directory, and . is that directory. To give\n"
+            "paths without REF write -- before them. Nothing is written anywhere.",
+    .examples = examples,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_STRICT,
+    .run = run,
+};

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * work/work_tag.c: firn tag.
+ */
+#include "work/work.h"
+
+#include <stdio.h>
+
+#include "show/show.h"
+#include "task/task.h"
+#include "term/term.h"
+
+struct tagging {
+    firn_workspace *workspace;
+    const char *name;
+    const char *reference; /* NULL: take the tag away */
+    bool may_replace;
+    firn_workspace_checkpoint checkpoint;
+};
+
+static int
+attempt(void *ctx, firn_error *err)
+{
+    struct tagging *tagging = ctx;
+    return tagging->reference == NULL
+               ? firn_workspace_tag_remove(tagging->workspace, tagging->name, err)
+               : firn_workspace_tag_set(tagging->workspace, tagging->name, tagging->reference,
+                                        tagging->may_replace, &tagging->checkpoint, err);
+}
+
+static const char *
+hint_of(struct tagging *tagging, int code)
+{
+    if (code == FIRN_EXISTS) {
+        return "give it to this one with --force, or choose another name";
+    }
+    return tagging->reference == NULL
+               ? "firn tag lists the tags"
+               : firn_task_workspace_hint(tagging->workspace, tagging->reference, code);
+}
+
+static int
+change(struct firn_cli *cli, struct tagging *tagging)
+{
+    firn_error err;
+    char number[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
+    int code = firn_task_patience_run(cli, attempt, tagging, &err);
+    firn_term_meter_clear();
+    cli->is_done = code == FIRN_OK;
+    if (code != FIRN_OK) {
+        return firn_command_report_failure(cli, &err, hint_of(tagging, code));
+    }
+    firn_term_json_string("tag", tagging->name);
+    if (tagging->reference != NULL) {
+        firn_show_checkpoint_json("checkpoint", &tagging->checkpoint);
+    }
+    if (!cli->quiet && tagging->reference != NULL) {
+        firn_term_out_format("%s is %s\n", tagging->name,
+                             firn_show_checkpoint_name(&tagging->checkpoint, number));
+    } else if (!cli->quiet) {
+        firn_term_out_format("took the tag %s away\n", tagging->name);
+    }
+    return FIRN_EXIT_OK;
+}
+
+/* ---- listing ---- */
+
+struct listing {
+    const struct firn_cli *cli;
+    uint64_t count;
+};
+
+static void
+print_json(const firn_workspace_tag *tag)
+{
+    firn_term_json_object(NULL);
+    firn_term_json_bytes("name", tag->name);
+    firn_term_json_u64_if("number", tag->number, tag->number != 0);
+    firn_term_json_string("id", tag->id);
+    firn_term_json_time("tagged", tag->created_ns);
+    firn_term_json_end();
+}
+
+static void
+print_row(const firn_workspace_tag *tag, bool only_name)
+{
+    char number[FIRN_SHOW_CHECKPOINT_NAME_SIZE] = "-";
+    char time[FIRN_TERM_TEXT_TIME_SIZE];
+    if (tag->number != 0) {
+        (void)snprintf(number, sizeof(number), "%llu", (unsigned long long)tag->number);
+    }
+    if (!only_name) {
+        firn_term_out_format("%4s  %.*s  %s  ", number, FIRN_CHECKPOINT_ID_SHORT, tag->id,
+                             firn_term_text_time(tag->created_ns, time));
+    }
+    firn_term_text_escape(tag->name, firn_term_out_write);
+    firn_term_out_text("\n");
+}
+
+static int
+visit(void *ctx, const firn_workspace_tag *tag)
+{
+    struct listing *listing = ctx;
+    listing->count++;
+    print_json(tag);
+    print_row(tag, listing->cli->quiet);
+    return firn_term_out_error() == 0 ? FIRN_OK : FIRN_CANCELLED;
+}
+
+static int
+list(struct firn_cli *cli, firn_workspace *workspace)
+{
+    firn_error err;
+    struct listing listing = {cli, 0};
+    firn_term_json_array("tags");
+    if (firn_workspace_tag_list(workspace, visit, &listing, &err) != FIRN_OK) {
+        return firn_command_report_failure(cli, &err, NULL);
+    }
+    firn_term_json_end();
+    if (listing.count == 0 && !cli->quiet) {
+        firn_term_out_text("no tags\n");
+    }
+    return FIRN_EXIT_OK;
+}
+
+/* ---- for completions ---- */
+
+enum { COMPLETED_MAX = 20 };
+
+struct completing {
+    void (*put)(firn_slice reference);
+};
+
+static int
+put_tag(void *ctx, const firn_workspace_tag *tag)
+{
+    const struct completing *completing = ctx;
+    completing->put(tag->name);
+    return FIRN_OK;
+}
+
+static int
+put_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
+{
+    const struct completing *completing = ctx;
+    char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
+    completing->put(firn_str(firn_show_checkpoint_name(checkpoint, name)));
+    return FIRN_OK;
+}
+
+void
+firn_work_tag_references(struct firn_cli *cli, void (*put)(firn_slice reference))
+{
+    firn_workspace *workspace;
+    firn_workspace_options open_options = FIRN_WORKSPACE_OPTIONS_INIT;
+    firn_workspace_list_options list_options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
+    struct completing completing = {put};
+    open_options.store_path = cli->store_path;
+    list_options.limit = COMPLETED_MAX;
+    if (firn_workspace_open(".", &open_options, &workspace, NULL) != FIRN_OK) {
+        return;
+    }
+    int code = firn_workspace_tag_list(workspace, put_tag, &completing, NULL);
+    if (code == FIRN_OK) {
+        code = firn_workspace_list(workspace, &list_options, put_checkpoint, &completing, NULL);
+    }
+    (void)code; /* what could be read is offered */
+    firn_workspace_close(workspace);
+}
+
+static int
+run(struct firn_cli *cli)
+{
+    bool deletes = firn_command_has(cli, "delete");
+    struct tagging tagging = {.may_replace = firn_command_has(cli, "force")};
+    if ((deletes || tagging.may_replace) && cli->argument_count == 0) {
+        return firn_command_misused(cli, "missing NAME");
+    }
+    if (deletes && (cli->argument_count > 1 || tagging.may_replace)) {
+        return firn_command_misused(cli, "--delete takes the name of a tag and nothing else");
+    }
+    int exit_code = firn_task_workspace_open(cli, &tagging.workspace);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    if (cli->argument_count == 0) {
+        exit_code = list(cli, tagging.workspace);
+    } else {
+        const char *reference = cli->argument_count > 1 ? cli->arguments[1] : "latest";
+        tagging.name = cli->arguments[0];
+        tagging.reference = deletes ? NULL : reference;
+        exit_code = change(cli, &tagging);
+    }
+    firn_workspace_close(tagging.workspace);
+    return exit_code;
+}
+
+static const struct firn_command_option options[] = {
+    {"delete", 'd', NULL, "take the tag away; the checkpoint stays"},
+    {"force", 'f', NULL, "also if another checkpoint has the tag, which loses it"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command_example examples[] = {
+    {"firn tag before-the-agent", "name the newest checkpoint"},
+    {"firn tag v1.0 12", "name checkpoint 12"},
+    {"firn restore v1.0", "use the name"},
+    {"firn tag", "list the tags"},
+    {NULL, NULL},
+};
+
+const struct firn_command firn_work_tag = {
+    .name = "tag",
+    .summary = "Give a checkpoint a name, take one away, or list them",
+    .arguments = "[NAME] [REF]",
+    .options = options,
+    .help = "A tag can be used wherever a checkpoint is named. REF is latest unless it is\n"
+            "given. Without NAME the tags are listed: the number and the id of the\n"
+            "checkpoint, when it was tagged (UTC), the tag.\n"
+            "\n"
+            "A tag has up to 100 letters, digits and any of ._-+/ and begins with a letter.\n"
+            "It cannot be latest, now or yesterday, nor consist of four letters or more that\n"
+            "are all between k and z, as ids do.",
+    .examples = examples,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
+    .run = run,
+};

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * work/work_trust.c: firn trust: which stores inside of trees are used when they are found there.
+ */
+#include "work/work.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "task/task.h"
+#include "term/term.h"
+
+static void
+show_json(const char *key, const firn_trust_info *info)
+{
+    firn_term_json_object(key);
+    firn_term_json_bytes("root", firn_str(info->root));
+    firn_term_json_bytes("store", firn_str(info->store_path));
+    firn_term_json_string_if("id", info->store_id, info->store_id[0] != '\0');
+    firn_term_json_bool("there", info->is_there);
+    firn_term_json_bool("trusted", info->is_trusted);
+    firn_term_json_end();
+}
+
+/* ---- list ---- */
+
+struct listing {
+    const struct firn_cli *cli;
+    struct firn_task_notices notices;
+};
+
+static void
+tell_unread(struct listing *listing, const firn_trust_info *info)
+{
+    firn_callbacks callbacks = firn_task_notices_callbacks(&listing->notices);
+    const firn_notice notice = {.kind = FIRN_NOTICE_UNREADABLE,
+                                .path = firn_str(info->unread_path),
+                                .text = info->unread_text};
+    callbacks.on_notice(callbacks.ctx, &notice);
+}
+
+static int
+list_one(void *ctx, const firn_trust_info *info)
+{
+    struct listing *listing = ctx;
+    const struct firn_cli *cli = listing->cli;
+    if (info->unread_path != NULL) {
+        tell_unread(listing, info);
+        return FIRN_OK;
+    }
+    show_json(NULL, info);
+    firn_term_text_escape(firn_str(info->root), firn_term_out_write);
+    if (!cli->quiet && !info->is_trusted) {
+        firn_term_out_text(info->is_there ? "  (another store lies there now)"
+                                          : "  (there is no store any more)");
+    }
+    firn_term_out_text("\n");
+    return FIRN_OK;
+}
+
+static int
+list(struct firn_cli *cli)
+{
+    firn_error err;
+    struct listing listing = {.cli = cli};
+    int exit_code;
+    firn_task_notices_init(&listing.notices, cli);
+    firn_term_json_array("stores");
+    if (firn_trust_list(list_one, &listing, &err) != FIRN_OK) {
+        exit_code = firn_command_report_failure(cli, &err, NULL);
+    } else {
+        firn_term_json_end();
+        firn_task_notices_json(&listing.notices);
+        exit_code = firn_task_notices_exit(&listing.notices);
+    }
+    if (exit_code == FIRN_EXIT_PARTIAL) {
+        firn_command_report_more("hint",
+                                 "a note that cannot be read vouches for nothing: remove the file, "
+                                 "and trust its directory anew with firn trust DIR");
+    }
+    firn_task_notices_deinit(&listing.notices);
+    return exit_code;
+}
+
+/* ---- add and remove ---- */
+
+static int
+show_one(void *ctx, const firn_trust_info *info)
+{
+    const struct firn_cli *cli = ctx;
+    show_json("store", info);
+    if (!cli->quiet) {
+        firn_term_out_text("trusted: ");
+        firn_term_text_escape(firn_str(info->store_path), firn_term_out_write);
+        firn_term_out_text("\n");
+    }
+    return FIRN_OK;
+}
+
+static int
+add(struct firn_cli *cli, const char *path)
+{
+    firn_error err;
+    if (firn_trust_add(path, &err) != FIRN_OK ||
+        firn_trust_find(path, show_one, cli, &err) != FIRN_OK) {
+        return firn_command_report_failure(
+            cli, &err, err.code == FIRN_NOT_FOUND ? "firn init --here makes one" : NULL);
+    }
+    return FIRN_EXIT_OK;
+}
+
+static int
+take_back(struct firn_cli *cli, const char *path)
+{
+    firn_error err;
+    if (firn_trust_remove(path, &err) != FIRN_OK) {
+        return firn_command_report_failure(
+            cli, &err, "firn trust --list shows the directories of those that are");
+    }
+    firn_term_json_bytes("removed", firn_str(path));
+    if (!cli->quiet) {
+        firn_term_out_text("no longer trusted: ");
+        firn_term_text_escape(firn_str(path), firn_term_out_write);
+        firn_term_out_text("\n");
+    }
+    return FIRN_EXIT_OK;
+}
+
+static int
+run(struct firn_cli *cli)
+{
+    bool lists = firn_command_has(cli, "list");
+    bool removes = firn_command_has(cli, "remove");
+    const char *path = cli->argument_count > 0 ? cli->arguments[0] : ".";
+    if (lists && (removes || cli->argument_count > 0 || cli->directory != NULL)) {
+        return firn_command_misused(cli, "--list is about all of them");
+    }
+    return lists ? list(cli) : removes ? take_back(cli, path) : add(cli, path);
+}
+
+static const struct firn_command_option options[] = {
+    {"list", 0, NULL, "list the directories whose stores are trusted"},
+    {"remove", 0, NULL, "trust it no longer"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command_example examples[] = {
+    {"firn trust ~/project", "use the store .firn in it, though it was copied there"},
+    {"firn trust --list", "which are trusted?"},
+    {NULL, NULL},
+};
+
+const struct firn_command firn_work_trust = {
+    .name = "trust",
+    .summary = "Use a store that lies inside of a directory",
+    .arguments = "[DIR]",
+    .options = options,
+    .help = "A store that lies inside of a tree, as .firn, may have come with the tree: in a\n"
+            "clone, an archive, on a disk. What it says can change files when firn works on\n"
+            "that tree. So a store that is found there is used only if you made it there, with\n"
+            "firn init --here, or have trusted it with this command. On a terminal commands\n"
+            "ask, with no as the default; elsewhere they fail, and hooks, firn watch, firn mcp\n"
+            "and firn gc --auto leave it alone. firn --store DIR/.firn uses it for one command.\n"
+            "\n"
+            "DIR is the directory that the store lies in, or one below it: the current one\n"
+            "unless it is given. What is trusted is kept in $XDG_DATA_HOME/firn/.trusted, by\n"
+            "the directory's inode and time of birth: a workspace that is moved within its\n"
+            "file system stays trusted, a copy is to be trusted anew. A note in there that\n"
+            "cannot be read vouches for nothing; --list names it, and the exit code is 6.",
+    .examples = examples,
+    .uses = FIRN_COMMAND_USES_WORKSPACE,
+    .run = run,
+};

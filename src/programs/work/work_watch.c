@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * work/work_watch.c: firn watch.
+ *
+ * It stays in the foreground, so that whoever started it (a terminal, a service manager) ends it by
+ * a signal; --stop does the same from elsewhere. A line for each checkpoint goes out at once.
+ */
+#include "work/work.h"
+
+#include <string.h>
+
+#include "task/task.h"
+#include "term/term.h"
+
+enum { DIGITS_MAX = 3 };
+
+struct watching {
+    struct firn_cli *cli;
+    firn_workspace *workspace;
+    firn_workspace_watch_options options;
+    firn_workspace_save_options save;
+    struct firn_task_notices notices;
+    uint64_t directories;
+    uint64_t checkpoints;
+};
+
+/* ---- while it runs ---- */
+
+static void
+on_event(void *ctx, const firn_workspace_watch_event *event)
+{
+    struct watching *watching = ctx;
+    bool prints = !watching->cli->json;
+    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    switch (event->kind) {
+    case FIRN_WATCH_STARTED:
+        watching->directories = event->directories;
+        if (prints && !watching->cli->quiet) {
+            firn_term_out_format("watching %s\n", firn_workspace_root(watching->workspace));
+        }
+        break;
+    case FIRN_WATCH_SAVED:
+        watching->checkpoints++;
+        if (event->saved->gc_is_due && !firn_command_has(watching->cli, "no-config")) {
+            firn_task_collect_if_due(watching->workspace);
+        }
+        if (prints && watching->cli->quiet) {
+            firn_term_out_format("%llu\n", (unsigned long long)event->saved->checkpoint.number);
+        } else if (prints) {
+            firn_work_save_print(event->saved);
+            firn_term_out_format("\n");
+        }
+        break;
+    case FIRN_WATCH_LIMITED:
+        firn_command_report_line(
+            "%s %s looked at by each save: %s", firn_term_text_number(event->directories, number),
+            firn_term_text_plural(event->directories, "directory is", "directories are"),
+            event->text);
+        break;
+    case FIRN_WATCH_LOST:
+    case FIRN_WATCH_FAILED:
+        firn_command_report_line("%s", event->text);
+        break;
+    }
+    firn_term_out_flush();
+}
+
+static bool
+should_stop(void *ctx)
+{
+    (void)ctx;
+    return firn_term_signals_caught() != 0 || firn_term_out_error() != 0;
+}
+
+/* With a hint where there is no checkpoint yet, or something lies where the watch is asked. */
+static int
+fail(struct watching *watching, int code, firn_error *err)
+{
+    const char *hint = firn_task_workspace_hint(watching->workspace, "latest", code);
+    if (hint == NULL && code == FIRN_EXISTS) {
+        hint = "move it away, or remove it: nothing of the store is in it";
+    }
+    return firn_command_report_failure(watching->cli, err, hint);
+}
+
+static int
+attempt_watch(void *ctx, firn_error *err)
+{
+    struct watching *watching = ctx;
+    firn_term_meter_stop(); /* it ends by itself when it is asked to */
+    return firn_workspace_watch(watching->workspace, &watching->options, err);
+}
+
+static int
+watch(struct watching *watching)
+{
+    struct firn_cli *cli = watching->cli;
+    firn_error err;
+    int code = firn_task_patience_run(cli, attempt_watch, watching, &err);
+    firn_term_meter_clear();
+    if (code != FIRN_OK) {
+        return fail(watching, code, &err);
+    }
+    firn_term_json_u64("directories", watching->directories);
+    firn_term_json_u64("checkpoints", watching->checkpoints);
+    return firn_term_signals_caught() != 0 ? FIRN_EXIT_SIGNAL + firn_term_signals_caught()
+                                           : FIRN_EXIT_OK;
+}
+
+/* ---- about one that runs ---- */
+
+static int
+show(struct watching *watching, bool stops)
+{
+    struct firn_cli *cli = watching->cli;
+    firn_error err;
+    firn_workspace_watch_info info;
+    char directories[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char dirty[FIRN_TERM_TEXT_NUMBER_SIZE];
+    int code = stops ? firn_workspace_watch_stop(watching->workspace, &info, &err)
+                     : firn_workspace_watch_look(watching->workspace, &info, &err);
+    if (code != FIRN_OK) {
+        return fail(watching, code, &err);
+    }
+    firn_term_json_u64("process", info.process);
+    firn_term_json_u64("directories", info.directories);
+    firn_term_json_u64("dirty", info.dirty);
+    firn_term_json_u64("unwatched", info.unwatched);
+    firn_term_json_string("source", info.is_by_fanotify ? "fanotify" : "inotify");
+    if (cli->quiet) {
+        firn_term_out_format("%llu\n", (unsigned long long)info.process);
+    } else {
+        firn_term_out_format("%s by process %llu: %s %s, %s to be looked at by the next save\n",
+                             stops ? "was watched" : "watched", (unsigned long long)info.process,
+                             firn_term_text_number(info.directories, directories),
+                             firn_term_text_plural(info.directories, "directory", "directories"),
+                             firn_term_text_number(info.dirty, dirty));
+    }
+    return FIRN_EXIT_OK;
+}
+
+/* ---- the command line ---- */
+
+/* "2", "0.25": seconds, to milliseconds. */
+static bool
+read_seconds(const char *text, int64_t *out_ms)
+{
+    const char *point = strchr(text, '.');
+    size_t size = point == NULL ? strlen(text) : (size_t)(point - text);
+    char whole[16];
+    uint64_t seconds;
+    uint64_t thousandths = 0;
+    if (size == 0 || size >= sizeof(whole)) {
+        return false;
+    }
+    memcpy(whole, text, size);
+    whole[size] = '\0';
+    if (!firn_command_number(whole, INT32_MAX, &seconds)) {
+        return false;
+    }
+    if (point != NULL) {
+        size_t digits = strlen(point + 1);
+        if (digits == 0 || digits > DIGITS_MAX ||
+            !firn_command_number(point + 1, 999, &thousandths)) {
+            return false;
+        }
+        for (; digits < DIGITS_MAX; digits++) {
+            thousandths *= 10;
+        }
+    }
+    *out_ms = (int64_t)(seconds * 1000 + thousandths);
+    return true;
+}
+
+static int
+read_time(struct firn_cli *cli, const char *name, int64_t *ms)
+{
+    const char *text = firn_command_value(cli, name);
+    if (text == NULL || read_seconds(text, ms)) {
+        return FIRN_EXIT_OK;
+    }
+    return firn_command_misused(cli, "--%s takes seconds, like 2 or 0.5, not '%s'", name, text);
+}
+
+static int
+read_options(struct watching *watching)
+{
+    struct firn_cli *cli = watching->cli;
+    firn_workspace_watch_options *options = &watching->options;
+    int exit_code = read_time(cli, "quiet-time", &options->quiet_ms);
+    exit_code = exit_code == FIRN_EXIT_OK
+                    ? read_time(cli, "max-interval", &options->interval_max_ms)
+                    : exit_code;
+    exit_code =
+        exit_code == FIRN_EXIT_OK ? read_time(cli, "rescan", &options->rescan_ms) : exit_code;
+    if (exit_code == FIRN_EXIT_OK && options->rescan_ms == 0) {
+        return firn_command_misused(cli, "--rescan must not be 0");
+    }
+    if (exit_code == FIRN_EXIT_OK && firn_command_has(cli, "status") &&
+        firn_command_has(cli, "stop")) {
+        return firn_command_misused(cli, "--status and --stop exclude each other");
+    }
+    return exit_code;
+}
+
+static void
+fill_save(struct watching *watching)
+{
+    struct firn_cli *cli = watching->cli;
+    const struct firn_command_settings *settings = &cli->settings;
+    const char *message = firn_command_value(cli, "message");
+    watching->save.message = firn_str(message != NULL ? message : "watch");
+    watching->save.include_deps = firn_command_has(cli, "include-deps") || settings->include_deps;
+    watching->save.gitignore = firn_command_has(cli, "gitignore") || settings->gitignore;
+    watching->save.strict = cli->strict || settings->strict;
+    watching->save.file_size_max = settings->max_file_size;
+    watching->save.keep = settings->keep[0] != '\0' ? settings->keep : NULL;
+    /* Nobody wants to hear at each save what is left out of it; a signal ends it. */
+    watching->save.callbacks = firn_task_notices_callbacks(&watching->notices);
+    watching->save.callbacks.on_notice = NULL;
+    watching->options.save = &watching->save;
+    watching->options.only_watch = firn_command_has(cli, "no-save");
+    watching->options.on_event = on_event;
+    watching->options.should_stop = should_stop;
+    watching->options.ctx = watching;
+}
+
+static int
+run(struct firn_cli *cli)
+{
+    struct watching watching = {.cli = cli,
+                                .options = FIRN_WORKSPACE_WATCH_OPTIONS_INIT,
+                                .save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT};
+    int exit_code = read_options(&watching);
+    if (exit_code == FIRN_EXIT_OK) {
+        bool is_untrusted;
+        exit_code = firn_task_workspace_open_unasked(cli, &watching.workspace, &is_untrusted);
+    }
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    bool stops = firn_command_has(cli, "stop");
+    const char *why = stops || firn_command_has(cli, "status") || firn_command_has(cli, "no-save")
+                          ? NULL
+                          : firn_task_workspace_unwanted(watching.workspace);
+    if (why != NULL) {
+        exit_code = firn_command_report_error(
+            cli, FIRN_INVALID, "if all of it is to be saved: firn save --yes", "'%s' is %s",
+            firn_workspace_root(watching.workspace), why);
+        firn_workspace_close(watching.workspace);
+        return exit_code;
+    }
+    firn_task_notices_init(&watching.notices, cli);
+    fill_save(&watching);
+    exit_code =
+        stops || firn_command_has(cli, "status") ? show(&watching, stops) : watch(&watching);
+    firn_task_notices_deinit(&watching.notices);
+    firn_workspace_close(watching.workspace);
+    return exit_code;
+}
+
+static const struct firn_command_option options[] = {
+    {"quiet-time", 0, "SECONDS", "save when nothing has changed for so long (default 2)"},
+    {"max-interval", 0, "SECONDS", "save after so long if never quiet (default 60)"},
+    {"rescan", 0, "SECONDS", "look at everything so often (default 300)"},
+    {"no-save", 0, NULL, "never save; only make the saves of others fast"},
+    {"message", 'm', "TEXT", "the message of its checkpoints (default \"watch\")"},
+    {"include-deps", 0, NULL, "save directories of dependencies too"},
+    {"gitignore", 0, NULL, "leave out what .gitignore files say"},
+    {"no-config", 0, NULL, "save as if firn config said nothing"},
+    {"status", 0, NULL, "say who watches the workspace"},
+    {"stop", 0, NULL, "end the watch of the workspace"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command_example examples[] = {
+    {"firn watch", "save whenever work pauses for two seconds, until Ctrl-C"},
+    {"firn -C ~/project watch --quiet-time 10", "be slower about it"},
+    {"firn watch --no-save &", "make firn save fast, and nothing else"},
+    {"firn watch --stop", "end it"},
+    {NULL, NULL},
+};
+
+const struct firn_command firn_work_watch = {
+    .name = "watch",
+    .summary = "Save the workspace whenever it has changed and become quiet",
+    .arguments = "",
+    .options = options,
+    .help = "Runs in the foreground until a signal or firn watch --stop ends it. It makes a\n"
+            "checkpoint when it starts, and then each time something has changed and the\n"
+            "workspace has been quiet for --quiet-time seconds; none if the tree is that of\n"
+            "the newest checkpoint. A line is printed for each.\n"
+            "\n"
+            "While it runs firn save, firn status and the tools of firn mcp look only at what\n"
+            "has changed, so they take about the same time in a large workspace as in a small\n"
+            "one. What they find is the same. The store is not locked between saves.\n"
+            "\n"
+            "Some changes are found only by looking at everything, which it does every\n"
+            "--rescan seconds, and firn save --full at once: what a program writes through a\n"
+            "memory mapping that it keeps, and what is written to a file through a name\n"
+            "outside of the workspace. Directories on network file systems are looked at by\n"
+            "each save, and so are those beyond the system's limit of watches\n"
+            "(fs.inotify.max_user_watches), which is told.",
+    .examples = examples,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
+    .run = run,
+};

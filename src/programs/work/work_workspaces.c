@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * work/work_workspaces.c: firn workspaces list, remove, relocate.
+ *
+ * A root that is named here need not be there any more, so it cannot always be resolved by the file
+ * system: as far as it is there its real path counts, the rest by its letters, "." and ".." taken out.
+ */
+#include "work/work.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "task/task.h"
+#include "term/term.h"
+
+/* ---- list ---- */
+
+struct listing {
+    const struct firn_cli *cli;
+    uint64_t count;
+    bool has_damage;
+};
+
+static void
+print_json(const firn_workspace_info *info)
+{
+    firn_term_json_object(NULL);
+    firn_term_json_bytes("root", firn_str(info->root));
+    firn_term_json_bytes("store", firn_str(info->store_path));
+    firn_term_json_u64("checkpoints", info->checkpoints);
+    firn_term_json_time_if("newest", info->newest_ns, info->newest_ns != 0);
+    firn_term_json_bool("there", info->is_there);
+    if (info->damage != NULL) {
+        firn_term_json_bytes("damage", firn_str(info->damage));
+    }
+    firn_term_json_end();
+}
+
+static void
+print_row(const firn_workspace_info *info, bool only_root)
+{
+    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char time[FIRN_TERM_TEXT_TIME_SIZE];
+    if (!only_root) {
+        firn_term_out_format("%6s  %-23s  ", firn_term_text_number(info->checkpoints, number),
+                             info->newest_ns == 0 ? "-"
+                                                  : firn_term_text_time(info->newest_ns, time));
+    }
+    firn_term_text_escape(firn_str(info->root), firn_term_out_write);
+    firn_term_out_text(info->is_there || only_root ? "\n" : "  (gone)\n");
+}
+
+static int
+visit(void *ctx, const firn_workspace_info *info)
+{
+    struct listing *listing = ctx;
+    listing->count++;
+    listing->has_damage = listing->has_damage || info->damage != NULL;
+    print_json(info);
+    if (info->damage == NULL) {
+        print_row(info, listing->cli->quiet);
+    }
+    if (info->damage != NULL) {
+        firn_command_report_path("could not be read", firn_str(info->store_path), info->damage);
+    }
+    return firn_term_out_error() == 0 ? FIRN_OK : FIRN_CANCELLED;
+}
+
+static int
+run_list(struct firn_cli *cli)
+{
+    firn_error err;
+    struct listing listing = {cli, 0, false};
+    firn_term_json_array("workspaces");
+    if (firn_workspaces_list(cli->store_path, visit, &listing, &err) != FIRN_OK) {
+        return firn_command_report_failure(cli, &err, NULL);
+    }
+    if (listing.has_damage) {
+        firn_command_report_more(
+            "hint", "firn --store STORE repair makes a sound store of what can still be read");
+    }
+    firn_term_json_end();
+    if (listing.count == 0 && !cli->quiet) {
+        firn_term_out_text("no workspaces\n");
+    }
+    return listing.has_damage ? FIRN_EXIT_PARTIAL : FIRN_EXIT_OK;
+}
+
+static const struct firn_command list = {
+    .name = "list",
+    .summary = "List every workspace that has a store in the usual place",
+    .arguments = "",
+    .help = "One row a workspace: how many checkpoints it has, when the newest was made\n"
+            "(UTC), and its directory, with (gone) behind it if there is none. With --store\n"
+            "the workspaces of that store. Stores that lie inside of their directory, made by\n"
+            "firn init --here, are known only there and not listed.",
+    .uses = FIRN_COMMAND_USES_WORKSPACE,
+    .run = run_list,
+};
+
+/* ---- roots ---- */
+
+/* What the path leads to, where that is there: links are followed. */
+static char *
+resolved(char *path)
+{
+    char *real = realpath(path[0] == '\0' ? "/" : path, NULL);
+    if (real == NULL) {
+        return path;
+    }
+    if (real[1] == '\0') {
+        real[0] = '\0'; /* the root is no text here: each name brings its slash */
+    }
+    free(path);
+    return real;
+}
+
+/* Goes one name on from a directory, and takes what that was given in. */
+static char *
+step(char *path, const char *name, size_t size)
+{
+    if (size == 0 || (size == 1 && name[0] == '.')) {
+        return path;
+    }
+    if (size == 2 && memcmp(name, "..", 2) == 0) {
+        char *slash = strrchr(path, '/');
+        if (slash != NULL) {
+            *slash = '\0';
+        }
+        return path;
+    }
+    size_t room = strlen(path) + 1 + size + 1;
+    char *longer = malloc(room);
+    if (longer != NULL) {
+        (void)snprintf(longer, room, "%s/%.*s", path, (int)size, name);
+    }
+    free(path);
+    return longer == NULL ? NULL : resolved(longer);
+}
+
+/* A typed path made the path of a root; on the heap, NULL when memory is out. */
+static char *
+root_of(const char *typed)
+{
+    char *path = strdup(typed[0] == '/' ? "" : ".");
+    path = path == NULL ? NULL : resolved(path);
+    while (path != NULL && *typed != '\0') {
+        size_t size = strcspn(typed, "/");
+        path = step(path, typed, size);
+        typed += size + (typed[size] == '/');
+    }
+    if (path != NULL && path[0] == '\0') {
+        free(path);
+        path = strdup("/");
+    }
+    return path;
+}
+
+/* ---- remove ---- */
+
+struct removal {
+    const char *root;
+    firn_workspace_options options;
+};
+
+static int
+attempt_remove(void *ctx, firn_error *err)
+{
+    const struct removal *removal = ctx;
+    return firn_workspaces_remove(removal->root, &removal->options, err);
+}
+
+/* What somebody answers who sits at a terminal. */
+static bool
+is_confirmed(const char *root)
+{
+    firn_command_report_line("%s: all of its checkpoints will be gone", root);
+    return firn_command_report_ask("remove them?");
+}
+
+/* A store in the usual place goes with its last workspace. One that was named stays, and its garbage
+ * too; any directory will do to open it. */
+static void
+collect_if_due(const char *store_path)
+{
+    firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
+    firn_workspace *workspace;
+    options.store_path = store_path;
+    options.is_root = true;
+    if (store_path != NULL && firn_workspace_open("/", &options, &workspace, NULL) == FIRN_OK) {
+        firn_task_collect_if_due(workspace);
+        firn_workspace_close(workspace);
+    }
+}
+
+static int
+remove_history(struct firn_cli *cli, const char *root)
+{
+    firn_error err;
+    struct removal removal = {root, FIRN_WORKSPACE_OPTIONS_INIT};
+    removal.options.store_path = cli->store_path;
+    removal.options.lock_timeout_ms = firn_task_patience_slice_ms(cli);
+    int code = firn_task_patience_run(cli, attempt_remove, &removal, &err);
+    firn_term_meter_clear();
+    cli->is_done = code == FIRN_OK;
+    if (code != FIRN_OK) {
+        return firn_command_report_failure(cli, &err, "firn workspaces lists the workspaces");
+    }
+    firn_term_json_bytes("removed", firn_str(root));
+    if (!cli->quiet) {
+        firn_term_out_text("removed the checkpoints of ");
+        firn_term_text_escape(firn_str(root), firn_term_out_write);
+        firn_term_out_text("; the directory is as it was\n");
+    }
+    collect_if_due(cli->store_path);
+    return FIRN_EXIT_OK;
+}
+
+static int
+run_remove(struct firn_cli *cli)
+{
+    bool is_said = firn_command_has(cli, "yes");
+    if (!is_said && !firn_command_report_may_ask(cli)) {
+        return firn_command_misused(cli, "this removes every checkpoint of %s: say --yes",
+                                    cli->arguments[0]);
+    }
+    char *root = root_of(cli->arguments[0]);
+    if (root == NULL) {
+        return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
+                                         firn_code_text(FIRN_NO_MEMORY));
+    }
+    int exit_code = FIRN_EXIT_FAILED;
+    if (is_said || is_confirmed(root)) {
+        exit_code = remove_history(cli, root);
+    } else {
+        firn_command_report_line("nothing was removed");
+    }
+    free(root);
+    return exit_code;
+}
+
+static const struct firn_command_option remove_options[] = {
+    {"yes", 'y', NULL, "do not ask"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command_example remove_examples[] = {
+    {"firn workspaces remove old-project", "its directory need not be there any more"},
+    {NULL, NULL},
+};
+
+static const struct firn_command remove_command = {
+    .name = "remove",
+    .summary = "Give up all checkpoints of a workspace",
+    .arguments = "ROOT",
+    .options = remove_options,
+    .help = "ROOT is the workspace's directory, as firn workspaces shows it. The directory\n"
+            "itself is not touched. There is no way back: on a terminal firn asks, elsewhere\n"
+            "it wants --yes. The store goes too, unless it has other workspaces or was named\n"
+            "by --store: then the space comes back with firn gc.",
+    .examples = remove_examples,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
+    .run = run_remove,
+};
+
+/* ---- relocate ---- */
+
+struct relocation {
+    firn_workspace *workspace;
+    const char *old_root;
+};
+
+static int
+attempt_relocate(void *ctx, firn_error *err)
+{
+    struct relocation *relocation = ctx;
+    return firn_workspace_adopt(relocation->workspace, relocation->old_root, err);
+}
+
+static int
+relocate(struct firn_cli *cli, const char *old_root)
+{
+    firn_error err;
+    struct relocation relocation = {NULL, old_root};
+    int exit_code = firn_task_workspace_open_root(cli, cli->store_path, &relocation.workspace);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    int code = firn_task_patience_run(cli, attempt_relocate, &relocation, &err);
+    firn_term_meter_clear();
+    cli->is_done = code == FIRN_OK;
+    const char *root = firn_workspace_root(relocation.workspace);
+    if (code != FIRN_OK) {
+        exit_code = firn_command_report_failure(
+            cli, &err,
+            firn_task_workspace_adopt_hint(code, "firn workspaces lists the workspaces"));
+    } else {
+        firn_term_json_bytes("workspace", firn_str(root));
+        firn_term_json_bytes("store", firn_str(firn_workspace_store_path(relocation.workspace)));
+    }
+    if (code == FIRN_OK && !cli->quiet) {
+        firn_term_text_escape(firn_str(old_root), firn_term_out_write);
+        firn_term_out_text(" is ");
+        firn_term_text_escape(firn_str(root), firn_term_out_write);
+        firn_term_out_text(" now\n");
+    }
+    firn_workspace_close(relocation.workspace);
+    return exit_code;
+}
+
+static int
+run_relocate(struct firn_cli *cli)
+{
+    if (cli->argument_count > 1) {
+        cli->workspace_path = cli->arguments[1];
+    }
+    char *old_root = root_of(cli->arguments[0]);
+    if (old_root == NULL) {
+        return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
+                                         firn_code_text(FIRN_NO_MEMORY));
+    }
+    int exit_code = relocate(cli, old_root);
+    free(old_root);
+    return exit_code;
+}
+
+static const struct firn_command_example relocate_examples[] = {
+    {"firn workspaces relocate /home/ada/old .", "what was saved as old is here now"},
+    {NULL, NULL},
+};
+
+static const struct firn_command relocate_command = {
+    .name = "relocate",
+    .summary = "Go on with the checkpoints of a workspace in another directory",
+    .arguments = "OLD-ROOT [NEW-ROOT]",
+    .help = "OLD-ROOT is the directory as firn workspaces shows it, NEW-ROOT the one that is\n"
+            "to have its checkpoints: the current one unless it is given. For a directory\n"
+            "that was renamed firn init --adopt is enough; this is for one that was copied to\n"
+            "another disk or restored from a backup. A directory with checkpoints of its own\n"
+            "keeps those and is refused.",
+    .examples = relocate_examples,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
+    .run = run_relocate,
+};
+
+static const struct firn_command *const members[] = {&list, &remove_command, &relocate_command,
+                                                     NULL};
+
+const struct firn_command firn_work_workspaces = {
+    .name = "workspaces",
+    .summary = "List workspaces, remove them, tell that they were moved",
+    .arguments = "",
+    .help = "Every directory that was saved has a store in the folder of stores; these\n"
+            "commands are about all of them. Without a command they are listed.",
+    .members = members,
+    .alone = &list,
+};
