@@ -13,7 +13,7 @@
  *
  * Limits: beyond FIRN_BLOCK_SIZE_MAX bytes, 53 million keys, a key gets fewer bits.
  */
-#include "row/row_filter.h"
+#include "row/row_internal.h"
 
 #include "base/check.h"
 

@@ -15,7 +15,7 @@
  *
  * Failure: only FIRN_NO_MEMORY, which changes nothing.
  */
-#include "row/row_pending.h"
+#include "row/row_internal.h"
 
 #include "base/bytes.h"
 #include "base/check.h"

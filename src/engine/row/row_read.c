@@ -2,7 +2,7 @@
  *
  * row/row_read.c: fetches index and data blocks of a run from the cache.
  *
- * A run that is allowed to (row_open.c) keeps its index pinned from open to close, and beside it
+ * A run that is allowed to (row.c) keeps its index pinned from open to close, and beside it
  * tables of its own: tops of the index (row_index.c) and a guide to each data block
  * (block_cache.h), so that an operation visits none of the cache's tables. Others pin the index for
  * the time of an operation, and may find it evicted.
@@ -11,9 +11,7 @@
  * before it, from the separators of the index: whoever reads the message learns what cannot be
  * read, and that the rest can.
  */
-#include "row/row_read.h"
-
-#include "row/row_filter.h"
+#include "row/row_internal.h"
 
 static bool
 is_loss(int code)

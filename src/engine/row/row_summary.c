@@ -14,7 +14,7 @@
  * Limits: a key has FIRN_ROW_KEY_SIZE_MAX bytes, a bound one more: the place right behind the
  * largest key.
  */
-#include "row/row_summary.h"
+#include "row/row_internal.h"
 
 #include "base/bytes.h"
 #include "base/check.h"

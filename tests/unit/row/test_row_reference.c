@@ -9,7 +9,7 @@
 #include "base/slice.h"
 #include "block/value_writer.h"
 #include "row/row_format.h"
-#include "row/row_reference.h"
+#include "row/row_internal.h"
 #include "support/test_alloc.h"
 
 enum { NUMBER = 9, ENTRIES = 60 };
