@@ -9,7 +9,7 @@
 #include "api/api_check.h"
 #include "api/api_handle.h"
 #include "api/api_options.h"
-#include "copy/copy_export.h"
+#include "copy/copy.h"
 #include "firn/checkpoint.h"
 #include "store/db_checkpoint.h"
 

@@ -11,7 +11,7 @@
 #include "api/api_options.h"
 #include "api/api_store.h"
 #include "base/buf.h"
-#include "copy/copy_clone.h"
+#include "copy/copy.h"
 #include "firn/store.h"
 #include "lsm/lsm.h"
 #include "os/os.h"

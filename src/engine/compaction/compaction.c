@@ -9,7 +9,7 @@
  * by them in one edit. The inputs' files are removed later, when nobody reads by them
  * (lsm_collect.c). Where nothing is left, the edit only takes runs away.
  *
- * What now does not read goes to history runs beside the output (run_history.h), with the tombstones that
+ * What now does not read goes to history runs beside the output (version.h), with the tombstones that
  * hide nothing else. What is in history already counts as lying beneath: tombstones stay that hide
  * something there.
  *
@@ -39,8 +39,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "merge/merge.h"
-#include "version/run_history.h"
-#include "version/version_source.h"
+#include "version/version.h"
 
 /* What a merge reads. */
 struct inputs {

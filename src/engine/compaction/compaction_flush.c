@@ -15,7 +15,7 @@
  *   4. readers see the run in place of the memtables
  *
  * What now does not read, because a newer version or a restore hides it, goes to a history run beside
- * (run_history.h): it is never merged with what now reads.
+ * (version.h): it is never merged with what now reads.
  *
  * What is at the bottom is judged by the runs that the tree has when the flush begins. Compactions
  * beside it only ever make less of them, so the judgement stays on the safe side.

@@ -32,7 +32,7 @@
 #include "base/check.h"
 #include "base/sort.h"
 #include "merge/merge_view_mark.h"
-#include "version/run_history.h"
+#include "version/version.h"
 
 enum { SIZE_BITS = 3 }; /* sizes of one class differ by a factor of two to that */
 

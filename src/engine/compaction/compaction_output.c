@@ -28,7 +28,7 @@
 #include "base/slice.h"
 #include "compaction/compaction_values.h"
 #include "merge/merge_view_mark.h"
-#include "version/run_history.h"
+#include "version/version.h"
 
 /* How many times its target size a run may overlap with in the level behind. */
 enum { OVERLAP_FACTOR = 10 };

@@ -16,7 +16,7 @@
  * Packs of workspaces go along as they lie in the directory at that moment: all that the committed
  * catalog names are there, because packs are durable before they are named, and go after.
  */
-#include "copy/copy_clone.h"
+#include "copy/copy.h"
 
 #include <string.h>
 

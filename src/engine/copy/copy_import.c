@@ -10,11 +10,11 @@
  * Before anything is written the store in the file is opened, for reading: what cannot be read there
  * is not copied.
  */
-#include "base/check.h"
-#include "copy/copy_export.h"
+#include "copy/copy.h"
 
 #include <string.h>
 
+#include "base/check.h"
 #include "store/db_internal.h"
 #include "storefile/archive.h"
 

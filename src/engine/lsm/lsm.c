@@ -48,7 +48,7 @@
 #include "lsm/lsm_internal.h"
 #include "lsm/lsm_tree.h"
 #include "lsm/lsm_values.h"
-#include "version/version_values.h"
+#include "version/version.h"
 
 enum { OPEN_RUNS_MAX = 512 };
 

@@ -29,7 +29,7 @@
 #include "block/run_kind.h"
 #include "log/log.h"
 #include "os/os.h"
-#include "version/version_levels.h"
+#include "version/run_file.h"
 
 struct firn_lsm;
 struct firn_lsm_tree;

@@ -32,7 +32,7 @@
 #include "base/slice.h"
 #include "lsm/lsm_internal.h"
 #include "merge/merge_fold.h"
-#include "version/run_history.h"
+#include "version/version.h"
 
 /* What a source says of a key. */
 enum answer {

@@ -30,7 +30,7 @@ struct firn_compaction_span {
     firn_slice upper;
 };
 
-/* Where something belongs that is kept: with what now reads, or with history (run_history.h). */
+/* Where something belongs that is kept: with what now reads, or with history (version.h). */
 struct firn_compaction_place {
     bool is_history;
     uint64_t newer; /* of history: a version of the key that now sees, itself for a tombstone that

@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "row/row_internal.h"
 
-/* ---- opens a run: which parts it has, and what must be in memory ----
+/* ==== opens a run: which parts it has, and what must be in memory ====
  *
  * Opened are the block file (header, footer, table of contents), then the summary and the ranges,
  * which are decoded, then the index, through the cache and its check: a run whose index cannot be
@@ -281,7 +281,7 @@ open_close(struct firn_run *base)
     firn_free(run);
 }
 
-/* ---- the newest version of a key that a view sees ----
+/* ==== the newest version of a key that a view sees ====
  *
  * Filter, index, block: each may end the search, in the order of what it costs. Nearly always the
  * view is the one interval [1, n], n newer than the run, and the first version that the block has
@@ -302,7 +302,7 @@ open_close(struct firn_run *base)
  * Threads: any number at once; nothing of the run is changed.
  */
 
-/* ---- fetches the filter of a run ----
+/* ==== fetches the filter of a run ====
  *
  * Only gets ask for it, so it is read by the first of them, not when the run is opened: a cursor
  * gets to its first entry sooner by that. A run that keeps its pins keeps the filter

@@ -47,7 +47,7 @@ struct firn_row_emit {
     uint64_t written_bytes; /* of blocks, so far */
 };
 
-/* ---- the last step of a block on its way into a file ----
+/* ==== the last step of a block on its way into a file ====
  *
  * One buffer holds the compressed bytes and is used again for each block. What does not get smaller
  * is stored as it is, so that reading it costs no decoding; a 32nd is what makes decoding worth it.

@@ -42,7 +42,7 @@ struct firn_row_window {
     struct firn_compress *compress;
 };
 
-/* ---- one large read in the place of many small ones ----
+/* ==== one large read in the place of many small ones ====
  *
  * Data blocks lie in the file in the order of their keys, side by side but for the pieces of large
  * values between them. A window is the longest stretch of them from the wanted block on (or up to
@@ -195,7 +195,7 @@ window_read(struct firn_row_window *window, struct firn_row *run,
     return rc == FIRN_OK || err == NULL ? rc : firn_row_read_explain(run, index, i, err);
 }
 
-/* ---- reading ahead for cursors of which nobody said that they will walk far ----
+/* ==== reading ahead for cursors of which nobody said that they will walk far ====
  *
  * A cursor that is placed and takes a few steps wants one block or two, and anything beyond would
  * be read in vain. One that goes on wants all that follow, and a call to the system for each of

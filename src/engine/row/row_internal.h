@@ -369,7 +369,7 @@ int firn_row_read_explain(const struct firn_row *run, const struct firn_row_inde
 enum { FIRN_ROW_READ_TEXT_SIZE = 64 };
 const char *firn_row_read_key_text(firn_slice key, char text[FIRN_ROW_READ_TEXT_SIZE]);
 
-/* ---- a Bloom filter of one cache line a key: whether a run can hold a key at all ----
+/* ==== a Bloom filter of one cache line a key: whether a run can hold a key at all ====
  *
  * Looking: any thread. A builder: one.
  */
@@ -477,7 +477,7 @@ FIRN_MUST_CHECK int firn_row_check(struct firn_run *run,
                                    void (*on_damage)(void *ctx, const char *text), void *ctx,
                                    const struct firn_step *step, firn_error *err);
 
-/* ---- what a run says of itself, and its range deletes, to bytes and back ----
+/* ==== what a run says of itself, and its range deletes, to bytes and back ====
  *
  * Any thread.
  */
@@ -502,7 +502,7 @@ FIRN_MUST_CHECK int firn_row_summary_decode_ranges(
     firn_slice raw, int (*visit)(void *ctx, const struct firn_range *range, firn_error *err),
     void *ctx, firn_error *err);
 
-/* ---- the entries of the data block that a builder is filling ----
+/* ==== the entries of the data block that a builder is filling ====
  *
  * One thread. A zeroed struct is empty.
  */
@@ -550,7 +550,7 @@ FIRN_MUST_CHECK int firn_row_pending_add(struct firn_row_pending *pending,
 FIRN_MUST_CHECK int firn_row_pending_encode(const struct firn_row_pending *pending,
                                             struct firn_buf *out);
 
-/* ---- entries whose values lie in value files (block/value_file.h) ----
+/* ==== entries whose values lie in value files (block/value_file.h) ====
  *
  * In a block such an entry is a tombstone with something elsewhere, which nothing else is; what
  * lies there in the place of a value:

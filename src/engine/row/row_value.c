@@ -19,7 +19,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 
-/* ---- references to value files, as entries of a block ----
+/* ==== references to value files, as entries of a block ====
  *
  * The head of an expiring put stays in the entry, so that a compaction judges it without reading its
  * value. Only puts and expiring puts have references: what is merged into a value is read and

@@ -356,7 +356,7 @@ install(struct firn_db_bulk *bulk, firn_error *err)
     FIRN_TRY(firn_log_sync(db->log, err));
     DCHECK(firn_log_unsynced_bytes(db->log) == 0);
     db->commits.last_sequence = bulk->sequence;
-    /* For transactions that wrote the same keys: see db_txn_check.c. */
+    /* For transactions that wrote the same keys: see db_txn.c. */
     atomic_store_explicit(&bulk->keyspace->tree->written_at, bulk->sequence, memory_order_relaxed);
     firn_db_count(&db->counters.commits, 1);
     /* Pairs with the acquire load in firn_db_published: who sees it finds the runs. */

@@ -20,7 +20,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "history/history_find.h"
+#include "history/history.h"
 #include "store/db_checkpoint.h"
 
 enum { ID_LETTERS_MIN = 4, ID_LETTERS = 2 * FIRN_HISTORY_ID_SIZE };

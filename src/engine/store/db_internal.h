@@ -103,7 +103,7 @@ struct firn_db_view_node {
     struct firn_view view;           /* that is what it sees */
     uint64_t time_ms;                /* what expires then or before is gone for it */
     const struct firn_db_tree *tree; /* it reads nothing else; NULL: all but system trees */
-    bool keeps_tombstones;           /* a transaction that may write: see db_txn_check.c */
+    bool keeps_tombstones;           /* a transaction that may write: see db_txn.c */
     void (*destroy)(struct firn_db_view_node *node); /* for giving up the store */
 };
 

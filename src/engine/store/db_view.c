@@ -45,7 +45,7 @@
  */
 #include "store/db_internal.h"
 
-#include "history/history_find.h"
+#include "history/history.h"
 
 #include "base/check.h"
 #include "base/mem.h"

@@ -42,7 +42,7 @@
  * unnoticed.
  *
  * A VOUCH also says which history of checkpoints MANIFEST has: nothing is checked by that, but a repair
- * that has lost the end of MANIFEST knows by it whether it has lost checkpoints (rescue_look.c).
+ * that has lost the end of MANIFEST knows by it whether it has lost checkpoints (rescue.c).
  *
  * Stores of format versions before 6 have neither notes nor records, and nothing is checked but (I4).
  *

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * storefile/archive.h: a store in a single file, which is read where it lies. Made by copy_export.h.
+ * storefile/archive.h: a store in a single file, which is read where it lies. Made by copy.h.
  */
 #ifndef FIRN_STOREFILE_ARCHIVE_H
 #define FIRN_STOREFILE_ARCHIVE_H

@@ -26,7 +26,7 @@
  *
  * W. Pugh, "Skip lists: a probabilistic alternative to balanced trees", 1990.
  */
-#include "txn/db_txn_writes.h"
+#include "txn/db_txn_internal.h"
 
 #include "base/check.h"
 #include "base/mem.h"

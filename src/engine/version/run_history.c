@@ -38,7 +38,7 @@
  * superseded ones, one for each interval that has the newer versions: so now skips all of them. A
  * store without restores has one group a run.
  */
-#include "version/run_history.h"
+#include "version/version.h"
 
 #include "base/check.h"
 #include "base/mem.h"

@@ -14,7 +14,7 @@
 #include "base/slice.h"
 #include "flat_views.h"
 #include "merge/merge_stream.h"
-#include "version/run_history.h"
+#include "version/version.h"
 
 enum {
     KEYS = RULE_MODEL_KEYS,

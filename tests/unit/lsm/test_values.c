@@ -26,7 +26,7 @@
 #include "merge/merge_stream.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
-#include "version/run_history.h"
+#include "version/version.h"
 
 enum {
     KEYS = 5,

@@ -6,8 +6,7 @@
 
 #include "base/mem.h"
 #include "codec/xxh3.h"
-#include "copy/copy_clone.h"
-#include "copy/copy_export.h"
+#include "copy/copy.h"
 #include "sim/sim_memory.h"
 #include "store/db_checkpoint.h"
 #include "support/test_file.h"

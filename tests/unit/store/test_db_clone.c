@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "copy/copy_clone.h"
+#include "copy/copy.h"
 #include "db_support.h"
 #include "sim/sim_memory.h"
 #include "store/db_checkpoint.h"

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "copy/copy_export.h"
+#include "copy/copy.h"
 #include "db_support.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"

@@ -12,8 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/slice.h"
-#include "copy/copy_clone.h"
-#include "copy/copy_export.h"
+#include "copy/copy.h"
 #include "db_support.h"
 #include "sim/sim_memory.h"
 #include "store/db_checkpoint.h"

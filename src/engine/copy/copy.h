@@ -1,14 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * copy/copy_export.h: one checkpoint as a store of its own in a single file (archive.h), and such
- * a file as a store in a directory again. One thread; other commits and readings go on beside it.
+ * copy/copy.h: copies of stores: clones, and checkpoints in single files.
  */
-#ifndef FIRN_COPY_COPY_EXPORT_H
-#define FIRN_COPY_COPY_EXPORT_H
+#ifndef FIRN_COPY_COPY_H
+#define FIRN_COPY_COPY_H
 
 #include "store/db.h"
 #include "store/db_checkpoint.h"
 #include "storefile/storefile_progress.h"
+
+/* a second store that has all that one has. Any thread; commits wait for the second half of it. */
+
+/* Makes the directory, which is empty or what an earlier attempt left, a store; durable when this
+ * returns. FIRN_EXISTS where there is a store already. progress (may be NULL) is told of files. */
+FIRN_MUST_CHECK int firn_copy_clone(struct firn_db *db, struct firn_os_dir *to,
+                                    struct firn_storefile_progress *progress, firn_error *err);
+/* The same in the directory that a user's path names; its last component is made if need be. */
+FIRN_MUST_CHECK int firn_copy_clone_path(struct firn_db *db, struct firn_os *os, const char *path,
+                                         struct firn_storefile_progress *progress, firn_error *err);
+
+/* one checkpoint as a store of its own in a single file (archive.h), and such a file as a store in
+ * a directory again. One thread; other commits and readings go on beside it. */
 
 struct firn_copy_export_target {
     struct firn_os *os;
