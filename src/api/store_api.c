@@ -17,7 +17,7 @@
 #include "os/os.h"
 #include "store/db.h"
 #include "store/db_checkpoint.h"
-#include "storefile/storefile_progress.h"
+#include "storefile/storefile.h"
 
 static bool
 is_system(const char *name)

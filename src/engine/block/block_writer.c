@@ -41,8 +41,8 @@
 #include "base/check.h"
 #include "base/checked.h"
 #include "base/mem.h"
+#include "block/block_file.h"
 #include "block/block_format.h"
-#include "block/block_publisher.h"
 #include "codec/blake3_hash.h"
 #include "threads/os_thread.h"
 

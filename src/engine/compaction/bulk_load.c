@@ -21,12 +21,12 @@
  * Failure: what was written is removed, unless MANIFEST cannot tell whether it names it; then the
  * next open finds out.
  */
-#include "compaction/bulk_load.h"
+#include "compaction/compaction.h"
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "compaction/compaction_values.h"
-#include "lsm/lsm_origin.h"
+#include "compaction/compaction_internal.h"
+#include "lsm/lsm_internal.h"
 
 struct firn_bulk_load {
     struct firn_lsm_tree *tree;

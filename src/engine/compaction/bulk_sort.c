@@ -22,12 +22,12 @@
  * Memory: the memtable, and for each file what a sequential cursor reads ahead, beside its index in
  * the cache.
  */
-#include "compaction/bulk_sort.h"
+#include "compaction/compaction.h"
 
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "lsm/lsm_origin.h"
+#include "lsm/lsm_internal.h"
 #include "merge/merge.h"
 
 enum { FAN_IN = 32, RANK_MAX = 12, FILES_MAX = FAN_IN * RANK_MAX };

@@ -21,13 +21,12 @@
  * Failure: the unfinished file is removed by its builder. The finished ones count as gone since
  * version 0, which no reader can have, so the next collection removes them (lsm_collect.c).
  */
-#include "compaction/compaction_output.h"
+#include "compaction/compaction_internal.h"
 
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "compaction/compaction_values.h"
-#include "merge/merge_view_mark.h"
+#include "merge/merge.h"
 #include "version/version.h"
 
 /* How many times its target size a run may overlap with in the level behind. */

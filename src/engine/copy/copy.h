@@ -7,7 +7,7 @@
 
 #include "store/db.h"
 #include "store/db_checkpoint.h"
-#include "storefile/storefile_progress.h"
+#include "storefile/storefile.h"
 
 /* a second store that has all that one has. Any thread; commits wait for the second half of it. */
 

@@ -24,7 +24,7 @@
 #include "os/os_clone.h"
 #include "store/db_checkpoint.h"
 #include "store/db_internal.h"
-#include "storefile/storefile_progress.h"
+#include "storefile/storefile.h"
 
 /* ---- packs ---- */
 

@@ -203,7 +203,7 @@ firn_history_find_number(const struct firn_history *history, uint64_t number)
     return at;
 }
 
-/* Sequences do not descend (I3 of history.c), and few are equal. */
+/* Sequences do not descend (I3), and few are equal. */
 size_t
 firn_history_find_place(const struct firn_history *history,
                         const struct firn_db_checkpoint *checkpoint)

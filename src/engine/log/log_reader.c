@@ -24,7 +24,7 @@
  * A reader is used by one thread. Another process may be appending to the file meanwhile: a record
  * that is being written looks bad, and firn_log_reader_refresh() is how one looks again.
  */
-#include "log/log_reader.h"
+#include "log/log_internal.h"
 
 #include <inttypes.h>
 
@@ -32,7 +32,6 @@
 #include "base/check.h"
 #include "base/checked.h"
 #include "log/log.h"
-#include "log/log_segment.h"
 
 enum { WINDOW_SIZE = 256 << 10, VAIN_BYTES_MIN = 1 << 30 };
 

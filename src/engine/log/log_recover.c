@@ -42,14 +42,13 @@
  * that may be shown; one answer holds for all that the reader had read by then. Behind the first record
  * that is hidden all are, so that what is shown stays a prefix; they are judged all the same.
  */
-#include "log/log_recover.h"
+#include "log/log_internal.h"
 
 #include <inttypes.h>
 
 #include "base/bytes.h"
 #include "base/check.h"
-#include "log/log_reader.h"
-#include "log/log_segment.h"
+#include "log/log.h"
 
 enum { ATTEMPTS_MAX = 8 };
 

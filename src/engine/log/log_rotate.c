@@ -46,8 +46,8 @@
  */
 #include "base/bytes.h"
 #include "base/check.h"
+#include "log/log.h"
 #include "log/log_internal.h"
-#include "log/log_segment.h"
 
 enum { RECYCLED_SIZE_MAX = 256 << 20 };
 

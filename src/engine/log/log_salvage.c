@@ -12,12 +12,11 @@
  *
  * Memory: the numbers of the segments, and one record.
  */
-#include "log/log_salvage.h"
+#include "log/log.h"
 
 #include <string.h>
 
-#include "log/log_reader.h"
-#include "log/log_segment.h"
+#include "log/log_internal.h"
 
 /* Failures that lie in the file, not in the machine. */
 static bool

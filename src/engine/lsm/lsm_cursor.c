@@ -26,7 +26,6 @@
 #include "block/value_file.h"
 #include "lsm/lsm_internal.h"
 #include "merge/merge.h"
-#include "merge/merge_resolve.h"
 #include "version/version.h"
 
 #include "base/check.h"

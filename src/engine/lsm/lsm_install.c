@@ -29,8 +29,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/sort.h"
-#include "lsm/lsm_origin.h"
-#include "lsm/lsm_values.h"
+#include "lsm/lsm_internal.h"
 
 /* ---- the token ---- */
 

@@ -18,7 +18,6 @@
 #include "base/mem.h"
 #include "log/log_format.h"
 #include "lsm/lsm_internal.h"
-#include "lsm/lsm_tree.h"
 
 #include "base/sort.h"
 

@@ -2,18 +2,18 @@
  *
  * mend/mend_find.c: what is left of MANIFEST, and what the runs say of themselves.
  *
- * Every whole record of MANIFEST is read, also after a place that cannot be read (log/log_salvage.h). A
+ * Every whole record of MANIFEST is read, also after a place that cannot be read (log/log.h). A
  * record tells for certain that runs were named, and that others were replaced, whether or not those
  * before it are there. A snapshot tells of all of them.
  *
  * What a newer firn wrote ends it: FIRN_NEWER.
  */
-#include "mend/mend_gather.h"
+#include "mend/mend_internal.h"
 
 #include <string.h>
 
 #include "base/check.h"
-#include "log/log_salvage.h"
+#include "log/log.h"
 
 static bool
 is_of_file(int rc)

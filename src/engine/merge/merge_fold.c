@@ -28,7 +28,7 @@
  * when it is committed, because nobody has read what is there; it shows as FIRN_LIMIT to who reads
  * the key, until the key is put or deleted.
  */
-#include "merge/merge_fold.h"
+#include "merge/merge.h"
 
 #include "base/bytes.h"
 #include "base/check.h"

@@ -12,7 +12,7 @@
  * Invariant: a cursor is there exactly while a run is held, and it belongs to runs[at].
  * After an error no entry is shown, and the next seek begins anew.
  */
-#include "merge/merge_level.h"
+#include "merge/merge.h"
 
 #include "base/check.h"
 #include "base/mem.h"

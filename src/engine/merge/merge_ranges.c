@@ -35,7 +35,7 @@
  * to the rule at each bound where a top changes. All memory is taken at the beginning but for what
  * waits to be written.
  */
-#include "merge/merge_ranges.h"
+#include "merge/merge_internal.h"
 
 #include "base/arena.h"
 #include "base/buf.h"

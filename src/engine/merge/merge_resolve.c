@@ -12,7 +12,7 @@
  *
  * Merge operands. An operand that is the newest version is followed down to what ends it: a put, a
  * tombstone, a range delete that covers what is older, or the end of the key. What they make
- * (merge_fold.h) is shown from a copy, and the merge stands wherever that led. Going backwards, operands
+ * (merge.h) is shown from a copy, and the merge stands wherever that led. Going backwards, operands
  * are found oldest first and may be any number; so when the newest version turns out to be one, the
  * merge is placed on it, follows it down in the same way, and goes before the key again.
  *
@@ -36,14 +36,13 @@
  *   kept, or of another, or nowhere;
  * - forwards otherwise: on what is shown.
  */
-#include "merge/merge_resolve.h"
+#include "merge/merge.h"
 
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "block/value_file.h"
-#include "merge/merge_fold.h"
 
 /* Steps in vain before a seek is tried instead: a seek costs about as much. */
 enum { STEPS_MAX = 8, LOADED_KEPT_MAX = 4 << 20 };

@@ -38,14 +38,13 @@
  * A mark is set when the entry that it is for has been used: the entry may be where the output is
  * cut, and then the mark belongs behind the cut.
  */
-#include "merge/merge_stream.h"
+#include "merge/merge.h"
 
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "merge/merge_fold.h"
-#include "merge/merge_ranges.h"
+#include "merge/merge_internal.h"
 
 enum { FOLD_BYTES_MAX = 1 << 20 };
 

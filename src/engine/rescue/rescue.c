@@ -30,14 +30,14 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "history/history_format.h"
-#include "log/log_salvage.h"
+#include "log/log.h"
 #include "os/os_clone.h"
 #include "row/row.h"
 #include "store/db_internal.h"
 
 /* ==== how the log and MANIFEST of a damaged store fit together ====
  *
- * As an opening judges (db_vouch.c, lsm_files.c), but nothing is refused. MANIFEST counts as the newest
+ * As an opening judges (db_vouch.c, lsm.c), but nothing is refused. MANIFEST counts as the newest
  * only if both can be read to their ends and nothing says otherwise.
  *
  * The history of checkpoints. The newest record VOUCH says which one MANIFEST had at the newest version

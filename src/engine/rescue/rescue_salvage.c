@@ -2,7 +2,7 @@
  *
  * rescue/rescue_salvage.c: single entries of a store that cannot be opened.
  *
- * Commits are found in the log wherever a whole record stands (log_salvage.h), runs by the names of
+ * Commits are found in the log wherever a whole record stands (log.h), runs by the names of
  * their files. What is found may be old, replaced, or deleted: sequences tell which of two versions is
  * newer, and the caller must know by its form what it is looking for. Which keyspace a run belongs to
  * is said by MANIFEST alone, which may be lost.
@@ -14,7 +14,7 @@
  */
 #include <string.h>
 
-#include "log/log_salvage.h"
+#include "log/log.h"
 #include "rescue/rescue.h"
 #include "row/row.h"
 #include "store/db_internal.h"

@@ -30,7 +30,7 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "codec/xxh3.h"
-#include "merge/merge_fold.h"
+#include "merge/merge.h"
 
 /* The last operation on a key, in the map of a batch. */
 struct newest {

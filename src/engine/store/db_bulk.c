@@ -35,9 +35,8 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "compaction/bulk_load.h"
-#include "compaction/bulk_sort.h"
-#include "storefile/storefile_progress.h"
+#include "compaction/compaction.h"
+#include "storefile/storefile.h"
 
 /* Of the memory of a store, what sorting takes beside it. */
 enum { SORT_SHARE = 4 };

@@ -22,7 +22,7 @@
 #include "store/db_internal.h"
 
 #include "base/slice.h"
-#include "storefile/storefile_progress.h"
+#include "storefile/storefile.h"
 
 struct side {
     struct firn_db_view *view;

@@ -30,7 +30,7 @@
  *
  * The record, 24 bytes at offset 32 of LOCK: segment and offset, 8 bytes each, 4 zeros, and the
  * CRC-32C of these 20 bytes. Segment 0 means that there is no fence. An opening cuts it off with the
- * text that stands before it (storefile_lock.c).
+ * text that stands before it (storefile.c).
  */
 #include "store/db_fence.h"
 

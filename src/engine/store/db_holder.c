@@ -2,7 +2,7 @@
  *
  * store/db_holder.c: which process has a store locked, and what it says it is doing.
  *
- * The lock itself (storefile_lock.c) tells that a process writes, and the text in its file tells which. After that
+ * The lock itself (storefile.c) tells that a process writes, and the text in its file tells which. After that
  * text and the fence (db_fence.c) comes a note: what the layer above wants to tell
  * others while it holds the lock, for instance which checkpoint a restore brings back and how far
  * it has come.
@@ -24,7 +24,7 @@
 #include "store/db_internal.h"
 
 enum {
-    TEXT_SIZE = 24, /* storefile_lock.c */
+    TEXT_SIZE = 24, /* storefile.c */
     NOTE_OFFSET = 64,
     HEAD_SIZE = 8,
     RECORD_SIZE = HEAD_SIZE + FIRN_DB_HOLDER_NOTE_SIZE_MAX,

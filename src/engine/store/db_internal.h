@@ -14,13 +14,13 @@
 #include "base/hash_map.h"
 #include "base/range_set.h"
 #include "block/block_cache.h"
+#include "compaction/compaction.h"
 #include "history/history.h"
 #include "log/log.h"
 #include "lsm/lsm.h"
 #include "os/os_process.h"
 #include "store/db.h"
 #include "storefile/storefile.h"
-#include "storefile/storefile_lock.h"
 #include "threads/os_thread.h"
 
 /* Keyspace 0 holds the names of the others: name -> id as a varint. The empty name, which no

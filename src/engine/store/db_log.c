@@ -16,7 +16,7 @@
 
 #include <inttypes.h>
 
-#include "log/log_segment.h"
+#include "log/log.h"
 #include "store/db_fence.h"
 
 enum { ATTEMPTS_MAX = 10, PAUSE_NS = 5000000 };

@@ -14,7 +14,7 @@
  * (I2) A tree is kept as long as now, a checkpoint or an open view has its keyspace. The list
  *      itself and firn's own keyspaces are outside views: they are there until they are dropped.
  *      Their names are found in all of the list (db_view.c).
- * (I3) Compaction of the list drops a version only if no view needs it (merge_rule.h), so what
+ * (I3) Compaction of the list drops a version only if no view needs it (merge.h), so what
  *      is left answers for all views that are left.
  * (Not checked: they speak of versions that are in runs, or gone.)
  *

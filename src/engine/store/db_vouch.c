@@ -23,7 +23,7 @@
  *      the version by now, the record came after the reader had begun, and for the reader the log ends
  *      there. What was committed before it began is before that place.
  * (I3) The log goes at least as far as MANIFEST says.
- * (I4) What MANIFEST names is there, or nothing else is (tested in lsm_files.c).
+ * (I4) What MANIFEST names is there, or nothing else is (tested in lsm.c).
  *
  * Why that is enough. Let MANIFEST have lost its end, so that it shows version u < v, and let (I1) and
  * (I2) hold. The log's oldest segment was decided on at a version w <= u, so the log has every
@@ -33,7 +33,7 @@
  * commits without a load that did not return. What works removed from the directory of runs since
  * version u is found by (I4); what they added is made again from the log, or is in the runs that are
  * still there. Let on the other hand the log have lost its end. By (I3) it has all that was durable when
- * MANIFEST was changed for the last time; what the runs hold was durable before that (compaction_flush.c, step
+ * MANIFEST was changed for the last time; what the runs hold was durable before that (compaction.c, step
  * 1). So runs hold nothing beyond the end of the log, and a prefix is shown.
  *
  * What cannot be told from a crash: that the log lost commits which came after the last change of
@@ -55,7 +55,7 @@
 #include <inttypes.h>
 
 #include "base/bytes.h"
-#include "log/log_segment.h"
+#include "log/log.h"
 
 /* ---- opening ---- */
 

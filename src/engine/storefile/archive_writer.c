@@ -9,7 +9,7 @@
  *
  * Memory: a buffer of BUFFER_SIZE, and the table.
  */
-#include "storefile/archive_writer.h"
+#include "storefile/archive.h"
 
 #include <string.h>
 

@@ -30,7 +30,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "merge/merge_fold.h"
+#include "merge/merge.h"
 #include "txn/db_txn_internal.h"
 
 /* ==== doing a transaction again until it goes through ====

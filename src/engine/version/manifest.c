@@ -32,8 +32,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "log/log_capture.h"
-#include "log/log_segment.h"
+#include "log/log.h"
 #include "version/run_file.h"
 
 /* ==== edits of MANIFEST, one after the other, to what they amount to ====

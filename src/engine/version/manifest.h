@@ -108,8 +108,8 @@ struct firn_manifest_run {
     uint64_t content_bytes;
     uint64_t sequence_min;
     uint64_t sequence_max;
-    uint64_t views;          /* which views it was made for: see merge_view_mark.h; 0: not known */
-    uint64_t expiring_count; /* of the entries, FIRN_ENTRY_EXPIRING */
+    uint64_t views;            /* which views it was made for: see merge.h; 0: not known */
+    uint64_t expiring_count;   /* of the entries, FIRN_ENTRY_EXPIRING */
     uint64_t expires_first_ms; /* the earliest moment of these */
     uint64_t expires_last_ms;
     const struct firn_manifest_reference *references; /* to value files, by ascending number */

@@ -4,7 +4,7 @@
  *
  * A version never changes. A flush or a compaction makes a new one from the newest, and readers
  * that hold the old one go on with it. It is one block of memory: the struct, then for each level
- * the runs as merges want them (merge_level.h), then the heads. Runs are kept once for all versions
+ * the runs as merges want them (merge.h), then the heads. Runs are kept once for all versions
  * (run_file.h); a version counts as one reference to each.
  *
  * (I1) In levels from 1 to 6, each upper bound is at most the next lower bound. Held when a

@@ -15,8 +15,6 @@
 #include "base/hash_map.h"
 #include "base/view.h"
 #include "merge/merge.h"
-#include "merge/merge_level.h"
-#include "merge/merge_view_map.h"
 #include "version/run_file.h"
 
 /* Level 0 and history: runs that may overlap, the newest first. All others: by lower bound, without overlap. */

@@ -37,7 +37,7 @@
 #include "objects/objects_internal.h"
 #include "pack/packfile_cells.h"
 #include "place/place_config.h"
-#include "storefile/storefile_progress.h"
+#include "storefile/storefile.h"
 #include "tree/tree_lookup.h"
 #include "tree/tree_reserved.h"
 

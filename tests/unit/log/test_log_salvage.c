@@ -12,8 +12,7 @@
 #include <cmocka.h>
 
 #include "base/bytes.h"
-#include "log/log_salvage.h"
-#include "log/log_segment.h"
+#include "log/log.h"
 #include "log_support.h"
 #include "sim/sim_memory.h"
 

@@ -13,7 +13,7 @@
 
 #include "base/slice.h"
 #include "flat_views.h"
-#include "merge/merge_stream.h"
+#include "merge/merge.h"
 #include "version/version.h"
 
 enum {

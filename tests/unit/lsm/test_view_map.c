@@ -14,9 +14,7 @@
 
 #include <cmocka.h>
 
-#include "merge/merge_rule.h"
-#include "merge/merge_view_map.h"
-#include "merge/merge_view_mark.h"
+#include "merge/merge.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 #include "version/version.h"

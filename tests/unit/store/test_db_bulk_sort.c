@@ -10,7 +10,7 @@
 
 #include "db_program.h"
 #include "sim/sim_fault.h"
-#include "storefile/storefile_progress.h"
+#include "storefile/storefile.h"
 #include "support/test_random.h"
 
 /* So little memory that a few entries go to a file. */

@@ -10,7 +10,7 @@
 #include "db_support.h"
 #include "sim/sim_memory.h"
 #include "store/db_checkpoint.h"
-#include "storefile/storefile_progress.h"
+#include "storefile/storefile.h"
 
 enum { ROUNDS = 6, KEYS = 6000 };
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * merge/merge_ranges.h: the range deletes of a compaction, swept along its keys: which of them
+ * merge/merge_internal.h: the range deletes of a compaction, swept along its keys: which of them
  * matter for a key, and which part of each has to be written.
  *
  * One thread. Keys come in ascending order. After an error it may only be destroyed.
  */
-#ifndef FIRN_MERGE_MERGE_RANGES_H
-#define FIRN_MERGE_MERGE_RANGES_H
+#ifndef FIRN_MERGE_MERGE_INTERNAL_H
+#define FIRN_MERGE_MERGE_INTERNAL_H
 
-#include "merge/merge_stream.h"
+#include "merge/merge.h"
 
 struct firn_merge_ranges;
 

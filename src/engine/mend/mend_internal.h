@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * mend/mend_gather.h: what the parts of mend_gather.c share.
+ * mend/mend_internal.h: what the parts of mend_gather.c share.
  */
-#ifndef FIRN_MEND_MEND_GATHER_H
-#define FIRN_MEND_MEND_GATHER_H
+#ifndef FIRN_MEND_MEND_INTERNAL_H
+#define FIRN_MEND_MEND_INTERNAL_H
 
 #include "base/arena.h"
 #include "base/hash_map.h"
@@ -80,15 +80,6 @@ FIRN_MUST_CHECK int firn_mend_find_all(struct firn_mend_gather *gather,
 /* Marks the runs that are taken. */
 FIRN_MUST_CHECK int firn_mend_judge(struct firn_mend_gather *gather, firn_error *err);
 
-/* ---- mend_describe.c ---- */
-
-/* Whether all value files to which the run refers are there, and can be opened. */
-FIRN_MUST_CHECK int firn_mend_describe_has_values(struct firn_mend_gather *gather,
-                                                  const struct firn_mend_gather_run *run, bool *out,
-                                                  firn_error *err);
-/* Makes the info of a run that MANIFEST does not tell of. A run that cannot be read is marked as
- * damaged, and told of. */
-FIRN_MUST_CHECK int firn_mend_describe(struct firn_mend_gather *gather, uint64_t number,
-                                       firn_error *err);
+/* ---- mend_judge.c ---- */
 
 #endif
