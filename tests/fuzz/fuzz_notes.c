@@ -26,7 +26,7 @@
 #include "place/place_private.h"
 #include "place/place_trust.h"
 #include "sim/sim_memory.h"
-#include "store/db_holder.h"
+#include "store/db.h"
 #include "storefile/storefile.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

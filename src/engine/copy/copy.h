@@ -6,7 +6,6 @@
 #define FIRN_COPY_COPY_H
 
 #include "store/db.h"
-#include "store/db_checkpoint.h"
 #include "storefile/storefile.h"
 
 /* a second store that has all that one has. Any thread; commits wait for the second half of it. */

@@ -28,7 +28,105 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "hosted/os_ram.h"
 #include "storefile/archive.h"
+
+/* ==== moving a read-only handle to the newest state ====
+ *
+ * A whole new image is opened and replayed beside the present one and then put in its place.
+ * Cursors and views keep the image in which they were opened; it is closed, and the writer told so
+ * by the lock that goes with it, when the last of them is closed. Readings of single keys are no
+ * users in that sense: they are inside the epoch while they use the image, and an image is closed
+ * only when all have left that were inside when it was replaced.
+ *
+ * Locking: the state mutex guards the counts of users and the moment of replacement.
+ */
+
+static void
+release(struct firn_epoch_node *node)
+{
+    firn_db_image_abandon((void *)((char *)node - offsetof(struct firn_db_image, retired)));
+}
+
+void
+firn_db_refresh_retire(struct firn_db *db, struct firn_db_image *image)
+{
+    DCHECK(db->is_read_only && image != firn_db_image(db));
+    DCHECK(image->user_count == 0);
+    firn_epoch_retire(&db->epoch, &image->retired, release);
+    firn_epoch_reclaim(&db->epoch);
+}
+
+int
+firn_db_refresh(struct firn_db *db, firn_error *err)
+{
+    struct firn_db_image *image;
+    if (!db->is_read_only) {
+        return FIRN_OK;
+    }
+    int rc = firn_db_replay(db, &image, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    firn_os_mutex_lock(&db->state_mutex);
+    struct firn_db_image *old = firn_db_image(db);
+    DCHECK(old != image && image->user_count == 0);
+    if (image->last_sequence < old->last_sequence) {
+        /* A writer that has just opened a store hides, until it has read the fence away, what the
+         * one before it left; a handle that has seen that goes on seeing it. */
+        firn_os_mutex_unlock(&db->state_mutex);
+        firn_db_image_abandon(image);
+        return FIRN_OK;
+    }
+    atomic_store_explicit(&db->image, image, memory_order_seq_cst);
+    bool is_unused = old->user_count == 0;
+    firn_os_mutex_unlock(&db->state_mutex);
+    if (is_unused) {
+        firn_db_refresh_retire(db, old);
+    }
+    return FIRN_OK;
+}
+
+/* ==== a store in memory alone ====
+ *
+ * It is an ordinary store in the directory of a file system that is itself in memory (os_ram.h), so
+ * it has all that a store has and is tested by the same tests. The limit is that file system's:
+ * beyond it a commit meets a full disk. What nobody could read again is not worth a sync, so
+ * durability costs nothing here.
+ */
+
+static const char name[] = "in-memory";
+
+int
+firn_db_memory_open(uint64_t limit_bytes, const struct firn_db_options *options,
+                    struct firn_db **out, firn_error *err)
+{
+    struct firn_os *os = NULL;
+    struct firn_os_dir *root = NULL;
+    struct firn_os_dir *dir = NULL;
+    int rc;
+    *out = NULL;
+    FIRN_TRY(firn_os_ram_create(limit_bytes, &os, err));
+    FIRN_TRY(firn_os_dir_open_path(os, "/", &root, err));
+    FIRN_TRY(firn_os_make_dir(root, name, 0700, err));
+    FIRN_TRY(firn_os_dir_open_path(os, name, &dir, err)); /* messages name it so */
+    FIRN_TRY(firn_db_open_owned(dir, options, out, err));
+    (*out)->owned_os = os;
+    os = NULL;
+out:
+    firn_os_dir_close(root);
+    firn_os_ram_destroy(os);
+    return rc;
+}
+
+/* Ends the outside world of a store in memory. NULL is fine. */
+static void
+memory_close(struct firn_os *os)
+{
+    firn_os_ram_destroy(os);
+}
+
+/* ==== the handle: opening and closing ==== */
 
 /* A log that is longer than this is flushed when the store is closed: compressed in runs it takes
  * less room, and every opening of a store with a long log replays it. */
@@ -124,7 +222,7 @@ destroy(struct firn_db *db)
     struct firn_archive *archive = db->archive;
     firn_free(db);
     firn_archive_close(archive);
-    firn_db_memory_close(owned_os);
+    memory_close(owned_os);
 }
 
 void
@@ -353,7 +451,7 @@ lighten(struct firn_db *db)
         FIRN_IGNORE(firn_db_maintain_flush_memtables(db, NULL));
     }
     FIRN_IGNORE(firn_db_jobs_finish(db, &brief, NULL));
-    FIRN_IGNORE(firn_db_drop_reap(db, NULL));
+    FIRN_IGNORE(firn_db_keyspace_reap(db, NULL));
     FIRN_IGNORE(firn_db_pace_trim(db, &has_more, NULL));
     if (has_more && db->lead.log_floor > firn_log_oldest(db->log)) {
         FIRN_IGNORE(firn_log_rotate(db->log, NULL));

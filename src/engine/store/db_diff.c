@@ -18,7 +18,7 @@
  * Memory: the names, and what lsm_diff.c takes.
  */
 #include "base/check.h"
-#include "store/db_checkpoint.h"
+#include "store/db.h"
 #include "store/db_internal.h"
 
 #include "base/slice.h"

@@ -3,7 +3,7 @@
  * store/db_holder.c: which process has a store locked, and what it says it is doing.
  *
  * The lock itself (storefile.c) tells that a process writes, and the text in its file tells which. After that
- * text and the fence (db_fence.c) comes a note: what the layer above wants to tell
+ * text and the fence (db_log.c) comes a note: what the layer above wants to tell
  * others while it holds the lock, for instance which checkpoint a restore brings back and how far
  * it has come.
  *
@@ -16,7 +16,7 @@
  * that follow, 4 bytes each; then those: the note and zeros. It is replaced in one write; a reader
  * that meets half of it finds a wrong checksum and reads again.
  */
-#include "store/db_holder.h"
+#include "store/db.h"
 
 #include "base/bytes.h"
 #include "base/check.h"

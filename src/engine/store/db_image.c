@@ -11,7 +11,7 @@
  * (I1) The trees are in the order of their numbers. Numbers are given in order, so a new one comes
  *      last; in the list they are found in the order of names, and sorted once.
  * (I2) next_id is larger than every number ever given: than all in the list, and not smaller than
- *      what the last drop put there (db_drop.c).
+ *      what the last drop put there (db_keyspace.c).
  */
 #include "store/db_internal.h"
 

@@ -244,7 +244,7 @@ add_op(struct replay *replay, struct firn_db_tree *tree, const struct firn_store
         return firn_error_no_memory(err, "the operations of a commit");
     }
     return read->kind == FIRN_ENTRY_RANGE_DELETE
-               ? firn_db_ranges_add(&replay->ranges, tree, read->key, read->value, index, err)
+               ? firn_db_apply_ranges_add(&replay->ranges, tree, read->key, read->value, index, err)
                : FIRN_OK;
 }
 
@@ -272,7 +272,7 @@ read_ops(struct replay *replay, struct firn_storefile_commit *commit, const uint
 {
     bool is_list_known = replay->sequence <= firn_lsm_tree_flushed(replay->image->list->lsm_tree);
     firn_buf_clear(&replay->ops);
-    firn_db_ranges_deinit(&replay->ranges);
+    firn_db_apply_ranges_deinit(&replay->ranges);
     replay->first_created = replay->image->next_id;
     int rc = FIRN_OK;
     while (rc == FIRN_OK && commit->count > 0) {
@@ -545,6 +545,6 @@ firn_db_replay(struct firn_db *db, struct firn_db_image **out, firn_error *err)
     db->replayed = NULL;
     firn_db_image_abandon(replay.image);
     firn_buf_deinit(&replay.ops);
-    firn_db_ranges_deinit(&replay.ranges);
+    firn_db_apply_ranges_deinit(&replay.ranges);
     return rc;
 }

@@ -39,7 +39,7 @@
  * not so: what had expired may be seen again, or not.)
  *
  * A node also counts as a user of the image of a read-only handle, which is closed when it has been
- * replaced and its last user leaves (db_refresh.c).
+ * replaced and its last user leaves (db.c).
  *
  * Locking: the state mutex.
  */

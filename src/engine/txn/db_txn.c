@@ -101,7 +101,7 @@ firn_db_txn_run(struct firn_db *db, const struct firn_db_txn_run *run, firn_erro
 /* ==== merge operands among the writes of a transaction ====
  *
  * A commit has one version of a key. So a merge becomes what it and the transaction's last write to
- * its key amount to, as in a batch (db_batch_merge.c), but as an operation of its own behind the
+ * its key amount to, as in a batch (db_batch.c), but as an operation of its own behind the
  * other: going back to a savepoint brings the other one back. Upon nothing that the transaction wrote
  * it stays a merge: the commit adds to what is there then, which is what the transaction sees, since
  * nobody else may have written the key.

@@ -16,7 +16,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
-#include "store/db_holder.h"
+#include "store/db.h"
 
 enum { VERSION = 1, NOTE_SIZE = 48, ID_OFFSET = 8 };
 

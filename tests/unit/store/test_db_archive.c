@@ -13,7 +13,7 @@
 #include "copy/copy.h"
 #include "db_support.h"
 #include "sim/sim_memory.h"
-#include "store/db_checkpoint.h"
+#include "store/db.h"
 #include "storefile/archive.h"
 #include "support/test_file.h"
 

@@ -9,7 +9,7 @@
 #include "copy/copy.h"
 #include "db_support.h"
 #include "sim/sim_memory.h"
-#include "store/db_checkpoint.h"
+#include "store/db.h"
 #include "storefile/storefile.h"
 
 enum { ROUNDS = 6, KEYS = 6000 };

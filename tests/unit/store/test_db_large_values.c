@@ -15,7 +15,7 @@
 #include "copy/copy.h"
 #include "db_support.h"
 #include "sim/sim_memory.h"
-#include "store/db_checkpoint.h"
+#include "store/db.h"
 #include "support/test_file.h"
 #include "support/test_random.h"
 #include "txn/db_txn.h"

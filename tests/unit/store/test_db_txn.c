@@ -653,7 +653,7 @@ keyspaces_that_were_dropped_or_are_firns_own_are_refused(void **state)
     DB_OK(firn_db_txn_put(txn, doomed, firn_str("b"), firn_str("1"), &err));
     DB_OK(firn_db_txn_get(reader, doomed, firn_str("a"), &out, &err));
     put(reader, "x", "1");
-    DB_OK(firn_db_drop_keyspace(scene.db, "doomed", &err));
+    DB_OK(firn_db_keyspace_drop(scene.db, "doomed", &err));
     DB_OK(firn_db_txn_get(txn, doomed, firn_str("a"), &out, &err));
     DB_FAILS(firn_db_txn_put(txn, doomed, firn_str("c"), firn_str("1"), &err), FIRN_MISUSE,
              "'doomed' was dropped");

@@ -14,7 +14,7 @@
 #include "base/slice.h"
 #include "db_support.h"
 #include "sim/sim_memory.h"
-#include "store/db_checkpoint.h"
+#include "store/db.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 
