@@ -17,11 +17,53 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stddef.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/error.h"
+#include "os/os_ops.h"
 #include "os/os_path.h"
+
+/* reading from a file descriptor that a user of the library opened: a file, a pipe, a socket.
+ *
+ * It is read in order and belongs to the caller, so there is no handle. A simulated machine has no
+ * descriptors.
+ */
+
+int
+firn_os_fd_read(struct firn_os *os, int fd, void *data, size_t size, size_t *out_size,
+                firn_error *err)
+{
+    *out_size = 0;
+    if (os != firn_os_default()) {
+        return firn_error_set(err, FIRN_UNSUPPORTED, "there are no file descriptors here");
+    }
+    ssize_t got;
+    do {
+        got = read(fd, data, size);
+    } while (got < 0 && errno == EINTR);
+    if (got < 0) {
+        return firn_error_set_errno(err, errno, "could not read from descriptor %d", fd);
+    }
+    *out_size = (size_t)got;
+    return FIRN_OK;
+}
+
+/* ==== variables of the environment ====
+ *
+ * A simulated machine has none but XDG_DATA_HOME, a folder of its own: what else a test means to
+ * set, it passes as an option. So no test depends on the environment that it is run in.
+ */
+
+const char *
+firn_os_environment(struct firn_os *os, const char *name)
+{
+    return os->ops->environment == NULL ? NULL : os->ops->environment(os, name);
+}
+
+/* ==== the wrappers for names in directories, for metadata, and for the machine ==== */
 
 int
 firn_os_make_dir(struct firn_os_dir *dir, const char *name, uint32_t mode, firn_error *err)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * oswatch/os_watch.c: changes in directories, by fanotify (os_watch_fanotify.h) where that is allowed and
- * works, else by inotify (os_watch_inotify.h). Both may serve one watch: fanotify the file system of
+ * oswatch/os_watch.c: changes in directories, by fanotify (os_watch_internal.h) where that is allowed and
+ * works, else by inotify. Both may serve one watch: fanotify the file system of
  * the root, inotify others below it. A caller sees the difference in limits alone.
  *
  * What is relied on (fs/notify of Linux, which is below both): a system call that changes something
@@ -24,8 +24,10 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdalign.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -33,8 +35,89 @@
 #include "base/mem.h"
 #include "os/os_posix.h"
 #include "os/os_socket.h"
-#include "oswatch/os_watch_fanotify.h"
-#include "oswatch/os_watch_inotify.h"
+#include "oswatch/os_watch_internal.h"
+
+/* changes in directories, by inotify (inotify(7)): for whoever may not use fanotify, and where
+ * that does not work.
+ *
+ * The kernel gives a number to each directory that is watched, counting up; it never gives one
+ * twice, so an event that was queued before its directory was forgotten is nobody's. Two limits:
+ * fs.inotify.max_user_watches directories for all of a user's programs, and
+ * fs.inotify.max_queued_events events that wait; one event of overflow stands for all further ones.
+ *
+ * When a directory is removed, or its file system unmounted, an event says so (IN_IGNORED).
+ *
+ * A directory is named to inotify by its descriptor, through /proc, so what is watched is what was
+ * opened, whatever has become of its path.
+ *
+ * IN_EXCL_UNLINK is not used: it would hide writes to a file that was unlinked and linked again.
+ * Reading, opening and closing what was only read are not asked for, so saving a tree makes no
+ * events.
+ */
+
+#define NAMES_MASK (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
+#define MASK                                                                               \
+    (IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | NAMES_MASK | IN_DELETE_SELF | IN_MOVE_SELF | \
+     IN_ONLYDIR)
+
+/* A descriptor with an empty queue, to be closed; -1 and errno. */
+static int
+watch_inotify_open(void)
+{
+    return inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+}
+
+/* The id of a directory, from 1 on; -1 and errno. */
+static int
+watch_inotify_add(int fd, int dir_fd)
+{
+    char path[sizeof "/proc/self/fd/" + 12];
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", dir_fd);
+    return inotify_add_watch(fd, path, MASK);
+}
+
+static void
+watch_inotify_remove(int fd, int id)
+{
+    (void)inotify_rm_watch(fd, id);
+}
+
+static struct firn_os_watch_event
+translate(const struct inotify_event *event)
+{
+    struct firn_os_watch_event out = {.kind = FIRN_OS_WATCH_CHANGED,
+                                      .id = event->wd,
+                                      .name = event->len > 0 ? event->name : "",
+                                      .is_dir = (event->mask & IN_ISDIR) != 0};
+    if ((event->mask & IN_Q_OVERFLOW) != 0) {
+        out.kind = FIRN_OS_WATCH_LOST;
+        out.id = -1;
+    } else if ((event->mask & (IN_IGNORED | IN_UNMOUNT)) != 0) {
+        out.kind = FIRN_OS_WATCH_GONE;
+    } else if ((event->mask & IN_MOVE_SELF) != 0) {
+        out.kind = FIRN_OS_WATCH_MOVED;
+    } else if ((event->mask & NAMES_MASK) != 0) {
+        out.kind = FIRN_OS_WATCH_NAMES;
+    }
+    return out;
+}
+
+/* Calls visit for each event in what was read from the descriptor, which is aligned for any type. */
+static int
+watch_inotify_visit(const void *bytes, size_t size,
+                    int (*visit)(void *ctx, const struct firn_os_watch_event *event), void *ctx)
+{
+    for (size_t at = 0; at + sizeof(struct inotify_event) <= size;) {
+        const struct inotify_event *event = (const void *)((const char *)bytes + at);
+        const struct firn_os_watch_event translated = translate(event);
+        int rc = visit(ctx, &translated);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        at += sizeof *event + event->len;
+    }
+    return FIRN_OK;
+}
 
 enum {
     READ_SIZE = 64 << 10,
@@ -140,7 +223,7 @@ static int
 need_inotify(struct firn_os_watch *watch, firn_error *err)
 {
     if (watch->inotify_fd < 0) {
-        watch->inotify_fd = firn_os_watch_inotify_open();
+        watch->inotify_fd = watch_inotify_open();
     }
     return watch->inotify_fd < 0 ? opening_error(err) : FIRN_OK;
 }
@@ -253,9 +336,9 @@ add_to_inotify(struct firn_os_watch *watch, struct firn_os_dir *dir, int *out_id
     if (rc != FIRN_OK) {
         return rc;
     }
-    int id = firn_os_watch_inotify_add(watch->inotify_fd, firn_os_posix_dir_fd(dir));
+    int id = watch_inotify_add(watch->inotify_fd, firn_os_posix_dir_fd(dir));
     if (id >= FIRN_OS_WATCH_FANOTIFY_ID_MIN) { /* after as many others */
-        firn_os_watch_inotify_remove(watch->inotify_fd, id);
+        watch_inotify_remove(watch->inotify_fd, id);
         return firn_error_set(err, FIRN_LIMIT, "could not watch '%.700s': no number is left",
                               firn_os_dir_path(dir));
     }
@@ -293,7 +376,7 @@ void
 firn_os_watch_remove(struct firn_os_watch *watch, int id)
 {
     if (id < FIRN_OS_WATCH_FANOTIFY_ID_MIN) {
-        firn_os_watch_inotify_remove(watch->inotify_fd, id);
+        watch_inotify_remove(watch->inotify_fd, id);
     } else {
         firn_os_watch_fanotify_remove(watch->fanotify, id);
     }
@@ -326,7 +409,7 @@ read_queue(struct firn_os_watch *watch, int fd, const struct visitor *visitor, f
         }
         size_t size = got > 0 ? (size_t)got : 0;
         rc = fd == watch->inotify_fd
-                 ? firn_os_watch_inotify_visit(watch->bytes, size, visitor->visit, visitor->ctx)
+                 ? watch_inotify_visit(watch->bytes, size, visitor->visit, visitor->ctx)
                  : firn_os_watch_fanotify_visit(watch->fanotify, watch->bytes, size, visitor->visit,
                                                 visitor->ctx);
     }

@@ -8,7 +8,7 @@
  * wake the watch for everything that happens on the machine.
  *
  * An event names its directory by a file handle, which is what name_to_handle_at(2) gives of it; a
- * table (os_watch_handles.h) leads from there to the id. A mark keeps its directory's inode in
+ * table (os_watch_internal.h) leads from there to the id. A mark keeps its directory's inode in
  * memory, so its handle does not change. That a file system reports the very handles that it gives
  * is tried once, with an opening of the root that is to be reported; if it is not, inotify serves.
  *
@@ -31,7 +31,7 @@
  * lead nowhere. Ids may be given again: events that wait name handles, not ids. A directory that is
  * watched again may get events from before, which makes it be looked at once more.
  */
-#include "oswatch/os_watch_fanotify.h"
+#include "oswatch/os_watch_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,7 +41,6 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "oswatch/os_watch_handles.h"
 
 enum { ID_MIN = FIRN_OS_WATCH_FANOTIFY_ID_MIN, PROBE_SIZE = 4096 };
 

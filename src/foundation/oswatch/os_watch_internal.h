@@ -1,13 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * oswatch/os_watch_handles.h: file handles of directories, each under a number. Only os_watch_fanotify.c
- * includes it.
+ * oswatch/os_watch_internal.h: what the files of the room share.
  */
-#ifndef FIRN_OSWATCH_OS_WATCH_HANDLES_H
-#define FIRN_OSWATCH_OS_WATCH_HANDLES_H
+#ifndef FIRN_OSWATCH_OS_WATCH_INTERNAL_H
+#define FIRN_OSWATCH_OS_WATCH_INTERNAL_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include "oswatch/os_watch.h"
+
+/* being told of changes by fanotify. Only os_watch.c, and a test, include it. */
+
+enum { FIRN_OS_WATCH_FANOTIFY_ID_MIN = 1 << 30 };
+
+struct firn_os_watch_fanotify;
+
+/* For directories of the file system that root_fd lies on. NULL where the process may not, that file
+ * system cannot, or memory is out. */
+struct firn_os_watch_fanotify *firn_os_watch_fanotify_create(int root_fd);
+/* NULL is fine. */
+void firn_os_watch_fanotify_destroy(struct firn_os_watch_fanotify *fanotify);
+int firn_os_watch_fanotify_fd(const struct firn_os_watch_fanotify *fanotify);
+/* The id of a directory, from FIRN_OS_WATCH_FANOTIFY_ID_MIN on; -1 where it cannot be watched in this
+ * way. */
+int firn_os_watch_fanotify_add(struct firn_os_watch_fanotify *fanotify, int dir_fd);
+void firn_os_watch_fanotify_remove(struct firn_os_watch_fanotify *fanotify, int id);
+/* Calls visit for each event in what was read from the descriptor. */
+int firn_os_watch_fanotify_visit(struct firn_os_watch_fanotify *fanotify, const void *bytes,
+                                 size_t size,
+                                 int (*visit)(void *ctx, const struct firn_os_watch_event *event),
+                                 void *ctx);
+
+/* file handles of directories, each under a number. Only os_watch_fanotify.c includes it. */
 
 enum { FIRN_OS_WATCH_HANDLES_BYTES_MAX = 24, FIRN_OS_WATCH_HANDLES_MAX = 1 << 30 };
 
