@@ -359,16 +359,12 @@ reserve_locked(struct firn_block_writer *writer, uint64_t size, firn_error *err)
         return firn_error_set(err, FIRN_MISUSE, "the file is finished");
     }
     size_t wanted = (size_t)firn_block_format_chunk_count(writer->end + size);
-    if (wanted > writer->chunk_hash_capacity) {
-        size_t capacity = wanted + wanted / 2 + 16;
-        firn_hash *hashes =
-            firn_resize_array(writer->chunk_hashes, capacity, sizeof writer->chunk_hashes[0]);
-        if (hashes == NULL) {
-            return firn_error_no_memory(err, "checksums of a file");
-        }
-        writer->chunk_hashes = hashes;
-        writer->chunk_hash_capacity = capacity;
+    firn_hash *hashes = firn_grow_array(writer->chunk_hashes, wanted, &writer->chunk_hash_capacity,
+                                        sizeof writer->chunk_hashes[0]);
+    if (hashes == NULL) {
+        return firn_error_no_memory(err, "checksums of a file");
     }
+    writer->chunk_hashes = hashes;
     return FIRN_OK;
 }
 

@@ -209,6 +209,55 @@ FIRN_MUST_CHECK int firn_compaction_values_finish(struct firn_compaction_values 
 /* Lets go of the files: those that no run refers to, an unfinished one too, are removed. */
 void firn_compaction_values_end(struct firn_compaction_values *output);
 
+/* ==== run_writer.c: entries in order become a run that is not installed yet ==== */
+
+/* Runs that were written and are not installed yet. In the caller's memory; zeroed at first. */
+struct firn_compaction_output {
+    struct firn_version_added *runs; /* each with a reference of the caller's */
+    size_t count;
+    size_t capacity;
+    uint64_t bytes;
+    uint64_t versions_dropped;
+};
+
+/* Zeroed: no run is open. One thread. */
+struct firn_run_writer {
+    struct firn_lsm *lsm;
+    struct firn_run_builder *builder; /* NULL: no run is open */
+    uint64_t number;                  /* of its file */
+    uint64_t entry_count;             /* in it */
+    struct firn_manifest_run expiry;  /* of its expiring puts, and nothing else */
+};
+
+/* Opens a file of the next number. No run is open. */
+FIRN_MUST_CHECK int firn_run_writer_begin(struct firn_run_writer *writer, struct firn_lsm *lsm,
+                                          const struct firn_run_builder_options *options,
+                                          firn_error *err);
+/* Adds an entry to the open run, as it is placed: its value may lie in a value file. */
+FIRN_MUST_CHECK int firn_run_writer_add(struct firn_run_writer *writer,
+                                        const struct firn_entry *entry,
+                                        const struct firn_entry *placed, firn_error *err);
+/* Tells the open run where it comes from (origin is NULL: it belongs to no tree) and finishes it; *out,
+ * zeroed before, is the caller's to deinit. After a failure the run is still open. */
+FIRN_MUST_CHECK int firn_run_writer_end(struct firn_run_writer *writer,
+                                        struct firn_lsm_origin *origin, bool is_last,
+                                        struct firn_run_summary *out, firn_error *err);
+/* Removes an open run; nothing if none is open. */
+void firn_run_writer_abandon(struct firn_run_writer *writer);
+/* What MANIFEST will say of the run that was finished last, as far as its builder knows: its level,
+ * and what else the tree knows, are the caller's to add. Borrows the bounds of the summary. */
+struct firn_manifest_run firn_run_writer_info(const struct firn_run_writer *writer,
+                                              const struct firn_run_summary *summary);
+/* Room for one more run in the output. FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_run_writer_reserve(struct firn_compaction_output *out, firn_error *err);
+/* Makes the finished run, and what it refers to, the next one of the output, which has room. */
+FIRN_MUST_CHECK int firn_run_writer_take(const struct firn_run_writer *writer,
+                                         struct firn_manifest_run *info, uint64_t cache_file,
+                                         struct firn_compaction_values *values,
+                                         struct firn_compaction_output *out, firn_error *err);
+/* Removes a finished file that nobody knows. */
+void firn_run_writer_remove(struct firn_lsm *lsm, uint64_t number);
+
 /* ==== writing what a flush or a compaction keeps into new runs ==== */
 
 struct firn_compaction_output_options {
@@ -235,15 +284,6 @@ struct firn_compaction_output_options {
     struct firn_block_publisher *publisher; /* makes the files durable, later; NULL: at once */
 };
 
-/* In the caller's memory; zeroed at first. */
-struct firn_compaction_output {
-    struct firn_version_added *runs; /* each with a reference of the caller's */
-    size_t count;
-    size_t capacity;
-    uint64_t bytes;
-    uint64_t versions_dropped;
-};
-
 /* Writes everything. After a failure no file is left after the next collection, and out is empty.
  * There may be nothing to write. */
 FIRN_MUST_CHECK int
@@ -268,8 +308,6 @@ struct firn_compaction_result {
     uint64_t entries_above; /* of levels above the output's */
 };
 
-/* ==== frozen memtables become a run of level 0 ==== */
-
 /* ==== which run of the last level is to be written again ==== */
 
 /* Whether rewriting some run of the last level, or of history, can free anything, as far as can be
@@ -284,7 +322,5 @@ FIRN_MUST_CHECK int firn_compaction_garbage_pick_locked(struct firn_lsm_tree *tr
                                                         const struct firn_merge_view_map *views,
                                                         struct firn_compaction_plan *out,
                                                         bool *out_found, firn_error *err);
-
-/* ==== merging runs into a deeper level ==== */
 
 #endif

@@ -42,6 +42,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/search.h"
 #include "codec/xxh3.h"
 
 /* ==== checkpoints of a history by what they are called ====
@@ -210,14 +211,8 @@ firn_history_find_place(const struct firn_history *history,
 {
     size_t low = 0;
     size_t high = firn_history_count(history);
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (firn_history_at(history, middle)->sequence < checkpoint->sequence) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
+    FIRN_SEARCH_FIRST(low, high, middle,
+                      firn_history_at(history, middle)->sequence < checkpoint->sequence);
     while (firn_history_at(history, low) != checkpoint) {
         low++;
     }

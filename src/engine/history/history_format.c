@@ -22,6 +22,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/reader.h"
+#include "base/search.h"
 #include "base/sort.h"
 #include "codec/utf8.h"
 #include "history/history.h"
@@ -428,18 +429,11 @@ compare_found(const void *a, const void *b)
 static struct firn_db_line *
 find_owner(const struct firn_history *history, uint64_t sequence)
 {
-    size_t low = 0;
+    size_t low = 1;
     size_t high = firn_history_line_count(history);
     DCHECK(high > 0 && firn_history_line(history, 0)->first <= sequence);
-    while (high - low > 1) {
-        size_t middle = low + (high - low) / 2;
-        if (firn_history_line(history, middle)->first <= sequence) {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    return firn_history_line(history, low);
+    FIRN_SEARCH_FIRST(low, high, middle, firn_history_line(history, middle)->first <= sequence);
+    return firn_history_line(history, low - 1);
 }
 
 /* Makes lines of all that were found; several intervals may begin with the same one. */

@@ -44,6 +44,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/search.h"
 #include "base/sort.h"
 #include "block/value_file.h"
 #include "lsm/lsm_internal.h"
@@ -203,14 +204,7 @@ note_named(struct comparison *comparison, const char *name, uint64_t number)
         size_t low = 0;
         size_t high = count_of(named[i]);
         firn_run_file_name(number, kinds[i], own);
-        while (low < high) {
-            size_t middle = low + (high - low) / 2;
-            if (number_at(named[i], middle) < number) {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
+        FIRN_SEARCH_FIRST(low, high, middle, number_at(named[i], middle) < number);
         if (strcmp(name, own) == 0 && low < count_of(named[i]) &&
             number_at(named[i], low) == number) {
             CHECK(first + low < comparison->present.size);

@@ -24,6 +24,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/search.h"
 #include "block/value_file.h"
 #include "memtable/memtable.h"
 
@@ -152,14 +153,7 @@ place_of_locked(const struct firn_lsm *lsm, uint32_t id)
     firn_os_mutex_assert_held(&lsm->mutex);
     size_t low = 0;
     size_t high = lsm->tree_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (lsm->trees[middle]->id < id) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
+    FIRN_SEARCH_FIRST(low, high, middle, lsm->trees[middle]->id < id);
     return low;
 }
 

@@ -16,6 +16,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/search.h"
 
 struct level_source {
     struct firn_merge_source source;
@@ -120,14 +121,8 @@ run_of(const struct level_source *level, firn_slice key)
 {
     size_t low = 0;
     size_t high = level->options.count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (firn_slice_compare(level->options.runs[middle].upper, key) <= 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
+    FIRN_SEARCH_FIRST(low, high, middle,
+                      firn_slice_compare(level->options.runs[middle].upper, key) <= 0);
     return low;
 }
 

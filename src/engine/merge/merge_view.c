@@ -35,6 +35,7 @@
 #include "base/check.h"
 #include "base/checked.h"
 #include "base/mem.h"
+#include "base/search.h"
 #include "base/sort.h"
 
 /* ==== whether the views that a run was made for are still those that matter to it ====
@@ -282,19 +283,12 @@ struct work {
 size_t
 firn_merge_view_map_segment(const struct firn_merge_view_map *map, uint64_t sequence)
 {
-    size_t low = 0;
+    size_t low = 1;
     size_t high = map->segment_count;
-    while (high - low > 1) {
-        size_t middle = low + (high - low) / 2;
-        if (map->bounds[middle] <= sequence) {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    DCHECK(map->bounds[low] <= sequence);
-    DCHECK(low + 1 == map->segment_count || sequence < map->bounds[low + 1]);
-    return low;
+    FIRN_SEARCH_FIRST(low, high, middle, map->bounds[middle] <= sequence);
+    DCHECK(map->bounds[low - 1] <= sequence);
+    DCHECK(low == map->segment_count || sequence < map->bounds[low]);
+    return low - 1;
 }
 
 static struct firn_view_hull

@@ -31,6 +31,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/search.h"
 #include "base/slice.h"
 #include "log/log.h"
 #include "version/run_file.h"
@@ -97,14 +98,7 @@ place_of_run(const struct firn_manifest_state_tree *tree, uint64_t number)
 {
     size_t low = 0;
     size_t high = tree->run_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (tree->runs[middle]->number < number) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
+    FIRN_SEARCH_FIRST(low, high, middle, tree->runs[middle]->number < number);
     return low;
 }
 
@@ -144,17 +138,12 @@ copy_run(const struct firn_manifest_run *run)
 static int
 reserve_runs(struct firn_manifest_state_tree *tree, firn_error *err)
 {
-    if (tree->run_count < tree->run_capacity) {
-        return FIRN_OK;
-    }
-    size_t capacity = tree->run_capacity == 0 ? 8 : 2 * tree->run_capacity;
-    struct firn_manifest_run **runs =
-        firn_resize_array(tree->runs, capacity, sizeof(struct firn_manifest_run *));
+    struct firn_manifest_run **runs = firn_grow_array(
+        tree->runs, tree->run_count + 1, &tree->run_capacity, sizeof(struct firn_manifest_run *));
     if (runs == NULL) {
         return firn_error_no_memory(err, "the runs that MANIFEST names");
     }
     tree->runs = runs;
-    tree->run_capacity = capacity;
     return FIRN_OK;
 }
 
@@ -212,16 +201,12 @@ place_of_tree(const struct firn_manifest_state *state, uint32_t id)
 static int
 add_tree(struct firn_manifest_state *state, size_t place, uint32_t id, firn_error *err)
 {
-    if (state->tree_count == state->tree_capacity) {
-        size_t capacity = state->tree_capacity == 0 ? 8 : 2 * state->tree_capacity;
-        struct firn_manifest_state_tree *trees =
-            firn_resize_array(state->trees, capacity, sizeof *trees);
-        if (trees == NULL) {
-            return firn_error_no_memory(err, "the trees that MANIFEST names");
-        }
-        state->trees = trees;
-        state->tree_capacity = capacity;
+    struct firn_manifest_state_tree *trees =
+        firn_grow_array(state->trees, state->tree_count + 1, &state->tree_capacity, sizeof *trees);
+    if (trees == NULL) {
+        return firn_error_no_memory(err, "the trees that MANIFEST names");
     }
+    state->trees = trees;
     memmove(state->trees + place + 1, state->trees + place,
             (state->tree_count - place) * sizeof *state->trees);
     state->trees[place] = (struct firn_manifest_state_tree){.id = id};

@@ -84,6 +84,25 @@ firn_resize_array(void *memory, size_t count, size_t size)
 }
 
 void *
+firn_grow_array(void *array, size_t count, size_t *capacity, size_t size)
+{
+    enum { CAPACITY_LEAST = 8 };
+    if (count <= *capacity) {
+        return array;
+    }
+    size_t room = *capacity < CAPACITY_LEAST / 2 ? CAPACITY_LEAST : *capacity;
+    if (room == *capacity && !firn_mul_size(room, 2, &room)) {
+        return NULL;
+    }
+    room = room < count ? count : room;
+    void *larger = firn_resize_array(array, room, size);
+    if (larger != NULL) {
+        *capacity = room;
+    }
+    return larger;
+}
+
+void *
 firn_alloc_array(size_t count, size_t size)
 {
     return firn_resize_array(NULL, count, size);

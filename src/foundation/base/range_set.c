@@ -41,6 +41,7 @@
 #include "base/check.h"
 #include "base/checked.h"
 #include "base/mem.h"
+#include "base/search.h"
 #include "base/slice.h"
 #include "base/sort.h"
 
@@ -109,14 +110,8 @@ spans_up_to(const struct firn_range_node *node, firn_slice key)
 {
     size_t low = 0;
     size_t high = node->span_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (firn_slice_compare(firn_range_span_at(node, middle).first->lower, key) <= 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
+    FIRN_SEARCH_FIRST(low, high, middle,
+                      firn_slice_compare(firn_range_span_at(node, middle).first->lower, key) <= 0);
     return low;
 }
 
@@ -141,14 +136,8 @@ sight_of(const struct firn_view *view, const struct firn_range_node *node)
 {
     size_t low = 0;
     size_t high = view->count;
-    while (low < high) { /* for the first interval that does not end before them */
-        size_t middle = low + (high - low) / 2;
-        if (firn_view_at(view, middle).last < node->sequence_min) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
+    /* for the first interval that does not end before them */
+    FIRN_SEARCH_FIRST(low, high, middle, firn_view_at(view, middle).last < node->sequence_min);
     if (low == view->count || view->intervals[low].first > node->sequence_max) {
         return SEES_NONE;
     }

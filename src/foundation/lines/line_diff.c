@@ -91,15 +91,12 @@ push(struct search *search, const struct patience_range *range)
     if (range->before_from == range->before_to && range->after_from == range->after_to) {
         return FIRN_OK;
     }
-    if (search->waiting == search->capacity) {
-        size_t capacity = search->capacity == 0 ? 64 : search->capacity * 2;
-        struct patience_range *stack = firn_resize_array(search->stack, capacity, sizeof *stack);
-        if (stack == NULL) {
-            return FIRN_NO_MEMORY;
-        }
-        search->stack = stack;
-        search->capacity = capacity;
+    struct patience_range *stack =
+        firn_grow_array(search->stack, search->waiting + 1, &search->capacity, sizeof *stack);
+    if (stack == NULL) {
+        return FIRN_NO_MEMORY;
     }
+    search->stack = stack;
     search->stack[search->waiting++] = *range;
     return FIRN_OK;
 }

@@ -98,15 +98,12 @@ firn_os_scheduler_remove_queue(struct firn_os_scheduler_queue *queue)
 int
 firn_os_scheduler_submit(struct firn_os_scheduler_queue *queue, void (*run)(void *arg), void *arg)
 {
-    if (queue->count == queue->capacity) {
-        size_t capacity = queue->capacity == 0 ? 8 : 2 * queue->capacity;
-        struct job *jobs = firn_resize_array(queue->jobs, capacity, sizeof *jobs);
-        if (jobs == NULL) {
-            return ENOMEM;
-        }
-        queue->jobs = jobs;
-        queue->capacity = capacity;
+    struct job *jobs =
+        firn_grow_array(queue->jobs, queue->count + 1, &queue->capacity, sizeof *jobs);
+    if (jobs == NULL) {
+        return ENOMEM;
     }
+    queue->jobs = jobs;
     queue->jobs[queue->count++] = (struct job){run, arg, queue->next_sequence++};
     return 0;
 }
