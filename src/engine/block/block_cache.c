@@ -438,10 +438,8 @@ firn_block_cache_create(struct firn_os *os, size_t budget_bytes, struct firn_blo
     *out = NULL;
     struct plan plan = plan_of(budget_bytes);
     struct firn_os_pages pages;
-    int rc = firn_os_pages_map(os, plan.size, &pages, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_os_pages_map(os, plan.size, &pages, err));
     struct firn_block_cache *cache = (void *)pages.data;
     cache->os = os;
     cache->budget_bytes = budget_bytes;
@@ -458,7 +456,8 @@ firn_block_cache_create(struct firn_os *os, size_t budget_bytes, struct firn_blo
     }
     cache_pool_init(os, &cache->pool);
     *out = cache;
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 static bool

@@ -160,10 +160,8 @@ firn_block_writer_add(struct firn_block_writer *writer, enum firn_codec codec, f
     }
     uint64_t offset;
     uint64_t size = firn_block_format_span((uint32_t)stored.size);
-    int rc = reserve(writer, size, &offset, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(reserve(writer, size, &offset, err));
     uint8_t prefix[FIRN_BLOCK_FORMAT_PREFIX_SIZE];
     firn_block_format_encode_prefix(&writer->id, offset, codec, stored, raw_size, prefix);
     struct span span = {firn_bytes(prefix, sizeof prefix), stored, size};
@@ -173,6 +171,7 @@ firn_block_writer_add(struct firn_block_writer *writer, enum firn_codec codec, f
         DCHECK(offset >= FIRN_BLOCK_BODY_START);
         *out = (struct firn_block_ref){offset, (uint32_t)stored.size, raw_size};
     }
+out:
     return rc;
 }
 
@@ -616,17 +615,16 @@ remove_temp(struct firn_block_writer *writer)
 static int
 publish(struct firn_block_writer *writer, firn_error *err)
 {
-    int rc = firn_os_rename(writer->dir, writer->temp_name, writer->dir, writer->name,
-                            FIRN_OS_RENAME_NO_REPLACE, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_os_rename(writer->dir, writer->temp_name, writer->dir, writer->name,
+                            FIRN_OS_RENAME_NO_REPLACE, err));
     writer->has_temp = false;
     rc = firn_os_dir_sync(writer->dir, err);
     if (rc != FIRN_OK) {
         int ignored = firn_os_remove_file(writer->dir, writer->name, NULL); /* (I3) */
         (void)ignored;
     }
+out:
     return rc;
 }
 

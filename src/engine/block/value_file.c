@@ -374,15 +374,14 @@ read_cached(struct value_file *file, const struct firn_block_ref *piece,
             enum firn_block_cache_use use, struct firn_buf *out, firn_error *err)
 {
     struct firn_block_pin pin;
-    int rc =
-        firn_block_cache_read(file->cache, file->file, file->reader, piece, use, NULL, &pin, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(
+        firn_block_cache_read(file->cache, file->file, file->reader, piece, use, NULL, &pin, err));
     if (out != NULL && firn_buf_append(out, pin.data, pin.size) != FIRN_OK) {
         rc = firn_error_no_memory(err, "a value");
     }
     firn_block_cache_unpin(file->cache, &pin);
+out:
     return rc;
 }
 

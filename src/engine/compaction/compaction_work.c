@@ -431,10 +431,8 @@ plan_suspect(struct firn_compaction_work *work, enum firn_compaction_pick_mode m
     struct firn_compaction_work_views views;
     struct firn_compaction_plan plan;
     *out_found = false;
-    int rc = firn_compaction_work_take_views(work, &views, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_compaction_work_take_views(work, &views, err));
     firn_os_mutex_lock(&lsm->mutex);
     rc = firn_compaction_garbage_pick_locked(work->tree, mode, &views.map, &plan, out_found, err);
     if (rc == FIRN_OK && *out_found) {
@@ -445,6 +443,7 @@ plan_suspect(struct firn_compaction_work *work, enum firn_compaction_pick_mode m
     }
     firn_os_mutex_unlock(&lsm->mutex);
     firn_compaction_work_release_views(work, &views);
+out:
     return rc;
 }
 
@@ -556,16 +555,15 @@ firn_compaction_work_take_views(const struct firn_compaction_work *work,
 {
     const struct firn_lsm_host *host = &work->lsm->options.host;
     *out = (struct firn_compaction_work_views){.is_taken = false};
-    int rc = host->take_views(host->ctx, work->tree->id, &out->list, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(host->take_views(host->ctx, work->tree->id, &out->list, err));
     DCHECK(out->list.place_count > 0); /* now, at least */
     rc = firn_merge_view_map_init(&out->map, &out->list, err);
     out->is_taken = rc == FIRN_OK;
     if (rc != FIRN_OK) {
         host->release_views(host->ctx, &out->list);
     }
+out:
     return rc;
 }
 

@@ -153,10 +153,8 @@ fill(struct firn_archive *archive, struct firn_os_dir *to, struct firn_storefile
      firn_error *err)
 {
     struct firn_storefile_identity identity;
-    int rc = firn_db_create_begin(to, &identity, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_db_create_begin(to, &identity, err));
     rc = copy_all(archive, to, progress, err);
     if (rc != FIRN_OK) {
         /* Their space may be what is missing. FIRN.tmp goes when their removal is durable: files
@@ -166,7 +164,9 @@ fill(struct firn_archive *archive, struct firn_os_dir *to, struct firn_storefile
         }
         return rc;
     }
-    return firn_db_create_end(to, err);
+    rc = firn_db_create_end(to, err);
+out:
+    return rc;
 }
 
 static int

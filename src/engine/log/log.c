@@ -410,10 +410,8 @@ is_durable_locked(const struct firn_log *log, struct firn_log_position target)
 int
 firn_log_sync(struct firn_log *log, firn_error *err)
 {
-    int rc = firn_log_check_writable(log, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_log_check_writable(log, err));
     firn_os_mutex_lock(&log->mutex);
     struct firn_log_position target = {log->segment.number, log->end};
     while (log->is_syncing && !log->has_failed && !is_durable_locked(log, target)) {
@@ -428,7 +426,9 @@ firn_log_sync(struct firn_log *log, firn_error *err)
         firn_log_give_token(log);
         return rc;
     }
-    return has_failed ? refuse_failed(log, err) : FIRN_OK;
+    rc = has_failed ? refuse_failed(log, err) : FIRN_OK;
+out:
+    return rc;
 }
 
 /* ---- segments ---- */
@@ -436,10 +436,8 @@ firn_log_sync(struct firn_log *log, firn_error *err)
 int
 firn_log_remove_before(struct firn_log *log, uint64_t first_segment, firn_error *err)
 {
-    int rc = firn_log_check_writable(log, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_log_check_writable(log, err));
     if (first_segment > log->segment.number + 1) {
         return firn_error_set(err, FIRN_INVALID,
                               "cannot remove up to segment %" PRIu64
@@ -450,7 +448,8 @@ firn_log_remove_before(struct firn_log *log, uint64_t first_segment, firn_error 
     if (first_segment > log->oldest_wanted) {
         log->oldest_wanted = first_segment;
     }
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 void

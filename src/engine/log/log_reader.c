@@ -199,10 +199,8 @@ try_candidate(struct firn_log_reader *reader, uint64_t offset, struct search *se
 {
     struct firn_log_reader_record record;
     bool is_valid = false;
-    int rc = firn_log_reader_read(reader, offset, &record, &is_valid, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_log_reader_read(reader, offset, &record, &is_valid, err));
     if (is_valid) {
         tail->has_later_record = true;
         if (record.header.durable > tail->durable) {
@@ -223,6 +221,7 @@ try_candidate(struct firn_log_reader *reader, uint64_t offset, struct search *se
                               "%s: offset %" PRIu64 ": bad bytes with too many false records",
                               firn_os_file_path(reader->file), offset);
     }
+out:
     return rc;
 }
 

@@ -120,10 +120,8 @@ pass_fence(struct walk *walk, uint64_t end, firn_error *err)
     uint64_t number = reader->segment.number;
     struct firn_log_position at;
     bool is_there;
-    int rc = walk->fence.ask(walk->fence.ctx, &at, &is_there, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(walk->fence.ask(walk->fence.ctx, &at, &is_there, err));
     if (!is_there) {
         walk->shown_end = reader->window_offset + reader->window.size;
     } else if (at.segment != number) {
@@ -132,7 +130,8 @@ pass_fence(struct walk *walk, uint64_t end, firn_error *err)
         walk->shown_end = at.offset;
     }
     walk->is_hidden = end > walk->shown_end;
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 static bool
@@ -301,14 +300,13 @@ static int
 open_successor(struct walk *walk, struct firn_log_reader *next, firn_error *err)
 {
     const struct firn_log_format_segment *segment = &walk->reader.segment;
-    int rc = firn_log_reader_open(next, walk->dir, walk->prefix, segment->number + 1, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_log_reader_open(next, walk->dir, walk->prefix, segment->number + 1, err));
     if (next->segment.previous_salt != segment->salt || next->segment.oldest < segment->oldest) {
         rc = damage(next, 32, "this segment does not continue the one before it", err);
         firn_log_reader_close(next);
     }
+out:
     return rc;
 }
 

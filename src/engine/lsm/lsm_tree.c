@@ -226,10 +226,8 @@ firn_lsm_tree_create(struct firn_lsm *lsm, uint32_t id, struct firn_version *ver
                      struct firn_lsm_tree **out, firn_error *err)
 {
     struct firn_lsm_tree *tree = NULL;
-    int rc = make_tree(lsm, id, version, &tree, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(make_tree(lsm, id, version, &tree, err));
     firn_os_mutex_lock(&lsm->mutex);
     rc = reserve_tree(lsm, err);
     if (rc == FIRN_OK) {
@@ -246,6 +244,7 @@ firn_lsm_tree_create(struct firn_lsm *lsm, uint32_t id, struct firn_version *ver
     }
     firn_os_mutex_unlock(&lsm->mutex);
     firn_lsm_tree_destroy(tree);
+out:
     return rc;
 }
 
@@ -453,10 +452,8 @@ put_in_front_locked(struct firn_lsm_tree *tree, struct firn_tree_memtable *memta
     struct firn_lsm *lsm = tree->lsm;
     struct firn_lsm_state *old = atomic_load_explicit(&tree->state, memory_order_relaxed);
     size_t count = old->memtable_count + 1;
-    int rc = enlarge_spare_locked(tree, count, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(enlarge_spare_locked(tree, count, err));
     DCHECK(old->memtables[0] == tree->active && old->memtables[0]->freeze_number == 0);
     struct firn_lsm_state *new = firn_lsm_state_create(count);
     if (new == NULL) {
@@ -475,7 +472,8 @@ put_in_front_locked(struct firn_lsm_tree *tree, struct firn_tree_memtable *memta
         atomic_store_explicit(&lsm->frozen_max, (unsigned)(count - 1), memory_order_relaxed);
     }
     *out_old = old;
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 int
@@ -487,10 +485,8 @@ firn_lsm_tree_freeze(struct firn_lsm_tree *tree, firn_error *err)
     if (atomic_load_explicit(&tree->active->sequence_max, memory_order_relaxed) == 0) {
         return FIRN_OK;
     }
-    int rc = create_memtable(lsm, &memtable, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(create_memtable(lsm, &memtable, err));
     firn_os_mutex_lock(&lsm->mutex);
     rc = put_in_front_locked(tree, memtable, &old, err);
     firn_os_mutex_unlock(&lsm->mutex);
@@ -502,6 +498,7 @@ firn_lsm_tree_freeze(struct firn_lsm_tree *tree, firn_error *err)
         firn_lsm_state_retire(&lsm->epoch, old);
         firn_epoch_reclaim(&lsm->epoch);
     }
+out:
     return rc;
 }
 

@@ -161,17 +161,17 @@ look_up(const struct firn_mend_gather *gather, struct firn_manifest_reference *r
     char name[FIRN_RUN_FILE_NAME_SIZE];
     struct firn_run *file;
     firn_run_file_name(reference->number, &firn_value_file_kind, name);
-    int rc = firn_value_file_kind.open(&gather->env, name, &file, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_value_file_kind.open(&gather->env, name, &file, err));
     const struct firn_run_summary *summary = firn_value_file_kind.summary(file);
     reference->identity = named != NULL ? named->identity : summary->identity;
     reference->total_bytes = named != NULL ? named->total_bytes : summary->content_bytes;
     firn_value_file_kind.close(file);
-    return reference->bytes <= reference->total_bytes
-               ? FIRN_OK
-               : firn_error_set(err, FIRN_CORRUPT, "'%s' is smaller than what lies in it", name);
+    rc = reference->bytes <= reference->total_bytes
+             ? FIRN_OK
+             : firn_error_set(err, FIRN_CORRUPT, "'%s' is smaller than what lies in it", name);
+out:
+    return rc;
 }
 
 static int
@@ -615,15 +615,14 @@ out:
 int
 firn_mend_judge(struct firn_mend_gather *gather, firn_error *err)
 {
-    int rc = gather->options->is_newest ? FIRN_OK : take_unnamed(gather, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(gather->options->is_newest ? FIRN_OK : take_unnamed(gather, err));
     look_for_missing(gather);
     for (size_t i = 0; i < gather->runs.count; i++) {
         struct firn_mend_gather_run *run = firn_mend_gather_run_at(gather, i);
         bool counts = gather->options->is_newest || (!run->is_gone && !run->is_replaced);
         run->is_taken = run->is_taken || (run->is_named && run->is_present && counts);
     }
-    return FIRN_OK;
+out:
+    return rc;
 }

@@ -201,10 +201,8 @@ int
 firn_merge_fold_push(struct firn_merge_fold *fold, firn_slice operand, firn_error *err)
 {
     struct parts parts;
-    int rc = take_apart(operand, &parts, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(take_apart(operand, &parts, err));
     if (joins_last(fold, &parts)) {
         join_last(fold, &parts);
         return FIRN_OK;
@@ -222,7 +220,8 @@ firn_merge_fold_push(struct firn_merge_fold *fold, firn_slice operand, firn_erro
         return firn_error_no_memory(err, "merge operands");
     }
     CHECK(firn_buf_append(&fold->items, &item, sizeof item) == FIRN_OK);
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 /* ---- folding ---- */

@@ -147,24 +147,24 @@ enter_last(struct level_source *level, size_t at, firn_error *err)
 static int
 enter_at(struct level_source *level, size_t at, firn_slice key, uint64_t sequence, firn_error *err)
 {
-    int rc = enter(level, at, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(enter(level, at, err));
     rc = level->cursor->kind->cursor_seek(level->cursor, key, sequence, err);
-    return settle(level, rc, err);
+    rc = settle(level, rc, err);
+out:
+    return rc;
 }
 
 static int
 enter_before(struct level_source *level, size_t at, firn_slice key, uint64_t sequence,
              firn_error *err)
 {
-    int rc = enter(level, at, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(enter(level, at, err));
     rc = level->cursor->kind->cursor_seek_before(level->cursor, key, sequence, err);
-    return settle_back(level, rc, err);
+    rc = settle_back(level, rc, err);
+out:
+    return rc;
 }
 
 /* ---- the table ---- */

@@ -314,11 +314,11 @@ fold_upon(struct firn_merge_resolve *resolve, const struct firn_entry *beneath, 
     if (has_base && beneath->kind == FIRN_ENTRY_EXPIRING) {
         resolve->expires_ms = firn_entry_expires_ms(beneath->value);
     }
-    int rc = has_base ? load_value(resolve, beneath, &base, err) : FIRN_OK;
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    return firn_merge_fold_apply(&resolve->fold, has_base ? &base : NULL, &resolve->value, err);
+    int rc;
+    FIRN_TRY(has_base ? load_value(resolve, beneath, &base, err) : FIRN_OK);
+    rc = firn_merge_fold_apply(&resolve->fold, has_base ? &base : NULL, &resolve->value, err);
+out:
+    return rc;
 }
 
 /* The merge stands on an operand that is the newest version seen of its key: makes the value that
@@ -353,10 +353,8 @@ static int
 show_copy(struct firn_merge_resolve *resolve, const struct firn_entry *entry, firn_error *err)
 {
     firn_slice value;
-    int rc = load_value(resolve, entry, &value, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(load_value(resolve, entry, &value, err));
     if (entry->kind == FIRN_ENTRY_EXPIRING) {
         resolve->expires_ms = firn_entry_expires_ms(entry->value);
     }
@@ -364,7 +362,8 @@ show_copy(struct firn_merge_resolve *resolve, const struct firn_entry *entry, fi
     resolve->entry.kind = FIRN_ENTRY_PUT;
     resolve->entry.value = value;
     resolve->entry.values = NULL;
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 /* Shows the version that the merge stands on, which has a value. */

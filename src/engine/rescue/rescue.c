@@ -185,17 +185,17 @@ static int
 look(struct naming *naming, struct firn_os_dir *to, firn_error *err)
 {
     const struct firn_db_options options = {.read_only = true, .memory_bytes = NAMES_MEMORY_BYTES};
-    int rc = firn_db_open(to, &options, &naming->db, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_db_open(to, &options, &naming->db, err));
     const struct firn_db_image *image = firn_db_image(naming->db);
     naming->next_id = image->next_id;
     rc = firn_lsm_tree_list(image->lsm, note_tree, naming, err);
     naming->sequence =
         image->last_sequence > naming->sequence ? image->last_sequence : naming->sequence;
     int close_rc = firn_db_close(naming->db, rc == FIRN_OK ? err : NULL);
-    return rc == FIRN_OK ? close_rc : rc;
+    rc = rc == FIRN_OK ? close_rc : rc;
+out:
+    return rc;
 }
 
 /* One that creates a keyspace. */
@@ -497,14 +497,13 @@ make_lsm(struct rescuing *rescuing, firn_error *err)
 {
     struct firn_block_cache *cache;
     struct firn_lsm *lsm;
-    int rc = firn_block_cache_create(firn_os_dir_os(rescuing->to), CACHE_BYTES, &cache, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_block_cache_create(firn_os_dir_os(rescuing->to), CACHE_BYTES, &cache, err));
     const struct firn_lsm_options options = {.kind = &firn_row_kind, .cache = cache};
     rc = firn_lsm_open(rescuing->to, &options, true, &lsm, err);
     rc = rc == FIRN_OK ? firn_lsm_close(lsm, err) : rc;
     firn_block_cache_destroy(cache);
+out:
     return rc;
 }
 
@@ -514,10 +513,8 @@ gather_lsm(struct rescuing *rescuing, bool is_newest, struct firn_mend_gather_re
            struct firn_mend_result *mended, firn_error *err)
 {
     struct firn_block_cache *cache;
-    int rc = firn_block_cache_create(firn_os_dir_os(rescuing->to), CACHE_BYTES, &cache, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_block_cache_create(firn_os_dir_os(rescuing->to), CACHE_BYTES, &cache, err));
     const struct firn_lsm_options lsm = {
         .kind = &firn_row_kind, .cache = cache, .is_read_only = true};
     const struct firn_mend_gather_options options = {.lsm = lsm,
@@ -528,6 +525,7 @@ gather_lsm(struct rescuing *rescuing, bool is_newest, struct firn_mend_gather_re
     rc = firn_mend_gather(rescuing->from, rescuing->to, &options, gathered, err);
     rc = rc == FIRN_OK ? firn_mend(rescuing->to, &lsm, tell, rescuing, mended, err) : rc;
     firn_block_cache_destroy(cache);
+out:
     return rc;
 }
 
@@ -574,10 +572,8 @@ write_log(struct rescuing *rescuing, enum log_part part, firn_error *err)
     struct log_copy copy = {.part = part};
     struct firn_log *source = NULL;
     firn_error found;
-    int rc = firn_log_create(rescuing->to, &writing, &copy.log, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_log_create(rescuing->to, &writing, &copy.log, err));
     rescuing->result->log_was_cut = false;
     if (part == LOG_NOTHING) {
         tell_log(rescuing, "the log is left out: it does not fit what is left of the rest");
@@ -600,7 +596,9 @@ write_log(struct rescuing *rescuing, enum log_part part, firn_error *err)
         }
     }
     int close_rc = firn_log_close(copy.log, rc == FIRN_OK ? err : NULL);
-    return rc != FIRN_OK ? rc : close_rc;
+    rc = rc != FIRN_OK ? rc : close_rc;
+out:
+    return rc;
 }
 
 /* ---- candidates ---- */
@@ -618,15 +616,14 @@ walk_tree(struct firn_lsm_tree *tree, firn_error *err)
 {
     const struct firn_lsm_cursor_options options = {.keys_only = true};
     struct firn_lsm_cursor *cursor;
-    int rc = firn_lsm_cursor_create(tree, &options, &cursor, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_lsm_cursor_create(tree, &options, &cursor, err));
     rc = firn_lsm_cursor_first(cursor, err);
     while (rc == FIRN_OK && firn_lsm_cursor_valid(cursor)) {
         rc = firn_lsm_cursor_next(cursor, err);
     }
     firn_lsm_cursor_destroy(cursor);
+out:
     return rc;
 }
 

@@ -100,15 +100,14 @@ salvage_opened(struct salvaging *salvaging, struct firn_run *run, firn_error *er
     const struct firn_run_cursor_options options = {.keeps_references = true};
     struct firn_run_cursor *cursor;
     int ended;
-    int rc = run->kind->cursor_create(run, &options, &cursor, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(run->kind->cursor_create(run, &options, &cursor, err));
     rc = walk(salvaging, cursor, true, &ended, err);
     if (rc == FIRN_OK && ended != FIRN_OK) {
         rc = walk(salvaging, cursor, false, &ended, err);
     }
     run->kind->cursor_destroy(cursor);
+out:
     return rc;
 }
 
@@ -176,13 +175,12 @@ firn_rescue_salvage(struct firn_os_dir *dir,
 {
     struct salvaging salvaging = {.visit = visit, .ctx = ctx};
     struct firn_os_dir *own;
-    int rc = firn_os_dir_open_beneath(dir, "", &own, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_os_dir_open_beneath(dir, "", &own, err));
     rc = firn_log_salvage(own, "wal", visit_commit, &salvaging, err);
     rc = rc == FIRN_OK ? salvage_runs(&salvaging, own, err) : rc;
     firn_buf_deinit(&salvaging.names);
     firn_os_dir_close(own);
+out:
     return rc;
 }

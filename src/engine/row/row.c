@@ -582,22 +582,19 @@ get(struct firn_run *run, firn_slice key, const struct firn_view *view, struct f
                             .value = value};
     search.hash = firn_row_filter_hash(search.key);
     bool may_contain;
-    int rc = read_filter(search.run, search.hash, &may_contain, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(read_filter(search.run, search.hash, &may_contain, err));
     if (!may_contain || !go_below(&search, UINT64_MAX)) {
         return not_found(err);
     }
     struct firn_row_read_index index;
-    rc = firn_row_read_index(search.run, &index, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    FIRN_TRY(firn_row_read_index(search.run, &index, err));
     search.index = &index.index;
     rc = search_blocks(&search, err);
     firn_row_read_index_release(search.run, &index);
-    return rc == FIRN_NOT_FOUND ? not_found(err) : rc;
+    rc = rc == FIRN_NOT_FOUND ? not_found(err) : rc;
+out:
+    return rc;
 }
 
 static void

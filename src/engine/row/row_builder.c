@@ -84,15 +84,15 @@ emit_block(struct firn_row_emit *emit, firn_slice raw, struct firn_block_ref *ou
     if (emit->codec == FIRN_CODEC_NONE) {
         return emit_plain(emit, raw, out, err);
     }
-    int rc =
-        firn_compress_encode(emit->compress, emit->codec, emit->level, raw, &emit->stored, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(
+        firn_compress_encode(emit->compress, emit->codec, emit->level, raw, &emit->stored, err));
     if (emit->stored.size >= raw.size - raw.size / 32) {
         return emit_plain(emit, raw, out, err);
     }
-    return add(emit, emit->codec, firn_buf_slice(&emit->stored), raw.size, out, err);
+    rc = add(emit, emit->codec, firn_buf_slice(&emit->stored), raw.size, out, err);
+out:
+    return rc;
 }
 
 /* Adds a block and names it in the table of contents. */
@@ -549,10 +549,8 @@ firn_row_builder_add_range(struct firn_run_builder *base, const struct firn_rang
                            firn_error *err)
 {
     struct builder *builder = builder_of(base);
-    int rc = check_usable(builder, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(check_usable(builder, err));
     if (range->lower.size > FIRN_ROW_SUMMARY_BOUND_SIZE_MAX ||
         range->upper.size > FIRN_ROW_SUMMARY_BOUND_SIZE_MAX) {
         return firn_error_set(err, FIRN_LIMIT, "a bound of a range delete exceeds %d bytes",
@@ -565,6 +563,7 @@ firn_row_builder_add_range(struct firn_run_builder *base, const struct firn_rang
     }
     rc = add_range(builder, range, err);
     builder->has_failed = rc != FIRN_OK; /* (I2) */
+out:
     return rc;
 }
 
@@ -702,10 +701,8 @@ firn_row_builder_finish(struct firn_run_builder *base, struct firn_run_summary *
 {
     struct builder *builder = builder_of(base);
     *out = (struct firn_run_summary){0};
-    int rc = check_usable(builder, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(check_usable(builder, err));
     if (builder->summary.entry_count == 0 && builder->summary.range_count == 0) {
         return firn_error_set(err, FIRN_MISUSE, "a run that holds nothing is not written");
     }
@@ -717,5 +714,6 @@ firn_row_builder_finish(struct firn_run_builder *base, struct firn_run_summary *
         *out = builder->summary;
         builder->summary = (struct firn_run_summary){0};
     }
+out:
     return rc;
 }

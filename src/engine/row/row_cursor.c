@@ -429,12 +429,11 @@ load(struct cursor *cursor, const struct firn_row_index *index, size_t i, bool i
     }
     drop_block(cursor);
     firn_slice raw;
-    int rc = fetch(cursor, index, i, is_backward, &raw, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(fetch(cursor, index, i, is_backward, &raw, err));
     hold(cursor, i, raw);
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 /* ---- entries ---- */
@@ -535,10 +534,8 @@ show(struct cursor *cursor, size_t slot_at, firn_error *err)
     firn_slice key;
     DCHECK(cursor->has_block && slot_at < cursor->block.count);
     firn_row_block_slot(&cursor->block, slot_at, &slot);
-    int rc = set_key(cursor, slot.rest, &key, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(set_key(cursor, slot.rest, &key, err));
     cursor->slot = slot_at;
     cursor->base.entry = (struct firn_entry){
         .key = key, .value = slot.value, .sequence = slot.sequence, .kind = slot.kind};
@@ -550,6 +547,7 @@ show(struct cursor *cursor, size_t slot_at, firn_error *err)
     cursor->base.is_valid = rc == FIRN_OK;
     DCHECK(rc != FIRN_OK || shows(cursor, slot_at));
     DCHECK(rc == FIRN_OK || !cursor->has_block); /* (I2) */
+out:
     return rc;
 }
 
@@ -674,17 +672,17 @@ seek_with_index(struct cursor *cursor, const struct firn_row_index *index,
         return place->is_before ? show_last_before(cursor, index, 0, err)
                                 : show_first_of(cursor, index, 0, err);
     }
-    int rc = load(cursor, index, count - 1, place->is_before, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(load(cursor, index, count - 1, place->is_before, err));
     size_t slot = firn_row_block_lower_bound(&cursor->block, place->key, place->sequence);
     if (place->is_before) {
         return slot == 0 ? show_last_before(cursor, index, count - 1, err)
                          : show(cursor, slot - 1, err);
     }
-    return slot == cursor->block.count ? show_first_of(cursor, index, count, err)
-                                       : show(cursor, slot, err);
+    rc = slot == cursor->block.count ? show_first_of(cursor, index, count, err)
+                                     : show(cursor, slot, err);
+out:
+    return rc;
 }
 
 static int

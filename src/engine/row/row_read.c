@@ -242,10 +242,8 @@ firn_row_read_place_of(struct firn_run *base, firn_slice key, struct firn_run_pl
     struct firn_row *run = firn_row_read_run(base);
     struct firn_row_read_index index;
     *out = (struct firn_run_place){0};
-    int rc = firn_row_read_index(run, &index, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_row_read_index(run, &index, err));
     size_t count = firn_row_index_find(&index.index, firn_row_read_key(key), UINT64_MAX);
     if (count > 1) {
         struct firn_row_index_block block;
@@ -257,5 +255,6 @@ firn_row_read_place_of(struct firn_run *base, firn_slice key, struct firn_run_pl
         out->entries = entries / blocks * (count - 1) + entries % blocks * (count - 1) / blocks;
     }
     firn_row_read_index_release(run, &index);
-    return FIRN_OK;
+out:
+    return rc;
 }

@@ -64,10 +64,8 @@ firn_db_refresh(struct firn_db *db, firn_error *err)
     if (!db->is_read_only) {
         return FIRN_OK;
     }
-    int rc = firn_db_replay(db, &image, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_db_replay(db, &image, err));
     firn_os_mutex_lock(&db->state_mutex);
     struct firn_db_image *old = firn_db_image(db);
     DCHECK(old != image && image->user_count == 0);
@@ -84,7 +82,8 @@ firn_db_refresh(struct firn_db *db, firn_error *err)
     if (is_unused) {
         firn_db_refresh_retire(db, old);
     }
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 /* ==== a store in memory alone ====
@@ -338,18 +337,18 @@ static int
 look(struct firn_db *db, const struct firn_db_options *options,
      struct firn_db_create_survey *survey, firn_error *err)
 {
-    int rc = firn_db_create_look(db->dir, survey, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_db_create_look(db->dir, survey, err));
     if (survey->has_identity) {
         return options->fail_if_exists
                    ? firn_error_set(err, FIRN_EXISTS, "there is a firn store in '%s' already",
                                     firn_os_dir_path(db->dir))
                    : FIRN_OK;
     }
-    return options->create_if_missing ? firn_db_create_allowed(db->dir, survey, err)
-                                      : refuse_missing(db->dir, err);
+    rc = options->create_if_missing ? firn_db_create_allowed(db->dir, survey, err)
+                                    : refuse_missing(db->dir, err);
+out:
+    return rc;
 }
 
 static int
@@ -502,10 +501,8 @@ firn_db_sync(struct firn_db *db, firn_error *err)
         return FIRN_OK;
     }
     firn_error found;
-    int rc = firn_db_write_refuse_failed(db, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_db_write_refuse_failed(db, err));
     rc = firn_log_sync(db->log, &found);
     if (rc != FIRN_OK) {
         firn_db_write_latch(db, &found);
@@ -513,6 +510,7 @@ firn_db_sync(struct firn_db *db, firn_error *err)
             *err = found;
         }
     }
+out:
     return rc;
 }
 

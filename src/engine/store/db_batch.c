@@ -347,10 +347,8 @@ check_limits(const struct firn_db_batch *batch, const struct firn_db *db,
 {
     bool is_range = op->kind == FIRN_ENTRY_RANGE_DELETE;
     size_t value_max = is_range ? FIRN_KEY_SIZE_MAX : FIRN_VALUE_SIZE_MAX;
-    int rc = batch_check_store(batch, db, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(batch_check_store(batch, db, err));
     if (op->key.size > FIRN_KEY_SIZE_MAX) {
         return refuse_size("key", op->key.size, FIRN_KEY_SIZE_MAX, err);
     }
@@ -362,7 +360,8 @@ check_limits(const struct firn_db_batch *batch, const struct firn_db *db,
         return firn_error_set(err, FIRN_LIMIT, "a batch would have more than %d bytes",
                               FIRN_BATCH_SIZE_MAX);
     }
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 int

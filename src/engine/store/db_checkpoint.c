@@ -309,10 +309,8 @@ checkpoint_name_resolve(const struct firn_history *history, const char *referenc
         (tilde != NULL && !read_number(tilde + 1, strlen(tilde + 1), &back))) {
         return refuse_reference(reference, err);
     }
-    int rc = find_base(history, &base, reference, &found, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(find_base(history, &base, reference, &found, err));
     if (found == NULL) {
         return refuse_missing(reference, err);
     }
@@ -325,7 +323,8 @@ checkpoint_name_resolve(const struct firn_history *history, const char *referenc
         back -= firn_history_is_safety(found) ? 0 : 1;
     }
     *out = found;
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 /* ==== making, restoring and deleting checkpoints of a store's data ==== */

@@ -204,13 +204,13 @@ get_from_image(struct firn_db_keyspace *keyspace, const struct moment *moment, f
                struct firn_buf *out, firn_error *err)
 {
     struct firn_db_tree *tree;
-    int rc = firn_db_get_tree(keyspace, moment->image, &moment->view, &tree, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    return tree == NULL ? FIRN_NOT_FOUND
-                        : firn_lsm_tree_get_at(tree->lsm_tree, key, &moment->view, moment->time_ms,
-                                               out, err);
+    int rc;
+    FIRN_TRY(firn_db_get_tree(keyspace, moment->image, &moment->view, &tree, err));
+    rc = tree == NULL
+             ? FIRN_NOT_FOUND
+             : firn_lsm_tree_get_at(tree->lsm_tree, key, &moment->view, moment->time_ms, out, err);
+out:
+    return rc;
 }
 
 /* ---- readings ---- */

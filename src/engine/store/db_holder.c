@@ -64,10 +64,8 @@ read_file(struct firn_os_file *file, struct firn_db_holder *out, bool *out_is_wh
     size_t size;
     *out = (struct firn_db_holder){0};
     *out_is_whole = true;
-    int rc = firn_os_file_read(file, 0, bytes, sizeof bytes, &size, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_os_file_read(file, 0, bytes, sizeof bytes, &size, err));
     for (size_t i = 0; i < size && i < TEXT_SIZE && bytes[i] >= '0' && bytes[i] <= '9' &&
                        out->process < UINT64_MAX / 100;
          i++) {
@@ -83,7 +81,8 @@ read_file(struct firn_os_file *file, struct firn_db_holder *out, bool *out_is_wh
         out->size = note_size;
         memcpy(out->note, record + HEAD_SIZE, note_size);
     }
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 /* (I1). *out_is_sure is false where somebody wrote meanwhile. */

@@ -125,10 +125,8 @@ int
 firn_db_keyspace_drop(struct firn_db *db, const char *name, firn_error *err)
 {
     uint64_t id;
-    int rc = firn_db_keyspace_check_name(name, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_db_keyspace_check_name(name, err));
     if (db->is_read_only) {
         return firn_db_write_refuse_read_only(db, err);
     }
@@ -147,6 +145,7 @@ firn_db_keyspace_drop(struct firn_db *db, const char *name, firn_error *err)
         }
         firn_db_write_end_exclusive(db);
     }
+out:
     return rc;
 }
 

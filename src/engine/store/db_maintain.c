@@ -130,14 +130,13 @@ run(struct firn_db *db,
     const struct request *request, firn_error *err)
 {
     firn_error found;
-    int rc = check_writable(db, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(check_writable(db, err));
     rc = latch_with_log(db, action(db, request, &found), &found);
     if (rc != FIRN_OK && err != NULL) {
         *err = found;
     }
+out:
     return rc;
 }
 

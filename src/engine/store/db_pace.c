@@ -587,10 +587,8 @@ firn_db_pace_trim(struct firn_db *db, bool *out_has_more, firn_error *err)
     struct firn_log_position end = firn_log_end(db->log);
     uint64_t floor = firn_lsm_log_floor(lsm);
     *out_has_more = false;
-    int rc = firn_db_checkpoint_save_before(db, floor, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_db_checkpoint_save_before(db, floor, err));
     /* Asked for after the floor: it is one at which that floor held. */
     uint64_t version = firn_lsm_version(lsm);
     if (floor > end.segment) {
@@ -613,6 +611,7 @@ firn_db_pace_trim(struct firn_db *db, bool *out_has_more, firn_error *err)
         firn_db_image_forget_segments(firn_db_image(db), floor);
         firn_os_mutex_unlock(&db->commits.mutex);
     }
+out:
     return rc;
 }
 

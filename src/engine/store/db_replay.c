@@ -286,16 +286,16 @@ static int
 read_commit(struct replay *replay, firn_slice record, const char **what, firn_error *err)
 {
     struct firn_storefile_commit commit;
-    int rc = firn_storefile_get_header(record, &commit, what);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_storefile_get_header(record, &commit, what));
     if (commit.sequence <= replay->sequence) {
         *what = "is a commit whose sequence is not larger than that of the one before";
         return FIRN_CORRUPT;
     }
     replay->sequence = commit.sequence;
-    return read_ops(replay, &commit, record.data, what, err);
+    rc = read_ops(replay, &commit, record.data, what, err);
+out:
+    return rc;
 }
 
 /* ---- memory ---- */
@@ -344,10 +344,8 @@ change_history(struct replay *replay, firn_slice bytes, const char **what, firn_
     struct firn_history *history = &replay->image->history;
     struct firn_history_record record;
     struct firn_history_change change;
-    int rc = firn_history_format_get_record(bytes, &record, what);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_history_format_get_record(bytes, &record, what));
     if (record.sequence <= replay->sequence) {
         *what =
             "is a change of checkpoints whose sequence is not larger than that of what is before";
@@ -365,6 +363,7 @@ change_history(struct replay *replay, firn_slice bytes, const char **what, firn_
         *what = "changes checkpoints that are not as it says";
         rc = FIRN_CORRUPT;
     }
+out:
     return rc;
 }
 

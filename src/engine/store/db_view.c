@@ -124,10 +124,8 @@ link_locked(struct firn_db *db, struct firn_db_view_node *node, struct firn_db_l
 {
     firn_os_mutex_assert_held(&db->state_mutex);
     DCHECK(node->next == NULL && node->previous == NULL && node->line == NULL);
-    int rc = line != NULL ? firn_history_ref(line, err) : FIRN_OK;
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(line != NULL ? firn_history_ref(line, err) : FIRN_OK);
     node->line = line;
     node->sequence =
         line != NULL && line->begin > 1 && sequence < line->begin ? line->begin : sequence;
@@ -140,7 +138,8 @@ link_locked(struct firn_db *db, struct firn_db_view_node *node, struct firn_db_l
     db->views = node;
     db->view_count++;
     node->image->user_count++;
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 static void

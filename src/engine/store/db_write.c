@@ -295,15 +295,14 @@ static int
 append_if_there_is_space(struct firn_db *db, struct firn_db_write *commit, firn_error *err)
 {
     bool has_puts = needs_space(commit);
-    int rc = firn_db_space_admit(db, has_puts, commit->is_urgent, commit->batch->body.size, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_db_space_admit(db, has_puts, commit->is_urgent, commit->batch->body.size, err));
     rc = append(db, commit, err);
     if (rc == FIRN_NO_SPACE && !firn_log_has_failed(db->log) && firn_db_space_give_up(db) &&
         !has_puts) {
         rc = append(db, commit, err);
     }
+out:
     return rc;
 }
 

@@ -92,11 +92,11 @@ static int
 list_name(struct listing *listing, const char *name, firn_error *err)
 {
     struct firn_os_stat stat;
-    int rc = firn_os_stat(listing->dir, name, &stat, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    return stat.kind == FIRN_OS_DIR ? list_directory(listing, name, err) : add_file(listing, name);
+    int rc;
+    FIRN_TRY(firn_os_stat(listing->dir, name, &stat, err));
+    rc = stat.kind == FIRN_OS_DIR ? list_directory(listing, name, err) : add_file(listing, name);
+out:
+    return rc;
 }
 
 static int

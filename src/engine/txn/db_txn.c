@@ -571,10 +571,8 @@ firn_db_txn_get(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn
                 struct firn_buf *out, firn_error *err)
 {
     firn_slice value;
-    int rc = check_use(txn, keyspace, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(check_use(txn, keyspace, err));
     switch (firn_db_txn_writes_get(&txn->writes, keyspace->tree, key, &value)) {
     case FIRN_DB_TXN_WRITES_PUT:
         return get_own(value, out, err);
@@ -585,7 +583,9 @@ firn_db_txn_get(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn
     case FIRN_DB_TXN_WRITES_NOTHING:
         break;
     }
-    return get_seen(txn, keyspace, key, out, err);
+    rc = get_seen(txn, keyspace, key, out, err);
+out:
+    return rc;
 }
 
 int
@@ -594,10 +594,8 @@ firn_db_txn_cursor_open(struct firn_db_txn *txn, struct firn_db_keyspace *keyspa
                         firn_error *err)
 {
     *out = NULL;
-    int rc = check_use(txn, keyspace, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(check_use(txn, keyspace, err));
     if (options != NULL && options->view != NULL) {
         return firn_error_set(err, FIRN_INVALID,
                               "a cursor of a transaction cannot be at another view");
@@ -605,7 +603,9 @@ firn_db_txn_cursor_open(struct firn_db_txn *txn, struct firn_db_keyspace *keyspa
     struct firn_db_cursor_options at =
         options != NULL ? *options : (struct firn_db_cursor_options){0};
     at.view = &txn->view;
-    return firn_db_cursor_open_overlaid(keyspace, &at, firn_db_txn_cursor_create, txn, out, err);
+    rc = firn_db_cursor_open_overlaid(keyspace, &at, firn_db_txn_cursor_create, txn, out, err);
+out:
+    return rc;
 }
 
 /* ---- writing ---- */
@@ -677,10 +677,8 @@ static int
 check_write(struct firn_db_txn *txn, const struct firn_db_keyspace *keyspace, size_t content_bytes,
             firn_error *err)
 {
-    int rc = check_use(txn, keyspace, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(check_use(txn, keyspace, err));
     if (txn->db->is_read_only) {
         return firn_db_write_refuse_read_only(txn->db, err);
     }
@@ -690,7 +688,9 @@ check_write(struct firn_db_txn *txn, const struct firn_db_keyspace *keyspace, si
     if (atomic_load_explicit(&keyspace->tree->is_out, memory_order_acquire)) {
         return firn_db_get_refuse_dropped(keyspace, err);
     }
-    return check_room(txn, content_bytes + WRITE_FRAME_MAX, err);
+    rc = check_room(txn, content_bytes + WRITE_FRAME_MAX, err);
+out:
+    return rc;
 }
 
 static int
@@ -781,16 +781,15 @@ firn_db_txn_savepoint(struct firn_db_txn *txn, uint64_t *out, firn_error *err)
     }
     const struct firn_db_txn_savepoint savepoint = {.number = txn->next_savepoint + 1,
                                                     .mark = firn_db_txn_writes_mark(&txn->writes)};
-    int rc = check_room(txn, sizeof savepoint, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(check_room(txn, sizeof savepoint, err));
     DCHECK(comes_last(txn, &savepoint));
     if (firn_buf_append(&txn->savepoints, &savepoint, sizeof savepoint) != FIRN_OK) {
         return firn_error_no_memory(err, "a savepoint");
     }
     *out = ++txn->next_savepoint;
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 /* Its place among the savepoints that are set. */

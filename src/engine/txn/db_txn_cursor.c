@@ -662,24 +662,24 @@ static int
 next(struct firn_db_cursor_overlay *overlay, firn_error *err)
 {
     struct firn_db_txn_cursor *cursor = of(overlay);
-    int rc = begin_step(cursor, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(begin_step(cursor, err));
     rc = is_lost(cursor, FORWARDS) ? find_after(cursor, err) : pass_shown(cursor, err);
-    return end_move(cursor, rc == FIRN_OK ? settle(cursor, err) : rc, err);
+    rc = end_move(cursor, rc == FIRN_OK ? settle(cursor, err) : rc, err);
+out:
+    return rc;
 }
 
 static int
 prev(struct firn_db_cursor_overlay *overlay, firn_error *err)
 {
     struct firn_db_txn_cursor *cursor = of(overlay);
-    int rc = begin_step(cursor, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(begin_step(cursor, err));
     rc = is_lost(cursor, BACKWARDS) ? find_before(cursor, err) : pass_shown(cursor, err);
-    return end_move(cursor, rc == FIRN_OK ? settle(cursor, err) : rc, err);
+    rc = end_move(cursor, rc == FIRN_OK ? settle(cursor, err) : rc, err);
+out:
+    return rc;
 }
 
 /* ---- looking ---- */

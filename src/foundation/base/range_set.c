@@ -707,10 +707,8 @@ firn_range_set_add(struct firn_range_set *set, const struct firn_range *range, f
     if (!firn_add_size(range->lower.size, range->upper.size, &content_bytes)) {
         return firn_error_no_memory(err, "a range delete");
     }
-    int rc = firn_range_set_reserve(set, 1, content_bytes, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_range_set_reserve(set, 1, content_bytes, err));
     const struct firn_range_node *root =
         make_single(set, range, atomic_load_explicit(&set->root, memory_order_relaxed));
     struct firn_range_row parts = {root, PARTS};
@@ -722,7 +720,8 @@ firn_range_set_add(struct firn_range_set *set, const struct firn_range *range, f
     set->is_unordered |= range->sequence < set->newest;
     set->newest = range->sequence;
     publish(set, parts.newest);
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 /* ---- sealing ---- */

@@ -98,10 +98,8 @@ static int
 encode_zstd(struct firn_compress *context, int level, firn_slice input, struct firn_buf *out,
             firn_error *err)
 {
-    int rc = firn_compress_internal_encoder(&context->zstd_encoder, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_compress_internal_encoder(&context->zstd_encoder, err));
     ZSTD_CCtx *encoder = context->zstd_encoder;
     size_t result = ZSTD_CCtx_reset(encoder, ZSTD_reset_session_and_parameters);
     if (!ZSTD_isError(result)) {
@@ -125,7 +123,8 @@ encode_zstd(struct firn_compress *context, int level, firn_slice input, struct f
     }
     DCHECK(result <= bound);
     out->size = result;
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 static int

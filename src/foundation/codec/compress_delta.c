@@ -64,10 +64,8 @@ firn_compress_delta_encode(struct firn_compress *context, firn_slice base, firn_
           content.size <= FIRN_COMPRESS_DELTA_SIZE_MAX);
     *out_fits = false;
     firn_buf_clear(out);
-    int rc = firn_compress_internal_encoder(&context->delta_encoder, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_compress_internal_encoder(&context->delta_encoder, err));
     if (firn_buf_reserve(out, size_max) != FIRN_OK) {
         return firn_error_no_memory(err, "compressed bytes");
     }
@@ -85,7 +83,8 @@ firn_compress_delta_encode(struct firn_compress *context, firn_slice base, firn_
     DCHECK(result <= size_max);
     out->size = result;
     *out_fits = true;
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 int

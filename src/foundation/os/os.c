@@ -68,13 +68,13 @@ firn_os_environment(struct firn_os *os, const char *name)
 int
 firn_os_make_dir(struct firn_os_dir *dir, const char *name, uint32_t mode, firn_error *err)
 {
-    int rc = firn_os_path_check_name(name, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_os_path_check_name(name, err));
     int error_number = dir->os->ops->make_dir(dir, name, mode & 07777);
-    return error_number == 0 ? FIRN_OK
-                             : firn_os_path_error(err, error_number, "create directory", dir, name);
+    rc = error_number == 0 ? FIRN_OK
+                           : firn_os_path_error(err, error_number, "create directory", dir, name);
+out:
+    return rc;
 }
 
 static int
@@ -117,24 +117,24 @@ out:
 int
 firn_os_remove_file(struct firn_os_dir *dir, const char *name, firn_error *err)
 {
-    int rc = firn_os_path_check_name(name, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_os_path_check_name(name, err));
     int error_number = dir->os->ops->remove_file(dir, name);
-    return error_number == 0 ? FIRN_OK : firn_os_path_error(err, error_number, "remove", dir, name);
+    rc = error_number == 0 ? FIRN_OK : firn_os_path_error(err, error_number, "remove", dir, name);
+out:
+    return rc;
 }
 
 int
 firn_os_remove_dir(struct firn_os_dir *dir, const char *name, firn_error *err)
 {
-    int rc = firn_os_path_check_name(name, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_os_path_check_name(name, err));
     int error_number = dir->os->ops->remove_dir(dir, name);
-    return error_number == 0 ? FIRN_OK
-                             : firn_os_path_error(err, error_number, "remove directory", dir, name);
+    rc = error_number == 0 ? FIRN_OK
+                           : firn_os_path_error(err, error_number, "remove directory", dir, name);
+out:
+    return rc;
 }
 
 /* "could not <verb> '<from>' <joint> '<to>': …" */
@@ -166,83 +166,82 @@ int
 firn_os_rename(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir *to_dir,
                const char *to, enum firn_os_rename_mode mode, firn_error *err)
 {
-    int rc = check_two_names(from_dir, from, to_dir, to, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(check_two_names(from_dir, from, to_dir, to, err));
     int error_number = from_dir->os->ops->rename(from_dir, from, to_dir, to, mode);
     if (error_number == 0) {
         return FIRN_OK;
     }
     bool exchange = mode == FIRN_OS_RENAME_EXCHANGE;
-    return two_names_error(err, error_number, exchange ? "exchange" : "rename", from_dir, from,
-                           exchange ? "with" : "to", to_dir, to);
+    rc = two_names_error(err, error_number, exchange ? "exchange" : "rename", from_dir, from,
+                         exchange ? "with" : "to", to_dir, to);
+out:
+    return rc;
 }
 
 int
 firn_os_link(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir *to_dir,
              const char *to, firn_error *err)
 {
-    int rc = check_two_names(from_dir, from, to_dir, to, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(check_two_names(from_dir, from, to_dir, to, err));
     int error_number = from_dir->os->ops->link(from_dir, from, to_dir, to);
-    return error_number == 0
-               ? FIRN_OK
-               : two_names_error(err, error_number, "link", from_dir, from, "as", to_dir, to);
+    rc = error_number == 0
+             ? FIRN_OK
+             : two_names_error(err, error_number, "link", from_dir, from, "as", to_dir, to);
+out:
+    return rc;
 }
 
 int
 firn_os_make_symlink(struct firn_os_dir *dir, const char *name, const char *target, firn_error *err)
 {
-    int rc = firn_os_path_check_name(name, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_os_path_check_name(name, err));
     int error_number = dir->os->ops->make_symlink(dir, name, target);
-    return error_number == 0
-               ? FIRN_OK
-               : firn_os_path_error(err, error_number, "create symbolic link", dir, name);
+    rc = error_number == 0
+             ? FIRN_OK
+             : firn_os_path_error(err, error_number, "create symbolic link", dir, name);
+out:
+    return rc;
 }
 
 int
 firn_os_read_symlink(struct firn_os_dir *dir, const char *name, struct firn_buf *out,
                      firn_error *err)
 {
-    int rc = firn_os_path_check_name(name, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_os_path_check_name(name, err));
     int error_number = dir->os->ops->read_symlink(dir, name, out);
-    return error_number == 0
-               ? FIRN_OK
-               : firn_os_path_error(err, error_number, "read symbolic link", dir, name);
+    rc = error_number == 0 ? FIRN_OK
+                           : firn_os_path_error(err, error_number, "read symbolic link", dir, name);
+out:
+    return rc;
 }
 
 int
 firn_os_make_fifo(struct firn_os_dir *dir, const char *name, uint32_t mode, firn_error *err)
 {
-    int rc = firn_os_path_check_name(name, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_os_path_check_name(name, err));
     int error_number = dir->os->ops->make_fifo(dir, name, mode & 07777);
-    return error_number == 0 ? FIRN_OK
-                             : firn_os_path_error(err, error_number, "create fifo", dir, name);
+    rc = error_number == 0 ? FIRN_OK
+                           : firn_os_path_error(err, error_number, "create fifo", dir, name);
+out:
+    return rc;
 }
 
 int
 firn_os_stat(struct firn_os_dir *dir, const char *name, struct firn_os_stat *out, firn_error *err)
 {
-    int rc = firn_os_path_check_name(name, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_os_path_check_name(name, err));
     int error_number = dir->os->ops->stat(dir, name, out);
-    return error_number == 0
-               ? FIRN_OK
-               : firn_os_path_error(err, error_number, "read the attributes of", dir, name);
+    rc = error_number == 0
+             ? FIRN_OK
+             : firn_os_path_error(err, error_number, "read the attributes of", dir, name);
+out:
+    return rc;
 }
 
 /* ---- metadata ---- */
@@ -281,45 +280,45 @@ node_result(firn_error *err, int error_number, const char *verb, struct firn_os_
 int
 firn_os_set_mode(struct firn_os_node node, uint32_t mode, firn_error *err)
 {
-    int rc = check_node(node, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    return node_result(err, node_dir(node)->os->ops->set_mode(node, mode & 07777),
-                       "set the mode of", node);
+    int rc;
+    FIRN_TRY(check_node(node, err));
+    rc = node_result(err, node_dir(node)->os->ops->set_mode(node, mode & 07777), "set the mode of",
+                     node);
+out:
+    return rc;
 }
 
 int
 firn_os_set_owner(struct firn_os_node node, uint32_t uid, uint32_t gid, firn_error *err)
 {
-    int rc = check_node(node, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    return node_result(err, node_dir(node)->os->ops->set_owner(node, uid, gid), "set the owner of",
-                       node);
+    int rc;
+    FIRN_TRY(check_node(node, err));
+    rc = node_result(err, node_dir(node)->os->ops->set_owner(node, uid, gid), "set the owner of",
+                     node);
+out:
+    return rc;
 }
 
 int
 firn_os_set_mtime(struct firn_os_node node, int64_t mtime_ns, firn_error *err)
 {
-    int rc = check_node(node, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    return node_result(err, node_dir(node)->os->ops->set_mtime(node, mtime_ns), "set the time of",
-                       node);
+    int rc;
+    FIRN_TRY(check_node(node, err));
+    rc = node_result(err, node_dir(node)->os->ops->set_mtime(node, mtime_ns), "set the time of",
+                     node);
+out:
+    return rc;
 }
 
 int
 firn_os_xattr_list(struct firn_os_node node, struct firn_buf *out, firn_error *err)
 {
-    int rc = check_node(node, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    return node_result(err, node_dir(node)->os->ops->xattr_list(node, out),
-                       "list the extended attributes of", node);
+    int rc;
+    FIRN_TRY(check_node(node, err));
+    rc = node_result(err, node_dir(node)->os->ops->xattr_list(node, out),
+                     "list the extended attributes of", node);
+out:
+    return rc;
 }
 
 static int
@@ -358,35 +357,35 @@ int
 firn_os_xattr_get(struct firn_os_node node, const char *attribute, struct firn_buf *out,
                   firn_error *err)
 {
-    int rc = check_attribute(node, attribute, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    return attribute_result(err, node_dir(node)->os->ops->xattr_get(node, attribute, out), "read",
-                            node, attribute);
+    int rc;
+    FIRN_TRY(check_attribute(node, attribute, err));
+    rc = attribute_result(err, node_dir(node)->os->ops->xattr_get(node, attribute, out), "read",
+                          node, attribute);
+out:
+    return rc;
 }
 
 int
 firn_os_xattr_set(struct firn_os_node node, const char *attribute, firn_slice value,
                   firn_error *err)
 {
-    int rc = check_attribute(node, attribute, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    return attribute_result(err, node_dir(node)->os->ops->xattr_set(node, attribute, value), "set",
-                            node, attribute);
+    int rc;
+    FIRN_TRY(check_attribute(node, attribute, err));
+    rc = attribute_result(err, node_dir(node)->os->ops->xattr_set(node, attribute, value), "set",
+                          node, attribute);
+out:
+    return rc;
 }
 
 int
 firn_os_xattr_remove(struct firn_os_node node, const char *attribute, firn_error *err)
 {
-    int rc = check_attribute(node, attribute, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    return attribute_result(err, node_dir(node)->os->ops->xattr_remove(node, attribute), "remove",
-                            node, attribute);
+    int rc;
+    FIRN_TRY(check_attribute(node, attribute, err));
+    rc = attribute_result(err, node_dir(node)->os->ops->xattr_remove(node, attribute), "remove",
+                          node, attribute);
+out:
+    return rc;
 }
 
 /* ---- clocks, randomness, machine ---- */

@@ -41,15 +41,15 @@ firn_os_dir_open(struct firn_os_dir *parent, const char *name, struct firn_os_di
                  firn_error *err)
 {
     *out = NULL;
-    int rc = firn_os_path_check_name(name, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_os_path_check_name(name, err));
     struct firn_os_dir *dir = firn_os_path_new_dir(parent->os, parent, name);
     if (dir == NULL) {
         return firn_error_no_memory(err, "a directory handle");
     }
-    return finish_open(dir, parent->os->ops->dir_open(parent, name, dir), out, err);
+    rc = finish_open(dir, parent->os->ops->dir_open(parent, name, dir), out, err);
+out:
+    return rc;
 }
 
 int
@@ -57,15 +57,15 @@ firn_os_dir_open_beneath(struct firn_os_dir *root, const char *relative_path,
                          struct firn_os_dir **out, firn_error *err)
 {
     *out = NULL;
-    int rc = firn_os_path_check_relative(relative_path, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_os_path_check_relative(relative_path, err));
     struct firn_os_dir *dir = firn_os_path_new_dir(root->os, root, relative_path);
     if (dir == NULL) {
         return firn_error_no_memory(err, "a directory handle");
     }
-    return finish_open(dir, root->os->ops->dir_open_beneath(root, relative_path, dir), out, err);
+    rc = finish_open(dir, root->os->ops->dir_open_beneath(root, relative_path, dir), out, err);
+out:
+    return rc;
 }
 
 void

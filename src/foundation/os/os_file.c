@@ -57,10 +57,8 @@ open_any(struct firn_os_dir *dir, const char *name, unsigned flags, uint32_t mod
          struct firn_os_file **out, struct firn_os_stat *out_stat, firn_error *err)
 {
     *out = NULL;
-    int rc = firn_os_path_check_name(name, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_os_path_check_name(name, err));
     if (!flags_make_sense(flags) || (mode & ~UINT32_C(07777)) != 0) {
         return firn_error_set(err, FIRN_INVALID,
                               "cannot open '%s' with flags %#x and mode %#" PRIo32, name, flags,
@@ -76,7 +74,8 @@ open_any(struct firn_os_dir *dir, const char *name, unsigned flags, uint32_t mod
         return open_error(err, error_number, dir, name);
     }
     *out = file;
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 /* Opens a file of the superuser's in somebody else's directory. Only what O_EXCL has made is given

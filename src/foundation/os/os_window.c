@@ -42,10 +42,8 @@ firn_os_window_open(struct firn_os_file *file, uint64_t offset, size_t size,
         return firn_os_process_refuse("a file", err);
     }
     struct firn_os_stat stat;
-    int rc = firn_os_file_stat(file, &stat, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_os_file_stat(file, &stat, err));
     if (size == 0 || offset % FIRN_OS_WINDOW_ALIGNMENT != 0 ||
         !firn_range_inside(offset, size, stat.size_bytes)) {
         return firn_error_set(err, FIRN_INVALID, "cannot open a window of %zu bytes onto '%s'",
@@ -58,7 +56,8 @@ firn_os_window_open(struct firn_os_file *file, uint64_t offset, size_t size,
     }
     *out = (struct firn_os_window){
         .file = file, .offset = offset, .size = size, .data = data, .mark = file->mark};
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 void

@@ -332,10 +332,8 @@ is_local(int fd)
 static int
 add_to_inotify(struct firn_os_watch *watch, struct firn_os_dir *dir, int *out_id, firn_error *err)
 {
-    int rc = need_inotify(watch, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(need_inotify(watch, err));
     int id = watch_inotify_add(watch->inotify_fd, firn_os_posix_dir_fd(dir));
     if (id >= FIRN_OS_WATCH_FANOTIFY_ID_MIN) { /* after as many others */
         watch_inotify_remove(watch->inotify_fd, id);
@@ -352,7 +350,8 @@ add_to_inotify(struct firn_os_watch *watch, struct firn_os_dir *dir, int *out_id
                                           firn_os_dir_path(dir));
     }
     *out_id = id;
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 int
