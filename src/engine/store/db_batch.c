@@ -35,8 +35,9 @@
  *   an operand of the same operator   one operand that does both
  *   another operator, expiring put    refused: no single version says that
  *
- * What was written before then counts no more. Two cases, which are common, leave nothing behind: a
- * number is changed where it stands, and the last operation of the batch is replaced. Otherwise the
+ * What was written before then counts no more. Three cases, which are common, leave nothing behind: a
+ * number is changed where it stands, what is appended to the last operation of the batch makes that
+ * one longer, without a copy of what is there, and else the last operation is replaced. Otherwise the
  * older operation stays in the batch as bytes without a meaning; so who appends to many keys in
  * turn, many times each, in one batch, makes the batch grow with the square of that.
  *
@@ -203,6 +204,37 @@ overwrites(struct firn_db_batch *batch, const struct firn_db_op *before, enum fi
     return true;
 }
 
+/* Whether what is appended to the operation's key goes behind its value. */
+static bool
+takes_appends(const struct firn_db_batch *batch, const struct firn_db_op *op)
+{
+    return op->kind == FIRN_ENTRY_PUT ||
+           (op->kind == FIRN_ENTRY_MERGE && value_of(batch, op).data[0] == FIRN_MERGE_APPEND);
+}
+
+int
+firn_db_batch_extend(struct firn_db_batch *batch, const struct firn_db_tree *tree, firn_slice key,
+                     firn_slice operand)
+{
+    size_t count = firn_db_batch_op_count(batch);
+    struct firn_db_op *last = count == 0 ? NULL : firn_db_batch_op(batch, count - 1);
+    if (last == NULL || last->tree != tree || !takes_appends(batch, last) ||
+        !firn_slice_equal(key_of(batch, last), key) ||
+        operand.size > FIRN_VALUE_SIZE_MAX - last->value_size ||
+        batch->body.size + FIRN_STOREFILE_OP_FRAME_MAX + operand.size > FIRN_BATCH_SIZE_MAX) {
+        return FIRN_NOT_FOUND;
+    }
+    struct firn_storefile_place place = {last->key_offset, last->value_offset};
+    DCHECK(place.value_offset + last->value_size == batch->body.size);
+    if (firn_storefile_extend_op(&batch->body, &place, operand) != FIRN_OK) {
+        return FIRN_NO_MEMORY;
+    }
+    last->value_offset = (uint32_t)place.value_offset;
+    last->value_size += (uint32_t)operand.size;
+    DCHECK(place.value_offset + last->value_size == batch->body.size);
+    return FIRN_OK;
+}
+
 /* An operation in the place of the last one, which has the same key. */
 static int
 replace_last(struct firn_db_batch *batch, struct firn_db_keyspace *keyspace,
@@ -237,6 +269,13 @@ firn_db_batch_merge(struct firn_db_batch *batch, struct firn_db_keyspace *keyspa
     int rc;
     FIRN_TRY(batch_check_store(batch, keyspace->db, err));
     FIRN_TRY(firn_merge_fold_check(operation, operand, err));
+    if (operation == FIRN_MERGE_APPEND) {
+        rc = firn_db_batch_extend(batch, keyspace->tree, key, operand);
+        if (rc != FIRN_NOT_FOUND) {
+            rc = rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a batch");
+            goto out;
+        }
+    }
     if (look_through(batch) != FIRN_OK ||
         firn_buf_append_u8(&merge, (uint8_t)operation) != FIRN_OK ||
         firn_buf_append_slice(&merge, operand) != FIRN_OK) {

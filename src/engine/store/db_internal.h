@@ -663,6 +663,13 @@ struct firn_db_batch_mark firn_db_batch_mark(const struct firn_db_batch *batch);
  * stands before it. FIRN_NO_MEMORY: nothing is taken back. */
 FIRN_MUST_CHECK int firn_db_batch_rewind(struct firn_db_batch *batch,
                                          const struct firn_db_batch_mark *mark, firn_error *err);
+/* Appends to the value of the last operation, if that is a put or an append of the key, in time that
+ * follows from the operand alone; the caller has checked that the batch is of the tree's store.
+ * FIRN_NOT_FOUND: the last operation is something else, or would be too large; FIRN_NO_MEMORY. The
+ * batch is as it was then. */
+FIRN_MUST_CHECK int firn_db_batch_extend(struct firn_db_batch *batch,
+                                         const struct firn_db_tree *tree, firn_slice key,
+                                         firn_slice operand);
 /* A write of any kind. The batch is as it was on failure. */
 FIRN_MUST_CHECK int firn_db_batch_append(struct firn_db_batch *batch, struct firn_db *db,
                                          struct firn_db_tree *tree,

@@ -367,6 +367,27 @@ firn_storefile_append_op(struct firn_buf *out, const struct firn_storefile_op *o
     return FIRN_OK;
 }
 
+int
+firn_storefile_extend_op(struct firn_buf *record, struct firn_storefile_place *place,
+                         firn_slice more)
+{
+    DCHECK(place->value_offset <= record->size);
+    size_t value_size = record->size - place->value_offset;
+    size_t size_before = firn_varint_size(value_size);
+    size_t shift = firn_varint_size(value_size + more.size) - size_before;
+    if (firn_buf_reserve(record, more.size + shift) != FIRN_OK) {
+        return FIRN_NO_MEMORY;
+    }
+    uint8_t *value = record->data + place->value_offset;
+    if (shift > 0) {
+        memmove(value + shift, value, value_size);
+    }
+    (void)firn_store_varint(value - size_before, value_size + more.size);
+    record->size += shift + put_slice(value + shift + value_size, more);
+    place->value_offset += shift;
+    return FIRN_OK;
+}
+
 static int
 corrupt(const char **what, const char *text)
 {

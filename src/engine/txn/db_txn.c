@@ -749,6 +749,15 @@ firn_db_txn_merge(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, fi
     int rc;
     FIRN_TRY(check_write(txn, keyspace, key.size + operand.size, err));
     FIRN_TRY(firn_merge_fold_check(operation, operand, err));
+    if (operation == FIRN_MERGE_APPEND) {
+        size_t marks = savepoint_count(txn);
+        size_t marked = marks == 0 ? 0 : savepoint_at(txn, marks - 1)->mark.op_count;
+        rc = firn_db_txn_writes_extend(&txn->writes, keyspace->tree, key, operand, marked);
+        if (rc != FIRN_NOT_FOUND) {
+            rc = rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a merge");
+            goto out;
+        }
+    }
     if (firn_buf_append_u8(&merge, (uint8_t)operation) != FIRN_OK ||
         firn_buf_append_slice(&merge, operand) != FIRN_OK) {
         rc = firn_error_no_memory(err, "a merge");

@@ -49,6 +49,11 @@ firn_db_txn_writes_is_empty(const struct firn_db_txn_writes *writes)
 FIRN_MUST_CHECK int firn_db_txn_writes_add(struct firn_db_txn_writes *writes,
                                            struct firn_db_keyspace *keyspace,
                                            const struct firn_entry *entry, firn_error *err);
+/* Appends an operand to the last write, if that is one that firn_db_batch_extend extends and lies
+ * behind the first `marked` operations, to which the transaction may go back. Fails as that does. */
+FIRN_MUST_CHECK int firn_db_txn_writes_extend(struct firn_db_txn_writes *writes,
+                                              const struct firn_db_tree *tree, firn_slice key,
+                                              firn_slice operand, size_t marked);
 /* *out_value is borrowed until the next change; only of PUT, and of MERGED, where it is the operand
  * as it is stored. */
 enum firn_db_txn_writes_answer firn_db_txn_writes_get(const struct firn_db_txn_writes *writes,

@@ -279,6 +279,19 @@ out:
 }
 
 int
+firn_db_txn_writes_extend(struct firn_db_txn_writes *writes, const struct firn_db_tree *tree,
+                          firn_slice key, firn_slice operand, size_t marked)
+{
+    DCHECK(marked <= firn_db_batch_op_count(&writes->batch) && is_linked(writes));
+    if (marked == firn_db_batch_op_count(&writes->batch)) {
+        return FIRN_NOT_FOUND;
+    }
+    int rc = firn_db_batch_extend(&writes->batch, tree, key, operand);
+    writes->changes += rc == FIRN_OK;
+    return rc;
+}
+
+int
 firn_db_txn_writes_rewind(struct firn_db_txn_writes *writes, const struct firn_db_batch_mark *mark,
                           firn_error *err)
 {
