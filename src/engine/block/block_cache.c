@@ -34,7 +34,6 @@
  */
 #include <string.h>
 
-#include "base/check.h"
 #include "base/checked.h"
 #include "base/mem.h"
 #include "block/block_cache_internal.h"

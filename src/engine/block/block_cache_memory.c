@@ -29,7 +29,6 @@
  */
 #include "block/block_cache_internal.h"
 
-#include "base/check.h"
 #include "base/mem.h"
 
 enum {

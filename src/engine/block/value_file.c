@@ -46,11 +46,11 @@
  * Values of up to FIRN_VALUE_FILE_CACHED_MAX bytes are kept in the cache, as those of sealed files are.
  */
 
-struct firn_value_bare;
+struct bare;
 
 enum { HEAD_SIZE = FIRN_VALUE_FILE_HEAD_SIZE };
 
-struct firn_value_bare {
+struct bare {
     struct firn_os_file *file;
     struct firn_block_cache *cache;
     uint64_t number; /* in the cache */
@@ -62,7 +62,7 @@ struct firn_value_bare {
 
 /* NULL is fine. */
 static void
-bare_close(struct firn_value_bare *bare)
+bare_close(struct bare *bare)
 {
     if (bare != NULL) {
         firn_block_cache_drop_file(bare->cache, bare->number);
@@ -73,17 +73,17 @@ bare_close(struct firn_value_bare *bare)
 
 static int
 make(const struct firn_run_env *env, struct firn_os_file *file, uint64_t size_bytes,
-     const uint8_t *head, struct firn_value_bare **out, firn_error *err)
+     const uint8_t *head, struct bare **out, firn_error *err)
 {
-    struct firn_value_bare *bare = firn_alloc_zeroed(sizeof *bare);
+    struct bare *bare = firn_alloc_zeroed(sizeof *bare);
     if (bare == NULL) {
         return firn_error_no_memory(err, "a file of values");
     }
-    *bare = (struct firn_value_bare){.file = file,
-                                     .cache = env->cache,
-                                     .number = firn_block_cache_add_file(env->cache),
-                                     .size_bytes = size_bytes,
-                                     .identity = firn_xxh3(head, HEAD_SIZE, 0)};
+    *bare = (struct bare){.file = file,
+                          .cache = env->cache,
+                          .number = firn_block_cache_add_file(env->cache),
+                          .size_bytes = size_bytes,
+                          .identity = firn_xxh3(head, HEAD_SIZE, 0)};
     *out = bare;
     return FIRN_OK;
 }
@@ -91,8 +91,7 @@ make(const struct firn_run_env *env, struct firn_os_file *file, uint64_t size_by
 /* *out is NULL, and FIRN_OK returned, where the file is a sealed one: it begins like one, or is
  * too short for anything else. */
 static int
-bare_open(const struct firn_run_env *env, const char *name, struct firn_value_bare **out,
-          firn_error *err)
+bare_open(const struct firn_run_env *env, const char *name, struct bare **out, firn_error *err)
 {
     uint8_t head[HEAD_SIZE];
     struct firn_os_stat stat;
@@ -114,19 +113,19 @@ out:
 }
 
 static uint64_t
-bare_size_bytes(const struct firn_value_bare *bare)
+bare_size_bytes(const struct bare *bare)
 {
     return bare->size_bytes;
 }
 
 static uint64_t
-bare_identity(const struct firn_value_bare *bare)
+bare_identity(const struct bare *bare)
 {
     return bare->identity;
 }
 
 static const char *
-bare_path(const struct firn_value_bare *bare)
+bare_path(const struct bare *bare)
 {
     return firn_os_file_path(bare->file);
 }
@@ -134,7 +133,7 @@ bare_path(const struct firn_value_bare *bare)
 /* ---- reading ---- */
 
 static int
-find_cached(struct firn_value_bare *bare, const struct firn_value_file_reference *reference,
+find_cached(struct bare *bare, const struct firn_value_file_reference *reference,
             enum firn_block_cache_use use, bool *out_is_there, struct firn_buf *out,
             firn_error *err)
 {
@@ -154,7 +153,7 @@ find_cached(struct firn_value_bare *bare, const struct firn_value_file_reference
 
 /* Reads the value behind what out has, and verifies it. */
 static int
-read_and_verify(struct firn_value_bare *bare, const struct firn_value_file_reference *reference,
+read_and_verify(struct bare *bare, const struct firn_value_file_reference *reference,
                 struct firn_buf *out, firn_slice *out_value, firn_error *err)
 {
     size_t at = out->size;
@@ -178,7 +177,7 @@ out:
 /* As firn_value_file_read, of a reference that is_bare. A failure may leave bytes behind what out
  * had. */
 static int
-bare_read(struct firn_value_bare *bare, const struct firn_value_file_reference *reference,
+bare_read(struct bare *bare, const struct firn_value_file_reference *reference,
           enum firn_block_cache_use use, struct firn_buf *out, firn_error *err)
 {
     struct firn_buf own = {0};
@@ -216,8 +215,8 @@ enum { PIECE_SIZE = FIRN_VALUE_FILE_PIECE_SIZE, CACHED_MAX = FIRN_VALUE_FILE_CAC
 struct value_file {
     struct firn_run base; /* first */
     struct firn_block_cache *cache;
-    uint64_t file;                /* its number in the cache */
-    struct firn_value_bare *bare; /* NULL: it is sealed, and has a reader */
+    uint64_t file;     /* its number in the cache */
+    struct bare *bare; /* NULL: it is sealed, and has a reader */
     struct firn_block_reader *reader;
     struct firn_run_summary summary;
 };

@@ -26,7 +26,6 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "compaction/compaction_internal.h"
-#include "lsm/lsm_internal.h"
 
 struct firn_bulk_load {
     struct firn_lsm_tree *tree;

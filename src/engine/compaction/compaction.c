@@ -39,7 +39,6 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "block/block_file.h"
-#include "merge/merge.h"
 #include "version/version.h"
 
 /* ==== running flushes and compactions, alone or several small ones together ====

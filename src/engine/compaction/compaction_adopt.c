@@ -31,9 +31,7 @@
 #include "compaction/compaction_internal.h"
 
 #include "base/check.h"
-#include "block/value_file.h"
 #include "codec/compress.h"
-#include "memtable/memtable.h"
 
 enum { SAMPLES_MAX = 16, SAMPLE_SIZE_MAX = 16 << 10 };
 

@@ -16,7 +16,6 @@
 
 #include "base/check.h"
 #include "base/sort.h"
-#include "merge/merge.h"
 #include "version/version.h"
 
 /* ==== history runs: when they go, come back, or are put together ====

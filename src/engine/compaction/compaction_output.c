@@ -26,7 +26,6 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "merge/merge.h"
 #include "version/version.h"
 
 /* How many times its target size a run may overlap with in the level behind. */

@@ -33,7 +33,6 @@
 
 #include "base/check.h"
 #include "base/sort.h"
-#include "lsm/lsm_internal.h"
 
 /* What the open run refers to in a file; also of files that it does not refer to, with 0 bytes. */
 struct tally {

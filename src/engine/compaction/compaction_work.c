@@ -21,7 +21,6 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "compaction/compaction_internal.h"
-#include "lsm/lsm_internal.h"
 
 /* ==== which runs to write again, so that a value file may go ====
  *

@@ -23,7 +23,7 @@
  *      which the log goes on. Chance can look like that (a commit that failed had just this sequence),
  *      so after some attempts it is believed to be that.
  *
- * (I5) The log names versions of the MANIFEST (db_vouch.c). Where it comes to one that is newer than
+ * (I5) The log names versions of the MANIFEST (db_replay.c). Where it comes to one that is newer than
  *      what was read of the MANIFEST, the copy of the log ends before that: what follows was committed
  *      after this began. If the MANIFEST does not have that version now, it has lost its end, and all
  *      is copied as it is.

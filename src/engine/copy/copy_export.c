@@ -26,10 +26,8 @@
 #include "merge/merge.h"
 #include "os/os.h"
 #include "os/os_user_path.h"
-#include "store/db.h"
 #include "store/db_internal.h"
 #include "storefile/archive.h"
-#include "storefile/storefile.h"
 
 /* ==== a directory beside what is being made ====
  *
@@ -47,7 +45,7 @@
  * Removing is best effort: what cannot be removed now is removed by the next one.
  */
 
-struct firn_storefile_scratch {
+struct scratch {
     struct firn_os_dir *parent; /* borrowed */
     struct firn_os_dir *dir;
     struct firn_os_file *lock;
@@ -100,7 +98,7 @@ remove_dir(struct firn_os_dir *parent, const char *name, unsigned depth)
 /* Removes it with all that is in it: files, and two levels of directories. Fine on a zeroed struct,
  * and twice. */
 static void
-scratch_remove(struct firn_storefile_scratch *scratch)
+scratch_remove(struct scratch *scratch)
 {
     DCHECK(scratch->name[0] == '\0' || scratch->parent != NULL);
     if (scratch->name[0] != '\0') {
@@ -108,7 +106,7 @@ scratch_remove(struct firn_storefile_scratch *scratch)
     }
     firn_os_file_close(scratch->lock);
     firn_os_dir_close(scratch->dir);
-    *scratch = (struct firn_storefile_scratch){0};
+    *scratch = (struct scratch){0};
 }
 
 static bool
@@ -162,7 +160,7 @@ remove_all_abandoned(struct firn_os_dir *parent)
 /* ---- making ---- */
 
 static int
-draw_name(struct firn_storefile_scratch *scratch, firn_error *err)
+draw_name(struct scratch *scratch, firn_error *err)
 {
     uint8_t bytes[8];
     int rc = firn_os_random(firn_os_dir_os(scratch->parent), bytes, sizeof bytes, err);
@@ -176,7 +174,7 @@ draw_name(struct firn_storefile_scratch *scratch, firn_error *err)
 
 /* (I1); FIRN_NOT_FOUND and FIRN_BUSY. */
 static int
-check_lock(const struct firn_storefile_scratch *scratch, firn_error *err)
+check_lock(const struct scratch *scratch, firn_error *err)
 {
     struct firn_os_stat held;
     struct firn_os_stat named;
@@ -194,7 +192,7 @@ out:
 
 /* FIRN_BUSY and FIRN_NOT_FOUND where somebody took it for an abandoned one. */
 static int
-make(struct firn_storefile_scratch *scratch, firn_error *err)
+make(struct scratch *scratch, firn_error *err)
 {
     char name[sizeof scratch->name];
     int rc;
@@ -214,12 +212,12 @@ out:
 /* Makes an empty directory (0700) with a name of its own, and removes those that other processes
  * left behind when they ended. Nothing about it is durable. */
 static int
-scratch_create(struct firn_storefile_scratch *scratch, struct firn_os_dir *parent, firn_error *err)
+scratch_create(struct scratch *scratch, struct firn_os_dir *parent, firn_error *err)
 {
     int rc = FIRN_BUSY;
     remove_all_abandoned(parent);
     for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-        *scratch = (struct firn_storefile_scratch){.parent = parent};
+        *scratch = (struct scratch){.parent = parent};
         rc = make(scratch, err);
         if (rc == FIRN_OK) {
             break;
@@ -563,7 +561,7 @@ out:
 /* ---- the file ---- */
 
 static int
-write_file(struct firn_storefile_scratch *scratch, struct firn_os_dir *store, int64_t time_ns,
+write_file(struct scratch *scratch, struct firn_os_dir *store, int64_t time_ns,
            struct firn_storefile_progress *progress, firn_error *err)
 {
     struct firn_os_file *file = NULL;
@@ -602,7 +600,7 @@ check_target(const struct firn_os_user_path *place, const struct firn_copy_expor
 }
 
 static int
-put_in_place(struct firn_storefile_scratch *scratch, const struct firn_os_user_path *place,
+put_in_place(struct scratch *scratch, const struct firn_os_user_path *place,
              const struct firn_copy_export_target *target, firn_error *err)
 {
     enum firn_os_rename_mode mode =
@@ -612,7 +610,7 @@ put_in_place(struct firn_storefile_scratch *scratch, const struct firn_os_user_p
 }
 
 static int
-export_in(struct firn_db *db, const char *reference, struct firn_storefile_scratch *scratch,
+export_in(struct firn_db *db, const char *reference, struct scratch *scratch,
           struct firn_storefile_progress *progress, firn_error *err)
 {
     struct firn_db_checkpoint_info info;
@@ -634,7 +632,7 @@ firn_copy_export(struct firn_db *db, const char *reference,
                  struct firn_storefile_progress *progress, firn_error *err)
 {
     struct firn_os_user_path place = {0};
-    struct firn_storefile_scratch scratch = {0};
+    struct scratch scratch = {0};
     int rc;
     FIRN_TRY(firn_os_user_path_init(&place, target->os, target->path, err));
     FIRN_TRY(check_target(&place, target, err));

@@ -36,7 +36,6 @@
 #include "history/history.h"
 
 #include <inttypes.h>
-#include <stddef.h>
 #include <string.h>
 
 #include "base/bytes.h"

@@ -25,7 +25,6 @@
 #include "base/search.h"
 #include "base/sort.h"
 #include "codec/utf8.h"
-#include "history/history.h"
 #include "storefile/storefile.h"
 
 enum { HAS_UNDO = 1, LINE_SIZE_MIN = 3, CHECKPOINT_SIZE_MIN = FIRN_HISTORY_ID_SIZE + 12 };

@@ -251,9 +251,9 @@ firn_log_capture(struct firn_os_dir *dir, const struct firn_log_options *options
  * no more. Nothing is promised about what is missing in between. The record's bytes are borrowed
  * until visit returns; another return than FIRN_OK ends the walk and is returned. A directory
  * without segments is shown as nothing. */
-FIRN_MUST_CHECK int firn_log_salvage(struct firn_os_dir *dir, const char *prefix,
-                                     int (*visit)(void *ctx, uint8_t type, firn_slice record,
-                                                  firn_error *err),
-                                     void *ctx, firn_error *err);
+FIRN_MUST_CHECK int firn_log_recover_salvage(struct firn_os_dir *dir, const char *prefix,
+                                             int (*visit)(void *ctx, uint8_t type,
+                                                          firn_slice record, firn_error *err),
+                                             void *ctx, firn_error *err);
 
 #endif

@@ -46,7 +46,6 @@
  */
 #include "base/bytes.h"
 #include "base/check.h"
-#include "log/log.h"
 #include "log/log_internal.h"
 
 enum { RECYCLED_SIZE_MAX = 256 << 20 };

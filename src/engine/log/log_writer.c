@@ -37,7 +37,6 @@
 
 #include "base/check.h"
 #include "base/checked.h"
-#include "log/log.h"
 
 /* ==== large records, written from where their bytes are ====
  *

@@ -48,7 +48,6 @@
 #include "base/sort.h"
 #include "block/value_file.h"
 #include "lsm/lsm_internal.h"
-#include "version/version.h"
 
 /* ==== what the trees hold and what works have done, as numbers ====
  *

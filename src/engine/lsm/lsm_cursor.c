@@ -25,8 +25,6 @@
  */
 #include "block/value_file.h"
 #include "lsm/lsm_internal.h"
-#include "merge/merge.h"
-#include "version/version.h"
 
 #include "base/check.h"
 #include "base/mem.h"

@@ -26,7 +26,6 @@
 #include "base/mem.h"
 #include "base/search.h"
 #include "block/value_file.h"
-#include "memtable/memtable.h"
 
 /* ==== about how much lies in a range of keys ====
  *

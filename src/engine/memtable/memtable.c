@@ -45,11 +45,9 @@
  */
 #include "memtable/memtable.h"
 
-#include "base/bytes.h"
 #include "base/check.h"
 #include "base/checked.h"
 #include "base/mem.h"
-#include "base/slice.h"
 #include "memtable/memtable_internal.h"
 
 /* ==== how the writer comes to the place of an entry ====
@@ -70,7 +68,7 @@
 
 /* The writer's alone, like all of this. */
 static inline struct firn_memtable_node *
-firn_memtable_path_root(const struct firn_memtable *table)
+path_root(const struct firn_memtable *table)
 {
     return atomic_load_explicit(&table->root, memory_order_relaxed);
 }
@@ -95,7 +93,7 @@ static size_t
 find_leaf(const struct firn_memtable *table, const struct firn_memtable_probe *probe,
           struct firn_memtable_step *steps, size_t height_max)
 {
-    struct firn_memtable_step step = {.node = firn_memtable_path_root(table)};
+    struct firn_memtable_step step = {.node = path_root(table)};
     size_t height = (size_t)step.node->level + 1;
     CHECK(height <= height_max);
     for (size_t level = height - 1; level > 0; level--) {
@@ -124,7 +122,7 @@ find_leaf(const struct firn_memtable *table, const struct firn_memtable_probe *p
 static void
 path_prepare(struct firn_memtable *table, firn_slice key, uint64_t sequence)
 {
-    size_t height = (size_t)firn_memtable_path_root(table)->level + 1;
+    size_t height = (size_t)path_root(table)->level + 1;
     if (table->stays_in_leaf || height == 1 || height > FIRN_MEMTABLE_PREPARED_HEIGHT_MAX ||
         key.size == 0 || key.size > FIRN_MEMTABLE_PREPARED_KEY_MAX ||
         firn_memtable_side_of(table, key) != 0) {
@@ -171,7 +169,7 @@ path_find(struct firn_memtable *table, const struct firn_memtable_probe *probe,
     }
     struct firn_memtable_step *leaf = &out->steps[out->height - 1];
     /* A prepared way too. */
-    DCHECK(leaf->node->level == 0 && out->steps[0].node == firn_memtable_path_root(table));
+    DCHECK(leaf->node->level == 0 && out->steps[0].node == path_root(table));
     leaf->slot = firn_memtable_slot_of(leaf->node, probe);
     table->stays_in_leaf = leaf->node == table->last_leaf;
     table->last_leaf = leaf->node;
@@ -417,7 +415,7 @@ shrink_prefix(struct firn_memtable *table, firn_slice key)
 {
     const uint8_t *prefix = atomic_load_explicit(&table->prefix, memory_order_relaxed);
     size_t size = shared_size(firn_bytes(prefix, table_prefix_size(table)), key);
-    struct firn_memtable_node *root = firn_memtable_path_root(table);
+    struct firn_memtable_node *root = path_root(table);
     DCHECK(size < table_prefix_size(table)); /* (I3) */
     change_begin(root);
     atomic_store_explicit(&table->prefix_size, (uint32_t)size, memory_order_relaxed);
@@ -429,7 +427,7 @@ shrink_prefix(struct firn_memtable *table, firn_slice key)
 static void
 add_first(struct firn_memtable *table, const uint8_t *entry)
 {
-    struct firn_memtable_node *root = firn_memtable_path_root(table);
+    struct firn_memtable_node *root = path_root(table);
     firn_slice key = key_of(entry);
     DCHECK(root->level == 0 && firn_memtable_node_count(root) == 0);
     change_begin(root);
@@ -642,7 +640,7 @@ static void
 insert(struct firn_memtable *table, const struct firn_memtable_path *path, const uint8_t *entry)
 {
     size_t top = top_of_change(path);
-    DCHECK(path->steps[0].node == firn_memtable_path_root(table));
+    DCHECK(path->steps[0].node == path_root(table));
     struct firn_memtable_node *leaf = path->steps[path->height - 1].node;
     struct firn_memtable_node *next = NULL;
     if (firn_memtable_node_count(leaf) == FANOUT) {
@@ -710,8 +708,8 @@ firn_memtable_reserve(struct firn_memtable *table, size_t entry_count, size_t co
         size_t leaves = RESERVE_LEAVES_MIN + entry_count / RESERVE_LEAVES_MIN;
         leaves = leaves < entry_count ? leaves : entry_count;
         FIRN_TRY(firn_memtable_memory_reserve_nodes(table, true, leaves));
-        FIRN_TRY(firn_memtable_memory_reserve_nodes(
-            table, false, firn_memtable_path_root(table)->level + 1 + leaves / 8));
+        FIRN_TRY(firn_memtable_memory_reserve_nodes(table, false,
+                                                    path_root(table)->level + 1 + leaves / 8));
     }
 out:
     return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "entries of a memtable");

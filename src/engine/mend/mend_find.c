@@ -320,6 +320,6 @@ int
 firn_mend_find_all(struct firn_mend_gather *gather, struct firn_os_dir *manifest_dir,
                    firn_error *err)
 {
-    int rc = firn_log_salvage(manifest_dir, FIRN_MANIFEST_NAME, visit_record, gather, err);
+    int rc = firn_log_recover_salvage(manifest_dir, FIRN_MANIFEST_NAME, visit_record, gather, err);
     return rc == FIRN_OK ? read_runs(gather, err) : rc;
 }

@@ -27,7 +27,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "base/buf.h"
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"

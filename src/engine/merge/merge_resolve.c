@@ -38,7 +38,6 @@
  */
 #include "merge/merge.h"
 
-#include "base/buf.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"

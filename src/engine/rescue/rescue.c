@@ -37,7 +37,7 @@
 
 /* ==== how the log and MANIFEST of a damaged store fit together ====
  *
- * As an opening judges (db_vouch.c, lsm.c), but nothing is refused. MANIFEST counts as the newest
+ * As an opening judges (db_replay.c, lsm.c), but nothing is refused. MANIFEST counts as the newest
  * only if both can be read to their ends and nothing says otherwise.
  *
  * The history of checkpoints. The newest record VOUCH says which one MANIFEST had at the newest version
@@ -45,7 +45,7 @@
  * are of a format that does not say it, that is not known.
  */
 
-struct firn_rescue_look {
+struct findings {
     bool is_newest;        /* what is there of MANIFEST is all of it, for all that the log says */
     bool may_be_older;     /* something says that there was more, or it cannot be read */
     bool log_is_short;     /* MANIFEST knows that the log went further */
@@ -55,7 +55,7 @@ struct firn_rescue_look {
 };
 
 struct looking {
-    struct firn_rescue_look *out;
+    struct findings *out;
     struct firn_mend_found manifest;
     struct firn_log_found log;
     uint64_t vouched; /* the newest version that records name */
@@ -66,7 +66,7 @@ static int
 visit(void *ctx, uint8_t type, firn_slice record, firn_error *err)
 {
     struct looking *looking = ctx;
-    struct firn_rescue_look *out = looking->out;
+    struct findings *out = looking->out;
     struct firn_storefile_commit commit;
     const char *what;
     (void)err;
@@ -117,7 +117,7 @@ sort_out(int rc, const firn_error *found, bool *out_is_whole, firn_error *err)
 }
 
 static int
-look_at(struct firn_os_dir *from, struct firn_rescue_look *out, firn_error *err)
+look_at(struct firn_os_dir *from, struct findings *out, firn_error *err)
 {
     struct looking looking = {.out = out};
     struct firn_log_options options = firn_db_log_options(true);
@@ -129,9 +129,9 @@ look_at(struct firn_os_dir *from, struct firn_rescue_look *out, firn_error *err)
     int rc;
     options.judge = judge_log;
     options.judge_ctx = &looking;
-    *out = (struct firn_rescue_look){.log_sequence = UINT64_MAX};
+    *out = (struct findings){.log_sequence = UINT64_MAX};
     FIRN_TRY(firn_os_dir_open_beneath(from, "", &own, err));
-    FIRN_TRY(firn_log_salvage(own, options.prefix, visit, &looking, err));
+    FIRN_TRY(firn_log_recover_salvage(own, options.prefix, visit, &looking, err));
     rc = firn_mend_look(own, &looking.manifest, &found);
     FIRN_TRY(sort_out(rc, &found, &has_manifest, err));
     rc = firn_log_open(own, &options, NULL, NULL, &log, NULL, &found);
@@ -295,7 +295,7 @@ struct rescuing {
     struct firn_buf buffer;
     struct firn_buf told; /* of the candidate, each with its NUL: the one that is taken counts */
     bool told_is_short;   /* memory was out */
-    struct firn_rescue_look look;
+    struct findings look;
     bool walks_versions; /* a candidate is sound only if no version is in it twice */
 };
 
@@ -692,7 +692,7 @@ out:
 static void
 tell_history(struct rescuing *rescuing, firn_slice history, uint64_t *doubts)
 {
-    const struct firn_rescue_look *look = &rescuing->look;
+    const struct findings *look = &rescuing->look;
     uint64_t has = history.size >= 9 ? firn_load_le64(history.data + 1) : 0;
     if (!look->may_be_older || (look->knows_history && has >= look->history_sequence)) {
         return;

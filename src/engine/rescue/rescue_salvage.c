@@ -177,7 +177,7 @@ firn_rescue_salvage(struct firn_os_dir *dir,
     struct firn_os_dir *own;
     int rc;
     FIRN_TRY(firn_os_dir_open_beneath(dir, "", &own, err));
-    rc = firn_log_salvage(own, "wal", visit_commit, &salvaging, err);
+    rc = firn_log_recover_salvage(own, "wal", visit_commit, &salvaging, err);
     rc = rc == FIRN_OK ? salvage_runs(&salvaging, own, err) : rc;
     firn_buf_deinit(&salvaging.names);
     firn_os_dir_close(own);

@@ -33,7 +33,6 @@
  */
 #include "row/row_internal.h"
 
-#include "base/check.h"
 #include "base/checked.h"
 #include "base/reader.h"
 #include "base/slice.h"

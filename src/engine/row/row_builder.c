@@ -33,12 +33,11 @@
  */
 #include "row/row_internal.h"
 
-#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "block/block_file.h"
 
-struct firn_row_emit {
+struct emit {
     struct firn_block_writer *writer;
     struct firn_compress *compress; /* borrowed, like the writer */
     enum firn_codec codec;
@@ -54,13 +53,13 @@ struct firn_row_emit {
  */
 
 static void
-emit_deinit(struct firn_row_emit *emit)
+emit_deinit(struct emit *emit)
 {
     firn_buf_deinit(&emit->stored);
 }
 
 static int
-add(struct firn_row_emit *emit, enum firn_codec codec, firn_slice stored, size_t raw_size,
+add(struct emit *emit, enum firn_codec codec, firn_slice stored, size_t raw_size,
     struct firn_block_ref *out, firn_error *err)
 {
     DCHECK(raw_size <= UINT32_MAX); /* else the writer would not see that it is too large */
@@ -73,13 +72,13 @@ add(struct firn_row_emit *emit, enum firn_codec codec, firn_slice stored, size_t
 
 /* Adds a block as it is. */
 static int
-emit_plain(struct firn_row_emit *emit, firn_slice raw, struct firn_block_ref *out, firn_error *err)
+emit_plain(struct emit *emit, firn_slice raw, struct firn_block_ref *out, firn_error *err)
 {
     return add(emit, FIRN_CODEC_NONE, raw, raw.size, out, err);
 }
 
 static int
-emit_block(struct firn_row_emit *emit, firn_slice raw, struct firn_block_ref *out, firn_error *err)
+emit_block(struct emit *emit, firn_slice raw, struct firn_block_ref *out, firn_error *err)
 {
     if (emit->codec == FIRN_CODEC_NONE) {
         return emit_plain(emit, raw, out, err);
@@ -97,7 +96,7 @@ out:
 
 /* Adds a block and names it in the table of contents. */
 static int
-emit_section(struct firn_row_emit *emit, uint32_t kind, firn_slice raw, firn_error *err)
+emit_section(struct emit *emit, uint32_t kind, firn_slice raw, firn_error *err)
 {
     struct firn_block_ref ref;
     int rc = emit_block(emit, raw, &ref, err);
@@ -107,8 +106,7 @@ emit_section(struct firn_row_emit *emit, uint32_t kind, firn_slice raw, firn_err
 /* Writes a value that is larger than FIRN_ROW_FORMAT_INLINE_MAX, in pieces; replaces the contents of
  * out_locator. */
 static int
-write_pieces(struct firn_row_emit *emit, firn_slice value, struct firn_buf *out_locator,
-             firn_error *err)
+write_pieces(struct emit *emit, firn_slice value, struct firn_buf *out_locator, firn_error *err)
 {
     firn_buf_clear(out_locator);
     size_t count = (size_t)firn_row_format_piece_count(value.size);
@@ -142,7 +140,7 @@ write_pieces(struct firn_row_emit *emit, firn_slice value, struct firn_buf *out_
 
 struct builder {
     struct firn_run_builder base; /* first */
-    struct firn_row_emit emit;
+    struct emit emit;
     struct firn_row_pending pending;
     struct firn_block_cache *cache;
     uint64_t *found; /* NULL: nothing is */

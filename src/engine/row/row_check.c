@@ -20,7 +20,6 @@
  */
 #include "row/row_internal.h"
 
-#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 

@@ -30,10 +30,9 @@
  */
 #include "row/row_internal.h"
 
-#include "base/check.h"
 #include "base/mem.h"
 
-struct firn_row_window {
+struct window {
     size_t room;         /* what is read at once at most; 0: FIRN_ROW_WINDOW_SIZE_MAX */
     uint8_t *bytes;      /* a stretch of the file; room bytes */
     uint64_t offset;     /* where it begins there */
@@ -60,17 +59,17 @@ struct firn_row_window {
 
 /* It is empty afterwards. */
 static void
-window_deinit(struct firn_row_window *window)
+window_deinit(struct window *window)
 {
     firn_free(window->bytes);
     firn_buf_deinit(&window->raw);
     firn_compress_destroy(window->compress);
-    *window = (struct firn_row_window){0};
+    *window = (struct window){0};
 }
 
 /* Empties it, and sets how much it reads at once. */
 static void
-window_set_room(struct firn_row_window *window, size_t room)
+window_set_room(struct window *window, size_t room)
 {
     DCHECK(room <= FIRN_ROW_WINDOW_SIZE_MAX);
     firn_free(window->bytes);
@@ -81,7 +80,7 @@ window_set_room(struct firn_row_window *window, size_t room)
 
 /* Takes the memory for stretches of the file. */
 static bool
-take_room(struct firn_row_window *window)
+take_room(struct window *window)
 {
     if (window->room == 0) {
         window->room = FIRN_ROW_WINDOW_SIZE_MAX;
@@ -94,7 +93,7 @@ take_room(struct firn_row_window *window)
 
 /* Whether it has the stored bytes of a block. */
 static bool
-window_holds(const struct firn_row_window *window, const struct firn_block_ref *ref)
+window_holds(const struct window *window, const struct firn_block_ref *ref)
 {
     uint64_t span = firn_block_reader_span(ref);
     return ref->offset >= window->offset && ref->offset - window->offset <= window->size &&
@@ -103,8 +102,7 @@ window_holds(const struct firn_row_window *window, const struct firn_block_ref *
 
 /* Sets place and size of the window around the i-th block. */
 static void
-extend(struct firn_row_window *window, const struct firn_row_index *index, size_t i,
-       bool is_backward)
+extend(struct window *window, const struct firn_row_index *index, size_t i, bool is_backward)
 {
     struct firn_row_index_block block;
     firn_row_index_block(index, i, &block);
@@ -132,8 +130,8 @@ extend(struct firn_row_window *window, const struct firn_row_index *index, size_
 
 /* Reads the window around the i-th block; leaves it empty where that fails, or makes no sense. */
 static void
-fill(struct firn_row_window *window, struct firn_row *run, const struct firn_row_index *index,
-     size_t i, bool is_backward)
+fill(struct window *window, struct firn_row *run, const struct firn_row_index *index, size_t i,
+     bool is_backward)
 {
     DCHECK(window->bytes != NULL && i < index->block_count);
     extend(window, index, i, is_backward);
@@ -148,8 +146,8 @@ fill(struct firn_row_window *window, struct firn_row *run, const struct firn_row
  * reads what is not there as window_read does. NULL where the block is larger than the
  * room, cannot be read with its neighbours, or memory is out: it may yet be read alone. */
 static const uint8_t *
-window_stored(struct firn_row_window *window, struct firn_row *run,
-              const struct firn_row_index *index, size_t i, bool is_backward)
+window_stored(struct window *window, struct firn_row *run, const struct firn_row_index *index,
+              size_t i, bool is_backward)
 {
     struct firn_row_index_block block;
     firn_row_index_block(index, i, &block);
@@ -167,9 +165,8 @@ window_stored(struct firn_row_window *window, struct firn_row *run,
  * they are not there yet, reads them with the blocks that follow, or with those before where
  * is_backward. */
 static int
-window_read(struct firn_row_window *window, struct firn_row *run,
-            const struct firn_row_index *index, size_t i, bool is_backward, firn_slice *out,
-            firn_error *err)
+window_read(struct window *window, struct firn_row *run, const struct firn_row_index *index,
+            size_t i, bool is_backward, firn_slice *out, firn_error *err)
 {
     struct firn_row_index_block block;
     firn_row_index_block(index, i, &block);
@@ -216,14 +213,14 @@ window_read(struct firn_row_window *window, struct firn_row *run,
  * One thread. A zeroed struct is ready.
  */
 
-struct firn_row_ahead {
-    struct firn_row_window window;
+struct ahead {
+    struct window window;
     size_t missed;     /* the block that the cache lacked last */
     unsigned in_order; /* so many before it, each near the one before */
 };
 
 static inline void
-firn_row_ahead_deinit(struct firn_row_ahead *ahead)
+ahead_deinit(struct ahead *ahead)
 {
     window_deinit(&ahead->window);
 }
@@ -231,7 +228,7 @@ firn_row_ahead_deinit(struct firn_row_ahead *ahead)
 enum { ALONE = 2, NEAR = 4, ROOM_FIRST = 32 << 10 };
 
 static void
-grow(struct firn_row_window *window)
+grow(struct window *window)
 {
     size_t room = window->room == 0 ? ROOM_FIRST : 2 * window->room;
     if (room <= FIRN_ROW_WINDOW_SIZE_MAX) {
@@ -241,8 +238,8 @@ grow(struct firn_row_window *window)
 
 /* The stored bytes of a block that the cache lacks; NULL: it is to be read alone. */
 static const uint8_t *
-stored_of(struct firn_row_ahead *ahead, struct firn_row *run, const struct firn_row_index *index,
-          size_t i, bool is_backward)
+stored_of(struct ahead *ahead, struct firn_row *run, const struct firn_row_index *index, size_t i,
+          bool is_backward)
 {
     DCHECK(i < index->block_count);
     size_t distance = is_backward ? ahead->missed - i : i - ahead->missed;
@@ -268,8 +265,8 @@ stored_of(struct firn_row_ahead *ahead, struct firn_row *run, const struct firn_
  * alone, or with what follows (or lies before, where is_backward) if blocks that were not there are
  * asked for in order. */
 static int
-ahead_read(struct firn_row_ahead *ahead, struct firn_row *run, const struct firn_row_index *index,
-           size_t i, bool is_backward, struct firn_block_pin *out, firn_error *err)
+ahead_read(struct ahead *ahead, struct firn_row *run, const struct firn_row_index *index, size_t i,
+           bool is_backward, struct firn_block_pin *out, firn_error *err)
 {
     const uint8_t *stored = stored_of(ahead, run, index, i, is_backward);
     return firn_row_read_missing(run, index, i, stored, out, err);
@@ -299,7 +296,7 @@ struct cursor {
     size_t prepared_count;
     struct firn_row_block block;
     struct firn_block_pin pin; /* empty where the window holds the block */
-    struct firn_row_ahead ahead;
+    struct ahead ahead;
     uint8_t *key; /* of the entry that is shown: key_room, or memory of its own */
     size_t key_capacity;
     struct firn_buf value;
@@ -376,7 +373,7 @@ firn_row_cursor_destroy(struct firn_run_cursor *base)
     struct cursor *cursor = cursor_of(base);
     drop_block(cursor);
     drop_index(cursor);
-    firn_row_ahead_deinit(&cursor->ahead);
+    ahead_deinit(&cursor->ahead);
     free_key(cursor);
     firn_buf_deinit(&cursor->value);
     firn_free(cursor);

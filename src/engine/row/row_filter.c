@@ -15,8 +15,6 @@
  */
 #include "row/row_internal.h"
 
-#include "base/check.h"
-
 enum { LINE_SIZE = FIRN_ROW_FORMAT_LINE_SIZE };
 
 int

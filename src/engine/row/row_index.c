@@ -34,7 +34,6 @@
  */
 #include "row/row_internal.h"
 
-#include "base/check.h"
 #include "base/checked.h"
 #include "base/slice.h"
 #include "row/row_heads.h"

@@ -17,8 +17,6 @@
  */
 #include "row/row_internal.h"
 
-#include "base/bytes.h"
-#include "base/check.h"
 #include "base/mem.h"
 #include "row/row_heads.h"
 

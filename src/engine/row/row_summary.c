@@ -16,11 +16,8 @@
  */
 #include "row/row_internal.h"
 
-#include "base/bytes.h"
-#include "base/check.h"
 #include "base/reader.h"
 #include "base/slice.h"
-#include "row/row_format.h"
 
 _Static_assert((int)FIRN_ROW_SUMMARY_BOUND_SIZE_MAX == (int)FIRN_ROW_KEY_SIZE_MAX + 1,
                "a bound is a key with a zero byte behind it, at most");

@@ -16,9 +16,6 @@
  */
 #include "row/row_internal.h"
 
-#include "base/bytes.h"
-#include "base/check.h"
-
 /* ==== references to value files, as entries of a block ====
  *
  * The head of an expiring put stays in the entry, so that a compaction judges it without reading its

@@ -11,7 +11,7 @@
  * Closing for writing: background work ends; where much is in the log alone it is flushed, so that
  * the next opening need not replay it, small trees become one run each, and the log and the reserve
  * are given up as far as they are not needed. A small store is just a log, and stays one. At last the
- * log and MANIFEST say of each other where they end (db_vouch.c).
+ * log and MANIFEST say of each other where they end (db_replay.c).
  *
  * The budget of memory is divided once, at opening: half of it for the cache of blocks, three
  * eighths for memtables (of which one is flushed when it has an eighth), the rest for what the
@@ -469,7 +469,7 @@ close_writer(struct firn_db *db, firn_error *err)
         return close_failed(db, err);
     }
     firn_db_jobs_close(db);
-    int vouch_rc = firn_db_vouch_close(db, err);
+    int vouch_rc = firn_db_replay_vouch_close(db, err);
     if (vouch_rc != FIRN_OK) {
         firn_db_abandon(db);
         return vouch_rc;

@@ -18,7 +18,7 @@
  *      I1). Most of that has been done just before, beside other commits,
  *   2. makes the log durable through all that came before, so that a crash leaves a prefix,
  *   3. lets MANIFEST name the files: from here on the commit is there; the log vouches for that
- *      (db_vouch.c), as it has nothing else of it,
+ *      (db_replay.c), as it has nothing else of it,
  *   4. publishes its sequence.
  *
  * A small load that had to be sorted is a batch like any other.
@@ -35,8 +35,6 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "compaction/compaction.h"
-#include "storefile/storefile.h"
 
 /* Of the memory of a store, what sorting takes beside it. */
 enum { SORT_SHARE = 4 };
@@ -351,7 +349,7 @@ install(struct firn_db_bulk *bulk, firn_error *err)
     int rc;
     FIRN_TRY(firn_log_sync(db->log, err));
     FIRN_TRY(firn_bulk_load_install(bulk->inner, err));
-    FIRN_TRY(firn_db_vouch_write(db, err));
+    FIRN_TRY(firn_db_replay_vouch_write(db, err));
     FIRN_TRY(firn_log_sync(db->log, err));
     DCHECK(firn_log_unsynced_bytes(db->log) == 0);
     db->commits.last_sequence = bulk->sequence;

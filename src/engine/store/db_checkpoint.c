@@ -32,7 +32,6 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "history/history.h"
 #include "history/history_format.h"
 #include "store/db_internal.h"
 

@@ -246,7 +246,7 @@ struct firn_db_commits {
 /* What only the leader reads and writes, but for the two that are atomic. */
 struct firn_db_lead {
     uint64_t log_floor; /* the log was asked to give up what is older */
-    uint64_t vouched;   /* the newest version of MANIFEST that the log names: db_vouch.c */
+    uint64_t vouched;   /* the newest version of MANIFEST that the log names: db_replay.c */
     struct firn_log_position fence; /* as LOCK has it: see db_log.c */
     int64_t slowdown_debt_ns;
     atomic_int rotate_phase;         /* see db_pace.c */
@@ -469,7 +469,7 @@ bool firn_db_log_lacks_load(uint64_t known, uint64_t sequence);
 int firn_db_log_error(firn_error *err, int code, struct firn_os_dir *dir,
                       struct firn_log_position position, const char *what);
 
-/* ---- db_vouch.c ---- */
+/* ---- db_replay.c ---- */
 
 /* What MANIFEST says, for the log to be held against it while that is read. */
 struct firn_db_vouch {
@@ -478,19 +478,11 @@ struct firn_db_vouch {
     struct firn_log_position log_end;
     uint64_t vouched; /* the newest version that the log names */
 };
-void firn_db_vouch_begin(struct firn_db_vouch *vouch, struct firn_db *db, struct firn_lsm *lsm);
-/* For struct firn_log_options: FIRN_CORRUPT where the log and MANIFEST do not fit together. */
-FIRN_MUST_CHECK int firn_db_vouch_judge(void *vouch, const struct firn_log_found *found,
-                                        firn_error *err);
-/* Looks at a record of type FIRN_STOREFILE_TYPE_VOUCH. FIRN_CORRUPT likewise; FIRN_LOG_STOP where for a
- * reader the log ends before it. */
-FIRN_MUST_CHECK int firn_db_vouch_read(struct firn_db_vouch *vouch, firn_slice record,
-                                       struct firn_log_position position, firn_error *err);
 /* Lets the log say which version MANIFEST has, unless it does. For whom the leader's place is
  * taken; nothing is synced. */
-FIRN_MUST_CHECK int firn_db_vouch_write(struct firn_db *db, firn_error *err);
+FIRN_MUST_CHECK int firn_db_replay_vouch_write(struct firn_db *db, firn_error *err);
 /* Before a store is closed: lets each say where the other one ends. */
-FIRN_MUST_CHECK int firn_db_vouch_close(struct firn_db *db, firn_error *err);
+FIRN_MUST_CHECK int firn_db_replay_vouch_close(struct firn_db *db, firn_error *err);
 
 /* ---- db_image.c ---- */
 

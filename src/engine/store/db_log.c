@@ -18,7 +18,6 @@
 
 #include "base/bytes.h"
 #include "codec/crc32c.h"
-#include "log/log.h"
 
 /* ==== up to where the log is acknowledged, for readers in other processes ====
  *

@@ -10,7 +10,6 @@
  */
 #include "base/check.h"
 #include "store/db_internal.h"
-#include "storefile/storefile.h"
 
 static int
 freeze(struct firn_db *db, firn_error *err)

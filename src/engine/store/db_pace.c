@@ -33,7 +33,6 @@
  * All of it is the leader's, so one thread at a time.
  */
 #include "base/check.h"
-#include "store/db.h"
 #include "store/db_internal.h"
 
 /* ==== turns of the log that no commit has to wait for ====

@@ -45,8 +45,6 @@
  */
 #include "store/db_internal.h"
 
-#include "history/history.h"
-
 #include "base/check.h"
 #include "base/mem.h"
 

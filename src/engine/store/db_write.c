@@ -49,7 +49,6 @@
 #include "store/db_internal.h"
 
 #include "base/check.h"
-#include "threads/os_thread.h"
 
 /* ==== how many commits share one sync ====
  *
@@ -370,7 +369,7 @@ take_in(struct firn_db *db, const struct group *group, firn_error *err)
 {
     uint64_t sequence = db->commits.last_sequence;
     DCHECK(db->commits.is_leading && firn_db_image_has_room(firn_db_image(db))); /* (I2) */
-    int vouch_rc = firn_db_vouch_write(db, err);
+    int vouch_rc = firn_db_replay_vouch_write(db, err);
     if (vouch_rc != FIRN_OK && firn_log_has_failed(db->log)) {
         return vouch_rc;
     }

@@ -16,8 +16,6 @@
 #include "base/check.h"
 #include "base/sort.h"
 #include "codec/blake3_hash.h"
-#include "storefile/archive_format.h"
-#include "storefile/storefile.h"
 
 enum { BUFFER_SIZE = 1 << 20 };
 

@@ -52,7 +52,7 @@ enum {
     FIRN_STOREFILE_OP_SIZE_MIN = 4
 };
 
-/* A record of the log that names a version of MANIFEST: db_vouch.c. 8 bytes; from format version 7 on
+/* A record of the log that names a version of MANIFEST: db_replay.c. 8 bytes; from format version 7 on
  * another 8, the sequence of the last change in the history that this version has, or 0. Commits have
  * type 16, changes of the history 17. */
 enum {

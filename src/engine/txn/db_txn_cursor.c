@@ -46,7 +46,7 @@
  */
 
 /* The keys k with lower <= k < upper; without has_upper, all from lower on. Zeroed is none. */
-struct firn_db_txn_span {
+struct span {
     bool is_begun;
     bool has_upper;
     struct firn_buf lower;
@@ -54,14 +54,14 @@ struct firn_db_txn_span {
 };
 
 static void
-span_deinit(struct firn_db_txn_span *span)
+span_deinit(struct span *span)
 {
     firn_buf_deinit(&span->lower);
     firn_buf_deinit(&span->upper);
 }
 
 static bool
-is_stretch(const struct firn_db_txn_span *span)
+is_stretch(const struct span *span)
 {
     return !span->is_begun || !span->has_upper ||
            firn_slice_compare(firn_buf_slice(&span->lower), firn_buf_slice(&span->upper)) <= 0;
@@ -69,7 +69,7 @@ is_stretch(const struct firn_db_txn_span *span)
 
 /* Begins anew, as [key, key) or, for NULL, behind all keys. */
 static int
-span_begin(struct firn_db_txn_span *span, const firn_slice *key)
+span_begin(struct span *span, const firn_slice *key)
 {
     int rc = FIRN_OK;
     span->is_begun = false;
@@ -85,7 +85,7 @@ out:
 
 /* Makes it reach down to key, that included. */
 static int
-span_reach_down(struct firn_db_txn_span *span, firn_slice key)
+span_reach_down(struct span *span, firn_slice key)
 {
     if (span->is_begun && firn_slice_compare(key, firn_buf_slice(&span->lower)) >= 0) {
         return FIRN_OK;
@@ -98,7 +98,7 @@ span_reach_down(struct firn_db_txn_span *span, firn_slice key)
 
 /* Makes it reach up to key, that included; or up to a bound, which is not; NULL: to the end. */
 static int
-span_reach_up(struct firn_db_txn_span *span, firn_slice key)
+span_reach_up(struct span *span, firn_slice key)
 {
     DCHECK(is_stretch(span) && (span->is_begun || !span->has_upper));
     if (!span->has_upper || firn_slice_compare(key, firn_buf_slice(&span->upper)) < 0) {
@@ -115,7 +115,7 @@ span_reach_up(struct firn_db_txn_span *span, firn_slice key)
 }
 
 static int
-span_reach_bound(struct firn_db_txn_span *span, const firn_slice *bound)
+span_reach_bound(struct span *span, const firn_slice *bound)
 {
     DCHECK(is_stretch(span));
     if (bound == NULL) {
@@ -150,7 +150,7 @@ struct firn_db_txn_cursor {
     struct firn_buf key; /* the shown key; copied where at is AT_OWN */
     struct firn_buf value;
     struct firn_buf target; /* where it is placed: the caller's key may be the shown one */
-    struct firn_db_txn_span span;
+    struct span span;
 };
 
 /* ---- life ---- */
@@ -159,7 +159,7 @@ struct firn_db_txn_cursor {
 static void
 end_span(struct firn_db_txn *txn, struct firn_db_txn_cursor *cursor)
 {
-    const struct firn_db_txn_span *span = &cursor->span;
+    const struct span *span = &cursor->span;
     if (span->is_begun) {
         const struct firn_db_txn_reads_range range = {.keyspace = cursor->keyspace,
                                                       .lower = firn_buf_slice(&span->lower),
@@ -424,7 +424,7 @@ extend_span(struct firn_db_txn_cursor *cursor)
 static bool
 is_in_span(const struct firn_db_txn_cursor *cursor)
 {
-    const struct firn_db_txn_span *span = &cursor->span;
+    const struct span *span = &cursor->span;
     firn_slice key = shown_key(cursor);
     return cursor->at == AT_NOTHING ||
            (span->is_begun && firn_slice_compare(firn_buf_slice(&span->lower), key) <= 0 &&

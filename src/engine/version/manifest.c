@@ -33,7 +33,6 @@
 #include "base/mem.h"
 #include "base/search.h"
 #include "base/slice.h"
-#include "log/log.h"
 #include "version/run_file.h"
 
 /* ==== edits of MANIFEST, one after the other, to what they amount to ====

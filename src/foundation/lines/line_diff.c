@@ -22,8 +22,6 @@
  */
 #include "lines/line_diff.h"
 
-#include <stdbool.h>
-
 #include "base/check.h"
 #include "base/mem.h"
 #include "lines/line_internal.h"

@@ -15,8 +15,6 @@
  */
 #include "lines/line_internal.h"
 
-#include <stdbool.h>
-
 #include "base/check.h"
 #include "base/mem.h"
 #include "codec/blake3_hash.h"

@@ -17,13 +17,10 @@
 
 #include <errno.h>
 #include <sched.h>
-#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/check.h"
-#include "base/error.h"
-#include "os/os_ops.h"
 #include "os/os_path.h"
 
 /* reading from a file descriptor that a user of the library opened: a file, a pipe, a socket.

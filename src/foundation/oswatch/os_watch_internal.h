@@ -21,18 +21,13 @@ struct firn_os_watch_fanotify;
 struct firn_os_watch_fanotify *firn_os_watch_fanotify_create(int root_fd);
 /* NULL is fine. */
 void firn_os_watch_fanotify_destroy(struct firn_os_watch_fanotify *fanotify);
-int firn_os_watch_fanotify_fd(const struct firn_os_watch_fanotify *fanotify);
-/* The id of a directory, from FIRN_OS_WATCH_FANOTIFY_ID_MIN on; -1 where it cannot be watched in this
- * way. */
-int firn_os_watch_fanotify_add(struct firn_os_watch_fanotify *fanotify, int dir_fd);
-void firn_os_watch_fanotify_remove(struct firn_os_watch_fanotify *fanotify, int id);
 /* Calls visit for each event in what was read from the descriptor. */
 int firn_os_watch_fanotify_visit(struct firn_os_watch_fanotify *fanotify, const void *bytes,
                                  size_t size,
                                  int (*visit)(void *ctx, const struct firn_os_watch_event *event),
                                  void *ctx);
 
-/* file handles of directories, each under a number. Only os_watch_fanotify.c includes it. */
+/* file handles of directories, each under a number. Only os_watch.c includes it. */
 
 enum { FIRN_OS_WATCH_HANDLES_BYTES_MAX = 24, FIRN_OS_WATCH_HANDLES_MAX = 1 << 30 };
 
