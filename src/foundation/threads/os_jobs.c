@@ -184,7 +184,7 @@ scheduler_drain(struct firn_os_scheduler_queue *queue)
     }
 }
 
-/* ==== jobs, on the threads of a pool or in a simulation (os_scheduler.c) ==== */
+/* ==== jobs, on the threads of a pool or in a simulation ==== */
 
 /* ==== a pool of real threads ====
  *

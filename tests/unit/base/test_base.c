@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/base: buffers, arenas, the hash map, error texts, readers of untrusted bytes.
+ * unit/base: buffers, arrays that grow, halving, arenas, the hash map, error texts, readers of untrusted
+ * bytes.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -21,6 +22,7 @@
 #include "base/hash_map.h"
 #include "base/mem.h"
 #include "base/reader.h"
+#include "base/search.h"
 #include "base/slice.h"
 #include "base/view.h"
 #include "support/test_alloc.h"
@@ -305,6 +307,65 @@ guides_lead_to_the_right_interval(void **state)
     assert_int_equal(firn_view_guide_size_bytes(1), 0);
 }
 
+static void
+an_array_doubles_and_stays_when_memory_is_out(void **state)
+{
+    (void)state;
+    enum { COUNT = 5000 };
+    uint32_t *array = NULL;
+    size_t capacity = 0;
+    unsigned moves = 0;
+    test_alloc_install();
+    for (uint32_t i = 0; i < COUNT; i++) {
+        size_t before = capacity;
+        test_alloc_fail_at(1, false);
+        uint32_t *grown = firn_grow_array(array, i + 1, &capacity, sizeof *array);
+        test_alloc_fail_at(0, false);
+        if (grown == NULL) { /* once for each step: what is there stays */
+            assert_true(before == i && capacity == before);
+            grown = firn_grow_array(array, i + 1, &capacity, sizeof *array);
+            assert_true(grown != NULL && capacity >= 2 * before && capacity > i);
+            moves++;
+        }
+        array = grown;
+        array[i] = i;
+    }
+    for (uint32_t i = 0; i < COUNT; i++) {
+        assert_int_equal(array[i], i);
+    }
+    assert_true(moves > 0 && moves <= 12);
+    uint32_t *larger = firn_grow_array(array, 10 * COUNT, &capacity, sizeof *array);
+    assert_true(larger != NULL && capacity == 10 * COUNT);
+    size_t none = SIZE_MAX / 2 + 1;
+    assert_null(firn_grow_array(larger, SIZE_MAX, &none, sizeof *array));
+    assert_true(none == SIZE_MAX / 2 + 1);
+    firn_free(larger);
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+}
+
+static void
+halving_finds_the_first_place_that_does_not_lie_before(void **state)
+{
+    (void)state;
+    uint32_t numbers[40];
+    for (size_t count = 0; count <= 40; count++) {
+        for (size_t i = 0; i < count; i++) {
+            numbers[i] = (uint32_t)(i / 3 * 2); /* each three times, and gaps */
+        }
+        for (uint32_t wanted = 0; wanted < 30; wanted++) {
+            size_t expected = 0;
+            while (expected < count && numbers[expected] < wanted) {
+                expected++;
+            }
+            size_t low = 0;
+            size_t high = count;
+            FIRN_SEARCH_FIRST(low, high, middle, numbers[middle] < wanted);
+            assert_true(low == expected && high == expected);
+        }
+    }
+}
+
 int
 main(void)
 {
@@ -319,6 +380,8 @@ main(void)
         cmocka_unit_test(checked_arithmetic_refuses_what_does_not_fit),
         cmocka_unit_test(slices_order_by_bytes_then_length),
         cmocka_unit_test(guides_lead_to_the_right_interval),
+        cmocka_unit_test(an_array_doubles_and_stays_when_memory_is_out),
+        cmocka_unit_test(halving_finds_the_first_place_that_does_not_lie_before),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
 }
