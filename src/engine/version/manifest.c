@@ -178,6 +178,7 @@ remove_run(struct firn_manifest_state_tree *tree, const struct firn_manifest_edi
     if (!has_run_at(tree, place, number)) {
         return refuse(edit, "removes what is not there, run", number, err);
     }
+    DCHECK(tree->runs != NULL); /* there is a run */
     firn_free(tree->runs[place]);
     tree->run_count--;
     memmove(tree->runs + place, tree->runs + place + 1,

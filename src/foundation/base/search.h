@@ -15,9 +15,9 @@
     while ((low) < (high)) {                                \
         const size_t middle = (low) + ((high) - (low)) / 2; \
         if (before) {                                       \
-            (low) = middle + 1;                             \
+            (low) = (middle) + 1;                           \
         } else {                                            \
-            (high) = middle;                                \
+            (high) = (middle);                              \
         }                                                   \
     }
 
