@@ -9,7 +9,7 @@
 #include "firn/bulk.h"
 #include "os/os.h"
 #include "store/db.h"
-#include "storefile/storefile_progress.h"
+#include "storefile/storefile.h"
 
 int
 firn_bulk_open(firn_keyspace *keyspace, const firn_bulk_options *options, firn_bulk **out,

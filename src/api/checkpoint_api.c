@@ -9,9 +9,9 @@
 #include "api/api_check.h"
 #include "api/api_handle.h"
 #include "api/api_options.h"
-#include "copy/copy_export.h"
+#include "copy/copy.h"
 #include "firn/checkpoint.h"
-#include "store/db_checkpoint.h"
+#include "store/db.h"
 
 static void
 describe(const struct firn_db_checkpoint_info *info, firn_store_checkpoint *out)

@@ -11,13 +11,12 @@
 #include "api/api_options.h"
 #include "api/api_store.h"
 #include "base/buf.h"
-#include "copy/copy_clone.h"
+#include "copy/copy.h"
 #include "firn/store.h"
 #include "lsm/lsm.h"
 #include "os/os.h"
 #include "store/db.h"
-#include "store/db_checkpoint.h"
-#include "storefile/storefile_progress.h"
+#include "storefile/storefile.h"
 #include "txn/db_txn.h"
 
 static bool
@@ -337,7 +336,7 @@ firn_keyspace_drop(firn_store *store, const char *name, firn_error *err)
 {
     API_REQUIRE(store != NULL && name != NULL, err, "store and name must not be NULL");
     API_OPEN(store, STORE, err);
-    return is_system(name) ? refuse_system(err) : firn_db_drop_keyspace(store, name, err);
+    return is_system(name) ? refuse_system(err) : firn_db_keyspace_drop(store, name, err);
 }
 
 struct listing {

@@ -15,7 +15,7 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
-#include "copy/copy_export.h"
+#include "copy/copy.h"
 #include "sim/sim_memory.h"
 #include "storefile/archive.h"
 

@@ -18,7 +18,6 @@
 #include "codec/xxh3.h"
 #include "log/log.h"
 #include "log/log_format.h"
-#include "log/log_segment.h"
 #include "sim/sim_memory.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

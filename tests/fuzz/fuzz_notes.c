@@ -23,7 +23,7 @@
 #include "handle/ws_internal.h"
 #include "place/place.h"
 #include "sim/sim_memory.h"
-#include "store/db_holder.h"
+#include "store/db.h"
 #include "storefile/storefile.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -15,9 +15,7 @@
 
 #include "base/check.h"
 #include "base/slice.h"
-#include "row/row_filter.h"
-#include "row/row_read.h"
-#include "row/row_summary.h"
+#include "row/row_internal.h"
 #include "sim/sim_memory.h"
 #include "support/test_seal.h"
 

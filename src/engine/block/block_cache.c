@@ -5,7 +5,7 @@
  *
  * A hit takes no mutex. The block's place follows from the number of its file and its offset; the
  * entry found there names a frame; the frame is pinned by one atomic addition, and what it held at
- * that instant decides whether it is the block (block_cache_frame.h). Unpinning is one more.
+ * that instant decides whether it is the block (block_cache_internal.h). Unpinning is one more.
  *
  * A miss is looked up once more under the shard's mutex, then read and verified into a buffer of
  * the reading thread, judged by the caller's check, and only then copied into a frame and
@@ -18,14 +18,12 @@
  * A block may also be there before its file is read for the first time: who writes it hands over
  * what it has in memory, under the number by which the file is going to be read.
  *
- * Files in reading order: block_cache_frame.h (the states of a frame), block_cache_internal.h (the
- * structures, and finding), this one, block_cache_table.c (publishing and taking out),
- * block_cache_memory.c (the clock and the budget), block_cache_pool.c (what blocks are read with),
- * block_cache_hold.c (what stays for long), block_cache_lend.c (what others may use meanwhile),
- * block_cache_guide.c (hits without the table).
+ * Files in reading order: block_cache_internal.h (the states of a frame, the structures, finding), this
+ * one, block_cache_table.c (publishing and taking out), block_cache_memory.c (the clock and the
+ * budget).
  *
  * (I1) Blocks, frames, tables and what is lent together stay within the budget; pins beyond it and
- *      what blocks are read with (block_cache_pool.c) come on top, and are counted or bounded.
+ *      what blocks are read with come on top, and are counted or bounded.
  * (I2) A block is known by file and offset alone, so it is always read with the same check. A ref
  *      that tells another size than the block has is refused by reading it.
  * (I3) No mutex is held during I/O, and never two at once. (The ranks of locks check it:
@@ -36,10 +34,298 @@
  */
 #include <string.h>
 
-#include "base/check.h"
 #include "base/checked.h"
 #include "base/mem.h"
 #include "block/block_cache_internal.h"
+
+/* ==== memory of the budget that is lent while no block needs it ====
+ *
+ * What is lent counts as used (block_cache_memory.c). A block that finds no room because of that is
+ * not kept, and the loan is recalled. Once it is back, the cache keeps for itself
+ * what it uses and a quarter of the budget more, so it recalls at most four loans while it grows to
+ * all of its budget.
+ *
+ * Any thread. Nothing here fails: there is memory to lend or not.
+ */
+
+size_t
+firn_block_cache_lend(struct firn_block_cache *cache, size_t wanted_bytes)
+{
+    firn_os_mutex_lock(&cache->memory.mutex);
+    size_t lent = firn_block_cache_lend_bytes(cache);
+    size_t own = atomic_load_explicit(&cache->memory.used_bytes, memory_order_relaxed) - lent;
+    size_t kept = own > cache->memory.kept_bytes ? own : cache->memory.kept_bytes;
+    size_t most = firn_block_cache_lend_is_recalled(cache) || cache->budget_bytes - kept < lent
+                      ? lent
+                      : cache->budget_bytes - kept;
+    lent = wanted_bytes < most ? wanted_bytes : most;
+    DCHECK(own + lent <= cache->budget_bytes); /* (I1) */
+    atomic_store_explicit(&cache->memory.used_bytes, own + lent, memory_order_relaxed);
+    atomic_store_explicit(&cache->memory.lent_bytes, lent, memory_order_relaxed);
+    if (lent == 0 && firn_block_cache_lend_is_recalled(cache)) {
+        kept = own + cache->budget_bytes / 4;
+        cache->memory.kept_bytes = kept < cache->budget_bytes ? kept : cache->budget_bytes;
+        atomic_store_explicit(&cache->memory.is_recalled, false, memory_order_relaxed);
+    }
+    firn_os_mutex_unlock(&cache->memory.mutex);
+    return lent;
+}
+
+size_t
+firn_block_cache_lend_bytes(const struct firn_block_cache *cache)
+{
+    return atomic_load_explicit(&cache->memory.lent_bytes, memory_order_relaxed);
+}
+
+bool
+firn_block_cache_lend_is_recalled(const struct firn_block_cache *cache)
+{
+    return atomic_load_explicit(&cache->memory.is_recalled, memory_order_relaxed);
+}
+
+/* ==== hits without the table ====
+ *
+ * The table that leads to a block is large, and so one more visit to slow memory on the way to it.
+ * Who has an index of blocks can keep a guide beside each: the number of the frame in which the
+ * block was seen last. The frame itself knows what it holds, so a guide needs no care when blocks
+ * go: it is followed by pinning the frame, whatever it holds, and looking then, just as an entry of
+ * the table is (block_cache_internal.h, I1). A guide that leads astray costs that look.
+ *
+ * From the number of a frame follows where its bytes lie, without a look at the frame: so frame and
+ * bytes can be fetched at the same time. The place is a hint too: the slab may have been given
+ * back, and prefetching memory that is gone does nothing.
+ *
+ * (I5) A guide is 0 or the number of a frame that was there, plus one: frames are never unmade.
+ */
+
+enum {
+    LINE_SIZE = 64,
+    LINES = 4 /* of a block: where a search in it begins */
+};
+
+bool
+firn_block_cache_guide_follow(struct firn_block_cache *cache, const struct firn_block_guide *guide,
+                              uint64_t file, const struct firn_block_ref *ref,
+                              enum firn_block_cache_use use, struct firn_block_pin *out)
+{
+    /* Relaxed: the frame's own word says what it holds. */
+    uint32_t place = atomic_load_explicit(&guide->place, memory_order_relaxed);
+    uint64_t offset = ref->offset;
+    uint32_t size = ref->raw_size;
+    *out = (struct firn_block_pin){.data = NULL};
+    if (place == 0) {
+        return false;
+    }
+    struct firn_block_cache_frame *frame = cache->frames + place - 1;
+    DCHECK(firn_block_cache_has_frame(cache, frame)); /* (I5) */
+    if (!firn_block_cache_frame_pin(frame, file, offset)) {
+        return false;
+    }
+    if (frame->size != size) { /* as in firn_block_cache_read */
+        firn_block_cache_frame_unpin(frame);
+        return false;
+    }
+    firn_block_cache_frame_touch(frame, firn_block_cache_used_max(use));
+    firn_block_cache_fill_pin(frame, out);
+    return true;
+}
+
+void
+firn_block_cache_guide_note(const struct firn_block_cache *cache, const struct firn_block_pin *pin,
+                            struct firn_block_guide *guide)
+{
+    const struct firn_block_cache_frame *frame = pin->frame;
+    DCHECK(frame != NULL);
+    if (!frame->is_beyond) {
+        DCHECK(firn_block_cache_has_frame(cache, frame)); /* (I5) */
+        DCHECK(firn_block_cache_frame_is_pinned(frame));
+        atomic_store_explicit(&guide->place, firn_block_cache_index_of(cache, frame) + 1,
+                              memory_order_relaxed);
+    }
+}
+
+void
+firn_block_cache_guide_prefetch(const struct firn_block_cache *cache,
+                                const struct firn_block_guide *guide)
+{
+    uint32_t place = atomic_load_explicit(&guide->place, memory_order_relaxed);
+    if (place == 0) {
+        return;
+    }
+    uint32_t i = place - 1;
+    DCHECK(i < cache->frame_count + cache->large_count); /* (I5) */
+    __builtin_prefetch(cache->frames + i, 1);
+    if (i < cache->frame_count) {
+        const uint8_t *data = atomic_load_explicit(&cache->slabs[i / cache->slab_frames].last_data,
+                                                   memory_order_relaxed);
+        if (data != NULL) {
+            data += (size_t)(i % cache->slab_frames) * FIRN_BLOCK_CACHE_FRAME_SIZE;
+            for (unsigned line = 0; line < LINES; line++) {
+                __builtin_prefetch(data + (size_t)line * LINE_SIZE);
+            }
+        }
+    }
+}
+
+/* ==== what stays in the cache for as long as a file is open ====
+ *
+ * Who asks a file often wants its index, its filter and tables of its own at hand, without asking
+ * the cache each time: it pins them when the file is opened. What is pinned cannot give way, so
+ * pins of that kind are counted, and together they may have half of the budget: the other half is
+ * left for what comes and goes. Who is refused pins for the time of an operation, as everybody
+ * else.
+ *
+ * (I4) held_bytes <= budget_bytes / 2, always. It counts what its users mean to keep, not where
+ *      that is: the memory itself is charged as it is taken (block_cache_memory.c).
+ *
+ * Memory that is taken here lies in a frame that is owned and never published: the table does not
+ * know it and the clock passes it by.
+ *
+ * Any thread; no mutex but those of block_cache_memory.c. Nothing here fails: there is room or not.
+ */
+
+bool
+firn_block_cache_hold(struct firn_block_cache *cache, size_t bytes)
+{
+    size_t most = cache->budget_bytes / 2;
+    /* Relaxed: a count, by which nothing is published. */
+    size_t held = atomic_load_explicit(&cache->held_bytes, memory_order_relaxed);
+    DCHECK(held <= most); /* (I4) */
+    do {
+        if (bytes > most - held) { /* (I4) */
+            return false;
+        }
+    } while (!atomic_compare_exchange_weak_explicit(&cache->held_bytes, &held, held + bytes,
+                                                    memory_order_relaxed, memory_order_relaxed));
+    return true;
+}
+
+void
+firn_block_cache_hold_release(struct firn_block_cache *cache, size_t bytes)
+{
+    size_t held = atomic_fetch_sub_explicit(&cache->held_bytes, bytes, memory_order_relaxed);
+    DCHECK(bytes <= held); /* else (I4) would hold no more for anybody */
+}
+
+bool
+firn_block_cache_hold_take(struct firn_block_cache *cache, size_t size,
+                           struct firn_block_memory *out)
+{
+    struct firn_block_cache_frame *frame = NULL;
+    *out = (struct firn_block_memory){NULL, NULL};
+    if (size <= FIRN_BLOCK_SIZE_MAX) {
+        frame = firn_block_cache_memory_take(cache, (uint32_t)size);
+    }
+    if (frame == NULL) {
+        return false;
+    }
+    memset(frame->data, 0, size);
+    *out = (struct firn_block_memory){frame->data, frame};
+    return true;
+}
+
+void
+firn_block_cache_hold_give(struct firn_block_cache *cache, struct firn_block_memory *memory)
+{
+    if (memory->frame != NULL) {
+        DCHECK(firn_block_cache_has_frame(cache, memory->frame));
+        DCHECK(firn_block_cache_frame_is_owned(memory->frame));
+        firn_block_cache_memory_give(cache, memory->frame);
+    }
+    *memory = (struct firn_block_memory){NULL, NULL};
+}
+
+/* ==== what a thread reads blocks with: a decompression context and buffers ====
+ *
+ * They are dear to make (zstd's context alone is some 100 KiB), so idle ones are kept: at most
+ * KEPT_MAX, and of a buffer no more than KEPT_BUFFER_MAX. Any number of threads may read at once;
+ * who finds none idle makes one.
+ */
+
+enum { KEPT_MAX = 8, KEPT_BUFFER_MAX = 256 << 10 };
+
+static void
+destroy(struct firn_block_cache_scratch *scratch)
+{
+    firn_compress_destroy(scratch->compress);
+    firn_buf_deinit(&scratch->stored);
+    firn_buf_deinit(&scratch->raw);
+    firn_free(scratch);
+}
+
+static void
+cache_pool_init(struct firn_os *os, struct firn_block_cache_pool *pool)
+{
+    *pool = (struct firn_block_cache_pool){.first = NULL};
+    firn_os_mutex_init(os, &pool->mutex, FIRN_LOCK_BLOCK_CACHE);
+}
+
+static void
+cache_pool_deinit(struct firn_block_cache_pool *pool)
+{
+    while (pool->first != NULL) {
+        struct firn_block_cache_scratch *scratch = pool->first;
+        pool->first = scratch->next;
+        destroy(scratch);
+    }
+    firn_os_mutex_deinit(&pool->mutex);
+}
+
+static int
+cache_pool_take(struct firn_block_cache_pool *pool, struct firn_block_cache_scratch **out,
+                firn_error *err)
+{
+    firn_os_mutex_lock(&pool->mutex);
+    struct firn_block_cache_scratch *scratch = pool->first;
+    DCHECK((scratch != NULL) == (pool->count > 0));
+    if (scratch != NULL) {
+        pool->first = scratch->next;
+        pool->count--;
+    }
+    firn_os_mutex_unlock(&pool->mutex);
+    *out = scratch;
+    if (scratch != NULL) {
+        return FIRN_OK;
+    }
+    scratch = firn_alloc_zeroed(sizeof *scratch);
+    if (scratch == NULL) {
+        return firn_error_no_memory(err, "what a block is read with");
+    }
+    int rc = firn_compress_create(&scratch->compress, err);
+    if (rc != FIRN_OK) {
+        firn_free(scratch);
+        return rc;
+    }
+    *out = scratch;
+    return FIRN_OK;
+}
+
+static void
+trim(struct firn_buf *buffer)
+{
+    if (buffer->capacity > KEPT_BUFFER_MAX) {
+        firn_buf_deinit(buffer);
+    }
+}
+
+static void
+cache_pool_give(struct firn_block_cache_pool *pool, struct firn_block_cache_scratch *scratch)
+{
+    trim(&scratch->stored);
+    trim(&scratch->raw);
+    firn_os_mutex_lock(&pool->mutex);
+    DCHECK(pool->count <= KEPT_MAX && scratch != pool->first);
+    bool is_kept = pool->count < KEPT_MAX;
+    if (is_kept) {
+        scratch->next = pool->first;
+        pool->first = scratch;
+        pool->count++;
+    }
+    firn_os_mutex_unlock(&pool->mutex);
+    if (!is_kept) {
+        destroy(scratch);
+    }
+}
 
 enum {
     FRAME_SIZE = FIRN_BLOCK_CACHE_FRAME_SIZE,
@@ -151,10 +437,8 @@ firn_block_cache_create(struct firn_os *os, size_t budget_bytes, struct firn_blo
     *out = NULL;
     struct plan plan = plan_of(budget_bytes);
     struct firn_os_pages pages;
-    int rc = firn_os_pages_map(os, plan.size, &pages, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_os_pages_map(os, plan.size, &pages, err));
     struct firn_block_cache *cache = (void *)pages.data;
     cache->os = os;
     cache->budget_bytes = budget_bytes;
@@ -169,9 +453,10 @@ firn_block_cache_create(struct firn_os *os, size_t budget_bytes, struct firn_blo
     for (uint32_t i = 0; i < cache->shard_count; i++) {
         firn_os_mutex_init(os, &cache->shards[i].mutex, FIRN_LOCK_BLOCK_CACHE);
     }
-    firn_block_cache_pool_init(os, &cache->pool);
+    cache_pool_init(os, &cache->pool);
     *out = cache;
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 static bool
@@ -199,7 +484,7 @@ firn_block_cache_destroy(struct firn_block_cache *cache)
     CHECK(atomic_load_explicit(&cache->held_bytes, memory_order_relaxed) == 0);
     DCHECK(!has_pins(cache));
     firn_block_cache_memory_deinit(cache);
-    firn_block_cache_pool_deinit(&cache->pool);
+    cache_pool_deinit(&cache->pool);
     for (uint32_t i = 0; i < cache->shard_count; i++) {
         firn_os_mutex_deinit(&cache->shards[i].mutex);
     }
@@ -370,7 +655,7 @@ read_and_keep(struct firn_block_cache *cache, const struct request *request,
               struct firn_block_pin *out, firn_error *err)
 {
     struct firn_block_cache_scratch *scratch;
-    int rc = firn_block_cache_pool_take(&cache->pool, &scratch, err);
+    int rc = cache_pool_take(&cache->pool, &scratch, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -390,7 +675,7 @@ read_and_keep(struct firn_block_cache *cache, const struct request *request,
         FIRN_TRY(copy_beyond(cache, raw, out, err));
     }
 out:
-    firn_block_cache_pool_give(&cache->pool, scratch);
+    cache_pool_give(&cache->pool, scratch);
     return rc;
 }
 

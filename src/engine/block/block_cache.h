@@ -91,7 +91,7 @@ void firn_block_cache_keep(struct firn_block_cache *cache, uint64_t file, uint64
 /* The pin is empty afterwards; an empty pin is fine. */
 void firn_block_cache_unpin(struct firn_block_cache *cache, struct firn_block_pin *pin);
 
-/* ---- what is held (block_cache_hold.c) ---- */
+/* ---- what is held (block_cache.c) ---- */
 
 /* Sets bytes of the budget aside for what the caller is going to keep pinned, or take, for as long
  * as its file is open; false where all that is held would exceed half of the budget. Takes nothing
@@ -110,7 +110,7 @@ bool firn_block_cache_hold_take(struct firn_block_cache *cache, size_t size,
 /* It is empty afterwards; empty is fine. */
 void firn_block_cache_hold_give(struct firn_block_cache *cache, struct firn_block_memory *memory);
 
-/* ---- what is lent (block_cache_lend.c) ---- */
+/* ---- what is lent (block_cache.c) ---- */
 
 /* Lends memory of the budget that no block has needed yet, for other uses. Sets how much is lent in all to
  * wanted_bytes, or to as much as there is, and returns that; at least a quarter of the budget stays for
@@ -122,7 +122,7 @@ size_t firn_block_cache_lend_bytes(const struct firn_block_cache *cache);
  * for itself. */
 bool firn_block_cache_lend_is_recalled(const struct firn_block_cache *cache);
 
-/* ---- guides (block_cache_guide.c) ---- */
+/* ---- guides (block_cache.c) ---- */
 
 /* Where a block was seen last, kept by who reads it often; zeroed at first. Never believed: the
  * block may have gone, or another may have come. Shared by any number of threads. */

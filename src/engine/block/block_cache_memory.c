@@ -15,11 +15,11 @@
  *
  * Larger blocks have a clock of their own. The two kinds give way to each other: frames take from
  * larger blocks what those hold beyond half of the budget, larger blocks take whole slabs from the
- * frames while they hold less than a quarter, beside what stays for open files (block_cache_hold.c):
+ * frames while they hold less than a quarter, beside what stays for open files (block_cache.c):
  * that may be half, and cannot give way.
  *
  * (I1) used_bytes ≤ budget_bytes, always: memory is charged before it is asked for, and uncharged
- *      after it was released. What is lent (block_cache_lend.c) is
+ *      after it was released. What is lent (block_cache.c) is
  *      part of it.
  * (I2) Where a block lies is decided by numbers of frames and the order of calls, never by
  *      addresses. (Not checked: it is about what the code does not read.)
@@ -29,7 +29,6 @@
  */
 #include "block/block_cache_internal.h"
 
-#include "base/check.h"
 #include "base/mem.h"
 
 enum {

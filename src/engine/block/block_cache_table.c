@@ -21,8 +21,6 @@
  */
 #include "block/block_cache_internal.h"
 
-#include "base/check.h"
-
 static uint32_t
 next_place(const struct firn_block_cache *cache, uint32_t at)
 {

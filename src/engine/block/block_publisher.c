@@ -13,7 +13,7 @@
  * Failure: all or nothing of a run. What has got its name already loses it again; a removal that fails
  * leaves a file that nobody names, which the next opening of a store removes.
  */
-#include "block/block_publisher.h"
+#include "block/block_file.h"
 
 #include "base/check.h"
 #include "base/mem.h"

@@ -253,10 +253,8 @@ read_toc_counts(struct firn_block_reader *reader, size_t *out_section_count, fir
 {
     const struct firn_block_format_footer *footer = &reader->footer;
     uint8_t head[FIRN_BLOCK_FORMAT_TOC_HEADER_SIZE];
-    int rc = firn_os_file_read_exact(reader->file, footer->toc_offset, head, sizeof head, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_os_file_read_exact(reader->file, footer->toc_offset, head, sizeof head, err));
     const char *path = firn_os_file_path(reader->file);
     reader->needs = firn_load_le32(head + 4);
     if ((reader->needs & ~known_needs(footer->kind)) != 0) {
@@ -281,7 +279,8 @@ read_toc_counts(struct firn_block_reader *reader, size_t *out_section_count, fir
                               (unsigned long long)footer->toc_offset);
     }
     *out_section_count = (size_t)section_count;
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 static int

@@ -42,7 +42,6 @@
 #include "base/checked.h"
 #include "base/mem.h"
 #include "block/block_format.h"
-#include "block/block_publisher.h"
 #include "codec/blake3_hash.h"
 #include "threads/os_thread.h"
 
@@ -160,10 +159,8 @@ firn_block_writer_add(struct firn_block_writer *writer, enum firn_codec codec, f
     }
     uint64_t offset;
     uint64_t size = firn_block_format_span((uint32_t)stored.size);
-    int rc = reserve(writer, size, &offset, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(reserve(writer, size, &offset, err));
     uint8_t prefix[FIRN_BLOCK_FORMAT_PREFIX_SIZE];
     firn_block_format_encode_prefix(&writer->id, offset, codec, stored, raw_size, prefix);
     struct span span = {firn_bytes(prefix, sizeof prefix), stored, size};
@@ -173,6 +170,7 @@ firn_block_writer_add(struct firn_block_writer *writer, enum firn_codec codec, f
         DCHECK(offset >= FIRN_BLOCK_BODY_START);
         *out = (struct firn_block_ref){offset, (uint32_t)stored.size, raw_size};
     }
+out:
     return rc;
 }
 
@@ -359,16 +357,12 @@ reserve_locked(struct firn_block_writer *writer, uint64_t size, firn_error *err)
         return firn_error_set(err, FIRN_MISUSE, "the file is finished");
     }
     size_t wanted = (size_t)firn_block_format_chunk_count(writer->end + size);
-    if (wanted > writer->chunk_hash_capacity) {
-        size_t capacity = wanted + wanted / 2 + 16;
-        firn_hash *hashes =
-            firn_resize_array(writer->chunk_hashes, capacity, sizeof writer->chunk_hashes[0]);
-        if (hashes == NULL) {
-            return firn_error_no_memory(err, "checksums of a file");
-        }
-        writer->chunk_hashes = hashes;
-        writer->chunk_hash_capacity = capacity;
+    firn_hash *hashes = firn_grow_array(writer->chunk_hashes, wanted, &writer->chunk_hash_capacity,
+                                        sizeof writer->chunk_hashes[0]);
+    if (hashes == NULL) {
+        return firn_error_no_memory(err, "checksums of a file");
     }
+    writer->chunk_hashes = hashes;
     return FIRN_OK;
 }
 
@@ -620,17 +614,16 @@ remove_temp(struct firn_block_writer *writer)
 static int
 publish(struct firn_block_writer *writer, firn_error *err)
 {
-    int rc = firn_os_rename(writer->dir, writer->temp_name, writer->dir, writer->name,
-                            FIRN_OS_RENAME_NO_REPLACE, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_os_rename(writer->dir, writer->temp_name, writer->dir, writer->name,
+                            FIRN_OS_RENAME_NO_REPLACE, err));
     writer->has_temp = false;
     rc = firn_os_dir_sync(writer->dir, err);
     if (rc != FIRN_OK) {
         int ignored = firn_os_remove_file(writer->dir, writer->name, NULL); /* (I3) */
         (void)ignored;
     }
+out:
     return rc;
 }
 

@@ -5,7 +5,7 @@
  * Nothing of the bytes is believed. Every origin has one encoding: what decodes encodes to the same
  * bytes again.
  */
-#include "block/run_origin.h"
+#include "block/run_kind.h"
 
 #include "base/bytes.h"
 #include "base/check.h"

@@ -6,7 +6,7 @@
  * saves less than a 32nd: reading it costs no decoding then. So memory stays within two pieces,
  * whatever the values' sizes. The block writer keeps checksums, order and durability.
  */
-#include "block/value_writer.h"
+#include "block/value_file.h"
 
 #include "base/bytes.h"
 #include "base/check.h"

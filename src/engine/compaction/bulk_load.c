@@ -21,24 +21,19 @@
  * Failure: what was written is removed, unless MANIFEST cannot tell whether it names it; then the
  * next open finds out.
  */
-#include "compaction/bulk_load.h"
+#include "compaction/compaction.h"
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "compaction/compaction_values.h"
-#include "lsm/lsm_origin.h"
+#include "compaction/compaction_internal.h"
 
 struct firn_bulk_load {
     struct firn_lsm_tree *tree;
-    struct firn_run_builder *builder; /* NULL: no run is open */
-    uint64_t number;                  /* of its file */
-    struct firn_manifest_run expiry;  /* of its expiring puts, and nothing else */
+    struct firn_run_writer run;
     struct firn_lsm_origin origin;
     struct firn_compaction_values values;
-    struct firn_version_added *runs; /* finished, each with a reference */
-    size_t count;
-    size_t capacity;
-    bool is_installed; /* or it is not known: the files stay */
+    struct firn_compaction_output output; /* finished */
+    bool is_installed;                    /* or it is not known: the files stay */
 };
 
 /* ---- filling ---- */
@@ -63,84 +58,28 @@ firn_bulk_load_create(struct firn_lsm_tree *tree, struct firn_bulk_load **out, f
 static int
 begin_run(struct firn_bulk_load *bulk, firn_error *err)
 {
-    DCHECK(bulk->builder == NULL && !bulk->is_installed);
+    DCHECK(!bulk->is_installed);
     struct firn_lsm *lsm = bulk->tree->lsm;
-    const struct firn_run_kind *kind = lsm->options.kind;
     const struct firn_run_builder_options options = {.codec = lsm->options.codec_bottom};
-    char name[FIRN_RUN_FILE_NAME_SIZE];
-    bulk->number = firn_lsm_take_number(lsm);
-    bulk->expiry = (struct firn_manifest_run){0};
-    firn_run_file_name(bulk->number, kind, name);
-    return kind->builder_create(&lsm->files.env, name, &options, &bulk->builder, err);
-}
-
-static int
-reserve_run(struct firn_bulk_load *bulk, firn_error *err)
-{
-    if (bulk->count < bulk->capacity) {
-        return FIRN_OK;
-    }
-    size_t capacity = bulk->capacity == 0 ? 8 : 2 * bulk->capacity;
-    struct firn_version_added *runs = firn_resize_array(bulk->runs, capacity, sizeof *runs);
-    if (runs == NULL) {
-        return firn_error_no_memory(err, "the runs of a load");
-    }
-    bulk->runs = runs;
-    bulk->capacity = capacity;
-    return FIRN_OK;
-}
-
-/* Makes the finished run known here. */
-static int
-take_run(struct firn_bulk_load *bulk, const struct firn_run_summary *summary, firn_error *err)
-{
-    struct firn_lsm *lsm = bulk->tree->lsm;
-    struct firn_manifest_run info = {
-        .number = bulk->number,
-        .kind = (uint8_t)lsm->options.kind->file_kind,
-        .file_bytes = summary->file_bytes,
-        .entry_count = summary->entry_count,
-        .content_bytes = summary->content_bytes,
-        .sequence_min = summary->sequence_min,
-        .sequence_max = summary->sequence_max,
-        .expiring_count = bulk->expiry.expiring_count,
-        .expires_first_ms = bulk->expiry.expires_first_ms,
-        .expires_last_ms = bulk->expiry.expires_last_ms,
-        .lower = firn_buf_slice(&summary->lower),
-        .upper = firn_buf_slice(&summary->upper),
-    };
-    /* What the info leaves out. */
-    CHECK(summary->tombstone_count == 0 && summary->range_count == 0);
-    DCHECK(summary->sequence_min == summary->sequence_max && bulk->count < bulk->capacity);
-    int rc = firn_compaction_values_list(&bulk->values, &info, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    struct firn_run_file *file = firn_run_file_create(&lsm->files, lsm->options.kind, &info);
-    if (file == NULL) {
-        return firn_error_no_memory(err, "a run");
-    }
-    firn_compaction_values_hold(&bulk->values, file);
-    bulk->runs[bulk->count++] = (struct firn_version_added){file, 0};
-    return FIRN_OK;
+    return firn_run_writer_begin(&bulk->run, lsm, &options, err);
 }
 
 static int
 end_run(struct firn_bulk_load *bulk, bool is_last, firn_error *err)
 {
-    struct firn_lsm *lsm = bulk->tree->lsm;
     struct firn_run_summary summary = {0};
+    struct firn_manifest_run info;
     int rc;
-    FIRN_TRY(reserve_run(bulk, err));
-    FIRN_TRY(firn_lsm_origin_tell(&bulk->origin, bulk->builder, bulk->number, is_last, err));
-    FIRN_TRY(bulk->builder->kind->builder_finish(bulk->builder, &summary, err));
-    bulk->builder->kind->builder_destroy(bulk->builder);
-    bulk->builder = NULL;
-    rc = take_run(bulk, &summary, err);
+    FIRN_TRY(firn_run_writer_reserve(&bulk->output, err));
+    FIRN_TRY(firn_run_writer_end(&bulk->run, &bulk->origin, is_last, &summary, err));
+    /* There are puts of one commit alone. */
+    CHECK(summary.tombstone_count == 0 && summary.range_count == 0);
+    DCHECK(summary.sequence_min == summary.sequence_max);
+    info = firn_run_writer_info(&bulk->run, &summary);
+    rc = firn_run_writer_take(&bulk->run, &info, summary.cache_file, &bulk->values, &bulk->output,
+                              err);
     if (rc != FIRN_OK) {
-        char name[FIRN_RUN_FILE_NAME_SIZE];
-        firn_run_file_name(bulk->number, lsm->options.kind, name);
-        FIRN_IGNORE(firn_os_remove_file(lsm->runs_dir, name, NULL));
+        firn_run_writer_remove(bulk->tree->lsm, bulk->run.number);
     }
 out:
     firn_run_summary_deinit(&summary);
@@ -152,19 +91,16 @@ firn_bulk_load_add(struct firn_bulk_load *bulk, const struct firn_entry *entry, 
 {
     const struct firn_run_kind *kind = bulk->tree->lsm->options.kind;
     int rc = FIRN_OK;
-    if (bulk->builder != NULL &&
-        kind->builder_size_bytes(bulk->builder) >= bulk->tree->lsm->options.run_bytes_target) {
+    if (bulk->run.builder != NULL &&
+        kind->builder_size_bytes(bulk->run.builder) >= bulk->tree->lsm->options.run_bytes_target) {
         FIRN_TRY(end_run(bulk, false, err));
     }
-    if (bulk->builder == NULL) {
+    if (bulk->run.builder == NULL) {
         FIRN_TRY(begin_run(bulk, err));
     }
     struct firn_entry placed;
     FIRN_TRY(firn_compaction_values_place(&bulk->values, entry, &placed, err));
-    FIRN_TRY(kind->builder_add(bulk->builder, &placed, err));
-    if (entry->kind == FIRN_ENTRY_EXPIRING) {
-        firn_manifest_run_note_expiry(&bulk->expiry, firn_entry_expires_ms(entry->value));
-    }
+    FIRN_TRY(firn_run_writer_add(&bulk->run, entry, &placed, err));
 out:
     return rc;
 }
@@ -172,10 +108,10 @@ out:
 int
 firn_bulk_load_finish(struct firn_bulk_load *bulk, firn_error *err)
 {
-    int rc = bulk->builder == NULL ? FIRN_OK : end_run(bulk, true, err);
-    return rc == FIRN_OK
-               ? firn_compaction_values_finish(&bulk->values, bulk->runs, bulk->count, err)
-               : rc;
+    int rc = bulk->run.builder == NULL ? FIRN_OK : end_run(bulk, true, err);
+    return rc == FIRN_OK ? firn_compaction_values_finish(&bulk->values, bulk->output.runs,
+                                                         bulk->output.count, err)
+                         : rc;
 }
 
 /* ---- installing ---- */
@@ -262,15 +198,15 @@ int
 firn_bulk_load_install(struct firn_bulk_load *bulk, firn_error *err)
 {
     struct firn_lsm_state *state = firn_lsm_state_of(bulk->tree);
-    CHECK(bulk->tree->is_held && bulk->builder == NULL);
+    CHECK(bulk->tree->is_held && bulk->run.builder == NULL);
     DCHECK(firn_bulk_load_is_clear(bulk)); /* (I1) */
-    for (size_t i = 0; i < bulk->count; i++) {
-        DCHECK(is_above_all(state->version, &bulk->runs[i].file->info));
-        bulk->runs[i].level = level_of(state->version, &bulk->runs[i].file->info);
+    for (size_t i = 0; i < bulk->output.count; i++) {
+        DCHECK(is_above_all(state->version, &bulk->output.runs[i].file->info));
+        bulk->output.runs[i].level = level_of(state->version, &bulk->output.runs[i].file->info);
     }
     firn_lsm_state_unref(state);
     const struct firn_lsm_install_change change = {
-        .tree = bulk->tree, .added = bulk->runs, .added_count = bulk->count};
+        .tree = bulk->tree, .added = bulk->output.runs, .added_count = bulk->output.count};
     bool is_certain;
     int rc = firn_lsm_install(bulk->tree->lsm, &change, &is_certain, err);
     bulk->is_installed = rc == FIRN_OK || !is_certain;
@@ -283,17 +219,15 @@ firn_bulk_load_destroy(struct firn_bulk_load *bulk)
     if (bulk == NULL) {
         return;
     }
-    if (bulk->builder != NULL) {
-        bulk->builder->kind->builder_destroy(bulk->builder);
-    }
     struct firn_lsm *lsm = bulk->tree->lsm;
+    firn_run_writer_abandon(&bulk->run);
     firn_os_mutex_lock(&lsm->mutex);
-    for (size_t i = 0; i < bulk->count; i++) {
+    for (size_t i = 0; i < bulk->output.count; i++) {
         if (!bulk->is_installed) { /* else it is the tree's, which may have given it up by now */
-            bulk->runs[i].file->is_gone = true;
-            firn_lsm_origin_note_gone_locked(lsm, bulk->runs[i].file->info.number);
+            bulk->output.runs[i].file->is_gone = true;
+            firn_lsm_origin_note_gone_locked(lsm, bulk->output.runs[i].file->info.number);
         }
-        firn_run_file_unref(bulk->runs[i].file);
+        firn_run_file_unref(bulk->output.runs[i].file);
     }
     firn_os_mutex_unlock(&lsm->mutex);
     firn_compaction_values_end(&bulk->values);
@@ -301,6 +235,6 @@ firn_bulk_load_destroy(struct firn_bulk_load *bulk)
     if (!bulk->is_installed) {
         firn_lsm_collect(lsm);
     }
-    firn_free(bulk->runs);
+    firn_free(bulk->output.runs);
     firn_free(bulk);
 }

@@ -22,13 +22,12 @@
  * Memory: the memtable, and for each file what a sequential cursor reads ahead, beside its index in
  * the cache.
  */
-#include "compaction/bulk_sort.h"
+#include "compaction/compaction.h"
 
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "lsm/lsm_origin.h"
-#include "merge/merge.h"
+#include "compaction/compaction_internal.h"
 
 enum { FAN_IN = 32, RANK_MAX = 12, FILES_MAX = FAN_IN * RANK_MAX };
 
@@ -139,12 +138,10 @@ static void
 remove_file(struct firn_bulk_sort *sort, struct sorted_file *file)
 {
     const struct firn_run_kind *kind = sort->lsm->options.kind;
-    char name[FIRN_RUN_FILE_NAME_SIZE];
     if (file->run != NULL) {
         kind->close(file->run);
     }
-    firn_run_file_name(file->number, kind, name);
-    FIRN_IGNORE(firn_os_remove_file(sort->lsm->runs_dir, name, NULL));
+    firn_run_writer_remove(sort->lsm, file->number);
 }
 
 static void
@@ -156,10 +153,9 @@ remove_files(struct firn_bulk_sort *sort, size_t begin)
 }
 
 static int
-add_to_builder(void *ctx, const struct firn_entry *entry, firn_error *err)
+add_to_run(void *ctx, const struct firn_entry *entry, firn_error *err)
 {
-    struct firn_run_builder *builder = ctx;
-    return builder->kind->builder_add(builder, entry, err);
+    return firn_run_writer_add(ctx, entry, entry, err);
 }
 
 /* Writes the files from `begin` on, and the memtable, to one file that takes their place. */
@@ -169,23 +165,18 @@ write_file(struct firn_bulk_sort *sort, size_t begin, unsigned rank, firn_error 
     DCHECK(begin <= sort->file_count && rank < RANK_MAX);
     static const struct firn_run_builder_options options = {.codec = FIRN_CODEC_NONE,
                                                             .without_filter = true};
-    const struct firn_run_kind *kind = sort->lsm->options.kind;
-    struct sorted_file file = {.number = firn_lsm_take_number(sort->lsm), .rank = rank};
-    struct firn_run_builder *builder = NULL;
+    struct firn_run_writer writer = {.builder = NULL};
     struct firn_run_summary summary = {0};
-    char name[FIRN_RUN_FILE_NAME_SIZE];
     int rc;
-    firn_run_file_name(file.number, kind, name);
-    FIRN_TRY(kind->builder_create(&sort->lsm->files.env, name, &options, &builder, err));
-    FIRN_TRY(give_all(sort, begin, add_to_builder, builder, err));
-    FIRN_TRY(firn_lsm_origin_tell_scratch(builder, err));
-    FIRN_TRY(kind->builder_finish(builder, &summary, err));
+    FIRN_TRY(firn_run_writer_begin(&writer, sort->lsm, &options, err));
+    FIRN_TRY(give_all(sort, begin, add_to_run, &writer, err));
+    FIRN_TRY(firn_run_writer_end(&writer, NULL, true, &summary, err));
     remove_files(sort, begin);
     CHECK(sort->file_count < FILES_MAX);
-    sort->files[sort->file_count++] = file;
+    sort->files[sort->file_count++] = (struct sorted_file){.number = writer.number, .rank = rank};
 out:
     firn_run_summary_deinit(&summary);
-    kind->builder_destroy(builder);
+    firn_run_writer_abandon(&writer);
     return rc;
 }
 

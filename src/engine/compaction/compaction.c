@@ -5,15 +5,15 @@
  * A move names the same runs in another level: one edit of MANIFEST.
  *
  * A merge reads the inputs in the order of keys, leaves out what no live view needs
- * (merge_stream.h), writes the rest as new runs of the output level, and replaces the inputs
+ * (merge.h), writes the rest as new runs of the output level, and replaces the inputs
  * by them in one edit. The inputs' files are removed later, when nobody reads by them
  * (lsm_collect.c). Where nothing is left, the edit only takes runs away.
  *
- * What now does not read goes to history runs beside the output (run_history.h), with the tombstones that
+ * What now does not read goes to history runs beside the output (version.h), with the tombstones that
  * hide nothing else. What is in history already counts as lying beneath: tombstones stay that hide
  * something there.
  *
- * Other compactions read history (compaction_history.c): merges of history runs, which keep all that
+ * Other compactions read history (compaction_garbage.c): merges of history runs, which keep all that
  * some view reads, and write what they read to history again; and such as bring back to the last
  * level what now reads after a restore. None folds operands where a run of history may have something
  * between. Runs that nobody reads are taken out
@@ -34,13 +34,342 @@
  * Where an input is damaged, it is marked: its error has been returned, and no compaction is picked
  * with it but by who is not in a hurry. What is in it does not go, nor does what depends on it.
  */
-#include "compaction/compaction.h"
+#include "compaction/compaction_internal.h"
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "merge/merge.h"
-#include "version/run_history.h"
-#include "version/version_source.h"
+#include "block/block_file.h"
+#include "version/version.h"
+
+/* ==== running flushes and compactions, alone or several small ones together ====
+ *
+ *   1. before flushes, the log is synced through everything that was applied
+ *   2. each work writes its files
+ *   3. all of these are made durable (block_publisher.c)
+ *   4. one edit of MANIFEST names them, and readers see what it names (lsm_install.c)
+ *
+ * Works that run together have different trees. A work that runs alone makes each file durable as soon
+ * as it is written: it may write many large ones, and a disk should not get all of that at once.
+ *
+ * (I1) Nothing is installed that is not durable: what a publisher still has is not.
+ *
+ * Failure: a work that cannot write ends the writing. What those before it have written is installed
+ * all the same, and the error is returned; the rest is picked again one day. So on a full disk each
+ * flush gets on as far as it can. Where 3 or 4 fails none of them has happened, and their files go.
+ */
+
+struct running {
+    struct firn_lsm *lsm;
+    struct firn_compaction_work *first;
+    struct firn_compaction_result *outputs; /* of the works, in their order */
+    struct firn_lsm_install_change *changes;
+    size_t count;
+    size_t written; /* so many of them */
+    struct firn_block_publisher publisher;
+};
+
+static int flush_write(struct firn_compaction_work *work, struct firn_block_publisher *publisher,
+                       struct firn_compaction_result *out, firn_error *err);
+static void flush_count_locked(const struct firn_compaction_work *work,
+                               const struct firn_compaction_result *output);
+static void count_locked(const struct firn_compaction_work *work,
+                         const struct firn_compaction_result *output);
+static int compaction_write(struct firn_compaction_work *work,
+                            struct firn_block_publisher *publisher,
+                            struct firn_compaction_result *out, firn_error *err);
+
+/* Whether works that run together are of one kind, and of different trees. */
+static bool
+go_together(const struct firn_compaction_work *first)
+{
+    for (const struct firn_compaction_work *work = first; work != NULL; work = work->also) {
+        for (const struct firn_compaction_work *other = work->also; other != NULL;
+             other = other->also) {
+            if (other->tree == work->tree || other->kind != work->kind) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static int
+begin(struct firn_compaction_work *work, struct running *running, firn_error *err)
+{
+    DCHECK(go_together(work));
+    *running = (struct running){.lsm = work->lsm, .first = work};
+    firn_block_publisher_init(&running->publisher, work->lsm->runs_dir);
+    for (; work != NULL; work = work->also) {
+        running->count++;
+    }
+    running->outputs = firn_alloc_zeroed(running->count * sizeof *running->outputs);
+    running->changes = firn_alloc_zeroed(running->count * sizeof *running->changes);
+    return running->outputs != NULL && running->changes != NULL
+               ? FIRN_OK
+               : firn_error_no_memory(err, "background work");
+}
+
+static int
+write_one(struct running *running, struct firn_compaction_work *work,
+          struct firn_compaction_result *out, firn_error *err)
+{
+    struct firn_block_publisher *publisher = running->count > 1 ? &running->publisher : NULL;
+    return work->kind == FIRN_COMPACTION_WORK_FLUSH ? flush_write(work, publisher, out, err)
+                                                    : compaction_write(work, publisher, out, err);
+}
+
+static int
+write_all(struct running *running, firn_error *err)
+{
+    const struct firn_lsm_host *host = &running->lsm->options.host;
+    struct firn_compaction_work *work = running->first;
+    int rc = FIRN_OK;
+    if (work->kind == FIRN_COMPACTION_WORK_FLUSH) {
+        rc = host->sync_log(host->ctx, err);
+    }
+    for (; work != NULL && rc == FIRN_OK; work = work->also) {
+        DCHECK(running->written < running->count && work->lsm == running->lsm);
+        rc = write_one(running, work, &running->outputs[running->written], err);
+        if (rc == FIRN_OK) {
+            running->changes[running->written] = running->outputs[running->written].change;
+            running->written++;
+        }
+    }
+    return rc;
+}
+
+static void
+count_all(const struct running *running)
+{
+    const struct firn_compaction_work *work = running->first;
+    firn_os_mutex_lock(&running->lsm->mutex);
+    for (size_t i = 0; i < running->written; i++, work = work->also) {
+        if (work->kind == FIRN_COMPACTION_WORK_FLUSH) {
+            flush_count_locked(work, &running->outputs[i]);
+        } else {
+            count_locked(work, &running->outputs[i]);
+        }
+    }
+    firn_os_mutex_unlock(&running->lsm->mutex);
+}
+
+/* Of what is written. */
+static int
+install_all(struct running *running, firn_error *err)
+{
+    DCHECK(running->written > 0);
+    bool is_certain = true;
+    int rc = firn_block_publisher_run(&running->publisher, err); /* (I1) */
+    if (rc == FIRN_OK) {
+        CHECK(running->publisher.count == 0); /* (I1) */
+        rc = firn_lsm_install_all(running->lsm, running->changes, running->written, &is_certain,
+                                  err);
+    }
+    if (rc == FIRN_OK) {
+        count_all(running);
+    }
+    for (size_t i = 0; i < running->written && rc != FIRN_OK && is_certain; i++) {
+        firn_compaction_output_remove(running->lsm, &running->outputs[i].runs);
+    }
+    return rc;
+}
+
+static void
+end(struct running *running)
+{
+    firn_block_publisher_deinit(&running->publisher);
+    for (size_t i = 0; i < running->count && running->outputs != NULL; i++) {
+        firn_compaction_output_deinit(&running->outputs[i].runs);
+        firn_free(running->outputs[i].removed);
+        firn_free(running->outputs[i].moved);
+    }
+    firn_free(running->outputs);
+    firn_free(running->changes);
+}
+
+int
+firn_compaction_run(struct firn_compaction_work *work, firn_error *err)
+{
+    struct firn_lsm *lsm = work->lsm;
+    struct running running;
+    int rc = begin(work, &running, err);
+    if (rc == FIRN_OK) {
+        rc = write_all(&running, err);
+    }
+    if (running.written > 0) {
+        int install_rc = install_all(&running, rc == FIRN_OK ? err : NULL);
+        rc = rc == FIRN_OK ? install_rc : rc;
+    }
+    end(&running);
+    firn_compaction_work_discard(work);
+    firn_lsm_collect(lsm);
+    return rc;
+}
+
+/* ==== from frozen memtables to a run of level 0 ====
+ *
+ * A flush takes the oldest frozen memtables of a tree, all that there are when it is picked, and
+ * writes what the live views still need of them into one run. The order of steps is what keeps
+ * commits whole:
+ *
+ *   1. before, the log is synced through everything that was applied. A commit may have entries in several
+ *      trees: if only one of them is flushed and the log loses its tail in a crash, that tree would
+ *      show a part of a commit whose rest is nowhere (I3 of lsm.c)
+ *   2. the run is written, and made durable, perhaps together with those of other trees. Large values that the log has need not be written again:
+ *      compaction_adopt.c
+ *   3. MANIFEST names it, together with the tree's new flushed sequence (lsm_install.c)
+ *   4. readers see the run in place of the memtables
+ *
+ * What now does not read, because a newer version or a restore hides it, goes to a history run beside
+ * (version.h): it is never merged with what now reads.
+ *
+ * What is at the bottom is judged by the runs that the tree has when the flush begins. Compactions
+ * beside it only ever make less of them, so the judgement stays on the safe side.
+ *
+ * Views are taken after the memtables were frozen: a view that is opened later sees what now saw.
+ *
+ * Where nothing is left to write (deletions of what never was), MANIFEST is told only how far the
+ * tree is flushed.
+ */
+
+/* What a flush reads. */
+struct flush_inputs {
+    struct firn_merge *merge;
+    const struct firn_range_set **ranges; /* one for each memtable */
+    struct firn_compaction_span *older;
+    size_t older_count;
+};
+
+static void
+flush_deinit_inputs(struct flush_inputs *flush_inputs)
+{
+    firn_merge_destroy(flush_inputs->merge);
+    firn_free(flush_inputs->ranges);
+    firn_free(flush_inputs->older);
+}
+
+static int
+add_memtables(const struct firn_compaction_work *work, struct flush_inputs *flush_inputs,
+              firn_error *err)
+{
+    int rc = FIRN_OK;
+    flush_inputs->ranges = firn_alloc_array(work->memtable_count, sizeof(struct firn_range_set *));
+    if (flush_inputs->ranges == NULL) {
+        return firn_error_no_memory(err, "a flush");
+    }
+    FIRN_TRY(firn_merge_create(&flush_inputs->merge, err));
+    for (size_t i = 0; i < work->memtable_count; i++) {
+        const struct firn_memtable *table = work->memtables[i]->table;
+        struct firn_merge_source *source;
+        flush_inputs->ranges[i] = firn_memtable_ranges(table);
+        FIRN_TRY(firn_merge_source_create_memtable(table, UINT64_MAX, &source, err));
+        FIRN_TRY(firn_merge_add(flush_inputs->merge, source, err));
+    }
+out:
+    return rc;
+}
+
+/* The bounds of all runs: they are all older. */
+static int
+flush_add_older(const struct firn_version *version, struct flush_inputs *flush_inputs,
+                firn_error *err)
+{
+    flush_inputs->older = firn_alloc_array(version->run_count, sizeof *flush_inputs->older);
+    if (flush_inputs->older == NULL) {
+        return firn_error_no_memory(err, "a flush");
+    }
+    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
+        const struct firn_version_level *level = &version->levels[number];
+        for (size_t i = 0; i < level->count; i++) {
+            flush_inputs->older[flush_inputs->older_count++] =
+                (struct firn_compaction_span){level->runs[i].lower, level->runs[i].upper};
+        }
+    }
+    DCHECK(flush_inputs->older_count == version->run_count);
+    return FIRN_OK;
+}
+
+static int
+write_run(struct firn_compaction_work *work, const struct firn_version *version,
+          const struct firn_merge_view_map *views, struct firn_block_publisher *publisher,
+          struct firn_compaction_output *output, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct flush_inputs flush_inputs = {0};
+    struct firn_compaction_adopt adopt = {.count = 0};
+    struct firn_lsm_origin origin;
+    firn_lsm_origin_begin(&origin, work->tree, FIRN_RUN_ORIGIN_FLUSH);
+    for (size_t i = 0; i < work->memtable_count; i++) {
+        uint64_t sequence =
+            atomic_load_explicit(&work->memtables[i]->sequence_max, memory_order_relaxed);
+        origin.flushed = sequence > origin.flushed ? sequence : origin.flushed;
+    }
+    DCHECK(origin.flushed > atomic_load_explicit(&work->tree->flushed, memory_order_relaxed));
+    FIRN_TRY(add_memtables(work, &flush_inputs, err));
+    FIRN_TRY(flush_add_older(version, &flush_inputs, err));
+    firn_compaction_adopt_begin(work, &adopt);
+    struct firn_compaction_output_options options = {
+        .lsm = work->lsm,
+        .origin = &origin,
+        .stream = {.merge = flush_inputs.merge,
+                   .ranges = flush_inputs.ranges,
+                   .range_set_count = work->memtable_count,
+                   .older = flush_inputs.older,
+                   .older_count = flush_inputs.older_count},
+        .views = views,
+        .level = 0,
+        .separates = atomic_load_explicit(&work->tree->separates, memory_order_relaxed),
+        .adopt = &adopt,
+        .publisher = publisher,
+    };
+    FIRN_TRY(firn_compaction_output_write(&options, output, err));
+out:
+    firn_compaction_adopt_end(&adopt);
+    firn_lsm_origin_deinit(&origin);
+    flush_deinit_inputs(&flush_inputs);
+    return rc;
+}
+
+/* Writes what a work of kind FLUSH flushes; out says what is to be installed. The files are left to the
+ * publisher, or durable where that is NULL. After a failure there is nothing in out. Requires: the log is
+ * durable through everything that was applied. */
+static int
+flush_write(struct firn_compaction_work *work, struct firn_block_publisher *publisher,
+            struct firn_compaction_result *out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    DCHECK(work->kind == FIRN_COMPACTION_WORK_FLUSH && work->memtable_count > 0);
+    struct firn_compaction_work_views views = {0};
+    struct firn_lsm_state *state = firn_lsm_state_of(work->tree);
+    FIRN_TRY(firn_compaction_work_take_views(work, &views, err));
+    FIRN_TRY(write_run(work, state->version, &views.map, publisher, &out->runs, err));
+    out->change = (struct firn_lsm_install_change){
+        .tree = work->tree,
+        .memtables = work->memtables,
+        .memtable_count = work->memtable_count,
+        .added = out->runs.runs,
+        .added_count = out->runs.count,
+    };
+out:
+    firn_compaction_work_release_views(work, &views);
+    firn_lsm_state_unref(state);
+    return rc;
+}
+
+/* It was installed. */
+static void
+flush_count_locked(const struct firn_compaction_work *work,
+                   const struct firn_compaction_result *output)
+{
+    firn_os_mutex_assert_held(&work->lsm->mutex);
+    DCHECK(output->change.tree == work->tree && output->change.removed_count == 0);
+    struct firn_lsm_stats *counters = &work->lsm->counters;
+    counters->flushes++;
+    counters->flush_bytes += output->runs.bytes;
+    counters->versions_dropped += output->runs.versions_dropped;
+}
+
+/* ==== carrying out a compaction that was picked (compaction_pick.c) ==== */
 
 /* What a merge reads. */
 struct inputs {
@@ -373,9 +702,9 @@ learn_locked(const struct firn_compaction_work *work, const struct firn_compacti
     DCHECK(work->tree->overwritten <= 1000);
 }
 
-void
-firn_compaction_count_locked(const struct firn_compaction_work *work,
-                             const struct firn_compaction_result *output)
+/* It was installed. */
+static void
+count_locked(const struct firn_compaction_work *work, const struct firn_compaction_result *output)
 {
     firn_os_mutex_assert_held(&work->lsm->mutex);
     DCHECK(!(work->plan.is_move || work->plan.is_removal) || output->runs.count == 0);
@@ -468,9 +797,10 @@ note_gaps(struct firn_lsm_tree *tree, const struct firn_merge_view_map *views)
     }
 }
 
-int
-firn_compaction_write(struct firn_compaction_work *work, struct firn_block_publisher *publisher,
-                      struct firn_compaction_result *out, firn_error *err)
+/* Writes what a work of kind COMPACTION makes of its runs; as flush_write. */
+static int
+compaction_write(struct firn_compaction_work *work, struct firn_block_publisher *publisher,
+                 struct firn_compaction_result *out, firn_error *err)
 {
     DCHECK(work->kind == FIRN_COMPACTION_WORK_COMPACTION && work->version != NULL);
     if (work->plan.is_move) {

@@ -1,18 +1,92 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * compaction/compaction.h: merging runs into a deeper level.
+ * compaction/compaction.h: flushes and compactions as works, and bulk loads.
  */
 #ifndef FIRN_COMPACTION_COMPACTION_H
 #define FIRN_COMPACTION_COMPACTION_H
 
-#include "compaction/compaction_result.h"
+#include "lsm/lsm.h"
 
-/* Writes what a work of kind COMPACTION makes of its runs; as firn_compaction_flush_write. */
-FIRN_MUST_CHECK int firn_compaction_write(struct firn_compaction_work *work,
-                                          struct firn_block_publisher *publisher,
-                                          struct firn_compaction_result *out, firn_error *err);
-/* It was installed. */
-void firn_compaction_count_locked(const struct firn_compaction_work *work,
-                                  const struct firn_compaction_result *output);
+/* ---- works ---- */
+
+/* A flush or a compaction that was picked: its inputs are taken until it has been run or given
+ * back. */
+struct firn_compaction_work;
+enum firn_compaction_work_kind { FIRN_COMPACTION_WORK_FLUSH, FIRN_COMPACTION_WORK_COMPACTION };
+struct firn_compaction_work_wish {
+    bool flushes;      /* may be handed out */
+    bool compactions;  /* likewise */
+    bool is_unhurried; /* optional compactions too, down to the last level */
+    bool is_brief;     /* of the compactions, those alone that make a small tree one run */
+    const struct firn_lsm_tree *tree; /* NULL: any */
+    /* Only compactions that bring runs that reach into it down to the last level; with is_unhurried.
+     * NULL: all. */
+    const struct firn_lsm_range *range;
+    /* There is so much space left: compactions that may write more are handed out only where nobody
+     * is in a hurry, and there is no other. 0: no limit. */
+    uint64_t room_bytes;
+    /* Told of what a compaction reads while it runs, which ends where it says so; NULL: nobody. A
+     * flush tells nobody. Borrowed until the work is gone. */
+    const struct firn_step *step;
+};
+/* *out is NULL if there is nothing to do, or nothing beside the works that are handed out.
+ * Flushes come first, the oldest memtable first. */
+FIRN_MUST_CHECK int firn_compaction_work_pick(struct firn_lsm *lsm,
+                                              const struct firn_compaction_work_wish *wish,
+                                              struct firn_compaction_work **out, firn_error *err);
+enum firn_compaction_work_kind firn_compaction_work_kind(const struct firn_compaction_work *work);
+/* Does it and installs the result. The work is gone afterwards, whatever is returned. */
+FIRN_MUST_CHECK int firn_compaction_run(struct firn_compaction_work *work, firn_error *err);
+void firn_compaction_work_discard(struct firn_compaction_work *work);
+
+/* ==== sorted entries of one commit straight into runs, for store/ ====
+ *
+ * One thread at a time. Use: create, add in the order of keys, finish; then, where nothing else
+ * changes the tree, hold, install, and release once the commit is published; destroy.
+ */
+
+struct firn_bulk_load;
+
+FIRN_MUST_CHECK int firn_bulk_load_create(struct firn_lsm_tree *tree, struct firn_bulk_load **out,
+                                          firn_error *err);
+/* Entries with ascending keys, all of one sequence. After a failure only destroy is left. */
+FIRN_MUST_CHECK int firn_bulk_load_add(struct firn_bulk_load *bulk, const struct firn_entry *entry,
+                                       firn_error *err);
+/* All that was added is in files that are durable, and that nobody knows. */
+FIRN_MUST_CHECK int firn_bulk_load_finish(struct firn_bulk_load *bulk, firn_error *err);
+/* Waits for works on the tree and keeps new ones from it, until release. */
+void firn_bulk_load_hold(struct firn_bulk_load *bulk);
+void firn_bulk_load_release(struct firn_bulk_load *bulk);
+/* Whether the tree's memtables are empty. The leader's. */
+bool firn_bulk_load_is_clear(const struct firn_bulk_load *bulk);
+/* Durably makes the files runs of the tree. Its works are held, its memtables are empty, and the
+ * sequence of the entries is above all that the tree has. FIRN_FAILED where it is not known whether
+ * they are; otherwise a failure has changed nothing. */
+FIRN_MUST_CHECK int firn_bulk_load_install(struct firn_bulk_load *bulk, firn_error *err);
+/* Removes what was not installed. NULL is fine. */
+void firn_bulk_load_destroy(struct firn_bulk_load *bulk);
+
+/* ==== entries in any order, given back in the order of their keys, the last one of each ====
+ *
+ * One thread at a time. Use: create, add, finish once, destroy.
+ */
+
+struct firn_bulk_sort;
+
+/* Holds up to about memory_bytes in memory, beside one entry; more lies in files of the lsm that
+ * MANIFEST does not know. */
+FIRN_MUST_CHECK int firn_bulk_sort_create(struct firn_lsm *lsm, size_t memory_bytes,
+                                          struct firn_bulk_sort **out, firn_error *err);
+/* Copies key and value; the sequence is not looked at. After a failure only destroy is left. */
+FIRN_MUST_CHECK int firn_bulk_sort_add(struct firn_bulk_sort *sort, const struct firn_entry *entry,
+                                       firn_error *err);
+/* Calls give with each key's last entry, whose sequence means nothing, in the order of keys; what it
+ * returns other than FIRN_OK ends that and is returned. The entry is borrowed until give returns. */
+FIRN_MUST_CHECK int firn_bulk_sort_finish(struct firn_bulk_sort *sort,
+                                          int (*give)(void *ctx, const struct firn_entry *entry,
+                                                      firn_error *err),
+                                          void *ctx, firn_error *err);
+/* Removes the files. NULL is fine. */
+void firn_bulk_sort_destroy(struct firn_bulk_sort *sort);
 
 #endif

@@ -5,7 +5,7 @@
  * A large value that was committed lies in the log and, for readers, in a memtable, which remembers
  * where in the log it lies. A flush would write it a second time, into a value file. But where a
  * segment of the log has hardly anything else than values that the flush keeps, its file gets a
- * second name among the runs, and is a value file from then on (block/value_bare.h): the run refers
+ * second name among the runs, and is a value file from then on (block/value_file.c): the run refers
  * to the values where they are. The log forgets the segment as it forgets any other.
  *
  * Nothing about crashes changes by this. Until MANIFEST names the run, the log has all, and the
@@ -13,14 +13,14 @@
  * lives by that name.
  *
  * (I1) What a run refers to is durable before MANIFEST names the run: the flush has synced the log,
- *      a segment is lent only when it is whole (log/log_lend.c), and the second name becomes durable
+ *      a segment is lent only when it is whole (log/log.c), and the second name becomes durable
  *      with that of the run, which is given later in the same directory (block/block_writer.c).
  * (I2) Nobody writes to the file any more (I14 of log_rotate.c).
  * (Neither is checked here: the log and the file system alone know.)
  *
  * Worth it is a segment when at least three quarters of its bytes are values of which these
  * memtables have no newer version: what is adopted is kept for as long as one of them is needed, and
- * the rest of the segment with it. It counts as garbage of the file (compaction_sparse.c), so where more
+ * the rest of the segment with it. It counts as garbage of the file (compaction_work.c), so where more
  * dies, the living are moved. Values that are to be compressed, and can be, are written anew: whether
  * they can is judged by the beginnings of some, and by how much a value file would ask for
  * (value_writer.c).
@@ -28,12 +28,10 @@
  * Failure: there is none. Whatever cannot be adopted, for whatever reason, is written to value files
  * out of the memtable, as if this were not here.
  */
-#include "compaction/compaction_adopt.h"
+#include "compaction/compaction_internal.h"
 
 #include "base/check.h"
-#include "block/value_file.h"
 #include "codec/compress.h"
-#include "memtable/memtable.h"
 
 enum { SAMPLES_MAX = 16, SAMPLE_SIZE_MAX = 16 << 10 };
 

@@ -5,18 +5,317 @@
  * In the last level garbage stays until something comes from above, unless a run is written again
  * for its own sake: because half of it are tombstones, older versions or what has expired; or, where
  * nobody is in a hurry, because any of it is. Whether that would free anything is told by the views:
- * a run that was written for the same ones, as its mark says (merge_view_mark.h), is left alone.
+ * a run that was written for the same ones, as its mark says (merge.h), is left alone.
  *
  * What now does not read any more, after a restore, leaves the last level likewise, for history: at
  * once where as much as half of a run's sequences are not now's, else where nobody is in a hurry.
  *
- * Where nothing of this is to be done, history may have something (compaction_history.c).
+ * Where nothing of this is to be done, history may have something.
  */
-#include "compaction/compaction_garbage.h"
+#include "compaction/compaction_internal.h"
 
 #include "base/check.h"
-#include "compaction/compaction_history.h"
-#include "merge/merge_view_mark.h"
+#include "base/sort.h"
+#include "version/version.h"
+
+/* ==== history runs: when they go, come back, or are put together ====
+ *
+ * Flushes and compactions leave history runs behind, each for the stretch of keys that it went over,
+ * and nothing writes them again when now is written. What is left to do, in this order:
+ *
+ * Removal. A run goes as it is when every live view skips it. Runs are made one after the other, so
+ * as checkpoints go from the oldest on, so do the runs that only they read, and nothing has to be
+ * written. Most runs are found to be needed by the view that needed them the last time.
+ *
+ * Recall. After a restore now may read what lies in history. Such runs are merged with all that
+ * the levels have where they lie: what now reads comes to be in the last level, what it does not read
+ * goes to history. Levels above must go along, since what comes back may be newer than what they
+ * have. All runs that now does not skip, and that reach into the same keys, are taken at once.
+ *
+ * Merge. Many small runs cost files and sources for who reads checkpoints. As soon as there are
+ * history_runs_target of one size, within a factor of eight, or smaller, they become one; up to half
+ * of run_bytes_target, so a version is written again a few times at most. Large ones stay as they
+ * are. Only runs that now skips are merged, and what comes of them it skips too (run_history.c). None that
+ * nobody reads is among them, as those have been removed before: compactions have left such a run out
+ * of account, and merged with others it would say less, so that views would read in it again.
+ *
+ * Rewriting. A checkpoint that goes may leave runs of which others read only a part. Who is not in a
+ * hurry writes each run once more whose mark has changed (merge.h).
+ *
+ * Views are taken before the mutex is: a view that comes later sees what now saw, or what a
+ * checkpoint in the list sees, so a run that nobody reads then is read by nobody later.
+ */
+
+enum { SIZE_BITS = 3 }; /* sizes of one class differ by a factor of two to that */
+
+struct search {
+    struct firn_lsm_tree *tree;
+    const struct firn_version *version;
+    const struct firn_version_level *history;
+    enum firn_compaction_pick_mode mode;
+    const struct firn_merge_view_map *views;
+    struct firn_compaction_plan *plan;
+};
+
+static void
+begin_plan(struct search *search, unsigned level)
+{
+    *search->plan = (struct firn_compaction_plan){.from = level, .to = level};
+}
+
+static void
+add_run(struct search *search, size_t i)
+{
+    struct firn_compaction_plan *plan = search->plan;
+    CHECK(plan->history_count < FIRN_COMPACTION_HISTORY_MAX);
+    DCHECK(i < search->history->count);
+    plan->history[plan->history_count++] = (uint32_t)i;
+    firn_compaction_pick_extend(plan, &search->history->runs[i]);
+}
+
+static bool
+may_run(const struct search *search)
+{
+    return search->plan->history_count > 0 &&
+           firn_compaction_pick_may_run_locked(search->tree, search->version, search->mode,
+                                               search->plan);
+}
+
+/* Alone, it may be taken. */
+static bool
+is_free(struct search *search, size_t i)
+{
+    begin_plan(search, FIRN_VERSION_HISTORY);
+    add_run(search, i);
+    return may_run(search);
+}
+
+/* ---- removal ---- */
+
+/* All that can be taken at once. */
+static bool
+find_removal(struct search *search)
+{
+    struct firn_compaction_plan *plan = search->plan;
+    struct firn_compaction_plan found = {
+        .from = FIRN_VERSION_HISTORY, .to = FIRN_VERSION_HISTORY, .is_removal = true};
+    for (size_t i = 0; i < search->history->count; i++) {
+        struct firn_run_file *file = firn_version_file(search->history, i);
+        if (found.history_count < FIRN_COMPACTION_HISTORY_MAX &&
+            !firn_run_history_is_needed_locked(file, search->views) && is_free(search, i)) {
+            *plan = found;
+            add_run(search, i);
+            found = *plan;
+        }
+    }
+    *plan = found;
+    return may_run(search);
+}
+
+/* ---- recall ---- */
+
+static bool
+is_in_plan(const struct firn_compaction_plan *plan, size_t i)
+{
+    for (unsigned j = 0; j < plan->history_count; j++) {
+        if (plan->history[j] == i) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int
+compare_places(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a;
+    uint32_t y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Runs that now does not skip and that reach into the plan, as long as there are some. */
+static void
+gather_overlapping(struct search *search)
+{
+    struct firn_compaction_plan *plan = search->plan;
+    bool has_grown = true;
+    while (has_grown) {
+        has_grown = false;
+        for (size_t i = 0; i < search->history->count; i++) {
+            if (plan->history_count < FIRN_COMPACTION_HISTORY_MAX && !is_in_plan(plan, i) &&
+                firn_version_run_overlaps(&search->history->runs[i], &plan->lower, &plan->upper) &&
+                !firn_run_history_is_file_skipped(firn_version_file(search->history, i),
+                                                  search->views->now)) {
+                add_run(search, i);
+                has_grown = true;
+            }
+        }
+    }
+    firn_sort(plan->history, plan->history_count, sizeof plan->history[0], compare_places);
+}
+
+/* All of the levels that reaches into the keys goes along: what comes back may be newer. */
+static void
+plan_recall(struct search *search, size_t i)
+{
+    const struct firn_version_level *levels = search->version->levels;
+    struct firn_compaction_plan *plan = search->plan;
+    begin_plan(search, 0);
+    plan->to = FIRN_VERSION_LEVELS - 1;
+    add_run(search, i);
+    gather_overlapping(search);
+    DCHECK(is_in_plan(plan, i));
+    plan->end[0] = levels[0].count;
+    for (unsigned level = 0; level <= plan->to; level++) {
+        if (level > 0) {
+            firn_version_overlap(&levels[level], &plan->lower, &plan->upper, &plan->begin[level],
+                                 &plan->end[level]);
+        }
+        for (size_t j = plan->begin[level]; j < plan->end[level]; j++) {
+            firn_compaction_pick_extend(plan, &levels[level].runs[j]);
+        }
+    }
+}
+
+static bool
+find_recall(struct search *search)
+{
+    for (size_t i = 0; i < search->history->count; i++) {
+        struct firn_run_file *file = firn_version_file(search->history, i);
+        if (!firn_run_history_is_file_skipped(file, search->views->now)) {
+            plan_recall(search, i);
+            if (may_run(search)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* ---- merges ---- */
+
+static unsigned
+class_of(uint64_t bytes)
+{
+    unsigned bits = 0;
+    for (; bytes > 0; bytes >>= 1) {
+        bits++;
+    }
+    return bits / SIZE_BITS;
+}
+
+static uint64_t
+bytes_of(const struct search *search, size_t i)
+{
+    return firn_version_file(search->history, i)->info.file_bytes;
+}
+
+/* From the oldest run on: those that are small, and of no higher class. */
+static bool
+find_merge_of(struct search *search, unsigned class)
+{
+    const struct firn_lsm_options *options = &search->tree->lsm->options;
+    struct firn_compaction_plan found = {.from = FIRN_VERSION_HISTORY, .to = FIRN_VERSION_HISTORY};
+    struct firn_compaction_plan *plan = search->plan;
+    for (size_t i = search->history->count; i > 0; i--) {
+        struct firn_run_file *file = firn_version_file(search->history, i - 1);
+        uint64_t bytes = bytes_of(search, i - 1);
+        if (found.history_count < FIRN_COMPACTION_HISTORY_MAX &&
+            bytes < options->run_bytes_target / 2 && class_of(bytes) <= class &&
+            firn_run_history_is_file_skipped(file, search->views->now) && is_free(search, i - 1)) {
+            *plan = found;
+            add_run(search, i - 1);
+            found = *plan;
+        }
+    }
+    *plan = found;
+    firn_sort(plan->history, plan->history_count, sizeof plan->history[0], compare_places);
+    DCHECK(plan->from == FIRN_VERSION_HISTORY || plan->history_count == 0);
+    return plan->history_count >= options->history_runs_target && plan->history_count >= 2 &&
+           may_run(search);
+}
+
+static bool
+find_merge(struct search *search)
+{
+    unsigned most = class_of(search->tree->lsm->options.run_bytes_target / 2);
+    for (unsigned class = 0; class <= most; class ++) {
+        if (find_merge_of(search, class)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- rewriting ---- */
+
+static int
+find_rewriting(struct search *search, bool *out_found, firn_error *err)
+{
+    for (size_t i = 0; i < search->history->count && !*out_found; i++) {
+        const struct firn_manifest_run *info = &firn_version_file(search->history, i)->info;
+        uint64_t mark;
+        int rc = firn_merge_view_mark_of(search->views, info->sequence_min, info->sequence_max,
+                                         &mark, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        *out_found = mark != info->views && is_free(search, i);
+    }
+    return FIRN_OK;
+}
+
+/* ---- all of it ---- */
+
+/* The first of: to take out runs that no view reads; to bring back to the last level what now reads;
+ * to merge small runs; and where nobody is in a hurry, to write a run again from which something can
+ * be freed. It may run beside the tree's works. The mutex is held. */
+static int
+history_pick_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode,
+                    const struct firn_merge_view_map *views, struct firn_compaction_plan *out,
+                    bool *out_found, firn_error *err)
+{
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    const struct firn_version *version =
+        atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
+    struct search search = {
+        .tree = tree,
+        .version = version,
+        .history = &version->levels[FIRN_VERSION_HISTORY],
+        .mode = mode,
+        .views = views,
+        .plan = out,
+    };
+    *out_found = false;
+    if (search.history->count == 0 || views->now == NULL) {
+        return FIRN_OK;
+    }
+    *out_found = find_removal(&search) || find_recall(&search) || find_merge(&search);
+    DCHECK(!*out_found || out->history_count > 0);
+    return *out_found || mode == FIRN_COMPACTION_PICK_DEMANDED
+               ? FIRN_OK
+               : find_rewriting(&search, out_found, err);
+}
+
+/* Whether a history run that one of the views may read reaches into the bounds of that run. What
+ * nobody reads is about to go, and a compaction does not count it either. The mutex is held. */
+static bool
+history_is_beside_locked(const struct firn_lsm_tree *tree, const struct firn_version *version,
+                         const struct firn_manifest_run *info,
+                         const struct firn_merge_view_map *views)
+{
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    const struct firn_version_level *history = &version->levels[FIRN_VERSION_HISTORY];
+    for (size_t i = 0; i < history->count; i++) {
+        if (firn_version_run_overlaps(&history->runs[i], &info->lower, &info->upper) &&
+            firn_run_history_is_needed_locked(firn_version_file(history, i), views)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ==== what writing a run of the last level again would free ==== */
 
 enum {
     LEVEL_LAST = FIRN_VERSION_LEVELS - 1,
@@ -107,7 +406,7 @@ find_use_locked(const struct firn_lsm_tree *tree, const struct firn_version *ver
     const struct firn_manifest_run *info = &file->info;
     uint64_t mark;
     int rc = firn_merge_view_mark_of(views, info->sequence_min, info->sequence_max, &mark, err);
-    if (firn_compaction_history_is_beside_locked(tree, version, info, views)) {
+    if (history_is_beside_locked(tree, version, info, views)) {
         mark = firn_merge_view_mark_beside_history(mark);
     }
     *out = rc == FIRN_OK && (mark != info->views || has_expired);
@@ -173,6 +472,5 @@ firn_compaction_garbage_pick_locked(struct firn_lsm_tree *tree, enum firn_compac
             *out_found = firn_compaction_pick_may_run_locked(tree, version, mode, out);
         }
     }
-    return *out_found ? FIRN_OK
-                      : firn_compaction_history_pick_locked(tree, mode, views, out, out_found, err);
+    return *out_found ? FIRN_OK : history_pick_locked(tree, mode, views, out, out_found, err);
 }

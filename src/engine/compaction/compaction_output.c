@@ -21,14 +21,12 @@
  * Failure: the unfinished file is removed by its builder. The finished ones count as gone since
  * version 0, which no reader can have, so the next collection removes them (lsm_collect.c).
  */
-#include "compaction/compaction_output.h"
+#include "compaction/compaction_internal.h"
 
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "compaction/compaction_values.h"
-#include "merge/merge_view_mark.h"
-#include "version/run_history.h"
+#include "version/version.h"
 
 /* How many times its target size a run may overlap with in the level behind. */
 enum { OVERLAP_FACTOR = 10 };
@@ -41,12 +39,9 @@ struct writing {
     const struct firn_compaction_output_options *options;
     struct firn_compaction_output *out;
     struct firn_merge_stream *stream;
-    struct firn_run_builder *builder; /* NULL: no run is open */
-    uint64_t number;                  /* of the open run's file */
-    uint64_t entry_count;             /* in the open run */
-    bool has_key;                     /* there is an entry of the stream's key in it */
-    uint64_t older_count;             /* likewise: of versions behind a newer one */
-    struct firn_manifest_run expiry;  /* likewise: of expiring puts, and nothing else */
+    struct firn_run_writer run;
+    bool has_key;         /* there is an entry of the stream's key in the open run */
+    uint64_t older_count; /* likewise: of versions behind a newer one */
     /* In the level behind: the first run that does not lie before the last key, and how many bytes
      * of it the open run overlaps with. */
     size_t next_run;
@@ -66,44 +61,20 @@ codec_of(const struct firn_compaction_output_options *options)
 static int
 begin_run(struct writing *writing, firn_error *err)
 {
-    DCHECK(writing->builder == NULL);
-    struct firn_lsm *lsm = writing->options->lsm;
-    const struct firn_run_kind *kind = lsm->options.kind;
-    struct firn_run_builder_options options = {
+    const struct firn_run_builder_options options = {
         .codec = codec_of(writing->options),
         .without_filter = writing->options->without_filter && writing->level < FIRN_VERSION_HISTORY,
         /* What now does not read is not waited for. */
         .found = writing->level < FIRN_VERSION_HISTORY ? writing->options->found : NULL,
         .publisher = writing->options->publisher,
     };
-    char name[FIRN_RUN_FILE_NAME_SIZE];
-    writing->number = firn_lsm_take_number(lsm);
-    writing->entry_count = 0;
     writing->older_count = 0;
-    writing->expiry = (struct firn_manifest_run){0};
     writing->next_bytes = 0;
     writing->has_key = false;
     if (writing->level == FIRN_VERSION_HISTORY) {
         firn_run_history_groups_clear(&writing->groups);
     }
-    firn_run_file_name(writing->number, kind, name);
-    return kind->builder_create(&lsm->files.env, name, &options, &writing->builder, err);
-}
-
-static int
-reserve_result(struct firn_compaction_output *out, firn_error *err)
-{
-    if (out->count < out->capacity) {
-        return FIRN_OK;
-    }
-    size_t capacity = out->capacity == 0 ? 8 : 2 * out->capacity;
-    struct firn_version_added *runs = firn_resize_array(out->runs, capacity, sizeof *runs);
-    if (runs == NULL) {
-        return firn_error_no_memory(err, "the runs of a compaction");
-    }
-    out->runs = runs;
-    out->capacity = capacity;
-    return FIRN_OK;
+    return firn_run_writer_begin(&writing->run, writing->options->lsm, &options, err);
 }
 
 /* What a history run says of its sequences: that of the runs from which it comes, or what was noted
@@ -129,7 +100,7 @@ is_beside_history(const struct writing *writing, const struct firn_manifest_run 
 {
     const struct firn_merge_stream_options *stream = &writing->options->stream;
     const struct firn_compaction_output *out = writing->out;
-    bool is_beside = writing->history != NULL && writing->history->builder != NULL;
+    bool is_beside = writing->history != NULL && writing->history->run.builder != NULL;
     for (size_t i = 0; i < out->count && !is_beside; i++) {
         is_beside = out->runs[i].level == FIRN_VERSION_HISTORY &&
                     firn_slice_compare(out->runs[i].file->info.lower, info->upper) < 0 &&
@@ -160,53 +131,13 @@ describe(struct writing *writing, struct firn_manifest_run *info, firn_error *er
 static int
 take_run(struct writing *writing, const struct firn_run_summary *summary, firn_error *err)
 {
-    const struct firn_compaction_output_options *options = writing->options;
-    struct firn_lsm *lsm = options->lsm;
-    struct firn_compaction_output *out = writing->out;
-    struct firn_manifest_run info = {
-        .number = writing->number,
-        .level = (uint8_t)writing->level,
-        .kind = (uint8_t)lsm->options.kind->file_kind,
-        .file_bytes = summary->file_bytes,
-        .entry_count = summary->entry_count,
-        .tombstone_count = summary->tombstone_count,
-        .range_count = summary->range_count,
-        .older_count = writing->older_count,
-        .content_bytes = summary->content_bytes,
-        .sequence_min = summary->sequence_min,
-        .sequence_max = summary->sequence_max,
-        .expiring_count = writing->expiry.expiring_count,
-        .expires_first_ms = writing->expiry.expires_first_ms,
-        .expires_last_ms = writing->expiry.expires_last_ms,
-        .lower = firn_buf_slice(&summary->lower),
-        .upper = firn_buf_slice(&summary->upper),
-    };
-    CHECK(summary->entry_count == writing->entry_count && out->count < out->capacity);
+    struct firn_manifest_run info = firn_run_writer_info(&writing->run, summary);
+    info.level = (uint8_t)writing->level;
+    info.older_count = writing->older_count;
     int rc = describe(writing, &info, err);
-    if (rc == FIRN_OK) {
-        rc = firn_compaction_values_list(&writing->values, &info, err);
-    }
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    struct firn_run_file *file = firn_run_file_create(&lsm->files, lsm->options.kind, &info);
-    if (file == NULL) {
-        return firn_error_no_memory(err, "a run");
-    }
-    firn_run_file_set_cache_file(file, summary->cache_file);
-    firn_compaction_values_hold(&writing->values, file);
-    out->runs[out->count++] = (struct firn_version_added){file, writing->level};
-    out->bytes += info.file_bytes;
-    return FIRN_OK;
-}
-
-static void
-remove_run(struct firn_lsm *lsm, uint64_t number, uint64_t cache_file)
-{
-    char name[FIRN_RUN_FILE_NAME_SIZE];
-    firn_block_cache_drop_file(lsm->options.cache, cache_file);
-    firn_run_file_name(number, lsm->options.kind, name);
-    FIRN_IGNORE(firn_os_remove_file(lsm->runs_dir, name, NULL));
+    return rc != FIRN_OK ? rc
+                         : firn_run_writer_take(&writing->run, &info, summary->cache_file,
+                                                &writing->values, writing->out, err);
 }
 
 /* Where something of that place goes. */
@@ -231,10 +162,10 @@ add_range(void *ctx, const struct firn_range *range, struct firn_compaction_plac
 {
     struct writing *writing = target_of(ctx, place);
     int rc = FIRN_OK;
-    if (writing->builder == NULL) {
+    if (writing->run.builder == NULL) {
         FIRN_TRY(begin_run(writing, err));
     }
-    FIRN_TRY(writing->builder->kind->builder_add_range(writing->builder, range, err));
+    FIRN_TRY(writing->run.builder->kind->builder_add_range(writing->run.builder, range, err));
     note_place(writing, range->sequence, place);
 out:
     return rc;
@@ -246,18 +177,15 @@ finish_run(struct writing *writing, bool is_last, firn_error *err)
 {
     int rc = FIRN_OK;
     struct firn_run_summary summary = {0};
-    if (writing->builder == NULL) {
+    if (writing->run.builder == NULL) {
         return FIRN_OK;
     }
-    FIRN_TRY(reserve_result(writing->out, err));
-    FIRN_TRY(firn_lsm_origin_tell(writing->options->origin, writing->builder, writing->number,
-                                  is_last, err));
-    FIRN_TRY(writing->builder->kind->builder_finish(writing->builder, &summary, err));
-    writing->builder->kind->builder_destroy(writing->builder);
-    writing->builder = NULL;
+    FIRN_TRY(firn_run_writer_reserve(writing->out, err));
+    FIRN_TRY(firn_run_writer_end(&writing->run, writing->options->origin, is_last, &summary, err));
     rc = take_run(writing, &summary, err);
     if (rc != FIRN_OK) {
-        remove_run(writing->options->lsm, writing->number, summary.cache_file);
+        firn_block_cache_drop_file(writing->options->lsm->options.cache, summary.cache_file);
+        firn_run_writer_remove(writing->options->lsm, writing->run.number);
     }
 out:
     firn_run_summary_deinit(&summary);
@@ -280,7 +208,7 @@ end_all(struct writing *writing, firn_error *err)
     bool has_main;
     int rc;
     FIRN_TRY(firn_merge_stream_cut(writing->stream, add_range, writing, err));
-    has_main = writing->builder != NULL;
+    has_main = writing->run.builder != NULL;
     if (writing->history != NULL) {
         FIRN_TRY(finish_run(writing->history, !has_main, err));
     }
@@ -298,7 +226,7 @@ advance_next_level(struct writing *writing, firn_slice key)
     const struct firn_version_level *level = writing->options->next_level;
     while (level != NULL && writing->next_run < level->count &&
            firn_slice_compare(level->runs[writing->next_run].upper, key) <= 0) {
-        if (writing->entry_count > 0) {
+        if (writing->run.entry_count > 0) {
             writing->next_bytes += firn_version_file(level, writing->next_run)->info.file_bytes;
         }
         writing->next_run++;
@@ -309,9 +237,9 @@ static bool
 is_large_enough(const struct writing *writing)
 {
     uint64_t target = writing->options->run_bytes_target;
-    return target > 0 && writing->builder != NULL &&
+    return target > 0 && writing->run.builder != NULL &&
            (writing->next_bytes > OVERLAP_FACTOR * target ||
-            writing->builder->kind->builder_size_bytes(writing->builder) >= target);
+            writing->run.builder->kind->builder_size_bytes(writing->run.builder) >= target);
 }
 
 /* ---- all of it ---- */
@@ -341,18 +269,14 @@ static int
 add_to(struct writing *writing, const struct firn_entry *entry, firn_error *err)
 {
     int rc = FIRN_OK;
-    if (writing->builder == NULL) {
+    if (writing->run.builder == NULL) {
         FIRN_TRY(begin_run(writing, err));
     }
     struct firn_entry placed;
     FIRN_TRY(firn_compaction_values_place(&writing->values, entry, &placed, err));
-    FIRN_TRY(writing->builder->kind->builder_add(writing->builder, &placed, err));
+    FIRN_TRY(firn_run_writer_add(&writing->run, entry, &placed, err));
     writing->older_count += writing->has_key ? 1 : 0;
     writing->has_key = true;
-    writing->entry_count++;
-    if (entry->kind == FIRN_ENTRY_EXPIRING) {
-        firn_manifest_run_note_expiry(&writing->expiry, firn_entry_expires_ms(entry->value));
-    }
 out:
     return rc;
 }
@@ -376,7 +300,7 @@ out:
 static int
 finish_values(struct writing *writing, firn_error *err)
 {
-    DCHECK(writing->builder == NULL);
+    DCHECK(writing->run.builder == NULL);
     int rc = FIRN_OK;
     if (writing->history != NULL) {
         FIRN_TRY(firn_compaction_values_finish(&writing->history->values, NULL, 0, err));
@@ -427,9 +351,7 @@ begin_all(struct writing *writing, struct writing *history, firn_error *err)
 static void
 end_writing(struct writing *writing)
 {
-    if (writing->builder != NULL) {
-        writing->builder->kind->builder_destroy(writing->builder);
-    }
+    firn_run_writer_abandon(&writing->run);
     firn_run_history_groups_deinit(&writing->groups);
 }
 

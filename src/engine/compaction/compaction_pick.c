@@ -52,7 +52,7 @@
  * large enough to be worth keeping as it is, and would not become the place where garbage stays for
  * good: at the bottom only a rewriting drops tombstones.
  */
-#include "compaction/compaction_pick.h"
+#include "compaction/compaction_internal.h"
 
 #include "base/check.h"
 #include "base/slice.h"
@@ -371,7 +371,7 @@ offer(struct search *search, uint64_t urgency, const struct firn_compaction_plan
     }
     *search->pick = (struct firn_compaction_pick){search->tree, urgency, *plan};
     search->pick->plan.is_move = may_move(search->version, search->options, plan);
-    /* Values stay where they are: moving them takes space (compaction_sparse.c). */
+    /* Values stay where they are: moving them takes space (compaction_work.c). */
     search->pick->plan.values_of = search->room_bytes == 0 ? 0 : FIRN_LSM_NO_VALUES;
     return true;
 }

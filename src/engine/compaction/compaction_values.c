@@ -5,7 +5,7 @@
  * A value from value_size_min bytes on, of a put or an expiring one, goes to a value file when a
  * flush, a load or a compaction first writes it into a run; the run gets a reference. From then on
  * compactions take the reference along and leave the value where it lies, with its sequence, until
- * its file is worth giving up: when more than half of it is dead (compaction_sparse.c), or when it is small.
+ * its file is worth giving up: when more than half of it is dead (compaction_work.c), or when it is small.
  * Small files come of flushes with few large values; merging them keeps the number of files within
  * bounds. What moves is written once more, in the order of keys.
  *
@@ -27,13 +27,12 @@
  * Failure: what was written counts as gone, since no run of MANIFEST refers to it, and the next
  * collection removes it.
  */
-#include "compaction/compaction_values.h"
+#include "compaction/compaction_internal.h"
 
 #include <string.h>
 
 #include "base/check.h"
 #include "base/sort.h"
-#include "lsm/lsm_values.h"
 
 /* What the open run refers to in a file; also of files that it does not refer to, with 0 bytes. */
 struct tally {

@@ -5,7 +5,7 @@
  * What a reader relies on (db_reader.c) is enough to copy a store as well: with byte 2^32 of FIRN
  * locked no file goes that any version of the MANIFEST needs, and no segment of a log is given up or
  * used again. So it is locked first, and for as long as anybody copies. Then, in this order,
- *   1. the MANIFEST is read, and it is noted how far its segments go (log/log_capture.h),
+ *   1. the MANIFEST is read, and it is noted how far its segments go (log/log.h),
  *   2. the log is read to its end, and the same is noted of it.
  * Runs, value files and packs never change, and are whole as soon as they have their names.
  *
@@ -23,7 +23,7 @@
  *      which the log goes on. Chance can look like that (a commit that failed had just this sequence),
  *      so after some attempts it is believed to be that.
  *
- * (I5) The log names versions of the MANIFEST (db_vouch.c). Where it comes to one that is newer than
+ * (I5) The log names versions of the MANIFEST (db_replay.c). Where it comes to one that is newer than
  *      what was read of the MANIFEST, the copy of the log ends before that: what follows was committed
  *      after this began. If the MANIFEST does not have that version now, it has lost its end, and all
  *      is copied as it is.
@@ -46,8 +46,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "codec/xxh3.h"
-#include "log/log_capture.h"
-#include "log/log_segment.h"
+#include "log/log.h"
 #include "row/row.h"
 #include "store/db_internal.h"
 #include "version/manifest.h"

@@ -16,15 +16,13 @@
  * Packs of workspaces go along as they lie in the directory at that moment: all that the committed
  * catalog names are there, because packs are durable before they are named, and go after.
  */
-#include "copy/copy_clone.h"
+#include "copy/copy.h"
 
 #include <string.h>
 
 #include "base/check.h"
 #include "os/os_clone.h"
-#include "store/db_checkpoint.h"
 #include "store/db_internal.h"
-#include "storefile/storefile_progress.h"
 
 /* ---- packs ---- */
 
@@ -115,7 +113,7 @@ make_log(struct firn_os_dir *to, firn_error *err)
 {
     struct firn_log_options options = firn_db_log_options(false);
     struct firn_log *log;
-    /* The clone's MANIFEST has one version (db_vouch.c). */
+    /* The clone's MANIFEST has one version (db_replay.c). */
     options.note = FIRN_LSM_CLONE_VERSION;
     int rc = firn_log_create(to, &options, &log, err);
     return rc == FIRN_OK ? firn_log_close(log, err) : rc;

@@ -2,25 +2,500 @@
  *
  * copy/copy_export.c: one checkpoint as a store of its own in a single file.
  *
- * In order, in a directory of its own beside the file that is to be (storefile_scratch.c):
- *   1. a store is made, and what the checkpoint sees is copied into it (copy_view.c);
+ * In order, in a directory of its own beside the file that is to be:
+ *   1. a store is made, and what the checkpoint sees is copied into it;
  *   2. that store gets the checkpoint too, with its number, id, time and name, so that it is found
  *      in the file under the same references;
- *   3. it is closed, and its files are moved into one file (archive_writer.h);
+ *   3. it is closed, and its files are moved into one file (archive.h);
  *   4. the file is synced, and gets its name by a rename, which is made durable.
  * A crash leaves the old file or the new one, and perhaps the directory, which the next export to
  * the same place removes.
  *
  * The source is only read: one view is open while step 1 goes on.
  */
-#include "copy/copy_export.h"
+#include "copy/copy.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/bytes.h"
 #include "base/check.h"
-#include "copy/copy_view.h"
+#include "base/slice.h"
+#include "merge/merge.h"
+#include "os/os.h"
 #include "os/os_user_path.h"
 #include "store/db_internal.h"
-#include "storefile/archive_writer.h"
-#include "storefile/storefile_scratch.h"
+#include "storefile/archive.h"
+
+/* ==== a directory beside what is being made ====
+ *
+ * It is named .firn-export-<16 hex digits>.tmp, and a file LOCK in it is locked for as long as its
+ * process works (storefile.c). Whoever makes another one in the same place first removes those whose
+ * lock he gets: nobody works in them any more.
+ *
+ * (I1) Who holds the lock of the file that has the name LOCK in a directory has the directory to
+ *      himself: removing it begins with the lock, and takes the name away while it is held. (Tested
+ *      by check_lock: others may take it.)
+ * Between making a directory and locking it somebody else may take it for an abandoned one. Then
+ * the lock is not to be had, or, when he is done already, the file that was locked has lost its name:
+ * so that is looked at once more, and another directory is made.
+ *
+ * Removing is best effort: what cannot be removed now is removed by the next one.
+ */
+
+struct scratch {
+    struct firn_os_dir *parent; /* borrowed */
+    struct firn_os_dir *dir;
+    struct firn_os_file *lock;
+    char name[48]; /* "": it is not there */
+};
+
+enum { ATTEMPTS_MAX = 10, DEPTH_MAX = 2 };
+
+static const char prefix[] = ".firn-export-";
+static const char suffix[] = ".tmp";
+
+/* ---- removing ---- */
+
+static int
+keep_name(void *ctx, const struct firn_os_dirent *entry)
+{
+    return firn_buf_append(ctx, entry->name, entry->name_size + 1);
+}
+
+static void remove_dir(struct firn_os_dir *parent, const char *name, unsigned depth);
+
+/* Nested no deeper than depth. */
+static void
+remove_contents(struct firn_os_dir *dir, unsigned depth)
+{
+    CHECK(depth <= DEPTH_MAX);
+    struct firn_buf names = {0};
+    FIRN_IGNORE(firn_os_dir_list(dir, keep_name, &names, NULL));
+    for (size_t at = 0; at < names.size;) {
+        const char *name = (const char *)names.data + at;
+        if (firn_os_remove_file(dir, name, NULL) != FIRN_OK && depth > 0) {
+            remove_dir(dir, name, depth - 1);
+        }
+        at += strlen(name) + 1;
+    }
+    firn_buf_deinit(&names);
+}
+
+static void
+remove_dir(struct firn_os_dir *parent, const char *name, unsigned depth)
+{
+    struct firn_os_dir *dir;
+    if (firn_os_dir_open(parent, name, &dir, NULL) == FIRN_OK) {
+        remove_contents(dir, depth);
+        firn_os_dir_close(dir);
+        FIRN_IGNORE(firn_os_remove_dir(parent, name, NULL));
+    }
+}
+
+/* Removes it with all that is in it: files, and two levels of directories. Fine on a zeroed struct,
+ * and twice. */
+static void
+scratch_remove(struct scratch *scratch)
+{
+    DCHECK(scratch->name[0] == '\0' || scratch->parent != NULL);
+    if (scratch->name[0] != '\0') {
+        remove_dir(scratch->parent, scratch->name, DEPTH_MAX);
+    }
+    firn_os_file_close(scratch->lock);
+    firn_os_dir_close(scratch->dir);
+    *scratch = (struct scratch){0};
+}
+
+static bool
+is_scratch(const struct firn_os_dirent *entry)
+{
+    size_t least = sizeof prefix - 1 + sizeof suffix - 1;
+    return entry->name_size > least && memcmp(entry->name, prefix, sizeof prefix - 1) == 0 &&
+           strcmp(entry->name + entry->name_size - (sizeof suffix - 1), suffix) == 0;
+}
+
+static int
+keep_scratch(void *ctx, const struct firn_os_dirent *entry)
+{
+    return is_scratch(entry) ? keep_name(ctx, entry) : FIRN_OK;
+}
+
+static void
+remove_abandoned(struct firn_os_dir *parent, const char *name)
+{
+    struct firn_os_dir *dir;
+    struct firn_os_file *lock;
+    if (firn_os_dir_open(parent, name, &dir, NULL) != FIRN_OK) {
+        return;
+    }
+    if (firn_storefile_lock_acquire(dir, 0, &lock, NULL) == FIRN_OK) {
+        remove_dir(parent, name, DEPTH_MAX);
+        firn_os_file_close(lock);
+    }
+    firn_os_dir_close(dir);
+}
+
+static void
+remove_all_abandoned(struct firn_os_dir *parent)
+{
+    struct firn_buf names = {0};
+    struct firn_os_dir *own;
+    /* A handle of its own: others may be listing the caller's. */
+    if (firn_os_dir_open_beneath(parent, "", &own, NULL) != FIRN_OK) {
+        return;
+    }
+    FIRN_IGNORE(firn_os_dir_list(own, keep_scratch, &names, NULL));
+    for (size_t at = 0; at < names.size;) {
+        const char *name = (const char *)names.data + at;
+        remove_abandoned(parent, name);
+        at += strlen(name) + 1;
+    }
+    firn_buf_deinit(&names);
+    firn_os_dir_close(own);
+}
+
+/* ---- making ---- */
+
+static int
+draw_name(struct scratch *scratch, firn_error *err)
+{
+    uint8_t bytes[8];
+    int rc = firn_os_random(firn_os_dir_os(scratch->parent), bytes, sizeof bytes, err);
+    if (rc == FIRN_OK) {
+        int size = snprintf(scratch->name, sizeof scratch->name, "%s%016" PRIx64 "%s", prefix,
+                            firn_load_le64(bytes), suffix);
+        CHECK(size > 0 && (size_t)size < sizeof scratch->name);
+    }
+    return rc;
+}
+
+/* (I1); FIRN_NOT_FOUND and FIRN_BUSY. */
+static int
+check_lock(const struct scratch *scratch, firn_error *err)
+{
+    struct firn_os_stat held;
+    struct firn_os_stat named;
+    int rc;
+    DCHECK(scratch->lock != NULL);
+    FIRN_TRY(firn_os_file_stat(scratch->lock, &held, err));
+    FIRN_TRY(firn_os_stat(scratch->dir, FIRN_STOREFILE_LOCK_NAME, &named, err));
+    if (held.inode != named.inode) {
+        rc = firn_error_set(err, FIRN_BUSY, "'%s' is locked by another process",
+                            firn_os_dir_path(scratch->dir));
+    }
+out:
+    return rc;
+}
+
+/* FIRN_BUSY and FIRN_NOT_FOUND where somebody took it for an abandoned one. */
+static int
+make(struct scratch *scratch, firn_error *err)
+{
+    char name[sizeof scratch->name];
+    int rc;
+    DCHECK(scratch->dir == NULL && scratch->lock == NULL && scratch->name[0] == '\0');
+    FIRN_TRY(draw_name(scratch, err));
+    memcpy(name, scratch->name, sizeof name);
+    scratch->name[0] = '\0';
+    FIRN_TRY(firn_os_make_dir(scratch->parent, name, 0700, err));
+    memcpy(scratch->name, name, sizeof name);
+    FIRN_TRY(firn_os_dir_open(scratch->parent, name, &scratch->dir, err));
+    FIRN_TRY(firn_storefile_lock_acquire(scratch->dir, 0, &scratch->lock, err));
+    FIRN_TRY(check_lock(scratch, err));
+out:
+    return rc;
+}
+
+/* Makes an empty directory (0700) with a name of its own, and removes those that other processes
+ * left behind when they ended. Nothing about it is durable. */
+static int
+scratch_create(struct scratch *scratch, struct firn_os_dir *parent, firn_error *err)
+{
+    int rc = FIRN_BUSY;
+    remove_all_abandoned(parent);
+    for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+        *scratch = (struct scratch){.parent = parent};
+        rc = make(scratch, err);
+        if (rc == FIRN_OK) {
+            break;
+        }
+        scratch_remove(scratch);
+        if (rc != FIRN_BUSY && rc != FIRN_NOT_FOUND) {
+            break;
+        }
+    }
+    return rc;
+}
+
+/* ==== what a view sees, written into another store ====
+ *
+ * Each keyspace is one load (db_bulk.c): a cursor gives its keys in order, and they go straight into
+ * runs of the deepest level, once. What the cursor gives has been resolved: of a key there is one
+ * version, a put, or an expiring put that keeps its moment.
+ *
+ * There is one thing that a single version cannot say: a value that ends, and operands that were
+ * merged upon it and stay, alone, when it has gone. Such a key is copied as it is: the value beneath
+ * by the load, and the operands afterwards, as merges, because a load is newer than all that was
+ * committed while it was open. They are found in a second walk, which is only made where the first
+ * one has met such a key.
+ *
+ * What lies beneath a value that a cursor shows is found with a cursor over versions: of the key's
+ * versions that the view sees, the newest ones are operands, down to an expiring put. Nothing among
+ * them has been deleted, since the cursor showed a value that expires.
+ */
+
+/* Operands are committed in batches that have so many bytes, or a little more. */
+enum { BATCH_BYTES = 1 << 20 };
+
+struct copy {
+    struct firn_db_view *from;
+    struct firn_db *to;
+    struct firn_storefile_progress *progress;
+    firn_error *err;
+};
+
+/* One keyspace on its way. */
+struct keyspace_copy {
+    const struct copy *copy;
+    struct firn_db_keyspace *to;
+    struct firn_db_cursor *cursor;
+    struct firn_lsm_cursor *versions;
+    bool has_merged; /* operands upon a value that expires */
+
+    /* Of the key that the cursor shows: */
+    struct firn_buf base;     /* the expiring put beneath */
+    struct firn_buf operands; /* the newest first, each with its size (4 bytes) behind it */
+};
+
+/* ---- what lies beneath a value that expires ---- */
+
+static int
+keep_operand(struct keyspace_copy *one, firn_slice operand)
+{
+    return firn_buf_append_slice(&one->operands, operand) == FIRN_OK
+               ? firn_buf_append_le32(&one->operands, (uint32_t)operand.size)
+               : FIRN_NO_MEMORY;
+}
+
+/* Takes one version of the key; *out_done at the expiring put. */
+static int
+take_version(struct keyspace_copy *one, const struct firn_entry *entry, bool *out_done,
+             firn_error *err)
+{
+    int rc = FIRN_OK;
+    if (!firn_view_sees(&one->copy->from->node.view, entry->sequence)) {
+        return FIRN_OK;
+    }
+    if (entry->kind == FIRN_ENTRY_MERGE) {
+        FIRN_TRY(firn_merge_fold_check_entry(entry->value, err));
+        rc = keep_operand(one, entry->value);
+    } else if (entry->kind == FIRN_ENTRY_EXPIRING) {
+        FIRN_TRY(firn_lsm_cursor_read_value(one->versions, &one->base, err));
+        *out_done = true;
+    } else {
+        return firn_error_set(err, FIRN_INTERNAL, "a value that expires has none beneath it");
+    }
+    if (rc != FIRN_OK) {
+        rc = firn_error_no_memory(err, "the copy of a value");
+    }
+out:
+    return rc;
+}
+
+/* Finds base and operands of the key on which the cursor stands. */
+static int
+find_beneath(struct keyspace_copy *one, firn_error *err)
+{
+    DCHECK(firn_db_cursor_valid(one->cursor));
+    firn_slice key = firn_db_cursor_key(one->cursor);
+    bool is_done = false;
+    int rc;
+    firn_buf_clear(&one->base);
+    firn_buf_clear(&one->operands);
+    FIRN_TRY(firn_lsm_cursor_seek(one->versions, key, err));
+    while (!is_done) {
+        if (!firn_lsm_cursor_valid(one->versions) ||
+            firn_slice_compare(firn_lsm_cursor_entry(one->versions)->key, key) != 0) {
+            rc = firn_error_set(err, FIRN_INTERNAL, "a value that expires has none beneath it");
+            goto out;
+        }
+        FIRN_TRY(take_version(one, firn_lsm_cursor_entry(one->versions), &is_done, err));
+        if (!is_done) {
+            FIRN_TRY(firn_lsm_cursor_next(one->versions, err));
+        }
+    }
+out:
+    return rc;
+}
+
+/* ---- the first walk ---- */
+
+static int
+load_entry(struct keyspace_copy *one, struct firn_db_bulk *bulk, firn_error *err)
+{
+    firn_slice key = firn_db_cursor_key(one->cursor);
+    firn_slice value = firn_db_cursor_value(one->cursor);
+    DCHECK(firn_db_cursor_valid(one->cursor));
+    int rc = FIRN_OK;
+    if (firn_db_cursor_expires_ms(one->cursor) == 0) {
+        rc = firn_db_bulk_put(bulk, key, value, err);
+    } else {
+        FIRN_TRY(find_beneath(one, err));
+        one->has_merged |= one->operands.size > 0;
+        rc = firn_db_bulk_put_expiring(bulk, key, firn_buf_slice(&one->base), err);
+    }
+    if (rc == FIRN_OK) {
+        rc = firn_storefile_progress_step(one->copy->progress, 0, key.size + value.size, err);
+    }
+out:
+    return rc;
+}
+
+static int
+load_all(struct keyspace_copy *one, firn_error *err)
+{
+    struct firn_db_bulk *bulk;
+    int rc;
+    FIRN_TRY(firn_db_bulk_open(one->to, &bulk, err));
+    FIRN_TRY(firn_db_cursor_first(one->cursor, err));
+    while (firn_db_cursor_valid(one->cursor)) {
+        FIRN_TRY(load_entry(one, bulk, err));
+        FIRN_TRY(firn_db_cursor_next(one->cursor, err));
+    }
+    FIRN_TRY(firn_db_bulk_commit(bulk, err));
+out:
+    firn_db_bulk_close(bulk);
+    return rc;
+}
+
+/* ---- the second walk ---- */
+
+static int
+write_batch(struct keyspace_copy *one, struct firn_db_batch *batch, firn_error *err)
+{
+    int rc = firn_db_write(one->copy->to, batch, FIRN_DURABILITY_OS, err);
+    firn_db_batch_clear(batch);
+    return rc;
+}
+
+static int
+merge_operand(struct keyspace_copy *one, struct firn_db_batch *batch, firn_slice operand,
+              firn_error *err)
+{
+    DCHECK(operand.size >= FIRN_ENTRY_MERGE_HEAD_SIZE);
+    firn_slice key = firn_db_cursor_key(one->cursor);
+    firn_merge_operator operation = (firn_merge_operator)operand.data[0];
+    operand = firn_bytes(operand.data + FIRN_ENTRY_MERGE_HEAD_SIZE,
+                         operand.size - FIRN_ENTRY_MERGE_HEAD_SIZE);
+    int rc = firn_db_batch_merge(batch, one->to, key, operation, operand, err);
+    if (rc == FIRN_INVALID && firn_db_batch_count(batch) > 0) {
+        /* Behind an operand of another operator, which needs a commit of its own. */
+        rc = write_batch(one, batch, err);
+        rc = rc == FIRN_OK ? firn_db_batch_merge(batch, one->to, key, operation, operand, err) : rc;
+    }
+    return rc;
+}
+
+/* The oldest operand first. */
+static int
+merge_operands(struct keyspace_copy *one, struct firn_db_batch *batch, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (size_t end = one->operands.size; end > 0;) {
+        DCHECK(end >= 4);
+        size_t size = firn_load_le32(one->operands.data + end - 4);
+        DCHECK(size + 4 <= end);
+        end -= size + 4;
+        FIRN_TRY(merge_operand(one, batch, firn_bytes(one->operands.data + end, size), err));
+        if (firn_db_batch_size_bytes(batch) > BATCH_BYTES) {
+            FIRN_TRY(write_batch(one, batch, err));
+        }
+    }
+out:
+    return rc;
+}
+
+static int
+merge_all(struct keyspace_copy *one, firn_error *err)
+{
+    struct firn_db_batch *batch;
+    int rc;
+    FIRN_TRY(firn_db_batch_create(&batch, err));
+    FIRN_TRY(firn_db_cursor_first(one->cursor, err));
+    while (firn_db_cursor_valid(one->cursor)) {
+        if (firn_db_cursor_expires_ms(one->cursor) != 0) {
+            FIRN_TRY(find_beneath(one, err));
+            FIRN_TRY(merge_operands(one, batch, err));
+        }
+        FIRN_TRY(firn_storefile_progress_step(one->copy->progress, 0, 0, err));
+        FIRN_TRY(firn_db_cursor_next(one->cursor, err));
+    }
+    FIRN_TRY(write_batch(one, batch, err));
+out:
+    firn_db_batch_destroy(batch);
+    return rc;
+}
+
+/* ---- keyspaces ---- */
+
+static int
+open_versions(struct keyspace_copy *one, const struct firn_db_keyspace *from, firn_error *err)
+{
+    const struct firn_db_view_node *node = &one->copy->from->node;
+    const struct firn_lsm_cursor_options options = {.only = &node->view};
+    struct firn_db_tree *tree;
+    int rc = firn_db_get_tree(from, node->image, &node->view, &tree, err);
+    return rc == FIRN_OK && tree != NULL
+               ? firn_lsm_cursor_create(tree->lsm_tree, &options, &one->versions, err)
+               : rc;
+}
+
+static int
+copy_keyspace(const struct copy *copy, const char *name, firn_error *err)
+{
+    const struct firn_db_cursor_options options = {.view = copy->from};
+    struct keyspace_copy one = {.copy = copy};
+    struct firn_db_keyspace *from;
+    int rc;
+    FIRN_TRY(firn_db_view_keyspace_open(copy->from, name, &from, err));
+    FIRN_TRY(firn_db_keyspace_open(copy->to, name, &one.to, err));
+    FIRN_TRY(firn_db_cursor_open(from, &options, &one.cursor, err));
+    FIRN_TRY(open_versions(&one, from, err));
+    FIRN_TRY(load_all(&one, err));
+    if (one.has_merged) {
+        FIRN_TRY(merge_all(&one, err));
+    }
+out:
+    firn_lsm_cursor_destroy(one.versions);
+    firn_db_cursor_close(one.cursor);
+    firn_buf_deinit(&one.base);
+    firn_buf_deinit(&one.operands);
+    return rc;
+}
+
+static int
+visit_name(void *ctx, const char *name)
+{
+    const struct copy *copy = ctx;
+    return firn_db_keyspace_is_system(firn_str(name)) ? FIRN_OK
+                                                      : copy_keyspace(copy, name, copy->err);
+}
+
+/* Copies all keyspaces of the view but firn's own into a store without any, which nobody else
+ * uses. A bounded amount of memory, whatever they hold. */
+static int
+copy_view(struct firn_db_view *view, struct firn_db *to, struct firn_storefile_progress *progress,
+          firn_error *err)
+{
+    struct copy copy = {.from = view, .to = to, .progress = progress, .err = err};
+    int rc = firn_storefile_progress_begin(progress, "read", 0, 0, err);
+    return rc == FIRN_OK ? firn_db_view_keyspace_list(view, visit_name, &copy, err) : rc;
+}
+
+/* ==== one checkpoint as a store of its own in a single file ==== */
 
 #define STORE_NAME "store"
 #define FILE_NAME "file"
@@ -56,7 +531,7 @@ fill_store(struct firn_db *from, const char *reference, struct firn_db *to,
     struct firn_db_view *view;
     DCHECK(from != to && !to->is_read_only);
     int rc = open_view(from, reference, &view, out, err);
-    rc = rc == FIRN_OK ? firn_copy_view(view, to, progress, err) : rc;
+    rc = rc == FIRN_OK ? copy_view(view, to, progress, err) : rc;
     rc = rc == FIRN_OK ? firn_db_checkpoint_adopt(to, out, err) : rc;
     firn_db_view_close(view);
     return rc;
@@ -86,7 +561,7 @@ out:
 /* ---- the file ---- */
 
 static int
-write_file(struct firn_storefile_scratch *scratch, struct firn_os_dir *store, int64_t time_ns,
+write_file(struct scratch *scratch, struct firn_os_dir *store, int64_t time_ns,
            struct firn_storefile_progress *progress, firn_error *err)
 {
     struct firn_os_file *file = NULL;
@@ -125,7 +600,7 @@ check_target(const struct firn_os_user_path *place, const struct firn_copy_expor
 }
 
 static int
-put_in_place(struct firn_storefile_scratch *scratch, const struct firn_os_user_path *place,
+put_in_place(struct scratch *scratch, const struct firn_os_user_path *place,
              const struct firn_copy_export_target *target, firn_error *err)
 {
     enum firn_os_rename_mode mode =
@@ -135,7 +610,7 @@ put_in_place(struct firn_storefile_scratch *scratch, const struct firn_os_user_p
 }
 
 static int
-export_in(struct firn_db *db, const char *reference, struct firn_storefile_scratch *scratch,
+export_in(struct firn_db *db, const char *reference, struct scratch *scratch,
           struct firn_storefile_progress *progress, firn_error *err)
 {
     struct firn_db_checkpoint_info info;
@@ -157,15 +632,15 @@ firn_copy_export(struct firn_db *db, const char *reference,
                  struct firn_storefile_progress *progress, firn_error *err)
 {
     struct firn_os_user_path place = {0};
-    struct firn_storefile_scratch scratch = {0};
+    struct scratch scratch = {0};
     int rc;
     FIRN_TRY(firn_os_user_path_init(&place, target->os, target->path, err));
     FIRN_TRY(check_target(&place, target, err));
-    FIRN_TRY(firn_storefile_scratch_create(&scratch, place.dir, err));
+    FIRN_TRY(scratch_create(&scratch, place.dir, err));
     FIRN_TRY(export_in(db, reference, &scratch, progress, err));
     FIRN_TRY(put_in_place(&scratch, &place, target, err));
 out:
-    firn_storefile_scratch_remove(&scratch);
+    scratch_remove(&scratch);
     firn_os_user_path_deinit(&place);
     return rc;
 }

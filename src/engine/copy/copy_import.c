@@ -10,11 +10,11 @@
  * Before anything is written the store in the file is opened, for reading: what cannot be read there
  * is not copied.
  */
-#include "base/check.h"
-#include "copy/copy_export.h"
+#include "copy/copy.h"
 
 #include <string.h>
 
+#include "base/check.h"
 #include "store/db_internal.h"
 #include "storefile/archive.h"
 
@@ -153,10 +153,8 @@ fill(struct firn_archive *archive, struct firn_os_dir *to, struct firn_storefile
      firn_error *err)
 {
     struct firn_storefile_identity identity;
-    int rc = firn_db_create_begin(to, &identity, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_db_create_begin(to, &identity, err));
     rc = copy_all(archive, to, progress, err);
     if (rc != FIRN_OK) {
         /* Their space may be what is missing. FIRN.tmp goes when their removal is durable: files
@@ -166,7 +164,9 @@ fill(struct firn_archive *archive, struct firn_os_dir *to, struct firn_storefile
         }
         return rc;
     }
-    return firn_db_create_end(to, err);
+    rc = firn_db_create_end(to, err);
+out:
+    return rc;
 }
 
 static int

@@ -21,6 +21,7 @@
 #include "base/buf.h"
 #include "base/epoch.h"
 #include "base/error.h"
+#include "base/slice.h"
 #include "base/view.h"
 
 enum {
@@ -54,7 +55,7 @@ struct firn_db_line {
     struct firn_db_intervals *intervals; /* NULL: no view needs them */
 };
 
-/* See history_find.c. */
+/* See history.c. */
 enum { FIRN_HISTORY_CHAINS = 3 };
 
 struct firn_db_checkpoint {
@@ -73,7 +74,7 @@ struct firn_db_checkpoint {
 struct firn_history {
     struct firn_buf lines;       /* of struct firn_db_line *, by ascending begin: parents first */
     struct firn_buf checkpoints; /* of struct firn_db_checkpoint *, the oldest first */
-    /* See history_find.c. */
+    /* See history.c. */
     struct firn_db_checkpoint **buckets; /* bucket_count for each chain */
     size_t bucket_count;                 /* a power of two, or 0 */
     size_t found_count;
@@ -166,5 +167,27 @@ FIRN_MUST_CHECK int firn_history_begin_now(struct firn_history *history, struct 
                                            firn_error *err);
 /* Frees lines that nothing needs, and joins what need not be apart. */
 void firn_history_release_lines(struct firn_history *history);
+
+/* ==== checkpoints of a history by what they are called ==== */
+
+/* NULL if there is none; the newest of more than one. */
+struct firn_db_checkpoint *firn_history_find(const struct firn_history *history,
+                                             const uint8_t id[FIRN_HISTORY_ID_SIZE]);
+/* name is not empty. */
+struct firn_db_checkpoint *firn_history_find_name(const struct firn_history *history,
+                                                  firn_slice name);
+/* number is not 0. */
+struct firn_db_checkpoint *firn_history_find_number(const struct firn_history *history,
+                                                    uint64_t number);
+/* Which one it is, in the order of their making. */
+size_t firn_history_find_place(const struct firn_history *history,
+                               const struct firn_db_checkpoint *checkpoint);
+
+/* ---- for changes of a history ---- */
+
+/* Room for one more; FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_history_find_reserve(struct firn_history *history);
+/* It can be found from now on. There is room, and it stays where it is. */
+void firn_history_find_add(struct firn_history *history, struct firn_db_checkpoint *checkpoint);
 
 #endif

@@ -22,9 +22,9 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/reader.h"
+#include "base/search.h"
 #include "base/sort.h"
 #include "codec/utf8.h"
-#include "history/history_find.h"
 #include "storefile/storefile.h"
 
 enum { HAS_UNDO = 1, LINE_SIZE_MIN = 3, CHECKPOINT_SIZE_MIN = FIRN_HISTORY_ID_SIZE + 12 };
@@ -428,18 +428,11 @@ compare_found(const void *a, const void *b)
 static struct firn_db_line *
 find_owner(const struct firn_history *history, uint64_t sequence)
 {
-    size_t low = 0;
+    size_t low = 1;
     size_t high = firn_history_line_count(history);
     DCHECK(high > 0 && firn_history_line(history, 0)->first <= sequence);
-    while (high - low > 1) {
-        size_t middle = low + (high - low) / 2;
-        if (firn_history_line(history, middle)->first <= sequence) {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    return firn_history_line(history, low);
+    FIRN_SEARCH_FIRST(low, high, middle, firn_history_line(history, middle)->first <= sequence);
+    return firn_history_line(history, low - 1);
 }
 
 /* Makes lines of all that were found; several intervals may begin with the same one. */

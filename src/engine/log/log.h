@@ -17,8 +17,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "firn/types.h"
+#include "log/log_format.h"
 #include "os/os.h"
 
 struct firn_log;
@@ -168,5 +170,90 @@ FIRN_MUST_CHECK int firn_log_lend(struct firn_log *log, uint64_t segment,
 FIRN_MUST_CHECK int firn_log_close(struct firn_log *log, firn_error *err);
 /* Drops the handle without writing anything: as a crash would. NULL is fine. */
 void firn_log_abandon(struct firn_log *log);
+
+/* segments as files of a directory: their names, which are there, opening and creating one. */
+
+/* The longest prefix of a log's files, and room for a whole name with its NUL. */
+enum { FIRN_LOG_SEGMENT_PREFIX_MAX = 64, FIRN_LOG_SEGMENT_NAME_SIZE = 96 };
+
+/* FIRN_INVALID unless the prefix has 1 to FIRN_LOG_SEGMENT_PREFIX_MAX bytes. */
+FIRN_MUST_CHECK int firn_log_segment_check_prefix(const char *prefix, firn_error *err);
+/* Writes "<prefix>-<number>.log", the number with at least six digits. */
+void firn_log_segment_name(const char *prefix, uint64_t number, char *out);
+
+/* The largest number among the log's segments in dir; 0 where there is none. */
+FIRN_MUST_CHECK int firn_log_segment_newest(struct firn_os_dir *dir, const char *prefix,
+                                            uint64_t *out, firn_error *err);
+/* The numbers of all segments that are there, as uint64_t, ascending, appended to out. */
+FIRN_MUST_CHECK int firn_log_segment_list(struct firn_os_dir *dir, const char *prefix,
+                                          struct firn_buf *out, firn_error *err);
+/* Removes what is no part of the log: segments numbered below oldest, files of segments that
+ * were never finished. */
+FIRN_MUST_CHECK int firn_log_segment_tidy(struct firn_os_dir *dir, const char *prefix,
+                                          uint64_t oldest, firn_error *err);
+/* Removes one segment; it is no failure if it is gone already. */
+FIRN_MUST_CHECK int firn_log_segment_remove(struct firn_os_dir *dir, const char *prefix,
+                                            uint64_t number, firn_error *err);
+
+/* Opens a segment and checks its header. flags as for firn_os_file_open. FIRN_NOT_FOUND where
+ * there is no such file. */
+FIRN_MUST_CHECK int firn_log_segment_open(struct firn_os_dir *dir, const char *prefix,
+                                          uint64_t number, unsigned flags,
+                                          struct firn_os_file **out_file,
+                                          struct firn_log_format_segment *out, firn_error *err);
+/* Makes a segment without records, durable but for its name when this returns, and opens it for
+ * reading and writing. The salt of *segment is chosen here. FIRN_EXISTS if the name is taken.
+ * *out_is_harmless tells of a failure whether it left everything as it was: no sync failed, and
+ * no segment of that name can be there. */
+FIRN_MUST_CHECK int firn_log_segment_create(struct firn_os_dir *dir, const char *prefix,
+                                            struct firn_log_format_segment *segment,
+                                            struct firn_os_file **out, bool *out_is_harmless,
+                                            firn_error *err);
+
+/* ---- the spare: a file for a segment to come ---- */
+
+/* Makes one that holds zeros, durably. Nothing is left of it where that fails. */
+FIRN_MUST_CHECK int firn_log_segment_make_spare(struct firn_os_dir *dir, const char *prefix,
+                                                size_t size_bytes);
+/* Makes one of a segment that was given up. */
+FIRN_MUST_CHECK int firn_log_segment_recycle(struct firn_os_dir *dir, const char *prefix,
+                                             uint64_t number);
+/* As firn_log_segment_create, out of the spare; but the name is not durable when this returns. */
+FIRN_MUST_CHECK int firn_log_segment_use_spare(struct firn_os_dir *dir, const char *prefix,
+                                               struct firn_log_format_segment *segment,
+                                               struct firn_os_file **out, bool *out_is_harmless,
+                                               firn_error *err);
+/* It is gone, or stays until the log is opened again. */
+void firn_log_segment_remove_spare(struct firn_os_dir *dir, const char *prefix);
+
+/* ==== which bytes of which files are a log, for who copies it beside its writer ==== */
+
+struct firn_log_capture_segment {
+    uint64_t number;
+    uint64_t size_bytes;                          /* of the file, so many count */
+    uint8_t header[FIRN_LOG_FORMAT_SEGMENT_SIZE]; /* with which the file begins, as long as it is
+                                                     that segment */
+};
+
+/* Reads the log, showing its records to visit as firn_log_open does, and replaces the contents of out
+ * by struct firn_log_capture_segment, the oldest first. Writes nothing. FIRN_BUSY where the files
+ * changed so that it has to be tried again; otherwise as firn_log_open. */
+FIRN_MUST_CHECK int
+firn_log_capture(struct firn_os_dir *dir, const struct firn_log_options *options,
+                 int (*visit)(void *ctx, uint8_t type, firn_slice record,
+                              struct firn_log_position position, firn_error *err),
+                 void *ctx, struct firn_buf *out, firn_error *err);
+
+/* ==== what is whole in a log that cannot be opened ==== */
+
+/* Shows every whole record of every segment that has a good header, in the order of segments and of
+ * places in them: also behind bad bytes, behind the end of the log, and of segments that belong to it
+ * no more. Nothing is promised about what is missing in between. The record's bytes are borrowed
+ * until visit returns; another return than FIRN_OK ends the walk and is returned. A directory
+ * without segments is shown as nothing. */
+FIRN_MUST_CHECK int firn_log_recover_salvage(struct firn_os_dir *dir, const char *prefix,
+                                             int (*visit)(void *ctx, uint8_t type,
+                                                          firn_slice record, firn_error *err),
+                                             void *ctx, firn_error *err);
 
 #endif

@@ -17,6 +17,10 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "codec/crc32c.h"
+#include "log/log.h"
+
+_Static_assert((int)FIRN_LOG_FORMAT_RECORD_SIZE == (int)FIRN_LOG_RECORD_HEAD_SIZE,
+               "callers find the bytes of their records");
 
 static const uint8_t magic[8] = {'f', 'i', 'r', 'n', 'l', 'o', 'g', '\n'};
 

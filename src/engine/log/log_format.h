@@ -38,7 +38,6 @@
 
 #include "base/error.h"
 #include "firn/types.h"
-#include "log/log.h"
 
 enum {
     FIRN_LOG_FORMAT_VERSION_PLAIN = 1, /* of a segment without a note */
@@ -57,9 +56,6 @@ enum {
     FIRN_LOG_FORMAT_END = 1, /* the log was closed here */
     FIRN_LOG_FORMAT_NEXT = 2 /* the log goes on in the next segment, which exists */
 };
-
-_Static_assert((int)FIRN_LOG_FORMAT_RECORD_SIZE == (int)FIRN_LOG_RECORD_HEAD_SIZE,
-               "callers find the bytes of their records");
 
 struct firn_log_format_segment {
     uint32_t flags;

@@ -1,16 +1,79 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * log/log_internal.h: what the files log.c and log_rotate.c share.
+ * log/log_internal.h: what the files of the room share.
  */
 #ifndef FIRN_LOG_LOG_INTERNAL_H
 #define FIRN_LOG_LOG_INTERNAL_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
 
+#include "base/buf.h"
+#include "base/error.h"
 #include "log/log.h"
 #include "log/log_format.h"
-#include "log/log_writer.h"
+#include "os/os.h"
+#include "os/os_window.h"
 #include "threads/os_thread.h"
+
+/* ==== putting records into one segment's file ==== */
+
+/* Embedded in the caller's memory; zeroed is empty. For one thread at a time, and for one file at a
+ * time: between two of them stands firn_log_writer_leave. */
+struct firn_log_writer {
+    struct firn_buf buffer; /* for records that no window takes; reused */
+    uint8_t *record;        /* the record being put together: in the window or in the buffer */
+    size_t record_size;
+    /* A large record instead, written from where its parts are (log_writer.c): these are borrowed
+     * until that; NULL: it is none. */
+    const firn_slice *direct_parts;
+    size_t direct_part_count;
+    struct firn_log_format_record direct_record;
+    struct firn_os_window window; /* onto a part of what is ready */
+    uint64_t ready_end;   /* behind the log's end the file has bytes that mean nothing, up to here;
+                             not so where this is below that end */
+    uint64_t load_bytes;  /* appended since this was last 0 */
+    uint64_t ready_after; /* so much of it; set when the writer is made */
+    bool has_no_windows;  /* this file can have none */
+};
+
+void firn_log_writer_deinit(struct firn_log_writer *writer);
+
+struct firn_log_writer_place {
+    struct firn_os_file *file;
+    uint64_t salt;
+    uint64_t offset;  /* where the record is to stand */
+    uint64_t durable; /* the mark it carries, in bytes */
+};
+
+/* Space is got ready in steps of so many bytes: four times ready_after, 64 KiB to 256 KiB. */
+uint64_t firn_log_writer_ready_step(const struct firn_log_writer *writer);
+
+/* Puts a record together, where it is to stand if a window is there, else in memory; of a large one
+ * the parts are borrowed until it is written. FIRN_LIMIT, FIRN_NO_MEMORY: nothing has happened. */
+FIRN_MUST_CHECK int firn_log_writer_prepare(struct firn_log_writer *writer,
+                                            const struct firn_log_writer_place *place, uint8_t type,
+                                            const firn_slice *parts, size_t part_count,
+                                            firn_error *err);
+/* Hands it to the kernel; *out_end is where the next record will stand. */
+FIRN_MUST_CHECK int firn_log_writer_write(struct firn_log_writer *writer,
+                                          const struct firn_log_writer_place *place,
+                                          uint64_t *out_end, firn_error *err);
+/* Cuts the file off at the end of the log, and what is ready with it. */
+FIRN_MUST_CHECK int firn_log_writer_trim(struct firn_log_writer *writer, struct firn_os_file *file,
+                                         uint64_t end, firn_error *err);
+/* The writer is done with this file. */
+void firn_log_writer_leave(struct firn_log_writer *writer);
+/* It begins with another, which has zeros behind the log's end, up to ready_end. */
+void firn_log_writer_enter(struct firn_log_writer *writer, uint64_t ready_end);
+/* Writes one of the log's own records and syncs the file. Everything before it must be durable. */
+FIRN_MUST_CHECK int firn_log_writer_seal(struct firn_os_file *file, uint64_t salt, uint64_t offset,
+                                         uint8_t type, firn_error *err);
+/* Writes the bytes [start, end) of a file over themselves and syncs it. */
+FIRN_MUST_CHECK int firn_log_writer_settle(struct firn_log_writer *writer,
+                                           struct firn_os_file *file, uint64_t start, uint64_t end,
+                                           firn_error *err);
 
 /* A file that is kept for the next segment. */
 enum firn_log_spare {
@@ -94,5 +157,52 @@ FIRN_MUST_CHECK int firn_log_rotate_now(struct firn_log *log, bool *out_is_harml
 FIRN_MUST_CHECK int firn_log_rotate_finish_with_token(struct firn_log *log, firn_error *err);
 /* Removes the file that was got ready for the next segment. */
 void firn_log_rotate_drop_spare(struct firn_log *log);
+
+/* ==== reading the records of one segment, and searching for records behind bad bytes ==== */
+
+/* Embedded in the caller's memory. A zeroed one may be closed. */
+struct firn_log_reader {
+    struct firn_os_file *file;
+    struct firn_log_format_segment segment;
+    uint64_t size_bytes;    /* of the file, when it was last asked */
+    struct firn_buf window; /* bytes of the file … */
+    uint64_t window_offset; /* … from here */
+};
+
+struct firn_log_reader_record {
+    struct firn_log_format_record header;
+    firn_slice payload; /* borrowed until the next call on the reader */
+    uint64_t end;       /* where the next record begins */
+};
+
+/* What lies behind the last good record. */
+struct firn_log_reader_tail {
+    bool is_blank;         /* nothing but zeros */
+    bool has_torn_record;  /* bytes that cannot be explained as unused space */
+    bool has_later_record; /* a whole record of this segment stands further behind */
+    uint64_t durable;      /* the highest mark of those, in bytes; 0 without any */
+};
+
+/* ==== walking a log from its oldest segment to its end, and judging what is found ==== */
+
+struct firn_log_recover {
+    struct firn_log_format_segment last; /* the newest segment */
+    uint64_t end;                        /* of the log, in the newest segment */
+    uint64_t durable;           /* what the newest segment's own records say is durable, in bytes */
+    uint64_t older_size_bytes;  /* up to their ends, of the segments before the newest */
+    uint64_t file_size_bytes;   /* of the newest segment */
+    struct firn_buf older_ends; /* the end of each of those, 8 bytes, from the oldest on */
+    bool needs_new_segment;     /* the newest one must not be appended to */
+    struct firn_log_recovery found;
+};
+
+/* Shows every record to visit, in order. out is to be deinitialised whatever is returned. Writes
+ * nothing. */
+FIRN_MUST_CHECK int
+firn_log_recover_run(struct firn_os_dir *dir, const struct firn_log_options *options,
+                     int (*visit)(void *ctx, uint8_t type, firn_slice record,
+                                  struct firn_log_position position, firn_error *err),
+                     void *ctx, struct firn_log_recover *out, firn_error *err);
+void firn_log_recover_deinit(struct firn_log_recover *recover);
 
 #endif

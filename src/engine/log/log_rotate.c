@@ -47,7 +47,6 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "log/log_internal.h"
-#include "log/log_segment.h"
 
 enum { RECYCLED_SIZE_MAX = 256 << 20 };
 
@@ -223,10 +222,8 @@ out:
 int
 firn_log_rotate_begin(struct firn_log *log, firn_error *err)
 {
-    int rc = firn_log_check_writable(log, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_log_check_writable(log, err));
     firn_log_take_token(log);
     /* A sync that this waited for may have failed. */
     rc = firn_log_check_writable(log, err);
@@ -241,6 +238,7 @@ firn_log_rotate_begin(struct firn_log *log, firn_error *err)
         }
     }
     firn_log_give_token(log);
+out:
     return rc;
 }
 

@@ -15,7 +15,7 @@
  * Names are "<prefix>-<number>.log" with the number in decimal, six digits or more, and no needless
  * leading zero: one number has one name. Other files of the directory are not looked at.
  */
-#include "log/log_segment.h"
+#include "log/log.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -303,16 +303,15 @@ firn_log_segment_create(struct firn_os_dir *dir, const char *prefix,
     *out_is_harmless = true;
     char temporary[FIRN_LOG_SEGMENT_NAME_SIZE];
     name_with_suffix(prefix, segment->number, temporary_suffix, temporary);
-    int rc = remove_if_there(dir, temporary, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(remove_if_there(dir, temporary, err));
     rc = turn_into_segment(dir, prefix, temporary,
                            FIRN_OS_CREATE | FIRN_OS_FOR_OWNER | FIRN_OS_EXCLUSIVE, segment, out,
                            out_is_harmless, err);
     if (rc != FIRN_OK && *out_is_harmless) {
         (void)remove_if_there(dir, temporary, NULL);
     }
+out:
     return rc;
 }
 

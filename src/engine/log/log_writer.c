@@ -16,7 +16,7 @@
  * process that dies in between leaves a torn record, as a power cut does; a reader beside the
  * writer looks twice (log_recover.c). Zeros behind the end are no record and no trace of one.
  *
- * Large records are neither put together nor got ready for: log_direct.c.
+ * Large records are neither put together nor got ready for: see below.
  *
  * Nothing of this can fail an append. Where no space is left for zeros, or no window can be had,
  * the record is written as in a small log, and after some more load the attempt is made again.
@@ -31,12 +31,74 @@
  * themselves, which makes their pages dirty again, and then synced. The bytes do not change, so a
  * power cut in between harms nothing that was whole before.
  */
-#include "log/log_writer.h"
+#include "log/log_internal.h"
+
+#include <string.h>
 
 #include "base/check.h"
 #include "base/checked.h"
-#include "log/log.h"
-#include "log/log_direct.h"
+
+/* ==== large records, written from where their bytes are ====
+ *
+ * Putting a record together costs a copy of it, which is nothing for a small one. A large one is
+ * handed to the kernel piece by piece instead: the payload first, then the zeros behind it, the
+ * header last, together with a first part that is short. So there is no record before all of it is
+ * there, and a process that dies in between leaves a torn one, as it may in a window
+ *.
+ */
+
+/* Records that take so much room, and more. */
+enum { FIRN_LOG_DIRECT_ROOM_MIN = 32 << 10 };
+
+enum { HEAD_MAX = 64 };
+
+/* Writes everything that comes behind the head. */
+static int
+write_rest(const struct firn_log_writer_place *place, uint64_t at, uint64_t end,
+           const firn_slice *parts, size_t part_count, firn_error *err)
+{
+    static const uint8_t zeros[8];
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < part_count; i++) {
+        if (parts[i].size > 0) {
+            FIRN_TRY(firn_os_file_write(place->file, at, parts[i].data, parts[i].size, err));
+            at += parts[i].size;
+        }
+    }
+    CHECK(at <= end && end - at < sizeof zeros);
+    if (at < end) {
+        FIRN_TRY(firn_os_file_write(place->file, at, zeros, (size_t)(end - at), err));
+    }
+out:
+    return rc;
+}
+
+/* Writes a record of these parts at its place. A failure may leave a part of it there, but no
+ * record. */
+static int
+direct_write(const struct firn_log_writer_place *place, const struct firn_log_format_record *record,
+             const firn_slice *parts, size_t part_count, firn_error *err)
+{
+    uint8_t head[HEAD_MAX];
+    size_t head_size = FIRN_LOG_FORMAT_RECORD_SIZE;
+    size_t in_head = 0; /* parts */
+    int rc;
+    DCHECK(place->durable <= place->offset);
+    firn_log_format_put_header(record, place->salt, place->offset, parts, part_count, head);
+    if (part_count > 0 && parts[0].size > 0 && parts[0].size <= HEAD_MAX - head_size) {
+        memcpy(head + head_size, parts[0].data, parts[0].size);
+        head_size += parts[0].size;
+        in_head = 1;
+    }
+    FIRN_TRY(write_rest(place, place->offset + head_size,
+                        place->offset + firn_log_format_record_room(record->length),
+                        parts + in_head, part_count - in_head, err));
+    FIRN_TRY(firn_os_file_write(place->file, place->offset, head, head_size, err));
+out:
+    return rc;
+}
+
+/* ==== bytes on their way into a segment ==== */
 
 enum {
     SETTLE_PIECE_SIZE = 1 << 20,
@@ -226,8 +288,8 @@ firn_log_writer_write(struct firn_log_writer *writer, const struct firn_log_writ
     struct firn_buf *buffer = &writer->buffer;
     if (writer->direct_parts != NULL) {
         *out_end = place->offset + firn_log_format_record_room(writer->direct_record.length);
-        return firn_log_direct_write(place, &writer->direct_record, writer->direct_parts,
-                                     writer->direct_part_count, err);
+        return direct_write(place, &writer->direct_record, writer->direct_parts,
+                            writer->direct_part_count, err);
     }
     DCHECK(writer->record != NULL && writer->record_size % 8 == 0);
     *out_end = place->offset + writer->record_size;

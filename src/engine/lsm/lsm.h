@@ -29,7 +29,7 @@
 #include "block/run_kind.h"
 #include "log/log.h"
 #include "os/os.h"
-#include "version/version_levels.h"
+#include "version/run_file.h"
 
 struct firn_lsm;
 struct firn_lsm_tree;
@@ -86,7 +86,7 @@ bool firn_lsm_is_run_name(const char *name, const struct firn_run_kind *kind);
 /* Opens the MANIFEST and what it names in dir (the store's; runs lie in its directory "runs"),
  * or, where there is none, makes an empty one if create is true (read-only: in memory alone) and
  * else returns FIRN_NOT_FOUND; FIRN_CORRUPT where there is none, but runs, and where MANIFEST is older
- * than the runs (lsm_files.c). dir is borrowed.
+ * than the runs (lsm.c). dir is borrowed.
  * Unless read-only, files that belong to nothing and that no reader may use are removed by the
  * first collect: who replays a log may find out before that MANIFEST is not the newest.
  * Read-only beside a writer: FIRN_BUSY or FIRN_NOT_FOUND where the writer took away what was
@@ -208,7 +208,7 @@ FIRN_MUST_CHECK int firn_lsm_tree_newer_range(struct firn_lsm_tree *tree,
                                               const struct firn_view_interval *written,
                                               struct firn_buf *out_key, bool *out, firn_error *err);
 
-/* What a range of keys takes up, about: see lsm_tree_size.c. */
+/* What a range of keys takes up, about: see lsm_tree.c. */
 struct firn_lsm_size {
     uint64_t file_bytes;
     uint64_t file_entries;
@@ -372,42 +372,14 @@ void firn_lsm_diff_destroy(struct firn_lsm_diff *diff);
 FIRN_MUST_CHECK int firn_lsm_diff_next(struct firn_lsm_diff *diff, struct firn_lsm_difference *out,
                                        bool *out_found, firn_error *err);
 
-/* ---- works ---- */
+/* ---- what is left of files ---- */
 
-/* A flush or a compaction that was picked: its inputs are taken until it has been run or given
- * back. */
-struct firn_compaction_work;
-enum firn_compaction_work_kind { FIRN_COMPACTION_WORK_FLUSH, FIRN_COMPACTION_WORK_COMPACTION };
 /* Keys [*lower, *upper); NULL is no bound. */
 struct firn_lsm_range {
     const firn_slice *lower;
     const firn_slice *upper;
 };
-struct firn_compaction_work_wish {
-    bool flushes;      /* may be handed out */
-    bool compactions;  /* likewise */
-    bool is_unhurried; /* optional compactions too, down to the last level */
-    bool is_brief;     /* of the compactions, those alone that make a small tree one run */
-    const struct firn_lsm_tree *tree; /* NULL: any */
-    /* Only compactions that bring runs that reach into it down to the last level; with is_unhurried.
-     * NULL: all. */
-    const struct firn_lsm_range *range;
-    /* There is so much space left: compactions that may write more are handed out only where nobody
-     * is in a hurry, and there is no other. 0: no limit. */
-    uint64_t room_bytes;
-    /* Told of what a compaction reads while it runs, which ends where it says so; NULL: nobody. A
-     * flush tells nobody. Borrowed until the work is gone. */
-    const struct firn_step *step;
-};
-/* *out is NULL if there is nothing to do, or nothing beside the works that are handed out.
- * Flushes come first, the oldest memtable first. */
-FIRN_MUST_CHECK int firn_compaction_work_pick(struct firn_lsm *lsm,
-                                              const struct firn_compaction_work_wish *wish,
-                                              struct firn_compaction_work **out, firn_error *err);
-enum firn_compaction_work_kind firn_compaction_work_kind(const struct firn_compaction_work *work);
-/* Does it and installs the result. The work is gone afterwards, whatever is returned. */
-FIRN_MUST_CHECK int firn_compaction_run(struct firn_compaction_work *work, firn_error *err);
-void firn_compaction_work_discard(struct firn_compaction_work *work);
+
 /* Removes the files that no version and no reader uses any more. Works and close do this too; any
  * thread may, when a cursor or a reader has gone. */
 void firn_lsm_collect(struct firn_lsm *lsm);

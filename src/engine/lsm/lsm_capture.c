@@ -68,20 +68,7 @@ static bool
 is_found(const struct search *search, uint64_t key)
 {
     const uint64_t *keys = (const uint64_t *)(const void *)search->found.data;
-    size_t low = 0;
-    size_t high = search->found.size / sizeof *keys;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (keys[middle] == key) {
-            return true;
-        }
-        if (keys[middle] < key) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return false;
+    return firn_sort_has_u64(keys, search->found.size / sizeof *keys, key);
 }
 
 /* Whether a file is missing, which is noted then (I1). */

@@ -19,7 +19,6 @@
 
 #include "base/check.h"
 #include "lsm/lsm_internal.h"
-#include "lsm/lsm_tree.h"
 
 struct checking {
     struct firn_lsm *lsm;

@@ -11,7 +11,6 @@
  * files that its next attempt removes.
  */
 #include "lsm/lsm_internal.h"
-#include "lsm/lsm_tree.h"
 
 #include "base/check.h"
 #include "base/mem.h"

@@ -18,7 +18,7 @@
  * The directory is not synced: a removal that a power cut takes back is made again at open.
  */
 #include "base/check.h"
-#include "lsm/lsm_origin.h"
+#include "lsm/lsm_internal.h"
 
 /* What the host said about readers. */
 struct readers {

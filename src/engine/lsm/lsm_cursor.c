@@ -9,7 +9,7 @@
  *
  * Runs that lie outside the bounds are no sources, nor are history runs in which the view has nothing
  * to look for (run_history.c). The others are opened when the walk comes to
- * them (version_source.c) - but for runs with range deletes, which may cover entries anywhere within
+ * them (version.c) - but for runs with range deletes, which may cover entries anywhere within
  * their bounds and are pinned as long as the cursor lives.
  *
  * Damage. A run that cannot be read because it is missing or damaged does not keep the cursor from
@@ -25,10 +25,6 @@
  */
 #include "block/value_file.h"
 #include "lsm/lsm_internal.h"
-#include "merge/merge.h"
-#include "merge/merge_resolve.h"
-#include "version/run_history.h"
-#include "version/version_source.h"
 
 #include "base/check.h"
 #include "base/mem.h"

@@ -154,16 +154,15 @@ keep_ranges_of_run(struct firn_lsm_diff *diff, struct firn_run_file *file, firn_
         !firn_view_sees_any(&diff->set, info->sequence_min, info->sequence_max)) {
         return FIRN_OK;
     }
-    int rc = firn_run_file_pin(file, &pin, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_run_file_pin(file, &pin, err));
     if (firn_buf_append(&diff->pins, &pin, sizeof(struct firn_lsm_handle *)) != FIRN_OK) {
         firn_run_file_unpin(pin);
         return firn_error_no_memory(err, "a comparison");
     }
-    return firn_range_set_visit(pin->run->kind->ranges(pin->run), NULL, NULL, keep_range, diff,
-                                err);
+    rc = firn_range_set_visit(pin->run->kind->ranges(pin->run), NULL, NULL, keep_range, diff, err);
+out:
+    return rc;
 }
 
 static size_t

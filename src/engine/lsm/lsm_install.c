@@ -29,8 +29,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/sort.h"
-#include "lsm/lsm_origin.h"
-#include "lsm/lsm_values.h"
+#include "lsm/lsm_internal.h"
 
 /* ---- the token ---- */
 
@@ -581,10 +580,8 @@ out:
 int
 firn_lsm_install_log_end(struct firn_lsm *lsm, firn_error *err)
 {
-    int rc = take_token(lsm, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(take_token(lsm, err));
     const struct firn_log_position log_end = log_durable(lsm);
     rc = firn_manifest_append_log_end(lsm->manifest, log_end, err);
     lsm->log_end = rc == FIRN_OK ? log_end : lsm->log_end;
@@ -592,6 +589,7 @@ firn_lsm_install_log_end(struct firn_lsm *lsm, firn_error *err)
         write_snapshot(lsm);
     }
     give_token(lsm);
+out:
     return rc;
 }
 

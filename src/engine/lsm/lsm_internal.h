@@ -6,71 +6,76 @@
 #ifndef FIRN_LSM_LSM_INTERNAL_H
 #define FIRN_LSM_LSM_INTERNAL_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "base/epoch.h"
 #include "lsm/lsm.h"
-#include "lsm/lsm_state.h"
-#include "memtable/memtable_pool.h"
-#include "merge/merge_view_map.h"
+#include "memtable/memtable.h"
+#include "merge/merge.h"
 #include "threads/os_thread.h"
 #include "version/manifest.h"
 #include "version/run_file.h"
+#include "version/version.h"
+
+/* all that a reading of a tree goes through, as one immutable object: memtables and a version. */
+
+/* A memtable and what the tree knows of it. Shared by states. */
+struct firn_tree_memtable {
+    struct firn_memtable *table;
+    _Atomic size_t refs;
+    _Atomic uint64_t log_segment; /* the oldest that has one of its entries; 0: it is empty */
+    _Atomic uint64_t sequence_max;
+    _Atomic size_t logged_bytes;  /* of values of which it is known where in the log they lie */
+    _Atomic size_t counted_bytes; /* that total_bytes has of it */
+    _Atomic size_t *total_bytes;  /* of all memtables of the lsm */
+    uint64_t freeze_number;       /* in the order of freezing; guarded by the lsm's mutex */
+};
+
+/* Published by a tree. memtables[0] takes writes, the others are frozen, the newest first. */
+struct firn_lsm_state {
+    struct firn_epoch_node node;
+    _Atomic size_t refs;
+    struct firn_version *version;
+    size_t memtable_count;
+    size_t memtable_capacity;
+    struct firn_tree_memtable *memtables[];
+};
+
+/* Empty. */
+FIRN_MUST_CHECK int firn_lsm_state_create_memtable(_Atomic size_t *total_bytes,
+                                                   struct firn_tree_memtable **out,
+                                                   firn_error *err);
+void firn_lsm_state_ref_memtable(struct firn_tree_memtable *memtable);
+/* NULL is fine. */
+void firn_lsm_state_unref_memtable(struct firn_tree_memtable *memtable);
+/* Brings total_bytes up to date. The thread that writes. */
+void firn_lsm_state_count_memtable(struct firn_tree_memtable *memtable);
+
+/* Room for that many memtables; empty, without a version. NULL: memory is out. */
+struct firn_lsm_state *firn_lsm_state_create(size_t memtable_capacity)
+    __attribute__((warn_unused_result));
+/* Each takes a reference; CHECKs that there is room. */
+void firn_lsm_state_add_memtable(struct firn_lsm_state *state, struct firn_tree_memtable *memtable);
+void firn_lsm_state_set_version(struct firn_lsm_state *state, struct firn_version *version);
+
+/* Whether it may be published: it has a version, and its memtables stand by age. For assertions; the
+ * mutex of the lsm is held. */
+bool firn_lsm_state_is_sound(const struct firn_lsm_state *state);
+
+void firn_lsm_state_ref(struct firn_lsm_state *state);
+/* NULL is fine. */
+void firn_lsm_state_unref(struct firn_lsm_state *state);
+/* Gives back the reference of the tree that has published it, once no reader can be about to take
+ * one. */
+void firn_lsm_state_retire(struct firn_epoch *epoch, struct firn_lsm_state *state);
 
 /* The directory of runs in that of the store. */
 #define FIRN_LSM_RUNS "runs"
 
-/* So many history runs go into one compaction at most. */
-enum { FIRN_COMPACTION_HISTORY_MAX = 64 };
-
-/* Of level l of a version, from <= l <= to, the runs [begin[l], end[l]) go to level `to`; and some
- * history runs, where `to` is the last level or history. */
-#define FIRN_LSM_NO_VALUES UINT64_MAX
-
-struct firn_compaction_plan {
-    unsigned from;
-    unsigned to;
-    size_t begin[FIRN_VERSION_LEVELS_ALL];
-    size_t end[FIRN_VERSION_LEVELS_ALL];
-    uint32_t history[FIRN_COMPACTION_HISTORY_MAX]; /* places in the level, ascending */
-    unsigned history_count;
-    bool is_removal;  /* of history runs that no view reads: nothing needs to be written */
-    firn_slice lower; /* of all of them; the bytes belong to their files */
-    firn_slice upper;
-    bool is_move;     /* nothing needs to be written */
-    bool is_thorough; /* values leave every value file that has garbage: see compaction_sparse.c */
-    /* The one value file that values may leave; 0: any, FIRN_LSM_NO_VALUES: none. */
-    uint64_t values_of;
-};
-
-/* A flush or a compaction that has been picked. */
-struct firn_compaction_work {
-    enum firn_compaction_work_kind kind;
-    struct firn_lsm *lsm;
-    struct firn_lsm_tree *tree;
-    struct firn_compaction_work *next; /* of the tree's works */
-    struct firn_compaction_work
-        *also; /* of another tree, to be run together with this one; or NULL */
-
-    /* A flush: frozen memtables, the newest first; the work has a reference to each. */
-    struct firn_tree_memtable **memtables;
-    size_t memtable_count;
-
-    /* A compaction: what to do with which version; the work has a reference to it. */
-    struct firn_version *version;
-    struct firn_compaction_plan plan;
-    const struct firn_step *step; /* the wish's */
-};
-
-/* The live views, for one work. Zeroed: none are taken. */
-struct firn_compaction_work_views {
-    struct firn_view_list list; /* the host's */
-    struct firn_merge_view_map map;
-    bool is_taken;
-};
-FIRN_MUST_CHECK int firn_compaction_work_take_views(const struct firn_compaction_work *work,
-                                                    struct firn_compaction_work_views *out,
-                                                    firn_error *err);
-void firn_compaction_work_release_views(const struct firn_compaction_work *work,
-                                        struct firn_compaction_work_views *views);
+struct firn_compaction_work;
 
 struct firn_lsm_tree {
     struct firn_lsm *lsm;
@@ -156,12 +161,7 @@ void firn_lsm_measure_locked(struct firn_lsm *lsm);
 /* What a tree reads by now, with a reference. */
 struct firn_lsm_state *firn_lsm_state_of(struct firn_lsm_tree *tree);
 
-/* ---- lsm_files.c ---- */
-
-/* Compares the directory of runs with what MANIFEST names. */
-FIRN_MUST_CHECK int firn_lsm_files_compare(struct firn_lsm *lsm,
-                                           const struct firn_manifest_state *state,
-                                           firn_error *err);
+/* ---- lsm.c ---- */
 
 /* ---- lsm_collect.c ---- */
 
@@ -191,5 +191,59 @@ FIRN_MUST_CHECK int firn_lsm_install(struct firn_lsm *lsm,
 FIRN_MUST_CHECK int firn_lsm_install_all(struct firn_lsm *lsm,
                                          const struct firn_lsm_install_change *changes,
                                          size_t count, bool *out_is_certain, firn_error *err);
+
+/* what runs are told of where they come from (block/run_kind.h), and the list of files that are
+ * replaced and not yet removed, which goes into that. */
+
+/* Of one flush, compaction or load. One thread. Zeroed: deinit is fine. */
+struct firn_lsm_origin {
+    struct firn_lsm_tree *tree;
+    enum firn_run_origin_kind kind;
+    uint64_t flushed; /* of a flush */
+    uint64_t work;    /* 0: none is finished yet */
+    uint32_t part;
+    struct firn_buf inputs; /* numbers of a compaction's */
+    struct firn_buf gone;
+};
+void firn_lsm_origin_begin(struct firn_lsm_origin *origin, struct firn_lsm_tree *tree,
+                           enum firn_run_origin_kind kind);
+/* Of a compaction: what it replaces. */
+FIRN_MUST_CHECK int firn_lsm_origin_set_inputs(struct firn_lsm_origin *origin,
+                                               struct firn_run_file *const *files, size_t count,
+                                               firn_error *err);
+/* Tells the run of that number, right before it is finished. */
+FIRN_MUST_CHECK int firn_lsm_origin_tell(struct firn_lsm_origin *origin,
+                                         struct firn_run_builder *builder, uint64_t number,
+                                         bool is_last, firn_error *err);
+void firn_lsm_origin_deinit(struct firn_lsm_origin *origin);
+/* Tells a run that it belongs to no tree. */
+FIRN_MUST_CHECK int firn_lsm_origin_tell_scratch(struct firn_run_builder *builder, firn_error *err);
+
+/* The file of that number is going to be removed: MANIFEST has let go of it, or never gets to name
+ * it. lsm's mutex is held. */
+void firn_lsm_origin_note_gone_locked(struct firn_lsm *lsm, uint64_t number);
+/* It has been removed. Any thread. */
+void firn_lsm_origin_forget_gone(struct firn_lsm *lsm, uint64_t number);
+
+/* ==== making and destroying the handles of trees, for lsm.c ==== */
+
+/* Adds a tree to lsm; a version of NULL is an empty one. */
+FIRN_MUST_CHECK int firn_lsm_tree_create(struct firn_lsm *lsm, uint32_t id,
+                                         struct firn_version *version, struct firn_lsm_tree **out,
+                                         firn_error *err);
+/* NULL if there is none, or if it has been dropped. The handle stays until lsm is closed. */
+struct firn_lsm_tree *firn_lsm_tree_find(struct firn_lsm *lsm, uint32_t id);
+/* Nobody uses it any more. */
+void firn_lsm_tree_destroy(struct firn_lsm_tree *tree);
+
+/* how much of each value file is alive. Under the mutex of lsm. */
+
+/* A run has come into the newest version of a tree, or has left it. */
+void firn_lsm_values_add_locked(struct firn_lsm_tree *tree, const struct firn_run_file *run);
+void firn_lsm_values_remove_locked(struct firn_lsm_tree *tree, const struct firn_run_file *run);
+
+/* Whether a compaction should write the live values of a file anew: where more than half of it is
+ * dead, or, of one that is thorough, anything. (The mutex is not checked: a file does not know it.) */
+bool firn_lsm_values_is_worth_moving_locked(const struct firn_run_file *values, bool is_thorough);
 
 #endif

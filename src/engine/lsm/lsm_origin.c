@@ -14,7 +14,7 @@
  * (I2) Where the list cannot be kept, for want of memory or because it has become too long, runs
  *      say nothing of their origin from then on, rather than something wrong.
  */
-#include "lsm/lsm_origin.h"
+#include "lsm/lsm_internal.h"
 
 #include "base/check.h"
 #include "base/sort.h"

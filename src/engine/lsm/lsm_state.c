@@ -16,7 +16,7 @@
  * when it has been flushed and the last cursor that had it is closed. What memtables take is summed
  * over all that are alive: the store's budget is about memory, not about what is newest.
  */
-#include "lsm/lsm_state.h"
+#include "lsm/lsm_internal.h"
 
 #include "base/check.h"
 #include "base/mem.h"

@@ -18,14 +18,120 @@
  *
  * Failure: for want of memory only; nothing has changed then. Dropping may fail as MANIFEST does.
  */
-#include "lsm/lsm_tree.h"
+#include "lsm/lsm_internal.h"
 
 #include <string.h>
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/search.h"
 #include "block/value_file.h"
-#include "memtable/memtable_logged.h"
+
+/* ==== about how much lies in a range of keys ====
+ *
+ * Of a run that lies in the range whole, MANIFEST knows its bytes and entries. Of one that reaches over
+ * an end of the range the index tells in which block that end lies: what comes before that block is
+ * counted as outside, the block and what comes after it as inside, at the upper end the other way round.
+ * So each run is off by less than a block at each end, and as many runs have an end of the range as there
+ * are levels, and runs in level 0. Blocks are taken to hold equally many entries.
+ *
+ * Memtables are walked: what they have in the range is counted exactly.
+ *
+ * What counts are files and versions, as they take up space: what was overwritten or deleted is in it
+ * until it is merged away, and so are tombstones. History is left out: now does not read it.
+ */
+
+static void
+add_memtable(const struct firn_memtable *table, const struct firn_lsm_bounds *bounds,
+             struct firn_lsm_size *out)
+{
+    struct firn_memtable_cursor cursor;
+    firn_memtable_cursor_init(&cursor, table);
+    firn_memtable_cursor_seek(&cursor, bounds->lower, UINT64_MAX);
+    while (cursor.is_valid &&
+           (bounds->upper == NULL || firn_slice_compare(cursor.entry.key, *bounds->upper) < 0)) {
+        out->memory_entries++;
+        out->memory_bytes += cursor.entry.key.size + cursor.entry.value.size;
+        firn_memtable_cursor_next(&cursor);
+    }
+}
+
+/* Where a bound lies in a run; NULL: after all of it. */
+static int
+place_of(struct firn_run_file *file, const firn_slice *key, struct firn_run_place *out,
+         firn_error *err)
+{
+    struct firn_lsm_handle *pin = NULL;
+    *out =
+        (struct firn_run_place){.offset = file->info.file_bytes, .entries = file->info.entry_count};
+    if (key == NULL || firn_slice_compare(*key, file->info.upper) >= 0) {
+        return FIRN_OK;
+    }
+    if (firn_slice_compare(*key, file->info.lower) <= 0) {
+        *out = (struct firn_run_place){0};
+        return FIRN_OK;
+    }
+    int rc = firn_run_file_pin(file, &pin, err);
+    if (rc == FIRN_OK) {
+        rc = pin->run->kind->place(pin->run, *key, out, err);
+    }
+    firn_run_file_unpin(pin);
+    return rc;
+}
+
+/* Values that lie in files of their own, as far as the run refers to them. */
+static uint64_t
+value_bytes_of(const struct firn_run_file *file)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < file->info.reference_count; i++) {
+        bytes += file->info.references[i].bytes;
+    }
+    return bytes;
+}
+
+static int
+add_run(struct firn_run_file *file, const struct firn_lsm_bounds *bounds, struct firn_lsm_size *out,
+        firn_error *err)
+{
+    struct firn_run_place lower;
+    struct firn_run_place upper;
+    int rc;
+    FIRN_TRY(place_of(file, &bounds->lower, &lower, err));
+    FIRN_TRY(place_of(file, bounds->upper, &upper, err));
+    uint64_t entries = upper.entries > lower.entries ? upper.entries - lower.entries : 0;
+    out->file_entries += entries;
+    out->file_bytes += upper.offset > lower.offset ? upper.offset - lower.offset : 0;
+    if (file->info.entry_count > 0) {
+        double part = (double)entries / (double)file->info.entry_count;
+        out->value_bytes += (uint64_t)(part * (double)value_bytes_of(file));
+    }
+out:
+    return rc;
+}
+
+int
+firn_lsm_tree_size(struct firn_lsm_tree *tree, const struct firn_lsm_bounds *bounds,
+                   struct firn_lsm_size *out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_lsm_state *state = firn_lsm_state_of(tree);
+    *out = (struct firn_lsm_size){0};
+    for (size_t i = 0; i < state->memtable_count; i++) {
+        add_memtable(state->memtables[i]->table, bounds, out);
+    }
+    for (unsigned number = 0; number < FIRN_VERSION_LEVELS; number++) {
+        const struct firn_version_level *level = &state->version->levels[number];
+        for (size_t i = 0; i < level->count; i++) {
+            if (firn_version_run_overlaps(&level->runs[i], &bounds->lower, bounds->upper)) {
+                FIRN_TRY(add_run(firn_version_file(level, i), bounds, out, err));
+            }
+        }
+    }
+out:
+    firn_lsm_state_unref(state);
+    return rc;
+}
 
 /* ---- making ---- */
 
@@ -46,14 +152,7 @@ place_of_locked(const struct firn_lsm *lsm, uint32_t id)
     firn_os_mutex_assert_held(&lsm->mutex);
     size_t low = 0;
     size_t high = lsm->tree_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (lsm->trees[middle]->id < id) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
+    FIRN_SEARCH_FIRST(low, high, middle, lsm->trees[middle]->id < id);
     return low;
 }
 
@@ -126,10 +225,8 @@ firn_lsm_tree_create(struct firn_lsm *lsm, uint32_t id, struct firn_version *ver
                      struct firn_lsm_tree **out, firn_error *err)
 {
     struct firn_lsm_tree *tree = NULL;
-    int rc = make_tree(lsm, id, version, &tree, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(make_tree(lsm, id, version, &tree, err));
     firn_os_mutex_lock(&lsm->mutex);
     rc = reserve_tree(lsm, err);
     if (rc == FIRN_OK) {
@@ -146,6 +243,7 @@ firn_lsm_tree_create(struct firn_lsm *lsm, uint32_t id, struct firn_version *ver
     }
     firn_os_mutex_unlock(&lsm->mutex);
     firn_lsm_tree_destroy(tree);
+out:
     return rc;
 }
 
@@ -353,10 +451,8 @@ put_in_front_locked(struct firn_lsm_tree *tree, struct firn_tree_memtable *memta
     struct firn_lsm *lsm = tree->lsm;
     struct firn_lsm_state *old = atomic_load_explicit(&tree->state, memory_order_relaxed);
     size_t count = old->memtable_count + 1;
-    int rc = enlarge_spare_locked(tree, count, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(enlarge_spare_locked(tree, count, err));
     DCHECK(old->memtables[0] == tree->active && old->memtables[0]->freeze_number == 0);
     struct firn_lsm_state *new = firn_lsm_state_create(count);
     if (new == NULL) {
@@ -375,7 +471,8 @@ put_in_front_locked(struct firn_lsm_tree *tree, struct firn_tree_memtable *memta
         atomic_store_explicit(&lsm->frozen_max, (unsigned)(count - 1), memory_order_relaxed);
     }
     *out_old = old;
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 int
@@ -387,10 +484,8 @@ firn_lsm_tree_freeze(struct firn_lsm_tree *tree, firn_error *err)
     if (atomic_load_explicit(&tree->active->sequence_max, memory_order_relaxed) == 0) {
         return FIRN_OK;
     }
-    int rc = create_memtable(lsm, &memtable, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(create_memtable(lsm, &memtable, err));
     firn_os_mutex_lock(&lsm->mutex);
     rc = put_in_front_locked(tree, memtable, &old, err);
     firn_os_mutex_unlock(&lsm->mutex);
@@ -402,6 +497,7 @@ firn_lsm_tree_freeze(struct firn_lsm_tree *tree, firn_error *err)
         firn_lsm_state_retire(&lsm->epoch, old);
         firn_epoch_reclaim(&lsm->epoch);
     }
+out:
     return rc;
 }
 

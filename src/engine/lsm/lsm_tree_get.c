@@ -31,8 +31,6 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "lsm/lsm_internal.h"
-#include "merge/merge_fold.h"
-#include "version/run_history.h"
 
 /* What a source says of a key. */
 enum answer {

@@ -6,7 +6,7 @@
  * bytes for each run, so nothing has to be counted from the data, and a number cannot go wrong by
  * itself. It falls when a compaction drops a version, and with it the reference.
  */
-#include "lsm/lsm_values.h"
+#include "lsm/lsm_internal.h"
 
 #include "base/check.h"
 

@@ -45,14 +45,135 @@
  */
 #include "memtable/memtable.h"
 
-#include "base/bytes.h"
 #include "base/check.h"
 #include "base/checked.h"
 #include "base/mem.h"
-#include "memtable/memtable_filter.h"
-#include "memtable/memtable_memory.h"
-#include "memtable/memtable_path.h"
-#include "memtable/memtable_search.h"
+#include "memtable/memtable_internal.h"
+
+/* ==== how the writer comes to the place of an entry ====
+ *
+ * The inner nodes of a table are few and stay in the processor's caches; the leaf nearly always
+ * comes from slow memory. So a commit that knows what it will add prepares it: the way is found as
+ * far as the leaf, whose lines are asked for, and while they come the log is written. The way is
+ * kept. It holds until a node is split, and is taken up by the addition of that very entry, which
+ * has only to look into the leaf.
+ *
+ * Two ways are kept, so that the next entry of a batch can be prepared before the current one is
+ * added. An entry is known by its key, of which a copy is kept, and its sequence; those with long
+ * keys are not prepared. Nor is anything where one entry after the other goes to the same leaf: it
+ * is at hand.
+ *
+ * Nothing here changes a node, and readers do not see it.
+ */
+
+/* The writer's alone, like all of this. */
+static inline struct firn_memtable_node *
+path_root(const struct firn_memtable *table)
+{
+    return atomic_load_explicit(&table->root, memory_order_relaxed);
+}
+
+enum { CACHE_LINE = 64 };
+
+_Static_assert(offsetof(struct firn_memtable_node, heads) == CACHE_LINE, "heads begin a line");
+
+/* A leaf's entries will be shifted. */
+static void
+prefetch_for_insertion(const struct firn_memtable_node *node, bool is_leaf)
+{
+    const char *at = (const char *)node;
+    size_t size = is_leaf ? sizeof *node : CACHE_LINE + sizeof node->heads;
+    for (size_t line = 0; line < size; line += CACHE_LINE) {
+        __builtin_prefetch(at + line, 1);
+    }
+}
+
+/* Fills in all steps, but for the slot in the leaf, which is not looked at; returns how many. */
+static size_t
+find_leaf(const struct firn_memtable *table, const struct firn_memtable_probe *probe,
+          struct firn_memtable_step *steps, size_t height_max)
+{
+    struct firn_memtable_step step = {.node = path_root(table)};
+    size_t height = (size_t)step.node->level + 1;
+    CHECK(height <= height_max);
+    for (size_t level = height - 1; level > 0; level--) {
+        struct firn_memtable_node *node = step.node;
+        DCHECK(node->level == level);
+        step.slot = firn_memtable_child_of(node, probe);
+        *steps++ = step;
+        struct firn_memtable_step below = {.node = firn_memtable_node_child(node, step.slot),
+                                           .lower = step.lower,
+                                           .upper = step.upper};
+        prefetch_for_insertion(below.node, level == 1);
+        if (step.slot > 0) {
+            below.lower = firn_memtable_node_entry(node, step.slot - 1);
+        }
+        if (step.slot < firn_memtable_node_count(node)) {
+            below.upper = firn_memtable_node_entry(node, step.slot);
+        }
+        step = below;
+    }
+    DCHECK(step.node->level == 0);
+    *steps = step;
+    return height;
+}
+
+/* firn_memtable_prepare. */
+static void
+path_prepare(struct firn_memtable *table, firn_slice key, uint64_t sequence)
+{
+    size_t height = (size_t)path_root(table)->level + 1;
+    if (table->stays_in_leaf || height == 1 || height > FIRN_MEMTABLE_PREPARED_HEIGHT_MAX ||
+        key.size == 0 || key.size > FIRN_MEMTABLE_PREPARED_KEY_MAX ||
+        firn_memtable_side_of(table, key) != 0) {
+        return;
+    }
+    struct firn_memtable_prepared *prepared = &table->prepared[table->prepared_next];
+    const struct firn_memtable_probe probe = {.key = key, .sequence = sequence};
+    table->prepared_next = (table->prepared_next + 1) % FIRN_MEMTABLE_PREPARED;
+    memcpy(prepared->key, key.data, key.size);
+    prepared->key_size = key.size;
+    prepared->sequence = sequence;
+    prepared->split_count = table->split_count;
+    prepared->height = find_leaf(table, &probe, prepared->steps, FIRN_MEMTABLE_PREPARED_HEIGHT_MAX);
+}
+
+/* Takes up the way that was prepared for the entry, if there is one and it holds. */
+static bool
+take_prepared(const struct firn_memtable *table, const struct firn_memtable_probe *probe,
+              struct firn_memtable_path *out)
+{
+    for (size_t i = 0; i < FIRN_MEMTABLE_PREPARED; i++) {
+        const struct firn_memtable_prepared *prepared = &table->prepared[i];
+        if (prepared->height > 0 && prepared->sequence == probe->sequence &&
+            prepared->split_count == table->split_count &&
+            firn_slice_equal(firn_bytes(prepared->key, prepared->key_size), probe->key)) {
+            out->height = prepared->height;
+            memcpy(out->steps, prepared->steps, out->height * sizeof *out->steps);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The way to where an entry of that key and sequence lies or belongs. The table is not empty, and
+ * the key begins as all others do. */
+static void
+path_find(struct firn_memtable *table, const struct firn_memtable_probe *probe,
+          struct firn_memtable_path *out)
+{
+    DCHECK(firn_memtable_entry_count(table) > 0);
+    DCHECK(firn_memtable_side_of(table, probe->key) == 0);
+    if (!take_prepared(table, probe, out)) {
+        out->height = find_leaf(table, probe, out->steps, FIRN_MEMTABLE_HEIGHT_MAX);
+    }
+    struct firn_memtable_step *leaf = &out->steps[out->height - 1];
+    /* A prepared way too. */
+    DCHECK(leaf->node->level == 0 && out->steps[0].node == path_root(table));
+    leaf->slot = firn_memtable_slot_of(leaf->node, probe);
+    table->stays_in_leaf = leaf->node == table->last_leaf;
+    table->last_leaf = leaf->node;
+}
 
 enum {
     FANOUT = FIRN_MEMTABLE_FANOUT,
@@ -294,7 +415,7 @@ shrink_prefix(struct firn_memtable *table, firn_slice key)
 {
     const uint8_t *prefix = atomic_load_explicit(&table->prefix, memory_order_relaxed);
     size_t size = shared_size(firn_bytes(prefix, table_prefix_size(table)), key);
-    struct firn_memtable_node *root = firn_memtable_path_root(table);
+    struct firn_memtable_node *root = path_root(table);
     DCHECK(size < table_prefix_size(table)); /* (I3) */
     change_begin(root);
     atomic_store_explicit(&table->prefix_size, (uint32_t)size, memory_order_relaxed);
@@ -306,7 +427,7 @@ shrink_prefix(struct firn_memtable *table, firn_slice key)
 static void
 add_first(struct firn_memtable *table, const uint8_t *entry)
 {
-    struct firn_memtable_node *root = firn_memtable_path_root(table);
+    struct firn_memtable_node *root = path_root(table);
     firn_slice key = key_of(entry);
     DCHECK(root->level == 0 && firn_memtable_node_count(root) == 0);
     change_begin(root);
@@ -448,7 +569,7 @@ static void
 link_leaf(struct firn_memtable_node *left, struct firn_memtable_node *right)
 {
     DCHECK(left->level == 0 && right->level == 0);
-    /* These pair with the acquire loads in memtable_seek.c. */
+    /* These pair with the acquire loads in memtable_cursor.c. */
     struct firn_memtable_node *next = atomic_load_explicit(&left->next, memory_order_relaxed);
     atomic_store_explicit(&right->next, next, memory_order_release);
     atomic_store_explicit(&right->prev, left, memory_order_release);
@@ -500,7 +621,7 @@ grow_root(struct firn_memtable *table, struct firn_memtable_node *left,
     set_child(root, 0, left);
     set_child(root, 1, right->child);
     set_count(root, 1);
-    /* Pairs with the acquire loads in descend (memtable_seek.c). */
+    /* Pairs with the acquire loads in descend (memtable_cursor.c). */
     atomic_store_explicit(&table->root, root, memory_order_release);
 }
 
@@ -519,7 +640,7 @@ static void
 insert(struct firn_memtable *table, const struct firn_memtable_path *path, const uint8_t *entry)
 {
     size_t top = top_of_change(path);
-    DCHECK(path->steps[0].node == firn_memtable_path_root(table));
+    DCHECK(path->steps[0].node == path_root(table));
     struct firn_memtable_node *leaf = path->steps[path->height - 1].node;
     struct firn_memtable_node *next = NULL;
     if (firn_memtable_node_count(leaf) == FANOUT) {
@@ -587,8 +708,8 @@ firn_memtable_reserve(struct firn_memtable *table, size_t entry_count, size_t co
         size_t leaves = RESERVE_LEAVES_MIN + entry_count / RESERVE_LEAVES_MIN;
         leaves = leaves < entry_count ? leaves : entry_count;
         FIRN_TRY(firn_memtable_memory_reserve_nodes(table, true, leaves));
-        FIRN_TRY(firn_memtable_memory_reserve_nodes(
-            table, false, firn_memtable_path_root(table)->level + 1 + leaves / 8));
+        FIRN_TRY(firn_memtable_memory_reserve_nodes(table, false,
+                                                    path_root(table)->level + 1 + leaves / 8));
     }
 out:
     return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "entries of a memtable");
@@ -631,7 +752,7 @@ is_there(const struct firn_memtable_step *leaf, const struct firn_memtable_probe
 void
 firn_memtable_prepare(struct firn_memtable *table, firn_slice key, uint64_t sequence)
 {
-    firn_memtable_path_prepare(table, key, sequence);
+    path_prepare(table, key, sequence);
 }
 
 int
@@ -654,7 +775,7 @@ firn_memtable_add(struct firn_memtable *table, const struct firn_entry *entry, f
             shrink_prefix(table, entry->key);
         }
         struct firn_memtable_probe probe = {.key = entry->key, .sequence = entry->sequence};
-        firn_memtable_path_find(table, &probe, &path);
+        path_find(table, &probe, &path);
         if (is_there(&path.steps[path.height - 1], &probe)) {
             return firn_error_set(err, FIRN_EXISTS, "a key was given twice with one sequence");
         }
@@ -686,7 +807,7 @@ firn_memtable_get(const struct firn_memtable *table, firn_slice key, const struc
         uint64_t newest = firn_view_at(view, i - 1).last;
         struct firn_memtable_probe probe = {.key = key, .sequence = newest};
         struct firn_memtable_position position;
-        firn_memtable_seek(table, &probe, &position);
+        firn_memtable_cursor_place(table, &probe, &position);
         if (position.entry == NULL) {
             return false;
         }

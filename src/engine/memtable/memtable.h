@@ -10,15 +10,19 @@
 #ifndef FIRN_MEMTABLE_MEMTABLE_H
 #define FIRN_MEMTABLE_MEMTABLE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
 #include "base/entry.h"
 #include "base/error.h"
 #include "base/range_set.h"
 #include "base/view.h"
 #include "firn/types.h"
+#include "os/os_pages.h"
+#include "threads/os_thread.h"
 
 struct firn_memtable;
 struct firn_memtable_pool;
@@ -96,5 +100,78 @@ void firn_memtable_cursor_last(struct firn_memtable_cursor *cursor);
 /* Only while valid. */
 void firn_memtable_cursor_next(struct firn_memtable_cursor *cursor);
 void firn_memtable_cursor_prev(struct firn_memtable_cursor *cursor);
+
+/* ==== chunks of memory in large pages, from one memtable to the next ==== */
+
+/* The chunks of all tables of a store that are not in use. Embedded; any thread. */
+struct firn_memtable_pool {
+    struct firn_os *os;
+    struct firn_os_mutex mutex;
+    struct firn_memtable_chunk *free; /* linked by next */
+    size_t free_count;
+    size_t free_max; /* chunks that the largest table given back had */
+    atomic_bool is_low;
+};
+
+enum {
+    FIRN_MEMTABLE_POOL_CHUNK_SIZE = FIRN_OS_PAGES_LARGE_SIZE,
+    FIRN_MEMTABLE_POOL_AHEAD = 2 /* chunks that are to be there before they are needed */
+};
+
+/* At the beginning of its own memory. */
+struct firn_memtable_chunk {
+    struct firn_memtable_chunk *next;
+    struct firn_os_pages pages;
+};
+
+void firn_memtable_pool_init(struct firn_memtable_pool *pool, struct firn_os *os);
+/* No table uses it any more. */
+void firn_memtable_pool_deinit(struct firn_memtable_pool *pool);
+/* FIRN_MEMTABLE_POOL_CHUNK_SIZE bytes with a chunk's head at their beginning, and anything behind
+ * it; NULL when memory is out. */
+FIRN_MUST_CHECK struct firn_memtable_chunk *
+firn_memtable_pool_take(struct firn_memtable_pool *pool);
+/* Whether chunks were taken and few are left: time for somebody to fill the pool. */
+static inline bool
+firn_memtable_pool_is_low(const struct firn_memtable_pool *pool)
+{
+    return atomic_load_explicit(&pool->is_low, memory_order_relaxed);
+}
+/* Gets chunks ahead, with pages that were touched, so that who takes them need not wait for the
+ * system to clear them. Without memory it does what it can. */
+void firn_memtable_pool_fill(struct firn_memtable_pool *pool);
+/* All chunks of a table, linked by next. */
+void firn_memtable_pool_give(struct firn_memtable_pool *pool, struct firn_memtable_chunk *chunks);
+
+/* where the log has a large value that lies in a memtable, in the bytes that stand behind the
+ * value there (firn_entry.logged): three numbers of 8 bytes. */
+
+struct firn_memtable_logged {
+    uint64_t segment;
+    uint64_t offset;   /* in the segment's file, of the value without its head */
+    uint64_t checksum; /* of that: firn_value_file_checksum */
+};
+
+static inline void
+firn_memtable_logged_encode(const struct firn_memtable_logged *logged, uint8_t *out)
+{
+    firn_store_le64(out, logged->segment);
+    firn_store_le64(out + 8, logged->offset);
+    firn_store_le64(out + 16, logged->checksum);
+}
+
+/* False where the entry's value is not one that the log has, or not any more: it was replaced on
+ * its way. */
+static inline bool
+firn_memtable_logged_decode(const struct firn_entry *entry, struct firn_memtable_logged *out)
+{
+    if (entry->logged == NULL || entry->logged != entry->value.data + entry->value.size) {
+        return false;
+    }
+    out->segment = firn_load_le64(entry->logged);
+    out->offset = firn_load_le64(entry->logged + 8);
+    out->checksum = firn_load_le64(entry->logged + 16);
+    return true;
+}
 
 #endif

@@ -18,7 +18,7 @@
  *
  * One writer, which sets bits with plain loads and stores of relaxed atomics; readers beside it.
  */
-#include "memtable/memtable_filter.h"
+#include "memtable/memtable_internal.h"
 
 #include "base/check.h"
 #include "base/mem.h"

@@ -14,10 +14,9 @@
  *
  * The writer's alone, but for size_bytes, which any thread reads.
  */
-#include "memtable/memtable_memory.h"
+#include "memtable/memtable_internal.h"
 
 #include "base/check.h"
-#include "memtable/memtable_filter.h"
 
 enum {
     CACHE_LINE = 64,

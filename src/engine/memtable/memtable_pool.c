@@ -19,7 +19,7 @@
  *
  * Locking: the mutex guards the list; the system is asked without it.
  */
-#include "memtable/memtable_pool.h"
+#include "memtable/memtable.h"
 
 #include "base/check.h"
 

@@ -18,7 +18,6 @@
 #include "base/mem.h"
 #include "log/log_format.h"
 #include "lsm/lsm_internal.h"
-#include "lsm/lsm_tree.h"
 
 #include "base/sort.h"
 
@@ -231,10 +230,8 @@ firn_mend(struct firn_os_dir *dir, const struct firn_lsm_options *options,
     struct firn_lsm_options reading = *options;
     reading.may_miss = true;
     DCHECK(reading.is_read_only);
-    int rc = firn_lsm_open(dir, &reading, false, &mending.lsm, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_lsm_open(dir, &reading, false, &mending.lsm, err));
     rc = firn_lsm_tree_list(mending.lsm, check_tree, &mending, err);
     edit.version = firn_lsm_version(mending.lsm) + 1;
     edit.sequence = firn_lsm_sequence(mending.lsm);
@@ -249,6 +246,7 @@ firn_mend(struct firn_os_dir *dir, const struct firn_lsm_options *options,
         firn_buf_deinit(&tree_at(&mending, i)->numbers);
     }
     firn_buf_deinit(&mending.trees);
+out:
     return rc;
 }
 

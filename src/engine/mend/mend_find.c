@@ -2,18 +2,18 @@
  *
  * mend/mend_find.c: what is left of MANIFEST, and what the runs say of themselves.
  *
- * Every whole record of MANIFEST is read, also after a place that cannot be read (log/log_salvage.h). A
+ * Every whole record of MANIFEST is read, also after a place that cannot be read (log/log.h). A
  * record tells for certain that runs were named, and that others were replaced, whether or not those
  * before it are there. A snapshot tells of all of them.
  *
  * What a newer firn wrote ends it: FIRN_NEWER.
  */
-#include "mend/mend_gather.h"
+#include "mend/mend_internal.h"
 
 #include <string.h>
 
 #include "base/check.h"
-#include "log/log_salvage.h"
+#include "log/log.h"
 
 static bool
 is_of_file(int rc)
@@ -320,6 +320,6 @@ int
 firn_mend_find_all(struct firn_mend_gather *gather, struct firn_os_dir *manifest_dir,
                    firn_error *err)
 {
-    int rc = firn_log_salvage(manifest_dir, FIRN_MANIFEST_NAME, visit_record, gather, err);
+    int rc = firn_log_recover_salvage(manifest_dir, FIRN_MANIFEST_NAME, visit_record, gather, err);
     return rc == FIRN_OK ? read_runs(gather, err) : rc;
 }

@@ -4,7 +4,7 @@
  *
  * For the repair of a store, in a new directory whose runs are those of the damaged one. What is known
  * is collected (mend_find.c), the runs that count are chosen (mend_judge.c), those that no
- * MANIFEST tells of are described (mend_describe.c), and one edit names all of them.
+ * MANIFEST tells of are described (mend_judge.c), and one edit names all of them.
  *
  * (I1) A version of a key is in one of the runs that are named: no work counts beside what it
  *      replaced. So what a reading sees, and what merges add up, is what it was.
@@ -18,7 +18,7 @@
  *
  * Memory: what MANIFEST says of the runs, and their origins.
  */
-#include "mend/mend_gather.h"
+#include "mend/mend_internal.h"
 
 #include "base/check.h"
 #include "base/mem.h"

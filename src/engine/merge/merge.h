@@ -10,7 +10,67 @@
 
 #include <stdbool.h>
 
-#include "merge/merge_source.h"
+#include "base/buf.h"
+#include "base/entry.h"
+#include "base/error.h"
+#include "base/range_set.h"
+#include "base/step.h"
+#include "base/view.h"
+#include "block/run_kind.h"
+#include "firn/store.h"
+#include "memtable/memtable.h"
+
+/* what a merge takes its entries from: a memtable, a run, or all the runs of a level
+ * (merge.h). A position among versions in the order of base/entry.h; one thread.
+ *
+ * What a source stands on must outlive it: the memtable, the run, and what options name.
+ */
+
+struct firn_merge_source;
+
+/* After an error the source is nowhere (entry is NULL). */
+struct firn_merge_source_ops {
+    int (*first)(struct firn_merge_source *source, firn_error *err);
+    int (*last)(struct firn_merge_source *source, firn_error *err);
+    /* As in memtable.h: to the first entry at or after (key, sequence), or the last one before. */
+    int (*seek)(struct firn_merge_source *source, firn_slice key, uint64_t sequence,
+                firn_error *err);
+    int (*seek_before)(struct firn_merge_source *source, firn_slice key, uint64_t sequence,
+                       firn_error *err);
+    /* Before seek, as cursor_prepare of block/run_kind.h; fails in silence, since the seek will
+     * fail too. NULL: nothing can be done. The source is nowhere afterwards. */
+    void (*prepare)(struct firn_merge_source *source, firn_slice key, uint64_t sequence,
+                    unsigned step);
+    /* Only while it stands on an entry. */
+    int (*next)(struct firn_merge_source *source, firn_error *err);
+    int (*prev)(struct firn_merge_source *source, firn_error *err);
+    /* Standing on an entry before key: on to the first entry at or after it, where nothing newer
+     * than or as new as sequence lies between; else as far as is cheap, or not at all. */
+    int (*skip)(struct firn_merge_source *source, firn_slice key, uint64_t sequence,
+                firn_error *err);
+    /* Standing on an entry at or after key: likewise back to the last entry before it. */
+    int (*skip_back)(struct firn_merge_source *source, firn_slice key, uint64_t sequence,
+                     firn_error *err);
+    void (*destroy)(struct firn_merge_source *source);
+};
+
+/* Embedded first by each kind. */
+struct firn_merge_source {
+    const struct firn_merge_source_ops *ops;
+    const struct firn_entry *entry; /* NULL: nowhere. Borrowed until the source moves */
+    const char *name;               /* for messages; borrowed */
+};
+
+/* No entry that the reader cares for is newer than sequence_max; UINT64_MAX where that is not
+ * known, as of the memtable that takes writes. */
+FIRN_MUST_CHECK int firn_merge_source_create_memtable(const struct firn_memtable *table,
+                                                      uint64_t sequence_max,
+                                                      struct firn_merge_source **out,
+                                                      firn_error *err);
+/* name is borrowed. */
+FIRN_MUST_CHECK int firn_merge_source_create_run(struct firn_run *run, const char *name,
+                                                 const struct firn_run_cursor_options *options,
+                                                 struct firn_merge_source **out, firn_error *err);
 
 struct firn_merge;
 
@@ -61,5 +121,320 @@ firn_merge_head_equal(struct firn_merge_head a, struct firn_merge_head b)
 }
 /* Of the current version's key. Only while there is one. */
 struct firn_merge_head firn_merge_head(const struct firn_merge *merge);
+
+/* ==== the runs of a level, whose keys do not overlap, as one source of a merge ====
+ *
+ * A run is opened when the position comes to it and given back when it leaves: one at a time.
+ */
+
+/* Keys k of a run have lower <= k < upper (struct firn_run_summary). */
+struct firn_merge_level_run {
+    firn_slice lower;
+    firn_slice upper;
+    uint64_t sequence_min;
+    uint64_t sequence_max;
+    void *run; /* the caller's: for open */
+};
+
+struct firn_merge_level_options {
+    /* Ascending, each upper <= the next lower; borrowed. */
+    const struct firn_merge_level_run *runs;
+    size_t count;
+    /* Gives the run, which stays open until release. */
+    int (*open)(void *ctx, const struct firn_merge_level_run *run, struct firn_run **out,
+                firn_error *err);
+    void (*release)(void *ctx, const struct firn_merge_level_run *run, struct firn_run *opened);
+    void *ctx;
+    /* Runs without anything that cursor.only sees are left out, as there. */
+    struct firn_run_cursor_options cursor;
+    const char *name; /* for messages; borrowed */
+};
+
+/* The options are copied. */
+FIRN_MUST_CHECK int firn_merge_level_create(const struct firn_merge_level_options *options,
+                                            struct firn_merge_source **out, firn_error *err);
+
+/* ==== from merge operands and what lies beneath them to a value ====
+ *
+ * An operand is the value of a FIRN_ENTRY_MERGE: a byte of enum firn_merge_operator, and what it is
+ * to be done with. One thread. A zeroed struct is empty.
+ */
+
+/* The operands of one key, or some neighbours among them. */
+struct firn_merge_fold {
+    struct firn_buf bytes; /* of the operands, without their first bytes */
+    struct firn_buf items; /* of struct item (merge_fold.c), the newest first */
+};
+
+void firn_merge_fold_deinit(struct firn_merge_fold *fold);
+/* Forgets the operands, keeps some memory. */
+void firn_merge_fold_clear(struct firn_merge_fold *fold);
+
+/* FIRN_INVALID for what cannot be an operand of it. */
+FIRN_MUST_CHECK int firn_merge_fold_check(firn_merge_operator operation, firn_slice operand,
+                                          firn_error *err);
+
+/* FIRN_NEWER for the operation of an entry's value that this firn does not know, FIRN_CORRUPT for an
+ * operand that it never writes. */
+FIRN_MUST_CHECK int firn_merge_fold_check_entry(firn_slice operand, firn_error *err);
+
+/* Adds an operand that is older than all that are there; it is checked as by check_entry.
+ * FIRN_LIMIT if all of them cannot make a value. */
+FIRN_MUST_CHECK int firn_merge_fold_push(struct firn_merge_fold *fold, firn_slice operand,
+                                         firn_error *err);
+/* Replaces the contents of out with what the operands make of a value, or of none (NULL). base may
+ * not lie in out. FIRN_LIMIT if that is longer than a value may be. */
+FIRN_MUST_CHECK int firn_merge_fold_apply(const struct firn_merge_fold *fold,
+                                          const firn_slice *base, struct firn_buf *out,
+                                          firn_error *err);
+
+/* Whether an older operand can be made one with those that are there, which then have one operation
+ * and not more than bytes_max bytes. True where there are none. */
+bool firn_merge_fold_joins(const struct firn_merge_fold *fold, firn_slice operand,
+                           size_t bytes_max);
+/* Bytes of the operands. */
+size_t firn_merge_fold_size_bytes(const struct firn_merge_fold *fold);
+/* Replaces the contents of out with one operand that does what all of them do, which have one
+ * operation. */
+FIRN_MUST_CHECK int firn_merge_fold_operand(const struct firn_merge_fold *fold,
+                                            struct firn_buf *out, firn_error *err);
+
+/* from all versions to those that a view sees: the newest of each key, where that is a put and no
+ * newer range delete covers it. What merge operands make of a value is shown as a put.
+ *
+ * One thread. After an error it is nowhere and may be placed again.
+ */
+
+struct firn_merge_resolve;
+
+/* All borrowed until destroy, bytes of bounds included. */
+struct firn_merge_resolve_options {
+    struct firn_merge *merge;
+    /* Of all its sources, those without ranges may be left out. */
+    const struct firn_range_set *const *ranges;
+    size_t range_set_count;
+    const struct firn_view *view;
+    const firn_slice *lower; /* NULL: no bound */
+    const firn_slice *upper;
+    uint64_t time_ms; /* puts that expire then or before are gone */
+    bool keys_only;   /* values in value files are not read, and taken for empty */
+};
+
+/* The options are copied, what they name is not. */
+FIRN_MUST_CHECK int firn_merge_resolve_create(const struct firn_merge_resolve_options *options,
+                                              struct firn_merge_resolve **out, firn_error *err);
+/* NULL is fine; the merge stays. */
+void firn_merge_resolve_destroy(struct firn_merge_resolve *resolve);
+
+FIRN_MUST_CHECK int firn_merge_resolve_first(struct firn_merge_resolve *resolve, firn_error *err);
+FIRN_MUST_CHECK int firn_merge_resolve_last(struct firn_merge_resolve *resolve, firn_error *err);
+/* To the first key >= key, or the last key < key, within the bounds. */
+FIRN_MUST_CHECK int firn_merge_resolve_seek(struct firn_merge_resolve *resolve, firn_slice key,
+                                            firn_error *err);
+FIRN_MUST_CHECK int firn_merge_resolve_seek_before(struct firn_merge_resolve *resolve,
+                                                   firn_slice key, firn_error *err);
+/* Only while valid. */
+FIRN_MUST_CHECK int firn_merge_resolve_next(struct firn_merge_resolve *resolve, firn_error *err);
+FIRN_MUST_CHECK int firn_merge_resolve_prev(struct firn_merge_resolve *resolve, firn_error *err);
+
+/* A FIRN_ENTRY_PUT; NULL where it is not valid. Borrowed until the next move. */
+const struct firn_entry *firn_merge_resolve_entry(const struct firn_merge_resolve *resolve);
+/* When the value that is shown, or the one that operands were folded upon, expires; 0: never. */
+uint64_t firn_merge_resolve_expires_ms(const struct firn_merge_resolve *resolve);
+
+/* ==== which live views see which sequences ====
+ *
+ * Views have positions, from 0 on, such that the views that see a sequence lie side by side in each
+ * tree of views. Sequences that the same views see form a segment. The map is made once a work, and
+ * answers for flushes, compactions and history runs.
+ */
+
+/* The positions from begin to end - 1; none where they are equal. */
+struct firn_view_span {
+    uint32_t begin;
+    uint32_t end;
+};
+
+/* What all spans of some segments have in common, and what they reach over. */
+struct firn_view_hull {
+    struct firn_view_span common; /* nobody where end is not above begin */
+    struct firn_view_span any;    /* from the least to the largest position of any span */
+};
+
+/* Does not change. Of a segment and a tree: number segment * tree_count + tree. */
+struct firn_merge_view_map {
+    size_t place_count;
+    size_t tree_count;
+    size_t segment_count;
+    uint64_t *bounds;            /* segment i is [bounds[i], bounds[i + 1]); the last has no end */
+    struct firn_view_span *seen; /* of each segment and tree: by whom */
+    /* Likewise: the segment that they see next below it; UINT32_MAX: none. */
+    uint32_t *older;
+    struct firn_view_hull *blocks; /* of FIRN_MERGE_VIEW_MAP_BLOCK segments each, and each tree */
+    uint64_t *times_ms; /* of each segment: the earliest of the views that see it; or UINT64_MAX */
+    uint64_t tombstones_kept_from;
+    const struct firn_view *now; /* borrowed */
+};
+enum { FIRN_MERGE_VIEW_MAP_BLOCK = 16 };
+
+/* Of the list only `now` is looked at later. FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_merge_view_map_init(struct firn_merge_view_map *map,
+                                             const struct firn_view_list *list, firn_error *err);
+/* Zeroed is fine. */
+void firn_merge_view_map_deinit(struct firn_merge_view_map *map);
+
+/* The segment of a sequence. */
+size_t firn_merge_view_map_segment(const struct firn_merge_view_map *map, uint64_t sequence);
+
+/* Of the segments from that of first to that of last, in one tree. Requires: first ≤ last. */
+struct firn_view_hull firn_merge_view_map_hull(const struct firn_merge_view_map *map, size_t tree,
+                                               uint64_t first, uint64_t last);
+
+static inline struct firn_view_span
+firn_merge_view_map_seen(const struct firn_merge_view_map *map, size_t segment, size_t tree)
+{
+    return map->seen[segment * map->tree_count + tree];
+}
+
+static inline bool
+firn_view_span_is_empty(struct firn_view_span span)
+{
+    return span.begin >= span.end;
+}
+
+/* a number that tells whether rewriting a run can be worth it: it stands for how the live views
+ * divide the sequences of that run.
+ *
+ * Kept in MANIFEST with the run; compared for equality only. Two marks that are equal by chance, or
+ * differ without need, cost space or one rewriting, never data.
+ */
+
+/* The mark of [first, last] under these views; never 0. Views that see the same part of [first,
+ * last] count once; those that see nothing of it do not count. */
+FIRN_MUST_CHECK int firn_merge_view_mark_of(const struct firn_merge_view_map *views, uint64_t first,
+                                            uint64_t last, uint64_t *out, firn_error *err);
+
+/* The mark of a run that has history beside it: tombstones in it have something to hide. */
+uint64_t firn_merge_view_mark_beside_history(uint64_t mark);
+
+/* Whether one of the views sees all of [first, last]. */
+bool firn_merge_view_mark_sees_all(const struct firn_merge_view_map *views, uint64_t first,
+                                   uint64_t last);
+/* The earliest time of the views that see any of these sequences; UINT64_MAX if none does. */
+uint64_t firn_merge_view_mark_time_ms(const struct firn_merge_view_map *views, uint64_t first,
+                                      uint64_t last);
+
+/* ==== which versions of a key may go: the one rule, for flush and compaction ====
+ *
+ *   A version of a key may go when every live view that sees it also sees a newer version of that
+ *   key; at the bottom of the tree (nothing older of the key elsewhere) a tombstone that is the
+ *   oldest version kept may go, again and again. Range deletes are versions, tombstones, of the
+ *   keys that they cover. So are expiring puts that have expired for every view that sees them. A
+ *   merge operand needs what is older: who sees it does not thereby see "a newer version".
+ *   Tombstones that are younger than an open transaction stay: without them it could not tell that
+ *   their keys were written since it began.
+ *
+ * Most users want merge/merge.h, which applies it to a merge. One thread.
+ */
+
+struct firn_merge_rule;
+
+/* The map is borrowed until the rule is destroyed; its `now` is only looked at during the call. */
+FIRN_MUST_CHECK int firn_merge_rule_create(const struct firn_merge_view_map *map,
+                                           struct firn_merge_rule **out, firn_error *err);
+/* NULL is fine. */
+void firn_merge_rule_destroy(struct firn_merge_rule *rule);
+
+/* Sequences that no view tells apart form a segment. Segments are numbered from the oldest. */
+size_t firn_merge_rule_segment_count(const struct firn_merge_rule *rule);
+size_t firn_merge_rule_segment(const struct firn_merge_rule *rule, uint64_t sequence);
+/* The earliest time of the views that see the sequence; UINT64_MAX if none does. */
+uint64_t firn_merge_rule_time_ms(const struct firn_merge_rule *rule, uint64_t sequence);
+
+/* Whether now reads what is written with that sequence; all is, where the views have no now. */
+bool firn_merge_rule_now_sees(const struct firn_merge_rule *rule, uint64_t sequence);
+
+/* What follows is about one key: its versions, range deletes among them, come newest first. */
+void firn_merge_rule_begin_key(struct firn_merge_rule *rule);
+/* Whether the version that comes next must be kept as far as newer versions go: some view sees it
+ * and none of those that came before. */
+bool firn_merge_rule_needs(struct firn_merge_rule *rule, uint64_t sequence);
+/* The same of a merge operand, which leaves needed what is older. */
+bool firn_merge_rule_needs_operand(struct firn_merge_rule *rule, uint64_t sequence);
+
+/* what a flush or a compaction has to write: the versions of a merge and the range deletes beside
+ * them, without what may go.
+ *
+ * Use: entries come one by one from next; before an entry whose key is a new one the output may be
+ * cut, which gives the range deletes that belong to the keys before it; finish gives the last
+ * ones. The ranges of an output lie within [key of the cut before, key of this cut), so outputs do
+ * not overlap.
+ *
+ * Memory: range deletes and what they become between two cuts, and one sequence a tombstone that
+ * is held back; keys with millions of versions stream. One thread. After an error the stream may
+ * only be destroyed.
+ */
+
+struct firn_merge_stream;
+
+/* The keys k with lower <= k < upper. */
+struct firn_compaction_span {
+    firn_slice lower;
+    firn_slice upper;
+};
+
+/* Where something belongs that is kept: with what now reads, or with history (version.h). */
+struct firn_compaction_place {
+    bool is_history;
+    uint64_t newer; /* of history: a version of the key that now sees, itself for a tombstone that
+                       only hides what goes along; or 0: now does not see it */
+};
+
+struct firn_compaction_between {
+    struct firn_compaction_span span;
+    uint64_t sequence_max;
+};
+
+struct firn_merge_stream_options {
+    struct firn_merge *merge; /* over the inputs; borrowed */
+    /* Of the inputs, each of which may have none; borrowed. */
+    const struct firn_range_set *const *ranges;
+    size_t range_set_count;
+    struct firn_merge_rule *rule; /* borrowed */
+    /* Where there may be something older than the inputs, outside of them: the bounds of all runs
+     * (and memtables) that are older. In any order, overlaps are fine; the array is copied, the
+     * bytes are borrowed. All other keys are at the bottom. */
+    const struct firn_compaction_span *older;
+    size_t older_count;
+    /* Where versions may lie outside of the inputs that are newer than some of these, and how new
+     * they may be: operands are not folded onto what is not newer. As older in all else. */
+    const struct firn_compaction_between *between;
+    size_t between_count;
+    uint64_t tombstones_kept_from; /* as in struct firn_view_list */
+    const struct firn_step *step;  /* told of each version that is looked at; may be NULL */
+};
+
+FIRN_MUST_CHECK int firn_merge_stream_create(const struct firn_merge_stream_options *options,
+                                             struct firn_merge_stream **out, firn_error *err);
+/* NULL is fine. */
+void firn_merge_stream_destroy(struct firn_merge_stream *stream);
+
+/* The next version to write, NULL at the end. Borrowed until the next call. */
+FIRN_MUST_CHECK int firn_merge_stream_next(struct firn_merge_stream *stream,
+                                           const struct firn_entry **out, firn_error *err);
+/* Whether the output may be cut before the entry that next gave: its key is not that of the one
+ * before. */
+bool firn_merge_stream_may_cut(const struct firn_merge_stream *stream);
+/* Of the entry that next gave. */
+struct firn_compaction_place firn_merge_stream_place(const struct firn_merge_stream *stream);
+/* Gives the range deletes that belong to the output before the entry that next gave, and after the
+ * last cut. After next has given NULL: the last ones. The bounds live until the next cut. */
+typedef int (*firn_merge_stream_add)(void *ctx, const struct firn_range *range,
+                                     struct firn_compaction_place place, firn_error *err);
+FIRN_MUST_CHECK int firn_merge_stream_cut(struct firn_merge_stream *stream,
+                                          firn_merge_stream_add add, void *ctx, firn_error *err);
+
+/* Versions that were left out so far, range deletes not counted. */
+uint64_t firn_merge_stream_dropped(const struct firn_merge_stream *stream);
 
 #endif

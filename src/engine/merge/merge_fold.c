@@ -18,7 +18,7 @@
  * (I1) Each operation is associative: doing a, then b, to whatever there is, is doing (a, then b)
  *      to it. So neighbours may be folded at any time, by who sees both, and reading gives the same
  *      before and after. That is why numbers wrap around instead of stopping at the largest. (Not
- *      checked here: it is about `calculate` as such.)
+ *      checked here: it is about the rows of the table as such.)
  *
  * Operands are gathered from the newest to the oldest, as readings meet them. Numbers of one
  * operation that follow each other are made one at once, so a counter with a million operands takes
@@ -28,7 +28,7 @@
  * when it is committed, because nobody has read what is there; it shows as FIRN_LIMIT to who reads
  * the key, until the key is put or deleted.
  */
-#include "merge/merge_fold.h"
+#include "merge/merge.h"
 
 #include "base/bytes.h"
 #include "base/check.h"
@@ -80,17 +80,54 @@ firn_merge_fold_size_bytes(const struct firn_merge_fold *fold)
 
 /* ---- operations ---- */
 
-static bool
-is_on_numbers(firn_merge_operator operation)
+static int64_t
+number_of(uint64_t bits)
 {
-    return operation == FIRN_MERGE_ADD || operation == FIRN_MERGE_MIN ||
-           operation == FIRN_MERGE_MAX;
+    return bits <= INT64_MAX ? (int64_t)bits : -(int64_t)(UINT64_MAX - bits) - 1;
 }
+
+static uint64_t
+add(uint64_t older, uint64_t newer)
+{
+    return older + newer;
+}
+
+static uint64_t
+min(uint64_t older, uint64_t newer)
+{
+    return number_of(older) < number_of(newer) ? older : newer;
+}
+
+static uint64_t
+max(uint64_t older, uint64_t newer)
+{
+    return number_of(older) < number_of(newer) ? newer : older;
+}
+
+/* What is known of an operation; (I1) is about each row. */
+struct operation {
+    bool is_known;
+    uint64_t (*calculate)(uint64_t older, uint64_t newer); /* NULL: operands follow each other */
+};
+
+static const struct operation operations[] = {
+    [FIRN_MERGE_ADD] = {true, add},
+    [FIRN_MERGE_MIN] = {true, min},
+    [FIRN_MERGE_MAX] = {true, max},
+    [FIRN_MERGE_APPEND] = {true, NULL},
+};
 
 static bool
 is_known(firn_merge_operator operation)
 {
-    return is_on_numbers(operation) || operation == FIRN_MERGE_APPEND;
+    size_t at = (size_t)operation;
+    return at < sizeof operations / sizeof operations[0] && operations[at].is_known;
+}
+
+static bool
+is_on_numbers(firn_merge_operator operation)
+{
+    return is_known(operation) && operations[operation].calculate != NULL;
 }
 
 int
@@ -105,23 +142,6 @@ firn_merge_fold_check(firn_merge_operator operation, firn_slice operand, firn_er
                               NUMBER_SIZE);
     }
     return FIRN_OK;
-}
-
-static int64_t
-number_of(uint64_t bits)
-{
-    return bits <= INT64_MAX ? (int64_t)bits : -(int64_t)(UINT64_MAX - bits) - 1;
-}
-
-static uint64_t
-calculate(firn_merge_operator operation, uint64_t older, uint64_t newer)
-{
-    DCHECK(is_on_numbers(operation));
-    if (operation == FIRN_MERGE_ADD) {
-        return older + newer;
-    }
-    bool is_older_less = number_of(older) < number_of(newer);
-    return is_older_less == (operation == FIRN_MERGE_MIN) ? older : newer;
 }
 
 /* ---- gathering ---- */
@@ -171,20 +191,18 @@ joins_last(const struct firn_merge_fold *fold, const struct parts *parts)
 static void
 join_last(struct firn_merge_fold *fold, const struct parts *parts)
 {
-    DCHECK(parts->operand.size == NUMBER_SIZE);
+    DCHECK(is_on_numbers(parts->operation) && parts->operand.size == NUMBER_SIZE);
     uint8_t *newer = fold->bytes.data + item_at(fold, item_count(fold) - 1)->at;
-    firn_store_le64(newer, calculate(parts->operation, firn_load_le64(parts->operand.data),
-                                     firn_load_le64(newer)));
+    firn_store_le64(newer, operations[parts->operation].calculate(
+                               firn_load_le64(parts->operand.data), firn_load_le64(newer)));
 }
 
 int
 firn_merge_fold_push(struct firn_merge_fold *fold, firn_slice operand, firn_error *err)
 {
     struct parts parts;
-    int rc = take_apart(operand, &parts, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(take_apart(operand, &parts, err));
     if (joins_last(fold, &parts)) {
         join_last(fold, &parts);
         return FIRN_OK;
@@ -202,7 +220,8 @@ firn_merge_fold_push(struct firn_merge_fold *fold, firn_slice operand, firn_erro
         return firn_error_no_memory(err, "merge operands");
     }
     CHECK(firn_buf_append(&fold->items, &item, sizeof item) == FIRN_OK);
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 /* ---- folding ---- */
@@ -226,8 +245,8 @@ apply_item(const struct firn_merge_fold *fold, size_t i, bool has_value, struct 
     if (!has_value || out->size != NUMBER_SIZE) {
         return firn_buf_assign(out, operand);
     }
-    firn_store_le64(out->data, calculate(item->operation, firn_load_le64(out->data),
-                                         firn_load_le64(operand.data)));
+    firn_store_le64(out->data, operations[item->operation].calculate(firn_load_le64(out->data),
+                                                                     firn_load_le64(operand.data)));
     return FIRN_OK;
 }
 

@@ -12,10 +12,11 @@
  * Invariant: a cursor is there exactly while a run is held, and it belongs to runs[at].
  * After an error no entry is shown, and the next seek begins anew.
  */
-#include "merge/merge_level.h"
+#include "merge/merge.h"
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/search.h"
 
 struct level_source {
     struct firn_merge_source source;
@@ -120,14 +121,8 @@ run_of(const struct level_source *level, firn_slice key)
 {
     size_t low = 0;
     size_t high = level->options.count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (firn_slice_compare(level->options.runs[middle].upper, key) <= 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
+    FIRN_SEARCH_FIRST(low, high, middle,
+                      firn_slice_compare(level->options.runs[middle].upper, key) <= 0);
     return low;
 }
 
@@ -152,24 +147,24 @@ enter_last(struct level_source *level, size_t at, firn_error *err)
 static int
 enter_at(struct level_source *level, size_t at, firn_slice key, uint64_t sequence, firn_error *err)
 {
-    int rc = enter(level, at, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(enter(level, at, err));
     rc = level->cursor->kind->cursor_seek(level->cursor, key, sequence, err);
-    return settle(level, rc, err);
+    rc = settle(level, rc, err);
+out:
+    return rc;
 }
 
 static int
 enter_before(struct level_source *level, size_t at, firn_slice key, uint64_t sequence,
              firn_error *err)
 {
-    int rc = enter(level, at, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(enter(level, at, err));
     rc = level->cursor->kind->cursor_seek_before(level->cursor, key, sequence, err);
-    return settle_back(level, rc, err);
+    rc = settle_back(level, rc, err);
+out:
+    return rc;
 }
 
 /* ---- the table ---- */

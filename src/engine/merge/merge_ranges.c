@@ -35,12 +35,13 @@
  * to the rule at each bound where a top changes. All memory is taken at the beginning but for what
  * waits to be written.
  */
-#include "merge/merge_ranges.h"
+#include "merge/merge_internal.h"
 
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/search.h"
 #include "base/slice.h"
 #include "base/sort.h"
 
@@ -138,15 +139,12 @@ static int
 push_done(struct firn_merge_ranges *ranges, const struct firn_range *range,
           struct firn_compaction_place place)
 {
-    if (ranges->done_count == ranges->done_capacity) {
-        size_t capacity = ranges->done_capacity == 0 ? 16 : ranges->done_capacity * 2;
-        struct done *done = firn_resize_array(ranges->done, capacity, sizeof *done);
-        if (done == NULL) {
-            return FIRN_NO_MEMORY;
-        }
-        ranges->done = done;
-        ranges->done_capacity = capacity;
+    struct done *done =
+        firn_grow_array(ranges->done, ranges->done_count + 1, &ranges->done_capacity, sizeof *done);
+    if (done == NULL) {
+        return FIRN_NO_MEMORY;
     }
+    ranges->done = done;
     ranges->done[ranges->done_count++] = (struct done){*range, place};
     return FIRN_OK;
 }
@@ -291,14 +289,8 @@ make_live(struct firn_merge_ranges *ranges, size_t segment)
 {
     size_t low = 0;
     size_t high = ranges->live_count;
-    while (low < high) { /* for the first segment that is not newer */
-        size_t middle = low + (high - low) / 2;
-        if (ranges->live[middle] > segment) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
+    /* For the first segment that is not newer. */
+    FIRN_SEARCH_FIRST(low, high, middle, ranges->live[middle] > segment);
     DCHECK(low == ranges->live_count || ranges->live[low] < segment);
     memmove(ranges->live + low + 1, ranges->live + low,
             (ranges->live_count - low) * sizeof *ranges->live);

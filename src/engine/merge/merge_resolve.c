@@ -12,7 +12,7 @@
  *
  * Merge operands. An operand that is the newest version is followed down to what ends it: a put, a
  * tombstone, a range delete that covers what is older, or the end of the key. What they make
- * (merge_fold.h) is shown from a copy, and the merge stands wherever that led. Going backwards, operands
+ * (merge.h) is shown from a copy, and the merge stands wherever that led. Going backwards, operands
  * are found oldest first and may be any number; so when the newest version turns out to be one, the
  * merge is placed on it, follows it down in the same way, and goes before the key again.
  *
@@ -36,14 +36,12 @@
  *   kept, or of another, or nowhere;
  * - forwards otherwise: on what is shown.
  */
-#include "merge/merge_resolve.h"
+#include "merge/merge.h"
 
-#include "base/buf.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "block/value_file.h"
-#include "merge/merge_fold.h"
 
 /* Steps in vain before a seek is tried instead: a seek costs about as much. */
 enum { STEPS_MAX = 8, LOADED_KEPT_MAX = 4 << 20 };
@@ -315,11 +313,11 @@ fold_upon(struct firn_merge_resolve *resolve, const struct firn_entry *beneath, 
     if (has_base && beneath->kind == FIRN_ENTRY_EXPIRING) {
         resolve->expires_ms = firn_entry_expires_ms(beneath->value);
     }
-    int rc = has_base ? load_value(resolve, beneath, &base, err) : FIRN_OK;
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    return firn_merge_fold_apply(&resolve->fold, has_base ? &base : NULL, &resolve->value, err);
+    int rc;
+    FIRN_TRY(has_base ? load_value(resolve, beneath, &base, err) : FIRN_OK);
+    rc = firn_merge_fold_apply(&resolve->fold, has_base ? &base : NULL, &resolve->value, err);
+out:
+    return rc;
 }
 
 /* The merge stands on an operand that is the newest version seen of its key: makes the value that
@@ -354,10 +352,8 @@ static int
 show_copy(struct firn_merge_resolve *resolve, const struct firn_entry *entry, firn_error *err)
 {
     firn_slice value;
-    int rc = load_value(resolve, entry, &value, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(load_value(resolve, entry, &value, err));
     if (entry->kind == FIRN_ENTRY_EXPIRING) {
         resolve->expires_ms = firn_entry_expires_ms(entry->value);
     }
@@ -365,7 +361,8 @@ show_copy(struct firn_merge_resolve *resolve, const struct firn_entry *entry, fi
     resolve->entry.kind = FIRN_ENTRY_PUT;
     resolve->entry.value = value;
     resolve->entry.values = NULL;
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 /* Shows the version that the merge stands on, which has a value. */

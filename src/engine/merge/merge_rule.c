@@ -5,11 +5,11 @@
  * A version is needed if there is a view that sees it and none of the newer versions of its key. So
  * per key one has to know, of each view, whether it has seen a version yet: whether it is served.
  * There may be thousands of views. What makes this cheap is that those which see a version lie side
- * by side (merge_view_map.h): they are a span of positions, and the version is needed if anybody in the
+ * by side (merge.h): they are a span of positions, and the version is needed if anybody in the
  * span is unserved. Then all of the span are served.
  *
  * Served spans. Versions come newest first, so of two spans that meet the later one contains the
- * earlier one (merge_view_map.c, I2). Hence a served view of a span belongs to a served span within it. The
+ * earlier one (merge_view.c, I2). Hence a served view of a span belongs to a served span within it. The
  * largest served spans within another are gone over from its begin on, from the end of each to the
  * next: where one does not begin, there is an unserved view; where they reach the end, all are
  * served. What is kept for that is, at the position where a served span begins, its end. As the spans
@@ -28,7 +28,7 @@
  *
  * Memory: 8 bytes a view, and 1 byte a segment.
  */
-#include "merge/merge_rule.h"
+#include "merge/merge.h"
 
 #include <string.h>
 

@@ -25,7 +25,7 @@
  * A fold ends at FOLD_BYTES_MAX, so a value to which much is appended stays in pieces, and so does one
  * that lies in a value file, which is not read for this; readings join them.
  *
- * History. What is given is given with its place (run_history.h). Now reads the newest version that it
+ * History. What is given is given with its place (version.h). Now reads the newest version that it
  * sees; below operands, all down to the first that is none. A version that now does not see, and one
  * beneath a newer one that it sees and that is no operand, belong to history. Which version is the
  * newer one need not be kept: who sees it sees what was kept in its place.
@@ -38,14 +38,12 @@
  * A mark is set when the entry that it is for has been used: the entry may be where the output is
  * cut, and then the mark belongs behind the cut.
  */
-#include "merge/merge_stream.h"
+#include "merge/merge.h"
 
-#include "base/buf.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "merge/merge_fold.h"
-#include "merge/merge_ranges.h"
+#include "merge/merge_internal.h"
 
 enum { FOLD_BYTES_MAX = 1 << 20 };
 

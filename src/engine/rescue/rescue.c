@@ -22,16 +22,265 @@
  */
 #include "rescue/rescue.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/bytes.h"
 #include "base/check.h"
 #include "history/history_format.h"
+#include "log/log.h"
 #include "os/os_clone.h"
-#include "rescue/rescue_look.h"
 #include "row/row.h"
 #include "store/db_internal.h"
+
+/* ==== how the log and MANIFEST of a damaged store fit together ====
+ *
+ * As an opening judges (db_replay.c, lsm.c), but nothing is refused. MANIFEST counts as the newest
+ * only if both can be read to their ends and nothing says otherwise.
+ *
+ * The history of checkpoints. The newest record VOUCH says which one MANIFEST had at the newest version
+ * that the log knows. Where the note of the newest segment names a later version, or the records
+ * are of a format that does not say it, that is not known.
+ */
+
+struct findings {
+    bool is_newest;        /* what is there of MANIFEST is all of it, for all that the log says */
+    bool may_be_older;     /* something says that there was more, or it cannot be read */
+    bool log_is_short;     /* MANIFEST knows that the log went further */
+    uint64_t log_sequence; /* of the oldest commit in the log; UINT64_MAX: there is none */
+    bool knows_history;    /* the log says which history MANIFEST had last: */
+    uint64_t history_sequence; /* that with this last change; 0: none */
+};
+
+struct looking {
+    struct findings *out;
+    struct firn_mend_found manifest;
+    struct firn_log_found log;
+    uint64_t vouched; /* the newest version that records name */
+};
+
+/* Every record that is whole. */
+static int
+visit(void *ctx, uint8_t type, firn_slice record, firn_error *err)
+{
+    struct looking *looking = ctx;
+    struct findings *out = looking->out;
+    struct firn_storefile_commit commit;
+    const char *what;
+    (void)err;
+    if (type == FIRN_LOG_TYPE_USER &&
+        firn_storefile_get_header(record, &commit, &what) == FIRN_OK &&
+        commit.sequence < out->log_sequence) {
+        out->log_sequence = commit.sequence;
+    }
+    if (type != FIRN_STOREFILE_TYPE_VOUCH || record.size < FIRN_STOREFILE_VOUCH_OLD_SIZE) {
+        return FIRN_OK;
+    }
+    uint64_t version = firn_load_le64(record.data);
+    if (version >= looking->vouched) {
+        looking->vouched = version;
+        out->knows_history = record.size >= FIRN_STOREFILE_VOUCH_SIZE;
+        out->history_sequence = out->knows_history ? firn_load_le64(record.data + 8) : 0;
+    }
+    return FIRN_OK;
+}
+
+static int
+judge_log(void *ctx, const struct firn_log_found *found, firn_error *err)
+{
+    struct looking *looking = ctx;
+    (void)err;
+    looking->log = *found;
+    return FIRN_OK;
+}
+
+static bool
+is_before(struct firn_log_position a, struct firn_log_position b)
+{
+    return a.segment < b.segment || (a.segment == b.segment && a.offset < b.offset);
+}
+
+/* FIRN_OK for damage, and *out_is_whole tells. */
+static int
+sort_out(int rc, const firn_error *found, bool *out_is_whole, firn_error *err)
+{
+    *out_is_whole = rc == FIRN_OK;
+    if (rc == FIRN_OK || firn_rescue_is_finding(rc)) {
+        return FIRN_OK;
+    }
+    if (err != NULL) {
+        *err = *found;
+    }
+    return rc;
+}
+
+static int
+look_at(struct firn_os_dir *from, struct findings *out, firn_error *err)
+{
+    struct looking looking = {.out = out};
+    struct firn_log_options options = firn_db_log_options(true);
+    struct firn_log *log = NULL;
+    struct firn_os_dir *own = NULL;
+    bool has_manifest;
+    bool has_log;
+    firn_error found;
+    int rc;
+    options.judge = judge_log;
+    options.judge_ctx = &looking;
+    *out = (struct findings){.log_sequence = UINT64_MAX};
+    FIRN_TRY(firn_os_dir_open_beneath(from, "", &own, err));
+    FIRN_TRY(firn_log_recover_salvage(own, options.prefix, visit, &looking, err));
+    rc = firn_mend_look(own, &looking.manifest, &found);
+    FIRN_TRY(sort_out(rc, &found, &has_manifest, err));
+    rc = firn_log_open(own, &options, NULL, NULL, &log, NULL, &found);
+    firn_log_abandon(log);
+    FIRN_TRY(sort_out(rc, &found, &has_log, err));
+    uint64_t known = looking.vouched > looking.log.note ? looking.vouched : looking.log.note;
+    out->log_is_short =
+        has_log && has_manifest && is_before(looking.log.end, looking.manifest.log_end);
+    out->may_be_older = !has_manifest || known > looking.manifest.version ||
+                        (looking.manifest.unnamed > 0 && looking.manifest.missing > 0);
+    out->is_newest = has_log && !out->log_is_short && !out->may_be_older;
+    /* 0: no segment was begun since MANIFEST was changed for the first time, so the log has all. */
+    out->knows_history =
+        has_log && (known == 0 || (out->knows_history && known == looking.vouched));
+out:
+    firn_os_dir_close(own);
+    return rc;
+}
+
+/* ==== keyspaces whose names are lost ====
+ *
+ * The list of keyspaces is a keyspace itself (db_keyspace.c). Where its runs or the log that had it are
+ * lost, there may be runs of keyspaces that it does not name, which the next opening would remove. A
+ * number that the list has not given yet, as far as it knows, cannot be that of one that was dropped: so
+ * it gets a name, "recovered-<number>". Lower numbers without a name were dropped, and stay so.
+ *
+ * Names are given in the order of numbers, without gaps, as replays want it: so a keyspace may get one
+ * that turns out to be empty.
+ */
+
+enum { NAMES_MEMORY_BYTES = 32 << 20, TEXT_SIZE = 160 };
+
+struct naming {
+    const struct firn_rescue_options *options;
+    struct firn_db *db;
+    uint64_t next_id;  /* the first that has no name */
+    uint64_t last_id;  /* the last that has runs */
+    uint64_t sequence; /* of the newest commit */
+};
+
+static int
+note_tree(void *ctx, uint32_t id, firn_error *err)
+{
+    struct naming *naming = ctx;
+    (void)err;
+    naming->last_id = id > naming->last_id ? id : naming->last_id;
+    return FIRN_OK;
+}
+
+static int
+look(struct naming *naming, struct firn_os_dir *to, firn_error *err)
+{
+    const struct firn_db_options options = {.read_only = true, .memory_bytes = NAMES_MEMORY_BYTES};
+    int rc;
+    FIRN_TRY(firn_db_open(to, &options, &naming->db, err));
+    const struct firn_db_image *image = firn_db_image(naming->db);
+    naming->next_id = image->next_id;
+    rc = firn_lsm_tree_list(image->lsm, note_tree, naming, err);
+    naming->sequence =
+        image->last_sequence > naming->sequence ? image->last_sequence : naming->sequence;
+    int close_rc = firn_db_close(naming->db, rc == FIRN_OK ? err : NULL);
+    rc = rc == FIRN_OK ? close_rc : rc;
+out:
+    return rc;
+}
+
+/* One that creates a keyspace. */
+static int
+put_op(struct firn_buf *record, uint64_t id)
+{
+    char name[40];
+    struct firn_buf number = {0};
+    int rc;
+    int size = snprintf(name, sizeof name, "recovered-%" PRIu64, id);
+    CHECK(size > 0 && (size_t)size < sizeof name);
+    FIRN_TRY(firn_buf_append_varint(&number, id));
+    FIRN_TRY(firn_buf_append_varint(record, FIRN_DB_KEYSPACE_LIST));
+    FIRN_TRY(firn_buf_append_u8(record, FIRN_ENTRY_PUT));
+    FIRN_TRY(firn_buf_append_varint(record, strlen(name)));
+    FIRN_TRY(firn_buf_append_str(record, name));
+    FIRN_TRY(firn_buf_append_varint(record, number.size));
+    FIRN_TRY(firn_buf_append_slice(record, firn_buf_slice(&number)));
+out:
+    firn_buf_deinit(&number);
+    return rc;
+}
+
+static int
+encode(const struct naming *naming, struct firn_buf *record)
+{
+    uint8_t header[FIRN_STOREFILE_HEADER_MAX];
+    uint64_t count = naming->last_id - naming->next_id + 1;
+    DCHECK(count > 0 && naming->last_id <= UINT32_MAX);
+    int rc = firn_buf_append(record, header,
+                             firn_storefile_put_header(naming->sequence + 1, count, header));
+    for (uint64_t id = naming->next_id; rc == FIRN_OK && id <= naming->last_id; id++) {
+        rc = put_op(record, id);
+    }
+    return rc;
+}
+
+static int
+commit(const struct naming *naming, struct firn_os_dir *to, firn_error *err)
+{
+    const struct firn_log_options options = firn_db_log_options(false);
+    struct firn_buf record = {0};
+    struct firn_log *log = NULL;
+    int rc = FIRN_OK;
+    if (encode(naming, &record) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "the names of keyspaces");
+        goto out;
+    }
+    const firn_slice part = firn_buf_slice(&record);
+    FIRN_TRY(firn_log_open(to, &options, NULL, NULL, &log, NULL, err));
+    rc = firn_log_append(log, FIRN_LOG_TYPE_USER, &part, 1, NULL, err);
+    int close_rc = firn_log_close(log, rc == FIRN_OK ? err : NULL);
+    rc = rc == FIRN_OK ? close_rc : rc;
+out:
+    firn_buf_deinit(&record);
+    return rc;
+}
+
+/* Gives keyspaces of the store in `to`, which is sound, names where the list has lost theirs, by a
+ * commit after `sequence` and all others; each is told. *out_named is how many. */
+static int
+give_names(struct firn_os_dir *to, uint64_t sequence, const struct firn_rescue_options *options,
+           uint64_t *out_named, firn_error *err)
+{
+    struct naming naming = {.options = options, .sequence = sequence};
+    int rc;
+    *out_named = 0;
+    FIRN_TRY(look(&naming, to, err));
+    if (naming.last_id < naming.next_id) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(commit(&naming, to, err));
+    *out_named = naming.last_id - naming.next_id + 1;
+    for (uint64_t id = naming.next_id; id <= naming.last_id; id++) {
+        char text[TEXT_SIZE];
+        (void)snprintf(text, sizeof text,
+                       "the name of keyspace %" PRIu64 " is lost: it is recovered-%" PRIu64 " now",
+                       id, id);
+        options->on_damage(options->ctx, text);
+    }
+out:
+    return rc;
+}
+
+/* ==== a sound store made of what a damaged one still has ==== */
 
 enum { COPY_SIZE = 256 << 10, CACHE_BYTES = 4 << 20, MEMORY_BYTES = 32 << 20 };
 
@@ -46,7 +295,7 @@ struct rescuing {
     struct firn_buf buffer;
     struct firn_buf told; /* of the candidate, each with its NUL: the one that is taken counts */
     bool told_is_short;   /* memory was out */
-    struct firn_rescue_look look;
+    struct findings look;
     bool walks_versions; /* a candidate is sound only if no version is in it twice */
 };
 
@@ -248,14 +497,13 @@ make_lsm(struct rescuing *rescuing, firn_error *err)
 {
     struct firn_block_cache *cache;
     struct firn_lsm *lsm;
-    int rc = firn_block_cache_create(firn_os_dir_os(rescuing->to), CACHE_BYTES, &cache, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_block_cache_create(firn_os_dir_os(rescuing->to), CACHE_BYTES, &cache, err));
     const struct firn_lsm_options options = {.kind = &firn_row_kind, .cache = cache};
     rc = firn_lsm_open(rescuing->to, &options, true, &lsm, err);
     rc = rc == FIRN_OK ? firn_lsm_close(lsm, err) : rc;
     firn_block_cache_destroy(cache);
+out:
     return rc;
 }
 
@@ -265,10 +513,8 @@ gather_lsm(struct rescuing *rescuing, bool is_newest, struct firn_mend_gather_re
            struct firn_mend_result *mended, firn_error *err)
 {
     struct firn_block_cache *cache;
-    int rc = firn_block_cache_create(firn_os_dir_os(rescuing->to), CACHE_BYTES, &cache, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_block_cache_create(firn_os_dir_os(rescuing->to), CACHE_BYTES, &cache, err));
     const struct firn_lsm_options lsm = {
         .kind = &firn_row_kind, .cache = cache, .is_read_only = true};
     const struct firn_mend_gather_options options = {.lsm = lsm,
@@ -279,6 +525,7 @@ gather_lsm(struct rescuing *rescuing, bool is_newest, struct firn_mend_gather_re
     rc = firn_mend_gather(rescuing->from, rescuing->to, &options, gathered, err);
     rc = rc == FIRN_OK ? firn_mend(rescuing->to, &lsm, tell, rescuing, mended, err) : rc;
     firn_block_cache_destroy(cache);
+out:
     return rc;
 }
 
@@ -325,10 +572,8 @@ write_log(struct rescuing *rescuing, enum log_part part, firn_error *err)
     struct log_copy copy = {.part = part};
     struct firn_log *source = NULL;
     firn_error found;
-    int rc = firn_log_create(rescuing->to, &writing, &copy.log, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_log_create(rescuing->to, &writing, &copy.log, err));
     rescuing->result->log_was_cut = false;
     if (part == LOG_NOTHING) {
         tell_log(rescuing, "the log is left out: it does not fit what is left of the rest");
@@ -351,7 +596,9 @@ write_log(struct rescuing *rescuing, enum log_part part, firn_error *err)
         }
     }
     int close_rc = firn_log_close(copy.log, rc == FIRN_OK ? err : NULL);
-    return rc != FIRN_OK ? rc : close_rc;
+    rc = rc != FIRN_OK ? rc : close_rc;
+out:
+    return rc;
 }
 
 /* ---- candidates ---- */
@@ -369,15 +616,14 @@ walk_tree(struct firn_lsm_tree *tree, firn_error *err)
 {
     const struct firn_lsm_cursor_options options = {.keys_only = true};
     struct firn_lsm_cursor *cursor;
-    int rc = firn_lsm_cursor_create(tree, &options, &cursor, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_lsm_cursor_create(tree, &options, &cursor, err));
     rc = firn_lsm_cursor_first(cursor, err);
     while (rc == FIRN_OK && firn_lsm_cursor_valid(cursor)) {
         rc = firn_lsm_cursor_next(cursor, err);
     }
     firn_lsm_cursor_destroy(cursor);
+out:
     return rc;
 }
 
@@ -446,7 +692,7 @@ out:
 static void
 tell_history(struct rescuing *rescuing, firn_slice history, uint64_t *doubts)
 {
-    const struct firn_rescue_look *look = &rescuing->look;
+    const struct findings *look = &rescuing->look;
     uint64_t has = history.size >= 9 ? firn_load_le64(history.data + 1) : 0;
     if (!look->may_be_older || (look->knows_history && has >= look->history_sequence)) {
         return;
@@ -469,7 +715,7 @@ name_keyspaces(struct rescuing *rescuing, uint64_t sequence, bool *is_sound, uin
 {
     const struct firn_rescue_options options = {.on_damage = tell, .ctx = rescuing};
     uint64_t named = 0;
-    int rc = firn_rescue_names(rescuing->to, sequence, &options, &named, err);
+    int rc = give_names(rescuing->to, sequence, &options, &named, err);
     *doubts += named;
     if (rc != FIRN_OK || named == 0) {
         return rc;
@@ -561,7 +807,7 @@ try_trees(struct rescuing *rescuing, bool *out_is_sound, firn_error *err)
     DCHECK(!*out_is_sound);
     static const enum log_part parts[] = {LOG_ALL, LOG_COMMITS, LOG_NOTHING};
     int rc;
-    FIRN_TRY(firn_rescue_look(rescuing->from, &rescuing->look, err));
+    FIRN_TRY(look_at(rescuing->from, &rescuing->look, err));
     for (unsigned i = 0; i < 6 && !*out_is_sound; i++) {
         bool takes_named_only = i % 2 != 0;
         if (takes_named_only || !rescuing->look.is_newest) {

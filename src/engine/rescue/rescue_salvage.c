@@ -2,7 +2,7 @@
  *
  * rescue/rescue_salvage.c: single entries of a store that cannot be opened.
  *
- * Commits are found in the log wherever a whole record stands (log_salvage.h), runs by the names of
+ * Commits are found in the log wherever a whole record stands (log.h), runs by the names of
  * their files. What is found may be old, replaced, or deleted: sequences tell which of two versions is
  * newer, and the caller must know by its form what it is looking for. Which keyspace a run belongs to
  * is said by MANIFEST alone, which may be lost.
@@ -14,7 +14,7 @@
  */
 #include <string.h>
 
-#include "log/log_salvage.h"
+#include "log/log.h"
 #include "rescue/rescue.h"
 #include "row/row.h"
 #include "store/db_internal.h"
@@ -100,15 +100,14 @@ salvage_opened(struct salvaging *salvaging, struct firn_run *run, firn_error *er
     const struct firn_run_cursor_options options = {.keeps_references = true};
     struct firn_run_cursor *cursor;
     int ended;
-    int rc = run->kind->cursor_create(run, &options, &cursor, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(run->kind->cursor_create(run, &options, &cursor, err));
     rc = walk(salvaging, cursor, true, &ended, err);
     if (rc == FIRN_OK && ended != FIRN_OK) {
         rc = walk(salvaging, cursor, false, &ended, err);
     }
     run->kind->cursor_destroy(cursor);
+out:
     return rc;
 }
 
@@ -176,13 +175,12 @@ firn_rescue_salvage(struct firn_os_dir *dir,
 {
     struct salvaging salvaging = {.visit = visit, .ctx = ctx};
     struct firn_os_dir *own;
-    int rc = firn_os_dir_open_beneath(dir, "", &own, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    rc = firn_log_salvage(own, "wal", visit_commit, &salvaging, err);
+    int rc;
+    FIRN_TRY(firn_os_dir_open_beneath(dir, "", &own, err));
+    rc = firn_log_recover_salvage(own, "wal", visit_commit, &salvaging, err);
     rc = rc == FIRN_OK ? salvage_runs(&salvaging, own, err) : rc;
     firn_buf_deinit(&salvaging.names);
     firn_os_dir_close(own);
+out:
     return rc;
 }

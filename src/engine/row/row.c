@@ -1,18 +1,629 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * row/row.c: the table of functions by which the LSM tree knows runs of rows.
+ * row/row.c: opening a run, finding a key in it, and the table of functions by which the LSM tree knows
+ * runs of rows.
  *
- * What stands behind it, in the order in which a run lives: row_builder.c writes one, row_open.c
- * opens it, row_get.c and row_cursor.c read it, row_check.c reads all of it again. Their common
- * ground: row_block.c, row_index.c, row_filter.c and row_summary.c for the bytes, row_read.c,
- * row_window.c and row_value.c for fetching them.
+ * The functions in the order in which a run lives: row_builder.c writes one; this file opens it and
+ * looks up keys in it; row_cursor.c walks it; row_check.c reads all of it again. Their common ground:
+ * row_block.c, row_index.c, row_filter.c and row_summary.c for the bytes, row_read.c and
+ * row_value.c for fetching them.
  */
-#include "row/row_builder.h"
-#include "row/row_check.h"
-#include "row/row_cursor.h"
-#include "row/row_get.h"
-#include "row/row_open.h"
-#include "row/row_read.h"
+#include "base/mem.h"
+#include "row/row_internal.h"
+
+/* ==== opens a run: which parts it has, and what must be in memory ====
+ *
+ * Opened are the block file (header, footer, table of contents), then the summary and the ranges,
+ * which are decoded, then the index, through the cache and its check: a run whose index cannot be
+ * read has nothing to offer. What the summary and the others say of the same thing must agree. The
+ * filter is not missed before the first get.
+ *
+ * Pins. A run keeps its index pinned until it is closed, its filter once it is asked for, and beside
+ * them tables that lead to its blocks without a visit to those of the cache (row_read.c), as long as
+ * the cache agrees to hold so much (firn_block_cache_hold) and has room for it. Others pin them for
+ * each operation, and the cache may drop them between.
+ *
+ * Blocks that the builder handed to the cache are there under a number that comes along; it is the
+ * run's from here on, also where opening fails.
+ *
+ * (I4) Sections: one summary, one index, at most one filter and one origin, ranges in any number, each
+ *      in a place of its own; kinds that are not known were written by a later version. (A file
+ *      that is otherwise is refused.)
+ *
+ * Memory: the ranges and the bounds, as long as the run is open, and what the cache holds for it.
+ */
+
+/* What is used only while opening. */
+struct opening {
+    struct firn_row *run;
+    struct firn_compress *compress;
+    struct firn_buf raw;
+    uint64_t range_count;
+    bool has_summary;
+};
+
+static void open_close(struct firn_run *base);
+
+static int
+refuse(const struct firn_row *run, const char *what, firn_error *err)
+{
+    return firn_error_set(err, FIRN_CORRUPT, "'%s': %s", firn_block_reader_path(run->reader), what);
+}
+
+static int
+read_summary(struct opening *opening, const struct firn_block_ref *ref, firn_error *err)
+{
+    struct firn_row *run = opening->run;
+    if (opening->has_summary) {
+        return refuse(run, "the run has two summaries", err);
+    }
+    opening->has_summary = true;
+    int rc = firn_block_reader_read(run->reader, ref, opening->compress, &opening->raw, err);
+    if (rc == FIRN_OK) {
+        rc = firn_row_summary_decode(firn_buf_slice(&opening->raw), &run->summary, err);
+    }
+    run->summary.file_bytes = firn_block_reader_size_bytes(run->reader);
+    return rc == FIRN_OK || err == NULL ? rc : firn_row_read_place(run, ref, err);
+}
+
+static int
+add_range(void *ctx, const struct firn_range *range, firn_error *err)
+{
+    struct opening *opening = ctx;
+    opening->range_count++;
+    return firn_range_set_add(&opening->run->ranges, range, err);
+}
+
+static int
+read_ranges(struct opening *opening, const struct firn_block_ref *ref, firn_error *err)
+{
+    struct firn_row *run = opening->run;
+    int rc = firn_block_reader_read(run->reader, ref, opening->compress, &opening->raw, err);
+    if (rc == FIRN_OK) {
+        rc = firn_row_summary_decode_ranges(firn_buf_slice(&opening->raw), add_range, opening, err);
+    }
+    return rc == FIRN_OK || err == NULL ? rc : firn_row_read_place(run, ref, err);
+}
+
+/* Remembers the place of a section of which there is one. */
+static int
+note_ref(const struct firn_row *run, struct firn_block_ref *out, const struct firn_block_ref *ref,
+         firn_error *err)
+{
+    if (out->offset != 0) {
+        return refuse(run, "the run has two indexes, two filters or two origins", err);
+    }
+    *out = *ref;
+    return FIRN_OK;
+}
+
+static int
+read_section(struct opening *opening, const struct firn_block_section *section, firn_error *err)
+{
+    struct firn_row *run = opening->run;
+    switch (section->kind) {
+    case FIRN_ROW_FORMAT_SUMMARY:
+        return read_summary(opening, &section->ref, err);
+    case FIRN_ROW_FORMAT_INDEX:
+        return note_ref(run, &run->index_ref, &section->ref, err);
+    case FIRN_ROW_FORMAT_FILTER:
+        return note_ref(run, &run->filter_ref, &section->ref, err);
+    case FIRN_ROW_FORMAT_ORIGIN:
+        return note_ref(run, &run->origin_ref, &section->ref, err);
+    case FIRN_ROW_FORMAT_RANGES:
+        return read_ranges(opening, &section->ref, err);
+    default:
+        return firn_error_set(err, FIRN_NEWER,
+                              "'%s': the run has a section %u, which this version cannot read",
+                              firn_block_reader_path(run->reader), section->kind);
+    }
+}
+
+static int
+read_sections(struct opening *opening, firn_error *err)
+{
+    struct firn_row *run = opening->run;
+    int rc = FIRN_OK;
+    size_t count = firn_block_reader_section_count(run->reader);
+    for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
+        rc = read_section(opening, firn_block_reader_section(run->reader, i), err);
+    }
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (!opening->has_summary || run->index_ref.offset == 0 ||
+        run->index_ref.offset == run->filter_ref.offset ||
+        run->index_ref.offset == run->origin_ref.offset) {
+        return refuse(run, "the run has no summary or no index", err);
+    }
+    return opening->range_count == run->summary.range_count
+               ? FIRN_OK
+               : refuse(run, "the run has another number of range deletes than its summary says",
+                        err);
+}
+
+/* Whether the cache has room for the index, which is pinned now, or keeps it beyond its budget. */
+static bool
+open_has_room(struct firn_row *run)
+{
+    struct firn_block_pin pin;
+    bool is_there = firn_block_cache_find(run->cache, run->file_of_sections, run->index_ref.offset,
+                                          FIRN_BLOCK_CACHE_INDEX, &pin);
+    firn_block_cache_unpin(run->cache, &pin);
+    return is_there;
+}
+
+/* Gives back all that is kept. */
+static void
+drop_pins(struct firn_row *run)
+{
+    firn_block_cache_unpin(run->cache, &run->index_pin);
+    firn_block_cache_unpin(run->cache, &run->filter_pin);
+    firn_block_cache_hold_give(run->cache, &run->memory);
+    firn_block_cache_hold_release(run->cache, run->held_bytes);
+    run->held_bytes = 0;
+    run->keeps_pins = false;
+}
+
+/* Keeps the index pinned, and the filter from the first get on, with tables beside them, where the
+ * cache holds so much. */
+static void
+keep_pins(struct firn_row *run, struct firn_row_read_index *index)
+{
+    DCHECK(!run->keeps_pins && run->held_bytes == 0 && run->memory.data == NULL);
+    DCHECK(index->pin.size == run->index_ref.raw_size);
+    size_t memory_size = firn_row_read_memory_size(index->index.block_count);
+    size_t size = (size_t)run->index_ref.raw_size + run->filter_ref.raw_size + memory_size;
+    if (!open_has_room(run) || !firn_block_cache_hold(run->cache, size)) {
+        return;
+    }
+    run->held_bytes = size;
+    if (!firn_block_cache_hold_take(run->cache, memory_size, &run->memory)) {
+        drop_pins(run);
+        return;
+    }
+    run->index_pin = index->pin;
+    run->index = index->index;
+    index->pin = (struct firn_block_pin){0};
+    firn_row_read_set_memory(run);
+    run->keeps_pins = true;
+}
+
+static int
+read_run(struct opening *opening, firn_error *err)
+{
+    int rc;
+    struct firn_row *run = opening->run;
+    struct firn_row_read_index index = {.pin = {0}};
+    FIRN_TRY(firn_compress_create(&opening->compress, err));
+    FIRN_TRY(read_sections(opening, err));
+    FIRN_TRY(firn_range_set_seal(&run->ranges, err));
+    FIRN_TRY(firn_row_read_index(run, &index, err));
+    if (index.index.entry_count != run->summary.entry_count ||
+        index.index.block_count > run->summary.entry_count ||
+        (index.index.block_count == 0) != (run->summary.entry_count == 0)) {
+        FIRN_TRY(refuse(run, "the index has another number of entries than the summary says", err));
+    }
+    DCHECK(run->index_ref.offset != 0 && run->summary.file_bytes != 0); /* (I4) */
+    keep_pins(run, &index);
+out:
+    firn_row_read_index_release(run, &index);
+    return rc;
+}
+
+static int
+row_open(const struct firn_run_env *env, const char *name, struct firn_run **out, firn_error *err)
+{
+    *out = NULL;
+    struct firn_row *run = firn_alloc_zeroed(sizeof *run);
+    if (run == NULL) {
+        firn_block_cache_drop_file(env->cache, env->cache_file);
+        return firn_error_no_memory(err, "a run");
+    }
+    run->base.kind = &firn_row_kind;
+    static const struct firn_run_values none = {0};
+    run->cache = env->cache;
+    run->values = env->values != NULL ? env->values : &none;
+    run->file = env->cache_file != 0 ? env->cache_file : firn_block_cache_add_file(env->cache);
+    run->file_of_sections = firn_block_cache_add_file(env->cache);
+    struct opening opening = {.run = run};
+    int rc = firn_block_reader_open(env->dir, name, FIRN_BLOCK_FILE_ROW, &run->reader, err);
+    if (rc == FIRN_OK) {
+        rc = read_run(&opening, err);
+    }
+    firn_buf_deinit(&opening.raw);
+    firn_compress_destroy(opening.compress);
+    if (rc != FIRN_OK) {
+        open_close(&run->base);
+        return rc;
+    }
+    *out = &run->base;
+    return FIRN_OK;
+}
+
+int
+firn_row_open_origin(struct firn_run *base, struct firn_buf *numbers, struct firn_run_origin *out,
+                     firn_error *err)
+{
+    struct firn_row *run = firn_row_read_run(base);
+    struct firn_compress *compress = NULL;
+    struct firn_buf raw = {0};
+    int rc;
+    if (run->origin_ref.stored_size == 0) {
+        return FIRN_NOT_FOUND;
+    }
+    FIRN_TRY(firn_compress_create(&compress, err));
+    FIRN_TRY(firn_block_reader_read(run->reader, &run->origin_ref, compress, &raw, err));
+    rc = firn_run_origin_decode(firn_buf_slice(&raw), numbers, out, err);
+    if (rc != FIRN_OK && err != NULL) {
+        rc = firn_row_read_place(run, &run->origin_ref, err);
+    }
+out:
+    firn_buf_deinit(&raw);
+    firn_compress_destroy(compress);
+    return rc;
+}
+
+static void
+open_close(struct firn_run *base)
+{
+    if (base == NULL) {
+        return;
+    }
+    struct firn_row *run = firn_row_read_run(base);
+    DCHECK(run->keeps_pins == (run->held_bytes > 0));
+    drop_pins(run);
+    firn_block_cache_drop_file(run->cache, run->file);
+    firn_block_cache_drop_file(run->cache, run->file_of_sections);
+    firn_range_set_deinit(&run->ranges);
+    firn_run_summary_deinit(&run->summary);
+    firn_block_reader_close(run->reader);
+    firn_free(run);
+}
+
+/* ==== the newest version of a key that a view sees ====
+ *
+ * Filter, index, block: each may end the search, in the order of what it costs. Nearly always the
+ * view is the one interval [1, n], n newer than the run, and the first version that the block has
+ * of the key is the answer.
+ *
+ * In general versions of the key and intervals of the view are walked together, both from the
+ * newest: a version newer than the interval is passed over, an interval newer than the version is
+ * done with. Where the versions of a key fill many blocks, the walk does not read them one by one:
+ * after a block the search begins again in the index, at the newest sequence that can still be an
+ * answer; and a block none of whose sequences the view sees is not read at all.
+ *
+ * (I1) `at` is the newest sequence that can still be an answer; it lies in the last interval that
+ *      is left. Each round begins at a later block than the one before.
+ *
+ * A block that cannot be read ends the search with FIRN_CORRUPT, since it may hold the newest
+ * version; blocks that the view cannot see do not matter to it.
+ *
+ * Threads: any number at once; nothing of the run is changed.
+ */
+
+/* ==== fetches the filter of a run ====
+ *
+ * Only gets ask for it, so it is read by the first of them, not when the run is opened: a cursor
+ * gets to its first entry sooner by that. A run that keeps its pins keeps the filter
+ * pinned from then on; the cache has set aside what it takes already. Others pin it for the time of
+ * a get, and may find it evicted.
+ *
+ * (I2) filter_state leaves PINNED and WITHOUT no more; who has changed UNREAD to READING owns
+ *      filter_pin until it changes that again, and meanwhile the others do as if the run kept
+ *      nothing.
+ * (I3) filter is set once, after all that it leads to.
+ *
+ * A damaged filter is no failure: without it lookups only cost more, and check reports it.
+ */
+
+enum { UNREAD, READING, PINNED, WITHOUT };
+
+static int
+pin_filter(struct firn_row *run, struct firn_block_pin *out, firn_error *err)
+{
+    return firn_block_cache_read(run->cache, run->file_of_sections, run->reader, &run->filter_ref,
+                                 FIRN_BLOCK_CACHE_INDEX, firn_row_filter_check, out, err);
+}
+
+/* Whether the cache has room for what is pinned now, or keeps it beyond its budget. */
+static bool
+has_room(struct firn_row *run)
+{
+    struct firn_block_pin pin;
+    bool is_there = firn_block_cache_find(run->cache, run->file_of_sections, run->filter_ref.offset,
+                                          FIRN_BLOCK_CACHE_INDEX, &pin);
+    firn_block_cache_unpin(run->cache, &pin);
+    return is_there;
+}
+
+/* Has the run keep the filter, if nobody else is about to and it can be read. */
+static void
+keep_filter(struct firn_row *run)
+{
+    unsigned state = UNREAD;
+    firn_error err;
+    if (!atomic_compare_exchange_strong(&run->filter_state, &state, READING)) {
+        return;
+    }
+    DCHECK(run->keeps_pins && run->filter_pin.data == NULL); /* (I2) */
+    DCHECK(atomic_load(&run->filter) == NULL);               /* (I3) */
+    int rc = pin_filter(run, &run->filter_pin, &err);
+    if (rc == FIRN_OK && has_room(run)) {
+        DCHECK(run->filter_pin.size == run->filter_ref.raw_size); /* as known_filter has it */
+        atomic_store_explicit(&run->filter, run->filter_pin.data, memory_order_release);
+        state = PINNED;
+    } else {
+        firn_block_cache_unpin(run->cache, &run->filter_pin);
+        state = rc == FIRN_CORRUPT ? WITHOUT : UNREAD;
+    }
+    DCHECK(atomic_load(&run->filter_state) == READING); /* (I2) */
+    atomic_store(&run->filter_state, state);
+}
+
+/* Asks a filter that is pinned for this get alone. */
+static int
+ask_once(struct firn_row *run, uint64_t key_hash, bool *out, firn_error *err)
+{
+    struct firn_block_pin pin = {0};
+    firn_error local;
+    int rc = pin_filter(run, &pin, &local);
+    if (rc == FIRN_OK) {
+        *out = firn_row_filter_may_contain(firn_bytes(pin.data, pin.size), key_hash);
+        firn_block_cache_unpin(run->cache, &pin);
+    } else if (rc == FIRN_CORRUPT) {
+        rc = FIRN_OK;
+    } else if (err != NULL) {
+        *err = local;
+    }
+    return rc;
+}
+
+/* Whether the run can hold a key with this hash. true too where the filter is damaged: it only
+ * saves work. */
+static int
+read_filter(struct firn_row *run, uint64_t key_hash, bool *out, firn_error *err)
+{
+    *out = true;
+    firn_slice filter = firn_row_read_known_filter(run);
+    if (filter.data == NULL && run->keeps_pins && run->filter_ref.stored_size != 0) {
+        keep_filter(run);
+        filter = firn_row_read_known_filter(run);
+    }
+    if (filter.data != NULL) {
+        *out = firn_row_filter_may_contain(filter, key_hash);
+        return FIRN_OK;
+    }
+    bool is_without =
+        run->filter_ref.stored_size == 0 || atomic_load(&run->filter_state) == WITHOUT;
+    return is_without ? FIRN_OK : ask_once(run, key_hash, out, err);
+}
+
+struct search {
+    struct firn_row *run;
+    const struct firn_row_index *index;
+    firn_slice key;
+    uint64_t hash;
+    const struct firn_view *view;
+    size_t left; /* of its intervals */
+    uint64_t at; /* (I1) */
+    struct firn_run_hit *out;
+    struct firn_buf *value;
+};
+
+/* No version newer than this is of interest any more; false if none is at all. */
+static bool
+go_below(struct search *search, uint64_t sequence)
+{
+    if (search->left > 0 && search->view->intervals[search->left - 1].first > sequence) {
+        search->left = firn_view_count_from(search->view, sequence);
+    }
+    if (search->left == 0) {
+        return false;
+    }
+    uint64_t last = firn_view_at(search->view, search->left - 1).last;
+    search->at = sequence < last ? sequence : last;
+    DCHECK(search->at >= search->view->intervals[search->left - 1].first); /* (I1) */
+    return true;
+}
+
+/* Whether the view sees one of these sequences, down from `at`. */
+static bool
+sees_any(const struct search *search, uint64_t sequence_min, uint64_t sequence_max)
+{
+    if (sequence_max > search->at) {
+        sequence_max = search->at;
+    }
+    size_t from = firn_view_count_from(search->view, sequence_max);
+    from = from < search->left ? from : search->left;
+    return from > 0 && sequence_min <= sequence_max &&
+           firn_view_at(search->view, from - 1).last >= sequence_min;
+}
+
+/* A value in pieces, or in a value file. */
+static int
+take_elsewhere(const struct search *search, const struct firn_row_slot *slot, firn_error *err)
+{
+    bool is_reference = firn_row_reference_is_one(slot);
+    DCHECK(slot->is_elsewhere);
+    if (is_reference) {
+        search->out->kind = firn_row_reference_kind(slot);
+    }
+    if (search->value == NULL) {
+        return FIRN_OK;
+    }
+    int rc = is_reference
+                 ? firn_row_value_reference_read(search->run->values, slot, FIRN_BLOCK_CACHE_DATA,
+                                                 search->value, err)
+                 : firn_row_value_read(search->run->reader, slot->value, search->value, err);
+    if (rc != FIRN_OK && rc != FIRN_NO_MEMORY && err != NULL) {
+        char text[FIRN_ROW_READ_TEXT_SIZE];
+        (void)firn_error_prefix(err, "the value of '%s' cannot be read",
+                                firn_row_read_key_text(search->key, text));
+    }
+    return rc;
+}
+
+static int
+take(const struct search *search, const struct firn_row_slot *slot, firn_error *err)
+{
+    search->out->kind = slot->kind;
+    search->out->sequence = slot->sequence;
+    if (slot->is_elsewhere) {
+        return take_elsewhere(search, slot, err);
+    }
+    if (search->value == NULL || slot->kind == FIRN_ENTRY_DELETE) {
+        return FIRN_OK;
+    }
+    firn_buf_clear(search->value);
+    return firn_buf_append_slice(search->value, slot->value) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(err, "a value");
+}
+
+/* Walks the versions in one block: FIRN_OK at a hit, FIRN_NOT_FOUND if it must go on behind
+ * them. */
+static int
+search_block(struct search *search, firn_slice raw, firn_error *err)
+{
+    struct firn_row_block block;
+    struct firn_row_slot slot;
+    firn_row_block_init(&block, raw);
+    size_t i = firn_row_block_find(&block, search->key, firn_row_block_tag(search->hash), &slot);
+    if (i == block.count) {
+        return FIRN_NOT_FOUND;
+    }
+    if (slot.sequence > search->at) {
+        i = firn_row_block_lower_bound(&block, search->key, search->at);
+    }
+    firn_slice rest =
+        firn_bytes(search->key.data + block.prefix.size, search->key.size - block.prefix.size);
+    for (; i < block.count; i++) {
+        firn_row_block_slot(&block, i, &slot);
+        if (!firn_slice_equal(slot.rest, rest) || !go_below(search, slot.sequence)) {
+            break;
+        }
+        if (slot.sequence <= search->at) {
+            return take(search, &slot, err);
+        }
+    }
+    return FIRN_NOT_FOUND;
+}
+
+/* Whether versions of the key go on in the i-th block; if so, they begin at *out_sequence. */
+static bool
+goes_on(const struct search *search, size_t i, uint64_t *out_sequence)
+{
+    const struct firn_row_index *index = search->index;
+    if (i == index->block_count) {
+        return false;
+    }
+    struct firn_row_index_separator separator;
+    firn_row_index_separator(index, i, &separator);
+    *out_sequence = separator.sequence;
+    return separator.sequence != UINT64_MAX && firn_slice_has_prefix(search->key, index->prefix) &&
+           firn_slice_equal(firn_bytes(search->key.data + index->prefix.size,
+                                       search->key.size - index->prefix.size),
+                            separator.rest);
+}
+
+static int
+search_blocks(struct search *search, firn_error *err)
+{
+    for (size_t before = 0;;) {
+        size_t count = firn_row_index_find(search->index, search->key, search->at);
+        if (count == 0) {
+            return FIRN_NOT_FOUND;
+        }
+        DCHECK(count > before); /* (I1) */
+        before = count;
+        struct firn_row_index_block block;
+        firn_row_index_block(search->index, count - 1, &block);
+        if (sees_any(search, block.sequence_min, block.sequence_max)) {
+            struct firn_block_pin pin = {0};
+            int rc = firn_row_read_block(search->run, search->index, count - 1, &pin, err);
+            if (rc != FIRN_OK) {
+                return rc;
+            }
+            rc = search_block(search, firn_bytes(pin.data, pin.size), err);
+            firn_block_cache_unpin(search->run->cache, &pin);
+            if (rc != FIRN_NOT_FOUND) {
+                return rc;
+            }
+        }
+        uint64_t next;
+        if (!goes_on(search, count, &next) || !go_below(search, next)) {
+            return FIRN_NOT_FOUND;
+        }
+    }
+}
+
+/* An answer, not a failure: no text is made. */
+static int
+not_found(firn_error *err)
+{
+    if (err != NULL) {
+        err->code = FIRN_NOT_FOUND;
+        err->os_errno = 0;
+        err->text[0] = '\0';
+    }
+    return FIRN_NOT_FOUND;
+}
+
+static int
+get(struct firn_run *run, firn_slice key, const struct firn_view *view, struct firn_run_hit *out,
+    struct firn_buf *value, firn_error *err)
+{
+    struct search search = {.run = firn_row_read_run(run),
+                            .key = firn_row_read_key(key),
+                            .view = view,
+                            .left = view->count,
+                            .out = out,
+                            .value = value};
+    search.hash = firn_row_filter_hash(search.key);
+    bool may_contain;
+    int rc;
+    FIRN_TRY(read_filter(search.run, search.hash, &may_contain, err));
+    if (!may_contain || !go_below(&search, UINT64_MAX)) {
+        return not_found(err);
+    }
+    struct firn_row_read_index index;
+    FIRN_TRY(firn_row_read_index(search.run, &index, err));
+    search.index = &index.index;
+    rc = search_blocks(&search, err);
+    firn_row_read_index_release(search.run, &index);
+    rc = rc == FIRN_NOT_FOUND ? not_found(err) : rc;
+out:
+    return rc;
+}
+
+static void
+get_prefetch(const struct firn_run *base, firn_slice key, unsigned step)
+{
+    const struct firn_row *run = (const struct firn_row *)base;
+    firn_slice filter = firn_row_read_known_filter(run);
+    DCHECK(step < FIRN_RUN_GET_STEPS);
+    key = firn_row_read_key(key);
+    if (step == 0) {
+        firn_row_read_prefetch(run, key);
+        return;
+    }
+    if (!run->keeps_pins || run->index.block_count == 0 ||
+        (filter.data != NULL && !firn_row_filter_may_contain(filter, firn_row_filter_hash(key)))) {
+        return;
+    }
+    if (step == 1) {
+        firn_row_index_prefetch(&run->index, key);
+        return;
+    }
+    size_t count = firn_row_index_find(&run->index, key, UINT64_MAX);
+    size_t i = count == 0 ? 0 : count - 1;
+    if (step == 2) {
+        __builtin_prefetch(&run->guides[i]);
+    } else {
+        firn_row_read_prefetch_block(run, i);
+    }
+}
 
 static const struct firn_run_summary *
 summary(const struct firn_run *run)
@@ -31,13 +642,13 @@ ranges(const struct firn_run *run)
 const struct firn_run_kind firn_row_kind = {
     .name = "row",
     .file_kind = FIRN_BLOCK_FILE_ROW,
-    .open = firn_row_open,
-    .close = firn_row_open_close,
+    .open = row_open,
+    .close = open_close,
     .summary = summary,
     .ranges = ranges,
     .origin = firn_row_open_origin,
-    .get = firn_row_get,
-    .get_prefetch = firn_row_get_prefetch,
+    .get = get,
+    .get_prefetch = get_prefetch,
     .place = firn_row_read_place_of,
     .check = firn_row_check,
     .cursor_create = firn_row_cursor_create,

@@ -31,15 +31,12 @@
  *
  * Limits: FIRN_ROW_FORMAT_BLOCK_SIZE_MAX bytes, FIRN_ROW_FORMAT_BLOCK_COUNT_MAX entries.
  */
-#include "row/row_block.h"
+#include "row/row_internal.h"
 
-#include "base/check.h"
 #include "base/checked.h"
 #include "base/reader.h"
 #include "base/slice.h"
 #include "row/row_heads.h"
-#include "row/row_reference.h"
-#include "row/row_tags.h"
 
 static inline bool
 has_head(const struct firn_row_block *block, size_t i, uint16_t head)
@@ -78,7 +75,7 @@ static int
 check_kind(const struct firn_row_slot *slot, firn_error *err)
 {
     if (firn_row_reference_is_one(slot)) {
-        return firn_row_reference_is_sound(slot->value)
+        return firn_row_value_reference_is_sound(slot->value)
                    ? FIRN_OK
                    : refuse("the reference of a value does not fit its kind or size", err);
     }

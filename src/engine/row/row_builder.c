@@ -5,7 +5,7 @@
  * Entries gather (row_pending.c) until the next one would make their block larger than a frame of
  * the cache; then the block is laid out, compressed and added to the file, and its place noted for
  * the index. Larger entries get a block of their own, values beyond FIRN_ROW_FORMAT_INLINE_MAX
- * pieces beside it (row_value.c). At the end come ranges, filter, index and summary, each a
+ * pieces beside it. At the end come ranges, filter, index and summary, each a
  * section, and the block writer makes the file durable under its name.
  *
  *   | block | block | piece | piece | block | … | ranges | filter | index | summary |
@@ -31,23 +31,116 @@
  *
  * Threads: one.
  */
-#include "row/row_builder.h"
+#include "row/row_internal.h"
 
-#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "row/row_block.h"
-#include "row/row_filter.h"
-#include "row/row_index.h"
-#include "row/row_pending.h"
-#include "row/row_read.h"
-#include "row/row_reference.h"
-#include "row/row_summary.h"
-#include "row/row_value.h"
+#include "block/block_file.h"
+
+struct emit {
+    struct firn_block_writer *writer;
+    struct firn_compress *compress; /* borrowed, like the writer */
+    enum firn_codec codec;
+    int level;
+    struct firn_buf stored;
+    uint64_t written_bytes; /* of blocks, so far */
+};
+
+/* ==== the last step of a block on its way into a file ====
+ *
+ * One buffer holds the compressed bytes and is used again for each block. What does not get smaller
+ * is stored as it is, so that reading it costs no decoding; a 32nd is what makes decoding worth it.
+ */
+
+static void
+emit_deinit(struct emit *emit)
+{
+    firn_buf_deinit(&emit->stored);
+}
+
+static int
+add(struct emit *emit, enum firn_codec codec, firn_slice stored, size_t raw_size,
+    struct firn_block_ref *out, firn_error *err)
+{
+    DCHECK(raw_size <= UINT32_MAX); /* else the writer would not see that it is too large */
+    int rc = firn_block_writer_add(emit->writer, codec, stored, (uint32_t)raw_size, out, err);
+    if (rc == FIRN_OK) {
+        emit->written_bytes += firn_block_reader_span(out);
+    }
+    return rc;
+}
+
+/* Adds a block as it is. */
+static int
+emit_plain(struct emit *emit, firn_slice raw, struct firn_block_ref *out, firn_error *err)
+{
+    return add(emit, FIRN_CODEC_NONE, raw, raw.size, out, err);
+}
+
+static int
+emit_block(struct emit *emit, firn_slice raw, struct firn_block_ref *out, firn_error *err)
+{
+    if (emit->codec == FIRN_CODEC_NONE) {
+        return emit_plain(emit, raw, out, err);
+    }
+    int rc;
+    FIRN_TRY(
+        firn_compress_encode(emit->compress, emit->codec, emit->level, raw, &emit->stored, err));
+    if (emit->stored.size >= raw.size - raw.size / 32) {
+        return emit_plain(emit, raw, out, err);
+    }
+    rc = add(emit, emit->codec, firn_buf_slice(&emit->stored), raw.size, out, err);
+out:
+    return rc;
+}
+
+/* Adds a block and names it in the table of contents. */
+static int
+emit_section(struct emit *emit, uint32_t kind, firn_slice raw, firn_error *err)
+{
+    struct firn_block_ref ref;
+    int rc = emit_block(emit, raw, &ref, err);
+    return rc != FIRN_OK ? rc : firn_block_writer_add_section(emit->writer, kind, &ref, err);
+}
+
+/* Writes a value that is larger than FIRN_ROW_FORMAT_INLINE_MAX, in pieces; replaces the contents of
+ * out_locator. */
+static int
+write_pieces(struct emit *emit, firn_slice value, struct firn_buf *out_locator, firn_error *err)
+{
+    firn_buf_clear(out_locator);
+    size_t count = (size_t)firn_row_format_piece_count(value.size);
+    CHECK(count > 0 && count <= FIRN_ROW_FORMAT_PIECES_MAX);
+    if (firn_buf_set_size(out_locator, FIRN_ROW_FORMAT_LOCATOR_SIZE + 4 * count) != FIRN_OK) {
+        return firn_error_no_memory(err, "the locator of a value");
+    }
+    uint8_t *locator = out_locator->data;
+    uint64_t end = 0; /* of the pieces so far */
+    firn_store_le64(locator, value.size);
+    for (size_t i = 0; i < count; i++) {
+        struct firn_block_ref ref;
+        size_t at = i * FIRN_ROW_FORMAT_PIECE_SIZE;
+        size_t size = value.size - at < FIRN_ROW_FORMAT_PIECE_SIZE ? value.size - at
+                                                                   : FIRN_ROW_FORMAT_PIECE_SIZE;
+        int rc = emit_block(emit, firn_bytes(value.data + at, size), &ref, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        if (i == 0) {
+            firn_store_le64(locator + 8, ref.offset);
+        }
+        CHECK(i == 0 || ref.offset == end); /* a locator has the first one's place only */
+        end = ref.offset + firn_block_reader_span(&ref);
+        firn_store_le32(locator + FIRN_ROW_FORMAT_LOCATOR_SIZE + 4 * i, ref.stored_size);
+    }
+    return FIRN_OK;
+}
+
+/* ---- the builder ---- */
 
 struct builder {
     struct firn_run_builder base; /* first */
-    struct firn_row_emit emit;
+    struct emit emit;
     struct firn_row_pending pending;
     struct firn_block_cache *cache;
     uint64_t *found; /* NULL: nothing is */
@@ -118,7 +211,7 @@ firn_row_builder_destroy(struct firn_run_builder *base)
     firn_block_cache_drop_file(builder->cache, builder->summary.cache_file);
     firn_block_writer_destroy(builder->emit.writer);
     firn_compress_destroy(builder->emit.compress);
-    firn_row_emit_deinit(&builder->emit);
+    emit_deinit(&builder->emit);
     firn_row_pending_deinit(&builder->pending);
     firn_row_index_builder_deinit(&builder->index);
     firn_buf_deinit(&builder->separator);
@@ -163,7 +256,7 @@ check_entry(const struct firn_entry *entry, firn_error *err)
                               entry->key.size, entry->value.size, FIRN_ROW_KEY_SIZE_MAX,
                               FIRN_ROW_VALUE_SIZE_MAX);
     }
-    bool is_sound = entry->values != NULL ? firn_row_reference_fits(entry) : is_whole(entry);
+    bool is_sound = entry->values != NULL ? firn_row_value_reference_fits(entry) : is_whole(entry);
     return is_sound && entry->sequence < UINT64_MAX
                ? FIRN_OK
                : firn_error_set(err, FIRN_INVALID,
@@ -260,7 +353,7 @@ close_block(struct builder *builder, firn_error *err)
         return firn_error_no_memory(err, "a block");
     }
     DCHECK(firn_row_block_check(firn_buf_slice(&builder->raw), NULL) == FIRN_OK);
-    int rc = firn_row_emit_block(&builder->emit, firn_buf_slice(&builder->raw), &block.ref, err);
+    int rc = emit_block(&builder->emit, firn_buf_slice(&builder->raw), &block.ref, err);
     if (rc == FIRN_OK) {
         hand_over(builder, &block.ref);
         rc = firn_row_index_builder_add(&builder->index, &block, &separator, err);
@@ -365,14 +458,14 @@ add_entry(struct builder *builder, const struct firn_entry *entry, bool is_new_k
     bool is_elsewhere = is_reference || entry->value.size > FIRN_ROW_FORMAT_INLINE_MAX;
     uint64_t value_size = entry->value.size;
     if (is_reference) {
-        if (firn_row_reference_encode(entry, &builder->locator) != FIRN_OK) {
+        if (firn_row_value_reference_encode(entry, &builder->locator) != FIRN_OK) {
             return firn_error_no_memory(err, "the reference to a value");
         }
-        value_size = firn_row_reference_value_size(entry->kind, entry->value);
+        value_size = firn_row_value_reference_value_size(entry->kind, entry->value);
         stored.value = firn_buf_slice(&builder->locator);
         stored.kind = FIRN_ENTRY_DELETE;
     } else if (is_elsewhere) {
-        FIRN_TRY(firn_row_value_write(&builder->emit, entry->value, &builder->locator, err));
+        FIRN_TRY(write_pieces(&builder->emit, entry->value, &builder->locator, err));
         stored.value = firn_buf_slice(&builder->locator);
     }
     if (summary->entry_count == 0 && note_lower(summary, entry->key) != FIRN_OK) {
@@ -416,8 +509,8 @@ write_ranges(struct builder *builder, firn_error *err)
     if (builder->ranges.size == 0) {
         return FIRN_OK;
     }
-    int rc = firn_row_emit_section(&builder->emit, FIRN_ROW_FORMAT_RANGES,
-                                   firn_buf_slice(&builder->ranges), err);
+    int rc =
+        emit_section(&builder->emit, FIRN_ROW_FORMAT_RANGES, firn_buf_slice(&builder->ranges), err);
     firn_buf_clear(&builder->ranges);
     return rc;
 }
@@ -454,10 +547,8 @@ firn_row_builder_add_range(struct firn_run_builder *base, const struct firn_rang
                            firn_error *err)
 {
     struct builder *builder = builder_of(base);
-    int rc = check_usable(builder, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(check_usable(builder, err));
     if (range->lower.size > FIRN_ROW_SUMMARY_BOUND_SIZE_MAX ||
         range->upper.size > FIRN_ROW_SUMMARY_BOUND_SIZE_MAX) {
         return firn_error_set(err, FIRN_LIMIT, "a bound of a range delete exceeds %d bytes",
@@ -470,6 +561,7 @@ firn_row_builder_add_range(struct firn_run_builder *base, const struct firn_rang
     }
     rc = add_range(builder, range, err);
     builder->has_failed = rc != FIRN_OK; /* (I2) */
+out:
     return rc;
 }
 
@@ -540,7 +632,7 @@ write_filter(struct builder *builder, firn_error *err)
     DCHECK(builder->hash_count <= builder->summary.entry_count);
     DCHECK(is_complete(builder, firn_buf_slice(&builder->raw)));
     struct firn_block_ref ref;
-    int rc = firn_row_emit_plain(&builder->emit, firn_buf_slice(&builder->raw), &ref, err);
+    int rc = emit_plain(&builder->emit, firn_buf_slice(&builder->raw), &ref, err);
     return rc != FIRN_OK ? rc
                          : firn_block_writer_add_section(builder->emit.writer,
                                                          FIRN_ROW_FORMAT_FILTER, &ref, err);
@@ -556,16 +648,15 @@ write_index(struct builder *builder, firn_error *err)
     DCHECK(firn_row_index_check(firn_buf_slice(&builder->raw), NULL) == FIRN_OK);
     DCHECK(builder->index.records.size / FIRN_ROW_FORMAT_RECORD_SIZE <=
            builder->summary.entry_count);
-    return firn_row_emit_section(&builder->emit, FIRN_ROW_FORMAT_INDEX,
-                                 firn_buf_slice(&builder->raw), err);
+    return emit_section(&builder->emit, FIRN_ROW_FORMAT_INDEX, firn_buf_slice(&builder->raw), err);
 }
 
 static int
 write_origin(struct builder *builder, firn_error *err)
 {
     return builder->origin.size == 0 ? FIRN_OK
-                                     : firn_row_emit_section(&builder->emit, FIRN_ROW_FORMAT_ORIGIN,
-                                                             firn_buf_slice(&builder->origin), err);
+                                     : emit_section(&builder->emit, FIRN_ROW_FORMAT_ORIGIN,
+                                                    firn_buf_slice(&builder->origin), err);
 }
 
 static int
@@ -575,8 +666,8 @@ write_summary(struct builder *builder, firn_error *err)
     if (firn_row_summary_encode(&builder->summary, &builder->raw) != FIRN_OK) {
         return firn_error_no_memory(err, "the summary of a run");
     }
-    return firn_row_emit_section(&builder->emit, FIRN_ROW_FORMAT_SUMMARY,
-                                 firn_buf_slice(&builder->raw), err);
+    return emit_section(&builder->emit, FIRN_ROW_FORMAT_SUMMARY, firn_buf_slice(&builder->raw),
+                        err);
 }
 
 static int
@@ -608,10 +699,8 @@ firn_row_builder_finish(struct firn_run_builder *base, struct firn_run_summary *
 {
     struct builder *builder = builder_of(base);
     *out = (struct firn_run_summary){0};
-    int rc = check_usable(builder, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(check_usable(builder, err));
     if (builder->summary.entry_count == 0 && builder->summary.range_count == 0) {
         return firn_error_set(err, FIRN_MISUSE, "a run that holds nothing is not written");
     }
@@ -623,5 +712,6 @@ firn_row_builder_finish(struct firn_run_builder *base, struct firn_run_summary *
         *out = builder->summary;
         builder->summary = (struct firn_run_summary){0};
     }
+out:
     return rc;
 }

@@ -18,17 +18,10 @@
  *
  * Memory: index and filter of the run, one block or piece of a value, a byte a MiB of the file.
  */
-#include "row/row_check.h"
+#include "row/row_internal.h"
 
-#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "row/row_filter.h"
-#include "row/row_open.h"
-#include "row/row_read.h"
-#include "row/row_reference.h"
-#include "row/row_summary.h"
-#include "row/row_value.h"
 
 enum { CHUNK_SIZE = 1 << 20 }; /* of the table of contents */
 
@@ -138,7 +131,7 @@ count_entry(struct checking *checking, const struct firn_row_slot *slot)
     bool is_reference = firn_row_reference_is_one(slot);
     if (is_reference) {
         kind = firn_row_reference_kind(slot);
-        value_size = firn_row_reference_value_size(kind, firn_row_reference_value(slot));
+        value_size = firn_row_value_reference_value_size(kind, firn_row_reference_value(slot));
     } else if (slot->is_elsewhere) {
         firn_row_block_locator(slot->value, &locator);
         value_size = locator.value_size;
@@ -158,8 +151,8 @@ check_value(struct checking *checking, const struct firn_row_slot *slot, firn_er
     struct firn_row_locator fields = {0}; /* of a reference: nothing of this file */
     bool is_reference = firn_row_reference_is_one(slot);
     DCHECK(slot->is_elsewhere && checking->has_last); /* last_key is the entry's */
-    int rc = is_reference ? firn_row_reference_read(checking->run->values, slot,
-                                                    FIRN_BLOCK_CACHE_SCAN, NULL, err)
+    int rc = is_reference ? firn_row_value_reference_read(checking->run->values, slot,
+                                                          FIRN_BLOCK_CACHE_SCAN, NULL, err)
                           : firn_row_value_check(checking->run->reader, slot->value, err);
     if (rc == FIRN_OK) {
         return rc;

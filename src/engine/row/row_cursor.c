@@ -5,8 +5,8 @@
  * A place is a data block and a slot in it. A seek asks the index for the block and halves in it;
  * where the block has nothing at or behind the wanted place, the first entry of the next block is.
  * Steps stay in the block until it ends. The block is held meanwhile: pinned in the cache, or, for
- * a sequential cursor that did not find it there, in its own window (row_window.c). Other cursors
- * read ahead when they turn out to walk (row_ahead.c).
+ * a sequential cursor that did not find it there, in its own window. Other cursors read ahead
+ * when they turn out to walk.
  *
  * A seek waits for slow memory up to four times: for the index, for the guide to the block, for the
  * block, for the entry.
@@ -28,13 +28,249 @@
  *
  * Threads: one.
  */
-#include "row/row_cursor.h"
+#include "row/row_internal.h"
 
-#include "base/check.h"
 #include "base/mem.h"
-#include "row/row_ahead.h"
-#include "row/row_reference.h"
-#include "row/row_value.h"
+
+struct window {
+    size_t room;         /* what is read at once at most; 0: FIRN_ROW_WINDOW_SIZE_MAX */
+    uint8_t *bytes;      /* a stretch of the file; room bytes */
+    uint64_t offset;     /* where it begins there */
+    size_t size;         /* 0: nothing is read */
+    struct firn_buf raw; /* a block that was decoded */
+    struct firn_compress *compress;
+};
+
+/* ==== one large read in the place of many small ones ====
+ *
+ * Data blocks lie in the file in the order of their keys, side by side but for the pieces of large
+ * values between them. A window is the longest stretch of them from the wanted block on (or up to
+ * it, for a cursor that walks backwards) that fits into its room and has nothing else in between;
+ * where it goes follows from the index. It is read with one call, and each block is verified and
+ * decoded as it is asked for. So a merge of many runs costs the system one call for 256 KiB of
+ * each, keeps no trace in the cache, and uses uncompressed blocks where they were read, without a
+ * copy.
+ *
+ * A stretch that cannot be read may have one bad sector in it: then the wanted block is read alone,
+ * and only what is really lost is reported.
+ *
+ * Memory: the room, and a decoded block. A block that is larger than the room is read alone.
+ */
+
+/* It is empty afterwards. */
+static void
+window_deinit(struct window *window)
+{
+    firn_free(window->bytes);
+    firn_buf_deinit(&window->raw);
+    firn_compress_destroy(window->compress);
+    *window = (struct window){0};
+}
+
+/* Empties it, and sets how much it reads at once. */
+static void
+window_set_room(struct window *window, size_t room)
+{
+    DCHECK(room <= FIRN_ROW_WINDOW_SIZE_MAX);
+    firn_free(window->bytes);
+    window->bytes = NULL;
+    window->size = 0;
+    window->room = room;
+}
+
+/* Takes the memory for stretches of the file. */
+static bool
+take_room(struct window *window)
+{
+    if (window->room == 0) {
+        window->room = FIRN_ROW_WINDOW_SIZE_MAX;
+    }
+    if (window->bytes == NULL) {
+        window->bytes = firn_alloc(window->room);
+    }
+    return window->bytes != NULL;
+}
+
+/* Whether it has the stored bytes of a block. */
+static bool
+window_holds(const struct window *window, const struct firn_block_ref *ref)
+{
+    uint64_t span = firn_block_reader_span(ref);
+    return ref->offset >= window->offset && ref->offset - window->offset <= window->size &&
+           span <= window->size - (ref->offset - window->offset);
+}
+
+/* Sets place and size of the window around the i-th block. */
+static void
+extend(struct window *window, const struct firn_row_index *index, size_t i, bool is_backward)
+{
+    struct firn_row_index_block block;
+    firn_row_index_block(index, i, &block);
+    const struct firn_block_ref wanted = block.ref;
+    window->offset = block.ref.offset;
+    uint64_t end = block.ref.offset + firn_block_reader_span(&block.ref);
+    while (is_backward ? i-- > 0 : ++i < index->block_count) {
+        firn_row_index_block(index, i, &block);
+        uint64_t block_end = block.ref.offset + firn_block_reader_span(&block.ref);
+        if (is_backward) {
+            if (block_end != window->offset || end - block.ref.offset > window->room) {
+                break;
+            }
+            window->offset = block.ref.offset;
+        } else {
+            if (block.ref.offset != end || block_end - window->offset > window->room) {
+                break;
+            }
+            end = block_end;
+        }
+    }
+    window->size = (size_t)(end - window->offset);
+    DCHECK(window_holds(window, &wanted));
+}
+
+/* Reads the window around the i-th block; leaves it empty where that fails, or makes no sense. */
+static void
+fill(struct window *window, struct firn_row *run, const struct firn_row_index *index, size_t i,
+     bool is_backward)
+{
+    DCHECK(window->bytes != NULL && i < index->block_count);
+    extend(window, index, i, is_backward);
+    if (window->size > window->room ||
+        firn_block_reader_read_span(run->reader, window->offset, window->size, window->bytes,
+                                    NULL) != FIRN_OK) {
+        window->size = 0;
+    }
+}
+
+/* The stored bytes of the i-th data block, nothing of them believed, borrowed until the next call;
+ * reads what is not there as window_read does. NULL where the block is larger than the
+ * room, cannot be read with its neighbours, or memory is out: it may yet be read alone. */
+static const uint8_t *
+window_stored(struct window *window, struct firn_row *run, const struct firn_row_index *index,
+              size_t i, bool is_backward)
+{
+    struct firn_row_index_block block;
+    firn_row_index_block(index, i, &block);
+    if (!window_holds(window, &block.ref)) {
+        if (!take_room(window)) {
+            return NULL;
+        }
+        fill(window, run, index, i, is_backward);
+    }
+    return window_holds(window, &block.ref) ? window->bytes + (block.ref.offset - window->offset)
+                                            : NULL;
+}
+
+/* The bytes of the i-th data block, verified and checked, borrowed until the next call. Where
+ * they are not there yet, reads them with the blocks that follow, or with those before where
+ * is_backward. */
+static int
+window_read(struct window *window, struct firn_row *run, const struct firn_row_index *index,
+            size_t i, bool is_backward, firn_slice *out, firn_error *err)
+{
+    struct firn_row_index_block block;
+    firn_row_index_block(index, i, &block);
+    int rc = FIRN_OK;
+    if (window->compress == NULL) {
+        rc = firn_compress_create(&window->compress, err);
+    }
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    const uint8_t *stored = window_stored(window, run, index, i, is_backward);
+    DCHECK(window->size <= window->room);
+    if (stored != NULL) {
+        rc = firn_block_reader_decode(run->reader, &block.ref, stored, window->compress,
+                                      &window->raw, out, err);
+    } else {
+        rc = firn_block_reader_read(run->reader, &block.ref, window->compress, &window->raw, err);
+        *out = firn_buf_slice(&window->raw);
+    }
+    if (rc == FIRN_OK) {
+        rc = firn_row_block_check(*out, err);
+    }
+    return rc == FIRN_OK || err == NULL ? rc : firn_row_read_explain(run, index, i, err);
+}
+
+/* ==== reading ahead for cursors of which nobody said that they will walk far ====
+ *
+ * A cursor that is placed and takes a few steps wants one block or two, and anything beyond would
+ * be read in vain. One that goes on wants all that follow, and a call to the system for each of
+ * them costs as much as all else that is done with it. So the first ALONE blocks that the cache
+ * lacks are read one by one; where the next in order is lacking too, it is read with those behind
+ * it, ROOM_FIRST bytes at once and then twice as many each time. What was read ahead lies in a
+ * window as it is in the file; a block is verified, decoded and put into the cache
+ * when the cursor comes to it, like any other.
+ *
+ * A few blocks that the cache has may lie between: NEAR is how far the next one that it lacks may be.
+ * Farther away the cursor begins anew, and the window's memory goes.
+ *
+ * Memory: at most FIRN_ROW_WINDOW_SIZE_MAX bytes, of a cursor that walks through what the cache
+ * does not have.
+ *
+ * Failure: what cannot be read ahead is read alone.
+ *
+ * One thread. A zeroed struct is ready.
+ */
+
+struct ahead {
+    struct window window;
+    size_t missed;     /* the block that the cache lacked last */
+    unsigned in_order; /* so many before it, each near the one before */
+};
+
+static inline void
+ahead_deinit(struct ahead *ahead)
+{
+    window_deinit(&ahead->window);
+}
+
+enum { ALONE = 2, NEAR = 4, ROOM_FIRST = 32 << 10 };
+
+static void
+grow(struct window *window)
+{
+    size_t room = window->room == 0 ? ROOM_FIRST : 2 * window->room;
+    if (room <= FIRN_ROW_WINDOW_SIZE_MAX) {
+        window_set_room(window, room);
+    }
+}
+
+/* The stored bytes of a block that the cache lacks; NULL: it is to be read alone. */
+static const uint8_t *
+stored_of(struct ahead *ahead, struct firn_row *run, const struct firn_row_index *index, size_t i,
+          bool is_backward)
+{
+    DCHECK(i < index->block_count);
+    size_t distance = is_backward ? ahead->missed - i : i - ahead->missed;
+    ahead->missed = i;
+    if (distance == 0 || distance > NEAR) { /* a step back is far too large */
+        ahead->in_order = 0;
+        window_set_room(&ahead->window, 0);
+        return NULL;
+    }
+    ahead->in_order++;
+    if (ahead->in_order < ALONE) {
+        return NULL;
+    }
+    struct firn_row_index_block block;
+    firn_row_index_block(index, i, &block);
+    if (!window_holds(&ahead->window, &block.ref)) {
+        grow(&ahead->window);
+    }
+    return window_stored(&ahead->window, run, index, i, is_backward);
+}
+
+/* Pins the i-th data block, which firn_row_read_find has not found: reads it, for the cache to keep;
+ * alone, or with what follows (or lies before, where is_backward) if blocks that were not there are
+ * asked for in order. */
+static int
+ahead_read(struct ahead *ahead, struct firn_row *run, const struct firn_row_index *index, size_t i,
+           bool is_backward, struct firn_block_pin *out, firn_error *err)
+{
+    const uint8_t *stored = stored_of(ahead, run, index, i, is_backward);
+    return firn_row_read_missing(run, index, i, stored, out, err);
+}
 
 enum {
     VALUE_KEPT_MAX = 4 << 20, /* memory for large values that a cursor keeps for the next one */
@@ -60,7 +296,7 @@ struct cursor {
     size_t prepared_count;
     struct firn_row_block block;
     struct firn_block_pin pin; /* empty where the window holds the block */
-    struct firn_row_ahead ahead;
+    struct ahead ahead;
     uint8_t *key; /* of the entry that is shown: key_room, or memory of its own */
     size_t key_capacity;
     struct firn_buf value;
@@ -137,7 +373,7 @@ firn_row_cursor_destroy(struct firn_run_cursor *base)
     struct cursor *cursor = cursor_of(base);
     drop_block(cursor);
     drop_index(cursor);
-    firn_row_ahead_deinit(&cursor->ahead);
+    ahead_deinit(&cursor->ahead);
     free_key(cursor);
     firn_buf_deinit(&cursor->value);
     firn_free(cursor);
@@ -157,11 +393,11 @@ fetch(struct cursor *cursor, const struct firn_row_index *index, size_t i, bool 
     int rc = FIRN_OK;
     if (!cursor->is_sequential) {
         if (!firn_row_read_find(run, index, i, &cursor->pin)) {
-            rc = firn_row_ahead_read(&cursor->ahead, run, index, i, is_backward, &cursor->pin, err);
+            rc = ahead_read(&cursor->ahead, run, index, i, is_backward, &cursor->pin, err);
         }
     } else if (!firn_block_cache_find(run->cache, run->file, block.ref.offset,
                                       FIRN_BLOCK_CACHE_SCAN, &cursor->pin)) {
-        return firn_row_window_read(&cursor->ahead.window, run, index, i, is_backward, out, err);
+        return window_read(&cursor->ahead.window, run, index, i, is_backward, out, err);
     } else if (cursor->found != NULL && firn_block_cache_was_found(&cursor->pin)) {
         ++*cursor->found;
     }
@@ -190,12 +426,11 @@ load(struct cursor *cursor, const struct firn_row_index *index, size_t i, bool i
     }
     drop_block(cursor);
     firn_slice raw;
-    int rc = fetch(cursor, index, i, is_backward, &raw, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(fetch(cursor, index, i, is_backward, &raw, err));
     hold(cursor, i, raw);
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 /* ---- entries ---- */
@@ -213,8 +448,8 @@ show_large(struct cursor *cursor, const struct firn_row_slot *slot, firn_error *
         }
     }
     int rc = is_reference
-                 ? firn_row_reference_read(cursor->run->values, slot, FIRN_BLOCK_CACHE_SCAN,
-                                           &cursor->value, err)
+                 ? firn_row_value_reference_read(cursor->run->values, slot, FIRN_BLOCK_CACHE_SCAN,
+                                                 &cursor->value, err)
                  : firn_row_value_read(cursor->run->reader, slot->value, &cursor->value, err);
     if (rc != FIRN_OK) {
         char text[FIRN_ROW_READ_TEXT_SIZE];
@@ -296,10 +531,8 @@ show(struct cursor *cursor, size_t slot_at, firn_error *err)
     firn_slice key;
     DCHECK(cursor->has_block && slot_at < cursor->block.count);
     firn_row_block_slot(&cursor->block, slot_at, &slot);
-    int rc = set_key(cursor, slot.rest, &key, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(set_key(cursor, slot.rest, &key, err));
     cursor->slot = slot_at;
     cursor->base.entry = (struct firn_entry){
         .key = key, .value = slot.value, .sequence = slot.sequence, .kind = slot.kind};
@@ -311,6 +544,7 @@ show(struct cursor *cursor, size_t slot_at, firn_error *err)
     cursor->base.is_valid = rc == FIRN_OK;
     DCHECK(rc != FIRN_OK || shows(cursor, slot_at));
     DCHECK(rc == FIRN_OK || !cursor->has_block); /* (I2) */
+out:
     return rc;
 }
 
@@ -435,17 +669,17 @@ seek_with_index(struct cursor *cursor, const struct firn_row_index *index,
         return place->is_before ? show_last_before(cursor, index, 0, err)
                                 : show_first_of(cursor, index, 0, err);
     }
-    int rc = load(cursor, index, count - 1, place->is_before, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(load(cursor, index, count - 1, place->is_before, err));
     size_t slot = firn_row_block_lower_bound(&cursor->block, place->key, place->sequence);
     if (place->is_before) {
         return slot == 0 ? show_last_before(cursor, index, count - 1, err)
                          : show(cursor, slot - 1, err);
     }
-    return slot == cursor->block.count ? show_first_of(cursor, index, count, err)
-                                       : show(cursor, slot, err);
+    rc = slot == cursor->block.count ? show_first_of(cursor, index, count, err)
+                                     : show(cursor, slot, err);
+out:
+    return rc;
 }
 
 static int

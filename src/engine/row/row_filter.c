@@ -13,9 +13,7 @@
  *
  * Limits: beyond FIRN_BLOCK_SIZE_MAX bytes, 53 million keys, a key gets fewer bits.
  */
-#include "row/row_filter.h"
-
-#include "base/check.h"
+#include "row/row_internal.h"
 
 enum { LINE_SIZE = FIRN_ROW_FORMAT_LINE_SIZE };
 

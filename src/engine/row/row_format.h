@@ -56,7 +56,7 @@ enum firn_row_format_section {
     FIRN_ROW_FORMAT_INDEX = 2,   /* one */
     FIRN_ROW_FORMAT_FILTER = 3,  /* at most one */
     FIRN_ROW_FORMAT_RANGES = 4,  /* any number */
-    FIRN_ROW_FORMAT_ORIGIN = 5   /* at most one: block/run_origin.h */
+    FIRN_ROW_FORMAT_ORIGIN = 5   /* at most one: block/run_kind.h */
 };
 
 enum {

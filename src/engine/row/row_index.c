@@ -32,9 +32,8 @@
  * the limits; what is unused is zero. Whether a ref names a block of the file is judged as it is
  * read. (It tests data; what a builder writes is asserted to pass it.)
  */
-#include "row/row_index.h"
+#include "row/row_internal.h"
 
-#include "base/check.h"
 #include "base/checked.h"
 #include "base/slice.h"
 #include "row/row_heads.h"

@@ -15,10 +15,8 @@
  *
  * Failure: only FIRN_NO_MEMORY, which changes nothing.
  */
-#include "row/row_pending.h"
+#include "row/row_internal.h"
 
-#include "base/bytes.h"
-#include "base/check.h"
 #include "base/mem.h"
 #include "row/row_heads.h"
 
@@ -149,14 +147,12 @@ firn_row_pending_size_max(const struct firn_row_pending_sums *sums)
 static int
 grow(struct firn_row_pending *pending)
 {
-    size_t capacity = pending->capacity == 0 ? 64 : 2 * pending->capacity;
     struct firn_row_pending_item *items =
-        firn_resize_array(pending->items, capacity, sizeof items[0]);
+        firn_grow_array(pending->items, pending->capacity + 1, &pending->capacity, sizeof items[0]);
     if (items == NULL) {
         return FIRN_NO_MEMORY;
     }
     pending->items = items;
-    pending->capacity = capacity;
     return FIRN_OK;
 }
 

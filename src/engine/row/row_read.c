@@ -2,7 +2,7 @@
  *
  * row/row_read.c: fetches index and data blocks of a run from the cache.
  *
- * A run that is allowed to (row_open.c) keeps its index pinned from open to close, and beside it
+ * A run that is allowed to (row.c) keeps its index pinned from open to close, and beside it
  * tables of its own: tops of the index (row_index.c) and a guide to each data block
  * (block_cache.h), so that an operation visits none of the cache's tables. Others pin the index for
  * the time of an operation, and may find it evicted.
@@ -11,9 +11,7 @@
  * before it, from the separators of the index: whoever reads the message learns what cannot be
  * read, and that the rest can.
  */
-#include "row/row_read.h"
-
-#include "row/row_filter.h"
+#include "row/row_internal.h"
 
 static bool
 is_loss(int code)
@@ -244,10 +242,8 @@ firn_row_read_place_of(struct firn_run *base, firn_slice key, struct firn_run_pl
     struct firn_row *run = firn_row_read_run(base);
     struct firn_row_read_index index;
     *out = (struct firn_run_place){0};
-    int rc = firn_row_read_index(run, &index, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_row_read_index(run, &index, err));
     size_t count = firn_row_index_find(&index.index, firn_row_read_key(key), UINT64_MAX);
     if (count > 1) {
         struct firn_row_index_block block;
@@ -259,5 +255,6 @@ firn_row_read_place_of(struct firn_run *base, firn_slice key, struct firn_run_pl
         out->entries = entries / blocks * (count - 1) + entries % blocks * (count - 1) / blocks;
     }
     firn_row_read_index_release(run, &index);
-    return FIRN_OK;
+out:
+    return rc;
 }

@@ -14,13 +14,10 @@
  * Limits: a key has FIRN_ROW_KEY_SIZE_MAX bytes, a bound one more: the place right behind the
  * largest key.
  */
-#include "row/row_summary.h"
+#include "row/row_internal.h"
 
-#include "base/bytes.h"
-#include "base/check.h"
 #include "base/reader.h"
 #include "base/slice.h"
-#include "row/row_format.h"
 
 _Static_assert((int)FIRN_ROW_SUMMARY_BOUND_SIZE_MAX == (int)FIRN_ROW_KEY_SIZE_MAX + 1,
                "a bound is a key with a zero byte behind it, at most");

@@ -14,43 +14,88 @@
  *
  * Failure: FIRN_CORRUPT names file and offset of the piece.
  */
-#include "row/row_value.h"
+#include "row/row_internal.h"
 
-#include "base/bytes.h"
-#include "base/check.h"
+/* ==== references to value files, as entries of a block ====
+ *
+ * The head of an expiring put stays in the entry, so that a compaction judges it without reading its
+ * value. Only puts and expiring puts have references: what is merged into a value is read and
+ * written together with its neighbours anyway.
+ *
+ * Failure: FIRN_CORRUPT as block/value_file.c has it.
+ */
 
-enum { PIECE_SIZE = FIRN_ROW_FORMAT_PIECE_SIZE };
+_Static_assert((int)FIRN_VALUE_FILE_VALUE_SIZE_MAX == (int)FIRN_ROW_VALUE_SIZE_MAX,
+               "a value that a run may have may lie in a value file");
+
+static bool
+may_refer(enum firn_entry_kind kind)
+{
+    return kind == FIRN_ENTRY_PUT || kind == FIRN_ENTRY_EXPIRING;
+}
+
+/* Takes the reference out of a value; false where there is none, or the value would be too large. */
+static bool
+decode(enum firn_entry_kind kind, firn_slice value, struct firn_value_file_reference *out)
+{
+    size_t head = firn_entry_head_size(kind);
+    return value.size >= head &&
+           firn_value_file_decode(firn_bytes(value.data + head, value.size - head), out) &&
+           out->value_size <= FIRN_ROW_VALUE_SIZE_MAX - head;
+}
+
+bool
+firn_row_value_reference_is_sound(firn_slice bytes)
+{
+    struct firn_value_file_reference reference;
+    return bytes.size > 0 && may_refer((enum firn_entry_kind)bytes.data[0]) &&
+           decode((enum firn_entry_kind)bytes.data[0], firn_bytes(bytes.data + 1, bytes.size - 1),
+                  &reference);
+}
+
+bool
+firn_row_value_reference_fits(const struct firn_entry *entry)
+{
+    struct firn_value_file_reference reference;
+    return may_refer(entry->kind) && decode(entry->kind, entry->value, &reference);
+}
 
 int
-firn_row_value_write(struct firn_row_emit *emit, firn_slice value, struct firn_buf *out_locator,
-                     firn_error *err)
+firn_row_value_reference_encode(const struct firn_entry *entry, struct firn_buf *out)
 {
-    firn_buf_clear(out_locator);
-    size_t count = (size_t)firn_row_format_piece_count(value.size);
-    CHECK(count > 0 && count <= FIRN_ROW_FORMAT_PIECES_MAX);
-    if (firn_buf_set_size(out_locator, FIRN_ROW_FORMAT_LOCATOR_SIZE + 4 * count) != FIRN_OK) {
-        return firn_error_no_memory(err, "the locator of a value");
-    }
-    uint8_t *locator = out_locator->data;
-    uint64_t end = 0; /* of the pieces so far */
-    firn_store_le64(locator, value.size);
-    for (size_t i = 0; i < count; i++) {
-        struct firn_block_ref ref;
-        size_t at = i * PIECE_SIZE;
-        size_t size = value.size - at < PIECE_SIZE ? value.size - at : PIECE_SIZE;
-        int rc = firn_row_emit_block(emit, firn_bytes(value.data + at, size), &ref, err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
-        if (i == 0) {
-            firn_store_le64(locator + 8, ref.offset);
-        }
-        CHECK(i == 0 || ref.offset == end); /* a locator has the first one's place only */
-        end = ref.offset + firn_block_reader_span(&ref);
-        firn_store_le32(locator + FIRN_ROW_FORMAT_LOCATOR_SIZE + 4 * i, ref.stored_size);
-    }
-    return FIRN_OK;
+    DCHECK(firn_row_value_reference_fits(entry));
+    firn_buf_clear(out);
+    int rc = firn_buf_append_u8(out, (uint8_t)entry->kind);
+    return rc == FIRN_OK ? firn_buf_append_slice(out, entry->value) : rc;
 }
+
+uint64_t
+firn_row_value_reference_value_size(enum firn_entry_kind kind, firn_slice value)
+{
+    struct firn_value_file_reference reference;
+    CHECK(decode(kind, value, &reference));
+    return firn_entry_head_size(kind) + reference.value_size;
+}
+
+int
+firn_row_value_reference_read(const struct firn_run_values *values,
+                              const struct firn_row_slot *slot, enum firn_block_cache_use use,
+                              struct firn_buf *out, firn_error *err)
+{
+    DCHECK(firn_row_reference_is_one(slot) && firn_row_value_reference_is_sound(slot->value));
+    firn_slice value = firn_row_reference_value(slot);
+    size_t head = firn_entry_head_size(firn_row_reference_kind(slot));
+    if (out != NULL) {
+        firn_buf_clear(out);
+        if (firn_buf_append(out, value.data, head) != FIRN_OK) {
+            return firn_error_no_memory(err, "a value");
+        }
+    }
+    return firn_value_file_resolve(values, firn_bytes(value.data + head, value.size - head), use,
+                                   out, err);
+}
+
+enum { PIECE_SIZE = FIRN_ROW_FORMAT_PIECE_SIZE };
 
 /* Calls take for each piece in order. */
 static int

@@ -11,7 +11,7 @@
  * Closing for writing: background work ends; where much is in the log alone it is flushed, so that
  * the next opening need not replay it, small trees become one run each, and the log and the reserve
  * are given up as far as they are not needed. A small store is just a log, and stays one. At last the
- * log and MANIFEST say of each other where they end (db_vouch.c).
+ * log and MANIFEST say of each other where they end (db_replay.c).
  *
  * The budget of memory is divided once, at opening: half of it for the cache of blocks, three
  * eighths for memtables (of which one is flushed when it has an eighth), the rest for what the
@@ -28,7 +28,104 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "hosted/os_ram.h"
 #include "storefile/archive.h"
+
+/* ==== moving a read-only handle to the newest state ====
+ *
+ * A whole new image is opened and replayed beside the present one and then put in its place.
+ * Cursors and views keep the image in which they were opened; it is closed, and the writer told so
+ * by the lock that goes with it, when the last of them is closed. Readings of single keys are no
+ * users in that sense: they are inside the epoch while they use the image, and an image is closed
+ * only when all have left that were inside when it was replaced.
+ *
+ * Locking: the state mutex guards the counts of users and the moment of replacement.
+ */
+
+static void
+release(struct firn_epoch_node *node)
+{
+    firn_db_image_abandon((void *)((char *)node - offsetof(struct firn_db_image, retired)));
+}
+
+void
+firn_db_refresh_retire(struct firn_db *db, struct firn_db_image *image)
+{
+    DCHECK(db->is_read_only && image != firn_db_image(db));
+    DCHECK(image->user_count == 0);
+    firn_epoch_retire(&db->epoch, &image->retired, release);
+    firn_epoch_reclaim(&db->epoch);
+}
+
+int
+firn_db_refresh(struct firn_db *db, firn_error *err)
+{
+    struct firn_db_image *image;
+    if (!db->is_read_only) {
+        return FIRN_OK;
+    }
+    int rc;
+    FIRN_TRY(firn_db_replay(db, &image, err));
+    firn_os_mutex_lock(&db->state_mutex);
+    struct firn_db_image *old = firn_db_image(db);
+    DCHECK(old != image && image->user_count == 0);
+    if (image->last_sequence < old->last_sequence) {
+        /* A writer that has just opened a store hides, until it has read the fence away, what the
+         * one before it left; a handle that has seen that goes on seeing it. */
+        firn_os_mutex_unlock(&db->state_mutex);
+        firn_db_image_abandon(image);
+        return FIRN_OK;
+    }
+    atomic_store_explicit(&db->image, image, memory_order_seq_cst);
+    bool is_unused = old->user_count == 0;
+    firn_os_mutex_unlock(&db->state_mutex);
+    if (is_unused) {
+        firn_db_refresh_retire(db, old);
+    }
+out:
+    return rc;
+}
+
+/* ==== a store in memory alone ====
+ *
+ * It is an ordinary store in the directory of a file system that is itself in memory (os_ram.h), so
+ * it has all that a store has and is tested by the same tests. The limit is that file system's:
+ * beyond it a commit meets a full disk. What nobody could read again is not worth a sync, so
+ * durability costs nothing here.
+ */
+
+static const char name[] = "in-memory";
+
+int
+firn_db_memory_open(uint64_t limit_bytes, const struct firn_db_options *options,
+                    struct firn_db **out, firn_error *err)
+{
+    struct firn_os *os = NULL;
+    struct firn_os_dir *root = NULL;
+    struct firn_os_dir *dir = NULL;
+    int rc;
+    *out = NULL;
+    FIRN_TRY(firn_os_ram_create(limit_bytes, &os, err));
+    FIRN_TRY(firn_os_dir_open_path(os, "/", &root, err));
+    FIRN_TRY(firn_os_make_dir(root, name, 0700, err));
+    FIRN_TRY(firn_os_dir_open_path(os, name, &dir, err)); /* messages name it so */
+    FIRN_TRY(firn_db_open_owned(dir, options, out, err));
+    (*out)->owned_os = os;
+    os = NULL;
+out:
+    firn_os_dir_close(root);
+    firn_os_ram_destroy(os);
+    return rc;
+}
+
+/* Ends the outside world of a store in memory. NULL is fine. */
+static void
+memory_close(struct firn_os *os)
+{
+    firn_os_ram_destroy(os);
+}
+
+/* ==== the handle: opening and closing ==== */
 
 /* A log that is longer than this is flushed when the store is closed: compressed in runs it takes
  * less room, and every opening of a store with a long log replays it. */
@@ -124,7 +221,7 @@ destroy(struct firn_db *db)
     struct firn_archive *archive = db->archive;
     firn_free(db);
     firn_archive_close(archive);
-    firn_db_memory_close(owned_os);
+    memory_close(owned_os);
 }
 
 void
@@ -240,18 +337,18 @@ static int
 look(struct firn_db *db, const struct firn_db_options *options,
      struct firn_db_create_survey *survey, firn_error *err)
 {
-    int rc = firn_db_create_look(db->dir, survey, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_db_create_look(db->dir, survey, err));
     if (survey->has_identity) {
         return options->fail_if_exists
                    ? firn_error_set(err, FIRN_EXISTS, "there is a firn store in '%s' already",
                                     firn_os_dir_path(db->dir))
                    : FIRN_OK;
     }
-    return options->create_if_missing ? firn_db_create_allowed(db->dir, survey, err)
-                                      : refuse_missing(db->dir, err);
+    rc = options->create_if_missing ? firn_db_create_allowed(db->dir, survey, err)
+                                    : refuse_missing(db->dir, err);
+out:
+    return rc;
 }
 
 static int
@@ -353,7 +450,7 @@ lighten(struct firn_db *db)
         FIRN_IGNORE(firn_db_maintain_flush_memtables(db, NULL));
     }
     FIRN_IGNORE(firn_db_jobs_finish(db, &brief, NULL));
-    FIRN_IGNORE(firn_db_drop_reap(db, NULL));
+    FIRN_IGNORE(firn_db_keyspace_reap(db, NULL));
     FIRN_IGNORE(firn_db_pace_trim(db, &has_more, NULL));
     if (has_more && db->lead.log_floor > firn_log_oldest(db->log)) {
         FIRN_IGNORE(firn_log_rotate(db->log, NULL));
@@ -372,7 +469,7 @@ close_writer(struct firn_db *db, firn_error *err)
         return close_failed(db, err);
     }
     firn_db_jobs_close(db);
-    int vouch_rc = firn_db_vouch_close(db, err);
+    int vouch_rc = firn_db_replay_vouch_close(db, err);
     if (vouch_rc != FIRN_OK) {
         firn_db_abandon(db);
         return vouch_rc;
@@ -404,10 +501,8 @@ firn_db_sync(struct firn_db *db, firn_error *err)
         return FIRN_OK;
     }
     firn_error found;
-    int rc = firn_db_write_refuse_failed(db, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_db_write_refuse_failed(db, err));
     rc = firn_log_sync(db->log, &found);
     if (rc != FIRN_OK) {
         firn_db_write_latch(db, &found);
@@ -415,6 +510,7 @@ firn_db_sync(struct firn_db *db, firn_error *err)
             *err = found;
         }
     }
+out:
     return rc;
 }
 

@@ -23,6 +23,7 @@
 #include "base/error.h"
 #include "firn/cursor.h"
 #include "firn/store.h"
+#include "history/history.h"
 #include "os/os.h"
 
 struct firn_db;
@@ -137,7 +138,7 @@ FIRN_MUST_CHECK int firn_db_keyspace_create(struct firn_db *db, const char *name
 FIRN_MUST_CHECK int firn_db_keyspace_list(struct firn_db *db,
                                           int (*visit)(void *ctx, const char *name), void *ctx,
                                           firn_error *err);
-FIRN_MUST_CHECK int firn_db_drop_keyspace(struct firn_db *db, const char *name, firn_error *err);
+FIRN_MUST_CHECK int firn_db_keyspace_drop(struct firn_db *db, const char *name, firn_error *err);
 struct firn_db *firn_db_keyspace_db(const struct firn_db_keyspace *keyspace);
 const char *firn_db_keyspace_name(const struct firn_db_keyspace *keyspace);
 
@@ -266,5 +267,125 @@ bool firn_db_cursor_valid(const struct firn_db_cursor *cursor);
 firn_slice firn_db_cursor_key(const struct firn_db_cursor *cursor);
 firn_slice firn_db_cursor_value(const struct firn_db_cursor *cursor);
 uint64_t firn_db_cursor_expires_ms(const struct firn_db_cursor *cursor);
+
+/* ==== which process has a store locked, and what it says it is doing ==== */
+
+enum { FIRN_DB_HOLDER_NOTE_SIZE_MAX = 64 };
+
+struct firn_db_holder {
+    bool is_held;     /* by a handle other than the one that asks */
+    uint64_t process; /* 0: unknown */
+    size_t size;      /* of its note; 0: it has none */
+    uint8_t note[FIRN_DB_HOLDER_NOTE_SIZE_MAX];
+};
+
+/* Says what the handle, which writes, is doing. It is said until the handle says something else, or is
+ * closed. At most FIRN_DB_HOLDER_NOTE_SIZE_MAX bytes; none: nothing. A failure is ignored: nothing
+ * depends on it. One thread at a time. */
+void firn_db_holder_tell(struct firn_db *db, const void *note, size_t size);
+/* What the present holder of the lock says. `db` need not be open for writing, and sees what is said
+ * now, not what was when it was opened. Nothing is concluded from the note but what to tell a person:
+ * who may write to the store may write anything there. */
+FIRN_MUST_CHECK int firn_db_holder_ask(struct firn_db *db, struct firn_db_holder *out,
+                                       firn_error *err);
+
+/* checkpoints of a store's data inside the library; the public twin, with the caveats, is
+ * include/firn/checkpoint.h.
+ *
+ * A reference names a checkpoint: its name; its number; "latest", or "latest~2" for the second one
+ * before it, safety checkpoints not counted; or at least four letters of the beginning of its id.
+ *
+ * Any thread.
+ */
+
+struct firn_db_checkpoint_info {
+    uint8_t id[FIRN_HISTORY_ID_SIZE];
+    uint64_t number; /* 0: a safety checkpoint */
+    int64_t created_ns;
+    uint64_t sequence;
+    bool is_safety;
+    uint8_t restored[FIRN_HISTORY_ID_SIZE]; /* of a safety checkpoint: what was restored then */
+    char name[FIRN_HISTORY_NAME_SIZE_MAX + 1];
+};
+
+/* name may be "": none. *out (NULL: not wanted) is what was made. */
+FIRN_MUST_CHECK int firn_db_checkpoint_create(struct firn_db *db, const char *name,
+                                              struct firn_db_checkpoint_info *out, firn_error *err);
+/* As if it had been made at another time. */
+FIRN_MUST_CHECK int firn_db_checkpoint_create_at(struct firn_db *db, const char *name,
+                                                 int64_t created_ns,
+                                                 struct firn_db_checkpoint_info *out,
+                                                 firn_error *err);
+/* Makes one with the id, number, name and time of one that another store has, a safety checkpoint
+ * as an ordinary one, in a store that has none and that nobody else uses; MANIFEST has it when this
+ * returns. */
+FIRN_MUST_CHECK int firn_db_checkpoint_adopt(struct firn_db *db,
+                                             const struct firn_db_checkpoint_info *info,
+                                             firn_error *err);
+/* All of them or none. */
+FIRN_MUST_CHECK int firn_db_checkpoint_delete(struct firn_db *db, const char *const *references,
+                                              size_t count, firn_error *err);
+/* The newest first; a return other than FIRN_OK ends the listing and is returned. */
+struct firn_db_checkpoint_visitor {
+    bool include_safety;
+    int (*visit)(void *ctx, const struct firn_db_checkpoint_info *info);
+    void *ctx;
+};
+FIRN_MUST_CHECK int firn_db_checkpoint_list(struct firn_db *db,
+                                            const struct firn_db_checkpoint_visitor *visitor,
+                                            firn_error *err);
+/* FIRN_NOT_FOUND, FIRN_INVALID, or FIRN_CONFLICT where more than one id begins so. */
+FIRN_MUST_CHECK int firn_db_checkpoint_find(struct firn_db *db, const char *reference,
+                                            struct firn_db_checkpoint_info *out, firn_error *err);
+FIRN_MUST_CHECK int firn_db_checkpoint_view(struct firn_db *db, const char *reference,
+                                            struct firn_db_view **out, firn_error *err);
+FIRN_MUST_CHECK int firn_db_checkpoint_restore(struct firn_db *db, const char *reference,
+                                               struct firn_db_checkpoint_info *out_restored,
+                                               struct firn_db_checkpoint_info *out_safety,
+                                               firn_error *err);
+FIRN_MUST_CHECK int firn_db_checkpoint_undo(struct firn_db *db,
+                                            struct firn_db_checkpoint_info *out_restored,
+                                            struct firn_db_checkpoint_info *out_safety,
+                                            firn_error *err);
+
+/* ---- db_diff.c ---- */
+
+struct firn_db_diff_key {
+    firn_slice key;
+    bool is_before; /* the first state has it */
+    bool is_after;
+    firn_slice before; /* the values, if so */
+    firn_slice after;
+};
+struct firn_db_diff_visitor {
+    const char *keyspace; /* NULL: all of them */
+    /* A keyspace that only one side has; may be NULL. Its keys come then. */
+    int (*visit_keyspace)(void *ctx, const char *name, bool is_added);
+    /* A key that is not the same in both; borrowed. A return other than FIRN_OK ends the walk and
+     * is returned. */
+    int (*visit)(void *ctx, const char *keyspace, const struct firn_db_diff_key *key);
+    void *ctx;
+    struct firn_storefile_progress *progress; /* NULL: nobody is told */
+};
+/* References, NULL for now. Any thread. */
+FIRN_MUST_CHECK int firn_db_diff(struct firn_db *db, const char *before, const char *after,
+                                 const struct firn_db_diff_visitor *visitor, firn_error *err);
+
+/* ---- for the files of store/ ---- */
+
+/* All of the history, in place of out's contents. */
+FIRN_MUST_CHECK int firn_db_checkpoint_write_all(struct firn_db *db, struct firn_buf *out,
+                                                 firn_error *err);
+/* Has MANIFEST keep the history, if the log before a segment has changes that it lacks. The
+ * leader's. */
+FIRN_MUST_CHECK int firn_db_checkpoint_save_before(struct firn_db *db, uint64_t segment,
+                                                   firn_error *err);
+
+/* ---- db_checkpoint.c ---- */
+
+enum { FIRN_DB_CHECKPOINT_NAME_ID_SIZE = 2 * FIRN_HISTORY_ID_SIZE + 1 };
+/* The letters of an id, and a NUL. */
+void firn_db_checkpoint_name_of_id(const uint8_t id[FIRN_HISTORY_ID_SIZE],
+                                   char out[FIRN_DB_CHECKPOINT_NAME_ID_SIZE]);
 
 #endif

@@ -7,7 +7,7 @@
  * (I1) A tree holds a key once per sequence. Operations are applied from the last to the first, and
  *      the memtable refuses what is there already.
  * (I2) A range delete covers what is older than its sequence, so not what its own commit writes.
- *      What stands in the commit before it and lies in its range is left out (db_ranges.c).
+ *      What stands in the commit before it and lies in its range is left out.
  * (I3) In a replay, what a tree has in runs already is left out: trees are flushed one by one, and
  *      the log is kept until the last one is.
  *
@@ -15,7 +15,137 @@
  * the commit is written to the log: memtables are larger than the processor's caches.
  */
 #include "base/check.h"
+#include "base/mem.h"
 #include "store/db_internal.h"
+
+/* ==== range deletes within one commit ====
+ *
+ * All operations of a commit have one sequence, and a range delete covers versions with smaller
+ * sequences only. So what a commit writes into a range before it deletes that range would stay;
+ * and what it writes behind the delete must stay. Here the range deletes of a commit are kept by
+ * tree, with the number of their operation (plus one) in the place of a sequence: an operation is
+ * left out when a range delete with a larger number covers its key.
+ *
+ * The sets are filled while the batch is, by its owner; while it is applied each tree knows its
+ * set, so that looking one up costs nothing. Only the leader applies, one commit at a time.
+ */
+
+struct firn_db_ranges_set {
+    struct firn_db_tree *tree;
+    struct firn_range_set set;
+};
+
+static size_t
+set_count(const struct firn_db_ranges *ranges)
+{
+    return ranges->sets.size / sizeof(struct firn_db_ranges_set *);
+}
+
+static struct firn_db_ranges_set *
+set_at(const struct firn_db_ranges *ranges, size_t i)
+{
+    DCHECK(i < set_count(ranges));
+    return ((struct firn_db_ranges_set **)(void *)ranges->sets.data)[i];
+}
+
+/* The set of a tree, made if need be; NULL when memory is out. */
+static struct firn_db_ranges_set *
+set_of(struct firn_db_ranges *ranges, struct firn_db_tree *tree)
+{
+    for (size_t i = set_count(ranges); i > 0; i--) {
+        if (set_at(ranges, i - 1)->tree == tree) {
+            return set_at(ranges, i - 1);
+        }
+    }
+    struct firn_db_ranges_set *set = NULL;
+    if (firn_buf_reserve(&ranges->sets, sizeof(struct firn_db_ranges_set *)) == FIRN_OK) {
+        set = firn_alloc_zeroed(sizeof *set);
+    }
+    if (set != NULL) {
+        set->tree = tree;
+        CHECK(firn_buf_append(&ranges->sets, &set, sizeof(struct firn_db_ranges_set *)) == FIRN_OK);
+    }
+    return set;
+}
+
+int
+firn_db_apply_ranges_add(struct firn_db_ranges *ranges, struct firn_db_tree *tree, firn_slice lower,
+                         firn_slice upper, size_t index, firn_error *err)
+{
+    const struct firn_range range = {lower, upper, (uint64_t)index + 1};
+    DCHECK(firn_slice_compare(lower, upper) < 0);
+    struct firn_db_ranges_set *set = set_of(ranges, tree);
+    return set == NULL ? firn_error_no_memory(err, "a batch")
+                       : firn_range_set_add(&set->set, &range, err);
+}
+
+void
+firn_db_apply_ranges_deinit(struct firn_db_ranges *ranges)
+{
+    for (size_t i = 0; i < set_count(ranges); i++) {
+        firn_range_set_deinit(&set_at(ranges, i)->set);
+        firn_free(set_at(ranges, i));
+    }
+    firn_buf_deinit(&ranges->sets);
+}
+
+const struct firn_range_set *
+firn_db_apply_ranges_of(const struct firn_db_ranges *ranges, const struct firn_db_tree *tree)
+{
+    for (size_t i = 0; i < set_count(ranges); i++) {
+        if (set_at(ranges, i)->tree == tree) {
+            return &set_at(ranges, i)->set;
+        }
+    }
+    return NULL;
+}
+
+/* Between begin and end ranges_covers may be asked. The leader's. */
+static void
+ranges_begin(const struct firn_db_ranges *ranges)
+{
+    for (size_t i = 0; i < set_count(ranges); i++) {
+        DCHECK(set_at(ranges, i)->tree->later == NULL);
+        set_at(ranges, i)->tree->later = &set_at(ranges, i)->set;
+    }
+}
+
+static void
+ranges_end(const struct firn_db_ranges *ranges)
+{
+    for (size_t i = 0; i < set_count(ranges); i++) {
+        DCHECK(set_at(ranges, i)->tree->later == &set_at(ranges, i)->set);
+        set_at(ranges, i)->tree->later = NULL;
+    }
+}
+
+/* Whether a range delete with a number above one covers the key. */
+static bool
+covers_above(const struct firn_range_set *set, firn_slice key, uint64_t number)
+{
+    static const struct firn_view_interval everything = {1, UINT64_MAX};
+    static const struct firn_view all = {&everything, 1, 0, NULL};
+    return firn_range_set_covering(set, key, &all, number) != 0;
+}
+
+/* Whether an operation behind number `index` deletes a range that holds the key. */
+static bool
+ranges_covers(const struct firn_db_tree *tree, firn_slice key, size_t index)
+{
+    return tree->later != NULL && covers_above(tree->later, key, (uint64_t)index + 1);
+}
+
+bool
+firn_db_apply_ranges_deletes(const struct firn_db_ranges *ranges, const struct firn_db_tree *tree,
+                             firn_slice key, size_t index)
+{
+    for (size_t i = 0; i < set_count(ranges); i++) {
+        if (set_at(ranges, i)->tree == tree) {
+            return covers_above(&set_at(ranges, i)->set, key, (uint64_t)index);
+        }
+    }
+    return false;
+}
 
 static struct firn_entry
 entry_of(const struct firn_db_op *op, const struct firn_db_apply *commit)
@@ -34,7 +164,7 @@ is_left_out(const struct firn_db_apply *commit, size_t i, const struct firn_entr
     if (commit->is_replay && commit->sequence <= firn_lsm_tree_flushed(tree->lsm_tree)) {
         return true;
     }
-    return entry->kind != FIRN_ENTRY_RANGE_DELETE && firn_db_ranges_covers(tree, entry->key, i);
+    return entry->kind != FIRN_ENTRY_RANGE_DELETE && ranges_covers(tree, entry->key, i);
 }
 
 static void
@@ -88,7 +218,7 @@ is_prepared(const struct firn_db_apply *commit)
 {
     const struct firn_db_tree *tree = commit->count > 0 ? commit->ops[0].tree : NULL;
     return tree == NULL ||
-           (tree->later == firn_db_ranges_of(commit->ranges, tree) &&
+           (tree->later == firn_db_apply_ranges_of(commit->ranges, tree) &&
             (commit->is_replay || commit->sequence > firn_lsm_tree_flushed(tree->lsm_tree)));
 }
 
@@ -96,9 +226,9 @@ int
 firn_db_apply(const struct firn_db_apply *commit, firn_error *err)
 {
     DCHECK(commit->sequence > 0 && commit->segment > 0);
-    firn_db_ranges_begin(commit->ranges);
+    ranges_begin(commit->ranges);
     DCHECK(is_prepared(commit));
     int rc = apply_all(commit, err);
-    firn_db_ranges_end(commit->ranges);
+    ranges_end(commit->ranges);
     return rc;
 }

@@ -6,8 +6,8 @@
  * without touching them; an array beside it remembers where keys and values lie, for the memtables.
  * A batch belongs to the store of its first write. Nothing is looked up here: of several writes to
  * one key the last one wins when the commit is applied (db_apply.c). Only range deletes are kept
- * ready for that moment (db_ranges.c), so that applying them needs no memory. A merge adds to what
- * the batch did to its key before, so it does look (db_batch_merge.c).
+ * ready for that moment (db_apply.c), so that applying them needs no memory. A merge adds to what
+ * the batch did to its key before, so it does look.
  */
 #include "store/db_internal.h"
 
@@ -18,6 +18,289 @@
 #include "base/checked.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "codec/xxh3.h"
+#include "merge/merge.h"
+
+/* ==== merge operands on their way into a commit ====
+ *
+ * A commit has one version of a key, because all it writes has one sequence, and of several
+ * operations on a key the last one counts (docs/formats/store.md). A merge does not replace what
+ * the same batch did to its key before: it adds to it. So the batch is looked through, and what is
+ * written is what both amount to:
+ *
+ *   before it in the batch            what is written
+ *   nothing                           the operand
+ *   a delete, or a range delete       a put of what the operand makes of no value
+ *   a put                             a put of what it makes of that value
+ *   an operand of the same operator   one operand that does both
+ *   another operator, expiring put    refused: no single version says that
+ *
+ * What was written before then counts no more. Three cases, which are common, leave nothing behind: a
+ * number is changed where it stands, what is appended to the last operation of the batch makes that
+ * one longer, without a copy of what is there, and else the last operation is replaced. Otherwise the
+ * older operation stays in the batch as bytes without a meaning; so who appends to many keys in
+ * turn, many times each, in one batch, makes the batch grow with the square of that.
+ *
+ * Finding the operation before is a hash map over the batch, made with its first merge and brought
+ * up to date with each: batches without merges pay nothing.
+ *
+ * Failure: a batch is as it was.
+ */
+
+/* The last operation on a key, in the map of a batch. */
+struct newest {
+    const struct firn_db_batch *batch;
+    size_t op;
+};
+
+struct wanted {
+    const struct firn_db_tree *tree;
+    firn_slice key;
+};
+
+static int batch_check_store(const struct firn_db_batch *batch, const struct firn_db *db,
+                             firn_error *err);
+
+static firn_slice
+key_of(const struct firn_db_batch *batch, const struct firn_db_op *op)
+{
+    return firn_bytes(batch->body.data + op->key_offset, op->key_size);
+}
+
+static firn_slice
+value_of(const struct firn_db_batch *batch, const struct firn_db_op *op)
+{
+    return firn_bytes(batch->body.data + op->value_offset, op->value_size);
+}
+
+static uint64_t
+hash_key(const struct firn_db_tree *tree, firn_slice key)
+{
+    return firn_xxh3(key.data, key.size, tree == NULL ? 0 : tree->id);
+}
+
+static uint64_t
+hash_record(const void *record)
+{
+    const struct newest *newest = record;
+    const struct firn_db_op *op = firn_db_batch_op(newest->batch, newest->op);
+    return hash_key(op->tree, key_of(newest->batch, op));
+}
+
+static bool
+equals_record(const void *record, const void *key)
+{
+    const struct newest *newest = record;
+    const struct wanted *wanted = key;
+    const struct firn_db_op *op = firn_db_batch_op(newest->batch, newest->op);
+    return op->tree == wanted->tree && firn_slice_equal(key_of(newest->batch, op), wanted->key);
+}
+
+/* The operations of the batch are going. */
+static void
+batch_merge_forget(struct firn_db_batch *batch)
+{
+    if (batch->newest.hash != NULL) {
+        firn_hash_map_deinit(&batch->newest);
+    }
+    batch->newest_count = 0;
+}
+
+/* Makes the map one of all operations of the batch. */
+static int
+look_through(struct firn_db_batch *batch)
+{
+    size_t count = firn_db_batch_op_count(batch);
+    DCHECK(batch->newest_count <= count);
+    if (batch->newest.hash == NULL) {
+        firn_hash_map_init(&batch->newest, sizeof(struct newest), hash_record, equals_record);
+    }
+    for (; batch->newest_count < count; batch->newest_count++) {
+        const struct newest newest = {batch, batch->newest_count};
+        const struct firn_db_op *op = firn_db_batch_op(batch, newest.op);
+        if (op->kind == FIRN_ENTRY_RANGE_DELETE) {
+            continue;
+        }
+        const struct wanted wanted = {op->tree, key_of(batch, op)};
+        uint64_t hash = hash_key(wanted.tree, wanted.key);
+        struct newest *found = firn_hash_map_find(&batch->newest, hash, &wanted);
+        if (found != NULL) {
+            found->op = newest.op;
+        } else if (firn_hash_map_insert(&batch->newest, hash, &newest) == NULL) {
+            return FIRN_NO_MEMORY;
+        }
+    }
+    return FIRN_OK;
+}
+
+/* The operation of the batch that the next one on that key adds to; NULL if there is none.
+ * *out_is_deleted: a range delete has come since. */
+static struct firn_db_op *
+find_before(const struct firn_db_batch *batch, const struct wanted *wanted, bool *out_is_deleted)
+{
+    DCHECK(batch->newest_count == firn_db_batch_op_count(batch));
+    const struct newest *found =
+        firn_hash_map_find(&batch->newest, hash_key(wanted->tree, wanted->key), wanted);
+    size_t behind = found == NULL ? 0 : found->op + 1;
+    *out_is_deleted =
+        firn_db_apply_ranges_deletes(&batch->ranges, wanted->tree, wanted->key, behind);
+    return found == NULL ? NULL : firn_db_batch_op(batch, found->op);
+}
+
+/* ---- what both amount to ---- */
+
+static int
+refuse_mixture(firn_error *err)
+{
+    return firn_error_set(err, FIRN_INVALID,
+                          "a batch cannot merge into what it has put with an expiry, or merged "
+                          "otherwise, before");
+}
+
+/* Puts into value what a merge (as it is stored) adds up to with what came before it, and into
+ * *kind of which kind that is. */
+static int
+add_up(const struct firn_db_batch *batch, const struct firn_db_op *before, bool is_deleted,
+       firn_slice merge, enum firn_entry_kind *kind, struct firn_buf *value, firn_error *err)
+{
+    struct firn_merge_fold fold = {0};
+    int rc;
+    DCHECK(before == NULL || before->kind != FIRN_ENTRY_RANGE_DELETE);
+    FIRN_TRY(firn_merge_fold_push(&fold, merge, err));
+    *kind = FIRN_ENTRY_PUT;
+    if (is_deleted || (before != NULL && before->kind == FIRN_ENTRY_DELETE)) {
+        FIRN_TRY(firn_merge_fold_apply(&fold, NULL, value, err));
+    } else if (before != NULL && before->kind == FIRN_ENTRY_PUT) {
+        firn_slice base = value_of(batch, before);
+        FIRN_TRY(firn_merge_fold_apply(&fold, &base, value, err));
+    } else {
+        *kind = FIRN_ENTRY_MERGE;
+        if (before != NULL) {
+            firn_slice operand = value_of(batch, before);
+            if (before->kind != FIRN_ENTRY_MERGE ||
+                !firn_merge_fold_joins(&fold, operand, FIRN_VALUE_SIZE_MAX)) {
+                rc = refuse_mixture(err);
+                goto out;
+            }
+            FIRN_TRY(firn_merge_fold_push(&fold, operand, err));
+        }
+        FIRN_TRY(firn_merge_fold_operand(&fold, value, err));
+    }
+out:
+    firn_merge_fold_deinit(&fold);
+    return rc;
+}
+
+/* Overwrites the value of an operation with one of the same size. */
+static bool
+overwrites(struct firn_db_batch *batch, const struct firn_db_op *before, enum firn_entry_kind kind,
+           firn_slice value)
+{
+    if (before->kind != (uint8_t)kind || before->value_size != value.size) {
+        return false;
+    }
+    CHECK(before->value_offset + value.size <= batch->body.size);
+    memcpy(batch->body.data + before->value_offset, value.data, value.size);
+    return true;
+}
+
+/* Whether what is appended to the operation's key goes behind its value. */
+static bool
+takes_appends(const struct firn_db_batch *batch, const struct firn_db_op *op)
+{
+    return op->kind == FIRN_ENTRY_PUT ||
+           (op->kind == FIRN_ENTRY_MERGE && value_of(batch, op).data[0] == FIRN_MERGE_APPEND);
+}
+
+int
+firn_db_batch_extend(struct firn_db_batch *batch, const struct firn_db_tree *tree, firn_slice key,
+                     firn_slice operand)
+{
+    size_t count = firn_db_batch_op_count(batch);
+    struct firn_db_op *last = count == 0 ? NULL : firn_db_batch_op(batch, count - 1);
+    if (last == NULL || last->tree != tree || !takes_appends(batch, last) ||
+        !firn_slice_equal(key_of(batch, last), key) ||
+        operand.size > FIRN_VALUE_SIZE_MAX - last->value_size ||
+        batch->body.size + FIRN_STOREFILE_OP_FRAME_MAX + operand.size > FIRN_BATCH_SIZE_MAX) {
+        return FIRN_NOT_FOUND;
+    }
+    struct firn_storefile_place place = {last->key_offset, last->value_offset};
+    DCHECK(place.value_offset + last->value_size == batch->body.size);
+    if (firn_storefile_extend_op(&batch->body, &place, operand) != FIRN_OK) {
+        return FIRN_NO_MEMORY;
+    }
+    last->value_offset = (uint32_t)place.value_offset;
+    last->value_size += (uint32_t)operand.size;
+    DCHECK(place.value_offset + last->value_size == batch->body.size);
+    return FIRN_OK;
+}
+
+/* An operation in the place of the last one, which has the same key. */
+static int
+replace_last(struct firn_db_batch *batch, struct firn_db_keyspace *keyspace,
+             const struct firn_storefile_op *op, firn_error *err)
+{
+    const struct firn_db_op *last = firn_db_batch_op(batch, firn_db_batch_op_count(batch) - 1);
+    DCHECK(last->tree == keyspace->tree && firn_slice_equal(key_of(batch, last), op->key));
+    size_t body_size = batch->body.size;
+    size_t ops_size = batch->ops.size;
+    batch->body.size =
+        last->key_offset - firn_varint_size(last->key_size) - 1 - firn_varint_size(keyspace->id);
+    batch->ops.size -= sizeof *last;
+    DCHECK(batch->body.size < body_size);
+    int rc = firn_db_batch_append(batch, keyspace->db, keyspace->tree, op, err);
+    if (rc != FIRN_OK) {
+        /* Nothing was written over it yet. */
+        batch->body.size = body_size;
+        batch->ops.size = ops_size;
+    }
+    return rc;
+}
+
+int
+firn_db_batch_merge(struct firn_db_batch *batch, struct firn_db_keyspace *keyspace, firn_slice key,
+                    firn_merge_operator operation, firn_slice operand, firn_error *err)
+{
+    const struct wanted wanted = {keyspace->tree, key};
+    struct firn_buf merge = {0};
+    struct firn_buf value = {0};
+    enum firn_entry_kind kind;
+    bool is_deleted;
+    int rc;
+    FIRN_TRY(batch_check_store(batch, keyspace->db, err));
+    FIRN_TRY(firn_merge_fold_check(operation, operand, err));
+    if (operation == FIRN_MERGE_APPEND) {
+        rc = firn_db_batch_extend(batch, keyspace->tree, key, operand);
+        if (rc != FIRN_NOT_FOUND) {
+            rc = rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a batch");
+            goto out;
+        }
+    }
+    if (look_through(batch) != FIRN_OK ||
+        firn_buf_append_u8(&merge, (uint8_t)operation) != FIRN_OK ||
+        firn_buf_append_slice(&merge, operand) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a batch");
+        goto out;
+    }
+    struct firn_db_op *before = find_before(batch, &wanted, &is_deleted);
+    FIRN_TRY(add_up(batch, before, is_deleted, firn_buf_slice(&merge), &kind, &value, err));
+    const struct firn_storefile_op op = {keyspace->id, kind, key, firn_buf_slice(&value)};
+    before = is_deleted ? NULL : before;
+    if (before != NULL && overwrites(batch, before, kind, op.value)) {
+        goto out;
+    }
+    if (before != NULL && before == firn_db_batch_op(batch, firn_db_batch_op_count(batch) - 1)) {
+        FIRN_TRY(replace_last(batch, keyspace, &op, err));
+    } else {
+        FIRN_TRY(firn_db_batch_append(batch, keyspace->db, keyspace->tree, &op, err));
+    }
+out:
+    firn_buf_deinit(&merge);
+    firn_buf_deinit(&value);
+    return rc;
+}
+
+/* ==== writes collected before they are committed ==== */
 
 int
 firn_db_batch_create(struct firn_db_batch **out, firn_error *err)
@@ -35,8 +318,8 @@ firn_db_batch_deinit(struct firn_db_batch *batch)
 {
     firn_buf_deinit(&batch->body);
     firn_buf_deinit(&batch->ops);
-    firn_db_ranges_deinit(&batch->ranges);
-    firn_db_batch_merge_forget(batch);
+    firn_db_apply_ranges_deinit(&batch->ranges);
+    batch_merge_forget(batch);
     batch->has_puts = false;
     batch->frees_space = false;
     batch->db = NULL;
@@ -56,8 +339,8 @@ firn_db_batch_clear(struct firn_db_batch *batch)
 {
     firn_buf_clear(&batch->body);
     firn_buf_clear(&batch->ops);
-    firn_db_ranges_deinit(&batch->ranges);
-    firn_db_batch_merge_forget(batch);
+    firn_db_apply_ranges_deinit(&batch->ranges);
+    batch_merge_forget(batch);
     batch->has_puts = false;
     batch->frees_space = false;
     batch->db = NULL;
@@ -88,9 +371,9 @@ refuse_size(const char *what, size_t size, size_t limit, firn_error *err)
                           what, size, limit);
 }
 
-int
-firn_db_batch_check_store(const struct firn_db_batch *batch, const struct firn_db *db,
-                          firn_error *err)
+/* FIRN_INVALID unless firn_db_batch_is_of. */
+static int
+batch_check_store(const struct firn_db_batch *batch, const struct firn_db *db, firn_error *err)
 {
     return firn_db_batch_is_of(batch, db)
                ? FIRN_OK
@@ -103,10 +386,8 @@ check_limits(const struct firn_db_batch *batch, const struct firn_db *db,
 {
     bool is_range = op->kind == FIRN_ENTRY_RANGE_DELETE;
     size_t value_max = is_range ? FIRN_KEY_SIZE_MAX : FIRN_VALUE_SIZE_MAX;
-    int rc = firn_db_batch_check_store(batch, db, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(batch_check_store(batch, db, err));
     if (op->key.size > FIRN_KEY_SIZE_MAX) {
         return refuse_size("key", op->key.size, FIRN_KEY_SIZE_MAX, err);
     }
@@ -118,7 +399,8 @@ check_limits(const struct firn_db_batch *batch, const struct firn_db *db,
         return firn_error_set(err, FIRN_LIMIT, "a batch would have more than %d bytes",
                               FIRN_BATCH_SIZE_MAX);
     }
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 int
@@ -140,8 +422,8 @@ firn_db_batch_append(struct firn_db_batch *batch, struct firn_db *db, struct fir
         return firn_error_no_memory(err, "a batch");
     }
     if (format->kind == FIRN_ENTRY_RANGE_DELETE) {
-        FIRN_TRY(firn_db_ranges_add(&batch->ranges, tree, format->key, format->value,
-                                    firn_db_batch_op_count(batch), err));
+        FIRN_TRY(firn_db_apply_ranges_add(&batch->ranges, tree, format->key, format->value,
+                                          firn_db_batch_op_count(batch), err));
     }
     CHECK(firn_storefile_append_op(&batch->body, format, &place) == FIRN_OK);
     DCHECK(place.value_offset + format->value.size == batch->body.size);
@@ -297,13 +579,13 @@ firn_db_batch_append_all(struct firn_db_batch *batch, const struct firn_db_batch
     struct firn_db_batch joined = {.mark = batch->mark};
     int rc;
     if (from->db != NULL && !(batch->db == NULL || firn_db_batch_is_of(batch, from->db))) {
-        return firn_db_batch_check_store(batch, from->db, err);
+        return batch_check_store(batch, from->db, err);
     }
     FIRN_TRY(copy_writes(&joined, batch, false, err));
     FIRN_TRY(copy_writes(&joined, from, true, err));
     firn_db_batch_deinit(batch);
     *batch = joined;
-    firn_db_batch_merge_forget(batch);
+    batch_merge_forget(batch);
     joined = (struct firn_db_batch){0};
 out:
     firn_db_batch_deinit(&joined);
@@ -341,10 +623,10 @@ collect_ranges(const struct firn_db_batch *batch, size_t count, struct firn_db_r
         if (op->kind != FIRN_ENTRY_RANGE_DELETE) {
             continue;
         }
-        int rc = firn_db_ranges_add(out, op->tree, firn_db_batch_key(batch, op),
-                                    firn_db_batch_value(batch, op), i, err);
+        int rc = firn_db_apply_ranges_add(out, op->tree, firn_db_batch_key(batch, op),
+                                          firn_db_batch_value(batch, op), i, err);
         if (rc != FIRN_OK) {
-            firn_db_ranges_deinit(out);
+            firn_db_apply_ranges_deinit(out);
             return rc;
         }
     }
@@ -363,13 +645,13 @@ firn_db_batch_rewind(struct firn_db_batch *batch, const struct firn_db_batch_mar
         if (rc != FIRN_OK) {
             return rc;
         }
-        firn_db_ranges_deinit(&batch->ranges);
+        firn_db_apply_ranges_deinit(&batch->ranges);
         batch->ranges = ranges;
     }
     batch->ops.size = mark->op_count * sizeof(struct firn_db_op);
     batch->body.size = mark->body_size;
     batch->has_puts = mark->has_puts;
-    firn_db_batch_merge_forget(batch);
+    batch_merge_forget(batch);
     return FIRN_OK;
 }
 

@@ -18,7 +18,7 @@
  *      I1). Most of that has been done just before, beside other commits,
  *   2. makes the log durable through all that came before, so that a crash leaves a prefix,
  *   3. lets MANIFEST name the files: from here on the commit is there; the log vouches for that
- *      (db_vouch.c), as it has nothing else of it,
+ *      (db_replay.c), as it has nothing else of it,
  *   4. publishes its sequence.
  *
  * A small load that had to be sorted is a batch like any other.
@@ -35,9 +35,6 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "compaction/bulk_load.h"
-#include "compaction/bulk_sort.h"
-#include "storefile/storefile_progress.h"
 
 /* Of the memory of a store, what sorting takes beside it. */
 enum { SORT_SHARE = 4 };
@@ -352,11 +349,11 @@ install(struct firn_db_bulk *bulk, firn_error *err)
     int rc;
     FIRN_TRY(firn_log_sync(db->log, err));
     FIRN_TRY(firn_bulk_load_install(bulk->inner, err));
-    FIRN_TRY(firn_db_vouch_write(db, err));
+    FIRN_TRY(firn_db_replay_vouch_write(db, err));
     FIRN_TRY(firn_log_sync(db->log, err));
     DCHECK(firn_log_unsynced_bytes(db->log) == 0);
     db->commits.last_sequence = bulk->sequence;
-    /* For transactions that wrote the same keys: see db_txn_check.c. */
+    /* For transactions that wrote the same keys: see db_txn.c. */
     atomic_store_explicit(&bulk->keyspace->tree->written_at, bulk->sequence, memory_order_relaxed);
     firn_db_count(&db->counters.commits, 1);
     /* Pairs with the acquire load in firn_db_published: who sees it finds the runs. */

@@ -23,9 +23,7 @@
 #include <inttypes.h>
 
 #include "history/history_format.h"
-#include "log/log_segment.h"
 #include "storefile/archive.h"
-#include "storefile/storefile_progress.h"
 
 struct check {
     struct firn_db *db;

@@ -18,11 +18,9 @@
  * Memory: the names, and what lsm_diff.c takes.
  */
 #include "base/check.h"
-#include "store/db_checkpoint.h"
 #include "store/db_internal.h"
 
 #include "base/slice.h"
-#include "storefile/storefile_progress.h"
 
 struct side {
     struct firn_db_view *view;

@@ -2,8 +2,8 @@
  *
  * store/db_holder.c: which process has a store locked, and what it says it is doing.
  *
- * The lock itself (storefile_lock.c) tells that a process writes, and the text in its file tells which. After that
- * text and the fence (db_fence.c) comes a note: what the layer above wants to tell
+ * The lock itself (storefile.c) tells that a process writes, and the text in its file tells which. After that
+ * text and the fence (db_log.c) comes a note: what the layer above wants to tell
  * others while it holds the lock, for instance which checkpoint a restore brings back and how far
  * it has come.
  *
@@ -16,7 +16,7 @@
  * that follow, 4 bytes each; then those: the note and zeros. It is replaced in one write; a reader
  * that meets half of it finds a wrong checksum and reads again.
  */
-#include "store/db_holder.h"
+#include "store/db.h"
 
 #include "base/bytes.h"
 #include "base/check.h"
@@ -24,7 +24,7 @@
 #include "store/db_internal.h"
 
 enum {
-    TEXT_SIZE = 24, /* storefile_lock.c */
+    TEXT_SIZE = 24, /* storefile.c */
     NOTE_OFFSET = 64,
     HEAD_SIZE = 8,
     RECORD_SIZE = HEAD_SIZE + FIRN_DB_HOLDER_NOTE_SIZE_MAX,
@@ -64,10 +64,8 @@ read_file(struct firn_os_file *file, struct firn_db_holder *out, bool *out_is_wh
     size_t size;
     *out = (struct firn_db_holder){0};
     *out_is_whole = true;
-    int rc = firn_os_file_read(file, 0, bytes, sizeof bytes, &size, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_os_file_read(file, 0, bytes, sizeof bytes, &size, err));
     for (size_t i = 0; i < size && i < TEXT_SIZE && bytes[i] >= '0' && bytes[i] <= '9' &&
                        out->process < UINT64_MAX / 100;
          i++) {
@@ -83,7 +81,8 @@ read_file(struct firn_os_file *file, struct firn_db_holder *out, bool *out_is_wh
         out->size = note_size;
         memcpy(out->note, record + HEAD_SIZE, note_size);
     }
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 /* (I1). *out_is_sure is false where somebody wrote meanwhile. */

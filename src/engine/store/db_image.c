@@ -11,7 +11,7 @@
  * (I1) The trees are in the order of their numbers. Numbers are given in order, so a new one comes
  *      last; in the list they are found in the order of names, and sorted once.
  * (I2) next_id is larger than every number ever given: than all in the list, and not smaller than
- *      what the last drop put there (db_drop.c).
+ *      what the last drop put there (db_keyspace.c).
  */
 #include "store/db_internal.h"
 
@@ -19,6 +19,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/search.h"
 #include "base/sort.h"
 #include "history/history_format.h"
 #include "row/row.h"
@@ -44,19 +45,10 @@ firn_db_image_find(const struct firn_db_image *image, uint64_t id)
     DCHECK(image->is_listed); /* (I1) */
     size_t low = 0;
     size_t high = firn_db_image_tree_count(image);
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        struct firn_db_tree *tree = firn_db_image_tree(image, middle);
-        if (tree->id == id) {
-            return tree;
-        }
-        if (tree->id < id) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return NULL;
+    FIRN_SEARCH_FIRST(low, high, middle, firn_db_image_tree(image, middle)->id < id);
+    struct firn_db_tree *tree =
+        low < firn_db_image_tree_count(image) ? firn_db_image_tree(image, low) : NULL;
+    return tree != NULL && tree->id == id ? tree : NULL;
 }
 
 /* ---- adding trees ---- */

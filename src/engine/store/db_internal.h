@@ -11,16 +11,17 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/epoch.h"
+#include "base/error.h"
 #include "base/hash_map.h"
 #include "base/range_set.h"
 #include "block/block_cache.h"
+#include "compaction/compaction.h"
 #include "history/history.h"
 #include "log/log.h"
 #include "lsm/lsm.h"
 #include "os/os_process.h"
 #include "store/db.h"
 #include "storefile/storefile.h"
-#include "storefile/storefile_lock.h"
 #include "threads/os_thread.h"
 
 /* Keyspace 0 holds the names of the others: name -> id as a varint. The empty name, which no
@@ -103,7 +104,7 @@ struct firn_db_view_node {
     struct firn_view view;           /* that is what it sees */
     uint64_t time_ms;                /* what expires then or before is gone for it */
     const struct firn_db_tree *tree; /* it reads nothing else; NULL: all but system trees */
-    bool keeps_tombstones;           /* a transaction that may write: see db_txn_check.c */
+    bool keeps_tombstones;           /* a transaction that may write: see db_txn.c */
     void (*destroy)(struct firn_db_view_node *node); /* for giving up the store */
 };
 
@@ -123,7 +124,7 @@ struct firn_db_op {
     uint8_t kind;
 };
 
-/* The range deletes of a batch, by tree: see db_ranges.c. Zeroed is empty. */
+/* The range deletes of a batch, by tree: see db_apply.c. Zeroed is empty. */
 struct firn_db_ranges {
     struct firn_buf sets; /* of struct firn_db_ranges_set * */
 };
@@ -137,7 +138,7 @@ struct firn_db_batch {
     struct firn_db_ranges ranges;
     bool has_puts;    /* anything that needs space for good */
     bool frees_space; /* puts count as deletes: with them the caller gives back more space */
-    struct firn_hash_map newest; /* see db_batch_merge.c; not initialised before the first merge */
+    struct firn_hash_map newest; /* see db_batch.c; not initialised before the first merge */
     size_t newest_count;         /* of the operations, so many are in it */
 };
 
@@ -197,7 +198,7 @@ struct firn_db_space {
     _Atomic uint64_t beside_bytes; /* of files beside the store's that belong to it */
 };
 
-/* Whether anybody writes: see db_rest.c. The mutex of jobs guards what is not atomic. */
+/* Whether anybody writes: see db_pace.c. The mutex of jobs guards what is not atomic. */
 struct firn_db_rest {
     atomic_bool is_watching;    /* a job watches for it */
     atomic_bool is_giving_back; /* it has come */
@@ -217,7 +218,7 @@ struct firn_db_counters {
     _Atomic uint64_t conflicts;
 };
 
-/* How many commits are led together: see db_gather.c. Guarded by the mutex of commits. */
+/* How many commits are led together: see db_write.c. Guarded by the mutex of commits. */
 struct firn_db_gather {
     unsigned queued;   /* commits in the queue */
     unsigned expected; /* worth waiting for; 0: unknown */
@@ -245,10 +246,10 @@ struct firn_db_commits {
 /* What only the leader reads and writes, but for the two that are atomic. */
 struct firn_db_lead {
     uint64_t log_floor; /* the log was asked to give up what is older */
-    uint64_t vouched;   /* the newest version of MANIFEST that the log names: db_vouch.c */
-    struct firn_log_position fence; /* as LOCK has it: see db_fence.c */
+    uint64_t vouched;   /* the newest version of MANIFEST that the log names: db_replay.c */
+    struct firn_log_position fence; /* as LOCK has it: see db_log.c */
     int64_t slowdown_debt_ns;
-    atomic_int rotate_phase;         /* see db_rotate.c */
+    atomic_int rotate_phase;         /* see db_pace.c */
     atomic_bool is_preparing_memory; /* a job will, or does */
     uint64_t restored_at; /* the newest commit that counts as a write to every key; 0: none */
     uint64_t out_count;   /* trees that now does not have and that are not removed */
@@ -381,10 +382,7 @@ FIRN_MUST_CHECK int firn_db_open_owned(struct firn_os_dir *dir,
 /* Writes all memtables to runs, in this thread. */
 FIRN_MUST_CHECK int firn_db_maintain_flush_memtables(struct firn_db *db, firn_error *err);
 
-/* ---- db_memory.c ---- */
-
-/* Ends the outside world of a store in memory. NULL is fine. */
-void firn_db_memory_close(struct firn_os *os);
+/* ---- db.c ---- */
 
 /* ---- db_create.c ---- */
 
@@ -456,7 +454,7 @@ struct firn_db_log_visitor {
                  firn_error *err);
     void *ctx;
     uint64_t *log_bytes; /* how long it was; NULL: not wanted */
-    bool is_fenced;      /* what is not acknowledged is not shown: see db_fence.c */
+    bool is_fenced;      /* what is not acknowledged is not shown: see db_log.c */
     /* As in struct firn_log_options; NULL: nobody is asked. */
     int (*judge)(void *ctx, const struct firn_log_found *found, firn_error *err);
     void *judge_ctx;
@@ -471,7 +469,7 @@ bool firn_db_log_lacks_load(uint64_t known, uint64_t sequence);
 int firn_db_log_error(firn_error *err, int code, struct firn_os_dir *dir,
                       struct firn_log_position position, const char *what);
 
-/* ---- db_vouch.c ---- */
+/* ---- db_replay.c ---- */
 
 /* What MANIFEST says, for the log to be held against it while that is read. */
 struct firn_db_vouch {
@@ -480,19 +478,11 @@ struct firn_db_vouch {
     struct firn_log_position log_end;
     uint64_t vouched; /* the newest version that the log names */
 };
-void firn_db_vouch_begin(struct firn_db_vouch *vouch, struct firn_db *db, struct firn_lsm *lsm);
-/* For struct firn_log_options: FIRN_CORRUPT where the log and MANIFEST do not fit together. */
-FIRN_MUST_CHECK int firn_db_vouch_judge(void *vouch, const struct firn_log_found *found,
-                                        firn_error *err);
-/* Looks at a record of type FIRN_STOREFILE_TYPE_VOUCH. FIRN_CORRUPT likewise; FIRN_LOG_STOP where for a
- * reader the log ends before it. */
-FIRN_MUST_CHECK int firn_db_vouch_read(struct firn_db_vouch *vouch, firn_slice record,
-                                       struct firn_log_position position, firn_error *err);
 /* Lets the log say which version MANIFEST has, unless it does. For whom the leader's place is
  * taken; nothing is synced. */
-FIRN_MUST_CHECK int firn_db_vouch_write(struct firn_db *db, firn_error *err);
+FIRN_MUST_CHECK int firn_db_replay_vouch_write(struct firn_db *db, firn_error *err);
 /* Before a store is closed: lets each say where the other one ends. */
-FIRN_MUST_CHECK int firn_db_vouch_close(struct firn_db *db, firn_error *err);
+FIRN_MUST_CHECK int firn_db_replay_vouch_close(struct firn_db *db, firn_error *err);
 
 /* ---- db_image.c ---- */
 
@@ -540,25 +530,20 @@ void firn_db_apply_prepare(const struct firn_db_apply *commit);
 /* Puts the operations of one commit into the trees. Only FIRN_NO_MEMORY can fail. */
 FIRN_MUST_CHECK int firn_db_apply(const struct firn_db_apply *commit, firn_error *err);
 
-/* ---- db_ranges.c ---- */
+/* ---- db_apply.c ---- */
 
 /* Notes that operation number `index` of a commit deletes a range. */
-FIRN_MUST_CHECK int firn_db_ranges_add(struct firn_db_ranges *ranges, struct firn_db_tree *tree,
-                                       firn_slice lower, firn_slice upper, size_t index,
-                                       firn_error *err);
-void firn_db_ranges_deinit(struct firn_db_ranges *ranges);
+FIRN_MUST_CHECK int firn_db_apply_ranges_add(struct firn_db_ranges *ranges,
+                                             struct firn_db_tree *tree, firn_slice lower,
+                                             firn_slice upper, size_t index, firn_error *err);
+void firn_db_apply_ranges_deinit(struct firn_db_ranges *ranges);
 /* The range deletes of one tree, with the number of their operation plus one as sequence; NULL
  * where there are none. */
-const struct firn_range_set *firn_db_ranges_of(const struct firn_db_ranges *ranges,
-                                               const struct firn_db_tree *tree);
-/* Between begin and end firn_db_ranges_covers may be asked. The leader's. */
-void firn_db_ranges_begin(const struct firn_db_ranges *ranges);
-void firn_db_ranges_end(const struct firn_db_ranges *ranges);
-/* Whether an operation behind number `index` deletes a range that holds the key. */
-bool firn_db_ranges_covers(const struct firn_db_tree *tree, firn_slice key, size_t index);
+const struct firn_range_set *firn_db_apply_ranges_of(const struct firn_db_ranges *ranges,
+                                                     const struct firn_db_tree *tree);
 /* Whether an operation from number `index` on deletes such a range of the tree. The owner's. */
-bool firn_db_ranges_deletes(const struct firn_db_ranges *ranges, const struct firn_db_tree *tree,
-                            firn_slice key, size_t index);
+bool firn_db_apply_ranges_deletes(const struct firn_db_ranges *ranges,
+                                  const struct firn_db_tree *tree, firn_slice key, size_t index);
 
 /* ---- db_get.c ---- */
 
@@ -601,18 +586,15 @@ void firn_db_keyspace_destroy_all(struct firn_db *db);
 /* Takes and gives back the right to change the list of keyspaces. */
 void firn_db_keyspace_begin_change(struct firn_db *db);
 void firn_db_keyspace_end_change(struct firn_db *db);
-/* The number of a keyspace now; FIRN_NOT_FOUND. No mutex is held. */
-FIRN_MUST_CHECK int firn_db_keyspace_find(struct firn_db *db, const char *name, uint64_t *out,
-                                          firn_error *err);
 /* Visits the names of the list at a view. */
 FIRN_MUST_CHECK int firn_db_keyspace_list_at(struct firn_db *db, struct firn_db_view *view,
                                              int (*visit)(void *ctx, const char *name), void *ctx,
                                              firn_error *err);
 
-/* ---- db_drop.c ---- */
+/* ---- db_keyspace.c ---- */
 
 /* Removes dropped trees that nobody reads any more. For whom the leader's place is taken. */
-FIRN_MUST_CHECK int firn_db_drop_reap(struct firn_db *db, firn_error *err);
+FIRN_MUST_CHECK int firn_db_keyspace_reap(struct firn_db *db, firn_error *err);
 
 /* ---- db_cursor.c ---- */
 
@@ -658,9 +640,6 @@ FIRN_MUST_CHECK int firn_db_cursor_open_overlaid(struct firn_db_keyspace *keyspa
 
 /* For a batch in the caller's memory (zeroed is empty). */
 void firn_db_batch_deinit(struct firn_db_batch *batch);
-/* FIRN_INVALID unless firn_db_batch_is_of. */
-FIRN_MUST_CHECK int firn_db_batch_check_store(const struct firn_db_batch *batch,
-                                              const struct firn_db *db, firn_error *err);
 /* What is stored of a value that is gone ttl_ms from now, in place of out's contents. */
 FIRN_MUST_CHECK int firn_db_batch_encode_expiring(struct firn_db *db, firn_slice value,
                                                   uint64_t ttl_ms, struct firn_buf *out,
@@ -676,6 +655,13 @@ struct firn_db_batch_mark firn_db_batch_mark(const struct firn_db_batch *batch);
  * stands before it. FIRN_NO_MEMORY: nothing is taken back. */
 FIRN_MUST_CHECK int firn_db_batch_rewind(struct firn_db_batch *batch,
                                          const struct firn_db_batch_mark *mark, firn_error *err);
+/* Appends to the value of the last operation, if that is a put or an append of the key, in time that
+ * follows from the operand alone; the caller has checked that the batch is of the tree's store.
+ * FIRN_NOT_FOUND: the last operation is something else, or would be too large; FIRN_NO_MEMORY. The
+ * batch is as it was then. */
+FIRN_MUST_CHECK int firn_db_batch_extend(struct firn_db_batch *batch,
+                                         const struct firn_db_tree *tree, firn_slice key,
+                                         firn_slice operand);
 /* A write of any kind. The batch is as it was on failure. */
 FIRN_MUST_CHECK int firn_db_batch_append(struct firn_db_batch *batch, struct firn_db *db,
                                          struct firn_db_tree *tree,
@@ -684,10 +670,7 @@ FIRN_MUST_CHECK int firn_db_batch_append(struct firn_db_batch *batch, struct fir
 FIRN_MUST_CHECK int firn_db_batch_list(struct firn_db_batch *batch, struct firn_db *db,
                                        firn_slice name, const uint64_t *id, firn_error *err);
 
-/* ---- db_batch_merge.c ---- */
-
-/* The operations of the batch are going. */
-void firn_db_batch_merge_forget(struct firn_db_batch *batch);
+/* ---- db_batch.c ---- */
 
 /* ---- db_visible.c ---- */
 
@@ -780,30 +763,15 @@ FIRN_MUST_CHECK int firn_db_jobs_finish(struct firn_db *db,
                                         const struct firn_compaction_work_wish *wish,
                                         firn_error *err);
 
-/* ---- db_gather.c ---- */
+/* ---- db_write.c ---- */
 
-/* Before a group is taken: waits for commits that are likely to come at once. */
-void firn_db_gather_wait_locked(struct firn_db *db);
-/* After a group of so many commits. */
-void firn_db_gather_note_locked(struct firn_db *db, unsigned commits, bool was_synced);
+/* ---- db_pace.c ---- */
 
-/* ---- db_rotate.c ---- */
+/* ---- db_pace.c ---- */
 
-/* Whether the log should be turned to its next segment now; else that is got ready. The
- * leader's. */
-bool firn_db_rotate_may_begin(struct firn_db *db, bool is_urgent);
-/* Turns it. */
-FIRN_MUST_CHECK int firn_db_rotate_begin(struct firn_db *db, firn_error *err);
-/* Has the turn finished in the background. */
-void firn_db_rotate_end(struct firn_db *db);
-
-/* ---- db_rest.c ---- */
-
-/* Has somebody watch for the store to rest, if nobody does. The leader's. */
-void firn_db_rest_watch(struct firn_db *db);
 /* Whether there was no commit for a while; then what is kept for commits to come is given back. One
  * thread at a time. */
-bool firn_db_rest_look(struct firn_db *db);
+bool firn_db_pace_rest_look(struct firn_db *db);
 
 /* ---- db_space.c ---- */
 
@@ -835,7 +803,7 @@ void firn_db_space_keep(struct firn_db *db);
 /* Gives back what the reserve has more than that, if that can be done. Any thread. */
 void firn_db_space_trim(struct firn_db *db);
 
-/* ---- db_refresh.c ---- */
+/* ---- db.c ---- */
 
 /* Closes an image that was replaced and has no users, when readings have left it. */
 void firn_db_refresh_retire(struct firn_db *db, struct firn_db_image *image);
@@ -877,5 +845,12 @@ void firn_db_view_destroy_all(struct firn_db *db);
 FIRN_MUST_CHECK int firn_db_view_take(void *db, uint32_t tree_id, struct firn_view_list *out,
                                       firn_error *err);
 void firn_db_view_release(void *db, struct firn_view_list *views);
+
+/* ==== up to where readers in other processes show what stands in the log ==== */
+
+/* Before a group of commits that wants a sync is appended: readers stop here. The leader's. */
+void firn_db_log_fence_raise(struct firn_db *db);
+/* When a group is acknowledged: readers see it. The leader's. */
+void firn_db_log_fence_lower(struct firn_db *db, bool was_synced);
 
 #endif

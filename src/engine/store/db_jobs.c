@@ -3,8 +3,8 @@
  * store/db_jobs.c: background work: flushes and compactions as jobs.
  *
  * Pools, so that a long compaction never keeps a memtable in memory: one thread for flushes, the
- * others (at least one) for compactions, one that only waits for syncs of the log (db_rotate.c), and
- * one that only waits for the store to rest (db_rest.c). A job does work after work until there is none that
+ * others (at least one) for compactions, one that only waits for syncs of the log (db_pace.c), and
+ * one that only waits for the store to rest (db_pace.c). A job does work after work until there is none that
  * lsm/ would hand out. It is submitted when somebody wishes for work and none runs; who wishes
  * while one runs makes it look once more before it ends:
  *

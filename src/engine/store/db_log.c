@@ -16,8 +16,135 @@
 
 #include <inttypes.h>
 
-#include "log/log_segment.h"
-#include "store/db_fence.h"
+#include "base/bytes.h"
+#include "codec/crc32c.h"
+
+/* ==== up to where the log is acknowledged, for readers in other processes ====
+ *
+ * A commit stands in the log before it is durable, and a reader of the files would see it before its
+ * put has returned, or one whose sync then fails. So the writer says in the file LOCK where readers
+ * have to stop: at the fence, a position in the log. What lies after it belongs to commits that are
+ * still being synced.
+ *
+ * The leader of commits writes it, around a group that wants a sync:
+ *   before the append   the fence stands at the end of the log (raise),
+ *   after the sync      at the new end (lower).
+ * As long as all groups want a sync the second write of one is the first of the next, so that each
+ * costs one. A group that wants none is acknowledged when the kernel has it; it takes the fence away,
+ * once, and the groups after it of that kind write nothing.
+ *
+ * (I1) While a group that wants a sync stands in the log, not acknowledged, the fence stands before
+ *      it. So a reader that has read a record, and then finds no fence, or one further on, may show it.
+ * (I2) When a commit has returned, the fence is after it or gone: it only goes on with the log.
+ * (I3) A fence counts only while somebody holds the lock. A writer that died acknowledges nothing any
+ *      more: the records that it left are what the next opening recovers, and readers show them.
+ *      (Tested by readers: the lock is another process's.)
+ *
+ * A handle that is latched leaves its fence: nobody sees what failed, until the store is opened anew.
+ *
+ * Failure. A fence that cannot be written is one that is missing, or too early: readers may see a
+ * commit early, or late. The writer's own promises do not rest on it, so that is no error. A record
+ * of the fence that fails its checksum is one that is being written: it is read again, and after
+ * some attempts counts as none.
+ *
+ * The record, 24 bytes at offset 32 of LOCK: segment and offset, 8 bytes each, 4 zeros, and the
+ * CRC-32C of these 20 bytes. Segment 0 means that there is no fence. An opening cuts it off with the
+ * text that stands before it (storefile.c).
+ */
+
+enum { FENCE_OFFSET = 32, FENCE_SIZE = 24, CHECKED_SIZE = 20, READS_MAX = 100 };
+
+/* ---- the writer ---- */
+
+/* Whether a fence may be moved there: it goes on with the log, unless it is not known where it stands. */
+static bool
+is_further(struct firn_log_position from, struct firn_log_position to)
+{
+    return to.segment == 0 || from.segment == UINT64_MAX || to.segment > from.segment ||
+           (to.segment == from.segment && to.offset >= from.offset);
+}
+
+static void
+set(struct firn_db *db, struct firn_log_position position)
+{
+    uint8_t bytes[FENCE_SIZE] = {0};
+    /* Nobody else can read a store in memory. */
+    if (db->owned_os != NULL ||
+        (db->lead.fence.segment == position.segment && db->lead.fence.offset == position.offset)) {
+        return;
+    }
+    DCHECK(db->lock != NULL && is_further(db->lead.fence, position));
+    firn_store_le64(bytes, position.segment);
+    firn_store_le64(bytes + 8, position.offset);
+    firn_store_le32(bytes + CHECKED_SIZE, firn_crc32c(0, bytes, CHECKED_SIZE));
+    int rc = firn_os_file_write(db->lock, FENCE_OFFSET, bytes, sizeof bytes, NULL);
+    /* What the file says after a failure is unknown: the next one writes. */
+    db->lead.fence = rc == FIRN_OK ? position : (struct firn_log_position){UINT64_MAX, UINT64_MAX};
+}
+
+void
+firn_db_log_fence_raise(struct firn_db *db)
+{
+    DCHECK(firn_db_is_led(db));
+    set(db, firn_log_end(db->log));
+}
+
+void
+firn_db_log_fence_lower(struct firn_db *db, bool was_synced)
+{
+    DCHECK(firn_db_is_led(db));
+    DCHECK(!was_synced || firn_log_unsynced_bytes(db->log) == 0); /* (I1) */
+    set(db, was_synced ? firn_log_end(db->log) : (struct firn_log_position){0});
+}
+
+/* ---- readers ---- */
+
+/* Opens the file that says it, for reading; NULL where there is none. */
+static int
+fence_open(struct firn_os_dir *dir, struct firn_os_file **out, firn_error *err)
+{
+    int rc = firn_os_file_open(dir, FIRN_STOREFILE_LOCK_NAME, FIRN_OS_READ, 0, out, err);
+    /* A store without it, a copy or one in a single file, has no writer; where it may not be read
+     * nothing can be known. */
+    return rc == FIRN_NOT_FOUND || rc == FIRN_DENIED ? FIRN_OK : rc;
+}
+
+/* False where there is no fence. */
+static int
+read_record(struct firn_os_file *lock, struct firn_log_position *out, bool *out_is_there,
+            firn_error *err)
+{
+    uint8_t bytes[FENCE_SIZE];
+    *out_is_there = false;
+    for (unsigned i = 0; i < READS_MAX; i++) {
+        size_t size;
+        int rc = firn_os_file_read(lock, FENCE_OFFSET, bytes, sizeof bytes, &size, err);
+        if (rc != FIRN_OK || size < sizeof bytes) {
+            return rc;
+        }
+        if (firn_load_le32(bytes + CHECKED_SIZE) == firn_crc32c(0, bytes, CHECKED_SIZE)) {
+            *out = (struct firn_log_position){firn_load_le64(bytes), firn_load_le64(bytes + 8)};
+            *out_is_there = out->segment != 0;
+            return FIRN_OK;
+        }
+    }
+    return FIRN_OK;
+}
+
+/* For struct firn_log_fence; ctx is that file. */
+static int
+fence_ask(void *ctx, struct firn_log_position *out, bool *out_is_there, firn_error *err)
+{
+    struct firn_os_file *lock = ctx;
+    int rc = read_record(lock, out, out_is_there, err);
+    if (rc == FIRN_OK && *out_is_there) {
+        /* (I3) */
+        rc = firn_os_file_is_range_locked(lock, 0, 1, out_is_there, err);
+    }
+    return rc;
+}
+
+/* ==== the store's log: its name, its options, and reading it beside a writer ==== */
 
 enum { ATTEMPTS_MAX = 10, PAUSE_NS = 5000000 };
 
@@ -88,10 +215,10 @@ firn_db_log_read(struct firn_os_dir *dir, const struct firn_db_log_visitor *visi
     options.judge_ctx = visitor->judge_ctx;
     FIRN_TRY(firn_os_dir_open_beneath(dir, "", &own, err));
     if (visitor->is_fenced) {
-        FIRN_TRY(firn_db_fence_open(own, &lock, err));
+        FIRN_TRY(fence_open(own, &lock, err));
     }
     if (lock != NULL) {
-        options.fence = (struct firn_log_fence){firn_db_fence_ask, lock};
+        options.fence = (struct firn_log_fence){fence_ask, lock};
     }
     rc = FIRN_BUSY;
     for (unsigned attempt = 0; has_moved_on(rc) && attempt < ATTEMPTS_MAX; attempt++) {

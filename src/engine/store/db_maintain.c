@@ -10,7 +10,6 @@
  */
 #include "base/check.h"
 #include "store/db_internal.h"
-#include "storefile/storefile_progress.h"
 
 static int
 freeze(struct firn_db *db, firn_error *err)
@@ -23,7 +22,7 @@ freeze(struct firn_db *db, firn_error *err)
         rc = firn_db_pace_freeze_all(db, err);
     }
     if (rc == FIRN_OK) {
-        rc = firn_db_drop_reap(db, err);
+        rc = firn_db_keyspace_reap(db, err);
     }
     firn_db_write_end_exclusive(db);
     return rc;
@@ -130,14 +129,13 @@ run(struct firn_db *db,
     const struct request *request, firn_error *err)
 {
     firn_error found;
-    int rc = check_writable(db, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(check_writable(db, err));
     rc = latch_with_log(db, action(db, request, &found), &found);
     if (rc != FIRN_OK && err != NULL) {
         *err = found;
     }
+out:
     return rc;
 }
 

@@ -33,8 +33,277 @@
  * All of it is the leader's, so one thread at a time.
  */
 #include "base/check.h"
-#include "store/db_checkpoint.h"
 #include "store/db_internal.h"
+
+/* ==== turns of the log that no commit has to wait for ====
+ *
+ * When memtables are frozen the log begins a new segment, and before that the present one must be
+ * durable: after a minute of unsynced commits that is as much as a memtable holds, and syncing it
+ * takes as long as a disk takes for so much. A leader that did this would stop all commits for that
+ * time. So it is done ahead:
+ *
+ *   idle      the leader finds that memtables should be frozen. If little of the log is unsynced it
+ *             goes on at once. Else it asks for a job and leaves things as they are: commits go on
+ *             into the same memtable and the same segment.
+ *   readying  the job gets a spare file for the next segment (log_rotate.c) and syncs the log; then
+ *             again, since commits have gone on meanwhile, until little is left to be synced. No turn
+ *             begins while it does: the leader would wait for that sync to end.
+ *   ready     the next leader freezes and turns: what is left to be synced is little.
+ *
+ * What a turn leaves to be finished is left to a job as well. While anybody syncs the log (a flush does
+ * before its runs are installed) no turn begins either.
+ *
+ * (I2) Nothing waits for the job but what it is for: a memtable that has grown a quarter beyond its
+ *      size, or a log that has, is frozen all the same, and the leader does what there is to do. So
+ *      memory is bounded where the job is late, does not run or fails; and so it is in simulation,
+ *      where jobs run only while somebody waits. (Not checked: is_urgent is the caller's word.)
+ *
+ * A sync that fails in the job latches the log; the next commit finds that out and says so.
+ *
+ * `phase` is changed by leaders, but for the step from readying to ready, which is the job's. A job
+ * that ends late may call a later turn ready that is not: it takes longer then, nothing else.
+ */
+
+/* QUICK_BYTES_MAX is synced in a few milliseconds. What was written while the job synced for the last
+ * time may be more; but where it is much more, the log was ready long ago, for a turn that did not
+ * come. Each sync is of what came during the one before, so a few make it little, or the disk is
+ * slower than the commits. */
+enum { QUICK_BYTES_MAX = 1 << 20, READY_BYTES_MAX = 8 << 20, READY_SYNCS_MAX = 6 };
+
+enum phase { PHASE_IDLE, PHASE_READYING, PHASE_READY };
+
+static void pace_rest_watch(struct firn_db *db);
+
+static void
+run_ready(void *arg)
+{
+    struct firn_db *db = arg;
+    firn_error err;
+    int rc;
+    unsigned syncs = 0;
+    firn_log_rotate_prepare(db->log);
+    do {
+        rc = firn_log_sync(db->log, &err);
+    } while (rc == FIRN_OK && ++syncs < READY_SYNCS_MAX &&
+             firn_log_unsynced_bytes(db->log) > QUICK_BYTES_MAX);
+    if (rc != FIRN_OK) {
+        firn_db_jobs_note_failure(db, &err);
+    }
+    int expected = PHASE_READYING;
+    (void)atomic_compare_exchange_strong(&db->lead.rotate_phase, &expected, PHASE_READY);
+}
+
+static void
+run_finish(void *arg)
+{
+    struct firn_db *db = arg;
+    firn_error err;
+    if (firn_log_sync(db->log, &err) != FIRN_OK) {
+        firn_db_jobs_note_failure(db, &err);
+    }
+}
+
+/* Whether the log should be turned to its next segment now; else that is got ready. The
+ * leader's. */
+static bool
+rotate_may_begin(struct firn_db *db, bool is_urgent)
+{
+    DCHECK(firn_db_is_led(db));
+    int phase = atomic_load(&db->lead.rotate_phase);
+    DCHECK(phase >= PHASE_IDLE && phase <= PHASE_READY);
+    uint64_t unsynced = firn_log_unsynced_bytes(db->log);
+    if (!is_urgent && firn_log_is_syncing(db->log)) {
+        return false;
+    }
+    if (is_urgent || (phase == PHASE_IDLE && unsynced <= QUICK_BYTES_MAX) ||
+        (phase == PHASE_READY && unsynced <= READY_BYTES_MAX)) {
+        return true;
+    }
+    if (phase != PHASE_READYING) {
+        atomic_store(&db->lead.rotate_phase, PHASE_READYING);
+        if (!firn_db_jobs_submit_log(db, run_ready)) {
+            atomic_store(&db->lead.rotate_phase, PHASE_READY);
+        }
+    }
+    return false;
+}
+
+/* Turns it. */
+static int
+rotate_begin(struct firn_db *db, firn_error *err)
+{
+    DCHECK(firn_db_is_led(db));
+    int rc = firn_log_rotate_begin(db->log, err);
+    atomic_store(&db->lead.rotate_phase, PHASE_IDLE);
+    if (rc == FIRN_OK) {
+        pace_rest_watch(db);
+    }
+    return rc;
+}
+
+/* Has the turn finished in the background. */
+static void
+rotate_end(struct firn_db *db)
+{
+    /* Where it cannot be submitted the next sync does it. */
+    (void)firn_db_jobs_submit_log(db, run_finish);
+}
+
+/* ==== a store that nobody writes to gives back what it keeps for writing ====
+ *
+ * Under load the log has a file ready for its next segment, of the size that the last ones had, the
+ * newest segment may be such a file with little in it, the log itself is as long as memory is large, and
+ * the reserve was made for that (log_rotate.c, db_space.c). All of this saves time as long as commits
+ * come. Once there was none for REST_NS, memtables are flushed, the log begins a fresh file, its spare
+ * goes, and the reserve shrinks to what it should be. The next commits make all of it anew, as they need
+ * it.
+ *
+ * With a turn of the log a thread begins to watch for that, unless there is one; it ends when the store
+ * has rested, so a store that is hardly written to has none. In simulation there are no threads: tests
+ * call firn_db_pace_rest_look when they have moved the clock.
+ *
+ * A little is left alone: giving it back costs as much as it is worth. Where readers keep the log from
+ * being given up it stays, and nothing is tried again before the next turn.
+ *
+ * Locking: the mutex of jobs guards the fields.
+ *
+ * Failure: what cannot be given back stays; what latches the log is found by the next commit.
+ */
+
+#define REST_NS INT64_C(10000000000)
+#define LEAST_BYTES (UINT64_C(1) << 20)
+
+/* ---- what there is ---- */
+
+struct survey {
+    struct firn_os_dir *dir;
+    uint64_t bytes;
+};
+
+static int
+add_file(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct survey *survey = ctx;
+    struct firn_os_stat stat;
+    if (firn_db_log_is_name(entry->name) &&
+        firn_os_stat(survey->dir, entry->name, &stat, NULL) == FIRN_OK) {
+        survey->bytes += stat.allocated_bytes;
+    }
+    return FIRN_OK;
+}
+
+/* Whether files of the log take up so much that it is worth the work. */
+static bool
+is_worth_it(struct firn_db *db)
+{
+    struct survey survey = {0};
+    if (firn_os_dir_open_beneath(db->dir, "", &survey.dir, NULL) == FIRN_OK) {
+        FIRN_IGNORE(firn_os_dir_list(survey.dir, add_file, &survey, NULL));
+    }
+    firn_os_dir_close(survey.dir);
+    return survey.bytes > LEAST_BYTES;
+}
+
+/* ---- giving back ---- */
+
+/* The newest segment has no record, but its file was another segment's: it ends too. */
+static void
+leave_segment(struct firn_db *db)
+{
+    firn_error err;
+    firn_db_write_begin_exclusive(db);
+    if (firn_log_rotate(db->log, &err) != FIRN_OK && firn_log_has_failed(db->log)) {
+        firn_db_write_latch(db, &err);
+    }
+    firn_db_write_end_exclusive(db);
+    FIRN_IGNORE(firn_db_maintain_flush(db, NULL));
+}
+
+static void
+give_back(struct firn_db *db)
+{
+    DCHECK(!db->is_read_only);
+    if (atomic_load(&db->space.is_full)) {
+        return; /* that has given back more */
+    }
+    firn_log_rotate_keep_spares(db->log, false);
+    if (firn_db_maintain_flush(db, NULL) == FIRN_OK && is_worth_it(db)) {
+        leave_segment(db);
+    }
+    firn_log_rotate_keep_spares(db->log, true);
+    if (atomic_load(&db->space.is_full)) {
+        firn_log_rotate_keep_spares(db->log, false);
+    }
+    firn_db_space_trim(db);
+}
+
+/* ---- noticing ---- */
+
+bool
+firn_db_pace_rest_look(struct firn_db *db)
+{
+    struct firn_db_rest *rest = &db->rest;
+    uint64_t published = firn_db_published(db);
+    int64_t now = firn_os_monotonic_ns(db->os);
+    firn_os_mutex_lock(&db->jobs.mutex);
+    if (rest->published != published) {
+        rest->published = published;
+        rest->since_ns = now;
+    }
+    bool is_over = now - rest->since_ns >= REST_NS;
+    firn_os_mutex_unlock(&db->jobs.mutex);
+    if (is_over && is_worth_it(db)) {
+        atomic_store(&rest->is_giving_back, true);
+        give_back(db);
+        atomic_store(&rest->is_giving_back, false);
+    }
+    return is_over;
+}
+
+/* False: the store is closing. */
+static bool
+wait(struct firn_db *db, int64_t duration_ns)
+{
+    struct firn_db_jobs *jobs = &db->jobs;
+    int64_t end = firn_os_monotonic_ns(db->os) + duration_ns;
+    firn_os_mutex_lock(&jobs->mutex);
+    for (int64_t left = duration_ns; left > 0 && !jobs->is_closing;) {
+        firn_os_cond_wait_for(&jobs->closing, &jobs->mutex, left);
+        left = end - firn_os_monotonic_ns(db->os);
+    }
+    bool goes_on = !jobs->is_closing;
+    firn_os_mutex_unlock(&jobs->mutex);
+    return goes_on;
+}
+
+static void
+run_watch(void *arg)
+{
+    struct firn_db *db = arg;
+    bool goes_on = wait(db, REST_NS / 2);
+    while (goes_on && !firn_db_pace_rest_look(db)) {
+        goes_on = wait(db, REST_NS / 2);
+    }
+    atomic_store(&db->rest.is_watching, false);
+    /* Of a turn in between nobody was told. */
+    if (goes_on && firn_db_published(db) != db->rest.published) {
+        pace_rest_watch(db);
+    }
+}
+
+/* Has somebody watch for the store to rest, if nobody does. The leader's. */
+static void
+pace_rest_watch(struct firn_db *db)
+{
+    struct firn_db_rest *rest = &db->rest;
+    if (!firn_os_has_threads(db->os) || atomic_load(&rest->is_giving_back) ||
+        atomic_exchange(&rest->is_watching, true)) {
+        return;
+    }
+    if (!firn_db_jobs_submit_rest(db, run_watch)) {
+        atomic_store(&rest->is_watching, false);
+    }
+}
 
 enum {
     LEVEL0_SLOW = 12, /* runs, where an ordinary compaction begins with 4 */
@@ -317,10 +586,8 @@ firn_db_pace_trim(struct firn_db *db, bool *out_has_more, firn_error *err)
     struct firn_log_position end = firn_log_end(db->log);
     uint64_t floor = firn_lsm_log_floor(lsm);
     *out_has_more = false;
-    int rc = firn_db_checkpoint_save_before(db, floor, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_db_checkpoint_save_before(db, floor, err));
     /* Asked for after the floor: it is one at which that floor held. */
     uint64_t version = firn_lsm_version(lsm);
     if (floor > end.segment) {
@@ -343,6 +610,7 @@ firn_db_pace_trim(struct firn_db *db, bool *out_has_more, firn_error *err)
         firn_db_image_forget_segments(firn_db_image(db), floor);
         firn_os_mutex_unlock(&db->commits.mutex);
     }
+out:
     return rc;
 }
 
@@ -354,7 +622,7 @@ begin_segment(struct firn_db *db, firn_error *err)
     bool has_more;
     int rc = firn_db_pace_trim(db, &has_more, err);
     if (rc == FIRN_OK) {
-        rc = firn_db_rotate_begin(db, err);
+        rc = rotate_begin(db, err);
     }
     if (rc == FIRN_NO_SPACE && !firn_log_has_failed(db->log)) {
         /* The present segment goes on. */
@@ -426,7 +694,7 @@ settle(struct firn_db *db, struct firn_db_tree *touched, firn_error *err)
     struct need need = find_need(db, touched);
     int rc = FIRN_OK;
     DCHECK(firn_db_is_led(db));
-    if (!need.is_there || !firn_db_rotate_may_begin(db, need.is_urgent)) {
+    if (!need.is_there || !rotate_may_begin(db, need.is_urgent)) {
         return FIRN_OK;
     }
     FIRN_TRY(freeze_grown(db, touched, &has_frozen, err));
@@ -436,7 +704,7 @@ settle(struct firn_db *db, struct firn_db_tree *touched, firn_error *err)
     }
     if (has_frozen || has_more) {
         FIRN_TRY(begin_segment(db, err));
-        firn_db_rotate_end(db);
+        rotate_end(db);
     }
 out:
     if (has_frozen) {

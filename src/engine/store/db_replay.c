@@ -30,7 +30,7 @@
  *
  * (I1), (I2) and (I5) speak of bytes from outside, so they are tested and not asserted.
  *
- * Records that vouch for MANIFEST, and the end of the log, are held against it (db_vouch.c).
+ * Records that vouch for MANIFEST, and the end of the log, are held against it.
  *
  * Memory. What is not in runs fits into memory, because it did when it was written; but the store
  * may be opened with a smaller budget now. Flushing in the middle of a replay is not allowed as
@@ -40,6 +40,7 @@
  */
 #include "store/db_internal.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -47,6 +48,178 @@
 #include "base/slice.h"
 #include "codec/utf8.h"
 #include "history/history_format.h"
+
+/* ==== the log and MANIFEST vouch for each other ====
+ *
+ * A record log by itself cannot tell a newest segment that was shortened from outside from one that
+ * a crash left (log_recover.c, I3). For MANIFEST that would be a disaster: an older MANIFEST names older
+ * runs, while the log has given up what the newer runs hold, so keys in between would be missing
+ * without a word, and the newer runs would be removed as files that belong to nothing. So each of
+ * the two says how far the other one goes:
+ *
+ *   the header of a segment of the log has in its note the version of MANIFEST at which it was
+ *   decided that the log begins with the segment that the header calls the oldest;
+ *   a record VOUCH in the log says that MANIFEST is at a version. The leader writes one before the
+ *   first commit after MANIFEST has changed; a load writes one after itself; closing writes one;
+ *   each record of MANIFEST says how far the log was durable when it was written. Closing writes
+ *   one that says where the log ended.
+ *
+ * What an opening checks, with MANIFEST at version v:
+ * (I6) The note of the newest segment is at most v. The note is a version that was durable in
+ *      MANIFEST before the header was written. So in an older MANIFEST something is lost.
+ * (I7) No VOUCH names a version above v, for the same reason. A reader beside a writer may meet one
+ *      that is newer than the MANIFEST that it has read; then it looks at MANIFEST again. If that has
+ *      the version by now, the record came after the reader had begun, and for the reader the log ends
+ *      there. What was committed before it began is before that place.
+ * (I8) The log goes at least as far as MANIFEST says.
+ * (I9) What MANIFEST names is there, or nothing else is (tested in lsm.c).
+ *
+ * Why that is enough. Let MANIFEST have lost its end, so that it shows version u < v, and let (I6) and
+ * (I7) hold. The log's oldest segment was decided on at a version w <= u, so the log has every
+ * commit that the runs of version u do not have, but for loads, which are in no record. A load that
+ * MANIFEST lost had a version above u, and is followed by a VOUCH that names it; so it was never
+ * acknowledged, and no commit came after it. Hence what is shown is everything, or a prefix of the
+ * commits without a load that did not return. What works removed from the directory of runs since
+ * version u is found by (I9); what they added is made again from the log, or is in the runs that are
+ * still there. Let on the other hand the log have lost its end. By (I8) it has all that was durable when
+ * MANIFEST was changed for the last time; what the runs hold was durable before that (compaction.c, step
+ * 1). So runs hold nothing beyond the end of the log, and a prefix is shown.
+ *
+ * What cannot be told from a crash: that the log lost commits which came after the last change of
+ * MANIFEST, where the store was not closed; they are a suffix. After a clean close MANIFEST's last record
+ * names the log's end, and the log's last record MANIFEST's version, so that no cut of either goes
+ * unnoticed.
+ *
+ * A VOUCH also says which history of checkpoints MANIFEST has: nothing is checked by that, but a repair
+ * that has lost the end of MANIFEST knows by it whether it has lost checkpoints (rescue.c).
+ *
+ * Stores of format versions before 6 have neither notes nor records, and nothing is checked but (I9).
+ *
+ * Locking: a VOUCH is written by the leader of commits. A disk that is full does not keep commits
+ * out: then the word is given with a later one.
+ */
+
+/* ---- opening ---- */
+
+static void
+vouch_begin(struct firn_db_vouch *vouch, struct firn_db *db, struct firn_lsm *lsm)
+{
+    *vouch = (struct firn_db_vouch){
+        .db = db, .version = firn_lsm_version(lsm), .log_end = firn_lsm_log_end(lsm)};
+}
+
+static int
+refuse_manifest(const struct firn_db_vouch *vouch, uint64_t version, firn_error *err)
+{
+    return firn_error_set(err, FIRN_CORRUPT,
+                          "the MANIFEST of '%s' has lost its end: it is at version %" PRIu64
+                          ", and the log knows version %" PRIu64,
+                          firn_os_dir_path(vouch->db->dir), vouch->version, version);
+}
+
+/* (I6), (I8). */
+static int
+vouch_judge(void *ctx, const struct firn_log_found *found, firn_error *err)
+{
+    struct firn_db_vouch *vouch = ctx;
+    const struct firn_log_position *end = &vouch->log_end;
+    if (found->note > vouch->version) {
+        return refuse_manifest(vouch, found->note, err);
+    }
+    if (end->segment > found->end.segment ||
+        (end->segment == found->end.segment && end->offset > found->end.offset)) {
+        char name[FIRN_LOG_SEGMENT_NAME_SIZE];
+        firn_log_segment_name(firn_db_log_options(true).prefix, end->segment, name);
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "the log of '%s' has lost its end: it ends in segment %" PRIu64
+                              " at offset %" PRIu64 ", and MANIFEST knows it to go up to %s, "
+                              "offset %" PRIu64,
+                              firn_os_dir_path(vouch->db->dir), found->end.segment,
+                              found->end.offset, name, end->offset);
+    }
+    vouch->vouched = found->note > vouch->vouched ? found->note : vouch->vouched;
+    DCHECK(vouch->vouched <= vouch->version); /* (I6), (I7) */
+    return FIRN_OK;
+}
+
+/* (I7), of a reader. A listing of the directory needs a handle of its own. */
+static int
+check_again(const struct firn_db_vouch *vouch, uint64_t version, firn_error *err)
+{
+    struct firn_os_dir *own;
+    uint64_t now = 0;
+    int rc = firn_os_dir_open_beneath(vouch->db->dir, "", &own, err);
+    if (rc == FIRN_OK) {
+        rc = firn_lsm_read_version(own, &now, err);
+        firn_os_dir_close(own);
+    }
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    return now >= version ? FIRN_LOG_STOP : refuse_manifest(vouch, version, err);
+}
+
+/* Looks at a record of type FIRN_STOREFILE_TYPE_VOUCH. FIRN_CORRUPT likewise; FIRN_LOG_STOP where for a
+ * reader the log ends before it. */
+static int
+vouch_read(struct firn_db_vouch *vouch, firn_slice record, struct firn_log_position position,
+           firn_error *err)
+{
+    if (record.size != FIRN_STOREFILE_VOUCH_SIZE && record.size != FIRN_STOREFILE_VOUCH_OLD_SIZE) {
+        return firn_db_log_error(err, FIRN_CORRUPT, vouch->db->dir, position,
+                                 "vouches for no version of MANIFEST");
+    }
+    uint64_t version = firn_load_le64(record.data);
+    if (version <= vouch->version) {
+        vouch->vouched = version > vouch->vouched ? version : vouch->vouched;
+        return FIRN_OK;
+    }
+    return vouch->db->is_read_only ? check_again(vouch, version, err)
+                                   : refuse_manifest(vouch, version, err);
+}
+
+/* ---- writing ---- */
+
+int
+firn_db_replay_vouch_write(struct firn_db *db, firn_error *err)
+{
+    uint64_t version = firn_lsm_version(firn_db_image(db)->lsm);
+    uint8_t bytes[FIRN_STOREFILE_VOUCH_SIZE];
+    const firn_slice part = firn_bytes(bytes, sizeof bytes);
+    DCHECK(firn_db_is_led(db) && version >= db->lead.vouched); /* (I7) */
+    if (version == db->lead.vouched || atomic_load(&db->space.is_full)) {
+        return FIRN_OK;
+    }
+    firn_store_le64(bytes, version);
+    firn_store_le64(bytes + 8, firn_db_image(db)->history.saved_sequence);
+    int rc = firn_log_append(db->log, FIRN_STOREFILE_TYPE_VOUCH, &part, 1, NULL, err);
+    if (rc == FIRN_OK) {
+        db->lead.vouched = version;
+    }
+    return rc == FIRN_NO_SPACE && !firn_log_has_failed(db->log) ? FIRN_OK : rc;
+}
+
+int
+firn_db_replay_vouch_close(struct firn_db *db, firn_error *err)
+{
+    struct firn_lsm *lsm = firn_db_image(db)->lsm;
+    const struct firn_log_position end = firn_log_end(db->log);
+    int rc;
+    DCHECK(db->jobs.flush_pool == NULL);
+    if (db->was_at_rest && end.segment == db->found_end.segment &&
+        end.offset == db->found_end.offset && firn_lsm_version(lsm) == db->found_version) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(firn_db_replay_vouch_write(db, err));
+    FIRN_TRY(firn_log_sync(db->log, err));
+    DCHECK(firn_log_unsynced_bytes(db->log) == 0); /* (I8) */
+    rc = firn_lsm_install_log_end(lsm, err);
+    rc = rc == FIRN_NO_SPACE ? FIRN_OK : rc;
+out:
+    return rc;
+}
+
+/* ==== from the records of the log to keyspaces and trees ==== */
 
 enum { ATTEMPTS_FOR_LOADS = 5 };
 
@@ -244,7 +417,7 @@ add_op(struct replay *replay, struct firn_db_tree *tree, const struct firn_store
         return firn_error_no_memory(err, "the operations of a commit");
     }
     return read->kind == FIRN_ENTRY_RANGE_DELETE
-               ? firn_db_ranges_add(&replay->ranges, tree, read->key, read->value, index, err)
+               ? firn_db_apply_ranges_add(&replay->ranges, tree, read->key, read->value, index, err)
                : FIRN_OK;
 }
 
@@ -272,7 +445,7 @@ read_ops(struct replay *replay, struct firn_storefile_commit *commit, const uint
 {
     bool is_list_known = replay->sequence <= firn_lsm_tree_flushed(replay->image->list->lsm_tree);
     firn_buf_clear(&replay->ops);
-    firn_db_ranges_deinit(&replay->ranges);
+    firn_db_apply_ranges_deinit(&replay->ranges);
     replay->first_created = replay->image->next_id;
     int rc = FIRN_OK;
     while (rc == FIRN_OK && commit->count > 0) {
@@ -286,16 +459,16 @@ static int
 read_commit(struct replay *replay, firn_slice record, const char **what, firn_error *err)
 {
     struct firn_storefile_commit commit;
-    int rc = firn_storefile_get_header(record, &commit, what);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_storefile_get_header(record, &commit, what));
     if (commit.sequence <= replay->sequence) {
         *what = "is a commit whose sequence is not larger than that of the one before";
         return FIRN_CORRUPT;
     }
     replay->sequence = commit.sequence;
-    return read_ops(replay, &commit, record.data, what, err);
+    rc = read_ops(replay, &commit, record.data, what, err);
+out:
+    return rc;
 }
 
 /* ---- memory ---- */
@@ -344,10 +517,8 @@ change_history(struct replay *replay, firn_slice bytes, const char **what, firn_
     struct firn_history *history = &replay->image->history;
     struct firn_history_record record;
     struct firn_history_change change;
-    int rc = firn_history_format_get_record(bytes, &record, what);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_history_format_get_record(bytes, &record, what));
     if (record.sequence <= replay->sequence) {
         *what =
             "is a change of checkpoints whose sequence is not larger than that of what is before";
@@ -365,6 +536,7 @@ change_history(struct replay *replay, firn_slice bytes, const char **what, firn_
         *what = "changes checkpoints that are not as it says";
         rc = FIRN_CORRUPT;
     }
+out:
     return rc;
 }
 
@@ -415,7 +587,7 @@ visit_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_positio
     const char *what = NULL;
     int rc = FIRN_OK;
     if (type == FIRN_STOREFILE_TYPE_VOUCH) {
-        return firn_db_vouch_read(&replay->vouch, record, position, err);
+        return vouch_read(&replay->vouch, record, position, err);
     }
     if (record.size >= 8) {
         FIRN_TRY(check_no_load_between(replay, firn_load_le64(record.data), err));
@@ -463,7 +635,7 @@ restart(void *ctx, firn_error *err)
     replay->attempts++;
     int rc = firn_db_image_open(db, &replay->image, err);
     if (rc == FIRN_OK) {
-        firn_db_vouch_begin(&replay->vouch, db, replay->image->lsm);
+        vouch_begin(&replay->vouch, db, replay->image->lsm);
     }
     if (!db->is_read_only) {
         db->replayed = replay->image;
@@ -476,7 +648,7 @@ writing_options(struct replay *replay)
 {
     struct firn_log_options options = firn_db_log_options(false);
     options.gate = firn_db_reader_gate(replay->db);
-    options.judge = firn_db_vouch_judge;
+    options.judge = vouch_judge;
     options.judge_ctx = &replay->vouch;
     return options;
 }
@@ -505,7 +677,7 @@ replay_log(struct replay *replay, firn_error *err)
                                                     .ctx = replay,
                                                     .log_bytes = &replay->log_bytes,
                                                     .is_fenced = !db->shows_pending,
-                                                    .judge = firn_db_vouch_judge,
+                                                    .judge = vouch_judge,
                                                     .judge_ctx = &replay->vouch};
         return firn_db_log_read(db->dir, &visitor, err);
     }
@@ -545,6 +717,6 @@ firn_db_replay(struct firn_db *db, struct firn_db_image **out, firn_error *err)
     db->replayed = NULL;
     firn_db_image_abandon(replay.image);
     firn_buf_deinit(&replay.ops);
-    firn_db_ranges_deinit(&replay.ranges);
+    firn_db_apply_ranges_deinit(&replay.ranges);
     return rc;
 }

@@ -381,18 +381,18 @@ append_amplifications(const firn_store_statistics *stats, struct firn_buf *out)
 static int
 append_state(const firn_store_statistics *stats, struct firn_buf *out)
 {
-    int rc = firn_buf_append_format(
-        out, ",\"is_full\":%s,\"background_error\":", stats->is_full ? "true" : "false");
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_buf_append_format(
+        out, ",\"is_full\":%s,\"background_error\":", stats->is_full ? "true" : "false"));
     if (stats->background_failures == 0) {
         return firn_buf_append_str(out, "null}");
     }
     rc = firn_buf_append_format(
         out, "{\"code\":\"%s\",\"message\":", firn_code_name(stats->background_code));
     rc = rc == FIRN_OK ? append_text(out, stats->background_error) : rc;
-    return rc == FIRN_OK ? firn_buf_append_str(out, "}}") : rc;
+    rc = rc == FIRN_OK ? firn_buf_append_str(out, "}}") : rc;
+out:
+    return rc;
 }
 
 int

@@ -39,13 +39,11 @@
  * not so: what had expired may be seen again, or not.)
  *
  * A node also counts as a user of the image of a read-only handle, which is closed when it has been
- * replaced and its last user leaves (db_refresh.c).
+ * replaced and its last user leaves (db.c).
  *
  * Locking: the state mutex.
  */
 #include "store/db_internal.h"
-
-#include "history/history_find.h"
 
 #include "base/check.h"
 #include "base/mem.h"
@@ -124,10 +122,8 @@ link_locked(struct firn_db *db, struct firn_db_view_node *node, struct firn_db_l
 {
     firn_os_mutex_assert_held(&db->state_mutex);
     DCHECK(node->next == NULL && node->previous == NULL && node->line == NULL);
-    int rc = line != NULL ? firn_history_ref(line, err) : FIRN_OK;
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(line != NULL ? firn_history_ref(line, err) : FIRN_OK);
     node->line = line;
     node->sequence =
         line != NULL && line->begin > 1 && sequence < line->begin ? line->begin : sequence;
@@ -140,7 +136,8 @@ link_locked(struct firn_db *db, struct firn_db_view_node *node, struct firn_db_l
     db->views = node;
     db->view_count++;
     node->image->user_count++;
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 static void

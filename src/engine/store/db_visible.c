@@ -14,7 +14,7 @@
  * (I2) A tree is kept as long as now, a checkpoint or an open view has its keyspace. The list
  *      itself and firn's own keyspaces are outside views: they are there until they are dropped.
  *      Their names are found in all of the list (db_view.c).
- * (I3) Compaction of the list drops a version only if no view needs it (merge_rule.h), so what
+ * (I3) Compaction of the list drops a version only if no view needs it (merge.h), so what
  *      is left answers for all views that are left.
  * (Not checked: they speak of versions that are in runs, or gone.)
  *
@@ -182,10 +182,8 @@ read_put(struct reading *reading, const struct firn_entry *entry, firn_error *er
                               "'%s': the list of keyspaces holds an impossible name",
                               firn_os_dir_path(image->db->dir));
     }
-    int rc = firn_db_keyspace_decode(image->db, entry->value, &id, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_db_keyspace_decode(image->db, entry->value, &id, err));
     uint64_t next = entry->key.size == 0 ? id : id + 1;
     image->next_id = next > image->next_id ? next : image->next_id;
     if (entry->key.size == 0) {
@@ -197,6 +195,7 @@ read_put(struct reading *reading, const struct firn_entry *entry, firn_error *er
         tree->created_at = entry->sequence;
         atomic_store_explicit(&tree->ends, reading->newer, memory_order_relaxed);
     }
+out:
     return rc;
 }
 

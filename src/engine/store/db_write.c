@@ -11,7 +11,7 @@
  *      commit the next sequence, appends it to the log and applies it to the trees,
  *   4. syncs the log, if any of the group wants that,
  *   5. publishes the sequences of the commits, in order, also to readers in other processes
- *      (db_fence.c, which holds them back since step 3),
+ *      (db_log.c, which holds them back since step 3),
  *   6. freezes memtables that have grown too large (db_pace.c).
  * Then it takes the mutex, hands out the results in order, and wakes the next head.
  *
@@ -49,7 +49,59 @@
 #include "store/db_internal.h"
 
 #include "base/check.h"
-#include "store/db_fence.h"
+
+/* ==== how many commits share one sync ====
+ *
+ * Writers that wait for syncs tend to fall into two halves: while one half is being synced the
+ * other queues up, and whoever of the first is released just misses the sync of the second. Then
+ * each sync serves half of the writers. All of them would fit into one: those just released come
+ * back within some microseconds, a small part of what a sync takes.
+ *
+ * So a leader whose predecessor synced first waits for as many commits as took part lately: those
+ * of the last group and those that were waiting when it ended. It waits 20 microseconds at most,
+ * and not at all where that was one, so a single writer pays nothing; and a writer that stopped
+ * coming costs the others one such wait, since the next expectation is what then came.
+ *
+ * The waiting is yielding: the writers that are waited for need the processor, and no timer of the
+ * system is fine enough. In simulation there is nobody to wait for.
+ *
+ * Locking: the mutex of commits guards the fields; it is free while the leader yields. The leader's place
+ * is taken, so nobody else takes from the queue.
+ */
+
+enum { WAIT_NS_MAX = 20000 };
+
+/* Before a group is taken: waits for commits that are likely to come at once. */
+static void
+gather_wait_locked(struct firn_db *db)
+{
+    firn_os_mutex_assert_held(&db->commits.mutex);
+    DCHECK(db->commits.is_leading);
+    struct firn_db_gather *gather = &db->commits.gather;
+    if (gather->expected < 2 || gather->queued >= gather->expected) {
+        return;
+    }
+    int64_t end = firn_os_monotonic_ns(db->os) + WAIT_NS_MAX;
+    while (gather->queued < gather->expected && firn_os_monotonic_ns(db->os) < end) {
+        firn_os_mutex_unlock(&db->commits.mutex);
+        bool has_others = firn_os_yield(db->os);
+        firn_os_mutex_lock(&db->commits.mutex);
+        if (!has_others) {
+            return;
+        }
+    }
+}
+
+/* After a group of so many commits. */
+static void
+gather_note_locked(struct firn_db *db, unsigned commits, bool was_synced)
+{
+    firn_os_mutex_assert_held(&db->commits.mutex);
+    DCHECK(db->commits.is_leading && commits > 0);
+    db->commits.gather.expected = was_synced ? commits + db->commits.gather.queued : 0;
+}
+
+/* ==== committing. Many threads, one log, one sync for all who wait for one ==== */
 
 enum { GROUP_BYTES_MAX = 1 << 20 };
 
@@ -242,15 +294,14 @@ static int
 append_if_there_is_space(struct firn_db *db, struct firn_db_write *commit, firn_error *err)
 {
     bool has_puts = needs_space(commit);
-    int rc = firn_db_space_admit(db, has_puts, commit->is_urgent, commit->batch->body.size, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_db_space_admit(db, has_puts, commit->is_urgent, commit->batch->body.size, err));
     rc = append(db, commit, err);
     if (rc == FIRN_NO_SPACE && !firn_log_has_failed(db->log) && firn_db_space_give_up(db) &&
         !has_puts) {
         rc = append(db, commit, err);
     }
+out:
     return rc;
 }
 
@@ -318,7 +369,7 @@ take_in(struct firn_db *db, const struct group *group, firn_error *err)
 {
     uint64_t sequence = db->commits.last_sequence;
     DCHECK(db->commits.is_leading && firn_db_image_has_room(firn_db_image(db))); /* (I2) */
-    int vouch_rc = firn_db_vouch_write(db, err);
+    int vouch_rc = firn_db_replay_vouch_write(db, err);
     if (vouch_rc != FIRN_OK && firn_log_has_failed(db->log)) {
         return vouch_rc;
     }
@@ -404,7 +455,7 @@ lead(struct firn_db *db, struct group *group, bool *out_latched, firn_error *err
         return db->commits.last_sequence;
     }
     if (group->wants_sync) {
-        firn_db_fence_raise(db);
+        firn_db_log_fence_raise(db);
     }
     rc = take_in(db, group, err);
     if (rc == FIRN_OK && group->wants_sync) {
@@ -416,7 +467,7 @@ lead(struct firn_db *db, struct group *group, bool *out_latched, firn_error *err
         return db->commits.last_sequence;
     }
     uint64_t last = publish_group(db, group);
-    firn_db_fence_lower(db, group->wants_sync);
+    firn_db_log_fence_lower(db, group->wants_sync);
     firn_db_pace_settle(db, group->touched);
     return last;
 }
@@ -490,7 +541,7 @@ lead_locked(struct firn_db *db)
     bool is_latched = false;
     firn_error err;
     db->commits.is_leading = true;
-    firn_db_gather_wait_locked(db);
+    gather_wait_locked(db);
     take_group(db, &group);
     if (db->commits.has_failed) {
         int rc = refuse_failed_locked(db, &err);
@@ -506,7 +557,7 @@ lead_locked(struct firn_db *db)
     if (is_latched) {
         latch_locked(db, &err);
     }
-    firn_db_gather_note_locked(db, group.count, group.wants_sync);
+    gather_note_locked(db, group.count, group.wants_sync);
     struct firn_db_write *commit = group.first;
     while (commit != NULL) {
         /* A commit that is done may be gone as soon as the mutex is free. */

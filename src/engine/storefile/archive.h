@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * storefile/archive.h: a store in a single file, which is read where it lies. Made by copy_export.h.
+ * storefile/archive.h: a store in a single file, which is read where it lies. Made by copy.h.
  */
 #ifndef FIRN_STOREFILE_ARCHIVE_H
 #define FIRN_STOREFILE_ARCHIVE_H
 
 #include "os/os.h"
 #include "storefile/archive_format.h"
-#include "storefile/storefile_progress.h"
+#include "storefile/storefile.h"
 
 /* Immutable; any thread. */
 struct firn_archive {
@@ -43,5 +43,14 @@ FIRN_MUST_CHECK int firn_archive_copy_out(struct firn_archive *archive, size_t i
                                           struct firn_os_dir *to,
                                           struct firn_storefile_progress *progress,
                                           firn_error *err);
+
+/* the files of a store that is closed, moved into one file. One thread. */
+
+/* Writes an archive (archive_format.h), read at a time, to a file that is empty, and syncs it.
+ * The store is a store no more afterwards, whatever is returned. */
+FIRN_MUST_CHECK int firn_archive_writer_run(struct firn_os_dir *store, struct firn_os_file *file,
+                                            int64_t time_ns,
+                                            struct firn_storefile_progress *progress,
+                                            firn_error *err);
 
 #endif

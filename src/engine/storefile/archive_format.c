@@ -20,6 +20,7 @@
 #include "base/check.h"
 #include "base/checked.h"
 #include "base/reader.h"
+#include "base/search.h"
 #include "base/slice.h"
 #include "codec/xxh3.h"
 
@@ -225,19 +226,11 @@ has_file(const struct firn_archive_format_toc *toc, firn_slice path)
 {
     size_t low = 0;
     size_t high = firn_archive_format_count(toc);
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = firn_slice_compare(firn_str(firn_archive_format_at(toc, middle)->path), path);
-        if (order == 0) {
-            return true;
-        }
-        if (order < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return false;
+    FIRN_SEARCH_FIRST(
+        low, high, middle,
+        firn_slice_compare(firn_str(firn_archive_format_at(toc, middle)->path), path) < 0);
+    return low < firn_archive_format_count(toc) &&
+           firn_slice_equal(firn_str(firn_archive_format_at(toc, low)->path), path);
 }
 
 /* Whether a path may come behind those that the table has. */

@@ -9,15 +9,13 @@
  *
  * Memory: a buffer of BUFFER_SIZE, and the table.
  */
-#include "storefile/archive_writer.h"
+#include "storefile/archive.h"
 
 #include <string.h>
 
 #include "base/check.h"
 #include "base/sort.h"
 #include "codec/blake3_hash.h"
-#include "storefile/archive_format.h"
-#include "storefile/storefile.h"
 
 enum { BUFFER_SIZE = 1 << 20 };
 
@@ -92,11 +90,11 @@ static int
 list_name(struct listing *listing, const char *name, firn_error *err)
 {
     struct firn_os_stat stat;
-    int rc = firn_os_stat(listing->dir, name, &stat, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    return stat.kind == FIRN_OS_DIR ? list_directory(listing, name, err) : add_file(listing, name);
+    int rc;
+    FIRN_TRY(firn_os_stat(listing->dir, name, &stat, err));
+    rc = stat.kind == FIRN_OS_DIR ? list_directory(listing, name, err) : add_file(listing, name);
+out:
+    return rc;
 }
 
 static int

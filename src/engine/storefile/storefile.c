@@ -14,13 +14,247 @@
 #include "storefile/storefile.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/slice.h"
 #include "codec/crc32c.h"
 #include "firn/store.h"
-#include "merge/merge_fold.h"
+#include "merge/merge.h"
+
+/* ==== telling how far long work has come ====
+ *
+ * Steps may be as small as one entry, so the clock is not asked at each: only after so many bytes,
+ * where an entry counts as some even if it is empty.
+ */
+
+#define INTERVAL_NS INT64_C(200000000)
+enum { STEP_BYTES = 32, LOOK_BYTES = 64 << 10 };
+
+static int
+tell(struct firn_storefile_progress *progress, int64_t now_ns, firn_error *err)
+{
+    progress->due_ns = now_ns + INTERVAL_NS;
+    return progress->on_progress(progress->ctx, &progress->now) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_set(err, FIRN_CANCELLED, "cancelled");
+}
+
+int
+firn_storefile_progress_begin(struct firn_storefile_progress *progress, const char *phase,
+                              uint64_t files_total, uint64_t bytes_total, firn_error *err)
+{
+    DCHECK(phase != NULL && (progress->on_progress == NULL || progress->os != NULL));
+    progress->now =
+        (firn_progress){.phase = phase, .files_total = files_total, .bytes_total = bytes_total};
+    progress->untold_bytes = 0;
+    return progress->on_progress != NULL ? tell(progress, firn_os_monotonic_ns(progress->os), err)
+                                         : FIRN_OK;
+}
+
+int
+firn_storefile_progress_step(struct firn_storefile_progress *progress, uint64_t files,
+                             uint64_t bytes, firn_error *err)
+{
+    DCHECK(progress->now.phase != NULL);
+    progress->now.files_done += files;
+    progress->now.bytes_done += bytes;
+    progress->untold_bytes += bytes + STEP_BYTES;
+    if (progress->on_progress == NULL || progress->untold_bytes < LOOK_BYTES) {
+        return FIRN_OK;
+    }
+    progress->untold_bytes = 0;
+    int64_t now_ns = firn_os_monotonic_ns(progress->os);
+    return now_ns >= progress->due_ns ? tell(progress, now_ns, err) : FIRN_OK;
+}
+
+static int
+told(void *ctx, uint64_t files, uint64_t bytes, firn_error *err)
+{
+    return firn_storefile_progress_step(ctx, files, bytes, err);
+}
+
+int
+firn_storefile_progress_begin_steps(struct firn_storefile_progress *progress, const char *phase,
+                                    uint64_t files_total, uint64_t bytes_total,
+                                    const struct firn_step **out, firn_error *err)
+{
+    *out = NULL;
+    if (progress == NULL) {
+        return FIRN_OK;
+    }
+    progress->step = (struct firn_step){told, progress};
+    *out = &progress->step;
+    return firn_storefile_progress_begin(progress, phase, files_total, bytes_total, err);
+}
+
+/* ==== one writing handle at a time ====
+ *
+ * The file LOCK is locked exclusively for as long as the handle lives; the system releases it with
+ * the process, so a killed writer leaves nothing to clean up. Inside stands, as text, the number of
+ * the process that locked it last: it is read only to name the holder to whoever is refused, and
+ * nothing is concluded from it.
+ *
+ * Like every file of a store, LOCK gets the owner of the store's directory where the superuser makes
+ * it: else who owns the store could not open it any more.
+ *
+ * Whoever may wait asks again and again, after pauses that grow from 1 to 100 ms: a lock that
+ * waited in the kernel could not be given up after a time.
+ */
+
+enum { PAUSE_MIN_NS = 1000000, PAUSE_MAX_NS = 100000000, PID_TEXT_MAX = 24 };
+
+/* The number in the file, or 0 where there is none to be read. */
+static uint64_t
+read_holder(struct firn_os_file *file)
+{
+    char text[PID_TEXT_MAX];
+    size_t size = 0;
+    if (firn_os_file_read(file, 0, text, sizeof text, &size, NULL) != FIRN_OK) {
+        return 0;
+    }
+    uint64_t number = 0;
+    for (size_t i = 0; i < size && text[i] >= '0' && text[i] <= '9'; i++) {
+        if (number > UINT64_MAX / 100) {
+            return 0;
+        }
+        number = number * 10 + (uint64_t)(text[i] - '0');
+    }
+    return number;
+}
+
+static int
+refuse(struct firn_os_dir *dir, struct firn_os_file *file, firn_error *err)
+{
+    const char *path = firn_os_dir_path(dir);
+    uint64_t holder = read_holder(file);
+    if (holder == 0) {
+        return firn_error_set(err, FIRN_BUSY, "'%s' is locked by another process", path);
+    }
+    if (holder == firn_os_process_id(firn_os_dir_os(dir))) {
+        return firn_error_set(
+            err, FIRN_BUSY, "'%s' is locked by process %" PRIu64 " (this one has it open already)",
+            path, holder);
+    }
+    return firn_error_set(err, FIRN_BUSY, "'%s' is locked by process %" PRIu64, path, holder);
+}
+
+/* A negative timeout is none. */
+static int
+wait_for_lock(struct firn_os *os, struct firn_os_file *file, int64_t timeout_ms, firn_error *err)
+{
+    int64_t began = firn_os_monotonic_ns(os);
+    bool is_for_ever = timeout_ms < 0 || timeout_ms > INT64_MAX / 1000000;
+    int64_t timeout_ns = is_for_ever ? INT64_MAX : timeout_ms * 1000000;
+    int64_t pause = PAUSE_MIN_NS;
+    for (;;) {
+        int rc = firn_os_file_lock(file, FIRN_OS_LOCK_EXCLUSIVE, err);
+        if (rc != FIRN_BUSY) {
+            return rc;
+        }
+        int64_t left = timeout_ns - (firn_os_monotonic_ns(os) - began);
+        if (left <= 0) {
+            return rc;
+        }
+        DCHECK(pause >= PAUSE_MIN_NS && pause <= PAUSE_MAX_NS);
+        firn_os_sleep_ns(os, pause < left ? pause : left);
+        pause = pause * 2 > PAUSE_MAX_NS ? PAUSE_MAX_NS : pause * 2;
+    }
+}
+
+/* Whether it is no fault of the moment that a file cannot be opened or locked: it is not there, or not
+ * ours to take, or no file, or of a file system without locks. */
+static bool
+is_no_lock(int code)
+{
+    return code == FIRN_NOT_FOUND || code == FIRN_DENIED || code == FIRN_READ_ONLY ||
+           code == FIRN_INVALID || code == FIRN_UNSUPPORTED;
+}
+
+int
+firn_storefile_lock_hold(struct firn_os_dir *dir, bool may_create, int64_t timeout_ms,
+                         struct firn_os_file **out, firn_error *err)
+{
+    struct firn_os_file *file;
+    unsigned flags = FIRN_OS_READ | FIRN_OS_WRITE |
+                     (may_create ? (unsigned)FIRN_OS_CREATE | FIRN_OS_FOR_OWNER : 0);
+    *out = NULL;
+    int rc = firn_os_file_open(dir, FIRN_STOREFILE_LOCK_NAME, flags, 0600, &file, err);
+    if (rc != FIRN_OK) {
+        return is_no_lock(rc) ? FIRN_OK : rc;
+    }
+    rc = wait_for_lock(firn_os_dir_os(dir), file, timeout_ms, err);
+    if (rc == FIRN_OK) {
+        *out = file;
+        return FIRN_OK;
+    }
+    rc = rc == FIRN_BUSY ? refuse(dir, file, err) : rc;
+    firn_os_file_close(file);
+    return is_no_lock(rc) ? FIRN_OK : rc;
+}
+
+static int
+write_holder(struct firn_os_file *file, uint64_t pid, firn_error *err)
+{
+    char text[PID_TEXT_MAX];
+    int size = snprintf(text, sizeof text, "%" PRIu64 "\n", pid);
+    CHECK(size > 0 && (size_t)size < sizeof text);
+    /* Cut off first: what the last holder said after its number is not said of this one. */
+    int rc = firn_os_file_truncate(file, 0, err);
+    return rc != FIRN_OK ? rc : firn_os_file_write(file, 0, text, (size_t)size, err);
+}
+
+/* Whether the file is still the one of that name: who waited for a store that was destroyed meanwhile has
+ * the lock of a file that nobody else will find. */
+static int
+check_name(struct firn_os_dir *dir, struct firn_os_file *file, bool *out_is_current,
+           firn_error *err)
+{
+    struct firn_os_stat locked;
+    struct firn_os_stat named;
+    int rc = firn_os_file_stat(file, &locked, err);
+    *out_is_current = false;
+    if (rc == FIRN_OK) {
+        rc = firn_os_stat(dir, FIRN_STOREFILE_LOCK_NAME, &named, err);
+        *out_is_current =
+            rc == FIRN_OK && locked.inode == named.inode && locked.device == named.device;
+    }
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+int
+firn_storefile_lock_acquire(struct firn_os_dir *dir, int64_t timeout_ms, struct firn_os_file **out,
+                            firn_error *err)
+{
+    struct firn_os *os = firn_os_dir_os(dir);
+    struct firn_os_file *file = NULL;
+    int rc;
+    *out = NULL;
+    FIRN_TRY(firn_os_file_open(dir, FIRN_STOREFILE_LOCK_NAME,
+                               FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_FOR_OWNER,
+                               0600, &file, err));
+    rc = wait_for_lock(os, file, timeout_ms, err);
+    if (rc == FIRN_BUSY) {
+        rc = refuse(dir, file, err);
+    }
+    FIRN_TRY(rc);
+    bool is_current;
+    FIRN_TRY(check_name(dir, file, &is_current, err));
+    if (!is_current) {
+        rc = firn_error_set(err, FIRN_BUSY, "the store in '%s' is being destroyed",
+                            firn_os_dir_path(dir));
+        goto out;
+    }
+    FIRN_TRY(write_holder(file, firn_os_process_id(os), err));
+    *out = file;
+    file = NULL;
+out:
+    firn_os_file_close(file);
+    return rc;
+}
+
+/* ==== the identity file and the commit record, written and read ==== */
 
 enum { MAGIC_SIZE = 8, VERSION_AT = 8, FLAGS_AT = 12, ID_AT = 16, CREATED_AT = 32, CRC_AT = 60 };
 
@@ -130,6 +364,27 @@ firn_storefile_append_op(struct firn_buf *out, const struct firn_storefile_op *o
     at += put_slice(bytes + at, op->value);
     DCHECK(at <= out->size + room);
     out->size = at;
+    return FIRN_OK;
+}
+
+int
+firn_storefile_extend_op(struct firn_buf *record, struct firn_storefile_place *place,
+                         firn_slice more)
+{
+    DCHECK(place->value_offset <= record->size);
+    size_t value_size = record->size - place->value_offset;
+    size_t size_before = firn_varint_size(value_size);
+    size_t shift = firn_varint_size(value_size + more.size) - size_before;
+    if (firn_buf_reserve(record, more.size + shift) != FIRN_OK) {
+        return FIRN_NO_MEMORY;
+    }
+    uint8_t *value = record->data + place->value_offset;
+    if (shift > 0) {
+        memmove(value + shift, value, value_size);
+    }
+    (void)firn_store_varint(value - size_before, value_size + more.size);
+    record->size += shift + put_slice(value + shift + value_size, more);
+    place->value_offset += shift;
     return FIRN_OK;
 }
 

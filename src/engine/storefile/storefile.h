@@ -32,7 +32,9 @@
 #include "base/entry.h"
 #include "base/error.h"
 #include "base/reader.h"
-#include "firn/types.h"
+#include "base/step.h"
+#include "firn/notice.h"
+#include "os/os.h"
 
 #define FIRN_STOREFILE_IDENTITY_NAME "FIRN"
 #define FIRN_STOREFILE_IDENTITY_TMP_NAME "FIRN.tmp"
@@ -50,7 +52,7 @@ enum {
     FIRN_STOREFILE_OP_SIZE_MIN = 4
 };
 
-/* A record of the log that names a version of MANIFEST: db_vouch.c. 8 bytes; from format version 7 on
+/* A record of the log that names a version of MANIFEST: db_replay.c. 8 bytes; from format version 7 on
  * another 8, the sequence of the last change in the history that this version has, or 0. Commits have
  * type 16, changes of the history 17. */
 enum {
@@ -100,6 +102,12 @@ FIRN_MUST_CHECK int firn_storefile_append_op(struct firn_buf *out,
                                              const struct firn_storefile_op *op,
                                              struct firn_storefile_place *place);
 
+/* Makes the value of the operation at place, with which the record ends, longer: by more, which does not
+ * lie in the record. *place moves along where the value does. Both are as they were on
+ * FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_storefile_extend_op(struct firn_buf *record,
+                                             struct firn_storefile_place *place, firn_slice more);
+
 /* A commit record being read. Nothing in it is trusted. */
 struct firn_storefile_commit {
     uint64_t sequence;
@@ -112,5 +120,47 @@ FIRN_MUST_CHECK int firn_storefile_get_header(firn_slice record, struct firn_sto
                                               const char **what);
 FIRN_MUST_CHECK int firn_storefile_get_op(struct firn_storefile_commit *commit,
                                           struct firn_storefile_op *out, const char **what);
+
+/* one writing handle at a time. Any thread. */
+
+/* FIRN_BUSY, naming the holder, if another has the lock for longer than a time; negative: for ever. */
+FIRN_MUST_CHECK int firn_storefile_lock_acquire(struct firn_os_dir *dir, int64_t timeout_ms,
+                                                struct firn_os_file **out, firn_error *err);
+
+/* The same without a trace in the file; *out is NULL where there is none, and it may not or cannot be
+ * made, or it cannot be locked. */
+FIRN_MUST_CHECK int firn_storefile_lock_hold(struct firn_os_dir *dir, bool may_create,
+                                             int64_t timeout_ms, struct firn_os_file **out,
+                                             firn_error *err);
+
+/* telling how far long work has come, a few times a second, and whether it is still wanted. One
+ * thread. */
+
+/* Zeroed tells nobody. */
+struct firn_storefile_progress {
+    int (*on_progress)(void *ctx, const firn_progress *progress); /* may be NULL */
+    void *ctx;
+    struct firn_os *os;
+    firn_progress now;
+    uint64_t untold_bytes; /* since the clock was asked */
+    int64_t due_ns;
+    struct firn_step step;
+};
+
+/* Begins a phase, with nothing done, and tells of it. A total of 0 is unknown. Here as below
+ * FIRN_CANCELLED where the work is not wanted any more. */
+FIRN_MUST_CHECK int firn_storefile_progress_begin(struct firn_storefile_progress *progress,
+                                                  const char *phase, uint64_t files_total,
+                                                  uint64_t bytes_total, firn_error *err);
+/* So much more is done. */
+FIRN_MUST_CHECK int firn_storefile_progress_step(struct firn_storefile_progress *progress,
+                                                 uint64_t files, uint64_t bytes, firn_error *err);
+/* Begins a phase of work that tells its steps to *out, which lives as long as progress. NULL for
+ * both is nobody. */
+FIRN_MUST_CHECK int firn_storefile_progress_begin_steps(struct firn_storefile_progress *progress,
+                                                        const char *phase, uint64_t files_total,
+                                                        uint64_t bytes_total,
+                                                        const struct firn_step **out,
+                                                        firn_error *err);
 
 #endif

@@ -4,8 +4,8 @@
  *
  * A transaction reads the view of its beginning, with its own writes over it, and keeps its writes
  * to itself until it commits. Nothing is locked and nobody waits for it; whether it may commit is
- * decided then (db_txn_check.c), so a conflict costs the work that was done and is answered by
- * doing it again (db_txn_run.c).
+ * decided then, so a conflict costs the work that was done and is answered by
+ * doing it again.
  *
  * Its parts: what it wrote, a batch that is handed on as it is (db_txn_writes.c); what it read, if
  * it is serializable and may write (db_txn_reads.c); its cursors (db_txn_cursor.c).
@@ -29,11 +29,407 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "merge/merge_fold.h"
-#include "txn/db_txn_check.h"
-#include "txn/db_txn_cursor.h"
+#include "base/slice.h"
+#include "merge/merge.h"
 #include "txn/db_txn_internal.h"
-#include "txn/db_txn_merge.h"
+
+/* ==== doing a transaction again until it goes through ====
+ *
+ * A conflict means that another transaction went through, so of those that meet again and again one
+ * always gets on; but a long one may lose to short ones every time. Each attempt therefore waits
+ * before the next: a time chosen at random from a span that doubles from WAIT_NS_MIN to WAIT_NS_MAX,
+ * so that those that met once do not meet in step. The first two attempts wait for nothing: most
+ * conflicts are gone at once.
+ *
+ * What the work returns other than FIRN_CONFLICT ends it: an error rolls back. The handle is lent to
+ * the work, which may end the transaction; were it to close the handle, that only rolls back.
+ */
+
+enum { WAIT_NS_MIN = 20000, WAIT_NS_MAX = 20000000, ATTEMPTS_WITHOUT_WAIT = 2 };
+
+static int
+attempt(struct firn_db *db, const struct firn_db_txn_run *run, firn_error *err)
+{
+    struct firn_db_txn *txn = NULL;
+    int rc;
+    FIRN_TRY(firn_db_txn_begin(db, &run->options, &txn, err));
+    txn->is_lent = true;
+    rc = run->work(txn, run->ctx, err);
+    txn->is_lent = false;
+    FIRN_TRY(rc);
+    /* The work may have ended it already. */
+    if (txn->state == FIRN_DB_TXN_OPEN) {
+        FIRN_TRY(firn_db_txn_commit(txn, run->durability, err));
+    }
+out:
+    firn_db_txn_close(txn);
+    return rc;
+}
+
+static void
+wait(struct firn_db *db, unsigned attempts)
+{
+    uint64_t span_ns = WAIT_NS_MIN;
+    uint64_t random;
+    for (unsigned i = ATTEMPTS_WITHOUT_WAIT; i < attempts && span_ns < WAIT_NS_MAX; i++) {
+        span_ns *= 2;
+    }
+    if (firn_os_random(db->os, &random, sizeof random, NULL) != FIRN_OK) {
+        random = (uint64_t)firn_os_monotonic_ns(db->os);
+    }
+    firn_os_sleep_ns(db->os, (int64_t)(random % span_ns));
+}
+
+int
+firn_db_txn_run(struct firn_db *db, const struct firn_db_txn_run *run, firn_error *err)
+{
+    DCHECK(run->attempts_max > 0);
+    firn_error found;
+    int rc = FIRN_CONFLICT;
+    for (unsigned attempts = 0; attempts < run->attempts_max && rc == FIRN_CONFLICT; attempts++) {
+        if (attempts >= ATTEMPTS_WITHOUT_WAIT) {
+            wait(db, attempts);
+        }
+        rc = attempt(db, run, &found);
+    }
+    if (rc != FIRN_OK && err != NULL) {
+        *err = found;
+    }
+    return rc;
+}
+
+/* ==== merge operands among the writes of a transaction ====
+ *
+ * A commit has one version of a key. So a merge becomes what it and the transaction's last write to
+ * its key amount to, as in a batch (db_batch.c), but as an operation of its own behind the
+ * other: going back to a savepoint brings the other one back. Upon nothing that the transaction wrote
+ * it stays a merge: the commit adds to what is there then, which is what the transaction sees, since
+ * nobody else may have written the key.
+ *
+ * What the transaction reads of such a key is made of its view and the operand, each time it is
+ * read. That a merge does not carry a time to live on is thus as it is elsewhere.
+ */
+
+static int
+refuse_mixture(firn_error *err)
+{
+    return firn_error_set(err, FIRN_INVALID,
+                          "a transaction cannot merge into what it has put with an expiry, or "
+                          "merged otherwise, before");
+}
+
+static int
+add(struct firn_db_txn_writes *writes, struct firn_db_keyspace *keyspace, firn_slice key,
+    enum firn_entry_kind kind, firn_slice value, firn_error *err)
+{
+    const struct firn_entry entry = {.key = key, .value = value, .kind = kind};
+    return firn_db_txn_writes_add(writes, keyspace, &entry, err);
+}
+
+/* Upon a merge of the transaction: one operand for both. */
+static int
+join(struct firn_merge_fold *fold, firn_slice older, struct firn_buf *out, firn_error *err)
+{
+    if (!firn_merge_fold_joins(fold, older, FIRN_VALUE_SIZE_MAX)) {
+        return refuse_mixture(err);
+    }
+    int rc = firn_merge_fold_push(fold, older, err);
+    return rc == FIRN_OK ? firn_merge_fold_operand(fold, out, err) : rc;
+}
+
+static bool
+expires(const struct firn_db_txn_writes *writes, const struct firn_db_tree *tree, firn_slice key)
+{
+    firn_db_txn_writes_place place = firn_db_txn_writes_seek(writes, tree, key);
+    DCHECK(place != 0);
+    return firn_db_txn_writes_op(writes, place)->kind == FIRN_ENTRY_EXPIRING;
+}
+
+/* Adds to what the transaction did to the key. FIRN_INVALID where that was a merge with another
+ * operator, or a put with a time to live; nothing has changed then. */
+static int
+merge_add(struct firn_db_txn_writes *writes, struct firn_db_keyspace *keyspace, firn_slice key,
+          firn_slice merge, firn_error *err)
+{
+    struct firn_merge_fold fold = {0};
+    struct firn_buf made = {0};
+    firn_slice value;
+    enum firn_entry_kind kind = FIRN_ENTRY_PUT;
+    int rc;
+    FIRN_TRY(firn_merge_fold_push(&fold, merge, err));
+    switch (firn_db_txn_writes_get(writes, keyspace->tree, key, &value)) {
+    case FIRN_DB_TXN_WRITES_NOTHING:
+        kind = FIRN_ENTRY_MERGE;
+        FIRN_TRY(firn_merge_fold_operand(&fold, &made, err));
+        break;
+    case FIRN_DB_TXN_WRITES_DELETED:
+        FIRN_TRY(firn_merge_fold_apply(&fold, NULL, &made, err));
+        break;
+    case FIRN_DB_TXN_WRITES_PUT:
+        FIRN_TRY(expires(writes, keyspace->tree, key) ? refuse_mixture(err) : FIRN_OK);
+        FIRN_TRY(firn_merge_fold_apply(&fold, &value, &made, err));
+        break;
+    case FIRN_DB_TXN_WRITES_MERGED:
+        kind = FIRN_ENTRY_MERGE;
+        FIRN_TRY(join(&fold, value, &made, err));
+        break;
+    }
+    FIRN_TRY(add(writes, keyspace, key, kind, firn_buf_slice(&made), err));
+out:
+    firn_merge_fold_deinit(&fold);
+    firn_buf_deinit(&made);
+    return rc;
+}
+
+int
+firn_db_txn_merge_into(firn_slice merge, const firn_slice *value, struct firn_buf *out,
+                       firn_error *err)
+{
+    DCHECK(value == NULL || value->size == 0 || value->data != out->data);
+    struct firn_merge_fold fold = {0};
+    int rc;
+    FIRN_TRY(firn_merge_fold_push(&fold, merge, err));
+    FIRN_TRY(firn_merge_fold_apply(&fold, value, out, err));
+out:
+    firn_merge_fold_deinit(&fold);
+    return rc;
+}
+
+/* ==== conflicts ====
+ *
+ * A transaction reads the commits up to its beginning and writes behind all commits up to its own.
+ * What lies between must not matter to it. Snapshot isolation asks that nobody wrote there what it
+ * writes: of two transactions that are open at once and write one key the first to commit wins. A
+ * serializable transaction also asks that nobody wrote there what it has read: then all its reads
+ * would come out the same now, and it is as if it had run alone at its commit. It follows that a
+ * transaction that wrote nothing never conflicts (it is as if it had run at its beginning).
+ *
+ * Only the leader of commits knows which commits come before this one. To keep its work short the
+ * committing thread looks first, at what is published, and leaves the rest to the leader: what was
+ * committed since. That is found in memory nearly always, and mostly it is nothing: each tree knows
+ * the newest commit that wrote into it (written_at). The leader finds commits of its own group too,
+ * because each is applied before the next is looked at (db_write.c).
+ *
+ * What is looked for are versions, in the trees (lsm_tree_newer.c), so it does not matter who made
+ * them: transactions, batches and single puts count alike, and cost nothing more. A range that was
+ * deleted counts as written in every key, on either side. Compaction must not drop the evidence: the
+ * view of a transaction that may write has keeps_tombstones, and what that means is in base/view.h.
+ *
+ * (I3) No commit with a sequence up to txn->checked conflicts.
+ * (I4) A transaction's view is registered until its commit has ended, so nothing that is looked for
+ *      is gone.
+ *
+ * A restore of the store to a checkpoint is a write to every key: it changes what all of them read.
+ *
+ * Locking: none; the leader holds its place. Failure: FIRN_CONFLICT, or that of a run that could not
+ * be read: a commit that could not be checked is refused.
+ */
+
+/* What the transaction did with the key that another wrote. */
+enum relation { WRITTEN, READ };
+
+struct look {
+    struct firn_db *db;
+    const struct firn_db_txn *txn;
+    struct firn_view_interval since; /* what may conflict */
+    struct firn_buf *key;
+    firn_error *err;
+};
+
+/* ---- saying what conflicts ---- */
+
+enum { KEY_SHOWN_MAX = 48 };
+
+/* As much of a key as a message has room for: printable ASCII as it is, other bytes as \xNN. */
+static const char *
+show_key(firn_slice key, char out[4 * KEY_SHOWN_MAX + 8])
+{
+    static const char digits[] = "0123456789abcdef";
+    size_t shown = key.size > KEY_SHOWN_MAX ? KEY_SHOWN_MAX : key.size;
+    char *at = out;
+    for (size_t i = 0; i < shown; i++) {
+        uint8_t byte = key.data[i];
+        if (byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\') {
+            *at++ = (char)byte;
+            continue;
+        }
+        *at++ = '\\';
+        *at++ = 'x';
+        *at++ = digits[byte >> 4];
+        *at++ = digits[byte & 15];
+    }
+    memcpy(at, shown < key.size ? "..." : "", shown < key.size ? 4 : 1);
+    return out;
+}
+
+static int
+refuse(const struct look *look, const struct firn_db_tree *tree, firn_slice key,
+       enum relation relation)
+{
+    char shown[4 * KEY_SHOWN_MAX + 8];
+    return firn_error_set(look->err, FIRN_CONFLICT,
+                          "key \"%s\" of keyspace '%s', which the transaction has %s, was written "
+                          "by another commit since it began",
+                          show_key(key, shown), firn_db_keyspace_name_of(look->db, tree->id),
+                          relation == READ ? "read" : "written");
+}
+
+/* ---- looking ---- */
+
+static bool
+is_untouched(const struct look *look, const struct firn_db_tree *tree)
+{
+    return atomic_load_explicit(&tree->written_at, memory_order_relaxed) < look->since.first;
+}
+
+static int
+look_at_key(const struct look *look, struct firn_db_tree *tree, firn_slice key,
+            enum relation relation)
+{
+    bool is_written;
+    if (is_untouched(look, tree)) {
+        return FIRN_OK;
+    }
+    int rc = firn_lsm_tree_newer_key(tree->lsm_tree, key, &look->since, &is_written, look->err);
+    return rc == FIRN_OK && is_written ? refuse(look, tree, key, relation) : rc;
+}
+
+static int
+look_at_range(const struct look *look, struct firn_db_tree *tree,
+              const struct firn_lsm_bounds *bounds, enum relation relation)
+{
+    bool is_written;
+    if (is_untouched(look, tree)) {
+        return FIRN_OK;
+    }
+    int rc = firn_lsm_tree_newer_range(tree->lsm_tree, bounds, &look->since, look->key, &is_written,
+                                       look->err);
+    return rc == FIRN_OK && is_written ? refuse(look, tree, firn_buf_slice(look->key), relation)
+                                       : rc;
+}
+
+static int
+look_at_writes(const struct look *look)
+{
+    const struct firn_db_txn_writes *writes = &look->txn->writes;
+    int rc = FIRN_OK;
+    firn_db_txn_writes_place place = firn_db_txn_writes_first(writes);
+    while (place != 0 && rc == FIRN_OK) {
+        struct firn_db_tree *tree = firn_db_txn_writes_op(writes, place)->tree;
+        rc = look_at_key(look, tree, firn_db_txn_writes_key(writes, place), WRITTEN);
+        place = firn_db_txn_writes_next_of_all(writes, place);
+    }
+    return rc;
+}
+
+static int
+look_at_deleted_ranges(const struct look *look)
+{
+    const struct firn_db_batch *batch = &look->txn->writes.batch;
+    size_t count = look->txn->writes.range_count > 0 ? firn_db_batch_op_count(batch) : 0;
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
+        const struct firn_db_op *op = firn_db_batch_op(batch, i);
+        if (op->kind == FIRN_ENTRY_RANGE_DELETE) {
+            const firn_slice upper = firn_db_batch_value(batch, op);
+            const struct firn_lsm_bounds bounds = {firn_db_batch_key(batch, op), &upper};
+            rc = look_at_range(look, op->tree, &bounds, WRITTEN);
+        }
+    }
+    return rc;
+}
+
+static int
+look_at_reads(const struct look *look)
+{
+    const struct firn_db_txn_reads *reads = &look->txn->reads;
+    size_t count = firn_db_txn_reads_count(reads);
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
+        const struct firn_db_txn_reads_range *range = firn_db_txn_reads_at(reads, i);
+        struct firn_db_tree *tree = range->keyspace->tree;
+        const struct firn_lsm_bounds bounds = {range->lower,
+                                               range->has_upper ? &range->upper : NULL};
+        rc = firn_db_txn_reads_is_key(range) ? look_at_key(look, tree, range->lower, READ)
+                                             : look_at_range(look, tree, &bounds, READ);
+    }
+    return rc;
+}
+
+static int
+look_at_all(const struct look *look)
+{
+    int rc;
+    FIRN_TRY(look_at_writes(look));
+    FIRN_TRY(look_at_deleted_ranges(look));
+    FIRN_TRY(look_at_reads(look));
+out:
+    return rc;
+}
+
+/* ---- when ---- */
+
+static int
+look_since(struct firn_db *db, const struct firn_db_txn *txn, uint64_t up_to, firn_error *err)
+{
+    DCHECK(txn->state == FIRN_DB_TXN_OPEN && txn->checked < up_to); /* (I4) */
+    struct firn_buf key = {0};
+    const struct look look = {
+        .db = db, .txn = txn, .since = {txn->checked + 1, up_to}, .key = &key, .err = err};
+    int rc = look_at_all(&look);
+    firn_buf_deinit(&key);
+    return rc;
+}
+
+/* FIRN_CONFLICT, which names keyspace and key, if a commit that is published conflicts. Moves
+ * txn->checked on, so that the leader has less to look at. The thread of the transaction. */
+static int
+db_txn_check(struct firn_db_txn *txn, firn_error *err)
+{
+    DCHECK(txn->checked >= txn->view.node.sequence); /* (I3) */
+    uint64_t published = firn_db_published(txn->db);
+    if (published <= txn->checked) {
+        return FIRN_OK;
+    }
+    int rc = look_since(txn->db, txn, published, err);
+    if (rc == FIRN_OK) {
+        txn->checked = published;
+    }
+    return rc;
+}
+
+/* A keyspace that was read and is gone. */
+static int
+look_at_drops(const struct firn_db_txn *txn, firn_error *err)
+{
+    for (size_t i = 0; i < firn_db_txn_reads_count(&txn->reads); i++) {
+        const struct firn_db_keyspace *keyspace = firn_db_txn_reads_at(&txn->reads, i)->keyspace;
+        if (keyspace->tree->is_dropping) {
+            return firn_error_set(err, FIRN_CONFLICT,
+                                  "the keyspace '%s', which the transaction has read, was dropped "
+                                  "since it began",
+                                  keyspace->name);
+        }
+    }
+    return FIRN_OK;
+}
+
+/* The rest, before the commit gets its place in the order: everything that was applied. ctx is the
+ * transaction. The leader's. */
+static int
+check_leading(const void *ctx, struct firn_db *db, firn_error *err)
+{
+    const struct firn_db_txn *txn = ctx;
+    DCHECK(firn_db_is_led(db) && txn->checked >= txn->view.node.sequence); /* (I3) */
+    if (db->lead.restored_at > txn->view.node.sequence) {
+        return firn_error_set(err, FIRN_CONFLICT,
+                              "the store was restored to a checkpoint since the transaction began");
+    }
+    int rc = look_at_drops(txn, err);
+    return rc == FIRN_OK ? look_since(db, txn, UINT64_MAX, err) : rc;
+}
+
+/* ---- transactions: beginning, reading, writing, savepoints, ending ---- */
 
 /* Of so many operations one must have been written over before they are tidied for room. */
 enum { UNTIDY_PART = 8 };
@@ -175,10 +571,8 @@ firn_db_txn_get(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn
                 struct firn_buf *out, firn_error *err)
 {
     firn_slice value;
-    int rc = check_use(txn, keyspace, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(check_use(txn, keyspace, err));
     switch (firn_db_txn_writes_get(&txn->writes, keyspace->tree, key, &value)) {
     case FIRN_DB_TXN_WRITES_PUT:
         return get_own(value, out, err);
@@ -189,7 +583,9 @@ firn_db_txn_get(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn
     case FIRN_DB_TXN_WRITES_NOTHING:
         break;
     }
-    return get_seen(txn, keyspace, key, out, err);
+    rc = get_seen(txn, keyspace, key, out, err);
+out:
+    return rc;
 }
 
 int
@@ -198,10 +594,8 @@ firn_db_txn_cursor_open(struct firn_db_txn *txn, struct firn_db_keyspace *keyspa
                         firn_error *err)
 {
     *out = NULL;
-    int rc = check_use(txn, keyspace, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(check_use(txn, keyspace, err));
     if (options != NULL && options->view != NULL) {
         return firn_error_set(err, FIRN_INVALID,
                               "a cursor of a transaction cannot be at another view");
@@ -209,7 +603,9 @@ firn_db_txn_cursor_open(struct firn_db_txn *txn, struct firn_db_keyspace *keyspa
     struct firn_db_cursor_options at =
         options != NULL ? *options : (struct firn_db_cursor_options){0};
     at.view = &txn->view;
-    return firn_db_cursor_open_overlaid(keyspace, &at, firn_db_txn_cursor_create, txn, out, err);
+    rc = firn_db_cursor_open_overlaid(keyspace, &at, firn_db_txn_cursor_create, txn, out, err);
+out:
+    return rc;
 }
 
 /* ---- writing ---- */
@@ -281,10 +677,8 @@ static int
 check_write(struct firn_db_txn *txn, const struct firn_db_keyspace *keyspace, size_t content_bytes,
             firn_error *err)
 {
-    int rc = check_use(txn, keyspace, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(check_use(txn, keyspace, err));
     if (txn->db->is_read_only) {
         return firn_db_write_refuse_read_only(txn->db, err);
     }
@@ -294,7 +688,9 @@ check_write(struct firn_db_txn *txn, const struct firn_db_keyspace *keyspace, si
     if (atomic_load_explicit(&keyspace->tree->is_out, memory_order_acquire)) {
         return firn_db_get_refuse_dropped(keyspace, err);
     }
-    return check_room(txn, content_bytes + WRITE_FRAME_MAX, err);
+    rc = check_room(txn, content_bytes + WRITE_FRAME_MAX, err);
+out:
+    return rc;
 }
 
 static int
@@ -353,12 +749,21 @@ firn_db_txn_merge(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, fi
     int rc;
     FIRN_TRY(check_write(txn, keyspace, key.size + operand.size, err));
     FIRN_TRY(firn_merge_fold_check(operation, operand, err));
+    if (operation == FIRN_MERGE_APPEND) {
+        size_t marks = savepoint_count(txn);
+        size_t marked = marks == 0 ? 0 : savepoint_at(txn, marks - 1)->mark.op_count;
+        rc = firn_db_txn_writes_extend(&txn->writes, keyspace->tree, key, operand, marked);
+        if (rc != FIRN_NOT_FOUND) {
+            rc = rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a merge");
+            goto out;
+        }
+    }
     if (firn_buf_append_u8(&merge, (uint8_t)operation) != FIRN_OK ||
         firn_buf_append_slice(&merge, operand) != FIRN_OK) {
         rc = firn_error_no_memory(err, "a merge");
         goto out;
     }
-    FIRN_TRY(firn_db_txn_merge_add(&txn->writes, keyspace, key, firn_buf_slice(&merge), err));
+    FIRN_TRY(merge_add(&txn->writes, keyspace, key, firn_buf_slice(&merge), err));
 out:
     firn_buf_deinit(&merge);
     return rc;
@@ -385,16 +790,15 @@ firn_db_txn_savepoint(struct firn_db_txn *txn, uint64_t *out, firn_error *err)
     }
     const struct firn_db_txn_savepoint savepoint = {.number = txn->next_savepoint + 1,
                                                     .mark = firn_db_txn_writes_mark(&txn->writes)};
-    int rc = check_room(txn, sizeof savepoint, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(check_room(txn, sizeof savepoint, err));
     DCHECK(comes_last(txn, &savepoint));
     if (firn_buf_append(&txn->savepoints, &savepoint, sizeof savepoint) != FIRN_OK) {
         return firn_error_no_memory(err, "a savepoint");
     }
     *out = ++txn->next_savepoint;
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 /* Its place among the savepoints that are set. */
@@ -464,8 +868,8 @@ commit(struct firn_db_txn *txn, firn_durability durability, firn_error *err)
         txn->savepoints.size = 0;
         FIRN_IGNORE(tidy(txn, NULL));
     }
-    FIRN_TRY(firn_db_txn_check(txn, err));
-    const struct firn_db_write_check check = {.check = firn_db_txn_check_leading, .ctx = txn};
+    FIRN_TRY(db_txn_check(txn, err));
+    const struct firn_db_write_check check = {.check = check_leading, .ctx = txn};
     FIRN_TRY(firn_db_write_checked(txn->db, &txn->writes.batch, &check, durability, err));
 out:
     return rc;

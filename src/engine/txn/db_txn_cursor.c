@@ -25,14 +25,109 @@
  *
  * After an error the cursor stands nowhere and may be placed again.
  */
-#include "txn/db_txn_cursor.h"
+#include "txn/db_txn_internal.h"
 
+#include <stdbool.h>
+
+#include "base/buf.h"
 #include "base/check.h"
+#include "base/error.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "txn/db_txn_internal.h"
-#include "txn/db_txn_merge.h"
-#include "txn/db_txn_span.h"
+
+/* ==== a stretch of keys that only grows ====
+ *
+ * A cursor that turns around walks over what it has seen already; so the ends move outwards or not
+ * at all. Where the span begins behind all keys (a walk back from the end of a keyspace) its lower
+ * end is the first key that it reaches.
+ *
+ * One thread. Each function that takes keys returns FIRN_OK or FIRN_NO_MEMORY; after that the span
+ * holds at least what it held before.
+ */
+
+/* The keys k with lower <= k < upper; without has_upper, all from lower on. Zeroed is none. */
+struct span {
+    bool is_begun;
+    bool has_upper;
+    struct firn_buf lower;
+    struct firn_buf upper;
+};
+
+static void
+span_deinit(struct span *span)
+{
+    firn_buf_deinit(&span->lower);
+    firn_buf_deinit(&span->upper);
+}
+
+static bool
+is_stretch(const struct span *span)
+{
+    return !span->is_begun || !span->has_upper ||
+           firn_slice_compare(firn_buf_slice(&span->lower), firn_buf_slice(&span->upper)) <= 0;
+}
+
+/* Begins anew, as [key, key) or, for NULL, behind all keys. */
+static int
+span_begin(struct span *span, const firn_slice *key)
+{
+    int rc = FIRN_OK;
+    span->is_begun = false;
+    span->has_upper = key != NULL;
+    if (key != NULL) {
+        FIRN_TRY(firn_buf_assign(&span->lower, *key));
+        FIRN_TRY(firn_buf_assign(&span->upper, *key));
+        span->is_begun = true;
+    }
+out:
+    return rc;
+}
+
+/* Makes it reach down to key, that included. */
+static int
+span_reach_down(struct span *span, firn_slice key)
+{
+    if (span->is_begun && firn_slice_compare(key, firn_buf_slice(&span->lower)) >= 0) {
+        return FIRN_OK;
+    }
+    int rc = firn_buf_assign(&span->lower, key);
+    span->is_begun |= rc == FIRN_OK;
+    DCHECK(rc != FIRN_OK || is_stretch(span));
+    return rc;
+}
+
+/* Makes it reach up to key, that included; or up to a bound, which is not; NULL: to the end. */
+static int
+span_reach_up(struct span *span, firn_slice key)
+{
+    DCHECK(is_stretch(span) && (span->is_begun || !span->has_upper));
+    if (!span->has_upper || firn_slice_compare(key, firn_buf_slice(&span->upper)) < 0) {
+        return FIRN_OK;
+    }
+    /* Right behind the key comes the key with a zero byte. Reserved first, so that the end never
+     * stands for less than it did. */
+    if (key.size + 1 > span->upper.capacity &&
+        firn_buf_reserve(&span->upper, key.size + 1 - span->upper.size) != FIRN_OK) {
+        return FIRN_NO_MEMORY;
+    }
+    int rc = firn_buf_assign(&span->upper, key);
+    return rc == FIRN_OK ? firn_buf_append_u8(&span->upper, 0) : rc;
+}
+
+static int
+span_reach_bound(struct span *span, const firn_slice *bound)
+{
+    DCHECK(is_stretch(span));
+    if (bound == NULL) {
+        span->has_upper = false;
+        firn_buf_clear(&span->upper);
+        return FIRN_OK;
+    }
+    if (!span->has_upper || firn_slice_compare(*bound, firn_buf_slice(&span->upper)) <= 0) {
+        return FIRN_OK;
+    }
+    return firn_buf_assign(&span->upper, *bound);
+}
 
 enum direction { FORWARDS, BACKWARDS };
 
@@ -55,7 +150,7 @@ struct firn_db_txn_cursor {
     struct firn_buf key; /* the shown key; copied where at is AT_OWN */
     struct firn_buf value;
     struct firn_buf target; /* where it is placed: the caller's key may be the shown one */
-    struct firn_db_txn_span span;
+    struct span span;
 };
 
 /* ---- life ---- */
@@ -64,7 +159,7 @@ struct firn_db_txn_cursor {
 static void
 end_span(struct firn_db_txn *txn, struct firn_db_txn_cursor *cursor)
 {
-    const struct firn_db_txn_span *span = &cursor->span;
+    const struct span *span = &cursor->span;
     if (span->is_begun) {
         const struct firn_db_txn_reads_range range = {.keyspace = cursor->keyspace,
                                                       .lower = firn_buf_slice(&span->lower),
@@ -125,7 +220,7 @@ destroy(struct firn_db_cursor_overlay *overlay)
     firn_buf_deinit(&cursor->key);
     firn_buf_deinit(&cursor->value);
     firn_buf_deinit(&cursor->target);
-    firn_db_txn_span_deinit(&cursor->span);
+    span_deinit(&cursor->span);
     firn_free(cursor);
 }
 
@@ -318,19 +413,18 @@ extend_span(struct firn_db_txn_cursor *cursor)
 {
     firn_slice key = shown_key(cursor);
     if (cursor->direction == BACKWARDS) {
-        return firn_db_txn_span_reach_down(&cursor->span,
-                                           cursor->at == AT_NOTHING ? cursor->lower : key);
+        return span_reach_down(&cursor->span, cursor->at == AT_NOTHING ? cursor->lower : key);
     }
-    return cursor->at == AT_NOTHING ? firn_db_txn_span_reach_bound(
-                                          &cursor->span, cursor->has_upper ? &cursor->upper : NULL)
-                                    : firn_db_txn_span_reach_up(&cursor->span, key);
+    return cursor->at == AT_NOTHING
+               ? span_reach_bound(&cursor->span, cursor->has_upper ? &cursor->upper : NULL)
+               : span_reach_up(&cursor->span, key);
 }
 
 /* (I2) */
 static bool
 is_in_span(const struct firn_db_txn_cursor *cursor)
 {
-    const struct firn_db_txn_span *span = &cursor->span;
+    const struct span *span = &cursor->span;
     firn_slice key = shown_key(cursor);
     return cursor->at == AT_NOTHING ||
            (span->is_begun && firn_slice_compare(firn_buf_slice(&span->lower), key) <= 0 &&
@@ -355,8 +449,7 @@ end_move(struct firn_db_txn_cursor *cursor, int rc, firn_error *err)
 static int
 end_placing(struct firn_db_txn_cursor *cursor, int rc, const firn_slice *from, firn_error *err)
 {
-    if (rc == FIRN_OK && cursor->txn->notes_reads &&
-        firn_db_txn_span_begin(&cursor->span, from) != FIRN_OK) {
+    if (rc == FIRN_OK && cursor->txn->notes_reads && span_begin(&cursor->span, from) != FIRN_OK) {
         rc = firn_error_no_memory(err, "what a transaction has read");
     }
     return end_move(cursor, rc, err);
@@ -569,24 +662,24 @@ static int
 next(struct firn_db_cursor_overlay *overlay, firn_error *err)
 {
     struct firn_db_txn_cursor *cursor = of(overlay);
-    int rc = begin_step(cursor, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(begin_step(cursor, err));
     rc = is_lost(cursor, FORWARDS) ? find_after(cursor, err) : pass_shown(cursor, err);
-    return end_move(cursor, rc == FIRN_OK ? settle(cursor, err) : rc, err);
+    rc = end_move(cursor, rc == FIRN_OK ? settle(cursor, err) : rc, err);
+out:
+    return rc;
 }
 
 static int
 prev(struct firn_db_cursor_overlay *overlay, firn_error *err)
 {
     struct firn_db_txn_cursor *cursor = of(overlay);
-    int rc = begin_step(cursor, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(begin_step(cursor, err));
     rc = is_lost(cursor, BACKWARDS) ? find_before(cursor, err) : pass_shown(cursor, err);
-    return end_move(cursor, rc == FIRN_OK ? settle(cursor, err) : rc, err);
+    rc = end_move(cursor, rc == FIRN_OK ? settle(cursor, err) : rc, err);
+out:
+    return rc;
 }
 
 /* ---- looking ---- */

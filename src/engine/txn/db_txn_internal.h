@@ -5,9 +5,148 @@
 #ifndef FIRN_TXN_DB_TXN_INTERNAL_H
 #define FIRN_TXN_DB_TXN_INTERNAL_H
 
+#include "base/arena.h"
+#include "store/db_internal.h"
 #include "txn/db_txn.h"
-#include "txn/db_txn_reads.h"
-#include "txn/db_txn_writes.h"
+
+/* ==== what a transaction has written: a batch, found by key, that can go back ====
+ *
+ * One thread.
+ */
+
+/* Zeroed is empty. */
+struct firn_db_txn_writes {
+    struct firn_db_batch batch;
+    struct firn_buf
+        older; /* of each operation, as uint32_t: the one before it on its key, plus 1 */
+    struct firn_buf nodes; /* a skip list, as uint32_t: see db_txn_writes.c */
+    size_t range_count;
+    size_t overwritten_count; /* operations that a later one on their key makes pointless */
+    uint64_t changes;         /* grows with each */
+};
+
+/* A key that was written; 0 is none. Valid until a change. */
+typedef uint32_t firn_db_txn_writes_place;
+
+enum firn_db_txn_writes_answer {
+    FIRN_DB_TXN_WRITES_NOTHING, /* the transaction has not touched it */
+    FIRN_DB_TXN_WRITES_DELETED,
+    FIRN_DB_TXN_WRITES_PUT,
+    FIRN_DB_TXN_WRITES_MERGED /* into what the store has */
+};
+
+void firn_db_txn_writes_deinit(struct firn_db_txn_writes *writes);
+/* Memory that is used. */
+size_t firn_db_txn_writes_size_bytes(const struct firn_db_txn_writes *writes);
+static inline bool
+firn_db_txn_writes_is_empty(const struct firn_db_txn_writes *writes)
+{
+    return firn_db_batch_op_count(&writes->batch) == 0;
+}
+
+/* Fails as firn_db_batch_put does, and changes nothing then; key and value are copied. The value is
+ * what is stored (base/entry.h); of a range delete the upper bound. */
+FIRN_MUST_CHECK int firn_db_txn_writes_add(struct firn_db_txn_writes *writes,
+                                           struct firn_db_keyspace *keyspace,
+                                           const struct firn_entry *entry, firn_error *err);
+/* Appends an operand to the last write, if that is one that firn_db_batch_extend extends and lies
+ * behind the first `marked` operations, to which the transaction may go back. Fails as that does. */
+FIRN_MUST_CHECK int firn_db_txn_writes_extend(struct firn_db_txn_writes *writes,
+                                              const struct firn_db_tree *tree, firn_slice key,
+                                              firn_slice operand, size_t marked);
+/* *out_value is borrowed until the next change; only of PUT, and of MERGED, where it is the operand
+ * as it is stored. */
+enum firn_db_txn_writes_answer firn_db_txn_writes_get(const struct firn_db_txn_writes *writes,
+                                                      const struct firn_db_tree *tree,
+                                                      firn_slice key, firn_slice *out_value);
+
+static inline struct firn_db_batch_mark
+firn_db_txn_writes_mark(const struct firn_db_txn_writes *writes)
+{
+    return firn_db_batch_mark(&writes->batch);
+}
+/* Takes back what came behind the mark. FIRN_NO_MEMORY: nothing is taken back. */
+FIRN_MUST_CHECK int firn_db_txn_writes_rewind(struct firn_db_txn_writes *writes,
+                                              const struct firn_db_batch_mark *mark,
+                                              firn_error *err);
+
+/* Leaves out what was written over, but for what going back to one of the marks (ascending) would
+ * bring back; the marks are moved along. FIRN_NO_MEMORY: nothing has changed. */
+FIRN_MUST_CHECK int firn_db_txn_writes_tidy(struct firn_db_txn_writes *writes,
+                                            struct firn_db_batch_mark *const *marks,
+                                            size_t mark_count, firn_error *err);
+
+/* ---- in the order of keys ---- */
+
+/* The first key of a tree that is >= key, or > key. */
+firn_db_txn_writes_place firn_db_txn_writes_seek(const struct firn_db_txn_writes *writes,
+                                                 const struct firn_db_tree *tree, firn_slice key);
+firn_db_txn_writes_place firn_db_txn_writes_seek_after(const struct firn_db_txn_writes *writes,
+                                                       const struct firn_db_tree *tree,
+                                                       firn_slice key);
+/* The last key of a tree that is < *key; NULL: the last one. */
+firn_db_txn_writes_place firn_db_txn_writes_seek_before(const struct firn_db_txn_writes *writes,
+                                                        const struct firn_db_tree *tree,
+                                                        const firn_slice *key);
+/* The next key of the same tree. */
+firn_db_txn_writes_place firn_db_txn_writes_next(const struct firn_db_txn_writes *writes,
+                                                 firn_db_txn_writes_place place);
+/* Of all trees, by their numbers. */
+firn_db_txn_writes_place firn_db_txn_writes_first(const struct firn_db_txn_writes *writes);
+firn_db_txn_writes_place firn_db_txn_writes_next_of_all(const struct firn_db_txn_writes *writes,
+                                                        firn_db_txn_writes_place place);
+/* The newest operation on the key; borrowed until the next change, as its bytes are. */
+const struct firn_db_op *firn_db_txn_writes_op(const struct firn_db_txn_writes *writes,
+                                               firn_db_txn_writes_place place);
+firn_slice firn_db_txn_writes_key(const struct firn_db_txn_writes *writes,
+                                  firn_db_txn_writes_place place);
+/* PUT, MERGED or DELETED; *out_value as above. */
+enum firn_db_txn_writes_answer firn_db_txn_writes_at(const struct firn_db_txn_writes *writes,
+                                                     firn_db_txn_writes_place place,
+                                                     firn_slice *out_value);
+/* Whether a range delete of the transaction hides what the store has of key; then *out is a stretch
+ * around it that is hidden. */
+bool firn_db_txn_writes_hides(const struct firn_db_txn_writes *writes,
+                              const struct firn_db_tree *tree, firn_slice key,
+                              struct firn_range_stretch *out);
+
+/* ==== which keys and ranges a serializable transaction has read, in bounded memory ====
+ *
+ * One thread.
+ */
+
+/* The keys k with lower <= k < upper; without has_upper, all from lower on. */
+struct firn_db_txn_reads_range {
+    struct firn_db_keyspace *keyspace;
+    firn_slice lower;
+    firn_slice upper;
+    bool has_upper;
+};
+
+/* Zeroed but for limit_bytes is empty. */
+struct firn_db_txn_reads {
+    size_t limit_bytes;
+    struct firn_buf ranges; /* of struct firn_db_txn_reads_range; bounds lie in the arena */
+    struct firn_arena arena;
+    size_t content_bytes; /* of ranges and bounds */
+    size_t tidy_at_bytes; /* when so much is there, it is merged */
+    bool is_incomplete;   /* memory was out: something is missing */
+};
+
+void firn_db_txn_reads_deinit(struct firn_db_txn_reads *reads);
+/* Neither can fail: see is_incomplete. Bounds are copied. Where much has been read, more may be
+ * noted than was. */
+void firn_db_txn_reads_add_key(struct firn_db_txn_reads *reads, struct firn_db_keyspace *keyspace,
+                               firn_slice key);
+void firn_db_txn_reads_add(struct firn_db_txn_reads *reads,
+                           const struct firn_db_txn_reads_range *range);
+size_t firn_db_txn_reads_count(const struct firn_db_txn_reads *reads);
+const struct firn_db_txn_reads_range *firn_db_txn_reads_at(const struct firn_db_txn_reads *reads,
+                                                           size_t i);
+/* Sorts and merges what there is. */
+void firn_db_txn_reads_tidy(struct firn_db_txn_reads *reads);
+/* Whether a range is a single key: lower. */
+bool firn_db_txn_reads_is_key(const struct firn_db_txn_reads_range *range);
 
 enum firn_db_txn_state {
     FIRN_DB_TXN_OPEN,
@@ -23,7 +162,7 @@ struct firn_db_txn {
     enum firn_db_txn_state state;
     bool is_read_only;
     bool notes_reads;
-    bool is_lent;     /* to the work of db_txn_run.c, whose is not to free it */
+    bool is_lent;     /* to the work of db_txn.c, whose is not to free it */
     uint64_t checked; /* nothing up to this sequence conflicts with it */
     struct firn_db_txn_writes writes;
     struct firn_db_txn_reads reads;
@@ -36,5 +175,27 @@ struct firn_db_txn {
 
 /* The transaction ends: its cursors go on without it, and its reads are complete. */
 void firn_db_txn_cursor_detach_all(struct firn_db_txn *txn);
+
+/* ==== merges within a transaction ====
+ *
+ * One thread.
+ */
+
+/* Replaces the contents of out with what a merge makes of a value, or of none (NULL), which may not
+ * lie in out. */
+FIRN_MUST_CHECK int firn_db_txn_merge_into(firn_slice merge, const firn_slice *value,
+                                           struct firn_buf *out, firn_error *err);
+
+/* ---- whether what others have committed keeps a transaction from committing ---- */
+
+/* what a transaction's cursor has beyond another one: it shows the transaction's own writes among
+ * what the view has, and notes what is walked over.
+ *
+ * The thread of the transaction.
+ */
+
+/* A firn_db_cursor_overlay_make; ctx is the transaction, which is open. */
+FIRN_MUST_CHECK int firn_db_txn_cursor_create(void *ctx, const struct firn_db_cursor_base *base,
+                                              struct firn_db_cursor_overlay **out, firn_error *err);
 
 #endif

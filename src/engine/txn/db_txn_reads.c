@@ -15,7 +15,7 @@
  * Failure. Reading goes on when memory is out; the set remembers that it misses something, and the
  * commit is refused.
  */
-#include "txn/db_txn_reads.h"
+#include "txn/db_txn_internal.h"
 
 #include "base/check.h"
 #include "base/slice.h"

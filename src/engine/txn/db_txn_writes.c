@@ -8,7 +8,7 @@
  * operation on the key, and each operation to the one before it on the same key. So a read finds
  * what the transaction wrote last, a cursor walks it in order, and going back to a savepoint is
  * taking operations from the end: each gives its node back to the operation before it, or takes the
- * node with it. Range deletes are in no node; they are asked by their sets (db_ranges.c), in which
+ * node with it. Range deletes are in no node; they are asked by their sets (db_apply.c), in which
  * the number of an operation stands for its age.
  *
  * The list lies in one array of numbers: of a node its operation plus one, its height, and as many
@@ -26,7 +26,7 @@
  *
  * W. Pugh, "Skip lists: a probabilistic alternative to balanced trees", 1990.
  */
-#include "txn/db_txn_writes.h"
+#include "txn/db_txn_internal.h"
 
 #include "base/check.h"
 #include "base/mem.h"
@@ -279,6 +279,19 @@ out:
 }
 
 int
+firn_db_txn_writes_extend(struct firn_db_txn_writes *writes, const struct firn_db_tree *tree,
+                          firn_slice key, firn_slice operand, size_t marked)
+{
+    DCHECK(marked <= firn_db_batch_op_count(&writes->batch) && is_linked(writes));
+    if (marked == firn_db_batch_op_count(&writes->batch)) {
+        return FIRN_NOT_FOUND;
+    }
+    int rc = firn_db_batch_extend(&writes->batch, tree, key, operand);
+    writes->changes += rc == FIRN_OK;
+    return rc;
+}
+
+int
 firn_db_txn_writes_rewind(struct firn_db_txn_writes *writes, const struct firn_db_batch_mark *mark,
                           firn_error *err)
 {
@@ -479,7 +492,7 @@ is_covered(const struct firn_db_txn_writes *writes, const struct firn_db_tree *t
            uint64_t number)
 {
     const struct firn_range_set *set =
-        writes->range_count == 0 ? NULL : firn_db_ranges_of(&writes->batch.ranges, tree);
+        writes->range_count == 0 ? NULL : firn_db_apply_ranges_of(&writes->batch.ranges, tree);
     return set != NULL && firn_range_set_covering(set, key, &all, number) != 0;
 }
 
@@ -524,6 +537,6 @@ firn_db_txn_writes_hides(const struct firn_db_txn_writes *writes, const struct f
                          firn_slice key, struct firn_range_stretch *out)
 {
     const struct firn_range_set *set =
-        writes->range_count == 0 ? NULL : firn_db_ranges_of(&writes->batch.ranges, tree);
+        writes->range_count == 0 ? NULL : firn_db_apply_ranges_of(&writes->batch.ranges, tree);
     return set != NULL && firn_range_set_covered(set, key, &all, 0, out);
 }

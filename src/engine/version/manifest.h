@@ -9,14 +9,208 @@
 #define FIRN_VERSION_MANIFEST_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "firn/types.h"
 #include "log/log.h"
-#include "version/manifest_edit.h"
-#include "version/manifest_state.h"
+#include "os/os.h"
+
+/* the bytes of MANIFEST's records, drawn once. docs/formats/manifest.md is the prose twin.
+ *
+ * Numbers are little-endian; "varint" is LEB128 in its shortest form, "sized" a varint length and
+ * as many bytes.
+ *
+ *   record
+ *     0  4  format version, 1 to 4
+ *     4  4  zero
+ *     8  8  version: of an edit, the one that it makes; of a snapshot, the one that it shows
+ *    16  8  number that no file had so far
+ *    24  8  largest sequence that any run or edit has named
+ *    32  …  varint count of trees, then the trees, by ascending id; of format version 2 also: sized
+ *           history, not empty; format version 1 where it stays as it was; of format version 3,
+ *           where runs of level 7 are named, also: sized history, empty where it stays as it was; of
+ *           format version 4, after these: how far the log was durable, varint segment, from 1,
+ *           varint offset
+ *
+ *   record of type LOG_END
+ *     0  4  format version, 1
+ *     4  …  how far the log was durable: varint segment, from 1, varint offset
+ *
+ *   tree
+ *     varint id; flags, 1 byte: bit 0, dropped; varint flushed sequence;
+ *     varint count, then as many varint numbers of runs that are gone, ascending;
+ *     varint count, then as many runs that are new, by ascending number
+ *
+ *   run
+ *     varint number; level, 1 byte; kind, 1 byte; varints: size of the file, entries, tombstones of
+ *     these, ranges, older versions among the entries, bytes of content, smallest sequence,
+ *     how far the largest is above it; 8 bytes, the views it was made for; sized lower; sized
+ *     upper. Where 128 is added to the kind, also varints before lower: expiring puts among the
+ *     entries, at least 1, when the first of them expires, how much later the last does. Where 64 is
+ *     added, behind these: varint count, at least 1, then as many references, by ascending number. In level 7
+ *     also varints before lower: count of groups, at least 1; of each: its first sequence, how far
+ *     the last is above it, 0 or how far the first of the newer ones is above the group's first,
+ *     and only behind that how far their last is above it
+ *
+ *   reference to a value file
+ *     varint number; 8 bytes, beginning of the file's identity; varints: bytes of values in the file,
+ *     bytes of those that the run refers to
+ */
+
+/* Types of records in the log "manifest". LOG_END changes no version. */
+enum { FIRN_MANIFEST_SNAPSHOT = 16, FIRN_MANIFEST_EDIT = 17, FIRN_MANIFEST_LOG_END = 18 };
+
+enum {
+    FIRN_MANIFEST_FORMAT_VERSION_TREES = 1,
+    FIRN_MANIFEST_FORMAT_VERSION_HISTORY = 2,
+    FIRN_MANIFEST_FORMAT_VERSION_LEVELS = 3,
+    FIRN_MANIFEST_FORMAT_VERSION = 4
+};
+
+/* A key of the largest size with a zero byte behind it. */
+enum { FIRN_MANIFEST_BOUND_SIZE_MAX = 65536 };
+/* Versions and numbers of files stay below this, so that adding to them never overflows. */
+#define FIRN_MANIFEST_NUMBER_MAX (UINT64_C(1) << 62)
+
+/* What a run refers to in one value file. Bytes are those that values take up there. */
+struct firn_manifest_reference {
+    uint64_t number;
+    uint64_t identity;    /* as in struct firn_run_summary */
+    uint64_t total_bytes; /* of all values in the file; the same wherever the file is named */
+    uint64_t bytes;       /* of those that the run refers to */
+};
+
+/* What a history run holds (version.h): versions and range deletes with sequences in [first, last].
+ * Of each of them the tree has had a newer version with a sequence in [newer_first, newer_last], put
+ * or deleted, or it is a tombstone itself that hides nothing but what is older in the run;
+ * newer_first is 0 where nothing is said of that. */
+struct firn_manifest_group {
+    uint64_t first;
+    uint64_t last;
+    uint64_t newer_first;
+    uint64_t newer_last;
+};
+
+/* A run as MANIFEST names it: what its builder counted (block/run_kind.h), and what the tree
+ * knows beyond that. */
+struct firn_manifest_run {
+    uint64_t number; /* of its file, from 1 */
+    uint8_t level;
+    uint8_t kind; /* enum firn_block_file_kind */
+    uint64_t file_bytes;
+    uint64_t entry_count;
+    uint64_t tombstone_count;
+    uint64_t range_count;
+    uint64_t older_count; /* entries behind a newer one of the same key */
+    uint64_t content_bytes;
+    uint64_t sequence_min;
+    uint64_t sequence_max;
+    uint64_t views;            /* which views it was made for: see merge.h; 0: not known */
+    uint64_t expiring_count;   /* of the entries, FIRN_ENTRY_EXPIRING */
+    uint64_t expires_first_ms; /* the earliest moment of these */
+    uint64_t expires_last_ms;
+    const struct firn_manifest_reference *references; /* to value files, by ascending number */
+    size_t reference_count;
+    uint64_t identity; /* of a value file itself, which MANIFEST does not name as a run; else 0 */
+    /* In level 7, by ascending first; else none. Together they hold all of the run. */
+    const struct firn_manifest_group *groups;
+    size_t group_count;
+    firn_slice lower;
+    firn_slice upper; /* > lower */
+};
+
+/* Counts an expiring put among the run's entries. */
+static inline void
+firn_manifest_run_note_expiry(struct firn_manifest_run *run, uint64_t expires_ms)
+{
+    bool is_first = run->expiring_count == 0;
+    if (is_first || expires_ms < run->expires_first_ms) {
+        run->expires_first_ms = expires_ms;
+    }
+    if (is_first || expires_ms > run->expires_last_ms) {
+        run->expires_last_ms = expires_ms;
+    }
+    run->expiring_count++;
+}
+
+/* What changes in one tree; in a snapshot, all of it. */
+struct firn_manifest_tree {
+    uint32_t id;
+    bool is_dropped; /* then nothing else is said */
+    uint64_t flushed;
+    const uint64_t *removed; /* ascending */
+    size_t removed_count;
+    const struct firn_manifest_run *added; /* by ascending number */
+    size_t added_count;
+};
+
+struct firn_manifest_edit {
+    bool is_snapshot;
+    uint64_t version;
+    uint64_t next_number;
+    uint64_t sequence;
+    const struct firn_manifest_tree *trees; /* by ascending id */
+    size_t tree_count;
+    /* What the store keeps here, in its own format; empty: as it was, in a snapshot: nothing. */
+    firn_slice history;
+    /* How far the store's log was durable when the edit was made; segment 0: as it was. */
+    struct firn_log_position log_end;
+};
+
+/* For firn_sort: runs by their numbers, the order in which an edit names them. */
+int firn_manifest_edit_compare_runs(const void *a, const void *b);
+
+/* Replaces the contents of out. FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_manifest_edit_encode(const struct firn_manifest_edit *edit,
+                                              struct firn_buf *out);
+/* Reads a record of the given type; nothing of it is believed. *out lies in arena, its bounds in
+ * record. FIRN_CORRUPT or FIRN_NEWER, with a text to be prefixed by the place. */
+FIRN_MUST_CHECK int firn_manifest_edit_decode(uint8_t type, firn_slice record,
+                                              struct firn_arena *arena,
+                                              struct firn_manifest_edit *out, firn_error *err);
+
+/* The same of a record of type FIRN_MANIFEST_LOG_END. */
+FIRN_MUST_CHECK int firn_manifest_edit_encode_log_end(struct firn_log_position log_end,
+                                                      struct firn_buf *out);
+FIRN_MUST_CHECK int firn_manifest_edit_decode_log_end(firn_slice record,
+                                                      struct firn_log_position *out,
+                                                      firn_error *err);
+
+/* ==== what MANIFEST says when all of its records have been read: the trees and their runs ==== */
+
+struct firn_manifest_state_tree {
+    uint32_t id;
+    uint64_t flushed;
+    struct firn_manifest_run **runs; /* by ascending number; each one a block of its own */
+    size_t run_count;
+    size_t run_capacity;
+};
+
+/* A zeroed one is what an empty MANIFEST says. */
+struct firn_manifest_state {
+    uint64_t version;
+    uint64_t next_number; /* 0: as 1 */
+    uint64_t sequence;
+    struct firn_manifest_state_tree *trees; /* by ascending id */
+    size_t tree_count;
+    size_t tree_capacity;
+    struct firn_buf history;
+    struct firn_log_position log_end; /* see struct firn_manifest_edit */
+};
+
+void firn_manifest_state_deinit(struct firn_manifest_state *state);
+
+/* Makes one change. FIRN_CORRUPT where it does not fit what was there before; after any failure the
+ * state is good for deinit only. */
+FIRN_MUST_CHECK int firn_manifest_state_apply(struct firn_manifest_state *state,
+                                              const struct firn_manifest_edit *edit,
+                                              firn_error *err);
 
 /* The name of the record log. */
 #define FIRN_MANIFEST_NAME "manifest"
-#include "os/os.h"
 
 struct firn_manifest;
 

@@ -5,7 +5,7 @@
  * The log beneath has checksums, so wrong bytes here are somebody's work or our own mistake; they
  * are refused all the same, each number on its own and against its neighbours. What only the whole
  * MANIFEST can tell (that a run which goes was there, that levels do not overlap) is the matter of
- * manifest_state.c and version.c.
+ * manifest.c and version.c.
  *
  * A canonical encoding: what was decoded encodes to the same bytes (shortest varints, ascending
  * order, nothing behind the end). Records without a history have format version 1 and those without
@@ -14,14 +14,14 @@
  * Limits: counts are held against the bytes that are left before anything is allocated for them, so
  * memory stays within a small multiple of the record.
  */
-#include "version/manifest_edit.h"
+#include "version/manifest.h"
 
 #include <inttypes.h>
 
 #include "base/check.h"
 #include "base/reader.h"
 #include "base/slice.h"
-#include "version/version_levels.h"
+#include "version/run_file.h"
 
 enum {
     TREE_DROPPED = 1,

@@ -45,6 +45,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/search.h"
 #include "base/slice.h"
 #include "block/value_file.h"
 
@@ -232,14 +233,7 @@ firn_run_file_find_values(const struct firn_run_file *file, uint64_t number)
 {
     size_t low = 0;
     size_t high = file->info.reference_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (file->info.references[middle].number < number) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
+    FIRN_SEARCH_FIRST(low, high, middle, file->info.references[middle].number < number);
     bool is_there = low < file->info.reference_count && file->info.references[low].number == number;
     return is_there ? file->value_files[low] : NULL;
 }

@@ -15,7 +15,7 @@
 #include "block/run_kind.h"
 #include "os/os.h"
 #include "threads/os_thread.h"
-#include "version/manifest_edit.h"
+#include "version/manifest.h"
 
 enum { FIRN_RUN_FILE_NAME_SIZE = 64 };
 
@@ -124,5 +124,14 @@ FIRN_MUST_CHECK int firn_run_file_pin(struct firn_run_file *file, struct firn_ls
                                       firn_error *err);
 /* NULL is fine. */
 void firn_run_file_unpin(struct firn_lsm_handle *handle);
+
+/* ==== the levels of a tree ==== */
+
+/* Level 0 to 6, and after them history: versions that now does not read (version.h). */
+enum {
+    FIRN_VERSION_LEVELS = 7,
+    FIRN_VERSION_HISTORY = FIRN_VERSION_LEVELS,
+    FIRN_VERSION_LEVELS_ALL
+};
 
 #endif

@@ -26,7 +26,7 @@
  *   nothing in its place, as nothing older lies elsewhere (merge_stream.c).
  * The view must be live, or be opened from one that is (lsm.h: host.take_views): then the same holds
  * for it. That is decided when a reading begins, so a restore rewrites nothing: now may have to
- * read history afterwards, until compactions have sorted it anew (compaction_history.c).
+ * read history afterwards, until compactions have sorted it anew (compaction_garbage.c).
  *
  * Remembering. Views of one line, whose newest intervals begin alike, see the same of what is not
  * newer than where each ends. So the answer for one of them that sees further than the run says
@@ -38,7 +38,7 @@
  * superseded ones, one for each interval that has the newer versions: so now skips all of them. A
  * store without restores has one group a run.
  */
-#include "version/run_history.h"
+#include "version/version.h"
 
 #include "base/check.h"
 #include "base/mem.h"

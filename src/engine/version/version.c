@@ -4,7 +4,7 @@
  *
  * A version never changes. A flush or a compaction makes a new one from the newest, and readers
  * that hold the old one go on with it. It is one block of memory: the struct, then for each level
- * the runs as merges want them (merge_level.h), then the heads. Runs are kept once for all versions
+ * the runs as merges want them (merge.h), then the heads. Runs are kept once for all versions
  * (run_file.h); a version counts as one reference to each.
  *
  * (I1) In levels from 1 to 6, each upper bound is at most the next lower bound. Held when a
@@ -28,6 +28,162 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "base/sort.h"
+
+/* ==== the value files of all runs, found by their numbers ====
+ *
+ * Each run tells its references with what is known of the whole file beside them, so MANIFEST needs
+ * no list of value files that might contradict the runs: a value file is there as long as a run
+ * refers to it. Runs that say different things of one file are damage.
+ */
+
+static uint64_t
+number_of(const void *record)
+{
+    return (*(struct firn_run_file *const *)record)->info.number;
+}
+
+static bool
+is_equal(const void *record, const void *key)
+{
+    return number_of(record) == *(const uint64_t *)key;
+}
+
+void
+firn_version_values_init(struct firn_version_values *names, struct firn_lsm_files *files)
+{
+    names->files = files;
+    firn_hash_map_init(&names->map, sizeof(struct firn_run_file *), number_of, is_equal);
+}
+
+void
+firn_version_values_deinit(struct firn_version_values *names)
+{
+    for (size_t i = 0; i < names->map.count; i++) {
+        firn_run_file_unref(*(struct firn_run_file **)firn_hash_map_at(&names->map, i));
+    }
+    firn_hash_map_deinit(&names->map);
+}
+
+/* The file of a reference, known before or made now. */
+static int
+find(struct firn_version_values *names, const struct firn_manifest_reference *reference,
+     struct firn_run_file **out, firn_error *err)
+{
+    struct firn_run_file **known =
+        firn_hash_map_find(&names->map, reference->number, &reference->number);
+    if (known != NULL) {
+        *out = *known;
+        return FIRN_OK;
+    }
+    *out = firn_run_file_create_values(names->files, reference);
+    if (*out == NULL || firn_hash_map_insert(&names->map, reference->number, out) == NULL) {
+        if (*out != NULL) {
+            firn_run_file_unref(*out);
+        }
+        return firn_error_no_memory(err, "the value files of a tree");
+    }
+    return FIRN_OK;
+}
+
+int
+firn_version_values_link(struct firn_version_values *names, struct firn_run_file *run,
+                         firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < run->info.reference_count; i++) {
+        const struct firn_manifest_reference *reference = &run->info.references[i];
+        struct firn_run_file *values;
+        FIRN_TRY(find(names, reference, &values, err));
+        DCHECK(values->info.number == reference->number);
+        if (values->info.content_bytes != reference->total_bytes ||
+            values->info.identity != reference->identity) {
+            return firn_error_set(err, FIRN_CORRUPT,
+                                  "MANIFEST: run %" PRIu64 " says of the value file %" PRIu64
+                                  " what another run does not",
+                                  run->info.number, reference->number);
+        }
+        firn_run_file_set_values(run, i, values);
+    }
+out:
+    return rc;
+}
+
+/* ==== between the files of versions and the sources of merges ====
+ *
+ * merge_level.c walks through runs and asks for each when it comes to it; here the answer is a pin
+ * of the file (run_file.c). A level source stands in one run at a time, so one handle is enough.
+ *
+ * Runs of level 0 and of history overlap, so each of them is a source of its own; it is opened late all the same,
+ * so that a merge beside a damaged run gets along without it.
+ */
+
+static const char *const level_names[FIRN_VERSION_LEVELS_ALL] = {
+    "level 0", "level 1", "level 2", "level 3", "level 4", "level 5", "level 6", "history",
+};
+
+static bool
+is_refused(const struct firn_version_source *state, const struct firn_run_file *file)
+{
+    for (size_t i = 0; state->refused != NULL && i < state->refused->count; i++) {
+        if (state->refused->files[i] == file) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int
+open_run(void *ctx, const struct firn_merge_level_run *run, struct firn_run **out, firn_error *err)
+{
+    struct firn_version_source *state = ctx;
+    CHECK(state->handle == NULL);
+    if (is_refused(state, run->run)) {
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "a run could not be read when the cursor was created");
+    }
+    int rc = firn_run_file_pin(run->run, &state->handle, err);
+    if (rc == FIRN_OK) {
+        *out = state->handle->run;
+    }
+    return rc;
+}
+
+static void
+release_run(void *ctx, const struct firn_merge_level_run *run, struct firn_run *opened)
+{
+    struct firn_version_source *state = ctx;
+    (void)run;
+    CHECK(state->handle != NULL && state->handle->run == opened);
+    firn_run_file_unpin(state->handle);
+    state->handle = NULL;
+}
+
+int
+firn_version_source_add(struct firn_version_source *state,
+                        const struct firn_version_source_runs *runs, struct firn_merge *merge,
+                        firn_error *err)
+{
+    DCHECK(state->handle == NULL && runs->level < FIRN_VERSION_LEVELS_ALL);
+    DCHECK(runs->begin < runs->end && runs->end <= runs->version->levels[runs->level].count);
+    DCHECK((runs->level > 0 && runs->level < FIRN_VERSION_HISTORY) || runs->end == runs->begin + 1);
+    struct firn_merge_source *source;
+    struct firn_merge_level_options options = {
+        .runs = runs->version->levels[runs->level].runs + runs->begin,
+        .count = runs->end - runs->begin,
+        .open = open_run,
+        .release = release_run,
+        .ctx = state,
+        .cursor = {.is_sequential = runs->is_sequential,
+                   .only = runs->only,
+                   .found = runs->found,
+                   .keeps_references = true},
+        .name = level_names[runs->level],
+    };
+    int rc = firn_merge_level_create(&options, &source, err);
+    return rc != FIRN_OK ? rc : firn_merge_add(merge, source, err);
+}
+
+/* ==== the runs of a tree at one moment ==== */
 
 static uint64_t
 head_of(firn_slice key)

@@ -6,13 +6,16 @@
 #define FIRN_VERSION_VERSION_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/error.h"
-#include "merge/merge_level.h"
+#include "base/hash_map.h"
+#include "base/view.h"
+#include "merge/merge.h"
 #include "version/run_file.h"
-#include "version/version_levels.h"
 
 /* Level 0 and history: runs that may overlap, the newest first. All others: by lower bound, without overlap. */
 struct firn_version_level {
@@ -75,5 +78,94 @@ size_t firn_version_waiting_runs(const struct firn_version *version);
 /* Whether a run reaches into [lower, upper) (NULL: no bound). */
 bool firn_version_run_overlaps(const struct firn_merge_level_run *run, const firn_slice *lower,
                                const firn_slice *upper);
+
+/* ==== from the references that MANIFEST tells of runs to value files, each once ====
+ *
+ * Used while trees are opened; one thread.
+ */
+
+struct firn_version_values {
+    struct firn_lsm_files *files;
+    struct firn_hash_map map; /* of struct firn_run_file *, by number */
+};
+
+void firn_version_values_init(struct firn_version_values *names, struct firn_lsm_files *files);
+/* Lets go of the files, which their runs keep. */
+void firn_version_values_deinit(struct firn_version_values *names);
+/* Gives a run its value files. FIRN_CORRUPT where another run says something else of one. */
+FIRN_MUST_CHECK int firn_version_values_link(struct firn_version_values *names,
+                                             struct firn_run_file *run, firn_error *err);
+
+/* runs of a version as a source of a merge: each is pinned while the merge stands in it. */
+
+/* Files that the owner could not read before, and that must not be read now. */
+struct firn_version_source_refused {
+    const struct firn_run_file **files;
+    size_t count;
+};
+
+/* In the memory of the merge's owner, who must keep it as long as the merge. Zeroed at first. */
+struct firn_version_source {
+    struct firn_lsm_handle *handle;                    /* of the run that the source stands in */
+    const struct firn_version_source_refused *refused; /* NULL: none */
+};
+
+/* Adds the runs [begin, end) of a level to merge: of level 0 and of history one run at a time. state is where the
+ * source keeps what it needs. */
+struct firn_version_source_runs {
+    const struct firn_version *version;
+    unsigned level;
+    size_t begin;
+    size_t end;
+    bool is_sequential;           /* read from the first to the last */
+    const struct firn_view *only; /* as in block/run_kind.h, and the next */
+    uint64_t *found;
+};
+FIRN_MUST_CHECK int firn_version_source_add(struct firn_version_source *state,
+                                            const struct firn_version_source_runs *runs,
+                                            struct firn_merge *merge, firn_error *err);
+
+/* ==== history runs: versions that "now" does not read, apart from those that it does ====
+ *
+ * A history run says of its sequences, in groups (manifest.h), by what its versions have been
+ * superseded. So a view knows without opening it that it has nothing to look for there.
+ */
+
+/* Whether a live view reads nothing of a history run. Any thread. */
+bool firn_run_history_is_skipped(const struct firn_manifest_run *run, const struct firn_view *view);
+/* The same; answers for views of one line are remembered (lsm.h). */
+bool firn_run_history_is_file_skipped(struct firn_run_file *file, const struct firn_view *view);
+/* Whether it skips all history runs of a version. Cheap for views of now. */
+bool firn_run_history_is_all_skipped(struct firn_version *version, const struct firn_view *view);
+
+/* Whether some live view reads a history run. Begins with the group for which one did the last time.
+ * The mutex of lsm is held (not checked here: a file does not know it). */
+bool firn_run_history_is_needed_locked(struct firn_run_file *file,
+                                       const struct firn_merge_view_map *views);
+
+/* The groups of a run while it is written. One thread. */
+struct firn_run_history_groups {
+    const struct firn_view *now;       /* borrowed */
+    struct firn_manifest_group *slots; /* by what now sees; first is 0 where there is none */
+    size_t slot_count;
+    struct firn_buf others; /* of struct firn_manifest_group: which now does not skip */
+    struct firn_buf list;   /* likewise: made by list */
+};
+FIRN_MUST_CHECK int firn_run_history_groups_init(struct firn_run_history_groups *groups,
+                                                 const struct firn_view *now, firn_error *err);
+/* Zeroed is fine. */
+void firn_run_history_groups_deinit(struct firn_run_history_groups *groups);
+void firn_run_history_groups_clear(struct firn_run_history_groups *groups);
+/* A version that now does not see (newer is 0), or with a newer one of its key that now sees; that
+ * is itself for a tombstone which hides nothing but what is older in the run. */
+void firn_run_history_groups_add(struct firn_run_history_groups *groups, uint64_t sequence,
+                                 uint64_t newer);
+/* All that another run says. */
+FIRN_MUST_CHECK int firn_run_history_groups_add_run(struct firn_run_history_groups *groups,
+                                                    const struct firn_manifest_run *run,
+                                                    firn_error *err);
+/* For the run: out->groups lives until the next call. */
+FIRN_MUST_CHECK int firn_run_history_groups_list(struct firn_run_history_groups *groups,
+                                                 struct firn_manifest_run *out, firn_error *err);
 
 #endif

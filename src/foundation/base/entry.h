@@ -20,7 +20,7 @@ enum firn_entry_kind {
      * lies beside the versions of keys, never among them. */
     FIRN_ENTRY_RANGE_DELETE = 3,
     /* Changes the value beneath it. Its value is a byte that says how, one of
-     * firn_merge_operator, and the operand: see merge/merge_fold.h. */
+     * firn_merge_operator, and the operand: see merge/merge.h. */
     FIRN_ENTRY_MERGE = 4,
     /* A put until some moment, and from then on a delete. Its value begins with that moment,
      * milliseconds since 1970 in 8 bytes, the lowest first. */
@@ -43,7 +43,7 @@ struct firn_entry {
      * its head: of a put or an expiring one (block/value_file.h). Lives as long as the run. */
     const struct firn_run_values *values;
     /* NULL; or, of a put or an expiring one that lies in a memtable, FIRN_ENTRY_LOGGED_SIZE bytes
-     * that say where the log has its value (memtable/memtable_logged.h). They stand right behind the value,
+     * that say where the log has its value (memtable/memtable.h). They stand right behind the value,
      * so who has replaced the value can be told by that. */
     const uint8_t *logged;
 };

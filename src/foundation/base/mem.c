@@ -84,19 +84,22 @@ firn_resize_array(void *memory, size_t count, size_t size)
 }
 
 void *
-firn_grow_array(void *memory, size_t *capacity, size_t needed, size_t size, size_t first)
+firn_grow_array(void *array, size_t count, size_t *capacity, size_t size)
 {
-    if (memory != NULL && needed <= *capacity) {
-        return memory;
+    enum { CAPACITY_LEAST = 8 };
+    if (count <= *capacity) {
+        return array;
     }
-    size_t larger = *capacity > SIZE_MAX / 2 ? SIZE_MAX : *capacity * 2;
-    larger = larger < first ? first : larger;
-    larger = larger < needed ? needed : larger;
-    void *grown = firn_resize_array(memory, larger, size);
-    if (grown != NULL) {
-        *capacity = larger;
+    size_t room = *capacity < CAPACITY_LEAST / 2 ? CAPACITY_LEAST : *capacity;
+    if (room == *capacity && !firn_mul_size(room, 2, &room)) {
+        return NULL;
     }
-    return grown;
+    room = room < count ? count : room;
+    void *larger = firn_resize_array(array, room, size);
+    if (larger != NULL) {
+        *capacity = room;
+    }
+    return larger;
 }
 
 void *

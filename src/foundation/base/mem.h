@@ -32,9 +32,10 @@ void *firn_alloc_array(size_t count, size_t size) __attribute__((malloc, warn_un
 void *firn_resize(void *memory, size_t size) __attribute__((warn_unused_result));
 void *firn_resize_array(void *memory, size_t count, size_t size)
     __attribute__((warn_unused_result));
-/* The array with room for `needed` items: as it is if *capacity is enough, else moved to twice the room,
- * at least `first` items. NULL when memory is out; array and *capacity are then as before. */
-void *firn_grow_array(void *memory, size_t *capacity, size_t needed, size_t size, size_t first)
+/* Memory of a growing array, with room for at least count elements: the array itself where *capacity
+ * is that large, else a larger one, at least twice as large, whose room goes to *capacity. An array of
+ * capacity 0 may be NULL. When this returns NULL the old one stays valid, and *capacity. */
+void *firn_grow_array(void *array, size_t count, size_t *capacity, size_t size)
     __attribute__((warn_unused_result));
 /* NULL is fine. */
 void firn_free(void *memory);

@@ -41,8 +41,371 @@
 #include "base/check.h"
 #include "base/checked.h"
 #include "base/mem.h"
-#include "base/range_set_node.h"
+#include "base/search.h"
+#include "base/slice.h"
 #include "base/sort.h"
+
+/* The keys in [first->lower, last->upper), all of them covered. */
+struct span {
+    const struct firn_range *first;
+    const struct firn_range *last;
+};
+
+/* Followed in memory by the range (level 0) or by the spans. */
+struct firn_range_node {
+    const struct firn_range_node *older;
+    const struct firn_range_node *parts; /* the newest of them; NULL in level 0 */
+    uint64_t sequence_min;
+    uint64_t sequence_max;
+    size_t span_count;
+    uint32_t part_count;
+    uint32_t level;
+};
+
+static inline const struct firn_range *
+range_of(const struct firn_range_node *node)
+{
+    return (const struct firn_range *)(const void *)(node + 1);
+}
+
+static inline struct span
+span_at(const struct firn_range_node *node, size_t i)
+{
+    if (node->level == 0) {
+        return (struct span){range_of(node), range_of(node)};
+    }
+    return ((const struct span *)(const void *)(node + 1))[i];
+}
+
+/* Nodes that follow one another: a chain, or the parts of a node. */
+struct row {
+    const struct firn_range_node *newest;
+    size_t count;
+};
+
+static inline const struct firn_range_node *
+pop(struct row *row)
+{
+    const struct firn_range_node *node = row->count == 0 ? NULL : row->newest;
+    if (node != NULL) {
+        row->newest = node->older;
+        row->count--;
+    }
+    return node;
+}
+
+/* ==== what readers ask of a range set, beside a writer ====
+ *
+ * Every function takes the chain once and goes down from it. A node is passed by where the view
+ * sees none of its sequences or where its spans do not hold the key: that is one binary search for
+ * all its ranges. Recursion is as deep as the forest is high, at most 32. Nothing here writes, and
+ * only the visit in order allocates. The structure and its invariants are above.
+ */
+
+/* ---- looking at one node ---- */
+
+/* How many spans begin at or before key. */
+static size_t
+spans_up_to(const struct firn_range_node *node, firn_slice key)
+{
+    size_t low = 0;
+    size_t high = node->span_count;
+    FIRN_SEARCH_FIRST(low, high, middle,
+                      firn_slice_compare(span_at(node, middle).first->lower, key) <= 0);
+    return low;
+}
+
+/* The span that holds key. */
+static bool
+find_span(const struct firn_range_node *node, firn_slice key, struct span *out)
+{
+    size_t below = spans_up_to(node, key);
+    if (below == 0) {
+        return false;
+    }
+    DCHECK(below <= node->span_count);
+    *out = span_at(node, below - 1);
+    return firn_slice_compare(key, out->last->upper) < 0;
+}
+
+enum sight { SEES_NONE, SEES_SOME, SEES_ALL };
+
+/* What a view sees of the sequences that a node may hold. */
+static enum sight
+sight_of(const struct firn_view *view, const struct firn_range_node *node)
+{
+    size_t low = 0;
+    size_t high = view->count;
+    /* for the first interval that does not end before them */
+    FIRN_SEARCH_FIRST(low, high, middle, firn_view_at(view, middle).last < node->sequence_min);
+    if (low == view->count || view->intervals[low].first > node->sequence_max) {
+        return SEES_NONE;
+    }
+    struct firn_view_interval interval = firn_view_at(view, low);
+    return interval.first <= node->sequence_min && interval.last >= node->sequence_max ? SEES_ALL
+                                                                                       : SEES_SOME;
+}
+
+/* ---- lookups ---- */
+
+static struct row
+chain_of(const struct firn_range_set *set)
+{
+    /* Acquire pairs with the release store in publish. */
+    return (struct row){atomic_load_explicit(&set->root, memory_order_acquire), SIZE_MAX};
+}
+
+static struct row
+parts_of(const struct firn_range_node *node)
+{
+    return (struct row){node->parts, node->part_count};
+}
+
+struct lookup {
+    firn_slice key;
+    const struct firn_view *view;
+    uint64_t above;
+};
+
+static bool
+may_cover(const struct lookup *lookup, const struct firn_range_node *node, struct span *out)
+{
+    return node->sequence_max > lookup->above && sight_of(lookup->view, node) != SEES_NONE &&
+           find_span(node, lookup->key, out);
+}
+
+/* Raises lookup->above to the newest sequence in the row that is asked for. Depth: the levels. */
+static void
+find_newest(struct row row, struct lookup *lookup)
+{
+    const struct firn_range_node *node;
+    struct span span;
+    while ((node = pop(&row)) != NULL) {
+        if (!may_cover(lookup, node, &span)) {
+            continue;
+        }
+        if (node->level == 0) {
+            DCHECK(node->sequence_max == range_of(node)->sequence); /* (I3) */
+            lookup->above = node->sequence_max;
+        } else {
+            find_newest(parts_of(node), lookup);
+        }
+    }
+}
+
+uint64_t
+firn_range_set_covering(const struct firn_range_set *set, firn_slice key,
+                        const struct firn_view *view, uint64_t above)
+{
+    struct lookup lookup = {key, view, above};
+    find_newest(chain_of(set), &lookup);
+    return lookup.above == above ? 0 : lookup.above;
+}
+
+/* A node that is seen whole answers for all its ranges at once. */
+static bool
+find_stretch(struct row row, const struct lookup *lookup, struct firn_range_stretch *out)
+{
+    const struct firn_range_node *node;
+    struct span span;
+    while ((node = pop(&row)) != NULL) {
+        if (!may_cover(lookup, node, &span)) {
+            continue;
+        }
+        if (node->sequence_min > lookup->above && sight_of(lookup->view, node) == SEES_ALL) {
+            *out = (struct firn_range_stretch){.lower = span.first->lower,
+                                               .upper = span.last->upper,
+                                               .has_lower = true,
+                                               .has_upper = true,
+                                               .sequence = node->sequence_min};
+            return true;
+        }
+        if (node->level > 0 && find_stretch(parts_of(node), lookup, out)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+holds(const struct firn_range_stretch *stretch, firn_slice key)
+{
+    return (!stretch->has_lower || firn_slice_compare(stretch->lower, key) <= 0) &&
+           (!stretch->has_upper || firn_slice_compare(key, stretch->upper) < 0);
+}
+
+bool
+firn_range_set_covered(const struct firn_range_set *set, firn_slice key,
+                       const struct firn_view *view, uint64_t above, struct firn_range_stretch *out)
+{
+    struct lookup lookup = {key, view, above};
+    bool is_covered = find_stretch(chain_of(set), &lookup, out);
+    DCHECK(!is_covered || (out->sequence > above && holds(out, key)));
+    return is_covered;
+}
+
+static void
+narrow_to_gap(const struct firn_range_node *node, size_t below, struct firn_range_stretch *stretch)
+{
+    if (below > 0) {
+        firn_slice end = span_at(node, below - 1).last->upper;
+        if (!stretch->has_lower || firn_slice_compare(end, stretch->lower) > 0) {
+            stretch->lower = end;
+            stretch->has_lower = true;
+        }
+    }
+    if (below < node->span_count) {
+        firn_slice begin = span_at(node, below).first->lower;
+        if (!stretch->has_upper || firn_slice_compare(begin, stretch->upper) < 0) {
+            stretch->upper = begin;
+            stretch->has_upper = true;
+        }
+    }
+}
+
+static bool
+narrow(struct row row, const struct lookup *lookup, struct firn_range_stretch *stretch)
+{
+    const struct firn_range_node *node;
+    while ((node = pop(&row)) != NULL) {
+        enum sight sight = sight_of(lookup->view, node);
+        if (node->sequence_max <= lookup->above || sight == SEES_NONE) {
+            continue;
+        }
+        bool is_whole = sight == SEES_ALL && node->sequence_min > lookup->above;
+        size_t below = spans_up_to(node, lookup->key);
+        if (below == 0 ||
+            firn_slice_compare(lookup->key, span_at(node, below - 1).last->upper) >= 0) {
+            narrow_to_gap(node, below, stretch);
+        } else if (is_whole || !narrow(parts_of(node), lookup, stretch)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool
+firn_range_set_free(const struct firn_range_set *set, firn_slice key, const struct firn_view *view,
+                    uint64_t above, struct firn_range_stretch *stretch)
+{
+    struct lookup lookup = {key, view, above};
+    DCHECK(holds(stretch, key));
+    bool is_free = narrow(chain_of(set), &lookup, stretch);
+    DCHECK(!is_free || holds(stretch, key));
+    return is_free;
+}
+
+/* ---- visits ---- */
+
+static void
+visit_covering(struct row row, firn_slice key,
+               void (*visit)(void *ctx, const struct firn_range *range), void *ctx)
+{
+    const struct firn_range_node *node;
+    struct span span;
+    while ((node = pop(&row)) != NULL) {
+        if (!find_span(node, key, &span)) {
+            continue;
+        }
+        if (node->level == 0) {
+            visit(ctx, range_of(node));
+        } else {
+            visit_covering(parts_of(node), key, visit, ctx);
+        }
+    }
+}
+
+void
+firn_range_set_visit_covering(const struct firn_range_set *set, firn_slice key,
+                              void (*visit)(void *ctx, const struct firn_range *range), void *ctx)
+{
+    visit_covering(chain_of(set), key, visit, ctx);
+}
+
+/* The ranges that reach into bounds; counted first, then collected. */
+struct collection {
+    const firn_slice *lower;
+    const firn_slice *upper;
+    const struct firn_range **ranges; /* NULL while counting */
+    size_t count;
+};
+
+/* Spans are disjoint, so the last one that begins before the upper bound decides. */
+static bool
+reaches_into(const struct firn_range_node *node, const struct collection *collection)
+{
+    size_t before = node->span_count;
+    if (collection->upper != NULL) {
+        before = spans_up_to(node, *collection->upper);
+        if (before > 0 &&
+            firn_slice_equal(span_at(node, before - 1).first->lower, *collection->upper)) {
+            before--;
+        }
+    }
+    return before > 0 &&
+           (collection->lower == NULL ||
+            firn_slice_compare(span_at(node, before - 1).last->upper, *collection->lower) > 0);
+}
+
+static void
+collect(struct row row, struct collection *collection)
+{
+    const struct firn_range_node *node;
+    while ((node = pop(&row)) != NULL) {
+        if (!reaches_into(node, collection)) {
+            continue;
+        }
+        if (node->level > 0) {
+            collect(parts_of(node), collection);
+            continue;
+        }
+        if (collection->ranges != NULL) {
+            collection->ranges[collection->count] = range_of(node);
+        }
+        collection->count++;
+    }
+}
+
+static int
+compare_ranges(const void *a, const void *b)
+{
+    const struct firn_range *left = *(const struct firn_range *const *)a;
+    const struct firn_range *right = *(const struct firn_range *const *)b;
+    int order = firn_slice_compare(left->lower, right->lower);
+    if (order == 0) {
+        order = (left->sequence < right->sequence) - (left->sequence > right->sequence);
+    }
+    return order != 0 ? order : firn_slice_compare(left->upper, right->upper);
+}
+
+int
+firn_range_set_visit(const struct firn_range_set *set, const firn_slice *lower,
+                     const firn_slice *upper,
+                     int (*visit)(void *ctx, const struct firn_range *range, firn_error *err),
+                     void *ctx, firn_error *err)
+{
+    struct row chain = chain_of(set);
+    struct collection collection = {.lower = lower, .upper = upper};
+    collect(chain, &collection);
+    size_t count = collection.count;
+    if (count == 0) {
+        return FIRN_OK;
+    }
+    collection.ranges = firn_alloc_array(count, sizeof(const struct firn_range *));
+    if (collection.ranges == NULL) {
+        return firn_error_no_memory(err, "the order of range deletes");
+    }
+    collection.count = 0;
+    collect(chain, &collection);
+    CHECK(collection.count == count);
+    firn_sort(collection.ranges, count, sizeof(const struct firn_range *), compare_ranges);
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
+        rc = visit(ctx, collection.ranges[i], err);
+    }
+    firn_free(collection.ranges);
+    return rc;
+}
 
 enum {
     PARTS = 4,
@@ -144,7 +507,7 @@ size_of_adds(const struct firn_range_set *set, size_t range_count, size_t conten
         if (merges == 0) { /* nor on any level above */
             break;
         }
-        if (!firn_mul_size(size, sizeof(struct firn_range_span), &node_size) ||
+        if (!firn_mul_size(size, sizeof(struct span), &node_size) ||
             !firn_add_size(node_size, sizeof(struct firn_range_node), &node_size) ||
             !add_product(&total, merges, node_size)) {
             return false;
@@ -235,8 +598,8 @@ first_front(struct front *fronts, size_t count)
         struct front *front = &fronts[i];
         if (front->at < front->node->span_count &&
             (first == NULL ||
-             firn_slice_compare(firn_range_span_at(front->node, front->at).first->lower,
-                                firn_range_span_at(first->node, first->at).first->lower) < 0)) {
+             firn_slice_compare(span_at(front->node, front->at).first->lower,
+                                span_at(first->node, first->at).first->lower) < 0)) {
             first = front;
         }
     }
@@ -245,20 +608,20 @@ first_front(struct front *fronts, size_t count)
 
 /* Writes the union of the parts' spans; returns how many there are. */
 static size_t
-unite(struct firn_range_row parts, struct firn_range_span *out)
+unite(struct row parts, struct span *out)
 {
     struct front fronts[CHAIN_MAX];
     size_t front_count = 0;
     size_t count = 0;
     const struct firn_range_node *node;
-    while ((node = firn_range_pop(&parts)) != NULL) {
+    while ((node = pop(&parts)) != NULL) {
         CHECK(front_count < CHAIN_MAX);
         fronts[front_count++] = (struct front){.node = node};
     }
     struct front *front;
     while ((front = first_front(fronts, front_count)) != NULL) {
-        struct firn_range_span span = firn_range_span_at(front->node, front->at++);
-        struct firn_range_span *before = count > 0 ? &out[count - 1] : NULL;
+        struct span span = span_at(front->node, front->at++);
+        struct span *before = count > 0 ? &out[count - 1] : NULL;
         if (before == NULL || firn_slice_compare(span.first->lower, before->last->upper) > 0) {
             out[count++] = span;
         } else if (firn_slice_compare(span.last->upper, before->last->upper) > 0) {
@@ -273,10 +636,10 @@ static bool
 is_disjoint(const struct firn_range_node *node)
 {
     for (size_t i = 0; i < node->span_count; i++) {
-        struct firn_range_span span = firn_range_span_at(node, i);
+        struct span span = span_at(node, i);
         if (firn_slice_compare(span.first->lower, span.last->upper) >= 0 ||
-            (i > 0 && firn_slice_compare(firn_range_span_at(node, i - 1).last->upper,
-                                         span.first->lower) >= 0)) {
+            (i > 0 &&
+             firn_slice_compare(span_at(node, i - 1).last->upper, span.first->lower) >= 0)) {
             return false;
         }
     }
@@ -285,16 +648,16 @@ is_disjoint(const struct firn_range_node *node)
 
 /* A node over the parts, of which there are some; it takes their place in the chain. */
 static const struct firn_range_node *
-make_parent(struct firn_range_set *set, struct firn_range_row parts, uint32_t level)
+make_parent(struct firn_range_set *set, struct row parts, uint32_t level)
 {
     struct firn_range_node *parent = cut(set, sizeof *parent);
     *parent = (struct firn_range_node){.parts = parts.newest,
                                        .sequence_min = UINT64_MAX,
                                        .part_count = (uint32_t)parts.count,
                                        .level = level};
-    struct firn_range_row rest = parts;
+    struct row rest = parts;
     const struct firn_range_node *part;
-    while ((part = firn_range_pop(&rest)) != NULL) {
+    while ((part = pop(&rest)) != NULL) {
         if (part->sequence_min < parent->sequence_min) {
             parent->sequence_min = part->sequence_min;
         }
@@ -303,21 +666,21 @@ make_parent(struct firn_range_set *set, struct firn_range_row parts, uint32_t le
         }
         parent->older = part->older;
     }
-    parent->span_count = unite(parts, (struct firn_range_span *)(void *)(parent + 1));
-    (void)cut(set, parent->span_count * sizeof(struct firn_range_span));
+    parent->span_count = unite(parts, (struct span *)(void *)(parent + 1));
+    (void)cut(set, parent->span_count * sizeof(struct span));
     DCHECK(is_disjoint(parent));
     DCHECK(parent->sequence_min <= parent->sequence_max); /* (I3) */
     return parent;
 }
 
 static bool
-is_complete(struct firn_range_row parts)
+is_complete(struct row parts)
 {
     DCHECK(parts.count == PARTS);
     uint32_t level = parts.newest->level;
     size_t count = 0;
     const struct firn_range_node *part;
-    while ((part = firn_range_pop(&parts)) != NULL && part->level == level) {
+    while ((part = pop(&parts)) != NULL && part->level == level) {
         count++;
     }
     return count == PARTS;
@@ -327,7 +690,7 @@ static void
 publish(struct firn_range_set *set, const struct firn_range_node *root)
 {
     DCHECK(root != NULL);
-    /* Pairs with the acquire loads in chain_of (range_set_lookup.c) and firn_range_set_is_empty. */
+    /* Pairs with the acquire loads in chain_of and firn_range_set_is_empty. */
     atomic_store_explicit(&set->root, root, memory_order_release);
 }
 
@@ -342,13 +705,11 @@ firn_range_set_add(struct firn_range_set *set, const struct firn_range *range, f
     if (!firn_add_size(range->lower.size, range->upper.size, &content_bytes)) {
         return firn_error_no_memory(err, "a range delete");
     }
-    int rc = firn_range_set_reserve(set, 1, content_bytes, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_range_set_reserve(set, 1, content_bytes, err));
     const struct firn_range_node *root =
         make_single(set, range, atomic_load_explicit(&set->root, memory_order_relaxed));
-    struct firn_range_row parts = {root, PARTS};
+    struct row parts = {root, PARTS};
     while (is_complete(parts)) {
         CHECK(parts.newest->level + 1 < LEVEL_SEALED);
         parts.newest = make_parent(set, parts, parts.newest->level + 1);
@@ -357,7 +718,8 @@ firn_range_set_add(struct firn_range_set *set, const struct firn_range *range, f
     set->is_unordered |= range->sequence < set->newest;
     set->newest = range->sequence;
     publish(set, parts.newest);
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 /* ---- sealing ---- */
@@ -424,14 +786,14 @@ static int
 join_chain(struct firn_range_set *set, firn_error *err)
 {
     const struct firn_range_node *root = atomic_load_explicit(&set->root, memory_order_relaxed);
-    struct firn_range_row chain = {root, 0};
+    struct row chain = {root, 0};
     size_t span_count = 0;
     for (const struct firn_range_node *node = root; node != NULL; node = node->older) {
         span_count += node->span_count;
         chain.count++;
     }
     if (chain.count > 1) {
-        size_t size = sizeof *root + span_count * sizeof(struct firn_range_span);
+        size_t size = sizeof *root + span_count * sizeof(struct span);
         if (reserve_room(set, size) != FIRN_OK) {
             return firn_error_no_memory(err, "range deletes");
         }

@@ -10,8 +10,6 @@
  */
 #include "base/sort.h"
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <string.h>
 
 #include "base/check.h"

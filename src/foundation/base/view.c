@@ -11,8 +11,6 @@
  */
 #include "base/view.h"
 
-#include "base/check.h"
-
 /* Fewer are found as fast without. */
 enum { GUIDED_MIN = 4 };
 

@@ -39,7 +39,7 @@ FIRN_MUST_CHECK int firn_compress_decode(struct firn_compress *context, enum fir
                                          firn_slice input, void *out, size_t raw_size,
                                          firn_error *err);
 
-/* ---- compress_delta.c: content against a base that both sides have ---- */
+/* ---- compress.c: content against a base that both sides have ---- */
 
 /* Replaces the contents of out by a zstd frame that says how content is made from base (not empty),
  * unless that takes more than size_max bytes: then *out_fits is false. Small if most of content

@@ -25,7 +25,6 @@
  */
 #include "codec/crc32c.h"
 
-#include "base/bytes.h"
 #include "codec/crc_table.h"
 
 #if defined(__x86_64__)

@@ -4,7 +4,7 @@
  *
  * A store runs on it unchanged. It is small on purpose: names in sorted arrays, contents in chunks,
  * one mutex for the tree and one lock a file for its contents. Files in reading order: os_ram_fs.h
- * (the structures), this one, os_ram_tree.c (names and directories), os_ram_file.c (contents).
+ * (the structures), this one, os_ram_tree.c (names and directories).
  *
  * What it does not have (symbolic links, fifos, owners, extended attributes) it refuses with
  * EOPNOTSUPP, and shows as not there.
@@ -14,10 +14,414 @@
  */
 #include "hosted/os_ram.h"
 
+#include <string.h>
+
 #include "base/check.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "hosted/os_ram_fs.h"
+
+/* ==== files in RAM: contents in chunks, handles, locks ====
+ *
+ * A chunk that was never written is a hole and takes no memory. Behind the end of a file its last
+ * chunk holds zeros, so that growing needs no work; chunks that lie wholly behind the end are those
+ * that were reserved.
+ *
+ * Readers of one file run side by side; a writer excludes them.
+ *
+ * A lock of the whole file is one of all bytes it could have.
+ */
+
+enum { CHUNK_SIZE = FIRN_OS_RAM_CHUNK_SIZE };
+
+/* Contents lie below this, so that the array of chunks is bounded. */
+static const uint64_t size_max = UINT64_C(1) << 40;
+
+/* ---- chunks ---- */
+
+static int ram_file_stat(struct firn_os_file *file, struct firn_os_stat *out);
+
+static void
+count_chunks(struct firn_os_ram_node *node, uint64_t more)
+{
+    atomic_fetch_add_explicit(&node->data_chunks, more, memory_order_relaxed);
+}
+
+static void
+free_chunk(struct firn_os_ram_node *node, size_t i)
+{
+    if (node->chunks[i] != NULL) {
+        firn_free(node->chunks[i]);
+        node->chunks[i] = NULL;
+        count_chunks(node, UINT64_MAX);
+        firn_os_ram_unreserve(node->fs, CHUNK_SIZE);
+    }
+}
+
+void
+firn_os_ram_file_free_contents(struct firn_os_ram_node *node)
+{
+    for (size_t i = 0; i < node->chunk_count; i++) {
+        free_chunk(node, i);
+    }
+    firn_free(node->chunks);
+    firn_os_ram_unreserve(node->fs, node->chunk_count * sizeof node->chunks[0]);
+    node->chunks = NULL;
+    node->chunk_count = 0;
+}
+
+/* Makes the array long enough for chunk i. */
+static int
+reach(struct firn_os_ram_node *node, size_t i)
+{
+    if (i < node->chunk_count) {
+        return 0;
+    }
+    size_t count = node->chunk_count * 2 > i + 1 ? node->chunk_count * 2 : i + 1;
+    uint64_t more = (count - node->chunk_count) * sizeof node->chunks[0];
+    if (!firn_os_ram_reserve(node->fs, more)) {
+        return ENOSPC;
+    }
+    uint8_t **chunks = firn_resize_array(node->chunks, count, sizeof chunks[0]);
+    if (chunks == NULL) {
+        firn_os_ram_unreserve(node->fs, more);
+        return ENOMEM;
+    }
+    memset(chunks + node->chunk_count, 0, (count - node->chunk_count) * sizeof chunks[0]);
+    node->chunks = chunks;
+    node->chunk_count = count;
+    return 0;
+}
+
+/* Chunk i, made if it is a hole. */
+static int
+ensure_chunk(struct firn_os_ram_node *node, size_t i, uint8_t **out)
+{
+    int error_number = reach(node, i);
+    if (error_number != 0) {
+        return error_number;
+    }
+    if (node->chunks[i] == NULL) {
+        if (!firn_os_ram_reserve(node->fs, CHUNK_SIZE)) {
+            return ENOSPC;
+        }
+        node->chunks[i] = firn_alloc_zeroed(CHUNK_SIZE);
+        if (node->chunks[i] == NULL) {
+            firn_os_ram_unreserve(node->fs, CHUNK_SIZE);
+            return ENOMEM;
+        }
+        count_chunks(node, 1);
+    }
+    *out = node->chunks[i];
+    return 0;
+}
+
+static uint64_t
+size_of(const struct firn_os_ram_node *node)
+{
+    return atomic_load_explicit(&node->size, memory_order_relaxed);
+}
+
+static void
+set_size(struct firn_os_ram_node *node, uint64_t size)
+{
+    atomic_store_explicit(&node->size, size, memory_order_relaxed);
+}
+
+static void
+touch(struct firn_os_ram_node *node)
+{
+    int64_t now = firn_os_ram_now();
+    atomic_store_explicit(&node->mtime_ns, now, memory_order_relaxed);
+    atomic_store_explicit(&node->ctime_ns, now, memory_order_relaxed);
+}
+
+/* ---- contents ---- */
+
+/* How much of [offset, end) lies in the chunk of offset. */
+static size_t
+part_in_chunk(uint64_t offset, uint64_t end)
+{
+    uint64_t left = CHUNK_SIZE - offset % CHUNK_SIZE;
+    return (size_t)(end - offset < left ? end - offset : left);
+}
+
+static void
+read_locked(const struct firn_os_ram_node *node, uint64_t offset, uint64_t end, uint8_t *data)
+{
+    while (offset < end) {
+        size_t part = part_in_chunk(offset, end);
+        size_t i = (size_t)(offset / CHUNK_SIZE);
+        if (i < node->chunk_count && node->chunks[i] != NULL) {
+            memcpy(data, node->chunks[i] + offset % CHUNK_SIZE, part);
+        } else {
+            memset(data, 0, part);
+        }
+        offset += part;
+        data += part;
+    }
+}
+
+static int
+ram_file_read(struct firn_os_file *file, uint64_t offset, void *data, size_t size, size_t *out_size)
+{
+    struct firn_os_ram_node *node = firn_os_ram_file_node(file);
+    *out_size = 0;
+    if (!(((struct firn_os_ram_file *)file)->flags & FIRN_OS_READ)) {
+        return EBADF;
+    }
+    (void)pthread_rwlock_rdlock(&node->contents);
+    uint64_t file_size = size_of(node);
+    if (offset < file_size) {
+        uint64_t end = size < file_size - offset ? offset + size : file_size;
+        read_locked(node, offset, end, data);
+        *out_size = (size_t)(end - offset);
+    }
+    (void)pthread_rwlock_unlock(&node->contents);
+    return 0;
+}
+
+/* Writes as much as there is room for; an errno only if that is nothing. */
+static int
+write_locked(struct firn_os_ram_node *node, uint64_t offset, const uint8_t *data, size_t size,
+             size_t *out_size)
+{
+    size_t done = 0;
+    int error_number = 0;
+    while (done < size) {
+        uint8_t *chunk;
+        uint64_t at = offset + done;
+        error_number = ensure_chunk(node, (size_t)(at / CHUNK_SIZE), &chunk);
+        if (error_number != 0) {
+            break;
+        }
+        size_t part = part_in_chunk(at, offset + size);
+        memcpy(chunk + at % CHUNK_SIZE, data + done, part);
+        done += part;
+    }
+    if (done > 0 && offset + done > size_of(node)) {
+        set_size(node, offset + done);
+    }
+    *out_size = done;
+    return done > 0 ? 0 : error_number;
+}
+
+static int
+ram_file_write(struct firn_os_file *file, uint64_t offset, const void *data, size_t size,
+               size_t *out_size)
+{
+    struct firn_os_ram_node *node = firn_os_ram_file_node(file);
+    *out_size = 0;
+    if (!(((struct firn_os_ram_file *)file)->flags & FIRN_OS_WRITE)) {
+        return EBADF;
+    }
+    if (offset + size > size_max) {
+        return EFBIG;
+    }
+    (void)pthread_rwlock_wrlock(&node->contents);
+    int error_number = write_locked(node, offset, data, size, out_size);
+    (void)pthread_rwlock_unlock(&node->contents);
+    touch(node);
+    return error_number;
+}
+
+static void
+truncate_locked(struct firn_os_ram_node *node, uint64_t size)
+{
+    size_t keep = (size_t)((size + CHUNK_SIZE - 1) / CHUNK_SIZE);
+    for (size_t i = keep; i < node->chunk_count; i++) {
+        free_chunk(node, i);
+    }
+    if (keep > 0 && keep <= node->chunk_count && node->chunks[keep - 1] != NULL &&
+        size % CHUNK_SIZE != 0) {
+        memset(node->chunks[keep - 1] + size % CHUNK_SIZE, 0, CHUNK_SIZE - size % CHUNK_SIZE);
+    }
+    set_size(node, size);
+}
+
+static int
+ram_file_truncate(struct firn_os_file *file, uint64_t size)
+{
+    struct firn_os_ram_node *node = firn_os_ram_file_node(file);
+    if (!(((struct firn_os_ram_file *)file)->flags & FIRN_OS_WRITE)) {
+        return EINVAL; /* as ftruncate says it */
+    }
+    if (size > size_max) {
+        return EFBIG;
+    }
+    (void)pthread_rwlock_wrlock(&node->contents);
+    truncate_locked(node, size);
+    (void)pthread_rwlock_unlock(&node->contents);
+    touch(node);
+    return 0;
+}
+
+static int
+ram_file_allocate(struct firn_os_file *file, uint64_t size)
+{
+    struct firn_os_ram_node *node = firn_os_ram_file_node(file);
+    if (!(((struct firn_os_ram_file *)file)->flags & FIRN_OS_WRITE)) {
+        return EBADF;
+    }
+    if (size > size_max) {
+        return EFBIG;
+    }
+    int error_number = 0;
+    (void)pthread_rwlock_wrlock(&node->contents);
+    for (uint64_t at = 0; error_number == 0 && at < size; at += CHUNK_SIZE) {
+        uint8_t *chunk;
+        error_number = ensure_chunk(node, (size_t)(at / CHUNK_SIZE), &chunk);
+    }
+    (void)pthread_rwlock_unlock(&node->contents);
+    return error_number;
+}
+
+/* The first chunk from i on that is data, or is not. */
+static size_t
+next_chunk_locked(const struct firn_os_ram_node *node, size_t i, bool is_data)
+{
+    while (i < node->chunk_count && (node->chunks[i] != NULL) != is_data) {
+        i++;
+    }
+    return i;
+}
+
+static int
+ram_file_next_data(struct firn_os_file *file, uint64_t offset, uint64_t *out_start,
+                   uint64_t *out_end)
+{
+    struct firn_os_ram_node *node = firn_os_ram_file_node(file);
+    (void)pthread_rwlock_rdlock(&node->contents);
+    uint64_t size = size_of(node);
+    *out_start = size;
+    *out_end = size;
+    if (offset < size) {
+        size_t first = next_chunk_locked(node, (size_t)(offset / CHUNK_SIZE), true);
+        uint64_t start = (uint64_t)first * CHUNK_SIZE;
+        uint64_t end = (uint64_t)next_chunk_locked(node, first, false) * CHUNK_SIZE;
+        start = start > offset ? start : offset;
+        if (first < node->chunk_count && start < size) {
+            *out_start = start;
+            *out_end = end < size ? end : size;
+        }
+    }
+    (void)pthread_rwlock_unlock(&node->contents);
+    return 0;
+}
+
+/* ---- handles ---- */
+
+/* The file of the name, made if the flags ask for it. */
+static int
+open_locked(struct firn_os_ram_node *dir, const char *name, unsigned flags, uint32_t mode,
+            struct firn_os_ram_node **out)
+{
+    firn_os_mutex_assert_held(&dir->fs->tree);
+    *out = firn_os_ram_tree_find_locked(dir, name);
+    if (*out != NULL) {
+        if (flags & FIRN_OS_EXCLUSIVE) {
+            return EEXIST;
+        }
+        return (*out)->kind == FIRN_OS_FILE ? 0 : EINVAL;
+    }
+    if (!(flags & FIRN_OS_CREATE)) {
+        return ENOENT;
+    }
+    return firn_os_ram_tree_make_locked(dir, name, FIRN_OS_FILE, mode, out);
+}
+
+static int
+ram_file_open(struct firn_os_dir *dir, const char *name, unsigned flags, uint32_t mode,
+              struct firn_os_file *file, struct firn_os_stat *out_stat)
+{
+    struct firn_os_ram_file *self = (struct firn_os_ram_file *)file;
+    struct firn_os_ram_node *parent = firn_os_ram_dir_node(dir);
+    firn_os_mutex_lock(&parent->fs->tree);
+    int error_number = open_locked(parent, name, flags, mode, &self->node);
+    if (error_number == 0) {
+        self->node->handle_count++;
+    }
+    firn_os_mutex_unlock(&parent->fs->tree);
+    if (error_number != 0) {
+        return error_number;
+    }
+    self->flags = flags;
+    if (flags & FIRN_OS_TRUNCATE) {
+        (void)ram_file_truncate(file, 0); /* cannot fail: it is open for writing */
+    }
+    return out_stat != NULL ? ram_file_stat(file, out_stat) : 0;
+}
+
+static void
+ram_file_close(struct firn_os_file *file)
+{
+    struct firn_os_ram_node *node = firn_os_ram_file_node(file);
+    struct firn_os_ram *fs = node->fs;
+    firn_os_mutex_lock(&fs->tree);
+    firn_os_locks_give_all(&node->locks, file);
+    node->handle_count--;
+    struct firn_os_ram_node *orphan = firn_os_ram_tree_orphan_locked(node);
+    firn_os_mutex_unlock(&fs->tree);
+    firn_os_ram_tree_free_node(orphan);
+}
+
+static int
+ram_file_stat(struct firn_os_file *file, struct firn_os_stat *out)
+{
+    struct firn_os_ram_node *node = firn_os_ram_file_node(file);
+    firn_os_mutex_lock(&node->fs->tree);
+    firn_os_ram_tree_fill_stat(node, out);
+    firn_os_mutex_unlock(&node->fs->tree);
+    return 0;
+}
+
+/* ---- locks ---- */
+
+static int
+ram_file_lock_range(struct firn_os_file *file, enum firn_os_lock_kind kind, uint64_t offset,
+                    uint64_t size)
+{
+    struct firn_os_ram_node *node = firn_os_ram_file_node(file);
+    unsigned needed = kind == FIRN_OS_LOCK_EXCLUSIVE ? FIRN_OS_WRITE : FIRN_OS_READ;
+    if (!(((struct firn_os_ram_file *)file)->flags & needed)) {
+        return EBADF;
+    }
+    firn_os_mutex_lock(&node->fs->tree);
+    int error_number = firn_os_locks_take(&node->locks, file, kind, offset, size);
+    firn_os_mutex_unlock(&node->fs->tree);
+    return error_number;
+}
+
+static void
+ram_file_unlock_range(struct firn_os_file *file, uint64_t offset, uint64_t size)
+{
+    struct firn_os_ram_node *node = firn_os_ram_file_node(file);
+    firn_os_mutex_lock(&node->fs->tree);
+    firn_os_locks_give(&node->locks, file, offset, size);
+    firn_os_mutex_unlock(&node->fs->tree);
+}
+
+static int
+ram_file_is_range_locked(struct firn_os_file *file, uint64_t offset, uint64_t size, bool *out)
+{
+    struct firn_os_ram_node *node = firn_os_ram_file_node(file);
+    firn_os_mutex_lock(&node->fs->tree);
+    *out = firn_os_locks_others_hold(&node->locks, file, offset, size);
+    firn_os_mutex_unlock(&node->fs->tree);
+    return 0;
+}
+
+static int
+ram_file_lock(struct firn_os_file *file, enum firn_os_lock_kind kind)
+{
+    return ram_file_lock_range(file, kind, 0, INT64_MAX);
+}
+
+static void
+ram_file_unlock(struct firn_os_file *file)
+{
+    ram_file_unlock_range(file, 0, INT64_MAX);
+}
 
 /* ---- the limit ---- */
 
@@ -284,22 +688,22 @@ static const struct firn_os_ops ops = {
     .read_symlink = read_symlink,
     .make_fifo = make_fifo,
     .stat = firn_os_ram_tree_stat,
-    .file_open = firn_os_ram_file_open,
-    .file_close = firn_os_ram_file_close,
-    .file_read = firn_os_ram_file_read,
-    .file_write = firn_os_ram_file_write,
-    .file_stat = firn_os_ram_file_stat,
-    .file_truncate = firn_os_ram_file_truncate,
-    .file_allocate = firn_os_ram_file_allocate,
+    .file_open = ram_file_open,
+    .file_close = ram_file_close,
+    .file_read = ram_file_read,
+    .file_write = ram_file_write,
+    .file_stat = ram_file_stat,
+    .file_truncate = ram_file_truncate,
+    .file_allocate = ram_file_allocate,
     .file_sync = sync_file,
     .file_sync_all = sync_file,
     .file_start_writeback = file_start_writeback,
-    .file_next_data = firn_os_ram_file_next_data,
-    .file_lock = firn_os_ram_file_lock,
-    .file_unlock = firn_os_ram_file_unlock,
-    .file_lock_range = firn_os_ram_file_lock_range,
-    .file_unlock_range = firn_os_ram_file_unlock_range,
-    .file_is_range_locked = firn_os_ram_file_is_range_locked,
+    .file_next_data = ram_file_next_data,
+    .file_lock = ram_file_lock,
+    .file_unlock = ram_file_unlock,
+    .file_lock_range = ram_file_lock_range,
+    .file_unlock_range = ram_file_unlock_range,
+    .file_is_range_locked = ram_file_is_range_locked,
     .set_mode = set_mode,
     .set_owner = set_owner,
     .set_mtime = set_mtime,

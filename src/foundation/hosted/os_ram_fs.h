@@ -123,26 +123,7 @@ int firn_os_ram_tree_link(struct firn_os_dir *from_dir, const char *from,
 int firn_os_ram_tree_stat(struct firn_os_dir *dir, const char *name, struct firn_os_stat *out);
 void firn_os_ram_tree_fill_stat(const struct firn_os_ram_node *node, struct firn_os_stat *out);
 
-/* os_ram_file.c: entries of os_ops.h. */
+/* os_ram.c: entries of os_ops.h. */
 void firn_os_ram_file_free_contents(struct firn_os_ram_node *node);
-int firn_os_ram_file_open(struct firn_os_dir *dir, const char *name, unsigned flags, uint32_t mode,
-                          struct firn_os_file *file, struct firn_os_stat *out_stat);
-void firn_os_ram_file_close(struct firn_os_file *file);
-int firn_os_ram_file_read(struct firn_os_file *file, uint64_t offset, void *data, size_t size,
-                          size_t *out_size);
-int firn_os_ram_file_write(struct firn_os_file *file, uint64_t offset, const void *data,
-                           size_t size, size_t *out_size);
-int firn_os_ram_file_stat(struct firn_os_file *file, struct firn_os_stat *out);
-int firn_os_ram_file_truncate(struct firn_os_file *file, uint64_t size);
-int firn_os_ram_file_allocate(struct firn_os_file *file, uint64_t size);
-int firn_os_ram_file_next_data(struct firn_os_file *file, uint64_t offset, uint64_t *out_start,
-                               uint64_t *out_end);
-int firn_os_ram_file_lock(struct firn_os_file *file, enum firn_os_lock_kind kind);
-void firn_os_ram_file_unlock(struct firn_os_file *file);
-int firn_os_ram_file_lock_range(struct firn_os_file *file, enum firn_os_lock_kind kind,
-                                uint64_t offset, uint64_t size);
-void firn_os_ram_file_unlock_range(struct firn_os_file *file, uint64_t offset, uint64_t size);
-int firn_os_ram_file_is_range_locked(struct firn_os_file *file, uint64_t offset, uint64_t size,
-                                     bool *out);
 
 #endif

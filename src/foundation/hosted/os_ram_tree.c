@@ -162,17 +162,12 @@ may_name(const struct firn_os_ram_node *dir, const char *name)
 static bool
 make_room(struct firn_os_ram_node *dir)
 {
-    if (dir->entry_count < dir->entry_capacity) {
-        return true;
-    }
-    size_t capacity = dir->entry_capacity == 0 ? 8 : dir->entry_capacity * 2;
-    struct firn_os_ram_entry *entries =
-        firn_resize_array(dir->entries, capacity, sizeof dir->entries[0]);
+    struct firn_os_ram_entry *entries = firn_grow_array(
+        dir->entries, dir->entry_count + 1, &dir->entry_capacity, sizeof dir->entries[0]);
     if (entries == NULL) {
         return false;
     }
     dir->entries = entries;
-    dir->entry_capacity = capacity;
     return true;
 }
 

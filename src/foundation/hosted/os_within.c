@@ -9,7 +9,7 @@
  * A read is a read of the one file, cut to the range. So what the file system says of damage (an
  * input error, a file that was shortened) arrives here as it would there.
  *
- * What would change anything fails with EROFS (os_within_refuse.c). Locks are had at once and shut nobody out: nobody
+ * What would change anything fails with EROFS. Locks are had at once and shut nobody out: nobody
  * can write, and who replaces the one file gives its name to another.
  */
 #include "hosted/os_within.h"
@@ -20,8 +20,155 @@
 
 #include "base/error.h"
 #include "base/mem.h"
-#include "hosted/os_within_refuse.h"
 #include "os/os_ops.h"
+
+/* what a file system says in which nothing can be changed: EROFS, whatever it is asked to do.
+ * Extended attributes are not there, so there are none to be found either; a hint to write
+ * something is nothing. */
+
+static int
+within_refuse_dir(struct firn_os_dir *dir)
+{
+    (void)dir;
+    return EROFS;
+}
+
+static int
+within_refuse_name(struct firn_os_dir *dir, const char *name)
+{
+    (void)dir;
+    (void)name;
+    return EROFS;
+}
+
+static int
+within_refuse_make(struct firn_os_dir *dir, const char *name, uint32_t mode)
+{
+    (void)mode;
+    return within_refuse_name(dir, name);
+}
+
+static int
+within_refuse_rename(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir *to_dir,
+                     const char *to, enum firn_os_rename_mode mode)
+{
+    (void)to_dir;
+    (void)to;
+    (void)mode;
+    return within_refuse_name(from_dir, from);
+}
+
+static int
+within_refuse_link(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir *to_dir,
+                   const char *to)
+{
+    (void)to_dir;
+    (void)to;
+    return within_refuse_name(from_dir, from);
+}
+
+static int
+within_refuse_symlink(struct firn_os_dir *dir, const char *name, const char *target)
+{
+    (void)target;
+    return within_refuse_name(dir, name);
+}
+
+static int
+within_refuse_write(struct firn_os_file *file, uint64_t offset, const void *data, size_t size,
+                    size_t *out_size)
+{
+    (void)file;
+    (void)offset;
+    (void)data;
+    (void)size;
+    *out_size = 0;
+    return EROFS;
+}
+
+static int
+within_refuse_size(struct firn_os_file *file, uint64_t size)
+{
+    (void)file;
+    (void)size;
+    return EROFS;
+}
+
+static int
+within_refuse_sync(struct firn_os_file *file)
+{
+    (void)file;
+    return EROFS;
+}
+
+static void
+within_refuse_file_start_writeback(struct firn_os_file *file, uint64_t offset, uint64_t size)
+{
+    (void)file;
+    (void)offset;
+    (void)size;
+}
+
+static int
+within_refuse_mode(struct firn_os_node node, uint32_t mode)
+{
+    (void)node;
+    (void)mode;
+    return EROFS;
+}
+
+static int
+within_refuse_owner(struct firn_os_node node, uint32_t uid, uint32_t gid)
+{
+    (void)node;
+    (void)uid;
+    (void)gid;
+    return EROFS;
+}
+
+static int
+within_refuse_mtime(struct firn_os_node node, int64_t mtime_ns)
+{
+    (void)node;
+    (void)mtime_ns;
+    return EROFS;
+}
+
+static int
+within_refuse_xattr_list(struct firn_os_node node, struct firn_buf *out)
+{
+    (void)node;
+    (void)out;
+    return 0;
+}
+
+static int
+within_refuse_xattr_get(struct firn_os_node node, const char *attribute, struct firn_buf *out)
+{
+    (void)node;
+    (void)attribute;
+    (void)out;
+    return ENODATA;
+}
+
+static int
+within_refuse_xattr_set(struct firn_os_node node, const char *attribute, firn_slice value)
+{
+    (void)node;
+    (void)attribute;
+    (void)value;
+    return EROFS;
+}
+
+static int
+within_refuse_xattr_remove(struct firn_os_node node, const char *attribute)
+{
+    (void)node;
+    (void)attribute;
+    return EROFS;
+}
+
+/* ==== a read-only file system whose files are ranges of one file ==== */
 
 struct within {
     struct firn_os base;
@@ -417,42 +564,42 @@ static const struct firn_os_ops ops = {
     .dir_open_beneath = dir_open_beneath,
     .dir_close = dir_close,
     .dir_list = dir_list,
-    .dir_sync = firn_os_within_refuse_dir,
-    .dir_sync_filesystem = firn_os_within_refuse_dir,
+    .dir_sync = within_refuse_dir,
+    .dir_sync_filesystem = within_refuse_dir,
     .dir_real_path = dir_real_path,
     .dir_free_bytes = dir_free_bytes,
-    .make_dir = firn_os_within_refuse_make,
-    .remove_file = firn_os_within_refuse_name,
-    .remove_dir = firn_os_within_refuse_name,
-    .rename = firn_os_within_refuse_rename,
-    .link = firn_os_within_refuse_link,
-    .make_symlink = firn_os_within_refuse_symlink,
+    .make_dir = within_refuse_make,
+    .remove_file = within_refuse_name,
+    .remove_dir = within_refuse_name,
+    .rename = within_refuse_rename,
+    .link = within_refuse_link,
+    .make_symlink = within_refuse_symlink,
     .read_symlink = read_symlink,
-    .make_fifo = firn_os_within_refuse_make,
+    .make_fifo = within_refuse_make,
     .stat = stat_name,
     .file_open = file_open,
     .file_close = file_close,
     .file_read = file_read,
-    .file_write = firn_os_within_refuse_write,
+    .file_write = within_refuse_write,
     .file_stat = file_stat,
-    .file_truncate = firn_os_within_refuse_size,
-    .file_allocate = firn_os_within_refuse_size,
-    .file_sync = firn_os_within_refuse_sync,
-    .file_sync_all = firn_os_within_refuse_sync,
-    .file_start_writeback = firn_os_within_refuse_file_start_writeback,
+    .file_truncate = within_refuse_size,
+    .file_allocate = within_refuse_size,
+    .file_sync = within_refuse_sync,
+    .file_sync_all = within_refuse_sync,
+    .file_start_writeback = within_refuse_file_start_writeback,
     .file_next_data = file_next_data,
     .file_lock = file_lock,
     .file_unlock = file_unlock,
     .file_lock_range = file_lock_range,
     .file_unlock_range = file_unlock_range,
     .file_is_range_locked = file_is_range_locked,
-    .set_mode = firn_os_within_refuse_mode,
-    .set_owner = firn_os_within_refuse_owner,
-    .set_mtime = firn_os_within_refuse_mtime,
-    .xattr_list = firn_os_within_refuse_xattr_list,
-    .xattr_get = firn_os_within_refuse_xattr_get,
-    .xattr_set = firn_os_within_refuse_xattr_set,
-    .xattr_remove = firn_os_within_refuse_xattr_remove,
+    .set_mode = within_refuse_mode,
+    .set_owner = within_refuse_owner,
+    .set_mtime = within_refuse_mtime,
+    .xattr_list = within_refuse_xattr_list,
+    .xattr_get = within_refuse_xattr_get,
+    .xattr_set = within_refuse_xattr_set,
+    .xattr_remove = within_refuse_xattr_remove,
     .now_ns = now_ns,
     .monotonic_ns = monotonic_ns,
     .sleep_ns = sleep_ns,

@@ -29,7 +29,7 @@ struct firn_line_diff {
 
 /* Compares two texts. A line ends behind '\n'; a last line without one is another line than the
  * same with one. Where finding the shortest difference takes more than work_max steps, a longer one
- * is taken (see lines/line_myers.h for the bound). The same texts and work_max give the same result
+ * is taken (see lines/line_internal.h for the bound). The same texts and work_max give the same result
  * everywhere. */
 FIRN_MUST_CHECK int firn_line_diff_init(struct firn_line_diff *out, firn_slice before,
                                         firn_slice after, uint64_t work_max, firn_error *err);

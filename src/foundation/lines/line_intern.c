@@ -13,9 +13,7 @@
  * Memory for the largest texts, beside the texts themselves: 32 MiB of known lines, 16 MiB of
  * slots, 8 MiB of numbers; the first two are released before this returns.
  */
-#include "lines/line_intern.h"
-
-#include <stdbool.h>
+#include "lines/line_internal.h"
 
 #include "base/check.h"
 #include "base/mem.h"

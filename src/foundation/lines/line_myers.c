@@ -31,7 +31,7 @@
  *
  * No locks, no failure but want of memory; the recursion is that stack.
  */
-#include "lines/line_myers.h"
+#include "lines/line_internal.h"
 
 #include "base/check.h"
 #include "base/mem.h"

@@ -18,21 +18,60 @@
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/check.h"
-#include "base/error.h"
 #include "os/os_path.h"
+
+/* reading from a file descriptor that a user of the library opened: a file, a pipe, a socket.
+ *
+ * It is read in order and belongs to the caller, so there is no handle. A simulated machine has no
+ * descriptors.
+ */
+
+int
+firn_os_fd_read(struct firn_os *os, int fd, void *data, size_t size, size_t *out_size,
+                firn_error *err)
+{
+    *out_size = 0;
+    if (os != firn_os_default()) {
+        return firn_error_set(err, FIRN_UNSUPPORTED, "there are no file descriptors here");
+    }
+    ssize_t got;
+    do {
+        got = read(fd, data, size);
+    } while (got < 0 && errno == EINTR);
+    if (got < 0) {
+        return firn_error_set_errno(err, errno, "could not read from descriptor %d", fd);
+    }
+    *out_size = (size_t)got;
+    return FIRN_OK;
+}
+
+/* ==== variables of the environment ====
+ *
+ * A simulated machine has none but XDG_DATA_HOME, a folder of its own: what else a test means to
+ * set, it passes as an option. So no test depends on the environment that it is run in.
+ */
+
+const char *
+firn_os_environment(struct firn_os *os, const char *name)
+{
+    return os->ops->environment == NULL ? NULL : os->ops->environment(os, name);
+}
+
+/* ==== the wrappers for names in directories, for metadata, and for the machine ==== */
 
 int
 firn_os_make_dir(struct firn_os_dir *dir, const char *name, uint32_t mode, firn_error *err)
 {
-    int rc = firn_os_path_check_name(name, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_os_path_check_name(name, err));
     int error_number = dir->os->ops->make_dir(dir, name, mode & 07777);
-    return error_number == 0 ? FIRN_OK
-                             : firn_os_path_error(err, error_number, "create directory", dir, name);
+    rc = error_number == 0 ? FIRN_OK
+                           : firn_os_path_error(err, error_number, "create directory", dir, name);
+out:
+    return rc;
 }
 
 static int
@@ -75,24 +114,24 @@ out:
 int
 firn_os_remove_file(struct firn_os_dir *dir, const char *name, firn_error *err)
 {
-    int rc = firn_os_path_check_name(name, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_os_path_check_name(name, err));
     int error_number = dir->os->ops->remove_file(dir, name);
-    return error_number == 0 ? FIRN_OK : firn_os_path_error(err, error_number, "remove", dir, name);
+    rc = error_number == 0 ? FIRN_OK : firn_os_path_error(err, error_number, "remove", dir, name);
+out:
+    return rc;
 }
 
 int
 firn_os_remove_dir(struct firn_os_dir *dir, const char *name, firn_error *err)
 {
-    int rc = firn_os_path_check_name(name, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_os_path_check_name(name, err));
     int error_number = dir->os->ops->remove_dir(dir, name);
-    return error_number == 0 ? FIRN_OK
-                             : firn_os_path_error(err, error_number, "remove directory", dir, name);
+    rc = error_number == 0 ? FIRN_OK
+                           : firn_os_path_error(err, error_number, "remove directory", dir, name);
+out:
+    return rc;
 }
 
 /* "could not <verb> '<from>' <joint> '<to>': …" */
@@ -124,83 +163,82 @@ int
 firn_os_rename(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir *to_dir,
                const char *to, enum firn_os_rename_mode mode, firn_error *err)
 {
-    int rc = check_two_names(from_dir, from, to_dir, to, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(check_two_names(from_dir, from, to_dir, to, err));
     int error_number = from_dir->os->ops->rename(from_dir, from, to_dir, to, mode);
     if (error_number == 0) {
         return FIRN_OK;
     }
     bool exchange = mode == FIRN_OS_RENAME_EXCHANGE;
-    return two_names_error(err, error_number, exchange ? "exchange" : "rename", from_dir, from,
-                           exchange ? "with" : "to", to_dir, to);
+    rc = two_names_error(err, error_number, exchange ? "exchange" : "rename", from_dir, from,
+                         exchange ? "with" : "to", to_dir, to);
+out:
+    return rc;
 }
 
 int
 firn_os_link(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir *to_dir,
              const char *to, firn_error *err)
 {
-    int rc = check_two_names(from_dir, from, to_dir, to, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(check_two_names(from_dir, from, to_dir, to, err));
     int error_number = from_dir->os->ops->link(from_dir, from, to_dir, to);
-    return error_number == 0
-               ? FIRN_OK
-               : two_names_error(err, error_number, "link", from_dir, from, "as", to_dir, to);
+    rc = error_number == 0
+             ? FIRN_OK
+             : two_names_error(err, error_number, "link", from_dir, from, "as", to_dir, to);
+out:
+    return rc;
 }
 
 int
 firn_os_make_symlink(struct firn_os_dir *dir, const char *name, const char *target, firn_error *err)
 {
-    int rc = firn_os_path_check_name(name, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_os_path_check_name(name, err));
     int error_number = dir->os->ops->make_symlink(dir, name, target);
-    return error_number == 0
-               ? FIRN_OK
-               : firn_os_path_error(err, error_number, "create symbolic link", dir, name);
+    rc = error_number == 0
+             ? FIRN_OK
+             : firn_os_path_error(err, error_number, "create symbolic link", dir, name);
+out:
+    return rc;
 }
 
 int
 firn_os_read_symlink(struct firn_os_dir *dir, const char *name, struct firn_buf *out,
                      firn_error *err)
 {
-    int rc = firn_os_path_check_name(name, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_os_path_check_name(name, err));
     int error_number = dir->os->ops->read_symlink(dir, name, out);
-    return error_number == 0
-               ? FIRN_OK
-               : firn_os_path_error(err, error_number, "read symbolic link", dir, name);
+    rc = error_number == 0 ? FIRN_OK
+                           : firn_os_path_error(err, error_number, "read symbolic link", dir, name);
+out:
+    return rc;
 }
 
 int
 firn_os_make_fifo(struct firn_os_dir *dir, const char *name, uint32_t mode, firn_error *err)
 {
-    int rc = firn_os_path_check_name(name, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_os_path_check_name(name, err));
     int error_number = dir->os->ops->make_fifo(dir, name, mode & 07777);
-    return error_number == 0 ? FIRN_OK
-                             : firn_os_path_error(err, error_number, "create fifo", dir, name);
+    rc = error_number == 0 ? FIRN_OK
+                           : firn_os_path_error(err, error_number, "create fifo", dir, name);
+out:
+    return rc;
 }
 
 int
 firn_os_stat(struct firn_os_dir *dir, const char *name, struct firn_os_stat *out, firn_error *err)
 {
-    int rc = firn_os_path_check_name(name, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_os_path_check_name(name, err));
     int error_number = dir->os->ops->stat(dir, name, out);
-    return error_number == 0
-               ? FIRN_OK
-               : firn_os_path_error(err, error_number, "read the attributes of", dir, name);
+    rc = error_number == 0
+             ? FIRN_OK
+             : firn_os_path_error(err, error_number, "read the attributes of", dir, name);
+out:
+    return rc;
 }
 
 /* ---- metadata ---- */
@@ -239,45 +277,45 @@ node_result(firn_error *err, int error_number, const char *verb, struct firn_os_
 int
 firn_os_set_mode(struct firn_os_node node, uint32_t mode, firn_error *err)
 {
-    int rc = check_node(node, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    return node_result(err, node_dir(node)->os->ops->set_mode(node, mode & 07777),
-                       "set the mode of", node);
+    int rc;
+    FIRN_TRY(check_node(node, err));
+    rc = node_result(err, node_dir(node)->os->ops->set_mode(node, mode & 07777), "set the mode of",
+                     node);
+out:
+    return rc;
 }
 
 int
 firn_os_set_owner(struct firn_os_node node, uint32_t uid, uint32_t gid, firn_error *err)
 {
-    int rc = check_node(node, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    return node_result(err, node_dir(node)->os->ops->set_owner(node, uid, gid), "set the owner of",
-                       node);
+    int rc;
+    FIRN_TRY(check_node(node, err));
+    rc = node_result(err, node_dir(node)->os->ops->set_owner(node, uid, gid), "set the owner of",
+                     node);
+out:
+    return rc;
 }
 
 int
 firn_os_set_mtime(struct firn_os_node node, int64_t mtime_ns, firn_error *err)
 {
-    int rc = check_node(node, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    return node_result(err, node_dir(node)->os->ops->set_mtime(node, mtime_ns), "set the time of",
-                       node);
+    int rc;
+    FIRN_TRY(check_node(node, err));
+    rc = node_result(err, node_dir(node)->os->ops->set_mtime(node, mtime_ns), "set the time of",
+                     node);
+out:
+    return rc;
 }
 
 int
 firn_os_xattr_list(struct firn_os_node node, struct firn_buf *out, firn_error *err)
 {
-    int rc = check_node(node, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    return node_result(err, node_dir(node)->os->ops->xattr_list(node, out),
-                       "list the extended attributes of", node);
+    int rc;
+    FIRN_TRY(check_node(node, err));
+    rc = node_result(err, node_dir(node)->os->ops->xattr_list(node, out),
+                     "list the extended attributes of", node);
+out:
+    return rc;
 }
 
 static int
@@ -316,35 +354,35 @@ int
 firn_os_xattr_get(struct firn_os_node node, const char *attribute, struct firn_buf *out,
                   firn_error *err)
 {
-    int rc = check_attribute(node, attribute, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    return attribute_result(err, node_dir(node)->os->ops->xattr_get(node, attribute, out), "read",
-                            node, attribute);
+    int rc;
+    FIRN_TRY(check_attribute(node, attribute, err));
+    rc = attribute_result(err, node_dir(node)->os->ops->xattr_get(node, attribute, out), "read",
+                          node, attribute);
+out:
+    return rc;
 }
 
 int
 firn_os_xattr_set(struct firn_os_node node, const char *attribute, firn_slice value,
                   firn_error *err)
 {
-    int rc = check_attribute(node, attribute, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    return attribute_result(err, node_dir(node)->os->ops->xattr_set(node, attribute, value), "set",
-                            node, attribute);
+    int rc;
+    FIRN_TRY(check_attribute(node, attribute, err));
+    rc = attribute_result(err, node_dir(node)->os->ops->xattr_set(node, attribute, value), "set",
+                          node, attribute);
+out:
+    return rc;
 }
 
 int
 firn_os_xattr_remove(struct firn_os_node node, const char *attribute, firn_error *err)
 {
-    int rc = check_attribute(node, attribute, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    return attribute_result(err, node_dir(node)->os->ops->xattr_remove(node, attribute), "remove",
-                            node, attribute);
+    int rc;
+    FIRN_TRY(check_attribute(node, attribute, err));
+    rc = attribute_result(err, node_dir(node)->os->ops->xattr_remove(node, attribute), "remove",
+                          node, attribute);
+out:
+    return rc;
 }
 
 /* ---- clocks, randomness, machine ---- */

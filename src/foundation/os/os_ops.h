@@ -34,7 +34,7 @@ struct firn_os_dir {
     struct firn_os *os;
     struct firn_os_dir *parent; /* counted; NULL where opened by a path of the user's */
     const char *name;     /* relative to the parent; in the same allocation, behind dir_size */
-    _Atomic(char *) path; /* built when first asked for; see os_path.c */
+    _Atomic(char *) path; /* built when first asked for; see os_dir.c */
     atomic_uint refs;     /* the open handle, and each handle opened from it */
 };
 

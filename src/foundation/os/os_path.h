@@ -10,20 +10,11 @@
 
 /* FIRN_INVALID unless name is one component, rule (I1) of os.h. */
 FIRN_MUST_CHECK int firn_os_path_check_name(const char *name, firn_error *err);
-/* FIRN_INVALID unless path is empty or components separated by single '/'. */
-FIRN_MUST_CHECK int firn_os_path_check_relative(const char *path, firn_error *err);
 
-/* A zeroed handle with its base filled in and the parent counted; NULL when memory is out. */
-struct firn_os_dir *firn_os_path_new_dir(struct firn_os *os, struct firn_os_dir *parent,
-                                         const char *name) __attribute__((warn_unused_result));
 struct firn_os_file *firn_os_path_new_file(struct firn_os_dir *dir, const char *name)
     __attribute__((warn_unused_result));
-/* Drops one count; with the last one go the memory and the parent's count. Never closes. */
-void firn_os_path_unref_dir(struct firn_os_dir *dir);
 void firn_os_path_free_file(struct firn_os_file *file);
 
-/* The joined path, borrowed from the handle. When memory is out, its last part. */
-const char *firn_os_path_of_dir(struct firn_os_dir *dir);
 const char *firn_os_path_of_file(struct firn_os_file *file);
 
 /* Room for a path in an error's text beside what else it says, and for each of two. */

@@ -76,48 +76,6 @@ int firn_os_posix_name_read_symlink(struct firn_os_dir *dir, const char *name,
 int firn_os_posix_name_make_fifo(struct firn_os_dir *dir, const char *name, uint32_t mode);
 int firn_os_posix_name_stat(struct firn_os_dir *dir, const char *name, struct firn_os_stat *out);
 
-/* os_posix_file.c */
-int firn_os_posix_file_open(struct firn_os_dir *dir, const char *name, unsigned flags,
-                            uint32_t mode, struct firn_os_file *file,
-                            struct firn_os_stat *out_stat);
-void firn_os_posix_file_close(struct firn_os_file *file);
-int firn_os_posix_file_read(struct firn_os_file *file, uint64_t offset, void *data, size_t size,
-                            size_t *out_size);
-int firn_os_posix_file_write(struct firn_os_file *file, uint64_t offset, const void *data,
-                             size_t size, size_t *out_size);
-int firn_os_posix_file_stat(struct firn_os_file *file, struct firn_os_stat *out);
-int firn_os_posix_file_truncate(struct firn_os_file *file, uint64_t size);
-int firn_os_posix_file_allocate(struct firn_os_file *file, uint64_t size);
-int firn_os_posix_file_sync(struct firn_os_file *file);
-int firn_os_posix_file_sync_all(struct firn_os_file *file);
-int firn_os_posix_file_sync_several(struct firn_os_file *const *files, size_t count,
-                                    size_t *out_failed);
-void firn_os_posix_file_start_writeback(struct firn_os_file *file, uint64_t offset, uint64_t size);
-int firn_os_posix_file_next_data(struct firn_os_file *file, uint64_t offset, uint64_t *out_start,
-                                 uint64_t *out_end);
-int firn_os_posix_file_lock(struct firn_os_file *file, enum firn_os_lock_kind kind);
-void firn_os_posix_file_unlock(struct firn_os_file *file);
-int firn_os_posix_file_lock_range(struct firn_os_file *file, enum firn_os_lock_kind kind,
-                                  uint64_t offset, uint64_t size);
-void firn_os_posix_file_unlock_range(struct firn_os_file *file, uint64_t offset, uint64_t size);
-int firn_os_posix_file_is_range_locked(struct firn_os_file *file, uint64_t offset, uint64_t size,
-                                       bool *out);
-
-/* os_posix_window.c */
-int firn_os_posix_window_map(struct firn_os_file *file, uint64_t offset, size_t size,
-                             uint8_t **out);
-void firn_os_posix_window_unmap(struct firn_os_file *file, uint8_t *data, size_t size);
-
-/* os_posix_node.c */
-int firn_os_posix_node_set_mode(struct firn_os_node node, uint32_t mode);
-int firn_os_posix_node_set_owner(struct firn_os_node node, uint32_t uid, uint32_t gid);
-int firn_os_posix_node_set_mtime(struct firn_os_node node, int64_t mtime_ns);
-int firn_os_posix_node_xattr_list(struct firn_os_node node, struct firn_buf *out);
-int firn_os_posix_node_xattr_get(struct firn_os_node node, const char *attribute,
-                                 struct firn_buf *out);
-int firn_os_posix_node_xattr_set(struct firn_os_node node, const char *attribute, firn_slice value);
-int firn_os_posix_node_xattr_remove(struct firn_os_node node, const char *attribute);
-
 /* statx of name in the directory fd, or of fd itself where name is ""; links are not followed.
  * Defined with _stat. */
 int firn_os_posix_name_statx(int fd, const char *name, struct firn_os_stat *out);

@@ -64,12 +64,12 @@ begin(struct firn_os_dir *dir, const char *name, struct sockaddr_un *out_address
     if (firn_os_dir_os(dir) != firn_os_default()) {
         return firn_error_set(err, FIRN_UNSUPPORTED, "there are no sockets here");
     }
-    int rc = address_of(dir, name, out_address, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(address_of(dir, name, out_address, err));
     *out_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    return *out_fd < 0 ? firn_error_set_errno(err, errno, "could not make a socket") : FIRN_OK;
+    rc = *out_fd < 0 ? firn_error_set_errno(err, errno, "could not make a socket") : FIRN_OK;
+out:
+    return rc;
 }
 
 /* Of the name itself: a link may lead to somebody who should not be talked to. */
@@ -88,10 +88,8 @@ firn_os_socket_listen(struct firn_os_dir *dir, const char *name, struct firn_os_
     struct sockaddr_un address;
     int fd;
     *out = NULL;
-    int rc = begin(dir, name, &address, &fd, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(begin(dir, name, &address, &fd, err));
     if (is_socket(dir, name)) {
         (void)unlinkat(firn_os_posix_dir_fd(dir), name, 0);
     }
@@ -104,7 +102,9 @@ firn_os_socket_listen(struct firn_os_dir *dir, const char *name, struct firn_os_
         (void)close(fd);
         return rc;
     }
-    return make(fd, 0, out, err);
+    rc = make(fd, 0, out, err);
+out:
+    return rc;
 }
 
 /* (I2) */
@@ -128,10 +128,8 @@ firn_os_socket_connect(struct firn_os_dir *dir, const char *name, struct firn_os
     pid_t peer;
     int fd;
     *out = NULL;
-    int rc = begin(dir, name, &address, &fd, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(begin(dir, name, &address, &fd, err));
     int failed = ENOENT;
     if (is_socket(dir, name)) {
         failed = connect(fd, (const void *)&address, sizeof address) == 0 ? 0 : errno;
@@ -147,7 +145,9 @@ firn_os_socket_connect(struct firn_os_dir *dir, const char *name, struct firn_os
         return firn_error_set(err, FIRN_DENIED, "another user listens at '%s/%s'",
                               firn_os_dir_path(dir), name);
     }
-    return make(fd, peer, out, err);
+    rc = make(fd, peer, out, err);
+out:
+    return rc;
 }
 
 int

@@ -8,7 +8,7 @@
  *
  * About 50 bytes a directory, up to 100 just after a doubling.
  */
-#include "oswatch/os_watch_handles.h"
+#include "oswatch/os_watch_internal.h"
 
 #include <stdbool.h>
 #include <string.h>

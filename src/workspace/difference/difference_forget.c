@@ -184,7 +184,7 @@ reserve_level(struct firn_difference_forget *forget, firn_error *err)
                               FIRN_TREE_DEPTH_MAX);
     }
     struct level *levels =
-        firn_grow_array(forget->levels, &forget->capacity, forget->depth + 1, sizeof *levels, 16);
+        firn_grow_array(forget->levels, forget->depth + 1, &forget->capacity, sizeof *levels);
     if (levels == NULL) {
         return firn_error_no_memory(err, "a walk through trees");
     }

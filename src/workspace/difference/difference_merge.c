@@ -614,7 +614,7 @@ reserve_level(struct merge *merge, firn_error *err)
                               FIRN_TREE_DEPTH_MAX);
     }
     struct level *levels =
-        firn_grow_array(merge->levels, &merge->capacity, merge->depth + 1, sizeof *levels, 16);
+        firn_grow_array(merge->levels, merge->depth + 1, &merge->capacity, sizeof *levels);
     if (levels == NULL) {
         return firn_error_no_memory(err, "merging trees");
     }

@@ -96,8 +96,8 @@ static bool
 reserve(struct firn_difference_renames *renames)
 {
     struct firn_difference_renames_file **files =
-        firn_grow_array(renames->files, &renames->capacity, renames->count + 1,
-                        sizeof(struct firn_difference_renames_file *), 64);
+        firn_grow_array(renames->files, renames->count + 1, &renames->capacity,
+                        sizeof(struct firn_difference_renames_file *));
     renames->files = files != NULL ? files : renames->files;
     return files != NULL;
 }

@@ -120,7 +120,7 @@ enter(struct diff *diff, const struct firn_tree_entry *before, const struct firn
                               FIRN_TREE_DEPTH_MAX);
     }
     struct level *levels =
-        firn_grow_array(diff->levels, &diff->capacity, diff->depth + 1, sizeof *levels, 16);
+        firn_grow_array(diff->levels, diff->depth + 1, &diff->capacity, sizeof *levels);
     if (levels == NULL) {
         return firn_error_no_memory(err, "comparing trees");
     }

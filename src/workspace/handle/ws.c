@@ -29,7 +29,7 @@
 #include "handle/ws_internal.h"
 #include "objects/objects.h"
 #include "place/place.h"
-#include "store/db_holder.h"
+#include "store/db.h"
 #include "storefile/storefile.h"
 
 /* Catalog and index are small, and each operation opens the store for itself. */

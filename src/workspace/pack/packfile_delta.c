@@ -4,7 +4,7 @@
  *
  * A new version of a file has nearly all of its bytes from the old one. A DELTA object holds the
  * name of the old one, its base, and a zstd frame that leans on the base's bytes
- * (codec/compress_delta.c): often a hundredth of what the object would take by itself.
+ * (codec/compress.c): often a hundredth of what the object would take by itself.
  *
  * One step only (I1, tested at each reading: it is data): a base is stored whole. So reading an object needs at most one other, a
  * damaged frame takes along only what directly leans on it, and nothing here recurses. Whoever adds

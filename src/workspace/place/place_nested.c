@@ -38,7 +38,7 @@ static int
 add_digest(struct firn_place_nested *nested, uint64_t digest, firn_error *err)
 {
     uint64_t *digests =
-        firn_grow_array(nested->digests, &nested->capacity, nested->count + 1, sizeof *digests, 16);
+        firn_grow_array(nested->digests, nested->count + 1, &nested->capacity, sizeof *digests);
     if (digests == NULL) {
         return firn_error_no_memory(err, "the list of workspaces");
     }

@@ -65,8 +65,8 @@ count_checkpoint(void *ctx, firn_slice bytes, const struct firn_catalog_record *
 static int
 make_room(struct firn_place_roots *roots)
 {
-    struct firn_place_roots_root *items = firn_grow_array(
-        roots->items, &roots->capacity, roots->count + 1, sizeof *items, CAPACITY_MIN);
+    struct firn_place_roots_root *items =
+        firn_grow_array(roots->items, roots->count + 1, &roots->capacity, sizeof *items);
     roots->items = items != NULL ? items : roots->items;
     return items != NULL ? FIRN_OK : FIRN_NO_MEMORY;
 }

@@ -8,7 +8,7 @@
  *   end     what was known of garbage is taken back, but for what was not worth moving
  *
  * So whoever wants to write waits for one slice at most. The pause is longer than those that a writer
- * makes who waits for the lock (storefile_lock.c), so he gets it before the next slice begins.
+ * makes who waits for the lock (storefile.c), so he gets it before the next slice begins.
  *
  * (I1) A mark is believed only while nothing was committed since that was not ours: when a slice
  *      has the lock, the store's sequence must be that of the reading, or that behind our last slice.

@@ -34,7 +34,7 @@
 #include "objects/objects.h"
 #include "pack/packfile_cells.h"
 #include "place/place.h"
-#include "storefile/storefile_progress.h"
+#include "storefile/storefile.h"
 #include "tree/tree.h"
 
 enum { SCRATCH_FRAMES = 4, PROGRESS_INTERVAL_NS = 200 * 1000 * 1000 };

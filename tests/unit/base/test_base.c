@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/base: buffers, arenas, the hash map, error texts, readers of untrusted bytes.
+ * unit/base: buffers, arrays that grow, halving, arenas, the hash map, error texts, readers of untrusted
+ * bytes.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -21,6 +22,7 @@
 #include "base/hash_map.h"
 #include "base/mem.h"
 #include "base/reader.h"
+#include "base/search.h"
 #include "base/slice.h"
 #include "base/view.h"
 #include "support/test_alloc.h"
@@ -78,38 +80,6 @@ buf_grows_and_survives_failed_allocation(void **state)
     assert_int_equal(buf.size, 11);
     test_alloc_fail_at(0, false);
     firn_buf_deinit(&buf);
-    assert_int_equal(test_alloc_alive(), 0);
-    test_alloc_uninstall();
-}
-
-static void
-an_array_grows_by_doubling_and_survives_failed_allocation(void **state)
-{
-    (void)state;
-    test_alloc_install();
-    size_t capacity = 0;
-    uint32_t *items = firn_grow_array(NULL, &capacity, 0, sizeof *items, 3);
-    assert_true(items != NULL && capacity == 3);
-    for (uint32_t i = 0; i < 100; i++) {
-        uint32_t *grown = firn_grow_array(items, &capacity, i + 1, sizeof *items, 3);
-        assert_non_null(grown);
-        assert_true(capacity > i && capacity < 2 * (size_t)i + 4);
-        items = grown;
-        items[i] = i;
-    }
-    assert_int_equal(capacity, 192);
-    assert_ptr_equal(firn_grow_array(items, &capacity, 192, sizeof *items, 3), items);
-    test_alloc_fail_at(1, true);
-    assert_null(firn_grow_array(items, &capacity, 193, sizeof *items, 3));
-    assert_null(firn_grow_array(items, &capacity, SIZE_MAX, sizeof *items, 3));
-    assert_int_equal(capacity, 192);
-    test_alloc_fail_at(0, false);
-    for (uint32_t i = 0; i < 100; i++) {
-        assert_int_equal(items[i], i);
-    }
-    items = firn_grow_array(items, &capacity, 1000, sizeof *items, 3);
-    assert_true(items != NULL && capacity == 1000 && items[99] == 99);
-    firn_free(items);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
 }
@@ -337,13 +307,71 @@ guides_lead_to_the_right_interval(void **state)
     assert_int_equal(firn_view_guide_size_bytes(1), 0);
 }
 
+static void
+an_array_doubles_and_stays_when_memory_is_out(void **state)
+{
+    (void)state;
+    enum { COUNT = 5000 };
+    uint32_t *array = NULL;
+    size_t capacity = 0;
+    unsigned moves = 0;
+    test_alloc_install();
+    for (uint32_t i = 0; i < COUNT; i++) {
+        size_t before = capacity;
+        test_alloc_fail_at(1, false);
+        uint32_t *grown = firn_grow_array(array, i + 1, &capacity, sizeof *array);
+        test_alloc_fail_at(0, false);
+        if (grown == NULL) { /* once for each step: what is there stays */
+            assert_true(before == i && capacity == before);
+            grown = firn_grow_array(array, i + 1, &capacity, sizeof *array);
+            assert_true(grown != NULL && capacity >= 2 * before && capacity > i);
+            moves++;
+        }
+        array = grown;
+        array[i] = i;
+    }
+    for (uint32_t i = 0; i < COUNT; i++) {
+        assert_int_equal(array[i], i);
+    }
+    assert_true(moves > 0 && moves <= 12);
+    uint32_t *larger = firn_grow_array(array, 10 * COUNT, &capacity, sizeof *array);
+    assert_true(larger != NULL && capacity == 10 * COUNT);
+    size_t none = SIZE_MAX / 2 + 1;
+    assert_null(firn_grow_array(larger, SIZE_MAX, &none, sizeof *array));
+    assert_true(none == SIZE_MAX / 2 + 1);
+    firn_free(larger);
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+}
+
+static void
+halving_finds_the_first_place_that_does_not_lie_before(void **state)
+{
+    (void)state;
+    uint32_t numbers[40];
+    for (size_t count = 0; count <= 40; count++) {
+        for (size_t i = 0; i < count; i++) {
+            numbers[i] = (uint32_t)(i / 3 * 2); /* each three times, and gaps */
+        }
+        for (uint32_t wanted = 0; wanted < 30; wanted++) {
+            size_t expected = 0;
+            while (expected < count && numbers[expected] < wanted) {
+                expected++;
+            }
+            size_t low = 0;
+            size_t high = count;
+            FIRN_SEARCH_FIRST(low, high, middle, numbers[middle] < wanted);
+            assert_true(low == expected && high == expected);
+        }
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(error_text_is_cut_visibly_and_codes_follow_errno),
         cmocka_unit_test(buf_grows_and_survives_failed_allocation),
-        cmocka_unit_test(an_array_grows_by_doubling_and_survives_failed_allocation),
         cmocka_unit_test(an_assigned_slice_takes_the_place_of_the_contents),
         cmocka_unit_test(buf_keeps_every_byte_while_it_grows),
         cmocka_unit_test(varints_round_trip_and_have_one_form),
@@ -352,6 +380,8 @@ main(void)
         cmocka_unit_test(checked_arithmetic_refuses_what_does_not_fit),
         cmocka_unit_test(slices_order_by_bytes_then_length),
         cmocka_unit_test(guides_lead_to_the_right_interval),
+        cmocka_unit_test(an_array_doubles_and_stays_when_memory_is_out),
+        cmocka_unit_test(halving_finds_the_first_place_that_does_not_lie_before),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
 }

@@ -17,7 +17,6 @@
 #include "base/bytes.h"
 #include "base/slice.h"
 #include "block/value_file.h"
-#include "block/value_writer.h"
 #include "codec/xxh3.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"

@@ -17,8 +17,7 @@
 #include "base/buf.h"
 #include "base/slice.h"
 #include "lines/line_diff.h"
-#include "lines/line_intern.h"
-#include "lines/line_myers.h"
+#include "lines/line_internal.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 

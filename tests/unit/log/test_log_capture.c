@@ -13,8 +13,7 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
-#include "log/log_capture.h"
-#include "log/log_segment.h"
+#include "log/log.h"
 #include "log_support.h"
 #include "sim/sim_memory.h"
 

@@ -12,8 +12,7 @@
 #include <cmocka.h>
 
 #include "base/bytes.h"
-#include "log/log_salvage.h"
-#include "log/log_segment.h"
+#include "log/log.h"
 #include "log_support.h"
 #include "sim/sim_memory.h"
 
@@ -78,7 +77,7 @@ salvage(struct sample *sample)
     firn_error err;
     memset(sample->shown, 0, sizeof sample->shown);
     sample->count = 0;
-    return firn_log_salvage(sample->dir, "wal", visit, sample, &err);
+    return firn_log_recover_salvage(sample->dir, "wal", visit, sample, &err);
 }
 
 static void
@@ -148,7 +147,7 @@ nothing_is_shown_where_there_is_no_log(void **state)
     (void)state;
     struct sample sample;
     make_sample(&sample);
-    assert_int_equal(firn_log_salvage(sample.dir, "other", visit, &sample, NULL), FIRN_OK);
+    assert_int_equal(firn_log_recover_salvage(sample.dir, "other", visit, &sample, NULL), FIRN_OK);
     assert_int_equal(sample.count, 0);
     sample_deinit(&sample);
 }

@@ -6,7 +6,7 @@
 #define TESTS_UNIT_LSM_FLAT_VIEWS_H
 
 #include "base/view.h"
-#include "merge/merge_view_map.h"
+#include "merge/merge.h"
 
 /* Views in the caller's hand. Those that can have come of one history, by restores, become one tree;
  * whatever does not fit becomes a tree of its own. times_ms and now may be NULL. */

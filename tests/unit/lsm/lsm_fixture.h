@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "block/block_cache.h"
+#include "compaction/compaction.h"
 #include "lsm/lsm.h"
 #include "os/os.h"
 #include "support/test_random.h"

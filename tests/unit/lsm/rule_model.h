@@ -12,7 +12,7 @@
 
 #include "base/entry.h"
 #include "base/view.h"
-#include "merge/merge_stream.h"
+#include "merge/merge.h"
 
 enum {
     RULE_MODEL_KEYS = 7,

@@ -13,8 +13,8 @@
 
 #include "base/slice.h"
 #include "flat_views.h"
-#include "merge/merge_stream.h"
-#include "version/run_history.h"
+#include "merge/merge.h"
+#include "version/version.h"
 
 enum {
     KEYS = RULE_MODEL_KEYS,

@@ -5,8 +5,8 @@
 #include "flat_views.h"
 #include "lsm_fixture.h"
 
-#include "compaction/compaction_pick.h"
-#include "merge/merge_view_mark.h"
+#include "compaction/compaction_internal.h"
+#include "merge/merge.h"
 #include "sim/sim_memory.h"
 #include "support/test_os.h"
 

@@ -18,7 +18,7 @@
 #include "base/slice.h"
 #include "fake_run.h"
 #include "flat_views.h"
-#include "merge/merge_stream.h"
+#include "merge/merge.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 

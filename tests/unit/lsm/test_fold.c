@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
-#include "merge/merge_fold.h"
+#include "merge/merge.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 

@@ -10,7 +10,7 @@
 #include "sim/sim_memory.h"
 #include "support/test_file.h"
 #include "support/test_os.h"
-#include "version/run_history.h"
+#include "version/version.h"
 
 static struct fixture fixture;
 

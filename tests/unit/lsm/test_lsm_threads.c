@@ -18,6 +18,7 @@
 
 #include "base/buf.h"
 #include "base/bytes.h"
+#include "compaction/compaction.h"
 #include "lsm/lsm_internal.h"
 #include "os/os.h"
 #include "row/row.h"

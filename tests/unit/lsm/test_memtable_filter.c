@@ -12,7 +12,7 @@
 
 #include "base/bytes.h"
 #include "memtable/memtable.h"
-#include "memtable/memtable_filter.h"
+#include "memtable/memtable_internal.h"
 #include "support/test_alloc.h"
 
 /* A table of half a megabyte, which some 10,000 of these entries fill. */

@@ -12,8 +12,6 @@ static void interleave(void);
 
 #include "../../../src/engine/memtable/memtable.c"
 #include "../../../src/engine/memtable/memtable_cursor.c"
-#include "../../../src/engine/memtable/memtable_path.c"
-#include "../../../src/engine/memtable/memtable_seek.c"
 
 #include <setjmp.h>
 #include <stdarg.h>

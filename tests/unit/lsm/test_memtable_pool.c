@@ -12,7 +12,6 @@
 
 #include "base/bytes.h"
 #include "memtable/memtable.h"
-#include "memtable/memtable_pool.h"
 #include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 

@@ -17,7 +17,6 @@
 #include "base/slice.h"
 #include "fake_run.h"
 #include "merge/merge.h"
-#include "merge/merge_level.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 

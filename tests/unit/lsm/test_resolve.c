@@ -16,7 +16,7 @@
 #include "base/bytes.h"
 #include "base/slice.h"
 #include "fake_run.h"
-#include "merge/merge_resolve.h"
+#include "merge/merge.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 

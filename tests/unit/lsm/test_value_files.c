@@ -6,10 +6,9 @@
 #include "lsm_fixture.h"
 
 #include "base/buf.h"
-#include "compaction/bulk_load.h"
+#include "compaction/compaction.h"
 #include "firn/store.h"
 #include "lsm/lsm_internal.h"
-#include "lsm/lsm_tree.h"
 #include "sim/sim_memory.h"
 #include "support/test_file.h"
 #include "support/test_os.h"

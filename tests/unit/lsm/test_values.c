@@ -22,11 +22,10 @@
 #include "fake_run.h"
 #include "firn/store.h"
 #include "flat_views.h"
-#include "merge/merge_resolve.h"
-#include "merge/merge_stream.h"
+#include "merge/merge.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
-#include "version/run_history.h"
+#include "version/version.h"
 
 enum {
     KEYS = 5,

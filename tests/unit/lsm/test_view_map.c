@@ -14,12 +14,10 @@
 
 #include <cmocka.h>
 
-#include "merge/merge_rule.h"
-#include "merge/merge_view_map.h"
-#include "merge/merge_view_mark.h"
+#include "merge/merge.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
-#include "version/run_history.h"
+#include "version/version.h"
 
 enum { SEQUENCES = 63, PLACES_MAX = 40, BRANCHES_MAX = 40, ROUNDS = 20000 };
 

@@ -22,7 +22,7 @@
 #include "os/os_posix.h"
 #include "os/os_socket.h"
 #include "oswatch/os_watch.h"
-#include "oswatch/os_watch_fanotify.h"
+#include "oswatch/os_watch_internal.h"
 #include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "oswatch/os_watch_handles.h"
+#include "oswatch/os_watch_internal.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 

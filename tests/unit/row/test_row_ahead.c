@@ -5,7 +5,7 @@
  */
 #include "unit/row/row_fixture.h"
 
-#include "row/row_window.h"
+#include "row/row_internal.h"
 #include "sim/sim_fault.h"
 #include "support/test_alloc.h"
 

@@ -7,7 +7,7 @@
 
 #include "base/slice.h"
 #include "row/row_format.h"
-#include "row/row_read.h"
+#include "row/row_internal.h"
 #include "sim/sim_fault.h"
 #include "support/test_seal.h"
 

@@ -12,11 +12,7 @@
 #include "unit/row/row_fixture.h"
 
 #include "base/bytes.h"
-#include "row/row_filter.h"
-#include "row/row_index.h"
-#include "row/row_pending.h"
-#include "row/row_read.h"
-#include "row/row_summary.h"
+#include "row/row_internal.h"
 #include "support/test_identity.h"
 
 static void

@@ -5,7 +5,7 @@
 #include "unit/row/row_fixture.h"
 
 #include "base/slice.h"
-#include "row/row_index.h"
+#include "row/row_internal.h"
 #include "support/test_random.h"
 
 enum { COUNT_MAX = 300, KEY_MAX = 24 };

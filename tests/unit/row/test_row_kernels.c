@@ -11,7 +11,6 @@
 #include <cmocka.h>
 
 #include "row/row_heads.h"
-#include "row/row_tags.h"
 #include "support/test_random.h"
 
 static void

@@ -9,8 +9,7 @@
 
 #include "base/mem.h"
 #include "row/row_format.h"
-#include "row/row_pending.h"
-#include "row/row_read.h"
+#include "row/row_internal.h"
 
 static struct firn_view_interval all_interval = {1, UINT64_MAX};
 static const struct firn_view all = {&all_interval, 1, 0, NULL};

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "row/row_read.h"
+#include "row/row_internal.h"
 
 enum { KEYS = 3000, CACHE_BYTES = 8 << 20 };
 

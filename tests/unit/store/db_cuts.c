@@ -6,10 +6,9 @@
 
 #include "base/mem.h"
 #include "codec/xxh3.h"
-#include "copy/copy_clone.h"
-#include "copy/copy_export.h"
+#include "copy/copy.h"
 #include "sim/sim_memory.h"
-#include "store/db_checkpoint.h"
+#include "store/db.h"
 #include "support/test_file.h"
 #include "support/test_share.h"
 
@@ -397,7 +396,7 @@ make_dropped(struct db_cuts_scene *scene)
     db_cuts_put(scene, 9);
     flush(scene);
     db_cuts_put(scene, 3);
-    DB_OK(firn_db_drop_keyspace(scene->db, "b", &err));
+    DB_OK(firn_db_keyspace_drop(scene->db, "b", &err));
     note_event(scene);
     scene->keyspaces[1] = NULL;
     db_cuts_put(scene, 4);

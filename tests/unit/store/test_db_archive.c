@@ -10,10 +10,10 @@
 #include "base/bytes.h"
 #include "codec/blake3_hash.h"
 #include "codec/xxh3.h"
-#include "copy/copy_export.h"
+#include "copy/copy.h"
 #include "db_support.h"
 #include "sim/sim_memory.h"
-#include "store/db_checkpoint.h"
+#include "store/db.h"
 #include "storefile/archive.h"
 #include "support/test_file.h"
 

@@ -10,7 +10,7 @@
 #include "base/slice.h"
 #include "db_program.h"
 #include "sim/sim_fault.h"
-#include "store/db_checkpoint.h"
+#include "store/db.h"
 #include "support/test_random.h"
 #include "txn/db_txn.h"
 
@@ -301,7 +301,7 @@ what_does_not_ascend_is_refused_and_the_load_goes_on(void **state)
     /* A keyspace that is dropped meanwhile. */
     DB_OK(firn_db_bulk_open(keyspace, &bulk, &err));
     DB_OK(load(bulk, 0, 100, 1, "x", &err));
-    DB_OK(firn_db_drop_keyspace(db, "k", &err));
+    DB_OK(firn_db_keyspace_drop(db, "k", &err));
     DB_FAILS(firn_db_bulk_commit(bulk, &err), FIRN_MISUSE, "was dropped");
     firn_db_bulk_close(bulk);
     DB_OK(firn_db_close(db, &err));

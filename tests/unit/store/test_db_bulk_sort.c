@@ -10,7 +10,7 @@
 
 #include "db_program.h"
 #include "sim/sim_fault.h"
-#include "storefile/storefile_progress.h"
+#include "storefile/storefile.h"
 #include "support/test_random.h"
 
 /* So little memory that a few entries go to a file. */
@@ -236,7 +236,7 @@ what_is_given_up_or_cancelled_leaves_nothing(void **state)
         for (unsigned i = 0; i < entries; i++) {
             DB_OK(firn_db_bulk_put(bulk, key_of(i, name), firn_bytes(value, sizeof value), &err));
         }
-        DB_OK(firn_db_drop_keyspace(db, "k", &err));
+        DB_OK(firn_db_keyspace_drop(db, "k", &err));
         DB_FAILS(firn_db_bulk_commit(bulk, &err), FIRN_MISUSE, "was dropped");
         firn_db_bulk_close(bulk);
     }

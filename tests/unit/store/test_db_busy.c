@@ -243,7 +243,7 @@ make_and_drop(void *arg)
         assert_null(db_support_get(keyspace, "a"));
         db_support_put(keyspace, "a", "1");
         DB_OK(firn_db_cursor_open(keyspace, NULL, &cursor, &err));
-        DB_OK(firn_db_drop_keyspace(db, "passing", &err));
+        DB_OK(firn_db_keyspace_drop(db, "passing", &err));
         DB_OK(firn_db_cursor_first(cursor, &err));
         assert_true(firn_slice_equal(firn_db_cursor_key(cursor), firn_str("a")));
         firn_db_cursor_close(cursor);

@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "copy/copy_clone.h"
+#include "copy/copy.h"
 #include "db_support.h"
 #include "sim/sim_memory.h"
-#include "store/db_checkpoint.h"
-#include "storefile/storefile_progress.h"
+#include "store/db.h"
+#include "storefile/storefile.h"
 
 enum { ROUNDS = 6, KEYS = 6000 };
 

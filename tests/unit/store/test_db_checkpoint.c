@@ -8,7 +8,7 @@
 
 #include "db_support.h"
 #include "sim/sim_memory.h"
-#include "store/db_checkpoint.h"
+#include "store/db.h"
 #include "txn/db_txn.h"
 
 static const struct firn_db_options small = {.create_if_missing = true, .memory_bytes = 1 << 20};
@@ -412,7 +412,7 @@ a_restore_brings_dropped_keyspaces_back_and_takes_new_ones_away(void **state)
         db_support_put(db_support_keyspace(scene->db, old_name), "a", "1");
         checkpoint(scene, name);
         settle(scene, round);
-        DB_OK(firn_db_drop_keyspace(scene->db, old_name, &err));
+        DB_OK(firn_db_keyspace_drop(scene->db, old_name, &err));
         db_support_put(db_support_keyspace(scene->db, new_name), "a", "2");
         settle(scene, round);
         struct firn_db_keyspace *new_one = db_support_keyspace(scene->db, new_name);
@@ -432,12 +432,12 @@ a_restore_brings_dropped_keyspaces_back_and_takes_new_ones_away(void **state)
         undo(scene);
         settle(scene, round);
         assert_string_equal(db_support_get(db_support_keyspace(scene->db, new_name), "a"), "2");
-        DB_FAILS(firn_db_drop_keyspace(scene->db, old_name, &err), FIRN_NOT_FOUND, old_name);
+        DB_FAILS(firn_db_keyspace_drop(scene->db, old_name, &err), FIRN_NOT_FOUND, old_name);
         undo(scene);
         settle(scene, round);
         assert_string_equal(db_support_keys(db_support_keyspace(scene->db, old_name), NULL, false),
                             "a b ");
-        DB_OK(firn_db_drop_keyspace(scene->db, old_name, &err));
+        DB_OK(firn_db_keyspace_drop(scene->db, old_name, &err));
         firn_buf_deinit(&value);
     }
 }
@@ -585,7 +585,7 @@ dropped_keyspaces_go_with_the_last_checkpoint(void **state)
     }
     checkpoint(scene, "one");
     checkpoint(scene, "two");
-    DB_OK(firn_db_drop_keyspace(scene->db, "big", &err));
+    DB_OK(firn_db_keyspace_drop(scene->db, "big", &err));
     assert_true(entries_in_files(scene) >= 100);
     reopen(scene);
     assert_true(entries_in_files(scene) >= 100);

@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "copy/copy_clone.h"
+#include "copy/copy.h"
 #include "db_support.h"
 #include "sim/sim_memory.h"
-#include "store/db_checkpoint.h"
+#include "store/db.h"
 #include "support/test_alloc.h"
 
 static const struct firn_db_options small = {.create_if_missing = true, .memory_bytes = 1 << 20};
@@ -25,7 +25,7 @@ make_source(struct firn_os_dir *dir)
     db_support_put(db_support_keyspace(db, "k"), "a", "1");
     db_support_put(db_support_keyspace(db, "gone"), "x", "1");
     DB_OK(firn_db_checkpoint_create(db, "before", NULL, &err));
-    DB_OK(firn_db_drop_keyspace(db, "gone", &err));
+    DB_OK(firn_db_keyspace_drop(db, "gone", &err));
     DB_OK(firn_db_maintain_flush(db, &err));
     db_support_put(db_support_keyspace(db, "k"), "a", "2");
     db_support_put(db_support_keyspace(db, "k"), "b", "2");

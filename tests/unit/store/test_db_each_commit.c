@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "db_support.h"
-#include "store/db_checkpoint.h"
+#include "store/db.h"
 #include "support/test_random.h"
 
 enum { KEYS = 24, COMMITS = 1500 };

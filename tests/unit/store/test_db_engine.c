@@ -473,7 +473,7 @@ a_store_in_a_read_only_directory_is_read_and_not_changed(void **state) /* S-B21 
     assert_number(keyspace, 3000, 200, 1);
     DB_FAILS(firn_db_maintain_flush(db, &err), FIRN_READ_ONLY, "reading only");
     DB_FAILS(firn_db_maintain_compact(db, NULL, &err), FIRN_READ_ONLY, "reading only");
-    DB_FAILS(firn_db_drop_keyspace(db, "k", &err), FIRN_READ_ONLY, "reading only");
+    DB_FAILS(firn_db_keyspace_drop(db, "k", &err), FIRN_READ_ONLY, "reading only");
     DB_FAILS(firn_db_delete_range(keyspace, firn_str("a"), firn_str("b"), FIRN_DURABILITY_OS, &err),
              FIRN_READ_ONLY, "reading only");
     DB_OK(firn_db_close(db, &err));

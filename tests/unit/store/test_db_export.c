@@ -8,11 +8,11 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "copy/copy_export.h"
+#include "copy/copy.h"
 #include "db_support.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
-#include "store/db_checkpoint.h"
+#include "store/db.h"
 #include "storefile/archive_format.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"
@@ -96,13 +96,13 @@ make_source(struct firn_os *os, struct firn_os_dir *dir)
     merge(t, "list", FIRN_MERGE_APPEND, 0);
     merge(t, "list", FIRN_MERGE_APPEND, 0);
     merge(t, "mixed", FIRN_MERGE_MAX, 7);
-    DB_OK(firn_db_drop_keyspace(db, "gone", &err));
+    DB_OK(firn_db_keyspace_drop(db, "gone", &err));
     firn_sim_memory_set_time(os, BEGIN_NS + 20 * SECOND_NS);
     DB_OK(firn_db_checkpoint_create(db, "it", NULL, &err));
     db_support_put(k, "c", "new");
     db_support_put(t, "later", "new");
     db_support_put(db_support_keyspace(db, "younger"), "x", "1");
-    DB_OK(firn_db_drop_keyspace(db, "nothing", &err));
+    DB_OK(firn_db_keyspace_drop(db, "nothing", &err));
     return db;
 }
 

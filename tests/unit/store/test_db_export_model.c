@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "copy/copy_export.h"
+#include "copy/copy.h"
 #include "db_support.h"
 #include "sim/sim_memory.h"
-#include "store/db_checkpoint.h"
+#include "store/db.h"
 #include "support/test_random.h"
 
 enum { KEYS = 12, STEPS = 120, SECONDS_MAX = 60 };

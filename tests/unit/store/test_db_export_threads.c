@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "copy/copy_export.h"
+#include "copy/copy.h"
 #include "db_support.h"
-#include "store/db_checkpoint.h"
+#include "store/db.h"
 
 enum { KEYS = 40, EXPORTERS = 2, EXPORTS = 6 };
 

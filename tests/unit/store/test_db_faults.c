@@ -15,7 +15,7 @@
 #include "lsm/lsm.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
-#include "store/db_checkpoint.h"
+#include "store/db.h"
 #include "support/test_alloc.h"
 #include "support/test_share.h"
 
@@ -257,7 +257,7 @@ use_more(struct life *life, struct firn_db *db)
     }
     note(life, rc, &err);
     if (rc == FIRN_OK) {
-        note(life, firn_db_drop_keyspace(db, "passing", &err), &err);
+        note(life, firn_db_keyspace_drop(db, "passing", &err), &err);
     }
     rc = firn_db_view_open(db, &view, &err);
     note(life, rc, &err);

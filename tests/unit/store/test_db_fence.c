@@ -15,7 +15,7 @@
 
 #include "db_support.h"
 #include "sim/sim_fault.h"
-#include "store/db_checkpoint.h"
+#include "store/db.h"
 #include "store/db_internal.h"
 #include "support/test_random.h"
 

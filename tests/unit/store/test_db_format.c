@@ -13,7 +13,7 @@
 #include "db_support.h"
 #include "log/log.h"
 #include "sim/sim_memory.h"
-#include "store/db_checkpoint.h"
+#include "store/db.h"
 #include "storefile/storefile.h"
 #include "support/test_file.h"
 
@@ -333,7 +333,7 @@ write_golden(const char *path, bool is_closed)
     db_support_put(users, "grace", "1905");
     db_support_put(users, "zuse", "1910");
     DB_OK(firn_db_maintain_flush(db, &err));
-    DB_OK(firn_db_drop_keyspace(db, "gone", &err));
+    DB_OK(firn_db_keyspace_drop(db, "gone", &err));
     struct firn_db_batch *batch;
     DB_OK(firn_db_batch_create(&batch, &err));
     DB_OK(firn_db_batch_put(batch, users, firn_str("grace"), firn_str("1906"), &err));
@@ -688,7 +688,7 @@ write_golden_checkpoints(const char *path)
     db_support_put(users, "ada", "1815");
     db_support_put(db_support_keyspace(db, "gone"), "x", "1");
     DB_OK(firn_db_checkpoint_create(db, "first", NULL, &err));
-    DB_OK(firn_db_drop_keyspace(db, "gone", &err));
+    DB_OK(firn_db_keyspace_drop(db, "gone", &err));
     db_support_put(users, "ada", "1900");
     DB_OK(firn_db_checkpoint_create(db, deleted, NULL, &err));
     db_support_put(users, "grace", "1906");

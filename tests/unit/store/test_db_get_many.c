@@ -138,7 +138,7 @@ many_keys_are_what_single_ones_are(void **state)
     }
     assert_int_equal(ask(&asked, &err), FIRN_CANCELLED);
     assert_int_equal(asked.told, 18);
-    DB_OK(firn_db_drop_keyspace(db, "k", &err));
+    DB_OK(firn_db_keyspace_drop(db, "k", &err));
     DB_FAILS(ask(&asked, &err), FIRN_MISUSE, "was dropped");
     DB_OK(firn_db_close(db, &err));
     db_support_deinit(&support);

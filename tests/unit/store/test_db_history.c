@@ -9,7 +9,7 @@
 
 #include "base/slice.h"
 #include "db_support.h"
-#include "history/history_find.h"
+#include "history/history.h"
 #include "history/history_format.h"
 #include "support/test_random.h"
 

@@ -10,7 +10,7 @@
 
 #include "base/bytes.h"
 #include "db_support.h"
-#include "store/db_checkpoint.h"
+#include "store/db.h"
 
 enum { KEYS = 20, ROUNDS = 60, READERS = 3 };
 

@@ -12,11 +12,10 @@
 
 #include "base/bytes.h"
 #include "base/slice.h"
-#include "copy/copy_clone.h"
-#include "copy/copy_export.h"
+#include "copy/copy.h"
 #include "db_support.h"
 #include "sim/sim_memory.h"
-#include "store/db_checkpoint.h"
+#include "store/db.h"
 #include "support/test_file.h"
 #include "support/test_random.h"
 #include "txn/db_txn.h"

@@ -22,7 +22,7 @@
 #include "base/slice.h"
 #include "db_support.h"
 #include "sim/sim_memory.h"
-#include "store/db_checkpoint.h"
+#include "store/db.h"
 #include "support/test_random.h"
 
 enum {
@@ -704,7 +704,7 @@ step_drop(struct world *world)
     commit->ops[0].key = 0;
     commit->ops[0].end = KEYS;
     commit->ops[0].value = 0;
-    int rc = firn_db_drop_keyspace(world->db, name, &err);
+    int rc = firn_db_keyspace_drop(world->db, name, &err);
     if (rc == FIRN_OK) {
         apply(&world->now, commit);
         rc = firn_db_keyspace_open(world->db, name, &world->keyspaces[k], &err);

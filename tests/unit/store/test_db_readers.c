@@ -112,7 +112,7 @@ a_reader_moves_when_it_is_told_to(void **state)
     assert_string_equal(db_support_get(later, "a"), "1");
     struct firn_buf out = {0};
     assert_int_equal(firn_db_get_at(later, view, firn_str("a"), &out, &err), FIRN_NOT_FOUND);
-    DB_OK(firn_db_drop_keyspace(db, "later", &err));
+    DB_OK(firn_db_keyspace_drop(db, "later", &err));
     DB_OK(firn_db_refresh(reader, &err));
     DB_FAILS(firn_db_get(later, firn_str("a"), &out, &err), FIRN_MISUSE, "was dropped");
     DB_FAILS(firn_db_keyspace_open(reader, "later", &later, &err), FIRN_NOT_FOUND, "'later'");
@@ -351,7 +351,7 @@ a_second_process_reads_while_the_first_writes(void **state)
         if (round % 50 == 0) {
             (void)db_support_keyspace(db, "passing");
             DB_OK(firn_db_maintain_compact(db, NULL, &err));
-            DB_OK(firn_db_drop_keyspace(db, "passing", &err));
+            DB_OK(firn_db_keyspace_drop(db, "passing", &err));
         } else if (round % 10 == 0) {
             DB_OK(firn_db_maintain_flush(db, &err));
         }

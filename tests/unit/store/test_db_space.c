@@ -458,7 +458,7 @@ dropping_makes_space_on_a_full_disk(void **state)
     firn_error err;
     struct world world = {0};
     fill(&world);
-    DB_OK(firn_db_drop_keyspace(world.db, "k", &err));
+    DB_OK(firn_db_keyspace_drop(world.db, "k", &err));
     DB_OK(firn_db_maintain_flush(world.db, &err));
     world.keyspace = db_support_keyspace(world.db, "k");
     DB_OK(put(&world, 1, 9, &err));

@@ -4,6 +4,7 @@
  * doing it again, and every use that is not allowed.
  */
 #include "base/bytes.h"
+#include "txn/db_txn_internal.h"
 #include "txn_support.h"
 
 /* ---- what is seen ---- */
@@ -355,6 +356,54 @@ merges_add_to_the_view_and_to_own_writes(void **state)
     assert_value("new", "abcd");
 }
 
+static size_t
+size_in(struct firn_db_txn *txn, const char *key)
+{
+    firn_error err;
+    struct firn_buf out = {0};
+    DB_OK(firn_db_txn_get(txn, scene.k, firn_str(key), &out, &err));
+    size_t size = out.size;
+    firn_buf_deinit(&out);
+    return size;
+}
+
+static void
+append(struct firn_db_txn *txn, const char *key, const char *operand)
+{
+    firn_error err;
+    DB_OK(
+        firn_db_txn_merge(txn, scene.k, firn_str(key), FIRN_MERGE_APPEND, firn_str(operand), &err));
+}
+
+static void
+appends_to_one_key_are_one_write_but_for_savepoints_between_them(void **state)
+{
+    (void)state;
+    firn_error err;
+    uint64_t savepoint;
+    struct firn_db_txn *txn = begin(&snapshot);
+    put(txn, "a", "a");
+    for (unsigned i = 0; i < 300; i++) {
+        append(txn, "log", "0123456789");
+    }
+    assert_int_equal(firn_db_batch_op_count(&txn->writes.batch), 2);
+    assert_true(firn_db_txn_writes_size_bytes(&txn->writes) < 8192);
+    assert_int_equal(size_in(txn, "log"), 3000);
+    DB_OK(firn_db_txn_savepoint(txn, &savepoint, &err));
+    append(txn, "log", "b");
+    append(txn, "log", "c");
+    append(txn, "a", "d");
+    assert_int_equal(firn_db_batch_op_count(&txn->writes.batch), 4);
+    assert_int_equal(size_in(txn, "log"), 3002);
+    assert_true(equal(get(txn, "a"), "ad"));
+    DB_OK(firn_db_txn_rollback_to(txn, savepoint, &err));
+    assert_int_equal(size_in(txn, "log"), 3000);
+    assert_true(equal(get(txn, "a"), "a"));
+    append(txn, "log", "e");
+    commit(txn);
+    assert_int_equal(strlen(db_support_get(scene.k, "log")), 3001);
+}
+
 static void
 what_is_put_for_a_time_is_there_for_the_transaction(void **state)
 {
@@ -653,7 +702,7 @@ keyspaces_that_were_dropped_or_are_firns_own_are_refused(void **state)
     DB_OK(firn_db_txn_put(txn, doomed, firn_str("b"), firn_str("1"), &err));
     DB_OK(firn_db_txn_get(reader, doomed, firn_str("a"), &out, &err));
     put(reader, "x", "1");
-    DB_OK(firn_db_drop_keyspace(scene.db, "doomed", &err));
+    DB_OK(firn_db_keyspace_drop(scene.db, "doomed", &err));
     DB_OK(firn_db_txn_get(txn, doomed, firn_str("a"), &out, &err));
     DB_FAILS(firn_db_txn_put(txn, doomed, firn_str("c"), firn_str("1"), &err), FIRN_MISUSE,
              "'doomed' was dropped");
@@ -763,6 +812,7 @@ main(void)
         TXN_TEST(a_savepoint_takes_back_what_came_after_it),
         TXN_TEST(what_was_taken_back_is_no_write_and_read_all_the_same),
         TXN_TEST(merges_add_to_the_view_and_to_own_writes),
+        TXN_TEST(appends_to_one_key_are_one_write_but_for_savepoints_between_them),
         TXN_TEST(what_is_put_for_a_time_is_there_for_the_transaction),
         TXN_TEST(a_write_set_beyond_the_budget_is_refused_and_the_transaction_goes_on),
         TXN_TEST(what_is_written_over_takes_no_room_for_long),

@@ -4,7 +4,7 @@
  * then: in memory, in a new run, in the last level.
  */
 #include "store/db_internal.h"
-#include "txn/db_txn_check.h"
+#include "txn/db_txn_internal.h"
 #include "txn_support.h"
 
 /* ---- conflicts ---- */

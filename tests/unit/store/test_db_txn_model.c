@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "db_support.h"
-#include "store/db_checkpoint.h"
+#include "store/db.h"
 #include "support/test_random.h"
 #include "txn/db_txn.h"
 

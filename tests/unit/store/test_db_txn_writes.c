@@ -12,7 +12,7 @@
 #include "db_support.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
-#include "txn/db_txn_writes.h"
+#include "txn/db_txn_internal.h"
 
 enum { TREES = 2, KEYS = 20, MARKS = 5 };
 

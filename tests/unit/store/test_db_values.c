@@ -11,10 +11,11 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/mem.h"
 #include "base/slice.h"
 #include "db_support.h"
 #include "sim/sim_memory.h"
-#include "store/db_checkpoint.h"
+#include "store/db.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 
@@ -655,6 +656,75 @@ one_number_merged_again_and_again_does_not_make_a_batch_grow(void **state)
     scene_deinit(&scene);
 }
 
+static uint64_t asked_bytes;
+
+static void *
+asking_resize(void *ctx, void *memory, size_t size)
+{
+    (void)ctx;
+    asked_bytes += size;
+    return realloc(memory, size);
+}
+
+static void
+asking_release(void *ctx, void *memory)
+{
+    (void)ctx;
+    free(memory);
+}
+
+/* Every copy of a value that grew would ask for memory of its size. */
+static void
+appending_to_one_key_of_a_batch_takes_work_for_what_is_appended_alone(void **state)
+{
+    (void)state;
+    enum { APPENDS = 1 << 14, SIZE = 16 };
+    static const struct firn_allocator asking = {asking_resize, asking_release, NULL, NULL};
+    uint8_t *expected = malloc(APPENDS * SIZE + 1);
+    assert_non_null(expected);
+    for (unsigned begins_with_put = 0; begins_with_put < 2; begins_with_put++) {
+        firn_error err;
+        struct scene scene;
+        struct firn_db_batch *batch;
+        struct firn_buf value = {0};
+        firn_mem_set_allocator(&asking);
+        scene_init(&scene, 103);
+        DB_OK(firn_db_batch_create(&batch, &err));
+        if (begins_with_put != 0) {
+            DB_OK(firn_db_batch_put(batch, scene.keyspace, firn_str("log"), firn_str("="), &err));
+        }
+        expected[0] = '=';
+        asked_bytes = 0;
+        for (unsigned i = 0; i < APPENDS; i++) {
+            uint8_t *operand = expected + 1 + (size_t)i * SIZE;
+            (void)snprintf((char *)operand, SIZE, "%015u", i);
+            operand[SIZE - 1] = '|';
+            DB_OK(firn_db_batch_merge(batch, scene.keyspace, firn_str("log"), FIRN_MERGE_APPEND,
+                                      firn_bytes(operand, SIZE), &err));
+        }
+        assert_true(asked_bytes < 8 * APPENDS * SIZE);
+        assert_int_equal(firn_db_batch_count(batch), 1);
+        DB_OK(firn_db_batch_merge(batch, scene.keyspace, firn_str("other"), FIRN_MERGE_APPEND,
+                                  firn_str("x"), &err));
+        DB_OK(firn_db_batch_merge(batch, scene.keyspace, firn_str("log"), FIRN_MERGE_APPEND,
+                                  firn_str("end"), &err));
+        DB_OK(firn_db_write(scene.db, batch, FIRN_DURABILITY_FULL, &err));
+        firn_db_batch_destroy(batch);
+        DB_OK(firn_db_close(scene.db, &err));
+        open_scene(&scene); /* the log has it whole */
+        DB_OK(firn_db_get(scene.keyspace, firn_str("log"), &value, &err));
+        size_t from = begins_with_put != 0 ? 0 : 1;
+        size_t size = APPENDS * SIZE + 1 - from;
+        assert_int_equal(value.size, size + 3);
+        assert_memory_equal(value.data, expected + from, size);
+        assert_memory_equal(value.data + size, "end", 3);
+        firn_buf_deinit(&value);
+        scene_deinit(&scene);
+        firn_mem_set_allocator(NULL);
+    }
+    free(expected);
+}
+
 static void
 memory_that_runs_out_leaves_a_batch_as_it_was(void **state)
 {
@@ -1082,6 +1152,7 @@ main(void)
         cmocka_unit_test(a_batch_adds_up_what_it_does_to_a_key),
         cmocka_unit_test(what_one_version_cannot_say_is_refused),
         cmocka_unit_test(one_number_merged_again_and_again_does_not_make_a_batch_grow),
+        cmocka_unit_test(appending_to_one_key_of_a_batch_takes_work_for_what_is_appended_alone),
         cmocka_unit_test(memory_that_runs_out_leaves_a_batch_as_it_was),
         cmocka_unit_test(random_histories_agree_with_a_model),
     };

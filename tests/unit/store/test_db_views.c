@@ -375,11 +375,11 @@ a_dropped_keyspace_is_gone_but_for_who_saw_it(void **state)
         settle(scene, round);
         DB_OK(firn_db_view_open(scene->db, &view, &err));
         DB_OK(firn_db_cursor_open(first, NULL, &cursor, &err));
-        DB_OK(firn_db_drop_keyspace(scene->db, "first", &err));
+        DB_OK(firn_db_keyspace_drop(scene->db, "first", &err));
         assert_dropped(first);
         assert_string_equal(names_at(scene->db, NULL), "second ");
         assert_string_equal(names_at(scene->db, view), "first second ");
-        DB_FAILS(firn_db_drop_keyspace(scene->db, "first", &err), FIRN_NOT_FOUND, "'first'");
+        DB_FAILS(firn_db_keyspace_drop(scene->db, "first", &err), FIRN_NOT_FOUND, "'first'");
         settle(scene, round);
         /* The name is free, and stands for another keyspace. */
         struct firn_db_keyspace *again = db_support_keyspace(scene->db, "first");
@@ -405,8 +405,8 @@ a_dropped_keyspace_is_gone_but_for_who_saw_it(void **state)
         assert_string_equal(names_at(scene->db, NULL), "first second ");
         again = db_support_keyspace(scene->db, "first");
         assert_string_equal(db_support_keys(again, NULL, false), "c ");
-        DB_OK(firn_db_drop_keyspace(scene->db, "first", &err));
-        DB_OK(firn_db_drop_keyspace(scene->db, "second", &err));
+        DB_OK(firn_db_keyspace_drop(scene->db, "first", &err));
+        DB_OK(firn_db_keyspace_drop(scene->db, "second", &err));
     }
 }
 
@@ -438,7 +438,7 @@ the_space_of_a_dropped_keyspace_comes_back(void **state)
         assert_true(before > 1000);
         struct firn_db_view *view;
         DB_OK(firn_db_view_open(scene->db, &view, &err));
-        DB_OK(firn_db_drop_keyspace(scene->db, "k", &err));
+        DB_OK(firn_db_keyspace_drop(scene->db, "k", &err));
         assert_true(file_bytes(scene->db) >= before);
         firn_db_view_close(view);
         if (is_reopened) {
@@ -468,7 +468,7 @@ a_power_cut_takes_a_drop_whole_or_not_at_all(void **state)
         DB_OK(firn_db_maintain_flush(db, &err));
         db_support_put(keyspace, "b", "2");
         DB_OK(firn_db_sync(db, &err));
-        DB_OK(firn_db_drop_keyspace(db, "k", &err));
+        DB_OK(firn_db_keyspace_drop(db, "k", &err));
         firn_db_abandon(db);
         db_support_cut(&support, seed);
         DB_OK(firn_db_open(support.dir, &db_support_read_only, &db, &err));
@@ -495,7 +495,7 @@ numbers_of_keyspaces_are_never_given_again(void **state)
         if (i % 3 == 0) {
             DB_OK(firn_db_view_open(scene->db, &view, &err));
         }
-        DB_OK(firn_db_drop_keyspace(scene->db, "k", &err));
+        DB_OK(firn_db_keyspace_drop(scene->db, "k", &err));
         settle(scene, (int)(i % 4));
         firn_db_view_close(view);
         if (i % 2 == 0) {
@@ -519,7 +519,7 @@ a_handle_of_a_dropped_keyspace_never_shows_its_successor(void **state)
     db_support_put(db_support_keyspace(scene->db, "k"), "a", "1");
     DB_OK(firn_db_open(scene->support.dir, &db_support_read_only, &reader, &err));
     DB_OK(firn_db_keyspace_open(reader, "k", &old, &err));
-    DB_OK(firn_db_drop_keyspace(scene->db, "k", &err));
+    DB_OK(firn_db_keyspace_drop(scene->db, "k", &err));
     DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
     reopen(scene);
     db_support_put(db_support_keyspace(scene->db, "k"), "a", "2");
@@ -540,7 +540,7 @@ a_batch_that_was_begun_before_the_drop_is_refused_whole(void **state)
     DB_OK(firn_db_batch_create(&batch, &err));
     DB_OK(firn_db_batch_put(batch, kept, firn_str("a"), firn_str("1"), &err));
     DB_OK(firn_db_batch_put(batch, gone, firn_str("a"), firn_str("1"), &err));
-    DB_OK(firn_db_drop_keyspace(scene->db, "gone", &err));
+    DB_OK(firn_db_keyspace_drop(scene->db, "gone", &err));
     DB_FAILS(firn_db_write(scene->db, batch, FIRN_DURABILITY_FULL, &err), FIRN_MISUSE, "dropped");
     assert_null(db_support_get(kept, "a"));
     db_support_put(kept, "b", "1");

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
-#include "store/db_checkpoint.h"
+#include "store/db.h"
 
 enum { KEYS = 97, LARGE = 9000 };
 

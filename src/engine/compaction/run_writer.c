@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * compaction/run_writer.c: entries in order become a file of the directory of runs, and that a run of a
+ * version that is not installed yet.
+ *
+ * What flushes, compactions and loads have in common: a file gets the next number, its builder takes
+ * entries, the run is told where it comes from, and what its builder counted becomes what MANIFEST
+ * will say of it. What differs is the caller's: when a run ends, what else is in it, its level.
+ *
+ * Failure: a builder removes its unfinished file; a finished one that cannot be made known is removed
+ * here.
+ */
+#include "compaction/compaction_internal.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+
+int
+firn_run_writer_begin(struct firn_run_writer *writer, struct firn_lsm *lsm,
+                      const struct firn_run_builder_options *options, firn_error *err)
+{
+    DCHECK(writer->builder == NULL);
+    const struct firn_run_kind *kind = lsm->options.kind;
+    char name[FIRN_RUN_FILE_NAME_SIZE];
+    *writer = (struct firn_run_writer){.lsm = lsm, .number = firn_lsm_take_number(lsm)};
+    firn_run_file_name(writer->number, kind, name);
+    return kind->builder_create(&lsm->files.env, name, options, &writer->builder, err);
+}
+
+int
+firn_run_writer_add(struct firn_run_writer *writer, const struct firn_entry *entry,
+                    const struct firn_entry *placed, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(writer->builder->kind->builder_add(writer->builder, placed, err));
+    writer->entry_count++;
+    if (entry->kind == FIRN_ENTRY_EXPIRING) {
+        firn_manifest_run_note_expiry(&writer->expiry, firn_entry_expires_ms(entry->value));
+    }
+out:
+    return rc;
+}
+
+int
+firn_run_writer_end(struct firn_run_writer *writer, struct firn_lsm_origin *origin, bool is_last,
+                    struct firn_run_summary *out, firn_error *err)
+{
+    int rc = origin == NULL
+                 ? firn_lsm_origin_tell_scratch(writer->builder, err)
+                 : firn_lsm_origin_tell(origin, writer->builder, writer->number, is_last, err);
+    FIRN_TRY(rc);
+    FIRN_TRY(writer->builder->kind->builder_finish(writer->builder, out, err));
+    CHECK(out->entry_count == writer->entry_count);
+    firn_run_writer_abandon(writer);
+out:
+    return rc;
+}
+
+void
+firn_run_writer_abandon(struct firn_run_writer *writer)
+{
+    if (writer->builder != NULL) {
+        writer->builder->kind->builder_destroy(writer->builder);
+        writer->builder = NULL;
+    }
+}
+
+struct firn_manifest_run
+firn_run_writer_info(const struct firn_run_writer *writer, const struct firn_run_summary *summary)
+{
+    return (struct firn_manifest_run){
+        .number = writer->number,
+        .kind = (uint8_t)writer->lsm->options.kind->file_kind,
+        .file_bytes = summary->file_bytes,
+        .entry_count = summary->entry_count,
+        .tombstone_count = summary->tombstone_count,
+        .range_count = summary->range_count,
+        .content_bytes = summary->content_bytes,
+        .sequence_min = summary->sequence_min,
+        .sequence_max = summary->sequence_max,
+        .expiring_count = writer->expiry.expiring_count,
+        .expires_first_ms = writer->expiry.expires_first_ms,
+        .expires_last_ms = writer->expiry.expires_last_ms,
+        .lower = firn_buf_slice(&summary->lower),
+        .upper = firn_buf_slice(&summary->upper),
+    };
+}
+
+int
+firn_run_writer_reserve(struct firn_compaction_output *out, firn_error *err)
+{
+    struct firn_version_added *runs =
+        firn_grow_array(out->runs, out->count + 1, &out->capacity, sizeof *runs);
+    if (runs == NULL) {
+        return firn_error_no_memory(err, "the list of new runs");
+    }
+    out->runs = runs;
+    return FIRN_OK;
+}
+
+int
+firn_run_writer_take(const struct firn_run_writer *writer, struct firn_manifest_run *info,
+                     uint64_t cache_file, struct firn_compaction_values *values,
+                     struct firn_compaction_output *out, firn_error *err)
+{
+    struct firn_lsm *lsm = writer->lsm;
+    DCHECK(writer->builder == NULL && out->count < out->capacity);
+    int rc;
+    FIRN_TRY(firn_compaction_values_list(values, info, err));
+    struct firn_run_file *file = firn_run_file_create(&lsm->files, lsm->options.kind, info);
+    if (file == NULL) {
+        return firn_error_no_memory(err, "a run");
+    }
+    firn_run_file_set_cache_file(file, cache_file);
+    firn_compaction_values_hold(values, file);
+    out->runs[out->count++] = (struct firn_version_added){file, info->level};
+    out->bytes += info->file_bytes;
+out:
+    return rc;
+}
+
+void
+firn_run_writer_remove(struct firn_lsm *lsm, uint64_t number)
+{
+    char name[FIRN_RUN_FILE_NAME_SIZE];
+    firn_run_file_name(number, lsm->options.kind, name);
+    FIRN_IGNORE(firn_os_remove_file(lsm->runs_dir, name, NULL));
+}

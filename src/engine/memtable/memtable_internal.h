@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * memtable/memtable_internal.h: what the files of the room share: nodes, entries, the reading
+ * protocol, searches in a node.
+ */
+#ifndef FIRN_MEMTABLE_MEMTABLE_INTERNAL_H
+#define FIRN_MEMTABLE_MEMTABLE_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/range_set.h"
+#include "base/slice.h"
+#include "codec/xxh3.h"
+#include "memtable/memtable.h"
+
+/* what memtable.c and memtable_cursor.c share: the nodes of the B+tree, the protocol by which
+ * readers go through them beside a writer, and the encoding of entries. The essay is in
+ * memtable.c. */
+
+enum {
+    FIRN_MEMTABLE_FANOUT = 48,
+    /* An inner node has two children at least, so this height is beyond any memory. */
+    FIRN_MEMTABLE_HEIGHT_MAX = 48,
+    FIRN_MEMTABLE_PREPARED = 2,
+    FIRN_MEMTABLE_PREPARED_KEY_MAX = 64,
+    FIRN_MEMTABLE_PREPARED_HEIGHT_MAX = 8
+};
+
+/* Kinds of encoded entries beyond those of enum firn_entry_kind: with `logged` behind the value. */
+enum { FIRN_MEMTABLE_LOGGED_PUT = 6, FIRN_MEMTABLE_LOGGED_EXPIRING = 7 };
+
+/* A leaf's entries, or the separators of an inner node: separator i is the first entry that
+ * child i + 1 may hold. Everything but level and last_slot is read under the version counter
+ * (I2). Nodes are aligned to cache lines. */
+struct firn_memtable_node {
+    _Atomic uint64_t version; /* odd while a writer changes the node */
+    _Atomic uint32_t count;
+    _Atomic uint32_t prefix_size; /* bytes that all keys which may come here share (I3) */
+    uint32_t level;               /* 0 is a leaf; never changes */
+    uint32_t last_slot;           /* the writer's: where the last insertion went */
+    _Atomic(struct firn_memtable_node *) next; /* leaves only */
+    _Atomic(struct firn_memtable_node *) prev;
+    uint64_t reserved[3];
+    _Atomic uint64_t heads[FIRN_MEMTABLE_FANOUT];
+    _Atomic(const uint8_t *) entries[FIRN_MEMTABLE_FANOUT];
+};
+
+struct firn_memtable_inner {
+    struct firn_memtable_node node;
+    _Atomic(struct firn_memtable_node *) children[FIRN_MEMTABLE_FANOUT + 1];
+};
+
+/* A node on the way down, where the way went on, and the separators that bound it (NULL at the
+ * edges). */
+struct firn_memtable_step {
+    struct firn_memtable_node *node;
+    size_t slot;
+    const uint8_t *lower;
+    const uint8_t *upper;
+};
+
+struct firn_memtable_path {
+    size_t height; /* steps; the last one is the leaf's */
+    struct firn_memtable_step steps[FIRN_MEMTABLE_HEIGHT_MAX];
+};
+
+/* A way that was found beforehand, but for the slot in the leaf (memtable.c). */
+struct firn_memtable_prepared {
+    uint64_t sequence;
+    uint64_t split_count;
+    size_t key_size;
+    uint8_t key[FIRN_MEMTABLE_PREPARED_KEY_MAX];
+    size_t height; /* of the way; 0: none was found */
+    struct firn_memtable_step steps[FIRN_MEMTABLE_PREPARED_HEIGHT_MAX];
+};
+
+/* A stretch of memory that entries are cut from. */
+struct firn_memtable_room {
+    uint8_t *at;
+    uint8_t *end;
+};
+
+struct firn_memtable {
+    _Atomic(struct firn_memtable_node *) root;
+    /* What all keys of the table share (I3); read under the root's version. */
+    _Atomic(const uint8_t *) prefix;
+    _Atomic uint32_t prefix_size;
+    _Atomic size_t entry_count;
+    _Atomic size_t size_bytes;
+    struct firn_range_set ranges;
+    _Atomic(struct firn_memtable_filter *) filter; /* NULL: none */
+    /* From here on the writer's. */
+    size_t filter_table_bytes; /* by which a filter is to be made; 0: none, or it was */
+    struct firn_arena blocks;
+    struct firn_memtable_pool *pool; /* NULL: all comes from blocks */
+    struct firn_memtable_chunk *chunks;
+    size_t chunk_bytes;             /* of all chunks */
+    struct firn_memtable_room rest; /* of the newest chunk */
+    struct firn_memtable_room room;
+    struct firn_memtable_room other_room;
+    struct firn_memtable_node *spare_leaves; /* linked by next */
+    struct firn_memtable_node *spare_inners;
+    size_t spare_leaf_count;
+    size_t spare_inner_count;
+    size_t node_count;
+    uint64_t split_count; /* of nodes, so far */
+    struct firn_memtable_prepared prepared[FIRN_MEMTABLE_PREPARED];
+    size_t prepared_next;                       /* which of them is made anew next */
+    const struct firn_memtable_node *last_leaf; /* that a way led to */
+    bool stays_in_leaf;                         /* and so did the one before */
+};
+
+/* ---- entries: varint key size, varint (value size * 8 + kind), varint sequence, key, value
+ * ---- */
+
+/* The bytes are our own: no bounds to check. */
+static inline const uint8_t *
+firn_memtable_read_varint(const uint8_t *at, uint64_t *out)
+{
+    uint64_t value = *at++;
+    if (value >= 0x80) {
+        value &= 0x7f;
+        uint64_t byte;
+        unsigned shift = 7;
+        do {
+            byte = *at++;
+            value |= (byte & 0x7f) << shift;
+            shift += 7;
+        } while (byte >= 0x80);
+    }
+    *out = value;
+    return at;
+}
+
+static inline void
+firn_memtable_decode(const uint8_t *at, struct firn_entry *out)
+{
+    uint64_t key_size;
+    uint64_t tag;
+    at = firn_memtable_read_varint(at, &key_size);
+    at = firn_memtable_read_varint(at, &tag);
+    at = firn_memtable_read_varint(at, &out->sequence);
+    out->key = firn_bytes(at, (size_t)key_size);
+    out->value = firn_bytes(at + key_size, (size_t)(tag >> 3));
+    out->logged = NULL;
+    out->kind = (enum firn_entry_kind)(tag & 7);
+    if ((tag & 7) >= FIRN_MEMTABLE_LOGGED_PUT) {
+        out->kind = (tag & 7) == FIRN_MEMTABLE_LOGGED_PUT ? FIRN_ENTRY_PUT : FIRN_ENTRY_EXPIRING;
+        out->logged = out->value.data + out->value.size;
+    }
+}
+
+/* The eight bytes of key behind offset as a number; what is missing counts as zero. */
+static inline uint64_t
+firn_memtable_head(firn_slice key, size_t offset)
+{
+    if (key.size <= offset) {
+        return 0;
+    }
+    size_t left = key.size - offset;
+    if (left >= 8) {
+        return firn_load_be64(key.data + offset);
+    }
+    uint8_t padded[8] = {0};
+    memcpy(padded, key.data + offset, left);
+    return firn_load_be64(padded);
+}
+
+/* ---- the protocol of (I2) ---- */
+
+/* Between the reading of a pointer and of a version much may happen. A test defines this to let
+ * a writer run there. */
+#ifndef FIRN_MEMTABLE_INTERLEAVE
+#define FIRN_MEMTABLE_INTERLEAVE() ((void)0)
+#endif
+
+static inline uint64_t
+firn_memtable_read_begin(const struct firn_memtable_node *node)
+{
+    FIRN_MEMTABLE_INTERLEAVE();
+    for (;;) {
+        /* Pairs with the release store in change_end (memtable.c). */
+        uint64_t version = atomic_load_explicit(&node->version, memory_order_acquire);
+        if ((version & 1) == 0) {
+            return version;
+        }
+#if defined(__x86_64__) || defined(__i386__)
+        __builtin_ia32_pause();
+#endif
+    }
+}
+
+/* Whether what was read since read_begin belongs together. */
+static inline bool
+firn_memtable_read_valid(const struct firn_memtable_node *node, uint64_t version)
+{
+    FIRN_MEMTABLE_INTERLEAVE();
+    /* Pairs with the release fence in change_begin (memtable.c): who read a changed field sees
+     * an odd version. */
+    atomic_thread_fence(memory_order_acquire);
+    return atomic_load_explicit(&node->version, memory_order_relaxed) == version;
+}
+
+static inline size_t
+firn_memtable_node_count(const struct firn_memtable_node *node)
+{
+    return atomic_load_explicit(&node->count, memory_order_relaxed);
+}
+
+/* Acquire pairs with the release store in set_entry (memtable.c): the entry's bytes are there. */
+static inline const uint8_t *
+firn_memtable_node_entry(const struct firn_memtable_node *node, size_t slot)
+{
+    return atomic_load_explicit(&node->entries[slot], memory_order_acquire);
+}
+
+/* ---- positions ---- */
+
+/* What is looked for: the place of (key, sequence), or with is_after the place behind it. side
+ * is not 0 where the key need not be compared: -1 is before everything in the table, 1 behind
+ * everything. */
+struct firn_memtable_probe {
+    firn_slice key;
+    uint64_t sequence;
+    bool is_after;
+    int side;
+};
+
+struct firn_memtable_position {
+    struct firn_memtable_node *leaf;
+    const uint8_t *entry; /* NULL: past the end */
+    size_t slot;
+    uint64_t version;
+};
+
+/* The first entry at or behind the probe's place, or the last one before it. memtable_cursor.c */
+void firn_memtable_cursor_place(const struct firn_memtable *table,
+                                const struct firn_memtable_probe *probe,
+                                struct firn_memtable_position *out);
+
+/* finding a slot inside one node. Inline, because descents of readers and of the writer are made
+ * of little else.
+ *
+ * A node's heads are sorted, so the heads alone decide unless some are equal to the one looked for;
+ * only then are keys compared. firn_memtable_heads_below is the kernel: it may be replaced by one
+ * that compares many heads at once where the build need not see every access as an atomic one.
+ *
+ * A reader may run this over a node that a writer is changing. It then meets any mixture of old and
+ * new fields: counts within the fan-out, entries that are whole or NULL. The result is nonsense
+ * within bounds, and thrown away (I2).
+ */
+
+static inline uint64_t
+firn_memtable_node_head(const struct firn_memtable_node *node, size_t slot)
+{
+    return atomic_load_explicit(&node->heads[slot], memory_order_relaxed);
+}
+
+/* How many of the first count heads are smaller than head. */
+static inline size_t
+firn_memtable_heads_below(const struct firn_memtable_node *node, size_t count, uint64_t head)
+{
+    size_t base = 0;
+    size_t left = count;
+    while (left > 1) {
+        size_t half = left / 2;
+        base += half & -(size_t)(firn_memtable_node_head(node, base + half - 1) < head);
+        left -= half;
+    }
+    return base + (left == 1 && firn_memtable_node_head(node, base) < head);
+}
+
+/* Table order: keys by bytes, versions of a key newest first. */
+static inline int
+firn_memtable_compare(const uint8_t *entry, const struct firn_memtable_probe *probe)
+{
+    struct firn_entry decoded;
+    firn_memtable_decode(entry, &decoded);
+    int order = firn_slice_compare(decoded.key, probe->key);
+    if (order != 0) {
+        return order;
+    }
+    return (decoded.sequence < probe->sequence) - (decoded.sequence > probe->sequence);
+}
+
+/* How many entries lie before the probe's place, those equal to it counted where the probe
+ * is_after. */
+static inline size_t
+firn_memtable_slot_of(const struct firn_memtable_node *node,
+                      const struct firn_memtable_probe *probe)
+{
+    size_t count = firn_memtable_node_count(node);
+    if (probe->side != 0) {
+        return probe->side < 0 ? 0 : count;
+    }
+    size_t prefix_size = atomic_load_explicit(&node->prefix_size, memory_order_relaxed);
+    uint64_t head = firn_memtable_head(probe->key, prefix_size);
+    size_t low = firn_memtable_heads_below(node, count, head);
+    size_t high = low;
+    while (high < count && firn_memtable_node_head(node, high) == head) {
+        high++;
+    }
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const uint8_t *entry = firn_memtable_node_entry(node, middle);
+        int order = entry == NULL ? 1 : firn_memtable_compare(entry, probe);
+        if (order < 0 || (order == 0 && probe->is_after)) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+/* The child that leads to the probe's place: a separator equal to the probe belongs to the child
+ * behind it. */
+static inline size_t
+firn_memtable_child_of(const struct firn_memtable_node *node,
+                       const struct firn_memtable_probe *probe)
+{
+    struct firn_memtable_probe behind = *probe;
+    behind.is_after = true;
+    return firn_memtable_slot_of(node, &behind);
+}
+
+static inline struct firn_memtable_node *
+firn_memtable_node_child(const struct firn_memtable_node *node, size_t slot)
+{
+    const struct firn_memtable_inner *inner = (const struct firn_memtable_inner *)node;
+    /* Acquire pairs with the release store in set_child (memtable.c): the child's level is
+     * there. */
+    return atomic_load_explicit(&inner->children[slot], memory_order_acquire);
+}
+
+/* Starts fetching what a search in the node reads first. */
+static inline void
+firn_memtable_prefetch(const struct firn_memtable_node *node)
+{
+    const char *at = (const char *)node;
+    for (size_t line = 0; line < 64 + sizeof node->heads; line += 64) {
+        __builtin_prefetch(at + line);
+    }
+}
+
+/* Where the key lies against what all keys of the table share: 0 is within. Read under the
+ * root's version. */
+static inline int
+firn_memtable_side_of(const struct firn_memtable *table, firn_slice key)
+{
+    size_t size = atomic_load_explicit(&table->prefix_size, memory_order_relaxed);
+    if (size == 0) {
+        return 0;
+    }
+    /* Acquire pairs with the release store in add_first (memtable.c). */
+    const uint8_t *prefix = atomic_load_explicit(&table->prefix, memory_order_acquire);
+    if (prefix == NULL) {
+        return 0;
+    }
+    size_t shared = key.size < size ? key.size : size;
+    int order = shared == 0 ? 0 : memcmp(key.data, prefix, shared);
+    return order != 0 ? order : (key.size < size ? -1 : 0);
+}
+
+/* where a memtable has its entries and nodes from. The writer's. */
+
+/* last_slot of a node that no insertion went to since it was made. */
+#define FIRN_MEMTABLE_MEMORY_NO_SLOT UINT32_MAX
+
+/* Gives all of it back. */
+void firn_memtable_memory_deinit(struct firn_memtable *table);
+/* Makes what the table holds known to firn_memtable_size_bytes; the other functions do so too. */
+void firn_memtable_memory_publish_size(struct firn_memtable *table);
+/* Makes table->room hold at least size bytes; FIRN_OK or FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_memtable_memory_reserve_room(struct firn_memtable *table, size_t size);
+/* Makes sure of that many spare leaves or inner nodes; FIRN_OK or FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_memtable_memory_reserve_nodes(struct firn_memtable *table, bool is_leaf,
+                                                       size_t count);
+/* An empty node of that level, which was reserved. */
+struct firn_memtable_node *firn_memtable_memory_take_node(struct firn_memtable *table,
+                                                          uint32_t level);
+
+/* ==== whether a memtable can hold a key at all, for one cache line ==== */
+
+enum { FIRN_MEMTABLE_FILTER_LINE_WORDS = 8, FIRN_MEMTABLE_FILTER_KEY_BITS = 4 };
+
+/* A key's bits are in one of the lines, one in each pair of its words. */
+struct firn_memtable_filter {
+    size_t line_count;
+    _Atomic uint64_t *words; /* at a cache line */
+};
+
+/* Before the entry is added: the writer's. Never fails: without memory there is no filter. */
+void firn_memtable_filter_add(struct firn_memtable *table, firn_slice key);
+/* With the table. */
+void firn_memtable_filter_deinit(struct firn_memtable *table);
+/* All memory of the filter. */
+size_t firn_memtable_filter_size_bytes(const struct firn_memtable *table);
+
+static inline uint64_t
+firn_memtable_filter_hash(firn_slice key)
+{
+    return firn_xxh3(key.data, key.size, 0);
+}
+
+/* The upper half of the hash picks the line, the lower the bits. */
+static inline _Atomic uint64_t *
+firn_memtable_filter_line(const struct firn_memtable_filter *filter, uint64_t hash)
+{
+    return filter->words +
+           (size_t)(((hash >> 32) * filter->line_count) >> 32) * FIRN_MEMTABLE_FILTER_LINE_WORDS;
+}
+
+/* The i-th of a key's bits: which word of the line (seven bits of the hash number a bit of a pair of
+ * words), and the bit in it. */
+static inline size_t
+firn_memtable_filter_bit(uint64_t hash, size_t i, uint64_t *out_bit)
+{
+    uint64_t number = hash >> (7 * i) & 127;
+    *out_bit = UINT64_C(1) << (number & 63);
+    return 2 * i + (size_t)(number >> 6);
+}
+
+/* false: no version of the key is in the table, or none that was there when what the caller sees was
+ * published. Any thread. */
+static inline bool
+firn_memtable_filter_may_hold(const struct firn_memtable *table, firn_slice key)
+{
+    /* Pairs with the store in begin (memtable_filter.c). */
+    const struct firn_memtable_filter *filter =
+        atomic_load_explicit(&table->filter, memory_order_acquire);
+    if (filter == NULL) {
+        return true;
+    }
+    uint64_t hash = firn_memtable_filter_hash(key);
+    const _Atomic uint64_t *line = firn_memtable_filter_line(filter, hash);
+    for (size_t i = 0; i < FIRN_MEMTABLE_FILTER_KEY_BITS; i++) {
+        uint64_t bit;
+        size_t word = firn_memtable_filter_bit(hash, i, &bit);
+        if ((atomic_load_explicit(&line[word], memory_order_relaxed) & bit) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+#endif

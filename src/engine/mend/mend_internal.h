@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * mend/mend_internal.h: what the parts of mend_gather.c share.
+ */
+#ifndef FIRN_MEND_MEND_INTERNAL_H
+#define FIRN_MEND_MEND_INTERNAL_H
+
+#include "base/arena.h"
+#include "base/hash_map.h"
+#include "lsm/lsm_internal.h"
+
+/* A run that MANIFEST has told of, or another run, or whose file is there. */
+struct firn_mend_gather_run {
+    uint64_t number; /* first: the key */
+    bool is_present;
+    bool is_named;    /* by what is left of MANIFEST */
+    bool was_named;   /* for certain, at some time */
+    bool is_gone;     /* replaced for certain, or never to be named */
+    bool is_replaced; /* by a compaction that was named for certain */
+    bool is_taken;
+    bool is_judged; /* with the other runs of its work */
+    bool has_origin;
+    bool is_damaged; /* its origin, or all of it, cannot be read */
+    uint32_t tree;
+    struct firn_manifest_run *info; /* of named and of taken ones; in the arena */
+    struct firn_run_origin origin;  /* lists in the arena */
+};
+
+struct firn_mend_gather_tree {
+    uint64_t id; /* first: the key */
+    bool is_dropped;
+    bool has_unnamed; /* runs that MANIFEST does not name are taken */
+    uint64_t flushed; /* by MANIFEST */
+    uint64_t known;   /* by runs that were made after these commits had been flushed */
+};
+
+struct firn_mend_gather {
+    const struct firn_mend_gather_options *options;
+    struct firn_mend_gather_result *result;
+    struct firn_os_dir *runs_dir;
+    struct firn_run_env env;
+    struct firn_arena arena;
+    struct firn_hash_map runs;  /* of struct firn_mend_gather_run */
+    struct firn_hash_map trees; /* of struct firn_mend_gather_tree */
+    struct firn_buf numbers;    /* of the origin that is being read */
+    /* MANIFEST. */
+    uint64_t version;
+    uint64_t next_number;
+    uint64_t sequence;
+    struct firn_buf history;
+    bool has_gap; /* edits are missing since the last snapshot */
+};
+
+static inline size_t
+firn_mend_gather_run_count(const struct firn_mend_gather *gather)
+{
+    return gather->runs.count;
+}
+
+static inline struct firn_mend_gather_run *
+firn_mend_gather_run_at(const struct firn_mend_gather *gather, size_t i)
+{
+    return firn_hash_map_at(&gather->runs, i);
+}
+
+/* NULL where there is none. Valid until the next one is added. */
+struct firn_mend_gather_run *firn_mend_find(const struct firn_mend_gather *gather, uint64_t number);
+struct firn_mend_gather_tree *firn_mend_find_tree(const struct firn_mend_gather *gather,
+                                                  uint32_t id);
+void firn_mend_judge_tell(const struct firn_mend_gather *gather, uint64_t number, const char *what);
+
+/* ---- mend_find.c ---- */
+
+/* Collects what MANIFEST and the runs say. */
+FIRN_MUST_CHECK int firn_mend_find_all(struct firn_mend_gather *gather,
+                                       struct firn_os_dir *manifest_dir, firn_error *err);
+
+/* ---- mend_judge.c ---- */
+
+/* Marks the runs that are taken. */
+FIRN_MUST_CHECK int firn_mend_judge(struct firn_mend_gather *gather, firn_error *err);
+
+/* ---- mend_judge.c ---- */
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * merge/merge_internal.h: the range deletes of a compaction, swept along its keys: which of them
+ * matter for a key, and which part of each has to be written.
+ *
+ * One thread. Keys come in ascending order. After an error it may only be destroyed.
+ */
+#ifndef FIRN_MERGE_MERGE_INTERNAL_H
+#define FIRN_MERGE_MERGE_INTERNAL_H
+
+#include "merge/merge.h"
+
+struct firn_merge_ranges;
+
+/* Takes ranges, rule and older from the options; what they name is borrowed. */
+FIRN_MUST_CHECK int firn_merge_ranges_create(const struct firn_merge_stream_options *options,
+                                             struct firn_merge_ranges **out, firn_error *err);
+/* NULL is fine. */
+void firn_merge_ranges_destroy(struct firn_merge_ranges *ranges);
+
+/* To a key, or with NULL to the end. Uses the rule: not amid the versions of a key. */
+FIRN_MUST_CHECK int firn_merge_ranges_advance(struct firn_merge_ranges *ranges,
+                                              const firn_slice *key, firn_error *err);
+
+/* At the key: whether nothing older of it is outside of the compaction. */
+bool firn_merge_ranges_is_bottom(const struct firn_merge_ranges *ranges);
+/* At the key: the sequences of the range deletes that matter, newest first. Those left out change
+ * nothing for any view. Valid until the next advance. */
+const uint64_t *firn_merge_ranges_sequences(const struct firn_merge_ranges *ranges,
+                                            size_t *out_count);
+/* At the key, at the bottom: something older than that range delete is kept. The key is copied. */
+FIRN_MUST_CHECK int firn_merge_ranges_mark(struct firn_merge_ranges *ranges, uint64_t sequence,
+                                           firn_slice key, firn_error *err);
+
+/* Gives what has to be written of the range deletes up to `key` (where advance stands; NULL: to
+ * the end, likewise) from the last cut on. */
+FIRN_MUST_CHECK int firn_merge_ranges_cut(struct firn_merge_ranges *ranges, const firn_slice *key,
+                                          firn_merge_stream_add add, void *ctx, firn_error *err);
+
+#endif

@@ -1,0 +1,619 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * merge/merge_view.c: a tree of views, laid out flat.
+ *
+ * After k restores of something recent a view consists of k intervals, so n views have n × k of them;
+ * but they share nearly all: a restore begins a branch, and what lies below the fork is the same for
+ * everybody who came that way. So the views of one history are places in a tree of branches
+ * (base/view.h), and what is computed here grows with the number of branches and views, not with
+ * their product.
+ *
+ * Positions. On a branch there are items: places, which see it up to a sequence, and branches that
+ * fork off at one. Going through the items by that sequence, and in place of each branch through the
+ * items of that branch, gives each view a position. A branch with all that is above it then has a
+ * range of positions, its span. A sequence of a branch's own is seen by every view on it from the
+ * first item on that reaches so far: the end of the branch's span. Thus:
+ *
+ * (I1) The views that see a segment are those of one span, in each tree.
+ * (I2) Two spans of one tree are disjoint, or one contains the other. If some view sees both of two
+ *      segments, the span of the newer one lies within that of the older one: a view that sees a
+ *      sequence sees all that lies below it.
+ *
+ * Pieces. Between two items of a branch its sequences are seen by the same views: a piece. The pieces
+ * of a tree do not overlap. Their ends, over all trees, are the bounds of segments. There is one
+ * tree, and a second one beside it for the list of keyspaces (db_view.c).
+ *
+ * Branches on which there is no view, and none above, count for nothing.
+ *
+ * Memory: 36 bytes a segment, of which there are about two for a branch and one for a view; while the
+ * map is made, about 100 more. Time to make: sorting the items.
+ */
+#include "merge/merge.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/checked.h"
+#include "base/mem.h"
+#include "base/search.h"
+#include "base/sort.h"
+
+/* ==== whether the views that a run was made for are still those that matter to it ====
+ *
+ * A compaction at the bottom keeps old versions and tombstones only where a live view needs them.
+ * When such a view goes (a checkpoint is deleted, a transaction ends) a rewriting of the run would
+ * free them; while the same views live, it would change nothing. So each run carries a mark of the
+ * views at its making, and is rewritten only under another mark. That also makes "compact until
+ * there is nothing to do" come to an end.
+ *
+ * Only what a view sees of the run's own sequences counts. A new reader of now sees all of them, as
+ * now does: the marks of existing runs stay the same under a stream of short readers.
+ *
+ * What now sees of them counts once more: it decides what lies in the last level and what in
+ * history.
+ *
+ * A run that may hold tombstones for the sake of open transactions alone has another mark than one
+ * without, so that they go when the transactions have gone.
+ *
+ * Likewise a run of the last level that lies beside history keeps tombstones which would go without.
+ *
+ * Time alone frees something too: what expires. That is no matter of the mark, but of the earliest
+ * time of the views that see any of the run.
+ *
+ * A view that sees a segment of the map sees all that lies below the segment (I2). So
+ * what it sees of the run follows from the newest segment of the run that it sees, its tip there: a
+ * segment whose span is larger than those of the segments right above it, within the run, together.
+ * Each segment gets a hash of its sequences and of the hash below it; the mark is made of the hashes
+ * of all tips. Neither order nor number of equal views matters, and the cost is that of the
+ * segments, not of views times intervals.
+ *
+ * Limits: memory of 12 bytes a segment of the run and tree.
+ */
+
+/* The finishing steps of the generator SplitMix64 (Steele, Lea, Flood 2014). */
+static uint64_t
+mix(uint64_t value)
+{
+    value = (value ^ (value >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    value = (value ^ (value >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return value ^ (value >> 31);
+}
+
+bool
+firn_merge_view_mark_sees_all(const struct firn_merge_view_map *views, uint64_t first,
+                              uint64_t last)
+{
+    for (size_t tree = 0; tree < views->tree_count; tree++) {
+        if (!firn_view_span_is_empty(firn_merge_view_map_hull(views, tree, first, last).common)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+uint64_t
+firn_merge_view_mark_time_ms(const struct firn_merge_view_map *views, uint64_t first, uint64_t last)
+{
+    DCHECK(first <= last);
+    uint64_t time_ms = UINT64_MAX;
+    size_t end = firn_merge_view_map_segment(views, last);
+    for (size_t i = firn_merge_view_map_segment(views, first); i <= end; i++) {
+        time_ms = views->times_ms[i] < time_ms ? views->times_ms[i] : time_ms;
+    }
+    return time_ms;
+}
+
+/* ---- marks ---- */
+
+static uint64_t
+hash_interval(uint64_t below, uint64_t first, uint64_t last)
+{
+    return mix(mix(below + UINT64_C(0x9e3779b97f4a7c15) + first) + last);
+}
+
+/* 0 for a view that sees nothing of [first, last]. */
+static uint64_t
+hash_view(const struct firn_view *view, uint64_t first, uint64_t last)
+{
+    uint64_t hash = 0;
+    size_t begin = firn_view_count_from(view, first);
+    size_t end = firn_view_count_from(view, last);
+    for (size_t i = begin > 0 ? begin - 1 : 0; i < end; i++) {
+        struct firn_view_interval interval = firn_view_at(view, i);
+        if (interval.last >= first) {
+            hash = hash_interval(hash, interval.first > first ? interval.first : first,
+                                 interval.last < last ? interval.last : last);
+        }
+    }
+    return hash;
+}
+
+/* The segments of the run. */
+struct window {
+    const struct firn_merge_view_map *views;
+    uint64_t first; /* sequences */
+    uint64_t last;
+    size_t begin; /* segments */
+    size_t end;
+    uint64_t *hashes; /* of each segment; in the end those of the tips */
+    uint32_t *above;  /* of each segment: how many of its views see one right above it */
+    size_t hash_count;
+};
+
+/* Adds the tips of a tree to the hashes. */
+static void
+add_tips(struct window *window, size_t tree)
+{
+    const struct firn_merge_view_map *views = window->views;
+    size_t count = window->end - window->begin;
+    uint64_t *hashes = window->hashes + window->hash_count;
+    memset(window->above, 0, count * sizeof *window->above);
+    for (size_t i = 0; i < count; i++) {
+        size_t segment = window->begin + i;
+        struct firn_view_span span = firn_merge_view_map_seen(views, segment, tree);
+        uint32_t older = views->older[segment * views->tree_count + tree];
+        uint64_t end =
+            segment + 1 < views->segment_count ? views->bounds[segment + 1] - 1 : UINT64_MAX;
+        uint64_t first = views->bounds[segment];
+        if (firn_view_span_is_empty(span)) {
+            continue;
+        }
+        DCHECK(older == UINT32_MAX || older < segment);
+        bool has_older = older != UINT32_MAX && older >= window->begin;
+        if (has_older) {
+            window->above[older - window->begin] += span.end - span.begin;
+        }
+        hashes[i] = hash_interval(has_older ? hashes[older - window->begin] : 0,
+                                  first > window->first ? first : window->first,
+                                  end < window->last ? end : window->last);
+    }
+    size_t tips = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct firn_view_span span = firn_merge_view_map_seen(views, window->begin + i, tree);
+        DCHECK(firn_view_span_is_empty(span) || window->above[i] <= span.end - span.begin);
+        if (!firn_view_span_is_empty(span) && window->above[i] < span.end - span.begin) {
+            hashes[tips++] = hashes[i];
+        }
+    }
+    window->hash_count += tips;
+}
+
+static int
+compare_hashes(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Of what the trees have in common, once. */
+static uint64_t
+join_hashes(struct window *window)
+{
+    DCHECK(window->hash_count <= (window->end - window->begin) * window->views->tree_count);
+    uint64_t mark = 1;
+    if (window->views->tree_count > 1) {
+        firn_sort(window->hashes, window->hash_count, sizeof *window->hashes, compare_hashes);
+    }
+    for (size_t i = 0; i < window->hash_count; i++) {
+        if (window->views->tree_count == 1 || i == 0 ||
+            window->hashes[i] != window->hashes[i - 1]) {
+            mark += mix(window->hashes[i]);
+        }
+    }
+    return mix(mark);
+}
+
+int
+firn_merge_view_mark_of(const struct firn_merge_view_map *views, uint64_t first, uint64_t last,
+                        uint64_t *out, firn_error *err)
+{
+    DCHECK(first <= last);
+    struct window window = {.views = views,
+                            .first = first,
+                            .last = last,
+                            .begin = firn_merge_view_map_segment(views, first)};
+    window.end = firn_merge_view_map_segment(views, last) + 1;
+    size_t count = window.end - window.begin;
+    window.hashes = firn_alloc_array(count * views->tree_count, sizeof *window.hashes);
+    window.above = firn_alloc_array(count, sizeof *window.above);
+    int rc = FIRN_OK;
+    if (window.hashes == NULL || window.above == NULL) {
+        rc = firn_error_no_memory(err, "a mark of views");
+        goto out;
+    }
+    for (size_t tree = 0; tree < views->tree_count; tree++) {
+        add_tips(&window, tree);
+    }
+    uint64_t mark = join_hashes(&window);
+    if (views->now != NULL) {
+        mark = mix(mark + hash_view(views->now, first, last));
+    }
+    if (firn_view_list_keeps_tombstone(views->tombstones_kept_from, last)) {
+        mark = mix(mark + mix(views->tombstones_kept_from));
+    }
+    *out = mark == 0 ? 1 : mark;
+out:
+    firn_free(window.hashes);
+    firn_free(window.above);
+    return rc;
+}
+
+uint64_t
+firn_merge_view_mark_beside_history(uint64_t mark)
+{
+    mark = mix(mark + 1);
+    return mark == 0 ? 1 : mark;
+}
+
+/* ==== a tree of views, laid out flat ==== */
+
+/* A place, or a branch that forks off. */
+struct item {
+    uint64_t at;
+    uint64_t time_ms; /* the earliest of it and of the items after it on the branch */
+    uint32_t on;      /* the branch */
+    uint32_t child;   /* FIRN_VIEW_ROOT: a place */
+};
+
+struct piece {
+    uint64_t first;
+    uint64_t last;
+    uint64_t below; /* the next sequence that its views see below it; 0: none */
+    uint64_t time_ms;
+    struct firn_view_span span;
+    uint32_t tree;
+};
+
+/* What making a map works with. */
+struct work {
+    const struct firn_view_list *list;
+    struct item *items;
+    size_t item_count;
+    uint32_t *first_items; /* of each branch, and the end of the last one's */
+    uint32_t *sizes;       /* of each branch: how many views are on it and above it */
+    uint32_t *begins;      /* likewise: the first of their positions */
+    uint32_t *trees;       /* likewise: the number of the tree */
+    struct piece *pieces;
+    size_t piece_count;
+};
+
+/* ---- lookups ---- */
+
+size_t
+firn_merge_view_map_segment(const struct firn_merge_view_map *map, uint64_t sequence)
+{
+    size_t low = 1;
+    size_t high = map->segment_count;
+    FIRN_SEARCH_FIRST(low, high, middle, map->bounds[middle] <= sequence);
+    DCHECK(map->bounds[low - 1] <= sequence);
+    DCHECK(low == map->segment_count || sequence < map->bounds[low]);
+    return low - 1;
+}
+
+static struct firn_view_hull
+hull_of_span(struct firn_view_span span)
+{
+    static const struct firn_view_span nobody = {UINT32_MAX, 0};
+    return firn_view_span_is_empty(span) ? (struct firn_view_hull){nobody, nobody}
+                                         : (struct firn_view_hull){span, span};
+}
+
+static void
+extend(struct firn_view_hull *hull, struct firn_view_hull by)
+{
+    struct firn_view_span *common = &hull->common;
+    struct firn_view_span *any = &hull->any;
+    common->begin = by.common.begin > common->begin ? by.common.begin : common->begin;
+    common->end = by.common.end < common->end ? by.common.end : common->end;
+    any->begin = by.any.begin < any->begin ? by.any.begin : any->begin;
+    any->end = by.any.end > any->end ? by.any.end : any->end;
+}
+
+/* What extend makes of anything leaves that as it is. */
+static const struct firn_view_hull no_segment = {{0, UINT32_MAX}, {UINT32_MAX, 0}};
+
+struct firn_view_hull
+firn_merge_view_map_hull(const struct firn_merge_view_map *map, size_t tree, uint64_t first,
+                         uint64_t last)
+{
+    DCHECK(first <= last && tree < map->tree_count);
+    struct firn_view_hull hull = no_segment;
+    size_t segment = firn_merge_view_map_segment(map, first);
+    size_t end = firn_merge_view_map_segment(map, last) + 1;
+    while (segment < end) {
+        if (segment % FIRN_MERGE_VIEW_MAP_BLOCK == 0 &&
+            end - segment >= FIRN_MERGE_VIEW_MAP_BLOCK) {
+            extend(&hull,
+                   map->blocks[segment / FIRN_MERGE_VIEW_MAP_BLOCK * map->tree_count + tree]);
+            segment += FIRN_MERGE_VIEW_MAP_BLOCK;
+        } else {
+            extend(&hull, hull_of_span(firn_merge_view_map_seen(map, segment, tree)));
+            segment++;
+        }
+    }
+    return hull;
+}
+
+/* ---- positions ---- */
+
+static int
+compare_numbers(uint64_t a, uint64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+static int
+compare_items(const void *a, const void *b)
+{
+    const struct item *x = a;
+    const struct item *y = b;
+    return x->on != y->on ? compare_numbers(x->on, y->on) : compare_numbers(x->at, y->at);
+}
+
+static int
+begin_work(struct work *work, const struct firn_view_list *list)
+{
+    size_t items;
+    *work = (struct work){.list = list};
+    if (!firn_add_size(list->branch_count, list->place_count, &items) || items >= UINT32_MAX) {
+        return FIRN_NO_MEMORY;
+    }
+    work->items = firn_alloc_array(items, sizeof *work->items);
+    work->pieces = firn_alloc_array(items, sizeof *work->pieces);
+    work->first_items = firn_alloc_array(list->branch_count + 1, sizeof *work->first_items);
+    work->sizes = firn_alloc_array(list->branch_count, sizeof *work->sizes);
+    work->begins = firn_alloc_array(list->branch_count, sizeof *work->begins);
+    work->trees = firn_alloc_array(list->branch_count, sizeof *work->trees);
+    return work->items != NULL && work->pieces != NULL && work->first_items != NULL &&
+                   work->sizes != NULL && work->begins != NULL && work->trees != NULL
+               ? FIRN_OK
+               : FIRN_NO_MEMORY;
+}
+
+static void
+end_work(struct work *work)
+{
+    firn_free(work->items);
+    firn_free(work->pieces);
+    firn_free(work->first_items);
+    firn_free(work->sizes);
+    firn_free(work->begins);
+    firn_free(work->trees);
+}
+
+static void
+sort_items(struct work *work)
+{
+    const struct firn_view_list *list = work->list;
+    for (size_t i = 0; i < list->place_count; i++) {
+        const struct firn_view_place *place = &list->places[i];
+        CHECK(place->branch < list->branch_count);
+        work->items[work->item_count++] =
+            (struct item){place->last, place->time_ms, place->branch, FIRN_VIEW_ROOT};
+    }
+    for (size_t i = 0; i < list->branch_count; i++) {
+        const struct firn_view_branch *branch = &list->branches[i];
+        if (branch->parent != FIRN_VIEW_ROOT) {
+            CHECK(branch->parent < i);
+            work->items[work->item_count++] =
+                (struct item){branch->fork, UINT64_MAX, branch->parent, (uint32_t)i};
+        }
+    }
+    firn_sort(work->items, work->item_count, sizeof *work->items, compare_items);
+    size_t at = 0;
+    for (size_t i = 0; i <= list->branch_count; i++) {
+        while (at < work->item_count && work->items[at].on < i) {
+            at++;
+        }
+        work->first_items[i] = (uint32_t)at;
+    }
+}
+
+static uint32_t
+size_of(const struct work *work, const struct item *item)
+{
+    return item->child == FIRN_VIEW_ROOT ? 1 : work->sizes[item->child];
+}
+
+/* Branches come after their parents: from the last one on, all above a branch is known. */
+static void
+count_views(struct work *work)
+{
+    for (size_t i = work->list->branch_count; i-- > 0;) {
+        uint64_t time_ms = UINT64_MAX;
+        work->sizes[i] = 0;
+        for (size_t at = work->first_items[i + 1]; at-- > work->first_items[i];) {
+            struct item *item = &work->items[at];
+            if (item->child != FIRN_VIEW_ROOT) {
+                size_t first = work->first_items[item->child];
+                bool has_items = first < work->first_items[item->child + 1];
+                item->time_ms = has_items ? work->items[first].time_ms : UINT64_MAX;
+            }
+            time_ms = item->time_ms < time_ms ? item->time_ms : time_ms;
+            item->time_ms = time_ms;
+            work->sizes[i] += size_of(work, item);
+        }
+    }
+}
+
+/* Returns how many trees there are. */
+static size_t
+give_positions(struct work *work)
+{
+    const struct firn_view_list *list = work->list;
+    uint32_t tree_count = 0;
+    uint32_t next = 0;
+    for (size_t i = 0; i < list->branch_count; i++) {
+        if (list->branches[i].parent == FIRN_VIEW_ROOT) {
+            work->begins[i] = next;
+            work->trees[i] = tree_count;
+            next += work->sizes[i];
+            tree_count += work->sizes[i] > 0;
+        }
+        uint32_t position = work->begins[i];
+        for (size_t at = work->first_items[i]; at < work->first_items[i + 1]; at++) {
+            const struct item *item = &work->items[at];
+            if (item->child != FIRN_VIEW_ROOT) {
+                work->begins[item->child] = position;
+                work->trees[item->child] = work->trees[i];
+            }
+            position += size_of(work, item);
+        }
+    }
+    CHECK(next == list->place_count);
+    return tree_count;
+}
+
+/* ---- pieces and segments ---- */
+
+static void
+cut_branch(struct work *work, size_t i)
+{
+    const struct firn_view_branch *branch = &work->list->branches[i];
+    const uint32_t end = work->begins[i] + work->sizes[i];
+    uint64_t below = branch->parent == FIRN_VIEW_ROOT ? 0 : branch->fork;
+    uint64_t first = branch->first;
+    uint32_t position = work->begins[i];
+    bool is_done = false;
+    for (size_t at = work->first_items[i]; at < work->first_items[i + 1] && !is_done; at++) {
+        const struct item *item = &work->items[at];
+        if (size_of(work, item) > 0 && item->at >= first) {
+            CHECK(work->piece_count < work->item_count);
+            DCHECK(position < end);
+            work->pieces[work->piece_count++] = (struct piece){
+                first, item->at, below, item->time_ms, {position, end}, work->trees[i]};
+            below = item->at;
+            first = item->at + 1;
+            is_done = item->at == UINT64_MAX;
+        }
+        position += size_of(work, item);
+    }
+    DCHECK(is_done || position == end); /* (I1) */
+}
+
+static int
+find_segments(struct firn_merge_view_map *map, struct work *work)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < work->list->branch_count; i++) {
+        cut_branch(work, i);
+    }
+    map->bounds = firn_alloc_array(2 * work->piece_count + 1, sizeof *map->bounds);
+    if (map->bounds == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    DCHECK(work->piece_count <= work->item_count);
+    map->bounds[count++] = 0;
+    for (size_t i = 0; i < work->piece_count; i++) {
+        map->bounds[count++] = work->pieces[i].first;
+        if (work->pieces[i].last < UINT64_MAX) {
+            map->bounds[count++] = work->pieces[i].last + 1;
+        }
+    }
+    map->segment_count = firn_sort_unique_u64(map->bounds, count);
+    return map->segment_count < UINT32_MAX ? FIRN_OK : FIRN_NO_MEMORY;
+}
+
+/* (I2): whether a span lies within that of what is seen below it, if anybody sees that. */
+static bool
+lies_within(struct firn_view_span newer, struct firn_view_span older)
+{
+    return firn_view_span_is_empty(older) || (older.begin <= newer.begin && newer.end <= older.end);
+}
+
+static void
+fill_piece(struct firn_merge_view_map *map, const struct piece *piece)
+{
+    size_t segment = firn_merge_view_map_segment(map, piece->first);
+    uint32_t older =
+        piece->below == 0 ? UINT32_MAX : (uint32_t)firn_merge_view_map_segment(map, piece->below);
+    for (; segment < map->segment_count && map->bounds[segment] <= piece->last; segment++) {
+        size_t cell = segment * map->tree_count + piece->tree;
+        CHECK(firn_view_span_is_empty(map->seen[cell])); /* the own of two branches */
+        DCHECK(older == UINT32_MAX ||
+               lies_within(piece->span, firn_merge_view_map_seen(map, older, piece->tree)));
+        map->seen[cell] = piece->span;
+        map->older[cell] = older;
+        older = (uint32_t)segment;
+        if (piece->time_ms < map->times_ms[segment]) {
+            map->times_ms[segment] = piece->time_ms;
+        }
+    }
+}
+
+static void
+fill_blocks(struct firn_merge_view_map *map, size_t block_count)
+{
+    for (size_t i = 0; i < block_count * map->tree_count; i++) {
+        map->blocks[i] = no_segment;
+    }
+    for (size_t segment = 0; segment < map->segment_count; segment++) {
+        for (size_t tree = 0; tree < map->tree_count; tree++) {
+            extend(&map->blocks[segment / FIRN_MERGE_VIEW_MAP_BLOCK * map->tree_count + tree],
+                   hull_of_span(firn_merge_view_map_seen(map, segment, tree)));
+        }
+    }
+}
+
+static int
+fill(struct firn_merge_view_map *map, const struct work *work)
+{
+    size_t cells;
+    size_t block_count = map->segment_count / FIRN_MERGE_VIEW_MAP_BLOCK + 1;
+    if (!firn_mul_size(map->segment_count, map->tree_count, &cells)) {
+        return FIRN_NO_MEMORY;
+    }
+    map->seen = firn_alloc_array(cells, sizeof *map->seen);
+    map->older = firn_alloc_array(cells, sizeof *map->older);
+    map->times_ms = firn_alloc_array(map->segment_count, sizeof *map->times_ms);
+    map->blocks = firn_alloc_array(block_count * map->tree_count, sizeof *map->blocks);
+    if (map->seen == NULL || map->older == NULL || map->times_ms == NULL || map->blocks == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    if (cells > 0) {
+        memset(map->seen, 0, cells * sizeof *map->seen);
+        memset(map->older, 0xff, cells * sizeof *map->older);
+    }
+    memset(map->times_ms, 0xff, map->segment_count * sizeof *map->times_ms);
+    for (size_t i = 0; i < work->piece_count; i++) {
+        fill_piece(map, &work->pieces[i]);
+    }
+    fill_blocks(map, block_count);
+    return FIRN_OK;
+}
+
+int
+firn_merge_view_map_init(struct firn_merge_view_map *map, const struct firn_view_list *list,
+                         firn_error *err)
+{
+    struct work work;
+    int rc;
+    *map = (struct firn_merge_view_map){.place_count = list->place_count,
+                                        .tombstones_kept_from = list->tombstones_kept_from,
+                                        .now = list->now};
+    FIRN_TRY(begin_work(&work, list));
+    sort_items(&work);
+    count_views(&work);
+    map->tree_count = give_positions(&work);
+    FIRN_TRY(find_segments(map, &work));
+    FIRN_TRY(fill(map, &work));
+out:
+    end_work(&work);
+    if (rc != FIRN_OK) {
+        firn_merge_view_map_deinit(map);
+        return firn_error_no_memory(err, "the views of a compaction");
+    }
+    return FIRN_OK;
+}
+
+void
+firn_merge_view_map_deinit(struct firn_merge_view_map *map)
+{
+    firn_free(map->bounds);
+    firn_free(map->seen);
+    firn_free(map->older);
+    firn_free(map->blocks);
+    firn_free(map->times_ms);
+    *map = (struct firn_merge_view_map){0};
+}

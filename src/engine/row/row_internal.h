@@ -1,0 +1,605 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * row/row_internal.h: what the files of the room share.
+ */
+#ifndef FIRN_ROW_ROW_INTERNAL_H
+#define FIRN_ROW_ROW_INTERNAL_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/entry.h"
+#include "base/error.h"
+#include "block/run_kind.h"
+#include "block/value_file.h"
+#include "codec/xxh3.h"
+#include "row/row.h"
+#include "row/row_format.h"
+
+/* looking into a data block that firn_row_block_check has passed. Nothing is checked again: hot
+ * paths are made of these.
+ *
+ * All functions from any thread; what they return is borrowed from the block's bytes.
+ */
+
+/* Where things are in the block. */
+struct firn_row_block {
+    firn_slice raw;
+    const uint8_t *offsets;
+    const uint8_t *heads;
+    firn_slice prefix;
+    uint64_t first_sequence;
+    uint64_t sequence_mask;
+    uint32_t count;
+    uint32_t sequence_size;
+    bool is_wide;
+};
+
+/* One entry. */
+struct firn_row_slot {
+    firn_slice rest;  /* the key behind the block's prefix */
+    firn_slice value; /* or its locator, or a reference: see row_internal.h */
+    uint64_t sequence;
+    enum firn_entry_kind kind;
+    bool is_elsewhere; /* value is one of the two */
+};
+
+/* What may be believed of bytes whose checksum is right: nothing, before this has returned FIRN_OK.
+ * Its signature is that of firn_block_cache_check. Tags are left to firn_row_kind's check: a wrong
+ * one can hide an entry, not more. */
+FIRN_MUST_CHECK int firn_row_block_check(firn_slice raw, firn_error *err);
+
+static inline void
+firn_row_block_init(struct firn_row_block *block, firn_slice raw)
+{
+    const uint8_t *data = raw.data;
+    size_t count = firn_load_le16(data);
+    size_t prefix_size = firn_load_le16(data + 2);
+    block->raw = raw;
+    block->count = (uint32_t)count;
+    block->sequence_size = data[4];
+    block->sequence_mask =
+        data[4] == 0 ? 0 : UINT64_MAX >> (64 - 8 * (unsigned)block->sequence_size);
+    block->is_wide = (data[5] & FIRN_ROW_FORMAT_BLOCK_WIDE) != 0;
+    block->first_sequence = firn_load_le64(data + 8);
+    block->offsets = data + FIRN_ROW_FORMAT_BLOCK_HEADER_SIZE + firn_row_format_tags_size(count);
+    block->heads = block->offsets + count * (block->is_wide ? 4 : 2);
+    block->prefix = firn_bytes(block->heads + count * FIRN_ROW_FORMAT_SHORT_HEAD_SIZE, prefix_size);
+}
+
+static inline size_t
+firn_row_block_offset(const struct firn_row_block *block, size_t i)
+{
+    return block->is_wide ? firn_load_le32(block->offsets + 4 * i)
+                          : firn_load_le16(block->offsets + 2 * i);
+}
+
+static inline size_t
+firn_row_block_slot_end(const struct firn_row_block *block, size_t i)
+{
+    return i + 1 < block->count ? firn_row_block_offset(block, i + 1) : block->raw.size;
+}
+
+static inline void
+firn_row_block_slot(const struct firn_row_block *block, size_t i, struct firn_row_slot *out)
+{
+    const uint8_t *data = block->raw.data;
+    size_t at = firn_row_block_offset(block, i);
+    size_t end = firn_row_block_slot_end(block, i);
+    uint64_t delta = 0;
+    if (block->raw.size - at >= sizeof delta) {
+        delta = firn_load_le64(data + at) & block->sequence_mask;
+    } else {
+        memcpy(&delta, data + at, block->sequence_size);
+    }
+    at += block->sequence_size;
+    uint32_t word = data[at] & 0x7f;
+    for (unsigned shift = 7; (data[at++] & 0x80) != 0; shift += 7) {
+        word |= (uint32_t)(data[at] & 0x7f) << shift;
+    }
+    size_t rest_size = word >> FIRN_ROW_FORMAT_KIND_BITS;
+    out->sequence = block->first_sequence + delta;
+    out->rest = firn_bytes(data + at, rest_size);
+    out->value = firn_bytes(data + at + rest_size, end - at - rest_size);
+    out->kind = firn_row_format_kind(word);
+    out->is_elsewhere = (word & FIRN_ROW_FORMAT_KIND_ELSEWHERE) != 0;
+}
+
+/* The tag of a key with this hash. */
+static inline uint8_t
+firn_row_block_tag(uint64_t key_hash)
+{
+    return (uint8_t)key_hash;
+}
+
+/* The first entry of a key, which is its newest version in the block; count if there is none. Fills
+ * *out if there is one. */
+size_t firn_row_block_find(const struct firn_row_block *block, firn_slice key, uint8_t tag,
+                           struct firn_row_slot *out);
+/* The first entry at or behind (key, sequence) in the order of entries; count if there is none. */
+size_t firn_row_block_lower_bound(const struct firn_row_block *block, firn_slice key,
+                                  uint64_t sequence);
+
+/* Begins to bring near the processor the entries that lower_bound may compare, and lead to. */
+void firn_row_block_prefetch(const struct firn_row_block *block, firn_slice key);
+
+/* The numbers of a locator that passed the check. */
+struct firn_row_locator {
+    uint64_t value_size;
+    uint64_t first_offset;
+    const uint8_t *stored_sizes; /* 4 bytes each */
+};
+static inline void
+firn_row_block_locator(firn_slice locator, struct firn_row_locator *out)
+{
+    out->value_size = firn_load_le64(locator.data);
+    out->first_offset = firn_load_le64(locator.data + 8);
+    out->stored_sizes = locator.data + FIRN_ROW_FORMAT_LOCATOR_SIZE;
+}
+
+/* which data block holds an entry: building the index of a run, checking it, and searching in it,
+ * in place.
+ *
+ * Searching: any thread. A builder: one.
+ */
+
+/* What may be believed of an index's bytes: nothing, before this has returned FIRN_OK. Its
+ * signature is that of firn_block_cache_check. */
+FIRN_MUST_CHECK int firn_row_index_check(firn_slice raw, firn_error *err);
+
+/* Where things are in an index that passed the check. Borrows its bytes. */
+struct firn_row_index {
+    size_t block_count;
+    uint64_t entry_count;
+    firn_slice prefix; /* of all separators */
+    const uint8_t *records;
+    const uint8_t *heads;
+    const uint8_t *separators;
+    const uint8_t *rests;
+    /* Every FIRN_ROW_INDEX_STEP-th head again, close together; NULL where nobody made them. */
+    const uint8_t *tops;
+};
+
+/* Where one block is, and the sequences in it. */
+struct firn_row_index_block {
+    struct firn_block_ref ref;
+    uint64_t sequence_min;
+    uint64_t sequence_max;
+};
+
+/* A place in the order of entries: those of its block lie at or behind it, and before the
+ * separator of the next block. */
+struct firn_row_index_separator {
+    firn_slice rest;   /* the key behind the index's prefix */
+    uint64_t sequence; /* UINT64_MAX: the block begins with another key than the one before it ends
+                          with */
+};
+
+static inline void
+firn_row_index_init(struct firn_row_index *index, firn_slice raw)
+{
+    size_t count = firn_load_le32(raw.data + 4);
+    size_t prefix_size = firn_load_le32(raw.data + 16);
+    index->block_count = count;
+    index->entry_count = firn_load_le64(raw.data + 8);
+    index->records = raw.data + FIRN_ROW_FORMAT_INDEX_HEADER_SIZE;
+    index->heads = index->records + count * FIRN_ROW_FORMAT_RECORD_SIZE;
+    index->separators = index->heads + count * FIRN_ROW_FORMAT_HEAD_SIZE;
+    index->prefix =
+        firn_bytes(index->separators + count * FIRN_ROW_FORMAT_SEPARATOR_SIZE, prefix_size);
+    index->rests = index->prefix.data + prefix_size;
+    index->tops = NULL;
+}
+
+/* Heads from one top to the next: four cache lines of them. */
+enum { FIRN_ROW_INDEX_STEP = 32 };
+static inline size_t
+firn_row_index_top_count(size_t block_count)
+{
+    return (block_count + FIRN_ROW_INDEX_STEP - 1) / FIRN_ROW_INDEX_STEP;
+}
+/* Fills tops, of that many times FIRN_ROW_FORMAT_HEAD_SIZE bytes, and has the index use them; they
+ * are borrowed like its bytes. */
+void firn_row_index_set_tops(struct firn_row_index *index, uint8_t *tops);
+
+static inline void
+firn_row_index_block(const struct firn_row_index *index, size_t i, struct firn_row_index_block *out)
+{
+    const uint8_t *record = index->records + i * FIRN_ROW_FORMAT_RECORD_SIZE;
+    out->ref.offset = firn_load_le64(record);
+    out->ref.stored_size = firn_load_le32(record + 8);
+    out->ref.raw_size = firn_load_le32(record + 12);
+    out->sequence_min = firn_load_le64(record + 16);
+    out->sequence_max = firn_load_le64(record + 24);
+}
+
+static inline void
+firn_row_index_separator(const struct firn_row_index *index, size_t i,
+                         struct firn_row_index_separator *out)
+{
+    const uint8_t *separator = index->separators + i * FIRN_ROW_FORMAT_SEPARATOR_SIZE;
+    out->sequence = firn_load_le64(separator);
+    out->rest =
+        firn_bytes(index->rests + firn_load_le32(separator + 8), firn_load_le32(separator + 12));
+}
+
+/* How many blocks begin at or before (key, sequence): the last of them is the one that may hold it;
+ * with 0 none does. */
+size_t firn_row_index_find(const struct firn_row_index *index, firn_slice key, uint64_t sequence);
+/* Begins to bring the heads that a find with this key will look at near the processor; only where
+ * there are tops. */
+void firn_row_index_prefetch(const struct firn_row_index *index, firn_slice key);
+/* The same for what the index says of a block. */
+static inline void
+firn_row_index_prefetch_block(const struct firn_row_index *index, size_t i)
+{
+    __builtin_prefetch(index->records + i * FIRN_ROW_FORMAT_RECORD_SIZE);
+}
+
+/* ---- building ---- */
+
+struct firn_row_index_builder {
+    struct firn_buf records;    /* as on disk */
+    struct firn_buf separators; /* as on disk, but for places and sizes of whole keys */
+    struct firn_buf keys;       /* of the separators, whole */
+};
+
+void firn_row_index_builder_deinit(struct firn_row_index_builder *builder);
+/* The separator's rest is the whole key here. FIRN_LIMIT if the index would be too large for one
+ * block; then, and on FIRN_NO_MEMORY, the builder is unchanged. */
+FIRN_MUST_CHECK int firn_row_index_builder_add(struct firn_row_index_builder *builder,
+                                               const struct firn_row_index_block *block,
+                                               const struct firn_row_index_separator *separator,
+                                               firn_error *err);
+/* What the index has at most, encoded. */
+size_t firn_row_index_builder_size_bytes(const struct firn_row_index_builder *builder);
+/* Replaces the contents of out. */
+FIRN_MUST_CHECK int firn_row_index_builder_encode(const struct firn_row_index_builder *builder,
+                                                  uint64_t entry_count, struct firn_buf *out);
+
+/* an open run, and how its parts are fetched. Only files of this folder include it.
+ *
+ * Any thread.
+ */
+
+struct firn_row {
+    struct firn_run base; /* first */
+    struct firn_block_cache *cache;
+    const struct firn_run_values *values; /* where references lead; never NULL */
+    /* Its numbers in the cache: blocks of entries have one of their own, so that a file which names
+     * its index as one of them meets the check of blocks all the same. */
+    uint64_t file;
+    uint64_t file_of_sections;
+    struct firn_block_reader *reader;
+    struct firn_run_summary summary;
+    struct firn_range_set ranges;
+    struct firn_block_ref index_ref;
+    struct firn_block_ref filter_ref; /* stored_size 0: there is none */
+    struct firn_block_ref origin_ref; /* likewise; read on demand */
+    /* Held as long as the run is open where keeps_pins; empty otherwise. */
+    bool keeps_pins;
+    size_t held_bytes; /* as the cache counts them */
+    struct firn_block_pin index_pin;
+    /* From the first get on: row.c. */
+    _Atomic(const uint8_t *) filter; /* of filter_ref.raw_size bytes; NULL: not yet, or never */
+    _Atomic unsigned filter_state;
+    struct firn_block_pin filter_pin; /* of who pins it, and of who closes the run */
+    struct firn_block_memory memory;
+    struct firn_row_index index;
+    struct firn_block_guide *guides; /* in memory: one for each data block */
+};
+
+static inline struct firn_row *
+firn_row_read_run(struct firn_run *run)
+{
+    DCHECK(run->kind == &firn_row_kind);
+    return (struct firn_row *)run;
+}
+
+/* The same key with an address, for arithmetic on it. */
+static inline firn_slice
+firn_row_read_key(firn_slice key)
+{
+    static const uint8_t nothing[1] = {0};
+    return key.size == 0 ? firn_bytes(nothing, 0) : key;
+}
+
+/* The index, until release. */
+struct firn_row_read_index {
+    struct firn_row_index index;
+    struct firn_block_pin pin; /* empty where the run keeps it */
+};
+/* What a run that keeps its pins has beside them, for an index of so many blocks. */
+size_t firn_row_read_memory_size(size_t block_count);
+/* Divides run->memory, which has that size, for run->index. */
+void firn_row_read_set_memory(struct firn_row *run);
+FIRN_MUST_CHECK int firn_row_read_index(struct firn_row *run, struct firn_row_read_index *out,
+                                        firn_error *err);
+void firn_row_read_index_release(struct firn_row *run, struct firn_row_read_index *index);
+
+/* As in struct firn_run_kind. */
+FIRN_MUST_CHECK int firn_row_read_place_of(struct firn_run *base, firn_slice key,
+                                           struct firn_run_place *out, firn_error *err);
+
+/* The filter where the run keeps it and has read it, for who can do without; else no bytes. */
+static inline firn_slice
+firn_row_read_known_filter(const struct firn_row *run)
+{
+    const uint8_t *data = atomic_load_explicit(&run->filter, memory_order_acquire);
+    return firn_bytes(data, data != NULL ? run->filter_ref.raw_size : 0);
+}
+
+/* Begins to bring near the processor what a get will look at first: the key's line of the filter,
+ * or, without one, its part of the index. Does nothing where the run does not keep its pins. */
+void firn_row_read_prefetch(const struct firn_row *run, firn_slice key);
+/* The same for the i-th data block. */
+static inline void
+firn_row_read_prefetch_block(const struct firn_row *run, size_t i)
+{
+    if (run->keeps_pins) {
+        firn_row_index_prefetch_block(&run->index, i);
+        firn_block_cache_guide_prefetch(run->cache, &run->guides[i]);
+    }
+}
+
+/* Pins the i-th data block if the cache has it. */
+bool firn_row_read_find(struct firn_row *run, const struct firn_row_index *index, size_t i,
+                        struct firn_block_pin *out);
+/* Pins the i-th data block. The second takes its stored bytes from memory where stored is not
+ * NULL. */
+FIRN_MUST_CHECK int firn_row_read_block(struct firn_row *run, const struct firn_row_index *index,
+                                        size_t i, struct firn_block_pin *out, firn_error *err);
+FIRN_MUST_CHECK int firn_row_read_missing(struct firn_row *run, const struct firn_row_index *index,
+                                          size_t i, const uint8_t *stored,
+                                          struct firn_block_pin *out, firn_error *err);
+
+/* Puts file and offset of a block before the text of a failure (of damage, or to read), unless it
+ * begins with them. Returns err->code. */
+int firn_row_read_place(const struct firn_row *run, const struct firn_block_ref *ref,
+                        firn_error *err);
+
+/* Fills in what a failure to read the i-th data block lacks: file and offset, and which keys that
+ * takes away. Returns err->code. */
+int firn_row_read_explain(const struct firn_row *run, const struct firn_row_index *index, size_t i,
+                          firn_error *err);
+
+/* A key for messages: printable, at most FIRN_ROW_READ_TEXT_SIZE - 1 characters. */
+enum { FIRN_ROW_READ_TEXT_SIZE = 64 };
+const char *firn_row_read_key_text(firn_slice key, char text[FIRN_ROW_READ_TEXT_SIZE]);
+
+/* ==== a Bloom filter of one cache line a key: whether a run can hold a key at all ====
+ *
+ * Looking: any thread. A builder: one.
+ */
+
+enum { FIRN_ROW_FILTER_BITS_PER_KEY = 10 };
+
+/* What may be believed of a filter's bytes: any, if there is a whole number of lines. Its signature
+ * is that of firn_block_cache_check. */
+FIRN_MUST_CHECK int firn_row_filter_check(firn_slice raw, firn_error *err);
+
+/* The hash by which keys are known here and by their tags. */
+static inline uint64_t
+firn_row_filter_hash(firn_slice key)
+{
+    return firn_xxh3(key.data, key.size, 0);
+}
+
+/* A key's line, by the upper half of its hash. */
+static inline size_t
+firn_row_filter_line(uint64_t key_hash, size_t line_count)
+{
+    return (size_t)(((key_hash >> 32) * line_count) >> 32);
+}
+
+/* A key's eight bits, one in each 8-byte word of its line: word i has bit (bits >> 6·i) & 63. */
+static inline uint64_t
+firn_row_filter_bits(uint64_t key_hash)
+{
+    return (key_hash * UINT64_C(0x9e3779b97f4a7c15)) >> 16;
+}
+
+static inline void
+firn_row_filter_prefetch(firn_slice raw, uint64_t key_hash)
+{
+    size_t line = firn_row_filter_line(key_hash, raw.size / FIRN_ROW_FORMAT_LINE_SIZE);
+    __builtin_prefetch(raw.data + line * FIRN_ROW_FORMAT_LINE_SIZE);
+}
+
+/* false: no key with this hash was added. */
+static inline bool
+firn_row_filter_may_contain(firn_slice raw, uint64_t key_hash)
+{
+    size_t line = firn_row_filter_line(key_hash, raw.size / FIRN_ROW_FORMAT_LINE_SIZE);
+    const uint8_t *words = raw.data + line * FIRN_ROW_FORMAT_LINE_SIZE;
+    uint64_t bits = firn_row_filter_bits(key_hash);
+    for (unsigned i = 0; i < FIRN_ROW_FORMAT_LINE_SIZE / 8; i++, bits >>= 6) {
+        if (((firn_load_le64(words + 8 * (size_t)i) >> (bits & 63)) & 1) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Replaces the contents of out with the filter of these keys, at FIRN_ROW_FILTER_BITS_PER_KEY as
+ * far as one block of a file allows. */
+FIRN_MUST_CHECK int firn_row_filter_encode(const uint64_t *key_hashes, size_t count,
+                                           struct firn_buf *out);
+/* What that has. */
+size_t firn_row_filter_size_bytes(size_t count);
+
+enum { FIRN_ROW_WINDOW_SIZE_MAX = 256 << 10 }; /* what a cursor reads ahead at most */
+
+/* opening and closing a run. See block/run_kind.h. */
+
+FIRN_MUST_CHECK int firn_row_open_origin(struct firn_run *run, struct firn_buf *numbers,
+                                         struct firn_run_origin *out, firn_error *err);
+
+/* writing a run. See block/run_kind.h. */
+
+FIRN_MUST_CHECK int firn_row_builder_create(const struct firn_run_env *env, const char *name,
+                                            const struct firn_run_builder_options *options,
+                                            struct firn_run_builder **out, firn_error *err);
+FIRN_MUST_CHECK int firn_row_builder_add(struct firn_run_builder *builder,
+                                         const struct firn_entry *entry, firn_error *err);
+FIRN_MUST_CHECK int firn_row_builder_add_range(struct firn_run_builder *builder,
+                                               const struct firn_range *range, firn_error *err);
+FIRN_MUST_CHECK int firn_row_builder_set_origin(struct firn_run_builder *builder,
+                                                const struct firn_run_origin *origin,
+                                                firn_error *err);
+uint64_t firn_row_builder_size_bytes(const struct firn_run_builder *builder);
+FIRN_MUST_CHECK int firn_row_builder_finish(struct firn_run_builder *builder,
+                                            struct firn_run_summary *out, firn_error *err);
+void firn_row_builder_destroy(struct firn_run_builder *builder);
+
+/* walking over all versions in a run. See block/run_kind.h. */
+
+FIRN_MUST_CHECK int firn_row_cursor_create(struct firn_run *run,
+                                           const struct firn_run_cursor_options *options,
+                                           struct firn_run_cursor **out, firn_error *err);
+void firn_row_cursor_destroy(struct firn_run_cursor *cursor);
+void firn_row_cursor_prepare(struct firn_run_cursor *cursor, firn_slice key, uint64_t sequence,
+                             unsigned step);
+FIRN_MUST_CHECK int firn_row_cursor_seek(struct firn_run_cursor *cursor, firn_slice key,
+                                         uint64_t sequence, firn_error *err);
+FIRN_MUST_CHECK int firn_row_cursor_seek_before(struct firn_run_cursor *cursor, firn_slice key,
+                                                uint64_t sequence, firn_error *err);
+FIRN_MUST_CHECK int firn_row_cursor_first(struct firn_run_cursor *cursor, firn_error *err);
+FIRN_MUST_CHECK int firn_row_cursor_last(struct firn_run_cursor *cursor, firn_error *err);
+FIRN_MUST_CHECK int firn_row_cursor_next(struct firn_run_cursor *cursor, firn_error *err);
+FIRN_MUST_CHECK int firn_row_cursor_prev(struct firn_run_cursor *cursor, firn_error *err);
+
+/* reading all of a run and judging it. See check in block/run_kind.h. */
+
+FIRN_MUST_CHECK int firn_row_check(struct firn_run *run,
+                                   void (*on_damage)(void *ctx, const char *text), void *ctx,
+                                   const struct firn_step *step, firn_error *err);
+
+/* ==== what a run says of itself, and its range deletes, to bytes and back ====
+ *
+ * Any thread.
+ */
+
+/* Appends the summary (all but file_bytes, which it cannot know). */
+FIRN_MUST_CHECK int firn_row_summary_encode(const struct firn_run_summary *summary,
+                                            struct firn_buf *out);
+/* *out, zeroed before, is the caller's to deinit, whatever is returned. FIRN_CORRUPT for bytes that
+ * no builder writes, FIRN_NEWER for another version's. */
+FIRN_MUST_CHECK int firn_row_summary_decode(firn_slice raw, struct firn_run_summary *out,
+                                            firn_error *err);
+
+/* The largest bound of a range: a key with a zero byte behind it. */
+enum { FIRN_ROW_SUMMARY_BOUND_SIZE_MAX = 65536 };
+
+/* Appends one range. */
+FIRN_MUST_CHECK int firn_row_summary_encode_range(const struct firn_range *range,
+                                                  struct firn_buf *out);
+/* Calls visit for each range of a block of them; a return other than FIRN_OK ends it and is
+ * returned. FIRN_CORRUPT if there is anything else than ranges. */
+FIRN_MUST_CHECK int firn_row_summary_decode_ranges(
+    firn_slice raw, int (*visit)(void *ctx, const struct firn_range *range, firn_error *err),
+    void *ctx, firn_error *err);
+
+/* ==== the entries of the data block that a builder is filling ====
+ *
+ * One thread. A zeroed struct is empty.
+ */
+
+/* What makes the size of a block. */
+struct firn_row_pending_sums {
+    size_t count;
+    size_t shared_size; /* all keys have so many first bytes in common */
+    size_t key_bytes;   /* of all keys, whole */
+    size_t value_bytes;
+    size_t word_bytes; /* at most: of the varints */
+    uint64_t sequence_min;
+    uint64_t sequence_max;
+};
+
+struct firn_row_pending_item;
+
+struct firn_row_pending {
+    struct firn_buf bytes; /* keys and values */
+    struct firn_row_pending_item *items;
+    size_t capacity;
+    struct firn_row_pending_sums sums;
+};
+
+void firn_row_pending_deinit(struct firn_row_pending *pending);
+/* Forgets the entries, keeps the memory. */
+void firn_row_pending_clear(struct firn_row_pending *pending);
+
+/* Of a pending that is not empty. Borrowed until the next add or clear. */
+firn_slice firn_row_pending_last_key(const struct firn_row_pending *pending);
+
+/* The sums with one more entry. */
+struct firn_row_pending_sums firn_row_pending_with(const struct firn_row_pending *pending,
+                                                   const struct firn_entry *entry);
+/* What the block has at most, encoded; SIZE_MAX if one block cannot have so many entries. */
+size_t firn_row_pending_size_max(const struct firn_row_pending_sums *sums);
+
+/* An entry behind the last one. Its value is a locator where is_elsewhere. FIRN_NO_MEMORY:
+ * unchanged. */
+FIRN_MUST_CHECK int firn_row_pending_add(struct firn_row_pending *pending,
+                                         const struct firn_entry *entry, bool is_elsewhere,
+                                         uint8_t tag,
+                                         const struct firn_row_pending_sums *sums_with);
+/* Replaces the contents of out with the block; not empty. */
+FIRN_MUST_CHECK int firn_row_pending_encode(const struct firn_row_pending *pending,
+                                            struct firn_buf *out);
+
+/* ==== entries whose values lie in value files (block/value_file.h) ====
+ *
+ * In a block such an entry is a tombstone with something elsewhere, which nothing else is; what
+ * lies there in the place of a value:
+ *
+ *   kind of the entry, 1 byte | head of an expiring put, 8 bytes | reference
+ */
+
+static inline bool
+firn_row_reference_is_one(const struct firn_row_slot *slot)
+{
+    return slot->is_elsewhere && slot->kind == FIRN_ENTRY_DELETE;
+}
+
+/* Of such an entry, whose block has passed its check: what it is, and its value as struct
+ * firn_entry has it, head and reference. */
+static inline enum firn_entry_kind
+firn_row_reference_kind(const struct firn_row_slot *slot)
+{
+    return (enum firn_entry_kind)slot->value.data[0];
+}
+static inline firn_slice
+firn_row_reference_value(const struct firn_row_slot *slot)
+{
+    return firn_bytes(slot->value.data + 1, slot->value.size - 1);
+}
+
+/* For the check of blocks: whether the bytes are such a value. */
+bool firn_row_value_reference_is_sound(firn_slice bytes);
+/* Whether a builder may take the entry, which has a reference. */
+bool firn_row_value_reference_fits(const struct firn_entry *entry);
+/* Replaces the contents of out with the bytes for an entry. FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_row_value_reference_encode(const struct firn_entry *entry,
+                                                    struct firn_buf *out);
+/* Bytes of the value that an entry with a reference has, head included. */
+uint64_t firn_row_value_reference_value_size(enum firn_entry_kind kind, firn_slice value);
+/* Replaces the contents of out (NULL: it is verified alone) with the value, head included. */
+FIRN_MUST_CHECK int firn_row_value_reference_read(const struct firn_run_values *values,
+                                                  const struct firn_row_slot *slot,
+                                                  enum firn_block_cache_use use,
+                                                  struct firn_buf *out, firn_error *err);
+
+/* ---- large values, in pieces beside the blocks of entries ---- */
+
+/* Replaces the contents of out with the value. locator has passed firn_row_block_check. Beside the
+ * value, memory for one piece. Any thread. */
+FIRN_MUST_CHECK int firn_row_value_read(struct firn_block_reader *reader, firn_slice locator,
+                                        struct firn_buf *out, firn_error *err);
+/* Reads all pieces and keeps none. */
+FIRN_MUST_CHECK int firn_row_value_check(struct firn_block_reader *reader, firn_slice locator,
+                                         firn_error *err);
+
+#endif
