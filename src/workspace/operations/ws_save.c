@@ -618,7 +618,7 @@ save_opened(struct saving *saving, firn_error *err)
     if (firn_buf_reserve(&saving->ws->result,
                          firn_catalog_record_checkpoint_size(&(firn_workspace_checkpoint){
                              .message = saving->request.message, .turn = turn})) != FIRN_OK) {
-        return firn_error_no_memory(err, "a result");
+        FIRN_TRY(firn_error_no_memory(err, "a result"));
     }
     FIRN_TRY(find_previous(saving, err));
     FIRN_TRY(ask_watch(saving, err));

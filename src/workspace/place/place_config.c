@@ -257,10 +257,11 @@ read_setting(firn_slice said, enum firn_place_config_key *out_key, firn_slice *o
 static int
 take_setting(firn_slice said, struct firn_place_config_text *out, firn_error *err)
 {
-    enum firn_place_config_key key;
+    enum firn_place_config_key key = FIRN_PLACE_CONFIG_KEYS;
     firn_slice written;
     uint64_t value;
     int rc = read_setting(said, &key, &written, &value, err);
+    DCHECK(rc != FIRN_OK || key < FIRN_PLACE_CONFIG_KEYS);
     if (rc == FIRN_OK && out->is_set[key]) {
         rc = firn_error_set(err, FIRN_INVALID, "%s is set twice", keys[key].name);
     }
