@@ -15,6 +15,9 @@
  * Tells of files that cannot be read, and goes on. Returns an exit code. */
 int firn_task_settings_take(struct firn_cli *cli, firn_workspace *workspace);
 
+/* Takes one setting, if it is one that a command that writes follows. Returns a code of the library. */
+int firn_task_settings_set(struct firn_command_settings *settings, const firn_setting *setting);
+
 /* How saves are made today, for a command that compares the disk as a save would see it. */
 struct firn_task_settings_today {
     bool gitignore;
