@@ -29,8 +29,6 @@ struct firn_task_settings_today firn_task_settings_look(firn_workspace *workspac
 /* Tells, on standard error, of a file of settings that cannot be read, and what to do about it. */
 void firn_task_settings_tell(const firn_workspace *workspace, const firn_notice *notice);
 
-/* Keeps a notice for firn_task_settings_unread; there are two files. */
-void firn_task_settings_keep(const firn_notice *notice);
 /* The files that were told of since the settings were taken, for the member "notices". */
 void firn_task_settings_unread(void (*on_notice)(void *ctx, const firn_notice *notice), void *ctx);
 

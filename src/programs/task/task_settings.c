@@ -86,8 +86,9 @@ firn_task_settings_tell(const firn_workspace *workspace, const firn_notice *noti
                       "it, or set anything with firn config --user KEY VALUE");
 }
 
-void
-firn_task_settings_keep(const firn_notice *notice)
+/* Keeps a notice for firn_task_settings_unread; there are two files. */
+static void
+keep(const firn_notice *notice)
 {
     if (kept_count < FILES) {
         struct unread *unread = &kept[kept_count++];
@@ -111,7 +112,7 @@ static void
 on_notice(void *ctx, const firn_notice *notice)
 {
     const struct taking *taking = ctx;
-    firn_task_settings_keep(notice);
+    keep(notice);
     firn_task_settings_tell(taking->workspace, notice);
 }
 
