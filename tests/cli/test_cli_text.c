@@ -36,6 +36,17 @@ escape(const void *data, size_t size)
     return escaped;
 }
 
+/* As the writer of JSON sees it, which adds the bytes in hexadecimal to what is not. */
+static bool
+is_utf8(firn_slice bytes)
+{
+    struct firn_term_writer writer = {.put = NULL};
+    firn_term_writer_bytes(&writer, "k", bytes);
+    bool has_hex = memmem(writer.data, writer.size, "\"k_hex\":", 8) != NULL;
+    firn_term_writer_deinit(&writer);
+    return !has_hex;
+}
+
 #define ESCAPE(literal) escape(literal, sizeof(literal) - 1)
 
 static void
@@ -137,7 +148,7 @@ escaping_can_be_undone_and_hides_nothing(void **state)
                            : (uint8_t)test_random_below(&random, 256);
         }
         const char *text = escape(bytes, size);
-        assert_true(firn_term_text_is_utf8(firn_str(text)));
+        assert_true(is_utf8(firn_str(text)));
         for (const char *at = text; *at != '\0'; at++) {
             assert_true((unsigned char)*at >= 0x20 && *at != 0x7F);
         }
@@ -166,13 +177,12 @@ what_is_plain_or_text_is_told_at_every_place(void **state)
                 bytes[at] = (uint8_t)byte;
                 assert_int_equal(firn_term_text_plain(firn_bytes(bytes, SIZE)),
                                  is_plain((uint8_t)byte) ? SIZE : at);
-                assert_int_equal(firn_term_text_is_utf8(firn_bytes(bytes, SIZE)), byte < 0x80);
+                assert_int_equal(is_utf8(firn_bytes(bytes, SIZE)), byte < 0x80);
                 bytes[at] = 'a';
                 if (at + 1 < SIZE) {
                     bytes[at] = 0xC3;
                     bytes[at + 1] = (uint8_t)byte;
-                    assert_int_equal(firn_term_text_is_utf8(firn_bytes(bytes, SIZE)),
-                                     (byte & 0xC0) == 0x80);
+                    assert_int_equal(is_utf8(firn_bytes(bytes, SIZE)), (byte & 0xC0) == 0x80);
                     assert_int_equal(firn_term_text_plain(firn_bytes(bytes, SIZE)), at);
                 }
             }

@@ -62,8 +62,9 @@ firn_hook_agent_find(const char *name)
     return NULL;
 }
 
-const struct firn_hook_agent *
-firn_hook_agent_at(unsigned i)
+/* From 0; NULL beyond the last. */
+static const struct firn_hook_agent *
+agent_at(unsigned i)
 {
     return i < sizeof(agents) / sizeof(agents[0]) ? &agents[i] : NULL;
 }
@@ -96,7 +97,7 @@ firn_hook_agent_look(const char *root)
 {
     unsigned found = 0;
     const struct firn_hook_agent *agent;
-    for (unsigned i = 0; (agent = firn_hook_agent_at(i)) != NULL; i++) {
+    for (unsigned i = 0; (agent = agent_at(i)) != NULL; i++) {
         found |= has_hooks(root, agent) ? 1U << i : 0;
     }
     return found;
@@ -106,7 +107,7 @@ bool
 firn_hook_agent_next_lost(unsigned *lost, const char **out_path, char *out_text)
 {
     const struct firn_hook_agent *agent;
-    for (unsigned i = 0; (agent = firn_hook_agent_at(i)) != NULL; i++) {
+    for (unsigned i = 0; (agent = agent_at(i)) != NULL; i++) {
         if ((*lost >> i & 1) != 0) {
             *lost &= ~(1U << i);
             *out_path = agent->file;

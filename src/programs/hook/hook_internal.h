@@ -32,9 +32,6 @@ struct firn_hook_agent {
 /* By name; NULL if there is none. */
 const struct firn_hook_agent *firn_hook_agent_find(const char *name);
 
-/* From 0; NULL beyond the last. */
-const struct firn_hook_agent *firn_hook_agent_at(unsigned i);
-
 /* "before" or "after". */
 const char *firn_hook_agent_when_name(enum firn_hook_agent_when when);
 

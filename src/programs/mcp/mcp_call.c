@@ -23,6 +23,7 @@
 #include <time.h>
 
 #include "hook/hook.h"
+#include "task/task.h"
 
 enum { SLICE_MS = 200, TELL_MS = 250, PIECE_SIZE = 65536 };
 
@@ -85,22 +86,11 @@ static int
 take_setting(void *ctx, const firn_config_setting *setting)
 {
     struct firn_mcp_call *call = ctx;
-    bool is_true = strcmp(setting->value, "true") == 0;
-    if (strcmp(setting->key, "keep") == 0) {
-        (void)snprintf(call->keep, sizeof(call->keep), "%s", setting->value);
-    } else if (strcmp(setting->key, "save.max-file-size") == 0) {
-        return firn_config_size(setting->value, &call->max_file_size, NULL);
-    } else if (strcmp(setting->key, "save.gitignore") == 0) {
-        call->saves_gitignore = is_true;
-    } else if (strcmp(setting->key, "save.include-deps") == 0) {
-        call->saves_deps = is_true;
-    } else if (strcmp(setting->key, "save.strict") == 0) {
-        call->saves_strictly = is_true;
-    } else if (strcmp(setting->key, "wait") == 0 && !call->host->has_wait &&
-               setting->source != FIRN_SETTING_DEFAULT) {
+    if (strcmp(setting->key, "wait") == 0 && !call->host->has_wait &&
+        setting->source != FIRN_SETTING_DEFAULT) {
         call->wait_ms = strtoll(setting->value, NULL, 10) * 1000;
     }
-    return FIRN_OK;
+    return firn_task_settings_set(&call->settings, setting);
 }
 
 int

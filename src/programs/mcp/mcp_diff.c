@@ -219,8 +219,8 @@ run(struct firn_mcp_call *call)
     }
     attempt.options.before = firn_mcp_arguments_string(call->arguments, "snapshot_id");
     attempt.options.after = firn_mcp_arguments_string(call->arguments, "to_snapshot_id");
-    attempt.options.gitignore = call->saves_gitignore;
-    attempt.options.file_size_max = call->max_file_size;
+    attempt.options.gitignore = call->settings.gitignore;
+    attempt.options.file_size_max = call->settings.max_file_size;
     attempt.options.paths = call->paths;
     attempt.options.path_count = call->path_count;
     attempt.options.with_lines = true;

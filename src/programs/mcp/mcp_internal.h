@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "command/command.h"
 #include "firn/firn.h"
 #include "firn/types.h"
 #include "mcp/mcp.h"
@@ -201,11 +202,7 @@ struct firn_mcp_call {
     const char *hint;               /* what to do next; may be NULL */
 
     int64_t wait_ms;
-    char keep[256]; /* what firn config says */
-    uint64_t max_file_size;
-    bool saves_gitignore;
-    bool saves_deps;
-    bool saves_strictly;
+    struct firn_command_settings settings;
     firn_slice *paths; /* of the argument "paths" */
     char *path_text;   /* what they point into */
     size_t path_count;

@@ -62,8 +62,8 @@ perform(struct firn_mcp_call *call, struct attempt *attempt)
     }
     attempt->options.paths = call->paths;
     attempt->options.path_count = call->path_count;
-    attempt->options.gitignore = call->saves_gitignore;
-    attempt->options.file_size_max = call->max_file_size;
+    attempt->options.gitignore = call->settings.gitignore;
+    attempt->options.file_size_max = call->settings.max_file_size;
     attempt->options.dry_run = firn_mcp_arguments_bool(call->arguments, "dry_run", false);
     attempt->options.callbacks = firn_mcp_call_callbacks(call);
     attempt->options.visit = firn_mcp_call_visit_change;

@@ -60,12 +60,12 @@ run(struct firn_mcp_call *call)
         attempt.options.message =
             firn_bytes(json_string_value(message), json_string_length(message));
         attempt.options.include_deps =
-            firn_mcp_arguments_bool(call->arguments, "include_deps", call->saves_deps);
+            firn_mcp_arguments_bool(call->arguments, "include_deps", call->settings.include_deps);
         attempt.options.if_changed = firn_mcp_arguments_bool(call->arguments, "if_changed", false);
-        attempt.options.gitignore = call->saves_gitignore;
-        attempt.options.strict = call->saves_strictly;
-        attempt.options.file_size_max = call->max_file_size;
-        attempt.options.keep = call->keep[0] != '\0' ? call->keep : NULL;
+        attempt.options.gitignore = call->settings.gitignore;
+        attempt.options.strict = call->settings.strict;
+        attempt.options.file_size_max = call->settings.max_file_size;
+        attempt.options.keep = call->settings.keep[0] != '\0' ? call->settings.keep : NULL;
         attempt.options.callbacks = firn_mcp_call_callbacks(call);
         code = firn_mcp_call_attempt(call, attempt_save, &attempt);
     }

@@ -63,8 +63,8 @@ run(struct firn_mcp_call *call)
     attempt.options.reference = firn_mcp_arguments_string(call->arguments, "snapshot_id");
     attempt.options.paths = call->paths;
     attempt.options.path_count = call->path_count;
-    attempt.options.file_size_max = call->max_file_size;
-    attempt.options.gitignore = call->saves_gitignore;
+    attempt.options.file_size_max = call->settings.max_file_size;
+    attempt.options.gitignore = call->settings.gitignore;
     attempt.options.callbacks = firn_mcp_call_callbacks(call);
     firn_workspace_pending_restore earlier;
     bool was_running =

@@ -15,6 +15,9 @@
  * Tells of files that cannot be read, and goes on. Returns an exit code. */
 int firn_task_settings_take(struct firn_cli *cli, firn_workspace *workspace);
 
+/* Takes one setting, if it is one that a command that writes follows. Returns a code of the library. */
+int firn_task_settings_set(struct firn_command_settings *settings, const firn_setting *setting);
+
 /* How saves are made today, for a command that compares the disk as a save would see it. */
 struct firn_task_settings_today {
     bool gitignore;
@@ -26,8 +29,6 @@ struct firn_task_settings_today firn_task_settings_look(firn_workspace *workspac
 /* Tells, on standard error, of a file of settings that cannot be read, and what to do about it. */
 void firn_task_settings_tell(const firn_workspace *workspace, const firn_notice *notice);
 
-/* Keeps a notice for firn_task_settings_unread; there are two files. */
-void firn_task_settings_keep(const firn_notice *notice);
 /* The files that were told of since the settings were taken, for the member "notices". */
 void firn_task_settings_unread(void (*on_notice)(void *ctx, const firn_notice *notice), void *ctx);
 

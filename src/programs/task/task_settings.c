@@ -30,30 +30,37 @@ struct taking {
     firn_workspace *workspace;
 };
 
+int
+firn_task_settings_set(struct firn_command_settings *settings, const firn_setting *setting)
+{
+    bool is_true = strcmp(setting->value, "true") == 0;
+    if (strcmp(setting->key, "keep") == 0) {
+        (void)snprintf(settings->keep, sizeof(settings->keep), "%s", setting->value);
+    } else if (strcmp(setting->key, "save.gitignore") == 0) {
+        settings->gitignore = is_true;
+    } else if (strcmp(setting->key, "save.include-deps") == 0) {
+        settings->include_deps = is_true;
+    } else if (strcmp(setting->key, "save.strict") == 0) {
+        settings->strict = is_true;
+    } else if (strcmp(setting->key, "save.max-file-size") == 0) {
+        return firn_config_size(setting->value, &settings->max_file_size, NULL);
+    } else if (strcmp(setting->key, "save.warn-size") == 0) {
+        return firn_config_size(setting->value, &settings->warn_size, NULL);
+    }
+    return FIRN_OK;
+}
+
 static int
 take_setting(void *ctx, const firn_config_setting *setting)
 {
     struct taking *taking = ctx;
     struct firn_cli *cli = taking->cli;
-    bool is_true = strcmp(setting->value, "true") == 0;
     uint64_t seconds;
-    if (strcmp(setting->key, "keep") == 0) {
-        (void)snprintf(cli->settings.keep, sizeof(cli->settings.keep), "%s", setting->value);
-    } else if (strcmp(setting->key, "save.gitignore") == 0) {
-        cli->settings.gitignore = is_true;
-    } else if (strcmp(setting->key, "save.include-deps") == 0) {
-        cli->settings.include_deps = is_true;
-    } else if (strcmp(setting->key, "save.strict") == 0) {
-        cli->settings.strict = is_true;
-    } else if (strcmp(setting->key, "save.max-file-size") == 0) {
-        return firn_config_size(setting->value, &cli->settings.max_file_size, NULL);
-    } else if (strcmp(setting->key, "save.warn-size") == 0) {
-        return firn_config_size(setting->value, &cli->settings.warn_size, NULL);
-    } else if (strcmp(setting->key, "wait") == 0 && !cli->has_wait &&
-               firn_command_number(setting->value, INT32_MAX, &seconds)) {
+    if (strcmp(setting->key, "wait") == 0 && !cli->has_wait &&
+        firn_command_number(setting->value, INT32_MAX, &seconds)) {
         cli->wait_ms = (int64_t)seconds * 1000;
     }
-    return FIRN_OK;
+    return firn_task_settings_set(&cli->settings, setting);
 }
 
 /* Whether the file is that of the store, and not of the user. */
@@ -79,8 +86,9 @@ firn_task_settings_tell(const firn_workspace *workspace, const firn_notice *noti
                       "it, or set anything with firn config --user KEY VALUE");
 }
 
-void
-firn_task_settings_keep(const firn_notice *notice)
+/* Keeps a notice for firn_task_settings_unread; there are two files. */
+static void
+keep(const firn_notice *notice)
 {
     if (kept_count < FILES) {
         struct unread *unread = &kept[kept_count++];
@@ -104,7 +112,7 @@ static void
 on_notice(void *ctx, const firn_notice *notice)
 {
     const struct taking *taking = ctx;
-    firn_task_settings_keep(notice);
+    keep(notice);
     firn_task_settings_tell(taking->workspace, notice);
 }
 

@@ -30,7 +30,6 @@ enum firn_exit {
 /* The length of the UTF-8 sequence at the start of `bytes`, and its code point; 0 if there is no
  * valid one. */
 size_t firn_term_text_decode(firn_slice bytes, uint32_t *out_point);
-bool firn_term_text_is_utf8(firn_slice bytes);
 /* Whether a code point moves the cursor, hides text or turns its direction: never shown as
  * itself. */
 bool firn_term_text_is_control(uint32_t point);

@@ -130,25 +130,6 @@ firn_term_text_decode(firn_slice bytes, uint32_t *out_point)
 }
 
 bool
-firn_term_text_is_utf8(firn_slice bytes)
-{
-    size_t at = 0;
-    while (at < bytes.size) {
-        uint32_t point;
-        if (bytes.size - at >= sizeof(uint64_t) && (load_eight(bytes.data + at) & high_bits) == 0) {
-            at += sizeof(uint64_t);
-            continue;
-        }
-        size_t size = firn_term_text_decode(firn_bytes(bytes.data + at, bytes.size - at), &point);
-        if (size == 0) {
-            return false;
-        }
-        at += size;
-    }
-    return true;
-}
-
-bool
 firn_term_text_is_control(uint32_t point)
 {
     return point < 0x20 || (point >= 0x7F && point < 0xA0) /* C0, DEL, C1 */
