@@ -16,7 +16,8 @@
 int firn_task_settings_take(struct firn_cli *cli, firn_workspace *workspace);
 
 /* Takes one setting, if it is one that a command that writes follows. Returns a code of the library. */
-int firn_task_settings_set(struct firn_command_settings *settings, const firn_setting *setting);
+int firn_task_settings_set(struct firn_command_settings *settings,
+                           const firn_config_setting *setting);
 
 /* How saves are made today, for a command that compares the disk as a save would see it. */
 struct firn_task_settings_today {

@@ -31,7 +31,7 @@ struct taking {
 };
 
 int
-firn_task_settings_set(struct firn_command_settings *settings, const firn_setting *setting)
+firn_task_settings_set(struct firn_command_settings *settings, const firn_config_setting *setting)
 {
     bool is_true = strcmp(setting->value, "true") == 0;
     if (strcmp(setting->key, "keep") == 0) {
