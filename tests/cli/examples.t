@@ -114,3 +114,16 @@ They are C++, too.
   $ ls scratch.firn
   ! <any>
   [2]
+
+  $ example_work_queue queue.firn
+  100 jobs done, the sum of their squares is 338350
+  $ firn db scan queue.firn jobs
+  $ example_time_series series.firn
+  roof: 3 2 1 0 -1
+  roof: 9999 9999 9999 9999 9999
+  roof: 3 2 1 0 -1
+  cellar: 12 13
+  $ firn db checkpoints series.firn | grep -c before-import
+  1
+  $ example_shared_cache
+  50 things computed, 4000 of 4000 looks were answered

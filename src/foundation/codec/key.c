@@ -169,8 +169,11 @@ firn_key_read_text(firn_slice *rest, void *buffer, size_t capacity, size_t *out_
     size_t size = 0;
     size_t at = 0;
     for (;;) {
+        if (at == rest->size) {
+            return FIRN_INVALID;
+        }
         const uint8_t *byte = rest->data + at;
-        if (at == rest->size || (*byte == ESCAPE && at + 1 == rest->size)) {
+        if (*byte == ESCAPE && at + 1 == rest->size) {
             return FIRN_INVALID;
         }
         if (*byte == ESCAPE && byte[1] == END) {

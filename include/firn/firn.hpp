@@ -1,0 +1,534 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// firn/firn.hpp: stores for C++17: handles that close themselves, errors as exceptions, bytes as std::string_view. Header-only,
+// over the C functions, whose headers say what each of them does, what threads may do, and how durable a commit is.
+//
+//     firn::store store("app.firn");
+//     firn::keyspace users = store.open("users");
+//     users.put("ada", "1815");
+//     if (auto year = users.get("ada")) std::cout << *year << '\n';
+//
+// - Every failure but "there is no such key" is a firn::error, with its code. Destructors throw nothing.
+// - A string_view that a cursor gives is borrowed until the cursor moves.
+// - Handles can be moved, not copied. A keyspace is a reference to what its store owns: copy it freely, and do not use it when
+//   the store is gone. Snapshots, cursors, transactions and loads must be destroyed before their store; a store that is
+//   destroyed earlier stays open, and is lost to the process.
+// - raw() gives the handle of the C functions, for all that is not here: directories (firn/workspace.h), packs, checks.
+#ifndef FIRN_FIRN_HPP
+#define FIRN_FIRN_HPP
+
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "bulk.h"
+#include "checkpoint.h"
+#include "cursor.h"
+#include "key.h"
+#include "store.h"
+#include "txn.h"
+
+namespace firn {
+
+class error : public std::runtime_error {
+public:
+    explicit error(const firn_error &err) : std::runtime_error(err.text), code_(err.code) {}
+    int code() const noexcept { return code_; } // of enum firn_code
+
+private:
+    int code_;
+};
+
+namespace detail {
+
+inline firn_slice
+slice(std::string_view bytes) noexcept
+{
+    return firn_bytes(bytes.data(), bytes.size());
+}
+
+inline std::string_view
+view(firn_slice bytes) noexcept
+{
+    return std::string_view(reinterpret_cast<const char *>(bytes.data), bytes.size);
+}
+
+// Throws what a call has failed with.
+inline void
+check(int code, const firn_error &err)
+{
+    if (code != FIRN_OK) {
+        throw error(err);
+    }
+}
+
+// Bytes that the library gave, as a string; nothing where the key is missing.
+inline std::optional<std::string>
+take(int code, uint8_t *value, size_t size, const firn_error &err)
+{
+    if (code == FIRN_NOT_FOUND) {
+        return std::nullopt;
+    }
+    check(code, err);
+    std::unique_ptr<uint8_t, void (*)(void *)> owner(value, firn_release);
+    return std::string(reinterpret_cast<const char *>(value), size);
+}
+
+struct close_store {
+    void operator()(firn_store *store) const noexcept
+    {
+        firn_error err;
+        if (firn_store_close(store, &err) != FIRN_OK) {
+            // It stays open: something of it still is. store::close() says so.
+        }
+    }
+};
+struct close_snapshot {
+    void operator()(firn_snapshot *snapshot) const noexcept { firn_snapshot_close(snapshot); }
+};
+struct close_cursor {
+    void operator()(firn_cursor *cursor) const noexcept { firn_cursor_close(cursor); }
+};
+struct close_txn {
+    void operator()(firn_txn *txn) const noexcept { firn_txn_close(txn); }
+};
+struct close_batch {
+    void operator()(firn_batch *batch) const noexcept { firn_batch_destroy(batch); }
+};
+struct close_bulk {
+    void operator()(firn_bulk *bulk) const noexcept { firn_bulk_close(bulk); }
+};
+
+} // namespace detail
+
+// ---- keys ----
+
+// An order-preserving key (firn/key.h): firn::key().text("brest").u64(7).
+class key {
+public:
+    key &text(std::string_view value)
+    {
+        return add(2 * value.size() + 2, [&](firn_key *out) { firn_key_add_text(out, detail::slice(value)); });
+    }
+    key &u64(uint64_t value)
+    {
+        return add(8, [&](firn_key *out) { firn_key_add_u64(out, value); });
+    }
+    key &i64(int64_t value)
+    {
+        return add(8, [&](firn_key *out) { firn_key_add_i64(out, value); });
+    }
+    key &f64(double value)
+    {
+        return add(8, [&](firn_key *out) { firn_key_add_f64(out, value); });
+    }
+    key &boolean(bool value)
+    {
+        return add(1, [&](firn_key *out) { firn_key_add_bool(out, value); });
+    }
+    operator std::string_view() const noexcept { return bytes_; }
+
+private:
+    template <typename Adding> key &add(size_t size_max, Adding adding)
+    {
+        size_t before = bytes_.size();
+        bytes_.resize(before + size_max);
+        firn_key part = firn_key_in(&bytes_[before], size_max);
+        adding(&part);
+        bytes_.resize(before + part.size);
+        return *this;
+    }
+    std::string bytes_;
+};
+
+// ---- reading ----
+
+class snapshot {
+public:
+    firn_snapshot *raw() const noexcept { return handle_.get(); }
+
+private:
+    friend class store;
+    explicit snapshot(firn_snapshot *handle) noexcept : handle_(handle) {}
+    std::unique_ptr<firn_snapshot, detail::close_snapshot> handle_;
+};
+
+// What a cursor walks over; nothing of it: everything, now.
+struct range {
+    std::optional<std::string_view> lower = std::nullopt; // included
+    std::optional<std::string_view> upper = std::nullopt; // excluded
+    std::optional<std::string_view> prefix = std::nullopt;
+    const firn::snapshot *snapshot = nullptr;
+    bool keys_only = false;
+};
+
+class cursor {
+public:
+    bool first() { return moved(&firn_cursor_first); }
+    bool last() { return moved(&firn_cursor_last); }
+    bool next() { return moved(&firn_cursor_next); }
+    bool prev() { return moved(&firn_cursor_prev); }
+    bool seek(std::string_view key) { return sought(&firn_cursor_seek, key); }
+    bool seek_before(std::string_view key) { return sought(&firn_cursor_seek_before, key); }
+    bool valid() const noexcept { return firn_cursor_valid(handle_.get()); }
+    std::string_view key() const noexcept { return detail::view(firn_cursor_key(handle_.get())); }
+    std::string_view value() const noexcept { return detail::view(firn_cursor_value(handle_.get())); }
+    firn_cursor *raw() const noexcept { return handle_.get(); }
+
+private:
+    friend class keyspace;
+    friend class transaction;
+    explicit cursor(firn_cursor *handle) noexcept : handle_(handle) {}
+    static firn_cursor_options options(const range &range)
+    {
+        firn_cursor_options out = FIRN_CURSOR_OPTIONS_INIT;
+        out.lower = range.lower ? bound(*range.lower) : out.lower;
+        out.upper = range.upper ? bound(*range.upper) : out.upper;
+        out.prefix = range.prefix ? bound(*range.prefix) : out.prefix;
+        out.snapshot = range.snapshot != nullptr ? range.snapshot->raw() : nullptr;
+        out.keys_only = range.keys_only;
+        return out;
+    }
+    static firn_slice bound(std::string_view bytes) noexcept
+    {
+        return bytes.data() != nullptr ? detail::slice(bytes) : firn_bytes("", 0);
+    }
+    bool moved(int (*move)(firn_cursor *, firn_error *))
+    {
+        firn_error err;
+        detail::check(move(handle_.get(), &err), err);
+        return valid();
+    }
+    bool sought(int (*move)(firn_cursor *, firn_slice, firn_error *), std::string_view key)
+    {
+        firn_error err;
+        detail::check(move(handle_.get(), detail::slice(key), &err), err);
+        return valid();
+    }
+    std::unique_ptr<firn_cursor, detail::close_cursor> handle_;
+};
+
+// ---- keyspaces ----
+
+struct write_options {
+    firn_durability durability = FIRN_DURABILITY_DEFAULT;
+    uint64_t ttl_ms = 0; // puts only
+};
+
+class keyspace {
+public:
+    void put(std::string_view key, std::string_view value, const write_options &options = {})
+    {
+        firn_error err;
+        firn_write_options given = from(options);
+        detail::check(firn_put(handle_, detail::slice(key), detail::slice(value), &given, &err), err);
+    }
+    // Whether it was put: the key had no value.
+    bool insert(std::string_view key, std::string_view value, const write_options &options = {})
+    {
+        firn_error err;
+        firn_write_options given = from(options);
+        int code = firn_insert(handle_, detail::slice(key), detail::slice(value), &given, &err);
+        return is_done(code, FIRN_EXISTS, err);
+    }
+    // Whether it was put: the key had the value that was expected.
+    bool compare_and_put(std::string_view key, std::string_view expected, std::string_view value, const write_options &options = {})
+    {
+        firn_error err;
+        firn_write_options given = from(options);
+        int code = firn_compare_and_put(handle_, detail::slice(key), detail::slice(expected), detail::slice(value), &given, &err);
+        return code != FIRN_NOT_FOUND && is_done(code, FIRN_CONFLICT, err);
+    }
+    void add(std::string_view key, int64_t number, const write_options &options = {})
+    {
+        firn_error err;
+        firn_write_options given = from(options);
+        uint8_t operand[8];
+        firn_number(number, operand);
+        detail::check(firn_merge(handle_, detail::slice(key), FIRN_MERGE_ADD, firn_bytes(operand, sizeof operand), &given, &err), err);
+    }
+    void append(std::string_view key, std::string_view bytes, const write_options &options = {})
+    {
+        firn_error err;
+        firn_write_options given = from(options);
+        detail::check(firn_merge(handle_, detail::slice(key), FIRN_MERGE_APPEND, detail::slice(bytes), &given, &err), err);
+    }
+    void erase(std::string_view key, const write_options &options = {})
+    {
+        firn_error err;
+        firn_write_options given = from(options);
+        detail::check(firn_delete(handle_, detail::slice(key), &given, &err), err);
+    }
+    void erase_range(std::string_view lower, std::string_view upper, const write_options &options = {})
+    {
+        firn_error err;
+        firn_write_options given = from(options);
+        detail::check(firn_delete_range(handle_, detail::slice(lower), detail::slice(upper), &given, &err), err);
+    }
+    std::optional<std::string> get(std::string_view key) const
+    {
+        firn_error err;
+        uint8_t *value = nullptr;
+        size_t size = 0;
+        int code = firn_get(handle_, detail::slice(key), &value, &size, &err);
+        return detail::take(code, value, size, err);
+    }
+    std::optional<std::string> get(std::string_view key, const snapshot &at) const
+    {
+        firn_error err;
+        uint8_t *value = nullptr;
+        size_t size = 0;
+        int code = firn_snapshot_get(at.raw(), handle_, detail::slice(key), &value, &size, &err);
+        return detail::take(code, value, size, err);
+    }
+    bool exists(std::string_view key) const
+    {
+        firn_error err;
+        bool found = false;
+        detail::check(firn_exists(handle_, detail::slice(key), &found, &err), err);
+        return found;
+    }
+    firn::cursor cursor(const range &over = {}) const
+    {
+        firn_error err;
+        firn_cursor_options options = firn::cursor::options(over);
+        firn_cursor *out = nullptr;
+        detail::check(firn_cursor_open(handle_, &options, &out, &err), err);
+        return firn::cursor(out);
+    }
+    firn_keyspace *raw() const noexcept { return handle_; }
+
+private:
+    friend class store;
+    explicit keyspace(firn_keyspace *handle) noexcept : handle_(handle) {}
+    static firn_write_options from(const write_options &options) noexcept
+    {
+        firn_write_options out = FIRN_WRITE_OPTIONS_INIT;
+        out.durability = options.durability;
+        out.ttl_ms = options.ttl_ms;
+        return out;
+    }
+    static bool is_done(int code, int refusal, const firn_error &err)
+    {
+        if (code != refusal) {
+            detail::check(code, err);
+        }
+        return code == FIRN_OK;
+    }
+    firn_keyspace *handle_;
+};
+
+// ---- many writes at once ----
+
+class batch {
+public:
+    batch()
+    {
+        firn_error err;
+        firn_batch *out = nullptr;
+        detail::check(firn_batch_create(&out, &err), err);
+        handle_.reset(out);
+    }
+    batch &put(const keyspace &in, std::string_view key, std::string_view value)
+    {
+        firn_error err;
+        detail::check(firn_batch_put(handle_.get(), in.raw(), detail::slice(key), detail::slice(value), &err), err);
+        return *this;
+    }
+    batch &erase(const keyspace &in, std::string_view key)
+    {
+        firn_error err;
+        detail::check(firn_batch_delete(handle_.get(), in.raw(), detail::slice(key), &err), err);
+        return *this;
+    }
+    void clear() noexcept { firn_batch_clear(handle_.get()); }
+    size_t count() const noexcept { return firn_batch_count(handle_.get()); }
+    firn_batch *raw() const noexcept { return handle_.get(); }
+
+private:
+    std::unique_ptr<firn_batch, detail::close_batch> handle_;
+};
+
+// Within store::transact(), or from store::begin(): then commit() decides, and a destroyed one is rolled back.
+class transaction {
+public:
+    std::optional<std::string> get(const keyspace &in, std::string_view key)
+    {
+        firn_error err;
+        uint8_t *value = nullptr;
+        size_t size = 0;
+        int code = firn_txn_get(handle_, in.raw(), detail::slice(key), &value, &size, &err);
+        return detail::take(code, value, size, err);
+    }
+    void put(const keyspace &in, std::string_view key, std::string_view value)
+    {
+        firn_error err;
+        detail::check(firn_txn_put(handle_, in.raw(), detail::slice(key), detail::slice(value), &err), err);
+    }
+    void erase(const keyspace &in, std::string_view key)
+    {
+        firn_error err;
+        detail::check(firn_txn_delete(handle_, in.raw(), detail::slice(key), &err), err);
+    }
+    firn::cursor cursor(const keyspace &in, const range &over = {})
+    {
+        firn_error err;
+        firn_cursor_options options = firn::cursor::options(over);
+        firn_cursor *out = nullptr;
+        detail::check(firn_txn_cursor_open(handle_, in.raw(), &options, &out, &err), err);
+        return firn::cursor(out);
+    }
+    // Throws an error with FIRN_CONFLICT where another commit came first.
+    void commit(firn_durability durability = FIRN_DURABILITY_DEFAULT)
+    {
+        firn_error err;
+        firn_write_options options = FIRN_WRITE_OPTIONS_INIT;
+        options.durability = durability;
+        detail::check(firn_txn_commit(handle_, &options, &err), err);
+    }
+    firn_txn *raw() const noexcept { return handle_; }
+
+private:
+    friend class store;
+    explicit transaction(firn_txn *handle, bool is_owner) noexcept : owner_(is_owner ? handle : nullptr), handle_(handle) {}
+    std::unique_ptr<firn_txn, detail::close_txn> owner_;
+    firn_txn *handle_;
+};
+
+// ---- stores ----
+
+class store {
+public:
+    explicit store(const std::string &path, const firn_store_options &options = FIRN_STORE_OPTIONS_INIT)
+    {
+        firn_error err;
+        firn_store *out = nullptr;
+        detail::check(firn_store_open(path.c_str(), &options, &out, &err), err);
+        handle_.reset(out);
+    }
+    static store in_memory(uint64_t limit_bytes)
+    {
+        firn_error err;
+        firn_store *out = nullptr;
+        detail::check(firn_store_open_memory(limit_bytes, nullptr, &out, &err), err);
+        return store(out);
+    }
+    // As the destructor, and says what was wrong; with FIRN_MISUSE the store stays open.
+    void close()
+    {
+        firn_error err;
+        firn_store *closing = handle_.release();
+        int code = firn_store_close(closing, &err);
+        if (code == FIRN_MISUSE) {
+            handle_.reset(closing);
+        }
+        detail::check(code, err);
+    }
+    keyspace open(const std::string &name, const firn_keyspace_options &options = FIRN_KEYSPACE_OPTIONS_INIT)
+    {
+        firn_error err;
+        firn_keyspace *out = nullptr;
+        detail::check(firn_keyspace_open(handle_.get(), name.c_str(), &options, &out, &err), err);
+        return keyspace(out);
+    }
+    void write(const batch &writes, firn_durability durability = FIRN_DURABILITY_DEFAULT)
+    {
+        firn_error err;
+        firn_write_options options = FIRN_WRITE_OPTIONS_INIT;
+        options.durability = durability;
+        detail::check(firn_store_write(handle_.get(), writes.raw(), &options, &err), err);
+    }
+    // A snapshot of now, or of a checkpoint.
+    firn::snapshot snapshot(const std::string &checkpoint = std::string()) const
+    {
+        firn_error err;
+        firn_snapshot *out = nullptr;
+        firn_snapshot_options options = FIRN_SNAPSHOT_OPTIONS_INIT;
+        options.checkpoint = checkpoint.empty() ? nullptr : checkpoint.c_str();
+        detail::check(firn_snapshot_open(handle_.get(), &options, &out, &err), err);
+        return firn::snapshot(out);
+    }
+    transaction begin(firn_isolation isolation = FIRN_ISOLATION_DEFAULT)
+    {
+        firn_error err;
+        firn_txn *out = nullptr;
+        firn_txn_options options = FIRN_TXN_OPTIONS_INIT;
+        options.isolation = isolation;
+        detail::check(firn_txn_begin(handle_.get(), &options, &out, &err), err);
+        return transaction(out, true);
+    }
+    // Runs work in a transaction and commits it, again where others came first (firn_txn_run). What work throws rolls back
+    // and is thrown on, but for an error with FIRN_CONFLICT, which starts work again.
+    void transact(const std::function<void(transaction &)> &work, firn_isolation isolation = FIRN_ISOLATION_DEFAULT)
+    {
+        struct running {
+            const std::function<void(transaction &)> *work;
+            std::exception_ptr thrown;
+        } run = {&work, nullptr};
+        firn_error err;
+        firn_txn_run_options options = FIRN_TXN_RUN_OPTIONS_INIT;
+        options.isolation = isolation;
+        int code = firn_txn_run(
+            handle_.get(), &options,
+            [](firn_txn *txn, void *ctx, firn_error *out) {
+                running *it = static_cast<running *>(ctx);
+                it->thrown = nullptr;
+                try {
+                    transaction lent(txn, false);
+                    (*it->work)(lent);
+                    return static_cast<int>(FIRN_OK);
+                } catch (const error &failure) {
+                    it->thrown = failure.code() == FIRN_CONFLICT ? nullptr : std::current_exception();
+                    std::string_view text = failure.what();
+                    out->code = failure.code();
+                    out->os_errno = 0;
+                    out->text[text.copy(out->text, sizeof out->text - 1)] = '\0';
+                    return failure.code();
+                } catch (...) {
+                    it->thrown = std::current_exception();
+                    return static_cast<int>(FIRN_CANCELLED);
+                }
+            },
+            &run, &err);
+        if (run.thrown) {
+            std::rethrow_exception(run.thrown);
+        }
+        detail::check(code, err);
+    }
+    void checkpoint(const std::string &name)
+    {
+        firn_error err;
+        detail::check(firn_store_checkpoint_create(handle_.get(), name.c_str(), nullptr, nullptr, &err), err);
+    }
+    void restore(const std::string &reference)
+    {
+        firn_error err;
+        detail::check(firn_store_restore(handle_.get(), reference.c_str(), nullptr, &err), err);
+    }
+    void undo()
+    {
+        firn_error err;
+        detail::check(firn_store_undo(handle_.get(), nullptr, &err), err);
+    }
+    void sync()
+    {
+        firn_error err;
+        detail::check(firn_store_sync(handle_.get(), &err), err);
+    }
+    firn_store *raw() const noexcept { return handle_.get(); }
+
+private:
+    explicit store(firn_store *handle) noexcept : handle_(handle) {}
+    std::unique_ptr<firn_store, detail::close_store> handle_;
+};
+
+} // namespace firn
+
+#endif

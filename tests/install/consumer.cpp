@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// install/consumer.cpp: a C++17 program of somebody else's: all of firn/firn.hpp, against an installed libfirn.
+#include <cstdlib>
+#include <iostream>
+#include <thread>
+
+#include <firn/firn.hpp>
+
+static void
+require(bool condition, const char *what)
+{
+    if (!condition) {
+        std::cerr << "not so: " << what << '\n';
+        std::exit(1);
+    }
+}
+
+static int
+code_of(const std::function<void()> &work)
+{
+    try {
+        work();
+    } catch (const firn::error &failure) {
+        require(failure.what()[0] != '\0', "an error has a text");
+        return failure.code();
+    }
+    return FIRN_OK;
+}
+
+static void
+reads_and_writes(firn::store &store)
+{
+    firn::keyspace users = store.open("users");
+    users.put("ada", "1815");
+    require(users.get("ada") == "1815" && !users.get("nobody"), "get");
+    require(users.exists("ada") && !users.exists("nobody"), "exists");
+    require(users.insert("grace", "1906") && !users.insert("grace", "0"), "insert");
+    require(users.compare_and_put("grace", "1906", "1907") && !users.compare_and_put("grace", "1906", "0"), "compare_and_put");
+    require(!users.compare_and_put("nobody", "", "0"), "compare_and_put of what is not there");
+    users.append("list", "a");
+    users.append("list", "b");
+    users.add("count", 40);
+    users.add("count", 2);
+    require(users.get("list") == "ab", "append");
+    require(firn_number_of(users.get("count")->data(), 8) == 42, "add");
+    users.put("", std::string_view("\0", 1));
+    require(users.get("") == std::string("\0", 1), "an empty key, a NUL as value");
+    users.erase("");
+    users.put("short", "x", {FIRN_DURABILITY_OS, 1});
+    firn::snapshot before = store.snapshot();
+    firn::batch batch;
+    batch.put(users, "edsger", "1930").erase(users, "ada");
+    require(batch.count() == 2, "count");
+    store.write(batch);
+    require(!users.get("ada") && users.get("ada", before) == "1815", "snapshot");
+    users.erase_range("c", "d");
+    require(!users.exists("count"), "erase_range");
+}
+
+static void
+walks(firn::store &store)
+{
+    firn::keyspace tides = store.open("tides");
+    for (uint64_t i = 0; i < 5; i++) {
+        tides.put(firn::key().text("brest").u64(i), std::to_string(i));
+        tides.put(firn::key().text("calais").i64(-1).f64(0.5).boolean(true), "other");
+    }
+    std::string seen;
+    firn::key brest;
+    brest.text("brest");
+    firn::cursor cursor = tides.cursor({std::nullopt, std::nullopt, brest});
+    for (bool more = cursor.first(); more; more = cursor.next()) {
+        seen += cursor.value();
+    }
+    require(seen == "01234", "a prefix");
+    seen.clear();
+    firn::key lower;
+    firn::key upper;
+    firn::range some;
+    some.lower = lower.text("brest").u64(1);
+    some.upper = upper.text("brest").u64(4);
+    firn::cursor back = tides.cursor(some);
+    for (bool more = back.last(); more; more = back.prev()) {
+        seen += back.value();
+    }
+    require(seen == "321", "a range, backwards");
+    require(back.seek(firn::key().text("brest").u64(2)) && back.value() == "2", "seek");
+    require(back.seek_before(firn::key().text("brest").u64(2)) && back.value() == "1", "seek_before");
+    firn::cursor moved = std::move(back);
+    require(moved.next() && moved.value() == "2", "a cursor that was moved");
+}
+
+static void
+transacts()
+{
+    firn::store store = firn::store::in_memory(16 << 20);
+    firn::keyspace accounts = store.open("accounts");
+    accounts.put("n", "0");
+    std::thread threads[4];
+    for (std::thread &thread : threads) {
+        thread = std::thread([&] {
+            for (int i = 0; i < 50; i++) {
+                store.transact([&](firn::transaction &txn) {
+                    txn.put(accounts, "n", std::to_string(std::stoi(*txn.get(accounts, "n")) + 1));
+                });
+            }
+        });
+    }
+    for (std::thread &thread : threads) {
+        thread.join();
+    }
+    require(accounts.get("n") == "200", "transact");
+    try {
+        store.transact([&](firn::transaction &txn) {
+            txn.erase(accounts, "n");
+            throw 7;
+        });
+        require(false, "what work throws is thrown on");
+    } catch (int thrown) {
+        require(thrown == 7 && accounts.exists("n"), "and rolls back");
+    }
+    firn::transaction one = store.begin();
+    one.put(accounts, "n", "1");
+    accounts.put("n", "2");
+    require(code_of([&] { one.commit(); }) == FIRN_CONFLICT, "a conflict");
+    {
+        firn::transaction dropped = store.begin(FIRN_ISOLATION_SERIALIZABLE);
+        dropped.put(accounts, "n", "3");
+        require(dropped.cursor(accounts).first(), "a cursor of a transaction");
+    }
+    require(accounts.get("n") == "2", "a transaction that is destroyed is rolled back");
+}
+
+static void
+goes_back(firn::store &store)
+{
+    firn::keyspace prices = store.open("prices");
+    prices.put("tea", "1");
+    store.checkpoint("before");
+    prices.put("tea", "2");
+    firn::snapshot then = store.snapshot("before");
+    require(prices.get("tea", then) == "1", "a snapshot of a checkpoint");
+    store.restore("before");
+    require(prices.get("tea") == "1", "restore");
+    store.undo();
+    require(prices.get("tea") == "2", "undo");
+    require(code_of([&] { store.restore("nothing"); }) == FIRN_NOT_FOUND, "no such checkpoint");
+}
+
+int
+main(int argc, char **argv)
+{
+    if (argc != 2) {
+        return 2;
+    }
+    try {
+        firn::store store(argv[1]);
+        reads_and_writes(store);
+        walks(store);
+        transacts();
+        goes_back(store);
+        store.open("users").put("ada", "1815");
+        store.sync();
+        {
+            firn::snapshot open = store.snapshot();
+            require(code_of([&] { store.close(); }) == FIRN_MISUSE, "a store that is in use stays open");
+        }
+        store.close();
+        firn::store again = firn::store(argv[1]);
+        std::cout << *again.open("users").get("ada") << '\n';
+        firn::store memory = firn::store::in_memory(1 << 20);
+        memory.open("k").put("a", "b");
+        require(code_of([] { firn::store nowhere("/dev/null/x"); }) == FIRN_NOT_FOUND, "a store that cannot be");
+    } catch (const firn::error &failure) {
+        std::cerr << firn_code_name(failure.code()) << ": " << failure.what() << '\n';
+        return 1;
+    }
+    return 0;
+}
