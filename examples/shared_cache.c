@@ -44,7 +44,7 @@ look_up(struct cache *cache, unsigned thing, char *value, size_t *size, firn_err
         return code == FIRN_OK ? count(cache, "hits", err) : code;
     }
     firn_write_options options = FIRN_WRITE_OPTIONS_INIT;
-    options.ttl_ms = 60 * 1000;
+    options.ttl_ms = 60000;                                                 /* a minute */
     *size = (size_t)snprintf(value, VALUE_SIZE_MAX, "the thing %u", thing); /* this is slow */
     code =
         firn_insert(cache->values, firn_key_slice(&key), firn_bytes(value, *size), &options, err);

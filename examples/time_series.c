@@ -10,7 +10,7 @@
 #include <firn/firn.h>
 
 enum { KEY_SIZE_MAX = 64 };
-static const uint64_t day_ms = 24 * 60 * 60 * 1000;
+static const uint64_t day_ms = (uint64_t)24 * 60 * 60 * 1000;
 static const uint64_t noon = 1763812800; /* of a day, in seconds */
 
 static int
