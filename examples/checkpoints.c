@@ -17,15 +17,16 @@ complain(const char *what, const firn_error *err)
     return 1;
 }
 
-/* Prints a price as a view has it, or as it is now where view is NULL. */
+/* Prints a price as a snapshot has it, or as it is now where snapshot is NULL. */
 static int
-print_price(const char *when, firn_keyspace *prices, firn_snapshot *view)
+print_price(const char *when, firn_keyspace *prices, firn_snapshot *snapshot)
 {
     firn_error err;
     uint8_t *value = NULL;
     size_t size = 0;
-    int code = view != NULL ? firn_snapshot_get(view, prices, firn_str("tea"), &value, &size, &err)
-                            : firn_get(prices, firn_str("tea"), &value, &size, &err);
+    int code = snapshot != NULL
+                   ? firn_snapshot_get(snapshot, prices, firn_str("tea"), &value, &size, &err)
+                   : firn_get(prices, firn_str("tea"), &value, &size, &err);
     if (code != FIRN_OK) {
         return complain("get", &err);
     }
@@ -39,18 +40,18 @@ static int
 look_back(firn_store *store)
 {
     firn_error err;
-    firn_snapshot *view = NULL;
+    firn_snapshot *snapshot = NULL;
     firn_keyspace *prices = NULL;
     firn_snapshot_options options = FIRN_SNAPSHOT_OPTIONS_INIT;
     options.checkpoint = "before-sale";
-    if (firn_snapshot_open(store, &options, &view, &err) != FIRN_OK) {
-        return complain("view", &err);
+    if (firn_snapshot_open(store, &options, &snapshot, &err) != FIRN_OK) {
+        return complain("snapshot", &err);
     }
     /* A keyspace as the checkpoint has it: it may be gone by now. */
-    int failed = firn_snapshot_keyspace_open(view, "prices", &prices, &err) != FIRN_OK
+    int failed = firn_snapshot_keyspace_open(snapshot, "prices", &prices, &err) != FIRN_OK
                      ? complain("keyspace", &err)
-                     : print_price("before the sale", prices, view);
-    firn_snapshot_close(view);
+                     : print_price("before the sale", prices, snapshot);
+    firn_snapshot_close(snapshot);
     return failed;
 }
 

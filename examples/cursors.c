@@ -83,7 +83,7 @@ newest(firn_keyspace *tides, const char *place)
     return code == FIRN_OK ? 0 : complain("last", &err);
 }
 
-/* A view keeps what was there, whatever is written meanwhile. */
+/* A snapshot keeps what was there, whatever is written meanwhile. */
 static int
 before_and_after(firn_store *store, firn_keyspace *tides)
 {
@@ -91,13 +91,13 @@ before_and_after(firn_store *store, firn_keyspace *tides)
     firn_cursor_options options = FIRN_CURSOR_OPTIONS_INIT;
     options.prefix = firn_str("calais/");
     if (firn_snapshot_open(store, NULL, &options.snapshot, &err) != FIRN_OK) {
-        return complain("view", &err);
+        return complain("snapshot", &err);
     }
     int failed = 0;
     if (firn_delete_range(tides, firn_str("calais/"), firn_str("calais0"), NULL, &err) != FIRN_OK) {
         failed = complain("delete", &err);
     }
-    failed = failed || walk(tides, "calais, in the view", &options);
+    failed = failed || walk(tides, "calais, in the snapshot", &options);
     firn_snapshot_close(options.snapshot);
     options.snapshot = NULL;
     return failed || walk(tides, "calais, now", &options);

@@ -67,7 +67,7 @@ The programs of examples/ do what they say.
     brest/2026-11-19T18:33  5.9 m
   newest of brest/
     brest/2026-11-20T07:01  6.3 m
-  calais, in the view
+  calais, in the snapshot
     calais/2026-11-19T02:12  6.0 m
     calais/2026-11-19T14:37  6.2 m
   calais, now
