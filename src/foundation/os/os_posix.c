@@ -4,7 +4,7 @@
  *
  * Linux system calls with handles that are descriptors. The primitives are in os_posix_dir.c
  * (directories), os_posix_name.c (names) and below (files, windows, metadata);
- * mutexes and jobs are in os_thread.c and os_jobs.c, since the simulation shares their interface.
+ * mutexes and jobs are in threads/, since the simulation shares their interface.
  *
  * Rules that hold for all of them:
  * (I1) Every descriptor is opened with O_CLOEXEC, and everything but a path of the user's with
