@@ -35,18 +35,27 @@
 #include "store.h"
 #include "txn.h"
 
-namespace firn {
+namespace firn
+{
 
-class error : public std::runtime_error {
-public:
-    explicit error(const firn_error &err) : std::runtime_error(err.text), code_(err.code) {}
-    int code() const noexcept { return code_; } // of enum firn_code
+class error : public std::runtime_error
+{
+  public:
+    explicit error(const firn_error &err) : std::runtime_error(err.text), code_(err.code)
+    {
+    }
+    int
+    code() const noexcept
+    {
+        return code_;
+    } // of enum firn_code
 
-private:
+  private:
     int code_;
 };
 
-namespace detail {
+namespace detail
+{
 
 inline firn_slice
 slice(std::string_view bytes) noexcept
@@ -82,7 +91,8 @@ take(int code, uint8_t *value, size_t size, const firn_error &err)
 }
 
 struct close_store {
-    void operator()(firn_store *store) const noexcept
+    void
+    operator()(firn_store *store) const noexcept
     {
         firn_error err;
         if (firn_store_close(store, &err) != FIRN_OK) {
@@ -91,19 +101,39 @@ struct close_store {
     }
 };
 struct close_snapshot {
-    void operator()(firn_snapshot *snapshot) const noexcept { firn_snapshot_close(snapshot); }
+    void
+    operator()(firn_snapshot *snapshot) const noexcept
+    {
+        firn_snapshot_close(snapshot);
+    }
 };
 struct close_cursor {
-    void operator()(firn_cursor *cursor) const noexcept { firn_cursor_close(cursor); }
+    void
+    operator()(firn_cursor *cursor) const noexcept
+    {
+        firn_cursor_close(cursor);
+    }
 };
 struct close_txn {
-    void operator()(firn_txn *txn) const noexcept { firn_txn_close(txn); }
+    void
+    operator()(firn_txn *txn) const noexcept
+    {
+        firn_txn_close(txn);
+    }
 };
 struct close_batch {
-    void operator()(firn_batch *batch) const noexcept { firn_batch_destroy(batch); }
+    void
+    operator()(firn_batch *batch) const noexcept
+    {
+        firn_batch_destroy(batch);
+    }
 };
 struct close_bulk {
-    void operator()(firn_bulk *bulk) const noexcept { firn_bulk_close(bulk); }
+    void
+    operator()(firn_bulk *bulk) const noexcept
+    {
+        firn_bulk_close(bulk);
+    }
 };
 
 } // namespace detail
@@ -111,32 +141,44 @@ struct close_bulk {
 // ---- keys ----
 
 // An order-preserving key (firn/key.h): firn::key().text("brest").u64(7).
-class key {
-public:
-    key &text(std::string_view value)
+class key
+{
+  public:
+    key &
+    text(std::string_view value)
     {
-        return add(2 * value.size() + 2, [&](firn_key *out) { firn_key_add_text(out, detail::slice(value)); });
+        return add(2 * value.size() + 2,
+                   [&](firn_key *out) { firn_key_add_text(out, detail::slice(value)); });
     }
-    key &u64(uint64_t value)
+    key &
+    u64(uint64_t value)
     {
         return add(8, [&](firn_key *out) { firn_key_add_u64(out, value); });
     }
-    key &i64(int64_t value)
+    key &
+    i64(int64_t value)
     {
         return add(8, [&](firn_key *out) { firn_key_add_i64(out, value); });
     }
-    key &f64(double value)
+    key &
+    f64(double value)
     {
         return add(8, [&](firn_key *out) { firn_key_add_f64(out, value); });
     }
-    key &boolean(bool value)
+    key &
+    boolean(bool value)
     {
         return add(1, [&](firn_key *out) { firn_key_add_bool(out, value); });
     }
-    operator std::string_view() const noexcept { return bytes_; }
+    operator std::string_view() const noexcept
+    {
+        return bytes_;
+    }
 
-private:
-    template <typename Adding> key &add(size_t size_max, Adding adding)
+  private:
+    template <typename Adding>
+    key &
+    add(size_t size_max, Adding adding)
     {
         size_t before = bytes_.size();
         bytes_.resize(before + size_max);
@@ -150,13 +192,20 @@ private:
 
 // ---- reading ----
 
-class snapshot {
-public:
-    firn_snapshot *raw() const noexcept { return handle_.get(); }
+class snapshot
+{
+  public:
+    firn_snapshot *
+    raw() const noexcept
+    {
+        return handle_.get();
+    }
 
-private:
+  private:
     friend class store;
-    explicit snapshot(firn_snapshot *handle) noexcept : handle_(handle) {}
+    explicit snapshot(firn_snapshot *handle) noexcept : handle_(handle)
+    {
+    }
     std::unique_ptr<firn_snapshot, detail::close_snapshot> handle_;
 };
 
@@ -169,24 +218,68 @@ struct range {
     bool keys_only = false;
 };
 
-class cursor {
-public:
-    bool first() { return moved(&firn_cursor_first); }
-    bool last() { return moved(&firn_cursor_last); }
-    bool next() { return moved(&firn_cursor_next); }
-    bool prev() { return moved(&firn_cursor_prev); }
-    bool seek(std::string_view key) { return sought(&firn_cursor_seek, key); }
-    bool seek_before(std::string_view key) { return sought(&firn_cursor_seek_before, key); }
-    bool valid() const noexcept { return firn_cursor_valid(handle_.get()); }
-    std::string_view key() const noexcept { return detail::view(firn_cursor_key(handle_.get())); }
-    std::string_view value() const noexcept { return detail::view(firn_cursor_value(handle_.get())); }
-    firn_cursor *raw() const noexcept { return handle_.get(); }
+class cursor
+{
+  public:
+    bool
+    first()
+    {
+        return moved(&firn_cursor_first);
+    }
+    bool
+    last()
+    {
+        return moved(&firn_cursor_last);
+    }
+    bool
+    next()
+    {
+        return moved(&firn_cursor_next);
+    }
+    bool
+    prev()
+    {
+        return moved(&firn_cursor_prev);
+    }
+    bool
+    seek(std::string_view key)
+    {
+        return sought(&firn_cursor_seek, key);
+    }
+    bool
+    seek_before(std::string_view key)
+    {
+        return sought(&firn_cursor_seek_before, key);
+    }
+    bool
+    valid() const noexcept
+    {
+        return firn_cursor_valid(handle_.get());
+    }
+    std::string_view
+    key() const noexcept
+    {
+        return detail::view(firn_cursor_key(handle_.get()));
+    }
+    std::string_view
+    value() const noexcept
+    {
+        return detail::view(firn_cursor_value(handle_.get()));
+    }
+    firn_cursor *
+    raw() const noexcept
+    {
+        return handle_.get();
+    }
 
-private:
+  private:
     friend class keyspace;
     friend class transaction;
-    explicit cursor(firn_cursor *handle) noexcept : handle_(handle) {}
-    static firn_cursor_options options(const range &range)
+    explicit cursor(firn_cursor *handle) noexcept : handle_(handle)
+    {
+    }
+    static firn_cursor_options
+    options(const range &range)
     {
         firn_cursor_options out = FIRN_CURSOR_OPTIONS_INIT;
         out.lower = range.lower ? bound(*range.lower) : out.lower;
@@ -196,17 +289,20 @@ private:
         out.keys_only = range.keys_only;
         return out;
     }
-    static firn_slice bound(std::string_view bytes) noexcept
+    static firn_slice
+    bound(std::string_view bytes) noexcept
     {
         return bytes.data() != nullptr ? detail::slice(bytes) : firn_bytes("", 0);
     }
-    bool moved(int (*move)(firn_cursor *, firn_error *))
+    bool
+    moved(int (*move)(firn_cursor *, firn_error *))
     {
         firn_error err;
         detail::check(move(handle_.get(), &err), err);
         return valid();
     }
-    bool sought(int (*move)(firn_cursor *, firn_slice, firn_error *), std::string_view key)
+    bool
+    sought(int (*move)(firn_cursor *, firn_slice, firn_error *), std::string_view key)
     {
         firn_error err;
         detail::check(move(handle_.get(), detail::slice(key), &err), err);
@@ -222,16 +318,20 @@ struct write_options {
     uint64_t ttl_ms = 0; // puts only
 };
 
-class keyspace {
-public:
-    void put(std::string_view key, std::string_view value, const write_options &options = {})
+class keyspace
+{
+  public:
+    void
+    put(std::string_view key, std::string_view value, const write_options &options = {})
     {
         firn_error err;
         firn_write_options given = from(options);
-        detail::check(firn_put(handle_, detail::slice(key), detail::slice(value), &given, &err), err);
+        detail::check(firn_put(handle_, detail::slice(key), detail::slice(value), &given, &err),
+                      err);
     }
     // Whether it was put: the key had no value.
-    bool insert(std::string_view key, std::string_view value, const write_options &options = {})
+    bool
+    insert(std::string_view key, std::string_view value, const write_options &options = {})
     {
         firn_error err;
         firn_write_options given = from(options);
@@ -239,40 +339,54 @@ public:
         return is_done(code, FIRN_EXISTS, err);
     }
     // Whether it was put: the key had the value that was expected.
-    bool compare_and_put(std::string_view key, std::string_view expected, std::string_view value, const write_options &options = {})
+    bool
+    compare_and_put(std::string_view key, std::string_view expected, std::string_view value,
+                    const write_options &options = {})
     {
         firn_error err;
         firn_write_options given = from(options);
-        int code = firn_compare_and_put(handle_, detail::slice(key), detail::slice(expected), detail::slice(value), &given, &err);
+        int code = firn_compare_and_put(handle_, detail::slice(key), detail::slice(expected),
+                                        detail::slice(value), &given, &err);
         return code != FIRN_NOT_FOUND && is_done(code, FIRN_CONFLICT, err);
     }
-    void add(std::string_view key, int64_t number, const write_options &options = {})
+    void
+    add(std::string_view key, int64_t number, const write_options &options = {})
     {
         firn_error err;
         firn_write_options given = from(options);
         uint8_t operand[8];
         firn_number(number, operand);
-        detail::check(firn_merge(handle_, detail::slice(key), FIRN_MERGE_ADD, firn_bytes(operand, sizeof operand), &given, &err), err);
+        detail::check(firn_merge(handle_, detail::slice(key), FIRN_MERGE_ADD,
+                                 firn_bytes(operand, sizeof operand), &given, &err),
+                      err);
     }
-    void append(std::string_view key, std::string_view bytes, const write_options &options = {})
+    void
+    append(std::string_view key, std::string_view bytes, const write_options &options = {})
     {
         firn_error err;
         firn_write_options given = from(options);
-        detail::check(firn_merge(handle_, detail::slice(key), FIRN_MERGE_APPEND, detail::slice(bytes), &given, &err), err);
+        detail::check(firn_merge(handle_, detail::slice(key), FIRN_MERGE_APPEND,
+                                 detail::slice(bytes), &given, &err),
+                      err);
     }
-    void erase(std::string_view key, const write_options &options = {})
+    void
+    erase(std::string_view key, const write_options &options = {})
     {
         firn_error err;
         firn_write_options given = from(options);
         detail::check(firn_delete(handle_, detail::slice(key), &given, &err), err);
     }
-    void erase_range(std::string_view lower, std::string_view upper, const write_options &options = {})
+    void
+    erase_range(std::string_view lower, std::string_view upper, const write_options &options = {})
     {
         firn_error err;
         firn_write_options given = from(options);
-        detail::check(firn_delete_range(handle_, detail::slice(lower), detail::slice(upper), &given, &err), err);
+        detail::check(
+            firn_delete_range(handle_, detail::slice(lower), detail::slice(upper), &given, &err),
+            err);
     }
-    std::optional<std::string> get(std::string_view key) const
+    std::optional<std::string>
+    get(std::string_view key) const
     {
         firn_error err;
         uint8_t *value = nullptr;
@@ -280,7 +394,8 @@ public:
         int code = firn_get(handle_, detail::slice(key), &value, &size, &err);
         return detail::take(code, value, size, err);
     }
-    std::optional<std::string> get(std::string_view key, const snapshot &at) const
+    std::optional<std::string>
+    get(std::string_view key, const snapshot &at) const
     {
         firn_error err;
         uint8_t *value = nullptr;
@@ -288,14 +403,16 @@ public:
         int code = firn_snapshot_get(at.raw(), handle_, detail::slice(key), &value, &size, &err);
         return detail::take(code, value, size, err);
     }
-    bool exists(std::string_view key) const
+    bool
+    exists(std::string_view key) const
     {
         firn_error err;
         bool found = false;
         detail::check(firn_exists(handle_, detail::slice(key), &found, &err), err);
         return found;
     }
-    firn::cursor cursor(const range &over = {}) const
+    firn::cursor
+    cursor(const range &over = {}) const
     {
         firn_error err;
         firn_cursor_options options = firn::cursor::options(over);
@@ -303,19 +420,27 @@ public:
         detail::check(firn_cursor_open(handle_, &options, &out, &err), err);
         return firn::cursor(out);
     }
-    firn_keyspace *raw() const noexcept { return handle_; }
+    firn_keyspace *
+    raw() const noexcept
+    {
+        return handle_;
+    }
 
-private:
+  private:
     friend class store;
-    explicit keyspace(firn_keyspace *handle) noexcept : handle_(handle) {}
-    static firn_write_options from(const write_options &options) noexcept
+    explicit keyspace(firn_keyspace *handle) noexcept : handle_(handle)
+    {
+    }
+    static firn_write_options
+    from(const write_options &options) noexcept
     {
         firn_write_options out = FIRN_WRITE_OPTIONS_INIT;
         out.durability = options.durability;
         out.ttl_ms = options.ttl_ms;
         return out;
     }
-    static bool is_done(int code, int refusal, const firn_error &err)
+    static bool
+    is_done(int code, int refusal, const firn_error &err)
     {
         if (code != refusal) {
             detail::check(code, err);
@@ -327,8 +452,9 @@ private:
 
 // ---- many writes at once ----
 
-class batch {
-public:
+class batch
+{
+  public:
     batch()
     {
         firn_error err;
@@ -336,30 +462,48 @@ public:
         detail::check(firn_batch_create(&out, &err), err);
         handle_.reset(out);
     }
-    batch &put(const keyspace &in, std::string_view key, std::string_view value)
+    batch &
+    put(const keyspace &in, std::string_view key, std::string_view value)
     {
         firn_error err;
-        detail::check(firn_batch_put(handle_.get(), in.raw(), detail::slice(key), detail::slice(value), &err), err);
+        detail::check(
+            firn_batch_put(handle_.get(), in.raw(), detail::slice(key), detail::slice(value), &err),
+            err);
         return *this;
     }
-    batch &erase(const keyspace &in, std::string_view key)
+    batch &
+    erase(const keyspace &in, std::string_view key)
     {
         firn_error err;
         detail::check(firn_batch_delete(handle_.get(), in.raw(), detail::slice(key), &err), err);
         return *this;
     }
-    void clear() noexcept { firn_batch_clear(handle_.get()); }
-    size_t count() const noexcept { return firn_batch_count(handle_.get()); }
-    firn_batch *raw() const noexcept { return handle_.get(); }
+    void
+    clear() noexcept
+    {
+        firn_batch_clear(handle_.get());
+    }
+    size_t
+    count() const noexcept
+    {
+        return firn_batch_count(handle_.get());
+    }
+    firn_batch *
+    raw() const noexcept
+    {
+        return handle_.get();
+    }
 
-private:
+  private:
     std::unique_ptr<firn_batch, detail::close_batch> handle_;
 };
 
 // Within store::transact(), or from store::begin(): then commit() decides, and a destroyed one is rolled back.
-class transaction {
-public:
-    std::optional<std::string> get(const keyspace &in, std::string_view key)
+class transaction
+{
+  public:
+    std::optional<std::string>
+    get(const keyspace &in, std::string_view key)
     {
         firn_error err;
         uint8_t *value = nullptr;
@@ -367,17 +511,21 @@ public:
         int code = firn_txn_get(handle_, in.raw(), detail::slice(key), &value, &size, &err);
         return detail::take(code, value, size, err);
     }
-    void put(const keyspace &in, std::string_view key, std::string_view value)
+    void
+    put(const keyspace &in, std::string_view key, std::string_view value)
     {
         firn_error err;
-        detail::check(firn_txn_put(handle_, in.raw(), detail::slice(key), detail::slice(value), &err), err);
+        detail::check(
+            firn_txn_put(handle_, in.raw(), detail::slice(key), detail::slice(value), &err), err);
     }
-    void erase(const keyspace &in, std::string_view key)
+    void
+    erase(const keyspace &in, std::string_view key)
     {
         firn_error err;
         detail::check(firn_txn_delete(handle_, in.raw(), detail::slice(key), &err), err);
     }
-    firn::cursor cursor(const keyspace &in, const range &over = {})
+    firn::cursor
+    cursor(const keyspace &in, const range &over = {})
     {
         firn_error err;
         firn_cursor_options options = firn::cursor::options(over);
@@ -386,34 +534,45 @@ public:
         return firn::cursor(out);
     }
     // Throws an error with FIRN_CONFLICT where another commit came first.
-    void commit(firn_durability durability = FIRN_DURABILITY_DEFAULT)
+    void
+    commit(firn_durability durability = FIRN_DURABILITY_DEFAULT)
     {
         firn_error err;
         firn_write_options options = FIRN_WRITE_OPTIONS_INIT;
         options.durability = durability;
         detail::check(firn_txn_commit(handle_, &options, &err), err);
     }
-    firn_txn *raw() const noexcept { return handle_; }
+    firn_txn *
+    raw() const noexcept
+    {
+        return handle_;
+    }
 
-private:
+  private:
     friend class store;
-    explicit transaction(firn_txn *handle, bool is_owner) noexcept : owner_(is_owner ? handle : nullptr), handle_(handle) {}
+    explicit transaction(firn_txn *handle, bool is_owner) noexcept
+        : owner_(is_owner ? handle : nullptr), handle_(handle)
+    {
+    }
     std::unique_ptr<firn_txn, detail::close_txn> owner_;
     firn_txn *handle_;
 };
 
 // ---- stores ----
 
-class store {
-public:
-    explicit store(const std::string &path, const firn_store_options &options = FIRN_STORE_OPTIONS_INIT)
+class store
+{
+  public:
+    explicit store(const std::string &path,
+                   const firn_store_options &options = FIRN_STORE_OPTIONS_INIT)
     {
         firn_error err;
         firn_store *out = nullptr;
         detail::check(firn_store_open(path.c_str(), &options, &out, &err), err);
         handle_.reset(out);
     }
-    static store in_memory(uint64_t limit_bytes)
+    static store
+    in_memory(uint64_t limit_bytes)
     {
         firn_error err;
         firn_store *out = nullptr;
@@ -421,7 +580,8 @@ public:
         return store(out);
     }
     // As the destructor, and says what was wrong; with FIRN_MISUSE the store stays open.
-    void close()
+    void
+    close()
     {
         firn_error err;
         firn_store *closing = handle_.release();
@@ -431,14 +591,16 @@ public:
         }
         detail::check(code, err);
     }
-    keyspace open(const std::string &name, const firn_keyspace_options &options = FIRN_KEYSPACE_OPTIONS_INIT)
+    keyspace
+    open(const std::string &name, const firn_keyspace_options &options = FIRN_KEYSPACE_OPTIONS_INIT)
     {
         firn_error err;
         firn_keyspace *out = nullptr;
         detail::check(firn_keyspace_open(handle_.get(), name.c_str(), &options, &out, &err), err);
         return keyspace(out);
     }
-    void write(const batch &writes, firn_durability durability = FIRN_DURABILITY_DEFAULT)
+    void
+    write(const batch &writes, firn_durability durability = FIRN_DURABILITY_DEFAULT)
     {
         firn_error err;
         firn_write_options options = FIRN_WRITE_OPTIONS_INIT;
@@ -446,7 +608,8 @@ public:
         detail::check(firn_store_write(handle_.get(), writes.raw(), &options, &err), err);
     }
     // A snapshot of now, or of a checkpoint.
-    firn::snapshot snapshot(const std::string &checkpoint = std::string()) const
+    firn::snapshot
+    snapshot(const std::string &checkpoint = std::string()) const
     {
         firn_error err;
         firn_snapshot *out = nullptr;
@@ -455,7 +618,8 @@ public:
         detail::check(firn_snapshot_open(handle_.get(), &options, &out, &err), err);
         return firn::snapshot(out);
     }
-    transaction begin(firn_isolation isolation = FIRN_ISOLATION_DEFAULT)
+    transaction
+    begin(firn_isolation isolation = FIRN_ISOLATION_DEFAULT)
     {
         firn_error err;
         firn_txn *out = nullptr;
@@ -466,7 +630,9 @@ public:
     }
     // Runs work in a transaction and commits it, again where others came first (firn_txn_run). What work throws rolls back
     // and is thrown on, but for an error with FIRN_CONFLICT, which starts work again.
-    void transact(const std::function<void(transaction &)> &work, firn_isolation isolation = FIRN_ISOLATION_DEFAULT)
+    void
+    transact(const std::function<void(transaction &)> &work,
+             firn_isolation isolation = FIRN_ISOLATION_DEFAULT)
     {
         struct running {
             const std::function<void(transaction &)> *work;
@@ -485,7 +651,8 @@ public:
                     (*it->work)(lent);
                     return static_cast<int>(FIRN_OK);
                 } catch (const error &failure) {
-                    it->thrown = failure.code() == FIRN_CONFLICT ? nullptr : std::current_exception();
+                    it->thrown =
+                        failure.code() == FIRN_CONFLICT ? nullptr : std::current_exception();
                     std::string_view text = failure.what();
                     out->code = failure.code();
                     out->os_errno = 0;
@@ -502,30 +669,41 @@ public:
         }
         detail::check(code, err);
     }
-    void checkpoint(const std::string &name)
+    void
+    checkpoint(const std::string &name)
     {
         firn_error err;
-        detail::check(firn_store_checkpoint_create(handle_.get(), name.c_str(), nullptr, nullptr, &err), err);
+        detail::check(
+            firn_store_checkpoint_create(handle_.get(), name.c_str(), nullptr, nullptr, &err), err);
     }
-    void restore(const std::string &reference)
+    void
+    restore(const std::string &reference)
     {
         firn_error err;
         detail::check(firn_store_restore(handle_.get(), reference.c_str(), nullptr, &err), err);
     }
-    void undo()
+    void
+    undo()
     {
         firn_error err;
         detail::check(firn_store_undo(handle_.get(), nullptr, &err), err);
     }
-    void sync()
+    void
+    sync()
     {
         firn_error err;
         detail::check(firn_store_sync(handle_.get(), &err), err);
     }
-    firn_store *raw() const noexcept { return handle_.get(); }
+    firn_store *
+    raw() const noexcept
+    {
+        return handle_.get();
+    }
 
-private:
-    explicit store(firn_store *handle) noexcept : handle_(handle) {}
+  private:
+    explicit store(firn_store *handle) noexcept : handle_(handle)
+    {
+    }
     std::unique_ptr<firn_store, detail::close_store> handle_;
 };
 

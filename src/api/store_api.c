@@ -447,12 +447,12 @@ put_if(firn_keyspace *keyspace, firn_slice key, const firn_slice *expected, firn
     if (rc != FIRN_OK) {
         return rc;
     }
-    const struct firn_db_txn_put_if what = {.key = key,
-                                            .expected = expected,
-                                            .value = value,
-                                            .ttl_ms = given.ttl_ms,
-                                            .durability = given.durability};
-    return firn_db_txn_put_if(keyspace, &what, err);
+    const struct firn_db_txn_run_put_if what = {.key = key,
+                                                .expected = expected,
+                                                .value = value,
+                                                .ttl_ms = given.ttl_ms,
+                                                .durability = given.durability};
+    return firn_db_txn_run_put_if(keyspace, &what, err);
 }
 
 int

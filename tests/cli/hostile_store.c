@@ -2,7 +2,8 @@
  *
  * tests/cli/hostile_store.c ROOT STORE: makes a store with two checkpoints of ROOT that no save would
  * make. Checkpoint 1 has names of repositories, as they are and in disguise, at the top and in a
- * directory, beside what is sound; in checkpoint 2 they have other contents.
+ * directory, beside what is sound; in checkpoint 2 they have other contents. Checkpoint 2 has a tag
+ * that is a command for a shell, and a proper one.
  */
 #include <stddef.h>
 #include <stdio.h>
@@ -31,6 +32,21 @@ plant(struct ws_plant *planting, const char *text)
     ws_plant_end(planting, &root);
 }
 
+static int
+plant_tag(struct ws_world *world, const char *name)
+{
+    struct firn_ws_opened opened;
+    struct firn_catalog_tags_tag tag = {.order = 2};
+    int rc = firn_ws_opened_open(world->ws, FIRN_WS_WRITE, &opened, &world->err);
+    if (rc == FIRN_OK) {
+        rc = firn_catalog_tags_put(opened.catalog, opened.workspace.number, firn_str(name), &tag,
+                                   &world->err);
+        int close_rc = firn_ws_opened_close(world->ws, &opened, rc != FIRN_OK, &world->err);
+        rc = rc == FIRN_OK ? close_rc : rc;
+    }
+    return rc;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -49,6 +65,11 @@ main(int argc, char **argv)
     }
     plant(&planting, "evil\n");
     plant(&planting, "worse\n");
+    int rc = plant_tag(world, "$(touch planted)");
+    rc = rc == FIRN_OK ? plant_tag(world, "proper-1.0") : rc;
+    if (rc != FIRN_OK) {
+        (void)fprintf(stderr, "hostile_store: %s\n", world->err.text);
+    }
     firn_ws_close(world->ws);
-    return 0;
+    return rc == FIRN_OK ? 0 : 1;
 }

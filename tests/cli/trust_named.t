@@ -153,3 +153,15 @@ To look writes nothing. Contents are shown where they are asked for.
   from 1 to 2: 6 changed, 0 added, 0 removed
   $ firn --store ../store report -o - >../report.html; firn --store ../store status 1 >../status; find . | sort | diff ../before - && firn --store ../store check 2>&1 | grep -c 'never restored'
   10
+
+What a completion puts into a shell's line are names that mean nothing to it; others of the store are not offered.
+
+  $ mkdir ../tagged && cd ../tagged && $HOSTILE $PWD ../tagged.store && firn --store ../tagged.store tag | grep -o -e '$(touch planted)' -e proper-1.0
+  $(touch planted)
+  proper-1.0
+  $ firn __complete --store ../tagged.store restore ''
+  words
+  latest
+  proper-1.0
+  2
+  1

@@ -36,7 +36,9 @@ reads_and_writes(firn::store &store)
     require(users.get("ada") == "1815" && !users.get("nobody"), "get");
     require(users.exists("ada") && !users.exists("nobody"), "exists");
     require(users.insert("grace", "1906") && !users.insert("grace", "0"), "insert");
-    require(users.compare_and_put("grace", "1906", "1907") && !users.compare_and_put("grace", "1906", "0"), "compare_and_put");
+    require(users.compare_and_put("grace", "1906", "1907") &&
+                !users.compare_and_put("grace", "1906", "0"),
+            "compare_and_put");
     require(!users.compare_and_put("nobody", "", "0"), "compare_and_put of what is not there");
     users.append("list", "a");
     users.append("list", "b");
@@ -86,7 +88,8 @@ walks(firn::store &store)
     }
     require(seen == "321", "a range, backwards");
     require(back.seek(firn::key().text("brest").u64(2)) && back.value() == "2", "seek");
-    require(back.seek_before(firn::key().text("brest").u64(2)) && back.value() == "1", "seek_before");
+    require(back.seek_before(firn::key().text("brest").u64(2)) && back.value() == "1",
+            "seek_before");
     firn::cursor moved = std::move(back);
     require(moved.next() && moved.value() == "2", "a cursor that was moved");
 }
@@ -164,14 +167,16 @@ main(int argc, char **argv)
         store.sync();
         {
             firn::snapshot open = store.snapshot();
-            require(code_of([&] { store.close(); }) == FIRN_MISUSE, "a store that is in use stays open");
+            require(code_of([&] { store.close(); }) == FIRN_MISUSE,
+                    "a store that is in use stays open");
         }
         store.close();
         firn::store again = firn::store(argv[1]);
         std::cout << *again.open("users").get("ada") << '\n';
         firn::store memory = firn::store::in_memory(1 << 20);
         memory.open("k").put("a", "b");
-        require(code_of([] { firn::store nowhere("/dev/null/x"); }) == FIRN_NOT_FOUND, "a store that cannot be");
+        require(code_of([] { firn::store nowhere("/dev/null/x"); }) == FIRN_NOT_FOUND,
+                "a store that cannot be");
     } catch (const firn::error &failure) {
         std::cerr << firn_code_name(failure.code()) << ": " << failure.what() << '\n';
         return 1;

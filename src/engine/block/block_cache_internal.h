@@ -26,8 +26,8 @@
  *   free                 dropped ---------------+
  *
  * A frame that is owned belongs to one thread, which alone reads and writes its fields. Visible, it
- * can be pinned, and then its fields do not change until the pin has gone. Dropped, it cannot be
- * pinned any more, and whoever finds its last pin gone may claim it.
+ * can be pinned, and then its fields do not change until the pin has gone. A dropped frame cannot
+ * be pinned any more, and a thread that finds its last pin gone may claim it.
  *
  * The word `state` holds all of that: the number of pins, the two bits, and a version that each
  * publication advances, so that a claim fails where the frame was recycled since it was looked at.

@@ -41,7 +41,7 @@
  * The checksum depends on the place and on the file, as that of a block does. The file's identity
  * is the hash of its first bytes; the random salt in them makes them differ from those of every
  * other segment. It is held against MANIFEST's when the file is opened, its size too: the file may
- * be longer, because what lies behind the log's end in it need not be there.
+ * be longer, because what lies beyond the end of the log in it need not be there.
  *
  * Values of up to FIRN_VALUE_FILE_CACHED_MAX bytes are kept in the cache, as those of sealed files are.
  */
@@ -151,7 +151,7 @@ find_cached(struct bare *bare, const struct firn_value_file_reference *reference
     return rc;
 }
 
-/* Reads the value behind what out has, and verifies it. */
+/* Appends the value to out, and verifies it. */
 static int
 read_and_verify(struct bare *bare, const struct firn_value_file_reference *reference,
                 struct firn_buf *out, firn_slice *out_value, firn_error *err)
@@ -174,8 +174,8 @@ out:
     return rc;
 }
 
-/* As firn_value_file_read, of a reference that is_bare. A failure may leave bytes behind what out
- * had. */
+/* As firn_value_file_read, of a reference that is_bare. After a failure out may have more bytes at
+ * its end. */
 static int
 bare_read(struct bare *bare, const struct firn_value_file_reference *reference,
           enum firn_block_cache_use use, struct firn_buf *out, firn_error *err)

@@ -127,7 +127,7 @@ uint64_t firn_compaction_pick_bytes(const struct firn_version *version,
 /* Takes [begin, end) of level `from`, and all that must go along of the levels down to `to`. */
 void firn_compaction_pick_plan(const struct firn_version *version, unsigned from, size_t begin,
                                size_t end, unsigned to, struct firn_compaction_plan *out);
-/* What a rewriting at the bottom may drop: tombstones, and versions behind newer ones. */
+/* What a rewriting at the bottom may drop: tombstones, and versions older than another one. */
 static inline uint64_t
 firn_compaction_pick_garbage_of(const struct firn_manifest_run *info)
 {
@@ -278,7 +278,7 @@ struct firn_compaction_output_options {
     bool is_thorough;                          /* as in struct firn_compaction_plan */
     uint64_t values_of;                        /* likewise */
     uint64_t run_bytes_target;                 /* a new run begins beyond it; 0: there is one run */
-    /* The level behind that of the output: a run ends before it overlaps with too much there. NULL:
+    /* The level below that of the output: a run ends before it overlaps with too much there. NULL:
      * none. */
     const struct firn_version_level *next_level;
     struct firn_block_publisher *publisher; /* makes the files durable, later; NULL: at once */

@@ -41,7 +41,7 @@ struct writing {
     struct firn_merge_stream *stream;
     struct firn_run_writer run;
     bool has_key;         /* there is an entry of the stream's key in the open run */
-    uint64_t older_count; /* likewise: of versions behind a newer one */
+    uint64_t older_count; /* likewise: of versions that a newer one hides */
     /* In the level behind: the first run that does not lie before the last key, and how many bytes
      * of it the open run overlaps with. */
     size_t next_run;

@@ -40,8 +40,9 @@ FIRN_MUST_CHECK int firn_rescue(struct firn_os_dir *from, struct firn_os_dir *to
                                 const struct firn_rescue_options *options,
                                 struct firn_rescue_result *out, firn_error *err);
 
-/* Whether files of runs are in the damaged store that its MANIFEST does not name. They are counted as lost then, and the data as shortened. For a store that has forgotten other
- * things: by itself that is no damage, a crash leaves such files. */
+/* Looks for files of runs that the MANIFEST of the damaged store does not name. They are counted as lost,
+ * and the data as shortened. For a store that has lost other things too: by themselves such files are no
+ * damage, because a crash leaves them. */
 FIRN_MUST_CHECK int firn_rescue_doubt(struct firn_os_dir *from,
                                       const struct firn_rescue_options *options,
                                       struct firn_rescue_result *result, firn_error *err);
@@ -75,5 +76,13 @@ FIRN_MUST_CHECK int firn_rescue_salvage(struct firn_os_dir *dir,
                                                      const struct firn_rescue_salvage_entry *entry,
                                                      firn_error *err),
                                         void *ctx, firn_error *err);
+
+/* ---- rescue_names.c ---- */
+
+/* Gives keyspaces of the store in `to`, which is sound, names where the list has lost theirs, by a
+ * commit after `sequence` and all others; each is told. *out_named is how many. */
+FIRN_MUST_CHECK int firn_rescue_names_give(struct firn_os_dir *to, uint64_t sequence,
+                                           const struct firn_rescue_options *options,
+                                           uint64_t *out_named, firn_error *err);
 
 #endif

@@ -528,14 +528,14 @@ firn_db_put(struct firn_db_keyspace *keyspace, firn_slice key, firn_slice value,
     bool is_small = key.size <= SMALL && value.size <= SMALL - key.size;
     int rc;
     if (is_small) {
-        batch.body = (struct firn_buf){.data = body, .capacity = sizeof body};
-        batch.ops = (struct firn_buf){.data = (uint8_t *)&op, .capacity = sizeof op};
+        batch.body = firn_buf_borrowed(body, sizeof body);
+        batch.ops = firn_buf_borrowed(&op, sizeof op);
     }
     FIRN_TRY(firn_db_batch_put(&batch, keyspace, key, value, err));
     FIRN_TRY(firn_db_write(keyspace->db, &batch, durability, err));
 out:
     /* Neither has grown out of the memory that was lent to it. */
-    DCHECK(!is_small || (batch.body.data == body && batch.ops.data == (uint8_t *)&op));
+    DCHECK(!is_small || (batch.body.is_borrowed && batch.ops.is_borrowed));
     if (!is_small) {
         firn_db_batch_deinit(&batch);
     }

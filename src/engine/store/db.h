@@ -367,7 +367,7 @@ struct firn_db_diff_visitor {
     void *ctx;
     struct firn_storefile_progress *progress; /* NULL: nobody is told */
 };
-/* References, NULL for now. Any thread. */
+/* before and after are references; NULL is the present state. Any thread. */
 FIRN_MUST_CHECK int firn_db_diff(struct firn_db *db, const char *before, const char *after,
                                  const struct firn_db_diff_visitor *visitor, firn_error *err);
 

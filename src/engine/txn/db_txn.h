@@ -68,7 +68,7 @@ FIRN_MUST_CHECK int firn_db_txn_run(struct firn_db *db, const struct firn_db_txn
                                     firn_error *err);
 
 /* A put that depends on the value that the key has. */
-struct firn_db_txn_put_if {
+struct firn_db_txn_run_put_if {
     firn_slice key;
     const firn_slice *expected; /* NULL: the key must have none */
     firn_slice value;
@@ -76,7 +76,8 @@ struct firn_db_txn_put_if {
     firn_durability durability;
 };
 /* As firn_insert and firn_compare_and_put. Any thread. */
-FIRN_MUST_CHECK int firn_db_txn_put_if(struct firn_db_keyspace *keyspace,
-                                       const struct firn_db_txn_put_if *what, firn_error *err);
+FIRN_MUST_CHECK int firn_db_txn_run_put_if(struct firn_db_keyspace *keyspace,
+                                           const struct firn_db_txn_run_put_if *what,
+                                           firn_error *err);
 
 #endif

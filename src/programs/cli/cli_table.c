@@ -8,10 +8,10 @@
 #include "cli/cli.h"
 
 #include "data/data.h"
+#include "dir/dir.h"
 #include "hook/hook.h"
 #include "report/report.h"
 #include "seed/seed.h"
-#include "work/work.h"
 
 static const char about[] =
     "firn remembers: it saves the state of a directory tree as a checkpoint, shows\n"
@@ -27,29 +27,29 @@ static const char about[] =
 /* One a line, however many there are. */
 /* clang-format off */
 static const struct firn_command *const commands[] = {
-    &firn_work_save,
-    &firn_work_list,
-    &firn_work_show,
-    &firn_work_status,
-    &firn_work_diff,
-    &firn_work_cat,
+    &firn_dir_save,
+    &firn_dir_list,
+    &firn_dir_show,
+    &firn_dir_status,
+    &firn_dir_diff,
+    &firn_dir_cat,
     &firn_report,
-    &firn_work_restore,
-    &firn_work_restore_undo,
-    &firn_work_revert,
-    &firn_work_watch,
-    &firn_work_delete,
-    &firn_work_forget,
-    &firn_work_gc,
-    &firn_work_tag,
-    &firn_work_pin,
-    &firn_work_pin_remove,
-    &firn_work_check,
-    &firn_work_repair,
-    &firn_work_init,
-    &firn_work_workspaces,
-    &firn_work_trust,
-    &firn_work_config,
+    &firn_dir_restore,
+    &firn_dir_restore_undo,
+    &firn_dir_revert,
+    &firn_dir_watch,
+    &firn_dir_delete,
+    &firn_dir_forget,
+    &firn_dir_gc,
+    &firn_dir_tag,
+    &firn_dir_pin,
+    &firn_dir_pin_remove,
+    &firn_dir_check,
+    &firn_dir_repair,
+    &firn_dir_init,
+    &firn_dir_workspaces,
+    &firn_dir_trust,
+    &firn_dir_config,
     &firn_cli_mcp,
     &firn_hook,
     &firn_data,
@@ -101,5 +101,5 @@ const struct firn_command_program firn_cli_table = {
     .globals = globals,
     .exit_codes = exit_codes,
     .environment = environment,
-    .references = firn_work_tag_references,
+    .references = firn_dir_tag_references,
 };

@@ -266,11 +266,26 @@ print_commands(const struct firn_command *const *commands)
     }
 }
 
+/* A word that the shell puts into its line as it is. A store of somebody else's may have other names. */
+static bool
+is_plain(firn_slice word)
+{
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+/";
+    for (size_t i = 0; i < word.size; i++) {
+        if (memchr(plain, word.data[i], sizeof plain - 1) == NULL) {
+            return false;
+        }
+    }
+    return word.size > 0;
+}
+
 static void
 print_reference(firn_slice reference)
 {
-    firn_term_text_escape(reference, firn_term_out_write);
-    firn_term_out_text("\n");
+    if (is_plain(reference)) {
+        firn_term_out_format("%.*s\n", (int)reference.size, (const char *)reference.data);
+    }
 }
 
 static void

@@ -14,9 +14,9 @@
  */
 #include "data/data_internal.h"
 
+#include "dir/dir.h"
 #include "task/task.h"
 #include "term/term.h"
-#include "work/work.h"
 
 struct search {
     const char *name;
@@ -515,7 +515,7 @@ static const struct firn_command *const members[] = {&put,
                                                      &firn_data_stats_compact,
                                                      &firn_data_stats,
                                                      &check,
-                                                     &firn_work_repair_db,
+                                                     &firn_dir_repair_db,
                                                      &firn_data_destroy,
                                                      NULL};
 

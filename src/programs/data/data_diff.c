@@ -68,22 +68,13 @@ print_text(const struct printing *printing, const firn_store_difference *differe
     }
 }
 
-static const char *
-kind_name(firn_store_difference_kind kind)
-{
-    static const char *const names[] = {
-        "", "added", "removed", "changed", "keyspace added", "keyspace removed",
-    };
-    return names[kind];
-}
-
 static void
 print_json(const struct printing *printing, const firn_store_difference *difference)
 {
     firn_store_difference_kind kind = difference->kind;
     bool has_key = kind <= FIRN_STORE_DIFFERENCE_CHANGED;
     firn_term_json_object(NULL);
-    firn_term_json_string("kind", kind_name(kind));
+    firn_term_json_string("kind", firn_store_difference_kind_name(kind));
     firn_term_json_string("keyspace", difference->keyspace);
     if (has_key) {
         firn_term_json_bytes("key", difference->key);

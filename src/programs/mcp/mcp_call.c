@@ -267,7 +267,7 @@ write_notice(struct firn_mcp_call *call, const char *kind, firn_slice path, cons
 static void
 on_notice(void *ctx, const firn_notice *notice)
 {
-    write_notice(ctx, firn_show_notice_kind(notice->kind), notice->path, notice->text);
+    write_notice(ctx, firn_notice_kind_name(notice->kind), notice->path, notice->text);
 }
 
 void

@@ -169,7 +169,7 @@ visit(void *ctx, const firn_workspace_difference *difference)
     firn_mcp_call_begin_change(call, &difference->change);
     if (attempt->options.with_lines) {
         firn_term_writer_string(&call->result, "lines",
-                                firn_show_difference_lines_name(difference->lines));
+                                firn_workspace_lines_kind_name(difference->lines));
     }
     if (difference->lines == FIRN_LINES_COUNTED) {
         firn_term_writer_u64(&call->result, "lines_added", difference->lines_added);

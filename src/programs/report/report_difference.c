@@ -130,24 +130,6 @@ show_content(const firn_workspace_difference *difference)
 
 /* ---- a row ---- */
 
-static const char *
-word_of(firn_workspace_change_kind kind)
-{
-    switch (kind) {
-    case FIRN_CHANGE_ADDED:
-        return "added";
-    case FIRN_CHANGE_REMOVED:
-        return "removed";
-    case FIRN_CHANGE_METADATA:
-        return "metadata";
-    case FIRN_CHANGE_RENAMED:
-        return "renamed";
-    case FIRN_CHANGE_CONTENT:
-        break;
-    }
-    return "changed";
-}
-
 static bool
 show_head(const firn_workspace_difference *difference)
 {
@@ -156,7 +138,7 @@ show_head(const firn_workspace_difference *difference)
     char *remark = firn_show_remark(difference);
     bool has_memory = name != NULL && remark != NULL;
     if (has_memory) {
-        const char *word = word_of(change->kind);
+        const char *word = firn_workspace_change_kind_name(change->kind);
         firn_report_html_format("<em class=\"%s\">%s</em> ", word, word);
         firn_report_html_text(name);
         if (difference->lines == FIRN_LINES_COUNTED) {

@@ -57,9 +57,6 @@ void firn_show_change_json_members(const firn_workspace_change *change);
 /* The member "what": names of bits of firn_workspace_change_what. */
 void firn_show_change_json_what(unsigned what);
 
-/* "file", "directory" or "symlink". */
-const char *firn_show_change_type_name(firn_workspace_entry_type type);
-
 /* ---- how many entries of a tree differ, or were written ---- */
 
 struct firn_show_counts {
@@ -154,9 +151,6 @@ int firn_show_difference_init(struct firn_show_difference *out, struct firn_cli 
                               firn_workspace_diff_options *options);
 void firn_show_difference_deinit(struct firn_show_difference *difference);
 
-/* "counted", "binary": what could be said about the lines of a difference. */
-const char *firn_show_difference_lines_name(firn_workspace_lines_kind kind);
-
 /* Shows one; ctx is the struct. With --json it is an object in an array. */
 int firn_show_difference_visit(void *ctx, const firn_workspace_difference *difference);
 /* Shows what is shown when all have been visited: the rows of --stat. */
@@ -178,8 +172,6 @@ struct firn_show_notice {
     const char *checkpoint; /* NULL: it is about none */
 };
 
-/* "excluded", "bad rule". */
-const char *firn_show_notice_kind(firn_notice_kind kind);
 /* An object, in an array. */
 void firn_show_notice_write(struct firn_term_writer *out, const struct firn_show_notice *notice);
 

@@ -16,24 +16,6 @@ entry_of(const firn_workspace_change *change)
     return change->after != NULL ? change->after : change->before;
 }
 
-static const char *
-kind_name(firn_workspace_change_kind kind)
-{
-    switch (kind) {
-    case FIRN_CHANGE_ADDED:
-        return "added";
-    case FIRN_CHANGE_REMOVED:
-        return "removed";
-    case FIRN_CHANGE_CONTENT:
-        return "changed";
-    case FIRN_CHANGE_METADATA:
-        return "metadata";
-    case FIRN_CHANGE_RENAMED:
-        return "renamed";
-    }
-    return "other";
-}
-
 static char
 letter_of(const firn_workspace_change *change)
 {
@@ -66,7 +48,7 @@ print_paths(const firn_workspace_change *change)
 void
 firn_show_change_print(const firn_workspace_change *change)
 {
-    firn_term_out_format("%-8s  ", kind_name(change->kind));
+    firn_term_out_format("%-8s  ", firn_workspace_change_kind_name(change->kind));
     print_paths(change);
 }
 
@@ -101,7 +83,7 @@ firn_show_change_json_what(unsigned what)
 void
 firn_show_change_write(struct firn_term_writer *out, const firn_workspace_change *change)
 {
-    firn_term_writer_string(out, "change", kind_name(change->kind));
+    firn_term_writer_string(out, "change", firn_workspace_change_kind_name(change->kind));
     firn_term_writer_bytes(out, "path", entry_of(change)->path);
 }
 
@@ -130,20 +112,6 @@ firn_show_change_json(const firn_workspace_change *change)
     firn_term_json_object(NULL);
     firn_show_change_json_members(change);
     firn_term_json_end();
-}
-
-const char *
-firn_show_change_type_name(firn_workspace_entry_type type)
-{
-    switch (type) {
-    case FIRN_TYPE_FILE:
-        return "file";
-    case FIRN_TYPE_DIRECTORY:
-        return "directory";
-    case FIRN_TYPE_SYMLINK:
-        return "symlink";
-    }
-    return "other";
 }
 
 /* ---- how many entries differ, or were written ---- */

@@ -52,7 +52,7 @@ firn_show_checkpoint_write_entry(struct firn_term_writer *out, const firn_worksp
     char mode[8];
     (void)snprintf(mode, sizeof(mode), "%04o", (unsigned)(entry->mode & 07777));
     firn_term_writer_bytes(out, "path", entry->path);
-    firn_term_writer_string(out, "type", firn_show_change_type_name(entry->type));
+    firn_term_writer_string(out, "type", firn_workspace_entry_type_name(entry->type));
     firn_term_writer_string(out, "mode", mode);
 }
 

@@ -242,24 +242,6 @@ width_of_output(void)
 
 /* ---- the form that was asked for ---- */
 
-const char *
-firn_show_difference_lines_name(firn_workspace_lines_kind kind)
-{
-    switch (kind) {
-    case FIRN_LINES_NONE:
-        return "none";
-    case FIRN_LINES_COUNTED:
-        return "counted";
-    case FIRN_LINES_BINARY:
-        return "binary";
-    case FIRN_LINES_TOO_LARGE:
-        return "too_large";
-    case FIRN_LINES_UNREADABLE:
-        return "unreadable";
-    }
-    return "other";
-}
-
 static bool
 has_lines(enum firn_show_difference_form form)
 {
@@ -273,7 +255,7 @@ show_json(const firn_workspace_difference *difference, enum firn_show_difference
     firn_show_change_json_members(&difference->change);
     if (has_lines(form)) {
         firn_term_json_object("lines");
-        firn_term_json_string("kind", firn_show_difference_lines_name(difference->lines));
+        firn_term_json_string("kind", firn_workspace_lines_kind_name(difference->lines));
         if (difference->lines == FIRN_LINES_COUNTED) {
             firn_term_json_u64("added", difference->lines_added);
             firn_term_json_u64("removed", difference->lines_removed);

@@ -132,8 +132,8 @@ remark_change(const firn_workspace_change *change)
     const firn_workspace_entry *after = change->after;
     unsigned what = change->what;
     if ((what & FIRN_CHANGED_TYPE) != 0) {
-        remark(firn_show_change_type_name(before->type));
-        grow_format(" -> %s", firn_show_change_type_name(after->type));
+        remark(firn_workspace_entry_type_name(before->type));
+        grow_format(" -> %s", firn_workspace_entry_type_name(after->type));
     }
     if ((what & FIRN_CHANGED_CONTENT) != 0 && after->type == FIRN_TYPE_SYMLINK) {
         remark("link to ");

@@ -238,7 +238,7 @@ word_of(firn_notice_kind kind)
     case FIRN_NOTICE_NEWER:
         return "made by a newer firn";
     default:
-        return firn_show_notice_kind(kind);
+        return firn_notice_kind_name(kind);
     }
 }
 
@@ -418,7 +418,7 @@ firn_task_notices_json(const struct firn_task_notices *notices)
     for (size_t i = 0; out != NULL && i < notices->kept_count; i++) {
         const struct firn_task_notices_kept *kept = &notices->kept[i];
         const struct firn_show_notice shown = {
-            firn_show_notice_kind(kept->kind), firn_bytes(kept->path, kept->path_size), kept->text,
+            firn_notice_kind_name(kept->kind), firn_bytes(kept->path, kept->path_size), kept->text,
             kept->checkpoint[0] != '\0' ? kept->checkpoint : NULL};
         firn_show_notice_write(out, &shown);
     }

@@ -3,7 +3,7 @@
  * difference/difference_merge.c: three trees, walked in step, made into one.
  *
  * Three iterators go over the entries of a directory together; for each name there is a ruling
- *. The walk goes below a directory only where all three differ: what only one
+ * (difference_merge_entry.c). The walk goes below a directory only where all three differ: what only one
  * side has changed is taken as it is, with its object, so a merge costs what both sides have
  * changed. Entries of the result are collected, encoded, in the order in which they are met, which
  * is that of a directory object; when the three are at their end the object is made, and the
@@ -30,41 +30,6 @@
 #include "lines/line_diff.h"
 #include "lines/line_merge.h"
 #include "tree/tree.h"
-
-/* The entries of one path; NULL where a side has none. */
-struct firn_difference_merge_entry_sides {
-    const struct firn_tree_entry *base;
-    const struct firn_tree_entry *ours;
-    const struct firn_tree_entry *theirs;
-};
-
-enum firn_difference_merge_entry_verdict {
-    FIRN_DIFFERENCE_MERGE_ENTRY_OURS,
-    FIRN_DIFFERENCE_MERGE_ENTRY_THEIRS,
-    FIRN_DIFFERENCE_MERGE_ENTRY_NOTHING,
-    FIRN_DIFFERENCE_MERGE_ENTRY_DESCEND, /* into directories */
-    FIRN_DIFFERENCE_MERGE_ENTRY_LEAF,    /* files on both sides, or links: attribute by attribute */
-    FIRN_DIFFERENCE_MERGE_ENTRY_CONFLICT,
-    /* A directory became something else on one side: that, unless the other side changed what lies in
-     * it; then a conflict. */
-    FIRN_DIFFERENCE_MERGE_ENTRY_THEIRS_OF_DIR,
-    FIRN_DIFFERENCE_MERGE_ENTRY_OURS_OF_DIR
-};
-
-struct firn_difference_merge_entry_ruling {
-    enum firn_difference_merge_entry_verdict verdict;
-    firn_workspace_revert_conflict_kind conflict; /* of CONFLICT and of the two OF_DIR */
-    /* Ours has nothing here: if something stands on the disk it was left out, and is left alone. */
-    bool asks_disk;
-};
-
-/* Where the content of a merged file or link comes from. */
-enum firn_difference_merge_entry_content {
-    FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_OURS,
-    FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_THEIRS,
-    FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_BOTH, /* lines have to be merged */
-    FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_CONFLICT
-};
 
 enum firn_difference_merge_content_outcome {
     FIRN_DIFFERENCE_MERGE_CONTENT_MERGED,   /* merge.text, without conflicts */
@@ -323,242 +288,7 @@ merge_lines(struct merge *merge, const struct firn_difference_merge_entry_sides 
     return tell(merge, sides, &conflict, err);
 }
 
-/* The rule of a three-way merge for one path.
- *
- * The base is what both sides began with. For a whole entry and then for each of its attributes the
- * rule is the same (R):
- *   theirs is as the base was    ours
- *   ours is as the base was      theirs
- *   both are the same            that
- *   else                         a conflict
- * So where ours never moved from the base the result is theirs, exactly, and a merge with nothing
- * new on their side is ours, exactly.
- *
- * What stands above the rule:
- * - Directories are not compared as a whole but entry by entry. One that a side has removed counts as
- *   empty: what the other side has not changed in it goes, what it has changed is a conflict there,
- *   and what it has added stays.
- * - A modification time is nobody's work: it is never a conflict, and a file that was touched may be
- *   removed. It follows the content: whoever gives that gives the time.
- * - So is the name of the first of several hard links; whether names still agree is looked at when
- *   the whole tree is there.
- * - A directory that became something else takes all that lay in it along. That is no conflict only
- *   if the other side changed nothing below, which takes a walk to know: the caller's.
- * - What ours has not may stand on the disk all the same, because a rule leaves it out. Such things
- *   are none of a merge's business, which takes a look at the disk: the caller's, too. */
-
-static bool
-entry_is_dir(const struct firn_tree_entry *entry)
-{
-    return entry != NULL && entry->kind == FIRN_TREE_DIR;
-}
-
-/* Whether both are missing, or both are there and equal in everything; directories by their
- * objects. */
-static bool
-entry_equal(const struct firn_tree_entry *a, const struct firn_tree_entry *b)
-{
-    if (a == NULL || b == NULL) {
-        return a == b;
-    }
-    return firn_difference_walk_what(a, b) == 0 &&
-           (a->kind != FIRN_TREE_DIR || firn_hash_equal(&a->hash, &b->hash));
-}
-
-/* Whether two entries, not directories, differ in nothing that somebody made. */
-static bool
-is_only_touched(const struct firn_tree_entry *a, const struct firn_tree_entry *b)
-{
-    const unsigned nobodys = FIRN_DIFFERENCE_WALK_MTIME | FIRN_DIFFERENCE_WALK_GROUP;
-    return (firn_difference_walk_what(a, b) & ~nobodys) == 0;
-}
-
-static struct firn_difference_merge_entry_ruling
-ruling(enum firn_difference_merge_entry_verdict verdict)
-{
-    return (struct firn_difference_merge_entry_ruling){.verdict = verdict};
-}
-
-static struct firn_difference_merge_entry_ruling
-conflict(firn_workspace_revert_conflict_kind kind)
-{
-    return (struct firn_difference_merge_entry_ruling){
-        .verdict = FIRN_DIFFERENCE_MERGE_ENTRY_CONFLICT, .conflict = kind};
-}
-
-/* Ours and theirs are directories, or one is and the other has nothing. */
-static struct firn_difference_merge_entry_ruling
-judge_dirs(const struct firn_difference_merge_entry_sides *sides)
-{
-    DCHECK(sides->ours != NULL || sides->theirs != NULL);
-    struct firn_difference_merge_entry_ruling result = ruling(FIRN_DIFFERENCE_MERGE_ENTRY_DESCEND);
-    bool is_gone = sides->ours == NULL || sides->theirs == NULL;
-    if (is_gone && !entry_is_dir(sides->base)) {
-        result = conflict(sides->ours == NULL ? FIRN_REVERT_REMOVED : FIRN_REVERT_CHANGED);
-    }
-    result.asks_disk = sides->ours == NULL;
-    return result;
-}
-
-/* One of ours and theirs has nothing, the other a file or a link that the base had otherwise. */
-static struct firn_difference_merge_entry_ruling
-judge_removed(const struct firn_difference_merge_entry_sides *sides)
-{
-    const struct firn_tree_entry *left = sides->ours != NULL ? sides->ours : sides->theirs;
-    DCHECK((sides->ours == NULL) != (sides->theirs == NULL) && sides->base != NULL);
-    bool is_touched = !entry_is_dir(sides->base) && is_only_touched(sides->base, left);
-    struct firn_difference_merge_entry_ruling result =
-        is_touched ? ruling(FIRN_DIFFERENCE_MERGE_ENTRY_NOTHING)
-                   : conflict(sides->ours == NULL ? FIRN_REVERT_REMOVED : FIRN_REVERT_CHANGED);
-    result.asks_disk = sides->ours == NULL;
-    return result;
-}
-
-/* Ours and theirs are of different kinds. */
-static struct firn_difference_merge_entry_ruling
-judge_kinds(const struct firn_difference_merge_entry_sides *sides)
-{
-    const struct firn_tree_entry *base = sides->base;
-    if (base == NULL) {
-        return conflict(FIRN_REVERT_ADDED);
-    }
-    DCHECK(sides->ours->kind != sides->theirs->kind);
-    bool ours_kept = sides->ours->kind == base->kind;
-    bool theirs_kept = sides->theirs->kind == base->kind;
-    struct firn_difference_merge_entry_ruling result = conflict(FIRN_REVERT_KIND);
-    if (entry_is_dir(base) && ours_kept) {
-        result.verdict = FIRN_DIFFERENCE_MERGE_ENTRY_THEIRS_OF_DIR;
-    } else if (entry_is_dir(base) && theirs_kept) {
-        result.verdict = FIRN_DIFFERENCE_MERGE_ENTRY_OURS_OF_DIR;
-    } else if (ours_kept && is_only_touched(base, sides->ours)) {
-        result.verdict = FIRN_DIFFERENCE_MERGE_ENTRY_THEIRS;
-    } else if (theirs_kept && is_only_touched(base, sides->theirs)) {
-        result.verdict = FIRN_DIFFERENCE_MERGE_ENTRY_OURS;
-    }
-    return result;
-}
-
-/* At least one side has an entry. */
-static struct firn_difference_merge_entry_ruling
-entry_judge(const struct firn_difference_merge_entry_sides *sides)
-{
-    const struct firn_tree_entry *ours = sides->ours;
-    const struct firn_tree_entry *theirs = sides->theirs;
-    DCHECK(sides->base != NULL || ours != NULL || theirs != NULL);
-    if (entry_equal(sides->base, theirs) || entry_equal(ours, theirs)) {
-        return ruling(FIRN_DIFFERENCE_MERGE_ENTRY_OURS);
-    }
-    if (entry_equal(sides->base, ours)) {
-        return ruling(FIRN_DIFFERENCE_MERGE_ENTRY_THEIRS);
-    }
-    /* From here on at least one of ours and theirs is there, and so is the base if one is not. */
-    if ((ours == NULL || entry_is_dir(ours)) && (theirs == NULL || entry_is_dir(theirs))) {
-        return judge_dirs(sides);
-    }
-    if (ours == NULL || theirs == NULL) {
-        return judge_removed(sides);
-    }
-    return ours->kind == theirs->kind ? ruling(FIRN_DIFFERENCE_MERGE_ENTRY_LEAF)
-                                      : judge_kinds(sides);
-}
-
 /* ---- attribute by attribute ---- */
-
-/* (R); each is whether two sides have the same. */
-static bool
-takes_theirs(bool theirs_is_base, bool ours_is_base, bool is_same, bool *out_is_conflict)
-{
-    DCHECK(!theirs_is_base || !ours_is_base || is_same);
-    *out_is_conflict = !theirs_is_base && !ours_is_base && !is_same;
-    return !theirs_is_base && ours_is_base;
-}
-
-static enum firn_difference_merge_entry_content
-make_content(const struct firn_difference_merge_entry_sides *sides,
-             const struct firn_tree_entry *base)
-{
-    const unsigned bit = FIRN_DIFFERENCE_WALK_CONTENT;
-    bool is_conflict;
-    bool theirs_is_base =
-        base != NULL && (firn_difference_walk_what(base, sides->theirs) & bit) == 0;
-    bool ours_is_base = base != NULL && (firn_difference_walk_what(base, sides->ours) & bit) == 0;
-    bool is_same = (firn_difference_walk_what(sides->ours, sides->theirs) & bit) == 0;
-    if (takes_theirs(theirs_is_base, ours_is_base, is_same, &is_conflict)) {
-        return FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_THEIRS;
-    }
-    if (!is_conflict) {
-        return FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_OURS;
-    }
-    return base != NULL && base->kind == FIRN_TREE_FILE
-               ? FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_BOTH
-               : FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_CONFLICT;
-}
-
-/* Whether theirs is to be taken of what a bit stands for; a conflict goes into *what. */
-static bool
-theirs_of(const struct firn_difference_merge_entry_sides *sides, const struct firn_tree_entry *base,
-          unsigned bit, unsigned *what)
-{
-    bool is_conflict;
-    bool theirs_is_base =
-        base != NULL && (firn_difference_walk_what(base, sides->theirs) & bit) == 0;
-    bool ours_is_base = base != NULL && (firn_difference_walk_what(base, sides->ours) & bit) == 0;
-    bool is_same = (firn_difference_walk_what(sides->ours, sides->theirs) & bit) == 0;
-    bool is_theirs = takes_theirs(theirs_is_base, ours_is_base, is_same, &is_conflict);
-    *what |= is_conflict ? bit : 0;
-    return is_theirs;
-}
-
-/* The entry of a path that ours and theirs have, both as files, as links or as directories (base may
- * be missing or another kind); or only one of them, a directory. Its content is ours' or theirs';
- * *out_what has the bits of the attributes that are in conflict, where ours is taken. */
-static enum firn_difference_merge_entry_content
-entry_make(const struct firn_difference_merge_entry_sides *sides, struct firn_tree_entry *out,
-           unsigned *out_what)
-{
-    const struct firn_tree_entry *ours = sides->ours;
-    const struct firn_tree_entry *theirs = sides->theirs;
-    *out_what = 0;
-    DCHECK(ours != NULL || theirs != NULL);
-    if (ours == NULL || theirs == NULL) {
-        *out = ours != NULL ? *ours : *theirs;
-        return FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_OURS;
-    }
-    const struct firn_tree_entry *base =
-        sides->base != NULL && sides->base->kind == ours->kind ? sides->base : NULL;
-    unsigned what = 0;
-    *out = *ours;
-    enum firn_difference_merge_entry_content content = FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_OURS;
-    bool is_new_dir = entry_is_dir(ours) && base == NULL;
-    if (!entry_is_dir(ours)) {
-        content = make_content(sides, base);
-    }
-    if (content == FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_THEIRS) {
-        out->hash = theirs->hash;
-        out->size = theirs->size;
-        out->target = theirs->target;
-    }
-    if (theirs_of(sides, base, FIRN_DIFFERENCE_WALK_MODE, &what)) {
-        out->mode = theirs->mode;
-    }
-    if (theirs_of(sides, base, FIRN_DIFFERENCE_WALK_OWNER, &what)) {
-        out->uid = theirs->uid;
-        out->gid = theirs->gid;
-    }
-    if (theirs_of(sides, base, FIRN_DIFFERENCE_WALK_XATTRS, &what)) {
-        out->xattrs = theirs->xattrs;
-    }
-    unsigned ignored = 0;
-    if (theirs_of(sides, base, FIRN_DIFFERENCE_WALK_GROUP, &ignored)) {
-        out->hard_link = theirs->hard_link;
-    }
-    bool is_their_time = theirs_of(sides, base, FIRN_DIFFERENCE_WALK_MTIME, &ignored);
-    if (is_their_time || content == FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_THEIRS) {
-        out->mtime_ns = theirs->mtime_ns;
-    }
-    *out_what = is_new_dir ? 0 : what;
-    return content;
-}
 
 /* A file, or a link, on both sides. */
 static int
@@ -567,7 +297,8 @@ merge_leaf(struct merge *merge, const struct firn_difference_merge_entry_sides *
 {
     struct firn_tree_entry entry;
     firn_workspace_revert_conflict conflict = {.kind = FIRN_REVERT_ATTRIBUTES};
-    enum firn_difference_merge_entry_content content = entry_make(sides, &entry, &conflict.what);
+    enum firn_difference_merge_entry_content content =
+        firn_difference_merge_entry_make(sides, &entry, &conflict.what);
     int rc;
     DCHECK(sides->ours != NULL && !is_dir(sides->ours));
     DCHECK(sides->theirs != NULL && sides->ours->kind == sides->theirs->kind);
@@ -640,7 +371,7 @@ enter(struct merge *merge, const struct firn_difference_merge_entry_sides *sides
     firn_workspace_revert_conflict conflict = {.kind = FIRN_REVERT_ATTRIBUTES};
     int rc;
     FIRN_TRY(reserve_level(merge, err));
-    (void)entry_make(sides, &level.entry, &conflict.what);
+    (void)firn_difference_merge_entry_make(sides, &level.entry, &conflict.what);
     if (sides->ours != NULL && is_on_the_way(merge)) {
         level.entry = *sides->ours;
     } else if (conflict.what != 0) {
@@ -790,7 +521,8 @@ leave_reserved(struct merge *merge, const struct firn_difference_merge_entry_sid
     const struct firn_difference_merge_options *options = merge->options;
     bool is_meant =
         options->filter == NULL || firn_tree_filter_selects(options->filter, path_of(merge));
-    if (is_meant && options->on_reserved != NULL && !entry_equal(sides->base, sides->theirs)) {
+    if (is_meant && options->on_reserved != NULL &&
+        !firn_difference_merge_entry_equal(sides->base, sides->theirs)) {
         options->on_reserved(options->ctx, path_of(merge), reason);
     }
     return emit(merge, sides->ours, err);
@@ -801,7 +533,7 @@ static int
 handle(struct merge *merge, const struct firn_difference_merge_entry_sides *sides,
        bool *out_entered, firn_error *err)
 {
-    struct firn_difference_merge_entry_ruling ruling = entry_judge(sides);
+    struct firn_difference_merge_entry_ruling ruling = firn_difference_merge_entry_judge(sides);
     *out_entered = false;
     apply_filter(merge, sides, &ruling);
     if (ruling.asks_disk && ruling.verdict != FIRN_DIFFERENCE_MERGE_ENTRY_OURS) {

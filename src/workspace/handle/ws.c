@@ -408,7 +408,7 @@ firn_ws_opened_close(struct firn_ws *ws, struct firn_ws_opened *opened, bool fai
     int rc = close_store(opened, failed, err);
     if (failed && was_writing) {
         struct firn_ws_opened again = {.root_stat = opened->root_stat};
-        if (open_store(ws, FIRN_CHECKOUT_WRITE, &again, NULL) == FIRN_OK) {
+        if (open_store(ws, FIRN_WS_WRITE, &again, NULL) == FIRN_OK) {
             FIRN_IGNORE(firn_objects_leftovers_remove(again.objects, NULL));
         }
         FIRN_IGNORE(close_store(&again, true, NULL));

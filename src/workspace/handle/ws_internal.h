@@ -50,9 +50,9 @@ struct firn_ws_opened {
 };
 
 enum firn_ws_open_mode {
-    FIRN_WS_READ,        /* without a store, db, objects and catalog are NULL */
-    FIRN_CHECKOUT_WRITE, /* without a store: FIRN_NOT_FOUND */
-    FIRN_WS_CREATE       /* makes the store and enters the workspace */
+    FIRN_WS_READ,  /* without a store, db, objects and catalog are NULL */
+    FIRN_WS_WRITE, /* without a store: FIRN_NOT_FOUND */
+    FIRN_WS_CREATE /* makes the store and enters the workspace */
 };
 
 /* Opens the root, the store, its objects and catalog. Writing removes what a crash left. */

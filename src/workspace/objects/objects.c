@@ -21,7 +21,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "base/sort.h"
+#include "base/search.h"
 #include "codec/hex.h"
 #include "objects/objects_internal.h"
 #include "pack/packfile_cells.h"
@@ -191,8 +191,9 @@ firn_objects_close(struct firn_objects *objects)
 struct firn_objects_pack *
 firn_objects_pack_of(struct firn_objects *objects, uint32_t number)
 {
-    size_t at;
-    FIRN_SORT_SEARCH(at, objects->pack_count, objects->packs[at].entry.number < number);
+    size_t at = 0;
+    size_t end = objects->pack_count;
+    FIRN_SEARCH_FIRST(at, end, i, objects->packs[i].entry.number < number);
     if (at < objects->pack_count && objects->packs[at].entry.number == number) {
         return &objects->packs[at];
     }

@@ -369,7 +369,7 @@ firn_ws_forget(struct firn_ws *ws, const firn_workspace_forget_options *options,
                firn_workspace_forget_result *out, firn_error *err)
 {
     struct forgetting forgetting = {.ws = ws, .options = options, .result = out};
-    enum firn_ws_open_mode mode = options->dry_run ? FIRN_WS_READ : FIRN_CHECKOUT_WRITE;
+    enum firn_ws_open_mode mode = options->dry_run ? FIRN_WS_READ : FIRN_WS_WRITE;
     *out = (firn_workspace_forget_result){0};
     firn_catalog_forgotten_init(&forgetting.gone);
     int rc = init_paths(&forgetting, err);

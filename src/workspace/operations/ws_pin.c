@@ -73,7 +73,7 @@ firn_ws_pin_set(struct firn_ws *ws, const char *const *references, size_t count,
                 firn_error *err)
 {
     struct pinning pinning = {.ws = ws, .is_pinned = is_pinned};
-    int rc = firn_ws_opened_open(ws, FIRN_CHECKOUT_WRITE, &pinning.opened, err);
+    int rc = firn_ws_opened_open(ws, FIRN_WS_WRITE, &pinning.opened, err);
     if (rc != FIRN_OK) {
         return rc;
     }

@@ -109,7 +109,7 @@ int
 firn_ws_restore_open_store(struct firn_ws *ws, bool is_dry, struct firn_ws_opened *out,
                            firn_error *err)
 {
-    int rc = firn_ws_opened_open(ws, is_dry ? FIRN_WS_READ : FIRN_CHECKOUT_WRITE, out, err);
+    int rc = firn_ws_opened_open(ws, is_dry ? FIRN_WS_READ : FIRN_WS_WRITE, out, err);
     return is_dry ? rc : explain_store(rc, err);
 }
 

@@ -62,7 +62,7 @@ firn_ws_tag_set(struct firn_ws *ws, const char *name, const char *reference, boo
     struct firn_catalog_record record;
     int rc = check_name(name, err);
     if (rc == FIRN_OK) {
-        rc = firn_ws_opened_open(ws, FIRN_CHECKOUT_WRITE, &opened, err);
+        rc = firn_ws_opened_open(ws, FIRN_WS_WRITE, &opened, err);
     }
     if (rc != FIRN_OK) {
         return rc;
@@ -80,7 +80,7 @@ int
 firn_ws_tag_remove(struct firn_ws *ws, const char *name, firn_error *err)
 {
     struct firn_ws_opened opened;
-    int rc = firn_ws_opened_open(ws, FIRN_CHECKOUT_WRITE, &opened, err);
+    int rc = firn_ws_opened_open(ws, FIRN_WS_WRITE, &opened, err);
     if (rc != FIRN_OK) {
         return rc;
     }

@@ -31,8 +31,8 @@
 #include "base/checked.h"
 #include "base/mem.h"
 #include "base/reader.h"
+#include "base/search.h"
 #include "base/slice.h"
-#include "base/sort.h"
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
 #include "pack/packfile_internal.h"
@@ -344,9 +344,10 @@ list_has(const struct firn_packfile_format_frame *frame, const firn_hash *hash,
 static bool
 choose_page(const struct firn_packfile *pack, const firn_hash *hash, uint32_t *out)
 {
-    size_t above;
-    FIRN_SORT_SEARCH(above, pack->page_count,
-                     memcmp(pack->fences[above].first.bytes, hash->bytes, sizeof hash->bytes) <= 0);
+    size_t above = 0;
+    size_t end = pack->page_count;
+    FIRN_SEARCH_FIRST(above, end, i,
+                      memcmp(pack->fences[i].first.bytes, hash->bytes, sizeof hash->bytes) <= 0);
     DCHECK(above == pack->page_count ||
            memcmp(pack->fences[above].first.bytes, hash->bytes, sizeof hash->bytes) > 0);
     *out = (uint32_t)above - 1;
@@ -358,9 +359,10 @@ search_page(firn_slice page, const firn_hash *hash, struct firn_packfile_format_
 {
     DCHECK(page.size % ENTRY_SIZE == 0);
     const size_t count = page.size / ENTRY_SIZE;
-    size_t at;
-    FIRN_SORT_SEARCH(at, count,
-                     memcmp(page.data + at * ENTRY_SIZE, hash->bytes, sizeof hash->bytes) < 0);
+    size_t at = 0;
+    size_t end = count;
+    FIRN_SEARCH_FIRST(at, end, i,
+                      memcmp(page.data + i * ENTRY_SIZE, hash->bytes, sizeof hash->bytes) < 0);
     const uint8_t *entry = page.data + at * ENTRY_SIZE;
     if (at == count || memcmp(entry, hash->bytes, sizeof hash->bytes) != 0) {
         return false;

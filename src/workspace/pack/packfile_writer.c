@@ -32,8 +32,8 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/search.h"
 #include "base/slice.h"
-#include "base/sort.h"
 #include "os/os_process.h"
 #include "pack/packfile.h"
 #include "pack/packfile_format.h"
@@ -155,9 +155,10 @@ find_sorted(const struct firn_packfile_writer *writer, const firn_hash *hash)
     const size_t count = writer->objects.count;
     const struct firn_packfile_writer_record *records =
         count == 0 ? NULL : firn_hash_map_at(&writer->objects, 0);
-    size_t at;
-    FIRN_SORT_SEARCH(at, count,
-                     memcmp(records[at].hash.bytes, hash->bytes, sizeof hash->bytes) < 0);
+    size_t at = 0;
+    size_t end = count;
+    FIRN_SEARCH_FIRST(at, end, i,
+                      memcmp(records[i].hash.bytes, hash->bytes, sizeof hash->bytes) < 0);
     return at < count && firn_hash_equal(&records[at].hash, hash) ? &records[at] : NULL;
 }
 

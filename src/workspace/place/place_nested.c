@@ -18,6 +18,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/search.h"
 #include "base/sort.h"
 #include "catalog/catalog.h"
 #include "codec/blake3_hash.h"
@@ -168,8 +169,9 @@ firn_place_nested_may_hold(const struct firn_place_nested *nested)
 static bool
 has_digest(const struct firn_place_nested *nested, uint64_t digest)
 {
-    size_t at;
-    FIRN_SORT_SEARCH(at, nested->count, nested->digests[at] < digest);
+    size_t at = 0;
+    size_t end = nested->count;
+    FIRN_SEARCH_FIRST(at, end, i, nested->digests[i] < digest);
     return at < nested->count && nested->digests[at] == digest;
 }
 

@@ -129,7 +129,7 @@ begin(struct automatic *automatic, firn_error *err)
     if (rc != FIRN_OK || !automatic->gc.result->is_due || is_dry) {
         return rc;
     }
-    rc = open_store(automatic, FIRN_CHECKOUT_WRITE, err);
+    rc = open_store(automatic, FIRN_WS_WRITE, err);
     return rc == FIRN_OK ? close_store(automatic, begin_opened(automatic, err), err) : rc;
 }
 
@@ -157,7 +157,7 @@ out:
 static int
 end(struct automatic *automatic, firn_error *err)
 {
-    int rc = open_store(automatic, FIRN_CHECKOUT_WRITE, err);
+    int rc = open_store(automatic, FIRN_WS_WRITE, err);
     return rc == FIRN_OK ? close_store(automatic, end_opened(automatic, err), err) : rc;
 }
 
@@ -592,7 +592,7 @@ slices(struct automatic *automatic, bool *out_is_over, firn_error *err)
         firn_os_sleep_ns(gc->ws->os, gc->limits->pause_ns);
         int rc = firn_reclaim_progress_now(gc, "collect", gc->result->slices, err);
         if (rc == FIRN_OK) {
-            rc = open_store(automatic, FIRN_CHECKOUT_WRITE, err);
+            rc = open_store(automatic, FIRN_WS_WRITE, err);
         }
         if (rc != FIRN_OK) {
             return rc;

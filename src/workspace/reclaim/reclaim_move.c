@@ -39,6 +39,7 @@
 #include "base/check.h"
 #include "base/hash_map.h"
 #include "base/mem.h"
+#include "base/search.h"
 #include "base/slice.h"
 #include "base/sort.h"
 #include "pack/packfile.h"
@@ -415,10 +416,10 @@ static size_t
 first_of(const struct firn_reclaim_versions *versions, const firn_hash *base)
 {
     DCHECK(versions->by_base != NULL);
-    size_t at;
-    FIRN_SORT_SEARCH(at, versions->map.count,
-                     memcmp(versions->by_base[at]->base.bytes, base->bytes, sizeof base->bytes) <
-                         0);
+    size_t at = 0;
+    size_t end = versions->map.count;
+    FIRN_SEARCH_FIRST(
+        at, end, i, memcmp(versions->by_base[i]->base.bytes, base->bytes, sizeof base->bytes) < 0);
     return at;
 }
 

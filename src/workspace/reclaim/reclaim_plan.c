@@ -45,7 +45,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
-#include "base/sort.h"
+#include "base/search.h"
 #include "reclaim/reclaim_internal.h"
 
 enum { SMALL_PACK_BYTES = 16 << 20, BATCH_SIZE = 1 << 20 };
@@ -92,8 +92,9 @@ list_packs(struct firn_reclaim *gc, firn_error *err)
 static struct firn_reclaim_pack *
 find_pack(struct firn_reclaim *gc, uint32_t number)
 {
-    size_t at;
-    FIRN_SORT_SEARCH(at, gc->pack_count, gc->packs[at].number < number);
+    size_t at = 0;
+    size_t end = gc->pack_count;
+    FIRN_SEARCH_FIRST(at, end, i, gc->packs[i].number < number);
     return at < gc->pack_count && gc->packs[at].number == number ? &gc->packs[at] : NULL;
 }
 

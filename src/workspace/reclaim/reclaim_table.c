@@ -22,8 +22,8 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/search.h"
 #include "base/slice.h"
-#include "base/sort.h"
 #include "objects/objects.h"
 
 /* Beside the marks in a state. */
@@ -169,8 +169,9 @@ find_shared(const struct firn_reclaim_table *table, const firn_hash *hash, size_
 {
     const struct shared *items = (const void *)table->shared.data;
     const size_t count = table->shared.size / sizeof *items;
-    size_t at;
-    FIRN_SORT_SEARCH(at, count, memcmp(items[at].hash.bytes, hash->bytes, sizeof hash->bytes) < 0);
+    size_t at = 0;
+    size_t end = count;
+    FIRN_SEARCH_FIRST(at, end, i, memcmp(items[i].hash.bytes, hash->bytes, sizeof hash->bytes) < 0);
     if (at == count || !firn_hash_equal(&items[at].hash, hash)) {
         return false;
     }
@@ -185,8 +186,9 @@ firn_reclaim_table_find(const struct firn_reclaim_table *table, const firn_hash 
                         size_t *out_number)
 {
     uint64_t first = first_of(hash);
-    size_t at;
-    FIRN_SORT_SEARCH(at, table->count, table->firsts[at] < first);
+    size_t at = 0;
+    size_t end = table->count;
+    FIRN_SEARCH_FIRST(at, end, i, table->firsts[i] < first);
     if (at == table->count || table->firsts[at] != first) {
         return false;
     }

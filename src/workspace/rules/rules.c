@@ -37,6 +37,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/search.h"
 #include "base/slice.h"
 #include "base/sort.h"
 #include "rules/rules.h"
@@ -149,8 +150,9 @@ firn_rules_walk_files_deinit(struct firn_rules_walk_files *files)
 static size_t
 find_stored(const struct firn_ignore_rules_set *set, firn_slice path)
 {
-    size_t at;
-    FIRN_SORT_SEARCH(at, set->file_count, firn_slice_compare(set->files[at].dir, path) < 0);
+    size_t at = 0;
+    size_t end = set->file_count;
+    FIRN_SEARCH_FIRST(at, end, i, firn_slice_compare(set->files[i].dir, path) < 0);
     return at;
 }
 

@@ -33,6 +33,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/reader.h"
+#include "base/search.h"
 #include "base/slice.h"
 #include "base/sort.h"
 #include "codec/xxh3.h"
@@ -708,8 +709,9 @@ struct part_set {
 static bool
 has_part(const struct part_set *set, const struct firn_statcache_part *part)
 {
-    size_t at;
-    FIRN_SORT_SEARCH(at, set->count, compare_digests(&set->items[at], part) < 0);
+    size_t at = 0;
+    size_t end = set->count;
+    FIRN_SEARCH_FIRST(at, end, i, compare_digests(&set->items[i], part) < 0);
     return at < set->count && compare_digests(&set->items[at], part) == 0;
 }
 

@@ -409,8 +409,7 @@ start(struct watching *watching, firn_error *err)
     struct firn_os_socket *other = NULL;
     uint32_t workspace;
     int rc;
-    FIRN_TRY(open_store_dir(ws,
-                            watching->options->only_watch ? FIRN_CHECKOUT_WRITE : FIRN_WS_CREATE,
+    FIRN_TRY(open_store_dir(ws, watching->options->only_watch ? FIRN_WS_WRITE : FIRN_WS_CREATE,
                             &watching->store_dir, &workspace, err));
     FIRN_TRY(firn_os_dir_open_path(ws->os, ws->place.root, &watching->root, err));
     DCHECK(workspace != 0);

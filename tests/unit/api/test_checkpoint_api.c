@@ -314,6 +314,13 @@ a_checkpoint_goes_into_a_file_and_back(void **state)
     (void)snprintf(file, sizeof file, "%s/file", dir);
     (void)snprintf(copy, sizeof copy, "%s/copy", dir);
     OK(firn_store_checkpoint_create(store, "one", NULL, NULL, &err));
+    firn_store_checkpoint_options made = FIRN_STORE_CHECKPOINT_OPTIONS_INIT;
+    made.created_ns = 1234567;
+    OK(firn_store_checkpoint_create(store, "imported", &made, &found, &err));
+    assert_true(found.created_ns == 1234567);
+    OK(firn_store_checkpoint_find(store, "imported", &found, &err));
+    assert_true(found.created_ns == 1234567);
+    OK(firn_store_checkpoint_delete(store, (const char *const[]){"imported"}, 1, &err));
     options.callbacks.on_progress = count_calls;
     options.callbacks.ctx = &calls;
     OK(firn_store_export(store, "one", file, &options, &err));

@@ -142,27 +142,6 @@ numbers_are_sorted_made_unique_and_found(void **state)
     assert_true(far[0] == 0 && far[1] == 1 && far[2] == UINT64_C(1) << 63 && far[3] == UINT64_MAX);
 }
 
-static void
-a_search_finds_where_the_condition_ends(void **state)
-{
-    (void)state;
-    uint64_t numbers[40];
-    for (size_t count = 0; count <= 40; count++) {
-        for (size_t i = 0; i < count; i++) {
-            numbers[i] = 2 * (i / 2); /* each twice */
-        }
-        for (uint64_t wanted = 0; wanted <= 42; wanted++) {
-            size_t expected = 0;
-            while (expected < count && numbers[expected] < wanted) {
-                expected++;
-            }
-            size_t at;
-            FIRN_SORT_SEARCH(at, count, numbers[at] < wanted);
-            assert_int_equal(at, expected);
-        }
-    }
-}
-
 int
 main(void)
 {
@@ -170,7 +149,6 @@ main(void)
         cmocka_unit_test(any_input_comes_out_sorted_and_complete),
         cmocka_unit_test(sorted_and_reversed_input_comes_out_sorted),
         cmocka_unit_test(numbers_are_sorted_made_unique_and_found),
-        cmocka_unit_test(a_search_finds_where_the_condition_ends),
     };
     return cmocka_run_group_tests_name("sort", tests, NULL, NULL);
 }

@@ -262,6 +262,78 @@ what_is_no_part_is_refused(void **state)
     assert_int_equal(firn_key_read_text(&rest, out, sizeof out, &size), FIRN_INVALID);
 }
 
+/* Whatever a reader takes from random bytes is written as just these bytes. */
+static void
+what_is_read_of_random_bytes_is_what_is_there(void **state)
+{
+    (void)state;
+    struct test_random random;
+    test_random_init(&random, __func__, 20261123);
+    for (int round = 0; round < 20000; round++) {
+        uint8_t bytes[24];
+        uint8_t memory[64];
+        uint8_t text[8];
+        size_t text_size;
+        uint64_t natural;
+        int64_t integer;
+        double real;
+        bool flag;
+        size_t size = test_random_below(&random, sizeof bytes + 1);
+        for (size_t i = 0; i < size; i++) {
+            static const uint8_t common[] = {0, 0, 1, 0xff, 'a'};
+            bytes[i] = common[test_random_below(&random, sizeof common)];
+        }
+        const firn_slice all = firn_bytes(bytes, size);
+        firn_slice rest = all;
+        firn_key key = firn_key_in(memory, sizeof memory);
+        int rc = FIRN_OK;
+        while (rc == FIRN_OK) {
+            const size_t before = rest.size;
+            switch (test_random_below(&random, 5)) {
+            case 0:
+                rc = firn_key_read_u64(&rest, &natural);
+                if (rc == FIRN_OK) {
+                    firn_key_add_u64(&key, natural);
+                }
+                break;
+            case 1:
+                rc = firn_key_read_i64(&rest, &integer);
+                if (rc == FIRN_OK) {
+                    firn_key_add_i64(&key, integer);
+                }
+                break;
+            case 2:
+                rc = firn_key_read_bool(&rest, &flag);
+                if (rc == FIRN_OK) {
+                    firn_key_add_bool(&key, flag);
+                }
+                break;
+            case 3:
+                rc = firn_key_read_text(&rest, text, sizeof text, &text_size);
+                if (rc == FIRN_OK) {
+                    firn_key_add_text(&key, firn_bytes(text, text_size));
+                } else if (rc == FIRN_LIMIT) {
+                    assert_true(text_size > sizeof text && text_size < before);
+                }
+                break;
+            default: /* of a NaN only one form is written */
+                natural = 0;
+                rc = firn_key_read_f64(&(firn_slice){rest.data, rest.size}, &real);
+                assert_int_equal(rc == FIRN_OK, before >= 8);
+                rc = FIRN_OK;
+                if (before == 0) {
+                    rc = FIRN_INVALID;
+                }
+                break;
+            }
+            assert_true(rest.size <= before && (rc == FIRN_OK || rest.size == before));
+        }
+        assert_true(firn_key_is_valid(&key));
+        assert_int_equal(key.size, size - rest.size);
+        assert_true(key.size == 0 || memcmp(memory, bytes, key.size) == 0);
+    }
+}
+
 int
 main(void)
 {
@@ -271,6 +343,7 @@ main(void)
         cmocka_unit_test(parts_are_read_as_they_were_added),
         cmocka_unit_test(what_does_not_fit_makes_a_key_invalid),
         cmocka_unit_test(what_is_no_part_is_refused),
+        cmocka_unit_test(what_is_read_of_random_bytes_is_what_is_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

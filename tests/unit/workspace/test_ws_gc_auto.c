@@ -172,8 +172,7 @@ what_expires_and_what_is_taken_off_the_list_counts(void **state)
     scan_put_random(&neighbour.tree, "b", 3, 100000);
     ws_save(&neighbour);
     struct firn_ws_opened opened;
-    assert_int_equal(firn_ws_opened_open(neighbour.ws, FIRN_CHECKOUT_WRITE, &opened, NULL),
-                     FIRN_OK);
+    assert_int_equal(firn_ws_opened_open(neighbour.ws, FIRN_WS_WRITE, &opened, NULL), FIRN_OK);
     assert_int_equal(firn_catalog_workspaces_remove(opened.catalog, opened.workspace.number, NULL),
                      FIRN_OK);
     assert_int_equal(firn_ws_opened_close(neighbour.ws, &opened, false, NULL), FIRN_OK);
@@ -192,8 +191,7 @@ a_note_that_cannot_be_read_is_none(void **state)
     delete_a_large_one(&world, 45);
     for (size_t size = 0; size < 20; size++) {
         uint8_t value[20] = {size == 17 ? 2 : 1, 1, 1, 1, 1, 1};
-        assert_int_equal(firn_ws_opened_open(world.ws, FIRN_CHECKOUT_WRITE, &opened, NULL),
-                         FIRN_OK);
+        assert_int_equal(firn_ws_opened_open(world.ws, FIRN_WS_WRITE, &opened, NULL), FIRN_OK);
         assert_int_equal(firn_db_keyspace_open(opened.db, "firn.gc", &keyspace, NULL), FIRN_OK);
         assert_int_equal(firn_db_put(keyspace, firn_str("due"), firn_bytes(value, size),
                                      FIRN_DURABILITY_OS, NULL),
@@ -727,7 +725,7 @@ write_one(struct ws_world *world)
 {
     struct firn_ws_opened opened;
     struct firn_db_keyspace *keyspace;
-    assert_int_equal(firn_ws_opened_open(world->ws, FIRN_CHECKOUT_WRITE, &opened, NULL), FIRN_OK);
+    assert_int_equal(firn_ws_opened_open(world->ws, FIRN_WS_WRITE, &opened, NULL), FIRN_OK);
     assert_int_equal(firn_db_keyspace_open(opened.db, "firn.test", &keyspace, NULL), FIRN_OK);
     assert_int_equal(firn_db_put(keyspace, firn_str("0"), firn_str("0"), FIRN_DURABILITY_OS, NULL),
                      FIRN_OK);
@@ -787,7 +785,7 @@ a_writer_who_does_not_go_is_not_waited_for_for_ever(void **state)
     prepare(&prepared, 56);
     gc_neighbour_open(&prepared.world, "/n", &other);
     ws_save(&other);
-    assert_int_equal(firn_ws_opened_open(other.ws, FIRN_CHECKOUT_WRITE, &opened, NULL), FIRN_OK);
+    assert_int_equal(firn_ws_opened_open(other.ws, FIRN_WS_WRITE, &opened, NULL), FIRN_OK);
     int64_t began = firn_os_monotonic_ns(prepared.world.tree.os);
     assert_int_equal(gc_try_auto(&prepared.world, NULL, NULL), FIRN_BUSY);
     int64_t took = firn_os_monotonic_ns(prepared.world.tree.os) - began;

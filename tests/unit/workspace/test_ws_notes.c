@@ -135,7 +135,7 @@ note(struct ws_world *world, const uint8_t *tag, enum firn_catalog_journal_state
 {
     struct firn_ws_opened opened;
     struct firn_catalog_journal found = journal_of(OLD_TAG, found_state);
-    int rc = firn_ws_opened_open(world->ws, FIRN_CHECKOUT_WRITE, &opened, &world->err);
+    int rc = firn_ws_opened_open(world->ws, FIRN_WS_WRITE, &opened, &world->err);
     if (rc == FIRN_OK) {
         rc = firn_ws_begun_note(world->ws, &opened, tag, &found, &world->err);
         /* The note is what is asked for here. */
@@ -148,7 +148,7 @@ static int
 clear(struct ws_world *world)
 {
     struct firn_ws_opened opened;
-    int rc = firn_ws_opened_open(world->ws, FIRN_CHECKOUT_WRITE, &opened, &world->err);
+    int rc = firn_ws_opened_open(world->ws, FIRN_WS_WRITE, &opened, &world->err);
     if (rc == FIRN_OK) {
         rc = firn_ws_begun_clear(world->ws, &opened, &world->err);
         FIRN_IGNORE(firn_ws_opened_close(world->ws, &opened, false, NULL));

@@ -379,8 +379,7 @@ plant(struct ws_world *world, const char *letters)
 {
     struct firn_ws_opened opened;
     struct firn_catalog_record record;
-    assert_int_equal(firn_ws_opened_open(world->ws, FIRN_CHECKOUT_WRITE, &opened, &world->err),
-                     FIRN_OK);
+    assert_int_equal(firn_ws_opened_open(world->ws, FIRN_WS_WRITE, &opened, &world->err), FIRN_OK);
     assert_int_equal(firn_ws_find_record(world->ws, &opened, "latest", &record, &world->err),
                      FIRN_OK);
     memset(record.id, 0, sizeof record.id);

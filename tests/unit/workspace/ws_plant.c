@@ -183,7 +183,7 @@ ws_plant_journal(struct ws_plant *planting, const struct ws_plant_journal *plant
         .target = {ID_MARK, (uint8_t)planted->target},
     };
     memcpy(journal.tag, ws_plant_tag, sizeof journal.tag);
-    must(planting, firn_ws_opened_open(world->ws, FIRN_CHECKOUT_WRITE, &opened, &world->err));
+    must(planting, firn_ws_opened_open(world->ws, FIRN_WS_WRITE, &opened, &world->err));
     must(planting,
          firn_catalog_journal_write(opened.db, opened.workspace.number, &journal, &world->err));
     must(planting, firn_ws_opened_close(world->ws, &opened, false, &world->err));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * work/work_config.c: firn config.
+ * dir/dir_config.c: firn config.
  */
-#include "work/work.h"
+#include "dir/dir.h"
 
 #include <string.h>
 
@@ -18,20 +18,6 @@ struct listing {
     int unread; /* files */
 };
 
-static const char *
-source_name(firn_config_source source)
-{
-    switch (source) {
-    case FIRN_SETTING_USER:
-        return "user";
-    case FIRN_SETTING_STORE:
-        return "store";
-    case FIRN_SETTING_DEFAULT:
-        break;
-    }
-    return "default";
-}
-
 static int
 visit(void *ctx, const firn_config_setting *setting)
 {
@@ -43,7 +29,7 @@ visit(void *ctx, const firn_config_setting *setting)
     firn_term_json_object(NULL);
     firn_term_json_string("key", setting->key);
     firn_term_json_string("value", setting->value);
-    firn_term_json_string("source", source_name(setting->source));
+    firn_term_json_string("source", firn_config_source_name(setting->source));
     firn_term_json_end();
     if (listing->key != NULL) {
         firn_term_out_format("%s\n", setting->value);
@@ -51,7 +37,7 @@ visit(void *ctx, const firn_config_setting *setting)
         firn_term_out_format("%s = %s\n", setting->key, setting->value);
     } else {
         firn_term_out_format("%-18s = %-6s # %s\n", setting->key, setting->value,
-                             source_name(setting->source));
+                             firn_config_source_name(setting->source));
     }
     return FIRN_OK;
 }
@@ -175,7 +161,7 @@ static const struct firn_command_example examples[] = {
     {NULL, NULL},
 };
 
-const struct firn_command firn_work_config = {
+const struct firn_command firn_dir_config = {
     .name = "config",
     .summary = "Show or change what commands do where no option says so",
     .arguments = "[KEY] [VALUE]",

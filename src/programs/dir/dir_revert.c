@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * work/work_revert.c: firn revert.
+ * dir/dir_revert.c: firn revert.
  *
  * The first word is a checkpoint, or two with ".." between them, the older one first; all others are
  * paths. Names of tags may hold two dots, but here they always stand between two checkpoints.
  * Conflicts come first and are all that comes, if there are any.
  */
-#include "work/work.h"
+#include "dir/dir.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -27,30 +27,6 @@
  */
 
 enum { TEXT_SIZE = 256, REGIONS_SHOWN = 8 };
-
-static const char *
-name_of(firn_workspace_revert_conflict_kind kind)
-{
-    switch (kind) {
-    case FIRN_REVERT_LINES:
-        return "lines";
-    case FIRN_REVERT_CONTENT:
-        return "content";
-    case FIRN_REVERT_REMOVED:
-        return "removed";
-    case FIRN_REVERT_CHANGED:
-        return "changed";
-    case FIRN_REVERT_ADDED:
-        return "added";
-    case FIRN_REVERT_KIND:
-        return "kind";
-    case FIRN_REVERT_ATTRIBUTES:
-        return "attributes";
-    case FIRN_REVERT_HARD_LINKS:
-        return "hard_links";
-    }
-    return "other";
-}
 
 static const char *
 meaning_of(firn_workspace_revert_conflict_kind kind)
@@ -155,7 +131,7 @@ static void
 conflict_json(const firn_workspace_revert_conflict *conflict)
 {
     firn_term_json_object(NULL);
-    firn_term_json_string("conflict", name_of(conflict->kind));
+    firn_term_json_string("conflict", firn_workspace_revert_conflict_kind_name(conflict->kind));
     firn_term_json_bytes("path", conflict->path);
     if (conflict->kind == FIRN_REVERT_ATTRIBUTES) {
         firn_show_change_json_what(conflict->what);
@@ -371,7 +347,7 @@ perform(struct firn_cli *cli, struct request *request)
             print_result(request);
         }
         firn_task_notices_print_left(&shown.notices);
-        firn_work_restore_tell_hooks(request->workspace, hooks);
+        firn_dir_restore_tell_hooks(request->workspace, hooks);
         exit_code = firn_task_notices_exit(&shown.notices);
     }
     firn_task_notices_deinit(&shown.notices);
@@ -442,7 +418,7 @@ static const struct firn_command_example examples[] = {
     {NULL, NULL},
 };
 
-const struct firn_command firn_work_revert = {
+const struct firn_command firn_dir_revert = {
     .name = "revert",
     .summary = "Take back what one checkpoint changed and keep what came after",
     .arguments = "REF [PATH...]",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * work/work_gc.c: firn gc.
+ * dir/dir_gc.c: firn gc.
  */
-#include "work/work.h"
+#include "dir/dir.h"
 
 #include "task/task.h"
 #include "term/term.h"
@@ -213,7 +213,7 @@ static const struct firn_command_example examples[] = {
     {NULL, NULL},
 };
 
-const struct firn_command firn_work_gc = {
+const struct firn_command firn_dir_gc = {
     .name = "gc",
     .summary = "Delete data that no checkpoint refers to",
     .arguments = "",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * work/work_init.c: firn init.
+ * dir/dir_init.c: firn init.
  */
-#include "work/work.h"
+#include "dir/dir.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -166,7 +166,7 @@ static const struct firn_command_example examples[] = {
     {NULL, NULL},
 };
 
-const struct firn_command firn_work_init = {
+const struct firn_command firn_dir_init = {
     .name = "init",
     .summary = "Make the store of the workspace, and say where it is",
     .arguments = "",

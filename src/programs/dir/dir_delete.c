@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * work/work_delete.c: firn delete.
+ * dir/dir_delete.c: firn delete.
  */
-#include "work/work.h"
+#include "dir/dir.h"
 
 #include "show/show.h"
 #include "task/task.h"
@@ -130,7 +130,7 @@ static const struct firn_command_example examples[] = {
     {NULL, NULL},
 };
 
-const struct firn_command firn_work_delete = {
+const struct firn_command firn_dir_delete = {
     .name = "delete",
     .summary = "Delete checkpoints",
     .arguments = "[REF...]",

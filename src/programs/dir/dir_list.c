@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * work/work_list.c: firn list.
+ * dir/dir_list.c: firn list.
  */
-#include "work/work.h"
+#include "dir/dir.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -213,7 +213,7 @@ static const struct firn_command_example examples[] = {
     {NULL, NULL},
 };
 
-const struct firn_command firn_work_list = {
+const struct firn_command firn_dir_list = {
     .name = "list",
     .summary = "List the checkpoints of the workspace, newest first",
     .arguments = "",

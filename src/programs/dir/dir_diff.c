@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * work/work_diff.c: firn diff.
+ * dir/dir_diff.c: firn diff.
  *
  * References come before "--", paths behind it: a word like "src" could be either, and a command
  * that guesses would guess wrong some day.
  */
-#include "work/work.h"
+#include "dir/dir.h"
 
 #include "show/show.h"
 #include "task/task.h"
@@ -143,7 +143,7 @@ static const struct firn_command_example examples[] = {
     {NULL, NULL},
 };
 
-const struct firn_command firn_work_diff = {
+const struct firn_command firn_dir_diff = {
     .name = "diff",
     .summary = "Show what differs between two checkpoints, or one and the disk",
     .arguments = "[REF] [REF] [PATH...]",

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * work/work_repair.c: firn repair, and firn db repair: the same of a store that is named, where the
+ * dir/dir_repair.c: firn repair, and firn db repair: the same of a store that is named, where the
  * data are what counts.
  */
-#include "work/work.h"
+#include "dir/dir.h"
 
 #include "show/show.h"
 #include "task/task.h"
@@ -19,34 +19,6 @@ struct repairing {
     bool mends_settings;
     bool is_of_data; /* firn db repair */
 };
-
-static const char *
-state_name(firn_workspace_repair_state state)
-{
-    switch (state) {
-    case FIRN_REPAIR_INTACT:
-        return "intact";
-    case FIRN_REPAIR_PARTLY:
-        return "partly";
-    case FIRN_REPAIR_LOST:
-    default:
-        return "lost";
-    }
-}
-
-static const char *
-data_name(firn_workspace_repair_data data)
-{
-    switch (data) {
-    case FIRN_REPAIR_DATA_KEPT:
-        return "kept";
-    case FIRN_REPAIR_DATA_SHORTENED:
-        return "shortened";
-    case FIRN_REPAIR_DATA_LOST:
-    default:
-        return "lost";
-    }
-}
 
 /* Callbacks share one context: what notices want to know is passed on to them. */
 static void
@@ -75,8 +47,8 @@ print_checkpoint(const firn_workspace_repair_checkpoint *checkpoint)
     if (!checkpoint->checkpoint->is_safety && checkpoint->checkpoint->number != 0) {
         (void)firn_show_checkpoint_name(checkpoint->checkpoint, name);
     }
-    firn_term_out_format("%-6s  %s  %.*s  ", state_name(checkpoint->state), name,
-                         FIRN_CHECKPOINT_ID_SHORT, checkpoint->checkpoint->id);
+    firn_term_out_format("%-6s  %s  %.*s  ", firn_workspace_repair_state_name(checkpoint->state),
+                         name, FIRN_CHECKPOINT_ID_SHORT, checkpoint->checkpoint->id);
     firn_term_text_escape(firn_str(checkpoint->root), firn_term_out_write);
     if (checkpoint->state == FIRN_REPAIR_PARTLY) {
         firn_term_out_format(": without %s lost %s",
@@ -91,7 +63,7 @@ on_checkpoint(void *ctx, const firn_workspace_repair_checkpoint *checkpoint)
 {
     struct repairing *repairing = ctx;
     firn_term_json_object(NULL);
-    firn_term_json_string("state", state_name(checkpoint->state));
+    firn_term_json_string("state", firn_workspace_repair_state_name(checkpoint->state));
     firn_term_json_u64("lost_paths", checkpoint->lost_paths);
     firn_term_json_bool("found", checkpoint->was_found);
     firn_term_json_bytes("root", firn_str(checkpoint->root));
@@ -117,7 +89,7 @@ print_json(const struct repairing *repairing)
     const firn_workspace_repair_result *result = &repairing->result;
     firn_term_json_bool("was_intact", result->was_intact);
     firn_term_json_bool("dry_run", repairing->options.dry_run);
-    firn_term_json_string("data", data_name(result->data));
+    firn_term_json_string("data", firn_workspace_repair_data_name(result->data));
     firn_term_json_u64("intact", result->intact);
     firn_term_json_u64("partly", result->partly);
     firn_term_json_u64("lost", result->lost);
@@ -296,7 +268,7 @@ static const struct firn_command_example examples[] = {
     {NULL, NULL},
 };
 
-const struct firn_command firn_work_repair = {
+const struct firn_command firn_dir_repair = {
     .name = "repair",
     .summary = "Make a sound store out of a damaged one",
     .arguments = "",
@@ -332,7 +304,7 @@ static const struct firn_command_example db_examples[] = {
     {NULL, NULL},
 };
 
-const struct firn_command firn_work_repair_db = {
+const struct firn_command firn_dir_repair_db = {
     .name = "repair",
     .summary = "Make a sound store out of a damaged one",
     .arguments = "STORE",

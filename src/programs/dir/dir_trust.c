@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * work/work_trust.c: firn trust: which stores inside of trees are used when they are found there.
+ * dir/dir_trust.c: firn trust: which stores inside of trees are used when they are found there.
  */
-#include "work/work.h"
+#include "dir/dir.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -150,7 +150,7 @@ static const struct firn_command_example examples[] = {
     {NULL, NULL},
 };
 
-const struct firn_command firn_work_trust = {
+const struct firn_command firn_dir_trust = {
     .name = "trust",
     .summary = "Use a store that lies inside of a directory",
     .arguments = "[DIR]",

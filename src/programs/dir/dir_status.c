@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * work/work_status.c: firn status.
+ * dir/dir_status.c: firn status.
  *
  * Differences are printed as they come. What rules leave out comes before them, in the order in
  * which the threads of the scan meet it; with --ignored it is collected, sorted, and printed at the
  * end, so that two runs print the same. What is left out for a reserved name, as the .git of each
  * repository, comes first then: one row for all of a name, but in --short and --json.
  */
-#include "work/work.h"
+#include "dir/dir.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -357,7 +357,7 @@ static const struct firn_command_example examples[] = {
     {NULL, NULL},
 };
 
-const struct firn_command firn_work_status = {
+const struct firn_command firn_dir_status = {
     .name = "status",
     .summary = "Show what changed in the workspace since a checkpoint",
     .arguments = "[REF] [PATH...]",

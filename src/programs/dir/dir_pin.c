@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * work/work_pin.c: firn pin, firn unpin.
+ * dir/dir_pin.c: firn pin, firn unpin.
  */
-#include "work/work.h"
+#include "dir/dir.h"
 
 #include <stdio.h>
 
@@ -142,7 +142,7 @@ static const struct firn_command_example pin_examples[] = {
     {NULL, NULL},
 };
 
-const struct firn_command firn_work_pin = {
+const struct firn_command firn_dir_pin = {
     .name = "pin",
     .summary = "Keep checkpoints from being deleted, or list those that are",
     .arguments = "[REF...]",
@@ -160,7 +160,7 @@ static const struct firn_command_example unpin_examples[] = {
     {NULL, NULL},
 };
 
-const struct firn_command firn_work_pin_remove = {
+const struct firn_command firn_dir_pin_remove = {
     .name = "unpin",
     .summary = "Take pins away",
     .arguments = "REF...",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * work/work_save.c: firn save.
+ * dir/dir_save.c: firn save.
  */
-#include "work/work.h"
+#include "dir/dir.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -198,7 +198,7 @@ print_count(uint64_t count, const char *what)
 }
 
 void
-firn_work_save_print(const firn_workspace_save_result *result)
+firn_dir_save_print(const firn_workspace_save_result *result)
 {
     const firn_workspace_checkpoint *checkpoint = &result->checkpoint;
     if (!result->is_made) {
@@ -252,7 +252,7 @@ show_result(struct firn_cli *cli, const char *root, const firn_workspace_save_re
     if (cli->quiet) {
         firn_term_out_format("%llu\n", (unsigned long long)result->checkpoint.number);
     } else {
-        firn_work_save_print(result);
+        firn_dir_save_print(result);
         firn_term_out_format("  %.2f s\n", seconds);
         if (root != NULL) {
             firn_term_out_text("saved ");
@@ -371,7 +371,7 @@ static const struct firn_command_example examples[] = {
     {NULL, NULL},
 };
 
-const struct firn_command firn_work_save = {
+const struct firn_command firn_dir_save = {
     .name = "save",
     .summary = "Save the state of the workspace as a new checkpoint",
     .arguments = "",

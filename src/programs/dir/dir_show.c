@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * work/work_show.c: firn show.
+ * dir/dir_show.c: firn show.
  *
  * What a checkpoint changed is what differs between it and the one before it that is still there;
  * the first one is compared with nothing. How much that is is found out before anything is printed
  * of it, by a comparison of its own: it costs little, and stands where one looks for it.
  */
-#include "work/work.h"
+#include "dir/dir.h"
 
 #include "show/show.h"
 #include "task/task.h"
@@ -344,7 +344,7 @@ static const struct firn_command_example examples[] = {
     {NULL, NULL},
 };
 
-const struct firn_command firn_work_show = {
+const struct firn_command firn_dir_show = {
     .name = "show",
     .summary = "Show a checkpoint, or list what is in it",
     .arguments = "REF",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * work/work_tag.c: firn tag.
+ * dir/dir_tag.c: firn tag.
  */
-#include "work/work.h"
+#include "dir/dir.h"
 
 #include <stdio.h>
 
@@ -149,7 +149,7 @@ put_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
 }
 
 void
-firn_work_tag_references(struct firn_cli *cli, void (*put)(firn_slice reference))
+firn_dir_tag_references(struct firn_cli *cli, void (*put)(firn_slice reference))
 {
     firn_workspace *workspace;
     firn_workspace_options open_options = FIRN_WORKSPACE_OPTIONS_INIT;
@@ -209,7 +209,7 @@ static const struct firn_command_example examples[] = {
     {NULL, NULL},
 };
 
-const struct firn_command firn_work_tag = {
+const struct firn_command firn_dir_tag = {
     .name = "tag",
     .summary = "Give a checkpoint a name, take one away, or list them",
     .arguments = "[NAME] [REF]",

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * work/work_check.c: firn check.
+ * dir/dir_check.c: firn check.
  *
  * One damaged block can take a file out of every checkpoint, and many files with it. So a path is
  * told once for each reason, with the checkpoints that have lost it, when all of them were looked
  * at. At most PATHS_MAX paths are kept; the others are counted. With --json every path of every
  * checkpoint is a notice.
  */
-#include "work/work.h"
+#include "dir/dir.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -289,7 +289,7 @@ static const struct firn_command_example examples[] = {
     {NULL, NULL},
 };
 
-const struct firn_command firn_work_check = {
+const struct firn_command firn_dir_check = {
     .name = "check",
     .summary = "Check that what was saved is there and whole",
     .arguments = "",

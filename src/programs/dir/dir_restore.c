@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * work/work_restore.c: firn restore and firn undo.
+ * dir/dir_restore.c: firn restore and firn undo.
  *
  * The first word is always the checkpoint, all others are paths. Without a checkpoint nothing is
  * done, but for --resume, which goes on with an earlier one: there is no default state to which
  * somebody's files may be set back. Output that cannot be written does not stop a restore that has
  * begun.
  */
-#include "work/work.h"
+#include "dir/dir.h"
 
 #include "hook/hook.h"
 #include "show/show.h"
@@ -105,7 +105,7 @@ print_result(const struct request *request)
 }
 
 void
-firn_work_restore_tell_hooks(const firn_workspace *workspace, unsigned before)
+firn_dir_restore_tell_hooks(const firn_workspace *workspace, unsigned before)
 {
     char text[FIRN_HOOK_AGENT_TEXT_SIZE];
     const char *path;
@@ -230,7 +230,7 @@ perform(struct firn_cli *cli, struct request *request)
         exit_code = firn_command_report_failure(cli, &err, hint_of(request, code));
     } else {
         show_result(cli, request, &notices);
-        firn_work_restore_tell_hooks(request->workspace, hooks);
+        firn_dir_restore_tell_hooks(request->workspace, hooks);
         exit_code = firn_task_notices_exit(&notices);
     }
     firn_task_notices_deinit(&notices);
@@ -310,7 +310,7 @@ static const struct firn_command_example examples[] = {
     {NULL, NULL},
 };
 
-const struct firn_command firn_work_restore = {
+const struct firn_command firn_dir_restore = {
     .name = "restore",
     .summary = "Bring the workspace back to a checkpoint",
     .arguments = "[REF] [PATH...]",
@@ -373,7 +373,7 @@ static const struct firn_command_example undo_examples[] = {
     {NULL, NULL},
 };
 
-const struct firn_command firn_work_restore_undo = {
+const struct firn_command firn_dir_restore_undo = {
     .name = "undo",
     .summary = "Take back the last restore",
     .arguments = "",

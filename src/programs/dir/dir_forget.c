@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * work/work_forget.c: firn forget.
+ * dir/dir_forget.c: firn forget.
  *
  * There is no way back, so on a terminal the checkpoints are shown and the answer is waited for;
  * elsewhere --yes is wanted.
  */
-#include "work/work.h"
+#include "dir/dir.h"
 
 #include "show/show.h"
 #include "task/task.h"
@@ -179,7 +179,7 @@ static const struct firn_command_example examples[] = {
     {NULL, NULL},
 };
 
-const struct firn_command firn_work_forget = {
+const struct firn_command firn_dir_forget = {
     .name = "forget",
     .summary = "Take a file or directory out of every checkpoint, for good",
     .arguments = "PATH...",

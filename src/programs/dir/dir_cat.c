@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * work/work_cat.c: firn cat.
+ * dir/dir_cat.c: firn cat.
  *
  * The content goes out as it comes from the library, piece by piece. Only for --json is it kept,
  * since a JSON string cannot be taken back half way; that has a limit.
  */
-#include "work/work.h"
+#include "dir/dir.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -113,7 +113,7 @@ static const struct firn_command_example examples[] = {
     {NULL, NULL},
 };
 
-const struct firn_command firn_work_cat = {
+const struct firn_command firn_dir_cat = {
     .name = "cat",
     .summary = "Print a file as it is in a checkpoint",
     .arguments = "REF PATH",

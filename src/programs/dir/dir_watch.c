@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * work/work_watch.c: firn watch.
+ * dir/dir_watch.c: firn watch.
  *
  * It stays in the foreground, so that whoever started it (a terminal, a service manager) ends it by
  * a signal; --stop does the same from elsewhere. A line for each checkpoint goes out at once.
  */
-#include "work/work.h"
+#include "dir/dir.h"
 
 #include <string.h>
 
@@ -47,7 +47,7 @@ on_event(void *ctx, const firn_workspace_watch_event *event)
         if (prints && watching->cli->quiet) {
             firn_term_out_format("%llu\n", (unsigned long long)event->saved->checkpoint.number);
         } else if (prints) {
-            firn_work_save_print(event->saved);
+            firn_dir_save_print(event->saved);
             firn_term_out_format("\n");
         }
         break;
@@ -281,7 +281,7 @@ static const struct firn_command_example examples[] = {
     {NULL, NULL},
 };
 
-const struct firn_command firn_work_watch = {
+const struct firn_command firn_dir_watch = {
     .name = "watch",
     .summary = "Save the workspace whenever it has changed and become quiet",
     .arguments = "",

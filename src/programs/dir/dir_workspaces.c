@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * work/work_workspaces.c: firn workspaces list, remove, relocate.
+ * dir/dir_workspaces.c: firn workspaces list, remove, relocate.
  *
  * A root that is named here need not be there any more, so it cannot always be resolved by the file
  * system: as far as it is there its real path counts, the rest by its letters, "." and ".." taken out.
  */
-#include "work/work.h"
+#include "dir/dir.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -347,7 +347,7 @@ static const struct firn_command relocate_command = {
 static const struct firn_command *const members[] = {&list, &remove_command, &relocate_command,
                                                      NULL};
 
-const struct firn_command firn_work_workspaces = {
+const struct firn_command firn_dir_workspaces = {
     .name = "workspaces",
     .summary = "List workspaces, remove them, tell that they were moved",
     .arguments = "",

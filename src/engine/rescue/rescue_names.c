@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rescue/rescue_names.c: keyspaces whose names are lost.
+ *
+ * The list of keyspaces is a keyspace itself (db_keyspace.c). Where its runs or the log that had it are
+ * lost, there may be runs of keyspaces that it does not name, which the next opening would remove. A
+ * number that the list has not given yet, as far as it knows, cannot be that of one that was dropped: so
+ * it gets a name, "recovered-<number>". Lower numbers without a name were dropped, and stay so.
+ *
+ * Names are given in the order of numbers, without gaps, as replays want it: so a keyspace may get one
+ * that turns out to be empty.
+ */
+#include "rescue/rescue.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "log/log.h"
+#include "store/db_internal.h"
+
+enum { NAMES_MEMORY_BYTES = 32 << 20, TEXT_SIZE = 160 };
+
+struct naming {
+    const struct firn_rescue_options *options;
+    struct firn_db *db;
+    uint64_t next_id;  /* the first that has no name */
+    uint64_t last_id;  /* the last that has runs */
+    uint64_t sequence; /* of the newest commit */
+};
+
+static int
+note_tree(void *ctx, uint32_t id, firn_error *err)
+{
+    struct naming *naming = ctx;
+    (void)err;
+    naming->last_id = id > naming->last_id ? id : naming->last_id;
+    return FIRN_OK;
+}
+
+static int
+look(struct naming *naming, struct firn_os_dir *to, firn_error *err)
+{
+    const struct firn_db_options options = {.read_only = true, .memory_bytes = NAMES_MEMORY_BYTES};
+    int rc;
+    FIRN_TRY(firn_db_open(to, &options, &naming->db, err));
+    const struct firn_db_image *image = firn_db_image(naming->db);
+    naming->next_id = image->next_id;
+    rc = firn_lsm_tree_list(image->lsm, note_tree, naming, err);
+    naming->sequence =
+        image->last_sequence > naming->sequence ? image->last_sequence : naming->sequence;
+    int close_rc = firn_db_close(naming->db, rc == FIRN_OK ? err : NULL);
+    rc = rc == FIRN_OK ? close_rc : rc;
+out:
+    return rc;
+}
+
+/* One that creates a keyspace. */
+static int
+put_op(struct firn_buf *record, uint64_t id)
+{
+    char name[40];
+    struct firn_buf number = {0};
+    int rc;
+    int size = snprintf(name, sizeof name, "recovered-%" PRIu64, id);
+    CHECK(size > 0 && (size_t)size < sizeof name);
+    FIRN_TRY(firn_buf_append_varint(&number, id));
+    FIRN_TRY(firn_buf_append_varint(record, FIRN_DB_KEYSPACE_LIST));
+    FIRN_TRY(firn_buf_append_u8(record, FIRN_ENTRY_PUT));
+    FIRN_TRY(firn_buf_append_varint(record, strlen(name)));
+    FIRN_TRY(firn_buf_append_str(record, name));
+    FIRN_TRY(firn_buf_append_varint(record, number.size));
+    FIRN_TRY(firn_buf_append_slice(record, firn_buf_slice(&number)));
+out:
+    firn_buf_deinit(&number);
+    return rc;
+}
+
+static int
+encode(const struct naming *naming, struct firn_buf *record)
+{
+    uint8_t header[FIRN_STOREFILE_HEADER_MAX];
+    uint64_t count = naming->last_id - naming->next_id + 1;
+    DCHECK(count > 0 && naming->last_id <= UINT32_MAX);
+    int rc = firn_buf_append(record, header,
+                             firn_storefile_put_header(naming->sequence + 1, count, header));
+    for (uint64_t id = naming->next_id; rc == FIRN_OK && id <= naming->last_id; id++) {
+        rc = put_op(record, id);
+    }
+    return rc;
+}
+
+static int
+commit(const struct naming *naming, struct firn_os_dir *to, firn_error *err)
+{
+    const struct firn_log_options options = firn_db_log_options(false);
+    struct firn_buf record = {0};
+    struct firn_log *log = NULL;
+    int rc = FIRN_OK;
+    if (encode(naming, &record) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "the names of keyspaces");
+        goto out;
+    }
+    const firn_slice part = firn_buf_slice(&record);
+    FIRN_TRY(firn_log_open(to, &options, NULL, NULL, &log, NULL, err));
+    rc = firn_log_append(log, FIRN_LOG_TYPE_USER, &part, 1, NULL, err);
+    int close_rc = firn_log_close(log, rc == FIRN_OK ? err : NULL);
+    rc = rc == FIRN_OK ? close_rc : rc;
+out:
+    firn_buf_deinit(&record);
+    return rc;
+}
+
+int
+firn_rescue_names_give(struct firn_os_dir *to, uint64_t sequence,
+                       const struct firn_rescue_options *options, uint64_t *out_named,
+                       firn_error *err)
+{
+    struct naming naming = {.options = options, .sequence = sequence};
+    int rc;
+    *out_named = 0;
+    FIRN_TRY(look(&naming, to, err));
+    if (naming.last_id < naming.next_id) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(commit(&naming, to, err));
+    *out_named = naming.last_id - naming.next_id + 1;
+    for (uint64_t id = naming.next_id; id <= naming.last_id; id++) {
+        char text[TEXT_SIZE];
+        (void)snprintf(text, sizeof text,
+                       "the name of keyspace %" PRIu64 " is lost: it is recovered-%" PRIu64 " now",
+                       id, id);
+        options->on_damage(options->ctx, text);
+    }
+out:
+    return rc;
+}

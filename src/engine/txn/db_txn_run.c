@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * txn/db_txn_run.c: doing a transaction again until it goes through; and puts that depend on the value
+ * that a key has, which are transactions of one read and one write that are done so.
+ *
+ * A conflict means that another transaction went through, so of those that meet again and again one
+ * always gets on; but a long one may lose to short ones every time. Each attempt therefore waits
+ * before the next: a time chosen at random from a span that doubles from WAIT_NS_MIN to WAIT_NS_MAX,
+ * so that those that met once do not meet in step. The first two attempts wait for nothing: most
+ * conflicts are gone at once.
+ *
+ * What the work returns other than FIRN_CONFLICT ends it: an error rolls back. The handle is lent to
+ * the work, which may end the transaction; were it to close the handle, that only rolls back.
+ *
+ * Each conflict of a put is a commit of another thread to the same key, so its attempts have no limit.
+ */
+#include <limits.h>
+
+#include "base/check.h"
+#include "base/slice.h"
+#include "txn/db_txn_internal.h"
+
+enum { WAIT_NS_MIN = 20000, WAIT_NS_MAX = 20000000, ATTEMPTS_WITHOUT_WAIT = 2 };
+
+static int
+attempt(struct firn_db *db, const struct firn_db_txn_run *run, firn_error *err)
+{
+    struct firn_db_txn *txn = NULL;
+    int rc;
+    FIRN_TRY(firn_db_txn_begin(db, &run->options, &txn, err));
+    txn->is_lent = true;
+    rc = run->work(txn, run->ctx, err);
+    txn->is_lent = false;
+    FIRN_TRY(rc);
+    /* The work may have ended it already. */
+    if (txn->state == FIRN_DB_TXN_OPEN) {
+        FIRN_TRY(firn_db_txn_commit(txn, run->durability, err));
+    }
+out:
+    firn_db_txn_close(txn);
+    return rc;
+}
+
+static void
+wait(struct firn_db *db, unsigned attempts)
+{
+    uint64_t span_ns = WAIT_NS_MIN;
+    uint64_t random;
+    for (unsigned i = ATTEMPTS_WITHOUT_WAIT; i < attempts && span_ns < WAIT_NS_MAX; i++) {
+        span_ns *= 2;
+    }
+    if (firn_os_random(db->os, &random, sizeof random, NULL) != FIRN_OK) {
+        random = (uint64_t)firn_os_monotonic_ns(db->os);
+    }
+    firn_os_sleep_ns(db->os, (int64_t)(random % span_ns));
+}
+
+int
+firn_db_txn_run(struct firn_db *db, const struct firn_db_txn_run *run, firn_error *err)
+{
+    DCHECK(run->attempts_max > 0);
+    firn_error found;
+    int rc = FIRN_CONFLICT;
+    for (unsigned attempts = 0; attempts < run->attempts_max && rc == FIRN_CONFLICT; attempts++) {
+        if (attempts >= ATTEMPTS_WITHOUT_WAIT) {
+            wait(db, attempts);
+        }
+        rc = attempt(db, run, &found);
+    }
+    if (rc != FIRN_OK && err != NULL) {
+        *err = found;
+    }
+    return rc;
+}
+
+/* ---- puts that depend on the value ---- */
+
+struct putting {
+    struct firn_db_keyspace *keyspace;
+    const struct firn_db_txn_put_if *what;
+    bool is_missing; /* the key had no value */
+    bool is_put;
+};
+
+static int
+put_if(struct firn_db_txn *txn, void *ctx, firn_error *err)
+{
+    struct putting *putting = ctx;
+    const struct firn_db_txn_put_if *what = putting->what;
+    struct firn_buf found = {0};
+    int rc = firn_db_txn_get(txn, putting->keyspace, what->key, &found, err);
+    putting->is_missing = rc == FIRN_NOT_FOUND;
+    putting->is_put = false;
+    if (rc == FIRN_NOT_FOUND) {
+        putting->is_put = what->expected == NULL;
+    } else if (rc == FIRN_OK) {
+        putting->is_put =
+            what->expected != NULL && firn_slice_equal(firn_buf_slice(&found), *what->expected);
+    }
+    firn_buf_deinit(&found);
+    if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
+        return rc;
+    }
+    if (!putting->is_put) {
+        return FIRN_OK;
+    }
+    return what->ttl_ms == 0 ? firn_db_txn_put(txn, putting->keyspace, what->key, what->value, err)
+                             : firn_db_txn_put_ttl(txn, putting->keyspace, what->key, what->value,
+                                                   what->ttl_ms, err);
+}
+
+int
+firn_db_txn_put_if(struct firn_db_keyspace *keyspace, const struct firn_db_txn_put_if *what,
+                   firn_error *err)
+{
+    struct firn_db *db = firn_db_keyspace_db(keyspace);
+    struct putting putting = {.keyspace = keyspace, .what = what};
+    const struct firn_db_txn_run run = {
+        .durability = what->durability, .attempts_max = UINT_MAX, .work = put_if, .ctx = &putting};
+    if (firn_db_is_read_only(db)) {
+        return firn_db_write_refuse_read_only(db, err);
+    }
+    int rc = firn_db_txn_run(db, &run, err);
+    if (rc != FIRN_OK || putting.is_put) {
+        return rc;
+    }
+    if (what->expected == NULL) {
+        DCHECK(!putting.is_missing);
+        return firn_error_set(err, FIRN_EXISTS, "the key has a value already");
+    }
+    return putting.is_missing
+               ? firn_error_set(err, FIRN_NOT_FOUND, "the key has no value to be compared")
+               : firn_error_set(err, FIRN_CONFLICT, "the key has another value than expected");
+}

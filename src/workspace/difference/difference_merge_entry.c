@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * difference/difference_merge_entry.c: the rule of a three-way merge for one path.
+ *
+ * The base is what both sides began with. For a whole entry and then for each of its attributes the
+ * rule is the same (R):
+ *   theirs is as the base was    ours
+ *   ours is as the base was      theirs
+ *   both are the same            that
+ *   else                         a conflict
+ * So where ours never moved from the base the result is theirs, exactly, and a merge with nothing
+ * new on their side is ours, exactly.
+ *
+ * What stands above the rule:
+ * - Directories are not compared as a whole but entry by entry. One that a side has removed counts as
+ *   empty: what the other side has not changed in it goes, what it has changed is a conflict there,
+ *   and what it has added stays.
+ * - A modification time is nobody's work: it is never a conflict, and a file that was touched may be
+ *   removed. It follows the content: whoever gives that gives the time.
+ * - So is the name of the first of several hard links; whether names still agree is looked at when
+ *   the whole tree is there.
+ * - A directory that became something else takes all that lay in it along. That is no conflict only
+ *   if the other side changed nothing below, which takes a walk to know: the caller's.
+ * - What ours has not may stand on the disk all the same, because a rule leaves it out. Such things
+ *   are none of a merge's business, which takes a look at the disk: the caller's, too.
+ */
+#include "difference/difference_internal.h"
+
+#include "base/check.h"
+
+static bool
+is_dir(const struct firn_tree_entry *entry)
+{
+    return entry != NULL && entry->kind == FIRN_TREE_DIR;
+}
+
+bool
+firn_difference_merge_entry_equal(const struct firn_tree_entry *a, const struct firn_tree_entry *b)
+{
+    if (a == NULL || b == NULL) {
+        return a == b;
+    }
+    return firn_difference_walk_what(a, b) == 0 &&
+           (a->kind != FIRN_TREE_DIR || firn_hash_equal(&a->hash, &b->hash));
+}
+
+/* Whether two entries, not directories, differ in nothing that somebody made. */
+static bool
+is_only_touched(const struct firn_tree_entry *a, const struct firn_tree_entry *b)
+{
+    const unsigned nobodys = FIRN_DIFFERENCE_WALK_MTIME | FIRN_DIFFERENCE_WALK_GROUP;
+    return (firn_difference_walk_what(a, b) & ~nobodys) == 0;
+}
+
+static struct firn_difference_merge_entry_ruling
+ruling(enum firn_difference_merge_entry_verdict verdict)
+{
+    return (struct firn_difference_merge_entry_ruling){.verdict = verdict};
+}
+
+static struct firn_difference_merge_entry_ruling
+conflict(firn_workspace_revert_conflict_kind kind)
+{
+    return (struct firn_difference_merge_entry_ruling){
+        .verdict = FIRN_DIFFERENCE_MERGE_ENTRY_CONFLICT, .conflict = kind};
+}
+
+/* Ours and theirs are directories, or one is and the other has nothing. */
+static struct firn_difference_merge_entry_ruling
+judge_dirs(const struct firn_difference_merge_entry_sides *sides)
+{
+    DCHECK(sides->ours != NULL || sides->theirs != NULL);
+    struct firn_difference_merge_entry_ruling result = ruling(FIRN_DIFFERENCE_MERGE_ENTRY_DESCEND);
+    bool is_gone = sides->ours == NULL || sides->theirs == NULL;
+    if (is_gone && !is_dir(sides->base)) {
+        result = conflict(sides->ours == NULL ? FIRN_REVERT_REMOVED : FIRN_REVERT_CHANGED);
+    }
+    result.asks_disk = sides->ours == NULL;
+    return result;
+}
+
+/* One of ours and theirs has nothing, the other a file or a link that the base had otherwise. */
+static struct firn_difference_merge_entry_ruling
+judge_removed(const struct firn_difference_merge_entry_sides *sides)
+{
+    const struct firn_tree_entry *left = sides->ours != NULL ? sides->ours : sides->theirs;
+    DCHECK((sides->ours == NULL) != (sides->theirs == NULL) && sides->base != NULL);
+    bool is_touched = !is_dir(sides->base) && is_only_touched(sides->base, left);
+    struct firn_difference_merge_entry_ruling result =
+        is_touched ? ruling(FIRN_DIFFERENCE_MERGE_ENTRY_NOTHING)
+                   : conflict(sides->ours == NULL ? FIRN_REVERT_REMOVED : FIRN_REVERT_CHANGED);
+    result.asks_disk = sides->ours == NULL;
+    return result;
+}
+
+/* Ours and theirs are of different kinds. */
+static struct firn_difference_merge_entry_ruling
+judge_kinds(const struct firn_difference_merge_entry_sides *sides)
+{
+    const struct firn_tree_entry *base = sides->base;
+    if (base == NULL) {
+        return conflict(FIRN_REVERT_ADDED);
+    }
+    DCHECK(sides->ours->kind != sides->theirs->kind);
+    bool ours_kept = sides->ours->kind == base->kind;
+    bool theirs_kept = sides->theirs->kind == base->kind;
+    struct firn_difference_merge_entry_ruling result = conflict(FIRN_REVERT_KIND);
+    if (is_dir(base) && ours_kept) {
+        result.verdict = FIRN_DIFFERENCE_MERGE_ENTRY_THEIRS_OF_DIR;
+    } else if (is_dir(base) && theirs_kept) {
+        result.verdict = FIRN_DIFFERENCE_MERGE_ENTRY_OURS_OF_DIR;
+    } else if (ours_kept && is_only_touched(base, sides->ours)) {
+        result.verdict = FIRN_DIFFERENCE_MERGE_ENTRY_THEIRS;
+    } else if (theirs_kept && is_only_touched(base, sides->theirs)) {
+        result.verdict = FIRN_DIFFERENCE_MERGE_ENTRY_OURS;
+    }
+    return result;
+}
+
+struct firn_difference_merge_entry_ruling
+firn_difference_merge_entry_judge(const struct firn_difference_merge_entry_sides *sides)
+{
+    const struct firn_tree_entry *ours = sides->ours;
+    const struct firn_tree_entry *theirs = sides->theirs;
+    DCHECK(sides->base != NULL || ours != NULL || theirs != NULL);
+    if (firn_difference_merge_entry_equal(sides->base, theirs) ||
+        firn_difference_merge_entry_equal(ours, theirs)) {
+        return ruling(FIRN_DIFFERENCE_MERGE_ENTRY_OURS);
+    }
+    if (firn_difference_merge_entry_equal(sides->base, ours)) {
+        return ruling(FIRN_DIFFERENCE_MERGE_ENTRY_THEIRS);
+    }
+    /* From here on at least one of ours and theirs is there, and so is the base if one is not. */
+    if ((ours == NULL || is_dir(ours)) && (theirs == NULL || is_dir(theirs))) {
+        return judge_dirs(sides);
+    }
+    if (ours == NULL || theirs == NULL) {
+        return judge_removed(sides);
+    }
+    return ours->kind == theirs->kind ? ruling(FIRN_DIFFERENCE_MERGE_ENTRY_LEAF)
+                                      : judge_kinds(sides);
+}
+
+/* ---- attribute by attribute ---- */
+
+/* (R); each is whether two sides have the same. */
+static bool
+takes_theirs(bool theirs_is_base, bool ours_is_base, bool is_same, bool *out_is_conflict)
+{
+    DCHECK(!theirs_is_base || !ours_is_base || is_same);
+    *out_is_conflict = !theirs_is_base && !ours_is_base && !is_same;
+    return !theirs_is_base && ours_is_base;
+}
+
+static enum firn_difference_merge_entry_content
+make_content(const struct firn_difference_merge_entry_sides *sides,
+             const struct firn_tree_entry *base)
+{
+    const unsigned bit = FIRN_DIFFERENCE_WALK_CONTENT;
+    bool is_conflict;
+    bool theirs_is_base =
+        base != NULL && (firn_difference_walk_what(base, sides->theirs) & bit) == 0;
+    bool ours_is_base = base != NULL && (firn_difference_walk_what(base, sides->ours) & bit) == 0;
+    bool is_same = (firn_difference_walk_what(sides->ours, sides->theirs) & bit) == 0;
+    if (takes_theirs(theirs_is_base, ours_is_base, is_same, &is_conflict)) {
+        return FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_THEIRS;
+    }
+    if (!is_conflict) {
+        return FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_OURS;
+    }
+    return base != NULL && base->kind == FIRN_TREE_FILE
+               ? FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_BOTH
+               : FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_CONFLICT;
+}
+
+/* Whether theirs is to be taken of what a bit stands for; a conflict goes into *what. */
+static bool
+theirs_of(const struct firn_difference_merge_entry_sides *sides, const struct firn_tree_entry *base,
+          unsigned bit, unsigned *what)
+{
+    bool is_conflict;
+    bool theirs_is_base =
+        base != NULL && (firn_difference_walk_what(base, sides->theirs) & bit) == 0;
+    bool ours_is_base = base != NULL && (firn_difference_walk_what(base, sides->ours) & bit) == 0;
+    bool is_same = (firn_difference_walk_what(sides->ours, sides->theirs) & bit) == 0;
+    bool is_theirs = takes_theirs(theirs_is_base, ours_is_base, is_same, &is_conflict);
+    *what |= is_conflict ? bit : 0;
+    return is_theirs;
+}
+
+enum firn_difference_merge_entry_content
+firn_difference_merge_entry_make(const struct firn_difference_merge_entry_sides *sides,
+                                 struct firn_tree_entry *out, unsigned *out_what)
+{
+    const struct firn_tree_entry *ours = sides->ours;
+    const struct firn_tree_entry *theirs = sides->theirs;
+    *out_what = 0;
+    DCHECK(ours != NULL || theirs != NULL);
+    if (ours == NULL || theirs == NULL) {
+        *out = ours != NULL ? *ours : *theirs;
+        return FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_OURS;
+    }
+    const struct firn_tree_entry *base =
+        sides->base != NULL && sides->base->kind == ours->kind ? sides->base : NULL;
+    unsigned what = 0;
+    *out = *ours;
+    enum firn_difference_merge_entry_content content = FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_OURS;
+    bool is_new_dir = is_dir(ours) && base == NULL;
+    if (!is_dir(ours)) {
+        content = make_content(sides, base);
+    }
+    if (content == FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_THEIRS) {
+        out->hash = theirs->hash;
+        out->size = theirs->size;
+        out->target = theirs->target;
+    }
+    if (theirs_of(sides, base, FIRN_DIFFERENCE_WALK_MODE, &what)) {
+        out->mode = theirs->mode;
+    }
+    if (theirs_of(sides, base, FIRN_DIFFERENCE_WALK_OWNER, &what)) {
+        out->uid = theirs->uid;
+        out->gid = theirs->gid;
+    }
+    if (theirs_of(sides, base, FIRN_DIFFERENCE_WALK_XATTRS, &what)) {
+        out->xattrs = theirs->xattrs;
+    }
+    unsigned ignored = 0;
+    if (theirs_of(sides, base, FIRN_DIFFERENCE_WALK_GROUP, &ignored)) {
+        out->hard_link = theirs->hard_link;
+    }
+    bool is_their_time = theirs_of(sides, base, FIRN_DIFFERENCE_WALK_MTIME, &ignored);
+    if (is_their_time || content == FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_THEIRS) {
+        out->mtime_ns = theirs->mtime_ns;
+    }
+    *out_what = is_new_dir ? 0 : what;
+    return content;
+}
