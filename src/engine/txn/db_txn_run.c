@@ -77,7 +77,7 @@ firn_db_txn_run(struct firn_db *db, const struct firn_db_txn_run *run, firn_erro
 
 struct putting {
     struct firn_db_keyspace *keyspace;
-    const struct firn_db_txn_put_if *what;
+    const struct firn_db_txn_run_put_if *what;
     bool is_missing; /* the key had no value */
     bool is_put;
 };
@@ -86,7 +86,7 @@ static int
 put_if(struct firn_db_txn *txn, void *ctx, firn_error *err)
 {
     struct putting *putting = ctx;
-    const struct firn_db_txn_put_if *what = putting->what;
+    const struct firn_db_txn_run_put_if *what = putting->what;
     struct firn_buf found = {0};
     int rc = firn_db_txn_get(txn, putting->keyspace, what->key, &found, err);
     putting->is_missing = rc == FIRN_NOT_FOUND;
@@ -110,8 +110,8 @@ put_if(struct firn_db_txn *txn, void *ctx, firn_error *err)
 }
 
 int
-firn_db_txn_put_if(struct firn_db_keyspace *keyspace, const struct firn_db_txn_put_if *what,
-                   firn_error *err)
+firn_db_txn_run_put_if(struct firn_db_keyspace *keyspace, const struct firn_db_txn_run_put_if *what,
+                       firn_error *err)
 {
     struct firn_db *db = firn_db_keyspace_db(keyspace);
     struct putting putting = {.keyspace = keyspace, .what = what};
