@@ -22,9 +22,11 @@
  * - Any thread may call these functions at any time.
  *
  * A reference names a checkpoint: its name, its number, "latest", "latest~2" (the second before the
- * latest; also "12~1", "v1~3"; safety checkpoints are not counted), or at least the first four letters
- * of its id, in any case. FIRN_NOT_FOUND if there is none, FIRN_CONFLICT if several ids begin so,
- * FIRN_INVALID if it is not a reference.
+ * latest; also "12~1", "v1~3"; safety checkpoints are not counted), at least the first four letters
+ * of its id, in any case, or a time, for the newest checkpoint that is not younger and no safety
+ * checkpoint: "10 minutes ago", "yesterday", "2026-11-20 14:00" (UTC; firn/workspace.h has more).
+ * FIRN_NOT_FOUND if there is none, FIRN_CONFLICT if several ids begin so, FIRN_INVALID if it is not a
+ * reference.
  *
  * Limits: 2^20 checkpoints; chains of 65,536 restores, each of a checkpoint made after the one before.
  */
@@ -66,8 +68,8 @@ typedef struct firn_store_checkpoint_options {
         sizeof(firn_store_checkpoint_options), 0 \
     }
 /* Creates a checkpoint of the present state. name: 1 to 255 ASCII letters, digits and any of "._-+/",
- * beginning with a letter; neither "latest" nor four or more letters from k to z alone; NULL or "" for
- * none. FIRN_EXISTS if another checkpoint has the name. out may be NULL. */
+ * beginning with a letter; none of "latest", "now" and "yesterday", nor four or more letters from k to
+ * z alone; NULL or "" for none. FIRN_EXISTS if another checkpoint has the name. out may be NULL. */
 FIRN_API FIRN_MUST_CHECK int
 firn_store_checkpoint_create(firn_store *store, const char *name,
                              const firn_store_checkpoint_options *options,

@@ -392,7 +392,7 @@ typedef struct firn_workspace_tag {
     int64_t created_ns;               /* when it was tagged */
 } firn_workspace_tag;
 
-/* Gives a checkpoint a name that can be used as a reference: 1 to 100 letters, digits and any of
+/* Gives a checkpoint a name that can be used as a reference: 1 to 255 letters, digits and any of
  * "._-+/", a letter first; nothing that could be another kind of reference ("latest", or four
  * letters and more from k to z alone). FIRN_EXISTS if another checkpoint has it, unless
  * may_replace. out, which may be NULL, is as from firn_workspace_find. */

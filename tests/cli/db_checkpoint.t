@@ -102,8 +102,11 @@ What cannot be.
   ! firn: there is a checkpoint 'before-import' already
   [1]
   $ firn db checkpoint app.firn 12
-  ! firn: a checkpoint cannot be called '12': a letter comes first, then letters, digits and any of ._-+/, but not 'latest', nor four or more letters of k to z alone, which would be an id
+  ! firn: a checkpoint cannot be called '12': a letter comes first, then letters, digits and any of ._-+/, but not 'latest', 'now' or 'yesterday', nor four or more letters of k to z alone, which would be an id
   [2]
+  $ firn db get app.firn users ada --at yesterday
+  ! firn: there is no checkpoint 'yesterday'
+  [3]
   $ firn db restore app.firn nothing
   ! firn: there is no checkpoint 'nothing'
   [3]

@@ -61,7 +61,7 @@ Numbers, ids, prefixes of four letters and more in any case, latest.
   ! hint: firn list shows the checkpoints
   [3]
   $ firn show ${id}k
-  ! firn: '<ID>k' is not a reference to a checkpoint: give its number, at least 4 letters of its id, a tag, a time, or 'latest'
+  ! firn: '<ID>k' is not a reference to a checkpoint: give its number, at least 4 letters of its id, a name or tag, a time, or 'latest'
   ! hint: firn list shows the checkpoints
   [2]
   $ firn show 2
@@ -106,7 +106,7 @@ So many before: safety checkpoints are not counted.
   ! hint: firn list shows the checkpoints
   [3]
   $ firn show latest~
-  ! firn: 'latest~' is not a reference to a checkpoint: give its number, at least 4 letters of its id, a tag, a time, or 'latest'
+  ! firn: 'latest~' is not a reference to a checkpoint: give its number, at least 4 letters of its id, a name or tag, a time, or 'latest'
   ! hint: firn list shows the checkpoints
   [2]
 
@@ -127,7 +127,7 @@ Times: the newest checkpoint that is not younger. The second that a list prints 
   ! hint: firn list shows the checkpoints
   [3]
   $ firn show 2040-02-30
-  ! firn: '2040-02-30' is not a reference to a checkpoint: give its number, at least 4 letters of its id, a tag, a time, or 'latest'
+  ! firn: '2040-02-30' is not a reference to a checkpoint: give its number, at least 4 letters of its id, a name or tag, a time, or 'latest'
   ! hint: firn list shows the checkpoints
   [2]
 

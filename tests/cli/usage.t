@@ -141,7 +141,7 @@ What looks like an option behind "--" is none.
   ! help: firn help list
   [2]
   $ firn show -- -q
-  ! firn: '-q' is not a reference to a checkpoint: give its number, at least 4 letters of its id, a tag, a time, or 'latest'
+  ! firn: '-q' is not a reference to a checkpoint: give its number, at least 4 letters of its id, a name or tag, a time, or 'latest'
   ! hint: firn list shows the checkpoints
   [2]
 

@@ -29,11 +29,11 @@ read_reference(firn_slice bytes)
     memcpy(text, bytes.data, bytes.size);
     text[bytes.size] = '\0';
     int rc = firn_reference_read(text, now_ns, &read, &err);
-    bool is_tag = firn_reference_is_tag(firn_str(text));
+    bool is_name = firn_reference_is_name(firn_str(text));
     if (rc != FIRN_OK) {
-        CHECK(rc == FIRN_INVALID && err.code == rc && !is_tag);
+        CHECK(rc == FIRN_INVALID && err.code == rc && !is_name);
     } else if (strchr(text, '~') == NULL) {
-        CHECK(is_tag == (read.kind == FIRN_REFERENCE_TAG) && read.back == 0);
+        CHECK(is_name == (read.kind == FIRN_REFERENCE_NAME) && read.back == 0);
     }
     if (rc == FIRN_OK && read.kind == FIRN_REFERENCE_ID) {
         CHECK(read.id_size >= 4 && read.id_size < sizeof read.id &&

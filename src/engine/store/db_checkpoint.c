@@ -33,90 +33,19 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "history/history_format.h"
+#include "reference/reference.h"
 #include "store/db_internal.h"
 
-/* ==== what checkpoints may be called, and from what a user types to one ====
- *
- *   reference := base | base "~" digits
- *   base      := number | id | "latest" | name
- *   number    := decimal digits, not 0
- *   id        := 4 to 32 of the letters k to z in any case: the beginning of an id
- *   name      := 1 to 255 letters, digits and any of "._-+/" of ASCII, a letter first, that is
- *                neither "latest" nor could be read as an id
- *
- * No text is of two kinds, so a name can be given without looking at what there is. "~2" goes to
- * the second checkpoint before the one that the base names, safety checkpoints not counted. They
- * are the same rules as for the checkpoints of workspaces.
+/* ==== what checkpoints are called, and which one a reference names ====
  *
  * An id is shown in the letters k to z, one for each half of a byte, the high one first: such an id
- * is never mistaken for a number.
- */
+ * is never mistaken for a number. What a user types is read by reference/reference.h. */
 
-enum { ID_LETTERS_MIN = 4, ID_LETTERS = 2 * FIRN_HISTORY_ID_SIZE };
+enum { ID_LETTERS = 2 * FIRN_HISTORY_ID_SIZE };
 
-static const char latest[] = "latest";
-
-/* ---- letters ---- */
-
-static char
-lower_of(char c)
-{
-    static const char lower[] = "abcdefghijklmnopqrstuvwxyz";
-    if (c < 'A' || c > 'Z') {
-        return c;
-    }
-    return lower[c - 'A'];
-}
-
-static bool
-is_id(const char *text, size_t size)
-{
-    if (size < ID_LETTERS_MIN || size > ID_LETTERS) {
-        return false;
-    }
-    for (size_t i = 0; i < size; i++) {
-        if (lower_of(text[i]) < 'k' || lower_of(text[i]) > 'z') {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool
-is_latest(const char *text, size_t size)
-{
-    bool is_same = size == sizeof latest - 1;
-    for (size_t i = 0; is_same && i < size; i++) {
-        is_same = lower_of(text[i]) == latest[i];
-    }
-    return is_same;
-}
-
-static bool
-is_letter(char c)
-{
-    return lower_of(c) >= 'a' && lower_of(c) <= 'z';
-}
-
-static bool
-is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static bool
-is_name(const char *text, size_t size)
-{
-    if (size == 0 || !is_letter(text[0]) || is_latest(text, size) || is_id(text, size)) {
-        return false;
-    }
-    for (size_t i = 0; i < size; i++) {
-        if (!is_letter(text[i]) && !is_digit(text[i]) && strchr("._-+/", text[i]) == NULL) {
-            return false;
-        }
-    }
-    return true;
-}
+_Static_assert((int)FIRN_DB_CHECKPOINT_NAME_ID_SIZE == (int)FIRN_CHECKPOINT_ID_SIZE,
+               "ids as users see them");
+_Static_assert((int)FIRN_HISTORY_NAME_SIZE_MAX == (int)FIRN_REFERENCE_NAME_SIZE_MAX, "one limit");
 
 void
 firn_db_checkpoint_name_of_id(const uint8_t id[FIRN_HISTORY_ID_SIZE],
@@ -139,12 +68,12 @@ checkpoint_name_check(const char *name, firn_error *err)
                               "the name of a checkpoint has %zu bytes; at most %d are allowed",
                               size, FIRN_HISTORY_NAME_SIZE_MAX);
     }
-    if (size > 0 && !is_name(name, size)) {
+    if (size > 0 && !firn_reference_is_name(firn_str(name))) {
         return firn_error_set(
             err, FIRN_INVALID,
             "a checkpoint cannot be called '%s': a letter comes first, then "
-            "letters, digits and any of ._-+/, but not 'latest', nor four or more "
-            "letters of k to z alone, which would be an id",
+            "letters, digits and any of ._-+/, but not 'latest', 'now' or 'yesterday', nor four or "
+            "more letters of k to z alone, which would be an id",
             name);
     }
     return FIRN_OK;
@@ -163,72 +92,40 @@ checkpoint_name_add(struct firn_buf *ids, const uint8_t id[FIRN_HISTORY_ID_SIZE]
     return firn_buf_append(ids, id, FIRN_HISTORY_ID_SIZE);
 }
 
-/* ---- references ---- */
-
 static int
 refuse_missing(const char *reference, firn_error *err)
 {
     return firn_error_set(err, FIRN_NOT_FOUND, "there is no checkpoint '%s'", reference);
 }
 
-static int
-refuse_reference(const char *reference, firn_error *err)
+static void
+read_id(const char letters[FIRN_DB_CHECKPOINT_NAME_ID_SIZE], uint8_t out[FIRN_HISTORY_ID_SIZE])
 {
-    return firn_error_set(err, FIRN_INVALID,
-                          "'%s' names no checkpoint: give a name, a number, at least four letters "
-                          "of an id, or latest",
-                          reference);
-}
-
-/* A decimal number that fills the text; false also where it is too large. */
-static bool
-read_number(const char *text, size_t size, uint64_t *out)
-{
-    uint64_t value = 0;
-    for (size_t i = 0; i < size; i++) {
-        uint64_t digit = (uint64_t)(text[i] - '0');
-        if (!is_digit(text[i]) || value > (UINT64_MAX - digit) / 10) {
-            return false;
-        }
-        value = 10 * value + digit;
+    for (size_t i = 0; i < FIRN_HISTORY_ID_SIZE; i++) {
+        unsigned high = (unsigned)(letters[2 * i] - 'k');
+        unsigned low = (unsigned)(letters[2 * i + 1] - 'k');
+        DCHECK(high < 16 && low < 16);
+        out[i] = (uint8_t)(high << 4 | low);
     }
-    *out = value;
-    return size > 0;
 }
 
-static bool
-has_prefix(const struct firn_db_checkpoint *checkpoint, const char *prefix, size_t size)
-{
-    DCHECK(size <= ID_LETTERS);
-    char letters[FIRN_DB_CHECKPOINT_NAME_ID_SIZE];
-    firn_db_checkpoint_name_of_id(checkpoint->id, letters);
-    for (size_t i = 0; i < size; i++) {
-        if (letters[i] != lower_of(prefix[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* How a base names a checkpoint. */
-struct base {
-    const char *text;
-    size_t size;
-    bool is_number;
-    bool is_id;
-    bool is_latest;
-    uint64_t number;
-};
-
-/* By the beginning of an id, which walks over all; *out is NULL where there is none. */
+/* By an id or its beginning, which visits all checkpoints; *out is NULL where there is none. */
 static int
-find_id(const struct firn_history *history, const struct base *base, const char *reference,
-        const struct firn_db_checkpoint **out, firn_error *err)
+find_id(const struct firn_history *history, const struct firn_reference *read,
+        const char *reference, const struct firn_db_checkpoint **out, firn_error *err)
 {
-    DCHECK(*out == NULL);
+    DCHECK(read->id_size <= ID_LETTERS && *out == NULL);
+    if (read->id_size == ID_LETTERS) {
+        uint8_t id[FIRN_HISTORY_ID_SIZE];
+        read_id(read->id, id);
+        *out = firn_history_find(history, id);
+        return FIRN_OK;
+    }
     for (size_t i = firn_history_count(history); i > 0; i--) {
         const struct firn_db_checkpoint *checkpoint = firn_history_at(history, i - 1);
-        if (!has_prefix(checkpoint, base->text, base->size)) {
+        char letters[FIRN_DB_CHECKPOINT_NAME_ID_SIZE];
+        firn_db_checkpoint_name_of_id(checkpoint->id, letters);
+        if (memcmp(letters, read->id, read->id_size) != 0) {
             continue;
         }
         if (*out != NULL) {
@@ -240,79 +137,59 @@ find_id(const struct firn_history *history, const struct base *base, const char 
     return FIRN_OK;
 }
 
-static void
-read_id(const struct base *base, uint8_t out[FIRN_HISTORY_ID_SIZE])
-{
-    DCHECK(base->is_id && base->size == ID_LETTERS);
-    for (size_t i = 0; i < FIRN_HISTORY_ID_SIZE; i++) {
-        unsigned high = (unsigned)(lower_of(base->text[2 * i]) - 'k');
-        unsigned low = (unsigned)(lower_of(base->text[2 * i + 1]) - 'k');
-        out[i] = (uint8_t)(high << 4 | low);
-    }
-}
-
+/* The newest one that was made at that time or before and is no safety checkpoint, or NULL. */
 static const struct firn_db_checkpoint *
-find_latest(const struct firn_history *history)
+find_time(const struct firn_history *history, int64_t time_ns)
 {
-    size_t i = firn_history_count(history);
-    while (i > 0 && firn_history_is_safety(firn_history_at(history, i - 1))) {
-        i--;
+    for (size_t i = firn_history_count(history); i > 0; i--) {
+        const struct firn_db_checkpoint *checkpoint = firn_history_at(history, i - 1);
+        if (!firn_history_is_safety(checkpoint) && checkpoint->created_ns <= time_ns) {
+            return checkpoint;
+        }
     }
-    return i > 0 ? firn_history_at(history, i - 1) : NULL;
+    return NULL;
 }
 
 /* *out is NULL where there is none. */
 static int
-find_base(const struct firn_history *history, const struct base *base, const char *reference,
-          const struct firn_db_checkpoint **out, firn_error *err)
+find_base(const struct firn_history *history, const struct firn_reference *read,
+          const char *reference, const struct firn_db_checkpoint **out, firn_error *err)
 {
-    uint8_t id[FIRN_HISTORY_ID_SIZE];
     *out = NULL;
-    if (base->is_number) {
-        *out = firn_history_find_number(history, base->number);
-    } else if (base->is_latest) {
-        *out = find_latest(history);
-    } else if (base->is_id && base->size < ID_LETTERS) {
-        return find_id(history, base, reference, out, err);
-    } else if (base->is_id) {
-        read_id(base, id);
-        *out = firn_history_find(history, id);
-    } else {
-        *out = firn_history_find_name(history, firn_bytes(base->text, base->size));
+    switch (read->kind) {
+    case FIRN_REFERENCE_NUMBER:
+        *out = firn_history_find_number(history, read->number);
+        break;
+    case FIRN_REFERENCE_ID:
+        return find_id(history, read, reference, out, err);
+    case FIRN_REFERENCE_LATEST:
+        *out = find_time(history, INT64_MAX);
+        break;
+    case FIRN_REFERENCE_NAME:
+        *out = firn_history_find_name(history, read->name);
+        break;
+    case FIRN_REFERENCE_TIME:
+        *out = find_time(history, read->time_ns);
+        break;
     }
     return FIRN_OK;
 }
 
-static bool
-read_base(const char *text, size_t size, struct base *out)
-{
-    *out = (struct base){.text = text, .size = size};
-    out->is_number = read_number(text, size, &out->number);
-    out->is_id = is_id(text, size);
-    out->is_latest = is_latest(text, size);
-    return out->is_number ? out->number > 0 : out->is_id || out->is_latest || is_name(text, size);
-}
-
 /* As firn_db_checkpoint_find. *out belongs to the history. */
 static int
-checkpoint_name_resolve(const struct firn_history *history, const char *reference,
+checkpoint_name_resolve(const struct firn_history *history, const char *reference, int64_t now_ns,
                         const struct firn_db_checkpoint **out, firn_error *err)
 {
-    const char *tilde = strchr(reference, '~');
-    size_t size = tilde != NULL ? (size_t)(tilde - reference) : strlen(reference);
-    struct base base;
-    uint64_t back = 0;
+    struct firn_reference read;
     const struct firn_db_checkpoint *found;
-    *out = NULL;
-    if (!read_base(reference, size, &base) ||
-        (tilde != NULL && !read_number(tilde + 1, strlen(tilde + 1), &back))) {
-        return refuse_reference(reference, err);
-    }
     int rc;
-    FIRN_TRY(find_base(history, &base, reference, &found, err));
+    *out = NULL;
+    FIRN_TRY(firn_reference_read(reference, now_ns, &read, err));
+    FIRN_TRY(find_base(history, &read, reference, &found, err));
     if (found == NULL) {
         return refuse_missing(reference, err);
     }
+    uint64_t back = read.back;
     size_t place = back > 0 ? firn_history_find_place(history, found) : 0;
     while (back > 0) {
         if (place == 0) {
@@ -552,8 +429,9 @@ firn_db_checkpoint_find(struct firn_db *db, const char *reference,
                         struct firn_db_checkpoint_info *out, firn_error *err)
 {
     const struct firn_db_checkpoint *found;
+    int64_t now_ns = firn_os_now_ns(db->os);
     firn_os_mutex_lock(&db->state_mutex);
-    int rc = checkpoint_name_resolve(&firn_db_image(db)->history, reference, &found, err);
+    int rc = checkpoint_name_resolve(&firn_db_image(db)->history, reference, now_ns, &found, err);
     if (rc == FIRN_OK) {
         describe(found, out);
     }

@@ -158,7 +158,7 @@ print_checkpoint(const firn_workspace_checkpoint *checkpoint)
 
 /* ---- tags ---- */
 
-enum { TAG_SIZE_MAX = 100 }; /* as the library has it */
+enum { TAG_SIZE_MAX = 255 }; /* as the library has it */
 
 struct tags {
     const struct firn_cli *cli;

@@ -218,7 +218,7 @@ const struct firn_command firn_dir_tag = {
             "given. Without NAME the tags are listed: the number and the id of the\n"
             "checkpoint, when it was tagged (UTC), the tag.\n"
             "\n"
-            "A tag has up to 100 letters, digits and any of ._-+/ and begins with a letter.\n"
+            "A tag has up to 255 letters, digits and any of ._-+/ and begins with a letter.\n"
             "It cannot be latest, now or yesterday, nor consist of four letters or more that\n"
             "are all between k and z, as ids do.",
     .examples = examples,

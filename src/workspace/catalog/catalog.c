@@ -286,7 +286,7 @@ matches(const struct wanted *wanted, const struct firn_catalog_record *record, c
         return !record->is_safety;
     case FIRN_REFERENCE_TIME:
         return !record->is_safety && record->created_ns <= reference->time_ns;
-    case FIRN_REFERENCE_TAG:
+    case FIRN_REFERENCE_NAME:
         break; /* is followed without a walk */
     }
     return false;
@@ -344,7 +344,7 @@ none(const struct firn_reference *reference, const char *text, firn_error *err)
         return firn_error_set(err, FIRN_NOT_FOUND, "there is no checkpoint yet");
     case FIRN_REFERENCE_TIME:
         return firn_error_set(err, FIRN_NOT_FOUND, "there is no checkpoint as old as '%s'", text);
-    case FIRN_REFERENCE_TAG:
+    case FIRN_REFERENCE_NAME:
     case FIRN_REFERENCE_NUMBER:
     case FIRN_REFERENCE_ID:
         break;
@@ -360,8 +360,8 @@ find_base(struct firn_catalog *catalog, uint32_t workspace, const char *text,
     struct wanted wanted = {.reference = reference, .out = out};
     struct firn_catalog_tags_tag tag;
     int rc;
-    if (reference->kind == FIRN_REFERENCE_TAG) {
-        FIRN_TRY(firn_catalog_tags_find(catalog, workspace, reference->tag, &tag, err));
+    if (reference->kind == FIRN_REFERENCE_NAME) {
+        FIRN_TRY(firn_catalog_tags_find(catalog, workspace, reference->name, &tag, err));
         return firn_catalog_tags_follow(catalog, workspace, &tag, out, record, err);
     }
     rc = firn_catalog_list(catalog, workspace, visit_base, &wanted, err);

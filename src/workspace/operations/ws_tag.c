@@ -15,14 +15,14 @@
 static int
 check_name(const char *name, firn_error *err)
 {
-    if (firn_reference_is_tag(firn_str(name))) {
+    if (firn_reference_is_name(firn_str(name))) {
         return FIRN_OK;
     }
     return firn_error_set(err, FIRN_INVALID,
                           "'%.120s' cannot be a tag: it takes up to %d letters, digits and any of "
                           "._-+/ with a letter first, and must not look like an id (four letters "
                           "or more, all from k to z) or mean something else already",
-                          name, FIRN_REFERENCE_TAG_SIZE_MAX);
+                          name, FIRN_REFERENCE_NAME_SIZE_MAX);
 }
 
 static int
@@ -30,7 +30,7 @@ put(struct firn_ws *ws, struct firn_ws_opened *opened, const char *name,
     const struct firn_catalog_record *record, bool may_replace, firn_error *err)
 {
     uint32_t number = opened->workspace.number;
-    DCHECK(number != 0 && firn_reference_is_tag(firn_str(name)));
+    DCHECK(number != 0 && firn_reference_is_name(firn_str(name)));
     struct firn_catalog_tags_tag tag;
     int rc = firn_catalog_tags_find(opened->catalog, number, firn_str(name), &tag, err);
     if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {

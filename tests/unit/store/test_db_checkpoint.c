@@ -244,7 +244,7 @@ names_numbers_and_ids_lead_to_checkpoints(void **state)
     assert_string_equal(get_at(scene, "before-import", "a"), "1");
     assert_string_equal(get_at(scene, "2", "a"), "2");
     assert_string_equal(get_at(scene, "latest", "a"), "3");
-    assert_string_equal(get_at(scene, "LATEST~1", "a"), "2");
+    assert_string_equal(get_at(scene, "latest~1", "a"), "2");
     assert_string_equal(get_at(scene, "v1.0~2", "a"), "1");
     restore(scene, "1");
     assert_string_equal(list(scene, false), "#3v1.0 #2 #1before-import ");
@@ -255,23 +255,36 @@ names_numbers_and_ids_lead_to_checkpoints(void **state)
     DB_FAILS(firn_db_checkpoint_find(scene->db, "nothing", &found, &err), FIRN_NOT_FOUND,
              "nothing");
     DB_FAILS(firn_db_checkpoint_find(scene->db, "zzzzzzzz", &found, &err), FIRN_NOT_FOUND, "zzzz");
-    static const char *const bad[] = {"",
-                                      "0",
-                                      "~",
-                                      "~1",
-                                      "latest~",
-                                      "latest~x",
-                                      "1~1~1",
-                                      "a b",
-                                      "-x",
-                                      "\xff",
-                                      "007x",
-                                      "latest~-1",
-                                      "18446744073709551616"};
+    static const char *const bad[] = {
+        "",      "0",   "~",  "~1",   "latest~", "latest~x",  "LATEST",
+        "1~1~1", "a b", "-x", "\xff", "007x",    "latest~-1", "18446744073709551616"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         DB_FAILS(firn_db_checkpoint_find(scene->db, bad[i], &found, &err), FIRN_INVALID,
-                 "names no checkpoint");
+                 "is not a reference to a checkpoint");
     }
+}
+
+static void
+a_time_leads_to_the_newest_checkpoint_that_is_not_younger(void **state)
+{
+    struct scene *scene = *state;
+    firn_error err;
+    struct firn_db_checkpoint_info found;
+    /* 1990-01-01 00:00:00 UTC, and a day later. */
+    const int64_t first_ns = INT64_C(631152000) * 1000000000;
+    const int64_t second_ns = first_ns + INT64_C(86400) * 1000000000;
+    put(scene, "a", "1");
+    DB_OK(firn_db_checkpoint_create_at(scene->db, "one", first_ns, NULL, &err));
+    put(scene, "a", "2");
+    DB_OK(firn_db_checkpoint_create_at(scene->db, "two", second_ns, NULL, &err));
+    put(scene, "a", "3");
+    restore(scene, "two"); /* its safety checkpoint is no answer */
+    assert_string_equal(get_at(scene, "1990-01-01 00:00:00", "a"), "1");
+    assert_string_equal(get_at(scene, "1990-01-01 23:59", "a"), "1");
+    assert_string_equal(get_at(scene, "1990-01-02", "a"), "2");
+    assert_string_equal(get_at(scene, "now", "a"), "2");
+    DB_FAILS(firn_db_checkpoint_find(scene->db, "1989-12-31 23:59", &found, &err), FIRN_NOT_FOUND,
+             "1989");
 }
 
 static void
@@ -279,8 +292,9 @@ names_that_cannot_be_told_apart_are_refused(void **state)
 {
     struct scene *scene = *state;
     firn_error err;
-    static const char *const bad[] = {"latest", "Latest",   "1st", "zwxy", "KLMN", "a b",
-                                      "x~1",    "\xc3\xa4", "-a",  "a\n",  " a",   "_a"};
+    static const char *const bad[] = {"latest", "Latest", "now", "Yesterday", "1st",
+                                      "zwxy",   "KLMN",   "a b", "x~1",       "\xc3\xa4",
+                                      "-a",     "a\n",    " a",  "_a"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         DB_FAILS(firn_db_checkpoint_create(scene->db, bad[i], NULL, &err), FIRN_INVALID,
                  "cannot be called");
@@ -826,6 +840,7 @@ main(void)
         TEST(a_checkpoint_keeps_what_it_saw),
         TEST(an_empty_store_can_be_checked_in_and_brought_back),
         TEST(names_numbers_and_ids_lead_to_checkpoints),
+        TEST(a_time_leads_to_the_newest_checkpoint_that_is_not_younger),
         TEST(names_that_cannot_be_told_apart_are_refused),
         TEST(a_restore_brings_back_everything_and_can_be_undone_and_redone),
         TEST(a_restore_counts_as_a_write_to_every_key),

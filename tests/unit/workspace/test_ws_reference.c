@@ -37,9 +37,9 @@ each_text_is_of_one_kind(void **state)
     assert_int_equal(kind_of("klmn"), FIRN_REFERENCE_ID);
     assert_int_equal(kind_of("KLMNzyxW"), FIRN_REFERENCE_ID);
     assert_int_equal(kind_of("latest"), FIRN_REFERENCE_LATEST);
-    assert_int_equal(kind_of("v1.0"), FIRN_REFERENCE_TAG);
-    assert_int_equal(kind_of("top"), FIRN_REFERENCE_TAG);
-    assert_int_equal(kind_of("before/the-agent"), FIRN_REFERENCE_TAG);
+    assert_int_equal(kind_of("v1.0"), FIRN_REFERENCE_NAME);
+    assert_int_equal(kind_of("top"), FIRN_REFERENCE_NAME);
+    assert_int_equal(kind_of("before/the-agent"), FIRN_REFERENCE_NAME);
     assert_int_equal(kind_of("2026-11-20"), FIRN_REFERENCE_TIME);
     assert_int_equal(kind_of("now"), FIRN_REFERENCE_TIME);
     static const char *const none[] = {"",
@@ -90,7 +90,7 @@ each_text_is_of_one_kind(void **state)
 }
 
 static void
-so_many_before_is_read_behind_every_base_but_a_time(void **state)
+so_many_before_is_read_after_every_base_but_a_time(void **state)
 {
     (void)state;
     struct firn_reference read;
@@ -104,13 +104,13 @@ so_many_before_is_read_behind_every_base_but_a_time(void **state)
     assert_string_equal(read.id, "klmn");
     assert_int_equal(read.back, 2);
     assert_int_equal(firn_reference_read("v1~999999999999999999", now_ns, &read, &err), FIRN_OK);
-    assert_int_equal(read.kind, FIRN_REFERENCE_TAG);
-    assert_int_equal(read.tag.size, 2);
+    assert_int_equal(read.kind, FIRN_REFERENCE_NAME);
+    assert_int_equal(read.name.size, 2);
     assert_true(read.back == UINT64_C(999999999999999999));
 }
 
 static void
-a_tag_cannot_be_taken_for_another_kind(void **state)
+a_name_cannot_be_taken_for_another_kind(void **state)
 {
     (void)state;
     static const char *const good[] = {"a",   "A",    "v1.0",    "k1",       "zz",     "run",
@@ -119,17 +119,17 @@ a_tag_cannot_be_taken_for_another_kind(void **state)
                                       "Stop", "latest", "Latest", "now",      "yesterday", "a b",
                                       "a~1",  "a\n",    "a:b",    "\xc3\xa4", "YESTERDAY"};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
-        assert_true(firn_reference_is_tag(firn_str(good[i])));
-        assert_int_equal(kind_of(good[i]), FIRN_REFERENCE_TAG);
+        assert_true(firn_reference_is_name(firn_str(good[i])));
+        assert_int_equal(kind_of(good[i]), FIRN_REFERENCE_NAME);
     }
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        assert_false(firn_reference_is_tag(firn_str(bad[i])));
+        assert_false(firn_reference_is_name(firn_str(bad[i])));
     }
-    assert_false(firn_reference_is_tag(firn_bytes("a\0b", 3)));
-    char longest[FIRN_REFERENCE_TAG_SIZE_MAX + 2];
+    assert_false(firn_reference_is_name(firn_bytes("a\0b", 3)));
+    char longest[FIRN_REFERENCE_NAME_SIZE_MAX + 2];
     memset(longest, 'a', sizeof longest);
-    assert_true(firn_reference_is_tag(firn_bytes(longest, FIRN_REFERENCE_TAG_SIZE_MAX)));
-    assert_false(firn_reference_is_tag(firn_bytes(longest, FIRN_REFERENCE_TAG_SIZE_MAX + 1)));
+    assert_true(firn_reference_is_name(firn_bytes(longest, FIRN_REFERENCE_NAME_SIZE_MAX)));
+    assert_false(firn_reference_is_name(firn_bytes(longest, FIRN_REFERENCE_NAME_SIZE_MAX + 1)));
 }
 
 static void
@@ -276,8 +276,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_text_is_of_one_kind),
-        cmocka_unit_test(so_many_before_is_read_behind_every_base_but_a_time),
-        cmocka_unit_test(a_tag_cannot_be_taken_for_another_kind),
+        cmocka_unit_test(so_many_before_is_read_after_every_base_but_a_time),
+        cmocka_unit_test(a_name_cannot_be_taken_for_another_kind),
         cmocka_unit_test(times_are_read_to_the_end_of_what_they_name),
         cmocka_unit_test(times_ago_are_counted_from_now),
         cmocka_unit_test(what_is_nearly_a_time_is_none),

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * reference/reference.h: what a user types to name a checkpoint, read.
+ * reference/reference.h: reads what a user types to name a checkpoint, of a store or of a
+ * workspace.
  *
- *   reference := base | base "~" digits
- *   base      := number | id | "latest" | tag | time (without "~")
- *   number    := decimal digits, not 0
+ *   reference := time | base | base "~" number
+ *   base      := number | id | "latest" | name
+ *   number    := up to 18 decimal digits; a base is not 0
  *   id        := 4 to 32 of the letters k to z in any case: the beginning of an id
- *   tag       := see firn_reference_is_tag
- *   time      := reference.h
+ *   name      := see firn_reference_is_name; what workspaces call a tag
+ *   time      := see firn_reference_time_read
  *
  * No text is of two kinds.
  */
@@ -18,24 +19,24 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "firn/workspace.h"
+#include "firn/types.h"
 
 enum firn_reference_kind {
     FIRN_REFERENCE_NUMBER = 1,
     FIRN_REFERENCE_ID,
     FIRN_REFERENCE_LATEST,
-    FIRN_REFERENCE_TAG,
+    FIRN_REFERENCE_NAME,
     FIRN_REFERENCE_TIME
 };
 
-enum { FIRN_REFERENCE_TAG_SIZE_MAX = 100 };
+enum { FIRN_REFERENCE_NAME_SIZE_MAX = 255 };
 
 struct firn_reference {
     enum firn_reference_kind kind;
     uint64_t number;
     char id[FIRN_CHECKPOINT_ID_SIZE]; /* lower case */
     size_t id_size;
-    firn_slice tag; /* of the text that was read */
+    firn_slice name; /* of the text that was read */
     int64_t time_ns;
     uint64_t back; /* so many checkpoints before the one that the base names */
 };
@@ -44,10 +45,10 @@ struct firn_reference {
 FIRN_MUST_CHECK int firn_reference_read(const char *text, int64_t now_ns,
                                         struct firn_reference *out, firn_error *err);
 
-/* Whether a tag may be called so: 1 to 100 letters, digits and any of "._-+/" of ASCII, a letter
+/* Whether a checkpoint may have this name: 1 to 255 ASCII letters, digits and any of "._-+/", a letter
  * first, and nothing that is, or could be read as, another kind of reference: not four letters or
  * more of k to z alone, not "latest", "now" or "yesterday" in any case. */
-bool firn_reference_is_tag(firn_slice name);
+bool firn_reference_is_name(firn_slice name);
 
 /* Points in time as a user types them.
  *

@@ -3,12 +3,12 @@
  * reference/reference.c: reading references.
  *
  * A typing mistake must not restore something, so a text has at most one meaning, and that does not
- * depend on which checkpoints or tags exist (I1). The kinds are kept apart by their letters: numbers
- * and dates begin with a digit; ids have only letters from k to z, and at least four; a tag begins
- * with a letter and may not look like an id or be one of the words. Case counts in tags and words,
- * not in ids.
+ * depend on which checkpoints or names exist (I1). The kinds are kept apart by their letters: numbers
+ * and dates begin with a digit; ids have only letters from k to z, and at least four; a name begins
+ * with a letter and may not look like an id or be one of the words. Case counts,
+ * but not in ids.
  *
- * "~2" behind anything but a time means two checkpoints before: safety checkpoints are passed over.
+ * "~2" after anything but a time means two checkpoints before: safety checkpoints are passed over.
  * At most 18 digits are read, so no number overflows.
  */
 #include "reference/reference.h"
@@ -93,9 +93,9 @@ is_word(firn_slice name, const char *word)
 }
 
 bool
-firn_reference_is_tag(firn_slice name)
+firn_reference_is_name(firn_slice name)
 {
-    if (name.size == 0 || name.size > FIRN_REFERENCE_TAG_SIZE_MAX) {
+    if (name.size == 0 || name.size > FIRN_REFERENCE_NAME_SIZE_MAX) {
         return false;
     }
     for (size_t i = 0; i < name.size; i++) {
@@ -118,7 +118,7 @@ count_meanings(firn_slice text)
     struct firn_reference room;
     return (unsigned)firn_slice_equal(text, firn_str("latest")) +
            (unsigned)read_number(text, &room.number) + (unsigned)read_id(text, &room) +
-           (unsigned)firn_reference_is_tag(text);
+           (unsigned)firn_reference_is_name(text);
 }
 
 static bool
@@ -131,9 +131,9 @@ read_base(firn_slice text, struct firn_reference *out)
         out->kind = FIRN_REFERENCE_NUMBER;
     } else if (read_id(text, out)) {
         out->kind = FIRN_REFERENCE_ID;
-    } else if (firn_reference_is_tag(text)) {
-        out->kind = FIRN_REFERENCE_TAG;
-        out->tag = text;
+    } else if (firn_reference_is_name(text)) {
+        out->kind = FIRN_REFERENCE_NAME;
+        out->name = text;
     } else {
         return false;
     }
@@ -158,7 +158,7 @@ firn_reference_read(const char *text, int64_t now_ns, struct firn_reference *out
     return firn_error_set(
         err, FIRN_INVALID,
         "'%.80s' is not a reference to a checkpoint: give its number, at least %d "
-        "letters of its id, a tag, a time, or 'latest'",
+        "letters of its id, a name or tag, a time, or 'latest'",
         text, ID_LETTERS_MIN);
 }
 
