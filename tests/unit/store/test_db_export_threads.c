@@ -12,13 +12,16 @@
 #include "db_support.h"
 #include "store/db.h"
 
-enum { KEYS = 40, EXPORTERS = 2, EXPORTS = 6 };
+/* The writer makes so many commits for each export that has ended, and waits then: a store that grows as
+ * long as an export takes would make each of them longer than the one before. */
+enum { KEYS = 40, EXPORTERS = 2, EXPORTS = 6, COMMITS_AN_EXPORT = 1000 };
 
 struct shared {
     struct firn_db *db;
     struct firn_db_keyspace *keyspace;
     const char *dir;
     atomic_bool is_over;
+    atomic_uint exports; /* that have ended */
 };
 
 struct exporter {
@@ -35,6 +38,10 @@ write_all(void *arg)
     struct firn_db_batch *batch;
     DB_OK(firn_db_batch_create(&batch, &err));
     for (uint64_t n = 1; !atomic_load(&shared->is_over); n++) {
+        while (n > (uint64_t)COMMITS_AN_EXPORT * (atomic_load(&shared->exports) + 1) &&
+               !atomic_load(&shared->is_over)) {
+            firn_os_sleep_ns(firn_os_default(), 1000000);
+        }
         firn_db_batch_clear(batch);
         for (unsigned i = 0; i < KEYS; i++) {
             char key[8];
@@ -89,6 +96,7 @@ export_again_and_again(void *arg)
         struct firn_storefile_progress progress = {.os = firn_os_default()};
         DB_OK(firn_copy_export(shared->db, i % 2 == 0 ? NULL : "first", &target, &progress, &err));
         assert_one_commit(path);
+        (void)atomic_fetch_add(&shared->exports, 1);
     }
     return NULL;
 }

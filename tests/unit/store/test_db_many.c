@@ -15,6 +15,7 @@
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "support/test_random.h"
+#include "support/test_threads.h"
 
 enum { TREES = 24, KEYS = 12, VALUE = 200 };
 
@@ -540,5 +541,6 @@ main(void)
         cmocka_unit_test(many_trees_are_as_their_model),
         cmocka_unit_test(threads_write_and_read_many_trees),
     };
+    test_threads_only();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,6 +14,7 @@
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "store/db_internal.h"
+#include "support/test_threads.h"
 
 enum { KEYS = 10, VALUE = 1000, MEMORY = 8 << 20, PUTS = 12000 };
 
@@ -313,5 +314,6 @@ main(void)
         cmocka_unit_test(each_failed_call_at_rest_is_survived),
         cmocka_unit_test(a_thread_watches),
     };
+    test_threads_only();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
