@@ -3,19 +3,20 @@
  * firn/chkp.h: CHKP version 1 packs, the pack store of chkpt-core 0.2.0 (docs/formats/chkp.md).
  *
  * Caveats first.
- * - A pack is two files in one folder: pack-<name>.dat holds the objects, pack-<name>.idx says
- *   where they are. The name is 16 lower-case hex digits and follows from the contents. A missing
- *   .idx is rebuilt in memory at open; that takes 48 bytes an object. Nothing that reads ever
- *   writes, so read-only folders work.
- * - An object is named by the BLAKE3-256 of its bytes (firn_hash_from_hex reads the 64 hex digits,
- *   of any case). Objects are decoded as a stream in bounded memory and compared with their names,
- *   always.
- * - Of the .idx only what is found is believed at once. Before the first "not found", and before a
- *   listing, it is compared with the whole .dat, once for each handle: so a damaged .idx cannot
- *   hide an object. That takes time in proportion to the number of objects (without an .idx: to the
- *   size of the .dat, whose name is checked instead).
- * - FIRN_NOT_FOUND is an object (or pack) that is not there; FIRN_CORRUPT is one whose data cannot
- *   be believed.
+ * - A pack is two files in one folder: pack-<name>.dat contains the objects, pack-<name>.idx says
+ *   where they are. The name is 16 lower-case hex digits derived from the contents. If the .idx is
+ *   missing it is rebuilt in memory when the pack is opened, which takes 48 bytes for each object.
+ *   Reading never writes, so folders may be read-only.
+ * - An object is named by the BLAKE3-256 hash of its bytes (firn_hash_from_hex reads 64 hex digits
+ *   of either case). Objects are decoded as a stream in bounded memory and always compared with
+ *   their names.
+ * - An object found through the .idx is verified, so a damaged .idx cannot give a wrong object. To
+ *   ensure that it cannot hide one either, the .idx is compared with the whole .dat before the
+ *   first "not found" and before a listing, once for each handle. This takes time in proportion to
+ *   the number of objects (without an .idx: to the size of the .dat, which is compared with its
+ *   name instead).
+ * - FIRN_NOT_FOUND means that an object or pack does not exist, FIRN_CORRUPT that its data is
+ *   damaged.
  */
 #ifndef FIRN_CHKP_H
 #define FIRN_CHKP_H
@@ -35,7 +36,7 @@ typedef struct firn_chkpv1_set firn_chkp_set;
 /* A pack's name: 16 lower-case hex digits and a NUL. */
 enum { FIRN_CHKP_NAME_SIZE = 17 };
 
-/* Where an object lies in its pack. */
+/* The place of an object in its pack. */
 typedef struct firn_chkp_entry {
     firn_hash hash;
     uint64_t offset; /* of the entry in the .dat: of its hash; its frame begins 40 bytes later */
@@ -46,163 +47,168 @@ typedef struct firn_chkp_entry {
  * A writer is for one thread at a time. It keeps about 100 bytes of memory for each object, and
  * 2 MiB. */
 
-/* Begins a pack in an existing folder. Until finish it is a file .firn-chkp-<digits>.tmp; what a
- * killed process left of these is removed by the next create. */
+/* Starts a pack in an existing folder. Until it is finished it is a file .firn-chkp-<digits>.tmp;
+ * firn_chkp_writer_create removes such files left by killed processes. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_writer_create(const char *folder, firn_chkp_writer **out,
                                                      firn_error *err);
-/* Adds an object. *out_hash (may be NULL) is its name, *out_is_new (may be NULL) whether the
- * pack did not have it; an object is stored once, however often it is added. FIRN_LIMIT beyond
- * 2^32 - 2 objects. After a failed write or sync every call but destroy answers FIRN_FAILED;
- * after any other failure the pack is as it was before the call. */
+/* Adds an object. *out_hash (may be NULL) becomes its name; *out_is_new (may be NULL) tells whether
+ * it was not in the pack before. An object is stored once, however often it is added. Returns
+ * FIRN_LIMIT beyond 2^32 - 2 objects. After a failed write or sync all further calls except destroy
+ * return FIRN_FAILED; after any other failure the pack is as it was before the call. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_writer_add(firn_chkp_writer *writer, firn_slice content,
                                                   firn_hash *out_hash, bool *out_is_new,
                                                   firn_error *err);
-/* Adds what source gives, in bounded memory: it is asked to put up to size bytes at data and to
- * say how many in *out_size; 0 is the end. Another return than FIRN_OK drops the object and is
- * returned. */
+/* Adds an object supplied by source, in bounded memory. Each call of source puts up to size bytes
+ * at data and their number in *out_size; 0 means the end. If source returns anything but FIRN_OK,
+ * the object is discarded and that code is returned. */
 FIRN_API FIRN_MUST_CHECK int
 firn_chkp_writer_add_stream(firn_chkp_writer *writer,
                             int (*source)(void *ctx, uint8_t *data, size_t size, size_t *out_size),
                             void *ctx, firn_hash *out_hash, bool *out_is_new, firn_error *err);
-/* Adds what is read from a file descriptor, from its current offset to its end. */
+/* Adds an object read from a file descriptor, from its current offset to the end. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_writer_add_fd(firn_chkp_writer *writer, int fd,
                                                      firn_hash *out_hash, bool *out_is_new,
                                                      firn_error *err);
-/* Adds an object that is compressed already, as one zstd frame, which is stored as it is. The
- * frame is decoded and compared with hash first: FIRN_CORRUPT if it does not hold that object. */
+/* Adds an object that is already compressed, as one zstd frame, which is stored unchanged. The
+ * frame is decoded and compared with hash first: FIRN_CORRUPT if they do not match. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_writer_add_frame(firn_chkp_writer *writer,
                                                         const firn_hash *hash, firn_slice frame,
                                                         bool *out_is_new, firn_error *err);
-/* As above without looking into the frame, for a caller who has just made it. */
+/* Like firn_chkp_writer_add_frame, but does not check the frame. For callers that have just
+ * compressed it themselves. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_writer_add_trusted_frame(firn_chkp_writer *writer,
                                                                 const firn_hash *hash,
                                                                 firn_slice frame, bool *out_is_new,
                                                                 firn_error *err);
-/* Objects in the pack so far. */
+/* The number of objects in the pack so far. */
 FIRN_API uint64_t firn_chkp_writer_count(const firn_chkp_writer *writer);
-/* Puts the pack in place: when this returns, both files are durable under the name in
- * out_name[FIRN_CHKP_NAME_SIZE]. A pack of this name that is there already is left alone if it
- * has the same bytes; FIRN_CORRUPT if it has others. FIRN_INVALID for a pack without objects.
- * After a failure the folder may hold the .dat alone, whole: a pack without .idx. The writer can
- * only be destroyed afterwards. */
+/* Puts the pack in place. When this returns, both files are durable under the name in
+ * out_name[FIRN_CHKP_NAME_SIZE]. An existing pack of this name is left alone if it has the same
+ * bytes; otherwise FIRN_CORRUPT is returned. Returns FIRN_INVALID if the pack has no objects. After
+ * a failure the folder may contain the complete .dat without an .idx. Afterwards the writer can
+ * only be destroyed. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_writer_finish(firn_chkp_writer *writer, char *out_name,
                                                      firn_error *err);
-/* Drops what was not finished. NULL is fine. */
+/* Frees the writer, and discards a pack that was not finished. NULL is allowed. */
 FIRN_API void firn_chkp_writer_destroy(firn_chkp_writer *writer);
 
 /* ---- reading: any number of threads on one handle ---- */
 
 typedef struct firn_chkp_options {
     size_t size;               /* sizeof(firn_chkp_options) */
-    uint64_t object_size_max;  /* no object is decoded beyond this: FIRN_LIMIT; default 1 TiB */
-    uint64_t index_memory_max; /* for an index in memory: FIRN_LIMIT beyond it; default 1 GiB */
-    bool ignore_index;         /* as if there were no .idx: the way around a damaged one */
+    uint64_t object_size_max;  /* FIRN_LIMIT for larger objects; default 1 TiB */
+    uint64_t index_memory_max; /* limit of an index in memory, else FIRN_LIMIT; default 1 GiB */
+    bool ignore_index;         /* ignore the .idx, for example because it is damaged */
 } firn_chkp_options;
 #define FIRN_CHKP_OPTIONS_INIT                                                      \
     {                                                                               \
         sizeof(firn_chkp_options), (uint64_t)1024 << 30, (uint64_t)1 << 30, (bool)0 \
     }
 
-/* Opens the pack `name` of a folder. Checks the header, and the sizes of both files. options may
+/* Opens the pack `name` of a folder, and checks its header and the sizes of both files. options may
  * be NULL. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_open(const char *folder, const char *name,
                                             const firn_chkp_options *options, firn_chkp **out,
                                             firn_error *err);
-/* NULL is fine. */
+/* NULL is allowed. */
 FIRN_API void firn_chkp_close(firn_chkp *pack);
 /* Borrowed from the handle. */
 FIRN_API const char *firn_chkp_name(const firn_chkp *pack);
 FIRN_API uint64_t firn_chkp_count(const firn_chkp *pack);
-/* False in *out for an object that is not there; FIRN_CORRUPT as for locate. */
+/* Sets *out to whether the pack contains the object. Returns FIRN_CORRUPT as firn_chkp_locate
+ * does. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_contains(firn_chkp *pack, const firn_hash *hash, bool *out,
                                                 firn_error *err);
-/* FIRN_NOT_FOUND if the pack has no such object; FIRN_CORRUPT if the .idx points outside the
- * .dat, or at something else. The frame itself is not read. */
+/* Finds an object without reading its frame. Returns FIRN_NOT_FOUND if the pack does not contain
+ * it, FIRN_CORRUPT if the .idx points outside the .dat or at another object. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_locate(firn_chkp *pack, const firn_hash *hash,
                                               firn_chkp_entry *out, firn_error *err);
-/* The whole object, verified, to be released with firn_release; FIRN_LIMIT if it is larger than
- * size_max. */
+/* Reads a whole object and verifies it. The caller frees *out with firn_release. Returns FIRN_LIMIT
+ * if the object is larger than size_max. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_read(firn_chkp *pack, const firn_hash *hash, size_t size_max,
                                             uint8_t **out, size_t *out_size, firn_error *err);
-/* The object in order, piece by piece, in bounded memory. Only the end tells whether the bytes
- * were right: unless FIRN_OK is returned, throw away what sink got. Another return of sink than
- * FIRN_OK ends the reading and is returned. */
+/* Reads an object piece by piece, in bounded memory. The object is verified only at its end: unless
+ * FIRN_OK is returned, discard everything sink has received. If sink returns anything but FIRN_OK,
+ * reading ends and that code is returned. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_stream(firn_chkp *pack, const firn_hash *hash,
                                               int (*sink)(void *ctx, firn_slice data), void *ctx,
                                               firn_error *err);
-/* Every entry, in the order of hashes. Packs of other programs may hold an object twice; it is
- * then listed twice. Another return of visit than FIRN_OK ends the walk and is returned. */
+/* Calls visit for every entry, in the order of hashes. Packs written by other programs may contain
+ * an object twice; both entries are listed. If visit returns anything but FIRN_OK, the walk ends
+ * and that code is returned. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_list(firn_chkp *pack,
                                             int (*visit)(void *ctx, const firn_chkp_entry *entry),
                                             void *ctx, firn_error *err);
-/* Reads and verifies everything: structure, each object, index, name. on_damage (may be NULL) is
- * told each damaged part; FIRN_CORRUPT if there was any, FIRN_LIMIT if all that is wrong is an
- * object beyond object_size_max. */
+/* Reads and verifies the whole pack: structure, every object, index and name. on_damage (may be
+ * NULL) is called for each damaged part. Returns FIRN_CORRUPT if anything is damaged, FIRN_LIMIT if
+ * the only problem is an object larger than object_size_max. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_verify(firn_chkp *pack,
                                               void (*on_damage)(void *ctx, const char *text),
                                               void *ctx, firn_error *err);
 
 /* ---- folders ---- */
 
-/* The names of the packs in a folder, in ascending order. Files pack-<anything else>.dat are not
- * packs and not listed. */
+/* Calls visit with the name of each pack in a folder, in ascending order. Files pack-<anything
+ * else>.dat are not packs and are ignored. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_list_packs(const char *folder,
                                                   int (*visit)(void *ctx, const char *name),
                                                   void *ctx, firn_error *err);
-/* Writes the .idx of a pack anew from its .dat; durable when this returns. An .idx that is there
- * is replaced. FIRN_CORRUPT if the .dat does not have its name: a damaged one gets no index that
- * agrees with the damage. */
+/* Rebuilds the .idx of a pack from its .dat, replacing an existing one. It is durable when this
+ * returns. Returns FIRN_CORRUPT if the .dat does not match its name, so that a damaged .dat never
+ * gets an index that agrees with the damage. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_rebuild_index(const char *folder, const char *name,
                                                      const firn_chkp_options *options,
                                                      firn_error *err);
 
-/* ---- sets: several packs of one folder, asked in turn; the first that has the object answers ----
- * One thread at a time. At most FIRN_CHKP_SET_OPEN_MAX packs are kept open; the others are opened
- * when they are asked.
+/* ---- sets: several packs of one folder; the first pack that contains an object supplies it ----
  *
- * A pack that cannot be read does not take the others along: what they have can be had. But "not
- * found" is then more than can be said: where a pack that might have had the object could not be
- * asked, the answer is that pack's error. */
+ * For one thread at a time. At most FIRN_CHKP_SET_OPEN_MAX packs are open at once; others are
+ * opened when needed.
+ *
+ * If a pack cannot be read, objects in the other packs are still available. An object that is in
+ * none of them may have been in the unreadable pack, so the error of that pack is returned instead
+ * of FIRN_NOT_FOUND. */
 
 enum { FIRN_CHKP_SET_OPEN_MAX = 128 };
 
-/* names: name_count packs in the order to be asked, FIRN_NOT_FOUND if one is not there; NULL
- * means all of the folder in ascending order. on_damage (may be NULL) is told of each pack that
- * cannot be opened, and of each file named like a pack that cannot be one. */
+/* names: name_count packs in the order in which they are searched; FIRN_NOT_FOUND if one does not
+ * exist. NULL: all packs of the folder in ascending order. on_damage (may be NULL) is called for
+ * each pack that cannot be opened, and for each file that is named like a pack but cannot be
+ * one. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_set_open(const char *folder, const char *const *names,
                                                 size_t name_count, const firn_chkp_options *options,
                                                 void (*on_damage)(void *ctx, const char *text),
                                                 void *ctx, firn_chkp_set **out, firn_error *err);
-/* NULL is fine. */
+/* NULL is allowed. */
 FIRN_API void firn_chkp_set_close(firn_chkp_set *set);
-/* Packs in the set that could be opened. */
+/* The number of packs in the set that could be opened. */
 FIRN_API size_t firn_chkp_set_count(const firn_chkp_set *set);
-/* Entries in these packs, together. */
+/* The total number of entries in these packs. */
 FIRN_API uint64_t firn_chkp_set_object_count(const firn_chkp_set *set);
-/* The name of the i-th of them; borrowed from the set. NULL beyond the last. */
+/* The name of the i-th of these packs, borrowed from the set; NULL beyond the last. */
 FIRN_API const char *firn_chkp_set_name(const firn_chkp_set *set, size_t i);
-/* These answer as the functions of one pack do. out_name (may be NULL): the pack's name,
- * borrowed from the set. */
+/* The following functions behave like those for one pack. *out_name (may be NULL) becomes the name
+ * of the pack that contains the object, borrowed from the set. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_set_contains(firn_chkp_set *set, const firn_hash *hash,
                                                     bool *out, firn_error *err);
 FIRN_API FIRN_MUST_CHECK int firn_chkp_set_locate(firn_chkp_set *set, const firn_hash *hash,
                                                   firn_chkp_entry *out, const char **out_name,
                                                   firn_error *err);
-/* Where a pack's copy is damaged and a later pack has the object too, the later one is read;
- * with stream, only while sink has not got anything. */
+/* If the copy in one pack is damaged and a later pack has the object too, that one is read instead;
+ * for stream, only if sink has not received anything yet. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_set_read(firn_chkp_set *set, const firn_hash *hash,
                                                 size_t size_max, uint8_t **out, size_t *out_size,
                                                 firn_error *err);
 FIRN_API FIRN_MUST_CHECK int firn_chkp_set_stream(firn_chkp_set *set, const firn_hash *hash,
                                                   int (*sink)(void *ctx, firn_slice data),
                                                   void *ctx, firn_error *err);
-/* Every entry of every pack, pack after pack. A pack that cannot be read is passed over and its
- * error returned last. */
+/* Calls visit for every entry, one pack after the other. A pack that cannot be read is skipped, and
+ * its error is returned at the end. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_set_list(firn_chkp_set *set,
                                                 int (*visit)(void *ctx, const char *name,
                                                              const firn_chkp_entry *entry),
                                                 void *ctx, firn_error *err);
-/* Verifies every pack, and reports what could not be opened too. */
+/* Verifies every pack, and reports those that could not be opened. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_set_verify(firn_chkp_set *set,
                                                   void (*on_damage)(void *ctx, const char *text),
                                                   void *ctx, firn_error *err);

@@ -98,7 +98,7 @@ What goes wrong.
 
   $ firn alxs build people.alxs rows
   ! firn: 'people.alxs' is there already in '.'
-  ! hint: write over it with --replace
+  ! hint: overwrite it with --replace
   [1]
   $ firn alxs build new.alxs nothing
   ! firn: could not open 'nothing': No such file or directory
@@ -121,19 +121,19 @@ What goes wrong.
   ! firn: row 1 of 'standard input': there is a second tab: one in a key or value has to be escaped
   [2]
   $ for row in '\\x\t' '\\400\t' '\\18\t' 'a\t\\' 'a\t\\01'; do printf "$row" | firn alxs build new.alxs 2>&1 | sed 's/.*: //'; done
-  behind a backslash stands another, one of abtnvfr or three octal digits
-  behind a backslash stands another, one of abtnvfr or three octal digits
-  behind a backslash stands another, one of abtnvfr or three octal digits
-  behind a backslash stands another, one of abtnvfr or three octal digits
-  behind a backslash stands another, one of abtnvfr or three octal digits
+  a backslash must be followed by another, one of abtnvfr or three octal digits
+  a backslash must be followed by another, one of abtnvfr or three octal digits
+  a backslash must be followed by another, one of abtnvfr or three octal digits
+  a backslash must be followed by another, one of abtnvfr or three octal digits
+  a backslash must be followed by another, one of abtnvfr or three octal digits
   $ printf '616\t61' | firn alxs build new.alxs --hex
-  ! firn: row 1 of 'standard input': key and value are even numbers of hexadecimal digits
+  ! firn: row 1 of 'standard input': key and value must be even numbers of hexadecimal digits
   [2]
   $ printf '\001\000\000' | firn alxs build new.alxs --binary
-  ! firn: row 1 of 'standard input': it ends before its sizes do
+  ! firn: row 1 of 'standard input': the input ends inside its sizes
   [2]
   $ printf '\001\000\000\000\002\000\000\000ab' | firn alxs build new.alxs --binary
-  ! firn: row 1 of 'standard input': it ends before its key and value do
+  ! firn: row 1 of 'standard input': the input ends inside its key or value
   [2]
   $ printf '\377\377\377\377\377\377\377\377a' | firn alxs build new.alxs --binary
   ! firn: row 1 of 'standard input': the key has more than 16777216 bytes
@@ -169,7 +169,7 @@ What goes wrong.
   $ printf X | dd of=people.alxs bs=1 seek=30 conv=notrunc status=none
   $ firn alxs list people.alxs
   ! firn: the records of './people.alxs', from offset 16 on, have the checksum <hex>, and its footer says a18b2ce5
-  ! hint: see all that is damaged with: firn alxs verify FILE
+  ! hint: list all damage with: firn alxs verify FILE
   [5]
   $ printf X | dd of=people.alxs bs=1 seek=0 conv=notrunc status=none
   $ firn alxs verify people.alxs

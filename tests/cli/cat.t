@@ -46,26 +46,26 @@ What has no content to print, or is not there.
 
   $ firn cat 1 src
   ! firn: 'src' is a directory, not a file
-  ! hint: firn show REF --files lists what is in a checkpoint
+  ! hint: firn show REF --files lists the files of a checkpoint
   [2]
   $ firn cat 1 .
   ! firn: the root is a directory, not a file
-  ! hint: firn show REF --files lists what is in a checkpoint
+  ! hint: firn show REF --files lists the files of a checkpoint
   [2]
   $ firn cat 1 link
   ! firn: 'link' is a symbolic link to 'n', not a file
-  ! hint: firn show REF --files lists what is in a checkpoint
+  ! hint: firn show REF --files lists the files of a checkpoint
   [2]
   $ firn cat 1 nothing
   ! firn: 'nothing' is not in the checkpoint
-  ! hint: firn show REF --files lists what is in a checkpoint
+  ! hint: firn show REF --files lists the files of a checkpoint
   [3]
   $ firn cat 9 n
   ! firn: there is no checkpoint '9'
   ! hint: firn list shows the checkpoints
   [3]
   $ firn cat 1 ../n
-  ! firn: cat: '../n' is no path inside the workspace <T>/<any>
+  ! firn: cat: '../n' is not a path inside the workspace <T>/<any>
   ! usage: firn cat REF PATH
   ! help: firn help cat
   [2]
@@ -78,4 +78,4 @@ Damage is found before a byte of the piece goes out.
   $ printf 'XXXXXXXX' | dd of=$store/packs/00000001.pack bs=1 seek=1000000 conv=notrunc status=none
   $ firn cat 1 random >out 2>err; echo $?; head -c $(stat -c %s out) ../kept | cmp - out; tail -n 1 err
   5
-  hint: see all that is damaged with: firn check --data
+  hint: list all damage with: firn check --data

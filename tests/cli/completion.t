@@ -88,10 +88,10 @@ A value has candidates of its own, or none; behind "--" no word is an option.
   latest
   $ firn __complete db keyspaces --j
   words
-  --at	as the checkpoint has them
+  --at	list those of the checkpoint REF
   --json	print one JSON object
-  --quiet	print results only, no summaries and no progress
-  --help	explain the command
+  --quiet	print results only, no summaries or progress
+  --help	print help
   $ firn __complete
   ! firn: unknown command '__complete'
   ! help: firn help

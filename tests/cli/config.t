@@ -90,7 +90,7 @@ Where a line is wrong its file counts as if it said nothing. It is named, and co
   firn: settings: <T>/home/.config/firn/config: line 1: there is no setting ''; there are gc.auto, keep, save.gitignore, save.include-deps, save.max-file-size, save.strict, save.warn-size and wait
   12
   firn: settings: <T>/home/.config/firn/config: line 2: wait is set twice
-  hint: until it is mended nothing in it counts, and nothing expires: edit it, or set anything with firn config --user KEY VALUE
+  hint: until it is corrected nothing in it counts, and nothing expires: edit it, or set anything with firn config --user KEY VALUE
   $ firn list -q --limit 1
   12
   $ firn config --user wait 1 && cat ~/.config/firn/config
@@ -98,22 +98,22 @@ Where a line is wrong its file counts as if it said nothing. It is named, and co
   # could not be read: wait = 2
   keep = forever
   ! firn: settings: lines that could not be read are comments now
-  ! hint: firn config shows what counts; where it was not known what is kept, keep is forever now
+  ! hint: firn config shows the settings; if it was not known what is kept, keep is forever now
   $ echo k >~/.config/firn/config && firn config --user --unset keep && cat ~/.config/firn/config && rm ~/.config/firn/config err
   # could not be read: k
   ! firn: settings: lines that could not be read are comments now
-  ! hint: firn config shows what counts; where it was not known what is kept, keep is forever now
+  ! hint: firn config shows the settings; if it was not known what is kept, keep is forever now
 
 So what brings data back works, and so do the hooks of agents and firn mcp. Nothing expires by a file that cannot be read.
 
   $ store=$(ls -d $XDG_DATA_HOME/firn/w-*) && printf 'keep = last:1\nsave.strict = true\nk\n' >$store/config && touch added && firn restore 5
   restored 5: 0 changed, 0 added, 1 removed; take this back with: firn undo
   ! firn: settings: <T>/data/firn/w-<hex>/config: line 3: a setting is written as key = value
-  ! hint: until it is mended nothing in it counts, and nothing expires: edit it, or set anything with firn config KEY VALUE
+  ! hint: until it is corrected nothing in it counts, and nothing expires: edit it, or set anything with firn config KEY VALUE
   $ firn undo
   undone: 0 changed, 1 added, 0 removed; redo with: firn undo
   ! firn: settings: <T>/data/firn/w-<hex>/config: line 3: a setting is written as key = value
-  ! hint: until it is mended nothing in it counts, and nothing expires: edit it, or set anything with firn config KEY VALUE
+  ! hint: until it is corrected nothing in it counts, and nothing expires: edit it, or set anything with firn config KEY VALUE
   $ firn revert 1..2 -q 2>/dev/null && firn save -q 2>/dev/null && firn delete --expired 2>/dev/null
   13
   nothing has expired
@@ -121,7 +121,7 @@ So what brings data back works, and so do the hooks of agents and firn mcp. Noth
   [{'kind': 'settings', 'path': '<T>/data/firn/w-<hex>/config', 'text': 'line 3: a setting is written as key = value'}, {'kind': 'excluded', 'path': 'junk', 'text': '.gitignore:1: junk'}, {'kind': 'excluded', 'path': 'node_modules', 'text': 'directory of dependencies'}]
   $ touch more && echo '{}' | firn hook run claude before
   ! firn: settings: <T>/data/firn/w-<hex>/config: line 3: a setting is written as key = value
-  ! hint: until it is mended nothing in it counts, and nothing expires: edit it, or set anything with firn config KEY VALUE
+  ! hint: until it is corrected nothing in it counts, and nothing expires: edit it, or set anything with firn config KEY VALUE
   $ printf '%s\n' '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"checkpoint_restore","arguments":{"workspace_path":".","snapshot_id":"1"}}}' | firn mcp | python3 -c 'import json, sys; r = json.loads(sys.stdin.readlines()[-1])["result"]; print(r["isError"], [n["kind"] for n in r["structuredContent"]["notices"]])'
   False ['settings', 'excluded', 'excluded']
   $ firn save -q --no-config
@@ -129,7 +129,7 @@ So what brings data back works, and so do the hooks of agents and firn mcp. Noth
   $ firn config keep
   forever
   ! firn: settings: <T>/data/firn/w-<hex>/config: line 3: a setting is written as key = value
-  ! hint: until it is mended nothing in it counts, and nothing expires: edit it, or set anything with firn config KEY VALUE
+  ! hint: until it is corrected nothing in it counts, and nothing expires: edit it, or set anything with firn config KEY VALUE
   $ firn config --json 2>/dev/null | python3 -c 'import json, sys; o = json.load(sys.stdin); print([(s["key"], s["value"]) for s in o["settings"]][:2], len(o["notices"]))'
   [('gc.auto', 'false'), ('keep', 'forever')] 1
 
@@ -138,7 +138,7 @@ A check tells of it, and it is no damage. A repair mends it; so does setting any
   $ firn check
   18 checkpoints (3 taken by restores), <n> packs, <n> objects: no damage
   ! firn: settings: <T>/data/firn/w-<hex>/config: line 3: a setting is written as key = value
-  ! hint: until it is mended nothing in it counts, and nothing expires: edit it, or set anything with firn config KEY VALUE
+  ! hint: until it is corrected nothing in it counts, and nothing expires: edit it, or set anything with firn config KEY VALUE
   $ firn check --json 2>/dev/null | python3 -c 'import json, sys; o = json.load(sys.stdin); print(o["damaged"], [n["kind"] for n in o["notices"]])'
   0 ['settings']
   $ firn repair -n 2>/dev/null
@@ -153,7 +153,7 @@ A check tells of it, and it is no damage. A repair mends it; so does setting any
   nothing to repair
   $ printf 'gc.auto = false\nkeep = some\n' >$store/config && firn config wait 3
   ! firn: settings: lines that could not be read are comments now
-  ! hint: firn config shows what counts; where it was not known what is kept, keep is forever now
+  ! hint: firn config shows the settings; if it was not known what is kept, keep is forever now
   $ cat $store/config && firn config keep
   gc.auto = false
   # could not be read: keep = some
@@ -173,7 +173,7 @@ A check tells of it, and it is no damage. A repair mends it; so does setting any
   16
   $ rm $store/config && mkdir $store/config && firn save -q 2>&1 && firn config wait 4
   firn: settings: <T>/data/firn/w-<hex>/config: cannot open '<T>/data/firn/w-<hex>/config': not a regular file
-  hint: until it is mended nothing in it counts, and nothing expires: edit it, or set anything with firn config KEY VALUE
+  hint: until it is corrected nothing in it counts, and nothing expires: edit it, or set anything with firn config KEY VALUE
   17
   ! firn: '<T>/data/firn/w-<hex>/config': cannot open '<T>/data/firn/w-<hex>/config': not a regular file
   ! hint: move the file away
@@ -184,7 +184,7 @@ A check tells of it, and it is no damage. A repair mends it; so does setting any
   config.unread-2
   $ printf 'keep = last:3\nk\n' >$store/config && truncate -s 30 $store/manifest-000001.log && firn repair 2>/dev/null | sed '/intact/d' && cat $store/config $store/damaged-1/config
   settings mended: what could not be read is a comment now, or lies beside them
-  the damaged store is kept, remove it when it is of no use: <T>/data/firn/w-<hex>/damaged-1
+  the damaged store is kept; remove it when you no longer need it: <T>/data/firn/w-<hex>/damaged-1
   keep = last:3
   # could not be read: k
   keep = last:3

@@ -20,7 +20,7 @@ Damage is found, named, and never restored. The damaged byte belongs to the cont
   $ firn --store ../s check --data >out 2>err; echo $?; cat out; tail -n 1 err; grep -c '^firn: damaged: ' err | sed 's/^[1-9].*/some/'
   5
   2 checkpoints, 2 packs, <n> objects, <size> read: <n> damaged
-  hint: what is not named as damaged can still be restored; firn repair makes a sound store of it
+  hint: everything not named as damaged can still be restored; firn repair rebuilds the store from it
   some
   $ firn --store ../s check --data --json 2>/dev/null >json; echo $?; python3 -c 'import json; o = json.load(open("json")); print(o["damaged"] > 0, o["error"]["code"], {n["kind"] for n in o["notices"]})'
   5
@@ -46,7 +46,7 @@ The same with the log of the store.
   $ firn --store ../s save 2>/dev/null; echo $?
   5
   $ firn --store ../s gc 2>&1 | tail -n 1
-  hint: firn check names what is damaged; firn delete REF takes a checkpoint that needs it out of the way, firn repair makes a sound store of the rest
+  hint: firn check names what is damaged; firn delete REF deletes a checkpoint that needs it, firn repair rebuilds the store from the rest
   $ firn db check ../s 2>/dev/null; echo $?
   5
 
@@ -66,7 +66,7 @@ Where nothing could be read nothing is said to be sound.
 
   $ firn --store ../s check --data >out 2>err; echo $?; cat out; tail -n 1 err; rm out err
   5
-  hint: firn repair makes a sound store of what can still be read
+  hint: firn repair rebuilds the store from what can still be read
   $ firn --store ../s check --json 2>/dev/null | python3 -c 'import json, sys; o = json.load(sys.stdin); print(o["error"]["code"], sorted(o))'
   FIRN_CORRUPT ['error', 'notices']
   $ rm -r ../s && cp -a ../good ../s && rm ../s/wal-*.log && firn --store ../s check 2>/dev/null
@@ -106,7 +106,7 @@ Where a watch listens nothing else may lie.
 
   $ rm -rf ../v && mkdir ../v && firn --store ../vs -C ../v save -q && echo x >../vs/watch-1 && timeout 20 firn --store ../vs -C ../v watch
   1
-  ! firn: '../vs/watch-1' is in the way: it is no socket
+  ! firn: '../vs/watch-1' is in the way: it is not a socket
   ! hint: move it away, or remove it: nothing of the store is in it
   [1]
 
@@ -130,8 +130,8 @@ What one damaged block takes along is told once a path, not once a path and chec
   firn: damaged: f5: its content is damaged, in 4 checkpoints: <id>, <id>, <id> and 1 more
   firn: damaged: new: its content is damaged, in 1 checkpoint: <id>
   4 checkpoints, 4 packs, <n> objects, <size> read: 29 damaged
-  firn: '../ms' is damaged: what was found is told above
-  hint: what is not named as damaged can still be restored; firn repair makes a sound store of it
+  firn: '../ms' is damaged: see above
+  hint: everything not named as damaged can still be restored; firn repair rebuilds the store from it
   $ firn --store ../ms check --data --json 2>/dev/null | python3 -c '
   > import json, sys
   > notices = json.load(sys.stdin)["notices"]

@@ -183,7 +183,7 @@ Arguments.
   ! help: firn help db put
   [2]
   $ firn db scan app.firn users --limit -1
-  ! firn: db scan: --limit takes a whole number from 0 on, not '-1'
+  ! firn: db scan: --limit takes a whole number, not '-1'
   ! usage: firn db scan [options] STORE KEYSPACE
   ! help: firn help db scan
   [2]

@@ -128,7 +128,7 @@ What cannot be.
   ! firn: there is no restore to take back
   [3]
   $ firn db checkpoint app.firn --delete
-  ! firn: db checkpoint: name the checkpoint that is to be deleted
+  ! firn: db checkpoint: name the checkpoint to delete
   ! usage: firn db checkpoint [options] STORE [NAME]
   ! help: firn help db checkpoint
   [2]

@@ -87,7 +87,7 @@ The present state, again and again; time stands still in the file.
   $ firn db export app.firn -o now.firnx
   $ firn db export app.firn -o now.firnx
   ! firn: there is a 'now.firnx' already
-  ! hint: --replace writes over it
+  ! hint: overwrite it with --replace
   [1]
   $ firn db export app.firn latest~1 -o now.firnx --replace
   ! firn: there is no checkpoint 'latest~1'
@@ -106,7 +106,7 @@ The present state, again and again; time stands still in the file.
 What cannot be done is told.
 
   $ firn db export app.firn
-  ! firn: db export: say with -o FILE where the checkpoint is to go
+  ! firn: db export: name the file to write with -o FILE
   ! usage: firn db export [options] STORE [REF]
   ! help: firn help db export
   [2]

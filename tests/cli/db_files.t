@@ -31,18 +31,18 @@ What is dumped in a form is loaded in that form.
   ! firn: row 1 of 'standard input': there is no tab between key and value
   [2]
   $ printf 'zz\t00\n' | firn db load app.firn text -x
-  ! firn: row 1 of 'standard input': key and value are even numbers of hexadecimal digits
+  ! firn: row 1 of 'standard input': key and value must be even numbers of hexadecimal digits
   [2]
   $ firn db load app.firn text missing
   ! firn: could not open 'missing': No such file or directory
   [3]
   $ firn db load app.firn text rows -x -b
-  ! firn: db load: --hex and --binary are two forms: take one
+  ! firn: db load: --hex and --binary exclude each other
   ! usage: firn db load [options] STORE KEYSPACE [FILE]
   ! help: firn help db load
   [2]
   $ firn db dump app.firn text -b --json 2>/dev/null
-  {"error":{"code":"FIRN_INVALID","message":"db dump: --json and --binary are two forms: take one","exit":2}}
+  {"error":{"code":"FIRN_INVALID","message":"db dump: --json and --binary exclude each other","exit":2}}
   [2]
   $ firn db dump app.firn nobody
   ! firn: app.firn has no keyspace 'nobody'
@@ -112,7 +112,7 @@ Ranges.
   {}
   $ firn db scan app.firn users
   $ firn db delrange app.firn users
-  ! firn: db delrange: tell what to delete: --from and --to, or --prefix
+  ! firn: db delrange: say what to delete: --from and --to, or --prefix
   ! usage: firn db delrange [options] STORE KEYSPACE
   ! help: firn help db delrange
   [2]
@@ -201,7 +201,7 @@ A store is destroyed when that is said. What is not its own stays, and is named.
   $ firn db flush gone.firn
   $ touch gone.firn/mine gone.firn/runs/notes.txt gone.firn/wal-notes.txt
   $ firn db destroy gone.firn
-  ! firn: db destroy: this removes all that is in gone.firn: say --yes
+  ! firn: db destroy: this removes all that is in gone.firn: confirm with --yes
   ! usage: firn db destroy [options] STORE
   ! help: firn help db destroy
   [2]
@@ -272,12 +272,12 @@ JSON objects, one a line.
   2 entries
   $ firn db dump lines.firn k >a; firn db dump lines.firn copy | cmp - a
   $ printf '{"key":"a","value":1}\n' | firn db load -j lines.firn k
-  ! firn: row 1 of 'standard input': a member is no string
+  ! firn: row 1 of 'standard input': a member is not a string
   [2]
   $ firn db dump -j -b lines.firn k 2>/dev/null
   [2]
   $ firn db dump -j --json lines.firn k 2>/dev/null
-  {"error":{"code":"FIRN_INVALID","message":"db dump: --json and --json-lines are two forms: take one","exit":2}}
+  {"error":{"code":"FIRN_INVALID","message":"db dump: --json and --json-lines exclude each other","exit":2}}
   [2]
   $ firn db put -t 3000000000 lines.firn until a 1 && firn db put lines.firn until b 2
   $ firn db dump -j lines.firn until | sed 's/[0-9]\{10,\}/then/'

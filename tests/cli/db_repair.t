@@ -5,15 +5,15 @@ A MANIFEST that was cut short: what it named is brought back, and the damaged st
   $ firn db scan cut.firn users 2>/dev/null
   [5]
   $ firn db get cut.firn users a1 2>&1 | grep hint
-  hint: firn db repair STORE makes a sound store of what is left of it
+  hint: firn db repair STORE rebuilds the store from what is left of it
   $ firn db repair cut.firn --dry-run
-  all data is there
+  no data was lost
   nothing was changed
   $ firn db scan cut.firn users 2>/dev/null
   [5]
   $ firn db repair cut.firn
-  all data is there
-  the damaged store is kept, remove it when it is of no use: cut.firn/damaged-1
+  no data was lost
+  the damaged store is kept; remove it when you no longer need it: cut.firn/damaged-1
   $ firn db scan cut.firn users | cmp - before
   $ firn db check cut.firn --quiet
   $ firn db repair cut.firn
@@ -31,7 +31,7 @@ Sorted files that are lost are named, and so is a keyspace whose name was in one
 
   $ rm -r cut.firn && cp -a s.firn cut.firn && rm cut.firn/runs/*.row && firn db repair cut.firn >told 2>err; echo $?; head -1 told; grep -c 'is missing' err
   6
-  some data is lost, or may be: what is known of it was told
+  some data is lost, or may be: see above
   2
   $ rm -r cut.firn && cp -a s.firn cut.firn && rm cut.firn/runs/000001.row && firn db repair cut.firn -q 2>err; echo $?; grep -v runs err
   6

@@ -7,7 +7,7 @@ Checkpoints that are not wanted any more, and the space that they took.
   $ firn gc
   0 packs removed, 2 rewritten: 3.0 MB before, 3.0 MB now
   $ firn gc
-  nothing to give back: 3.0 MB in 1 pack
+  nothing to free: 3.0 MB in 1 pack
 
 A reference that names nothing leaves everything.
 
@@ -34,7 +34,7 @@ What goes and what stays.
 
   $ firn delete 1
   deleted 1  <id>  first
-  the space comes back with: firn gc
+  free the space with: firn gc
   $ firn delete 1
   ! firn: there is no checkpoint '1'
   ! hint: firn list shows the checkpoints
@@ -65,13 +65,13 @@ What is not needed comes back although it lies among more that is.
   2
   $ firn config gc.auto false && firn delete 1
   deleted 1  <id>
-  the space comes back with: firn gc
+  free the space with: firn gc
   $ firn gc -n
   0 packs removed, 2 rewritten: <size> before, about 9.<n> MB would be left
   $ firn gc
   0 packs removed, 2 rewritten: <size> before, 9.<n> MB now
   $ firn gc --full
-  nothing to give back: 9.<n> MB in 1 pack
+  nothing to free: 9.<n> MB in 1 pack
   $ rm y && firn restore latest -q && cmp y ../y && firn check -q --data
 
 So it does in the background.
@@ -94,10 +94,10 @@ A trifle in a large pack stays until it is asked for.
   5
   $ firn gc -n
   no pack is worth rewriting: 71.<n> MB in 2 packs
-  about 30<n> KB of it is not needed, among much that is; it goes with: firn gc --full
+  about 30<n> KB of it is not needed, spread among data that is; free it with: firn gc --full
   $ firn gc
   no pack is worth rewriting: 71.<n> MB in 2 packs
-  about 30<n> KB of it is not needed, among much that is; it goes with: firn gc --full
+  about 30<n> KB of it is not needed, spread among data that is; free it with: firn gc --full
   $ firn gc --json | grep -o '"bytes_dead":30'
   "bytes_dead":30
   $ firn gc --full
@@ -114,13 +114,13 @@ What saves compressed quickly is compressed again, and once only.
   $ python3 -c 'import json; r = json.load(open("out.json")); print(r["packs_rewritten"] > 0, r["bytes_after"] < r["bytes_before"])'
   True True
   $ firn gc --recompress
-  nothing to give back: <size> in 1 pack
+  nothing to free: <size> in 1 pack
   $ firn gc --recompress --level 19
   0 packs removed, 1 rewritten: <size> before, <size> now
   $ firn gc --recompress --level 12
-  nothing to give back: <size> in 1 pack
+  nothing to free: <size> in 1 pack
   $ firn gc
-  nothing to give back: <size> in 1 pack
+  nothing to free: <size> in 1 pack
   $ firn check --data
   3 checkpoints (1 taken by restores), 1 pack, <n> objects, <size> read: no damage
   $ rm numbers && firn -q restore 4 && seq 400000 | cmp - numbers
@@ -145,4 +145,4 @@ Where nothing was saved there is nothing to do, and nothing is made.
   ! hint: firn save makes a checkpoint
   [3]
   $ firn gc -n
-  nothing to give back: 0 B in 0 packs
+  nothing to free: 0 B in 0 packs

@@ -62,7 +62,7 @@ Two checkpoints; back from the second to the first; only some paths, which stand
   $ firn diff 2 2 -q
   $ firn diff 1 2 -- e d -q
   ! firn: '-q' is in neither of the checkpoints
-  ! hint: firn show REF --files lists what is in a checkpoint
+  ! hint: firn show REF --files lists the files of a checkpoint
   removed   d/
   removed   d/f
   added     e/empty
@@ -179,7 +179,7 @@ Mistakes.
   [2]
   $ firn diff 1 2 -- nothing
   ! firn: 'nothing' is in neither of the checkpoints
-  ! hint: firn show REF --files lists what is in a checkpoint
+  ! hint: firn show REF --files lists the files of a checkpoint
   [3]
   $ mkdir ../empty && firn -C ../empty diff
   ! firn: '<T>/empty' has no checkpoint yet: save it first

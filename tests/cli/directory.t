@@ -40,7 +40,7 @@ With -C DIR a command does what it would do if it were started in DIR: every rel
   $ echo x >w/f && firn -C w save -q && firn -C w/sub revert 2 ../f -q && cat w/f; firn -C w/sub forget -n g | head -n 1
   2
   1
-  would take out of <id>  1 file, 2 B
+  would remove from <id>  1 file, 2 B
 
 Stores: made, named, trusted, and what is kept in settings.
 
@@ -53,7 +53,7 @@ Stores: made, named, trusted, and what is kept in settings.
   $ firn -C in trust --remove && firn -C in trust && firn -C in trust --list
   no longer trusted: .
   trusted: <T>/w/in/.firn
-  ! firn: trust: --list is about all of them
+  ! firn: trust: --list takes no DIR
   ! usage: firn trust [options] [DIR]
   ! help: firn help trust
   [2]
@@ -82,7 +82,7 @@ Several begin one at the other, as with git, make and tar; what was typed is how
   2
   $ firn -C u -C none --store s list
   ! firn: could not open directory 'u/none': No such file or directory
-  ! hint: the workspace has to be a directory that is there: -C DIR names one, firn workspaces lists those that were saved
+  ! hint: the workspace must be an existing directory: choose one with -C DIR; firn workspaces lists those that were saved
   [3]
   $ firn -C u/f --json list 2>/dev/null | python3 -c 'import json, sys; print(json.load(sys.stdin)["error"]["message"])'
   could not open directory 'u/f': Not a directory
@@ -101,8 +101,8 @@ An agent's relative paths, too.
 Every other command takes no -C.
 
   $ for command in 'db get s k a' 'chkp list x' 'alxs list x' version help; do firn -C w $command 2>&1 | head -n 1; done
-  firn: db get: --workspace means nothing to this command
-  firn: chkp list: --workspace means nothing to this command
-  firn: alxs list: --workspace means nothing to this command
-  firn: version: --workspace means nothing to this command
-  firn: help: --workspace means nothing to this command
+  firn: db get: --workspace cannot be used with this command
+  firn: chkp list: --workspace cannot be used with this command
+  firn: alxs list: --workspace cannot be used with this command
+  firn: version: --workspace cannot be used with this command
+  firn: help: --workspace cannot be used with this command

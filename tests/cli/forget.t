@@ -22,21 +22,21 @@ Something that should never have been saved, taken out of every checkpoint.
 There is no way back, so it is looked at first.
 
   $ firn forget conf/secret
-  ! firn: forget: there is no way back: look with --dry-run, then say --yes
+  ! firn: forget: this cannot be undone: check with --dry-run, then confirm with --yes
   ! usage: firn forget [options] PATH...
   ! help: firn help forget
   [2]
   $ firn forget --dry-run conf/secret
-  would take out of 3  <id>  1 file, 0 B
-  would take out of 2  <id>  1 file, 300 KB
-  would take out of 1  <id>  1 file, 300 KB
+  would remove from 3  <id>  1 file, 0 B
+  would remove from 2  <id>  1 file, 300 KB
+  would remove from 1  <id>  1 file, 300 KB
   $ firn forget -n conf -q
   3
   2
   1
   $ firn forget -y nothing
   ! firn: 'nothing' is in no checkpoint
-  ! hint: firn show REF --files lists what is in one; what only deleted checkpoints had leaves the store with: firn gc --full
+  ! hint: firn show REF --files lists the files of a checkpoint; remove data that only deleted checkpoints had with: firn gc --full
   [3]
   $ firn forget -y
   ! firn: forget: missing PATH...
@@ -44,14 +44,14 @@ There is no way back, so it is looked at first.
   ! help: firn help forget
   [2]
   $ firn forget -y .
-  ! firn: forget: the root itself cannot be forgotten, only what is in it; firn delete takes whole checkpoints
+  ! firn: forget: the root itself cannot be forgotten, only paths in it; firn delete deletes whole checkpoints
   ! usage: firn forget [options] PATH...
   ! help: firn help forget
   [2]
   $ cd conf && firn forget -y .. 2>&1 | head -n 1; cd ..
-  firn: forget: the root itself cannot be forgotten, only what is in it; firn delete takes whole checkpoints
+  firn: forget: the root itself cannot be forgotten, only paths in it; firn delete deletes whole checkpoints
   $ firn forget -y ../probe
-  ! firn: forget: '../probe' is no path inside the workspace <T>/w
+  ! firn: forget: '../probe' is not a path inside the workspace <T>/w
   ! usage: firn forget [options] PATH...
   ! help: firn help forget
   [2]
@@ -63,23 +63,23 @@ There is no way back, so it is looked at first.
 Another name of the file keeps it.
 
   $ firn forget -y conf/secret
-  took out of 3  <id>  1 file, 0 B
-  took out of 2  <id>  1 file, 300 KB
-  took out of 1  <id>  1 file, 300 KB
-  the contents leave the store with: firn gc
-  what lies in the directory stays; the next save takes it again unless a rule in
+  removed from 3  <id>  1 file, 0 B
+  removed from 2  <id>  1 file, 300 KB
+  removed from 1  <id>  1 file, 300 KB
+  remove the contents from the store with: firn gc
+  files in the directory stay; the next save includes them again unless a rule in
   .firnignore leaves it out
   $ firn show v1 | grep -v "^id\|^made\|^tree\|^stored"
   checkpoint  2
   files       1 in 2 directories
   contents    4 B
   left out    0 by rule, 0 that could not be saved
-  forgotten   1 path taken out since
+  forgotten   1 path removed since
   tags        v1
   changes     1 changed, 0 added, 0 removed since 1
   $ firn cat 3 twin | cmp - twin && firn cat 3 conf/secret
   ! firn: 'conf/secret' is not in the checkpoint
-  ! hint: firn show REF --files lists what is in a checkpoint
+  ! hint: firn show REF --files lists the files of a checkpoint
   [3]
   $ firn gc -q && python3 ../probe.py
   in the store: True
@@ -98,11 +98,11 @@ What only deleted checkpoints had is in none, and goes as well.
   1
   $ firn forget --yes secret
   ! firn: 'secret' is in no checkpoint
-  ! hint: firn show REF --files lists what is in one; what only deleted checkpoints had leaves the store with: firn gc --full
+  ! hint: firn show REF --files lists the files of a checkpoint; remove data that only deleted checkpoints had with: firn gc --full
   [3]
   $ firn gc && python3 ../probe.py
   0 packs removed, 1 rewritten: 20.<n> MB before, 20.<n> MB now
-  about 30<n> KB of it is not needed, among much that is; it goes with: firn gc --full
+  about 30<n> KB of it is not needed, spread among data that is; free it with: firn gc --full
   in the store: True
   $ firn gc --full -q && python3 ../probe.py; cd ../w
   in the store: False
@@ -129,8 +129,8 @@ A safety checkpoint has no number: it goes by its id. Where nothing was saved, n
 
   $ echo six >six && firn save -q && echo more >six && firn restore latest -q; firn forget -n six
   5
-  would take out of <id>  1 file, 5 B
-  would take out of 5  <id>  1 file, 4 B
+  would remove from <id>  1 file, 5 B
+  would remove from 5  <id>  1 file, 4 B
   $ firn delete -n $(firn list --all --json | python3 -c 'import json, sys; print(next(c["id"] for c in json.load(sys.stdin)["checkpoints"] if c["safety"]))')
   would delete <id>  before restoring 5
   $ mkdir ../never && firn -C ../never forget -n x

@@ -3,57 +3,55 @@ The program explains itself, and every command does.
   $ firn
   usage: firn COMMAND [options] [arguments]
   
-  firn remembers: it saves the state of a directory tree as a checkpoint, shows
-  what changed since, and brings any checkpoint back exactly. It is also a
-  key-value store.
+  firn saves the state of a directory tree as a checkpoint, shows what has changed
+  since, and restores any checkpoint exactly. It is also a key-value store.
   
   In any directory of a workspace a command acts on the whole workspace, unless
-  paths narrow it. Paths are read and shown relative to the current directory,
-  which is "."; in JSON and patches they begin at the root. With -C DIR a command
-  does what it would do if it were started in DIR: every relative path begins
-  there, also that of --store or FIRN_STORE.
+  paths are given. Paths are relative to the current directory; in JSON and patches
+  they are relative to the root of the workspace. With -C DIR a command runs as if
+  started in DIR, and relative paths of --store and FIRN_STORE begin there too.
   
   Commands:
     save       Save the state of the workspace as a new checkpoint
     list       List the checkpoints of the workspace, newest first
-    show       Show a checkpoint, or list what is in it
+    show       Show a checkpoint, or list its files
     status     Show what changed in the workspace since a checkpoint
-    diff       Show what differs between two checkpoints, or one and the disk
+    diff       Show differences between checkpoints, or one and the disk
     cat        Print a file as it is in a checkpoint
-    report     Write the history as one page of HTML
-    restore    Bring the workspace back to a checkpoint
-    undo       Take back the last restore
-    revert     Take back what one checkpoint changed and keep what came after
-    watch      Save the workspace whenever it has changed and become quiet
+    report     Write the history as an HTML page
+    restore    Restore the workspace to a checkpoint
+    undo       Undo the last restore
+    revert     Undo what one checkpoint changed and keep later changes
+    watch      Save the workspace whenever changes pause
     delete     Delete checkpoints
-    forget     Take a file or directory out of every checkpoint, for good
+    forget     Remove a file or directory from every checkpoint, for good
     gc         Delete data that no checkpoint refers to
-    tag        Give a checkpoint a name, take one away, or list them
-    pin        Keep checkpoints from being deleted, or list those that are
-    unpin      Take pins away
-    check      Check that what was saved is there and whole
-    repair     Make a sound store out of a damaged one
-    init       Make the store of the workspace, and say where it is
-    workspaces List workspaces, remove them, tell that they were moved
-    trust      Use a store that lies inside of a directory
-    config     Show or change what commands do where no option says so
+    tag        Add, list or delete tags (names of checkpoints)
+    pin        Protect checkpoints from deletion, or list protected ones
+    unpin      Remove pins
+    check      Check that everything saved is present and undamaged
+    repair     Repair a damaged store
+    init       Make a store for the workspace, and print where it is
+    workspaces List, remove or relocate workspaces
+    trust      Trust a store that is inside a directory
+    config     Show or change settings
     mcp        Serve coding agents by the Model Context Protocol
     hook       Save before and after each turn of a coding agent
     db         Read and write key-value data in a store
     chkp       Read and write packs of chkpt
     alxs       Read and write sorted tables of Alopex
-    completion Print completions for a shell
+    completion Print a completion script for a shell
     help       Explain the program or a command
     version    Print the version
   
   Options:
-    -C, --workspace DIR   do it as if started in the directory DIR
-        --store DIR       keep the checkpoints in DIR
-        --wait SECONDS    wait so long for another writer (default 60; 0: do not)
-        --strict          fail where something would be left out
+    -C, --workspace DIR   run as if started in DIR
+        --store DIR       use the store in DIR
+        --wait SECONDS    wait for another writer (default 60; 0: do not wait)
+        --strict          fail if anything would be left out
         --json            print one JSON object
-    -q, --quiet           print results only, no summaries and no progress
-    -h, --help            explain the command
+    -q, --quiet           print results only, no summaries or progress
+    -h, --help            print help
         --version         print the version
   
   Exit codes:
@@ -61,14 +59,14 @@ The program explains itself, and every command does.
     1              failed
     2              the command line is wrong; nothing was done
     3              not found
-    4              locked by another process, or in conflict with it
+    4              locked by another process, or a conflict
     5              damaged data
-    6              done, but something named was left out (with --strict: 1)
+    6              done, except for the items named (with --strict: 1)
     128+n          ended by signal n
   
   Environment:
-    FIRN_STORE     where the checkpoints are kept, if --store is not given
-    XDG_DATA_HOME  stores are made below firn/ in here (default: ~/.local/share)
+    FIRN_STORE     the store, if --store is not given
+    XDG_DATA_HOME  stores are in firn/ in here (default: ~/.local/share)
     XDG_CONFIG_HOME settings are in firn/config in here (default: ~/.config)
   
   More about a command: firn help COMMAND
@@ -76,7 +74,7 @@ The program explains itself, and every command does.
   $ firn help | head -n 3
   usage: firn COMMAND [options] [arguments]
   
-  firn remembers: it saves the state of a directory tree as a checkpoint, shows
+  firn saves the state of a directory tree as a checkpoint, shows what has changed
   $ firn --help | cmp - <(firn help)
   $ firn -h | cmp - <(firn help)
 
@@ -136,36 +134,37 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   alxs build
   alxs load
   $ firn help | awk 'length > 80'
+  paths are given. Paths are relative to the current directory; in JSON and patches
 
   $ firn help undo
   usage: firn undo [options]
   
-  Take back the last restore.
+  Undo the last restore.
   
-  Brings back the state in which the last restore found the workspace, or the part
-  of it that was restored. Like every restore this takes a safety checkpoint of
-  what was done since, so a second undo takes back the first. A restore that was
-  interrupted is taken back from where it stands. Safety checkpoints are listed by
-  firn list --all.
+  Brings back the state of the workspace before the last restore, or of the part
+  of it that was restored. Like every restore, this takes a safety checkpoint
+  first, so a second undo takes back the first one. An interrupted restore is
+  taken back from the point it had reached. firn list --all lists safety
+  checkpoints.
   
   Options:
-    -n, --dry-run         show what would change; change nothing
-        --trust-journal   also an interrupted restore that you did not begin here
+    -n, --dry-run         show what would change, and change nothing
+        --trust-journal   even an interrupted restore that was not started here
   
   Options shared with other commands:
-    -C, --workspace DIR   do it as if started in the directory DIR
-        --store DIR       keep the checkpoints in DIR
-        --wait SECONDS    wait so long for another writer (default 60; 0: do not)
-        --strict          fail where something would be left out
+    -C, --workspace DIR   run as if started in DIR
+        --store DIR       use the store in DIR
+        --wait SECONDS    wait for another writer (default 60; 0: do not wait)
+        --strict          fail if anything would be left out
         --json            print one JSON object
-    -q, --quiet           print results only, no summaries and no progress
-    -h, --help            explain the command
+    -q, --quiet           print results only, no summaries or progress
+    -h, --help            print help
   
   Examples:
     firn undo
-        the workspace as it was before the last restore
+        bring back the state before the last restore
     firn undo -n
-        what would that change?
+        show what would change
 
 Options before the command count too; help wins over mistakes behind it.
 
@@ -173,89 +172,89 @@ Options before the command count too; help wins over mistakes behind it.
   $ firn restore --help
   usage: firn restore [options] [REF] [PATH...]
   
-  Bring the workspace back to a checkpoint.
+  Restore the workspace to a checkpoint.
   
-  REF names a checkpoint: its number, its id or at least four letters from its
-  start (in any case), latest, a tag, one so many before another (latest~2), or
-  a time ("10 minutes ago"). The whole workspace is restored, from any directory
-  in it. All further words are paths, relative to the current directory; with
-  them only they, and what is below them, are restored: firn restore 12 . is the
-  current directory.
+  REF names a checkpoint: its number; its id, or at least the first four letters
+  of it (in any case); a tag; latest; the Nth before another (latest~2); or a time
+  ("10 minutes ago"). The whole workspace is restored, from any directory in it,
+  unless PATHs are given: then only these, and everything below them, are
+  restored. Paths are relative to the current directory; firn restore 12 .
+  restores the current directory alone.
   
-  Afterwards the tree is that of the checkpoint: files that it does not have are
-  removed. What rules leave out, those of the checkpoint or those of today, stays
-  as it is, and is named where the checkpoint has another version; all else is
-  restored. So it is with what cannot be saved first, or not be changed; the exit
-  code is 6 then, and --resume restores the rest once the causes are gone.
-  Before anything is written, all that is needed is read and verified, and a
-  safety checkpoint of the present state is taken: firn undo brings that back.
+  Afterwards the tree is that of the checkpoint; files that it does not have are
+  removed. Files that rules exclude, those of the checkpoint or today's, are not
+  touched, and are named if the checkpoint has another version of them. Files that
+  cannot be saved first or cannot be changed are not touched either; then the exit
+  code is 6, and --resume restores them once the cause is gone. Before anything is
+  written, all data that is needed is read and verified, and a safety checkpoint
+  of the present state is taken; firn undo brings that back.
   
-  Ctrl-C stops a restore and nothing has changed, until files change places; then
-  it says how far it is and goes on to its end, and only a second one ends it.
-  Beside it firn status says that it is under way.
+  Until files are replaced, Ctrl-C stops a restore and nothing has changed. After
+  that firn says how far it is and completes the restore; a second Ctrl-C ends it
+  at once. Meanwhile firn status says that a restore is running.
   
-  If a restore is interrupted, each file is the old one or the new one, whole.
-  Then --resume, without REF, finishes it, and firn undo takes it back; a save
-  finishes it first. What was edited meanwhile is kept. An interrupted restore
-  that you did not begin in this directory on this machine may have come with the
-  store: it is told and left alone, unless --resume --trust-journal asks for it.
+  After an interrupted restore each file is whole, old or new. --resume, without
+  REF, finishes the restore, and firn undo takes it back; a save finishes it
+  first. Edits made in between are kept. An interrupted restore that was not
+  started in this directory on this machine may have come with the store: firn
+  reports it and leaves it alone, unless --resume --trust-journal is given.
   
   Options:
-    -n, --dry-run         show what would change; change nothing
-        --to DIR          restore into the empty or missing directory DIR
-        --resume          finish a restore that was interrupted
-        --trust-journal   with --resume: also one that you did not begin here
+    -n, --dry-run         show what would change, and change nothing
+        --to DIR          restore into DIR, which must be empty or not exist
+        --resume          finish an interrupted restore
+        --trust-journal   with --resume: even one that was not started here
   
   Options shared with other commands:
-    -C, --workspace DIR   do it as if started in the directory DIR
-        --store DIR       keep the checkpoints in DIR
-        --wait SECONDS    wait so long for another writer (default 60; 0: do not)
-        --strict          fail where something would be left out
+    -C, --workspace DIR   run as if started in DIR
+        --store DIR       use the store in DIR
+        --wait SECONDS    wait for another writer (default 60; 0: do not wait)
+        --strict          fail if anything would be left out
         --json            print one JSON object
-    -q, --quiet           print results only, no summaries and no progress
-    -h, --help            explain the command
+    -q, --quiet           print results only, no summaries or progress
+    -h, --help            print help
   
   Examples:
     firn restore 12
-        bring the workspace back to checkpoint 12
+        restore the workspace to checkpoint 12
     firn restore latest -n
-        what would that change?
+        show what would change
     firn restore 12 src/main.c docs
-        only that file and that directory
+        restore only that file and that directory
     firn restore 12 --to /tmp/look
-        a copy of it somewhere else
+        write a copy of it to another place
     firn restore --resume
-        finish what a crash has interrupted
+        finish a restore that a crash interrupted
   $ firn help db
   usage: firn db COMMAND [options] [arguments]
   
-  STORE is a directory. In it are keyspaces, each an ordered map from bytes to
-  bytes. Commands that only read also take a file that firn db export has written.
+  STORE is a directory. It contains keyspaces, each an ordered map from bytes to
+  bytes. Commands that only read also accept a file written by firn db export.
   
   Commands:
-    put         Write a value under a key
+    put         Store a value under a key
     get         Print the value of a key
     del         Delete a key
-    scan        Print the entries of a keyspace in the order of their keys
-    load        Write rows into a keyspace
-    dump        Print a whole keyspace as rows that firn db load reads
+    scan        Print the entries of a keyspace in key order
+    load        Load rows into a keyspace
+    dump        Print a whole keyspace in a form that firn db load reads
     delrange    Delete all keys in a range
     keyspaces   Print the names of a store's keyspaces
-    drop        Remove a keyspace and all that is in it
-    checkpoint  Keep the present state of a store's data
-    checkpoints List the checkpoints of a store's data, the newest first
-    diff        Show what two checkpoints have differently
-    restore     Bring a store's data back to a checkpoint
-    undo        Take back the last restore of a store's data
-    clone       Make another store that has all of this one
+    drop        Delete a keyspace and everything in it
+    checkpoint  Make a checkpoint of a store's data
+    checkpoints List the checkpoints of a store's data, newest first
+    diff        Show differences between two checkpoints of a store's data
+    restore     Restore a store's data to a checkpoint
+    undo        Undo the last restore of a store's data
+    clone       Make a copy of a store
     export      Write one checkpoint of a store's data into a single file
-    import      Make a store of a file that firn db export has written
-    flush       Move everything from a store's log to sorted files
-    compact     Merge a store's files until what was deleted takes up no space
-    stats       Show the files of a store: levels, sizes, entries
-    check       Read all of a store again and verify it
-    repair      Make a sound store out of a damaged one
-    destroy     Remove a store and all that is in it, for good
+    import      Make a store from a file written by firn db export
+    flush       Write everything in a store's log to sorted files
+    compact     Merge a store's files, to free the space of deleted data
+    stats       Show levels, sizes and entry counts of a store's files
+    check       Read and verify all of a store
+    repair      Repair a damaged store
+    destroy     Delete a store and everything in it, for good
   
   More about a command: firn help db COMMAND
   $ firn help nothing
@@ -276,8 +275,8 @@ Options before the command count too; help wins over mistakes behind it.
   ! help: firn help help
   [2]
   $ firn help --json
-  {"error":{"code":"FIRN_INVALID","message":"help: --json means nothing to this command","exit":2}}
-  ! firn: help: --json means nothing to this command
+  {"error":{"code":"FIRN_INVALID","message":"help: --json cannot be used with this command","exit":2}}
+  ! firn: help: --json cannot be used with this command
   ! usage: firn help [COMMAND] [COMMAND]
   ! help: firn help help
   [2]

@@ -51,17 +51,17 @@ Into a file that is not there, and twice.
   {"agent":"claude","file":".claude/settings.json","changed":false}
   $ find .claude -newermt 2001-01-02 -type f
   $ firn hook remove claude
-  .claude/settings.json: firn's hooks are out, and so is the file: nothing else was in it
+  .claude/settings.json: firn's hooks and the file were removed: it contained nothing else
   $ ls -A .claude
   $ firn hook remove claude
   .claude/settings.json: has no hooks of firn
   $ firn hook install cursor -q && firn hook remove cursor && rmdir .cursor
-  .cursor/hooks.json: firn's hooks are out, and so is the file: nothing else was in it
+  .cursor/hooks.json: firn's hooks and the file were removed: it contained nothing else
   $ mkdir .cursor && echo '{"version":1,"x":2}' >.cursor/hooks.json && firn hook install cursor -q && firn hook remove cursor && tr -d ' \n' <.cursor/hooks.json && rm -r .cursor; echo
-  .cursor/hooks.json: firn's hooks are out
+  .cursor/hooks.json: firn's hooks were removed
   {"version":1,"x":2}
   $ firn hook install claude -q && ln .claude/settings.json other && firn hook remove claude && cat .claude/settings.json && rm other .claude/settings.json
-  .claude/settings.json: firn's hooks are out
+  .claude/settings.json: firn's hooks were removed
   {}
 
 Everything that was there stays, in its place, and so do modes and links.
@@ -162,18 +162,18 @@ What cannot be changed without loss is left alone.
   >     firn hook install claude 2>&1 | head -n 1
   >     printf '%s' "$bad" | cmp - real/settings.json
   > done
-  firn: '.claude/settings.json' is no JSON that can be changed: line 1, column 8: string or '}' expected near '}'
-  firn: '.claude/settings.json' is no JSON that can be changed: line 1, column 1: '[' or '{' expected near '/'
-  firn: '.claude/settings.json' holds no JSON object
-  firn: '.claude/settings.json' is no JSON that can be changed: line 1, column 10: duplicate object key near '"a"'
-  firn: '.claude/settings.json': "hooks" is no object
-  firn: '.claude/settings.json': "Stop" is no array
-  firn: '.claude/settings.json' is no JSON that can be changed: line 1, column 26: too big integer
+  firn: '.claude/settings.json' is not JSON that can be changed: line 1, column 8: string or '}' expected near '}'
+  firn: '.claude/settings.json' is not JSON that can be changed: line 1, column 1: '[' or '{' expected near '/'
+  firn: '.claude/settings.json' does not contain a JSON object
+  firn: '.claude/settings.json' is not JSON that can be changed: line 1, column 10: duplicate object key near '"a"'
+  firn: '.claude/settings.json': "hooks" is not an object
+  firn: '.claude/settings.json': "Stop" is not an array
+  firn: '.claude/settings.json' is not JSON that can be changed: line 1, column 26: too big integer
   $ printf '{"a":5\0}' >real/settings.json; firn hook install claude 2>&1 | head -n 1
-  firn: '.claude/settings.json' is no JSON that can be changed: it has a zero byte
+  firn: '.claude/settings.json' is not JSON that can be changed: it has a zero byte
   $ printf '{"version":2}' >h.json; firn hook install cursor --file h.json
   ! firn: 'h.json': "version" is not 1
-  ! hint: put them in by hand: firn hook print shows what
+  ! hint: add them by hand: firn hook print shows the text
   [2]
   $ mkdir dir && firn hook install gemini --file dir
   ! firn: could not read 'dir': Is a directory
@@ -182,7 +182,7 @@ What cannot be changed without loss is left alone.
   ! firn: could not make the directory 'none/at': No such file or directory
   [1]
   $ firn hook install vim
-  ! firn: hook install: 'vim' is none of claude, gemini, cursor
+  ! firn: hook install: 'vim' is not one of claude, gemini, cursor
   ! usage: firn hook install [options] AGENT
   ! help: firn help hook install
   [2]
@@ -253,7 +253,7 @@ Cursor may have several roots: each is saved, one below another with it, and tho
   $ echo 2 >r1/in/a; echo 2 >r2/a; echo '{"workspace_roots":["'$PWD'/r1","'$PWD'/gone","'$PWD'/r2"],"conversation_id":"c"}' | firn hook run cursor after
   {}
   ! firn: could not open directory '<T>/w/gone': No such file or directory
-  ! hint: the workspace has to be a directory that is there: -C DIR names one, firn workspaces lists those that were saved
+  ! hint: the workspace must be an existing directory: choose one with -C DIR; firn workspaces lists those that were saved
   [1]
   $ firn -C r1 list; firn -C r2 list -q; firn -C r1/in list -q
      2  <id>  <time>          1 file        2 B  after Cursor: both
@@ -306,7 +306,7 @@ Nothing that an agent says, or does not say, makes it fail; a failure is never e
   $ echo '{"cwd":"/nowhere/at/all"}' | firn hook run cursor before
   {"continue":true}
   ! firn: could not open directory '/nowhere/at/all': No such file or directory
-  ! hint: the workspace has to be a directory that is there: -C DIR names one, firn workspaces lists those that were saved
+  ! hint: the workspace must be an existing directory: choose one with -C DIR; firn workspaces lists those that were saved
   [1]
   $ firn hook run claude never
   ! firn: hook run: a turn has a before and an after

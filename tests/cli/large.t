@@ -51,7 +51,7 @@ What a save would leave out is nothing new, and is told.
   added     larger
   compared with 6: 0 changed, 1 added, 0 removed; 5 unchanged
   $ firn status --max-file-size x
-  ! firn: status: --max-file-size: 'x' is no size such as 500M, 2G, 100MB or none
+  ! firn: status: --max-file-size: 'x' is not a size such as 500M, 2G, 100MB or none
   ! usage: firn status [options] [REF] [PATH...]
   ! help: firn help status
   [2]
@@ -68,15 +68,15 @@ Sizes, and the setting.
   none
   0
   $ for size in '' x 1X 1Kb K -1 1.5M 99999999T 1KBB; do firn save --max-file-size "$size" 2>&1 | head -n 1; done
-  firn: save: --max-file-size: '' is no size such as 500M, 2G, 100MB or none
-  firn: save: --max-file-size: 'x' is no size such as 500M, 2G, 100MB or none
-  firn: save: --max-file-size: '1X' is no size such as 500M, 2G, 100MB or none
-  firn: save: --max-file-size: '1Kb' is no size such as 500M, 2G, 100MB or none
-  firn: save: --max-file-size: 'K' is no size such as 500M, 2G, 100MB or none
-  firn: save: --max-file-size: '-1' is no size such as 500M, 2G, 100MB or none
-  firn: save: --max-file-size: '1.5M' is no size such as 500M, 2G, 100MB or none
-  firn: save: --max-file-size: '99999999T' is no size such as 500M, 2G, 100MB or none
-  firn: save: --max-file-size: '1KBB' is no size such as 500M, 2G, 100MB or none
+  firn: save: --max-file-size: '' is not a size such as 500M, 2G, 100MB or none
+  firn: save: --max-file-size: 'x' is not a size such as 500M, 2G, 100MB or none
+  firn: save: --max-file-size: '1X' is not a size such as 500M, 2G, 100MB or none
+  firn: save: --max-file-size: '1Kb' is not a size such as 500M, 2G, 100MB or none
+  firn: save: --max-file-size: 'K' is not a size such as 500M, 2G, 100MB or none
+  firn: save: --max-file-size: '-1' is not a size such as 500M, 2G, 100MB or none
+  firn: save: --max-file-size: '1.5M' is not a size such as 500M, 2G, 100MB or none
+  firn: save: --max-file-size: '99999999T' is not a size such as 500M, 2G, 100MB or none
+  firn: save: --max-file-size: '1KBB' is not a size such as 500M, 2G, 100MB or none
   $ firn config save.max-file-size 2X
   ! firn: save.max-file-size takes a size such as 500M, 2G or none
   [2]
@@ -97,8 +97,8 @@ A save that adds much says what it is.
       250 KB  data/
         1 KB  other/d
         1 KB  other/
-  a line in .firnignore, or --max-file-size, leaves it out of the next; firn forget PATH
-  takes it out of this one; firn config save.warn-size says when this is told
+  a line in .firnignore, or --max-file-size, excludes it from the next save; firn forget PATH
+  removes it from this one; firn config save.warn-size sets when this is shown
   $ firn save
   11  <id>  7 files, 751 KB; no change since 10  <s> s
   $ head -c 250000 /dev/urandom >data/c && firn save --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["large"])'

@@ -24,11 +24,11 @@ While a program has it open for writing its store is not changed, nor anything e
   $ echo two >note
   $ python3 ../hold.py app.firn/LOCK firn restore 1 --wait 0
   ! firn: cannot restore a firn store that is being written: '<T>/w/app.firn' is locked by process <n>
-  ! hint: wait longer for it with --wait SECONDS
+  ! hint: wait longer with --wait SECONDS
   [4]
   $ python3 ../hold.py app.firn/LOCK firn restore 1 --dry-run --wait 0
   ! firn: cannot restore a firn store that is being written: '<T>/w/app.firn' is locked by process <n>
-  ! hint: wait longer for it with --wait SECONDS
+  ! hint: wait longer with --wait SECONDS
   [4]
   $ python3 ../hold.py app.firn/LOCK firn restore 1 note
   restored 1: 1 changed, 0 added, 0 removed; take this back with: firn undo
@@ -71,7 +71,7 @@ A store that nobody has open goes like any other directory, and an undo brings i
   $ firn db put moved.firn users ada 1900
   $ python3 ../hold.py moved.firn/LOCK firn restore 1 --wait 0
   ! firn: cannot restore a firn store that is being written: '<T>/w/moved.firn' is locked by process <n>
-  ! hint: wait longer for it with --wait SECONDS
+  ! hint: wait longer with --wait SECONDS
   [4]
   $ rm -r app.firn && mv moved.firn app.firn
 

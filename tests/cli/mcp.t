@@ -18,8 +18,8 @@ The MCP server as a command: what it is told on the line, and that it speaks to 
   $ printf '{"jsonrpc"' | firn mcp
   ! firn: the input ended within a message; it was not read
   $ firn mcp --json
-  {"error":{"code":"FIRN_INVALID","message":"mcp: --json means nothing to this command: it speaks JSON","exit":2}}
-  ! firn: mcp: --json means nothing to this command: it speaks JSON
+  {"error":{"code":"FIRN_INVALID","message":"mcp: --json cannot be used with this command, which always prints JSON","exit":2}}
+  ! firn: mcp: --json cannot be used with this command, which always prints JSON
   ! usage: firn mcp
   ! help: firn help mcp
   [2]

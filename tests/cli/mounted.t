@@ -30,10 +30,10 @@ What is mounted where a directory was empty is not removed, nor is what was ther
   file
   fixed
   more
-  ! firn: not restored: data/deep: it lies on what is mounted here, from which nothing is removed
+  ! firn: not restored: data/deep: it is on a file system mounted here, from which nothing is removed
   ! firn: not restored: file: it is a mount point: unmount it first
   ! firn: not restored: more: it is a mount point: unmount it first
-  ! firn: not restored: data/deep: it lies on what is mounted here, from which nothing is removed
+  ! firn: not restored: data/deep: it is on a file system mounted here, from which nothing is removed
   ! firn: not restored: file: it is a mount point: unmount it first
   ! firn: not restored: more: it is a mount point: unmount it first
   ! hint: once the causes are gone, firn restore --resume restores the rest

@@ -57,7 +57,7 @@ Inside, too, commands are about the whole workspace; paths narrow them and are r
   changed   ../../f
   would restore 1: 1 changed, 0 added, 0 removed
   $ firn -C short restore 1 -n ../../..
-  ! firn: restore: '../../..' is no path inside the workspace <T>/w/one
+  ! firn: restore: '../../..' is not a path inside the workspace <T>/w/one
   ! usage: firn restore [options] [REF] [PATH...]
   ! help: firn help restore
   [2]
@@ -81,7 +81,7 @@ A directory that was moved is recognised; nothing is done before somebody says w
   $ ls $XDG_DATA_HOME/firn | sed 's/[0-9a-f]\{16\}$/digits/'
   one-digits
   $ firn -C two init --adopt
-  went on with the store <T>/data/firn/two-<hex>
+  adopted the store <T>/data/firn/two-<hex>
   $ firn -C two/sub list -q; ls $XDG_DATA_HOME/firn | wc -l; firn -C two check -q
   2
   1
@@ -101,7 +101,7 @@ A crash in the middle of adopting leaves a store that has its new name and tells
   ! firn: '<T>/w/there' is the directory that was saved as '<T>/w/here': to go on with its checkpoints run firn init --adopt in it, to begin anew firn init
   [4]
   $ firn -C there init --adopt && firn -C there show t | head -n 1 && firn -C there save -q
-  went on with the store <T>/data/firn/there-<hex>
+  adopted the store <T>/data/firn/there-<hex>
   checkpoint  1
   2
 
@@ -123,7 +123,7 @@ Beginning anew.
   $ firn -C four save -q && firn -C four init --adopt
   1
   ! firn: '<T>/w/four' has a store of its own at '<T>/data/firn/four-<hex>'
-  ! hint: two histories are not joined: firn workspaces remove gives one up
+  ! hint: two histories cannot be joined: delete one with firn workspaces remove
   [1]
 
 As long as nothing was saved there, going on with the history is still possible.
@@ -131,7 +131,7 @@ As long as nothing was saved there, going on with the history is still possible.
   $ mkdir old && touch old/f && firn -C old save -q && mv old new && firn -C new init -q && firn -C new list && firn -C new init --adopt && firn -C new list -q
   1
   no checkpoints
-  went on with the store <T>/data/firn/new-<hex>
+  adopted the store <T>/data/firn/new-<hex>
   1
   $ ls -d $XDG_DATA_HOME/firn/*removed* $XDG_DATA_HOME/firn/old-* 2>/dev/null
   [2]
@@ -140,7 +140,7 @@ As long as nothing was saved there, going on with the history is still possible.
   1
   $ mv newer kept && firn -C kept init -q && firn -C kept config save.strict true && firn -C kept init --adopt -q
   ! firn: '<T>/w/kept' has a store of its own at '<T>/data/firn/kept-<hex>'
-  ! hint: two histories are not joined: firn workspaces remove gives one up
+  ! hint: two histories cannot be joined: delete one with firn workspaces remove
   [1]
   $ firn -C kept config --unset save.strict && rm -f $XDG_DATA_HOME/firn/kept-*/config && firn -C kept init --adopt -q && firn -C kept list -q
   1
@@ -152,7 +152,7 @@ Packs are all that is left of a store whose log was cut short: it does not give 
   1
   $ firn -C sawn list -q 2>&1 | sed 's/lost its end.*/lost its end/'; firn -C sawn init --adopt -q 2>/dev/null; echo $?; rm -r $XDG_DATA_HOME/firn/sawn-*
   firn: the log of '<T>/data/firn/sawn-<hex>' has lost its end
-  hint: see all that is damaged with: firn check --data
+  hint: list all damage with: firn check --data
   5
 
 Names of bytes: each directory has its own store.
@@ -172,7 +172,7 @@ In a store that was named.
   ! firn: '<T>/w/six' is the directory that was saved as '<T>/w/five': to go on with its checkpoints run firn init --adopt in it, to begin anew firn init
   [4]
   $ firn -C six --store ../s init --adopt && firn -C six/x --store ../../s list -q
-  went on with the store ../s
+  adopted the store ../s
   1
 
 A store inside moves and is copied along, and belongs to the directory that it lies in; a copy has to be trusted first.
@@ -207,7 +207,7 @@ A workspace inside of a workspace is left out, and told.
   1
   $ firn -C out/lib init | sed 's/[0-9a-f]\{16\}/digits/'
   made the store <T>/data/firn/lib-digits
-  the workspace around it leaves it out from now on: <T>/w/out
+  the surrounding workspace leaves it out from now on: <T>/w/out
   $ firn -C out/own init --here -q
   $ firn -C out save | sed 's/  .*; /; /; s/  [0-9.]* s//; s/[0-9]* B added/SIZE added/'
   2; 2 removed, SIZE added
@@ -233,23 +233,23 @@ On a terminal the question is put, and no is the answer unless somebody says yes
   1
   $ python3 $SOURCE/tests/cli/on_terminal.py --answer no firn -C r list
   firn: <T>/w/r is the directory that was saved as <T>/w/q
-  go on with its checkpoints here? [y/N] firn: '<T>/w/r' is the directory that was saved as '<T>/w/q': to go on with its checkpoints run firn init --adopt in it, to begin anew firn init
+  keep its checkpoints here? [y/N] firn: '<T>/w/r' is the directory that was saved as '<T>/w/q': to go on with its checkpoints run firn init --adopt in it, to begin anew firn init
   4
   $ python3 $SOURCE/tests/cli/on_terminal.py --answer y firn -C r list -q
   firn: <T>/w/r is the directory that was saved as <T>/w/q
-  go on with its checkpoints here? [y/N] 1
+  keep its checkpoints here? [y/N] 1
   0
   $ firn -C r list -q
   1
   $ python3 $SOURCE/tests/cli/on_terminal.py --answer n firn workspaces remove r
-  firn: <T>/w/r: all of its checkpoints will be gone
+  firn: <T>/w/r: all of its checkpoints will be deleted
   remove them? [y/N] firn: nothing was removed
   1
   $ firn -C r list -q
   1
   $ python3 $SOURCE/tests/cli/on_terminal.py --answer y firn workspaces remove r
-  firn: <T>/w/r: all of its checkpoints will be gone
-  remove them? [y/N] removed the checkpoints of <T>/w/r; the directory is as it was
+  firn: <T>/w/r: all of its checkpoints will be deleted
+  remove them? [y/N] removed the checkpoints of <T>/w/r; the directory was not changed
   0
 
 Where a store cannot be read it may be the one of a directory that was moved: that is told before a new history begins, and

@@ -53,11 +53,11 @@ Messages about such names are one printable line.
 
   $ firn restore latest $'no\nsuch\x1b[31m'
   ! firn: 'no\nsuch\033[31m' is neither in the workspace nor in the checkpoint
-  ! hint: firn show REF --files lists what is in a checkpoint
+  ! hint: firn show REF --files lists the files of a checkpoint
   [3]
   $ firn -C $'no\nsuch' list
   ! firn: could not open directory 'no\nsuch': No such file or directory
-  ! hint: the workspace has to be a directory that is there: -C DIR names one, firn workspaces lists those that were saved
+  ! hint: the workspace must be an existing directory: choose one with -C DIR; firn workspaces lists those that were saved
   [3]
   $ firn $'save\x1b'
   ! firn: unknown command 'save\033'; the nearest is save

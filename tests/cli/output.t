@@ -46,11 +46,11 @@ What changes something goes on when nobody listens. Its exit code tells of the c
   ! firn: could not write to standard output: No space left on device
   [1]
   $ firn restore 1 >/dev/full
-  ! firn: could not write to standard output: No space left on device; what it would have told of is done
+  ! firn: could not write to standard output: No space left on device; the work itself was done
   $ cat f
   1
   $ echo 4 >f && firn save --json >/dev/full
-  ! firn: could not write to standard output: No space left on device; what it would have told of is done
+  ! firn: could not write to standard output: No space left on device; the work itself was done
   $ for made in 'undo' 'tag four 4' 'pin 4' 'unpin 4' 'delete 3' 'gc' 'config gc.auto false' 'repair' 'db load app.firn loaded'; do
   >     printf 'a\t1\n' | firn $made --json >/dev/full; echo "$made $?"
   > done 2>/dev/null

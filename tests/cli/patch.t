@@ -220,7 +220,7 @@ Lines of context; what patches may say beside.
   ! help: firn help diff
   [2]
   $ firn diff -p -U x
-  ! firn: diff: 'x' is no number of lines
+  ! firn: diff: 'x' is not a number of lines
   ! usage: firn diff [options] [REF] [REF] [PATH...]
   ! help: firn help diff
   [2]

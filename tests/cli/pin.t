@@ -52,13 +52,13 @@ What is pinned cannot be deleted, until it is unpinned.
 
   $ firn delete 2 1
   ! firn: checkpoint '1' is pinned
-  ! hint: firn pin lists what is pinned, firn unpin lets it go
+  ! hint: firn pin lists pinned checkpoints, firn unpin unpins one
   [4]
   $ firn unpin 1 && firn delete 2 1
   unpinned 1
   deleted 2  <id>
   deleted 1  <id>
-  the space comes back with: firn gc
+  free the space with: firn gc
   $ firn list | wc -l
   1
 
@@ -81,7 +81,7 @@ What a policy would not keep; nothing that is younger than a day goes.
   $ firn delete --expired --json
   {"deleted":[]}
   $ firn delete --expired --keep all:1m
-  ! firn: what is kept is written as forever, or as rules such as 'all:1d hourly:7d daily:90d'; there are last:COUNT, and all, hourly, daily, weekly, monthly, yearly with a span of hours, days, weeks or years (12h 7d 4w 1y) or forever
+  ! firn: write what is kept as forever, or as rules such as 'all:1d hourly:7d daily:90d'; there are last:COUNT, and all, hourly, daily, weekly, monthly, yearly with a span of hours, days, weeks or years (12h 7d 4w 1y) or forever
   [2]
   $ firn delete --expired 3
   ! firn: delete: --expired takes no REF
@@ -96,7 +96,7 @@ What a policy would not keep; nothing that is younger than a day goes.
   $ firn config keep
   all:1d hourly:7d daily:90d
   $ firn config keep last:0
-  ! firn: what is kept is written as forever, or as rules such as 'all:1d hourly:7d daily:90d'; there are last:COUNT, and all, hourly, daily, weekly, monthly, yearly with a span of hours, days, weeks or years (12h 7d 4w 1y) or forever
+  ! firn: write what is kept as forever, or as rules such as 'all:1d hourly:7d daily:90d'; there are last:COUNT, and all, hourly, daily, weekly, monthly, yearly with a span of hours, days, weeks or years (12h 7d 4w 1y) or forever
   [2]
   $ firn config keep "last:10  monthly:forever" && firn config keep && firn save --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["expired"])'
   last:10  monthly:forever

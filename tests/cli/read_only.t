@@ -23,11 +23,11 @@ What a repair would keep of a damaged one is tried beside it, and cannot be.
 
   $ pack=$(ls $XDG_DATA_HOME/firn/*/packs/*) && dd if=/dev/zero of=$pack bs=1 seek=$(($(stat -c %s $pack) / 3)) count=20 conv=notrunc status=none
   $ ro firn repair -n 2>&1 | grep -v 'firn: damaged:'
-  firn: '<T>/data/firn/w-<hex>' is damaged, and what a repair would keep cannot be tried: nothing can be written beside it; repair a copy of it
+  firn: '<T>/data/firn/w-<hex>' is damaged, and a repair cannot be tried because nothing can be written beside it; repair a copy of it
   $ firn -C w repair -n 2>/dev/null
   lost    1  <id>  <T>/w/w
   0 checkpoints intact, 0 partly, 1 lost; nothing was changed
-  what of it is still on the disk is kept by: firn save
+  save those that are still on the disk with: firn save
   [6]
   $ ls $XDG_DATA_HOME/firn
   w-<hex>

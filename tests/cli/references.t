@@ -102,7 +102,7 @@ So many before: safety checkpoints are not counted.
   checkpoint  1
   checkpoint  1
   $ firn show latest~3
-  ! firn: there is no checkpoint 'latest~3': only 2 stand before it
+  ! firn: there is no checkpoint 'latest~3': there are only 2 before it
   ! hint: firn list shows the checkpoints
   [3]
   $ firn show latest~

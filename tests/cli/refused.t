@@ -15,7 +15,7 @@ A directory of another user, as a program in a container leaves it: the dry run 
   changed   own/a
   changed   top
   would restore 1: 2 changed, 0 added, 0 removed
-  ! firn: not restored: build: it belongs to another user, who alone may change its attributes
+  ! firn: not restored: build: only its owner, another user, may change its attributes
   ! firn: not restored: build/a: could not write in directory '<T>/w/build': Permission denied
   ! firn: not restored: build/b: could not write in directory '<T>/w/build': Permission denied
   ! firn: not restored: build/c: could not write in directory '<T>/w/build': Permission denied

@@ -22,7 +22,7 @@ A store that lost a file is made sound again: what needed the file is named, all
   lost    2  ID
   intact  1  ID
   1 checkpoint intact, 0 partly, 1 lost; nothing was changed
-  what of it is still on the disk is kept by: firn save
+  save those that are still on the disk with: firn save
   $ ls -1 ../s/packs && ls -d1 ../s*
   00000001.pack
   ../s
@@ -31,8 +31,8 @@ A store that lost a file is made sound again: what needed the file is named, all
   lost    2  ID
   intact  1  ID
   1 checkpoint intact, 0 partly, 1 lost
-  what of it is still on the disk is kept by: firn save
-  the damaged store is kept, remove it when it is of no use: ../s/damaged-1
+  save those that are still on the disk with: firn save
+  the damaged store is kept; remove it when you no longer need it: ../s/damaged-1
   $ firn --store ../s check --data
   1 checkpoint, 1 pack, 4 objects, <size> read: no damage
   $ firn --store ../s repair
@@ -47,8 +47,8 @@ A pack with the contents of files: the checkpoint goes on without them, and says
   partly  2  ID: without 3 lost paths
   lost    1  ID
   0 checkpoints intact, 1 partly, 1 lost
-  what of it is still on the disk is kept by: firn save
-  the damaged store is kept, remove it when it is of no use: ../s/damaged-1
+  save those that are still on the disk with: firn save
+  the damaged store is kept; remove it when you no longer need it: ../s/damaged-1
   firn: damaged: f1: lost from checkpoint ID: its content is damaged or missing
   firn: damaged: f2: lost from checkpoint ID: its content is damaged or missing
   firn: damaged: f3: lost from checkpoint ID: its content is damaged or missing
@@ -65,7 +65,7 @@ The catalog is gone: packs tell the history. The newest checkpoint is told by th
   newer checkpoints, tags and pins may be missing: the store's records are those of an earlier moment,
   or lack what could not be read; its own data (firn db) too
   1 checkpoint intact, 0 partly, 0 lost
-  the damaged store is kept, remove it when it is of no use: ../s/damaged-1
+  the damaged store is kept; remove it when you no longer need it: ../s/damaged-1
   $ rm f1 && firn --store ../s restore 1 -q; ls -1
   f1
   f2

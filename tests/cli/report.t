@@ -57,7 +57,7 @@ It is replaced by the next one, and nothing else is.
   there are older ones
   $ echo mine >../mine.html && firn report -o ../mine.html
   ! firn: '../mine.html' exists and is no report of firn's
-  ! hint: --replace writes over it
+  ! hint: overwrite it with --replace
   [1]
   $ cat ../mine.html && ls ..
   mine
@@ -73,14 +73,14 @@ It is replaced by the next one, and nothing else is.
   ! firn: '..' is no file
   [2]
   $ firn report
-  ! firn: report: say with -o FILE where the report is to go
+  ! firn: report: name the file to write with -o FILE
   ! usage: firn report [options]
   ! help: firn help report
   [2]
   $ firn report --json -o - 2>&1 | head -n 1
   firn: report: --json and -o - both want standard output
   $ firn report --limit x -o - 2>&1 | head -n 1
-  firn: report: --limit takes a whole number from 0 on, not 'x'
+  firn: report: --limit takes a whole number, not 'x'
   $ firn report -o - --no-diff | grep -c '<pre'
   0
   [1]

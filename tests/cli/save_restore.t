@@ -94,20 +94,20 @@ Parts of the tree, and another directory.
   hello
   $ firn restore 1 nothing
   ! firn: 'nothing' is neither in the workspace nor in the checkpoint
-  ! hint: firn show REF --files lists what is in a checkpoint
+  ! hint: firn show REF --files lists the files of a checkpoint
   [3]
   $ firn restore 1 ../w
-  ! firn: restore: '../w' is no path inside the workspace <T>/w
+  ! firn: restore: '../w' is not a path inside the workspace <T>/w
   ! usage: firn restore [options] [REF] [PATH...]
   ! help: firn help restore
   [2]
   $ firn restore 1 /etc/passwd
-  ! firn: restore: '/etc/passwd' is no path inside the workspace <T>/w
+  ! firn: restore: '/etc/passwd' is not a path inside the workspace <T>/w
   ! usage: firn restore [options] [REF] [PATH...]
   ! help: firn help restore
   [2]
   $ firn restore 1 ''
-  ! firn: restore: '' is no path inside the workspace <T>/w
+  ! firn: restore: '' is not a path inside the workspace <T>/w
   ! usage: firn restore [options] [REF] [PATH...]
   ! help: firn help restore
   [2]

@@ -56,7 +56,7 @@ What a checkpoint changed.
   $ firn show v1 --json | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["previous"], r["tags"], r["added"])'
   None ['v1'] 3
   $ firn show 1 --files --stat
-  ! firn: show: --files and what shows changes exclude each other
+  ! firn: show: --files and options that show changes exclude each other
   ! usage: firn show [options] REF
   ! help: firn help show
   [2]

@@ -80,11 +80,11 @@ While it waits for another writer, whom it names when it gives up.
   ! hint: nothing was changed
   $ firn db put ../app.firn k a 2 --wait 0
   ! firn: '../app.firn' is locked by process <n>
-  ! hint: wait longer for it with --wait SECONDS
+  ! hint: wait longer with --wait SECONDS
   [4]
   $ firn --store ../store save --wait 0
   ! firn: '../store' is locked by process <n>
-  ! hint: wait longer for it with --wait SECONDS
+  ! hint: wait longer with --wait SECONDS
   [4]
   $ firn --store ../store undo --wait 0 --json 2>/dev/null | python3 -c 'import json, sys; e = json.load(sys.stdin)["error"]; print(e["code"], e["exit"])'
   FIRN_BUSY 4

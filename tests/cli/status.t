@@ -56,7 +56,7 @@ Every kind of difference.
   $ firn status -- mode nothing
   metadata  mode
   ! firn: 'nothing' is neither in the workspace nor in the checkpoint
-  ! hint: firn show REF --files lists what is in a checkpoint
+  ! hint: firn show REF --files lists the files of a checkpoint
   [3]
   $ firn status 7
   ! firn: there is no checkpoint '7'

@@ -20,7 +20,7 @@ Once files change places the first one is answered, and the restore goes on to i
 
   $ typed --ctrl-c 'place: ' bash ../slowed renameat2 20000 firn restore 1 >../typed; grep -v -e '^$' -e '^[a-z]*: [0-9]' -e '^[a-z]*$' ../typed
   firn: interrupted, and finishing: <n> of 121 files are in place
-  hint: interrupt again to stop at once; then firn restore --resume goes on, firn undo takes it back
+  hint: interrupt again to stop at once; then finish it with firn restore --resume, or take it back with firn undo
   restored 1: 119 changed, 1 added, 1 removed; take this back with: firn undo
   0
   $ diff -r d ../old && ls -A
@@ -30,7 +30,7 @@ The second one ends it at once. Nobody sees its temporary names.
 
   $ typed --ctrl-c 'place: ' --ctrl-c 'interrupt again' bash ../slowed renameat2 20000 firn restore 2 >../typed; grep -v -e '^$' -e '^[a-z]*: [0-9]' -e '^[a-z]*$' ../typed
   firn: interrupted, and finishing: <n> of 121 files are in place
-  hint: interrupt again to stop at once; then firn restore --resume goes on, firn undo takes it back
+  hint: interrupt again to stop at once; then finish it with firn restore --resume, or take it back with firn undo
   signal 2
   $ find . -name '.firn-*' | sed 's/.*/some/' | sort -u; firn status >../seen; firn status --ignored -s >>../seen; firn diff >>../seen; grep -c firn- ../seen
   some
@@ -79,7 +79,7 @@ Beside a restore: who, what, and how far. A save that does not wait says it too.
   1
   0
   firn: it is locked by process <n>; a restore of 2 is under way by process <n><any>: <n> of 121 files are in place
-  hint: wait longer for it with --wait SECONDS
+  hint: wait longer with --wait SECONDS
   ! firn: a restore of 2 is under way by process <n><any>: <n> of 121 files are in place
   ! firn: a restore of 2 is under way by process <n><any>: <n> of 121 files are in place
   ! firn: a restore of 2 is under way by process <n><any>: <n> of 121 files are in place

@@ -15,10 +15,10 @@ What only a terminal gets: a line that says what takes so long, removed before a
   4
   some
   <return><erase>firn: '../store' is locked by process N
-  hint: wait longer for it with --wait SECONDS
+  hint: wait longer with --wait SECONDS
   $ python3 $SOURCE/tests/cli/on_terminal.py --of e --columns 40 --controls firn --store ../store save --wait 2 -q | sed 's/process [0-9]*/process N/'
   firn: '../store' is locked by process N
-  hint: wait longer for it with --wait SECONDS
+  hint: wait longer with --wait SECONDS
   
   4
   $ kill $(cat ../holder)
@@ -36,20 +36,20 @@ What cannot be taken back is asked for.
   $ mkdir ../v && cd ../v && echo secret >s && firn save -q
   1
   $ python3 $SOURCE/tests/cli/on_terminal.py --of ie --answer n firn forget s
-  would take out of 1  <id>  1 file, 7 B
-  take it out of them, for good? [y/N] firn: nothing was changed
+  would remove from 1  <id>  1 file, 7 B
+  remove it from them, for good? [y/N] firn: nothing was changed
   1
   $ python3 $SOURCE/tests/cli/on_terminal.py --of ie --answer '' firn forget s | tail -n 1
   1
   $ firn cat 1 s
   secret
   $ python3 $SOURCE/tests/cli/on_terminal.py --of ie --answer y firn forget s
-  would take out of 1  <id>  1 file, 7 B
-  took out of 1  <id>  1 file, 7 B
-  the contents leave the store with: firn gc
-  what lies in the directory stays; the next save takes it again unless a rule in
+  would remove from 1  <id>  1 file, 7 B
+  removed from 1  <id>  1 file, 7 B
+  remove the contents from the store with: firn gc
+  files in the directory stay; the next save includes them again unless a rule in
   .firnignore leaves it out
-  take it out of them, for good? [y/N] 
+  remove it from them, for good? [y/N] 
   0
   $ firn show 1 --files
 

@@ -16,7 +16,7 @@ Moved within its file system it stays so, and it is reached by any name; a copy 
   1
   1
   $ cp -a moved copy && firn -C copy/sub list
-  ! firn: '<T>/w/copy/.firn' is a store that you have not made here: nothing is done with it
+  ! firn: '<T>/w/copy/.firn' is a store that you did not make here: it is not used
   ! hint: if it is yours: firn trust DIR, or firn --store DIR/.firn for one command; if it came with the directory, remove it
   [1]
   $ firn -C copy --store .firn list -q; firn -C copy list -q 2>/dev/null
@@ -30,15 +30,15 @@ Moved within its file system it stays so, and it is reached by any name; a copy 
   2
   1
   $ rm -r moved/.firn && cp -a other/.firn moved/ && firn -C moved list -q
-  ! firn: '<T>/w/moved/.firn' is a store that you have not made here: nothing is done with it
+  ! firn: '<T>/w/moved/.firn' is a store that you did not make here: it is not used
   ! hint: if it is yours: firn trust DIR, or firn --store DIR/.firn for one command; if it came with the directory, remove it
   [1]
 
 Listed, as text and as JSON; taken back.
 
   $ firn -C moved trust -q && firn trust --list | sort
-  <T>/w/copy  (there is no store any more)
-  <T>/w/in  (there is no store any more)
+  <T>/w/copy  (there is no store now)
+  <T>/w/in  (there is no store now)
   <T>/w/moved
   $ firn trust --list --json | python3 -c 'import json, sys
   > for s in sorted(json.load(sys.stdin)["stores"], key=lambda s: s["root"]): print(s["root"], s["id"] and len(s["id"]), s["there"], s["trusted"])'
@@ -47,7 +47,7 @@ Listed, as text and as JSON; taken back.
   <T>/w/moved 32 True True
   $ firn trust --remove moved && firn -C moved list -q
   no longer trusted: moved
-  ! firn: '<T>/w/moved/.firn' is a store that you have not made here: nothing is done with it
+  ! firn: '<T>/w/moved/.firn' is a store that you did not make here: it is not used
   ! hint: if it is yours: firn trust DIR, or firn --store DIR/.firn for one command; if it came with the directory, remove it
   [1]
   $ firn trust --remove $PWD/in && firn trust --remove other && firn trust --list
@@ -67,7 +67,7 @@ Listed, as text and as JSON; taken back.
   ! help: firn help trust
   [2]
   $ firn trust --list moved
-  ! firn: trust: --list is about all of them
+  ! firn: trust: --list takes no DIR
   ! usage: firn trust [options] [DIR]
   ! help: firn help trust
   [2]
@@ -87,7 +87,7 @@ A store that a save makes by its name, inside of the directory, is made by this 
 What others may write to is not used, whatever was said.
 
   $ chmod go+w named/.firn && firn -C named list
-  ! firn: '<T>/w/named/.firn' is a store that others may write to: nothing is done with it
+  ! firn: '<T>/w/named/.firn' is a store that others may write to: it is not used
   ! hint: if it is yours: firn trust DIR, or firn --store DIR/.firn for one command; if it came with the directory, remove it
   [1]
   $ firn trust named
@@ -97,8 +97,8 @@ What others may write to is not used, whatever was said.
   2
   1
   $ chmod go+w $XDG_DATA_HOME/firn/.trusted && firn -C named list -q 2>&1 | head -n 1; firn trust moved
-  firn: '<T>/w/named/.firn' is a store that you have not made here: nothing is done with it
-  ! firn: '<T>/data/firn/.trusted' is not private: it has to belong to you, and others must not be able to write to it (chmod go-w)
+  firn: '<T>/w/named/.firn' is a store that you did not make here: it is not used
+  ! firn: '<T>/data/firn/.trusted' is not private: it must belong to you, and others must not be able to write to it (chmod go-w)
   [1]
   $ chmod go-w $XDG_DATA_HOME/firn/.trusted && firn -C named list -q
   2
@@ -111,13 +111,13 @@ Links, fifos and files in the place of a store are none; nobody waits for them.
   no checkpoints
   no checkpoints
   $ mkdir odd/.firn && mkfifo odd/.firn/FIRN && timeout 20 firn -C odd list -q; timeout 20 firn -C odd trust -q && timeout 20 firn -C odd list
-  ! firn: '<T>/w/odd/.firn' is a store that you have not made here: nothing is done with it
+  ! firn: '<T>/w/odd/.firn' is a store that you did not make here: it is not used
   ! hint: if it is yours: firn trust DIR, or firn --store DIR/.firn for one command; if it came with the directory, remove it
   ! firn: <any>
   [2]
   $ mkdir planted && ln -s ../named planted/.trusted && rm -rf $XDG_DATA_HOME/firn/.trusted && ln -s $PWD/planted $XDG_DATA_HOME/firn/.trusted && firn trust moved ; ls -A planted
   .trusted
-  ! firn: '<T>/data/firn/.trusted' is in the way: it is no directory
+  ! firn: '<T>/data/firn/.trusted' is in the way: it is not a directory
 
 A note that cannot be read, or is malformed, is named; the others are listed.
 
@@ -126,7 +126,7 @@ A note that cannot be read, or is malformed, is named; the others are listed.
   <T>/w/n1
   <T>/w/n2
   ! firn: left out: <T>/data/firn/.trusted/0123456789abcdef0123456789abcdef: '<T>/data/firn/.trusted/0123456789abcdef0123456789abcdef' is not what firn trust writes
-  ! hint: a note that cannot be read vouches for nothing: remove the file, and trust its directory anew with firn trust DIR
+  ! hint: a record that cannot be read is ignored: remove the file, and trust its directory again with firn trust DIR
   $ rm $bad; mkdir $bad; firn trust --list -q >listed 2>/dev/null; echo $? $(wc -l <listed); firn trust --list --json 2>/dev/null | python3 -c 'import json, sys; o = json.load(sys.stdin); print(len(o["stores"]), [n["kind"] for n in o["notices"]])'
   6 2
   2 ['unreadable']
@@ -146,7 +146,7 @@ Where the data directory cannot be written a restore says so before it changes a
   $ firn -C plain restore 1; cat plain/f; rm $XDG_DATA_HOME/firn/.restoring; firn -C plain restore 1 -q; cat plain/f
   2
   1
-  ! firn: nothing was changed: that the restore was begun could not be noted: '<T>/data/firn/.restoring' is in the way: it is no directory
+  ! firn: nothing was changed: that the restore was begun could not be noted: '<T>/data/firn/.restoring' is in the way: it is not a directory
   ! hint: firn restore REF --to DIR writes the checkpoint into another directory
   $ env -u HOME -u XDG_DATA_HOME firn -C plain --store $XDG_DATA_HOME/firn/plain-* undo 2>&1 | head -n 1; cat plain/f
   firn: nothing was changed: that the restore was begun could not be noted: no place for the store: neither XDG_DATA_HOME nor HOME is set to an absolute path; name one
@@ -157,9 +157,9 @@ On a terminal the question is put, and no is the answer unless somebody says yes
   $ mkdir q && touch q/f && firn -C q init --here -q && firn -C q save -q && cp -a q r
   1
   $ python3 $SOURCE/tests/cli/on_terminal.py --answer '' firn -C r list -q
-  firn: <T>/w/r/.firn is a store that you have not made here; id <hex>, owner <n>
+  firn: <T>/w/r/.firn is a store that you did not make here; id <hex>, owner <n>
   hint: if it came with the directory, say no: it can change files in it
-  trust it from now on? [y/N] firn: '<T>/w/r/.firn' is a store that you have not made here: nothing is done with it
+  trust it from now on? [y/N] firn: '<T>/w/r/.firn' is a store that you did not make here: it is not used
   hint: if it is yours: firn trust DIR, or firn --store DIR/.firn for one command; if it came with the directory, remove it
   1
   $ python3 $SOURCE/tests/cli/on_terminal.py --answer y firn -C r gc --auto 2>&1 | tail -n 1; python3 $SOURCE/tests/cli/on_terminal.py --answer y firn -C r watch | grep -c 'trust it'

@@ -25,7 +25,7 @@ else a clone would not have is missing. Its catalog tells of a restore that was 
 Nothing is done with it, by nobody.
 
   $ firn -C v save
-  ! firn: '<T>/w/v/.firn' is a store that you have not made here: nothing is done with it
+  ! firn: '<T>/w/v/.firn' is a store that you did not make here: it is not used
   ! hint: if it is yours: firn trust DIR, or firn --store DIR/.firn for one command; if it came with the directory, remove it
   [1]
   $ firn -C v save --json 2>/dev/null | python3 -c 'import json, sys; print(json.load(sys.stdin)["error"]["code"])'
@@ -39,9 +39,9 @@ Nothing is done with it, by nobody.
 A hook says so and lets the agent go on; a tool of firn mcp answers with the error.
 
   $ for when in before after; do echo '{"cwd": "'$PWD/v'", "prompt": "go"}' | firn hook run claude $when; done
-  ! firn: '<T>/w/v/.firn' is a store that you have not made here: nothing is done with it
+  ! firn: '<T>/w/v/.firn' is a store that you did not make here: it is not used
   ! hint: if it is yours: firn trust DIR, or firn --store DIR/.firn for one command; if it came with the directory, remove it
-  ! firn: '<T>/w/v/.firn' is a store that you have not made here: nothing is done with it
+  ! firn: '<T>/w/v/.firn' is a store that you did not make here: it is not used
   ! hint: if it is yours: firn trust DIR, or firn --store DIR/.firn for one command; if it came with the directory, remove it
   $ cat >../call.py <<'END'
   > import json, subprocess, sys
@@ -90,17 +90,17 @@ Named, the store is used; the interrupted restore in it is left alone all the sa
   2
   1
   ! firn: a restore of 1 was interrupted half way
-  ! firn: it was not begun by you in this directory on this machine and is left alone
+  ! firn: you did not start it in this directory on this machine, so it is left alone
   ! hint: if you know what it is, firn restore --resume --trust-journal finishes it, firn undo --trust-journal takes it back
   $ firn --store .firn list --json 2>/dev/null | python3 -c 'import json, sys; print(json.load(sys.stdin)["pending"]["foreign"])'
   True
   $ firn --store .firn restore --resume
   ! firn: the store tells of an interrupted restore that was not begun by you in '<T>/w/named' on this machine
-  ! hint: if you know what it is, --trust-journal goes on with it; firn save and firn restore REF leave it alone
+  ! hint: if you know what it is, continue it with --trust-journal; firn save and firn restore REF leave it alone
   [1]
   $ firn --store .firn undo -n
   ! firn: the store tells of an interrupted restore that was not begun by you in '<T>/w/named' on this machine
-  ! hint: if you know what it is, --trust-journal goes on with it; firn save and firn restore REF leave it alone
+  ! hint: if you know what it is, continue it with --trust-journal; firn save and firn restore REF leave it alone
   [1]
   $ echo 3 >other; firn --store .firn save -q --no-config
   3

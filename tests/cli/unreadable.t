@@ -44,7 +44,7 @@ What the last checkpoint has goes on as it is there; a restore leaves alone what
   $ as firn restore latest
   restored 4: 0 changed, 1 added, 0 removed; take this back with: firn undo
   ! firn: left out: secret: could not open '<T>/w/secret': Permission denied
-  ! firn: not restored: secret: what stands there could not be read, so no checkpoint has it: make it readable, or move it away
+  ! firn: not restored: secret: the file there could not be read, so no checkpoint has it: make it readable, or move it away
   ! hint: once the causes are gone, firn restore --resume restores the rest
   [6]
   $ as chmod 600 secret; as firn restore latest -q; cat a

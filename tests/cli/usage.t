@@ -86,22 +86,22 @@ Options are written out: an abbreviation may mean another option one day.
 An option that means nothing to the command is refused.
 
   $ firn db get -C . s k a
-  ! firn: db get: --workspace means nothing to this command
+  ! firn: db get: --workspace cannot be used with this command
   ! usage: firn db get [options] STORE KEYSPACE KEY
   ! help: firn help db get
   [2]
   $ firn --store x version
-  ! firn: version: --store means nothing to this command
+  ! firn: version: --store cannot be used with this command
   ! usage: firn version
   ! help: firn help version
   [2]
   $ firn list --strict
-  ! firn: list: --strict means nothing to this command
+  ! firn: list: --strict cannot be used with this command
   ! usage: firn list [options]
   ! help: firn help list
   [2]
   $ firn save --version
-  ! firn: save: --version means nothing behind a command
+  ! firn: save: --version cannot be used with a command
   ! usage: firn save [options]
   ! help: firn help save
   [2]
@@ -113,25 +113,25 @@ Numbers.
   $ for n in '' -1 abc 1x ' 1' '1 ' +1 0x10 1e3 18446744073709551616 ٣; do
   >     firn list --limit "$n" 2>&1 >out | head -n 1; cat out
   > done
-  firn: list: --limit takes a whole number from 0 on, not ''
-  firn: list: --limit takes a whole number from 0 on, not '-1'
-  firn: list: --limit takes a whole number from 0 on, not 'abc'
-  firn: list: --limit takes a whole number from 0 on, not '1x'
-  firn: list: --limit takes a whole number from 0 on, not ' 1'
-  firn: list: --limit takes a whole number from 0 on, not '1 '
-  firn: list: --limit takes a whole number from 0 on, not '+1'
-  firn: list: --limit takes a whole number from 0 on, not '0x10'
-  firn: list: --limit takes a whole number from 0 on, not '1e3'
-  firn: list: --limit takes a whole number from 0 on, not '18446744073709551616'
-  firn: list: --limit takes a whole number from 0 on, not '٣'
+  firn: list: --limit takes a whole number, not ''
+  firn: list: --limit takes a whole number, not '-1'
+  firn: list: --limit takes a whole number, not 'abc'
+  firn: list: --limit takes a whole number, not '1x'
+  firn: list: --limit takes a whole number, not ' 1'
+  firn: list: --limit takes a whole number, not '1 '
+  firn: list: --limit takes a whole number, not '+1'
+  firn: list: --limit takes a whole number, not '0x10'
+  firn: list: --limit takes a whole number, not '1e3'
+  firn: list: --limit takes a whole number, not '18446744073709551616'
+  firn: list: --limit takes a whole number, not '٣'
   $ for n in '' -1 abc 1.5 99999999999; do
   >     firn save --wait "$n" 2>&1 >out | head -n 1; cat out
   > done
-  firn: save: --wait takes a whole number of seconds from 0 on, not ''
-  firn: save: --wait takes a whole number of seconds from 0 on, not '-1'
-  firn: save: --wait takes a whole number of seconds from 0 on, not 'abc'
-  firn: save: --wait takes a whole number of seconds from 0 on, not '1.5'
-  firn: save: --wait takes a whole number of seconds from 0 on, not '99999999999'
+  firn: save: --wait takes a whole number of seconds, not ''
+  firn: save: --wait takes a whole number of seconds, not '-1'
+  firn: save: --wait takes a whole number of seconds, not 'abc'
+  firn: save: --wait takes a whole number of seconds, not '1.5'
+  firn: save: --wait takes a whole number of seconds, not '99999999999'
 
 What looks like an option behind "--" is none.
 
@@ -148,8 +148,8 @@ What looks like an option behind "--" is none.
 With --json there is an object even so, and only one.
 
   $ firn list --limit abc --json 2>errors; cat errors
-  {"error":{"code":"FIRN_INVALID","message":"list: --limit takes a whole number from 0 on, not 'abc'","exit":2}}
-  firn: list: --limit takes a whole number from 0 on, not 'abc'
+  {"error":{"code":"FIRN_INVALID","message":"list: --limit takes a whole number, not 'abc'","exit":2}}
+  firn: list: --limit takes a whole number, not 'abc'
   usage: firn list [options]
   help: firn help list
   $ firn --json sav 2>errors

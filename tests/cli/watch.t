@@ -79,7 +79,7 @@ Saves beside one are like any other, once it knows the directories only faster.
   1 1 0
   $ firn status
   compared with <n>: no change; 2 unchanged
-  a watch is running; firn watch --status tells of it
+  a watch is running; firn watch --status describes it
   $ firn status --json | grep -o '"watched":[a-z]*'
   "watched":true
   $ kill -TERM $(cat ../pid); wait $(cat ../pid)

@@ -65,15 +65,15 @@ What is no workspace, and what cannot be a store.
 
   $ firn -C nothing save
   ! firn: could not open directory 'nothing': No such file or directory
-  ! hint: the workspace has to be a directory that is there: -C DIR names one, firn workspaces lists those that were saved
+  ! hint: the workspace must be an existing directory: choose one with -C DIR; firn workspaces lists those that were saved
   [3]
   $ firn -C nothing list
   ! firn: could not open directory 'nothing': No such file or directory
-  ! hint: the workspace has to be a directory that is there: -C DIR names one, firn workspaces lists those that were saved
+  ! hint: the workspace must be an existing directory: choose one with -C DIR; firn workspaces lists those that were saved
   [3]
   $ firn -C one/f save
   ! firn: could not open directory 'one/f': Not a directory
-  ! hint: the workspace has to be a directory that is there: -C DIR names one, firn workspaces lists those that were saved
+  ! hint: the workspace must be an existing directory: choose one with -C DIR; firn workspaces lists those that were saved
   [3]
   $ firn -C one --store . save
   ! firn: the store cannot be the workspace itself ('<T>/w/one'): name another place
@@ -94,5 +94,5 @@ What is no workspace, and what cannot be a store.
   [2]
   $ cd one && rm -r ../one && firn list
   ! firn: could not find the real path of '.': No such file or directory
-  ! hint: the workspace has to be a directory that is there: -C DIR names one, firn workspaces lists those that were saved
+  ! hint: the workspace must be an existing directory: choose one with -C DIR; firn workspaces lists those that were saved
   [3]

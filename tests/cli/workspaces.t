@@ -27,12 +27,12 @@ All workspaces, and what can be done with them.
 Removing a history asks; where nobody can answer it wants to be told.
 
   $ firn workspaces remove c
-  ! firn: workspaces remove: this removes every checkpoint of c: say --yes
+  ! firn: workspaces remove: this removes every checkpoint of c: confirm with --yes
   ! usage: firn workspaces remove [options] ROOT
   ! help: firn help workspaces remove
   [2]
   $ firn workspaces remove c --yes
-  removed the checkpoints of <T>/w/c; the directory is as it was
+  removed the checkpoints of <T>/w/c; the directory was not changed
   $ ls $XDG_DATA_HOME/firn | sed 's/[0-9a-f]\{16\}$/digits/'
   a-digits
   b-digits
@@ -97,7 +97,7 @@ Relocating: what is elsewhere now, under another inode.
   1
   $ firn workspaces relocate copy own
   ! firn: '<T>/w/own' has a store of its own at '<T>/data/firn/own-<hex>'
-  ! hint: two histories are not joined: firn workspaces remove gives one up
+  ! hint: two histories cannot be joined: delete one with firn workspaces remove
   [1]
   $ firn workspaces relocate nothing own
   ! firn: no store knows a workspace '<T>/w/nothing'
@@ -110,7 +110,7 @@ Relocating: what is elsewhere now, under another inode.
   <T>/w/z
   $ firn -C z --store ../s workspaces relocate ../y
   ! firn: '<T>/w/z' has checkpoints of its own
-  ! hint: two histories are not joined: firn workspaces remove gives one up
+  ! hint: two histories cannot be joined: delete one with firn workspaces remove
   [1]
 
 A root that is gone is named by any path that would lead there.
@@ -122,10 +122,10 @@ A root that is gone is named by any path that would lead there.
   <T>/w/deep/r1 is <T>/w/deep/r2 now
   1
   $ rm -r deep/r2 && firn workspaces remove -y no/../short/./r9//../r2/
-  removed the checkpoints of <T>/w/deep/r2; the directory is as it was
+  removed the checkpoints of <T>/w/deep/r2; the directory was not changed
   $ mv deep/r3 r4 && cd r4 && firn workspaces relocate $PWD/../short/r3 && firn workspaces remove -y . && cd ..
   <T>/w/deep/r3 is <T>/w/r4 now
-  removed the checkpoints of <T>/w/r4; the directory is as it was
+  removed the checkpoints of <T>/w/r4; the directory was not changed
   $ firn workspaces remove -y ../../../../../../../../../nothing/at/all
   ! firn: no store knows a workspace '/nothing/at/all'
   ! hint: firn workspaces lists the workspaces
@@ -139,11 +139,11 @@ A store that cannot be read is told of, and does not keep the others from being 
 
   $ for store in $XDG_DATA_HOME/firn/own-*; do echo nonsense >$store/FIRN; done; firn workspaces
   ! firn: could not be read: <any>/own-<hex>: <any>
-  ! hint: firn --store STORE repair makes a sound store of what can still be read
+  ! hint: firn --store STORE repair rebuilds the store from what can still be read
        3  <time>  <T>/w/copy
   [6]
   $ rm $XDG_DATA_HOME/firn/own-*/FIRN && firn workspaces
   ! firn: could not be read: <any>/own-<hex>: '<any>/own-<hex>' holds packs but not the file FIRN, which every store has
-  ! hint: firn --store STORE repair makes a sound store of what can still be read
+  ! hint: firn --store STORE repair rebuilds the store from what can still be read
        3  <time>  <T>/w/copy
   [6]

@@ -95,7 +95,7 @@ firn_os_socket_listen(struct firn_os_dir *dir, const char *name, struct firn_os_
     }
     if (bind(fd, (const void *)&address, sizeof address) != 0 || listen(fd, BACKLOG) != 0) {
         rc = errno == EADDRINUSE && !is_socket(dir, name)
-                 ? firn_error_set(err, FIRN_EXISTS, "'%s/%s' is in the way: it is no socket",
+                 ? firn_error_set(err, FIRN_EXISTS, "'%s/%s' is in the way: it is not a socket",
                                   firn_os_dir_path(dir), name)
                  : firn_error_set_errno(err, errno, "could not listen at '%s/%s'",
                                         firn_os_dir_path(dir), name);

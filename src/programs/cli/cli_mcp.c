@@ -25,7 +25,8 @@ run(struct firn_cli *cli)
                                        cli->has_wait,   firn_term_signals_caught,
                                        log_line,        firn_task_collect_if_due};
     if (cli->json) {
-        return firn_command_misused(cli, "--json means nothing to this command: it speaks JSON");
+        return firn_command_misused(
+            cli, "--json cannot be used with this command, which always prints JSON");
     }
     if (!cli->has_wait) {
         options.wait_ms = (int64_t)WAIT_SECONDS * 1000;
@@ -39,7 +40,7 @@ static const struct firn_command_option options[] = {
 };
 
 static const struct firn_command_example examples[] = {
-    {"claude mcp add firn -- firn mcp", "give Claude Code the tools"},
+    {"claude mcp add firn -- firn mcp", "add the tools to Claude Code"},
     {"firn mcp --wait 5", "let a call wait five seconds for another writer"},
     {NULL, NULL},
 };
@@ -49,19 +50,19 @@ const struct firn_command firn_cli_mcp = {
     .summary = "Serve coding agents by the Model Context Protocol",
     .arguments = "",
     .options = options,
-    .help = "Speaks the Model Context Protocol on standard input and output: it is started by\n"
-            "a coding agent, which then saves, looks at and restores workspaces by its tools.\n"
-            "It ends when its input does.\n"
+    .help = "Speaks the Model Context Protocol on standard input and output. A coding agent\n"
+            "starts this command and uses its tools to save, inspect and restore workspaces.\n"
+            "The server ends when its input ends.\n"
             "\n"
             "The tools are checkpoint_save, checkpoint_list, checkpoint_show,\n"
             "checkpoint_status, checkpoint_diff, checkpoint_restore, checkpoint_undo,\n"
             "checkpoint_revert and checkpoint_delete. Each takes workspace_path, the\n"
-            "directory; a relative one begins where the server was started, or at\n"
-            "--workspace.\n"
+            "directory; a relative path is relative to the directory in which the server was\n"
+            "started, or to --workspace.\n"
             "\n"
-            "The store is locked for each call that writes, never in between: any number of\n"
-            "servers, commands and people may work on a workspace at a time. A call waits 30\n"
-            "seconds for another writer, unless --wait or firn config say otherwise.",
+            "The store is locked during each call that writes, never between calls, so any\n"
+            "number of servers, commands and people can work on a workspace. A call waits 30\n"
+            "seconds for another writer, unless --wait or firn config says otherwise.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
     .refuses_json = true,

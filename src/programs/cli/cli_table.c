@@ -14,15 +14,13 @@
 #include "seed/seed.h"
 
 static const char about[] =
-    "firn remembers: it saves the state of a directory tree as a checkpoint, shows\n"
-    "what changed since, and brings any checkpoint back exactly. It is also a\n"
-    "key-value store.\n"
+    "firn saves the state of a directory tree as a checkpoint, shows what has changed\n"
+    "since, and restores any checkpoint exactly. It is also a key-value store.\n"
     "\n"
     "In any directory of a workspace a command acts on the whole workspace, unless\n"
-    "paths narrow it. Paths are read and shown relative to the current directory,\n"
-    "which is \".\"; in JSON and patches they begin at the root. With -C DIR a command\n"
-    "does what it would do if it were started in DIR: every relative path begins\n"
-    "there, also that of --store or FIRN_STORE.";
+    "paths are given. Paths are relative to the current directory; in JSON and patches\n"
+    "they are relative to the root of the workspace. With -C DIR a command runs as if\n"
+    "started in DIR, and relative paths of --store and FIRN_STORE begin there too.";
 
 /* One a line, however many there are. */
 /* clang-format off */
@@ -63,15 +61,14 @@ static const struct firn_command *const commands[] = {
 /* clang-format on */
 
 static const struct firn_command_global globals[] = {
-    {{"workspace", 'C', "DIR", "do it as if started in the directory DIR"},
-     FIRN_COMMAND_USES_WORKSPACE},
-    {{"store", 0, "DIR", "keep the checkpoints in DIR"}, FIRN_COMMAND_USES_WORKSPACE},
-    {{"wait", 0, "SECONDS", "wait so long for another writer (default 60; 0: do not)"},
+    {{"workspace", 'C', "DIR", "run as if started in DIR"}, FIRN_COMMAND_USES_WORKSPACE},
+    {{"store", 0, "DIR", "use the store in DIR"}, FIRN_COMMAND_USES_WORKSPACE},
+    {{"wait", 0, "SECONDS", "wait for another writer (default 60; 0: do not wait)"},
      FIRN_COMMAND_USES_LOCK},
-    {{"strict", 0, NULL, "fail where something would be left out"}, FIRN_COMMAND_USES_STRICT},
+    {{"strict", 0, NULL, "fail if anything would be left out"}, FIRN_COMMAND_USES_STRICT},
     {{"json", 0, NULL, "print one JSON object"}, 0},
-    {{"quiet", 'q', NULL, "print results only, no summaries and no progress"}, 0},
-    {{"help", 'h', NULL, "explain the command"}, 0},
+    {{"quiet", 'q', NULL, "print results only, no summaries or progress"}, 0},
+    {{"help", 'h', NULL, "print help"}, 0},
     {{"version", 0, NULL, "print the version"}, 0},
     {{NULL, 0, NULL, NULL}, 0},
 };
@@ -81,16 +78,16 @@ static const struct firn_command_note exit_codes[] = {
     {"1", "failed"},
     {"2", "the command line is wrong; nothing was done"},
     {"3", "not found"},
-    {"4", "locked by another process, or in conflict with it"},
+    {"4", "locked by another process, or a conflict"},
     {"5", "damaged data"},
-    {"6", "done, but something named was left out (with --strict: 1)"},
+    {"6", "done, except for the items named (with --strict: 1)"},
     {"128+n", "ended by signal n"},
     {NULL, NULL},
 };
 
 static const struct firn_command_note environment[] = {
-    {"FIRN_STORE", "where the checkpoints are kept, if --store is not given"},
-    {"XDG_DATA_HOME", "stores are made below firn/ in here (default: ~/.local/share)"},
+    {"FIRN_STORE", "the store, if --store is not given"},
+    {"XDG_DATA_HOME", "stores are in firn/ in here (default: ~/.local/share)"},
     {"XDG_CONFIG_HOME", "settings are in firn/config in here (default: ~/.config)"},
     {NULL, NULL},
 };

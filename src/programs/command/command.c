@@ -109,8 +109,7 @@ read_wait(struct firn_cli *cli, const char *value)
 {
     uint64_t seconds;
     if (!firn_command_number(value, INT32_MAX, &seconds)) {
-        return firn_command_misused(
-            cli, "--wait takes a whole number of seconds from 0 on, not '%s'", value);
+        return firn_command_misused(cli, "--wait takes a whole number of seconds, not '%s'", value);
     }
     cli->wait_ms = (int64_t)seconds * 1000;
     cli->has_wait = true;
@@ -143,9 +142,8 @@ firn_command_take_directory(struct firn_cli *cli, const char *value)
     return FIRN_EXIT_OK;
 }
 
-const char firn_command_missing_hint[] =
-    "the workspace has to be a directory that is there: -C DIR names one, firn workspaces lists "
-    "those that were saved";
+const char firn_command_missing_hint[] = "the workspace must be an existing directory: choose one "
+                                         "with -C DIR; firn workspaces lists those that were saved";
 
 /* (I1) */
 int
@@ -211,13 +209,13 @@ check_globals(struct parse *parse)
 {
     struct firn_cli *cli = parse->cli;
     if (parse->wants_version) {
-        return firn_command_misused(cli, "--version means nothing behind a command");
+        return firn_command_misused(cli, "--version cannot be used with a command");
     }
     const struct firn_command_global *globals = cli->program->globals;
     for (unsigned i = 0; globals[i].option.name != NULL; i++) {
         unsigned uses = globals[i].uses;
         if ((parse->given >> i & 1u) && uses != 0 && (cli->command->uses & uses) == 0) {
-            return firn_command_misused(cli, "--%s means nothing to this command",
+            return firn_command_misused(cli, "--%s cannot be used with this command",
                                         globals[i].option.name);
         }
     }
@@ -446,7 +444,7 @@ finish_output(const struct firn_cli *cli, int exit_code)
     }
     if (error != EPIPE || !cli->is_done) {
         firn_command_report_line("could not write to standard output: %s%s", strerror(error),
-                                 cli->is_done ? "; what it would have told of is done" : "");
+                                 cli->is_done ? "; the work itself was done" : "");
     }
     return exit_code == FIRN_EXIT_OK && !cli->is_done ? FIRN_EXIT_FAILED : exit_code;
 }

@@ -364,7 +364,7 @@ run(struct firn_cli *cli)
         const char *script;
     } scripts[] = {{"bash", bash_script}, {"zsh", zsh_script}, {"fish", fish_script}};
     if (cli->json) {
-        return firn_command_misused(cli, "--json means nothing to this command");
+        return firn_command_misused(cli, "--json cannot be used with this command");
     }
     for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
         if (strcmp(cli->arguments[0], scripts[i].shell) == 0) {
@@ -376,19 +376,19 @@ run(struct firn_cli *cli)
 }
 
 static const struct firn_command_example examples[] = {
-    {"eval \"$(firn completion bash)\"", "in ~/.bashrc: completions for every bash"},
-    {"firn completion zsh > ~/.zfunc/_firn", "for zsh, where ~/.zfunc is in its fpath"},
+    {"eval \"$(firn completion bash)\"", "in ~/.bashrc, for bash"},
+    {"firn completion zsh > ~/.zfunc/_firn", "for zsh, if ~/.zfunc is in its fpath"},
     {"firn completion fish > ~/.config/fish/completions/firn.fish", "for fish"},
     {NULL, NULL},
 };
 
 const struct firn_command firn_command_completion = {
     .name = "completion",
-    .summary = "Print completions for a shell",
+    .summary = "Print a completion script for a shell",
     .arguments = "SHELL",
-    .help = "Prints a script that makes the shell complete firn's commands, options, paths\n"
-            "and checkpoints: for bash, zsh or fish. A package of firn brings these scripts;\n"
-            "where the shell has them already nothing need be done.",
+    .help = "Prints a script that makes bash, zsh or fish complete firn's commands, options,\n"
+            "paths and checkpoints. Packages of firn install these scripts; then there is\n"
+            "nothing to do.",
     .examples = examples,
     .missing_hint = "one of bash, zsh, fish",
     .refuses_json = true,

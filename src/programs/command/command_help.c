@@ -169,7 +169,7 @@ static int
 run(struct firn_cli *cli)
 {
     if (cli->json) {
-        return firn_command_misused(cli, "--json means nothing to this command");
+        return firn_command_misused(cli, "--json cannot be used with this command");
     }
     if (cli->argument_count == 0) {
         firn_command_help_overview(cli->program);
@@ -200,8 +200,8 @@ run(struct firn_cli *cli)
 }
 
 static const struct firn_command_example examples[] = {
-    {"firn help restore", "all about firn restore"},
-    {"firn help db put", "all about firn db put"},
+    {"firn help restore", "explain firn restore"},
+    {"firn help db put", "explain firn db put"},
     {NULL, NULL},
 };
 

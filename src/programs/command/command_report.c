@@ -158,9 +158,9 @@ hint_of(const struct firn_cli *cli, int code)
     bool has_check = cli->command != NULL && (cli->command->uses & FIRN_COMMAND_USES_WORKSPACE);
     switch (code) {
     case FIRN_BUSY:
-        return "wait longer for it with --wait SECONDS";
+        return "wait longer with --wait SECONDS";
     case FIRN_CORRUPT:
-        return has_check ? "see all that is damaged with: firn check --data" : NULL;
+        return has_check ? "list all damage with: firn check --data" : NULL;
     case FIRN_NEWER:
         return "read it with the newer firn that wrote it";
     case FIRN_NO_SPACE:

@@ -249,7 +249,7 @@ scan_init(struct firn_cli *cli, struct scan *scan)
     scan->cursor.keys_only = scan->look.keys_only;
     scan->look.is_hex = firn_command_has(cli, "hex");
     if (limit != NULL && !firn_command_number(limit, UINT64_MAX, &scan->limit)) {
-        return firn_command_misused(cli, "--limit takes a whole number from 0 on, not '%s'", limit);
+        return firn_command_misused(cli, "--limit takes a whole number, not '%s'", limit);
     }
     int exit_code = read_bound(cli, "--from", &scan->from, &scan->cursor.lower);
     if (exit_code == FIRN_EXIT_OK) {
@@ -396,22 +396,23 @@ static const struct firn_command_option hex_options[] = {
 
 static const struct firn_command put = {
     .name = "put",
-    .summary = "Write a value under a key",
+    .summary = "Store a value under a key",
     .arguments = "STORE KEYSPACE KEY VALUE",
     .options =
         (const struct firn_command_option[]){
             {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
-            {"ttl", 't', "SECONDS", "the value is gone after so many seconds"},
+            {"ttl", 't', "SECONDS", "let the value expire after this many seconds"},
             {NULL, 0, NULL, NULL},
         },
-    .help = "One commit, on disk when the command returns. A VALUE of - is read from standard\n"
-            "input, always as it is. The store and the keyspace are made where they are\n"
-            "missing. Write -- before a word that begins with a dash.",
+    .help = "The value is on disk when the command returns. If VALUE is - it is read from\n"
+            "standard input, always as plain bytes. The store and the keyspace are created if\n"
+            "they do not exist. Write -- before an argument that begins with a dash.",
     .examples =
         (const struct firn_command_example[]){
-            {"firn db put app.firn users ada 1815", "users: ada is 1815"},
-            {"firn db put app.firn images logo - <logo.png", "a file's bytes"},
-            {"firn db put --ttl 3600 app.firn sessions k2 ada", "gone in an hour"},
+            {"firn db put app.firn users ada 1815", "store 1815 under ada in users"},
+            {"firn db put app.firn images logo - <logo.png", "store the contents of a file"},
+            {"firn db put --ttl 3600 app.firn sessions k2 ada",
+             "store a value that expires in an hour"},
             {NULL, NULL},
         },
     .uses = FIRN_COMMAND_USES_LOCK,
@@ -425,14 +426,14 @@ static const struct firn_command get = {
     .options =
         (const struct firn_command_option[]){
             {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
-            {"at", 0, "REF", "as the checkpoint has it"},
+            {"at", 0, "REF", "read the checkpoint REF instead of the present state"},
             {NULL, 0, NULL, NULL},
         },
-    .help = "The value's bytes, exactly; with --hex its digits and a newline. Where there is\n"
-            "no such key, keyspace or store the exit code is 3.",
+    .help = "Prints exactly the bytes of the value; with --hex, hexadecimal digits and a\n"
+            "newline. If the key, keyspace or store does not exist the exit code is 3.",
     .examples =
         (const struct firn_command_example[]){
-            {"firn db get app.firn users ada", "prints 1815"},
+            {"firn db get app.firn users ada", "print 1815"},
             {NULL, NULL},
         },
     .run = run_get,
@@ -443,11 +444,11 @@ static const struct firn_command del = {
     .summary = "Delete a key",
     .arguments = "STORE KEYSPACE KEY",
     .options = hex_options,
-    .help = "One commit, on disk when the command returns. Deleting a key that is not there\n"
-            "succeeds; a store or keyspace that is not there is an error (exit code 3).",
+    .help = "The deletion is on disk when the command returns. Deleting a key that does not\n"
+            "exist succeeds; if the store or keyspace does not exist the exit code is 3.",
     .examples =
         (const struct firn_command_example[]){
-            {"firn db del app.firn users ada", "users has no ada afterwards"},
+            {"firn db del app.firn users ada", "delete ada from users"},
             {NULL, NULL},
         },
     .uses = FIRN_COMMAND_USES_LOCK,
@@ -456,30 +457,32 @@ static const struct firn_command del = {
 
 static const struct firn_command scan_command = {
     .name = "scan",
-    .summary = "Print the entries of a keyspace in the order of their keys",
+    .summary = "Print the entries of a keyspace in key order",
     .arguments = "STORE KEYSPACE",
     .options =
         (const struct firn_command_option[]){
-            {"from", 0, "KEY", "begin at KEY or what follows it"},
+            {"from", 0, "KEY", "begin at KEY, or at the next key after it"},
             {"to", 0, "KEY", "end before KEY"},
             {"prefix", 0, "KEY", "only keys that begin with KEY"},
-            {"reverse", 'r', NULL, "the last one first"},
-            {"limit", 'n', "N", "at most N"},
-            {"keys", 'k', NULL, "no values"},
-            {"at", 0, "REF", "as the checkpoint has it"},
+            {"reverse", 'r', NULL, "in reverse order"},
+            {"limit", 'n', "N", "print at most N entries"},
+            {"keys", 'k', NULL, "print keys only"},
+            {"at", 0, "REF", "read the checkpoint REF instead of the present state"},
             {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
             {NULL, 0, NULL, NULL},
         },
     .help =
-        "One row an entry, a tab between key and value. What is not printable is escaped:\n"
-        "a backslash as \\\\, newline, tab and their kin as \\n \\t \\r \\a \\b \\v \\f, other\n"
-        "bytes as a backslash and three octal digits. The entries are those of the moment\n"
-        "at which the command began. Keys are ordered by their bytes.",
+        "Prints one row for each entry, with a tab between key and value. Unprintable\n"
+        "bytes are escaped: a backslash as \\\\, newline, tab and other control characters\n"
+        "as \\n \\t \\r \\a \\b \\v \\f, other bytes as a backslash and three octal digits. Keys\n"
+        "are ordered by their bytes. The entries are those that existed when the command\n"
+        "began.",
     .examples =
         (const struct firn_command_example[]){
             {"firn db scan app.firn users --prefix a --limit 10",
-             "the first ten that begin with a"},
-            {"firn db scan app.firn users --from m --to n --reverse", "those between, last first"},
+             "print the first ten keys that begin with a"},
+            {"firn db scan app.firn users --from m --to n --reverse",
+             "print the keys from m up to n in reverse order"},
             {NULL, NULL},
         },
     .run = run_scan,
@@ -487,9 +490,9 @@ static const struct firn_command scan_command = {
 
 static const struct firn_command check = {
     .name = "check",
-    .summary = "Read all of a store again and verify it",
+    .summary = "Read and verify all of a store",
     .arguments = "STORE",
-    .help = "Each damaged thing is named with file and offset, and the exit code is 5.\n"
+    .help = "Each damaged item is named with its file and offset, and the exit code is 5.\n"
             "Nothing is changed.",
     .run = run_check,
 };
@@ -523,7 +526,7 @@ const struct firn_command firn_data = {
     .name = "db",
     .summary = "Read and write key-value data in a store",
     .arguments = "",
-    .help = "STORE is a directory. In it are keyspaces, each an ordered map from bytes to\n"
-            "bytes. Commands that only read also take a file that firn db export has written.",
+    .help = "STORE is a directory. It contains keyspaces, each an ordered map from bytes to\n"
+            "bytes. Commands that only read also accept a file written by firn db export.",
     .members = members,
 };

@@ -92,7 +92,7 @@ run_checkpoint(struct firn_cli *cli)
     firn_store *store = NULL;
     bool is_delete = firn_command_has(cli, "delete");
     if (is_delete && cli->argument_count < 2) {
-        return firn_command_misused(cli, "name the checkpoint that is to be deleted");
+        return firn_command_misused(cli, "name the checkpoint to delete");
     }
     int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_WRITE, &store);
     if (exit_code == FIRN_EXIT_OK) {
@@ -214,14 +214,14 @@ run_export(struct firn_cli *cli)
     firn_store *store = NULL;
     const char *path = firn_command_value(cli, "output");
     if (path == NULL || path[0] == '\0') {
-        return firn_command_misused(cli, "say with -o FILE where the checkpoint is to go");
+        return firn_command_misused(cli, "name the file to write with -o FILE");
     }
     int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &store);
     if (exit_code == FIRN_EXIT_OK) {
         int code = export_to(cli, store, &err);
         if (code != FIRN_OK) {
             exit_code = firn_command_report_failure(
-                cli, &err, code == FIRN_EXISTS ? "--replace writes over it" : NULL);
+                cli, &err, code == FIRN_EXISTS ? "overwrite it with --replace" : NULL);
         }
     }
     return firn_data_store_close(cli, store, exit_code);
@@ -294,20 +294,21 @@ run_clone(struct firn_cli *cli)
 
 const struct firn_command firn_data_checkpoint = {
     .name = "checkpoint",
-    .summary = "Keep the present state of a store's data",
+    .summary = "Make a checkpoint of a store's data",
     .arguments = "STORE [NAME]",
     .options =
         (const struct firn_command_option[]){
-            {"delete", 0, NULL, "delete the checkpoint that NAME, or a REF, names"},
+            {"delete", 0, NULL, "delete the checkpoint with this NAME or REF"},
             {NULL, 0, NULL, NULL},
         },
-    .help = "All keyspaces of the store, at once, whatever they hold; what changes later is\n"
-            "kept beside it. A NAME has letters, digits and any of ._-+/, a letter first. A\n"
-            "checkpoint is read with --at of firn db get, scan, dump and keyspaces.",
+    .help = "Keeps the present state of all keyspaces of the store. This takes an instant,\n"
+            "however much they contain; space is used only as data changes later. NAME has\n"
+            "letters, digits and characters of ._-+/, and begins with a letter. To read a\n"
+            "checkpoint, use the option --at of firn db get, scan, dump and keyspaces.",
     .examples =
         (const struct firn_command_example[]){
-            {"firn db checkpoint app.firn before-import", "come back here later"},
-            {"firn db checkpoint app.firn before-import --delete", "it is not needed any more"},
+            {"firn db checkpoint app.firn before-import", "keep the state before an import"},
+            {"firn db checkpoint app.firn before-import --delete", "delete that checkpoint"},
             {NULL, NULL},
         },
     .uses = FIRN_COMMAND_USES_LOCK,
@@ -316,27 +317,28 @@ const struct firn_command firn_data_checkpoint = {
 
 const struct firn_command firn_data_checkpoint_list = {
     .name = "checkpoints",
-    .summary = "List the checkpoints of a store's data, the newest first",
+    .summary = "List the checkpoints of a store's data, newest first",
     .arguments = "STORE",
     .options =
         (const struct firn_command_option[]){
-            {"all", 'a', NULL, "safety checkpoints too, which restores have taken"},
+            {"all", 'a', NULL, "include safety checkpoints, which restores take"},
             {NULL, 0, NULL, NULL},
         },
-    .help = "Number, id, time and name of each. A REF is a number, a name, latest, or four\n"
-            "letters of an id; latest~2 and 12~1 name others before one.",
+    .help = "Prints number, id, time and name of each. A REF is a number, a name, latest, or\n"
+            "at least four letters of an id; latest~2 and 12~1 count back from another\n"
+            "checkpoint.",
     .run = run_checkpoints,
 };
 
 const struct firn_command firn_data_checkpoint_restore = {
     .name = "restore",
-    .summary = "Bring a store's data back to a checkpoint",
+    .summary = "Restore a store's data to a checkpoint",
     .arguments = "STORE REF",
-    .help = "All keyspaces of the store at once. What was there before is kept as a safety\n"
-            "checkpoint, so that firn db undo takes the restore back.",
+    .help = "Restores all keyspaces of the store. The previous state is kept as a safety\n"
+            "checkpoint, so firn db undo takes the restore back.",
     .examples =
         (const struct firn_command_example[]){
-            {"firn db restore app.firn before-import", "as it was then"},
+            {"firn db restore app.firn before-import", "go back to that checkpoint"},
             {NULL, NULL},
         },
     .uses = FIRN_COMMAND_USES_LOCK,
@@ -345,10 +347,10 @@ const struct firn_command firn_data_checkpoint_restore = {
 
 const struct firn_command firn_data_checkpoint_undo = {
     .name = "undo",
-    .summary = "Take back the last restore of a store's data",
+    .summary = "Undo the last restore of a store's data",
     .arguments = "STORE",
-    .help = "The data are as they were before it. A safety checkpoint is taken here too, so a\n"
-            "second undo takes back the first.",
+    .help = "Brings back the data as it was before the last restore. This takes a safety\n"
+            "checkpoint too, so a second undo takes back the first one.",
     .uses = FIRN_COMMAND_USES_LOCK,
     .run = run_undo,
 };
@@ -359,18 +361,19 @@ const struct firn_command firn_data_checkpoint_export = {
     .arguments = "STORE [REF]",
     .options =
         (const struct firn_command_option[]){
-            {"output", 'o', "FILE", "where it goes"},
-            {"replace", 0, NULL, "write over FILE if it is there"},
+            {"output", 'o', "FILE", "write to FILE"},
+            {"replace", 0, NULL, "overwrite FILE if it exists"},
             {NULL, 0, NULL, NULL},
         },
-    .help = "What the checkpoint sees, without REF the present state: all keyspaces, and\n"
-            "nothing else of the store. The file can stand for STORE in every command that\n"
-            "only reads; firn db import makes a store of it. While it is made, a directory\n"
-            "beside it holds the data once more.",
+    .help = "Writes all keyspaces of the checkpoint, or of the present state if no REF is\n"
+            "given, and nothing else of the store. Every command that only reads accepts the\n"
+            "file as STORE; firn db import makes a store from it. During the export, a\n"
+            "temporary directory beside the file holds a second copy of the data.",
     .examples =
         (const struct firn_command_example[]){
-            {"firn db export app.firn before-import -o app.firnx", "to keep, or to send"},
-            {"firn db get app.firnx users ada", "it is read where it lies"},
+            {"firn db export app.firn before-import -o app.firnx",
+             "write a checkpoint into a file"},
+            {"firn db get app.firnx users ada", "read a value from that file"},
             {NULL, NULL},
         },
     .run = run_export,
@@ -378,13 +381,13 @@ const struct firn_command firn_data_checkpoint_export = {
 
 const struct firn_command firn_data_checkpoint_import = {
     .name = "import",
-    .summary = "Make a store of a file that firn db export has written",
+    .summary = "Make a store from a file written by firn db export",
     .arguments = "FILE STORE",
-    .help = "STORE is a directory that is empty or not there. It gets the data, and the\n"
-            "checkpoint under its number, id and name. Every byte is verified first.",
+    .help = "STORE is a directory that is empty or does not exist. It gets the data, and the\n"
+            "checkpoint with its number, id and name. Every byte is verified first.",
     .examples =
         (const struct firn_command_example[]){
-            {"firn db import app.firnx copy.firn", "a store that can be written"},
+            {"firn db import app.firnx copy.firn", "make a store that can be written"},
             {NULL, NULL},
         },
     .run = run_import,
@@ -392,14 +395,15 @@ const struct firn_command firn_data_checkpoint_import = {
 
 const struct firn_command firn_data_checkpoint_clone = {
     .name = "clone",
-    .summary = "Make another store that has all of this one",
+    .summary = "Make a copy of a store",
     .arguments = "STORE NEW",
-    .help = "Data, checkpoints and saved workspaces. The files are shared by hard links where\n"
-            "that can be, so it takes no time and no space; what is done to one of the stores\n"
-            "is not seen in the other. NEW is a directory that is empty or not there.",
+    .help = "Copies data, checkpoints and saved workspaces. Where possible the files are\n"
+            "shared by hard links, so a clone takes almost no time and space. Changes to one\n"
+            "of the stores do not affect the other. NEW is a directory that is empty or does\n"
+            "not exist.",
     .examples =
         (const struct firn_command_example[]){
-            {"firn db clone app.firn trial.firn", "try something on a store of its own"},
+            {"firn db clone app.firn trial.firn", "make a store to try something on"},
             {NULL, NULL},
         },
     .uses = FIRN_COMMAND_USES_LOCK,

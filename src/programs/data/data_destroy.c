@@ -71,7 +71,7 @@ show_left(const char *path)
 static bool
 is_confirmed(const char *path)
 {
-    firn_command_report_line("%s: all of its keyspaces and checkpoints will be gone", path);
+    firn_command_report_line("%s: all of its keyspaces and checkpoints will be deleted", path);
     return firn_command_report_ask("destroy it?");
 }
 
@@ -94,7 +94,8 @@ run_destroy(struct firn_cli *cli)
     const char *path = cli->arguments[0];
     bool is_said = firn_command_has(cli, "yes");
     if (!is_said && !firn_command_report_may_ask(cli)) {
-        return firn_command_misused(cli, "this removes all that is in %s: say --yes", path);
+        return firn_command_misused(cli, "this removes all that is in %s: confirm with --yes",
+                                    path);
     }
     if (is_said || is_confirmed(path)) {
         return destroy(cli, path);
@@ -105,21 +106,22 @@ run_destroy(struct firn_cli *cli)
 
 const struct firn_command firn_data_destroy = {
     .name = "destroy",
-    .summary = "Remove a store and all that is in it, for good",
+    .summary = "Delete a store and everything in it, for good",
     .arguments = "STORE",
     .options =
         (const struct firn_command_option[]){
             {"yes", 'y', NULL, "do not ask"},
             {NULL, 0, NULL, NULL},
         },
-    .help = "There is no way back: on a terminal firn asks, elsewhere it wants --yes. Files\n"
-            "in STORE that are none of a store's stay, and are named; without any, the\n"
-            "directory goes too. A store that is open, also for reading, is refused, and so\n"
-            "is one that has checkpoints of directories: firn workspaces remove is for those.",
+    .help = "This cannot be undone: firn asks on a terminal, and needs --yes elsewhere. Files\n"
+            "in STORE that do not belong to a store stay, and are named; if there are none,\n"
+            "the directory is deleted too. The command fails if the store is open, even for\n"
+            "reading, or if it has checkpoints of directories, which firn workspaces remove\n"
+            "deletes.",
     .examples =
         (const struct firn_command_example[]){
-            {"firn db destroy app.firn", "asks before"},
-            {"firn db destroy app.firn --yes", "does not"},
+            {"firn db destroy app.firn", "delete the store after asking"},
+            {"firn db destroy app.firn --yes", "delete the store without asking"},
             {NULL, NULL},
         },
     .run = run_destroy,

@@ -164,23 +164,25 @@ run_diff(struct firn_cli *cli)
 
 const struct firn_command firn_data_diff = {
     .name = "diff",
-    .summary = "Show what two checkpoints have differently",
+    .summary = "Show differences between two checkpoints of a store's data",
     .arguments = "STORE REF [REF]",
     .options =
         (const struct firn_command_option[]){
-            {"keyspace", 0, "NAME", "only this one"},
-            {"keys", 'k', NULL, "no values; ~ before a key whose value changed"},
-            {"stat", 0, NULL, "only how many"},
+            {"keyspace", 0, "NAME", "compare only this keyspace"},
+            {"keys", 'k', NULL, "print keys only; ~ marks a key whose value changed"},
+            {"stat", 0, NULL, "print only how many entries differ"},
             {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
             {NULL, 0, NULL, NULL},
         },
-    .help = "From the first REF to the second, or to the present state. A row each: + or -,\n"
-            "keyspace, key and value, tabs between them, escaped as firn db scan escapes. A\n"
-            "changed value is a - and a +. A keyspace that one of them lacks has a row too.",
+    .help = "Compares the first REF with the second or, if only one is given, with the\n"
+            "present state. Prints one row for each difference: + or -, keyspace, key and\n"
+            "value, separated by tabs and escaped as by firn db scan. A changed value is a -\n"
+            "row and a + row. A keyspace that only one of them has is a row too.",
     .examples =
         (const struct firn_command_example[]){
-            {"firn db diff app.firn before-import", "what has changed since?"},
-            {"firn db diff app.firn 11 12 --keyspace users --stat", "how many users?"},
+            {"firn db diff app.firn before-import", "show what has changed since"},
+            {"firn db diff app.firn 11 12 --keyspace users --stat",
+             "count the differences in users"},
             {NULL, NULL},
         },
     .run = run_diff,

@@ -118,7 +118,7 @@ read_range(struct firn_cli *cli, struct range *range)
     bool is_hex = firn_command_has(cli, "hex");
     if ((from == NULL && to == NULL) == (prefix == NULL)) {
         return firn_command_misused(cli, prefix == NULL
-                                             ? "tell what to delete: --from and --to, or --prefix"
+                                             ? "say what to delete: --from and --to, or --prefix"
                                              : "--prefix goes with neither --from nor --to");
     }
     if (prefix != NULL) {
@@ -203,20 +203,20 @@ const struct firn_command firn_data_keyspaces = {
     .arguments = "STORE",
     .options =
         (const struct firn_command_option[]){
-            {"at", 0, "REF", "as the checkpoint has them"},
+            {"at", 0, "REF", "list those of the checkpoint REF"},
             {NULL, 0, NULL, NULL},
         },
-    .help = "One a line, in the order of their bytes, escaped as firn db scan escapes. Those\n"
-            "that firn keeps for itself are not among them.",
+    .help = "Prints one name on each line, in byte order, escaped as by firn db scan.\n"
+            "Keyspaces that firn uses itself are not listed.",
     .run = run_keyspaces,
 };
 
 const struct firn_command firn_data_keyspaces_drop = {
     .name = "drop",
-    .summary = "Remove a keyspace and all that is in it",
+    .summary = "Delete a keyspace and everything in it",
     .arguments = "STORE KEYSPACE",
-    .help = "One commit, on disk when the command returns. A checkpoint that was made before\n"
-            "still has the keyspace; without one it cannot be taken back.",
+    .help = "The deletion is on disk when the command returns. An earlier checkpoint still\n"
+            "has the keyspace; without one the deletion cannot be undone.",
     .uses = FIRN_COMMAND_USES_LOCK,
     .run = run_drop,
 };
@@ -227,17 +227,19 @@ const struct firn_command firn_data_keyspaces_delrange = {
     .arguments = "STORE KEYSPACE",
     .options =
         (const struct firn_command_option[]){
-            {"from", 0, "KEY", "begin at KEY or what follows it"},
+            {"from", 0, "KEY", "begin at KEY, or at the next key after it"},
             {"to", 0, "KEY", "end before KEY"},
-            {"prefix", 0, "KEY", "keys that begin with KEY"},
+            {"prefix", 0, "KEY", "delete keys that begin with KEY"},
             {"hex", 'x', NULL, "keys are hexadecimal digits"},
             {NULL, 0, NULL, NULL},
         },
-    .help = "One commit of a few bytes, whatever the range holds. Without --from the range\n"
-            "begins with the first key, without --to it ends with the last.",
+    .help = "Writes only a few bytes, however many keys the range contains. The deletion is\n"
+            "on disk when the command returns. Without --from the range begins at the first\n"
+            "key, without --to it ends after the last.",
     .examples =
         (const struct firn_command_example[]){
-            {"firn db delrange app.firn users --prefix tmp.", "no key begins with tmp. afterwards"},
+            {"firn db delrange app.firn users --prefix tmp.",
+             "delete all keys that begin with tmp."},
             {NULL, NULL},
         },
     .uses = FIRN_COMMAND_USES_LOCK,

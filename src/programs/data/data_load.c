@@ -17,10 +17,10 @@ read_form(struct firn_cli *cli, enum firn_data_rows_form *out)
     bool is_lines = firn_command_has(cli, "json-lines");
     *out = FIRN_DATA_ROWS_TEXT;
     if (is_hex && is_binary) {
-        return firn_command_misused(cli, "--hex and --binary are two forms: take one");
+        return firn_command_misused(cli, "--hex and --binary exclude each other");
     }
     if (is_lines && (is_hex || is_binary)) {
-        return firn_command_misused(cli, "--json-lines and --%s are two forms: take one",
+        return firn_command_misused(cli, "--json-lines and --%s exclude each other",
                                     is_hex ? "hex" : "binary");
     }
     *out = is_hex      ? FIRN_DATA_ROWS_HEX
@@ -166,7 +166,7 @@ run_dump(struct firn_cli *cli)
     int exit_code = read_form(cli, &form);
     if (exit_code == FIRN_EXIT_OK && cli->json &&
         (form == FIRN_DATA_ROWS_BINARY || form == FIRN_DATA_ROWS_JSON)) {
-        exit_code = firn_command_misused(cli, "--json and --%s are two forms: take one",
+        exit_code = firn_command_misused(cli, "--json and --%s exclude each other",
                                          form == FIRN_DATA_ROWS_JSON ? "json-lines" : "binary");
     }
     if (exit_code == FIRN_EXIT_OK) {
@@ -198,33 +198,34 @@ run_dump(struct firn_cli *cli)
 static const struct firn_command_option load_options[] = {
     {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
     {"binary", 'b', NULL, "rows are binary"},
-    {"json-lines", 'j', NULL, "rows are JSON objects, one a line"},
-    {"bulk", 's', NULL, "rows are sorted by key already: written once"},
+    {"json-lines", 'j', NULL, "rows are JSON objects, one on each line"},
+    {"bulk", 's', NULL, "rows are sorted by key; they are written only once"},
     {NULL, 0, NULL, NULL},
 };
 
 const struct firn_command firn_data_load = {
     .name = "load",
-    .summary = "Write rows into a keyspace",
+    .summary = "Load rows into a keyspace",
     .arguments = "STORE KEYSPACE [FILE]",
     .options = load_options,
-    .help = "FILE has a line a row, key and value with a tab between them, escaped as firn db\n"
-            "scan and dump print them; without FILE, or with -, standard input is read. With\n"
-            "--binary a row is the size of the key and that of the value, four bytes each,\n"
-            "the lowest first, and then the key and the value. With --json-lines it is a JSON\n"
-            "object with the members key and value, as docs/json.md has them.\n"
+    .help = "FILE has one row on each line: a key, a tab and a value, escaped as firn db scan\n"
+            "and dump print them. Without FILE, or if it is -, standard input is read. With\n"
+            "--binary a row is the size of the key, the size of the value, the key and the\n"
+            "value; sizes are four bytes, lowest byte first. With --json-lines a row is a\n"
+            "JSON object with the members key and value, as described in docs/json.md.\n"
             "\n"
-            "The rows are one commit, all of them or none, on disk when the command returns.\n"
-            "Of one key the last row counts; keys that are there already get new values. The\n"
-            "store and the keyspace are made where they are missing.\n"
+            "The rows are loaded in one commit: all of them or none, and on disk when the\n"
+            "command returns. If a key occurs more than once its last row counts; a key that\n"
+            "exists already gets the new value. The store and the keyspace are created if\n"
+            "they do not exist.\n"
             "\n"
-            "Many rows are sorted first, in files of the store. With --bulk they have to come\n"
-            "in the order of their keys, as in a dump, and are written once, where they stay.",
+            "Many rows are first sorted, in temporary files of the store. With --bulk they\n"
+            "must already be in key order, as in a dump, and are written only once.",
     .examples =
         (const struct firn_command_example[]){
-            {"firn db load app.firn users users.tsv", "a file of rows, into users"},
+            {"firn db load app.firn users users.tsv", "load the rows of a file into users"},
             {"firn db dump -b a.firn users | firn db load -b b.firn users",
-             "a keyspace from one store into another"},
+             "copy a keyspace from one store into another"},
             {NULL, NULL},
         },
     .uses = FIRN_COMMAND_USES_LOCK,
@@ -233,22 +234,22 @@ const struct firn_command firn_data_load = {
 
 const struct firn_command firn_data_load_dump = {
     .name = "dump",
-    .summary = "Print a whole keyspace as rows that firn db load reads",
+    .summary = "Print a whole keyspace in a form that firn db load reads",
     .arguments = "STORE KEYSPACE",
     .options =
         (const struct firn_command_option[]){
             {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
             {"binary", 'b', NULL, "rows are binary"},
-            {"json-lines", 'j', NULL, "rows are JSON objects, one a line"},
-            {"at", 0, "REF", "as the checkpoint has it"},
+            {"json-lines", 'j', NULL, "rows are JSON objects, one on each line"},
+            {"at", 0, "REF", "read the checkpoint REF instead of the present state"},
             {NULL, 0, NULL, NULL},
         },
-    .help = "The entries of the moment at which the command began, in the order of their\n"
-            "keys, as firn db scan prints them, or in another form that firn db load knows.\n"
-            "Values with a time to live keep it with --json-lines alone.",
+    .help = "Prints the entries that existed when the command began, in key order, as firn db\n"
+            "scan does or in another form that firn db load reads. Only --json-lines\n"
+            "preserves times to live.",
     .examples =
         (const struct firn_command_example[]){
-            {"firn db dump app.firn users >users.tsv", "a line for each of the users"},
+            {"firn db dump app.firn users >users.tsv", "print users, one line for each entry"},
             {NULL, NULL},
         },
     .run = run_dump,

@@ -172,8 +172,9 @@ unescape(struct firn_data_rows *rows, uint8_t *out)
             return exit_code;
         }
         if (digit < '0' || digit > (i == 0 ? '3' : '7')) {
-            return wrong(rows,
-                         "behind a backslash stands another, one of abtnvfr or three octal digits");
+            return wrong(
+                rows,
+                "a backslash must be followed by another, one of abtnvfr or three octal digits");
         }
         number = number * 8 + (digit - '0');
     }
@@ -197,7 +198,7 @@ decode(struct firn_data_rows *rows, int first, uint8_t *out)
     int high = firn_data_bytes_digit((char)first);
     int low = second == END ? -1 : firn_data_bytes_digit((char)second);
     if (high < 0 || low < 0) {
-        return wrong(rows, "key and value are even numbers of hexadecimal digits");
+        return wrong(rows, "key and value must be even numbers of hexadecimal digits");
     }
     *out = (uint8_t)(high << 4 | low);
     return FIRN_EXIT_OK;
@@ -267,7 +268,7 @@ read_field(struct firn_data_rows *rows, const struct field *field, size_t size)
             exit_code = fill(rows);
         }
         if (exit_code == FIRN_EXIT_OK && rows->is_over) {
-            exit_code = wrong(rows, "it ends before its key and value do");
+            exit_code = wrong(rows, "the input ends inside its key or value");
         }
         size_t left = size - field->bytes->size;
         size_t part = rows->size - rows->at < left ? rows->size - rows->at : left;
@@ -290,7 +291,7 @@ next_binary(struct firn_data_rows *rows, int first)
         int byte = END;
         int exit_code = take(rows, &byte);
         if (exit_code == FIRN_EXIT_OK && byte == END) {
-            exit_code = wrong(rows, "it ends before its sizes do");
+            exit_code = wrong(rows, "the input ends inside its sizes");
         }
         if (exit_code != FIRN_EXIT_OK) {
             return exit_code;
@@ -378,7 +379,7 @@ take_unit(struct firn_data_rows *rows, uint32_t *out)
             return exit_code;
         }
         if (digit < 0) {
-            return wrong(rows, "behind \\u stand four hexadecimal digits");
+            return wrong(rows, "\\u must be followed by four hexadecimal digits");
         }
         *out = *out << 4 | (uint32_t)digit;
     }
@@ -403,7 +404,7 @@ take_pair(struct firn_data_rows *rows, uint32_t first, uint32_t *out)
         return exit_code;
     }
     if (first >= 0xDC00 || second < 0xDC00 || second > 0xDFFF) {
-        return wrong(rows, "half of a pair of \\u stands alone");
+        return wrong(rows, "half of a pair of \\u is missing");
     }
     *out = 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00);
     return FIRN_EXIT_OK;
@@ -442,7 +443,7 @@ take_escape(struct firn_data_rows *rows, struct met *met)
     if (found != NULL) {
         point = (uint32_t)(unsigned char)meanings[found - letters];
     } else if (letter != 'u') {
-        return wrong(rows, "behind a backslash stands one of \"\\/bfnrtu");
+        return wrong(rows, "a backslash must be followed by one of \"\\/bfnrtu");
     } else {
         exit_code = take_unit(rows, &point);
         if (exit_code == FIRN_EXIT_OK && point >= 0xD800 && point <= 0xDFFF) {
@@ -486,7 +487,7 @@ take_string(struct firn_data_rows *rows, struct met *met)
             /* The first of what was read just now. */
             rows->at--;
         } else {
-            exit_code = wrong(rows, "a string has no end in its line");
+            exit_code = wrong(rows, "a string does not end on its line");
         }
         if (exit_code != FIRN_EXIT_OK) {
             return exit_code;
@@ -616,7 +617,7 @@ take_member(struct firn_data_rows *rows, struct met *key, struct met *value)
         return take_expiry(rows);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = expect(rows, '"', "a member is no string");
+        exit_code = expect(rows, '"', "a member is not a string");
     }
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
@@ -654,7 +655,7 @@ end_line(struct firn_data_rows *rows)
     int exit_code = take_visible(rows, &byte);
     return exit_code != FIRN_EXIT_OK || byte == END || byte == '\n'
                ? exit_code
-               : wrong(rows, "there is something behind the object");
+               : wrong(rows, "there is something after the object");
 }
 
 /* A row that begins with that byte. */
@@ -666,7 +667,7 @@ next_json(struct firn_data_rows *rows, int first)
     int byte = first;
     int exit_code = is_space(first) ? take_visible(rows, &byte) : FIRN_EXIT_OK;
     if (exit_code == FIRN_EXIT_OK && byte != '{') {
-        return wrong(rows, "it is no JSON object");
+        return wrong(rows, "it is not a JSON object");
     }
     do {
         if (exit_code == FIRN_EXIT_OK) {
@@ -677,7 +678,7 @@ next_json(struct firn_data_rows *rows, int first)
         }
     } while (exit_code == FIRN_EXIT_OK && byte == ',');
     if (exit_code == FIRN_EXIT_OK && byte != '}') {
-        return wrong(rows, "the object has no end in its line");
+        return wrong(rows, "the object does not end on its line");
     }
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = check(rows, &key);

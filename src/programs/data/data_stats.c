@@ -247,33 +247,36 @@ run_stats(struct firn_cli *cli)
 
 const struct firn_command firn_data_stats_flush = {
     .name = "flush",
-    .summary = "Move everything from a store's log to sorted files",
+    .summary = "Write everything in a store's log to sorted files",
     .arguments = "STORE",
-    .help = "What is in the log is safe there, and firn moves it by itself as the log grows.\n"
-            "After this the next opening has nothing to read from it.",
+    .help = "Data in the log is safe, and firn moves it to sorted files by itself as the log\n"
+            "grows. After this command the next opening has no log to replay.",
     .uses = FIRN_COMMAND_USES_LOCK,
     .run = run_flush,
 };
 
 const struct firn_command firn_data_stats_compact = {
     .name = "compact",
-    .summary = "Merge a store's files until what was deleted takes up no space",
+    .summary = "Merge a store's files, to free the space of deleted data",
     .arguments = "STORE [KEYSPACE]",
     .options =
         (const struct firn_command_option[]){
-            {"from", 0, "KEY", "the first key; else the keyspace's first"},
-            {"to", 0, "KEY", "up to this key, which is left out"},
+            {"from", 0, "KEY", "begin at KEY (default: the first key)"},
+            {"to", 0, "KEY", "end before KEY (default: after the last key)"},
             {"hex", 'x', NULL, "keys are hexadecimal digits"},
             {NULL, 0, NULL, NULL},
         },
-    .help = "firn merges files by itself as data comes in. This does all of it now, which may\n"
-            "take long, and frees the space of everything that was overwritten or deleted.\n\n"
-            "With a keyspace, and bounds, it merges the files that reach into that range, and\n"
-            "leaves the others.",
+    .help = "firn merges files by itself as data comes in. This command does all merging now,\n"
+            "which may take long, and frees the space of everything that was overwritten or\n"
+            "deleted.\n"
+            "\n"
+            "With a keyspace, or with bounds too, it merges only the files that contain keys\n"
+            "in that range.",
     .examples =
         (const struct firn_command_example[]){
-            {"firn db compact app.firn", "all of it"},
-            {"firn db compact app.firn users --from m --to n", "where much was deleted"},
+            {"firn db compact app.firn", "compact the whole store"},
+            {"firn db compact app.firn users --from m --to n",
+             "compact a range in which much was deleted"},
             {NULL, NULL},
         },
     .uses = FIRN_COMMAND_USES_LOCK,
@@ -282,9 +285,9 @@ const struct firn_command firn_data_stats_compact = {
 
 const struct firn_command firn_data_stats = {
     .name = "stats",
-    .summary = "Show the files of a store: levels, sizes, entries",
+    .summary = "Show levels, sizes and entry counts of a store's files",
     .arguments = "STORE",
-    .help = "Level 0 has what was written last; each level below it holds older data, sorted.\n"
-            "Entries include values that were overwritten since and are not merged away.",
+    .help = "Level 0 has the most recently written data; each level below it has older data.\n"
+            "Entries include overwritten values that have not been merged away yet.",
     .run = run_stats,
 };

@@ -19,7 +19,7 @@
 
 static const char missing_store_hint[] = "firn db put makes a store and a keyspace";
 
-static const char damage_hint[] = "firn db repair STORE makes a sound store of what is left of it";
+static const char damage_hint[] = "firn db repair STORE rebuilds the store from what is left of it";
 
 const char *
 firn_data_store_damage_hint(const char *path)

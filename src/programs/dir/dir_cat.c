@@ -64,7 +64,7 @@ report(struct firn_cli *cli, firn_workspace *workspace, const char *reference,
     }
     const char *hint = firn_task_workspace_hint(workspace, reference, err->code);
     if (hint == NULL && (err->code == FIRN_NOT_FOUND || err->code == FIRN_INVALID)) {
-        hint = "firn show REF --files lists what is in a checkpoint";
+        hint = "firn show REF --files lists the files of a checkpoint";
     }
     return firn_command_report_failure(cli, err, hint);
 }
@@ -108,8 +108,8 @@ run(struct firn_cli *cli)
 }
 
 static const struct firn_command_example examples[] = {
-    {"firn cat 12 src/main.c", "that file as it was in checkpoint 12"},
-    {"firn cat latest notes.txt | diff - notes.txt", "what changed in it since"},
+    {"firn cat 12 src/main.c", "print the file as it was in checkpoint 12"},
+    {"firn cat latest notes.txt | diff - notes.txt", "show what has changed in it since"},
     {NULL, NULL},
 };
 
@@ -117,13 +117,13 @@ const struct firn_command firn_dir_cat = {
     .name = "cat",
     .summary = "Print a file as it is in a checkpoint",
     .arguments = "REF PATH",
-    .help = "Prints the content of a file, byte by byte as it was saved, on standard output.\n"
-            "Every piece is verified before it is printed: if damage is found the command\n"
-            "ends with exit code 5, and what was printed until then is right. Memory does not\n"
-            "grow with the file.\n"
+    .help = "Prints the content of a file on standard output, exactly as it was saved. Every\n"
+            "piece is verified before it is printed: if damage is found the exit code is 5,\n"
+            "and everything printed before it is correct. Memory use does not depend on the\n"
+            "size of the file.\n"
             "\n"
-            "PATH is a path in the workspace; it need not be on disk any more. Directories\n"
-            "and symbolic links have no content to print: see firn show REF --files. With\n"
+            "PATH is a path in the workspace; it need not exist on disk any more. Directories\n"
+            "and symbolic links have no content to print (see firn show REF --files). With\n"
             "--json the content is a string in the object, for files of at most 16 MiB.",
     .examples = examples,
     .missing_hint = firn_task_workspace_choose_hint,

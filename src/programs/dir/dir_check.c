@@ -206,9 +206,9 @@ hint(int code, const firn_workspace_check_result *result)
     switch (code) {
     case FIRN_CORRUPT:
         return was_read(code, result)
-                   ? "what is not named as damaged can still be restored; firn repair makes a "
-                     "sound store of it"
-                   : "firn repair makes a sound store of what can still be read";
+                   ? "everything not named as damaged can still be restored; firn repair rebuilds "
+                     "the store from it"
+                   : "firn repair rebuilds the store from what can still be read";
     case FIRN_NOT_FOUND:
         return "--store DIR names a store, firn workspaces lists them";
     default:
@@ -280,27 +280,27 @@ run(struct firn_cli *cli)
 }
 
 static const struct firn_command_option options[] = {
-    {"data", 0, NULL, "read and verify every byte, too"},
+    {"data", 0, NULL, "also read and verify every byte"},
     {NULL, 0, NULL, NULL},
 };
 
 static const struct firn_command_example examples[] = {
-    {"firn check --data", "is everything that was ever saved still readable?"},
+    {"firn check --data", "check that everything saved can still be read"},
     {NULL, NULL},
 };
 
 const struct firn_command firn_dir_check = {
     .name = "check",
-    .summary = "Check that what was saved is there and whole",
+    .summary = "Check that everything saved is present and undamaged",
     .arguments = "",
     .options = options,
-    .help = "Verifies the store's own records and that every object that a checkpoint needs\n"
-            "is there. With --data every byte of every object is read and verified too. Each\n"
-            "damaged thing is named with the checkpoints and paths that it takes along, and\n"
-            "the exit code is 5. Where there is no store there is nothing to check: exit\n"
-            "code 3. Settings that cannot be read are named, but are no damage: see firn help\n"
-            "config. Nor is what a newer firn made: that is named, and the exit code is 1.\n"
-            "Nothing is changed.",
+    .help = "Verifies the store's own records, and that every object that a checkpoint needs\n"
+            "is present. With --data every byte of every object is read and verified too.\n"
+            "Each damaged item is named with the checkpoints and paths that it affects, and\n"
+            "the exit code is 5. If there is no store the exit code is 3. Settings that\n"
+            "cannot be read are named but are not damage (see firn help config). Neither is\n"
+            "data made by a newer firn: it is named, and the exit code is 1. Nothing is\n"
+            "changed.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE,
     .run = run,

@@ -113,9 +113,8 @@ change(struct firn_cli *cli, firn_workspace *workspace, struct firn_task_notices
         firn_config_list_readable(workspace, ignore, on_notice, &after, NULL) == FIRN_OK &&
         after.unread < before.unread) {
         firn_command_report_line("settings: lines that could not be read are comments now");
-        firn_command_report_more(
-            "hint", "firn config shows what counts; where it was not known what is kept, "
-                    "keep is forever now");
+        firn_command_report_more("hint", "firn config shows the settings; if it was not known what "
+                                         "is kept, keep is forever now");
     }
     firn_term_json_string("key", key);
     firn_term_json_string_if("value", value, value != NULL);
@@ -149,43 +148,43 @@ run(struct firn_cli *cli)
 }
 
 static const struct firn_command_option options[] = {
-    {"user", 0, NULL, "for all workspaces of this user, not for this store"},
-    {"unset", 0, NULL, "take the setting out of the file"},
+    {"user", 0, NULL, "change the settings of the user, not of this store"},
+    {"unset", 0, NULL, "remove the setting from the file"},
     {NULL, 0, NULL, NULL},
 };
 
 static const struct firn_command_example examples[] = {
-    {"firn config", "all settings, and where each comes from"},
-    {"firn config save.gitignore true", "every save leaves out what .gitignore files say"},
-    {"firn config --user wait 5", "do not wait longer for another writer"},
+    {"firn config", "print all settings, and where each comes from"},
+    {"firn config save.gitignore true", "let every save exclude what .gitignore files exclude"},
+    {"firn config --user wait 5", "wait at most five seconds for another writer"},
     {NULL, NULL},
 };
 
 const struct firn_command firn_dir_config = {
     .name = "config",
-    .summary = "Show or change what commands do where no option says so",
+    .summary = "Show or change settings",
     .arguments = "[KEY] [VALUE]",
     .options = options,
-    .help = "    gc.auto            true: firn gc --auto starts by itself: see firn help gc\n"
-            "    keep               what stays of older checkpoints: see firn help delete\n"
-            "    save.gitignore     true: firn save as with --gitignore\n"
-            "    save.include-deps  true: as with --include-deps\n"
-            "    save.max-file-size as with --max-file-size\n"
-            "    save.strict        true: as with --strict\n"
-            "    save.warn-size     a save that adds so much says what was large; or none\n"
+    .help = "    gc.auto            true: run firn gc --auto when useful (see firn help gc)\n"
+            "    keep               which checkpoints do not expire (see firn help delete)\n"
+            "    save.gitignore     true: save with --gitignore\n"
+            "    save.include-deps  true: save with --include-deps\n"
+            "    save.max-file-size save with this --max-file-size\n"
+            "    save.strict        true: save with --strict\n"
+            "    save.warn-size     name the largest files if a save adds this much; or none\n"
             "    wait               seconds to wait for another writer, as with --wait\n"
             "\n"
-            "Settings stand in two files, config in the store and, for all workspaces of a\n"
-            "user, $XDG_CONFIG_HOME/firn/config (~/.config/firn/config unless that is set).\n"
-            "What the store's file says counts before the user's. Both hold lines like\n"
-            "save.gitignore = true and comments that begin with #, and may be edited. Where\n"
-            "a line is wrong its file counts as if it said nothing: commands name the line\n"
-            "and go on, and nothing expires and gc.auto is off until it is mended. Setting\n"
-            "anything in the file mends it: lines that are wrong become comments, and where\n"
-            "none says what is kept, keep = forever is added.\n"
+            "Settings are in two files: config in the store, and $XDG_CONFIG_HOME/firn/config\n"
+            "for all workspaces of a user (~/.config/firn/config if XDG_CONFIG_HOME is not\n"
+            "set). Settings of the store override those of the user, and options on the\n"
+            "command line override both; firn save --no-config ignores both.\n"
             "\n"
-            "An option on the command line counts before all settings; firn save --no-config\n"
-            "saves as if there were none.",
+            "Both files contain lines such as save.gitignore = true, and comments that begin\n"
+            "with #, and may be edited. If a line is wrong, the whole file is ignored:\n"
+            "commands name the line and go on, and until it is corrected nothing expires and\n"
+            "gc.auto is off. Changing any setting in the file also corrects it: wrong lines\n"
+            "become comments, and if no other line says what is kept, keep = forever is\n"
+            "added.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE,
     .run = run,

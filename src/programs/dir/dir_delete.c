@@ -47,9 +47,9 @@ hint(struct firn_cli *cli, firn_workspace *workspace, int code)
     firn_workspace_pending_restore pending;
     if (code == FIRN_CONFLICT && cli->argument_count > 0) {
         return firn_workspace_pending(workspace, &pending, NULL) == FIRN_OK && pending.is_pending
-                   ? "firn pin lists what is pinned, firn unpin lets it go; firn status tells of a "
-                     "restore that was interrupted"
-                   : "firn pin lists what is pinned, firn unpin lets it go";
+                   ? "firn pin lists pinned checkpoints, firn unpin unpins one; firn status "
+                     "reports an interrupted restore"
+                   : "firn pin lists pinned checkpoints, firn unpin unpins one";
     }
     for (int i = 0; i < cli->argument_count && text == NULL; i++) {
         text = firn_task_workspace_hint(workspace, cli->arguments[i], code);
@@ -107,7 +107,7 @@ run(struct firn_cli *cli)
         if (!cli->quiet && deleting.count == 0) {
             firn_term_out_text("nothing has expired\n");
         } else if (!cli->quiet && !deleting.is_dry) {
-            firn_term_out_text("the space comes back with: firn gc\n");
+            firn_term_out_text("free the space with: firn gc\n");
         }
     }
     if (code == FIRN_OK && !deleting.is_dry) {
@@ -118,15 +118,15 @@ run(struct firn_cli *cli)
 }
 
 static const struct firn_command_option options[] = {
-    {"dry-run", 'n', NULL, "show what would be deleted, delete nothing"},
-    {"expired", 0, NULL, "delete what has had its time"},
-    {"keep", 0, "POLICY", "what --expired keeps, not what firn config keep says"},
+    {"dry-run", 'n', NULL, "show what would be deleted, and delete nothing"},
+    {"expired", 0, NULL, "delete expired checkpoints"},
+    {"keep", 0, "POLICY", "use POLICY for --expired instead of firn config keep"},
     {NULL, 0, NULL, NULL},
 };
 
 static const struct firn_command_example examples[] = {
-    {"firn delete 12 13", "forget two checkpoints"},
-    {"firn delete --expired -n", "what would a save or a gc let go?"},
+    {"firn delete 12 13", "delete two checkpoints"},
+    {"firn delete --expired -n", "show which checkpoints have expired"},
     {NULL, NULL},
 };
 
@@ -135,27 +135,27 @@ const struct firn_command firn_dir_delete = {
     .summary = "Delete checkpoints",
     .arguments = "[REF...]",
     .options = options,
-    .help = "Deletes the named checkpoints: all of them or, if one cannot be found, none.\n"
-            "Their numbers are never given again. Other checkpoints keep everything that they\n"
-            "share with them. The space comes back with: firn gc\n"
+    .help = "Deletes the given checkpoints; if one of them does not exist, none is deleted.\n"
+            "Their numbers are not used again. Data that other checkpoints share is kept. To\n"
+            "free the rest, run firn gc.\n"
             "\n"
-            "With --expired the expired ones are deleted, as they are by themselves after\n"
-            "each save. POLICY, and the setting keep, say what stays: forever is everything;\n"
-            "otherwise rules, any of which keeps a checkpoint:\n"
+            "With --expired, deletes the checkpoints that have expired; every save does this\n"
+            "too. POLICY, by default the setting keep, says which checkpoints stay. It is\n"
+            "forever, or a list of rules, any of which keeps a checkpoint:\n"
             "\n"
             "    last:N        the newest N\n"
-            "    all:SPAN      everything of that time: 12h, 7d, 4w, 1y or forever\n"
-            "    hourly:SPAN   the newest of each hour of that time (UTC); likewise daily,\n"
-            "                  weekly, monthly, yearly\n"
+            "    all:SPAN      all within this time: 12h, 7d, 4w, 1y or forever\n"
+            "    hourly:SPAN   the newest of each hour (UTC) within this time\n"
             "\n"
-            "The default is 'all:1d hourly:7d daily:90d'. Ages are counted back from the\n"
-            "newest checkpoint; a time of more than a week without any does not count (or of\n"
-            "two of the longest periods that POLICY names, if that is more). Whatever\n"
-            "the policy says, the newest stays, and what is younger than a day, pinned (firn\n"
-            "pin), tagged, or needed for an undo. Safety checkpoints go when they are older\n"
-            "than 7 days and not among the last 10.\n"
+            "daily, weekly, monthly and yearly work like hourly. The default is 'all:1d\n"
+            "hourly:7d daily:90d'. Age is counted back from the newest checkpoint. Gaps of\n"
+            "more than a week between checkpoints do not count (more than two of the longest\n"
+            "periods in POLICY, if that is longer). Whatever the policy, the newest\n"
+            "checkpoint stays, and so do those that are less than a day old, pinned (firn\n"
+            "pin), tagged, or needed for an undo. Safety checkpoints expire when they are\n"
+            "older than 7 days and not among the last 10.\n"
             "\n"
-            "What is pinned cannot be deleted by name either.",
+            "Pinned checkpoints cannot be deleted by name either.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
     .run = run,

@@ -131,46 +131,46 @@ run(struct firn_cli *cli)
 }
 
 static const struct firn_command_option options[] = {
-    FIRN_SHOW_DIFFERENCE_OPTIONS("one row a difference, without contents; the default"),
+    FIRN_SHOW_DIFFERENCE_OPTIONS("print one row for each difference (the default)"),
     {NULL, 0, NULL, NULL},
 };
 
 static const struct firn_command_example examples[] = {
-    {"firn diff", "what changed since the newest checkpoint"},
-    {"firn diff 12 --stat", "what changed since checkpoint 12, with line counts"},
-    {"firn diff 11 12 -- src", "what checkpoint 12 changed in src since 11"},
-    {"firn diff 11 12 -p | git apply", "make the same changes in another directory"},
+    {"firn diff", "show what changed since the newest checkpoint"},
+    {"firn diff 12 --stat", "show what changed since checkpoint 12, with line counts"},
+    {"firn diff 11 12 -- src", "show what changed in src from checkpoint 11 to 12"},
+    {"firn diff 11 12 -p | git apply", "make the same changes in the current directory"},
     {NULL, NULL},
 };
 
 const struct firn_command firn_dir_diff = {
     .name = "diff",
-    .summary = "Show what differs between two checkpoints, or one and the disk",
+    .summary = "Show differences between checkpoints, or one and the disk",
     .arguments = "[REF] [REF] [PATH...]",
     .options = options,
-    .help = "Compares the first checkpoint (latest, if none is named) with the second, or\n"
-            "with the workspace as it is on disk, and prints one row for each difference:\n"
-            "added, changed (content, link target or kind), metadata (only mode, owner, time\n"
-            "or attributes), removed, renamed. Times of directories do not count. The exit\n"
-            "code is 0, with differences or without. PATHs come after --; with them only\n"
-            "they, and what is below them, are compared. They are relative to the current\n"
-            "directory, in a patch to the root.\n"
+    .help = "Compares two checkpoints, or one (default: latest) with the workspace on disk.\n"
+            "Prints one row for each difference: added, changed (content, link target or\n"
+            "kind), metadata (only mode, owner, time or attributes), removed or renamed.\n"
+            "Times of directories are ignored. The exit code is 0 whether or not there are\n"
+            "differences. PATHs come after -- and limit the comparison to themselves and\n"
+            "everything below them. Paths are relative to the current directory, except in a\n"
+            "patch, where they are relative to the root of the workspace.\n"
             "\n"
-            "A file that went and one that came with exactly the same content, not an empty\n"
-            "one, are one file, renamed: both paths are shown.\n"
+            "A removed and an added file with exactly the same content, if they are not\n"
+            "empty, are shown as one renamed file with both paths.\n"
             "\n"
-            "With --stat a row shows how many lines were added and removed, and a bar of +\n"
-            "and - signs that is shortened where it does not fit; what a bar cannot say\n"
-            "follows it. A file with a NUL among its first 8,000 bytes is binary; no lines\n"
-            "are counted in it, nor in files of more than 32 MiB or 1,048,576 lines. The\n"
-            "counts are those of the shortest difference; for very large files that were\n"
-            "changed all over they may be higher. With --diff-algorithm patience lines that\n"
-            "stand once on each side keep their place: longer at times, and easier to read.\n"
+            "With --stat each row shows how many lines were added and removed, and a bar of +\n"
+            "and - signs, scaled down to fit. A file with a NUL byte among its first 8,000\n"
+            "bytes is binary; its lines are not counted, nor are those of files with more\n"
+            "than 32 MiB or 1,048,576 lines. Counts are those of the shortest difference; for\n"
+            "very large files with changes everywhere they may be higher. With\n"
+            "--diff-algorithm patience, lines that occur exactly once on each side are\n"
+            "matched first: the result is sometimes longer, but easier to read.\n"
             "\n"
-            "With --patch a unified diff of each file is printed, without a summary: git\n"
-            "apply and patch -p1 can read it. What a patch cannot say, of directories,\n"
-            "owners, times and files that are no text, stands in lines that begin with #.\n"
-            "On a terminal control characters are shown as escapes.\n"
+            "With --patch a unified diff of each file is printed, which git apply and patch\n"
+            "-p1 can read, and no summary. Lines that begin with # tell what a patch cannot\n"
+            "express: changes of directories, owners, times and binary files. On a terminal,\n"
+            "control characters are shown as escapes.\n"
             "\n"
             "Nothing is written anywhere.",
     .examples = examples,

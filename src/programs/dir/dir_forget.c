@@ -44,7 +44,7 @@ visit(void *ctx, const firn_workspace_forgotten *forgotten)
     } else {
         char names[FIRN_SHOW_CHECKPOINT_NAMES_SIZE];
         firn_term_out_format("%s %s  %s %s, %s\n",
-                             forgetting->options.dry_run ? "would take out of" : "took out of",
+                             forgetting->options.dry_run ? "would remove from" : "removed from",
                              firn_show_checkpoint_names(checkpoint, names),
                              firn_term_text_number(forgotten->files, files),
                              firn_term_text_plural(forgotten->files, "file", "files"),
@@ -66,8 +66,8 @@ hint_of(const struct forgetting *forgetting, int code)
 {
     const char *hint = firn_task_workspace_hint(forgetting->workspace, "latest", code);
     if (hint == NULL && code == FIRN_NOT_FOUND) {
-        return "firn show REF --files lists what is in one; what only deleted checkpoints had "
-               "leaves the store with: firn gc --full";
+        return "firn show REF --files lists the files of a checkpoint; remove data that only "
+               "deleted checkpoints had with: firn gc --full";
     }
     return hint == NULL && code == FIRN_CONFLICT ? "firn restore --resume, or firn undo" : hint;
 }
@@ -99,7 +99,7 @@ ask(struct forgetting *forgetting, bool *out_is_confirmed)
     forgetting->options.dry_run = false;
     if (exit_code == FIRN_EXIT_OK) {
         firn_term_out_flush();
-        *out_is_confirmed = firn_command_report_ask("take it out of them, for good?");
+        *out_is_confirmed = firn_command_report_ask("remove it from them, for good?");
     }
     return exit_code;
 }
@@ -120,9 +120,8 @@ run_opened(struct forgetting *forgetting, bool asks)
     exit_code = forget(forgetting);
     if (exit_code == FIRN_EXIT_OK && !cli->json && !cli->quiet && !forgetting->options.dry_run) {
         firn_term_out_text(
-            "the contents leave the store with: firn gc\n"
-            "what lies in the directory stays; the next save takes it again unless a "
-            "rule in\n.firnignore leaves it out\n");
+            "remove the contents from the store with: firn gc\nfiles in the directory stay; the "
+            "next save includes them again unless a rule in\n.firnignore leaves it out\n");
     }
     return exit_code;
 }
@@ -142,8 +141,8 @@ run(struct firn_cli *cli)
     forgetting.options.dry_run = firn_command_has(cli, "dry-run");
     bool is_free = forgetting.options.dry_run || firn_command_has(cli, "yes");
     if (!is_free && !firn_command_report_may_ask(cli)) {
-        return firn_command_misused(cli, "there is no way back: look with --dry-run, then say "
-                                         "--yes");
+        return firn_command_misused(
+            cli, "this cannot be undone: check with --dry-run, then confirm with --yes");
     }
     int exit_code = firn_task_workspace_open(cli, &forgetting.workspace);
     if (exit_code != FIRN_EXIT_OK) {
@@ -151,8 +150,8 @@ run(struct firn_cli *cli)
     }
     exit_code = firn_task_workspace_paths_init(cli, forgetting.workspace, 0, &paths);
     if (exit_code == FIRN_EXIT_OK && is_root(&paths)) {
-        exit_code = firn_command_misused(cli, "the root itself cannot be forgotten, only what is "
-                                              "in it; firn delete takes whole checkpoints");
+        exit_code = firn_command_misused(cli, "the root itself cannot be forgotten, only paths in "
+                                              "it; firn delete deletes whole checkpoints");
         firn_task_workspace_paths_deinit(&paths);
     } else if (exit_code == FIRN_EXIT_OK) {
         firn_task_notices_init(&notices, cli);
@@ -168,39 +167,39 @@ run(struct firn_cli *cli)
 }
 
 static const struct firn_command_option options[] = {
-    {"dry-run", 'n', NULL, "show which checkpoints have it, change nothing"},
+    {"dry-run", 'n', NULL, "show which checkpoints have it, and change nothing"},
     {"yes", 'y', NULL, "do not ask"},
     {NULL, 0, NULL, NULL},
 };
 
 static const struct firn_command_example examples[] = {
-    {"firn forget -n secrets.env", "which checkpoints have it?"},
-    {"firn forget secrets.env && firn gc", "purge it from the store"},
+    {"firn forget -n secrets.env", "show which checkpoints have it"},
+    {"firn forget secrets.env && firn gc", "remove it from all checkpoints and from the store"},
     {NULL, NULL},
 };
 
 const struct firn_command firn_dir_forget = {
     .name = "forget",
-    .summary = "Take a file or directory out of every checkpoint, for good",
+    .summary = "Remove a file or directory from every checkpoint, for good",
     .arguments = "PATH...",
     .options = options,
-    .help = "Takes each PATH, and what is below it, out of every checkpoint of the workspace:\n"
-            "all of them or, after an error, none. Numbers, ids, times, messages, tags and\n"
-            "pins stay; firn show says that something was forgotten. There is no way back: on\n"
-            "a terminal firn asks, elsewhere it wants --yes.\n"
+    .help = "Removes each PATH, and everything below it, from every checkpoint of the\n"
+            "workspace, or after an error from none. Numbers, ids, times, messages, tags and\n"
+            "pins of the checkpoints stay; firn show says that something was forgotten. This\n"
+            "cannot be undone: firn asks on a terminal, and needs --yes elsewhere.\n"
             "\n"
-            "The contents leave the store with the next firn gc, unless another path or\n"
-            "another workspace of the store has them too. The name of PATH stays known, and\n"
-            "the names of what was below it may stay in the store's files until firn gc\n"
-            "--full. Copies that were made of the store keep everything.\n"
+            "The next firn gc removes the contents from the store, unless another path or\n"
+            "another workspace of the store has them too. The name of PATH remains known, and\n"
+            "names below it may remain in the files of the store until firn gc --full. Copies\n"
+            "of the store keep everything.\n"
             "\n"
-            "What only deleted checkpoints had cannot be named any more; it leaves the store\n"
-            "with firn gc --full, unless another checkpoint has the same content, or a\n"
-            "version of it that is stored as what has changed.\n"
+            "Contents that only deleted checkpoints had can no longer be named. firn gc\n"
+            "--full removes them, unless another checkpoint has the same content, or has a\n"
+            "version of it that is stored as a difference.\n"
             "\n"
-            "What lies in the directory is not touched, and the next save takes it again\n"
-            "unless a rule leaves it out. A restore of such a checkpoint leaves PATH as it\n"
-            "is. Other names of a file (hard links) keep its content.",
+            "The file in the workspace is not touched, and the next save includes it again\n"
+            "unless a rule excludes it. Restoring one of these checkpoints leaves PATH as it\n"
+            "is. Other names of the same file (hard links) keep its content.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
     .run = run,

@@ -46,7 +46,7 @@ print_packs(const firn_workspace_gc_result *result, bool is_dry)
     if (result->packs_removed + result->packs_rewritten == 0) {
         firn_term_out_format("%s: %s in %s %s\n",
                              result->bytes_dead > 0 ? "no pack is worth rewriting"
-                                                    : "nothing to give back",
+                                                    : "nothing to free",
                              after, firn_term_text_number(result->packs_after, number),
                              firn_term_text_plural(result->packs_after, "pack", "packs"));
         return;
@@ -76,15 +76,14 @@ print_result(const firn_workspace_gc_result *result, bool is_dry)
     }
     print_packs(result, is_dry);
     if (result->bytes_dead > 0) {
-        firn_term_out_format(
-            "about %s of it is not needed, among much that is; it goes with: firn gc "
-            "--full\n",
-            firn_term_text_size(result->bytes_dead, size));
+        firn_term_out_format("about %s of it is not needed, spread among data that is; free it "
+                             "with: firn gc --full\n",
+                             firn_term_text_size(result->bytes_dead, size));
     }
     if (result->packs_waiting > 0) {
-        firn_term_out_format("%s of it are kept for firn processes that are reading; the next save "
-                             "removes them\n",
-                             firn_term_text_size(result->bytes_waiting, size));
+        firn_term_out_format(
+            "%s of it are kept while other firn processes read them; the next save removes them\n",
+            firn_term_text_size(result->bytes_waiting, size));
     }
 }
 
@@ -97,8 +96,7 @@ print_auto(const firn_workspace_gc_result *result, bool is_dry)
     } else if (is_dry) {
         firn_term_out_text("worth it\n");
     } else if (!result->is_finished) {
-        firn_term_out_text(
-            "not finished: others were at work all the time; firn gc makes them wait\n");
+        firn_term_out_text("not finished: other commands kept writing; firn gc makes them wait\n");
     } else {
         print_result(result, false);
     }
@@ -111,8 +109,8 @@ hint(int code)
     case FIRN_NOT_FOUND:
         return "firn save makes a checkpoint";
     case FIRN_CORRUPT:
-        return "firn check names what is damaged; firn delete REF takes a checkpoint that needs it "
-               "out of the way, firn repair makes a sound store of the rest";
+        return "firn check names what is damaged; firn delete REF deletes a checkpoint that needs "
+               "it, firn repair rebuilds the store from the rest";
     default:
         return NULL;
     }
@@ -199,17 +197,17 @@ run(struct firn_cli *cli)
 }
 
 static const struct firn_command_option options[] = {
-    {"dry-run", 'n', NULL, "show what would come back, change nothing"},
-    {"auto", 0, NULL, "only if it is worth it, with others between slices"},
-    {"full", 0, NULL, "rewrite every pack that holds anything not needed"},
+    {"dry-run", 'n', NULL, "show how much would be freed, and change nothing"},
+    {"auto", 0, NULL, "run only if worthwhile, in slices that let others work"},
+    {"full", 0, NULL, "rewrite every pack that has any unneeded data"},
     {"recompress", 0, NULL, "compress again, better and slower than a save does"},
-    {"level", 0, "N", "zstd's, for --recompress: 2 to 19 (9)"},
+    {"level", 0, "N", "zstd level for --recompress, 2 to 19 (default 9)"},
     {NULL, 0, NULL, NULL},
 };
 
 static const struct firn_command_example examples[] = {
-    {"firn gc --dry-run", "is there much to give back?"},
-    {"firn gc --recompress", "make the store smaller while nobody works"},
+    {"firn gc --dry-run", "show how much would be freed"},
+    {"firn gc --recompress", "make the store smaller, for example overnight"},
     {NULL, NULL},
 };
 
@@ -218,27 +216,29 @@ const struct firn_command firn_dir_gc = {
     .summary = "Delete data that no checkpoint refers to",
     .arguments = "",
     .options = options,
-    .help = "Removes packs that no checkpoint of any workspace of the store needs, and\n"
-            "rewrites those of which a fiftieth is not needed, or anything if they are below\n"
-            "16 MiB; several such small ones become one. Less than that stays, and gc says\n"
-            "how much; with --full nothing stays. Expired checkpoints are deleted first,\n"
-            "in all workspaces of the store: see firn help delete. Nobody who reads is\n"
-            "disturbed, and a gc that is cut short has lost nothing.\n"
+    .help = "Deletes packs that no checkpoint of any workspace of the store needs, and\n"
+            "rewrites packs of which at least a fiftieth is not needed, or anything if they\n"
+            "are smaller than 16 MiB; small packs are joined into one. Less than that\n"
+            "remains, and gc says how much; with --full nothing remains. Expired checkpoints\n"
+            "of all workspaces of the store are deleted first (see firn help delete). Other\n"
+            "commands can read meanwhile, and interrupting gc loses nothing.\n"
             "\n"
-            "With --auto nothing is done unless deleted checkpoints had added a quarter of\n"
-            "the store, and 16 MiB; then in slices of at most 16 MiB, a fraction of a second\n"
-            "each, between which others work. firn save, delete, workspaces remove, watch,\n"
-            "mcp and the hooks start that by themselves, in the background, unless firn\n"
-            "config says gc.auto = false. It does less: no checkpoint goes first, packs stay\n"
-            "of which less than an eighth is not needed, small ones are not made one, and\n"
-            "what firn forget took out waits for a plain firn gc.\n"
+            "With --auto nothing is done unless the deleted checkpoints had added at least a\n"
+            "quarter of the store and 16 MiB. The work is then done in slices of at most 16\n"
+            "MiB, each a fraction of a second, between which other commands can write. firn\n"
+            "save, delete, workspaces remove, watch, mcp and the hooks start this in the\n"
+            "background, unless firn config sets gc.auto to false. It does less than a plain\n"
+            "firn gc: it deletes no expired checkpoints, leaves packs of which less than an\n"
+            "eighth is not needed, does not join small packs, and does not remove what firn\n"
+            "forget took out.\n"
             "\n"
-            "With --recompress all else is rewritten too, once: what was compressed at that\n"
-            "level or a higher one stays as it is, and so does what cannot be made smaller.\n"
-            "It takes one processor for some ten seconds a gigabyte, at level 19 for minutes.\n"
+            "With --recompress everything else is rewritten too, but only once: data that was\n"
+            "compressed at that level or a higher one, or that cannot be made smaller, stays\n"
+            "as it is. This takes one processor about ten seconds for each gigabyte, and\n"
+            "minutes at level 19.\n"
             "\n"
-            "A damaged pack stays and is named, and the exit code is 5. Where a checkpoint is\n"
-            "so damaged that it cannot be known what it needs, nothing is removed.",
+            "A damaged pack is kept and named, and the exit code is 5. If damage makes it\n"
+            "impossible to know what a checkpoint needs, nothing is deleted.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
     .run = run,

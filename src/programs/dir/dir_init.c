@@ -68,7 +68,7 @@ show(struct firn_cli *cli, const struct attempt *attempt, bool is_adopted)
     firn_term_json_bool("created", attempt->is_created);
     firn_term_json_bool("adopted", is_adopted);
     if (!cli->quiet) {
-        firn_term_out_text(is_adopted            ? "went on with the store "
+        firn_term_out_text(is_adopted            ? "adopted the store "
                            : attempt->is_created ? "made the store "
                                                  : "the store is there already: ");
         firn_term_text_escape(firn_str(store), firn_term_out_write);
@@ -84,7 +84,7 @@ show_outer(struct firn_cli *cli, const struct attempt *attempt)
         outer = find_outer(cli, firn_workspace_root(attempt->workspace));
     }
     if (outer != NULL) {
-        firn_term_out_text("the workspace around it leaves it out from now on: ");
+        firn_term_out_text("the surrounding workspace leaves it out from now on: ");
         firn_term_text_escape(firn_str(outer), firn_term_out_write);
         firn_term_out_text("\n");
     }
@@ -110,7 +110,7 @@ check_inside(struct firn_cli *cli)
                ? FIRN_EXIT_OK
                : firn_command_report_error(
                      cli, FIRN_UNTRUSTED, firn_task_workspace_untrusted_hint,
-                     "a store lies here already, and it is not one that you made");
+                     "there is a store here already, and you did not make it");
 }
 
 static int
@@ -154,39 +154,40 @@ run(struct firn_cli *cli)
 }
 
 static const struct firn_command_option options[] = {
-    {"here", 0, NULL, "make the store inside of the directory, as .firn"},
-    {"adopt", 0, NULL, "go on with the checkpoints of before it was moved"},
+    {"here", 0, NULL, "make the store inside the directory, as .firn"},
+    {"adopt", 0, NULL, "keep the checkpoints of a directory that was moved"},
     {NULL, 0, NULL, NULL},
 };
 
 static const struct firn_command_example examples[] = {
     {"firn init", "make the store in its usual place"},
-    {"firn --store /backup/project init", "make it there"},
-    {"firn init --adopt", "the directory has another name now"},
+    {"firn --store /backup/project init", "make the store in /backup/project"},
+    {"firn init --adopt", "go on after the directory was renamed"},
     {NULL, NULL},
 };
 
 const struct firn_command firn_dir_init = {
     .name = "init",
-    .summary = "Make the store of the workspace, and say where it is",
+    .summary = "Make a store for the workspace, and print where it is",
     .arguments = "",
     .options = options,
-    .help = "firn save does this by itself. The store lies outside of the workspace, so that\n"
-            "nothing that happens to the tree can take its history along: where --store or\n"
-            "the environment variable FIRN_STORE says, else in\n"
+    .help = "firn save does this when needed. The store is outside of the workspace, so that\n"
+            "nothing that happens to the tree can destroy its history. It is in the directory\n"
+            "given by --store or the environment variable FIRN_STORE, otherwise in\n"
             "\n"
-            "    $XDG_DATA_HOME/firn/<name>-<16 digits that follow from the path>\n"
+            "    $XDG_DATA_HOME/firn/<name>-<16 digits derived from the path>\n"
             "\n"
-            "where XDG_DATA_HOME is ~/.local/share unless it is set. Only its owner can read\n"
-            "it. A store given by --store has to be given to every later command. With\n"
-            "--here it lies inside, and is moved and copied along with the directory; so what\n"
-            "removes everything in there, like git clean -fdx, removes the history as well.\n"
+            "where XDG_DATA_HOME is ~/.local/share if it is not set. Only its owner can read\n"
+            "it. If you give --store, you must give it to every later command too. With\n"
+            "--here the store is inside the workspace, and is moved and copied with it; but\n"
+            "commands that delete everything in there, such as git clean -fdx, delete the\n"
+            "history as well.\n"
             "\n"
-            "A workspace is known by the path of its directory. In a directory below it every\n"
-            "command works on that workspace; firn init there makes a workspace of its own,\n"
-            "which the one around it leaves out. A directory that was moved is recognised,\n"
-            "and nothing is done with it before you say what it is: --adopt goes on with its\n"
-            "checkpoints, firn init begins anew.",
+            "A workspace is identified by the path of its directory. Commands in a directory\n"
+            "below it act on that workspace; firn init there makes a separate workspace,\n"
+            "which the outer one leaves out. If a workspace was moved, firn recognises it and\n"
+            "does nothing until you choose: firn init --adopt keeps its checkpoints, firn\n"
+            "init starts anew.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
     .run = run,

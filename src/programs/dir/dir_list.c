@@ -174,7 +174,7 @@ run(struct firn_cli *cli)
     const char *limit = firn_command_value(cli, "limit");
     options.include_safety = firn_command_has(cli, "all");
     if (limit != NULL && !firn_command_number(limit, UINT64_MAX, &options.limit)) {
-        return firn_command_misused(cli, "--limit takes a whole number from 0 on, not '%s'", limit);
+        return firn_command_misused(cli, "--limit takes a whole number, not '%s'", limit);
     }
     int exit_code = firn_task_workspace_open(cli, &workspace);
     if (exit_code != FIRN_EXIT_OK) {
@@ -203,13 +203,13 @@ run(struct firn_cli *cli)
 }
 
 static const struct firn_command_option options[] = {
-    {"limit", 'n', "N", "only the newest N"},
-    {"all", 'a', NULL, "also the safety checkpoints that restores took"},
+    {"limit", 'n', "N", "list only the N newest"},
+    {"all", 'a', NULL, "include safety checkpoints, which restores take"},
     {NULL, 0, NULL, NULL},
 };
 
 static const struct firn_command_example examples[] = {
-    {"firn list -n 5", "the five newest"},
+    {"firn list -n 5", "list the five newest"},
     {NULL, NULL},
 };
 
@@ -218,13 +218,13 @@ const struct firn_command firn_dir_list = {
     .summary = "List the checkpoints of the workspace, newest first",
     .arguments = "",
     .options = options,
-    .help = "One row a checkpoint: its number, the beginning of its id, when it was made\n"
-            "(UTC), how many files and bytes it holds, its tags in [], whether it is\n"
-            "pinned, and the beginning of its message (firn show REF prints all of it). With\n"
-            "--quiet only numbers. A safety checkpoint, listed by --all, has no number; it is\n"
-            "named by its id.\n"
+    .help = "Prints one row for each checkpoint: its number, the beginning of its id, when it\n"
+            "was made (UTC), how many files and bytes it contains, its tags in [], whether it\n"
+            "is pinned, and the beginning of its message (firn show REF prints all of it).\n"
+            "With --quiet only numbers are printed. A safety checkpoint, listed by --all, has\n"
+            "no number; refer to it by its id.\n"
             "\n"
-            "This command creates nothing, also where nothing was ever saved.",
+            "Nothing is created, even if nothing was ever saved.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE,
     .run = run,

@@ -137,36 +137,36 @@ static const struct firn_command_option no_options[] = {
 };
 
 static const struct firn_command_example pin_examples[] = {
-    {"firn pin 12", "never let checkpoint 12 go"},
-    {"firn pin", "list what is pinned"},
+    {"firn pin 12", "keep checkpoint 12 for good"},
+    {"firn pin", "list pinned checkpoints"},
     {NULL, NULL},
 };
 
 const struct firn_command firn_dir_pin = {
     .name = "pin",
-    .summary = "Keep checkpoints from being deleted, or list those that are",
+    .summary = "Protect checkpoints from deletion, or list protected ones",
     .arguments = "[REF...]",
     .options = no_options,
-    .help = "What is pinned does not expire and cannot be deleted, until firn unpin. Without\n"
-            "REF the pins are listed, newest checkpoint first: its number, its id, when it\n"
-            "was pinned (UTC). A tag (firn tag) keeps a checkpoint from expiring as well.",
+    .help = "A pinned checkpoint does not expire and cannot be deleted until firn unpin.\n"
+            "Without REF, lists the pinned checkpoints, newest first: number, id, and when it\n"
+            "was pinned (UTC). A tag (firn tag) also keeps a checkpoint from expiring.",
     .examples = pin_examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
     .run = run_pin,
 };
 
 static const struct firn_command_example unpin_examples[] = {
-    {"firn unpin 12", "checkpoint 12 may go again"},
+    {"firn unpin 12", "let checkpoint 12 expire again"},
     {NULL, NULL},
 };
 
 const struct firn_command firn_dir_pin_remove = {
     .name = "unpin",
-    .summary = "Take pins away",
+    .summary = "Remove pins",
     .arguments = "REF...",
     .options = no_options,
-    .help = "Takes the pins of checkpoints away: all of them or, if one cannot be found,\n"
-            "none. One that was not pinned stays as it is.",
+    .help = "Removes the pins of the given checkpoints; if one of them does not exist, no pin\n"
+            "is removed. A checkpoint that was not pinned stays as it is.",
     .examples = unpin_examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
     .run = run_unpin,

@@ -110,11 +110,11 @@ static void
 print_data(firn_workspace_repair_data data)
 {
     if (data == FIRN_REPAIR_DATA_KEPT) {
-        firn_term_out_text("all data is there\n");
+        firn_term_out_text("no data was lost\n");
     } else if (data == FIRN_REPAIR_DATA_SHORTENED) {
-        firn_term_out_text("some data is lost, or may be: what is known of it was told\n");
+        firn_term_out_text("some data is lost, or may be: see above\n");
     } else {
-        firn_term_out_text("no data could be brought back\n");
+        firn_term_out_text("no data could be recovered\n");
     }
 }
 
@@ -174,10 +174,10 @@ print_result(const struct repairing *repairing)
         firn_term_out_text("nothing was changed\n");
     }
     if (result->lost_paths > 0 || result->lost > 0) {
-        firn_term_out_text("what of it is still on the disk is kept by: firn save\n");
+        firn_term_out_text("save those that are still on the disk with: firn save\n");
     }
     if (result->damaged_path != NULL) {
-        firn_term_out_text("the damaged store is kept, remove it when it is of no use: ");
+        firn_term_out_text("the damaged store is kept; remove it when you no longer need it: ");
         firn_term_text_escape(firn_str(result->damaged_path), firn_term_out_write);
         firn_term_out_text("\n");
     }
@@ -190,7 +190,7 @@ hint(int code)
     case FIRN_NOT_FOUND:
         return "--store DIR names a store, firn workspaces lists them";
     case FIRN_NO_SPACE:
-        return "what is salvaged from damaged packs needs room beside the store";
+        return "data recovered from damaged packs needs free space beside the store";
     default:
         return NULL;
     }
@@ -257,39 +257,39 @@ run_db(struct firn_cli *cli)
 }
 
 static const struct firn_command_option options[] = {
-    {"dry-run", 'n', NULL, "find out what can be saved, change nothing"},
+    {"dry-run", 'n', NULL, "show what can be recovered, and change nothing"},
     {NULL, 0, NULL, NULL},
 };
 
 static const struct firn_command_example examples[] = {
-    {"firn check --data", "is anything damaged?"},
-    {"firn repair --dry-run", "what would be left?"},
-    {"firn repair", "make the store sound again"},
+    {"firn check --data", "look for damage"},
+    {"firn repair --dry-run", "show what can be recovered"},
+    {"firn repair", "repair the store"},
     {NULL, NULL},
 };
 
 const struct firn_command firn_dir_repair = {
     .name = "repair",
-    .summary = "Make a sound store out of a damaged one",
+    .summary = "Repair a damaged store",
     .arguments = "",
     .options = options,
-    .help = "Builds a new store of all that can still be read of a damaged one: of all its\n"
-            "workspaces. A lost catalog is made again from packs and log. A checkpoint that\n"
-            "has lost files goes on without them, under its number; each lost path is named,\n"
-            "and the checkpoint's message says how many there were. Checkpoints that were\n"
-            "deleted may come back where the catalog was lost. A workspace that it lost\n"
-            "gets the path of the newest checkpoint that is left; if its directory was\n"
-            "moved since, firn workspaces relocate OLD-ROOT in it takes it over.\n"
+    .help = "Builds a new store, with all workspaces, from everything in the damaged store\n"
+            "that can still be read. A lost catalog is rebuilt from packs and log. A\n"
+            "checkpoint that has lost files keeps its number and goes on without them; each\n"
+            "lost path is named, and the checkpoint's message says how many there were. If\n"
+            "the catalog was lost, deleted checkpoints may come back. A workspace that was\n"
+            "lost from it gets the path of its newest remaining checkpoint; if its directory\n"
+            "was moved since, run firn workspaces relocate OLD-ROOT in it.\n"
             "\n"
-            "The damaged store is only read until the new one has been checked to the last\n"
-            "byte. Then they change places, in one step, and the damaged one is kept inside\n"
-            "of the new one, as damaged-1. What is whole is shared, so this takes little\n"
-            "room. Where nothing is damaged, nothing is changed; nor where anything in the\n"
-            "store was made by a newer firn, which alone can tell what is damaged. A dry run\n"
-            "does the same work, and leaves the store alone.\n"
+            "The damaged store is only read until the new one has been verified completely.\n"
+            "Then the two change places in one step, and the damaged one is kept inside the\n"
+            "new one as damaged-1. Intact files are shared between them, so this takes little\n"
+            "space. If nothing is damaged, nothing is changed; nor if anything in the store\n"
+            "was made by a newer firn, which alone can tell what is damaged. A dry run does\n"
+            "the same work but does not change the store.\n"
             "\n"
-            "Lines of the store's settings that cannot be read become comments; where none\n"
-            "says what expires then, keep = forever is added.\n"
+            "Lines of the store's settings that cannot be read become comments; if no other\n"
+            "line says what expires, keep = forever is added.\n"
             "\n"
             "The exit code is 6 if anything was lost.",
     .examples = examples,
@@ -298,30 +298,31 @@ const struct firn_command firn_dir_repair = {
 };
 
 static const struct firn_command_example db_examples[] = {
-    {"firn db check app.firn", "is anything damaged?"},
-    {"firn db repair app.firn --dry-run", "what would be left?"},
-    {"firn db repair app.firn", "make the store sound again"},
+    {"firn db check app.firn", "look for damage"},
+    {"firn db repair app.firn --dry-run", "show what can be recovered"},
+    {"firn db repair app.firn", "repair the store"},
     {NULL, NULL},
 };
 
 const struct firn_command firn_dir_repair_db = {
     .name = "repair",
-    .summary = "Make a sound store out of a damaged one",
+    .summary = "Repair a damaged store",
     .arguments = "STORE",
     .options = options,
-    .help = "Builds a new store of all that can still be read: sorted files that the\n"
-            "MANIFEST does not name any more say themselves which keyspace they belong to\n"
-            "and what they replace. Each loss is named, and so is what cannot be known. A\n"
-            "keyspace without a name is called recovered-NUMBER. Nothing that was deleted\n"
-            "comes back, unless what deleted it is named as lost.\n"
+    .help = "Builds a new store from everything that can still be read. Sorted files that the\n"
+            "MANIFEST no longer names are recovered too, as each says which keyspace it\n"
+            "belongs to and what it replaces. Each loss is named, and so is anything that\n"
+            "cannot be known. A keyspace whose name is lost is called recovered-NUMBER.\n"
+            "Deleted data does not come back, unless its deletion is named as lost.\n"
             "\n"
-            "The damaged store is only read until the new one has been checked to the last\n"
-            "byte. Then they change places, in one step, and the damaged one is kept inside\n"
-            "of the new one, as damaged-1. What is whole is shared, so this takes little\n"
-            "room. Where nothing is damaged, nothing is changed. A dry run does the same\n"
-            "work, and leaves the store alone.\n"
+            "The damaged store is only read until the new one has been verified completely.\n"
+            "Then the two change places in one step, and the damaged one is kept inside the\n"
+            "new one as damaged-1. Intact files are shared between them, so this takes little\n"
+            "space. If nothing is damaged, nothing is changed. A dry run does the same work\n"
+            "but does not change the store.\n"
             "\n"
-            "firn repair does the same, and tells of the checkpoints of directories.\n"
+            "firn repair does the same and also reports on checkpoints of directories.\n"
+            "\n"
             "The exit code is 6 if anything was lost.",
     .examples = db_examples,
     .uses = FIRN_COMMAND_USES_LOCK,

@@ -154,9 +154,8 @@ hint_of(const struct request *request, int code)
 {
     bool is_in_place = request->options.to_dir == NULL && !request->options.dry_run;
     if (code == FIRN_UNTRUSTED) {
-        return "if you know what it is, --trust-journal goes on with it; firn save and firn "
-               "restore "
-               "REF leave it alone";
+        return "if you know what it is, continue it with --trust-journal; firn save and firn "
+               "restore REF leave it alone";
     }
     if (request->options.to_dir == NULL && (code == FIRN_READ_ONLY || code == FIRN_DENIED)) {
         return request->what == RESTORE_CHECKPOINT
@@ -192,10 +191,9 @@ ask_about_journal(struct firn_cli *cli, struct request *request)
         !pending.is_foreign) {
         return;
     }
-    firn_command_report_line(
-        "the interrupted restore was not begun by you in this directory on this "
-        "machine; it changes files here");
-    request->options.trust_journal = firn_command_report_ask("go on with it?");
+    firn_command_report_line("you did not start the interrupted restore in this directory on this "
+                             "machine; it changes files here");
+    request->options.trust_journal = firn_command_report_ask("continue it?");
 }
 
 /* Makes the restore that is asked for, and shows what came of it. Sets the callbacks. Returns an
@@ -219,9 +217,9 @@ perform(struct firn_cli *cli, struct request *request)
     firn_term_json_array("changes");
     if (request->options.to_dir == NULL) {
         firn_term_meter_set_interrupted(
-            "then firn restore --resume goes on, firn undo takes it back");
+            "then finish it with firn restore --resume, or take it back with firn undo");
     } else {
-        firn_term_meter_set_interrupted("then the new directory may not outlive a power failure");
+        firn_term_meter_set_interrupted("then the new directory may not survive a power failure");
     }
     int code = firn_task_patience_run(cli, attempt_restore, request, &err);
     firn_term_meter_clear();
@@ -254,7 +252,7 @@ static int
 check_arguments(struct firn_cli *cli, const struct request *request)
 {
     if (request->options.trust_journal && request->what != RESTORE_RESUME) {
-        return firn_command_misused(cli, "--trust-journal is about --resume");
+        return firn_command_misused(cli, "--trust-journal needs --resume");
     }
     if (request->what == RESTORE_RESUME) {
         return check_resume(cli);
@@ -294,51 +292,51 @@ run(struct firn_cli *cli)
 }
 
 static const struct firn_command_option options[] = {
-    {"dry-run", 'n', NULL, "show what would change; change nothing"},
-    {"to", 0, "DIR", "restore into the empty or missing directory DIR"},
-    {"resume", 0, NULL, "finish a restore that was interrupted"},
-    {"trust-journal", 0, NULL, "with --resume: also one that you did not begin here"},
+    {"dry-run", 'n', NULL, "show what would change, and change nothing"},
+    {"to", 0, "DIR", "restore into DIR, which must be empty or not exist"},
+    {"resume", 0, NULL, "finish an interrupted restore"},
+    {"trust-journal", 0, NULL, "with --resume: even one that was not started here"},
     {NULL, 0, NULL, NULL},
 };
 
 static const struct firn_command_example examples[] = {
-    {"firn restore 12", "bring the workspace back to checkpoint 12"},
-    {"firn restore latest -n", "what would that change?"},
-    {"firn restore 12 src/main.c docs", "only that file and that directory"},
-    {"firn restore 12 --to /tmp/look", "a copy of it somewhere else"},
-    {"firn restore --resume", "finish what a crash has interrupted"},
+    {"firn restore 12", "restore the workspace to checkpoint 12"},
+    {"firn restore latest -n", "show what would change"},
+    {"firn restore 12 src/main.c docs", "restore only that file and that directory"},
+    {"firn restore 12 --to /tmp/look", "write a copy of it to another place"},
+    {"firn restore --resume", "finish a restore that a crash interrupted"},
     {NULL, NULL},
 };
 
 const struct firn_command firn_dir_restore = {
     .name = "restore",
-    .summary = "Bring the workspace back to a checkpoint",
+    .summary = "Restore the workspace to a checkpoint",
     .arguments = "[REF] [PATH...]",
     .options = options,
-    .help = "REF names a checkpoint: its number, its id or at least four letters from its\n"
-            "start (in any case), latest, a tag, one so many before another (latest~2), or\n"
-            "a time (\"10 minutes ago\"). The whole workspace is restored, from any directory\n"
-            "in it. All further words are paths, relative to the current directory; with\n"
-            "them only they, and what is below them, are restored: firn restore 12 . is the\n"
-            "current directory.\n"
+    .help = "REF names a checkpoint: its number; its id, or at least the first four letters\n"
+            "of it (in any case); a tag; latest; the Nth before another (latest~2); or a time\n"
+            "(\"10 minutes ago\"). The whole workspace is restored, from any directory in it,\n"
+            "unless PATHs are given: then only these, and everything below them, are\n"
+            "restored. Paths are relative to the current directory; firn restore 12 .\n"
+            "restores the current directory alone.\n"
             "\n"
-            "Afterwards the tree is that of the checkpoint: files that it does not have are\n"
-            "removed. What rules leave out, those of the checkpoint or those of today, stays\n"
-            "as it is, and is named where the checkpoint has another version; all else is\n"
-            "restored. So it is with what cannot be saved first, or not be changed; the exit\n"
-            "code is 6 then, and --resume restores the rest once the causes are gone.\n"
-            "Before anything is written, all that is needed is read and verified, and a\n"
-            "safety checkpoint of the present state is taken: firn undo brings that back.\n"
+            "Afterwards the tree is that of the checkpoint; files that it does not have are\n"
+            "removed. Files that rules exclude, those of the checkpoint or today's, are not\n"
+            "touched, and are named if the checkpoint has another version of them. Files that\n"
+            "cannot be saved first or cannot be changed are not touched either; then the exit\n"
+            "code is 6, and --resume restores them once the cause is gone. Before anything is\n"
+            "written, all data that is needed is read and verified, and a safety checkpoint\n"
+            "of the present state is taken; firn undo brings that back.\n"
             "\n"
-            "Ctrl-C stops a restore and nothing has changed, until files change places; then\n"
-            "it says how far it is and goes on to its end, and only a second one ends it.\n"
-            "Beside it firn status says that it is under way.\n"
+            "Until files are replaced, Ctrl-C stops a restore and nothing has changed. After\n"
+            "that firn says how far it is and completes the restore; a second Ctrl-C ends it\n"
+            "at once. Meanwhile firn status says that a restore is running.\n"
             "\n"
-            "If a restore is interrupted, each file is the old one or the new one, whole.\n"
-            "Then --resume, without REF, finishes it, and firn undo takes it back; a save\n"
-            "finishes it first. What was edited meanwhile is kept. An interrupted restore\n"
-            "that you did not begin in this directory on this machine may have come with the\n"
-            "store: it is told and left alone, unless --resume --trust-journal asks for it.",
+            "After an interrupted restore each file is whole, old or new. --resume, without\n"
+            "REF, finishes the restore, and firn undo takes it back; a save finishes it\n"
+            "first. Edits made in between are kept. An interrupted restore that was not\n"
+            "started in this directory on this machine may have come with the store: firn\n"
+            "reports it and leaves it alone, unless --resume --trust-journal is given.",
     .examples = examples,
     .missing_hint = firn_task_workspace_choose_hint,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
@@ -362,27 +360,27 @@ run_undo(struct firn_cli *cli)
 }
 
 static const struct firn_command_option undo_options[] = {
-    {"dry-run", 'n', NULL, "show what would change; change nothing"},
-    {"trust-journal", 0, NULL, "also an interrupted restore that you did not begin here"},
+    {"dry-run", 'n', NULL, "show what would change, and change nothing"},
+    {"trust-journal", 0, NULL, "even an interrupted restore that was not started here"},
     {NULL, 0, NULL, NULL},
 };
 
 static const struct firn_command_example undo_examples[] = {
-    {"firn undo", "the workspace as it was before the last restore"},
-    {"firn undo -n", "what would that change?"},
+    {"firn undo", "bring back the state before the last restore"},
+    {"firn undo -n", "show what would change"},
     {NULL, NULL},
 };
 
 const struct firn_command firn_dir_restore_undo = {
     .name = "undo",
-    .summary = "Take back the last restore",
+    .summary = "Undo the last restore",
     .arguments = "",
     .options = undo_options,
-    .help = "Brings back the state in which the last restore found the workspace, or the part\n"
-            "of it that was restored. Like every restore this takes a safety checkpoint of\n"
-            "what was done since, so a second undo takes back the first. A restore that was\n"
-            "interrupted is taken back from where it stands. Safety checkpoints are listed by\n"
-            "firn list --all.",
+    .help = "Brings back the state of the workspace before the last restore, or of the part\n"
+            "of it that was restored. Like every restore, this takes a safety checkpoint\n"
+            "first, so a second undo takes back the first one. An interrupted restore is\n"
+            "taken back from the point it had reached. firn list --all lists safety\n"
+            "checkpoints.",
     .examples = undo_examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
     .run = run_undo,

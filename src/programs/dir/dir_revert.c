@@ -336,7 +336,8 @@ perform(struct firn_cli *cli, struct request *request)
         request->options.visit = visit;
     }
     firn_term_json_array("conflicts");
-    firn_term_meter_set_interrupted("then firn restore --resume goes on, firn undo takes it back");
+    firn_term_meter_set_interrupted(
+        "then finish it with firn restore --resume, or take it back with firn undo");
     int code = firn_task_patience_run(cli, attempt, request, &err);
     cli->is_done = code == FIRN_OK && !request->options.dry_run;
     if (code != FIRN_OK) {
@@ -407,39 +408,40 @@ run(struct firn_cli *cli)
 }
 
 static const struct firn_command_option options[] = {
-    {"dry-run", 'n', NULL, "show what would change, or conflict; change nothing"},
+    {"dry-run", 'n', NULL, "show changes and conflicts, and change nothing"},
     {NULL, 0, NULL, NULL},
 };
 
 static const struct firn_command_example examples[] = {
-    {"firn revert 12", "take back what checkpoint 12 changed, keep what came after"},
-    {"firn revert 12 -n", "what would that change, and can it be done?"},
-    {"firn revert 10..12 src", "what changed in src since checkpoint 10, up to 12"},
+    {"firn revert 12", "undo what checkpoint 12 changed, keep later changes"},
+    {"firn revert 12 -n", "show what would change, and any conflicts"},
+    {"firn revert 10..12 src", "undo what changed in src after checkpoint 10, up to 12"},
     {NULL, NULL},
 };
 
 const struct firn_command firn_dir_revert = {
     .name = "revert",
-    .summary = "Take back what one checkpoint changed and keep what came after",
+    .summary = "Undo what one checkpoint changed and keep later changes",
     .arguments = "REF [PATH...]",
     .options = options,
-    .help = "REF names a checkpoint, as for firn restore. What it changed against the one\n"
-            "before it is turned round and merged into the workspace as it is now; A..B takes\n"
-            "back all that changed since A, up to B, in the whole workspace. All further\n"
-            "words are paths, relative to the current directory; with them only they, and\n"
-            "what is below them, are changed.\n"
+    .help = "REF names a checkpoint, as for firn restore. Reverses what it changed since the\n"
+            "previous checkpoint and merges the result into the workspace as it is now. A..B\n"
+            "reverses everything that changed after A, up to and including B. The whole\n"
+            "workspace is affected, unless PATHs are given: then only these, and everything\n"
+            "below them. Paths are relative to the current directory.\n"
             "\n"
-            "A path that was not changed since is then as it was before. One that was changed\n"
-            "since is merged: names and attributes one by one, text line by line. Where both\n"
-            "changed the same, or lines without an unchanged one between them, that is a\n"
-            "conflict; so is a change of what is no text or has more than 8 MiB, and of what\n"
-            "was removed since. Conflicts are listed, nothing is changed, and the exit code\n"
-            "is 4. What rules leave out, those of the checkpoints or those of today, is not\n"
-            "touched, nor is .git and the like (see firn help save); where a checkpoint has\n"
-            "such names they are named, and the exit code is 6.\n"
+            "A path that has not changed since goes back to its state before the checkpoint.\n"
+            "A path that has changed since is merged: names and attributes one by one, text\n"
+            "line by line. It is a conflict if both changed the same lines, or lines with no\n"
+            "unchanged line between them; likewise if a changed file is not text, has more\n"
+            "than 8 MiB, or has been removed since. If there are conflicts they are listed,\n"
+            "nothing is changed, and the exit code is 4. Files that rules exclude, those of\n"
+            "the checkpoints or today's, are not touched, nor are .git and the like (see firn\n"
+            "help save); if a checkpoint contains such names they are listed, and the exit\n"
+            "code is 6.\n"
             "\n"
-            "What is written is written as by firn restore: all that is needed is verified, a\n"
-            "safety checkpoint is taken, and firn undo takes it back.",
+            "The result is written as by firn restore: data is verified first, a safety\n"
+            "checkpoint is taken, and firn undo takes the revert back.",
     .examples = examples,
     .missing_hint = firn_task_workspace_choose_hint,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,

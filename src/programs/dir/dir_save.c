@@ -147,9 +147,8 @@ print(const struct looking *looking, const firn_workspace_save_result *result)
         }
     }
     firn_term_out_text(
-        "a line in .firnignore, or --max-file-size, leaves it out of the next; firn forget "
-        "PATH\ntakes it out of this one; firn config save.warn-size says when this is "
-        "told\n");
+        "a line in .firnignore, or --max-file-size, excludes it from the next save; firn forget "
+        "PATH\nremoves it from this one; firn config save.warn-size sets when this is shown\n");
 }
 
 /* Tells which files and which directories of the root are the largest of what a save has added, and
@@ -274,10 +273,10 @@ check_root(struct firn_cli *cli, firn_workspace *workspace)
         return FIRN_EXIT_OK;
     }
     if (!firn_command_report_may_ask(cli)) {
-        return firn_command_report_error(cli, FIRN_INVALID,
-                                         "firn save --yes saves all of it, once and from "
-                                         "then on; -C DIR names another directory",
-                                         "'%s' is %s", root, why);
+        return firn_command_report_error(
+            cli, FIRN_INVALID,
+            "firn save --yes saves all of it, now and from then on; -C DIR names another directory",
+            "'%s' is %s", root, why);
     }
     firn_command_report_line("'%s' is %s", root, why);
     if (firn_command_report_ask("save all of it?")) {
@@ -353,21 +352,21 @@ run(struct firn_cli *cli)
 }
 
 static const struct firn_command_option options[] = {
-    {"message", 'm', "TEXT", "say what this state is"},
-    {"if-changed", 0, NULL, "make no checkpoint if there is no change"},
-    {"full", 0, NULL, "read every file, also what looks unchanged"},
-    {"include-deps", 0, NULL, "save directories of dependencies too"},
-    {"max-file-size", 0, "SIZE", "leave out larger files, such as 100M; none: none"},
-    {"gitignore", 0, NULL, "leave out what .gitignore files say"},
-    {"no-config", 0, NULL, "save as if firn config said nothing"},
-    {"yes", 'y', NULL, "do not ask, though it is a home directory or more"},
+    {"message", 'm', "TEXT", "describe this state"},
+    {"if-changed", 0, NULL, "do nothing if nothing has changed"},
+    {"full", 0, NULL, "read every file, even those that look unchanged"},
+    {"include-deps", 0, NULL, "save dependency directories such as node_modules"},
+    {"max-file-size", 0, "SIZE", "exclude larger files (such as 100M; none: no limit)"},
+    {"gitignore", 0, NULL, "exclude what .gitignore files exclude"},
+    {"no-config", 0, NULL, "ignore all settings of firn config"},
+    {"yes", 'y', NULL, "do not ask before saving a home directory or more"},
     {NULL, 0, NULL, NULL},
 };
 
 static const struct firn_command_example examples[] = {
     {"firn save -m \"before the agent\"", "save the current directory"},
-    {"firn save --if-changed -q", "the number of a checkpoint of this state, new or not"},
-    {"firn -C ~/project save --json", "save another one, and print what happened as JSON"},
+    {"firn save --if-changed -q", "print the number of a checkpoint of this state"},
+    {"firn -C ~/project save --json", "save another workspace, and print the result as JSON"},
     {NULL, NULL},
 };
 
@@ -376,59 +375,70 @@ const struct firn_command firn_dir_save = {
     .summary = "Save the state of the workspace as a new checkpoint",
     .arguments = "",
     .options = options,
-    .help = "The whole directory tree is saved: contents, names, modes, owners, times, links,\n"
-            "extended attributes and holes. What the store has already is not stored again.\n"
-            "The checkpoint exists, on disk, when the command returns 0 or 6; otherwise it\n"
-            "does not. Ctrl-C stops it, until the contents are complete and only have to\n"
-            "reach the disk; then it says so and the save ends.\n"
+    .help = "Saves the whole directory tree: contents, names, modes, owners, times, links,\n"
+            "extended attributes and holes. Data that the store already has is not stored\n"
+            "again. If the exit code is 0 or 6 the checkpoint exists and is on disk;\n"
+            "otherwise there is none. Ctrl-C stops a save until all contents are written and\n"
+            "only have to reach the disk; after that firn says so and the save completes.\n"
             "\n"
-            "The line printed shows the checkpoint's number and the beginning of its id, its\n"
-            "size, what changed since the one before, and by how much the store grew. With\n"
-            "--quiet only the number is printed. With --if-changed no checkpoint is made\n"
-            "where the tree is that of the one before; its number is printed.\n"
+            "The printed line shows the number of the checkpoint and the beginning of its id,\n"
+            "its size, what changed since the previous checkpoint, and how much the store\n"
+            "grew. With --quiet only the number is printed. With --if-changed no checkpoint\n"
+            "is made if the tree is the same as in the previous one, whose number is printed.\n"
             "\n"
-            "A file whose size, times, owner, mode and place on disk are as they were when it\n"
-            "was last saved is not read again. What is written through a memory mapping can\n"
-            "change a file without changing any of these: --full reads everything.\n"
+            "A file is not read again if its size, times, owner, mode and place on disk are\n"
+            "the same as when it was last saved. A program that writes through a memory\n"
+            "mapping can change a file without changing any of these; --full reads\n"
+            "everything.\n"
             "\n"
-            "Beside a running firn watch only what has changed is looked at.\n"
+            "While firn watch runs, only what has changed is looked at.\n"
             "\n"
-            "Without a store, one is made outside of the workspace: see firn help init.\n"
+            "If there is no store yet, one is made outside of the workspace (see firn help\n"
+            "init).\n"
             "\n"
-            "Never saved, and never written or removed by a restore: names such as .git,\n"
-            "whatever their case and however a file system may write them (git~1), that is\n"
-            "also .hg, .svn, .jj, .bzr and .firn; what a restore works under (.firn-<16 hex\n"
-            "digits>-<16 more>); the store itself; fifos, sockets, devices.\n"
-            "What files called .firnignore say, in any directory, in the language of\n"
-            "gitignore(5), is left out as well. A .chkptignore in the root counts after them,\n"
-            "and with --gitignore so do .gitignore files. Where none of them speaks, these\n"
-            "are left out unless --include-deps is given: node_modules, .venv, .tox, .nox,\n"
-            "__pypackages__; venv with a pyvenv.cfg in it; target beside a Cargo.toml or with\n"
-            "a CACHEDIR.TAG in it; .m2/repository and .m2/wrapper; .gradle, of which settings\n"
-            "in it (gradle.properties, init.d, init.gradle) keep all but caches and the like.\n"
-            "A rule like !node_modules keeps them. What is left out is named when it is left\n"
-            "out for the first time, later it is counted; a restore does not touch it.\n"
-            "Several .git are named once, with their number. A line that is no rule is named\n"
-            "and not used.\n"
+            "Never saved, and never written or removed by a restore,\n"
+            "are: .git, .hg, .svn, .jj, .bzr and .firn, in any case and in any spelling that\n"
+            "a file system may give them (git~1); the temporary files of a restore (.firn-<16\n"
+            "hex digits>-<16 more>); the store itself; fifos, sockets and devices.\n"
             "\n"
-            "A file that is appended to meanwhile is saved as far as it went when its reading\n"
-            "began, and named. A file that is written to in place each time it is read is\n"
-            "never saved torn: like a file or a directory that cannot be read, it goes on as\n"
-            "the last checkpoint has it. What that does not have is left out. Both are named,\n"
-            "and the exit code is 6. With --strict nothing is saved then, nor where there are\n"
-            "fifos, sockets or devices, and the exit code is 1.\n"
+            "Files and directories that .firnignore files exclude are left out too. These\n"
+            "files have the syntax of gitignore(5) and may be in any directory.\n"
+            "A .chkptignore in the root ranks after them, and with --gitignore the .gitignore\n"
+            "files rank last. A save also excludes dependency directories, unless a rule such\n"
+            "as !node_modules includes them or --include-deps is given:\n"
+            "\n"
+            "    node_modules, .venv, .tox, .nox, __pypackages__\n"
+            "    venv if it contains pyvenv.cfg\n"
+            "    target beside a Cargo.toml, or if it contains CACHEDIR.TAG\n"
+            "    .m2/repository and .m2/wrapper\n"
+            "    .gradle\n"
+            "\n"
+            "If .gradle contains settings (gradle.properties, init.d, init.gradle), only its\n"
+            "caches and the like are left out.\n"
+            "\n"
+            "What is left out is named the first time and counted afterwards (several .git\n"
+            "are always one line with their number). A restore does not touch it. A line that\n"
+            "is not a valid rule is reported and ignored.\n"
+            "\n"
+            "If a file grows while it is being read, it is saved up to the size it had at the\n"
+            "start, and named. A file that is modified in place during every attempt to read\n"
+            "it is never saved half changed: like a file or directory that cannot be read, it\n"
+            "stays as it was in the previous checkpoint, or is left out if it was not in\n"
+            "there. Both are named, and the exit code is 6. With --strict nothing is saved in\n"
+            "these cases, nor if there are fifos, sockets or devices, and the exit code is 1.\n"
             "\n"
             "Files larger than --max-file-size are left out as if by a rule. SIZE is a number\n"
-            "of bytes, or of K, M, G, T (times 1024) or KB, MB, GB, TB (times 1000). A save\n"
-            "that adds 1G or more says what the largest is; firn config save.warn-size\n"
-            "changes that.\n"
+            "of bytes, or has a unit: K, M, G, T (powers of 1024) or KB, MB, GB, TB (powers\n"
+            "of 1000). A save that adds 1G or more names the largest files; firn config\n"
+            "save.warn-size changes that limit.\n"
             "\n"
-            "The first save of a home directory, of a whole file system, or of a directory in\n"
-            "which firn keeps its stores is asked about on a terminal; elsewhere it wants\n"
-            "--yes. Where the current directory is not the root, a second line names that.\n"
+            "On a terminal, firn asks before it first saves a home directory, a whole file\n"
+            "system, or a directory that contains firn's stores; elsewhere --yes is needed.\n"
+            "If the current directory is not the root of the workspace, a second line names\n"
+            "the root.\n"
             "\n"
-            "Older checkpoints that firn config keep does not keep are deleted then, and the\n"
-            "save says how many: see firn help delete. With --no-config all stay.",
+            "After a save, checkpoints that have expired are deleted, and the save says how\n"
+            "many (see firn help delete). With --no-config none are.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
     .run = run,

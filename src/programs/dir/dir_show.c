@@ -149,7 +149,7 @@ print_checkpoint(const firn_workspace_checkpoint *checkpoint)
                          firn_term_text_number(checkpoint->skipped, other),
                          checkpoint->include_deps ? "; saved with --include-deps" : "");
     if (checkpoint->forgotten > 0) {
-        firn_term_out_format("forgotten   %s %s taken out since\n",
+        firn_term_out_format("forgotten   %s %s removed since\n",
                              firn_term_text_number(checkpoint->forgotten, number),
                              firn_term_text_plural(checkpoint->forgotten, "path", "paths"));
     }
@@ -310,7 +310,8 @@ run(struct firn_cli *cli)
     int exit_code = firn_show_difference_init(&shown, cli, FIRN_SHOW_DIFFERENCE_COUNTS, &options);
     if (exit_code == FIRN_EXIT_OK && firn_command_has(cli, "files") &&
         shown.form != FIRN_SHOW_DIFFERENCE_COUNTS) {
-        exit_code = firn_command_misused(cli, "--files and what shows changes exclude each other");
+        exit_code =
+            firn_command_misused(cli, "--files and options that show changes exclude each other");
     }
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
@@ -331,34 +332,34 @@ run(struct firn_cli *cli)
 }
 
 static const struct firn_command_option options[] = {
-    {"files", 'f', NULL, "list what is in it instead"},
-    FIRN_SHOW_DIFFERENCE_OPTIONS("and one row for each thing that it changed"),
+    {"files", 'f', NULL, "list its files, directories and links instead"},
+    FIRN_SHOW_DIFFERENCE_OPTIONS("also print one row for each change"),
     {NULL, 0, NULL, NULL},
 };
 
 static const struct firn_command_example examples[] = {
-    {"firn show latest", "the newest checkpoint"},
-    {"firn show 12 --stat", "and what it changed, with line counts"},
-    {"firn show 12 -p", "and the lines that it changed"},
-    {"firn show 12 --files", "every file, directory and link in checkpoint 12"},
+    {"firn show latest", "show the newest checkpoint"},
+    {"firn show 12 --stat", "show also what it changed, with line counts"},
+    {"firn show 12 -p", "show also the lines that it changed"},
+    {"firn show 12 --files", "list every file, directory and link in checkpoint 12"},
     {NULL, NULL},
 };
 
 const struct firn_command firn_dir_show = {
     .name = "show",
-    .summary = "Show a checkpoint, or list what is in it",
+    .summary = "Show a checkpoint, or list its files",
     .arguments = "REF",
     .options = options,
-    .help = "REF names a checkpoint: its number, its id or at least four letters from its\n"
-            "start (in any case), latest, a tag, one so many before another (latest~2), or\n"
-            "a time (\"10 minutes ago\").\n"
+    .help = "REF names a checkpoint: its number; its id, or at least the first four letters\n"
+            "of it (in any case); a tag; latest; the Nth before another (latest~2); or a time\n"
+            "(\"10 minutes ago\").\n"
             "\n"
-            "What it changed is counted against the checkpoint before it; the first is all\n"
-            "new. --names, --stat and --patch show that as firn diff does.\n"
+            "Changes are counted against the previous checkpoint; in the first one everything\n"
+            "is new. --names, --stat and --patch show them as firn diff does.\n"
             "\n"
-            "With --files one row for each entry: mode, owner, group, size, time of\n"
-            "modification (UTC), and the path; behind -> the target of a symbolic link,\n"
-            "behind = the first name of a file that has several.",
+            "With --files one row is printed for each entry: mode, owner, group, size, time\n"
+            "of modification (UTC) and path. -> precedes the target of a symbolic link, and =\n"
+            "the first name of a file that has several.",
     .examples = examples,
     .missing_hint = firn_task_workspace_choose_hint,
     .uses = FIRN_COMMAND_USES_WORKSPACE,

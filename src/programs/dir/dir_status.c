@@ -267,7 +267,7 @@ show_result(struct shown *shown, const firn_workspace_status_result *result)
             firn_task_notices_print_excluded(&shown->notices);
         }
         if (result->is_watched) {
-            firn_term_out_text("a watch is running; firn watch --status tells of it\n");
+            firn_term_out_text("a watch is running; firn watch --status describes it\n");
         }
     }
 }
@@ -343,17 +343,17 @@ run(struct firn_cli *cli)
 }
 
 static const struct firn_command_option options[] = {
-    {"short", 's', NULL, "a letter and the path for each, no summary"},
-    {"ignored", 0, NULL, "also what rules leave out of a save"},
-    {"max-file-size", 0, "SIZE", "leave out larger files, as a save; none: none"},
+    {"short", 's', NULL, "print a letter and the path only, and no summary"},
+    {"ignored", 0, NULL, "also list what rules exclude"},
+    {"max-file-size", 0, "SIZE", "exclude larger files, as a save does (none: no limit)"},
     {NULL, 0, NULL, NULL},
 };
 
 static const struct firn_command_example examples[] = {
-    {"firn status", "what changed since the newest checkpoint"},
-    {"firn status -- .", "the same, in the current directory only"},
-    {"firn status 12 src", "what changed in src since checkpoint 12"},
-    {"firn status -s -- src", "the same since the newest, in short"},
+    {"firn status", "show what changed since the newest checkpoint"},
+    {"firn status -- .", "the same, only in the current directory"},
+    {"firn status 12 src", "show what changed in src since checkpoint 12"},
+    {"firn status -s -- src", "the same since the newest checkpoint, in short form"},
     {NULL, NULL},
 };
 
@@ -362,21 +362,21 @@ const struct firn_command firn_dir_status = {
     .summary = "Show what changed in the workspace since a checkpoint",
     .arguments = "[REF] [PATH...]",
     .options = options,
-    .help = "Compares the whole workspace, or only PATHs and what is below them, with the\n"
-            "checkpoint REF (latest, if it is left out) and prints one row for each\n"
-            "difference: added, changed (content, link target or kind), metadata (only mode,\n"
-            "owner, time or attributes), removed. Times of directories do not count. The exit\n"
-            "code is 0, with differences or without.\n"
+    .help = "Compares the workspace, or only the given PATHs and everything below them, with\n"
+            "the checkpoint REF (default: latest), and prints one row for each difference:\n"
+            "added, changed (content, link target or kind), metadata (only mode, owner, time\n"
+            "or attributes) or removed. Times of directories are ignored. The exit code is 0\n"
+            "whether or not there are differences.\n"
             "\n"
-            "With --short the rows are letters: A added, M changed, T another kind, m\n"
-            "metadata, D removed. With --ignored the topmost files and directories that rules\n"
-            "leave out follow, as ignored or I; several .git are one row with their number,\n"
-            "but with --short or --json. What is too large for a save, by --max-file-size or\n"
-            "firn config save.max-file-size, counts as left out by a rule and not as added;\n"
-            "it is named at the end.\n"
+            "With --short a letter stands for each kind of difference: A added, M changed, T\n"
+            "kind changed, m metadata, D removed. With --ignored the topmost excluded files\n"
+            "and directories follow, marked ignored or I; several .git are one row with their\n"
+            "number, except with --short or --json. Files above --max-file-size or firn\n"
+            "config save.max-file-size count as excluded, not as added, and are named at the\n"
+            "end.\n"
             "\n"
-            "Paths are relative to the current directory, and . is that directory. To give\n"
-            "paths without REF write -- before them. Nothing is written anywhere.",
+            "Paths are relative to the current directory. To give paths without REF, write --\n"
+            "before them. Nothing is written anywhere.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_STRICT,
     .run = run,

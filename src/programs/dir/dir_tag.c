@@ -196,31 +196,31 @@ run(struct firn_cli *cli)
 }
 
 static const struct firn_command_option options[] = {
-    {"delete", 'd', NULL, "take the tag away; the checkpoint stays"},
-    {"force", 'f', NULL, "also if another checkpoint has the tag, which loses it"},
+    {"delete", 'd', NULL, "delete the tag; the checkpoint stays"},
+    {"force", 'f', NULL, "move the tag if another checkpoint has it"},
     {NULL, 0, NULL, NULL},
 };
 
 static const struct firn_command_example examples[] = {
-    {"firn tag before-the-agent", "name the newest checkpoint"},
-    {"firn tag v1.0 12", "name checkpoint 12"},
-    {"firn restore v1.0", "use the name"},
+    {"firn tag before-the-agent", "tag the newest checkpoint"},
+    {"firn tag v1.0 12", "tag checkpoint 12"},
+    {"firn restore v1.0", "restore that checkpoint"},
     {"firn tag", "list the tags"},
     {NULL, NULL},
 };
 
 const struct firn_command firn_dir_tag = {
     .name = "tag",
-    .summary = "Give a checkpoint a name, take one away, or list them",
+    .summary = "Add, list or delete tags (names of checkpoints)",
     .arguments = "[NAME] [REF]",
     .options = options,
-    .help = "A tag can be used wherever a checkpoint is named. REF is latest unless it is\n"
-            "given. Without NAME the tags are listed: the number and the id of the\n"
-            "checkpoint, when it was tagged (UTC), the tag.\n"
+    .help = "A tag can be used wherever a command takes a checkpoint. Tags the checkpoint REF\n"
+            "(default: latest). Without NAME, lists the tags: the number and the id of the\n"
+            "checkpoint, when it was tagged (UTC), and the tag.\n"
             "\n"
-            "A tag has up to 255 letters, digits and any of ._-+/ and begins with a letter.\n"
-            "It cannot be latest, now or yesterday, nor consist of four letters or more that\n"
-            "are all between k and z, as ids do.",
+            "A tag has up to 255 letters, digits and characters of ._-+/, and begins with a\n"
+            "letter. It cannot be latest, now or yesterday, nor four or more letters that are\n"
+            "all between k and z, as in ids.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
     .run = run,

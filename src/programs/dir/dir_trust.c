@@ -51,8 +51,8 @@ list_one(void *ctx, const firn_trust_info *info)
     show_json(NULL, info);
     firn_term_text_escape(firn_str(info->root), firn_term_out_write);
     if (!cli->quiet && !info->is_trusted) {
-        firn_term_out_text(info->is_there ? "  (another store lies there now)"
-                                          : "  (there is no store any more)");
+        firn_term_out_text(info->is_there ? "  (there is another store now)"
+                                          : "  (there is no store now)");
     }
     firn_term_out_text("\n");
     return FIRN_OK;
@@ -74,9 +74,8 @@ list(struct firn_cli *cli)
         exit_code = firn_task_notices_exit(&listing.notices);
     }
     if (exit_code == FIRN_EXIT_PARTIAL) {
-        firn_command_report_more("hint",
-                                 "a note that cannot be read vouches for nothing: remove the file, "
-                                 "and trust its directory anew with firn trust DIR");
+        firn_command_report_more("hint", "a record that cannot be read is ignored: remove the "
+                                         "file, and trust its directory again with firn trust DIR");
     }
     firn_task_notices_deinit(&listing.notices);
     return exit_code;
@@ -133,40 +132,41 @@ run(struct firn_cli *cli)
     bool removes = firn_command_has(cli, "remove");
     const char *path = cli->argument_count > 0 ? cli->arguments[0] : ".";
     if (lists && (removes || cli->argument_count > 0 || cli->directory != NULL)) {
-        return firn_command_misused(cli, "--list is about all of them");
+        return firn_command_misused(cli, "--list takes no DIR");
     }
     return lists ? list(cli) : removes ? take_back(cli, path) : add(cli, path);
 }
 
 static const struct firn_command_option options[] = {
-    {"list", 0, NULL, "list the directories whose stores are trusted"},
-    {"remove", 0, NULL, "trust it no longer"},
+    {"list", 0, NULL, "list directories with trusted stores"},
+    {"remove", 0, NULL, "stop trusting the store"},
     {NULL, 0, NULL, NULL},
 };
 
 static const struct firn_command_example examples[] = {
-    {"firn trust ~/project", "use the store .firn in it, though it was copied there"},
-    {"firn trust --list", "which are trusted?"},
+    {"firn trust ~/project", "use the store .firn in ~/project"},
+    {"firn trust --list", "list directories with trusted stores"},
     {NULL, NULL},
 };
 
 const struct firn_command firn_dir_trust = {
     .name = "trust",
-    .summary = "Use a store that lies inside of a directory",
+    .summary = "Trust a store that is inside a directory",
     .arguments = "[DIR]",
     .options = options,
-    .help = "A store that lies inside of a tree, as .firn, may have come with the tree: in a\n"
-            "clone, an archive, on a disk. What it says can change files when firn works on\n"
-            "that tree. So a store that is found there is used only if you made it there, with\n"
-            "firn init --here, or have trusted it with this command. On a terminal commands\n"
-            "ask, with no as the default; elsewhere they fail, and hooks, firn watch, firn mcp\n"
-            "and firn gc --auto leave it alone. firn --store DIR/.firn uses it for one command.\n"
+    .help = "A store inside a tree, as .firn, may have come with the tree, in a clone, an\n"
+            "archive or on a disk; and what it contains can change files when firn works on\n"
+            "that tree. firn uses such a store only if you made it there with firn init\n"
+            "--here, or have trusted it with this command. On a terminal, commands ask, and\n"
+            "no is the default; elsewhere they fail. Hooks, firn watch, firn mcp and firn gc\n"
+            "--auto do not use a store that is not trusted. firn --store DIR/.firn uses it\n"
+            "for one command.\n"
             "\n"
-            "DIR is the directory that the store lies in, or one below it: the current one\n"
-            "unless it is given. What is trusted is kept in $XDG_DATA_HOME/firn/.trusted, by\n"
-            "the directory's inode and time of birth: a workspace that is moved within its\n"
-            "file system stays trusted, a copy is to be trusted anew. A note in there that\n"
-            "cannot be read vouches for nothing; --list names it, and the exit code is 6.",
+            "DIR is the directory with the store, or one below it (default: the current one).\n"
+            "Trust is recorded in $XDG_DATA_HOME/firn/.trusted, by the directory's inode and\n"
+            "time of birth: a workspace that is moved within its file system stays trusted, a\n"
+            "copy must be trusted again. A record that cannot be read is ignored; --list\n"
+            "names it, and the exit code is 6.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE,
     .run = run,

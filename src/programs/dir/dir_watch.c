@@ -260,47 +260,47 @@ run(struct firn_cli *cli)
 }
 
 static const struct firn_command_option options[] = {
-    {"quiet-time", 0, "SECONDS", "save when nothing has changed for so long (default 2)"},
-    {"max-interval", 0, "SECONDS", "save after so long if never quiet (default 60)"},
-    {"rescan", 0, "SECONDS", "look at everything so often (default 300)"},
-    {"no-save", 0, NULL, "never save; only make the saves of others fast"},
-    {"message", 'm', "TEXT", "the message of its checkpoints (default \"watch\")"},
-    {"include-deps", 0, NULL, "save directories of dependencies too"},
-    {"gitignore", 0, NULL, "leave out what .gitignore files say"},
-    {"no-config", 0, NULL, "save as if firn config said nothing"},
-    {"status", 0, NULL, "say who watches the workspace"},
-    {"stop", 0, NULL, "end the watch of the workspace"},
+    {"quiet-time", 0, "SECONDS", "save after this long without changes (default 2)"},
+    {"max-interval", 0, "SECONDS", "save after this long if changes go on (default 60)"},
+    {"rescan", 0, "SECONDS", "look at everything this often (default 300)"},
+    {"no-save", 0, NULL, "make no saves; only make those of others fast"},
+    {"message", 'm', "TEXT", "the message of its checkpoints (default: watch)"},
+    {"include-deps", 0, NULL, "save dependency directories such as node_modules"},
+    {"gitignore", 0, NULL, "exclude what .gitignore files exclude"},
+    {"no-config", 0, NULL, "ignore all settings of firn config"},
+    {"status", 0, NULL, "show which process watches the workspace"},
+    {"stop", 0, NULL, "stop the process that watches the workspace"},
     {NULL, 0, NULL, NULL},
 };
 
 static const struct firn_command_example examples[] = {
     {"firn watch", "save whenever work pauses for two seconds, until Ctrl-C"},
-    {"firn -C ~/project watch --quiet-time 10", "be slower about it"},
-    {"firn watch --no-save &", "make firn save fast, and nothing else"},
-    {"firn watch --stop", "end it"},
+    {"firn -C ~/project watch --quiet-time 10", "wait for longer pauses"},
+    {"firn watch --no-save &", "only make firn save fast"},
+    {"firn watch --stop", "stop watching"},
     {NULL, NULL},
 };
 
 const struct firn_command firn_dir_watch = {
     .name = "watch",
-    .summary = "Save the workspace whenever it has changed and become quiet",
+    .summary = "Save the workspace whenever changes pause",
     .arguments = "",
     .options = options,
-    .help = "Runs in the foreground until a signal or firn watch --stop ends it. It makes a\n"
-            "checkpoint when it starts, and then each time something has changed and the\n"
-            "workspace has been quiet for --quiet-time seconds; none if the tree is that of\n"
-            "the newest checkpoint. A line is printed for each.\n"
+    .help = "Runs in the foreground until a signal or firn watch --stop ends it. Saves when\n"
+            "it starts, and again whenever something has changed and the workspace has then\n"
+            "been quiet for --quiet-time seconds. If the tree is the same as in the newest\n"
+            "checkpoint, no checkpoint is made. Prints a line for each save.\n"
             "\n"
-            "While it runs firn save, firn status and the tools of firn mcp look only at what\n"
-            "has changed, so they take about the same time in a large workspace as in a small\n"
-            "one. What they find is the same. The store is not locked between saves.\n"
+            "While it runs, firn save, firn status and the tools of firn mcp look only at\n"
+            "what has changed, so they are about as fast in a large workspace as in a small\n"
+            "one, with the same results. The store is not locked between saves.\n"
             "\n"
-            "Some changes are found only by looking at everything, which it does every\n"
-            "--rescan seconds, and firn save --full at once: what a program writes through a\n"
-            "memory mapping that it keeps, and what is written to a file through a name\n"
-            "outside of the workspace. Directories on network file systems are looked at by\n"
-            "each save, and so are those beyond the system's limit of watches\n"
-            "(fs.inotify.max_user_watches), which is told.",
+            "Some changes can be found only by looking at everything: writes through a memory\n"
+            "mapping that a program keeps, and writes to a file through a name outside of the\n"
+            "workspace. firn watch looks at everything every --rescan seconds; firn save\n"
+            "--full does so at once. Directories on network file systems are visited by every\n"
+            "save, and so are directories beyond the system's limit of watches\n"
+            "(fs.inotify.max_user_watches), which firn watch reports.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
     .run = run,

@@ -78,7 +78,7 @@ run_list(struct firn_cli *cli)
     }
     if (listing.has_damage) {
         firn_command_report_more(
-            "hint", "firn --store STORE repair makes a sound store of what can still be read");
+            "hint", "firn --store STORE repair rebuilds the store from what can still be read");
     }
     firn_term_json_end();
     if (listing.count == 0 && !cli->quiet) {
@@ -91,10 +91,10 @@ static const struct firn_command list = {
     .name = "list",
     .summary = "List every workspace that has a store in the usual place",
     .arguments = "",
-    .help = "One row a workspace: how many checkpoints it has, when the newest was made\n"
-            "(UTC), and its directory, with (gone) behind it if there is none. With --store\n"
-            "the workspaces of that store. Stores that lie inside of their directory, made by\n"
-            "firn init --here, are known only there and not listed.",
+    .help = "Prints one row for each workspace: how many checkpoints it has, when the newest\n"
+            "was made (UTC), and its directory, followed by (gone) if that does not exist.\n"
+            "With --store, lists the workspaces of that store. Stores made by firn init\n"
+            "--here are inside their workspaces, known only there, and not listed.",
     .uses = FIRN_COMMAND_USES_WORKSPACE,
     .run = run_list,
 };
@@ -175,7 +175,7 @@ attempt_remove(void *ctx, firn_error *err)
 static bool
 is_confirmed(const char *root)
 {
-    firn_command_report_line("%s: all of its checkpoints will be gone", root);
+    firn_command_report_line("%s: all of its checkpoints will be deleted", root);
     return firn_command_report_ask("remove them?");
 }
 
@@ -211,7 +211,7 @@ remove_history(struct firn_cli *cli, const char *root)
     if (!cli->quiet) {
         firn_term_out_text("removed the checkpoints of ");
         firn_term_text_escape(firn_str(root), firn_term_out_write);
-        firn_term_out_text("; the directory is as it was\n");
+        firn_term_out_text("; the directory was not changed\n");
     }
     collect_if_due(cli->store_path);
     return FIRN_EXIT_OK;
@@ -222,7 +222,7 @@ run_remove(struct firn_cli *cli)
 {
     bool is_said = firn_command_has(cli, "yes");
     if (!is_said && !firn_command_report_may_ask(cli)) {
-        return firn_command_misused(cli, "this removes every checkpoint of %s: say --yes",
+        return firn_command_misused(cli, "this removes every checkpoint of %s: confirm with --yes",
                                     cli->arguments[0]);
     }
     char *root = root_of(cli->arguments[0]);
@@ -246,19 +246,19 @@ static const struct firn_command_option remove_options[] = {
 };
 
 static const struct firn_command_example remove_examples[] = {
-    {"firn workspaces remove old-project", "its directory need not be there any more"},
+    {"firn workspaces remove old-project", "delete its checkpoints; the directory need not exist"},
     {NULL, NULL},
 };
 
 static const struct firn_command remove_command = {
     .name = "remove",
-    .summary = "Give up all checkpoints of a workspace",
+    .summary = "Delete all checkpoints of a workspace",
     .arguments = "ROOT",
     .options = remove_options,
-    .help = "ROOT is the workspace's directory, as firn workspaces shows it. The directory\n"
-            "itself is not touched. There is no way back: on a terminal firn asks, elsewhere\n"
-            "it wants --yes. The store goes too, unless it has other workspaces or was named\n"
-            "by --store: then the space comes back with firn gc.",
+    .help = "ROOT is the directory of the workspace, as firn workspaces shows it. The\n"
+            "directory itself is not touched. This cannot be undone: firn asks on a terminal,\n"
+            "and needs --yes elsewhere. The store is deleted too, unless it has other\n"
+            "workspaces or was given by --store; then firn gc frees the space.",
     .examples = remove_examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
     .run = run_remove,
@@ -326,19 +326,19 @@ run_relocate(struct firn_cli *cli)
 }
 
 static const struct firn_command_example relocate_examples[] = {
-    {"firn workspaces relocate /home/ada/old .", "what was saved as old is here now"},
+    {"firn workspaces relocate /home/ada/old .", "keep the checkpoints of old in this directory"},
     {NULL, NULL},
 };
 
 static const struct firn_command relocate_command = {
     .name = "relocate",
-    .summary = "Go on with the checkpoints of a workspace in another directory",
+    .summary = "Assign the checkpoints of a workspace to another directory",
     .arguments = "OLD-ROOT [NEW-ROOT]",
-    .help = "OLD-ROOT is the directory as firn workspaces shows it, NEW-ROOT the one that is\n"
-            "to have its checkpoints: the current one unless it is given. For a directory\n"
-            "that was renamed firn init --adopt is enough; this is for one that was copied to\n"
-            "another disk or restored from a backup. A directory with checkpoints of its own\n"
-            "keeps those and is refused.",
+    .help = "OLD-ROOT is a directory as firn workspaces shows it; NEW-ROOT is the directory\n"
+            "that gets its checkpoints (default: the current one). If a directory was only\n"
+            "renamed, firn init --adopt is enough; this command is for one that was copied to\n"
+            "another disk or restored from a backup. A directory that has checkpoints of its\n"
+            "own keeps them, and the command fails.",
     .examples = relocate_examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
     .run = run_relocate,
@@ -349,10 +349,11 @@ static const struct firn_command *const members[] = {&list, &remove_command, &re
 
 const struct firn_command firn_dir_workspaces = {
     .name = "workspaces",
-    .summary = "List workspaces, remove them, tell that they were moved",
+    .summary = "List, remove or relocate workspaces",
     .arguments = "",
-    .help = "Every directory that was saved has a store in the folder of stores; these\n"
-            "commands are about all of them. Without a command they are listed.",
+    .help = "Every directory that was saved has a store, by default in one common folder.\n"
+            "These commands work on all of them. Without a command, the workspaces are\n"
+            "listed.",
     .members = members,
     .alone = &list,
 };

@@ -165,7 +165,7 @@ find_agent(struct firn_cli *cli, const struct firn_hook_agent **out)
 {
     *out = firn_hook_agent_find(cli->arguments[0]);
     if (*out == NULL) {
-        return firn_command_misused(cli, "'%s' is none of claude, gemini, cursor",
+        return firn_command_misused(cli, "'%s' is not one of claude, gemini, cursor",
                                     cli->arguments[0]);
     }
     return FIRN_EXIT_OK;
@@ -303,12 +303,12 @@ run_change(struct firn_cli *cli, bool installs, const char *done, const char *no
     }
     firn_hook_settings_changed_deinit(&changed);
     if (code != FIRN_OK) {
-        const char *hint = "put them in by hand: firn hook print shows what";
+        const char *hint = "add them by hand: firn hook print shows the text";
         return firn_command_report_failure(cli, &err,
                                            installs && code == FIRN_INVALID ? hint : NULL);
     }
     show_change(cli, &change, has_changed,
-                is_removed ? "firn's hooks are out, and so is the file: nothing else was in it"
+                is_removed ? "firn's hooks and the file were removed: it contained nothing else"
                            : done,
                 not_done);
     return FIRN_EXIT_OK;
@@ -323,7 +323,7 @@ run_install(struct firn_cli *cli)
 static int
 run_remove(struct firn_cli *cli)
 {
-    return run_change(cli, false, "firn's hooks are out", "has no hooks of firn");
+    return run_change(cli, false, "firn's hooks were removed", "has no hooks of firn");
 }
 
 static int
@@ -453,7 +453,7 @@ run_run(struct firn_cli *cli)
     }
     bool is_before = strcmp(cli->arguments[1], "before") == 0;
     if ((!is_before && strcmp(cli->arguments[1], "after") != 0) || cli->json) {
-        (void)firn_command_misused(cli, cli->json ? "--json means nothing to this command"
+        (void)firn_command_misused(cli, cli->json ? "--json cannot be used with this command"
                                                   : "a turn has a before and an after");
         return FIRN_EXIT_FAILED;
     }
@@ -468,15 +468,16 @@ run_run(struct firn_cli *cli)
 /* ---- descriptions ---- */
 
 static const struct firn_command_option options[] = {
-    {"user", 0, NULL, "in the settings of your home: for all projects"},
-    {"file", 0, "FILE", "in this file instead"},
+    {"user", 0, NULL, "use the settings in your home: for all projects"},
+    {"file", 0, "FILE", "use this settings file"},
     {NULL, 0, NULL, NULL},
 };
 
 static const struct firn_command_example install_examples[] = {
-    {"firn hook install claude", "this project's turns in Claude Code"},
-    {"firn hook install gemini --user", "those of all projects in Gemini CLI"},
-    {"firn hook install claude --file .claude/settings.local.json", "not for the whole team"},
+    {"firn hook install claude", "save the turns of Claude Code in this project"},
+    {"firn hook install gemini --user", "save the turns of Gemini CLI in all projects"},
+    {"firn hook install claude --file .claude/settings.local.json",
+     "use settings that the team does not share"},
     {NULL, NULL},
 };
 
@@ -485,14 +486,15 @@ static const struct firn_command install_command = {
     .summary = "Save before and after each turn of a coding agent",
     .arguments = "AGENT",
     .options = options,
-    .help = "AGENT is claude (Claude Code), gemini (Gemini CLI) or cursor. Two hooks are put\n"
-            "into its settings in the current directory, or in --workspace: one saves before\n"
-            "each turn, one after it. Everything else in the file stays; what is no JSON\n"
-            "object, or has comments in it, is refused and left alone. Doing it again changes\n"
-            "nothing.\n"
+    .help = "AGENT is claude (Claude Code), gemini (Gemini CLI) or cursor. Adds two hooks to\n"
+            "its settings in the current directory, or in the one given by --workspace: one\n"
+            "saves before each turn, one after it. Everything else in the file stays. A file\n"
+            "that is not a JSON object, or has comments, is not changed, and the command\n"
+            "fails. Installing again changes nothing.\n"
             "\n"
-            "The files are .claude/settings.json, .gemini/settings.json, .cursor/hooks.json.\n"
-            "A store given by --store or FIRN_STORE is written into the hooks.",
+            "The files are .claude/settings.json, .gemini/settings.json\n"
+            "and .cursor/hooks.json. A store given by --store or FIRN_STORE is written into\n"
+            "the hooks.",
     .examples = install_examples,
     .missing_hint = agents_hint,
     .uses = FIRN_COMMAND_USES_WORKSPACE,
@@ -500,17 +502,17 @@ static const struct firn_command install_command = {
 };
 
 static const struct firn_command_example print_examples[] = {
-    {"firn hook print cursor", "what would install put into the file?"},
+    {"firn hook print cursor", "show what install would write"},
     {NULL, NULL},
 };
 
 static const struct firn_command print_command = {
     .name = "print",
-    .summary = "Print the settings that install would make",
+    .summary = "Print the settings that install would write",
     .arguments = "AGENT",
     .options = options,
-    .help = "Prints what firn hook install puts into settings that are empty, to be looked at\n"
-            "or copied. Nothing is changed.",
+    .help = "Prints what firn hook install writes into empty settings, for reading or\n"
+            "copying. Nothing is changed.",
     .examples = print_examples,
     .missing_hint = agents_hint,
     .uses = FIRN_COMMAND_USES_WORKSPACE,
@@ -518,17 +520,17 @@ static const struct firn_command print_command = {
 };
 
 static const struct firn_command_example remove_examples[] = {
-    {"firn hook remove claude", "no more hooks in this project's settings"},
+    {"firn hook remove claude", "remove the hooks from this project's settings"},
     {NULL, NULL},
 };
 
 static const struct firn_command remove_command = {
     .name = "remove",
-    .summary = "Take the hooks out of an agent's settings again",
+    .summary = "Remove the hooks from an agent's settings",
     .arguments = "AGENT",
     .options = options,
-    .help = "Takes out what firn hook install has put in, and nothing else. A file that says\n"
-            "nothing else goes with it. Checkpoints stay.",
+    .help = "Removes what firn hook install added, and nothing else. A file that would be\n"
+            "empty afterwards is deleted. Checkpoints stay.",
     .examples = remove_examples,
     .missing_hint = agents_hint,
     .uses = FIRN_COMMAND_USES_WORKSPACE,
@@ -536,22 +538,22 @@ static const struct firn_command remove_command = {
 };
 
 static const struct firn_command_example run_examples[] = {
-    {"firn hook run claude before", "what Claude Code does at the beginning of a turn"},
+    {"firn hook run claude before", "save, as Claude Code does before a turn"},
     {NULL, NULL},
 };
 
 static const struct firn_command run_command = {
     .name = "run",
-    .summary = "What the hooks do: save, if something changed",
+    .summary = "Save if something changed; agents run this",
     .arguments = "AGENT WHEN",
-    .help = "The agent runs this, WHEN being before or after, and tells on standard input\n"
-            "what happens. A checkpoint is made if something changed since the one before;\n"
-            "its message has the beginning of the prompt, also after the turn. The\n"
-            "directories are those that the agent names, unless --workspace does. The home\n"
-            "and the root directory are saved only if somebody has saved them before.\n"
+    .help = "The agent runs this, with WHEN being before or after, and describes the turn on\n"
+            "standard input. A checkpoint is made if something has changed since the previous\n"
+            "one; its message contains the beginning of the prompt, also after the turn. The\n"
+            "directories are those that the agent names, or the one given by --workspace. The\n"
+            "home directory and the root directory are saved only if they were saved before.\n"
             "\n"
-            "It answers in the agent's language that the turn may go on, and ends with 0, or\n"
-            "with 1 after a failure, which agents take as a warning.",
+            "The answer, in the agent's own format, lets the turn go on. The exit code is 0,\n"
+            "or 1 after a failure, which agents show as a warning.",
     .examples = run_examples,
     .missing_hint = agents_hint,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
@@ -566,7 +568,7 @@ const struct firn_command firn_hook = {
     .name = "hook",
     .summary = "Save before and after each turn of a coding agent",
     .arguments = "",
-    .help = "Coding agents run commands at the beginning and the end of each of their turns.\n"
-            "These commands make firn one of them: every turn can be taken back.",
+    .help = "Coding agents can run commands at the beginning and the end of each turn. firn\n"
+            "hook makes them save the directory, so that every turn can be taken back.",
     .members = members,
 };

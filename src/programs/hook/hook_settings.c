@@ -79,19 +79,19 @@ firn_hook_settings_read(firn_slice text, const char *name, json_t **out, firn_er
         return *out != NULL ? FIRN_OK : fail(err, FIRN_NO_MEMORY, "out of memory");
     }
     if (memchr(text.data, '\0', text.size) != NULL) { /* jansson accepts it after some numbers */
-        return fail(err, FIRN_INVALID, "'%s' is no JSON that can be changed: it has a zero byte",
+        return fail(err, FIRN_INVALID, "'%s' is not JSON that can be changed: it has a zero byte",
                     name);
     }
     json_t *settings = json_loadb((const char *)text.data, text.size,
                                   JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
     if (settings == NULL) {
         return fail(err, FIRN_INVALID,
-                    "'%s' is no JSON that can be changed: line %d, column %d: %s", name, error.line,
-                    error.column, error.text);
+                    "'%s' is not JSON that can be changed: line %d, column %d: %s", name,
+                    error.line, error.column, error.text);
     }
     if (!json_is_object(settings)) {
         json_decref(settings);
-        return fail(err, FIRN_INVALID, "'%s' holds no JSON object", name);
+        return fail(err, FIRN_INVALID, "'%s' does not contain a JSON object", name);
     }
     *out = settings;
     return FIRN_OK;
@@ -205,12 +205,12 @@ check(const json_t *settings, const struct firn_hook_agent *agent, firn_error *e
     const json_t *hooks = json_object_get(settings, "hooks");
     const json_t *version = json_object_get(settings, "version");
     if (hooks != NULL && !json_is_object(hooks)) {
-        return fail(err, FIRN_INVALID, "\"hooks\" is no object");
+        return fail(err, FIRN_INVALID, "\"hooks\" is not an object");
     }
     for (size_t i = 0; i < 2; i++) {
         const json_t *event = json_object_get(hooks, agent->events[i]);
         if (event != NULL && !json_is_array(event)) {
-            return fail(err, FIRN_INVALID, "\"%s\" is no array", agent->events[i]);
+            return fail(err, FIRN_INVALID, "\"%s\" is not an array", agent->events[i]);
         }
     }
     if (agent->version != 0 && version != NULL && json_integer_value(version) != agent->version) {

@@ -104,7 +104,7 @@ wanted_instead(enum firn_mcp_arguments_kind kind, const json_t *value)
     case FIRN_MCP_ARGUMENTS_BOOL:
         return json_is_boolean(value) ? NULL : "true or false";
     case FIRN_MCP_ARGUMENTS_COUNT:
-        return is_count(value) ? NULL : "a whole number from 0 on";
+        return is_count(value) ? NULL : "a whole number, 0 or more";
     case FIRN_MCP_ARGUMENTS_STRINGS:
         return are_strings(value) ? NULL : "an array of one or more strings without NUL";
     }
@@ -146,11 +146,11 @@ firn_mcp_arguments_check(const struct firn_mcp_arguments_param *params, const js
         const char *wanted =
             param == NULL || json_is_null(value) ? NULL : wanted_instead(param->kind, value);
         if (param == NULL) {
-            (void)snprintf(why, why_size, "there is no argument '%.100s'", name);
+            (void)snprintf(why, why_size, "unknown argument '%.100s'", name);
             return false;
         }
         if (wanted != NULL) {
-            (void)snprintf(why, why_size, "argument '%s' has to be %s", name, wanted);
+            (void)snprintf(why, why_size, "argument '%s' must be %s", name, wanted);
             return false;
         }
     }

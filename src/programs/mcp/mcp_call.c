@@ -171,7 +171,7 @@ firn_mcp_call_take_paths(struct firn_mcp_call *call)
         memcpy(at, base.data, base.size);
         if (!append_path(path, at, &size)) {
             return firn_mcp_call_fail(
-                call, FIRN_INVALID, "'%s' is no path below %s: it has to be relative, without ..",
+                call, FIRN_INVALID, "'%s' is not a path below %s: it must be relative, without ..",
                 path, firn_mcp_arguments_string(call->arguments, "workspace_path"));
         }
         call->paths[i] = firn_bytes(at, size);

@@ -18,7 +18,7 @@ visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     struct attempt *attempt = ctx;
     char text[160];
-    (void)snprintf(text, sizeof(text), "checkpoint %s is deleted; firn gc gives its space back",
+    (void)snprintf(text, sizeof(text), "checkpoint %s is deleted; firn gc frees its space",
                    checkpoint->id);
     firn_term_writer_bool(&attempt->call->result, "deleted", true);
     firn_mcp_call_write_name(attempt->call, checkpoint);

@@ -101,11 +101,11 @@ problem_of(const json_t *value, struct firn_mcp_message *out)
     }
     if (!json_is_string(method) ||
         strlen(json_string_value(method)) != json_string_length(method)) {
-        return "\"method\" is missing or no string";
+        return "\"method\" is missing or not a string";
     }
     if (params != NULL && !json_is_object(params)) {
         out->code = FIRN_MCP_INVALID_PARAMS;
-        return "\"params\" is no object";
+        return "\"params\" is not an object";
     }
     out->method = json_string_value(method);
     out->params = params;

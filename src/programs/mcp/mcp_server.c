@@ -511,7 +511,7 @@ initialize(const struct request *request)
     const json_t *asked = json_object_get(request->message->params, "protocolVersion");
     if (!json_is_string(asked)) {
         refuse_request(request, FIRN_MCP_INVALID_PARAMS,
-                       "\"protocolVersion\" is missing or no string");
+                       "\"protocolVersion\" is missing or not a string");
         return;
     }
     if (request->batch != NULL) {
@@ -586,7 +586,7 @@ find_tool(const json_t *params, char *why, size_t why_size)
     const char *name = json_string_value(json_object_get(params, "name"));
     const struct firn_mcp_tool *tool = name != NULL ? tool_named(name) : NULL;
     if (name == NULL) {
-        (void)snprintf(why, why_size, "\"name\" is missing or no string");
+        (void)snprintf(why, why_size, "\"name\" is missing or not a string");
     } else if (tool == NULL) {
         (void)snprintf(why, why_size, "unknown tool '%.100s'", name);
     }
@@ -598,7 +598,7 @@ check_arguments(const struct firn_mcp_tool *tool, const json_t *arguments, char 
                 size_t why_size)
 {
     if (arguments != NULL && !json_is_object(arguments)) {
-        (void)snprintf(why, why_size, "\"arguments\" is no object");
+        (void)snprintf(why, why_size, "\"arguments\" is not an object");
         return false;
     }
     return firn_mcp_arguments_check(tool->params, arguments, why, why_size);

@@ -290,8 +290,8 @@ report(struct reporting *reporting)
                                          firn_code_text(FIRN_NO_MEMORY));
     }
     if (code != FIRN_OK) {
-        return firn_command_report_failure(reporting->cli, &err,
-                                           code == FIRN_EXISTS ? "--replace writes over it" : NULL);
+        return firn_command_report_failure(
+            reporting->cli, &err, code == FIRN_EXISTS ? "overwrite it with --replace" : NULL);
     }
     tell(reporting);
     return FIRN_EXIT_OK;
@@ -308,10 +308,10 @@ run(struct firn_cli *cli)
                                   .shown = {.with_lines = !firn_command_has(cli, "no-diff"),
                                             .page_bytes_max = PAGE_BYTES_DEFAULT}};
     if (path == NULL || path[0] == '\0') {
-        return firn_command_misused(cli, "say with -o FILE where the report is to go");
+        return firn_command_misused(cli, "name the file to write with -o FILE");
     }
     if (limit != NULL && !firn_command_number(limit, UINT64_MAX, &reporting.limit)) {
-        return firn_command_misused(cli, "--limit takes a whole number from 0 on, not '%s'", limit);
+        return firn_command_misused(cli, "--limit takes a whole number, not '%s'", limit);
     }
     if (strcmp(path, "-") == 0) {
         reporting.path = NULL;
@@ -334,37 +334,37 @@ run(struct firn_cli *cli)
 }
 
 static const struct firn_command_option options[] = {
-    {"output", 'o', "FILE", "where the page goes; - is standard output"},
-    {"limit", 'n', "N", "only the newest N checkpoints; 100 if not given"},
-    {"all", 'a', NULL, "also the safety checkpoints that restores took"},
-    {"no-diff", 0, NULL, "names of what changed, without contents"},
-    {"replace", 0, NULL, "write over FILE whatever it is"},
+    {"output", 'o', "FILE", "write the page to FILE (-: standard output)"},
+    {"limit", 'n', "N", "show the N newest checkpoints (default 100)"},
+    {"all", 'a', NULL, "include safety checkpoints, which restores take"},
+    {"no-diff", 0, NULL, "show names of changed files, but no contents"},
+    {"replace", 0, NULL, "overwrite FILE even if it is not a report"},
     {NULL, 0, NULL, NULL},
 };
 
 static const struct firn_command_example examples[] = {
-    {"firn report -o history.html", "then open it in a browser"},
-    {"firn report --no-diff --limit 1000 -o all.html", "a long history, without contents"},
+    {"firn report -o history.html", "write a page that can be opened in a browser"},
+    {"firn report --no-diff --limit 1000 -o all.html", "write a long history, without contents"},
     {NULL, NULL},
 };
 
 const struct firn_command firn_report = {
     .name = "report",
-    .summary = "Write the history as one page of HTML",
+    .summary = "Write the history as an HTML page",
     .arguments = "",
     .options = options,
-    .help = "A chart of sizes, then each checkpoint, newest first, with its tags, its message\n"
-            "and what it changed since the one before: names, lines counted, and the lines\n"
-            "themselves, to be unfolded. The page is one file, loads nothing, follows the\n"
-            "reader's choice of light or dark, and shows all of this without scripts.\n"
+    .help = "Writes a chart of sizes, then each checkpoint, newest first, with its tags, its\n"
+            "message and what it changed since the previous one: names, line counts and,\n"
+            "unfolded by a click, the changed lines. The page is a single file, loads\n"
+            "nothing, follows the reader's choice of light or dark, and needs no scripts.\n"
             "\n"
-            "It holds contents of your files: think of that before you hand it on, or use\n"
-            "--no-diff. To keep it small, of a checkpoint at most 1,000 files are named, of\n"
-            "a file at most 600 lines shown, and no more lines at all behind 16 MiB. The page\n"
-            "says where something is left out.\n"
+            "It contains contents of your files. Keep that in mind before you share it, or\n"
+            "use --no-diff. To keep the page small, at most 1,000 files of a checkpoint are\n"
+            "named, at most 600 lines of a file are shown, and after 16 MiB no more lines are\n"
+            "shown. The page says where something is left out.\n"
             "\n"
-            "The file is replaced whole, when all of it is written; but one that is there and\n"
-            "is no report of firn's is left alone.",
+            "An existing FILE is replaced in one step, once the page is complete, but only if\n"
+            "it is a report of firn, or with --replace.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE,
     .run = run,

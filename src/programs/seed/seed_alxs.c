@@ -43,7 +43,7 @@ open_with(struct firn_cli *cli, const firn_alxs_options *options, const char *li
         return FIRN_EXIT_OK;
     case FIRN_CORRUPT:
         return firn_command_report_failure(cli, &err,
-                                           "see all that is damaged with: firn alxs verify FILE");
+                                           "list all damage with: firn alxs verify FILE");
     case FIRN_LIMIT:
         return firn_command_report_failure(cli, &err, limit_hint);
     default:
@@ -105,7 +105,7 @@ listing_init(struct firn_cli *cli, struct listing *listing)
     listing->look.keys_only = firn_command_has(cli, "keys");
     listing->look.is_hex = firn_command_has(cli, "hex");
     if (limit != NULL && !firn_command_number(limit, UINT64_MAX, &listing->limit)) {
-        return firn_command_misused(cli, "--limit takes a whole number from 0 on, not '%s'", limit);
+        return firn_command_misused(cli, "--limit takes a whole number, not '%s'", limit);
     }
     int exit_code = read_bound(cli, "--from", &listing->from, &listing->has_from);
     return exit_code == FIRN_EXIT_OK ? read_bound(cli, "--to", &listing->to, &listing->has_to)
@@ -277,25 +277,25 @@ run_verify(struct firn_cli *cli)
 
 static const struct firn_command list = {
     .name = "list",
-    .summary = "Print the records of a table in the order of their keys",
+    .summary = "Print the records of a table in key order",
     .arguments = "FILE",
     .options =
         (const struct firn_command_option[]){
-            {"from", 0, "KEY", "begin at KEY or what follows it"},
+            {"from", 0, "KEY", "begin at KEY, or at the next key after it"},
             {"to", 0, "KEY", "end before KEY"},
-            {"reverse", 'r', NULL, "the last one first"},
-            {"limit", 'n', "N", "at most N"},
-            {"keys", 'k', NULL, "no values"},
+            {"reverse", 'r', NULL, "in reverse order"},
+            {"limit", 'n', "N", "print at most N records"},
+            {"keys", 'k', NULL, "print keys only"},
             {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
             {"value-max", 0, "BYTES", "accept values up to this size (default 256 MiB)"},
             {NULL, 0, NULL, NULL},
         },
-    .help = "One row a record, a tab between key and value, escaped as by firn db scan. Equal\n"
-            "keys are shown as often as they are there. All of the table is checked before\n"
-            "the first row.",
+    .help = "Prints one row for each record, with a tab between key and value, escaped as by\n"
+            "firn db scan. If a key occurs more than once, all of its records are printed.\n"
+            "The whole table is verified before the first row is printed.",
     .examples =
         (const struct firn_command_example[]){
-            {"firn alxs list 000017.sst --keys --limit 10", "the first ten keys"},
+            {"firn alxs list 000017.sst --keys --limit 10", "print the first ten keys"},
             {NULL, NULL},
         },
     .run = run_list,
@@ -311,17 +311,18 @@ static const struct firn_command get = {
             {"value-max", 0, "BYTES", "accept values up to this size (default 256 MiB)"},
             {NULL, 0, NULL, NULL},
         },
-    .help = "The value's bytes, exactly; with --hex its digits and a newline. Of equal keys\n"
-            "the last one answers. Where there is no such key the exit code is 3.",
+    .help = "Prints exactly the bytes of the value; with --hex, hexadecimal digits and a\n"
+            "newline. If the key occurs more than once its last record counts. If the key\n"
+            "does not exist the exit code is 3.",
     .run = run_get,
 };
 
 static const struct firn_command verify = {
     .name = "verify",
-    .summary = "Read all of a table and verify it",
+    .summary = "Read and verify all of a table",
     .arguments = "FILE",
     .help = "Checks both ends, sizes, the order of keys, the number of records and the\n"
-            "checksum. Each finding is named, and the exit code is 5. Nothing is changed.",
+            "checksum. Each problem is named, and the exit code is 5. Nothing is changed.",
     .run = run_verify,
 };
 
@@ -416,7 +417,7 @@ run_build(struct firn_cli *cli)
         int code = firn_alxs_writer_create(cli->arguments[0], &options, &writer, &err);
         if (code != FIRN_OK) {
             exit_code = firn_command_report_failure(
-                cli, &err, code == FIRN_EXISTS ? "write over it with --replace" : NULL);
+                cli, &err, code == FIRN_EXISTS ? "overwrite it with --replace" : NULL);
         }
     }
     if (exit_code == FIRN_EXIT_OK) {
@@ -432,28 +433,29 @@ run_build(struct firn_cli *cli)
 
 static const struct firn_command build = {
     .name = "build",
-    .summary = "Write a table that holds sorted rows",
+    .summary = "Write sorted rows as a table",
     .arguments = "FILE [INPUT]",
     .options =
         (const struct firn_command_option[]){
             {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
             {"binary", 'b', NULL, "rows are binary"},
-            {"replace", 0, NULL, "write over FILE if it is there"},
+            {"replace", 0, NULL, "overwrite FILE if it exists"},
             {"unique", 'u', NULL, "refuse equal keys"},
             {NULL, 0, NULL, NULL},
         },
     .help =
-        "Rows come from INPUT, or from standard input; a row is a key, a tab, a value and\n"
+        "Rows come from INPUT or from standard input. A row is a key, a tab, a value and\n"
         "a newline, as firn db scan and firn alxs list print them: a backslash begins one\n"
-        "of \\\\ \\a \\b \\t \\n \\v \\f \\r or three octal digits, every other byte stands for\n"
-        "itself. With --binary a row is the size of the key and that of the value, four\n"
-        "bytes each with the lowest first, then key and value.\n"
+        "of \\\\ \\a \\b \\t \\n \\v \\f \\r or three octal digits; every other byte stands for\n"
+        "itself. With --binary a row is the size of the key, the size of the value, the\n"
+        "key and the value; sizes are four bytes, lowest byte first.\n"
         "\n"
-        "Keys have to come in the order of their bytes. Equal ones are all kept. FILE is\n"
-        "on disk and whole when the command returns. If a row is wrong there is no FILE.",
+        "Keys must be in byte order. Rows with equal keys are all kept. FILE is whole and\n"
+        "on disk when the command returns; if a row is wrong no FILE is written.",
     .examples =
         (const struct firn_command_example[]){
-            {"firn db scan app.firn users | firn alxs build users.sst", "a keyspace as a table"},
+            {"firn db scan app.firn users | firn alxs build users.sst",
+             "write a keyspace as a table"},
             {NULL, NULL},
         },
     .run = run_build,
@@ -563,15 +565,16 @@ run_load(struct firn_cli *cli)
 
 static const struct firn_command load = {
     .name = "load",
-    .summary = "Write the records of a table into a keyspace",
+    .summary = "Load the records of a table into a keyspace",
     .arguments = "FILE STORE KEYSPACE",
-    .help = "Many commits, all on disk when the command returns. The store and the keyspace\n"
-            "are made where they are missing. Keys that are there already get the table's\n"
-            "values; of equal keys in the table the last one stays. If it is ended before,\n"
-            "the first records of the table may be there; running it again does no harm.",
+    .help = "Loads the records in many commits, all on disk when the command returns. The\n"
+            "store and the keyspace are created if they do not exist. A key that exists\n"
+            "already gets the value of the table; if a key occurs more than once in the table\n"
+            "its last record counts. If the command is interrupted, the first records of the\n"
+            "table may have been loaded; it can safely be run again.",
     .examples =
         (const struct firn_command_example[]){
-            {"firn alxs load 000017.sst app.firn users", "a table of the seed's, in a store"},
+            {"firn alxs load 000017.sst app.firn users", "load a table into a keyspace"},
             {NULL, NULL},
         },
     .uses = FIRN_COMMAND_USES_LOCK,

@@ -451,12 +451,12 @@ static const struct firn_command list = {
     .name = "list",
     .summary = "List the objects in packs",
     .arguments = "FOLDER [PACK...]",
-    .help = "One row an object: its hash, its pack, the offset of its entry and the size in\n"
-            "which it is stored, with tabs between them. Pack after pack, each in the order\n"
-            "of hashes.",
+    .help = "Prints one row for each object: its hash, its pack, the offset of its entry and\n"
+            "its stored size, separated by tabs. Packs come one after the other, each in the\n"
+            "order of hashes.",
     .examples =
         (const struct firn_command_example[]){
-            {"firn chkp list .chkpt/packs", "what is in these packs?"},
+            {"firn chkp list .chkpt/packs", "list what these packs contain"},
             {NULL, NULL},
         },
     .run = run_list,
@@ -466,37 +466,36 @@ static const struct firn_command cat = {
     .name = "cat",
     .summary = "Print an object",
     .arguments = "FOLDER HASH [PACK...]",
-    .help = "Prints the bytes of the object as they are, and nothing before they were\n"
-            "compared with the hash. HASH is 64 hexadecimal digits. With --json an object of\n"
-            "at most 16 MiB.",
+    .help = "Prints the bytes of the object after comparing them with the hash. HASH is 64\n"
+            "hexadecimal digits. With --json the object must not be larger than 16 MiB.",
     .run = run_cat,
 };
 
 static const struct firn_command verify = {
     .name = "verify",
-    .summary = "Read all of the packs and verify them",
+    .summary = "Read and verify all of the packs",
     .arguments = "FOLDER [PACK...]",
     .options =
         (const struct firn_command_option[]){
-            {"rebuild-index", 0, NULL, "first write the .idx files anew from the .dat files"},
+            {"rebuild-index", 0, NULL, "first rebuild the .idx files from the .dat files"},
             {NULL, 0, NULL, NULL},
         },
     .help = "Checks structure, index, every object and the name of each pack. Each damaged\n"
-            "thing is named, and the exit code is 5. Nothing is changed, except with\n"
-            "--rebuild-index; that leaves alone what belongs to a damaged .dat.",
+            "item is named, and the exit code is 5. Nothing is changed, except with\n"
+            "--rebuild-index, which leaves the index of a damaged .dat alone.",
     .run = run_verify,
 };
 
 static const struct firn_command pack = {
     .name = "pack",
-    .summary = "Write a pack that holds the contents of files",
+    .summary = "Write the contents of files into a new pack",
     .arguments = "FOLDER FILE...",
-    .help = "Prints a row for each file, hash and name, and then the name of the pack, which\n"
-            "is on disk when the command returns. A FILE of - is standard input. If a file\n"
-            "cannot be read nothing is written. FOLDER must be there.",
+    .help = "Prints a row with hash and name for each file, and then the name of the pack,\n"
+            "which is on disk when the command returns. A FILE of - is standard input. If a\n"
+            "file cannot be read no pack is written. FOLDER must exist.",
     .examples =
         (const struct firn_command_example[]){
-            {"firn chkp pack packs notes.txt logo.png", "two objects in a new pack"},
+            {"firn chkp pack packs notes.txt logo.png", "write two objects into a new pack"},
             {NULL, NULL},
         },
     .run = run_pack,
@@ -509,7 +508,7 @@ const struct firn_command firn_seed_chkp = {
     .summary = "Read and write packs of chkpt",
     .arguments = "",
     .help = "FOLDER is a directory with files pack-DIGITS.dat and pack-DIGITS.idx: packs of\n"
-            "objects in the format of chkpt-core 0.2.0. PACK is the digits or one of the\n"
-            "files; without any, all packs of the folder are meant.",
+            "objects in the format of chkpt-core 0.2.0. PACK is the digits or either of the\n"
+            "files; without it, a command uses all packs in the folder.",
     .members = members,
 };

@@ -133,15 +133,15 @@ struct firn_show_difference {
 };
 
 /* Rows of a command's table of options. */
-#define FIRN_SHOW_DIFFERENCE_OPTIONS(names_help)                                           \
-    {"names", 0, NULL, names_help},                                                        \
-        {"stat", 0, NULL, "count the lines that differ, with a bar for each file"},        \
-        {"patch", 'p', NULL, "show the lines that differ, as git diff does"},              \
-        {"unified", 'U', "N", "as --patch, with N lines around each difference, not 3"},   \
-        {"no-renames", 0, NULL, "show a renamed file as one removed and one added"},       \
-        {"diff-algorithm", 0, "NAME", "compare lines by myers (the default) or patience"}, \
-    {                                                                                      \
-        "color", 0, "WHEN", "color a patch: always, never or auto, on a terminal"          \
+#define FIRN_SHOW_DIFFERENCE_OPTIONS(names_help)                                       \
+    {"names", 0, NULL, names_help},                                                    \
+        {"stat", 0, NULL, "count changed lines, with a bar for each file"},            \
+        {"patch", 'p', NULL, "show changed lines, as git diff does"},                  \
+        {"unified", 'U', "N", "like --patch, with N lines of context (default 3)"},    \
+        {"no-renames", 0, NULL, "show a renamed file as removed and added"},           \
+        {"diff-algorithm", 0, "NAME", "compare lines by myers (default) or patience"}, \
+    {                                                                                  \
+        "color", 0, "WHEN", "color a patch: always, never or auto (on a terminal)"     \
     }
 
 /* Reads them; form is that where none is given. Sets what the library has to be asked for. Returns an

@@ -355,7 +355,7 @@ firn_show_difference_init(struct firn_show_difference *out, struct firn_cli *cli
         return firn_command_misused(cli, "--diff-algorithm is myers or patience");
     }
     if (context != NULL && !firn_command_number(context, INT32_MAX, &lines)) {
-        return firn_command_misused(cli, "'%s' is no number of lines", context);
+        return firn_command_misused(cli, "'%s' is not a number of lines", context);
     }
     out->patch.context = (uint32_t)lines;
     out->form = is_patch   ? FIRN_SHOW_DIFFERENCE_PATCH

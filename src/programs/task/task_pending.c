@@ -85,8 +85,7 @@ tell_pending(const firn_workspace_pending_restore *pending)
                              pending->has_begun ? "half way" : "before anything changed");
     if (pending->is_foreign) {
         firn_command_report_line(
-            "it was not begun by you in this directory on this machine and is left "
-            "alone");
+            "you did not start it in this directory on this machine, so it is left alone");
     }
     firn_command_report_more("hint",
                              pending->is_foreign
@@ -109,7 +108,7 @@ stand_text(const firn_workspace_pending_restore *pending, char *out, size_t size
                        firn_term_text_number(pending->files_done, done),
                        firn_term_text_number(pending->files_total, total));
     } else {
-        (void)snprintf(out, size, "all files are in place, and it is being finished");
+        (void)snprintf(out, size, "all files are in place; the restore is finishing");
     }
 }
 
@@ -152,7 +151,7 @@ tell_running(const firn_workspace_pending_restore *pending, bool is_over)
         firn_command_report_line("%s was under way meanwhile, and has ended",
                                  what_text(pending, what, sizeof(what)));
         firn_command_report_more("hint",
-                                 "what is shown may be of before or after it: run this again");
+                                 "what is shown may be from before or after it: run this again");
         return;
     }
     firn_task_pending_running(pending, text, sizeof(text));

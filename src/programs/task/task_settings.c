@@ -80,10 +80,10 @@ firn_task_settings_tell(const firn_workspace *workspace, const firn_notice *noti
     firn_command_report_path("settings", notice->path, notice->text);
     firn_command_report_more(
         "hint", is_of_store(workspace, notice->path)
-                    ? "until it is mended nothing in it counts, and nothing expires: edit "
-                      "it, or set anything with firn config KEY VALUE"
-                    : "until it is mended nothing in it counts, and nothing expires: edit "
-                      "it, or set anything with firn config --user KEY VALUE");
+                    ? "until it is corrected nothing in it counts, and nothing expires: edit it, "
+                      "or set anything with firn config KEY VALUE"
+                    : "until it is corrected nothing in it counts, and nothing expires: edit it, "
+                      "or set anything with firn config --user KEY VALUE");
 }
 
 /* Keeps a notice for firn_task_settings_unread; there are two files. */

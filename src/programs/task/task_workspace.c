@@ -78,7 +78,7 @@ const char *
 firn_task_workspace_hint_paths(const char *hint, size_t path_count, int code)
 {
     return hint == NULL && code == FIRN_NOT_FOUND && path_count > 0
-               ? "firn show REF --files lists what is in a checkpoint"
+               ? "firn show REF --files lists the files of a checkpoint"
                : hint;
 }
 
@@ -107,7 +107,7 @@ ask_about(void *ctx, const firn_trust_info *info)
 {
     struct question *question = ctx;
     firn_command_report_line(
-        "%s is a store that you have not made here; id %s, owner %lu", info->store_path,
+        "%s is a store that you did not make here; id %s, owner %lu", info->store_path,
         info->store_id[0] != '\0' ? info->store_id : "unknown", (unsigned long)info->owner);
     firn_command_report_more("hint",
                              "if it came with the directory, say no: it can change files in it");
@@ -154,8 +154,9 @@ attempt_adopt(void *ctx, firn_error *err)
 const char *
 firn_task_workspace_adopt_hint(int code, const char *hint)
 {
-    return code == FIRN_EXISTS ? "two histories are not joined: firn workspaces remove gives one up"
-                               : hint;
+    return code == FIRN_EXISTS
+               ? "two histories cannot be joined: delete one with firn workspaces remove"
+               : hint;
 }
 
 int
@@ -178,7 +179,7 @@ is_to_be_adopted(const struct firn_cli *cli, const firn_workspace *workspace)
     }
     firn_command_report_line("%s is the directory that was saved as %s",
                              firn_workspace_root(workspace), firn_workspace_moved_from(workspace));
-    return firn_command_report_ask("go on with its checkpoints here?");
+    return firn_command_report_ask("keep its checkpoints here?");
 }
 
 static int
@@ -310,7 +311,7 @@ take_path(struct firn_cli *cli, const firn_workspace *workspace, const char *pat
     if (path[0] == '\0' || inside == NULL || !normalize(base, bytes, &size) ||
         !normalize(inside, bytes, &size)) {
         free(bytes);
-        return firn_command_misused(cli, "'%s' is no path inside the workspace %s", path,
+        return firn_command_misused(cli, "'%s' is not a path inside the workspace %s", path,
                                     firn_workspace_root(workspace));
     }
     *out = firn_bytes(bytes, size);

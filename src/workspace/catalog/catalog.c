@@ -412,7 +412,7 @@ go_back(struct firn_catalog *catalog, uint32_t workspace, const char *text, uint
     int rc = firn_catalog_list(catalog, workspace, visit_earlier, &earlier, err);
     if (rc == FIRN_OK) {
         return firn_error_set(err, FIRN_NOT_FOUND,
-                              "there is no checkpoint '%s': only %llu stand before it", text,
+                              "there is no checkpoint '%s': there are only %llu before it", text,
                               (unsigned long long)(back - earlier.left));
     }
     return rc == ENOUGH ? firn_catalog_record_decode(firn_buf_slice(out), record, err) : rc;

@@ -363,7 +363,7 @@ firn_catalog_record_decode(firn_slice bytes, struct firn_catalog_record *out, fi
     int rc;
     FIRN_TRY(decode_fields(&reader, &record, err));
     if (firn_reader_left(&reader) != 0) {
-        return firn_error_set(err, FIRN_CORRUPT, "a checkpoint's record has bytes behind its end");
+        return firn_error_set(err, FIRN_CORRUPT, "a checkpoint's record has bytes after its end");
     }
     *out = record;
 out:

@@ -242,8 +242,8 @@ firn_checkout_left_excluded(struct firn_checkout *apply, firn_slice path, size_t
     }
     firn_checkout_notice(apply, FIRN_NOTICE_LEFT_ALONE, excluded,
                          excluded_size == path.size
-                             ? "rules leave it out now: it stays as it is"
-                             : "rules leave it out now: what it has of other content stays");
+                             ? "rules exclude it now: it stays as it is"
+                             : "rules exclude it now: its other content stays");
     return FIRN_OK;
 }
 

@@ -82,11 +82,11 @@ leave_unsaved(struct firn_checkout *apply, firn_slice path, const struct firn_os
         stat->kind != FIRN_OS_FILE && stat->kind != FIRN_OS_DIR && stat->kind != FIRN_OS_SYMLINK;
     return firn_checkout_left_behind(
         apply, path,
-        why == FIRN_CHECKOUT_EXCLUDED ? "rules leave out now what stands there: move it away first"
-        : why == FIRN_CHECKOUT_UNREAD ? "what stands there could not be read, so no checkpoint has "
+        why == FIRN_CHECKOUT_EXCLUDED ? "rules now exclude what is there: move it away first"
+        : why == FIRN_CHECKOUT_UNREAD ? "the file there could not be read, so no checkpoint has "
                                         "it: make it readable, or move it away"
-        : is_special                  ? "a fifo, socket or device stands there: move it away first"
-                     : "what stands there came during the restore, so no checkpoint has it",
+        : is_special                  ? "there is a fifo, socket or device: move it away first"
+                     : "the file there appeared during the restore, so no checkpoint has it",
         err);
 }
 
@@ -445,7 +445,7 @@ judge_entry(const struct firn_checkout_able *able, const struct wish *wish,
         return "it belongs to another user, and its directory lets only owners remove";
     }
     return wish->attributes && stat->uid != able->user
-               ? "it belongs to another user, who alone may change its attributes"
+               ? "only its owner, another user, may change its attributes"
                : NULL;
 }
 
@@ -470,7 +470,7 @@ able_ask(struct firn_checkout_able *able, const struct firn_difference_walk_chan
     }
     if (wish.displaces && !firn_checkout_needs_content(change) &&
         is_below(&able->mount, change->path)) { /* (I5) */
-        set_why(out_why, "it lies on what is mounted here, from which nothing is removed");
+        set_why(out_why, "it is on a file system mounted here, from which nothing is removed");
         return FIRN_OK;
     }
     FIRN_TRY(take_directory(able, change->path, err));
@@ -555,13 +555,13 @@ check_may_vanish(struct firn_checkout *apply, const struct firn_difference_walk_
         !is_asked_for(apply, change->path)) {
         rc = firn_checkout_left_excluded(apply, change->path, change->path.size, err);
     } else if (rc == FIRN_OK && vanishing.hindrance != NO_HINDRANCE) {
-        rc = firn_checkout_left_behind(apply, change->path,
-                                       vanishing.hindrance == FIXED_INSIDE
-                                           ? "the directory that stands there holds something that "
-                                             "cannot be removed"
-                                           : "the directory that stands there holds something that "
-                                             "is in no checkpoint: move it away first",
-                                       err);
+        rc = firn_checkout_left_behind(
+            apply, change->path,
+            vanishing.hindrance == FIXED_INSIDE
+                ? "the directory there contains something that cannot be removed"
+                : "the directory there contains something that is in no checkpoint: move it away "
+                  "first",
+            err);
     }
     return rc;
 }

@@ -104,7 +104,7 @@ keep_beside(struct recovering *recovering, const char *name, firn_error *err)
     if (rc == FIRN_OK && recovering->callbacks->on_notice != NULL) {
         char text[FIRN_TREE_NAME_SIZE_MAX + 128];
         (void)snprintf(text, sizeof text,
-                       "it stands beside as '%s': it was changed while a restore was interrupted",
+                       "kept beside it as '%s': it was changed while a restore was interrupted",
                        kept);
         firn_notice notice = {
             .kind = FIRN_NOTICE_KEPT, .path = recovering->change->path, .text = text};

@@ -168,9 +168,9 @@ displaced_set_aside(struct firn_checkout *apply, struct firn_os_dir *dir, const 
                                           apply->options.tag, kept, err);
     if (rc == FIRN_OK) {
         char text[FIRN_TREE_NAME_SIZE_MAX + 128];
-        (void)snprintf(
-            text, sizeof text,
-            "it stands beside as '%s': it was changed by somebody else during the restore", kept);
+        (void)snprintf(text, sizeof text,
+                       "kept beside it as '%s': it was changed by somebody else during the restore",
+                       kept);
         firn_checkout_notice(apply, FIRN_NOTICE_KEPT, path, text);
         apply->counts.kept++;
     }
@@ -624,7 +624,7 @@ remove_dirs(struct firn_checkout *apply, firn_error *err)
         firn_os_dir_close(dir);
         if (rc == FIRN_EXISTS) {
             firn_checkout_notice(apply, FIRN_NOTICE_KEPT, firn_str(path),
-                                 "something that stays lies in it");
+                                 "it contains something that stays");
             rc = FIRN_OK;
         }
     }

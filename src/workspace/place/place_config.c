@@ -362,8 +362,8 @@ firn_place_config_size(const char *text, uint64_t *out, firn_error *err)
     if (text_size(firn_str(text), out)) {
         return FIRN_OK;
     }
-    return firn_error_set(err, FIRN_INVALID, "'%.80s' is no size such as 500M, 2G, 100MB or none",
-                          text);
+    return firn_error_set(err, FIRN_INVALID,
+                          "'%.80s' is not a size such as 500M, 2G, 100MB or none", text);
 }
 
 /* The folder of the user's file: allocated; NULL in *out where the environment names none. */

@@ -34,8 +34,8 @@ check_private(struct firn_os_dir *dir, firn_error *err)
     uint32_t user = firn_os_user_id(firn_os_dir_os(dir));
     if ((stat.uid != user && user != 0) || (stat.mode & MODE_OTHERS_WRITE) != 0) {
         return firn_error_set(err, FIRN_DENIED,
-                              "'%.600s' is not private: it has to belong to you, and others must "
-                              "not be able to write to it (chmod go-w)",
+                              "'%.600s' is not private: it must belong to you, and others must not "
+                              "be able to write to it (chmod go-w)",
                               firn_os_dir_path(dir));
     }
 out:
@@ -68,8 +68,8 @@ firn_place_private_open(struct firn_os *os, const char *folder, bool create,
         }
         rc = firn_os_dir_open(home, folder, out, err);
         if (rc == FIRN_NOT_FOUND) { /* a file or a link, as links are not followed */
-            rc = firn_error_set(err, FIRN_DENIED, "'%.800s/%s' is in the way: it is no directory",
-                                path, folder);
+            rc = firn_error_set(err, FIRN_DENIED,
+                                "'%.800s/%s' is in the way: it is not a directory", path, folder);
         }
     }
     FIRN_TRY(rc);

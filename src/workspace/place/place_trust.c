@@ -286,13 +286,13 @@ firn_place_trust_refuse(const char *real_root, const struct firn_place_trust_loo
     DCHECK(look->has_store && !look->is_trusted);
     if ((look->stat.mode & MODE_OTHERS_WRITE) != 0) {
         return firn_error_set(err, FIRN_UNTRUSTED,
-                              "'%.700s%s" FIRN_PLACE_INSIDE "' is a store that others may write "
-                              "to: nothing is done with it",
+                              "'%.700s%s" FIRN_PLACE_INSIDE
+                              "' is a store that others may write to: it is not used",
                               real_root, slash);
     }
     return firn_error_set(err, FIRN_UNTRUSTED,
-                          "'%.700s%s" FIRN_PLACE_INSIDE "' is a store that you have not made "
-                          "here: nothing is done with it",
+                          "'%.700s%s" FIRN_PLACE_INSIDE
+                          "' is a store that you did not make here: it is not used",
                           real_root, slash);
 }
 

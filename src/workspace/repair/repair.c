@@ -455,8 +455,8 @@ place_begin(struct firn_repair *repair, firn_error *err)
     int rc = make_room(repair, err);
     if (repair->options->dry_run && (rc == FIRN_READ_ONLY || rc == FIRN_DENIED)) {
         return firn_error_set(err, rc,
-                              "'%.600s' is damaged, and what a repair would keep cannot be tried: "
-                              "nothing can be written beside it; repair a copy of it",
+                              "'%.600s' is damaged, and a repair cannot be tried because nothing "
+                              "can be written beside it; repair a copy of it",
                               repair->ws->place.store_path);
     }
     FIRN_TRY(rc);
@@ -598,7 +598,7 @@ build_clean(struct firn_repair *repair, firn_error *err)
     }
     if (rc == FIRN_OK && !is_clean) {
         rc = firn_error_set(err, FIRN_FAILED,
-                            "what was made of '%.900s' is not sound either: nothing was changed",
+                            "the new store made from '%.900s' is damaged too: nothing was changed",
                             repair->ws->place.store_path);
     }
     return rc;
@@ -768,7 +768,7 @@ remove_dir(struct firn_os_dir *parent, const char *name, unsigned depth, firn_er
     int rc;
     if (depth == 0) {
         return firn_error_set(err, FIRN_LIMIT,
-                              "cannot remove '%s/%.255s': it is no part of a store",
+                              "cannot remove '%s/%.255s': it is not part of a store",
                               firn_os_dir_path(parent), name);
     }
     FIRN_TRY(firn_os_dir_open(parent, name, &dir, err));

@@ -813,7 +813,7 @@ check_opened(struct checking *checking, firn_error *err)
         rc = firn_error_set(err, FIRN_NEWER, "'%.400s' is in part made by a newer firn: %.500s",
                             checking->ws->place.store_path, checking->newer.text);
     } else if (checking->result->damaged > 0) {
-        rc = firn_error_set(err, FIRN_CORRUPT, "'%.512s' is damaged: what was found is told above",
+        rc = firn_error_set(err, FIRN_CORRUPT, "'%.512s' is damaged: see above",
                             checking->ws->place.store_path);
     }
 out:

@@ -90,7 +90,7 @@ a_trifle_stays_and_is_told(void **state)
     ws_world_close(&world);
 }
 
-/* The same share of a small pack costs nothing to give back. */
+/* The same share of a small pack costs nothing to free. */
 static void
 a_small_pack_keeps_nothing(void **state)
 {
