@@ -713,6 +713,9 @@ struct firn_db_write_check {
 FIRN_MUST_CHECK int firn_db_write_checked(struct firn_db *db, const struct firn_db_batch *batch,
                                           const struct firn_db_write_check *check,
                                           firn_durability durability, firn_error *err);
+/* Waits until all commits that are queued now have ended; those that succeeded are published then.
+ * Fails never: commits that were refused have ended too. Requires: the handle may write. */
+void firn_db_write_barrier(struct firn_db *db);
 int firn_db_write_refuse_read_only(struct firn_db *db, firn_error *err);
 /* FIRN_FAILED if the handle is latched. */
 FIRN_MUST_CHECK int firn_db_write_refuse_failed(struct firn_db *db, firn_error *err);

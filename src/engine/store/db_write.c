@@ -19,6 +19,9 @@
  * trees, giving up old segments of the log. It takes the leader's place without a commit
  * (firn_db_write_begin_exclusive); heads that would lead give way to it.
  *
+ * A barrier (firn_db_write_barrier) is a commit without operations. It waits for its turn as others
+ * do, and then changes nothing: it gets no sequence and no record.
+ *
  * Invariants.
  * (I1) A sequence is published only when everything up to it is applied, and, where its commit
  *      asked for that, synced. Readers see [1, published], so entries that are applied and not
@@ -112,7 +115,7 @@ struct firn_db_write {
     bool wants_sync;
     bool is_urgent; /* the commit was refused for lack of space, and is tried for the last time */
     struct firn_db_write *next;
-    uint64_t sequence;
+    uint64_t sequence;    /* 0: refused, or a barrier */
     uint64_t segment;     /* of the log */
     uint64_t body_offset; /* of the batch's body in the segment's file */
     bool is_waiting;      /* woken is initialised */
@@ -131,6 +134,12 @@ struct group {
     bool wants_sync;
     struct firn_db_tree *touched; /* by next_touched */
 };
+
+static bool
+is_barrier(const struct firn_db_write *commit)
+{
+    return firn_db_batch_op_count(commit->batch) == 0;
+}
 
 static struct firn_db_write *
 next_of(const struct group *group, const struct firn_db_write *commit)
@@ -375,6 +384,9 @@ take_in(struct firn_db *db, const struct group *group, firn_error *err)
     }
     for (struct firn_db_write *commit = group->first; commit != NULL;
          commit = next_of(group, commit)) {
+        if (is_barrier(commit)) {
+            continue;
+        }
         commit->sequence = sequence + 1;
         int rc = check(db, commit, err);
         if (rc == FIRN_OK) {
@@ -525,7 +537,8 @@ note_segments_locked(struct firn_db *db, const struct group *group)
     firn_os_mutex_assert_held(&db->commits.mutex);
     for (const struct firn_db_write *commit = group->first; commit != NULL;
          commit = next_of(group, commit)) {
-        if (commit->rc == FIRN_OK) {
+        if (commit->sequence != 0) {
+            DCHECK(commit->rc == FIRN_OK);
             firn_db_image_note_commit(firn_db_image(db), commit->segment);
         }
     }
@@ -546,7 +559,7 @@ lead_locked(struct firn_db *db)
     if (db->commits.has_failed) {
         int rc = refuse_failed_locked(db, &err);
         refuse_from(&group, group.first, rc, &err);
-    } else {
+    } else if (group.bytes > 0) { /* else there are only barriers */
         firn_os_mutex_unlock(&db->commits.mutex);
         uint64_t last = lead(db, &group, &is_latched, &err);
         firn_os_mutex_lock(&db->commits.mutex);
@@ -677,6 +690,15 @@ firn_db_write(struct firn_db *db, const struct firn_db_batch *batch, firn_durabi
         .batch = batch, .wants_sync = wanted == FIRN_DURABILITY_FULL, .err = err};
     commit_one(db, &commit);
     return commit.rc;
+}
+
+void
+firn_db_write_barrier(struct firn_db *db)
+{
+    static const struct firn_db_batch nothing;
+    struct firn_db_write commit = {.batch = &nothing};
+    DCHECK(!db->is_read_only && is_barrier(&commit));
+    commit_once(db, &commit);
 }
 
 int

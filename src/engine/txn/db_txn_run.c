@@ -9,6 +9,12 @@
  * so that those that met once do not meet in step. The first two attempts wait for nothing: most
  * conflicts are gone at once.
  *
+ * Where syncs are slow nearly every moment lies within a commit, which has its place in the order and is not
+ * published yet. A transaction that begins then does not see it, and loses to it if both write one key.
+ * So after its wait an attempt lets all queued commits end first (firn_db_write_barrier). Its thread
+ * is then running, mostly as the leader of the last of them, while the other committers are
+ * still being woken; so its own commit is likely to come before their next ones.
+ *
  * What the work returns other than FIRN_CONFLICT ends it: an error rolls back. The handle is lent to
  * the work, which may end the transaction; were it to close the handle, that only rolls back.
  *
@@ -64,6 +70,9 @@ firn_db_txn_run(struct firn_db *db, const struct firn_db_txn_run *run, firn_erro
     for (unsigned attempts = 0; attempts < run->attempts_max && rc == FIRN_CONFLICT; attempts++) {
         if (attempts >= ATTEMPTS_WITHOUT_WAIT) {
             wait(db, attempts);
+            if (!firn_db_is_read_only(db)) {
+                firn_db_write_barrier(db);
+            }
         }
         rc = attempt(db, run, &found);
     }
