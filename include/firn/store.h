@@ -473,7 +473,7 @@ FIRN_API FIRN_MUST_CHECK int firn_batch_create(firn_batch **out, firn_error *err
 /* NULL is fine. */
 FIRN_API void firn_batch_destroy(firn_batch *batch);
 FIRN_API void firn_batch_clear(firn_batch *batch);
-/* The number of writes, and their size in bytes as they will stand in the log. */
+/* The number of writes, and their size in bytes in the log, at most. */
 FIRN_API size_t firn_batch_count(const firn_batch *batch);
 FIRN_API size_t firn_batch_size(const firn_batch *batch);
 /* These copy keys and values. */

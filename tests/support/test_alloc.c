@@ -10,6 +10,7 @@
 #include "base/mem.h"
 
 static atomic_uint_fast64_t calls;
+static atomic_uint_fast64_t bytes;
 static atomic_uint_fast64_t fail_at;
 static atomic_bool fail_for_ever;
 static atomic_int_fast64_t alive;
@@ -29,6 +30,7 @@ counting_resize(void *ctx, void *memory, size_t size)
     if (!may_allocate()) {
         return NULL;
     }
+    atomic_fetch_add(&bytes, size);
     void *result = realloc(memory, size);
     if (result != NULL && memory == NULL) {
         atomic_fetch_add(&alive, 1);
@@ -40,6 +42,7 @@ static void *
 counting_zeroed(void *ctx, size_t size)
 {
     (void)ctx;
+    atomic_fetch_add(&bytes, size);
     void *result = may_allocate() ? calloc(1, size) : NULL;
     if (result != NULL) {
         atomic_fetch_add(&alive, 1);
@@ -75,6 +78,7 @@ void
 test_alloc_fail_at(uint64_t n, bool for_ever)
 {
     atomic_store(&calls, 0);
+    atomic_store(&bytes, 0);
     atomic_store(&fail_for_ever, for_ever);
     atomic_store(&fail_at, n);
 }
@@ -83,6 +87,12 @@ uint64_t
 test_alloc_calls(void)
 {
     return atomic_load(&calls);
+}
+
+uint64_t
+test_alloc_bytes(void)
+{
+    return atomic_load(&bytes);
 }
 
 int64_t

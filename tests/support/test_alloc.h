@@ -18,6 +18,8 @@ void test_alloc_uninstall(void);
 void test_alloc_fail_at(uint64_t n, bool for_ever);
 /* Allocations since the last test_alloc_fail_at. */
 uint64_t test_alloc_calls(void);
+/* Bytes that those asked for: of a block that is resized its new size. */
+uint64_t test_alloc_bytes(void);
 /* Blocks alive: 0 where nothing leaked. */
 int64_t test_alloc_alive(void);
 

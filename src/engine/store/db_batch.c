@@ -35,11 +35,14 @@
  *   an operand of the same operator   one operand that does both
  *   another operator, expiring put    refused: no single version says that
  *
- * What was written before then counts no more. Three cases, which are common, leave nothing behind: a
- * number is changed where it stands, what is appended to the last operation of the batch makes that
- * one longer, without a copy of what is there, and else the last operation is replaced. Otherwise the
- * older operation stays in the batch as bytes without a meaning; so who appends to many keys in
- * turn, many times each, in one batch, makes the batch grow with the square of that.
+ * What was written before then counts no more. A number is changed where it stands, and the last
+ * operation is replaced. Any other older operation stays in the batch, marked as replaced.
+ *
+ * Appends are done where the value stands, if there is room after it. The last operation of the batch
+ * has room. Any other value moves to the end, and a gap of its size is left after it. So each move
+ * doubles what a value can take, and n bytes that are appended to any keys in any order cost O(n)
+ * copied bytes. Gaps are no part of a commit: of a batch a copy without them is committed, and what a
+ * transaction has written is closed up in place.
  *
  * Finding the operation before is a hash map over the batch, made with its first merge and brought
  * up to date with each: batches without merges pay nothing.
@@ -204,6 +207,74 @@ overwrites(struct firn_db_batch *batch, const struct firn_db_op *before, enum fi
     return true;
 }
 
+/* ---- gaps ---- */
+
+/* Where an operation begins in the body. */
+static size_t
+begin_of(const struct firn_db_op *op)
+{
+    DCHECK(op->key_offset > firn_varint_size(op->key_size) + firn_varint_size(op->tree->id));
+    return op->key_offset - firn_varint_size(op->key_size) - 1 - firn_varint_size(op->tree->id);
+}
+
+static size_t
+end_of(const struct firn_db_op *op)
+{
+    return (size_t)op->value_offset + op->value_size;
+}
+
+/* Of the operation and of the gap after it. */
+static size_t
+room_end(const struct firn_db_batch *batch, size_t i)
+{
+    size_t count = firn_db_batch_op_count(batch);
+    DCHECK(i < count);
+    return i + 1 < count ? begin_of(firn_db_batch_op(batch, i + 1)) : batch->body.size;
+}
+
+static size_t
+gap_after(const struct firn_db_batch *batch, size_t i)
+{
+    size_t end = end_of(firn_db_batch_op(batch, i));
+    DCHECK(room_end(batch, i) >= end);
+    return room_end(batch, i) - end;
+}
+
+void
+firn_db_batch_leave_gap(struct firn_db_batch *batch, size_t size)
+{
+    size_t most = FIRN_BATCH_SIZE_MAX - batch->body.size;
+    size = size < most ? size : most;
+    if (firn_buf_reserve(&batch->body, size) == FIRN_OK) {
+        batch->body.size += size;
+        batch->gap_bytes += size;
+    }
+}
+
+void
+firn_db_batch_close_gaps(struct firn_db_batch *batch)
+{
+    size_t count = firn_db_batch_op_count(batch);
+    size_t begin = 0; /* of the gaps' end so far */
+    size_t shift = 0;
+    if (batch->gap_bytes == 0) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct firn_db_op *op = firn_db_batch_op(batch, i);
+        size_t gap = gap_after(batch, i);
+        size_t end = end_of(op);
+        memmove(batch->body.data + begin - shift, batch->body.data + begin, end - begin);
+        op->key_offset -= (uint32_t)shift;
+        op->value_offset -= (uint32_t)shift;
+        begin = end + gap;
+        shift += gap;
+    }
+    DCHECK(shift == batch->gap_bytes && begin == batch->body.size);
+    batch->body.size -= shift;
+    batch->gap_bytes = 0;
+}
+
 /* Whether what is appended to the operation's key goes behind its value. */
 static bool
 takes_appends(const struct firn_db_batch *batch, const struct firn_db_op *op)
@@ -213,25 +284,31 @@ takes_appends(const struct firn_db_batch *batch, const struct firn_db_op *op)
 }
 
 int
-firn_db_batch_extend(struct firn_db_batch *batch, const struct firn_db_tree *tree, firn_slice key,
-                     firn_slice operand)
+firn_db_batch_extend(struct firn_db_batch *batch, size_t i, firn_slice operand)
 {
-    size_t count = firn_db_batch_op_count(batch);
-    struct firn_db_op *last = count == 0 ? NULL : firn_db_batch_op(batch, count - 1);
-    if (last == NULL || last->tree != tree || !takes_appends(batch, last) ||
-        !firn_slice_equal(key_of(batch, last), key) ||
-        operand.size > FIRN_VALUE_SIZE_MAX - last->value_size ||
-        batch->body.size + FIRN_STOREFILE_OP_FRAME_MAX + operand.size > FIRN_BATCH_SIZE_MAX) {
+    struct firn_db_op *op = firn_db_batch_op(batch, i);
+    bool is_last = i + 1 == firn_db_batch_op_count(batch);
+    size_t gap = gap_after(batch, i);
+    if (!takes_appends(batch, op) || operand.size > FIRN_VALUE_SIZE_MAX - op->value_size) {
         return FIRN_NOT_FOUND;
     }
-    struct firn_storefile_place place = {last->key_offset, last->value_offset};
-    DCHECK(place.value_offset + last->value_size == batch->body.size);
-    if (firn_storefile_extend_op(&batch->body, &place, operand) != FIRN_OK) {
-        return FIRN_NO_MEMORY;
+    size_t size = firn_storefile_extend_size(op->value_size, operand.size);
+    if (size > gap) {
+        if (!is_last ||
+            batch->body.size + FIRN_STOREFILE_OP_FRAME_MAX + size > FIRN_BATCH_SIZE_MAX) {
+            return FIRN_NOT_FOUND;
+        }
+        if (firn_buf_reserve(&batch->body, size - gap) != FIRN_OK) {
+            return FIRN_NO_MEMORY;
+        }
+        batch->body.size += size - gap;
     }
-    last->value_offset = (uint32_t)place.value_offset;
-    last->value_size += (uint32_t)operand.size;
-    DCHECK(place.value_offset + last->value_size == batch->body.size);
+    batch->gap_bytes -= size < gap ? size : gap;
+    struct firn_storefile_place place = {op->key_offset, op->value_offset};
+    firn_storefile_extend_op(batch->body.data, &place, op->value_size, operand);
+    op->value_offset = (uint32_t)place.value_offset;
+    op->value_size += (uint32_t)operand.size;
+    DCHECK(gap_after(batch, i) == (size < gap ? gap - size : 0));
     return FIRN_OK;
 }
 
@@ -240,19 +317,61 @@ static int
 replace_last(struct firn_db_batch *batch, struct firn_db_keyspace *keyspace,
              const struct firn_storefile_op *op, firn_error *err)
 {
-    const struct firn_db_op *last = firn_db_batch_op(batch, firn_db_batch_op_count(batch) - 1);
+    size_t count = firn_db_batch_op_count(batch);
+    const struct firn_db_op *last = firn_db_batch_op(batch, count - 1);
     DCHECK(last->tree == keyspace->tree && firn_slice_equal(key_of(batch, last), op->key));
-    size_t body_size = batch->body.size;
-    size_t ops_size = batch->ops.size;
-    batch->body.size =
-        last->key_offset - firn_varint_size(last->key_size) - 1 - firn_varint_size(keyspace->id);
+    const struct firn_db_batch before = *batch;
+    batch->gap_bytes -= gap_after(batch, count - 1);
+    batch->body.size = begin_of(last);
     batch->ops.size -= sizeof *last;
-    DCHECK(batch->body.size < body_size);
     int rc = firn_db_batch_append(batch, keyspace->db, keyspace->tree, op, err);
     if (rc != FIRN_OK) {
         /* Nothing was written over it yet. */
-        batch->body.size = body_size;
-        batch->ops.size = ops_size;
+        batch->body.size = before.body.size;
+        batch->ops.size = before.ops.size;
+        batch->gap_bytes = before.gap_bytes;
+    }
+    return rc;
+}
+
+static size_t
+index_of(const struct firn_db_batch *batch, const struct firn_db_op *op)
+{
+    return (size_t)(op - firn_db_batch_op(batch, 0));
+}
+
+/* Does the append where the value stands; FIRN_NOT_FOUND where it cannot be. */
+static int
+append_in_place(struct firn_db_batch *batch, const struct wanted *wanted, firn_slice operand)
+{
+    size_t count = firn_db_batch_op_count(batch);
+    const struct firn_db_op *op = count == 0 ? NULL : firn_db_batch_op(batch, count - 1);
+    bool is_deleted = false;
+    if (op != NULL && (op->tree != wanted->tree || op->kind == FIRN_ENTRY_RANGE_DELETE ||
+                       !firn_slice_equal(key_of(batch, op), wanted->key))) {
+        if (look_through(batch) != FIRN_OK) {
+            return FIRN_NO_MEMORY;
+        }
+        op = find_before(batch, wanted, &is_deleted);
+    }
+    return op == NULL || is_deleted ? FIRN_NOT_FOUND
+                                    : firn_db_batch_extend(batch, index_of(batch, op), operand);
+}
+
+/* At the end of the batch, in the place of what came before it, if that is not NULL. */
+static int
+add_merged(struct firn_db_batch *batch, struct firn_db_keyspace *keyspace,
+           const struct firn_db_op *before, const struct firn_storefile_op *op, bool grows,
+           firn_error *err)
+{
+    size_t at = before == NULL ? SIZE_MAX : index_of(batch, before);
+    if (before != NULL && at + 1 == firn_db_batch_op_count(batch)) {
+        return replace_last(batch, keyspace, op, err);
+    }
+    int rc = firn_db_batch_append(batch, keyspace->db, keyspace->tree, op, err);
+    if (rc == FIRN_OK && before != NULL) {
+        firn_db_batch_op(batch, at)->is_replaced = true;
+        firn_db_batch_leave_gap(batch, grows ? op->value.size : 0);
     }
     return rc;
 }
@@ -270,7 +389,7 @@ firn_db_batch_merge(struct firn_db_batch *batch, struct firn_db_keyspace *keyspa
     FIRN_TRY(batch_check_store(batch, keyspace->db, err));
     FIRN_TRY(firn_merge_fold_check(operation, operand, err));
     if (operation == FIRN_MERGE_APPEND) {
-        rc = firn_db_batch_extend(batch, keyspace->tree, key, operand);
+        rc = append_in_place(batch, &wanted, operand);
         if (rc != FIRN_NOT_FOUND) {
             rc = rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a batch");
             goto out;
@@ -286,13 +405,8 @@ firn_db_batch_merge(struct firn_db_batch *batch, struct firn_db_keyspace *keyspa
     FIRN_TRY(add_up(batch, before, is_deleted, firn_buf_slice(&merge), &kind, &value, err));
     const struct firn_storefile_op op = {keyspace->id, kind, key, firn_buf_slice(&value)};
     before = is_deleted ? NULL : before;
-    if (before != NULL && overwrites(batch, before, kind, op.value)) {
-        goto out;
-    }
-    if (before != NULL && before == firn_db_batch_op(batch, firn_db_batch_op_count(batch) - 1)) {
-        FIRN_TRY(replace_last(batch, keyspace, &op, err));
-    } else {
-        FIRN_TRY(firn_db_batch_append(batch, keyspace->db, keyspace->tree, &op, err));
+    if (before == NULL || !overwrites(batch, before, kind, op.value)) {
+        FIRN_TRY(add_merged(batch, keyspace, before, &op, operation == FIRN_MERGE_APPEND, err));
     }
 out:
     firn_buf_deinit(&merge);
@@ -320,6 +434,7 @@ firn_db_batch_deinit(struct firn_db_batch *batch)
     firn_buf_deinit(&batch->ops);
     firn_db_apply_ranges_deinit(&batch->ranges);
     batch_merge_forget(batch);
+    batch->gap_bytes = 0;
     batch->has_puts = false;
     batch->frees_space = false;
     batch->db = NULL;
@@ -341,6 +456,7 @@ firn_db_batch_clear(struct firn_db_batch *batch)
     firn_buf_clear(&batch->ops);
     firn_db_apply_ranges_deinit(&batch->ranges);
     batch_merge_forget(batch);
+    batch->gap_bytes = 0;
     batch->has_puts = false;
     batch->frees_space = false;
     batch->db = NULL;
@@ -361,7 +477,7 @@ firn_db_batch_count(const struct firn_db_batch *batch)
 size_t
 firn_db_batch_size_bytes(const struct firn_db_batch *batch)
 {
-    return batch->body.size;
+    return batch->body.size - batch->gap_bytes;
 }
 
 static int
@@ -380,6 +496,13 @@ batch_check_store(const struct firn_db_batch *batch, const struct firn_db *db, f
                : firn_error_set(err, FIRN_INVALID, "a batch cannot write into two stores");
 }
 
+static bool
+is_full_for(const struct firn_db_batch *batch, const struct firn_storefile_op *op)
+{
+    return batch->body.size + FIRN_STOREFILE_OP_FRAME_MAX + op->key.size + op->value.size >
+           FIRN_BATCH_SIZE_MAX;
+}
+
 static int
 check_limits(const struct firn_db_batch *batch, const struct firn_db *db,
              const struct firn_storefile_op *op, firn_error *err)
@@ -394,8 +517,7 @@ check_limits(const struct firn_db_batch *batch, const struct firn_db *db,
     if (op->value.size > value_max) {
         return refuse_size(is_range ? "key" : "value", op->value.size, value_max, err);
     }
-    if (batch->body.size + FIRN_STOREFILE_OP_FRAME_MAX + op->key.size + op->value.size >
-        FIRN_BATCH_SIZE_MAX) {
+    if (is_full_for(batch, op)) {
         return firn_error_set(err, FIRN_LIMIT, "a batch would have more than %d bytes",
                               FIRN_BATCH_SIZE_MAX);
     }
@@ -413,6 +535,9 @@ firn_db_batch_append(struct firn_db_batch *batch, struct firn_db *db, struct fir
                             .kind = (uint8_t)format->kind};
     struct firn_storefile_place place;
     int rc;
+    if (is_full_for(batch, format)) {
+        firn_db_batch_close_gaps(batch);
+    }
     FIRN_TRY(check_limits(batch, db, format, err));
     DCHECK(tree == NULL || tree->id == format->keyspace);
     DCHECK(format->value.size >= firn_entry_head_size(format->kind));
@@ -546,27 +671,58 @@ firn_db_batch_iterate(const struct firn_db_batch *batch,
     return FIRN_OK;
 }
 
-/* The writes as they stand, or, with is_merging, merges put together with what stands before. */
+/* Operation i of a batch, as it stands. */
 static int
-copy_writes(struct firn_db_batch *batch, const struct firn_db_batch *from, bool is_merging,
-            firn_error *err)
+copy_op(struct firn_db_batch *batch, const struct firn_db_batch *from, size_t i, firn_error *err)
+{
+    const struct firn_db_op *op = firn_db_batch_op(from, i);
+    const struct firn_storefile_op format = {op->tree->id, (enum firn_entry_kind)op->kind,
+                                             firn_db_batch_key(from, op),
+                                             firn_db_batch_value(from, op)};
+    int rc = firn_db_batch_append(batch, from->db, op->tree, &format, err);
+    if (rc == FIRN_OK) {
+        firn_db_batch_op(batch, firn_db_batch_op_count(batch) - 1)->is_replaced = op->is_replaced;
+    }
+    return rc;
+}
+
+/* An operation of a batch as if it were done to the other batch: a merge is put together with what
+ * stands there. One that is replaced is in its replacement. */
+static int
+repeat_op(struct firn_db_batch *batch, const struct firn_db_batch *from, size_t i, firn_error *err)
+{
+    const struct firn_db_op *op = firn_db_batch_op(from, i);
+    if (op->kind != FIRN_ENTRY_MERGE) {
+        return copy_op(batch, from, i, err);
+    }
+    if (op->is_replaced) {
+        return FIRN_OK;
+    }
+    struct firn_db_keyspace keyspace = {.db = from->db, .tree = op->tree, .id = op->tree->id};
+    const firn_slice value = firn_db_batch_value(from, op);
+    return firn_db_batch_merge(batch, &keyspace, firn_db_batch_key(from, op),
+                               (firn_merge_operator)value.data[0],
+                               firn_bytes(value.data + 1, value.size - 1), err);
+}
+
+int
+firn_db_batch_copy_to_commit(struct firn_db_batch *batch, const struct firn_db_batch *from,
+                             firn_error *err)
 {
     int rc = FIRN_OK;
+    DCHECK(firn_db_batch_op_count(batch) == 0);
     for (size_t i = 0; i < firn_db_batch_op_count(from) && rc == FIRN_OK; i++) {
         const struct firn_db_op *op = firn_db_batch_op(from, i);
-        const struct firn_storefile_op format = {op->tree->id, (enum firn_entry_kind)op->kind,
-                                                 firn_db_batch_key(from, op),
-                                                 firn_db_batch_value(from, op)};
-        if (is_merging && op->kind == FIRN_ENTRY_MERGE) {
-            struct firn_db_keyspace keyspace = {
-                .db = from->db, .tree = op->tree, .id = op->tree->id};
-            rc = firn_db_batch_merge(batch, &keyspace, format.key,
-                                     (firn_merge_operator)format.value.data[0],
-                                     firn_bytes(format.value.data + 1, format.value.size - 1), err);
+        if (op->is_replaced) {
+            /* It does not count, and so its value need not be in the log. */
+            const struct firn_storefile_op nothing = {
+                op->tree->id, FIRN_ENTRY_DELETE, firn_db_batch_key(from, op), firn_bytes(NULL, 0)};
+            rc = firn_db_batch_append(batch, from->db, op->tree, &nothing, err);
         } else {
-            rc = firn_db_batch_append(batch, from->db, op->tree, &format, err);
+            rc = copy_op(batch, from, i, err);
         }
     }
+    batch->frees_space = from->frees_space;
     return rc;
 }
 
@@ -577,12 +733,16 @@ firn_db_batch_append_all(struct firn_db_batch *batch, const struct firn_db_batch
     /* Merges change what stands before them, so a failure could not be taken back: both go into
      * another batch, which takes the place of the first. */
     struct firn_db_batch joined = {.mark = batch->mark};
-    int rc;
+    int rc = FIRN_OK;
     if (from->db != NULL && !(batch->db == NULL || firn_db_batch_is_of(batch, from->db))) {
         return batch_check_store(batch, from->db, err);
     }
-    FIRN_TRY(copy_writes(&joined, batch, false, err));
-    FIRN_TRY(copy_writes(&joined, from, true, err));
+    for (size_t i = 0; i < firn_db_batch_op_count(batch); i++) {
+        FIRN_TRY(copy_op(&joined, batch, i, err));
+    }
+    for (size_t i = 0; i < firn_db_batch_op_count(from); i++) {
+        FIRN_TRY(repeat_op(&joined, from, i, err));
+    }
     firn_db_batch_deinit(batch);
     *batch = joined;
     batch_merge_forget(batch);
@@ -597,8 +757,7 @@ out:
 struct firn_db_batch_mark
 firn_db_batch_mark(const struct firn_db_batch *batch)
 {
-    return (struct firn_db_batch_mark){firn_db_batch_op_count(batch), batch->body.size,
-                                       batch->has_puts};
+    return (struct firn_db_batch_mark){firn_db_batch_op_count(batch), batch->has_puts};
 }
 
 static bool
@@ -637,8 +796,8 @@ int
 firn_db_batch_rewind(struct firn_db_batch *batch, const struct firn_db_batch_mark *mark,
                      firn_error *err)
 {
-    DCHECK(mark->op_count <= firn_db_batch_op_count(batch));
-    DCHECK(mark->body_size <= batch->body.size);
+    size_t count = firn_db_batch_op_count(batch);
+    DCHECK(mark->op_count <= count);
     if (has_range_from(batch, mark->op_count)) {
         struct firn_db_ranges ranges = {0};
         int rc = collect_ranges(batch, mark->op_count, &ranges, err);
@@ -648,8 +807,11 @@ firn_db_batch_rewind(struct firn_db_batch *batch, const struct firn_db_batch_mar
         firn_db_apply_ranges_deinit(&batch->ranges);
         batch->ranges = ranges;
     }
-    batch->ops.size = mark->op_count * sizeof(struct firn_db_op);
-    batch->body.size = mark->body_size;
+    for (size_t i = count; i > mark->op_count; i--) {
+        batch->gap_bytes -= gap_after(batch, i - 1);
+        batch->body.size = begin_of(firn_db_batch_op(batch, i - 1));
+        batch->ops.size -= sizeof(struct firn_db_op);
+    }
     batch->has_puts = mark->has_puts;
     batch_merge_forget(batch);
     return FIRN_OK;

@@ -122,6 +122,7 @@ struct firn_db_op {
     uint32_t value_size;
     uint16_t key_size;
     uint8_t kind;
+    bool is_replaced; /* a later one of its batch has what it does: db_batch.c */
 };
 
 /* The range deletes of a batch, by tree: see db_apply.c. Zeroed is empty. */
@@ -134,6 +135,7 @@ struct firn_db_batch {
     struct firn_db *db;               /* of the first write; NULL while empty */
     uint64_t db_serial;               /* likewise: a batch may outlive the store */
     struct firn_buf body;             /* encoded as in a commit record, after its header */
+    size_t gap_bytes;                 /* of it, after values that grow: db_batch.c */
     struct firn_buf ops;              /* of struct firn_db_op */
     struct firn_db_ranges ranges;
     bool has_puts;    /* anything that needs space for good */
@@ -647,7 +649,6 @@ FIRN_MUST_CHECK int firn_db_batch_encode_expiring(struct firn_db *db, firn_slice
 /* How far a batch has got. */
 struct firn_db_batch_mark {
     size_t op_count;
-    size_t body_size;
     bool has_puts;
 };
 struct firn_db_batch_mark firn_db_batch_mark(const struct firn_db_batch *batch);
@@ -655,13 +656,18 @@ struct firn_db_batch_mark firn_db_batch_mark(const struct firn_db_batch *batch);
  * stands before it. FIRN_NO_MEMORY: nothing is taken back. */
 FIRN_MUST_CHECK int firn_db_batch_rewind(struct firn_db_batch *batch,
                                          const struct firn_db_batch_mark *mark, firn_error *err);
-/* Appends to the value of the last operation, if that is a put or an append of the key, in time that
- * follows from the operand alone; the caller has checked that the batch is of the tree's store.
- * FIRN_NOT_FOUND: the last operation is something else, or would be too large; FIRN_NO_MEMORY. The
- * batch is as it was then. */
-FIRN_MUST_CHECK int firn_db_batch_extend(struct firn_db_batch *batch,
-                                         const struct firn_db_tree *tree, firn_slice key,
-                                         firn_slice operand);
+/* Appends to the value of operation i, if that is a put or an append and has room, in time that follows
+ * from the operand alone; the last operation has room. FIRN_NOT_FOUND: it is something else, or has no
+ * room; FIRN_NO_MEMORY. The batch is as it was then. */
+FIRN_MUST_CHECK int firn_db_batch_extend(struct firn_db_batch *batch, size_t i, firn_slice operand);
+/* Leaves a gap after the last operation, into which its value can grow, of at most size bytes: of
+ * nothing where there is no room or memory. */
+void firn_db_batch_leave_gap(struct firn_db_batch *batch, size_t size);
+/* Takes all gaps out. */
+void firn_db_batch_close_gaps(struct firn_db_batch *batch);
+/* Makes an empty batch one that does the same as another, without gaps and values that do not count. */
+FIRN_MUST_CHECK int firn_db_batch_copy_to_commit(struct firn_db_batch *batch,
+                                                 const struct firn_db_batch *from, firn_error *err);
 /* A write of any kind. The batch is as it was on failure. */
 FIRN_MUST_CHECK int firn_db_batch_append(struct firn_db_batch *batch, struct firn_db *db,
                                          struct firn_db_tree *tree,

@@ -274,6 +274,7 @@ append(struct firn_db *db, struct firn_db_write *commit, firn_error *err)
                               firn_os_dir_path(db->dir));
     }
     CHECK(commit->sequence > firn_db_published(db)); /* (I4) */
+    CHECK(commit->batch->gap_bytes == 0);
     uint8_t header[FIRN_STOREFILE_HEADER_MAX];
     size_t size =
         firn_storefile_put_header(commit->sequence, firn_db_batch_op_count(commit->batch), header);
@@ -676,6 +677,10 @@ int
 firn_db_write(struct firn_db *db, const struct firn_db_batch *batch, firn_durability durability,
               firn_error *err)
 {
+    struct firn_db_batch closed_up = {0};
+    firn_durability wanted = durability == FIRN_DURABILITY_DEFAULT ? db->durability : durability;
+    struct firn_db_write commit = {
+        .batch = batch, .wants_sync = wanted == FIRN_DURABILITY_FULL, .err = err};
     if (db->is_read_only) {
         return firn_db_write_refuse_read_only(db, err);
     }
@@ -685,10 +690,16 @@ firn_db_write(struct firn_db *db, const struct firn_db_batch *batch, firn_durabi
     if (!firn_db_batch_is_of(batch, db)) {
         return firn_error_set(err, FIRN_INVALID, "the batch was made for another store");
     }
-    firn_durability wanted = durability == FIRN_DURABILITY_DEFAULT ? db->durability : durability;
-    struct firn_db_write commit = {
-        .batch = batch, .wants_sync = wanted == FIRN_DURABILITY_FULL, .err = err};
+    if (batch->gap_bytes > 0) {
+        int rc = firn_db_batch_copy_to_commit(&closed_up, batch, err);
+        if (rc != FIRN_OK) {
+            firn_db_batch_deinit(&closed_up);
+            return rc;
+        }
+        commit.batch = &closed_up;
+    }
     commit_one(db, &commit);
+    firn_db_batch_deinit(&closed_up);
     return commit.rc;
 }
 

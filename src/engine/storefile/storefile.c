@@ -367,25 +367,25 @@ firn_storefile_append_op(struct firn_buf *out, const struct firn_storefile_op *o
     return FIRN_OK;
 }
 
-int
-firn_storefile_extend_op(struct firn_buf *record, struct firn_storefile_place *place,
+size_t
+firn_storefile_extend_size(size_t value_size, size_t more_size)
+{
+    DCHECK(value_size <= SIZE_MAX - more_size);
+    return more_size + firn_varint_size(value_size + more_size) - firn_varint_size(value_size);
+}
+
+void
+firn_storefile_extend_op(uint8_t *record, struct firn_storefile_place *place, size_t value_size,
                          firn_slice more)
 {
-    DCHECK(place->value_offset <= record->size);
-    size_t value_size = record->size - place->value_offset;
-    size_t size_before = firn_varint_size(value_size);
-    size_t shift = firn_varint_size(value_size + more.size) - size_before;
-    if (firn_buf_reserve(record, more.size + shift) != FIRN_OK) {
-        return FIRN_NO_MEMORY;
-    }
-    uint8_t *value = record->data + place->value_offset;
+    uint8_t *value = record + place->value_offset;
+    size_t shift = firn_storefile_extend_size(value_size, more.size) - more.size;
     if (shift > 0) {
         memmove(value + shift, value, value_size);
     }
-    (void)firn_store_varint(value - size_before, value_size + more.size);
-    record->size += shift + put_slice(value + shift + value_size, more);
+    (void)firn_store_varint(value - firn_varint_size(value_size), value_size + more.size);
+    (void)put_slice(value + shift + value_size, more);
     place->value_offset += shift;
-    return FIRN_OK;
 }
 
 static int

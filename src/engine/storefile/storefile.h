@@ -102,11 +102,12 @@ FIRN_MUST_CHECK int firn_storefile_append_op(struct firn_buf *out,
                                              const struct firn_storefile_op *op,
                                              struct firn_storefile_place *place);
 
-/* Makes the value of the operation at place, with which the record ends, longer: by more, which does not
- * lie in the record. *place moves along where the value does. Both are as they were on
- * FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int firn_storefile_extend_op(struct firn_buf *record,
-                                             struct firn_storefile_place *place, firn_slice more);
+/* By how much an operation grows if its value of value_size bytes becomes longer by more_size. */
+size_t firn_storefile_extend_size(size_t value_size, size_t more_size);
+/* Makes the value of an operation longer by more, which does not lie in the record. *place moves along
+ * where the value does. Requires: firn_storefile_extend_size bytes after the value are free. */
+void firn_storefile_extend_op(uint8_t *record, struct firn_storefile_place *place,
+                              size_t value_size, firn_slice more);
 
 /* A commit record being read. Nothing in it is trusted. */
 struct firn_storefile_commit {

@@ -80,24 +80,28 @@ expires(const struct firn_db_txn_writes *writes, const struct firn_db_tree *tree
     return firn_db_txn_writes_op(writes, place)->kind == FIRN_ENTRY_EXPIRING;
 }
 
-/* Adds to what the transaction did to the key. FIRN_INVALID where that was a merge with another
- * operator, or a put with a time to live; nothing has changed then. */
+/* Adds to what the transaction did to the key, and leaves a gap of at most gap_max bytes after what
+ * has grown. FIRN_INVALID where that was a merge with another operator, or a put with a time to live;
+ * nothing has changed then. */
 static int
 merge_add(struct firn_db_txn_writes *writes, struct firn_db_keyspace *keyspace, firn_slice key,
-          firn_slice merge, firn_error *err)
+          firn_slice merge, size_t gap_max, firn_error *err)
 {
     struct firn_merge_fold fold = {0};
     struct firn_buf made = {0};
     firn_slice value;
     enum firn_entry_kind kind = FIRN_ENTRY_PUT;
+    bool has_grown = true;
     int rc;
     FIRN_TRY(firn_merge_fold_push(&fold, merge, err));
     switch (firn_db_txn_writes_get(writes, keyspace->tree, key, &value)) {
     case FIRN_DB_TXN_WRITES_NOTHING:
+        has_grown = false;
         kind = FIRN_ENTRY_MERGE;
         FIRN_TRY(firn_merge_fold_operand(&fold, &made, err));
         break;
     case FIRN_DB_TXN_WRITES_DELETED:
+        has_grown = false;
         FIRN_TRY(firn_merge_fold_apply(&fold, NULL, &made, err));
         break;
     case FIRN_DB_TXN_WRITES_PUT:
@@ -110,6 +114,9 @@ merge_add(struct firn_db_txn_writes *writes, struct firn_db_keyspace *keyspace, 
         break;
     }
     FIRN_TRY(add(writes, keyspace, key, kind, firn_buf_slice(&made), err));
+    if (has_grown) {
+        firn_db_batch_leave_gap(&writes->batch, made.size < gap_max ? made.size : gap_max);
+    }
 out:
     firn_merge_fold_deinit(&fold);
     firn_buf_deinit(&made);
@@ -590,15 +597,31 @@ used_bytes(const struct firn_db_txn *txn)
     return firn_db_txn_writes_size_bytes(&txn->writes) + txn->savepoints.size;
 }
 
+static uint64_t
+limit_bytes(const struct firn_db_txn *txn)
+{
+    return txn->db->limits.memory / WRITES_PART;
+}
+
+static uint64_t
+room_bytes(const struct firn_db_txn *txn)
+{
+    uint64_t used = used_bytes(txn);
+    return used < limit_bytes(txn) ? limit_bytes(txn) - used : 0;
+}
+
 static int
 check_room(struct firn_db_txn *txn, size_t more_bytes, firn_error *err)
 {
-    uint64_t limit = txn->db->limits.memory / WRITES_PART;
+    uint64_t limit = limit_bytes(txn);
     if (used_bytes(txn) + more_bytes > limit && is_untidy(txn, UNTIDY_PART)) {
         int rc = tidy(txn, err);
         if (rc != FIRN_OK) {
             return rc;
         }
+    }
+    if (used_bytes(txn) + more_bytes > limit && txn->writes.batch.gap_bytes > limit / UNTIDY_PART) {
+        firn_db_batch_close_gaps(&txn->writes.batch);
     }
     return used_bytes(txn) + more_bytes <= limit
                ? FIRN_OK
@@ -698,7 +721,8 @@ firn_db_txn_merge(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, fi
         rc = firn_error_no_memory(err, "a merge");
         goto out;
     }
-    FIRN_TRY(merge_add(&txn->writes, keyspace, key, firn_buf_slice(&merge), err));
+    size_t gap_max = operation == FIRN_MERGE_APPEND ? (size_t)room_bytes(txn) : 0;
+    FIRN_TRY(merge_add(&txn->writes, keyspace, key, firn_buf_slice(&merge), gap_max, err));
 out:
     firn_buf_deinit(&merge);
     return rc;
@@ -803,6 +827,7 @@ commit(struct firn_db_txn *txn, firn_durability durability, firn_error *err)
         txn->savepoints.size = 0;
         FIRN_IGNORE(tidy(txn, NULL));
     }
+    firn_db_batch_close_gaps(&txn->writes.batch);
     FIRN_TRY(db_txn_check(txn, err));
     const struct firn_db_write_check check = {.check = check_leading, .ctx = txn};
     FIRN_TRY(firn_db_write_checked(txn->db, &txn->writes.batch, &check, durability, err));

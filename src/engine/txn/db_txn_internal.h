@@ -49,8 +49,8 @@ firn_db_txn_writes_is_empty(const struct firn_db_txn_writes *writes)
 FIRN_MUST_CHECK int firn_db_txn_writes_add(struct firn_db_txn_writes *writes,
                                            struct firn_db_keyspace *keyspace,
                                            const struct firn_entry *entry, firn_error *err);
-/* Appends an operand to the last write, if that is one that firn_db_batch_extend extends and lies
- * behind the first `marked` operations, to which the transaction may go back. Fails as that does. */
+/* Appends an operand to the newest write on the key, where firn_db_batch_extend can, unless it is one of
+ * the first `marked` operations, to which the transaction may go back. Fails as that does. */
 FIRN_MUST_CHECK int firn_db_txn_writes_extend(struct firn_db_txn_writes *writes,
                                               const struct firn_db_tree *tree, firn_slice key,
                                               firn_slice operand, size_t marked);

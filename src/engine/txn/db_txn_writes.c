@@ -222,6 +222,16 @@ unlink_op(struct firn_db_txn_writes *writes, size_t i)
     writes->nodes.size = at * sizeof(uint32_t);
 }
 
+/* Whether an operation behind number `number - 1` deletes a range that holds the key. */
+static bool
+is_covered(const struct firn_db_txn_writes *writes, const struct firn_db_tree *tree, firn_slice key,
+           uint64_t number)
+{
+    const struct firn_range_set *set =
+        writes->range_count == 0 ? NULL : firn_db_apply_ranges_of(&writes->batch.ranges, tree);
+    return set != NULL && firn_range_set_covering(set, key, &all, number) != 0;
+}
+
 /* ---- writing ---- */
 
 static bool
@@ -283,10 +293,15 @@ firn_db_txn_writes_extend(struct firn_db_txn_writes *writes, const struct firn_d
                           firn_slice key, firn_slice operand, size_t marked)
 {
     DCHECK(marked <= firn_db_batch_op_count(&writes->batch) && is_linked(writes));
-    if (marked == firn_db_batch_op_count(&writes->batch)) {
+    firn_db_txn_writes_place place = firn_db_txn_writes_seek(writes, tree, key);
+    if (place == 0 || !firn_slice_equal(firn_db_txn_writes_key(writes, place), key)) {
         return FIRN_NOT_FOUND;
     }
-    int rc = firn_db_batch_extend(&writes->batch, tree, key, operand);
+    size_t i = op_index(writes, place);
+    if (i < marked || is_covered(writes, tree, key, i + 1)) {
+        return FIRN_NOT_FOUND;
+    }
+    int rc = firn_db_batch_extend(&writes->batch, i, operand);
     writes->changes += rc == FIRN_OK;
     return rc;
 }
@@ -484,16 +499,6 @@ firn_slice
 firn_db_txn_writes_key(const struct firn_db_txn_writes *writes, firn_db_txn_writes_place place)
 {
     return firn_db_batch_key(&writes->batch, firn_db_txn_writes_op(writes, place));
-}
-
-/* Whether an operation behind number `number - 1` deletes a range that holds the key. */
-static bool
-is_covered(const struct firn_db_txn_writes *writes, const struct firn_db_tree *tree, firn_slice key,
-           uint64_t number)
-{
-    const struct firn_range_set *set =
-        writes->range_count == 0 ? NULL : firn_db_apply_ranges_of(&writes->batch.ranges, tree);
-    return set != NULL && firn_range_set_covering(set, key, &all, number) != 0;
 }
 
 enum firn_db_txn_writes_answer

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/store: what batches and transactions append to many keys in turn, against a model; and the work
+ * that it is.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/slice.h"
+#include "db_support.h"
+#include "store/db_internal.h"
+#include "support/test_alloc.h"
+#include "support/test_random.h"
+#include "txn/db_txn.h"
+
+enum { KEYS = 6, VALUE_MAX = 1 << 15, OPERAND_MAX = 300, STEPS = 120 };
+
+struct model {
+    bool is_there[KEYS];
+    size_t size[KEYS];
+    uint8_t value[KEYS][VALUE_MAX];
+};
+
+/* What writes: a batch, or a transaction. */
+struct writer {
+    struct firn_db_keyspace *keyspace;
+    struct firn_db_batch *batch; /* or NULL */
+    struct firn_db_txn *txn;
+};
+
+static struct model now;
+static struct model then;
+
+static firn_slice
+key_of(unsigned key, char out[8])
+{
+    (void)snprintf(out, 8, "k%02u", key);
+    return firn_str(out);
+}
+
+static void
+set(unsigned key, bool is_there, firn_slice value)
+{
+    now.is_there[key] = is_there;
+    now.size[key] = value.size;
+    memcpy(now.value[key], value.data, value.size);
+}
+
+static void
+append(const struct writer *writer, unsigned key, firn_slice operand)
+{
+    firn_error err;
+    char text[8];
+    firn_slice name = key_of(key, text);
+    int rc = writer->batch != NULL ? firn_db_batch_merge(writer->batch, writer->keyspace, name,
+                                                         FIRN_MERGE_APPEND, operand, &err)
+                                   : firn_db_txn_merge(writer->txn, writer->keyspace, name,
+                                                       FIRN_MERGE_APPEND, operand, &err);
+    if (rc == FIRN_NO_MEMORY) {
+        return; /* without a trace */
+    }
+    assert_int_equal(rc, FIRN_OK);
+    size_t size = now.is_there[key] ? now.size[key] : 0;
+    assert_true(size + operand.size <= VALUE_MAX);
+    memcpy(now.value[key] + size, operand.data, operand.size);
+    now.is_there[key] = true;
+    now.size[key] = size + operand.size;
+}
+
+static void
+put(const struct writer *writer, unsigned key, firn_slice value)
+{
+    firn_error err;
+    char text[8];
+    firn_slice name = key_of(key, text);
+    int rc = writer->batch != NULL
+                 ? firn_db_batch_put(writer->batch, writer->keyspace, name, value, &err)
+                 : firn_db_txn_put(writer->txn, writer->keyspace, name, value, &err);
+    if (rc == FIRN_OK) {
+        set(key, true, value);
+    }
+}
+
+static void
+delete_from(const struct writer *writer, unsigned key, unsigned end)
+{
+    firn_error err;
+    char text[8];
+    char upper[8];
+    firn_slice name = key_of(key, text);
+    int rc = writer->batch != NULL ? firn_db_batch_delete_range(writer->batch, writer->keyspace,
+                                                                name, key_of(end, upper), &err)
+                                   : firn_db_txn_delete_range(writer->txn, writer->keyspace, name,
+                                                              key_of(end, upper), &err);
+    for (; rc == FIRN_OK && key < end; key++) {
+        set(key, false, firn_bytes(now.value[key], 0));
+    }
+}
+
+static void
+step(const struct writer *writer, struct test_random *random)
+{
+    uint8_t bytes[OPERAND_MAX];
+    unsigned key = (unsigned)test_random_below(random, KEYS);
+    uint64_t dice = test_random_below(random, 40);
+    size_t size = (size_t)test_random_below(random, dice % 2 == 0 ? OPERAND_MAX : 4);
+    memset(bytes, 'a' + (int)test_random_below(random, 26), sizeof bytes);
+    if (dice == 0) {
+        delete_from(writer, key, key + 1 + (unsigned)test_random_below(random, KEYS - key));
+    } else if (dice < 3) {
+        put(writer, key, firn_bytes(bytes, size));
+    } else {
+        append(writer, key, firn_bytes(bytes, size));
+    }
+}
+
+static void
+compare(struct firn_db_keyspace *keyspace, struct firn_db_txn *txn)
+{
+    firn_error err;
+    struct firn_buf found = {0};
+    for (unsigned key = 0; key < KEYS; key++) {
+        char text[8];
+        firn_slice name = key_of(key, text);
+        int rc = txn != NULL ? firn_db_txn_get(txn, keyspace, name, &found, &err)
+                             : firn_db_get(keyspace, name, &found, &err);
+        assert_int_equal(rc, now.is_there[key] ? FIRN_OK : FIRN_NOT_FOUND);
+        if (rc == FIRN_OK) {
+            assert_true(firn_slice_equal(firn_buf_slice(&found),
+                                         firn_bytes(now.value[key], now.size[key])));
+        }
+    }
+    firn_buf_deinit(&found);
+}
+
+/* Some of the steps lack memory. */
+static void
+take_steps(const struct writer *writer, struct test_random *random, bool lacks_memory)
+{
+    for (unsigned i = 0; i < STEPS; i++) {
+        if (lacks_memory && i % 3 == 0) {
+            test_alloc_fail_at(1 + test_random_below(random, 4), false);
+        }
+        step(writer, random);
+        test_alloc_fail_at(0, false);
+    }
+}
+
+static void
+run_batch(struct firn_db *db, struct test_random *random, bool is_joined, bool lacks_memory)
+{
+    firn_error err;
+    struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
+    struct writer writer = {.keyspace = keyspace};
+    DB_OK(firn_db_batch_create(&writer.batch, &err));
+    take_steps(&writer, random, lacks_memory);
+    if (is_joined) { /* what another batch did comes after it */
+        struct writer second = {.keyspace = keyspace};
+        DB_OK(firn_db_batch_create(&second.batch, &err));
+        take_steps(&second, random, lacks_memory);
+        DB_OK(firn_db_batch_append_all(writer.batch, second.batch, &err));
+        firn_db_batch_destroy(second.batch);
+    }
+    assert_true(writer.batch->gap_bytes < writer.batch->body.size);
+    DB_OK(firn_db_write(db, writer.batch, FIRN_DURABILITY_OS, &err));
+    firn_db_batch_destroy(writer.batch);
+    compare(keyspace, NULL);
+}
+
+static void
+run_txn(struct firn_db *db, struct test_random *random, bool lacks_memory)
+{
+    firn_error err;
+    struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
+    const struct firn_db_txn_options options = {0};
+    struct writer writer = {.keyspace = keyspace};
+    uint64_t savepoint;
+    DB_OK(firn_db_txn_begin(db, &options, &writer.txn, &err));
+    take_steps(&writer, random, lacks_memory);
+    compare(keyspace, writer.txn);
+    DB_OK(firn_db_txn_savepoint(writer.txn, &savepoint, &err));
+    then = now;
+    for (unsigned i = 0; i < 2; i++) {
+        take_steps(&writer, random, lacks_memory);
+        compare(keyspace, writer.txn);
+        if (i == 0) {
+            DB_OK(firn_db_txn_rollback_to(writer.txn, savepoint, &err));
+            now = then;
+            compare(keyspace, writer.txn);
+        }
+    }
+    DB_OK(firn_db_txn_commit(writer.txn, FIRN_DURABILITY_OS, &err));
+    firn_db_txn_close(writer.txn);
+    compare(keyspace, NULL);
+}
+
+static void
+appends_to_many_keys_agree_with_the_model(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct test_random random;
+    test_random_init(&random, "db_appends", 1);
+    for (unsigned round = 0; round < 12; round++) {
+        struct db_support support;
+        db_support_init(&support, round + 1);
+        test_alloc_install();
+        memset(&now, 0, sizeof now);
+        struct firn_db *db = db_support_open(support.dir);
+        run_batch(db, &random, false, round % 2 != 0);
+        run_batch(db, &random, round % 3 == 0, round % 2 != 0);
+        memset(now.is_there, 0, sizeof now.is_there);
+        struct firn_db_batch *batch;
+        DB_OK(firn_db_batch_create(&batch, &err));
+        DB_OK(firn_db_batch_delete_range(batch, db_support_keyspace(db, "k"), firn_str("a"),
+                                         firn_str("z"), &err));
+        DB_OK(firn_db_write(db, batch, FIRN_DURABILITY_OS, &err));
+        firn_db_batch_destroy(batch);
+        run_txn(db, &random, round % 2 != 0);
+        DB_OK(firn_db_close(db, &err));
+        test_alloc_uninstall();
+        db_support_deinit(&support);
+    }
+}
+
+static void
+a_joined_batch_has_each_operand_once(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct db_support support;
+    db_support_init(&support, 1);
+    struct firn_db *db = db_support_open(support.dir);
+    struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
+    struct firn_db_batch *first;
+    struct firn_db_batch *second;
+    DB_OK(firn_db_batch_create(&first, &err));
+    DB_OK(firn_db_batch_create(&second, &err));
+    for (unsigned i = 0; i < 2; i++) {
+        DB_OK(firn_db_batch_merge(second, keyspace, firn_str("a"), FIRN_MERGE_APPEND,
+                                  firn_str(i == 0 ? "x" : "y"), &err));
+        DB_OK(firn_db_batch_put(second, keyspace, firn_str("b"), firn_str("z"), &err));
+    }
+    DB_OK(firn_db_batch_append_all(first, second, &err));
+    DB_OK(firn_db_batch_append_all(first, second, &err));
+    DB_OK(firn_db_write(db, first, FIRN_DURABILITY_OS, &err));
+    assert_string_equal(db_support_get(keyspace, "a"), "xyxy");
+    firn_db_batch_destroy(first);
+    firn_db_batch_destroy(second);
+    DB_OK(firn_db_close(db, &err));
+    db_support_deinit(&support);
+}
+
+enum { MANY_KEYS = 100, ROUNDS = 400, OPERAND_SIZE = 50 };
+
+/* Appends to each of many keys in turn; returns the bytes that the allocator was asked for. */
+static uint64_t
+append_in_turn(const struct writer *writer)
+{
+    static const uint8_t operand[OPERAND_SIZE];
+    firn_error err;
+    test_alloc_fail_at(0, false);
+    for (unsigned i = 0; i < ROUNDS * MANY_KEYS; i++) {
+        char text[8];
+        firn_slice name = key_of(i % MANY_KEYS, text);
+        firn_slice value = firn_bytes(operand, sizeof operand);
+        if (writer->batch != NULL) {
+            DB_OK(firn_db_batch_merge(writer->batch, writer->keyspace, name, FIRN_MERGE_APPEND,
+                                      value, &err));
+        } else {
+            DB_OK(firn_db_txn_merge(writer->txn, writer->keyspace, name, FIRN_MERGE_APPEND, value,
+                                    &err));
+        }
+    }
+    return test_alloc_bytes();
+}
+
+static void
+appends_to_many_keys_in_turn_copy_each_byte_a_few_times(void **state)
+{
+    (void)state;
+    enum { PAYLOAD = MANY_KEYS * ROUNDS * OPERAND_SIZE, TIMES = 24 };
+    firn_error err;
+    struct db_support support;
+    struct firn_db_options options = db_support_create;
+    const struct firn_db_txn_options txn_options = {0};
+    options.memory_bytes = 64 << 20;
+    db_support_init(&support, 1);
+    test_alloc_install();
+    struct firn_db *db;
+    DB_OK(firn_db_open(support.dir, &options, &db, &err));
+    struct writer batch = {.keyspace = db_support_keyspace(db, "k")};
+    struct writer txn = batch;
+    DB_OK(firn_db_batch_create(&batch.batch, &err));
+    uint64_t asked = append_in_turn(&batch);
+    (void)printf("count: %u bytes asked for by a batch for each appended byte\n",
+                 (unsigned)(asked / PAYLOAD));
+    assert_true(asked < (uint64_t)PAYLOAD * TIMES);
+    assert_true(batch.batch->body.size < (size_t)PAYLOAD * 4);
+    struct firn_db_batch committed = {0};
+    DB_OK(firn_db_batch_copy_to_commit(&committed, batch.batch, &err));
+    assert_true(committed.body.size < (size_t)PAYLOAD * 11 / 10);
+    assert_int_equal(committed.gap_bytes, 0);
+    firn_db_batch_deinit(&committed);
+    firn_db_batch_destroy(batch.batch);
+    DB_OK(firn_db_txn_begin(db, &txn_options, &txn.txn, &err));
+    asked = append_in_turn(&txn);
+    (void)printf("count: %u bytes asked for by a transaction for each appended byte\n",
+                 (unsigned)(asked / PAYLOAD));
+    assert_true(asked < (uint64_t)PAYLOAD * TIMES);
+    DB_OK(firn_db_txn_commit(txn.txn, FIRN_DURABILITY_OS, &err));
+    firn_db_txn_close(txn.txn);
+    DB_OK(firn_db_close(db, &err));
+    test_alloc_uninstall();
+    db_support_deinit(&support);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(appends_to_many_keys_agree_with_the_model),
+        cmocka_unit_test(a_joined_batch_has_each_operand_once),
+        cmocka_unit_test(appends_to_many_keys_in_turn_copy_each_byte_a_few_times),
+    };
+    return cmocka_run_group_tests_name("db_appends", tests, NULL, NULL);
+}
