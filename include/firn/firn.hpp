@@ -11,7 +11,7 @@
 // - Every failure but "there is no such key" is a firn::error, with its code. Destructors throw nothing.
 // - A string_view that a cursor gives is borrowed until the cursor moves.
 // - Handles can be moved, not copied. A keyspace is a reference to what its store owns: copy it freely, and do not use it when
-//   the store is gone. Snapshots, cursors, transactions and loads must be destroyed before their store; a store that is
+//   the store is gone. Snapshots, pins, cursors, transactions and loads must be destroyed before their store; a store that is
 //   destroyed earlier stays open, and is lost to the process.
 // - raw() gives the handle of the C functions, for all that is not here: directories (firn/workspace.h), packs, checks.
 #ifndef FIRN_FIRN_HPP
@@ -105,6 +105,13 @@ struct close_snapshot {
     operator()(firn_snapshot *snapshot) const noexcept
     {
         firn_snapshot_close(snapshot);
+    }
+};
+struct release_pin {
+    void
+    operator()(firn_pin *pin) const noexcept
+    {
+        firn_pin_release(pin);
     }
 };
 struct close_cursor {
@@ -207,6 +214,40 @@ class snapshot
     {
     }
     std::unique_ptr<firn_snapshot, detail::close_snapshot> handle_;
+};
+
+// A value that stays where it lies until this is destroyed; nothing where the key is missing.
+class pinned
+{
+  public:
+    explicit operator bool() const noexcept
+    {
+        return handle_ != nullptr;
+    }
+    // Borrowed.
+    std::string_view
+    operator*() const noexcept
+    {
+        return value_;
+    }
+    const std::string_view *
+    operator->() const noexcept
+    {
+        return &value_;
+    }
+    firn_pin *
+    raw() const noexcept
+    {
+        return handle_.get();
+    }
+
+  private:
+    friend class keyspace;
+    pinned(firn_pin *handle, std::string_view value) noexcept : handle_(handle), value_(value)
+    {
+    }
+    std::unique_ptr<firn_pin, detail::release_pin> handle_;
+    std::string_view value_;
 };
 
 // What a cursor walks over; nothing of it: everything, now.
@@ -403,6 +444,17 @@ class keyspace
         int code = firn_snapshot_get(at.raw(), handle_, detail::slice(key), &value, &size, &err);
         return detail::take(code, value, size, err);
     }
+    // The value, without a copy where that is possible.
+    pinned
+    get_pinned(std::string_view key) const
+    {
+        return get_pinned_at(key, nullptr);
+    }
+    pinned
+    get_pinned(std::string_view key, const snapshot &at) const
+    {
+        return get_pinned_at(key, at.raw());
+    }
     bool
     exists(std::string_view key) const
     {
@@ -427,6 +479,18 @@ class keyspace
     }
 
   private:
+    pinned
+    get_pinned_at(std::string_view key, firn_snapshot *at) const
+    {
+        firn_error err;
+        firn_pin *pin = nullptr;
+        firn_slice value = firn_bytes(nullptr, 0);
+        int code = firn_get_pinned(handle_, at, detail::slice(key), &pin, &value, &err);
+        if (code != FIRN_NOT_FOUND) {
+            detail::check(code, err);
+        }
+        return pinned(pin, detail::view(value));
+    }
     friend class store;
     explicit keyspace(firn_keyspace *handle) noexcept : handle_(handle)
     {

@@ -88,6 +88,7 @@ enum { FIRN_STORE_MEMORY_MIN = 1 << 20, FIRN_STORE_MEMORY_DEFAULT = 256 << 20 };
 typedef struct firn_db firn_store;
 typedef struct firn_db_keyspace firn_keyspace;
 typedef struct firn_db_batch firn_batch;
+typedef struct firn_db_pin firn_pin;
 typedef struct firn_db_view firn_snapshot;
 
 /* ---- opening and closing ---- */
@@ -464,6 +465,17 @@ FIRN_API FIRN_MUST_CHECK int firn_snapshot_keyspace_open(firn_snapshot *snapshot
 FIRN_API FIRN_MUST_CHECK int firn_snapshot_get(firn_snapshot *snapshot, firn_keyspace *keyspace,
                                                firn_slice key, uint8_t **out, size_t *out_size,
                                                firn_error *err);
+
+/* Gives the value from a snapshot (NULL: now) without copying it, where that is possible: *out_value lies
+ * in the store's cache. It is valid, and does not change, until the pin is released, whatever is
+ * written meanwhile. A pin takes memory of the store's budget, and the store cannot be closed while it
+ * is held. Values that were written lately, expire, were merged or have more than 64 KiB are copied.
+ * FIRN_NOT_FOUND, and *out NULL, if there is none. */
+FIRN_API FIRN_MUST_CHECK int firn_get_pinned(firn_keyspace *keyspace, firn_snapshot *snapshot,
+                                             firn_slice key, firn_pin **out, firn_slice *out_value,
+                                             firn_error *err);
+/* From any thread. NULL is fine. */
+FIRN_API void firn_pin_release(firn_pin *pin);
 
 /* ---- batches ---- */
 

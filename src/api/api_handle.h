@@ -20,7 +20,8 @@ enum firn_api_handle_kind {
     FIRN_API_HANDLE_CURSOR,
     FIRN_API_HANDLE_TXN,
     FIRN_API_HANDLE_BATCH,
-    FIRN_API_HANDLE_BULK
+    FIRN_API_HANDLE_BULK,
+    FIRN_API_HANDLE_PIN
 };
 
 /* FIRN_MISUSE unless this process opened the handle, which is open, or NULL. */
@@ -29,7 +30,7 @@ firn_api_handle_check_process(const void *handle, enum firn_api_handle_kind kind
 {
     static const char *const names[] = {"the store",  "the keyspace",    "the snapshot",
                                         "the cursor", "the transaction", "the batch",
-                                        "the load"};
+                                        "the load",   "the pin"};
     return handle == NULL || api_process_is_own(handle) ? FIRN_OK
                                                         : firn_os_process_refuse(names[kind], err);
 }

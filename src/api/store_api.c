@@ -566,6 +566,33 @@ firn_get_into(firn_keyspace *keyspace, firn_slice key, void *buffer, size_t capa
 }
 
 int
+firn_get_pinned(firn_keyspace *keyspace, firn_snapshot *snapshot, firn_slice key, firn_pin **out,
+                firn_slice *out_value, firn_error *err)
+{
+    API_REQUIRE(out != NULL && out_value != NULL, err, "out and out_value must not be NULL");
+    *out = NULL;
+    *out_value = firn_bytes(NULL, 0);
+    API_REQUIRE(keyspace != NULL && api_store_is_slice(key), err,
+                "keyspace and key must not be NULL");
+    API_OPEN(keyspace, KEYSPACE, err);
+    if (snapshot != NULL) {
+        API_OPEN(snapshot, SNAPSHOT, err);
+    }
+    int rc = firn_db_pin_get(keyspace, snapshot, key, out, out_value, err);
+    return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_PIN, NULL);
+}
+
+void
+firn_pin_release(firn_pin *pin)
+{
+    if (firn_api_handle_check(pin, FIRN_API_HANDLE_PIN, NULL) == FIRN_OK) {
+        firn_api_handle_closing(pin);
+        firn_db_pin_release(pin);
+        firn_api_handle_closed(pin);
+    }
+}
+
+int
 firn_exists(firn_keyspace *keyspace, firn_slice key, bool *out, firn_error *err)
 {
     API_REQUIRE(out != NULL, err, "out must not be NULL");

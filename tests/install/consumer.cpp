@@ -56,6 +56,11 @@ reads_and_writes(firn::store &store)
     require(batch.count() == 2, "count");
     store.write(batch);
     require(!users.get("ada") && users.get("ada", before) == "1815", "snapshot");
+    {
+        firn::pinned year = users.get_pinned("ada", before);
+        require(year && *year == "1815" && year->size() == 4, "a pinned value");
+        require(!users.get_pinned("ada"), "no pinned value");
+    }
     users.erase_range("c", "d");
     require(!users.exists("count"), "erase_range");
 }

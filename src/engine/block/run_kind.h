@@ -180,6 +180,12 @@ struct firn_run_hit {
     uint64_t sequence;
 };
 
+/* A value in a block of the cache, which stays there until the pin is given back. */
+struct firn_run_pinned {
+    struct firn_block_pin pin; /* data NULL: there is none */
+    firn_slice value;
+};
+
 struct firn_run_kind {
     const char *name; /* for messages and names of files: "row" */
     enum firn_block_file_kind file_kind;
@@ -202,6 +208,11 @@ struct firn_run_kind {
      * where damage hides what may be there. */
     int (*get)(struct firn_run *run, firn_slice key, const struct firn_view *view,
                struct firn_run_hit *out, struct firn_buf *value, firn_error *err);
+    /* The same, but the value of a PUT that lies in a block of the cache is pinned and not copied:
+     * *pinned, which was empty, has it then. The caller unpins it. NULL: values are always copied. */
+    int (*get_pinned)(struct firn_run *run, firn_slice key, const struct firn_view *view,
+                      struct firn_run_hit *out, struct firn_run_pinned *pinned,
+                      struct firn_buf *value, firn_error *err);
     /* Begins to bring near the processor what a get of key will look at first (step 0), and what it
      * will look at then (up to FIRN_RUN_GET_STEPS - 1); called for all runs and keys that may be
      * asked, before the first of them is. A step looks at what the one before has asked for, and

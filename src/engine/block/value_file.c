@@ -454,6 +454,52 @@ firn_value_file_read(struct firn_run *base, const struct firn_value_file_referen
     return rc;
 }
 
+static int
+pin_value(struct value_file *file, const struct firn_value_file_reference *reference,
+          struct firn_block_pin *out, firn_error *err)
+{
+    if (reference->value_size > CACHED_MAX || reference->is_bare != (file->bare != NULL)) {
+        return FIRN_NOT_FOUND;
+    }
+    if (file->bare != NULL) {
+        bool is_there = firn_block_cache_find(file->bare->cache, file->bare->number,
+                                              reference->offset, FIRN_BLOCK_CACHE_DATA, out);
+        if (is_there && out->size != reference->value_size) {
+            firn_block_cache_unpin(file->bare->cache, out);
+            is_there = false;
+        }
+        return is_there ? FIRN_OK : FIRN_NOT_FOUND;
+    }
+    uint64_t body_end = firn_block_reader_body_end(file->reader);
+    if (!firn_range_inside(reference->offset, firn_value_file_span(reference), body_end)) {
+        return FIRN_NOT_FOUND; /* reading it says what is wrong */
+    }
+    struct firn_block_ref piece = piece_of(reference, 0);
+    piece.offset = reference->offset;
+    return firn_block_cache_read(file->cache, file->file, file->reader, &piece,
+                                 FIRN_BLOCK_CACHE_DATA, NULL, out, err);
+}
+
+int
+firn_value_file_pin(const struct firn_run_values *values, firn_slice bytes,
+                    struct firn_block_pin *out, firn_error *err)
+{
+    struct firn_value_file_reference reference;
+    struct firn_run *file;
+    void *pin;
+    *out = (struct firn_block_pin){.data = NULL};
+    if (!firn_value_file_decode(bytes, &reference) || values == NULL || values->pin == NULL) {
+        return FIRN_NOT_FOUND; /* as above */
+    }
+    int rc = values->pin(values->ctx, reference.file, &file, &pin, err);
+    if (rc == FIRN_OK) {
+        rc = pin_value((struct value_file *)file, &reference, out, err);
+        values->unpin(pin);
+    }
+    DCHECK(rc != FIRN_OK || out->size == reference.value_size);
+    return rc;
+}
+
 int
 firn_value_file_resolve(const struct firn_run_values *values, firn_slice bytes,
                         enum firn_block_cache_use use, struct firn_buf *out, firn_error *err)

@@ -81,6 +81,10 @@ FIRN_MUST_CHECK int firn_value_file_read(struct firn_run *file,
 FIRN_MUST_CHECK int firn_value_file_resolve(const struct firn_run_values *values,
                                             firn_slice reference, enum firn_block_cache_use use,
                                             struct firn_buf *out, firn_error *err);
+/* Pins the value in the cache instead. FIRN_NOT_FOUND, without a text, for one that must be read: it is
+ * too large for the cache, or lies in a bare file and is not in the cache. */
+FIRN_MUST_CHECK int firn_value_file_pin(const struct firn_run_values *values, firn_slice reference,
+                                        struct firn_block_pin *out, firn_error *err);
 
 /* ==== writes a value file (block/value_file.h) ====
  *

@@ -186,6 +186,12 @@ FIRN_MUST_CHECK int firn_lsm_tree_get(struct firn_lsm_tree *tree, firn_slice key
 FIRN_MUST_CHECK int firn_lsm_tree_get_at(struct firn_lsm_tree *tree, firn_slice key,
                                          const struct firn_view *view, uint64_t time_ms,
                                          struct firn_buf *out, firn_error *err);
+/* The same, but the value is left where it lies in the cache, if that is possible: *pinned has it then,
+ * else *out. The caller unpins it (firn_block_cache_unpin). */
+FIRN_MUST_CHECK int firn_lsm_tree_get_pinned(struct firn_lsm_tree *tree, firn_slice key,
+                                             const struct firn_view *view, uint64_t time_ms,
+                                             struct firn_run_pinned *pinned, struct firn_buf *out,
+                                             firn_error *err);
 /* Brings near the processor what gets of these keys will look at; so many at most. */
 enum { FIRN_LSM_PREFETCH_MAX = 16 };
 void firn_lsm_tree_get_prefetch(struct firn_lsm_tree *tree, const firn_slice *keys, size_t count);

@@ -46,6 +46,7 @@ struct query {
     const struct firn_view *view;
     const struct firn_view *live; /* the whole of it: while operands are gathered, view is a part */
     struct firn_buf *out;         /* NULL: the value is not wanted */
+    struct firn_run_pinned *pinned; /* NULL: the value is copied */
     firn_error *err;
     uint64_t sequence; /* of the version that was found last */
 };
@@ -108,7 +109,10 @@ ask_file(struct query *query, struct firn_run_file *file, enum answer *out)
     struct firn_run *run;
     struct firn_run_hit hit = {.kind = FIRN_ENTRY_DELETE};
     int rc = firn_run_file_open(file, &run, query->err);
-    if (rc == FIRN_OK) {
+    if (rc == FIRN_OK && query->pinned != NULL && run->kind->get_pinned != NULL) {
+        rc = run->kind->get_pinned(run, query->key, query->view, &hit, query->pinned, query->out,
+                                   query->err);
+    } else if (rc == FIRN_OK) {
         rc = run->kind->get(run, query->key, query->view, &hit, query->out, query->err);
     }
     if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
@@ -316,6 +320,7 @@ open_folding(const struct query *query, struct folding *folding)
     }
     folding->below = (struct firn_view){folding->intervals, view->count, 0, NULL};
     folding->query = *query;
+    folding->query.pinned = NULL;
     folding->query.view = &folding->below;
     return FIRN_OK;
 }
@@ -465,26 +470,48 @@ settle_unwanted(struct firn_lsm *lsm, uint64_t time_ms, const struct query *quer
     return rc;
 }
 
-int
-firn_lsm_tree_get_at(struct firn_lsm_tree *tree, firn_slice key, const struct firn_view *view,
-                     uint64_t time_ms, struct firn_buf *out, firn_error *err)
+static inline int
+get(struct firn_lsm_tree *tree, uint64_t time_ms, struct query *query)
 {
     struct firn_lsm *lsm = tree->lsm;
-    struct query query = {.key = key, .view = view, .live = view, .out = out, .err = err};
     enum answer answer;
     size_t slot = firn_epoch_enter(&lsm->epoch);
     /* Pairs with the stores in publish_tree_locked (lsm_install.c) and put_in_front_locked
      * (lsm_tree.c). */
     const struct firn_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_seq_cst);
-    int rc = ask_state(&query, state, &answer);
+    int rc = ask_state(query, state, &answer);
     if (rc == FIRN_OK && answer > ANSWER_VALUE) {
-        rc = out != NULL ? settle(lsm, time_ms, &query, state, &answer)
-                         : settle_unwanted(lsm, time_ms, &query, state, &answer);
+        rc = query->out != NULL ? settle(lsm, time_ms, query, state, &answer)
+                                : settle_unwanted(lsm, time_ms, query, state, &answer);
     }
     DCHECK(rc != FIRN_OK || answer <= ANSWER_VALUE);
     firn_epoch_leave(&lsm->epoch, slot);
     /* Without a text: asking for what is not there is common, and formatting is dear. */
     return rc == FIRN_OK && answer != ANSWER_VALUE ? FIRN_NOT_FOUND : rc;
+}
+
+int
+firn_lsm_tree_get_at(struct firn_lsm_tree *tree, firn_slice key, const struct firn_view *view,
+                     uint64_t time_ms, struct firn_buf *out, firn_error *err)
+{
+    struct query query = {.key = key, .view = view, .live = view, .out = out, .err = err};
+    return get(tree, time_ms, &query);
+}
+
+int
+firn_lsm_tree_get_pinned(struct firn_lsm_tree *tree, firn_slice key, const struct firn_view *view,
+                         uint64_t time_ms, struct firn_run_pinned *pinned, struct firn_buf *out,
+                         firn_error *err)
+{
+    struct query query = {
+        .key = key, .view = view, .live = view, .out = out, .pinned = pinned, .err = err};
+    DCHECK(pinned->pin.data == NULL && out != NULL);
+    int rc = get(tree, time_ms, &query);
+    if (rc != FIRN_OK) {
+        /* A range delete may cover what was found. */
+        firn_block_cache_unpin(tree->lsm->options.cache, &pinned->pin);
+    }
+    return rc;
 }
 
 int

@@ -409,6 +409,7 @@ struct search {
     uint64_t at; /* (I1) */
     struct firn_run_hit *out;
     struct firn_buf *value;
+    struct firn_run_pinned *pinned; /* NULL: the value is copied */
 };
 
 /* No version newer than this is of interest any more; false if none is at all. */
@@ -452,10 +453,18 @@ take_elsewhere(const struct search *search, const struct firn_row_slot *slot, fi
     if (search->value == NULL) {
         return FIRN_OK;
     }
-    int rc = is_reference
+    int rc = FIRN_NOT_FOUND;
+    if (is_reference && search->pinned != NULL && search->out->kind == FIRN_ENTRY_PUT) {
+        struct firn_block_pin *pin = &search->pinned->pin;
+        rc = firn_value_file_pin(search->run->values, firn_row_reference_value(slot), pin, err);
+        search->pinned->value = firn_bytes(pin->data, pin->size);
+    }
+    if (rc == FIRN_NOT_FOUND) {
+        rc = is_reference
                  ? firn_row_value_reference_read(search->run->values, slot, FIRN_BLOCK_CACHE_DATA,
                                                  search->value, err)
                  : firn_row_value_read(search->run->reader, slot->value, search->value, err);
+    }
     if (rc != FIRN_OK && rc != FIRN_NO_MEMORY && err != NULL) {
         char text[FIRN_ROW_READ_TEXT_SIZE];
         (void)firn_error_prefix(err, "the value of '%s' cannot be read",
@@ -473,6 +482,10 @@ take(const struct search *search, const struct firn_row_slot *slot, firn_error *
         return take_elsewhere(search, slot, err);
     }
     if (search->value == NULL || slot->kind == FIRN_ENTRY_DELETE) {
+        return FIRN_OK;
+    }
+    if (search->pinned != NULL && slot->kind == FIRN_ENTRY_PUT) {
+        search->pinned->value = slot->value; /* search_blocks pins it */
         return FIRN_OK;
     }
     firn_buf_clear(search->value);
@@ -527,6 +540,14 @@ goes_on(const struct search *search, size_t i, uint64_t *out_sequence)
                             separator.rest);
 }
 
+/* Whether a value was found that is to be pinned, and lies in this block. */
+static bool
+lies_in(const struct firn_run_pinned *pinned, const struct firn_block_pin *block)
+{
+    return pinned != NULL && pinned->pin.data == NULL && pinned->value.data >= block->data &&
+           pinned->value.data <= block->data + block->size;
+}
+
 static int
 search_blocks(struct search *search, firn_error *err)
 {
@@ -546,6 +567,10 @@ search_blocks(struct search *search, firn_error *err)
                 return rc;
             }
             rc = search_block(search, firn_bytes(pin.data, pin.size), err);
+            if (rc == FIRN_OK && lies_in(search->pinned, &pin)) {
+                search->pinned->pin = pin;
+                pin = (struct firn_block_pin){.data = NULL};
+            }
             firn_block_cache_unpin(search->run->cache, &pin);
             if (rc != FIRN_NOT_FOUND) {
                 return rc;
@@ -571,15 +596,18 @@ not_found(firn_error *err)
 }
 
 static int
-get(struct firn_run *run, firn_slice key, const struct firn_view *view, struct firn_run_hit *out,
-    struct firn_buf *value, firn_error *err)
+get_pinned(struct firn_run *run, firn_slice key, const struct firn_view *view,
+           struct firn_run_hit *out, struct firn_run_pinned *pinned, struct firn_buf *value,
+           firn_error *err)
 {
+    DCHECK(pinned == NULL || pinned->pin.data == NULL);
     struct search search = {.run = firn_row_read_run(run),
                             .key = firn_row_read_key(key),
                             .view = view,
                             .left = view->count,
                             .out = out,
-                            .value = value};
+                            .value = value,
+                            .pinned = pinned};
     search.hash = firn_row_filter_hash(search.key);
     bool may_contain;
     int rc;
@@ -595,6 +623,13 @@ get(struct firn_run *run, firn_slice key, const struct firn_view *view, struct f
     rc = rc == FIRN_NOT_FOUND ? not_found(err) : rc;
 out:
     return rc;
+}
+
+static int
+get(struct firn_run *run, firn_slice key, const struct firn_view *view, struct firn_run_hit *out,
+    struct firn_buf *value, firn_error *err)
+{
+    return get_pinned(run, key, view, out, NULL, value, err);
 }
 
 static void
@@ -648,6 +683,7 @@ const struct firn_run_kind firn_row_kind = {
     .ranges = ranges,
     .origin = firn_row_open_origin,
     .get = get,
+    .get_pinned = get_pinned,
     .get_prefetch = get_prefetch,
     .place = firn_row_read_place_of,
     .check = firn_row_check,

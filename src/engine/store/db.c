@@ -419,10 +419,12 @@ refuse_open_views(struct firn_db *db, firn_error *err)
         return firn_error_set(err, FIRN_MISUSE, "'%s' cannot be closed: a load is open",
                               firn_os_dir_path(db->dir));
     }
+    /* Acquire: pairs with firn_db_pin_release. */
+    count += atomic_load_explicit(&db->pin_count, memory_order_acquire);
     return count == 0 ? FIRN_OK
                       : firn_error_set(err, FIRN_MISUSE,
                                        "'%s' cannot be closed: %" PRIu64
-                                       " cursors, views or transactions are open",
+                                       " cursors, views, transactions or pins are open",
                                        firn_os_dir_path(db->dir), count);
 }
 

@@ -32,6 +32,7 @@ struct firn_db_batch;
 struct firn_lsm_range;
 struct firn_db_cursor;
 struct firn_db_view;
+struct firn_db_pin;
 
 /* Names that begin so are outside views, restores and diffs of the store's data, and not open to
  * the public. */
@@ -161,6 +162,15 @@ FIRN_MUST_CHECK int firn_db_get_at(struct firn_db_keyspace *keyspace, struct fir
 /* Whether the key has a value now. Any thread. */
 FIRN_MUST_CHECK int firn_db_get_exists(struct firn_db_keyspace *keyspace, firn_slice key, bool *out,
                                        firn_error *err);
+
+/* Gives the value without a copy where it lies in a block of the cache, else as a copy; good until
+ * firn_db_pin_release. While there are pins firn_db_close refuses. FIRN_NOT_FOUND; view may be NULL:
+ * now. Any thread. */
+FIRN_MUST_CHECK int firn_db_pin_get(struct firn_db_keyspace *keyspace, struct firn_db_view *view,
+                                    firn_slice key, struct firn_db_pin **out, firn_slice *out_value,
+                                    firn_error *err);
+/* Any thread. NULL is fine. */
+void firn_db_pin_release(struct firn_db_pin *pin);
 
 /* Many keys at one view, NULL meaning now. visit gets each with its number, in order, and the value,
  * which it may take the memory of; NULL where the key is missing. What it returns other than

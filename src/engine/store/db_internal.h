@@ -114,6 +114,14 @@ struct firn_db_view {
     struct firn_db_view_node node;
 };
 
+/* A value that was read without a copy: see db_pin.c. */
+struct firn_db_pin {
+    struct firn_os_process_mark mark; /* first: see api_process.h */
+    struct firn_db *db;
+    struct firn_run_pinned pinned;
+    struct firn_buf copy; /* of a value that could not be pinned */
+};
+
 /* One write of a batch; key and value are offsets into the batch's body. */
 struct firn_db_op {
     struct firn_db_tree *tree;
@@ -304,6 +312,7 @@ struct firn_db {
     struct firn_db_bulk *bulk;       /* the load that is open, or NULL */
     struct firn_db_view_node *views; /* open ones */
     uint64_t view_count;
+    _Atomic uint64_t pin_count; /* struct firn_db_pin, that are held */
 
     struct firn_db_jobs jobs;
     struct firn_db_space space;

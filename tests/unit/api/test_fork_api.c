@@ -39,6 +39,7 @@ static struct {
     firn_keyspace *keyspace;
     firn_snapshot *view;
     firn_cursor *cursor;
+    firn_pin *pin;
     firn_batch *batch;
     firn_batch *batch_behind;
     firn_txn *txn;
@@ -106,6 +107,7 @@ open_store(void)
 {
     firn_store_options options = FIRN_STORE_OPTIONS_INIT;
     firn_keyspace *loaded;
+    firn_slice pinned;
     options.memory_bytes = 1 << 20;
     OK(firn_store_open(at("store"), &options, &opened.store, &err));
     OK(firn_store_open_memory(1 << 24, NULL, &opened.memory, &err));
@@ -120,6 +122,7 @@ open_store(void)
     OK(firn_snapshot_open(opened.store, NULL, &opened.view, &err));
     OK(firn_cursor_open(opened.keyspace, NULL, &opened.cursor, &err));
     OK(firn_cursor_first(opened.cursor, &err));
+    OK(firn_get_pinned(opened.keyspace, NULL, firn_str("k001"), &opened.pin, &pinned, &err));
     OK(firn_batch_create(&opened.batch, &err));
     OK(firn_batch_create(&opened.batch_behind, &err));
     OK(firn_batch_put(opened.batch, opened.keyspace, firn_str("b"), firn_str("v"), &err));
@@ -177,6 +180,7 @@ teardown(void **state)
     firn_batch_destroy(opened.batch);
     firn_batch_destroy(opened.batch_behind);
     firn_cursor_close(opened.cursor);
+    firn_pin_release(opened.pin);
     firn_snapshot_close(opened.view);
     OK(firn_store_refresh(opened.reader, &err));
     OK(firn_store_close(opened.reader, &err));
@@ -215,6 +219,7 @@ static int fd;
 static firn_hash hash;
 static char text[256];
 static firn_keyspace *keyspace_out;
+static firn_slice slice_out;
 static uint8_t *value;
 static const firn_slice k = {(const uint8_t *)"key", 3};
 static const char *const references[] = {"1"};
@@ -324,6 +329,7 @@ sink(void *ctx, firn_slice data)
     X(firn_get_into, opened.keyspace, k, text, sizeof text, &size)                                 \
     X(firn_snapshot_get, opened.view, opened.keyspace, k, &value, &size)                           \
     X(firn_get_many, opened.keyspace, NULL, &k, 1, &(firn_get_result){0})                          \
+    X(firn_get_pinned, opened.keyspace, NULL, k, OUT(firn_pin), &slice_out)                        \
     X(firn_insert, opened.keyspace, k, k, NULL)                                                    \
     X(firn_keyspace_drop, opened.store, "k")                                                       \
     X(firn_keyspace_list, opened.store, VISIT(const char *), NULL)                                 \
@@ -434,6 +440,7 @@ sink(void *ctx, firn_slice data)
     X(firn_txn_close, firn_txn_close(opened.txn))                             \
     X(firn_batch_destroy, firn_batch_destroy(opened.batch))                   \
     X(firn_cursor_close, firn_cursor_close(opened.cursor))                    \
+    X(firn_pin_release, firn_pin_release(opened.pin))                         \
     X(firn_snapshot_close, firn_snapshot_close(opened.view))                  \
     X(firn_alxs_cursor_close, firn_alxs_cursor_close(opened.alxs_cursor))     \
     X(firn_alxs_close, firn_alxs_close(opened.alxs))                          \

@@ -238,6 +238,8 @@ handles_of_two_stores_do_not_mix(void **state)
     firn_txn *txn;
     firn_batch *batch;
     firn_cursor *cursor;
+    firn_pin *pin;
+    firn_slice pinned;
     firn_get_result got;
     uint8_t *value;
     size_t size;
@@ -249,6 +251,7 @@ handles_of_two_stores_do_not_mix(void **state)
     at.snapshot = view;
     INVALID(firn_snapshot_get(view, other, key, &value, &size, &err));
     INVALID(firn_get_many(other, view, &key, 1, &got, &err));
+    INVALID(firn_get_pinned(other, view, key, &pin, &pinned, &err));
     INVALID(firn_cursor_open(other, &at, &cursor, &err));
     INVALID(firn_txn_get(txn, other, key, &value, &size, &err));
     INVALID(firn_txn_put(txn, other, key, key, &err));
@@ -366,6 +369,8 @@ assert_keyspace_refuses(firn_keyspace *keyspace)
     firn_cursor *cursor;
     firn_bulk *bulk;
     firn_batch *batch;
+    firn_pin *pin;
+    firn_slice pinned;
     firn_get_result got;
     uint8_t *value;
     size_t size;
@@ -375,6 +380,7 @@ assert_keyspace_refuses(firn_keyspace *keyspace)
     MISUSED(firn_delete_range(keyspace, key, key, NULL, &err));
     MISUSED(firn_get(keyspace, key, &value, &size, &err));
     MISUSED(firn_get_many(keyspace, NULL, &key, 1, &got, &err));
+    MISUSED(firn_get_pinned(keyspace, NULL, key, &pin, &pinned, &err));
     MISUSED(firn_cursor_open(keyspace, NULL, &cursor, &err));
     MISUSED(firn_bulk_open(keyspace, NULL, &bulk, &err));
     OK(firn_batch_create(&batch, &err));
