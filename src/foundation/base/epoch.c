@@ -4,8 +4,8 @@
  *
  * A counter, `now`, grows with every thing that is retired; the thing keeps the number it had. A
  * reader that enters reads the counter and writes it into a free slot; when it leaves it writes 0.
- * A thing of epoch e may go once no slot holds a number in [1, e]: whoever is inside came after it
- * had been unlinked.
+ * An object of epoch e may be freed once no slot holds a number in [1, e]: all present readers
+ * entered after it had been unlinked.
  *
  * There are no threads' own variables here: a reader begins its search for a slot at a place that
  * follows from the address of its stack, so each thread nearly always finds the same slot free, in

@@ -2,9 +2,9 @@
  *
  * base/epoch.h: letting go of what readers without locks may still be looking at.
  *
- * Readers enter, load pointers, use what they lead to, and leave. Who replaces such a pointer
- * retires what it led to: that is released once everybody has left who entered before. Nothing
- * waits: what cannot be released yet is tried again by the next reclaim.
+ * Readers enter, load pointers, use what they lead to, and leave. A thread that replaces such
+ * a pointer retires the old object, which is released once all readers that entered before have
+ * left. Nothing waits: objects that cannot be released yet are left to the next reclaim.
  *
  * Any thread, all functions but init and deinit.
  */

@@ -2,9 +2,9 @@
  *
  * hosted/os_within.h: a read-only file system whose files are ranges of one file.
  *
- * For what was written as a directory and is kept in a single file: whoever reads the directory
- * reads it here unchanged. Nothing can be made, changed or removed (FIRN_READ_ONLY); locks are
- * always had, since there is nobody to keep out. The clock of this world stands still, at a time
+ * For a directory that was packed into a single file: code that reads directories works here
+ * unchanged. Nothing can be created, changed or removed (FIRN_READ_ONLY); locks are
+ * always granted, since there is no writer. The clock of this world stands still, at a time
  * that is given to it; everything else (threads, waiting, randomness) is that of the file's own.
  *
  * Any number of threads.

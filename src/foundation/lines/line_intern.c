@@ -6,9 +6,9 @@
  * number of the first line that is equal to it, byte by byte (I1). The table is open, linear, and
  * at most half full; its slots hold number + 1.
  *
- * Whoever knows the seed of XXH3 can write a text whose lines all fall into one slot, and the
- * look-ups would take quadratic time. So the seed is taken from the BLAKE3 of both texts: it cannot
- * be known before the texts are, and the result still depends on nothing but them.
+ * An attacker who knows the seed of XXH3 can write a text whose lines all fall into one slot, and
+ * the look-ups would take quadratic time. So the seed is taken from the BLAKE3 of both texts: it
+ * cannot be known before the texts are, and the result still depends on nothing but them.
  *
  * Memory for the largest texts, beside the texts themselves: 32 MiB of known lines, 16 MiB of
  * slots, 8 MiB of numbers; the first two are released before this returns.

@@ -2,7 +2,7 @@
  *
  * os/os_locks.c: locks of ranges of bytes, for file systems that live in this process.
  *
- * A list of what is locked, by whom. There are few, so every question walks the list.
+ * A list of locked ranges and their owners. There are few, so every query scans the list.
  *
  * (I1) The ranges of one owner are equal or apart, as os.h asks; so none is ever split. A CHECK
  *      reports a program that does it otherwise, since Linux would join and split them silently.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_locks.h: which bytes of one file are locked by whom, for file systems that live in this
+ * os/os_locks.h: byte-range locks of one file and their owners, for file systems inside this
  * process. A zeroed struct holds nothing. Not safe for two
  * threads at once.
  */

@@ -6,8 +6,8 @@
  * For one writer that goes over a file from front to back, a log above all: handing a record of 128
  * bytes to the kernel takes a microsecond by a call and some nanoseconds by a store.
  *
- * Caveat. The memory of a shared window is the file. Who shortens the file from outside takes the
- * pages away, and the next store ends the process (SIGBUS). So windows are given only where nothing
+ * Caveat. The memory of a shared window is the file. Truncating the file from outside removes the
+ * pages, and the next store kills the process (SIGBUS). So windows are given only where nothing
  * else can do that (a full disk above all), and only to files that this process alone writes.
  *
  * One thread at a time; the file may be read and synced by others beside it.

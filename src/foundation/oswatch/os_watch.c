@@ -5,12 +5,12 @@
  * the root, inotify others below it. A caller sees the difference in limits alone.
  *
  * What is relied on (fs/notify of Linux, which is below both): a system call that changes something
- * puts its event into the queue before it returns, and after the change. So whoever empties the queue
- * has seen the event of every change that was complete before (I1). And whoever watches a directory
- * first and lists it then has either listed a change or gets its event (I2). Three things break the
- * rule, and are dealt with here:
- * - A queue may lose events: that of inotify when it is full, that of fanotify when the kernel is out
- *   of memory. One event stands for all that are lost: LOST.
+ * puts its event into the queue before it returns, and after the change. So a reader that empties
+ * the queue has seen the event of every change that was complete before (I1). And a reader that
+ * first watches a directory and then lists it has either listed a change or gets its event (I2).
+ * Three things break the rule, and are dealt with here:
+ * - A queue may lose events: that of inotify when it is full, that of fanotify when the kernel is
+ *   out of memory. One event stands for all that are lost: LOST.
  * - A file system that is mounted over a watched directory hides it without an event. The table of
  *   mounts can be polled; when it has changed, and what it says of mounts below the root with it,
  *   that is LOST as well.
@@ -40,11 +40,11 @@
 #include "oswatch/os_watch_internal.h"
 
 /* changes in directories, by fanotify (fanotify(7), fanotify_init(2), fanotify_mark(2); Linux
- * 5.9): for whoever has CAP_SYS_ADMIN. It has no limit of directories, and none of events that
+ * 5.9): for processes with CAP_SYS_ADMIN. It has no limit of directories, and none of events that
  * wait. Without that capability it has the limits of inotify, and is not used.
  *
- * Each directory gets a mark of its own. A mark of the whole file system would be one call, but would
- * wake the watch for everything that happens on the machine.
+ * Each directory gets a mark of its own. A mark of the whole file system would be one call, but
+ * would wake the watch for everything that happens on the machine.
  *
  * An event names its directory by a file handle, which is what name_to_handle_at(2) gives of it; a
  * table (os_watch_internal.h) leads from there to the id. A mark keeps its directory's inode in
@@ -360,7 +360,7 @@ watch_fanotify_remove(struct firn_os_watch_fanotify *fanotify, int id)
     firn_os_watch_handles_remove(&fanotify->handles, number);
 }
 
-/* changes in directories, by inotify (inotify(7)): for whoever may not use fanotify, and where
+/* changes in directories, by inotify (inotify(7)): for processes that may not use fanotify, and where
  * that does not work.
  *
  * The kernel gives a number to each directory that is watched, counting up; it never gives one

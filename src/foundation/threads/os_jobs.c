@@ -17,9 +17,10 @@
 
 /* ==== jobs of a simulation ====
  *
- * Nothing runs beside anything. A scheduler_job that was submitted lies in the queue of its pool until
- * somebody waits: then one scheduler_job is picked by the seed and run to its end on the stack of whoever
- * waits. So a run of a whole store, with all its background work, is a function of one seed.
+ * Nothing runs in parallel. A submitted scheduler_job stays in the queue of its pool until
+ * somebody waits: then one scheduler_job is picked by the seed and run to its end on the stack of
+ * the waiting caller. So a run of a whole store, with all its background work, is a function of one
+ * seed.
  *
  * The picking keeps to what a pool of n threads could do. Its threads take jobs in the order of
  * submission, and n of them are under way at most; which of those under way gets on is anybody's

@@ -16,7 +16,7 @@
 void firn_os_lock_check_acquire(const struct firn_os_mutex *mutex);
 /* CHECKs that this thread holds the mutex. */
 void firn_os_lock_check_release(const struct firn_os_mutex *mutex);
-/* In simulation a job runs on the stack of whoever waits, but stands for a thread of its own:
+/* In simulation a job runs on the stack of the waiting caller, but stands for a thread of its own:
  * between begin and end what the waiter holds does not count. begin returns what end wants back;
  * end CHECKs that the job let go of all. */
 unsigned firn_os_lock_check_begin_job(void);

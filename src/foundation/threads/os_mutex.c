@@ -3,8 +3,8 @@
  * threads/os_mutex.c: mutexes, of threads or of the simulation.
  *
  * In production a mutex is a pthread mutex. In simulation there is one stack and nothing runs
- * beside it: a mutex is a flag, and finding it set means that whoever set it is suspended further
- * down on this very stack and can never let go. That is a deadlock, and CHECK reports it.
+ * beside it: a mutex is a flag, and finding it set means that its holder is suspended further
+ * down on this very stack and can never release it. That is a deadlock, and CHECK reports it.
  *
  * The order of ranks is checked first in both (os_lock_check.c), so that a wrong order is found
  * even where it happens to do no harm.
@@ -36,7 +36,7 @@ firn_os_mutex_lock(struct firn_os_mutex *mutex)
 {
     firn_os_lock_check_acquire(mutex);
     if (mutex->os->scheduler != NULL) {
-        CHECK(!mutex->held_in_simulation); /* else its holder is suspended beneath us */
+        CHECK(!mutex->held_in_simulation); /* else its holder is suspended below us */
         mutex->held_in_simulation = true;
         return;
     }

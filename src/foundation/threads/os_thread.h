@@ -3,17 +3,17 @@
  * threads/os_thread.h: mutexes, conditions and jobs.
  *
  * Background work is a job. In production jobs run on the threads of a pool. In simulation nothing
- * runs beside anything: submitted jobs wait in a queue, and whoever waits (for a condition, for a
- * pool to drain) runs the next one, picked by the seed among those that the threads of a pool could
- * be working on, inline on its own stack. So a pool of one thread runs its jobs in order here as
- * there. A wait for a condition ends only when it was signalled. A wait with nothing left to run is
- * a deadlock and is reported as such (CHECK). So a job must never wait for something that only a
- * job submitted earlier and now suspended beneath it on the stack can do; jobs that wait for
+ * runs in parallel: submitted jobs wait in a queue, and a caller that waits (for a condition, for
+ * a pool to drain) runs the next one, picked by the seed among those that the threads of a pool
+ * could be working on, inline on its own stack. So a pool of one thread runs its jobs in order here
+ * as there. A wait for a condition ends only when it was signalled. A wait with nothing left to run
+ * is a deadlock and is reported as such (CHECK). So a job must never wait for something that only a
+ * job submitted earlier and now suspended below it on the stack can do; jobs that wait for
  * nothing are always safe.
  *
- * Mutexes have ranks (threads/os_thread.h). In debug builds a thread that takes a mutex whose rank is
- * not larger than that of every mutex it already holds fails a CHECK. Locks guard memory work, not
- * I/O.
+ * Mutexes have ranks (threads/os_thread.h). In debug builds a thread that takes a mutex whose rank
+ * is not larger than that of every mutex it already holds fails a CHECK. Locks guard memory work,
+ * not I/O.
  */
 #ifndef FIRN_THREADS_OS_THREAD_H
 #define FIRN_THREADS_OS_THREAD_H

@@ -2,8 +2,8 @@
  *
  * dir/dir_watch.c: firn watch.
  *
- * It stays in the foreground, so that whoever started it (a terminal, a service manager) ends it by
- * a signal; --stop does the same from elsewhere. A line for each checkpoint goes out at once.
+ * It stays in the foreground, so that a terminal or a service manager can end it by a
+ * signal; --stop does the same from elsewhere. A line for each checkpoint goes out at once.
  */
 #include "dir/dir.h"
 

@@ -118,7 +118,7 @@ struct firn_mcp_output {
     pthread_mutex_t lock; /* held while something is sent, and over the batches */
 };
 
-/* The answers to several messages, sent as one array when all are there. Whoever reads the messages
+/* The answers to several messages, sent as one array when all are there. The reader of the messages
  * has a share in it, and so has every request that is not answered yet. */
 struct firn_mcp_output_batch;
 

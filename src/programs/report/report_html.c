@@ -8,10 +8,11 @@
  * not printable UTF-8, moves a cursor or turns the direction of what is read becomes an escape as on a
  * terminal (term.h) (I2). So no name can close a tag, and none looks like another one.
  *
- * A file is written beside the one that it will replace, synced, and renamed: who looks at the page
- * meanwhile sees the old one whole. Only a page of firn's own is replaced unasked.
+ * A file is written beside the one that it will replace, synced, and renamed: until then a browser
+ * sees the old page whole. Only a page of firn's own is replaced unasked.
  *
- * State is static, as in term_out.c, because firn_term_text_escape hands its pieces to a plain function.
+ * State is static, as in term_out.c, because firn_term_text_escape hands its pieces to a plain
+ * function.
  */
 #include "report/report.h"
 

@@ -101,7 +101,7 @@ int firn_task_pending_tell(struct firn_cli *cli, firn_workspace *workspace,
 void firn_task_pending_running(const firn_workspace_pending_restore *pending, char *out,
                                size_t size);
 
-/* A hint for whoever's restore has just failed half way; NULL if nothing was changed. */
+/* A hint after a restore that has just failed half way; NULL if nothing was changed. */
 const char *firn_task_pending_hint(firn_workspace *workspace);
 
 /* ---- waiting for another writer as long as --wait says, and not longer than a signal allows ---- */

@@ -5,12 +5,12 @@
  * It is `firn gc --auto` of this very program, in a process that belongs to nobody: in a session of its
  * own, so that neither Ctrl-C nor a terminal that is closed meets it, without any file that we have
  * open or were given, so that a pipe that we write to ends with us, not in a directory that somebody
- * may want to unmount, and of low priority. Whoever started it does not know how it ends: it is
- * housekeeping, and if it fails the next one tries again (catalog_due.c).
+ * may want to unmount, and of low priority. The command that started it does not learn how it
+ * ends: it is housekeeping, and if it fails the next one tries again (catalog_due.c).
  *
- * Whether there is enough garbage is asked here, by a look that locks nothing, so that commands which
- * delete need not know it and no process is begun in vain. Nor is one where the setting gc.auto is
- * false.
+ * Whether there is enough garbage is asked here, by a look that locks nothing, so that commands
+ * which delete need not know it and no process is begun in vain. Nor is one where the setting
+ * gc.auto is false.
  *
  * It is started by way of a child that exits at once, so that it is no child of a program that runs
  * for long. Between fork and exec only calls of the system are made: other threads may be running.

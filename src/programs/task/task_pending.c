@@ -4,12 +4,12 @@
  * look.
  *
  * A crash in the middle of a restore leaves a tree that is partly the old state and partly the new,
- * file by file. Whoever looks at it next, with list, status or show, would wonder; so these say what
- * happened and what ends it. They do not end it themselves: they were only asked to look. The command
- * that fails half way says it as well.
+ * file by file. A user who looks at it next, with list, status or show, would wonder; so these say
+ * what happened and how to end it. They do not end it themselves: they were only asked to look. The
+ * command that fails half way says it as well.
  *
- * Beside a restore that is under way the same tree looks the same. What compares with it asks before
- * and afterwards: a restore that ended in between was in what was seen too.
+ * Beside a restore that is under way the same tree looks the same. What compares with it asks
+ * before and afterwards: a restore that ended in between was in what was seen too.
  */
 #include "task/task.h"
 

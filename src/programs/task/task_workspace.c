@@ -170,7 +170,7 @@ firn_task_workspace_adopt(struct firn_cli *cli, firn_workspace *workspace, const
                : firn_command_report_failure(cli, &err, firn_task_workspace_adopt_hint(code, hint));
 }
 
-/* The answer of whoever sits at the terminal; no where nobody does. */
+/* The answer of the user at the terminal; no if there is no terminal. */
 static bool
 is_to_be_adopted(const struct firn_cli *cli, const firn_workspace *workspace)
 {

@@ -204,7 +204,7 @@ void firn_term_signals_wait(long timeout_ns);
 /* Ends that wait, or the next one. */
 void firn_term_signals_wake(void);
 
-/* Dies of SIGPIPE, quietly, if whoever started the program lets it: else returns. */
+/* Dies of SIGPIPE, quietly, if SIGPIPE was not ignored at the start: else returns. */
 void firn_term_signals_die_of_pipe(void);
 
 /* ---- one changing line that shows how far long work has come; the answer to an interrupt ---- */

@@ -5,15 +5,15 @@
  *
  * The line is drawn on standard error, so that standard output stays what it is in a pipe; not before
  * the work has taken a second, because most commands are over by then; at most five times a second. It
- * is cut to the width of the terminal: a line that wraps cannot be taken back. Whoever prints
- * something else clears the line first (command_report.c does).
+ * is cut to the width of the terminal: a line that wraps cannot be taken back. Code that
+ * prints something else clears the line first (command_report.c does).
  *
- * The library tells how far it has come where it can. A sync of a file system tells nothing for as long
- * as the disk needs. So a thread of its own draws the line again, with the time that the phase has
- * taken, until it is cleared.
+ * The library tells how far it has come where it can. A sync of a file system tells nothing for as
+ * long as the disk needs. So a thread of its own draws the line again, with the time that the phase
+ * has taken, until it is cleared.
  *
- * An interrupt is answered by that thread, because the others may be waiting for the disk. Work that
- * can still be cancelled ends itself, mostly at once; if it has not after a second, the answer is that
+ * An interrupt is answered by that thread, because the others may be waiting for the disk. Work
+ * that can still be cancelled ends itself, mostly at once; if it has not after a second, the answer is that
  * it is stopping. Work that is finishing, because files have begun to change places, is not stopped by
  * the first interrupt: the answer comes at once, and says how far it is and what a second one does.
  * Each answer is given once.

@@ -11,7 +11,7 @@
  * An object that is alive is never touched because of that (I1; not checked here: the collection
  * decides, reclaim.c): another path, or another workspace,
  * may have the same content. So a name here that should not be is harmless, and the notes need no
- * commit of their own with whoever forgets.
+ * commit of their own in a forget.
  */
 #include "catalog/catalog.h"
 

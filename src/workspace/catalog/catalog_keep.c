@@ -7,7 +7,7 @@
  * months and years are those of UTC. A checkpoint stays if any rule keeps it. The rules are those of
  * restic's `forget --keep-within-…`.
  *
- * Whoever deletes by a clock must not trust it, so none is asked here. The age of a checkpoint is
+ * Deleting by a clock means trusting it, so no clock is read here. The age of a checkpoint is
  * counted along the checkpoints themselves, back from the newest: the sum of the times between one
  * and the next, where
  *

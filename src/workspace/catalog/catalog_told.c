@@ -2,12 +2,13 @@
  *
  * catalog/catalog_told.c: what saves of a workspace have said that they leave out.
  *
- * A project leaves out the same few directories with each save. Who saves wants to hear of each once, and
- * of a new one when it comes, not of all of them each time. So the hashes of their paths are kept in the
- * store, as of the last save; they change seldom, and are then written in the commit of the checkpoint.
+ * A project leaves out the same few directories with each save. The user should hear of each once,
+ * and of new ones as they come, not of all of them each time. So the hashes of their paths are kept
+ * in the store, as of the last save; they change seldom, and are then written in the commit of the
+ * checkpoint.
  *
- * Only saves whose caller shows people what is told take part (marks_told of their options): what an
- * agent's hook was told, nobody has read.
+ * Only saves whose caller shows people what is told take part (marks_told of their options): what
+ * an agent's hook was told, nobody has read.
  *
  * They are a hint: a path with the hash of another is not told, what is lost or malformed is told once
  * more, and nothing else depends on them. Of more than HASHES_MAX entries those with the smallest hashes

@@ -7,7 +7,7 @@
  * subdirectory it meets until one is empty, removes that, and begins again one level up.
  * What has a reserved name was made by somebody else, and is left, with the directories that it is
  * in: the removal then fails with FIRN_EXISTS, having removed what was before it.
- * Directories are opened from the root beneath it without following links, so a link that somebody
+ * Directories below the root are opened from it without following links, so a link that somebody
  * puts in the way ends the removal and is not followed.
  */
 #include "base/check.h"

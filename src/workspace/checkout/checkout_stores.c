@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * checkout/checkout_stores.c: no store is restored beneath the process that writes it.
+ * checkout/checkout_stores.c: no store is restored while a process writes to it.
  *
- * A writer has its store's files open and goes on writing to them whatever has their names. Files of an
- * earlier state put there would be mixed with what it writes, and both be lost. So a restore that is to
- * change anything of a store takes the store's lock first, while it looks what there is to do and nothing
- * is written, and keeps it until all is done; a store that stays locked refuses it. A store that stays as
- * it is refuses nothing; nor do things in its directory that are none of its own, or the directory's
- * times and mode.
+ * A writer has its store's files open and goes on writing to them whatever has their names. Files
+ * of an earlier state put there would be mixed with what it writes, and both be lost. So a restore
+ * that is to change anything of a store takes the store's lock first, while it looks what there is
+ * to do and nothing is written, and keeps it until all is done; a store that stays locked refuses
+ * it. A store that stays as it is refuses nothing; nor do things in its directory that are none of
+ * its own, or the directory's times and mode.
  *
  * The stores are those that the scan of the present state met. The lock is taken without leaving a
  * trace in the file, which is no part of the tree. Earlier versions saved it with a store that could not

@@ -4,7 +4,7 @@
  *
  * First everything that will be replaced or removed is looked at once more: if it is not what the
  * tree `before` says, somebody has edited it since it was saved, and the restore is given up before
- * the first rename, with everything as it was. Who edits later than that is not overwritten either
+ * the first rename, with everything as it was. A later edit is not overwritten either
  * (I1): a new file changes places with the old one, which is looked at where it then stands, and
  * goes only if it is the one that was saved; else the two change back. A file to be removed is
  * renamed aside first and looked at there. What was kept so is told and counted; it has its own

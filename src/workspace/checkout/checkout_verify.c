@@ -4,8 +4,8 @@
  * so that damage is found before the first byte of the tree changes. Nothing is kept: what is
  * written later is verified again on its way.
  *
- * Damage does not end the pass: whoever has a damaged store wants to know of all files that it
- * costs, not of the first one. Each is told, with what is wrong with it, up to TOLD_MAX; the error
+ * Damage does not end the pass: the owner of a damaged store wants to know all files that are
+ * lost, not the first one. Each is reported, with what is wrong with it, up to TOLD_MAX; the error
  * gives their number and the first of them in the order of paths, whichever thread came upon it
  * when. What the machine cannot do, and what the caller no longer wants, does end it.
  */

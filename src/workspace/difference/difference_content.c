@@ -3,7 +3,7 @@
  * difference/difference_content.c: the content of one file in memory, for comparing and merging lines.
  *
  * A version of a checkpoint comes out of the packs, verified. A version of the disk is read again:
- * the scan that found it kept nothing but its hash. It is read beneath the root without following a
+ * the scan that found it kept nothing but its hash. It is read below the root without following a
  * link, and compared with that hash (I1): what is handed on is exactly the content that the scan
  * saw, or nothing.
  *

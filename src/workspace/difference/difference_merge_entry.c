@@ -16,7 +16,7 @@
  *   empty: what the other side has not changed in it goes, what it has changed is a conflict there,
  *   and what it has added stays.
  * - A modification time is nobody's work: it is never a conflict, and a file that was touched may be
- *   removed. It follows the content: whoever gives that gives the time.
+ *   removed. It follows the content: the side that gives the content gives the time.
  * - So is the name of the first of several hard links; whether names still agree is looked at when
  *   the whole tree is there.
  * - A directory that became something else takes all that lay in it along. That is no conflict only

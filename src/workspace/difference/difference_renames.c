@@ -4,12 +4,12 @@
  *
  * A file that went and one that came are one, renamed, if they have the same content: the same hash
  * and size. Nothing is read for that. Contents that are only alike are not compared: what was edited
- * and renamed at once is one file less and one more, as it is for whoever has to save it. Empty files
+ * and renamed at once is one file less and one more, as it is for a save. Empty files
  * are all alike and say nothing.
  *
  * Where several files have one content, those whose names are the same but for their directory
- * belong together first; what is left is paired in the order of paths. So each is at most half of one
- * pair, and the pairs depend on nothing but the two trees.
+ * belong together first; what is left is paired in the order of paths. So each is at most half of
+ * one pair, and the pairs depend on nothing but the two trees.
  *
  * All files that came or went are kept until they are paired, some 300 bytes each. Beyond a limit
  * the search is given up, and everything is told as it is (I1): a difference never needs memory

@@ -88,7 +88,7 @@ out:
     return rc;
 }
 
-/* The directory objects of a store, for whoever walks trees.
+/* The directory objects of a store, for walks over trees.
  *
  * Trees are walked together, and again and again: a restore goes over the difference of two in each
  * of its passes. What changed lies in a few frames, mostly the same ones for both. So all walks of

@@ -45,15 +45,15 @@ FIRN_MUST_CHECK int firn_objects_contains(struct firn_objects *objects, const fi
                                           bool *out, firn_error *err);
 
 /* The stored bytes of an object that is not cut into pieces (a tree, a small blob), borrowed
- * from scratch until its next use. A missing object is FIRN_CORRUPT here: whoever asks holds a
+ * from scratch until its next use. A missing object is FIRN_CORRUPT here: the caller holds a
  * reference to it. */
 FIRN_MUST_CHECK int firn_objects_read(struct firn_objects *objects,
                                       struct firn_packfile_scratch *scratch, const firn_hash *hash,
                                       firn_slice *out, firn_error *err);
 
 /* A file's content in order: data, or (data.data == NULL) a hole of data.size zero bytes, or a part of
- * one. Every piece is verified before sink sees it, the whole after the last. FIRN_CORRUPT too if it is
- * not `size` bytes long. */
+ * one. Every piece is verified before sink sees it, the whole after the last. FIRN_CORRUPT too if
+ * it is not `size` bytes long. */
 FIRN_MUST_CHECK int
 firn_objects_stream(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
                     const firn_hash *hash, uint64_t size,

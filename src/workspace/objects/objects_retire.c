@@ -13,8 +13,8 @@
  * commit.
  * (I1) A reader at a version above w read the MANIFEST, and then the log, after that commit: it
  *      does not know the pack. So the file may go when there is no reader at w or below.
- * The retiring commit cannot hold w. It is noted by whoever looks next: what it finds is w or
- * larger, which is as safe.
+ * The retiring commit cannot hold w. The next operation that looks records it: the version
+ * that it finds is w or larger, which is as safe.
  *
  * (I2) The file is removed durably before its entry is forgotten. So a file of a retired pack never
  *      stands in the folder without an entry, where it would be taken for one that the list has

@@ -20,12 +20,12 @@
  *
  * (I1) A run has the slot of its number modulo the count of slots, and is taken only when that is
  *      free. So the run that is to be hashed next is READY or in the hands of a worker that waits
- *      for nothing, and whoever waits is woken by it.
+ *      for nothing, and all waiting threads are woken by it.
  * (I2) A worker hashes before it takes another run, so in a simulation, where the jobs run one
  *      after the other, none ever waits (not checked: one that did would not end).
  *
- * Failure: no more runs are taken, and the jobs end. Of several errors that of the first run counts,
- * so the error does not depend on who was faster: all runs before it were taken before.
+ * Failure: no more runs are taken, and the jobs end. Of several errors that of the first run
+ * counts, so the error does not depend on who was faster: all runs before it were taken before.
  *
  * Memory: the slots, SLOTS_SIZE in all unless pieces are unusually large, the list and its copy.
  */

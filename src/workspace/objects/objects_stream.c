@@ -3,8 +3,8 @@
  * objects/objects_stream.c: the content of an object, in order, however it is stored.
  *
  * An object is named by the hash of its bytes, and how they are stored is no part of its name: whole,
- * or as a list of pieces and holes. Whoever stores an object that the store has already gets it as
- * it was stored first. So a small file with holes may be stored as a list, and the same bytes may
+ * or as a list of pieces and holes. An object that the store already has stays as it was stored
+ * first. So a small file with holes may be stored as a list, and the same bytes may
  * later be a piece of a large file, or even a directory object. (I1) Whatever names an object must
  * therefore take it in either form (not checked: it is a rule for all who read); here a piece that
  * is a list is streamed as one.

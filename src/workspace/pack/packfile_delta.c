@@ -7,8 +7,8 @@
  * (codec/compress.c): often a hundredth of what the object would take by itself.
  *
  * One step only (I1, tested at each reading: it is data): a base is stored whole. So reading an object needs at most one other, a
- * damaged frame takes along only what directly leans on it, and nothing here recurses. Whoever adds
- * a new version of something that is a DELTA itself takes that one's base.
+ * damaged frame takes along only what directly leans on it, and nothing here recurses. A new
+ * version of an object that is a DELTA itself gets the base of that one.
  *
  * The name of a DELTA object is that of the content it makes, as for a list of pieces; the frame's
  * list gives it, and what comes out is compared with it each time (I2). So a wrong base, or a

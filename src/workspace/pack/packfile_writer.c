@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pack/packfile_writer.c: what the lanes of a pack share: who has which object, which frame has
- * which number, the end.
+ * pack/packfile_writer.c: what the lanes of a pack share: which lane has which object, the
+ * numbers of frames, the end.
  *
  * An object's place is known before its frame is written. The first object that a lane claims for
  * an empty frame makes the frame get its number, and an object's offset counts from the first byte

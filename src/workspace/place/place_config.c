@@ -605,7 +605,7 @@ out:
     return rc;
 }
 
-/* FIRN_INVALID would blame whoever calls. */
+/* FIRN_INVALID would blame the caller. */
 static int
 refuse(struct firn_os_dir *dir, int rc, const firn_error *why, firn_error *err)
 {

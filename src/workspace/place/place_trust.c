@@ -3,10 +3,10 @@
  * place/place_trust.c: whether a store that lies in a tree was made there by this user.
  *
  * A repository or an archive can bring a directory ".firn" along. Its catalog may hold a restore that
- * was begun, its settings a policy that keeps nothing: who works in that tree must not act on them
- * (SECURITY.md). So a store that is found in a tree is used only if an entry outside of the tree says
- * that this user made it, with firn init --here, or has trusted it, with firn trust. A store that is
- * named needs no entry: naming it is saying so.
+ * was begun, its settings a policy that keeps nothing: a user who works in that tree must not act
+ * on them (SECURITY.md). So a store that is found in a tree is used only if an entry outside of the
+ * tree says that this user made it, with firn init --here, or has trusted it, with firn trust. A
+ * store that is named needs no entry: naming it is saying so.
  *
  * An entry is about one directory, known by its inode and the time at which it was made, which a
  * rename keeps and a copy, a clone or an archive does not have (I1; the kernel's word). So a

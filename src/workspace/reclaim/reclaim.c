@@ -24,8 +24,8 @@
  * the index is deleted only for a dead object that the stat cache does not name any more, and given
  * a new place only when that is durable. (I2)
  * A pack is retired when the index leads to nothing in it; its file is removed when no reader of
- * before that commit is left (objects_retire.c). So behind every single write the store is
- * whole, and whoever collects next finishes what is left.
+ * before that commit is left (objects_retire.c). So after every single write the store is
+ * whole, and the next collection finishes what is left.
  *
  * After packs were retired the MANIFEST gets a new version, by which readers that come from now on
  * are told from those that may still need the files.

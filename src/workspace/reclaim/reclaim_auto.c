@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * reclaim/reclaim_auto.c: a collection of garbage that nobody waits for.
+ * reclaim/reclaim_auto.c: a collection of garbage in the background.
  *
  *   begin   if it is worth it (catalog_due.c), that it was begun is noted
  *   mark    what is alive, and the plan, from a reading of the store: no lock is held
  *   slices  a bounded piece each, with the lock held, and a pause between two
  *   end     what was known of garbage is taken back, but for what was not worth moving
  *
- * So whoever wants to write waits for one slice at most. The pause is longer than those that a writer
- * makes who waits for the lock (storefile.c), so he gets it before the next slice begins.
+ * So a writer waits for one slice at most. The pause is longer than the polling interval of a
+ * writer that waits for the lock (storefile.c), so it gets the lock before the next slice begins.
  *
  * (I1) A mark is believed only while nothing was committed since that was not ours: when a slice
- *      has the lock, the store's sequence must be that of the reading, or that behind our last slice.
- *      Otherwise somebody has made a checkpoint, of objects that may have been dead, or has
- *      collected: the marks are thrown away, and all begins again from what is there now. What slices
- *      have done stays done. Another store at the same path is told by its identity.
+ *      has the lock, the store's sequence must be that of the reading, or that behind our last
+ *      slice. Otherwise somebody has made a checkpoint, of objects that may have been dead, or has
+ *      collected: the marks are thrown away, and all begins again from what is there now. What
+ *      slices have done stays done. Another store at the same path is told by its identity.
  * (I2) A save holds the lock from its first look into the index to its commit. So what it has looked
  *      up is alive, or it has not begun, whenever a slice runs. Not checked: it is what the
  *      lock is for.
  *
- * Who saves more often than a store can be marked lets nothing come of this: after ATTEMPTS_MAX marks
- * without a gain it gives up, and an hour later is soon enough to try again. A plain collection
- * always gets through.
+ * If saves come more often than a store can be marked, this achieves nothing: after ATTEMPTS_MAX
+ * marks without a gain it gives up, and an hour later is soon enough to try again. A plain
+ * collection always gets through.
  *
  * Left to a plain one are also packs whose files are missing, the joining of small packs, what was
  * forgotten (catalog_forgotten.c), and expired checkpoints of other workspaces of the store,

@@ -276,7 +276,7 @@ weigh(struct firn_reclaim *gc, struct firn_reclaim_pack *pack, firn_error *err)
         pack->dead_stored = dead_in_file(pack, file);
         firn_objects_release(objects, pack->number);
     }
-    return firn_reclaim_move_is_finding(rc) ? FIRN_OK : rc; /* whoever moves it tells */
+    return firn_reclaim_move_is_finding(rc) ? FIRN_OK : rc; /* the move reports it */
 }
 
 /* ---- deciding ---- */

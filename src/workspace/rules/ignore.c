@@ -171,9 +171,9 @@ firn_ignore_file_find(const struct firn_ignore_file *file,
  * - a slash that follows a backslash at the end still means directories, and leaves the backslash
  *   with nothing behind it.
  *
- * A line that can never match is bad: it is told to the user, who meant something by it. So is one
- * with a NUL, which git cuts there: in a file of another encoding that leaves patterns like `*` of
- * which nobody thought, and a backup that silently leaves out everything is worse than one rule
+ * A line that can never match is bad: it is reported to the user, who meant something by it. So is
+ * one with a NUL, which git cuts there: in a file of another encoding that leaves patterns like `*`
+ * of which nobody thought, and a backup that silently leaves out everything is worse than one rule
  * that does not work. So is a line of more than 4,096 bytes, which bounds what one comparison
  * costs.
  *

@@ -85,8 +85,8 @@ FIRN_MUST_CHECK int firn_ignore_rules_decode(firn_slice bytes, struct firn_ignor
 /* Which entries of a workspace are left out of its checkpoints unless a rule of the user's says
  * otherwise. Pure functions over names: any thread, no failure.
  *
- * The root of a workspace is never asked about: whoever names a directory `target` as his workspace
- * means it. */
+ * The root of a workspace is never asked about: a user who names a directory `target` as the
+ * workspace means it. */
 
 /* What is known of an entry from the listing of the directory it lies in. */
 struct firn_rules_exclude_entry {

@@ -3,8 +3,8 @@
  * scan/scan_build.c: from the entries of a directory to its object, and up.
  *
  * A directory waits for its segments, for its subdirectories and, where hard links lie in it, for
- * the end of the walk. Whoever brings the last of these builds it: late entries are put where they
- * belong, the object is made and added through the builder's lane, and the
+ * the end of the walk. The thread that completes the last of these builds it: late entries are put
+ * where they belong, the object is made and added through the builder's lane, and the
  * hash goes into the record that the parent keeps of it. Then the parent has one thing less to wait
  * for, and may be next: a loop, so that a deep tree needs no deep stack. A directory whose entries
  * are all as an earlier scan saw them has the object of then, and nothing is made

@@ -152,7 +152,7 @@ struct firn_scan_node {
     uint64_t own_files; /* in it, not below */
     uint64_t own_bytes;
     bool has_more_to_tell; /* of what is left out, or has rules: at the next visit again */
-    bool is_due;           /* waits for nothing: to be built by whoever takes it off the stack */
+    bool is_due; /* waits for nothing: to be built by the thread that takes it off the stack */
     struct firn_scan_node *next_below; /* on the stack */
     struct firn_scan_node *next_linked;
     struct firn_scan_node *previous_alive;
@@ -189,7 +189,7 @@ void firn_scan_node_part_deinit(struct firn_scan_part *part);
 
 enum firn_scan_slot_state {
     FIRN_SCAN_SLOT_FREE,
-    FIRN_SCAN_SLOT_READY, /* read, to be hashed and added by whoever comes first */
+    FIRN_SCAN_SLOT_READY, /* read, to be hashed and added by the first free thread */
     FIRN_SCAN_SLOT_BUSY,
     FIRN_SCAN_SLOT_DONE
 };
@@ -490,7 +490,7 @@ FIRN_MUST_CHECK int firn_scan_window_choose(struct firn_scan_worker *worker, boo
                                             struct firn_scan_slot *own,
                                             struct firn_packfile_piece *pieces,
                                             struct firn_scan_slot **out, firn_error *err);
-/* Hands a filled slot to whoever comes first. */
+/* Hands a filled slot to the first free thread. */
 void firn_scan_window_offer(struct firn_scan *scan, struct firn_scan_slot *slot);
 /* Finishes all slots and gives the window back, whatever has failed. */
 FIRN_MUST_CHECK int firn_scan_window_release(struct firn_scan_worker *worker,

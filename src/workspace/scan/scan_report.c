@@ -7,8 +7,8 @@
  * it ends the scan. One that concerns the scan itself ends it: memory or descriptors ran out, the
  * sink failed, the caller wants no more. A sink's failure is recorded where it happens (I1; not
  * checked: the two calls of a sink do), so
- * whoever handles the failure of an entry finds the scan stopped and passes it on; everything else
- * that fails while an entry is read is that entry's own.
+ * the code that handles the failure of an entry finds the scan stopped and passes it on; everything
+ * else that fails while an entry is read is that entry's own.
  *
  * The first failure that ends the scan wins; the others are consequences.
  *

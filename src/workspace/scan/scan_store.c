@@ -16,14 +16,14 @@
  *
  * A directory that looks like a store but cannot be read as one (it is damaged, a newer firn made it, it
  * is somebody else's) is told, and saved as the files that are there. Only the lock of a store is never
- * saved: whoever restores the store takes it, and could not put it back. A file FIRN that is none of a
- * store's, without a log, is a file like any other.
+ * saved: a process that restores the store holds it, and could not replace it. A file FIRN that is
+ * none of a store's, without a log, is a file like any other.
  *
- * (I1) A store's logs are read each time: they are written through mappings, by which a file changes
- *      without its times. For the same reason no watch hears of it, so these directories are never
- *      called steady.
- * (I2) The state is kept until the object of the store's directory has been made, and that waits for
- *      its folders. (Not checked: a node is emptied when it has been built, and waits for those
+ * (I1) A store's logs are read each time: they are written through mappings, by which a file
+ *      changes without its times. For the same reason no watch hears of it, so these directories
+ *      are never called steady.
+ * (I2) The state is kept until the object of the store's directory has been made, and that waits
+ *      for its folders. (Not checked: a node is emptied when it has been built, and waits for those
  *      below.)
  *
  * A store that can be read, but lost files that it needs, is saved as the state that it has; that it did

@@ -12,7 +12,7 @@
  * A cached hash counts only while its object is there. Three things see to that:
  * - where a pack of the list is absent the cache is not used at all (I2; not checked: the lanes
  *   ask): the save reads everything and stores again what has gone;
- * - whoever removes objects removes before them the memos that name them (statcache_sweep.c);
+ * - code that deletes objects first deletes the memos that name them (statcache_sweep.c);
  * - a memo names a directory whose object, and all below it, was in the store when it was written.
  *
  * What is remembered of a workspace lives in the store's keyspace "firn.stat" under its number. The
@@ -22,7 +22,7 @@
  * directory.
  *
  * Failure: what cannot be read from the keyspace is not remembered. An old directory object that
- * cannot be read breaks the cache: the scan fails, and whoever ran it reads everything instead.
+ * cannot be read breaks the cache: the scan fails, and its caller reads everything instead.
  *
  * Threads: a lane is one thread's; everything else is for one thread while no lane is in use.
  */

@@ -4,8 +4,8 @@
  * that the next one need neither read nor encode what has not changed since.
  *
  * Of a directory it keeps a memo: the hash of its object and, for every entry of that object in its
- * order, a print: 16 bytes that stand for all that a look at the entry shows. Whoever meets the
- * same print again meets the same entry.
+ * order, a print: a 16-byte hash of everything that stat shows of the entry. The same print
+ * means the same entry.
  *
  * Derived data, in the system keyspace "firn.stat" (docs/formats/catalog.md): it may be lost, or
  * dropped, at any time.

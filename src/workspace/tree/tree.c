@@ -5,11 +5,11 @@
  * The encoding is canonical (I1): for every entry there is one sequence of bytes, and decode
  * accepts no other; what is encoded is asserted to be such. Numbers are varints in their shortest form, tags ascend, an empty field has no
  * tag, attributes ascend by name. So the hash of a directory object says whether two directories
- * are equal, whoever wrote them.
+ * are equal, whatever wrote them.
  *
  * Decoding trusts nothing (I2): every length is checked against what is left, every name against
- * the rules that keep a restore inside its root; it tests, and asserts nothing. What passes decode may be used as a path component
- * without further thought.
+ * the rules that keep a restore inside its root; it tests, and asserts nothing. What passes decode
+ * may be used as a path component without further thought.
  *
  * A tag that this version does not know is refused with FIRN_NEWER: leaving a field out silently
  * would break the promise that a restored tree is the saved one.

@@ -2,7 +2,7 @@
  *
  * tree/tree.h: directory objects (docs/formats/tree.md). A directory is the sorted list of its
  * entries; its object is canonical: the same entries give the same bytes, so equal directories have
- * equal hashes, whoever wrote them.
+ * equal hashes, whatever wrote them.
  *
  * A directory whose entries encode to more than 64 KiB is split at entry boundaries that its names
  * choose, so that one edit in a huge directory changes one part and the index above it.

@@ -3,10 +3,10 @@
  * tree/tree_lookup.c: following paths through a tree, and checking what its hard links say.
  *
  * A further name of a file repeats all fields of the first name and gives its path
- * (docs/formats/tree.md). The format of one entry cannot say whether that is true, and whoever
- * believed it would link to a file with other content, to one that happens to lie on the disk, or
- * to nothing. So before a link is made, or a checkpoint called sound, the path is followed through
- * the tree itself: directories only, never a symbolic link (I1).
+ * (docs/formats/tree.md). The format of one entry cannot say whether that is true, and code
+ * that believed it would link to a file with other content, to one that happens to lie on the disk,
+ * or to nothing. So before a link is made, or a checkpoint called sound, the path is followed
+ * through the tree itself: directories only, never a symbolic link (I1).
  *
  * Links are met in the order of a walk, and their first names mostly lie close together. So the
  * iterator over the last directory is kept and goes on from where it stands if the next name lies

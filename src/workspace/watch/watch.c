@@ -23,11 +23,11 @@
  * Events that were lost (the queue was full, or something was mounted) mean a new beginning: a new
  * queue, an empty set, and a save of everything.
  *
- * Whoever removes the store, or the socket, or the root, ends the watch. A process that was killed
+ * Removing the store, the socket or the root ends the watch. A process that was killed
  * leaves its socket, which the next one replaces; nothing else of a watch outlives it.
  *
- * A save that fails is told, once for each cause, and tried again after a pause. Nothing but the loss of the root or of
- * the store ends a watch.
+ * A save that fails is told, once for each cause, and tried again after a pause. Nothing but the
+ * loss of the root or of the store ends a watch.
  */
 #include "watch/watch.h"
 

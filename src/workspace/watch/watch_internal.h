@@ -59,7 +59,7 @@ struct firn_watch_set_info {
     uint64_t unwatched;   /* of them: always to be visited, for want of watches */
     bool has_lost_root;   /* the root was moved or removed */
     bool is_broken;       /* nothing is right any more: begin with a new set */
-    bool is_unlimited;    /* firn_os_watch_is_unlimited; for whoever has the kernel to set */
+    bool is_unlimited;    /* firn_os_watch_is_unlimited; set by the owner of the kernel's watch */
     int unwatched_code;   /* FIRN_LIMIT or other: why the last of them is */
     firn_error unwatched_error;
 };
@@ -77,7 +77,7 @@ struct firn_watch_serve {
     void *ctx;
 };
 
-/* Serves everybody who has connected so far, one after the other. Whoever is slow, or talks
+/* Serves everybody who has connected so far, one after the other. A client that is slow, or talks
  * nonsense, is hung up on. */
 void firn_watch_serve(struct firn_os_socket *listener, const struct firn_watch_serve *serve);
 

@@ -14,13 +14,14 @@
  * between is thus never lost: at worst a directory is visited once more for a change that the save
  * has seen.
  *
- * A directory is watched by whoever lists it, if that is in the same process (enter), so it is clean
- * when the first save is over. A save of another process reports directories that nobody watches
- * yet: they are watched then, and stay dirty until the next save has visited them (I2). Parents are
- * added before what lies in them: a directory that is replaced meanwhile shows in its parent.
+ * A directory is watched when it is listed, if that is done in the same process (enter), so it is
+ * clean when the first save is over. A save of another process reports directories that nobody
+ * watches yet: they are watched then, and stay dirty until the next save has visited them (I2).
+ * Parents are added before what lies in them: a directory that is replaced meanwhile shows in its
+ * parent.
  *
- * A directory that is new may be watched earlier (watch_new.c): it is dirty from then on, so no save
- * that asked before can make it clean.
+ * A directory that is new may be watched earlier (watch_new.c): it is dirty from then on, so no
+ * save that asked before can make it clean.
  *
  * Which directories there are is decided by the saves' rules alone: what is left out is never
  * visited, so not watched by a save. What was dirty and is not visited by the save that could have,
