@@ -51,7 +51,7 @@ FIRN_API uint64_t firn_bulk_count(const firn_bulk *bulk);
 /* Commits, once; other commits wait for it. The load can only be closed afterwards. FIRN_CONFLICT if
  * more than 200 million commits came since it was opened. */
 FIRN_API FIRN_MUST_CHECK int firn_bulk_commit(firn_bulk *bulk, firn_error *err);
-/* Discards what was not committed. NULL is fine. */
+/* Discards what was not committed. NULL is allowed. */
 FIRN_API void firn_bulk_close(firn_bulk *bulk);
 
 #ifdef __cplusplus

@@ -44,7 +44,7 @@ typedef struct firn_cursor_options {
 FIRN_API FIRN_MUST_CHECK int firn_cursor_open(firn_keyspace *keyspace,
                                               const firn_cursor_options *options, firn_cursor **out,
                                               firn_error *err);
-/* NULL is fine. */
+/* NULL is allowed. */
 FIRN_API void firn_cursor_close(firn_cursor *cursor);
 /* Moves return FIRN_OK also when there is no such entry: ask firn_cursor_valid. */
 FIRN_API FIRN_MUST_CHECK int firn_cursor_first(firn_cursor *cursor, firn_error *err);

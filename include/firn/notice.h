@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * firn/notice.h: what long work tells its caller while it runs: how far it is, and what it met.
+ * firn/notice.h: what a long operation reports while it runs: progress, and notices.
  *
  * Every options structure of a long operation has a member `callbacks`. Further callbacks in the same
  * structure get the same ctx. A function that lists something takes `visit` and `ctx` as arguments;

@@ -142,7 +142,7 @@ FIRN_API FIRN_MUST_CHECK int firn_store_open(const char *path, const firn_store_
 FIRN_API FIRN_MUST_CHECK int firn_store_open_memory(uint64_t limit_bytes,
                                                     const firn_store_options *options,
                                                     firn_store **out, firn_error *err);
-/* Makes everything durable and releases the handle, unless it returns FIRN_MISUSE. NULL is fine. */
+/* Makes everything durable and releases the handle, unless it returns FIRN_MISUSE. NULL is allowed. */
 FIRN_API FIRN_MUST_CHECK int firn_store_close(firn_store *store, firn_error *err);
 /* Removes the store in the directory `path` permanently, and the directory if nothing else is in it.
  * Foreign files stay, also those in its directory "runs". FIRN_NOT_FOUND if there is no store;
@@ -452,7 +452,7 @@ typedef struct firn_snapshot_options {
 FIRN_API FIRN_MUST_CHECK int firn_snapshot_open(firn_store *store,
                                                 const firn_snapshot_options *options,
                                                 firn_snapshot **out, firn_error *err);
-/* NULL is fine. */
+/* NULL is allowed. */
 FIRN_API void firn_snapshot_close(firn_snapshot *snapshot);
 /* Like firn_keyspace_list and firn_keyspace_open, for the keyspaces that existed in the snapshot.
  * Creates nothing: FIRN_NOT_FOUND. */
@@ -482,7 +482,7 @@ FIRN_API void firn_pin_release(firn_pin *pin);
 /* A batch collects writes to any keyspaces of one store. A later write to a key wins over an earlier
  * one: a put after a range delete that covers its key stays, a put before it is deleted. */
 FIRN_API FIRN_MUST_CHECK int firn_batch_create(firn_batch **out, firn_error *err);
-/* NULL is fine. */
+/* NULL is allowed. */
 FIRN_API void firn_batch_destroy(firn_batch *batch);
 FIRN_API void firn_batch_clear(firn_batch *batch);
 /* The number of writes, and their size in bytes in the log, at most. */

@@ -65,7 +65,7 @@ FIRN_API FIRN_MUST_CHECK int firn_txn_commit(firn_txn *txn, const firn_write_opt
                                              firn_error *err);
 /* Discards the writes and ends the transaction. */
 FIRN_API FIRN_MUST_CHECK int firn_txn_rollback(firn_txn *txn, firn_error *err);
-/* Releases the handle; rolls back a transaction that has not ended. NULL is fine. */
+/* Releases the handle; rolls back a transaction that has not ended. NULL is allowed. */
 FIRN_API void firn_txn_close(firn_txn *txn);
 
 /* Like firn_get and the others, on what the transaction sees: the state when it began, and its own

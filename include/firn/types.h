@@ -61,7 +61,7 @@ firn_str(const char *text)
     return firn_bytes(text, strlen(text));
 }
 
-/* Lines of one text (before) in whose place lines of another (after) stand; one of the counts may
+/* Lines of one text (before) that are replaced by lines of another (after); one of the counts may
  * be 0. Lines are counted from 0. */
 typedef struct firn_hunk {
     uint32_t before_at;
@@ -73,7 +73,7 @@ typedef struct firn_hunk {
 /* How the lines of two texts are compared. */
 typedef enum firn_diff_algorithm {
     FIRN_DIFF_MYERS = 0,   /* the shortest difference */
-    FIRN_DIFF_PATIENCE = 1 /* lines that stand once on each side keep their place */
+    FIRN_DIFF_PATIENCE = 1 /* matches lines that occur once on each side */
 } firn_diff_algorithm;
 
 /* Lines of a text (base), and what two others have in their place. Lines are counted from 0. */
@@ -101,7 +101,7 @@ FIRN_API FIRN_MUST_CHECK int firn_hash_from_hex(firn_slice hex, firn_hash *out);
 /* The id of a checkpoint as text: 32 letters from k to z and a NUL; so many of them are shown. */
 enum { FIRN_CHECKPOINT_ID_SIZE = 33, FIRN_CHECKPOINT_ID_SHORT = 8 };
 
-/* Releases memory that a firn function gave to its caller. NULL is fine. */
+/* Releases memory that a firn function gave to its caller. NULL is allowed. */
 FIRN_API void firn_release(void *memory);
 
 #ifdef __cplusplus

@@ -1,35 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * checkout/checkout.c: from one tree to another on disk, in passes.
+ * checkout/checkout.c: changes the tree on disk from one state to another, in passes.
  *
- *   plan     tells and counts the changes, and finds what has to be left as it is (checkout_plan.c,
+ *   plan     reports and counts the changes, and finds what must not be touched (checkout_plan.c,
  *            here)
  *   verify   reads and verifies every object that is needed (checkout_verify.c)
  *   stage    writes new files and directories under temporary names beside their targets
  *            (checkout_stage.c)
- *   sync     everything staged is durable
- *   swap     checks that nothing was touched meanwhile; renames; deletes; sets metadata
+ *   sync     makes everything staged durable
+ *   swap     checks that nothing has changed since; renames; deletes; sets metadata
  *            (checkout_swap.c)
- *   sync     the result is durable
+ *   sync     makes the result durable
  *
- * Between the first sync and the swap the caller writes into its journal that things begin to move
+ * Between the first sync and the swap the caller records in its journal that files begin to change
  * (catalog_journal.c).
  *
- * Up to the first rename of the swap a failure leaves the tree as it was (I1): staged things have
- * names of this run's own tag and are removed again. A directory that its owner may not write is
- * made writable for the moment; it gets its mode back however the restore ends. A target is only
- * ever replaced by a rename, never opened for writing (I2). Every path is walked from the root
+ * Up to the first rename of the swap a failure leaves the tree as it was (I1): staged files have
+ * names with the tag of this run and are removed again. A directory that is not writable for its
+ * owner is made writable temporarily; it gets its mode back however the restore ends. A target is
+ * only ever replaced by a rename, never opened for writing (I2). Every path is walked from the root
  * component by component without following links, and every name was checked when its tree was
- * decoded, so nothing outside the root is reached (I3). Nothing of a reserved name (tree.h)
- * is written, changed or removed: the walk passes it over, on both sides, and a path that has such a
- * name does not become a place (I4).
+ * decoded, so nothing outside the root is reached (I3). Nothing of a reserved name (tree.h) is
+ * written, changed or removed: the walk skips it on both sides, and a path with such a name is
+ * never resolved (I4).
  *
- * A new directory whose parent exists already is built whole under a temporary name and appears
- * with one rename; what lies in it is written under its final names at once. Into an empty root
- * nothing needs temporary names.
+ * A new directory whose parent already exists is built completely under a temporary name and
+ * appears with one rename; its contents are written under their final names at once. A restore into
+ * an empty root needs no temporary names.
  *
- * All passes walk the difference of the same two trees. It always comes in the same order, so a
- * temporary name can be computed again from a path instead of being remembered.
+ * All passes walk the difference of the same two trees, always in the same order, so a
+ * temporary name can be computed from a path instead of being stored.
  */
 #include "checkout/checkout.h"
 

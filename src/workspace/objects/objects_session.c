@@ -1,26 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * objects/objects_session.c: adding objects to a store, all that one save brings, as one new pack.
+ * objects/objects_session.c: adding all objects of one save to a store, as one new pack.
  *
  * Order of commitment (I1; not checked: only a power cut shows it): the pack is sealed and durable
- * under its name; then the pack list and the object index learn of it, in commits of about a
- * megabyte, not synced one by one; then the caller commits what refers to the objects, with full
- * durability, which syncs everything before it. Index entries without a checkpoint are harmless:
- * they say truly where objects are. A pack without index entries is swept by the next save.
+ * under its name; then it is added to the pack list and the object index, in commits of
+ * about a megabyte that are not synced one by one; then the caller commits what refers to the
+ * objects, with full durability, which syncs everything before it. Index entries without a
+ * checkpoint are harmless: they are correct. A pack without index entries is deleted by the next
+ * save.
  *
  * The index is written from the sealed pack's own table, read back page by page, after the writer's
  * memory was released: so a save of two million objects never holds both (I2). The first commit
  * holds the pack's own entry: no index entry ever names a pack that the list does not have (I3).
  *
- * Directories lie in frames of their own, apart from contents: to walk a tree, few frames have to
- * be decoded, and the contents of files compress better side by side.
+ * Directories have their own frames, apart from contents: then walking a tree decodes few frames,
+ * and contents of files compress better together.
  *
- * A new version of something may be stored as a delta, which needs its base to
- * be stored whole. What the store has is never stored again, so what is whole stays whole, with one
- * exception: where a pack is missing its objects are. Then nothing is stored as a delta (I4).
+ * A new version of an object may be stored as a delta, whose base must be
+ * stored whole. An object that the store has is never stored again, so a whole object stays whole,
+ * with one exception: if a pack is missing, its objects are stored again. Then nothing is stored as
+ * a delta (I4).
  *
- * Threads: lanes are one thread's each; begin, commit and end are for one thread while no lane is
- * open.
+ * Threads: each lane belongs to one thread; begin, commit and end are for one thread while no lane
+ * is open.
  */
 #include "base/check.h"
 #include "base/mem.h"

@@ -2,25 +2,25 @@
  *
  * pack/packfile.c: opens a pack, finds objects and reads them; and the lists of pieces.
  *
- * Memory does not grow with the number of objects but by a hair: 16 bytes a frame and 40 a page of
- * 728 entries are kept from open to close, the pages themselves are read when they are asked for.
+ * Memory hardly grows with the number of objects: 16 bytes for each frame and 40 for each page of
+ * 728 entries are kept while the pack is open; the pages themselves are read when needed.
  *
- * find: a binary search over the fences gives the one page that can hold the hash; one read of 32
- * KiB, checked as a block and then for order; a binary search inside. Pages stay in the scratch for
- * a while.
+ * find: a binary search over the fences finds the one page that can contain the hash; one read of
+ * 32 KiB, checked as a block and then for order; a binary search inside. Pages stay in the scratch
+ * for a while.
  *
  * read: the frame from the scratch, or one pread and one decompression; then the object's bytes are
- * hashed and compared with its name, every time: the checksum of a frame says that it is what was
- * written, the name that it is what was asked for. So a location from outside (a catalog) can be
- * wrong, and the answer is FIRN_CORRUPT, never other bytes. A list of pieces and a delta are not
- * named by their own bytes; the frame's list carries their names, and those are compared.
+ * hashed and compared with its name, every time: the checksum of a frame proves that it is what
+ * was written, the name that it is what was requested. So if a location from outside (a catalog) is
+ * wrong, the result is FIRN_CORRUPT, never other bytes. A list of pieces and a delta are not named
+ * by their own bytes; the frame's list carries their names, and those are compared.
  *
- * Nothing from the file is believed before it was compared with the file's size and the format's
+ * Nothing from the file is used before it was checked against the file's size and the format's
  * limits: the counts in the two sections must fit the sections' sizes exactly, frames must be
  * blocks of a possible size, fences must ascend.
  *
- * Threads: the handle is unchanged after open, but for its pool of scratches; a scratch is one
- * thread's.
+ * Threads: the handle does not change after open, except for its pool of scratches; a scratch
+ * belongs to one thread.
  */
 #include "pack/packfile.h"
 

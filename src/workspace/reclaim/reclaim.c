@@ -1,41 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * reclaim/reclaim.c: giving back the space of what no checkpoint needs any more.
+ * reclaim/reclaim.c: garbage collection: deletes data that no checkpoint needs.
  *
  *   expire   expired checkpoints are deleted (reclaim_expire.c)
  *   mark     every object that any checkpoint of any workspace of the store needs (reclaim_mark.c)
- *   whole    what leans on something forgotten is stored anew, whole
- *   plan     for each pack: leave, retire, or move what is alive (reclaim_plan.c)
- *   sweep    the stat cache loses directories that are not alive, then the index its entries for
- *            dead objects in packs that go
- *   retire   packs without anything alive
- *   move     the living objects of other packs that go get a new pack, then those are retired too
- *            (reclaim_move.c)
- *            Where there is no space for that, but packs were retired, the rest is left for later.
- *   tidy     the log and the small runs that all of this has left become one run each, and the index
- *            one without what it had to lose
+ *   whole    deltas of forgotten objects are stored again, whole
+ *   plan     for each pack: leave it, retire it, or move its live objects (reclaim_plan.c)
+ *   sweep    dead directories are deleted from the stat cache, then dead objects of the packs that
+ *            are to go from the index
+ *   retire   packs without live objects
+ *   move     live objects of the other packs are moved to a new pack, then those packs are retired
+ *            too (reclaim_move.c)
+ *            If there is no space for that, but packs were retired, the rest is left for later.
+ *   tidy     the log and the small runs that all of this has left are merged into one run each, and
+ *            the index into one without its deleted entries
  *
  * The store's writing lock is held throughout, so nothing becomes alive meanwhile. A dry run takes
- * no lock, ends behind the plan, and changes nothing. An automatic collection does the same in
- * slices, with others at work between them (reclaim_auto.c).
+ * no lock, ends after the plan, and changes nothing. An automatic collection does the same in
+ * slices, between which other processes can write (reclaim_auto.c).
  *
- * What a crash may leave. Until "sweep" nothing has changed that anybody needs. (I1; not
+ * What a crash may leave. Before "sweep" nothing that is needed has changed. (I1; not
  * checked: it is the order of the steps.) An entry of
  * the index is deleted only for a dead object that the stat cache does not name any more, and given
  * a new place only when that is durable. (I2)
- * A pack is retired when the index leads to nothing in it; its file is removed when no reader of
- * before that commit is left (objects_retire.c). So after every single write the store is
+ * A pack is retired when the index leads to nothing in it; its file is removed when no reader
+ * from before that commit is left (objects_retire.c). So after every single write the store is
  * whole, and the next collection finishes what is left.
  *
- * After packs were retired the MANIFEST gets a new version, by which readers that come from now on
- * are told from those that may still need the files.
+ * After packs were retired the MANIFEST gets a new version, which distinguishes later readers from
+ * those that may still need the files.
  *
- * What was forgotten (catalog_forgotten.c) is noted until the index does not have it any more.
+ * Forgotten objects (catalog_forgotten.c) stay on record until the index does not contain them any
+ * more.
  *
  * Memory: 9 bytes an object of the store (a quarter more while they are read in), one directory
  * object and 32 bytes for each directory that waits, what a writer of packs needs for 131,072
  * objects (8 MB), four decoded frames, and the store's own budget: 57 MB were measured for two
- * million objects. Compressing again takes zstd's tables beside that: 20 MB at level 9, 50 at 19.
+ * million objects. Recompression additionally takes the tables of zstd: 20 MB at level 9, 50 at 19.
  */
 #include "reclaim/reclaim_internal.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * reclaim/reclaim_plan.c: what becomes of each pack.
+ * reclaim/reclaim_plan.c: decides what to do with each pack.
  *
- * The index is read a second time, in step with the table of marks, and what is alive is counted
- * for each pack. An object that lies in a pack but has its place elsewhere counts as dead there.
+ * The index is read a second time, in step with the table of marks, and the live objects of each
+ * pack are counted. An object in a pack counts as dead if the index names another place for it.
  *
  *   nothing alive                       the pack goes
  *   a fiftieth of it dead, or           what is alive moves to a new pack
@@ -21,17 +21,18 @@
  *
  * With "full", every pack that holds anything dead is rewritten.
  *
- * So a plain collection moves no more than 49 bytes for each that it gives back, and leaves less than
+ * So a plain collection moves at most 49 bytes for each byte that it frees, and leaves less than
  * a fiftieth of the store dead; an automatic one, which comes again and again, moves no more than
- * seven, and leaves less than an eighth. It begins when about a quarter is dead (catalog_due.c), so it
- * always finds a pack to take, and an eighth of the store has to die before the next one. What is left
- * is told, and noted for the next one.
+ * seven, and leaves less than an eighth. It begins when about a quarter is dead (catalog_due.c), so
+ * it always finds a pack to take, and an eighth of the store has to die before the next one. What
+ * is left is told, and noted for the next one.
  *
- * What counts is the room in the file: of each frame as much as its dead objects are of what it decodes
- * to, and of the rest, most of which are names, as much as they are of all objects. So a film that is
- * dead weighs what it takes, among sources that were made small. The sizes of frames are in the pack's
- * table, which is read of packs with both, and decodes nothing. Where that cannot be read, sizes before
- * compression have to do.
+ * What counts is the space in the file. A frame counts with the share of its decoded bytes that
+ * belongs to dead objects; the rest of the file, which is mostly names, with the share of dead
+ * objects among all. So a dead film, which does not compress, weighs more than dead sources of the
+ * same size. The sizes of frames are in the table of the pack, which is read only for packs with
+ * both live and dead objects, without decoding anything. If it cannot be read, sizes before
+ * compression are used.
  *
  * The list of packs knows by which level of zstd a pack was compressed. What is rewritten is
  * compressed at the level that was asked for, but never at a lower one than before: so a collection

@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * scan/scan.c: the workers of a scan, and what each takes up next.
+ * scan/scan.c: the workers of a scan, and how they choose their work.
  *
- * A stack holds the directories in which something is left to take up: segments of entries, then
- * subdirectories to visit. A worker takes the next thing from the directory on top, which is the
+ * A stack holds the directories with work left: segments of entries, then
+ * subdirectories to visit. A worker takes the next item from the directory on top, which is the
  * one found last: the walk goes depth first, so the stack is no deeper than the tree, few
- * directories are open at once, and what lies together is read together and compressed together. A
- * directory leaves the stack with its last thing, before that is worked on.
+ * directories are open at once, and neighbouring files are read and compressed together. A
+ * directory leaves the stack with its last item, before work on that begins.
  *
  * With an empty stack a worker helps with pieces of a large file, or waits:
- * those who still work may find more. When nobody works any more the walk is over, every name of
+ * busy workers may find more work. When no worker is busy any more the walk is over, every name of
  * every inode is known, and the directories that waited for that (scan_links.c) are put on the
- * stack to be built. When nobody works after that, all is done.
+ * stack to be built. When no worker is busy after that, the scan is done.
  *
  * The calling thread is the first worker; the others are jobs. None waits for a job that has not
  * begun (I1; not checked: one that did would not end), so in simulation, where jobs run when
- * somebody waits, the first worker does everything and the others find it done. That asks of a
- * sink, in simulation, not to wait for another lane.
+ * somebody waits, the first worker does everything and the others find it done. So in
+ * simulation a sink must not wait for another lane.
  *
  * A worker opens its lane of the sink with the first object it adds, and closes it when all work is
  * done: the lanes' last frames are compressed side by side.
  *
- * Memory: a node for each directory between the root and those in work, what is known of their
+ * Memory: a node for each directory between the root and those in progress, data about their
  * subdirectories and their encoded entries; for each worker one file of at most 8 MiB; a window of
  * at most 16 MiB. It grows with the widest directory (about 110 bytes an entry, see scan_node.c)
  * and with hard links (150 bytes a name), not with the tree.

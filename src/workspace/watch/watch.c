@@ -1,33 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * watch/watch.c: watching a workspace: saving it when it has become quiet, and telling other
- * saves what they need not visit.
+ * watch/watch.c: watching a workspace: saving it when changes pause, and telling other saves
+ * which directories they can skip.
  *
- * One thread, one loop: wait for an event, a request or the time; take in what is due; save if it
+ * One thread, one loop: wait for an event, a request or a time; read what has arrived; save if it
  * is time. The store is open, and locked, only while it saves (I1; not checked: no field holds it).
- * A lock that another process holds is not waited for, because that process may be asking at this
- * moment: it is tried again a little later (I2).
+ * The loop never waits for a lock that another process holds, because that process may be asking
+ * this watch at the same moment: it retries a little later (I2).
  *
- *   start   the store is made if need be; the socket is put into its directory (watchlink.h); a
- *           watch that is there already answers at it, then this one gives up
+ *   start   the store is created if needed; the socket is put into its directory (watchlink.h); if
+ *           another watch already answers there, this one ends
  *   save    a checkpoint if something changed. Directories become watched by being visited
  *           (watch_set.c), so the first save is also what begins the watching
- *   time    after quiet_ms without an event, or interval_max_ms after the first one. Every rescan_ms
- *           all is visited, for changes that make no event. Directories that are new are watched at
- *           once, so that work in them is no quiet (watch_new.c)
+ *   time    after quiet_ms without an event, or interval_max_ms after the first one. Every
+ *           rescan_ms everything is visited, for changes that cause no event. New directories are
+ *           watched at once, so that work in them does not count as a pause (watch_new.c)
  *
  * A directory that goes on with the checkpoints of the one that is watched, which is still there, has
  * the same number in the catalog, and finds the same socket: its questions are not answered (I3;
  * tested, not asserted: others ask).
  *
- * Events that were lost (the queue was full, or something was mounted) mean a new beginning: a new
+ * Events that were lost (the queue was full, or something was mounted) mean starting again: a new
  * queue, an empty set, and a save of everything.
  *
- * Removing the store, the socket or the root ends the watch. A process that was killed
- * leaves its socket, which the next one replaces; nothing else of a watch outlives it.
+ * Removing the store, the socket or the root ends the watch. A killed process leaves
+ * its socket, which the next one replaces, and nothing else.
  *
- * A save that fails is told, once for each cause, and tried again after a pause. Nothing but the
- * loss of the root or of the store ends a watch.
+ * A failed save is reported, once for each cause, and tried again after a pause. Only the loss
+ * of the root or of the store ends a watch.
  */
 #include "watch/watch.h"
 
