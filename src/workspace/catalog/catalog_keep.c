@@ -15,8 +15,8 @@
  *   - a pause counts as nothing: more than a week, or than two of the longest periods that the
  *     policy tells apart, which are the longest gaps that it can leave itself (I2).
  *
- * So a clock that jumps ahead by years makes nothing old, and who comes back after a year finds
- * what was there when he left. A workspace that is saved less than once a week loses nothing by age.
+ * So a clock that jumps ahead by years makes nothing old, and a user who comes back after a year finds
+ * everything as it was. A workspace that is saved less than once a week loses nothing by age.
  * Taking checkpoints out never makes the others older than their times say.
  *
  * Depends on the times alone: judging the same checkpoints again gives the same answer, and those
