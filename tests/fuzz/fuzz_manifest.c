@@ -40,6 +40,7 @@ check_state(const struct firn_manifest_state *state)
             const struct firn_manifest_run *run = tree->runs[j];
             CHECK(j == 0 || run->number > tree->runs[j - 1]->number);
             CHECK(run->number > 0 && run->number < state->next_number);
+            CHECK(run->kind > 0 && run->kind == tree->kind);
             CHECK(run->level < FIRN_VERSION_LEVELS);
             CHECK(run->sequence_min > 0 && run->sequence_min <= run->sequence_max);
             CHECK(run->sequence_max <= state->sequence);

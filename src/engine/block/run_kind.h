@@ -273,4 +273,14 @@ struct firn_run_kind {
     void (*builder_destroy)(struct firn_run_builder *builder);
 };
 
+/* The kind with that number in a list that NULL ends; NULL: none has it. */
+static inline const struct firn_run_kind *
+firn_run_kind_find(const struct firn_run_kind *const *kinds, unsigned file_kind)
+{
+    while (*kinds != NULL && (unsigned)(*kinds)->file_kind != file_kind) {
+        kinds++;
+    }
+    return *kinds;
+}
+
 #endif

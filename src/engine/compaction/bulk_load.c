@@ -61,7 +61,7 @@ begin_run(struct firn_bulk_load *bulk, firn_error *err)
     DCHECK(!bulk->is_installed);
     struct firn_lsm *lsm = bulk->tree->lsm;
     const struct firn_run_builder_options options = {.codec = lsm->options.codec_bottom};
-    return firn_run_writer_begin(&bulk->run, lsm, &options, err);
+    return firn_run_writer_begin(&bulk->run, lsm, bulk->tree->kind, &options, err);
 }
 
 static int
@@ -79,7 +79,7 @@ end_run(struct firn_bulk_load *bulk, bool is_last, firn_error *err)
     rc = firn_run_writer_take(&bulk->run, &info, summary.cache_file, &bulk->values, &bulk->output,
                               err);
     if (rc != FIRN_OK) {
-        firn_run_writer_remove(bulk->tree->lsm, bulk->run.number);
+        firn_run_writer_remove(bulk->tree->lsm, bulk->tree->kind, bulk->run.number);
     }
 out:
     firn_run_summary_deinit(&summary);
@@ -89,7 +89,7 @@ out:
 int
 firn_bulk_load_add(struct firn_bulk_load *bulk, const struct firn_entry *entry, firn_error *err)
 {
-    const struct firn_run_kind *kind = bulk->tree->lsm->options.kind;
+    const struct firn_run_kind *kind = bulk->tree->kind;
     int rc = FIRN_OK;
     if (bulk->run.builder != NULL &&
         kind->builder_size_bytes(bulk->run.builder) >= bulk->tree->lsm->options.run_bytes_target) {

@@ -46,6 +46,13 @@ struct firn_bulk_sort {
     size_t file_count;
 };
 
+/* Whatever the tree's runs are. */
+static const struct firn_run_kind *
+scratch_kind(const struct firn_bulk_sort *sort)
+{
+    return sort->lsm->options.kinds[0];
+}
+
 /* ---- merging ---- */
 
 struct walk {
@@ -58,7 +65,7 @@ static int
 open_file(struct firn_bulk_sort *sort, struct sorted_file *file, firn_error *err)
 {
     DCHECK(file->run == NULL && file->number > 0);
-    const struct firn_run_kind *kind = sort->lsm->options.kind;
+    const struct firn_run_kind *kind = scratch_kind(sort);
     char name[FIRN_RUN_FILE_NAME_SIZE];
     firn_run_file_name(file->number, kind, name);
     return kind->open(&sort->lsm->files.env, name, &file->run, err);
@@ -137,11 +144,11 @@ out:
 static void
 remove_file(struct firn_bulk_sort *sort, struct sorted_file *file)
 {
-    const struct firn_run_kind *kind = sort->lsm->options.kind;
+    const struct firn_run_kind *kind = scratch_kind(sort);
     if (file->run != NULL) {
         kind->close(file->run);
     }
-    firn_run_writer_remove(sort->lsm, file->number);
+    firn_run_writer_remove(sort->lsm, kind, file->number);
 }
 
 static void
@@ -168,7 +175,7 @@ write_file(struct firn_bulk_sort *sort, size_t begin, unsigned rank, firn_error 
     struct firn_run_writer writer = {.builder = NULL};
     struct firn_run_summary summary = {0};
     int rc;
-    FIRN_TRY(firn_run_writer_begin(&writer, sort->lsm, &options, err));
+    FIRN_TRY(firn_run_writer_begin(&writer, sort->lsm, scratch_kind(sort), &options, err));
     FIRN_TRY(give_all(sort, begin, add_to_run, &writer, err));
     FIRN_TRY(firn_run_writer_end(&writer, NULL, true, &summary, err));
     remove_files(sort, begin);

@@ -310,6 +310,7 @@ write_run(struct firn_compaction_work *work, const struct firn_version *version,
     firn_compaction_adopt_begin(work, &adopt);
     struct firn_compaction_output_options options = {
         .lsm = work->lsm,
+        .kind = work->tree->kind,
         .origin = &origin,
         .stream = {.merge = flush_inputs.merge,
                    .ranges = flush_inputs.ranges,
@@ -621,6 +622,7 @@ write_runs(const struct firn_compaction_work *work, struct inputs *inputs,
     firn_lsm_origin_begin(&origin, work->tree, FIRN_RUN_ORIGIN_COMPACTION);
     struct firn_compaction_output_options options = {
         .lsm = work->lsm,
+        .kind = work->tree->kind,
         .origin = &origin,
         .stream = {.merge = inputs->merge,
                    .ranges = inputs->ranges,

@@ -223,14 +223,16 @@ struct firn_compaction_output {
 /* Zeroed: no run is open. One thread. */
 struct firn_run_writer {
     struct firn_lsm *lsm;
+    const struct firn_run_kind *kind;
     struct firn_run_builder *builder; /* NULL: no run is open */
     uint64_t number;                  /* of its file */
     uint64_t entry_count;             /* in it */
     struct firn_manifest_run expiry;  /* of its expiring puts, and nothing else */
 };
 
-/* Opens a file of the next number. No run is open. */
+/* Opens a file of the next number, a run of that kind. No run is open. */
 FIRN_MUST_CHECK int firn_run_writer_begin(struct firn_run_writer *writer, struct firn_lsm *lsm,
+                                          const struct firn_run_kind *kind,
                                           const struct firn_run_builder_options *options,
                                           firn_error *err);
 /* Adds an entry to the open run, as it is placed: its value may lie in a value file. */
@@ -256,13 +258,15 @@ FIRN_MUST_CHECK int firn_run_writer_take(const struct firn_run_writer *writer,
                                          struct firn_compaction_values *values,
                                          struct firn_compaction_output *out, firn_error *err);
 /* Removes a finished file that nobody knows. */
-void firn_run_writer_remove(struct firn_lsm *lsm, uint64_t number);
+void firn_run_writer_remove(struct firn_lsm *lsm, const struct firn_run_kind *kind,
+                            uint64_t number);
 
 /* ==== writing what a flush or a compaction keeps into new runs ==== */
 
 struct firn_compaction_output_options {
     struct firn_lsm *lsm;
-    struct firn_lsm_origin *origin; /* of all runs that are written */
+    const struct firn_run_kind *kind; /* of the runs: that of their tree */
+    struct firn_lsm_origin *origin;   /* of all runs that are written */
     /* What goes into the runs: the stream's options, but for the rule, which follows from views. */
     struct firn_merge_stream_options stream;
     const struct firn_merge_view_map *views;

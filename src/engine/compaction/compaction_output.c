@@ -74,7 +74,8 @@ begin_run(struct writing *writing, firn_error *err)
     if (writing->level == FIRN_VERSION_HISTORY) {
         firn_run_history_groups_clear(&writing->groups);
     }
-    return firn_run_writer_begin(&writing->run, writing->options->lsm, &options, err);
+    return firn_run_writer_begin(&writing->run, writing->options->lsm, writing->options->kind,
+                                 &options, err);
 }
 
 /* What a history run says of its sequences: that of the runs from which it comes, or what was noted
@@ -185,7 +186,7 @@ finish_run(struct writing *writing, bool is_last, firn_error *err)
     rc = take_run(writing, &summary, err);
     if (rc != FIRN_OK) {
         firn_block_cache_drop_file(writing->options->lsm->options.cache, summary.cache_file);
-        firn_run_writer_remove(writing->options->lsm, writing->run.number);
+        firn_run_writer_remove(writing->options->lsm, writing->options->kind, writing->run.number);
     }
 out:
     firn_run_summary_deinit(&summary);

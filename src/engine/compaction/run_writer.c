@@ -17,12 +17,13 @@
 
 int
 firn_run_writer_begin(struct firn_run_writer *writer, struct firn_lsm *lsm,
+                      const struct firn_run_kind *kind,
                       const struct firn_run_builder_options *options, firn_error *err)
 {
     DCHECK(writer->builder == NULL);
-    const struct firn_run_kind *kind = lsm->options.kind;
     char name[FIRN_RUN_FILE_NAME_SIZE];
-    *writer = (struct firn_run_writer){.lsm = lsm, .number = firn_lsm_take_number(lsm)};
+    *writer =
+        (struct firn_run_writer){.lsm = lsm, .kind = kind, .number = firn_lsm_take_number(lsm)};
     firn_run_file_name(writer->number, kind, name);
     return kind->builder_create(&lsm->files.env, name, options, &writer->builder, err);
 }
@@ -70,7 +71,7 @@ firn_run_writer_info(const struct firn_run_writer *writer, const struct firn_run
 {
     return (struct firn_manifest_run){
         .number = writer->number,
-        .kind = (uint8_t)writer->lsm->options.kind->file_kind,
+        .kind = (uint8_t)writer->kind->file_kind,
         .file_bytes = summary->file_bytes,
         .entry_count = summary->entry_count,
         .tombstone_count = summary->tombstone_count,
@@ -107,7 +108,7 @@ firn_run_writer_take(const struct firn_run_writer *writer, struct firn_manifest_
     DCHECK(writer->builder == NULL && out->count < out->capacity);
     int rc;
     FIRN_TRY(firn_compaction_values_list(values, info, err));
-    struct firn_run_file *file = firn_run_file_create(&lsm->files, lsm->options.kind, info);
+    struct firn_run_file *file = firn_run_file_create(&lsm->files, writer->kind, info);
     if (file == NULL) {
         return firn_error_no_memory(err, "a run");
     }
@@ -120,9 +121,9 @@ out:
 }
 
 void
-firn_run_writer_remove(struct firn_lsm *lsm, uint64_t number)
+firn_run_writer_remove(struct firn_lsm *lsm, const struct firn_run_kind *kind, uint64_t number)
 {
     char name[FIRN_RUN_FILE_NAME_SIZE];
-    firn_run_file_name(number, lsm->options.kind, name);
+    firn_run_file_name(number, kind, name);
     FIRN_IGNORE(firn_os_remove_file(lsm->runs_dir, name, NULL));
 }

@@ -47,7 +47,6 @@
 #include "base/mem.h"
 #include "codec/xxh3.h"
 #include "log/log.h"
-#include "row/row.h"
 #include "store/db_internal.h"
 #include "version/manifest.h"
 
@@ -291,7 +290,7 @@ look(struct firn_copy_capture *capture, bool may_lack_manifest, bool *out_lacks_
     DCHECK(capture->lock != NULL); /* (I2), (I3) */
     const struct firn_log_options options = firn_db_log_options(true);
     struct reading reading = {.dir = capture->dir};
-    int rc = firn_lsm_capture(capture->dir, &firn_row_kind, &capture->manifest, &reading.version,
+    int rc = firn_lsm_capture(capture->dir, firn_db_kinds, &capture->manifest, &reading.version,
                               &reading.named, capture->missing, err);
     if (rc == FIRN_NOT_FOUND && may_lack_manifest) {
         rc = FIRN_OK;

@@ -124,48 +124,77 @@ firn_lsm_stats(struct firn_lsm *lsm, const struct firn_lsm_tree *tree, struct fi
  * A reader keeps the files of its MANIFEST from being removed (store/db_reader.c) before it comes
  * here, so a writer beside it makes nothing look missing.
  *
- * Limits: memory for eight bytes a file.
+ * Limits: memory for as many bytes a file as struct named has.
  */
+
+/* A file that MANIFEST names. */
+struct named {
+    uint64_t number;
+    const struct firn_run_kind *kind;
+    bool is_present; /* it was found */
+};
 
 struct comparison {
     struct firn_lsm *lsm;
-    struct firn_buf runs;    /* numbers that MANIFEST names, ascending, none twice */
-    struct firn_buf values;  /* likewise */
-    struct firn_buf present; /* one byte for each of both, runs first: whether it was found */
-    struct firn_buf strays;  /* of struct firn_lsm_stray */
-    uint64_t finished;       /* of the strays, those that are no unfinished files */
+    struct firn_buf named;  /* of struct named, by ascending number, none twice */
+    struct firn_buf strays; /* of struct firn_lsm_stray */
+    uint64_t finished;      /* of the strays, those that are no unfinished files */
     uint64_t number_max;
 };
 
 /* ---- what MANIFEST names ---- */
 
 static size_t
-count_of(const struct firn_buf *numbers)
+named_count(const struct comparison *comparison)
 {
-    return numbers->size / sizeof(uint64_t);
+    return comparison->named.size / sizeof(struct named);
 }
 
-static uint64_t
-number_at(const struct firn_buf *numbers, size_t i)
+static struct named *
+named_at(const struct comparison *comparison, size_t i)
 {
-    return ((const uint64_t *)(const void *)numbers->data)[i];
+    return (struct named *)(void *)comparison->named.data + i;
+}
+
+static int
+compare_named(const void *a, const void *b)
+{
+    uint64_t x = ((const struct named *)a)->number;
+    uint64_t y = ((const struct named *)b)->number;
+    return (x > y) - (x < y);
 }
 
 /* Several runs may refer to one value file. */
 static void
-sort_and_unite(struct firn_buf *numbers)
+sort_and_unite(struct comparison *comparison)
 {
-    size_t kept = firn_sort_unique_u64((void *)numbers->data, count_of(numbers));
-    numbers->size = kept * sizeof(uint64_t);
+    size_t count = named_count(comparison);
+    size_t kept = 0;
+    firn_sort(comparison->named.data, count, sizeof(struct named), compare_named);
+    for (size_t i = 0; i < count; i++) {
+        if (kept == 0 ||
+            named_at(comparison, kept - 1)->number != named_at(comparison, i)->number) {
+            *named_at(comparison, kept++) = *named_at(comparison, i);
+        }
+    }
+    comparison->named.size = kept * sizeof(struct named);
+}
+
+static int
+list_file(struct comparison *comparison, uint64_t number, const struct firn_run_kind *kind)
+{
+    const struct named named = {.number = number, .kind = kind};
+    DCHECK(number > 0 && kind != NULL); /* what is of no known kind was refused */
+    return firn_buf_append(&comparison->named, &named, sizeof named);
 }
 
 static int
 list_run(struct comparison *comparison, const struct firn_manifest_run *run)
 {
-    int rc = firn_buf_append(&comparison->runs, &run->number, sizeof run->number);
+    int rc = list_file(comparison, run->number,
+                       firn_run_kind_find(comparison->lsm->options.kinds, run->kind));
     for (size_t i = 0; i < run->reference_count && rc == FIRN_OK; i++) {
-        rc = firn_buf_append(&comparison->values, &run->references[i].number,
-                             sizeof run->references[i].number);
+        rc = list_file(comparison, run->references[i].number, &firn_value_file_kind);
     }
     return rc;
 }
@@ -179,13 +208,7 @@ list_named(struct comparison *comparison, const struct firn_manifest_state *stat
             rc = list_run(comparison, state->trees[i].runs[j]);
         }
     }
-    sort_and_unite(&comparison->runs);
-    sort_and_unite(&comparison->values);
-    size_t count = count_of(&comparison->runs) + count_of(&comparison->values);
-    rc = rc == FIRN_OK ? firn_buf_set_size(&comparison->present, count) : rc;
-    if (rc == FIRN_OK && count > 0) {
-        memset(comparison->present.data, 0, count);
-    }
+    sort_and_unite(comparison);
     return rc;
 }
 
@@ -195,24 +218,17 @@ list_named(struct comparison *comparison, const struct firn_manifest_state *stat
 static bool
 note_named(struct comparison *comparison, const char *name, uint64_t number)
 {
-    const struct firn_run_kind *kinds[] = {comparison->lsm->options.kind, &firn_value_file_kind};
-    const struct firn_buf *named[] = {&comparison->runs, &comparison->values};
-    size_t first = 0;
-    for (size_t i = 0; i < 2; i++) {
-        char own[FIRN_RUN_FILE_NAME_SIZE];
-        size_t low = 0;
-        size_t high = count_of(named[i]);
-        firn_run_file_name(number, kinds[i], own);
-        FIRN_SEARCH_FIRST(low, high, middle, number_at(named[i], middle) < number);
-        if (strcmp(name, own) == 0 && low < count_of(named[i]) &&
-            number_at(named[i], low) == number) {
-            CHECK(first + low < comparison->present.size);
-            comparison->present.data[first + low] = 1;
-            return true;
-        }
-        first += count_of(named[i]);
+    char own[FIRN_RUN_FILE_NAME_SIZE];
+    size_t low = 0;
+    size_t high = named_count(comparison);
+    FIRN_SEARCH_FIRST(low, high, middle, named_at(comparison, middle)->number < number);
+    if (low == named_count(comparison) || named_at(comparison, low)->number != number) {
+        return false;
     }
-    return false;
+    firn_run_file_name(number, named_at(comparison, low)->kind, own);
+    bool is_named = strcmp(name, own) == 0;
+    named_at(comparison, low)->is_present |= is_named;
+    return is_named;
 }
 
 static int
@@ -240,16 +256,10 @@ static void
 find_missing(struct comparison *comparison)
 {
     struct firn_lsm *lsm = comparison->lsm;
-    size_t runs = count_of(&comparison->runs);
-    for (size_t i = 0; i < comparison->present.size; i++) {
-        if (comparison->present.data[i] != 0) {
-            continue;
-        }
-        if (lsm->missing_count++ == 0) {
-            bool is_run = i < runs;
-            firn_run_file_name(
-                is_run ? number_at(&comparison->runs, i) : number_at(&comparison->values, i - runs),
-                is_run ? lsm->options.kind : &firn_value_file_kind, lsm->missing_name);
+    for (size_t i = 0; i < named_count(comparison); i++) {
+        const struct named *named = named_at(comparison, i);
+        if (!named->is_present && lsm->missing_count++ == 0) {
+            firn_run_file_name(named->number, named->kind, lsm->missing_name);
         }
     }
 }
@@ -314,9 +324,7 @@ files_compare(struct firn_lsm *lsm, const struct firn_manifest_state *state, fir
     if (rc == FIRN_OK && !lsm->options.is_read_only) {
         take_strays(&comparison, state->version);
     }
-    firn_buf_deinit(&comparison.runs);
-    firn_buf_deinit(&comparison.values);
-    firn_buf_deinit(&comparison.present);
+    firn_buf_deinit(&comparison.named);
     firn_buf_deinit(&comparison.strays);
     return rc;
 }
@@ -381,10 +389,16 @@ has_kind(const char *name, const struct firn_run_kind *kind)
 }
 
 bool
-firn_lsm_is_run_name(const char *name, const struct firn_run_kind *kind)
+firn_lsm_is_run_name(const char *name, const struct firn_run_kind *const *kinds)
 {
-    return firn_lsm_number_in_name(name) > 0 &&
-           (has_kind(name, kind) || has_kind(name, &firn_value_file_kind));
+    if (firn_lsm_number_in_name(name) == 0) {
+        return false;
+    }
+    bool is_known = has_kind(name, &firn_value_file_kind);
+    for (size_t i = 0; kinds[i] != NULL && !is_known; i++) {
+        is_known = has_kind(name, kinds[i]);
+    }
+    return is_known;
 }
 
 /* ---- opening ---- */
@@ -394,6 +408,7 @@ set_options(struct firn_lsm *lsm, const struct firn_lsm_options *options)
 {
     /* lsm.h: one of the two asks for the other. */
     DCHECK((options->host.log_segment_bytes == NULL) == (options->host.lend_log_segment == NULL));
+    DCHECK(options->kinds != NULL && options->kinds[0] != NULL);
     lsm->options = *options;
     if (options->run_bytes_target == 0) {
         lsm->options.run_bytes_target = (size_t)32 << 20;
@@ -550,6 +565,19 @@ out:
 
 /* ---- the trees that MANIFEST names ---- */
 
+/* The kind with that number; FIRN_NEWER where there is none. */
+static int
+find_kind(const struct firn_lsm *lsm, const char *what, uint64_t number, unsigned file_kind,
+          const struct firn_run_kind **out, firn_error *err)
+{
+    *out = firn_run_kind_find(lsm->options.kinds, file_kind);
+    return *out != NULL
+               ? FIRN_OK
+               : firn_error_set(err, FIRN_NEWER,
+                                "%s %" PRIu64 " is of kind %u, which this program does not know",
+                                what, number, file_kind);
+}
+
 static int
 make_version(struct firn_lsm *lsm, const struct firn_manifest_state_tree *named,
              struct firn_version_values *values, struct firn_version **out, firn_error *err)
@@ -562,14 +590,10 @@ make_version(struct firn_lsm *lsm, const struct firn_manifest_state_tree *named,
     }
     while (count < named->run_count) {
         const struct firn_manifest_run *info = named->runs[count];
-        if (info->kind != lsm->options.kind->file_kind) {
-            rc = firn_error_set(err, FIRN_NEWER,
-                                "run %" PRIu64 " is of kind %u, which this program does not know",
-                                info->number, info->kind);
-            goto out;
-        }
+        const struct firn_run_kind *kind;
+        FIRN_TRY(find_kind(lsm, "run", info->number, info->kind, &kind, err));
         added[count].level = info->level;
-        added[count].file = firn_run_file_create(&lsm->files, lsm->options.kind, info);
+        added[count].file = firn_run_file_create(&lsm->files, kind, info);
         if (added[count].file == NULL) {
             rc = firn_error_no_memory(err, "a run of a tree");
             goto out;
@@ -605,8 +629,10 @@ add_named_tree(struct firn_lsm *lsm, const struct firn_manifest_state_tree *name
     int rc = FIRN_OK;
     struct firn_version *version = NULL;
     struct firn_lsm_tree *tree = NULL;
+    const struct firn_run_kind *kind;
+    FIRN_TRY(find_kind(lsm, "tree", named->id, named->kind, &kind, err));
     FIRN_TRY(make_version(lsm, named, values, &version, err));
-    FIRN_TRY(firn_lsm_tree_create(lsm, named->id, version, &tree, err));
+    FIRN_TRY(firn_lsm_tree_create(lsm, named->id, kind, version, &tree, err));
     count_values(tree, version);
     tree->is_named = true;
     atomic_store_explicit(&tree->flushed, named->flushed, memory_order_relaxed);

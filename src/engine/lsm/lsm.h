@@ -58,8 +58,10 @@ struct firn_lsm_host {
 };
 
 struct firn_lsm_options {
-    const struct firn_run_kind *kind; /* of new runs */
-    struct firn_block_cache *cache;   /* borrowed */
+    /* What runs can be, each kind with a name and a number of its own; NULL ends the list. The first
+     * one is that of trees of which nothing else is said, and of a load's scratch files. Borrowed. */
+    const struct firn_run_kind *const *kinds;
+    struct firn_block_cache *cache; /* borrowed */
     struct firn_lsm_host host;
     bool is_read_only;           /* nothing is written; no works */
     bool may_miss;               /* for repairs: files may be missing, whatever else is there */
@@ -81,8 +83,8 @@ struct firn_lsm_options {
 
 /* Whether a file or directory of that name in the store's directory belongs to the trees. */
 bool firn_lsm_is_name(const char *name);
-/* Whether one in its directory "runs" does, kind being that of the trees' runs. */
-bool firn_lsm_is_run_name(const char *name, const struct firn_run_kind *kind);
+/* Whether one in its directory "runs" does; kinds as in the options. */
+bool firn_lsm_is_run_name(const char *name, const struct firn_run_kind *const *kinds);
 /* Opens the MANIFEST and what it names in dir (the store's; runs lie in its directory "runs"),
  * or, where there is none, makes an empty one if create is true (read-only: in memory alone) and
  * else returns FIRN_NOT_FOUND; FIRN_CORRUPT where there is none, but runs, and where MANIFEST is older
@@ -127,10 +129,12 @@ uint64_t firn_lsm_log_floor(struct firn_lsm *lsm);
 
 /* ---- trees ---- */
 
-/* The tree with that number, empty if the MANIFEST does not name it. Owned by lsm. One at a
- * time. */
+/* The tree with that number, empty if the MANIFEST does not name it. kind, one of the options, is
+ * that of all its runs; NULL: what it is, and the first one where nothing says so yet. FIRN_CORRUPT
+ * where the tree is of another kind. Owned by lsm. One at a time. */
 FIRN_MUST_CHECK int firn_lsm_tree_open(struct firn_lsm *lsm, uint32_t id,
-                                       struct firn_lsm_tree **out, firn_error *err);
+                                       const struct firn_run_kind *kind, struct firn_lsm_tree **out,
+                                       firn_error *err);
 /* Whether flushes, loads and compactions from now on put large values into value files of their own,
  * which runs refer to. At first they do not. Any thread. */
 void firn_lsm_tree_separate_values(struct firn_lsm_tree *tree, bool separates);
@@ -290,12 +294,12 @@ FIRN_MUST_CHECK int firn_lsm_clone(struct firn_lsm *lsm, const struct firn_lsm_c
 /* The segments of MANIFEST, "manifest-<number>.log", as firn_log_capture lists them, beside a process
  * that may be writing it; the version and the largest sequence that they name; and the name, from dir on, of a file that
  * they name and that is not there, or "". dir is that of the store, and its files are kept from going away
- * (db_reader.c); kind is that of its runs. Fails as firn_log_capture does, and where MANIFEST makes no
- * sense. lsm_capture.c. */
+ * (db_reader.c); kinds as in the options: files of other kinds are not looked for. Fails as
+ * firn_log_capture does, and where MANIFEST makes no sense. lsm_capture.c. */
 enum { FIRN_LSM_CAPTURE_MISSING_SIZE = 80 };
-FIRN_MUST_CHECK int firn_lsm_capture(struct firn_os_dir *dir, const struct firn_run_kind *kind,
-                                     struct firn_buf *out, uint64_t *out_version,
-                                     uint64_t *out_sequence,
+FIRN_MUST_CHECK int firn_lsm_capture(struct firn_os_dir *dir,
+                                     const struct firn_run_kind *const *kinds, struct firn_buf *out,
+                                     uint64_t *out_version, uint64_t *out_sequence,
                                      char out_missing[FIRN_LSM_CAPTURE_MISSING_SIZE],
                                      firn_error *err);
 
@@ -327,7 +331,7 @@ FIRN_MUST_CHECK int firn_mend_look(struct firn_os_dir *dir, struct firn_mend_fou
 /* ---- a new MANIFEST (mend_gather.c) ---- */
 
 struct firn_mend_gather_options {
-    struct firn_lsm_options lsm; /* kind and cache */
+    struct firn_lsm_options lsm; /* kinds and cache */
     bool is_newest;              /* what is there of MANIFEST is all of it: nothing else counts */
     uint64_t log_sequence;       /* of the oldest commit that the log has; UINT64_MAX: none */
     void (*on_damage)(void *ctx, const char *text); /* never NULL */

@@ -19,66 +19,84 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/search.h"
 #include "base/sort.h"
 #include "block/value_file.h"
 #include "lsm/lsm_internal.h"
 
+/* A file of the directory of runs. */
+struct found {
+    uint64_t number;
+    uint64_t file_kind;
+};
+
 struct search {
-    const struct firn_run_kind *kind;
+    const struct firn_run_kind *const *kinds;
     struct firn_os_dir *dir; /* of runs; NULL: there is none */
-    struct firn_buf found;   /* keys, ascending once all are there */
+    struct firn_buf found;   /* of struct found, ascending once all are there */
     char *missing;
 };
 
-/* One number for a file of runs, or of values. */
-static uint64_t
-key_of(uint64_t number, bool is_of_values)
+/* NULL: it is of none that is known. */
+static const struct firn_run_kind *
+kind_of(const struct search *search, unsigned file_kind)
 {
-    return 2 * number + (is_of_values ? 1 : 0);
+    return file_kind == FIRN_BLOCK_FILE_VALUES ? &firn_value_file_kind
+                                               : firn_run_kind_find(search->kinds, file_kind);
+}
+
+static bool
+is_named_by(const char *name, uint64_t number, const struct firn_run_kind *kind)
+{
+    char own[FIRN_RUN_FILE_NAME_SIZE];
+    firn_run_file_name(number, kind, own);
+    return strcmp(own, name) == 0;
 }
 
 static int
 add_file(void *ctx, const struct firn_os_dirent *entry)
 {
     struct search *search = ctx;
-    char own[FIRN_RUN_FILE_NAME_SIZE];
     uint64_t number = firn_lsm_number_in_name(entry->name); /* 18 digits at most */
-    if (number == 0) {
+    const struct firn_run_kind *kind = &firn_value_file_kind;
+    for (size_t i = 0; number > 0 && kind != NULL && !is_named_by(entry->name, number, kind); i++) {
+        kind = search->kinds[i];
+    }
+    if (number == 0 || kind == NULL) {
         return FIRN_OK;
     }
-    firn_run_file_name(number, search->kind, own);
-    bool is_run = strcmp(own, entry->name) == 0;
-    firn_run_file_name(number, &firn_value_file_kind, own);
-    if (!is_run && strcmp(own, entry->name) != 0) {
-        return FIRN_OK;
-    }
-    uint64_t key = key_of(number, !is_run);
-    return firn_buf_append(&search->found, &key, sizeof key);
+    const struct found found = {number, kind->file_kind};
+    return firn_buf_append(&search->found, &found, sizeof found);
 }
 
 static int
-compare_keys(const void *a, const void *b)
+compare_found(const void *a, const void *b)
 {
-    uint64_t x = *(const uint64_t *)a;
-    uint64_t y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
+    const struct found *x = a;
+    const struct found *y = b;
+    return x->number != y->number ? (x->number > y->number) - (x->number < y->number)
+                                  : (x->file_kind > y->file_kind) - (x->file_kind < y->file_kind);
 }
 
 static bool
-is_found(const struct search *search, uint64_t key)
+is_found(const struct search *search, const struct found *file)
 {
-    const uint64_t *keys = (const uint64_t *)(const void *)search->found.data;
-    return firn_sort_has_u64(keys, search->found.size / sizeof *keys, key);
+    const struct found *all = (const struct found *)(const void *)search->found.data;
+    size_t count = search->found.size / sizeof *all;
+    size_t low = 0;
+    size_t high = count;
+    FIRN_SEARCH_FIRST(low, high, middle, compare_found(&all[middle], file) < 0);
+    return low < count && compare_found(&all[low], file) == 0;
 }
 
 /* Whether a file is missing, which is noted then (I1). */
 static bool
-misses(const struct search *search, uint64_t number, bool is_of_values)
+misses(const struct search *search, uint64_t number, unsigned file_kind)
 {
-    const struct firn_run_kind *kind = is_of_values ? &firn_value_file_kind : search->kind;
+    const struct firn_run_kind *kind = kind_of(search, file_kind);
     char name[FIRN_RUN_FILE_NAME_SIZE];
     struct firn_os_stat stat;
-    if (is_found(search, key_of(number, is_of_values))) {
+    if (kind == NULL || is_found(search, &(struct found){number, file_kind})) {
         return false;
     }
     firn_run_file_name(number, kind, name);
@@ -92,11 +110,11 @@ misses(const struct search *search, uint64_t number, bool is_of_values)
 static bool
 misses_of_run(const struct search *search, const struct firn_manifest_run *run)
 {
-    if (run->kind == search->kind->file_kind && misses(search, run->number, false)) {
+    if (misses(search, run->number, run->kind)) {
         return true;
     }
     for (size_t i = 0; i < run->reference_count; i++) {
-        if (misses(search, run->references[i].number, true)) {
+        if (misses(search, run->references[i].number, FIRN_BLOCK_FILE_VALUES)) {
             return true;
         }
     }
@@ -125,8 +143,8 @@ check_files(struct firn_os_dir *dir, struct search *search, const struct firn_ma
         rc = firn_os_dir_list(search->dir, add_file, search, err);
     }
     if (rc == FIRN_OK || rc == FIRN_NOT_FOUND) {
-        firn_sort(search->found.data, search->found.size / sizeof(uint64_t), sizeof(uint64_t),
-                  compare_keys);
+        firn_sort(search->found.data, search->found.size / sizeof(struct found),
+                  sizeof(struct found), compare_found);
         find_missing(search, state);
     }
     firn_os_dir_close(search->dir);
@@ -135,12 +153,12 @@ check_files(struct firn_os_dir *dir, struct search *search, const struct firn_ma
 }
 
 int
-firn_lsm_capture(struct firn_os_dir *dir, const struct firn_run_kind *kind, struct firn_buf *out,
-                 uint64_t *out_version, uint64_t *out_sequence,
+firn_lsm_capture(struct firn_os_dir *dir, const struct firn_run_kind *const *kinds,
+                 struct firn_buf *out, uint64_t *out_version, uint64_t *out_sequence,
                  char out_missing[FIRN_LSM_CAPTURE_MISSING_SIZE], firn_error *err)
 {
     struct firn_manifest_state state = {0};
-    struct search search = {.kind = kind, .missing = out_missing};
+    struct search search = {.kinds = kinds, .missing = out_missing};
     out_missing[0] = '\0';
     int rc = firn_manifest_capture(dir, &state, out, err);
     if (rc == FIRN_OK) {

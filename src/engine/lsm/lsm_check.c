@@ -77,7 +77,7 @@ is_same_tree(const struct firn_lsm_tree *tree, const struct firn_manifest_state_
             return false;
         }
     }
-    return named->run_count == version->run_count &&
+    return named->kind == tree->kind->file_kind && named->run_count == version->run_count &&
            named->flushed == atomic_load_explicit(&tree->flushed, memory_order_relaxed);
 }
 

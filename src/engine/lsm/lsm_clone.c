@@ -47,7 +47,8 @@ add_tree(void *ctx, uint32_t id, firn_error *err)
         return firn_error_no_memory(err, "a clone");
     }
     DCHECK(count == 0 || trees[count - 1].id < id);
-    trees[count] = (struct firn_manifest_tree){.id = id, .flushed = firn_lsm_tree_flushed(tree)};
+    trees[count] = (struct firn_manifest_tree){
+        .id = id, .kind = (uint8_t)tree->kind->file_kind, .flushed = firn_lsm_tree_flushed(tree)};
     states[count] = firn_lsm_state_of(tree);
     cloning->count++;
     return FIRN_OK;

@@ -275,6 +275,7 @@ list_edits(struct edits *edits)
         }
         struct firn_manifest_tree tree = {.id = change->tree->id, .is_dropped = change->drops_tree};
         if (!change->drops_tree) {
+            tree.kind = (uint8_t)change->tree->kind->file_kind;
             tree.flushed = edit->flushed;
             tree.removed = edit->removed;
             tree.removed_count = change->removed_count;
@@ -488,6 +489,7 @@ list_trees(struct firn_lsm *lsm, struct firn_arena *arena, struct firn_manifest_
         if (tree->is_named) {
             trees[count] = (struct firn_manifest_tree){
                 .id = tree->id,
+                .kind = (uint8_t)tree->kind->file_kind,
                 .flushed = atomic_load_explicit(&tree->flushed, memory_order_relaxed),
             };
             const struct firn_lsm_state *state =

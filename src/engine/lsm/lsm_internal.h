@@ -80,6 +80,7 @@ struct firn_compaction_work;
 struct firn_lsm_tree {
     struct firn_lsm *lsm;
     uint32_t id;
+    const struct firn_run_kind *kind; /* of all its runs */
     _Atomic(struct firn_lsm_state *) state;
     _Atomic uint64_t flushed;
     _Atomic bool separates;            /* large values go to value files */
@@ -229,6 +230,7 @@ void firn_lsm_origin_forget_gone(struct firn_lsm *lsm, uint64_t number);
 
 /* Adds a tree to lsm; a version of NULL is an empty one. */
 FIRN_MUST_CHECK int firn_lsm_tree_create(struct firn_lsm *lsm, uint32_t id,
+                                         const struct firn_run_kind *kind,
                                          struct firn_version *version, struct firn_lsm_tree **out,
                                          firn_error *err);
 /* NULL if there is none, or if it has been dropped. The handle stays until lsm is closed. */

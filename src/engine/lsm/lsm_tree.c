@@ -20,6 +20,7 @@
  */
 #include "lsm/lsm_internal.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -157,8 +158,8 @@ place_of_locked(const struct firn_lsm *lsm, uint32_t id)
 }
 
 static int
-make_tree(struct firn_lsm *lsm, uint32_t id, struct firn_version *version,
-          struct firn_lsm_tree **out, firn_error *err)
+make_tree(struct firn_lsm *lsm, uint32_t id, const struct firn_run_kind *kind,
+          struct firn_version *version, struct firn_lsm_tree **out, firn_error *err)
 {
     int rc = FIRN_OK;
     struct firn_tree_memtable *memtable = NULL;
@@ -177,6 +178,7 @@ make_tree(struct firn_lsm *lsm, uint32_t id, struct firn_version *version,
     firn_lsm_state_set_version(state, version != NULL ? version : empty);
     tree->lsm = lsm;
     tree->id = id;
+    tree->kind = kind;
     tree->active = memtable;
     atomic_init(&tree->state, state);
     atomic_init(&tree->flushed, 0);
@@ -221,12 +223,13 @@ reserve_tree(struct firn_lsm *lsm, firn_error *err)
 }
 
 int
-firn_lsm_tree_create(struct firn_lsm *lsm, uint32_t id, struct firn_version *version,
-                     struct firn_lsm_tree **out, firn_error *err)
+firn_lsm_tree_create(struct firn_lsm *lsm, uint32_t id, const struct firn_run_kind *kind,
+                     struct firn_version *version, struct firn_lsm_tree **out, firn_error *err)
 {
+    DCHECK(firn_run_kind_find(lsm->options.kinds, kind->file_kind) == kind);
     struct firn_lsm_tree *tree = NULL;
     int rc;
-    FIRN_TRY(make_tree(lsm, id, version, &tree, err));
+    FIRN_TRY(make_tree(lsm, id, kind, version, &tree, err));
     firn_os_mutex_lock(&lsm->mutex);
     rc = reserve_tree(lsm, err);
     if (rc == FIRN_OK) {
@@ -269,10 +272,22 @@ firn_lsm_tree_find(struct firn_lsm *lsm, uint32_t id)
 }
 
 int
-firn_lsm_tree_open(struct firn_lsm *lsm, uint32_t id, struct firn_lsm_tree **out, firn_error *err)
+firn_lsm_tree_open(struct firn_lsm *lsm, uint32_t id, const struct firn_run_kind *kind,
+                   struct firn_lsm_tree **out, firn_error *err)
 {
-    *out = firn_lsm_tree_find(lsm, id);
-    return *out != NULL ? FIRN_OK : firn_lsm_tree_create(lsm, id, NULL, out, err);
+    struct firn_lsm_tree *tree = firn_lsm_tree_find(lsm, id);
+    *out = NULL;
+    if (tree == NULL) {
+        return firn_lsm_tree_create(lsm, id, kind != NULL ? kind : lsm->options.kinds[0], NULL, out,
+                                    err);
+    }
+    if (kind != NULL && kind != tree->kind) {
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "'%s': tree %" PRIu32 " has runs of the kind '%s', not '%s'",
+                              firn_os_dir_path(lsm->dir), id, tree->kind->name, kind->name);
+    }
+    *out = tree;
+    return FIRN_OK;
 }
 
 int

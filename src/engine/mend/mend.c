@@ -32,6 +32,7 @@ struct mending {
 /* What a tree loses. */
 struct lost {
     uint32_t id;
+    uint8_t kind;
     uint64_t flushed;
     struct firn_buf numbers; /* of uint64_t */
 };
@@ -92,7 +93,8 @@ check_tree(void *ctx, uint32_t id, firn_error *err)
     if (tree == NULL) {
         return FIRN_OK;
     }
-    struct lost lost = {.id = id, .flushed = firn_lsm_tree_flushed(tree)};
+    struct lost lost = {
+        .id = id, .kind = (uint8_t)tree->kind->file_kind, .flushed = firn_lsm_tree_flushed(tree)};
     struct firn_lsm_state *state = firn_lsm_state_of(tree);
     int rc = FIRN_OK;
     for (unsigned number = 0; rc == FIRN_OK && number < FIRN_VERSION_LEVELS_ALL; number++) {
@@ -197,7 +199,8 @@ append_edit(const struct mending *mending, struct firn_os_dir *dir, struct firn_
     FIRN_TRY(firn_manifest_open(dir, NULL, &state, &manifest, err));
     for (size_t i = 0; i < count; i++) {
         struct lost *lost = tree_at(mending, i);
-        trees[i] = (struct firn_manifest_tree){.id = lost->id, .flushed = lost->flushed};
+        trees[i] = (struct firn_manifest_tree){
+            .id = lost->id, .kind = lost->kind, .flushed = lost->flushed};
         FIRN_TRY(rename_history(&state, &arena, lost, &trees[i], err));
         size_t removed = lost->numbers.size / sizeof(uint64_t);
         /* What is renamed is removed too, and something is lost. */

@@ -91,6 +91,7 @@ take_tree(struct firn_mend_gather *gather, const struct firn_manifest_tree *chan
         return FIRN_NO_MEMORY;
     }
     tree->is_dropped = change->is_dropped;
+    tree->kind = change->is_dropped ? tree->kind : change->kind;
     tree->flushed = change->flushed > tree->flushed ? change->flushed : tree->flushed;
     for (size_t i = 0; i < change->removed_count; i++) {
         struct firn_mend_gather_run *run = note_run(gather, change->removed[i]);
@@ -204,8 +205,14 @@ visit_file(void *ctx, const struct firn_os_dirent *entry)
         return FIRN_OK;
     }
     pass_number(gather, number);
-    firn_run_file_name(number, gather->options->lsm.kind, name);
-    if (strcmp(entry->name, name) != 0) {
+    const struct firn_run_kind *const *kind = gather->options->lsm.kinds;
+    for (; *kind != NULL; kind++) {
+        firn_run_file_name(number, *kind, name);
+        if (strcmp(entry->name, name) == 0) {
+            break;
+        }
+    }
+    if (*kind == NULL) {
         return FIRN_OK;
     }
     struct firn_mend_gather_run *run = note_run(gather, number);
@@ -213,6 +220,7 @@ visit_file(void *ctx, const struct firn_os_dirent *entry)
         return FIRN_NO_MEMORY;
     }
     run->is_present = true;
+    run->kind = *kind;
     return FIRN_OK;
 }
 
@@ -240,7 +248,8 @@ keep_origin(struct firn_mend_gather *gather, struct firn_mend_gather_run *run,
 static int
 read_origin(struct firn_mend_gather *gather, struct firn_mend_gather_run *run, firn_error *err)
 {
-    const struct firn_run_kind *kind = gather->options->lsm.kind;
+    const struct firn_run_kind *kind = run->kind;
+    DCHECK(run->is_present && kind != NULL);
     char name[FIRN_RUN_FILE_NAME_SIZE];
     struct firn_run_origin origin;
     struct firn_run *open = NULL;

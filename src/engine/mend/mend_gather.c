@@ -106,10 +106,12 @@ name_tree(struct naming *naming, struct firn_mend_gather_tree *tree, firn_error 
         return firn_error_no_memory(err, "the runs of a tree");
     }
     gather->sequence = tree->flushed > gather->sequence ? tree->flushed : gather->sequence;
+    CHECK(tree->kind > 0 || (count == 0 && tree->flushed == 0)); /* MANIFEST said so, or a run */
     DCHECK(tree->id <= UINT32_MAX && tree->flushed <= gather->sequence); /* (I3) */
     firn_sort(runs, count, sizeof *runs, firn_manifest_edit_compare_runs);
     if (count > 0 || (tree->flushed > 0 && !tree->is_dropped)) {
         naming->trees[naming->count++] = (struct firn_manifest_tree){.id = (uint32_t)tree->id,
+                                                                     .kind = tree->kind,
                                                                      .flushed = tree->flushed,
                                                                      .added = runs,
                                                                      .added_count = count};

@@ -13,10 +13,11 @@
 struct firn_mend_gather_run {
     uint64_t number; /* first: the key */
     bool is_present;
-    bool is_named;    /* by what is left of MANIFEST */
-    bool was_named;   /* for certain, at some time */
-    bool is_gone;     /* replaced for certain, or never to be named */
-    bool is_replaced; /* by a compaction that was named for certain */
+    const struct firn_run_kind *kind; /* of one that is present: by its name */
+    bool is_named;                    /* by what is left of MANIFEST */
+    bool was_named;                   /* for certain, at some time */
+    bool is_gone;                     /* replaced for certain, or never to be named */
+    bool is_replaced;                 /* by a compaction that was named for certain */
     bool is_taken;
     bool is_judged; /* with the other runs of its work */
     bool has_origin;
@@ -27,7 +28,8 @@ struct firn_mend_gather_run {
 };
 
 struct firn_mend_gather_tree {
-    uint64_t id; /* first: the key */
+    uint64_t id;  /* first: the key */
+    uint8_t kind; /* as MANIFEST or one of its runs says; 0: nothing has so far */
     bool is_dropped;
     bool has_unnamed; /* runs that MANIFEST does not name are taken */
     uint64_t flushed; /* by MANIFEST */

@@ -243,19 +243,20 @@ take_summary(struct description *description, const struct firn_run *run, firn_e
 }
 
 static int
-describe(struct description *description, uint64_t number, firn_error *err)
+describe(struct description *description, const struct firn_mend_gather_run *found, firn_error *err)
 {
     DCHECK(description->info.number == 0 && description->references.count == 0);
     struct firn_mend_gather *gather = description->gather;
-    const struct firn_run_kind *kind = gather->options->lsm.kind;
+    const struct firn_run_kind *kind = found->kind;
+    DCHECK(found->is_present && kind != NULL);
     char name[FIRN_RUN_FILE_NAME_SIZE];
     struct firn_run *run;
-    firn_run_file_name(number, kind, name);
+    firn_run_file_name(found->number, kind, name);
     int rc = kind->open(&gather->env, name, &run, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    description->info.number = number;
+    description->info.number = found->number;
     FIRN_TRY(read_entries(description, run, err));
     FIRN_TRY(list_references(description, err));
     FIRN_TRY(take_summary(description, run, err));
@@ -287,7 +288,7 @@ describe_has_values(struct firn_mend_gather *gather, const struct firn_mend_gath
     struct description description;
     firn_error found;
     begin(&description, gather);
-    int rc = describe(&description, run->number, &found);
+    int rc = describe(&description, run, &found);
     end(&description);
     *out = rc == FIRN_OK;
     if (rc != FIRN_OK && !is_of_file(rc)) {
@@ -309,7 +310,7 @@ mend_describe(struct firn_mend_gather *gather, uint64_t number, firn_error *err)
     struct firn_mend_gather_run *run = firn_mend_find(gather, number);
     DCHECK(run != NULL && run->is_taken && !run->is_named);
     begin(&description, gather);
-    int rc = describe(&description, number, &found);
+    int rc = describe(&description, run, &found);
     end(&description);
     if (rc == FIRN_OK) {
         run->info = firn_arena_alloc(&gather->arena, sizeof *run->info);
@@ -345,7 +346,13 @@ firn_mend_judge_tell(const struct firn_mend_gather *gather, uint64_t number, con
 {
     char name[FIRN_RUN_FILE_NAME_SIZE];
     char text[2 * FIRN_RUN_FILE_NAME_SIZE + 200];
-    firn_run_file_name(number, gather->options->lsm.kind, name);
+    const struct firn_run_kind *const *kinds = gather->options->lsm.kinds;
+    const struct firn_mend_gather_run *run = firn_mend_find(gather, number);
+    const struct firn_run_kind *kind = run != NULL ? run->kind : NULL;
+    if (kind == NULL && run != NULL && run->info != NULL) {
+        kind = firn_run_kind_find(kinds, run->info->kind);
+    }
+    firn_run_file_name(number, kind != NULL ? kind : kinds[0], name);
     (void)snprintf(text, sizeof text, "%s/%s %s", FIRN_LSM_RUNS, name, what);
     gather->options->on_damage(gather->options->ctx, text);
 }
@@ -574,6 +581,21 @@ look_for_missing(struct firn_mend_gather *gather)
     }
 }
 
+/* All runs of a tree are of one kind: MANIFEST says which, or else the first one. */
+static bool
+is_of_kind(struct firn_mend_gather *gather, const struct firn_mend_gather_run *run)
+{
+    struct firn_mend_gather_tree *tree = firn_mend_find_tree(gather, run->tree);
+    tree->kind = tree->kind == 0 ? (uint8_t)run->kind->file_kind : tree->kind;
+    if (tree->kind == (uint8_t)run->kind->file_kind) {
+        return true;
+    }
+    firn_mend_judge_tell(gather, run->number,
+                         "is not of the kind of its keyspace's runs: it is left out");
+    gather->result->runs_lost++;
+    return false;
+}
+
 static int
 take_unnamed(struct firn_mend_gather *gather, firn_error *err)
 {
@@ -601,7 +623,7 @@ take_unnamed(struct firn_mend_gather *gather, firn_error *err)
         run->is_taken = run->is_taken && !is_out;
         if (run->is_taken) {
             FIRN_TRY(mend_describe(gather, run->number, err));
-            run->is_taken = !run->is_damaged;
+            run->is_taken = !run->is_damaged && is_of_kind(gather, run);
             firn_mend_find_tree(gather, run->tree)->has_unnamed |= run->is_taken;
             gather->result->runs_taken += run->is_taken;
         } else if (run->is_present && !run->is_named && !is_out) {

@@ -32,7 +32,6 @@
 #include "history/history_format.h"
 #include "log/log.h"
 #include "os/os_clone.h"
-#include "row/row.h"
 #include "store/db_internal.h"
 
 /* ==== how the log and MANIFEST of a damaged store fit together ====
@@ -370,7 +369,7 @@ make_lsm(struct rescuing *rescuing, firn_error *err)
     struct firn_lsm *lsm;
     int rc;
     FIRN_TRY(firn_block_cache_create(firn_os_dir_os(rescuing->to), CACHE_BYTES, &cache, err));
-    const struct firn_lsm_options options = {.kind = &firn_row_kind, .cache = cache};
+    const struct firn_lsm_options options = {.kinds = firn_db_kinds, .cache = cache};
     rc = firn_lsm_open(rescuing->to, &options, true, &lsm, err);
     rc = rc == FIRN_OK ? firn_lsm_close(lsm, err) : rc;
     firn_block_cache_destroy(cache);
@@ -387,7 +386,7 @@ gather_lsm(struct rescuing *rescuing, bool is_newest, struct firn_mend_gather_re
     int rc;
     FIRN_TRY(firn_block_cache_create(firn_os_dir_os(rescuing->to), CACHE_BYTES, &cache, err));
     const struct firn_lsm_options lsm = {
-        .kind = &firn_row_kind, .cache = cache, .is_read_only = true};
+        .kinds = firn_db_kinds, .cache = cache, .is_read_only = true};
     const struct firn_mend_gather_options options = {.lsm = lsm,
                                                      .is_newest = is_newest,
                                                      .log_sequence = rescuing->look.log_sequence,

@@ -16,7 +16,6 @@
 
 #include "log/log.h"
 #include "rescue/rescue.h"
-#include "row/row.h"
 #include "store/db_internal.h"
 
 enum { CACHE_BYTES = 4 << 20 };
@@ -112,14 +111,15 @@ out:
 }
 
 static int
-salvage_run(struct salvaging *salvaging, const char *name, firn_error *err)
+salvage_run(struct salvaging *salvaging, const struct firn_run_kind *kind, const char *name,
+            firn_error *err)
 {
     struct firn_run *run;
     firn_error found;
-    int rc = firn_row_kind.open(&salvaging->env, name, &run, &found);
+    int rc = kind->open(&salvaging->env, name, &run, &found);
     if (rc == FIRN_OK) {
         rc = salvage_opened(salvaging, run, err);
-        firn_row_kind.close(run);
+        kind->close(run);
         return rc;
     }
     if (!firn_rescue_is_finding(rc)) {
@@ -131,14 +131,26 @@ salvage_run(struct salvaging *salvaging, const char *name, firn_error *err)
     return FIRN_OK;
 }
 
+/* What the name of a run ends in; NULL: it is none, or of a kind that nobody here knows. */
+static const struct firn_run_kind *
+kind_of(const char *name)
+{
+    const char *end = strrchr(name, '.');
+    size_t i = 0;
+    while (end != NULL && firn_db_kinds[i] != NULL &&
+           strcmp(end + 1, firn_db_kinds[i]->name) != 0) {
+        i++;
+    }
+    return end != NULL ? firn_db_kinds[i] : NULL;
+}
+
 static int
 keep_run(void *ctx, const struct firn_os_dirent *entry)
 {
-    static const char end[] = ".row";
     struct salvaging *salvaging = ctx;
-    bool is_run = entry->name_size > sizeof end - 1 &&
-                  strcmp(entry->name + entry->name_size - (sizeof end - 1), end) == 0;
-    return is_run ? firn_buf_append(&salvaging->names, entry->name, entry->name_size + 1) : FIRN_OK;
+    return kind_of(entry->name) != NULL
+               ? firn_buf_append(&salvaging->names, entry->name, entry->name_size + 1)
+               : FIRN_OK;
 }
 
 static int
@@ -158,7 +170,7 @@ salvage_runs(struct salvaging *salvaging, struct firn_os_dir *dir, firn_error *e
     }
     for (size_t at = 0; rc == FIRN_OK && at < salvaging->names.size;) {
         const char *name = (const char *)salvaging->names.data + at;
-        rc = salvage_run(salvaging, name, err);
+        rc = salvage_run(salvaging, kind_of(name), name, err);
         at += strlen(name) + 1;
     }
 out:

@@ -29,7 +29,11 @@
 
 #include "base/mem.h"
 #include "hosted/os_ram.h"
+#include "row/row.h"
 #include "storefile/archive.h"
+
+static const struct firn_run_kind *const known_kinds[] = {&firn_row_kind, NULL};
+const struct firn_run_kind *const *firn_db_kinds = known_kinds;
 
 /* ==== moving a read-only handle to the newest state ====
  *

@@ -22,7 +22,6 @@
 #include "base/search.h"
 #include "base/sort.h"
 #include "history/history_format.h"
-#include "row/row.h"
 
 enum { ENDS_CHUNK_SIZE = 1024 };
 
@@ -81,7 +80,7 @@ add(struct firn_db_image *image, uint32_t id, firn_slice name, struct firn_db_tr
     tree->id = id;
     atomic_init(&tree->is_out, false);
     atomic_init(&tree->ends, NULL);
-    int rc = firn_lsm_tree_open(image->lsm, id, &tree->lsm_tree, err);
+    int rc = firn_lsm_tree_open(image->lsm, id, NULL, &tree->lsm_tree, err);
     if (rc != FIRN_OK) {
         firn_free(tree);
         return rc;
@@ -230,7 +229,7 @@ lsm_options(struct firn_db *db)
     enum { RUN_PART = 128, BASE_PART = 64, LEVEL0_PART = 32, VALUES_PART = 64 };
     size_t memtable = db->limits.memtable;
     return (struct firn_lsm_options){
-        .kind = &firn_row_kind,
+        .kinds = firn_db_kinds,
         .cache = db->cache,
         .host = {.ctx = db,
                  .sync_log = sync_log,
@@ -378,7 +377,7 @@ static int
 remove_stray(struct firn_db_image *image, uint32_t id, firn_error *err)
 {
     struct firn_lsm_tree *tree;
-    int rc = firn_lsm_tree_open(image->lsm, id, &tree, err);
+    int rc = firn_lsm_tree_open(image->lsm, id, NULL, &tree, err);
     return rc == FIRN_OK ? firn_lsm_tree_drop(tree, err) : rc;
 }
 

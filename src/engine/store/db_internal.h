@@ -435,6 +435,12 @@ FIRN_MUST_CHECK int firn_db_create_raise_version(struct firn_db *db, firn_error 
 FIRN_MUST_CHECK int firn_db_path_make(struct firn_os *os, const char *path,
                                       struct firn_os_dir **out, firn_error *err);
 
+/* ---- db.c ---- */
+
+/* The kinds of runs that stores have, as in struct firn_lsm_options. Tests set another list before they
+ * open a store, and set this one again afterwards. */
+extern const struct firn_run_kind *const *firn_db_kinds;
+
 /* ---- db_reader.c ---- */
 
 /* Whether somebody reads the store now. */

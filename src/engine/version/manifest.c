@@ -44,7 +44,7 @@
  *      before it; only as the first record of the log may it name any.
  * (I4) Numbers of files, sequences, and the flushed sequence of a tree never go back.
  * (I5) A run that goes was there; a run that comes was not. A run that is moved to another level
- *      goes and comes in the same edit.
+ *      goes and comes in the same edit. All runs of a tree are of its kind, which stays.
  *
  * All of these are tested, with errors: records come from a file. The writers assert the like
  * (manifest.c, lsm_install.c).
@@ -199,7 +199,8 @@ place_of_tree(const struct firn_manifest_state *state, uint32_t id)
 }
 
 static int
-add_tree(struct firn_manifest_state *state, size_t place, uint32_t id, firn_error *err)
+add_tree(struct firn_manifest_state *state, size_t place, const struct firn_manifest_tree *tree,
+         firn_error *err)
 {
     struct firn_manifest_state_tree *trees =
         firn_grow_array(state->trees, state->tree_count + 1, &state->tree_capacity, sizeof *trees);
@@ -209,10 +210,10 @@ add_tree(struct firn_manifest_state *state, size_t place, uint32_t id, firn_erro
     state->trees = trees;
     memmove(state->trees + place + 1, state->trees + place,
             (state->tree_count - place) * sizeof *state->trees);
-    state->trees[place] = (struct firn_manifest_state_tree){.id = id};
+    state->trees[place] = (struct firn_manifest_state_tree){.id = tree->id, .kind = tree->kind};
     state->tree_count++;
-    DCHECK(place == 0 || state->trees[place - 1].id < id);
-    DCHECK(place + 1 == state->tree_count || id < state->trees[place + 1].id);
+    DCHECK(place == 0 || state->trees[place - 1].id < tree->id);
+    DCHECK(place + 1 == state->tree_count || tree->id < state->trees[place + 1].id);
     return FIRN_OK;
 }
 
@@ -241,9 +242,12 @@ change_tree(struct firn_manifest_state *state, const struct firn_manifest_edit *
         return FIRN_OK;
     }
     if (!is_there) {
-        FIRN_TRY(add_tree(state, place, change->id, err));
+        FIRN_TRY(add_tree(state, place, change, err));
     }
     struct firn_manifest_state_tree *tree = &state->trees[place];
+    if (change->kind != tree->kind) {
+        return refuse(edit, "changes the kind of tree", change->id, err);
+    }
     if (change->flushed < tree->flushed) {
         return refuse(edit, "goes back in what is flushed of tree", change->id, err);
     }
@@ -525,13 +529,14 @@ may_be_changed(const struct firn_manifest_edit *edit, const struct firn_manifest
         }
     }
     for (size_t i = 0; i < tree->added_count; i++) {
-        if (!may_be_named(edit, &tree->added[i]) ||
+        if (!may_be_named(edit, &tree->added[i]) || tree->added[i].kind != tree->kind ||
             (i > 0 && tree->added[i].number <= tree->added[i - 1].number)) {
             return false;
         }
     }
     bool says_more = tree->flushed > 0 || tree->removed_count > 0 || tree->added_count > 0;
-    return tree->flushed <= edit->sequence && !(tree->is_dropped && says_more) &&
+    return tree->is_dropped == (tree->kind == 0) && tree->flushed <= edit->sequence &&
+           !(tree->is_dropped && says_more) &&
            !(edit->is_snapshot && (tree->is_dropped || tree->removed_count > 0));
 }
 

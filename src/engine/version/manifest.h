@@ -24,7 +24,7 @@
  * as many bytes.
  *
  *   record
- *     0  4  format version, 1 to 4
+ *     0  4  format version, 1 to 5
  *     4  4  zero
  *     8  8  version: of an edit, the one that it makes; of a snapshot, the one that it shows
  *    16  8  number that no file had so far
@@ -33,14 +33,16 @@
  *           history, not empty; format version 1 where it stays as it was; of format version 3,
  *           where runs of level 7 are named, also: sized history, empty where it stays as it was; of
  *           format version 4, after these: how far the log was durable, varint segment, from 1,
- *           varint offset
+ *           varint offset; format version 5, where a tree is not of rows: as 4, but segment and
+ *           offset are 0 where nothing is said of the log
  *
  *   record of type LOG_END
  *     0  4  format version, 1
  *     4  …  how far the log was durable: varint segment, from 1, varint offset
  *
  *   tree
- *     varint id; flags, 1 byte: bit 0, dropped; varint flushed sequence;
+ *     varint id; flags, 1 byte: bit 0, dropped, bit 1, not of rows; where bit 1 is set, the kind of
+ *     the tree's runs, 1 byte; varint flushed sequence;
  *     varint count, then as many varint numbers of runs that are gone, ascending;
  *     varint count, then as many runs that are new, by ascending number
  *
@@ -67,7 +69,8 @@ enum {
     FIRN_MANIFEST_FORMAT_VERSION_TREES = 1,
     FIRN_MANIFEST_FORMAT_VERSION_HISTORY = 2,
     FIRN_MANIFEST_FORMAT_VERSION_LEVELS = 3,
-    FIRN_MANIFEST_FORMAT_VERSION = 4
+    FIRN_MANIFEST_FORMAT_VERSION_LOG_END = 4,
+    FIRN_MANIFEST_FORMAT_VERSION = 5
 };
 
 /* A key of the largest size with a zero byte behind it. */
@@ -139,7 +142,8 @@ firn_manifest_run_note_expiry(struct firn_manifest_run *run, uint64_t expires_ms
 /* What changes in one tree; in a snapshot, all of it. */
 struct firn_manifest_tree {
     uint32_t id;
-    bool is_dropped; /* then nothing else is said */
+    uint8_t kind;    /* of all its runs, enum firn_block_file_kind */
+    bool is_dropped; /* then nothing else is said, nor is the kind */
     uint64_t flushed;
     const uint64_t *removed; /* ascending */
     size_t removed_count;
@@ -183,6 +187,7 @@ FIRN_MUST_CHECK int firn_manifest_edit_decode_log_end(firn_slice record,
 
 struct firn_manifest_state_tree {
     uint32_t id;
+    uint8_t kind;
     uint64_t flushed;
     struct firn_manifest_run **runs; /* by ascending number; each one a block of its own */
     size_t run_count;

@@ -9,7 +9,8 @@
  *
  * A canonical encoding: what was decoded encodes to the same bytes (shortest varints, ascending
  * order, nothing behind the end). Records without a history have format version 1 and those without
- * history runs at most 2, so that a store that has neither has a MANIFEST that older programs read.
+ * history runs at most 2, so that a store that has neither has a MANIFEST that older programs read;
+ * and those of which all trees are of rows have at most 4.
  *
  * Limits: counts are held against the bytes that are left before anything is allocated for them, so
  * memory stays within a small multiple of the record.
@@ -25,6 +26,7 @@
 
 enum {
     TREE_DROPPED = 1,
+    TREE_HAS_KIND = 2, /* not that of rows */
     TREE_SIZE_MIN = 5, /* id, flags, flushed, two counts */
     RUN_EXPIRES = 128, /* added to the kind */
     RUN_REFERS = 64,   /* likewise */
@@ -111,12 +113,24 @@ out:
     return rc;
 }
 
+/* Whether the record says so: else its runs are rows. */
+static bool
+has_kind(const struct firn_manifest_tree *tree)
+{
+    return !tree->is_dropped && tree->kind != FIRN_BLOCK_FILE_ROW;
+}
+
 static int
 put_tree(const struct firn_manifest_tree *tree, struct firn_buf *out)
 {
     int rc = FIRN_OK;
     FIRN_TRY(firn_buf_append_varint(out, tree->id));
-    FIRN_TRY(firn_buf_append_u8(out, tree->is_dropped ? TREE_DROPPED : 0));
+    FIRN_TRY(firn_buf_append_u8(out, tree->is_dropped ? TREE_DROPPED
+                                     : has_kind(tree) ? TREE_HAS_KIND
+                                                      : 0));
+    if (has_kind(tree)) {
+        FIRN_TRY(firn_buf_append_u8(out, tree->kind));
+    }
     FIRN_TRY(firn_buf_append_varint(out, tree->flushed));
     FIRN_TRY(firn_buf_append_varint(out, tree->removed_count));
     for (size_t i = 0; i < tree->removed_count; i++) {
@@ -134,8 +148,13 @@ out:
 static uint32_t
 version_of(const struct firn_manifest_edit *edit)
 {
+    for (size_t i = 0; i < edit->tree_count; i++) {
+        if (has_kind(&edit->trees[i])) {
+            return FIRN_MANIFEST_FORMAT_VERSION;
+        }
+    }
     if (edit->log_end.segment > 0) {
-        return FIRN_MANIFEST_FORMAT_VERSION;
+        return FIRN_MANIFEST_FORMAT_VERSION_LOG_END;
     }
     for (size_t i = 0; i < edit->tree_count; i++) {
         for (size_t j = 0; j < edit->trees[i].added_count; j++) {
@@ -175,7 +194,7 @@ firn_manifest_edit_encode(const struct firn_manifest_edit *edit, struct firn_buf
         FIRN_TRY(firn_buf_append_varint(out, edit->history.size));
         FIRN_TRY(firn_buf_append_slice(out, edit->history));
     }
-    if (format_version >= FIRN_MANIFEST_FORMAT_VERSION) {
+    if (format_version >= FIRN_MANIFEST_FORMAT_VERSION_LOG_END) {
         FIRN_TRY(firn_buf_append_varint(out, edit->log_end.segment));
         FIRN_TRY(firn_buf_append_varint(out, edit->log_end.offset));
     }
@@ -431,6 +450,15 @@ out:
     return rc;
 }
 
+/* Of a tree that is dropped none is named. */
+static bool
+get_tree_kind(struct decoder *decoder, uint8_t flags, uint8_t *out)
+{
+    *out = flags == TREE_DROPPED ? 0 : FIRN_BLOCK_FILE_ROW;
+    return flags != TREE_HAS_KIND ||
+           (firn_reader_u8(&decoder->reader, out) && *out != 0 && *out != FIRN_BLOCK_FILE_ROW);
+}
+
 static int
 get_tree(struct decoder *decoder, struct firn_manifest_tree *tree)
 {
@@ -439,7 +467,8 @@ get_tree(struct decoder *decoder, struct firn_manifest_tree *tree)
     uint64_t id;
     uint8_t flags;
     if (!firn_reader_varint_max(&decoder->reader, UINT32_MAX, &id) ||
-        !firn_reader_u8(&decoder->reader, &flags) || flags > TREE_DROPPED ||
+        !firn_reader_u8(&decoder->reader, &flags) || flags > TREE_HAS_KIND ||
+        !get_tree_kind(decoder, flags, &tree->kind) ||
         !firn_reader_varint_max(&decoder->reader, edit->sequence, &tree->flushed)) {
         return refuse(decoder, "tree");
     }
@@ -447,6 +476,11 @@ get_tree(struct decoder *decoder, struct firn_manifest_tree *tree)
     tree->is_dropped = flags == TREE_DROPPED;
     FIRN_TRY(get_removed(decoder, tree));
     FIRN_TRY(get_runs(decoder, tree));
+    for (size_t i = 0; i < tree->added_count; i++) {
+        if (!tree->is_dropped && tree->added[i].kind != tree->kind) {
+            return refuse(decoder, "kind of a run");
+        }
+    }
     if ((edit->is_snapshot && (tree->is_dropped || tree->removed_count > 0)) ||
         (tree->is_dropped &&
          (tree->flushed > 0 || tree->removed_count > 0 || tree->added_count > 0))) {
@@ -510,9 +544,10 @@ firn_manifest_edit_decode(uint8_t type, firn_slice record, struct firn_arena *ar
         !firn_reader_sized(&decoder.reader, record.size, &out->history)) {
         return refuse(&decoder, "history");
     }
-    if (format_version >= FIRN_MANIFEST_FORMAT_VERSION &&
+    if (format_version >= FIRN_MANIFEST_FORMAT_VERSION_LOG_END &&
         (!firn_reader_varint(&decoder.reader, &out->log_end.segment) ||
-         !firn_reader_varint(&decoder.reader, &out->log_end.offset))) {
+         !firn_reader_varint(&decoder.reader, &out->log_end.offset) ||
+         (out->log_end.segment == 0 && out->log_end.offset != 0))) {
         return refuse(&decoder, "end of the log");
     }
     if (format_version != version_of(out)) {

@@ -11,6 +11,8 @@
 #include "row/row.h"
 #include "support/test_os.h"
 
+static const struct firn_run_kind *const test_kinds[] = {&firn_row_kind, NULL};
+
 /* ---- the host ---- */
 
 static int
@@ -65,7 +67,7 @@ fixture_init(struct fixture *fixture, struct firn_os *os)
     fixture->dir = test_os_root(os);
     TEST_OK(firn_block_cache_create(os, 256 << 10, &fixture->cache, &err), &err);
     fixture->options = (struct firn_lsm_options){
-        .kind = &firn_row_kind,
+        .kinds = test_kinds,
         .cache = fixture->cache,
         .host = {.ctx = fixture,
                  .sync_log = host_sync_log,
@@ -168,7 +170,8 @@ fixture_open(struct fixture *fixture, firn_error *err)
         fixture->sequence = firn_lsm_sequence(fixture->lsm);
     }
     for (unsigned i = 0; i < FIXTURE_TREES; i++) {
-        FIRN_TRY(firn_lsm_tree_open(fixture->lsm, fixture->tree_ids[i], &fixture->trees[i], err));
+        FIRN_TRY(firn_lsm_tree_open(fixture->lsm, fixture->tree_ids[i], fixture->tree_kinds[i],
+                                    &fixture->trees[i], err));
         firn_lsm_tree_separate_values(fixture->trees[i], fixture->separates);
     }
     FIRN_TRY(replay(fixture, err));

@@ -55,6 +55,7 @@ struct fixture {
     struct firn_lsm *lsm;
     struct firn_lsm_options options;
     struct firn_lsm_tree *trees[FIXTURE_TREES];
+    const struct firn_run_kind *tree_kinds[FIXTURE_TREES]; /* NULL: of the first one */
     uint32_t tree_ids[FIXTURE_TREES];
     uint32_t next_tree_id;
 

@@ -415,7 +415,7 @@ readers_see_what_the_writer_left_and_change_nothing(void **state)
     TEST_OK(firn_lsm_open(world.fixture.dir, &options, false, &lsm, &err), &err);
     TEST_OK(firn_compaction_work_pick(lsm, &wish, &work, &err), &err);
     assert_null(work);
-    TEST_OK(firn_lsm_tree_open(lsm, world.fixture.tree_ids[0], &tree, &err), &err);
+    TEST_OK(firn_lsm_tree_open(lsm, world.fixture.tree_ids[0], NULL, &tree, &err), &err);
     assert_int_equal(firn_lsm_tree_drop(tree, &err), FIRN_READ_ONLY);
     world.fixture.lsm = lsm;
     world.fixture.trees[0] = tree;

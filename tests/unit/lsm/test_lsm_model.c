@@ -8,6 +8,7 @@
  * steps each has.
  */
 #include "lsm_fixture.h"
+#include "twin_kind.h"
 
 #include "codec/xxh3.h"
 #include "sim/sim_memory.h"
@@ -202,6 +203,7 @@ settle_dropped(struct run *run)
     if (wanted != 0) {
         fixture->tree_ids[run->uncertain_tree] = fixture->next_tree_id++;
         TEST_OK(firn_lsm_tree_open(fixture->lsm, fixture->tree_ids[run->uncertain_tree],
+                                   fixture->tree_kinds[run->uncertain_tree],
                                    &fixture->trees[run->uncertain_tree], &err),
                 &err);
         firn_lsm_tree_separate_values(fixture->trees[run->uncertain_tree], fixture->separates);
@@ -288,7 +290,8 @@ drop_tree(struct run *run, firn_error *err)
         return rc;
     }
     fixture->tree_ids[tree] = fixture->next_tree_id++;
-    rc = firn_lsm_tree_open(fixture->lsm, fixture->tree_ids[tree], &fixture->trees[tree], err);
+    rc = firn_lsm_tree_open(fixture->lsm, fixture->tree_ids[tree], fixture->tree_kinds[tree],
+                            &fixture->trees[tree], err);
     if (rc == FIRN_OK) {
         firn_lsm_tree_separate_values(fixture->trees[tree], fixture->separates);
     }
@@ -370,6 +373,10 @@ run_init(struct run *run, uint64_t seed)
     TEST_OK(firn_sim_memory_create(seed, &os, &err), &err);
     fixture_init(&run->fixture, os);
     run->fixture.separates = seed % 3 != 0;
+    if (seed % 2 == 0) {
+        run->fixture.options.kinds = twin_kinds;
+        run->fixture.tree_kinds[1] = &twin_kind;
+    }
     TEST_OK(fixture_open(&run->fixture, &err), &err);
 }
 

@@ -109,6 +109,7 @@ sync_log(void *ctx, firn_error *err)
 }
 
 /* All views begin with the first commit. */
+static const struct firn_run_kind *const test_kinds[] = {&firn_row_kind, NULL};
 static const struct firn_view_branch only_branch = {1, 0, FIRN_VIEW_ROOT};
 static const struct firn_view_interval everything = {1, UINT64_MAX};
 static const struct firn_view now = {&everything, 1, 0, NULL};
@@ -316,7 +317,7 @@ open_world(struct world *world)
 {
     firn_error err;
     struct firn_lsm_options options = {
-        .kind = &firn_row_kind,
+        .kinds = test_kinds,
         .cache = world->cache,
         .host = {.ctx = world,
                  .sync_log = sync_log,
@@ -334,7 +335,7 @@ open_world(struct world *world)
     /* Few enough that runs are closed beneath readers all the time. */
     world->lsm->files.open_max = 4;
     for (uint32_t i = 0; i < TREES; i++) {
-        TEST_OK(firn_lsm_tree_open(world->lsm, i + 1, &world->trees[i], &err), &err);
+        TEST_OK(firn_lsm_tree_open(world->lsm, i + 1, NULL, &world->trees[i], &err), &err);
         firn_lsm_tree_separate_values(world->trees[i], i % 2 == 0);
     }
 }

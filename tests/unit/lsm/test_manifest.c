@@ -66,6 +66,7 @@ golden_records_are_read_and_written(void **state)
     added[1] = run_of(6, 6, "banana", "cherry");
     const struct firn_manifest_tree trees[] = {
         {.id = 1,
+         .kind = 1,
          .flushed = 69,
          .removed = removed,
          .removed_count = 2,
@@ -76,7 +77,7 @@ golden_records_are_read_and_written(void **state)
     const struct firn_manifest_edit edit = {
         .version = 12, .next_number = 7, .sequence = 1000, .trees = trees, .tree_count = 2};
     const struct firn_manifest_tree whole = {
-        .id = 1, .flushed = 69, .added = added, .added_count = 2};
+        .id = 1, .kind = 1, .flushed = 69, .added = added, .added_count = 2};
     const struct firn_manifest_edit snapshot = {.is_snapshot = true,
                                                 .version = 12,
                                                 .next_number = 7,
@@ -150,6 +151,33 @@ golden_records_are_read_and_written(void **state)
             &err);
     assert_same_edit(&with_end, &decoded);
     assert_int_equal(decoded.log_end.offset, 4096);
+    /* A tree of another kind of runs. */
+    struct firn_manifest_tree of_kinds[2] = {trees[0], {.id = 2, .kind = 2, .flushed = 9}};
+    struct firn_manifest_edit with_kinds = with_end;
+    struct firn_manifest_run of_kind = run_of(4, 1, "a", "b");
+    of_kind.kind = 2;
+    of_kinds[0].removed_count = 1;
+    of_kinds[1].added = &of_kind;
+    of_kinds[1].added_count = 1;
+    with_kinds.trees = of_kinds;
+    assert_int_equal(firn_manifest_edit_encode(&with_kinds, &bytes), FIRN_OK);
+    test_file_compare_golden("tests/formats/manifest/kinds.record", firn_buf_slice(&bytes));
+    TEST_OK(firn_manifest_edit_decode(FIRN_MANIFEST_EDIT, firn_buf_slice(&bytes), &arena, &decoded,
+                                      &err),
+            &err);
+    assert_same_edit(&with_kinds, &decoded);
+    assert_int_equal(decoded.trees[0].kind, 1);
+    assert_int_equal(decoded.trees[1].kind, 2);
+    assert_int_equal(decoded.trees[1].added[0].kind, 2);
+    assert_int_equal(decoded.log_end.offset, 4096);
+    /* Without an end of the log. */
+    with_kinds.log_end = (struct firn_log_position){0};
+    assert_int_equal(firn_manifest_edit_encode(&with_kinds, &bytes), FIRN_OK);
+    TEST_OK(firn_manifest_edit_decode(FIRN_MANIFEST_EDIT, firn_buf_slice(&bytes), &arena, &decoded,
+                                      &err),
+            &err);
+    assert_same_edit(&with_kinds, &decoded);
+    assert_int_equal(decoded.log_end.segment, 0);
     firn_arena_deinit(&arena);
     firn_buf_deinit(&bytes);
 }
@@ -225,7 +253,7 @@ make_sample(struct sample *sample)
     sample->added[1].groups = sample->groups;
     sample->added[1].group_count = 2;
     for (unsigned i = 0; i < 2; i++) {
-        sample->trees[i] = (struct firn_manifest_tree){.id = 1 + i, .flushed = 9};
+        sample->trees[i] = (struct firn_manifest_tree){.id = 1 + i, .kind = 1, .flushed = 9};
     }
     sample->trees[0].removed = sample->removed;
     sample->trees[0].removed_count = 2;
@@ -296,6 +324,9 @@ numbers_out_of_range_or_order_are_damage(void **state)
     REFUSED(sample.added[0].upper = firn_str("a"));
     REFUSED(sample.edit.is_snapshot = true);
     REFUSED(sample.trees[0].is_dropped = true);
+    REFUSED(sample.trees[0].kind = 2);
+    REFUSED(sample.added[1].kind = 2);
+    REFUSED(sample.trees[1].kind = 0);
     REFUSED({
         sample.added[0].entry_count = 0;
         sample.added[0].tombstone_count = 0;
@@ -329,11 +360,11 @@ every_truncation_and_what_is_newer_is_refused(void **state)
     bytes.size--;
     assert_int_equal(firn_manifest_edit_decode(19, firn_buf_slice(&bytes), &arena, &decoded, &err),
                      FIRN_NEWER);
-    bytes.data[0] = 5;
+    bytes.data[0] = 6;
     assert_int_equal(firn_manifest_edit_decode(FIRN_MANIFEST_EDIT, firn_buf_slice(&bytes), &arena,
                                                &decoded, &err),
                      FIRN_NEWER);
-    assert_non_null(strstr(err.text, "format version 5"));
+    assert_non_null(strstr(err.text, "format version 6"));
     firn_arena_deinit(&arena);
     firn_buf_deinit(&bytes);
 }
@@ -346,14 +377,15 @@ records_that_do_not_fit_what_was_before_are_damage(void **state)
     (void)state;
     const uint64_t missing = 5;
     struct firn_manifest_run run = run_of(1, 0, "a", "b");
-    struct firn_manifest_tree tree = {.id = 1, .flushed = 19, .added = &run, .added_count = 1};
+    struct firn_manifest_tree tree = {
+        .id = 1, .kind = 1, .flushed = 19, .added = &run, .added_count = 1};
     struct firn_manifest_edit first = {
         .version = 1, .next_number = 6, .sequence = 100, .trees = &tree, .tree_count = 1};
-    struct firn_manifest_tree empty = {.id = 1, .flushed = 19};
+    struct firn_manifest_tree empty = {.id = 1, .kind = 1, .flushed = 19};
     struct firn_manifest_edit good = {
         .version = 2, .next_number = 6, .sequence = 100, .trees = &empty, .tree_count = 1};
     firn_error err;
-    for (unsigned mistake = 0; mistake < 10; mistake++) {
+    for (unsigned mistake = 0; mistake < 11; mistake++) {
         struct firn_manifest_state manifest = {0};
         struct firn_manifest_tree other = empty;
         struct firn_manifest_edit second = good;
@@ -387,13 +419,16 @@ records_that_do_not_fit_what_was_before_are_damage(void **state)
             other = (struct firn_manifest_tree){.id = 2, .is_dropped = true};
             break;
         case 8:
+            other.kind = 2;
+            break;
+        case 9:
             second.is_snapshot = true; /* of another version than the one before */
             break;
         default:
             break;
         }
         int rc = firn_manifest_state_apply(&manifest, &second, &err);
-        assert_int_equal(rc, mistake < 9 ? FIRN_CORRUPT : FIRN_OK);
+        assert_int_equal(rc, mistake < 10 ? FIRN_CORRUPT : FIRN_OK);
         firn_manifest_state_deinit(&manifest);
     }
 }
@@ -411,6 +446,7 @@ append_edit(struct firn_manifest *manifest, uint64_t n, firn_error *err)
     struct firn_manifest_run run = run_of(n, 1, lower, upper);
     uint64_t removed = n - 30;
     struct firn_manifest_tree tree = {.id = (uint32_t)(n % 3),
+                                      .kind = 1,
                                       .flushed = n,
                                       .removed = &removed,
                                       .removed_count = n > 30,
@@ -448,6 +484,7 @@ snapshot_of(const struct firn_manifest_state *manifest, struct firn_manifest_tre
 {
     for (size_t i = 0; i < manifest->tree_count; i++) {
         trees[i] = (struct firn_manifest_tree){.id = manifest->trees[i].id,
+                                               .kind = manifest->trees[i].kind,
                                                .flushed = manifest->trees[i].flushed,
                                                .added = runs,
                                                .added_count = manifest->trees[i].run_count};

@@ -428,7 +428,7 @@ a_clone_has_the_value_files(void **state)
     struct firn_lsm_tree *own_tree = fixture.trees[0];
     TEST_OK(firn_lsm_open(target, &fixture.options, false, &clone, &err), &err);
     fixture.lsm = clone;
-    TEST_OK(firn_lsm_tree_open(clone, fixture.tree_ids[0], &fixture.trees[0], &err), &err);
+    TEST_OK(firn_lsm_tree_open(clone, fixture.tree_ids[0], NULL, &fixture.trees[0], &err), &err);
     fixture_compare(&fixture, 0, 0);
     fixture_check(&fixture);
     assert_int_equal(stats_of().values.files, 3);
@@ -610,8 +610,8 @@ runs_that_contradict_each_other_keep_the_store_closed(void **state)
         second.number = 2;
         second.references = &b;
         const struct firn_manifest_tree trees[] = {
-            {.id = 1, .flushed = 1, .added = &first, .added_count = 1},
-            {.id = 2, .flushed = 1, .added = &second, .added_count = 1}};
+            {.id = 1, .kind = 1, .flushed = 1, .added = &first, .added_count = 1},
+            {.id = 2, .kind = 1, .flushed = 1, .added = &second, .added_count = 1}};
         const struct firn_manifest_edit edit = {
             .version = 1, .next_number = 9, .sequence = 1, .trees = trees, .tree_count = 2};
         TEST_OK(firn_os_make_dir(fixture.dir, names[mistake], 0700, &err), &err);
@@ -659,8 +659,11 @@ make_liar(void)
         lies[i] = firn_version_file(level, 1 - i)->info;
         lies[i].references = firn_version_file(level, i)->info.references;
     }
-    const struct firn_manifest_tree tree = {
-        .id = fixture.tree_ids[0], .flushed = fixture.sequence, .added = lies, .added_count = 2};
+    const struct firn_manifest_tree tree = {.id = fixture.tree_ids[0],
+                                            .kind = 1,
+                                            .flushed = fixture.sequence,
+                                            .added = lies,
+                                            .added_count = 2};
     const struct firn_manifest_edit edit = {.version = 1,
                                             .next_number = 99,
                                             .sequence = fixture.sequence,
@@ -698,7 +701,7 @@ a_run_reaches_no_file_but_those_that_manifest_gives_it(void **state)
     }
     struct firn_os_dir *dir = make_liar();
     TEST_OK(firn_lsm_open(dir, &fixture.options, false, &lsm, &err), &err);
-    TEST_OK(firn_lsm_tree_open(lsm, fixture.tree_ids[0], &tree, &err), &err);
+    TEST_OK(firn_lsm_tree_open(lsm, fixture.tree_ids[0], NULL, &tree, &err), &err);
     for (unsigned key = 40; key < 60; key++) {
         char bytes[FIXTURE_KEY_SIZE];
         assert_int_equal(firn_lsm_tree_get(tree, fixture_key(key, bytes), &now, &out, &err),

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/lsm: trees of rows and trees of another kind of runs in one lsm.
+ */
+#include "lsm_fixture.h"
+
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "lsm/lsm_internal.h"
+#include "row/row.h"
+#include "sim/sim_memory.h"
+#include "support/test_file.h"
+#include "support/test_os.h"
+#include "twin_kind.h"
+
+enum { ROWS, TWINS }; /* the trees */
+
+static struct fixture fixture;
+
+static int
+setup(void **state)
+{
+    (void)state;
+    struct firn_os *os;
+    firn_error err;
+    TEST_OK(firn_sim_memory_create(1, &os, &err), &err);
+    fixture_init(&fixture, os);
+    fixture.options.kinds = twin_kinds;
+    fixture.tree_kinds[TWINS] = &twin_kind;
+    TEST_OK(fixture_open(&fixture, &err), &err);
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    (void)state;
+    struct firn_os *os = fixture.os;
+    fixture_deinit(&fixture);
+    firn_sim_memory_destroy(os);
+    return 0;
+}
+
+static void
+reopen(void)
+{
+    firn_error err;
+    fixture_close(&fixture);
+    TEST_OK(fixture_open(&fixture, &err), &err);
+}
+
+/* Puts to both trees, so many that there are several runs after some flushes. */
+static void
+fill(unsigned rounds)
+{
+    firn_error err;
+    for (unsigned round = 0; round < rounds; round++) {
+        for (unsigned key = round; key < 60; key += 2) {
+            assert_int_equal(fixture_put(&fixture, ROWS, key, 90), FIRN_OK);
+            assert_int_equal(fixture_put(&fixture, TWINS, key + 7, 140), FIRN_OK);
+        }
+        assert_int_equal(fixture_delete_range(&fixture, TWINS, 20 + round, 24 + round), FIRN_OK);
+        TEST_OK(fixture_flush(&fixture, &err), &err);
+    }
+}
+
+struct names {
+    const char *end;
+    unsigned count;
+};
+
+static int
+count_name(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct names *names = ctx;
+    size_t size = strlen(names->end);
+    names->count +=
+        entry->name_size > size && strcmp(entry->name + entry->name_size - size, names->end) == 0;
+    return FIRN_OK;
+}
+
+/* Files of runs whose name ends so. */
+static unsigned
+count_files(struct firn_os_dir *dir, const char *end)
+{
+    firn_error err;
+    struct firn_os_dir *runs;
+    struct names names = {.end = end};
+    TEST_OK(firn_os_dir_open(dir, "runs", &runs, &err), &err);
+    TEST_OK(firn_os_dir_list(runs, count_name, &names, &err), &err);
+    firn_os_dir_close(runs);
+    return names.count;
+}
+
+/* The number of the first run of a tree. */
+static uint64_t
+first_run(unsigned tree)
+{
+    struct firn_lsm_state *state = firn_lsm_state_of(fixture.trees[tree]);
+    uint64_t number = 0;
+    for (unsigned level = 0; level < FIRN_VERSION_LEVELS && number == 0; level++) {
+        if (state->version->levels[level].count > 0) {
+            number = firn_version_file(&state->version->levels[level], 0)->info.number;
+        }
+    }
+    firn_lsm_state_unref(state);
+    assert_true(number > 0);
+    return number;
+}
+
+/* Each tree has files of its own kind, as many as the tree has runs. */
+static void
+assert_files(void)
+{
+    static const char *const ends[] = {".row", ".twin"};
+    firn_lsm_collect(fixture.lsm);
+    for (unsigned tree = ROWS; tree <= TWINS; tree++) {
+        struct firn_lsm_stats stats;
+        uint64_t runs = 0;
+        firn_lsm_stats(fixture.lsm, fixture.trees[tree], &stats);
+        for (unsigned level = 0; level < FIRN_VERSION_LEVELS_ALL; level++) {
+            runs += stats.levels[level].runs;
+        }
+        assert_true(runs > 0);
+        assert_int_equal(count_files(fixture.dir, ends[tree]), runs);
+    }
+}
+
+static void
+flushes_and_compactions_write_the_kind_of_the_tree(void **state)
+{
+    (void)state;
+    firn_error err;
+    fill(2);
+    assert_files();
+    fixture_compare_all(&fixture);
+    reopen();
+    assert_files();
+    fixture_compare_all(&fixture);
+    (void)fixture_checkpoint(&fixture);
+    fill(4);
+    TEST_OK(fixture_work(&fixture, true, &err), &err);
+    assert_files();
+    fixture_compare_all(&fixture);
+    fixture_check(&fixture);
+    reopen();
+    fixture_compare_all(&fixture);
+    fixture_check(&fixture);
+    /* With values in files of their own. */
+    fixture.separates = true;
+    reopen();
+    fill(4);
+    TEST_OK(fixture_work(&fixture, true, &err), &err);
+    assert_files();
+    reopen();
+    fixture_compare_all(&fixture);
+    fixture_check(&fixture);
+}
+
+static void
+a_tree_keeps_its_kind(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_lsm_tree *tree;
+    fill(1);
+    fixture_close(&fixture);
+    TEST_OK(firn_lsm_open(fixture.dir, &fixture.options, false, &fixture.lsm, &err), &err);
+    /* Whoever does not say which gets what it is. */
+    TEST_OK(firn_lsm_tree_open(fixture.lsm, fixture.tree_ids[TWINS], NULL, &tree, &err), &err);
+    assert_ptr_equal(tree->kind, &twin_kind);
+    assert_int_equal(
+        firn_lsm_tree_open(fixture.lsm, fixture.tree_ids[TWINS], &firn_row_kind, &tree, &err),
+        FIRN_CORRUPT);
+    assert_non_null(strstr(err.text, "has runs of the kind 'twin', not 'row'"));
+    assert_null(tree);
+    TEST_OK(firn_lsm_close(fixture.lsm, &err), &err);
+    fixture.lsm = NULL;
+    /* A program that does not know the kind opens nothing, and takes nothing away. */
+    static const struct firn_run_kind *const rows_only[] = {&firn_row_kind, NULL};
+    unsigned files = count_files(fixture.dir, "");
+    fixture.options.kinds = rows_only;
+    assert_int_equal(firn_lsm_open(fixture.dir, &fixture.options, false, &fixture.lsm, &err),
+                     FIRN_NEWER);
+    assert_non_null(strstr(err.text, "kind 2"));
+    assert_int_equal(count_files(fixture.dir, ""), files);
+    fixture.options.kinds = twin_kinds;
+    TEST_OK(fixture_open(&fixture, &err), &err);
+    fixture_compare_all(&fixture);
+}
+
+static int
+give_to_load(void *ctx, const struct firn_entry *entry, firn_error *err)
+{
+    struct firn_entry loaded = *entry;
+    loaded.sequence = fixture.sequence;
+    return firn_bulk_load_add(ctx, &loaded, err);
+}
+
+static void
+a_load_sorts_in_rows_and_ends_in_the_kind_of_the_tree(void **state)
+{
+    (void)state;
+    enum { COUNT = 400 };
+    firn_error err;
+    struct firn_bulk_sort *sort;
+    struct firn_bulk_load *load;
+    char key[FIXTURE_KEY_SIZE];
+    char value[100] = {0};
+    fixture.sequence = 1;
+    TEST_OK(firn_bulk_sort_create(fixture.lsm, 4 << 10, &sort, &err), &err);
+    for (unsigned i = 0; i < COUNT; i++) {
+        struct firn_entry entry = {.key = fixture_key(10 + i * 37 % COUNT, key),
+                                   .kind = FIRN_ENTRY_PUT,
+                                   .value = firn_bytes(value, sizeof value)};
+        TEST_OK(firn_bulk_sort_add(sort, &entry, &err), &err);
+    }
+    assert_true(count_files(fixture.dir, ".row") > 0);
+    assert_int_equal(count_files(fixture.dir, ".twin"), 0);
+    TEST_OK(firn_bulk_load_create(fixture.trees[TWINS], &load, &err), &err);
+    TEST_OK(firn_bulk_sort_finish(sort, give_to_load, load, &err), &err);
+    firn_bulk_sort_destroy(sort);
+    TEST_OK(firn_bulk_load_finish(load, &err), &err);
+    firn_bulk_load_hold(load);
+    TEST_OK(firn_bulk_load_install(load, &err), &err);
+    firn_bulk_load_release(load);
+    firn_bulk_load_destroy(load);
+    assert_int_equal(count_files(fixture.dir, ".row"), 0);
+    assert_true(count_files(fixture.dir, ".twin") > 1);
+    reopen();
+    fixture_check(&fixture);
+    const struct firn_view_interval all = {1, UINT64_MAX};
+    const struct firn_view now = {&all, 1, 0, NULL};
+    struct firn_buf found = {0};
+    for (unsigned i = 0; i < COUNT; i++) {
+        TEST_OK(
+            firn_lsm_tree_get(fixture.trees[TWINS], fixture_key(10 + i, key), &now, &found, &err),
+            &err);
+        assert_int_equal(found.size, sizeof value);
+    }
+    firn_buf_deinit(&found);
+}
+
+/* Opens what is in dir beside the fixture's trees and compares it with the model. */
+static void
+compare_in(struct firn_os_dir *dir)
+{
+    firn_error err;
+    struct firn_lsm *lsm;
+    struct firn_lsm *own_lsm = fixture.lsm;
+    struct firn_lsm_tree *own[FIXTURE_TREES];
+    memcpy(own, fixture.trees, sizeof own);
+    struct firn_lsm_options options = fixture.options;
+    options.is_read_only = true;
+    TEST_OK(firn_lsm_open(dir, &options, false, &lsm, &err), &err);
+    fixture.lsm = lsm;
+    for (unsigned i = 0; i < FIXTURE_TREES; i++) {
+        TEST_OK(firn_lsm_tree_open(lsm, fixture.tree_ids[i], fixture.tree_kinds[i],
+                                   &fixture.trees[i], &err),
+                &err);
+    }
+    fixture_compare_all(&fixture);
+    fixture_check(&fixture);
+    TEST_OK(firn_lsm_close(lsm, &err), &err);
+    fixture.lsm = own_lsm;
+    memcpy(fixture.trees, own, sizeof own);
+}
+
+static struct firn_os_dir *
+make_dir(const char *name)
+{
+    firn_error err;
+    struct firn_os_dir *dir;
+    TEST_OK(firn_os_make_dir(fixture.dir, name, 0700, &err), &err);
+    TEST_OK(firn_os_dir_open(fixture.dir, name, &dir, &err), &err);
+    return dir;
+}
+
+static void
+a_clone_and_a_capture_have_the_runs_of_all_kinds(void **state)
+{
+    (void)state;
+    firn_error err;
+    fixture.separates = true;
+    reopen();
+    fill(3);
+    struct firn_os_dir *dir = make_dir("clone");
+    const struct firn_lsm_clone clone = {.dir = dir, .sequence = fixture.sequence};
+    TEST_OK(firn_lsm_clone(fixture.lsm, &clone, &err), &err);
+    compare_in(dir);
+    firn_os_dir_close(dir);
+
+    struct firn_buf segments = {0};
+    uint64_t version;
+    uint64_t sequence;
+    char missing[FIRN_LSM_CAPTURE_MISSING_SIZE];
+    TEST_OK(
+        firn_lsm_capture(fixture.dir, twin_kinds, &segments, &version, &sequence, missing, &err),
+        &err);
+    assert_string_equal(missing, "");
+    assert_int_equal(version, firn_lsm_version(fixture.lsm));
+    char name[FIRN_RUN_FILE_NAME_SIZE];
+    char path[80];
+    firn_run_file_name(first_run(TWINS), &twin_kind, name);
+    TEST_OK(firn_os_dir_open(fixture.dir, "runs", &dir, &err), &err);
+    TEST_OK(firn_os_remove_file(dir, name, &err), &err);
+    firn_os_dir_close(dir);
+    (void)snprintf(path, sizeof path, "runs/%s", name);
+    TEST_OK(
+        firn_lsm_capture(fixture.dir, twin_kinds, &segments, &version, &sequence, missing, &err),
+        &err);
+    assert_string_equal(missing, path);
+    firn_buf_deinit(&segments);
+}
+
+struct told {
+    unsigned count;
+    char last[200];
+};
+
+static void
+note_damage(void *ctx, const char *text)
+{
+    struct told *told = ctx;
+    told->count++;
+    (void)snprintf(told->last, sizeof told->last, "%s", text);
+}
+
+static int
+copy_file(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct firn_os_dir *const *dirs = ctx;
+    struct firn_buf bytes = {0};
+    test_file_read(dirs[0], entry->name, &bytes);
+    test_file_write(dirs[1], entry->name, bytes.data, bytes.size);
+    firn_buf_deinit(&bytes);
+    return FIRN_OK;
+}
+
+/* The runs of the fixture's directory in another one, without a MANIFEST. */
+static struct firn_os_dir *
+copy_runs(const char *name)
+{
+    firn_error err;
+    struct firn_os_dir *dir = make_dir(name);
+    struct firn_os_dir *dirs[2];
+    TEST_OK(firn_os_make_dir(dir, "runs", 0700, &err), &err);
+    TEST_OK(firn_os_dir_open(fixture.dir, "runs", &dirs[0], &err), &err);
+    TEST_OK(firn_os_dir_open(dir, "runs", &dirs[1], &err), &err);
+    TEST_OK(firn_os_dir_list(dirs[0], copy_file, dirs, &err), &err);
+    firn_os_dir_close(dirs[0]);
+    firn_os_dir_close(dirs[1]);
+    return dir;
+}
+
+static void
+a_manifest_is_made_anew_of_runs_of_all_kinds(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct told told = {0};
+    fill(2);
+    TEST_OK(fixture_work(&fixture, true, &err), &err);
+    fill(2);
+    struct firn_lsm_options reading = fixture.options;
+    reading.is_read_only = true;
+    struct firn_mend_gather_options options = {
+        .lsm = reading, .log_sequence = UINT64_MAX, .on_damage = note_damage, .ctx = &told};
+    struct firn_mend_gather_result gathered;
+    struct firn_mend_result mended;
+    /* From nothing but the runs, and from what MANIFEST says too. */
+    struct firn_os_dir *empty = make_dir("empty");
+    struct firn_os_dir *const froms[] = {empty, fixture.dir};
+    static const char *const names[] = {"of-runs", "of-manifest"};
+    for (unsigned i = 0; i < 2; i++) {
+        struct firn_os_dir *dir = copy_runs(names[i]);
+        TEST_OK(firn_mend_gather(froms[i], dir, &options, &gathered, &err), &err);
+        assert_int_equal(gathered.runs_lost, 0);
+        TEST_OK(firn_mend(dir, &reading, note_damage, &told, &mended, &err), &err);
+        assert_int_equal(mended.runs_lost, 0);
+        assert_int_equal(told.count, 0);
+        firn_buf_deinit(&gathered.history);
+        compare_in(dir);
+        firn_os_dir_close(dir);
+    }
+    /* What is damaged goes, and is named as what it is. */
+    struct firn_os_dir *dir = copy_runs("damaged");
+    struct firn_os_dir *runs;
+    char name[FIRN_RUN_FILE_NAME_SIZE];
+    firn_run_file_name(first_run(TWINS), &twin_kind, name);
+    TEST_OK(firn_os_dir_open(dir, "runs", &runs, &err), &err);
+    TEST_OK(firn_os_remove_file(runs, name, &err), &err);
+    firn_os_dir_close(runs);
+    TEST_OK(firn_mend_gather(fixture.dir, dir, &options, &gathered, &err), &err);
+    assert_int_equal(gathered.runs_lost, 1);
+    assert_int_equal(told.count, 1);
+    assert_non_null(strstr(told.last, name));
+    firn_buf_deinit(&gathered.history);
+    firn_os_dir_close(dir);
+    firn_os_dir_close(empty);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(flushes_and_compactions_write_the_kind_of_the_tree, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_tree_keeps_its_kind, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_load_sorts_in_rows_and_ends_in_the_kind_of_the_tree,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(a_clone_and_a_capture_have_the_runs_of_all_kinds, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_manifest_is_made_anew_of_runs_of_all_kinds, setup,
+                                        teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

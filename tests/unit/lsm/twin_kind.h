@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/lsm: a second kind of runs, for tests of trees of several kinds.
+ *
+ * A twin is a run of rows under another table, name and number: files "<number>.twin". What it does is
+ * what rows do, through a cursor and a builder of its own.
+ */
+#ifndef FIRN_TESTS_TWIN_KIND_H
+#define FIRN_TESTS_TWIN_KIND_H
+
+#include "block/run_kind.h"
+
+/* Of the number of columns. */
+extern const struct firn_run_kind twin_kind;
+
+/* Rows and twins. */
+extern const struct firn_run_kind *const twin_kinds[];
+
+#endif
