@@ -458,10 +458,13 @@ copy_keyspace(const struct copy *copy, const char *name, firn_error *err)
 {
     const struct firn_db_cursor_options options = {.view = copy->from};
     struct keyspace_copy one = {.copy = copy};
+    struct firn_buf bytes = {0};
+    struct firn_keyspace_entry entry;
     struct firn_db_keyspace *from;
     int rc;
     FIRN_TRY(firn_db_view_keyspace_open(copy->from, name, &from, err));
-    FIRN_TRY(firn_db_keyspace_open(copy->to, name, &one.to, err));
+    FIRN_TRY(firn_db_view_keyspace_entry(copy->from, name, &bytes, &entry, err));
+    FIRN_TRY(firn_db_keyspace_create_as(copy->to, name, &entry, &one.to, err));
     FIRN_TRY(firn_db_cursor_open(from, &options, &one.cursor, err));
     FIRN_TRY(open_versions(&one, from, err));
     FIRN_TRY(load_all(&one, err));
@@ -469,6 +472,7 @@ copy_keyspace(const struct copy *copy, const char *name, firn_error *err)
         FIRN_TRY(merge_all(&one, err));
     }
 out:
+    firn_buf_deinit(&bytes);
     firn_lsm_cursor_destroy(one.versions);
     firn_db_cursor_close(one.cursor);
     firn_buf_deinit(&one.base);

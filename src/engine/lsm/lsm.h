@@ -131,7 +131,7 @@ uint64_t firn_lsm_log_floor(struct firn_lsm *lsm);
 
 /* The tree with that number, empty if the MANIFEST does not name it. kind, one of the options, is
  * that of all its runs; NULL: what it is, and the first one where nothing says so yet. FIRN_CORRUPT
- * where the tree is of another kind. Owned by lsm. One at a time. */
+ * where the tree is of another kind, and something has come into it. Owned by lsm. One at a time. */
 FIRN_MUST_CHECK int firn_lsm_tree_open(struct firn_lsm *lsm, uint32_t id,
                                        const struct firn_run_kind *kind, struct firn_lsm_tree **out,
                                        firn_error *err);

@@ -271,6 +271,17 @@ firn_lsm_tree_find(struct firn_lsm *lsm, uint32_t id)
     return tree;
 }
 
+/* Whether nothing has come into the tree, so that it may still be of any kind. */
+static bool
+is_new_locked(const struct firn_lsm_tree *tree)
+{
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    const struct firn_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_relaxed);
+    return !tree->is_named && state->memtable_count == 1 && tree->works == NULL &&
+           firn_memtable_entry_count(tree->active->table) == 0 &&
+           firn_range_set_is_empty(firn_memtable_ranges(tree->active->table));
+}
+
 int
 firn_lsm_tree_open(struct firn_lsm *lsm, uint32_t id, const struct firn_run_kind *kind,
                    struct firn_lsm_tree **out, firn_error *err)
@@ -281,6 +292,11 @@ firn_lsm_tree_open(struct firn_lsm *lsm, uint32_t id, const struct firn_run_kind
         return firn_lsm_tree_create(lsm, id, kind != NULL ? kind : lsm->options.kinds[0], NULL, out,
                                     err);
     }
+    firn_os_mutex_lock(&lsm->mutex);
+    if (kind != NULL && is_new_locked(tree)) {
+        tree->kind = kind;
+    }
+    firn_os_mutex_unlock(&lsm->mutex);
     if (kind != NULL && kind != tree->kind) {
         return firn_error_set(err, FIRN_CORRUPT,
                               "'%s': tree %" PRIu32 " has runs of the kind '%s', not '%s'",

@@ -819,15 +819,16 @@ firn_db_batch_rewind(struct firn_db_batch *batch, const struct firn_db_batch_mar
 
 int
 firn_db_batch_list(struct firn_db_batch *batch, struct firn_db *db, firn_slice name,
-                   const uint64_t *id, firn_error *err)
+                   const struct firn_keyspace_entry *put, firn_error *err)
 {
     DCHECK(db->is_changing_list);
     struct firn_buf value = {0};
-    if (id != NULL && firn_buf_append_varint(&value, *id) != FIRN_OK) {
+    if (put != NULL && firn_keyspace_entry_encode(put, &value) != FIRN_OK) {
+        firn_buf_deinit(&value);
         return firn_error_no_memory(err, "the name of a keyspace");
     }
     const struct firn_storefile_op op = {FIRN_DB_KEYSPACE_LIST,
-                                         id != NULL ? FIRN_ENTRY_PUT : FIRN_ENTRY_DELETE, name,
+                                         put != NULL ? FIRN_ENTRY_PUT : FIRN_ENTRY_DELETE, name,
                                          firn_buf_slice(&value)};
     int rc = firn_db_batch_append(batch, db, firn_db_image(db)->list, &op, err);
     firn_buf_deinit(&value);

@@ -68,19 +68,61 @@ comes_last(const struct firn_db_image *image, uint32_t id)
     return count == 0 || firn_db_image_tree(image, count - 1)->id < id;
 }
 
+/* The kind of runs that an entry of the list asks for; NULL: what they are, or else the first one. */
 static int
-add(struct firn_db_image *image, uint32_t id, firn_slice name, struct firn_db_tree **out,
-    firn_error *err)
+kind_of(const struct firn_db_image *image, const struct firn_keyspace_entry *entry,
+        const struct firn_run_kind **out, firn_error *err)
 {
+    *out = NULL;
+    if (entry->type == FIRN_KEYSPACE_ENTRY_KEYS) {
+        return FIRN_OK;
+    }
+    DCHECK(entry->type == FIRN_KEYSPACE_ENTRY_TABLE);
+    *out = firn_run_kind_find(firn_db_kinds, FIRN_BLOCK_FILE_COLUMN);
+    return *out != NULL ? FIRN_OK
+                        : firn_error_set(err, FIRN_NEWER,
+                                         "'%s': keyspace %" PRIu64
+                                         " is a table, which this program does not know",
+                                         firn_os_dir_path(image->db->dir), entry->id);
+}
+
+/* Makes the tree that a failed creation left fit for another one. */
+static int
+use_again(const struct firn_db_image *image, struct firn_db_tree *tree, firn_slice name,
+          const struct firn_keyspace_entry *entry, firn_error *err)
+{
+    const struct firn_run_kind *kind;
+    int rc;
+    FIRN_TRY(kind_of(image, entry, &kind, err));
+    FIRN_TRY(firn_lsm_tree_open(image->lsm, tree->id, kind != NULL ? kind : firn_db_kinds[0],
+                                &tree->lsm_tree, err));
+    tree->schema = entry->schema;
+    set_system(tree, name);
+out:
+    return rc;
+}
+
+static int
+add(struct firn_db_image *image, const struct firn_keyspace_entry *entry, firn_slice name,
+    struct firn_db_tree **out, firn_error *err)
+{
+    uint32_t id = (uint32_t)entry->id;
+    const struct firn_run_kind *kind;
+    DCHECK(entry->id <= UINT32_MAX);
+    int rc = kind_of(image, entry, &kind, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
     struct firn_db_tree *tree = firn_alloc_zeroed(sizeof *tree);
     if (tree == NULL || firn_buf_reserve(&image->trees, sizeof(struct firn_db_tree *)) != FIRN_OK) {
         firn_free(tree);
         return firn_error_no_memory(err, "a keyspace");
     }
     tree->id = id;
+    tree->schema = entry->schema;
     atomic_init(&tree->is_out, false);
     atomic_init(&tree->ends, NULL);
-    int rc = firn_lsm_tree_open(image->lsm, id, NULL, &tree->lsm_tree, err);
+    rc = firn_lsm_tree_open(image->lsm, id, kind, &tree->lsm_tree, err);
     if (rc != FIRN_OK) {
         firn_free(tree);
         return rc;
@@ -93,20 +135,21 @@ add(struct firn_db_image *image, uint32_t id, firn_slice name, struct firn_db_tr
 }
 
 int
-firn_db_image_add(struct firn_db_image *image, firn_slice name, struct firn_db_tree **out,
+firn_db_image_add(struct firn_db_image *image, firn_slice name,
+                  const struct firn_keyspace_entry *entry, struct firn_db_tree **out,
                   firn_error *err)
 {
+    DCHECK(entry->id == image->next_id);
     *out = firn_db_image_find(image, image->next_id);
     if (*out != NULL) {
-        set_system(*out, name);
-        return FIRN_OK;
+        return use_again(image, *out, name, entry, err);
     }
     if (image->next_id > UINT32_MAX) {
         return firn_error_set(err, FIRN_LIMIT, "'%s' has used up its numbers of keyspaces",
                               firn_os_dir_path(image->db->dir));
     }
     DCHECK(comes_last(image, (uint32_t)image->next_id)); /* (I2) */
-    return add(image, (uint32_t)image->next_id, name, out, err);
+    return add(image, entry, name, out, err);
 }
 
 /* ---- the list, as runs have it ---- */
@@ -120,11 +163,11 @@ compare_trees(const void *a, const void *b)
 }
 
 int
-firn_db_image_name(struct firn_db_image *image, uint32_t id, const struct firn_entry *entry,
-                   struct firn_db_tree **out, firn_error *err)
+firn_db_image_name(struct firn_db_image *image, const struct firn_keyspace_entry *put,
+                   const struct firn_entry *entry, struct firn_db_tree **out, firn_error *err)
 {
-    *out = image->is_listed ? firn_db_image_find(image, id) : NULL;
-    return *out != NULL ? FIRN_OK : add(image, id, entry->key, out, err);
+    *out = image->is_listed ? firn_db_image_find(image, put->id) : NULL;
+    return *out != NULL ? FIRN_OK : add(image, put, entry->key, out, err);
 }
 
 /* No number may stand behind two names, and none behind the list's own. */
@@ -149,7 +192,8 @@ read_list(struct firn_db_image *image, firn_error *err)
     int rc;
     DCHECK(firn_db_image_tree_count(image) == 0 && !image->is_listed);
     image->next_id = 1;
-    FIRN_TRY(add(image, FIRN_DB_KEYSPACE_LIST, firn_bytes(NULL, 0), &image->list, err));
+    static const struct firn_keyspace_entry list = {.id = FIRN_DB_KEYSPACE_LIST};
+    FIRN_TRY(add(image, &list, firn_bytes(NULL, 0), &image->list, err));
     FIRN_TRY(firn_db_visible_read(image, err));
     firn_sort(image->trees.data, firn_db_image_tree_count(image), sizeof(struct firn_db_tree *),
               compare_trees);

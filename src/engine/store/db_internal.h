@@ -21,6 +21,7 @@
 #include "lsm/lsm.h"
 #include "os/os_process.h"
 #include "store/db.h"
+#include "storefile/keyspace_entry.h"
 #include "storefile/storefile.h"
 #include "threads/os_thread.h"
 
@@ -39,6 +40,7 @@ struct firn_db_tree {
     struct firn_lsm_tree *lsm_tree;
     uint32_t id;
     bool is_system;      /* outside views */
+    uint64_t schema;     /* of a table: as the list of keyspaces says */
     _Atomic bool is_out; /* now does not have the keyspace */
     _Atomic(struct firn_db_name_end *) ends;
 
@@ -516,11 +518,13 @@ struct firn_db_tree *firn_db_image_find(const struct firn_db_image *image, uint6
 /* Adds the tree of the next keyspace, or finds the one that a failed creation left. The state
  * mutex is held, or nobody else knows the image. */
 FIRN_MUST_CHECK int firn_db_image_add(struct firn_db_image *image, firn_slice name,
+                                      const struct firn_keyspace_entry *entry,
                                       struct firn_db_tree **out, firn_error *err);
 size_t firn_db_image_tree_count(const struct firn_db_image *image);
 struct firn_db_tree *firn_db_image_tree(const struct firn_db_image *image, size_t i);
 /* The tree of a number that an entry of the list gives to a name. */
-FIRN_MUST_CHECK int firn_db_image_name(struct firn_db_image *image, uint32_t id,
+FIRN_MUST_CHECK int firn_db_image_name(struct firn_db_image *image,
+                                       const struct firn_keyspace_entry *put,
                                        const struct firn_entry *entry, struct firn_db_tree **out,
                                        firn_error *err);
 /* Forgets, durably, the trees of keyspaces that neither now nor a checkpoint has. Nobody else knows
@@ -582,6 +586,14 @@ int firn_db_get_refuse_missing(const struct firn_db_keyspace *keyspace, firn_err
 /* FIRN_MISUSE for a keyspace that now does not have. */
 int firn_db_get_refuse_dropped(const struct firn_db_keyspace *keyspace, firn_error *err);
 
+/* ---- db_view.c ---- */
+
+/* What the list says of a name as the view sees it; *out lies in *bytes, whose contents are replaced.
+ * FIRN_NOT_FOUND. */
+FIRN_MUST_CHECK int firn_db_view_keyspace_entry(struct firn_db_view *view, const char *name,
+                                                struct firn_buf *bytes,
+                                                struct firn_keyspace_entry *out, firn_error *err);
+
 /* ---- db_keyspace.c ---- */
 
 /* The handle for a number; makes it if need be. The state mutex is held. */
@@ -590,9 +602,14 @@ FIRN_MUST_CHECK int firn_db_keyspace_handle_locked(struct firn_db *db, struct fi
                                                    struct firn_db_keyspace **out, firn_error *err);
 FIRN_MUST_CHECK int firn_db_keyspace_check_name(const char *name, firn_error *err);
 int firn_db_keyspace_refuse_missing(struct firn_db *db, const char *name, firn_error *err);
-/* The number that a value of the list names. */
-FIRN_MUST_CHECK int firn_db_keyspace_decode(struct firn_db *db, firn_slice value, uint64_t *out,
-                                            firn_error *err);
+/* What a value of the list says; its other fields lie in value. */
+FIRN_MUST_CHECK int firn_db_keyspace_decode(struct firn_db *db, firn_slice value,
+                                            struct firn_keyspace_entry *out, firn_error *err);
+/* Creates a keyspace of a type, with a schema and what else is said of it, but for its number;
+ * FIRN_EXISTS where the name is taken. */
+FIRN_MUST_CHECK int firn_db_keyspace_create_as(struct firn_db *db, const char *name,
+                                               const struct firn_keyspace_entry *as,
+                                               struct firn_db_keyspace **out, firn_error *err);
 bool firn_db_keyspace_is_system(firn_slice name);
 /* The name of a keyspace that a handle was made for; lives as long as the store. */
 const char *firn_db_keyspace_name_of(struct firn_db *db, uint32_t id);
@@ -687,9 +704,10 @@ FIRN_MUST_CHECK int firn_db_batch_copy_to_commit(struct firn_db_batch *batch,
 FIRN_MUST_CHECK int firn_db_batch_append(struct firn_db_batch *batch, struct firn_db *db,
                                          struct firn_db_tree *tree,
                                          const struct firn_storefile_op *format, firn_error *err);
-/* A write into the list of keyspaces. */
+/* A write into the list of keyspaces; NULL: the name goes. */
 FIRN_MUST_CHECK int firn_db_batch_list(struct firn_db_batch *batch, struct firn_db *db,
-                                       firn_slice name, const uint64_t *id, firn_error *err);
+                                       firn_slice name, const struct firn_keyspace_entry *put,
+                                       firn_error *err);
 
 /* ---- db_batch.c ---- */
 

@@ -109,12 +109,12 @@ commit_drop(struct firn_db *db, const char *name, uint64_t id, firn_error *err)
     }
     firn_os_mutex_lock(&db->state_mutex);
     struct firn_db_tree *tree = firn_db_image_find(image, id);
-    uint64_t next_id = image->next_id;
+    const struct firn_keyspace_entry next = {.id = image->next_id};
     firn_os_mutex_unlock(&db->state_mutex);
     CHECK(tree != NULL);
     change.drops = tree;
     FIRN_TRY(firn_db_batch_list(&batch, db, firn_str(name), NULL, err));
-    FIRN_TRY(firn_db_batch_list(&batch, db, firn_bytes(NULL, 0), &next_id, err));
+    FIRN_TRY(firn_db_batch_list(&batch, db, firn_bytes(NULL, 0), &next, err));
     FIRN_TRY(firn_db_write_list(db, &batch, &change, err));
 out:
     firn_db_batch_deinit(&batch);
@@ -289,13 +289,15 @@ firn_db_keyspace_refuse_missing(struct firn_db *db, const char *name, firn_error
 }
 
 int
-firn_db_keyspace_decode(struct firn_db *db, firn_slice value, uint64_t *out, firn_error *err)
+firn_db_keyspace_decode(struct firn_db *db, firn_slice value, struct firn_keyspace_entry *out,
+                        firn_error *err)
 {
-    struct firn_reader reader = firn_reader_of(value);
-    if (!firn_reader_varint(&reader, out) || firn_reader_left(&reader) > 0 || *out > UINT32_MAX) {
-        return firn_error_set(err, FIRN_CORRUPT,
-                              "'%s': the list of keyspaces holds an impossible number",
-                              firn_os_dir_path(db->dir));
+    const char *what;
+    int rc = firn_keyspace_entry_decode(value, out, &what);
+    if (rc != FIRN_OK) {
+        return firn_error_set(err, rc, "'%s': the list of keyspaces %s%s",
+                              firn_os_dir_path(db->dir), what,
+                              rc == FIRN_NEWER ? " that this program does not know" : "");
     }
     return FIRN_OK;
 }
@@ -307,6 +309,7 @@ find_in(struct firn_db *db, struct firn_db_image *image, const char *name, uint6
 {
     struct firn_buf value = {0};
     bool is_outside = firn_db_keyspace_is_system(firn_str(name));
+    struct firn_keyspace_entry entry;
     int rc;
     if (db->is_read_only) {
         const struct firn_view now = firn_db_view_now(db, image, is_outside);
@@ -315,7 +318,8 @@ find_in(struct firn_db *db, struct firn_db_image *image, const char *name, uint6
         rc = firn_db_get_newest(db, image->list, is_outside, firn_str(name), &value, err);
     }
     if (rc == FIRN_OK) {
-        rc = firn_db_keyspace_decode(db, firn_buf_slice(&value), out, err);
+        rc = firn_db_keyspace_decode(db, firn_buf_slice(&value), &entry, err);
+        *out = entry.id;
     }
     firn_buf_deinit(&value);
     return rc == FIRN_NOT_FOUND ? firn_db_keyspace_refuse_missing(db, name, err) : rc;
@@ -340,6 +344,8 @@ keyspace_find(struct firn_db *db, const char *name, uint64_t *out, firn_error *e
 }
 
 /* ---- opening and creating ---- */
+
+static const struct firn_keyspace_entry plain = {.type = FIRN_KEYSPACE_ENTRY_KEYS};
 
 /* The handle of a keyspace that is there; FIRN_NOT_FOUND. */
 static int
@@ -381,20 +387,24 @@ firn_db_keyspace_end_change(struct firn_db *db)
 
 /* For whom the right to change the list is taken. */
 static int
-create(struct firn_db *db, const char *name, struct firn_db_keyspace **out, firn_error *err)
+create(struct firn_db *db, const char *name, const struct firn_keyspace_entry *as,
+       struct firn_db_keyspace **out, firn_error *err)
 {
     struct firn_db_image *image = firn_db_image(db);
     struct firn_db_batch batch = {0};
     struct firn_db_keyspace *keyspace = NULL;
     struct firn_db_tree *tree;
+    struct firn_keyspace_entry put = *as;
     int rc;
     firn_os_mutex_lock(&db->state_mutex);
     DCHECK(db->is_changing_list); /* (I2) */
-    rc = firn_db_image_add(image, firn_str(name), &tree, err);
+    put.id = image->next_id;
+    rc = firn_db_image_add(image, firn_str(name), &put, &tree, err);
     firn_os_mutex_unlock(&db->state_mutex);
     FIRN_TRY(rc);
     const uint64_t id = tree->id;
-    FIRN_TRY(firn_db_batch_list(&batch, db, firn_str(name), &id, err));
+    DCHECK(put.id == id);
+    FIRN_TRY(firn_db_batch_list(&batch, db, firn_str(name), &put, err));
     const struct firn_db_write_change change = {.creates = tree};
     FIRN_TRY(firn_db_write_list(db, &batch, &change, err));
     firn_os_mutex_lock(&db->state_mutex);
@@ -419,14 +429,14 @@ firn_db_keyspace_open_existing(struct firn_db *db, const char *name, struct firn
 
 /* *out_is_new: this call created it, and not another thread meanwhile. */
 static int
-find_or_create(struct firn_db *db, const char *name, struct firn_db_keyspace **out,
-               bool *out_is_new, firn_error *err)
+find_or_create(struct firn_db *db, const char *name, const struct firn_keyspace_entry *as,
+               struct firn_db_keyspace **out, bool *out_is_new, firn_error *err)
 {
     firn_db_keyspace_begin_change(db);
     int rc = open_existing(db, name, out, err);
     *out_is_new = rc == FIRN_NOT_FOUND;
     if (rc == FIRN_NOT_FOUND) {
-        rc = create(db, name, out, err);
+        rc = create(db, name, as, out, err);
     }
     firn_db_keyspace_end_change(db);
     return rc;
@@ -438,13 +448,22 @@ firn_db_keyspace_open(struct firn_db *db, const char *name, struct firn_db_keysp
 {
     bool is_new;
     int rc = firn_db_keyspace_open_existing(db, name, out, err);
-    return rc == FIRN_NOT_FOUND && !db->is_read_only ? find_or_create(db, name, out, &is_new, err)
-                                                     : rc;
+    return rc == FIRN_NOT_FOUND && !db->is_read_only
+               ? find_or_create(db, name, &plain, out, &is_new, err)
+               : rc;
 }
 
 int
 firn_db_keyspace_create(struct firn_db *db, const char *name, struct firn_db_keyspace **out,
                         firn_error *err)
+{
+    return firn_db_keyspace_create_as(db, name, &plain, out, err);
+}
+
+int
+firn_db_keyspace_create_as(struct firn_db *db, const char *name,
+                           const struct firn_keyspace_entry *as, struct firn_db_keyspace **out,
+                           firn_error *err)
 {
     bool is_new = false;
     int rc = firn_db_keyspace_open_existing(db, name, out, err);
@@ -452,7 +471,7 @@ firn_db_keyspace_create(struct firn_db *db, const char *name, struct firn_db_key
         return firn_db_write_refuse_read_only(db, err);
     }
     if (rc == FIRN_NOT_FOUND) {
-        rc = find_or_create(db, name, out, &is_new, err);
+        rc = find_or_create(db, name, as, out, &is_new, err);
     }
     if (rc == FIRN_OK && !is_new) {
         *out = NULL;

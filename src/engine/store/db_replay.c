@@ -246,6 +246,7 @@ is_name(firn_slice name)
            memchr(name.data, 0, name.size) == NULL && firn_utf8_is_valid(name);
 }
 
+/* Nothing but a number. */
 static bool
 is_number(firn_slice value, uint64_t number)
 {
@@ -288,10 +289,12 @@ static int
 look_up(struct replay *replay, firn_slice name, uint64_t *out, firn_error *err)
 {
     struct firn_buf value = {0};
+    struct firn_keyspace_entry entry;
     const struct firn_view view = view_so_far(replay, firn_db_keyspace_is_system(name));
     int rc = firn_lsm_tree_get(replay->image->list->lsm_tree, name, &view, &value, err);
     if (rc == FIRN_OK) {
-        rc = firn_db_keyspace_decode(replay->db, firn_buf_slice(&value), out, err);
+        rc = firn_db_keyspace_decode(replay->db, firn_buf_slice(&value), &entry, err);
+        *out = entry.id;
     }
     firn_buf_deinit(&value);
     return rc;
@@ -303,8 +306,14 @@ create_keyspace(struct replay *replay, const struct firn_storefile_op *op, const
 {
     struct firn_db_image *image = replay->image;
     struct firn_db_tree *tree;
+    struct firn_keyspace_entry put;
     uint64_t taken;
-    if (!is_name(op->key) || !is_number(op->value, image->next_id) || image->next_id > UINT32_MAX) {
+    const char *fault;
+    int decoded = firn_keyspace_entry_decode(op->value, &put, &fault);
+    if (decoded == FIRN_NEWER) {
+        return firn_db_keyspace_decode(replay->db, op->value, &put, err);
+    }
+    if (!is_name(op->key) || decoded != FIRN_OK || put.id != image->next_id) {
         *what = "creates a keyspace with an impossible name or number";
         return FIRN_CORRUPT;
     }
@@ -321,7 +330,7 @@ create_keyspace(struct replay *replay, const struct firn_storefile_op *op, const
     if (rc != FIRN_NOT_FOUND) {
         return rc;
     }
-    rc = firn_db_image_add(image, op->key, &tree, err);
+    rc = firn_db_image_add(image, op->key, &put, &tree, err);
     if (rc == FIRN_OK) {
         DCHECK(tree->id == image->next_id); /* (I3) */
         tree->created_at = replay->sequence;

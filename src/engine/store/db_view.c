@@ -458,27 +458,38 @@ firn_db_view_keyspace_list(struct firn_db_view *view, int (*visit)(void *ctx, co
 }
 
 int
-firn_db_view_keyspace_open(struct firn_db_view *view, const char *name,
-                           struct firn_db_keyspace **out, firn_error *err)
+firn_db_view_keyspace_entry(struct firn_db_view *view, const char *name, struct firn_buf *bytes,
+                            struct firn_keyspace_entry *out, firn_error *err)
 {
     struct firn_db *db = view->db;
     struct firn_db_image *image = view->node.image;
-    struct firn_buf value = {0};
-    uint64_t id;
     int rc;
-    *out = NULL;
     FIRN_TRY(firn_db_keyspace_check_name(name, err));
     const struct firn_view seen = firn_db_keyspace_is_system(firn_str(name))
                                       ? firn_db_view_now(db, image, true)
                                       : view->node.view;
-    rc = firn_lsm_tree_get(image->list->lsm_tree, firn_str(name), &seen, &value, err);
+    rc = firn_lsm_tree_get(image->list->lsm_tree, firn_str(name), &seen, bytes, err);
     if (rc == FIRN_NOT_FOUND) {
         rc = firn_db_keyspace_refuse_missing(db, name, err);
     }
     FIRN_TRY(rc);
-    FIRN_TRY(firn_db_keyspace_decode(db, firn_buf_slice(&value), &id, err));
+    rc = firn_db_keyspace_decode(db, firn_buf_slice(bytes), out, err);
+out:
+    return rc;
+}
+
+int
+firn_db_view_keyspace_open(struct firn_db_view *view, const char *name,
+                           struct firn_db_keyspace **out, firn_error *err)
+{
+    struct firn_db *db = view->db;
+    struct firn_buf value = {0};
+    struct firn_keyspace_entry entry;
+    int rc;
+    *out = NULL;
+    FIRN_TRY(firn_db_view_keyspace_entry(view, name, &value, &entry, err));
     firn_os_mutex_lock(&db->state_mutex);
-    rc = firn_db_keyspace_handle_locked(db, image, id, name, out, err);
+    rc = firn_db_keyspace_handle_locked(db, view->node.image, entry.id, name, out, err);
     firn_os_mutex_unlock(&db->state_mutex);
 out:
     firn_buf_deinit(&value);

@@ -176,22 +176,28 @@ read_put(struct reading *reading, const struct firn_entry *entry, firn_error *er
 {
     struct firn_db_image *image = reading->image;
     struct firn_db_tree *tree;
-    uint64_t id;
+    struct firn_keyspace_entry put;
     if (entry->key.size > FIRN_KEYSPACE_NAME_SIZE_MAX) {
         return firn_error_set(err, FIRN_CORRUPT,
                               "'%s': the list of keyspaces holds an impossible name",
                               firn_os_dir_path(image->db->dir));
     }
     int rc;
-    FIRN_TRY(firn_db_keyspace_decode(image->db, entry->value, &id, err));
-    uint64_t next = entry->key.size == 0 ? id : id + 1;
+    FIRN_TRY(firn_db_keyspace_decode(image->db, entry->value, &put, err));
+    if (entry->key.size == 0 &&
+        (put.type != FIRN_KEYSPACE_ENTRY_KEYS || put.schema > 0 || put.others.size > 0)) {
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "'%s': the list of keyspaces says more of no keyspace than a number",
+                              firn_os_dir_path(image->db->dir));
+    }
+    uint64_t next = entry->key.size == 0 ? put.id : put.id + 1;
     image->next_id = next > image->next_id ? next : image->next_id;
     if (entry->key.size == 0) {
         return FIRN_OK;
     }
-    rc = firn_db_image_name(image, (uint32_t)id, entry, &tree, err);
+    rc = firn_db_image_name(image, &put, entry, &tree, err);
     if (rc == FIRN_OK) {
-        DCHECK(tree->id == id && image->next_id > id);
+        DCHECK(tree->id == put.id && image->next_id > put.id);
         tree->created_at = entry->sequence;
         atomic_store_explicit(&tree->ends, reading->newer, memory_order_relaxed);
     }

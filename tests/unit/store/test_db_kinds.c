@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/store: keyspaces of keys and values and a table, whose runs are of another kind, in one store.
+ */
+#include "db_support.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../lsm/twin_kind.h"
+#include "copy/copy.h"
+#include "copy/copy_capture.h"
+#include "lsm/lsm_internal.h"
+#include "rescue/rescue.h"
+#include "store/db_internal.h"
+
+enum { KEYS = 200, VALUE_SIZE = 300 };
+
+static const struct firn_run_kind *const *own_kinds;
+
+static int
+setup(void **state)
+{
+    (void)state;
+    own_kinds = firn_db_kinds;
+    firn_db_kinds = twin_kinds;
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    (void)state;
+    firn_db_kinds = own_kinds;
+    return 0;
+}
+
+static void
+put_all(struct firn_db_keyspace *keyspace, char letter)
+{
+    firn_error err;
+    char key[16];
+    char value[VALUE_SIZE];
+    memset(value, letter, sizeof value);
+    for (unsigned i = 0; i < KEYS; i++) {
+        (void)snprintf(key, sizeof key, "key%04u", i);
+        DB_OK(firn_db_put(keyspace, firn_str(key), firn_bytes(value, sizeof value),
+                          FIRN_DURABILITY_DEFAULT, &err));
+    }
+}
+
+/* A store with both, in runs, and a checkpoint "a" before what was put last. */
+static struct firn_db *
+make_store(struct firn_os_dir *dir)
+{
+    static const struct firn_keyspace_entry table = {
+        .type = FIRN_KEYSPACE_ENTRY_TABLE,
+        .schema = 7,
+        .others = {(const uint8_t *)"\x06\x02hi", 4},
+    };
+    firn_error err;
+    struct firn_db_keyspace *keyspace;
+    struct firn_db *db = db_support_open(dir);
+    DB_OK(firn_db_keyspace_create_as(db, "table", &table, &keyspace, &err));
+    DB_FAILS(firn_db_keyspace_create_as(db, "table", &table, &keyspace, &err), FIRN_EXISTS,
+             "already");
+    put_all(db_support_keyspace(db, "table"), 'a');
+    put_all(db_support_keyspace(db, "keys"), 'b');
+    DB_OK(firn_db_maintain_flush(db, &err));
+    DB_OK(firn_db_checkpoint_create(db, "a", NULL, &err));
+    put_all(db_support_keyspace(db, "table"), 'c');
+    put_all(db_support_keyspace(db, "keys"), 'd');
+    DB_OK(firn_db_maintain_flush(db, &err));
+    return db;
+}
+
+static void
+assert_store(struct firn_db *db, char in_table, char in_keys)
+{
+    firn_error err;
+    firn_store_check_result result;
+    char value[VALUE_SIZE + 1];
+    struct firn_db_view *view;
+    struct firn_keyspace_entry entry;
+    struct firn_buf bytes = {0};
+    memset(value, in_table, VALUE_SIZE);
+    value[VALUE_SIZE] = '\0';
+    assert_string_equal(db_support_get(db_support_keyspace(db, "table"), "key0100"), value);
+    memset(value, in_keys, VALUE_SIZE);
+    assert_string_equal(db_support_get(db_support_keyspace(db, "keys"), "key0100"), value);
+    DB_OK(firn_db_check(db, NULL, &result, &err));
+    DB_OK(firn_db_view_open(db, &view, &err));
+    DB_OK(firn_db_view_keyspace_entry(view, "table", &bytes, &entry, &err));
+    assert_int_equal(entry.type, FIRN_KEYSPACE_ENTRY_TABLE);
+    assert_int_equal(entry.schema, 7);
+    assert_int_equal(entry.others.size, 4);
+    const struct firn_db_tree *tree = firn_db_image_find(firn_db_image(db), entry.id);
+    assert_ptr_equal(tree->lsm_tree->kind, &twin_kind);
+    assert_int_equal(tree->schema, 7);
+    DB_OK(firn_db_view_keyspace_entry(view, "keys", &bytes, &entry, &err));
+    assert_int_equal(entry.type, FIRN_KEYSPACE_ENTRY_KEYS);
+    tree = firn_db_image_find(firn_db_image(db), entry.id);
+    assert_ptr_equal(tree->lsm_tree->kind, firn_db_kinds[0]);
+    firn_db_view_close(view);
+    firn_buf_deinit(&bytes);
+}
+
+static void
+a_table_is_stored_in_runs_of_its_own_kind_beside_others(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct db_support support;
+    struct firn_db_checkpoint_info info;
+    db_support_init(&support, 1);
+    struct firn_db *db = make_store(support.dir);
+    assert_store(db, 'c', 'd');
+    DB_OK(firn_db_close(db, &err));
+    db = db_support_open(support.dir);
+    assert_store(db, 'c', 'd');
+    DB_OK(firn_db_maintain_compact(db, NULL, &err));
+    assert_store(db, 'c', 'd');
+    DB_OK(firn_db_checkpoint_restore(db, "a", &info, &info, &err));
+    assert_store(db, 'a', 'b');
+    firn_db_abandon(db);
+    /* The log alone, and MANIFEST, after a power cut. */
+    db_support_cut(&support, 2);
+    db = db_support_open(support.dir);
+    assert_store(db, 'a', 'b');
+    DB_OK(firn_db_close(db, &err));
+    /* A program that has no tables touches nothing. */
+    firn_db_kinds = own_kinds;
+    DB_FAILS(firn_db_open(support.dir, &db_support_existing, &db, &err), FIRN_NEWER, "kind 2");
+    firn_db_kinds = twin_kinds;
+    db = db_support_open(support.dir);
+    assert_store(db, 'a', 'b');
+    DB_OK(firn_db_close(db, &err));
+    db_support_deinit(&support);
+}
+
+static void
+a_table_that_no_run_has_yet_is_refused_by_a_program_without_tables(void **state)
+{
+    (void)state;
+    static const struct firn_keyspace_entry table = {.type = FIRN_KEYSPACE_ENTRY_TABLE};
+    firn_error err;
+    struct db_support support;
+    struct firn_db_keyspace *keyspace;
+    db_support_init(&support, 1);
+    struct firn_db *db = db_support_open(support.dir);
+    DB_OK(firn_db_keyspace_create_as(db, "table", &table, &keyspace, &err));
+    firn_db_abandon(db);
+    firn_db_kinds = own_kinds;
+    DB_FAILS(firn_db_open(support.dir, &db_support_existing, &db, &err), FIRN_NEWER,
+             "is a table, which this program does not know");
+    firn_db_kinds = twin_kinds;
+    db = db_support_open(support.dir);
+    put_all(db_support_keyspace(db, "table"), 'z');
+    DB_OK(firn_db_close(db, &err));
+    db_support_deinit(&support);
+}
+
+static struct firn_os_dir *
+make_dir(struct firn_os *os, const char *name)
+{
+    firn_error err;
+    struct firn_os_dir *root;
+    struct firn_os_dir *dir;
+    DB_OK(firn_os_dir_open_path(os, "/", &root, &err));
+    DB_OK(firn_os_make_dir(root, name, 0700, &err));
+    DB_OK(firn_os_dir_sync(root, &err));
+    DB_OK(firn_os_dir_open(root, name, &dir, &err));
+    firn_os_dir_close(root);
+    return dir;
+}
+
+static void
+copies_have_the_table(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct db_support support;
+    struct firn_storefile_progress progress = {0};
+    struct firn_db_checkpoint_info info;
+    struct firn_copy_capture *capture;
+    struct firn_db *copy;
+    db_support_init(&support, 1);
+    struct firn_db *db = make_store(support.dir);
+    struct firn_os_dir *dir = make_dir(support.os, "clone");
+    DB_OK(firn_copy_clone(db, dir, NULL, &err));
+    copy = db_support_open(dir);
+    assert_store(copy, 'c', 'd');
+    DB_OK(firn_db_close(copy, &err));
+    firn_os_dir_close(dir);
+    const struct firn_copy_export_target target = {support.os, "/file", true};
+    DB_OK(firn_copy_export(db, "a", &target, &progress, &err));
+    DB_OK(firn_copy_import(support.os, "/file", "/import", &progress, &info, &err));
+    DB_OK(firn_db_path_open(support.os, "/import", &db_support_existing, &copy, &err));
+    assert_store(copy, 'a', 'b');
+    DB_OK(firn_db_close(copy, &err));
+    DB_OK(firn_copy_capture_open(support.dir, &capture, &err));
+    assert_null(firn_copy_capture_missing(capture));
+    firn_copy_capture_close(capture);
+    DB_OK(firn_db_close(db, &err));
+    db_support_deinit(&support);
+}
+
+static int
+count_salvaged(void *ctx, const struct firn_rescue_salvage_entry *entry, firn_error *err)
+{
+    unsigned *counts = ctx;
+    (void)err;
+    if (!entry->is_of_log && entry->value.size == VALUE_SIZE) {
+        counts[entry->value.data[0] - 'a']++;
+    }
+    return FIRN_OK;
+}
+
+static void
+ignore_damage(void *ctx, const char *text)
+{
+    (void)ctx;
+    (void)text;
+}
+
+static int
+remove_manifest(void *ctx, const struct firn_os_dirent *entry)
+{
+    return strncmp(entry->name, "manifest", 8) == 0 ? firn_os_remove_file(ctx, entry->name, NULL)
+                                                    : FIRN_OK;
+}
+
+static void
+runs_of_all_kinds_are_rescued(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct db_support support;
+    struct firn_rescue_result result;
+    struct firn_os_dir *own;
+    unsigned counts[26] = {0};
+    const struct firn_rescue_options options = {.on_damage = ignore_damage};
+    db_support_init(&support, 1);
+    DB_OK(firn_db_close(make_store(support.dir), &err));
+    DB_OK(firn_rescue_salvage(support.dir, count_salvaged, counts, &err));
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(counts[i], KEYS);
+    }
+    DB_OK(firn_os_dir_open_beneath(support.dir, "", &own, &err));
+    DB_OK(firn_os_dir_list(support.dir, remove_manifest, own, &err));
+    firn_os_dir_close(own);
+    struct firn_os_dir *dir = make_dir(support.os, "mended");
+    DB_OK(firn_rescue(support.dir, dir, &options, &result, &err));
+    assert_int_not_equal(result.state, FIRN_RESCUE_LOST);
+    struct firn_db *db = db_support_open(dir);
+    assert_store(db, 'c', 'd');
+    DB_OK(firn_db_close(db, &err));
+    firn_os_dir_close(dir);
+    db_support_deinit(&support);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_table_is_stored_in_runs_of_its_own_kind_beside_others,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_table_that_no_run_has_yet_is_refused_by_a_program_without_tables, setup, teardown),
+        cmocka_unit_test_setup_teardown(copies_have_the_table, setup, teardown),
+        cmocka_unit_test_setup_teardown(runs_of_all_kinds_are_rescued, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

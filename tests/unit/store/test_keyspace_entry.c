@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/store: what the list of keyspaces says of each.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/slice.h"
+#include "storefile/keyspace_entry.h"
+#include "support/test_file.h"
+
+static int
+decode(const void *bytes, size_t size, struct firn_keyspace_entry *out)
+{
+    const char *what;
+    return firn_keyspace_entry_decode(firn_bytes(bytes, size), out, &what);
+}
+
+static void
+golden_entries_are_read_and_written(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path;
+        struct firn_keyspace_entry entry;
+    } cases[] = {
+        {"tests/formats/keyspace/keys.entry", {.id = 300}},
+        {"tests/formats/keyspace/table.entry",
+         {.id = 7, .type = FIRN_KEYSPACE_ENTRY_TABLE, .schema = 1000}},
+        {"tests/formats/keyspace/others.entry",
+         {.id = 7,
+          .type = FIRN_KEYSPACE_ENTRY_TABLE,
+          .schema = 2,
+          .others = {(const uint8_t *)"\x04\x00\xac\x02\x03xyz", 8}}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct firn_buf bytes = {0};
+        struct firn_buf again = {0};
+        struct firn_keyspace_entry found;
+        assert_int_equal(firn_keyspace_entry_encode(&cases[i].entry, &bytes), FIRN_OK);
+        test_file_compare_golden(cases[i].path, firn_buf_slice(&bytes));
+        assert_int_equal(decode(bytes.data, bytes.size, &found), FIRN_OK);
+        assert_int_equal(found.id, cases[i].entry.id);
+        assert_int_equal(found.type, cases[i].entry.type);
+        assert_int_equal(found.schema, cases[i].entry.schema);
+        assert_true(firn_slice_equal(found.others, cases[i].entry.others));
+        /* What is not known here stays when something else changes. */
+        found.schema++;
+        assert_int_equal(firn_keyspace_entry_encode(&found, &again), FIRN_OK);
+        found.schema--;
+        assert_int_equal(firn_keyspace_entry_encode(&found, &again), FIRN_OK);
+        assert_true(firn_slice_equal(firn_buf_slice(&again), firn_buf_slice(&bytes)));
+        firn_buf_deinit(&again);
+        firn_buf_deinit(&bytes);
+    }
+}
+
+static void
+what_must_be_understood_is_newer_and_the_rest_is_damage(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t size;
+        int rc;
+    } cases[] = {
+        {"", 0, FIRN_CORRUPT},
+        {"\x80\x00", 2, FIRN_CORRUPT},                     /* not the shortest form */
+        {"\xff\xff\xff\xff\x1f", 5, FIRN_CORRUPT},         /* beyond 32 bits */
+        {"\x07\x05\x00", 3, FIRN_NEWER},                   /* an odd tag */
+        {"\x07\x04\x00\x09\x01!", 6, FIRN_NEWER},          /* behind an even one */
+        {"\x07\x01\x01\x02", 4, FIRN_NEWER},               /* a type */
+        {"\x07\x01\x01\x00", 4, FIRN_CORRUPT},             /* said for nothing */
+        {"\x07\x01\x00", 3, FIRN_CORRUPT},                 /* no number */
+        {"\x07\x01\x02\x01\x01", 5, FIRN_CORRUPT},         /* and more */
+        {"\x07\x03\x01\x00", 4, FIRN_CORRUPT},             /* no schema */
+        {"\x07\x02\x00", 3, FIRN_CORRUPT},                 /* not used */
+        {"\x07\x00\x00", 3, FIRN_CORRUPT},                 /* no tag */
+        {"\x07\x04", 2, FIRN_CORRUPT},                     /* no size */
+        {"\x07\x04\x02!", 4, FIRN_CORRUPT},                /* too short */
+        {"\x07\x04\x00\x04\x00", 5, FIRN_CORRUPT},         /* twice */
+        {"\x07\x03\x01\x01\x01\x01\x01", 7, FIRN_CORRUPT}, /* not in order */
+        {"\x07\x01\x01\x01\x03\x01\x05\x04\x00", 9, FIRN_OK},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct firn_keyspace_entry entry;
+        const char *what = NULL;
+        int rc =
+            firn_keyspace_entry_decode(firn_bytes(cases[i].bytes, cases[i].size), &entry, &what);
+        assert_int_equal(rc, cases[i].rc);
+        assert_non_null(what);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(golden_entries_are_read_and_written),
+        cmocka_unit_test(what_must_be_understood_is_newer_and_the_rest_is_damage),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
