@@ -78,6 +78,30 @@ FIRN_MUST_CHECK int firn_run_origin_decode(firn_slice bytes, struct firn_buf *nu
 struct firn_run_kind;
 struct firn_run;
 
+/* A sealed file that belongs to one run: it was made with the run, comes and goes with it, and is
+ * copied, checked and counted with it. MANIFEST names it beside the run.
+ *
+ * What an attachment says can be found out from the run itself, more slowly. So a repair takes away an
+ * attachment that is damaged, and keeps the run: whoever uses attachments must do without. For that
+ * reason, and because many runs share one, files of large values (block/value_file.h) are none: they
+ * hold what is nowhere else. Filters are too small to be worth a file; they lie in the runs. */
+struct firn_run_attachment {
+    uint64_t number; /* of its file, "<number>.<name of the kind>"; no other file has it */
+    uint8_t kind;    /* enum firn_block_file_kind: one of attachment_kinds of the run's kind */
+    uint64_t file_bytes;
+};
+/* Of one run, at most. */
+enum { FIRN_RUN_ATTACHMENTS_MAX = 64 };
+/* Room for the name of a file in the directory of runs. */
+enum { FIRN_RUN_FILE_NAME_SIZE = 64 };
+
+/* How a builder gets a number and a name for a file that it attaches to its run. */
+struct firn_run_attacher {
+    void *ctx;
+    uint64_t (*take)(void *ctx, const struct firn_run_kind *kind,
+                     char out_name[FIRN_RUN_FILE_NAME_SIZE]);
+};
+
 /* How a run comes to the files that its large values lie in (block/value_file.h). Any thread. */
 struct firn_run_values {
     void *ctx;
@@ -113,6 +137,9 @@ struct firn_run_summary {
     uint64_t content_bytes; /* of keys and values */
     uint64_t cache_file;    /* from a builder: blocks are in the cache by this number, which is the
                                caller's to open the run with, or to drop; 0: none. Nowhere else */
+    /* From a builder: of struct firn_run_attachment, by ascending number; the files are as durable as
+     * the run's. Nowhere else. */
+    struct firn_buf attachments;
     uint64_t sequence_min; /* of entries and ranges; 0 and 0 in an empty run, which is never kept */
     uint64_t sequence_max;
 };
@@ -121,6 +148,7 @@ firn_run_summary_deinit(struct firn_run_summary *summary)
 {
     firn_buf_deinit(&summary->lower);
     firn_buf_deinit(&summary->upper);
+    firn_buf_deinit(&summary->attachments);
 }
 
 struct firn_run {
@@ -158,6 +186,7 @@ struct firn_run_cursor_options {
 struct firn_run_builder_options {
     enum firn_codec codec;
     int codec_level;     /* zstd's; ignored by the others */
+    bool is_scratch;     /* it belongs to no tree: nothing is attached */
     bool without_filter; /* no Bloom filter: for the last level, where nearly every get ends */
     /* What the cursors of the run's sources count up. While it is not 0, a block is handed to the
      * cache, and it becomes 1 at most: so these are never more blocks than were found, and those
@@ -165,6 +194,7 @@ struct firn_run_builder_options {
     uint64_t *found;
     /* What makes the file durable, later; NULL: finish does. */
     struct firn_block_publisher *publisher;
+    const struct firn_run_attacher *attacher; /* NULL: nothing may be attached. Borrowed likewise */
 };
 
 /* Where a key would lie in a run: so many bytes of the file, and about so many entries, come before the
@@ -189,6 +219,9 @@ struct firn_run_pinned {
 struct firn_run_kind {
     const char *name; /* for messages and names of files: "row" */
     enum firn_block_file_kind file_kind;
+    /* What may be attached to its runs: tables with nothing but open, close, summary (file_bytes) and
+     * check; NULL ends the list. NULL: nothing may. */
+    const struct firn_run_kind *const *attachment_kinds;
 
     /* FIRN_CORRUPT names file and offset. The dir of env is not needed after this. */
     int (*open)(const struct firn_run_env *env, const char *name, struct firn_run **out,
@@ -266,7 +299,8 @@ struct firn_run_kind {
     /* What the file would have if it were finished now, roughly. */
     uint64_t (*builder_size_bytes)(const struct firn_run_builder *builder);
     /* Durable under its name when this returns, unless that was left to a publisher; only destroy is left. The builder must have got
-     * something. *out is the caller's to deinit. */
+     * something. *out is the caller's to deinit, and so are the files that it names as attachments; after a
+     * failure there are none. */
     int (*builder_finish)(struct firn_run_builder *builder, struct firn_run_summary *out,
                           firn_error *err);
     /* Removes the unfinished file. NULL is fine. */
@@ -281,6 +315,25 @@ firn_run_kind_find(const struct firn_run_kind *const *kinds, unsigned file_kind)
         kinds++;
     }
     return *kinds;
+}
+
+/* The i-th kind of all files that a list of kinds has: of runs, and of what is attached to them. NULL:
+ * there are no more. */
+static inline const struct firn_run_kind *
+firn_run_kind_at(const struct firn_run_kind *const *kinds, size_t i)
+{
+    for (; *kinds != NULL; kinds++) {
+        if (i-- == 0) {
+            return *kinds;
+        }
+        for (size_t j = 0;
+             (*kinds)->attachment_kinds != NULL && (*kinds)->attachment_kinds[j] != NULL; j++) {
+            if (i-- == 0) {
+                return (*kinds)->attachment_kinds[j];
+            }
+        }
+    }
+    return NULL;
 }
 
 #endif

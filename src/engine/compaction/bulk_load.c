@@ -79,7 +79,7 @@ end_run(struct firn_bulk_load *bulk, bool is_last, firn_error *err)
     rc = firn_run_writer_take(&bulk->run, &info, summary.cache_file, &bulk->values, &bulk->output,
                               err);
     if (rc != FIRN_OK) {
-        firn_run_writer_remove(bulk->tree->lsm, bulk->tree->kind, bulk->run.number);
+        firn_run_writer_discard(&bulk->run, &summary);
     }
 out:
     firn_run_summary_deinit(&summary);

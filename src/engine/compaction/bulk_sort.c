@@ -170,8 +170,8 @@ static int
 write_file(struct firn_bulk_sort *sort, size_t begin, unsigned rank, firn_error *err)
 {
     DCHECK(begin <= sort->file_count && rank < RANK_MAX);
-    static const struct firn_run_builder_options options = {.codec = FIRN_CODEC_NONE,
-                                                            .without_filter = true};
+    static const struct firn_run_builder_options options = {
+        .codec = FIRN_CODEC_NONE, .is_scratch = true, .without_filter = true};
     struct firn_run_writer writer = {.builder = NULL};
     struct firn_run_summary summary = {0};
     int rc;

@@ -220,14 +220,15 @@ struct firn_compaction_output {
     uint64_t versions_dropped;
 };
 
-/* Zeroed: no run is open. One thread. */
+/* Zeroed: no run is open. One thread. It stays where it is while a run is open. */
 struct firn_run_writer {
     struct firn_lsm *lsm;
     const struct firn_run_kind *kind;
-    struct firn_run_builder *builder; /* NULL: no run is open */
-    uint64_t number;                  /* of its file */
-    uint64_t entry_count;             /* in it */
-    struct firn_manifest_run expiry;  /* of its expiring puts, and nothing else */
+    struct firn_run_builder *builder;  /* NULL: no run is open */
+    struct firn_run_attacher attacher; /* the builder's */
+    uint64_t number;                   /* of its file */
+    uint64_t entry_count;              /* in it */
+    struct firn_manifest_run expiry;   /* of its expiring puts, and nothing else */
 };
 
 /* Opens a file of the next number, a run of that kind. No run is open. */
@@ -257,6 +258,9 @@ FIRN_MUST_CHECK int firn_run_writer_take(const struct firn_run_writer *writer,
                                          struct firn_manifest_run *info, uint64_t cache_file,
                                          struct firn_compaction_values *values,
                                          struct firn_compaction_output *out, firn_error *err);
+/* Removes the finished run and its attachments, which nobody knows. */
+void firn_run_writer_discard(const struct firn_run_writer *writer,
+                             const struct firn_run_summary *summary);
 /* Removes a finished file that nobody knows. */
 void firn_run_writer_remove(struct firn_lsm *lsm, const struct firn_run_kind *kind,
                             uint64_t number);

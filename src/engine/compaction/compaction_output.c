@@ -186,7 +186,7 @@ finish_run(struct writing *writing, bool is_last, firn_error *err)
     rc = take_run(writing, &summary, err);
     if (rc != FIRN_OK) {
         firn_block_cache_drop_file(writing->options->lsm->options.cache, summary.cache_file);
-        firn_run_writer_remove(writing->options->lsm, writing->options->kind, writing->run.number);
+        firn_run_writer_discard(&writing->run, &summary);
     }
 out:
     firn_run_summary_deinit(&summary);

@@ -15,6 +15,15 @@
 #include "base/check.h"
 #include "base/mem.h"
 
+/* For struct firn_run_attacher. */
+static uint64_t
+take_attachment(void *ctx, const struct firn_run_kind *kind, char out_name[FIRN_RUN_FILE_NAME_SIZE])
+{
+    uint64_t number = firn_lsm_take_number(ctx);
+    firn_run_file_name(number, kind, out_name);
+    return number;
+}
+
 int
 firn_run_writer_begin(struct firn_run_writer *writer, struct firn_lsm *lsm,
                       const struct firn_run_kind *kind,
@@ -24,8 +33,12 @@ firn_run_writer_begin(struct firn_run_writer *writer, struct firn_lsm *lsm,
     char name[FIRN_RUN_FILE_NAME_SIZE];
     *writer =
         (struct firn_run_writer){.lsm = lsm, .kind = kind, .number = firn_lsm_take_number(lsm)};
+    struct firn_run_builder_options own = *options;
+    writer->attacher = (struct firn_run_attacher){lsm, take_attachment};
+    bool may_attach = kind->attachment_kinds != NULL && !options->is_scratch;
+    own.attacher = may_attach ? &writer->attacher : NULL;
     firn_run_file_name(writer->number, kind, name);
-    return kind->builder_create(&lsm->files.env, name, options, &writer->builder, err);
+    return kind->builder_create(&lsm->files.env, name, &own, &writer->builder, err);
 }
 
 int
@@ -42,6 +55,18 @@ out:
     return rc;
 }
 
+static size_t
+attachment_count(const struct firn_run_summary *summary)
+{
+    return summary->attachments.size / sizeof(struct firn_run_attachment);
+}
+
+static const struct firn_run_attachment *
+attachments_of(const struct firn_run_summary *summary)
+{
+    return (const struct firn_run_attachment *)(const void *)summary->attachments.data;
+}
+
 int
 firn_run_writer_end(struct firn_run_writer *writer, struct firn_lsm_origin *origin, bool is_last,
                     struct firn_run_summary *out, firn_error *err)
@@ -52,6 +77,7 @@ firn_run_writer_end(struct firn_run_writer *writer, struct firn_lsm_origin *orig
     FIRN_TRY(rc);
     FIRN_TRY(writer->builder->kind->builder_finish(writer->builder, out, err));
     CHECK(out->entry_count == writer->entry_count);
+    CHECK(attachment_count(out) <= FIRN_RUN_ATTACHMENTS_MAX);
     firn_run_writer_abandon(writer);
 out:
     return rc;
@@ -82,6 +108,8 @@ firn_run_writer_info(const struct firn_run_writer *writer, const struct firn_run
         .expiring_count = writer->expiry.expiring_count,
         .expires_first_ms = writer->expiry.expires_first_ms,
         .expires_last_ms = writer->expiry.expires_last_ms,
+        .attachments = attachments_of(summary),
+        .attachment_count = attachment_count(summary),
         .lower = firn_buf_slice(&summary->lower),
         .upper = firn_buf_slice(&summary->upper),
     };
@@ -118,6 +146,20 @@ firn_run_writer_take(const struct firn_run_writer *writer, struct firn_manifest_
     out->bytes += info->file_bytes;
 out:
     return rc;
+}
+
+void
+firn_run_writer_discard(const struct firn_run_writer *writer,
+                        const struct firn_run_summary *summary)
+{
+    DCHECK(writer->builder == NULL);
+    firn_run_writer_remove(writer->lsm, writer->kind, writer->number);
+    for (size_t i = 0; i < attachment_count(summary); i++) {
+        const struct firn_run_attachment *attachment = &attachments_of(summary)[i];
+        firn_run_writer_remove(writer->lsm,
+                               firn_run_kind_find(writer->kind->attachment_kinds, attachment->kind),
+                               attachment->number);
+    }
 }
 
 void

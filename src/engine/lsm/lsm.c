@@ -67,6 +67,10 @@ add_version(const struct firn_version *version, struct firn_lsm_stats *out)
             const struct firn_manifest_run *info = &firn_version_file(level, i)->info;
             stats->entries += info->entry_count;
             stats->tombstones += info->tombstone_count + info->range_count;
+            out->attachments.files += info->attachment_count;
+            for (size_t j = 0; j < info->attachment_count; j++) {
+                out->attachments.bytes += info->attachments[j].file_bytes;
+            }
         }
     }
 }
@@ -191,10 +195,15 @@ list_file(struct comparison *comparison, uint64_t number, const struct firn_run_
 static int
 list_run(struct comparison *comparison, const struct firn_manifest_run *run)
 {
-    int rc = list_file(comparison, run->number,
-                       firn_run_kind_find(comparison->lsm->options.kinds, run->kind));
+    const struct firn_run_kind *kind =
+        firn_run_kind_find(comparison->lsm->options.kinds, run->kind);
+    int rc = list_file(comparison, run->number, kind);
     for (size_t i = 0; i < run->reference_count && rc == FIRN_OK; i++) {
         rc = list_file(comparison, run->references[i].number, &firn_value_file_kind);
+    }
+    for (size_t i = 0; i < run->attachment_count && rc == FIRN_OK; i++) {
+        rc = list_file(comparison, run->attachments[i].number,
+                       firn_run_kind_find(kind->attachment_kinds, run->attachments[i].kind));
     }
     return rc;
 }
@@ -395,8 +404,9 @@ firn_lsm_is_run_name(const char *name, const struct firn_run_kind *const *kinds)
         return false;
     }
     bool is_known = has_kind(name, &firn_value_file_kind);
-    for (size_t i = 0; kinds[i] != NULL && !is_known; i++) {
-        is_known = has_kind(name, kinds[i]);
+    const struct firn_run_kind *kind;
+    for (size_t i = 0; !is_known && (kind = firn_run_kind_at(kinds, i)) != NULL; i++) {
+        is_known = has_kind(name, kind);
     }
     return is_known;
 }
@@ -567,10 +577,10 @@ out:
 
 /* The kind with that number; FIRN_NEWER where there is none. */
 static int
-find_kind(const struct firn_lsm *lsm, const char *what, uint64_t number, unsigned file_kind,
-          const struct firn_run_kind **out, firn_error *err)
+find_kind(const struct firn_run_kind *const *kinds, const char *what, uint64_t number,
+          unsigned file_kind, const struct firn_run_kind **out, firn_error *err)
 {
-    *out = firn_run_kind_find(lsm->options.kinds, file_kind);
+    *out = kinds == NULL ? NULL : firn_run_kind_find(kinds, file_kind);
     return *out != NULL
                ? FIRN_OK
                : firn_error_set(err, FIRN_NEWER,
@@ -591,7 +601,12 @@ make_version(struct firn_lsm *lsm, const struct firn_manifest_state_tree *named,
     while (count < named->run_count) {
         const struct firn_manifest_run *info = named->runs[count];
         const struct firn_run_kind *kind;
-        FIRN_TRY(find_kind(lsm, "run", info->number, info->kind, &kind, err));
+        FIRN_TRY(find_kind(lsm->options.kinds, "run", info->number, info->kind, &kind, err));
+        for (size_t i = 0; i < info->attachment_count; i++) {
+            const struct firn_run_kind *attached;
+            FIRN_TRY(find_kind(kind->attachment_kinds, "attachment", info->attachments[i].number,
+                               info->attachments[i].kind, &attached, err));
+        }
         added[count].level = info->level;
         added[count].file = firn_run_file_create(&lsm->files, kind, info);
         if (added[count].file == NULL) {
@@ -630,7 +645,7 @@ add_named_tree(struct firn_lsm *lsm, const struct firn_manifest_state_tree *name
     struct firn_version *version = NULL;
     struct firn_lsm_tree *tree = NULL;
     const struct firn_run_kind *kind;
-    FIRN_TRY(find_kind(lsm, "tree", named->id, named->kind, &kind, err));
+    FIRN_TRY(find_kind(lsm->options.kinds, "tree", named->id, named->kind, &kind, err));
     FIRN_TRY(make_version(lsm, named, values, &version, err));
     FIRN_TRY(firn_lsm_tree_create(lsm, named->id, kind, version, &tree, err));
     count_values(tree, version);

@@ -33,6 +33,7 @@
 
 struct firn_lsm;
 struct firn_lsm_tree;
+struct firn_memtable;
 
 /* What the trees ask of the store; called from works, on any thread, without a lock of lsm/. */
 struct firn_lsm_host {
@@ -232,6 +233,30 @@ FIRN_MUST_CHECK int firn_lsm_tree_size(struct firn_lsm_tree *tree,
                                        const struct firn_lsm_bounds *bounds,
                                        struct firn_lsm_size *out, firn_error *err);
 
+/* ---- what a tree reads, part by part ---- */
+
+/* A part of a tree: a memtable, or a run, which is open until visit returns. */
+struct firn_lsm_part {
+    const struct firn_memtable *memtable; /* NULL: it is a run */
+    struct firn_run *run;
+    struct firn_run_file *file; /* the run's; its info has bounds, numbers and attachments */
+    unsigned level;             /* the run's; FIRN_VERSION_HISTORY: it is one of history */
+};
+/* Calls visit with each memtable, the newest first, and then each run, level by level, those of level 0
+ * from the newest on, that view (NULL: whoever reads everything) may see something of. All of them
+ * belong to one state of the tree: a version of a key is in one of them, whatever is flushed and merged
+ * meanwhile. What visit returns other than FIRN_OK ends the walk and is returned. A run that cannot be
+ * opened ends it too. Any thread. */
+FIRN_MUST_CHECK int firn_lsm_tree_visit_parts(
+    struct firn_lsm_tree *tree, const struct firn_view *view,
+    int (*visit)(void *ctx, const struct firn_lsm_part *part, firn_error *err), void *ctx,
+    firn_error *err);
+/* Opens the i-th attachment of a run that is being visited; *out is open until firn_run_file_unpin of
+ * *out_pin, which the caller does before visit returns. FIRN_CORRUPT: the run is to be read without. */
+FIRN_MUST_CHECK int firn_lsm_tree_pin_attachment(const struct firn_lsm_part *part, size_t i,
+                                                 struct firn_run **out,
+                                                 struct firn_lsm_handle **out_pin, firn_error *err);
+
 /* ---- cursors ---- */
 
 /* Walks the keys that a view sees, over [lower, upper), as they were when it was created. */
@@ -410,9 +435,14 @@ struct firn_lsm_value_stats {
     uint64_t bytes;      /* of values in them */
     uint64_t live_bytes; /* of those that runs refer to */
 };
+struct firn_lsm_attachment_stats {
+    uint64_t files;
+    uint64_t bytes;
+};
 struct firn_lsm_stats {
     struct firn_lsm_level_stats levels[FIRN_VERSION_LEVELS_ALL];
     struct firn_lsm_value_stats values;
+    struct firn_lsm_attachment_stats attachments;
     uint64_t memtables;
     uint64_t memtable_bytes;
     uint64_t frozen_memtables;

@@ -37,12 +37,24 @@ struct search {
     char *missing;
 };
 
+/* Of runs and what is attached to them. */
+static const struct firn_run_kind *
+find_kind(const struct firn_run_kind *const *kinds, unsigned file_kind)
+{
+    size_t i = 0;
+    while (firn_run_kind_at(kinds, i) != NULL &&
+           firn_run_kind_at(kinds, i)->file_kind != file_kind) {
+        i++;
+    }
+    return firn_run_kind_at(kinds, i);
+}
+
 /* NULL: it is of none that is known. */
 static const struct firn_run_kind *
 kind_of(const struct search *search, unsigned file_kind)
 {
     return file_kind == FIRN_BLOCK_FILE_VALUES ? &firn_value_file_kind
-                                               : firn_run_kind_find(search->kinds, file_kind);
+                                               : find_kind(search->kinds, file_kind);
 }
 
 static bool
@@ -60,7 +72,7 @@ add_file(void *ctx, const struct firn_os_dirent *entry)
     uint64_t number = firn_lsm_number_in_name(entry->name); /* 18 digits at most */
     const struct firn_run_kind *kind = &firn_value_file_kind;
     for (size_t i = 0; number > 0 && kind != NULL && !is_named_by(entry->name, number, kind); i++) {
-        kind = search->kinds[i];
+        kind = firn_run_kind_at(search->kinds, i);
     }
     if (number == 0 || kind == NULL) {
         return FIRN_OK;
@@ -115,6 +127,11 @@ misses_of_run(const struct search *search, const struct firn_manifest_run *run)
     }
     for (size_t i = 0; i < run->reference_count; i++) {
         if (misses(search, run->references[i].number, FIRN_BLOCK_FILE_VALUES)) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < run->attachment_count; i++) {
+        if (misses(search, run->attachments[i].number, run->attachments[i].kind)) {
             return true;
         }
     }

@@ -156,7 +156,11 @@ check_tree(struct checking *checking, struct firn_lsm_tree *tree, firn_error *er
     for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
         const struct firn_version_level *level = &state->version->levels[number];
         for (size_t i = 0; i < level->count; i++) {
+            const struct firn_run_file *file = firn_version_file(level, i);
             FIRN_TRY(check_file(checking, firn_version_file(level, i), err));
+            for (size_t j = 0; j < file->info.attachment_count; j++) {
+                FIRN_TRY(check_file(checking, file->attachments[j], err));
+            }
         }
     }
 out:

@@ -76,6 +76,16 @@ clone_values(const struct cloning *cloning, const struct firn_run_file *run, fir
     return rc;
 }
 
+static int
+clone_attachments(const struct cloning *cloning, const struct firn_run_file *run, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < run->info.attachment_count && rc == FIRN_OK; i++) {
+        rc = clone_file(cloning, run->attachments[i], err);
+    }
+    return rc;
+}
+
 /* Lists the runs of a tree, by ascending number, and clones their files. */
 static int
 clone_tree(struct cloning *cloning, size_t i, firn_error *err)
@@ -93,6 +103,7 @@ clone_tree(struct cloning *cloning, size_t i, firn_error *err)
             const struct firn_run_file *file = firn_version_file(level, j);
             int rc = clone_file(cloning, file, err);
             rc = rc == FIRN_OK ? clone_values(cloning, file, err) : rc;
+            rc = rc == FIRN_OK ? clone_attachments(cloning, file, err) : rc;
             if (rc != FIRN_OK) {
                 return rc;
             }

@@ -9,7 +9,7 @@
  * version that was read then: an older reader may have them.
  *
  * A value file goes with the last run that refers to it: that run has waited for all readers, so
- * nobody is left who could follow a reference there.
+ * nobody is left who could follow a reference there. So do the attachments of a run.
  *
  * One thread at a time collects; who comes meanwhile leaves it to that one. Asking the host and
  * removing is input and output, and happens without the mutex.
@@ -132,7 +132,7 @@ firn_lsm_collect(struct firn_lsm *lsm)
     uint64_t left_values;
     struct firn_run_file *files = join(firn_run_file_take_unused(&lsm->files), lsm->waiting);
     lsm->waiting = remove_files(&readers, files, &left);
-    /* Value files that these runs were the last ones to refer to. */
+    /* Attachments of these runs, and value files that they were the last ones to refer to. */
     files = remove_files(&readers, firn_run_file_take_unused(&lsm->files), &left_values);
     lsm->waiting = join(files, lsm->waiting);
     left += left_values;

@@ -10,7 +10,7 @@
  *      go of it, or since it is clear that MANIFEST will not name it, until it is removed. So a run
  *      that is finished meanwhile names it; one that is finished later makes the removal durable, since
  *      both lie in one directory, which is synced when a run gets its name. (Not checked: value
- *      files are removed without having been in the list.)
+ *      files and attachments are removed without having been in the list.)
  * (I2) Where the list cannot be kept, for want of memory or because it has become too long, runs
  *      say nothing of their origin from then on, rather than something wrong.
  */

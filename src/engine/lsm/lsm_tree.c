@@ -620,3 +620,68 @@ out:
     }
     return rc;
 }
+
+/* ==== what a tree reads, part by part ==== */
+
+static int
+visit_run(struct firn_run_file *file, unsigned level,
+          int (*visit)(void *ctx, const struct firn_lsm_part *part, firn_error *err), void *ctx,
+          firn_error *err)
+{
+    struct firn_lsm_handle *pin;
+    int rc = firn_run_file_pin(file, &pin, err);
+    if (rc == FIRN_OK) {
+        const struct firn_lsm_part part = {.run = pin->run, .file = file, .level = level};
+        rc = visit(ctx, &part, err);
+        firn_run_file_unpin(pin);
+    }
+    return rc;
+}
+
+/* Whether the view can see nothing of the run. */
+static bool
+is_unseen(const struct firn_run_file *file, unsigned level, const struct firn_view *view)
+{
+    bool is_newer =
+        view->count == 0 || view->intervals[view->count - 1].last < file->info.sequence_min;
+    return is_newer ||
+           (level == FIRN_VERSION_HISTORY && firn_run_history_is_skipped(&file->info, view));
+}
+
+int
+firn_lsm_tree_visit_parts(struct firn_lsm_tree *tree, const struct firn_view *view,
+                          int (*visit)(void *ctx, const struct firn_lsm_part *part,
+                                       firn_error *err),
+                          void *ctx, firn_error *err)
+{
+    struct firn_lsm_state *state = firn_lsm_state_of(tree);
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < state->memtable_count; i++) {
+        const struct firn_lsm_part part = {.memtable = state->memtables[i]->table};
+        FIRN_TRY(visit(ctx, &part, err));
+    }
+    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
+        const struct firn_version_level *level = &state->version->levels[number];
+        for (size_t i = 0; i < level->count; i++) {
+            struct firn_run_file *file = firn_version_file(level, i);
+            if (view == NULL || !is_unseen(file, number, view)) {
+                FIRN_TRY(visit_run(file, number, visit, ctx, err));
+            }
+        }
+    }
+out:
+    firn_lsm_state_unref(state);
+    return rc;
+}
+
+int
+firn_lsm_tree_pin_attachment(const struct firn_lsm_part *part, size_t i, struct firn_run **out,
+                             struct firn_lsm_handle **out_pin, firn_error *err)
+{
+    DCHECK(part->file != NULL && i < part->file->info.attachment_count);
+    int rc = firn_run_file_pin(part->file->attachments[i], out_pin, err);
+    if (rc == FIRN_OK) {
+        *out = (*out_pin)->run;
+    }
+    return rc;
+}

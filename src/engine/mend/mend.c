@@ -5,7 +5,8 @@
  * For the repair of a store, on a copy of it. Runs are opened when they are first read, so the trees
  * open whatever became of their files. Each run is verified to the last byte, the values that it
  * refers to included; one that fails is taken out, whole: a run without some of its blocks would
- * answer for keys that it has lost. One edit takes out all of them, so a mended MANIFEST is the old
+ * answer for keys that it has lost. A run of which an attachment cannot be read does without its
+ * attachments from then on: it has all that they say. One edit takes out all of them, so a mended MANIFEST is the old
  * one or the new one. It says too that the log begins anew, as the caller writes another one.
  *
  * What a lost run hid shows again: older versions, and what its deletes deleted. The caller says so.
@@ -34,7 +35,8 @@ struct lost {
     uint32_t id;
     uint8_t kind;
     uint64_t flushed;
-    struct firn_buf numbers; /* of uint64_t */
+    struct firn_buf numbers;  /* of runs that are lost, of uint64_t */
+    struct firn_buf stripped; /* of runs that lose their attachments, likewise */
 };
 
 static bool
@@ -66,6 +68,42 @@ check_run(struct mending *mending, struct firn_run_file *file, bool *out_is_lost
     return rc;
 }
 
+/* Whether all attachments of the run can be read; what cannot is told. */
+static int
+check_attachments(struct mending *mending, const struct firn_run_file *file, bool *out_are_sound,
+                  firn_error *err)
+{
+    *out_are_sound = true;
+    for (size_t i = 0; i < file->info.attachment_count; i++) {
+        struct firn_lsm_handle *pin = NULL;
+        firn_error found;
+        int rc = firn_run_file_pin(file->attachments[i], &pin, &found);
+        if (rc == FIRN_OK) {
+            rc = pin->run->kind->check(pin->run, mending->on_damage, mending->ctx, NULL, &found);
+            firn_run_file_unpin(pin);
+        }
+        if (rc != FIRN_OK && !is_of_file(rc)) {
+            if (err != NULL) {
+                *err = found;
+            }
+            return rc;
+        }
+        if (rc != FIRN_OK) {
+            *out_are_sound = false;
+            mending->on_damage(mending->ctx, found.text);
+        }
+    }
+    return FIRN_OK;
+}
+
+static int
+note_number(struct firn_buf *numbers, uint64_t number, firn_error *err)
+{
+    return firn_buf_append(numbers, &number, sizeof number) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(err, "a list of damaged runs");
+}
+
 static int
 check_level(struct mending *mending, const struct firn_version_level *level, struct lost *lost,
             firn_error *err)
@@ -73,13 +111,16 @@ check_level(struct mending *mending, const struct firn_version_level *level, str
     for (size_t i = 0; i < level->count; i++) {
         struct firn_run_file *file = firn_version_file(level, i);
         bool is_lost;
+        bool has_all = true;
         int rc = check_run(mending, file, &is_lost, err);
+        if (rc == FIRN_OK && !is_lost) {
+            rc = check_attachments(mending, file, &has_all, err);
+        }
+        if (rc == FIRN_OK && (is_lost || !has_all)) {
+            rc = note_number(is_lost ? &lost->numbers : &lost->stripped, file->info.number, err);
+        }
         if (rc != FIRN_OK) {
             return rc;
-        }
-        if (is_lost && firn_buf_append(&lost->numbers, &file->info.number,
-                                       sizeof file->info.number) != FIRN_OK) {
-            return firn_error_no_memory(err, "a list of damaged runs");
         }
     }
     return FIRN_OK;
@@ -101,13 +142,15 @@ check_tree(void *ctx, uint32_t id, firn_error *err)
         rc = check_level(mending, &state->version->levels[number], &lost, err);
     }
     firn_lsm_state_unref(state);
-    if (rc == FIRN_OK && lost.numbers.size > 0) {
+    bool is_changed = lost.numbers.size > 0 || lost.stripped.size > 0;
+    if (rc == FIRN_OK && is_changed) {
         rc = firn_buf_append(&mending->trees, &lost, sizeof lost) == FIRN_OK
                  ? FIRN_OK
                  : firn_error_no_memory(err, "a list of damaged runs");
     }
-    if (rc != FIRN_OK || lost.numbers.size == 0) {
+    if (rc != FIRN_OK || !is_changed) {
         firn_buf_deinit(&lost.numbers);
+        firn_buf_deinit(&lost.stripped);
     }
     return rc;
 }
@@ -126,10 +169,10 @@ tree_at(const struct mending *mending, size_t i)
 }
 
 static bool
-is_lost(const struct lost *lost, uint64_t number)
+has_number(const struct firn_buf *numbers, uint64_t number)
 {
-    for (size_t at = 0; at < lost->numbers.size; at += sizeof number) {
-        if (memcmp(lost->numbers.data + at, &number, sizeof number) == 0) {
+    for (size_t at = 0; at < numbers->size; at += sizeof number) {
+        if (memcmp(numbers->data + at, &number, sizeof number) == 0) {
             return true;
         }
     }
@@ -147,10 +190,11 @@ find_tree(const struct firn_manifest_state *state, uint32_t id)
     return NULL;
 }
 
-/* Has the edit name the tree's history runs anew, without what they say of newer versions. */
+/* Has the edit name runs anew: without their attachments those that lose them, and, where a run is lost, the
+ * tree's history runs without what they say of newer versions. */
 static int
-rename_history(const struct firn_manifest_state *state, struct firn_arena *arena, struct lost *lost,
-               struct firn_manifest_tree *out, firn_error *err)
+rename_runs(const struct firn_manifest_state *state, struct firn_arena *arena, struct lost *lost,
+            struct firn_manifest_tree *out, firn_error *err)
 {
     const struct firn_manifest_state_tree *tree = find_tree(state, lost->id);
     size_t count = tree == NULL ? 0 : tree->run_count;
@@ -160,15 +204,23 @@ rename_history(const struct firn_manifest_state *state, struct firn_arena *arena
     int rc = runs == NULL || groups == NULL ? FIRN_NO_MEMORY : FIRN_OK;
     for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
         const struct firn_manifest_run *run = tree->runs[i];
-        if (run->level != FIRN_VERSION_HISTORY || is_lost(lost, run->number)) {
+        bool is_stripped = has_number(&lost->stripped, run->number);
+        bool is_spread = run->level == FIRN_VERSION_HISTORY && lost->numbers.size > 0;
+        if (has_number(&lost->numbers, run->number) || (!is_stripped && !is_spread)) {
             continue;
         }
-        groups[added] =
-            (struct firn_manifest_group){.first = run->sequence_min, .last = run->sequence_max};
         runs[added] = *run;
-        runs[added].views = 0;
-        runs[added].groups = &groups[added];
-        runs[added].group_count = 1;
+        if (is_stripped) {
+            runs[added].attachments = NULL;
+            runs[added].attachment_count = 0;
+        }
+        if (is_spread) {
+            groups[added] =
+                (struct firn_manifest_group){.first = run->sequence_min, .last = run->sequence_max};
+            runs[added].views = 0;
+            runs[added].groups = &groups[added];
+            runs[added].group_count = 1;
+        }
         added++;
     }
     for (size_t i = 0; i < added && rc == FIRN_OK; i++) {
@@ -201,10 +253,10 @@ append_edit(const struct mending *mending, struct firn_os_dir *dir, struct firn_
         struct lost *lost = tree_at(mending, i);
         trees[i] = (struct firn_manifest_tree){
             .id = lost->id, .kind = lost->kind, .flushed = lost->flushed};
-        FIRN_TRY(rename_history(&state, &arena, lost, &trees[i], err));
+        FIRN_TRY(rename_runs(&state, &arena, lost, &trees[i], err));
         size_t removed = lost->numbers.size / sizeof(uint64_t);
-        /* What is renamed is removed too, and something is lost. */
-        DCHECK(removed > trees[i].added_count);
+        /* What is renamed is removed too. */
+        DCHECK(removed > 0 && removed >= trees[i].added_count);
         firn_sort_u64((void *)lost->numbers.data, removed);
         trees[i].removed = (void *)lost->numbers.data;
         trees[i].removed_count = removed;
@@ -247,6 +299,7 @@ firn_mend(struct firn_os_dir *dir, const struct firn_lsm_options *options,
     }
     for (size_t i = 0; i < tree_count(&mending); i++) {
         firn_buf_deinit(&tree_at(&mending, i)->numbers);
+        firn_buf_deinit(&tree_at(&mending, i)->stripped);
     }
     firn_buf_deinit(&mending.trees);
 out:
@@ -266,6 +319,11 @@ names(const struct firn_manifest_run *run, uint64_t number)
 {
     for (size_t i = 0; i < run->reference_count; i++) {
         if (run->references[i].number == number) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < run->attachment_count; i++) {
+        if (run->attachments[i].number == number) {
             return true;
         }
     }
@@ -314,6 +372,9 @@ count_missing(const struct unnamed *unnamed)
             count += !is_there(unnamed, tree->runs[j]->number);
             for (size_t k = 0; k < tree->runs[j]->reference_count; k++) {
                 count += !is_there(unnamed, tree->runs[j]->references[k].number);
+            }
+            for (size_t k = 0; k < tree->runs[j]->attachment_count; k++) {
+                count += !is_there(unnamed, tree->runs[j]->attachments[k].number);
             }
         }
     }

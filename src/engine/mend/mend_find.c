@@ -62,11 +62,14 @@ copy_info(struct firn_arena *arena, const struct firn_manifest_run *run)
     struct firn_manifest_run *copy = firn_arena_alloc(arena, sizeof *copy);
     size_t references_size = run->reference_count * sizeof *run->references;
     size_t groups_size = run->group_count * sizeof *run->groups;
+    size_t attachments_size = run->attachment_count * sizeof *run->attachments;
     void *references = firn_arena_alloc(arena, references_size);
+    void *attachments = firn_arena_alloc(arena, attachments_size);
     void *groups = firn_arena_alloc(arena, groups_size);
     uint8_t *lower = firn_arena_copy(arena, run->lower.data, run->lower.size);
     uint8_t *upper = firn_arena_copy(arena, run->upper.data, run->upper.size);
-    if (copy == NULL || references == NULL || groups == NULL || lower == NULL || upper == NULL) {
+    if (copy == NULL || references == NULL || attachments == NULL || groups == NULL ||
+        lower == NULL || upper == NULL) {
         return NULL;
     }
     *copy = *run;
@@ -76,7 +79,11 @@ copy_info(struct firn_arena *arena, const struct firn_manifest_run *run)
     if (groups_size > 0) {
         memcpy(groups, run->groups, groups_size);
     }
+    if (attachments_size > 0) {
+        memcpy(attachments, run->attachments, attachments_size);
+    }
     copy->references = references;
+    copy->attachments = attachments;
     copy->groups = groups;
     copy->lower = firn_bytes(lower, run->lower.size);
     copy->upper = firn_bytes(upper, run->upper.size);

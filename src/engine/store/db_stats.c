@@ -50,7 +50,7 @@ gather_trees(struct firn_lsm *lsm, firn_store_statistics *out)
     out->value_files = stats.values.files;
     out->value_bytes = stats.values.bytes;
     out->value_live_bytes = stats.values.live_bytes;
-    out->file_bytes += stats.values.bytes;
+    out->file_bytes += stats.values.bytes + stats.attachments.bytes;
     out->waiting_files = stats.waiting_files;
     out->flushes = stats.flushes;
     out->flush_bytes = stats.flush_bytes;

@@ -107,17 +107,22 @@ has_run_at(const struct firn_manifest_state_tree *tree, size_t place, uint64_t n
     return place < tree->run_count && tree->runs[place]->number == number;
 }
 
-/* One block: the run, its references, its groups, then the bytes of its bounds. */
+/* One block: the run, its references, attachments and groups, then the bytes of its bounds. */
 static struct firn_manifest_run *
 copy_run(const struct firn_manifest_run *run)
 {
     size_t references_size = run->reference_count * sizeof *run->references;
     size_t groups_size = run->group_count * sizeof *run->groups;
-    struct firn_manifest_run *copy = firn_alloc(sizeof *copy + references_size + groups_size +
-                                                run->lower.size + run->upper.size);
+    size_t attachments_size = run->attachment_count * sizeof *run->attachments;
+    struct firn_manifest_run *copy = firn_alloc(sizeof *copy + references_size + attachments_size +
+                                                groups_size + run->lower.size + run->upper.size);
     if (copy != NULL) {
-        uint8_t *bytes = (uint8_t *)(copy + 1) + references_size + groups_size;
+        uint8_t *attachments = (uint8_t *)(copy + 1) + references_size;
+        uint8_t *bytes = attachments + attachments_size + groups_size;
         *copy = *run;
+        if (attachments_size > 0) {
+            copy->attachments = memcpy(attachments, run->attachments, attachments_size);
+        }
         if (groups_size > 0) {
             copy->groups = memcpy(bytes - groups_size, run->groups, groups_size);
         }
@@ -510,7 +515,15 @@ may_be_named(const struct firn_manifest_edit *edit, const struct firn_manifest_r
             return false;
         }
     }
+    for (size_t i = 0; i < run->attachment_count; i++) {
+        const struct firn_run_attachment *attachment = &run->attachments[i];
+        if (attachment->number >= edit->next_number || attachment->number == run->number ||
+            attachment->number <= (i > 0 ? run->attachments[i - 1].number : 0)) {
+            return false;
+        }
+    }
     return run->number > 0 && run->number < edit->next_number &&
+           run->attachment_count <= FIRN_RUN_ATTACHMENTS_MAX &&
            run->sequence_min <= run->sequence_max &&
            run->expires_first_ms <= run->expires_last_ms && run->sequence_max <= edit->sequence &&
            run->level <= FIRN_VERSION_HISTORY &&

@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
+#include "block/run_kind.h"
 #include "firn/types.h"
 #include "log/log.h"
 #include "os/os.h"
@@ -33,7 +34,8 @@
  *           history, not empty; format version 1 where it stays as it was; of format version 3,
  *           where runs of level 7 are named, also: sized history, empty where it stays as it was; of
  *           format version 4, after these: how far the log was durable, varint segment, from 1,
- *           varint offset; format version 5, where a tree is not of rows: as 4, but segment and
+ *           varint offset; format version 5, where a tree is not of rows, or a run has
+ *           attachments: as 4, but segment and
  *           offset are 0 where nothing is said of the log
  *
  *   record of type LOG_END
@@ -52,7 +54,9 @@
  *     how far the largest is above it; 8 bytes, the views it was made for; sized lower; sized
  *     upper. Where 128 is added to the kind, also varints before lower: expiring puts among the
  *     entries, at least 1, when the first of them expires, how much later the last does. Where 64 is
- *     added, behind these: varint count, at least 1, then as many references, by ascending number. In level 7
+ *     added, behind these: varint count, at least 1, then as many references, by ascending number. Where 32 is
+ *     added (format version 5), behind these: varint count, at least 1, then as many attachments, by ascending
+ *     number: varint number, kind, 1 byte, varint size of the file. In level 7
  *     also varints before lower: count of groups, at least 1; of each: its first sequence, how far
  *     the last is above it, 0 or how far the first of the newer ones is above the group's first,
  *     and only behind that how far their last is above it
@@ -117,6 +121,8 @@ struct firn_manifest_run {
     uint64_t expires_last_ms;
     const struct firn_manifest_reference *references; /* to value files, by ascending number */
     size_t reference_count;
+    const struct firn_run_attachment *attachments; /* by ascending number */
+    size_t attachment_count;
     uint64_t identity; /* of a value file itself, which MANIFEST does not name as a run; else 0 */
     /* In level 7, by ascending first; else none. Together they hold all of the run. */
     const struct firn_manifest_group *groups;

@@ -30,8 +30,10 @@ enum {
     TREE_SIZE_MIN = 5, /* id, flags, flushed, two counts */
     RUN_EXPIRES = 128, /* added to the kind */
     RUN_REFERS = 64,   /* likewise */
+    RUN_ATTACHES = 32, /* likewise */
     RUN_SIZE_MIN = 21, /* number, level, kind, eight varints, views, two lengths */
     REFERENCE_SIZE_MIN = 11,
+    ATTACHMENT_SIZE_MIN = 3,
     GROUP_SIZE_MIN = 3 /* as many varints */
 };
 
@@ -53,6 +55,22 @@ put_references(const struct firn_manifest_run *run, struct firn_buf *out)
         FIRN_TRY(firn_buf_append_le64(out, reference->identity));
         FIRN_TRY(firn_buf_append_varint(out, reference->total_bytes));
         FIRN_TRY(firn_buf_append_varint(out, reference->bytes));
+    }
+out:
+    return rc;
+}
+
+static int
+put_attachments(const struct firn_manifest_run *run, struct firn_buf *out)
+{
+    int rc = FIRN_OK;
+    if (run->attachment_count > 0) {
+        FIRN_TRY(firn_buf_append_varint(out, run->attachment_count));
+    }
+    for (size_t i = 0; i < run->attachment_count; i++) {
+        FIRN_TRY(firn_buf_append_varint(out, run->attachments[i].number));
+        FIRN_TRY(firn_buf_append_u8(out, run->attachments[i].kind));
+        FIRN_TRY(firn_buf_append_varint(out, run->attachments[i].file_bytes));
     }
 out:
     return rc;
@@ -86,12 +104,13 @@ put_run(const struct firn_manifest_run *run, struct firn_buf *out)
                                 run->tombstone_count, run->range_count,
                                 run->older_count,     run->content_bytes,
                                 run->sequence_min,    run->sequence_max - run->sequence_min};
-    DCHECK(run->kind < RUN_REFERS); /* it shares a byte with these flags */
+    DCHECK(run->kind < RUN_ATTACHES); /* it shares a byte with these flags */
     FIRN_TRY(firn_buf_append_varint(out, run->number));
     FIRN_TRY(firn_buf_append_u8(out, run->level));
     FIRN_TRY(
         firn_buf_append_u8(out, (uint8_t)(run->kind | (run->expiring_count > 0 ? RUN_EXPIRES : 0) |
-                                          (run->reference_count > 0 ? RUN_REFERS : 0))));
+                                          (run->reference_count > 0 ? RUN_REFERS : 0) |
+                                          (run->attachment_count > 0 ? RUN_ATTACHES : 0))));
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         FIRN_TRY(firn_buf_append_varint(out, numbers[i]));
     }
@@ -102,6 +121,7 @@ put_run(const struct firn_manifest_run *run, struct firn_buf *out)
         FIRN_TRY(firn_buf_append_varint(out, run->expires_last_ms - run->expires_first_ms));
     }
     FIRN_TRY(put_references(run, out));
+    FIRN_TRY(put_attachments(run, out));
     if (run->level == FIRN_VERSION_HISTORY) {
         FIRN_TRY(put_groups(run, out));
     }
@@ -144,12 +164,23 @@ out:
     return rc;
 }
 
+static bool
+has_attachments(const struct firn_manifest_tree *tree)
+{
+    for (size_t i = 0; i < tree->added_count; i++) {
+        if (tree->added[i].attachment_count > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The lowest version that can say it. */
 static uint32_t
 version_of(const struct firn_manifest_edit *edit)
 {
     for (size_t i = 0; i < edit->tree_count; i++) {
-        if (has_kind(&edit->trees[i])) {
+        if (has_kind(&edit->trees[i]) || has_attachments(&edit->trees[i])) {
             return FIRN_MANIFEST_FORMAT_VERSION;
         }
     }
@@ -304,6 +335,43 @@ out:
     return rc;
 }
 
+/* What belongs to the run alone; the kind says whether there is any. */
+static int
+get_attachments(struct decoder *decoder, struct firn_manifest_run *run)
+{
+    int rc = FIRN_OK;
+    struct firn_reader *reader = &decoder->reader;
+    run->attachments = NULL;
+    run->attachment_count = 0;
+    if ((run->kind & RUN_ATTACHES) == 0) {
+        return FIRN_OK;
+    }
+    run->kind &= RUN_ATTACHES - 1;
+    FIRN_TRY(
+        get_count(decoder, ATTACHMENT_SIZE_MIN, "count of attachments", &run->attachment_count));
+    if (run->attachment_count == 0 || run->attachment_count > FIRN_RUN_ATTACHMENTS_MAX) {
+        return refuse(decoder, "count of attachments");
+    }
+    struct firn_run_attachment *attachments =
+        firn_arena_alloc(decoder->arena, run->attachment_count * sizeof *attachments);
+    if (attachments == NULL) {
+        return refuse_memory(decoder);
+    }
+    for (size_t i = 0; i < run->attachment_count; i++) {
+        if (!firn_reader_varint(reader, &attachments[i].number) ||
+            !firn_reader_u8(reader, &attachments[i].kind) ||
+            !firn_reader_varint(reader, &attachments[i].file_bytes) ||
+            attachments[i].number <= (i > 0 ? attachments[i - 1].number : 0) ||
+            attachments[i].number >= decoder->edit->next_number || attachments[i].kind == 0 ||
+            attachments[i].file_bytes == 0 || attachments[i].file_bytes >= COUNT_MAX) {
+            return refuse(decoder, "attachment of a run");
+        }
+    }
+    run->attachments = attachments;
+out:
+    return rc;
+}
+
 static bool
 get_run_numbers(struct firn_reader *reader, struct firn_manifest_run *run)
 {
@@ -417,6 +485,7 @@ get_runs(struct decoder *decoder, struct firn_manifest_tree *tree)
             return refuse(decoder, "run");
         }
         FIRN_TRY(get_references(decoder, &runs[i]));
+        FIRN_TRY(get_attachments(decoder, &runs[i]));
         FIRN_TRY(get_groups(decoder, &runs[i]));
         if (!firn_reader_sized(&decoder->reader, FIRN_MANIFEST_BOUND_SIZE_MAX, &runs[i].lower) ||
             !firn_reader_sized(&decoder->reader, FIRN_MANIFEST_BOUND_SIZE_MAX, &runs[i].upper) ||

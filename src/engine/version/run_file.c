@@ -29,6 +29,9 @@
  * it is destroyed. So a value file is unused when the last run is gone that refers to it. Whether it
  * may be removed then follows from the runs: not if one of them stays, as far as is known.
  *
+* Attachments (block/run_kind.h) are files of the same sort too, each with one reference, of its run. When
+ * the run is destroyed they are unused, and gone if it is.
+ *
  * Two threads that open the same run at once both read it; one handle is hung, the other closed.
  *
  * Locking: the mutex guards the ring. Opening and closing are input and output and happen outside
@@ -124,22 +127,24 @@ makes_sense(const struct firn_manifest_run *info)
             info->sequence_min <= info->sequence_max);
 }
 
-struct firn_run_file *
-firn_run_file_create(struct firn_lsm_files *files, const struct firn_run_kind *kind,
-                     const struct firn_manifest_run *info)
+static struct firn_run_file *
+create(struct firn_lsm_files *files, const struct firn_run_kind *kind,
+       const struct firn_manifest_run *info)
 {
-    DCHECK(info->number > 0 && makes_sense(info));
     size_t count = info->reference_count;
     size_t references_size = count * sizeof *info->references;
     size_t groups_size = info->group_count * sizeof *info->groups;
-    size_t files_size = count * sizeof(struct firn_run_file *);
+    size_t attached = info->attachment_count;
+    size_t attachments_size = attached * sizeof *info->attachments;
+    size_t files_size = (count + attached) * sizeof(struct firn_run_file *);
     struct firn_run_file *file =
-        firn_alloc_zeroed(sizeof *file + references_size + groups_size + files_size +
-                          info->lower.size + info->upper.size);
+        firn_alloc_zeroed(sizeof *file + references_size + attachments_size + groups_size +
+                          files_size + info->lower.size + info->upper.size);
     if (file == NULL) {
         return NULL;
     }
-    uint8_t *bytes = (uint8_t *)(file + 1) + references_size + files_size + groups_size;
+    uint8_t *bytes =
+        (uint8_t *)(file + 1) + references_size + files_size + attachments_size + groups_size;
     DCHECK((uintptr_t)(bytes - groups_size) % _Alignof(struct firn_manifest_group) == 0);
     copy_bytes(bytes, info->lower);
     copy_bytes(bytes + info->lower.size, info->upper);
@@ -152,6 +157,11 @@ firn_run_file_create(struct firn_lsm_files *files, const struct firn_run_kind *k
         file->info.references = memcpy(references_of(file), info->references, references_size);
         file->value_files = (struct firn_run_file **)(void *)(references_of(file) + count);
     }
+    if (attached > 0) {
+        file->attachments = (struct firn_run_file **)(void *)(references_of(file) + count) + count;
+        file->info.attachments =
+            memcpy(file->attachments + attached, info->attachments, attachments_size);
+    }
     file->values = (struct firn_run_values){file, pin_values, unpin_values};
     file->info.lower = firn_bytes(bytes, info->lower.size);
     file->info.upper = firn_bytes(bytes + info->lower.size, info->upper.size);
@@ -163,6 +173,43 @@ firn_run_file_create(struct firn_lsm_files *files, const struct firn_run_kind *k
     atomic_init(&file->is_damaged, false);
     atomic_init(&file->skipped_by, 0);
     atomic_init(&file->cache_file, 0);
+    return file;
+}
+
+/* False: memory is out; what was made hangs on the run. */
+static bool
+create_attachments(struct firn_run_file *file)
+{
+    for (size_t i = 0; i < file->info.attachment_count; i++) {
+        const struct firn_run_attachment *attachment = &file->info.attachments[i];
+        const struct firn_run_kind *kind =
+            firn_run_kind_find(file->kind->attachment_kinds, attachment->kind);
+        const struct firn_manifest_run info = {.number = attachment->number,
+                                               .kind = attachment->kind,
+                                               .file_bytes = attachment->file_bytes};
+        CHECK(kind != NULL && attachment->number != file->info.number);
+        file->attachments[i] = create(file->files, kind, &info);
+        if (file->attachments[i] == NULL) {
+            return false;
+        }
+        file->attachments[i]->owner = file;
+    }
+    return true;
+}
+
+struct firn_run_file *
+firn_run_file_create(struct firn_lsm_files *files, const struct firn_run_kind *kind,
+                     const struct firn_manifest_run *info)
+{
+    DCHECK(info->number > 0 && makes_sense(info));
+    struct firn_run_file *file = create(files, kind, info);
+    if (file != NULL && !create_attachments(file)) {
+        for (size_t i = 0; i < file->info.attachment_count; i++) {
+            firn_free(file->attachments[i]); /* nobody has seen it */
+        }
+        firn_free(file);
+        return NULL;
+    }
     return file;
 }
 
@@ -296,6 +343,21 @@ drop_values(struct firn_run_file *file)
     }
 }
 
+/* Attachments go where their run goes. */
+static void
+drop_attachments(struct firn_run_file *file)
+{
+    for (size_t i = 0; i < file->info.attachment_count; i++) {
+        struct firn_run_file *attachment = file->attachments[i];
+        DCHECK(attachment->owner == file &&
+               atomic_load_explicit(&attachment->refs, memory_order_relaxed) == 1);
+        attachment->is_gone = file->is_gone;
+        attachment->gone_version = file->gone_version;
+        attachment->owner = NULL;
+        firn_run_file_unref(attachment);
+    }
+}
+
 static void
 leave_ring_locked(struct firn_lsm_files *files, struct firn_run_file *file)
 {
@@ -350,6 +412,7 @@ firn_run_file_destroy(struct firn_run_file *file)
     firn_run_file_unpin(handle);
     firn_block_cache_drop_file(files->env.cache, take_cache_file(file));
     drop_values(file);
+    drop_attachments(file);
     firn_free(file);
 }
 
@@ -489,6 +552,17 @@ explain(const struct firn_run_file *file, const char *name, int rc, firn_error *
                    : firn_error_set(err, FIRN_CORRUPT, "'%s/%s', with large values, is missing",
                                     dir_of(file), name);
     }
+    if (file->owner != NULL) {
+        if (rc == FIRN_NOT_FOUND) {
+            return firn_error_set(err, FIRN_CORRUPT,
+                                  "'%s/%s', which is attached to run %" PRIu64 ", is missing",
+                                  dir_of(file), name, file->owner->info.number);
+        }
+        if (err != NULL) {
+            firn_error_prefix(err, "attached to run %" PRIu64, file->owner->info.number);
+        }
+        return rc;
+    }
     char lower[160] = "";
     char upper[160] = "";
     key_text(file->info.lower, lower, sizeof lower);
@@ -506,8 +580,12 @@ explain(const struct firn_run_file *file, const char *name, int rc, firn_error *
 
 /* Whether the run is the one that MANIFEST means. */
 static bool
-is_as_named(const struct firn_manifest_run *info, const struct firn_run_summary *summary)
+is_as_named(const struct firn_run_file *file, const struct firn_run_summary *summary)
 {
+    const struct firn_manifest_run *info = &file->info;
+    if (file->owner != NULL) {
+        return summary->file_bytes == info->file_bytes;
+    }
     if (info->kind == FIRN_BLOCK_FILE_VALUES) {
         bool is_size = summary->is_bare ? summary->content_bytes >= info->content_bytes
                                         : summary->content_bytes == info->content_bytes;
@@ -538,11 +616,13 @@ open_run(struct firn_run_file *file, struct firn_run **out, firn_error *err)
     if (rc != FIRN_OK) {
         return explain(file, name, rc, filled);
     }
-    if (!is_as_named(&file->info, file->kind->summary(run))) {
+    if (!is_as_named(file, file->kind->summary(run))) {
         file->kind->close(run);
         rc = firn_error_set(filled, FIRN_CORRUPT, "'%s/%s' is not the %s that MANIFEST names",
                             firn_os_dir_path(env.dir), name,
-                            file->info.kind == FIRN_BLOCK_FILE_VALUES ? "file of values" : "run");
+                            file->owner != NULL                         ? "attachment"
+                            : file->info.kind == FIRN_BLOCK_FILE_VALUES ? "file of values"
+                                                                        : "run");
         return explain(file, name, rc, filled);
     }
     *out = run;

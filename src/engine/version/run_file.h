@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * version/run_file.h: the run files that versions name, and the value files that runs refer to: opened
+ * version/run_file.h: the run files that versions name, their attachments, and the value files that runs refer to: opened
  * when first read, closed when too many are open, given back when nobody names them any more.
  *
  * Any thread.
@@ -16,8 +16,6 @@
 #include "os/os.h"
 #include "threads/os_thread.h"
 #include "version/manifest.h"
-
-enum { FIRN_RUN_FILE_NAME_SIZE = 64 };
 
 /* A run that is open. Readers inside the epoch may use it as long as they stay inside; others
  * count themselves in refs. */
@@ -49,6 +47,10 @@ struct firn_run_file {
      * are followed to them. */
     struct firn_run_file **value_files;
     struct firn_run_values values;
+    /* Of a run: what info.attachments names; each has the run's reference and no other. */
+    struct firn_run_file **attachments;
+    const struct firn_run_file
+        *owner; /* of an attachment: its run, which outlives it in versions */
     /* Of a value file, under the mutex of lsm: what runs of the newest version refer to. */
     uint64_t live_bytes;
     size_t live_runs;
@@ -87,7 +89,8 @@ void firn_run_file_shrink(struct firn_lsm_files *files);
 void firn_run_file_name(uint64_t number, const struct firn_run_kind *kind,
                         char out[FIRN_RUN_FILE_NAME_SIZE]);
 
-/* Copies info. The caller has the only reference. NULL: memory is out. */
+/* Copies info, and makes files of its attachments, whose kinds are known. The caller has the only
+ * reference. NULL: memory is out. */
 struct firn_run_file *firn_run_file_create(struct firn_lsm_files *files,
                                            const struct firn_run_kind *kind,
                                            const struct firn_manifest_run *info)

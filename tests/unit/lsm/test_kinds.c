@@ -401,6 +401,225 @@ a_manifest_is_made_anew_of_runs_of_all_kinds(void **state)
     firn_os_dir_close(empty);
 }
 
+/* ---- attachments ---- */
+
+struct visited {
+    unsigned memtables;
+    unsigned runs;
+    unsigned attachments;
+    unsigned missing;
+    uint64_t entries;
+};
+
+static int
+visit_part(void *ctx, const struct firn_lsm_part *part, firn_error *err)
+{
+    struct visited *visited = ctx;
+    if (part->memtable != NULL) {
+        assert_int_equal(visited->runs, 0);
+        visited->memtables++;
+        return FIRN_OK;
+    }
+    visited->runs++;
+    visited->entries += part->file->info.entry_count;
+    assert_int_equal(part->run->kind->summary(part->run)->entry_count,
+                     part->file->info.entry_count);
+    for (size_t i = 0; i < part->file->info.attachment_count; i++) {
+        struct firn_run *graph;
+        struct firn_lsm_handle *pin;
+        uint64_t count;
+        int rc = firn_lsm_tree_pin_attachment(part, i, &graph, &pin, err);
+        if (rc == FIRN_CORRUPT) {
+            visited->missing++;
+            continue;
+        }
+        TEST_OK(rc, err);
+        TEST_OK(twin_graph_count(graph, &count, err), err);
+        assert_int_equal(count, part->file->info.entry_count);
+        firn_run_file_unpin(pin);
+        visited->attachments++;
+    }
+    return FIRN_OK;
+}
+
+static struct visited
+visit(unsigned tree, const struct firn_view *view)
+{
+    struct visited visited = {0};
+    firn_error err;
+    TEST_OK(firn_lsm_tree_visit_parts(fixture.trees[tree], view, visit_part, &visited, &err), &err);
+    return visited;
+}
+
+/* Each run of the twins has an attachment, and there are no others. */
+static void
+assert_attached(void)
+{
+    struct firn_lsm_stats stats;
+    struct visited visited = visit(TWINS, NULL);
+    firn_lsm_collect(fixture.lsm);
+    firn_lsm_stats(fixture.lsm, fixture.trees[TWINS], &stats);
+    assert_true(visited.runs > 0);
+    assert_int_equal(visited.attachments, visited.runs);
+    assert_int_equal(stats.attachments.files, visited.runs);
+    assert_true(stats.attachments.bytes > 256 * stats.attachments.files);
+    assert_int_equal(count_files(fixture.dir, ".graph"), visited.runs);
+    assert_int_equal(count_files(fixture.dir, ".twin"), visited.runs);
+    assert_int_equal(visit(ROWS, NULL).attachments, 0);
+}
+
+static int
+setup_attaching(void **state)
+{
+    twin_attaches = true;
+    return setup(state);
+}
+
+static int
+teardown_attaching(void **state)
+{
+    twin_attaches = false;
+    return teardown(state);
+}
+
+static void
+attachments_live_and_die_with_their_runs(void **state)
+{
+    (void)state;
+    firn_error err;
+    fill(2);
+    assert_attached();
+    reopen();
+    assert_attached();
+    fixture_check(&fixture);
+    /* A cursor keeps the files. */
+    struct firn_lsm_cursor *cursor;
+    struct firn_view now = fixture_view_of(&fixture, 0);
+    const struct firn_lsm_cursor_options options = {.view = &now};
+    TEST_OK(firn_lsm_cursor_create(fixture.trees[TWINS], &options, &cursor, &err), &err);
+    unsigned before = count_files(fixture.dir, ".graph");
+    fill(4);
+    TEST_OK(fixture_work(&fixture, true, &err), &err);
+    firn_lsm_collect(fixture.lsm);
+    assert_true(count_files(fixture.dir, ".graph") >= before + visit(TWINS, NULL).runs);
+    firn_lsm_cursor_destroy(cursor);
+    assert_attached();
+    fixture_check(&fixture);
+    reopen();
+    assert_attached();
+    /* With a memtable, which is visited first, and a history run that now does not read. */
+    (void)fixture_checkpoint(&fixture);
+    fill(3);
+    TEST_OK(fixture_work(&fixture, true, &err), &err);
+    assert_int_equal(fixture_put(&fixture, TWINS, 3, 10), FIRN_OK);
+    now = fixture_view_of(&fixture, 0);
+    assert_true(visit(TWINS, &now).runs < visit(TWINS, NULL).runs);
+    assert_int_equal(visit(TWINS, &now).memtables, 1);
+    assert_attached();
+    /* After a crash between a run's file and MANIFEST, what belongs to nothing goes. */
+    struct firn_os_dir *runs;
+    TEST_OK(firn_os_dir_open(fixture.dir, "runs", &runs, &err), &err);
+    test_file_write(runs, "000999.graph", "x", 1);
+    test_file_write(runs, "000998.graph.tmp", "x", 1);
+    firn_os_dir_close(runs);
+    fixture_abandon(&fixture);
+    TEST_OK(fixture_open(&fixture, &err), &err);
+    assert_attached();
+    fixture_compare_all(&fixture);
+    /* A dropped tree takes them along. */
+    TEST_OK(firn_lsm_tree_drop(fixture.trees[TWINS], &err), &err);
+    firn_lsm_collect(fixture.lsm);
+    assert_int_equal(count_files(fixture.dir, ".graph"), 0);
+    fixture.tree_ids[TWINS] = fixture.next_tree_id++;
+    TEST_OK(firn_lsm_tree_open(fixture.lsm, fixture.tree_ids[TWINS], &twin_kind,
+                               &fixture.trees[TWINS], &err),
+            &err);
+}
+
+static int
+keep_graph(void *ctx, const struct firn_os_dirent *entry)
+{
+    char *name = ctx;
+    if (entry->name_size > 6 && strcmp(entry->name + entry->name_size - 6, ".graph") == 0) {
+        (void)snprintf(name, FIRN_RUN_FILE_NAME_SIZE, "%s", entry->name);
+    }
+    return FIRN_OK;
+}
+
+static void
+remove_graph(struct firn_os_dir *dir, char out_name[FIRN_RUN_FILE_NAME_SIZE])
+{
+    firn_error err;
+    struct firn_os_dir *runs;
+    out_name[0] = '\0';
+    TEST_OK(firn_os_dir_open(dir, "runs", &runs, &err), &err);
+    TEST_OK(firn_os_dir_list(runs, keep_graph, out_name, &err), &err);
+    assert_true(out_name[0] != '\0');
+    TEST_OK(firn_os_remove_file(runs, out_name, &err), &err);
+    firn_os_dir_close(runs);
+}
+
+static void
+a_missing_attachment_is_damage_and_a_repair_does_without(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct told told = {0};
+    char name[FIRN_RUN_FILE_NAME_SIZE];
+    const char *missing;
+    char captured[FIRN_LSM_CAPTURE_MISSING_SIZE];
+    uint64_t number;
+    struct firn_buf segments = {0};
+    struct firn_mend_result mended;
+    struct firn_mend_found found;
+    fill(3);
+    /* A clone has them. */
+    struct firn_os_dir *dir = make_dir("clone");
+    const struct firn_lsm_clone clone = {.dir = dir, .sequence = fixture.sequence};
+    TEST_OK(firn_lsm_clone(fixture.lsm, &clone, &err), &err);
+    compare_in(dir);
+    assert_int_equal(count_files(dir, ".graph"), count_files(fixture.dir, ".graph"));
+    TEST_OK(firn_mend_look(dir, &found, &err), &err);
+    assert_int_equal(found.unnamed + found.missing, 0);
+    remove_graph(dir, name);
+    TEST_OK(firn_mend_look(dir, &found, &err), &err);
+    assert_int_equal(found.missing, 1);
+    TEST_OK(firn_lsm_capture(dir, twin_kinds, &segments, &number, &number, captured, &err), &err);
+    assert_non_null(strstr(captured, name));
+    firn_buf_deinit(&segments);
+    struct firn_lsm *lsm;
+    struct firn_lsm_options reading = fixture.options;
+    reading.is_read_only = true;
+    TEST_OK(firn_lsm_open(dir, &reading, false, &lsm, &err), &err);
+    assert_int_equal(firn_lsm_missing_files(lsm, &missing), 1);
+    assert_string_equal(missing, name);
+    assert_int_equal(firn_lsm_check(lsm, note_damage, &told, NULL, &err), FIRN_CORRUPT);
+    assert_int_equal(told.count, 1);
+    assert_non_null(strstr(told.last, name));
+    assert_non_null(strstr(told.last, "which is attached to run"));
+    TEST_OK(firn_lsm_close(lsm, &err), &err);
+    /* No entry is lost; the other attachments stay. */
+    TEST_OK(firn_mend(dir, &reading, note_damage, &told, &mended, &err), &err);
+    assert_int_equal(mended.runs_lost, 0);
+    assert_int_equal(told.count, 2);
+    compare_in(dir);
+    TEST_OK(firn_mend_look(dir, &found, &err), &err);
+    assert_int_equal(found.missing + found.unnamed, 0);
+    assert_int_equal(count_files(dir, ".graph") + 1, count_files(fixture.dir, ".graph"));
+    firn_os_dir_close(dir);
+    /* So it is where MANIFEST is lost: what runs do not say of themselves they do without. */
+    struct firn_mend_gather_options options = {
+        .lsm = reading, .log_sequence = UINT64_MAX, .on_damage = note_damage, .ctx = &told};
+    struct firn_mend_gather_result gathered;
+    struct firn_os_dir *empty = make_dir("empty");
+    dir = copy_runs("gathered");
+    TEST_OK(firn_mend_gather(empty, dir, &options, &gathered, &err), &err);
+    assert_int_equal(gathered.runs_lost, 0);
+    firn_buf_deinit(&gathered.history);
+    firn_os_dir_close(empty);
+    firn_os_dir_close(dir);
+}
+
 int
 main(void)
 {
@@ -414,6 +633,10 @@ main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_manifest_is_made_anew_of_runs_of_all_kinds, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(attachments_live_and_die_with_their_runs, setup_attaching,
+                                        teardown_attaching),
+        cmocka_unit_test_setup_teardown(a_missing_attachment_is_damage_and_a_repair_does_without,
+                                        setup_attaching, teardown_attaching),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
  * may be tried again. FIRN_TEST_LONG=1 tries every point.
  */
 #include "lsm_fixture.h"
+#include "twin_kind.h"
 
 #include <errno.h>
 
@@ -29,6 +30,9 @@ world_init(struct world *world)
     TEST_OK(firn_sim_fault_create(world->memory, &world->os, &err), &err);
     fixture_init(&world->fixture, world->os);
     world->fixture.separates = true;
+    world->fixture.options.kinds = twin_kinds;
+    world->fixture.tree_kinds[1] = &twin_kind;
+    twin_attaches = true;
     TEST_OK(fixture_open(&world->fixture, &err), &err);
 }
 
@@ -222,7 +226,7 @@ assert_no_other_files(struct fixture *fixture)
     uint64_t files;
     firn_lsm_collect(fixture->lsm);
     firn_lsm_stats(fixture->lsm, NULL, &stats);
-    files = stats.values.files;
+    files = stats.values.files + stats.attachments.files;
     for (unsigned level = 0; level < FIRN_VERSION_LEVELS_ALL; level++) {
         files += stats.levels[level].runs;
     }

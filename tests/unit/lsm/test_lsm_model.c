@@ -377,6 +377,7 @@ run_init(struct run *run, uint64_t seed)
         run->fixture.options.kinds = twin_kinds;
         run->fixture.tree_kinds[1] = &twin_kind;
     }
+    twin_attaches = seed % 2 == 0;
     TEST_OK(fixture_open(&run->fixture, &err), &err);
 }
 
@@ -402,7 +403,7 @@ assert_no_dead_values(struct fixture *fixture)
     firn_lsm_stats(fixture->lsm, NULL, &stats);
     assert_int_equal(stats.values.live_bytes, stats.values.bytes);
     assert_true(fixture->separates == (stats.values.files > 0));
-    uint64_t files = stats.values.files;
+    uint64_t files = stats.values.files + stats.attachments.files;
     for (unsigned level = 0; level < FIRN_VERSION_LEVELS_ALL; level++) {
         files += stats.levels[level].runs;
     }

@@ -178,6 +178,26 @@ golden_records_are_read_and_written(void **state)
             &err);
     assert_same_edit(&with_kinds, &decoded);
     assert_int_equal(decoded.log_end.segment, 0);
+    /* A run with attachments. */
+    const struct firn_run_attachment attachments[] = {{.number = 2, .kind = 3, .file_bytes = 4096},
+                                                      {.number = 3, .kind = 9, .file_bytes = 300}};
+    struct firn_manifest_edit with_attachments = with_end;
+    added[0].attachments = attachments;
+    added[0].attachment_count = 1;
+    added[1].attachments = attachments;
+    added[1].attachment_count = 2;
+    assert_int_equal(firn_manifest_edit_encode(&with_attachments, &bytes), FIRN_OK);
+    test_file_compare_golden("tests/formats/manifest/attachments.record", firn_buf_slice(&bytes));
+    TEST_OK(firn_manifest_edit_decode(FIRN_MANIFEST_EDIT, firn_buf_slice(&bytes), &arena, &decoded,
+                                      &err),
+            &err);
+    assert_same_edit(&with_attachments, &decoded);
+    assert_int_equal(decoded.trees[0].added[0].kind, 1);
+    assert_int_equal(decoded.trees[0].added[0].attachment_count, 1);
+    assert_int_equal(decoded.trees[0].added[1].attachment_count, 2);
+    assert_int_equal(decoded.trees[0].added[1].attachments[1].number, 3);
+    assert_int_equal(decoded.trees[0].added[1].attachments[1].kind, 9);
+    assert_int_equal(decoded.trees[0].added[1].attachments[1].file_bytes, 300);
     firn_arena_deinit(&arena);
     firn_buf_deinit(&bytes);
 }
@@ -232,6 +252,7 @@ decode(const struct firn_manifest_edit *edit, firn_error *err)
 struct sample {
     uint64_t removed[2];
     struct firn_manifest_reference references[2];
+    struct firn_run_attachment attachments[2];
     struct firn_manifest_run added[2];
     struct firn_manifest_group groups[2];
     struct firn_manifest_tree trees[2];
@@ -248,6 +269,10 @@ make_sample(struct sample *sample)
     sample->references[1] = (struct firn_manifest_reference){4, 6, 100, 100};
     sample->added[1].references = sample->references;
     sample->added[1].reference_count = 2;
+    sample->attachments[0] = (struct firn_run_attachment){.number = 1, .kind = 3, .file_bytes = 9};
+    sample->attachments[1] = (struct firn_run_attachment){.number = 4, .kind = 3, .file_bytes = 9};
+    sample->added[1].attachments = sample->attachments;
+    sample->added[1].attachment_count = 2;
     sample->groups[0] = (struct firn_manifest_group){60, 64, 65, 69};
     sample->groups[1] = (struct firn_manifest_group){62, 69, 0, 0};
     sample->added[1].groups = sample->groups;
@@ -312,6 +337,12 @@ numbers_out_of_range_or_order_are_damage(void **state)
     REFUSED(sample.references[0].bytes = 0);
     REFUSED(sample.references[0].bytes = 101);
     REFUSED(sample.references[0].total_bytes = UINT64_C(1) << 48);
+    REFUSED(sample.attachments[0].number = 0);
+    REFUSED(sample.attachments[0].number = 4);
+    REFUSED(sample.attachments[1].number = 7);
+    REFUSED(sample.attachments[0].kind = 0);
+    REFUSED(sample.attachments[0].file_bytes = 0);
+    REFUSED(sample.attachments[0].file_bytes = UINT64_C(1) << 48);
     REFUSED(sample.added[0].file_bytes = 0);
     REFUSED(sample.added[0].file_bytes = UINT64_C(1) << 48);
     REFUSED(sample.added[0].entry_count = 6);

@@ -4,6 +4,7 @@
  */
 #include "twin_kind.h"
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "row/row.h"
@@ -21,7 +22,120 @@ struct twin_cursor {
 struct twin_builder {
     struct firn_run_builder base;
     struct firn_run_builder *rows;
+    struct firn_os_dir *dir;
+    const struct firn_run_attacher *attacher;
+    struct firn_block_publisher *publisher;
+    uint64_t count;
 };
+
+bool twin_attaches;
+
+struct twin_graph {
+    struct firn_run base;
+    struct firn_block_reader *reader;
+    struct firn_run_summary summary;
+};
+
+/* ---- graphs ---- */
+
+static int
+graph_open(const struct firn_run_env *env, const char *name, struct firn_run **out, firn_error *err)
+{
+    struct twin_graph *graph = firn_alloc_zeroed(sizeof *graph);
+    if (graph == NULL) {
+        return firn_error_no_memory(err, "a graph");
+    }
+    graph->base.kind = &twin_graph_kind;
+    int rc = firn_block_reader_open(env->dir, name, FIRN_BLOCK_FILE_VECTOR, &graph->reader, err);
+    if (rc != FIRN_OK) {
+        firn_free(graph);
+        return rc;
+    }
+    graph->summary.file_bytes = firn_block_reader_size_bytes(graph->reader);
+    *out = &graph->base;
+    return FIRN_OK;
+}
+
+static void
+graph_close(struct firn_run *run)
+{
+    firn_block_reader_close(((struct twin_graph *)run)->reader);
+    firn_free(run);
+}
+
+static const struct firn_run_summary *
+graph_summary(const struct firn_run *run)
+{
+    return &((const struct twin_graph *)run)->summary;
+}
+
+int
+twin_graph_count(const struct firn_run *run, uint64_t *out, firn_error *err)
+{
+    const struct twin_graph *graph = (const struct twin_graph *)run;
+    struct firn_buf bytes = {0};
+    CHECK(run->kind == &twin_graph_kind);
+    int rc = firn_block_reader_section_count(graph->reader) == 1
+                 ? firn_block_reader_read(graph->reader,
+                                          &firn_block_reader_section(graph->reader, 0)->ref, NULL,
+                                          &bytes, err)
+                 : FIRN_CORRUPT;
+    if (rc == FIRN_OK) {
+        *out = firn_load_le64(bytes.data);
+    }
+    firn_buf_deinit(&bytes);
+    return rc;
+}
+
+static int
+graph_check(struct firn_run *run, void (*on_damage)(void *ctx, const char *text), void *ctx,
+            const struct firn_step *step, firn_error *err)
+{
+    uint64_t count;
+    firn_error found;
+    (void)step;
+    int rc = twin_graph_count(run, &count, &found);
+    if (rc == FIRN_CORRUPT) {
+        on_damage(ctx, found.text);
+    }
+    if (rc != FIRN_OK && err != NULL) {
+        *err = found;
+    }
+    return rc;
+}
+
+const struct firn_run_kind twin_graph_kind = {
+    .name = "graph",
+    .file_kind = FIRN_BLOCK_FILE_VECTOR,
+    .open = graph_open,
+    .close = graph_close,
+    .summary = graph_summary,
+    .check = graph_check,
+};
+
+static const struct firn_run_kind *const attachment_kinds[] = {&twin_graph_kind, NULL};
+
+/* Writes a graph of so many entries; the file is durable as the builder's will be. */
+static int
+write_graph(const struct twin_builder *builder, char name[FIRN_RUN_FILE_NAME_SIZE],
+            struct firn_run_attachment *out, firn_error *err)
+{
+    struct firn_block_writer *writer = NULL;
+    struct firn_block_ref ref;
+    uint8_t bytes[8];
+    int rc;
+    firn_store_le64(bytes, builder->count);
+    out->kind = FIRN_BLOCK_FILE_VECTOR;
+    out->number = builder->attacher->take(builder->attacher->ctx, &twin_graph_kind, name);
+    FIRN_TRY(firn_block_writer_create(builder->dir, name, FIRN_BLOCK_FILE_VECTOR, &writer, err));
+    FIRN_TRY(firn_block_writer_add(writer, FIRN_CODEC_NONE, firn_bytes(bytes, sizeof bytes),
+                                   sizeof bytes, &ref, err));
+    FIRN_TRY(firn_block_writer_add_section(writer, 1, &ref, err));
+    rc = firn_block_writer_finish_later(writer, builder->publisher, &out->file_bytes, err);
+out:
+    firn_block_writer_destroy(writer);
+    return rc;
+}
 
 /* ---- runs ---- */
 
@@ -195,6 +309,9 @@ builder_create(const struct firn_run_env *env, const char *name,
         return firn_error_no_memory(err, "a twin");
     }
     builder->base.kind = &twin_kind;
+    builder->dir = env->dir;
+    builder->attacher = options->attacher;
+    builder->publisher = options->publisher;
     int rc = firn_row_kind.builder_create(env, name, options, &builder->rows, err);
     if (rc != FIRN_OK) {
         firn_free(builder);
@@ -207,6 +324,7 @@ builder_create(const struct firn_run_env *env, const char *name,
 static int
 builder_add(struct firn_run_builder *builder, const struct firn_entry *entry, firn_error *err)
 {
+    ((struct twin_builder *)builder)->count++;
     return firn_row_kind.builder_add(builder_of(builder), entry, err);
 }
 
@@ -232,7 +350,26 @@ builder_size_bytes(const struct firn_run_builder *builder)
 static int
 builder_finish(struct firn_run_builder *builder, struct firn_run_summary *out, firn_error *err)
 {
-    return firn_row_kind.builder_finish(builder_of(builder), out, err);
+    const struct twin_builder *twin = (const struct twin_builder *)builder;
+    struct firn_run_attachment attachment = {0};
+    char name[FIRN_RUN_FILE_NAME_SIZE];
+    int rc = FIRN_OK;
+    if (!twin_attaches || twin->attacher == NULL) {
+        return firn_row_kind.builder_finish(builder_of(builder), out, err);
+    }
+    FIRN_TRY(write_graph(twin, name, &attachment, err));
+    rc = firn_row_kind.builder_finish(builder_of(builder), out, err);
+    if (rc == FIRN_OK &&
+        firn_buf_append(&out->attachments, &attachment, sizeof attachment) != FIRN_OK) {
+        firn_run_summary_deinit(out);
+        *out = (struct firn_run_summary){0};
+        rc = firn_error_no_memory(err, "an attachment");
+    }
+    if (rc != FIRN_OK) {
+        FIRN_IGNORE(firn_os_remove_file(twin->dir, name, NULL));
+    }
+out:
+    return rc;
 }
 
 static void
@@ -247,6 +384,7 @@ builder_destroy(struct firn_run_builder *builder)
 const struct firn_run_kind twin_kind = {
     .name = "twin",
     .file_kind = FIRN_BLOCK_FILE_COLUMN,
+    .attachment_kinds = attachment_kinds,
     .open = open_run,
     .close = close_run,
     .summary = summary,

@@ -3,7 +3,8 @@
  * unit/lsm: a second kind of runs, for tests of trees of several kinds.
  *
  * A twin is a run of rows under another table, name and number: files "<number>.twin". What it does is
- * what rows do, through a cursor and a builder of its own.
+ * what rows do, through a cursor and a builder of its own. While twin_attaches is set, what is built gets
+ * an attachment each, "<number>.graph": one block, the number of entries.
  */
 #ifndef FIRN_TESTS_TWIN_KIND_H
 #define FIRN_TESTS_TWIN_KIND_H
@@ -12,6 +13,12 @@
 
 /* Of the number of columns. */
 extern const struct firn_run_kind twin_kind;
+
+extern bool twin_attaches;
+/* Of the number of vectors; the run is a twin_graph. */
+extern const struct firn_run_kind twin_graph_kind;
+/* The number of entries that it says. FIRN_CORRUPT. */
+int twin_graph_count(const struct firn_run *graph, uint64_t *out, firn_error *err);
 
 /* Rows and twins. */
 extern const struct firn_run_kind *const twin_kinds[];

@@ -24,6 +24,7 @@ setup(void **state)
     (void)state;
     own_kinds = firn_db_kinds;
     firn_db_kinds = twin_kinds;
+    twin_attaches = true;
     return 0;
 }
 
@@ -32,6 +33,7 @@ teardown(void **state)
 {
     (void)state;
     firn_db_kinds = own_kinds;
+    twin_attaches = false;
     return 0;
 }
 
