@@ -171,6 +171,26 @@ enum { FIRN_RUN_CURSOR_STEPS = 4 };
 /* Steps of get_prefetch. */
 enum { FIRN_RUN_GET_STEPS = 4 };
 
+/* Which columns of a run whose kind has columns somebody wants to read, by numbers that mean something to
+ * that kind alone. */
+struct firn_run_projection {
+    const uint32_t *columns; /* ascending */
+    size_t count;
+};
+
+/* A stretch of entries that begins where a cursor stands. Each is a put, the only version of its key in
+ * the run, with its value in the run itself. */
+struct firn_run_batch {
+    struct firn_run_cursor *cursor;
+    uint64_t count;         /* 0: there is none, and the rest means nothing */
+    uint64_t content_bytes; /* of keys and values, about */
+    uint64_t sequence_min;
+    uint64_t sequence_max;
+    firn_slice last_key; /* borrowed until the cursor moves */
+};
+/* Entries in one, at most. */
+enum { FIRN_RUN_BATCH_MAX = 1024 };
+
 struct firn_run_cursor_options {
     bool is_sequential; /* a merge or a scan: read ahead, and leave no trace in the cache */
     /* Versions that this view does not see may be left out by first and next, where that saves
@@ -178,6 +198,9 @@ struct firn_run_cursor_options {
     const struct firn_view *only;
     /* Values that lie in value files are shown as references (firn_entry.values), not read. */
     bool keeps_references;
+    /* Entries need no more in their values than these; NULL: all. A kind without columns does not look
+     * at it. Borrowed as long as the cursor. */
+    const struct firn_run_projection *projection;
     /* Of a sequential one: counts the blocks that it finds in the cache, where somebody has found them
      * before; NULL: nobody does. Borrowed as long as the cursor. */
     uint64_t *found;
@@ -282,6 +305,11 @@ struct firn_run_kind {
     /* Only while valid. */
     int (*cursor_next)(struct firn_run_cursor *cursor, firn_error *err);
     int (*cursor_prev)(struct firn_run_cursor *cursor, firn_error *err);
+    /* Only while valid: the longest stretch from here on that is cheaply known, of at most max entries,
+     * with all keys before *limit (NULL: none), and the key behind the stretch another than its last.
+     * The cursor does not move. NULL, as in all kinds of rows: there are never any. */
+    int (*cursor_batch)(struct firn_run_cursor *cursor, const firn_slice *limit, uint64_t max,
+                        struct firn_run_batch *out, firn_error *err);
 
     /* Writes the file `name` in the dir of env. */
     int (*builder_create)(const struct firn_run_env *env, const char *name,
@@ -290,6 +318,11 @@ struct firn_run_kind {
     /* Entries in order, none twice; key and value are copied. One with `values` has a reference. */
     int (*builder_add)(struct firn_run_builder *builder, const struct firn_entry *entry,
                        firn_error *err);
+    /* Adds the entries of a batch, whose cursor is of the same kind and comes to stand behind them: so
+     * that they need not be taken apart and put together again. They come out as by builder_add. NULL,
+     * as in all kinds of rows: entries are added one by one. */
+    int (*builder_add_from)(struct firn_run_builder *builder, const struct firn_run_batch *batch,
+                            firn_error *err);
     /* Ranges in any order. */
     int (*builder_add_range)(struct firn_run_builder *builder, const struct firn_range *range,
                              firn_error *err);

@@ -240,6 +240,9 @@ FIRN_MUST_CHECK int firn_run_writer_begin(struct firn_run_writer *writer, struct
 FIRN_MUST_CHECK int firn_run_writer_add(struct firn_run_writer *writer,
                                         const struct firn_entry *entry,
                                         const struct firn_entry *placed, firn_error *err);
+/* Adds a batch, whose cursor moves on behind it, to the open run, whose kind is that of the cursor. */
+FIRN_MUST_CHECK int firn_run_writer_add_from(struct firn_run_writer *writer,
+                                             const struct firn_run_batch *batch, firn_error *err);
 /* Tells the open run where it comes from (origin is NULL: it belongs to no tree) and finishes it; *out,
  * zeroed before, is the caller's to deinit. After a failure the run is still open. */
 FIRN_MUST_CHECK int firn_run_writer_end(struct firn_run_writer *writer,

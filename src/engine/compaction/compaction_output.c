@@ -40,6 +40,7 @@ struct writing {
     struct firn_compaction_output *out;
     struct firn_merge_stream *stream;
     struct firn_run_writer run;
+    bool takes_batches;   /* entries that are all kept may come as one */
     bool has_key;         /* there is an entry of the stream's key in the open run */
     uint64_t older_count; /* likewise: of versions that a newer one hides */
     /* In the level behind: the first run that does not lie before the last key, and how many bytes
@@ -314,6 +315,36 @@ out:
     return rc;
 }
 
+/* After an entry: stretches of one run that are kept whole go from run to run, up to the size of a run. */
+static int
+add_batches(struct writing *writing, firn_error *err)
+{
+    int rc = FIRN_OK;
+    const struct firn_compaction_output_options *options = writing->options;
+    while (writing->run.builder != NULL && !is_large_enough(writing)) {
+        struct firn_run_batch batch;
+        FIRN_TRY(firn_merge_stream_batch(writing->stream, options->kind, options->views->now,
+                                         FIRN_RUN_BATCH_MAX, &batch, err));
+        if (batch.count == 0) {
+            break;
+        }
+        advance_next_level(writing, batch.last_key);
+        FIRN_TRY(firn_run_writer_add_from(&writing->run, &batch, err));
+        FIRN_TRY(firn_merge_stream_batch_taken(writing->stream, err));
+    }
+out:
+    return rc;
+}
+
+/* Batches hold what now reads, and nothing that lies in value files or has to go there. */
+static bool
+may_take_batches(const struct firn_compaction_output_options *options)
+{
+    return options->kind->builder_add_from != NULL && options->kind->cursor_batch != NULL &&
+           options->level < FIRN_VERSION_HISTORY && options->views->now != NULL &&
+           !options->separates;
+}
+
 static int
 write_all(struct writing *writing, firn_error *err)
 {
@@ -322,6 +353,9 @@ write_all(struct writing *writing, firn_error *err)
     FIRN_TRY(firn_merge_stream_next(writing->stream, &entry, err));
     while (entry != NULL) {
         FIRN_TRY(add_entry(writing, entry, err));
+        if (writing->takes_batches) {
+            FIRN_TRY(add_batches(writing, err));
+        }
         FIRN_TRY(firn_merge_stream_next(writing->stream, &entry, err));
     }
     FIRN_TRY(end_all(writing, err));
@@ -365,6 +399,7 @@ firn_compaction_output_write(const struct firn_compaction_output_options *option
            options->level == FIRN_VERSION_LEVELS - 1);
     int rc = FIRN_OK;
     struct writing writing = {.level = options->level, .options = options, .out = out};
+    writing.takes_batches = may_take_batches(options);
     struct writing history = {.level = FIRN_VERSION_HISTORY, .options = options, .out = out};
     const struct firn_compaction_values_options values = {.lsm = options->lsm,
                                                           .separates = options->separates,

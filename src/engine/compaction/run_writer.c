@@ -55,6 +55,16 @@ out:
     return rc;
 }
 
+int
+firn_run_writer_add_from(struct firn_run_writer *writer, const struct firn_run_batch *batch,
+                         firn_error *err)
+{
+    DCHECK(batch->count > 0 && batch->cursor->kind == writer->kind);
+    int rc = writer->kind->builder_add_from(writer->builder, batch, err);
+    writer->entry_count += rc == FIRN_OK ? batch->count : 0;
+    return rc;
+}
+
 static size_t
 attachment_count(const struct firn_run_summary *summary)
 {

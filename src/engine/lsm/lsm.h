@@ -274,6 +274,8 @@ struct firn_lsm_cursor_options {
     uint64_t time_ms; /* of the reading; FIRN_LSM_TIME_NOW: when the cursor is created */
     bool
         keys_only; /* what entries have as values means nothing; those in value files are not read */
+    /* As in block/run_kind.h; borrowed as long as the cursor. NULL: all. What memtables have is whole. */
+    const struct firn_run_projection *projection;
 };
 FIRN_MUST_CHECK int firn_lsm_cursor_create(struct firn_lsm_tree *tree,
                                            const struct firn_lsm_cursor_options *options,

@@ -36,7 +36,8 @@ struct firn_lsm_cursor {
     struct firn_merge_resolve *resolve;
     const struct firn_entry *entry;
     const struct firn_view *only; /* of a cursor over versions: others may be left out; or NULL */
-    struct firn_buf lower;        /* copies of the bounds */
+    const struct firn_run_projection *projection;
+    struct firn_buf lower; /* copies of the bounds */
     struct firn_buf upper;
     firn_slice lower_slice;
     firn_slice upper_slice;
@@ -136,8 +137,12 @@ add_runs(struct firn_lsm_cursor *cursor, unsigned level, size_t begin, size_t en
             FIRN_TRY(add_ranges(cursor, file, err));
         }
     }
-    const struct firn_version_source_runs runs = {
-        .version = version, .level = level, .begin = begin, .end = end, .only = cursor->only};
+    const struct firn_version_source_runs runs = {.version = version,
+                                                  .level = level,
+                                                  .begin = begin,
+                                                  .end = end,
+                                                  .only = cursor->only,
+                                                  .projection = cursor->projection};
     struct firn_version_source *source = &cursor->sources[cursor->source_count++];
     source->refused = &cursor->refused;
     FIRN_TRY(firn_version_source_add(source, &runs, cursor->merge, err));
@@ -267,6 +272,7 @@ firn_lsm_cursor_create(struct firn_lsm_tree *tree, const struct firn_lsm_cursor_
     }
     cursor->state = state;
     cursor->only = options->only;
+    cursor->projection = options->projection;
     FIRN_TRY(copy_bounds(cursor, options, err));
     FIRN_TRY(firn_merge_create(&cursor->merge, err));
     FIRN_TRY(add_memtables(cursor, err));

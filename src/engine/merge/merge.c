@@ -629,6 +629,48 @@ firn_merge_next(struct firn_merge *merge, firn_error *err)
     return go_on(merge, source->ops->next(source, err), err);
 }
 
+/* ---- stretches of one source ---- */
+
+/* The least key of the others; false where they are all at their ends. */
+static bool
+find_limit(const struct firn_merge *merge, firn_slice *out)
+{
+    bool has_limit = false;
+    for (size_t i = 0; i < merge->count; i++) {
+        const struct firn_entry *entry = merge->players[i].entry;
+        if (i != merge->winner && entry != NULL &&
+            (!has_limit || firn_slice_compare(entry->key, *out) < 0)) {
+            *out = entry->key;
+            has_limit = true;
+        }
+    }
+    return has_limit;
+}
+
+int
+firn_merge_batch(struct firn_merge *merge, const struct firn_run_kind *kind, uint64_t max,
+                 struct firn_run_batch *out, firn_error *err)
+{
+    DCHECK(merge->entry != NULL && !merge->is_backward && max > 0);
+    struct firn_merge_source *source = merge->players[merge->winner].source;
+    firn_slice limit;
+    *out = (struct firn_run_batch){.count = 0};
+    if (source->ops->batch == NULL) {
+        return FIRN_OK;
+    }
+    int rc =
+        source->ops->batch(source, kind, find_limit(merge, &limit) ? &limit : NULL, max, out, err);
+    DCHECK(rc != FIRN_OK || (out->count <= max && source->entry == merge->entry));
+    return rc;
+}
+
+int
+firn_merge_batch_taken(struct firn_merge *merge, firn_error *err)
+{
+    struct firn_merge_source *source = merge->players[merge->winner].source;
+    return go_on(merge, source->ops->batch_taken(source, err), err);
+}
+
 int
 firn_merge_prev(struct firn_merge *merge, firn_error *err)
 {

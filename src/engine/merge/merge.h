@@ -52,6 +52,13 @@ struct firn_merge_source_ops {
     int (*skip_back)(struct firn_merge_source *source, firn_slice key, uint64_t sequence,
                      firn_error *err);
     void (*destroy)(struct firn_merge_source *source);
+    /* Standing on an entry: cursor_batch of block/run_kind.h, if the cursor is of that kind. NULL: there
+     * are never any. */
+    int (*batch)(struct firn_merge_source *source, const struct firn_run_kind *kind,
+                 const firn_slice *limit, uint64_t max, struct firn_run_batch *out,
+                 firn_error *err);
+    /* Somebody has moved the cursor of a batch behind it. */
+    int (*batch_taken)(struct firn_merge_source *source, firn_error *err);
 };
 
 /* Embedded first by each kind. */
@@ -106,6 +113,13 @@ FIRN_MUST_CHECK int firn_merge_skip_back(struct firn_merge *merge, firn_slice ke
 
 /* The current version; NULL where there is none. Borrowed until the merge moves. */
 const struct firn_entry *firn_merge_entry(const struct firn_merge *merge);
+
+/* The stretch of entries from the current one on that comes before the keys of all other sources, if it
+ * lies in a run of that kind. Only while valid, and after a move forwards. */
+FIRN_MUST_CHECK int firn_merge_batch(struct firn_merge *merge, const struct firn_run_kind *kind,
+                                     uint64_t max, struct firn_run_batch *out, firn_error *err);
+/* Its cursor stands behind it now: goes on there. */
+FIRN_MUST_CHECK int firn_merge_batch_taken(struct firn_merge *merge, firn_error *err);
 
 /* The first bytes of a key as a number of the same order, filled up with zeros: keys with different
  * heads are different, and of two that are not longer the heads and the sizes are all there is. */
@@ -422,6 +436,15 @@ void firn_merge_stream_destroy(struct firn_merge_stream *stream);
 /* The next version to write, NULL at the end. Borrowed until the next call. */
 FIRN_MUST_CHECK int firn_merge_stream_next(struct firn_merge_stream *stream,
                                            const struct firn_entry **out, firn_error *err);
+/* After next has given an entry that was used: what comes next, if it is a stretch of a run of that kind
+ * which is all kept, where now reads it. out->count is 0 if not; else the caller takes it, which moves its
+ * cursor, and says so. The next entry has another key. */
+FIRN_MUST_CHECK int firn_merge_stream_batch(struct firn_merge_stream *stream,
+                                            const struct firn_run_kind *kind,
+                                            const struct firn_view *now, uint64_t max,
+                                            struct firn_run_batch *out, firn_error *err);
+FIRN_MUST_CHECK int firn_merge_stream_batch_taken(struct firn_merge_stream *stream,
+                                                  firn_error *err);
 /* Whether the output may be cut before the entry that next gave: its key is not that of the one
  * before. */
 bool firn_merge_stream_may_cut(const struct firn_merge_stream *stream);

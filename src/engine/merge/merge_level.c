@@ -288,6 +288,28 @@ level_skip_back(struct firn_merge_source *source, firn_slice key, uint64_t seque
     return at == level->at ? FIRN_OK : enter_last(level, at, err);
 }
 
+static int
+level_batch(struct firn_merge_source *source, const struct firn_run_kind *kind,
+            const firn_slice *limit, uint64_t max, struct firn_run_batch *out, firn_error *err)
+{
+    DCHECK(source->entry != NULL);
+    const struct level_source *level = (const struct level_source *)source;
+    if (level->cursor->kind != kind || kind->cursor_batch == NULL) {
+        return FIRN_OK;
+    }
+    int rc = kind->cursor_batch(level->cursor, limit, max, out, err);
+    out->cursor = level->cursor;
+    DCHECK(rc != FIRN_OK || out->count == 0 || limit == NULL ||
+           firn_slice_compare(out->last_key, *limit) < 0);
+    return rc;
+}
+
+static int
+level_batch_taken(struct firn_merge_source *source, firn_error *err)
+{
+    return settle((struct level_source *)source, FIRN_OK, err);
+}
+
 static void
 level_destroy(struct firn_merge_source *source)
 {
@@ -307,6 +329,8 @@ static const struct firn_merge_source_ops level_ops = {
     .skip = level_skip,
     .skip_back = level_skip_back,
     .destroy = level_destroy,
+    .batch = level_batch,
+    .batch_taken = level_batch_taken,
 };
 
 int

@@ -35,6 +35,10 @@
  *
  * An expiring put that has expired for every view that sees it is a tombstone, and is written as one.
  *
+* A stretch of entries of one run can be kept as one, without a look at each: where no input has range
+ * deletes, each of them is a put and the only version of its key in all inputs, and now sees all of
+ * them. Then the rule needs each, and its place is with what now reads.
+ *
  * A mark is set when the entry that it is for has been used: the entry may be where the output is
  * cut, and then the mark belongs behind the cut.
  */
@@ -82,7 +86,8 @@ struct firn_merge_stream {
     struct firn_compaction_place kept_place; /* of kept */
     const struct firn_compaction_between *between;
     size_t between_count;
-    bool is_ahead; /* the merge stands behind what is kept, else on it */
+    bool is_ahead;   /* the merge stands behind what is kept, else on it */
+    bool has_ranges; /* some input has */
     uint64_t dropped;
     uint64_t tombstones_kept_from;
     struct firn_merge_fold fold;
@@ -509,6 +514,65 @@ out:
     return rc;
 }
 
+/* ---- stretches ---- */
+
+/* Moves on from what was given last; NULL: that was the last, or there are older versions of its key. */
+static int
+go_ahead(struct firn_merge_stream *stream, const struct firn_entry **out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    DCHECK(stream->state == GIVEN && stream->marks.count == 0);
+    if (!stream->is_ahead) {
+        FIRN_TRY(firn_merge_next(stream->merge, err));
+        stream->is_ahead = true;
+    }
+    *out = firn_merge_entry(stream->merge);
+    if (*out != NULL && firn_slice_compare((*out)->key, firn_buf_slice(&stream->key)) <= 0) {
+        *out = NULL; /* next finds out what is wrong, if anything is */
+    }
+out:
+    return rc;
+}
+
+int
+firn_merge_stream_batch(struct firn_merge_stream *stream, const struct firn_run_kind *kind,
+                        const struct firn_view *now, uint64_t max, struct firn_run_batch *out,
+                        firn_error *err)
+{
+    int rc = FIRN_OK;
+    const struct firn_entry *entry;
+    *out = (struct firn_run_batch){.count = 0};
+    if (stream->has_ranges || stream->state != GIVEN) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(go_ahead(stream, &entry, err));
+    if (entry == NULL) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(firn_merge_batch(stream->merge, kind, max, out, err));
+    if (out->count == 0 || !firn_view_sees_all(now, out->sequence_min, out->sequence_max)) {
+        out->count = 0;
+        return FIRN_OK;
+    }
+    DCHECK(stream->covering.count == 0 && stream->ranges_shown == 0);
+    stream->dropped += stream->held.count;
+    stream->held.count = 0;
+    if (firn_buf_assign(&stream->key, out->last_key) != FIRN_OK) {
+        return firn_error_no_memory(err, "a key of a compaction");
+    }
+    stream->last_sequence = 0; /* nothing more of that key may come */
+    rc = firn_step_tell(stream->step, 0, out->content_bytes, err);
+out:
+    return rc;
+}
+
+int
+firn_merge_stream_batch_taken(struct firn_merge_stream *stream, firn_error *err)
+{
+    DCHECK(stream->state == GIVEN && stream->is_ahead);
+    return firn_merge_batch_taken(stream->merge, err);
+}
+
 struct firn_compaction_place
 firn_merge_stream_place(const struct firn_merge_stream *stream)
 {
@@ -558,6 +622,9 @@ firn_merge_stream_create(const struct firn_merge_stream_options *options,
     stream->between = options->between;
     stream->between_count = options->between_count;
     stream->tombstones_kept_from = options->tombstones_kept_from;
+    for (size_t i = 0; i < options->range_set_count; i++) {
+        stream->has_ranges |= !firn_range_set_is_empty(options->ranges[i]);
+    }
     stream->held.items = firn_alloc_array(segments, sizeof *stream->held.items);
     stream->covering.sequences = firn_alloc_array(segments, sizeof(uint64_t));
     stream->marks.sequences = firn_alloc_array(segments, sizeof(uint64_t));

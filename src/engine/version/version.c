@@ -176,6 +176,7 @@ firn_version_source_add(struct firn_version_source *state,
         .cursor = {.is_sequential = runs->is_sequential,
                    .only = runs->only,
                    .found = runs->found,
+                   .projection = runs->projection,
                    .keeps_references = true},
         .name = level_names[runs->level],
     };

@@ -120,6 +120,7 @@ struct firn_version_source_runs {
     bool is_sequential;           /* read from the first to the last */
     const struct firn_view *only; /* as in block/run_kind.h, and the next */
     uint64_t *found;
+    const struct firn_run_projection *projection;
 };
 FIRN_MUST_CHECK int firn_version_source_add(struct firn_version_source *state,
                                             const struct firn_version_source_runs *runs,

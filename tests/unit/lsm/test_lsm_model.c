@@ -378,6 +378,7 @@ run_init(struct run *run, uint64_t seed)
         run->fixture.tree_kinds[1] = &twin_kind;
     }
     twin_attaches = seed % 2 == 0;
+    twin_batches = seed % 4 == 0;
     TEST_OK(fixture_open(&run->fixture, &err), &err);
 }
 

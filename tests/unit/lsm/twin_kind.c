@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/slice.h"
 #include "row/row.h"
 
 struct twin_run {
@@ -17,6 +18,8 @@ struct twin_run {
 struct twin_cursor {
     struct firn_run_cursor base;
     struct firn_run_cursor *rows;
+    struct firn_run_cursor *scout; /* walks ahead for batches */
+    struct firn_buf last_key;
 };
 
 struct twin_builder {
@@ -29,6 +32,10 @@ struct twin_builder {
 };
 
 bool twin_attaches;
+bool twin_batches;
+uint64_t twin_batched;
+uint64_t twin_batch_count;
+uint32_t twin_projected;
 
 struct twin_graph {
     struct firn_run base;
@@ -236,7 +243,16 @@ cursor_create(struct firn_run *run, const struct firn_run_cursor_options *option
         return firn_error_no_memory(err, "a cursor of a twin");
     }
     cursor->base.kind = &twin_kind;
+    const struct firn_run_cursor_options ahead = {.keeps_references = true};
+    bool projects = options != NULL && options->projection != NULL;
+    twin_projected = projects ? (uint32_t)options->projection->count : UINT32_MAX;
     int rc = firn_row_kind.cursor_create(rows_of(run), options, &cursor->rows, err);
+    if (rc == FIRN_OK) {
+        rc = firn_row_kind.cursor_create(rows_of(run), &ahead, &cursor->scout, err);
+        if (rc != FIRN_OK) {
+            firn_row_kind.cursor_destroy(cursor->rows);
+        }
+    }
     if (rc != FIRN_OK) {
         firn_free(cursor);
         return rc;
@@ -249,6 +265,8 @@ static void
 cursor_destroy(struct firn_run_cursor *cursor)
 {
     firn_row_kind.cursor_destroy(twin_of(cursor)->rows);
+    firn_row_kind.cursor_destroy(twin_of(cursor)->scout);
+    firn_buf_deinit(&twin_of(cursor)->last_key);
     firn_free(cursor);
 }
 
@@ -290,6 +308,50 @@ cursor_prev(struct firn_run_cursor *cursor, firn_error *err)
     return settle(cursor, firn_row_kind.cursor_prev(twin_of(cursor)->rows, err));
 }
 
+static bool
+may_batch(const struct firn_entry *entry, const firn_slice *limit)
+{
+    return entry->kind == FIRN_ENTRY_PUT && entry->values == NULL &&
+           (limit == NULL || firn_slice_compare(entry->key, *limit) < 0);
+}
+
+/* Walks ahead: an entry counts when the next one has another key. */
+static int
+cursor_batch(struct firn_run_cursor *cursor, const firn_slice *limit, uint64_t max,
+             struct firn_run_batch *out, firn_error *err)
+{
+    struct twin_cursor *twin = twin_of(cursor);
+    struct firn_run_cursor *scout = twin->scout;
+    int rc = FIRN_OK;
+    if (!twin_batches) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(firn_row_kind.cursor_seek(scout, cursor->entry.key, cursor->entry.sequence, err));
+    while (out->count < max && scout->is_valid && may_batch(&scout->entry, limit)) {
+        struct firn_buf key = {0};
+        uint64_t sequence = scout->entry.sequence;
+        size_t size = scout->entry.key.size + scout->entry.value.size;
+        rc = firn_buf_assign(&key, scout->entry.key);
+        rc = rc == FIRN_OK ? firn_row_kind.cursor_next(scout, err)
+                           : firn_error_no_memory(err, "a key");
+        if (rc != FIRN_OK ||
+            (scout->is_valid && firn_slice_equal(scout->entry.key, firn_buf_slice(&key)))) {
+            firn_buf_deinit(&key);
+            break;
+        }
+        firn_buf_deinit(&twin->last_key);
+        twin->last_key = key;
+        out->sequence_min =
+            out->count == 0 || sequence < out->sequence_min ? sequence : out->sequence_min;
+        out->sequence_max = sequence > out->sequence_max ? sequence : out->sequence_max;
+        out->content_bytes += size;
+        out->count++;
+    }
+    out->last_key = firn_buf_slice(&twin->last_key);
+out:
+    return rc;
+}
+
 /* ---- builders ---- */
 
 static struct firn_run_builder *
@@ -326,6 +388,23 @@ builder_add(struct firn_run_builder *builder, const struct firn_entry *entry, fi
 {
     ((struct twin_builder *)builder)->count++;
     return firn_row_kind.builder_add(builder_of(builder), entry, err);
+}
+
+static int
+builder_add_from(struct firn_run_builder *builder, const struct firn_run_batch *batch,
+                 firn_error *err)
+{
+    int rc = FIRN_OK;
+    CHECK(batch->cursor->kind == &twin_kind);
+    for (uint64_t i = 0; i < batch->count; i++) {
+        CHECK(batch->cursor->is_valid);
+        FIRN_TRY(builder_add(builder, &batch->cursor->entry, err));
+        FIRN_TRY(cursor_next(batch->cursor, err));
+    }
+    twin_batched += batch->count;
+    twin_batch_count++;
+out:
+    return rc;
 }
 
 static int
@@ -401,8 +480,10 @@ const struct firn_run_kind twin_kind = {
     .cursor_last = cursor_last,
     .cursor_next = cursor_next,
     .cursor_prev = cursor_prev,
+    .cursor_batch = cursor_batch,
     .builder_create = builder_create,
     .builder_add = builder_add,
+    .builder_add_from = builder_add_from,
     .builder_add_range = builder_add_range,
     .builder_set_origin = builder_set_origin,
     .builder_size_bytes = builder_size_bytes,

@@ -14,6 +14,13 @@
 /* Of the number of columns. */
 extern const struct firn_run_kind twin_kind;
 
+/* Whether twins are merged in batches where they can be; the entries that were, and the batches. */
+extern bool twin_batches;
+extern uint64_t twin_batched;
+extern uint64_t twin_batch_count;
+/* The number of columns that the cursor that was made last was asked for; UINT32_MAX: all. */
+extern uint32_t twin_projected;
+
 extern bool twin_attaches;
 /* Of the number of vectors; the run is a twin_graph. */
 extern const struct firn_run_kind twin_graph_kind;
