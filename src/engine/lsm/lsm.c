@@ -602,6 +602,7 @@ make_version(struct firn_lsm *lsm, const struct firn_manifest_state_tree *named,
         const struct firn_manifest_run *info = named->runs[count];
         const struct firn_run_kind *kind;
         FIRN_TRY(find_kind(lsm->options.kinds, "run", info->number, info->kind, &kind, err));
+        DCHECK(kind != NULL);
         for (size_t i = 0; i < info->attachment_count; i++) {
             const struct firn_run_kind *attached;
             FIRN_TRY(find_kind(kind->attachment_kinds, "attachment", info->attachments[i].number,
