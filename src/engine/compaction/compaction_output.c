@@ -222,7 +222,7 @@ out:
 /* ---- where to cut ---- */
 
 /* Goes on in the level behind up to key. */
-static void
+static inline void
 advance_next_level(struct writing *writing, firn_slice key)
 {
     const struct firn_version_level *level = writing->options->next_level;
