@@ -3,8 +3,9 @@
  * firn/notice.h: what a long operation reports while it runs: progress, and notices.
  *
  * Every options structure of a long operation has a member `callbacks`. Further callbacks in the same
- * structure get the same ctx. A function that lists something takes `visit` and `ctx` as arguments;
- * a visit that returns anything but FIRN_OK ends the listing, and that value is returned.
+ * structure get the same ctx. A function that lists something takes a function (`visit`, or `on_` and
+ * what it gets) and its `ctx` as arguments: if it returns anything but FIRN_OK, the listing ends, and
+ * that value is returned.
  */
 #ifndef FIRN_NOTICE_H
 #define FIRN_NOTICE_H
@@ -64,7 +65,7 @@ FIRN_API const char *firn_notice_kind_name(firn_notice_kind kind);
 /* How far a long operation has come. */
 typedef struct firn_progress {
     /* "scan", "compare", "verify", "write", "sync", "look", "place", "remove", "finish", "refresh",
-     * "read", "check", "mark", "count", "move", "merge" */
+     * "read", "check", "mark", "count", "move", "recompress", "merge" */
     const char *phase;
     uint64_t files_done;
     uint64_t files_total; /* 0 while unknown */

@@ -1,32 +1,56 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * firn/workspace.h: the states of a directory tree, saved into a store as checkpoints and brought
- * back exactly.
+ * firn/workspace.h: the states of a directory tree, saved into a store as checkpoints and restored
+ * exactly. examples/workspace_undo.c shows a save, a comparison, a restore and an undo.
  *
- * Caveats first.
- * - A handle names a workspace and its store; it holds no lock and no open file between calls. Each
- *   call takes the store's lock for as long as it needs it (writing calls only) and waits up to
- *   lock_timeout_ms for it.
- * - Calls that only look (list, find, entries, status, a dry run) create and change nothing, access
- *   times included where the system allows it.
- * - Names are bytes. Paths are relative to the workspace's root, components separated by '/'; they
- *   are given as slices because they may hold anything but NUL.
- * - Nothing outside the workspace's root is ever written; symbolic links are saved as links and
- *   never followed.
- * - A handle is for one thread at a time; a call uses several threads of its own. Callbacks may
- *   come from any of them, one at a time.
+ * Handles
+ * - A handle (firn_workspace) names a directory tree, the workspace, and its store. Between calls it
+ *   holds no lock and no open file. A call that writes locks the store while it needs it, and waits up
+ *   to lock_timeout_ms for another writer (FIRN_BUSY).
+ * - A handle belongs to one thread at a time. A call may use several threads of its own.
+ * - Read-only calls (list, find, entries, status, diff, cat, a dry run) create and change nothing. They
+ *   do not even update access times, where the system allows that.
  *
- * What is left out of a save: what rules exclude, in files called .firnignore in any directory,
- * .chkptignore in the root and, where asked for, .gitignore in any directory; all of them in the
- * language of gitignore(5). A rule of an earlier kind outranks those of the later ones. Then,
- * unless include_deps is set or a rule says otherwise (!): node_modules .venv __pypackages__ .tox .nox,
- * `venv` holding a pyvenv.cfg, `target` beside a Cargo.toml or holding a CACHEDIR.TAG, .m2/repository,
- * .m2/wrapper, and .gradle (where it holds settings only its caches; docs/formats/rules.md). Always left
- * out: .git .hg .svn .jj .bzr .firn, in any case and however a file system may write these names, and
- * the store itself; and files larger than file_size_max, if that is set. Fifos, sockets and devices
- * are skipped and reported. What cannot be read, or is written to in place at every try, goes on as
- * the last checkpoint has it; what that does not have is left out. Both are reported.
- * Whatever the rules of a checkpoint exclude, or those of today, is not touched by a restore of it.
+ * Options and results
+ * - Structures of options and results begin with their own size. Initialise them with their
+ *   FIRN_..._INIT macro. NULL options mean all defaults. A result may be NULL if it is not wanted.
+ * - A checkpoint, entry or path that a result points to, or that a call returns through an argument
+ *   (`firn_workspace_checkpoint **out`), belongs to the caller, who releases it with firn_release. Each
+ *   is one allocation, texts included. It stays valid when the handle is used again or closed.
+ * - A call that fails sets such pointers to NULL, and everything else in its result to 0, unless the
+ *   function says otherwise.
+ *
+ * Callbacks
+ * - A callback is a function `on_<what>` and a `ctx`, which becomes its first argument. Functions that
+ *   list or compare take both as arguments. Other functions take them in their options, where one ctx
+ *   (`callbacks.ctx`, if there are `callbacks`) is given to all of them. Those in options may be NULL.
+ * - What a callback is given is borrowed until it returns.
+ * - A callback that returns int returns FIRN_OK to go on. Any other value ends the call, which returns
+ *   that value.
+ * - Callbacks may come from any thread of the call, one at a time. Requires: a callback uses no handle
+ *   of the same workspace, unless the function says otherwise.
+ *
+ * Names and paths
+ * - Names are bytes: anything but NUL and '/'. Paths are slices, relative to the workspace's root, with
+ *   components separated by '/'. The empty path is the root.
+ * - Nothing outside the workspace's root is ever written. Symbolic links are saved as links and never
+ *   followed.
+ *
+ * What a save leaves out
+ * - What rules exclude. Rules are in files called .firnignore in any directory, in .chkptignore in the
+ *   root and, with the option gitignore, in .gitignore in any directory. Their syntax is that of
+ *   gitignore(5). A rule in .firnignore outranks all others, one in .chkptignore those in .gitignore.
+ * - Directories of dependencies, unless include_deps is set or a rule (!) includes them: node_modules,
+ *   .venv, __pypackages__, .tox, .nox; venv if it contains pyvenv.cfg; target beside Cargo.toml or
+ *   containing CACHEDIR.TAG; .m2/repository and .m2/wrapper; .gradle, or only its caches if it contains
+ *   settings (docs/formats/rules.md).
+ * - Always: .git, .hg, .svn, .jj, .bzr and .firn, in any case and in every spelling that a file system
+ *   accepts for them, and the store itself.
+ * - Files larger than file_size_max, if it is set.
+ * - Fifos, sockets and devices. Each is reported by a notice.
+ * An entry that cannot be read, or that changes during every attempt to read it, keeps the state that it
+ * has in the previous checkpoint. If that does not contain it, it is left out. Both are reported.
+ * A restore does not touch what the checkpoint's rules or today's rules exclude.
  */
 #ifndef FIRN_WORKSPACE_H
 #define FIRN_WORKSPACE_H
@@ -44,115 +68,111 @@ typedef struct firn_ws firn_workspace;
 
 typedef struct firn_workspace_options {
     size_t size; /* sizeof(firn_workspace_options) */
-    const char
-        *store_path; /* NULL: $XDG_DATA_HOME/firn/<name>-<16 hex digits of BLAKE3(real path)> */
-    int64_t lock_timeout_ms; /* to wait for another writer; default 60 s, negative: for ever */
-    bool is_root;            /* the path is the root itself, also inside of another workspace */
+    /* NULL: the default place, $XDG_DATA_HOME/firn/<name>-<16 hex digits of BLAKE3(real path)> */
+    const char *store_path;
+    int64_t lock_timeout_ms; /* for another writer; default 60 s; negative: wait for ever */
+    bool is_root;            /* the path is the root itself, even inside another workspace */
 } firn_workspace_options;
 #define FIRN_WORKSPACE_OPTIONS_INIT                        \
     {                                                      \
         sizeof(firn_workspace_options), NULL, 60000, false \
     }
 
-/* Names the workspace that `path`, a directory, belongs to: unless is_root is set, the nearest
- * directory from the path upward that holds a store of this user's called ".firn", or that has one
- * in the usual place, or that the store in store_path knows. If there is none, the path itself is
- * the root of a workspace that was never saved. Creates nothing. FIRN_UNTRUSTED if the store was
- * found inside of a directory and this user has not made it there ("stores in trees", below); naming
- * it in store_path uses it for this handle. FIRN_NOT_FOUND or FIRN_INVALID if
- * there is no such directory; FIRN_INVALID if the store would lie where the workspace's root
- * itself is. */
+/* Opens the workspace that the directory `path` belongs to. Its root is the nearest directory, from
+ * `path` upward, that contains a store of this user called ".firn", that has a store in the default
+ * place, or that the store in store_path knows. If there is none, or with is_root, `path` is the root.
+ * Creates nothing. FIRN_NOT_FOUND or FIRN_INVALID if `path` is not a directory. FIRN_INVALID if the
+ * store would be the root itself. FIRN_UNTRUSTED if a store was found in the tree that this user did not
+ * create there (see "stores inside trees"); giving its path in store_path uses it for this handle. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_open(const char *path,
                                                  const firn_workspace_options *options,
                                                  firn_workspace **out, firn_error *err);
 /* NULL is fine. */
 FIRN_API void firn_workspace_close(firn_workspace *workspace);
-/* Borrowed from the handle. */
-FIRN_API const char *firn_workspace_root(const firn_workspace *workspace); /* real path */
+/* The real path of the root. This text, and those that the functions below return, belong to the handle
+ * and are valid until it is closed. */
+FIRN_API const char *firn_workspace_root(const firn_workspace *workspace);
 FIRN_API const char *firn_workspace_store_path(const firn_workspace *workspace);
-/* The part of the path that was opened below the root; "" for the root itself. Operations act on
- * the whole workspace all the same: their paths begin at the root, and none, or an empty one, means
- * everything. */
+/* The part of the opened path below the root; "" for the root itself. It is for information only:
+ * functions act on the whole workspace, and their paths are relative to the root. */
 FIRN_API const char *firn_workspace_subpath(const firn_workspace *workspace);
-/* Where this same directory (recognised by its inode and time of birth) was when it was saved, if
- * it has been moved since; else NULL. Until firn_workspace_adopt goes on with its history or
- * firn_workspace_init begins a new one, all other calls fail with FIRN_CONFLICT. */
+/* If this directory was moved since it was saved, its earlier path; else NULL. (It is recognised by its
+ * inode and time of birth.) Until firn_workspace_adopt continues its history, or firn_workspace_init
+ * begins a new one, all other calls fail with FIRN_CONFLICT. */
 FIRN_API const char *firn_workspace_moved_from(const firn_workspace *workspace);
-/* A store in the usual place that could not be read, where none was found for this directory: it may
- * hold its history, and a save begins a new one. Else NULL. As of when the handle was opened. */
+/* If no store was found for this directory, but a store in the default place could not be read: the path
+ * of that store, which may contain this directory's history; else NULL. A save begins a new history. */
 FIRN_API const char *firn_workspace_unread_store(const firn_workspace *workspace);
-/* Why all of the workspace is more than people mean when they save a directory: its root is "/", the
+/* If the root is more than people usually mean to save, what it is ("your home directory"): "/", the
  * root of a file system, the user's home, or a directory above the folder of stores; else NULL. A
- * program asks before the first save of such a directory. Constant text, "your home directory"; any
- * thread. */
+ * program should ask before the first save of such a directory. Constant text; any thread. */
 FIRN_API const char *firn_workspace_too_broad(const firn_workspace *workspace);
-/* Goes on with the history of the directory that was saved as old_root (NULL: as
- * firn_workspace_moved_from tells) in this one; a store in the usual place moves along.
- * FIRN_NOT_FOUND if no store knows it; FIRN_EXISTS if this directory has checkpoints of its own, or
- * else a store of its own that holds anything. */
+/* Continues in this directory the history of the directory that was saved as old_root (NULL: as
+ * firn_workspace_moved_from tells). A store in the default place moves along. FIRN_NOT_FOUND if no store
+ * knows it. FIRN_EXISTS if this directory has checkpoints, or a store that is not empty, already. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_adopt(firn_workspace *workspace, const char *old_root,
                                                   firn_error *err);
-/* Creates the store and records the workspace in it, if that has not been done. */
+/* Creates the store and enters the workspace in it, unless that has been done. *out_created (may be
+ * NULL) tells whether it was created now. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_init(firn_workspace *workspace, bool *out_created,
                                                  firn_error *err);
 
 typedef struct firn_workspace_info {
-    const char *root; /* real path; "" where the store cannot be read */
+    const char *root; /* real path; "" if the store cannot be read */
     const char *store_path;
-    uint64_t checkpoints; /* without those that restores took */
-    int64_t newest_ns;    /* when the newest of them was made; 0: there is none */
-    bool is_there;        /* there is a directory at the root */
+    uint64_t checkpoints; /* safety checkpoints not counted */
+    int64_t newest_ns;    /* when the newest of them was created; 0: there is none */
+    bool is_there;        /* a directory exists at the root */
     const char *damage;   /* why the store cannot be read, or NULL */
 } firn_workspace_info;
 
-/* The workspaces of one store (FIRN_NOT_FOUND if there is none), or, for NULL, of all stores in the
- * usual place; by root. What info points at is borrowed until the visit returns; another return
- * than FIRN_OK ends the listing and is returned. Any thread. */
-FIRN_API FIRN_MUST_CHECK int firn_workspaces_list(const char *store_path,
-                                                  int (*visit)(void *ctx,
-                                                               const firn_workspace_info *info),
-                                                  void *ctx, firn_error *err);
-/* Gives up the history of a workspace: its checkpoints and tags are gone when this returns FIRN_OK.
- * The directory itself, which need not be there, is not touched. A store in the usual place that
- * holds no other workspace is removed. FIRN_NOT_FOUND if no store knows the root. Any thread. */
+/* Lists the workspaces of one store (FIRN_NOT_FOUND if there is none) or, for NULL, of all stores in the
+ * default place, ordered by root. Any thread. */
+FIRN_API FIRN_MUST_CHECK int
+firn_workspaces_list(const char *store_path,
+                     int (*on_workspace)(void *ctx, const firn_workspace_info *info), void *ctx,
+                     firn_error *err);
+/* Deletes the history of a workspace: when this returns FIRN_OK its checkpoints and tags are gone. The
+ * directory itself is not touched and need not exist. A store in the default place that contains no
+ * other workspace is removed. FIRN_NOT_FOUND if no store knows the root. Any thread. */
 FIRN_API FIRN_MUST_CHECK int
 firn_workspaces_remove(const char *root, const firn_workspace_options *options, firn_error *err);
 
-/* ---- stores in trees ---- */
+/* ---- stores inside trees ---- */
 
-/* A store that lies in a tree (".firn" in its root) may have come with the tree, with a restore that
- * it says was interrupted, and with settings. One that is found there by firn_workspace_open is
- * therefore used only if this user made it there (firn_workspace_init, or a save, with its path in
- * store_path), or has trusted it. That is kept in the user's data directory, by the directory's inode
- * and time of birth: a workspace that is moved within its file system stays trusted, a copy is not.
- * Others than its owner must not be able to write to its directory. */
+/* A store that lies inside a tree (".firn" in its root) may have arrived with the tree, and so may its
+ * settings and the interrupted restore that it records. Therefore firn_workspace_open uses such a store
+ * only if this user created it there (by firn_workspace_init or a save with its path in store_path) or
+ * trusts it. Nobody but its owner may be able to write to its directory. Trust is recorded in the user's
+ * data directory, by the inode and time of birth of the store's directory: a workspace that is moved
+ * within its file system stays trusted, a copy is not trusted. */
 typedef struct firn_trust_info {
-    const char *root; /* real path of the directory that it lies in */
+    const char *root; /* real path of the directory that contains the store */
     const char *store_path;
-    const char *store_id; /* 32 hexadecimal digits; "" where it cannot be read */
+    const char *store_id; /* 32 hexadecimal digits; "" if it cannot be read */
     uint32_t owner;       /* of the store's directory */
     bool is_trusted;
-    bool is_there; /* a store lies there now */
-    /* Of firn_trust_list, where what was noted of a store cannot be read or is malformed: the file, and
-     * one line that says why. Nothing else is known then: texts are empty. Else NULL. */
+    bool is_there; /* the store exists now */
+    /* firn_trust_list, for a record that cannot be read: its file, and the reason in one line. All other
+     * texts are "" then. Else NULL. */
     const char *unread_path;
     const char *unread_text;
 } firn_trust_info;
-/* Tells of the store that lies in the nearest directory from the path upward. FIRN_NOT_FOUND. What
- * info points at is borrowed until visit returns; another return of it than FIRN_OK is returned. Any
- * thread, like the functions below. */
-FIRN_API FIRN_MUST_CHECK int firn_trust_find(const char *path,
-                                             int (*visit)(void *ctx, const firn_trust_info *info),
-                                             void *ctx, firn_error *err);
-/* Trusts that store from now on. FIRN_DENIED if others may write to it, or if the data directory is
- * not private. */
+/* Describes the store in the nearest directory, from `path` upward, that contains one. FIRN_NOT_FOUND.
+ * Any thread, like the functions below. */
+FIRN_API FIRN_MUST_CHECK int
+firn_trust_find(const char *path, int (*on_store)(void *ctx, const firn_trust_info *info),
+                void *ctx, firn_error *err);
+/* Trusts that store from now on. FIRN_DENIED if others may write to it, or if the user's data directory
+ * is not private. */
 FIRN_API FIRN_MUST_CHECK int firn_trust_add(const char *path, firn_error *err);
-/* Trusts it no longer; also the path of a root that is gone, as firn_trust_list tells it.
- * FIRN_NOT_FOUND if there is nothing to take back. */
+/* Stops trusting it. `path` may also be a root, as firn_trust_list gives it, that does not exist any
+ * more. FIRN_NOT_FOUND if it is not trusted. */
 FIRN_API FIRN_MUST_CHECK int firn_trust_remove(const char *path, firn_error *err);
-/* All that were trusted or made, in no particular order. What cannot be read does not end it: visit is
- * told of that as well (unread_path). */
-FIRN_API FIRN_MUST_CHECK int firn_trust_list(int (*visit)(void *ctx, const firn_trust_info *info),
+/* Lists all stores that were trusted or created, in no particular order. Records that cannot be read are
+ * listed too (unread_path). */
+FIRN_API FIRN_MUST_CHECK int firn_trust_list(int (*on_store)(void *ctx,
+                                                             const firn_trust_info *info),
                                              void *ctx, firn_error *err);
 
 /* ---- settings ---- */
@@ -160,9 +180,9 @@ FIRN_API FIRN_MUST_CHECK int firn_trust_list(int (*visit)(void *ctx, const firn_
 typedef enum firn_config_source {
     FIRN_SETTING_DEFAULT = 0,
     FIRN_SETTING_USER = 1, /* $XDG_CONFIG_HOME/firn/config, or ~/.config/firn/config */
-    FIRN_SETTING_STORE = 2 /* "config" in the store's directory; counts before the user's */
+    FIRN_SETTING_STORE = 2 /* "config" in the store's directory; overrides the user's */
 } firn_config_source;
-/* Constant, never NULL: "user". Any thread. */
+/* The name of a source ("user"), constant; never NULL. Any thread. */
 FIRN_API const char *firn_config_source_name(firn_config_source source);
 
 typedef struct firn_config_setting {
@@ -171,116 +191,116 @@ typedef struct firn_config_setting {
     firn_config_source source;
 } firn_config_setting;
 
-/* What programs do where nobody says so: each key once, with what counts. The keys are
- * keep (a policy, firn_workspace_expire), save.gitignore, save.include-deps, save.strict ("true" or
- * "false"), save.max-file-size, save.warn-size (firn_config_size) and wait (seconds). firn's own
- * program follows them; no function of the library does. workspace NULL: only the user's.
- * FIRN_INVALID names the file and line that cannot be read. Another return of visit than FIRN_OK
- * ends the listing and is returned. */
+/* Lists all settings, each key once, with the value in effect. Settings are for programs: firn's own
+ * program follows them, the library does not. The keys are keep (a policy, see firn_workspace_expire),
+ * gc.auto, save.gitignore, save.include-deps, save.strict ("true" or "false"), save.max-file-size,
+ * save.warn-size (see firn_config_size) and wait (seconds). workspace NULL: the user's settings only.
+ * FIRN_INVALID names the file and the line that cannot be read. */
 FIRN_API FIRN_MUST_CHECK int firn_config_list(firn_workspace *workspace,
-                                              int (*visit)(void *ctx,
-                                                           const firn_config_setting *setting),
+                                              int (*on_setting)(void *ctx,
+                                                                const firn_config_setting *setting),
                                               void *ctx, firn_error *err);
-/* Reads a size as settings have it: a whole number of bytes, or of K, M, G, T (times 1024: also KiB …) or
- * of KB, MB, GB, TB (times 1000); "none" is 0. FIRN_INVALID; *out is not touched then. Any thread. */
+/* Like firn_config_list, but goes on if a settings file cannot be read: the file counts as empty, and
+ * on_notice (may be NULL) gets a notice (FIRN_NOTICE_SETTINGS). Because the file's contents are unknown,
+ * keep is "forever" and gc.auto "false" then, unless a store's file that can be read sets them. */
+FIRN_API FIRN_MUST_CHECK int firn_config_list_readable(
+    firn_workspace *workspace, int (*on_setting)(void *ctx, const firn_config_setting *setting),
+    void (*on_notice)(void *ctx, const firn_notice *notice), void *ctx, firn_error *err);
+/* Parses a size as settings contain it: a whole number of bytes, or of K, M, G, T (powers of 1024; also
+ * KiB ...) or KB, MB, GB, TB (powers of 1000); "none" is 0. FIRN_INVALID. Any thread. */
 FIRN_API FIRN_MUST_CHECK int firn_config_size(const char *text, uint64_t *out, firn_error *err);
-/* Sets a key in the store's file (workspace NULL: the user's), or, for value NULL, takes it out.
- * FIRN_NOT_FOUND if there is no store yet. Lines that cannot be read become comments; if no policy is
- * left among them, keep becomes "forever". */
+/* Sets a key in the store's file (workspace NULL: the user's); value NULL removes it. FIRN_NOT_FOUND if
+ * there is no store yet. Lines of the file that cannot be read become comments; if keep was among them,
+ * it becomes "forever". */
 FIRN_API FIRN_MUST_CHECK int firn_config_set(firn_workspace *workspace, const char *key,
                                              const char *value, firn_error *err);
 
-/* firn_config_list for whom a setting must not stop: a file that cannot be read counts as if it said
- * nothing, and on_notice (may be NULL) is told of it (FIRN_NOTICE_SETTINGS). As nobody knows what it
- * says, keep is then "forever" and gc.auto "false", unless a store's file that can be read sets
- * them. */
-FIRN_API FIRN_MUST_CHECK int firn_config_list_readable(
-    firn_workspace *workspace, int (*visit)(void *ctx, const firn_config_setting *setting),
-    void (*on_notice)(void *ctx, const firn_notice *notice), void *ctx, firn_error *err);
-
 /* ---- checkpoints ---- */
 
-/* A turn of a coding agent: a prompt, and what the agent made of it. */
+/* A turn of a coding agent: a prompt, and the work that the agent did for it. */
 typedef struct firn_workspace_turn {
-    firn_slice
-        agent; /* as people call it, 1 to 256 bytes: "Claude Code"; empty: there is no turn */
+    firn_slice agent;   /* its name, 1 to 256 bytes: "Claude Code"; empty: there is no turn */
     firn_slice session; /* the agent's name for the conversation, up to 256 bytes; may be empty */
-    firn_slice prompt;  /* the first 16 KiB of it, cut between characters of UTF-8; may be empty */
-    uint64_t number;    /* of the turn in its session, from 1; 0 if its beginning was not seen */
+    firn_slice prompt;  /* its first 16 KiB, cut between characters of UTF-8; may be empty */
+    uint64_t number;    /* of the turn in its session, from 1; 0 if the start was not recorded */
 } firn_workspace_turn;
 
+/* A saved state of the tree. A safety checkpoint is created by a restore, from what it is about to
+ * change, or by a revert. It has no number, and "latest" does not count it. */
 typedef struct firn_workspace_checkpoint {
     uint64_t number;                  /* from 1, never reused; 0 for a safety checkpoint */
-    char id[FIRN_CHECKPOINT_ID_SIZE]; /* 32 letters k–z; any unique prefix ≥ 4 names it */
-    bool is_safety; /* taken by a restore, of what it was about to change, or made by a revert */
-    bool include_deps;
-    int64_t created_ns;       /* since the epoch, UTC */
-    firn_slice message;       /* borrowed for as long as the structure's source says */
-    firn_hash root;           /* of the tree; equal trees have equal hashes */
+    char id[FIRN_CHECKPOINT_ID_SIZE]; /* 32 letters from k to z */
+    bool is_safety;
+    bool include_deps;  /* as it was saved */
+    int64_t created_ns; /* since 1970, UTC */
+    firn_slice message;
+    firn_hash root;           /* of the tree: equal trees have equal hashes */
     uint64_t files;           /* everything that is not a directory */
     uint64_t directories;     /* below the root */
     uint64_t bytes;           /* of file contents */
     uint64_t new_objects;     /* file contents that the store did not have */
     uint64_t added_bytes;     /* by which the store's packs grew */
-    uint64_t excluded;        /* entries left out by rules (a directory counts once) */
-    uint64_t skipped;         /* entries that could not be saved, each reported then */
-    uint64_t forgotten;       /* paths that firn_workspace_forget has taken out */
-    firn_workspace_turn turn; /* after which it was made; borrowed as the message is */
+    uint64_t excluded;        /* entries that rules excluded (a directory counts once) */
+    uint64_t skipped;         /* entries that could not be saved; each was reported */
+    uint64_t forgotten;       /* paths that firn_workspace_forget removed */
+    firn_workspace_turn turn; /* the turn that ended with it, if any */
 } firn_workspace_checkpoint;
 
 typedef struct firn_workspace_save_options {
     size_t size; /* sizeof(firn_workspace_save_options) */
     firn_slice message;
     bool include_deps;
-    bool
-        strict; /* fail, and save nothing, if anything cannot be read or is a fifo, socket or device */
-    unsigned threads; /* 0: one for each processor */
+    /* Fail, and save nothing, if an entry cannot be read or is a fifo, socket or device. */
+    bool strict;
+    unsigned threads; /* 0: one per processor */
     firn_callbacks callbacks;
-    bool full;       /* read every file, also what looks as it did when it was last saved */
-    bool if_changed; /* make no checkpoint if the tree is that of the one before */
-    bool gitignore;  /* .gitignore files count as well; those of firn come first */
-    const char
-        *keep; /* what the save keeps of older checkpoints (firn_workspace_expire); NULL: all */
-    uint64_t file_size_max; /* larger files are left out as if by a rule; 0: none */
-    /* The turn that begins, or has ended; NULL: none. Its number is not read.
-     * One that begins is noted in the store until the next one of its agent and session begins,
-     * whether or not a checkpoint is made. One that has ended becomes the checkpoint's; a prompt that
-     * is empty is then that of its beginning. Either way the message gets ": " and the first line of
-     * the prompt, up to 100 bytes, at its end. A prompt that is too long is cut. */
-    const firn_workspace_turn *turn;
+    bool full;        /* read every file, also those that look unchanged; see below */
+    bool if_changed;  /* create no checkpoint if the tree equals that of the previous one */
+    bool gitignore;   /* .gitignore files contain rules, too */
+    const char *keep; /* policy for older checkpoints (firn_workspace_expire); NULL: keep all */
+    uint64_t file_size_max; /* leave out larger files; 0: no limit */
+    /* The turn of an agent that ends with this checkpoint; its number is ignored. The first line of the
+     * prompt, up to 100 bytes, is appended to the message, after ": ". An empty prompt is replaced by
+     * the one that was recorded when the turn began. A prompt that is too long is cut. */
+    firn_workspace_turn turn;
+    /* The turn begins now. It is recorded in the store, even if no checkpoint is created, until the next
+     * turn of its agent and session begins. The checkpoint does not contain it; its message does. */
     bool turn_begins;
-    /* on_notice shows people what it is told. What is left out is noted in the store then, and told as
-     * known (firn_notice.is_known) by the next such save. */
+    /* Notices are shown to a person. What was excluded is recorded, so that the next such save marks it
+     * as known (firn_notice.is_known). */
     bool marks_told;
 } firn_workspace_save_options;
-#define FIRN_WORKSPACE_SAVE_OPTIONS_INIT                                                     \
-    {                                                                                        \
-        sizeof(firn_workspace_save_options), {NULL, 0}, false, false, 0, {NULL, NULL, NULL}, \
-            false, false, false, NULL, 0, NULL, false, false                                 \
+#define FIRN_WORKSPACE_SAVE_OPTIONS_INIT                                                      \
+    {                                                                                         \
+        sizeof(firn_workspace_save_options), {NULL, 0}, false, false, 0, FIRN_CALLBACKS_INIT, \
+            false, false, false, NULL, 0, {{NULL, 0}, {NULL, 0}, {NULL, 0}, 0}, false, false  \
     }
 
 typedef struct firn_workspace_save_result {
-    firn_workspace_checkpoint
-        checkpoint;    /* message borrowed from the workspace until its next call */
-    uint64_t previous; /* number of the checkpoint before, or 0 */
-    bool
-        is_unchanged; /* the tree is that of `previous` (modification times of directories aside) */
-    uint64_t added;   /* files against `previous` */
+    size_t size;                           /* sizeof(firn_workspace_save_result) */
+    firn_workspace_checkpoint *checkpoint; /* the new one; the previous one if none was created */
+    uint64_t previous;                     /* number of the previous checkpoint, or 0 */
+    bool is_made; /* false: with if_changed, the tree is unchanged and no checkpoint was created */
+    bool is_unchanged; /* the tree equals `previous`, modification times of directories aside */
+    uint64_t added;    /* files, compared with `previous` */
     uint64_t changed;
     uint64_t removed;
-    bool is_made; /* false with if_changed and is_unchanged: checkpoint is then the one before */
-    uint64_t expired; /* checkpoints that `keep` did not keep */
-    bool gc_is_due;   /* an automatic firn_workspace_gc is worth it; when nobody waits for it */
+    uint64_t expired; /* checkpoints that were deleted because `keep` does not keep them */
+    bool gc_is_due;   /* an automatic firn_workspace_gc is worth its time */
 } firn_workspace_save_result;
+#define FIRN_WORKSPACE_SAVE_RESULT_INIT                                              \
+    {                                                                                \
+        sizeof(firn_workspace_save_result), NULL, 0, false, false, 0, 0, 0, 0, false \
+    }
 
-/* Saves the workspace's present state as a new checkpoint: it exists, durably, when this returns
- * FIRN_OK, and not at all otherwise. Creates the store if needed. What could not be saved is
- * reported by notices and counted in checkpoint.skipped.
+/* Saves the present state of the workspace as a new checkpoint. When this returns FIRN_OK the checkpoint
+ * is on disk; otherwise there is none. Creates the store if needed. Entries that could not be saved are
+ * reported by notices and counted in checkpoint->skipped. FIRN_LIMIT if the message exceeds 64 KiB.
  *
- * A file whose inode, size, mode, owner and times are those that it was last saved with is not read
- * again. An edit that leaves all of them alone is found with `full` only: stores through a writable
- * mapping into a page that was dirty before, or, on a file system without a time of change of its
- * own (FAT), an edit that keeps size and modification time. */
+ * A file is not read again if its inode, size, mode, owner and times are the same as when it was last
+ * saved. Two kinds of edits change none of these, and only `full` finds them: writes through a shared
+ * memory mapping to a page that was dirty already, and, on a file system without change times (FAT), an
+ * edit that keeps size and modification time. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_save(firn_workspace *workspace,
                                                  const firn_workspace_save_options *options,
                                                  firn_workspace_save_result *out, firn_error *err);
@@ -288,33 +308,33 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_save(firn_workspace *workspace,
 /* ---- watching ---- */
 
 typedef enum firn_workspace_watch_event_kind {
-    FIRN_WATCH_STARTED = 1, /* from now on; unless only_watch, what there was is saved */
-    FIRN_WATCH_SAVED = 2,   /* a checkpoint was made */
-    FIRN_WATCH_LOST = 3,    /* too much changed at once: everything is looked at again */
-    FIRN_WATCH_LIMITED = 4, /* some directories cannot be watched: each save visits them */
-    FIRN_WATCH_FAILED = 5   /* a save failed, and will be tried again */
+    FIRN_WATCH_STARTED = 1, /* the watch runs; unless only_watch is set, it has saved */
+    FIRN_WATCH_SAVED = 2,   /* a checkpoint was created */
+    FIRN_WATCH_LOST = 3,    /* too many changes at once: the next save visits every directory */
+    FIRN_WATCH_LIMITED = 4, /* some directories cannot be watched: every save visits them */
+    FIRN_WATCH_FAILED = 5   /* a save failed; it will be retried */
 } firn_workspace_watch_event_kind;
 
 typedef struct firn_workspace_watch_event {
     firn_workspace_watch_event_kind kind;
-    const firn_workspace_save_result *saved; /* of SAVED */
-    uint64_t directories;                    /* STARTED: watched; LIMITED: not watched */
-    const char *text;                        /* of LOST, LIMITED and FAILED: one line */
+    const firn_workspace_save_result *saved; /* SAVED */
+    uint64_t directories; /* STARTED: how many are watched; LIMITED: how many are not */
+    const char *text;     /* LOST, LIMITED and FAILED: one line */
 } firn_workspace_watch_event;
 
 typedef struct firn_workspace_watch_options {
     size_t size; /* sizeof(firn_workspace_watch_options) */
-    const firn_workspace_save_options
-        *save;               /* how to save; if_changed is implied. NULL: message "watch" */
-    int64_t quiet_ms;        /* save when nothing has changed for so long; default 2 s */
-    int64_t interval_max_ms; /* but no longer than this after a change; default 1 min */
-    int64_t rescan_ms;       /* look at everything so often; default 5 min */
-    bool only_watch;         /* never save: only let other saves be fast */
-    /* Both may be NULL, and come from the calling thread; what event points at is borrowed until
-     * the call returns. Told of SAVED, on_event may call firn_workspace_gc. should_stop is asked at
-     * least once a second. */
+    /* How to save; if_changed is implied. NULL: defaults, with the message "watch". */
+    const firn_workspace_save_options *save;
+    int64_t quiet_ms;        /* save when nothing has changed for this long; default 2 s */
+    int64_t interval_max_ms; /* save at the latest this long after a change; default 1 min */
+    int64_t rescan_ms;       /* how often to visit every directory; default 5 min */
+    bool only_watch;         /* never save; only make other saves fast */
+    /* Both come from the calling thread. During SAVED, on_event may call
+     * firn_workspace_gc. on_tick is called at least once a second: the watch ends, and its call returns
+     * FIRN_OK, when on_tick returns anything but FIRN_OK. */
     void (*on_event)(void *ctx, const firn_workspace_watch_event *event);
-    bool (*should_stop)(void *ctx);
+    int (*on_tick)(void *ctx);
     void *ctx;
 } firn_workspace_watch_options;
 #define FIRN_WORKSPACE_WATCH_OPTIONS_INIT                                                        \
@@ -322,138 +342,154 @@ typedef struct firn_workspace_watch_options {
         sizeof(firn_workspace_watch_options), NULL, 2000, 60000, 300000, false, NULL, NULL, NULL \
     }
 
-/* Watches the workspace until it is told to stop; that is FIRN_OK. Saves it first, then each time
- * it has been quiet after a change, if the tree is another one than that of the newest checkpoint.
- * The store is locked only while it saves. As long as it runs, saves and comparisons of this
- * workspace by any process of the same user visit only what has changed; their results are the
- * same. Creates the store if needed.
+/* Watches the workspace until it is stopped, and returns FIRN_OK then. Saves at the start, and after
+ * each change once the workspace has been quiet, if the tree differs from the newest checkpoint's. The
+ * store is locked only during saves, and is created if needed. While the watch runs, saves and
+ * comparisons of this workspace by any process of the same user visit changed directories only. Their
+ * results are the same as without it.
  *
- * Caveats. Some changes are seen late, by the visit of everything each rescan_ms or by a save with
- * `full`: stores to a mapping of a file, until it is unmapped and closed; changes of a file through
- * a name outside of the workspace. Directories on network file systems are visited by each save,
- * and so are all beyond the system's limit of watched directories.
+ * Two kinds of changes are found late, by the visit of every directory each rescan_ms or by a save with
+ * `full`: writes through a memory mapping, until the file is unmapped and closed; and changes through a
+ * name of the file outside the workspace. Directories on network file systems, and those beyond the
+ * system's limit of watches, are visited by every save.
  *
- * FIRN_CONFLICT if the workspace is watched already; FIRN_NOT_FOUND when it, or its store, goes
- * away; FIRN_LIMIT if the system lets nobody watch any more; FIRN_BUSY if another process holds the
- * store at the beginning for longer than lock_timeout_ms. */
+ * FIRN_CONFLICT if the workspace is being watched already. FIRN_NOT_FOUND when the workspace or its
+ * store disappears. FIRN_LIMIT if the system allows no further watch. FIRN_BUSY if another process holds
+ * the store at the start for longer than lock_timeout_ms. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_watch(firn_workspace *workspace,
                                                   const firn_workspace_watch_options *options,
                                                   firn_error *err);
 
 typedef struct firn_workspace_watch_info {
+    size_t size;          /* sizeof(firn_workspace_watch_info) */
     uint64_t process;     /* that watches */
-    uint64_t directories; /* of the workspace that it knows */
+    uint64_t directories; /* of the workspace, as far as the watch knows them */
     uint64_t dirty;       /* of them: the next save visits them */
-    uint64_t unwatched;   /* of them: every save does */
-    bool is_by_fanotify;  /* without the limits of the system; else by inotify */
+    uint64_t unwatched;   /* of them: every save visits them */
+    bool is_by_fanotify;  /* else by inotify, which has a limit of watches */
 } firn_workspace_watch_info;
+#define FIRN_WORKSPACE_WATCH_INFO_INIT                       \
+    {                                                        \
+        sizeof(firn_workspace_watch_info), 0, 0, 0, 0, false \
+    }
 
-/* Who watches the workspace. FIRN_NOT_FOUND if nobody does. */
+/* Describes the watch of the workspace. FIRN_NOT_FOUND if it is not watched. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_watch_look(firn_workspace *workspace,
                                                        firn_workspace_watch_info *out,
                                                        firn_error *err);
-/* Ends the watch of another process or thread: it is about to end when this returns. *out is as it
- * was. FIRN_NOT_FOUND if nobody watches. */
+/* Asks the watch, in this or another process, to end, and returns without waiting for it. *out describes
+ * it as it was. FIRN_NOT_FOUND if the workspace is not watched. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_watch_stop(firn_workspace *workspace,
                                                        firn_workspace_watch_info *out,
                                                        firn_error *err);
 
+/* ---- listing and naming checkpoints ---- */
+
 typedef struct firn_workspace_list_options {
     size_t size;         /* sizeof(firn_workspace_list_options) */
-    uint64_t limit;      /* newest so many; UINT64_MAX is all */
+    uint64_t limit;      /* only this many of the newest; default UINT64_MAX: all */
     bool include_safety; /* safety checkpoints too */
 } firn_workspace_list_options;
 #define FIRN_WORKSPACE_LIST_OPTIONS_INIT                       \
     {                                                          \
         sizeof(firn_workspace_list_options), UINT64_MAX, false \
     }
-/* Newest first. A workspace that was never saved has none: that is no error. Another return of
- * visit than FIRN_OK ends the listing and is returned. */
+/* Lists the checkpoints, newest first. A workspace that was never saved has none; that is no error. */
 FIRN_API FIRN_MUST_CHECK int
 firn_workspace_list(firn_workspace *workspace, const firn_workspace_list_options *options,
-                    int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint), void *ctx,
-                    firn_error *err);
+                    int (*on_checkpoint)(void *ctx, const firn_workspace_checkpoint *checkpoint),
+                    void *ctx, firn_error *err);
 
-/* Resolves a reference:
- * - a number, an id, or a unique prefix of ≥ 4 letters of one in any case;
- * - "latest", the newest that is no safety checkpoint; a tag;
- * - "latest~2", "12~1", "v1.0~3": so many before that, safety checkpoints not counted;
- * - a time, for the newest that is not younger: "10 minutes ago", "an hour ago", "yesterday",
- *   "2026-11-20", "2026-11-20 14:00", "2026-11-20T14:00:05.5+01:00"; UTC unless it says otherwise.
- * FIRN_NOT_FOUND; FIRN_INVALID for what is no reference; FIRN_CONFLICT, naming candidates, for an
- * ambiguous prefix. out->message is borrowed from the workspace until its next call. */
+/* Finds a checkpoint by a reference; out may be NULL. A reference is:
+ * - a number; an id; at least the first four letters of an id, in any case;
+ * - a tag; "latest", the newest that is no safety checkpoint;
+ * - "latest~2", "12~1", "v1.0~3": so many before that one, safety checkpoints not counted;
+ * - a time, for the newest that was created then or earlier: "10 minutes ago", "an hour ago",
+ *   "yesterday", "2026-11-20", "2026-11-20 14:00", "2026-11-20T14:00:05.5+01:00". Times without a zone
+ *   are UTC.
+ * FIRN_NOT_FOUND; FIRN_INVALID if it is not a reference; FIRN_CONFLICT, which names some of them, if
+ * several ids begin so. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_find(firn_workspace *workspace, const char *reference,
-                                                 firn_workspace_checkpoint *out, firn_error *err);
+                                                 firn_workspace_checkpoint **out, firn_error *err);
 
 typedef struct firn_workspace_tag {
-    firn_slice name;                  /* borrowed until the visit returns */
+    firn_slice name;
     char id[FIRN_CHECKPOINT_ID_SIZE]; /* of the checkpoint that it names */
-    uint64_t number;                  /* of that; 0 for a safety checkpoint, or if it is gone */
-    int64_t created_ns;               /* when it was tagged */
+    uint64_t number;                  /* of that; 0 for a safety checkpoint, or if it was deleted */
+    int64_t created_ns;               /* when the tag was set */
 } firn_workspace_tag;
 
-/* Gives a checkpoint a name that can be used as a reference: 1 to 255 letters, digits and any of
- * "._-+/", a letter first; nothing that could be another kind of reference ("latest", or four
- * letters and more from k to z alone). FIRN_EXISTS if another checkpoint has it, unless
- * may_replace. out, which may be NULL, is as from firn_workspace_find. */
+/* Gives a checkpoint a name that is a reference from then on: 1 to 255 ASCII letters, digits and any of
+ * "._-+/", beginning with a letter. It must not be another kind of reference: "latest", a time, or four
+ * or more letters that are all between k and z. FIRN_EXISTS if another checkpoint has the tag, unless
+ * may_replace. out, the checkpoint, may be NULL. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_tag_set(firn_workspace *workspace, const char *name,
                                                     const char *reference, bool may_replace,
-                                                    firn_workspace_checkpoint *out,
+                                                    firn_workspace_checkpoint **out,
                                                     firn_error *err);
-/* FIRN_NOT_FOUND. The checkpoint stays. */
+/* Removes a tag; the checkpoint stays. FIRN_NOT_FOUND. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_tag_remove(firn_workspace *workspace, const char *name,
                                                        firn_error *err);
-/* In byte order of their names. Another return of visit than FIRN_OK ends the listing and is
- * returned. */
+/* Lists the tags in byte order of their names. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_tag_list(firn_workspace *workspace,
-                                                     int (*visit)(void *ctx,
-                                                                  const firn_workspace_tag *tag),
+                                                     int (*on_tag)(void *ctx,
+                                                                   const firn_workspace_tag *tag),
                                                      void *ctx, firn_error *err);
 
-/* ---- what lies in a checkpoint, and what differs ---- */
+/* ---- contents and differences ---- */
 
 typedef enum firn_workspace_entry_type {
     FIRN_TYPE_FILE = 1,
     FIRN_TYPE_DIRECTORY = 2,
     FIRN_TYPE_SYMLINK = 3
 } firn_workspace_entry_type;
-/* Constant, never NULL: "symlink". Any thread. */
+/* The name of a type ("symlink"), constant; never NULL. Any thread. */
 FIRN_API const char *firn_workspace_entry_type_name(firn_workspace_entry_type type);
 
 typedef struct firn_workspace_entry {
-    firn_slice path; /* borrowed until the visit returns, as are the others */
+    firn_slice path;
     firn_workspace_entry_type type;
     uint32_t mode; /* 12 permission bits */
     uint32_t uid;
     uint32_t gid;
     int64_t mtime_ns;
-    uint64_t size;          /* of a file's content */
-    firn_hash hash;         /* of a file's content or a directory's object; zero for a link */
+    uint64_t size;  /* of a file's content */
+    firn_hash hash; /* of a file's content or a directory's object; zero for a symbolic link */
     firn_slice link_target; /* of a symbolic link */
-    firn_slice hard_link;   /* not empty: another name of the file at this path */
+    firn_slice hard_link;   /* the first path of the same file, unless this is it; else empty */
 } firn_workspace_entry;
 
-/* Every entry of a checkpoint, directories before what is in them, names in byte order. */
+/* Lists the entries of a checkpoint: names in byte order, a directory before its contents. */
 FIRN_API FIRN_MUST_CHECK int
 firn_workspace_entries(firn_workspace *workspace, const char *reference,
-                       int (*visit)(void *ctx, const firn_workspace_entry *entry), void *ctx,
+                       int (*on_entry)(void *ctx, const firn_workspace_entry *entry), void *ctx,
                        firn_error *err);
+
+/* Reads a file of a checkpoint: on_data gets its content piece by piece, in order, each piece verified.
+ * Memory does not grow with the file. out, the entry, may be NULL. FIRN_NOT_FOUND if the checkpoint does
+ * not contain the path. FIRN_INVALID if it is a directory or a symbolic link. FIRN_CORRUPT if it is
+ * damaged. */
+FIRN_API FIRN_MUST_CHECK int firn_workspace_cat(firn_workspace *workspace, const char *reference,
+                                                firn_slice path,
+                                                int (*on_data)(void *ctx, firn_slice data),
+                                                void *ctx, firn_workspace_entry **out,
+                                                firn_error *err);
 
 typedef enum firn_workspace_change_kind {
     FIRN_CHANGE_ADDED = 1,
     FIRN_CHANGE_REMOVED = 2,
-    FIRN_CHANGE_CONTENT = 3,  /* content, target or type differs */
+    FIRN_CHANGE_CONTENT = 3,  /* content, link target or type differs */
     FIRN_CHANGE_METADATA = 4, /* only mode, owner, time or attributes differ */
-    FIRN_CHANGE_RENAMED = 5   /* the same content under another path: before has the old one */
+    FIRN_CHANGE_RENAMED = 5   /* the same content under another path; `before` has the old path */
 } firn_workspace_change_kind;
-/* Constant, never NULL: "renamed". Any thread. */
+/* The name of a kind ("renamed"), constant; never NULL. Any thread. */
 FIRN_API const char *firn_workspace_change_kind_name(firn_workspace_change_kind kind);
 
-/* What differs between two entries of one path, as bits. */
+/* Bits: what differs between two entries of one path. */
 typedef enum firn_workspace_change_what {
     FIRN_CHANGED_TYPE = 1,
-    FIRN_CHANGED_CONTENT = 2, /* of a file, or the target of a link */
-    FIRN_CHANGED_LINKS = 4,   /* which other names the file has */
+    FIRN_CHANGED_CONTENT = 2, /* of a file, or the target of a symbolic link */
+    FIRN_CHANGED_LINKS = 4,   /* hard_link */
     FIRN_CHANGED_MODE = 8,
     FIRN_CHANGED_OWNER = 16,
     FIRN_CHANGED_MTIME = 32,
@@ -469,83 +505,87 @@ typedef struct firn_workspace_change {
 
 typedef struct firn_workspace_status_options {
     size_t size;             /* sizeof(firn_workspace_status_options) */
-    const char *reference;   /* NULL is "latest" */
-    const firn_slice *paths; /* only these and what is below them */
+    const char *reference;   /* NULL: "latest" */
+    const firn_slice *paths; /* compare only these and what is below them */
     size_t path_count;       /* 0: everything */
-    unsigned threads;
+    unsigned threads;        /* 0: one per processor */
     firn_callbacks callbacks;
-    uint64_t file_size_max; /* as for a save: larger files are left out and noticed; 0: none */
-    bool gitignore;         /* saves leave out what .gitignore files say; as for a restore */
+    /* As saves are made at present, so that what they leave out does not count as added. */
+    uint64_t file_size_max;
+    bool gitignore;
 } firn_workspace_status_options;
-#define FIRN_WORKSPACE_STATUS_OPTIONS_INIT                                                    \
-    {                                                                                         \
-        sizeof(firn_workspace_status_options), NULL, NULL, 0, 0, {NULL, NULL, NULL}, 0, false \
+#define FIRN_WORKSPACE_STATUS_OPTIONS_INIT                                                     \
+    {                                                                                          \
+        sizeof(firn_workspace_status_options), NULL, NULL, 0, 0, FIRN_CALLBACKS_INIT, 0, false \
     }
 typedef struct firn_workspace_status_result {
-    firn_workspace_checkpoint
-        checkpoint; /* compared with; message borrowed as from firn_workspace_find */
-    uint64_t added; /* files on disk that the checkpoint does not have, … */
+    size_t size;                           /* sizeof(firn_workspace_status_result) */
+    firn_workspace_checkpoint *checkpoint; /* that the disk was compared with */
+    uint64_t added;                        /* files that only the disk contains */
     uint64_t changed;
     uint64_t removed;
     uint64_t unchanged;
-    uint64_t skipped;
-    bool is_watched; /* a watch of the workspace runs, and has answered */
+    uint64_t skipped; /* entries that could not be read */
+    bool is_watched;  /* a watch of the workspace runs, and has answered */
 } firn_workspace_status_result;
-/* Compares the disk with a checkpoint (before) by content. visit may be NULL. Modification times
- * of directories do not count. */
+#define FIRN_WORKSPACE_STATUS_RESULT_INIT                                \
+    {                                                                    \
+        sizeof(firn_workspace_status_result), NULL, 0, 0, 0, 0, 0, false \
+    }
+/* Compares a checkpoint (before) with the disk (after), by content. Modification times of directories
+ * are ignored. on_change may be NULL. FIRN_NOT_FOUND, after the changes, if neither side contains a
+ * path. */
 FIRN_API FIRN_MUST_CHECK int
 firn_workspace_status(firn_workspace *workspace, const firn_workspace_status_options *options,
-                      int (*visit)(void *ctx, const firn_workspace_change *change), void *ctx,
+                      int (*on_change)(void *ctx, const firn_workspace_change *change), void *ctx,
                       firn_workspace_status_result *out, firn_error *err);
 
 typedef struct firn_workspace_diff_options {
     size_t size;             /* sizeof(firn_workspace_diff_options) */
-    const char *before;      /* a reference; NULL is "latest" */
-    const char *after;       /* a reference; NULL is the disk as it is now */
-    const firn_slice *paths; /* only these and what is below them */
+    const char *before;      /* a reference; NULL: "latest" */
+    const char *after;       /* a reference; NULL: the disk */
+    const firn_slice *paths; /* compare only these and what is below them */
     size_t path_count;       /* 0: everything */
     bool with_lines;         /* compare the contents of files line by line */
-    unsigned threads;        /* 0: one for each processor */
+    unsigned threads;        /* 0: one per processor */
     firn_callbacks callbacks;
-    /* Tell a file that went and one that came with the same content, not an empty one, as one
-     * change, RENAMED. With more than 131,072 files that went or came none is found. */
+    /* Report a removed file and an added file with the same content, if it is not empty, as one change,
+     * RENAMED. If more than 131,072 files were added or removed, no renames are found. */
     bool find_renames;
-    /* Compare with the checkpoint before `after`, which is then "latest" if it is NULL; with nothing,
-     * if that is the first: all is added. before must be NULL. */
+    /* Compare `after`, whose default is then "latest", with the checkpoint before it. If `after` is the
+     * first checkpoint, everything in it counts as added. Requires: `before` is NULL. */
     bool against_previous;
     firn_diff_algorithm algorithm; /* with_lines */
-    bool gitignore;                /* of the disk: as for firn_workspace_status */
+    bool gitignore;                /* if `after` is the disk: as for firn_workspace_status */
     uint64_t file_size_max;
 } firn_workspace_diff_options;
-#define FIRN_WORKSPACE_DIFF_OPTIONS_INIT                                                        \
-    {                                                                                           \
-        sizeof(firn_workspace_diff_options), NULL, NULL, NULL, 0, false, 0, {NULL, NULL, NULL}, \
-            false, false, FIRN_DIFF_MYERS, false, 0                                             \
+#define FIRN_WORKSPACE_DIFF_OPTIONS_INIT                                                         \
+    {                                                                                            \
+        sizeof(firn_workspace_diff_options), NULL, NULL, NULL, 0, false, 0, FIRN_CALLBACKS_INIT, \
+            false, false, FIRN_DIFF_MYERS, false, 0                                              \
     }
 
 typedef enum firn_workspace_lines_kind {
-    FIRN_LINES_NONE = 0,      /* not asked for, or no file's content differs */
-    FIRN_LINES_COUNTED = 1,   /* lines_added and lines_removed say */
-    FIRN_LINES_BINARY = 2,    /* a side has a NUL among its first 8,000 bytes */
-    FIRN_LINES_TOO_LARGE = 3, /* a side has more than 32 MiB or 1,048,576 lines */
-    FIRN_LINES_UNREADABLE = 4 /* it changed meanwhile or could not be read, as a notice says */
+    FIRN_LINES_NONE = 0,      /* not asked for, or no content of a file differs */
+    FIRN_LINES_COUNTED = 1,   /* lines_added and lines_removed are set */
+    FIRN_LINES_BINARY = 2,    /* one side has a NUL among its first 8,000 bytes */
+    FIRN_LINES_TOO_LARGE = 3, /* one side has more than 32 MiB or 1,048,576 lines */
+    FIRN_LINES_UNREADABLE = 4 /* the file changed meanwhile or could not be read; a notice tells */
 } firn_workspace_lines_kind;
-/* Constant, never NULL: "too_large". Any thread. */
+/* The name of a kind ("too_large"), constant; never NULL. Any thread. */
 FIRN_API const char *firn_workspace_lines_kind_name(firn_workspace_lines_kind kind);
 
 typedef struct firn_workspace_difference {
     firn_workspace_change change;
     firn_workspace_lines_kind lines;
-    /* True if no way from one content to the other needs fewer lines. False for large files that
-     * were changed all over: the search for the shortest way has a limit, behind which a longer
-     * one is taken; and mostly with FIRN_DIFF_PATIENCE, which looks for another one. */
+    /* Whether no shorter difference exists. It may be false for large files with changes everywhere,
+     * because the search is limited, and with FIRN_DIFF_PATIENCE. */
     bool lines_are_minimal;
     uint64_t lines_added;
     uint64_t lines_removed;
-    /* Where lines were counted: both contents, and the hunks in which they differ, ascending; before,
-     * between and behind them the lines are equal. A line ends behind '\n'; a last one without it is
-     * another line than the same with one. A side that is no file is empty. Borrowed until visit
-     * returns. */
+    /* COUNTED: both contents, and the hunks in which they differ, in ascending order. All other lines
+     * are equal. A line ends after '\n'; a last line without it differs from the same line with it. A
+     * side that is not a file is empty. */
     const firn_hunk *hunks;
     size_t hunk_count;
     firn_slice content_before;
@@ -553,506 +593,529 @@ typedef struct firn_workspace_difference {
 } firn_workspace_difference;
 
 typedef struct firn_workspace_diff_result {
-    /* Messages are borrowed from the workspace until its next call. */
-    firn_workspace_checkpoint before; /* zeroed where it is nothing */
-    firn_workspace_checkpoint after;  /* zeroed where it is the disk */
-    bool after_is_disk;
-    uint64_t added; /* files that before does not have, … */
+    size_t size;                       /* sizeof(firn_workspace_diff_result) */
+    firn_workspace_checkpoint *before; /* NULL: there is none (against_previous) */
+    firn_workspace_checkpoint *after;  /* NULL: the disk */
+    uint64_t added;                    /* files that only `after` contains */
     uint64_t changed;
     uint64_t removed;
-    uint64_t skipped;     /* of the disk: entries that could not be read */
-    uint64_t lines_added; /* in all, where they were counted */
+    uint64_t skipped;     /* entries of the disk that could not be read */
+    uint64_t lines_added; /* the sum over all files whose lines were counted */
     uint64_t lines_removed;
-    uint64_t renamed; /* neither in added nor in removed */
+    uint64_t renamed; /* counted neither as added nor as removed */
 } firn_workspace_diff_result;
-/* What differs between two checkpoints, or a checkpoint and the disk: only directories that differ
- * are looked into. visit may be NULL; names come in byte order, a directory before what is in it.
- * Modification times of directories do not count. FIRN_NOT_FOUND, after the differences, for a path
- * that neither side has. With lines, up to 192 MiB of memory are needed beside, for two files of the
- * largest size and their comparison. */
+#define FIRN_WORKSPACE_DIFF_RESULT_INIT                                     \
+    {                                                                       \
+        sizeof(firn_workspace_diff_result), NULL, NULL, 0, 0, 0, 0, 0, 0, 0 \
+    }
+/* Compares two checkpoints, or a checkpoint and the disk. Reads only directories that differ. Reports
+ * differences in byte order of names, a directory before its contents; modification times of
+ * directories are ignored. on_difference may be NULL. FIRN_NOT_FOUND, after the differences, if
+ * neither side contains a path. with_lines needs up to 192 MiB of memory for files of the largest
+ * size. */
 FIRN_API FIRN_MUST_CHECK int
 firn_workspace_diff(firn_workspace *workspace, const firn_workspace_diff_options *options,
-                    int (*visit)(void *ctx, const firn_workspace_difference *difference), void *ctx,
-                    firn_workspace_diff_result *out, firn_error *err);
-
-/* Hands the content of a file of a checkpoint to sink, piece by piece and in order; memory does not
- * grow with the file. Every piece is verified before sink sees it. Another return of sink than
- * FIRN_OK ends it and is returned. out (may be NULL) describes the entry; what it borrows lives
- * until the workspace's next call, its path as long as `path`. FIRN_NOT_FOUND if the checkpoint has
- * no such path, FIRN_INVALID if it is a directory or a symbolic link, FIRN_CORRUPT for damage. */
-FIRN_API FIRN_MUST_CHECK int firn_workspace_cat(firn_workspace *workspace, const char *reference,
-                                                firn_slice path,
-                                                int (*sink)(void *ctx, firn_slice data), void *ctx,
-                                                firn_workspace_entry *out, firn_error *err);
+                    int (*on_difference)(void *ctx, const firn_workspace_difference *difference),
+                    void *ctx, firn_workspace_diff_result *out, firn_error *err);
 
 /* ---- restoring ---- */
 
 typedef struct firn_workspace_restore_options {
     size_t size;             /* sizeof(firn_workspace_restore_options) */
-    const firn_slice *paths; /* only these and what is below them */
-    size_t path_count;       /* 0: everything; in place at most 1,048,576, else FIRN_LIMIT */
-    const char *to_dir;      /* another, empty or missing, directory instead of the workspace */
-    bool dry_run;            /* report, change nothing */
-    unsigned threads;
+    const firn_slice *paths; /* restore only these and what is below them */
+    size_t path_count;       /* 0: everything. In place at most 1,048,576, else FIRN_LIMIT */
+    const char *to_dir;      /* restore into this directory instead, which is empty or missing */
+    bool dry_run;            /* report what would change; change nothing */
+    unsigned threads;        /* 0: one per processor */
     firn_callbacks callbacks;
-    int (*visit)(
-        void *ctx,
-        const firn_workspace_change *change); /* may be NULL: each change, before it is made */
-    bool
-        trust_journal; /* go on also with an interrupted restore that was not begun here by this user */
-    /* How saves are made today (firn_workspace_save_options), so that what they leave out is left alone. Rules
-     * from .gitignore files also count if they did for the checkpoint or the newest one. */
+    /* Gets each change before it is made. */
+    int (*on_change)(void *ctx, const firn_workspace_change *change);
+    bool trust_journal; /* resume or undo an interrupted restore even if it is foreign; see below */
+    /* As saves are made at present, so that what they leave out is not touched. Rules in .gitignore
+     * files also count if they did for the checkpoint or the newest checkpoint. */
     bool gitignore;
     uint64_t file_size_max;
 } firn_workspace_restore_options;
-#define FIRN_WORKSPACE_RESTORE_OPTIONS_INIT                                                        \
-    {                                                                                              \
-        sizeof(firn_workspace_restore_options), NULL, 0, NULL, false, 0, {NULL, NULL, NULL}, NULL, \
-            false, false, 0                                                                        \
+#define FIRN_WORKSPACE_RESTORE_OPTIONS_INIT                                                   \
+    {                                                                                         \
+        sizeof(firn_workspace_restore_options), NULL, 0, NULL, false, 0, FIRN_CALLBACKS_INIT, \
+            NULL, false, false, 0                                                             \
     }
 typedef struct firn_workspace_restore_result {
-    firn_workspace_checkpoint
-        checkpoint; /* that was restored; message borrowed as from firn_workspace_find */
-    char
-        safety_id[FIRN_CHECKPOINT_ID_SIZE]; /* of what was there before; empty if nothing changed */
-    uint64_t added;                         /* files; directories are not counted */
+    size_t size;                             /* sizeof(firn_workspace_restore_result) */
+    firn_workspace_checkpoint *checkpoint;   /* that was restored */
+    char safety_id[FIRN_CHECKPOINT_ID_SIZE]; /* of the state before; "" if nothing changed */
+    uint64_t added;                          /* files; directories are not counted */
     uint64_t changed;
     uint64_t removed;
     uint64_t unchanged;
-    uint64_t incomplete;   /* restored entries of which an owner or attribute could not be set */
-    int64_t written_ns;    /* of the call, until everything was in place, before the last sync */
-    uint64_t left_alone;   /* entries that would differ, but are left out by rules now: they stay */
-    uint64_t not_restored; /* entries that stay as they are for other reasons */
+    uint64_t incomplete;   /* entries that lack an owner or attribute that could not be set */
+    int64_t written_ns;    /* time from the start of the call until everything was in place */
+    uint64_t left_alone;   /* entries that differ, but are excluded by rules now: not touched */
+    uint64_t not_restored; /* entries that could not be restored for other reasons: not touched */
 } firn_workspace_restore_result;
+#define FIRN_WORKSPACE_RESTORE_RESULT_INIT                                       \
+    {                                                                            \
+        sizeof(firn_workspace_restore_result), NULL, {0}, 0, 0, 0, 0, 0, 0, 0, 0 \
+    }
 
-/* Brings the workspace (or to_dir) to the state of a checkpoint. In place: every needed object is
- * read and verified first; a safety checkpoint of the present state is taken; new files are written
- * beside their targets, synced and change places with them; deletions come last. FIRN_CORRUPT,
- * before anything is written, if something needed is damaged; FIRN_CONFLICT, if somebody else changed
- * something meanwhile: before too, or afterwards, when it was kept and told. FIRN_BUSY, before, if the store, or a firn store in
- * the tree that would be changed, is written for longer than lock_timeout_ms; and if such a store in
- * the tree was let go while it was waited for, or was written meanwhile: then call again.
+/* Makes the workspace, or to_dir, equal to a checkpoint. In place this happens in four steps:
+ * 1. Every object that is needed is read and verified.
+ * 2. The present state is saved as a safety checkpoint.
+ * 3. New files are written beside their targets, synced, and exchanged with them.
+ * 4. Files that the checkpoint does not contain are removed.
  *
- * What rules leave out now stays as it is, and so does what the restore cannot save first or cannot
- * change: each such entry is told (FIRN_NOTICE_LEFT_ALONE, FIRN_NOTICE_NOT_RESTORED) and counted, all
+ * An entry that rules exclude now is not touched, nor is one that cannot be saved first or cannot be
+ * changed. Each is reported (FIRN_NOTICE_LEFT_ALONE, FIRN_NOTICE_NOT_RESTORED) and counted; everything
  * else is restored, and the call succeeds.
  *
- * A crash, or a failure once things have begun to move, leaves the restore pending: every file is
- * the old or the new one, whole. firn_workspace_resume finishes it, firn_workspace_undo takes it
- * back, a whole restore goes on to its own checkpoint from there; a save, and a restore of some
- * paths, finish it first. A restore of which nothing had moved yet is dropped by a save.
+ * Errors before anything was changed:
+ * - FIRN_CORRUPT: an object that is needed is damaged.
+ * - FIRN_BUSY: the store, or a firn store inside the tree that would be changed, is being written for
+ *   longer than lock_timeout_ms; or such a store was written meanwhile. Try again.
+ * - FIRN_READ_ONLY, FIRN_DENIED: the store cannot be written. A dry run returns them too, after it has
+ *   reported all changes. Restoring into another directory works even then.
+ * FIRN_CONFLICT: somebody changed an entry meanwhile. This may be found before anything was changed, or
+ * afterwards: then what was found was saved, and is reported.
  *
- * FIRN_READ_ONLY or FIRN_DENIED if the store cannot be written, of a dry run after all changes were
- * visited: into another directory (to_dir) a checkpoint is restored from such a store, too.
+ * Interrupted restores. If the process dies, or the restore fails after files have begun to move, the
+ * restore is pending. Every file is whole then, either old or new.
+ * - firn_workspace_resume finishes it, and firn_workspace_undo takes it back. A restore of everything
+ *   goes on to its own checkpoint.
+ * - A save or a restore of some paths finishes it first. A save drops it instead if nothing had moved.
  *
- * Before anything is changed the restore is noted in the user's data directory, and a failure of that
- * ends it. A pending restore without such a note was not begun by this user in this root on this
- * machine: it may have come with the store. It is left alone and told (FIRN_NOTICE_FOREIGN), and the
- * tree counts as it is; resume and undo fail with FIRN_UNTRUSTED unless trust_journal is set. A
- * restore that changes something replaces it. */
+ * Foreign restores. Before anything is changed, the restore is recorded in the user's data directory; if
+ * that fails, so does the restore. A pending restore without such a record is foreign: this user did not
+ * start it in this root on this machine, and it may have arrived with the store. It is reported
+ * (FIRN_NOTICE_FOREIGN) and otherwise ignored. firn_workspace_resume and firn_workspace_undo return
+ * FIRN_UNTRUSTED unless trust_journal is set. A restore that changes something replaces it. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_restore(firn_workspace *workspace,
                                                     const char *reference,
                                                     const firn_workspace_restore_options *options,
                                                     firn_workspace_restore_result *out,
                                                     firn_error *err);
-/* Takes back the last restore that changed something: restores its safety checkpoint, the same
- * paths unless others are given. A safety checkpoint is taken here too, so that another undo brings
- * back what this one took away. FIRN_NOT_FOUND if there is nothing to undo. */
+/* Takes back the last restore that changed something: restores its safety checkpoint, for the same paths
+ * unless others are given. It takes a safety checkpoint itself, so a second undo takes back the first.
+ * FIRN_NOT_FOUND if there is nothing to undo. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_undo(firn_workspace *workspace,
                                                  const firn_workspace_restore_options *options,
                                                  firn_workspace_restore_result *out,
                                                  firn_error *err);
 
+/* A restore that is pending, or that is running in another process or through another handle. If neither
+ * is_pending nor is_running is set, there is none, and all else is 0. */
 typedef struct firn_workspace_pending_restore {
-    bool is_pending; /* was interrupted; all else is zero if neither this nor is_running */
+    size_t size;     /* sizeof(firn_workspace_pending_restore) */
+    bool is_pending; /* it was interrupted */
+    bool is_running; /* it is running at this moment */
     bool is_undo;
-    bool has_begun; /* things have moved; else the tree is as it was */
-    firn_workspace_checkpoint
-        checkpoint; /* being restored; message borrowed as from firn_workspace_find; only the id
-                     * where it was deleted */
-    char safety_id[FIRN_CHECKPOINT_ID_SIZE]; /* what an undo brings back */
-    bool is_foreign; /* not begun by this user in this root on this machine */
-    /* A restore is under way at this moment, in another process or by another handle: it is not pending,
-     * and safety_id is empty. is_undo, has_begun and checkpoint (zeroed for a revert) are of it. */
-    bool is_running;
-    bool is_revert;
+    bool is_revert;  /* set only while it is running */
+    bool has_begun;  /* files have moved; else the tree is unchanged */
+    bool is_foreign; /* pending: see firn_workspace_restore */
+    uint64_t number; /* of the checkpoint that is restored; 0: safety, or deleted */
+    char id[FIRN_CHECKPOINT_ID_SIZE];        /* of that; "" while a revert is running */
+    char safety_id[FIRN_CHECKPOINT_ID_SIZE]; /* pending: the state that an undo restores */
+    /* Running: */
     uint64_t process;    /* that restores; 0: unknown */
-    int64_t started_ns;  /* since the epoch */
-    const char *phase;   /* as in firn_progress */
-    uint64_t files_done; /* of the phase; several phases show none */
+    int64_t started_ns;  /* since 1970 */
+    const char *phase;   /* as in firn_progress; constant */
+    uint64_t files_done; /* in this phase; 0 in phases that do not count files */
     uint64_t files_total;
 } firn_workspace_pending_restore;
-/* Whether a restore was interrupted and waits to be finished or taken back, or is under way. Changes
- * nothing. */
+#define FIRN_WORKSPACE_PENDING_RESTORE_INIT                                                       \
+    {                                                                                             \
+        sizeof(firn_workspace_pending_restore), false, false, false, false, false, false, 0, {0}, \
+            {0}, 0, 0, NULL, 0, 0                                                                 \
+    }
+/* Tells whether a restore is pending or running. Read-only. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_pending(firn_workspace *workspace,
                                                     firn_workspace_pending_restore *out,
                                                     firn_error *err);
-/* Finishes it, its paths as they were given; edits made since go into a safety checkpoint
- * (out->safety_id). FIRN_NOT_FOUND if none is pending. */
+/* Finishes a pending restore, with the paths that it was given. Also restores what a finished restore
+ * could not restore (not_restored). Later edits are saved in a safety checkpoint (safety_id).
+ * FIRN_NOT_FOUND if there is nothing to finish; FIRN_INVALID if paths are given. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_resume(firn_workspace *workspace,
                                                    const firn_workspace_restore_options *options,
                                                    firn_workspace_restore_result *out,
                                                    firn_error *err);
 
-/* ---- taking back one change ---- */
+/* ---- reverting one change ---- */
 
-/* Why a path could not be merged. What is taken back is what the checkpoint had made of it; "since"
- * is what came after. */
+/* Why a path could not be merged. "Later" means: after the checkpoint that is reverted. */
 typedef enum firn_workspace_revert_conflict_kind {
-    FIRN_REVERT_LINES = 1, /* the same lines, or lines without one between, changed since */
-    FIRN_REVERT_CONTENT =
-        2, /* content that is not text, too large, or a link's target, changed since */
-    FIRN_REVERT_REMOVED = 3,    /* it would be changed back, and was removed since */
-    FIRN_REVERT_CHANGED = 4,    /* it would be removed, and was changed since */
-    FIRN_REVERT_ADDED = 5,      /* it would come back, and something else has its name since */
-    FIRN_REVERT_KIND = 6,       /* file, directory or link: became something else on one side */
-    FIRN_REVERT_ATTRIBUTES = 7, /* mode, owner or extended attributes changed since too */
-    FIRN_REVERT_HARD_LINKS = 8  /* names of one file would come to differ */
+    FIRN_REVERT_LINES = 1,   /* the same or adjacent lines changed later */
+    FIRN_REVERT_CONTENT = 2, /* a link target, or content that is binary or large, changed later */
+    FIRN_REVERT_REMOVED = 3, /* it would be changed back, but was removed later */
+    FIRN_REVERT_CHANGED = 4, /* it would be removed, but was changed later */
+    FIRN_REVERT_ADDED = 5,   /* it would come back, but something else has its name now */
+    FIRN_REVERT_KIND = 6,    /* it is another type (file, directory, link) on one side */
+    FIRN_REVERT_ATTRIBUTES = 7, /* mode, owner or extended attributes changed later, too */
+    FIRN_REVERT_HARD_LINKS = 8  /* hard links of one file would come to differ */
 } firn_workspace_revert_conflict_kind;
-/* Constant, never NULL: "hard_links". Any thread. */
+/* The name of a kind ("hard_links"), constant; never NULL. Any thread. */
 FIRN_API const char *
 firn_workspace_revert_conflict_kind_name(firn_workspace_revert_conflict_kind kind);
 
 typedef struct firn_workspace_revert_conflict {
     firn_workspace_revert_conflict_kind kind;
-    firn_slice path; /* all is borrowed until the visit returns */
-    unsigned what;   /* of firn_workspace_change_what: the attributes of ATTRIBUTES */
-    const firn_workspace_entry *after; /* in the checkpoint that is taken back; NULL: it had none */
-    const firn_workspace_entry *now;   /* on the disk */
-    const firn_workspace_entry *before;
-    /* LINES: base is the checkpoint that is taken back, ours the disk, theirs the one before. */
+    firn_slice path;
+    unsigned what;                      /* ATTRIBUTES: which, of firn_workspace_change_what */
+    const firn_workspace_entry *after;  /* in the checkpoint that is reverted; NULL: none */
+    const firn_workspace_entry *now;    /* on the disk; NULL: none */
+    const firn_workspace_entry *before; /* in the older checkpoint; NULL: none */
+    /* LINES: base is the checkpoint that is reverted, ours the disk, theirs the older checkpoint. */
     const firn_merge_region *regions;
     size_t region_count;
 } firn_workspace_revert_conflict;
 
 typedef struct firn_workspace_revert_options {
     size_t size;             /* sizeof(firn_workspace_revert_options) */
-    const char *after;       /* a reference: the checkpoint to be taken back; NULL is "latest" */
-    const char *before;      /* an older one; NULL: the one before it */
-    const firn_slice *paths; /* only these and what is below them */
+    const char *after;       /* a reference: the checkpoint to revert; NULL: "latest" */
+    const char *before;      /* a reference to an older one; NULL: the one before `after` */
+    const firn_slice *paths; /* revert only these and what is below them */
     size_t path_count;       /* 0: everything */
-    bool dry_run;            /* report, change nothing */
-    unsigned threads;
+    bool dry_run;            /* report what would change; change nothing */
+    unsigned threads;        /* 0: one per processor */
     firn_callbacks callbacks;
-    /* May be NULL; ctx is that of callbacks. Conflicts are told before anything else; each change
-     * before it is made. */
+    /* Conflicts are reported before all changes, and each change before it is made. */
     int (*on_conflict)(void *ctx, const firn_workspace_revert_conflict *conflict);
-    int (*visit)(void *ctx, const firn_workspace_change *change);
-    bool gitignore; /* as for a restore */
+    int (*on_change)(void *ctx, const firn_workspace_change *change);
+    bool gitignore; /* as for firn_workspace_restore */
     uint64_t file_size_max;
 } firn_workspace_revert_options;
-#define FIRN_WORKSPACE_REVERT_OPTIONS_INIT                                                        \
-    {                                                                                             \
-        sizeof(firn_workspace_revert_options), NULL, NULL, NULL, 0, false, 0, {NULL, NULL, NULL}, \
-            NULL, NULL, false, 0                                                                  \
+#define FIRN_WORKSPACE_REVERT_OPTIONS_INIT                                                         \
+    {                                                                                              \
+        sizeof(firn_workspace_revert_options), NULL, NULL, NULL, 0, false, 0, FIRN_CALLBACKS_INIT, \
+            NULL, NULL, false, 0                                                                   \
     }
 typedef struct firn_workspace_revert_result {
-    firn_workspace_checkpoint
-        after; /* taken back; messages are borrowed from the workspace until its next */
-    firn_workspace_checkpoint before;        /* call */
-    char safety_id[FIRN_CHECKPOINT_ID_SIZE]; /* of what was there; empty if nothing changed */
+    size_t size;                             /* sizeof(firn_workspace_revert_result) */
+    firn_workspace_checkpoint *after;        /* that was reverted */
+    firn_workspace_checkpoint *before;       /* the older one */
+    char safety_id[FIRN_CHECKPOINT_ID_SIZE]; /* of the state before; "" if nothing changed */
     uint64_t added;                          /* files; directories are not counted */
     uint64_t changed;
     uint64_t removed;
-    uint64_t merged;     /* of those changed: line by line */
-    uint64_t left_alone; /* entries that would differ, but are left out by rules now */
-    uint64_t conflicts;
-    uint64_t incomplete; /* as of a restore */
+    uint64_t merged;     /* line by line; counted in `changed`, too */
+    uint64_t left_alone; /* entries that differ, but are excluded by rules now: not touched */
+    uint64_t conflicts;  /* also set if FIRN_CONFLICT is returned */
+    uint64_t incomplete; /* as in firn_workspace_restore_result */
     uint64_t not_restored;
 } firn_workspace_revert_result;
+#define FIRN_WORKSPACE_REVERT_RESULT_INIT                                             \
+    {                                                                                 \
+        sizeof(firn_workspace_revert_result), NULL, NULL, {0}, 0, 0, 0, 0, 0, 0, 0, 0 \
+    }
 
-/* Takes back what one checkpoint (after) changed against the one before it, or against an older one
- * (before), and keeps what came later: what is on the disk is merged with what before had, entry by
- * entry, and text files line by line.
- * - Where nothing came later, a path is as before had it, exactly.
- * - Attributes are merged one by one. Times are never in conflict: a file that is merged line by line
- *   gets the time of the call.
- * - Line by line are merged files of at most 8 MiB without a NUL among their first 8,000 bytes.
- * - What the rules of either checkpoint exclude, or those of today, is not touched.
- * - A reserved name (.git and the like) is left as it is; where before differs in it that is told as
- *   FIRN_NOTICE_RESERVED, and counts as incomplete. FIRN_INVALID where such a path is asked for.
+/* Reverts what one checkpoint (after) changed compared with the one before it, or with an older one
+ * (before), and keeps later changes: merges the disk with `before`, entry by entry.
+ * - A path without later changes becomes exactly as it is in `before`.
+ * - Files of at most 8 MiB without a NUL among their first 8,000 bytes are merged line by line.
+ * - Attributes are merged one by one. Times never conflict: a file that was merged line by line gets the
+ *   time of the call.
+ * - What the rules of either checkpoint, or today's rules, exclude is not touched.
+ * - Reserved names (.git and the like) are not touched. If `before` differs in one, that is reported
+ *   (FIRN_NOTICE_RESERVED) and counted as incomplete. FIRN_INVALID if such a path is given.
  *
- * FIRN_CONFLICT, with out->conflicts, if what came later does not allow it: each is told, and
- * nothing is changed, not even in the store. Otherwise it goes on like firn_workspace_restore, with
- * all that is said there: firn_workspace_undo takes it back. A pending restore is finished first.
- * FIRN_NOT_FOUND if there is no checkpoint before; FIRN_INVALID if before is not the older one. Needs
- * up to 64 MiB of memory beside, for files of the largest size. */
+ * FIRN_CONFLICT if later changes prevent it: each conflict is reported, and nothing is changed, not
+ * even in the store. Otherwise everything that is said of firn_workspace_restore holds here too, and
+ * firn_workspace_undo takes the revert back. A pending restore is finished first. FIRN_NOT_FOUND if
+ * there is no checkpoint before `after`; FIRN_INVALID if `before` is not older. Needs up to 64 MiB of
+ * memory for files of the largest size. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_revert(firn_workspace *workspace,
                                                    const firn_workspace_revert_options *options,
                                                    firn_workspace_revert_result *out,
                                                    firn_error *err);
 
-/* ---- keeping and giving back space ---- */
+/* ---- pinning, expiring, deleting ---- */
 
 typedef struct firn_workspace_pin {
     char id[FIRN_CHECKPOINT_ID_SIZE]; /* of the checkpoint */
-    uint64_t number;                  /* of that; 0 for a safety checkpoint */
+    uint64_t number;                  /* of it; 0 for a safety checkpoint */
     int64_t created_ns;               /* when it was pinned */
 } firn_workspace_pin;
 
-/* Pins checkpoints, or takes their pins away: all of them or, after an error, none. What is pinned
- * neither expires nor can be deleted. A checkpoint that is pinned already stays so; one that was not
- * pinned may be unpinned. visit (may be NULL) is told of each afterwards, without its message; what
- * another return of it than FIRN_OK ends is only the telling. */
+/* Pins or unpins `count` checkpoints: all of them or, after an error, none. A pinned checkpoint
+ * neither expires nor can be deleted. One that is pinned, or unpinned, already stays as it is.
+ * on_checkpoint (may be NULL) gets each afterwards: if it ends the call, all of them are pinned or
+ * unpinned nevertheless. */
 FIRN_API FIRN_MUST_CHECK int
 firn_workspace_pin_set(firn_workspace *workspace, const char *const *references, size_t count,
                        bool is_pinned,
-                       int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint),
+                       int (*on_checkpoint)(void *ctx, const firn_workspace_checkpoint *checkpoint),
                        void *ctx, firn_error *err);
-/* Newest checkpoint first. Another return of visit than FIRN_OK ends the listing and is returned. */
+/* Lists the pins, newest checkpoint first. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_pin_list(firn_workspace *workspace,
-                                                     int (*visit)(void *ctx,
-                                                                  const firn_workspace_pin *pin),
+                                                     int (*on_pin)(void *ctx,
+                                                                   const firn_workspace_pin *pin),
                                                      void *ctx, firn_error *err);
 
 typedef struct firn_workspace_expire_options {
     size_t size;      /* sizeof(firn_workspace_expire_options) */
-    const char *keep; /* NULL: only safety checkpoints may expire */
-    bool dry_run;     /* report, change nothing */
+    const char *keep; /* a policy; NULL: only safety checkpoints may expire */
+    bool dry_run;     /* report what would expire; change nothing */
 } firn_workspace_expire_options;
 #define FIRN_WORKSPACE_EXPIRE_OPTIONS_INIT                 \
     {                                                      \
         sizeof(firn_workspace_expire_options), NULL, false \
     }
-/* Deletes the checkpoints of the workspace that a policy does not keep. Whatever it says, the newest
- * stays, and what is younger than a day, pinned, tagged, needed by a restore that was interrupted, or
- * what an undo would bring back. Safety checkpoints go when they are older than 7 days and not among
- * the last 10.
- *
- * A policy is "forever", or rules with blanks between, like "all:1d hourly:7d daily:90d":
+/* Deletes the checkpoints of the workspace that a policy does not keep. The library never does this
+ * without a policy. A policy is "forever", or rules separated by blanks, like
+ * "all:1d hourly:7d daily:90d":
  *   last:N        the newest N
  *   all:SPAN      everything that is not older than SPAN
- *   hourly:SPAN   of that the newest of each hour; likewise daily, weekly, monthly, yearly (UTC)
- * A span is a number of hours, days, weeks or years (12h 7d 4w 1y; 365 days), or forever. A checkpoint
- * stays if any rule keeps it. Ages are counted back from the newest checkpoint, and no pause counts:
- * from one checkpoint to the next more than a week, or than two of the longest periods that the
- * policy names. So neither an absence nor a clock that jumps ahead makes old what is there.
+ *   hourly:SPAN   the newest of each hour that is not older than SPAN; likewise daily, weekly, monthly,
+ *                 yearly (UTC)
+ * A span is a number of hours, days, weeks or years (12h, 7d, 4w, 1y), or forever; a year is 365 days. A
+ * checkpoint stays if any rule keeps it.
  *
- * FIRN_INVALID if keep is no policy. visit as for firn_workspace_delete. The library never expires
- * what it was not given a policy for. */
+ * Ages count back from the newest checkpoint, without pauses. A pause is a time between two checkpoints
+ * of more than a week, and more than two of the longest periods (week, month, year) that the policy
+ * names. So neither an absence nor a clock that jumps ahead makes checkpoints expire.
+ *
+ * Some checkpoints stay whatever the policy says: the newest; those younger than a day; those that are
+ * pinned or tagged; and those that a pending restore or an undo needs. Safety checkpoints expire when
+ * they are older than 7 days and not among the last 10.
+ *
+ * FIRN_INVALID if keep is not a policy. on_checkpoint is used as by firn_workspace_delete. */
 FIRN_API FIRN_MUST_CHECK int
 firn_workspace_expire(firn_workspace *workspace, const firn_workspace_expire_options *options,
-                      int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint),
+                      int (*on_checkpoint)(void *ctx, const firn_workspace_checkpoint *checkpoint),
                       void *ctx, firn_error *err);
 
 typedef struct firn_workspace_delete_options {
     size_t size;  /* sizeof(firn_workspace_delete_options) */
-    bool dry_run; /* report, change nothing */
+    bool dry_run; /* report what would be deleted; change nothing */
 } firn_workspace_delete_options;
 #define FIRN_WORKSPACE_DELETE_OPTIONS_INIT           \
     {                                                \
         sizeof(firn_workspace_delete_options), false \
     }
-/* Deletes checkpoints, all of them or, after an error, none: FIRN_NOT_FOUND, FIRN_INVALID or
- * FIRN_CONFLICT for a reference that names no single one, one that is pinned, or one that an
- * interrupted restore needs. A checkpoint that is named twice is
- * deleted once. visit (may be NULL) is told of each, afterwards; what another return of it than
- * FIRN_OK ends is only the telling. Their numbers are never given again, and their space comes back
- * with firn_workspace_gc. */
+/* Deletes `count` checkpoints: all of them or, after an error, none. A reference may occur twice. Their
+ * numbers are never reused, and firn_workspace_gc reclaims their space. on_checkpoint (may be NULL) gets
+ * each afterwards: if it ends the call, all of them are deleted nevertheless. FIRN_NOT_FOUND,
+ * FIRN_INVALID or FIRN_CONFLICT as from firn_workspace_find; FIRN_CONFLICT also for a checkpoint that is
+ * pinned, or that a pending restore needs. */
 FIRN_API FIRN_MUST_CHECK int
 firn_workspace_delete(firn_workspace *workspace, const char *const *references, size_t count,
                       const firn_workspace_delete_options *options,
-                      int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint),
+                      int (*on_checkpoint)(void *ctx, const firn_workspace_checkpoint *checkpoint),
                       void *ctx, firn_error *err);
 
 typedef struct firn_workspace_forget_options {
     size_t size; /* sizeof(firn_workspace_forget_options) */
     const firn_slice *paths;
-    size_t path_count; /* at least one */
-    bool dry_run;      /* report, change nothing */
+    size_t path_count; /* at least 1 */
+    bool dry_run;      /* report what would be removed; change nothing */
     firn_callbacks callbacks;
 } firn_workspace_forget_options;
-#define FIRN_WORKSPACE_FORGET_OPTIONS_INIT                     \
-    {                                                          \
-        sizeof(firn_workspace_forget_options), NULL, 0, false, \
-        {                                                      \
-            NULL, NULL, NULL                                   \
-        }                                                      \
+#define FIRN_WORKSPACE_FORGET_OPTIONS_INIT                                         \
+    {                                                                              \
+        sizeof(firn_workspace_forget_options), NULL, 0, false, FIRN_CALLBACKS_INIT \
     }
-/* A checkpoint that had something. */
+/* A checkpoint from which something was removed. */
 typedef struct firn_workspace_forgotten {
-    firn_workspace_checkpoint checkpoint; /* as it is now; borrowed until the visit returns */
-    uint64_t files;                       /* that it had at the paths and below */
+    const firn_workspace_checkpoint *checkpoint; /* as it is now */
+    uint64_t files;                              /* removed from it */
     uint64_t directories;
     uint64_t bytes;
 } firn_workspace_forgotten;
 typedef struct firn_workspace_forget_result {
-    uint64_t checkpoints; /* that had something, safety checkpoints included */
+    size_t size;          /* sizeof(firn_workspace_forget_result) */
+    uint64_t checkpoints; /* from which something was removed, safety checkpoints included */
 } firn_workspace_forget_result;
-/* Takes paths, and what is below them, out of every checkpoint of the workspace, for good: all
- * checkpoints or, after an error, none. Numbers, ids, times, messages, tags and pins stay; root hashes
- * change. The contents leave the store with the next firn_workspace_gc, however they lie in it, unless
- * another path or another workspace of the store has them too. The names of the paths stay in the
- * checkpoints' records; what directories that led to them said of them may stay in packs until a full
- * collection.
+#define FIRN_WORKSPACE_FORGET_RESULT_INIT       \
+    {                                           \
+        sizeof(firn_workspace_forget_result), 0 \
+    }
+/* Removes paths, and everything below them, from all checkpoints of the workspace permanently: from all
+ * or, after an error, from none. Numbers, ids, times, messages, tags and pins stay; root hashes change.
+ * The next firn_workspace_gc removes the contents from the store, unless another path or another
+ * workspace of the store has the same contents. The names of the paths stay in the checkpoints' records,
+ * and old versions of the directories that contained them may stay in packs until a full collection.
  *
- * What lies in the directory is not touched, and is saved again by the next save unless a rule leaves
- * it out. A restore of such a checkpoint leaves the paths as they are. Paths with hard links elsewhere
- * take nothing from those.
+ * The directory on disk is not touched: the next save saves the paths again, unless a rule excludes
+ * them. A restore of such a checkpoint leaves the paths alone. Other hard links of the same files
+ * stay.
  *
- * FIRN_NOT_FOUND if no checkpoint has a path; FIRN_CONFLICT while a restore is pending; FIRN_LIMIT if
- * a checkpoint has forgotten 256 paths already. visit (may be NULL) is told of each, newest first,
- * afterwards; what another return of it than FIRN_OK ends is only the telling. */
+ * on_forgotten (may be NULL) gets each checkpoint afterwards, newest first: if it ends the call, the
+ * paths are removed nevertheless. Requires: options are given. FIRN_NOT_FOUND if no checkpoint
+ * contains a path. FIRN_CONFLICT while a restore is pending. FIRN_LIMIT if a checkpoint has forgotten
+ * 256 paths already. */
 FIRN_API FIRN_MUST_CHECK int
 firn_workspace_forget(firn_workspace *workspace, const firn_workspace_forget_options *options,
-                      int (*visit)(void *ctx, const firn_workspace_forgotten *forgotten), void *ctx,
-                      firn_workspace_forget_result *out, firn_error *err);
+                      int (*on_forgotten)(void *ctx, const firn_workspace_forgotten *forgotten),
+                      void *ctx, firn_workspace_forget_result *out, firn_error *err);
+
+/* ---- reclaiming space ---- */
 
 typedef struct firn_workspace_gc_options {
     size_t size;  /* sizeof(firn_workspace_gc_options) */
-    bool dry_run; /* report, change nothing */
-    bool full;    /* rewrite each pack that holds anything dead, not only those that mostly do */
+    bool dry_run; /* report what would be reclaimed; change nothing */
+    bool full;    /* rewrite every pack that contains anything unreferenced */
     firn_callbacks callbacks;
-    int recompress_level; /* rewrite each pack that was compressed at a lower level of zstd; 0: none */
-    const char *keep;     /* the policy for all workspaces of the store (firn_workspace_expire) */
-    bool automatic;       /* only if it is worth it, and in slices; see below */
+    int recompress_level; /* rewrite every pack that was compressed at a lower level of zstd; 0: none */
+    const char *keep;     /* a policy for all workspaces of the store (firn_workspace_expire) */
+    bool automatic;       /* only if it is worth its time, and in slices; see below */
 } firn_workspace_gc_options;
-#define FIRN_WORKSPACE_GC_OPTIONS_INIT                                                      \
-    {                                                                                       \
-        sizeof(firn_workspace_gc_options), false, false, {NULL, NULL, NULL}, 0, NULL, false \
+#define FIRN_WORKSPACE_GC_OPTIONS_INIT                                                       \
+    {                                                                                        \
+        sizeof(firn_workspace_gc_options), false, false, FIRN_CALLBACKS_INIT, 0, NULL, false \
     }
 enum { FIRN_GC_LEVEL_DEFAULT = 9, FIRN_GC_LEVEL_MIN = 2, FIRN_GC_LEVEL_MAX = 19 };
 typedef struct firn_workspace_gc_result {
-    uint64_t safety_expired; /* expired safety checkpoints, deleted first */
-    uint64_t expired;        /* checkpoints that `keep` did not keep */
+    size_t size;             /* sizeof(firn_workspace_gc_result) */
+    uint64_t safety_expired; /* safety checkpoints that were deleted first */
+    uint64_t expired;        /* checkpoints that `keep` does not keep */
     uint64_t objects_live;   /* needed by some checkpoint of some workspace of the store */
-    uint64_t objects_dead;   /* at the beginning */
+    uint64_t objects_dead;   /* the others, at the start */
     uint64_t packs_before;
     uint64_t packs_after;
-    uint64_t packs_removed;   /* nothing in them was needed */
-    uint64_t packs_rewritten; /* what was needed moved into another pack */
+    uint64_t packs_removed;   /* without any live object */
+    uint64_t packs_rewritten; /* their live objects moved to another pack */
     uint64_t bytes_before;    /* of all packs */
-    uint64_t bytes_after;     /* likewise, those that wait included; of a dry run an estimate */
-    uint64_t packs_waiting;   /* kept for readers in other processes; the next call that writes */
-    uint64_t bytes_waiting;   /* removes them */
-    uint64_t damaged;         /* packs that had to stay because they are damaged, told by notices */
-    bool is_due;              /* of an automatic one: it was worth it; all else is 0 otherwise */
-    bool is_finished;         /* false also where others were at work all the time */
-    uint64_t slices;          /* of an automatic one */
-    uint64_t bytes_dead; /* about: not needed, in packs that stay because it is little of them */
+    uint64_t bytes_after;     /* of all packs, waiting ones included; a dry run estimates it */
+    uint64_t
+        packs_waiting; /* still in use by other processes; removed by the next call that writes */
+    uint64_t bytes_waiting;
+    uint64_t damaged;    /* packs that had to stay because they are damaged; notices tell */
+    bool is_due;         /* automatic: it was worth its time; otherwise all else is 0 */
+    bool is_finished;    /* false if an automatic collection was cut short by other writers */
+    uint64_t slices;     /* automatic */
+    uint64_t bytes_dead; /* estimate: dead objects in packs with too few of them to be rewritten */
 } firn_workspace_gc_result;
-/* Finds out what the checkpoints of all workspaces of the store need and gives back the space of
- * the rest. Packs without anything that is needed go. Those are rewritten in which a fiftieth is not
- * needed, an eighth of an automatic collection, or with full anything; and small ones, where there is
- * anything in them or several of them. Checkpoints that have expired are deleted first, safety
- * checkpoints too.
- * Readers in other processes are not disturbed. FIRN_CORRUPT, with nothing
- * removed, if a checkpoint is damaged in such a way that it cannot be known what it needs. Cancelled
- * or cut off at any moment, everything is still there; calling it again goes on. With a level to
- * recompress at (FIRN_GC_LEVEL_MIN to _MAX, else FIRN_INVALID; FIRN_GC_LEVEL_DEFAULT is worth its
- * time), what saves compressed quickly is compressed again, once: packs remember their level. That
- * takes a processor, and room beside the store for what was rewritten last, at most about 1 GiB.
+#define FIRN_WORKSPACE_GC_RESULT_INIT                                                             \
+    {                                                                                             \
+        sizeof(firn_workspace_gc_result), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, false, false, 0, \
+            0                                                                                     \
+    }
+/* Deletes unreferenced data: objects that no checkpoint of any workspace of the store needs.
+ * Checkpoints that expire, safety checkpoints included, are deleted first. A pack without live objects
+ * is removed. A pack is rewritten if a fiftieth of it is dead (with `automatic` an eighth, with `full`
+ * anything). Small packs are rewritten if anything in them is dead, or to join several of them.
  *
- * An automatic collection is for a process that nobody waits for. It does nothing unless a quarter of
- * the packs, and 16 MiB, may be garbage, as far as deleted checkpoints tell, and none was begun in the
- * last hour that has not ended. It looks at what is needed without locking the store, then locks it
- * for one slice after the other, each of at most 16 MiB of packs to be written again, 64 MiB before
- * compression, and 16,384 objects (and one frame at the least), with a pause of 0.2 s between two:
- * that bounds what another writer waits. If others write meanwhile it looks again, up to four times
- * in a row without a slice in between. `keep` is not asked, small packs are not made one, and what
- * firn_workspace_forget took out stays for a plain collection. FIRN_INVALID with full or a level; a
- * dry run says whether it is due. FIRN_BUSY if another writer has had the store for a minute. */
+ * If it is cancelled or interrupted, nothing is lost, and another call goes on. Readers in other
+ * processes are not disturbed. FIRN_CORRUPT, with nothing removed, if a checkpoint is so damaged that
+ * what it needs cannot be determined.
+ *
+ * recompress_level (FIRN_GC_LEVEL_MIN to FIRN_GC_LEVEL_MAX, else FIRN_INVALID) compresses again, once,
+ * what saves compressed quickly; packs remember their level. This takes processor time, and about 1 GiB
+ * of free space at most. FIRN_GC_LEVEL_DEFAULT is a good choice.
+ *
+ * `automatic` is for a background process. Such a call does nothing unless, as far as deleted
+ * checkpoints tell, a quarter of the packs' bytes and at least 16 MiB may be unreferenced. It also
+ * does nothing if an automatic collection started within the last hour and has not finished. It
+ * determines what is needed without locking the store, and then locks it for one slice at a time, with
+ * a pause of 0.2 s between two. A slice is at most 16 MiB of packs to be written again, 64 MiB before
+ * compression, and 16,384 objects (but at least one frame), so other writers wait only briefly. If
+ * others write meanwhile, it starts over, up to four times in a row without completing a slice. It
+ * ignores `keep`, does not join small packs, and leaves what firn_workspace_forget removed to an
+ * ordinary collection. FIRN_INVALID with `full` or recompress_level. A dry run tells whether a
+ * collection is due. FIRN_BUSY if another writer has held the store for a minute. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_gc(firn_workspace *workspace,
                                                const firn_workspace_gc_options *options,
                                                firn_workspace_gc_result *out, firn_error *err);
 
-/* ---- checking ---- */
+/* ---- checking and repairing ---- */
 
 typedef struct firn_workspace_check_options {
     size_t size;    /* sizeof(firn_workspace_check_options) */
-    bool read_data; /* read and verify every byte of every object, not only that it is there */
+    bool read_data; /* read and verify every byte of every object, not only that it exists */
     firn_callbacks callbacks;
 } firn_workspace_check_options;
-#define FIRN_WORKSPACE_CHECK_OPTIONS_INIT            \
-    {                                                \
-        sizeof(firn_workspace_check_options), false, \
-        {                                            \
-            NULL, NULL, NULL                         \
-        }                                            \
+#define FIRN_WORKSPACE_CHECK_OPTIONS_INIT                                \
+    {                                                                    \
+        sizeof(firn_workspace_check_options), false, FIRN_CALLBACKS_INIT \
     }
 typedef struct firn_workspace_check_result {
-    uint64_t checkpoints;
+    size_t size;          /* sizeof(firn_workspace_check_result) */
+    uint64_t checkpoints; /* safety checkpoints included */
     uint64_t packs;
     uint64_t objects;
     uint64_t bytes_read;
-    uint64_t damaged; /* each told by a notice, with the checkpoints and paths it takes along */
-    uint64_t newer;   /* parts that a newer firn made, each told by a notice (NEWER) */
-    uint64_t safety;  /* of the checkpoints, those that restores took: lists leave them out */
+    uint64_t
+        damaged; /* damaged parts; a notice for each names checkpoints and paths that lose by it */
+    uint64_t newer;  /* parts that a newer firn wrote; a notice (NEWER) for each */
+    uint64_t safety; /* of `checkpoints`: safety checkpoints */
 } firn_workspace_check_result;
-/* FIRN_NEWER if any part was made by a newer firn, whatever else was found: nothing is to be done about
- * such a store but with that firn. Else FIRN_CORRUPT if anything is damaged; where the store cannot even be opened the result is all 0.
- * FIRN_NOT_FOUND if there is no store. */
+#define FIRN_WORKSPACE_CHECK_RESULT_INIT                         \
+    {                                                            \
+        sizeof(firn_workspace_check_result), 0, 0, 0, 0, 0, 0, 0 \
+    }
+/* Checks the store of the workspace. The result is filled if the call fails, too; it is all 0 if the
+ * store could not be opened. FIRN_NEWER if a newer firn wrote any part: leave the store to that version,
+ * whatever else was found. FIRN_CORRUPT if anything is damaged. FIRN_NOT_FOUND if there is no store. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_check(firn_workspace *workspace,
                                                   const firn_workspace_check_options *options,
                                                   firn_workspace_check_result *out,
                                                   firn_error *err);
 
-/* ---- repair ---- */
-
 typedef enum firn_workspace_repair_state {
-    FIRN_REPAIR_INTACT = 0, /* all of it is there */
-    FIRN_REPAIR_PARTLY = 1, /* some paths are lost, and left out of it from now on */
-    FIRN_REPAIR_LOST = 2    /* nothing of it can be brought back; it is gone from the catalog */
+    FIRN_REPAIR_INTACT = 0, /* nothing of it is lost */
+    FIRN_REPAIR_PARTLY = 1, /* some paths are lost, and it goes on without them */
+    FIRN_REPAIR_LOST = 2    /* all of it is lost; it is removed from the catalog */
 } firn_workspace_repair_state;
-/* Constant, never NULL: "intact". Any thread. */
+/* The name of a state ("intact"), constant; never NULL. Any thread. */
 FIRN_API const char *firn_workspace_repair_state_name(firn_workspace_repair_state state);
 
 typedef enum firn_workspace_repair_data {
-    FIRN_REPAIR_DATA_KEPT = 0,      /* the store's own data is as it was */
-    FIRN_REPAIR_DATA_SHORTENED = 1, /* its last commits are gone, or files that could not be read */
-    FIRN_REPAIR_DATA_LOST = 2       /* no key-value data could be brought back */
+    FIRN_REPAIR_DATA_KEPT = 0,      /* the store's key-value data is unchanged */
+    FIRN_REPAIR_DATA_SHORTENED = 1, /* its last commits, or unreadable files of it, are lost */
+    FIRN_REPAIR_DATA_LOST = 2       /* all of it is lost */
 } firn_workspace_repair_data;
-/* Constant, never NULL: "shortened". Any thread. */
+/* The name of a state ("shortened"), constant; never NULL. Any thread. */
 FIRN_API const char *firn_workspace_repair_data_name(firn_workspace_repair_data data);
 
 typedef struct firn_workspace_repair_checkpoint {
     const char *root;                            /* of its workspace, when it was saved */
     const firn_workspace_checkpoint *checkpoint; /* as it is in the repaired store */
     firn_workspace_repair_state state;
-    uint64_t lost_paths; /* PARTLY: each was told by a notice before */
-    bool was_found;      /* the catalog had lost it: it comes from packs, or from the log */
+    uint64_t lost_paths; /* PARTLY; each was reported by a notice before */
+    bool was_found;      /* the catalog had lost it; it was found in packs or in the log */
 } firn_workspace_repair_checkpoint;
 
 typedef struct firn_workspace_repair_options {
     size_t size;  /* sizeof(firn_workspace_repair_options) */
-    bool dry_run; /* find out all of it, then leave the store as it is */
-    /* Told of each checkpoint, newest first; NULL: nobody is. ctx is that of callbacks. What it is
-     * given is borrowed for the call. */
+    bool dry_run; /* determine everything, but leave the store unchanged */
     void (*on_checkpoint)(void *ctx, const firn_workspace_repair_checkpoint *checkpoint);
     firn_callbacks callbacks;
 } firn_workspace_repair_options;
-#define FIRN_WORKSPACE_REPAIR_OPTIONS_INIT                  \
-    {                                                       \
-        sizeof(firn_workspace_repair_options), false, NULL, \
-        {                                                   \
-            NULL, NULL, NULL                                \
-        }                                                   \
+#define FIRN_WORKSPACE_REPAIR_OPTIONS_INIT                                      \
+    {                                                                           \
+        sizeof(firn_workspace_repair_options), false, NULL, FIRN_CALLBACKS_INIT \
     }
 typedef struct firn_workspace_repair_result {
-    bool was_intact; /* nothing was damaged, nothing was changed, and all below is 0 */
+    size_t size;        /* sizeof(firn_workspace_repair_result) */
+    char *damaged_path; /* where the damaged store is kept; NULL if nothing was changed */
+    bool was_intact;    /* nothing was damaged or changed; all else is 0 */
     firn_workspace_repair_data data;
     uint64_t intact; /* checkpoints, safety checkpoints included */
     uint64_t partly;
     uint64_t lost;
-    uint64_t found; /* of the intact and the partly lost: the catalog had lost them */
+    uint64_t found; /* of the intact and the partly lost ones: the catalog had lost them */
     uint64_t lost_paths;
-    uint64_t packs;            /* that are whole */
-    uint64_t packs_damaged;    /* damaged ones: what could be read of them is in a new pack */
-    uint64_t objects_salvaged; /* from these */
-    /* Where the damaged store is kept, borrowed from the workspace until its next call; NULL where
-     * nothing was changed. */
-    const char *damaged_path;
+    uint64_t packs;            /* without damage */
+    uint64_t packs_damaged;    /* what could be read of them is in a new pack */
+    uint64_t objects_salvaged; /* from damaged packs */
 } firn_workspace_repair_result;
-/* Makes a sound store out of a damaged one: of all its workspaces. Needs the writing lock, and room
- * beside the store for what is salvaged from damaged packs (files that are whole are shared by hard
- * links). The damaged store is only read until a complete new one stands beside it and has been
- * checked to the last byte; then the two change places in one step (FIRN_UNSUPPORTED where the file
- * system cannot do that), and the damaged one is kept in a directory inside the new one, for whoever
- * wants to look. Numbers and ids of checkpoints stay. A checkpoint that lost paths goes on without
- * them, and its message says so. What was deleted may come back where the catalog itself was lost. It is
- * FIRN_OK to have lost something: the result tells. FIRN_NOT_FOUND without a store; FIRN_NEWER for one
- * of a newer firn. Cancelled, failed or cut off before the exchange, the store is as it was; after
- * it, the next call puts away the rest. */
+#define FIRN_WORKSPACE_REPAIR_RESULT_INIT                                                        \
+    {                                                                                            \
+        sizeof(firn_workspace_repair_result), NULL, false, FIRN_REPAIR_DATA_KEPT, 0, 0, 0, 0, 0, \
+            0, 0, 0                                                                              \
+    }
+/* Builds a sound store, with all its workspaces, out of a damaged one. Losing something is no error: the
+ * result tells, and on_checkpoint gets each checkpoint, newest first.
+ *
+ * The damaged store is only read until a complete new one stands beside it and has been verified to
+ * the last byte. Then the two are exchanged in one step (FIRN_UNSUPPORTED if the file system cannot do
+ * that), and the damaged store is kept in a directory inside the new one. If the call is cancelled,
+ * fails or is interrupted before the exchange, the store is unchanged; after it, the next call
+ * finishes the work. Undamaged files are shared by hard links; what is salvaged from damaged packs
+ * needs free space.
+ *
+ * Numbers and ids of checkpoints stay. A checkpoint that lost paths goes on without them, and its
+ * message says so. If the catalog was lost, deleted checkpoints may reappear. FIRN_NOT_FOUND if there
+ * is no store; FIRN_NEWER if a newer firn wrote it. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_repair(firn_workspace *workspace,
                                                    const firn_workspace_repair_options *options,
                                                    firn_workspace_repair_result *out,

@@ -24,4 +24,10 @@ api_check_with_address(firn_slice slice)
         }                                                             \
     } while (0)
 
+/* Gives the function around it an error to fill where its caller wants none: what is called may then look
+ * at the error that it was told. */
+#define API_ANY_ERROR(err) \
+    firn_error unwanted_;  \
+    (err) = (err) != NULL ? (err) : &unwanted_
+
 #endif

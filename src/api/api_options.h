@@ -51,6 +51,24 @@ api_options_read(void *options, size_t size_bytes, const void *given, firn_error
     return FIRN_OK;
 }
 
+/* Zeroes the caller's result (NULL is nothing), but for its size. Refuses one that is too small for its
+ * first size_bytes_min bytes: it would lose what its caller has to release. */
+static inline int
+api_options_begin_result(void *given, size_t size_bytes_min, firn_error *err)
+{
+    size_t given_size;
+    if (given == NULL) {
+        return FIRN_OK;
+    }
+    memcpy(&given_size, given, sizeof given_size);
+    if (!api_options_is_size(given_size) || given_size < size_bytes_min) {
+        return firn_error_set(err, FIRN_INVALID,
+                              "a result has size %zu: fill it with its INIT macro", given_size);
+    }
+    memset((char *)given + sizeof given_size, 0, given_size - sizeof given_size);
+    return FIRN_OK;
+}
+
 /* Copies a report of size_bytes to the caller's, as far as that knows its fields. What it knows
  * beyond is set to zero. The caller's size stays. */
 static inline void

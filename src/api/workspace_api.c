@@ -3,8 +3,12 @@
  * api/workspace_api.c: the public face of workspaces: arguments are checked here, everything else
  * is handle/ws.h's.
  *
- * NULL for options means defaults; api_options.h reads those of callers of other versions.
+ * NULL for options means defaults; api_options.h reads those of callers of other versions, and writes
+ * their results. What results point at belongs to the handle inside (ws_given.c): here it is handed over
+ * to the caller, or released if the call failed or nobody wants it.
  */
+#include <stddef.h>
+
 #include "api/api_check.h"
 #include "api/api_options.h"
 #include "api/api_process.h"
@@ -30,10 +34,48 @@
         }                                                                              \
     } while (0)
 
+/* Returns where the caller's result has no size, or one that ends before `last`, the last pointer that its
+ * caller is to release. */
+#define BEGIN_RESULT(out, type, last, err)                                                 \
+    do {                                                                                   \
+        const int begun_ =                                                                 \
+            api_options_begin_result((out), offsetof(type, last) + sizeof(void *), (err)); \
+        if (begun_ != FIRN_OK) {                                                           \
+            return begun_;                                                                 \
+        }                                                                                  \
+    } while (0)
+
+/* Ends a call that came out with rc and *result, of size_bytes, which points at first and second. */
+static int
+give_result(firn_workspace *workspace, int rc, void *out, const void *result, size_t size_bytes,
+            const void *first, const void *second)
+{
+    if (rc == FIRN_OK && out != NULL) {
+        firn_ws_given_take(workspace, first);
+        firn_ws_given_take(workspace, second);
+        api_options_write(out, result, size_bytes);
+    }
+    firn_ws_given_release(workspace);
+    return rc;
+}
+
+static int
+give_checkpoint(firn_workspace *workspace, int rc, firn_workspace_checkpoint **out,
+                firn_workspace_checkpoint *found)
+{
+    if (rc == FIRN_OK && out != NULL) {
+        firn_ws_given_take(workspace, found);
+        *out = found;
+    }
+    firn_ws_given_release(workspace);
+    return rc;
+}
+
 int
 firn_workspace_open(const char *path, const firn_workspace_options *options, firn_workspace **out,
                     firn_error *err)
 {
+    API_ANY_ERROR(err);
     firn_workspace_options given = FIRN_WORKSPACE_OPTIONS_INIT;
     API_REQUIRE(path != NULL && out != NULL, err, "path and out must not be NULL");
     *out = NULL;
@@ -82,6 +124,7 @@ firn_workspace_unread_store(const firn_workspace *workspace)
 int
 firn_workspace_adopt(firn_workspace *workspace, const char *old_root, firn_error *err)
 {
+    API_ANY_ERROR(err);
     OWN_WORKSPACE(workspace, err);
     return firn_ws_workspaces_adopt(workspace, old_root, err);
 }
@@ -89,6 +132,7 @@ firn_workspace_adopt(firn_workspace *workspace, const char *old_root, firn_error
 int
 firn_workspace_init(firn_workspace *workspace, bool *out_created, firn_error *err)
 {
+    API_ANY_ERROR(err);
     OWN_WORKSPACE(workspace, err);
     bool ignored;
     return firn_ws_init(workspace, out_created == NULL ? &ignored : out_created, err);
@@ -97,38 +141,42 @@ firn_workspace_init(firn_workspace *workspace, bool *out_created, firn_error *er
 int
 firn_config_size(const char *text, uint64_t *out, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(text != NULL && out != NULL, err, "text and out must not be NULL");
     return firn_place_config_size(text, out, err);
 }
 
 int
 firn_config_list(firn_workspace *workspace,
-                 int (*visit)(void *ctx, const firn_config_setting *setting), void *ctx,
+                 int (*on_setting)(void *ctx, const firn_config_setting *setting), void *ctx,
                  firn_error *err)
 {
-    API_REQUIRE(visit != NULL, err, "visit must not be NULL");
+    API_ANY_ERROR(err);
+    API_REQUIRE(on_setting != NULL, err, "on_setting must not be NULL");
     API_OWN_IF_ANY(workspace, "workspace", err);
     return firn_place_config_list(firn_os_default(),
-                                  workspace == NULL ? NULL : firn_ws_store_path(workspace), visit,
-                                  ctx, err);
+                                  workspace == NULL ? NULL : firn_ws_store_path(workspace),
+                                  on_setting, ctx, err);
 }
 
 int
 firn_config_list_readable(firn_workspace *workspace,
-                          int (*visit)(void *ctx, const firn_config_setting *setting),
+                          int (*on_setting)(void *ctx, const firn_config_setting *setting),
                           void (*on_notice)(void *ctx, const firn_notice *notice), void *ctx,
                           firn_error *err)
 {
-    API_REQUIRE(visit != NULL, err, "visit must not be NULL");
+    API_ANY_ERROR(err);
+    API_REQUIRE(on_setting != NULL, err, "on_setting must not be NULL");
     API_OWN_IF_ANY(workspace, "workspace", err);
     return firn_place_config_list_readable(firn_os_default(),
                                            workspace == NULL ? NULL : firn_ws_store_path(workspace),
-                                           visit, on_notice, ctx, err);
+                                           on_setting, on_notice, ctx, err);
 }
 
 int
 firn_config_set(firn_workspace *workspace, const char *key, const char *value, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(key != NULL, err, "key must not be NULL");
     API_OWN_IF_ANY(workspace, "workspace", err);
     return firn_place_config_set(firn_os_default(),
@@ -138,16 +186,18 @@ firn_config_set(firn_workspace *workspace, const char *key, const char *value, f
 
 int
 firn_workspaces_list(const char *store_path,
-                     int (*visit)(void *ctx, const firn_workspace_info *info), void *ctx,
+                     int (*on_workspace)(void *ctx, const firn_workspace_info *info), void *ctx,
                      firn_error *err)
 {
-    API_REQUIRE(visit != NULL, err, "visit must not be NULL");
-    return firn_ws_workspaces_list(firn_os_default(), store_path, visit, ctx, err);
+    API_ANY_ERROR(err);
+    API_REQUIRE(on_workspace != NULL, err, "on_workspace must not be NULL");
+    return firn_ws_workspaces_list(firn_os_default(), store_path, on_workspace, ctx, err);
 }
 
 int
 firn_workspaces_remove(const char *root, const firn_workspace_options *options, firn_error *err)
 {
+    API_ANY_ERROR(err);
     firn_workspace_options given = FIRN_WORKSPACE_OPTIONS_INIT;
     API_REQUIRE(root != NULL, err, "root must not be NULL");
     READ_OPTIONS(given, options, err);
@@ -161,16 +211,18 @@ firn_workspace_too_broad(const firn_workspace *workspace)
 }
 
 int
-firn_trust_find(const char *path, int (*visit)(void *ctx, const firn_trust_info *info), void *ctx,
-                firn_error *err)
+firn_trust_find(const char *path, int (*on_store)(void *ctx, const firn_trust_info *info),
+                void *ctx, firn_error *err)
 {
-    API_REQUIRE(path != NULL && visit != NULL, err, "path and visit must not be NULL");
-    return firn_place_trust_find(firn_os_default(), path, visit, ctx, err);
+    API_ANY_ERROR(err);
+    API_REQUIRE(path != NULL && on_store != NULL, err, "path and on_store must not be NULL");
+    return firn_place_trust_find(firn_os_default(), path, on_store, ctx, err);
 }
 
 int
 firn_trust_add(const char *path, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(path != NULL, err, "path must not be NULL");
     return firn_place_trust_add(firn_os_default(), path, err);
 }
@@ -178,32 +230,38 @@ firn_trust_add(const char *path, firn_error *err)
 int
 firn_trust_remove(const char *path, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(path != NULL, err, "path must not be NULL");
     return firn_place_trust_remove(firn_os_default(), path, err);
 }
 
 int
-firn_trust_list(int (*visit)(void *ctx, const firn_trust_info *info), void *ctx, firn_error *err)
+firn_trust_list(int (*on_store)(void *ctx, const firn_trust_info *info), void *ctx, firn_error *err)
 {
-    API_REQUIRE(visit != NULL, err, "visit must not be NULL");
-    return firn_place_trust_list(firn_os_default(), visit, ctx, err);
+    API_ANY_ERROR(err);
+    API_REQUIRE(on_store != NULL, err, "on_store must not be NULL");
+    return firn_place_trust_list(firn_os_default(), on_store, ctx, err);
 }
 
 int
 firn_workspace_save(firn_workspace *workspace, const firn_workspace_save_options *options,
                     firn_workspace_save_result *out, firn_error *err)
 {
+    API_ANY_ERROR(err);
     firn_workspace_save_options given = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
-    firn_workspace_save_result ignored;
+    firn_workspace_save_result result;
+    BEGIN_RESULT(out, firn_workspace_save_result, checkpoint, err);
     OWN_WORKSPACE(workspace, err);
     READ_OPTIONS(given, options, err);
-    return firn_ws_save(workspace, &given, out == NULL ? &ignored : out, err);
+    int rc = firn_ws_save(workspace, &given, &result, err);
+    return give_result(workspace, rc, out, &result, sizeof result, result.checkpoint, NULL);
 }
 
 int
 firn_workspace_watch(firn_workspace *workspace, const firn_workspace_watch_options *options,
                      firn_error *err)
 {
+    API_ANY_ERROR(err);
     firn_workspace_watch_options given = FIRN_WORKSPACE_WATCH_OPTIONS_INIT;
     firn_workspace_save_options save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
     OWN_WORKSPACE(workspace, err);
@@ -220,57 +278,77 @@ int
 firn_workspace_watch_look(firn_workspace *workspace, firn_workspace_watch_info *out,
                           firn_error *err)
 {
+    API_ANY_ERROR(err);
+    firn_workspace_watch_info info;
     API_REQUIRE(workspace != NULL && out != NULL, err, "workspace and out must not be NULL");
+    BEGIN_RESULT(out, firn_workspace_watch_info, size, err);
     API_OWN(workspace, "workspace", err);
-    return firn_watch_look(workspace, out, err);
+    int rc = firn_watch_look(workspace, &info, err);
+    return give_result(workspace, rc, out, &info, sizeof info, NULL, NULL);
 }
 
 int
 firn_workspace_watch_stop(firn_workspace *workspace, firn_workspace_watch_info *out,
                           firn_error *err)
 {
-    firn_workspace_watch_info ignored;
+    API_ANY_ERROR(err);
+    firn_workspace_watch_info info;
+    BEGIN_RESULT(out, firn_workspace_watch_info, size, err);
     OWN_WORKSPACE(workspace, err);
-    return firn_watch_stop(workspace, out == NULL ? &ignored : out, err);
+    int rc = firn_watch_stop(workspace, &info, err);
+    return give_result(workspace, rc, out, &info, sizeof info, NULL, NULL);
 }
 
 int
 firn_workspace_list(firn_workspace *workspace, const firn_workspace_list_options *options,
-                    int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint), void *ctx,
-                    firn_error *err)
+                    int (*on_checkpoint)(void *ctx, const firn_workspace_checkpoint *checkpoint),
+                    void *ctx, firn_error *err)
 {
+    API_ANY_ERROR(err);
     firn_workspace_list_options given = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
-    API_REQUIRE(workspace != NULL && visit != NULL, err, "workspace and visit must not be NULL");
+    API_REQUIRE(workspace != NULL && on_checkpoint != NULL, err,
+                "workspace and on_checkpoint must not be NULL");
     API_OWN(workspace, "workspace", err);
     READ_OPTIONS(given, options, err);
-    return firn_ws_list(workspace, &given, visit, ctx, err);
+    return firn_ws_list(workspace, &given, on_checkpoint, ctx, err);
 }
 
 int
 firn_workspace_find(firn_workspace *workspace, const char *reference,
-                    firn_workspace_checkpoint *out, firn_error *err)
+                    firn_workspace_checkpoint **out, firn_error *err)
 {
-    API_REQUIRE(workspace != NULL && reference != NULL && out != NULL, err,
-                "workspace, reference and out must not be NULL");
+    API_ANY_ERROR(err);
+    firn_workspace_checkpoint *found = NULL;
+    if (out != NULL) {
+        *out = NULL;
+    }
+    API_REQUIRE(workspace != NULL && reference != NULL, err,
+                "workspace and reference must not be NULL");
     API_OWN(workspace, "workspace", err);
-    return firn_ws_find(workspace, reference, out, err);
+    int rc = firn_ws_find(workspace, reference, &found, err);
+    return give_checkpoint(workspace, rc, out, found);
 }
 
 int
 firn_workspace_tag_set(firn_workspace *workspace, const char *name, const char *reference,
-                       bool may_replace, firn_workspace_checkpoint *out, firn_error *err)
+                       bool may_replace, firn_workspace_checkpoint **out, firn_error *err)
 {
-    firn_workspace_checkpoint ignored;
+    API_ANY_ERROR(err);
+    firn_workspace_checkpoint *tagged = NULL;
+    if (out != NULL) {
+        *out = NULL;
+    }
     API_REQUIRE(workspace != NULL && name != NULL && reference != NULL, err,
                 "workspace, name and reference must not be NULL");
     API_OWN(workspace, "workspace", err);
-    return firn_ws_tag_set(workspace, name, reference, may_replace, out == NULL ? &ignored : out,
-                           err);
+    int rc = firn_ws_tag_set(workspace, name, reference, may_replace, &tagged, err);
+    return give_checkpoint(workspace, rc, out, tagged);
 }
 
 int
 firn_workspace_tag_remove(firn_workspace *workspace, const char *name, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(workspace != NULL && name != NULL, err, "workspace and name must not be NULL");
     API_OWN(workspace, "workspace", err);
     return firn_ws_tag_remove(workspace, name, err);
@@ -278,45 +356,52 @@ firn_workspace_tag_remove(firn_workspace *workspace, const char *name, firn_erro
 
 int
 firn_workspace_tag_list(firn_workspace *workspace,
-                        int (*visit)(void *ctx, const firn_workspace_tag *tag), void *ctx,
+                        int (*on_tag)(void *ctx, const firn_workspace_tag *tag), void *ctx,
                         firn_error *err)
 {
-    API_REQUIRE(workspace != NULL && visit != NULL, err, "workspace and visit must not be NULL");
+    API_ANY_ERROR(err);
+    API_REQUIRE(workspace != NULL && on_tag != NULL, err, "workspace and on_tag must not be NULL");
     API_OWN(workspace, "workspace", err);
-    return firn_ws_tag_list(workspace, visit, ctx, err);
+    return firn_ws_tag_list(workspace, on_tag, ctx, err);
 }
 
 int
 firn_workspace_entries(firn_workspace *workspace, const char *reference,
-                       int (*visit)(void *ctx, const firn_workspace_entry *entry), void *ctx,
+                       int (*on_entry)(void *ctx, const firn_workspace_entry *entry), void *ctx,
                        firn_error *err)
 {
-    API_REQUIRE(workspace != NULL && reference != NULL && visit != NULL, err,
-                "workspace, reference and visit must not be NULL");
+    API_ANY_ERROR(err);
+    API_REQUIRE(workspace != NULL && reference != NULL && on_entry != NULL, err,
+                "workspace, reference and on_entry must not be NULL");
     API_OWN(workspace, "workspace", err);
-    return firn_ws_entries(workspace, reference, visit, ctx, err);
+    return firn_ws_entries(workspace, reference, on_entry, ctx, err);
 }
 
 int
 firn_workspace_status(firn_workspace *workspace, const firn_workspace_status_options *options,
-                      int (*visit)(void *ctx, const firn_workspace_change *change), void *ctx,
+                      int (*on_change)(void *ctx, const firn_workspace_change *change), void *ctx,
                       firn_workspace_status_result *out, firn_error *err)
 {
+    API_ANY_ERROR(err);
     firn_workspace_status_options given = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
-    firn_workspace_status_result ignored;
+    firn_workspace_status_result result;
+    BEGIN_RESULT(out, firn_workspace_status_result, checkpoint, err);
     OWN_WORKSPACE(workspace, err);
     READ_OPTIONS(given, options, err);
     API_REQUIRE(given.path_count == 0 || given.paths != NULL, err, "paths must not be NULL");
-    return firn_ws_status(workspace, &given, visit, ctx, out == NULL ? &ignored : out, err);
+    int rc = firn_ws_status(workspace, &given, on_change, ctx, &result, err);
+    return give_result(workspace, rc, out, &result, sizeof result, result.checkpoint, NULL);
 }
 
 int
 firn_workspace_diff(firn_workspace *workspace, const firn_workspace_diff_options *options,
-                    int (*visit)(void *ctx, const firn_workspace_difference *difference), void *ctx,
-                    firn_workspace_diff_result *out, firn_error *err)
+                    int (*on_difference)(void *ctx, const firn_workspace_difference *difference),
+                    void *ctx, firn_workspace_diff_result *out, firn_error *err)
 {
+    API_ANY_ERROR(err);
     firn_workspace_diff_options given = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
-    firn_workspace_diff_result ignored;
+    firn_workspace_diff_result result;
+    BEGIN_RESULT(out, firn_workspace_diff_result, after, err);
     OWN_WORKSPACE(workspace, err);
     READ_OPTIONS(given, options, err);
     API_REQUIRE(given.path_count == 0 || given.paths != NULL, err, "paths must not be NULL");
@@ -324,33 +409,66 @@ firn_workspace_diff(firn_workspace *workspace, const firn_workspace_diff_options
                 "before and against_previous exclude each other");
     API_REQUIRE(given.algorithm == FIRN_DIFF_MYERS || given.algorithm == FIRN_DIFF_PATIENCE, err,
                 "algorithm must be one of firn_diff_algorithm");
-    return firn_ws_difference(workspace, &given, visit, ctx, out == NULL ? &ignored : out, err);
+    int rc = firn_ws_difference(workspace, &given, on_difference, ctx, &result, err);
+    return give_result(workspace, rc, out, &result, sizeof result, result.before, result.after);
 }
 
 int
 firn_workspace_cat(firn_workspace *workspace, const char *reference, firn_slice path,
-                   int (*sink)(void *ctx, firn_slice data), void *ctx, firn_workspace_entry *out,
-                   firn_error *err)
+                   int (*on_data)(void *ctx, firn_slice data), void *ctx,
+                   firn_workspace_entry **out, firn_error *err)
 {
-    firn_workspace_entry ignored;
-    API_REQUIRE(workspace != NULL && reference != NULL && sink != NULL, err,
-                "workspace, reference and sink must not be NULL");
+    API_ANY_ERROR(err);
+    firn_workspace_entry *entry = NULL;
+    if (out != NULL) {
+        *out = NULL;
+    }
+    API_REQUIRE(workspace != NULL && reference != NULL && on_data != NULL, err,
+                "workspace, reference and on_data must not be NULL");
     API_OWN(workspace, "workspace", err);
     API_REQUIRE(path.size == 0 || path.data != NULL, err, "path must not be NULL");
-    return firn_ws_cat(workspace, reference, path, sink, ctx, out == NULL ? &ignored : out, err);
+    int rc = firn_ws_cat(workspace, reference, path, on_data, ctx, &entry, err);
+    if (rc == FIRN_OK && out != NULL) {
+        firn_ws_given_take(workspace, entry);
+        *out = entry;
+    }
+    firn_ws_given_release(workspace);
+    return rc;
+}
+
+/* Restores, undoes and resumes take the same options and give the same result. */
+static int
+run_restore(firn_workspace *workspace, const char *reference,
+            int (*run)(struct firn_ws *ws, const char *reference,
+                       const firn_workspace_restore_options *options,
+                       firn_workspace_restore_result *out, firn_error *err),
+            const firn_workspace_restore_options *options, firn_workspace_restore_result *out,
+            firn_error *err)
+{
+    firn_workspace_restore_options given = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result result;
+    BEGIN_RESULT(out, firn_workspace_restore_result, checkpoint, err);
+    OWN_WORKSPACE(workspace, err);
+    READ_OPTIONS(given, options, err);
+    API_REQUIRE(given.path_count == 0 || given.paths != NULL, err, "paths must not be NULL");
+    int rc = run(workspace, reference, &given, &result, err);
+    return give_result(workspace, rc, out, &result, sizeof result, result.checkpoint, NULL);
 }
 
 static int
-read_restore(const firn_workspace *workspace, const firn_workspace_restore_options *options,
-             firn_workspace_restore_options *given, firn_error *err)
+run_undo(struct firn_ws *ws, const char *reference, const firn_workspace_restore_options *options,
+         firn_workspace_restore_result *out, firn_error *err)
 {
-    OWN_WORKSPACE(workspace, err);
-    int rc = api_options_read(given, sizeof *given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    API_REQUIRE(given->path_count == 0 || given->paths != NULL, err, "paths must not be NULL");
-    return FIRN_OK;
+    (void)reference;
+    return firn_ws_restore_undo(ws, options, out, err);
+}
+
+static int
+run_resume(struct firn_ws *ws, const char *reference, const firn_workspace_restore_options *options,
+           firn_workspace_restore_result *out, firn_error *err)
+{
+    (void)reference;
+    return firn_ws_restore_resume(ws, options, out, err);
 }
 
 int
@@ -358,61 +476,56 @@ firn_workspace_restore(firn_workspace *workspace, const char *reference,
                        const firn_workspace_restore_options *options,
                        firn_workspace_restore_result *out, firn_error *err)
 {
-    firn_workspace_restore_options given = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
-    firn_workspace_restore_result ignored;
+    API_ANY_ERROR(err);
     API_REQUIRE(reference != NULL, err, "reference must not be NULL");
-    int rc = read_restore(workspace, options, &given, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    return firn_ws_restore(workspace, reference, &given, out == NULL ? &ignored : out, err);
+    return run_restore(workspace, reference, firn_ws_restore, options, out, err);
 }
 
 int
 firn_workspace_undo(firn_workspace *workspace, const firn_workspace_restore_options *options,
                     firn_workspace_restore_result *out, firn_error *err)
 {
-    firn_workspace_restore_options given = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
-    firn_workspace_restore_result ignored;
-    int rc = read_restore(workspace, options, &given, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    return firn_ws_restore_undo(workspace, &given, out == NULL ? &ignored : out, err);
+    API_ANY_ERROR(err);
+    return run_restore(workspace, NULL, run_undo, options, out, err);
 }
 
 int
 firn_workspace_resume(firn_workspace *workspace, const firn_workspace_restore_options *options,
                       firn_workspace_restore_result *out, firn_error *err)
 {
-    firn_workspace_restore_options given = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
-    firn_workspace_restore_result ignored;
-    int rc = read_restore(workspace, options, &given, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    return firn_ws_restore_resume(workspace, &given, out == NULL ? &ignored : out, err);
+    API_ANY_ERROR(err);
+    return run_restore(workspace, NULL, run_resume, options, out, err);
 }
 
 int
 firn_workspace_revert(firn_workspace *workspace, const firn_workspace_revert_options *options,
                       firn_workspace_revert_result *out, firn_error *err)
 {
+    API_ANY_ERROR(err);
     firn_workspace_revert_options given = FIRN_WORKSPACE_REVERT_OPTIONS_INIT;
-    firn_workspace_revert_result ignored;
+    firn_workspace_revert_result result;
+    BEGIN_RESULT(out, firn_workspace_revert_result, before, err);
     OWN_WORKSPACE(workspace, err);
     READ_OPTIONS(given, options, err);
     API_REQUIRE(given.path_count == 0 || given.paths != NULL, err, "paths must not be NULL");
-    return firn_ws_revert(workspace, &given, out == NULL ? &ignored : out, err);
+    int rc = firn_ws_revert(workspace, &given, &result, err);
+    if (rc != FIRN_OK && out != NULL) { /* how many conflicts there are, and nothing else */
+        api_options_write(out, &result, sizeof result);
+    }
+    return give_result(workspace, rc, out, &result, sizeof result, result.after, result.before);
 }
 
 int
 firn_workspace_pending(firn_workspace *workspace, firn_workspace_pending_restore *out,
                        firn_error *err)
 {
+    API_ANY_ERROR(err);
+    firn_workspace_pending_restore pending;
     API_REQUIRE(workspace != NULL && out != NULL, err, "workspace and out must not be NULL");
+    BEGIN_RESULT(out, firn_workspace_pending_restore, size, err);
     API_OWN(workspace, "workspace", err);
-    return firn_ws_restore_pending(workspace, out, err);
+    int rc = firn_ws_restore_pending(workspace, &pending, err);
+    return give_result(workspace, rc, out, &pending, sizeof pending, NULL, NULL);
 }
 
 static int
@@ -428,43 +541,48 @@ require_references(const char *const *references, size_t count, firn_error *err)
 int
 firn_workspace_pin_set(firn_workspace *workspace, const char *const *references, size_t count,
                        bool is_pinned,
-                       int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint),
+                       int (*on_checkpoint)(void *ctx, const firn_workspace_checkpoint *checkpoint),
                        void *ctx, firn_error *err)
 {
+    API_ANY_ERROR(err);
     OWN_WORKSPACE(workspace, err);
     int rc = require_references(references, count, err);
     return rc != FIRN_OK
                ? rc
-               : firn_ws_pin_set(workspace, references, count, is_pinned, visit, ctx, err);
+               : firn_ws_pin_set(workspace, references, count, is_pinned, on_checkpoint, ctx, err);
 }
 
 int
 firn_workspace_pin_list(firn_workspace *workspace,
-                        int (*visit)(void *ctx, const firn_workspace_pin *pin), void *ctx,
+                        int (*on_pin)(void *ctx, const firn_workspace_pin *pin), void *ctx,
                         firn_error *err)
 {
-    API_REQUIRE(workspace != NULL && visit != NULL, err, "workspace and visit must not be NULL");
+    API_ANY_ERROR(err);
+    API_REQUIRE(workspace != NULL && on_pin != NULL, err, "workspace and on_pin must not be NULL");
     API_OWN(workspace, "workspace", err);
-    return firn_ws_pin_list(workspace, visit, ctx, err);
+    return firn_ws_pin_list(workspace, on_pin, ctx, err);
 }
 
 int
 firn_workspace_expire(firn_workspace *workspace, const firn_workspace_expire_options *options,
-                      int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint),
+                      int (*on_checkpoint)(void *ctx, const firn_workspace_checkpoint *checkpoint),
                       void *ctx, firn_error *err)
 {
+    API_ANY_ERROR(err);
     firn_workspace_expire_options given = FIRN_WORKSPACE_EXPIRE_OPTIONS_INIT;
     OWN_WORKSPACE(workspace, err);
     int rc = api_options_read(&given, sizeof given, options, err);
-    return rc != FIRN_OK ? rc : firn_reclaim_expire_request(workspace, &given, visit, ctx, err);
+    return rc != FIRN_OK ? rc
+                         : firn_reclaim_expire_request(workspace, &given, on_checkpoint, ctx, err);
 }
 
 int
 firn_workspace_delete(firn_workspace *workspace, const char *const *references, size_t count,
                       const firn_workspace_delete_options *options,
-                      int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint),
+                      int (*on_checkpoint)(void *ctx, const firn_workspace_checkpoint *checkpoint),
                       void *ctx, firn_error *err)
 {
+    API_ANY_ERROR(err);
     firn_workspace_delete_options given = FIRN_WORKSPACE_DELETE_OPTIONS_INIT;
     OWN_WORKSPACE(workspace, err);
     int rc = require_references(references, count, err);
@@ -473,31 +591,36 @@ firn_workspace_delete(firn_workspace *workspace, const char *const *references, 
     }
     return rc != FIRN_OK
                ? rc
-               : firn_reclaim_delete(workspace, references, count, &given, visit, ctx, err);
+               : firn_reclaim_delete(workspace, references, count, &given, on_checkpoint, ctx, err);
 }
 
 int
 firn_workspace_forget(firn_workspace *workspace, const firn_workspace_forget_options *options,
-                      int (*visit)(void *ctx, const firn_workspace_forgotten *forgotten), void *ctx,
-                      firn_workspace_forget_result *out, firn_error *err)
+                      int (*on_forgotten)(void *ctx, const firn_workspace_forgotten *forgotten),
+                      void *ctx, firn_workspace_forget_result *out, firn_error *err)
 {
+    API_ANY_ERROR(err);
     firn_workspace_forget_options given = FIRN_WORKSPACE_FORGET_OPTIONS_INIT;
-    firn_workspace_forget_result ignored;
+    firn_workspace_forget_result result;
+    BEGIN_RESULT(out, firn_workspace_forget_result, size, err);
     API_REQUIRE(workspace != NULL && options != NULL, err,
                 "workspace and options must not be NULL");
     API_OWN(workspace, "workspace", err);
     READ_OPTIONS(given, options, err);
     API_REQUIRE(given.paths != NULL && given.path_count > 0, err,
                 "at least one path must be given");
-    return firn_ws_forget(workspace, &given, visit, ctx, out == NULL ? &ignored : out, err);
+    int rc = firn_ws_forget(workspace, &given, on_forgotten, ctx, &result, err);
+    return give_result(workspace, rc, out, &result, sizeof result, NULL, NULL);
 }
 
 int
 firn_workspace_gc(firn_workspace *workspace, const firn_workspace_gc_options *options,
                   firn_workspace_gc_result *out, firn_error *err)
 {
+    API_ANY_ERROR(err);
     firn_workspace_gc_options given = FIRN_WORKSPACE_GC_OPTIONS_INIT;
-    firn_workspace_gc_result ignored;
+    firn_workspace_gc_result result;
+    BEGIN_RESULT(out, firn_workspace_gc_result, size, err);
     OWN_WORKSPACE(workspace, err);
     READ_OPTIONS(given, options, err);
     if (given.recompress_level != 0 && (given.recompress_level < FIRN_GC_LEVEL_MIN ||
@@ -509,27 +632,41 @@ firn_workspace_gc(firn_workspace *workspace, const firn_workspace_gc_options *op
         return firn_error_set(err, FIRN_INVALID,
                               "an automatic collection is neither full nor recompresses");
     }
-    return firn_reclaim(workspace, &given, out == NULL ? &ignored : out, err);
+    /* It may be called while a watch tells of a save: what that gave is not touched. */
+    int rc = firn_reclaim(workspace, &given, &result, err);
+    if (rc == FIRN_OK && out != NULL) {
+        api_options_write(out, &result, sizeof result);
+    }
+    return rc;
 }
 
 int
 firn_workspace_check(firn_workspace *workspace, const firn_workspace_check_options *options,
                      firn_workspace_check_result *out, firn_error *err)
 {
+    API_ANY_ERROR(err);
     firn_workspace_check_options given = FIRN_WORKSPACE_CHECK_OPTIONS_INIT;
-    firn_workspace_check_result ignored;
+    firn_workspace_check_result result;
+    BEGIN_RESULT(out, firn_workspace_check_result, size, err);
     OWN_WORKSPACE(workspace, err);
     READ_OPTIONS(given, options, err);
-    return firn_repair_check(workspace, &given, out == NULL ? &ignored : out, err);
+    int rc = firn_repair_check(workspace, &given, &result, err);
+    if (out != NULL) { /* after a failure too: it says what is damaged */
+        api_options_write(out, &result, sizeof result);
+    }
+    return rc;
 }
 
 int
 firn_workspace_repair(firn_workspace *workspace, const firn_workspace_repair_options *options,
                       firn_workspace_repair_result *out, firn_error *err)
 {
+    API_ANY_ERROR(err);
     firn_workspace_repair_options given = FIRN_WORKSPACE_REPAIR_OPTIONS_INIT;
-    firn_workspace_repair_result ignored;
+    firn_workspace_repair_result result;
+    BEGIN_RESULT(out, firn_workspace_repair_result, damaged_path, err);
     OWN_WORKSPACE(workspace, err);
     READ_OPTIONS(given, options, err);
-    return firn_repair(workspace, &given, out == NULL ? &ignored : out, err);
+    int rc = firn_repair(workspace, &given, &result, err);
+    return give_result(workspace, rc, out, &result, sizeof result, result.damaged_path, NULL);
 }

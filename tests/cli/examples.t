@@ -49,11 +49,13 @@ The programs of examples/ do what they say.
   changed a
   added b
   restored: 1 changed, 0 added, 1 removed
+  undone: 1 changed, 1 added, 0 removed
   $ cat d/a; ls d
-  one
+  two
   a
+  b
   $ firn -C d list -q --all | wc -l
-  2
+  3
   $ example_pack_basic letters.pack
   644a9bc57c6063e2ba4028fa73ed585170ae7db8ac7723d32be49c021a0225f5 5 bytes
   c607f0e66519ff41d34c1c8e2e312228c3cc358c0a5b75cef4b22cf8ed3875db 4 bytes

@@ -73,7 +73,7 @@ static int
 print_file(struct firn_cli *cli, firn_workspace *workspace, firn_slice path)
 {
     firn_error err;
-    firn_workspace_entry entry;
+    firn_workspace_entry *entry = NULL;
     struct content content = {NULL, 0, FIRN_OK};
     const char *reference = cli->arguments[0];
     int exit_code = FIRN_EXIT_OK;
@@ -82,9 +82,10 @@ print_file(struct firn_cli *cli, firn_workspace *workspace, firn_slice path)
     if (code != FIRN_OK) {
         exit_code = report(cli, workspace, reference, &content, &err);
     } else if (cli->json) {
-        firn_show_checkpoint_entry_json("entry", &entry);
+        firn_show_checkpoint_entry_json("entry", entry);
         firn_term_json_bytes("content", firn_bytes(content.data, content.size));
     }
+    firn_release(entry);
     free(content.data);
     return exit_code;
 }

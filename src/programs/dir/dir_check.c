@@ -252,14 +252,13 @@ run(struct firn_cli *cli)
     firn_error err;
     firn_workspace *workspace = NULL;
     firn_workspace_check_options options = FIRN_WORKSPACE_CHECK_OPTIONS_INIT;
-    firn_workspace_check_result result;
+    firn_workspace_check_result result = FIRN_WORKSPACE_CHECK_RESULT_INIT;
     struct firn_task_notices notices;
     int exit_code = firn_task_workspace_open(cli, &workspace);
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
     }
     firn_task_notices_init(&notices, cli);
-    memset(&result, 0, sizeof(result));
     options.read_data = firn_command_has(cli, "data");
     struct telling telling = {.workspace = workspace,
                               .notices = &notices,

@@ -44,7 +44,7 @@ static const char *
 hint(struct firn_cli *cli, firn_workspace *workspace, int code)
 {
     const char *text = NULL;
-    firn_workspace_pending_restore pending;
+    firn_workspace_pending_restore pending = FIRN_WORKSPACE_PENDING_RESTORE_INIT;
     if (code == FIRN_CONFLICT && cli->argument_count > 0) {
         return firn_workspace_pending(workspace, &pending, NULL) == FIRN_OK && pending.is_pending
                    ? "firn pin lists pinned checkpoints, firn unpin unpins one; firn status "

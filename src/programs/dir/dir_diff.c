@@ -16,9 +16,9 @@ print_summary(const firn_workspace_diff_result *result, enum firn_show_differenc
 {
     char before[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
     char after[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
-    firn_term_out_format("from %s to %s: ", firn_show_checkpoint_name(&result->before, before),
-                         result->after_is_disk ? "the disk"
-                                               : firn_show_checkpoint_name(&result->after, after));
+    firn_term_out_format("from %s to %s: ", firn_show_checkpoint_name(result->before, before),
+                         result->after == NULL ? "the disk"
+                                               : firn_show_checkpoint_name(result->after, after));
     firn_show_difference_print_counts(result, form);
     firn_term_out_text("\n");
 }
@@ -32,11 +32,11 @@ show_result(const struct firn_show_difference *shown, const firn_workspace_diff_
         print_summary(result, shown->form);
     }
     firn_term_json_end();
-    firn_show_checkpoint_json("before", &result->before);
-    if (result->after_is_disk) {
+    firn_show_checkpoint_json("before", result->before);
+    if (result->after == NULL) {
         firn_term_json_null("after");
     } else {
-        firn_show_checkpoint_json("after", &result->after);
+        firn_show_checkpoint_json("after", result->after);
     }
     firn_show_difference_json_counts(result, shown->form);
     firn_task_notices_json(notices);
@@ -69,13 +69,13 @@ compare(struct firn_cli *cli, firn_workspace *workspace, firn_workspace_diff_opt
         struct firn_show_difference *shown)
 {
     firn_error err;
-    firn_workspace_diff_result result;
+    firn_workspace_diff_result result = FIRN_WORKSPACE_DIFF_RESULT_INIT;
     struct firn_task_notices notices;
     int exit_code;
     firn_task_notices_init(&notices, cli);
     options->callbacks = firn_task_notices_callbacks(&notices);
     firn_term_json_array("changes");
-    firn_workspace_pending_restore earlier;
+    firn_workspace_pending_restore earlier = FIRN_WORKSPACE_PENDING_RESTORE_INIT;
     bool is_of_disk = options->after == NULL;
     if (is_of_disk) {
         firn_task_pending_look(workspace, &earlier);
@@ -90,6 +90,8 @@ compare(struct firn_cli *cli, firn_workspace *workspace, firn_workspace_diff_opt
         exit_code = is_of_disk ? firn_task_pending_tell(cli, workspace, &earlier) : FIRN_EXIT_OK;
         exit_code = exit_code == FIRN_EXIT_OK ? firn_task_notices_exit(&notices) : exit_code;
     }
+    firn_release(result.before);
+    firn_release(result.after);
     firn_task_notices_deinit(&notices);
     return exit_code;
 }

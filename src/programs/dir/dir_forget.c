@@ -22,7 +22,7 @@ static void
 print_json(const firn_workspace_forgotten *forgotten)
 {
     firn_term_json_object(NULL);
-    firn_show_checkpoint_json("checkpoint", &forgotten->checkpoint);
+    firn_show_checkpoint_json("checkpoint", forgotten->checkpoint);
     firn_term_json_u64("files", forgotten->files);
     firn_term_json_u64("directories", forgotten->directories);
     firn_term_json_u64("bytes", forgotten->bytes);
@@ -33,7 +33,7 @@ static int
 visit(void *ctx, const firn_workspace_forgotten *forgotten)
 {
     const struct forgetting *forgetting = ctx;
-    const firn_workspace_checkpoint *checkpoint = &forgotten->checkpoint;
+    const firn_workspace_checkpoint *checkpoint = forgotten->checkpoint;
     char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
     char files[FIRN_TERM_TEXT_NUMBER_SIZE];
     char bytes[FIRN_TERM_TEXT_SIZE_SIZE];
@@ -135,7 +135,9 @@ is_root(const struct firn_task_workspace_paths *paths)
 static int
 run(struct firn_cli *cli)
 {
-    struct forgetting forgetting = {.cli = cli, .options = FIRN_WORKSPACE_FORGET_OPTIONS_INIT};
+    struct forgetting forgetting = {.cli = cli,
+                                    .options = FIRN_WORKSPACE_FORGET_OPTIONS_INIT,
+                                    .result = FIRN_WORKSPACE_FORGET_RESULT_INIT};
     struct firn_task_workspace_paths paths;
     struct firn_task_notices notices;
     forgetting.options.dry_run = firn_command_has(cli, "dry-run");

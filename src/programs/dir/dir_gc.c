@@ -152,7 +152,8 @@ static int
 run(struct firn_cli *cli)
 {
     firn_error err;
-    struct attempt attempt = {.options = FIRN_WORKSPACE_GC_OPTIONS_INIT};
+    struct attempt attempt = {.options = FIRN_WORKSPACE_GC_OPTIONS_INIT,
+                              .result = FIRN_WORKSPACE_GC_RESULT_INIT};
     struct firn_task_notices notices;
     const bool is_auto = firn_command_has(cli, "auto");
     if (is_auto && (firn_command_has(cli, "full") || firn_command_has(cli, "recompress"))) {

@@ -211,6 +211,7 @@ repair(struct firn_cli *cli, firn_workspace *workspace, bool is_of_data)
     struct repairing repairing = {.cli = cli,
                                   .workspace = workspace,
                                   .options = FIRN_WORKSPACE_REPAIR_OPTIONS_INIT,
+                                  .result = FIRN_WORKSPACE_REPAIR_RESULT_INIT,
                                   .is_of_data = is_of_data};
     firn_task_notices_init(&repairing.notices, cli);
     repairing.told = firn_task_notices_callbacks(&repairing.notices);
@@ -235,6 +236,7 @@ repair(struct firn_cli *cli, firn_workspace *workspace, bool is_of_data)
     if (code == FIRN_OK && has_lost(&repairing.result)) {
         exit_code = FIRN_EXIT_PARTIAL;
     }
+    firn_release(repairing.result.damaged_path);
     firn_task_notices_deinit(&repairing.notices);
     firn_workspace_close(repairing.workspace);
     return exit_code;

@@ -46,7 +46,7 @@ attempt_restore(void *ctx, firn_error *err)
 
 /* The changes, for a dry run; with --json also for a real one. */
 static int
-visit(void *ctx, const firn_workspace_change *change)
+on_change(void *ctx, const firn_workspace_change *change)
 {
     (void)ctx;
     firn_term_meter_clear();
@@ -67,7 +67,7 @@ print_what(const struct request *request)
 {
     char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
     bool is_dry = request->options.dry_run;
-    (void)firn_show_checkpoint_name(&request->result.checkpoint, name);
+    (void)firn_show_checkpoint_name(request->result.checkpoint, name);
     switch (request->what) {
     case RESTORE_UNDO:
         firn_term_out_text(is_dry ? "would undo the last restore" : "undone");
@@ -136,7 +136,7 @@ show_result(struct firn_cli *cli, const struct request *request,
                                              : "once the causes are gone, run it again");
     }
     firn_term_json_end();
-    firn_show_checkpoint_json("checkpoint", &result->checkpoint);
+    firn_show_checkpoint_json("checkpoint", result->checkpoint);
     firn_term_json_bool("dry_run", request->options.dry_run);
     firn_show_checkpoint_safety_json(result->safety_id);
     firn_show_change_counts_json(&counts);
@@ -184,7 +184,7 @@ hint_of(const struct request *request, int code)
 static void
 ask_about_journal(struct firn_cli *cli, struct request *request)
 {
-    firn_workspace_pending_restore pending;
+    firn_workspace_pending_restore pending = FIRN_WORKSPACE_PENDING_RESTORE_INIT;
     if (request->what == RESTORE_CHECKPOINT || request->options.trust_journal ||
         !firn_command_report_may_ask(cli) ||
         firn_workspace_pending(request->workspace, &pending, NULL) != FIRN_OK ||
@@ -212,7 +212,7 @@ perform(struct firn_cli *cli, struct request *request)
     request->options.file_size_max = cli->settings.max_file_size;
     request->options.callbacks = firn_task_notices_callbacks(&notices);
     if (cli->json || request->options.dry_run) {
-        request->options.visit = visit;
+        request->options.on_change = on_change;
     }
     firn_term_json_array("changes");
     if (request->options.to_dir == NULL) {
@@ -266,7 +266,8 @@ check_arguments(struct firn_cli *cli, const struct request *request)
 static int
 run(struct firn_cli *cli)
 {
-    struct request request = {.options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT};
+    struct request request = {.options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT,
+                              .result = FIRN_WORKSPACE_RESTORE_RESULT_INIT};
     struct firn_task_workspace_paths paths = {NULL, 0};
     bool is_resume = firn_command_has(cli, "resume");
     request.what = is_resume ? RESTORE_RESUME : RESTORE_CHECKPOINT;
@@ -287,6 +288,7 @@ run(struct firn_cli *cli)
         exit_code = perform(cli, &request);
     }
     firn_task_workspace_paths_deinit(&paths);
+    firn_release(request.result.checkpoint);
     firn_workspace_close(request.workspace);
     return exit_code;
 }
@@ -348,13 +350,16 @@ const struct firn_command firn_dir_restore = {
 static int
 run_undo(struct firn_cli *cli)
 {
-    struct request request = {.what = RESTORE_UNDO, .options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT};
+    struct request request = {.what = RESTORE_UNDO,
+                              .options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT,
+                              .result = FIRN_WORKSPACE_RESTORE_RESULT_INIT};
     request.options.dry_run = firn_command_has(cli, "dry-run");
     request.options.trust_journal = firn_command_has(cli, "trust-journal");
     int exit_code = firn_task_workspace_open(cli, &request.workspace);
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = perform(cli, &request);
     }
+    firn_release(request.result.checkpoint);
     firn_workspace_close(request.workspace);
     return exit_code;
 }

@@ -207,7 +207,7 @@ begin_changes(struct request *request)
 }
 
 static int
-visit(void *ctx, const firn_workspace_change *change)
+on_change(void *ctx, const firn_workspace_change *change)
 {
     struct shown *shown = ctx;
     firn_term_meter_clear();
@@ -231,9 +231,9 @@ print_result(const struct request *request)
     char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
     firn_term_out_format("%s ", request->options.dry_run ? "would revert" : "reverted");
     if (request->options.before != NULL) {
-        firn_term_out_format("%s..", firn_show_checkpoint_name(&result->before, name));
+        firn_term_out_format("%s..", firn_show_checkpoint_name(result->before, name));
     }
-    firn_term_out_format("%s: ", firn_show_checkpoint_name(&result->after, name));
+    firn_term_out_format("%s: ", firn_show_checkpoint_name(result->after, name));
     firn_show_change_counts_print(&counts);
     if (result->merged > 0) {
         firn_term_out_text("; ");
@@ -256,8 +256,8 @@ show_json(struct request *request, const struct firn_task_notices *notices)
     const struct firn_show_counts counts = counts_of(result);
     begin_changes(request);
     firn_term_json_end();
-    firn_show_checkpoint_json("before", &result->before);
-    firn_show_checkpoint_json("after", &result->after);
+    firn_show_checkpoint_json("before", result->before);
+    firn_show_checkpoint_json("after", result->after);
     firn_term_json_bool("dry_run", request->options.dry_run);
     firn_show_checkpoint_safety_json(result->safety_id);
     firn_show_change_counts_json(&counts);
@@ -273,10 +273,9 @@ is_first(firn_workspace *workspace, const char *reference)
 {
     enum { REFERENCE_SIZE = 300 };
     char before[REFERENCE_SIZE];
-    firn_workspace_checkpoint ignored;
     int size = snprintf(before, sizeof(before), "%s~1", reference != NULL ? reference : "latest");
     return size > 0 && size < REFERENCE_SIZE &&
-           firn_workspace_find(workspace, before, &ignored, NULL) == FIRN_NOT_FOUND;
+           firn_workspace_find(workspace, before, NULL, NULL) == FIRN_NOT_FOUND;
 }
 
 /* Where both checkpoints are there. */
@@ -333,7 +332,7 @@ perform(struct firn_cli *cli, struct request *request)
     request->options.callbacks = firn_task_notices_callbacks(&shown.notices);
     request->options.on_conflict = on_conflict;
     if (cli->json || request->options.dry_run) {
-        request->options.visit = visit;
+        request->options.on_change = on_change;
     }
     firn_term_json_array("conflicts");
     firn_term_meter_set_interrupted(
@@ -385,7 +384,8 @@ read_references(struct firn_cli *cli, firn_workspace_revert_options *options, ch
 static int
 run(struct firn_cli *cli)
 {
-    struct request request = {.options = FIRN_WORKSPACE_REVERT_OPTIONS_INIT};
+    struct request request = {.options = FIRN_WORKSPACE_REVERT_OPTIONS_INIT,
+                              .result = FIRN_WORKSPACE_REVERT_RESULT_INIT};
     struct firn_task_workspace_paths paths = {NULL, 0};
     char *references = NULL;
     request.options.dry_run = firn_command_has(cli, "dry-run");
@@ -402,6 +402,8 @@ run(struct firn_cli *cli)
         exit_code = perform(cli, &request);
     }
     firn_task_workspace_paths_deinit(&paths);
+    firn_release(request.result.after);
+    firn_release(request.result.before);
     firn_workspace_close(request.workspace);
     free(references);
     return exit_code;

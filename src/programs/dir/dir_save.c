@@ -93,11 +93,10 @@ static void
 look(struct looking *looking, firn_workspace *workspace, const firn_workspace_save_result *result)
 {
     firn_error err;
-    firn_workspace_diff_result ignored;
     firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
-    options.after = result->checkpoint.id;
+    options.after = result->checkpoint->id;
     options.against_previous = true;
-    if (firn_workspace_diff(workspace, &options, meet, looking, &ignored, &err) != FIRN_OK) {
+    if (firn_workspace_diff(workspace, &options, meet, looking, NULL, &err) != FIRN_OK) {
         end_directory(looking);
         return;
     }
@@ -138,7 +137,7 @@ print(const struct looking *looking, const firn_workspace_save_result *result)
 {
     char size[FIRN_TERM_TEXT_SIZE_SIZE];
     firn_term_out_format("this save added %s; the largest that is new:\n",
-                         firn_term_text_size(result->checkpoint.added_bytes, size));
+                         firn_term_text_size(result->checkpoint->added_bytes, size));
     for (size_t i = 0; i < KEPT && looking->largest[i].path != NULL; i++) {
         if (!is_covered(looking, i)) {
             firn_term_out_format("%10s  ", firn_term_text_size(looking->largest[i].bytes, size));
@@ -199,7 +198,7 @@ print_count(uint64_t count, const char *what)
 void
 firn_dir_save_print(const firn_workspace_save_result *result)
 {
-    const firn_workspace_checkpoint *checkpoint = &result->checkpoint;
+    const firn_workspace_checkpoint *checkpoint = result->checkpoint;
     if (!result->is_made) {
         firn_term_out_format("no change since %llu: nothing saved",
                              (unsigned long long)checkpoint->number);
@@ -239,7 +238,7 @@ static void
 show_result(struct firn_cli *cli, const char *root, const firn_workspace_save_result *result,
             const struct firn_task_notices *notices, double seconds)
 {
-    firn_show_checkpoint_json("checkpoint", &result->checkpoint);
+    firn_show_checkpoint_json("checkpoint", result->checkpoint);
     firn_term_json_u64_if("previous", result->previous, result->previous != 0);
     firn_term_json_bool("made", result->is_made);
     firn_term_json_bool("unchanged", result->is_unchanged);
@@ -249,7 +248,7 @@ show_result(struct firn_cli *cli, const char *root, const firn_workspace_save_re
     firn_term_json_u64("expired", result->expired);
     firn_task_notices_json(notices);
     if (cli->quiet) {
-        firn_term_out_format("%llu\n", (unsigned long long)result->checkpoint.number);
+        firn_term_out_format("%llu\n", (unsigned long long)result->checkpoint->number);
     } else {
         firn_dir_save_print(result);
         firn_term_out_format("  %.2f s\n", seconds);
@@ -297,7 +296,8 @@ static int
 run(struct firn_cli *cli)
 {
     firn_error err;
-    struct attempt attempt = {NULL, FIRN_WORKSPACE_SAVE_OPTIONS_INIT, {.previous = 0}};
+    struct attempt attempt = {NULL, FIRN_WORKSPACE_SAVE_OPTIONS_INIT,
+                              FIRN_WORKSPACE_SAVE_RESULT_INIT};
     struct firn_task_notices notices;
     const char *most = firn_command_value(cli, "max-file-size");
     if (most != NULL && firn_config_size(most, &attempt.options.file_size_max, &err) != FIRN_OK) {
@@ -335,7 +335,7 @@ run(struct firn_cli *cli)
             cli, &err, code == FIRN_CANCELLED ? "no checkpoint was made" : NULL);
     } else {
         bool is_large = settings->warn_size > 0 && attempt.result.is_made &&
-                        attempt.result.checkpoint.added_bytes >= settings->warn_size;
+                        attempt.result.checkpoint->added_bytes >= settings->warn_size;
         const char *root =
             is_elsewhere(cli, attempt.workspace) ? firn_workspace_root(attempt.workspace) : NULL;
         show_result(cli, root, &attempt.result, &notices, firn_term_meter_elapsed());
@@ -346,6 +346,7 @@ run(struct firn_cli *cli)
             firn_task_collect_if_due(attempt.workspace);
         }
     }
+    firn_release(attempt.result.checkpoint);
     firn_task_notices_deinit(&notices);
     firn_workspace_close(attempt.workspace);
     return exit_code;

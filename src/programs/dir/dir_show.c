@@ -205,47 +205,38 @@ static void
 show_counts(const firn_workspace_diff_result *result)
 {
     char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
-    bool has_previous = result->before.id[0] != '\0';
+    bool has_previous = result->before != NULL;
     firn_term_out_text("changes     ");
     firn_show_difference_print_counts(result, FIRN_SHOW_DIFFERENCE_COUNTS);
     if (has_previous) {
-        firn_term_json_u64("previous", result->before.number);
-        firn_term_out_format(" since %s\n", firn_show_checkpoint_name(&result->before, name));
+        firn_term_json_u64("previous", result->before->number);
+        firn_term_out_format(" since %s\n", firn_show_checkpoint_name(result->before, name));
     } else {
         firn_term_json_null("previous");
         firn_term_out_text("; it is the first\n");
     }
 }
 
-/* Counts what the checkpoint changed, and shows it in the form that was asked for. */
-static int
-show_difference(struct firn_cli *cli, firn_workspace *workspace, const char *id,
-                struct firn_show_difference *shown, const firn_workspace_diff_options *options)
+static void
+release_result(firn_workspace_diff_result *result)
 {
-    const firn_slice all = firn_str("");
-    firn_workspace_diff_options asked = *options;
-    firn_workspace_diff_result result;
+    firn_release(result->before);
+    firn_release(result->after);
+}
+
+/* Shows each change, after their counts. */
+static int
+show_changes(struct firn_cli *cli, firn_workspace *workspace, struct firn_show_difference *shown,
+             const firn_workspace_diff_options *asked)
+{
+    firn_workspace_diff_result result = FIRN_WORKSPACE_DIFF_RESULT_INIT;
     firn_error err;
-    asked.after = id;
-    asked.against_previous = true;
-    asked.paths = &all;
-    asked.path_count = 1;
-    asked.with_lines = false;
-    if (firn_workspace_diff(workspace, &asked, NULL, NULL, &result, &err) != FIRN_OK) {
-        return firn_command_report_failure(cli, &err, NULL);
-    }
-    firn_term_meter_clear();
-    show_counts(&result);
-    if (shown->form == FIRN_SHOW_DIFFERENCE_COUNTS) {
-        firn_show_difference_json_counts(&result, shown->form);
-        return FIRN_EXIT_OK;
-    }
     firn_term_json_array("changes");
     firn_term_out_text("\n");
-    asked.with_lines = options->with_lines;
     int code =
-        firn_workspace_diff(workspace, &asked, firn_show_difference_visit, shown, &result, &err);
+        firn_workspace_diff(workspace, asked, firn_show_difference_visit, shown, &result, &err);
     firn_term_meter_clear();
+    release_result(&result);
     if (shown->is_out_of_memory) {
         return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
                                          firn_code_text(FIRN_NO_MEMORY));
@@ -257,6 +248,34 @@ show_difference(struct firn_cli *cli, firn_workspace *workspace, const char *id,
     firn_show_difference_json_counts(&result, shown->form);
     firn_show_difference_finish(shown);
     return FIRN_EXIT_OK;
+}
+
+/* Counts what the checkpoint changed, and shows it in the form that was asked for. */
+static int
+show_difference(struct firn_cli *cli, firn_workspace *workspace, const char *id,
+                struct firn_show_difference *shown, const firn_workspace_diff_options *options)
+{
+    const firn_slice all = firn_str("");
+    firn_workspace_diff_options asked = *options;
+    firn_workspace_diff_result result = FIRN_WORKSPACE_DIFF_RESULT_INIT;
+    firn_error err;
+    asked.after = id;
+    asked.against_previous = true;
+    asked.paths = &all;
+    asked.path_count = 1;
+    asked.with_lines = false;
+    if (firn_workspace_diff(workspace, &asked, NULL, NULL, &result, &err) != FIRN_OK) {
+        return firn_command_report_failure(cli, &err, NULL);
+    }
+    firn_term_meter_clear();
+    show_counts(&result);
+    release_result(&result);
+    if (shown->form == FIRN_SHOW_DIFFERENCE_COUNTS) {
+        firn_show_difference_json_counts(&result, shown->form);
+        return FIRN_EXIT_OK;
+    }
+    asked.with_lines = options->with_lines;
+    return show_changes(cli, workspace, shown, &asked);
 }
 
 /* ---- the whole ---- */
@@ -278,7 +297,7 @@ show(struct firn_cli *cli, firn_workspace *workspace, struct firn_show_differenc
      const firn_workspace_diff_options *options)
 {
     firn_error err;
-    firn_workspace_checkpoint checkpoint;
+    firn_workspace_checkpoint *checkpoint;
     const char *reference = cli->arguments[0];
     bool with_files = firn_command_has(cli, "files");
     int code = firn_workspace_find(workspace, reference, &checkpoint, &err);
@@ -287,11 +306,12 @@ show(struct firn_cli *cli, firn_workspace *workspace, struct firn_show_differenc
                                            firn_task_workspace_hint(workspace, reference, code));
     }
     char id[FIRN_CHECKPOINT_ID_SIZE];
-    memcpy(id, checkpoint.id, sizeof(id)); /* a newer one may become "latest" meanwhile */
-    firn_show_checkpoint_json("checkpoint", &checkpoint);
+    memcpy(id, checkpoint->id, sizeof(id)); /* a newer one may become "latest" meanwhile */
+    firn_show_checkpoint_json("checkpoint", checkpoint);
     if (!with_files) {
-        print_checkpoint(&checkpoint);
+        print_checkpoint(checkpoint);
     }
+    firn_release(checkpoint);
     if (with_files) {
         return show_files(cli, workspace, id);
     }

@@ -234,8 +234,7 @@ print_summary(const firn_workspace_status_result *result)
     char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
     char number[FIRN_TERM_TEXT_NUMBER_SIZE];
     bool is_equal = result->added + result->changed + result->removed == 0;
-    firn_term_out_format("compared with %s: ",
-                         firn_show_checkpoint_name(&result->checkpoint, name));
+    firn_term_out_format("compared with %s: ", firn_show_checkpoint_name(result->checkpoint, name));
     if (is_equal) {
         firn_term_out_text("no change");
     } else {
@@ -253,7 +252,7 @@ show_result(struct shown *shown, const firn_workspace_status_result *result)
     if (shown->with_ignored) {
         show_ignored(shown);
     }
-    firn_show_checkpoint_json("checkpoint", &result->checkpoint);
+    firn_show_checkpoint_json("checkpoint", result->checkpoint);
     firn_term_json_u64("added", result->added);
     firn_term_json_u64("changed", result->changed);
     firn_term_json_u64("removed", result->removed);
@@ -278,7 +277,7 @@ compare(struct firn_cli *cli, firn_workspace *workspace, const char *reference,
 {
     firn_error err;
     firn_workspace_status_options options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
-    firn_workspace_status_result result;
+    firn_workspace_status_result result = FIRN_WORKSPACE_STATUS_RESULT_INIT;
     struct shown shown = {.cli = cli,
                           .paths = paths,
                           .is_short = firn_command_has(cli, "short"),
@@ -293,7 +292,7 @@ compare(struct firn_cli *cli, firn_workspace *workspace, const char *reference,
     options.gitignore = today->gitignore;
     options.callbacks = (firn_callbacks){on_notice, on_progress, &shown};
     firn_term_json_array("changes");
-    firn_workspace_pending_restore earlier;
+    firn_workspace_pending_restore earlier = FIRN_WORKSPACE_PENDING_RESTORE_INIT;
     firn_task_pending_look(workspace, &earlier);
     int code = firn_workspace_status(workspace, &options, visit, &shown, &result, &err);
     firn_term_meter_clear();
@@ -311,6 +310,7 @@ compare(struct firn_cli *cli, firn_workspace *workspace, const char *reference,
         exit_code = firn_task_pending_tell(cli, workspace, &earlier);
         exit_code = exit_code == FIRN_EXIT_OK ? firn_task_notices_exit(&shown.notices) : exit_code;
     }
+    firn_release(result.checkpoint);
     shown_deinit(&shown);
     return exit_code;
 }

@@ -15,7 +15,7 @@ struct tagging {
     const char *name;
     const char *reference; /* NULL: take the tag away */
     bool may_replace;
-    firn_workspace_checkpoint checkpoint;
+    firn_workspace_checkpoint *checkpoint;
 };
 
 static int
@@ -52,11 +52,11 @@ change(struct firn_cli *cli, struct tagging *tagging)
     }
     firn_term_json_string("tag", tagging->name);
     if (tagging->reference != NULL) {
-        firn_show_checkpoint_json("checkpoint", &tagging->checkpoint);
+        firn_show_checkpoint_json("checkpoint", tagging->checkpoint);
     }
     if (!cli->quiet && tagging->reference != NULL) {
         firn_term_out_format("%s is %s\n", tagging->name,
-                             firn_show_checkpoint_name(&tagging->checkpoint, number));
+                             firn_show_checkpoint_name(tagging->checkpoint, number));
     } else if (!cli->quiet) {
         firn_term_out_format("took the tag %s away\n", tagging->name);
     }
@@ -191,6 +191,7 @@ run(struct firn_cli *cli)
         tagging.reference = deletes ? NULL : reference;
         exit_code = change(cli, &tagging);
     }
+    firn_release(tagging.checkpoint);
     firn_workspace_close(tagging.workspace);
     return exit_code;
 }

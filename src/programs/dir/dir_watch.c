@@ -45,7 +45,7 @@ on_event(void *ctx, const firn_workspace_watch_event *event)
             firn_task_collect_if_due(watching->workspace);
         }
         if (prints && watching->cli->quiet) {
-            firn_term_out_format("%llu\n", (unsigned long long)event->saved->checkpoint.number);
+            firn_term_out_format("%llu\n", (unsigned long long)event->saved->checkpoint->number);
         } else if (prints) {
             firn_dir_save_print(event->saved);
             firn_term_out_format("\n");
@@ -65,11 +65,12 @@ on_event(void *ctx, const firn_workspace_watch_event *event)
     firn_term_out_flush();
 }
 
-static bool
-should_stop(void *ctx)
+static int
+on_tick(void *ctx)
 {
     (void)ctx;
-    return firn_term_signals_caught() != 0 || firn_term_out_error() != 0;
+    bool stops = firn_term_signals_caught() != 0 || firn_term_out_error() != 0;
+    return stops ? FIRN_CANCELLED : FIRN_OK;
 }
 
 /* With a hint where there is no checkpoint yet, or something lies where the watch is asked. */
@@ -114,7 +115,7 @@ show(struct watching *watching, bool stops)
 {
     struct firn_cli *cli = watching->cli;
     firn_error err;
-    firn_workspace_watch_info info;
+    firn_workspace_watch_info info = FIRN_WORKSPACE_WATCH_INFO_INIT;
     char directories[FIRN_TERM_TEXT_NUMBER_SIZE];
     char dirty[FIRN_TERM_TEXT_NUMBER_SIZE];
     int code = stops ? firn_workspace_watch_stop(watching->workspace, &info, &err)
@@ -221,7 +222,7 @@ fill_save(struct watching *watching)
     watching->options.save = &watching->save;
     watching->options.only_watch = firn_command_has(cli, "no-save");
     watching->options.on_event = on_event;
-    watching->options.should_stop = should_stop;
+    watching->options.on_tick = on_tick;
     watching->options.ctx = watching;
 }
 

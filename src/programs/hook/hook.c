@@ -407,6 +407,7 @@ save_directory(struct firn_cli *cli, const char *path, const struct saving *want
     } else {
         exit_code = save(cli, &saving);
     }
+    firn_release(saving.result.checkpoint);
     firn_workspace_close(saving.workspace);
     return exit_code;
 }
@@ -417,14 +418,14 @@ save_turn(struct firn_cli *cli, const struct event *event, const struct firn_hoo
           enum firn_hook_agent_when when)
 {
     char message[64];
-    firn_workspace_turn turn = {.agent = firn_str(agent->title),
-                                .session = firn_str(event->session),
-                                .prompt = firn_str(event->prompt != NULL ? event->prompt : "")};
-    struct saving saving = {NULL, FIRN_WORKSPACE_SAVE_OPTIONS_INIT, {.previous = 0}};
+    struct saving saving = {NULL, FIRN_WORKSPACE_SAVE_OPTIONS_INIT,
+                            FIRN_WORKSPACE_SAVE_RESULT_INIT};
     (void)snprintf(message, sizeof(message), "%s %s", firn_hook_agent_when_name(when),
                    agent->title);
     saving.options.message = firn_str(message);
-    saving.options.turn = &turn;
+    saving.options.turn.agent = firn_str(agent->title);
+    saving.options.turn.session = firn_str(event->session);
+    saving.options.turn.prompt = firn_str(event->prompt != NULL ? event->prompt : "");
     saving.options.turn_begins = when == FIRN_HOOK_AGENT_BEFORE;
     cli->quiet = true;
     if (cli->directory != NULL || event->directory_count == 0) {

@@ -344,7 +344,7 @@ firn_mcp_call_write_stats(struct firn_mcp_call *call, const firn_workspace_check
 void
 firn_mcp_call_hint_pending(struct firn_mcp_call *call)
 {
-    firn_workspace_pending_restore pending;
+    firn_workspace_pending_restore pending = FIRN_WORKSPACE_PENDING_RESTORE_INIT;
     if (firn_workspace_pending(call->workspace, &pending, NULL) == FIRN_OK && pending.is_pending &&
         pending.has_begun && !pending.is_foreign) {
         call->hint = "files were changed already: checkpoint_undo takes that back";

@@ -195,9 +195,10 @@ write_result(struct firn_mcp_call *call, const firn_workspace_diff_result *resul
 {
     firn_term_writer_end(&call->result);
     firn_mcp_call_write_not_shown(call, "changes_not_shown");
-    firn_mcp_call_write_name(call, &result->before);
-    firn_term_writer_string_if(&call->result, "to_snapshot_id", result->after.id,
-                               !result->after_is_disk);
+    firn_mcp_call_write_name(call, result->before);
+    firn_term_writer_string_if(&call->result, "to_snapshot_id",
+                               result->after != NULL ? result->after->id : "",
+                               result->after != NULL);
     firn_term_writer_u64(&call->result, "files_added", result->added);
     firn_term_writer_u64(&call->result, "files_changed", result->changed);
     firn_term_writer_u64(&call->result, "files_removed", result->removed);
@@ -209,7 +210,8 @@ write_result(struct firn_mcp_call *call, const firn_workspace_diff_result *resul
 static int
 run(struct firn_mcp_call *call)
 {
-    struct attempt attempt = {call, FIRN_WORKSPACE_DIFF_OPTIONS_INIT, {.added = 0}};
+    struct attempt attempt = {call, FIRN_WORKSPACE_DIFF_OPTIONS_INIT,
+                              FIRN_WORKSPACE_DIFF_RESULT_INIT};
     int code = firn_mcp_call_open(call);
     if (code == FIRN_OK) {
         code = firn_mcp_call_take_paths(call);
@@ -229,6 +231,8 @@ run(struct firn_mcp_call *call)
     code = firn_mcp_call_attempt(call, attempt_diff, &attempt);
     if (code == FIRN_OK) {
         write_result(call, &attempt.result);
+        firn_release(attempt.result.before);
+        firn_release(attempt.result.after);
     } else {
         call->hint = code == FIRN_NOT_FOUND ? list_hint : NULL;
     }

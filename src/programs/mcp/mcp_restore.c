@@ -35,7 +35,7 @@ write_result(struct attempt *attempt)
     const firn_workspace_restore_result *result = &attempt->result;
     firn_term_writer_end(&call->result);
     firn_mcp_call_write_not_shown(call, "changes_not_shown");
-    firn_mcp_call_write_name(call, &result->checkpoint);
+    firn_mcp_call_write_name(call, result->checkpoint);
     firn_term_writer_bool(&call->result, "dry_run", attempt->options.dry_run);
     firn_term_writer_u64(&call->result, "files_added", result->added);
     firn_term_writer_u64(&call->result, "files_changed", result->changed);
@@ -66,11 +66,12 @@ perform(struct firn_mcp_call *call, struct attempt *attempt)
     attempt->options.file_size_max = call->settings.max_file_size;
     attempt->options.dry_run = firn_mcp_arguments_bool(call->arguments, "dry_run", false);
     attempt->options.callbacks = firn_mcp_call_callbacks(call);
-    attempt->options.visit = firn_mcp_call_visit_change;
+    attempt->options.on_change = firn_mcp_call_visit_change;
     firn_term_writer_array(&call->result, "changes");
     code = firn_mcp_call_attempt(call, attempt_restore, attempt);
     if (code == FIRN_OK) {
         write_result(attempt);
+        firn_release(attempt->result.checkpoint);
     } else if (code != FIRN_BUSY) {
         call->hint = code == FIRN_NOT_FOUND && attempt->reference != NULL ? list_hint : NULL;
         firn_mcp_call_hint_pending(call);
@@ -81,7 +82,9 @@ perform(struct firn_mcp_call *call, struct attempt *attempt)
 static int
 run_restore(struct firn_mcp_call *call)
 {
-    struct attempt attempt = {.call = call, .options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT};
+    struct attempt attempt = {.call = call,
+                              .options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT,
+                              .result = FIRN_WORKSPACE_RESTORE_RESULT_INIT};
     attempt.reference = firn_mcp_arguments_string(call->arguments, "snapshot_id");
     return perform(call, &attempt);
 }
@@ -89,7 +92,9 @@ run_restore(struct firn_mcp_call *call)
 static int
 run_undo(struct firn_mcp_call *call)
 {
-    struct attempt attempt = {.call = call, .options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT};
+    struct attempt attempt = {.call = call,
+                              .options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT,
+                              .result = FIRN_WORKSPACE_RESTORE_RESULT_INIT};
     return perform(call, &attempt);
 }
 

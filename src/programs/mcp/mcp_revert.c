@@ -77,8 +77,8 @@ write_result(struct attempt *attempt)
     const firn_workspace_revert_result *result = &attempt->result;
     firn_term_writer_end(&call->result);
     firn_mcp_call_write_not_shown(call, "changes_not_shown");
-    firn_mcp_call_write_name(call, &result->after);
-    firn_term_writer_string(&call->result, "since", result->before.id);
+    firn_mcp_call_write_name(call, result->after);
+    firn_term_writer_string(&call->result, "since", result->before->id);
     firn_term_writer_bool(&call->result, "dry_run", attempt->options.dry_run);
     firn_term_writer_u64(&call->result, "files_added", result->added);
     firn_term_writer_u64(&call->result, "files_changed", result->changed);
@@ -113,7 +113,9 @@ explain(struct attempt *attempt, int code)
 static int
 run_revert(struct firn_mcp_call *call)
 {
-    struct attempt attempt = {.call = call, .options = FIRN_WORKSPACE_REVERT_OPTIONS_INIT};
+    struct attempt attempt = {.call = call,
+                              .options = FIRN_WORKSPACE_REVERT_OPTIONS_INIT,
+                              .result = FIRN_WORKSPACE_REVERT_RESULT_INIT};
     int code = firn_mcp_call_open(call);
     if (code == FIRN_OK) {
         code = firn_mcp_call_take_paths(call);
@@ -130,13 +132,15 @@ run_revert(struct firn_mcp_call *call)
     attempt.options.dry_run = firn_mcp_arguments_bool(call->arguments, "dry_run", false);
     attempt.options.callbacks = firn_mcp_call_callbacks(call);
     attempt.options.on_conflict = note_conflict;
-    attempt.options.visit = firn_mcp_call_visit_change;
+    attempt.options.on_change = firn_mcp_call_visit_change;
     firn_term_writer_array(&call->result, "changes");
     code = firn_mcp_call_attempt(call, attempt_revert, &attempt);
     if (code != FIRN_OK) {
         return explain(&attempt, code);
     }
     write_result(&attempt);
+    firn_release(attempt.result.after);
+    firn_release(attempt.result.before);
     return FIRN_OK;
 }
 

@@ -21,15 +21,15 @@ static void
 write_result(struct firn_mcp_call *call, const firn_workspace_save_result *result)
 {
     struct firn_term_writer *json = &call->result;
-    firn_mcp_call_write_name(call, &result->checkpoint);
-    firn_mcp_call_write_stats(call, &result->checkpoint);
+    firn_mcp_call_write_name(call, result->checkpoint);
+    firn_mcp_call_write_stats(call, result->checkpoint);
     firn_term_writer_bool(json, "made", result->is_made);
     firn_term_writer_bool(json, "unchanged", result->is_unchanged);
     firn_term_writer_u64(json, "files_added", result->added);
     firn_term_writer_u64(json, "files_changed", result->changed);
     firn_term_writer_u64(json, "files_removed", result->removed);
-    firn_term_writer_u64(json, "excluded", result->checkpoint.excluded);
-    firn_term_writer_u64(json, "skipped", result->checkpoint.skipped);
+    firn_term_writer_u64(json, "excluded", result->checkpoint->excluded);
+    firn_term_writer_u64(json, "skipped", result->checkpoint->skipped);
     firn_mcp_call_write_notices(call);
 }
 
@@ -37,9 +37,8 @@ write_result(struct firn_mcp_call *call, const firn_workspace_save_result *resul
 static int
 check_root(struct firn_mcp_call *call)
 {
-    firn_workspace_checkpoint ignored;
     const char *why = firn_workspace_too_broad(call->workspace);
-    if (why == NULL || firn_workspace_find(call->workspace, "latest", &ignored, NULL) == FIRN_OK) {
+    if (why == NULL || firn_workspace_find(call->workspace, "latest", NULL, NULL) == FIRN_OK) {
         return FIRN_OK;
     }
     call->hint = "name the directory of the project; if all of it is to be saved, the user can run "
@@ -51,7 +50,8 @@ check_root(struct firn_mcp_call *call)
 static int
 run(struct firn_mcp_call *call)
 {
-    struct attempt attempt = {NULL, FIRN_WORKSPACE_SAVE_OPTIONS_INIT, {.previous = 0}};
+    struct attempt attempt = {NULL, FIRN_WORKSPACE_SAVE_OPTIONS_INIT,
+                              FIRN_WORKSPACE_SAVE_RESULT_INIT};
     const json_t *message = json_object_get(call->arguments, "message");
     int code = firn_mcp_call_open(call);
     code = code == FIRN_OK ? check_root(call) : code;
@@ -71,6 +71,7 @@ run(struct firn_mcp_call *call)
     }
     if (code == FIRN_OK) {
         write_result(call, &attempt.result);
+        firn_release(attempt.result.checkpoint);
         if (attempt.result.gc_is_due) {
             firn_mcp_call_collect(call);
         }

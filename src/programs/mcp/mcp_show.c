@@ -47,7 +47,7 @@ visit(void *ctx, const firn_workspace_entry *entry)
 static int
 run(struct firn_mcp_call *call)
 {
-    firn_workspace_checkpoint checkpoint;
+    firn_workspace_checkpoint *checkpoint;
     const char *reference = firn_mcp_arguments_string(call->arguments, "snapshot_id");
     int code = firn_mcp_call_open(call);
     if (code == FIRN_OK) {
@@ -60,16 +60,17 @@ run(struct firn_mcp_call *call)
     if (code != FIRN_OK) {
         return code;
     }
-    firn_mcp_call_write_name(call, &checkpoint);
-    firn_term_writer_time(&call->result, "created_at", checkpoint.created_ns);
-    firn_term_writer_bytes(&call->result, "message", checkpoint.message);
-    firn_mcp_call_write_stats(call, &checkpoint);
-    firn_term_writer_u64(&call->result, "directories", checkpoint.directories);
-    firn_term_writer_u64(&call->result, "excluded", checkpoint.excluded);
-    firn_term_writer_u64(&call->result, "skipped", checkpoint.skipped);
+    firn_mcp_call_write_name(call, checkpoint);
+    firn_term_writer_time(&call->result, "created_at", checkpoint->created_ns);
+    firn_term_writer_bytes(&call->result, "message", checkpoint->message);
+    firn_mcp_call_write_stats(call, checkpoint);
+    firn_term_writer_u64(&call->result, "directories", checkpoint->directories);
+    firn_term_writer_u64(&call->result, "excluded", checkpoint->excluded);
+    firn_term_writer_u64(&call->result, "skipped", checkpoint->skipped);
     firn_term_writer_array(&call->result, "entries");
-    code = firn_workspace_entries(call->workspace, checkpoint.id, visit, call, &call->error);
+    code = firn_workspace_entries(call->workspace, checkpoint->id, visit, call, &call->error);
     firn_term_writer_end(&call->result);
+    firn_release(checkpoint);
     firn_mcp_call_write_not_shown(call, "entries_not_shown");
     return code;
 }

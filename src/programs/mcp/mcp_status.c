@@ -24,7 +24,7 @@ attempt_status(void *ctx, firn_error *err)
 static int
 write_pending(struct firn_mcp_call *call, bool was_running)
 {
-    firn_workspace_pending_restore pending;
+    firn_workspace_pending_restore pending = FIRN_WORKSPACE_PENDING_RESTORE_INIT;
     int code = firn_workspace_pending(call->workspace, &pending, &call->error);
     if (code == FIRN_OK) {
         firn_term_writer_bool(&call->result, "restore_pending", pending.is_pending);
@@ -39,7 +39,7 @@ write_result(struct firn_mcp_call *call, const firn_workspace_status_result *res
 {
     firn_term_writer_end(&call->result);
     firn_mcp_call_write_not_shown(call, "changes_not_shown");
-    firn_mcp_call_write_name(call, &result->checkpoint);
+    firn_mcp_call_write_name(call, result->checkpoint);
     firn_term_writer_u64(&call->result, "files_added", result->added);
     firn_term_writer_u64(&call->result, "files_changed", result->changed);
     firn_term_writer_u64(&call->result, "files_removed", result->removed);
@@ -52,7 +52,8 @@ write_result(struct firn_mcp_call *call, const firn_workspace_status_result *res
 static int
 run(struct firn_mcp_call *call)
 {
-    struct attempt attempt = {call, FIRN_WORKSPACE_STATUS_OPTIONS_INIT, {.added = 0}};
+    struct attempt attempt = {call, FIRN_WORKSPACE_STATUS_OPTIONS_INIT,
+                              FIRN_WORKSPACE_STATUS_RESULT_INIT};
     int code = firn_mcp_call_open(call);
     if (code == FIRN_OK) {
         code = firn_mcp_call_take_paths(call);
@@ -66,13 +67,15 @@ run(struct firn_mcp_call *call)
     attempt.options.file_size_max = call->settings.max_file_size;
     attempt.options.gitignore = call->settings.gitignore;
     attempt.options.callbacks = firn_mcp_call_callbacks(call);
-    firn_workspace_pending_restore earlier;
+    firn_workspace_pending_restore earlier = FIRN_WORKSPACE_PENDING_RESTORE_INIT;
     bool was_running =
         firn_workspace_pending(call->workspace, &earlier, NULL) == FIRN_OK && earlier.is_running;
     firn_term_writer_array(&call->result, "changes");
     code = firn_mcp_call_attempt(call, attempt_status, &attempt);
     if (code == FIRN_OK) {
-        return write_result(call, &attempt.result, was_running);
+        code = write_result(call, &attempt.result, was_running);
+        firn_release(attempt.result.checkpoint);
+        return code;
     }
     call->hint = code == FIRN_NOT_FOUND ? save_hint : NULL;
     return code;

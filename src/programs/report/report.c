@@ -192,7 +192,7 @@ show_changes(struct reporting *reporting, const firn_workspace_checkpoint *check
 {
     char number[FIRN_TERM_TEXT_NUMBER_SIZE];
     firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
-    firn_workspace_diff_result result;
+    firn_workspace_diff_result result = FIRN_WORKSPACE_DIFF_RESULT_INIT;
     struct firn_report_difference *shown = &reporting->shown;
     options.after = checkpoint->id;
     options.against_previous = true;
@@ -203,6 +203,8 @@ show_changes(struct reporting *reporting, const firn_workspace_checkpoint *check
     firn_report_html_raw("<details><summary>what it changed</summary><div class=\"files\">\n");
     int code = firn_workspace_diff(reporting->workspace, &options, firn_report_difference_visit,
                                    shown, &result, err);
+    firn_release(result.before);
+    firn_release(result.after);
     if (code != FIRN_OK) {
         return code;
     }

@@ -44,7 +44,7 @@ static bool
 is_due(firn_workspace *workspace)
 {
     firn_workspace_gc_options options = FIRN_WORKSPACE_GC_OPTIONS_INIT;
-    firn_workspace_gc_result result;
+    firn_workspace_gc_result result = FIRN_WORKSPACE_GC_RESULT_INIT;
     bool is_wanted = false;
     options.automatic = true;
     options.dry_run = true;

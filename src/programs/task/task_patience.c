@@ -28,7 +28,7 @@ firn_task_patience_slice_ms(const struct firn_cli *cli)
 static void
 find_restore(const struct firn_cli *cli, char *out, size_t size)
 {
-    firn_workspace_pending_restore pending;
+    firn_workspace_pending_restore pending = FIRN_WORKSPACE_PENDING_RESTORE_INIT;
     out[0] = '\0';
     if (cli->workspace != NULL &&
         firn_workspace_pending(cli->workspace, &pending, NULL) == FIRN_OK && pending.is_running) {

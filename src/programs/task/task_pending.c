@@ -21,10 +21,10 @@
 #include "term/term.h"
 
 static void
-checkpoint_json(const firn_workspace_checkpoint *checkpoint)
+checkpoint_json(const firn_workspace_pending_restore *pending)
 {
-    firn_term_json_u64_if("number", checkpoint->number, checkpoint->number != 0);
-    firn_term_json_string_if("id", checkpoint->id, checkpoint->id[0] != '\0');
+    firn_term_json_u64_if("number", pending->number, pending->number != 0);
+    firn_term_json_string_if("id", pending->id, pending->id[0] != '\0');
 }
 
 static void
@@ -35,7 +35,7 @@ pending_json(const firn_workspace_pending_restore *pending)
         return;
     }
     firn_term_json_object("pending");
-    checkpoint_json(&pending->checkpoint);
+    checkpoint_json(pending);
     firn_term_json_bool("undo", pending->is_undo);
     firn_term_json_bool("begun", pending->has_begun);
     firn_term_json_string("safety", pending->safety_id);
@@ -51,7 +51,7 @@ running_json(const firn_workspace_pending_restore *pending)
         return;
     }
     firn_term_json_object("running");
-    checkpoint_json(&pending->checkpoint);
+    checkpoint_json(pending);
     firn_term_json_bool("undo", pending->is_undo);
     firn_term_json_bool("revert", pending->is_revert);
     firn_term_json_bool("begun", pending->has_begun);
@@ -67,12 +67,12 @@ running_json(const firn_workspace_pending_restore *pending)
 static const char *
 what_text(const firn_workspace_pending_restore *pending, char *out, size_t size)
 {
-    char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
     if (pending->is_undo || pending->is_revert) {
         (void)snprintf(out, size, pending->is_undo ? "an undo" : "a revert");
+    } else if (pending->number != 0) {
+        (void)snprintf(out, size, "a restore of %llu", (unsigned long long)pending->number);
     } else {
-        (void)snprintf(out, size, "a restore of %s",
-                       firn_show_checkpoint_name(&pending->checkpoint, name));
+        (void)snprintf(out, size, "a restore of %.*s", FIRN_CHECKPOINT_ID_SHORT, pending->id);
     }
     return out;
 }
@@ -161,8 +161,10 @@ tell_running(const firn_workspace_pending_restore *pending, bool is_over)
 void
 firn_task_pending_look(firn_workspace *workspace, firn_workspace_pending_restore *out)
 {
+    const firn_workspace_pending_restore none = FIRN_WORKSPACE_PENDING_RESTORE_INIT;
+    *out = none;
     if (firn_workspace_pending(workspace, out, NULL) != FIRN_OK) {
-        memset(out, 0, sizeof(*out));
+        *out = none;
     }
 }
 
@@ -171,7 +173,7 @@ firn_task_pending_tell(struct firn_cli *cli, firn_workspace *workspace,
                        const firn_workspace_pending_restore *earlier)
 {
     firn_error err;
-    firn_workspace_pending_restore pending;
+    firn_workspace_pending_restore pending = FIRN_WORKSPACE_PENDING_RESTORE_INIT;
     if (firn_workspace_pending(workspace, &pending, &err) != FIRN_OK) {
         return firn_command_report_failure(cli, &err, NULL);
     }
@@ -191,7 +193,7 @@ firn_task_pending_tell(struct firn_cli *cli, firn_workspace *workspace,
 const char *
 firn_task_pending_hint(firn_workspace *workspace)
 {
-    firn_workspace_pending_restore pending;
+    firn_workspace_pending_restore pending = FIRN_WORKSPACE_PENDING_RESTORE_INIT;
     bool is_half_done = firn_workspace_pending(workspace, &pending, NULL) == FIRN_OK &&
                         pending.is_pending && pending.has_begun && !pending.is_foreign;
     return is_half_done

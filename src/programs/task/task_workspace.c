@@ -52,12 +52,11 @@ firn_task_workspace_check_reference(struct firn_cli *cli)
 const char *
 firn_task_workspace_hint(firn_workspace *workspace, const char *reference, int code)
 {
-    firn_workspace_checkpoint ignored;
     firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     bool has_any = false;
     bool may_be_name = code == FIRN_NOT_FOUND || code == FIRN_INVALID || code == FIRN_CONFLICT;
     options.limit = 1;
-    if (!may_be_name || firn_workspace_find(workspace, reference, &ignored, NULL) == FIRN_OK ||
+    if (!may_be_name || firn_workspace_find(workspace, reference, NULL, NULL) == FIRN_OK ||
         firn_workspace_list(workspace, &options, count_one, &has_any, NULL) != FIRN_OK) {
         return NULL;
     }
@@ -227,11 +226,9 @@ firn_task_workspace_open_unasked(struct firn_cli *cli, firn_workspace **out, boo
 const char *
 firn_task_workspace_unwanted(firn_workspace *workspace)
 {
-    firn_workspace_checkpoint ignored;
     const char *why = firn_workspace_too_broad(workspace);
-    return why != NULL && firn_workspace_find(workspace, "latest", &ignored, NULL) != FIRN_OK
-               ? why
-               : NULL;
+    return why != NULL && firn_workspace_find(workspace, "latest", NULL, NULL) != FIRN_OK ? why
+                                                                                          : NULL;
 }
 
 void

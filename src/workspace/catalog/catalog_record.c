@@ -405,34 +405,3 @@ firn_catalog_record_to_checkpoint(const struct firn_catalog_record *record,
     }
     firn_catalog_record_id_text(record->id, out->id);
 }
-
-size_t
-firn_catalog_record_checkpoint_size(const firn_workspace_checkpoint *checkpoint)
-{
-    const firn_workspace_turn *turn = &checkpoint->turn;
-    return checkpoint->message.size + turn->agent.size + turn->session.size + turn->prompt.size;
-}
-
-int
-firn_catalog_record_checkpoints_own(firn_workspace_checkpoint *const *checkpoints, size_t count,
-                                    struct firn_buf *out)
-{
-    size_t size = 0;
-    for (size_t i = 0; i < count; i++) {
-        size += firn_catalog_record_checkpoint_size(checkpoints[i]);
-    }
-    firn_buf_clear(out);
-    int rc = firn_buf_reserve(out, size);
-    for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
-        firn_workspace_turn *turn = &checkpoints[i]->turn;
-        firn_slice *const slices[] = {&checkpoints[i]->message, &turn->agent, &turn->session,
-                                      &turn->prompt};
-        for (size_t k = 0; k < sizeof slices / sizeof slices[0]; k++) {
-            size_t start = out->size;
-            size_t length = slices[k]->size;
-            CHECK(firn_buf_append_slice(out, *slices[k]) == FIRN_OK); /* room was made above */
-            *slices[k] = firn_bytes(length > 0 ? out->data + start : NULL, length);
-        }
-    }
-    return rc;
-}

@@ -76,13 +76,6 @@ FIRN_MUST_CHECK int firn_catalog_record_decode(firn_slice bytes, struct firn_cat
 /* The public face of a record; its slices stay borrowed. */
 void firn_catalog_record_to_checkpoint(const struct firn_catalog_record *record,
                                        firn_workspace_checkpoint *out);
-/* Bytes that the slices of a checkpoint have in all. */
-size_t firn_catalog_record_checkpoint_size(const firn_workspace_checkpoint *checkpoint);
-/* Copies the slices of checkpoints into out, which is replaced, and lets them borrow from there.
- * The slices must not lie in out. Cannot fail where out has room for all of them. */
-FIRN_MUST_CHECK int
-firn_catalog_record_checkpoints_own(firn_workspace_checkpoint *const *checkpoints, size_t count,
-                                    struct firn_buf *out);
 
 /* 32 letters k–z and a NUL: k is 0, z is 15, high half of a byte first. */
 void firn_catalog_record_id_text(const uint8_t *id, char *out);

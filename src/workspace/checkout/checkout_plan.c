@@ -356,7 +356,9 @@ judge_directory(struct firn_checkout_able *able, firn_error *err)
         (void)snprintf(able->dir_why, sizeof able->dir_why,
                        "its directory is immutable or append-only (lsattr shows it)");
     } else if (rc != FIRN_OK && !firn_checkout_plan_is_refusal(rc)) {
-        *err = cause;
+        if (err != NULL) {
+            *err = cause;
+        }
         return rc;
     } else if (rc != FIRN_OK && !is_loosened) {
         (void)snprintf(able->dir_why, sizeof able->dir_why, "%.900s", cause.text);
@@ -392,7 +394,7 @@ take_directory(struct firn_checkout_able *able, firn_slice path, firn_error *err
     } else if (rc == FIRN_NOT_FOUND) {
         able->dir_why[0] = '\0'; /* the passes that need it say so */
         rc = FIRN_OK;
-    } else {
+    } else if (err != NULL) {
         *err = cause;
     }
     able->is_taken = rc == FIRN_OK;

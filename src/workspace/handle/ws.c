@@ -35,6 +35,35 @@
 /* Catalog and index are small, and each operation opens the store for itself. */
 enum { STORE_MEMORY_BYTES = 32 << 20 };
 
+/* Replaces the place. Texts that callers may hold stay as long as the handle: one that is the same is kept,
+ * another one is put aside. */
+static int
+take_place(struct firn_ws *ws, struct firn_place_located *located, firn_error *err)
+{
+    struct firn_place_located *place = &ws->place;
+    char **const old[] = {&place->root, &place->sub_path, &place->store_path, &place->moved_from,
+                          &place->unread_store};
+    char **const new[] = {&located->root, &located->sub_path, &located->store_path,
+                          &located->moved_from, &located->unread_store};
+    size_t count = sizeof old / sizeof old[0];
+    if (firn_buf_reserve(&ws->texts, count * sizeof(char *)) != FIRN_OK) {
+        return firn_error_no_memory(err, "a workspace");
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (*old[i] != NULL && *new[i] != NULL && strcmp(*old[i], *new[i]) == 0) {
+            firn_free(*new[i]);
+            *new[i] = *old[i];
+        } else if (*old[i] != NULL) {
+            CHECK(firn_buf_append(&ws->texts, old[i], sizeof *old[i]) ==
+                  FIRN_OK); /* room was made */
+        }
+        *old[i] = NULL;
+    }
+    firn_place_locate_deinit(place);
+    *place = *located;
+    return FIRN_OK;
+}
+
 int
 firn_ws_relocate(struct firn_ws *ws, firn_error *err)
 {
@@ -42,9 +71,12 @@ firn_ws_relocate(struct firn_ws *ws, firn_error *err)
         .path = ws->path, .store_path = ws->named_store_path, .is_exact = ws->is_exact};
     struct firn_place_located located;
     int rc = firn_place_locate(ws->os, &request, &located, err);
-    if (rc == FIRN_OK) {
-        firn_place_locate_deinit(&ws->place);
-        ws->place = located;
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = take_place(ws, &located, err);
+    if (rc != FIRN_OK) {
+        firn_place_locate_deinit(&located);
     }
     return rc;
 }
@@ -85,7 +117,14 @@ firn_ws_close(struct firn_ws *ws)
     if (ws == NULL) {
         return;
     }
-    firn_buf_deinit(&ws->result);
+    char *const *texts = (char *const *)(const void *)ws->texts.data;
+    for (size_t i = 0; i < ws->texts.size / sizeof *texts; i++) {
+        firn_free(texts[i]);
+    }
+    firn_buf_deinit(&ws->texts);
+    firn_ws_given_release(ws);
+    firn_buf_deinit(&ws->given);
+    firn_buf_deinit(&ws->record);
     firn_place_locate_deinit(&ws->place);
     firn_free(ws->path);
     firn_free(ws->named_store_path);
@@ -504,7 +543,7 @@ firn_ws_find_record(struct firn_ws *ws, struct firn_ws_opened *opened, const cha
                               ws->place.root);
     }
     DCHECK(opened->catalog != NULL);
-    return firn_catalog_resolve(opened->catalog, opened->workspace.number, reference, &ws->result,
+    return firn_catalog_resolve(opened->catalog, opened->workspace.number, reference, &ws->record,
                                 out, err);
 }
 
@@ -512,11 +551,11 @@ int
 firn_ws_find_own(struct firn_ws *ws, struct firn_ws_opened *opened, const char *reference,
                  struct firn_buf *bytes, struct firn_catalog_record *out, firn_error *err)
 {
-    DCHECK(bytes != &ws->result);
+    DCHECK(bytes != &ws->record);
     int rc = firn_ws_find_record(ws, opened, reference, out, err);
     firn_buf_deinit(bytes);
-    *bytes = ws->result;
-    ws->result = (struct firn_buf){0};
+    *bytes = ws->record;
+    ws->record = (struct firn_buf){0};
     return rc;
 }
 
@@ -532,7 +571,7 @@ firn_ws_find_previous(struct firn_ws *ws, struct firn_ws_opened *opened,
 }
 
 int
-firn_ws_find(struct firn_ws *ws, const char *reference, firn_workspace_checkpoint *out,
+firn_ws_find(struct firn_ws *ws, const char *reference, firn_workspace_checkpoint **out,
              firn_error *err)
 {
     struct firn_ws_opened opened;
@@ -543,7 +582,7 @@ firn_ws_find(struct firn_ws *ws, const char *reference, firn_workspace_checkpoin
     }
     rc = firn_ws_find_record(ws, &opened, reference, &record, err);
     if (rc == FIRN_OK) {
-        firn_catalog_record_to_checkpoint(&record, out);
+        rc = firn_ws_given_checkpoint(ws, &record, out, err);
     }
     int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
     return rc != FIRN_OK ? rc : close_rc;

@@ -18,6 +18,11 @@ FIRN_MUST_CHECK int firn_ws_open(struct firn_os *os, const char *path,
                                  firn_error *err);
 void firn_ws_close(struct firn_ws *ws);
 const char *firn_ws_root(const struct firn_ws *ws);
+/* What the results of the calls below point at, checkpoints, entries and paths, belongs to the handle
+ * until it is closed or released, or the caller takes it over: each is one allocation, and memory may be
+ * NULL. ws_given.c. */
+void firn_ws_given_take(struct firn_ws *ws, const void *memory);
+void firn_ws_given_release(struct firn_ws *ws);
 /* The part below the root of the path that was opened; "" for the root itself. */
 const char *firn_ws_subpath(const struct firn_ws *ws);
 const char *firn_ws_store_path(const struct firn_ws *ws);
@@ -38,7 +43,7 @@ FIRN_MUST_CHECK int firn_ws_list(struct firn_ws *ws, const firn_workspace_list_o
                                               const firn_workspace_checkpoint *checkpoint),
                                  void *ctx, firn_error *err);
 FIRN_MUST_CHECK int firn_ws_tag_set(struct firn_ws *ws, const char *name, const char *reference,
-                                    bool may_replace, firn_workspace_checkpoint *out,
+                                    bool may_replace, firn_workspace_checkpoint **out,
                                     firn_error *err);
 FIRN_MUST_CHECK int firn_ws_tag_remove(struct firn_ws *ws, const char *name, firn_error *err);
 FIRN_MUST_CHECK int firn_ws_tag_list(struct firn_ws *ws,
@@ -52,7 +57,7 @@ FIRN_MUST_CHECK int firn_ws_pin_list(struct firn_ws *ws,
                                      int (*visit)(void *ctx, const firn_workspace_pin *pin),
                                      void *ctx, firn_error *err);
 FIRN_MUST_CHECK int firn_ws_find(struct firn_ws *ws, const char *reference,
-                                 firn_workspace_checkpoint *out, firn_error *err);
+                                 firn_workspace_checkpoint **out, firn_error *err);
 FIRN_MUST_CHECK int firn_ws_entries(struct firn_ws *ws, const char *reference,
                                     int (*visit)(void *ctx, const firn_workspace_entry *entry),
                                     void *ctx, firn_error *err);
@@ -65,8 +70,8 @@ firn_ws_difference(struct firn_ws *ws, const firn_workspace_diff_options *option
                    int (*visit)(void *ctx, const firn_workspace_difference *difference), void *ctx,
                    firn_workspace_diff_result *out, firn_error *err);
 FIRN_MUST_CHECK int firn_ws_cat(struct firn_ws *ws, const char *reference, firn_slice path,
-                                int (*sink)(void *ctx, firn_slice data), void *ctx,
-                                firn_workspace_entry *out, firn_error *err);
+                                int (*on_data)(void *ctx, firn_slice data), void *ctx,
+                                firn_workspace_entry **out, firn_error *err);
 FIRN_MUST_CHECK int firn_ws_restore(struct firn_ws *ws, const char *reference,
                                     const firn_workspace_restore_options *options,
                                     firn_workspace_restore_result *out, firn_error *err);

@@ -31,7 +31,9 @@ struct firn_ws {
     struct firn_place_located place;
     int64_t lock_timeout_ms;
     const struct firn_watch_link *watch; /* in this process; NULL: there may be one elsewhere */
-    struct firn_buf result;              /* what the last call's result borrows from */
+    struct firn_buf record;              /* bytes of the record that was looked up last */
+    struct firn_buf texts; /* char * each: of an earlier place; callers may hold them */
+    struct firn_buf given; /* void * each: what results point at; ws_given.c */
 };
 
 /* A store opened for one operation of a workspace. */
@@ -63,7 +65,7 @@ FIRN_MUST_CHECK int firn_ws_opened_open(struct firn_ws *ws, enum firn_ws_open_mo
 FIRN_MUST_CHECK int firn_ws_opened_close(struct firn_ws *ws, struct firn_ws_opened *opened,
                                          bool failed, firn_error *err);
 
-/* The record of a reference: its bytes live in ws->result. ws.c. */
+/* The record of a reference: its bytes live in ws->record until the next look-up. ws.c. */
 FIRN_MUST_CHECK int firn_ws_find_record(struct firn_ws *ws, struct firn_ws_opened *opened,
                                         const char *reference, struct firn_catalog_record *out,
                                         firn_error *err);
@@ -78,6 +80,27 @@ FIRN_MUST_CHECK int firn_ws_find_previous(struct firn_ws *ws, struct firn_ws_ope
                                           const struct firn_catalog_record *record,
                                           struct firn_buf *bytes, struct firn_catalog_record *out,
                                           firn_error *err);
+
+/* What results point at. Each checkpoint or entry is one allocation, with its texts. It belongs to the
+ * handle until it is closed, firn_ws_given_release releases it, or firn_ws_given_take takes it over.
+ * ws_given.c. */
+
+/* Describes a checkpoint or an entry. */
+FIRN_MUST_CHECK int firn_ws_given_checkpoint(struct firn_ws *ws,
+                                             const struct firn_catalog_record *record,
+                                             firn_workspace_checkpoint **out, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_given_entry(struct firn_ws *ws, const firn_workspace_entry *entry,
+                                        firn_workspace_entry **out, firn_error *err);
+/* A zeroed checkpoint with room for text_size bytes of texts, and the filling of it, once. Requires: the
+ * texts of the record have room. */
+FIRN_MUST_CHECK int firn_ws_given_reserve(struct firn_ws *ws, size_t text_size,
+                                          firn_workspace_checkpoint **out, firn_error *err);
+void firn_ws_given_fill(firn_workspace_checkpoint *checkpoint,
+                        const struct firn_catalog_record *record);
+size_t firn_ws_given_text_size(firn_slice message, const firn_workspace_turn *turn);
+/* Memory that was allocated elsewhere. Requires: firn_ws_given_expect has succeeded before each. */
+FIRN_MUST_CHECK int firn_ws_given_expect(struct firn_ws *ws, firn_error *err);
+void firn_ws_given_own(struct firn_ws *ws, void *memory);
 
 /* What firn_repair_check does with a store that is open: db, objects and catalog. */
 FIRN_MUST_CHECK int firn_repair_check_opened(struct firn_ws *ws, struct firn_ws_opened *opened,

@@ -35,7 +35,7 @@ struct firn_ws_restoring {
     struct firn_ws_opened *opened;
     const firn_workspace_restore_options *options;
     struct firn_catalog_journal journal; /* as it was found */
-    /* To be restored; its bytes live in ws->result. With a target the one whose rules count, until
+    /* To be restored; its bytes live in ws->record. With a target the one whose rules count, until
      * the target is made. */
     struct firn_catalog_record record;
     const struct firn_ws_restore_target *target; /* NULL: a checkpoint */

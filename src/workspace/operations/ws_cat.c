@@ -19,7 +19,7 @@ enum { SCRATCH_FRAMES = 4, ZEROS_SIZE = 64 << 10 };
 static const uint8_t zeros[ZEROS_SIZE];
 
 struct cat {
-    int (*sink)(void *ctx, firn_slice data);
+    int (*on_data)(void *ctx, firn_slice data);
     void *ctx;
     uint64_t at; /* that was handed over up to here */
 };
@@ -28,7 +28,7 @@ static int
 hand_over(struct cat *cat, firn_slice data, firn_error *err)
 {
     cat->at += data.size;
-    int rc = cat->sink(cat->ctx, data);
+    int rc = cat->on_data(cat->ctx, data);
     return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
 }
 
@@ -87,11 +87,12 @@ out:
 
 static int
 stream(struct firn_ws *ws, struct firn_ws_opened *opened, const struct firn_catalog_record *record,
-       firn_slice path, struct cat *cat, firn_workspace_entry *out, firn_error *err)
+       firn_slice path, struct cat *cat, firn_workspace_entry **out, firn_error *err)
 {
     struct firn_packfile_scratch *scratch = NULL;
     struct firn_tree_lookup lookup = {0};
     const struct firn_tree_entry *entry = NULL;
+    firn_workspace_entry info;
     int rc;
     FIRN_TRY(clean_path(path, &path, err));
     if (path.size == 0) {
@@ -102,14 +103,10 @@ stream(struct firn_ws *ws, struct firn_ws_opened *opened, const struct firn_cata
     firn_tree_lookup_init(&lookup, firn_objects_trees(opened->objects), &record->root.hash);
     FIRN_TRY(firn_tree_lookup_find(&lookup, path, &entry, err));
     FIRN_TRY(check_is_file(path, entry, err));
-    firn_difference_walk_to_info(path, entry, out);
-    if (firn_buf_assign(&ws->result, entry->hard_link) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "a path");
-        goto out;
-    }
-    out->hard_link = firn_buf_slice(&ws->result);
-    rc = firn_objects_stream(opened->objects, scratch, &out->hash, out->size, take_piece, cat, err);
-    DCHECK(rc != FIRN_OK || cat->at == out->size);
+    firn_difference_walk_to_info(path, entry, &info);
+    FIRN_TRY(firn_ws_given_entry(ws, &info, out, err));
+    rc = firn_objects_stream(opened->objects, scratch, &info.hash, info.size, take_piece, cat, err);
+    DCHECK(rc != FIRN_OK || cat->at == info.size);
     if (rc == FIRN_CORRUPT) {
         (void)firn_error_prefix(err, "%.*s", (int)(path.size < 256 ? path.size : 256),
                                 (const char *)path.data);
@@ -122,11 +119,11 @@ out:
 
 int
 firn_ws_cat(struct firn_ws *ws, const char *reference, firn_slice path,
-            int (*sink)(void *ctx, firn_slice data), void *ctx, firn_workspace_entry *out,
+            int (*on_data)(void *ctx, firn_slice data), void *ctx, firn_workspace_entry **out,
             firn_error *err)
 {
-    *out = (firn_workspace_entry){.path = path};
-    struct cat cat = {.sink = sink, .ctx = ctx};
+    *out = NULL;
+    struct cat cat = {.on_data = on_data, .ctx = ctx};
     struct firn_ws_opened opened;
     struct firn_catalog_record record;
     int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);

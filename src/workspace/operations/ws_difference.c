@@ -249,16 +249,6 @@ compare_stored(struct difference *difference, struct firn_ws_opened *opened,
     return compare(difference, opened, &before_side, &after_side, err);
 }
 
-/* Puts both messages where the workspace's results live. */
-static int
-keep_messages(struct firn_ws *ws, firn_workspace_diff_result *result, firn_error *err)
-{
-    firn_workspace_checkpoint *const both[] = {&result->before, &result->after};
-    return firn_catalog_record_checkpoints_own(both, 2, &ws->result) == FIRN_OK
-               ? FIRN_OK
-               : firn_error_no_memory(err, "the message of a checkpoint");
-}
-
 /* Of a checkpoint against the one before it, or against nothing. */
 static int
 run_against_previous(struct difference *difference, struct firn_ws_opened *opened, firn_error *err)
@@ -278,15 +268,14 @@ run_against_previous(struct difference *difference, struct firn_ws_opened *opene
     if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
         goto out;
     }
-    firn_catalog_record_to_checkpoint(&after, &result->after);
+    FIRN_TRY(firn_ws_given_checkpoint(ws, &after, &result->after, err));
     if (has_before) {
-        firn_catalog_record_to_checkpoint(&before, &result->before);
+        FIRN_TRY(firn_ws_given_checkpoint(ws, &before, &result->before, err));
     }
-    FIRN_TRY(compare_stored(difference, opened, has_before ? &before : NULL, &after, err));
-    rc = keep_messages(ws, result, err);
+    rc = compare_stored(difference, opened, has_before ? &before : NULL, &after, err);
 out:
     if (rc != FIRN_OK) {
-        *result = (firn_workspace_diff_result){0};
+        *result = (firn_workspace_diff_result)FIRN_WORKSPACE_DIFF_RESULT_INIT;
     }
     firn_buf_deinit(&before_bytes);
     firn_buf_deinit(&after_bytes);
@@ -306,19 +295,17 @@ run(struct difference *difference, struct firn_ws_opened *opened, firn_error *er
     int rc;
     FIRN_TRY(firn_ws_find_own(ws, opened, options->before == NULL ? "latest" : options->before,
                               &before_bytes, &before, err));
-    firn_catalog_record_to_checkpoint(&before, &result->before);
-    result->after_is_disk = options->after == NULL;
-    if (result->after_is_disk) {
+    FIRN_TRY(firn_ws_given_checkpoint(ws, &before, &result->before, err));
+    if (options->after == NULL) {
         FIRN_TRY(compare_with_disk(difference, opened, &before, err));
     } else {
         FIRN_TRY(firn_ws_find_own(ws, opened, options->after, &after_bytes, &after, err));
-        firn_catalog_record_to_checkpoint(&after, &result->after);
+        FIRN_TRY(firn_ws_given_checkpoint(ws, &after, &result->after, err));
         FIRN_TRY(compare_stored(difference, opened, &before, &after, err));
     }
-    rc = keep_messages(ws, result, err);
 out:
     if (rc != FIRN_OK) {
-        *result = (firn_workspace_diff_result){0};
+        *result = (firn_workspace_diff_result)FIRN_WORKSPACE_DIFF_RESULT_INIT;
     }
     firn_buf_deinit(&before_bytes);
     firn_buf_deinit(&after_bytes);
@@ -330,7 +317,7 @@ firn_ws_difference(struct firn_ws *ws, const firn_workspace_diff_options *option
                    int (*visit)(void *ctx, const firn_workspace_difference *difference), void *ctx,
                    firn_workspace_diff_result *out, firn_error *err)
 {
-    *out = (firn_workspace_diff_result){0};
+    *out = (firn_workspace_diff_result)FIRN_WORKSPACE_DIFF_RESULT_INIT;
     struct difference difference = {
         .ws = ws, .options = options, .result = out, .visit = visit, .ctx = ctx};
     struct firn_ws_opened opened;

@@ -331,7 +331,9 @@ tell(struct forgetting *forgetting,
     for (size_t i = 0; rc == FIRN_OK && i < found_count(forgetting); i++) {
         const struct found *found = found_at(forgetting, i);
         struct firn_catalog_record record;
-        firn_workspace_forgotten forgotten = {.files = found->counts.files,
+        firn_workspace_checkpoint checkpoint;
+        firn_workspace_forgotten forgotten = {.checkpoint = &checkpoint,
+                                              .files = found->counts.files,
                                               .directories = found->counts.directories,
                                               .bytes = found->counts.bytes};
         if (forgetting->options->dry_run) {
@@ -343,7 +345,7 @@ tell(struct forgetting *forgetting,
             changed = firn_bytes(changed.data + 4 + size, changed.size - 4 - size);
         }
         if (rc == FIRN_OK) {
-            firn_catalog_record_to_checkpoint(&record, &forgotten.checkpoint);
+            firn_catalog_record_to_checkpoint(&record, &checkpoint);
             rc = visit(ctx, &forgotten);
             rc = rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
         }
@@ -370,7 +372,7 @@ firn_ws_forget(struct firn_ws *ws, const firn_workspace_forget_options *options,
 {
     struct forgetting forgetting = {.ws = ws, .options = options, .result = out};
     enum firn_ws_open_mode mode = options->dry_run ? FIRN_WS_READ : FIRN_WS_WRITE;
-    *out = (firn_workspace_forget_result){0};
+    *out = (firn_workspace_forget_result)FIRN_WORKSPACE_FORGET_RESULT_INIT;
     firn_catalog_forgotten_init(&forgetting.gone);
     int rc = init_paths(&forgetting, err);
     if (rc == FIRN_OK) {

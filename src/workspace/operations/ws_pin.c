@@ -15,7 +15,7 @@ struct pinning {
     struct firn_ws *ws;
     struct firn_ws_opened opened;
     bool is_pinned;       /* what they are to be */
-    struct firn_buf told; /* of firn_workspace_checkpoint, their messages left out */
+    struct firn_buf told; /* const firn_workspace_checkpoint * each, of the handle */
     struct firn_db_batch *batch;
 };
 
@@ -25,7 +25,7 @@ change(struct pinning *pinning, const struct firn_catalog_record *record, firn_e
     struct firn_ws_opened *opened = &pinning->opened;
     struct firn_catalog_pins_pin pin = {.order = record->order,
                                         .created_ns = firn_os_now_ns(pinning->ws->os)};
-    firn_workspace_checkpoint checkpoint;
+    firn_workspace_checkpoint *checkpoint;
     bool was_pinned;
     int rc;
     DCHECK(pinning->batch != NULL && opened->workspace.number != 0); /* (I1) */
@@ -39,10 +39,8 @@ change(struct pinning *pinning, const struct firn_catalog_record *record, firn_e
         FIRN_TRY(firn_catalog_pins_remove(opened->catalog, pinning->batch, opened->workspace.number,
                                           record->order, err));
     }
-    firn_catalog_record_to_checkpoint(record, &checkpoint);
-    checkpoint.message = firn_bytes(NULL, 0); /* the record is gone by the time of the visit */
-    checkpoint.turn = (firn_workspace_turn){.number = 0};
-    if (firn_buf_append(&pinning->told, &checkpoint, sizeof checkpoint) != FIRN_OK) {
+    FIRN_TRY(firn_ws_given_checkpoint(pinning->ws, record, &checkpoint, err));
+    if (firn_buf_append(&pinning->told, &checkpoint, sizeof(void *)) != FIRN_OK) {
         rc = firn_error_no_memory(err, "a list of checkpoints");
     }
 out:
@@ -80,12 +78,13 @@ firn_ws_pin_set(struct firn_ws *ws, const char *const *references, size_t count,
     rc = run(&pinning, references, count, err);
     /* The pins are durable: a store that cannot be closed properly is recovered by the next open. */
     FIRN_IGNORE(firn_ws_opened_close(ws, &pinning.opened, rc != FIRN_OK, NULL));
-    const firn_workspace_checkpoint *told = (const void *)pinning.told.data;
-    DCHECK(rc != FIRN_OK || pinning.told.size == count * sizeof *told);
+    firn_workspace_checkpoint *const *told = (const void *)pinning.told.data;
+    DCHECK(rc != FIRN_OK || pinning.told.size == count * sizeof(void *));
     for (size_t i = 0; rc == FIRN_OK && visit != NULL && i < count; i++) {
-        rc = visit(ctx, &told[i]);
+        rc = visit(ctx, told[i]);
         rc = rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
     }
+    firn_ws_given_release(ws);
     firn_buf_deinit(&pinning.told);
     return rc;
 }

@@ -43,7 +43,7 @@ firn_ws_restore_apply_options(struct firn_ws_restoring *restoring, struct firn_o
                                           .threads = restoring->options->threads,
                                           .is_foreign = restoring->opened->is_foreign,
                                           .callbacks = restoring->options->callbacks,
-                                          .visit = restoring->options->visit};
+                                          .visit = restoring->options->on_change};
 }
 
 struct firn_ws_rules_today
@@ -251,7 +251,7 @@ choose_undo(struct firn_ws_restoring *restoring, firn_error *err)
     if (restoring->path_count == 0) {
         take_paths(restoring, journal->paths, journal->path_count);
     }
-    int rc = firn_checkout_recover_record(opened, journal->safety, &restoring->ws->result,
+    int rc = firn_checkout_recover_record(opened, journal->safety, &restoring->ws->record,
                                           &restoring->record, err);
     return rc != FIRN_NOT_FOUND
                ? rc
@@ -332,7 +332,7 @@ pending_choose(struct firn_ws_restoring *restoring, bool resume, firn_error *err
            sizeof restoring->undo_to);
     return firn_checkout_recover_record(restoring->opened,
                                         resume ? journal->target : journal->safety,
-                                        &restoring->ws->result, &restoring->record, err);
+                                        &restoring->ws->record, &restoring->record, err);
 }
 
 /* Puts a pending restore to rest: with nothing moved yet, the journal is as it was before it. */
@@ -507,7 +507,7 @@ firn_ws_restore_pending_finish(struct firn_ws *ws, struct firn_ws_opened *opened
                                const firn_callbacks *callbacks, firn_error *err)
 {
     const firn_workspace_restore_options options = {.threads = threads, .callbacks = *callbacks};
-    firn_workspace_restore_result result = {0};
+    firn_workspace_restore_result result = FIRN_WORKSPACE_RESTORE_RESULT_INIT;
     struct firn_ws_restoring restoring = {.ws = ws,
                                           .opened = opened,
                                           .options = &options,
@@ -527,18 +527,17 @@ out:
 
 /* ---- telling of it ---- */
 
-/* Of the checkpoint with this id, or, where it is not there any more, the id. */
+/* Of the checkpoint with this id; where it is not there any more it has no number. */
 static int
 fill_checkpoint(struct firn_ws *ws, struct firn_ws_opened *opened,
-                const uint8_t id[FIRN_CATALOG_RECORD_ID_SIZE], firn_workspace_checkpoint *out,
+                const uint8_t id[FIRN_CATALOG_RECORD_ID_SIZE], firn_workspace_pending_restore *out,
                 firn_error *err)
 {
     struct firn_catalog_record record;
-    int rc = firn_checkout_recover_record(opened, id, &ws->result, &record, err);
-    if (rc == FIRN_OK) {
-        firn_catalog_record_to_checkpoint(&record, out);
-    } else if (rc == FIRN_NOT_FOUND) {
+    int rc = firn_checkout_recover_record(opened, id, &ws->record, &record, err);
+    if (rc == FIRN_OK || rc == FIRN_NOT_FOUND) {
         firn_catalog_record_id_text(id, out->id);
+        out->number = rc == FIRN_OK ? record.number : 0;
         rc = FIRN_OK;
     }
     return rc;
@@ -549,7 +548,8 @@ fill_running(struct firn_ws *ws, struct firn_ws_opened *opened,
              const struct firn_ws_running *running, firn_workspace_pending_restore *out,
              firn_error *err)
 {
-    *out = (firn_workspace_pending_restore){.is_running = true,
+    *out = (firn_workspace_pending_restore){.size = sizeof *out,
+                                            .is_running = true,
                                             .is_undo = running->kind == FIRN_WS_RUNNING_UNDO,
                                             .is_revert = running->kind == FIRN_WS_RUNNING_REVERT,
                                             .has_begun = running->has_begun,
@@ -558,8 +558,7 @@ fill_running(struct firn_ws *ws, struct firn_ws_opened *opened,
                                             .phase = running->phase,
                                             .files_done = running->done,
                                             .files_total = running->total};
-    return out->is_revert ? FIRN_OK
-                          : fill_checkpoint(ws, opened, running->target, &out->checkpoint, err);
+    return out->is_revert ? FIRN_OK : fill_checkpoint(ws, opened, running->target, out, err);
 }
 
 /* What one look shows; tag is that of a journal that says pending. */
@@ -589,7 +588,7 @@ look(struct firn_ws *ws, struct firn_ws_opened *opened, firn_workspace_pending_r
     FIRN_TRY(firn_ws_begun_is_foreign(ws, opened, &journal, &out->is_foreign, err));
     FIRN_TRY(has_moved(&journal, &out->has_begun, err));
     firn_catalog_record_id_text(journal.safety, out->safety_id);
-    rc = fill_checkpoint(ws, opened, journal.target, &out->checkpoint, err);
+    rc = fill_checkpoint(ws, opened, journal.target, out, err);
 out:
     firn_catalog_journal_deinit(&journal);
     return rc;
@@ -598,7 +597,7 @@ out:
 static int
 look_once(struct firn_ws *ws, firn_workspace_pending_restore *out, uint8_t *tag, firn_error *err)
 {
-    *out = (firn_workspace_pending_restore){0};
+    *out = (firn_workspace_pending_restore)FIRN_WORKSPACE_PENDING_RESTORE_INIT;
     struct firn_ws_opened opened;
     int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);
     if (rc != FIRN_OK) {
@@ -664,7 +663,8 @@ run(struct firn_ws_restoring *restoring, const struct request *request, firn_err
     }
     FIRN_TRY(choose(restoring, request, err));
     FIRN_TRY(init_filter(restoring, err));
-    firn_catalog_record_to_checkpoint(&restoring->record, &restoring->result->checkpoint);
+    FIRN_TRY(firn_ws_given_checkpoint(restoring->ws, &restoring->record,
+                                      &restoring->result->checkpoint, err));
     if (only_reads) {
         rc = restoring->options->to_dir != NULL ? into_directory(restoring, err)
                                                 : dry_run(restoring, err);
@@ -685,7 +685,7 @@ restore(struct firn_ws *ws, const struct request *request,
         const firn_workspace_restore_options *options, firn_workspace_restore_result *out,
         firn_error *err)
 {
-    *out = (firn_workspace_restore_result){0};
+    *out = (firn_workspace_restore_result)FIRN_WORKSPACE_RESTORE_RESULT_INIT;
     struct firn_ws_opened opened;
     struct firn_ws_restoring restoring = {.ws = ws,
                                           .opened = &opened,

@@ -201,16 +201,14 @@ commit_safety(struct in_place *in_place, firn_error *err)
         .join = join, .ctx = in_place, .also = target != NULL ? &restoring->record : NULL};
     in_place->request.message = firn_str(in_place->safety_message);
     in_place->request.joint = &joint;
-    struct firn_buf kept = {0};
     struct firn_catalog_record safety;
-    /* The record being restored lives in ws->result, which a commit uses as well. */
-    struct firn_buf result = restoring->ws->result;
-    restoring->ws->result = kept;
+    /* The record being restored lives in ws->record, which a commit uses as well. */
+    struct firn_buf restored = restoring->ws->record;
+    restoring->ws->record = (struct firn_buf){0};
     int rc = firn_ws_save_record(restoring->ws, restoring->opened, &in_place->request,
                                  &in_place->tree, &safety, err);
-    kept = restoring->ws->result;
-    restoring->ws->result = result;
-    firn_buf_deinit(&kept);
+    firn_buf_deinit(&restoring->ws->record);
+    restoring->ws->record = restored;
     in_place->request.joint = NULL;
     if (rc == FIRN_OK) {
         firn_catalog_record_id_text(safety.id, restoring->result->safety_id);

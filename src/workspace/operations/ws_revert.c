@@ -99,20 +99,12 @@ find_both(struct firn_ws_revert *revert, struct firn_buf *after_bytes,
     } else {
         (void)snprintf(revert->doing, sizeof revert->doing, "reverting %s..%s", before, after);
     }
-    firn_catalog_record_to_checkpoint(&revert->after, &revert->result->after);
-    firn_catalog_record_to_checkpoint(&revert->before, &revert->result->before);
+    FIRN_TRY(firn_ws_given_checkpoint(revert->restoring.ws, &revert->after, &revert->result->after,
+                                      err));
+    FIRN_TRY(firn_ws_given_checkpoint(revert->restoring.ws, &revert->before,
+                                      &revert->result->before, err));
 out:
     return rc;
-}
-
-/* Puts both messages where the workspace's results live. */
-static int
-keep_messages(struct firn_ws_revert *revert, firn_error *err)
-{
-    firn_workspace_checkpoint *const both[] = {&revert->result->after, &revert->result->before};
-    return firn_catalog_record_checkpoints_own(both, 2, &revert->restoring.ws->result) == FIRN_OK
-               ? FIRN_OK
-               : firn_error_no_memory(err, "the message of a checkpoint");
 }
 
 /* ---- the whole ---- */
@@ -528,7 +520,6 @@ run(struct firn_ws_revert *revert, firn_error *err)
     FIRN_TRY(read_journal(revert, err));
     FIRN_TRY(merge_trees(revert, err));
     report(revert);
-    rc = keep_messages(revert, err);
 out:
     firn_catalog_journal_deinit(&restoring->journal);
     firn_objects_treesink_destroy(revert->merged);
@@ -566,13 +557,13 @@ int
 firn_ws_revert(struct firn_ws *ws, const firn_workspace_revert_options *options,
                firn_workspace_revert_result *out, firn_error *err)
 {
-    *out = (firn_workspace_revert_result){0};
+    *out = (firn_workspace_revert_result)FIRN_WORKSPACE_REVERT_RESULT_INIT;
     struct firn_ws_opened opened;
-    firn_workspace_restore_result restored = {0};
+    firn_workspace_restore_result restored = FIRN_WORKSPACE_RESTORE_RESULT_INIT;
     const firn_workspace_restore_options restore_options = {.dry_run = options->dry_run,
                                                             .threads = options->threads,
                                                             .callbacks = options->callbacks,
-                                                            .visit = options->visit,
+                                                            .on_change = options->on_change,
                                                             .gitignore = options->gitignore,
                                                             .file_size_max =
                                                                 options->file_size_max};
@@ -591,7 +582,7 @@ firn_ws_revert(struct firn_ws *ws, const firn_workspace_revert_options *options,
     rc = revert_opened(&revert, err);
     rc = rc == FIRN_OK && options->dry_run ? firn_ws_restore_foretell_store(&opened, err) : rc;
     if (rc != FIRN_OK) { /* what it names is gone; how much stood in the way is told */
-        *out = (firn_workspace_revert_result){.conflicts = out->conflicts};
+        *out = (firn_workspace_revert_result){.size = sizeof *out, .conflicts = out->conflicts};
     }
     /* What was restored is durable: a store that cannot be closed properly is recovered by the
      * next open. */

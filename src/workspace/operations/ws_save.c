@@ -44,7 +44,7 @@ set_parent(struct firn_ws *ws, struct firn_ws_opened *opened, struct firn_catalo
 {
     struct firn_catalog_record parent;
     int rc =
-        firn_catalog_newest(opened->catalog, opened->workspace.number, &ws->result, &parent, err);
+        firn_catalog_newest(opened->catalog, opened->workspace.number, &ws->record, &parent, err);
     if (rc == FIRN_OK) {
         memcpy(record->parent, parent.id, sizeof record->parent);
     }
@@ -126,7 +126,7 @@ compare_with_previous(struct firn_ws_opened *opened, const struct firn_catalog_r
 /* ---- the turn of an agent ---- */
 
 struct turn {
-    const firn_workspace_turn *given; /* NULL: there is none */
+    const firn_workspace_turn *given; /* its agent is empty: there is none */
     bool begins;
     struct firn_buf begun;   /* bytes of the turn that began */
     struct firn_buf message; /* with the beginning of the prompt */
@@ -177,9 +177,11 @@ complete_message(struct turn *turn, firn_slice prompt, firn_slice *message, firn
 }
 
 static int
-check_turn(const firn_workspace_turn *turn, firn_error *err)
+check_turn(const firn_workspace_turn *turn, bool begins, firn_error *err)
 {
-    if (turn->agent.size == 0 || turn->agent.size > FIRN_CATALOG_RECORD_TURN_NAME_SIZE_MAX ||
+    bool is_given = begins || turn->session.size > 0 || turn->prompt.size > 0;
+    if ((is_given && turn->agent.size == 0) ||
+        turn->agent.size > FIRN_CATALOG_RECORD_TURN_NAME_SIZE_MAX ||
         turn->session.size > FIRN_CATALOG_RECORD_TURN_NAME_SIZE_MAX) {
         return firn_error_set(
             err, FIRN_INVALID, "a turn's agent has 1 to %d bytes, its session up to %d",
@@ -194,7 +196,7 @@ complete_turn(struct turn *turn, struct firn_ws_opened *opened,
               struct firn_ws_save_request *request, firn_error *err)
 {
     firn_workspace_turn begun = {.number = 0};
-    if (turn->given == NULL) {
+    if (turn->given->agent.size == 0) {
         return FIRN_OK;
     }
     request->turn = *turn->given;
@@ -233,6 +235,7 @@ struct saving {
     struct firn_catalog_record previous;
     struct firn_buf previous_bytes;
     struct firn_ws_save_tree tree;
+    firn_workspace_checkpoint *made; /* room for it */
     firn_workspace_save_result *result;
 };
 
@@ -548,19 +551,16 @@ firn_ws_save_tree(struct firn_ws_opened *opened, const struct firn_ws_save_reque
 static int
 settle_for_previous(struct saving *saving, firn_error *err)
 {
-    struct firn_ws *ws = saving->ws;
-    int rc = FIRN_OK;
+    int rc;
     DCHECK(saving->has_previous && saving->result->is_unchanged && !saving->result->is_made);
+    FIRN_TRY(
+        firn_ws_given_checkpoint(saving->ws, &saving->previous, &saving->result->checkpoint, err));
     if (tree_is_stored(&saving->tree)) {
         FIRN_TRY(firn_ws_save_tree_seal(saving->opened, &saving->tree, err));
     }
     if (firn_hash_equal(&saving->tree.scan.root.hash, &saving->previous.root.hash)) {
         firn_watchlink_tell(saving->request.watched, &saving->tree.scan);
     }
-    struct firn_buf bytes = ws->result;
-    ws->result = saving->previous_bytes; /* the record's message lies in it */
-    saving->previous_bytes = bytes;
-    firn_catalog_record_to_checkpoint(&saving->previous, &saving->result->checkpoint);
 out:
     return rc;
 }
@@ -594,9 +594,8 @@ make_checkpoint(struct saving *saving, firn_error *err)
     FIRN_TRY(firn_ws_save_tree_seal(saving->opened, &saving->tree, err));
     FIRN_TRY(firn_ws_save_record(saving->ws, saving->opened, &saving->request, &saving->tree,
                                  &record, err));
-    firn_catalog_record_to_checkpoint(&record, &saving->result->checkpoint);
-    firn_workspace_checkpoint *made = &saving->result->checkpoint;
-    CHECK(firn_catalog_record_checkpoints_own(&made, 1, &saving->ws->result) == FIRN_OK);
+    firn_ws_given_fill(saving->made, &record);
+    saving->result->checkpoint = saving->made;
     saving->result->is_made = true;
     firn_watchlink_tell(saving->request.watched, &saving->tree.scan);
 out:
@@ -615,11 +614,9 @@ save_opened(struct saving *saving, firn_error *err)
         saving->request.turn = (firn_workspace_turn){.number = 0};
     }
     /* Reserved now, so that nothing can fail once the checkpoint exists. */
-    if (firn_buf_reserve(&saving->ws->result,
-                         firn_catalog_record_checkpoint_size(&(firn_workspace_checkpoint){
-                             .message = saving->request.message, .turn = turn})) != FIRN_OK) {
-        FIRN_TRY(firn_error_no_memory(err, "a result"));
-    }
+    FIRN_TRY(firn_ws_given_reserve(
+        saving->ws, firn_ws_given_text_size(saving->request.message, &saving->request.turn),
+        &saving->made, err));
     FIRN_TRY(find_previous(saving, err));
     FIRN_TRY(ask_watch(saving, err));
     saving->request.is_to_be_compared = saving->has_previous;
@@ -660,15 +657,12 @@ int
 firn_ws_save(struct firn_ws *ws, const firn_workspace_save_options *options,
              firn_workspace_save_result *out, firn_error *err)
 {
-    *out = (firn_workspace_save_result){0};
+    *out = (firn_workspace_save_result)FIRN_WORKSPACE_SAVE_RESULT_INIT;
     if (options->message.size > FIRN_CATALOG_RECORD_MESSAGE_SIZE_MAX) {
         return firn_error_set(err, FIRN_LIMIT, "a message may have at most %d bytes",
                               FIRN_CATALOG_RECORD_MESSAGE_SIZE_MAX);
     }
-    if (options->turn_begins && options->turn == NULL) {
-        return firn_error_set(err, FIRN_INVALID, "a turn that begins has to be given");
-    }
-    int rc = options->turn == NULL ? FIRN_OK : check_turn(options->turn, err);
+    int rc = check_turn(&options->turn, options->turn_begins, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -683,7 +677,7 @@ firn_ws_save(struct firn_ws *ws, const firn_workspace_save_options *options,
                                         .is_full = options->full,
                                         .threads = options->threads,
                                         .callbacks = options->callbacks},
-                            .turn = {.given = options->turn, .begins = options->turn_begins},
+                            .turn = {.given = &options->turn, .begins = options->turn_begins},
                             .only_if_changed = options->if_changed,
                             .result = out};
     struct firn_catalog_keep keep;

@@ -75,7 +75,7 @@ firn_ws_status(struct firn_ws *ws, const firn_workspace_status_options *options,
                int (*visit)(void *ctx, const firn_workspace_change *change), void *ctx,
                firn_workspace_status_result *out, firn_error *err)
 {
-    *out = (firn_workspace_status_result){0};
+    *out = (firn_workspace_status_result)FIRN_WORKSPACE_STATUS_RESULT_INIT;
     struct status status = {.result = out, .visit = visit, .ctx = ctx};
     const char *reference = options->reference == NULL ? "latest" : options->reference;
     struct firn_ws_opened opened;
@@ -86,7 +86,9 @@ firn_ws_status(struct firn_ws *ws, const firn_workspace_status_options *options,
     }
     rc = firn_ws_find_record(ws, &opened, reference, &record, err);
     if (rc == FIRN_OK) {
-        firn_catalog_record_to_checkpoint(&record, &out->checkpoint);
+        rc = firn_ws_given_checkpoint(ws, &record, &out->checkpoint, err);
+    }
+    if (rc == FIRN_OK) {
         rc = compare(ws, &opened, options, &record, &status, err);
     }
     int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);

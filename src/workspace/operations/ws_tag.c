@@ -56,7 +56,7 @@ put(struct firn_ws *ws, struct firn_ws_opened *opened, const char *name,
 
 int
 firn_ws_tag_set(struct firn_ws *ws, const char *name, const char *reference, bool may_replace,
-                firn_workspace_checkpoint *out, firn_error *err)
+                firn_workspace_checkpoint **out, firn_error *err)
 {
     struct firn_ws_opened opened;
     struct firn_catalog_record record;
@@ -68,8 +68,8 @@ firn_ws_tag_set(struct firn_ws *ws, const char *name, const char *reference, boo
         return rc;
     }
     FIRN_TRY(firn_ws_find_record(ws, &opened, reference, &record, err));
+    FIRN_TRY(firn_ws_given_checkpoint(ws, &record, out, err));
     FIRN_TRY(put(ws, &opened, name, &record, may_replace, err));
-    firn_catalog_record_to_checkpoint(&record, out);
 out:
     /* The tag is durable: a store that cannot be closed properly is recovered by the next open. */
     FIRN_IGNORE(firn_ws_opened_close(ws, &opened, rc != FIRN_OK, NULL));

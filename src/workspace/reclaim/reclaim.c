@@ -399,7 +399,7 @@ firn_reclaim_limited(struct firn_ws *ws, const firn_workspace_gc_options *option
                      const struct firn_reclaim_limits *limits, firn_workspace_gc_result *out,
                      firn_error *err)
 {
-    *out = (firn_workspace_gc_result){0};
+    *out = (firn_workspace_gc_result)FIRN_WORKSPACE_GC_RESULT_INIT;
     if (options->automatic) {
         return firn_reclaim_auto(ws, options, limits, out, err);
     }
@@ -583,7 +583,7 @@ firn_reclaim_join(struct firn_ws *ws, struct firn_ws_opened *opened,
     /* Not to be cancelled: what was asked for is done. */
     const firn_workspace_gc_options options = {
         .callbacks = {.on_notice = callbacks->on_notice, .ctx = callbacks->ctx}};
-    firn_workspace_gc_result result = {0};
+    firn_workspace_gc_result result = FIRN_WORKSPACE_GC_RESULT_INIT;
     struct firn_reclaim gc = {
         .ws = ws, .opened = opened, .options = &options, .limits = &limits, .result = &result};
     size_t chosen = 0;

@@ -207,7 +207,7 @@ forget(struct firn_repair *repair)
 {
     firn_repair_records_release(repair);
     repair->keyspace = 0;
-    *repair->result = (firn_workspace_repair_result){0};
+    *repair->result = (firn_workspace_repair_result)FIRN_WORKSPACE_REPAIR_RESULT_INIT;
 }
 
 /* The new store beside the damaged one, and the moment at which they change places.
@@ -678,15 +678,14 @@ exchange(struct firn_repair *repair, firn_error *err)
     char *path;
     CHECK(!repair->options->dry_run && repair->place.to != NULL); /* (I3) */
     CHECK(repair->opened.db == NULL);
-    int rc = place_exchange(repair, &path, err);
+    int rc = firn_ws_given_expect(ws, err);
     if (rc == FIRN_OK) {
-        firn_buf_clear(&ws->result);
-        rc = firn_buf_append_str(&ws->result, path) == FIRN_OK && firn_buf_text(&ws->result) != NULL
-                 ? FIRN_OK
-                 : firn_error_no_memory(err, "a path");
-        repair->result->damaged_path = rc == FIRN_OK ? (const char *)ws->result.data : NULL;
+        rc = place_exchange(repair, &path, err);
     }
-    firn_free(path);
+    if (rc == FIRN_OK) {
+        firn_ws_given_own(ws, path);
+        repair->result->damaged_path = path;
+    }
     return rc;
 }
 
@@ -698,7 +697,7 @@ firn_repair(struct firn_ws *ws, const firn_workspace_repair_options *options,
     bool is_clean;
     bool ignored;
     int rc;
-    *out = (firn_workspace_repair_result){0};
+    *out = (firn_workspace_repair_result)FIRN_WORKSPACE_REPAIR_RESULT_INIT;
     firn_hash_map_init(&repair.refused, sizeof(firn_hash), refused_hash, refused_equal);
     FIRN_TRY(place_open(&repair, err));
     FIRN_TRY(firn_place_config_check(repair.place.from, &options->callbacks, &ignored, err));

@@ -829,7 +829,7 @@ firn_repair_check_opened(struct firn_ws *ws, struct firn_ws_opened *opened,
                          firn_workspace_check_result *out, firn_error *err)
 {
     struct checking checking = {.ws = ws, .opened = opened, .options = options, .result = out};
-    *out = (firn_workspace_check_result){0};
+    *out = (firn_workspace_check_result)FIRN_WORKSPACE_CHECK_RESULT_INIT;
     firn_hash_map_init(&checking.damaged, sizeof(firn_hash), hash_of, hash_equal);
     return check_opened(&checking, err);
 }
@@ -851,7 +851,7 @@ int
 firn_repair_check(struct firn_ws *ws, const firn_workspace_check_options *options,
                   firn_workspace_check_result *out, firn_error *err)
 {
-    *out = (firn_workspace_check_result){0};
+    *out = (firn_workspace_check_result)FIRN_WORKSPACE_CHECK_RESULT_INIT;
     struct firn_ws_opened opened;
     int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);
     if (rc != FIRN_OK) {

@@ -290,7 +290,7 @@ is_stopped(struct watching *watching)
 {
     const firn_workspace_watch_options *options = watching->options;
     return watching->is_stopping ||
-           (options->should_stop != NULL && options->should_stop(options->ctx));
+           (options->on_tick != NULL && options->on_tick(options->ctx) != FIRN_OK);
 }
 
 /* When the next save is due; INT64_MAX: not before something happens. */
@@ -335,8 +335,10 @@ save(struct watching *watching)
             const firn_workspace_watch_event saved = {.kind = FIRN_WATCH_SAVED, .saved = &result};
             tell_event(watching, &saved);
         }
+        firn_ws_given_release(watching->ws);
         return;
     }
+    firn_ws_given_release(watching->ws);
     watching->first_change_ns = watching->first_change_ns != 0 ? watching->first_change_ns : now;
     watching->pause_ns = now + ms(rc == FIRN_BUSY ? BUSY_PAUSE_MS : FAILURE_PAUSE_MS);
     if (rc != FIRN_BUSY && rc != FIRN_CANCELLED &&
@@ -626,7 +628,7 @@ request(struct firn_ws *ws, enum firn_watchlink_wire_kind kind, firn_workspace_w
     char name[FIRN_WATCHLINK_NAME_SIZE];
     uint32_t workspace;
     int rc;
-    *out = (firn_workspace_watch_info){0};
+    *out = (firn_workspace_watch_info)FIRN_WORKSPACE_WATCH_INFO_INIT;
     FIRN_TRY(open_store_dir(ws, FIRN_WS_READ, &store_dir, &workspace, err));
     firn_watchlink_name(workspace, name);
     if (firn_os_socket_connect(store_dir, name, &socket, NULL) != FIRN_OK) {
@@ -634,7 +636,8 @@ request(struct firn_ws *ws, enum firn_watchlink_wire_kind kind, firn_workspace_w
         goto out;
     }
     FIRN_TRY(serve_request(socket, kind, &info, err));
-    *out = (firn_workspace_watch_info){.process = firn_os_socket_peer(socket),
+    *out = (firn_workspace_watch_info){.size = sizeof *out,
+                                       .process = firn_os_socket_peer(socket),
                                        .directories = info.directories,
                                        .dirty = info.dirty,
                                        .unwatched = info.unwatched,

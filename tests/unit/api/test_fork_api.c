@@ -378,7 +378,7 @@ sink(void *ctx, firn_slice data)
     X(firn_workspace_diff, opened.workspace, NULL, NULL, NULL, NULL)                               \
     X(firn_workspace_entries, opened.workspace, "1", VISIT(const firn_workspace_entry *), NULL)    \
     X(firn_workspace_expire, opened.workspace, NULL, NULL, NULL)                                   \
-    X(firn_workspace_find, opened.workspace, "1", &(firn_workspace_checkpoint){0})                 \
+    X(firn_workspace_find, opened.workspace, "1", OUT(firn_workspace_checkpoint))                  \
     X(firn_workspace_forget, opened.workspace,                                                     \
       &(firn_workspace_forget_options){                                                            \
           .size = sizeof(firn_workspace_forget_options), .paths = paths, .path_count = 1},         \
@@ -386,7 +386,8 @@ sink(void *ctx, firn_slice data)
     X(firn_workspace_gc, opened.workspace, NULL, NULL)                                             \
     X(firn_workspace_init, opened.workspace, NULL)                                                 \
     X(firn_workspace_list, opened.workspace, NULL, VISIT(const firn_workspace_checkpoint *), NULL) \
-    X(firn_workspace_pending, opened.workspace, &(firn_workspace_pending_restore){0})              \
+    X(firn_workspace_pending, opened.workspace,                                                    \
+      &(firn_workspace_pending_restore)FIRN_WORKSPACE_PENDING_RESTORE_INIT)                        \
     X(firn_workspace_pin_list, opened.workspace, VISIT(const firn_workspace_pin *), NULL)          \
     X(firn_workspace_pin_set, opened.workspace, references, 1, true, NULL, NULL)                   \
     X(firn_workspace_repair, opened.workspace, NULL, NULL)                                         \
@@ -400,7 +401,8 @@ sink(void *ctx, firn_slice data)
     X(firn_workspace_tag_set, opened.workspace, "t", "1", false, NULL)                             \
     X(firn_workspace_undo, opened.workspace, NULL, NULL)                                           \
     X(firn_workspace_watch, opened.workspace, NULL)                                                \
-    X(firn_workspace_watch_look, opened.workspace, &(firn_workspace_watch_info){0})                \
+    X(firn_workspace_watch_look, opened.workspace,                                                 \
+      &(firn_workspace_watch_info)FIRN_WORKSPACE_WATCH_INFO_INIT)                                  \
     X(firn_workspace_watch_stop, opened.workspace, NULL)                                           \
     X(firn_store_write, opened.store, opened.batch, NULL)
 

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "firn/firn.h"
+#include "support/test_alloc.h"
 #include "support/test_temp.h"
 
 static int
@@ -48,7 +49,7 @@ arguments_are_checked(void **state)
     (void)state;
     firn_error err;
     firn_workspace *workspace;
-    firn_workspace_checkpoint checkpoint;
+    firn_workspace_checkpoint *checkpoint;
     assert_int_equal(firn_workspace_open(NULL, NULL, &workspace, &err), FIRN_INVALID);
     assert_int_equal(firn_workspace_open("/", NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_workspace_open("/nonexistent/dir", NULL, &workspace, &err),
@@ -66,7 +67,7 @@ arguments_are_checked(void **state)
     assert_int_equal(firn_workspace_restore(NULL, "1", NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_workspace_restore(NULL, NULL, NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_workspace_undo(NULL, NULL, NULL, &err), FIRN_INVALID);
-    firn_workspace_pending_restore pending;
+    firn_workspace_pending_restore pending = FIRN_WORKSPACE_PENDING_RESTORE_INIT;
     assert_int_equal(firn_workspace_resume(NULL, NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_workspace_revert(NULL, NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_workspace_pending(NULL, &pending, &err), FIRN_INVALID);
@@ -130,7 +131,7 @@ callers_of_other_versions_are_served_or_refused(void **state)
     const char *const references[] = {"1", NULL};
     firn_workspace_delete_options delete = FIRN_WORKSPACE_DELETE_OPTIONS_INIT;
     firn_workspace_gc_options gc = FIRN_WORKSPACE_GC_OPTIONS_INIT;
-    firn_workspace_gc_result result;
+    firn_workspace_gc_result result = FIRN_WORKSPACE_GC_RESULT_INIT;
     assert_int_equal(firn_workspace_delete(workspace, references, 0, &delete, NULL, NULL, &err),
                      FIRN_INVALID);
     assert_int_equal(firn_workspace_delete(workspace, NULL, 1, &delete, NULL, NULL, &err),
@@ -282,7 +283,7 @@ a_caller_that_knows_no_gitignore_does_not_set_it(void **state)
     char command[128];
     firn_error err;
     firn_workspace *workspace;
-    firn_workspace_save_result result;
+    firn_workspace_save_result result = FIRN_WORKSPACE_SAVE_RESULT_INIT;
     test_temp_make(folder, sizeof folder);
     snprintf(store, sizeof store, "%s/store", folder);
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
@@ -295,10 +296,12 @@ a_caller_that_knows_no_gitignore_does_not_set_it(void **state)
     save.gitignore = true;
     save.size = offsetof(firn_workspace_save_options, gitignore);
     assert_int_equal(firn_workspace_save(workspace, &save, &result, &err), FIRN_OK);
-    assert_int_equal(result.checkpoint.files, 2);
+    assert_int_equal(result.checkpoint->files, 2);
+    firn_release(result.checkpoint);
     save.size = sizeof save;
     assert_int_equal(firn_workspace_save(workspace, &save, &result, &err), FIRN_OK);
-    assert_int_equal(result.checkpoint.files, 1);
+    assert_int_equal(result.checkpoint->files, 1);
+    firn_release(result.checkpoint);
     firn_workspace_close(workspace);
     snprintf(command, sizeof command, "rm -rf '%s'", folder);
     assert_int_equal(system(command), 0);
@@ -315,7 +318,7 @@ what_has_not_changed_makes_no_checkpoint_where_that_is_asked_for(void **state)
     char command[80];
     firn_error err;
     firn_workspace *workspace;
-    firn_workspace_save_result result;
+    firn_workspace_save_result result = FIRN_WORKSPACE_SAVE_RESULT_INIT;
     test_temp_make(folder, sizeof folder);
     snprintf(tree, sizeof tree, "%s/tree", folder);
     snprintf(store, sizeof store, "%s/store", folder);
@@ -330,19 +333,396 @@ what_has_not_changed_makes_no_checkpoint_where_that_is_asked_for(void **state)
     save.if_changed = true;
     assert_int_equal(firn_workspace_save(workspace, &save, &result, &err), FIRN_OK);
     assert_true(result.is_made);
+    firn_release(result.checkpoint);
     assert_int_equal(firn_workspace_save(workspace, &save, &result, &err), FIRN_OK);
     assert_false(result.is_made);
-    assert_int_equal(result.checkpoint.number, 1);
+    assert_int_equal(result.checkpoint->number, 1);
+    firn_release(result.checkpoint);
     save.full = true;
     assert_int_equal(firn_workspace_save(workspace, &save, &result, &err), FIRN_OK);
     assert_false(result.is_made);
+    firn_release(result.checkpoint);
     save.size = offsetof(firn_workspace_save_options, full);
     assert_int_equal(firn_workspace_save(workspace, &save, &result, &err), FIRN_OK);
     assert_true(result.is_made);
-    assert_int_equal(result.checkpoint.number, 2);
+    assert_int_equal(result.checkpoint->number, 2);
+    firn_release(result.checkpoint);
     firn_workspace_close(workspace);
     snprintf(command, sizeof command, "rm -rf '%s'", folder);
     assert_int_equal(system(command), 0);
+}
+
+/* ---- results ---- */
+
+/* A tree with a store beside it, in a folder of its own. */
+struct scene {
+    char folder[TEST_TEMP_SIZE];
+    char tree[64];
+    char store[64];
+    firn_workspace *workspace;
+    firn_error err;
+};
+
+static void
+scene_open(struct scene *scene)
+{
+    firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
+    test_temp_make(scene->folder, sizeof scene->folder);
+    snprintf(scene->tree, sizeof scene->tree, "%s/tree", scene->folder);
+    snprintf(scene->store, sizeof scene->store, "%s/store", scene->folder);
+    assert_int_equal(mkdir(scene->tree, 0755), 0);
+    options.store_path = scene->store;
+    assert_int_equal(firn_workspace_open(scene->tree, &options, &scene->workspace, &scene->err),
+                     FIRN_OK);
+}
+
+static void
+scene_save(struct scene *scene, const char *message, const char *content)
+{
+    firn_workspace_save_options save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+    save.message = firn_str(message);
+    put_text(scene->tree, "a", content);
+    assert_int_equal(firn_workspace_save(scene->workspace, &save, NULL, &scene->err), FIRN_OK);
+}
+
+static void
+scene_close(struct scene *scene)
+{
+    char command[TEST_TEMP_SIZE + 16];
+    firn_workspace_close(scene->workspace);
+    snprintf(command, sizeof command, "rm -rf '%s'", scene->folder);
+    assert_int_equal(system(command), 0);
+}
+
+static bool
+is_text(firn_slice slice, const char *text)
+{
+    return slice.size == strlen(text) && memcmp(slice.data, text, slice.size) == 0;
+}
+
+static int
+visit_change(void *ctx, const firn_workspace_change *change)
+{
+    (void)change;
+    (*(int *)ctx)++;
+    return FIRN_OK;
+}
+
+/* Everything that is given is there after the next call, and after the handle. */
+static void
+results_belong_to_the_caller(void **state)
+{
+    (void)state;
+    struct scene scene;
+    firn_error *err = &scene.err;
+    scene_open(&scene);
+    firn_workspace *workspace = scene.workspace;
+    firn_workspace_checkpoint *first = NULL;
+    firn_workspace_checkpoint *tagged = NULL;
+    firn_workspace_entry *entry = NULL;
+    firn_workspace_save_result saved = FIRN_WORKSPACE_SAVE_RESULT_INIT;
+    firn_workspace_status_result status = FIRN_WORKSPACE_STATUS_RESULT_INIT;
+    firn_workspace_diff_result diff = FIRN_WORKSPACE_DIFF_RESULT_INIT;
+    firn_workspace_restore_result restored = FIRN_WORKSPACE_RESTORE_RESULT_INIT;
+    firn_workspace_restore_result undone = FIRN_WORKSPACE_RESTORE_RESULT_INIT;
+    firn_workspace_revert_result reverted = FIRN_WORKSPACE_REVERT_RESULT_INIT;
+    firn_workspace_save_options save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+    int changes = 0;
+    scene_save(&scene, "one", "1");
+    save.message = firn_str("two");
+    save.turn.agent = firn_str("an agent");
+    save.turn.prompt = firn_str("make it 2");
+    put_text(scene.tree, "a", "2");
+    assert_int_equal(firn_workspace_save(workspace, &save, &saved, err), FIRN_OK);
+    assert_int_equal(firn_workspace_find(workspace, "1", &first, err), FIRN_OK);
+    assert_int_equal(firn_workspace_find(workspace, "1", NULL, err), FIRN_OK);
+    assert_int_equal(firn_workspace_find(workspace, "3", NULL, err), FIRN_NOT_FOUND);
+    assert_int_equal(firn_workspace_tag_set(workspace, "t", "2", false, &tagged, err), FIRN_OK);
+    assert_int_equal(
+        firn_workspace_cat(workspace, "1", firn_str("a"), take_content, NULL, &entry, err),
+        FIRN_OK);
+    firn_workspace_status_options compare = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
+    compare.reference = "1";
+    assert_int_equal(
+        firn_workspace_status(workspace, &compare, visit_change, &changes, &status, err), FIRN_OK);
+    assert_int_equal(changes, 1);
+    firn_workspace_diff_options range = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
+    range.before = "1";
+    range.after = "2";
+    assert_int_equal(firn_workspace_diff(workspace, &range, NULL, NULL, &diff, err), FIRN_OK);
+    assert_int_equal(firn_workspace_restore(workspace, first->id, NULL, &restored, err), FIRN_OK);
+    assert_int_equal(firn_workspace_undo(workspace, NULL, &undone, err), FIRN_OK);
+    firn_workspace_revert_options revert = FIRN_WORKSPACE_REVERT_OPTIONS_INIT;
+    revert.after = "2";
+    revert.dry_run = true;
+    assert_int_equal(firn_workspace_revert(workspace, &revert, &reverted, err), FIRN_OK);
+    scene_close(&scene);
+
+    assert_int_equal(first->number, 1);
+    assert_true(is_text(first->message, "one"));
+    assert_int_equal(first->turn.agent.size, 0);
+    assert_true(is_text(saved.checkpoint->message, "two: make it 2"));
+    assert_true(is_text(saved.checkpoint->turn.agent, "an agent"));
+    assert_true(is_text(saved.checkpoint->turn.prompt, "make it 2"));
+    assert_string_equal(tagged->id, saved.checkpoint->id);
+    assert_true(is_text(entry->path, "a") && entry->size == 1);
+    assert_int_equal(status.checkpoint->number, 1);
+    assert_int_equal(diff.before->number, 1);
+    assert_true(is_text(diff.after->message, "two: make it 2"));
+    assert_string_equal(restored.checkpoint->id, first->id);
+    assert_true(undone.checkpoint->is_safety);
+    assert_int_equal(reverted.after->number, 2);
+    assert_int_equal(reverted.before->number, 1);
+    firn_release(first);
+    firn_release(tagged);
+    firn_release(entry);
+    firn_release(saved.checkpoint);
+    firn_release(status.checkpoint);
+    firn_release(diff.before);
+    firn_release(diff.after);
+    firn_release(restored.checkpoint);
+    firn_release(undone.checkpoint);
+    firn_release(reverted.after);
+    firn_release(reverted.before);
+}
+
+static void
+a_call_that_fails_gives_nothing(void **state)
+{
+    (void)state;
+    struct scene scene;
+    firn_error *err = &scene.err;
+    firn_workspace_checkpoint before = {.number = 7};
+    firn_workspace_entry old = {.size = 7};
+    firn_workspace_checkpoint *found = &before;
+    firn_workspace_entry *entry = &old;
+    firn_workspace_restore_result restored = FIRN_WORKSPACE_RESTORE_RESULT_INIT;
+    firn_workspace_status_result status = FIRN_WORKSPACE_STATUS_RESULT_INIT;
+    firn_workspace_check_result checked = FIRN_WORKSPACE_CHECK_RESULT_INIT;
+    const firn_slice missing = firn_str("missing");
+    scene_open(&scene);
+    firn_workspace *workspace = scene.workspace;
+    scene_save(&scene, "one", "1");
+    assert_int_equal(firn_workspace_find(workspace, "2", &found, err), FIRN_NOT_FOUND);
+    assert_null(found);
+    found = &before;
+    assert_int_equal(firn_workspace_tag_set(workspace, "latest", "1", false, &found, err),
+                     FIRN_INVALID);
+    assert_null(found);
+    assert_int_equal(firn_workspace_cat(workspace, "1", missing, take_content, NULL, &entry, err),
+                     FIRN_NOT_FOUND);
+    assert_null(entry);
+    /* What a result had before is not released, and not kept either. */
+    restored.checkpoint = &before;
+    restored.added = 5;
+    assert_int_equal(firn_workspace_restore(workspace, "2", NULL, &restored, err), FIRN_NOT_FOUND);
+    assert_null(restored.checkpoint);
+    assert_int_equal(restored.added, 0);
+    assert_int_equal(restored.size, sizeof restored);
+    /* It found the checkpoint before it failed. */
+    firn_workspace_status_options options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
+    options.paths = &missing;
+    options.path_count = 1;
+    status.checkpoint = &before;
+    assert_int_equal(firn_workspace_status(workspace, &options, NULL, NULL, &status, err),
+                     FIRN_NOT_FOUND);
+    assert_null(status.checkpoint);
+    /* A check says what it found, whatever it returns. */
+    assert_int_equal(firn_workspace_check(workspace, NULL, &checked, err), FIRN_OK);
+    assert_int_equal(checked.checkpoints, 1);
+    scene_close(&scene);
+}
+
+/* A caller knows fewer fields of a result, or more; none is written beyond what it has. */
+static void
+results_of_other_versions_are_filled_as_far_as_they_go(void **state)
+{
+    (void)state;
+    struct scene scene;
+    firn_error *err = &scene.err;
+    scene_open(&scene);
+    firn_workspace *workspace = scene.workspace;
+    scene_save(&scene, "one", "1");
+    scene_save(&scene, "two", "2");
+    firn_workspace_diff_options range = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
+    range.before = "1";
+    range.after = "2";
+
+    firn_workspace_diff_result older = FIRN_WORKSPACE_DIFF_RESULT_INIT;
+    older.size = offsetof(firn_workspace_diff_result, removed);
+    older.removed = 77;
+    older.renamed = 78;
+    assert_int_equal(firn_workspace_diff(workspace, &range, NULL, NULL, &older, err), FIRN_OK);
+    assert_int_equal(older.size, offsetof(firn_workspace_diff_result, removed));
+    assert_int_equal(older.changed, 1);
+    assert_int_equal(older.removed, 77);
+    assert_int_equal(older.renamed, 78);
+    firn_release(older.before);
+    firn_release(older.after);
+
+    struct {
+        firn_workspace_diff_result known;
+        uint64_t later;
+        uint64_t behind;
+    } newer = {FIRN_WORKSPACE_DIFF_RESULT_INIT, 5, 6};
+    newer.known.size = offsetof(__typeof__(newer), behind);
+    assert_int_equal(firn_workspace_diff(workspace, &range, NULL, NULL, &newer.known, err),
+                     FIRN_OK);
+    assert_int_equal(newer.known.changed, 1);
+    assert_int_equal(newer.later, 0);
+    assert_int_equal(newer.behind, 6);
+    firn_release(newer.known.before);
+    firn_release(newer.known.after);
+
+    /* Without a size, or with one that has no room for what the caller is to release. */
+    older.size = 0;
+    assert_int_equal(firn_workspace_diff(workspace, &range, NULL, NULL, &older, err), FIRN_INVALID);
+    older.size = offsetof(firn_workspace_diff_result, after);
+    assert_int_equal(firn_workspace_diff(workspace, &range, NULL, NULL, &older, err), FIRN_INVALID);
+    older.size = SIZE_MAX;
+    assert_int_equal(firn_workspace_diff(workspace, &range, NULL, NULL, &older, err), FIRN_INVALID);
+    firn_workspace_save_result saved = FIRN_WORKSPACE_SAVE_RESULT_INIT;
+    saved.size = sizeof saved.size;
+    assert_int_equal(firn_workspace_save(workspace, NULL, &saved, err), FIRN_INVALID);
+    firn_workspace_status_result status = {.size = 0};
+    assert_int_equal(firn_workspace_status(workspace, NULL, NULL, NULL, &status, err),
+                     FIRN_INVALID);
+    firn_workspace_restore_result restored = {.size = 0};
+    assert_int_equal(firn_workspace_restore(workspace, "1", NULL, &restored, err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_undo(workspace, NULL, &restored, err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_resume(workspace, NULL, &restored, err), FIRN_INVALID);
+    firn_workspace_revert_result reverted = {.size = 0};
+    assert_int_equal(firn_workspace_revert(workspace, NULL, &reverted, err), FIRN_INVALID);
+    firn_workspace_pending_restore pending = {.size = 0};
+    assert_int_equal(firn_workspace_pending(workspace, &pending, err), FIRN_INVALID);
+    firn_workspace_gc_result gc = {.size = 0};
+    assert_int_equal(firn_workspace_gc(workspace, NULL, &gc, err), FIRN_INVALID);
+    firn_workspace_check_result checked = {.size = 0};
+    assert_int_equal(firn_workspace_check(workspace, NULL, &checked, err), FIRN_INVALID);
+    firn_workspace_repair_result repaired = {.size = 0};
+    assert_int_equal(firn_workspace_repair(workspace, NULL, &repaired, err), FIRN_INVALID);
+    firn_workspace_watch_info watched = {.size = 0};
+    assert_int_equal(firn_workspace_watch_look(workspace, &watched, err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_watch_stop(workspace, &watched, err), FIRN_INVALID);
+    firn_workspace_forget_options forget = FIRN_WORKSPACE_FORGET_OPTIONS_INIT;
+    firn_workspace_forget_result forgotten = {.size = 0};
+    const firn_slice path = firn_str("a");
+    forget.paths = &path;
+    forget.path_count = 1;
+    assert_int_equal(firn_workspace_forget(workspace, &forget, NULL, NULL, &forgotten, err),
+                     FIRN_INVALID);
+    scene_close(&scene);
+}
+
+/* ---- memory ---- */
+
+struct use {
+    firn_workspace *workspace;
+    int call; /* which of the calls below */
+    int rc;
+};
+enum { CALLS = 9 };
+
+/* Whatever is given is released; what a call that fails gives is NULL. */
+static void
+use_once(struct use *use)
+{
+    firn_workspace *workspace = use->workspace;
+    firn_workspace_checkpoint *checkpoint = NULL;
+    firn_workspace_checkpoint *other = NULL;
+    firn_workspace_entry *entry = NULL;
+    firn_workspace_save_result saved = FIRN_WORKSPACE_SAVE_RESULT_INIT;
+    firn_workspace_status_result status = FIRN_WORKSPACE_STATUS_RESULT_INIT;
+    firn_workspace_diff_result diff = FIRN_WORKSPACE_DIFF_RESULT_INIT;
+    firn_workspace_diff_options previous = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
+    firn_workspace_restore_options restore = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result restored = FIRN_WORKSPACE_RESTORE_RESULT_INIT;
+    firn_workspace_revert_options revert = FIRN_WORKSPACE_REVERT_OPTIONS_INIT;
+    firn_workspace_revert_result reverted = FIRN_WORKSPACE_REVERT_RESULT_INIT;
+    firn_workspace_save_options save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+    firn_workspace_pending_restore pending = FIRN_WORKSPACE_PENDING_RESTORE_INIT;
+    restore.dry_run = true;
+    revert.dry_run = true;
+    save.if_changed = true;
+    previous.against_previous = true;
+    switch (use->call) {
+    case 0:
+        use->rc = firn_workspace_find(workspace, "latest", &checkpoint, NULL);
+        break;
+    case 1:
+        use->rc =
+            firn_workspace_cat(workspace, "1", firn_str("a"), take_content, NULL, &entry, NULL);
+        break;
+    case 2:
+        use->rc = firn_workspace_status(workspace, NULL, NULL, NULL, &status, NULL);
+        checkpoint = status.checkpoint;
+        break;
+    case 3:
+        use->rc = firn_workspace_diff(workspace, &previous, NULL, NULL, &diff, NULL);
+        checkpoint = diff.before;
+        other = diff.after;
+        break;
+    case 4:
+        use->rc = firn_workspace_restore(workspace, "1", &restore, &restored, NULL);
+        checkpoint = restored.checkpoint;
+        break;
+    case 5:
+        use->rc = firn_workspace_revert(workspace, &revert, &reverted, NULL);
+        checkpoint = reverted.after;
+        other = reverted.before;
+        break;
+    case 6:
+        use->rc = firn_workspace_save(workspace, &save, &saved, NULL);
+        checkpoint = saved.checkpoint;
+        break;
+    case 7:
+        use->rc = firn_workspace_tag_set(workspace, "t", "1", true, &checkpoint, NULL);
+        break;
+    default:
+        use->rc = firn_workspace_pending(workspace, &pending, NULL);
+        break;
+    }
+    if (use->rc != FIRN_OK) {
+        assert_null(checkpoint);
+        assert_null(other);
+        assert_null(entry);
+    } else if (use->call != CALLS - 1) {
+        assert_true(checkpoint != NULL || entry != NULL);
+    }
+    firn_release(checkpoint);
+    firn_release(other);
+    firn_release(entry);
+}
+
+static void
+no_memory_is_lost_where_it_runs_out(void **state)
+{
+    (void)state;
+    struct scene scene;
+    uint64_t points = 0;
+    test_alloc_install();
+    scene_open(&scene);
+    scene_save(&scene, "one", "1");
+    scene_save(&scene, "two", "2");
+    for (int call = 0; call < CALLS; call++) {
+        struct use use = {.workspace = scene.workspace, .call = call};
+        bool is_over = false;
+        use_once(&use); /* what the handle keeps is there from now on */
+        assert_int_equal(use.rc, FIRN_OK);
+        int64_t alive = test_alloc_alive();
+        for (uint64_t point = 1; !is_over; point++, points++) {
+            test_alloc_fail_at(point, false);
+            use_once(&use);
+            is_over = test_alloc_calls() < point;
+            test_alloc_fail_at(0, false);
+            assert_int_equal(test_alloc_alive(), alive);
+        }
+        assert_int_equal(use.rc, FIRN_OK);
+    }
+    scene_close(&scene);
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+    printf("count: %llu allocations of calls that failed\n", (unsigned long long)points);
 }
 
 int
@@ -351,6 +731,10 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tags_and_lists_of_workspaces_check_their_arguments),
         cmocka_unit_test(arguments_are_checked),
+        cmocka_unit_test(results_belong_to_the_caller),
+        cmocka_unit_test(a_call_that_fails_gives_nothing),
+        cmocka_unit_test(results_of_other_versions_are_filled_as_far_as_they_go),
+        cmocka_unit_test(no_memory_is_lost_where_it_runs_out),
         cmocka_unit_test(what_has_not_changed_makes_no_checkpoint_where_that_is_asked_for),
         cmocka_unit_test(callers_of_other_versions_are_served_or_refused),
         cmocka_unit_test(a_caller_that_knows_no_gitignore_does_not_set_it),

@@ -64,8 +64,8 @@ everything_comes_back(struct ws_world *world)
     put_every_kind(tree);
     char *saved = ws_dump(world);
     firn_workspace_save_result first = ws_save(world);
-    assert_int_equal(first.checkpoint.number, 1);
-    assert_int_equal(first.checkpoint.skipped, 0);
+    assert_int_equal(first.checkpoint->number, 1);
+    assert_int_equal(first.checkpoint->skipped, 0);
 
     scan_put_text(tree, "a.txt", "changed");
     scan_remove_tree(tree, "dir");
@@ -108,14 +108,14 @@ counts_tell(struct ws_world *world)
     scan_put_text(tree, "a.txt", "hello");
     scan_put_text(tree, "src/m.c", "int main;");
     firn_workspace_save_result saved = ws_save(world);
-    assert_int_equal(saved.checkpoint.files, 2);
-    assert_int_equal(saved.checkpoint.new_objects, 2);
-    assert_int_equal(saved.checkpoint.bytes, 14);
+    assert_int_equal(saved.checkpoint->files, 2);
+    assert_int_equal(saved.checkpoint->new_objects, 2);
+    assert_int_equal(saved.checkpoint->bytes, 14);
     assert_int_equal(saved.added, 2);
     firn_workspace_save_result same = ws_save(world);
     assert_true(same.is_unchanged);
     assert_int_equal(same.previous, 1);
-    assert_int_equal(same.checkpoint.new_objects, 0);
+    assert_int_equal(same.checkpoint->new_objects, 0);
 
     scan_put_text(tree, "a.txt", "hello, world");
     scan_remove_file(tree, "src/m.c");
@@ -167,7 +167,7 @@ looking_changes_nothing(void **state)
     firn_workspace_list_options list = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     uint64_t calls = firn_sim_memory_calls(world.tree.os);
     assert_int_equal(firn_ws_list(world.ws, &list, NULL, NULL, &world.err), FIRN_OK);
-    firn_workspace_checkpoint checkpoint;
+    firn_workspace_checkpoint *checkpoint;
     assert_int_equal(firn_ws_find(world.ws, "latest", &checkpoint, &world.err), FIRN_NOT_FOUND);
     assert_int_equal(ws_try_check(&world, NULL), FIRN_NOT_FOUND);
     assert_int_equal(firn_sim_memory_calls(world.tree.os), calls);
@@ -225,7 +225,7 @@ flip_types(struct ws_world *world)
         }
         dumps[kind] = ws_dump(world);
         firn_workspace_save_result saved = ws_save(world);
-        snprintf(reference[kind], sizeof reference[kind], "%u", (unsigned)saved.checkpoint.number);
+        snprintf(reference[kind], sizeof reference[kind], "%u", (unsigned)saved.checkpoint->number);
     }
     for (int from = 0; from < KINDS; from++) {
         for (int to = 0; to < KINDS; to++) {
@@ -262,7 +262,7 @@ restore_elsewhere(struct ws_world *world)
     firn_workspace_restore_result result;
     options.to_dir = target;
     assert_int_equal(firn_ws_restore(world->ws, "1", &options, &result, &world->err), FIRN_OK);
-    assert_int_equal(result.added, result.checkpoint.files);
+    assert_int_equal(result.added, result.checkpoint->files);
     ws_assert_dump(world, edited);
     struct scan_world other = {.os = world->tree.os};
     assert_int_equal(firn_os_dir_open_path(other.os, target, &other.root, &world->err), FIRN_OK);
@@ -488,11 +488,11 @@ a_full_disk_leaves_the_tree_and_gives_space_back(void **state)
     assert_int_equal(ws_try_save(&world, NULL), FIRN_NO_SPACE);
     assert_int_equal(test_file_count(packs), packs_before);
     firn_os_dir_close(packs);
-    firn_workspace_checkpoint latest;
+    firn_workspace_checkpoint *latest;
     assert_int_equal(firn_ws_find(world.ws, "latest", &latest, &world.err), FIRN_OK);
-    assert_int_equal(latest.number, 1);
+    assert_int_equal(latest->number, 1);
     firn_sim_memory_set_space(world.tree.os, UINT64_MAX);
-    assert_int_equal(ws_save(&world).checkpoint.number, 2);
+    assert_int_equal(ws_save(&world).checkpoint->number, 2);
     ws_assert_check_clean(&world);
     free(saved);
     free(edited);
@@ -507,7 +507,7 @@ references_name_one_checkpoint_or_none(void **state)
     ws_world_open_memory(&world, 8);
     scan_put_text(&world.tree, "a", "1");
     firn_workspace_save_result first = ws_save(&world);
-    firn_workspace_checkpoint found;
+    firn_workspace_checkpoint *found;
     const char *bad[] = {"",  "%",  "_",        "*",      "../x", "latest ", "-1",
                          "0", "1~", "latest~~", "Latest", "1x",   " 1",      "now~1"};
     const char *unused[] = {"2", "kk", "klmnopa", "latest~1", "1~1", "1970-01-01", "1 year ago"};
@@ -523,10 +523,10 @@ references_name_one_checkpoint_or_none(void **state)
     assert_int_equal(firn_ws_find(world.ws, longest, &found, &world.err), FIRN_INVALID);
     char prefix[FIRN_CHECKPOINT_ID_SIZE];
     for (size_t size = 4; size < FIRN_CHECKPOINT_ID_SIZE; size++) {
-        memcpy(prefix, first.checkpoint.id, size);
+        memcpy(prefix, first.checkpoint->id, size);
         prefix[size] = '\0';
         assert_int_equal(firn_ws_find(world.ws, prefix, &found, &world.err), FIRN_OK);
-        assert_int_equal(found.number, 1);
+        assert_int_equal(found->number, 1);
         for (size_t i = 0; i < size; i++) {
             prefix[i] = (char)(prefix[i] - 'a' + 'A');
         }
@@ -556,8 +556,8 @@ the_store_is_never_saved_into_itself(void **state)
     assert_int_equal(firn_ws_open(world.tree.os, "/w", &options, &ws, &world.err), FIRN_OK);
     for (unsigned i = 1; i <= 2; i++) {
         assert_int_equal(firn_ws_save(ws, &save, &result, &world.err), FIRN_OK);
-        assert_int_equal(result.checkpoint.files, 1);
-        assert_int_equal(result.checkpoint.excluded, 1);
+        assert_int_equal(result.checkpoint->files, 1);
+        assert_int_equal(result.checkpoint->excluded, 1);
     }
     firn_ws_close(ws);
     ws_world_close(&world);

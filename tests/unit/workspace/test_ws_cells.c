@@ -226,7 +226,7 @@ lists_that_no_save_would_write_are_refused(void **state)
         struct ws_plant planting = {0};
         struct ws_world *world = &planting.world;
         uint64_t left = UINT64_MAX;
-        firn_workspace_entry entry;
+        firn_workspace_entry *entry;
         firn_workspace_repair_options options = FIRN_WORKSPACE_REPAIR_OPTIONS_INIT;
         firn_workspace_repair_result result;
         plant(&planting, cases[i].plant);
@@ -266,7 +266,7 @@ a_cell_that_is_named_everywhere_is_verified_once(void **state)
     struct ws_world *world = &planting.world;
     firn_workspace_restore_options dry = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
     firn_workspace_restore_result result;
-    firn_workspace_entry entry;
+    firn_workspace_entry *entry;
     uint64_t left = 100 << 20;
     (void)state;
     plant(&planting, eight_pebibytes);
@@ -324,7 +324,7 @@ an_endless_hole_can_be_left(void **state)
     firn_workspace_restore_result result;
     firn_workspace_repair_options repair = FIRN_WORKSPACE_REPAIR_OPTIONS_INIT;
     firn_workspace_repair_result repair_result;
-    firn_workspace_entry entry;
+    firn_workspace_entry *entry;
     uint64_t left = 100 << 20;
     time_t start = time(NULL);
     (void)state;
@@ -357,9 +357,9 @@ an_endless_hole_can_be_left(void **state)
 static firn_hash
 root_of_latest(struct ws_world *world)
 {
-    firn_workspace_checkpoint latest;
+    firn_workspace_checkpoint *latest;
     assert_int_equal(firn_ws_find(world->ws, "latest", &latest, &world->err), FIRN_OK);
-    return latest.root;
+    return latest->root;
 }
 
 static void

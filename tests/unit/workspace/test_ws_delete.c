@@ -48,7 +48,7 @@ of_two_equal_checkpoints_one_can_be_deleted(void **state)
     scan_put_text(&world.tree, "dir/a", "a");
     scan_put_random(&world.tree, "large", 1, 3 << 20);
     ws_save(&world);
-    assert_int_equal(ws_save(&world).checkpoint.new_objects, 0);
+    assert_int_equal(ws_save(&world).checkpoint->new_objects, 0);
     char *saved = ws_dump(&world);
     scan_remove_tree(&world.tree, "dir");
     gc_delete(&world, "1");
@@ -74,7 +74,7 @@ a_number_is_never_given_again(void **state)
     char *second = ws_dump(&world);
     gc_delete(&world, "2");
     gc_run_full(&world);
-    assert_int_equal(ws_save(&world).checkpoint.number, 3);
+    assert_int_equal(ws_save(&world).checkpoint->number, 3);
     scan_put_text(&world.tree, "a", "3");
     ws_restore(&world, "3");
     ws_assert_dump(&world, second);
@@ -241,7 +241,7 @@ a_tag_keeps_a_safety_checkpoint_and_goes_with_its_checkpoint(void **state)
 {
     (void)state;
     struct ws_world world;
-    firn_workspace_checkpoint tagged;
+    firn_workspace_checkpoint *tagged;
     ws_world_open_memory(&world, 19);
     int64_t start = INT64_C(1800000000) * 1000000000;
     firn_sim_memory_set_time(world.tree.os, start);

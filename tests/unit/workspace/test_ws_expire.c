@@ -184,7 +184,7 @@ pins_tags_and_what_an_undo_needs_stay(void **state)
     struct ws_world world;
     struct numbers gone;
     struct numbers dry;
-    firn_workspace_checkpoint ignored;
+    firn_workspace_checkpoint *ignored;
     ws_world_open_memory(&world, 43);
     save_hourly(&world, 10);
     assert_int_equal(try_pin(&world, "2", true), FIRN_OK);

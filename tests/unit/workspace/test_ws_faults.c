@@ -150,7 +150,7 @@ assert_all_is_well(struct ws_world *world, const struct prepared *prepared,
                    enum operation operation, uint64_t acknowledged)
 {
     assert_nothing_is_damaged(world, operation);
-    firn_workspace_checkpoint latest;
+    firn_workspace_checkpoint *latest;
     if (operation == FIRST_SAVE) {
         int rc = firn_ws_find(world->ws, "latest", &latest, &world->err);
         assert_true(rc == FIRN_OK || (rc == FIRN_NOT_FOUND && acknowledged == 0));
@@ -163,8 +163,8 @@ assert_all_is_well(struct ws_world *world, const struct prepared *prepared,
         ws_assert_dump(world, prepared->edited);
     }
     assert_int_equal(firn_ws_find(world->ws, "latest", &latest, &world->err), FIRN_OK);
-    assert_true(latest.number >= acknowledged);
-    assert_true(latest.number <= acknowledged + 1);
+    assert_true(latest->number >= acknowledged);
+    assert_true(latest->number <= acknowledged + 1);
     ws_restore(world, "1");
     ws_assert_dump(world, prepared->first);
     ws_save(world);

@@ -50,16 +50,16 @@ only_what_is_larger_is_left_out(void **state)
     scan_put_symlink(&world.tree, "link", "huge");
     scan_put_link(&world.tree, "other name", "a/more");
     firn_workspace_save_result result = save(&world, 1000);
-    assert_int_equal(result.checkpoint.files, 2);
-    assert_int_equal(result.checkpoint.bytes, 1000);
-    assert_int_equal(result.checkpoint.excluded, 3);
-    assert_int_equal(result.checkpoint.skipped, 0);
+    assert_int_equal(result.checkpoint->files, 2);
+    assert_int_equal(result.checkpoint->bytes, 1000);
+    assert_int_equal(result.checkpoint->excluded, 3);
+    assert_int_equal(result.checkpoint->skipped, 0);
     assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_EXCLUDED, "a/more"));
     assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_EXCLUDED, "other name"));
     assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_EXCLUDED, "huge"));
-    assert_true(result.checkpoint.added_bytes < 10000);
-    assert_int_equal(save(&world, 1001).checkpoint.files, 4);
-    assert_int_equal(save(&world, 0).checkpoint.files, 5);
+    assert_true(result.checkpoint->added_bytes < 10000);
+    assert_int_equal(save(&world, 1001).checkpoint->files, 4);
+    assert_int_equal(save(&world, 0).checkpoint->files, 5);
     ws_assert_check_clean(&world);
     ws_world_close(&world);
 }
@@ -76,14 +76,14 @@ what_is_known_is_left_out_too(void **state)
         snprintf(name, sizeof name, "dir/f%02u", i);
         scan_put_random(&world.tree, name, i, 100 + i * 100);
     }
-    assert_int_equal(save(&world, 0).checkpoint.files, 20);
-    firn_hash whole = save(&world, 0).checkpoint.root;
-    assert_int_equal(save(&world, 1000).checkpoint.files, 10);
-    assert_int_equal(save(&world, 1000).checkpoint.files, 10);
-    assert_int_equal(save(&world, 500).checkpoint.files, 5);
+    assert_int_equal(save(&world, 0).checkpoint->files, 20);
+    firn_hash whole = save(&world, 0).checkpoint->root;
+    assert_int_equal(save(&world, 1000).checkpoint->files, 10);
+    assert_int_equal(save(&world, 1000).checkpoint->files, 10);
+    assert_int_equal(save(&world, 500).checkpoint->files, 5);
     firn_workspace_save_result result = save(&world, 0);
-    assert_int_equal(result.checkpoint.files, 20);
-    assert_true(firn_hash_equal(&result.checkpoint.root, &whole));
+    assert_int_equal(result.checkpoint->files, 20);
+    assert_true(firn_hash_equal(&result.checkpoint->root, &whole));
     ws_assert_check_clean(&world);
     ws_world_close(&world);
 }
@@ -133,8 +133,8 @@ too_many_of_them_are_refused(void **state)
     assert_non_null(strstr(world.err.text, "rule"));
     scan_remove_file(&world.tree, "dir0/f0");
     assert_int_equal(try_save(&world, 1, false, &result), FIRN_OK);
-    assert_int_equal(result.checkpoint.number, 1);
-    assert_int_equal(result.checkpoint.excluded, 1024);
+    assert_int_equal(result.checkpoint->number, 1);
+    assert_int_equal(result.checkpoint->excluded, 1024);
     ws_world_close(&world);
 }
 

@@ -104,7 +104,7 @@ static int
 note(void *ctx, const firn_workspace_forgotten *forgotten)
 {
     struct told *told = ctx;
-    told->newest = told->count == 0 ? forgotten->checkpoint.number : told->newest;
+    told->newest = told->count == 0 ? forgotten->checkpoint->number : told->newest;
     told->count++;
     told->files += forgotten->files;
     told->bytes += forgotten->bytes;
@@ -165,15 +165,15 @@ take_nothing(void *ctx, firn_slice data)
 static int
 try_cat(struct ws_world *world, const char *reference, const char *path)
 {
-    firn_workspace_entry entry;
+    firn_workspace_entry *entry;
     return firn_ws_cat(world->ws, reference, firn_str(path), take_nothing, NULL, &entry,
                        &world->err);
 }
 
-static firn_workspace_checkpoint
+static const firn_workspace_checkpoint *
 find(struct ws_world *world, const char *reference)
 {
-    firn_workspace_checkpoint found;
+    firn_workspace_checkpoint *found;
     assert_int_equal(firn_ws_find(world->ws, reference, &found, &world->err), FIRN_OK);
     return found;
 }
@@ -195,7 +195,7 @@ no_byte_is_left_in_any_pack(void **state)
     ws_save(&world);
     assert_true(find_content(&world, 1, SMALL) > 8 && find_content(&world, 2, LARGE) > 100);
     assert_true(find_content(&world, 4, SMALL) > 8);
-    firn_workspace_checkpoint before = find(&world, "1");
+    const firn_workspace_checkpoint *before = find(&world, "1");
 
     uint64_t calls = firn_sim_memory_calls(world.tree.os);
     assert_int_equal(try_forget(&world, "dir/secret", true, &told), FIRN_OK);
@@ -204,19 +204,19 @@ no_byte_is_left_in_any_pack(void **state)
     assert_int_equal(told.files, 2);
     assert_int_equal(told.bytes, 2 * SMALL);
     assert_int_equal(told.newest, 2);
-    assert_int_equal(find(&world, "1").forgotten, 0);
+    assert_int_equal(find(&world, "1")->forgotten, 0);
     forget(&world, "dir/secret");
     forget(&world, "dir/large");
     assert_int_equal(try_cat(&world, "1", "dir/secret"), FIRN_NOT_FOUND);
     assert_int_equal(try_cat(&world, "2", "dir/large"), FIRN_NOT_FOUND);
     assert_int_equal(try_cat(&world, "1", "dir/stays"), FIRN_OK);
-    firn_workspace_checkpoint after = find(&world, "1");
-    assert_string_equal(after.id, before.id);
-    assert_int_equal(after.created_ns, before.created_ns);
-    assert_false(firn_hash_equal(&after.root, &before.root));
-    assert_int_equal(after.forgotten, 2);
-    assert_int_equal(after.files, before.files - 2);
-    assert_int_equal(after.bytes, before.bytes - SMALL - LARGE);
+    const firn_workspace_checkpoint *after = find(&world, "1");
+    assert_string_equal(after->id, before->id);
+    assert_int_equal(after->created_ns, before->created_ns);
+    assert_false(firn_hash_equal(&after->root, &before->root));
+    assert_int_equal(after->forgotten, 2);
+    assert_int_equal(after->files, before->files - 2);
+    assert_int_equal(after->bytes, before->bytes - SMALL - LARGE);
     ws_assert_check_clean(&world);
 
     /* Not in full: what stays alive in the packs is more than what goes. */
@@ -291,7 +291,7 @@ what_leans_on_it_is_stored_whole(void **state)
     memset(data + 1000, 'x', 100);
     scan_put_file(&world.tree, "changes", data, SIZE);
     scan_put_file(&world.tree, "copy", data, SIZE);
-    uint64_t added = ws_save(&world).checkpoint.added_bytes;
+    uint64_t added = ws_save(&world).checkpoint->added_bytes;
     assert_true(added < SIZE / 2); /* a delta */
     free(data);
     scan_remove_file(&world.tree, "copy");
@@ -326,11 +326,11 @@ other_names_of_a_file_keep_its_content(void **state)
     scan_put_dir(&world.tree, "c/d");
     scan_put_text(&world.tree, "c/d/apart", "apart");
     ws_save(&world);
-    uint64_t bytes = find(&world, "1").bytes;
+    uint64_t bytes = find(&world, "1")->bytes;
     assert_int_equal(try_forget(&world, "a", false, &told), FIRN_OK);
     assert_int_equal(told.files, 2);
     assert_int_equal(told.bytes, 0);
-    assert_int_equal(find(&world, "1").bytes, bytes);
+    assert_int_equal(find(&world, "1")->bytes, bytes);
     assert_int_equal(entries_of(&world, "1"), 2 + 3 + 1);
     assert_int_equal(try_cat(&world, "1", "b/third"), FIRN_OK);
     ws_assert_check_clean(&world); /* names that name what is not there would be damage */
@@ -372,7 +372,7 @@ a_restore_leaves_it_alone(void **state)
         forget(&world, names[i]);
         scan_put_text(&world.tree, names[i], "the only copy");
     }
-    assert_int_equal(find(&world, "1").forgotten, sizeof names / sizeof names[0]);
+    assert_int_equal(find(&world, "1")->forgotten, sizeof names / sizeof names[0]);
     scan_put_text(&world.tree, "kept", "now");
     scan_put_text(&world.tree, "added", "now");
     char *before = ws_dump(&world);
@@ -396,14 +396,14 @@ a_restore_leaves_it_alone(void **state)
     ws_assert_dump(&world, before);
     free(before);
     /* The next save takes it again. */
-    assert_int_equal(ws_save(&world).checkpoint.forgotten, 0);
+    assert_int_equal(ws_save(&world).checkpoint->forgotten, 0);
     assert_int_equal(try_cat(&world, "2", "secret"), FIRN_OK);
     forget(&world, "secret");
-    assert_int_equal(find(&world, "1").forgotten, sizeof names / sizeof names[0]);
-    assert_int_equal(find(&world, "2").forgotten, 1);
+    assert_int_equal(find(&world, "1")->forgotten, sizeof names / sizeof names[0]);
+    assert_int_equal(find(&world, "2")->forgotten, 1);
     /* A directory takes in what was forgotten below it. */
     forget(&world, "#dir");
-    assert_int_equal(find(&world, "1").forgotten, sizeof names / sizeof names[0]);
+    assert_int_equal(find(&world, "1")->forgotten, sizeof names / sizeof names[0]);
     ws_assert_check_clean(&world);
     ws_world_close(&world);
 }
@@ -549,12 +549,12 @@ run(struct ws_world *world, int operation)
 static void
 assert_all_or_nothing(struct ws_world *world, int operation, const struct ws_broken *broken)
 {
-    bool is_done = find(world, "1").forgotten == 1;
+    bool is_done = find(world, "1")->forgotten == 1;
     assert_true(is_done || (operation == FORGET && broken->rc != FIRN_OK));
     for (unsigned i = 1; i <= 3; i++) {
         char reference[8];
         snprintf(reference, sizeof reference, "%u", i);
-        assert_int_equal(find(world, reference).forgotten, is_done ? 1 : 0);
+        assert_int_equal(find(world, reference)->forgotten, is_done ? 1 : 0);
         assert_int_equal(try_cat(world, reference, "dir/secret"),
                          is_done ? FIRN_NOT_FOUND : FIRN_OK);
         assert_int_equal(try_cat(world, reference, "other"), FIRN_OK);
@@ -568,7 +568,7 @@ assert_all_or_nothing(struct ws_world *world, int operation, const struct ws_bro
     ws_assert_check_clean(world);
     assert_int_equal(try_cat(world, "2", "leans"), FIRN_OK);
     gc_assert_exact(world);
-    assert_int_equal(ws_save(world).checkpoint.number, 4);
+    assert_int_equal(ws_save(world).checkpoint->number, 4);
 }
 
 static void

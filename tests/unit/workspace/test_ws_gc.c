@@ -170,7 +170,7 @@ a_store_that_was_emptied_is_as_good_as_new(void **state)
     assert_int_equal(emptied.entries, 0);
     assert_int_equal(emptied.last, before.last);
     ws_assert_check_clean(&world);
-    assert_int_equal(ws_save(&world).checkpoint.number, 3);
+    assert_int_equal(ws_save(&world).checkpoint->number, 3);
     struct gc_facts after = gc_look(&world);
     assert_true(after.last > before.last);
     ws_assert_check_clean(&world);
@@ -260,13 +260,14 @@ a_file_with_the_bytes_of_a_directory_does_not_hide_it(void **state)
     assert_int_equal(firn_os_dir_open_path(world.tree.os, "/s", &store, NULL), FIRN_OK);
     assert_int_equal(firn_db_open(store, &options, &db, NULL), FIRN_OK);
     assert_int_equal(firn_objects_open(db, &objects, NULL), FIRN_OK);
-    firn_workspace_checkpoint checkpoint;
+    firn_workspace_checkpoint *checkpoint;
     assert_int_equal(firn_ws_find(world.ws, "1", &checkpoint, NULL), FIRN_OK);
     const struct firn_tree_source *source = firn_objects_trees(objects);
     struct firn_tree_iterator *iterator;
     const struct firn_tree_entry *entry;
     bool is_end;
-    assert_int_equal(firn_tree_iterator_create(source, &checkpoint.root, &iterator, NULL), FIRN_OK);
+    assert_int_equal(firn_tree_iterator_create(source, &checkpoint->root, &iterator, NULL),
+                     FIRN_OK);
     assert_int_equal(firn_tree_iterator_next(iterator, &entry, &is_end, NULL), FIRN_OK);
     firn_hash m = entry->hash;
     firn_tree_iterator_destroy(iterator);

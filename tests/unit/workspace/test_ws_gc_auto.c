@@ -439,7 +439,7 @@ static void
 write_something(struct between *between)
 {
     struct ws_world *world = between->world;
-    firn_workspace_checkpoint ignored;
+    firn_workspace_checkpoint *ignored;
     assert_int_equal(firn_ws_tag_set(world->ws, "tag", between->acted % 2 == 0 ? "2" : "4", true,
                                      &ignored, &world->err),
                      FIRN_OK);

@@ -103,7 +103,7 @@ assert_comes_back(struct ws_world *world, const struct prepared *prepared, unsig
 static bool
 is_there(struct ws_world *world, const char *reference)
 {
-    firn_workspace_checkpoint found;
+    firn_workspace_checkpoint *found;
     int rc = firn_ws_find(world->ws, reference, &found, &world->err);
     assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND);
     return rc == FIRN_OK;
@@ -127,7 +127,7 @@ assert_all_is_well(struct ws_world *world, const struct prepared *prepared,
     gc_assert_exact(world);
     ws_assert_check_clean(world);
     assert_comes_back(world, prepared, 2);
-    assert_int_equal(ws_save(world).checkpoint.number, CHECKPOINTS + 1);
+    assert_int_equal(ws_save(world).checkpoint->number, CHECKPOINTS + 1);
     ws_assert_check_clean(world);
 }
 

@@ -90,7 +90,7 @@ save(struct model *model, size_t w)
 {
     struct history *history = &model->histories[w];
     firn_workspace_save_result result = ws_save(&model->worlds[w]);
-    assert_int_equal(result.checkpoint.number, history->count + 1);
+    assert_int_equal(result.checkpoint->number, history->count + 1);
     history->dumps = realloc(history->dumps, (history->count + 1) * sizeof *history->dumps);
     assert_non_null(history->dumps);
     history->dumps[history->count++] = ws_dump(&model->worlds[w]);
@@ -221,7 +221,7 @@ assert_everything_comes_back(struct model *model, struct ws_world *worlds)
         const struct history *history = &model->histories[w];
         for (size_t i = 0; i < history->count; i++) {
             char reference[16];
-            firn_workspace_checkpoint ignored;
+            firn_workspace_checkpoint *ignored;
             reference_of(i, reference);
             if (history->dumps[i] != NULL) {
                 ws_restore(&worlds[w], reference);

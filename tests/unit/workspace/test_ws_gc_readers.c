@@ -120,7 +120,7 @@ read_entries(struct reader *reader, struct firn_ws *ws)
 static int
 read_file(struct reader *reader, struct firn_ws *ws)
 {
-    firn_workspace_entry entry;
+    firn_workspace_entry *entry;
     firn_error err;
     struct content content = {0};
     int rc =

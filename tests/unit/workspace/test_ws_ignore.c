@@ -123,8 +123,8 @@ a_rule_file_says_what_git_would_say(void **state)
                      IGNORE_TABLE[i].is_excluded ? "saved" : "left out");
         }
     }
-    assert_true(result.checkpoint.excluded > 0 && result.checkpoint.excluded <= excluded);
-    assert_int_equal(world.notices.counts[FIRN_NOTICE_EXCLUDED], result.checkpoint.excluded);
+    assert_true(result.checkpoint->excluded > 0 && result.checkpoint->excluded <= excluded);
+    assert_int_equal(world.notices.counts[FIRN_NOTICE_EXCLUDED], result.checkpoint->excluded);
     assert_int_equal(world.notices.counts[FIRN_NOTICE_BAD_RULE], 0);
     ws_world_close(&world);
 }
@@ -173,8 +173,8 @@ a_bad_line_is_told_and_the_others_count(void **state)
     options.callbacks.ctx = text;
     assert_int_equal(firn_ws_save(world.ws, &options, &result, &world.err), FIRN_OK);
     assert_string_equal(text, "sub/.firnignore: line 2 is not used: a '[' without its ']'");
-    assert_int_equal(result.checkpoint.skipped, 0);
-    assert_int_equal(result.checkpoint.excluded, 2);
+    assert_int_equal(result.checkpoint->skipped, 0);
+    assert_int_equal(result.checkpoint->excluded, 2);
     assert_saved(&world, "latest", "sub/\nsub/.firnignore\nsub/c\n");
     ws_world_close(&world);
 }
@@ -222,7 +222,7 @@ a_rule_file_that_cannot_be_used_is_told(void **state)
     assert_int_equal(world.notices.counts[FIRN_NOTICE_BAD_RULE], 2);
     assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_BAD_RULE, "a/.firnignore"));
     assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_BAD_RULE, "c/.firnignore"));
-    assert_int_equal(result.checkpoint.skipped, 0);
+    assert_int_equal(result.checkpoint->skipped, 0);
     assert_true(is_saved(&world, "a/x") && is_saved(&world, "c/x") && !is_saved(&world, "d/x"));
     ws_world_close(&world);
 }

@@ -273,12 +273,12 @@ save(struct model *model)
     struct rules rules = todays_rules(&now, options.gitignore);
     add_set(saved, &rules);
     take_out_excluded(model, saved, excluded);
-    assert_int_equal(result.checkpoint.number, model->count);
+    assert_int_equal(result.checkpoint->number, model->count);
     uint64_t files = 0;
     for (size_t i = 0; i < PATH_COUNT; i++) {
         files += saved->files.text[i][0] != '\0' ? 1 : 0;
     }
-    assert_int_equal(result.checkpoint.files, files);
+    assert_int_equal(result.checkpoint->files, files);
 }
 
 /* What a restore of `target` must lead to from `now`, and how much stays that it has otherwise. */

@@ -102,7 +102,7 @@ save_and_compare(struct ws_world *world)
 {
     firn_workspace_save_result result = ws_save(world);
     firn_hash root = root_now(world);
-    assert_memory_equal(&result.checkpoint.root, &root, sizeof root);
+    assert_memory_equal(&result.checkpoint->root, &root, sizeof root);
     return result;
 }
 
@@ -120,11 +120,11 @@ a_file_is_read_once_until_it_changes(void **state)
     firn_workspace_save_result result = ws_save(&world);
     assert_int_equal(opened.count, 0);
     assert_true(result.is_unchanged);
-    assert_int_equal(result.checkpoint.files, 7);
-    assert_int_equal(result.checkpoint.bytes, 5);
-    assert_int_equal(result.checkpoint.skipped, 1);
-    assert_int_equal(result.checkpoint.new_objects, 0);
-    assert_int_equal(result.checkpoint.added_bytes, 0);
+    assert_int_equal(result.checkpoint->files, 7);
+    assert_int_equal(result.checkpoint->bytes, 5);
+    assert_int_equal(result.checkpoint->skipped, 1);
+    assert_int_equal(result.checkpoint->new_objects, 0);
+    assert_int_equal(result.checkpoint->added_bytes, 0);
 
     scan_put_text(&world.tree, "d/e/c.txt", "x");
     start_counting(&world, &opened);
@@ -140,7 +140,7 @@ a_file_is_read_once_until_it_changes(void **state)
     result = ws_save(&world);
     assert_int_equal(opened.count, 1);
     assert_string_equal(opened.last, "d.txt");
-    assert_int_equal(result.checkpoint.new_objects, 0); /* the content is known */
+    assert_int_equal(result.checkpoint->new_objects, 0); /* the content is known */
     assert_int_equal(result.changed, 1);
     firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
     ws_world_close(&world);
@@ -383,7 +383,7 @@ attributes_that_could_not_be_read_are_asked_for_again(void **state)
     firn_workspace_save_result result = ws_save(&world);
     assert_int_equal(opened.count, 1);
     assert_string_equal(opened.last, "e.txt");
-    assert_int_equal(result.checkpoint.skipped, 1); /* the fifo */
+    assert_int_equal(result.checkpoint->skipped, 1); /* the fifo */
     firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
     ws_world_close(&world);
 }
@@ -416,14 +416,14 @@ no_checkpoint_is_made_of_the_tree_of_the_last(void **state)
     open_counted(&world);
     firn_workspace_save_result result = save_if_changed(&world, "the first");
     assert_true(result.is_made);
-    assert_int_equal(result.checkpoint.number, 1);
+    assert_int_equal(result.checkpoint->number, 1);
     for (unsigned i = 0; i < 3; i++) {
         result = save_if_changed(&world, "another");
         assert_false(result.is_made);
         assert_true(result.is_unchanged);
-        assert_int_equal(result.checkpoint.number, 1);
+        assert_int_equal(result.checkpoint->number, 1);
         assert_int_equal(result.previous, 1);
-        assert_message(&result.checkpoint, "the first");
+        assert_message(result.checkpoint, "the first");
         /* The time of a directory is no change; nor does it cost a pack each time. */
         scan_put_text(&world.tree, "d/away.txt", "x");
         scan_remove_file(&world.tree, "d/away.txt");
@@ -433,8 +433,8 @@ no_checkpoint_is_made_of_the_tree_of_the_last(void **state)
     result = save_if_changed(&world, "the second");
     assert_true(result.is_made);
     assert_false(result.is_unchanged);
-    assert_int_equal(result.checkpoint.number, 2);
-    assert_message(&result.checkpoint, "the second");
+    assert_int_equal(result.checkpoint->number, 2);
+    assert_message(result.checkpoint, "the second");
     save_and_compare(&world);
     firn_workspace_check_result check;
     must(&world, ws_try_check(&world, &check));
@@ -569,7 +569,7 @@ a_wrong_cache_is_told_and_everything_is_read_instead(void **state)
         firn_workspace_save_result result = ws_save(&world);
         assert_int_equal(world.notices.counts[FIRN_NOTICE_DAMAGED], cases[i].is_told ? 1 : 0);
         firn_hash root = root_now(&world);
-        assert_memory_equal(&result.checkpoint.root, &root, sizeof root);
+        assert_memory_equal(&result.checkpoint->root, &root, sizeof root);
         ws_save(&world);
         assert_int_equal(world.notices.counts[FIRN_NOTICE_DAMAGED], 0);
         ws_assert_check_clean(&world);
@@ -595,7 +595,7 @@ with_a_pack_missing_everything_is_read_and_stored_again(void **state)
     start_counting(&world, &opened);
     firn_workspace_save_result result = ws_save(&world);
     assert_int_equal(opened.count, 5);
-    assert_int_equal(result.checkpoint.new_objects, 4); /* all but "second" */
+    assert_int_equal(result.checkpoint->new_objects, 4); /* all but "second" */
     firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
     ws_restore(&world, "latest");
     scan_remove_tree(&world.tree, "d");

@@ -334,7 +334,7 @@ do_save(void *ctx, struct ws_world *world)
     struct broken_save *save = ctx;
     firn_workspace_save_result result;
     int rc = ws_try_save(world, &result);
-    save->is_whole = rc == FIRN_OK && result.checkpoint.skipped == 0;
+    save->is_whole = rc == FIRN_OK && result.checkpoint->skipped == 0;
     return rc;
 }
 

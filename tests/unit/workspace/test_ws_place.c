@@ -123,8 +123,8 @@ the_nearest_workspace_counts_and_the_outer_leaves_it_out(void **state)
     assert_string_equal(firn_ws_subpath(inner), "deep");
     firn_ws_close(inner);
     firn_workspace_save_result saved = ws_save(&world);
-    assert_int_equal(saved.checkpoint.files, 1);
-    assert_int_equal(saved.checkpoint.excluded, 1);
+    assert_int_equal(saved.checkpoint->files, 1);
+    assert_int_equal(saved.checkpoint->excluded, 1);
     assert_int_equal(saved.removed, 1);
     ws_world_close(&world);
 }
@@ -154,9 +154,13 @@ a_moved_directory_is_refused_until_it_is_adopted(void **state)
     struct firn_ws *ws = open_at(&world, "/v/sub", false);
     assert_string_equal(firn_ws_root(ws), "/v");
     assert_string_equal(firn_ws_moved_from(ws), "/w");
+    const char *moved_from = firn_ws_moved_from(ws);
+    const char *root = firn_ws_root(ws);
     assert_refused(&world, ws);
     assert_int_equal(firn_ws_workspaces_adopt(ws, NULL, &world.err), FIRN_OK);
     assert_null(firn_ws_moved_from(ws));
+    assert_ptr_equal(firn_ws_root(ws), root); /* texts are there until the handle is closed */
+    assert_string_equal(moved_from, "/w");
     assert_int_equal(try_list(&world, ws, &count), FIRN_OK);
     assert_int_equal(count, 1);
     assert_int_equal(firn_ws_workspaces_adopt(ws, NULL, &world.err), FIRN_NOT_FOUND);
@@ -315,7 +319,7 @@ assert_tags(struct ws_world *world, const char *expected)
 static int
 set_tag(struct ws_world *world, const char *name, const char *reference, bool may_replace)
 {
-    firn_workspace_checkpoint checkpoint;
+    firn_workspace_checkpoint *checkpoint;
     return firn_ws_tag_set(world->ws, name, reference, may_replace, &checkpoint, &world->err);
 }
 
@@ -324,7 +328,7 @@ tags_name_checkpoints(void **state)
 {
     (void)state;
     struct ws_world world;
-    firn_workspace_checkpoint found;
+    firn_workspace_checkpoint *found;
     prepare(&world, 6);
     ws_save(&world);
     ws_save(&world);
@@ -338,7 +342,7 @@ tags_name_checkpoints(void **state)
     assert_tags(&world, "abc=1 v2=1 ");
     assert_int_equal(set_tag(&world, "kkkk", "1", true), FIRN_INVALID);
     assert_int_equal(firn_ws_find(world.ws, "v2", &found, &world.err), FIRN_OK);
-    assert_int_equal(found.number, 1);
+    assert_int_equal(found->number, 1);
     assert_int_equal(firn_ws_find(world.ws, "V2", &found, &world.err), FIRN_NOT_FOUND);
     assert_int_equal(firn_ws_tag_remove(world.ws, "v2", &world.err), FIRN_OK);
     assert_int_equal(firn_ws_tag_remove(world.ws, "v2", &world.err), FIRN_NOT_FOUND);
@@ -352,7 +356,7 @@ a_reference_may_count_back_from_any_base(void **state)
 {
     (void)state;
     struct ws_world world;
-    firn_workspace_checkpoint found;
+    firn_workspace_checkpoint *found;
     prepare(&world, 7);
     scan_put_text(&world.tree, "a", "2");
     ws_save(&world);
@@ -365,7 +369,7 @@ a_reference_may_count_back_from_any_base(void **state)
                 {"2~1", 1},    {"1~0", 1},      {"now", 3}};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         assert_int_equal(firn_ws_find(world.ws, good[i].reference, &found, &world.err), FIRN_OK);
-        assert_int_equal(found.number, good[i].number);
+        assert_int_equal(found->number, good[i].number);
     }
     assert_int_equal(firn_ws_find(world.ws, "latest~3", &found, &world.err), FIRN_NOT_FOUND);
     assert_int_equal(firn_ws_find(world.ws, "1~1", &found, &world.err), FIRN_NOT_FOUND);
@@ -400,7 +404,7 @@ an_ambiguous_prefix_names_candidates_that_can_be_told_apart(void **state)
 {
     (void)state;
     struct ws_world world;
-    firn_workspace_checkpoint found;
+    firn_workspace_checkpoint *found;
     prepare(&world, 12);
     plant(&world, "zyxwvut"); /* 2 */
     plant(&world, "zyxwvus"); /* 3 */
@@ -417,7 +421,7 @@ an_ambiguous_prefix_names_candidates_that_can_be_told_apart(void **state)
     } good[] = {{"zyxwvut", 2}, {"ZyxWvus", 3}, {"zyxz", 4}, {"zyxwvus~1", 2}, {"zyxzkkkk", 4}};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         assert_int_equal(firn_ws_find(world.ws, good[i].reference, &found, &world.err), FIRN_OK);
-        assert_int_equal(found.number, good[i].number);
+        assert_int_equal(found->number, good[i].number);
     }
     assert_int_equal(firn_ws_find(world.ws, "zyxwvux", &found, &world.err), FIRN_NOT_FOUND);
     ws_world_close(&world);
@@ -478,7 +482,7 @@ assert_adopted_or_not(struct ws_world *world, bool is_done)
 static void
 assert_all_is_well(struct ws_world *world, enum operation operation, int rc)
 {
-    firn_workspace_checkpoint found;
+    firn_workspace_checkpoint *found;
     int tagged;
     switch (operation) {
     case ADOPT:

@@ -10,8 +10,10 @@
 
 #include <cmocka.h>
 
+#include "base/mem.h"
 #include "base/slice.h"
 #include "catalog/catalog_record.h"
+#include "handle/ws_internal.h"
 
 static struct firn_catalog_record
 sample(bool has_rules)
@@ -188,7 +190,6 @@ a_turn_has_an_agent_and_its_sizes(void **state)
     struct firn_catalog_record record = sample(true);
     struct firn_catalog_record read;
     struct firn_buf bytes = {0};
-    struct firn_buf owned = {0};
     firn_error err;
     record.turn = (firn_workspace_turn){.agent = firn_str("Claude Code"),
                                         .session = firn_str("abc"),
@@ -204,22 +205,24 @@ a_turn_has_an_agent_and_its_sizes(void **state)
     }
     assert_int_equal(firn_catalog_record_decode(firn_buf_slice(&bytes), &read, &err), FIRN_OK);
 
-    /* Two public faces that outlive the bytes. */
-    firn_workspace_checkpoint first;
-    firn_workspace_checkpoint second;
-    firn_workspace_checkpoint *const both[] = {&first, &second};
-    firn_catalog_record_to_checkpoint(&read, &first);
+    /* Two public faces that outlive the bytes; the first also outlives the handle. */
+    struct firn_ws handle = {.os = NULL};
+    firn_workspace_checkpoint *first;
+    firn_workspace_checkpoint *second;
+    assert_int_equal(firn_ws_given_checkpoint(&handle, &read, &first, &err), FIRN_OK);
     read.turn = (firn_workspace_turn){.number = 0};
-    firn_catalog_record_to_checkpoint(&read, &second);
-    assert_int_equal(firn_catalog_record_checkpoints_own(both, 2, &owned), FIRN_OK);
+    assert_int_equal(firn_ws_given_checkpoint(&handle, &read, &second, &err), FIRN_OK);
     firn_buf_deinit(&bytes);
-    assert_true(firn_slice_equal(first.turn.agent, firn_str("Claude Code")));
-    assert_true(firn_slice_equal(first.turn.session, firn_str("abc")));
-    assert_true(firn_slice_equal(first.turn.prompt, firn_str("make it\nshorter")));
-    assert_true(firn_slice_equal(first.message, firn_str("before")));
-    assert_true(firn_slice_equal(second.message, firn_str("before")));
-    assert_int_equal(second.turn.agent.size, 0);
-    firn_buf_deinit(&owned);
+    assert_true(firn_slice_equal(second->message, firn_str("before")));
+    assert_int_equal(second->turn.agent.size, 0);
+    firn_ws_given_take(&handle, first);
+    firn_ws_given_release(&handle);
+    firn_buf_deinit(&handle.given);
+    assert_true(firn_slice_equal(first->turn.agent, firn_str("Claude Code")));
+    assert_true(firn_slice_equal(first->turn.session, firn_str("abc")));
+    assert_true(firn_slice_equal(first->turn.prompt, firn_str("make it\nshorter")));
+    assert_true(firn_slice_equal(first->message, firn_str("before")));
+    firn_free(first);
 }
 
 int

@@ -68,8 +68,8 @@ note_truth(struct prepared *prepared, struct ws_world *world, bool is_neighbours
     struct truth *truth = &prepared->truths[prepared->count++];
     firn_workspace_save_result result = ws_save(world);
     assert_true(prepared->count <= TRUTHS_MAX);
-    memcpy(truth->id, result.checkpoint.id, sizeof truth->id);
-    truth->number = result.checkpoint.number;
+    memcpy(truth->id, result.checkpoint->id, sizeof truth->id);
+    truth->number = result.checkpoint->number;
     truth->is_neighbours = is_neighbours;
     truth->tree = ws_dump(world);
 }
@@ -165,7 +165,7 @@ prepare(struct prepared *prepared, bool flushes)
     struct ws_world *world = &prepared->world;
     struct scan_world *tree = &world->tree;
     struct ws_world neighbour;
-    firn_workspace_checkpoint tagged;
+    firn_workspace_checkpoint *tagged;
     ws_world_open_memory(world, 61);
     gc_neighbour_open(world, neighbour_path, &neighbour);
     scan_put_text(tree, "a", "first");

@@ -77,7 +77,7 @@ end_of_log(struct ws_world *world)
 static bool
 has(struct ws_world *world, const char *reference)
 {
-    firn_workspace_checkpoint found;
+    firn_workspace_checkpoint *found;
     return firn_ws_find(world->ws, reference, &found, &world->err) == FIRN_OK;
 }
 
@@ -122,7 +122,7 @@ a_deleted_checkpoint_stays_deleted_where_the_log_is_short(void **state)
     assert_int_equal(result.intact, 3);
     assert_int_equal(result.found, 1);
     scan_put_text(&world.tree, "text", "six");
-    assert_int_equal(ws_save(&world).checkpoint.number, 6);
+    assert_int_equal(ws_save(&world).checkpoint->number, 6);
     ws_world_close(&world);
 }
 
@@ -131,7 +131,7 @@ tags_and_numbers_are_in_runs_that_no_manifest_names(void **state)
 {
     (void)state;
     struct ws_world world;
-    firn_workspace_checkpoint tagged;
+    firn_workspace_checkpoint *tagged;
     ws_world_open_memory(&world, 82);
     save_text(&world, "one");
     save_text(&world, "two");
@@ -145,7 +145,7 @@ tags_and_numbers_are_in_runs_that_no_manifest_names(void **state)
     assert_true(has(&world, "begin"));
     ws_restore(&world, "begin");
     scan_put_text(&world.tree, "text", "three");
-    assert_int_equal(ws_save(&world).checkpoint.number, 3);
+    assert_int_equal(ws_save(&world).checkpoint->number, 3);
     ws_world_close(&world);
 }
 
@@ -337,7 +337,7 @@ save_two_versions(struct ws_world *world)
     test_file_read(world->tree.root, "file", &bytes);
     bytes.data[SIZE / 2] ^= 1;
     scan_put_file(&world->tree, "file", bytes.data, bytes.size);
-    assert_true(ws_save(world).checkpoint.added_bytes < SIZE / 4);
+    assert_true(ws_save(world).checkpoint->added_bytes < SIZE / 4);
     firn_buf_deinit(&bytes);
     return ws_dump(world);
 }
@@ -436,7 +436,7 @@ what_is_whole_of_a_damaged_pack_is_kept(void **state)
     (void)state;
     enum { FILE_SIZE = 600 << 10 };
     struct ws_world world;
-    firn_workspace_checkpoint found;
+    firn_workspace_checkpoint *found;
     ws_world_open_memory(&world, 86);
     world.threads = 1;
     scan_put_random(&world.tree, "a", 1, FILE_SIZE);
@@ -450,10 +450,10 @@ what_is_whole_of_a_damaged_pack_is_kept(void **state)
     assert_int_equal(result.packs_damaged, 1);
     assert_true(result.objects_salvaged >= 3);
     assert_int_equal(firn_ws_find(world.ws, "1", &found, &world.err), FIRN_OK);
-    assert_int_equal(found.files, 2);
-    assert_int_equal(found.bytes, 2 * FILE_SIZE);
-    assert_int_equal(found.directories, 0);
-    assert_true(found.message.size == strlen("[repaired: 1 lost]"));
+    assert_int_equal(found->files, 2);
+    assert_int_equal(found->bytes, 2 * FILE_SIZE);
+    assert_int_equal(found->directories, 0);
+    assert_true(found->message.size == strlen("[repaired: 1 lost]"));
     ws_restore(&world, "1");
     assert_int_equal(test_file_count(world.tree.root), 2);
     ws_world_close(&world);

@@ -606,7 +606,7 @@ a_save_leaves_reserved_names_out(void **state)
     scan_put_symlink(&world.tree, "d/.GIT", "elsewhere");
     scan_put_text(&world.tree, "d/.gitignore", "kept");
     firn_workspace_save_result saved = ws_save(&world);
-    assert_int_equal(saved.checkpoint.files, 3);
+    assert_int_equal(saved.checkpoint->files, 3);
     assert_int_equal(world.notices.counts[FIRN_NOTICE_EXCLUDED], EVIL_COUNT + 2);
     assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_EXCLUDED, "d/git~1"));
     assert_int_equal(ws_try_check(&world, NULL), FIRN_OK);

@@ -198,7 +198,7 @@ interrupt(struct ws_world *world, char **out_edited)
         }
     }
     ws_world_close(&whole);
-    assert_int_equal(pending.checkpoint.number, 1);
+    assert_int_equal(pending.number, 1);
     assert_false(pending.is_undo);
     assert_true(pending.safety_id[0] != '\0');
 }

@@ -109,8 +109,8 @@ what_came_after_stays(void **state)
     assert_int_equal(dry.result.added, 1);
     assert_int_equal(dry.result.removed, 1);
     assert_int_equal(dry.result.merged, 1);
-    assert_int_equal(result.after.number, 2);
-    assert_int_equal(result.before.number, 1);
+    assert_int_equal(result.after->number, 2);
+    assert_int_equal(result.before->number, 1);
     assert_text(&world, "text", "1\n2\n3\n4\nfive\n");
     assert_text(&world, "gone/file", "brought back");
     assert_text(&world, "new/own", "own");

@@ -193,7 +193,7 @@ another_handle_sees_it_under_way_and_not_as_interrupted(void **state)
         assert_true(seen->is_running);
         assert_false(seen->is_pending);
         assert_false(seen->is_undo || seen->is_revert);
-        assert_int_equal(seen->checkpoint.number, 1);
+        assert_int_equal(seen->number, 1);
         const char *phase = listener.told[i].phase;
         if (strcmp(phase, "refresh") != 0) { /* others are told of the phase before it */
             assert_int_equal(seen->has_begun, listener.told[i].is_finishing);
@@ -268,8 +268,8 @@ what_was_restored_is_known_to_the_next_save(void **state)
         assert_int_equal(status.added + status.changed + status.removed, 0);
         assert_int_equal(status.unchanged, DIRS * FILES);
         firn_workspace_save_result saved = ws_save(&world);
-        assert_int_equal(saved.checkpoint.new_objects, 0);
-        assert_int_equal(saved.checkpoint.files, DIRS * FILES);
+        assert_int_equal(saved.checkpoint->new_objects, 0);
+        assert_int_equal(saved.checkpoint->files, DIRS * FILES);
     }
     ws_assert_check_clean(&world);
     ws_world_close(&world);
@@ -330,7 +330,7 @@ temporary_names_are_neither_listed_nor_saved_and_a_restore_removes_them(void **s
     must(&world, firn_ws_status(world.ws, &options, fail_if_temporary, NULL, &result, &world.err));
     assert_int_equal(result.added, 0);
     firn_workspace_save_result saved = ws_save(&world);
-    assert_int_equal(saved.checkpoint.excluded, 2);
+    assert_int_equal(saved.checkpoint->excluded, 2);
     assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_EXCLUDED,
                                  "a/.firn-0123456789abcdef-0123456789abcdef"));
     ws_restore(&world, "1");

@@ -80,8 +80,8 @@ assert_next_save_is_right(struct ws_world *world)
         firn_workspace_save_result saved = ws_save(world);
         scan_sink_init(&sink);
         scan_run(&world->tree, &sink, &world->notices, 1, &whole);
-        assert_memory_equal(&saved.checkpoint.root, &whole.root.hash, sizeof whole.root.hash);
-        assert_int_equal(saved.checkpoint.files, whole.files);
+        assert_memory_equal(&saved.checkpoint->root, &whole.root.hash, sizeof whole.root.hash);
+        assert_int_equal(saved.checkpoint->files, whole.files);
         firn_scan_result_deinit(&whole);
         scan_sink_deinit(&sink);
         if (i == 0) {

@@ -335,17 +335,17 @@ save(struct model *model)
     firn_workspace_save_result result;
     must(model, firn_ws_save(model->world.ws, &options, &result, &model->world.err));
     model->saves += result.is_made ? 1 : 0;
-    assert_int_equal(result.checkpoint.number, model->saves);
+    assert_int_equal(result.checkpoint->number, model->saves);
     assert_true(result.is_made || (options.if_changed && result.is_unchanged));
     struct firn_scan_result whole;
     scan_everything(model, &whole);
     if (result.is_made) {
-        assert_memory_equal(&result.checkpoint.root, &whole.root.hash, sizeof whole.root.hash);
-        assert_int_equal(result.checkpoint.files, whole.files);
-        assert_int_equal(result.checkpoint.directories, whole.directories);
-        assert_int_equal(result.checkpoint.bytes, whole.bytes);
-        assert_int_equal(result.checkpoint.excluded, whole.excluded);
-        assert_int_equal(result.checkpoint.skipped, whole.skipped);
+        assert_memory_equal(&result.checkpoint->root, &whole.root.hash, sizeof whole.root.hash);
+        assert_int_equal(result.checkpoint->files, whole.files);
+        assert_int_equal(result.checkpoint->directories, whole.directories);
+        assert_int_equal(result.checkpoint->bytes, whole.bytes);
+        assert_int_equal(result.checkpoint->excluded, whole.excluded);
+        assert_int_equal(result.checkpoint->skipped, whole.skipped);
     }
     firn_scan_result_deinit(&whole);
     model->last = result;
@@ -364,7 +364,7 @@ look(struct model *model)
     }
     options.threads = model->world.threads;
     must(model, firn_ws_status(model->world.ws, &options, NULL, NULL, &status, &model->world.err));
-    model->include_deps = status.checkpoint.include_deps;
+    model->include_deps = status.checkpoint->include_deps;
     save(model);
     model->include_deps = deps;
     assert_int_equal(status.added, model->last.added);
@@ -385,11 +385,11 @@ restore(struct model *model)
     if (result.left_alone > 0) {
         return; /* so it is not the tree of the checkpoint */
     }
-    firn_workspace_checkpoint checkpoint;
+    firn_workspace_checkpoint *checkpoint;
     must(model, firn_ws_find(model->world.ws, reference, &checkpoint, &model->world.err));
-    firn_hash root = checkpoint.root;
+    firn_hash root = checkpoint->root;
     bool deps = model->include_deps;
-    model->include_deps = checkpoint.include_deps;
+    model->include_deps = checkpoint->include_deps;
     struct firn_scan_result whole;
     scan_everything(model, &whole);
     assert_memory_equal(&whole.root.hash, &root, sizeof root);

@@ -70,19 +70,19 @@ a_store_at_rest_is_saved_once(void **state)
     ws_world_open_memory(&world, 301);
     store_writer_begin(&world.tree, "app.firn", 700, &writer);
     firn_workspace_save_result open = ws_save(&world);
-    assert_true(open.checkpoint.new_objects > 3);
+    assert_true(open.checkpoint->new_objects > 3);
     firn_workspace_save_result again = ws_save(&world);
-    assert_true(firn_hash_equal(&again.checkpoint.root, &open.checkpoint.root));
-    assert_int_equal(again.checkpoint.new_objects, 0);
-    assert_int_equal(again.checkpoint.files, open.checkpoint.files);
+    assert_true(firn_hash_equal(&again.checkpoint->root, &open.checkpoint->root));
+    assert_int_equal(again.checkpoint->new_objects, 0);
+    assert_int_equal(again.checkpoint->files, open.checkpoint->files);
     store_writer_round(&writer);
     firn_workspace_save_result more = ws_save(&world);
-    assert_false(firn_hash_equal(&more.checkpoint.root, &open.checkpoint.root));
-    assert_true(more.checkpoint.new_objects <= 2); /* the log; nothing sealed is new */
+    assert_false(firn_hash_equal(&more.checkpoint->root, &open.checkpoint->root));
+    assert_true(more.checkpoint->new_objects <= 2); /* the log; nothing sealed is new */
     store_writer_end(&writer);
     firn_workspace_save_result closed = ws_save(&world);
     again = ws_save(&world);
-    assert_true(firn_hash_equal(&again.checkpoint.root, &closed.checkpoint.root));
+    assert_true(firn_hash_equal(&again.checkpoint->root, &closed.checkpoint->root));
     assert_int_equal(round_of(&world, "1", "app.firn", true), 700);
     assert_int_equal(round_of(&world, "2", "app.firn", false), 700);
     assert_int_equal(round_of(&world, "3", "app.firn", false), 701);
@@ -109,11 +109,11 @@ rules_and_sizes_say_nothing_about_its_files(void **state)
     options.threads = 2;
     options.file_size_max = 300;
     assert_int_equal(firn_ws_save(world.ws, &options, &result, &world.err), FIRN_OK);
-    assert_int_equal(result.checkpoint.excluded, 2);
+    assert_int_equal(result.checkpoint->excluded, 2);
     assert_int_equal(round_of(&world, "latest", "app.firn", false), 500);
     scan_put_text(&world.tree, ".firnignore", "app.firn/\n");
     firn_workspace_save_result without = ws_save(&world);
-    assert_int_equal(without.checkpoint.files, 2);
+    assert_int_equal(without.checkpoint->files, 2);
     store_writer_end(&writer);
     ws_world_close(&world);
 }
@@ -170,7 +170,7 @@ a_store_that_cannot_be_read_is_saved_as_files(void **state)
     scan_remove_file(&world.tree, "damaged/LOCK");
     scan_remove_file(&world.tree, "repaired/LOCK");
     assert_int_equal(ws_try_save(&world, &result), FIRN_OK);
-    assert_int_equal(result.checkpoint.skipped, 0);
+    assert_int_equal(result.checkpoint->skipped, 0);
     assert_int_equal(world.notices.counts[FIRN_NOTICE_STORE], 4);
     assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_STORE, "damaged"));
     assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_STORE, "newer"));
@@ -214,7 +214,7 @@ a_store_that_lost_its_log_is_told(void **state)
     assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_STORE, "cut"));
     assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_STORE, "looks"));
     firn_workspace_save_result again = ws_save(&world); /* nothing of it is taken for known */
-    assert_int_equal(again.checkpoint.new_objects, 0);
+    assert_int_equal(again.checkpoint->new_objects, 0);
     assert_int_equal(world.notices.counts[FIRN_NOTICE_STORE], 3);
     static const char *const names[] = {"lost", "cut", "word", "looks"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -437,11 +437,11 @@ each_save_beside_a_writer_is_a_state(void **state)
         char reference[24];
         assert_int_equal(ws_try_save(&world, &result), FIRN_OK);
         uint64_t after = atomic_load(&shared->acknowledged);
-        if (result.checkpoint.skipped > 0 || world.notices.counts[FIRN_NOTICE_STORE] > 0) {
+        if (result.checkpoint->skipped > 0 || world.notices.counts[FIRN_NOTICE_STORE] > 0) {
             fail_msg("%s", world.notices.text);
         }
         (void)snprintf(reference, sizeof reference, "%llu",
-                       (unsigned long long)result.checkpoint.number);
+                       (unsigned long long)result.checkpoint->number);
         uint64_t round = round_of(&world, reference, "app/data.firn", i % 2 == 0);
         assert_true(round >= before && round <= after + 1);
         behind += after - round;

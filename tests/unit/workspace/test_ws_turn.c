@@ -24,12 +24,12 @@ try_turn(struct ws_world *world, const char *session, const char *prompt, bool b
 {
     firn_workspace_save_options options = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
     firn_workspace_save_result result;
-    firn_workspace_turn turn = {
-        .agent = firn_str("Claude Code"), .session = firn_str(session), .prompt = firn_str(prompt)};
     options.message = firn_str(begins ? "before" : "after");
     options.threads = 1;
     options.if_changed = true;
-    options.turn = &turn;
+    options.turn.agent = firn_str("Claude Code");
+    options.turn.session = firn_str(session);
+    options.turn.prompt = firn_str(prompt);
     options.turn_begins = begins;
     return firn_ws_save(world->ws, &options, out == NULL ? &result : out, &world->err);
 }
@@ -41,7 +41,7 @@ begin(struct ws_world *world, const char *session, const char *prompt)
 }
 
 /* Something changes, and the turn ends. */
-static firn_workspace_checkpoint
+static const firn_workspace_checkpoint *
 end(struct ws_world *world, const char *session, const char *prompt)
 {
     static unsigned n;
@@ -70,25 +70,25 @@ each_turn_keeps_its_prompt(void **state)
 {
     (void)state;
     struct ws_world world;
-    firn_workspace_checkpoint found;
+    firn_workspace_checkpoint *found;
     ws_world_open_memory(&world, 1);
     scan_put_text(&world.tree, "file", "first");
     begin(&world, "s", " one\nmore");
-    firn_workspace_checkpoint after = end(&world, "s", "");
-    assert_turn(&after, "s", 1, " one\nmore", "after: one");
+    const firn_workspace_checkpoint *after = end(&world, "s", "");
+    assert_turn(after, "s", 1, " one\nmore", "after: one");
     begin(&world, "s", "two"); /* nothing has changed: no checkpoint, and the prompt is kept */
     after = end(&world, "s", "");
-    assert_turn(&after, "s", 2, "two", "after: two");
-    assert_int_equal(after.number, 3);
+    assert_turn(after, "s", 2, "two", "after: two");
+    assert_int_equal(after->number, 3);
     /* It ends once more, after something else changed. */
     after = end(&world, "s", "");
-    assert_turn(&after, "s", 2, "two", "after: two");
+    assert_turn(after, "s", 2, "two", "after: two");
     ws_world_reopen(&world);
     assert_int_equal(firn_ws_find(world.ws, "3", &found, &world.err), FIRN_OK);
-    assert_turn(&found, "s", 2, "two", "after: two");
+    assert_turn(found, "s", 2, "two", "after: two");
     assert_int_equal(firn_ws_find(world.ws, "1", &found, &world.err), FIRN_OK);
-    assert_int_equal(found.turn.agent.size, 0); /* what was there before is nobody's turn */
-    assert_true(firn_slice_equal(found.message, firn_str("before: one")));
+    assert_int_equal(found->turn.agent.size, 0); /* what was there before is nobody's turn */
+    assert_true(firn_slice_equal(found->message, firn_str("before: one")));
     ws_assert_check_clean(&world);
     ws_world_close(&world);
 }
@@ -103,16 +103,16 @@ conversations_are_told_apart(void **state)
     begin(&world, "a", "of a");
     begin(&world, "b", "of b");
     begin(&world, "", "of none");
-    firn_workspace_checkpoint after = end(&world, "a", "");
-    assert_turn(&after, "a", 1, "of a", "after: of a");
+    const firn_workspace_checkpoint *after = end(&world, "a", "");
+    assert_turn(after, "a", 1, "of a", "after: of a");
     after = end(&world, "b", "");
-    assert_turn(&after, "b", 1, "of b", "after: of b");
+    assert_turn(after, "b", 1, "of b", "after: of b");
     after = end(&world, "", "");
-    assert_turn(&after, "", 1, "of none", "after: of none");
+    assert_turn(after, "", 1, "of none", "after: of none");
     after = end(&world, "never seen", "");
-    assert_turn(&after, "never seen", 0, "", "after");
+    assert_turn(after, "never seen", 0, "", "after");
     after = end(&world, "a", "the agent says it itself");
-    assert_turn(&after, "a", 1, "the agent says it itself", "after: the agent says it itself");
+    assert_turn(after, "a", 1, "the agent says it itself", "after: the agent says it itself");
     ws_world_close(&world);
 }
 
@@ -128,12 +128,12 @@ old_conversations_make_room(void **state)
         snprintf(session, sizeof session, "session %u", i);
         begin(&world, session, session);
     }
-    firn_workspace_checkpoint after = end(&world, "session 9", "");
-    assert_turn(&after, "session 9", 0, "", "after");
+    const firn_workspace_checkpoint *after = end(&world, "session 9", "");
+    assert_turn(after, "session 9", 0, "", "after");
     after = end(&world, "session 10", "");
-    assert_turn(&after, "session 10", 1, "session 10", "after: session 10");
+    assert_turn(after, "session 10", 1, "session 10", "after: session 10");
     after = end(&world, session, "");
-    assert_int_equal(after.turn.number, 1);
+    assert_int_equal(after->turn.number, 1);
     ws_world_close(&world);
 }
 
@@ -151,10 +151,10 @@ a_long_prompt_is_cut_between_characters(void **state)
     }
     scan_put_text(&world.tree, "file", "first");
     begin(&world, "s", prompt);
-    firn_workspace_checkpoint after = end(&world, "s", "");
-    assert_int_equal(after.turn.prompt.size, FIRN_CATALOG_RECORD_PROMPT_SIZE_MAX - 1);
-    assert_int_equal(after.message.size, strlen("after: ") + 99);
-    assert_memory_equal(after.turn.prompt.data, prompt, after.turn.prompt.size);
+    const firn_workspace_checkpoint *after = end(&world, "s", "");
+    assert_int_equal(after->turn.prompt.size, FIRN_CATALOG_RECORD_PROMPT_SIZE_MAX - 1);
+    assert_int_equal(after->message.size, strlen("after: ") + 99);
+    assert_memory_equal(after->turn.prompt.data, prompt, after->turn.prompt.size);
     free(prompt);
     ws_world_close(&world);
 }
@@ -165,21 +165,26 @@ a_turn_without_an_agent_is_refused(void **state)
     (void)state;
     struct ws_world world;
     char name[300];
-    firn_workspace_turn turn = {.number = 0};
     firn_workspace_save_options options = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
     firn_workspace_save_result result;
     ws_world_open_memory(&world, 5);
     memset(name, 'n', sizeof name);
     options.turn_begins = true;
     assert_int_equal(firn_ws_save(world.ws, &options, &result, &world.err), FIRN_INVALID);
-    options.turn = &turn;
+    options.turn_begins = false;
+    options.turn.prompt = firn_str("nobody's");
     assert_int_equal(firn_ws_save(world.ws, &options, &result, &world.err), FIRN_INVALID);
-    turn.agent = firn_bytes(name, 257);
+    options.turn.prompt = firn_str("");
+    options.turn.session = firn_str("nobody's");
     assert_int_equal(firn_ws_save(world.ws, &options, &result, &world.err), FIRN_INVALID);
-    turn.agent = firn_bytes(name, 256);
-    turn.session = firn_bytes(name, 257);
+    options.turn.session = firn_str("");
+    options.turn_begins = true;
+    options.turn.agent = firn_bytes(name, 257);
     assert_int_equal(firn_ws_save(world.ws, &options, &result, &world.err), FIRN_INVALID);
-    turn.session = firn_bytes(name, 256);
+    options.turn.agent = firn_bytes(name, 256);
+    options.turn.session = firn_bytes(name, 257);
+    assert_int_equal(firn_ws_save(world.ws, &options, &result, &world.err), FIRN_INVALID);
+    options.turn.session = firn_bytes(name, 256);
     assert_int_equal(firn_ws_save(world.ws, &options, &result, &world.err), FIRN_OK);
     ws_world_close(&world);
 }
@@ -200,16 +205,16 @@ judge_broken(struct ws_world *world, int operation, const struct ws_broken *brok
 {
     ws_assert_check_clean(world);
     if (operation == END && broken->rc == FIRN_OK && !broken->is_cut) {
-        firn_workspace_checkpoint latest;
+        firn_workspace_checkpoint *latest;
         assert_int_equal(firn_ws_find(world->ws, "latest", &latest, &world->err), FIRN_OK);
-        if (latest.number > 1) { /* else the file that is new could not be read */
-            assert_turn(&latest, "s", 1, "one", "after: one");
+        if (latest->number > 1) { /* else the file that is new could not be read */
+            assert_turn(latest, "s", 1, "one", "after: one");
         }
     }
     begin(world, "s", "three");
-    firn_workspace_checkpoint after = end(world, "s", "");
-    assert_true(after.turn.number >= 1 && after.turn.number <= 3);
-    assert_turn(&after, "s", after.turn.number, "three", "after: three");
+    const firn_workspace_checkpoint *after = end(world, "s", "");
+    assert_true(after->turn.number >= 1 && after->turn.number <= 3);
+    assert_turn(after, "s", after->turn.number, "three", "after: three");
 }
 
 static void

@@ -51,7 +51,7 @@ put_lines(struct ws_world *world, const char *path, uint64_t seed, unsigned coun
 static uint64_t
 added_by_save(struct ws_world *world)
 {
-    return ws_save(world).checkpoint.added_bytes;
+    return ws_save(world).checkpoint->added_bytes;
 }
 
 /* How the store has an object; *out_base (may be NULL) is what it leans on. */
@@ -171,16 +171,16 @@ directories_are_versions_too(void **state)
         snprintf(name, sizeof name, "f%03u", i);
         scan_put_random(&world.tree, name, i, 10);
     }
-    roots[0] = ws_save(&world).checkpoint.root;
+    roots[0] = ws_save(&world).checkpoint->root;
     scan_put_text(&world.tree, "f150", "edited");
-    roots[1] = ws_save(&world).checkpoint.root;
+    roots[1] = ws_save(&world).checkpoint->root;
     char *edited = ws_dump(&world);
     assert_int_equal(kind_of(&world, &roots[0], NULL), FIRN_PACKFILE_TREE);
     assert_int_equal(kind_of(&world, &roots[1], &base), FIRN_PACKFILE_DELTA);
     assert_true(firn_hash_equal(&base, &roots[0]));
     /* Known files are found by an object that is a delta itself. */
     scan_put_text(&world.tree, "f151", "edited");
-    roots[0] = ws_save(&world).checkpoint.root;
+    roots[0] = ws_save(&world).checkpoint->root;
     assert_int_equal(kind_of(&world, &roots[0], NULL), FIRN_PACKFILE_DELTA);
     ws_assert_check_clean(&world);
     ws_restore(&world, "2");
@@ -447,13 +447,13 @@ a_check_names_all_that_a_bad_frame_takes_along(void **state)
     ws_world_open_memory(&world, 9);
     put_lines(&world, "f", 1, 2000, 0, 0, NULL);
     put_lines(&world, "beside", 2, 100, 0, 0, NULL);
-    memcpy(told.ids[0], ws_save(&world).checkpoint.id, FIRN_CHECKPOINT_ID_SIZE);
+    memcpy(told.ids[0], ws_save(&world).checkpoint->id, FIRN_CHECKPOINT_ID_SIZE);
     scan_put_text(&world.tree, "sound", "1");
     put_lines(&world, "f", 1, 2000, 1000, 1, NULL); /* leans on the first */
-    memcpy(told.ids[1], ws_save(&world).checkpoint.id, FIRN_CHECKPOINT_ID_SIZE);
+    memcpy(told.ids[1], ws_save(&world).checkpoint->id, FIRN_CHECKPOINT_ID_SIZE);
     scan_remove_file(&world.tree, "beside");
     put_lines(&world, "new", 3, 100, 0, 0, NULL);
-    memcpy(told.ids[2], ws_save(&world).checkpoint.id, FIRN_CHECKPOINT_ID_SIZE);
+    memcpy(told.ids[2], ws_save(&world).checkpoint->id, FIRN_CHECKPOINT_ID_SIZE);
     damage_pack(&world, "00000001.pack");
     assert_int_equal(firn_repair_check(world.ws, &options, &result, &world.err), FIRN_CORRUPT);
     const unsigned expected[4][3] = {{1, 1, 0}, {1, 1, 1}, {0, 0, 0}, {0, 0, 0}};

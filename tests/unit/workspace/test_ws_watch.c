@@ -58,10 +58,10 @@ on_event(void *ctx, const firn_workspace_watch_event *event)
     }
 }
 
-static bool
-should_stop(void *ctx)
+static int
+on_tick(void *ctx)
 {
-    return atomic_load(&((struct watcher *)ctx)->stops);
+    return atomic_load(&((struct watcher *)ctx)->stops) ? FIRN_CANCELLED : FIRN_OK;
 }
 
 static void *
@@ -103,7 +103,7 @@ start(struct watcher *watcher, struct ws_world *world, bool only_watch, int64_t 
     watcher->options.only_watch = only_watch;
     watcher->options.quiet_ms = quiet_ms;
     watcher->options.on_event = on_event;
-    watcher->options.should_stop = should_stop;
+    watcher->options.on_tick = on_tick;
     watcher->options.ctx = watcher;
     assert_int_equal(pthread_create(&watcher->thread, NULL, run, watcher), 0);
     for (int i = 0; i < 6000 && !atomic_load(&watcher->has_started); i++) {
@@ -175,14 +175,14 @@ assert_same_up_to(struct twin *twin, uint64_t file_size_max)
     TEST_OK(firn_ws_save(twin->watched, &options, &mine, &err), &err);
     options.full = true;
     TEST_OK(firn_ws_save(twin->other, &options, &full, &err), &err);
-    assert_memory_equal(mine.checkpoint.root.bytes, full.checkpoint.root.bytes,
-                        sizeof mine.checkpoint.root.bytes);
-    assert_int_equal(mine.checkpoint.files, full.checkpoint.files);
-    assert_int_equal(mine.checkpoint.bytes, full.checkpoint.bytes);
-    assert_int_equal(mine.checkpoint.directories, full.checkpoint.directories);
-    assert_int_equal(mine.checkpoint.excluded, full.checkpoint.excluded);
-    assert_int_equal(mine.checkpoint.skipped, full.checkpoint.skipped);
-    assert_int_equal(status.added + status.changed + status.unchanged, full.checkpoint.files);
+    assert_memory_equal(mine.checkpoint->root.bytes, full.checkpoint->root.bytes,
+                        sizeof mine.checkpoint->root.bytes);
+    assert_int_equal(mine.checkpoint->files, full.checkpoint->files);
+    assert_int_equal(mine.checkpoint->bytes, full.checkpoint->bytes);
+    assert_int_equal(mine.checkpoint->directories, full.checkpoint->directories);
+    assert_int_equal(mine.checkpoint->excluded, full.checkpoint->excluded);
+    assert_int_equal(mine.checkpoint->skipped, full.checkpoint->skipped);
+    assert_int_equal(status.added + status.changed + status.unchanged, full.checkpoint->files);
 }
 
 static void
@@ -427,12 +427,12 @@ an_answer_that_is_too_long_names_nothing_but_can_be_read(void **state)
 static uint64_t
 newest(struct ws_world *world, bool *out_is_by_watch)
 {
-    firn_workspace_checkpoint checkpoint;
+    firn_workspace_checkpoint *checkpoint;
     firn_error err;
     TEST_OK(firn_ws_find(world->ws, "latest", &checkpoint, &err), &err);
     *out_is_by_watch =
-        checkpoint.message.size == 5 && memcmp(checkpoint.message.data, "watch", 5) == 0;
-    return checkpoint.number;
+        checkpoint->message.size == 5 && memcmp(checkpoint->message.data, "watch", 5) == 0;
+    return checkpoint->number;
 }
 
 static void
@@ -498,7 +498,7 @@ work_in_a_directory_that_is_new_is_no_quiet(void **state)
     const int64_t quiet_ms = 400;
     struct ws_world world;
     struct watcher watcher;
-    firn_workspace_checkpoint checkpoint;
+    firn_workspace_checkpoint *checkpoint;
     firn_error err;
     uint64_t count = 0;
     bool is_by_watch;
@@ -516,7 +516,7 @@ work_in_a_directory_that_is_new_is_no_quiet(void **state)
     }
     assert_true(is_steady);
     TEST_OK(firn_ws_find(world.ws, "latest", &checkpoint, &err), &err);
-    assert_int_equal(checkpoint.files, count);
+    assert_int_equal(checkpoint->files, count);
     stop(&watcher);
     ws_world_close(&world);
 }
@@ -537,7 +537,7 @@ it_saves_what_is_never_quiet(void **state)
     watcher.options.save = &watcher.save;
     watcher.options.quiet_ms = 3600000;
     watcher.options.interval_max_ms = 50;
-    watcher.options.should_stop = should_stop;
+    watcher.options.on_tick = on_tick;
     watcher.options.on_event = on_event;
     watcher.options.ctx = &watcher;
     assert_int_equal(pthread_create(&watcher.thread, NULL, run, &watcher), 0);

@@ -128,7 +128,7 @@ root_of_full_save(struct ws_world *world)
     world->ws->watch = NULL;
     assert_int_equal(firn_ws_save(world->ws, &options, &result, &world->err), FIRN_OK);
     world->ws->watch = watch;
-    return result.checkpoint.root;
+    return result.checkpoint->root;
 }
 
 static void
@@ -136,9 +136,9 @@ assert_next_save_is_right(struct ws_world *world)
 {
     firn_workspace_save_result result = ws_save(world);
     firn_hash root = root_of_full_save(world);
-    assert_memory_equal(result.checkpoint.root.bytes, root.bytes, sizeof root.bytes);
-    assert_int_equal(result.checkpoint.files, 5);
-    assert_int_equal(result.checkpoint.directories, 5);
+    assert_memory_equal(result.checkpoint->root.bytes, root.bytes, sizeof root.bytes);
+    assert_int_equal(result.checkpoint->files, 5);
+    assert_int_equal(result.checkpoint->directories, 5);
 }
 
 static void
@@ -153,8 +153,8 @@ only_what_has_changed_is_visited(void **state)
     scan_put_text(&world.tree, "c/d/e/file", "nobody was told");
     firn_workspace_save_result before = ws_save(&world);
     assert_int_equal(before.changed, 1);
-    assert_int_equal(before.checkpoint.files, 5);
-    assert_int_equal(before.checkpoint.directories, 5);
+    assert_int_equal(before.checkpoint->files, 5);
+    assert_int_equal(before.checkpoint->directories, 5);
     assert_int_equal(dirty(&link), 0);
     change(&link, &world, "c/d/e", "somebody was told");
     assert_int_equal(ws_save(&world).changed, 1);
@@ -172,8 +172,8 @@ static void
 assert_next_saves_are_full(struct ws_world *world)
 {
     for (int i = 0; i < 2; i++) {
-        firn_hash saved = ws_save(world).checkpoint.root;
-        firn_hash saved_again = ws_save(world).checkpoint.root;
+        firn_hash saved = ws_save(world).checkpoint->root;
+        firn_hash saved_again = ws_save(world).checkpoint->root;
         firn_hash root = root_of_full_save(world);
         assert_memory_equal(saved.bytes, root.bytes, sizeof root.bytes);
         assert_memory_equal(saved_again.bytes, root.bytes, sizeof root.bytes);

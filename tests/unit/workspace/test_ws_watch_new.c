@@ -150,10 +150,10 @@ assert_next_save_is_right(struct bench *bench)
     world->ws->watch = NULL;
     assert_int_equal(firn_ws_save(world->ws, &options, &full, &world->err), FIRN_OK);
     world->ws->watch = &bench->link;
-    assert_memory_equal(result.checkpoint.root.bytes, full.checkpoint.root.bytes,
-                        sizeof full.checkpoint.root.bytes);
-    assert_int_equal(result.checkpoint.files, full.checkpoint.files);
-    assert_int_equal(result.checkpoint.directories, full.checkpoint.directories);
+    assert_memory_equal(result.checkpoint->root.bytes, full.checkpoint->root.bytes,
+                        sizeof full.checkpoint->root.bytes);
+    assert_int_equal(result.checkpoint->files, full.checkpoint->files);
+    assert_int_equal(result.checkpoint->directories, full.checkpoint->directories);
 }
 
 /* ---- tests ---- */

@@ -106,20 +106,20 @@ ws_model_save(struct ws_model *model)
 {
     char *dump = ws_dump(&model->world);
     firn_workspace_save_result result = ws_save(&model->world);
-    assert_int_equal(result.checkpoint.number, model->count + 1);
-    assert_int_equal(result.checkpoint.skipped, 0);
+    assert_int_equal(result.checkpoint->number, model->count + 1);
+    assert_int_equal(result.checkpoint->skipped, 0);
     const char *previous = model->count == 0 ? "" : model->checkpoints[ws_model_latest(model)].dump;
     struct ws_edit_counts counts = ws_edit_compare(previous, dump);
     assert_int_equal(result.added, counts.added);
     assert_int_equal(result.changed, counts.changed);
     assert_int_equal(result.removed, counts.removed);
-    assert_int_equal(result.checkpoint.files, counts.added + counts.changed + counts.unchanged);
+    assert_int_equal(result.checkpoint->files, counts.added + counts.changed + counts.unchanged);
     ws_assert_dump(&model->world, dump);
     model->checkpoints =
         realloc(model->checkpoints, (model->count + 1) * sizeof *model->checkpoints);
     assert_non_null(model->checkpoints);
     model->checkpoints[model->count++] =
-        (struct ws_model_checkpoint){.dump = dump, .root_files = result.checkpoint.files};
+        (struct ws_model_checkpoint){.dump = dump, .root_files = result.checkpoint->files};
     model->live++;
 }
 

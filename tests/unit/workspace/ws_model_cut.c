@@ -99,10 +99,10 @@ ws_model_cut(struct ws_model *model)
     const char *wanted = model->checkpoints[index].dump;
     if (is_save) {
         assert_string_equal(now, before);
-        firn_workspace_checkpoint newest;
+        firn_workspace_checkpoint *newest;
         ws_model_must(&other, firn_ws_find(other.world.ws, "latest", &newest, &other.world.err));
-        assert_true(newest.number == model->count + 1 ||
-                    (rc != FIRN_OK && newest.number == ws_model_latest(model) + 1));
+        assert_true(newest->number == model->count + 1 ||
+                    (rc != FIRN_OK && newest->number == ws_model_latest(model) + 1));
     } else {
         assert_true(rc != FIRN_OK || strcmp(now, wanted) == 0);
         assert_true(ws_edit_is_mix(now, before, wanted));

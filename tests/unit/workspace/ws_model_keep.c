@@ -101,7 +101,7 @@ ws_model_delete_one(struct ws_model *model)
     ws_model_must(model,
                   firn_reclaim_delete(ws, &reference, 1, &options, NULL, NULL, &model->world.err));
     ws_model_forget_dump(model, index);
-    firn_workspace_checkpoint found;
+    firn_workspace_checkpoint *found;
     assert_int_equal(firn_ws_find(ws, reference, &found, &model->world.err), FIRN_NOT_FOUND);
     ws_assert_dump(&model->world, before);
     free(before);
@@ -346,7 +346,7 @@ ws_model_repair(struct ws_model *model)
     ws_assert_check_clean(&other.world);
     for (size_t i = 0; i < model->count; i++) {
         char reference[32];
-        firn_workspace_checkpoint found;
+        firn_workspace_checkpoint *found;
         if (model->checkpoints[i].dump == NULL) {
             continue;
         }

@@ -110,12 +110,12 @@ ws_model_look(struct ws_model *model)
     char reference[32];
     size_t index = ws_model_pick(model);
     ws_model_reference_of(index, reference, sizeof reference);
-    firn_workspace_checkpoint found;
+    firn_workspace_checkpoint *found;
     ws_model_must(model, firn_ws_find(model->world.ws, reference, &found, &model->world.err));
-    assert_int_equal(found.number, index + 1);
-    assert_int_equal(found.files, model->checkpoints[index].root_files);
+    assert_int_equal(found->number, index + 1);
+    assert_int_equal(found->files, model->checkpoints[index].root_files);
     ws_model_must(model, firn_ws_find(model->world.ws, "latest", &found, &model->world.err));
-    assert_int_equal(found.number, ws_model_latest(model) + 1);
+    assert_int_equal(found->number, ws_model_latest(model) + 1);
 
     char *text = NULL;
     size_t size;

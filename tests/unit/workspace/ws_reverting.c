@@ -49,7 +49,7 @@ ws_try_revert(struct ws_world *world, const char *before, const char *after, boo
     options.threads = world->threads;
     options.callbacks.ctx = out;
     options.on_conflict = on_conflict;
-    options.visit = on_change;
+    options.on_change = on_change;
     return firn_ws_revert(world->ws, &options, &out->result, &world->err);
 }
 

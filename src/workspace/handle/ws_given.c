@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * handle/ws_given.c: what the results of operations point at.
+ *
+ * An operation describes checkpoints, entries and paths in memory that outlives it: one allocation each,
+ * with all texts. The handle owns this memory at first, so that no operation has to release anything
+ * when it fails. A caller who wants to keep it takes it over with firn_ws_given_take; api does so for
+ * what a successful call hands out, and releases the rest.
+ *
+ * (I1) Memory is allocated before an operation changes anything, so that none fails for want of memory
+ *      for its result when its work is done. Where the result is known only afterwards, room is reserved
+ *      (firn_ws_given_reserve) and filled later, which cannot fail.
+ */
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "handle/ws_internal.h"
+
+int
+firn_ws_given_expect(struct firn_ws *ws, firn_error *err)
+{
+    return firn_buf_reserve(&ws->given, sizeof(void *)) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(err, "a result");
+}
+
+void
+firn_ws_given_own(struct firn_ws *ws, void *memory)
+{
+    CHECK(firn_buf_append(&ws->given, &memory, sizeof memory) == FIRN_OK); /* it was expected */
+}
+
+/* Memory of this size, zeroed and owned by the handle; NULL if there is none. */
+static void *
+allocate(struct firn_ws *ws, size_t size, firn_error *err)
+{
+    void *memory = NULL;
+    if (firn_ws_given_expect(ws, err) == FIRN_OK) {
+        memory = firn_alloc_zeroed(size);
+        if (memory != NULL) {
+            firn_ws_given_own(ws, memory);
+        } else {
+            (void)firn_error_no_memory(err, "a result");
+        }
+    }
+    return memory;
+}
+
+/* Copies a slice to *room, which moves on, and lets it point there. */
+static void
+move_slice(firn_slice *slice, uint8_t **room)
+{
+    if (slice->size == 0) {
+        *slice = firn_bytes(NULL, 0);
+        return;
+    }
+    memcpy(*room, slice->data, slice->size);
+    *slice = firn_bytes(*room, slice->size);
+    *room += slice->size;
+}
+
+size_t
+firn_ws_given_text_size(firn_slice message, const firn_workspace_turn *turn)
+{
+    return message.size + turn->agent.size + turn->session.size + turn->prompt.size;
+}
+
+int
+firn_ws_given_reserve(struct firn_ws *ws, size_t text_size, firn_workspace_checkpoint **out,
+                      firn_error *err)
+{
+    *out = allocate(ws, sizeof **out + text_size, err);
+    return *out != NULL ? FIRN_OK : FIRN_NO_MEMORY;
+}
+
+void
+firn_ws_given_fill(firn_workspace_checkpoint *checkpoint, const struct firn_catalog_record *record)
+{
+    uint8_t *room = (uint8_t *)(checkpoint + 1);
+    DCHECK(checkpoint->number == 0 && checkpoint->id[0] == '\0');
+    firn_catalog_record_to_checkpoint(record, checkpoint);
+    move_slice(&checkpoint->message, &room);
+    move_slice(&checkpoint->turn.agent, &room);
+    move_slice(&checkpoint->turn.session, &room);
+    move_slice(&checkpoint->turn.prompt, &room);
+}
+
+int
+firn_ws_given_checkpoint(struct firn_ws *ws, const struct firn_catalog_record *record,
+                         firn_workspace_checkpoint **out, firn_error *err)
+{
+    int rc = firn_ws_given_reserve(ws, firn_ws_given_text_size(record->message, &record->turn), out,
+                                   err);
+    if (rc == FIRN_OK) {
+        firn_ws_given_fill(*out, record);
+    }
+    return rc;
+}
+
+int
+firn_ws_given_entry(struct firn_ws *ws, const firn_workspace_entry *entry,
+                    firn_workspace_entry **out, firn_error *err)
+{
+    size_t size = entry->path.size + entry->link_target.size + entry->hard_link.size;
+    *out = allocate(ws, sizeof *entry + size, err);
+    if (*out == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    uint8_t *room = (uint8_t *)(*out + 1);
+    **out = *entry;
+    move_slice(&(*out)->path, &room);
+    move_slice(&(*out)->link_target, &room);
+    move_slice(&(*out)->hard_link, &room);
+    return FIRN_OK;
+}
+
+void
+firn_ws_given_take(struct firn_ws *ws, const void *memory)
+{
+    void **owned = (void **)(void *)ws->given.data;
+    DCHECK(ws->given.size % sizeof *owned == 0);
+    for (size_t i = 0; i < ws->given.size / sizeof *owned; i++) {
+        if (owned[i] == memory) {
+            owned[i] = NULL;
+        }
+    }
+}
+
+void
+firn_ws_given_release(struct firn_ws *ws)
+{
+    void **owned = (void **)(void *)ws->given.data;
+    DCHECK(ws->given.size % sizeof *owned == 0);
+    for (size_t i = 0; i < ws->given.size / sizeof *owned; i++) {
+        firn_free(owned[i]);
+    }
+    firn_buf_clear(&ws->given);
+}
