@@ -54,9 +54,12 @@ typedef struct firn_store_checkpoint {
     /* Of a safety checkpoint: the id of the checkpoint that was restored then; else "". */
     char restored[FIRN_CHECKPOINT_ID_SIZE];
 } firn_store_checkpoint;
-#define FIRN_STORE_CHECKPOINT_INIT    \
-    {                                 \
-        sizeof(firn_store_checkpoint) \
+#define FIRN_STORE_CHECKPOINT_INIT                               \
+    {                                                            \
+        sizeof(firn_store_checkpoint), 0, {0}, {0}, 0, 0, false, \
+        {                                                        \
+            0                                                    \
+        }                                                        \
     }
 
 typedef struct firn_store_checkpoint_options {

@@ -286,9 +286,11 @@ typedef struct firn_store_statistics {
      * same amount while it runs. */
     uint64_t checkpoint_memory_bytes;
 } firn_store_statistics;
-#define FIRN_STORE_STATISTICS_INIT    \
-    {                                 \
-        sizeof(firn_store_statistics) \
+#define FIRN_STORE_STATISTICS_INIT                                                               \
+    {                                                                                            \
+        sizeof(firn_store_statistics), {{0, 0, 0, 0}}, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+            0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}, false, 0, 0, 0, 0, 0, {0, 0, 0, 0},   \
+            {0, 0, 0, 0, 0, 0, 0, 0}, 0, 0                                                       \
     }
 FIRN_API FIRN_MUST_CHECK int firn_store_stats(firn_store *store, firn_store_statistics *out,
                                               firn_error *err);
