@@ -1,19 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// firn/firn.hpp: stores for C++17: handles that close themselves, errors as exceptions, bytes as std::string_view. Header-only,
-// over the C functions, whose headers say what each of them does, what threads may do, and how durable a commit is.
+// firn/firn.hpp: stores and workspaces for C++17: handles that close themselves, errors as exceptions, bytes as
+// std::string_view. Header-only, over the C functions, whose headers say what each of them does, what threads may do, and how
+// durable a commit is.
 //
 //     firn::store store("app.firn");
 //     firn::keyspace users = store.open("users");
 //     users.put("ada", "1815");
 //     if (auto year = users.get("ada")) std::cout << *year << '\n';
 //
-// - Every failure but "there is no such key" is a firn::error, with its code. Destructors throw nothing.
+//     firn::workspace project("/home/ada/project");
+//     firn::save_result before = project.save("before the agent");
+//     project.restore(before->checkpoint->id);
+//
+// - Every failure but "there is no such key" and "there is no such checkpoint" is a firn::error, with its code. Destructors
+//   throw nothing.
 // - A string_view that a cursor gives is borrowed until the cursor moves.
 // - Handles can be moved, not copied. A keyspace is a reference to what its store owns: copy it freely, and do not use it when
 //   the store is gone. Snapshots, pins, cursors, transactions and loads must be destroyed before their store; a store that is
 //   destroyed earlier stays open, and is lost to the process.
-// - raw() gives the handle of the C functions, for all that is not here: directories (firn/workspace.h), packs, checks.
+// - Results of workspaces own what they point at. What a function of the caller throws ends the call, and is thrown on.
+// - raw() gives the handle of the C functions, for all that is not here: watches, collections, packs, checks.
 #ifndef FIRN_FIRN_HPP
 #define FIRN_FIRN_HPP
 
@@ -34,6 +41,7 @@
 #include "key.h"
 #include "store.h"
 #include "txn.h"
+#include "workspace.h"
 
 namespace firn
 {
@@ -769,6 +777,364 @@ class store
     {
     }
     std::unique_ptr<firn_store, detail::close_store> handle_;
+};
+
+// ---- workspaces ----
+
+// The bytes of a slice, as long as what it belongs to.
+inline std::string_view
+text(firn_slice bytes) noexcept
+{
+    return detail::view(bytes);
+}
+
+namespace detail
+{
+
+struct close_workspace {
+    void
+    operator()(firn_workspace *workspace) const noexcept
+    {
+        firn_workspace_close(workspace);
+    }
+};
+struct release_memory {
+    void
+    operator()(void *memory) const noexcept
+    {
+        firn_release(memory);
+    }
+};
+
+inline void
+release(const firn_workspace_save_result &result) noexcept
+{
+    firn_release(result.checkpoint);
+}
+inline void
+release(const firn_workspace_status_result &result) noexcept
+{
+    firn_release(result.checkpoint);
+}
+inline void
+release(const firn_workspace_diff_result &result) noexcept
+{
+    firn_release(result.before);
+    firn_release(result.after);
+}
+inline void
+release(const firn_workspace_restore_result &result) noexcept
+{
+    firn_release(result.checkpoint);
+}
+inline void
+release(const firn_workspace_revert_result &result) noexcept
+{
+    firn_release(result.after);
+    firn_release(result.before);
+}
+
+// A function of the caller, as a callback of C: what it throws ends the call.
+template <typename Given, typename Item> class callback
+{
+  public:
+    explicit callback(const std::function<void(Item)> &work) : work_(work)
+    {
+    }
+    static int
+    call(void *ctx, Given given) noexcept
+    {
+        callback *it = static_cast<callback *>(ctx);
+        try {
+            it->work_(item(given));
+            return FIRN_OK;
+        } catch (...) {
+            it->thrown_ = std::current_exception();
+            return FIRN_CANCELLED;
+        }
+    }
+    // Throws what the caller's function has thrown, or what the call has failed with.
+    void
+    check(int code, const firn_error &err) const
+    {
+        if (thrown_) {
+            std::rethrow_exception(thrown_);
+        }
+        detail::check(code, err);
+    }
+
+  private:
+    template <typename Pointed>
+    static const Pointed &
+    item(const Pointed *given) noexcept
+    {
+        return *given;
+    }
+    static std::string_view
+    item(firn_slice given) noexcept
+    {
+        return view(given);
+    }
+    const std::function<void(Item)> &work_;
+    std::exception_ptr thrown_;
+};
+
+} // namespace detail
+
+using checkpoint = std::unique_ptr<firn_workspace_checkpoint, detail::release_memory>;
+
+// A result, with what it points at: saved->checkpoint->number.
+template <typename Result> class result
+{
+  public:
+    result(result &&from) noexcept : owner_(std::move(from.owner_))
+    {
+    }
+    result &
+    operator=(result &&from) noexcept
+    {
+        owner_ = std::move(from.owner_);
+        return *this;
+    }
+    const Result &
+    operator*() const noexcept
+    {
+        return *owner_;
+    }
+    const Result *
+    operator->() const noexcept
+    {
+        return owner_.get();
+    }
+
+  private:
+    friend class workspace;
+    struct releasing {
+        void
+        operator()(Result *owned) const noexcept
+        {
+            detail::release(*owned);
+            delete owned;
+        }
+    };
+    explicit result(const Result &empty) : owner_(new Result(empty))
+    {
+    }
+    std::unique_ptr<Result, releasing> owner_;
+};
+using save_result = result<firn_workspace_save_result>;
+using status_result = result<firn_workspace_status_result>;
+using diff_result = result<firn_workspace_diff_result>;
+using restore_result = result<firn_workspace_restore_result>;
+using revert_result = result<firn_workspace_revert_result>;
+
+// A directory tree whose states are saved (firn/workspace.h). References are numbers, ids, tags, "latest".
+class workspace
+{
+  public:
+    explicit workspace(const std::string &path,
+                       const firn_workspace_options &options = FIRN_WORKSPACE_OPTIONS_INIT)
+    {
+        firn_error err;
+        firn_workspace *out = nullptr;
+        detail::check(firn_workspace_open(path.c_str(), &options, &out, &err), err);
+        handle_.reset(out);
+    }
+    std::string
+    root() const
+    {
+        return firn_workspace_root(handle_.get());
+    }
+    std::string
+    store_path() const
+    {
+        return firn_workspace_store_path(handle_.get());
+    }
+
+    // ---- saving and restoring ----
+
+    save_result
+    save(std::string_view message,
+         const firn_workspace_save_options &options = FIRN_WORKSPACE_SAVE_OPTIONS_INIT)
+    {
+        firn_error err;
+        firn_workspace_save_options given = options;
+        save_result out(FIRN_WORKSPACE_SAVE_RESULT_INIT);
+        given.message = detail::slice(message);
+        detail::check(firn_workspace_save(handle_.get(), &given, out.owner_.get(), &err), err);
+        return out;
+    }
+    restore_result
+    restore(const std::string &reference,
+            const firn_workspace_restore_options &options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT)
+    {
+        firn_error err;
+        restore_result out(FIRN_WORKSPACE_RESTORE_RESULT_INIT);
+        detail::check(firn_workspace_restore(handle_.get(), reference.c_str(), &options,
+                                             out.owner_.get(), &err),
+                      err);
+        return out;
+    }
+    // Takes back the last restore; once more, it takes back the undo.
+    restore_result
+    undo(const firn_workspace_restore_options &options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT)
+    {
+        firn_error err;
+        restore_result out(FIRN_WORKSPACE_RESTORE_RESULT_INIT);
+        detail::check(firn_workspace_undo(handle_.get(), &options, out.owner_.get(), &err), err);
+        return out;
+    }
+    // Finishes a restore that was interrupted.
+    restore_result
+    resume(const firn_workspace_restore_options &options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT)
+    {
+        firn_error err;
+        restore_result out(FIRN_WORKSPACE_RESTORE_RESULT_INIT);
+        detail::check(firn_workspace_resume(handle_.get(), &options, out.owner_.get(), &err), err);
+        return out;
+    }
+    // Takes back what one checkpoint changed and keeps what came later.
+    revert_result
+    revert(const std::string &reference,
+           const firn_workspace_revert_options &options = FIRN_WORKSPACE_REVERT_OPTIONS_INIT)
+    {
+        firn_error err;
+        firn_workspace_revert_options given = options;
+        revert_result out(FIRN_WORKSPACE_REVERT_RESULT_INIT);
+        given.after = reference.c_str();
+        detail::check(firn_workspace_revert(handle_.get(), &given, out.owner_.get(), &err), err);
+        return out;
+    }
+
+    // ---- checkpoints ----
+
+    // Newest first.
+    void
+    list(const std::function<void(const firn_workspace_checkpoint &)> &each,
+         const firn_workspace_list_options &options = FIRN_WORKSPACE_LIST_OPTIONS_INIT) const
+    {
+        firn_error err;
+        detail::callback<const firn_workspace_checkpoint *, const firn_workspace_checkpoint &>
+            callback(each);
+        callback.check(firn_workspace_list(handle_.get(), &options, &decltype(callback)::call,
+                                           &callback, &err),
+                       err);
+    }
+    // Nothing if there is no such checkpoint.
+    checkpoint
+    find(const std::string &reference) const
+    {
+        firn_error err;
+        firn_workspace_checkpoint *out = nullptr;
+        int code = firn_workspace_find(handle_.get(), reference.c_str(), &out, &err);
+        if (code != FIRN_NOT_FOUND) {
+            detail::check(code, err);
+        }
+        return checkpoint(out);
+    }
+    void
+    tag(const std::string &name, const std::string &reference, bool may_replace = false)
+    {
+        firn_error err;
+        detail::check(firn_workspace_tag_set(handle_.get(), name.c_str(), reference.c_str(),
+                                             may_replace, nullptr, &err),
+                      err);
+    }
+    void
+    untag(const std::string &name)
+    {
+        firn_error err;
+        detail::check(firn_workspace_tag_remove(handle_.get(), name.c_str(), &err), err);
+    }
+    void
+    tags(const std::function<void(const firn_workspace_tag &)> &each) const
+    {
+        firn_error err;
+        detail::callback<const firn_workspace_tag *, const firn_workspace_tag &> callback(each);
+        callback.check(
+            firn_workspace_tag_list(handle_.get(), &decltype(callback)::call, &callback, &err),
+            err);
+    }
+    void
+    erase(const std::string &reference)
+    {
+        firn_error err;
+        const char *one = reference.c_str();
+        detail::check(
+            firn_workspace_delete(handle_.get(), &one, 1, nullptr, nullptr, nullptr, &err), err);
+    }
+
+    // ---- contents and differences ----
+
+    // Compares a checkpoint with the disk; each may be empty.
+    status_result
+    status(const std::function<void(const firn_workspace_change &)> &each = nullptr,
+           const firn_workspace_status_options &options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT) const
+    {
+        firn_error err;
+        status_result out(FIRN_WORKSPACE_STATUS_RESULT_INIT);
+        detail::callback<const firn_workspace_change *, const firn_workspace_change &> callback(
+            each);
+        callback.check(firn_workspace_status(handle_.get(), &options,
+                                             each ? &decltype(callback)::call : nullptr, &callback,
+                                             out.owner_.get(), &err),
+                       err);
+        return out;
+    }
+    diff_result
+    diff(const std::string &before, const std::string &after,
+         const std::function<void(const firn_workspace_difference &)> &each = nullptr,
+         const firn_workspace_diff_options &options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT) const
+    {
+        firn_error err;
+        firn_workspace_diff_options given = options;
+        diff_result out(FIRN_WORKSPACE_DIFF_RESULT_INIT);
+        detail::callback<const firn_workspace_difference *, const firn_workspace_difference &>
+            callback(each);
+        given.before = before.c_str();
+        given.after = after.c_str();
+        callback.check(firn_workspace_diff(handle_.get(), &given,
+                                           each ? &decltype(callback)::call : nullptr, &callback,
+                                           out.owner_.get(), &err),
+                       err);
+        return out;
+    }
+    void
+    entries(const std::string &reference,
+            const std::function<void(const firn_workspace_entry &)> &each) const
+    {
+        firn_error err;
+        detail::callback<const firn_workspace_entry *, const firn_workspace_entry &> callback(each);
+        callback.check(firn_workspace_entries(handle_.get(), reference.c_str(),
+                                              &decltype(callback)::call, &callback, &err),
+                       err);
+    }
+    // The content of a file of a checkpoint, piece by piece.
+    void
+    cat(const std::string &reference, std::string_view path,
+        const std::function<void(std::string_view)> &each) const
+    {
+        firn_error err;
+        detail::callback<firn_slice, std::string_view> callback(each);
+        callback.check(firn_workspace_cat(handle_.get(), reference.c_str(), detail::slice(path),
+                                          &decltype(callback)::call, &callback, nullptr, &err),
+                       err);
+    }
+    std::string
+    cat(const std::string &reference, std::string_view path) const
+    {
+        std::string out;
+        cat(reference, path, [&](std::string_view piece) { out += piece; });
+        return out;
+    }
+    firn_workspace *
+    raw() const noexcept
+    {
+        return handle_.get();
+    }
+
+  private:
+    std::unique_ptr<firn_workspace, detail::close_workspace> handle_;
 };
 
 } // namespace firn

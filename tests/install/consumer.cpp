@@ -2,6 +2,8 @@
 //
 // install/consumer.cpp: a C++17 program of somebody else's: all of firn/firn.hpp, against an installed libfirn.
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <thread>
 
@@ -156,6 +158,115 @@ goes_back(firn::store &store)
     require(code_of([&] { store.restore("nothing"); }) == FIRN_NOT_FOUND, "no such checkpoint");
 }
 
+static void
+put_file(const std::filesystem::path &path, const std::string &content)
+{
+    std::ofstream file(path);
+    file << content;
+    require(file.good(), "a file can be written");
+}
+
+static void
+compares(firn::workspace &project)
+{
+    std::string seen;
+    firn::status_result status = project.status([&](const firn_workspace_change &change) {
+        seen += firn_workspace_change_kind_name(change.kind);
+        seen += " ";
+        seen += firn::text((change.after != nullptr ? change.after : change.before)->path);
+    });
+    require(seen == "changed notes" && status->changed == 1 && status->checkpoint->number == 1,
+            "status");
+    require(project.status()->unchanged == 1, "status without a function");
+    seen.clear();
+    project.entries("1",
+                    [&](const firn_workspace_entry &entry) { seen += firn::text(entry.path); });
+    require(seen == "codenotes", "entries");
+    require(project.cat("1", "notes") == "one", "cat");
+    require(code_of([&] { (void)project.cat("1", "nothing"); }) == FIRN_NOT_FOUND,
+            "cat of what is not there");
+    try {
+        project.entries("1", [](const firn_workspace_entry &) { throw 7; });
+        require(false, "what a function throws is thrown on");
+    } catch (int thrown) {
+        require(thrown == 7, "as it was");
+    }
+}
+
+static void
+names_checkpoints(firn::workspace &project)
+{
+    firn::checkpoint first = project.find("1");
+    require(first && first->number == 1 && firn::text(first->message) == "first", "find");
+    require(!project.find("7"), "no such checkpoint");
+    project.tag("v1", "1");
+    require(code_of([&] { project.tag("v1", "2"); }) == FIRN_EXISTS, "a tag is not moved");
+    project.tag("v2", "latest");
+    std::string seen;
+    project.tags([&](const firn_workspace_tag &tag) { seen += firn::text(tag.name); });
+    require(seen == "v1v2" && project.find("v2")->number == 2, "tags");
+    project.untag("v2");
+    require(!project.find("v2"), "untag");
+    seen.clear();
+    project.list([&](const firn_workspace_checkpoint &checkpoint) {
+        seen += std::to_string(checkpoint.number);
+    });
+    require(seen == "21", "list");
+    int lines = 0;
+    firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
+    options.with_lines = true;
+    firn::diff_result diff = project.diff(
+        "1", "2",
+        [&](const firn_workspace_difference &difference) {
+            lines += static_cast<int>(difference.lines_added + difference.lines_removed);
+        },
+        options);
+    require(lines == 2 && diff->before->number == 1 && diff->after->number == 2, "diff");
+}
+
+static void
+saves_a_directory(const std::filesystem::path &beside)
+{
+    std::filesystem::path tree = beside.string() + ".tree";
+    std::string store = beside.string() + ".states";
+    std::filesystem::remove_all(tree);
+    std::filesystem::remove_all(store);
+    std::filesystem::create_directories(tree);
+    firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
+    options.store_path = store.c_str();
+    firn::workspace project(tree.string(), options);
+    require(project.root() == std::filesystem::canonical(tree).string() &&
+                project.store_path() == store,
+            "root and store");
+    put_file(tree / "notes", "one");
+    put_file(tree / "code", "a");
+    firn::save_result first = project.save("first");
+    require(first->is_made && first->checkpoint->files == 2, "save");
+    put_file(tree / "notes", "two");
+    compares(project);
+    firn::save_result second = project.save("second");
+    first = std::move(second);
+    require(first->checkpoint->number == 2 && first->previous == 1, "a result that was moved");
+    names_checkpoints(project);
+    firn::restore_result restored = project.restore("1");
+    firn_workspace_status_options with_first = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
+    with_first.reference = "1";
+    require(restored->changed == 1 && project.status(nullptr, with_first)->unchanged == 2,
+            "restore");
+    require(project.undo()->changed == 1 && project.status()->unchanged == 2, "undo");
+    require(project.undo()->checkpoint->is_safety, "an undo is undone");
+    (void)project.restore("2");
+    require(project.revert("2")->changed == 1 && project.cat("2", "notes") == "two", "revert");
+    require(code_of([&] { (void)project.resume(); }) == FIRN_NOT_FOUND, "nothing to resume");
+    require(code_of([&] { (void)project.restore("7"); }) == FIRN_NOT_FOUND,
+            "no such checkpoint to restore");
+    project.untag("v1");
+    project.erase("1");
+    require(!project.find("1"), "erase");
+    std::filesystem::remove_all(tree);
+    std::filesystem::remove_all(store);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -168,6 +279,7 @@ main(int argc, char **argv)
         walks(store);
         transacts();
         goes_back(store);
+        saves_a_directory(argv[1]);
         store.open("users").put("ada", "1815");
         store.sync();
         {
