@@ -35,6 +35,7 @@ int
 firn_alxs_writer_create(const char *path, const firn_alxs_writer_options *options,
                         firn_alxs_writer **out, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(out != NULL, err, "there is no place for the table writer");
     *out = NULL;
     API_REQUIRE(path != NULL && path[0] != '\0', err, "the path of the table is not given");
@@ -52,6 +53,7 @@ out:
 int
 firn_alxs_writer_append(firn_alxs_writer *writer, firn_slice key, firn_slice value, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(writer != NULL && is_slice(key) && is_slice(value), err,
                 "adding to a table takes a writer, a key and a value");
     API_OWN(writer, "table writer", err);
@@ -67,6 +69,7 @@ firn_alxs_writer_count(const firn_alxs_writer *writer)
 int
 firn_alxs_writer_finish(firn_alxs_writer *writer, uint32_t *out_checksum, firn_error *err)
 {
+    API_ANY_ERROR(err);
     if (out_checksum != NULL) {
         *out_checksum = 0;
     }
@@ -88,6 +91,7 @@ firn_alxs_writer_destroy(firn_alxs_writer *writer)
 int
 firn_alxs_open(const char *path, const firn_alxs_options *options, firn_alxs **out, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(out != NULL, err, "there is no place for the table");
     *out = NULL;
     API_REQUIRE(path != NULL && path[0] != '\0', err, "the path of the table is not given");
@@ -119,6 +123,7 @@ is_info(const firn_alxs_info *info)
 int
 firn_alxs_describe(const firn_alxs *table, firn_alxs_info *info, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(table != NULL && is_info(info), err,
                 "describing a table takes the table and an info whose size is set");
     API_OWN(table, "table", err);
@@ -141,6 +146,7 @@ firn_alxs_checksum(const firn_alxs *table)
 int
 firn_alxs_get(firn_alxs *table, firn_slice key, uint8_t **out, size_t *out_size, firn_error *err)
 {
+    API_ANY_ERROR(err);
     if (out != NULL) {
         *out = NULL;
     }
@@ -158,6 +164,7 @@ firn_alxs_verify(const char *path, const firn_alxs_options *options,
                  void (*on_damage)(void *ctx, const char *text), void *ctx, firn_alxs_info *info,
                  firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(path != NULL && path[0] != '\0', err, "the path of the table is not given");
     API_REQUIRE(info == NULL || is_info(info), err, "the size of the info is not set");
     int rc = FIRN_OK;
@@ -182,6 +189,7 @@ static const char no_cursor[] = "there is no cursor";
 int
 firn_alxs_cursor_open(firn_alxs *table, firn_alxs_cursor **out, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(out != NULL, err, "there is no place for the cursor");
     *out = NULL;
     API_REQUIRE(table != NULL, err, "there is no table for the cursor");
@@ -200,6 +208,7 @@ firn_alxs_cursor_close(firn_alxs_cursor *cursor)
 int
 firn_alxs_cursor_first(firn_alxs_cursor *cursor, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(cursor != NULL, err, no_cursor);
     API_OWN(cursor, "cursor of a table", err);
     return firn_alxsv1_cursor_first(cursor, err);
@@ -208,6 +217,7 @@ firn_alxs_cursor_first(firn_alxs_cursor *cursor, firn_error *err)
 int
 firn_alxs_cursor_last(firn_alxs_cursor *cursor, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(cursor != NULL, err, no_cursor);
     API_OWN(cursor, "cursor of a table", err);
     return firn_alxsv1_cursor_last(cursor, err);
@@ -216,6 +226,7 @@ firn_alxs_cursor_last(firn_alxs_cursor *cursor, firn_error *err)
 int
 firn_alxs_cursor_seek(firn_alxs_cursor *cursor, firn_slice key, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(cursor != NULL && is_slice(key), err, "seeking takes a cursor and a key");
     API_OWN(cursor, "cursor of a table", err);
     return firn_alxsv1_cursor_seek(cursor, key, err);
@@ -224,6 +235,7 @@ firn_alxs_cursor_seek(firn_alxs_cursor *cursor, firn_slice key, firn_error *err)
 int
 firn_alxs_cursor_seek_before(firn_alxs_cursor *cursor, firn_slice key, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(cursor != NULL && is_slice(key), err, "seeking takes a cursor and a key");
     API_OWN(cursor, "cursor of a table", err);
     return firn_alxsv1_cursor_seek_before(cursor, key, err);
@@ -232,6 +244,7 @@ firn_alxs_cursor_seek_before(firn_alxs_cursor *cursor, firn_slice key, firn_erro
 int
 firn_alxs_cursor_next(firn_alxs_cursor *cursor, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(cursor != NULL, err, no_cursor);
     API_OWN(cursor, "cursor of a table", err);
     return firn_alxsv1_cursor_next(cursor, err);
@@ -240,6 +253,7 @@ firn_alxs_cursor_next(firn_alxs_cursor *cursor, firn_error *err)
 int
 firn_alxs_cursor_prev(firn_alxs_cursor *cursor, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(cursor != NULL, err, no_cursor);
     API_OWN(cursor, "cursor of a table", err);
     return firn_alxsv1_cursor_prev(cursor, err);

@@ -15,6 +15,7 @@ int
 firn_bulk_open(firn_keyspace *keyspace, const firn_bulk_options *options, firn_bulk **out,
                firn_error *err)
 {
+    API_ANY_ERROR(err);
     firn_bulk_options given = FIRN_BULK_OPTIONS_INIT;
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
@@ -35,6 +36,7 @@ firn_bulk_open(firn_keyspace *keyspace, const firn_bulk_options *options, firn_b
 int
 firn_bulk_put(firn_bulk *bulk, firn_slice key, firn_slice value, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(bulk != NULL && api_store_is_slice(key) && api_store_is_slice(value), err,
                 "bulk, key and value must not be NULL");
     API_ENTER(bulk, BULK, err);
@@ -47,6 +49,7 @@ int
 firn_bulk_put_ttl(firn_bulk *bulk, firn_slice key, firn_slice value, uint64_t ttl_ms,
                   firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(bulk != NULL && api_store_is_slice(key) && api_store_is_slice(value), err,
                 "bulk, key and value must not be NULL");
     API_ENTER(bulk, BULK, err);
@@ -66,6 +69,7 @@ firn_bulk_count(const firn_bulk *bulk)
 int
 firn_bulk_commit(firn_bulk *bulk, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(bulk != NULL, err, "bulk must not be NULL");
     API_ENTER(bulk, BULK, err);
     int inner_rc = firn_db_bulk_commit(bulk, err);

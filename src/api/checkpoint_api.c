@@ -42,6 +42,7 @@ firn_store_checkpoint_create(firn_store *store, const char *name,
                              const firn_store_checkpoint_options *options,
                              firn_store_checkpoint *out, firn_error *err)
 {
+    API_ANY_ERROR(err);
     firn_store_checkpoint_options given = FIRN_STORE_CHECKPOINT_OPTIONS_INIT;
     struct firn_db_checkpoint_info info;
     API_REQUIRE(store != NULL, err, "store must not be NULL");
@@ -82,6 +83,7 @@ firn_store_checkpoint_list(firn_store *store, const firn_store_checkpoint_list_o
                            int (*visit)(void *ctx, const firn_store_checkpoint *checkpoint),
                            void *ctx, firn_error *err)
 {
+    API_ANY_ERROR(err);
     firn_store_checkpoint_list_options given = FIRN_STORE_CHECKPOINT_LIST_OPTIONS_INIT;
     API_REQUIRE(store != NULL && visit != NULL, err, "store and visit must not be NULL");
     API_OPEN(store, STORE, err);
@@ -98,6 +100,7 @@ int
 firn_store_checkpoint_find(firn_store *store, const char *reference, firn_store_checkpoint *out,
                            firn_error *err)
 {
+    API_ANY_ERROR(err);
     struct firn_db_checkpoint_info info;
     API_REQUIRE(store != NULL && reference != NULL && out != NULL, err,
                 "store, reference and out must not be NULL");
@@ -115,6 +118,7 @@ int
 firn_store_checkpoint_delete(firn_store *store, const char *const *references, size_t count,
                              firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(store != NULL && (count == 0 || references != NULL), err,
                 "store and references must not be NULL");
     for (size_t i = 0; i < count; i++) {
@@ -150,6 +154,7 @@ int
 firn_store_restore(firn_store *store, const char *reference, firn_store_restore_result *out,
                    firn_error *err)
 {
+    API_ANY_ERROR(err);
     struct firn_db_checkpoint_info restored;
     struct firn_db_checkpoint_info safety;
     API_REQUIRE(store != NULL && reference != NULL, err, "store and reference must not be NULL");
@@ -167,6 +172,7 @@ firn_store_restore(firn_store *store, const char *reference, firn_store_restore_
 int
 firn_store_undo(firn_store *store, firn_store_restore_result *out, firn_error *err)
 {
+    API_ANY_ERROR(err);
     struct firn_db_checkpoint_info restored;
     struct firn_db_checkpoint_info safety;
     API_REQUIRE(store != NULL, err, "store must not be NULL");
@@ -228,6 +234,7 @@ firn_store_diff(firn_store *store, const char *before, const char *after,
                 int (*visit)(void *ctx, const firn_store_difference *difference), void *ctx,
                 firn_error *err)
 {
+    API_ANY_ERROR(err);
     firn_store_diff_options given = FIRN_STORE_DIFF_OPTIONS_INIT;
     API_REQUIRE(store != NULL && visit != NULL, err, "store and visit must not be NULL");
     API_OPEN(store, STORE, err);
@@ -253,6 +260,7 @@ int
 firn_store_export(firn_store *store, const char *reference, const char *path,
                   const firn_store_export_options *options, firn_error *err)
 {
+    API_ANY_ERROR(err);
     firn_store_export_options given = FIRN_STORE_EXPORT_OPTIONS_INIT;
     struct firn_os *os = firn_os_default();
     API_REQUIRE(store != NULL && path != NULL, err, "store and path must not be NULL");
@@ -273,6 +281,7 @@ int
 firn_store_import(const char *file, const char *path, const firn_store_import_options *options,
                   firn_store_checkpoint *out, firn_error *err)
 {
+    API_ANY_ERROR(err);
     firn_store_import_options given = FIRN_STORE_IMPORT_OPTIONS_INIT;
     struct firn_os *os = firn_os_default();
     struct firn_db_checkpoint_info info;

@@ -41,6 +41,7 @@ open_folder(const char *folder, struct firn_os_dir **out, firn_error *err)
 int
 firn_chkp_writer_create(const char *folder, firn_chkp_writer **out, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(out != NULL, err, "there is no place for the pack writer");
     *out = NULL;
     int rc = FIRN_OK;
@@ -56,6 +57,7 @@ int
 firn_chkp_writer_add(firn_chkp_writer *writer, firn_slice content, firn_hash *out_hash,
                      bool *out_is_new, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(writer != NULL && is_slice(content), err,
                 "adding to a pack takes a writer and the content");
     API_OWN(writer, "pack writer", err);
@@ -84,6 +86,7 @@ firn_chkp_writer_add_stream(firn_chkp_writer *writer,
                             int (*source)(void *ctx, uint8_t *data, size_t size, size_t *out_size),
                             void *ctx, firn_hash *out_hash, bool *out_is_new, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(writer != NULL && source != NULL, err,
                 "adding to a pack takes a writer and a source");
     API_OWN(writer, "pack writer", err);
@@ -101,6 +104,7 @@ int
 firn_chkp_writer_add_fd(firn_chkp_writer *writer, int fd, firn_hash *out_hash, bool *out_is_new,
                         firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(writer != NULL && fd >= 0, err, "adding to a pack takes a writer and a descriptor");
     API_OWN(writer, "pack writer", err);
     return firn_chkpv1_writer_add_stream(writer, read_fd, &fd, out_hash, out_is_new, err);
@@ -110,6 +114,7 @@ int
 firn_chkp_writer_add_frame(firn_chkp_writer *writer, const firn_hash *hash, firn_slice frame,
                            bool *out_is_new, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(writer != NULL && hash != NULL && frame.data != NULL && frame.size > 0, err,
                 "adding a frame to a pack takes a writer, the hash and the frame");
     API_OWN(writer, "pack writer", err);
@@ -120,6 +125,7 @@ int
 firn_chkp_writer_add_trusted_frame(firn_chkp_writer *writer, const firn_hash *hash,
                                    firn_slice frame, bool *out_is_new, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(writer != NULL && hash != NULL && frame.data != NULL && frame.size > 0, err,
                 "adding a frame to a pack takes a writer, the hash and the frame");
     API_OWN(writer, "pack writer", err);
@@ -135,6 +141,7 @@ firn_chkp_writer_count(const firn_chkp_writer *writer)
 int
 firn_chkp_writer_finish(firn_chkp_writer *writer, char *out_name, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(writer != NULL && out_name != NULL, err,
                 "finishing a pack takes a writer and a place for the name");
     API_OWN(writer, "pack writer", err);
@@ -156,6 +163,7 @@ int
 firn_chkp_open(const char *folder, const char *name, const firn_chkp_options *options,
                firn_chkp **out, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(out != NULL, err, "there is no place for the pack");
     *out = NULL;
     API_REQUIRE(name != NULL, err, "the name of the pack is not given");
@@ -193,6 +201,7 @@ firn_chkp_count(const firn_chkp *pack)
 int
 firn_chkp_contains(firn_chkp *pack, const firn_hash *hash, bool *out, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(pack != NULL && hash != NULL && out != NULL, err,
                 "looking for an object takes a pack, a hash and a place for the answer");
     API_OWN(pack, "pack", err);
@@ -203,6 +212,7 @@ firn_chkp_contains(firn_chkp *pack, const firn_hash *hash, bool *out, firn_error
 int
 firn_chkp_locate(firn_chkp *pack, const firn_hash *hash, firn_chkp_entry *out, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(pack != NULL && hash != NULL && out != NULL, err,
                 "looking for an object takes a pack, a hash and a place for the answer");
     API_OWN(pack, "pack", err);
@@ -214,6 +224,7 @@ int
 firn_chkp_read(firn_chkp *pack, const firn_hash *hash, size_t size_max, uint8_t **out,
                size_t *out_size, firn_error *err)
 {
+    API_ANY_ERROR(err);
     if (out != NULL) {
         *out = NULL;
     }
@@ -230,6 +241,7 @@ int
 firn_chkp_stream(firn_chkp *pack, const firn_hash *hash, int (*sink)(void *ctx, firn_slice data),
                  void *ctx, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(pack != NULL && hash != NULL && sink != NULL, err,
                 "reading an object takes a pack, a hash and a receiver");
     API_OWN(pack, "pack", err);
@@ -240,6 +252,7 @@ int
 firn_chkp_list(firn_chkp *pack, int (*visit)(void *ctx, const firn_chkp_entry *entry), void *ctx,
                firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(pack != NULL && visit != NULL, err, "listing a pack takes the pack and a receiver");
     API_OWN(pack, "pack", err);
     return firn_chkpv1_list(pack, visit, ctx, err);
@@ -249,6 +262,7 @@ int
 firn_chkp_verify(firn_chkp *pack, void (*on_damage)(void *ctx, const char *text), void *ctx,
                  firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(pack != NULL, err, "there is no pack to verify");
     API_OWN(pack, "pack", err);
     return firn_chkpv1_verify(pack, on_damage, ctx, err);
@@ -260,6 +274,7 @@ int
 firn_chkp_list_packs(const char *folder, int (*visit)(void *ctx, const char *name), void *ctx,
                      firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(visit != NULL, err, "listing packs takes a receiver");
     int rc = FIRN_OK;
     struct firn_os_dir *dir = NULL;
@@ -282,6 +297,7 @@ int
 firn_chkp_rebuild_index(const char *folder, const char *name, const firn_chkp_options *options,
                         firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(name != NULL, err, "the name of the pack is not given");
     int rc = FIRN_OK;
     struct firn_os_dir *dir = NULL;
@@ -312,6 +328,7 @@ firn_chkp_set_open(const char *folder, const char *const *names, size_t name_cou
                    const firn_chkp_options *options, void (*on_damage)(void *ctx, const char *text),
                    void *ctx, firn_chkp_set **out, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(out != NULL, err, "there is no place for the set of packs");
     *out = NULL;
     API_REQUIRE(are_names(names, name_count), err, "the name of a pack is not given");
@@ -355,6 +372,7 @@ firn_chkp_set_name(const firn_chkp_set *set, size_t i)
 int
 firn_chkp_set_contains(firn_chkp_set *set, const firn_hash *hash, bool *out, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(set != NULL && hash != NULL && out != NULL, err,
                 "looking for an object takes a set, a hash and a place for the answer");
     API_OWN(set, "set of packs", err);
@@ -366,6 +384,7 @@ int
 firn_chkp_set_locate(firn_chkp_set *set, const firn_hash *hash, firn_chkp_entry *out,
                      const char **out_name, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(set != NULL && hash != NULL && out != NULL, err,
                 "looking for an object takes a set, a hash and a place for the answer");
     API_OWN(set, "set of packs", err);
@@ -380,6 +399,7 @@ int
 firn_chkp_set_read(firn_chkp_set *set, const firn_hash *hash, size_t size_max, uint8_t **out,
                    size_t *out_size, firn_error *err)
 {
+    API_ANY_ERROR(err);
     if (out != NULL) {
         *out = NULL;
     }
@@ -396,6 +416,7 @@ int
 firn_chkp_set_stream(firn_chkp_set *set, const firn_hash *hash,
                      int (*sink)(void *ctx, firn_slice data), void *ctx, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(set != NULL && hash != NULL && sink != NULL, err,
                 "reading an object takes a set, a hash and a receiver");
     API_OWN(set, "set of packs", err);
@@ -407,6 +428,7 @@ firn_chkp_set_list(firn_chkp_set *set,
                    int (*visit)(void *ctx, const char *name, const firn_chkp_entry *entry),
                    void *ctx, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(set != NULL && visit != NULL, err, "listing a set takes the set and a receiver");
     API_OWN(set, "set of packs", err);
     return firn_chkpv1_set_list(set, visit, ctx, err);
@@ -416,6 +438,7 @@ int
 firn_chkp_set_verify(firn_chkp_set *set, void (*on_damage)(void *ctx, const char *text), void *ctx,
                      firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(set != NULL, err, "there is no set to verify");
     API_OWN(set, "set of packs", err);
     return firn_chkpv1_set_verify(set, on_damage, ctx, err);

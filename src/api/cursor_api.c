@@ -12,6 +12,7 @@ int
 firn_cursor_open(firn_keyspace *keyspace, const firn_cursor_options *options, firn_cursor **out,
                  firn_error *err)
 {
+    API_ANY_ERROR(err);
     struct api_store_cursor_options inner;
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
@@ -38,6 +39,7 @@ firn_cursor_close(firn_cursor *cursor)
 int
 firn_cursor_first(firn_cursor *cursor, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(cursor != NULL, err, "cursor must not be NULL");
     API_ENTER(cursor, CURSOR, err);
     int inner_rc = firn_db_cursor_first(cursor, err);
@@ -48,6 +50,7 @@ firn_cursor_first(firn_cursor *cursor, firn_error *err)
 int
 firn_cursor_last(firn_cursor *cursor, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(cursor != NULL, err, "cursor must not be NULL");
     API_ENTER(cursor, CURSOR, err);
     int inner_rc = firn_db_cursor_last(cursor, err);
@@ -58,6 +61,7 @@ firn_cursor_last(firn_cursor *cursor, firn_error *err)
 int
 firn_cursor_seek(firn_cursor *cursor, firn_slice key, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(cursor != NULL && api_store_is_slice(key), err, "cursor and key must not be NULL");
     API_ENTER(cursor, CURSOR, err);
     int inner_rc = firn_db_cursor_seek(cursor, key, err);
@@ -68,6 +72,7 @@ firn_cursor_seek(firn_cursor *cursor, firn_slice key, firn_error *err)
 int
 firn_cursor_seek_before(firn_cursor *cursor, firn_slice key, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(cursor != NULL && api_store_is_slice(key), err, "cursor and key must not be NULL");
     API_ENTER(cursor, CURSOR, err);
     int inner_rc = firn_db_cursor_seek_before(cursor, key, err);
@@ -78,6 +83,7 @@ firn_cursor_seek_before(firn_cursor *cursor, firn_slice key, firn_error *err)
 int
 firn_cursor_next(firn_cursor *cursor, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(cursor != NULL, err, "cursor must not be NULL");
     API_ENTER(cursor, CURSOR, err);
     int inner_rc = firn_db_cursor_next(cursor, err);
@@ -88,6 +94,7 @@ firn_cursor_next(firn_cursor *cursor, firn_error *err)
 int
 firn_cursor_prev(firn_cursor *cursor, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(cursor != NULL, err, "cursor must not be NULL");
     API_ENTER(cursor, CURSOR, err);
     int inner_rc = firn_db_cursor_prev(cursor, err);

@@ -19,6 +19,7 @@ is_slice(firn_slice slice)
 int
 firn_pack_writer_create(const char *path, firn_pack_writer **out, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(path != NULL && out != NULL, err, "path and out must not be NULL");
     *out = NULL;
     return firn_packfile_writer_create_path(firn_os_default(), path, COMPRESSION_LEVEL, out, err);
@@ -28,6 +29,7 @@ int
 firn_pack_writer_add(firn_pack_writer *writer, firn_slice content, firn_hash *out_hash,
                      bool *out_is_new, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(writer != NULL && is_slice(content), err, "writer and content must not be NULL");
     API_OWN(writer, "pack writer", err);
     return firn_packfile_writer_add(writer, content, out_hash, out_is_new, err);
@@ -43,6 +45,7 @@ int
 firn_pack_writer_add_fd(firn_pack_writer *writer, int fd, firn_hash *out_hash, bool *out_is_new,
                         firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(writer != NULL && fd >= 0, err, "writer must not be NULL, fd not negative");
     API_OWN(writer, "pack writer", err);
     return firn_packfile_writer_add_stream(writer, read_fd, &fd, out_hash, out_is_new, NULL, err);
@@ -51,6 +54,7 @@ firn_pack_writer_add_fd(firn_pack_writer *writer, int fd, firn_hash *out_hash, b
 int
 firn_pack_writer_finish(firn_pack_writer *writer, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(writer != NULL, err, "writer must not be NULL");
     API_OWN(writer, "pack writer", err);
     return firn_packfile_writer_finish(writer, NULL, err);
@@ -67,6 +71,7 @@ firn_pack_writer_destroy(firn_pack_writer *writer)
 int
 firn_pack_open(const char *path, firn_pack **out, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(path != NULL && out != NULL, err, "path and out must not be NULL");
     *out = NULL;
     return firn_packfile_open_path(firn_os_default(), path, out, err);
@@ -89,6 +94,7 @@ firn_pack_count(const firn_pack *pack)
 int
 firn_pack_contains(firn_pack *pack, const firn_hash *hash, bool *out, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(pack != NULL && hash != NULL && out != NULL, err,
                 "pack, hash and out must not be NULL");
     API_OWN(pack, "pack", err);
@@ -108,6 +114,7 @@ firn_pack_contains(firn_pack *pack, const firn_hash *hash, bool *out, firn_error
 int
 firn_pack_size_of(firn_pack *pack, const firn_hash *hash, uint64_t *out, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(pack != NULL && hash != NULL && out != NULL, err,
                 "pack, hash and out must not be NULL");
     API_OWN(pack, "pack", err);
@@ -159,6 +166,7 @@ int
 firn_pack_read(firn_pack *pack, const firn_hash *hash, size_t size_max, uint8_t **out,
                size_t *out_size, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(pack != NULL && hash != NULL && out != NULL && out_size != NULL, err,
                 "pack, hash, out and out_size must not be NULL");
     API_OWN(pack, "pack", err);
@@ -194,6 +202,7 @@ int
 firn_pack_stream(firn_pack *pack, const firn_hash *hash, int (*sink)(void *ctx, firn_slice data),
                  void *ctx, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(pack != NULL && hash != NULL && sink != NULL, err,
                 "pack, hash and sink must not be NULL");
     API_OWN(pack, "pack", err);
@@ -227,6 +236,7 @@ int
 firn_pack_list(firn_pack *pack, int (*visit)(void *ctx, const firn_hash *hash, uint64_t size),
                void *ctx, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(pack != NULL && visit != NULL, err, "pack and visit must not be NULL");
     API_OWN(pack, "pack", err);
     struct public_list list = {.pack = pack, .visit = visit, .ctx = ctx};
@@ -282,6 +292,7 @@ tell_progress(void *ctx, firn_error *err)
 int
 firn_pack_verify(firn_pack *pack, const firn_pack_verify_options *options, firn_error *err)
 {
+    API_ANY_ERROR(err);
     struct public_verify public = {.options = FIRN_PACK_VERIFY_OPTIONS_INIT};
     struct firn_packfile_scratch *scratch;
     API_REQUIRE(pack != NULL, err, "pack must not be NULL");

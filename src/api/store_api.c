@@ -68,6 +68,7 @@ int
 firn_store_open(const char *path, const firn_store_options *options, firn_store **out,
                 firn_error *err)
 {
+    API_ANY_ERROR(err);
     struct firn_db_options inner;
     API_REQUIRE(path != NULL && out != NULL, err, "path and out must not be NULL");
     *out = NULL;
@@ -81,6 +82,7 @@ int
 firn_store_open_memory(uint64_t limit_bytes, const firn_store_options *options, firn_store **out,
                        firn_error *err)
 {
+    API_ANY_ERROR(err);
     struct firn_db_options inner;
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
@@ -97,6 +99,7 @@ firn_store_open_memory(uint64_t limit_bytes, const firn_store_options *options, 
 int
 firn_store_close(firn_store *store, firn_error *err)
 {
+    API_ANY_ERROR(err);
     if (store == NULL) {
         return FIRN_OK;
     }
@@ -120,6 +123,7 @@ firn_store_close(firn_store *store, firn_error *err)
 int
 firn_store_destroy(const char *path, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(path != NULL && path[0] != '\0', err, "the path of a store must not be empty");
     return firn_db_path_destroy(firn_os_default(), path, err);
 }
@@ -127,6 +131,7 @@ firn_store_destroy(const char *path, firn_error *err)
 int
 firn_store_sync(firn_store *store, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(store != NULL, err, "store must not be NULL");
     API_OPEN(store, STORE, err);
     return firn_db_sync(store, err);
@@ -149,6 +154,7 @@ int
 firn_store_clone(firn_store *store, const char *path, const firn_store_maintenance_options *options,
                  firn_error *err)
 {
+    API_ANY_ERROR(err);
     struct firn_storefile_progress progress;
     API_REQUIRE(store != NULL && path != NULL, err, "store and path must not be NULL");
     API_REQUIRE(path[0] != '\0', err, "the path of a store must not be empty");
@@ -161,6 +167,7 @@ firn_store_clone(firn_store *store, const char *path, const firn_store_maintenan
 int
 firn_store_refresh(firn_store *store, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(store != NULL, err, "store must not be NULL");
     API_OPEN(store, STORE, err);
     return firn_db_refresh(store, err);
@@ -169,6 +176,7 @@ firn_store_refresh(firn_store *store, firn_error *err)
 int
 firn_store_flush(firn_store *store, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(store != NULL, err, "store must not be NULL");
     API_OPEN(store, STORE, err);
     return firn_db_maintain_flush(store, err);
@@ -178,6 +186,7 @@ int
 firn_store_compact(firn_store *store, const firn_store_maintenance_options *options,
                    firn_error *err)
 {
+    API_ANY_ERROR(err);
     struct firn_storefile_progress progress;
     API_REQUIRE(store != NULL, err, "store must not be NULL");
     API_OPEN(store, STORE, err);
@@ -189,6 +198,7 @@ int
 firn_keyspace_compact(firn_keyspace *keyspace, firn_slice lower, firn_slice upper,
                       const firn_store_maintenance_options *options, firn_error *err)
 {
+    API_ANY_ERROR(err);
     struct firn_storefile_progress progress;
     API_REQUIRE(keyspace != NULL && api_store_is_slice(lower) && api_store_is_slice(upper), err,
                 "keyspace must not be NULL, and no bound that has a size");
@@ -206,6 +216,7 @@ int
 firn_keyspace_approximate_size(firn_keyspace *keyspace, firn_slice lower, firn_slice upper,
                                firn_keyspace_size *out, firn_error *err)
 {
+    API_ANY_ERROR(err);
     firn_keyspace_size found;
     API_REQUIRE(keyspace != NULL && out != NULL && api_store_is_slice(lower) &&
                     api_store_is_slice(upper),
@@ -223,6 +234,7 @@ firn_keyspace_approximate_size(firn_keyspace *keyspace, firn_slice lower, firn_s
 int
 firn_store_stats(firn_store *store, firn_store_statistics *out, firn_error *err)
 {
+    API_ANY_ERROR(err);
     firn_store_statistics found;
     API_REQUIRE(store != NULL && out != NULL, err, "store and out must not be NULL");
     API_REQUIRE(api_options_is_size(out->size), err,
@@ -238,6 +250,7 @@ firn_store_stats(firn_store *store, firn_store_statistics *out, firn_error *err)
 int
 firn_store_stats_json(firn_store *store, char **out, firn_error *err)
 {
+    API_ANY_ERROR(err);
     firn_store_statistics found;
     struct firn_buf text = {0};
     int rc;
@@ -269,6 +282,7 @@ int
 firn_store_check(firn_store *store, const firn_store_check_options *options,
                  firn_store_check_result *out, firn_error *err)
 {
+    API_ANY_ERROR(err);
     firn_store_check_options given = FIRN_STORE_CHECK_OPTIONS_INIT;
     firn_store_check_result found = {.size = sizeof found};
     API_REQUIRE(store != NULL, err, "store must not be NULL");
@@ -307,6 +321,7 @@ int
 firn_keyspace_open(firn_store *store, const char *name, const firn_keyspace_options *options,
                    firn_keyspace **out, firn_error *err)
 {
+    API_ANY_ERROR(err);
     firn_keyspace_options given = FIRN_KEYSPACE_OPTIONS_INIT;
     API_REQUIRE(store != NULL && name != NULL && out != NULL, err,
                 "store, name and out must not be NULL");
@@ -334,6 +349,7 @@ firn_keyspace_open(firn_store *store, const char *name, const firn_keyspace_opti
 int
 firn_keyspace_drop(firn_store *store, const char *name, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(store != NULL && name != NULL, err, "store and name must not be NULL");
     API_OPEN(store, STORE, err);
     return is_system(name) ? refuse_system(err) : firn_db_keyspace_drop(store, name, err);
@@ -355,6 +371,7 @@ int
 firn_keyspace_list(firn_store *store, int (*visit)(void *ctx, const char *name), void *ctx,
                    firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(store != NULL && visit != NULL, err, "store and visit must not be NULL");
     API_OPEN(store, STORE, err);
     struct listing listing = {visit, ctx};
@@ -367,6 +384,7 @@ int
 firn_snapshot_open(firn_store *store, const firn_snapshot_options *options, firn_snapshot **out,
                    firn_error *err)
 {
+    API_ANY_ERROR(err);
     firn_snapshot_options given = FIRN_SNAPSHOT_OPTIONS_INIT;
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
@@ -395,6 +413,7 @@ int
 firn_snapshot_keyspace_list(firn_snapshot *snapshot, int (*visit)(void *ctx, const char *name),
                             void *ctx, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(snapshot != NULL && visit != NULL, err, "snapshot and visit must not be NULL");
     API_OPEN(snapshot, SNAPSHOT, err);
     struct listing listing = {visit, ctx};
@@ -405,6 +424,7 @@ int
 firn_snapshot_keyspace_open(firn_snapshot *snapshot, const char *name, firn_keyspace **out,
                             firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
     API_REQUIRE(snapshot != NULL && name != NULL, err, "snapshot and name must not be NULL");
@@ -421,6 +441,7 @@ int
 firn_put(firn_keyspace *keyspace, firn_slice key, firn_slice value,
          const firn_write_options *options, firn_error *err)
 {
+    API_ANY_ERROR(err);
     firn_write_options given;
     API_REQUIRE(keyspace != NULL && api_store_is_slice(key) && api_store_is_slice(value), err,
                 "keyspace, key and value must not be NULL");
@@ -459,6 +480,7 @@ int
 firn_insert(firn_keyspace *keyspace, firn_slice key, firn_slice value,
             const firn_write_options *options, firn_error *err)
 {
+    API_ANY_ERROR(err);
     return put_if(keyspace, key, NULL, value, options, err);
 }
 
@@ -466,6 +488,7 @@ int
 firn_compare_and_put(firn_keyspace *keyspace, firn_slice key, firn_slice expected, firn_slice value,
                      const firn_write_options *options, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(api_store_is_slice(expected), err, "expected must not be NULL");
     return put_if(keyspace, key, &expected, value, options, err);
 }
@@ -474,6 +497,7 @@ int
 firn_merge(firn_keyspace *keyspace, firn_slice key, firn_merge_operator operation,
            firn_slice operand, const firn_write_options *options, firn_error *err)
 {
+    API_ANY_ERROR(err);
     firn_durability durability;
     API_REQUIRE(keyspace != NULL && api_store_is_slice(key) && api_store_is_slice(operand), err,
                 "keyspace, key and operand must not be NULL");
@@ -486,6 +510,7 @@ int
 firn_delete(firn_keyspace *keyspace, firn_slice key, const firn_write_options *options,
             firn_error *err)
 {
+    API_ANY_ERROR(err);
     firn_durability durability;
     API_REQUIRE(keyspace != NULL && api_store_is_slice(key), err,
                 "keyspace and key must not be NULL");
@@ -498,6 +523,7 @@ int
 firn_delete_range(firn_keyspace *keyspace, firn_slice lower, firn_slice upper,
                   const firn_write_options *options, firn_error *err)
 {
+    API_ANY_ERROR(err);
     firn_durability durability;
     API_REQUIRE(keyspace != NULL && api_store_is_slice(lower) && api_store_is_slice(upper), err,
                 "keyspace, lower and upper must not be NULL");
@@ -518,6 +544,7 @@ get(firn_keyspace *keyspace, firn_snapshot *snapshot, firn_slice key, uint8_t **
 int
 firn_get(firn_keyspace *keyspace, firn_slice key, uint8_t **out, size_t *out_size, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(out != NULL && out_size != NULL, err, "out and out_size must not be NULL");
     *out = NULL;
     *out_size = 0;
@@ -531,6 +558,7 @@ int
 firn_snapshot_get(firn_snapshot *snapshot, firn_keyspace *keyspace, firn_slice key, uint8_t **out,
                   size_t *out_size, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(out != NULL && out_size != NULL, err, "out and out_size must not be NULL");
     *out = NULL;
     *out_size = 0;
@@ -545,6 +573,7 @@ int
 firn_get_into(firn_keyspace *keyspace, firn_slice key, void *buffer, size_t capacity,
               size_t *out_size, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(out_size != NULL, err, "out_size must not be NULL");
     *out_size = 0;
     API_REQUIRE(keyspace != NULL && api_store_is_slice(key) && (capacity == 0 || buffer != NULL),
@@ -569,6 +598,7 @@ int
 firn_get_pinned(firn_keyspace *keyspace, firn_snapshot *snapshot, firn_slice key, firn_pin **out,
                 firn_slice *out_value, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(out != NULL && out_value != NULL, err, "out and out_value must not be NULL");
     *out = NULL;
     *out_value = firn_bytes(NULL, 0);
@@ -595,6 +625,7 @@ firn_pin_release(firn_pin *pin)
 int
 firn_exists(firn_keyspace *keyspace, firn_slice key, bool *out, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = false;
     API_REQUIRE(keyspace != NULL && api_store_is_slice(key), err,
@@ -619,6 +650,7 @@ int
 firn_get_many(firn_keyspace *keyspace, firn_snapshot *snapshot, const firn_slice *keys,
               size_t count, firn_get_result *out, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(count == 0 || out != NULL, err, "out must not be NULL");
     for (size_t i = 0; i < count; i++) {
         out[i] = (firn_get_result){0};
@@ -646,6 +678,7 @@ firn_get_many(firn_keyspace *keyspace, firn_snapshot *snapshot, const firn_slice
 int
 firn_batch_create(firn_batch **out, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     int rc = firn_db_batch_create(out, err);
     return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_BATCH, NULL);
@@ -705,6 +738,7 @@ int
 firn_batch_iterate(const firn_batch *batch, int (*visit)(void *ctx, const firn_batch_write *write),
                    void *ctx, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(batch != NULL && visit != NULL, err, "batch and visit must not be NULL");
     API_OPEN(batch, BATCH, err);
     struct batch_visit visiting = {visit, ctx};
@@ -714,6 +748,7 @@ firn_batch_iterate(const firn_batch *batch, int (*visit)(void *ctx, const firn_b
 int
 firn_batch_append(firn_batch *batch, const firn_batch *from, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(batch != NULL && from != NULL, err, "batches must not be NULL");
     API_REQUIRE(batch != from, err, "a batch cannot be appended to itself");
     API_OPEN(from, BATCH, err);
@@ -727,6 +762,7 @@ int
 firn_batch_put(firn_batch *batch, firn_keyspace *keyspace, firn_slice key, firn_slice value,
                firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(batch != NULL && keyspace != NULL && api_store_is_slice(key) &&
                     api_store_is_slice(value),
                 err, "batch, keyspace, key and value must not be NULL");
@@ -741,6 +777,7 @@ int
 firn_batch_put_ttl(firn_batch *batch, firn_keyspace *keyspace, firn_slice key, firn_slice value,
                    uint64_t ttl_ms, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(batch != NULL && keyspace != NULL && api_store_is_slice(key) &&
                     api_store_is_slice(value),
                 err, "batch, keyspace, key and value must not be NULL");
@@ -755,6 +792,7 @@ int
 firn_batch_merge(firn_batch *batch, firn_keyspace *keyspace, firn_slice key,
                  firn_merge_operator operation, firn_slice operand, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(batch != NULL && keyspace != NULL && api_store_is_slice(key) &&
                     api_store_is_slice(operand),
                 err, "batch, keyspace, key and operand must not be NULL");
@@ -768,6 +806,7 @@ firn_batch_merge(firn_batch *batch, firn_keyspace *keyspace, firn_slice key,
 int
 firn_batch_delete(firn_batch *batch, firn_keyspace *keyspace, firn_slice key, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(batch != NULL && keyspace != NULL && api_store_is_slice(key), err,
                 "batch, keyspace and key must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
@@ -781,6 +820,7 @@ int
 firn_batch_delete_range(firn_batch *batch, firn_keyspace *keyspace, firn_slice lower,
                         firn_slice upper, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(batch != NULL && keyspace != NULL && api_store_is_slice(lower) &&
                     api_store_is_slice(upper),
                 err, "batch, keyspace, lower and upper must not be NULL");
@@ -795,6 +835,7 @@ int
 firn_store_write(firn_store *store, const firn_batch *batch, const firn_write_options *options,
                  firn_error *err)
 {
+    API_ANY_ERROR(err);
     firn_durability durability;
     API_REQUIRE(store != NULL && batch != NULL, err, "store and batch must not be NULL");
     int rc = api_store_read_write_options(options, &durability, err);

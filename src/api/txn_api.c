@@ -24,6 +24,7 @@ is_isolation(firn_isolation isolation)
 int
 firn_txn_begin(firn_store *store, const firn_txn_options *options, firn_txn **out, firn_error *err)
 {
+    API_ANY_ERROR(err);
     firn_txn_options given = FIRN_TXN_OPTIONS_INIT;
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
@@ -44,6 +45,7 @@ firn_txn_begin(firn_store *store, const firn_txn_options *options, firn_txn **ou
 int
 firn_txn_commit(firn_txn *txn, const firn_write_options *options, firn_error *err)
 {
+    API_ANY_ERROR(err);
     firn_durability durability;
     API_REQUIRE(txn != NULL, err, "txn must not be NULL");
     int rc = api_store_read_write_options(options, &durability, err);
@@ -59,6 +61,7 @@ firn_txn_commit(firn_txn *txn, const firn_write_options *options, firn_error *er
 int
 firn_txn_rollback(firn_txn *txn, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(txn != NULL, err, "txn must not be NULL");
     API_ENTER(txn, TXN, err);
     int inner_rc = firn_db_txn_rollback(txn, err);
@@ -82,6 +85,7 @@ int
 firn_txn_get(firn_txn *txn, firn_keyspace *keyspace, firn_slice key, uint8_t **out,
              size_t *out_size, firn_error *err)
 {
+    API_ANY_ERROR(err);
     struct firn_buf value = {0};
     API_REQUIRE(out != NULL && out_size != NULL, err, "out and out_size must not be NULL");
     *out = NULL;
@@ -99,6 +103,7 @@ int
 firn_txn_put(firn_txn *txn, firn_keyspace *keyspace, firn_slice key, firn_slice value,
              firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(txn != NULL && keyspace != NULL && api_store_is_slice(key) &&
                     api_store_is_slice(value),
                 err, "txn, keyspace, key and value must not be NULL");
@@ -113,6 +118,7 @@ int
 firn_txn_put_ttl(firn_txn *txn, firn_keyspace *keyspace, firn_slice key, firn_slice value,
                  uint64_t ttl_ms, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(txn != NULL && keyspace != NULL && api_store_is_slice(key) &&
                     api_store_is_slice(value),
                 err, "txn, keyspace, key and value must not be NULL");
@@ -127,6 +133,7 @@ int
 firn_txn_merge(firn_txn *txn, firn_keyspace *keyspace, firn_slice key,
                firn_merge_operator operation, firn_slice operand, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(txn != NULL && keyspace != NULL && api_store_is_slice(key) &&
                     api_store_is_slice(operand),
                 err, "txn, keyspace, key and operand must not be NULL");
@@ -140,6 +147,7 @@ firn_txn_merge(firn_txn *txn, firn_keyspace *keyspace, firn_slice key,
 int
 firn_txn_delete(firn_txn *txn, firn_keyspace *keyspace, firn_slice key, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(txn != NULL && keyspace != NULL && api_store_is_slice(key), err,
                 "txn, keyspace and key must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
@@ -153,6 +161,7 @@ int
 firn_txn_delete_range(firn_txn *txn, firn_keyspace *keyspace, firn_slice lower, firn_slice upper,
                       firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(txn != NULL && keyspace != NULL && api_store_is_slice(lower) &&
                     api_store_is_slice(upper),
                 err, "txn, keyspace, lower and upper must not be NULL");
@@ -167,6 +176,7 @@ int
 firn_txn_cursor_open(firn_txn *txn, firn_keyspace *keyspace, const firn_cursor_options *options,
                      firn_cursor **out, firn_error *err)
 {
+    API_ANY_ERROR(err);
     struct api_store_cursor_options inner;
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
@@ -187,6 +197,7 @@ firn_txn_cursor_open(firn_txn *txn, firn_keyspace *keyspace, const firn_cursor_o
 int
 firn_txn_savepoint(firn_txn *txn, uint64_t *out, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = 0;
     API_REQUIRE(txn != NULL, err, "txn must not be NULL");
@@ -199,6 +210,7 @@ firn_txn_savepoint(firn_txn *txn, uint64_t *out, firn_error *err)
 int
 firn_txn_rollback_to(firn_txn *txn, uint64_t savepoint, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(txn != NULL, err, "txn must not be NULL");
     API_ENTER(txn, TXN, err);
     int inner_rc = firn_db_txn_rollback_to(txn, savepoint, err);
@@ -209,6 +221,7 @@ firn_txn_rollback_to(firn_txn *txn, uint64_t savepoint, firn_error *err)
 int
 firn_txn_release(firn_txn *txn, uint64_t savepoint, firn_error *err)
 {
+    API_ANY_ERROR(err);
     API_REQUIRE(txn != NULL, err, "txn must not be NULL");
     API_ENTER(txn, TXN, err);
     int inner_rc = firn_db_txn_release(txn, savepoint, err);
@@ -239,6 +252,7 @@ int
 firn_txn_run(firn_store *store, const firn_txn_run_options *options,
              int (*work)(firn_txn *txn, void *ctx, firn_error *err), void *ctx, firn_error *err)
 {
+    API_ANY_ERROR(err);
     firn_txn_run_options given = FIRN_TXN_RUN_OPTIONS_INIT;
     API_REQUIRE(store != NULL && work != NULL, err, "store and work must not be NULL");
     int rc = api_options_read(&given, sizeof given, options, err);

@@ -1307,6 +1307,84 @@ enumerators_have_names(void **state)
     assert_string_equal(firn_config_source_name(FIRN_SETTING_DEFAULT), "default");
 }
 
+/* ---- callers that want no error ---- */
+
+enum { DAMAGED_KEYS = 4000 };
+
+/* Changes a byte in every 512 of the run's body; the file's ends stay, so that it opens. */
+static void
+damage_runs(const struct place *place)
+{
+    char pattern[128];
+    glob_t found;
+    (void)snprintf(pattern, sizeof pattern, "%s/runs/*.row", place->store);
+    assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        FILE *file = fopen(found.gl_pathv[i], "r+b");
+        assert_non_null(file);
+        assert_int_equal(fseek(file, 0, SEEK_END), 0);
+        long size = ftell(file);
+        for (long at = 8192; at < size / 2; at += 512) {
+            assert_int_equal(fseek(file, at, SEEK_SET), 0);
+            int byte = fgetc(file);
+            assert_int_equal(fseek(file, at, SEEK_SET), 0);
+            assert_int_not_equal(fputc(byte ^ 0x40, file), EOF);
+        }
+        assert_int_equal(fclose(file), 0);
+    }
+    globfree(&found);
+}
+
+static void
+damage_is_an_error_also_where_no_text_is_wanted(void **state)
+{
+    (void)state;
+    struct place place;
+    firn_store *store;
+    unsigned damaged = 0;
+    unsigned pinned_damaged = 0;
+    place_init(&place);
+    OK(firn_store_open(place.store, NULL, &store, NULL));
+    firn_keyspace *keyspace = open_keyspace(store, "k");
+    for (unsigned i = 0; i < DAMAGED_KEYS; i++) {
+        char key[16];
+        (void)snprintf(key, sizeof key, "%08u", i);
+        OK(firn_put(keyspace, firn_str(key), firn_str("what is kept under this key"), NULL, NULL));
+    }
+    OK(firn_store_compact(store, NULL, NULL));
+    OK(firn_store_close(store, NULL));
+    damage_runs(&place);
+    OK(firn_store_open(place.store, NULL, &store, NULL));
+    keyspace = open_keyspace(store, "k");
+    for (unsigned i = 0; i < DAMAGED_KEYS; i++) {
+        char key[16];
+        uint8_t *value;
+        size_t size;
+        firn_pin *pin;
+        firn_slice slice;
+        (void)snprintf(key, sizeof key, "%08u", i);
+        int rc = firn_get(keyspace, firn_str(key), &value, &size, NULL);
+        assert_true(rc == FIRN_OK || rc == FIRN_CORRUPT);
+        damaged += rc == FIRN_CORRUPT;
+        firn_release(value);
+        rc = firn_get_pinned(keyspace, NULL, firn_str(key), &pin, &slice, NULL);
+        pinned_damaged += rc == FIRN_CORRUPT;
+        firn_pin_release(pin);
+    }
+    assert_true(damaged > 0 && damaged == pinned_damaged);
+    firn_cursor *cursor;
+    OK(firn_cursor_open(keyspace, NULL, &cursor, NULL));
+    int rc = firn_cursor_first(cursor, NULL);
+    while (rc == FIRN_OK && firn_cursor_valid(cursor)) {
+        rc = firn_cursor_next(cursor, NULL);
+    }
+    assert_int_equal(rc, FIRN_CORRUPT);
+    firn_cursor_close(cursor);
+    assert_int_equal(firn_store_check(store, NULL, NULL, NULL), FIRN_CORRUPT);
+    OK(firn_store_close(store, NULL));
+    place_deinit(&place);
+}
+
 int
 main(void)
 {
@@ -1333,6 +1411,7 @@ main(void)
         cmocka_unit_test(no_count_is_lost_between_threads),
         cmocka_unit_test(keyspaces_are_opened_as_options_say),
         cmocka_unit_test(enumerators_have_names),
+        cmocka_unit_test(damage_is_an_error_also_where_no_text_is_wanted),
     };
     return cmocka_run_group_tests_name("store_api", tests, NULL, NULL);
 }
