@@ -212,6 +212,12 @@ struct firn_block_cache_slab {
     _Atomic(const uint8_t *) last_data;
 };
 
+/* How fast a clock goes: see block_cache_memory.c. */
+struct firn_block_cache_pace {
+    _Atomic uint64_t looked;        /* at so many blocks, lately */
+    _Atomic uint64_t evicted_bytes; /* since memory of the other kind was looked at */
+};
+
 struct firn_block_cache {
     /* What a hit reads, in one line that nobody writes.
      *
@@ -235,6 +241,7 @@ struct firn_block_cache {
     uint32_t large_count;
     uint32_t slab_count;
     uint32_t slab_frames;
+    struct firn_block_cache_pace large_pace;
     struct firn_block_cache_pool pool;
 
     _Alignas(64) _Atomic uint64_t next_file;
@@ -242,6 +249,7 @@ struct firn_block_cache {
     _Atomic size_t held_bytes;
     _Atomic uint64_t frame_hand; /* of the clock */
     _Atomic uint64_t large_hand;
+    struct firn_block_cache_pace frame_pace;
 
     /* block_cache_memory.c; all but the mutex is written under it. */
     struct {
@@ -251,6 +259,7 @@ struct firn_block_cache {
         _Atomic bool is_recalled;  /* likewise; set without it */
         size_t kept_bytes;         /* for blocks and tables: never lent */
         size_t large_bytes;
+        uint32_t slabs_taken;
         _Atomic uint32_t free_frames; /* likewise */
         uint32_t slab_hint;           /* where a free frame was seen last */
         uint32_t slab_hand;

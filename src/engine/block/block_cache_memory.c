@@ -13,10 +13,24 @@
  * harder it marks down, so that no search goes round and round. In the steady state none of this
  * takes the mutex: the hand is an atomic counter, and a frame is claimed by its own word.
  *
- * Larger blocks have a clock of their own. The two kinds give way to each other: frames take from
- * larger blocks what those hold beyond half of the budget, larger blocks take whole slabs from the
- * frames while they hold less than a quarter, beside what stays for open files (block_cache.c):
- * that may be half, and cannot give way.
+ * Larger blocks have a clock of their own. To find, pin and unpin them is the same as for frames; only
+ * taking and giving back their memory takes the mutex, once for each time that a block is read in.
+ *
+ * The two kinds give way to each other. Where both miss, larger blocks hold between a quarter of the
+ * budget, beside what stays for open files (block_cache.c; that may be half, and cannot give way), and half
+ * of it: below, they take whole slabs from the frames; beyond, frames take from them. Where only one kind
+ * misses, it gets the memory of the other, as far as that is not in use. How much each is needed is
+ * told by how fast its clock goes: at how many blocks its hand has looked lately, for each byte that
+ * the kind holds. By bytes, because a slab of small blocks saves more misses than one large block, if both
+ * are asked for as often. Whenever a kind has evicted a slab's worth of its own, and its clock goes more
+ * than FASTER_RATIO times as fast, the hand of the other goes on by as much: of the frames one slab is
+ * looked at, marked down, and given back if it was hardly marked; of the larger blocks those go that are due. So
+ * blocks that are in use stay, whatever is read beside them.
+ *
+ * Why not a slab for each size: a frame of a fixed set of sizes is an eighth empty on the average, each
+ * size holds slabs that it has not filled, and a slab that changes its size takes blocks along that are in
+ * use. With 8 or 12 sizes, a mix of blocks of 3 to 64 KiB missed up to a tenth more in budgets of 4 to 16 MiB,
+ * while what was saved, the memory's allocation, is little beside reading and verifying the block.
  *
  * (I1) used_bytes ≤ budget_bytes, always: memory is charged before it is asked for, and uncharged
  *      after it was released. What is lent (block_cache.c) is
@@ -38,7 +52,10 @@ enum {
     LOOKED_PER_MARK = 64, /* each so many frames looked at in vain, marks fall by one more */
     ROUNDS_MAX = FIRN_BLOCK_CACHE_USED_INDEX_MAX + 2, /* after which only pins can be the reason */
     LARGE_TRIES_MAX = 1024,
-    SLABS_IN_SMALL_PAGES = 2 /* a small cache does not take whole large pages */
+    SLABS_IN_SMALL_PAGES = 2, /* a small cache does not take whole large pages */
+    ROUNDS_KNOWN = 4,         /* of a clock; then what is known of both paces is halved */
+    FASTER_RATIO = 4,
+    MARKED_PART_MAX = 4 /* of a slab that may go at most one of so many blocks is marked */
 };
 
 /* ---- the clock ---- */
@@ -78,17 +95,27 @@ skip_slab(struct firn_block_cache *cache, uint64_t hand)
                                                   memory_order_relaxed, memory_order_relaxed);
 }
 
+/* So many blocks were looked at to evict something. */
+static void
+count_looked(struct firn_block_cache_pace *pace, uint64_t looked)
+{
+    atomic_fetch_add_explicit(&pace->looked, looked, memory_order_relaxed);
+}
+
 static struct firn_block_cache_frame *
 evict_frame(struct firn_block_cache *cache)
 {
     unsigned limit = looked_max(cache->frame_count) + cache->slab_count;
+    unsigned skipped = 0;
     for (unsigned looked = 0; looked < limit; looked++) {
         uint64_t hand = atomic_fetch_add_explicit(&cache->frame_hand, 1, memory_order_relaxed);
         uint32_t i = (uint32_t)(hand % cache->frame_count);
         if (!atomic_load_explicit(&cache->slabs[i / cache->slab_frames].is_taken,
                                   memory_order_relaxed)) {
             skip_slab(cache, hand);
+            skipped++;
         } else if (claim_if_due(cache, &cache->frames[i], looked)) {
+            count_looked(&cache->frame_pace, looked + 1 - skipped);
             return &cache->frames[i];
         }
     }
@@ -242,6 +269,7 @@ open_slab(struct firn_block_cache *cache, struct firn_block_cache_slab *slab,
     DCHECK(slab->is_changing && slab->pages.data == NULL && slab->free_count == 0);
     slab->pages = *pages;
     slab->is_changing = false;
+    cache->memory.slabs_taken++;
     atomic_store_explicit(&slab->is_taken, true, memory_order_relaxed);
     atomic_store_explicit(&slab->last_data, pages->data, memory_order_relaxed);
     for (uint32_t i = cache->slab_frames; i > 0; i--) {
@@ -342,6 +370,8 @@ finish_closing(struct firn_block_cache *cache, struct firn_block_cache_slab *sla
         slab->first_free = 0;
         slab->free_count = 0;
         add_free_frames_locked(cache, 0 - cache->slab_frames);
+        DCHECK(cache->memory.slabs_taken > 0);
+        cache->memory.slabs_taken--;
         atomic_store_explicit(&slab->is_taken, false, memory_order_relaxed);
     } else {
         slab->is_changing = false;
@@ -413,7 +443,8 @@ give_large(struct firn_block_cache *cache, struct firn_block_cache_frame *frame)
     firn_os_mutex_unlock(&cache->memory.mutex);
 }
 
-static bool
+/* The bytes of the block that was evicted; 0: none. */
+static size_t
 evict_large(struct firn_block_cache *cache)
 {
     firn_os_mutex_lock(&cache->memory.mutex);
@@ -424,11 +455,129 @@ evict_large(struct firn_block_cache *cache)
         uint64_t hand = atomic_fetch_add_explicit(&cache->large_hand, 1, memory_order_relaxed);
         struct firn_block_cache_frame *frame = &cache->frames[cache->frame_count + hand % count];
         if (claim_if_due(cache, frame, looked)) {
+            size_t bytes = charge_of(frame->size);
             give_large(cache, frame);
-            return true;
+            count_looked(&cache->large_pace, looked + 1);
+            return bytes;
         }
     }
-    return false;
+    return 0;
+}
+
+/* ---- which of the two kinds gives way ---- */
+
+/* Blocks looked at for each byte, as a fraction. */
+struct speed {
+    uint64_t looked;
+    uint64_t bytes;
+};
+
+static bool
+is_faster(const struct speed *speed, const struct speed *other)
+{
+    return speed->looked * (other->bytes / FRAME_SIZE) >
+           FASTER_RATIO * other->looked * (speed->bytes / FRAME_SIZE);
+}
+
+static void
+get_speeds(struct firn_block_cache *cache, struct speed *frames, struct speed *large)
+{
+    firn_os_mutex_lock(&cache->memory.mutex);
+    frames->bytes = cache->memory.slabs_taken * (uint64_t)slab_size(cache);
+    large->bytes = cache->memory.large_bytes;
+    uint32_t large_count = cache->memory.large_high;
+    firn_os_mutex_unlock(&cache->memory.mutex);
+    frames->looked = atomic_load_explicit(&cache->frame_pace.looked, memory_order_relaxed);
+    large->looked = atomic_load_explicit(&cache->large_pace.looked, memory_order_relaxed);
+    if (frames->looked > ROUNDS_KNOWN * (uint64_t)cache->frame_count ||
+        large->looked > ROUNDS_KNOWN * (uint64_t)large_count) {
+        /* What was long ago counts less. A lost count does no harm. */
+        atomic_store_explicit(&cache->frame_pace.looked, frames->looked / 2, memory_order_relaxed);
+        atomic_store_explicit(&cache->large_pace.looked, large->looked / 2, memory_order_relaxed);
+    }
+}
+
+/* Whether a slab's worth was evicted since this was last so. */
+static bool
+is_time(struct firn_block_cache *cache, struct firn_block_cache_pace *pace, size_t evicted)
+{
+    uint64_t bytes =
+        atomic_fetch_add_explicit(&pace->evicted_bytes, evicted, memory_order_relaxed) + evicted;
+    if (bytes < slab_size(cache)) {
+        return false;
+    }
+    atomic_store_explicit(&pace->evicted_bytes, 0, memory_order_relaxed);
+    return true;
+}
+
+/* Marks the blocks of a slab down, as the hand that goes by. Whether the slab may go: nothing in it is
+ * pinned, and few of its blocks were marked. */
+static bool
+look_at_slab(struct firn_block_cache *cache, const struct firn_block_cache_slab *slab)
+{
+    uint32_t first = (uint32_t)(slab - cache->slabs) * cache->slab_frames;
+    uint32_t marked = 0;
+    bool has_pins = false;
+    for (uint32_t i = first; i < first + cache->slab_frames; i++) {
+        struct firn_block_cache_frame *frame = &cache->frames[i];
+        uint8_t used = atomic_load_explicit(&frame->used, memory_order_relaxed);
+        has_pins |= firn_block_cache_frame_is_pinned(frame);
+        if (used > 0 && !firn_block_cache_frame_is_owned(frame)) {
+            marked++;
+            atomic_store_explicit(&frame->used, (uint8_t)(used - 1), memory_order_relaxed);
+        }
+    }
+    count_looked(&cache->frame_pace, cache->slab_frames);
+    return !has_pins && marked <= cache->slab_frames / MARKED_PART_MAX;
+}
+
+/* Larger blocks have evicted so many bytes of their own: perhaps a slab is needed less. */
+static void
+balance_for_large(struct firn_block_cache *cache, size_t evicted)
+{
+    struct speed frames;
+    struct speed large;
+    if (!is_time(cache, &cache->large_pace, evicted)) {
+        return;
+    }
+    get_speeds(cache, &frames, &large);
+    struct firn_block_cache_slab *slab = is_faster(&large, &frames) ? begin_closing(cache) : NULL;
+    if (slab != NULL) {
+        if (look_at_slab(cache, slab)) {
+            empty_slab(cache, slab);
+        }
+        (void)finish_closing(cache, slab);
+    }
+}
+
+/* Frames have evicted one of theirs: perhaps larger blocks are needed less. The hand of their clock goes
+ * on by some slabs' worth, until what it lets go has room for a slab. */
+static void
+balance_for_frames(struct firn_block_cache *cache)
+{
+    enum { SLABS_LOOKED_AT = 2 };
+    struct speed frames;
+    struct speed large;
+    if (!is_time(cache, &cache->frame_pace, FRAME_SIZE)) {
+        return;
+    }
+    get_speeds(cache, &frames, &large);
+    if (large.bytes == 0 || !is_faster(&frames, &large)) {
+        return;
+    }
+    firn_os_mutex_lock(&cache->memory.mutex);
+    uint32_t count = cache->memory.large_high;
+    firn_os_mutex_unlock(&cache->memory.mutex);
+    uint64_t limit = SLABS_LOOKED_AT * (uint64_t)slab_size(cache) * count / large.bytes + 1;
+    uint64_t looked = 0;
+    for (; looked < limit && slab_cost(cache) > cache->budget_bytes - used_bytes(cache); looked++) {
+        uint64_t hand = atomic_fetch_add_explicit(&cache->large_hand, 1, memory_order_relaxed);
+        struct firn_block_cache_frame *frame = &cache->frames[cache->frame_count + hand % count];
+        if (claim_if_due(cache, frame, 0)) {
+            give_large(cache, frame);
+        }
+    }
+    count_looked(&cache->large_pace, looked);
 }
 
 /* A large frame without memory, charged for size bytes; NULL where there is no room now. */
@@ -459,15 +608,23 @@ take_large(struct firn_block_cache *cache, uint32_t size)
     if (charge_of(size) > cache->budget_bytes / 4) {
         return NULL;
     }
+    size_t evicted = 0;
     for (unsigned tries = 0; frame == NULL; tries++) {
         bool few;
         frame = begin_large(cache, size, &few);
-        if (frame == NULL && !(few && close_a_slab(cache)) && !evict_large(cache)) {
-            return NULL;
+        if (frame == NULL && !(few && close_a_slab(cache))) {
+            size_t bytes = evict_large(cache);
+            if (bytes == 0) {
+                return NULL;
+            }
+            evicted += bytes;
         }
         if (frame == NULL && tries == LARGE_TRIES_MAX) {
             return NULL;
         }
+    }
+    if (evicted > 0) {
+        balance_for_large(cache, evicted);
     }
     frame->size = size;
     frame->memory = firn_alloc(charge_of(size));
@@ -493,7 +650,7 @@ shrink_large(struct firn_block_cache *cache)
     }
     unsigned tries = 0;
     while (slab_cost(cache) > cache->budget_bytes - used_bytes(cache)) {
-        if (++tries > LARGE_TRIES_MAX || !evict_large(cache)) {
+        if (++tries > LARGE_TRIES_MAX || evict_large(cache) == 0) {
             return false;
         }
     }
@@ -521,6 +678,9 @@ firn_block_cache_memory_take(struct firn_block_cache *cache, uint32_t size)
     }
     if (frame == NULL) {
         frame = evict_frame(cache);
+        if (frame != NULL) {
+            balance_for_frames(cache);
+        }
     }
     if (frame != NULL) {
         frame->size = size;
