@@ -296,7 +296,7 @@ take_version(struct keyspace_copy *one, const struct firn_entry *entry, bool *ou
         FIRN_TRY(firn_lsm_cursor_read_value(one->versions, &one->base, err));
         *out_done = true;
     } else {
-        return firn_error_set(err, FIRN_INTERNAL, "a value that expires has none beneath it");
+        return firn_error_set(err, FIRN_INTERNAL, "an expiring value has no version below it");
     }
     if (rc != FIRN_OK) {
         rc = firn_error_no_memory(err, "the copy of a value");
@@ -307,7 +307,7 @@ out:
 
 /* Finds base and operands of the key on which the cursor stands. */
 static int
-find_beneath(struct keyspace_copy *one, firn_error *err)
+find_below(struct keyspace_copy *one, firn_error *err)
 {
     DCHECK(firn_db_cursor_valid(one->cursor));
     firn_slice key = firn_db_cursor_key(one->cursor);
@@ -319,7 +319,7 @@ find_beneath(struct keyspace_copy *one, firn_error *err)
     while (!is_done) {
         if (!firn_lsm_cursor_valid(one->versions) ||
             firn_slice_compare(firn_lsm_cursor_entry(one->versions)->key, key) != 0) {
-            rc = firn_error_set(err, FIRN_INTERNAL, "a value that expires has none beneath it");
+            rc = firn_error_set(err, FIRN_INTERNAL, "an expiring value has no version below it");
             goto out;
         }
         FIRN_TRY(take_version(one, firn_lsm_cursor_entry(one->versions), &is_done, err));
@@ -343,7 +343,7 @@ load_entry(struct keyspace_copy *one, struct firn_db_bulk *bulk, firn_error *err
     if (firn_db_cursor_expires_ms(one->cursor) == 0) {
         rc = firn_db_bulk_put(bulk, key, value, err);
     } else {
-        FIRN_TRY(find_beneath(one, err));
+        FIRN_TRY(find_below(one, err));
         one->has_merged |= one->operands.size > 0;
         rc = firn_db_bulk_put_expiring(bulk, key, firn_buf_slice(&one->base), err);
     }
@@ -427,7 +427,7 @@ merge_all(struct keyspace_copy *one, firn_error *err)
     FIRN_TRY(firn_db_cursor_first(one->cursor, err));
     while (firn_db_cursor_valid(one->cursor)) {
         if (firn_db_cursor_expires_ms(one->cursor) != 0) {
-            FIRN_TRY(find_beneath(one, err));
+            FIRN_TRY(find_below(one, err));
             FIRN_TRY(merge_operands(one, batch, err));
         }
         FIRN_TRY(firn_storefile_progress_step(one->copy->progress, 0, 0, err));

@@ -611,8 +611,8 @@ prepare_restore(struct firn_history *history, struct firn_history_change *change
     }
     if (target->line->count >= FIRN_HISTORY_INTERVALS_MAX) {
         return firn_error_set(err, FIRN_LIMIT,
-                              "%d restores lie behind the checkpoint: no more "
-                              "are allowed",
+                              "the checkpoint was made after a chain of %d restores; a chain "
+                              "cannot be longer",
                               FIRN_HISTORY_INTERVALS_MAX);
     }
     FIRN_TRY(reserve(history, err));

@@ -465,7 +465,7 @@ judge_flush(struct firn_mend_gather *gather, const struct firn_mend_gather_run *
     if (rc == FIRN_OK && !*out && !is_in_log(gather, &run->origin)) {
         firn_mend_judge_tell(
             gather, run->number,
-            "is of a flush of which other files are missing: what it has is taken");
+            "belongs to a flush whose other files are missing: its entries are used");
         gather->result->doubts++;
         *out = true;
     }

@@ -571,11 +571,10 @@ tell_history(struct rescuing *rescuing, firn_slice history, uint64_t *doubts)
     tell(
         rescuing,
         look->knows_history
-            ? "checkpoints, and restores of checkpoints, that MANIFEST knew are lost: what a "
-              "restore "
-              "had hidden shows again"
-            : "checkpoints, and restores of checkpoints, may be lost with MANIFEST: what a restore "
-              "had hidden shows again");
+            ? "checkpoints and restores that MANIFEST recorded are lost: entries that a restore "
+              "had hidden are visible again"
+            : "checkpoints and restores may be lost with MANIFEST: entries that a restore had "
+              "hidden may be visible again");
 }
 
 /* Where names are lost the log gets a commit that gives new ones. */

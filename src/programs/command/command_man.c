@@ -33,26 +33,38 @@ print_marked(const char *mark, const char *text)
     firn_term_out_text(mark);
 }
 
+/* Whether roff would take the line for a macro. scdoc has no escape for that, so such a line of a
+ * paragraph is joined with the one before. */
+static bool
+is_macro(const char *line)
+{
+    return line[0] == '.' || line[0] == '\'';
+}
+
 /* Text of several lines; indented paragraphs stay as they are. */
 static void
 print_paragraphs(const char *text)
 {
     bool is_literal = false;
+    size_t margin = 0; /* of the literal block, by its first line */
     while (*text != '\0') {
         size_t size = strcspn(text, "\n");
         bool indented = text[0] == ' ';
         if (indented != is_literal && size > 0) {
             firn_term_out_text("```\n");
             is_literal = indented;
+            margin = strspn(text, " ");
         }
         if (is_literal && size > 0) {
             size_t indent = strspn(text, " ");
+            indent = indent < margin ? indent : margin;
             firn_term_out_write(text + indent, size - indent);
         } else {
             print_escaped(text, size);
         }
-        firn_term_out_text("\n");
-        text += size + (text[size] == '\n');
+        const char *next = text + size + (text[size] == '\n');
+        firn_term_out_text(!is_literal && is_macro(next) ? " " : "\n");
+        text = next;
     }
     if (is_literal) {
         firn_term_out_text("```\n");

@@ -324,9 +324,9 @@ const struct firn_command firn_data_checkpoint_list = {
             {"all", 'a', NULL, "include safety checkpoints, which restores take"},
             {NULL, 0, NULL, NULL},
         },
-    .help = "Prints number, id, time and name of each. A REF is a number, a name, latest, or\n"
-            "at least four letters of an id; latest~2 and 12~1 count back from another\n"
-            "checkpoint.",
+    .help = "Prints number, id, time and name of each. A REF is a number, a name, latest, at\n"
+            "least four letters of an id, or a time (\"10 minutes ago\", yesterday); latest~2\n"
+            "and 12~1 count back from another checkpoint.",
     .run = run_checkpoints,
 };
 

@@ -490,7 +490,7 @@ finish(struct firn_ws_restoring *restoring, firn_error *err)
     if (rc == FIRN_OK) {
         char text[160];
         (void)snprintf(text, sizeof text, "an interrupted restore was finished first%s%.*s",
-                       restoring->result->safety_id[0] == '\0' ? "" : "; what was there is in ",
+                       restoring->result->safety_id[0] == '\0' ? "" : "; the state before it is ",
                        FIRN_CHECKPOINT_ID_SHORT, restoring->result->safety_id);
         tell(&restoring->options->callbacks, text);
     } else if (is_lasting(rc)) {
