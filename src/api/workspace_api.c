@@ -207,7 +207,7 @@ firn_workspaces_remove(const char *root, const firn_workspace_options *options, 
 const char *
 firn_workspace_too_broad(const firn_workspace *workspace)
 {
-    return workspace == NULL ? NULL : firn_ws_broad_why(workspace);
+    return api_process_may_use(workspace) ? firn_ws_broad_why(workspace) : NULL;
 }
 
 int
@@ -471,14 +471,23 @@ run_resume(struct firn_ws *ws, const char *reference, const firn_workspace_resto
     return firn_ws_restore_resume(ws, options, out, err);
 }
 
+static int
+run_reference(struct firn_ws *ws, const char *reference,
+              const firn_workspace_restore_options *options, firn_workspace_restore_result *out,
+              firn_error *err)
+{
+    out->checkpoint = NULL;
+    API_REQUIRE(reference != NULL, err, "reference must not be NULL");
+    return firn_ws_restore(ws, reference, options, out, err);
+}
+
 int
 firn_workspace_restore(firn_workspace *workspace, const char *reference,
                        const firn_workspace_restore_options *options,
                        firn_workspace_restore_result *out, firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(reference != NULL, err, "reference must not be NULL");
-    return run_restore(workspace, reference, firn_ws_restore, options, out, err);
+    return run_restore(workspace, reference, run_reference, options, out, err);
 }
 
 int

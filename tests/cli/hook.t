@@ -315,3 +315,32 @@ Nothing that an agent says, or does not say, makes it fail; a failure is never e
   [1]
   $ (cd "$HOME" && firn hook run claude before)
   ! firn: '<T>/home' is not saved at every turn; if it should be, save it once: firn save --yes
+  $ firn hook run claude before --newer-option </dev/null 2>/dev/null
+  [1]
+  $ firn hook run </dev/null 2>/dev/null
+  [1]
+
+A text that was cut inside of a character, and one with a NUL, are read as far as they are text.
+
+  $ echo seven >p/a; printf '{"session_id":"s\\u0000","prompt":"cut \\ud83d here \\\\ud83d \\ud83d\\ude00"}' | firn hook run claude before -C p
+  $ firn -C p list --json -n 1 | python3 -c 'import json, sys; print(ascii(json.load(sys.stdin)["checkpoints"][0]["message"]))'
+  'before Claude Code: cut \ufffd here \\ud83d \U0001f600'
+  $ echo eight >p/a; printf '{"session_id":"s","prompt":"up to\\u0000here"}' | firn hook run claude before -C p
+  $ firn -C p list --json -n 1 | python3 -c 'import json, sys; print(json.load(sys.stdin)["checkpoints"][0]["message"])'
+  before Claude Code: up to
+
+A fifo in the place of an agent's settings holds nobody up, and a link to a file that is not there stays a link.
+
+  $ mkdir f && cd f && echo 1 >a && firn save -q && echo 2 >a && mkdir .claude && mkfifo .claude/settings.json
+  1
+  $ timeout 20 firn restore 1
+  restored 1: 1 changed, 0 added, 0 removed; take this back with: firn undo
+  ! firn: kept: .claude: it contains something that stays
+  $ timeout 20 firn hook install claude
+  ! firn: could not open '.claude/settings.json': Operation not supported
+  [1]
+  $ rm .claude/settings.json && ln -s ../elsewhere .claude/settings.json && firn hook install claude
+  ! firn: could not find what a link leads to, '.claude/settings.json': No such file or directory
+  [1]
+  $ readlink .claude/settings.json; cd .. && rm -r f
+  ../elsewhere

@@ -46,10 +46,16 @@ A restore waits for it, as for whoever writes to the store of the workspace.
   restored 1: 2 changed, 0 added, 0 removed; take this back with: firn undo
   $ firn undo -q; rm ../held
 
+However often it looks again, it tells each thing once.
+
+  $ mkdir .git; python3 ../hold.py app.firn/LOCK sh -c 'touch ../held; sleep 1' & until_there ls ../held; firn restore 1 --wait 30 --json | python3 -c 'import json, sys; print([n["path"] for n in json.load(sys.stdin)["notices"]])'
+  ['.git']
+  $ firn undo -q; rm -r ../held .git
+
 What was written meanwhile is not lost: it is looked at again.
 
   $ cp -a app.firn ../newer && firn db put ../newer users ada 1950
-  $ python3 ../hold.py app.firn/LOCK sh -c 'touch ../held; sleep 3; cp -a ../newer/. app.firn' & until_there ls ../held; firn restore 1 --wait 30
+  $ python3 ../hold.py app.firn/LOCK sh -c 'touch ../held; sleep 1; mv ../newer/*.log app.firn' & until_there ls ../held; firn restore 1 --wait 30
   restored 1: 2 changed, 0 added, 0 removed; take this back with: firn undo
   $ firn db get app.firn users ada && echo && firn undo -q && firn db get app.firn users ada && echo
   1815

@@ -568,13 +568,12 @@ tell_history(struct rescuing *rescuing, firn_slice history, uint64_t *doubts)
         return;
     }
     ++*doubts;
-    tell(
-        rescuing,
-        look->knows_history
-            ? "checkpoints and restores that MANIFEST recorded are lost: entries that a restore "
-              "had hidden are visible again"
-            : "checkpoints and restores may be lost with MANIFEST: entries that a restore had "
-              "hidden may be visible again");
+    tell(rescuing,
+         look->knows_history
+             ? "checkpoints and restores that MANIFEST recorded are lost: entries that a restore "
+               "had hidden are visible again"
+             : "checkpoints and restores may be lost with MANIFEST: entries that a restore had "
+               "hidden may be visible again");
 }
 
 /* Where names are lost the log gets a commit that gives new ones. */

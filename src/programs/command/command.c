@@ -449,6 +449,19 @@ finish_output(const struct firn_cli *cli, int exit_code)
     return exit_code == FIRN_EXIT_OK && !cli->is_done ? FIRN_EXIT_FAILED : exit_code;
 }
 
+/* Whether this may be a line from an agent's settings, "firn hook run …", which another version of firn may
+ * have written: to agents exit code 2 means that the turn must not go on. */
+static bool
+is_hook_line(int argc, char *const *argv)
+{
+    for (int i = 1; i + 1 < argc; i++) {
+        if (strcmp(argv[i], "hook") == 0 && strcmp(argv[i + 1], "run") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int
 firn_command_main(const struct firn_command_program *program, int argc, char *const *argv)
 {
@@ -473,6 +486,9 @@ firn_command_main(const struct firn_command_program *program, int argc, char *co
     bool is_asked = argc > 2 && strcmp(argv[1], FIRN_COMMAND_COMPLETION_WORD) == 0;
     int exit_code = is_asked ? firn_command_completion_answer(&cli, argc - 2, words + 2)
                              : run_line(&parse, argc, words);
+    if (exit_code == FIRN_EXIT_USAGE && is_hook_line(argc, argv)) {
+        exit_code = FIRN_EXIT_FAILED;
+    }
     firn_term_json_finish();
     free(words);
     free(cli.directory);

@@ -32,6 +32,7 @@ static int
 attempt_restore(void *ctx, firn_error *err)
 {
     struct request *request = ctx;
+    firn_task_notices_again(request->options.callbacks.ctx);
     switch (request->what) {
     case RESTORE_UNDO:
         return firn_workspace_undo(request->workspace, &request->options, &request->result, err);

@@ -180,6 +180,7 @@ static int
 attempt(void *ctx, firn_error *err)
 {
     struct request *request = ctx;
+    firn_task_notices_again(request->options.callbacks.ctx);
     return firn_workspace_revert(request->workspace, &request->options, &request->result, err);
 }
 

@@ -41,7 +41,59 @@ struct event {
     char *prompt;            /* or NULL */
 };
 
-enum { INPUT_SIZE_MAX = 4 << 20 };
+enum { INPUT_SIZE_MAX = 32 << 20 };
+
+/* A lone half of a surrogate pair, which a program that cuts text may leave: "\\ud83d". */
+static bool
+is_lone_surrogate(const char *at, size_t size, bool *out_is_pair)
+{
+    unsigned high;
+    unsigned low;
+    char hex[5] = {0};
+    *out_is_pair = false;
+    if (size < 6 || at[0] != '\\' || at[1] != 'u') {
+        return false;
+    }
+    memcpy(hex, at + 2, 4);
+    if (strspn(hex, "0123456789abcdefABCDEF") != 4) {
+        return false;
+    }
+    high = (unsigned)strtoul(hex, NULL, 16);
+    if (high < 0xd800 || high > 0xdfff) {
+        return false;
+    }
+    if (high < 0xdc00 && size >= 12 && at[6] == '\\' && at[7] == 'u') {
+        memcpy(hex, at + 8, 4);
+        low = strspn(hex, "0123456789abcdefABCDEF") == 4 ? (unsigned)strtoul(hex, NULL, 16) : 0;
+        *out_is_pair = low >= 0xdc00 && low <= 0xdfff;
+    }
+    return !*out_is_pair;
+}
+
+/* JSON has no text for such a half: it becomes U+FFFD. */
+static void
+replace_lone_surrogates(char *data, size_t size)
+{
+    static const char replacement[4] = {'f', 'f', 'f', 'd'};
+    for (size_t i = 0; i < size; i++) {
+        bool is_pair;
+        if (data[i] != '\\') {
+            continue;
+        }
+        if (is_lone_surrogate(data + i, size - i, &is_pair)) {
+            memcpy(data + i + 2, replacement, sizeof(replacement));
+        }
+        i += is_pair ? 11 : 1; /* what is escaped begins nothing */
+    }
+}
+
+/* One that fits only in part, or is no text, is as if it were not there. */
+static const char *
+text_of(const json_t *string)
+{
+    const char *text = json_string_value(string);
+    return text != NULL && strlen(text) == json_string_length(string) ? text : NULL;
+}
 
 /* NULL if there is nothing that can be read. */
 static json_t *
@@ -63,7 +115,11 @@ read_input(void)
         }
         size += has_room && got > 0 ? (size_t)got : 0;
     }
-    json_t *event = json_loadb(data, size, 0, NULL);
+    json_t *event = json_loadb(data, size, JSON_ALLOW_NUL, NULL);
+    if (event == NULL) {
+        replace_lone_surrogates(data, size);
+        event = json_loadb(data, size, JSON_ALLOW_NUL, NULL);
+    }
     free(data);
     return event;
 }
@@ -110,10 +166,10 @@ read_directories(const struct firn_hook_agent *agent, const json_t *event, struc
     const json_t *roots = json_object_get(event, "workspace_roots");
     add_directory(getenv(agent->directory_variable), out);
     for (size_t i = 0; i < json_array_size(roots); i++) {
-        add_directory(json_string_value(json_array_get(roots, i)), out);
+        add_directory(text_of(json_array_get(roots, i)), out);
     }
     if (out->directory_count == 0) {
-        add_directory(json_string_value(json_object_get(event, "cwd")), out);
+        add_directory(text_of(json_object_get(event, "cwd")), out);
     }
 }
 
@@ -123,12 +179,12 @@ static void
 read_event(const struct firn_hook_agent *agent, struct event *out)
 {
     json_t *event = read_input();
-    const char *prompt = json_string_value(json_object_get(event, "prompt"));
-    const char *session = json_string_value(json_object_get(event, "session_id"));
+    const char *prompt = json_string_value(json_object_get(event, "prompt")); /* up to a NUL */
+    const char *session = text_of(json_object_get(event, "session_id"));
     memset(out, 0, sizeof(*out));
     read_directories(agent, event, out);
     if (session == NULL) {
-        session = json_string_value(json_object_get(event, "conversation_id"));
+        session = text_of(json_object_get(event, "conversation_id"));
     }
     if (session != NULL && strlen(session) < sizeof(out->session)) {
         memcpy(out->session, session, strlen(session) + 1);

@@ -69,12 +69,27 @@ read_all(int fd, char **out)
     return -1;
 }
 
+/* A tree from elsewhere may have anything at that path: a fifo must not hold up the reader, nor a terminal
+ * become the process's own. A directory is for read to refuse. -1 and errno. */
+static int
+open_regular(const char *path)
+{
+    struct stat file;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd >= 0 && (fstat(fd, &file) != 0 || !(S_ISREG(file.st_mode) || S_ISDIR(file.st_mode)))) {
+        (void)close(fd);
+        errno = ENOTSUP;
+        return -1;
+    }
+    return fd;
+}
+
 int
 firn_hook_file_read(const char *path, char **out, size_t *out_size, firn_error *err)
 {
     *out = NULL;
     *out_size = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open_regular(path);
     if (fd < 0) {
         return errno == ENOENT ? FIRN_OK : fail(err, "open", path);
     }
@@ -111,15 +126,17 @@ sync_directory(const char *directory)
     return is_synced;
 }
 
-/* With the mode of the file that it will replace. */
+/* With the mode of the file that it will replace, and its owner where root replaces it. */
 static bool
 fill(int fd, const char *path, const char *text)
 {
     struct stat before;
     mode_t mask = umask(0);
     (void)umask(mask);
-    mode_t mode = stat(path, &before) == 0 ? before.st_mode & 07777 : 0666 & ~mask;
-    bool is_filled = fchmod(fd, mode) == 0 && write_all(fd, text) && fsync(fd) == 0;
+    bool is_there = stat(path, &before) == 0;
+    mode_t mode = is_there ? before.st_mode & 07777 : 0666 & ~mask;
+    bool is_owned = !is_there || geteuid() != 0 || fchown(fd, before.st_uid, before.st_gid) == 0;
+    bool is_filled = is_owned && fchmod(fd, mode) == 0 && write_all(fd, text) && fsync(fd) == 0;
     return close(fd) == 0 && is_filled;
 }
 
@@ -174,8 +191,13 @@ firn_hook_file_replace(const char *path, const char *text, firn_error *err)
     char real[PATH_MAX];
     char directory[PATH_MAX];
     if (realpath(path, real) == NULL) {
+        struct stat link;
         if (errno != ENOENT || strlen(path) >= sizeof(real)) {
             return fail(err, "find", path);
+        }
+        if (lstat(path, &link) == 0) { /* a link to a file that is not there: it stays */
+            errno = ENOENT;
+            return fail(err, "find what a link leads to,", path);
         }
         (void)snprintf(real, sizeof(real), "%s", path);
     }

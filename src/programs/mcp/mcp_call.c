@@ -204,8 +204,14 @@ firn_mcp_call_attempt(struct firn_mcp_call *call, int (*attempt)(void *ctx, firn
                       void *ctx)
 {
     int64_t begun_ms = now_ms();
+    const struct firn_mcp_call begun = *call;
     for (;;) {
         memset(&call->error, 0, sizeof(call->error));
+        /* What an attempt before was told is told again. */
+        call->notices.size = begun.notices.size;
+        call->notices.has_value[0] = begun.notices.has_value[0];
+        call->notice_count = begun.notice_count;
+        call->notices_not_shown = begun.notices_not_shown;
         int code = attempt(ctx, &call->error);
         int64_t waited_ms = now_ms() - begun_ms;
         if (code != FIRN_BUSY || waited_ms >= call->wait_ms) {

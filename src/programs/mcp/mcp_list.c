@@ -9,6 +9,9 @@ visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     struct firn_mcp_call *call = ctx;
     struct firn_term_writer *json = &call->result;
+    if (call->host->is_cancelled(call->host->ctx)) {
+        return FIRN_CANCELLED;
+    }
     if (json->size > FIRN_MCP_CALL_RESULT_SIZE_MAX) {
         call->rows_not_shown++;
         return FIRN_OK;

@@ -86,6 +86,7 @@ write_result(struct attempt *attempt)
     firn_term_writer_u64(&call->result, "files_merged", result->merged);
     firn_term_writer_u64(&call->result, "left_alone", result->left_alone);
     firn_term_writer_u64(&call->result, "incomplete", result->incomplete);
+    firn_term_writer_u64(&call->result, "not_restored", result->not_restored);
     firn_term_writer_string_if(&call->result, "safety_id", result->safety_id,
                                result->safety_id[0] != '\0');
     firn_mcp_call_tell_hooks(call);
@@ -166,9 +167,9 @@ const struct firn_mcp_tool firn_mcp_revert_tool = {
     .params = params,
     .output = FIRN_MCP_TOOL_NAME "," FIRN_MCP_TOOL_STRING(
         "since") "," FIRN_MCP_TOOL_COUNTS
-                 "," FIRN_MCP_TOOL_INTEGER("files_merged") "," FIRN_MCP_TOOL_INTEGER("left_alone") "," FIRN_MCP_TOOL_BOOL(
-                     "dry_run") "," FIRN_MCP_TOOL_INTEGER("incomplete") "," FIRN_MCP_TOOL_STRING_OR_NULL("safety_id") "," FIRN_MCP_TOOL_CHANGES
-                                                                                                                      "," FIRN_MCP_TOOL_NOTICES,
+                 "," FIRN_MCP_TOOL_INTEGER("files_merged") "," FIRN_MCP_TOOL_INTEGER("left_alone") "," FIRN_MCP_TOOL_BOOL("dry_run") "," FIRN_MCP_TOOL_INTEGER(
+                     "incomplete") "," FIRN_MCP_TOOL_INTEGER("not_restored") "," FIRN_MCP_TOOL_STRING_OR_NULL("safety_id") "," FIRN_MCP_TOOL_CHANGES
+                                                                                                                           "," FIRN_MCP_TOOL_NOTICES,
     .required = "[\"snapshot_id\",\"since\",\"dry_run\",\"files_added\",\"files_changed\","
                 "\"files_removed\",\"files_merged\"]",
     .is_destructive = true,

@@ -30,6 +30,9 @@ static int
 visit(void *ctx, const firn_workspace_entry *entry)
 {
     struct firn_mcp_call *call = ctx;
+    if (call->host->is_cancelled(call->host->ctx)) {
+        return FIRN_CANCELLED;
+    }
     if (!is_asked_for(call, entry->path) || !firn_mcp_call_has_room(call)) {
         return FIRN_OK;
     }

@@ -94,6 +94,7 @@ keep_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
         return FIRN_NO_MEMORY;
     }
     *kept = *checkpoint;
+    kept->turn = (firn_workspace_turn){0}; /* borrowed, and not shown */
     if (checkpoint->message.size > 0) {
         memcpy(message, checkpoint->message.data, checkpoint->message.size);
     }

@@ -133,11 +133,19 @@ struct firn_task_notices {
     uint64_t left_alone; /* by a restore, because of rules */
     uint64_t not_restored;
     uint64_t left_out; /* named, and not saved or not restored in full */
+    uint64_t *printed; /* hashes of the warnings that were printed, see firn_task_notices_again */
+    size_t printed_count;
+    size_t printed_capacity;
+    unsigned attempts;
 };
 
 /* Starts the meter too. tells_special and tells_restored are false. */
 void firn_task_notices_init(struct firn_task_notices *notices, const struct firn_cli *cli);
 void firn_task_notices_deinit(struct firn_task_notices *notices);
+
+/* An attempt begins. From the second on, what the ones before were told is forgotten, because it is told
+ * again, and no warning is printed twice. */
+void firn_task_notices_again(struct firn_task_notices *notices);
 
 /* Keeps one that has been told already, for the member "notices". */
 void firn_task_notices_add(struct firn_task_notices *notices, const firn_notice *notice);

@@ -33,7 +33,13 @@
 #include "show/show.h"
 #include "term/term.h"
 
-enum { KEPT_MAX = 10000, NAMES_MAX = 5, GROUPS_MAX = 16, NOT_RESTORED_TOLD_MAX = 20 };
+enum {
+    KEPT_MAX = 10000,
+    NAMES_MAX = 5,
+    GROUPS_MAX = 16,
+    NOT_RESTORED_TOLD_MAX = 20,
+    PRINTED_MAX = 4096
+};
 
 struct firn_task_notices_kept {
     firn_notice_kind kind;
@@ -73,8 +79,8 @@ forget(struct firn_task_notices_kept *kept)
     free(kept->text);
 }
 
-void
-firn_task_notices_deinit(struct firn_task_notices *notices)
+static void
+forget_all(struct firn_task_notices *notices)
 {
     for (size_t i = 0; i < notices->kept_count; i++) {
         forget(&notices->kept[i]);
@@ -84,8 +90,68 @@ firn_task_notices_deinit(struct firn_task_notices *notices)
         free(notices->groups[i].path);
     }
     free(notices->groups);
+}
+
+void
+firn_task_notices_deinit(struct firn_task_notices *notices)
+{
+    forget_all(notices);
+    free(notices->printed);
     memset(notices, 0, sizeof(*notices));
     firn_term_meter_stop();
+}
+
+void
+firn_task_notices_again(struct firn_task_notices *notices)
+{
+    struct firn_task_notices fresh = {.cli = notices->cli,
+                                      .tells_special = notices->tells_special,
+                                      .tells_restored = notices->tells_restored,
+                                      .printed = notices->printed,
+                                      .printed_count = notices->printed_count,
+                                      .printed_capacity = notices->printed_capacity,
+                                      .attempts = notices->attempts + 1};
+    if (notices->attempts == 0) {
+        notices->attempts = 1;
+        return;
+    }
+    forget_all(notices);
+    *notices = fresh;
+    firn_task_settings_unread(add_unread_settings, notices);
+}
+
+/* Whether a warning is printed for the first time. Where memory is out, or there are very many, it counts
+ * as such. */
+static bool
+is_first(struct firn_task_notices *notices, const firn_notice *notice)
+{
+    const uint64_t prime = 0x100000001b3; /* FNV-1a */
+    uint64_t hash = 0xcbf29ce484222325 ^ (uint64_t)notice->kind;
+    for (size_t i = 0; i < notice->path.size; i++) {
+        hash = (hash ^ notice->path.data[i]) * prime;
+    }
+    for (const char *at = notice->text; *at != '\0'; at++) {
+        hash = (hash ^ (uint8_t)*at) * prime;
+    }
+    for (size_t i = 0; notices->attempts > 1 && i < notices->printed_count; i++) {
+        if (notices->printed[i] == hash) {
+            return false;
+        }
+    }
+    if (notices->printed_count == notices->printed_capacity &&
+        notices->printed_capacity < PRINTED_MAX) {
+        size_t capacity = notices->printed_capacity == 0 ? 64 : 2 * notices->printed_capacity;
+        uint64_t *printed = realloc(notices->printed, capacity * sizeof(printed[0]));
+        if (printed == NULL) {
+            return true;
+        }
+        notices->printed = printed;
+        notices->printed_capacity = capacity;
+    }
+    if (notices->printed_count < notices->printed_capacity) {
+        notices->printed[notices->printed_count++] = hash;
+    }
+    return true;
 }
 
 /* Where a notice belongs: behind all with its path. */
@@ -279,7 +345,7 @@ on_notice(void *ctx, const firn_notice *notice)
         keep(notices, notice);
     }
     bool is_news = notice->kind != FIRN_NOTICE_GROWING || notices->tells_special;
-    if (is_news && is_told(notices, notice->kind)) {
+    if (is_news && is_told(notices, notice->kind) && is_first(notices, notice)) {
         firn_command_report_path(word_of(notice->kind), notice->path, notice->text);
     }
 }
