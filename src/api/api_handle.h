@@ -28,9 +28,11 @@ enum firn_api_handle_kind {
 FIRN_MUST_CHECK static inline int
 firn_api_handle_check_process(const void *handle, enum firn_api_handle_kind kind, firn_error *err)
 {
-    static const char *const names[] = {"the store",  "the keyspace",    "the snapshot",
-                                        "the cursor", "the transaction", "the batch",
-                                        "the load",   "the pin"};
+    static const char *const names[] = {
+        [FIRN_API_HANDLE_STORE] = "the store",       [FIRN_API_HANDLE_KEYSPACE] = "the keyspace",
+        [FIRN_API_HANDLE_SNAPSHOT] = "the snapshot", [FIRN_API_HANDLE_CURSOR] = "the cursor",
+        [FIRN_API_HANDLE_TXN] = "the transaction",   [FIRN_API_HANDLE_BATCH] = "the batch",
+        [FIRN_API_HANDLE_BULK] = "the load",         [FIRN_API_HANDLE_PIN] = "the pin"};
     return handle == NULL || api_process_is_own(handle) ? FIRN_OK
                                                         : firn_os_process_refuse(names[kind], err);
 }

@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/mem.h"
 #include "base/sort.h"
 
 enum { NUMBER_DIGITS_MIN = 6 };
@@ -335,15 +336,14 @@ firn_log_segment_remove_spare(struct firn_os_dir *dir, const char *prefix)
 static int
 write_zeros(struct firn_os_dir *dir, const char *name, size_t size_bytes)
 {
-    static const uint8_t zeros[64 << 10];
     struct firn_os_file *file = NULL;
     int rc;
     FIRN_TRY(firn_os_file_open(
         dir, name, FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_FOR_OWNER | FIRN_OS_EXCLUSIVE, 0600,
         &file, NULL));
-    for (size_t at = 0; at < size_bytes; at += sizeof zeros) {
-        size_t piece = size_bytes - at < sizeof zeros ? size_bytes - at : sizeof zeros;
-        FIRN_TRY(firn_os_file_write(file, at, zeros, piece, NULL));
+    for (size_t at = 0; at < size_bytes; at += FIRN_ZEROS_SIZE) {
+        size_t piece = size_bytes - at < FIRN_ZEROS_SIZE ? size_bytes - at : FIRN_ZEROS_SIZE;
+        FIRN_TRY(firn_os_file_write(file, at, firn_zeros(), piece, NULL));
     }
     FIRN_TRY(firn_os_file_sync(file, NULL));
 out:

@@ -37,6 +37,7 @@
 
 #include "base/check.h"
 #include "base/checked.h"
+#include "base/mem.h"
 
 /* ==== large records, written from where their bytes are ====
  *
@@ -104,8 +105,7 @@ enum {
     SETTLE_PIECE_SIZE = 1 << 20,
     READY_STEP_MIN = FIRN_OS_WINDOW_ALIGNMENT,
     READY_STEP_MAX = 256 << 10,
-    WINDOW_SIZE_MAX = 1 << 20,
-    ZEROS_SIZE = 64 << 10
+    WINDOW_SIZE_MAX = 1 << 20
 };
 
 void
@@ -154,13 +154,12 @@ static int
 write_zeros(struct firn_log_writer *writer, struct firn_os_file *file, uint64_t from, uint64_t to)
 {
     DCHECK(from < to && from >= writer->ready_end);
-    static const uint8_t zeros[ZEROS_SIZE];
     uint64_t step = firn_log_writer_ready_step(writer);
     uint64_t end = (to + step - 1) / step * step;
     int rc = FIRN_OK;
-    for (uint64_t at = from; at < end && rc == FIRN_OK; at += sizeof zeros) {
-        size_t piece = end - at < sizeof zeros ? (size_t)(end - at) : sizeof zeros;
-        rc = firn_os_file_write(file, at, zeros, piece, NULL);
+    for (uint64_t at = from; at < end && rc == FIRN_OK; at += FIRN_ZEROS_SIZE) {
+        size_t piece = end - at < FIRN_ZEROS_SIZE ? (size_t)(end - at) : FIRN_ZEROS_SIZE;
+        rc = firn_os_file_write(file, at, firn_zeros(), piece, NULL);
     }
     if (rc == FIRN_OK) {
         writer->ready_end = end;

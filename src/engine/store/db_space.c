@@ -43,6 +43,7 @@
  * is_busy is a token for who works on the file.
  */
 #include "base/check.h"
+#include "base/mem.h"
 #include "store/db_internal.h"
 
 #include <string.h>
@@ -58,8 +59,7 @@ enum {
     LAST_BYTES = 64 << 10,
     SLACK = 64 << 10,
     ENDS_PART = 32, /* of what is free: for the ends of pages, and what is written beside runs */
-    ENDS_LEAST = 16 << 10,
-    ZEROS = 64 << 10
+    ENDS_LEAST = 16 << 10
 };
 
 /* Of what the store can become. */
@@ -143,11 +143,10 @@ firn_db_space_look(struct firn_db *db)
 static int
 write_zeros(struct firn_os_file *file, uint64_t size)
 {
-    static const uint8_t zeros[ZEROS];
     int rc = FIRN_OK;
-    for (uint64_t at = 0; at < size && rc == FIRN_OK; at += sizeof zeros) {
-        size_t piece = size - at < sizeof zeros ? (size_t)(size - at) : sizeof zeros;
-        rc = firn_os_file_write(file, at, zeros, piece, NULL);
+    for (uint64_t at = 0; at < size && rc == FIRN_OK; at += FIRN_ZEROS_SIZE) {
+        size_t piece = size - at < FIRN_ZEROS_SIZE ? (size_t)(size - at) : FIRN_ZEROS_SIZE;
+        rc = firn_os_file_write(file, at, firn_zeros(), piece, NULL);
     }
     return rc;
 }

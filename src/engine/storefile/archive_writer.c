@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/mem.h"
 #include "base/sort.h"
 #include "codec/blake3_hash.h"
 
@@ -161,9 +162,9 @@ write_bytes(struct writing *writing, uint64_t offset, firn_slice bytes, firn_err
 static int
 write_gap(struct writing *writing, uint64_t end, firn_error *err)
 {
-    static const uint8_t zero[FIRN_ARCHIVE_FORMAT_ALIGNMENT] = {0};
+    _Static_assert((int)FIRN_ZEROS_SIZE >= (int)FIRN_ARCHIVE_FORMAT_ALIGNMENT, "enough for a gap");
     size_t size = (size_t)(firn_archive_format_align(end) - end);
-    return size > 0 ? write_bytes(writing, end, firn_bytes(zero, size), err) : FIRN_OK;
+    return size > 0 ? write_bytes(writing, end, firn_bytes(firn_zeros(), size), err) : FIRN_OK;
 }
 
 static int

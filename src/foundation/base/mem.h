@@ -7,6 +7,7 @@
 #define FIRN_BASE_MEM_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* The replaceable allocator. resize(ctx, NULL, n) allocates, resize(ctx, p, n) resizes, release
  * frees; n is never 0. Both are called from any thread. NULL from resize means out of memory.
@@ -44,5 +45,10 @@ void firn_free(void *memory);
 void *firn_memdup(const void *data, size_t size) __attribute__((warn_unused_result));
 char *firn_strdup(const char *text) __attribute__((warn_unused_result));
 char *firn_strndup(const char *text, size_t size) __attribute__((warn_unused_result));
+
+/* Zero bytes, FIRN_ZEROS_SIZE of them, to write or hash where a hole is. One array serves all, in memory
+ * that takes no room in the library. */
+enum { FIRN_ZEROS_SIZE = 64 << 10 };
+const uint8_t *firn_zeros(void);
 
 #endif

@@ -43,8 +43,7 @@ enum {
     SLOTS_SIZE = 32 << 20,
     RUN_SIZE_MAX = 8 << 20,
     RUN_PIECES_MAX = 64,
-    ZEROS_SIZE = 16 << 10,
-    ZEROS_BETWEEN_LOOKS = 256 /* of that size */
+    ZEROS_BETWEEN_LOOKS = 64 /* times FIRN_ZEROS_SIZE */
 };
 
 enum slot_state { FREE, BUSY, READY };
@@ -207,13 +206,12 @@ static int
 hash_run(struct reading *reading, const struct slot *slot, firn_error *err)
 {
     DCHECK(slot->hole_size == 0 || slot->data.size == 0);
-    static const uint8_t zeros[ZEROS_SIZE];
     const struct firn_objects_spread *spread = reading->spread;
     unsigned done = 0;
     int rc = FIRN_OK;
     for (uint64_t left = slot->hole_size; left > 0;) {
-        size_t part = left < sizeof zeros ? (size_t)left : sizeof zeros;
-        firn_blake3_hash_update(&reading->whole, zeros, part);
+        size_t part = left < FIRN_ZEROS_SIZE ? (size_t)left : FIRN_ZEROS_SIZE;
+        firn_blake3_hash_update(&reading->whole, firn_zeros(), part);
         left -= part;
         if (++done % ZEROS_BETWEEN_LOOKS == 0 && spread->on_bytes != NULL) {
             FIRN_TRY(spread->on_bytes(spread->ctx, 0, err));

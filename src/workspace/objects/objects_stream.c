@@ -122,10 +122,9 @@ stream_data(struct streaming *stream, firn_slice data, firn_error *err)
 static void
 hash_zeros(struct firn_blake3_hash *whole, size_t size)
 {
-    static const uint8_t zeros[16 << 10];
     for (size_t left = size; left > 0;) {
-        size_t part = left < sizeof zeros ? left : sizeof zeros;
-        firn_blake3_hash_update(whole, zeros, part);
+        size_t part = left < FIRN_ZEROS_SIZE ? left : FIRN_ZEROS_SIZE;
+        firn_blake3_hash_update(whole, firn_zeros(), part);
         left -= part;
     }
 }

@@ -11,12 +11,11 @@
  * and what the caller got is right as far as it goes.
  */
 #include "base/check.h"
+#include "base/mem.h"
 #include "handle/ws_internal.h"
 #include "tree/tree.h"
 
-enum { SCRATCH_FRAMES = 4, ZEROS_SIZE = 64 << 10 };
-
-static const uint8_t zeros[ZEROS_SIZE];
+enum { SCRATCH_FRAMES = 4 };
 
 struct cat {
     int (*on_data)(void *ctx, firn_slice data);
@@ -42,8 +41,8 @@ take_piece(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
     }
     int rc = FIRN_OK;
     for (size_t left = data.size; left > 0 && rc == FIRN_OK;) {
-        size_t size = left < ZEROS_SIZE ? left : ZEROS_SIZE;
-        rc = hand_over(cat, firn_bytes(zeros, size), err);
+        size_t size = left < FIRN_ZEROS_SIZE ? left : FIRN_ZEROS_SIZE;
+        rc = hand_over(cat, firn_bytes(firn_zeros(), size), err);
         left -= size;
     }
     return rc;

@@ -29,8 +29,7 @@ enum {
     WHOLE_MAX = FIRN_PACKFILE_STREAM_WHOLE_MAX,
     PIECE_SIZE = FIRN_PACKFILE_STREAM_PIECE_SIZE,
     FIRST_READ_SIZE = 64 << 10,
-    ZEROS_SIZE = 64 << 10,
-    ZEROS_BETWEEN_TICKS = 64 /* of that size */
+    ZEROS_BETWEEN_TICKS = 64 /* times FIRN_ZEROS_SIZE */
 };
 
 /* ---- adding ---- */
@@ -258,10 +257,9 @@ deliver_zeros(struct reading *reading, uint64_t size,
               int (*give)(struct reading *reading, firn_slice data, firn_error *err),
               firn_error *err)
 {
-    static const uint8_t zeros[ZEROS_SIZE];
     for (unsigned steps = 1; size > 0; steps++) {
-        size_t part = size < ZEROS_SIZE ? (size_t)size : ZEROS_SIZE;
-        int rc = give(reading, firn_bytes(zeros, part), err);
+        size_t part = size < FIRN_ZEROS_SIZE ? (size_t)size : FIRN_ZEROS_SIZE;
+        int rc = give(reading, firn_bytes(firn_zeros(), part), err);
         if (rc == FIRN_OK && steps % ZEROS_BETWEEN_TICKS == 0) {
             rc = firn_packfile_scratch_tick(reading->scratch, err);
         }

@@ -40,8 +40,6 @@ enum {
     CARRY_MAX = READ_STEP + FIRN_CHUNK_CUT_SIZE_MAX
 };
 
-static const uint8_t ZEROS[16 << 10];
-
 struct stream {
     struct firn_scan_worker *worker;
     struct firn_os_file *file;
@@ -145,8 +143,8 @@ hash_zeros(struct firn_scan_worker *worker, struct firn_blake3_hash *hash, uint6
 {
     int rc = FIRN_OK;
     for (uint64_t left = size; left > 0;) {
-        size_t part = left < sizeof ZEROS ? (size_t)left : sizeof ZEROS;
-        firn_blake3_hash_update(hash, ZEROS, part);
+        size_t part = left < FIRN_ZEROS_SIZE ? (size_t)left : FIRN_ZEROS_SIZE;
+        firn_blake3_hash_update(hash, firn_zeros(), part);
         left -= part;
         FIRN_TRY(check_stopped(worker, err));
         FIRN_TRY(firn_scan_report_work(worker, 0, part, err));
