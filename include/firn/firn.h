@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * firn/firn.h: the whole public API. Reading order: error.h, types.h, notice.h, store.h, cursor.h,
- * txn.h, checkpoint.h, key.h, bulk.h, workspace.h, pack.h, chkp.h, alxs.h.
+ * firn/firn.h: the whole public API in C. Reading order:
+ * - error.h, types.h, notice.h: what all headers share;
+ * - store.h, cursor.h, txn.h, checkpoint.h, key.h, bulk.h: key-value stores, whose users may stop here;
+ * - workspace.h: the states of directory trees;
+ * - pack.h: files of immutable objects named by their hashes, without a store;
+ * - chkp.h, alxs.h: files of two other systems, chkpt and alopex.
+ * firn.hpp, which is not included here, wraps stores and workspaces for C++17.
  */
 #ifndef FIRN_FIRN_H
 #define FIRN_FIRN_H

@@ -5,35 +5,42 @@
  * firn/checkpoint.h, bulk loads in firn/bulk.h, order-preserving keys in firn/key.h.
  *
  * Processes and threads
- * - One process writes at a time: a second firn_store_open for writing fails with FIRN_BUSY. Any
- *   number of processes may open the store read-only. A read-only handle shows the state at the time
- *   it was opened; firn_store_refresh moves it to the newest one. It shows acknowledged commits only,
- *   unless read_pending is set. After a writer died it shows what recovery will keep. Readers never
- *   block the writer, but the files they use stay on disk until they refresh or close.
+ * - A store is open for writing once at a time: a second firn_store_open for writing, in any process,
+ *   waits up to lock_timeout_ms (default 0), then fails with FIRN_BUSY. Any number of processes may open
+ *   the store read-only. A read-only handle shows the state at the time it was opened;
+ *   firn_store_refresh moves it to the newest one. While a writer is alive it shows acknowledged commits
+ *   only, unless read_pending is set. Once the writer has died it shows what the next opening for
+ *   writing will keep, which may include commits that were never acknowledged. Readers never block the
+ *   writer, but the files they use stay on disk until they refresh or close.
  * - A store, its keyspaces, its snapshots and all functions that take them may be used by several
  *   threads at once. A batch belongs to one thread at a time.
- * - Close cursors and snapshots before the store: while any is open, firn_store_close fails with
- *   FIRN_MISUSE and changes nothing. Keyspace handles are owned by the store and are released with it.
+ * - Close cursors, snapshots, transactions and bulk loads, and release pins, before the store;
+ *   otherwise firn_store_close fails with FIRN_MISUSE and changes nothing. Keyspace handles are owned by
+ *   the store and are released with it.
+ * - A function `visit` ends the visits by returning anything but FIRN_OK (firn/notice.h). It may call any
+ *   function, but must not close the store or the snapshot that is visited, nor change the batch.
  * - In a child of fork every handle of the parent gives FIRN_MISUSE (types.h).
- * - A closed handle is like freed memory. Debug builds of the library (-DCMAKE_BUILD_TYPE=Debug)
- *   detect it: closed handles of this header and of cursor.h, bulk.h and txn.h give FIRN_MISUSE, and
- *   so does a single-threaded handle that another thread is using; closing twice does nothing.
+ * - Using a closed handle is undefined behaviour. Debug builds of the library
+ *   (-DCMAKE_BUILD_TYPE=Debug) detect most such uses: closed handles of this header and of cursor.h,
+ *   bulk.h and txn.h give FIRN_MISUSE, and so does a single-threaded handle that another thread is using;
+ *   closing a handle twice changes nothing.
  *
  * Durability
  * - With FIRN_DURABILITY_FULL (the default) a commit is on disk when its call returns FIRN_OK. With
  *   FIRN_DURABILITY_OS it survives the process but not a power cut; firn_store_sync makes all earlier
  *   commits durable.
  * - After a crash the store contains a prefix of the commits, in order, each of them whole.
- * - A failed write or sync latches the handle: later commits return FIRN_FAILED until the store is
- *   closed and reopened; reads continue to work. The failed commit is not visible through this handle;
- *   after reopening it is there entirely or not at all. Refusals (FIRN_LIMIT, FIRN_INVALID,
- *   FIRN_NO_MEMORY) change nothing and latch nothing, with one exception: running out of memory while
- *   a large batch is applied latches like a failed write.
- * - On a full disk, commits that put anything return FIRN_NO_SPACE. A store above 512 KiB keeps an
- *   eighth of its size in reserve (at most four memtables on a large disk), and commits that only
- *   delete draw on it. When the reserve runs low, a delete first reclaims the space of earlier deletes,
- *   which takes time; it returns FIRN_NO_SPACE only if nothing can be reclaimed. Opening needs no space
- *   beyond the reserve. Nothing is latched: commits succeed again as soon as there is space.
+ * - A failed write or sync puts the handle into a failed state: later commits return FIRN_FAILED until
+ *   the store is closed and reopened; reads continue to work. The failed commit is not visible through
+ *   this handle; after reopening it is there entirely or not at all. Refusals (FIRN_LIMIT, FIRN_INVALID,
+ *   FIRN_NO_MEMORY) change nothing, and the handle works on, with one exception: running out of memory
+ *   while a large batch is applied has the effect of a failed write.
+ * - On a full disk, commits that put anything return FIRN_NO_SPACE. A store above 512 KiB keeps about an
+ *   eighth of its size in reserve, and commits that only delete draw on it. On a large disk the reserve
+ *   is at most half of memory_bytes, and at most about 256 MiB. When the reserve runs low, a delete first
+ *   reclaims the space of earlier deletes, which takes time; it returns FIRN_NO_SPACE only if nothing can
+ *   be reclaimed. Opening needs no space beyond the reserve. The handle does not fail: commits succeed
+ *   again as soon as there is space.
  * - Memtables are flushed and files are merged in the background. If that fails, the next commit
  *   returns the error and changes nothing, and the work is retried. Commits that outrun the background
  *   work are slowed down and, if necessary, wait.
@@ -53,9 +60,10 @@
  *   operand becomes the value. A value that appends have grown beyond the size limit makes reads of
  *   its key return FIRN_LIMIT until the key is put or deleted.
  * - A value with a time to live disappears when its time is over, by the system clock, as if it had
- *   been deleted; snapshots and cursors judge by the time at which they were opened. It does not
- *   uncover what it replaced. A merge does not inherit the time: when the value has expired, what was
- *   merged since the put remains. If the clock is set back, expired values may reappear.
+ *   been deleted; snapshots and cursors judge by the time at which they were opened, those of a
+ *   checkpoint by the time of its creation (firn/checkpoint.h). It does not uncover what it replaced.
+ *   Operands merged into such a value do not expire with it: afterwards they are applied as if there had
+ *   been no value. If the clock is set back, expired values may reappear.
  *
  * Limits: a key is 0 to 65,535 bytes (indexes and bounds hold whole keys in memory; store longer keys
  * under their hash). A value is at most 256 MiB (8 bytes less with a time to live, 1 byte less if it is
@@ -104,18 +112,19 @@ typedef enum firn_compression {
     FIRN_COMPRESSION_DEFAULT = 0, /* LZ4 */
     FIRN_COMPRESSION_NONE = 1,
     FIRN_COMPRESSION_LZ4 = 2,
-    FIRN_COMPRESSION_ZSTD = 3 /* the last level; LZ4 above it */
+    FIRN_COMPRESSION_ZSTD = 3 /* the last level; LZ4 in those before it */
 } firn_compression;
 
 typedef struct firn_store_options {
     size_t size;                /* sizeof(firn_store_options) */
     bool create_if_missing;     /* default true */
     bool fail_if_exists;        /* default false */
-    bool read_only;             /* default false; writes nothing and excludes no writer */
+    bool read_only;             /* default false; writes nothing: a writer may be open too */
     firn_durability durability; /* default FULL */
     int64_t lock_timeout_ms;    /* how long to wait for another writer, >= 0; default 0 */
-    /* For memtables, cached blocks, indexes and filters. 0: 256 MiB; at least 1 MiB. Cursors and
-     * batches come on top. */
+    /* For memtables, cached blocks, indexes and filters. 0: 256 MiB; FIRN_INVALID below 1 MiB. Not
+     * included are, among others, cursors, batches, writes of transactions, the sorting of bulk loads,
+     * copies given to the caller, and checkpoints (checkpoint_memory_bytes). */
     uint64_t memory_bytes;
     unsigned threads; /* in the background; 0: one per processor, at most 4 */
     firn_compression compression;
@@ -130,19 +139,28 @@ typedef struct firn_store_options {
     }
 
 /* Opens the store in the directory `path`. A missing store is created (0700) if options allow it.
- * With read_only, `path` may also be an exported file (firn/checkpoint.h); without it that gives
- * FIRN_READ_ONLY. FIRN_BUSY names the writing process. FIRN_CORRUPT names file and offset; nothing was
- * changed, and firn_workspace_repair (firn/workspace.h), on a workspace opened with this store_path,
- * rebuilds a sound store from what is left. FIRN_NEWER names the version found. */
+ * FIRN_BUSY names the writing process. FIRN_CORRUPT names file and offset; nothing was changed, and
+ * firn_workspace_repair (firn/workspace.h), on a workspace opened with this store_path, rebuilds a sound
+ * store from what is left. FIRN_NEWER names the version found.
+ *
+ * With read_only, `path` may also be an exported file (firn_store_export, firn/checkpoint.h); without it
+ * that gives FIRN_READ_ONLY. The file opens as fast as a store: it can be read, compared, exported and
+ * checked, but not changed (FIRN_READ_ONLY). Time stands still in it: values with a time to live are
+ * there as long as they are in the checkpoint. FIRN_CORRUPT, naming file and offset, if it is damaged or
+ * truncated: for any byte of a file of up to 8 MiB; in a larger one, damage among keys and values is
+ * found when it is read. */
 FIRN_API FIRN_MUST_CHECK int firn_store_open(const char *path, const firn_store_options *options,
                                              firn_store **out, firn_error *err);
-/* Opens a new store in memory, with everything a store can do; it is gone when it is closed. Its files
- * may take limit_bytes (beside memory_bytes), then commits return FIRN_NO_SPACE. Requires: read_only is
- * false and create_if_missing true. */
+/* Opens a new store in memory, with everything a store can do; it is gone when it is closed. limit_bytes
+ * bounds the size of its files, which are in memory too, beside memory_bytes: beyond it commits return
+ * FIRN_NO_SPACE. 0 is too little for any store: FIRN_NO_SPACE. UINT64_MAX is no bound. FIRN_INVALID
+ * unless read_only is false and create_if_missing true. */
 FIRN_API FIRN_MUST_CHECK int firn_store_open_memory(uint64_t limit_bytes,
                                                     const firn_store_options *options,
                                                     firn_store **out, firn_error *err);
-/* Makes everything durable and releases the handle, unless it returns FIRN_MISUSE. NULL is allowed. */
+/* Makes everything durable. Releases the handle even if it returns an error, except FIRN_MISUSE, which
+ * changes nothing. After another error, commits that were not durable yet may be missing at the next
+ * opening; FIRN_FAILED if the handle was in the failed state. NULL is allowed. */
 FIRN_API FIRN_MUST_CHECK int firn_store_close(firn_store *store, firn_error *err);
 /* Removes the store in the directory `path` permanently, and the directory if nothing else is in it.
  * Foreign files stay, also those in its directory "runs". FIRN_NOT_FOUND if there is no store;
@@ -155,8 +173,9 @@ FIRN_API FIRN_MUST_CHECK int firn_store_destroy(const char *path, firn_error *er
 
 /* Makes every commit that returned before this call durable. */
 FIRN_API FIRN_MUST_CHECK int firn_store_sync(firn_store *store, firn_error *err);
-/* Moves a read-only handle to the newest state. Open cursors and snapshots keep theirs. On failure the
- * handle stays where it was. Does nothing for a writing handle. */
+/* Moves a read-only handle to the newest state. Open cursors and snapshots keep theirs. Handles of
+ * keyspaces that were dropped meanwhile are as after firn_keyspace_drop. On failure the handle stays
+ * where it was. Does nothing for a writing handle. */
 FIRN_API FIRN_MUST_CHECK int firn_store_refresh(firn_store *store, firn_error *err);
 /* Writes everything that is in memory to table files. Commits are durable without it. */
 FIRN_API FIRN_MUST_CHECK int firn_store_flush(firn_store *store, firn_error *err);
@@ -211,7 +230,8 @@ typedef struct firn_store_check_options {
         sizeof(firn_store_check_options), FIRN_CALLBACKS_INIT \
     }
 /* Reads every file of the store and verifies all of it. FIRN_CORRUPT if anything is damaged; each
- * damaged part is reported by a notice whose text names file and offset. out may be NULL. */
+ * damaged part is reported by a notice whose text names file and offset. out may be NULL; it is filled
+ * in after FIRN_CORRUPT too, and with what was found so far after FIRN_CANCELLED. */
 FIRN_API FIRN_MUST_CHECK int firn_store_check(firn_store *store,
                                               const firn_store_check_options *options,
                                               firn_store_check_result *out, firn_error *err);
@@ -228,7 +248,7 @@ typedef struct firn_store_level {
 /* Disk space taken by the store's files, as du counts it, without directories. All 0 if the directory
  * could not be read. */
 typedef struct firn_store_disk {
-    uint64_t log_bytes; /* contents of the log */
+    uint64_t log_bytes; /* of its files, what contains commits */
     uint64_t
         log_spare_bytes;    /* of its files, space kept for future commits: given back on close, or
                                * ten to fifteen seconds after the last commit */
@@ -239,17 +259,21 @@ typedef struct firn_store_disk {
     uint64_t manifest_bytes;
     uint64_t other_bytes;
 } firn_store_disk;
-/* Counters that grow start at 0 when the handle is opened. */
+/* Counters that grow start at 0 when the handle is opened. The members to watch: is_full, missing_files
+ * and background_code tell of trouble, disk of space, slowdowns and stalls of commits that outrun the
+ * background work, cache_misses of too little memory (docs/tuning.md). */
 typedef struct firn_store_statistics {
     size_t size; /* sizeof(firn_store_statistics), set by the caller */
     firn_store_level levels[FIRN_STORE_LEVELS]; /* level 0 is what was flushed last */
     uint64_t keyspaces;                         /* firn's own included */
     uint64_t commits;
     uint64_t commit_bytes; /* handed in, as encoded */
-    uint64_t log_bytes;    /* files of the log now */
+    uint64_t log_bytes;    /* contents of the log now; disk.log_bytes: what they take up */
     uint64_t log_written_bytes;
-    uint64_t file_bytes;    /* of levels, history and large values, now */
-    uint64_t waiting_files; /* to be removed once nothing uses them any more */
+    /* Contents of the files of levels, history and large values, now; disk.run_bytes and
+     * disk.value_bytes: what they, and waiting files, take up. */
+    uint64_t file_bytes;
+    uint64_t waiting_files; /* replaced, and removed once no cursor, snapshot or reader uses them */
     uint64_t flushes;
     uint64_t flush_bytes;
     uint64_t compactions;
@@ -272,7 +296,7 @@ typedef struct firn_store_statistics {
     uint64_t background_failures;
     int background_code; /* of the last one; FIRN_OK if there was none */
     char background_error[256];
-    bool is_full;              /* the disk: see "Durability" */
+    bool is_full;              /* the disk: commits that put are refused, see "Durability" */
     uint64_t snapshots;        /* open ones; cursors and transactions included */
     uint64_t conflicts;        /* transactions refused with FIRN_CONFLICT */
     uint64_t value_files;      /* files of large values */
@@ -344,7 +368,7 @@ FIRN_API FIRN_MUST_CHECK int firn_keyspace_open(firn_store *store, const char *n
  * creates another, empty keyspace. */
 FIRN_API FIRN_MUST_CHECK int firn_keyspace_drop(firn_store *store, const char *name,
                                                 firn_error *err);
-/* Visits the names in byte order. */
+/* Visits the names that there are when the call begins, in byte order. */
 FIRN_API FIRN_MUST_CHECK int firn_keyspace_list(firn_store *store,
                                                 int (*visit)(void *ctx, const char *name),
                                                 void *ctx, firn_error *err);
@@ -354,7 +378,9 @@ FIRN_API FIRN_MUST_CHECK int firn_keyspace_list(firn_store *store,
 typedef struct firn_write_options {
     size_t size; /* sizeof(firn_write_options) */
     firn_durability durability;
-    uint64_t ttl_ms; /* puts only: the value expires after this time; 0: never */
+    /* The value expires after this time; 0: never. For firn_put, firn_insert and firn_compare_and_put;
+     * every other function returns FIRN_INVALID unless it is 0. */
+    uint64_t ttl_ms;
 } firn_write_options;
 #define FIRN_WRITE_OPTIONS_INIT                                \
     {                                                          \
@@ -435,14 +461,15 @@ typedef struct firn_get_result {
     uint8_t *value; /* owned by the caller: firn_release; NULL: the key is missing */
     size_t size;
 } firn_get_result;
-/* Reads many keys from one snapshot (NULL: now): out[i] answers keys[i]. Faster than as many calls of
- * firn_get, because waits for memory overlap. If it fails, all of out is zeroed. */
+/* Reads many keys from one snapshot (NULL: now): out[i] answers keys[i]. Missing keys do not fail the
+ * call. Faster than as many calls of firn_get, because cache misses overlap. If it fails, all of out is
+ * zeroed. */
 FIRN_API FIRN_MUST_CHECK int firn_get_many(firn_keyspace *keyspace, firn_snapshot *snapshot,
                                            const firn_slice *keys, size_t count,
                                            firn_get_result *out, firn_error *err);
 
 /* A snapshot is the store's data at one moment, or at a checkpoint. It stays readable while it is open,
- * whatever is committed meanwhile. */
+ * whatever is committed meanwhile, and even if its checkpoint is deleted. */
 typedef struct firn_snapshot_options {
     size_t size;            /* sizeof(firn_snapshot_options) */
     const char *checkpoint; /* a reference (firn/checkpoint.h); NULL: now */
@@ -470,13 +497,16 @@ FIRN_API FIRN_MUST_CHECK int firn_snapshot_get(firn_snapshot *snapshot, firn_key
 
 /* Gives the value from a snapshot (NULL: now) without copying it, where that is possible: *out_value lies
  * in the store's cache. It is valid, and does not change, until the pin is released, whatever is
- * written meanwhile. A pin takes memory of the store's budget, and the store cannot be closed while it
- * is held. Values that were written lately, expire, were merged or have more than 64 KiB are copied.
- * FIRN_NOT_FOUND, and *out NULL, if there is none. */
+ * written meanwhile. Every pin must be released, copies too; until then the store cannot be closed.
+ * Copied, outside of the budget (memory_bytes), are values that are still in a memtable, have a time to
+ * live, merge operands that are not combined yet, or more than 64 KiB; those for which history must be
+ * searched (of checkpoints, of older snapshots, and for a while after a restore); and some large ones
+ * that are not in the cache. Otherwise the pin keeps the whole cached block, however small the value.
+ * FIRN_NOT_FOUND, *out NULL and *out_value empty, if there is none. */
 FIRN_API FIRN_MUST_CHECK int firn_get_pinned(firn_keyspace *keyspace, firn_snapshot *snapshot,
                                              firn_slice key, firn_pin **out, firn_slice *out_value,
                                              firn_error *err);
-/* From any thread. NULL is fine. */
+/* From any thread. NULL is allowed. */
 FIRN_API void firn_pin_release(firn_pin *pin);
 
 /* ---- batches ---- */

@@ -5,14 +5,15 @@
  * Every handle is opaque. A handle may be used by one thread at a time unless its header says
  * otherwise.
  *
- * A handle belongs to the process that opened it. In a child of fork every function returns
- * FIRN_MISUSE for a handle of the parent (one that returns no code acts as on a NULL handle), waits
- * for no lock and touches no file. Closing it there gives its memory and descriptors back when the
- * process ends, and leaves files, locks and background work to the parent; but firn_store_close gives
- * up at once what would keep the store locked if the parent died first. The child may open the same
- * store anew once the parent has closed it, and any other at once. Requires: a child that was forked
- * inside a callback ends without returning from it. exec closes everything; vfork and posix_spawn
- * need no care.
+ * A handle belongs to the process that opened it. In a child of fork:
+ * - Every function that uses a handle of the parent returns FIRN_MISUSE, waits for no lock and touches
+ *   no file. One that returns no code acts as on a NULL handle.
+ * - Closing such a handle leaves files, locks and background work to the parent. Its memory and
+ *   descriptors are given back when the child ends. But firn_store_close gives up at once what would
+ *   keep the store locked if the parent died first.
+ * - The child may open the same store anew once the parent has closed it, and any other at once.
+ * - Requires: a child that was forked inside a callback ends without returning from it.
+ * exec closes everything; vfork and posix_spawn need no care.
  *
  * Every options structure starts with its own size: fill it with its FIRN_..._INIT
  * macro; NULL means all defaults.
@@ -39,8 +40,8 @@ extern "C" {
 /* The version of the library that is running. */
 FIRN_API const char *firn_version(void);
 
-/* Bytes that belong to somebody else. data may be NULL only when size is 0; in slices that functions
- * of firn give for keys, values and contents it never is. */
+/* Borrowed bytes. data may be NULL only when size is 0; in slices that functions of firn give for keys,
+ * values and contents it never is. */
 typedef struct firn_slice {
     const uint8_t *data;
     size_t size;
@@ -98,7 +99,8 @@ FIRN_API void firn_hash_to_hex(const firn_hash *hash, char *out);
 /* Reads exactly 64 hex digits of any case; FIRN_INVALID otherwise. */
 FIRN_API FIRN_MUST_CHECK int firn_hash_from_hex(firn_slice hex, firn_hash *out);
 
-/* The id of a checkpoint as text: 32 letters from k to z and a NUL; so many of them are shown. */
+/* The id of a checkpoint as text: 32 letters from k to z and a NUL. FIRN_CHECKPOINT_ID_SHORT letters are
+ * enough for display. */
 enum { FIRN_CHECKPOINT_ID_SIZE = 33, FIRN_CHECKPOINT_ID_SHORT = 8 };
 
 /* Releases memory that a firn function gave to its caller. NULL is allowed. */
