@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * firn/checkpoint.h: permanent, named states of a store's data: created, read, restored and undone in
- * constant time, however much the store contains.
+ * firn/checkpoint.h: permanent, named states of a store's data. Creating, restoring and undoing are as
+ * fast as a small synced commit, however much the store contains; what they cost is disk space.
  *
  * - A checkpoint covers all keyspaces of the store together, and their names. What firn keeps in the
  *   store for itself (saved workspaces, for example) is not part of it and is not touched by a restore;
@@ -14,21 +14,34 @@
  *   the present data, so nothing is lost: firn_store_undo takes the restore back, whatever was written
  *   since, and a second undo takes back the first. Later restores delete a safety checkpoint once it is
  *   neither among the last 10 nor younger than 7 days.
- * - A value with a time to live is readable in a checkpoint if it had not expired when the checkpoint
- *   was created. A restore does not extend its life.
+ * - Values with a time to live: a snapshot of a checkpoint shows a value if it had not expired when the
+ *   checkpoint was created (created_ns), even if it has since. A restore does not extend its life: what
+ *   has expired is not in the restored data. firn_store_diff judges both states by the time of the call,
+ *   so a value that has expired by then is in neither. An exported file is read at the time of its
+ *   checkpoint for ever.
  * - Open cursors and snapshots still see what they saw. Handles of keyspaces that the restored state
  *   does not contain give FIRN_MISUSE, as if the keyspaces had been dropped. Dropped keyspaces that it
  *   does contain are back, and their handles work again.
- * - Any thread may call these functions at any time.
+ * - Any thread may call these functions at any time while the store is open.
+ * - A function `visit` ends the visits by returning anything but FIRN_OK (firn/notice.h). It may call any
+ *   function except firn_store_close on this store.
  *
- * A reference names a checkpoint: its name, its number, "latest", "latest~2" (the second before the
- * latest; also "12~1", "v1~3"; safety checkpoints are not counted), at least the first four letters
- * of its id, in any case, or a time, for the newest checkpoint that is not younger and no safety
- * checkpoint: "10 minutes ago", "yesterday", "2026-11-20 14:00" (UTC; firn/workspace.h has more).
- * FIRN_NOT_FOUND if there is none, FIRN_CONFLICT if several ids begin so, FIRN_INVALID if it is not a
- * reference.
+ * A reference names a checkpoint. It is one of
+ * - its name;
+ * - its number;
+ * - at least the first four letters of its id, in any case;
+ * - "latest", the newest checkpoint;
+ * - one of these with "~" and a number: "latest~2" is the second before the latest, "12~1" the one
+ *   before number 12. Safety checkpoints are not counted;
+ * - a time, which names the newest ordinary checkpoint created at or before it: "10 minutes ago",
+ *   "yesterday", "2026-11-20 14:00" (UTC; firn/workspace.h has more).
+ * Safety checkpoints are named by id only (their number is 0); "latest" and times pass over them.
+ * FIRN_NOT_FOUND if there is no such checkpoint, FIRN_CONFLICT if several ids begin so, FIRN_INVALID if
+ * it is not a reference.
  *
- * Limits: 2^20 checkpoints; chains of 65,536 restores, each of a checkpoint made after the one before.
+ * Limits: 2^20 checkpoints. A restore returns FIRN_LIMIT after a chain of 65,535 restores, each of which
+ * restored a checkpoint created after the previous restore of the chain. The chain may be longer if
+ * nothing was committed between creating checkpoints and restoring them.
  */
 #ifndef FIRN_CHECKPOINT_H
 #define FIRN_CHECKPOINT_H
@@ -71,8 +84,9 @@ typedef struct firn_store_checkpoint_options {
         sizeof(firn_store_checkpoint_options), 0 \
     }
 /* Creates a checkpoint of the present state. name: 1 to 255 ASCII letters, digits and any of "._-+/",
- * beginning with a letter; none of "latest", "now" and "yesterday", nor four or more letters from k to
- * z alone; NULL or "" for none. FIRN_EXISTS if another checkpoint has the name. out may be NULL. */
+ * beginning with a letter; none of "latest", "now" and "yesterday" in any case, and not four or more
+ * letters that all lie between k and z, which would look like an id; NULL or "" for none. FIRN_EXISTS if
+ * another checkpoint has the name. out may be NULL. */
 FIRN_API FIRN_MUST_CHECK int
 firn_store_checkpoint_create(firn_store *store, const char *name,
                              const firn_store_checkpoint_options *options,
@@ -86,7 +100,7 @@ typedef struct firn_store_checkpoint_list_options {
     {                                                     \
         sizeof(firn_store_checkpoint_list_options), false \
     }
-/* Visits checkpoints, newest first. visit may call any function. */
+/* Visits the checkpoints that there are when the call begins, newest first. */
 FIRN_API FIRN_MUST_CHECK int
 firn_store_checkpoint_list(firn_store *store, const firn_store_checkpoint_list_options *options,
                            int (*visit)(void *ctx, const firn_store_checkpoint *checkpoint),
@@ -112,8 +126,7 @@ typedef struct firn_store_restore_result {
     {                                                                                             \
         sizeof(firn_store_restore_result), FIRN_STORE_CHECKPOINT_INIT, FIRN_STORE_CHECKPOINT_INIT \
     }
-/* Makes the store's data what the checkpoint sees, atomically and as fast as a small commit. out may be
- * NULL. */
+/* Makes the store's data what the checkpoint sees, atomically. out may be NULL. */
 FIRN_API FIRN_MUST_CHECK int firn_store_restore(firn_store *store, const char *reference,
                                                 firn_store_restore_result *out, firn_error *err);
 /* Takes back the last restore by restoring its safety checkpoint. FIRN_NOT_FOUND if there was no
@@ -153,8 +166,7 @@ typedef struct firn_store_diff_options {
         sizeof(firn_store_diff_options), NULL, FIRN_CALLBACKS_INIT \
     }
 /* Compares two states given by references, NULL for the present one: visits each key whose value
- * differs, keyspaces and keys in byte order. Values that have expired by now are in neither state. Reads
- * little more than what was written between the two. visit may call any function. */
+ * differs, keyspaces and keys in byte order. Reads little more than what was written between the two. */
 FIRN_API FIRN_MUST_CHECK int
 firn_store_diff(firn_store *store, const char *before, const char *after,
                 const firn_store_diff_options *options,
@@ -177,13 +189,8 @@ typedef struct firn_store_export_options {
  * When this returns FIRN_OK the file is complete and on disk; after an error, what was there before
  * still is. Meanwhile the file and a temporary store lie in a directory .firn-export-*.tmp beside it,
  * which takes about as much space as writing the data once more; the next export to the same place
- * removes one that a crash left. Commits continue meanwhile.
- *
- * firn_store_open with read_only opens the file as fast as a store: it can be read, compared, exported
- * and checked, but not changed (FIRN_READ_ONLY). Time stands still in it: values with a time to live
- * are there as long as they are in the checkpoint. FIRN_CORRUPT, naming file and offset, if it is
- * damaged or truncated: for any byte of a file of up to 8 MiB; in a larger one, damage among keys and
- * values is found when it is read. */
+ * removes one that a crash left. Commits continue meanwhile. firn_store_open with read_only opens the
+ * file. */
 FIRN_API FIRN_MUST_CHECK int firn_store_export(firn_store *store, const char *reference,
                                                const char *path,
                                                const firn_store_export_options *options,
