@@ -65,6 +65,12 @@ firn_db_pin_get(struct firn_db_keyspace *keyspace, struct firn_db_view *view, fi
         return rc == FIRN_NOT_FOUND ? firn_db_get_refuse_missing(keyspace, err) : rc;
     }
     *out_value = pin->pinned.pin.data != NULL ? pin->pinned.value : firn_buf_slice(&pin->copy);
+    if (out_value->data == NULL) {
+        /* An empty copy has no memory; a value that is there has an address. */
+        static const uint8_t nothing = 0;
+        DCHECK(out_value->size == 0);
+        out_value->data = &nothing;
+    }
     *out = pin;
     return FIRN_OK;
 }
