@@ -137,17 +137,33 @@ find_id(const struct firn_history *history, const struct firn_reference *read,
     return FIRN_OK;
 }
 
-/* The newest one that was made at that time or before and is no safety checkpoint, or NULL. */
+/* The one with the highest number, or NULL. */
 static const struct firn_db_checkpoint *
-find_time(const struct firn_history *history, int64_t time_ns)
+find_latest(const struct firn_history *history)
 {
     for (size_t i = firn_history_count(history); i > 0; i--) {
         const struct firn_db_checkpoint *checkpoint = firn_history_at(history, i - 1);
-        if (!firn_history_is_safety(checkpoint) && checkpoint->created_ns <= time_ns) {
+        if (!firn_history_is_safety(checkpoint)) {
             return checkpoint;
         }
     }
     return NULL;
+}
+
+/* Of those that were made at that time or before and are no safety checkpoints, the last one by time
+ * and then by number, or NULL. Times need not follow numbers: checkpoints may be imported. */
+static const struct firn_db_checkpoint *
+find_time(const struct firn_history *history, int64_t time_ns)
+{
+    const struct firn_db_checkpoint *found = NULL;
+    for (size_t i = firn_history_count(history); i > 0; i--) {
+        const struct firn_db_checkpoint *checkpoint = firn_history_at(history, i - 1);
+        if (!firn_history_is_safety(checkpoint) && checkpoint->created_ns <= time_ns &&
+            (found == NULL || checkpoint->created_ns > found->created_ns)) {
+            found = checkpoint;
+        }
+    }
+    return found;
 }
 
 /* *out is NULL where there is none. */
@@ -163,7 +179,7 @@ find_base(const struct firn_history *history, const struct firn_reference *read,
     case FIRN_REFERENCE_ID:
         return find_id(history, read, reference, out, err);
     case FIRN_REFERENCE_LATEST:
-        *out = find_time(history, INT64_MAX);
+        *out = find_latest(history);
         break;
     case FIRN_REFERENCE_NAME:
         *out = firn_history_find_name(history, read->name);

@@ -269,6 +269,7 @@ struct wanted {
     const struct firn_reference *reference;
     struct firn_buf *out;
     size_t found;
+    int64_t found_ns;                       /* for a time: of what was found */
     char first_id[FIRN_CHECKPOINT_ID_SIZE]; /* of the first two found */
     char second_id[FIRN_CHECKPOINT_ID_SIZE];
 };
@@ -285,7 +286,8 @@ matches(const struct wanted *wanted, const struct firn_catalog_record *record, c
     case FIRN_REFERENCE_LATEST:
         return !record->is_safety;
     case FIRN_REFERENCE_TIME:
-        return !record->is_safety && record->created_ns <= reference->time_ns;
+        return !record->is_safety && record->created_ns <= reference->time_ns &&
+               (wanted->found == 0 || record->created_ns > wanted->found_ns);
     case FIRN_REFERENCE_NAME:
         break; /* is followed without a walk */
     }
@@ -308,6 +310,11 @@ visit_base(void *ctx, firn_slice bytes, const struct firn_catalog_record *record
     firn_catalog_record_id_text(record->id, id);
     if (!matches(wanted, record, id)) {
         return FIRN_OK;
+    }
+    if (wanted->reference->kind == FIRN_REFERENCE_TIME) {
+        wanted->found = 1;
+        wanted->found_ns = record->created_ns;
+        return keep(wanted->out, bytes, err);
     }
     wanted->found++;
     if (wanted->found == 2) {

@@ -287,6 +287,34 @@ a_time_leads_to_the_newest_checkpoint_that_is_not_younger(void **state)
              "1989");
 }
 
+/* Numbers follow the order in which checkpoints were made here, not their times. */
+static void
+imported_checkpoints_are_found_by_their_times(void **state)
+{
+    struct scene *scene = *state;
+    firn_error err;
+    const int64_t day_ns = INT64_C(86400) * 1000000000;
+    const int64_t first_ns = 7305 * day_ns; /* 1990-01-01 */
+    static const struct {
+        const char *name;
+        int64_t day;
+    } made[] = {{"second", 1}, {"fourth", 3}, {"first", 0}, {"third", 2}, {"third-too", 2}};
+    for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
+        put(scene, "a", made[i].name);
+        DB_OK(firn_db_checkpoint_create_at(scene->db, made[i].name, first_ns + made[i].day * day_ns,
+                                           NULL, &err));
+    }
+    for (int round = 0; round < 2; round++) {
+        assert_string_equal(get_at(scene, "1990-01-01", "a"), "first");
+        assert_string_equal(get_at(scene, "1990-01-02", "a"), "second");
+        assert_string_equal(get_at(scene, "1990-01-03", "a"), "third-too");
+        assert_string_equal(get_at(scene, "1990-01-04", "a"), "fourth");
+        assert_string_equal(get_at(scene, "now", "a"), "fourth");
+        assert_string_equal(get_at(scene, "latest", "a"), "third-too");
+        reopen(scene);
+    }
+}
+
 static void
 names_that_cannot_be_told_apart_are_refused(void **state)
 {
@@ -841,6 +869,7 @@ main(void)
         TEST(an_empty_store_can_be_checked_in_and_brought_back),
         TEST(names_numbers_and_ids_lead_to_checkpoints),
         TEST(a_time_leads_to_the_newest_checkpoint_that_is_not_younger),
+        TEST(imported_checkpoints_are_found_by_their_times),
         TEST(names_that_cannot_be_told_apart_are_refused),
         TEST(a_restore_brings_back_everything_and_can_be_undone_and_redone),
         TEST(a_restore_counts_as_a_write_to_every_key),

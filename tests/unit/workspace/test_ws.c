@@ -535,6 +535,39 @@ references_name_one_checkpoint_or_none(void **state)
     ws_world_close(&world);
 }
 
+/* Clocks are set back, and stores hold what was saved elsewhere. */
+static void
+a_time_is_compared_with_times_and_not_with_the_order_of_saving(void **state)
+{
+    (void)state;
+    static const int64_t day_ns = INT64_C(86400) * 1000000000;
+    static const int64_t start_ns =
+        INT64_C(1800000000) / 86400 * 86400 * 1000000000; /* 2027-01-15 */
+    static const int64_t days[] = {1, 3, 0, 2};
+    static const struct {
+        const char *reference;
+        uint64_t number;
+    } expected[] = {{"2027-01-15", 3}, {"2027-01-16", 1}, {"2027-01-17", 4}, {"2027-01-18", 2},
+                    {"now", 2},        {"1 day ago", 2},  {"3 days ago", 4}, {"latest", 4}};
+    struct ws_world world;
+    firn_workspace_checkpoint *found;
+    ws_world_open_memory(&world, 10);
+    for (size_t i = 0; i < sizeof days / sizeof *days; i++) {
+        char text[2] = {(char)('0' + i), '\0'};
+        firn_sim_memory_set_time(world.tree.os, start_ns + days[i] * day_ns);
+        scan_put_text(&world.tree, "a", text);
+        assert_int_equal(ws_save(&world).checkpoint->number, i + 1);
+    }
+    firn_sim_memory_set_time(world.tree.os, start_ns + 5 * day_ns + day_ns / 2);
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        assert_int_equal(firn_ws_find(world.ws, expected[i].reference, &found, &world.err),
+                         FIRN_OK);
+        assert_int_equal(found->number, expected[i].number);
+    }
+    assert_int_equal(firn_ws_find(world.ws, "2027-01-14", &found, &world.err), FIRN_NOT_FOUND);
+    ws_world_close(&world);
+}
+
 static void
 the_store_is_never_saved_into_itself(void **state)
 {
@@ -578,6 +611,7 @@ main(void)
         cmocka_unit_test(damage_is_found_before_anything_is_touched),
         cmocka_unit_test(a_full_disk_leaves_the_tree_and_gives_space_back),
         cmocka_unit_test(references_name_one_checkpoint_or_none),
+        cmocka_unit_test(a_time_is_compared_with_times_and_not_with_the_order_of_saving),
         cmocka_unit_test(the_store_is_never_saved_into_itself),
     };
     return cmocka_run_group_tests_name("ws", tests, NULL, NULL);
