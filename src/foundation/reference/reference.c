@@ -237,24 +237,24 @@ date_of_days(int64_t days)
     return date;
 }
 
-/* So many months earlier, at the same time of the day; false before 1970. */
-static bool
-months_before(int64_t now_ns, int64_t months, int64_t *out)
+/* So many months earlier, at the same time of the day; 0 before 1970. */
+static int64_t
+months_before(int64_t now_ns, int64_t months)
 {
     int64_t day_ns = DAY_SECONDS * second_ns;
     DCHECK(now_ns >= 0 && months >= 0);
     struct date date = date_of_days(now_ns / day_ns);
     int64_t month = date.year * MONTHS_A_YEAR + date.month - 1 - months;
     if (month < (int64_t)YEAR_MIN * MONTHS_A_YEAR) {
-        return false;
+        return 0;
     }
     date.year = month / MONTHS_A_YEAR;
     date.month = month % MONTHS_A_YEAR + 1;
     int64_t last = days_of_month(date.year, date.month);
     date.day = date.day < last ? date.day : last;
-    *out = days_of_date(&date) * day_ns + now_ns % day_ns;
-    DCHECK(*out >= 0 && *out <= now_ns);
-    return true;
+    int64_t before_ns = days_of_date(&date) * day_ns + now_ns % day_ns;
+    DCHECK(before_ns >= 0 && before_ns <= now_ns);
+    return before_ns;
 }
 
 /* ---- small readers ---- */
@@ -345,12 +345,12 @@ read_ago(const char *at, int64_t now_ns, int64_t *out)
         return false;
     }
     if (unit->seconds == 0) {
-        return months_before(now_ns, count * unit->months, out);
+        *out = months_before(now_ns, count * unit->months);
+    } else if (count > now_ns / second_ns / unit->seconds) {
+        *out = 0;
+    } else {
+        *out = now_ns - count * unit->seconds * second_ns;
     }
-    if (count > now_ns / second_ns / unit->seconds) {
-        return false;
-    }
-    *out = now_ns - count * unit->seconds * second_ns;
     DCHECK(*out >= 0 && *at == '\0'); /* (I3) */
     return true;
 }

@@ -510,7 +510,9 @@ references_name_one_checkpoint_or_none(void **state)
     firn_workspace_checkpoint *found;
     const char *bad[] = {"",  "%",  "_",        "*",      "../x", "latest ", "-1",
                          "0", "1~", "latest~~", "Latest", "1x",   " 1",      "now~1"};
-    const char *unused[] = {"2", "kk", "klmnopa", "latest~1", "1~1", "1970-01-01", "1 year ago"};
+    const char *unused[] = {
+        "2",          "kk",         "klmnopa",       "latest~1",           "1~1",
+        "1970-01-01", "1 year ago", "100 years ago", "999999999 weeks ago"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_int_equal(firn_ws_find(world.ws, bad[i], &found, &world.err), FIRN_INVALID);
     }
