@@ -80,12 +80,12 @@ expires(const struct firn_db_txn_writes *writes, const struct firn_db_tree *tree
     return firn_db_txn_writes_op(writes, place)->kind == FIRN_ENTRY_EXPIRING;
 }
 
-/* Adds to what the transaction did to the key, and leaves a gap of at most gap_max bytes after what
- * has grown. FIRN_INVALID where that was a merge with another operator, or a put with a time to live;
- * nothing has changed then. */
+/* Adds to what the transaction did to the key; *out_grown are the bytes of what has grown, or 0.
+ * FIRN_INVALID where that was a merge with another operator, or a put with a time to live; nothing has
+ * changed then. */
 static int
 merge_add(struct firn_db_txn_writes *writes, struct firn_db_keyspace *keyspace, firn_slice key,
-          firn_slice merge, size_t gap_max, firn_error *err)
+          firn_slice merge, size_t *out_grown, firn_error *err)
 {
     struct firn_merge_fold fold = {0};
     struct firn_buf made = {0};
@@ -114,9 +114,7 @@ merge_add(struct firn_db_txn_writes *writes, struct firn_db_keyspace *keyspace, 
         break;
     }
     FIRN_TRY(add(writes, keyspace, key, kind, firn_buf_slice(&made), err));
-    if (has_grown) {
-        firn_db_batch_leave_gap(&writes->batch, made.size < gap_max ? made.size : gap_max);
-    }
+    *out_grown = has_grown ? made.size : 0;
 out:
     firn_merge_fold_deinit(&fold);
     firn_buf_deinit(&made);
@@ -620,7 +618,8 @@ check_room(struct firn_db_txn *txn, size_t more_bytes, firn_error *err)
             return rc;
         }
     }
-    if (used_bytes(txn) + more_bytes > limit && txn->writes.batch.gap_bytes > limit / UNTIDY_PART) {
+    uint64_t needed = used_bytes(txn) + more_bytes;
+    if (needed > limit && needed - txn->writes.batch.gap_bytes <= limit) {
         firn_db_batch_close_gaps(&txn->writes.batch);
     }
     return used_bytes(txn) + more_bytes <= limit
@@ -721,8 +720,12 @@ firn_db_txn_merge(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, fi
         rc = firn_error_no_memory(err, "a merge");
         goto out;
     }
-    size_t gap_max = operation == FIRN_MERGE_APPEND ? (size_t)room_bytes(txn) : 0;
-    FIRN_TRY(merge_add(&txn->writes, keyspace, key, firn_buf_slice(&merge), gap_max, err));
+    size_t grown = 0;
+    FIRN_TRY(merge_add(&txn->writes, keyspace, key, firn_buf_slice(&merge), &grown, err));
+    if (operation == FIRN_MERGE_APPEND && grown > 0) {
+        uint64_t room = room_bytes(txn);
+        firn_db_batch_leave_gap(&txn->writes.batch, grown < room ? grown : (size_t)room);
+    }
 out:
     firn_buf_deinit(&merge);
     return rc;

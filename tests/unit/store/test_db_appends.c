@@ -12,6 +12,7 @@
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 #include "txn/db_txn.h"
+#include "txn/db_txn_internal.h"
 
 enum { KEYS = 6, VALUE_MAX = 1 << 15, OPERAND_MAX = 300, STEPS = 120 };
 
@@ -315,6 +316,55 @@ appends_to_many_keys_in_turn_copy_each_byte_a_few_times(void **state)
     db_support_deinit(&support);
 }
 
+/* Gaps are memory, but no reason to refuse what would fit without them; nor do they go past the
+ * limit. */
+static void
+gaps_leave_a_transaction_the_room_that_it_has(void **state)
+{
+    (void)state;
+    enum { SMALL = 30, GROWING = 200 << 10, SPARE = 100 << 10, FRAMES = 4 << 10 };
+    static uint8_t bytes[4 << 20];
+    firn_error err;
+    struct db_support support;
+    struct firn_db_options options = db_support_create;
+    const struct firn_db_txn_options txn_options = {0};
+    struct firn_db *db;
+    struct firn_db_txn *txn;
+    options.memory_bytes = 16 << 20;
+    db_support_init(&support, 1);
+    DB_OK(firn_db_open(support.dir, &options, &db, &err));
+    struct firn_db_keyspace *k = db_support_keyspace(db, "k");
+    const size_t limit = db->limits.memory / 4;
+    assert_in_range(limit, GROWING * 8, sizeof bytes);
+    for (unsigned round = 0; round < 2; round++) {
+        DB_OK(firn_db_txn_begin(db, &txn_options, &txn, &err));
+        DB_OK(firn_db_txn_put(txn, k, firn_str("grows"), firn_bytes(bytes, GROWING), &err));
+        for (unsigned i = 0; i < SMALL; i++) {
+            char text[8];
+            DB_OK(firn_db_txn_put(txn, k, key_of(i, text), firn_str("x"), &err));
+        }
+        size_t used = firn_db_txn_writes_size_bytes(&txn->writes);
+        size_t fill = limit - used - GROWING - SPARE;
+        if (round == 1) { /* the gap has not room for as much as has grown */
+            DB_OK(firn_db_txn_put(txn, k, firn_str("fill"), firn_bytes(bytes, fill), &err));
+        }
+        DB_OK(firn_db_txn_merge(txn, k, firn_str("grows"), FIRN_MERGE_APPEND, firn_str("y"), &err));
+        used = firn_db_txn_writes_size_bytes(&txn->writes);
+        assert_true(used <= limit);
+        assert_true(txn->writes.batch.gap_bytes > 0);
+        if (round == 0) {
+            assert_true(txn->writes.batch.gap_bytes <= limit / 8);
+            fill = limit - used + txn->writes.batch.gap_bytes - FRAMES;
+            DB_OK(firn_db_txn_put(txn, k, firn_str("fill"), firn_bytes(bytes, fill), &err));
+            assert_int_equal(txn->writes.batch.gap_bytes, 0);
+        }
+        DB_OK(firn_db_txn_commit(txn, FIRN_DURABILITY_OS, &err));
+        firn_db_txn_close(txn);
+    }
+    DB_OK(firn_db_close(db, &err));
+    db_support_deinit(&support);
+}
+
 int
 main(void)
 {
@@ -322,6 +372,7 @@ main(void)
         cmocka_unit_test(appends_to_many_keys_agree_with_the_model),
         cmocka_unit_test(a_joined_batch_has_each_operand_once),
         cmocka_unit_test(appends_to_many_keys_in_turn_copy_each_byte_a_few_times),
+        cmocka_unit_test(gaps_leave_a_transaction_the_room_that_it_has),
     };
     return cmocka_run_group_tests_name("db_appends", tests, NULL, NULL);
 }
