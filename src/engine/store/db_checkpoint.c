@@ -200,7 +200,23 @@ checkpoint_name_resolve(const struct firn_history *history, const char *referenc
     const struct firn_db_checkpoint *found;
     int rc;
     *out = NULL;
-    FIRN_TRY(firn_reference_read(reference, now_ns, &read, err));
+    /* Other programs may have given names that are another kind of reference here. */
+    const struct firn_db_checkpoint *named =
+        reference[0] == '\0' ? NULL : firn_history_find_name(history, firn_str(reference));
+    rc = firn_reference_read(reference, now_ns, &read, err);
+    if (rc == FIRN_INVALID && named != NULL) {
+        *out = named;
+        return FIRN_OK;
+    }
+    FIRN_TRY(rc);
+    if (read.kind == FIRN_REFERENCE_TIME && named != NULL) {
+        char id[FIRN_DB_CHECKPOINT_NAME_ID_SIZE];
+        firn_db_checkpoint_name_of_id(named->id, id);
+        return firn_error_set(err, FIRN_CONFLICT,
+                              "'%s' is a time, and also the name of checkpoint %" PRIu64
+                              ": give the number, or its id %s",
+                              reference, named->number, id);
+    }
     FIRN_TRY(find_base(history, &read, reference, &found, err));
     if (found == NULL) {
         return refuse_missing(reference, err);
