@@ -643,7 +643,7 @@ static bool
 is_unseen(const struct firn_run_file *file, unsigned level, const struct firn_view *view)
 {
     bool is_newer =
-        view->count == 0 || view->intervals[view->count - 1].last < file->info.sequence_min;
+        view->count == 0 || firn_view_at(view, view->count - 1).last < file->info.sequence_min;
     return is_newer ||
            (level == FIRN_VERSION_HISTORY && firn_run_history_is_skipped(&file->info, view));
 }

@@ -515,6 +515,16 @@ attachments_live_and_die_with_their_runs(void **state)
     assert_int_equal(fixture_put(&fixture, TWINS, 3, 10), FIRN_OK);
     now = fixture_view_of(&fixture, 0);
     assert_true(visit(TWINS, &now).runs < visit(TWINS, NULL).runs);
+    /* Where a view ends takes the place of where its last interval ends. */
+    const struct firn_view_interval interval = {1, 1};
+    const struct firn_view longer = {
+        .intervals = &interval, .count = 1, .last = firn_view_at(&now, now.count - 1).last};
+    const struct firn_view_interval all = {1, longer.last};
+    const struct firn_view same = {.intervals = &all, .count = 1};
+    assert_int_equal(visit(TWINS, &longer).runs, visit(TWINS, &same).runs);
+    const struct firn_view first = {.intervals = &all, .count = 1, .last = 1};
+    const struct firn_view only = {.intervals = &interval, .count = 1};
+    assert_int_equal(visit(TWINS, &first).runs, visit(TWINS, &only).runs);
     assert_int_equal(visit(TWINS, &now).memtables, 1);
     assert_attached();
     /* After a crash between a run's file and MANIFEST, what belongs to nothing goes. */
