@@ -33,6 +33,7 @@
 #include "base/mem.h"
 #include "base/search.h"
 #include "base/slice.h"
+#include "base/sort.h"
 #include "version/run_file.h"
 
 /* ==== edits of MANIFEST, one after the other, to what they amount to ====
@@ -45,6 +46,9 @@
  * (I4) Numbers of files, sequences, and the flushed sequence of a tree never go back.
  * (I5) A run that goes was there; a run that comes was not. A run that is moved to another level
  *      goes and comes in the same edit. All runs of a tree are of its kind, which stays.
+ *
+ * (I6) A number is that of one run, of one attachment of one run, or of one value file; only a value
+ *      file may be named by more than one run. Tested when all records are read.
  *
  * All of these are tested, with errors: records come from a file. The writers assert the like
  * (manifest.c, lsm_install.c).
@@ -303,6 +307,77 @@ out:
     return rc;
 }
 
+/* ---- a number is the number of one file ---- */
+
+struct numbered {
+    uint64_t number;
+    bool is_values; /* a value file, which several runs may refer to */
+};
+
+static int
+compare_numbered(const void *a, const void *b)
+{
+    uint64_t x = ((const struct numbered *)a)->number;
+    uint64_t y = ((const struct numbered *)b)->number;
+    return (x > y) - (x < y);
+}
+
+static int
+list_number(struct firn_buf *list, uint64_t number, bool is_values)
+{
+    const struct numbered numbered = {.number = number, .is_values = is_values};
+    return firn_buf_append(list, &numbered, sizeof numbered);
+}
+
+static int
+list_numbers(struct firn_buf *list, const struct firn_manifest_run *run)
+{
+    int rc;
+    FIRN_TRY(list_number(list, run->number, false));
+    for (size_t i = 0; i < run->reference_count; i++) {
+        FIRN_TRY(list_number(list, run->references[i].number, true));
+    }
+    for (size_t i = 0; i < run->attachment_count; i++) {
+        FIRN_TRY(list_number(list, run->attachments[i].number, false));
+    }
+out:
+    return rc;
+}
+
+/* (I6) */
+static int
+check_numbers(const struct firn_manifest_state *state, firn_error *err)
+{
+    struct firn_buf list = {0};
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < state->tree_count && rc == FIRN_OK; i++) {
+        for (size_t j = 0; j < state->trees[i].run_count && rc == FIRN_OK; j++) {
+            rc = list_numbers(&list, state->trees[i].runs[j]);
+        }
+    }
+    if (rc != FIRN_OK) {
+        rc = firn_error_no_memory(err, "the files that MANIFEST names");
+        goto out;
+    }
+    struct numbered *files = (struct numbered *)(void *)list.data;
+    size_t count = list.size / sizeof *files;
+    firn_sort(files, count, sizeof *files, compare_numbered);
+    for (size_t i = 1; i < count; i++) {
+        DCHECK(files[i - 1].number <= files[i].number);
+        if (files[i - 1].number == files[i].number &&
+            !(files[i - 1].is_values && files[i].is_values)) {
+            rc = firn_error_set(err, FIRN_CORRUPT,
+                                "the MANIFEST of version %" PRIu64 " gives the number %" PRIu64
+                                " to two files",
+                                state->version, files[i].number);
+            goto out;
+        }
+    }
+out:
+    firn_buf_deinit(&list);
+    return rc;
+}
+
 /* ==== MANIFEST as a record log ==== */
 
 static const char PREFIX[] = FIRN_MANIFEST_NAME;
@@ -397,7 +472,7 @@ firn_manifest_read(struct firn_os_dir *dir, struct firn_manifest_state *state, f
         rc = read_log(&reading, &options, &log, err);
     }
     firn_log_abandon(log);
-    return rc;
+    return rc == FIRN_OK ? check_numbers(state, err) : rc;
 }
 
 int
@@ -407,7 +482,8 @@ firn_manifest_capture(struct firn_os_dir *dir, struct firn_manifest_state *state
     struct reading reading = {.dir = dir, .state = state};
     const struct firn_log_options options = log_options(true, NULL);
     firn_manifest_state_deinit(state);
-    return firn_log_capture(dir, &options, read_record, &reading, out, err);
+    int rc = firn_log_capture(dir, &options, read_record, &reading, out, err);
+    return rc == FIRN_OK ? check_numbers(state, err) : rc;
 }
 
 /* ---- opening and closing ---- */
@@ -447,6 +523,7 @@ firn_manifest_open(struct firn_os_dir *dir, const struct firn_log_gate *gate,
     *out = NULL;
     FIRN_TRY(make(&manifest, err));
     FIRN_TRY(read_log(&reading, &options, &manifest->log, err));
+    FIRN_TRY(check_numbers(state, err));
     manifest->snapshot_bytes = reading.snapshot_bytes;
     manifest->edit_bytes = reading.edit_bytes;
     *out = manifest;
@@ -510,7 +587,7 @@ may_be_named(const struct firn_manifest_edit *edit, const struct firn_manifest_r
 {
     for (size_t i = 0; i < run->reference_count; i++) {
         const struct firn_manifest_reference *reference = &run->references[i];
-        if (reference->number >= edit->next_number ||
+        if (reference->number >= edit->next_number || reference->number == run->number ||
             reference->number <= (i > 0 ? run->references[i - 1].number : 0)) {
             return false;
         }

@@ -634,6 +634,57 @@ a_record_that_makes_no_sense_is_named_by_file_and_offset(void **state)
     firn_sim_memory_destroy(os);
 }
 
+/* Each record makes sense by itself: only all of them together tell. */
+static void
+a_number_that_two_files_have_is_damage(void **state)
+{
+    (void)state;
+    enum { SHARED = 7 };
+    for (unsigned mistake = 0; mistake < 6; mistake++) {
+        struct firn_os *os;
+        firn_error err;
+        TEST_OK(firn_sim_memory_create(7, &os, &err), &err);
+        struct firn_os_dir *dir = test_os_root(os);
+        struct firn_manifest *manifest;
+        struct firn_manifest_state read = {0};
+        TEST_OK(firn_manifest_create(dir, NULL, &manifest, &err), &err);
+        struct firn_run_attachment attachment = {.number = SHARED, .kind = 9, .file_bytes = 4096};
+        struct firn_manifest_reference reference = {.number = SHARED, .total_bytes = 1, .bytes = 1};
+        struct firn_manifest_run runs[] = {run_of(1, 1, "a", "b"), run_of(2, 1, "c", "d"),
+                                           run_of(SHARED, 1, "e", "f")};
+        bool attaches[] = {mistake == 0 || mistake == 1 || mistake == 5, mistake == 0, false};
+        bool refers[] = {mistake >= 2 && mistake <= 4, mistake == 2 || mistake == 5, false};
+        attaches[1] |= mistake == 3;
+        bool has_run = mistake == 1 || mistake == 4;
+        struct firn_manifest_tree trees[3];
+        for (unsigned i = 0; i < 3; i++) {
+            runs[i].attachments = attaches[i] ? &attachment : NULL;
+            runs[i].attachment_count = attaches[i];
+            runs[i].references = refers[i] ? &reference : NULL;
+            runs[i].reference_count = refers[i];
+            trees[i] = (struct firn_manifest_tree){
+                .id = i + 1, .kind = 1, .flushed = 10, .added = &runs[i], .added_count = 1};
+        }
+        struct firn_manifest_edit edit = {.version = 1,
+                                          .next_number = 9,
+                                          .sequence = 100,
+                                          .trees = trees,
+                                          .tree_count = has_run ? 3 : 2};
+        TEST_OK(firn_manifest_append(manifest, &edit, &err), &err);
+        TEST_OK(firn_manifest_close(manifest, &err), &err);
+        int expected = mistake == 2 ? FIRN_OK : FIRN_CORRUPT; /* values are shared */
+        assert_int_equal(firn_manifest_read(dir, &read, &err), expected);
+        assert_true(expected == FIRN_OK || strstr(err.text, "the number 7 to two files") != NULL);
+        assert_int_equal(firn_manifest_open(dir, NULL, &read, &manifest, &err), expected);
+        if (expected == FIRN_OK) {
+            TEST_OK(firn_manifest_close(manifest, &err), &err);
+        }
+        firn_manifest_state_deinit(&read);
+        firn_os_dir_close(dir);
+        firn_sim_memory_destroy(os);
+    }
+}
+
 static void
 failed_allocations_leave_no_trace(void **state)
 {
@@ -678,6 +729,7 @@ main(void)
         cmocka_unit_test(it_stays_small_by_snapshots_and_reads_the_same),
         cmocka_unit_test(every_flipped_byte_is_found),
         cmocka_unit_test(a_record_that_makes_no_sense_is_named_by_file_and_offset),
+        cmocka_unit_test(a_number_that_two_files_have_is_damage),
         cmocka_unit_test(failed_allocations_leave_no_trace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
