@@ -123,7 +123,8 @@ firn_lsm_stats(struct firn_lsm *lsm, const struct firn_lsm_tree *tree, struct fi
  *      MANIFEST has durably let go of it. So no crash leaves a named file missing. (Not checked
  *      here: an opening finds only what came of it.)
  * (I7) Hence finished strays beside missing files are never the trace of a crash. Such a store is
- *      refused as damaged, before anything is removed.
+ *      refused as damaged, before anything is removed. Missing attachments alone are no reason: an
+ *      older MANIFEST would miss their runs too, and every read does without them.
  *
  * A reader keeps the files of its MANIFEST from being removed (store/db_reader.c) before it comes
  * here, so a writer beside it makes nothing look missing.
@@ -135,13 +136,15 @@ firn_lsm_stats(struct firn_lsm *lsm, const struct firn_lsm_tree *tree, struct fi
 struct named {
     uint64_t number;
     const struct firn_run_kind *kind;
-    bool is_present; /* it was found */
+    bool is_attachment; /* reads do without it */
+    bool is_present;    /* it was found */
 };
 
 struct comparison {
     struct firn_lsm *lsm;
     struct firn_buf named;  /* of struct named, by ascending number, none twice */
     struct firn_buf strays; /* of struct firn_lsm_stray */
+    uint64_t needed;        /* of the missing files, those that are no attachments */
     uint64_t finished;      /* of the strays, those that are no unfinished files */
     uint64_t number_max;
 };
@@ -185,9 +188,10 @@ sort_and_unite(struct comparison *comparison)
 }
 
 static int
-list_file(struct comparison *comparison, uint64_t number, const struct firn_run_kind *kind)
+list_file(struct comparison *comparison, uint64_t number, const struct firn_run_kind *kind,
+          bool is_attachment)
 {
-    const struct named named = {.number = number, .kind = kind};
+    const struct named named = {.number = number, .kind = kind, .is_attachment = is_attachment};
     DCHECK(number > 0 && kind != NULL); /* what is of no known kind was refused */
     return firn_buf_append(&comparison->named, &named, sizeof named);
 }
@@ -197,13 +201,13 @@ list_run(struct comparison *comparison, const struct firn_manifest_run *run)
 {
     const struct firn_run_kind *kind =
         firn_run_kind_find(comparison->lsm->options.kinds, run->kind);
-    int rc = list_file(comparison, run->number, kind);
+    int rc = list_file(comparison, run->number, kind, false);
     for (size_t i = 0; i < run->reference_count && rc == FIRN_OK; i++) {
-        rc = list_file(comparison, run->references[i].number, &firn_value_file_kind);
+        rc = list_file(comparison, run->references[i].number, &firn_value_file_kind, false);
     }
     for (size_t i = 0; i < run->attachment_count && rc == FIRN_OK; i++) {
         rc = list_file(comparison, run->attachments[i].number,
-                       firn_run_kind_find(kind->attachment_kinds, run->attachments[i].kind));
+                       firn_run_kind_find(kind->attachment_kinds, run->attachments[i].kind), true);
     }
     return rc;
 }
@@ -260,16 +264,24 @@ visit_file(void *ctx, const struct firn_os_dirent *entry)
     return firn_buf_append(&comparison->strays, &stray, sizeof stray);
 }
 
-/* Counts what was not found, and keeps the name of the first one. */
+/* Counts what was not found, and keeps the name of the first one that is needed, or else of the
+ * first one. */
 static void
 find_missing(struct comparison *comparison)
 {
     struct firn_lsm *lsm = comparison->lsm;
     for (size_t i = 0; i < named_count(comparison); i++) {
         const struct named *named = named_at(comparison, i);
-        if (!named->is_present && lsm->missing_count++ == 0) {
+        if (named->is_present) {
+            continue;
+        }
+        bool is_first = lsm->missing_count == 0;
+        bool is_first_needed = !named->is_attachment && comparison->needed == 0;
+        if (is_first || is_first_needed) {
             firn_run_file_name(named->number, named->kind, lsm->missing_name);
         }
+        lsm->missing_count++;
+        comparison->needed += !named->is_attachment;
     }
 }
 
@@ -280,14 +292,15 @@ static int
 judge(const struct comparison *comparison, firn_error *err)
 {
     const struct firn_lsm *lsm = comparison->lsm;
-    if (lsm->missing_count == 0 || comparison->finished == 0 || lsm->options.may_miss) {
+    DCHECK(comparison->needed <= lsm->missing_count);
+    if (comparison->needed == 0 || comparison->finished == 0 || lsm->options.may_miss) {
         return FIRN_OK;
     }
     return firn_error_set(err, FIRN_CORRUPT,
                           "the MANIFEST of '%s' is older than its runs: %" PRIu64
                           " files that it names are missing (" FIRN_LSM_RUNS "/%s), and %" PRIu64
                           " are there that it does not name",
-                          firn_os_dir_path(lsm->dir), lsm->missing_count, lsm->missing_name,
+                          firn_os_dir_path(lsm->dir), comparison->needed, lsm->missing_name,
                           comparison->finished);
 }
 
@@ -298,7 +311,7 @@ take_strays(struct comparison *comparison, uint64_t version)
     struct firn_lsm *lsm = comparison->lsm;
     DCHECK(lsm->strays == NULL && lsm->gone.size == 0);
     /* (I7) */
-    DCHECK(lsm->missing_count == 0 || comparison->finished == 0 || lsm->options.may_miss);
+    DCHECK(comparison->needed == 0 || comparison->finished == 0 || lsm->options.may_miss);
     if (comparison->number_max >= lsm->next_number) {
         lsm->next_number = comparison->number_max + 1;
     }

@@ -320,7 +320,7 @@ FIRN_MUST_CHECK int firn_lsm_clone(struct firn_lsm *lsm, const struct firn_lsm_c
 
 /* The segments of MANIFEST, "manifest-<number>.log", as firn_log_capture lists them, beside a process
  * that may be writing it; the version and the largest sequence that they name; and the name, from dir on, of a file that
- * they name and that is not there, or "". dir is that of the store, and its files are kept from going away
+ * they name, attachments of runs apart, and that is not there, or "". dir is that of the store, and its files are kept from going away
  * (db_reader.c); kinds as in the options: files of other kinds are not looked for. Fails as
  * firn_log_capture does, and where MANIFEST makes no sense. lsm_capture.c. */
 enum { FIRN_LSM_CAPTURE_MISSING_SIZE = 80 };

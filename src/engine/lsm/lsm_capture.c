@@ -3,7 +3,7 @@
  * lsm/lsm_capture.c: MANIFEST for who copies a store beside its writer, and whether what it names is there.
  *
  * A copy of a store that lost files is a copy of a damaged store: it is made, but whoever makes it should
- * be told while an older copy may still be had. So the directory of runs is listed, after MANIFEST has been
+ * be told while an older copy may still be had. Attachments of runs are left out: reads do without them. So the directory of runs is listed, after MANIFEST has been
  * read, and the names are compared. Nothing is opened.
  *
  * (I1) While byte 2^32 of the identity is locked (db_reader.c), as it is here, no file goes that the
@@ -37,7 +37,6 @@ struct search {
     char *missing;
 };
 
-/* Of runs and what is attached to them. */
 static const struct firn_run_kind *
 find_kind(const struct firn_run_kind *const *kinds, unsigned file_kind)
 {
@@ -119,6 +118,7 @@ misses(const struct search *search, uint64_t number, unsigned file_kind)
     return true;
 }
 
+/* Reads do without attachments, in a copy as in the store: they may be missing. */
 static bool
 misses_of_run(const struct search *search, const struct firn_manifest_run *run)
 {
@@ -127,11 +127,6 @@ misses_of_run(const struct search *search, const struct firn_manifest_run *run)
     }
     for (size_t i = 0; i < run->reference_count; i++) {
         if (misses(search, run->references[i].number, FIRN_BLOCK_FILE_VALUES)) {
-            return true;
-        }
-    }
-    for (size_t i = 0; i < run->attachment_count; i++) {
-        if (misses(search, run->attachments[i].number, run->attachments[i].kind)) {
             return true;
         }
     }

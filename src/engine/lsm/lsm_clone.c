@@ -76,11 +76,32 @@ clone_values(const struct cloning *cloning, const struct firn_run_file *run, fir
     return rc;
 }
 
+static bool
+has_all_attachments(const struct cloning *cloning, const struct firn_run_file *run)
+{
+    for (size_t i = 0; i < run->info.attachment_count; i++) {
+        char name[FIRN_RUN_FILE_NAME_SIZE];
+        struct firn_os_stat stat;
+        firn_run_file_name(run->info.attachments[i].number, run->attachments[i]->kind, name);
+        if (firn_os_stat(cloning->lsm->runs_dir, name, &stat, NULL) == FIRN_NOT_FOUND) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A run of which an attachment is missing does without its attachments in the clone: it has all that
+ * they say. */
 static int
-clone_attachments(const struct cloning *cloning, const struct firn_run_file *run, firn_error *err)
+clone_attachments(const struct cloning *cloning, const struct firn_run_file *run,
+                  struct firn_manifest_run *info, firn_error *err)
 {
     int rc = FIRN_OK;
-    for (size_t i = 0; i < run->info.attachment_count && rc == FIRN_OK; i++) {
+    if (!has_all_attachments(cloning, run)) {
+        info->attachments = NULL;
+        info->attachment_count = 0;
+    }
+    for (size_t i = 0; i < info->attachment_count && rc == FIRN_OK; i++) {
         rc = clone_file(cloning, run->attachments[i], err);
     }
     return rc;
@@ -101,13 +122,13 @@ clone_tree(struct cloning *cloning, size_t i, firn_error *err)
         const struct firn_version_level *level = &version->levels[number];
         for (size_t j = 0; j < level->count; j++) {
             const struct firn_run_file *file = firn_version_file(level, j);
+            runs[count] = file->info;
             int rc = clone_file(cloning, file, err);
             rc = rc == FIRN_OK ? clone_values(cloning, file, err) : rc;
-            rc = rc == FIRN_OK ? clone_attachments(cloning, file, err) : rc;
+            rc = rc == FIRN_OK ? clone_attachments(cloning, file, &runs[count], err) : rc;
             if (rc != FIRN_OK) {
                 return rc;
             }
-            runs[count] = file->info;
             runs[count++].level = (uint8_t)number;
         }
     }
