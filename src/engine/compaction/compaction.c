@@ -431,7 +431,7 @@ list_files(const struct firn_compaction_work *work, struct inputs *inputs, firn_
         for (size_t i = plan->begin[level]; i < plan->end[level]; i++) {
             struct firn_run_file *file = firn_version_file(&work->version->levels[level], i);
             inputs->files[inputs->file_count++] = file;
-            inputs->bytes += file->info.file_bytes;
+            inputs->bytes += firn_manifest_run_bytes(&file->info);
             inputs->entries += file->info.entry_count;
             inputs->entries_above += level < plan->to ? file->info.entry_count : 0;
         }
@@ -442,7 +442,7 @@ list_files(const struct firn_compaction_work *work, struct inputs *inputs, firn_
         DCHECK(i == 0 || plan->history[i - 1] < plan->history[i]);
         struct firn_run_file *file = firn_version_file(history, plan->history[i]);
         inputs->files[inputs->file_count++] = file;
-        inputs->bytes += file->info.file_bytes;
+        inputs->bytes += firn_manifest_run_bytes(&file->info);
     }
     CHECK(inputs->file_count == count && count > 0);
     return FIRN_OK;

@@ -153,7 +153,7 @@ firn_run_writer_take(const struct firn_run_writer *writer, struct firn_manifest_
     firn_run_file_set_cache_file(file, cache_file);
     firn_compaction_values_hold(values, file);
     out->runs[out->count++] = (struct firn_version_added){file, info->level};
-    out->bytes += info->file_bytes;
+    out->bytes += firn_manifest_run_bytes(info);
 out:
     return rc;
 }

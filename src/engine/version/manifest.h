@@ -131,6 +131,17 @@ struct firn_manifest_run {
     firn_slice upper; /* > lower */
 };
 
+/* Of the run's file and its attachments. Value files are counted by themselves. */
+static inline uint64_t
+firn_manifest_run_bytes(const struct firn_manifest_run *run)
+{
+    uint64_t bytes = run->file_bytes;
+    for (size_t i = 0; i < run->attachment_count; i++) {
+        bytes += run->attachments[i].file_bytes;
+    }
+    return bytes;
+}
+
 /* Counts an expiring put among the run's entries. */
 static inline void
 firn_manifest_run_note_expiry(struct firn_manifest_run *run, uint64_t expires_ms)

@@ -490,6 +490,17 @@ attachments_live_and_die_with_their_runs(void **state)
     firn_error err;
     fill(2);
     assert_attached();
+    struct firn_lsm_stats stats;
+    firn_lsm_stats(fixture.lsm, NULL, &stats);
+    uint64_t bytes = stats.attachments.bytes;
+    for (unsigned level = 0; level < FIRN_VERSION_LEVELS_ALL; level++) {
+        bytes += stats.levels[level].bytes;
+    }
+    assert_true(stats.attachments.bytes > 0 && stats.compaction_write_bytes == 0);
+    assert_int_equal(stats.flush_bytes, bytes);
+    TEST_OK(fixture_work(&fixture, true, &err), &err);
+    firn_lsm_stats(fixture.lsm, NULL, &stats);
+    assert_int_equal(stats.compaction_read_bytes, bytes);
     reopen();
     assert_attached();
     fixture_check(&fixture);
