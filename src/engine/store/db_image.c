@@ -96,6 +96,7 @@ use_again(const struct firn_db_image *image, struct firn_db_tree *tree, firn_sli
     FIRN_TRY(kind_of(image, entry, &kind, err));
     FIRN_TRY(firn_lsm_tree_open(image->lsm, tree->id, kind != NULL ? kind : firn_db_kinds[0],
                                 &tree->lsm_tree, err));
+    tree->type = entry->type;
     tree->schema = entry->schema;
     set_system(tree, name);
 out:
@@ -119,6 +120,7 @@ add(struct firn_db_image *image, const struct firn_keyspace_entry *entry, firn_s
         return firn_error_no_memory(err, "a keyspace");
     }
     tree->id = id;
+    tree->type = entry->type;
     tree->schema = entry->schema;
     atomic_init(&tree->is_out, false);
     atomic_init(&tree->ends, NULL);
@@ -144,7 +146,7 @@ firn_db_image_add(struct firn_db_image *image, firn_slice name,
     if (*out != NULL) {
         return use_again(image, *out, name, entry, err);
     }
-    if (image->next_id > UINT32_MAX) {
+    if (image->next_id >= UINT32_MAX) { /* the number after it must be one, too */
         return firn_error_set(err, FIRN_LIMIT, "'%s' has used up its numbers of keyspaces",
                               firn_os_dir_path(image->db->dir));
     }
@@ -167,7 +169,16 @@ firn_db_image_name(struct firn_db_image *image, const struct firn_keyspace_entry
                    const struct firn_entry *entry, struct firn_db_tree **out, firn_error *err)
 {
     *out = image->is_listed ? firn_db_image_find(image, put->id) : NULL;
-    return *out != NULL ? FIRN_OK : add(image, put, entry->key, out, err);
+    if (*out == NULL) {
+        return add(image, put, entry->key, out, err);
+    }
+    if ((*out)->schema != put->schema || (*out)->type != put->type) {
+        return firn_error_set(
+            err, FIRN_CORRUPT,
+            "'%s': the list of keyspaces says different things of number %" PRIu32,
+            firn_os_dir_path(image->db->dir), (*out)->id);
+    }
+    return FIRN_OK;
 }
 
 /* No number may stand behind two names, and none behind the list's own. */

@@ -39,8 +39,9 @@ struct firn_db_name_end {
 struct firn_db_tree {
     struct firn_lsm_tree *lsm_tree;
     uint32_t id;
-    bool is_system;      /* outside views */
-    uint64_t schema;     /* of a table: as the list of keyspaces says */
+    bool is_system; /* outside views */
+    enum firn_keyspace_entry_type type;
+    uint64_t schema;     /* of a table: both as the list of keyspaces says */
     _Atomic bool is_out; /* now does not have the keyspace */
     _Atomic(struct firn_db_name_end *) ends;
 
@@ -522,7 +523,8 @@ FIRN_MUST_CHECK int firn_db_image_add(struct firn_db_image *image, firn_slice na
                                       struct firn_db_tree **out, firn_error *err);
 size_t firn_db_image_tree_count(const struct firn_db_image *image);
 struct firn_db_tree *firn_db_image_tree(const struct firn_db_image *image, size_t i);
-/* The tree of a number that an entry of the list gives to a name. */
+/* The tree of a number that an entry of the list gives to a name. FIRN_CORRUPT where another entry
+ * gave the number a different type or schema. */
 FIRN_MUST_CHECK int firn_db_image_name(struct firn_db_image *image,
                                        const struct firn_keyspace_entry *put,
                                        const struct firn_entry *entry, struct firn_db_tree **out,

@@ -36,7 +36,7 @@ int
 firn_keyspace_entry_encode(const struct firn_keyspace_entry *entry, struct firn_buf *out)
 {
     int rc;
-    DCHECK(entry->id <= UINT32_MAX + UINT64_C(1)); /* the number after the last one, too */
+    DCHECK(entry->id <= UINT32_MAX); /* so the last one is never given (db_image.c) */
     firn_buf_clear(out);
     FIRN_TRY(firn_buf_append_varint(out, entry->id));
     if (entry->type != FIRN_KEYSPACE_ENTRY_KEYS) {
@@ -111,6 +111,10 @@ firn_keyspace_entry_decode(firn_slice bytes, struct firn_keyspace_entry *out, co
         }
         others = others == NULL && tag >= FIRST_OTHER ? begin : others;
         before = tag;
+    }
+    if (out->schema > 0 && out->type == FIRN_KEYSPACE_ENTRY_KEYS) {
+        *out_what = "has a schema without a type";
+        return FIRN_CORRUPT;
     }
     if (others != NULL) {
         out->others = firn_bytes(others, (size_t)(reader.at - others));

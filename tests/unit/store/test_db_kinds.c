@@ -141,6 +141,64 @@ a_table_is_stored_in_runs_of_its_own_kind_beside_others(void **state)
 }
 
 static void
+a_number_is_of_one_type_and_schema(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct db_support support;
+    struct firn_db_view *view;
+    struct firn_keyspace_entry named;
+    struct firn_buf bytes = {0};
+    struct firn_db_tree *tree;
+    const struct firn_entry entry = {.key = firn_str("other"), .kind = FIRN_ENTRY_PUT};
+    db_support_init(&support, 1);
+    struct firn_db *db = make_store(support.dir);
+    DB_OK(firn_db_view_open(db, &view, &err));
+    DB_OK(firn_db_view_keyspace_entry(view, "table", &bytes, &named, &err));
+    firn_db_view_close(view);
+    struct firn_keyspace_entry wrong[2] = {named, named};
+    wrong[0].schema++;
+    wrong[1].type = FIRN_KEYSPACE_ENTRY_KEYS;
+    wrong[1].schema = 0;
+    struct firn_db_image *image = firn_db_image(db);
+    DB_OK(firn_db_image_name(image, &named, &entry, &tree, &err));
+    for (unsigned i = 0; i < 2; i++) {
+        DB_FAILS(firn_db_image_name(image, &wrong[i], &entry, &tree, &err), FIRN_CORRUPT,
+                 "says different things of number");
+    }
+    firn_buf_deinit(&bytes);
+    DB_OK(firn_db_close(db, &err));
+    db_support_deinit(&support);
+}
+
+/* The list must be able to say which number comes after the last one. */
+static void
+numbers_of_keyspaces_are_used_up_before_they_are_too_large(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct db_support support;
+    struct firn_db_keyspace *keyspace;
+    db_support_init(&support, 1);
+    struct firn_db *db = db_support_open(support.dir);
+    firn_db_image(db)->next_id = UINT32_MAX - 1;
+    put_all(db_support_keyspace(db, "last"), 'a');
+    for (unsigned round = 0; round < 3; round++) {
+        const struct firn_keyspace_entry keys = {.id = 0};
+        DB_FAILS(firn_db_keyspace_create_as(db, "more", &keys, &keyspace, &err), FIRN_LIMIT,
+                 "used up");
+        if (round == 1) {
+            DB_OK(firn_db_keyspace_drop(db, "last", &err));
+        }
+        DB_OK(firn_db_maintain_flush(db, &err));
+        DB_OK(firn_db_close(db, &err));
+        db = db_support_open(support.dir);
+    }
+    DB_OK(firn_db_close(db, &err));
+    db_support_deinit(&support);
+}
+
+static void
 a_table_that_no_run_has_yet_is_refused_by_a_program_without_tables(void **state)
 {
     (void)state;
@@ -269,6 +327,9 @@ main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(
             a_table_that_no_run_has_yet_is_refused_by_a_program_without_tables, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_number_is_of_one_type_and_schema, setup, teardown),
+        cmocka_unit_test_setup_teardown(numbers_of_keyspaces_are_used_up_before_they_are_too_large,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(copies_have_the_table, setup, teardown),
         cmocka_unit_test_setup_teardown(runs_of_all_kinds_are_rescued, setup, teardown),
     };

@@ -81,6 +81,8 @@ what_must_be_understood_is_newer_and_the_rest_is_damage(void **state)
         {"\x07\x01\x00", 3, FIRN_CORRUPT},                 /* no number */
         {"\x07\x01\x02\x01\x01", 5, FIRN_CORRUPT},         /* and more */
         {"\x07\x03\x01\x00", 4, FIRN_CORRUPT},             /* no schema */
+        {"\x07\x03\x01\x05", 4, FIRN_CORRUPT},             /* a schema without a type */
+        {"\x07\x03\x01\x05\x04\x00", 6, FIRN_CORRUPT},     /* the same, and more */
         {"\x07\x02\x00", 3, FIRN_CORRUPT},                 /* not used */
         {"\x07\x00\x00", 3, FIRN_CORRUPT},                 /* no tag */
         {"\x07\x04", 2, FIRN_CORRUPT},                     /* no size */
