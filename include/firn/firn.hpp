@@ -19,7 +19,11 @@
 // - Handles can be moved, not copied. A keyspace is a reference to what its store owns: copy it freely, and do not use it when
 //   the store is gone. Snapshots, pins, cursors, transactions and loads must be destroyed before their store; a store that is
 //   destroyed earlier stays open, and is lost to the process.
-// - Results of workspaces own what they point at. What a function of the caller throws ends the call, and is thrown on.
+// - Results of workspaces own what they point at. A result that was moved from can be assigned to and destroyed, nothing else.
+// - What a function of the caller throws ends the call, and is thrown on when the call is over: functions given as arguments and
+//   function pointers in options alike. A call that is too far to be cancelled completes first (firn_progress.is_finishing).
+//   Requires: no such function ends its thread (pthread_exit, cancellation); glibc would abort the program.
+// - One thread at a time may use a workspace. Members that list or compare write to its handle, so they are not const.
 // - raw() gives the handle of the C functions, for all that is not here: watches, collections, packs, checks.
 #ifndef FIRN_FIRN_HPP
 #define FIRN_FIRN_HPP
@@ -834,6 +838,99 @@ release(const firn_workspace_revert_result &result) noexcept
     firn_release(result.before);
 }
 
+// The callbacks of options, called so that nothing they throw passes through C. What one of them throws ends the call: at once,
+// or from on_notice by the next on_progress. After that none is called any more.
+class guard
+{
+  public:
+    explicit guard(firn_callbacks &callbacks) noexcept : given_(callbacks)
+    {
+        callbacks.on_notice = given_.on_notice != nullptr ? &notice : nullptr;
+        callbacks.on_progress =
+            given_.on_notice != nullptr || given_.on_progress != nullptr ? &progress : nullptr;
+        callbacks.ctx = this;
+    }
+    explicit guard(firn_workspace_restore_options &options) noexcept : guard(options.callbacks)
+    {
+        on_change_ =
+            std::exchange(options.on_change, options.on_change != nullptr ? &change : nullptr);
+    }
+    explicit guard(firn_workspace_revert_options &options) noexcept : guard(options.callbacks)
+    {
+        on_change_ =
+            std::exchange(options.on_change, options.on_change != nullptr ? &change : nullptr);
+        on_conflict_ = std::exchange(options.on_conflict,
+                                     options.on_conflict != nullptr ? &conflict : nullptr);
+    }
+    guard(const guard &) = delete;
+    guard &operator=(const guard &) = delete;
+    // Throws what a callback has thrown.
+    void
+    rethrow() const
+    {
+        if (thrown_) {
+            std::rethrow_exception(thrown_);
+        }
+    }
+    // The same, or what the call has failed with.
+    void
+    check(int code, const firn_error &err) const
+    {
+        rethrow();
+        detail::check(code, err);
+    }
+
+  private:
+    static void
+    notice(void *ctx, const firn_notice *given) noexcept
+    {
+        guard *it = static_cast<guard *>(ctx);
+        (void)it->run([&] {
+            it->given_.on_notice(it->given_.ctx, given);
+            return static_cast<int>(FIRN_OK);
+        });
+    }
+    static int
+    progress(void *ctx, const firn_progress *given) noexcept
+    {
+        guard *it = static_cast<guard *>(ctx);
+        return it->run([&] {
+            return it->given_.on_progress != nullptr ? it->given_.on_progress(it->given_.ctx, given)
+                                                     : static_cast<int>(FIRN_OK);
+        });
+    }
+    static int
+    change(void *ctx, const firn_workspace_change *given) noexcept
+    {
+        guard *it = static_cast<guard *>(ctx);
+        return it->run([&] { return it->on_change_(it->given_.ctx, given); });
+    }
+    static int
+    conflict(void *ctx, const firn_workspace_revert_conflict *given) noexcept
+    {
+        guard *it = static_cast<guard *>(ctx);
+        return it->run([&] { return it->on_conflict_(it->given_.ctx, given); });
+    }
+    template <typename Work>
+    int
+    run(Work work) noexcept
+    {
+        if (thrown_) {
+            return FIRN_CANCELLED;
+        }
+        try {
+            return work();
+        } catch (...) {
+            thrown_ = std::current_exception();
+            return FIRN_CANCELLED;
+        }
+    }
+    firn_callbacks given_;
+    int (*on_change_)(void *, const firn_workspace_change *) = nullptr;
+    int (*on_conflict_)(void *, const firn_workspace_revert_conflict *) = nullptr;
+    std::exception_ptr thrown_;
+};
+
 // A function of the caller, as a callback of C: what it throws ends the call.
 template <typename Given, typename Item> class callback
 {
@@ -883,7 +980,7 @@ template <typename Given, typename Item> class callback
 
 using checkpoint = std::unique_ptr<firn_workspace_checkpoint, detail::release_memory>;
 
-// A result, with what it points at: saved->checkpoint->number.
+// A result, with what it points at: saved->checkpoint->number. One that was moved from is empty: it must not be dereferenced.
 template <typename Result> class result
 {
   public:
@@ -960,8 +1057,9 @@ class workspace
         firn_error err;
         firn_workspace_save_options given = options;
         save_result out(FIRN_WORKSPACE_SAVE_RESULT_INIT);
+        detail::guard guard(given.callbacks);
         given.message = detail::slice(message);
-        detail::check(firn_workspace_save(handle_.get(), &given, out.owner_.get(), &err), err);
+        guard.check(firn_workspace_save(handle_.get(), &given, out.owner_.get(), &err), err);
         return out;
     }
     restore_result
@@ -969,10 +1067,12 @@ class workspace
             const firn_workspace_restore_options &options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT)
     {
         firn_error err;
+        firn_workspace_restore_options given = options;
         restore_result out(FIRN_WORKSPACE_RESTORE_RESULT_INIT);
-        detail::check(firn_workspace_restore(handle_.get(), reference.c_str(), &options,
-                                             out.owner_.get(), &err),
-                      err);
+        detail::guard guard(given);
+        guard.check(firn_workspace_restore(handle_.get(), reference.c_str(), &given,
+                                           out.owner_.get(), &err),
+                    err);
         return out;
     }
     // Takes back the last restore; once more, it takes back the undo.
@@ -980,8 +1080,10 @@ class workspace
     undo(const firn_workspace_restore_options &options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT)
     {
         firn_error err;
+        firn_workspace_restore_options given = options;
         restore_result out(FIRN_WORKSPACE_RESTORE_RESULT_INIT);
-        detail::check(firn_workspace_undo(handle_.get(), &options, out.owner_.get(), &err), err);
+        detail::guard guard(given);
+        guard.check(firn_workspace_undo(handle_.get(), &given, out.owner_.get(), &err), err);
         return out;
     }
     // Finishes a restore that was interrupted.
@@ -989,8 +1091,10 @@ class workspace
     resume(const firn_workspace_restore_options &options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT)
     {
         firn_error err;
+        firn_workspace_restore_options given = options;
         restore_result out(FIRN_WORKSPACE_RESTORE_RESULT_INIT);
-        detail::check(firn_workspace_resume(handle_.get(), &options, out.owner_.get(), &err), err);
+        detail::guard guard(given);
+        guard.check(firn_workspace_resume(handle_.get(), &given, out.owner_.get(), &err), err);
         return out;
     }
     // Takes back what one checkpoint changed and keeps what came later.
@@ -1001,8 +1105,9 @@ class workspace
         firn_error err;
         firn_workspace_revert_options given = options;
         revert_result out(FIRN_WORKSPACE_REVERT_RESULT_INIT);
+        detail::guard guard(given);
         given.after = reference.c_str();
-        detail::check(firn_workspace_revert(handle_.get(), &given, out.owner_.get(), &err), err);
+        guard.check(firn_workspace_revert(handle_.get(), &given, out.owner_.get(), &err), err);
         return out;
     }
 
@@ -1011,7 +1116,7 @@ class workspace
     // Newest first.
     void
     list(const std::function<void(const firn_workspace_checkpoint &)> &each,
-         const firn_workspace_list_options &options = FIRN_WORKSPACE_LIST_OPTIONS_INIT) const
+         const firn_workspace_list_options &options = FIRN_WORKSPACE_LIST_OPTIONS_INIT)
     {
         firn_error err;
         detail::callback<const firn_workspace_checkpoint *, const firn_workspace_checkpoint &>
@@ -1022,7 +1127,7 @@ class workspace
     }
     // Nothing if there is no such checkpoint.
     checkpoint
-    find(const std::string &reference) const
+    find(const std::string &reference)
     {
         firn_error err;
         firn_workspace_checkpoint *out = nullptr;
@@ -1047,7 +1152,7 @@ class workspace
         detail::check(firn_workspace_tag_remove(handle_.get(), name.c_str(), &err), err);
     }
     void
-    tags(const std::function<void(const firn_workspace_tag &)> &each) const
+    tags(const std::function<void(const firn_workspace_tag &)> &each)
     {
         firn_error err;
         detail::callback<const firn_workspace_tag *, const firn_workspace_tag &> callback(each);
@@ -1066,42 +1171,51 @@ class workspace
 
     // ---- contents and differences ----
 
-    // Compares a checkpoint with the disk; each may be empty.
+    // Compares a checkpoint with the disk. `each` may be an empty function: then only the counts are wanted.
     status_result
     status(const std::function<void(const firn_workspace_change &)> &each = nullptr,
-           const firn_workspace_status_options &options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT) const
+           const firn_workspace_status_options &options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT)
     {
         firn_error err;
+        firn_workspace_status_options given = options;
         status_result out(FIRN_WORKSPACE_STATUS_RESULT_INIT);
         detail::callback<const firn_workspace_change *, const firn_workspace_change &> callback(
             each);
-        callback.check(firn_workspace_status(handle_.get(), &options,
-                                             each ? &decltype(callback)::call : nullptr, &callback,
-                                             out.owner_.get(), &err),
-                       err);
+        detail::guard guard(given.callbacks);
+        int code =
+            firn_workspace_status(handle_.get(), &given, each ? &decltype(callback)::call : nullptr,
+                                  &callback, out.owner_.get(), &err);
+        guard.rethrow();
+        callback.check(code, err);
         return out;
     }
+    // Compares two checkpoints, or a checkpoint and the disk. Where a reference is missing (std::nullopt), options say it: by
+    // default before is "latest" and after is the disk. options.against_previous requires that before is missing. `each` may be
+    // an empty function, as for status.
     diff_result
-    diff(const std::string &before, const std::string &after,
+    diff(const std::optional<std::string> &before = std::nullopt,
+         const std::optional<std::string> &after = std::nullopt,
          const std::function<void(const firn_workspace_difference &)> &each = nullptr,
-         const firn_workspace_diff_options &options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT) const
+         const firn_workspace_diff_options &options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT)
     {
         firn_error err;
         firn_workspace_diff_options given = options;
         diff_result out(FIRN_WORKSPACE_DIFF_RESULT_INIT);
         detail::callback<const firn_workspace_difference *, const firn_workspace_difference &>
             callback(each);
-        given.before = before.c_str();
-        given.after = after.c_str();
-        callback.check(firn_workspace_diff(handle_.get(), &given,
-                                           each ? &decltype(callback)::call : nullptr, &callback,
-                                           out.owner_.get(), &err),
-                       err);
+        detail::guard guard(given.callbacks);
+        given.before = before ? before->c_str() : given.before;
+        given.after = after ? after->c_str() : given.after;
+        int code =
+            firn_workspace_diff(handle_.get(), &given, each ? &decltype(callback)::call : nullptr,
+                                &callback, out.owner_.get(), &err);
+        guard.rethrow();
+        callback.check(code, err);
         return out;
     }
     void
     entries(const std::string &reference,
-            const std::function<void(const firn_workspace_entry &)> &each) const
+            const std::function<void(const firn_workspace_entry &)> &each)
     {
         firn_error err;
         detail::callback<const firn_workspace_entry *, const firn_workspace_entry &> callback(each);
@@ -1112,7 +1226,7 @@ class workspace
     // The content of a file of a checkpoint, piece by piece.
     void
     cat(const std::string &reference, std::string_view path,
-        const std::function<void(std::string_view)> &each) const
+        const std::function<void(std::string_view)> &each)
     {
         firn_error err;
         detail::callback<firn_slice, std::string_view> callback(each);
@@ -1121,7 +1235,7 @@ class workspace
                        err);
     }
     std::string
-    cat(const std::string &reference, std::string_view path) const
+    cat(const std::string &reference, std::string_view path)
     {
         std::string out;
         cat(reference, path, [&](std::string_view piece) { out += piece; });

@@ -7,6 +7,8 @@
 #include <iostream>
 #include <thread>
 
+#include <sys/stat.h>
+
 #include <firn/firn.hpp>
 
 static void
@@ -178,6 +180,14 @@ compares(firn::workspace &project)
     require(seen == "changed notes" && status->changed == 1 && status->checkpoint->number == 1,
             "status");
     require(project.status()->unchanged == 1, "status without a function");
+    firn::diff_result diff = project.diff();
+    require(diff->changed == 1 && diff->before->number == 1 && diff->after == nullptr,
+            "the newest checkpoint and the disk");
+    firn_workspace_diff_options from_first = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
+    from_first.before = "1";
+    require(project.diff(std::nullopt, std::nullopt, nullptr, from_first)->changed == 1 &&
+                project.diff("1")->changed == 1 && project.diff("1", "latest")->changed == 0,
+            "references in options and in arguments");
     seen.clear();
     project.entries("1",
                     [&](const firn_workspace_entry &entry) { seen += firn::text(entry.path); });
@@ -222,6 +232,109 @@ names_checkpoints(firn::workspace &project)
         },
         options);
     require(lines == 2 && diff->before->number == 1 && diff->after->number == 2, "diff");
+    firn_workspace_diff_options previous = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
+    previous.against_previous = true;
+    diff = project.diff(std::nullopt, std::nullopt, nullptr, previous);
+    require(diff->before->number == 1 && diff->after->number == 2 && diff->changed == 1,
+            "against_previous");
+    diff = project.diff(std::nullopt, "1", nullptr, previous);
+    require(diff->before == nullptr && diff->added == 2, "against_previous of the first");
+    require(code_of([&] { (void)project.diff("1", "2", nullptr, previous); }) == FIRN_INVALID,
+            "against_previous and before");
+}
+
+static bool
+throws_seven(const std::function<void()> &work)
+{
+    try {
+        work();
+    } catch (int thrown) {
+        return thrown == 7;
+    }
+    return false;
+}
+
+static void
+throw_notice(void *, const firn_notice *)
+{
+    throw 7;
+}
+
+static int
+throw_progress(void *, const firn_progress *)
+{
+    throw 7;
+}
+
+static int
+throw_change(void *, const firn_workspace_change *)
+{
+    throw 7;
+}
+
+static int
+throw_conflict(void *, const firn_workspace_revert_conflict *)
+{
+    throw 7;
+}
+
+static int
+count_changes(void *ctx, const firn_workspace_change *)
+{
+    ++*static_cast<int *>(ctx);
+    return FIRN_OK;
+}
+
+static void
+count_notices(void *ctx, const firn_notice *)
+{
+    ++*static_cast<int *>(ctx);
+}
+
+// The tree has the files of checkpoint 2, which is the newest.
+static void
+survives_callbacks(firn::workspace &project, const std::filesystem::path &tree)
+{
+    firn_callbacks noticing = {throw_notice, nullptr, nullptr};
+    firn_callbacks progressing = {nullptr, throw_progress, nullptr};
+    firn_workspace_save_options save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+    firn_workspace_restore_options restore = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_revert_options revert = FIRN_WORKSPACE_REVERT_OPTIONS_INIT;
+    firn_workspace_status_options status = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
+    firn_workspace_diff_options diff = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
+    std::filesystem::path fifo = tree / "fifo";
+    require(mkfifo(fifo.c_str(), 0600) == 0, "a fifo can be made");
+    save.callbacks = status.callbacks = diff.callbacks = noticing;
+    require(throws_seven([&] { (void)project.save("third", save); }) && !project.find("3"),
+            "a notice that throws ends a save");
+    require(throws_seven([&] { (void)project.status(nullptr, status); }) &&
+                throws_seven([&] { (void)project.diff("1", std::nullopt, nullptr, diff); }),
+            "and comparisons");
+    int notices = 0;
+    status.callbacks = {count_notices, nullptr, &notices};
+    require(project.status(nullptr, status)->unchanged == 2 && notices == 1, "it gets its ctx");
+    std::filesystem::remove(fifo);
+    save.callbacks = restore.callbacks = progressing;
+    require(throws_seven([&] { (void)project.save("third", save); }) && !project.find("3"),
+            "progress that throws ends a save");
+    require(throws_seven([&] { (void)project.restore("1", restore); }) &&
+                project.status()->unchanged == 2,
+            "and a restore");
+    restore.callbacks = FIRN_CALLBACKS_INIT;
+    restore.on_change = revert.on_change = throw_change;
+    require(throws_seven([&] { (void)project.restore("1", restore); }) &&
+                throws_seven([&] { (void)project.revert("2", revert); }) &&
+                project.status()->unchanged == 2,
+            "a change that throws ends a restore and a revert");
+    int changes = 0;
+    restore.callbacks.ctx = &changes;
+    restore.on_change = count_changes;
+    restore.dry_run = true;
+    require(project.restore("1", restore)->changed == 1 && changes == 1, "a change gets its ctx");
+    put_file(tree / "notes", "three");
+    revert.on_conflict = throw_conflict;
+    require(throws_seven([&] { (void)project.revert("2", revert); }), "so does a conflict");
+    (void)project.restore("2");
 }
 
 static void
@@ -246,8 +359,9 @@ saves_a_directory(const std::filesystem::path &beside)
     compares(project);
     firn::save_result second = project.save("second");
     first = std::move(second);
-    require(first->checkpoint->number == 2 && first->previous == 1, "a result that was moved");
+    require(first->checkpoint->number == 2 && first->previous == 1, "a result that was moved to");
     names_checkpoints(project);
+    survives_callbacks(project, tree);
     firn::restore_result restored = project.restore("1");
     firn_workspace_status_options with_first = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
     with_first.reference = "1";
