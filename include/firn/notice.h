@@ -2,10 +2,9 @@
  *
  * firn/notice.h: what a long operation reports while it runs: progress, and notices.
  *
- * Every options structure of a long operation has a member `callbacks`. Further callbacks in the same
- * structure get the same ctx. A function that lists something takes a function (`visit`, or `on_` and
- * what it gets) and its `ctx` as arguments: if it returns anything but FIRN_OK, the listing ends, and
- * that value is returned.
+ * Every options structure of a long operation has a member `callbacks`. Of other callbacks workspace.h
+ * says what holds there. Functions of stores that list or compare take a function `visit` and its ctx as
+ * arguments: if visit returns anything but FIRN_OK, the call ends and returns that value.
  */
 #ifndef FIRN_NOTICE_H
 #define FIRN_NOTICE_H
@@ -25,10 +24,12 @@ typedef enum firn_notice_kind {
     FIRN_NOTICE_CHANGING = 4,   /* changed in place during every attempt to read it: left out */
     FIRN_NOTICE_VANISHED = 5,   /* disappeared while it was being read */
     FIRN_NOTICE_METADATA = 6,   /* restored, but an owner, mode or attribute could not be set */
-    FIRN_NOTICE_KEPT = 7,       /* a directory had to stay because it contains excluded entries */
-    FIRN_NOTICE_DAMAGED = 8,    /* damage found by a check */
-    FIRN_NOTICE_BAD_RULE = 9,   /* a line of a rule file, or the whole file, is not used */
-    FIRN_NOTICE_RESUMED = 10,   /* an interrupted restore was finished or rolled back first */
+    /* A directory had to stay because it contains excluded entries; or an entry that somebody changed
+     * during a restore was kept, under the name that the text gives if its own was taken. */
+    FIRN_NOTICE_KEPT = 7,
+    FIRN_NOTICE_DAMAGED = 8,  /* damage found by a check */
+    FIRN_NOTICE_BAD_RULE = 9, /* a line of a rule file, or the whole file, is not used */
+    FIRN_NOTICE_RESUMED = 10, /* an interrupted restore was finished or rolled back first */
     /* A firn store in the tree that cannot be opened or lacks files: saved as plain files, which may
      * not be consistent with each other. */
     FIRN_NOTICE_STORE = 11,
@@ -76,7 +77,8 @@ typedef struct firn_progress {
 } firn_progress;
 
 /* Each function may be NULL. Callbacks may come from any thread of the operation, one at a time. Unless
- * the operation says otherwise, they must not call functions of the same store or workspace. */
+ * the operation says otherwise, they must not call functions of the same store or workspace
+ * (workspace.h says what happens otherwise). */
 typedef struct firn_callbacks {
     void (*on_notice)(void *ctx, const firn_notice *notice);
     /* Called a few times a second. Returning anything but FIRN_OK cancels the operation, which then

@@ -15,8 +15,8 @@
  * - Requires: a child that was forked inside a callback ends without returning from it.
  * exec closes everything; vfork and posix_spawn need no care.
  *
- * Every options structure starts with its own size: fill it with its FIRN_..._INIT
- * macro; NULL means all defaults.
+ * Structures of options, and of results that the caller provides, start with their own size: fill them
+ * with their FIRN_..._INIT macro. NULL options mean all defaults.
  */
 #ifndef FIRN_TYPES_H
 #define FIRN_TYPES_H

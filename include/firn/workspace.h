@@ -13,22 +13,29 @@
  *
  * Options and results
  * - Structures of options and results begin with their own size. Initialise them with their
- *   FIRN_..._INIT macro. NULL options mean all defaults. A result may be NULL if it is not wanted.
+ *   FIRN_..._INIT macro. NULL options mean all defaults. A result may be NULL if it is not wanted. Where
+ *   a function requires options or a result, it says so.
  * - A checkpoint, entry or path that a result points to, or that a call returns through an argument
  *   (`firn_workspace_checkpoint **out`), belongs to the caller, who releases it with firn_release. Each
  *   is one allocation, texts included. It stays valid when the handle is used again or closed.
+ * - A call overwrites a result without looking at it: release what an earlier call put there first.
+ *   firn_release(NULL) is allowed.
  * - A call that fails sets such pointers to NULL, and everything else in its result to 0, unless the
- *   function says otherwise.
+ *   function says otherwise. A result that is refused because its size is not set stays as it is.
  *
  * Callbacks
- * - A callback is a function `on_<what>` and a `ctx`, which becomes its first argument. Functions that
- *   list or compare take both as arguments. Other functions take them in their options, where one ctx
- *   (`callbacks.ctx`, if there are `callbacks`) is given to all of them. Those in options may be NULL.
+ * - A callback is a function `on_<what>` and a `ctx`, which becomes its first argument. A function takes
+ *   its main callback and ctx as arguments. Restore, undo, resume, revert, watch and repair, and the
+ *   members `callbacks`, take them in the options: there one ctx (`callbacks.ctx`, if there are
+ *   `callbacks`) is given to all of them, and each may be NULL.
  * - What a callback is given is borrowed until it returns.
  * - A callback that returns int returns FIRN_OK to go on. Any other value ends the call, which returns
- *   that value.
+ *   that value. Two are exceptions: after on_progress the call returns FIRN_CANCELLED (notice.h), after
+ *   on_tick FIRN_OK.
  * - Callbacks may come from any thread of the call, one at a time. Requires: a callback uses no handle
- *   of the same workspace, unless the function says otherwise.
+ *   of the same workspace, unless the function says otherwise. Using the handle of the call is undefined.
+ *   Through another handle, a call that writes waits for the call that waits for the callback: it fails
+ *   with FIRN_BUSY after lock_timeout_ms, or waits for ever if that is negative.
  *
  * Names and paths
  * - Names are bytes: anything but NUL and '/'. Paths are slices, relative to the workspace's root, with
@@ -79,11 +86,14 @@ typedef struct firn_workspace_options {
     }
 
 /* Opens the workspace that the directory `path` belongs to. Its root is the nearest directory, from
- * `path` upward, that contains a store of this user called ".firn", that has a store in the default
- * place, or that the store in store_path knows. If there is none, or with is_root, `path` is the root.
- * Creates nothing. FIRN_NOT_FOUND or FIRN_INVALID if `path` is not a directory. FIRN_INVALID if the
- * store would be the root itself. FIRN_UNTRUSTED if a store was found in the tree that this user did not
- * create there (see "stores inside trees"); giving its path in store_path uses it for this handle. */
+ * `path` upward, for which one of these is true:
+ *   (a) it contains a store of this user called ".firn";
+ *   (b) it has a store in the default place;
+ *   (c) the store in store_path knows it.
+ * If there is none, or with is_root, `path` is the root. Creates nothing. FIRN_NOT_FOUND or FIRN_INVALID
+ * if `path` is not a directory. FIRN_INVALID if the store would be the root itself. FIRN_UNTRUSTED if a
+ * store was found in the tree that this user did not create there (see "stores inside trees"); giving
+ * its path in store_path uses it for this handle. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_open(const char *path,
                                                  const firn_workspace_options *options,
                                                  firn_workspace **out, firn_error *err);
@@ -93,8 +103,9 @@ FIRN_API void firn_workspace_close(firn_workspace *workspace);
  * and are valid until it is closed. */
 FIRN_API const char *firn_workspace_root(const firn_workspace *workspace);
 FIRN_API const char *firn_workspace_store_path(const firn_workspace *workspace);
-/* The part of the opened path below the root; "" for the root itself. It is for information only:
- * functions act on the whole workspace, and their paths are relative to the root. */
+/* The part of the opened path below the root; "" for the root itself. Functions act on the whole
+ * workspace, and their paths are relative to the root. So this is needed to turn a path that a user
+ * typed, relative to the directory that was opened, into one relative to the root. */
 FIRN_API const char *firn_workspace_subpath(const firn_workspace *workspace);
 /* If this directory was moved since it was saved, its earlier path; else NULL. (It is recognised by its
  * inode and time of birth.) Until firn_workspace_adopt continues its history, or firn_workspace_init
@@ -158,8 +169,8 @@ typedef struct firn_trust_info {
     const char *unread_path;
     const char *unread_text;
 } firn_trust_info;
-/* Describes the store in the nearest directory, from `path` upward, that contains one. FIRN_NOT_FOUND.
- * Any thread, like the functions below. */
+/* Describes the store in the nearest directory, from `path` upward, that contains one. FIRN_NOT_FOUND if
+ * none of them does. Any thread, like the functions below. */
 FIRN_API FIRN_MUST_CHECK int
 firn_trust_find(const char *path, int (*on_store)(void *ctx, const firn_trust_info *info),
                 void *ctx, firn_error *err);
@@ -207,7 +218,8 @@ FIRN_API FIRN_MUST_CHECK int firn_config_list_readable(
     firn_workspace *workspace, int (*on_setting)(void *ctx, const firn_config_setting *setting),
     void (*on_notice)(void *ctx, const firn_notice *notice), void *ctx, firn_error *err);
 /* Parses a size as settings contain it: a whole number of bytes, or of K, M, G, T (powers of 1024; also
- * KiB ...) or KB, MB, GB, TB (powers of 1000); "none" is 0. FIRN_INVALID. Any thread. */
+ * KiB ...) or KB, MB, GB, TB (powers of 1000); "none" is 0. FIRN_INVALID for anything else. Any
+ * thread. */
 FIRN_API FIRN_MUST_CHECK int firn_config_size(const char *text, uint64_t *out, firn_error *err);
 /* Sets a key in the store's file (workspace NULL: the user's); value NULL removes it. FIRN_NOT_FOUND if
  * there is no store yet. Lines of the file that cannot be read become comments; if keep was among them,
@@ -317,7 +329,8 @@ typedef enum firn_workspace_watch_event_kind {
 
 typedef struct firn_workspace_watch_event {
     firn_workspace_watch_event_kind kind;
-    const firn_workspace_save_result *saved; /* SAVED */
+    /* SAVED. Borrowed, and so is saved->checkpoint: do not release it. */
+    const firn_workspace_save_result *saved;
     uint64_t directories; /* STARTED: how many are watched; LIMITED: how many are not */
     const char *text;     /* LOST, LIMITED and FAILED: one line */
 } firn_workspace_watch_event;
@@ -373,7 +386,7 @@ typedef struct firn_workspace_watch_info {
         sizeof(firn_workspace_watch_info), 0, 0, 0, 0, false \
     }
 
-/* Describes the watch of the workspace. FIRN_NOT_FOUND if it is not watched. */
+/* Describes the watch of the workspace. FIRN_NOT_FOUND if it is not watched. Requires: out is given. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_watch_look(firn_workspace *workspace,
                                                        firn_workspace_watch_info *out,
                                                        firn_error *err);
@@ -407,8 +420,8 @@ firn_workspace_list(firn_workspace *workspace, const firn_workspace_list_options
  * - a time, for the newest that was created then or earlier: "10 minutes ago", "an hour ago",
  *   "yesterday", "2026-11-20", "2026-11-20 14:00", "2026-11-20T14:00:05.5+01:00". Times without a zone
  *   are UTC.
- * FIRN_NOT_FOUND; FIRN_INVALID if it is not a reference; FIRN_CONFLICT, which names some of them, if
- * several ids begin so. */
+ * FIRN_NOT_FOUND if there is no such checkpoint; FIRN_INVALID if it is not a reference; FIRN_CONFLICT,
+ * which names some of them, if several ids begin so. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_find(firn_workspace *workspace, const char *reference,
                                                  firn_workspace_checkpoint **out, firn_error *err);
 
@@ -427,7 +440,7 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_tag_set(firn_workspace *workspace, c
                                                     const char *reference, bool may_replace,
                                                     firn_workspace_checkpoint **out,
                                                     firn_error *err);
-/* Removes a tag; the checkpoint stays. FIRN_NOT_FOUND. */
+/* Removes a tag; the checkpoint stays. FIRN_NOT_FOUND if there is no such tag. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_tag_remove(firn_workspace *workspace, const char *name,
                                                        firn_error *err);
 /* Lists the tags in byte order of their names. */
@@ -446,6 +459,7 @@ typedef enum firn_workspace_entry_type {
 /* The name of a type ("symlink"), constant; never NULL. Any thread. */
 FIRN_API const char *firn_workspace_entry_type_name(firn_workspace_entry_type type);
 
+/* Only the library makes these: `size` is not that of the structure. */
 typedef struct firn_workspace_entry {
     firn_slice path;
     firn_workspace_entry_type type;
@@ -630,7 +644,9 @@ typedef struct firn_workspace_restore_options {
     firn_callbacks callbacks;
     /* Gets each change before it is made. */
     int (*on_change)(void *ctx, const firn_workspace_change *change);
-    bool trust_journal; /* resume or undo an interrupted restore even if it is foreign; see below */
+    /* Resume or undo an interrupted restore even if it is foreign; see below. (The record of a pending
+     * restore is called its journal.) */
+    bool trust_journal;
     /* As saves are made at present, so that what they leave out is not touched. Rules in .gitignore
      * files also count if they did for the checkpoint or the newest checkpoint. */
     bool gitignore;
@@ -649,10 +665,12 @@ typedef struct firn_workspace_restore_result {
     uint64_t changed;
     uint64_t removed;
     uint64_t unchanged;
-    uint64_t incomplete;   /* entries that lack an owner or attribute that could not be set */
+    /* Entries that were restored, but without an owner, mode or attribute (METADATA); and reserved names
+     * (RESERVED), which are not touched. */
+    uint64_t incomplete;
     int64_t written_ns;    /* time from the start of the call until everything was in place */
-    uint64_t left_alone;   /* entries that differ, but are excluded by rules now: not touched */
-    uint64_t not_restored; /* entries that could not be restored for other reasons: not touched */
+    uint64_t left_alone;   /* entries that differ, not touched: rules exclude them today */
+    uint64_t not_restored; /* not touched: permission, in use, not saved; the notice says why */
 } firn_workspace_restore_result;
 #define FIRN_WORKSPACE_RESTORE_RESULT_INIT                                       \
     {                                                                            \
@@ -675,8 +693,9 @@ typedef struct firn_workspace_restore_result {
  *   longer than lock_timeout_ms; or such a store was written meanwhile. Try again.
  * - FIRN_READ_ONLY, FIRN_DENIED: the store cannot be written. A dry run returns them too, after it has
  *   reported all changes. Restoring into another directory works even then.
- * FIRN_CONFLICT: somebody changed an entry meanwhile. This may be found before anything was changed, or
- * afterwards: then what was found was saved, and is reported.
+ * FIRN_CONFLICT: somebody changed an entry meanwhile. If this is found before files have begun to move,
+ * nothing was changed. If it is found afterwards, the unexpected entry is kept, under another name if its
+ * own is taken, and reported (FIRN_NOTICE_KEPT); everything else is restored.
  *
  * Interrupted restores. If the process dies, or the restore fails after files have begun to move, the
  * restore is pending. Every file is whole then, either old or new.
@@ -727,7 +746,7 @@ typedef struct firn_workspace_pending_restore {
         sizeof(firn_workspace_pending_restore), false, false, false, false, false, false, 0, {0}, \
             {0}, 0, 0, NULL, 0, 0                                                                 \
     }
-/* Tells whether a restore is pending or running. Read-only. */
+/* Tells whether a restore is pending or running. Read-only. Requires: out is given. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_pending(firn_workspace *workspace,
                                                     firn_workspace_pending_restore *out,
                                                     firn_error *err);
@@ -797,9 +816,9 @@ typedef struct firn_workspace_revert_result {
     uint64_t changed;
     uint64_t removed;
     uint64_t merged;     /* line by line; counted in `changed`, too */
-    uint64_t left_alone; /* entries that differ, but are excluded by rules now: not touched */
+    uint64_t left_alone; /* as in firn_workspace_restore_result, like the last two */
     uint64_t conflicts;  /* also set if FIRN_CONFLICT is returned */
-    uint64_t incomplete; /* as in firn_workspace_restore_result */
+    uint64_t incomplete;
     uint64_t not_restored;
 } firn_workspace_revert_result;
 #define FIRN_WORKSPACE_REVERT_RESULT_INIT                                             \
@@ -869,9 +888,10 @@ typedef struct firn_workspace_expire_options {
  * A span is a number of hours, days, weeks or years (12h, 7d, 4w, 1y), or forever; a year is 365 days. A
  * checkpoint stays if any rule keeps it.
  *
- * Ages count back from the newest checkpoint, without pauses. A pause is a time between two checkpoints
- * of more than a week, and more than two of the longest periods (week, month, year) that the policy
- * names. So neither an absence nor a clock that jumps ahead makes checkpoints expire.
+ * A pause is a time between one checkpoint and the next that is longer than a week, and longer than two
+ * of the longest periods (week, month, year) that the policy names. The age of a checkpoint is the time
+ * from it to the newest one, minus pauses. So neither an absence nor a clock that jumps ahead makes
+ * checkpoints expire.
  *
  * Some checkpoints stay whatever the policy says: the newest; those younger than a day; those that are
  * pinned or tagged; and those that a pending restore or an undo needs. Safety checkpoints expire when
@@ -956,7 +976,7 @@ typedef struct firn_workspace_gc_options {
     firn_callbacks callbacks;
     int recompress_level; /* rewrite every pack that was compressed at a lower level of zstd; 0: none */
     const char *keep;     /* a policy for all workspaces of the store (firn_workspace_expire) */
-    bool automatic;       /* only if it is worth its time, and in slices; see below */
+    bool automatic;       /* only if it is worth its time, and step by step; see below */
 } firn_workspace_gc_options;
 #define FIRN_WORKSPACE_GC_OPTIONS_INIT                                                       \
     {                                                                                        \
@@ -981,7 +1001,7 @@ typedef struct firn_workspace_gc_result {
     uint64_t damaged;    /* packs that had to stay because they are damaged; notices tell */
     bool is_due;         /* automatic: it was worth its time; otherwise all else is 0 */
     bool is_finished;    /* false if an automatic collection was cut short by other writers */
-    uint64_t slices;     /* automatic */
+    uint64_t slices;     /* automatic: steps that were taken */
     uint64_t bytes_dead; /* estimate: dead objects in packs with too few of them to be rewritten */
 } firn_workspace_gc_result;
 #define FIRN_WORKSPACE_GC_RESULT_INIT                                                             \
@@ -992,7 +1012,8 @@ typedef struct firn_workspace_gc_result {
 /* Deletes unreferenced data: objects that no checkpoint of any workspace of the store needs.
  * Checkpoints that expire, safety checkpoints included, are deleted first. A pack without live objects
  * is removed. A pack is rewritten if a fiftieth of it is dead (with `automatic` an eighth, with `full`
- * anything). Small packs are rewritten if anything in them is dead, or to join several of them.
+ * anything). Without `automatic`, a pack of less than 16 MiB is also rewritten if anything in it is
+ * dead, or to join several such packs.
  *
  * If it is cancelled or interrupted, nothing is lost, and another call goes on. Readers in other
  * processes are not disturbed. FIRN_CORRUPT, with nothing removed, if a checkpoint is so damaged that
@@ -1005,13 +1026,13 @@ typedef struct firn_workspace_gc_result {
  * `automatic` is for a background process. Such a call does nothing unless, as far as deleted
  * checkpoints tell, a quarter of the packs' bytes and at least 16 MiB may be unreferenced. It also
  * does nothing if an automatic collection started within the last hour and has not finished. It
- * determines what is needed without locking the store, and then locks it for one slice at a time, with
- * a pause of 0.2 s between two. A slice is at most 16 MiB of packs to be written again, 64 MiB before
+ * determines what is needed without locking the store, and then locks it for one step at a time, with
+ * a pause of 0.2 s between two. A step is at most 16 MiB of packs to be written again, 64 MiB before
  * compression, and 16,384 objects (but at least one frame), so other writers wait only briefly. If
- * others write meanwhile, it starts over, up to four times in a row without completing a slice. It
- * ignores `keep`, does not join small packs, and leaves what firn_workspace_forget removed to an
- * ordinary collection. FIRN_INVALID with `full` or recompress_level. A dry run tells whether a
- * collection is due. FIRN_BUSY if another writer has held the store for a minute. */
+ * others write meanwhile, it starts over, up to four times in a row without completing a step. It
+ * ignores `keep`, and leaves what firn_workspace_forget removed to an ordinary collection. FIRN_INVALID
+ * with `full` or recompress_level. A dry run tells whether a collection is due. FIRN_BUSY if another
+ * writer has held the store for a minute. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_gc(firn_workspace *workspace,
                                                const firn_workspace_gc_options *options,
                                                firn_workspace_gc_result *out, firn_error *err);
