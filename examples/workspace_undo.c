@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * examples/workspace_undo.c: save a directory, let a command loose on it, see what it did, take all of it back, and undo that.
+ * examples/workspace_undo.c: save a directory, run a command in it, see what it did, take all of it back, and undo that.
  *
  *     cc workspace_undo.c $(pkg-config --cflags --libs firn) -o workspace_undo
  *     ./workspace_undo DIRECTORY COMMAND
@@ -38,7 +38,7 @@ print_restored(const char *what, const firn_workspace_restore_result *restored)
                  (unsigned long long)restored->removed);
 }
 
-/* What is left in saved is for the caller to release. */
+/* The caller releases saved->checkpoint, also after a failure. */
 static int
 guard(firn_workspace *workspace, const char *command, firn_workspace_save_result *saved,
       firn_error *err)
