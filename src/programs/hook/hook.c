@@ -193,8 +193,6 @@ read_event(const struct firn_hook_agent *agent, struct event *out)
     json_decref(event);
 }
 
-/* Reads standard input to its end, unless it is a terminal. What cannot be used is as if it were not
- * there. */
 static void
 event_deinit(struct event *event)
 {

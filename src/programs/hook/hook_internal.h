@@ -35,8 +35,6 @@ const struct firn_hook_agent *firn_hook_agent_find(const char *name);
 /* "before" or "after". */
 const char *firn_hook_agent_when_name(enum firn_hook_agent_when when);
 
-/* ---- what an agent tells a hook on its standard input ---- */
-
 /* ---- a small file that is read whole, and replaced whole ---- */
 
 enum { FIRN_HOOK_FILE_SIZE_MAX = 16 << 20 };

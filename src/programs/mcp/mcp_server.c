@@ -84,7 +84,7 @@ queue_job_create(const struct firn_mcp_tool *tool, const json_t *arguments)
     return job;
 }
 
-/* NULL if there is no memory. The arguments, an object, are copied. */
+/* May be NULL. */
 static void
 queue_job_destroy(struct job *job)
 {
@@ -94,7 +94,7 @@ queue_job_destroy(struct job *job)
     }
 }
 
-/* NULL if there is no memory. The arguments, an object, are copied. */
+/* Any thread. */
 static bool
 queue_job_is_cancelled(const struct job *job)
 {

@@ -10,6 +10,9 @@
  * (I1) Memory is allocated before an operation changes anything, so that none fails for want of memory
  *      for its result when its work is done. Where the result is known only afterwards, room is reserved
  *      (firn_ws_given_reserve) and filled later, which cannot fail.
+ * (I2) An operation that may run inside a callback of another one releases nothing: the other's result
+ *      is in use. That is firn_reclaim, which a watch's on_event may run while it is told of a save. (Not
+ *      checked here: the list does not say whose memory it has.)
  */
 #include "base/check.h"
 #include "base/mem.h"

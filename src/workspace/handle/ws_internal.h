@@ -81,9 +81,10 @@ FIRN_MUST_CHECK int firn_ws_find_previous(struct firn_ws *ws, struct firn_ws_ope
                                           struct firn_buf *bytes, struct firn_catalog_record *out,
                                           firn_error *err);
 
-/* What results point at. Each checkpoint or entry is one allocation, with its texts. It belongs to the
- * handle until it is closed, firn_ws_given_release releases it, or firn_ws_given_take takes it over.
- * ws_given.c. */
+/* What results point at. Each checkpoint or entry is one allocation, with its texts. The handle owns it
+ * until firn_ws_given_take hands it over. firn_ws_given_release, or closing the handle, frees the rest.
+ * After an operation that failed, *out of firn_ws_given_checkpoint and the others may still point to such
+ * memory: only api may hide it from its caller. ws_given.c. */
 
 /* Describes a checkpoint or an entry. */
 FIRN_MUST_CHECK int firn_ws_given_checkpoint(struct firn_ws *ws,
