@@ -33,9 +33,10 @@
  *   that value. Two are exceptions: after on_progress the call returns FIRN_CANCELLED (notice.h), after
  *   on_tick FIRN_OK.
  * - Callbacks may come from any thread of the call, one at a time. Requires: a callback uses no handle
- *   of the same workspace, unless the function says otherwise. Using the handle of the call is undefined.
- *   Through another handle, a call that writes waits for the call that waits for the callback: it fails
- *   with FIRN_BUSY after lock_timeout_ms, or waits for ever if that is negative.
+ *   of the same workspace, unless the function says otherwise. What happens otherwise is undefined: the
+ *   results of the call may be lost, a writing call through another handle may wait for the lock that the
+ *   first call holds (FIRN_BUSY, or for ever if lock_timeout_ms is negative), and a debug build of the
+ *   library may end the process. The last may happen with handles of other workspaces, too.
  *
  * Names and paths
  * - Names are bytes: anything but NUL and '/'. Paths are slices, relative to the workspace's root, with
