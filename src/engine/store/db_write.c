@@ -63,7 +63,8 @@
  * So a leader whose predecessor synced first waits for as many commits as took part lately: those
  * of the last group and those that were waiting when it ended. It waits 20 microseconds at most,
  * and not at all where that was one, so a single writer pays nothing; and a writer that stopped
- * coming costs the others one such wait, since the next expectation is what then came.
+ * coming costs the others one such wait, since the next expectation is what then came. Barriers are
+ * not counted, and wait for nobody.
  *
  * The waiting is yielding: the writers that are waited for need the processor, and no timer of the
  * system is fine enough. In simulation there is nobody to wait for.
@@ -81,7 +82,7 @@ gather_wait_locked(struct firn_db *db)
     firn_os_mutex_assert_held(&db->commits.mutex);
     DCHECK(db->commits.is_leading);
     struct firn_db_gather *gather = &db->commits.gather;
-    if (gather->expected < 2 || gather->queued >= gather->expected) {
+    if (gather->queued == 0 || gather->expected < 2 || gather->queued >= gather->expected) {
         return;
     }
     int64_t end = firn_os_monotonic_ns(db->os) + WAIT_NS_MAX;
@@ -130,7 +131,7 @@ struct group {
     struct firn_db_write *first;
     struct firn_db_write *last;
     size_t bytes;
-    unsigned count;
+    unsigned count; /* barriers apart */
     bool wants_sync;
     struct firn_db_tree *touched; /* by next_touched */
 };
@@ -159,7 +160,7 @@ enqueue(struct firn_db *db, struct firn_db_write *commit)
         db->commits.tail->next = commit;
     }
     db->commits.tail = commit;
-    db->commits.gather.queued++;
+    db->commits.gather.queued += !is_barrier(commit);
 }
 
 static void
@@ -173,7 +174,7 @@ take_group(struct firn_db *db, struct group *out)
         out->bytes += commit->batch->body.size;
         out->wants_sync |= commit->wants_sync;
         out->last = commit;
-        out->count++;
+        out->count += !is_barrier(commit);
         commit = commit->next;
     } while (commit != NULL && out->bytes + commit->batch->body.size <= GROUP_BYTES_MAX);
     DCHECK(db->commits.gather.queued >= out->count);
@@ -571,7 +572,10 @@ lead_locked(struct firn_db *db)
     if (is_latched) {
         latch_locked(db, &err);
     }
-    gather_note_locked(db, group.count, group.wants_sync);
+    DCHECK((group.count > 0) == (group.bytes > 0));
+    if (group.count > 0) {
+        gather_note_locked(db, group.count, group.wants_sync);
+    }
     struct firn_db_write *commit = group.first;
     while (commit != NULL) {
         /* A commit that is done may be gone as soon as the mutex is free. */

@@ -13,6 +13,7 @@
 #include "base/slice.h"
 #include "db_support.h"
 #include "sim/sim_fault.h"
+#include "store/db_internal.h"
 
 enum { WRITERS = 4, READERS = 4, COMMITS = 150, KEYS = 8 };
 
@@ -496,12 +497,36 @@ loads_and_merges_go_on_beside_readers(void **state)
     db_support_disk_deinit(&disk);
 }
 
+/* Whoever tries a transaction again waits for the queue: that says nothing of how many commit. */
+static void
+barriers_do_not_count_as_commits(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct db_support support;
+    db_support_init(&support, 1);
+    struct firn_db *db = db_support_open(support.dir);
+    struct firn_db_keyspace *k = db_support_keyspace(db, "k");
+    DB_OK(firn_db_put(k, firn_str("a"), firn_str("1"), FIRN_DURABILITY_FULL, &err));
+    assert_int_equal(db->commits.gather.expected, 1);
+    db->commits.gather.expected = 5;
+    firn_db_write_barrier(db);
+    assert_int_equal(db->commits.gather.expected, 5);
+    assert_int_equal(db->commits.gather.queued, 0);
+    DB_OK(firn_db_put(k, firn_str("a"), firn_str("2"), FIRN_DURABILITY_FULL, &err));
+    assert_int_equal(db->commits.gather.expected, 1);
+    assert_int_equal(db->commits.gather.queued, 0);
+    DB_OK(firn_db_close(db, &err));
+    db_support_deinit(&support);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(readers_see_whole_commits_beside_writers),
         cmocka_unit_test(waiting_commits_share_a_sync),
+        cmocka_unit_test(barriers_do_not_count_as_commits),
         cmocka_unit_test(a_failed_sync_refuses_the_whole_group_and_all_after_it),
         cmocka_unit_test(a_failure_in_the_background_refuses_one_commit),
         cmocka_unit_test(loads_and_merges_go_on_beside_readers),
