@@ -366,7 +366,7 @@ static struct plan
 plan_for(uint32_t frame_count, uint32_t slab_frames)
 {
     struct plan plan = {.frame_count = frame_count, .slab_frames = slab_frames};
-    plan.large_count = frame_count / 2;
+    plan.large_count = frame_count; /* with the smallest of them, nearly all of the budget */
     plan.shard_count = frame_count > 0;
     while (plan.shard_count > 0 && plan.shard_count < SHARDS_MAX &&
            plan.shard_count * FRAMES_PER_SHARD_MIN < frame_count) {
