@@ -316,37 +316,6 @@ imported_checkpoints_are_found_by_their_times(void **state)
 }
 
 static void
-adopt_named(struct firn_db *db, const char *name)
-{
-    firn_error err;
-    struct firn_db_checkpoint_info info = {.id = {1}, .number = 7, .created_ns = 1};
-    (void)snprintf(info.name, sizeof info.name, "%s", name);
-    DB_OK(firn_db_checkpoint_adopt(db, &info, &err));
-}
-
-/* Which names are free is up to the program that made the checkpoint. */
-static void
-a_foreign_name_that_is_no_name_here_is_not_taken_for_something_else(void **state)
-{
-    struct scene *scene = *state;
-    firn_error err;
-    struct firn_db_checkpoint_info found;
-    char letters[41];
-    memset(letters, 'k', sizeof letters - 1);
-    letters[sizeof letters - 1] = '\0';
-    adopt_named(scene->db, "yesterday");
-    DB_FAILS(firn_db_checkpoint_find(scene->db, "yesterday", &found, &err), FIRN_CONFLICT,
-             "also the name of checkpoint 7");
-    DB_FAILS(firn_db_checkpoint_find(scene->db, letters, &found, &err), FIRN_INVALID,
-             "is not a reference");
-    DB_OK(firn_db_checkpoint_find(scene->db, "now", &found, &err));
-    delete (scene, "7");
-    adopt_named(scene->db, letters);
-    DB_OK(firn_db_checkpoint_find(scene->db, letters, &found, &err));
-    assert_string_equal(found.name, letters);
-}
-
-static void
 names_that_cannot_be_told_apart_are_refused(void **state)
 {
     struct scene *scene = *state;
@@ -901,7 +870,6 @@ main(void)
         TEST(names_numbers_and_ids_lead_to_checkpoints),
         TEST(a_time_leads_to_the_newest_checkpoint_that_is_not_younger),
         TEST(imported_checkpoints_are_found_by_their_times),
-        TEST(a_foreign_name_that_is_no_name_here_is_not_taken_for_something_else),
         TEST(names_that_cannot_be_told_apart_are_refused),
         TEST(a_restore_brings_back_everything_and_can_be_undone_and_redone),
         TEST(a_restore_counts_as_a_write_to_every_key),

@@ -250,6 +250,42 @@ every_failed_allocation_leaves_a_clone_or_none(void **state)
     }
 }
 
+static void
+adopt_named(struct firn_db *db, const char *name)
+{
+    firn_error err;
+    struct firn_db_checkpoint_info info = {.id = {1}, .number = 7, .created_ns = 1};
+    (void)snprintf(info.name, sizeof info.name, "%s", name);
+    DB_OK(firn_db_checkpoint_adopt(db, &info, &err));
+}
+
+/* Which names are free is up to the program that made the checkpoint. */
+static void
+a_foreign_name_that_is_no_name_here_is_not_taken_for_something_else(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct db_support support;
+    struct firn_db_checkpoint_info found;
+    char letters[41];
+    memset(letters, 'k', sizeof letters - 1);
+    letters[sizeof letters - 1] = '\0';
+    db_support_init(&support, 1);
+    struct firn_db *db = db_support_open(support.dir);
+    adopt_named(db, "yesterday");
+    DB_FAILS(firn_db_checkpoint_find(db, "yesterday", &found, &err), FIRN_CONFLICT,
+             "also the name of checkpoint 7");
+    DB_FAILS(firn_db_checkpoint_find(db, letters, &found, &err), FIRN_INVALID,
+             "is not a reference");
+    DB_OK(firn_db_checkpoint_find(db, "now", &found, &err));
+    DB_OK(firn_db_checkpoint_delete(db, (const char *const[]){"7"}, 1, &err));
+    adopt_named(db, letters);
+    DB_OK(firn_db_checkpoint_find(db, letters, &found, &err));
+    assert_string_equal(found.name, letters);
+    DB_OK(firn_db_close(db, &err));
+    db_support_deinit(&support);
+}
+
 int
 main(void)
 {
@@ -259,6 +295,7 @@ main(void)
         cmocka_unit_test(without_links_files_are_copied),
         cmocka_unit_test(every_power_cut_leaves_a_clone_or_none),
         cmocka_unit_test(every_failed_allocation_leaves_a_clone_or_none),
+        cmocka_unit_test(a_foreign_name_that_is_no_name_here_is_not_taken_for_something_else),
     };
     return cmocka_run_group_tests_name("db_clone", tests, NULL, NULL);
 }
