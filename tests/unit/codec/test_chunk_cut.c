@@ -15,6 +15,7 @@
 #include "codec/chunk_cut.h"
 #include "codec/xxh3.h"
 #include "support/test_random.h"
+#include "support/test_share.h"
 
 enum { MIB = 1 << 20, CHUNKS_MAX = 8192 };
 
@@ -101,7 +102,8 @@ boundaries_come_together_behind_a_change(void **state)
     (void)state;
     static struct chunks before;
     static struct chunks after;
-    enum { SIZE = 4 * MIB, ROUNDS = 50 };
+    enum { SIZE = 4 * MIB };
+    const unsigned rounds = 50 / (unsigned)test_share_of(1, 0).step;
     size_t others = 0;
     struct test_random random;
     test_random_init(&random, "boundaries", 3);
@@ -109,7 +111,7 @@ boundaries_come_together_behind_a_change(void **state)
     uint8_t *changed = malloc(SIZE + 100);
     assert_non_null(changed);
     cut_all(firn_bytes(noise, SIZE), MIB, &before);
-    for (unsigned round = 0; round < ROUNDS; round++) {
+    for (unsigned round = 0; round < rounds; round++) {
         size_t at = (size_t)test_random_below(&random, SIZE - MIB);
         size_t more = 1 + (size_t)test_random_below(&random, 99);
         memcpy(changed, noise, at);
@@ -131,8 +133,8 @@ boundaries_come_together_behind_a_change(void **state)
         others += before.count - same_before - same_after;
         assert_true(before.count - same_before - same_after < 40);
     }
-    printf("%zu chunks are others after %d changes\n", others, ROUNDS);
-    assert_true(others < ROUNDS);
+    printf("%zu chunks are others after %u changes\n", others, rounds);
+    assert_true(others < rounds);
     free(noise);
     free(changed);
 }

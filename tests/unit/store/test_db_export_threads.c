@@ -14,7 +14,7 @@
 
 /* The writer makes so many commits for each export that has ended, and waits then: a store that grows as
  * long as an export takes would make each of them longer than the one before. */
-enum { KEYS = 40, EXPORTERS = 2, EXPORTS = 6, COMMITS_AN_EXPORT = 1000 };
+enum { KEYS = 40, EXPORTERS = 2, EXPORTS = 6, COMMITS_AN_EXPORT = 300 };
 
 struct shared {
     struct firn_db *db;

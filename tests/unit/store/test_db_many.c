@@ -15,6 +15,7 @@
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "support/test_random.h"
+#include "support/test_share.h"
 #include "support/test_threads.h"
 
 enum { TREES = 24, KEYS = 12, VALUE = 200 };
@@ -245,12 +246,6 @@ verify(const struct life *life, struct firn_os_dir *dir)
     DB_OK(firn_db_close(db, &err));
 }
 
-static uint64_t
-choose_stride(uint64_t each_day)
-{
-    return getenv("FIRN_TEST_LONG") != NULL ? 1 : each_day;
-}
-
 static void
 a_life_without_failures_loses_nothing(void **state)
 {
@@ -270,7 +265,8 @@ each_power_cut_of_shared_works_is_survived(void **state)
     (void)state;
     uint64_t cuts = 0;
     bool was_cut = true;
-    for (uint64_t call = 1; was_cut; call += choose_stride(5)) {
+    const struct test_share share = test_share_of(5, 1);
+    for (uint64_t call = share.first; was_cut; call += share.step) {
         struct db_support support;
         struct life life = {.may_not_read = true};
         db_support_init(&support, call);
@@ -285,7 +281,7 @@ each_power_cut_of_shared_works_is_survived(void **state)
         cuts += was_cut;
     }
     (void)printf("%llu power cuts\n", (unsigned long long)cuts);
-    assert_true(cuts > 50);
+    assert_true(cuts * share.step > 250);
 }
 
 static bool
@@ -327,12 +323,13 @@ each_failed_call_of_shared_works_is_survived(void **state)
     };
     for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
         for (int for_ever = 0; for_ever <= 1; for_ever++) {
-            struct firn_sim_fault_plan plan = {.call = 1,
+            const struct test_share share = test_share_of(for_ever ? 23 : 7, i);
+            struct firn_sim_fault_plan plan = {.call = share.first,
                                                .for_ever = for_ever != 0,
                                                .classes = plans[i].classes,
                                                .error_number = plans[i].error_number};
             while (live_with(&plan)) {
-                plan.call += choose_stride(for_ever ? 23 : 7);
+                plan.call += share.step;
             }
             assert_true(plan.call > 20);
         }

@@ -18,6 +18,7 @@
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "support/test_file.h"
+#include "support/test_share.h"
 #include "ws_edit.h"
 #include "ws_support.h"
 
@@ -304,10 +305,11 @@ somebody_else_in_the_tree_loses_nothing(void **state)
     prepare(&prepared);
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         struct tally tally = {0};
-        uint64_t n = 1;
+        const struct test_share share = test_share_of(1, i);
+        uint64_t n = share.first;
         /* The scan comes first, and treats all its files alike. */
         while (try_once(&prepared, &kinds[i], n, &tally)) {
-            n += n < SCAN_CALLS && !is_long() ? 7 : 1;
+            n += (n < SCAN_CALLS && !is_long() ? 7 : 1) * share.step;
         }
         printf("%s: before %llu of %llu calls, %llu conflicts\n", kinds[i].name,
                (unsigned long long)tally.restores, (unsigned long long)n - 1,
