@@ -6,7 +6,7 @@ target_compile_features(firn_flags INTERFACE c_std_11)
 target_compile_definitions(firn_flags INTERFACE _GNU_SOURCE $<$<CONFIG:Debug>:FIRN_DEBUG=1>)
 # Each wing of src/ is an include root, so that a header is named by its room: "lsm/lsm.h".
 target_include_directories(
-  firn_flags INTERFACE ${PROJECT_SOURCE_DIR}/src/foundation ${PROJECT_SOURCE_DIR}/src/engine ${PROJECT_SOURCE_DIR}/src/workspace
+  firn_flags INTERFACE ${PROJECT_SOURCE_DIR}/src/foundation ${PROJECT_SOURCE_DIR}/src/engine ${PROJECT_SOURCE_DIR}/src/tables ${PROJECT_SOURCE_DIR}/src/workspace
                        ${PROJECT_SOURCE_DIR}/src/interop ${PROJECT_SOURCE_DIR}/src/programs
                        ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
 target_compile_options(

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * tuple/tuple.h: one row as bytes. docs/formats/tuple.md is the prose twin.
+ *
+ * A row of a table is an entry of its tree: the entry's key is the encoded primary key (below), its value
+ * a tuple of the other columns. A tuple says the number of each of its columns and how the cell is stored,
+ * so it can be read without a schema. A column that a row was written without, because the table did not
+ * have it then, is not in the tuple: it has the initial value that the schema states. A null is in it.
+ *
+ * One row has one encoding: whatever a reader accepts is what the writer writes.
+ *
+ *   for each column, by ascending number:
+ *     varint (number - the number before - 1) << 3 | form        (of the first one: number << 3 | form)
+ *     what the form has:
+ *       0 null   1 I64: zigzag varint   2 U64 from 2 on: varint   3 F32: 4 bytes   4 F64: 8 bytes
+ *       5 BYTES: varint size, the bytes   6 the U64 0   7 the U64 1
+ */
+#ifndef FIRN_TUPLE_TUPLE_H
+#define FIRN_TUPLE_TUPLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/error.h"
+#include "firn/value.h"
+
+/* How the values of a type are stored. */
+enum firn_physical {
+    FIRN_PHYSICAL_NONE = 0, /* of a cell: null */
+    FIRN_PHYSICAL_I64 = 1,  /* I8 to I64, DECIMAL, DATE, TIMESTAMP */
+    FIRN_PHYSICAL_U64 = 2,  /* U8 to U64; BOOL as 0 and 1 */
+    FIRN_PHYSICAL_F32 = 3,
+    FIRN_PHYSICAL_F64 = 4,
+    FIRN_PHYSICAL_BYTES = 5 /* TEXT, BLOB; UUID and VECTOR, all of one size */
+};
+/* Of a type from 1 to FIRN_TYPE_MAX. */
+static inline enum firn_physical
+firn_physical_of(firn_type type)
+{
+    static const uint8_t kinds[FIRN_TYPE_MAX + 1] = {
+        [FIRN_TYPE_BOOL] = FIRN_PHYSICAL_U64,   [FIRN_TYPE_I8] = FIRN_PHYSICAL_I64,
+        [FIRN_TYPE_I16] = FIRN_PHYSICAL_I64,    [FIRN_TYPE_I32] = FIRN_PHYSICAL_I64,
+        [FIRN_TYPE_I64] = FIRN_PHYSICAL_I64,    [FIRN_TYPE_U8] = FIRN_PHYSICAL_U64,
+        [FIRN_TYPE_U16] = FIRN_PHYSICAL_U64,    [FIRN_TYPE_U32] = FIRN_PHYSICAL_U64,
+        [FIRN_TYPE_U64] = FIRN_PHYSICAL_U64,    [FIRN_TYPE_F32] = FIRN_PHYSICAL_F32,
+        [FIRN_TYPE_F64] = FIRN_PHYSICAL_F64,    [FIRN_TYPE_DECIMAL] = FIRN_PHYSICAL_I64,
+        [FIRN_TYPE_DATE] = FIRN_PHYSICAL_I64,   [FIRN_TYPE_TIMESTAMP] = FIRN_PHYSICAL_I64,
+        [FIRN_TYPE_TEXT] = FIRN_PHYSICAL_BYTES, [FIRN_TYPE_BLOB] = FIRN_PHYSICAL_BYTES,
+        [FIRN_TYPE_UUID] = FIRN_PHYSICAL_BYTES, [FIRN_TYPE_VECTOR] = FIRN_PHYSICAL_BYTES,
+    };
+    DCHECK(type >= 1 && type <= FIRN_TYPE_MAX);
+    return (enum firn_physical)kinds[type];
+}
+
+/* One column of a row. Bytes are borrowed. */
+struct firn_cell {
+    enum firn_physical kind;
+    union {
+        int64_t i64;
+        uint64_t u64;
+        float f32;
+        double f64;
+        firn_slice bytes;
+    } as;
+};
+
+/* Numbers of columns are below this. A table gives no number twice. */
+enum { FIRN_TUPLE_COLUMN_LIMIT = 1 << 16 };
+
+/* Appends a tuple, column after column by ascending number:
+ *     firn_tuple_begin(&writer, buf); firn_tuple_add(&writer, 2, &cell); … ; firn_tuple_end(&writer)
+ * A failure (FIRN_NO_MEMORY) is kept and returned by end, which then has left buf as it was. */
+struct firn_tuple_writer {
+    struct firn_buf *out;
+    size_t start;
+    uint32_t next; /* numbers of columns to come are not below */
+    int rc;
+};
+void firn_tuple_begin(struct firn_tuple_writer *writer, struct firn_buf *out);
+void firn_tuple_add(struct firn_tuple_writer *writer, uint32_t column,
+                    const struct firn_cell *cell);
+FIRN_MUST_CHECK int firn_tuple_end(struct firn_tuple_writer *writer);
+
+/* Reads tuples that nobody vouches for. */
+struct firn_tuple_reader {
+    const uint8_t *at;
+    const uint8_t *end;
+    uint32_t next;
+};
+void firn_tuple_reader_init(struct firn_tuple_reader *reader, firn_slice tuple);
+/* The next column: true with its number and cell, whose bytes are borrowed from the tuple; false at the
+ * end, and where the bytes that follow make no column. *out_is_corrupt says which. Once corrupt, it
+ * stays so. */
+bool firn_tuple_next(struct firn_tuple_reader *reader, uint32_t *out_column, struct firn_cell *out,
+                     bool *out_is_corrupt);
+/* One column: FIRN_NOT_FOUND if the tuple does not have it. FIRN_CORRUPT, without a text, where the
+ * bytes up to there make no tuple: those after the column are not looked at. */
+FIRN_MUST_CHECK int firn_tuple_find(firn_slice tuple, uint32_t column, struct firn_cell *out);
+/* Whether all bytes make a tuple: FIRN_CORRUPT, without a text, if they do not. */
+FIRN_MUST_CHECK int firn_tuple_check(firn_slice tuple);
+
+/* ==== keys ====
+ *
+ * Parts of keys as firn/key.h has them, by type: BOOL as bool; I8 to I64, DECIMAL, DATE, TIMESTAMP as i64;
+ * U8 to U64 as u64; F32 and F64 as f64; TEXT and BLOB as text; UUID as its 16 bytes. VECTOR is no part
+ * of a key. A part that may be null (only in secondary indexes) has a byte before it: 00 null, and
+ * nothing follows; 01 a value. So nulls come first, and keys are ordered as their values are: of
+ * floating-point numbers -0 equals 0, and every NaN is the same one, after all numbers. They are read
+ * back as 0 and as that NaN. */
+
+bool firn_tuple_key_is_allowed(firn_type type);
+/* Appends a part. Requires: a type that is allowed; a cell of the type's kind, or null where the part is
+ * nullable. FIRN_NO_MEMORY, and out is as it was. */
+FIRN_MUST_CHECK int firn_tuple_key_add(struct firn_buf *out, firn_type type, bool is_nullable,
+                                       const struct firn_cell *cell);
+/* Reads a part from the front of *rest and moves it on; on failure it stays. Bytes lie in *memory,
+ * appended to what it has: only if it must grow do they move, and with them the bytes of cells read
+ * before. The bytes of all parts of a key are never more than the key's, so memory with room for
+ * rest->size more bytes does not grow. Whether a number is in the range of its type is not checked, but for
+ * BOOL and F32. FIRN_CORRUPT without a text, FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_tuple_key_read(firn_slice *rest, firn_type type, bool is_nullable,
+                                        struct firn_buf *memory, struct firn_cell *out);
+
+#endif
