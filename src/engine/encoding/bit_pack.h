@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * encoding/bit_pack.h: up to 1,024 numbers of some width in bits, packed (docs/formats/chunk.md, "Packed numbers").
+ */
+#ifndef FIRN_ENCODING_BIT_PACK_H
+#define FIRN_ENCODING_BIT_PACK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    FIRN_BIT_PACK_FULL = 1024, /* that many are interleaved; fewer lie one after the other */
+    FIRN_BIT_PACK_WIDTH_MAX = 64
+};
+
+__extension__ typedef unsigned __int128 firn_bit_pack_sum128;
+
+/* How many bits a number takes: 0 of 0. */
+static inline unsigned
+firn_bit_pack_width(uint64_t number)
+{
+    return number == 0 ? 0 : 64 - (unsigned)__builtin_clzll(number);
+}
+
+/* How many bytes they take. */
+static inline size_t
+firn_bit_pack_size(size_t count, unsigned width)
+{
+    return (count * width + 7) / 8;
+}
+
+/* In all of these: count is at most FIRN_BIT_PACK_FULL, width at most FIRN_BIT_PACK_WIDTH_MAX, and
+ * `packed` has firn_bit_pack_size(count, width) bytes, at any address. */
+
+/* Packs numbers below 2^width. */
+void firn_bit_pack_encode(const uint64_t *numbers, size_t count, unsigned width, uint8_t *packed);
+/* out[i] = base + factor * number i, modulo 2^64. */
+void firn_bit_pack_decode(const uint8_t *packed, size_t count, unsigned width, uint64_t base,
+                          uint64_t factor, uint64_t *out);
+/* Number i. */
+uint64_t firn_bit_pack_get(const uint8_t *packed, size_t count, unsigned width, size_t i);
+/* The sum of those whose bits are set in mask (NULL: of all). */
+firn_bit_pack_sum128 firn_bit_pack_sum(const uint8_t *packed, size_t count, unsigned width,
+                                       const uint64_t *mask);
+/* The sum of the first ones. Requires: first <= count. */
+firn_bit_pack_sum128 firn_bit_pack_sum_first(const uint8_t *packed, size_t count, unsigned width,
+                                             size_t first);
+/* Sets the bits of those from low to high in out, which has a bit for each, filled up with zeros to
+ * whole words. Requires: low <= high. */
+void firn_bit_pack_range(const uint8_t *packed, size_t count, unsigned width, uint64_t low,
+                         uint64_t high, uint64_t *out);
+
+/* The same without instructions that not every processor has: the twins that tests compare with. */
+void firn_bit_pack_decode_portable(const uint8_t *packed, size_t count, unsigned width,
+                                   uint64_t base, uint64_t factor, uint64_t *out);
+firn_bit_pack_sum128 firn_bit_pack_sum_portable(const uint8_t *packed, size_t count, unsigned width,
+                                                const uint64_t *mask);
+void firn_bit_pack_range_portable(const uint8_t *packed, size_t count, unsigned width, uint64_t low,
+                                  uint64_t high, uint64_t *out);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * encoding/chunk_bounds.c: the smallest and the largest of some values.
+ */
+#include "base/slice.h"
+#include "encoding/encoding_internal.h"
+
+static uint64_t
+bits_at(const struct firn_chunk_values *values, size_t i)
+{
+    if (values->kind == FIRN_PHYSICAL_F32) {
+        uint32_t bits;
+        memcpy(&bits, &values->as.f32[i], sizeof bits);
+        return bits;
+    }
+    uint64_t bits;
+    memcpy(&bits, &values->as.u64[i], sizeof bits);
+    return bits;
+}
+
+static void
+bounds_of_numbers(const struct firn_chunk_values *values, size_t start, size_t count,
+                  struct firn_chunk_bounds *out)
+{
+    enum firn_physical kind = values->kind;
+    uint64_t low = UINT64_MAX;
+    uint64_t high = 0;
+    for (size_t i = start; i < start + count; i++) {
+        if (values->valid != NULL && !firn_chunk_has_bit(values->valid, i)) {
+            out->null_count++;
+            continue;
+        }
+        uint64_t bits = bits_at(values, i);
+        if (firn_chunk_is_nan(kind, bits)) {
+            out->has_nan = true;
+            continue;
+        }
+        uint64_t rank = firn_chunk_rank(kind, bits);
+        low = rank < low ? rank : low;
+        high = rank > high ? rank : high;
+        out->is_empty = false;
+    }
+    if (!out->is_empty) {
+        out->min = firn_chunk_cell_of(kind, firn_chunk_unorder(kind, low));
+        out->max = firn_chunk_cell_of(kind, firn_chunk_unorder(kind, high));
+    }
+}
+
+static firn_slice
+cut(firn_slice bytes)
+{
+    bytes.size = bytes.size < FIRN_CHUNK_BOUND_SIZE ? bytes.size : FIRN_CHUNK_BOUND_SIZE;
+    return bytes;
+}
+
+static void
+bounds_of_bytes(const struct firn_chunk_values *values, size_t start, size_t count,
+                struct firn_chunk_bounds *out)
+{
+    firn_slice low = {0};
+    firn_slice high = {0};
+    for (size_t i = start; i < start + count; i++) {
+        if (values->valid != NULL && !firn_chunk_has_bit(values->valid, i)) {
+            out->null_count++;
+            continue;
+        }
+        firn_slice value = values->as.bytes[i];
+        if (out->is_empty || firn_slice_compare(value, low) < 0) {
+            low = value;
+        }
+        if (out->is_empty || firn_slice_compare(value, high) > 0) {
+            high = value;
+        }
+        out->is_empty = false;
+    }
+    if (!out->is_empty) {
+        out->min.kind = out->max.kind = FIRN_PHYSICAL_BYTES;
+        out->min.as.bytes = cut(low);
+        out->max.as.bytes = cut(high);
+        out->max_is_cut = high.size > FIRN_CHUNK_BOUND_SIZE;
+    }
+}
+
+void
+firn_chunk_bounds_of(const struct firn_chunk_values *values, size_t start, size_t count,
+                     struct firn_chunk_bounds *out)
+{
+    *out = (struct firn_chunk_bounds){.is_empty = true};
+    if (values->kind == FIRN_PHYSICAL_BYTES) {
+        bounds_of_bytes(values, start, count, out);
+    } else {
+        bounds_of_numbers(values, start, count, out);
+    }
+}

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * encoding/chunk_dictionary.c: making dictionaries, and asking them.
+ *
+ * Entries ascend, numbers by rank and then by order. So every test but IN is fulfilled by the codes of one interval, or
+ * by all others, and a predicate is answered with a few comparisons of entries for the whole chunk.
+ *
+ * A dictionary is made with a table of hashes that has the places of values. It gives up once there are
+ * too many entries, or if most of the first values are entries: such chunks are smaller otherwise.
+ */
+#include "encoding/chunk_dictionary.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/search.h"
+#include "base/slice.h"
+#include "base/sort.h"
+#include "codec/xxh3.h"
+
+/* ---- reading ---- */
+
+static size_t
+entry_size(const struct firn_chunk *chunk)
+{
+    return chunk->kind == FIRN_PHYSICAL_BYTES ? chunk->fixed_size
+                                              : firn_chunk_number_size(chunk->kind);
+}
+
+bool
+firn_chunk_dictionary_open(struct firn_chunk *chunk, size_t *at)
+{
+    size_t left = chunk->bytes.size - *at;
+    const uint8_t *part = chunk->bytes.data + *at;
+    if (left < 4) {
+        return false;
+    }
+    uint64_t count = firn_load_le32(part);
+    uint64_t size = 4 + count * entry_size(chunk);
+    chunk->parts.entry_count = (uint32_t)count;
+    chunk->parts.entry_bytes = (uint32_t)(*at + 4);
+    chunk->parts.divisor = 1;
+    if (count == 0 || count > FIRN_CHUNK_VALUES_MAX) {
+        return false;
+    }
+    if (entry_size(chunk) == 0) {
+        if (left < 9 || part[8] > 4) {
+            return false;
+        }
+        chunk->parts.entry_width = part[8];
+        chunk->parts.entry_ends = (uint32_t)(*at + 9);
+        size = 9 + count * part[8];
+        chunk->parts.entry_bytes = (uint32_t)(*at + size);
+        chunk->parts.entry_size = firn_load_le32(part + 4);
+        size += chunk->parts.entry_size;
+    }
+    if (size > left) {
+        return false;
+    }
+    *at += size;
+    return true;
+}
+
+uint64_t
+firn_chunk_dictionary_bits(const struct firn_chunk *chunk, size_t code)
+{
+    DCHECK(code < chunk->parts.entry_count);
+    return firn_chunk_load_bits(chunk->kind, chunk->bytes.data + chunk->parts.entry_bytes +
+                                                 code * firn_chunk_number_size(chunk->kind));
+}
+
+bool
+firn_chunk_dictionary_bytes(const struct firn_chunk *chunk, size_t code, firn_slice *out)
+{
+    const uint8_t *bytes = chunk->bytes.data + chunk->parts.entry_bytes;
+    DCHECK(code < chunk->parts.entry_count);
+    if (chunk->fixed_size != 0) {
+        *out = firn_bytes(bytes + code * chunk->fixed_size, chunk->fixed_size);
+        return true;
+    }
+    size_t width = chunk->parts.entry_width;
+    const uint8_t *ends = chunk->bytes.data + chunk->parts.entry_ends;
+    uint64_t start = code == 0 ? 0 : firn_chunk_load_field(ends + (code - 1) * width, width);
+    uint64_t end = firn_chunk_load_field(ends + code * width, width);
+    if (start > end || end > chunk->parts.entry_size) {
+        *out = firn_bytes("", 0);
+        return false;
+    }
+    *out = firn_bytes(bytes + start, (size_t)(end - start));
+    return true;
+}
+
+/* Whether an entry lies before all (is_after: or at the end of those) that a predicate names. */
+static bool
+lies_before(const struct firn_chunk *chunk, size_t code, const struct firn_cell *cell,
+            bool is_after, bool is_prefix)
+{
+    if (chunk->kind != FIRN_PHYSICAL_BYTES) {
+        uint64_t rank = firn_chunk_rank(chunk->kind, firn_chunk_dictionary_bits(chunk, code));
+        uint64_t other = firn_chunk_rank(cell->kind, firn_chunk_cell_bits(cell));
+        return is_after ? rank <= other : rank < other;
+    }
+    firn_slice entry;
+    /* Entries that lie outside are empty here, and damage when a value is read. */
+    (void)firn_chunk_dictionary_bytes(chunk, code, &entry);
+    int order = firn_slice_compare(entry, cell->as.bytes);
+    return order < 0 || (is_after && (order == 0 ||
+                                      (is_prefix && firn_slice_has_prefix(entry, cell->as.bytes))));
+}
+
+static size_t
+find(const struct firn_chunk *chunk, const struct firn_cell *cell, bool is_after, bool is_prefix)
+{
+    size_t low = 0;
+    size_t high = chunk->parts.entry_count;
+    FIRN_SEARCH_FIRST(low, high, middle, lies_before(chunk, middle, cell, is_after, is_prefix))
+    return low;
+}
+
+bool
+firn_chunk_dictionary_find(const struct firn_chunk *chunk,
+                           const struct firn_chunk_predicate *predicate, size_t *out_low,
+                           size_t *out_high)
+{
+    const struct firn_cell *a = &predicate->a;
+    *out_low = 0;
+    *out_high = chunk->parts.entry_count;
+    switch (predicate->test) {
+    case FIRN_CHUNK_LESS:
+        *out_high = find(chunk, a, false, false);
+        break;
+    case FIRN_CHUNK_LESS_EQUAL:
+        *out_high = find(chunk, a, true, false);
+        break;
+    case FIRN_CHUNK_GREATER:
+        *out_low = find(chunk, a, true, false);
+        break;
+    case FIRN_CHUNK_GREATER_EQUAL:
+        *out_low = find(chunk, a, false, false);
+        break;
+    case FIRN_CHUNK_BETWEEN:
+        *out_low = find(chunk, a, false, false);
+        *out_high = find(chunk, &predicate->b, true, false);
+        break;
+    default:
+        DCHECK(predicate->test != FIRN_CHUNK_IN);
+        *out_low = find(chunk, a, false, false);
+        *out_high = find(chunk, a, true, predicate->test == FIRN_CHUNK_PREFIX);
+        break;
+    }
+    *out_high = *out_high < *out_low ? *out_low : *out_high;
+    return predicate->test == FIRN_CHUNK_NOT_EQUAL;
+}
+
+/* ---- writing ---- */
+
+static bool
+is_valid(const struct firn_chunk_values *values, size_t i)
+{
+    return values->valid == NULL || firn_chunk_has_bit(values->valid, i);
+}
+
+static uint64_t
+hash_of(const struct firn_chunk_values *values, size_t i)
+{
+    if (values->kind == FIRN_PHYSICAL_BYTES) {
+        return firn_xxh3(values->as.bytes[i].data, values->as.bytes[i].size, 0);
+    }
+    uint64_t number = firn_chunk_value_bits(values, i) * UINT64_C(0x9e3779b97f4a7c15);
+    return number ^ number >> 32;
+}
+
+static bool
+are_equal(const struct firn_chunk_values *values, size_t i, size_t k)
+{
+    return values->kind == FIRN_PHYSICAL_BYTES
+               ? firn_slice_equal(values->as.bytes[i], values->as.bytes[k])
+               : firn_chunk_value_bits(values, i) == firn_chunk_value_bits(values, k);
+}
+
+/* An entry while they are sorted. */
+struct entry {
+    union {
+        struct {
+            uint64_t rank;
+            uint64_t order; /* of those whose ranks are equal */
+        } number;
+        firn_slice bytes;
+    } as;
+    uint32_t place; /* of a value that has it */
+    uint32_t number;
+};
+
+static int
+compare_numbers(const void *a, const void *b)
+{
+    const struct entry *x = a;
+    const struct entry *y = b;
+    uint64_t first = x->as.number.rank;
+    uint64_t second = y->as.number.rank;
+    if (first == second) {
+        first = x->as.number.order;
+        second = y->as.number.order;
+    }
+    return (first > second) - (first < second);
+}
+
+static int
+compare_bytes(const void *a, const void *b)
+{
+    const struct entry *x = a;
+    const struct entry *y = b;
+    return firn_slice_compare(x->as.bytes, y->as.bytes);
+}
+
+enum { SLOTS = 2 * FIRN_CHUNK_VALUES_MAX, EARLY = 4096, EARLY_ENTRIES = 3072 };
+
+/* Numbers entries in the order in which they come; false where there are too many. Codes of nulls are left
+ * alone. slots have zeros. */
+static bool
+collect(const struct firn_chunk_values *values, size_t entries_max, uint32_t *slots,
+        struct firn_chunk_dictionary *out)
+{
+    size_t seen = 0;
+    for (size_t i = 0; i < values->count; i++) {
+        if (!is_valid(values, i)) {
+            continue;
+        }
+        size_t slot = hash_of(values, i) % SLOTS;
+        while (slots[slot] != 0 && !are_equal(values, out->entries[slots[slot] - 1], i)) {
+            slot = (slot + 1) % SLOTS;
+        }
+        if (slots[slot] == 0) {
+            if (out->count == entries_max || (seen == EARLY && out->count > EARLY_ENTRIES)) {
+                return false;
+            }
+            out->entries[out->count++] = (uint32_t)i;
+            slots[slot] = (uint32_t)out->count;
+        }
+        out->codes[i] = slots[slot] - 1;
+        seen += seen < EARLY;
+    }
+    return true;
+}
+
+/* Sorts the entries; number_of has the new number of each. */
+static void
+sort_entries(const struct firn_chunk_values *values, struct entry *sorted, uint32_t *number_of,
+             struct firn_chunk_dictionary *out)
+{
+    bool is_bytes = values->kind == FIRN_PHYSICAL_BYTES;
+    for (size_t i = 0; i < out->count; i++) {
+        uint32_t place = out->entries[i];
+        sorted[i] = (struct entry){.place = place, .number = (uint32_t)i};
+        if (is_bytes) {
+            sorted[i].as.bytes = values->as.bytes[place];
+            out->bytes_size += values->as.bytes[place].size;
+        } else {
+            uint64_t bits = firn_chunk_value_bits(values, place);
+            sorted[i].as.number.rank = firn_chunk_rank(values->kind, bits);
+            sorted[i].as.number.order = firn_chunk_order(values->kind, bits);
+        }
+    }
+    firn_sort(sorted, out->count, sizeof *sorted, is_bytes ? compare_bytes : compare_numbers);
+    for (size_t i = 0; i < out->count; i++) {
+        number_of[sorted[i].number] = (uint32_t)i;
+        out->entries[i] = sorted[i].place;
+    }
+}
+
+int
+firn_chunk_dictionary_build(const struct firn_chunk_values *values, size_t entries_max,
+                            struct firn_chunk_dictionary *out)
+{
+    int rc = FIRN_NO_MEMORY;
+    uint32_t *slots = firn_alloc_zeroed((size_t)SLOTS * sizeof *slots);
+    struct entry *sorted = NULL;
+    *out = (struct firn_chunk_dictionary){0};
+    entries_max = entries_max < values->count ? entries_max : values->count;
+    out->codes = firn_alloc_array(values->count, sizeof *out->codes);
+    out->entries = firn_alloc_array(entries_max, sizeof *out->entries);
+    if (slots == NULL || out->codes == NULL || out->entries == NULL) {
+        goto out;
+    }
+    rc = FIRN_OK;
+    if (!collect(values, entries_max, slots, out)) {
+        out->count = 0;
+        goto out;
+    }
+    sorted = firn_alloc_array(out->count, sizeof *sorted);
+    if (sorted == NULL) {
+        rc = FIRN_NO_MEMORY;
+        goto out;
+    }
+    sort_entries(values, sorted, slots, out);
+    for (size_t i = 0; i < values->count; i++) {
+        if (is_valid(values, i)) {
+            out->codes[i] = slots[out->codes[i]];
+        }
+    }
+    firn_chunk_fill_nulls(values, 0, out->codes);
+out:
+    firn_free(sorted);
+    firn_free(slots);
+    return rc;
+}
+
+void
+firn_chunk_dictionary_deinit(struct firn_chunk_dictionary *dictionary)
+{
+    firn_free(dictionary->codes);
+    firn_free(dictionary->entries);
+    *dictionary = (struct firn_chunk_dictionary){0};
+}
+
+static size_t
+end_width(const struct firn_chunk_dictionary *dictionary)
+{
+    return firn_chunk_field_size(dictionary->bytes_size);
+}
+
+size_t
+firn_chunk_dictionary_size(const struct firn_chunk_values *values,
+                           const struct firn_chunk_dictionary *dictionary)
+{
+    if (values->kind != FIRN_PHYSICAL_BYTES) {
+        return 4 + dictionary->count * firn_chunk_number_size(values->kind);
+    }
+    return 4 + dictionary->bytes_size +
+           (values->fixed_size == 0 ? 5 + dictionary->count * end_width(dictionary) : 0);
+}
+
+int
+firn_chunk_dictionary_put(const struct firn_chunk_values *values,
+                          const struct firn_chunk_dictionary *dictionary, struct firn_buf *out)
+{
+    size_t size = firn_chunk_dictionary_size(values, dictionary);
+    size_t start = out->size;
+    int rc = firn_buf_set_size(out, start + size);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    uint8_t *at = out->data + start;
+    firn_store_le32(at, (uint32_t)dictionary->count);
+    at += 4;
+    if (values->kind != FIRN_PHYSICAL_BYTES) {
+        for (size_t i = 0; i < dictionary->count; i++) {
+            uint64_t bits = firn_chunk_value_bits(values, dictionary->entries[i]);
+            size_t number_size = firn_chunk_number_size(values->kind);
+            memcpy(at, &bits, number_size);
+            at += number_size;
+        }
+        return FIRN_OK;
+    }
+    size_t width = end_width(dictionary);
+    if (values->fixed_size == 0) {
+        uint64_t end = 0;
+        firn_store_le32(at, (uint32_t)dictionary->bytes_size);
+        at[4] = (uint8_t)width;
+        at += 5;
+        for (size_t i = 0; i < dictionary->count; i++) {
+            end += values->as.bytes[dictionary->entries[i]].size;
+            memcpy(at, &end, width);
+            at += width;
+        }
+    }
+    for (size_t i = 0; i < dictionary->count; i++) {
+        firn_slice entry = values->as.bytes[dictionary->entries[i]];
+        if (entry.size > 0) {
+            memcpy(at, entry.data, entry.size);
+            at += entry.size;
+        }
+    }
+    DCHECK(at == out->data + start + size);
+    return FIRN_OK;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * encoding/chunk_dictionary.h: the entries of a DICTIONARY chunk, in ascending order.
+ */
+#ifndef FIRN_ENCODING_CHUNK_DICTIONARY_H
+#define FIRN_ENCODING_CHUNK_DICTIONARY_H
+
+#include "encoding/encoding_internal.h"
+
+/* ---- reading ---- */
+
+/* Finds the entries in a chunk that is being opened and moves *at on; false where they are cut. */
+bool firn_chunk_dictionary_open(struct firn_chunk *chunk, size_t *at);
+/* Bits of an entry that is a number. Requires: code < entry_count; so below. */
+uint64_t firn_chunk_dictionary_bits(const struct firn_chunk *chunk, size_t code);
+/* Bytes of an entry; false where they lie outside. */
+bool firn_chunk_dictionary_bytes(const struct firn_chunk *chunk, size_t code, firn_slice *out);
+/* The codes whose entries fulfil a predicate that is not IN: [*out_low, *out_high), or all others. True
+ * where it is the others. */
+bool firn_chunk_dictionary_find(const struct firn_chunk *chunk,
+                                const struct firn_chunk_predicate *predicate, size_t *out_low,
+                                size_t *out_high);
+
+/* ---- writing ---- */
+
+struct firn_chunk_dictionary {
+    uint64_t *codes;   /* of each value; of a null, that of a neighbour in its block */
+    uint32_t *entries; /* which value has each code */
+    size_t count;
+    size_t bytes_size; /* of all entries */
+};
+/* Makes the dictionary of values of which some are not null. Leaves count 0 where there would be more
+ * than entries_max entries, or nearly as many as values. FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_chunk_dictionary_build(const struct firn_chunk_values *values,
+                                                size_t entries_max,
+                                                struct firn_chunk_dictionary *out);
+void firn_chunk_dictionary_deinit(struct firn_chunk_dictionary *dictionary);
+/* How many bytes the entries take in the chunk, and appending them. */
+size_t firn_chunk_dictionary_size(const struct firn_chunk_values *values,
+                                  const struct firn_chunk_dictionary *dictionary);
+FIRN_MUST_CHECK int firn_chunk_dictionary_put(const struct firn_chunk_values *values,
+                                              const struct firn_chunk_dictionary *dictionary,
+                                              struct firn_buf *out);
+
+#endif

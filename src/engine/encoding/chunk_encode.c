@@ -1,0 +1,694 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * encoding/chunk_encode.c: writing chunks.
+ */
+#include "encoding/chunk_encode.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "encoding/bit_pack.h"
+#include "encoding/chunk_alp.h"
+#include "encoding/chunk_format.h"
+#include "encoding/chunk_texts.h"
+
+static bool
+is_valid(const struct firn_chunk_values *values, size_t i)
+{
+    return values->valid == NULL || firn_chunk_has_bit(values->valid, i);
+}
+
+/* ---- bounds ---- */
+
+static int
+compare_cells(const struct firn_cell *a, const struct firn_cell *b)
+{
+    if (a->kind == FIRN_PHYSICAL_BYTES) {
+        return firn_slice_compare(a->as.bytes, b->as.bytes);
+    }
+    uint64_t x = firn_chunk_rank(a->kind, firn_chunk_cell_bits(a));
+    uint64_t y = firn_chunk_rank(b->kind, firn_chunk_cell_bits(b));
+    return (x > y) - (x < y);
+}
+
+/* Cut bytes compare as whole ones do, or equal. */
+static void
+add_bounds(struct firn_chunk_bounds *all, const struct firn_chunk_bounds *bounds)
+{
+    all->null_count += bounds->null_count;
+    all->has_nan |= bounds->has_nan;
+    if (bounds->is_empty) {
+        return;
+    }
+    if (all->is_empty || compare_cells(&bounds->min, &all->min) < 0) {
+        all->min = bounds->min;
+    }
+    int order = all->is_empty ? 1 : compare_cells(&bounds->max, &all->max);
+    if (order >= 0) {
+        all->max = bounds->max;
+        all->max_is_cut = bounds->max_is_cut || (order == 0 && all->max_is_cut);
+    }
+    all->is_empty = false;
+}
+
+static void
+find_bounds(struct firn_chunk_encoder *encoder)
+{
+    encoder->all = (struct firn_chunk_bounds){.is_empty = true};
+    for (size_t i = 0; i < firn_chunk_block_count(&encoder->chunk); i++) {
+        firn_chunk_bounds_of(encoder->values, i * FIRN_CHUNK_BLOCK,
+                             firn_chunk_block_size(&encoder->chunk, i), &encoder->bounds[i]);
+        add_bounds(&encoder->all, &encoder->bounds[i]);
+    }
+}
+
+/* ---- statistics ---- */
+
+/* Bits of a number of the values; zeros of a null. */
+static uint64_t
+bits_at(const struct firn_chunk_values *values, size_t i)
+{
+    return is_valid(values, i) ? firn_chunk_value_bits(values, i) : 0;
+}
+
+static firn_slice
+bytes_at(const struct firn_chunk_values *values, size_t i)
+{
+    return is_valid(values, i) ? values->as.bytes[i] : firn_bytes("", 0);
+}
+
+/* The first value that is not null; count where all are. */
+static size_t
+first_valid(const struct firn_chunk_values *values)
+{
+    size_t i = 0;
+    while (i < values->count && !is_valid(values, i)) {
+        i++;
+    }
+    return i;
+}
+
+static bool
+is_constant(const struct firn_chunk_values *values)
+{
+    size_t first = first_valid(values);
+    for (size_t i = first + 1; i < values->count; i++) {
+        if (!is_valid(values, i)) {
+            continue;
+        }
+        if (values->kind == FIRN_PHYSICAL_BYTES
+                ? !firn_slice_equal(values->as.bytes[first], values->as.bytes[i])
+                : bits_at(values, first) != bits_at(values, i)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- parts and blocks of each encoding ---- */
+
+static int
+put_number(struct firn_buf *out, enum firn_physical kind, uint64_t bits)
+{
+    return kind == FIRN_PHYSICAL_F32 ? firn_buf_append_le32(out, (uint32_t)bits)
+                                     : firn_buf_append_le64(out, bits);
+}
+
+static int
+put_constant(struct firn_chunk_encoder *encoder)
+{
+    const struct firn_chunk_values *values = encoder->values;
+    size_t first = first_valid(values);
+    int rc = FIRN_OK;
+    if (encoder->chunk.parts.is_all_null) {
+        return FIRN_OK;
+    }
+    if (values->kind != FIRN_PHYSICAL_BYTES) {
+        return put_number(encoder->out, values->kind, bits_at(values, first));
+    }
+    firn_slice value = values->as.bytes[first];
+    if (values->fixed_size == 0) {
+        rc = firn_buf_append_le32(encoder->out, (uint32_t)value.size);
+    }
+    return rc == FIRN_OK ? firn_buf_append_slice(encoder->out, value) : rc;
+}
+
+int
+firn_chunk_encode_packed(struct firn_buf *out, const uint64_t *numbers, size_t count,
+                         unsigned width)
+{
+    size_t start = out->size;
+    int rc = firn_buf_set_size(out, start + firn_bit_pack_size(count, width));
+    if (rc == FIRN_OK && width > 0) {
+        firn_bit_pack_encode(numbers, count, width, out->data + start);
+    }
+    return rc;
+}
+
+static int
+put_plain_numbers(struct firn_chunk_encoder *encoder, size_t start, size_t count)
+{
+    int rc = FIRN_OK;
+    for (size_t i = start; rc == FIRN_OK && i < start + count; i++) {
+        rc = put_number(encoder->out, encoder->values->kind, bits_at(encoder->values, i));
+    }
+    return rc;
+}
+
+int
+firn_chunk_encode_sizes(struct firn_buf *out, uint64_t *sizes, size_t count, unsigned *out_width)
+{
+    uint64_t min = UINT64_MAX;
+    uint64_t max = 0;
+    for (size_t i = 0; i < count; i++) {
+        min = sizes[i] < min ? sizes[i] : min;
+        max = sizes[i] > max ? sizes[i] : max;
+    }
+    for (size_t i = 0; i < count; i++) {
+        sizes[i] -= min;
+    }
+    *out_width = firn_bit_pack_width(max - min);
+    int rc = firn_buf_append_le32(out, (uint32_t)min);
+    return rc == FIRN_OK ? firn_chunk_encode_packed(out, sizes, count, *out_width) : rc;
+}
+
+static int
+put_plain_bytes(struct firn_chunk_encoder *encoder, size_t start, size_t count, unsigned *out_width)
+{
+    const struct firn_chunk_values *values = encoder->values;
+    static const uint8_t zeros[256] = {0};
+    uint64_t sizes[FIRN_CHUNK_BLOCK];
+    int rc = FIRN_OK;
+    if (values->fixed_size == 0) {
+        for (size_t i = 0; i < count; i++) {
+            sizes[i] = bytes_at(values, start + i).size;
+        }
+        rc = firn_chunk_encode_sizes(encoder->out, sizes, count, out_width);
+    }
+    for (size_t i = start; rc == FIRN_OK && i < start + count; i++) {
+        firn_slice value = bytes_at(values, i);
+        rc = firn_buf_append_slice(encoder->out, value);
+        /* A null has the room of a value, where all have the same. */
+        for (size_t left = values->fixed_size; rc == FIRN_OK && value.size < left;) {
+            size_t size = left - value.size < sizeof zeros ? left - value.size : sizeof zeros;
+            rc = firn_buf_append(encoder->out, zeros, size);
+            left -= size;
+        }
+    }
+    return rc;
+}
+
+static bool
+has_codes(const struct firn_chunk *chunk)
+{
+    return chunk->encoding == FIRN_ENCODING_FRAME || chunk->encoding == FIRN_ENCODING_DELTA ||
+           chunk->encoding == FIRN_ENCODING_RLE || chunk->encoding == FIRN_ENCODING_DICTIONARY;
+}
+
+static const uint64_t *
+codes_of(const struct firn_chunk_encoder *encoder)
+{
+    return encoder->chunk.encoding == FIRN_ENCODING_DICTIONARY ? encoder->dictionary.codes
+                                                               : encoder->codes;
+}
+
+/* What the encoding says of all blocks. */
+static int
+put_part(struct firn_chunk_encoder *encoder)
+{
+    int rc;
+    switch (encoder->chunk.encoding) {
+    case FIRN_ENCODING_CONSTANT:
+        return put_constant(encoder);
+    case FIRN_ENCODING_DICTIONARY:
+        return firn_chunk_dictionary_put(encoder->values, &encoder->dictionary, encoder->out);
+    case FIRN_ENCODING_FRAME:
+    case FIRN_ENCODING_DELTA:
+    case FIRN_ENCODING_RLE:
+        rc = firn_buf_append_le64(encoder->out, encoder->chunk.parts.minimum);
+        return rc == FIRN_OK ? firn_buf_append_le64(encoder->out, encoder->chunk.parts.divisor)
+                             : rc;
+    case FIRN_ENCODING_FSST:
+        return firn_chunk_fsst_put_table(encoder->table, encoder->out);
+    case FIRN_ENCODING_ALP:
+        rc = firn_buf_append_u8(encoder->out, encoder->powers.exponent);
+        return rc == FIRN_OK ? firn_buf_append_u8(encoder->out, encoder->powers.factor) : rc;
+    default:
+        return FIRN_OK;
+    }
+}
+
+static int
+put_data(struct firn_chunk_encoder *encoder, size_t start, struct firn_chunk_block *view)
+{
+    const struct firn_chunk *chunk = &encoder->chunk;
+    if (has_codes(chunk)) {
+        return firn_chunk_encode_codes_block(chunk, codes_of(encoder) + start, view, encoder->out);
+    }
+    if (chunk->encoding == FIRN_ENCODING_CONSTANT) {
+        return FIRN_OK;
+    }
+    if (chunk->encoding == FIRN_ENCODING_ALP) {
+        return firn_chunk_alp_put(encoder->values, encoder->powers, start, view->count,
+                                  &view->width, encoder->out);
+    }
+    if (chunk->encoding == FIRN_ENCODING_FSST) {
+        return firn_chunk_fsst_put(encoder->values, encoder->table, start, view->count,
+                                   &view->width, encoder->out);
+    }
+    if (chunk->encoding == FIRN_ENCODING_FRONT) {
+        return firn_chunk_front_put(encoder->values, start, view->count, &view->width,
+                                    encoder->out);
+    }
+    return chunk->kind == FIRN_PHYSICAL_BYTES
+               ? put_plain_bytes(encoder, start, view->count, &view->width)
+               : put_plain_numbers(encoder, start, view->count);
+}
+
+/* ---- a chunk ---- */
+
+static uint8_t
+flags_of(const struct firn_chunk *chunk)
+{
+    return (uint8_t)((chunk->parts.has_nulls ? FIRN_CHUNK_FORMAT_NULLS : 0) |
+                     (chunk->parts.is_all_null ? FIRN_CHUNK_FORMAT_ALL_NULL : 0));
+}
+
+/* The length of the longest bound of a block. */
+static uint8_t
+longest_bound(const struct firn_chunk_encoder *encoder)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < firn_chunk_block_count(&encoder->chunk); i++) {
+        if (!encoder->bounds[i].is_empty) {
+            size_t min = encoder->bounds[i].min.as.bytes.size;
+            size_t max = encoder->bounds[i].max.as.bytes.size;
+            size = size < min ? min : size;
+            size = size < max ? max : size;
+        }
+    }
+    return (uint8_t)size;
+}
+
+static int
+put_mask(struct firn_chunk_encoder *encoder, size_t start, size_t count)
+{
+    uint8_t mask[FIRN_CHUNK_BLOCK / 8] = {0};
+    for (size_t i = 0; i < count; i++) {
+        mask[i / 8] |= (uint8_t)(is_valid(encoder->values, start + i) << i % 8);
+    }
+    return firn_buf_append(encoder->out, mask, (count + 7) / 8);
+}
+
+static uint8_t *
+put_bytes_bound(uint8_t *at, firn_slice bytes, size_t room)
+{
+    memcpy(at, bytes.data, bytes.size);
+    return at + room;
+}
+
+static uint8_t *
+put_bounds(const struct firn_chunk_encoder *encoder, const struct firn_chunk_bounds *bounds,
+           uint8_t *at)
+{
+    const struct firn_chunk *chunk = &encoder->chunk;
+    if (chunk->kind == FIRN_PHYSICAL_BYTES) {
+        size_t room = chunk->parts.field_size;
+        if (!bounds->is_empty) {
+            at[0] = (uint8_t)bounds->min.as.bytes.size;
+            at[1] = (uint8_t)(bounds->max.as.bytes.size |
+                              (bounds->max_is_cut ? FIRN_CHUNK_FORMAT_CUT : 0));
+            put_bytes_bound(at + 2, bounds->min.as.bytes, room);
+            put_bytes_bound(at + 2 + room, bounds->max.as.bytes, room);
+        }
+        return at + 2 + 2 * room;
+    }
+    size_t size = firn_chunk_number_size(chunk->kind);
+    if (firn_chunk_is_float(chunk->kind)) {
+        *at++ = (uint8_t)((bounds->is_empty ? FIRN_CHUNK_FORMAT_EMPTY : 0) |
+                          (bounds->has_nan ? FIRN_CHUNK_FORMAT_NAN : 0));
+    }
+    if (!bounds->is_empty) {
+        uint64_t min = firn_chunk_cell_bits(&bounds->min);
+        uint64_t max = firn_chunk_cell_bits(&bounds->max);
+        memcpy(at, &min, size);
+        memcpy(at + size, &max, size);
+    }
+    return at + 2 * size;
+}
+
+/* Fills a block's record; its end is that of what was written. */
+static void
+put_record(struct firn_chunk_encoder *encoder, size_t block, const struct firn_chunk_block *view,
+           size_t chunk_start)
+{
+    const struct firn_chunk *chunk = &encoder->chunk;
+    const struct firn_chunk_bounds *bounds = &encoder->bounds[block];
+    uint8_t *start =
+        encoder->out->data + chunk_start + chunk->parts.records + block * chunk->parts.record_size;
+    uint8_t *at = start;
+    firn_store_le32(at, (uint32_t)(encoder->out->size - chunk_start - chunk->parts.data));
+    at += 4;
+    if (chunk->parts.has_nulls) {
+        firn_store_le16(at, (uint16_t)bounds->null_count);
+        at += 2;
+    }
+    if (chunk->encoding == FIRN_ENCODING_CONSTANT) {
+        return;
+    }
+    if (firn_chunk_has_width(chunk)) {
+        *at++ = (uint8_t)view->width;
+    }
+    if (has_codes(chunk)) {
+        size_t size = chunk->parts.field_size;
+        memcpy(at, &view->low, size);
+        memcpy(at + size, &view->high, size);
+        at += 2 * size;
+    }
+    if (!has_codes(chunk) || firn_chunk_is_float(chunk->kind)) {
+        at = put_bounds(encoder, bounds, at);
+    }
+    CHECK(at == start + chunk->parts.record_size);
+}
+
+static int
+put_block(struct firn_chunk_encoder *encoder, size_t block, size_t chunk_start)
+{
+    const struct firn_chunk_bounds *bounds = &encoder->bounds[block];
+    size_t start = block * FIRN_CHUNK_BLOCK;
+    struct firn_chunk_block view = {.count = firn_chunk_block_size(&encoder->chunk, block)};
+    int rc = FIRN_OK;
+    if (bounds->null_count > 0 && bounds->null_count < view.count) {
+        rc = put_mask(encoder, start, view.count);
+    }
+    rc = rc == FIRN_OK ? put_data(encoder, start, &view) : rc;
+    if (rc == FIRN_OK) {
+        put_record(encoder, block, &view, chunk_start);
+    }
+    return rc;
+}
+
+static int
+put_zeros(struct firn_buf *out, size_t size)
+{
+    size_t start = out->size;
+    int rc = firn_buf_set_size(out, start + size);
+    if (rc == FIRN_OK) {
+        memset(out->data + start, 0, size);
+    }
+    return rc;
+}
+
+static int
+put_chunk(struct firn_chunk_encoder *encoder)
+{
+    int rc;
+    struct firn_chunk *chunk = &encoder->chunk;
+    struct firn_buf *out = encoder->out;
+    size_t start = out->size;
+    uint8_t header[FIRN_CHUNK_FORMAT_HEADER_SIZE] = {chunk->encoding, (uint8_t)chunk->kind,
+                                                     flags_of(chunk), chunk->parts.field_size};
+    firn_store_le32(header + 4, chunk->count);
+    FIRN_TRY(firn_buf_append(out, header, sizeof header));
+    FIRN_TRY(put_part(encoder));
+    chunk->parts.records = (uint32_t)(out->size - start);
+    chunk->parts.record_size = (uint8_t)firn_chunk_record_size(chunk);
+    if (chunk->parts.record_size == 0) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(put_zeros(out, chunk->parts.record_size * firn_chunk_block_count(chunk)));
+    FIRN_TRY(put_zeros(out, (start - out->size) % FIRN_CHUNK_FORMAT_ALIGNMENT));
+    chunk->parts.data = (uint32_t)(out->size - start);
+    for (size_t i = 0; i < firn_chunk_block_count(chunk); i++) {
+        FIRN_TRY(put_block(encoder, i, start));
+    }
+out:
+    if (rc != FIRN_OK) {
+        out->size = start;
+    }
+    return rc;
+}
+
+/* Requires: bounds are known, and what the encoding needs. */
+static int
+encode_as(struct firn_chunk_encoder *encoder, enum firn_encoding encoding)
+{
+    struct firn_chunk *chunk = &encoder->chunk;
+    chunk->encoding = (uint8_t)encoding;
+    chunk->parts.has_nulls = encoder->all.null_count > 0;
+    chunk->parts.is_all_null =
+        encoding == FIRN_ENCODING_CONSTANT && encoder->all.null_count == chunk->count;
+    if (has_codes(chunk)) {
+        chunk->parts.field_size =
+            firn_chunk_encode_codes_field_size(codes_of(encoder), chunk->count);
+    } else if (encoding != FIRN_ENCODING_CONSTANT && chunk->kind == FIRN_PHYSICAL_BYTES) {
+        chunk->parts.field_size = longest_bound(encoder);
+    }
+    return put_chunk(encoder);
+}
+
+static int
+begin(struct firn_chunk_encoder *encoder, const struct firn_chunk_values *values,
+      struct firn_buf *out, firn_error *err)
+{
+    CHECK(values->count > 0 && values->count <= FIRN_CHUNK_VALUES_MAX);
+    CHECK(values->kind >= FIRN_PHYSICAL_I64 && values->kind <= FIRN_PHYSICAL_BYTES);
+    *encoder = (struct firn_chunk_encoder){.values = values,
+                                           .out = out,
+                                           .chunk = {.kind = values->kind,
+                                                     .fixed_size = values->fixed_size,
+                                                     .count = (uint32_t)values->count}};
+    if (values->kind == FIRN_PHYSICAL_BYTES) {
+        size_t size = values->count * values->fixed_size;
+        for (size_t i = 0; i < values->count && size <= FIRN_CHUNK_BYTES_MAX; i++) {
+            firn_slice value = bytes_at(values, i);
+            CHECK(values->fixed_size == 0 || !is_valid(values, i) ||
+                  value.size == values->fixed_size);
+            size += values->fixed_size == 0 ? value.size : 0;
+        }
+        if (size > FIRN_CHUNK_BYTES_MAX) {
+            return firn_error_set(err, FIRN_LIMIT,
+                                  "values of a column chunk have more than %d bytes",
+                                  FIRN_CHUNK_BYTES_MAX);
+        }
+        encoder->raw_size = size;
+    }
+    find_bounds(encoder);
+    return FIRN_OK;
+}
+
+static int
+end(struct firn_chunk_encoder *encoder, int rc, struct firn_chunk_bounds *out_bounds,
+    firn_error *err)
+{
+    firn_free(encoder->codes);
+    firn_free(encoder->table);
+    firn_chunk_dictionary_deinit(&encoder->dictionary);
+    if (out_bounds != NULL) {
+        *out_bounds = encoder->all;
+    }
+    return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "a column chunk") : rc;
+}
+
+/* ---- the choice ---- */
+
+enum { FSST_SIZE_MIN = 4096 };
+
+/* What sizes of values take, block by block. */
+static size_t
+sizes_cost(const struct firn_chunk_encoder *encoder)
+{
+    size_t cost = 0;
+    const struct firn_chunk_values *values = encoder->values;
+    for (size_t start = 0; start < values->count; start += FIRN_CHUNK_BLOCK) {
+        size_t min = SIZE_MAX;
+        size_t max = 0;
+        size_t left = values->count - start;
+        size_t count = left < FIRN_CHUNK_BLOCK ? left : FIRN_CHUNK_BLOCK;
+        for (size_t i = start; i < start + count; i++) {
+            size_t size = bytes_at(values, i).size;
+            min = size < min ? size : min;
+            max = size > max ? size : max;
+        }
+        cost += 4 + firn_bit_pack_size(count, firn_bit_pack_width(max - min));
+    }
+    return cost;
+}
+
+static size_t
+plain_cost(const struct firn_chunk_encoder *encoder)
+{
+    const struct firn_chunk_values *values = encoder->values;
+    if (values->kind != FIRN_PHYSICAL_BYTES) {
+        return values->count * firn_chunk_number_size(values->kind);
+    }
+    return encoder->raw_size + (values->fixed_size == 0 ? sizes_cost(encoder) : 0);
+}
+
+/* What an encoding costs that is taken only where it is smaller by that part than others, which are
+ * faster to read. */
+static size_t
+handicap(size_t cost, size_t part)
+{
+    return cost + cost / part;
+}
+
+struct choice {
+    enum firn_encoding encoding;
+    size_t cost;
+};
+
+static void
+offer(struct choice *choice, enum firn_encoding encoding, size_t cost)
+{
+    if (cost < choice->cost) {
+        *choice = (struct choice){encoding, cost};
+    }
+}
+
+/* How many entries a dictionary can have and still win, if its codes take as many bits as all entries need. */
+static size_t
+entries_max(const struct firn_chunk_encoder *encoder, size_t least, size_t cost)
+{
+    size_t best = 0;
+    for (unsigned width = 0; width <= 16; width++) {
+        size_t packed = encoder->values->count * width / 8;
+        size_t entries = packed < cost ? (cost - packed) / least : 0;
+        entries = entries < (size_t)1 << width ? entries : (size_t)1 << width;
+        best = entries > best ? entries : best;
+    }
+    return best;
+}
+
+/* A dictionary is asked for where it can still win. */
+static int
+offer_dictionary(struct firn_chunk_encoder *encoder, struct choice *choice)
+{
+    struct firn_chunk_encode_codes_cost cost;
+    const struct firn_chunk_values *values = encoder->values;
+    size_t least = values->kind != FIRN_PHYSICAL_BYTES ? firn_chunk_number_size(values->kind)
+                   : values->fixed_size != 0           ? values->fixed_size
+                                                       : 2;
+    int rc = firn_chunk_dictionary_build(values, entries_max(encoder, least, choice->cost),
+                                         &encoder->dictionary);
+    if (rc == FIRN_OK && encoder->dictionary.count > 0) {
+        firn_chunk_encode_codes_cost(encoder->dictionary.codes, values->count, &cost);
+        offer(choice, FIRN_ENCODING_DICTIONARY,
+              firn_chunk_dictionary_size(values, &encoder->dictionary) + cost.frame);
+    }
+    return rc;
+}
+
+static int
+choose_for_numbers(struct firn_chunk_encoder *encoder, struct choice *choice)
+{
+    struct firn_chunk_encode_codes_cost cost;
+    int rc = firn_chunk_encode_codes_make(encoder);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    firn_chunk_encode_codes_cost(encoder->codes, encoder->values->count, &cost);
+    offer(choice, FIRN_ENCODING_FRAME, cost.frame + 16);
+    offer(choice, FIRN_ENCODING_RLE, handicap(cost.rle + 16, 16));
+    offer(choice, FIRN_ENCODING_DELTA, handicap(cost.delta + 16, 8));
+    if (firn_chunk_is_float(encoder->values->kind)) {
+        size_t alp_cost;
+        firn_chunk_alp_choose(encoder->values, &encoder->powers, &alp_cost);
+        offer(choice, FIRN_ENCODING_ALP, alp_cost);
+    }
+    /* Codes of a bit or two are hard to beat. */
+    return choice->cost > encoder->values->count / 4 ? offer_dictionary(encoder, choice) : rc;
+}
+
+static int
+make_table(struct firn_chunk_encoder *encoder, size_t *out_cost)
+{
+    encoder->table = firn_alloc(sizeof *encoder->table);
+    return encoder->table == NULL
+               ? FIRN_NO_MEMORY
+               : firn_chunk_fsst_train(encoder->values, encoder->table, out_cost);
+}
+
+static int
+choose_for_bytes(struct firn_chunk_encoder *encoder, struct choice *choice)
+{
+    size_t cost;
+    int rc = offer_dictionary(encoder, choice);
+    if (rc != FIRN_OK || encoder->values->fixed_size != 0) {
+        return rc;
+    }
+    offer(choice, FIRN_ENCODING_FRONT, handicap(firn_chunk_front_cost(encoder->values), 8));
+    /* A table of symbols pays for values that are many bytes, and not yet few. */
+    if (choice->cost < FSST_SIZE_MIN) {
+        return FIRN_OK;
+    }
+    rc = make_table(encoder, &cost);
+    if (rc == FIRN_OK) {
+        offer(choice, FIRN_ENCODING_FSST, handicap(cost + sizes_cost(encoder), 8));
+    }
+    return rc;
+}
+
+int
+firn_chunk_encode(const struct firn_chunk_values *values, struct firn_buf *out,
+                  struct firn_chunk_bounds *out_bounds, firn_error *err)
+{
+    struct firn_chunk_encoder encoder = {0};
+    int rc = begin(&encoder, values, out, err);
+    struct choice choice = {FIRN_ENCODING_PLAIN, rc == FIRN_OK ? plain_cost(&encoder) : 0};
+    if (rc == FIRN_OK && is_constant(values)) {
+        choice.encoding = FIRN_ENCODING_CONSTANT;
+    } else if (rc == FIRN_OK) {
+        rc = values->kind == FIRN_PHYSICAL_BYTES ? choose_for_bytes(&encoder, &choice)
+                                                 : choose_for_numbers(&encoder, &choice);
+    }
+    rc = rc == FIRN_OK ? encode_as(&encoder, choice.encoding) : rc;
+    return end(&encoder, rc, out_bounds, err);
+}
+
+/* ---- by force ---- */
+
+/* Makes what the encoding needs; FIRN_INVALID where it cannot hold the values. */
+static int
+prepare(struct firn_chunk_encoder *encoder, enum firn_encoding encoding)
+{
+    const struct firn_chunk_values *values = encoder->values;
+    bool is_bytes = values->kind == FIRN_PHYSICAL_BYTES;
+    bool is_all_null = encoder->all.null_count == values->count;
+    size_t cost;
+    int rc = FIRN_OK;
+    switch (encoding) {
+    case FIRN_ENCODING_PLAIN:
+        return FIRN_OK;
+    case FIRN_ENCODING_CONSTANT:
+        return is_constant(values) ? FIRN_OK : FIRN_INVALID;
+    case FIRN_ENCODING_FRAME:
+    case FIRN_ENCODING_DELTA:
+    case FIRN_ENCODING_RLE:
+        return is_bytes || is_all_null ? FIRN_INVALID : firn_chunk_encode_codes_make(encoder);
+    case FIRN_ENCODING_DICTIONARY:
+        rc = is_all_null ? FIRN_INVALID
+                         : firn_chunk_dictionary_build(values, values->count, &encoder->dictionary);
+        return rc == FIRN_OK && encoder->dictionary.count == 0 ? FIRN_INVALID : rc;
+    case FIRN_ENCODING_ALP:
+        if (!firn_chunk_is_float(values->kind)) {
+            return FIRN_INVALID;
+        }
+        firn_chunk_alp_choose(values, &encoder->powers, &cost);
+        return FIRN_OK;
+    case FIRN_ENCODING_FSST:
+        return is_bytes && values->fixed_size == 0 ? make_table(encoder, &cost) : FIRN_INVALID;
+    default:
+        return is_bytes && values->fixed_size == 0 ? FIRN_OK : FIRN_INVALID;
+    }
+}
+
+int
+firn_chunk_encode_as(const struct firn_chunk_values *values, enum firn_encoding encoding,
+                     struct firn_buf *out, struct firn_chunk_bounds *out_bounds, firn_error *err)
+{
+    struct firn_chunk_encoder encoder = {0};
+    int rc = begin(&encoder, values, out, err);
+    rc = rc == FIRN_OK ? prepare(&encoder, encoding) : rc;
+    rc = rc == FIRN_OK ? encode_as(&encoder, encoding) : rc;
+    return end(&encoder, rc, out_bounds, err);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * encoding/chunk_encode.h: what the files that write chunks share.
+ */
+#ifndef FIRN_ENCODING_CHUNK_ENCODE_H
+#define FIRN_ENCODING_CHUNK_ENCODE_H
+
+#include "encoding/chunk_dictionary.h"
+#include "encoding/encoding_internal.h"
+
+/* Of ALP: an exponent and a factor of ten. */
+struct firn_chunk_alp_powers {
+    uint8_t exponent;
+    uint8_t factor;
+};
+
+struct firn_chunk_fsst;
+
+struct firn_chunk_encoder {
+    const struct firn_chunk_values *values;
+    struct firn_buf *out;
+    struct firn_chunk chunk; /* what is being written, as it will be read */
+    struct firn_chunk_bounds all;
+    struct firn_chunk_bounds bounds[FIRN_CHUNK_BLOCKS_MAX];
+    size_t raw_size; /* of BYTES */
+    uint64_t *codes; /* of numbers, nulls filled: (order - chunk's minimum) / divisor */
+    struct firn_chunk_dictionary dictionary;
+    struct firn_chunk_alp_powers powers;
+    struct firn_chunk_fsst *table;
+};
+
+/* Packs numbers after the contents. FIRN_NO_MEMORY, as all below. */
+FIRN_MUST_CHECK int firn_chunk_encode_packed(struct firn_buf *out, const uint64_t *numbers,
+                                             size_t count, unsigned width);
+
+/* The same of sizes: the smallest one, then what the others have more. Changes sizes. */
+FIRN_MUST_CHECK int firn_chunk_encode_sizes(struct firn_buf *out, uint64_t *sizes, size_t count,
+                                            unsigned *out_width);
+
+/* ---- chunk_encode_codes.c: FRAME, DELTA, RLE, and the codes of DICTIONARY ---- */
+
+/* Makes the codes of numbers that are not all null; sets the chunk's minimum and divisor. */
+FIRN_MUST_CHECK int firn_chunk_encode_codes_make(struct firn_chunk_encoder *encoder);
+struct firn_chunk_encode_codes_cost {
+    size_t frame;
+    size_t delta;
+    size_t rle;
+};
+/* What count codes would take. */
+void firn_chunk_encode_codes_cost(const uint64_t *codes, size_t count,
+                                  struct firn_chunk_encode_codes_cost *out);
+/* The bytes of the largest code. */
+uint8_t firn_chunk_encode_codes_field_size(const uint64_t *codes, size_t count);
+/* Appends the data of a block with the chunk's encoding; fills width, low and high. */
+FIRN_MUST_CHECK int firn_chunk_encode_codes_block(const struct firn_chunk *chunk,
+                                                  const uint64_t *codes,
+                                                  struct firn_chunk_block *view,
+                                                  struct firn_buf *out);
+
+#endif

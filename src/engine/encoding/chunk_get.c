@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * encoding/chunk_get.c: one value of a chunk, without decoding its block where that can be.
+ *
+ * What lies after others of unknown size, or is the sum of the ones before, is found with the sum of the
+ * packed numbers before it, which adds up whole rows at a time.
+ */
+#include "base/check.h"
+#include "encoding/bit_pack.h"
+#include "encoding/chunk_alp.h"
+#include "encoding/chunk_dictionary.h"
+#include "encoding/chunk_format.h"
+#include "encoding/chunk_texts.h"
+#include "encoding/encoding_internal.h"
+
+/* ---- codes ---- */
+
+static bool
+get_delta(const struct firn_chunk *chunk, const struct firn_chunk_block *view, size_t i,
+          uint64_t *out)
+{
+    size_t head = chunk->parts.field_size + (size_t)8;
+    const uint8_t *at = view->data.data;
+    if (view->data.size != head + firn_bit_pack_size(view->count, view->width)) {
+        return false;
+    }
+    uint64_t first = firn_bit_pack_get(at + head, view->count, view->width, 0);
+    *out = firn_chunk_load_field(at, chunk->parts.field_size) + i * firn_load_le64(at + head - 8) +
+           (uint64_t)firn_bit_pack_sum_first(at + head, view->count, view->width, i + 1) - first;
+    return true;
+}
+
+/* The first run that ends at i or after it. */
+static bool
+get_run(const struct firn_chunk_block *view, size_t i, uint64_t *out)
+{
+    const uint8_t *at = view->data.data;
+    size_t count = view->data.size < 2 ? 0 : firn_load_le16(at);
+    size_t codes_size = count > view->count ? 0 : firn_bit_pack_size(count, view->width);
+    if (count == 0 || count > view->count ||
+        view->data.size !=
+            2 + codes_size + firn_bit_pack_size(count, FIRN_CHUNK_FORMAT_END_WIDTH)) {
+        return false;
+    }
+    const uint8_t *ends = at + 2 + codes_size;
+    size_t low = 0;
+    size_t high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (firn_bit_pack_get(ends, count, FIRN_CHUNK_FORMAT_END_WIDTH, middle) < i) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    if (low == count) {
+        return false;
+    }
+    *out = view->low + firn_bit_pack_get(at + 2, count, view->width, low);
+    return true;
+}
+
+static bool
+get_code(const struct firn_chunk *chunk, const struct firn_chunk_block *view, size_t i,
+         uint64_t *out)
+{
+    switch (chunk->encoding) {
+    case FIRN_ENCODING_DELTA:
+        return get_delta(chunk, view, i, out);
+    case FIRN_ENCODING_RLE:
+        return get_run(view, i, out);
+    default:
+        if (view->data.size != firn_bit_pack_size(view->count, view->width)) {
+            return false;
+        }
+        *out = view->low + firn_bit_pack_get(view->data.data, view->count, view->width, i);
+        return chunk->encoding != FIRN_ENCODING_DICTIONARY || *out <= view->high;
+    }
+}
+
+/* ---- plain values ---- */
+
+static bool
+get_plain_number(const struct firn_chunk *chunk, const struct firn_chunk_block *view, size_t i,
+                 struct firn_cell *out)
+{
+    size_t size = firn_chunk_number_size(chunk->kind);
+    if (view->data.size != view->count * size) {
+        return false;
+    }
+    *out = firn_chunk_cell_of(chunk->kind,
+                              firn_chunk_load_bits(chunk->kind, view->data.data + i * size));
+    return true;
+}
+
+static bool
+get_plain_bytes(const struct firn_chunk *chunk, const struct firn_chunk_block *view, size_t i,
+                firn_slice *out)
+{
+    const uint8_t *at = view->data.data;
+    if (chunk->fixed_size != 0) {
+        *out = firn_bytes(at + i * chunk->fixed_size, chunk->fixed_size);
+        return view->data.size == view->count * chunk->fixed_size;
+    }
+    size_t head = 4 + firn_bit_pack_size(view->count, view->width);
+    if (view->data.size < head) {
+        return false;
+    }
+    uint64_t min = firn_load_le32(at);
+    firn_bit_pack_sum128 start = firn_bit_pack_sum_first(at + 4, view->count, view->width, i) +
+                                 (firn_bit_pack_sum128)min * i;
+    firn_bit_pack_sum128 size =
+        (firn_bit_pack_sum128)min + firn_bit_pack_get(at + 4, view->count, view->width, i);
+    if (start + size > view->data.size - head) {
+        return false;
+    }
+    *out = firn_bytes(at + head + (size_t)start, (size_t)size);
+    return true;
+}
+
+/* ---- all encodings ---- */
+
+static bool
+get_by_code(const struct firn_chunk *chunk, const struct firn_chunk_block *view, size_t i,
+            struct firn_cell *out)
+{
+    uint64_t code;
+    if (!get_code(chunk, view, i, &code)) {
+        return false;
+    }
+    if (chunk->encoding == FIRN_ENCODING_DICTIONARY) {
+        return firn_chunk_code_value(chunk, (uint32_t)code, NULL, out, NULL) == FIRN_OK;
+    }
+    uint64_t order = chunk->parts.minimum + chunk->parts.divisor * code;
+    *out = firn_chunk_cell_of(chunk->kind, firn_chunk_unorder(chunk->kind, order));
+    return true;
+}
+
+int
+firn_chunk_get(const struct firn_chunk *chunk, size_t i, struct firn_chunk_scratch *scratch,
+               struct firn_cell *out, firn_error *err)
+{
+    struct firn_chunk_block view;
+    size_t in_block = i % FIRN_CHUNK_BLOCK;
+    bool is_sound = true;
+    uint64_t bits;
+    CHECK(i < chunk->count);
+    *out = (struct firn_cell){.kind = FIRN_PHYSICAL_NONE};
+    int rc = firn_chunk_block_at(chunk, i / FIRN_CHUNK_BLOCK, &view, err);
+    if (rc != FIRN_OK || view.null_count == view.count ||
+        (view.mask != NULL && (view.mask[in_block / 8] >> in_block % 8 & 1) == 0)) {
+        return rc;
+    }
+    switch (chunk->encoding) {
+    case FIRN_ENCODING_CONSTANT:
+        *out = firn_chunk_constant(chunk);
+        break;
+    case FIRN_ENCODING_PLAIN:
+        if (chunk->kind == FIRN_PHYSICAL_BYTES) {
+            is_sound = get_plain_bytes(chunk, &view, in_block, &out->as.bytes);
+            out->kind = FIRN_PHYSICAL_BYTES;
+        } else {
+            is_sound = get_plain_number(chunk, &view, in_block, out);
+        }
+        break;
+    case FIRN_ENCODING_FRAME:
+    case FIRN_ENCODING_DELTA:
+    case FIRN_ENCODING_RLE:
+    case FIRN_ENCODING_DICTIONARY:
+        is_sound = get_by_code(chunk, &view, in_block, out);
+        break;
+    case FIRN_ENCODING_ALP:
+        is_sound = firn_chunk_alp_get(chunk, &view, in_block, &bits);
+        *out = firn_chunk_cell_of(chunk->kind, is_sound ? bits : 0);
+        break;
+    case FIRN_ENCODING_FSST:
+        out->kind = FIRN_PHYSICAL_BYTES;
+        rc = firn_chunk_fsst_get(chunk, &view, in_block, scratch, &out->as.bytes, err);
+        break;
+    default:
+        DCHECK(chunk->encoding == FIRN_ENCODING_FRONT);
+        out->kind = FIRN_PHYSICAL_BYTES;
+        rc = firn_chunk_front_get(&view, in_block, scratch, &out->as.bytes, err);
+        break;
+    }
+    if (!is_sound) {
+        rc = firn_chunk_corrupt(err, "a block does not have what its record says");
+    }
+    if (rc != FIRN_OK) {
+        *out = (struct firn_cell){.kind = FIRN_PHYSICAL_NONE};
+    }
+    return rc;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * encoding/chunk_texts.h: bytes of different sizes in fewer bytes: FRONT (chunk_front.c) and FSST
+ * (chunk_fsst.c).
+ *
+ * Decoded bytes lie in the scratch. A block says how many they are, at most FIRN_CHUNK_BYTES_MAX.
+ */
+#ifndef FIRN_ENCODING_CHUNK_TEXTS_H
+#define FIRN_ENCODING_CHUNK_TEXTS_H
+
+#include "encoding/chunk_encode.h"
+
+/* ---- FRONT ---- */
+
+/* What all blocks take. */
+size_t firn_chunk_front_cost(const struct firn_chunk_values *values);
+FIRN_MUST_CHECK int firn_chunk_front_put(const struct firn_chunk_values *values, size_t start,
+                                         size_t count, unsigned *out_width, struct firn_buf *out);
+FIRN_MUST_CHECK int firn_chunk_front_read(const struct firn_chunk_block *view,
+                                          const uint64_t *wanted,
+                                          struct firn_chunk_scratch *scratch, firn_slice *out,
+                                          firn_error *err);
+FIRN_MUST_CHECK int firn_chunk_front_get(const struct firn_chunk_block *view, size_t i,
+                                         struct firn_chunk_scratch *scratch, firn_slice *out,
+                                         firn_error *err);
+
+/* ---- FSST ---- */
+
+enum { FIRN_CHUNK_FSST_SYMBOLS_MAX = 255, FIRN_CHUNK_FSST_SYMBOL_SIZE_MAX = 8 };
+
+/* Symbols by their first two bytes, of those the longer ones first: the first that fits is taken. Symbols
+ * of one byte come last. */
+struct firn_chunk_fsst {
+    size_t count;
+    uint64_t symbols[FIRN_CHUNK_FSST_SYMBOLS_MAX]; /* first byte lowest, then zeros */
+    uint8_t sizes[FIRN_CHUNK_FSST_SYMBOLS_MAX];
+    uint8_t singles[256]; /* the code of a byte; FIRN_CHUNK_FSST_SYMBOLS_MAX: it has none */
+    uint8_t
+        firsts[1 << 16]; /* of two bytes, the second one in the upper half: their first symbol */
+    uint8_t counts[1 << 16]; /* how many symbols begin so */
+};
+/* Makes a table from a sample of the values, and says about what all blocks and the table take.
+ * FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_chunk_fsst_train(const struct firn_chunk_values *values,
+                                          struct firn_chunk_fsst *out, size_t *out_cost);
+FIRN_MUST_CHECK int firn_chunk_fsst_put_table(const struct firn_chunk_fsst *table,
+                                              struct firn_buf *out);
+FIRN_MUST_CHECK int firn_chunk_fsst_put(const struct firn_chunk_values *values,
+                                        const struct firn_chunk_fsst *table, size_t start,
+                                        size_t count, unsigned *out_width, struct firn_buf *out);
+/* Finds the table in a chunk that is being opened and moves *at on; false where it is wrong. */
+bool firn_chunk_fsst_open(struct firn_chunk *chunk, size_t *at);
+FIRN_MUST_CHECK int firn_chunk_fsst_read(const struct firn_chunk *chunk,
+                                         const struct firn_chunk_block *view,
+                                         const uint64_t *wanted, struct firn_chunk_scratch *scratch,
+                                         firn_slice *out, firn_error *err);
+FIRN_MUST_CHECK int firn_chunk_fsst_get(const struct firn_chunk *chunk,
+                                        const struct firn_chunk_block *view, size_t i,
+                                        struct firn_chunk_scratch *scratch, firn_slice *out,
+                                        firn_error *err);
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/encoding: packed numbers of every width against a computation bit by bit, with and without the
+ * processor's wide instructions.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "encoding/bit_pack.h"
+#include "support/test_random.h"
+
+static const size_t counts[] = {1, 2, 31, 32, 33, 63, 64, 65, 1000, 1023, 1024};
+
+/* The bits of a number, as the format's page states where they lie. */
+static uint64_t
+number_at(const uint8_t *packed, size_t count, unsigned width, size_t i)
+{
+    uint64_t number = 0;
+    size_t bits = width <= 32 ? 32 : 64;
+    size_t lanes = 1024 / bits;
+    for (unsigned k = 0; k < width; k++) {
+        size_t bit = i * width + k;
+        if (count == 1024) {
+            size_t in_lane = i / lanes * width + k;
+            bit = (in_lane / bits * lanes + i % lanes) * bits + in_lane % bits;
+        }
+        number |= (uint64_t)(packed[bit / 8] >> bit % 8 & 1) << k;
+    }
+    return number;
+}
+
+static void
+check_width(struct test_random *random, size_t count, unsigned width)
+{
+    uint64_t numbers[1024];
+    uint64_t out[2][1024];
+    uint64_t mask[16] = {0};
+    uint64_t ranges[2][16];
+    uint64_t base = test_random_next(random);
+    uint64_t factors[] = {1, 3, 1000000, UINT64_C(1) << 33, test_random_next(random)};
+    size_t size = firn_bit_pack_size(count, width);
+    size_t shift = test_random_below(random, 8);
+    uint8_t *memory = malloc(size + shift + 1);
+    assert_non_null(memory);
+    uint8_t *packed = memory + shift;
+    memory[size + shift] = 0x5a;
+    assert_int_equal(size, (count * width + 7) / 8);
+    firn_bit_pack_sum128 sums[2] = {0, 0};
+    for (size_t i = 0; i < count; i++) {
+        uint64_t number = test_random_next(random);
+        number = number % 16 == 0 ? UINT64_MAX : number % 16 == 1 ? 0 : number;
+        numbers[i] = width == 0 ? 0 : number >> (64 - width);
+        bool is_in = test_random_below(random, 2) == 0;
+        mask[i / 64] |= (uint64_t)is_in << i % 64;
+        sums[0] += numbers[i];
+        sums[1] += is_in ? numbers[i] : 0;
+    }
+    firn_bit_pack_encode(numbers, count, width, packed);
+    assert_int_equal(memory[size + shift], 0x5a);
+    for (size_t i = 0; i < count; i++) {
+        assert_true(number_at(packed, count, width, i) == numbers[i]);
+        assert_true(firn_bit_pack_get(packed, count, width, i) == numbers[i]);
+    }
+    for (size_t f = 0; f < 5; f++) {
+        firn_bit_pack_decode(packed, count, width, base, factors[f], out[0]);
+        firn_bit_pack_decode_portable(packed, count, width, base, factors[f], out[1]);
+        for (size_t i = 0; i < count; i++) {
+            assert_true(out[0][i] == base + factors[f] * numbers[i]);
+            assert_true(out[1][i] == out[0][i]);
+        }
+    }
+    assert_true(firn_bit_pack_sum(packed, count, width, NULL) == sums[0]);
+    assert_true(firn_bit_pack_sum_portable(packed, count, width, NULL) == sums[0]);
+    assert_true(firn_bit_pack_sum(packed, count, width, mask) == sums[1]);
+    assert_true(firn_bit_pack_sum_portable(packed, count, width, mask) == sums[1]);
+    size_t first = test_random_below(random, count + 1);
+    firn_bit_pack_sum128 sum = 0;
+    for (size_t i = 0; i < first; i++) {
+        sum += numbers[i];
+    }
+    assert_true(firn_bit_pack_sum_first(packed, count, width, first) == sum);
+    for (unsigned round = 0; round < 6; round++) {
+        uint64_t low = round == 0 ? 0 : numbers[test_random_below(random, count)];
+        uint64_t high = round == 1 ? UINT64_MAX : numbers[test_random_below(random, count)];
+        low = round == 2 ? UINT64_C(1) << 40 : low;
+        high = round == 3 ? low : high;
+        if (low > high) {
+            uint64_t swap = low;
+            low = high;
+            high = swap;
+        }
+        firn_bit_pack_range(packed, count, width, low, high, ranges[0]);
+        firn_bit_pack_range_portable(packed, count, width, low, high, ranges[1]);
+        for (size_t i = 0; i < (count + 63) / 64 * 64; i++) {
+            bool is_in = i < count && numbers[i] >= low && numbers[i] <= high;
+            assert_int_equal(ranges[0][i / 64] >> i % 64 & 1, is_in);
+            assert_int_equal(ranges[1][i / 64] >> i % 64 & 1, is_in);
+        }
+    }
+    free(memory);
+}
+
+static void
+packed_numbers_are_as_bit_by_bit(void **state)
+{
+    (void)state;
+    struct test_random random;
+    test_random_init(&random, "packed", 3);
+    for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
+        for (unsigned width = 0; width <= 64; width++) {
+            check_width(&random, counts[c], width);
+        }
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(packed_numbers_are_as_bit_by_bit),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
