@@ -77,6 +77,7 @@ FIRN_MUST_CHECK int firn_run_origin_decode(firn_slice bytes, struct firn_buf *nu
 
 struct firn_run_kind;
 struct firn_run;
+struct firn_column_layout; /* column/column.h */
 
 /* A sealed file that belongs to one run: it was made with the run, comes and goes with it, and is
  * copied, checked and counted with it. MANIFEST names it beside the run.
@@ -218,6 +219,9 @@ struct firn_run_builder_options {
     /* What makes the file durable, later; NULL: finish does. */
     struct firn_block_publisher *publisher;
     const struct firn_run_attacher *attacher; /* NULL: nothing may be attached. Borrowed likewise */
+    /* Of a run of columns: those that it has. Borrowed until create returns. NULL for other kinds. */
+    const struct firn_column_layout *layout;
+    uint32_t group_rows; /* of a row group of such a run, at most; 0: as many as it may have */
 };
 
 /* Where a key would lie in a run: so many bytes of the file, and about so many entries, come before the
@@ -245,6 +249,7 @@ struct firn_run_kind {
     /* What may be attached to its runs: tables with nothing but open, close, summary (file_bytes) and
      * check; NULL ends the list. NULL: nothing may. */
     const struct firn_run_kind *const *attachment_kinds;
+    bool has_layout; /* builders need a layout: runs have the columns of their tree */
 
     /* FIRN_CORRUPT names file and offset. The dir of env is not needed after this. */
     int (*open)(const struct firn_run_env *env, const char *name, struct firn_run **out,

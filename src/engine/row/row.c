@@ -5,8 +5,8 @@
  *
  * The functions in the order in which a run lives: row_builder.c writes one; this file opens it and
  * looks up keys in it; row_cursor.c walks it; row_check.c reads all of it again. Their common ground:
- * row_block.c, row_index.c, row_filter.c and row_summary.c for the bytes, row_read.c and
- * row_value.c for fetching them.
+ * row_block.c and row_index.c for the bytes, row_read.c and row_value.c for fetching them; and what runs
+ * of all kinds have, block/run_parts.h.
  */
 #include "base/mem.h"
 #include "row/row_internal.h"
@@ -26,129 +26,18 @@
  * Blocks that the builder handed to the cache are there under a number that comes along; it is the
  * run's from here on, also where opening fails.
  *
- * (I4) Sections: one summary, one index, at most one filter and one origin, ranges in any number, each
- *      in a place of its own; kinds that are not known were written by a later version. (A file
- *      that is otherwise is refused.)
- *
  * Memory: the ranges and the bounds, as long as the run is open, and what the cache holds for it.
  */
 
-/* What is used only while opening. */
-struct opening {
-    struct firn_row *run;
-    struct firn_compress *compress;
-    struct firn_buf raw;
-    uint64_t range_count;
-    bool has_summary;
-};
-
 static void open_close(struct firn_run *base);
-
-static int
-refuse(const struct firn_row *run, const char *what, firn_error *err)
-{
-    return firn_error_set(err, FIRN_CORRUPT, "'%s': %s", firn_block_reader_path(run->reader), what);
-}
-
-static int
-read_summary(struct opening *opening, const struct firn_block_ref *ref, firn_error *err)
-{
-    struct firn_row *run = opening->run;
-    if (opening->has_summary) {
-        return refuse(run, "the run has two summaries", err);
-    }
-    opening->has_summary = true;
-    int rc = firn_block_reader_read(run->reader, ref, opening->compress, &opening->raw, err);
-    if (rc == FIRN_OK) {
-        rc = firn_row_summary_decode(firn_buf_slice(&opening->raw), &run->summary, err);
-    }
-    run->summary.file_bytes = firn_block_reader_size_bytes(run->reader);
-    return rc == FIRN_OK || err == NULL ? rc : firn_row_read_place(run, ref, err);
-}
-
-static int
-add_range(void *ctx, const struct firn_range *range, firn_error *err)
-{
-    struct opening *opening = ctx;
-    opening->range_count++;
-    return firn_range_set_add(&opening->run->ranges, range, err);
-}
-
-static int
-read_ranges(struct opening *opening, const struct firn_block_ref *ref, firn_error *err)
-{
-    struct firn_row *run = opening->run;
-    int rc = firn_block_reader_read(run->reader, ref, opening->compress, &opening->raw, err);
-    if (rc == FIRN_OK) {
-        rc = firn_row_summary_decode_ranges(firn_buf_slice(&opening->raw), add_range, opening, err);
-    }
-    return rc == FIRN_OK || err == NULL ? rc : firn_row_read_place(run, ref, err);
-}
-
-/* Remembers the place of a section of which there is one. */
-static int
-note_ref(const struct firn_row *run, struct firn_block_ref *out, const struct firn_block_ref *ref,
-         firn_error *err)
-{
-    if (out->offset != 0) {
-        return refuse(run, "the run has two indexes, two filters or two origins", err);
-    }
-    *out = *ref;
-    return FIRN_OK;
-}
-
-static int
-read_section(struct opening *opening, const struct firn_block_section *section, firn_error *err)
-{
-    struct firn_row *run = opening->run;
-    switch (section->kind) {
-    case FIRN_ROW_FORMAT_SUMMARY:
-        return read_summary(opening, &section->ref, err);
-    case FIRN_ROW_FORMAT_INDEX:
-        return note_ref(run, &run->index_ref, &section->ref, err);
-    case FIRN_ROW_FORMAT_FILTER:
-        return note_ref(run, &run->filter_ref, &section->ref, err);
-    case FIRN_ROW_FORMAT_ORIGIN:
-        return note_ref(run, &run->origin_ref, &section->ref, err);
-    case FIRN_ROW_FORMAT_RANGES:
-        return read_ranges(opening, &section->ref, err);
-    default:
-        return firn_error_set(err, FIRN_NEWER,
-                              "'%s': the run has a section %u, which this version cannot read",
-                              firn_block_reader_path(run->reader), section->kind);
-    }
-}
-
-static int
-read_sections(struct opening *opening, firn_error *err)
-{
-    struct firn_row *run = opening->run;
-    int rc = FIRN_OK;
-    size_t count = firn_block_reader_section_count(run->reader);
-    for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
-        rc = read_section(opening, firn_block_reader_section(run->reader, i), err);
-    }
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    if (!opening->has_summary || run->index_ref.offset == 0 ||
-        run->index_ref.offset == run->filter_ref.offset ||
-        run->index_ref.offset == run->origin_ref.offset) {
-        return refuse(run, "the run has no summary or no index", err);
-    }
-    return opening->range_count == run->summary.range_count
-               ? FIRN_OK
-               : refuse(run, "the run has another number of range deletes than its summary says",
-                        err);
-}
 
 /* Whether the cache has room for the index, which is pinned now, or keeps it beyond its budget. */
 static bool
 open_has_room(struct firn_row *run)
 {
     struct firn_block_pin pin;
-    bool is_there = firn_block_cache_find(run->cache, run->file_of_sections, run->index_ref.offset,
-                                          FIRN_BLOCK_CACHE_INDEX, &pin);
+    bool is_there = firn_block_cache_find(run->cache, run->file_of_sections,
+                                          run->sections.index.offset, FIRN_BLOCK_CACHE_INDEX, &pin);
     firn_block_cache_unpin(run->cache, &pin);
     return is_there;
 }
@@ -171,9 +60,10 @@ static void
 keep_pins(struct firn_row *run, struct firn_row_read_index *index)
 {
     DCHECK(!run->keeps_pins && run->held_bytes == 0 && run->memory.data == NULL);
-    DCHECK(index->pin.size == run->index_ref.raw_size);
+    DCHECK(index->pin.size == run->sections.index.raw_size);
     size_t memory_size = firn_row_read_memory_size(index->index.block_count);
-    size_t size = (size_t)run->index_ref.raw_size + run->filter_ref.raw_size + memory_size;
+    size_t size =
+        (size_t)run->sections.index.raw_size + run->sections.filter.raw_size + memory_size;
     if (!open_has_room(run) || !firn_block_cache_hold(run->cache, size)) {
         return;
     }
@@ -190,21 +80,23 @@ keep_pins(struct firn_row *run, struct firn_row_read_index *index)
 }
 
 static int
-read_run(struct opening *opening, firn_error *err)
+read_run(struct firn_row *run, firn_error *err)
 {
     int rc;
-    struct firn_row *run = opening->run;
     struct firn_row_read_index index = {.pin = {0}};
-    FIRN_TRY(firn_compress_create(&opening->compress, err));
-    FIRN_TRY(read_sections(opening, err));
-    FIRN_TRY(firn_range_set_seal(&run->ranges, err));
+    FIRN_TRY(firn_run_sections_read(run->reader, FIRN_ROW_FORMAT_VERSION, &run->sections,
+                                    &run->summary, &run->ranges, err));
+    run->summary.has_heads = run->sections.version >= FIRN_ROW_FORMAT_VERSION_HEADS;
+    run->summary.has_references = run->sections.version == FIRN_ROW_FORMAT_VERSION;
     FIRN_TRY(firn_row_read_index(run, &index, err));
     if (index.index.entry_count != run->summary.entry_count ||
         index.index.block_count > run->summary.entry_count ||
         (index.index.block_count == 0) != (run->summary.entry_count == 0)) {
-        FIRN_TRY(refuse(run, "the index has another number of entries than the summary says", err));
+        FIRN_TRY(
+            firn_error_set(err, FIRN_CORRUPT,
+                           "'%s': the index has another number of entries than the summary says",
+                           firn_block_reader_path(run->reader)));
     }
-    DCHECK(run->index_ref.offset != 0 && run->summary.file_bytes != 0); /* (I4) */
     keep_pins(run, &index);
 out:
     firn_row_read_index_release(run, &index);
@@ -226,13 +118,10 @@ row_open(const struct firn_run_env *env, const char *name, struct firn_run **out
     run->values = env->values != NULL ? env->values : &none;
     run->file = env->cache_file != 0 ? env->cache_file : firn_block_cache_add_file(env->cache);
     run->file_of_sections = firn_block_cache_add_file(env->cache);
-    struct opening opening = {.run = run};
     int rc = firn_block_reader_open(env->dir, name, FIRN_BLOCK_FILE_ROW, &run->reader, err);
     if (rc == FIRN_OK) {
-        rc = read_run(&opening, err);
+        rc = read_run(run, err);
     }
-    firn_buf_deinit(&opening.raw);
-    firn_compress_destroy(opening.compress);
     if (rc != FIRN_OK) {
         open_close(&run->base);
         return rc;
@@ -241,27 +130,12 @@ row_open(const struct firn_run_env *env, const char *name, struct firn_run **out
     return FIRN_OK;
 }
 
-int
-firn_row_open_origin(struct firn_run *base, struct firn_buf *numbers, struct firn_run_origin *out,
-                     firn_error *err)
+static int
+origin(struct firn_run *base, struct firn_buf *numbers, struct firn_run_origin *out,
+       firn_error *err)
 {
-    struct firn_row *run = firn_row_read_run(base);
-    struct firn_compress *compress = NULL;
-    struct firn_buf raw = {0};
-    int rc;
-    if (run->origin_ref.stored_size == 0) {
-        return FIRN_NOT_FOUND;
-    }
-    FIRN_TRY(firn_compress_create(&compress, err));
-    FIRN_TRY(firn_block_reader_read(run->reader, &run->origin_ref, compress, &raw, err));
-    rc = firn_run_origin_decode(firn_buf_slice(&raw), numbers, out, err);
-    if (rc != FIRN_OK && err != NULL) {
-        rc = firn_row_read_place(run, &run->origin_ref, err);
-    }
-out:
-    firn_buf_deinit(&raw);
-    firn_compress_destroy(compress);
-    return rc;
+    const struct firn_row *run = firn_row_read_run(base);
+    return firn_run_sections_origin(run->reader, &run->sections, numbers, out, err);
 }
 
 static void
@@ -293,8 +167,7 @@ open_close(struct firn_run *base)
  * after a block the search begins again in the index, at the newest sequence that can still be an
  * answer; and a block none of whose sequences the view sees is not read at all.
  *
- * (I1) `at` is the newest sequence that can still be an answer; it lies in the last interval that
- *      is left. Each round begins at a later block than the one before.
+ * (I1) walk.at is the newest sequence that can still be an answer. Each round begins at a later block than the one before.
  *
  * A block that cannot be read ends the search with FIRN_CORRUPT, since it may hold the newest
  * version; blocks that the view cannot see do not matter to it.
@@ -322,8 +195,9 @@ enum { UNREAD, READING, PINNED, WITHOUT };
 static int
 pin_filter(struct firn_row *run, struct firn_block_pin *out, firn_error *err)
 {
-    return firn_block_cache_read(run->cache, run->file_of_sections, run->reader, &run->filter_ref,
-                                 FIRN_BLOCK_CACHE_INDEX, firn_row_filter_check, out, err);
+    return firn_block_cache_read(run->cache, run->file_of_sections, run->reader,
+                                 &run->sections.filter, FIRN_BLOCK_CACHE_INDEX,
+                                 firn_run_filter_check, out, err);
 }
 
 /* Whether the cache has room for what is pinned now, or keeps it beyond its budget. */
@@ -331,8 +205,9 @@ static bool
 has_room(struct firn_row *run)
 {
     struct firn_block_pin pin;
-    bool is_there = firn_block_cache_find(run->cache, run->file_of_sections, run->filter_ref.offset,
-                                          FIRN_BLOCK_CACHE_INDEX, &pin);
+    bool is_there =
+        firn_block_cache_find(run->cache, run->file_of_sections, run->sections.filter.offset,
+                              FIRN_BLOCK_CACHE_INDEX, &pin);
     firn_block_cache_unpin(run->cache, &pin);
     return is_there;
 }
@@ -350,7 +225,7 @@ keep_filter(struct firn_row *run)
     DCHECK(atomic_load(&run->filter) == NULL);               /* (I3) */
     int rc = pin_filter(run, &run->filter_pin, &err);
     if (rc == FIRN_OK && has_room(run)) {
-        DCHECK(run->filter_pin.size == run->filter_ref.raw_size); /* as known_filter has it */
+        DCHECK(run->filter_pin.size == run->sections.filter.raw_size); /* as known_filter has it */
         atomic_store_explicit(&run->filter, run->filter_pin.data, memory_order_release);
         state = PINNED;
     } else {
@@ -369,7 +244,7 @@ ask_once(struct firn_row *run, uint64_t key_hash, bool *out, firn_error *err)
     firn_error local;
     int rc = pin_filter(run, &pin, &local);
     if (rc == FIRN_OK) {
-        *out = firn_row_filter_may_contain(firn_bytes(pin.data, pin.size), key_hash);
+        *out = firn_run_filter_may_contain(firn_bytes(pin.data, pin.size), key_hash);
         firn_block_cache_unpin(run->cache, &pin);
     } else if (rc == FIRN_CORRUPT) {
         rc = FIRN_OK;
@@ -386,16 +261,16 @@ read_filter(struct firn_row *run, uint64_t key_hash, bool *out, firn_error *err)
 {
     *out = true;
     firn_slice filter = firn_row_read_known_filter(run);
-    if (filter.data == NULL && run->keeps_pins && run->filter_ref.stored_size != 0) {
+    if (filter.data == NULL && run->keeps_pins && run->sections.filter.stored_size != 0) {
         keep_filter(run);
         filter = firn_row_read_known_filter(run);
     }
     if (filter.data != NULL) {
-        *out = firn_row_filter_may_contain(filter, key_hash);
+        *out = firn_run_filter_may_contain(filter, key_hash);
         return FIRN_OK;
     }
     bool is_without =
-        run->filter_ref.stored_size == 0 || atomic_load(&run->filter_state) == WITHOUT;
+        run->sections.filter.stored_size == 0 || atomic_load(&run->filter_state) == WITHOUT;
     return is_without ? FIRN_OK : ask_once(run, key_hash, out, err);
 }
 
@@ -404,42 +279,11 @@ struct search {
     const struct firn_row_index *index;
     firn_slice key;
     uint64_t hash;
-    const struct firn_view *view;
-    size_t left; /* of its intervals */
-    uint64_t at; /* (I1) */
+    struct firn_run_walk walk; /* (I1) */
     struct firn_run_hit *out;
     struct firn_buf *value;
     struct firn_run_pinned *pinned; /* NULL: the value is copied */
 };
-
-/* No version newer than this is of interest any more; false if none is at all. */
-static bool
-go_below(struct search *search, uint64_t sequence)
-{
-    if (search->left > 0 && search->view->intervals[search->left - 1].first > sequence) {
-        search->left = firn_view_count_from(search->view, sequence);
-    }
-    if (search->left == 0) {
-        return false;
-    }
-    uint64_t last = firn_view_at(search->view, search->left - 1).last;
-    search->at = sequence < last ? sequence : last;
-    DCHECK(search->at >= search->view->intervals[search->left - 1].first); /* (I1) */
-    return true;
-}
-
-/* Whether the view sees one of these sequences, down from `at`. */
-static bool
-sees_any(const struct search *search, uint64_t sequence_min, uint64_t sequence_max)
-{
-    if (sequence_max > search->at) {
-        sequence_max = search->at;
-    }
-    size_t from = firn_view_count_from(search->view, sequence_max);
-    from = from < search->left ? from : search->left;
-    return from > 0 && sequence_min <= sequence_max &&
-           firn_view_at(search->view, from - 1).last >= sequence_min;
-}
 
 /* A value in pieces, or in a value file. */
 static int
@@ -463,12 +307,12 @@ take_elsewhere(const struct search *search, const struct firn_row_slot *slot, fi
         rc = is_reference
                  ? firn_row_value_reference_read(search->run->values, slot, FIRN_BLOCK_CACHE_DATA,
                                                  search->value, err)
-                 : firn_row_value_read(search->run->reader, slot->value, search->value, err);
+                 : firn_run_pieces_read(search->run->reader, slot->value, search->value, err);
     }
     if (rc != FIRN_OK && rc != FIRN_NO_MEMORY && err != NULL) {
-        char text[FIRN_ROW_READ_TEXT_SIZE];
+        char text[FIRN_RUN_TEXT_SIZE];
         (void)firn_error_prefix(err, "the value of '%s' cannot be read",
-                                firn_row_read_key_text(search->key, text));
+                                firn_run_text_key(search->key, text));
     }
     return rc;
 }
@@ -506,17 +350,18 @@ search_block(struct search *search, firn_slice raw, firn_error *err)
     if (i == block.count) {
         return FIRN_NOT_FOUND;
     }
-    if (slot.sequence > search->at) {
-        i = firn_row_block_lower_bound(&block, search->key, search->at);
+    if (slot.sequence > search->walk.at) {
+        i = firn_row_block_lower_bound(&block, search->key, search->walk.at);
     }
     firn_slice rest =
         firn_bytes(search->key.data + block.prefix.size, search->key.size - block.prefix.size);
     for (; i < block.count; i++) {
         firn_row_block_slot(&block, i, &slot);
-        if (!firn_slice_equal(slot.rest, rest) || !go_below(search, slot.sequence)) {
+        if (!firn_slice_equal(slot.rest, rest) ||
+            !firn_run_walk_below(&search->walk, slot.sequence)) {
             break;
         }
-        if (slot.sequence <= search->at) {
+        if (slot.sequence <= search->walk.at) {
             return take(search, &slot, err);
         }
     }
@@ -552,7 +397,7 @@ static int
 search_blocks(struct search *search, firn_error *err)
 {
     for (size_t before = 0;;) {
-        size_t count = firn_row_index_find(search->index, search->key, search->at);
+        size_t count = firn_row_index_find(search->index, search->key, search->walk.at);
         if (count == 0) {
             return FIRN_NOT_FOUND;
         }
@@ -560,7 +405,7 @@ search_blocks(struct search *search, firn_error *err)
         before = count;
         struct firn_row_index_block block;
         firn_row_index_block(search->index, count - 1, &block);
-        if (sees_any(search, block.sequence_min, block.sequence_max)) {
+        if (firn_run_walk_sees_any(&search->walk, block.sequence_min, block.sequence_max)) {
             struct firn_block_pin pin = {0};
             int rc = firn_row_read_block(search->run, search->index, count - 1, &pin, err);
             if (rc != FIRN_OK) {
@@ -577,7 +422,7 @@ search_blocks(struct search *search, firn_error *err)
             }
         }
         uint64_t next;
-        if (!goes_on(search, count, &next) || !go_below(search, next)) {
+        if (!goes_on(search, count, &next) || !firn_run_walk_below(&search->walk, next)) {
             return FIRN_NOT_FOUND;
         }
     }
@@ -602,17 +447,15 @@ get_pinned(struct firn_run *run, firn_slice key, const struct firn_view *view,
 {
     DCHECK(pinned == NULL || pinned->pin.data == NULL);
     struct search search = {.run = firn_row_read_run(run),
-                            .key = firn_row_read_key(key),
-                            .view = view,
-                            .left = view->count,
+                            .key = firn_run_key(key),
                             .out = out,
                             .value = value,
                             .pinned = pinned};
-    search.hash = firn_row_filter_hash(search.key);
+    search.hash = firn_run_filter_hash(search.key);
     bool may_contain;
     int rc;
     FIRN_TRY(read_filter(search.run, search.hash, &may_contain, err));
-    if (!may_contain || !go_below(&search, UINT64_MAX)) {
+    if (!may_contain || !firn_run_walk_init(&search.walk, view)) {
         return not_found(err);
     }
     struct firn_row_read_index index;
@@ -638,13 +481,13 @@ get_prefetch(const struct firn_run *base, firn_slice key, unsigned step)
     const struct firn_row *run = (const struct firn_row *)base;
     firn_slice filter = firn_row_read_known_filter(run);
     DCHECK(step < FIRN_RUN_GET_STEPS);
-    key = firn_row_read_key(key);
+    key = firn_run_key(key);
     if (step == 0) {
         firn_row_read_prefetch(run, key);
         return;
     }
     if (!run->keeps_pins || run->index.block_count == 0 ||
-        (filter.data != NULL && !firn_row_filter_may_contain(filter, firn_row_filter_hash(key)))) {
+        (filter.data != NULL && !firn_run_filter_may_contain(filter, firn_run_filter_hash(key)))) {
         return;
     }
     if (step == 1) {
@@ -681,7 +524,7 @@ const struct firn_run_kind firn_row_kind = {
     .close = open_close,
     .summary = summary,
     .ranges = ranges,
-    .origin = firn_row_open_origin,
+    .origin = origin,
     .get = get,
     .get_pinned = get_pinned,
     .get_prefetch = get_prefetch,

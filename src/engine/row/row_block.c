@@ -55,20 +55,15 @@ refuse(const char *what, firn_error *err)
 static int
 check_locator(enum firn_entry_kind kind, firn_slice locator, firn_error *err)
 {
-    struct firn_row_locator fields;
-    if (locator.size < FIRN_ROW_FORMAT_LOCATOR_SIZE) {
-        return refuse("the locator of a value is too short", err);
+    struct firn_run_locator fields;
+    int rc = firn_run_pieces_check_locator(locator, err);
+    if (rc != FIRN_OK) {
+        return rc;
     }
-    firn_row_block_locator(locator, &fields);
-    if (fields.value_size == 0 || fields.value_size > FIRN_ROW_VALUE_SIZE_MAX ||
-        fields.value_size < firn_entry_head_size(kind) ||
-        locator.size - FIRN_ROW_FORMAT_LOCATOR_SIZE !=
-            4 * firn_row_format_piece_count(fields.value_size)) {
-        return refuse("the locator of a value does not fit its size", err);
-    }
-    /* So that adding up the pieces cannot wrap around; what they name is judged as it is read. */
-    return fields.first_offset <= INT64_MAX ? FIRN_OK
-                                            : refuse("the pieces of a value lie nowhere", err);
+    firn_run_pieces_locator(locator, &fields);
+    return fields.value_size >= firn_entry_head_size(kind)
+               ? FIRN_OK
+               : refuse("the value of an entry is too short for its kind", err);
 }
 
 static int

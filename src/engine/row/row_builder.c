@@ -35,133 +35,25 @@
 
 #include "base/mem.h"
 #include "base/slice.h"
-#include "block/block_file.h"
 
-struct emit {
-    struct firn_block_writer *writer;
-    struct firn_compress *compress; /* borrowed, like the writer */
-    enum firn_codec codec;
-    int level;
-    struct firn_buf stored;
-    uint64_t written_bytes; /* of blocks, so far */
-};
-
-/* ==== the last step of a block on its way into a file ====
- *
- * One buffer holds the compressed bytes and is used again for each block. What does not get smaller
- * is stored as it is, so that reading it costs no decoding; a 32nd is what makes decoding worth it.
- */
-
-static void
-emit_deinit(struct emit *emit)
-{
-    firn_buf_deinit(&emit->stored);
-}
-
-static int
-add(struct emit *emit, enum firn_codec codec, firn_slice stored, size_t raw_size,
-    struct firn_block_ref *out, firn_error *err)
-{
-    DCHECK(raw_size <= UINT32_MAX); /* else the writer would not see that it is too large */
-    int rc = firn_block_writer_add(emit->writer, codec, stored, (uint32_t)raw_size, out, err);
-    if (rc == FIRN_OK) {
-        emit->written_bytes += firn_block_reader_span(out);
-    }
-    return rc;
-}
-
-/* Adds a block as it is. */
-static int
-emit_plain(struct emit *emit, firn_slice raw, struct firn_block_ref *out, firn_error *err)
-{
-    return add(emit, FIRN_CODEC_NONE, raw, raw.size, out, err);
-}
-
-static int
-emit_block(struct emit *emit, firn_slice raw, struct firn_block_ref *out, firn_error *err)
-{
-    if (emit->codec == FIRN_CODEC_NONE) {
-        return emit_plain(emit, raw, out, err);
-    }
-    int rc;
-    FIRN_TRY(
-        firn_compress_encode(emit->compress, emit->codec, emit->level, raw, &emit->stored, err));
-    if (emit->stored.size >= raw.size - raw.size / 32) {
-        return emit_plain(emit, raw, out, err);
-    }
-    rc = add(emit, emit->codec, firn_buf_slice(&emit->stored), raw.size, out, err);
-out:
-    return rc;
-}
-
-/* Adds a block and names it in the table of contents. */
-static int
-emit_section(struct emit *emit, uint32_t kind, firn_slice raw, firn_error *err)
-{
-    struct firn_block_ref ref;
-    int rc = emit_block(emit, raw, &ref, err);
-    return rc != FIRN_OK ? rc : firn_block_writer_add_section(emit->writer, kind, &ref, err);
-}
-
-/* Writes a value that is larger than FIRN_ROW_FORMAT_INLINE_MAX, in pieces; replaces the contents of
- * out_locator. */
-static int
-write_pieces(struct emit *emit, firn_slice value, struct firn_buf *out_locator, firn_error *err)
-{
-    firn_buf_clear(out_locator);
-    size_t count = (size_t)firn_row_format_piece_count(value.size);
-    CHECK(count > 0 && count <= FIRN_ROW_FORMAT_PIECES_MAX);
-    if (firn_buf_set_size(out_locator, FIRN_ROW_FORMAT_LOCATOR_SIZE + 4 * count) != FIRN_OK) {
-        return firn_error_no_memory(err, "the locator of a value");
-    }
-    uint8_t *locator = out_locator->data;
-    uint64_t end = 0; /* of the pieces so far */
-    firn_store_le64(locator, value.size);
-    for (size_t i = 0; i < count; i++) {
-        struct firn_block_ref ref;
-        size_t at = i * FIRN_ROW_FORMAT_PIECE_SIZE;
-        size_t size = value.size - at < FIRN_ROW_FORMAT_PIECE_SIZE ? value.size - at
-                                                                   : FIRN_ROW_FORMAT_PIECE_SIZE;
-        int rc = emit_block(emit, firn_bytes(value.data + at, size), &ref, err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
-        if (i == 0) {
-            firn_store_le64(locator + 8, ref.offset);
-        }
-        CHECK(i == 0 || ref.offset == end); /* a locator has the first one's place only */
-        end = ref.offset + firn_block_reader_span(&ref);
-        firn_store_le32(locator + FIRN_ROW_FORMAT_LOCATOR_SIZE + 4 * i, ref.stored_size);
-    }
-    return FIRN_OK;
-}
+enum { GAIN = 32 }; /* what compression saves at least: what makes decoding worth it */
 
 /* ---- the builder ---- */
 
 struct builder {
     struct firn_run_builder base; /* first */
-    struct emit emit;
+    struct firn_run_output output;
     struct firn_row_pending pending;
     struct firn_block_cache *cache;
     uint64_t *found; /* NULL: nothing is */
     uint64_t last_sequence;
     uint64_t last_hash;
-    bool without_filter;
-    bool has_failed;
-    bool is_finished;
 
     struct firn_buf separator; /* of the pending block */
     uint64_t separator_sequence;
     struct firn_row_index_builder index;
-    struct firn_block_publisher *publisher;
-    uint64_t *hashes;
-    size_t hash_count;
-    size_t hash_capacity;
-    struct firn_buf ranges; /* encoded, not in the file yet */
     struct firn_buf raw;
     struct firn_buf locator;
-    struct firn_buf origin; /* encoded; empty: none is written */
-    struct firn_run_summary summary;
 };
 
 static struct builder *
@@ -182,17 +74,10 @@ firn_row_builder_create(const struct firn_run_env *env, const char *name,
         return firn_error_no_memory(err, "the builder of a run");
     }
     builder->base.kind = &firn_row_kind;
-    builder->emit.codec = options->codec;
-    builder->emit.level = options->codec_level;
-    builder->without_filter = options->without_filter;
     builder->cache = env->cache;
     builder->found = options->found;
-    builder->publisher = options->publisher;
-    int rc = firn_compress_create(&builder->emit.compress, err);
-    if (rc == FIRN_OK) {
-        rc = firn_block_writer_create(env->dir, name, FIRN_BLOCK_FILE_ROW, &builder->emit.writer,
-                                      err);
-    }
+    int rc =
+        firn_run_output_init(&builder->output, env, name, FIRN_BLOCK_FILE_ROW, options, GAIN, err);
     if (rc != FIRN_OK) {
         firn_row_builder_destroy(&builder->base);
         return rc;
@@ -208,61 +93,28 @@ firn_row_builder_destroy(struct firn_run_builder *base)
         return;
     }
     struct builder *builder = builder_of(base);
-    firn_block_cache_drop_file(builder->cache, builder->summary.cache_file);
-    firn_block_writer_destroy(builder->emit.writer);
-    firn_compress_destroy(builder->emit.compress);
-    emit_deinit(&builder->emit);
+    firn_block_cache_drop_file(builder->cache, builder->output.summary.cache_file);
+    firn_run_output_deinit(&builder->output);
     firn_row_pending_deinit(&builder->pending);
     firn_row_index_builder_deinit(&builder->index);
     firn_buf_deinit(&builder->separator);
-    firn_free(builder->hashes);
-    firn_buf_deinit(&builder->ranges);
     firn_buf_deinit(&builder->raw);
     firn_buf_deinit(&builder->locator);
-    firn_buf_deinit(&builder->origin);
-    firn_run_summary_deinit(&builder->summary);
     firn_free(builder);
 }
 
 /* ---- what is refused ---- */
 
 static int
-check_usable(const struct builder *builder, firn_error *err)
-{
-    if (builder->is_finished) {
-        return firn_error_set(err, FIRN_MISUSE, "the run is finished");
-    }
-    return builder->has_failed ? firn_error_set(err, FIRN_FAILED, "writing the run failed earlier")
-                               : FIRN_OK;
-}
-
-/* Whether the value is one that the kind may have. */
-static bool
-is_whole(const struct firn_entry *entry)
-{
-    return entry->kind == FIRN_ENTRY_PUT ||
-           (entry->kind == FIRN_ENTRY_DELETE && entry->value.size == 0) ||
-           ((entry->kind == FIRN_ENTRY_MERGE || entry->kind == FIRN_ENTRY_EXPIRING) &&
-            entry->value.size >= firn_entry_head_size(entry->kind));
-}
-
-static int
 check_entry(const struct firn_entry *entry, firn_error *err)
 {
-    if (entry->key.size > FIRN_ROW_KEY_SIZE_MAX || entry->value.size > FIRN_ROW_VALUE_SIZE_MAX) {
-        return firn_error_set(err, FIRN_LIMIT,
-                              "a key of %zu bytes with a value of %zu exceeds the limits of a run, "
-                              "%d and %d",
-                              entry->key.size, entry->value.size, FIRN_ROW_KEY_SIZE_MAX,
-                              FIRN_ROW_VALUE_SIZE_MAX);
+    int rc = firn_run_output_check_entry(entry, err);
+    if (rc == FIRN_OK && entry->values != NULL && !firn_row_value_reference_fits(entry)) {
+        rc = firn_error_set(err, FIRN_INVALID,
+                            "an entry of kind %d cannot have this reference to a value",
+                            (int)entry->kind);
     }
-    bool is_sound = entry->values != NULL ? firn_row_value_reference_fits(entry) : is_whole(entry);
-    return is_sound && entry->sequence < UINT64_MAX
-               ? FIRN_OK
-               : firn_error_set(err, FIRN_INVALID,
-                                "an entry of kind %d, sequence %llu, cannot be "
-                                "in a run",
-                                (int)entry->kind, (unsigned long long)entry->sequence);
+    return rc;
 }
 
 /* (I1) Sets *out_is_new_key: the entry before has another one. */
@@ -276,10 +128,10 @@ check_order(const struct builder *builder, const struct firn_entry *entry, bool 
     }
     int order = firn_slice_compare(firn_row_pending_last_key(&builder->pending), entry->key);
     if (order > 0 || (order == 0 && builder->last_sequence <= entry->sequence)) {
-        char text[FIRN_ROW_READ_TEXT_SIZE];
+        char text[FIRN_RUN_TEXT_SIZE];
         return firn_error_set(
             err, FIRN_INVALID, "the entries of a run are out of order at '%s', sequence %llu",
-            firn_row_read_key_text(entry->key, text), (unsigned long long)entry->sequence);
+            firn_run_text_key(entry->key, text), (unsigned long long)entry->sequence);
     }
     *out_is_new_key = order != 0;
     return FIRN_OK;
@@ -330,10 +182,10 @@ hand_over(struct builder *builder, const struct firn_block_ref *ref)
     }
     DCHECK(ref->raw_size == builder->raw.size);
     *builder->found = *builder->found > 1; /* where one block begins another may end */
-    if (builder->summary.cache_file == 0) {
-        builder->summary.cache_file = firn_block_cache_add_file(builder->cache);
+    if (builder->output.summary.cache_file == 0) {
+        builder->output.summary.cache_file = firn_block_cache_add_file(builder->cache);
     }
-    firn_block_cache_add(builder->cache, builder->summary.cache_file, ref->offset,
+    firn_block_cache_add(builder->cache, builder->output.summary.cache_file, ref->offset,
                          firn_buf_slice(&builder->raw));
 }
 
@@ -353,7 +205,7 @@ close_block(struct builder *builder, firn_error *err)
         return firn_error_no_memory(err, "a block");
     }
     DCHECK(firn_row_block_check(firn_buf_slice(&builder->raw), NULL) == FIRN_OK);
-    int rc = emit_block(&builder->emit, firn_buf_slice(&builder->raw), &block.ref, err);
+    int rc = firn_run_output_add(&builder->output, firn_buf_slice(&builder->raw), &block.ref, err);
     if (rc == FIRN_OK) {
         hand_over(builder, &block.ref);
         rc = firn_row_index_builder_add(&builder->index, &block, &separator, err);
@@ -377,46 +229,6 @@ begin_block(struct builder *builder, firn_slice key, size_t size, uint64_t seque
 
 /* ---- entries ---- */
 
-static int
-note_hash(struct builder *builder, uint64_t hash)
-{
-    if (builder->hash_count == builder->hash_capacity) {
-        size_t capacity = builder->hash_capacity == 0 ? 1024 : 2 * builder->hash_capacity;
-        uint64_t *hashes = firn_resize_array(builder->hashes, capacity, sizeof hashes[0]);
-        if (hashes == NULL) {
-            return FIRN_NO_MEMORY;
-        }
-        builder->hashes = hashes;
-        builder->hash_capacity = capacity;
-    }
-    builder->hashes[builder->hash_count++] = hash;
-    return FIRN_OK;
-}
-
-static void
-note_sequence(struct firn_run_summary *summary, uint64_t sequence)
-{
-    bool is_first = summary->entry_count == 0 && summary->range_count == 0;
-    if (is_first || sequence < summary->sequence_min) {
-        summary->sequence_min = sequence;
-    }
-    if (is_first || sequence > summary->sequence_max) {
-        summary->sequence_max = sequence;
-    }
-}
-
-/* Moves lower down to key. */
-static int
-note_lower(struct firn_run_summary *summary, firn_slice key)
-{
-    bool is_first = summary->entry_count == 0 && summary->range_count == 0;
-    if (!is_first && firn_slice_compare(key, firn_buf_slice(&summary->lower)) >= 0) {
-        return FIRN_OK;
-    }
-    firn_buf_clear(&summary->lower);
-    return firn_buf_append_slice(&summary->lower, key);
-}
-
 /* Adds what lies in the file of an entry: its value may be a locator. */
 static int
 add_stored(struct builder *builder, const struct firn_entry *stored, bool is_elsewhere,
@@ -434,12 +246,10 @@ add_stored(struct builder *builder, const struct firn_entry *stored, bool is_els
         sums = firn_row_pending_with(&builder->pending, stored);
     }
     if (is_new_key) {
-        builder->last_hash = firn_row_filter_hash(stored->key);
-        if (!builder->without_filter && note_hash(builder, builder->last_hash) != FIRN_OK) {
-            return firn_error_no_memory(err, "the filter of a run");
-        }
+        builder->last_hash = firn_run_filter_hash(stored->key);
+        FIRN_TRY(firn_run_output_note_key(&builder->output, builder->last_hash, err));
     }
-    DCHECK(builder->last_hash == firn_row_filter_hash(stored->key));
+    DCHECK(builder->last_hash == firn_run_filter_hash(stored->key));
     if (firn_row_pending_add(&builder->pending, stored, is_elsewhere,
                              firn_row_block_tag(builder->last_hash), &sums) != FIRN_OK) {
         return firn_error_no_memory(err, "a block");
@@ -452,7 +262,7 @@ static int
 add_entry(struct builder *builder, const struct firn_entry *entry, bool is_new_key, firn_error *err)
 {
     int rc;
-    struct firn_run_summary *summary = &builder->summary;
+    struct firn_run_summary *summary = &builder->output.summary;
     struct firn_entry stored = *entry;
     bool is_reference = entry->values != NULL;
     bool is_elsewhere = is_reference || entry->value.size > FIRN_ROW_FORMAT_INLINE_MAX;
@@ -465,14 +275,14 @@ add_entry(struct builder *builder, const struct firn_entry *entry, bool is_new_k
         stored.value = firn_buf_slice(&builder->locator);
         stored.kind = FIRN_ENTRY_DELETE;
     } else if (is_elsewhere) {
-        FIRN_TRY(write_pieces(&builder->emit, entry->value, &builder->locator, err));
+        FIRN_TRY(firn_run_pieces_write(&builder->output, entry->value, &builder->locator, err));
         stored.value = firn_buf_slice(&builder->locator);
     }
-    if (summary->entry_count == 0 && note_lower(summary, entry->key) != FIRN_OK) {
+    if (summary->entry_count == 0 && firn_run_summary_note_lower(summary, entry->key) != FIRN_OK) {
         return firn_error_no_memory(err, "the bounds of a run");
     }
     FIRN_TRY(add_stored(builder, &stored, is_elsewhere, is_new_key, err));
-    note_sequence(summary, entry->sequence);
+    firn_run_summary_note_sequence(summary, entry->sequence);
     builder->last_sequence = entry->sequence;
     summary->entry_count++;
     summary->tombstone_count += entry->kind == FIRN_ENTRY_DELETE;
@@ -489,80 +299,22 @@ firn_row_builder_add(struct firn_run_builder *base, const struct firn_entry *ent
     int rc;
     struct builder *builder = builder_of(base);
     struct firn_entry addressed = *entry;
-    addressed.key = firn_row_read_key(entry->key);
+    addressed.key = firn_run_key(entry->key);
     bool is_new_key;
-    FIRN_TRY(check_usable(builder, err));
+    FIRN_TRY(firn_run_output_check_usable(&builder->output, err));
     FIRN_TRY(check_entry(&addressed, err));
     FIRN_TRY(check_order(builder, &addressed, &is_new_key, err));
     rc = add_entry(builder, &addressed, is_new_key, err);
-    builder->has_failed = rc != FIRN_OK; /* (I2) */
+    builder->output.has_failed = rc != FIRN_OK; /* (I2) */
 out:
     return rc;
-}
-
-/* ---- ranges ---- */
-
-/* Moves what has gathered of ranges into the file. */
-static int
-write_ranges(struct builder *builder, firn_error *err)
-{
-    if (builder->ranges.size == 0) {
-        return FIRN_OK;
-    }
-    int rc =
-        emit_section(&builder->emit, FIRN_ROW_FORMAT_RANGES, firn_buf_slice(&builder->ranges), err);
-    firn_buf_clear(&builder->ranges);
-    return rc;
-}
-
-/* Moves upper up to bound. */
-static int
-note_upper(struct firn_run_summary *summary, firn_slice bound)
-{
-    if (firn_slice_compare(bound, firn_buf_slice(&summary->upper)) <= 0) {
-        return FIRN_OK;
-    }
-    firn_buf_clear(&summary->upper);
-    return firn_buf_append_slice(&summary->upper, bound);
-}
-
-static int
-add_range(struct builder *builder, const struct firn_range *range, firn_error *err)
-{
-    struct firn_run_summary *summary = &builder->summary;
-    DCHECK(builder->ranges.size < FIRN_ROW_FORMAT_RANGES_SIZE);
-    if (firn_row_summary_encode_range(range, &builder->ranges) != FIRN_OK ||
-        note_lower(summary, range->lower) != FIRN_OK ||
-        note_upper(summary, range->upper) != FIRN_OK) {
-        return firn_error_no_memory(err, "a range delete");
-    }
-    note_sequence(summary, range->sequence);
-    summary->range_count++;
-    return builder->ranges.size < FIRN_ROW_FORMAT_RANGES_SIZE ? FIRN_OK
-                                                              : write_ranges(builder, err);
 }
 
 int
 firn_row_builder_add_range(struct firn_run_builder *base, const struct firn_range *range,
                            firn_error *err)
 {
-    struct builder *builder = builder_of(base);
-    int rc;
-    FIRN_TRY(check_usable(builder, err));
-    if (range->lower.size > FIRN_ROW_SUMMARY_BOUND_SIZE_MAX ||
-        range->upper.size > FIRN_ROW_SUMMARY_BOUND_SIZE_MAX) {
-        return firn_error_set(err, FIRN_LIMIT, "a bound of a range delete exceeds %d bytes",
-                              FIRN_ROW_SUMMARY_BOUND_SIZE_MAX);
-    }
-    if (firn_slice_compare(range->lower, range->upper) >= 0 || range->sequence == UINT64_MAX) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "a range delete that covers nothing, or nothing "
-                              "for good, cannot be in a run");
-    }
-    rc = add_range(builder, range, err);
-    builder->has_failed = rc != FIRN_OK; /* (I2) */
-out:
-    return rc;
+    return firn_run_output_add_range(&builder_of(base)->output, range, err);
 }
 
 /* ---- the end ---- */
@@ -571,124 +323,54 @@ int
 firn_row_builder_set_origin(struct firn_run_builder *base, const struct firn_run_origin *origin,
                             firn_error *err)
 {
-    struct builder *builder = builder_of(base);
-    int rc = check_usable(builder, err);
-    if (rc == FIRN_OK && firn_run_origin_encode(origin, &builder->origin) != FIRN_OK) {
-        firn_buf_clear(&builder->origin);
-        rc = firn_error_no_memory(err, "the origin of a run");
-    }
-    return rc;
+    return firn_run_output_set_origin(&builder_of(base)->output, origin, err);
 }
 
 uint64_t
 firn_row_builder_size_bytes(const struct firn_run_builder *base)
 {
     const struct builder *builder = (const struct builder *)base;
-    uint64_t size = FIRN_BLOCK_BODY_START + builder->emit.written_bytes + builder->ranges.size +
+    uint64_t size = firn_run_output_size_bytes(&builder->output) +
                     firn_row_index_builder_size_bytes(&builder->index) + builder->separator.size;
-    if (!builder->without_filter) {
-        size += firn_row_filter_size_bytes(builder->hash_count);
-    }
     if (builder->pending.sums.count > 0) {
         size += firn_row_pending_size_max(&builder->pending.sums);
     }
     return size;
 }
 
-/* Moves upper behind the last key: to it with a zero byte behind it. */
-static int
-note_last_key(struct builder *builder)
-{
-    int rc;
-    struct firn_buf bound = {0};
-    FIRN_TRY(firn_buf_append_slice(&bound, firn_row_pending_last_key(&builder->pending)));
-    FIRN_TRY(firn_buf_append_u8(&bound, 0));
-    FIRN_TRY(note_upper(&builder->summary, firn_buf_slice(&bound)));
-out:
-    firn_buf_deinit(&bound);
-    return rc;
-}
-
-/* Whether the filter that was encoded knows all keys. */
-static bool
-is_complete(const struct builder *builder, firn_slice filter)
-{
-    size_t i = 0;
-    while (i < builder->hash_count && firn_row_filter_may_contain(filter, builder->hashes[i])) {
-        i++;
-    }
-    return i == builder->hash_count;
-}
-
-static int
-write_filter(struct builder *builder, firn_error *err)
-{
-    if (builder->without_filter || builder->hash_count == 0) {
-        return FIRN_OK;
-    }
-    if (firn_row_filter_encode(builder->hashes, builder->hash_count, &builder->raw) != FIRN_OK) {
-        return firn_error_no_memory(err, "the filter of a run");
-    }
-    DCHECK(builder->hash_count <= builder->summary.entry_count);
-    DCHECK(is_complete(builder, firn_buf_slice(&builder->raw)));
-    struct firn_block_ref ref;
-    int rc = emit_plain(&builder->emit, firn_buf_slice(&builder->raw), &ref, err);
-    return rc != FIRN_OK ? rc
-                         : firn_block_writer_add_section(builder->emit.writer,
-                                                         FIRN_ROW_FORMAT_FILTER, &ref, err);
-}
-
 static int
 write_index(struct builder *builder, firn_error *err)
 {
-    if (firn_row_index_builder_encode(&builder->index, builder->summary.entry_count,
+    if (firn_row_index_builder_encode(&builder->index, builder->output.summary.entry_count,
                                       &builder->raw) != FIRN_OK) {
         return firn_error_no_memory(err, "the index of a run");
     }
     DCHECK(firn_row_index_check(firn_buf_slice(&builder->raw), NULL) == FIRN_OK);
     DCHECK(builder->index.records.size / FIRN_ROW_FORMAT_RECORD_SIZE <=
-           builder->summary.entry_count);
-    return emit_section(&builder->emit, FIRN_ROW_FORMAT_INDEX, firn_buf_slice(&builder->raw), err);
+           builder->output.summary.entry_count);
+    return firn_run_output_add_section(&builder->output, FIRN_RUN_SECTION_INDEX,
+                                       firn_buf_slice(&builder->raw), err);
 }
 
 static int
-write_origin(struct builder *builder, firn_error *err)
-{
-    return builder->origin.size == 0 ? FIRN_OK
-                                     : emit_section(&builder->emit, FIRN_ROW_FORMAT_ORIGIN,
-                                                    firn_buf_slice(&builder->origin), err);
-}
-
-static int
-write_summary(struct builder *builder, firn_error *err)
-{
-    firn_buf_clear(&builder->raw);
-    if (firn_row_summary_encode(&builder->summary, &builder->raw) != FIRN_OK) {
-        return firn_error_no_memory(err, "the summary of a run");
-    }
-    return emit_section(&builder->emit, FIRN_ROW_FORMAT_SUMMARY, firn_buf_slice(&builder->raw),
-                        err);
-}
-
-static int
-finish(struct builder *builder, firn_error *err)
+finish(struct builder *builder, struct firn_run_summary *out, firn_error *err)
 {
     int rc;
+    struct firn_run_summary *summary = &builder->output.summary;
     if (builder->pending.sums.count > 0) {
-        if (note_last_key(builder) != FIRN_OK) {
+        if (firn_run_summary_note_last_key(summary, firn_row_pending_last_key(&builder->pending)) !=
+            FIRN_OK) {
             return firn_error_no_memory(err, "the bounds of a run");
         }
         FIRN_TRY(close_block(builder, err));
     }
-    FIRN_TRY(write_ranges(builder, err));
-    FIRN_TRY(write_filter(builder, err));
+    FIRN_TRY(firn_run_output_end_entries(&builder->output, err));
     FIRN_TRY(write_index(builder, err));
-    FIRN_TRY(write_origin(builder, err));
-    FIRN_TRY(write_summary(builder, err));
-    DCHECK(firn_block_writer_size_bytes(builder->emit.writer) ==
-           FIRN_BLOCK_BODY_START + builder->emit.written_bytes);
-    FIRN_TRY(firn_block_writer_finish_later(builder->emit.writer, builder->publisher,
-                                            &builder->summary.file_bytes, err));
+    rc = firn_run_output_finish(&builder->output,
+                                summary->has_references ? FIRN_ROW_FORMAT_VERSION
+                                : summary->has_heads    ? FIRN_ROW_FORMAT_VERSION_HEADS
+                                                        : FIRN_ROW_FORMAT_VERSION_PLAIN,
+                                out, err);
 out:
     return rc;
 }
@@ -700,18 +382,12 @@ firn_row_builder_finish(struct firn_run_builder *base, struct firn_run_summary *
     struct builder *builder = builder_of(base);
     *out = (struct firn_run_summary){0};
     int rc;
-    FIRN_TRY(check_usable(builder, err));
-    if (builder->summary.entry_count == 0 && builder->summary.range_count == 0) {
+    FIRN_TRY(firn_run_output_check_usable(&builder->output, err));
+    if (builder->output.summary.entry_count == 0 && builder->output.summary.range_count == 0) {
         return firn_error_set(err, FIRN_MISUSE, "a run that holds nothing is not written");
     }
-    rc = finish(builder, err);
-    builder->has_failed = rc != FIRN_OK;
-    builder->is_finished = rc == FIRN_OK;
-    DCHECK(rc != FIRN_OK || builder->summary.file_bytes > builder->emit.written_bytes);
-    if (rc == FIRN_OK) {
-        *out = builder->summary;
-        builder->summary = (struct firn_run_summary){0};
-    }
+    rc = finish(builder, out, err);
+    builder->output.has_failed = rc != FIRN_OK;
 out:
     return rc;
 }

@@ -450,12 +450,12 @@ show_large(struct cursor *cursor, const struct firn_row_slot *slot, firn_error *
     int rc = is_reference
                  ? firn_row_value_reference_read(cursor->run->values, slot, FIRN_BLOCK_CACHE_SCAN,
                                                  &cursor->value, err)
-                 : firn_row_value_read(cursor->run->reader, slot->value, &cursor->value, err);
+                 : firn_run_pieces_read(cursor->run->reader, slot->value, &cursor->value, err);
     if (rc != FIRN_OK) {
-        char text[FIRN_ROW_READ_TEXT_SIZE];
+        char text[FIRN_RUN_TEXT_SIZE];
         if (rc != FIRN_NO_MEMORY && err != NULL) {
             (void)firn_error_prefix(err, "the value of '%s' cannot be read",
-                                    firn_row_read_key_text(cursor->base.entry.key, text));
+                                    firn_run_text_key(cursor->base.entry.key, text));
         }
         drop_block(cursor);
         return rc;
@@ -632,7 +632,7 @@ firn_row_cursor_prepare(struct firn_run_cursor *base, firn_slice key, uint64_t s
     if (!run->keeps_pins || cursor->is_sequential || run->index.block_count == 0) {
         return;
     }
-    key = firn_row_read_key(key);
+    key = firn_run_key(key);
     switch (step) {
     case 0:
         firn_row_index_prefetch(&run->index, key);
@@ -702,7 +702,7 @@ int
 firn_row_cursor_seek(struct firn_run_cursor *base, firn_slice key, uint64_t sequence,
                      firn_error *err)
 {
-    struct place place = {firn_row_read_key(key), sequence, false};
+    struct place place = {firn_run_key(key), sequence, false};
     return seek(cursor_of(base), &place, err);
 }
 
@@ -710,7 +710,7 @@ int
 firn_row_cursor_seek_before(struct firn_run_cursor *base, firn_slice key, uint64_t sequence,
                             firn_error *err)
 {
-    struct place place = {firn_row_read_key(key), sequence, true};
+    struct place place = {firn_run_key(key), sequence, true};
     return seek(cursor_of(base), &place, err);
 }
 

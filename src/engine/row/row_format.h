@@ -42,21 +42,13 @@
 
 #include "base/entry.h"
 #include "block/block_cache.h"
+#include "block/run_parts.h"
 #include "row/row.h"
 
 enum {
     FIRN_ROW_FORMAT_VERSION_PLAIN = 1, /* puts and deletes alone */
     FIRN_ROW_FORMAT_VERSION_HEADS = 2, /* merge operands and expiring puts among them */
     FIRN_ROW_FORMAT_VERSION = 3        /* references to value files among these */
-};
-
-/* Sections of the file. */
-enum firn_row_format_section {
-    FIRN_ROW_FORMAT_SUMMARY = 1, /* one */
-    FIRN_ROW_FORMAT_INDEX = 2,   /* one */
-    FIRN_ROW_FORMAT_FILTER = 3,  /* at most one */
-    FIRN_ROW_FORMAT_RANGES = 4,  /* any number */
-    FIRN_ROW_FORMAT_ORIGIN = 5   /* at most one: block/run_kind.h */
 };
 
 enum {
@@ -79,11 +71,7 @@ enum {
     FIRN_ROW_FORMAT_KIND_ELSEWHERE = 4, /* flag: the value is a locator of pieces; of a delete: a
                                            put or an expiring one that refers to a value file */
 
-    /* Values that lie in pieces, each a block of the file: size 8, offset of the first 8, then the
-     * stored size of each, 4. All pieces but the last have PIECE_SIZE bytes. */
     FIRN_ROW_FORMAT_INLINE_MAX = 64 << 10, /* larger values lie in pieces */
-    FIRN_ROW_FORMAT_PIECE_SIZE = 1 << 20,
-    FIRN_ROW_FORMAT_LOCATOR_SIZE = 16,
 
     /* Index. */
     FIRN_ROW_FORMAT_INDEX_HEADER_SIZE = 64,
@@ -91,16 +79,7 @@ enum {
     FIRN_ROW_FORMAT_RECORD_SIZE = 32, /* so that none lies in two cache lines */
     FIRN_ROW_FORMAT_SEPARATOR_SIZE = 16,
     FIRN_ROW_FORMAT_INDEX_SHARE = 8, /* a separator is at most this part of the block before it */
-
-    /* Filter. */
-    FIRN_ROW_FORMAT_LINE_SIZE = 64,
-
-    FIRN_ROW_FORMAT_SUMMARY_SIZE = 64,    /* without the keys */
-    FIRN_ROW_FORMAT_RANGES_SIZE = 1 << 20 /* a block of ranges ends beyond it */
 };
-
-/* The largest number of pieces of one value. */
-enum { FIRN_ROW_FORMAT_PIECES_MAX = FIRN_ROW_VALUE_SIZE_MAX / FIRN_ROW_FORMAT_PIECE_SIZE };
 
 /* The kind of an entry from its first word. */
 static inline enum firn_entry_kind
@@ -129,13 +108,6 @@ static inline size_t
 firn_row_format_tags_size(size_t n)
 {
     return (n + FIRN_ROW_FORMAT_TAGS - 1) & ~(size_t)(FIRN_ROW_FORMAT_TAGS - 1);
-}
-
-/* Pieces of a value. */
-static inline uint64_t
-firn_row_format_piece_count(uint64_t value_size)
-{
-    return value_size / FIRN_ROW_FORMAT_PIECE_SIZE + (value_size % FIRN_ROW_FORMAT_PIECE_SIZE != 0);
 }
 
 #endif

@@ -13,8 +13,8 @@
 #include "base/entry.h"
 #include "base/error.h"
 #include "block/run_kind.h"
+#include "block/run_parts.h"
 #include "block/value_file.h"
-#include "codec/xxh3.h"
 #include "row/row.h"
 #include "row/row_format.h"
 
@@ -124,20 +124,6 @@ size_t firn_row_block_lower_bound(const struct firn_row_block *block, firn_slice
 
 /* Begins to bring near the processor the entries that lower_bound may compare, and lead to. */
 void firn_row_block_prefetch(const struct firn_row_block *block, firn_slice key);
-
-/* The numbers of a locator that passed the check. */
-struct firn_row_locator {
-    uint64_t value_size;
-    uint64_t first_offset;
-    const uint8_t *stored_sizes; /* 4 bytes each */
-};
-static inline void
-firn_row_block_locator(firn_slice locator, struct firn_row_locator *out)
-{
-    out->value_size = firn_load_le64(locator.data);
-    out->first_offset = firn_load_le64(locator.data + 8);
-    out->stored_sizes = locator.data + FIRN_ROW_FORMAT_LOCATOR_SIZE;
-}
 
 /* which data block holds an entry: building the index of a run, checking it, and searching in it,
  * in place.
@@ -275,15 +261,14 @@ struct firn_row {
     struct firn_block_reader *reader;
     struct firn_run_summary summary;
     struct firn_range_set ranges;
-    struct firn_block_ref index_ref;
-    struct firn_block_ref filter_ref; /* stored_size 0: there is none */
-    struct firn_block_ref origin_ref; /* likewise; read on demand */
+    struct firn_run_sections sections;
     /* Held as long as the run is open where keeps_pins; empty otherwise. */
     bool keeps_pins;
     size_t held_bytes; /* as the cache counts them */
     struct firn_block_pin index_pin;
     /* From the first get on: row.c. */
-    _Atomic(const uint8_t *) filter; /* of filter_ref.raw_size bytes; NULL: not yet, or never */
+    _Atomic(const uint8_t *)
+        filter; /* of sections.filter.raw_size bytes; NULL: not yet, or never */
     _Atomic unsigned filter_state;
     struct firn_block_pin filter_pin; /* of who pins it, and of who closes the run */
     struct firn_block_memory memory;
@@ -296,14 +281,6 @@ firn_row_read_run(struct firn_run *run)
 {
     DCHECK(run->kind == &firn_row_kind);
     return (struct firn_row *)run;
-}
-
-/* The same key with an address, for arithmetic on it. */
-static inline firn_slice
-firn_row_read_key(firn_slice key)
-{
-    static const uint8_t nothing[1] = {0};
-    return key.size == 0 ? firn_bytes(nothing, 0) : key;
 }
 
 /* The index, until release. */
@@ -328,7 +305,7 @@ static inline firn_slice
 firn_row_read_known_filter(const struct firn_row *run)
 {
     const uint8_t *data = atomic_load_explicit(&run->filter, memory_order_acquire);
-    return firn_bytes(data, data != NULL ? run->filter_ref.raw_size : 0);
+    return firn_bytes(data, data != NULL ? run->sections.filter.raw_size : 0);
 }
 
 /* Begins to bring near the processor what a get will look at first: the key's line of the filter,
@@ -355,87 +332,12 @@ FIRN_MUST_CHECK int firn_row_read_missing(struct firn_row *run, const struct fir
                                           size_t i, const uint8_t *stored,
                                           struct firn_block_pin *out, firn_error *err);
 
-/* Puts file and offset of a block before the text of a failure (of damage, or to read), unless it
- * begins with them. Returns err->code. */
-int firn_row_read_place(const struct firn_row *run, const struct firn_block_ref *ref,
-                        firn_error *err);
-
 /* Fills in what a failure to read the i-th data block lacks: file and offset, and which keys that
  * takes away. Returns err->code. */
 int firn_row_read_explain(const struct firn_row *run, const struct firn_row_index *index, size_t i,
                           firn_error *err);
 
-/* A key for messages: printable, at most FIRN_ROW_READ_TEXT_SIZE - 1 characters. */
-enum { FIRN_ROW_READ_TEXT_SIZE = 64 };
-const char *firn_row_read_key_text(firn_slice key, char text[FIRN_ROW_READ_TEXT_SIZE]);
-
-/* ==== a Bloom filter of one cache line a key: whether a run can hold a key at all ====
- *
- * Looking: any thread. A builder: one.
- */
-
-enum { FIRN_ROW_FILTER_BITS_PER_KEY = 10 };
-
-/* What may be believed of a filter's bytes: any, if there is a whole number of lines. Its signature
- * is that of firn_block_cache_check. */
-FIRN_MUST_CHECK int firn_row_filter_check(firn_slice raw, firn_error *err);
-
-/* The hash by which keys are known here and by their tags. */
-static inline uint64_t
-firn_row_filter_hash(firn_slice key)
-{
-    return firn_xxh3(key.data, key.size, 0);
-}
-
-/* A key's line, by the upper half of its hash. */
-static inline size_t
-firn_row_filter_line(uint64_t key_hash, size_t line_count)
-{
-    return (size_t)(((key_hash >> 32) * line_count) >> 32);
-}
-
-/* A key's eight bits, one in each 8-byte word of its line: word i has bit (bits >> 6·i) & 63. */
-static inline uint64_t
-firn_row_filter_bits(uint64_t key_hash)
-{
-    return (key_hash * UINT64_C(0x9e3779b97f4a7c15)) >> 16;
-}
-
-static inline void
-firn_row_filter_prefetch(firn_slice raw, uint64_t key_hash)
-{
-    size_t line = firn_row_filter_line(key_hash, raw.size / FIRN_ROW_FORMAT_LINE_SIZE);
-    __builtin_prefetch(raw.data + line * FIRN_ROW_FORMAT_LINE_SIZE);
-}
-
-/* false: no key with this hash was added. */
-static inline bool
-firn_row_filter_may_contain(firn_slice raw, uint64_t key_hash)
-{
-    size_t line = firn_row_filter_line(key_hash, raw.size / FIRN_ROW_FORMAT_LINE_SIZE);
-    const uint8_t *words = raw.data + line * FIRN_ROW_FORMAT_LINE_SIZE;
-    uint64_t bits = firn_row_filter_bits(key_hash);
-    for (unsigned i = 0; i < FIRN_ROW_FORMAT_LINE_SIZE / 8; i++, bits >>= 6) {
-        if (((firn_load_le64(words + 8 * (size_t)i) >> (bits & 63)) & 1) == 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Replaces the contents of out with the filter of these keys, at FIRN_ROW_FILTER_BITS_PER_KEY as
- * far as one block of a file allows. */
-FIRN_MUST_CHECK int firn_row_filter_encode(const uint64_t *key_hashes, size_t count,
-                                           struct firn_buf *out);
-/* What that has. */
-size_t firn_row_filter_size_bytes(size_t count);
-
 enum { FIRN_ROW_WINDOW_SIZE_MAX = 256 << 10 }; /* what a cursor reads ahead at most */
-
-/* opening and closing a run. See block/run_kind.h. */
-
-FIRN_MUST_CHECK int firn_row_open_origin(struct firn_run *run, struct firn_buf *numbers,
-                                         struct firn_run_origin *out, firn_error *err);
 
 /* writing a run. See block/run_kind.h. */
 
@@ -476,31 +378,6 @@ FIRN_MUST_CHECK int firn_row_cursor_prev(struct firn_run_cursor *cursor, firn_er
 FIRN_MUST_CHECK int firn_row_check(struct firn_run *run,
                                    void (*on_damage)(void *ctx, const char *text), void *ctx,
                                    const struct firn_step *step, firn_error *err);
-
-/* ==== what a run says of itself, and its range deletes, to bytes and back ====
- *
- * Any thread.
- */
-
-/* Appends the summary (all but file_bytes, which it cannot know). */
-FIRN_MUST_CHECK int firn_row_summary_encode(const struct firn_run_summary *summary,
-                                            struct firn_buf *out);
-/* *out, zeroed before, is the caller's to deinit, whatever is returned. FIRN_CORRUPT for bytes that
- * no builder writes, FIRN_NEWER for another version's. */
-FIRN_MUST_CHECK int firn_row_summary_decode(firn_slice raw, struct firn_run_summary *out,
-                                            firn_error *err);
-
-/* The largest bound of a range: a key with a zero byte behind it. */
-enum { FIRN_ROW_SUMMARY_BOUND_SIZE_MAX = 65536 };
-
-/* Appends one range. */
-FIRN_MUST_CHECK int firn_row_summary_encode_range(const struct firn_range *range,
-                                                  struct firn_buf *out);
-/* Calls visit for each range of a block of them; a return other than FIRN_OK ends it and is
- * returned. FIRN_CORRUPT if there is anything else than ranges. */
-FIRN_MUST_CHECK int firn_row_summary_decode_ranges(
-    firn_slice raw, int (*visit)(void *ctx, const struct firn_range *range, firn_error *err),
-    void *ctx, firn_error *err);
 
 /* ==== the entries of the data block that a builder is filling ====
  *
@@ -591,15 +468,5 @@ FIRN_MUST_CHECK int firn_row_value_reference_read(const struct firn_run_values *
                                                   const struct firn_row_slot *slot,
                                                   enum firn_block_cache_use use,
                                                   struct firn_buf *out, firn_error *err);
-
-/* ---- large values, in pieces beside the blocks of entries ---- */
-
-/* Replaces the contents of out with the value. locator has passed firn_row_block_check. Beside the
- * value, memory for one piece. Any thread. */
-FIRN_MUST_CHECK int firn_row_value_read(struct firn_block_reader *reader, firn_slice locator,
-                                        struct firn_buf *out, firn_error *err);
-/* Reads all pieces and keeps none. */
-FIRN_MUST_CHECK int firn_row_value_check(struct firn_block_reader *reader, firn_slice locator,
-                                         firn_error *err);
 
 #endif

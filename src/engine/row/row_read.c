@@ -13,12 +13,6 @@
  */
 #include "row/row_internal.h"
 
-static bool
-is_loss(int code)
-{
-    return code == FIRN_CORRUPT || code == FIRN_NEWER || code == FIRN_IO;
-}
-
 int
 firn_row_read_index(struct firn_row *run, struct firn_row_read_index *out, firn_error *err)
 {
@@ -28,11 +22,12 @@ firn_row_read_index(struct firn_row *run, struct firn_row_read_index *out, firn_
         out->index = run->index;
         return FIRN_OK;
     }
-    int rc = firn_block_cache_read(run->cache, run->file_of_sections, run->reader, &run->index_ref,
-                                   FIRN_BLOCK_CACHE_INDEX, firn_row_index_check, &out->pin, err);
+    int rc =
+        firn_block_cache_read(run->cache, run->file_of_sections, run->reader, &run->sections.index,
+                              FIRN_BLOCK_CACHE_INDEX, firn_row_index_check, &out->pin, err);
     if (rc != FIRN_OK) {
-        if (err != NULL && is_loss(rc)) {
-            (void)firn_row_read_place(run, &run->index_ref, err);
+        if (err != NULL && firn_run_text_is_loss(rc)) {
+            (void)firn_run_text_place(run->reader, &run->sections.index, err);
             (void)firn_error_prefix(err, "no key of the run can be read");
         }
         return rc;
@@ -68,7 +63,7 @@ firn_row_read_prefetch(const struct firn_row *run, firn_slice key)
 {
     firn_slice filter = firn_row_read_known_filter(run);
     if (filter.data != NULL) {
-        firn_row_filter_prefetch(filter, firn_row_filter_hash(key));
+        firn_run_filter_prefetch(filter, firn_run_filter_hash(key));
     } else if (run->keeps_pins) {
         firn_row_index_prefetch(&run->index, key);
     }
@@ -153,83 +148,35 @@ firn_row_read_missing(struct firn_row *run, const struct firn_row_index *index, 
 
 /* ---- messages ---- */
 
-/* Appends bytes so that a message stays one printable line; returns the new end. "..." where they
- * are too many. */
-static size_t
-append_escaped(char *text, size_t at, firn_slice bytes)
-{
-    static const char digits[] = "0123456789abcdef";
-    enum { ROOM = FIRN_ROW_READ_TEXT_SIZE - 8 };
-    for (size_t i = 0; i < bytes.size; i++) {
-        uint8_t byte = bytes.data[i];
-        if (at > ROOM) {
-            memcpy(text + at, "...", 4);
-            return at + 3;
-        }
-        if (byte >= 0x20 && byte < 0x7f && byte != '\'' && byte != '\\') {
-            text[at++] = (char)byte;
-        } else {
-            text[at++] = '\\';
-            text[at++] = 'x';
-            text[at++] = digits[byte >> 4];
-            text[at++] = digits[byte & 15];
-        }
-    }
-    text[at] = '\0';
-    return at;
-}
-
-const char *
-firn_row_read_key_text(firn_slice key, char text[FIRN_ROW_READ_TEXT_SIZE])
-{
-    (void)append_escaped(text, 0, key);
-    return text;
-}
-
 /* The separator of a block; the end of the run behind the last one. */
 static void
 separator_text(const struct firn_row *run, const struct firn_row_index *index, size_t i,
-               char text[FIRN_ROW_READ_TEXT_SIZE])
+               char text[FIRN_RUN_TEXT_SIZE])
 {
     DCHECK(i <= index->block_count);
     if (i == index->block_count) {
-        (void)firn_row_read_key_text(firn_buf_slice(&run->summary.upper), text);
+        (void)firn_run_text_key(firn_buf_slice(&run->summary.upper), text);
         return;
     }
     struct firn_row_index_separator separator;
     firn_row_index_separator(index, i, &separator);
-    size_t at = append_escaped(text, 0, index->prefix);
-    if (at < FIRN_ROW_READ_TEXT_SIZE - 8) {
-        (void)append_escaped(text, at, separator.rest);
-    }
-}
-
-int
-firn_row_read_place(const struct firn_row *run, const struct firn_block_ref *ref, firn_error *err)
-{
-    /* The block reader's texts begin with the path, the decoders' know nothing of it. */
-    const char *path = firn_block_reader_path(run->reader);
-    if (is_loss(err->code) &&
-        (err->text[0] != '\'' || strncmp(err->text + 1, path, strlen(path)) != 0)) {
-        (void)firn_error_prefix(err, "'%s': block at %llu", path, (unsigned long long)ref->offset);
-    }
-    return err->code;
+    (void)firn_run_text_key_of(index->prefix, separator.rest, text);
 }
 
 int
 firn_row_read_explain(const struct firn_row *run, const struct firn_row_index *index, size_t i,
                       firn_error *err)
 {
-    if (!is_loss(err->code)) {
+    if (!firn_run_text_is_loss(err->code)) {
         return err->code;
     }
-    char from[FIRN_ROW_READ_TEXT_SIZE];
-    char to[FIRN_ROW_READ_TEXT_SIZE];
+    char from[FIRN_RUN_TEXT_SIZE];
+    char to[FIRN_RUN_TEXT_SIZE];
     struct firn_row_index_block block;
     firn_row_index_block(index, i, &block);
     separator_text(run, index, i, from);
     separator_text(run, index, i + 1, to);
-    (void)firn_row_read_place(run, &block.ref, err);
+    (void)firn_run_text_place(run->reader, &block.ref, err);
     return firn_error_prefix(err, "keys from '%s' to '%s' cannot be read", from, to);
 }
 
@@ -244,7 +191,7 @@ firn_row_read_place_of(struct firn_run *base, firn_slice key, struct firn_run_pl
     *out = (struct firn_run_place){0};
     int rc;
     FIRN_TRY(firn_row_read_index(run, &index, err));
-    size_t count = firn_row_index_find(&index.index, firn_row_read_key(key), UINT64_MAX);
+    size_t count = firn_row_index_find(&index.index, firn_run_key(key), UINT64_MAX);
     if (count > 1) {
         struct firn_row_index_block block;
         firn_row_index_block(&index.index, count - 1, &block);

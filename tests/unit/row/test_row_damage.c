@@ -385,7 +385,7 @@ a_bad_filter_costs_time_but_no_answer(void **state)
     struct firn_run *run;
     damage_init_large(&damage);
     assert_int_equal(damage_open(&damage, damage.bad.size, &run, &err), FIRN_OK);
-    uint64_t at = firn_row_read_run(run)->filter_ref.offset;
+    uint64_t at = firn_row_read_run(run)->sections.filter.offset;
     firn_row_kind.close(run);
     damage.bad.data[at + 100] ^= 1;
     assert_int_equal(damage_open(&damage, damage.bad.size, &run, &err), FIRN_OK);
@@ -410,7 +410,7 @@ a_bad_index_takes_all_keys_away_and_none_is_not_found(void **state)
     struct firn_run *run;
     damage_init_large(&damage);
     assert_int_equal(damage_open(&damage, damage.bad.size, &run, &err), FIRN_OK);
-    uint64_t at = firn_row_read_run(run)->index_ref.offset;
+    uint64_t at = firn_row_read_run(run)->sections.index.offset;
     /* Damaged while the run is open. */
     damage.bad.data[at + 100] ^= 1;
     test_file_write(damage.fixture.dir, "bad", damage.bad.data, damage.bad.size);

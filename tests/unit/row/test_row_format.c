@@ -383,7 +383,8 @@ static int
 check_summary(firn_slice raw, firn_error *err)
 {
     struct firn_run_summary summary = {0};
-    int rc = firn_row_summary_decode(raw, &summary, err);
+    uint32_t version;
+    int rc = firn_run_summary_decode(raw, FIRN_ROW_FORMAT_VERSION, &version, &summary, err);
     firn_run_summary_deinit(&summary);
     return rc;
 }
@@ -400,7 +401,8 @@ summaries_that_lie_are_refused(void **state)
     struct firn_buf raw = {0};
     assert_int_equal(firn_buf_append_str(&summary.lower, "a"), FIRN_OK);
     assert_int_equal(firn_buf_append_str(&summary.upper, "bc"), FIRN_OK);
-    assert_int_equal(firn_row_summary_encode(&summary, &raw), FIRN_OK);
+    assert_int_equal(firn_run_summary_encode(&summary, FIRN_ROW_FORMAT_VERSION_PLAIN, &raw),
+                     FIRN_OK);
     const struct lie lies[] = {
         {"version 0", 0, 4, 0, FIRN_CORRUPT},
         {"a newer version", 0, 4, 4, FIRN_NEWER},
@@ -451,7 +453,7 @@ ranges_that_lie_are_refused(void **state)
         {{(const uint8_t *)"\1a\1b\377\377\377\377\377\377\377\377\377\1", 14}, FIRN_CORRUPT},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        assert_int_equal(firn_row_summary_decode_ranges(cases[i].raw, take_range, NULL, &err),
+        assert_int_equal(firn_run_summary_decode_ranges(cases[i].raw, take_range, NULL, &err),
                          cases[i].expected);
     }
 }
@@ -692,24 +694,24 @@ a_filter_knows_all_its_keys_and_few_others(void **state)
     struct firn_buf raw = {0};
     for (size_t count = 1; count <= KEYS; count = count * 3 + 1) {
         for (size_t i = 0; i < count; i++) {
-            hashes[i] = firn_row_filter_hash(firn_bytes(&i, sizeof i));
+            hashes[i] = firn_run_filter_hash(firn_bytes(&i, sizeof i));
         }
-        assert_int_equal(firn_row_filter_encode(hashes, count, &raw), FIRN_OK);
-        assert_int_equal(raw.size, firn_row_filter_size_bytes(count));
-        assert_int_equal(firn_row_filter_check(firn_buf_slice(&raw), &err), FIRN_OK);
+        assert_int_equal(firn_run_filter_encode(hashes, count, &raw), FIRN_OK);
+        assert_int_equal(raw.size, firn_run_filter_size_bytes(count));
+        assert_int_equal(firn_run_filter_check(firn_buf_slice(&raw), &err), FIRN_OK);
         for (size_t i = 0; i < count; i++) {
-            assert_true(firn_row_filter_may_contain(firn_buf_slice(&raw), hashes[i]));
+            assert_true(firn_run_filter_may_contain(firn_buf_slice(&raw), hashes[i]));
         }
         size_t let_through = 0;
         for (size_t i = 0; i < KEYS; i++) {
             let_through +=
-                firn_row_filter_may_contain(firn_buf_slice(&raw), test_random_next(&random));
+                firn_run_filter_may_contain(firn_buf_slice(&raw), test_random_next(&random));
         }
         assert_true(count < 1000 || let_through < KEYS * 16 / 1000);
     }
-    assert_int_equal(firn_row_filter_check(firn_bytes(raw.data, 63), &err), FIRN_CORRUPT);
-    assert_int_equal(firn_row_filter_check(firn_bytes(raw.data, 0), &err), FIRN_CORRUPT);
-    assert_int_equal(firn_row_filter_size_bytes(SIZE_MAX), FIRN_BLOCK_SIZE_MAX);
+    assert_int_equal(firn_run_filter_check(firn_bytes(raw.data, 63), &err), FIRN_CORRUPT);
+    assert_int_equal(firn_run_filter_check(firn_bytes(raw.data, 0), &err), FIRN_CORRUPT);
+    assert_int_equal(firn_run_filter_size_bytes(SIZE_MAX), FIRN_BLOCK_SIZE_MAX);
     free(hashes);
     firn_buf_deinit(&raw);
 }

@@ -90,9 +90,9 @@ the_longest_keys_and_values_around_every_edge_come_back(void **state)
                                    65535,
                                    FIRN_ROW_FORMAT_INLINE_MAX,
                                    FIRN_ROW_FORMAT_INLINE_MAX + 1,
-                                   FIRN_ROW_FORMAT_PIECE_SIZE - 1,
-                                   FIRN_ROW_FORMAT_PIECE_SIZE,
-                                   FIRN_ROW_FORMAT_PIECE_SIZE + 1,
+                                   FIRN_RUN_PIECE_SIZE - 1,
+                                   FIRN_RUN_PIECE_SIZE,
+                                   FIRN_RUN_PIECE_SIZE + 1,
                                    LONGEST};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         char key[16];
@@ -143,7 +143,7 @@ long_keys_that_differ_late_do_not_blow_up_the_index(void **state)
     /* Data is the values, and the shared part of the keys once a block. */
     uint64_t file_bytes = firn_row_kind.summary(run)->file_bytes;
     assert_true(file_bytes < 4000000);
-    assert_true(row->index_ref.raw_size < file_bytes / 6);
+    assert_true(row->sections.index.raw_size < file_bytes / 6);
     struct firn_run_cursor *cursor;
     assert_int_equal(firn_row_kind.cursor_create(run, NULL, &cursor, &err), FIRN_OK);
     for (size_t i = 0; i < model.count; i += 7) {
@@ -175,7 +175,7 @@ versions_of_a_long_key_fill_blocks_with_wide_offsets(void **state)
     row_model_sort(&model);
     struct firn_run *run = open_model(&model, &fixture, FIRN_CODEC_NONE);
     const struct firn_row *row = firn_row_read_run(run);
-    assert_true(row->index_ref.raw_size < firn_row_kind.summary(run)->file_bytes / 6);
+    assert_true(row->sections.index.raw_size < firn_row_kind.summary(run)->file_bytes / 6);
     for (uint64_t i = 0; i < 1502; i += 11) {
         struct firn_view_interval interval = {i, i + i % 3};
         struct firn_view view = {&interval, 1, 0, NULL};

@@ -99,7 +99,7 @@ the_first_get_reads_the_filter_and_no_other_does(void **state)
     (void)get_missing(scene, 1);
     const uint8_t *filter = firn_row_read_known_filter(run).data;
     assert_non_null(filter);
-    assert_int_equal(firn_row_read_known_filter(run).size, run->filter_ref.raw_size);
+    assert_int_equal(firn_row_read_known_filter(run).size, run->sections.filter.raw_size);
     /* One in ninety gets by and asks for a block; guides lead to that past the tables. */
     assert_true(get_missing(scene, 1000) < 40);
     assert_ptr_equal(firn_row_read_known_filter(run).data, filter);
@@ -115,7 +115,7 @@ a_damaged_filter_is_read_once_and_done_without(void **state)
     struct firn_buf bytes = {0};
     struct firn_row *run = firn_row_read_run(scene->run);
     test_file_read(scene->fixture.dir, "run", &bytes);
-    bytes.data[run->filter_ref.offset + 100] ^= 1;
+    bytes.data[run->sections.filter.offset + 100] ^= 1;
     firn_row_kind.close(scene->run);
     test_file_write(scene->fixture.dir, "run", bytes.data, bytes.size);
     firn_buf_deinit(&bytes);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * row/row_filter.c: building the Bloom filter of a run.
+ * block/run_filter.c: building the Bloom filter of a run.
  *
  * A key sets eight bits of one line of 64 bytes, one in each 8-byte word, so a lookup costs one
  * cache line and, where the key is absent, about two words of it. Its line follows from the upper
  * half of the key's hash; the bits from the hash multiplied by an odd number, so that keys of one
- * line spread over all bits; a block's tags are the hash's lowest byte. At ten bits a key about one
+ * line spread over all bits; the tags in a block of rows are the hash's lowest byte. At ten bits a key about one
  * key in ninety that is absent is let through.
  *
  * The hash of each key is kept until the end, because the number of lines follows from the number
@@ -13,36 +13,38 @@
  *
  * Limits: beyond FIRN_BLOCK_SIZE_MAX bytes, 53 million keys, a key gets fewer bits.
  */
-#include "row/row_internal.h"
+#include "block/run_parts.h"
 
-enum { LINE_SIZE = FIRN_ROW_FORMAT_LINE_SIZE };
+#include "base/check.h"
+
+enum { LINE_SIZE = FIRN_RUN_FILTER_LINE_SIZE };
 
 int
-firn_row_filter_check(firn_slice raw, firn_error *err)
+firn_run_filter_check(firn_slice raw, firn_error *err)
 {
     if (raw.size == 0 || raw.size % LINE_SIZE != 0) {
-        return firn_error_set(err, FIRN_CORRUPT, "a filter of rows has %zu bytes: no whole lines",
+        return firn_error_set(err, FIRN_CORRUPT, "a filter of a run has %zu bytes: no whole lines",
                               raw.size);
     }
     return FIRN_OK;
 }
 
 size_t
-firn_row_filter_size_bytes(size_t count)
+firn_run_filter_size_bytes(size_t count)
 {
-    const size_t keys_max = (size_t)FIRN_BLOCK_SIZE_MAX / FIRN_ROW_FILTER_BITS_PER_KEY * 8;
+    const size_t keys_max = (size_t)FIRN_BLOCK_SIZE_MAX / FIRN_RUN_FILTER_BITS_PER_KEY * 8;
     if (count >= keys_max) {
         return FIRN_BLOCK_SIZE_MAX;
     }
     const size_t line_bits = (size_t)LINE_SIZE * 8;
-    size_t lines = (count * FIRN_ROW_FILTER_BITS_PER_KEY + line_bits - 1) / line_bits;
+    size_t lines = (count * FIRN_RUN_FILTER_BITS_PER_KEY + line_bits - 1) / line_bits;
     return (lines == 0 ? 1 : lines) * LINE_SIZE;
 }
 
 int
-firn_row_filter_encode(const uint64_t *key_hashes, size_t count, struct firn_buf *out)
+firn_run_filter_encode(const uint64_t *key_hashes, size_t count, struct firn_buf *out)
 {
-    size_t size = firn_row_filter_size_bytes(count);
+    size_t size = firn_run_filter_size_bytes(count);
     DCHECK(size > 0 && size % LINE_SIZE == 0 && size <= FIRN_BLOCK_SIZE_MAX);
     firn_buf_clear(out);
     if (firn_buf_set_size(out, size) != FIRN_OK) {
@@ -51,8 +53,8 @@ firn_row_filter_encode(const uint64_t *key_hashes, size_t count, struct firn_buf
     memset(out->data, 0, size);
     for (size_t k = 0; k < count; k++) {
         uint8_t *words =
-            out->data + firn_row_filter_line(key_hashes[k], size / LINE_SIZE) * LINE_SIZE;
-        uint64_t bits = firn_row_filter_bits(key_hashes[k]);
+            out->data + firn_run_filter_line(key_hashes[k], size / LINE_SIZE) * LINE_SIZE;
+        uint64_t bits = firn_run_filter_bits(key_hashes[k]);
         for (size_t i = 0; i < LINE_SIZE / 8; i++, bits >>= 6) {
             uint64_t word = firn_load_le64(words + 8 * i) | UINT64_C(1) << (bits & 63);
             firn_store_le64(words + 8 * i, word);

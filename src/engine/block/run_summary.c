@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * row/row_summary.c: the summary and the ranges of a run.
+ * block/run_summary.c: the summary and the ranges of a run of any kind.
  *
  * Both are small and decoded when a run is opened, into memory that the run owns; nothing of them
- * is used in place. The summary carries the version of the format of rows: what a later version
+ * is used in place. The summary carries the version of the format of its kind: what a later version
  * writes differently anywhere in the run, it says here. (The block file around has a version of its
  * own.)
  *
  * What is checked: sizes fill the bytes exactly; no count contradicts another; bounds lie in their
  * order; a range has a lower bound below its upper one. Whether the summary is that of the entries
- * is row_check.c's to ask.
+ * is for the check of the run to ask.
  *
- * Limits: a key has FIRN_ROW_KEY_SIZE_MAX bytes, a bound one more: the place right behind the
+ * Limits: a key has FIRN_RUN_KEY_SIZE_MAX bytes, a bound one more: the place right behind the
  * largest key.
  */
-#include "row/row_internal.h"
+#include "block/run_parts.h"
 
+#include "base/check.h"
 #include "base/reader.h"
 #include "base/slice.h"
 
-_Static_assert((int)FIRN_ROW_SUMMARY_BOUND_SIZE_MAX == (int)FIRN_ROW_KEY_SIZE_MAX + 1,
+_Static_assert((int)FIRN_RUN_BOUND_SIZE_MAX == (int)FIRN_RUN_KEY_SIZE_MAX + 1,
                "a bound is a key with a zero byte behind it, at most");
 
 /* No run has more of anything: what MANIFEST may say of it. */
@@ -28,8 +29,8 @@ _Static_assert((int)FIRN_ROW_SUMMARY_BOUND_SIZE_MAX == (int)FIRN_ROW_KEY_SIZE_MA
 static bool
 is_sound(const struct firn_run_summary *summary, firn_slice lower, firn_slice upper)
 {
-    return lower.size <= FIRN_ROW_SUMMARY_BOUND_SIZE_MAX &&
-           upper.size <= FIRN_ROW_SUMMARY_BOUND_SIZE_MAX && firn_slice_compare(lower, upper) < 0 &&
+    return lower.size <= FIRN_RUN_BOUND_SIZE_MAX && upper.size <= FIRN_RUN_BOUND_SIZE_MAX &&
+           firn_slice_compare(lower, upper) < 0 &&
            summary->tombstone_count <= summary->entry_count &&
            (summary->entry_count > 0 || summary->range_count > 0) &&
            summary->entry_count < COUNT_MAX && summary->range_count < COUNT_MAX &&
@@ -37,14 +38,14 @@ is_sound(const struct firn_run_summary *summary, firn_slice lower, firn_slice up
 }
 
 int
-firn_row_summary_encode(const struct firn_run_summary *summary, struct firn_buf *out)
+firn_run_summary_encode(const struct firn_run_summary *summary, uint32_t version,
+                        struct firn_buf *out)
 {
     int rc;
+    DCHECK(version > 0);
     DCHECK(is_sound(summary, firn_buf_slice(&summary->lower), firn_buf_slice(&summary->upper)));
     DCHECK(summary->has_heads || !summary->has_references);
-    FIRN_TRY(firn_buf_append_le32(out, summary->has_references ? FIRN_ROW_FORMAT_VERSION
-                                       : summary->has_heads    ? FIRN_ROW_FORMAT_VERSION_HEADS
-                                                               : FIRN_ROW_FORMAT_VERSION_PLAIN));
+    FIRN_TRY(firn_buf_append_le32(out, version));
     FIRN_TRY(firn_buf_append_le32(out, 0));
     FIRN_TRY(firn_buf_append_le64(out, summary->entry_count));
     FIRN_TRY(firn_buf_append_le64(out, summary->tombstone_count));
@@ -73,24 +74,24 @@ decode_numbers(const uint8_t *bytes, struct firn_run_summary *out)
 }
 
 int
-firn_row_summary_decode(firn_slice raw, struct firn_run_summary *out, firn_error *err)
+firn_run_summary_decode(firn_slice raw, uint32_t version_max, uint32_t *out_version,
+                        struct firn_run_summary *out, firn_error *err)
 {
     if (raw.size < 8) {
         return firn_error_set(err, FIRN_CORRUPT, "the summary of a run is too short");
     }
     uint32_t version = firn_load_le32(raw.data);
-    if (version == 0 || version > FIRN_ROW_FORMAT_VERSION || firn_load_le32(raw.data + 4) != 0) {
+    if (version == 0 || version > version_max || firn_load_le32(raw.data + 4) != 0) {
         return firn_error_set(err, version == 0 ? FIRN_CORRUPT : FIRN_NEWER,
-                              "the summary says row format %u, flags %08x; this version reads %d",
-                              version, firn_load_le32(raw.data + 4), FIRN_ROW_FORMAT_VERSION);
+                              "the summary says format %u, flags %08x; this version reads %u",
+                              version, firn_load_le32(raw.data + 4), version_max);
     }
-    out->has_heads = version >= FIRN_ROW_FORMAT_VERSION_HEADS;
-    out->has_references = version == FIRN_ROW_FORMAT_VERSION;
+    *out_version = version;
     firn_slice lower;
     firn_slice upper;
     struct firn_reader reader = firn_reader_of(raw);
     firn_slice fixed;
-    if (!firn_reader_bytes(&reader, FIRN_ROW_FORMAT_SUMMARY_SIZE, &fixed) ||
+    if (!firn_reader_bytes(&reader, FIRN_RUN_SUMMARY_SIZE, &fixed) ||
         !firn_reader_bytes(&reader, firn_load_le32(raw.data + 56), &lower) ||
         !firn_reader_bytes(&reader, firn_load_le32(raw.data + 60), &upper) ||
         firn_reader_left(&reader) != 0) {
@@ -107,10 +108,55 @@ firn_row_summary_decode(firn_slice raw, struct firn_run_summary *out, firn_error
     return FIRN_OK;
 }
 
+/* ---- a summary that is being made ---- */
+
+void
+firn_run_summary_note_sequence(struct firn_run_summary *summary, uint64_t sequence)
+{
+    bool is_first = summary->entry_count == 0 && summary->range_count == 0;
+    if (is_first || sequence < summary->sequence_min) {
+        summary->sequence_min = sequence;
+    }
+    if (is_first || sequence > summary->sequence_max) {
+        summary->sequence_max = sequence;
+    }
+}
+
+int
+firn_run_summary_note_lower(struct firn_run_summary *summary, firn_slice key)
+{
+    bool is_first = summary->entry_count == 0 && summary->range_count == 0;
+    if (!is_first && firn_slice_compare(key, firn_buf_slice(&summary->lower)) >= 0) {
+        return FIRN_OK;
+    }
+    return firn_buf_assign(&summary->lower, key);
+}
+
+int
+firn_run_summary_note_upper(struct firn_run_summary *summary, firn_slice bound)
+{
+    return firn_slice_compare(bound, firn_buf_slice(&summary->upper)) <= 0
+               ? FIRN_OK
+               : firn_buf_assign(&summary->upper, bound);
+}
+
+int
+firn_run_summary_note_last_key(struct firn_run_summary *summary, firn_slice key)
+{
+    int rc;
+    struct firn_buf bound = {0};
+    FIRN_TRY(firn_buf_append_slice(&bound, key));
+    FIRN_TRY(firn_buf_append_u8(&bound, 0));
+    FIRN_TRY(firn_run_summary_note_upper(summary, firn_buf_slice(&bound)));
+out:
+    firn_buf_deinit(&bound);
+    return rc;
+}
+
 /* ---- ranges ---- */
 
 int
-firn_row_summary_encode_range(const struct firn_range *range, struct firn_buf *out)
+firn_run_summary_encode_range(const struct firn_range *range, struct firn_buf *out)
 {
     int rc;
     size_t before = out->size;
@@ -128,7 +174,7 @@ out:
 }
 
 int
-firn_row_summary_decode_ranges(firn_slice raw,
+firn_run_summary_decode_ranges(firn_slice raw,
                                int (*visit)(void *ctx, const struct firn_range *range,
                                             firn_error *err),
                                void *ctx, firn_error *err)
@@ -136,8 +182,8 @@ firn_row_summary_decode_ranges(firn_slice raw,
     struct firn_reader reader = firn_reader_of(raw);
     while (firn_reader_left(&reader) > 0) {
         struct firn_range range;
-        if (!firn_reader_sized(&reader, FIRN_ROW_SUMMARY_BOUND_SIZE_MAX, &range.lower) ||
-            !firn_reader_sized(&reader, FIRN_ROW_SUMMARY_BOUND_SIZE_MAX, &range.upper) ||
+        if (!firn_reader_sized(&reader, FIRN_RUN_BOUND_SIZE_MAX, &range.lower) ||
+            !firn_reader_sized(&reader, FIRN_RUN_BOUND_SIZE_MAX, &range.upper) ||
             !firn_reader_varint(&reader, &range.sequence) ||
             firn_slice_compare(range.lower, range.upper) >= 0 || range.sequence == UINT64_MAX) {
             return firn_error_set(err, FIRN_CORRUPT,

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * block/run_parts.h: what kinds of runs have in common: the parts of a run beside its entries, and how
+ * they are written, read and checked. Only rooms that implement a kind of run include it, and tests.
+ *
+ * A run of any kind has these sections: one summary, one index, at most one filter and one origin, and
+ * any number of blocks of range deletes. All but the index have one form in all kinds
+ * (docs/formats/row.md).
+ *
+ * Threads: functions on bytes and readers from any; an output and a check belong to one.
+ */
+#ifndef FIRN_BLOCK_RUN_PARTS_H
+#define FIRN_BLOCK_RUN_PARTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/range_set.h"
+#include "base/step.h"
+#include "base/view.h"
+#include "block/run_kind.h"
+#include "codec/xxh3.h"
+
+enum { FIRN_RUN_KEY_SIZE_MAX = 65535, FIRN_RUN_VALUE_SIZE_MAX = 256 << 20 };
+
+/* Sections of the file. */
+enum firn_run_section {
+    FIRN_RUN_SECTION_SUMMARY = 1, /* one */
+    FIRN_RUN_SECTION_INDEX = 2,   /* one */
+    FIRN_RUN_SECTION_FILTER = 3,  /* at most one */
+    FIRN_RUN_SECTION_RANGES = 4,  /* any number */
+    FIRN_RUN_SECTION_ORIGIN = 5   /* at most one: block/run_kind.h */
+};
+
+/* The same key with an address, for arithmetic on it. */
+static inline firn_slice
+firn_run_key(firn_slice key)
+{
+    static const uint8_t nothing[1] = {0};
+    return key.size == 0 ? firn_bytes(nothing, 0) : key;
+}
+
+/* ==== texts of errors (run_text.c) ==== */
+
+/* A key for messages: printable, at most FIRN_RUN_TEXT_SIZE - 1 characters. */
+enum { FIRN_RUN_TEXT_SIZE = 64 };
+const char *firn_run_text_key(firn_slice key, char text[FIRN_RUN_TEXT_SIZE]);
+/* The same of a key in two parts. */
+const char *firn_run_text_key_of(firn_slice prefix, firn_slice rest, char text[FIRN_RUN_TEXT_SIZE]);
+
+/* Whether a failure means that something of the file cannot be read. */
+static inline bool
+firn_run_text_is_loss(int code)
+{
+    return code == FIRN_CORRUPT || code == FIRN_NEWER || code == FIRN_IO;
+}
+/* Puts file and offset of a block before the text of a failure (of damage, or to read), unless it
+ * begins with them. Returns err->code. */
+int firn_run_text_place(const struct firn_block_reader *reader, const struct firn_block_ref *ref,
+                        firn_error *err);
+
+/* ==== what a view can still see of a key's versions, from the newest on ==== */
+
+struct firn_run_walk {
+    const struct firn_view *view;
+    size_t left; /* of its intervals */
+    uint64_t
+        at; /* the newest sequence that can still be an answer; in the last interval that is left */
+};
+
+/* No version newer than this is of interest any more; false if none is at all. */
+static inline bool
+firn_run_walk_below(struct firn_run_walk *walk, uint64_t sequence)
+{
+    if (walk->left > 0 && walk->view->intervals[walk->left - 1].first > sequence) {
+        walk->left = firn_view_count_from(walk->view, sequence);
+    }
+    if (walk->left == 0) {
+        return false;
+    }
+    uint64_t last = firn_view_at(walk->view, walk->left - 1).last;
+    walk->at = sequence < last ? sequence : last;
+    DCHECK(walk->at >= walk->view->intervals[walk->left - 1].first);
+    return true;
+}
+
+/* Begins at the newest; false if the view sees nothing. */
+static inline bool
+firn_run_walk_init(struct firn_run_walk *walk, const struct firn_view *view)
+{
+    *walk = (struct firn_run_walk){.view = view, .left = view->count};
+    return firn_run_walk_below(walk, UINT64_MAX);
+}
+
+/* Whether the view sees one of these sequences, down from `at`. */
+static inline bool
+firn_run_walk_sees_any(const struct firn_run_walk *walk, uint64_t sequence_min,
+                       uint64_t sequence_max)
+{
+    if (sequence_max > walk->at) {
+        sequence_max = walk->at;
+    }
+    size_t from = firn_view_count_from(walk->view, sequence_max);
+    from = from < walk->left ? from : walk->left;
+    return from > 0 && sequence_min <= sequence_max &&
+           firn_view_at(walk->view, from - 1).last >= sequence_min;
+}
+
+/* ==== what a run says of itself, and its range deletes, to bytes and back (run_summary.c) ==== */
+
+enum {
+    FIRN_RUN_SUMMARY_SIZE = 64,    /* without the keys */
+    FIRN_RUN_RANGES_SIZE = 1 << 20 /* a block of ranges ends beyond it */
+};
+/* The largest bound of a range: a key with a zero byte behind it. */
+enum { FIRN_RUN_BOUND_SIZE_MAX = 65536 };
+
+/* Appends the summary (all but file_bytes, which it cannot know). The version is that of the kind's
+ * format, from 1. */
+FIRN_MUST_CHECK int firn_run_summary_encode(const struct firn_run_summary *summary,
+                                            uint32_t version, struct firn_buf *out);
+/* *out, zeroed before, is the caller's to deinit, whatever is returned; has_heads and has_references are
+ * left alone, for the version to tell. FIRN_CORRUPT for bytes that no builder writes, FIRN_NEWER for a
+ * version above version_max. */
+FIRN_MUST_CHECK int firn_run_summary_decode(firn_slice raw, uint32_t version_max,
+                                            uint32_t *out_version, struct firn_run_summary *out,
+                                            firn_error *err);
+
+/* Appends one range. */
+FIRN_MUST_CHECK int firn_run_summary_encode_range(const struct firn_range *range,
+                                                  struct firn_buf *out);
+/* Calls visit for each range of a block of them; a return other than FIRN_OK ends it and is
+ * returned. FIRN_CORRUPT if there is anything else than ranges. */
+FIRN_MUST_CHECK int firn_run_summary_decode_ranges(
+    firn_slice raw, int (*visit)(void *ctx, const struct firn_range *range, firn_error *err),
+    void *ctx, firn_error *err);
+
+/* Widen what a summary, which is being made, says. Each before the counts of what it is about. Bounds:
+ * FIRN_NO_MEMORY. */
+void firn_run_summary_note_sequence(struct firn_run_summary *summary, uint64_t sequence);
+FIRN_MUST_CHECK int firn_run_summary_note_lower(struct firn_run_summary *summary, firn_slice key);
+FIRN_MUST_CHECK int firn_run_summary_note_upper(struct firn_run_summary *summary, firn_slice bound);
+/* The upper bound that follows from the last key. */
+FIRN_MUST_CHECK int firn_run_summary_note_last_key(struct firn_run_summary *summary,
+                                                   firn_slice key);
+
+/* ==== the parts of a run that is opened (run_sections.c) ==== */
+
+struct firn_run_sections {
+    struct firn_block_ref index;
+    struct firn_block_ref filter; /* stored_size 0: there is none */
+    struct firn_block_ref origin; /* likewise */
+    uint32_t version;
+};
+/* Finds the sections, and decodes summary and ranges into *summary and *ranges, zeroed before, which
+ * are the caller's to deinit, whatever is returned; seals the ranges. FIRN_CORRUPT names the file. */
+FIRN_MUST_CHECK int firn_run_sections_read(struct firn_block_reader *reader, uint32_t version_max,
+                                           struct firn_run_sections *out,
+                                           struct firn_run_summary *summary,
+                                           struct firn_range_set *ranges, firn_error *err);
+/* As origin in struct firn_run_kind. */
+FIRN_MUST_CHECK int firn_run_sections_origin(struct firn_block_reader *reader,
+                                             const struct firn_run_sections *sections,
+                                             struct firn_buf *numbers, struct firn_run_origin *out,
+                                             firn_error *err);
+
+/* ==== a Bloom filter of one cache line a key: whether a run can hold a key at all (run_filter.c) ==== */
+
+enum { FIRN_RUN_FILTER_BITS_PER_KEY = 10, FIRN_RUN_FILTER_LINE_SIZE = 64 };
+
+/* What may be believed of a filter's bytes: any, if there is a whole number of lines. Its signature
+ * is that of firn_block_cache_check. */
+FIRN_MUST_CHECK int firn_run_filter_check(firn_slice raw, firn_error *err);
+
+/* The hash by which keys are known here, and by the tags of rows. */
+static inline uint64_t
+firn_run_filter_hash(firn_slice key)
+{
+    return firn_xxh3(key.data, key.size, 0);
+}
+
+/* A key's line, by the upper half of its hash. */
+static inline size_t
+firn_run_filter_line(uint64_t key_hash, size_t line_count)
+{
+    return (size_t)(((key_hash >> 32) * line_count) >> 32);
+}
+
+/* A key's eight bits, one in each 8-byte word of its line: word i has bit (bits >> 6·i) & 63. */
+static inline uint64_t
+firn_run_filter_bits(uint64_t key_hash)
+{
+    return (key_hash * UINT64_C(0x9e3779b97f4a7c15)) >> 16;
+}
+
+static inline void
+firn_run_filter_prefetch(firn_slice raw, uint64_t key_hash)
+{
+    size_t line = firn_run_filter_line(key_hash, raw.size / FIRN_RUN_FILTER_LINE_SIZE);
+    __builtin_prefetch(raw.data + line * FIRN_RUN_FILTER_LINE_SIZE);
+}
+
+/* false: no key with this hash was added. */
+static inline bool
+firn_run_filter_may_contain(firn_slice raw, uint64_t key_hash)
+{
+    size_t line = firn_run_filter_line(key_hash, raw.size / FIRN_RUN_FILTER_LINE_SIZE);
+    const uint8_t *words = raw.data + line * FIRN_RUN_FILTER_LINE_SIZE;
+    uint64_t bits = firn_run_filter_bits(key_hash);
+    for (unsigned i = 0; i < FIRN_RUN_FILTER_LINE_SIZE / 8; i++, bits >>= 6) {
+        if (((firn_load_le64(words + 8 * (size_t)i) >> (bits & 63)) & 1) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Replaces the contents of out with the filter of these keys, at FIRN_RUN_FILTER_BITS_PER_KEY as
+ * far as one block of a file allows. */
+FIRN_MUST_CHECK int firn_run_filter_encode(const uint64_t *key_hashes, size_t count,
+                                           struct firn_buf *out);
+/* What that has. */
+size_t firn_run_filter_size_bytes(size_t count);
+
+/* ==== a run that is being written (run_output.c) ==== */
+
+struct firn_run_output {
+    struct firn_block_writer *writer;
+    struct firn_compress *compress;
+    struct firn_block_publisher *publisher;
+    enum firn_codec codec;
+    int level;
+    unsigned gain; /* a block is compressed where that saves more than its gain-th part */
+    bool without_filter;
+    bool has_failed; /* set by who writes, too: nothing goes on then */
+    bool is_finished;
+    uint64_t written_bytes; /* of blocks, so far */
+    struct firn_buf stored;
+    uint64_t *hashes; /* of keys, for the filter */
+    size_t hash_count;
+    size_t hash_capacity;
+    struct firn_buf ranges; /* encoded, not in the file yet */
+    struct firn_buf origin; /* encoded; empty: none is written */
+    struct firn_buf raw;    /* a section */
+    struct firn_run_summary summary;
+};
+
+/* Begins the file; it is the caller's to deinit, whatever is returned. */
+FIRN_MUST_CHECK int firn_run_output_init(struct firn_run_output *output,
+                                         const struct firn_run_env *env, const char *name,
+                                         enum firn_block_file_kind kind,
+                                         const struct firn_run_builder_options *options,
+                                         unsigned gain, firn_error *err);
+/* Removes the unfinished file. A zeroed one is fine. */
+void firn_run_output_deinit(struct firn_run_output *output);
+/* FIRN_MISUSE after the end, FIRN_FAILED after a failure. */
+FIRN_MUST_CHECK int firn_run_output_check_usable(const struct firn_run_output *output,
+                                                 firn_error *err);
+
+/* Adds a block: compressed where that saves enough, or as it is. */
+FIRN_MUST_CHECK int firn_run_output_add(struct firn_run_output *output, firn_slice raw,
+                                        struct firn_block_ref *out, firn_error *err);
+FIRN_MUST_CHECK int firn_run_output_add_plain(struct firn_run_output *output, firn_slice raw,
+                                              struct firn_block_ref *out, firn_error *err);
+/* Adds a block and names it in the table of contents. */
+FIRN_MUST_CHECK int firn_run_output_add_section(struct firn_run_output *output, uint32_t kind,
+                                                firn_slice raw, firn_error *err);
+
+/* Whether the value is one that the kind of the entry, which has no reference, may have, and the key
+ * and the value are within the limits: else FIRN_LIMIT or FIRN_INVALID. */
+FIRN_MUST_CHECK int firn_run_output_check_entry(const struct firn_entry *entry, firn_error *err);
+/* Remembers a key for the filter. */
+FIRN_MUST_CHECK int firn_run_output_note_key(struct firn_run_output *output, uint64_t key_hash,
+                                             firn_error *err);
+
+/* As in struct firn_run_kind. */
+FIRN_MUST_CHECK int firn_run_output_add_range(struct firn_run_output *output,
+                                              const struct firn_range *range, firn_error *err);
+FIRN_MUST_CHECK int firn_run_output_set_origin(struct firn_run_output *output,
+                                               const struct firn_run_origin *origin,
+                                               firn_error *err);
+/* What the file would have, but for the blocks that are not written yet and the index. */
+uint64_t firn_run_output_size_bytes(const struct firn_run_output *output);
+
+/* The end: first ranges and filter, then the kind's index, which it adds between, then the rest. The
+ * summary moves to *out. */
+FIRN_MUST_CHECK int firn_run_output_end_entries(struct firn_run_output *output, firn_error *err);
+FIRN_MUST_CHECK int firn_run_output_finish(struct firn_run_output *output, uint32_t version,
+                                           struct firn_run_summary *out, firn_error *err);
+
+/* ==== values too large for a block of others, in pieces (run_pieces.c) ====
+ *
+ * Each piece is a block of the file, one directly behind the other. The locator: size 8, offset of the
+ * first 8, then the stored size of each, 4. All pieces but the last have FIRN_RUN_PIECE_SIZE bytes.
+ */
+
+enum {
+    FIRN_RUN_PIECE_SIZE = 1 << 20,
+    FIRN_RUN_LOCATOR_SIZE = 16, /* without the stored sizes */
+    FIRN_RUN_PIECES_MAX = FIRN_RUN_VALUE_SIZE_MAX / FIRN_RUN_PIECE_SIZE
+};
+
+/* Pieces of a value. */
+static inline uint64_t
+firn_run_pieces_count(uint64_t value_size)
+{
+    return value_size / FIRN_RUN_PIECE_SIZE + (value_size % FIRN_RUN_PIECE_SIZE != 0);
+}
+
+/* The numbers of a locator that passed the check. */
+struct firn_run_locator {
+    uint64_t value_size;
+    uint64_t first_offset;
+    const uint8_t *stored_sizes; /* 4 bytes each */
+};
+static inline void
+firn_run_pieces_locator(firn_slice locator, struct firn_run_locator *out)
+{
+    out->value_size = firn_load_le64(locator.data);
+    out->first_offset = firn_load_le64(locator.data + 8);
+    out->stored_sizes = locator.data + FIRN_RUN_LOCATOR_SIZE;
+}
+
+/* What may be believed of a locator's bytes: nothing, before this has returned FIRN_OK; then the number
+ * of pieces, and the size. Its signature is that of firn_block_cache_check. */
+FIRN_MUST_CHECK int firn_run_pieces_check_locator(firn_slice locator, firn_error *err);
+/* Writes a value of 1 to FIRN_RUN_VALUE_SIZE_MAX bytes; replaces the contents of out_locator. */
+FIRN_MUST_CHECK int firn_run_pieces_write(struct firn_run_output *output, firn_slice value,
+                                          struct firn_buf *out_locator, firn_error *err);
+/* Replaces the contents of out with the value. The locator has passed the check. Beside the value,
+ * memory for one piece. Any thread. */
+FIRN_MUST_CHECK int firn_run_pieces_read(struct firn_block_reader *reader, firn_slice locator,
+                                         struct firn_buf *out, firn_error *err);
+/* Reads all pieces and keeps none. */
+FIRN_MUST_CHECK int firn_run_pieces_check(struct firn_block_reader *reader, firn_slice locator,
+                                          firn_error *err);
+
+/* ==== a run that is checked (run_check.c) ==== */
+
+struct firn_run_check {
+    struct firn_block_reader *reader;
+    void (*on_damage)(void *ctx, const char *text);
+    void *ctx;
+    const struct firn_step *step;
+    struct firn_compress *compress;
+    bool *is_reported;     /* a chunk of the table of contents */
+    int worst;             /* FIRN_OK, FIRN_IO, FIRN_CORRUPT */
+    bool is_incomplete;    /* something is missing in found */
+    uint64_t untold_bytes; /* that were read, of which step was not told yet */
+    struct firn_buf raw;
+    struct firn_buf filter;        /* empty where there is none, or a bad one */
+    struct firn_run_summary found; /* by the caller, but for what is of ranges */
+};
+
+/* reader, on_damage, ctx and step are set, the rest is zeroed. FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_run_check_init(struct firn_run_check *check, firn_error *err);
+void firn_run_check_deinit(struct firn_run_check *check);
+/* Reports what err says of the bytes [offset, offset + size); returns FIRN_OK for damage, else the
+ * error. */
+FIRN_MUST_CHECK int firn_run_check_report(struct firn_run_check *check, uint64_t offset,
+                                          uint64_t size, const firn_error *err);
+/* The same of a block, with what is lost by it. */
+FIRN_MUST_CHECK int firn_run_check_report_block(struct firn_run_check *check,
+                                                const struct firn_block_ref *ref, const char *loss,
+                                                firn_error *err);
+/* Reads the filter; summary and ranges as they are on the disk now. */
+FIRN_MUST_CHECK int firn_run_check_sections(struct firn_run_check *check,
+                                            const struct firn_run_sections *sections,
+                                            uint32_t version_max, firn_error *err);
+/* FIRN_CORRUPT, without a place, where the filter does not know the key. */
+FIRN_MUST_CHECK int firn_run_check_key(const struct firn_run_check *check, uint64_t key_hash,
+                                       firn_error *err);
+/* At the end: what was found, with the first and last key where there are entries, against the summary
+ * of the open run; the origin; every byte of the body. Then FIRN_OK, or what the check returns. */
+FIRN_MUST_CHECK int firn_run_check_end(struct firn_run_check *check,
+                                       const struct firn_run_sections *sections,
+                                       const struct firn_run_summary *summary, firn_slice first_key,
+                                       firn_slice last_key, firn_error *err);
+
+#endif

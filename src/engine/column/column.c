@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * column/column.c: opening a run, finding a key in it, and the table of functions by which the LSM tree
+ * knows runs of columns.
+ *
+ * The functions in the order in which a run lives: column_builder.c writes one; this file opens it and
+ * looks up keys in it; column_cursor.c walks it; column_check.c reads all of it again. Their common ground:
+ * column_layout.c and column_index.c for what a run has, column_read.c and column_keys.c for fetching
+ * it; and what runs of all kinds have, block/run_parts.h.
+ */
+#include "column/column_internal.h"
+
+#include "base/mem.h"
+#include "base/slice.h"
+
+/* ==== opens a run ====
+ *
+ * Opened are the block file, summary and ranges, and the index, which is checked and stays in memory as
+ * long as the run is open: in memory of the cache's budget, where the cache holds so much. That costs time
+ * by row groups and columns; no chunk is read. The filter is not missed before the first get.
+ */
+
+/* Moves the index into memory of the cache, if there is room for it. */
+static void
+hold_index(struct firn_column_run *run)
+{
+    size_t size = run->index_bytes.size;
+    if (!firn_block_cache_hold(run->cache, size)) {
+        return;
+    }
+    if (!firn_block_cache_hold_take(run->cache, size, &run->memory)) {
+        firn_block_cache_hold_release(run->cache, size);
+        return;
+    }
+    run->held_bytes = size;
+    memcpy(run->memory.data, run->index_bytes.data, size);
+    firn_buf_deinit(&run->index_bytes);
+}
+
+static firn_slice
+index_bytes(const struct firn_column_run *run)
+{
+    return run->held_bytes > 0 ? firn_bytes(run->memory.data, run->held_bytes)
+                               : firn_buf_slice(&run->index_bytes);
+}
+
+/* What the index says of all groups against the summary; and what only it says. */
+static int
+compare(struct firn_column_run *run, firn_error *err)
+{
+    const struct firn_column_layout *layout = &run->layout.layout;
+    uint64_t content_bytes = 0;
+    for (size_t i = 0; i < run->index.group_count; i++) {
+        for (size_t slot = 0; slot < run->index.slot_count; slot++) {
+            struct firn_column_shape shape = firn_column_layout_shape(layout, slot);
+            struct firn_column_index_chunk chunk;
+            firn_column_index_chunk(&run->index, i, slot, &shape, &chunk);
+            bool is_operand = slot == firn_column_layout_hidden(layout, FIRN_COLUMN_OPERAND);
+            bool is_expires = slot == firn_column_layout_hidden(layout, FIRN_COLUMN_EXPIRES);
+            run->summary.has_heads |= chunk.ref.offset != 0 && (is_operand || is_expires);
+            content_bytes += slot < layout->count || is_operand ? chunk.value_bytes : 0;
+        }
+    }
+    return run->index.entry_count == run->summary.entry_count &&
+                   content_bytes == run->summary.content_bytes
+               ? FIRN_OK
+               : firn_error_set(err, FIRN_CORRUPT,
+                                "'%s': the index does not add up to what the summary says",
+                                firn_block_reader_path(run->reader));
+}
+
+static int
+read_index(struct firn_column_run *run, firn_error *err)
+{
+    struct firn_compress *compress = NULL;
+    int rc;
+    FIRN_TRY(firn_compress_create(&compress, err));
+    FIRN_TRY(firn_block_reader_read(run->reader, &run->sections.index, compress, &run->index_bytes,
+                                    err));
+    hold_index(run);
+    FIRN_TRY(firn_column_index_open(index_bytes(run), &run->index, &run->layout, err));
+    rc = compare(run, err);
+out:
+    firn_compress_destroy(compress);
+    if (rc != FIRN_OK && err != NULL && firn_run_text_is_loss(rc)) {
+        (void)firn_run_text_place(run->reader, &run->sections.index, err);
+        (void)firn_error_prefix(err, "no key of the run can be read");
+    }
+    return rc;
+}
+
+static void
+column_close(struct firn_run *base)
+{
+    if (base == NULL) {
+        return;
+    }
+    struct firn_column_run *run = firn_column_read_run(base);
+    firn_block_cache_drop_file(run->cache, run->file);
+    firn_block_cache_drop_file(run->cache, run->file_of_sections);
+    firn_block_cache_hold_give(run->cache, &run->memory);
+    firn_block_cache_hold_release(run->cache, run->held_bytes);
+    firn_buf_deinit(&run->index_bytes);
+    firn_column_layout_deinit(&run->layout);
+    firn_range_set_deinit(&run->ranges);
+    firn_run_summary_deinit(&run->summary);
+    firn_block_reader_close(run->reader);
+    firn_free(run);
+}
+
+static int
+column_open(const struct firn_run_env *env, const char *name, struct firn_run **out,
+            firn_error *err)
+{
+    *out = NULL;
+    struct firn_column_run *run = firn_alloc_zeroed(sizeof *run);
+    if (run == NULL) {
+        firn_block_cache_drop_file(env->cache, env->cache_file);
+        return firn_error_no_memory(err, "a run");
+    }
+    run->base.kind = &firn_column_kind;
+    run->cache = env->cache;
+    run->file = env->cache_file != 0 ? env->cache_file : firn_block_cache_add_file(env->cache);
+    run->file_of_sections = firn_block_cache_add_file(env->cache);
+    int rc;
+    FIRN_TRY(firn_block_reader_open(env->dir, name, FIRN_BLOCK_FILE_COLUMN, &run->reader, err));
+    FIRN_TRY(firn_run_sections_read(run->reader, FIRN_COLUMN_FORMAT_VERSION, &run->sections,
+                                    &run->summary, &run->ranges, err));
+    FIRN_TRY(read_index(run, err));
+out:
+    if (rc != FIRN_OK) {
+        column_close(&run->base);
+        return rc;
+    }
+    *out = &run->base;
+    return FIRN_OK;
+}
+
+static int
+origin(struct firn_run *base, struct firn_buf *numbers, struct firn_run_origin *out,
+       firn_error *err)
+{
+    const struct firn_column_run *run = firn_column_read_run(base);
+    return firn_run_sections_origin(run->reader, &run->sections, numbers, out, err);
+}
+
+/* ==== the newest version of a key that a view sees ====
+ *
+ * Filter, index, key columns: each may end the search. Versions of one key lie side by side, the newest
+ * first, and may go on in the next group; groups whose sequences the view does not see are not read.
+ *
+ * A column that cannot be read ends the search with FIRN_CORRUPT. The other columns of a row are read
+ * only when it is the answer.
+ */
+
+struct search {
+    struct firn_column_run *run;
+    firn_slice key;
+    struct firn_run_walk walk;
+    struct firn_column_keys keys;
+    struct firn_column_slot slot; /* of one column after the other */
+    struct firn_run_hit *out;
+    struct firn_buf *value;
+    struct firn_buf memory;
+};
+
+/* Whether the run can hold the key. true too where the filter is damaged: it only saves work. */
+static int
+ask_filter(struct firn_column_run *run, firn_slice key, bool *out, firn_error *err)
+{
+    struct firn_block_pin pin = {0};
+    firn_error local;
+    *out = true;
+    if (run->sections.filter.stored_size == 0) {
+        return FIRN_OK;
+    }
+    int rc =
+        firn_block_cache_read(run->cache, run->file_of_sections, run->reader, &run->sections.filter,
+                              FIRN_BLOCK_CACHE_INDEX, firn_run_filter_check, &pin, &local);
+    if (rc == FIRN_OK) {
+        *out =
+            firn_run_filter_may_contain(firn_bytes(pin.data, pin.size), firn_run_filter_hash(key));
+        firn_block_cache_unpin(run->cache, &pin);
+    } else if (rc == FIRN_CORRUPT) {
+        rc = FIRN_OK;
+    } else if (err != NULL) {
+        *err = local;
+    }
+    return rc;
+}
+
+/* The value of a column in a row; borrowed until the next call. */
+static int
+read_cell(struct search *search, size_t number, uint32_t row, struct firn_cell *out,
+          firn_error *err)
+{
+    struct firn_column_slot *slot = &search->slot;
+    firn_column_read_close(slot);
+    int rc = firn_column_read_open(search->run, search->keys.group, number, FIRN_BLOCK_CACHE_DATA,
+                                   slot, err);
+    return rc != FIRN_OK ? rc : firn_column_read_cell(search->run, slot, row, out, err);
+}
+
+static int
+read_hidden(struct search *search, uint32_t column, size_t size_min, uint32_t row,
+            struct firn_cell *out, firn_error *err)
+{
+    size_t number = firn_column_layout_hidden(&search->run->layout.layout, column);
+    int rc = read_cell(search, number, row, out, err);
+    if (rc == FIRN_OK && (out->kind == FIRN_PHYSICAL_NONE ||
+                          (out->kind == FIRN_PHYSICAL_BYTES && out->as.bytes.size < size_min))) {
+        rc = firn_column_read_refuse(search->run, search->keys.group, number,
+                                     "an entry lacks what its kind has", err);
+    }
+    return rc;
+}
+
+/* Appends the tuple of a row to the value. */
+static int
+add_tuple(struct search *search, uint32_t row, firn_error *err)
+{
+    struct firn_tuple_writer writer;
+    const struct firn_column_owned *layout = &search->run->layout;
+    int rc = FIRN_OK;
+    firn_tuple_begin(&writer, search->value);
+    for (size_t slot = 0; rc == FIRN_OK && slot < layout->layout.count; slot++) {
+        struct firn_cell cell;
+        if (layout->is_key[slot]) {
+            continue;
+        }
+        rc = read_cell(search, slot, row, &cell, err);
+        if (rc == FIRN_OK) {
+            firn_tuple_add(&writer, layout->columns[slot].id, &cell);
+        }
+    }
+    return rc == FIRN_OK && firn_tuple_end(&writer) != FIRN_OK ? firn_error_no_memory(err, "a row")
+                                                               : rc;
+}
+
+/* Takes a row for the answer. */
+static int
+take(struct search *search, uint32_t row, uint64_t sequence, firn_error *err)
+{
+    int rc;
+    struct firn_cell cell;
+    enum firn_entry_kind kind;
+    FIRN_TRY(firn_column_keys_kind(&search->keys, row, &kind, err));
+    *search->out = (struct firn_run_hit){kind, sequence};
+    if (search->value == NULL || kind == FIRN_ENTRY_DELETE) {
+        return FIRN_OK;
+    }
+    firn_buf_clear(search->value);
+    if (kind == FIRN_ENTRY_MERGE) {
+        FIRN_TRY(
+            read_hidden(search, FIRN_COLUMN_OPERAND, FIRN_ENTRY_MERGE_HEAD_SIZE, row, &cell, err));
+        return firn_buf_append_slice(search->value, cell.as.bytes) == FIRN_OK
+                   ? FIRN_OK
+                   : firn_error_no_memory(err, "a value");
+    }
+    if (kind == FIRN_ENTRY_EXPIRING) {
+        FIRN_TRY(read_hidden(search, FIRN_COLUMN_EXPIRES, 0, row, &cell, err));
+        if (firn_buf_append_le64(search->value, cell.as.u64) != FIRN_OK) {
+            return firn_error_no_memory(err, "a value");
+        }
+    }
+    rc = add_tuple(search, row, err);
+out:
+    return rc;
+}
+
+/* Walks the versions in the open group: FIRN_OK at a hit; FIRN_NOT_FOUND where they end, or with
+ * *out_goes_on where they may go on in the next group. */
+static int
+search_group(struct search *search, bool *out_goes_on, firn_error *err)
+{
+    uint32_t row;
+    uint64_t sequence;
+    struct firn_column_keys *keys = &search->keys;
+    *out_goes_on = false;
+    int rc = firn_column_keys_find(keys, search->key, search->walk.at, &search->memory, &row, err);
+    for (; rc == FIRN_OK && row < keys->info.rows; row++) {
+        FIRN_TRY(firn_column_keys_key(keys, row, &search->memory, err));
+        if (!firn_slice_equal(firn_buf_slice(&search->memory), search->key)) {
+            return FIRN_NOT_FOUND;
+        }
+        FIRN_TRY(firn_column_keys_sequence(keys, row, &sequence, err));
+        if (!firn_run_walk_below(&search->walk, sequence)) {
+            return FIRN_NOT_FOUND;
+        }
+        if (sequence <= search->walk.at) {
+            return take(search, row, sequence, err);
+        }
+    }
+    *out_goes_on = rc == FIRN_OK;
+    rc = rc == FIRN_OK ? FIRN_NOT_FOUND : rc;
+out:
+    return rc;
+}
+
+/* Whether versions of the key, or the first of them, can be in the i-th group, where no row before it is
+ * the answer. */
+static bool
+reaches(const struct search *search, size_t i, struct firn_column_index_group *out)
+{
+    if (i >= search->run->index.group_count) {
+        return false;
+    }
+    firn_column_index_group(&search->run->index, i, out);
+    return firn_slice_compare(out->lower, search->key) <= 0 &&
+           firn_slice_compare(search->key, out->upper) <= 0;
+}
+
+static int
+search_groups(struct search *search, firn_error *err)
+{
+    size_t count = firn_column_index_find(&search->run->index, search->key, search->walk.at);
+    struct firn_column_index_group info;
+    bool goes_on = true;
+    for (size_t i = count == 0 ? 0 : count - 1; goes_on; i++) {
+        bool is_here = reaches(search, i, &info);
+        if (!is_here && i >= count) {
+            break;
+        }
+        if (!is_here ||
+            !firn_run_walk_sees_any(&search->walk, info.sequence_min, info.sequence_max)) {
+            continue;
+        }
+        int rc = firn_column_keys_open(&search->keys, i, err);
+        if (rc == FIRN_OK) {
+            rc = search_group(search, &goes_on, err);
+        }
+        if (rc != FIRN_NOT_FOUND) {
+            return rc;
+        }
+    }
+    return FIRN_NOT_FOUND;
+}
+
+/* An answer, not a failure: no text is made. */
+static int
+not_found(firn_error *err)
+{
+    if (err != NULL) {
+        err->code = FIRN_NOT_FOUND;
+        err->os_errno = 0;
+        err->text[0] = '\0';
+    }
+    return FIRN_NOT_FOUND;
+}
+
+static int
+get(struct firn_run *base, firn_slice key, const struct firn_view *view, struct firn_run_hit *out,
+    struct firn_buf *value, firn_error *err)
+{
+    struct firn_column_run *run = firn_column_read_run(base);
+    struct search search = {.run = run, .key = firn_run_key(key), .out = out, .value = value};
+    bool may_contain;
+    int rc;
+    FIRN_TRY(ask_filter(run, search.key, &may_contain, err));
+    if (!may_contain || !firn_run_walk_init(&search.walk, view)) {
+        return not_found(err);
+    }
+    search.keys.run = run;
+    search.keys.use = FIRN_BLOCK_CACHE_DATA;
+    rc = search_groups(&search, err);
+    firn_column_keys_deinit(&search.keys);
+    firn_column_read_deinit(&search.slot);
+    firn_buf_deinit(&search.memory);
+    rc = rc == FIRN_NOT_FOUND ? not_found(err) : rc;
+out:
+    return rc;
+}
+
+/* ==== what others see of a run (column/column.h) ==== */
+
+size_t
+firn_column_group_count(const struct firn_run *run)
+{
+    return firn_column_read_const(run)->index.group_count;
+}
+
+void
+firn_column_group_at(const struct firn_run *run, size_t i, struct firn_column_group *out)
+{
+    struct firn_column_index_group info;
+    firn_column_index_group(&firn_column_read_const(run)->index, i, &info);
+    *out = (struct firn_column_group){
+        .rows = info.rows,
+        .lower = info.lower,
+        .upper = info.upper,
+        .sequence_min = info.sequence_min,
+        .sequence_max = info.sequence_max,
+        .is_plain = info.is_plain,
+    };
+}
+
+const struct firn_column_layout *
+firn_column_layout_of(const struct firn_run *run)
+{
+    return &firn_column_read_const(run)->layout.layout;
+}
+
+/* The slot of a column that the group has a chunk of; SIZE_MAX: there is none. */
+static size_t
+slot_of(const struct firn_column_run *run, size_t group, uint32_t column)
+{
+    size_t slot = firn_column_layout_slot(&run->layout.layout, column);
+    return slot != SIZE_MAX && firn_column_index_ref(&run->index, group, slot).offset != 0
+               ? slot
+               : SIZE_MAX;
+}
+
+int
+firn_column_info_of(const struct firn_run *base, size_t group, uint32_t column,
+                    struct firn_column_info *out)
+{
+    const struct firn_column_run *run = firn_column_read_const(base);
+    size_t slot = slot_of(run, group, column);
+    if (slot == SIZE_MAX) {
+        return FIRN_NOT_FOUND;
+    }
+    struct firn_column_shape shape = firn_column_layout_shape(&run->layout.layout, slot);
+    struct firn_column_index_chunk chunk;
+    firn_column_index_chunk(&run->index, group, slot, &shape, &chunk);
+    *out = (struct firn_column_info){
+        .encoding = chunk.encoding,
+        .stored_bytes = firn_block_reader_span(&chunk.ref),
+        .raw_bytes = chunk.value_bytes,
+        .bounds = chunk.bounds,
+    };
+    return FIRN_OK;
+}
+
+int
+firn_column_pin_chunk(struct firn_run *base, size_t group, uint32_t column,
+                      enum firn_block_cache_use use, struct firn_column_pin *out, firn_error *err)
+{
+    struct firn_column_run *run = firn_column_read_run(base);
+    size_t slot = slot_of(run, group, column);
+    *out = (struct firn_column_pin){.cache = NULL};
+    if (slot == SIZE_MAX) {
+        return firn_error_set(err, FIRN_NOT_FOUND, "row group %zu has no column %u", group, column);
+    }
+    if (firn_column_read_is_in_pieces(run, group, slot)) {
+        return firn_error_set(err, FIRN_LIMIT, "a value of column %u is too large for a chunk",
+                              column);
+    }
+    return firn_column_read_pin(run, group, slot, use, out, err);
+}
+
+void
+firn_column_unpin(struct firn_column_pin *pin)
+{
+    if (pin->cache != NULL) {
+        firn_block_cache_unpin(pin->cache, &pin->pin);
+        pin->cache = NULL;
+    }
+}
+
+int
+firn_column_read_large(struct firn_run *base, size_t group, uint32_t column, struct firn_buf *out,
+                       firn_error *err)
+{
+    struct firn_column_run *run = firn_column_read_run(base);
+    size_t slot = slot_of(run, group, column);
+    return slot == SIZE_MAX || !firn_column_read_is_in_pieces(run, group, slot)
+               ? firn_error_set(err, FIRN_NOT_FOUND,
+                                "row group %zu has no large value in column %u", group, column)
+               : firn_column_read_pieces(run, group, slot, FIRN_BLOCK_CACHE_SCAN, out, err);
+}
+
+/* ---- the rest ---- */
+
+/* As exact as row groups are. */
+static int
+place(struct firn_run *base, firn_slice key, struct firn_run_place *out, firn_error *err)
+{
+    const struct firn_column_run *run = firn_column_read_run(base);
+    struct firn_column_index_group info;
+    key = firn_run_key(key);
+    size_t i = firn_column_index_find(&run->index, key, UINT64_MAX);
+    *out = (struct firn_run_place){0};
+    (void)err;
+    /* It lies in the group before, unless that ends before it. */
+    if (i > 0) {
+        firn_column_index_group(&run->index, i - 1, &info);
+        i -= i == run->index.group_count || firn_slice_compare(key, info.upper) <= 0;
+    }
+    if (i > 0) {
+        firn_column_index_group(&run->index, i, &info);
+        out->offset = firn_column_index_ref(&run->index, i, 0).offset;
+        out->entries = info.rows_before;
+    }
+    return FIRN_OK;
+}
+
+static const struct firn_run_summary *
+summary(const struct firn_run *run)
+{
+    return &firn_column_read_const(run)->summary;
+}
+
+static const struct firn_range_set *
+ranges(const struct firn_run *run)
+{
+    return &firn_column_read_const(run)->ranges;
+}
+
+const struct firn_run_kind firn_column_kind = {
+    .name = "column",
+    .file_kind = FIRN_BLOCK_FILE_COLUMN,
+    .has_layout = true,
+    .open = column_open,
+    .close = column_close,
+    .summary = summary,
+    .ranges = ranges,
+    .origin = origin,
+    .get = get,
+    .place = place,
+    .check = firn_column_check,
+    .cursor_create = firn_column_cursor_create,
+    .cursor_destroy = firn_column_cursor_destroy,
+    .cursor_seek = firn_column_cursor_seek,
+    .cursor_seek_before = firn_column_cursor_seek_before,
+    .cursor_first = firn_column_cursor_first,
+    .cursor_last = firn_column_cursor_last,
+    .cursor_next = firn_column_cursor_next,
+    .cursor_prev = firn_column_cursor_prev,
+    .cursor_batch = firn_column_cursor_batch,
+    .builder_create = firn_column_builder_create,
+    .builder_add = firn_column_builder_add,
+    .builder_add_from = firn_column_builder_add_from,
+    .builder_add_range = firn_column_builder_add_range,
+    .builder_set_origin = firn_column_builder_set_origin,
+    .builder_size_bytes = firn_column_builder_size_bytes,
+    .builder_finish = firn_column_builder_finish,
+    .builder_destroy = firn_column_builder_destroy,
+};

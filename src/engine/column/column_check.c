@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * column/column_check.c: reads all of a run from the disk, past the cache, and holds each part against
+ * the others.
+ *
+ * Of each chunk: that it can be read and decoded, and that no value of it, and none of its blocks, lies
+ * outside of the bounds that block and index tell; that nulls and bytes are as many as they say. Then the
+ * rows of the group: keys in order, first and last ones those of the index, sequences and kinds what
+ * the index says of them, ends of life and operands where kinds ask for them, keys known to the filter.
+ * At the end all of it must add up to the summary, and every byte of the body is compared with the table
+ * of contents.
+ *
+ * Damage is reported, and the rest read on. A bad chunk takes its column of its group away and no
+ * other; where that is a key or hidden column, the rows of the group cannot be judged.
+ *
+ * Memory: the filter; the key and hidden columns of a group, and one more chunk; a byte a MiB of the file.
+ */
+#include "column/column_internal.h"
+
+#include "base/slice.h"
+
+/* A chunk, read past the cache. */
+struct column {
+    struct firn_buf raw;
+    bool is_good;
+};
+
+struct checking {
+    struct firn_column_run *run;
+    struct firn_run_check check;
+    size_t group;
+    struct firn_column_index_group info;
+    struct firn_column_keys keys; /* its slots have the chunks below */
+    struct firn_column_slot expires;
+    struct firn_column_slot operand;
+    struct firn_column_slot other; /* of one value column after the other */
+    struct column parts[FIRN_COLUMN_KEY_MAX];
+    struct column sequence_column;
+    struct column kind_column;
+    struct column expires_column;
+    struct column operand_column;
+    struct column other_column;
+
+    struct firn_buf last_key;
+    uint64_t last_sequence;
+    bool has_last; /* the row before is known */
+    struct firn_buf key;
+};
+
+static int
+refuse(const char *what, firn_error *err)
+{
+    return firn_error_set(err, FIRN_CORRUPT, "%s", what);
+}
+
+/* ==== chunks ==== */
+
+/* What is counted of the values of a chunk, or of a block. */
+struct counts {
+    uint64_t nulls;
+    uint64_t value_bytes;
+};
+
+/* Whether bounds say that there is no such value. */
+static bool
+excludes(const struct firn_chunk_bounds *bounds, size_t count, const struct firn_cell *cell)
+{
+    struct firn_chunk_predicate predicate = {.test = FIRN_CHUNK_EQUAL, .a = *cell};
+    return firn_chunk_judge(bounds, count, &predicate) == FIRN_CHUNK_NONE;
+}
+
+/* Whether bounds can be judged by: of a chunk with that kind. */
+static bool
+is_whole(const struct firn_chunk_bounds *bounds, enum firn_physical kind)
+{
+    return bounds->is_empty || (bounds->min.kind == kind && bounds->max.kind == kind);
+}
+
+static int
+check_values(const struct firn_chunk_values *values, const struct firn_column_shape *shape,
+             const struct firn_chunk_bounds *block, const struct firn_column_index_chunk *record,
+             size_t rows, struct counts *counts, firn_error *err)
+{
+    uint64_t nulls = 0;
+    for (size_t i = 0; i < values->count; i++) {
+        struct firn_cell cell = firn_column_read_value(values, i);
+        bool is_null = cell.kind == FIRN_PHYSICAL_NONE;
+        nulls += is_null;
+        counts->value_bytes += firn_column_gather_cost(
+            shape, cell.kind == FIRN_PHYSICAL_BYTES ? cell.as.bytes.size : 0);
+        if (!is_null &&
+            (excludes(block, values->count, &cell) || excludes(&record->bounds, rows, &cell))) {
+            return refuse("a value is outside of its bounds", err);
+        }
+    }
+    counts->nulls += nulls;
+    return nulls == block->null_count ? FIRN_OK
+                                      : refuse("a block has another number of nulls", err);
+}
+
+/* A chunk that is open in the slot against what the index says of it. */
+static int
+check_chunk(struct checking *checking, struct firn_column_slot *slot,
+            const struct firn_column_index_chunk *record, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct counts counts = {0};
+    const struct firn_chunk *chunk = &slot->pin.chunk;
+    struct firn_column_shape shape =
+        firn_column_layout_shape(&checking->run->layout.layout, slot->number);
+    if (chunk->encoding != record->encoding || !is_whole(&record->bounds, shape.kind)) {
+        return refuse("it is not encoded as the index says", err);
+    }
+    for (size_t block = 0; block < firn_chunk_block_count(chunk); block++) {
+        struct firn_chunk_bounds bounds;
+        firn_chunk_block_bounds(chunk, block, &bounds);
+        slot->block = SIZE_MAX;
+        FIRN_TRY(firn_chunk_read_block(chunk, block, NULL, &slot->scratch, &slot->values, err));
+        FIRN_TRY(check_values(&slot->values, &shape, &bounds, record, slot->rows, &counts, err));
+    }
+    if (counts.nulls != record->bounds.null_count || counts.value_bytes != record->value_bytes) {
+        return refuse("it has other nulls or bytes than the index says", err);
+    }
+    checking->check.found.content_bytes +=
+        slot->number < checking->run->layout.layout.count ||
+                slot->number ==
+                    firn_column_layout_hidden(&checking->run->layout.layout, FIRN_COLUMN_OPERAND)
+            ? counts.value_bytes
+            : 0;
+out:
+    return rc;
+}
+
+/* A value in pieces, whose locator is in raw. */
+static int
+check_pieces(struct checking *checking, struct firn_column_slot *slot, const struct column *column,
+             const struct firn_column_index_chunk *record, firn_error *err)
+{
+    int rc;
+    struct firn_run_locator locator = {0};
+    firn_slice raw = firn_buf_slice(&column->raw);
+    FIRN_TRY(firn_run_pieces_check_locator(raw, err));
+    firn_run_pieces_locator(raw, &locator);
+    checking->check.untold_bytes += locator.value_size;
+    FIRN_TRY(firn_run_pieces_read(checking->run->reader, raw, &slot->large, err));
+    slot->is_constant = true;
+    slot->constant =
+        (struct firn_cell){.kind = FIRN_PHYSICAL_BYTES, .as.bytes = firn_buf_slice(&slot->large)};
+    struct firn_column_shape shape =
+        firn_column_layout_shape(&checking->run->layout.layout, slot->number);
+    uint64_t bytes = firn_column_gather_cost(&shape, slot->large.size);
+    if (record->bounds.null_count != 0 || record->value_bytes != bytes ||
+        excludes(&record->bounds, 1, &slot->constant)) {
+        return refuse("a value in pieces is not as the index says", err);
+    }
+    checking->check.found.content_bytes += bytes;
+out:
+    return rc;
+}
+
+/* Reads the chunk of a slot and opens it there. */
+static int
+load(struct checking *checking, struct firn_column_slot *slot, struct column *column,
+     const struct firn_column_index_chunk *record, firn_error *err)
+{
+    int rc;
+    struct firn_column_shape shape =
+        firn_column_layout_shape(&checking->run->layout.layout, slot->number);
+    FIRN_TRY(firn_block_reader_read(checking->run->reader, &record->ref, checking->check.compress,
+                                    &column->raw, err));
+    if (record->encoding == FIRN_COLUMN_FORMAT_IN_PIECES) {
+        return check_pieces(checking, slot, column, record, err);
+    }
+    FIRN_TRY(firn_chunk_open(firn_buf_slice(&column->raw), shape.kind, shape.fixed_size, slot->rows,
+                             &slot->pin.chunk, err));
+    rc = check_chunk(checking, slot, record, err);
+out:
+    return rc;
+}
+
+/* Reports that a slot of the group cannot be read, or lies. */
+static int
+report(struct checking *checking, size_t number, firn_error *err)
+{
+    struct firn_block_ref ref =
+        firn_column_index_ref(&checking->run->index, checking->group, number);
+    checking->check.is_incomplete = true;
+    (void)firn_column_read_explain(checking->run, checking->group, number, err);
+    return firn_run_check_report(&checking->check, ref.offset, firn_block_reader_span(&ref), err);
+}
+
+/* Reads and checks the chunk of a slot, and tells of damage. */
+static int
+check_slot(struct checking *checking, size_t number, struct firn_column_slot *slot,
+           struct column *column, firn_error *err)
+{
+    int rc;
+    struct firn_column_run *run = checking->run;
+    struct firn_column_shape shape = firn_column_layout_shape(&run->layout.layout, number);
+    struct firn_column_index_chunk record;
+    firn_column_index_chunk(&run->index, checking->group, number, &shape, &record);
+    firn_column_read_close(slot);
+    column->is_good = true;
+    if (record.ref.offset == 0) { /* what stands for it is found without reading */
+        return firn_column_read_open(run, checking->group, number, FIRN_BLOCK_CACHE_SCAN, slot,
+                                     err);
+    }
+    slot->pin = (struct firn_column_pin){.cache = NULL};
+    slot->is_open = true;
+    slot->is_constant = false;
+    slot->rows = checking->info.rows;
+    slot->number = number;
+    slot->group = checking->group;
+    slot->block = SIZE_MAX;
+    FIRN_TRY(firn_step_tell(checking->check.step, 0,
+                            firn_block_reader_span(&record.ref) + checking->check.untold_bytes,
+                            err));
+    checking->check.untold_bytes = 0;
+    rc = load(checking, slot, column, &record, err);
+    if (rc != FIRN_OK) {
+        column->is_good = false;
+        rc = report(checking, number, err);
+    }
+out:
+    return rc;
+}
+
+/* ==== rows ==== */
+
+static bool
+is_null(const struct firn_cell *cell)
+{
+    return cell->kind == FIRN_PHYSICAL_NONE;
+}
+
+/* What a kind asks of the other hidden columns. */
+static int
+check_kind(struct checking *checking, uint32_t row, enum firn_entry_kind kind, firn_error *err)
+{
+    int rc;
+    struct firn_cell expires;
+    struct firn_cell operand;
+    FIRN_TRY(firn_column_read_cell(checking->run, &checking->expires, row, &expires, err));
+    FIRN_TRY(firn_column_read_cell(checking->run, &checking->operand, row, &operand, err));
+    if (is_null(&expires) == (kind == FIRN_ENTRY_EXPIRING) ||
+        is_null(&operand) == (kind == FIRN_ENTRY_MERGE) ||
+        (kind == FIRN_ENTRY_MERGE && operand.as.bytes.size < FIRN_ENTRY_MERGE_HEAD_SIZE)) {
+        return refuse("a row has an end of life or an operand that its kind does not have", err);
+    }
+    if (checking->info.is_plain && kind != FIRN_ENTRY_PUT) {
+        return refuse("a plain row group has other rows than puts", err);
+    }
+    struct firn_run_summary *found = &checking->check.found;
+    found->tombstone_count += kind == FIRN_ENTRY_DELETE;
+    found->has_heads |= firn_entry_head_size(kind) > 0;
+out:
+    return rc;
+}
+
+/* The row whose key was made, against the one before and the filter. */
+static int
+check_place(struct checking *checking, uint32_t row, uint64_t sequence, firn_error *err)
+{
+    firn_slice key = firn_buf_slice(&checking->key);
+    firn_slice last = firn_buf_slice(&checking->last_key);
+    if (checking->has_last &&
+        firn_entry_compare(last, checking->last_sequence, key, sequence) >= 0) {
+        return refuse("its rows are out of order", err);
+    }
+    bool is_same = checking->has_last && firn_slice_equal(last, key);
+    if (is_same && checking->info.is_plain) {
+        return refuse("a plain row group has a key twice", err);
+    }
+    if (row == 0 && (!firn_slice_equal(key, checking->info.lower) ||
+                     sequence != checking->info.sequence_first)) {
+        return refuse("its first row is not that of the index", err);
+    }
+    if (row + 1 == checking->info.rows && !firn_slice_equal(key, checking->info.upper)) {
+        return refuse("its last row is not that of the index", err);
+    }
+    return firn_run_check_key(&checking->check, firn_run_filter_hash(firn_run_key(key)), err);
+}
+
+static int
+check_row(struct checking *checking, uint32_t row, uint64_t *out_sequence, firn_error *err)
+{
+    int rc;
+    enum firn_entry_kind kind;
+    FIRN_TRY(firn_column_keys_key(&checking->keys, row, &checking->key, err));
+    FIRN_TRY(firn_column_keys_sequence(&checking->keys, row, out_sequence, err));
+    FIRN_TRY(firn_column_keys_kind(&checking->keys, row, &kind, err));
+    FIRN_TRY(check_place(checking, row, *out_sequence, err));
+    FIRN_TRY(check_kind(checking, row, kind, err));
+    struct firn_buf key = checking->last_key;
+    checking->last_key = checking->key;
+    checking->key = key;
+    checking->last_sequence = *out_sequence;
+    checking->has_last = true;
+    checking->check.found.entry_count++;
+out:
+    return rc;
+}
+
+/* Decodes the block of a row in all columns that rows are judged by. */
+static int
+decode(struct checking *checking, uint32_t row, firn_error *err)
+{
+    int rc = firn_column_keys_decode(&checking->keys, row, err);
+    struct firn_column_slot *slots[] = {&checking->expires, &checking->operand};
+    for (size_t i = 0; rc == FIRN_OK && i < 2; i++) {
+        if (!slots[i]->is_constant) {
+            rc = firn_column_read_block(checking->run, slots[i], row / FIRN_CHUNK_BLOCK, err);
+        }
+    }
+    return rc;
+}
+
+static int
+check_rows(struct checking *checking, firn_error *err)
+{
+    int rc = FIRN_OK;
+    uint64_t min = UINT64_MAX;
+    uint64_t max = 0;
+    for (uint32_t row = 0; row < checking->info.rows; row++) {
+        uint64_t sequence;
+        if (row % FIRN_CHUNK_BLOCK == 0) {
+            FIRN_TRY(decode(checking, row, err));
+        }
+        FIRN_TRY(check_row(checking, row, &sequence, err));
+        min = sequence < min ? sequence : min;
+        max = sequence > max ? sequence : max;
+    }
+    if (min != checking->info.sequence_min || max != checking->info.sequence_max) {
+        return refuse("its sequences are not those of the index", err);
+    }
+    struct firn_run_summary *found = &checking->check.found;
+    bool is_first = found->sequence_min == 0 && found->sequence_max == 0;
+    found->sequence_min = is_first || min < found->sequence_min ? min : found->sequence_min;
+    found->sequence_max = max > found->sequence_max ? max : found->sequence_max;
+out:
+    return rc;
+}
+
+/* ==== groups ==== */
+
+/* The columns that rows are judged by; false where one of them cannot be read. */
+static int
+check_key_columns(struct checking *checking, bool *out_are_good, firn_error *err)
+{
+    int rc = FIRN_OK;
+    const struct firn_column_owned *layout = &checking->run->layout;
+    size_t hidden = layout->layout.count;
+    *out_are_good = true;
+    for (size_t i = 0; i < layout->layout.key_count; i++) {
+        FIRN_TRY(check_slot(checking, layout->key_slots[i], &checking->keys.parts[i],
+                            &checking->parts[i], err));
+        *out_are_good &= checking->parts[i].is_good;
+    }
+    FIRN_TRY(
+        check_slot(checking, hidden, &checking->keys.sequence, &checking->sequence_column, err));
+    FIRN_TRY(check_slot(checking, hidden + 1, &checking->keys.kind, &checking->kind_column, err));
+    FIRN_TRY(check_slot(checking, hidden + 2, &checking->expires, &checking->expires_column, err));
+    FIRN_TRY(check_slot(checking, hidden + 3, &checking->operand, &checking->operand_column, err));
+    *out_are_good &= checking->sequence_column.is_good && checking->kind_column.is_good &&
+                     checking->expires_column.is_good && checking->operand_column.is_good;
+out:
+    return rc;
+}
+
+static int
+check_group(struct checking *checking, firn_error *err)
+{
+    int rc;
+    bool are_good;
+    const struct firn_column_owned *layout = &checking->run->layout;
+    FIRN_TRY(check_key_columns(checking, &are_good, err));
+    for (size_t slot = 0; slot < layout->layout.count; slot++) {
+        if (!layout->is_key[slot]) {
+            FIRN_TRY(check_slot(checking, slot, &checking->other, &checking->other_column, err));
+        }
+    }
+    checking->keys.is_open = are_good;
+    checking->keys.group = checking->group;
+    checking->keys.info = checking->info;
+    rc = are_good ? check_rows(checking, err) : FIRN_OK;
+    if (rc != FIRN_OK) {
+        rc = report(checking, layout->key_slots[0], err);
+        are_good = false;
+    }
+    checking->has_last &= are_good; /* else nothing can be said of the order of what follows */
+out:
+    return rc;
+}
+
+static int
+check_groups(struct checking *checking, firn_error *err)
+{
+    const struct firn_column_index *index = &checking->run->index;
+    int rc = FIRN_OK;
+    checking->keys.run = checking->run;
+    for (size_t i = 0; rc == FIRN_OK && i < index->group_count; i++) {
+        checking->group = i;
+        firn_column_index_group(index, i, &checking->info);
+        rc = check_group(checking, err);
+    }
+    return rc;
+}
+
+/* The index as it is on the disk now. */
+static int
+check_index(struct checking *checking, firn_error *err)
+{
+    const struct firn_column_run *run = checking->run;
+    int rc = firn_block_reader_read(run->reader, &run->sections.index, checking->check.compress,
+                                    &checking->check.raw, err);
+    if (rc == FIRN_OK && !firn_slice_equal(firn_buf_slice(&checking->check.raw), run->index.raw)) {
+        rc = refuse("the index has changed", err);
+    }
+    return rc == FIRN_OK ? FIRN_OK
+                         : firn_run_check_report_block(&checking->check, &run->sections.index,
+                                                       "no key of the run can be read", err);
+}
+
+static int
+check_parts(struct checking *checking, firn_error *err)
+{
+    int rc;
+    const struct firn_column_run *run = checking->run;
+    FIRN_TRY(firn_run_check_init(&checking->check, err));
+    FIRN_TRY(check_index(checking, err));
+    FIRN_TRY(
+        firn_run_check_sections(&checking->check, &run->sections, FIRN_COLUMN_FORMAT_VERSION, err));
+    FIRN_TRY(check_groups(checking, err));
+    firn_slice first_key = firn_bytes(NULL, 0);
+    if (run->index.group_count > 0) {
+        struct firn_column_index_group info;
+        firn_column_index_group(&run->index, 0, &info);
+        first_key = info.lower;
+    }
+    rc = firn_run_check_end(&checking->check, &run->sections, &run->summary, first_key,
+                            firn_buf_slice(&checking->last_key), err);
+out:
+    return rc;
+}
+
+static void
+deinit(struct checking *checking)
+{
+    struct column *columns[] = {&checking->sequence_column, &checking->kind_column,
+                                &checking->expires_column, &checking->operand_column,
+                                &checking->other_column};
+    firn_column_keys_deinit(&checking->keys);
+    firn_column_read_deinit(&checking->expires);
+    firn_column_read_deinit(&checking->operand);
+    firn_column_read_deinit(&checking->other);
+    for (size_t i = 0; i < FIRN_COLUMN_KEY_MAX; i++) {
+        firn_buf_deinit(&checking->parts[i].raw);
+    }
+    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
+        firn_buf_deinit(&columns[i]->raw);
+    }
+    firn_buf_deinit(&checking->last_key);
+    firn_buf_deinit(&checking->key);
+    firn_run_check_deinit(&checking->check);
+}
+
+int
+firn_column_check(struct firn_run *base, void (*on_damage)(void *ctx, const char *text), void *ctx,
+                  const struct firn_step *step, firn_error *err)
+{
+    firn_error local;
+    struct firn_column_run *run = firn_column_read_run(base);
+    DCHECK(on_damage != NULL);
+    struct checking checking = {
+        .run = run,
+        .check = {.reader = run->reader, .on_damage = on_damage, .ctx = ctx, .step = step}};
+    int rc = check_parts(&checking, err == NULL ? &local : err);
+    deinit(&checking);
+    return rc;
+}

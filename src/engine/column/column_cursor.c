@@ -1,0 +1,609 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * column/column_cursor.c: a place among the rows of a run, moving it, and stretches of rows for builders.
+ *
+ * A place is a row group and a row in it. The chunks of the group's key and hidden columns are pinned as
+ * long as the cursor is in the group, those of other columns once a row is shown. A cursor that was placed
+ * by a seek reads single values of them; once it moves, it decodes blocks of 1,024 rows, and the rows that
+ * follow are in memory.
+ *
+ * An entry is made anew for each row: its key from the key columns, its tuple from the others, or from
+ * those of them that the projection names.
+ *
+ * Batches. In a plain group every row is a put and the only version of its key, so any stretch of its
+ * rows is a batch. In others the block that is decoded is looked through: rows that are puts and whose
+ * keys differ from those before and after them. Batches end with the block.
+ *
+ * (I1) While the cursor is valid, keys is open for its group, and base.entry is the entry of its row.
+ * (I2) After a failure the cursor is not valid and holds no group: the next seek begins anew.
+ *
+ * Memory: the chunks of one group, and one block decoded of each column that is shown: about what a group
+ * has, 8 MiB, and twice the largest value.
+ *
+ * Threads: one.
+ */
+#include "column/column_internal.h"
+
+#include "base/mem.h"
+#include "base/slice.h"
+
+enum {
+    VALUE_KEPT_MAX = 4 << 20
+}; /* memory for large values that a cursor keeps for the next one */
+
+struct cursor {
+    struct firn_run_cursor base; /* first */
+    struct firn_column_run *run;
+    const struct firn_view *only; /* NULL: everything */
+    bool is_projected;
+    bool is_walking; /* the last move was a step: blocks are decoded */
+    uint32_t row;
+    struct firn_column_keys keys;
+    struct firn_column_slot expires;
+    struct firn_column_slot operand;
+    struct firn_column_slot *values; /* of the columns that are shown, by ascending slot */
+    size_t value_count;
+    struct firn_buf key;
+    struct firn_buf last_key; /* of a batch */
+    struct firn_buf other;    /* a key to compare with */
+    struct firn_buf value;
+};
+
+static struct cursor *
+cursor_of(struct firn_run_cursor *base)
+{
+    DCHECK(base->kind == &firn_column_kind);
+    return (struct cursor *)base;
+}
+
+/* Whether a column of the value is to be shown. */
+static bool
+is_wanted(const struct firn_run_projection *projection, uint32_t column)
+{
+    size_t low = 0;
+    size_t high = projection != NULL ? projection->count : 0;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (projection->columns[middle] < column) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return projection == NULL || (low < projection->count && projection->columns[low] == column);
+}
+
+/* Numbers the slots of the columns that are shown. */
+static int
+choose_columns(struct cursor *cursor, const struct firn_run_projection *projection, firn_error *err)
+{
+    const struct firn_column_owned *layout = &cursor->run->layout;
+    cursor->values = firn_alloc_zeroed((layout->value_count + 1) * sizeof cursor->values[0]);
+    if (cursor->values == NULL) {
+        return firn_error_no_memory(err, "a cursor");
+    }
+    for (size_t slot = 0; slot < layout->layout.count; slot++) {
+        if (!layout->is_key[slot] && is_wanted(projection, layout->layout.columns[slot].id)) {
+            cursor->values[cursor->value_count++].number = slot;
+        }
+    }
+    return FIRN_OK;
+}
+
+int
+firn_column_cursor_create(struct firn_run *run, const struct firn_run_cursor_options *options,
+                          struct firn_run_cursor **out, firn_error *err)
+{
+    *out = NULL;
+    struct cursor *cursor = firn_alloc_zeroed(sizeof *cursor);
+    if (cursor == NULL) {
+        return firn_error_no_memory(err, "a cursor");
+    }
+    cursor->base.kind = &firn_column_kind;
+    cursor->run = firn_column_read_run(run);
+    cursor->keys.run = cursor->run;
+    cursor->keys.use =
+        options != NULL && options->is_sequential ? FIRN_BLOCK_CACHE_SCAN : FIRN_BLOCK_CACHE_DATA;
+    cursor->only = options != NULL ? options->only : NULL;
+    const struct firn_run_projection *projection = options != NULL ? options->projection : NULL;
+    cursor->is_projected = projection != NULL;
+    int rc = choose_columns(cursor, projection, err);
+    if (rc != FIRN_OK) {
+        firn_column_cursor_destroy(&cursor->base);
+        return rc;
+    }
+    *out = &cursor->base;
+    return FIRN_OK;
+}
+
+/* Lets go of the group. */
+static void
+leave(struct cursor *cursor)
+{
+    cursor->base.is_valid = false;
+    firn_column_keys_close(&cursor->keys);
+    firn_column_read_close(&cursor->expires);
+    firn_column_read_close(&cursor->operand);
+    for (size_t i = 0; i < cursor->value_count; i++) {
+        firn_column_read_close(&cursor->values[i]);
+    }
+}
+
+void
+firn_column_cursor_destroy(struct firn_run_cursor *base)
+{
+    if (base == NULL) {
+        return;
+    }
+    struct cursor *cursor = cursor_of(base);
+    leave(cursor);
+    firn_column_keys_deinit(&cursor->keys);
+    firn_column_read_deinit(&cursor->expires);
+    firn_column_read_deinit(&cursor->operand);
+    for (size_t i = 0; i < cursor->value_count; i++) {
+        firn_column_read_deinit(&cursor->values[i]);
+    }
+    firn_free(cursor->values);
+    firn_buf_deinit(&cursor->key);
+    firn_buf_deinit(&cursor->last_key);
+    firn_buf_deinit(&cursor->other);
+    firn_buf_deinit(&cursor->value);
+    firn_free(cursor);
+}
+
+/* Enters a group. */
+static int
+enter(struct cursor *cursor, size_t group, firn_error *err)
+{
+    if (!cursor->keys.is_open || cursor->keys.group != group) {
+        leave(cursor);
+    }
+    return firn_column_keys_open(&cursor->keys, group, err);
+}
+
+/* ==== entries ==== */
+
+/* The value of a slot in the row, of a block that is decoded where the cursor walks. */
+static int
+read_slot(struct cursor *cursor, struct firn_column_slot *slot, size_t number,
+          struct firn_cell *out, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(firn_column_read_open(cursor->run, cursor->keys.group, number, cursor->keys.use, slot,
+                                   err));
+    if (cursor->is_walking && !slot->is_constant) {
+        FIRN_TRY(firn_column_read_block(cursor->run, slot, cursor->row / FIRN_CHUNK_BLOCK, err));
+    }
+    rc = firn_column_read_cell(cursor->run, slot, cursor->row, out, err);
+out:
+    return rc;
+}
+
+/* The same of a hidden column that must have a value of so many bytes at least. */
+static int
+read_hidden(struct cursor *cursor, struct firn_column_slot *slot, uint32_t column, size_t size_min,
+            struct firn_cell *out, firn_error *err)
+{
+    size_t number = firn_column_layout_hidden(&cursor->run->layout.layout, column);
+    int rc = read_slot(cursor, slot, number, out, err);
+    if (rc == FIRN_OK && (out->kind == FIRN_PHYSICAL_NONE ||
+                          (out->kind == FIRN_PHYSICAL_BYTES && out->as.bytes.size < size_min))) {
+        rc = firn_column_read_refuse(cursor->run, cursor->keys.group, number,
+                                     "an entry lacks what its kind has", err);
+    }
+    return rc;
+}
+
+/* Appends the tuple of the row to the value. */
+static int
+add_tuple(struct cursor *cursor, firn_error *err)
+{
+    struct firn_tuple_writer writer;
+    const struct firn_column_def *columns = cursor->run->layout.columns;
+    int rc = FIRN_OK;
+    firn_tuple_begin(&writer, &cursor->value);
+    for (size_t i = 0; rc == FIRN_OK && i < cursor->value_count; i++) {
+        struct firn_cell cell;
+        struct firn_column_slot *slot = &cursor->values[i];
+        rc = read_slot(cursor, slot, slot->number, &cell, err);
+        if (rc == FIRN_OK) {
+            firn_tuple_add(&writer, columns[slot->number].id, &cell);
+        }
+    }
+    return rc == FIRN_OK && firn_tuple_end(&writer) != FIRN_OK ? firn_error_no_memory(err, "a row")
+                                                               : rc;
+}
+
+/* Makes the value of the row. */
+static int
+make_value(struct cursor *cursor, enum firn_entry_kind kind, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_cell cell;
+    if (cursor->value.capacity > VALUE_KEPT_MAX) {
+        firn_buf_deinit(&cursor->value);
+    }
+    firn_buf_clear(&cursor->value);
+    switch (kind) {
+    case FIRN_ENTRY_DELETE:
+        return FIRN_OK;
+    case FIRN_ENTRY_MERGE:
+        FIRN_TRY(read_hidden(cursor, &cursor->operand, FIRN_COLUMN_OPERAND,
+                             FIRN_ENTRY_MERGE_HEAD_SIZE, &cell, err));
+        return firn_buf_append_slice(&cursor->value, cell.as.bytes) == FIRN_OK
+                   ? FIRN_OK
+                   : firn_error_no_memory(err, "a value");
+    case FIRN_ENTRY_EXPIRING:
+        FIRN_TRY(read_hidden(cursor, &cursor->expires, FIRN_COLUMN_EXPIRES, 0, &cell, err));
+        if (firn_buf_append_le64(&cursor->value, cell.as.u64) != FIRN_OK) {
+            return firn_error_no_memory(err, "a value");
+        }
+        break;
+    default:
+        break;
+    }
+    rc = add_tuple(cursor, err);
+out:
+    return rc;
+}
+
+/* Shows a row of the group that is open. */
+static int
+show(struct cursor *cursor, uint32_t row, firn_error *err)
+{
+    int rc;
+    uint64_t sequence;
+    enum firn_entry_kind kind;
+    struct firn_column_keys *keys = &cursor->keys;
+    DCHECK(keys->is_open && row < keys->info.rows);
+    cursor->base.is_valid = false;
+    cursor->row = row;
+    if (cursor->is_walking) {
+        FIRN_TRY(firn_column_keys_decode(keys, row, err));
+    }
+    FIRN_TRY(firn_column_keys_key(keys, row, &cursor->key, err));
+    FIRN_TRY(firn_column_keys_sequence(keys, row, &sequence, err));
+    FIRN_TRY(firn_column_keys_kind(keys, row, &kind, err));
+    FIRN_TRY(make_value(cursor, kind, err));
+    cursor->base.entry = (struct firn_entry){
+        .key = firn_buf_slice(&cursor->key),
+        .value = firn_buf_slice(&cursor->value),
+        .sequence = sequence,
+        .kind = kind,
+    };
+    cursor->base.is_valid = true;
+out:
+    if (rc != FIRN_OK) {
+        leave(cursor); /* (I2) */
+    }
+    return rc;
+}
+
+/* ==== moving ==== */
+
+/* Shows the first row from a group on that may be wanted; none after the last. */
+static int
+show_first_from(struct cursor *cursor, size_t group, firn_error *err)
+{
+    const struct firn_column_index *index = &cursor->run->index;
+    for (; group < index->group_count; group++) {
+        struct firn_column_index_group info;
+        firn_column_index_group(index, group, &info);
+        if (cursor->only == NULL ||
+            firn_view_sees_any(cursor->only, info.sequence_min, info.sequence_max)) {
+            int rc = enter(cursor, group, err);
+            return rc != FIRN_OK ? rc : show(cursor, 0, err);
+        }
+    }
+    leave(cursor);
+    return FIRN_OK;
+}
+
+/* Shows the last row of the group before; none before the first. */
+static int
+show_last_before(struct cursor *cursor, size_t group, firn_error *err)
+{
+    if (group == 0) {
+        leave(cursor);
+        return FIRN_OK;
+    }
+    int rc = enter(cursor, group - 1, err);
+    return rc != FIRN_OK ? rc : show(cursor, cursor->keys.info.rows - 1, err);
+}
+
+static int
+seek(struct cursor *cursor, firn_slice key, uint64_t sequence, bool is_before, firn_error *err)
+{
+    key = firn_run_key(key);
+    size_t count = firn_column_index_find(&cursor->run->index, key, sequence);
+    cursor->is_walking = false;
+    cursor->base.is_valid = false;
+    if (count == 0) {
+        return is_before ? show_last_before(cursor, 0, err) : show_first_from(cursor, 0, err);
+    }
+    uint32_t row;
+    int rc;
+    FIRN_TRY(enter(cursor, count - 1, err));
+    FIRN_TRY(firn_column_keys_find(&cursor->keys, key, sequence, &cursor->other, &row, err));
+    if (is_before) {
+        rc = row == 0 ? show_last_before(cursor, count - 1, err) : show(cursor, row - 1, err);
+    } else {
+        rc = row == cursor->keys.info.rows ? show_first_from(cursor, count, err)
+                                           : show(cursor, row, err);
+    }
+out:
+    if (rc != FIRN_OK) {
+        leave(cursor); /* (I2) */
+    }
+    return rc;
+}
+
+int
+firn_column_cursor_seek(struct firn_run_cursor *base, firn_slice key, uint64_t sequence,
+                        firn_error *err)
+{
+    return seek(cursor_of(base), key, sequence, false, err);
+}
+
+int
+firn_column_cursor_seek_before(struct firn_run_cursor *base, firn_slice key, uint64_t sequence,
+                               firn_error *err)
+{
+    return seek(cursor_of(base), key, sequence, true, err);
+}
+
+int
+firn_column_cursor_first(struct firn_run_cursor *base, firn_error *err)
+{
+    struct cursor *cursor = cursor_of(base);
+    cursor->is_walking = cursor->keys.use == FIRN_BLOCK_CACHE_SCAN;
+    return show_first_from(cursor, 0, err);
+}
+
+int
+firn_column_cursor_last(struct firn_run_cursor *base, firn_error *err)
+{
+    struct cursor *cursor = cursor_of(base);
+    cursor->is_walking = cursor->keys.use == FIRN_BLOCK_CACHE_SCAN;
+    return show_last_before(cursor, cursor->run->index.group_count, err);
+}
+
+/* The next row of the group, or the first one of those after it. */
+static int
+go_on(struct cursor *cursor, uint64_t rows, firn_error *err)
+{
+    uint64_t next = cursor->row + rows;
+    DCHECK(cursor->keys.is_open && next <= cursor->keys.info.rows); /* (I1) */
+    cursor->is_walking = true;
+    return next < cursor->keys.info.rows ? show(cursor, (uint32_t)next, err)
+                                         : show_first_from(cursor, cursor->keys.group + 1, err);
+}
+
+int
+firn_column_cursor_next(struct firn_run_cursor *base, firn_error *err)
+{
+    CHECK(base->is_valid);
+    return go_on(cursor_of(base), 1, err);
+}
+
+int
+firn_column_cursor_prev(struct firn_run_cursor *base, firn_error *err)
+{
+    struct cursor *cursor = cursor_of(base);
+    CHECK(base->is_valid);
+    DCHECK(cursor->keys.is_open); /* (I1) */
+    cursor->is_walking = true;
+    return cursor->row > 0 ? show(cursor, cursor->row - 1, err)
+                           : show_last_before(cursor, cursor->keys.group, err);
+}
+
+/* ==== stretches of rows ==== */
+
+/* Whether a row, whose block is decoded, has the same key as the one before it. */
+static int
+has_same_key(struct cursor *cursor, uint32_t row, bool *out, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(firn_column_keys_key(&cursor->keys, row - 1, &cursor->other, err));
+    FIRN_TRY(firn_column_keys_key(&cursor->keys, row, &cursor->last_key, err));
+    *out = firn_slice_equal(firn_buf_slice(&cursor->other), firn_buf_slice(&cursor->last_key));
+out:
+    return rc;
+}
+
+/* In a group that is not plain: where the stretch from the cursor's row on ends, before row `end` of its
+ * block. All rows of it are puts, and the keys around it differ: so neither the first nor the last
+ * row of a block is in one, but at the ends of the run. */
+static int
+find_end(struct cursor *cursor, uint32_t end, uint32_t *out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    bool is_same = false;
+    struct firn_column_keys *keys = &cursor->keys;
+    uint32_t row = cursor->row;
+    *out = row;
+    if (row % FIRN_CHUNK_BLOCK == 0) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(has_same_key(cursor, row, &is_same, err));
+    while (!is_same && row + 1 < end) {
+        enum firn_entry_kind kind;
+        FIRN_TRY(firn_column_keys_kind(keys, row, &kind, err));
+        FIRN_TRY(has_same_key(cursor, row + 1, &is_same, err));
+        if (is_same || kind != FIRN_ENTRY_PUT) {
+            break;
+        }
+        *out = ++row;
+    }
+out:
+    return rc;
+}
+
+/* The first row in [low, high), whose block is decoded, with a key at or above limit. */
+static int
+find_limit(struct cursor *cursor, firn_slice limit, uint32_t low, uint32_t high, uint32_t *out,
+           firn_error *err)
+{
+    int rc = FIRN_OK;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        FIRN_TRY(firn_column_keys_key(&cursor->keys, middle, &cursor->other, err));
+        if (firn_slice_compare(firn_buf_slice(&cursor->other), limit) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    *out = low;
+out:
+    return rc;
+}
+
+/* Whether a value of the row lies in pieces: it is alone in its group then. */
+static bool
+has_large(const struct cursor *cursor)
+{
+    size_t count = cursor->run->index.slot_count;
+    for (size_t slot = 0; cursor->keys.info.rows == 1 && slot < count; slot++) {
+        if (firn_column_read_is_in_pieces(cursor->run, cursor->keys.group, slot)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Fills in what a batch says of the rows from the cursor's on, up to end. */
+static int
+describe(struct cursor *cursor, uint32_t end, struct firn_run_batch *out, firn_error *err)
+{
+    int rc;
+    uint64_t sequence;
+    const struct firn_run_summary *summary = &cursor->run->summary;
+    FIRN_TRY(firn_column_keys_key(&cursor->keys, end - 1, &cursor->last_key, err));
+    uint64_t min = UINT64_MAX;
+    uint64_t max = 0;
+    for (uint32_t row = cursor->row; row < end; row++) {
+        FIRN_TRY(firn_column_keys_sequence(&cursor->keys, row, &sequence, err));
+        min = sequence < min ? sequence : min;
+        max = sequence > max ? sequence : max;
+    }
+    out->cursor = &cursor->base;
+    out->count = end - cursor->row;
+    out->content_bytes = summary->content_bytes / summary->entry_count * out->count;
+    out->sequence_min = min;
+    out->sequence_max = max;
+    out->last_key = firn_buf_slice(&cursor->last_key);
+out:
+    return rc;
+}
+
+int
+firn_column_cursor_batch(struct firn_run_cursor *base, const firn_slice *limit, uint64_t max,
+                         struct firn_run_batch *out, firn_error *err)
+{
+    struct cursor *cursor = cursor_of(base);
+    struct firn_column_keys *keys = &cursor->keys;
+    int rc = FIRN_OK;
+    *out = (struct firn_run_batch){.cursor = NULL};
+    CHECK(base->is_valid);
+    if (cursor->is_projected || has_large(cursor)) {
+        return FIRN_OK;
+    }
+    uint32_t end = (cursor->row / FIRN_CHUNK_BLOCK + 1) * FIRN_CHUNK_BLOCK;
+    end = end < keys->info.rows ? end : keys->info.rows;
+    FIRN_TRY(firn_column_keys_decode(keys, cursor->row, err));
+    if (!keys->info.is_plain) {
+        FIRN_TRY(find_end(cursor, end, &end, err));
+    }
+    if (end - cursor->row > max) {
+        end = cursor->row + (uint32_t)max;
+    }
+    if (limit != NULL) {
+        FIRN_TRY(find_limit(cursor, firn_run_key(*limit), cursor->row, end, &end, err));
+    }
+    if (end > cursor->row) {
+        FIRN_TRY(describe(cursor, end, out, err));
+    }
+out:
+    return rc;
+}
+
+const struct firn_column_run *
+firn_column_cursor_run(const struct firn_run_cursor *base)
+{
+    DCHECK(base->kind == &firn_column_kind);
+    return ((const struct cursor *)base)->run;
+}
+
+/* The cursor's own slot of that number. */
+static struct firn_column_slot *
+find_slot(struct cursor *cursor, size_t number)
+{
+    const struct firn_column_owned *layout = &cursor->run->layout;
+    if (number >= layout->layout.count) {
+        switch (FIRN_COLUMN_SEQUENCE + (number - layout->layout.count)) {
+        case FIRN_COLUMN_SEQUENCE:
+            return &cursor->keys.sequence;
+        case FIRN_COLUMN_KIND:
+            return &cursor->keys.kind;
+        case FIRN_COLUMN_EXPIRES:
+            return &cursor->expires;
+        default:
+            return &cursor->operand;
+        }
+    }
+    for (size_t i = 0; layout->is_key[number] && i < layout->layout.key_count; i++) {
+        if (layout->key_slots[i] == number) {
+            return &cursor->keys.parts[i];
+        }
+    }
+    size_t low = 0;
+    size_t high = cursor->value_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (cursor->values[middle].number < number) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    DCHECK(low < cursor->value_count && cursor->values[low].number == number);
+    return &cursor->values[low];
+}
+
+int
+firn_column_cursor_values(struct firn_run_cursor *base, size_t number,
+                          struct firn_chunk_values *out, size_t *out_first,
+                          struct firn_cell *out_constant, firn_error *err)
+{
+    struct cursor *cursor = cursor_of(base);
+    struct firn_column_slot *slot = find_slot(cursor, number);
+    int rc;
+    *out = (struct firn_chunk_values){.count = 0};
+    *out_first = cursor->row % FIRN_CHUNK_BLOCK;
+    FIRN_TRY(firn_column_read_open(cursor->run, cursor->keys.group, number, cursor->keys.use, slot,
+                                   err));
+    if (slot->is_constant) {
+        *out_constant = slot->constant;
+        return FIRN_OK;
+    }
+    FIRN_TRY(firn_column_read_block(cursor->run, slot, cursor->row / FIRN_CHUNK_BLOCK, err));
+    *out = slot->values;
+out:
+    return rc;
+}
+
+int
+firn_column_cursor_key(struct firn_run_cursor *base, size_t i, struct firn_buf *out,
+                       firn_error *err)
+{
+    struct cursor *cursor = cursor_of(base);
+    return firn_column_keys_key(&cursor->keys, cursor->row + (uint32_t)i, out, err);
+}
+
+int
+firn_column_cursor_skip(struct firn_run_cursor *base, uint64_t count, firn_error *err)
+{
+    CHECK(base->is_valid);
+    return go_on(cursor_of(base), count, err);
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * column/column_gather.c: the values of one column that gather until they become a chunk.
+ *
+ * Numbers lie side by side as a chunk wants them. Bytes lie one behind the other, with their sizes beside
+ * them; slices are made at the end, when they move no more. A null is 0 or empty, and a bit says so.
+ *
+ * Memory: what the values have, 4 bytes more for each that is bytes, a bit for each; 16 bytes for each
+ * slice in the end, which all columns share.
+ */
+#include "column/column_internal.h"
+
+#include "base/mem.h"
+
+enum { WORD_BITS = 64, SIZE_SIZE = 4 };
+
+void
+firn_column_gather_deinit(struct firn_column_gather *gather)
+{
+    firn_buf_deinit(&gather->numbers);
+    firn_buf_deinit(&gather->bytes);
+    firn_buf_deinit(&gather->valid);
+}
+
+void
+firn_column_gather_clear(struct firn_column_gather *gather)
+{
+    gather->count = 0;
+    gather->null_count = 0;
+    gather->value_bytes = 0;
+    firn_buf_clear(&gather->numbers);
+    firn_buf_clear(&gather->bytes);
+    firn_buf_clear(&gather->valid);
+}
+
+/* Bytes of a number, or of the size of bytes. */
+static size_t
+width_of(const struct firn_column_shape *shape)
+{
+    return shape->kind == FIRN_PHYSICAL_F32 || shape->kind == FIRN_PHYSICAL_BYTES ? SIZE_SIZE : 8;
+}
+
+static uint64_t *
+words_of(const struct firn_column_gather *gather)
+{
+    return (uint64_t *)(void *)gather->valid.data;
+}
+
+/* Makes room for n more, and their bits, which say null. */
+static int
+reserve(struct firn_column_gather *gather, size_t n)
+{
+    size_t words = (gather->count + n + WORD_BITS - 1) / WORD_BITS;
+    size_t before = gather->valid.size;
+    int rc = firn_buf_reserve(&gather->numbers, n * width_of(&gather->shape));
+    DCHECK(gather->count + n <= FIRN_CHUNK_VALUES_MAX);
+    if (rc == FIRN_OK && words * sizeof(uint64_t) > before) {
+        rc = firn_buf_set_size(&gather->valid, words * sizeof(uint64_t));
+        if (rc == FIRN_OK) {
+            memset(gather->valid.data + before, 0, gather->valid.size - before);
+        }
+    }
+    return rc;
+}
+
+static void
+set_valid(struct firn_column_gather *gather, size_t i)
+{
+    words_of(gather)[i / WORD_BITS] |= UINT64_C(1) << i % WORD_BITS;
+}
+
+/* Appends one value, for which there is room but for its bytes. */
+static int
+put(struct firn_column_gather *gather, const struct firn_cell *cell)
+{
+    uint8_t *at = gather->numbers.data + gather->numbers.size;
+    bool is_bytes = gather->shape.kind == FIRN_PHYSICAL_BYTES;
+    bool is_null = cell->kind == FIRN_PHYSICAL_NONE;
+    size_t size = is_bytes && !is_null ? cell->as.bytes.size : 0;
+    DCHECK(is_null || cell->kind == gather->shape.kind);
+    if (size > 0 && firn_buf_append_slice(&gather->bytes, cell->as.bytes) != FIRN_OK) {
+        return FIRN_NO_MEMORY;
+    }
+    if (is_bytes) {
+        firn_store_le32(at, (uint32_t)size);
+    } else if (is_null) {
+        memset(at, 0, width_of(&gather->shape));
+    } else {
+        memcpy(at, &cell->as, width_of(&gather->shape));
+    }
+    gather->numbers.size += width_of(&gather->shape);
+    if (is_null) {
+        gather->null_count++;
+    } else {
+        set_valid(gather, gather->count);
+    }
+    gather->count++;
+    gather->value_bytes += firn_column_gather_cost(&gather->shape, size);
+    return FIRN_OK;
+}
+
+int
+firn_column_gather_add(struct firn_column_gather *gather, const struct firn_cell *cell, size_t n)
+{
+    int rc = reserve(gather, n);
+    for (size_t i = 0; rc == FIRN_OK && i < n; i++) {
+        rc = put(gather, cell);
+    }
+    return rc;
+}
+
+static bool
+is_valid(const struct firn_chunk_values *values, size_t i)
+{
+    return values->valid == NULL || (values->valid[i / WORD_BITS] >> i % WORD_BITS & 1) != 0;
+}
+
+static int
+put_slices(struct firn_column_gather *gather, const struct firn_chunk_values *values, size_t first,
+           size_t n)
+{
+    int rc = FIRN_OK;
+    for (size_t i = first; rc == FIRN_OK && i < first + n; i++) {
+        struct firn_cell cell = firn_column_read_value(values, i);
+        rc = put(gather, &cell);
+    }
+    return rc;
+}
+
+int
+firn_column_gather_add_values(struct firn_column_gather *gather,
+                              const struct firn_chunk_values *values, size_t first, size_t n)
+{
+    DCHECK(first + n <= values->count && values->kind == gather->shape.kind);
+    int rc = reserve(gather, n);
+    if (rc != FIRN_OK || gather->shape.kind == FIRN_PHYSICAL_BYTES) {
+        return rc != FIRN_OK ? rc : put_slices(gather, values, first, n);
+    }
+    size_t width = width_of(&gather->shape);
+    const uint8_t *from = (const uint8_t *)(const void *)values->as.u64 + first * width;
+    memcpy(gather->numbers.data + gather->numbers.size, from, n * width);
+    gather->numbers.size += n * width;
+    for (size_t i = 0; i < n; i++) {
+        if (is_valid(values, first + i)) {
+            set_valid(gather, gather->count + i);
+        } else {
+            memset(gather->numbers.data + (gather->count + i) * width, 0, width);
+            gather->null_count++;
+        }
+    }
+    gather->count += n;
+    gather->value_bytes += n * firn_column_gather_cost(&gather->shape, 0);
+    return FIRN_OK;
+}
+
+int
+firn_column_gather_values(const struct firn_column_gather *gather, struct firn_buf *slices,
+                          struct firn_chunk_values *out)
+{
+    *out = (struct firn_chunk_values){
+        .kind = gather->shape.kind,
+        .fixed_size = gather->shape.fixed_size,
+        .count = gather->count,
+        .valid = gather->null_count > 0 ? words_of(gather) : NULL,
+    };
+    out->as.u64 = (const uint64_t *)(const void *)gather->numbers.data;
+    if (gather->shape.kind != FIRN_PHYSICAL_BYTES) {
+        return FIRN_OK;
+    }
+    firn_buf_clear(slices);
+    if (firn_buf_set_size(slices, gather->count * sizeof(firn_slice)) != FIRN_OK) {
+        return FIRN_NO_MEMORY;
+    }
+    firn_slice *slice = (firn_slice *)(void *)slices->data;
+    firn_slice all = firn_run_key(firn_buf_slice(&gather->bytes));
+    size_t at = 0;
+    for (size_t i = 0; i < gather->count; i++) {
+        slice[i] = firn_bytes(all.data + at, firn_load_le32(gather->numbers.data + i * SIZE_SIZE));
+        at += slice[i].size;
+    }
+    DCHECK(at == gather->bytes.size);
+    out->as.bytes = slice;
+    return FIRN_OK;
+}

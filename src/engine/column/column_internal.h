@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * column/column_internal.h: what the files of the room share.
+ */
+#ifndef FIRN_COLUMN_COLUMN_INTERNAL_H
+#define FIRN_COLUMN_COLUMN_INTERNAL_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/entry.h"
+#include "block/run_kind.h"
+#include "block/run_parts.h"
+#include "column/column.h"
+#include "column/column_format.h"
+
+/* ==== a layout that somebody owns, and its slots (column_layout.c) ====
+ *
+ * A slot is the place of a column in a group: those of the layout in their order, then the hidden ones.
+ */
+
+struct firn_column_owned {
+    struct firn_column_layout layout;
+    struct firn_column_def *columns;
+    uint32_t *key;           /* ids */
+    uint32_t *key_slots;     /* the same as slots */
+    bool *is_key;            /* of each slot */
+    size_t value_count;      /* columns that are not of the key */
+    struct firn_buf initial; /* bytes of initial values */
+};
+
+/* FIRN_INVALID says what is wrong with it. */
+FIRN_MUST_CHECK int firn_column_layout_check(const struct firn_column_layout *layout,
+                                             firn_error *err);
+/* A copy of a layout that passed the check; the caller's to deinit, whatever is returned. */
+FIRN_MUST_CHECK int firn_column_layout_copy(const struct firn_column_layout *layout,
+                                            struct firn_column_owned *out, firn_error *err);
+void firn_column_layout_deinit(struct firn_column_owned *owned);
+
+static inline size_t
+firn_column_layout_slot_count(const struct firn_column_layout *layout)
+{
+    return layout->count + FIRN_COLUMN_FORMAT_HIDDEN;
+}
+/* The slot of a hidden column. */
+static inline size_t
+firn_column_layout_hidden(const struct firn_column_layout *layout, uint32_t column)
+{
+    DCHECK(column >= FIRN_COLUMN_SEQUENCE && column <= FIRN_COLUMN_OPERAND);
+    return layout->count + (column - FIRN_COLUMN_SEQUENCE);
+}
+/* The slot of a column, hidden ones included; SIZE_MAX: the layout does not have it. */
+size_t firn_column_layout_slot(const struct firn_column_layout *layout, uint32_t column);
+
+/* What the values of a slot are. */
+struct firn_column_shape {
+    enum firn_physical kind;
+    uint32_t fixed_size;
+};
+struct firn_column_shape firn_column_layout_shape(const struct firn_column_layout *layout,
+                                                  size_t slot);
+
+/* ==== the index: which groups there are, and where their chunks lie (column_index.c) ==== */
+
+/* Where things are in an index that passed the check. Borrows its bytes. */
+struct firn_column_index {
+    firn_slice raw;
+    size_t group_count;
+    size_t slot_count;
+    uint64_t entry_count;
+    const uint8_t *groups;
+    size_t group_size; /* with its chunks */
+    const uint8_t *rest;
+};
+
+/* Checks the bytes, which nobody vouches for, all but whether what they say of chunks is true; makes the
+ * layout, which is the caller's to deinit, whatever is returned. FIRN_CORRUPT, FIRN_NEWER. */
+FIRN_MUST_CHECK int firn_column_index_open(firn_slice raw, struct firn_column_index *out,
+                                           struct firn_column_owned *layout, firn_error *err);
+
+struct firn_column_index_group {
+    uint32_t rows;
+    bool is_plain;
+    uint64_t sequence_min;
+    uint64_t sequence_max;
+    uint64_t sequence_first;
+    firn_slice lower;
+    firn_slice upper;
+    uint64_t rows_before;
+};
+void firn_column_index_group(const struct firn_column_index *index, size_t i,
+                             struct firn_column_index_group *out);
+
+struct firn_column_index_chunk {
+    struct firn_block_ref ref; /* offset 0: there is none */
+    uint8_t encoding;
+    uint64_t value_bytes;
+    struct firn_chunk_bounds bounds;
+};
+/* The shape is that of the slot. */
+void firn_column_index_chunk(const struct firn_column_index *index, size_t group, size_t slot,
+                             const struct firn_column_shape *shape,
+                             struct firn_column_index_chunk *out);
+/* Where its block is, alone. */
+struct firn_block_ref firn_column_index_ref(const struct firn_column_index *index, size_t group,
+                                            size_t slot);
+
+/* How many groups begin at or before (key, sequence). */
+size_t firn_column_index_find(const struct firn_column_index *index, firn_slice key,
+                              uint64_t sequence);
+
+/* ---- building ---- */
+
+struct firn_column_index_builder {
+    struct firn_buf groups;
+    struct firn_buf rest; /* initial values, then keys */
+};
+void firn_column_index_builder_deinit(struct firn_column_index_builder *builder);
+/* Begins with the initial values of the layout. FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_column_index_builder_init(struct firn_column_index_builder *builder,
+                                                   const struct firn_column_layout *layout,
+                                                   firn_error *err);
+/* A group and its chunks, one for each slot. FIRN_LIMIT if the index would be too large. */
+FIRN_MUST_CHECK int firn_column_index_builder_add(struct firn_column_index_builder *builder,
+                                                  const struct firn_column_layout *layout,
+                                                  const struct firn_column_index_group *group,
+                                                  const struct firn_column_index_chunk *chunks,
+                                                  firn_error *err);
+size_t firn_column_index_builder_size_bytes(const struct firn_column_index_builder *builder,
+                                            const struct firn_column_layout *layout);
+/* Replaces the contents of out. */
+FIRN_MUST_CHECK int
+firn_column_index_builder_encode(const struct firn_column_index_builder *builder,
+                                 const struct firn_column_layout *layout, uint64_t entry_count,
+                                 struct firn_buf *out);
+
+/* ==== an open run, and how its chunks are fetched (column_read.c) ==== */
+
+struct firn_column_run {
+    struct firn_run base; /* first */
+    struct firn_block_cache *cache;
+    uint64_t file; /* its numbers in the cache: of chunks, and of the filter */
+    uint64_t file_of_sections;
+    struct firn_block_reader *reader;
+    struct firn_run_sections sections;
+    struct firn_run_summary summary;
+    struct firn_range_set ranges;
+    struct firn_column_owned layout;
+    struct firn_column_index index;
+    /* Where the index lies: memory of the cache that is held, or of its own. */
+    size_t held_bytes;
+    struct firn_block_memory memory;
+    struct firn_buf index_bytes;
+};
+
+static inline struct firn_column_run *
+firn_column_read_run(struct firn_run *run)
+{
+    DCHECK(run->kind == &firn_column_kind);
+    return (struct firn_column_run *)run;
+}
+static inline const struct firn_column_run *
+firn_column_read_const(const struct firn_run *run)
+{
+    DCHECK(run->kind == &firn_column_kind);
+    return (const struct firn_column_run *)run;
+}
+
+/* Fills in what a failure to read a chunk lacks: file, offset, column and row group. Returns
+ * err->code. */
+int firn_column_read_explain(const struct firn_column_run *run, size_t group, size_t slot,
+                             firn_error *err);
+/* FIRN_CORRUPT that says what is wrong with a column of a group. */
+int firn_column_read_refuse(const struct firn_column_run *run, size_t group, size_t slot,
+                            const char *what, firn_error *err);
+
+/* Pins the block of a chunk, which the group has, and opens the chunk. */
+FIRN_MUST_CHECK int firn_column_read_pin(struct firn_column_run *run, size_t group, size_t slot,
+                                         enum firn_block_cache_use use, struct firn_column_pin *out,
+                                         firn_error *err);
+/* Whether a slot of a group has one value in pieces. */
+bool firn_column_read_is_in_pieces(const struct firn_column_run *run, size_t group, size_t slot);
+/* Replaces the contents of out with it. */
+FIRN_MUST_CHECK int firn_column_read_pieces(struct firn_column_run *run, size_t group, size_t slot,
+                                            enum firn_block_cache_use use, struct firn_buf *out,
+                                            firn_error *err);
+
+/* The values of one slot of one group. Zeroed at first. */
+struct firn_column_slot {
+    bool is_open;
+    bool is_constant; /* all values are this one; there is no chunk, or the value lay in pieces */
+    uint32_t rows;
+    size_t number;
+    size_t group;
+    struct firn_cell constant;
+    struct firn_column_pin pin;
+    struct firn_chunk_scratch scratch;
+    size_t block; /* SIZE_MAX: values means nothing; else it has those of that block */
+    struct firn_chunk_values values;
+    struct firn_buf large;
+};
+
+/* Opens a slot that is not open, or of the same group already. */
+FIRN_MUST_CHECK int firn_column_read_open(struct firn_column_run *run, size_t group, size_t number,
+                                          enum firn_block_cache_use use,
+                                          struct firn_column_slot *slot, firn_error *err);
+/* Keeps memory for the next group. */
+void firn_column_read_close(struct firn_column_slot *slot);
+void firn_column_read_deinit(struct firn_column_slot *slot);
+/* One value: of the block that is decoded, or else alone. Borrowed until the next call. */
+FIRN_MUST_CHECK int firn_column_read_cell(struct firn_column_run *run,
+                                          struct firn_column_slot *slot, uint32_t row,
+                                          struct firn_cell *out, firn_error *err);
+/* Decodes a block; not of a constant slot. */
+FIRN_MUST_CHECK int firn_column_read_block(struct firn_column_run *run,
+                                           struct firn_column_slot *slot, size_t block,
+                                           firn_error *err);
+/* The i-th of some values. */
+struct firn_cell firn_column_read_value(const struct firn_chunk_values *values, size_t i);
+
+/* ==== keys of rows, and the search for them (column_keys.c) ==== */
+
+/* The key columns and the hidden columns of one group. Zeroed at first. */
+struct firn_column_keys {
+    struct firn_column_run *run;
+    enum firn_block_cache_use use;
+    bool is_open;
+    size_t group;
+    struct firn_column_index_group info;
+    struct firn_column_slot parts[FIRN_COLUMN_KEY_MAX];
+    struct firn_column_slot sequence;
+    struct firn_column_slot kind;
+};
+/* Opens a group, unless it is open. After a failure none is. */
+FIRN_MUST_CHECK int firn_column_keys_open(struct firn_column_keys *keys, size_t group,
+                                          firn_error *err);
+void firn_column_keys_close(struct firn_column_keys *keys);
+void firn_column_keys_deinit(struct firn_column_keys *keys);
+/* Decodes the block of a row in all of these columns, for a walk. */
+FIRN_MUST_CHECK int firn_column_keys_decode(struct firn_column_keys *keys, uint32_t row,
+                                            firn_error *err);
+/* Replaces the contents of out. */
+FIRN_MUST_CHECK int firn_column_keys_key(struct firn_column_keys *keys, uint32_t row,
+                                         struct firn_buf *out, firn_error *err);
+FIRN_MUST_CHECK int firn_column_keys_sequence(struct firn_column_keys *keys, uint32_t row,
+                                              uint64_t *out, firn_error *err);
+FIRN_MUST_CHECK int firn_column_keys_kind(struct firn_column_keys *keys, uint32_t row,
+                                          enum firn_entry_kind *out, firn_error *err);
+/* The first row of the open group at or after (key, sequence); the number of rows if there is none.
+ * memory is working memory. */
+FIRN_MUST_CHECK int firn_column_keys_find(struct firn_column_keys *keys, firn_slice key,
+                                          uint64_t sequence, struct firn_buf *memory, uint32_t *out,
+                                          firn_error *err);
+
+/* ==== the values of one column that gather for a chunk (column_gather.c) ==== */
+
+struct firn_column_gather {
+    struct firn_column_shape shape;
+    size_t count;
+    size_t null_count;
+    uint64_t value_bytes;
+    struct firn_buf numbers; /* as in struct firn_chunk_values; of bytes their sizes, 4 each */
+    struct firn_buf bytes;
+    struct firn_buf valid; /* words of bits */
+};
+void firn_column_gather_deinit(struct firn_column_gather *gather);
+void firn_column_gather_clear(struct firn_column_gather *gather);
+/* What a value adds to value_bytes. */
+static inline uint64_t
+firn_column_gather_cost(const struct firn_column_shape *shape, size_t bytes_size)
+{
+    switch (shape->kind) {
+    case FIRN_PHYSICAL_F32:
+        return 4;
+    case FIRN_PHYSICAL_BYTES:
+        return shape->fixed_size != 0 ? shape->fixed_size : 4 + bytes_size;
+    default:
+        return 8;
+    }
+}
+/* The same value n times; the cell is null or of the shape. FIRN_NO_MEMORY: only deinit and clear are
+ * left. */
+FIRN_MUST_CHECK int firn_column_gather_add(struct firn_column_gather *gather,
+                                           const struct firn_cell *cell, size_t n);
+/* n values from the first one on. Likewise. */
+FIRN_MUST_CHECK int firn_column_gather_add_values(struct firn_column_gather *gather,
+                                                  const struct firn_chunk_values *values,
+                                                  size_t first, size_t n);
+/* All of them, borrowed from it and from slices, whose contents are replaced. FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_column_gather_values(const struct firn_column_gather *gather,
+                                              struct firn_buf *slices,
+                                              struct firn_chunk_values *out);
+
+/* ==== the functions of the table (block/run_kind.h) ==== */
+
+FIRN_MUST_CHECK int firn_column_builder_create(const struct firn_run_env *env, const char *name,
+                                               const struct firn_run_builder_options *options,
+                                               struct firn_run_builder **out, firn_error *err);
+FIRN_MUST_CHECK int firn_column_builder_add(struct firn_run_builder *builder,
+                                            const struct firn_entry *entry, firn_error *err);
+FIRN_MUST_CHECK int firn_column_builder_add_from(struct firn_run_builder *builder,
+                                                 const struct firn_run_batch *batch,
+                                                 firn_error *err);
+FIRN_MUST_CHECK int firn_column_builder_add_range(struct firn_run_builder *builder,
+                                                  const struct firn_range *range, firn_error *err);
+FIRN_MUST_CHECK int firn_column_builder_set_origin(struct firn_run_builder *builder,
+                                                   const struct firn_run_origin *origin,
+                                                   firn_error *err);
+uint64_t firn_column_builder_size_bytes(const struct firn_run_builder *builder);
+FIRN_MUST_CHECK int firn_column_builder_finish(struct firn_run_builder *builder,
+                                               struct firn_run_summary *out, firn_error *err);
+void firn_column_builder_destroy(struct firn_run_builder *builder);
+
+FIRN_MUST_CHECK int firn_column_cursor_create(struct firn_run *run,
+                                              const struct firn_run_cursor_options *options,
+                                              struct firn_run_cursor **out, firn_error *err);
+void firn_column_cursor_destroy(struct firn_run_cursor *cursor);
+FIRN_MUST_CHECK int firn_column_cursor_seek(struct firn_run_cursor *cursor, firn_slice key,
+                                            uint64_t sequence, firn_error *err);
+FIRN_MUST_CHECK int firn_column_cursor_seek_before(struct firn_run_cursor *cursor, firn_slice key,
+                                                   uint64_t sequence, firn_error *err);
+FIRN_MUST_CHECK int firn_column_cursor_first(struct firn_run_cursor *cursor, firn_error *err);
+FIRN_MUST_CHECK int firn_column_cursor_last(struct firn_run_cursor *cursor, firn_error *err);
+FIRN_MUST_CHECK int firn_column_cursor_next(struct firn_run_cursor *cursor, firn_error *err);
+FIRN_MUST_CHECK int firn_column_cursor_prev(struct firn_run_cursor *cursor, firn_error *err);
+FIRN_MUST_CHECK int firn_column_cursor_batch(struct firn_run_cursor *cursor,
+                                             const firn_slice *limit, uint64_t max,
+                                             struct firn_run_batch *out, firn_error *err);
+/* ---- the rows of a batch, column by column, for a builder ---- */
+
+/* The run of a cursor, where its layout is. */
+const struct firn_column_run *firn_column_cursor_run(const struct firn_run_cursor *cursor);
+/* The decoded block that the batch lies in, of one of its columns (sequence included), and which of them is
+ * the first row of the batch. Where all are one value, out->count is 0 and *out_constant that value.
+ * Borrowed until the cursor moves. */
+FIRN_MUST_CHECK int firn_column_cursor_values(struct firn_run_cursor *cursor, size_t slot,
+                                              struct firn_chunk_values *out, size_t *out_first,
+                                              struct firn_cell *out_constant, firn_error *err);
+/* The key of the i-th row from the cursor on: replaces the contents of out. */
+FIRN_MUST_CHECK int firn_column_cursor_key(struct firn_run_cursor *cursor, size_t i,
+                                           struct firn_buf *out, firn_error *err);
+/* Moves on by so many rows. */
+FIRN_MUST_CHECK int firn_column_cursor_skip(struct firn_run_cursor *cursor, uint64_t count,
+                                            firn_error *err);
+
+FIRN_MUST_CHECK int firn_column_check(struct firn_run *run,
+                                      void (*on_damage)(void *ctx, const char *text), void *ctx,
+                                      const struct firn_step *step, firn_error *err);
+
+#endif

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * column/column_layout.c: the columns that a run has: what a layout may say, and a copy of it that a run
+ * or a builder owns.
+ *
+ * A run carries its layout, so it can be read without a schema. What a builder gets is checked by the same
+ * rules as what is read from a file; only the code of the failure differs.
+ *
+ * (I1) Columns ascend by id and are below the hidden ones; each has a type, and the fixed size that its
+ *      type has: that of a UUID is 16, that of a VECTOR a positive multiple of 4.
+ * (I2) The key has 1 to FIRN_COLUMN_KEY_MAX columns of the layout, none twice, of types that a key may
+ *      have.
+ * (I3) An initial value is null or of its column's kind and size.
+ */
+#include "column/column_internal.h"
+
+#include "base/mem.h"
+#include "base/search.h"
+
+enum { UUID_SIZE = 16, DIMENSION_SIZE = 4, FIXED_SIZE_MAX = 1 << 20 };
+
+size_t
+firn_column_layout_slot(const struct firn_column_layout *layout, uint32_t column)
+{
+    if (column >= FIRN_COLUMN_SEQUENCE) {
+        return column <= FIRN_COLUMN_OPERAND ? firn_column_layout_hidden(layout, column) : SIZE_MAX;
+    }
+    size_t low = 0;
+    size_t high = layout->count;
+    FIRN_SEARCH_FIRST(low, high, middle, layout->columns[middle].id < column)
+    return low < layout->count && layout->columns[low].id == column ? low : SIZE_MAX;
+}
+
+struct firn_column_shape
+firn_column_layout_shape(const struct firn_column_layout *layout, size_t slot)
+{
+    DCHECK(slot < firn_column_layout_slot_count(layout));
+    if (slot < layout->count) {
+        const struct firn_column_def *column = &layout->columns[slot];
+        return (struct firn_column_shape){firn_physical_of(column->type), column->fixed_size};
+    }
+    bool is_operand = slot == firn_column_layout_hidden(layout, FIRN_COLUMN_OPERAND);
+    return (struct firn_column_shape){is_operand ? FIRN_PHYSICAL_BYTES : FIRN_PHYSICAL_U64, 0};
+}
+
+/* ---- what a layout may say ---- */
+
+static bool
+is_fixed_size(firn_type type, uint32_t size)
+{
+    switch (type) {
+    case FIRN_TYPE_UUID:
+        return size == UUID_SIZE;
+    case FIRN_TYPE_VECTOR:
+        return size > 0 && size % DIMENSION_SIZE == 0 && size <= FIXED_SIZE_MAX;
+    default:
+        return size == 0;
+    }
+}
+
+/* (I3) */
+static bool
+is_initial(const struct firn_column_def *column)
+{
+    const struct firn_cell *cell = &column->initial;
+    return cell->kind == FIRN_PHYSICAL_NONE ||
+           (cell->kind == firn_physical_of(column->type) &&
+            (column->fixed_size == 0 || cell->as.bytes.size == column->fixed_size) &&
+            (cell->kind != FIRN_PHYSICAL_BYTES ||
+             cell->as.bytes.size <= FIRN_COLUMN_FORMAT_CELL_MAX));
+}
+
+static int
+refuse(uint32_t column, const char *what, firn_error *err)
+{
+    return firn_error_set(err, FIRN_INVALID, "column %u of a layout %s", column, what);
+}
+
+/* (I1) */
+static int
+check_column(const struct firn_column_layout *layout, size_t i, firn_error *err)
+{
+    const struct firn_column_def *column = &layout->columns[i];
+    if (column->id >= FIRN_TUPLE_COLUMN_LIMIT || (i > 0 && column[-1].id >= column->id)) {
+        return refuse(column->id, "is out of order", err);
+    }
+    if ((unsigned)column->type < 1 || (unsigned)column->type > FIRN_TYPE_MAX) {
+        return refuse(column->id, "has a type that is not known", err);
+    }
+    if (!is_fixed_size(column->type, column->fixed_size)) {
+        return refuse(column->id, "has a size that its type cannot have", err);
+    }
+    return is_initial(column) ? FIRN_OK
+                              : refuse(column->id, "has an initial value of another kind", err);
+}
+
+/* (I2) */
+static int
+check_key(const struct firn_column_layout *layout, firn_error *err)
+{
+    if (layout->key_count == 0 || layout->key_count > FIRN_COLUMN_KEY_MAX) {
+        return firn_error_set(err, FIRN_INVALID, "the key of a layout has %zu columns",
+                              layout->key_count);
+    }
+    for (size_t i = 0; i < layout->key_count; i++) {
+        uint32_t id = layout->key[i];
+        size_t slot = firn_column_layout_slot(layout, id);
+        if (slot >= layout->count || !firn_tuple_key_is_allowed(layout->columns[slot].type)) {
+            return refuse(id, "cannot be in its key", err);
+        }
+        for (size_t j = 0; j < i; j++) {
+            if (layout->key[j] == id) {
+                return refuse(id, "is in its key twice", err);
+            }
+        }
+    }
+    return FIRN_OK;
+}
+
+int
+firn_column_layout_check(const struct firn_column_layout *layout, firn_error *err)
+{
+    if (layout->count > FIRN_COLUMN_COUNT_MAX) {
+        return firn_error_set(err, FIRN_INVALID, "a layout has %zu columns", layout->count);
+    }
+    for (size_t i = 0; i < layout->count; i++) {
+        int rc = check_column(layout, i, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    return check_key(layout, err);
+}
+
+/* ---- copies ---- */
+
+/* Moves the bytes of initial values into memory of the copy. */
+static int
+copy_initial(struct firn_column_owned *out)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < out->layout.count; i++) {
+        const struct firn_cell *cell = &out->columns[i].initial;
+        size += cell->kind == FIRN_PHYSICAL_BYTES ? cell->as.bytes.size : 0;
+    }
+    int rc;
+    FIRN_TRY(firn_buf_reserve(&out->initial, size + 1));
+    for (size_t i = 0; i < out->layout.count; i++) {
+        struct firn_cell *cell = &out->columns[i].initial;
+        if (cell->kind == FIRN_PHYSICAL_BYTES) {
+            size_t at = out->initial.size;
+            FIRN_TRY(firn_buf_append_slice(&out->initial, cell->as.bytes));
+            cell->as.bytes.data = out->initial.data + at;
+        }
+    }
+    DCHECK(out->initial.size == size);
+out:
+    return rc;
+}
+
+/* What follows from the layout. */
+static void
+note_key(struct firn_column_owned *out)
+{
+    for (size_t i = 0; i < out->layout.key_count; i++) {
+        size_t slot = firn_column_layout_slot(&out->layout, out->key[i]);
+        DCHECK(slot < out->layout.count && !out->is_key[slot]); /* (I2) */
+        out->key_slots[i] = (uint32_t)slot;
+        out->is_key[slot] = true;
+    }
+    out->value_count = out->layout.count - out->layout.key_count;
+}
+
+int
+firn_column_layout_copy(const struct firn_column_layout *layout, struct firn_column_owned *out,
+                        firn_error *err)
+{
+    *out = (struct firn_column_owned){.layout = *layout};
+    DCHECK(firn_column_layout_check(layout, NULL) == FIRN_OK);
+    out->columns = firn_memdup(layout->columns, layout->count * sizeof layout->columns[0]);
+    out->key = firn_memdup(layout->key, layout->key_count * sizeof layout->key[0]);
+    out->key_slots = firn_alloc_array(layout->key_count, sizeof out->key_slots[0]);
+    out->is_key = firn_alloc_zeroed(firn_column_layout_slot_count(layout));
+    if (out->columns == NULL || out->key == NULL || out->key_slots == NULL || out->is_key == NULL ||
+        copy_initial(out) != FIRN_OK) {
+        return firn_error_no_memory(err, "the columns of a run");
+    }
+    out->layout.columns = out->columns;
+    out->layout.key = out->key;
+    note_key(out);
+    return FIRN_OK;
+}
+
+void
+firn_column_layout_deinit(struct firn_column_owned *owned)
+{
+    firn_free(owned->columns);
+    firn_free(owned->key);
+    firn_free(owned->key_slots);
+    firn_free(owned->is_key);
+    firn_buf_deinit(&owned->initial);
+    *owned = (struct firn_column_owned){0};
+}

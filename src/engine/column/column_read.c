@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * column/column_read.c: fetches chunks of a run from the cache.
+ *
+ * A chunk is one block of the file, which the cache verifies and decompresses when it reads it. What
+ * its bytes say is checked each time somebody pins it: that costs a look at each block's head. A value in
+ * pieces lies past the cache, and is read when somebody asks for it.
+ *
+ * Failure: what the block reader reports names file and offset. Here the column and the row group are
+ * put before it, with the keys of the group: whoever reads the message learns what cannot be read, and
+ * that other columns can.
+ *
+ * Threads: any; a slot belongs to one.
+ */
+#include "column/column_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { LARGE_KEPT_MAX = 4 << 20 }; /* memory for a value that a slot keeps for the next one */
+
+/* ---- messages ---- */
+
+int
+firn_column_read_explain(const struct firn_column_run *run, size_t group, size_t slot,
+                         firn_error *err)
+{
+    static const char *const hidden[FIRN_COLUMN_FORMAT_HIDDEN] = {"sequence", "kind", "end of life",
+                                                                  "operand"};
+    const struct firn_column_layout *layout = &run->layout.layout;
+    char name[32];
+    char from[FIRN_RUN_TEXT_SIZE];
+    char to[FIRN_RUN_TEXT_SIZE];
+    struct firn_column_index_group info;
+    if (!firn_run_text_is_loss(err->code) || strncmp(err->text, "column ", 7) == 0 ||
+        strncmp(err->text, "hidden column ", 14) == 0) { /* or said already */
+        return err->code;
+    }
+    struct firn_block_ref ref = firn_column_index_ref(&run->index, group, slot);
+    firn_column_index_group(&run->index, group, &info);
+    if (slot < layout->count) {
+        (void)snprintf(name, sizeof name, "column %u", layout->columns[slot].id);
+    } else {
+        (void)snprintf(name, sizeof name, "hidden column '%s'", hidden[slot - layout->count]);
+    }
+    (void)firn_run_text_place(run->reader, &ref, err);
+    return firn_error_prefix(err, "%s of row group %zu, keys '%s' to '%s', cannot be read", name,
+                             group, firn_run_text_key(info.lower, from),
+                             firn_run_text_key(info.upper, to));
+}
+
+int
+firn_column_read_refuse(const struct firn_column_run *run, size_t group, size_t slot,
+                        const char *what, firn_error *err)
+{
+    int rc = firn_error_set(err, FIRN_CORRUPT, "%s", what);
+    return err == NULL ? rc : firn_column_read_explain(run, group, slot, err);
+}
+
+/* ---- chunks ---- */
+
+static int
+pin_block(struct firn_column_run *run, const struct firn_block_ref *ref,
+          enum firn_block_cache_use use, struct firn_block_pin *out, firn_error *err)
+{
+    int rc = firn_block_cache_read(run->cache, run->file, run->reader, ref, use, NULL, out, err);
+    if (rc == FIRN_OK && out->size != ref->raw_size) { /* two chunks that claim one place */
+        firn_block_cache_unpin(run->cache, out);
+        rc = firn_error_set(err, FIRN_CORRUPT, "its block has another size");
+    }
+    return rc;
+}
+
+int
+firn_column_read_pin(struct firn_column_run *run, size_t group, size_t slot,
+                     enum firn_block_cache_use use, struct firn_column_pin *out, firn_error *err)
+{
+    struct firn_column_shape shape = firn_column_layout_shape(&run->layout.layout, slot);
+    struct firn_block_ref ref = firn_column_index_ref(&run->index, group, slot);
+    struct firn_column_index_group info;
+    int rc;
+    *out = (struct firn_column_pin){.cache = run->cache};
+    firn_column_index_group(&run->index, group, &info);
+    FIRN_TRY(pin_block(run, &ref, use, &out->pin, err));
+    rc = firn_chunk_open(firn_bytes(out->pin.data, out->pin.size), shape.kind, shape.fixed_size,
+                         info.rows, &out->chunk, err);
+    if (rc != FIRN_OK) {
+        firn_block_cache_unpin(run->cache, &out->pin);
+    }
+out:
+    return rc == FIRN_OK || err == NULL ? rc : firn_column_read_explain(run, group, slot, err);
+}
+
+bool
+firn_column_read_is_in_pieces(const struct firn_column_run *run, size_t group, size_t slot)
+{
+    struct firn_column_shape shape = firn_column_layout_shape(&run->layout.layout, slot);
+    struct firn_column_index_chunk chunk;
+    firn_column_index_chunk(&run->index, group, slot, &shape, &chunk);
+    return chunk.ref.offset != 0 && chunk.encoding == FIRN_COLUMN_FORMAT_IN_PIECES;
+}
+
+int
+firn_column_read_pieces(struct firn_column_run *run, size_t group, size_t slot,
+                        enum firn_block_cache_use use, struct firn_buf *out, firn_error *err)
+{
+    struct firn_block_ref ref = firn_column_index_ref(&run->index, group, slot);
+    struct firn_block_pin pin = {0};
+    int rc;
+    FIRN_TRY(pin_block(run, &ref, use, &pin, err));
+    FIRN_TRY(firn_run_pieces_check_locator(firn_bytes(pin.data, pin.size), err));
+    FIRN_TRY(firn_run_pieces_read(run->reader, firn_bytes(pin.data, pin.size), out, err));
+out:
+    firn_block_cache_unpin(run->cache, &pin);
+    return rc == FIRN_OK || err == NULL ? rc : firn_column_read_explain(run, group, slot, err);
+}
+
+/* ---- slots ---- */
+
+/* What the rows of a group have in a hidden column that is not there. */
+static struct firn_cell
+absent(const struct firn_column_run *run, size_t group, size_t number)
+{
+    const struct firn_column_layout *layout = &run->layout.layout;
+    struct firn_cell cell = {.kind = FIRN_PHYSICAL_NONE};
+    DCHECK(number >= layout->count);
+    if (number == firn_column_layout_hidden(layout, FIRN_COLUMN_SEQUENCE)) {
+        struct firn_column_index_group info;
+        firn_column_index_group(&run->index, group, &info);
+        cell.kind = FIRN_PHYSICAL_U64;
+        cell.as.u64 = info.sequence_min;
+    } else if (number == firn_column_layout_hidden(layout, FIRN_COLUMN_KIND)) {
+        cell.kind = FIRN_PHYSICAL_U64;
+        cell.as.u64 = FIRN_ENTRY_PUT;
+    }
+    return cell;
+}
+
+int
+firn_column_read_open(struct firn_column_run *run, size_t group, size_t number,
+                      enum firn_block_cache_use use, struct firn_column_slot *slot, firn_error *err)
+{
+    struct firn_column_index_group info;
+    if (slot->is_open) {
+        DCHECK(slot->group == group && slot->number == number);
+        return FIRN_OK;
+    }
+    firn_column_index_group(&run->index, group, &info);
+    slot->number = number;
+    slot->group = group;
+    slot->rows = info.rows;
+    slot->block = SIZE_MAX;
+    slot->is_constant = false;
+    int rc = FIRN_OK;
+    if (firn_column_index_ref(&run->index, group, number).offset == 0) {
+        slot->is_constant = true;
+        slot->constant = absent(run, group, number);
+    } else if (firn_column_read_is_in_pieces(run, group, number)) {
+        rc = firn_column_read_pieces(run, group, number, use, &slot->large, err);
+        slot->is_constant = true;
+        slot->constant = (struct firn_cell){.kind = FIRN_PHYSICAL_BYTES,
+                                            .as.bytes = firn_buf_slice(&slot->large)};
+    } else {
+        rc = firn_column_read_pin(run, group, number, use, &slot->pin, err);
+    }
+    slot->is_open = rc == FIRN_OK;
+    return rc;
+}
+
+void
+firn_column_read_close(struct firn_column_slot *slot)
+{
+    if (slot->is_open && !slot->is_constant) {
+        firn_column_unpin(&slot->pin);
+    }
+    if (slot->large.capacity > LARGE_KEPT_MAX) {
+        firn_buf_deinit(&slot->large);
+    }
+    slot->is_open = false;
+    slot->block = SIZE_MAX;
+}
+
+void
+firn_column_read_deinit(struct firn_column_slot *slot)
+{
+    firn_column_read_close(slot);
+    firn_buf_deinit(&slot->large);
+    firn_chunk_scratch_deinit(&slot->scratch);
+}
+
+struct firn_cell
+firn_column_read_value(const struct firn_chunk_values *values, size_t i)
+{
+    struct firn_cell cell = {.kind = values->kind};
+    DCHECK(i < values->count);
+    if (values->valid != NULL && (values->valid[i / 64] >> i % 64 & 1) == 0) {
+        cell.kind = FIRN_PHYSICAL_NONE;
+        return cell;
+    }
+    switch (values->kind) {
+    case FIRN_PHYSICAL_F32:
+        cell.as.f32 = values->as.f32[i];
+        break;
+    case FIRN_PHYSICAL_BYTES:
+        cell.as.bytes = values->as.bytes[i];
+        break;
+    default:
+        memcpy(&cell.as, &values->as.u64[i], sizeof values->as.u64[i]);
+        break;
+    }
+    return cell;
+}
+
+int
+firn_column_read_block(struct firn_column_run *run, struct firn_column_slot *slot, size_t block,
+                       firn_error *err)
+{
+    DCHECK(slot->is_open && !slot->is_constant);
+    if (slot->block == block) {
+        return FIRN_OK;
+    }
+    slot->block = SIZE_MAX;
+    int rc =
+        firn_chunk_read_block(&slot->pin.chunk, block, NULL, &slot->scratch, &slot->values, err);
+    if (rc == FIRN_OK) {
+        slot->block = block;
+        DCHECK(slot->values.count == firn_chunk_block_size(&slot->pin.chunk, block));
+    } else if (err != NULL) {
+        rc = firn_column_read_explain(run, slot->group, slot->number, err);
+    }
+    return rc;
+}
+
+int
+firn_column_read_cell(struct firn_column_run *run, struct firn_column_slot *slot, uint32_t row,
+                      struct firn_cell *out, firn_error *err)
+{
+    DCHECK(slot->is_open && row < slot->rows);
+    if (slot->is_constant) {
+        *out = slot->constant;
+        return FIRN_OK;
+    }
+    if (slot->block == row / FIRN_CHUNK_BLOCK) {
+        *out = firn_column_read_value(&slot->values, row % FIRN_CHUNK_BLOCK);
+        return FIRN_OK;
+    }
+    slot->block = SIZE_MAX; /* what was decoded goes with the scratch */
+    int rc = firn_chunk_get(&slot->pin.chunk, row, &slot->scratch, out, err);
+    return rc == FIRN_OK || err == NULL
+               ? rc
+               : firn_column_read_explain(run, slot->group, slot->number, err);
+}

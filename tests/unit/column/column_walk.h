@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/column/column_walk.h: everything that can be done with a run that anybody may have made; for tests
+ * of hostile runs and the fuzz target. Held: everything ends within bounds, with answers or refusals.
+ */
+#ifndef FIRN_COLUMN_WALK_H
+#define FIRN_COLUMN_WALK_H
+
+#include "base/check.h"
+#include "column/column_internal.h"
+
+enum { COLUMN_WALK_STEPS_MAX = 3000, COLUMN_WALK_LARGE_MAX = 4 << 20 };
+
+static inline bool
+column_walk_is_refusal(int rc)
+{
+    return rc == FIRN_CORRUPT || rc == FIRN_NEWER;
+}
+
+static inline void
+column_walk_get(struct firn_run *run, firn_slice key, uint64_t sequence)
+{
+    struct firn_buf value = {0};
+    struct firn_view_interval intervals[] = {{0, sequence / 2}, {sequence, sequence}};
+    struct firn_view view = {intervals + (sequence < 3), sequence < 3 ? 1U : 2U, 0, NULL};
+    struct firn_run_hit hit;
+    int rc = firn_column_kind.get(run, key, &view, &hit, &value, NULL);
+    CHECK(rc == FIRN_OK || rc == FIRN_NOT_FOUND || column_walk_is_refusal(rc));
+    CHECK(rc != FIRN_OK || firn_view_sees(&view, hit.sequence));
+    firn_buf_deinit(&value);
+}
+
+static inline void
+column_walk_batch(struct firn_run_cursor *cursor, struct firn_run_builder *builder)
+{
+    struct firn_run_batch batch;
+    int rc = firn_column_kind.cursor_batch(cursor, NULL, FIRN_RUN_BATCH_MAX, &batch, NULL);
+    CHECK(rc == FIRN_OK || column_walk_is_refusal(rc));
+    if (rc == FIRN_OK && batch.count > 0) {
+        rc = firn_column_kind.builder_add_from(builder, &batch, NULL);
+        CHECK(rc == FIRN_OK || rc == FIRN_INVALID || rc == FIRN_FAILED || rc == FIRN_LIMIT ||
+              column_walk_is_refusal(rc));
+    }
+}
+
+static inline void
+column_walk_cursor(const struct firn_run_env *env, struct firn_run *run, unsigned way)
+{
+    struct firn_run_cursor *cursor;
+    struct firn_run_builder *builder;
+    struct firn_run_cursor_options options = {.is_sequential = way % 2 != 0};
+    struct firn_run_builder_options building = {.layout = firn_column_layout_of(run)};
+    CHECK(firn_column_kind.cursor_create(run, &options, &cursor, NULL) == FIRN_OK);
+    CHECK(firn_column_kind.builder_create(env, "copy", &building, &builder, NULL) == FIRN_OK);
+    bool is_backward = way / 2 % 2 != 0;
+    int rc = is_backward ? firn_column_kind.cursor_last(cursor, NULL)
+                         : firn_column_kind.cursor_first(cursor, NULL);
+    for (size_t step = 0; rc == FIRN_OK && cursor->is_valid && step < COLUMN_WALK_STEPS_MAX;
+         step++) {
+        if (step % 16 == 0) {
+            column_walk_get(run, cursor->entry.key, cursor->entry.sequence);
+        }
+        if (cursor->entry.value.size > COLUMN_WALK_LARGE_MAX) {
+            break;
+        }
+        if (step == 3) {
+            column_walk_batch(cursor, builder);
+            if (!cursor->is_valid) {
+                break;
+            }
+        }
+        rc = is_backward ? firn_column_kind.cursor_prev(cursor, NULL)
+                         : firn_column_kind.cursor_next(cursor, NULL);
+    }
+    CHECK(rc == FIRN_OK || column_walk_is_refusal(rc));
+    CHECK(rc == FIRN_OK || !cursor->is_valid);
+    rc = firn_column_kind.cursor_seek(cursor, firn_str("key"), 5, NULL);
+    CHECK(rc == FIRN_OK || column_walk_is_refusal(rc));
+    rc = firn_column_kind.cursor_seek_before(cursor, firn_str("\x80\0\0\1"), 5, NULL);
+    CHECK(rc == FIRN_OK || column_walk_is_refusal(rc));
+    firn_column_kind.builder_destroy(builder);
+    firn_column_kind.cursor_destroy(cursor);
+}
+
+/* Decodes the columns of the first groups. */
+static inline void
+column_walk_chunks(struct firn_run *run)
+{
+    const struct firn_column_layout *layout = firn_column_layout_of(run);
+    struct firn_chunk_scratch scratch = {{0}, {0}, {0}};
+    for (size_t i = 0; i < firn_column_group_count(run) && i < 16; i++) {
+        struct firn_column_group group;
+        firn_column_group_at(run, i, &group);
+        CHECK(group.rows > 0 && group.rows <= FIRN_CHUNK_VALUES_MAX);
+        for (size_t slot = 0; slot < layout->count; slot++) {
+            struct firn_column_pin pin;
+            struct firn_column_info info;
+            struct firn_chunk_values values;
+            uint32_t id = layout->columns[slot].id;
+            CHECK(firn_column_info_of(run, i, id, &info) == FIRN_OK);
+            int rc = firn_column_pin_chunk(run, i, id, FIRN_BLOCK_CACHE_SCAN, &pin, NULL);
+            CHECK(rc == FIRN_OK || rc == FIRN_LIMIT || column_walk_is_refusal(rc));
+            for (size_t block = 0; rc == FIRN_OK && block < firn_chunk_block_count(&pin.chunk);
+                 block++) {
+                rc = firn_chunk_read_block(&pin.chunk, block, NULL, &scratch, &values, NULL);
+                CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT);
+            }
+            firn_column_unpin(&pin);
+        }
+    }
+    firn_chunk_scratch_deinit(&scratch);
+}
+
+static inline void
+column_walk_count(void *ctx, const char *text)
+{
+    CHECK(text[0] != '\0');
+    ++*(size_t *)ctx;
+}
+
+/* Opens the file and does everything; whether it was found to be sound. */
+static inline bool
+column_walk_file(const struct firn_run_env *env, const char *name)
+{
+    struct firn_run *run;
+    int rc = firn_column_kind.open(env, name, &run, NULL);
+    CHECK(rc == FIRN_OK || column_walk_is_refusal(rc));
+    if (rc != FIRN_OK) {
+        return false;
+    }
+    for (unsigned way = 0; way < 4; way++) {
+        column_walk_cursor(env, run, way);
+    }
+    column_walk_get(run, firn_bytes(NULL, 0), 7);
+    column_walk_chunks(run);
+    struct firn_run_origin origin;
+    struct firn_buf numbers = {0};
+    rc = firn_column_kind.origin(run, &numbers, &origin, NULL);
+    CHECK(rc == FIRN_OK || rc == FIRN_NOT_FOUND || column_walk_is_refusal(rc));
+    firn_buf_deinit(&numbers);
+    size_t count = 0;
+    rc = firn_column_kind.check(run, column_walk_count, &count, NULL, NULL);
+    /* What a newer firn made is neither sound nor damaged. */
+    CHECK(rc == FIRN_OK ? count == 0 : rc == FIRN_NEWER || (rc == FIRN_CORRUPT && count > 0));
+    firn_column_kind.close(run);
+    return rc == FIRN_OK;
+}
+
+#endif

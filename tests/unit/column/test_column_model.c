@@ -1,0 +1,553 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/column: runs against a model that keeps every version: random layouts of all types, random views,
+ * both directions, projections, batches, every codec, groups of every size.
+ */
+#include "unit/column/column_fixture.h"
+
+#include "base/slice.h"
+
+static struct firn_view_interval all_interval = {1, UINT64_MAX};
+static const struct firn_view all = {&all_interval, 1, 0, NULL};
+
+struct machine {
+    struct row_fixture fixture;
+    struct firn_run_env env;
+};
+
+static void
+machine_init(struct machine *machine, size_t cache_bytes)
+{
+    row_fixture_init(&machine->fixture, cache_bytes);
+    machine->env = row_fixture_env(&machine->fixture);
+}
+
+static struct firn_run *
+build_and_open(struct machine *machine, const struct row_model *model, const char *name,
+               const struct firn_run_builder_options *options)
+{
+    firn_error err;
+    struct firn_run_summary summary;
+    struct firn_run *run;
+    if (column_fixture_build(model, &machine->env, name, options, &summary, &err) != FIRN_OK) {
+        fail_msg("%s", err.text);
+    }
+    column_fixture_compare_summary(model, &summary);
+    if (firn_column_kind.open(&machine->env, name, &run, &err) != FIRN_OK) {
+        fail_msg("%s", err.text);
+    }
+    const struct firn_run_summary *found = firn_column_kind.summary(run);
+    column_fixture_compare_summary(model, found);
+    assert_int_equal(found->content_bytes, summary.content_bytes);
+    assert_int_equal(found->file_bytes, summary.file_bytes);
+    firn_run_summary_deinit(&summary);
+    return run;
+}
+
+/* ---- questions ---- */
+
+/* A key of the model, or one near it that is perhaps none. */
+static void
+draw_key(struct test_random *random, const struct row_model *model, struct firn_buf *out)
+{
+    firn_buf_clear(out);
+    if (model->count == 0) {
+        return;
+    }
+    firn_slice key = model->entries[test_random_below(random, model->count)].key;
+    assert_int_equal(firn_buf_append_slice(out, key), FIRN_OK);
+    switch (test_random_below(random, 6)) {
+    case 0:
+        out->size = test_random_below(random, out->size + 1);
+        break;
+    case 1:
+        assert_int_equal(firn_buf_append_u8(out, 0), FIRN_OK);
+        break;
+    case 2:
+        if (out->size > 0) {
+            out->data[out->size - 1] ^= (uint8_t)(1 << test_random_below(random, 8));
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+static struct firn_view
+draw_view(struct test_random *random, struct firn_view_interval intervals[2])
+{
+    uint64_t a = test_random_below(random, 300);
+    uint64_t b = a + test_random_below(random, 300);
+    intervals[0] = (struct firn_view_interval){a, b};
+    intervals[1] = (struct firn_view_interval){b + 2, b + 2 + test_random_below(random, 1000)};
+    return (struct firn_view){intervals, 1 + test_random_below(random, 2), 0, NULL};
+}
+
+static void
+ask(struct test_random *random, const struct row_model *model, struct firn_run *run, unsigned count)
+{
+    firn_error err;
+    struct firn_buf key = {0};
+    struct firn_run_cursor *cursor;
+    assert_int_equal(firn_column_kind.cursor_create(run, NULL, &cursor, &err), FIRN_OK);
+    for (unsigned i = 0; i < count; i++) {
+        struct firn_view_interval intervals[2];
+        struct firn_view view = draw_view(random, intervals);
+        draw_key(random, model, &key);
+        uint64_t sequence =
+            i % 2 == 0 ? UINT64_MAX : test_random_below(random, 3 * model->count + 2);
+        column_fixture_compare_seek(model, cursor, firn_buf_slice(&key), sequence);
+        column_fixture_compare_get(model, run, firn_buf_slice(&key), i % 3 == 0 ? &all : &view);
+    }
+    firn_column_kind.cursor_destroy(cursor);
+    firn_buf_deinit(&key);
+}
+
+/* ---- projections ---- */
+
+static void
+compare_projection(struct test_random *random, const struct column_fixture_table *table,
+                   const struct row_model *model, struct firn_run *run)
+{
+    firn_error err;
+    uint32_t columns[COLUMN_FIXTURE_COLUMNS_MAX];
+    struct firn_run_projection projection = {.columns = columns};
+    for (size_t i = 0; i < table->layout.count; i++) {
+        if (test_random_below(random, 2) == 0) {
+            columns[projection.count++] = table->columns[i].id;
+        }
+    }
+    struct firn_run_cursor_options options = {.projection = &projection, .is_sequential = true};
+    struct firn_run_cursor *cursor;
+    assert_int_equal(firn_column_kind.cursor_create(run, &options, &cursor, &err), FIRN_OK);
+    assert_int_equal(firn_column_kind.cursor_first(cursor, &err), FIRN_OK);
+    for (size_t i = 0; i < model->count; i++) {
+        const struct firn_entry *entry = &model->entries[i];
+        assert_true(cursor->is_valid);
+        assert_int_equal(cursor->entry.kind, entry->kind);
+        assert_true(firn_slice_equal(cursor->entry.key, entry->key));
+        if (entry->kind == FIRN_ENTRY_PUT) {
+            struct firn_tuple_reader reader;
+            struct firn_cell cell;
+            struct firn_cell whole;
+            uint32_t column;
+            bool is_corrupt;
+            size_t count = 0;
+            firn_tuple_reader_init(&reader, cursor->entry.value);
+            while (firn_tuple_next(&reader, &column, &cell, &is_corrupt)) {
+                assert_int_equal(firn_tuple_find(entry->value, column, &whole), FIRN_OK);
+                assert_int_equal(cell.kind, whole.kind);
+                count++;
+            }
+            assert_false(is_corrupt);
+            assert_true(count <= projection.count);
+        }
+        assert_int_equal(firn_column_kind.cursor_next(cursor, &err), FIRN_OK);
+    }
+    assert_false(cursor->is_valid);
+    firn_column_kind.cursor_destroy(cursor);
+}
+
+/* ---- batches ---- */
+
+/* Copies a run by batches as far as there are any; returns how many rows they had. */
+static uint64_t
+copy_by_batches(struct test_random *random, struct machine *machine, struct firn_run *run,
+                const char *name, const struct firn_run_builder_options *options,
+                const struct row_model *model)
+{
+    firn_error err;
+    uint64_t batched = 0;
+    struct firn_run_cursor *cursor;
+    struct firn_run_builder *builder;
+    struct firn_run_summary summary;
+    struct firn_run_cursor_options sequential = {.is_sequential = true};
+    assert_int_equal(firn_column_kind.cursor_create(run, &sequential, &cursor, &err), FIRN_OK);
+    assert_int_equal(firn_column_kind.builder_create(&machine->env, name, options, &builder, &err),
+                     FIRN_OK);
+    for (size_t i = 0; i < model->range_count; i++) {
+        assert_int_equal(firn_column_kind.builder_add_range(builder, &model->ranges[i], &err),
+                         FIRN_OK);
+    }
+    assert_int_equal(firn_column_kind.cursor_first(cursor, &err), FIRN_OK);
+    for (size_t at = 0; cursor->is_valid;) {
+        struct firn_run_batch batch;
+        size_t limit_at = at + test_random_below(random, 50);
+        const firn_slice *limit =
+            limit_at < model->count && limit_at % 3 == 0 ? &model->entries[limit_at].key : NULL;
+        uint64_t max = 1 + test_random_below(random, FIRN_RUN_BATCH_MAX);
+        assert_int_equal(firn_column_kind.cursor_batch(cursor, limit, max, &batch, &err), FIRN_OK);
+        row_model_compare_entry(&model->entries[at], &cursor->entry);
+        if (batch.count == 0) {
+            assert_int_equal(firn_column_kind.builder_add(builder, &cursor->entry, &err), FIRN_OK);
+            assert_int_equal(firn_column_kind.cursor_next(cursor, &err), FIRN_OK);
+            at++;
+            continue;
+        }
+        assert_true(batch.count <= max && at + batch.count <= model->count);
+        for (size_t i = at; i < at + batch.count; i++) {
+            const struct firn_entry *entry = &model->entries[i];
+            assert_int_equal(entry->kind, FIRN_ENTRY_PUT);
+            assert_true(batch.sequence_min <= entry->sequence &&
+                        entry->sequence <= batch.sequence_max);
+            assert_true(i + 1 == model->count || !firn_slice_equal(entry->key, entry[1].key));
+            assert_true(i == 0 || !firn_slice_equal(entry->key, entry[-1].key));
+            assert_true(limit == NULL || firn_slice_compare(entry->key, *limit) < 0);
+        }
+        assert_true(firn_slice_equal(batch.last_key, model->entries[at + batch.count - 1].key));
+        at += batch.count;
+        batched += batch.count;
+        int rc = firn_column_kind.builder_add_from(builder, &batch, &err);
+        if (rc != FIRN_OK) {
+            fail_msg("%s", err.text);
+        }
+        assert_int_equal(cursor->is_valid, at < model->count);
+    }
+    assert_int_equal(firn_column_kind.builder_finish(builder, &summary, &err), FIRN_OK);
+    firn_run_summary_deinit(&summary);
+    firn_column_kind.builder_destroy(builder);
+    firn_column_kind.cursor_destroy(cursor);
+    return batched;
+}
+
+/* The groups of both and what is said of their chunks, but for places. */
+static void
+compare_groups(struct firn_run *a, struct firn_run *b)
+{
+    const struct firn_column_layout *layout = firn_column_layout_of(a);
+    assert_int_equal(firn_column_group_count(a), firn_column_group_count(b));
+    for (size_t i = 0; i < firn_column_group_count(a); i++) {
+        struct firn_column_group x;
+        struct firn_column_group y;
+        firn_column_group_at(a, i, &x);
+        firn_column_group_at(b, i, &y);
+        assert_int_equal(x.rows, y.rows);
+        assert_int_equal(x.is_plain, y.is_plain);
+        assert_true(firn_slice_equal(x.lower, y.lower) && firn_slice_equal(x.upper, y.upper));
+        for (size_t slot = 0; slot < layout->count + 4; slot++) {
+            uint32_t id = slot < layout->count
+                              ? layout->columns[slot].id
+                              : FIRN_COLUMN_SEQUENCE + (uint32_t)(slot - layout->count);
+            struct firn_column_info m;
+            struct firn_column_info n;
+            int rc = firn_column_info_of(a, i, id, &m);
+            assert_int_equal(rc, firn_column_info_of(b, i, id, &n));
+            if (rc == FIRN_OK) {
+                assert_int_equal(m.encoding, n.encoding);
+                assert_int_equal(m.stored_bytes, n.stored_bytes);
+                assert_int_equal(m.raw_bytes, n.raw_bytes);
+                assert_int_equal(m.bounds.null_count, n.bounds.null_count);
+            }
+        }
+    }
+}
+
+/* ---- chunks ---- */
+
+/* Chunks have what the index says, and what entries have. */
+static void
+read_chunks(struct firn_run *run, const struct row_model *model)
+{
+    firn_error err;
+    const struct firn_column_layout *layout = firn_column_layout_of(run);
+    struct firn_chunk_scratch scratch = {{0}, {0}, {0}};
+    size_t at = 0;
+    for (size_t i = 0; i < firn_column_group_count(run); i++) {
+        struct firn_column_group group;
+        firn_column_group_at(run, i, &group);
+        for (size_t slot = 0; slot < layout->count; slot++) {
+            struct firn_column_pin pin;
+            uint32_t id = layout->columns[slot].id;
+            assert_int_equal(firn_column_pin_chunk(run, i, id, FIRN_BLOCK_CACHE_DATA, &pin, &err),
+                             FIRN_OK);
+            assert_int_equal(pin.chunk.count, group.rows);
+            for (uint32_t row = 0; row < group.rows; row += 1 + row / 4) {
+                const struct firn_entry *entry = &model->entries[at + row];
+                struct firn_cell found;
+                struct firn_cell expected;
+                assert_int_equal(firn_chunk_get(&pin.chunk, row, &scratch, &found, &err), FIRN_OK);
+                if (entry->kind == FIRN_ENTRY_PUT &&
+                    firn_tuple_find(entry->value, id, &expected) == FIRN_OK) {
+                    assert_int_equal(found.kind, expected.kind);
+                    assert_true(found.kind != FIRN_PHYSICAL_BYTES ||
+                                firn_slice_equal(found.as.bytes, expected.as.bytes));
+                }
+            }
+            firn_column_unpin(&pin);
+            firn_column_unpin(&pin);
+        }
+        struct firn_column_pin pin;
+        assert_int_equal(firn_column_pin_chunk(run, i, 65535, FIRN_BLOCK_CACHE_DATA, &pin, &err),
+                         FIRN_NOT_FOUND);
+        firn_column_unpin(&pin);
+        at += group.rows;
+    }
+    assert_int_equal(at, model->count);
+    firn_chunk_scratch_deinit(&scratch);
+}
+
+/* ---- tests ---- */
+
+static uint32_t
+draw_group_rows(struct test_random *random)
+{
+    static const uint32_t rows[] = {1, 2, 7, 100, 1023, 1024, 1025, 0};
+    return rows[test_random_below(random, 8)];
+}
+
+static void
+compare_all(struct test_random *random, const struct column_fixture_table *table,
+            const struct column_fixture_fill *how)
+{
+    struct machine machine;
+    struct row_model model;
+    struct row_model expected;
+    machine_init(&machine, test_random_below(random, 2) * (4 << 20));
+    column_fixture_fill(random, table, how, &model);
+    column_fixture_expect(table, &model, &expected);
+    if (model.count + model.range_count > 0) {
+        struct firn_run_builder_options options = {
+            .codec = (enum firn_codec)test_random_below(random, 3),
+            .codec_level = 1,
+            .without_filter = test_random_below(random, 2) == 0,
+            .layout = &table->layout,
+            .group_rows = draw_group_rows(random),
+        };
+        struct firn_run *run = build_and_open(&machine, &model, "run", &options);
+        column_fixture_compare_scan(&expected, run, false);
+        column_fixture_compare_scan(&expected, run, true);
+        ask(random, &expected, run, 60);
+        compare_projection(random, table, &expected, run);
+        read_chunks(run, &expected);
+        column_fixture_check(run);
+        (void)copy_by_batches(random, &machine, run, "copy", &options, &expected);
+        firn_error err;
+        struct firn_run *copy;
+        assert_int_equal(firn_column_kind.open(&machine.env, "copy", &copy, &err), FIRN_OK);
+        column_fixture_compare_scan(&expected, copy, true);
+        column_fixture_check(copy);
+        compare_groups(run, copy);
+        firn_column_kind.close(copy);
+        firn_column_kind.close(run);
+    }
+    row_model_deinit(&expected);
+    row_model_deinit(&model);
+    row_fixture_deinit(&machine.fixture);
+}
+
+static void
+runs_answer_as_the_model_does(void **state)
+{
+    (void)state;
+    struct test_random random;
+    test_random_init(&random, "column_model", 11);
+    uint64_t rounds = getenv("FIRN_TEST_LONG") != NULL ? 3000 : 120;
+    for (uint64_t i = 0; i < rounds; i++) {
+        struct column_fixture_table table;
+        column_fixture_random_table(&random, &table);
+        struct column_fixture_fill how = {
+            .count = test_random_below(&random, i % 8 == 0 ? 3000 : 200),
+            .keys = 1 + test_random_below(&random, 400),
+            .is_plain = test_random_below(&random, 2) == 0,
+            .is_odd = test_random_below(&random, 2) == 0,
+            .ranges = test_random_below(&random, 3),
+        };
+        compare_all(&random, &table, &how);
+    }
+}
+
+/* A layout of one number as key and one text. */
+static void
+simple_table(struct column_fixture_table *table)
+{
+    *table = (struct column_fixture_table){.layout = {0}};
+    column_fixture_add(table, 1, FIRN_TYPE_I64, 0);
+    column_fixture_add(table, 2, FIRN_TYPE_TEXT, 0);
+    column_fixture_add(table, 5, FIRN_TYPE_F64, 0);
+    column_fixture_add_key(table, 1);
+}
+
+static void
+add_simple(const struct column_fixture_table *table, int64_t number, uint64_t sequence,
+           firn_slice text, struct row_model *out)
+{
+    struct firn_buf key = {0};
+    struct firn_buf value = {0};
+    struct firn_tuple_writer writer;
+    struct firn_cell id = {.kind = FIRN_PHYSICAL_I64, .as.i64 = number};
+    struct firn_cell bytes = {.kind = FIRN_PHYSICAL_BYTES, .as.bytes = text};
+    struct firn_cell real = {.kind = FIRN_PHYSICAL_F64, .as.f64 = (double)number / 8};
+    assert_int_equal(firn_tuple_key_add(&key, table->columns[0].type, false, &id), FIRN_OK);
+    firn_tuple_begin(&writer, &value);
+    firn_tuple_add(&writer, 2, &bytes);
+    firn_tuple_add(&writer, 5, &real);
+    assert_int_equal(firn_tuple_end(&writer), FIRN_OK);
+    row_model_add(out, firn_buf_slice(&key), sequence, FIRN_ENTRY_PUT, firn_buf_slice(&value));
+    firn_buf_deinit(&key);
+    firn_buf_deinit(&value);
+}
+
+static void
+groups_end_where_they_are_full(void **state)
+{
+    (void)state;
+    static const size_t counts[] = {1023, 1024, 1025, 65535, 65536, 65537};
+    struct test_random random;
+    test_random_init(&random, "column_edges", 12);
+    for (size_t c = 0; c < 6; c++) {
+        struct machine machine;
+        struct column_fixture_table table;
+        struct row_model model = {0};
+        machine_init(&machine, 4 << 20);
+        simple_table(&table);
+        for (size_t i = 0; i < counts[c]; i++) {
+            add_simple(&table, (int64_t)(3 * i), 1 + i % 5, firn_bytes("abcdefgh", i % 9), &model);
+        }
+        struct firn_run_builder_options options = {.layout = &table.layout};
+        struct firn_run *run = build_and_open(&machine, &model, "run", &options);
+        assert_int_equal(firn_column_group_count(run), (counts[c] + 65535) / 65536);
+        ask(&random, &model, run, 300);
+        column_fixture_compare_scan(&model, run, true);
+        column_fixture_check(run);
+        uint64_t batched = copy_by_batches(&random, &machine, run, "copy", &options, &model);
+        assert_true(batched + 50 > counts[c]); /* but where a limit is the key itself */
+        firn_column_kind.close(run);
+        row_model_deinit(&model);
+        row_fixture_deinit(&machine.fixture);
+    }
+}
+
+static void
+groups_end_before_they_have_too_many_bytes(void **state)
+{
+    (void)state;
+    struct test_random random;
+    test_random_init(&random, "column_bytes", 13);
+    struct machine machine;
+    struct column_fixture_table table;
+    struct row_model model = {0};
+    static uint8_t bytes[9 << 20];
+    const size_t sizes[] = {3 << 20, 3 << 20, 3 << 20, 4 << 20, (4 << 20) + 1, 100,
+                            9 << 20, 1 << 20, 0,       4 << 20, 5 << 20};
+    machine_init(&machine, 16 << 20);
+    simple_table(&table);
+    test_random_fill(&random, bytes, sizeof bytes);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        add_simple(&table, (int64_t)i, 1 + i, firn_bytes(bytes, sizes[i]), &model);
+    }
+    struct firn_run_builder_options options = {.layout = &table.layout, .codec = FIRN_CODEC_LZ4};
+    struct firn_run *run = build_and_open(&machine, &model, "run", &options);
+    assert_int_equal(firn_column_group_count(run), 7);
+    column_fixture_compare_scan(&model, run, false);
+    ask(&random, &model, run, 30);
+    column_fixture_check(run);
+    /* Values in pieces have no chunk. */
+    struct firn_buf large = {0};
+    struct firn_column_info info;
+    struct firn_column_pin pin;
+    firn_error err;
+    assert_int_equal(firn_column_info_of(run, 2, 2, &info), FIRN_OK);
+    assert_int_equal(info.encoding, 0);
+    assert_int_equal(info.raw_bytes, (4 << 20) + 5);
+    assert_int_equal(firn_column_pin_chunk(run, 2, 2, FIRN_BLOCK_CACHE_DATA, &pin, &err),
+                     FIRN_LIMIT);
+    assert_int_equal(firn_column_read_large(run, 2, 2, &large, &err), FIRN_OK);
+    assert_true(firn_slice_equal(firn_buf_slice(&large), firn_bytes(bytes, (4 << 20) + 1)));
+    assert_int_equal(firn_column_read_large(run, 0, 2, &large, &err), FIRN_NOT_FOUND);
+    firn_buf_deinit(&large);
+    (void)copy_by_batches(&random, &machine, run, "copy", &options, &model);
+    struct firn_run *copy;
+    assert_int_equal(firn_column_kind.open(&machine.env, "copy", &copy, &err), FIRN_OK);
+    column_fixture_compare_scan(&model, copy, true);
+    compare_groups(run, copy);
+    firn_column_kind.close(copy);
+    firn_column_kind.close(run);
+    row_model_deinit(&model);
+    row_fixture_deinit(&machine.fixture);
+}
+
+static void
+a_column_that_was_added_has_its_initial_value_after_a_merge(void **state)
+{
+    (void)state;
+    struct test_random random;
+    test_random_init(&random, "column_added", 14);
+    struct machine machine;
+    struct column_fixture_table table;
+    struct column_fixture_table wider;
+    struct row_model model = {0};
+    struct row_model expected;
+    firn_error err;
+    machine_init(&machine, 1 << 20);
+    simple_table(&table);
+    wider = table;
+    column_fixture_set(&wider);
+    column_fixture_add(&wider, 9, FIRN_TYPE_TEXT, 0);
+    column_fixture_add(&wider, 11, FIRN_TYPE_I32, 0);
+    wider.columns[3].initial =
+        (struct firn_cell){.kind = FIRN_PHYSICAL_BYTES, .as.bytes = firn_str("new")};
+    for (size_t i = 0; i < 3000; i++) {
+        add_simple(&table, (int64_t)i, 1 + i, firn_str("x"), &model);
+    }
+    column_fixture_expect(&wider, &model, &expected);
+    struct firn_run_builder_options options = {.layout = &table.layout, .group_rows = 500};
+    struct firn_run *run = build_and_open(&machine, &model, "run", &options);
+    options.layout = &wider.layout;
+    uint64_t batched = copy_by_batches(&random, &machine, run, "copy", &options, &model);
+    assert_true(batched > 2950);
+    struct firn_run *copy;
+    assert_int_equal(firn_column_kind.open(&machine.env, "copy", &copy, &err), FIRN_OK);
+    assert_int_equal(firn_column_layout_of(copy)->count, 5);
+    column_fixture_compare_scan(&expected, copy, true);
+    column_fixture_check(copy);
+    firn_column_kind.close(copy);
+    firn_column_kind.close(run);
+    row_model_deinit(&expected);
+    row_model_deinit(&model);
+    row_fixture_deinit(&machine.fixture);
+}
+
+static void
+versions_of_one_key_that_fill_many_groups_are_found_by_sequence(void **state)
+{
+    (void)state;
+    struct test_random random;
+    test_random_init(&random, "column_versions", 15);
+    struct machine machine;
+    struct column_fixture_table table;
+    struct row_model model = {0};
+    machine_init(&machine, 1 << 20);
+    simple_table(&table);
+    add_simple(&table, -1, 5, firn_str("before"), &model);
+    for (size_t i = 0; i < 2500; i++) {
+        add_simple(&table, 7, 1 + 2 * i, firn_str("x"), &model);
+    }
+    add_simple(&table, 9, 5, firn_str("after"), &model);
+    row_model_sort(&model);
+    struct firn_run_builder_options options = {.layout = &table.layout, .group_rows = 100};
+    struct firn_run *run = build_and_open(&machine, &model, "run", &options);
+    for (uint64_t i = 0; i < 500; i++) {
+        uint64_t first = test_random_below(&random, 5100);
+        struct firn_view_interval only = {first, first + test_random_below(&random, 3)};
+        struct firn_view view = {&only, 1, 0, NULL};
+        column_fixture_compare_get(&model, run, model.entries[1].key, &view);
+    }
+    ask(&random, &model, run, 200);
+    column_fixture_check(run);
+    firn_column_kind.close(run);
+    row_model_deinit(&model);
+    row_fixture_deinit(&machine.fixture);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(runs_answer_as_the_model_does),
+        cmocka_unit_test(groups_end_where_they_are_full),
+        cmocka_unit_test(groups_end_before_they_have_too_many_bytes),
+        cmocka_unit_test(a_column_that_was_added_has_its_initial_value_after_a_merge),
+        cmocka_unit_test(versions_of_one_key_that_fill_many_groups_are_found_by_sequence),
+    };
+    return cmocka_run_group_tests_name("column_model", tests, NULL, NULL);
+}
