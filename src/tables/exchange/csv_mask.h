@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * exchange/csv_mask.h: which of 64 bytes mean something in CSV: the kernel of the reader, and its plain
+ * twin. SSE2 is part of every x86-64, so nothing is asked of the processor.
+ */
+#ifndef FIRN_EXCHANGE_CSV_MASK_H
+#define FIRN_EXCHANGE_CSV_MASK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+
+#if defined(__x86_64__)
+#include <emmintrin.h>
+#endif
+
+enum { FIRN_CSV_MASK_BYTES = 64 };
+
+/* Bit i of the result: bytes[i] is the delimiter, the quote, LF or CR. Reads 64 bytes. */
+static inline uint64_t
+firn_csv_mask_plain(const uint8_t *bytes, uint8_t delimiter, uint8_t quote)
+{
+    const uint64_t low_bits = UINT64_C(0x0101010101010101);
+    const uint64_t high_bits = low_bits << 7;
+    const uint8_t wanted[4] = {delimiter, quote, '\n', '\r'};
+    uint64_t mask = 0;
+    for (size_t word = 0; word < FIRN_CSV_MASK_BYTES / 8; word++) {
+        uint64_t found = firn_load_le64(bytes + 8 * word);
+        uint64_t equals = 0;
+        for (size_t i = 0; i < 4; i++) {
+            /* A byte is zero where it is equal. The sum carries a high bit out of every other byte,
+             * and out of that byte alone. */
+            uint64_t differs = found ^ (low_bits * wanted[i]);
+            equals |= ~(((differs & ~high_bits) + ~high_bits) | differs | ~high_bits);
+        }
+        /* Gathers the eight high bits in the top byte. */
+        mask |= (((equals >> 7) * UINT64_C(0x0102040810204080)) >> 56) << (8 * word);
+    }
+    return mask;
+}
+
+static inline uint64_t
+firn_csv_mask(const uint8_t *bytes, uint8_t delimiter, uint8_t quote)
+{
+#if defined(__x86_64__)
+    const __m128i delimiters = _mm_set1_epi8((char)delimiter);
+    const __m128i quotes = _mm_set1_epi8((char)quote);
+    const __m128i line_feeds = _mm_set1_epi8('\n');
+    const __m128i returns = _mm_set1_epi8('\r');
+    uint64_t mask = 0;
+    for (size_t part = 0; part < FIRN_CSV_MASK_BYTES / 16; part++) {
+        __m128i found = _mm_loadu_si128((const __m128i *)(const void *)(bytes + 16 * part));
+        __m128i marks =
+            _mm_or_si128(_mm_cmpeq_epi8(found, delimiters), _mm_cmpeq_epi8(found, quotes));
+        __m128i ends =
+            _mm_or_si128(_mm_cmpeq_epi8(found, line_feeds), _mm_cmpeq_epi8(found, returns));
+        uint32_t bits = (uint32_t)_mm_movemask_epi8(_mm_or_si128(marks, ends));
+        mask |= (uint64_t)bits << (16 * part);
+    }
+    return mask;
+#else
+    return firn_csv_mask_plain(bytes, delimiter, quote);
+#endif
+}
+
+#endif

@@ -1,0 +1,560 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * exchange/csv_reader.c: from one byte that means something to the next.
+ *
+ * Only delimiters, quotes and ends of lines matter. A kernel finds them in 64 bytes at once
+ * (csv_mask.h); a state machine goes from each to the next and looks at nothing between. Whether a
+ * quote is the first byte of its field, or a byte follows a closing quote directly, it tells from
+ * positions.
+ *
+ *   PLAIN    in an unquoted field, or at the beginning of any
+ *   QUOTED   after an opening quote
+ *   CLOSED   after a quote in a quoted field: its end, or the first of two
+ *   SKIPPING in a line with text after a closing quote, up to its end
+ *
+ * Positions count from the record's first byte, so they stay right when it moves. A record inside of
+ * one piece is not copied: its fields are slices of the piece. Of a record that a piece cuts, the
+ * beginning is copied to `carry` at the end of the piece, the rest when its end is found. The state
+ * machine goes on where it was: no byte is looked at twice, however small the pieces are. Only fields
+ * with two quotes are copied once more, to `unquoted`.
+ *
+ * Invariants.
+ * (I1) While a record is read that began in an earlier piece, carry has all of it up to the present
+ * piece, and `from` is 0.
+ * (I2) Positions are at most record_size_max + the size of a piece; what is larger is refused before
+ * carry grows.
+ *
+ * Limits. Whether a field is too large is decided from its extent, which only grows: so the answer does
+ * not depend on the pieces. Where records end is uncertain after that, so the reader gives up.
+ */
+#include "exchange/csv_reader.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "exchange/csv_mask.h"
+
+enum { BOM_SIZE = 3, NO_QUOTE = 256 };
+static const uint8_t bom[BOM_SIZE] = {0xef, 0xbb, 0xbf};
+static const size_t field_size_default = (size_t)16 << 20;
+static const size_t record_size_default = (size_t)64 << 20;
+static const size_t record_size_limit = (size_t)1 << 30;
+
+enum state { PLAIN, QUOTED, CLOSED, SKIPPING };
+
+/* A field's text by its positions in the record. */
+struct span {
+    size_t start;
+    size_t end;
+    bool is_quoted;
+    bool has_doubled; /* quotes */
+};
+
+struct firn_csv_reader {
+    struct firn_csv_format format;
+    uint8_t delimiter;
+    unsigned quote;    /* or NO_QUOTE */
+    uint32_t expected; /* fields; 0: unknown yet */
+    size_t field_size_max;
+    size_t record_size_max;
+    struct firn_buf null_text;
+
+    /* The piece: from is where the record begins, or 0; block what the kernel has not seen yet; mask
+     * the bits that are left of the block before it. */
+    const uint8_t *piece;
+    size_t size;
+    size_t from;
+    size_t block;
+    uint64_t mask;
+    bool is_finished;
+    int failed;         /* FIRN_OK, or the code that next returns for ever */
+    size_t bom_matched; /* bytes of the mark that the text began with; BOM_SIZE + 1: that is over */
+
+    /* The record. */
+    struct firn_buf carry;
+    enum state state;
+    size_t start;   /* of the field */
+    size_t largest; /* field that has ended, in bytes */
+    bool has_doubled;
+    size_t quote_at;     /* CLOSED: the quote */
+    size_t return_at;    /* QUOTED: one behind the last CR */
+    uint64_t line;       /* that is read now */
+    uint64_t first_line; /* of the record */
+    uint64_t quote_line; /* where the last quote was opened */
+    bool follows_return; /* the record before it ended with CR */
+    bool has_too_many;
+    bool is_given; /* to the caller: the next call begins another one */
+    struct span *spans;
+    uint32_t count;
+    struct firn_csv_field *fields;
+    struct firn_buf unquoted;
+};
+
+int
+firn_csv_reader_create(const struct firn_csv_reader_options *options, struct firn_csv_reader **out,
+                       firn_error *err)
+{
+    int rc = FIRN_OK;
+    *out = NULL;
+    const struct firn_csv_format *format = &options->format;
+    const char *defect = firn_csv_format_defect(format);
+    if (defect != NULL) {
+        return firn_error_set(err, FIRN_INVALID, "%s", defect);
+    }
+    if (options->fields > FIRN_CSV_FIELDS_MAX || options->record_size_max > record_size_limit) {
+        return firn_error_set(err, FIRN_INVALID, "records of CSV have at most %d fields and 1 GiB",
+                              FIRN_CSV_FIELDS_MAX);
+    }
+    struct firn_csv_reader *reader = firn_alloc_zeroed(sizeof *reader);
+    if (reader == NULL) {
+        return firn_error_no_memory(err, "a reader of CSV");
+    }
+    reader->format = *format;
+    reader->delimiter = (uint8_t)firn_csv_format_delimiter(format);
+    reader->quote =
+        format->has_no_quotes ? NO_QUOTE : (unsigned)(uint8_t)firn_csv_format_quote(format);
+    reader->expected = options->fields;
+    reader->field_size_max =
+        options->field_size_max != 0 ? options->field_size_max : field_size_default;
+    reader->record_size_max =
+        options->record_size_max != 0 ? options->record_size_max : record_size_default;
+    reader->line = 1;
+    reader->first_line = 1;
+    reader->spans = firn_alloc_array(FIRN_CSV_FIELDS_MAX, sizeof *reader->spans);
+    reader->fields = firn_alloc_array(FIRN_CSV_FIELDS_MAX, sizeof *reader->fields);
+    rc = firn_buf_assign(&reader->null_text, format->null_text);
+    reader->format.null_text = firn_buf_slice(&reader->null_text);
+    if (reader->spans == NULL || reader->fields == NULL || rc != FIRN_OK) {
+        firn_csv_reader_destroy(reader);
+        return firn_error_no_memory(err, "a reader of CSV");
+    }
+    *out = reader;
+    return FIRN_OK;
+}
+
+void
+firn_csv_reader_destroy(struct firn_csv_reader *reader)
+{
+    if (reader != NULL) {
+        firn_buf_deinit(&reader->carry);
+        firn_buf_deinit(&reader->unquoted);
+        firn_buf_deinit(&reader->null_text);
+        firn_free(reader->spans);
+        firn_free(reader->fields);
+        firn_free(reader);
+    }
+}
+
+void
+firn_csv_reader_feed(struct firn_csv_reader *reader, firn_slice piece)
+{
+    DCHECK(!reader->is_finished);
+    DCHECK(reader->failed != FIRN_OK || reader->from == reader->size);
+    reader->piece = piece.data;
+    reader->size = piece.size;
+    reader->from = 0;
+    reader->block = 0;
+    reader->mask = 0;
+}
+
+void
+firn_csv_reader_finish(struct firn_csv_reader *reader)
+{
+    DCHECK(reader->failed != FIRN_OK || reader->from == reader->size);
+    reader->is_finished = true;
+}
+
+/* ==== the state machine ==== */
+
+static void
+end_field(struct firn_csv_reader *reader, size_t start, size_t end, bool is_quoted)
+{
+    DCHECK(start <= end);
+    reader->largest = end - start > reader->largest ? end - start : reader->largest;
+    if (reader->count == FIRN_CSV_FIELDS_MAX) {
+        reader->has_too_many = true;
+        return;
+    }
+    struct span *span = &reader->spans[reader->count++];
+    span->start = start;
+    span->end = end;
+    span->is_quoted = is_quoted;
+    span->has_doubled = reader->has_doubled;
+}
+
+/* The bits of the next block of the piece; false at its end. */
+static bool
+load_block(struct firn_csv_reader *reader)
+{
+    uint8_t quote = reader->quote == NO_QUOTE ? reader->delimiter : (uint8_t)reader->quote;
+    size_t left = reader->size - reader->block;
+    if (left == 0) {
+        return false;
+    }
+    if (left >= FIRN_CSV_MASK_BYTES) {
+        reader->mask = firn_csv_mask(reader->piece + reader->block, reader->delimiter, quote);
+        reader->block += FIRN_CSV_MASK_BYTES;
+        return true;
+    }
+    /* The last block is copied: nothing is read past the piece. */
+    uint8_t last[FIRN_CSV_MASK_BYTES] = {0};
+    memcpy(last, reader->piece + reader->block, left);
+    reader->mask = firn_csv_mask(last, reader->delimiter, quote) & ((UINT64_C(1) << left) - 1);
+    reader->block += FIRN_CSV_MASK_BYTES;
+    return true;
+}
+
+/* A byte that means something in a quoted field, after one, or in a line that is skipped. at: its
+ * position in the record. Returns whether it ends the record. */
+static bool
+take_beside_plain(struct firn_csv_reader *reader, uint8_t byte, size_t at)
+{
+    bool is_end = byte == '\n' || byte == '\r';
+    DCHECK(reader->state != PLAIN && at > reader->start);
+    if (reader->state == QUOTED) {
+        if (byte == reader->quote) {
+            reader->state = CLOSED;
+            reader->quote_at = at;
+        } else if (is_end) {
+            reader->line += !(byte == '\n' && reader->return_at == at);
+            reader->return_at = byte == '\r' ? at + 1 : 0;
+        }
+        return false;
+    }
+    if (reader->state == CLOSED) {
+        if (at > reader->quote_at + 1) {
+            reader->state = SKIPPING;
+        } else if (byte == reader->quote) {
+            reader->state = QUOTED;
+            reader->has_doubled = true;
+        } else {
+            end_field(reader, reader->start + 1, reader->quote_at, true);
+            reader->start = at + 1;
+            reader->has_doubled = false;
+            reader->state = PLAIN;
+        }
+    }
+    return is_end && reader->state != QUOTED;
+}
+
+/* Goes on to the end of the record; false if it is not in the piece. *out is where in the piece. */
+static bool
+scan(struct firn_csv_reader *reader, size_t *out)
+{
+    for (;;) {
+        while (reader->mask == 0) {
+            /* Also says how far the block before was: the bits are those of [block - 64, block). */
+            if (reader->block >= reader->size || !load_block(reader)) {
+                return false;
+            }
+        }
+        size_t i = reader->block - FIRN_CSV_MASK_BYTES + (size_t)__builtin_ctzll(reader->mask);
+        reader->mask &= reader->mask - 1;
+        size_t at = i - reader->from + reader->carry.size;
+        uint8_t byte = reader->piece[i];
+        DCHECK(i < reader->size && at >= reader->start);
+        if (reader->state != PLAIN) {
+            if (take_beside_plain(reader, byte, at)) {
+                *out = i;
+                return true;
+            }
+        } else if (byte == reader->delimiter) {
+            end_field(reader, reader->start, at, false);
+            reader->start = at + 1;
+        } else if (byte == reader->quote) {
+            if (at == reader->start) {
+                reader->state = QUOTED;
+                reader->quote_line = reader->line;
+                reader->return_at = 0;
+            }
+        } else if (byte == '\n' && at == 0 && reader->follows_return) {
+            reader->from++;
+            reader->follows_return = false;
+        } else {
+            end_field(reader, reader->start, at, false);
+            *out = i;
+            return true;
+        }
+    }
+}
+
+/* ==== records ==== */
+
+static int
+fail(struct firn_csv_reader *reader, int code, firn_error *err)
+{
+    reader->failed = code;
+    if (code == FIRN_NO_MEMORY) {
+        return firn_error_no_memory(err, "a record of CSV");
+    }
+    return firn_error_set(
+        err, code, "line %llu: a field or a record is larger than %zu or %zu bytes",
+        (unsigned long long)reader->first_line, reader->field_size_max, reader->record_size_max);
+}
+
+static void
+begin_record(struct firn_csv_reader *reader)
+{
+    firn_buf_clear(&reader->carry);
+    reader->state = PLAIN;
+    reader->start = 0;
+    reader->largest = 0;
+    reader->has_doubled = false;
+    reader->has_too_many = false;
+    reader->count = 0;
+    reader->is_given = false;
+    reader->first_line = reader->line;
+}
+
+/* Leaves out a mark at the beginning of the text. */
+static int
+skip_bom(struct firn_csv_reader *reader)
+{
+    while (reader->bom_matched < BOM_SIZE && reader->from < reader->size &&
+           reader->piece[reader->from] == bom[reader->bom_matched]) {
+        reader->bom_matched++;
+        reader->from++;
+    }
+    if (reader->bom_matched < BOM_SIZE) {
+        if (reader->from == reader->size && !reader->is_finished) {
+            return FIRN_OK;
+        }
+        /* It was none. */
+        int rc = firn_buf_append(&reader->carry, bom, reader->bom_matched);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    reader->bom_matched = BOM_SIZE + 1;
+    /* (I1): the piece seems to begin here. */
+    reader->piece = reader->from > 0 ? reader->piece + reader->from : reader->piece;
+    reader->size -= reader->from;
+    reader->from = 0;
+    return FIRN_OK;
+}
+
+/* The field's text with one quote for two. Requires: unquoted has room for it. */
+static firn_slice
+undouble(struct firn_csv_reader *reader, firn_slice text)
+{
+    uint8_t *from = reader->unquoted.data + reader->unquoted.size;
+    uint8_t *to = from;
+    const uint8_t *at = text.data;
+    const uint8_t *end = at + text.size;
+    while (at < end) {
+        const uint8_t *quote = memchr(at, (int)reader->quote, (size_t)(end - at));
+        const uint8_t *stop = quote == NULL ? end : quote + 1;
+        memcpy(to, at, (size_t)(stop - at));
+        to += stop - at;
+        at = quote == NULL ? end : quote + 2;
+    }
+    reader->unquoted.size += (size_t)(to - from);
+    DCHECK(reader->unquoted.size <= reader->unquoted.capacity);
+    return firn_bytes(from, (size_t)(to - from));
+}
+
+/* Makes fields of spans; base is the record's first byte. */
+static int
+make_fields(struct firn_csv_reader *reader, firn_slice raw)
+{
+    const firn_slice null_text = reader->format.null_text;
+    for (uint32_t i = 0, doubled = 0; i < reader->count; i++) {
+        const struct span *span = &reader->spans[i];
+        struct firn_csv_field *field = &reader->fields[i];
+        DCHECK(span->start <= span->end && span->end <= raw.size);
+        field->text = firn_bytes(raw.data + span->start, span->end - span->start);
+        field->is_quoted = span->is_quoted;
+        field->is_null =
+            !span->is_quoted && field->text.size == null_text.size &&
+            (null_text.size == 0 || memcmp(field->text.data, null_text.data, null_text.size) == 0);
+        if (span->has_doubled) {
+            if (doubled++ == 0) {
+                firn_buf_clear(&reader->unquoted);
+                int rc = firn_buf_reserve(&reader->unquoted, raw.size);
+                if (rc != FIRN_OK) {
+                    return rc;
+                }
+            }
+            field->text = undouble(reader, field->text);
+        }
+    }
+    return FIRN_OK;
+}
+
+/* Whether the record, which has `size` bytes so far, or a field of it is too large. */
+static bool
+is_too_large(const struct firn_csv_reader *reader, size_t size)
+{
+    /* A field with its quotes. */
+    size_t extent = size > reader->start ? size - reader->start : 0;
+    return size > reader->record_size_max || (extent > 2 && extent - 2 > reader->field_size_max);
+}
+
+/* What the present record says about itself: FIRN_OK, or FIRN_INVALID with a text. */
+static int
+judge(struct firn_csv_reader *reader, firn_error *err)
+{
+    unsigned long long line = (unsigned long long)reader->first_line;
+    if (reader->state == SKIPPING) {
+        return firn_error_set(err, FIRN_INVALID,
+                              "line %llu: text follows the closing quote of field %u", line,
+                              reader->count + 1);
+    }
+    if (reader->state == QUOTED) {
+        return firn_error_set(err, FIRN_INVALID,
+                              "line %llu: the quote that line %llu opens is not closed", line,
+                              (unsigned long long)reader->quote_line);
+    }
+    if (reader->has_too_many) {
+        return firn_error_set(err, FIRN_INVALID, "line %llu: the record has more than %d fields",
+                              line, FIRN_CSV_FIELDS_MAX);
+    }
+    DCHECK(reader->state == PLAIN && reader->count > 0);
+    if (reader->expected == 0) {
+        reader->expected = reader->count;
+    }
+    if (reader->count != reader->expected) {
+        return firn_error_set(err, FIRN_INVALID, "line %llu: the record has %u fields, not %u",
+                              line, reader->count, reader->expected);
+    }
+    return FIRN_OK;
+}
+
+/* Gives the record, of which all is known. */
+static int
+give(struct firn_csv_reader *reader, firn_slice raw, struct firn_csv_record *out, firn_error *err)
+{
+    if (is_too_large(reader, raw.size) || reader->largest > reader->field_size_max) {
+        return fail(reader, FIRN_LIMIT, err);
+    }
+    out->line = reader->first_line;
+    out->raw = raw;
+    reader->is_given = true;
+    int rc = judge(reader, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (make_fields(reader, raw) != FIRN_OK) {
+        return fail(reader, FIRN_NO_MEMORY, err);
+    }
+    out->fields = reader->fields;
+    out->count = reader->count;
+    return FIRN_OK;
+}
+
+/* After finish: what the last line is without an end. */
+static int
+give_last(struct firn_csv_reader *reader, struct firn_csv_record *out, firn_error *err)
+{
+    size_t size = reader->carry.size;
+    DCHECK(reader->is_finished && reader->from == reader->size);
+    if (size == 0) {
+        return FIRN_OK;
+    }
+    if (reader->state == PLAIN) {
+        end_field(reader, reader->start, size, false);
+        reader->start = size;
+    } else if (reader->state == CLOSED) {
+        if (reader->quote_at + 1 == size) {
+            end_field(reader, reader->start + 1, reader->quote_at, true);
+            reader->state = PLAIN;
+            reader->start = size;
+        } else {
+            reader->state = SKIPPING;
+        }
+    }
+    return give(reader, firn_buf_slice(&reader->carry), out, err);
+}
+
+/* The record ends at a place of the piece, with LF or CR. */
+static int
+give_at(struct firn_csv_reader *reader, size_t end, struct firn_csv_record *out, firn_error *err)
+{
+    firn_slice raw = firn_bytes(reader->piece + reader->from, end - reader->from);
+    if (reader->carry.size > 0) {
+        DCHECK(reader->from == 0); /* (I1) */
+        if (reader->carry.size + raw.size > reader->record_size_max) {
+            return fail(reader, FIRN_LIMIT, err);
+        }
+        if (firn_buf_append_slice(&reader->carry, raw) != FIRN_OK) {
+            return fail(reader, FIRN_NO_MEMORY, err);
+        }
+        raw = firn_buf_slice(&reader->carry);
+    }
+    reader->follows_return = reader->piece[end] == '\r';
+    reader->from = end + 1;
+    reader->line++;
+    bool is_blank = raw.size == 0;
+    if (is_blank && reader->expected != 1) {
+        begin_record(reader);
+        return FIRN_OK;
+    }
+    return give(reader, raw, out, err);
+}
+
+int
+firn_csv_reader_next(struct firn_csv_reader *reader, struct firn_csv_record *out, firn_error *err)
+{
+    *out = (struct firn_csv_record){0};
+    if (reader->failed != FIRN_OK) {
+        return fail(reader, reader->failed, err);
+    }
+    if (reader->is_given) {
+        begin_record(reader);
+    }
+    if (reader->bom_matched <= BOM_SIZE) {
+        if (skip_bom(reader) != FIRN_OK) {
+            return fail(reader, FIRN_NO_MEMORY, err);
+        }
+        if (reader->bom_matched <= BOM_SIZE) {
+            return FIRN_OK;
+        }
+    }
+    size_t end;
+    while (scan(reader, &end)) {
+        int rc = give_at(reader, end, out, err);
+        if (rc != FIRN_OK || out->count > 0) {
+            return rc;
+        }
+    }
+    if (reader->from < reader->size) {
+        firn_slice rest = firn_bytes(reader->piece + reader->from, reader->size - reader->from);
+        if (is_too_large(reader, reader->carry.size + rest.size)) {
+            return fail(reader, FIRN_LIMIT, err);
+        }
+        if (firn_buf_append_slice(&reader->carry, rest) != FIRN_OK) {
+            return fail(reader, FIRN_NO_MEMORY, err);
+        }
+        reader->from = reader->size;
+    }
+    return reader->is_finished && !reader->is_given ? give_last(reader, out, err) : FIRN_OK;
+}
+
+int
+firn_csv_reader_values(const struct firn_csv_record *record,
+                       const struct firn_value_text_column *columns, struct firn_buf *memory,
+                       firn_value *out, firn_error *err)
+{
+    firn_buf_clear(memory);
+    /* Nothing moves while the values are read. */
+    if (firn_buf_reserve(memory, record->raw.size * FIRN_VALUE_TEXT_ROOM) != FIRN_OK) {
+        return firn_error_no_memory(err, "a record's values");
+    }
+    const uint8_t *data = memory->data;
+    for (uint32_t i = 0; i < record->count; i++) {
+        const struct firn_csv_field *field = &record->fields[i];
+        if (field->is_null || columns[i].type.type == FIRN_TYPE_NULL) {
+            out[i] = firn_null();
+            continue;
+        }
+        int rc = firn_value_text_read(&columns[i].type, field->text, memory, &out[i], err);
+        if (rc != FIRN_OK) {
+            char name[FIRN_VALUE_TEXT_SHORT_SIZE];
+            firn_value_text_shorten(columns[i].name, name);
+            (void)firn_error_prefix(err, "line %llu, column %s", (unsigned long long)record->line,
+                                    name);
+            return rc;
+        }
+    }
+    CHECK(memory->data == data);
+    return FIRN_OK;
+}

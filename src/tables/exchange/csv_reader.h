@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * exchange/csv_reader.h: taking CSV (RFC 4180) apart, piece by piece.
+ *
+ *     firn_csv_reader_create(&options, &reader, err)
+ *     for each piece of the text:
+ *         firn_csv_reader_feed(reader, piece)
+ *         while (firn_csv_reader_next(reader, &record, err) == FIRN_OK && record.count > 0) …
+ *     firn_csv_reader_finish(reader), and next until it finds nothing
+ *
+ * How the text is divided into pieces changes nothing. One thread at a time.
+ *
+ * Records end with LF, CR LF or CR. A field that begins with a quote ends with the next single one; two
+ * are one in its text. In any other field a quote is a character like others, and spaces belong to
+ * fields. A byte order mark at the beginning is left out. Empty lines are records of one empty field
+ * where records have one field, and are left out where they have more.
+ */
+#ifndef FIRN_EXCHANGE_CSV_READER_H
+#define FIRN_EXCHANGE_CSV_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "exchange/csv_format.h"
+#include "exchange/value_text.h"
+
+/* Zeros are the defaults. */
+struct firn_csv_reader_options {
+    struct firn_csv_format format;
+    uint32_t
+        fields; /* of each record, up to FIRN_CSV_FIELDS_MAX; 0: as many as the first one has */
+    size_t field_size_max;  /* 0: 16 MiB */
+    size_t record_size_max; /* 0: 64 MiB; at most 1 GiB */
+};
+
+struct firn_csv_field {
+    firn_slice text; /* without quotes; data is never NULL */
+    bool is_quoted;
+    bool is_null; /* unquoted, and the format's text for null */
+};
+
+struct firn_csv_record {
+    const struct firn_csv_field *fields;
+    uint32_t count; /* 0: there is no record yet, or no more */
+    uint64_t line;  /* of its first byte, from 1 */
+    firn_slice raw; /* all of it, without the end of the line */
+};
+
+struct firn_csv_reader;
+
+/* FIRN_INVALID for options that are none; FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_csv_reader_create(const struct firn_csv_reader_options *options,
+                                           struct firn_csv_reader **out, firn_error *err);
+void firn_csv_reader_destroy(struct firn_csv_reader *reader);
+
+/* Gives the next piece, which must not change until next has found nothing more in it. Requires: of
+ * the last piece it has; finish was not called. */
+void firn_csv_reader_feed(struct firn_csv_reader *reader, firn_slice piece);
+/* There are no more pieces. Requires: as feed. */
+void firn_csv_reader_finish(struct firn_csv_reader *reader);
+
+/* Finds the next record. All of *out is valid until the next call. count is 0 if a piece is needed, or,
+ * after finish, if there are no more records.
+ * FIRN_INVALID: a record has another number of fields than others, text after a closing quote, too many
+ * fields, or a quote that nothing closes. *out has its line and raw text, with count 0. The next call
+ * goes on with the next record; after text that follows a quote, with the next line.
+ * FIRN_LIMIT: a field or a record is too large; FIRN_NO_MEMORY. Every later call fails in the same way. */
+FIRN_MUST_CHECK int firn_csv_reader_next(struct firn_csv_reader *reader,
+                                         struct firn_csv_record *out, firn_error *err);
+
+/* Reads the fields of a record as values of as many columns; those of columns of type FIRN_TYPE_NULL
+ * become null. What memory had is forgotten; the values are valid as long as it and the record.
+ * Requires: the record has that many fields. FIRN_INVALID with line and column, FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_csv_reader_values(const struct firn_csv_record *record,
+                                           const struct firn_value_text_column *columns,
+                                           struct firn_buf *memory, firn_value *out,
+                                           firn_error *err);
+
+#endif

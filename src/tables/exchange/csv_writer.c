@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * exchange/csv_writer.c: text first, quotes after.
+ *
+ * The text of a field is appended as it is. Then it is looked through for what the reader would take
+ * for something else; if there is any, the text moves up and gets quotes around it and two for each one
+ * in it. Numbers are looked through like texts: a delimiter may be a digit or a point.
+ */
+#include "exchange/csv_writer.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "exchange/csv_mask.h"
+
+static bool
+contains_marks(const struct firn_csv_format *format, firn_slice text)
+{
+    const uint8_t delimiter = (uint8_t)firn_csv_format_delimiter(format);
+    const uint8_t quote = (uint8_t)firn_csv_format_quote(format);
+    size_t at = 0;
+    for (; text.size - at >= FIRN_CSV_MASK_BYTES; at += FIRN_CSV_MASK_BYTES) {
+        if (firn_csv_mask(text.data + at, delimiter, quote) != 0) {
+            return true;
+        }
+    }
+    for (; at < text.size; at++) {
+        uint8_t byte = text.data[at];
+        if (byte == delimiter || byte == quote || byte == '\n' || byte == '\r') {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+needs_quotes(const struct firn_csv_format *format, firn_slice text)
+{
+    static const uint8_t bom[] = {0xef, 0xbb, 0xbf};
+    const firn_slice null_text = format->null_text;
+    if (text.size == null_text.size &&
+        (text.size == 0 || memcmp(text.data, null_text.data, text.size) == 0)) {
+        return true;
+    }
+    return (text.size >= sizeof bom && memcmp(text.data, bom, sizeof bom) == 0) ||
+           contains_marks(format, text);
+}
+
+/* Quotes the last `size` bytes of out. */
+static int
+add_quotes(const struct firn_csv_format *format, struct firn_buf *out, size_t size)
+{
+    const uint8_t quote = (uint8_t)firn_csv_format_quote(format);
+    size_t quotes = 2;
+    DCHECK(!format->has_no_quotes && size <= out->size);
+    for (size_t i = out->size - size; i < out->size; i++) {
+        quotes += out->data[i] == quote;
+    }
+    if (firn_buf_reserve(out, quotes) != FIRN_OK) {
+        return FIRN_NO_MEMORY;
+    }
+    /* From the end, so that nothing is overwritten before it has moved. */
+    const uint8_t *from = out->data + out->size;
+    const uint8_t *first = from - size;
+    uint8_t *to = out->data + out->size + quotes;
+    out->size += quotes;
+    *--to = quote;
+    while (from > first) {
+        uint8_t byte = *--from;
+        *--to = byte;
+        if (byte == quote) {
+            *--to = quote;
+        }
+    }
+    *--to = quote;
+    DCHECK(to == first);
+    return FIRN_OK;
+}
+
+/* The bytes of out from `from` on are a field's text. */
+static int
+end_field(const struct firn_csv_format *format, struct firn_buf *out, size_t from, firn_error *err)
+{
+    DCHECK(from <= out->size);
+    /* The buffer may have no memory yet. */
+    firn_slice text =
+        out->size == from ? firn_bytes("", 0) : firn_bytes(out->data + from, out->size - from);
+    if (!needs_quotes(format, text)) {
+        return FIRN_OK;
+    }
+    if (format->has_no_quotes) {
+        /* A quote means nothing there. */
+        struct firn_csv_format plain = *format;
+        plain.quote = firn_csv_format_delimiter(format);
+        if (!needs_quotes(&plain, text)) {
+            return FIRN_OK;
+        }
+        char shown[FIRN_VALUE_TEXT_SHORT_SIZE];
+        firn_value_text_shorten(text, shown);
+        return firn_error_set(err, FIRN_INVALID,
+                              "cannot write \"%s\" to CSV without quotes: it would be read as "
+                              "something else",
+                              shown);
+    }
+    if (add_quotes(format, out, text.size) != FIRN_OK) {
+        return firn_error_no_memory(err, "CSV");
+    }
+    return FIRN_OK;
+}
+
+/* The end of a line that begins at start; or takes it back. */
+static int
+end_line(struct firn_buf *out, size_t start, int rc, firn_error *err)
+{
+    DCHECK(start <= out->size);
+    if (rc == FIRN_OK) {
+        rc = firn_buf_append_u8(out, '\n');
+    }
+    if (rc != FIRN_OK) {
+        out->size = start;
+    }
+    return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "CSV") : rc;
+}
+
+int
+firn_csv_writer_header(const struct firn_csv_format *format,
+                       const struct firn_value_text_column *columns, size_t count,
+                       struct firn_buf *out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    const size_t start = out->size;
+    const uint8_t delimiter = (uint8_t)firn_csv_format_delimiter(format);
+    for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
+        rc = i > 0 ? firn_buf_append_u8(out, delimiter) : FIRN_OK;
+        size_t from = out->size;
+        if (rc == FIRN_OK) {
+            rc = firn_buf_append_slice(out, columns[i].name);
+        }
+        if (rc == FIRN_OK) {
+            rc = end_field(format, out, from, err);
+        }
+    }
+    return end_line(out, start, rc, err);
+}
+
+/* A value that is not null. */
+static int
+append_value(const struct firn_csv_format *format, const struct firn_value_text_column *column,
+             firn_value value, struct firn_buf *out, firn_error *err)
+{
+    size_t from = out->size;
+    if (firn_value_text_append(&column->type, value, out) != FIRN_OK) {
+        return firn_error_no_memory(err, "CSV");
+    }
+    int rc = end_field(format, out, from, err);
+    if (rc == FIRN_INVALID) {
+        char name[FIRN_VALUE_TEXT_SHORT_SIZE];
+        firn_value_text_shorten(column->name, name);
+        (void)firn_error_prefix(err, "column %s", name);
+    }
+    return rc;
+}
+
+int
+firn_csv_writer_row(const struct firn_csv_format *format,
+                    const struct firn_value_text_column *columns, const firn_value *values,
+                    size_t count, struct firn_buf *out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    const size_t start = out->size;
+    const uint8_t delimiter = (uint8_t)firn_csv_format_delimiter(format);
+    for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
+        if (i > 0) {
+            rc = firn_buf_append_u8(out, delimiter);
+        }
+        if (rc == FIRN_OK && firn_is_null(values[i])) {
+            rc = firn_buf_append_slice(out, format->null_text);
+        } else if (rc == FIRN_OK) {
+            rc = append_value(format, &columns[i], values[i], out, err);
+        }
+    }
+    return end_line(out, start, rc, err);
+}

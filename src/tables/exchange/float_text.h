@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * exchange/float_text.h: floating-point numbers as text.
+ *
+ * Reading rounds to the nearest number, ties to even, whatever the length of the text. Writing gives
+ * the shortest text that is read as the same number, and of those the nearest. Nothing depends on the
+ * locale or on the processor's rounding mode. Any thread.
+ */
+#ifndef FIRN_EXCHANGE_FLOAT_TEXT_H
+#define FIRN_EXCHANGE_FLOAT_TEXT_H
+
+#include <stddef.h>
+
+#include "firn/types.h"
+
+/*   number := sign? (digits ("." digits*)? | "." digits) (("e" | "E") sign? digits)?
+ *           | sign? ("inf" | "infinity" | "nan"), in any case
+ * Numbers too small become 0. Returns NULL, or what is wrong with the text ("is too large", …). */
+FIRN_MUST_CHECK const char *firn_float_text_read64(firn_slice text, double *out);
+FIRN_MUST_CHECK const char *firn_float_text_read32(firn_slice text, float *out);
+
+/* Writes the text, without a NUL, and returns its size. It has a point or an exponent ("3.0", "0.1",
+ * "1e22", "1.5e-7") or is "nan", "inf" or "-inf". */
+enum { FIRN_FLOAT_TEXT_SIZE_MAX = 32 };
+size_t firn_float_text_write64(double number, char *out);
+size_t firn_float_text_write32(float number, char *out);
+
+#endif

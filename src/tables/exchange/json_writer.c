@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * exchange/json_writer.c: a row as an object.
+ *
+ * What is written is RFC 8259: strings with the short escapes where there are any, other control
+ * characters as \u00XX, and all other characters as they are. Keys come in the order of the columns,
+ * and all of them, also those of nulls.
+ */
+#include "exchange/json_writer.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "codec/hex.h"
+#include "codec/utf8.h"
+
+static bool
+is_plain(uint8_t byte)
+{
+    return byte >= 0x20 && byte != '"' && byte != '\\';
+}
+
+static int
+append_escape(uint8_t byte, struct firn_buf *out)
+{
+    static const char characters[] = "\"\\\b\f\n\r\t";
+    static const char letters[] = "\"\\bfnrt";
+    char escape[7] = "\\u00";
+    DCHECK(!is_plain(byte));
+    const char *found = byte == 0 ? NULL : strchr(characters, byte);
+    if (found != NULL) {
+        escape[1] = letters[found - characters];
+        return firn_buf_append(out, escape, 2);
+    }
+    firn_hex_encode(&byte, 1, escape + 4);
+    return firn_buf_append(out, escape, 6);
+}
+
+/* FIRN_INVALID without a text for what is no UTF-8. */
+static int
+append_string(firn_slice text, struct firn_buf *out)
+{
+    int rc = FIRN_OK;
+    if (!firn_utf8_is_valid(text)) {
+        return FIRN_INVALID;
+    }
+    FIRN_TRY(firn_buf_append_u8(out, '"'));
+    for (size_t at = 0; at < text.size;) {
+        size_t end = at;
+        while (end < text.size && is_plain(text.data[end])) {
+            end++;
+        }
+        FIRN_TRY(firn_buf_append(out, text.data + at, end - at));
+        if (end < text.size) {
+            FIRN_TRY(append_escape(text.data[end++], out));
+        }
+        at = end;
+    }
+    FIRN_TRY(firn_buf_append_u8(out, '"'));
+out:
+    return rc;
+}
+
+/* Whether the bits are those of a number: an exponent of ones is infinity's or NaN's. */
+static bool
+is_finite32(uint32_t bits)
+{
+    return (bits >> 23 & 0xff) != 0xff;
+}
+
+/* Whether JSON has the text of a value without quotes. */
+static bool
+is_bare(firn_value value)
+{
+    uint32_t bits32;
+    uint64_t bits64;
+    switch (value.type) {
+    case FIRN_TYPE_F32:
+        memcpy(&bits32, &value.as.f32, sizeof bits32);
+        return is_finite32(bits32);
+    case FIRN_TYPE_F64:
+        memcpy(&bits64, &value.as.f64, sizeof bits64);
+        return (bits64 >> 52 & 0x7ff) != 0x7ff;
+    case FIRN_TYPE_VECTOR:
+        for (size_t i = 0; i + 4 <= value.as.bytes.size; i += 4) {
+            if (!is_finite32(firn_load_le32(value.as.bytes.data + i))) {
+                return false;
+            }
+        }
+        return true;
+    default:
+        return value.type <= FIRN_TYPE_DECIMAL;
+    }
+}
+
+static int
+append_value(const struct firn_value_text_type *type, firn_value value, struct firn_buf *out)
+{
+    int rc = FIRN_OK;
+    if (firn_is_null(value)) {
+        return firn_buf_append_str(out, "null");
+    }
+    if (value.type == FIRN_TYPE_TEXT) {
+        return append_string(value.as.bytes, out);
+    }
+    bool has_quotes = !is_bare(value);
+    DCHECK(value.type == type->type);
+    if (has_quotes) {
+        FIRN_TRY(firn_buf_append_u8(out, '"'));
+    }
+    if (value.type == FIRN_TYPE_BLOB) {
+        /* Its text begins with a backslash. */
+        FIRN_TRY(firn_buf_append_u8(out, '\\'));
+    }
+    FIRN_TRY(firn_value_text_append(type, value, out));
+    if (has_quotes) {
+        FIRN_TRY(firn_buf_append_u8(out, '"'));
+    }
+out:
+    return rc;
+}
+
+static int
+append_row(const struct firn_value_text_column *columns, const firn_value *values, size_t count,
+           struct firn_buf *out, size_t *at)
+{
+    int rc = FIRN_OK;
+    FIRN_TRY(firn_buf_append_u8(out, '{'));
+    for (*at = 0; *at < count; (*at)++) {
+        const struct firn_value_text_column *column = &columns[*at];
+        if (*at > 0) {
+            FIRN_TRY(firn_buf_append_u8(out, ','));
+        }
+        FIRN_TRY(append_string(column->name, out));
+        FIRN_TRY(firn_buf_append_u8(out, ':'));
+        FIRN_TRY(append_value(&column->type, values[*at], out));
+    }
+    FIRN_TRY(firn_buf_append(out, "}\n", 2));
+out:
+    return rc;
+}
+
+int
+firn_json_writer_row(const struct firn_value_text_column *columns, const firn_value *values,
+                     size_t count, struct firn_buf *out, firn_error *err)
+{
+    const size_t start = out->size;
+    size_t at = 0;
+    int rc = append_row(columns, values, count, out, &at);
+    if (rc == FIRN_OK) {
+        return FIRN_OK;
+    }
+    out->size = start;
+    if (rc == FIRN_NO_MEMORY) {
+        return firn_error_no_memory(err, "JSON");
+    }
+    CHECK(at < count);
+    char name[FIRN_VALUE_TEXT_SHORT_SIZE];
+    firn_value_text_shorten(columns[at].name, name);
+    return firn_error_set(err, FIRN_INVALID, "column %s: the text is no valid UTF-8", name);
+}

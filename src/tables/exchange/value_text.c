@@ -1,0 +1,626 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * exchange/value_text.c: one function a type and a direction.
+ *
+ * A reader of a type returns NULL or what is wrong with the text, a constant that completes "it …"; the
+ * message around it is made in one place, and only when something is wrong. Nothing is rounded or cut
+ * except for floating-point numbers, which are rounded to the nearest one: a decimal with too many
+ * digits, an integer out of range and a fraction of a microsecond are errors.
+ *
+ * No function of the C library that depends on the locale is used: no strtod, no isspace, no printf of
+ * floating-point numbers.
+ */
+#include "exchange/value_text.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "codec/hex.h"
+#include "codec/utf8.h"
+#include "exchange/float_text.h"
+#include "exchange/time_text.h"
+
+enum { UUID_SIZE = 16, UUID_TEXT_SIZE = 36 };
+
+static const char out_of_range[] = "is out of range";
+
+static uint64_t
+power_of_ten(int exponent)
+{
+    uint64_t power = 1;
+    DCHECK(exponent >= 0 && exponent <= 19);
+    for (; exponent > 0; exponent--) {
+        power *= 10;
+    }
+    return power;
+}
+
+static bool
+is_digit(uint8_t byte)
+{
+    return (uint8_t)(byte - '0') <= 9;
+}
+
+static firn_slice
+trim(firn_slice text)
+{
+    while (text.size > 0 && (text.data[0] == ' ' || text.data[0] == '\t')) {
+        text = firn_bytes(text.data + 1, text.size - 1);
+    }
+    while (text.size > 0 && (text.data[text.size - 1] == ' ' || text.data[text.size - 1] == '\t')) {
+        text.size--;
+    }
+    return text;
+}
+
+/* ==== reading ==== */
+
+static const char *
+read_bool(firn_slice text, bool *out)
+{
+    static const char *const words[] = {"false", "true", "f", "t", "0", "1"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        const char *word = words[i];
+        size_t at = 0;
+        while (at < text.size && word[at] != '\0' &&
+               (text.data[at] | (word[at] >= 'a' ? 0x20 : 0)) == word[at]) {
+            at++;
+        }
+        if (at == text.size && word[at] == '\0') {
+            *out = i % 2 == 1;
+            return NULL;
+        }
+    }
+    return "is neither true nor false";
+}
+
+/* The sign and the absolute value of an integer. */
+static const char *
+read_integer(firn_slice text, bool *out_is_negative, uint64_t *out)
+{
+    size_t at = 0;
+    uint64_t number = 0;
+    bool is_too_large = false;
+    *out_is_negative = text.size > 0 && text.data[0] == '-';
+    at += text.size > 0 && (text.data[0] == '-' || text.data[0] == '+');
+    if (at == text.size) {
+        return "is no whole number";
+    }
+    for (; at < text.size && is_digit(text.data[at]); at++) {
+        uint64_t digit = (uint64_t)(text.data[at] - '0');
+        if (number >= UINT64_MAX / 10) {
+            is_too_large |= number > UINT64_MAX / 10 || digit > UINT64_MAX % 10;
+        }
+        number = number * 10 + digit;
+    }
+    if (at < text.size) {
+        return "is no whole number";
+    }
+    *out = number;
+    return is_too_large ? out_of_range : NULL;
+}
+
+static const char *
+read_signed(firn_slice text, int bits, int64_t *out)
+{
+    bool is_negative;
+    uint64_t number;
+    const char *defect = read_integer(text, &is_negative, &number);
+    if (defect != NULL) {
+        return defect;
+    }
+    DCHECK(bits >= 8 && bits <= 64);
+    uint64_t limit = UINT64_C(1) << (bits - 1);
+    if (number >= limit + is_negative) {
+        return out_of_range;
+    }
+    *out = is_negative ? (int64_t)(0 - number) : (int64_t)number;
+    return NULL;
+}
+
+static const char *
+read_unsigned(firn_slice text, int bits, uint64_t *out)
+{
+    bool is_negative;
+    uint64_t number;
+    const char *defect = read_integer(text, &is_negative, &number);
+    if (defect != NULL) {
+        return defect;
+    }
+    if ((is_negative && number > 0) || (bits < 64 && number >> bits != 0)) {
+        return out_of_range;
+    }
+    *out = number;
+    return NULL;
+}
+
+/* What a decimal says: digits · 10^exponent, where the last of the digits is not 0. */
+struct decimal {
+    bool is_negative;
+    uint64_t digits;
+    int64_t exponent;
+};
+
+enum { EXPONENT_MAX = 1 << 30 };
+static const char no_decimal[] = "is no decimal number";
+static const char too_many_digits[] = "has too many digits";
+
+/* "e", if it is there, and what follows it to the end. */
+static bool
+read_exponent(const uint8_t *at, const uint8_t *end, int64_t *exponent)
+{
+    if (at == end) {
+        return true;
+    }
+    if (*at != 'e' && *at != 'E') {
+        return false;
+    }
+    at++;
+    bool is_negative = at < end && *at == '-';
+    at += at < end && (*at == '-' || *at == '+');
+    int64_t number = 0;
+    const uint8_t *from = at;
+    for (; at < end && is_digit(*at); at++) {
+        number = number < EXPONENT_MAX ? number * 10 + (*at - '0') : number;
+    }
+    *exponent += is_negative ? -number : number;
+    return at > from && at == end;
+}
+
+static const char *
+take_decimal(firn_slice text, struct decimal *out)
+{
+    const uint8_t *at = text.data;
+    const uint8_t *end = at + text.size;
+    out->is_negative = *at == '-';
+    at += *at == '-' || *at == '+';
+    uint64_t digits = 0;
+    uint64_t unit = 1; /* 10^(zeros seen since the last other digit + 1), or 0 beyond 10^19 */
+    int64_t zeros = 0;
+    int64_t places = 0;
+    bool has_point = false;
+    bool has_digits = false;
+    bool is_too_long = false;
+    for (; at < end && (is_digit(*at) || (*at == '.' && !has_point)); at++) {
+        if (*at == '.') {
+            has_point = true;
+            continue;
+        }
+        has_digits = true;
+        places += has_point;
+        unit = unit <= UINT64_MAX / 100 ? unit * 10 : 0;
+        zeros++;
+        if (*at != '0') {
+            is_too_long |= digits > 0 && (unit == 0 || digits > UINT64_MAX / 10 / unit);
+            digits = digits * unit + (uint64_t)(*at - '0');
+            unit = 1;
+            zeros = 0;
+        }
+    }
+    out->digits = digits;
+    out->exponent = zeros - places;
+    if (!has_digits || !read_exponent(at, end, &out->exponent)) {
+        return no_decimal;
+    }
+    return is_too_long ? too_many_digits : NULL;
+}
+
+static const char *
+read_decimal(const struct firn_value_text_type *type, firn_slice text, int64_t *out)
+{
+    struct decimal decimal;
+    if (text.size == 0) {
+        return no_decimal;
+    }
+    const char *defect = take_decimal(text, &decimal);
+    if (defect != NULL) {
+        return defect;
+    }
+    int64_t shift = decimal.exponent + type->scale;
+    uint64_t limit = power_of_ten(type->precision);
+    if (decimal.digits == 0) {
+        *out = 0;
+        return NULL;
+    }
+    if (shift < 0) {
+        return "has too many digits after the point";
+    }
+    if (shift >= type->precision || decimal.digits >= limit / power_of_ten((int)shift)) {
+        return too_many_digits;
+    }
+    uint64_t number = decimal.digits * power_of_ten((int)shift);
+    DCHECK(number < limit);
+    *out = decimal.is_negative ? -(int64_t)number : (int64_t)number;
+    return NULL;
+}
+
+/* The readers of what has bytes: memory has room for all that the text can say. */
+
+static const char *
+read_blob(firn_slice text, struct firn_buf *memory)
+{
+    if (text.size < 2 || text.data[0] != '\\' || (text.data[1] != 'x' && text.data[1] != 'X')) {
+        return "does not begin with \\x";
+    }
+    size_t size = (text.size - 2) / 2;
+    CHECK(memory->capacity - memory->size >= size);
+    if (text.size % 2 != 0) {
+        return "has half a byte";
+    }
+    if (!firn_hex_decode((const char *)text.data + 2, memory->data + memory->size, size)) {
+        return "has other characters than hexadecimal digits";
+    }
+    memory->size += size;
+    return NULL;
+}
+
+static const char *
+read_uuid(firn_slice text, struct firn_buf *memory)
+{
+    static const uint8_t starts[] = {0, 9, 14, 19, 24};
+    static const uint8_t sizes[] = {4, 2, 2, 2, 6};
+    uint8_t *to = memory->data + memory->size;
+    bool is_uuid = text.size == UUID_TEXT_SIZE;
+    CHECK(!is_uuid || memory->capacity - memory->size >= UUID_SIZE);
+    for (size_t i = 0; i < sizeof starts && is_uuid; i++) {
+        is_uuid = (i == 0 || text.data[starts[i] - 1] == '-') &&
+                  firn_hex_decode((const char *)text.data + starts[i], to, sizes[i]);
+        to += sizes[i];
+    }
+    if (!is_uuid) {
+        return "is not 8-4-4-4-12 hexadecimal digits";
+    }
+    memory->size += UUID_SIZE;
+    return NULL;
+}
+
+static const char *
+read_vector(uint32_t dimensions, firn_slice text, struct firn_buf *memory)
+{
+    static const char wrong_count[] = "has another number of elements";
+    if (text.size < 2 || text.data[0] != '[' || text.data[text.size - 1] != ']') {
+        return "is not in square brackets";
+    }
+    if (text.size < 2 * (size_t)dimensions + 1) {
+        return wrong_count;
+    }
+    const uint8_t *at = text.data + 1;
+    const uint8_t *end = text.data + text.size - 1;
+    uint8_t *to = memory->data + memory->size;
+    CHECK(memory->capacity - memory->size >= 4 * (size_t)dimensions);
+    for (uint32_t i = 0; i < dimensions; i++) {
+        const uint8_t *comma = memchr(at, ',', (size_t)(end - at));
+        if ((comma == NULL) != (i + 1 == dimensions)) {
+            return wrong_count;
+        }
+        const uint8_t *to_here = comma != NULL ? comma : end;
+        float element;
+        const char *defect =
+            firn_float_text_read32(trim(firn_bytes(at, (size_t)(to_here - at))), &element);
+        if (defect != NULL) {
+            return "has an element that is no f32";
+        }
+        uint32_t bits;
+        memcpy(&bits, &element, sizeof bits);
+        firn_store_le32(to + 4 * (size_t)i, bits);
+        at = comma != NULL ? comma + 1 : end;
+    }
+    memory->size += 4 * (size_t)dimensions;
+    return NULL;
+}
+
+/* What is read into out->as.bytes lies in memory from its old size on. */
+static const char *
+read_bytes(const struct firn_value_text_type *type, firn_slice text, struct firn_buf *memory,
+           firn_value *out)
+{
+    size_t from = memory->size;
+    const char *defect = NULL;
+    if (type->type == FIRN_TYPE_BLOB) {
+        defect = read_blob(text, memory);
+    } else if (type->type == FIRN_TYPE_UUID) {
+        defect = read_uuid(text, memory);
+    } else {
+        defect = read_vector(type->dimensions, text, memory);
+    }
+    out->as.bytes = firn_bytes(memory->data + from, memory->size - from);
+    return defect;
+}
+
+static bool
+type_is_valid(const struct firn_value_text_type *type)
+{
+    switch (type->type) {
+    case FIRN_TYPE_NULL:
+        return false;
+    case FIRN_TYPE_DECIMAL:
+        return type->precision >= 1 && type->precision <= FIRN_VALUE_TEXT_DIGITS_MAX &&
+               type->scale <= type->precision;
+    case FIRN_TYPE_VECTOR:
+        return type->dimensions >= 1 && type->dimensions <= FIRN_VALUE_TEXT_DIMENSIONS_MAX;
+    default:
+        return (int)type->type <= FIRN_TYPE_MAX;
+    }
+}
+
+static const char *
+read_value(const struct firn_value_text_type *type, firn_slice text, struct firn_buf *memory,
+           firn_value *out)
+{
+    switch (type->type) {
+    case FIRN_TYPE_BOOL:
+        out->as.u64 = 0;
+        return read_bool(text, &out->as.boolean);
+    case FIRN_TYPE_I8:
+    case FIRN_TYPE_I16:
+    case FIRN_TYPE_I32:
+    case FIRN_TYPE_I64:
+        return read_signed(text, 8 << (type->type - FIRN_TYPE_I8), &out->as.i64);
+    case FIRN_TYPE_U8:
+    case FIRN_TYPE_U16:
+    case FIRN_TYPE_U32:
+    case FIRN_TYPE_U64:
+        return read_unsigned(text, 8 << (type->type - FIRN_TYPE_U8), &out->as.u64);
+    case FIRN_TYPE_F32:
+        out->as.u64 = 0;
+        return firn_float_text_read32(text, &out->as.f32);
+    case FIRN_TYPE_F64:
+        return firn_float_text_read64(text, &out->as.f64);
+    case FIRN_TYPE_DECIMAL:
+        return read_decimal(type, text, &out->as.i64);
+    case FIRN_TYPE_DATE:
+        return firn_time_text_read_date(text, &out->as.i64);
+    case FIRN_TYPE_TIMESTAMP:
+        return firn_time_text_read_timestamp(text, &out->as.i64);
+    default:
+        return read_bytes(type, text, memory, out);
+    }
+}
+
+/* "i64", "decimal(10,2)" */
+static void
+describe(const struct firn_value_text_type *type, char *out, size_t size)
+{
+    static const char *const names[FIRN_TYPE_MAX + 1] = {
+        "null", "bool", "i8",      "i16",  "i32",       "i64",  "u8",   "u16",  "u32",   "u64",
+        "f32",  "f64",  "decimal", "date", "timestamp", "text", "blob", "uuid", "vector"};
+    const char *name = names[type->type];
+    if (type->type == FIRN_TYPE_DECIMAL) {
+        (void)snprintf(out, size, "%s(%u,%u)", name, type->precision, type->scale);
+    } else if (type->type == FIRN_TYPE_VECTOR) {
+        (void)snprintf(out, size, "%s(%u)", name, type->dimensions);
+    } else {
+        (void)snprintf(out, size, "%s", name);
+    }
+}
+
+void
+firn_value_text_shorten(firn_slice text, char *out)
+{
+    size_t used = 0;
+    size_t at = 0;
+    while (at < text.size) {
+        uint32_t point;
+        size_t size = firn_utf8_decode(firn_bytes(text.data + at, text.size - at), &point);
+        bool is_plain = size > 0 && point >= ' ' && !(point >= 0x7f && point < 0xa0);
+        /* A character or "\x0a", and "..." with its NUL. */
+        if (used + 4 + 4 > FIRN_VALUE_TEXT_SHORT_SIZE) {
+            memcpy(out + used, "...", 3);
+            used += 3;
+            break;
+        }
+        if (is_plain) {
+            memcpy(out + used, text.data + at, size);
+            used += size;
+            at += size;
+        } else {
+            char hex[3];
+            firn_hex_encode(text.data + at, 1, hex);
+            memcpy(out + used, "\\x", 2);
+            memcpy(out + used + 2, hex, 2);
+            used += 4;
+            at++;
+        }
+    }
+    CHECK(used < FIRN_VALUE_TEXT_SHORT_SIZE);
+    out[used] = '\0';
+}
+
+static int
+refuse(const struct firn_value_text_type *type, firn_slice text, const char *defect,
+       firn_error *err)
+{
+    char shown[FIRN_VALUE_TEXT_SHORT_SIZE];
+    char name[32];
+    if (err == NULL) {
+        return FIRN_INVALID;
+    }
+    firn_value_text_shorten(text, shown);
+    describe(type, name, sizeof name);
+    return firn_error_set(err, FIRN_INVALID, "cannot read \"%s\" as %s: it %s", shown, name,
+                          defect);
+}
+
+int
+firn_value_text_read(const struct firn_value_text_type *type, firn_slice text,
+                     struct firn_buf *memory, firn_value *out, firn_error *err)
+{
+    DCHECK(type_is_valid(type));
+    *out = firn_null();
+    if (type->type == FIRN_TYPE_TEXT) {
+        if (!firn_utf8_is_valid(text)) {
+            return refuse(type, text, "is no valid UTF-8", err);
+        }
+        *out = firn_text_bytes(text);
+        return FIRN_OK;
+    }
+    if (type->type >= FIRN_TYPE_BLOB) {
+        size_t room = text.size > SIZE_MAX / FIRN_VALUE_TEXT_ROOM
+                          ? SIZE_MAX
+                          : text.size * FIRN_VALUE_TEXT_ROOM;
+        if (firn_buf_reserve(memory, room) != FIRN_OK) {
+            return firn_error_no_memory(err, "a value");
+        }
+    }
+    firn_value value = firn_null();
+    value.type = type->type;
+    firn_slice trimmed = trim(text);
+    const char *defect = trimmed.size == 0 ? "is empty" : read_value(type, trimmed, memory, &value);
+    if (defect != NULL) {
+        return refuse(type, text, defect, err);
+    }
+    *out = value;
+    return FIRN_OK;
+}
+
+/* ==== writing ==== */
+
+/* The longest text of a value of fixed size: a decimal's sign, 20 digits and a point; a UUID; a
+ * timestamp. */
+enum { FIXED_SIZE_MAX = 64 };
+
+static size_t
+write_unsigned(uint64_t number, size_t digits_min, char *out)
+{
+    char digits[20];
+    size_t first = sizeof digits;
+    while (number > 0 || sizeof digits - first < digits_min) {
+        digits[--first] = (char)('0' + number % 10);
+        number /= 10;
+    }
+    DCHECK(digits_min <= sizeof digits);
+    memcpy(out, digits + first, sizeof digits - first);
+    return sizeof digits - first;
+}
+
+static size_t
+write_signed(int64_t number, size_t digits_min, char *out)
+{
+    if (number >= 0) {
+        return write_unsigned((uint64_t)number, digits_min, out);
+    }
+    out[0] = '-';
+    return 1 + write_unsigned(0 - (uint64_t)number, digits_min, out + 1);
+}
+
+static size_t
+write_decimal(int64_t number, size_t scale, char *out)
+{
+    size_t size = write_signed(number, scale + 1, out);
+    DCHECK(size > scale && size < FIXED_SIZE_MAX);
+    if (scale > 0) {
+        memmove(out + size - scale + 1, out + size - scale, scale);
+        out[size - scale] = '.';
+        size++;
+    }
+    return size;
+}
+
+static size_t
+write_uuid(firn_slice uuid, char *out)
+{
+    char digits[2 * UUID_SIZE + 1];
+    size_t at = 0;
+    CHECK(uuid.size == UUID_SIZE);
+    firn_hex_encode(uuid.data, UUID_SIZE, digits);
+    for (size_t i = 0; i < sizeof digits - 1; i++) {
+        if (i == 8 || i == 12 || i == 16 || i == 20) {
+            out[at++] = '-';
+        }
+        out[at++] = digits[i];
+    }
+    return at;
+}
+
+static size_t
+write_fixed(const struct firn_value_text_type *type, firn_value value, char *out)
+{
+    switch (type->type) {
+    case FIRN_TYPE_BOOL:
+        memcpy(out, value.as.boolean ? "true" : "false", 5);
+        return value.as.boolean ? 4 : 5;
+    case FIRN_TYPE_U8:
+    case FIRN_TYPE_U16:
+    case FIRN_TYPE_U32:
+    case FIRN_TYPE_U64:
+        return write_unsigned(value.as.u64, 1, out);
+    case FIRN_TYPE_F32:
+        return firn_float_text_write32(value.as.f32, out);
+    case FIRN_TYPE_F64:
+        return firn_float_text_write64(value.as.f64, out);
+    case FIRN_TYPE_DECIMAL:
+        return write_decimal(value.as.i64, type->scale, out);
+    case FIRN_TYPE_DATE:
+        return firn_time_text_write_date(value.as.i64, out);
+    case FIRN_TYPE_TIMESTAMP:
+        return firn_time_text_write_timestamp(value.as.i64, out);
+    case FIRN_TYPE_UUID:
+        return write_uuid(value.as.bytes, out);
+    default:
+        return write_signed(value.as.i64, 1, out);
+    }
+}
+
+static int
+append_blob(firn_slice bytes, struct firn_buf *out)
+{
+    if (bytes.size > (SIZE_MAX - 3) / 2 || firn_buf_reserve(out, 2 * bytes.size + 3) != FIRN_OK) {
+        return FIRN_NO_MEMORY;
+    }
+    memcpy(out->data + out->size, "\\x", 2);
+    firn_hex_encode(bytes.data, bytes.size, (char *)out->data + out->size + 2);
+    out->size += 2 * bytes.size + 2;
+    return FIRN_OK;
+}
+
+static int
+append_vector(firn_slice bytes, struct firn_buf *out)
+{
+    /* An element, and what is before it; the last bracket. */
+    size_t count = bytes.size / 4;
+    if (count > SIZE_MAX / 2 / (FIRN_FLOAT_TEXT_SIZE_MAX + 1) ||
+        firn_buf_reserve(out, count * (FIRN_FLOAT_TEXT_SIZE_MAX + 1) + 2) != FIRN_OK) {
+        return FIRN_NO_MEMORY;
+    }
+    char *to = (char *)out->data + out->size;
+    *to++ = '[';
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits = firn_load_le32(bytes.data + 4 * i);
+        float element;
+        memcpy(&element, &bits, sizeof element);
+        if (i > 0) {
+            *to++ = ',';
+        }
+        to += firn_float_text_write32(element, to);
+    }
+    *to++ = ']';
+    out->size = (size_t)((uint8_t *)to - out->data);
+    CHECK(out->size <= out->capacity);
+    return FIRN_OK;
+}
+
+int
+firn_value_text_append(const struct firn_value_text_type *type, firn_value value,
+                       struct firn_buf *out)
+{
+    CHECK(type_is_valid(type) && value.type == type->type);
+    switch (type->type) {
+    case FIRN_TYPE_TEXT:
+        return firn_buf_append_slice(out, value.as.bytes);
+    case FIRN_TYPE_BLOB:
+        return append_blob(value.as.bytes, out);
+    case FIRN_TYPE_VECTOR:
+        CHECK(value.as.bytes.size == 4 * (size_t)type->dimensions);
+        return append_vector(value.as.bytes, out);
+    default:
+        break;
+    }
+    int rc = firn_buf_reserve(out, FIXED_SIZE_MAX);
+    if (rc == FIRN_OK) {
+        out->size += write_fixed(type, value, (char *)out->data + out->size);
+    }
+    return rc;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * exchange/value_text.h: a value of each type as text. docs/exchange.md is the prose twin.
+ *
+ *   bool          true false t f 1 0, in any case; true and false are written
+ *   i8 … u64      a sign and digits
+ *   f32 f64       see exchange/float_text.h
+ *   decimal(p,s)  a sign, digits with at most one point, an exponent; it must fit without rounding
+ *   date, timestamp   see exchange/time_text.h
+ *   text          UTF-8, as it is
+ *   blob          "\x" and two hexadecimal digits a byte
+ *   uuid          8-4-4-4-12 hexadecimal digits
+ *   vector(n)     [1.0,2.5,3.0]: n elements as f32
+ *
+ * Texts are read with spaces and tabs around them, except for those of type text. What is written is
+ * read as the same value; of NaN there is one. Any thread.
+ */
+#ifndef FIRN_EXCHANGE_VALUE_TEXT_H
+#define FIRN_EXCHANGE_VALUE_TEXT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "firn/value.h"
+
+enum { FIRN_VALUE_TEXT_DIGITS_MAX = 18, FIRN_VALUE_TEXT_DIMENSIONS_MAX = 1 << 20 };
+
+struct firn_value_text_type {
+    firn_type type;
+    uint8_t precision;   /* of DECIMAL: its digits, 1 to 18 */
+    uint8_t scale;       /* of DECIMAL: those after the point, 0 to precision */
+    uint32_t dimensions; /* of VECTOR: 1 to FIRN_VALUE_TEXT_DIMENSIONS_MAX */
+};
+
+/* A column that a row of text has a value of. */
+struct firn_value_text_column {
+    firn_slice name; /* borrowed */
+    struct firn_value_text_type type;
+};
+
+/* Bytes in memory that values need at most, for a text of one byte. */
+enum { FIRN_VALUE_TEXT_ROOM = 2 };
+
+/* Reads a value. The bytes of TEXT are borrowed from text; those of other types are appended to
+ * memory, which moves what it has if it must grow. A caller of several values first reserves
+ * FIRN_VALUE_TEXT_ROOM bytes for each byte of all texts: nothing moves then. The values are valid as
+ * long as both are. FIRN_INVALID with a text that says the type, the beginning of the text and what
+ * is wrong; FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_value_text_read(const struct firn_value_text_type *type, firn_slice text,
+                                         struct firn_buf *memory, firn_value *out, firn_error *err);
+
+/* Appends the text of a value. Requires: the value is of the type, and not null; a UUID has 16
+ * bytes, a VECTOR 4 for each dimension. FIRN_NO_MEMORY leaves out as it was. */
+FIRN_MUST_CHECK int firn_value_text_append(const struct firn_value_text_type *type,
+                                           firn_value value, struct firn_buf *out);
+
+/* Writes the beginning of a text for a message, with a NUL: control characters and what is no UTF-8
+ * become "\x0a", and "..." stands for what does not fit. */
+enum { FIRN_VALUE_TEXT_SHORT_SIZE = 64 };
+void firn_value_text_shorten(firn_slice text, char *out);
+
+#endif

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fuzz_csv: hostile CSV and hostile texts of values. The first byte says which:
+ *
+ *   even   its other bits choose a format and limits, the second byte the size of the pieces; the rest
+ *          is CSV
+ *   odd    its other bits choose a type; the rest is the text of a value
+ *
+ * CSV in pieces gives the records and errors that it gives at once. A record that is written again as
+ * values of text columns is read as the same record. Its columns can be guessed, and then the sample
+ * has those types. A value that is read is written, and read again as the same one.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/slice.h"
+#include "codec/utf8.h"
+#include "exchange/csv_infer.h"
+#include "exchange/csv_reader.h"
+#include "exchange/csv_writer.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* ---- values ---- */
+
+static void
+try_value(unsigned choice, firn_slice text)
+{
+    struct firn_value_text_type type = {.type = 1 + choice % FIRN_TYPE_MAX};
+    type.precision = (uint8_t)(1 + choice % FIRN_VALUE_TEXT_DIGITS_MAX);
+    type.scale = (uint8_t)(choice % (type.precision + 1u));
+    type.dimensions = 1 + choice % 3;
+    struct firn_buf memory = {0};
+    struct firn_buf again = {0};
+    struct firn_buf first = {0};
+    struct firn_buf second = {0};
+    firn_value value;
+    firn_error err = {0};
+    int rc = firn_value_text_read(&type, text, &memory, &value, &err);
+    if (rc != FIRN_OK) {
+        CHECK(rc == FIRN_INVALID && err.code == rc && firn_is_null(value));
+    } else {
+        CHECK(value.type == type.type && memory.size <= text.size * FIRN_VALUE_TEXT_ROOM);
+        CHECK(firn_value_text_append(&type, value, &first) == FIRN_OK);
+        CHECK(firn_value_text_read(&type, firn_buf_slice(&first), &again, &value, &err) == FIRN_OK);
+        CHECK(firn_value_text_append(&type, value, &second) == FIRN_OK);
+        CHECK(firn_slice_equal(firn_buf_slice(&first), firn_buf_slice(&second)));
+        CHECK(firn_slice_equal(firn_buf_slice(&memory), firn_buf_slice(&again)));
+    }
+    firn_buf_deinit(&memory);
+    firn_buf_deinit(&again);
+    firn_buf_deinit(&first);
+    firn_buf_deinit(&second);
+}
+
+/* ---- CSV ---- */
+
+struct trace {
+    struct firn_buf bytes; /* all that was given */
+    struct firn_csv_infer *infer;
+};
+
+static void
+check_writes_back(const struct firn_csv_reader_options *options,
+                  const struct firn_csv_record *record)
+{
+    struct firn_value_text_column *columns = calloc(record->count, sizeof *columns);
+    firn_value *values = calloc(record->count, sizeof *values);
+    struct firn_buf line = {0};
+    struct firn_csv_reader *reader;
+    struct firn_csv_record back;
+    CHECK(columns != NULL && values != NULL);
+    for (uint32_t i = 0; i < record->count; i++) {
+        columns[i].type.type = FIRN_TYPE_TEXT;
+        values[i] =
+            record->fields[i].is_null ? firn_null() : firn_text_bytes(record->fields[i].text);
+    }
+    int rc = firn_csv_writer_row(&options->format, columns, values, record->count, &line, NULL);
+    CHECK(rc == FIRN_OK || (rc == FIRN_INVALID && options->format.has_no_quotes));
+    if (rc == FIRN_OK) {
+        const struct firn_csv_reader_options same = {.format = options->format,
+                                                     .fields = record->count};
+        CHECK(firn_csv_reader_create(&same, &reader, NULL) == FIRN_OK);
+        firn_csv_reader_feed(reader, firn_buf_slice(&line));
+        CHECK(firn_csv_reader_next(reader, &back, NULL) == FIRN_OK && back.count == record->count);
+        for (uint32_t i = 0; i < record->count; i++) {
+            CHECK(back.fields[i].is_null == record->fields[i].is_null);
+            CHECK(firn_slice_equal(back.fields[i].text, record->fields[i].text));
+        }
+        firn_csv_reader_destroy(reader);
+    }
+    firn_buf_deinit(&line);
+    free(columns);
+    free(values);
+}
+
+static void
+note(struct trace *trace, const struct firn_csv_reader_options *options, int rc,
+     const struct firn_csv_record *record, const firn_error *err)
+{
+    struct firn_buf *out = &trace->bytes;
+    CHECK(firn_buf_append_le64(out, (uint64_t)rc) == FIRN_OK);
+    CHECK(firn_buf_append_le64(out, record->line) == FIRN_OK);
+    CHECK(firn_buf_append_sized(out, record->raw) == FIRN_OK);
+    if (rc != FIRN_OK) {
+        CHECK(err->code == rc && record->count == 0);
+        CHECK(firn_buf_append_str(out, err->text) == FIRN_OK);
+    }
+    for (uint32_t i = 0; i < record->count; i++) {
+        const struct firn_csv_field *field = &record->fields[i];
+        CHECK(firn_buf_append_sized(out, field->text) == FIRN_OK);
+        CHECK(firn_buf_append_u8(out, (uint8_t)(field->is_null + 2 * field->is_quoted)) == FIRN_OK);
+        CHECK(!field->is_null || !field->is_quoted);
+    }
+    if (trace->infer != NULL && record->count > 0) {
+        bool is_enough;
+        check_writes_back(options, record);
+        CHECK(firn_csv_infer_add(trace->infer, record, &is_enough, NULL) == FIRN_OK);
+    }
+}
+
+static void
+read_all(struct trace *trace, const struct firn_csv_reader_options *options, firn_slice text,
+         size_t piece_size)
+{
+    struct firn_csv_reader *reader;
+    struct firn_csv_record record;
+    firn_error err = {0};
+    int rc = FIRN_OK;
+    CHECK(firn_csv_reader_create(options, &reader, NULL) == FIRN_OK);
+    for (size_t at = 0; at <= text.size && rc != FIRN_LIMIT;) {
+        size_t left = text.size - at;
+        size_t size = left < piece_size ? left : piece_size;
+        uint8_t *piece = malloc(size > 0 ? size : 1);
+        CHECK(piece != NULL);
+        if (size == 0) {
+            firn_csv_reader_finish(reader);
+        } else {
+            memcpy(piece, text.data + at, size);
+            firn_csv_reader_feed(reader, firn_bytes(piece, size));
+        }
+        do {
+            rc = firn_csv_reader_next(reader, &record, &err);
+            if (rc != FIRN_OK || record.count > 0) {
+                note(trace, options, rc, &record, &err);
+            }
+        } while (rc == FIRN_INVALID || record.count > 0);
+        free(piece);
+        at += size > 0 ? size : 1;
+    }
+    firn_csv_reader_destroy(reader);
+}
+
+/* The values of the sample are of the types that were guessed. */
+static void
+check_guess(struct firn_csv_infer *infer, const struct firn_csv_reader_options *options,
+            firn_slice text)
+{
+    struct firn_csv_infer_result result;
+    CHECK(firn_csv_infer_finish(infer, &result, NULL) == FIRN_OK);
+    CHECK(result.rows + result.has_header > 0 || result.count == 0);
+    struct firn_csv_reader *reader;
+    struct firn_csv_record record;
+    struct firn_buf memory = {0};
+    firn_value *values = calloc(result.count + 1, sizeof *values);
+    bool is_header = result.has_header;
+    CHECK(values != NULL && firn_csv_reader_create(options, &reader, NULL) == FIRN_OK);
+    firn_csv_reader_feed(reader, text);
+    for (;;) {
+        int rc = firn_csv_reader_next(reader, &record, NULL);
+        if (rc == FIRN_LIMIT || (rc == FIRN_OK && record.count == 0)) {
+            break;
+        }
+        if (rc == FIRN_OK && !is_header) {
+            bool is_bad = false; /* text that is no UTF-8 */
+            for (uint32_t i = 0; i < result.count; i++) {
+                CHECK(!record.fields[i].is_null || result.is_nullable[i]);
+                is_bad |= result.columns[i].type.type == FIRN_TYPE_TEXT &&
+                          !record.fields[i].is_null && !firn_utf8_is_valid(record.fields[i].text);
+            }
+            int expected = is_bad ? FIRN_INVALID : FIRN_OK;
+            CHECK(firn_csv_reader_values(&record, result.columns, &memory, values, NULL) ==
+                  expected);
+        }
+        is_header = is_header && rc != FIRN_OK;
+    }
+    firn_csv_reader_destroy(reader);
+    firn_buf_deinit(&memory);
+    free(values);
+}
+
+static void
+try_csv(unsigned choice, size_t piece_size, firn_slice text)
+{
+    struct firn_csv_reader_options options = {0};
+    options.format.delimiter = (choice & 1) != 0 ? ';' : 0;
+    options.format.quote = (choice & 2) != 0 ? '\'' : 0;
+    options.format.has_no_quotes = (choice & 4) != 0;
+    options.format.null_text = (choice & 8) != 0 ? firn_str("NULL") : firn_bytes("", 0);
+    options.fields = (choice & 16) != 0 ? 1 + choice % 3 : 0;
+    options.field_size_max = (choice & 32) != 0 ? 16 : 0;
+    options.record_size_max = (choice & 64) != 0 ? 40 : 0;
+    const struct firn_csv_infer_options infer = {.header = choice % 3};
+    struct trace whole = {0};
+    struct trace pieces = {0};
+    CHECK(firn_csv_infer_create(&infer, &whole.infer, NULL) == FIRN_OK);
+    read_all(&whole, &options, text, text.size + 1);
+    read_all(&pieces, &options, text, piece_size);
+    CHECK(firn_slice_equal(firn_buf_slice(&whole.bytes), firn_buf_slice(&pieces.bytes)));
+    check_guess(whole.infer, &options, text);
+    firn_csv_infer_destroy(whole.infer);
+    firn_buf_deinit(&whole.bytes);
+    firn_buf_deinit(&pieces.bytes);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size < 2) {
+        return 0;
+    }
+    if (data[0] % 2 == 1) {
+        try_value(data[0] / 2, firn_bytes(data + 1, size - 1));
+    } else {
+        try_csv(data[0] / 2, 1 + (size_t)data[1], firn_bytes(data + 2, size - 2));
+    }
+    return 0;
+}
