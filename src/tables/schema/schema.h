@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * schema/schema.h: what a table is: its columns, its primary key, its indexes. docs/formats/schema.md is the
+ * prose twin of the record.
+ *
+ * A schema never changes; a change makes another one. Numbers of columns and of indexes are given once: so
+ * a row of any age can be read with any schema of its table. A column that the schema has and a row does
+ * not has its initial value there; what the schema has no more is skipped.
+ *
+ * Rows come and go in three forms: values, as users have them (firn_value); cells, one for each column of
+ * the schema in its order, checked (struct firn_cell); and an entry's key and value (tuple/tuple.h).
+ *
+ * Threads: schemas are shared by any number of threads, by counted references. All functions are pure.
+ */
+#ifndef FIRN_SCHEMA_SCHEMA_H
+#define FIRN_SCHEMA_SCHEMA_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "firn/table.h"
+#include "tuple/tuple.h"
+
+struct firn_schema_column {
+    uint32_t id; /* 1 to FIRN_TUPLE_COLUMN_LIMIT - 1 */
+    firn_type type;
+    uint32_t precision; /* of DECIMAL, else 0 */
+    uint32_t scale;
+    uint32_t dimensions; /* of VECTOR, else 0 */
+    uint32_t fixed_size; /* of UUID: 16; of VECTOR: 4 for each dimension; else 0 */
+    bool is_nullable;
+    bool is_auto;
+    bool is_key;                    /* of the primary key */
+    firn_slice name;                /* a NUL follows it */
+    struct firn_cell default_value; /* null: there is none */
+    struct firn_cell initial;       /* of rows that are older than the column */
+    firn_slice others;              /* fields of the record that are not known here */
+};
+
+struct firn_schema_index {
+    uint32_t id;
+    uint32_t tree; /* the number of the tree that holds it: a keyspace's */
+    bool is_unique;
+    firn_slice name;         /* a NUL follows it */
+    const uint32_t *columns; /* ids, in the order of the index */
+    const uint32_t *places;  /* where they are among the schema's columns */
+    size_t column_count;
+    firn_slice others;
+};
+
+/* Everything in it lives as long as the schema. */
+struct firn_schema {
+    uint64_t version;     /* from 1, one more with each change */
+    uint32_t next_column; /* the number of the next column that is added */
+    uint32_t next_index;
+    const struct firn_schema_column *columns; /* by ascending id: in the order they were added */
+    size_t column_count;
+    const uint32_t *key; /* ids, in the order of the key */
+    const uint32_t *key_places;
+    size_t key_count;
+    const struct firn_schema_index *indexes; /* by ascending id */
+    size_t index_count;
+    firn_slice others;
+    struct firn_arena arena; /* all of the above */
+    _Atomic size_t refs;
+};
+
+/* A copy of a model, whose arena, refs, places, is_key and fixed_size do not count, after checking that it
+ * makes a table. FIRN_INVALID, FIRN_EXISTS (a name is there twice), FIRN_LIMIT, FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_schema_create(const struct firn_schema *model, struct firn_schema **out,
+                                       firn_error *err);
+void firn_schema_ref(struct firn_schema *schema);
+/* NULL is fine. */
+void firn_schema_unref(struct firn_schema *schema);
+
+/* NULL where there is none. The place of a column is its position: column - schema->columns. */
+const struct firn_schema_column *firn_schema_find(const struct firn_schema *schema,
+                                                  firn_slice name);
+const struct firn_schema_column *firn_schema_find_id(const struct firn_schema *schema, uint32_t id);
+const struct firn_schema_index *firn_schema_find_index(const struct firn_schema *schema,
+                                                       firn_slice name);
+/* As above, with FIRN_NOT_FOUND and a text that names it. */
+FIRN_MUST_CHECK int firn_schema_require(const struct firn_schema *schema, firn_slice name,
+                                        const struct firn_schema_column **out, firn_error *err);
+
+/* "decimal(12, 2)", "vector(3)", "text", … */
+enum { FIRN_SCHEMA_TYPE_TEXT_SIZE = 24 };
+const char *firn_schema_type_text(const struct firn_schema_column *column,
+                                  char out[FIRN_SCHEMA_TYPE_TEXT_SIZE]);
+/* Whether bytes may be a name of a column or an index. */
+bool firn_schema_is_name(firn_slice name);
+
+/* ==== definitions: schema_def.c ==== */
+
+/* The schema of a new table: version 1, numbers from 1. trees: the number of the tree of each index of the
+ * definition, in its order; may be NULL where it has none. FIRN_INVALID, FIRN_EXISTS, FIRN_LIMIT,
+ * FIRN_UNSUPPORTED (fields of a newer version are set). */
+FIRN_MUST_CHECK int firn_schema_def_create(const firn_table_def *def, const uint32_t *trees,
+                                           struct firn_schema **out, firn_error *err);
+/* A column of a definition as one of a schema, without a number; what it has is borrowed. The type is
+ * checked, the default converted; its initial value is null. */
+FIRN_MUST_CHECK int firn_schema_def_column(const firn_table_column *column,
+                                           struct firn_schema_column *out, firn_error *err);
+/* The numbers of columns by their names. of: what they are for, as in "the primary key". Requires: room for
+ * count of them, at most FIRN_TABLE_KEY_COLUMNS_MAX. */
+FIRN_MUST_CHECK int firn_schema_def_ids(const struct firn_schema *schema, const char *const *names,
+                                        size_t count, const char *of, uint32_t *out,
+                                        firn_error *err);
+
+/* ==== the record: schema_record.c ==== */
+
+enum { FIRN_SCHEMA_RECORD_SIZE_MAX = 4 << 20 };
+/* Appends it; FIRN_LIMIT where it would be larger than FIRN_SCHEMA_RECORD_SIZE_MAX. */
+FIRN_MUST_CHECK int firn_schema_record_encode(const struct firn_schema *schema,
+                                              struct firn_buf *out, firn_error *err);
+/* FIRN_CORRUPT; FIRN_NEWER where it has what this program must know and does not. What was decoded
+ * encodes to the same bytes. */
+FIRN_MUST_CHECK int firn_schema_record_decode(firn_slice record, struct firn_schema **out,
+                                              firn_error *err);
+
+/* ==== changes: schema_change.c ====
+ *
+ * Each makes a schema of the next version from an old one, which stays. Errors say what to do instead.
+ * FIRN_NOT_FOUND, FIRN_EXISTS, FIRN_INVALID, FIRN_LIMIT. */
+
+/* Its default becomes the initial value, too; one that is not null must have a default. */
+FIRN_MUST_CHECK int firn_schema_change_add_column(const struct firn_schema *old,
+                                                  const firn_table_column *column,
+                                                  struct firn_schema **out, firn_error *err);
+/* Not one of the key, nor of an index. */
+FIRN_MUST_CHECK int firn_schema_change_drop_column(const struct firn_schema *old, firn_slice name,
+                                                   struct firn_schema **out, firn_error *err);
+FIRN_MUST_CHECK int firn_schema_change_rename_column(const struct firn_schema *old, firn_slice name,
+                                                     firn_slice new_name, struct firn_schema **out,
+                                                     firn_error *err);
+/* NULL, or a null: no default. Rows that are there keep their initial value. */
+FIRN_MUST_CHECK int firn_schema_change_default(const struct firn_schema *old, firn_slice name,
+                                               const firn_value *value, struct firn_schema **out,
+                                               firn_error *err);
+FIRN_MUST_CHECK int firn_schema_change_add_index(const struct firn_schema *old,
+                                                 const firn_table_index *index, uint32_t tree,
+                                                 struct firn_schema **out, firn_error *err);
+FIRN_MUST_CHECK int firn_schema_change_drop_index(const struct firn_schema *old, firn_slice name,
+                                                  struct firn_schema **out, firn_error *err);
+FIRN_MUST_CHECK int firn_schema_change_rename_index(const struct firn_schema *old, firn_slice name,
+                                                    firn_slice new_name, struct firn_schema **out,
+                                                    firn_error *err);
+
+/* ==== values: schema_value.c ==== */
+
+/* The cell that a value is in a column: the bytes are the value's. Nulls are taken where the column may be
+ * null, only. FIRN_INVALID: of the wrong type, or no value of it (text that is no UTF-8); FIRN_LIMIT: out of
+ * range. The text names column, type and value.
+ *
+ *   BOOL        BOOL
+ *   I8 to U64   every type of integers, in range
+ *   F32         F32; F64, rounded, but not to infinity; integers that an F32 can hold
+ *   F64         F32, F64; integers that an F64 can hold
+ *   DECIMAL     integers, as whole numbers; DECIMAL, in units of the column's scale
+ *   DATE, TIMESTAMP, TEXT, BLOB     the same type
+ *   UUID, VECTOR                    the same type; BLOB */
+FIRN_MUST_CHECK int firn_schema_value_to_cell(const struct firn_schema_column *column,
+                                              const firn_value *value, struct firn_cell *out,
+                                              firn_error *err);
+/* A cell as value_to_cell or row_read gave it. */
+firn_value firn_schema_value_of(const struct firn_schema_column *column,
+                                const struct firn_cell *cell);
+/* Whether a cell that was read from a store can be one of the column; bytes of TEXT are not looked at. */
+bool firn_schema_value_is_sound(const struct firn_schema_column *column,
+                                const struct firn_cell *cell);
+
+/* ==== rows: schema_row.c ==== */
+
+/* Values, one for each column of the schema in its order, to cells. No default is filled in. */
+FIRN_MUST_CHECK int firn_schema_row_check(const struct firn_schema *schema,
+                                          const firn_value *values, size_t count,
+                                          struct firn_cell *out, firn_error *err);
+/* Appends a row's key and tuple (either may be NULL: it is left out). On failure both are as they were.
+ * FIRN_LIMIT where the key would have more than FIRN_KEY_SIZE_MAX bytes. */
+FIRN_MUST_CHECK int firn_schema_row_write(const struct firn_schema *schema,
+                                          const struct firn_cell *cells, struct firn_buf *key,
+                                          struct firn_buf *tuple, firn_error *err);
+/* Both in one. */
+FIRN_MUST_CHECK int firn_schema_row_encode(const struct firn_schema *schema,
+                                           const firn_value *values, size_t count,
+                                           struct firn_buf *key, struct firn_buf *tuple,
+                                           firn_error *err);
+/* Appends the key of its first `count` columns: a whole key, or the prefix of those that begin so. */
+FIRN_MUST_CHECK int firn_schema_row_key(const struct firn_schema *schema, const firn_value *values,
+                                        size_t count, struct firn_buf *out, firn_error *err);
+
+/* The columns that are wanted: places in the schema, ascending, none twice; NULL: all. out[i] belongs to
+ * places[i]. */
+struct firn_schema_wanted {
+    const uint32_t *places;
+    size_t count; /* without places: the schema's column_count */
+};
+/* An entry to cells. Bytes are borrowed from the tuple, from memory, which loses what it had (those of the
+ * key), and from the schema (initial values). FIRN_CORRUPT, with a text that names the column. */
+FIRN_MUST_CHECK int firn_schema_row_read(const struct firn_schema *schema, firn_slice key,
+                                         firn_slice tuple, const struct firn_schema_wanted *wanted,
+                                         struct firn_buf *memory, struct firn_cell *out,
+                                         firn_error *err);
+/* The same as values. */
+FIRN_MUST_CHECK int firn_schema_row_decode(const struct firn_schema *schema, firn_slice key,
+                                           firn_slice tuple,
+                                           const struct firn_schema_wanted *wanted,
+                                           struct firn_buf *memory, firn_value *out,
+                                           firn_error *err);
+
+/* ==== entries of indexes: schema_index.c ====
+ *
+ * Key: the columns of the index, each of them nullable; then, unless the index is unique and none of them is
+ * null, the primary key. Value: empty, or the primary key where the key does not have it. So two rows
+ * conflict exactly if a unique index has the same key for both. */
+
+/* Appends key and value of a row's entry; primary is its encoded primary key. FIRN_LIMIT as for keys. */
+FIRN_MUST_CHECK int firn_schema_index_entry(const struct firn_schema *schema,
+                                            const struct firn_schema_index *index,
+                                            const struct firn_cell *cells, firn_slice primary,
+                                            struct firn_buf *out_key, struct firn_buf *out_value,
+                                            firn_error *err);
+/* Appends what all entries begin with whose first `count` columns have these values. Requires: count <=
+ * the index's column_count. *out_is_whole (may be NULL) says that this is the whole key of the one row that
+ * may be there. */
+FIRN_MUST_CHECK int firn_schema_index_prefix(const struct firn_schema *schema,
+                                             const struct firn_schema_index *index,
+                                             const firn_value *values, size_t count,
+                                             struct firn_buf *out, bool *out_is_whole,
+                                             firn_error *err);
+/* The primary key of an entry's row, borrowed from the entry. FIRN_CORRUPT. */
+FIRN_MUST_CHECK int firn_schema_index_primary(const struct firn_schema *schema,
+                                              const struct firn_schema_index *index, firn_slice key,
+                                              firn_slice value, firn_slice *out, firn_error *err);
+/* Whether a change of a row from one set of cells to another changes its entry. */
+bool firn_schema_index_differs(const struct firn_schema_index *index,
+                               const struct firn_cell *before, const struct firn_cell *after);
+
+/* ==== text: schema_text.c ==== */
+
+/* Appends the definition that firn_table_def_parse makes the same table of (but for numbers and initial
+ * values), in one line. */
+FIRN_MUST_CHECK int firn_schema_text_append(const struct firn_schema *schema, struct firn_buf *out);
+
+/* ==== runs of columns: schema_layout.c ==== */
+
+/* The columns of all these schemas of one table, for column/column.h: one piece of memory, to be given
+ * back with firn_free. FIRN_CORRUPT where two schemas do not agree about a number or the key. */
+struct firn_column_layout;
+FIRN_MUST_CHECK int firn_schema_layout_create(struct firn_schema *const *schemas, size_t count,
+                                              struct firn_column_layout **out, firn_error *err);
+
+#endif

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * schema/schema_change.c: changes of a table: from one schema to the next.
+ *
+ * Each takes a shallow copy of the old schema, changes that, and has firn_schema_create check and copy it. So
+ * a change cannot make what could not have been created. Numbers that were given are never given again, so
+ * that rows and runs which still have a dropped column cannot be taken for others.
+ */
+#include "schema/schema.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+
+/* A copy of the old schema, with room for one more column and one more index. */
+struct draft {
+    struct firn_schema schema;
+    struct firn_schema_column *columns;
+    struct firn_schema_index *indexes;
+};
+
+static void
+abandon(struct draft *draft)
+{
+    firn_free(draft->columns);
+    firn_free(draft->indexes);
+}
+
+static int
+begin(const struct firn_schema *old, struct draft *draft, firn_error *err)
+{
+    *draft = (struct draft){.schema = {.version = old->version + 1,
+                                       .next_column = old->next_column,
+                                       .next_index = old->next_index,
+                                       .column_count = old->column_count,
+                                       .key = old->key,
+                                       .key_count = old->key_count,
+                                       .index_count = old->index_count,
+                                       .others = old->others}};
+    draft->columns = firn_alloc_array(old->column_count + 1, sizeof *draft->columns);
+    draft->indexes = firn_alloc_array(old->index_count + 1, sizeof *draft->indexes);
+    if (draft->columns == NULL || draft->indexes == NULL) {
+        abandon(draft);
+        return firn_error_no_memory(err, "a change of a table");
+    }
+    memcpy(draft->columns, old->columns, old->column_count * sizeof *draft->columns);
+    if (old->index_count > 0) {
+        memcpy(draft->indexes, old->indexes, old->index_count * sizeof *draft->indexes);
+    }
+    draft->schema.columns = draft->columns;
+    draft->schema.indexes = draft->indexes;
+    return FIRN_OK;
+}
+
+static int
+end(struct draft *draft, struct firn_schema **out, firn_error *err)
+{
+    int rc = firn_schema_create(&draft->schema, out, err);
+    abandon(draft);
+    DCHECK(rc != FIRN_OK || (*out)->version == draft->schema.version);
+    return rc;
+}
+
+/* ---- columns ---- */
+
+int
+firn_schema_change_add_column(const struct firn_schema *old, const firn_table_column *column,
+                              struct firn_schema **out, firn_error *err)
+{
+    struct firn_schema_column added;
+    struct draft draft;
+    int rc;
+    *out = NULL;
+    rc = firn_schema_def_column(column, &added, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (firn_schema_find(old, added.name) != NULL) {
+        return firn_error_set(err, FIRN_EXISTS, "there is a column %s already", column->name);
+    }
+    if (added.is_auto) {
+        return firn_error_set(err, FIRN_INVALID,
+                              "column %s: an auto column is part of a table from its beginning",
+                              column->name);
+    }
+    if (!added.is_nullable && added.default_value.kind == FIRN_PHYSICAL_NONE) {
+        return firn_error_set(
+            err, FIRN_INVALID,
+            "column %s: rows that are there would have no value: give it a default, "
+            "or allow null",
+            column->name);
+    }
+    rc = begin(old, &draft, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    added.id = draft.schema.next_column++;
+    added.initial = added.default_value;
+    draft.columns[draft.schema.column_count++] = added;
+    return end(&draft, out, err);
+}
+
+/* The index that has a column; NULL where none has. */
+static const struct firn_schema_index *
+index_with(const struct firn_schema *schema, uint32_t id)
+{
+    for (size_t i = 0; i < schema->index_count; i++) {
+        for (size_t part = 0; part < schema->indexes[i].column_count; part++) {
+            if (schema->indexes[i].columns[part] == id) {
+                return &schema->indexes[i];
+            }
+        }
+    }
+    return NULL;
+}
+
+int
+firn_schema_change_drop_column(const struct firn_schema *old, firn_slice name,
+                               struct firn_schema **out, firn_error *err)
+{
+    const struct firn_schema_column *column;
+    struct draft draft;
+    int rc;
+    *out = NULL;
+    rc = firn_schema_require(old, name, &column, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    const struct firn_schema_index *index = index_with(old, column->id);
+    if (column->is_key) {
+        return firn_error_set(
+            err, FIRN_INVALID,
+            "column %s is of the primary key: copy the rows into a table with another "
+            "key",
+            (const char *)column->name.data);
+    }
+    if (index != NULL) {
+        return firn_error_set(err, FIRN_INVALID,
+                              "column %s is in the index %s: drop that index first",
+                              (const char *)column->name.data, (const char *)index->name.data);
+    }
+    rc = begin(old, &draft, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    size_t place = (size_t)(column - old->columns);
+    memmove(&draft.columns[place], &draft.columns[place + 1],
+            (old->column_count - place - 1) * sizeof *draft.columns);
+    draft.schema.column_count--;
+    return end(&draft, out, err);
+}
+
+/* A draft in which one column can be changed. */
+static int
+begin_with_column(const struct firn_schema *old, firn_slice name, struct draft *draft,
+                  struct firn_schema_column **out, firn_error *err)
+{
+    const struct firn_schema_column *column;
+    int rc = firn_schema_require(old, name, &column, err);
+    rc = rc == FIRN_OK ? begin(old, draft, err) : rc;
+    if (rc == FIRN_OK) {
+        *out = &draft->columns[column - old->columns];
+    }
+    return rc;
+}
+
+int
+firn_schema_change_rename_column(const struct firn_schema *old, firn_slice name,
+                                 firn_slice new_name, struct firn_schema **out, firn_error *err)
+{
+    struct firn_schema_column *column;
+    struct draft draft;
+    *out = NULL;
+    int rc = begin_with_column(old, name, &draft, &column, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    column->name = new_name;
+    return end(&draft, out, err);
+}
+
+int
+firn_schema_change_default(const struct firn_schema *old, firn_slice name, const firn_value *value,
+                           struct firn_schema **out, firn_error *err)
+{
+    const struct firn_schema_column *before;
+    struct firn_schema_column *column;
+    struct firn_schema_column with;
+    struct draft draft;
+    int rc;
+    *out = NULL;
+    rc = firn_schema_require(old, name, &before, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    /* As in the definition of a column, so that the value is converted in the same way. */
+    const firn_table_column as_defined = {.name = (const char *)before->name.data,
+                                          .type = before->type,
+                                          .precision = before->precision,
+                                          .scale = before->scale,
+                                          .dimensions = before->dimensions,
+                                          .default_value = value};
+    rc = firn_schema_def_column(&as_defined, &with, err);
+    rc = rc == FIRN_OK ? begin_with_column(old, name, &draft, &column, err) : rc;
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    column->default_value = with.default_value;
+    return end(&draft, out, err);
+}
+
+/* ---- indexes ---- */
+
+static int
+require_index(const struct firn_schema *schema, firn_slice name,
+              const struct firn_schema_index **out, firn_error *err)
+{
+    *out = firn_schema_find_index(schema, name);
+    if (*out == NULL) {
+        int shown =
+            name.size > FIRN_TABLE_NAME_SIZE_MAX ? FIRN_TABLE_NAME_SIZE_MAX : (int)name.size;
+        return firn_error_set(err, FIRN_NOT_FOUND, "there is no index %.*s", shown,
+                              name.data == NULL ? "" : (const char *)name.data);
+    }
+    return FIRN_OK;
+}
+
+int
+firn_schema_change_add_index(const struct firn_schema *old, const firn_table_index *index,
+                             uint32_t tree, struct firn_schema **out, firn_error *err)
+{
+    uint32_t ids[FIRN_TABLE_KEY_COLUMNS_MAX];
+    struct draft draft;
+    int rc;
+    *out = NULL;
+    if (index->name == NULL || (index->columns == NULL && index->column_count > 0)) {
+        return firn_error_set(err, FIRN_INVALID, "an index has no name or no columns");
+    }
+    if (firn_schema_find_index(old, firn_str(index->name)) != NULL) {
+        return firn_error_set(err, FIRN_EXISTS, "there is an index %s already", index->name);
+    }
+    if (index->column_count > FIRN_TABLE_KEY_COLUMNS_MAX || old->next_index == UINT32_MAX) {
+        return firn_error_set(err, FIRN_LIMIT, "an index has %zu columns; at most %d are allowed",
+                              index->column_count, FIRN_TABLE_KEY_COLUMNS_MAX);
+    }
+    rc = firn_schema_def_ids(old, index->columns, index->column_count, "an index", ids, err);
+    rc = rc == FIRN_OK ? begin(old, &draft, err) : rc;
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    draft.indexes[draft.schema.index_count++] =
+        (struct firn_schema_index){.id = draft.schema.next_index++,
+                                   .tree = tree,
+                                   .is_unique = index->is_unique,
+                                   .name = firn_str(index->name),
+                                   .columns = ids,
+                                   .column_count = index->column_count};
+    return end(&draft, out, err);
+}
+
+int
+firn_schema_change_drop_index(const struct firn_schema *old, firn_slice name,
+                              struct firn_schema **out, firn_error *err)
+{
+    const struct firn_schema_index *index;
+    struct draft draft;
+    *out = NULL;
+    int rc = require_index(old, name, &index, err);
+    rc = rc == FIRN_OK ? begin(old, &draft, err) : rc;
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    size_t place = (size_t)(index - old->indexes);
+    memmove(&draft.indexes[place], &draft.indexes[place + 1],
+            (old->index_count - place - 1) * sizeof *draft.indexes);
+    draft.schema.index_count--;
+    return end(&draft, out, err);
+}
+
+int
+firn_schema_change_rename_index(const struct firn_schema *old, firn_slice name, firn_slice new_name,
+                                struct firn_schema **out, firn_error *err)
+{
+    const struct firn_schema_index *index;
+    struct draft draft;
+    *out = NULL;
+    int rc = require_index(old, name, &index, err);
+    rc = rc == FIRN_OK ? begin(old, &draft, err) : rc;
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    draft.indexes[index - old->indexes].name = new_name;
+    return end(&draft, out, err);
+}

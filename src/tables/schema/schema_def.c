@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * schema/schema_def.c: definitions of tables (firn/table.h), as programs fill them in, to schemas.
+ *
+ * Columns and indexes lie in arrays whose elements are as large as the program's compiler took them for: the
+ * definition says how large. Elements of an older version lack fields, which are 0 then; of a newer one, all
+ * fields that are not known here must be 0.
+ *
+ * Limits: counts are checked before memory for them is taken.
+ */
+#include "schema/schema.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+
+enum { STRUCT_SIZE_MAX = 4096 };
+
+/* What all versions have. */
+enum {
+    DEF_SIZE_MIN = sizeof(firn_table_def),
+    COLUMN_SIZE_MIN = sizeof(firn_table_column),
+    INDEX_SIZE_MIN = sizeof(firn_table_index)
+};
+
+static int
+read_struct(void *out, size_t size, const void *given, size_t given_size, firn_error *err)
+{
+    const uint8_t *bytes = given;
+    for (size_t i = size; i < given_size; i++) {
+        if (bytes[i] != 0) {
+            return firn_error_set(
+                err, FIRN_UNSUPPORTED,
+                "a definition has fields set that this version of firn does not know");
+        }
+    }
+    memset(out, 0, size);
+    memcpy(out, given, given_size < size ? given_size : size);
+    return FIRN_OK;
+}
+
+static int
+check_def(const firn_table_def *def, firn_error *err)
+{
+    if (def == NULL || def->size < DEF_SIZE_MIN || def->size > STRUCT_SIZE_MAX ||
+        def->column_size < COLUMN_SIZE_MIN || def->column_size > STRUCT_SIZE_MAX ||
+        def->index_size < INDEX_SIZE_MIN || def->index_size > STRUCT_SIZE_MAX ||
+        def->column_size % sizeof(void *) != 0 || def->index_size % sizeof(void *) != 0) {
+        return firn_error_set(
+            err, FIRN_INVALID,
+            "the definition of a table has no sizes: begin it with FIRN_TABLE_DEF_INIT");
+    }
+    if ((def->columns == NULL && def->column_count > 0) ||
+        (def->key == NULL && def->key_count > 0) ||
+        (def->indexes == NULL && def->index_count > 0)) {
+        return firn_error_set(err, FIRN_INVALID,
+                              "the definition of a table says how many, but not what");
+    }
+    if (def->column_count > FIRN_TABLE_COLUMNS_MAX || def->index_count > FIRN_TABLE_INDEXES_MAX ||
+        def->key_count > FIRN_TABLE_KEY_COLUMNS_MAX) {
+        return firn_error_set(err, FIRN_LIMIT,
+                              "the definition has %zu columns, %zu of them in the primary key, and "
+                              "%zu indexes; at most "
+                              "%d, %d and %d are allowed",
+                              def->column_count, def->key_count, def->index_count,
+                              FIRN_TABLE_COLUMNS_MAX, FIRN_TABLE_KEY_COLUMNS_MAX,
+                              FIRN_TABLE_INDEXES_MAX);
+    }
+    return FIRN_OK;
+}
+
+/* A constant has one NaN: the bits of others do not survive in the text of a definition. */
+static void
+settle_nan(struct firn_cell *cell)
+{
+    static const uint32_t nan_f32 = 0x7fc00000;
+    static const uint64_t nan_f64 = (uint64_t)0x7ff8 << 48;
+    if (cell->kind == FIRN_PHYSICAL_F32 && cell->as.f32 != cell->as.f32) {
+        memcpy(&cell->as.f32, &nan_f32, sizeof nan_f32);
+    } else if (cell->kind == FIRN_PHYSICAL_F64 && cell->as.f64 != cell->as.f64) {
+        memcpy(&cell->as.f64, &nan_f64, sizeof nan_f64);
+    }
+}
+
+int
+firn_schema_def_column(const firn_table_column *column, struct firn_schema_column *out,
+                       firn_error *err)
+{
+    int rc = FIRN_OK;
+    *out = (struct firn_schema_column){.type = column->type,
+                                       .precision = column->precision,
+                                       .scale = column->scale,
+                                       .dimensions = column->dimensions,
+                                       .is_nullable = !column->not_null && !column->is_auto,
+                                       .is_auto = column->is_auto};
+    if (column->name == NULL) {
+        return firn_error_set(err, FIRN_INVALID, "a column has no name");
+    }
+    out->name = firn_str(column->name);
+    if (!firn_schema_is_name(out->name)) {
+        return firn_error_set(
+            err, FIRN_INVALID,
+            "a column has an impossible name: it needs 1 to %d bytes of UTF-8 without control "
+            "characters",
+            FIRN_TABLE_NAME_SIZE_MAX);
+    }
+    if (column->type < FIRN_TYPE_BOOL || column->type > FIRN_TYPE_MAX) {
+        return firn_error_set(err, FIRN_INVALID, "column %s: %d is no type", column->name,
+                              (int)column->type);
+    }
+    if (column->type == FIRN_TYPE_DECIMAL && (column->precision > FIRN_TABLE_PRECISION_MAX ||
+                                              column->scale > FIRN_TABLE_PRECISION_MAX)) {
+        return firn_error_set(err, FIRN_INVALID, "column %s: a decimal has at most %d digits",
+                              column->name, FIRN_TABLE_PRECISION_MAX);
+    }
+    if (column->type == FIRN_TYPE_VECTOR && column->dimensions > FIRN_TABLE_DIMENSIONS_MAX) {
+        return firn_error_set(err, FIRN_INVALID, "column %s: a vector has at most %d dimensions",
+                              column->name, FIRN_TABLE_DIMENSIONS_MAX);
+    }
+    out->fixed_size = column->type == FIRN_TYPE_UUID     ? 16
+                      : column->type == FIRN_TYPE_VECTOR ? 4 * column->dimensions
+                                                         : 0;
+    if (column->default_value != NULL && !firn_is_null(*column->default_value)) {
+        rc = firn_schema_value_to_cell(out, column->default_value, &out->default_value, err);
+        settle_nan(&out->default_value);
+    }
+    return rc;
+}
+
+int
+firn_schema_def_ids(const struct firn_schema *schema, const char *const *names, size_t count,
+                    const char *of, uint32_t *out, firn_error *err)
+{
+    DCHECK(count <= FIRN_TABLE_KEY_COLUMNS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        const struct firn_schema_column *column =
+            names[i] == NULL ? NULL : firn_schema_find(schema, firn_str(names[i]));
+        if (column == NULL) {
+            return firn_error_set(err, FIRN_NOT_FOUND, "%s: there is no column %.*s", of,
+                                  FIRN_TABLE_NAME_SIZE_MAX, names[i] == NULL ? "" : names[i]);
+        }
+        out[i] = column->id;
+    }
+    return FIRN_OK;
+}
+
+/* ---- a whole table ---- */
+
+struct draft {
+    struct firn_schema schema; /* borrows what is below, and the definition */
+    struct firn_schema_column columns[FIRN_TABLE_COLUMNS_MAX];
+    struct firn_schema_index indexes[FIRN_TABLE_INDEXES_MAX];
+    uint32_t key[FIRN_TABLE_KEY_COLUMNS_MAX];
+    uint32_t index_columns[FIRN_TABLE_INDEXES_MAX][FIRN_TABLE_KEY_COLUMNS_MAX];
+};
+
+static int
+take_columns(struct draft *draft, const firn_table_def *def, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < def->column_count && rc == FIRN_OK; i++) {
+        firn_table_column column;
+        FIRN_TRY(read_struct(&column, sizeof column,
+                             (const uint8_t *)def->columns + i * def->column_size, def->column_size,
+                             err));
+        FIRN_TRY(firn_schema_def_column(&column, &draft->columns[i], err));
+        draft->columns[i].id = (uint32_t)i + 1;
+    }
+    draft->schema.columns = draft->columns;
+    draft->schema.column_count = def->column_count;
+    draft->schema.next_column = (uint32_t)def->column_count + 1;
+out:
+    return rc;
+}
+
+static int
+take_key(struct draft *draft, const firn_table_def *def, firn_error *err)
+{
+    int rc = firn_schema_def_ids(&draft->schema, def->key, def->key_count, "the primary key",
+                                 draft->key, err);
+    for (size_t i = 0; i < def->key_count && rc == FIRN_OK; i++) {
+        draft->columns[draft->key[i] - 1].is_nullable = false;
+    }
+    draft->schema.key = draft->key;
+    draft->schema.key_count = def->key_count;
+    return rc;
+}
+
+static int
+take_indexes(struct draft *draft, const firn_table_def *def, const uint32_t *trees, firn_error *err)
+{
+    int rc = FIRN_OK;
+    CHECK(trees != NULL || def->index_count == 0);
+    for (size_t i = 0; i < def->index_count && rc == FIRN_OK; i++) {
+        firn_table_index index;
+        FIRN_TRY(read_struct(&index, sizeof index,
+                             (const uint8_t *)def->indexes + i * def->index_size, def->index_size,
+                             err));
+        if (index.name == NULL || (index.columns == NULL && index.column_count > 0)) {
+            return firn_error_set(err, FIRN_INVALID, "an index has no name or no columns");
+        }
+        if (index.column_count > FIRN_TABLE_KEY_COLUMNS_MAX) {
+            return firn_error_set(err, FIRN_LIMIT,
+                                  "an index has %zu columns; at most %d are allowed",
+                                  index.column_count, FIRN_TABLE_KEY_COLUMNS_MAX);
+        }
+        FIRN_TRY(firn_schema_def_ids(&draft->schema, index.columns, index.column_count, "an index",
+                                     draft->index_columns[i], err));
+        draft->indexes[i] = (struct firn_schema_index){.id = (uint32_t)i + 1,
+                                                       .tree = trees[i],
+                                                       .is_unique = index.is_unique,
+                                                       .name = firn_str(index.name),
+                                                       .columns = draft->index_columns[i],
+                                                       .column_count = index.column_count};
+    }
+    draft->schema.indexes = draft->indexes;
+    draft->schema.index_count = def->index_count;
+    draft->schema.next_index = (uint32_t)def->index_count + 1;
+out:
+    return rc;
+}
+
+int
+firn_schema_def_create(const firn_table_def *def, const uint32_t *trees, struct firn_schema **out,
+                       firn_error *err)
+{
+    int rc;
+    *out = NULL;
+    rc = check_def(def, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    struct draft *draft = firn_alloc_zeroed(sizeof *draft);
+    if (draft == NULL) {
+        return firn_error_no_memory(err, "a definition");
+    }
+    draft->schema.version = 1;
+    FIRN_TRY(take_columns(draft, def, err));
+    FIRN_TRY(take_key(draft, def, err));
+    FIRN_TRY(take_indexes(draft, def, trees, err));
+    FIRN_TRY(firn_schema_create(&draft->schema, out, err));
+out:
+    firn_free(draft);
+    return rc;
+}

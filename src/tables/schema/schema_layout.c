@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * schema/schema_layout.c: which columns runs of a table must have, for column/column.h: those of all schemas
+ * that a reader of the runs may still have.
+ *
+ * Schemas of one table agree about every number that more than one of them has, since types, initial values
+ * and keys never change; it is checked, because they come from different records.
+ *
+ * The layout, its columns, its key and the bytes of initial values are one piece of memory.
+ */
+#include "schema/schema.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "column/column.h"
+
+static bool
+same_cell(const struct firn_cell *a, const struct firn_cell *b)
+{
+    if (a->kind != b->kind || a->kind == FIRN_PHYSICAL_NONE) {
+        return a->kind == b->kind;
+    }
+    if (a->kind == FIRN_PHYSICAL_BYTES) {
+        return firn_slice_equal(a->as.bytes, b->as.bytes);
+    }
+    return memcmp(&a->as, &b->as,
+                  a->kind == FIRN_PHYSICAL_F32 ? sizeof a->as.f32 : sizeof a->as.u64) == 0;
+}
+
+static bool
+same_key(const struct firn_schema *a, const struct firn_schema *b)
+{
+    return a->key_count == b->key_count &&
+           memcmp(a->key, b->key, a->key_count * sizeof *a->key) == 0;
+}
+
+/* Steps through the columns of all schemas by ascending number. */
+struct merge {
+    struct firn_schema *const *schemas;
+    size_t *at; /* in each */
+    size_t count;
+};
+
+/* Where schema i is; NULL at its end. */
+static const struct firn_schema_column *
+merge_at(const struct merge *merge, size_t i)
+{
+    const struct firn_schema *schema = merge->schemas[i];
+    return merge->at[i] < schema->column_count ? &schema->columns[merge->at[i]] : NULL;
+}
+
+static bool
+same_column(const struct firn_schema_column *a, const struct firn_schema_column *b)
+{
+    return a->type == b->type && a->scale == b->scale && a->fixed_size == b->fixed_size &&
+           same_cell(&a->initial, &b->initial);
+}
+
+/* The next number's column; NULL at the end. *out_agrees: all that have it say the same of it. */
+static const struct firn_schema_column *
+merge_next(struct merge *merge, bool *out_agrees)
+{
+    const struct firn_schema_column *least = NULL;
+    for (size_t i = 0; i < merge->count; i++) {
+        const struct firn_schema_column *column = merge_at(merge, i);
+        if (column != NULL && (least == NULL || column->id < least->id)) {
+            least = column;
+        }
+    }
+    for (size_t i = 0; i < merge->count && least != NULL; i++) {
+        const struct firn_schema_column *column = merge_at(merge, i);
+        if (column != NULL && column->id == least->id) {
+            *out_agrees = *out_agrees && same_column(column, least);
+            merge->at[i]++;
+        }
+    }
+    return least;
+}
+
+/* Counts columns and bytes, or, with a layout, fills it in. */
+static int
+walk(struct firn_schema *const *schemas, size_t count, struct firn_column_layout *layout,
+     uint8_t *bytes, size_t *out_columns, size_t *out_bytes, firn_error *err)
+{
+    struct firn_column_def *columns =
+        layout == NULL ? NULL : (struct firn_column_def *)(void *)(layout + 1);
+    struct merge merge = {schemas, firn_alloc_zeroed(count * sizeof *merge.at), count};
+    const struct firn_schema_column *column = NULL;
+    bool agrees = true;
+    if (merge.at == NULL) {
+        return firn_error_no_memory(err, "a layout");
+    }
+    *out_columns = 0;
+    *out_bytes = 0;
+    for (column = merge_next(&merge, &agrees); column != NULL && agrees;
+         column = merge_next(&merge, &agrees)) {
+        bool has_bytes = column->initial.kind == FIRN_PHYSICAL_BYTES;
+        size_t size = has_bytes ? column->initial.as.bytes.size : 0;
+        if (columns != NULL) {
+            struct firn_column_def *out = &columns[*out_columns];
+            *out = (struct firn_column_def){column->id, column->type, column->fixed_size,
+                                            column->initial};
+            if (has_bytes) {
+                memcpy(bytes + *out_bytes, column->initial.as.bytes.data, size);
+                out->initial.as.bytes = firn_bytes(bytes + *out_bytes, size);
+            }
+        }
+        *out_bytes += size;
+        ++*out_columns;
+    }
+    firn_free(merge.at);
+    if (!agrees && column != NULL) {
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "two schemas of a table do not agree about column %s",
+                              (const char *)column->name.data);
+    }
+    return FIRN_OK;
+}
+
+int
+firn_schema_layout_create(struct firn_schema *const *schemas, size_t count,
+                          struct firn_column_layout **out, firn_error *err)
+{
+    size_t columns;
+    size_t bytes;
+    int rc;
+    *out = NULL;
+    CHECK(count > 0);
+    for (size_t i = 1; i < count; i++) {
+        if (!same_key(schemas[0], schemas[i])) {
+            return firn_error_set(err, FIRN_CORRUPT,
+                                  "two schemas of a table do not agree about its key");
+        }
+    }
+    rc = walk(schemas, count, NULL, NULL, &columns, &bytes, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (columns > FIRN_COLUMN_COUNT_MAX) {
+        return firn_error_set(
+            err, FIRN_LIMIT,
+            "the table and its checkpoints have %zu columns; runs have at most %d: "
+            "delete old checkpoints",
+            columns, FIRN_COLUMN_COUNT_MAX);
+    }
+    size_t columns_size = columns * sizeof(struct firn_column_def);
+    size_t key_size = schemas[0]->key_count * sizeof(uint32_t);
+    uint8_t *memory =
+        firn_alloc(sizeof(struct firn_column_layout) + columns_size + key_size + bytes + 1);
+    if (memory == NULL) {
+        return firn_error_no_memory(err, "a layout");
+    }
+    struct firn_column_layout *layout = (struct firn_column_layout *)(void *)memory;
+    uint8_t *key = memory + sizeof *layout + columns_size;
+    layout->columns = (const struct firn_column_def *)(void *)(layout + 1);
+    layout->count = columns;
+    memcpy(key, schemas[0]->key, key_size);
+    layout->key = (const uint32_t *)(const void *)key;
+    layout->key_count = schemas[0]->key_count;
+    rc = walk(schemas, count, layout, key + key_size, &columns, &bytes, err);
+    if (rc != FIRN_OK) {
+        firn_free(layout);
+        return rc;
+    }
+    *out = layout;
+    return FIRN_OK;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * schema/schema_literal.h: constants in definitions of tables: values as words, and back.
+ */
+#ifndef FIRN_SCHEMA_SCHEMA_LITERAL_H
+#define FIRN_SCHEMA_SCHEMA_LITERAL_H
+
+#include "base/buf.h"
+#include "firn/value.h"
+#include "schema/schema.h"
+
+enum firn_schema_literal_form {
+    FIRN_SCHEMA_LITERAL_WORD,   /* null, true, … */
+    FIRN_SCHEMA_LITERAL_NUMBER, /* -1.5e3 */
+    FIRN_SCHEMA_LITERAL_STRING, /* what was between the quotes, each '' one quote */
+    FIRN_SCHEMA_LITERAL_HEX     /* what was between the quotes of x'…' */
+};
+struct firn_schema_literal {
+    enum firn_schema_literal_form form;
+    firn_slice text;
+};
+
+/* Whether a text is a word, in any case. word: in lower case. */
+bool firn_schema_literal_is_word(firn_slice text, const char *word);
+
+/* A literal as a value for a column of that type and scale. Bytes go to memory, which has room for
+ * text.size and may be where the text is; *out_bytes says how many. NULL, or what is wrong with it ("is no date"). Whether the value is
+ * one of the column is not checked. */
+const char *firn_schema_literal_read(const struct firn_schema_literal *literal, firn_type type,
+                                     uint32_t scale, uint8_t *memory, size_t *out_bytes,
+                                     firn_value *out);
+/* Appends a cell that is not null as the literal that is read as the same one. FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_schema_literal_append(const struct firn_schema_column *column,
+                                               const struct firn_cell *cell, struct firn_buf *out);
+
+#endif

@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * schema/schema_record.c: schemas to bytes and back. docs/formats/schema.md is the prose twin.
+ *
+ * The record, each column in it, and each index in it is a list of fields, by ascending tag, none twice:
+ *
+ *     varint tag, varint size, as many bytes
+ *
+ * Tags below FIRST_OTHER are those that are known here. Above, an odd one must be understood, so it makes the
+ * record one of a newer firn; an even one is kept, wherever the record is written again, behind the fields
+ * that are known. A field that would say what is so without it is not written.
+ *
+ * A canonical encoding: what was decoded encodes to the same bytes.
+ *
+ * Limits: a record has at most FIRN_SCHEMA_RECORD_SIZE_MAX bytes; arrays are counted before memory for them
+ * is taken. What a table may be, firn_schema_create says.
+ */
+#include "schema/schema.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/reader.h"
+
+enum { FIRST_OTHER = 32 };
+
+enum record_tag {
+    RECORD_VERSION = 1,     /* varint, from 1 */
+    RECORD_NEXT_COLUMN = 3, /* varint */
+    RECORD_NEXT_INDEX = 5,  /* varint */
+    RECORD_COLUMNS = 7,     /* for each: varint size, fields */
+    RECORD_KEY = 9,         /* varints: numbers of columns */
+    RECORD_INDEXES = 11     /* for each: varint size, fields; not there where there are none */
+};
+enum column_tag {
+    COLUMN_ID = 1,       /* varint */
+    COLUMN_NAME = 3,     /* UTF-8 */
+    COLUMN_TYPE = 5,     /* varint: enum firn_type */
+    COLUMN_DECIMAL = 7,  /* of DECIMAL: varint precision, varint scale */
+    COLUMN_VECTOR = 9,   /* of VECTOR: varint dimensions */
+    COLUMN_FLAGS = 11,   /* varint, not 0 */
+    COLUMN_DEFAULT = 13, /* a tuple of one column 0 that is not null */
+    COLUMN_INITIAL = 15  /* the same */
+};
+enum column_flag { FLAG_NULLABLE = 1, FLAG_AUTO = 2, COLUMN_FLAGS_ALL = 3 };
+enum index_tag {
+    INDEX_ID = 1,      /* varint */
+    INDEX_NAME = 3,    /* UTF-8 */
+    INDEX_TREE = 5,    /* varint */
+    INDEX_COLUMNS = 7, /* varints: numbers of columns */
+    INDEX_FLAGS = 9    /* varint, not 0 */
+};
+enum index_flag { FLAG_UNIQUE = 1, INDEX_FLAGS_ALL = 1 };
+
+/* ---- to bytes ---- */
+
+/* Fields are written with a size that is known only after them: into a buffer of their own first. */
+struct writer {
+    struct firn_buf *out;
+    struct firn_buf field;
+    int rc;
+};
+
+static void
+keep(struct writer *writer, int rc)
+{
+    writer->rc = writer->rc == FIRN_OK ? rc : writer->rc;
+}
+
+static void
+put_bytes(struct writer *writer, unsigned tag, firn_slice bytes)
+{
+    DCHECK(tag < FIRST_OTHER && tag % 2 == 1);
+    keep(writer, firn_buf_append_varint(writer->out, tag));
+    keep(writer, firn_buf_append_sized(writer->out, bytes));
+}
+
+static void
+put_number(struct writer *writer, unsigned tag, uint64_t number)
+{
+    uint8_t bytes[FIRN_VARINT_SIZE_MAX];
+    put_bytes(writer, tag, firn_bytes(bytes, firn_store_varint(bytes, number)));
+}
+
+static void
+put_ids(struct writer *writer, unsigned tag, const uint32_t *ids, size_t count)
+{
+    uint8_t bytes[FIRN_TABLE_KEY_COLUMNS_MAX * FIRN_VARINT_SIZE_MAX];
+    size_t size = 0;
+    DCHECK(count <= FIRN_TABLE_KEY_COLUMNS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        size += firn_store_varint(bytes + size, ids[i]);
+    }
+    put_bytes(writer, tag, firn_bytes(bytes, size));
+}
+
+static void
+put_constant(struct writer *writer, unsigned tag, const struct firn_cell *cell)
+{
+    struct firn_tuple_writer tuple;
+    if (cell->kind != FIRN_PHYSICAL_NONE) {
+        firn_buf_clear(&writer->field);
+        firn_tuple_begin(&tuple, &writer->field);
+        firn_tuple_add(&tuple, 0, cell);
+        keep(writer, firn_tuple_end(&tuple));
+        put_bytes(writer, tag, firn_buf_slice(&writer->field));
+    }
+}
+
+static void
+put_column(struct writer *writer, const struct firn_schema_column *column)
+{
+    unsigned flags =
+        (column->is_nullable ? FLAG_NULLABLE : 0u) | (column->is_auto ? FLAG_AUTO : 0u);
+    put_number(writer, COLUMN_ID, column->id);
+    put_bytes(writer, COLUMN_NAME, column->name);
+    put_number(writer, COLUMN_TYPE, (uint64_t)column->type);
+    if (column->type == FIRN_TYPE_DECIMAL) {
+        put_ids(writer, COLUMN_DECIMAL, (const uint32_t[]){column->precision, column->scale}, 2);
+    }
+    if (column->type == FIRN_TYPE_VECTOR) {
+        put_number(writer, COLUMN_VECTOR, column->dimensions);
+    }
+    if (flags != 0) {
+        put_number(writer, COLUMN_FLAGS, flags);
+    }
+    put_constant(writer, COLUMN_DEFAULT, &column->default_value);
+    put_constant(writer, COLUMN_INITIAL, &column->initial);
+    keep(writer, firn_buf_append_slice(writer->out, column->others));
+}
+
+static void
+put_index(struct writer *writer, const struct firn_schema_index *index)
+{
+    put_number(writer, INDEX_ID, index->id);
+    put_bytes(writer, INDEX_NAME, index->name);
+    put_number(writer, INDEX_TREE, index->tree);
+    put_ids(writer, INDEX_COLUMNS, index->columns, index->column_count);
+    if (index->is_unique) {
+        put_number(writer, INDEX_FLAGS, FLAG_UNIQUE);
+    }
+    keep(writer, firn_buf_append_slice(writer->out, index->others));
+}
+
+/* All columns, or all indexes, as one field. */
+static void
+put_list(struct writer *writer, unsigned tag, const struct firn_schema *schema)
+{
+    struct firn_buf list = {0};
+    struct firn_buf element = {0};
+    size_t count = tag == RECORD_COLUMNS ? schema->column_count : schema->index_count;
+    struct writer inner = {&element, {0}, FIRN_OK};
+    for (size_t i = 0; i < count; i++) {
+        firn_buf_clear(&element);
+        if (tag == RECORD_COLUMNS) {
+            put_column(&inner, &schema->columns[i]);
+        } else {
+            put_index(&inner, &schema->indexes[i]);
+        }
+        keep(&inner, firn_buf_append_sized(&list, firn_buf_slice(&element)));
+    }
+    keep(writer, inner.rc);
+    put_bytes(writer, tag, firn_buf_slice(&list));
+    firn_buf_deinit(&inner.field);
+    firn_buf_deinit(&element);
+    firn_buf_deinit(&list);
+}
+
+int
+firn_schema_record_encode(const struct firn_schema *schema, struct firn_buf *out, firn_error *err)
+{
+    struct writer writer = {out, {0}, FIRN_OK};
+    size_t start = out->size;
+    put_number(&writer, RECORD_VERSION, schema->version);
+    put_number(&writer, RECORD_NEXT_COLUMN, schema->next_column);
+    put_number(&writer, RECORD_NEXT_INDEX, schema->next_index);
+    put_list(&writer, RECORD_COLUMNS, schema);
+    put_ids(&writer, RECORD_KEY, schema->key, schema->key_count);
+    if (schema->index_count > 0) {
+        put_list(&writer, RECORD_INDEXES, schema);
+    }
+    keep(&writer, firn_buf_append_slice(out, schema->others));
+    firn_buf_deinit(&writer.field);
+    size_t size = out->size - start;
+    if (writer.rc != FIRN_OK || size > FIRN_SCHEMA_RECORD_SIZE_MAX) {
+        out->size = start;
+    }
+    if (writer.rc != FIRN_OK) {
+        return firn_error_no_memory(err, "the record of a schema");
+    }
+    if (size > FIRN_SCHEMA_RECORD_SIZE_MAX) {
+        return firn_error_set(
+            err, FIRN_LIMIT,
+            "the columns and their defaults have %zu bytes; at most %d are allowed", size,
+            FIRN_SCHEMA_RECORD_SIZE_MAX);
+    }
+    return FIRN_OK;
+}
+
+/* ---- from bytes ---- */
+
+/* Takes list after list apart into fields, and gives each one that is known to a function. */
+struct decoder {
+    struct firn_schema schema; /* borrows what is below, and the record */
+    struct firn_schema_column *columns;
+    struct firn_schema_index *indexes;
+    uint32_t key[FIRN_TABLE_KEY_COLUMNS_MAX];
+    uint32_t (*index_columns)[FIRN_TABLE_KEY_COLUMNS_MAX];
+    firn_error *err;
+};
+
+static int
+corrupt(struct decoder *decoder, const char *what)
+{
+    return firn_error_set(decoder->err, FIRN_CORRUPT, "the record of a schema %s", what);
+}
+
+static int
+newer(struct decoder *decoder, const char *what)
+{
+    return firn_error_set(decoder->err, FIRN_NEWER,
+                          "the schema of a table has %s that this version of firn does not know",
+                          what);
+}
+
+/* A number from 0 to max and nothing else. */
+static bool
+get_number(firn_slice bytes, uint64_t max, uint64_t *out)
+{
+    struct firn_reader reader = firn_reader_of(bytes);
+    return firn_reader_varint_max(&reader, max, out) && firn_reader_left(&reader) == 0;
+}
+
+static bool
+get_u32(firn_slice bytes, uint32_t *out)
+{
+    uint64_t number;
+    bool is_good = get_number(bytes, UINT32_MAX, &number);
+    *out = is_good ? (uint32_t)number : 0;
+    return is_good;
+}
+
+static bool
+get_ids(firn_slice bytes, uint32_t *out, size_t *out_count)
+{
+    struct firn_reader reader = firn_reader_of(bytes);
+    uint64_t id;
+    for (*out_count = 0; firn_reader_left(&reader) > 0; ++*out_count) {
+        if (*out_count == FIRN_TABLE_KEY_COLUMNS_MAX ||
+            !firn_reader_varint_max(&reader, UINT32_MAX, &id)) {
+            return false;
+        }
+        out[*out_count] = (uint32_t)id;
+    }
+    return true;
+}
+
+static bool
+get_constant(firn_slice bytes, struct firn_cell *out)
+{
+    struct firn_tuple_reader reader;
+    uint32_t column = 0;
+    bool is_corrupt;
+    firn_tuple_reader_init(&reader, bytes);
+    return firn_tuple_next(&reader, &column, out, &is_corrupt) && column == 0 &&
+           out->kind != FIRN_PHYSICAL_NONE && reader.at == reader.end;
+}
+
+static int
+take_column_field(struct decoder *decoder, unsigned tag, firn_slice bytes, void *target)
+{
+    struct firn_schema_column *column = target;
+    uint32_t numbers[FIRN_TABLE_KEY_COLUMNS_MAX];
+    uint64_t number = 0;
+    size_t count = 0;
+    bool is_good = false;
+    switch (tag) {
+    case COLUMN_ID:
+        is_good = get_u32(bytes, &column->id);
+        break;
+    case COLUMN_NAME:
+        column->name = bytes;
+        is_good = firn_schema_is_name(bytes);
+        break;
+    case COLUMN_TYPE:
+        is_good = get_number(bytes, UINT64_MAX, &number) && number > 0;
+        if (is_good && number > FIRN_TYPE_MAX) {
+            return newer(decoder, "a type");
+        }
+        column->type = (firn_type)number;
+        break;
+    case COLUMN_DECIMAL:
+        is_good = get_ids(bytes, numbers, &count) && count == 2;
+        column->precision = is_good ? numbers[0] : 0;
+        column->scale = is_good ? numbers[1] : 0;
+        is_good = is_good && column->type == FIRN_TYPE_DECIMAL;
+        break;
+    case COLUMN_VECTOR:
+        is_good = get_u32(bytes, &column->dimensions) && column->type == FIRN_TYPE_VECTOR;
+        break;
+    case COLUMN_FLAGS:
+        is_good = get_number(bytes, UINT64_MAX, &number) && number > 0;
+        if (is_good && number > COLUMN_FLAGS_ALL) {
+            return newer(decoder, "a property of a column");
+        }
+        column->is_nullable = (number & FLAG_NULLABLE) != 0;
+        column->is_auto = (number & FLAG_AUTO) != 0;
+        break;
+    case COLUMN_DEFAULT:
+        is_good = get_constant(bytes, &column->default_value);
+        break;
+    case COLUMN_INITIAL:
+        is_good = get_constant(bytes, &column->initial);
+        break;
+    default:
+        return newer(decoder, "something of a column");
+    }
+    return is_good ? FIRN_OK : corrupt(decoder, "has an impossible field of a column");
+}
+
+static int
+take_index_field(struct decoder *decoder, unsigned tag, firn_slice bytes, void *target)
+{
+    struct firn_schema_index *index = target;
+    size_t place = (size_t)(index - decoder->indexes);
+    uint64_t number = 0;
+    bool is_good = false;
+    switch (tag) {
+    case INDEX_ID:
+        is_good = get_u32(bytes, &index->id);
+        break;
+    case INDEX_NAME:
+        index->name = bytes;
+        is_good = firn_schema_is_name(bytes);
+        break;
+    case INDEX_TREE:
+        is_good = get_u32(bytes, &index->tree);
+        break;
+    case INDEX_COLUMNS:
+        is_good = get_ids(bytes, decoder->index_columns[place], &index->column_count);
+        index->columns = decoder->index_columns[place];
+        break;
+    case INDEX_FLAGS:
+        is_good = get_number(bytes, UINT64_MAX, &number) && number > 0;
+        if (is_good && number > INDEX_FLAGS_ALL) {
+            return newer(decoder, "a property of an index");
+        }
+        index->is_unique = true;
+        break;
+    default:
+        return newer(decoder, "something of an index");
+    }
+    return is_good ? FIRN_OK : corrupt(decoder, "has an impossible field of an index");
+}
+
+/* The fields of a list, each to `take`. seen: a bit for each tag; others: the fields that are not known. */
+static int
+take_fields(struct decoder *decoder, firn_slice bytes,
+            int (*take)(struct decoder *decoder, unsigned tag, firn_slice bytes, void *target),
+            void *target, uint32_t *seen, firn_slice *others)
+{
+    struct firn_reader reader = firn_reader_of(bytes);
+    uint64_t before = 0;
+    *seen = 0;
+    *others = firn_bytes(reader.end, 0);
+    while (firn_reader_left(&reader) > 0) {
+        const uint8_t *begin = reader.at;
+        uint64_t tag;
+        firn_slice field;
+        if (!firn_reader_varint(&reader, &tag) || tag <= before ||
+            (tag < FIRST_OTHER && tag % 2 == 0) ||
+            !firn_reader_sized(&reader, bytes.size, &field)) {
+            return corrupt(decoder, "has an impossible field");
+        }
+        if (tag >= FIRST_OTHER && tag % 2 == 1) {
+            return newer(decoder, "something");
+        }
+        int rc = tag < FIRST_OTHER ? take(decoder, (unsigned)tag, field, target) : FIRN_OK;
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        if (tag < FIRST_OTHER) {
+            *seen |= (uint32_t)1 << tag;
+        } else if (others->size == 0) {
+            *others = firn_bytes(begin, firn_reader_left(&reader) + (size_t)(reader.at - begin));
+        }
+        before = tag;
+    }
+    return FIRN_OK;
+}
+
+/* How many elements a list of sized ones has; SIZE_MAX where it is none, or longer than max. */
+static size_t
+count_list(firn_slice bytes, size_t max)
+{
+    struct firn_reader reader = firn_reader_of(bytes);
+    size_t count = 0;
+    firn_slice element;
+    while (firn_reader_left(&reader) > 0) {
+        if (count == max || !firn_reader_sized(&reader, bytes.size, &element)) {
+            return SIZE_MAX;
+        }
+        count++;
+    }
+    return count;
+}
+
+static int
+take_columns(struct decoder *decoder, firn_slice bytes)
+{
+    static const uint32_t needed = 1u << COLUMN_ID | 1u << COLUMN_NAME | 1u << COLUMN_TYPE;
+    struct firn_reader reader = firn_reader_of(bytes);
+    size_t count = count_list(bytes, FIRN_TABLE_COLUMNS_MAX);
+    int rc = FIRN_OK;
+    if (count == SIZE_MAX || count == 0) {
+        return corrupt(decoder, "has an impossible list of columns");
+    }
+    decoder->columns = firn_alloc_zeroed(count * sizeof *decoder->columns);
+    if (decoder->columns == NULL) {
+        return firn_error_no_memory(decoder->err, "a schema");
+    }
+    for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
+        struct firn_schema_column *column = &decoder->columns[i];
+        firn_slice element;
+        uint32_t seen;
+        CHECK(firn_reader_sized(&reader, bytes.size, &element));
+        rc = take_fields(decoder, element, take_column_field, column, &seen, &column->others);
+        if (rc == FIRN_OK && (seen & needed) != needed) {
+            rc = corrupt(decoder, "has a column without a number, name or type");
+        }
+    }
+    decoder->schema.columns = decoder->columns;
+    decoder->schema.column_count = count;
+    return rc;
+}
+
+static int
+take_indexes(struct decoder *decoder, firn_slice bytes)
+{
+    static const uint32_t needed =
+        1u << INDEX_ID | 1u << INDEX_NAME | 1u << INDEX_TREE | 1u << INDEX_COLUMNS;
+    struct firn_reader reader = firn_reader_of(bytes);
+    size_t count = count_list(bytes, FIRN_TABLE_INDEXES_MAX);
+    int rc = FIRN_OK;
+    if (count == SIZE_MAX || count == 0) {
+        return corrupt(decoder, "has an impossible list of indexes");
+    }
+    decoder->indexes = firn_alloc_zeroed(count * sizeof *decoder->indexes);
+    decoder->index_columns = firn_alloc_array(count, sizeof *decoder->index_columns);
+    if (decoder->indexes == NULL || decoder->index_columns == NULL) {
+        return firn_error_no_memory(decoder->err, "a schema");
+    }
+    for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
+        struct firn_schema_index *index = &decoder->indexes[i];
+        firn_slice element;
+        uint32_t seen;
+        CHECK(firn_reader_sized(&reader, bytes.size, &element));
+        rc = take_fields(decoder, element, take_index_field, index, &seen, &index->others);
+        if (rc == FIRN_OK && (seen & needed) != needed) {
+            rc = corrupt(decoder, "has an index without a number, name, tree or columns");
+        }
+    }
+    decoder->schema.indexes = decoder->indexes;
+    decoder->schema.index_count = count;
+    return rc;
+}
+
+static int
+take_record_field(struct decoder *decoder, unsigned tag, firn_slice bytes, void *target)
+{
+    struct firn_schema *schema = &decoder->schema;
+    bool is_good = false;
+    (void)target;
+    switch (tag) {
+    case RECORD_VERSION:
+        is_good = get_number(bytes, UINT64_MAX, &schema->version);
+        break;
+    case RECORD_NEXT_COLUMN:
+        is_good = get_u32(bytes, &schema->next_column);
+        break;
+    case RECORD_NEXT_INDEX:
+        is_good = get_u32(bytes, &schema->next_index);
+        break;
+    case RECORD_COLUMNS:
+        return take_columns(decoder, bytes);
+    case RECORD_KEY:
+        is_good = get_ids(bytes, decoder->key, &schema->key_count);
+        schema->key = decoder->key;
+        break;
+    case RECORD_INDEXES:
+        return take_indexes(decoder, bytes);
+    default:
+        return newer(decoder, "something");
+    }
+    return is_good ? FIRN_OK : corrupt(decoder, "has an impossible field");
+}
+
+int
+firn_schema_record_decode(firn_slice record, struct firn_schema **out, firn_error *err)
+{
+    static const uint32_t needed = 1u << RECORD_VERSION | 1u << RECORD_NEXT_COLUMN |
+                                   1u << RECORD_NEXT_INDEX | 1u << RECORD_COLUMNS |
+                                   1u << RECORD_KEY;
+    firn_error own;
+    struct decoder decoder = {.err = err != NULL ? err : &own};
+    uint32_t seen = 0;
+    int rc;
+    *out = NULL;
+    if (record.size > FIRN_SCHEMA_RECORD_SIZE_MAX) {
+        return corrupt(&decoder, "is too large");
+    }
+    FIRN_TRY(take_fields(&decoder, record, take_record_field, NULL, &seen, &decoder.schema.others));
+    if ((seen & needed) != needed) {
+        rc = corrupt(&decoder, "lacks a field");
+        goto out;
+    }
+    rc = firn_schema_create(&decoder.schema, out, decoder.err);
+    if (rc != FIRN_OK && rc != FIRN_NO_MEMORY) { /* what is impossible was never written */
+        rc = decoder.err->code = FIRN_CORRUPT;
+        (void)firn_error_prefix(decoder.err, "the record of a schema makes no table");
+    }
+out:
+    firn_free(decoder.index_columns);
+    firn_free(decoder.indexes);
+    firn_free(decoder.columns);
+    return rc;
+}

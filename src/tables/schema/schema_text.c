@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * schema/schema_text.c: a schema as the text of a definition (firn/table.h), which table_def.c reads.
+ */
+#include "schema/schema.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "schema/schema_literal.h"
+
+/* A plain word that means nothing else there. */
+static bool
+is_plain(firn_slice name)
+{
+    static const char *const words[] = {"null",    "not", "default", "auto",
+                                        "primary", "key", "unique",  "index"};
+    bool is_plain = name.data[0] < '0' || name.data[0] > '9';
+    char lower[16] = {0};
+    for (size_t i = 0; i < name.size && is_plain; i++) {
+        uint8_t byte = name.data[i];
+        uint8_t small = byte | 0x20;
+        bool is_letter = small >= 'a' && small <= 'z';
+        is_plain = is_letter || (byte >= '0' && byte <= '9') || byte == '_';
+        if (i < sizeof lower - 1) {
+            lower[i] = (char)(is_letter ? small : byte);
+        }
+    }
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        is_plain = is_plain && strcmp(lower, words[i]) != 0;
+    }
+    return is_plain;
+}
+
+static int
+append_name(firn_slice name, struct firn_buf *out)
+{
+    int rc;
+    if (is_plain(name)) {
+        return firn_buf_append_slice(out, name);
+    }
+    FIRN_TRY(firn_buf_append_u8(out, '"'));
+    for (size_t i = 0; i < name.size; i++) {
+        FIRN_TRY(firn_buf_append(out, "\"", name.data[i] == '"' ? 1 : 0));
+        FIRN_TRY(firn_buf_append_u8(out, name.data[i]));
+    }
+    FIRN_TRY(firn_buf_append_u8(out, '"'));
+out:
+    return rc;
+}
+
+static int
+append_list(const struct firn_schema *schema, const uint32_t *places, size_t count,
+            struct firn_buf *out)
+{
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < count; i++) {
+        FIRN_TRY(firn_buf_append_str(out, i == 0 ? " (" : ", "));
+        FIRN_TRY(append_name(schema->columns[places[i]].name, out));
+    }
+    FIRN_TRY(firn_buf_append_u8(out, ')'));
+out:
+    return rc;
+}
+
+static int
+append_column(const struct firn_schema_column *column, struct firn_buf *out)
+{
+    char type[FIRN_SCHEMA_TYPE_TEXT_SIZE];
+    int rc;
+    FIRN_TRY(append_name(column->name, out));
+    FIRN_TRY(firn_buf_append_u8(out, ' '));
+    FIRN_TRY(firn_buf_append_str(out, firn_schema_type_text(column, type)));
+    if (column->is_auto) {
+        FIRN_TRY(firn_buf_append_str(out, " auto"));
+    } else if (!column->is_nullable && !column->is_key) {
+        FIRN_TRY(firn_buf_append_str(out, " not null"));
+    }
+    if (column->default_value.kind != FIRN_PHYSICAL_NONE) {
+        FIRN_TRY(firn_buf_append_str(out, " default "));
+        FIRN_TRY(firn_schema_literal_append(column, &column->default_value, out));
+    }
+    FIRN_TRY(firn_buf_append_str(out, ", "));
+out:
+    return rc;
+}
+
+int
+firn_schema_text_append(const struct firn_schema *schema, struct firn_buf *out)
+{
+    size_t start = out->size;
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < schema->column_count; i++) {
+        FIRN_TRY(append_column(&schema->columns[i], out));
+    }
+    FIRN_TRY(firn_buf_append_str(out, "primary key"));
+    FIRN_TRY(append_list(schema, schema->key_places, schema->key_count, out));
+    for (size_t i = 0; i < schema->index_count; i++) {
+        const struct firn_schema_index *index = &schema->indexes[i];
+        FIRN_TRY(firn_buf_append_str(out, index->is_unique ? ", unique index " : ", index "));
+        FIRN_TRY(append_name(index->name, out));
+        FIRN_TRY(append_list(schema, index->places, index->column_count, out));
+    }
+out:
+    if (rc != FIRN_OK) {
+        out->size = start;
+    }
+    return rc;
+}

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * schema/schema_value.c: values as users have them to cells of a column, and back.
+ *
+ * What is converted loses nothing, with one exception: an F64 in an F32 column is rounded, as it would be in
+ * the program's own variable. An integer becomes a floating-point number only if that is the same number.
+ * Everything else is refused, with a text that names the column, its type and the value.
+ */
+#include "schema/schema.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/error.h"
+#include "codec/utf8.h"
+
+enum { SHOWN_BYTES = 40, VALUE_TEXT_SIZE = 64, DIGITS_MAX = FIRN_TABLE_PRECISION_MAX };
+/* Bits that a floating-point number has for its digits. */
+enum { F32_BITS = 24, F64_BITS = 53 };
+
+/* 0001-01-01 and 9999-12-31. */
+static const int64_t date_min = -719162;
+static const int64_t date_max = 2932896;
+static const int64_t day_us = INT64_C(86400) * 1000000;
+
+/* ---- errors ---- */
+
+/* A value for a message, without control characters. */
+static const char *
+show(const firn_value *value, char out[VALUE_TEXT_SIZE])
+{
+    int size;
+    switch (value->type) {
+    case FIRN_TYPE_NULL:
+        return "null";
+    case FIRN_TYPE_BOOL:
+        return value->as.boolean ? "true" : "false";
+    case FIRN_TYPE_I8:
+    case FIRN_TYPE_I16:
+    case FIRN_TYPE_I32:
+    case FIRN_TYPE_I64:
+    case FIRN_TYPE_DECIMAL:
+    case FIRN_TYPE_DATE:
+    case FIRN_TYPE_TIMESTAMP:
+        (void)snprintf(out, VALUE_TEXT_SIZE, "%lld", (long long)value->as.i64);
+        return out;
+    case FIRN_TYPE_U8:
+    case FIRN_TYPE_U16:
+    case FIRN_TYPE_U32:
+    case FIRN_TYPE_U64:
+        (void)snprintf(out, VALUE_TEXT_SIZE, "%llu", (unsigned long long)value->as.u64);
+        return out;
+    case FIRN_TYPE_F32:
+        (void)snprintf(out, VALUE_TEXT_SIZE, "%.9g", (double)value->as.f32);
+        return out;
+    case FIRN_TYPE_F64:
+        (void)snprintf(out, VALUE_TEXT_SIZE, "%.17g", value->as.f64);
+        return out;
+    case FIRN_TYPE_TEXT:
+        size = value->as.bytes.size > SHOWN_BYTES ? SHOWN_BYTES : (int)value->as.bytes.size;
+        (void)snprintf(out, VALUE_TEXT_SIZE, "'%.*s%s'", size,
+                       size == 0 ? "" : (const char *)value->as.bytes.data,
+                       value->as.bytes.size > SHOWN_BYTES ? "…" : "");
+        for (char *at = out; *at != '\0'; at++) {
+            if ((unsigned char)*at < ' ' || *at == 0x7f) {
+                *at = '?';
+            }
+        }
+        return out;
+    default:
+        (void)snprintf(out, VALUE_TEXT_SIZE, "%zu bytes", value->as.bytes.size);
+        return out;
+    }
+}
+
+static int
+refuse(const struct firn_schema_column *column, const firn_value *value, int code, const char *why,
+       firn_error *err)
+{
+    char type[FIRN_SCHEMA_TYPE_TEXT_SIZE];
+    char text[VALUE_TEXT_SIZE];
+    const char *of = firn_type_name(value->type);
+    return firn_error_set(err, code, "column %s, %s: %s%s%s %s", (const char *)column->name.data,
+                          firn_schema_type_text(column, type), firn_is_null(*value) ? "" : of,
+                          firn_is_null(*value) ? "" : " ", show(value, text), why);
+}
+
+static int
+refuse_type(const struct firn_schema_column *column, const firn_value *value, firn_error *err)
+{
+    return refuse(column, value, FIRN_INVALID, "is of another type", err);
+}
+
+static int
+refuse_range(const struct firn_schema_column *column, const firn_value *value, firn_error *err)
+{
+    return refuse(column, value, FIRN_LIMIT, "is out of range", err);
+}
+
+/* ---- numbers ---- */
+
+/* An integer of any type, as a sign and a magnitude. */
+struct integer {
+    bool is_negative;
+    uint64_t magnitude;
+};
+
+static bool
+integer_of(const firn_value *value, struct integer *out)
+{
+    switch (value->type) {
+    case FIRN_TYPE_I8:
+    case FIRN_TYPE_I16:
+    case FIRN_TYPE_I32:
+    case FIRN_TYPE_I64:
+        out->is_negative = value->as.i64 < 0;
+        out->magnitude = out->is_negative ? 0 - (uint64_t)value->as.i64 : (uint64_t)value->as.i64;
+        return true;
+    case FIRN_TYPE_U8:
+    case FIRN_TYPE_U16:
+    case FIRN_TYPE_U32:
+    case FIRN_TYPE_U64:
+        out->is_negative = false;
+        out->magnitude = value->as.u64;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* False where it is no I64. */
+static bool
+to_i64(struct integer integer, int64_t *out)
+{
+    uint64_t limit = (uint64_t)INT64_MAX + (integer.is_negative ? 1 : 0);
+    uint64_t bits = integer.is_negative ? 0 - integer.magnitude : integer.magnitude;
+    if (integer.magnitude > limit) {
+        return false;
+    }
+    memcpy(out, &bits, sizeof bits);
+    return true;
+}
+
+static uint64_t
+power_of_ten(uint32_t exponent)
+{
+    uint64_t power = 1;
+    DCHECK(exponent <= DIGITS_MAX);
+    for (uint32_t i = 0; i < exponent; i++) {
+        power *= 10;
+    }
+    return power;
+}
+
+/* The bits of an integer type, without its sign: 8 to 64. */
+static unsigned
+bits_of(firn_type type)
+{
+    return 8u << (type >= FIRN_TYPE_U8 ? type - FIRN_TYPE_U8 : type - FIRN_TYPE_I8);
+}
+
+static bool
+is_signed_in_range(const struct firn_schema_column *column, int64_t number)
+{
+    int64_t limit;
+    switch (column->type) {
+    case FIRN_TYPE_DATE:
+        return number >= date_min && number <= date_max;
+    case FIRN_TYPE_TIMESTAMP:
+        return number >= date_min * day_us && number < (date_max + 1) * day_us;
+    case FIRN_TYPE_DECIMAL:
+        limit = (int64_t)power_of_ten(column->precision);
+        return number > -limit && number < limit;
+    default:
+        limit = (int64_t)(UINT64_MAX >> (65 - bits_of(column->type)));
+        return number >= -limit - 1 && number <= limit;
+    }
+}
+
+static bool
+is_unsigned_in_range(const struct firn_schema_column *column, uint64_t number)
+{
+    return column->type == FIRN_TYPE_BOOL ? number <= 1
+                                          : number <= UINT64_MAX >> (64 - bits_of(column->type));
+}
+
+static int
+signed_to_cell(const struct firn_schema_column *column, const firn_value *value,
+               struct firn_cell *out, firn_error *err)
+{
+    struct integer integer = {false, 0};
+    bool is_integer = integer_of(value, &integer);
+    out->kind = FIRN_PHYSICAL_I64;
+    if (column->type >= FIRN_TYPE_DECIMAL && value->type == column->type) {
+        out->as.i64 = value->as.i64;
+    } else if (!is_integer || column->type == FIRN_TYPE_DATE ||
+               column->type == FIRN_TYPE_TIMESTAMP) {
+        return refuse_type(column, value, err);
+    } else {
+        uint64_t units = column->type == FIRN_TYPE_DECIMAL ? power_of_ten(column->scale) : 1;
+        if (integer.magnitude > UINT64_MAX / units) {
+            return refuse_range(column, value, err);
+        }
+        integer.magnitude *= units;
+        if (!to_i64(integer, &out->as.i64)) {
+            return refuse_range(column, value, err);
+        }
+    }
+    return is_signed_in_range(column, out->as.i64) ? FIRN_OK : refuse_range(column, value, err);
+}
+
+static int
+unsigned_to_cell(const struct firn_schema_column *column, const firn_value *value,
+                 struct firn_cell *out, firn_error *err)
+{
+    struct integer integer;
+    out->kind = FIRN_PHYSICAL_U64;
+    if (column->type == FIRN_TYPE_BOOL) {
+        out->as.u64 = value->type == FIRN_TYPE_BOOL && value->as.boolean ? 1 : 0;
+        return value->type == FIRN_TYPE_BOOL ? FIRN_OK : refuse_type(column, value, err);
+    }
+    if (!integer_of(value, &integer)) {
+        return refuse_type(column, value, err);
+    }
+    out->as.u64 = integer.magnitude;
+    return integer.is_negative || !is_unsigned_in_range(column, integer.magnitude)
+               ? refuse_range(column, value, err)
+               : FIRN_OK;
+}
+
+/* Whether the number has at most so many bits from its first one to its last one. */
+static bool
+fits_bits(uint64_t magnitude, unsigned bits)
+{
+    return magnitude == 0 || magnitude >> __builtin_ctzll(magnitude) <= UINT64_MAX >> (64 - bits);
+}
+
+static int
+real_to_cell(const struct firn_schema_column *column, const firn_value *value,
+             struct firn_cell *out, firn_error *err)
+{
+    bool is_f32 = column->type == FIRN_TYPE_F32;
+    struct integer integer;
+    double number;
+    if (value->type == FIRN_TYPE_F32 && is_f32) {
+        out->kind = FIRN_PHYSICAL_F32;
+        out->as.f32 = value->as.f32; /* bit for bit */
+        return FIRN_OK;
+    }
+    if (value->type == FIRN_TYPE_F32) {
+        number = (double)value->as.f32;
+    } else if (value->type == FIRN_TYPE_F64) {
+        number = value->as.f64;
+    } else if (!integer_of(value, &integer)) {
+        return refuse_type(column, value, err);
+    } else if (!fits_bits(integer.magnitude, is_f32 ? F32_BITS : F64_BITS)) {
+        return refuse(column, value, FIRN_LIMIT, "would have to be rounded", err);
+    } else {
+        number = (double)integer.magnitude * (integer.is_negative ? -1 : 1);
+    }
+    if (is_f32) {
+        out->kind = FIRN_PHYSICAL_F32;
+        out->as.f32 = (float)number;
+        bool is_finite = number - number == 0;
+        if (is_finite && out->as.f32 - out->as.f32 != 0) {
+            return refuse_range(column, value, err);
+        }
+    } else {
+        out->kind = FIRN_PHYSICAL_F64;
+        out->as.f64 = number;
+    }
+    return FIRN_OK;
+}
+
+/* ---- bytes ---- */
+
+static bool
+is_finite_vector(firn_slice bytes)
+{
+    bool is_finite = true;
+    for (size_t at = 0; at < bytes.size; at += sizeof(float)) {
+        is_finite = is_finite && (firn_load_le32(bytes.data + at) >> 23 & 0xff) != 0xff;
+    }
+    return is_finite;
+}
+
+static int
+bytes_to_cell(const struct firn_schema_column *column, const firn_value *value,
+              struct firn_cell *out, firn_error *err)
+{
+    bool is_sized = column->type == FIRN_TYPE_UUID || column->type == FIRN_TYPE_VECTOR;
+    if (value->type != column->type && !(is_sized && value->type == FIRN_TYPE_BLOB)) {
+        return refuse_type(column, value, err);
+    }
+    firn_slice bytes = value->as.bytes;
+    if (bytes.data == NULL && bytes.size > 0) {
+        return refuse(column, value, FIRN_INVALID, "have no address", err);
+    }
+    if (is_sized && bytes.size != column->fixed_size) {
+        char why[48];
+        (void)snprintf(why, sizeof why, "where %u are needed", column->fixed_size);
+        return refuse(column, value, FIRN_INVALID, why, err);
+    }
+    if (column->type == FIRN_TYPE_TEXT && !firn_utf8_is_valid(bytes)) {
+        firn_value blob = firn_blob(bytes); /* not to be shown */
+        return refuse(column, &blob, FIRN_INVALID, "are not UTF-8", err);
+    }
+    if (column->type == FIRN_TYPE_VECTOR && !is_finite_vector(bytes)) {
+        return refuse(column, value, FIRN_INVALID, "hold an infinity or a NaN", err);
+    }
+    out->kind = FIRN_PHYSICAL_BYTES;
+    out->as.bytes = bytes;
+    return FIRN_OK;
+}
+
+/* ---- any type ---- */
+
+int
+firn_schema_value_to_cell(const struct firn_schema_column *column, const firn_value *value,
+                          struct firn_cell *out, firn_error *err)
+{
+    out->kind = FIRN_PHYSICAL_NONE;
+    out->as.u64 = 0;
+    if (value->type == FIRN_TYPE_NULL) {
+        return column->is_nullable ? FIRN_OK
+                                   : refuse(column, value, FIRN_INVALID, "is not allowed", err);
+    }
+    if (value->type < FIRN_TYPE_NULL || value->type > FIRN_TYPE_MAX) {
+        return firn_error_set(err, FIRN_INVALID, "column %s: a value of type %d, which is none",
+                              (const char *)column->name.data, (int)value->type);
+    }
+    switch (firn_physical_of(column->type)) {
+    case FIRN_PHYSICAL_I64:
+        return signed_to_cell(column, value, out, err);
+    case FIRN_PHYSICAL_U64:
+        return unsigned_to_cell(column, value, out, err);
+    case FIRN_PHYSICAL_BYTES:
+        return bytes_to_cell(column, value, out, err);
+    default:
+        return real_to_cell(column, value, out, err);
+    }
+}
+
+firn_value
+firn_schema_value_of(const struct firn_schema_column *column, const struct firn_cell *cell)
+{
+    firn_value value = firn_null();
+    DCHECK(cell->kind == FIRN_PHYSICAL_NONE || cell->kind == firn_physical_of(column->type));
+    value.type = cell->kind == FIRN_PHYSICAL_NONE ? FIRN_TYPE_NULL : column->type;
+    switch (cell->kind) {
+    case FIRN_PHYSICAL_NONE:
+        break;
+    case FIRN_PHYSICAL_I64:
+        value.as.i64 = cell->as.i64;
+        break;
+    case FIRN_PHYSICAL_U64:
+        if (column->type == FIRN_TYPE_BOOL) {
+            value.as.boolean = cell->as.u64 != 0;
+        } else {
+            value.as.u64 = cell->as.u64;
+        }
+        break;
+    case FIRN_PHYSICAL_F32:
+        value.as.f32 = cell->as.f32;
+        break;
+    case FIRN_PHYSICAL_F64:
+        value.as.f64 = cell->as.f64;
+        break;
+    default:
+        value.as.bytes = cell->as.bytes;
+        break;
+    }
+    return value;
+}
+
+bool
+firn_schema_value_is_sound(const struct firn_schema_column *column, const struct firn_cell *cell)
+{
+    if (cell->kind == FIRN_PHYSICAL_NONE) {
+        return column->is_nullable;
+    }
+    if (cell->kind != firn_physical_of(column->type)) {
+        return false;
+    }
+    switch (cell->kind) {
+    case FIRN_PHYSICAL_I64:
+        return is_signed_in_range(column, cell->as.i64);
+    case FIRN_PHYSICAL_U64:
+        return is_unsigned_in_range(column, cell->as.u64);
+    case FIRN_PHYSICAL_BYTES:
+        return column->fixed_size == 0 || cell->as.bytes.size == column->fixed_size;
+    default:
+        return true;
+    }
+}

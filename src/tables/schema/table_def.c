@@ -1,0 +1,643 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * schema/table_def.c: the text of a definition to a definition; its interface is include/firn/table.h.
+ *
+ * The text is read token by token, once. A definition is one piece of memory, whose parts are sized by what
+ * the text can have at most: each column, index and name in a list ends with a comma, a parenthesis or the
+ * text, so commas are counted; all names and constants together have no more bytes than the text, and a
+ * NUL for each name.
+ *
+ * Nothing is checked here that is checked when a table is made of the definition (schema.c), so errors say
+ * where in the text it cannot be read, and no more.
+ */
+#include "firn/table.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "schema/schema_literal.h"
+
+enum token_kind {
+    TOKEN_END,
+    TOKEN_WORD,   /* a name, or a word of the language */
+    TOKEN_NAME,   /* between double quotes */
+    TOKEN_NUMBER, /* with its sign */
+    TOKEN_STRING, /* between single quotes */
+    TOKEN_HEX,    /* x'…' */
+    TOKEN_SIGN,   /* a comma or a parenthesis */
+    TOKEN_BAD
+};
+
+struct token {
+    enum token_kind kind;
+    firn_slice text; /* as it stands in the text, without quotes */
+    size_t at;
+};
+
+/* What is handed out of one piece of memory. */
+struct pool {
+    firn_table_column *columns;
+    firn_value *values;
+    firn_table_index *indexes;
+    const char **names;
+    uint8_t *bytes;
+    size_t column_max; /* and as many values */
+    size_t index_max;
+    size_t name_count;
+    size_t name_max;
+    size_t value_count;
+    size_t byte_count;
+    size_t byte_max;
+};
+
+struct parser {
+    firn_slice text;
+    size_t at; /* after the token */
+    struct token token;
+    firn_table_def *def;
+    struct pool pool;
+    firn_error *err;
+};
+
+/* ---- tokens ---- */
+
+static bool
+is_letter(uint8_t byte)
+{
+    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || byte == '_' ||
+           byte >= 0x80;
+}
+
+static bool
+is_digit(uint8_t byte)
+{
+    return byte >= '0' && byte <= '9';
+}
+
+static bool
+is_space(uint8_t byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
+}
+
+/* The byte `more` after a place; 0 behind the end. */
+static uint8_t
+byte_at(const struct parser *parser, size_t at, size_t more)
+{
+    return parser->text.size - at > more ? parser->text.data[at + more] : 0;
+}
+
+/* Where the number that begins at `at` ends: letters and points belong to it, and a sign after an e or p. */
+static size_t
+end_of_number(const struct parser *parser, size_t at)
+{
+    at++;
+    for (uint8_t byte = byte_at(parser, at, 0); byte != 0; byte = byte_at(parser, at, 0)) {
+        uint8_t before = parser->text.data[at - 1] | 0x20;
+        bool is_sign = (byte == '+' || byte == '-') && (before == 'e' || before == 'p');
+        if (!is_letter(byte) && !is_digit(byte) && byte != '.' && !is_sign) {
+            break;
+        }
+        at++;
+    }
+    return at;
+}
+
+/* The place of the quote that ends what begins at `at`: one that is written once. */
+static size_t
+end_of_quoted(const struct parser *parser, size_t at, uint8_t quote)
+{
+    while (at < parser->text.size) {
+        if (parser->text.data[at] == quote) {
+            if (byte_at(parser, at, 1) != quote) {
+                return at;
+            }
+            at++;
+        }
+        at++;
+    }
+    return SIZE_MAX;
+}
+
+static void
+take_quoted(struct parser *parser, enum token_kind kind, size_t begin, uint8_t quote)
+{
+    size_t end = end_of_quoted(parser, begin, quote);
+    if (end == SIZE_MAX) {
+        parser->token.kind = TOKEN_BAD;
+        parser->at = parser->text.size;
+        return;
+    }
+    parser->token.kind = kind;
+    parser->token.text = firn_bytes(parser->text.data + begin, end - begin);
+    parser->at = end + 1;
+}
+
+static void
+advance(struct parser *parser)
+{
+    size_t at = parser->at;
+    while (at < parser->text.size && is_space(parser->text.data[at])) {
+        at++;
+    }
+    uint8_t first = byte_at(parser, at, 0);
+    uint8_t second = byte_at(parser, at, 1);
+    size_t end = at;
+    parser->token = (struct token){TOKEN_END, firn_bytes(parser->text.data + at, 0), at};
+    if (at == parser->text.size) {
+        parser->at = at;
+        return;
+    }
+    if ((first | 0x20) == 'x' && second == '\'') {
+        take_quoted(parser, TOKEN_HEX, at + 2, '\'');
+        return;
+    }
+    if (first == '\'' || first == '"') {
+        take_quoted(parser, first == '"' ? TOKEN_NAME : TOKEN_STRING, at + 1, first);
+        return;
+    }
+    if (is_letter(first)) {
+        parser->token.kind = TOKEN_WORD;
+        while (is_letter(byte_at(parser, end, 0)) || is_digit(byte_at(parser, end, 0))) {
+            end++;
+        }
+    } else if (is_digit(first) ||
+               ((first == '-' || first == '+') && (is_digit(second) || is_letter(second)))) {
+        parser->token.kind = TOKEN_NUMBER;
+        end = end_of_number(parser, at);
+    } else {
+        parser->token.kind = first == ',' || first == '(' || first == ')' ? TOKEN_SIGN : TOKEN_BAD;
+        end = at + 1;
+    }
+    parser->token.text = firn_bytes(parser->text.data + at, end - at);
+    parser->at = end;
+}
+
+static bool
+is_word(const struct token *token, const char *word)
+{
+    return token->kind == TOKEN_WORD && firn_schema_literal_is_word(token->text, word);
+}
+
+/* Takes the token if it is that word. */
+static bool
+take_word(struct parser *parser, const char *word)
+{
+    bool is_there = is_word(&parser->token, word);
+    if (is_there) {
+        advance(parser);
+    }
+    return is_there;
+}
+
+static bool
+take_sign(struct parser *parser, char sign)
+{
+    bool is_there = parser->token.kind == TOKEN_SIGN && parser->token.text.data[0] == (uint8_t)sign;
+    if (is_there) {
+        advance(parser);
+    }
+    return is_there;
+}
+
+/* ---- errors ---- */
+
+enum { SHOWN_BYTES = 30 };
+
+/* At the token: what was expected there, or what is wrong with it. */
+static int
+fail(struct parser *parser, const char *text)
+{
+    const struct token *token = &parser->token;
+    size_t left = parser->text.size - token->at;
+    char near[SHOWN_BYTES + 1] = {0};
+    size_t size = left > SHOWN_BYTES ? SHOWN_BYTES : left;
+    for (size_t i = 0; i < size; i++) {
+        uint8_t byte = parser->text.data[token->at + i];
+        near[i] = (char)(byte < ' ' || byte == 0x7f ? ' ' : byte);
+    }
+    while (size > 0 && size < left &&
+           ((uint8_t)parser->text.data[token->at + size] & 0xc0) == 0x80) {
+        near[--size] = '\0'; /* whole characters */
+    }
+    if (size == 0) {
+        return firn_error_set(parser->err, FIRN_INVALID,
+                              "the definition of a table, at its end (byte %zu): %s", token->at + 1,
+                              text);
+    }
+    return firn_error_set(parser->err, FIRN_INVALID,
+                          "the definition of a table, at byte %zu (%s): %s", token->at + 1, near,
+                          text);
+}
+
+static int
+fail_limit(struct parser *parser, const char *what, size_t max)
+{
+    return firn_error_set(parser->err, FIRN_LIMIT,
+                          "the definition of a table, at byte %zu: more than %zu %s",
+                          parser->token.at + 1, max, what);
+}
+
+static int
+expect_sign(struct parser *parser, char sign)
+{
+    char text[] = "expected ?";
+    text[sizeof text - 2] = sign;
+    return take_sign(parser, sign) ? FIRN_OK : fail(parser, text);
+}
+
+/* ---- parts ---- */
+
+/* A copy of a token's text, with quotes that are written twice as one; returns its size. */
+static size_t
+copy_token(struct parser *parser, uint8_t **out)
+{
+    firn_slice text = parser->token.text;
+    bool is_quoted = parser->token.kind == TOKEN_NAME || parser->token.kind == TOKEN_STRING;
+    size_t size = 0;
+    *out = parser->pool.bytes + parser->pool.byte_count;
+    CHECK(text.size < parser->pool.byte_max - parser->pool.byte_count);
+    for (size_t i = 0; i < text.size; i++) {
+        (*out)[size++] = text.data[i];
+        i += is_quoted && (text.data[i] == '"' || text.data[i] == '\'') && i + 1 < text.size &&
+                     text.data[i + 1] == text.data[i] &&
+                     (parser->token.kind == TOKEN_NAME) == (text.data[i] == '"')
+                 ? 1
+                 : 0;
+    }
+    return size;
+}
+
+static int
+parse_name(struct parser *parser, const char **out)
+{
+    uint8_t *copy;
+    if (parser->token.kind != TOKEN_WORD && parser->token.kind != TOKEN_NAME) {
+        return fail(parser, parser->token.kind == TOKEN_BAD ? "a quote that has no end, or no name"
+                                                            : "expected a name");
+    }
+    size_t size = copy_token(parser, &copy);
+    if (size == 0 || size > FIRN_TABLE_NAME_SIZE_MAX) {
+        return fail(parser, "a name has 1 to 255 bytes");
+    }
+    copy[size] = '\0';
+    parser->pool.byte_count += size + 1;
+    *out = (const char *)copy;
+    advance(parser);
+    return FIRN_OK;
+}
+
+/* (NAME, …) */
+static int
+parse_names(struct parser *parser, const char *const **out, size_t *out_count)
+{
+    struct pool *pool = &parser->pool;
+    int rc;
+    *out = pool->names + pool->name_count;
+    *out_count = 0;
+    FIRN_TRY(expect_sign(parser, '('));
+    do {
+        if (pool->name_count == pool->name_max || *out_count == FIRN_TABLE_KEY_COLUMNS_MAX) {
+            return fail_limit(parser, "columns in a key", FIRN_TABLE_KEY_COLUMNS_MAX);
+        }
+        FIRN_TRY(parse_name(parser, &pool->names[pool->name_count]));
+        pool->name_count++;
+        ++*out_count;
+    } while (take_sign(parser, ','));
+    FIRN_TRY(expect_sign(parser, ')'));
+out:
+    return rc;
+}
+
+/* A number of at most 5 digits: of digits, or of dimensions. */
+static int
+parse_count(struct parser *parser, uint32_t *out)
+{
+    firn_slice text = parser->token.text;
+    bool is_good = parser->token.kind == TOKEN_NUMBER && text.size <= 5;
+    *out = 0;
+    for (size_t i = 0; i < text.size && is_good; i++) {
+        is_good = is_digit(text.data[i]);
+        *out = *out * 10 + (uint32_t)(text.data[i] - '0');
+    }
+    if (!is_good) {
+        return fail(parser, "expected a number of at most 5 digits");
+    }
+    advance(parser);
+    return FIRN_OK;
+}
+
+static const struct {
+    const char name[12];
+    firn_type type;
+} other_names[] = {
+    {"boolean", FIRN_TYPE_BOOL},    {"tinyint", FIRN_TYPE_I8},         {"smallint", FIRN_TYPE_I16},
+    {"int", FIRN_TYPE_I32},         {"integer", FIRN_TYPE_I32},        {"bigint", FIRN_TYPE_I64},
+    {"int16", FIRN_TYPE_I16},       {"int32", FIRN_TYPE_I32},          {"int64", FIRN_TYPE_I64},
+    {"uint8", FIRN_TYPE_U8},        {"uint16", FIRN_TYPE_U16},         {"uint32", FIRN_TYPE_U32},
+    {"uint64", FIRN_TYPE_U64},      {"real", FIRN_TYPE_F32},           {"float32", FIRN_TYPE_F32},
+    {"float", FIRN_TYPE_F64},       {"double", FIRN_TYPE_F64},         {"float64", FIRN_TYPE_F64},
+    {"numeric", FIRN_TYPE_DECIMAL}, {"datetime", FIRN_TYPE_TIMESTAMP}, {"varchar", FIRN_TYPE_TEXT},
+    {"string", FIRN_TYPE_TEXT},     {"bytea", FIRN_TYPE_BLOB},
+};
+
+static firn_type
+type_named(const struct token *token)
+{
+    for (int type = FIRN_TYPE_BOOL; type <= FIRN_TYPE_MAX; type++) {
+        if (is_word(token, firn_type_name((firn_type)type))) {
+            return (firn_type)type;
+        }
+    }
+    for (size_t i = 0; i < sizeof other_names / sizeof other_names[0]; i++) {
+        if (is_word(token, other_names[i].name)) {
+            return other_names[i].type;
+        }
+    }
+    return FIRN_TYPE_NULL;
+}
+
+static int
+parse_type(struct parser *parser, firn_table_column *column)
+{
+    int rc = FIRN_OK;
+    if (is_word(&parser->token, "int8")) {
+        return fail(parser, "int8 is one byte to some and eight to others: write i8 or i64");
+    }
+    column->type = type_named(&parser->token);
+    if (column->type == FIRN_TYPE_NULL) {
+        return fail(parser, "expected a type, such as i64, text or decimal(12, 2)");
+    }
+    bool is_double = is_word(&parser->token, "double");
+    advance(parser);
+    if (is_double) {
+        (void)take_word(parser, "precision");
+    }
+    if (column->type == FIRN_TYPE_DECIMAL) {
+        FIRN_TRY(expect_sign(parser, '('));
+        FIRN_TRY(parse_count(parser, &column->precision));
+        if (take_sign(parser, ',')) {
+            FIRN_TRY(parse_count(parser, &column->scale));
+        }
+        FIRN_TRY(expect_sign(parser, ')'));
+    } else if (column->type == FIRN_TYPE_VECTOR) {
+        FIRN_TRY(expect_sign(parser, '('));
+        FIRN_TRY(parse_count(parser, &column->dimensions));
+        FIRN_TRY(expect_sign(parser, ')'));
+    } else if (parser->token.kind == TOKEN_SIGN && parser->token.text.data[0] == '(') {
+        return fail(parser,
+                    "only decimal and vector have numbers; lengths of texts are not limited");
+    }
+out:
+    return rc;
+}
+
+static int
+parse_default(struct parser *parser, firn_table_column *column)
+{
+    struct pool *pool = &parser->pool;
+    struct firn_schema_literal literal;
+    uint8_t *copy;
+    size_t bytes = 0;
+    switch (parser->token.kind) {
+    case TOKEN_WORD:
+        literal.form = FIRN_SCHEMA_LITERAL_WORD;
+        break;
+    case TOKEN_NUMBER:
+        literal.form = FIRN_SCHEMA_LITERAL_NUMBER;
+        break;
+    case TOKEN_STRING:
+        literal.form = FIRN_SCHEMA_LITERAL_STRING;
+        break;
+    case TOKEN_HEX:
+        literal.form = FIRN_SCHEMA_LITERAL_HEX;
+        break;
+    default:
+        return fail(parser, parser->token.kind == TOKEN_BAD ? "a quote that has no end, or no value"
+                                                            : "expected a value");
+    }
+    size_t size = copy_token(parser, &copy);
+    literal.text =
+        literal.form == FIRN_SCHEMA_LITERAL_STRING ? firn_bytes(copy, size) : parser->token.text;
+    firn_value *value = &pool->values[pool->value_count];
+    const char *wrong =
+        firn_schema_literal_read(&literal, column->type, column->scale, copy, &bytes, value);
+    if (wrong != NULL) {
+        char text[128];
+        (void)snprintf(text, sizeof text, "the default %s", wrong);
+        return fail(parser, text);
+    }
+    pool->byte_count += bytes;
+    if (!firn_is_null(*value)) {
+        column->default_value = value;
+        pool->value_count++;
+    }
+    advance(parser);
+    return FIRN_OK;
+}
+
+/* ---- items ---- */
+
+static int
+parse_key(struct parser *parser)
+{
+    firn_table_def *def = parser->def;
+    if (def->key_count > 0) {
+        return fail(parser, "a second primary key");
+    }
+    return parse_names(parser, &def->key, &def->key_count);
+}
+
+static int
+parse_index(struct parser *parser, bool is_unique)
+{
+    firn_table_def *def = parser->def;
+    struct pool *pool = &parser->pool;
+    int rc;
+    if (def->index_count == pool->index_max) {
+        return fail_limit(parser, "indexes", pool->index_max);
+    }
+    firn_table_index *index = &pool->indexes[def->index_count];
+    *index = (firn_table_index){.is_unique = is_unique};
+    FIRN_TRY(parse_name(parser, &index->name));
+    FIRN_TRY(parse_names(parser, &index->columns, &index->column_count));
+    def->index_count++;
+out:
+    return rc;
+}
+
+/* What may follow a type, each once. */
+static int
+parse_properties(struct parser *parser, firn_table_column *column)
+{
+    enum { NULLS = 1, DEFAULT = 2, AUTO = 4, KEY = 8 };
+    firn_table_def *def = parser->def;
+    struct pool *pool = &parser->pool;
+    unsigned seen = 0;
+    int rc = FIRN_OK;
+    while (parser->token.kind == TOKEN_WORD) {
+        struct token begin = parser->token;
+        unsigned found = 0;
+        if (take_word(parser, "null")) {
+            found = NULLS;
+        } else if (take_word(parser, "not")) {
+            if (!take_word(parser, "null")) {
+                return fail(parser, "expected null after not");
+            }
+            found = NULLS;
+            column->not_null = true;
+        } else if (take_word(parser, "default")) {
+            found = DEFAULT;
+            FIRN_TRY(parse_default(parser, column));
+        } else if (take_word(parser, "auto")) {
+            found = AUTO;
+            column->is_auto = true;
+        } else if (take_word(parser, "primary")) {
+            found = KEY;
+            if (!take_word(parser, "key")) {
+                return fail(parser, "expected key after primary");
+            }
+            if (def->key_count > 0 || pool->name_count == pool->name_max) {
+                return fail(parser, "a second primary key: list its columns as primary key (a, b)");
+            }
+            def->key = pool->names + pool->name_count;
+            def->key_count = 1;
+            pool->names[pool->name_count++] = column->name;
+        } else if (is_word(&parser->token, "unique")) {
+            return fail(parser, "write an item of its own: unique index NAME (COLUMN)");
+        }
+        if (found == 0 || (seen & found) != 0) {
+            parser->token = begin;
+            return fail(parser, found == 0
+                                    ? "expected a comma, or null, not null, default, auto or "
+                                      "primary key"
+                                    : "said twice of a column");
+        }
+        seen |= found;
+    }
+out:
+    return rc;
+}
+
+static int
+parse_column(struct parser *parser)
+{
+    firn_table_def *def = parser->def;
+    struct pool *pool = &parser->pool;
+    int rc;
+    if (def->column_count == pool->column_max) {
+        return fail_limit(parser, "columns", pool->column_max);
+    }
+    firn_table_column *column = &pool->columns[def->column_count];
+    *column = (firn_table_column){.type = FIRN_TYPE_NULL};
+    FIRN_TRY(parse_name(parser, &column->name));
+    FIRN_TRY(parse_type(parser, column));
+    FIRN_TRY(parse_properties(parser, column));
+    def->column_count++;
+out:
+    return rc;
+}
+
+static int
+parse_item(struct parser *parser)
+{
+    if (take_word(parser, "primary")) {
+        return take_word(parser, "key") ? parse_key(parser)
+                                        : fail(parser, "expected key after primary");
+    }
+    if (take_word(parser, "unique")) {
+        return take_word(parser, "index") ? parse_index(parser, true)
+                                          : fail(parser, "expected index after unique");
+    }
+    return take_word(parser, "index") ? parse_index(parser, false) : parse_column(parser);
+}
+
+static int
+parse(struct parser *parser)
+{
+    int rc;
+    advance(parser);
+    do {
+        FIRN_TRY(parse_item(parser));
+    } while (take_sign(parser, ','));
+    if (parser->token.kind != TOKEN_END) {
+        rc = fail(parser, "expected a comma or the end");
+    }
+out:
+    return rc;
+}
+
+/* ---- memory ---- */
+
+static size_t
+smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* One piece of memory for a definition of a text with so many commas. NULL when memory is out. */
+static firn_table_def *
+make_room(firn_slice text, struct pool *pool)
+{
+    size_t items = 1;
+    for (size_t i = 0; i < text.size; i++) {
+        items += text.data[i] == ',';
+    }
+    pool->column_max = smaller(items, FIRN_TABLE_COLUMNS_MAX);
+    pool->index_max = smaller(items, FIRN_TABLE_INDEXES_MAX);
+    pool->name_max =
+        smaller(items, (FIRN_TABLE_INDEXES_MAX + (size_t)1) * FIRN_TABLE_KEY_COLUMNS_MAX) + 1;
+    pool->byte_max = 2 * text.size + 16;
+    size_t columns_size = pool->column_max * sizeof *pool->columns;
+    size_t values_size = pool->column_max * sizeof *pool->values;
+    size_t indexes_size = pool->index_max * sizeof *pool->indexes;
+    size_t names_size = pool->name_max * sizeof *pool->names;
+    uint8_t *memory = firn_alloc(sizeof(firn_table_def) + columns_size + values_size +
+                                 indexes_size + names_size + pool->byte_max);
+    if (memory == NULL) {
+        return NULL;
+    }
+    firn_table_def *def = (firn_table_def *)(void *)memory;
+    memory += sizeof *def;
+    pool->columns = (firn_table_column *)(void *)memory;
+    pool->values = (firn_value *)(void *)(memory + columns_size);
+    pool->indexes = (firn_table_index *)(void *)(memory + columns_size + values_size);
+    pool->names = (const char **)(void *)(memory + columns_size + values_size + indexes_size);
+    pool->bytes = memory + columns_size + values_size + indexes_size + names_size;
+    *def = (firn_table_def)FIRN_TABLE_DEF_INIT;
+    def->columns = pool->columns;
+    def->indexes = pool->indexes;
+    return def;
+}
+
+int
+firn_table_def_parse(const char *text, firn_table_def **out, firn_error *err)
+{
+    struct parser parser = {.err = err};
+    if (out != NULL) {
+        *out = NULL;
+    }
+    if (text == NULL || out == NULL) {
+        return firn_error_set(err, FIRN_INVALID, "no definition of a table, or nowhere to put it");
+    }
+    parser.text = firn_str(text);
+    if (parser.text.size > FIRN_TABLE_DEF_TEXT_MAX) {
+        return firn_error_set(err, FIRN_LIMIT,
+                              "the definition of a table has %zu bytes; at most %d are allowed",
+                              parser.text.size, FIRN_TABLE_DEF_TEXT_MAX);
+    }
+    parser.def = make_room(parser.text, &parser.pool);
+    if (parser.def == NULL) {
+        return firn_error_no_memory(err, "a definition of a table");
+    }
+    int rc = parse(&parser);
+    if (rc != FIRN_OK) {
+        firn_free(parser.def);
+        return rc;
+    }
+    *out = parser.def;
+    return FIRN_OK;
+}

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/schema: definitions of tables as text.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "schema/schema_literal.h"
+#include "schema_support.h"
+
+static void
+expect_text(const char *text, const char *expected)
+{
+    struct firn_schema *schema = schema_of(text);
+    struct firn_buf out = {0};
+    assert_int_equal(firn_schema_text_append(schema, &out), FIRN_OK);
+    assert_string_equal(firn_buf_text(&out), expected);
+    firn_buf_deinit(&out);
+    firn_schema_unref(schema);
+}
+
+static void
+texts_are_read_and_written(void **state)
+{
+    (void)state;
+    expect_text("id i64 auto, name text, born date null default '2000-01-01', price decimal(12,2), "
+                "emb vector(100), primary key (id), unique index by_name (name)",
+                "id i64 auto, name text, born date default '2000-01-01', price decimal(12, 2), "
+                "emb vector(100), primary key (id), unique index by_name (name)");
+    expect_text("ID INTEGER PRIMARY KEY,\n\tn Numeric(5) NOT NULL DEFAULT -12,INDEX x(n,ID)",
+                "ID i32, n decimal(5, 0) not null default -12, primary key (ID), index x (n, ID)");
+    expect_text(
+        "a boolean default TRUE, b tinyint, c smallint, d bigint, e real, f double precision, "
+        "g double, h float, i datetime, j varchar, k string, l bytea, m uint8, n uint64, "
+        "o int16, p int primary key, q float32, r float64, s int32, t uint16, u uint32, v int64",
+        "a bool default true, b i8, c i16, d i64, e f32, f f64, g f64, h f64, i timestamp, "
+        "j text, k text, l blob, m u8, n u64, o i16, p i32, q f32, r f64, s i32, t u16, u u32, "
+        "v i64, primary key (p)");
+    expect_text(
+        "\"key\" text default 'it''s', \"a \"\"b\"\"\" blob default x'00FF', "
+        "\"9\" uuid default 'C0FFEE00-0000-4000-8000-00000000000f', \xc3\xa9 text, x i8 not null, "
+        "date date, v vector(1) default x'0000803f', primary key (\"key\"), "
+        "index \"index\" (\"a \"\"b\"\"\")",
+        "\"key\" text default 'it''s', \"a \"\"b\"\"\" blob default x'00ff', "
+        "\"9\" uuid default 'c0ffee00-0000-4000-8000-00000000000f', \"\xc3\xa9\" text, "
+        "x i8 not null, date date, v vector(1) default x'0000803f', primary key (\"key\"), "
+        "index \"index\" (\"a \"\"b\"\"\")");
+    expect_text("a i8 primary key, b text default null, c text null",
+                "a i8, b text, c text, primary key (a)");
+}
+
+static void
+constants_are_what_they_say(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *type;
+        const char *given;
+        const char *written;
+    } cases[] = {
+        {"i64", "-9223372036854775808", "-9223372036854775808"},
+        {"i64", "+5", "5"},
+        {"u64", "18446744073709551615", "18446744073709551615"},
+        {"decimal(18, 4)", "-0.5", "-0.5000"},
+        {"decimal(18, 18)", "0.000000000000000001", "0.000000000000000001"},
+        {"decimal(4, 2)", "10", "10.00"},
+        {"decimal(3)", "-999", "-999"},
+        {"f64", "0.1", "0.1"},
+        {"f64", "-1.50", "-1.5"},
+        {"f64", "1e22", "1e22"},
+        {"f64", "1e30", "1e30"},
+        {"f64", "1.25E-7", "1.25e-7"},
+        {"f64", "123456", "123456"},
+        {"f64", "0.0001", "0.0001"},
+        {"f64", "-0", "-0"},
+        {"f64", "0e500", "0"},
+        {"f64", "nan", "nan"},
+        {"f64", "Infinity", "infinity"},
+        {"f64", "-infinity", "-infinity"},
+        {"f64", "0x1.8p-100", "0x1.8000000000000p-100"},
+        {"f64", "-0x0.0000000000001p-1022", "-0x0.0000000000001p-1022"},
+        {"f64", "0x1.fffffffffffffp1023", "0x1.fffffffffffffp1023"},
+        {"f64", "0x1.8p1", "3"},
+        {"f32", "0.1", "0.1"},
+        {"f32", "16777216", "16777216"},
+        {"date", "'0001-01-01'", "'0001-01-01'"},
+        {"date", "'9999-12-31'", "'9999-12-31'"},
+        {"date", "'2000-02-29'", "'2000-02-29'"},
+        {"timestamp", "'2000-01-31'", "'2000-01-31 00:00:00'"},
+        {"timestamp", "'2000-01-31T23:59'", "'2000-01-31 23:59:00'"},
+        {"timestamp", "'1969-12-31 23:59:59.999999'", "'1969-12-31 23:59:59.999999'"},
+        {"timestamp", "'0001-01-01 00:00:00Z'", "'0001-01-01 00:00:00'"},
+        {"timestamp", "'2000-01-31 23:59:59.5'", "'2000-01-31 23:59:59.500000'"},
+        {"text", "''", "''"},
+        {"text", "'a\"b\n, primary key (é)'", "'a\"b\n, primary key (é)'"},
+        {"blob", "x''", "x''"},
+        {"uuid", "x'00112233445566778899aabbccddeeff'", "'00112233-4455-6677-8899-aabbccddeeff'"},
+        {"bool", "False", "false"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[200];
+        char expected[200];
+        (void)snprintf(text, sizeof text, "k i8 primary key, v %s default %s", cases[i].type,
+                       cases[i].given);
+        const char *type =
+            strcmp(cases[i].type, "decimal(3)") == 0 ? "decimal(3, 0)" : cases[i].type;
+        (void)snprintf(expected, sizeof expected, "k i8, v %s default %s, primary key (k)", type,
+                       cases[i].written);
+        expect_text(text, expected);
+    }
+    struct firn_schema *schema = schema_of("k i8 primary key, d date default '1970-01-02', "
+                                           "t timestamp default '1970-01-01 00:00:01.000002', "
+                                           "m date default '1900-03-01', f f64 default 0.3");
+    assert_true(schema->columns[1].default_value.as.i64 == 1);
+    assert_true(schema->columns[2].default_value.as.i64 == 1000002);
+    assert_true(schema->columns[3].default_value.as.i64 == -25508);
+    assert_true(schema->columns[4].default_value.as.f64 == 0.3);
+    firn_schema_unref(schema);
+}
+
+static void
+errors_say_where(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *says;
+    } bad[] = {
+        {"", "at its end (byte 1): expected a name"},
+        {"a", "(byte 2): expected a type"},
+        {"a i64,", "(byte 7): expected a name"},
+        {"a i65", "byte 3 (i65): expected a type"},
+        {"a int8", "write i8 or i64"},
+        {"a i64 b", "byte 7 (b): expected a comma"},
+        {"a i64 null not null", "byte 12 (not null): said twice"},
+        {"a i64 not", "after not"},
+        {"a i64 primary", "after primary"},
+        {"a i64 unique", "unique index NAME"},
+        {"a i64 primary key, primary key (a)", "second primary key"},
+        {"a i64 primary key, b i64 primary key", "second primary key"},
+        {"primary a", "after primary"},
+        {"unique a", "after unique"},
+        {"a i64, primary key a", "expected ("},
+        {"a i64, primary key (a", "expected )"},
+        {"a i64, primary key ()", "expected a name"},
+        {"a i64, index (a)", "expected a name"},
+        {"a varchar(20)", "not limited"},
+        {"a decimal", "expected ("},
+        {"a decimal(x)", "expected a number"},
+        {"a vector(-1)", "expected a number"},
+        {"a vector(100000)", "expected a number"},
+        {"a text default", "expected a value"},
+        {"a text default 'abc", "quote"},
+        {"a text default abc", "single quotes"},
+        {"a text default x'0", "quote"},
+        {"a blob default x'0'", "hexadecimal"},
+        {"a blob default x'0g'", "hexadecimal"},
+        {"\"a", "quote"},
+        {"\"\" i64", "1 to 255"},
+        {"a ; i64", "expected a type"},
+        {"a i64 default 1.5", "no whole number"},
+        {"a i64 default 1e3", "exponent"},
+        {"a i64 default 99999999999999999999", "too many digits"},
+        {"a i64 default -9223372036854775809", "too many digits"},
+        {"a i64 default --1", "no value"},
+        {"a i64 default 1.", "no number"},
+        {"a i64 default 1.2.3", "no number"},
+        {"a decimal(4,2) default 1.234", "more digits"},
+        {"a f64 default 0.12345678901234567", "0x1.8p-100"},
+        {"a f64 default 1e-30", "0x1.8p-100"},
+        {"a f64 default 1e99999", "no number"},
+        {"a f64 default 0x1.8", "no number"},
+        {"a f64 default 0x2.8p1", "no number"},
+        {"a f64 default 0x1.8p1024", "no number"},
+        {"a f64 default 0x0.8p1", "no number"},
+        {"a date default '2001-02-29'", "no date"},
+        {"a date default '1900-02-29'", "no date"},
+        {"a date default '2000-13-01'", "no date"},
+        {"a date default '0000-01-01'", "no date"},
+        {"a date default '2000-1-1'", "no date"},
+        {"a date default '2000-01-01 '", "no date"},
+        {"a timestamp default '2000-01-01 24:00'", "no time"},
+        {"a timestamp default '2000-01-01 23:60'", "no time"},
+        {"a timestamp default '2000-01-01 23:59:60'", "no time"},
+        {"a timestamp default '2000-01-01 23:59:59.'", "no time"},
+        {"a timestamp default '2000-01-01 23:59:59.1234567'", "no time"},
+        {"a uuid default '00112233-4455-6677-8899-aabbccddeef'", "no uuid"},
+        {"a uuid default '00112233+4455-6677-8899-aabbccddeeff'", "no uuid"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        firn_table_def *def = NULL;
+        firn_error err;
+        assert_int_equal(firn_table_def_parse(bad[i].text, &def, &err), FIRN_INVALID);
+        assert_null(def);
+        if (strstr(err.text, bad[i].says) == NULL) {
+            fail_msg("%s: %s", bad[i].text, err.text);
+        }
+    }
+    firn_table_def *def = NULL;
+    assert_int_equal(firn_table_def_parse(NULL, &def, NULL), FIRN_INVALID);
+    assert_int_equal(firn_table_def_parse("a i8", NULL, NULL), FIRN_INVALID);
+}
+
+/* So many of an item, in which # is a number, after the beginning and before the end. */
+static char *
+repeat(const char *begin, const char *item, size_t count, const char *end)
+{
+    struct firn_buf text = {0};
+    assert_int_equal(firn_buf_append_str(&text, begin), FIRN_OK);
+    for (size_t i = 0; i < count; i++) {
+        for (const char *at = item; *at != '\0'; at++) {
+            assert_int_equal(*at == '#' ? firn_buf_append_format(&text, "%zu", i)
+                                        : firn_buf_append_u8(&text, (uint8_t)*at),
+                             FIRN_OK);
+        }
+    }
+    assert_int_equal(firn_buf_append_str(&text, end), FIRN_OK);
+    assert_non_null(firn_buf_text(&text));
+    return (char *)text.data;
+}
+
+static void
+texts_have_limits(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *begin;
+        const char *item;
+        size_t max;
+        const char *end;
+    } cases[] = {
+        {"", "c# i8, ", FIRN_TABLE_COLUMNS_MAX, "primary key (c0)"},
+        {"", "index i# (a), ", FIRN_TABLE_INDEXES_MAX, "a i8 primary key"},
+        {"primary key (a", ", c#", FIRN_TABLE_KEY_COLUMNS_MAX - 1, ")"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        for (size_t more = 0; more < 2; more++) {
+            firn_table_def *def = NULL;
+            char *text = repeat(cases[i].begin, cases[i].item, cases[i].max + more, cases[i].end);
+            assert_int_equal(firn_table_def_parse(text, &def, NULL),
+                             more == 0 ? FIRN_OK : FIRN_LIMIT);
+            firn_free(def);
+            firn_free(text);
+        }
+    }
+    firn_table_def *def = NULL;
+    char *text = repeat("", "a,", FIRN_TABLE_DEF_TEXT_MAX / 2 + 1, "");
+    assert_int_equal(firn_table_def_parse(text, &def, NULL), FIRN_LIMIT);
+    text[FIRN_TABLE_DEF_TEXT_MAX] = '\0';
+    assert_int_equal(firn_table_def_parse(text, &def, NULL), FIRN_INVALID);
+    memset(text, ' ', FIRN_TABLE_DEF_TEXT_MAX);
+    assert_int_equal(firn_table_def_parse(text, &def, NULL), FIRN_INVALID);
+    firn_free(text);
+}
+
+static void
+random_tables_are_read_as_they_are_written(void **state)
+{
+    (void)state;
+    struct test_random random;
+    struct firn_buf text = {0};
+    struct firn_buf again = {0};
+    uint64_t compared = 0;
+    test_random_init(&random, __func__, 20261123);
+    for (int round = 0; round < 3000; round++) {
+        struct firn_schema *schema = schema_draw(&random, 12);
+        bool has_nul = false;
+        for (size_t i = 0; i < schema->column_count; i++) {
+            const struct firn_cell *cell = &schema->columns[i].default_value;
+            has_nul = has_nul || (schema->columns[i].type == FIRN_TYPE_TEXT &&
+                                  cell->kind == FIRN_PHYSICAL_BYTES && cell->as.bytes.size > 0 &&
+                                  memchr(cell->as.bytes.data, 0, cell->as.bytes.size) != NULL);
+        }
+        if (!has_nul) { /* a text ends there */
+            firn_buf_clear(&text);
+            firn_buf_clear(&again);
+            assert_int_equal(firn_schema_text_append(schema, &text), FIRN_OK);
+            struct firn_schema *read = schema_of(firn_buf_text(&text));
+            assert_true(schema_same(schema, read));
+            assert_int_equal(firn_schema_text_append(read, &again), FIRN_OK);
+            assert_int_equal(text.size, again.size);
+            firn_schema_unref(read);
+            compared++;
+        }
+        firn_schema_unref(schema);
+    }
+    assert_true(compared > 2000);
+    firn_buf_deinit(&text);
+    firn_buf_deinit(&again);
+}
+
+static void
+real_numbers_are_read_as_they_are_written(void **state)
+{
+    (void)state;
+    struct test_random random;
+    struct firn_buf text = {0};
+    test_random_init(&random, __func__, 20261123);
+    for (int round = 0; round < 20000; round++) {
+        struct firn_schema_column column = {.type = FIRN_TYPE_F64, .is_nullable = true};
+        struct firn_cell cell = {.kind = FIRN_PHYSICAL_F64};
+        struct firn_cell again;
+        firn_value value;
+        size_t bytes;
+        uint64_t bits = test_random_next(&random);
+        memcpy(&cell.as.f64, &bits, sizeof bits);
+        if (round % 2 == 0) { /* one with few digits */
+            cell.as.f64 = (double)(int64_t)(bits % 2000001 - 1000000) / 1000;
+        }
+        if (round % 3 == 0) {
+            float number = (float)cell.as.f64;
+            column.type = FIRN_TYPE_F32;
+            cell = (struct firn_cell){.kind = FIRN_PHYSICAL_F32, .as.f32 = number};
+        }
+        if (cell.kind == FIRN_PHYSICAL_F32 ? isnan(cell.as.f32) : isnan(cell.as.f64)) {
+            continue;
+        }
+        firn_buf_clear(&text);
+        assert_int_equal(firn_schema_literal_append(&column, &cell, &text), FIRN_OK);
+        struct firn_schema_literal literal = {FIRN_SCHEMA_LITERAL_NUMBER, firn_buf_slice(&text)};
+        literal.form = text.data[0] == 'i' ? FIRN_SCHEMA_LITERAL_WORD : literal.form;
+        assert_null(firn_schema_literal_read(&literal, column.type, 0, NULL, &bytes, &value));
+        assert_int_equal(firn_schema_value_to_cell(&column, &value, &again, NULL), FIRN_OK);
+        assert_int_equal(again.kind, cell.kind);
+        assert_memory_equal(&again.as, &cell.as, cell.kind == FIRN_PHYSICAL_F32 ? 4 : 8);
+        if (round % 2 == 0) {
+            assert_true(text.size <= 9); /* as people write them */
+        }
+        if (text.data[0] != 'i' && text.data[1] != 'i') { /* the C library reads the same */
+            double number = strtod(firn_buf_text(&text), NULL);
+            if (cell.kind == FIRN_PHYSICAL_F32) {
+                assert_true((float)number == cell.as.f32);
+            } else {
+                assert_memory_equal(&number, &cell.as.f64, sizeof number);
+            }
+        }
+    }
+    firn_buf_deinit(&text);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(texts_are_read_and_written),
+        cmocka_unit_test(constants_are_what_they_say),
+        cmocka_unit_test(errors_say_where),
+        cmocka_unit_test(texts_have_limits),
+        cmocka_unit_test(random_tables_are_read_as_they_are_written),
+        cmocka_unit_test(real_numbers_are_read_as_they_are_written),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
