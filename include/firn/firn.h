@@ -3,6 +3,7 @@
  * firn/firn.h: the whole public API in C. Reading order:
  * - error.h, types.h, notice.h: what all headers share;
  * - store.h, cursor.h, txn.h, checkpoint.h, key.h, bulk.h: key-value stores, whose users may stop here;
+ * - value.h, table.h: tables of typed columns;
  * - workspace.h: the states of directory trees;
  * - pack.h: files of immutable objects named by their hashes, without a store;
  * - chkp.h, alxs.h: files of two other systems, chkpt and alopex.
@@ -21,8 +22,10 @@
 #include "notice.h"
 #include "pack.h"
 #include "store.h"
+#include "table.h"
 #include "txn.h"
 #include "types.h"
+#include "value.h"
 #include "workspace.h"
 
 #endif

@@ -160,7 +160,8 @@ refuse(enum firn_api_handle_kind kind, const char *what, firn_error *err)
         [FIRN_API_HANDLE_STORE] = "store",       [FIRN_API_HANDLE_KEYSPACE] = "keyspace",
         [FIRN_API_HANDLE_SNAPSHOT] = "snapshot", [FIRN_API_HANDLE_CURSOR] = "cursor",
         [FIRN_API_HANDLE_TXN] = "transaction",   [FIRN_API_HANDLE_BATCH] = "batch",
-        [FIRN_API_HANDLE_BULK] = "load",         [FIRN_API_HANDLE_PIN] = "pin"};
+        [FIRN_API_HANDLE_BULK] = "load",         [FIRN_API_HANDLE_PIN] = "pin",
+        [FIRN_API_HANDLE_TABLE] = "table",       [FIRN_API_HANDLE_TABLE_CURSOR] = "cursor"};
     DCHECK((size_t)kind < sizeof names / sizeof names[0]);
     return firn_error_set(err, FIRN_MISUSE, "the handle of a %s %s", names[kind], what);
 }
@@ -190,13 +191,18 @@ firn_api_handle_is_inherited(const void *handle)
     return is_open && !api_process_is_own(handle);
 }
 
+static bool
+is_cursor(const struct slot *slot)
+{
+    return slot->kind == FIRN_API_HANDLE_CURSOR || slot->kind == FIRN_API_HANDLE_TABLE_CURSOR;
+}
+
 /* What is busy while a thread is inside a handle: the transaction of a cursor, for one. */
 static struct slot *
 guard_of_locked(struct slot *slot)
 {
-    struct slot *owner = slot->kind == FIRN_API_HANDLE_CURSOR && slot->owner != NULL
-                             ? find_locked(slot->owner, false)
-                             : NULL;
+    struct slot *owner =
+        is_cursor(slot) && slot->owner != NULL ? find_locked(slot->owner, false) : NULL;
     return owner != NULL ? owner : slot;
 }
 
@@ -234,13 +240,12 @@ firn_api_handle_leave(const void *handle)
 
 /* ---- closing ---- */
 
-/* The handle, and the keyspaces that go with it. */
+/* The handle, and the keyspaces and tables that go with it. */
 static bool
 goes_with(const struct slot *slot, const void *handle)
 {
-    return slot->handle != NULL &&
-           (slot->handle == handle ||
-            (slot->owner == handle && slot->kind == FIRN_API_HANDLE_KEYSPACE));
+    bool goes = slot->kind == FIRN_API_HANDLE_KEYSPACE || slot->kind == FIRN_API_HANDLE_TABLE;
+    return slot->handle != NULL && (slot->handle == handle || (slot->owner == handle && goes));
 }
 
 static void
@@ -269,8 +274,7 @@ firn_api_handle_closed(const void *handle)
         struct slot *slot = &table.slots[i];
         if (goes_with(slot, handle) && slot->is_closing) {
             remove_locked(slot);
-        } else if (slot->handle != NULL && slot->owner == handle &&
-                   slot->kind == FIRN_API_HANDLE_CURSOR) {
+        } else if (slot->handle != NULL && slot->owner == handle && is_cursor(slot)) {
             slot->owner = NULL; /* it outlives its transaction */
         }
     }

@@ -3,8 +3,8 @@
  * api/store_api.c: the public face of the store: arguments are checked here, everything else is
  * store/'s.
  *
- * Keyspaces whose names begin with "firn." are firn's own: here they cannot be opened and are not
- * listed.
+ * Keyspaces whose names begin with "firn." or "firn:" are firn's own: here they cannot be opened and are
+ * not listed. Nor are tables, which have an interface of their own (table_api.c).
  */
 #include "api/api_check.h"
 #include "api/api_handle.h"
@@ -20,9 +20,10 @@
 #include "txn/db_txn.h"
 
 static bool
-is_system(const char *name)
+is_own(const char *name)
 {
-    return strncmp(name, FIRN_DB_SYSTEM_PREFIX, sizeof FIRN_DB_SYSTEM_PREFIX - 1) == 0;
+    return strncmp(name, FIRN_DB_SYSTEM_PREFIX, sizeof FIRN_DB_SYSTEM_PREFIX - 1) == 0 ||
+           strncmp(name, FIRN_DB_TABLE_PREFIX, sizeof FIRN_DB_TABLE_PREFIX - 1) == 0;
 }
 
 /* ---- stores ---- */
@@ -310,11 +311,25 @@ firn_store_check(firn_store *store, const firn_store_check_options *options,
 /* ---- keyspaces ---- */
 
 static int
-refuse_system(firn_error *err)
+refuse_own(firn_error *err)
 {
     return firn_error_set(err, FIRN_INVALID,
-                          "names of keyspaces that begin with \"%s\" are kept for firn itself",
-                          FIRN_DB_SYSTEM_PREFIX);
+                          "names of keyspaces that begin with \"%s\" or \"%s\" are kept for firn "
+                          "itself",
+                          FIRN_DB_SYSTEM_PREFIX, FIRN_DB_TABLE_PREFIX);
+}
+
+/* Of a handle that was opened. */
+static int
+refuse_table(firn_keyspace **keyspace, firn_error *err)
+{
+    if (firn_db_keyspace_type(*keyspace) == FIRN_KEYSPACE_ENTRY_KEYS) {
+        return FIRN_OK;
+    }
+    int rc = firn_error_set(err, FIRN_INVALID, "'%s' is a table, not a keyspace",
+                            firn_db_keyspace_name(*keyspace));
+    *keyspace = NULL;
+    return rc;
 }
 
 int
@@ -333,8 +348,8 @@ firn_keyspace_open(firn_store *store, const char *name, const firn_keyspace_opti
     }
     API_REQUIRE(given.create_if_missing || !given.fail_if_exists, err,
                 "a keyspace that may neither exist nor be created cannot be opened");
-    if (is_system(name)) {
-        return refuse_system(err);
+    if (is_own(name)) {
+        return refuse_own(err);
     }
     if (given.fail_if_exists) {
         rc = firn_db_keyspace_create(store, name, out, err);
@@ -343,6 +358,7 @@ firn_keyspace_open(firn_store *store, const char *name, const firn_keyspace_opti
     } else {
         rc = firn_db_keyspace_open_existing(store, name, out, err);
     }
+    rc = rc == FIRN_OK ? refuse_table(out, err) : rc;
     return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_KEYSPACE, store);
 }
 
@@ -352,7 +368,11 @@ firn_keyspace_drop(firn_store *store, const char *name, firn_error *err)
     API_ANY_ERROR(err);
     API_REQUIRE(store != NULL && name != NULL, err, "store and name must not be NULL");
     API_OPEN(store, STORE, err);
-    return is_system(name) ? refuse_system(err) : firn_db_keyspace_drop(store, name, err);
+    firn_keyspace *keyspace;
+    int rc = is_own(name) ? refuse_own(err)
+                          : firn_db_keyspace_open_existing(store, name, &keyspace, err);
+    rc = rc == FIRN_OK ? refuse_table(&keyspace, err) : rc;
+    return rc == FIRN_OK ? firn_db_keyspace_drop(store, name, err) : rc;
 }
 
 struct listing {
@@ -364,7 +384,7 @@ static int
 visit_public(void *ctx, const char *name)
 {
     const struct listing *listing = ctx;
-    return is_system(name) ? FIRN_OK : listing->visit(listing->ctx, name);
+    return is_own(name) ? FIRN_OK : listing->visit(listing->ctx, name);
 }
 
 int
@@ -375,7 +395,14 @@ firn_keyspace_list(firn_store *store, int (*visit)(void *ctx, const char *name),
     API_REQUIRE(store != NULL && visit != NULL, err, "store and visit must not be NULL");
     API_OPEN(store, STORE, err);
     struct listing listing = {visit, ctx};
-    return firn_db_keyspace_list(store, visit_public, &listing, err);
+    struct firn_db_view *view;
+    int rc = firn_db_view_open(store, &view, err);
+    if (rc == FIRN_OK) {
+        rc = firn_db_view_keyspace_list_of(view, FIRN_KEYSPACE_ENTRY_KEYS, visit_public, &listing,
+                                           err);
+        firn_db_view_close(view);
+    }
+    return rc;
 }
 
 /* ---- snapshots ---- */
@@ -417,7 +444,8 @@ firn_snapshot_keyspace_list(firn_snapshot *snapshot, int (*visit)(void *ctx, con
     API_REQUIRE(snapshot != NULL && visit != NULL, err, "snapshot and visit must not be NULL");
     API_OPEN(snapshot, SNAPSHOT, err);
     struct listing listing = {visit, ctx};
-    return firn_db_view_keyspace_list(snapshot, visit_public, &listing, err);
+    return firn_db_view_keyspace_list_of(snapshot, FIRN_KEYSPACE_ENTRY_KEYS, visit_public, &listing,
+                                         err);
 }
 
 int
@@ -429,8 +457,8 @@ firn_snapshot_keyspace_open(firn_snapshot *snapshot, const char *name, firn_keys
     *out = NULL;
     API_REQUIRE(snapshot != NULL && name != NULL, err, "snapshot and name must not be NULL");
     API_OPEN(snapshot, SNAPSHOT, err);
-    int rc =
-        is_system(name) ? refuse_system(err) : firn_db_view_keyspace_open(snapshot, name, out, err);
+    int rc = is_own(name) ? refuse_own(err) : firn_db_view_keyspace_open(snapshot, name, out, err);
+    rc = rc == FIRN_OK ? refuse_table(out, err) : rc;
     return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_KEYSPACE,
                                      rc == FIRN_OK ? firn_db_keyspace_db(*out) : NULL);
 }

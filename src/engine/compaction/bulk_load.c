@@ -61,7 +61,7 @@ begin_run(struct firn_bulk_load *bulk, firn_error *err)
     DCHECK(!bulk->is_installed);
     struct firn_lsm *lsm = bulk->tree->lsm;
     const struct firn_run_builder_options options = {.codec = lsm->options.codec_bottom};
-    return firn_run_writer_begin(&bulk->run, lsm, bulk->tree->kind, &options, err);
+    return firn_run_writer_begin(&bulk->run, lsm, bulk->tree->kind, bulk->tree, &options, err);
 }
 
 static int

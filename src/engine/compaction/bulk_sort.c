@@ -175,7 +175,7 @@ write_file(struct firn_bulk_sort *sort, size_t begin, unsigned rank, firn_error 
     struct firn_run_writer writer = {.builder = NULL};
     struct firn_run_summary summary = {0};
     int rc;
-    FIRN_TRY(firn_run_writer_begin(&writer, sort->lsm, scratch_kind(sort), &options, err));
+    FIRN_TRY(firn_run_writer_begin(&writer, sort->lsm, scratch_kind(sort), NULL, &options, err));
     FIRN_TRY(give_all(sort, begin, add_to_run, &writer, err));
     FIRN_TRY(firn_run_writer_end(&writer, NULL, true, &summary, err));
     remove_files(sort, begin);

@@ -231,9 +231,11 @@ struct firn_run_writer {
     struct firn_manifest_run expiry;   /* of its expiring puts, and nothing else */
 };
 
-/* Opens a file of the next number, a run of that kind. No run is open. */
+/* Opens a file of the next number, a run of that kind. tree is the one that the run is for; NULL: none,
+ * and the kind has no layout. No run is open. */
 FIRN_MUST_CHECK int firn_run_writer_begin(struct firn_run_writer *writer, struct firn_lsm *lsm,
                                           const struct firn_run_kind *kind,
+                                          const struct firn_lsm_tree *tree,
                                           const struct firn_run_builder_options *options,
                                           firn_error *err);
 /* Adds an entry to the open run, as it is placed: its value may lie in a value file. */

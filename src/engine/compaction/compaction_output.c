@@ -76,7 +76,7 @@ begin_run(struct writing *writing, firn_error *err)
         firn_run_history_groups_clear(&writing->groups);
     }
     return firn_run_writer_begin(&writing->run, writing->options->lsm, writing->options->kind,
-                                 &options, err);
+                                 writing->options->origin->tree, &options, err);
 }
 
 /* What a history run says of its sequences: that of the runs from which it comes, or what was noted

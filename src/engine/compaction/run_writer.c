@@ -26,11 +26,14 @@ take_attachment(void *ctx, const struct firn_run_kind *kind, char out_name[FIRN_
 
 int
 firn_run_writer_begin(struct firn_run_writer *writer, struct firn_lsm *lsm,
-                      const struct firn_run_kind *kind,
+                      const struct firn_run_kind *kind, const struct firn_lsm_tree *tree,
                       const struct firn_run_builder_options *options, firn_error *err)
 {
-    DCHECK(writer->builder == NULL);
+    DCHECK(writer->builder == NULL && (tree != NULL || !kind->has_layout));
+    const struct firn_lsm_host *host = &lsm->options.host;
     char name[FIRN_RUN_FILE_NAME_SIZE];
+    struct firn_column_layout *layout = NULL;
+    int rc;
     *writer =
         (struct firn_run_writer){.lsm = lsm, .kind = kind, .number = firn_lsm_take_number(lsm)};
     struct firn_run_builder_options own = *options;
@@ -38,7 +41,14 @@ firn_run_writer_begin(struct firn_run_writer *writer, struct firn_lsm *lsm,
     bool may_attach = kind->attachment_kinds != NULL && !options->is_scratch;
     own.attacher = may_attach ? &writer->attacher : NULL;
     firn_run_file_name(writer->number, kind, name);
-    return kind->builder_create(&lsm->files.env, name, &own, &writer->builder, err);
+    if (kind->has_layout) {
+        FIRN_TRY(host->take_layout(host->ctx, tree->id, &layout, err));
+        own.layout = layout;
+    }
+    FIRN_TRY(kind->builder_create(&lsm->files.env, name, &own, &writer->builder, err));
+out:
+    firn_free(layout);
+    return rc;
 }
 
 int

@@ -56,6 +56,10 @@ struct firn_lsm_host {
     /* Gives such a segment's file a second name: firn_log_lend. */
     int (*lend_log_segment)(void *ctx, uint64_t segment, struct firn_os_dir *to_dir, const char *to,
                             firn_error *err);
+    /* The columns that runs of the tree are to have that are written from now on, where its kind of runs
+     * has a layout: one allocation, for firn_free. May be NULL: no tree is of such a kind. */
+    int (*take_layout)(void *ctx, uint32_t tree_id, struct firn_column_layout **out,
+                       firn_error *err);
 };
 
 struct firn_lsm_options {

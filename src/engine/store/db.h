@@ -25,6 +25,7 @@
 #include "firn/store.h"
 #include "history/history.h"
 #include "os/os.h"
+#include "storefile/keyspace_entry.h"
 
 struct firn_db;
 struct firn_db_keyspace;
@@ -37,6 +38,12 @@ struct firn_db_pin;
 /* Names that begin so are outside views, restores and diffs of the store's data, and not open to
  * the public. */
 #define FIRN_DB_SYSTEM_PREFIX "firn."
+/* Names that begin so are firn's own too, and not open to the public, but inside of views: they belong to
+ * tables (table/table.h). */
+#define FIRN_DB_TABLE_PREFIX "firn:"
+/* The keyspace with the records of tables' schemas, by their numbers: 8 bytes, big-endian. */
+#define FIRN_DB_SCHEMAS FIRN_DB_TABLE_PREFIX "schemas"
+enum { FIRN_DB_SCHEMA_KEY_SIZE = 8 };
 
 struct firn_db_options {
     bool create_if_missing;
@@ -140,7 +147,19 @@ FIRN_MUST_CHECK int firn_db_keyspace_list(struct firn_db *db,
                                           int (*visit)(void *ctx, const char *name), void *ctx,
                                           firn_error *err);
 FIRN_MUST_CHECK int firn_db_keyspace_drop(struct firn_db *db, const char *name, firn_error *err);
+/* As firn_db_keyspace_create, of a type, with a schema and what else is said of it, but for its number. */
+FIRN_MUST_CHECK int firn_db_keyspace_create_as(struct firn_db *db, const char *name,
+                                               const struct firn_keyspace_entry *as,
+                                               struct firn_db_keyspace **out, firn_error *err);
 struct firn_db *firn_db_keyspace_db(const struct firn_db_keyspace *keyspace);
+enum firn_keyspace_entry_type firn_db_keyspace_type(const struct firn_db_keyspace *keyspace);
+uint64_t firn_db_keyspace_schema(const struct firn_db_keyspace *keyspace);
+/* What a room above keeps with the handle; NULL: nothing. Any thread. */
+void *firn_db_keyspace_attached(struct firn_db_keyspace *keyspace);
+/* Keeps an object with the handle, to be destroyed with it, unless another one is kept already: then
+ * the object is destroyed. Returns the one that is kept. Any thread. */
+void *firn_db_keyspace_attach(struct firn_db_keyspace *keyspace, void *object,
+                              void (*destroy)(void *object));
 const char *firn_db_keyspace_name(const struct firn_db_keyspace *keyspace);
 
 /* A view of what is published at this moment; any thread. System keyspaces are outside views: they
@@ -151,6 +170,11 @@ void firn_db_view_close(struct firn_db_view *view);
 FIRN_MUST_CHECK int firn_db_view_keyspace_list(struct firn_db_view *view,
                                                int (*visit)(void *ctx, const char *name), void *ctx,
                                                firn_error *err);
+/* The same of keyspaces of one type. */
+FIRN_MUST_CHECK int firn_db_view_keyspace_list_of(struct firn_db_view *view,
+                                                  enum firn_keyspace_entry_type type,
+                                                  int (*visit)(void *ctx, const char *name),
+                                                  void *ctx, firn_error *err);
 FIRN_MUST_CHECK int firn_db_view_keyspace_open(struct firn_db_view *view, const char *name,
                                                struct firn_db_keyspace **out, firn_error *err);
 

@@ -8,7 +8,8 @@
  * because the keyspace was dropped and made again, or one of them has none, the two trees are
  * compared key by key.
  *
- * Firn's own keyspaces are outside of views and not compared. A read-only handle may have been
+ * Firn's own keyspaces are not compared: most are outside of views, and those of schemas and indexes follow
+ * the tables, which are compared like keyspaces. A read-only handle may have been
  * refreshed between the opening of the two views: then the trees are different objects, and
  * everything is compared; the answer is the same.
  *
@@ -41,9 +42,9 @@ static int
 keep_name(void *ctx, const char *name)
 {
     struct firn_buf *names = ctx;
-    return firn_db_keyspace_is_system(firn_str(name))
-               ? FIRN_OK
-               : firn_buf_append(names, name, strlen(name) + 1);
+    bool is_own = firn_db_keyspace_is_system(firn_str(name)) ||
+                  strncmp(name, FIRN_DB_TABLE_PREFIX, sizeof FIRN_DB_TABLE_PREFIX - 1) == 0;
+    return is_own ? FIRN_OK : firn_buf_append(names, name, strlen(name) + 1);
 }
 
 static int

@@ -20,8 +20,10 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/search.h"
+#include "base/slice.h"
 #include "base/sort.h"
 #include "history/history_format.h"
+#include "schema/schema.h"
 
 enum { ENDS_CHUNK_SIZE = 1024 };
 
@@ -52,13 +54,16 @@ firn_db_image_find(const struct firn_db_image *image, uint64_t id)
 
 /* ---- adding trees ---- */
 
-/* firn's own keyspaces have small files, and few: their values stay in them. */
+/* firn's own keyspaces have small files, and few: their values stay in them. A table's tuples become
+ * columns. */
 static void
 set_system(struct firn_db_tree *tree, firn_slice name)
 {
     tree->is_system = firn_db_keyspace_is_system(name);
-    bool is_own = tree->is_system || tree->id == FIRN_DB_KEYSPACE_LIST;
-    firn_lsm_tree_separate_values(tree->lsm_tree, !is_own);
+    tree->has_schemas = firn_slice_equal(name, firn_str(FIRN_DB_SCHEMAS));
+    bool is_own = tree->is_system || tree->id == FIRN_DB_KEYSPACE_LIST || tree->has_schemas;
+    bool is_table = tree->type == FIRN_KEYSPACE_ENTRY_TABLE;
+    firn_lsm_tree_separate_values(tree->lsm_tree, !is_own && !is_table);
 }
 
 static bool
@@ -293,6 +298,7 @@ lsm_options(struct firn_db *db)
                  .release_views = firn_db_view_release,
                  .log_segment_bytes = log_segment_bytes,
                  .lend_log_segment = lend_log_segment,
+                 .take_layout = firn_db_layout_take,
                  .no_reader_below = firn_db_reader_none_below},
         .is_read_only = db->is_read_only,
         .memtable_bytes_target = memtable,
@@ -383,6 +389,7 @@ destroy(struct firn_db_image *image)
 {
     DCHECK(image->user_count == 0);
     for (size_t i = 0; i < firn_db_image_tree_count(image); i++) {
+        firn_schema_unref(firn_db_image_tree(image, i)->last_schema);
         firn_free(firn_db_image_tree(image, i));
     }
     firn_buf_deinit(&image->trees);

@@ -21,7 +21,6 @@
 #include "lsm/lsm.h"
 #include "os/os_process.h"
 #include "store/db.h"
-#include "storefile/keyspace_entry.h"
 #include "storefile/storefile.h"
 #include "threads/os_thread.h"
 
@@ -41,8 +40,10 @@ struct firn_db_tree {
     uint32_t id;
     bool is_system; /* outside views */
     enum firn_keyspace_entry_type type;
-    uint64_t schema;     /* of a table: both as the list of keyspaces says */
-    _Atomic bool is_out; /* now does not have the keyspace */
+    uint64_t schema;                 /* of a table: both as the list of keyspaces says */
+    bool has_schemas;                /* the keyspace FIRN_DB_SCHEMAS */
+    struct firn_schema *last_schema; /* see db_layout.c; the state mutex guards it */
+    _Atomic bool is_out;             /* now does not have the keyspace */
     _Atomic(struct firn_db_name_end *) ends;
 
     /* The newest commit through this handle that wrote into it; the leader's to write. Relaxed: who
@@ -95,6 +96,11 @@ struct firn_db_keyspace {
     char *name;                /* "" for the list of keyspaces */
     uint32_t id;
     bool is_system;
+    enum firn_keyspace_entry_type type;
+    uint64_t schema; /* of a table: see keyspace_entry.h */
+    /* What a room above keeps with it; the state mutex guards both. */
+    void *attached;
+    void (*destroy_attached)(void *object);
 };
 
 /* A view that is open: a public one, a cursor's, or one of a reading. */
@@ -596,6 +602,12 @@ FIRN_MUST_CHECK int firn_db_view_keyspace_entry(struct firn_db_view *view, const
                                                 struct firn_buf *bytes,
                                                 struct firn_keyspace_entry *out, firn_error *err);
 
+/* ---- db_layout.c ---- */
+
+/* For struct firn_lsm_host; ctx is the store. */
+FIRN_MUST_CHECK int firn_db_layout_take(void *ctx, uint32_t tree_id,
+                                        struct firn_column_layout **out, firn_error *err);
+
 /* ---- db_keyspace.c ---- */
 
 /* The handle for a number; makes it if need be. The state mutex is held. */
@@ -607,12 +619,12 @@ int firn_db_keyspace_refuse_missing(struct firn_db *db, const char *name, firn_e
 /* What a value of the list says; its other fields lie in value. */
 FIRN_MUST_CHECK int firn_db_keyspace_decode(struct firn_db *db, firn_slice value,
                                             struct firn_keyspace_entry *out, firn_error *err);
-/* Creates a keyspace of a type, with a schema and what else is said of it, but for its number;
- * FIRN_EXISTS where the name is taken. */
-FIRN_MUST_CHECK int firn_db_keyspace_create_as(struct firn_db *db, const char *name,
-                                               const struct firn_keyspace_entry *as,
-                                               struct firn_db_keyspace **out, firn_error *err);
 bool firn_db_keyspace_is_system(firn_slice name);
+/* Visits the names of the list at a view, of keyspaces of one type (NULL: any). */
+FIRN_MUST_CHECK int firn_db_keyspace_list_at(struct firn_db_view *view,
+                                             const enum firn_keyspace_entry_type *type,
+                                             int (*visit)(void *ctx, const char *name), void *ctx,
+                                             firn_error *err);
 /* The name of a keyspace that a handle was made for; lives as long as the store. */
 const char *firn_db_keyspace_name_of(struct firn_db *db, uint32_t id);
 /* Its handle, if one was given out. */
@@ -622,11 +634,6 @@ void firn_db_keyspace_destroy_all(struct firn_db *db);
 /* Takes and gives back the right to change the list of keyspaces. */
 void firn_db_keyspace_begin_change(struct firn_db *db);
 void firn_db_keyspace_end_change(struct firn_db *db);
-/* Visits the names of the list at a view. */
-FIRN_MUST_CHECK int firn_db_keyspace_list_at(struct firn_db *db, struct firn_db_view *view,
-                                             int (*visit)(void *ctx, const char *name), void *ctx,
-                                             firn_error *err);
-
 /* ---- db_keyspace.c ---- */
 
 /* Removes dropped trees that nobody reads any more. For whom the leader's place is taken. */

@@ -179,6 +179,9 @@ static void
 destroy(struct firn_db_keyspace *keyspace)
 {
     if (keyspace != NULL) {
+        if (keyspace->attached != NULL) {
+            keyspace->destroy_attached(keyspace->attached);
+        }
         firn_free(keyspace->name);
         firn_free(keyspace);
     }
@@ -224,8 +227,7 @@ make_handle(struct firn_db *db, struct firn_db_tree *tree, uint32_t id, const ch
 {
     firn_os_mutex_assert_held(&db->state_mutex);
     DCHECK(firn_hash_map_find(&db->keyspaces, hash_id(id), &id) == NULL); /* (I1) */
-    DCHECK((tree == NULL) == db->is_read_only);                           /* (I3) */
-    DCHECK(tree == NULL || tree->id == id);
+    DCHECK(tree->id == id);
     struct firn_db_keyspace *keyspace = firn_alloc_zeroed(sizeof *keyspace);
     if (keyspace == NULL) {
         return NULL;
@@ -233,7 +235,9 @@ make_handle(struct firn_db *db, struct firn_db_tree *tree, uint32_t id, const ch
     firn_os_process_init_mark(&keyspace->mark);
     keyspace->db = db;
     keyspace->id = id;
-    keyspace->tree = tree;
+    keyspace->tree = db->is_read_only ? NULL : tree; /* (I3) */
+    keyspace->type = tree->type;
+    keyspace->schema = tree->schema;
     keyspace->is_system = firn_db_keyspace_is_system(firn_str(name));
     keyspace->name = firn_strdup(name);
     if (keyspace->name == NULL ||
@@ -257,7 +261,7 @@ firn_db_keyspace_handle_locked(struct firn_db *db, struct firn_db_image *image, 
                               firn_os_dir_path(db->dir));
     }
     struct firn_db_keyspace **found = firn_hash_map_find(&db->keyspaces, hash_id(id), &key);
-    *out = found != NULL ? *found : make_handle(db, db->is_read_only ? NULL : tree, key, name);
+    *out = found != NULL ? *found : make_handle(db, tree, key, name);
     DCHECK(*out == NULL || (*out)->id == key);
     return *out != NULL ? FIRN_OK : firn_error_no_memory(err, "a keyspace");
 }
@@ -499,24 +503,45 @@ struct part {
     bool is_outside;
 };
 
+/* Whom and what a listing is for. */
+struct listing {
+    struct firn_db *db;
+    struct firn_db_view *view;                 /* NULL: now */
+    const enum firn_keyspace_entry_type *type; /* NULL: any */
+    int (*visit)(void *ctx, const char *name);
+    void *ctx;
+};
+
 static int
-list_part(struct firn_db *db, struct firn_db_view *view, const struct part *part,
-          int (*visit)(void *ctx, const char *name), void *ctx, firn_error *err)
+list_name(const struct listing *listing, firn_slice name, firn_slice value, firn_error *err)
+{
+    struct firn_keyspace_entry entry;
+    if (name.size == 0) {
+        return FIRN_OK;
+    }
+    if (listing->type != NULL) {
+        int rc = firn_db_keyspace_decode(listing->db, value, &entry, err);
+        if (rc != FIRN_OK || entry.type != *listing->type) {
+            return rc;
+        }
+    }
+    return visit_name(name, listing->visit, listing->ctx);
+}
+
+static int
+list_part(const struct listing *listing, const struct part *part, firn_error *err)
 {
     const struct firn_db_cursor_options options = {
         .lower = &part->lower,
         .upper = part->upper.size > 0 ? &part->upper : NULL,
-        .view = view,
+        .view = listing->view,
     };
     struct firn_db_cursor *cursor = NULL;
     int rc;
-    FIRN_TRY(firn_db_cursor_open_list(db, part->is_outside, &options, &cursor, err));
+    FIRN_TRY(firn_db_cursor_open_list(listing->db, part->is_outside, &options, &cursor, err));
     FIRN_TRY(firn_db_cursor_first(cursor, err));
     while (firn_db_cursor_valid(cursor)) {
-        firn_slice key = firn_db_cursor_key(cursor);
-        if (key.size > 0) {
-            FIRN_TRY(visit_name(key, visit, ctx));
-        }
+        FIRN_TRY(list_name(listing, firn_db_cursor_key(cursor), firn_db_cursor_value(cursor), err));
         FIRN_TRY(firn_db_cursor_next(cursor, err));
     }
 out:
@@ -524,9 +549,8 @@ out:
     return rc;
 }
 
-int
-firn_db_keyspace_list_at(struct firn_db *db, struct firn_db_view *view,
-                         int (*visit)(void *ctx, const char *name), void *ctx, firn_error *err)
+static int
+list_all(const struct listing *listing, firn_error *err)
 {
     /* The byte behind the last one of the prefix makes the end of all names that begin so. */
     static const char behind[] = "firn/";
@@ -537,7 +561,7 @@ firn_db_keyspace_list_at(struct firn_db *db, struct firn_db_view *view,
     };
     int rc = FIRN_OK;
     for (size_t i = 0; i < sizeof parts / sizeof parts[0] && rc == FIRN_OK; i++) {
-        rc = list_part(db, view, &parts[i], visit, ctx, err);
+        rc = list_part(listing, &parts[i], err);
     }
     return rc;
 }
@@ -549,10 +573,19 @@ firn_db_keyspace_list(struct firn_db *db, int (*visit)(void *ctx, const char *na
     struct firn_db_view *view;
     int rc = firn_db_view_open(db, &view, err);
     if (rc == FIRN_OK) {
-        rc = firn_db_keyspace_list_at(db, view, visit, ctx, err);
+        rc = firn_db_keyspace_list_at(view, NULL, visit, ctx, err);
         firn_db_view_close(view);
     }
     return rc;
+}
+
+int
+firn_db_keyspace_list_at(struct firn_db_view *view, const enum firn_keyspace_entry_type *type,
+                         int (*visit)(void *ctx, const char *name), void *ctx, firn_error *err)
+{
+    const struct listing listing = {
+        .db = view->db, .view = view, .type = type, .visit = visit, .ctx = ctx};
+    return list_all(&listing, err);
 }
 
 struct firn_db *
@@ -565,4 +598,43 @@ const char *
 firn_db_keyspace_name(const struct firn_db_keyspace *keyspace)
 {
     return keyspace->name;
+}
+
+void *
+firn_db_keyspace_attached(struct firn_db_keyspace *keyspace)
+{
+    firn_os_mutex_lock(&keyspace->db->state_mutex);
+    void *object = keyspace->attached;
+    firn_os_mutex_unlock(&keyspace->db->state_mutex);
+    return object;
+}
+
+void *
+firn_db_keyspace_attach(struct firn_db_keyspace *keyspace, void *object,
+                        void (*destroy_object)(void *object))
+{
+    DCHECK(object != NULL);
+    firn_os_mutex_lock(&keyspace->db->state_mutex);
+    void *before = keyspace->attached;
+    if (before == NULL) {
+        keyspace->attached = object;
+        keyspace->destroy_attached = destroy_object;
+    }
+    firn_os_mutex_unlock(&keyspace->db->state_mutex);
+    if (before != NULL) {
+        destroy_object(object);
+    }
+    return before != NULL ? before : object;
+}
+
+enum firn_keyspace_entry_type
+firn_db_keyspace_type(const struct firn_db_keyspace *keyspace)
+{
+    return keyspace->type;
+}
+
+uint64_t
+firn_db_keyspace_schema(const struct firn_db_keyspace *keyspace)
+{
+    return keyspace->schema;
 }

@@ -454,7 +454,14 @@ int
 firn_db_view_keyspace_list(struct firn_db_view *view, int (*visit)(void *ctx, const char *name),
                            void *ctx, firn_error *err)
 {
-    return firn_db_keyspace_list_at(view->db, view, visit, ctx, err);
+    return firn_db_keyspace_list_at(view, NULL, visit, ctx, err);
+}
+
+int
+firn_db_view_keyspace_list_of(struct firn_db_view *view, enum firn_keyspace_entry_type type,
+                              int (*visit)(void *ctx, const char *name), void *ctx, firn_error *err)
+{
+    return firn_db_keyspace_list_at(view, &type, visit, ctx, err);
 }
 
 int

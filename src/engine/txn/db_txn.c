@@ -491,6 +491,53 @@ get_seen(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice 
     return rc;
 }
 
+struct firn_db_view *
+firn_db_txn_view(struct firn_db_txn *txn)
+{
+    DCHECK(txn->state == FIRN_DB_TXN_OPEN);
+    return &txn->view;
+}
+
+/* Whether one of the first things that were noted is the key: what is depended on is noted early. */
+static bool
+is_noted(const struct firn_db_txn_reads *reads, const struct firn_db_keyspace *keyspace,
+         firn_slice key)
+{
+    enum { LOOKED_AT = 8 };
+    size_t count = firn_db_txn_reads_count(reads);
+    for (size_t i = 0; i < count && i < LOOKED_AT; i++) {
+        const struct firn_db_txn_reads_range *range = firn_db_txn_reads_at(reads, i);
+        if (range->keyspace == keyspace && firn_db_txn_reads_is_key(range) &&
+            firn_slice_equal(range->lower, key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int
+firn_db_txn_depend(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
+                   firn_error *err)
+{
+    int rc = check_use(txn, keyspace, err);
+    if (rc == FIRN_OK && !txn->is_read_only && !is_noted(&txn->reads, keyspace, key)) {
+        firn_db_txn_reads_add_key(&txn->reads, keyspace, key);
+    }
+    return rc;
+}
+
+int
+firn_db_txn_depend_on_all(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace,
+                          firn_error *err)
+{
+    const struct firn_db_txn_reads_range all = {.keyspace = keyspace, .lower = firn_str("")};
+    int rc = check_use(txn, keyspace, err);
+    if (rc == FIRN_OK && !txn->is_read_only) {
+        firn_db_txn_reads_add(&txn->reads, &all);
+    }
+    return rc;
+}
+
 /* What a merge of the transaction makes of that. */
 static int
 get_merged(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,

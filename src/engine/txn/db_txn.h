@@ -43,6 +43,15 @@ FIRN_MUST_CHECK int firn_db_txn_delete(struct firn_db_txn *txn, struct firn_db_k
 FIRN_MUST_CHECK int firn_db_txn_delete_range(struct firn_db_txn *txn,
                                              struct firn_db_keyspace *keyspace, firn_slice lower,
                                              firn_slice upper, firn_error *err);
+/* What the transaction reads, without its own writes; owned by it, good while it is open. */
+struct firn_db_view *firn_db_txn_view(struct firn_db_txn *txn);
+/* From here on the commit gives FIRN_CONFLICT if another commit wrote the key since the transaction began,
+ * whatever the isolation, unless the transaction writes nothing. */
+FIRN_MUST_CHECK int firn_db_txn_depend(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace,
+                                       firn_slice key, firn_error *err);
+/* The same of all keys of the keyspace. */
+FIRN_MUST_CHECK int firn_db_txn_depend_on_all(struct firn_db_txn *txn,
+                                              struct firn_db_keyspace *keyspace, firn_error *err);
 /* options->view must be NULL. The cursor goes on existing when the transaction ends, and then
  * returns FIRN_MISUSE. */
 FIRN_MUST_CHECK int firn_db_txn_cursor_open(struct firn_db_txn *txn,

@@ -53,6 +53,9 @@ static struct {
     firn_alxs *alxs;
     firn_alxs_cursor *alxs_cursor;
     firn_workspace *workspace;
+    firn_table *table;
+    firn_table_cursor *table_cursor;
+    firn_row *row;
 } opened;
 
 static const char *
@@ -108,6 +111,8 @@ open_store(void)
     firn_store_options options = FIRN_STORE_OPTIONS_INIT;
     firn_keyspace *loaded;
     firn_slice pinned;
+    firn_table_def *def;
+    const firn_value values[] = {firn_i64(1), firn_text("one")};
     options.memory_bytes = 1 << 20;
     OK(firn_store_open(at("store"), &options, &opened.store, &err));
     OK(firn_store_open_memory(1 << 24, NULL, &opened.memory, &err));
@@ -118,6 +123,12 @@ open_store(void)
         (void)snprintf(key, sizeof key, "k%03u", i);
         OK(firn_put(opened.keyspace, firn_str(key), firn_str("value"), NULL, &err));
     }
+    OK(firn_table_def_parse("k i64 primary key, v text, index i (v)", &def, &err));
+    OK(firn_table_create(opened.store, "t", def, &opened.table, &err));
+    firn_release(def);
+    OK(firn_table_insert(opened.table, NULL, values, 2, &err));
+    OK(firn_table_cursor_open(opened.table, NULL, &opened.table_cursor, &err));
+    OK(firn_row_create(&opened.row, &err));
     OK(firn_store_checkpoint_create(opened.store, "one", NULL, NULL, &err));
     OK(firn_snapshot_open(opened.store, NULL, &opened.view, &err));
     OK(firn_cursor_open(opened.keyspace, NULL, &opened.cursor, &err));
@@ -180,6 +191,8 @@ teardown(void **state)
     firn_batch_destroy(opened.batch);
     firn_batch_destroy(opened.batch_behind);
     firn_cursor_close(opened.cursor);
+    firn_table_cursor_close(opened.table_cursor);
+    firn_row_destroy(opened.row);
     firn_pin_release(opened.pin);
     firn_snapshot_close(opened.view);
     OK(firn_store_refresh(opened.reader, &err));
@@ -223,6 +236,13 @@ static firn_slice slice_out;
 static uint8_t *value;
 static const firn_slice k = {(const uint8_t *)"key", 3};
 static const char *const references[] = {"1"};
+static const firn_value number_one = {.type = FIRN_TYPE_I64, .as = {.i64 = 1}};
+static const firn_row *row_out;
+static firn_table *table_out;
+static const firn_table_column column = {.name = "c", .type = FIRN_TYPE_I64};
+static const char *const column_names[] = {"v"};
+static const firn_table_index table_index = {"j", column_names, 1, false};
+static const firn_table_def def = FIRN_TABLE_DEF_INIT;
 static const firn_slice paths[] = {{(const uint8_t *)"x", 1}};
 
 static int
@@ -354,6 +374,27 @@ sink(void *ctx, firn_slice data)
       &(firn_store_statistics){.size = sizeof(firn_store_statistics)})                             \
     X(firn_store_stats_json, opened.memory, OUT(char))                                             \
     X(firn_store_sync, opened.store)                                                               \
+    X(firn_snapshot_table_list, opened.view, VISIT(const char *), NULL)                            \
+    X(firn_snapshot_table_open, opened.view, "t", &table_out)                                      \
+    X(firn_table_add_column, opened.table, &column)                                                \
+    X(firn_table_add_index, opened.table, &table_index)                                            \
+    X(firn_table_create, opened.store, "u", &def, &table_out)                                      \
+    X(firn_table_cursor_next, opened.table_cursor, &row_out)                                       \
+    X(firn_table_cursor_open, opened.table, NULL, OUT(firn_table_cursor))                          \
+    X(firn_table_delete, opened.table, NULL, &number_one, 1)                                       \
+    X(firn_table_describe, opened.table, NULL, OUT(char))                                          \
+    X(firn_table_drop, opened.store, "t")                                                          \
+    X(firn_table_drop_column, opened.table, "v")                                                   \
+    X(firn_table_drop_index, opened.table, "i")                                                    \
+    X(firn_table_get, opened.table, NULL, &number_one, 1, opened.row)                              \
+    X(firn_table_insert, opened.table, NULL, &number_one, 1)                                       \
+    X(firn_table_insert_auto, opened.table, NULL, &number_one, 1, &number)                         \
+    X(firn_table_list, opened.store, VISIT(const char *), NULL)                                    \
+    X(firn_table_open, opened.store, "t", &table_out)                                              \
+    X(firn_table_rename_column, opened.table, "v", "w")                                            \
+    X(firn_table_set_default, opened.table, "v", NULL)                                             \
+    X(firn_table_update, opened.table, NULL, &number_one, 1)                                       \
+    X(firn_table_upsert, opened.table, NULL, &number_one, 1)                                       \
     X(firn_txn_begin, opened.store, NULL, OUT(firn_txn))                                           \
     X(firn_txn_commit, opened.txn, NULL)                                                           \
     X(firn_txn_cursor_open, opened.txn, opened.keyspace, NULL, OUT(firn_cursor))                   \
@@ -429,6 +470,7 @@ sink(void *ctx, firn_slice data)
     X(firn_cursor_valid, !firn_cursor_valid(opened.cursor))                              \
     X(firn_cursor_value, firn_cursor_value(opened.cursor).size == 0)                     \
     X(firn_pack_count, firn_pack_count(opened.pack) == 0)                                \
+    X(firn_table_name, firn_table_name(opened.table)[0] == '\0')                         \
     X(firn_workspace_moved_from, firn_workspace_moved_from(opened.workspace) == NULL)    \
     X(firn_workspace_root, firn_workspace_root(opened.workspace)[0] == '\0')             \
     X(firn_workspace_store_path, firn_workspace_store_path(opened.workspace)[0] == '\0') \
@@ -442,6 +484,7 @@ sink(void *ctx, firn_slice data)
     X(firn_txn_close, firn_txn_close(opened.txn))                             \
     X(firn_batch_destroy, firn_batch_destroy(opened.batch))                   \
     X(firn_cursor_close, firn_cursor_close(opened.cursor))                    \
+    X(firn_table_cursor_close, firn_table_cursor_close(opened.table_cursor))  \
     X(firn_pin_release, firn_pin_release(opened.pin))                         \
     X(firn_snapshot_close, firn_snapshot_close(opened.view))                  \
     X(firn_alxs_cursor_close, firn_alxs_cursor_close(opened.alxs_cursor))     \
@@ -488,15 +531,23 @@ static const char *const free_ones[] = {"firn_alxs_open",
                                         "firn_pack_open",
                                         "firn_pack_writer_create",
                                         "firn_release",
+                                        "firn_row_count",
+                                        "firn_row_create",
+                                        "firn_row_destroy",
+                                        "firn_row_values",
                                         "firn_store_destroy",
                                         "firn_store_difference_kind_name",
                                         "firn_store_import",
                                         "firn_store_open",
                                         "firn_store_open_memory",
+                                        "firn_table_def_parse",
                                         "firn_trust_add",
                                         "firn_trust_find",
                                         "firn_trust_list",
                                         "firn_trust_remove",
+                                        "firn_type_name",
+                                        "firn_value_format",
+                                        "firn_value_parse",
                                         "firn_version",
                                         "firn_workspace_change_kind_name",
                                         "firn_workspace_entry_type_name",

@@ -302,7 +302,7 @@ index_of(const char *name)
     TEST_OK(firn_block_reader_open(world.runs, name, FIRN_BLOCK_FILE_ROW, &reader, &err), &err);
     for (size_t i = 0; i < firn_block_reader_section_count(reader); i++) {
         const struct firn_block_section *section = firn_block_reader_section(reader, i);
-        if (section->kind == FIRN_ROW_FORMAT_INDEX) {
+        if (section->kind == FIRN_RUN_SECTION_INDEX) {
             ref = section->ref;
         }
     }

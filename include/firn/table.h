@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * firn/table.h: tables: rows of typed columns, found by key.
+ *
+ *     firn_table_def *def;
+ *     code = firn_table_def_parse("id i64 auto, name text not null, born date, price decimal(12, 2), "
+ *                                 "primary key (id), unique index by_name (name)", &def, &err);
+ *
+ * - Every table has a primary key of 1 to 16 columns, which cannot be null. Rows are in the order of that
+ *   key: choose it so that rows which are read together lie together. An index is a second order; each
+ *   one is written with every row.
+ * - Names of columns and indexes are compared byte by byte: "Name" is not "name". SQL folds case, this
+ *   does not.
+ * - A column's type never changes, nor whether it may be null. Columns can be added, dropped and renamed
+ *   without rewriting rows. The data of a dropped column goes when its rows are written next.
+ * - A default serves rows that are inserted without the column. When a column is added, its default at that
+ *   moment is also what all present rows have; setting another default later does not change them.
+ * - In a unique index null is equal to nothing: any number of rows may have it.
+ * - DECIMAL is exact: 12.30 in a decimal(12, 2) is the whole number 1230. Numbers with more digits than the
+ *   column has are refused, never rounded. F32 and F64 round as usual.
+ * - DATE and TIMESTAMP reach from 0001-01-01 to 9999-12-31 of the Gregorian calendar. A TIMESTAMP is in
+ *   UTC; time zones are the program's.
+ * - In keys -0 is 0, and every NaN is the same one, after all numbers.
+ */
+#ifndef FIRN_TABLE_H
+#define FIRN_TABLE_H
+
+#include <stdbool.h>
+
+#include "txn.h"
+#include "types.h"
+#include "value.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ==== definitions ==== */
+
+enum {
+    FIRN_TABLE_COLUMNS_MAX = 1024,
+    FIRN_TABLE_INDEXES_MAX = 64,
+    FIRN_TABLE_KEY_COLUMNS_MAX = 16, /* of the primary key, and of an index */
+    FIRN_TABLE_NAME_SIZE_MAX = 255,
+    FIRN_TABLE_PRECISION_MAX = 18,
+    FIRN_TABLE_DIMENSIONS_MAX = 65535,
+    FIRN_TABLE_DEFAULT_SIZE_MAX = 64 << 10, /* bytes of a default */
+    FIRN_TABLE_DEF_TEXT_MAX = 1 << 20       /* bytes of a definition as text */
+};
+
+/* A zeroed one needs a name and a type, and may be null:
+ *     firn_table_column columns[] = {{.name = "id", .type = FIRN_TYPE_I64, .is_auto = true},
+ *                                    {.name = "name", .type = FIRN_TYPE_TEXT}}; */
+typedef struct firn_table_column {
+    const char *name; /* 1 to 255 bytes of UTF-8 without control characters */
+    firn_type type;
+    uint32_t precision;  /* of DECIMAL: how many digits, 1 to 18 */
+    uint32_t scale;      /* of DECIMAL: how many of them after the point, 0 to precision */
+    uint32_t dimensions; /* of VECTOR: 1 to 65,535 */
+    bool not_null;       /* columns of the key are never null, whatever this says */
+    bool is_auto; /* the table numbers its rows; only an integer that is the whole primary key */
+    const firn_value *default_value; /* NULL: none, so null where that is allowed */
+} firn_table_column;
+
+typedef struct firn_table_index {
+    const char *name;
+    const char *const *columns; /* their names, 1 to 16; no VECTOR */
+    size_t column_count;
+    bool is_unique;
+} firn_table_index;
+
+/* A table before it is created: fill it in yourself, or let firn_table_def_parse do it. Functions that take
+ * one copy what they need. */
+typedef struct firn_table_def {
+    size_t size;                      /* sizeof(firn_table_def) */
+    size_t column_size;               /* sizeof(firn_table_column) */
+    size_t index_size;                /* sizeof(firn_table_index) */
+    const firn_table_column *columns; /* 1 to 1,024 */
+    size_t column_count;
+    const char *const
+        *key; /* names of the columns of the primary key, 1 to 16 in their order; no VECTOR */
+    size_t key_count;
+    const firn_table_index *indexes; /* at most 64 */
+    size_t index_count;
+} firn_table_def;
+#define FIRN_TABLE_DEF_INIT                                                                   \
+    {                                                                                         \
+        sizeof(firn_table_def), sizeof(firn_table_column), sizeof(firn_table_index), NULL, 0, \
+            NULL, 0, NULL, 0                                                                  \
+    }
+
+/* Makes a definition of a text, items with commas between them:
+ *
+ *     NAME TYPE [null | not null] [default LITERAL] [auto] [primary key]
+ *     primary key (NAME, …)
+ *     [unique] index NAME (NAME, …)
+ *
+ * A name that is no plain word, or that is one of these words, stands in double quotes; a double quote in
+ * it is written twice. Types, in any case: bool, i8, i16, i32, i64, u8, u16, u32, u64, f32, f64,
+ * decimal(PRECISION, SCALE), date, timestamp, text, blob, uuid, vector(DIMENSIONS); and these names for
+ * them: boolean, tinyint, smallint, int and integer (i32), bigint, int16 to int64 and uint8 to uint64 (so
+ * many bits), real and float32 (f32), double, double precision, float and float64 (f64), numeric, datetime,
+ * varchar and string (text), bytea (blob). int8 is refused: it has two meanings.
+ *
+ * Literals: null, true, false, numbers, 'text' (a quote in it is written twice), '2000-01-31',
+ * '2000-01-31 23:59:59.000001', 'c0ffee00-0000-4000-8000-000000000000' for a uuid, x'00ff' for blob,
+ * uuid and vector. A floating-point number of more than 15 digits is written as 0x1.999999999999ap-4; there
+ * are nan, infinity and -infinity.
+ *
+ * The definition is one piece of memory: release it with firn_release. FIRN_INVALID and FIRN_LIMIT say
+ * where in the text. Whether the definition makes a table is seen when it is created. Any thread. */
+FIRN_API FIRN_MUST_CHECK int firn_table_def_parse(const char *text, firn_table_def **out,
+                                                  firn_error *err);
+
+/* ---- values as text ----
+ *
+ *     bool               true, false; read in any case, and as t, f, 1, 0
+ *     i8 … u64           a sign and digits
+ *     f32, f64           digits with a point and an exponent; inf, nan. Read to the nearest number, written as
+ *                        the shortest text that is read as the same one
+ *     decimal(p, s)      a sign and digits with a point; never rounded
+ *     date, timestamp    2026-01-31, 2026-01-31 23:59:59.5
+ *     text               as it is
+ *     blob               \x and two hexadecimal digits for each byte
+ *     uuid               8-4-4-4-12 hexadecimal digits
+ *     vector(n)          [1.0,2.5]
+ *
+ * There is no text for null. Only the type of the column matters. */
+
+/* Reads a text as a value of a column. The value refers to text and to *out_memory, which the caller gives back
+ * with firn_release after the value was used; it may be NULL. FIRN_INVALID says what is wrong with the text. Any
+ * thread. */
+FIRN_API FIRN_MUST_CHECK int firn_value_parse(const firn_table_column *column, firn_slice text,
+                                              firn_value *out, void **out_memory, firn_error *err);
+/* Writes any value that the column takes, with a NUL, into memory that the caller gives back with
+ * firn_release. out_size may be NULL. FIRN_INVALID for null and for a value of another type, FIRN_LIMIT for one out of
+ * range. Any thread. */
+FIRN_API FIRN_MUST_CHECK int firn_value_format(const firn_table_column *column,
+                                               const firn_value *value, char **out,
+                                               size_t *out_size, firn_error *err);
+
+/* ==== tables ==== */
+
+/* A table of a store. Any thread may use it. It belongs to the store and is not closed. */
+typedef struct firn_table firn_table;
+
+/* Creates a table, with its indexes, in one step that is as durable as a commit. The name is one of a
+ * keyspace (store.h): tables and keyspaces share their names. FIRN_EXISTS if it is taken; FIRN_INVALID and
+ * FIRN_LIMIT say what is wrong with the definition. `out` may be NULL. */
+FIRN_API FIRN_MUST_CHECK int firn_table_create(firn_store *store, const char *name,
+                                               const firn_table_def *def, firn_table **out,
+                                               firn_error *err);
+/* Opens a table. FIRN_NOT_FOUND; FIRN_INVALID if it is a keyspace. */
+FIRN_API FIRN_MUST_CHECK int firn_table_open(firn_store *store, const char *name, firn_table **out,
+                                             firn_error *err);
+/* Opens a table as a snapshot has it, for reading with that snapshot. */
+FIRN_API FIRN_MUST_CHECK int firn_snapshot_table_open(firn_snapshot *snapshot, const char *name,
+                                                      firn_table **out, firn_error *err);
+/* Drops a table with all its rows and indexes. Snapshots and checkpoints keep it. */
+FIRN_API FIRN_MUST_CHECK int firn_table_drop(firn_store *store, const char *name, firn_error *err);
+/* Calls visit with the name of each table, in byte order. If visit returns anything but FIRN_OK, the
+ * listing ends and that is returned. */
+FIRN_API FIRN_MUST_CHECK int firn_table_list(firn_store *store,
+                                             int (*visit)(void *ctx, const char *name), void *ctx,
+                                             firn_error *err);
+FIRN_API FIRN_MUST_CHECK int firn_snapshot_table_list(firn_snapshot *snapshot,
+                                                      int (*visit)(void *ctx, const char *name),
+                                                      void *ctx, firn_error *err);
+/* The name of the table, owned by it. */
+FIRN_API const char *firn_table_name(const firn_table *table);
+/* The definition of the table, now or as a snapshot has it (NULL: now), as text that
+ * firn_table_def_parse reads. The caller releases it with firn_release. */
+FIRN_API FIRN_MUST_CHECK int firn_table_describe(firn_table *table, firn_snapshot *snapshot,
+                                                 char **out, firn_error *err);
+
+/* ---- changing a table ----
+ *
+ * Each is a commit of its own. Transactions that are open and have written rows of the table conflict with
+ * it. No row is rewritten: adding, dropping and renaming columns takes the same time for any table. */
+
+/* Adds a column. Rows that are there have its default in it; a column that is not null needs one. */
+FIRN_API FIRN_MUST_CHECK int
+firn_table_add_column(firn_table *table, const firn_table_column *column, firn_error *err);
+/* FIRN_INVALID for a column of the key, or of an index, which must be dropped first. */
+FIRN_API FIRN_MUST_CHECK int firn_table_drop_column(firn_table *table, const char *name,
+                                                    firn_error *err);
+FIRN_API FIRN_MUST_CHECK int firn_table_rename_column(firn_table *table, const char *name,
+                                                      const char *new_name, firn_error *err);
+/* Sets the default for rows that will be inserted; NULL: none. */
+FIRN_API FIRN_MUST_CHECK int firn_table_set_default(firn_table *table, const char *column,
+                                                    const firn_value *value, firn_error *err);
+/* Builds an index over all rows. FIRN_EXISTS if it is to be unique and rows have the same values;
+ * FIRN_CONFLICT if rows were written again and again meanwhile. */
+FIRN_API FIRN_MUST_CHECK int firn_table_add_index(firn_table *table, const firn_table_index *index,
+                                                  firn_error *err);
+FIRN_API FIRN_MUST_CHECK int firn_table_drop_index(firn_table *table, const char *name,
+                                                   firn_error *err);
+
+/* ==== rows ==== */
+
+typedef struct firn_row_options {
+    size_t size; /* sizeof(firn_row_options) */
+    /* The transaction that the write belongs to; NULL: it is a commit of its own. */
+    firn_txn *txn;
+    firn_durability durability; /* of a commit of its own */
+    uint64_t ttl_ms;            /* the row is gone so many milliseconds from now; 0: never */
+    /* Names of the columns that values are given for, `count` of them, in any order; NULL: all columns
+     * of the table, in the order in which they were added. */
+    const char *const *columns;
+} firn_row_options;
+#define FIRN_ROW_OPTIONS_INIT                                            \
+    {                                                                    \
+        sizeof(firn_row_options), NULL, FIRN_DURABILITY_DEFAULT, 0, NULL \
+    }
+
+/* Inserts a row. Columns without a value get their default, an auto column the next number (a null asks
+ * for that, too). FIRN_EXISTS if there is a row with that key, or one with the same values in a unique
+ * index. */
+FIRN_API FIRN_MUST_CHECK int firn_table_insert(firn_table *table, const firn_row_options *options,
+                                               const firn_value *values, size_t count,
+                                               firn_error *err);
+/* The same, and *out_number is the number in the auto column. Requires: the table has one. */
+FIRN_API FIRN_MUST_CHECK int firn_table_insert_auto(firn_table *table,
+                                                    const firn_row_options *options,
+                                                    const firn_value *values, size_t count,
+                                                    uint64_t *out_number, firn_error *err);
+/* Inserts a row, or replaces the one with that key. */
+FIRN_API FIRN_MUST_CHECK int firn_table_upsert(firn_table *table, const firn_row_options *options,
+                                               const firn_value *values, size_t count,
+                                               firn_error *err);
+/* Changes columns of a row. The values include the whole key, which says which row; columns without a
+ * value stay. FIRN_NOT_FOUND. */
+FIRN_API FIRN_MUST_CHECK int firn_table_update(firn_table *table, const firn_row_options *options,
+                                               const firn_value *values, size_t count,
+                                               firn_error *err);
+/* Deletes the row with a key: values of all its columns, in the order of the key. FIRN_NOT_FOUND. */
+FIRN_API FIRN_MUST_CHECK int firn_table_delete(firn_table *table, const firn_row_options *options,
+                                               const firn_value *key, size_t key_count,
+                                               firn_error *err);
+
+/* Room for one row that was read. One thread at a time. */
+typedef struct firn_row firn_row;
+FIRN_API FIRN_MUST_CHECK int firn_row_create(firn_row **out, firn_error *err);
+/* NULL is allowed. */
+FIRN_API void firn_row_destroy(firn_row *row);
+/* How many values the row has; 0 before one was read, and after a failure. */
+FIRN_API size_t firn_row_count(const firn_row *row);
+/* Its values, as many, in the order of the columns that were asked for. Owned by the row, with all bytes
+ * that they refer to, until it is read into again or destroyed. */
+FIRN_API const firn_value *firn_row_values(const firn_row *row);
+
+typedef struct firn_read_options {
+    size_t size; /* sizeof(firn_read_options) */
+    /* Where the row is read: in a transaction, or in a snapshot; NULL, both: now. */
+    firn_txn *txn;
+    firn_snapshot *snapshot;
+    /* Names of the columns wanted; NULL: all, in the order in which they were added. Columns that are
+     * not wanted are not read. */
+    const char *const *columns;
+    size_t column_count;
+    const char *index; /* the name of an index to go by; NULL: the primary key */
+} firn_read_options;
+#define FIRN_READ_OPTIONS_INIT                               \
+    {                                                        \
+        sizeof(firn_read_options), NULL, NULL, NULL, 0, NULL \
+    }
+
+/* Reads the row with a key: values of all its columns, in order; or of all columns of the unique index
+ * that the options name. FIRN_NOT_FOUND. */
+FIRN_API FIRN_MUST_CHECK int firn_table_get(firn_table *table, const firn_read_options *options,
+                                            const firn_value *key, size_t key_count, firn_row *row,
+                                            firn_error *err);
+
+/* Values of the first columns of the key, or of the index. */
+typedef struct firn_table_bound {
+    const firn_value *values;
+    size_t count;   /* 0: no bound */
+    bool exclusive; /* leaves out the rows that begin with exactly these values */
+} firn_table_bound;
+
+typedef struct firn_table_cursor_options {
+    size_t size; /* sizeof(firn_table_cursor_options) */
+    firn_read_options read;
+    firn_table_bound lower; /* rows at or above */
+    firn_table_bound upper; /* rows at or below, those that begin with its values included */
+    bool descending;
+} firn_table_cursor_options;
+#define FIRN_TABLE_CURSOR_OPTIONS_INIT                                               \
+    {                                                                                \
+        sizeof(firn_table_cursor_options), FIRN_READ_OPTIONS_INIT, {NULL, 0, false}, \
+            {NULL, 0, false}, false                                                  \
+    }
+
+/* Walks over rows in the order of the key, or of the index that the options name. It shows the state when
+ * it was opened; in a transaction, also what the transaction writes meanwhile. One thread at a time; a
+ * cursor in a transaction follows the transaction's thread, and must be closed before the store. */
+typedef struct firn_table_cursor firn_table_cursor;
+FIRN_API FIRN_MUST_CHECK int firn_table_cursor_open(firn_table *table,
+                                                    const firn_table_cursor_options *options,
+                                                    firn_table_cursor **out, firn_error *err);
+/* NULL is allowed. */
+FIRN_API void firn_table_cursor_close(firn_table_cursor *cursor);
+/* Moves to the next row; *out is NULL at the end. The row belongs to the cursor and changes with the
+ * next call. */
+FIRN_API FIRN_MUST_CHECK int firn_table_cursor_next(firn_table_cursor *cursor, const firn_row **out,
+                                                    firn_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * api/table_api.c: the public face of tables and their rows: arguments are checked here, everything else is
+ * tables/'s.
+ */
+#include "api/api_check.h"
+#include "api/api_handle.h"
+#include "api/api_options.h"
+#include "api/api_store.h"
+#include "base/buf.h"
+#include "base/mem.h"
+#include "firn/table.h"
+#include "rows/rows.h"
+
+static bool
+is_own_name(const char *name)
+{
+    return strncmp(name, FIRN_DB_SYSTEM_PREFIX, sizeof FIRN_DB_SYSTEM_PREFIX - 1) == 0 ||
+           strncmp(name, FIRN_DB_TABLE_PREFIX, sizeof FIRN_DB_TABLE_PREFIX - 1) == 0;
+}
+
+static int
+refuse_own_name(firn_error *err)
+{
+    return firn_error_set(err, FIRN_INVALID,
+                          "names that begin with \"%s\" or \"%s\" are kept for firn itself",
+                          FIRN_DB_SYSTEM_PREFIX, FIRN_DB_TABLE_PREFIX);
+}
+
+/* ---- tables ---- */
+
+int
+firn_table_create(firn_store *store, const char *name, const firn_table_def *def, firn_table **out,
+                  firn_error *err)
+{
+    API_ANY_ERROR(err);
+    firn_table *made = NULL;
+    API_REQUIRE(store != NULL && name != NULL && def != NULL, err,
+                "store, name and def must not be NULL");
+    API_REQUIRE(def->size >= sizeof *def, err, "def must begin as FIRN_TABLE_DEF_INIT has it");
+    if (out != NULL) {
+        *out = NULL;
+    }
+    API_OPEN(store, STORE, err);
+    int rc =
+        is_own_name(name) ? refuse_own_name(err) : firn_rows_create(store, name, def, &made, err);
+    if (rc == FIRN_OK && out != NULL) {
+        *out = made;
+    }
+    return firn_api_handle_opened_if(rc, made, FIRN_API_HANDLE_TABLE, store);
+}
+
+int
+firn_table_open(firn_store *store, const char *name, firn_table **out, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    API_REQUIRE(out != NULL, err, "out must not be NULL");
+    *out = NULL;
+    API_REQUIRE(store != NULL && name != NULL, err, "store and name must not be NULL");
+    API_OPEN(store, STORE, err);
+    int rc = is_own_name(name) ? refuse_own_name(err) : firn_rows_open(store, name, out, err);
+    return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_TABLE, store);
+}
+
+int
+firn_snapshot_table_open(firn_snapshot *snapshot, const char *name, firn_table **out,
+                         firn_error *err)
+{
+    API_ANY_ERROR(err);
+    API_REQUIRE(out != NULL, err, "out must not be NULL");
+    *out = NULL;
+    API_REQUIRE(snapshot != NULL && name != NULL, err, "snapshot and name must not be NULL");
+    API_OPEN(snapshot, SNAPSHOT, err);
+    int rc = is_own_name(name) ? refuse_own_name(err) : firn_rows_open_at(snapshot, name, out, err);
+    return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_TABLE,
+                                     rc == FIRN_OK ? firn_rows_db(*out) : NULL);
+}
+
+int
+firn_table_drop(firn_store *store, const char *name, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    API_REQUIRE(store != NULL && name != NULL, err, "store and name must not be NULL");
+    API_OPEN(store, STORE, err);
+    return is_own_name(name) ? refuse_own_name(err) : firn_rows_drop(store, name, err);
+}
+
+int
+firn_table_list(firn_store *store, int (*visit)(void *ctx, const char *name), void *ctx,
+                firn_error *err)
+{
+    API_ANY_ERROR(err);
+    struct firn_db_view *view;
+    API_REQUIRE(store != NULL && visit != NULL, err, "store and visit must not be NULL");
+    API_OPEN(store, STORE, err);
+    int rc = firn_db_view_open(store, &view, err);
+    if (rc == FIRN_OK) {
+        rc = firn_db_view_keyspace_list_of(view, FIRN_KEYSPACE_ENTRY_TABLE, visit, ctx, err);
+        firn_db_view_close(view);
+    }
+    return rc;
+}
+
+int
+firn_snapshot_table_list(firn_snapshot *snapshot, int (*visit)(void *ctx, const char *name),
+                         void *ctx, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    API_REQUIRE(snapshot != NULL && visit != NULL, err, "snapshot and visit must not be NULL");
+    API_OPEN(snapshot, SNAPSHOT, err);
+    return firn_db_view_keyspace_list_of(snapshot, FIRN_KEYSPACE_ENTRY_TABLE, visit, ctx, err);
+}
+
+const char *
+firn_table_name(const firn_table *table)
+{
+    return firn_api_handle_check(table, FIRN_API_HANDLE_TABLE, NULL) == FIRN_OK && table != NULL
+               ? firn_rows_name(table)
+               : "";
+}
+
+int
+firn_table_describe(firn_table *table, firn_snapshot *snapshot, char **out, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    struct firn_schema *schema;
+    struct firn_buf text = {0};
+    API_REQUIRE(out != NULL, err, "out must not be NULL");
+    *out = NULL;
+    API_REQUIRE(table != NULL, err, "table must not be NULL");
+    API_OPEN(table, TABLE, err);
+    if (snapshot != NULL) {
+        API_OPEN(snapshot, SNAPSHOT, err);
+    }
+    int rc = firn_rows_schema(table, snapshot, &schema, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (firn_schema_text_append(schema, &text) != FIRN_OK || firn_buf_text(&text) == NULL) {
+        rc = firn_error_no_memory(err, "a definition");
+        firn_buf_deinit(&text);
+    }
+    firn_schema_unref(schema);
+    *out = (char *)text.data;
+    return rc;
+}
+
+/* ---- changing a table ---- */
+
+struct change {
+    const firn_table_column *column;
+    const char *name;
+    const char *new_name;
+    const firn_value *value;
+};
+
+static int
+add_column(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_error *err)
+{
+    const struct change *change = ctx;
+    return firn_schema_change_add_column(old, change->column, out, err);
+}
+
+static int
+drop_column(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_error *err)
+{
+    const struct change *change = ctx;
+    return firn_schema_change_drop_column(old, firn_str(change->name), out, err);
+}
+
+static int
+rename_column(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_error *err)
+{
+    const struct change *change = ctx;
+    return firn_schema_change_rename_column(old, firn_str(change->name), firn_str(change->new_name),
+                                            out, err);
+}
+
+static int
+set_default(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_error *err)
+{
+    const struct change *change = ctx;
+    return firn_schema_change_default(old, firn_str(change->name), change->value, out, err);
+}
+
+static int
+alter(firn_table *table,
+      int (*with)(void *ctx, const struct firn_schema *old, struct firn_schema **out,
+                  firn_error *err),
+      struct change *change, firn_error *err)
+{
+    const struct firn_rows_change inner = {with, change};
+    API_OPEN(table, TABLE, err);
+    return firn_rows_alter(table, &inner, err);
+}
+
+int
+firn_table_add_column(firn_table *table, const firn_table_column *column, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    struct change change = {.column = column};
+    API_REQUIRE(table != NULL && column != NULL, err, "table and column must not be NULL");
+    return alter(table, add_column, &change, err);
+}
+
+int
+firn_table_drop_column(firn_table *table, const char *name, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    struct change change = {.name = name};
+    API_REQUIRE(table != NULL && name != NULL, err, "table and name must not be NULL");
+    return alter(table, drop_column, &change, err);
+}
+
+int
+firn_table_rename_column(firn_table *table, const char *name, const char *new_name, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    struct change change = {.name = name, .new_name = new_name};
+    API_REQUIRE(table != NULL && name != NULL && new_name != NULL, err,
+                "table and names must not be NULL");
+    return alter(table, rename_column, &change, err);
+}
+
+int
+firn_table_set_default(firn_table *table, const char *column, const firn_value *value,
+                       firn_error *err)
+{
+    API_ANY_ERROR(err);
+    struct change change = {.name = column, .value = value};
+    API_REQUIRE(table != NULL && column != NULL, err, "table and column must not be NULL");
+    return alter(table, set_default, &change, err);
+}
+
+int
+firn_table_add_index(firn_table *table, const firn_table_index *index, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    API_REQUIRE(table != NULL && index != NULL, err, "table and index must not be NULL");
+    API_OPEN(table, TABLE, err);
+    return firn_rows_index_add(table, index, err);
+}
+
+int
+firn_table_drop_index(firn_table *table, const char *name, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    API_REQUIRE(table != NULL && name != NULL, err, "table and name must not be NULL");
+    API_OPEN(table, TABLE, err);
+    return firn_rows_index_drop(table, name, err);
+}
+
+/* ---- writing rows ---- */
+
+static int
+put(firn_table *table, enum firn_rows_mode mode, const firn_row_options *options,
+    const firn_value *values, size_t count, firn_value *out_auto, firn_error *err)
+{
+    firn_row_options given = FIRN_ROW_OPTIONS_INIT;
+    API_REQUIRE(table != NULL && (values != NULL || count == 0), err,
+                "table and values must not be NULL");
+    API_OPEN(table, TABLE, err);
+    int rc = api_options_read(&given, sizeof given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    API_REQUIRE(api_store_is_durability(given.durability), err,
+                "the durability is none of firn_durability");
+    const struct firn_rows_put what = {.mode = mode,
+                                       .columns = given.columns,
+                                       .values = values,
+                                       .count = count,
+                                       .ttl_ms = given.ttl_ms};
+    for (size_t i = 0; i < count && given.columns != NULL; i++) {
+        API_REQUIRE(given.columns[i] != NULL, err, "names of columns must not be NULL");
+    }
+    if (given.txn == NULL) {
+        return firn_rows_write_put(table, NULL, &what, given.durability, out_auto, err);
+    }
+    API_ENTER(given.txn, TXN, err);
+    rc = firn_rows_write_put(table, given.txn, &what, given.durability, out_auto, err);
+    firn_api_handle_leave(given.txn);
+    return rc;
+}
+
+int
+firn_table_insert(firn_table *table, const firn_row_options *options, const firn_value *values,
+                  size_t count, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    return put(table, FIRN_ROWS_INSERT, options, values, count, NULL, err);
+}
+
+int
+firn_table_insert_auto(firn_table *table, const firn_row_options *options, const firn_value *values,
+                       size_t count, uint64_t *out_number, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    firn_value number = firn_null();
+    API_REQUIRE(out_number != NULL, err, "out_number must not be NULL");
+    *out_number = 0;
+    int rc = put(table, FIRN_ROWS_INSERT, options, values, count, &number, err);
+    if (rc == FIRN_OK) {
+        *out_number = number.as.u64;
+    }
+    return rc;
+}
+
+int
+firn_table_upsert(firn_table *table, const firn_row_options *options, const firn_value *values,
+                  size_t count, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    return put(table, FIRN_ROWS_UPSERT, options, values, count, NULL, err);
+}
+
+int
+firn_table_update(firn_table *table, const firn_row_options *options, const firn_value *values,
+                  size_t count, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    return put(table, FIRN_ROWS_UPDATE, options, values, count, NULL, err);
+}
+
+int
+firn_table_delete(firn_table *table, const firn_row_options *options, const firn_value *key,
+                  size_t key_count, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    firn_row_options given = FIRN_ROW_OPTIONS_INIT;
+    API_REQUIRE(table != NULL && (key != NULL || key_count == 0), err,
+                "table and key must not be NULL");
+    API_OPEN(table, TABLE, err);
+    int rc = api_options_read(&given, sizeof given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    API_REQUIRE(api_store_is_durability(given.durability), err,
+                "the durability is none of firn_durability");
+    API_REQUIRE(given.ttl_ms == 0 && given.columns == NULL, err,
+                "ttl_ms and columns mean nothing to a delete");
+    if (given.txn == NULL) {
+        return firn_rows_write_delete(table, NULL, key, key_count, given.durability, err);
+    }
+    API_ENTER(given.txn, TXN, err);
+    rc = firn_rows_write_delete(table, given.txn, key, key_count, given.durability, err);
+    firn_api_handle_leave(given.txn);
+    return rc;
+}
+
+/* ---- reading rows ---- */
+
+int
+firn_row_create(firn_row **out, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    API_REQUIRE(out != NULL, err, "out must not be NULL");
+    return firn_rows_read_row_create(out, err);
+}
+
+void
+firn_row_destroy(firn_row *row)
+{
+    firn_rows_read_row_destroy(row);
+}
+
+size_t
+firn_row_count(const firn_row *row)
+{
+    size_t count = 0;
+    if (row != NULL) {
+        (void)firn_rows_read_row_values(row, &count);
+    }
+    return count;
+}
+
+const firn_value *
+firn_row_values(const firn_row *row)
+{
+    size_t count;
+    return row != NULL ? firn_rows_read_row_values(row, &count) : NULL;
+}
+
+/* Reads the options into *out, which refers to what they refer to. */
+static int
+read_read_options(const firn_read_options *options, struct firn_rows_read *out, firn_error *err)
+{
+    firn_read_options given = FIRN_READ_OPTIONS_INIT;
+    int rc = api_options_read(&given, sizeof given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    API_REQUIRE(given.txn == NULL || given.snapshot == NULL, err,
+                "rows are read in a transaction or in a snapshot, not in both");
+    API_REQUIRE(given.columns != NULL || given.column_count == 0, err, "columns must not be NULL");
+    for (size_t i = 0; i < given.column_count; i++) {
+        API_REQUIRE(given.columns[i] != NULL, err, "names of columns must not be NULL");
+    }
+    *out = (struct firn_rows_read){.txn = given.txn,
+                                   .view = given.snapshot,
+                                   .index = given.index,
+                                   .columns = given.columns,
+                                   .column_count = given.column_count};
+    return FIRN_OK;
+}
+
+int
+firn_table_get(firn_table *table, const firn_read_options *options, const firn_value *key,
+               size_t key_count, firn_row *row, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    struct firn_rows_read read;
+    API_REQUIRE(table != NULL && row != NULL && (key != NULL || key_count == 0), err,
+                "table, key and row must not be NULL");
+    API_OPEN(table, TABLE, err);
+    int rc = read_read_options(options, &read, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (read.view != NULL) {
+        API_OPEN(read.view, SNAPSHOT, err);
+    }
+    if (read.txn == NULL) {
+        return firn_rows_read_get(table, &read, key, key_count, row, err);
+    }
+    API_ENTER(read.txn, TXN, err);
+    rc = firn_rows_read_get(table, &read, key, key_count, row, err);
+    firn_api_handle_leave(read.txn);
+    return rc;
+}
+
+int
+firn_table_cursor_open(firn_table *table, const firn_table_cursor_options *options,
+                       firn_table_cursor **out, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    firn_table_cursor_options given = FIRN_TABLE_CURSOR_OPTIONS_INIT;
+    struct firn_rows_cursor_options inner = {.is_descending = false};
+    API_REQUIRE(out != NULL, err, "out must not be NULL");
+    *out = NULL;
+    API_REQUIRE(table != NULL, err, "table must not be NULL");
+    API_OPEN(table, TABLE, err);
+    int rc = api_options_read(&given, sizeof given, options, err);
+    rc = rc == FIRN_OK ? read_read_options(&given.read, &inner.read, err) : rc;
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    API_REQUIRE((given.lower.values != NULL || given.lower.count == 0) &&
+                    (given.upper.values != NULL || given.upper.count == 0),
+                err, "values of bounds must not be NULL");
+    inner.lower =
+        (struct firn_rows_bound){given.lower.values, given.lower.count, given.lower.exclusive};
+    inner.upper =
+        (struct firn_rows_bound){given.upper.values, given.upper.count, given.upper.exclusive};
+    inner.is_descending = given.descending;
+    if (inner.read.view != NULL) {
+        API_OPEN(inner.read.view, SNAPSHOT, err);
+    }
+    if (inner.read.txn == NULL) {
+        rc = firn_rows_read_cursor_open(table, &inner, out, err);
+        return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_TABLE_CURSOR, NULL);
+    }
+    API_ENTER(inner.read.txn, TXN, err);
+    rc = firn_rows_read_cursor_open(table, &inner, out, err);
+    rc = firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_TABLE_CURSOR, inner.read.txn);
+    firn_api_handle_leave(inner.read.txn);
+    return rc;
+}
+
+void
+firn_table_cursor_close(firn_table_cursor *cursor)
+{
+    if (firn_api_handle_check(cursor, FIRN_API_HANDLE_TABLE_CURSOR, NULL) == FIRN_OK) {
+        firn_api_handle_closing(cursor);
+        firn_rows_read_cursor_close(cursor);
+        firn_api_handle_closed(cursor);
+    }
+}
+
+int
+firn_table_cursor_next(firn_table_cursor *cursor, const firn_row **out, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    API_REQUIRE(out != NULL, err, "out must not be NULL");
+    *out = NULL;
+    API_REQUIRE(cursor != NULL, err, "cursor must not be NULL");
+    API_ENTER(cursor, TABLE_CURSOR, err);
+    int rc = firn_rows_read_cursor_next(cursor, out, err);
+    firn_api_handle_leave(cursor);
+    return rc;
+}

@@ -1,0 +1,605 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rows/rows.c: tables: creating, opening, changing and dropping them.
+ *
+ * A table is made in steps, each a commit, the one that makes it visible last: the keyspaces of its
+ * indexes, the record of its schema, its name. It is dropped the other way round. So whatever view has
+ * the name has the rest, and what a crash leaves in between belongs to no table: keyspaces of indexes
+ * without a record are dropped when the next table is made.
+ *
+ * One thread of the process makes or changes tables at a time (struct firn_rows_catalog, kept with the keyspace of
+ * the schemas); no other process can. What else changes schemas is a restore of the store, with which
+ * the transactions here conflict as all others do.
+ *
+ * (I1) A record is only written by a transaction that has read it, or for a number that nobody has.
+ * (I2) No number of a column or an index is given twice in a table, also where a restore has taken the first
+ *      one out of the schema: rows of the other history may still have it. So the next numbers are kept
+ *      outside of views, too, in the keyspace "firn.tables", and written there before they are used.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/reader.h"
+#include "base/slice.h"
+#include "codec/hex.h"
+#include "os/os.h"
+#include "rows/rows_internal.h"
+
+static const char numbers_name[] = FIRN_DB_SYSTEM_PREFIX "tables";
+#define INDEX_PREFIX FIRN_DB_TABLE_PREFIX "index:"
+enum { CHANGE_ATTEMPTS_MAX = 1000 };
+
+/* ---- the keyspace of the schemas ---- */
+
+struct firn_rows_catalog {
+    struct firn_os_mutex mutex; /* rank TABLES */
+};
+
+static void
+destroy_catalog(void *object)
+{
+    struct firn_rows_catalog *catalog = object;
+    firn_os_mutex_deinit(&catalog->mutex);
+    firn_free(catalog);
+}
+
+/* What is kept with the keyspace; NULL when memory is out. */
+static struct firn_rows_catalog *
+catalog_of(struct firn_db_keyspace *schemas)
+{
+    struct firn_rows_catalog *catalog = firn_db_keyspace_attached(schemas);
+    if (catalog != NULL) {
+        return catalog;
+    }
+    catalog = firn_alloc_zeroed(sizeof *catalog);
+    if (catalog == NULL) {
+        return NULL;
+    }
+    firn_os_mutex_init(firn_db_os(firn_db_keyspace_db(schemas)), &catalog->mutex, FIRN_LOCK_TABLES);
+    return firn_db_keyspace_attach(schemas, catalog, destroy_catalog);
+}
+
+int
+firn_rows_begin_change(struct firn_db *db, struct firn_rows_changing *out, firn_error *err)
+{
+    *out = (struct firn_rows_changing){.schemas = NULL};
+    if (firn_db_is_read_only(db)) {
+        return firn_error_set(err, FIRN_READ_ONLY, "the store was opened read-only");
+    }
+    int rc = firn_db_keyspace_open(db, FIRN_DB_SCHEMAS, &out->schemas, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    out->catalog = catalog_of(out->schemas);
+    if (out->catalog == NULL) {
+        return firn_error_no_memory(err, "a table");
+    }
+    firn_os_mutex_lock(&out->catalog->mutex);
+    return FIRN_OK;
+}
+
+void
+firn_rows_end_change(struct firn_rows_changing *changing)
+{
+    if (changing->catalog != NULL) {
+        firn_os_mutex_unlock(&changing->catalog->mutex);
+        changing->catalog = NULL;
+    }
+}
+
+static void
+encode_schema_key(uint64_t number, uint8_t out[FIRN_DB_SCHEMA_KEY_SIZE])
+{
+    for (size_t i = 0; i < FIRN_DB_SCHEMA_KEY_SIZE; i++) {
+        out[i] = (uint8_t)(number >> (8 * (FIRN_DB_SCHEMA_KEY_SIZE - 1 - i)));
+    }
+}
+
+void
+firn_rows_name_index(uint64_t schema, uint32_t index, char *out)
+{
+    (void)snprintf(out, FIRN_ROWS_INDEX_NAME_SIZE, INDEX_PREFIX "%016" PRIx64 ":%" PRIu32, schema,
+                   index);
+}
+
+/* ---- handles ---- */
+
+static void
+destroy_table(void *object)
+{
+    struct firn_table *table = object;
+    firn_schema_unref(table->cached);
+    firn_buf_deinit(&table->record);
+    firn_buf_deinit(&table->indexes);
+    firn_os_mutex_deinit(&table->mutex);
+    firn_free(table);
+}
+
+static int
+make_handle(struct firn_db *db, struct firn_db_keyspace *rows, struct firn_db_keyspace *schemas,
+            struct firn_table **out, firn_error *err)
+{
+    struct firn_table *table = firn_alloc_zeroed(sizeof *table);
+    if (table == NULL) {
+        return firn_error_no_memory(err, "a table");
+    }
+    firn_os_process_init_mark(&table->mark);
+    firn_os_mutex_init(firn_db_os(db), &table->mutex, FIRN_LOCK_TABLE);
+    table->db = db;
+    table->rows = rows;
+    table->schemas = schemas;
+    encode_schema_key(firn_db_keyspace_schema(rows), table->schema_key);
+    *out = firn_db_keyspace_attach(rows, table, destroy_table);
+    return FIRN_OK;
+}
+
+/* The handle of a keyspace that was found by its name. */
+static int
+handle_of(struct firn_db *db, struct firn_db_keyspace *rows, struct firn_table **out,
+          firn_error *err)
+{
+    struct firn_db_keyspace *schemas;
+    if (firn_db_keyspace_type(rows) != FIRN_KEYSPACE_ENTRY_TABLE) {
+        return firn_error_set(err, FIRN_INVALID, "'%s' is a keyspace, not a table",
+                              firn_db_keyspace_name(rows));
+    }
+    *out = firn_db_keyspace_attached(rows);
+    if (*out != NULL) {
+        return FIRN_OK;
+    }
+    int rc = firn_db_keyspace_open_existing(db, FIRN_DB_SCHEMAS, &schemas, err);
+    if (rc == FIRN_NOT_FOUND) {
+        return firn_error_set(err, FIRN_CORRUPT, "the store has no schema of the table '%s'",
+                              firn_db_keyspace_name(rows));
+    }
+    return rc == FIRN_OK ? make_handle(db, rows, schemas, out, err) : rc;
+}
+
+static int
+say_missing(const char *name, firn_error *err)
+{
+    return firn_error_set(err, FIRN_NOT_FOUND, "there is no table '%s'", name);
+}
+
+int
+firn_rows_open(struct firn_db *db, const char *name, struct firn_table **out, firn_error *err)
+{
+    struct firn_db_keyspace *rows;
+    *out = NULL;
+    int rc = firn_db_keyspace_open_existing(db, name, &rows, err);
+    return rc == FIRN_OK          ? handle_of(db, rows, out, err)
+           : rc == FIRN_NOT_FOUND ? say_missing(name, err)
+                                  : rc;
+}
+
+int
+firn_rows_open_at(struct firn_db_view *view, const char *name, struct firn_table **out,
+                  firn_error *err)
+{
+    struct firn_db_keyspace *rows;
+    *out = NULL;
+    int rc = firn_db_view_keyspace_open(view, name, &rows, err);
+    return rc == FIRN_OK          ? handle_of(firn_db_keyspace_db(rows), rows, out, err)
+           : rc == FIRN_NOT_FOUND ? say_missing(name, err)
+                                  : rc;
+}
+
+struct firn_db *
+firn_rows_db(const struct firn_table *table)
+{
+    return table->db;
+}
+
+const char *
+firn_rows_name(const struct firn_table *table)
+{
+    return firn_db_keyspace_name(table->rows);
+}
+
+struct firn_db_keyspace *
+firn_rows_keyspace(const struct firn_table *table)
+{
+    return table->rows;
+}
+
+/* ---- schemas ---- */
+
+/* What a record says; the record that was read last is not decoded again. */
+static int
+schema_of(struct firn_table *table, firn_slice record, struct firn_schema **out, firn_error *err)
+{
+    firn_os_mutex_lock(&table->mutex);
+    bool is_cached =
+        table->cached != NULL && firn_slice_equal(record, firn_buf_slice(&table->record));
+    if (is_cached) {
+        *out = table->cached;
+        firn_schema_ref(*out);
+    }
+    firn_os_mutex_unlock(&table->mutex);
+    if (is_cached) {
+        return FIRN_OK;
+    }
+    int rc = firn_schema_record_decode(record, out, err);
+    if (rc != FIRN_OK) {
+        firn_error_prefix(err, "the schema of the table '%s'", firn_rows_name(table));
+        return rc;
+    }
+    firn_os_mutex_lock(&table->mutex);
+    if (firn_buf_assign(&table->record, record) == FIRN_OK) {
+        firn_schema_unref(table->cached);
+        table->cached = *out;
+        firn_schema_ref(*out);
+    } else {
+        firn_schema_unref(table->cached);
+        table->cached = NULL;
+    }
+    firn_os_mutex_unlock(&table->mutex);
+    return FIRN_OK;
+}
+
+int
+firn_rows_schema(struct firn_table *table, struct firn_db_view *view, struct firn_schema **out,
+                 firn_error *err)
+{
+    uint8_t memory[512];
+    struct firn_buf record = firn_buf_borrowed(memory, sizeof memory);
+    *out = NULL;
+    int rc = firn_db_get_at(table->schemas, view, firn_rows_schema_key(table), &record, err);
+    if (rc == FIRN_OK) {
+        rc = schema_of(table, firn_buf_slice(&record), out, err);
+    } else if (rc == FIRN_NOT_FOUND) {
+        rc = say_missing(firn_rows_name(table), err);
+    }
+    firn_buf_deinit(&record);
+    return rc;
+}
+
+int
+firn_rows_schema_for_write(struct firn_table *table, struct firn_db_txn *txn,
+                           struct firn_schema **out, firn_error *err)
+{
+    *out = NULL;
+    int rc = firn_db_txn_depend(txn, table->schemas, firn_rows_schema_key(table), err);
+    return rc == FIRN_OK ? firn_rows_schema(table, firn_db_txn_view(txn), out, err) : rc;
+}
+
+/* ---- what belongs to no table ---- */
+
+struct stray {
+    struct firn_db_keyspace *schemas;
+    char name[FIRN_ROWS_INDEX_NAME_SIZE]; /* of one; "": none was found */
+    firn_error *err;
+};
+
+/* The key of the schema's record, from the name of an index's keyspace. */
+static bool
+read_schema_of_index(const char *name, uint8_t out[FIRN_DB_SCHEMA_KEY_SIZE])
+{
+    size_t prefix = sizeof INDEX_PREFIX - 1;
+    size_t size = strlen(name);
+    return size > prefix + (size_t)2 * FIRN_DB_SCHEMA_KEY_SIZE &&
+           size < FIRN_ROWS_INDEX_NAME_SIZE && strncmp(name, INDEX_PREFIX, prefix) == 0 &&
+           firn_hex_decode(name + prefix, out, FIRN_DB_SCHEMA_KEY_SIZE);
+}
+
+static int
+look_at_name(void *ctx, const char *name)
+{
+    struct stray *stray = ctx;
+    uint8_t key[FIRN_DB_SCHEMA_KEY_SIZE];
+    bool exists;
+    if (stray->name[0] != '\0' || !read_schema_of_index(name, key)) {
+        return FIRN_OK;
+    }
+    int rc = firn_db_get_exists(stray->schemas, firn_bytes(key, sizeof key), &exists, stray->err);
+    if (rc == FIRN_OK && !exists) {
+        memcpy(stray->name, name, strlen(name) + 1);
+    }
+    return rc;
+}
+
+/* Drops what a crash left between two steps. */
+static int
+drop_strays(struct firn_db *db, struct firn_db_keyspace *schemas, firn_error *err)
+{
+    for (;;) {
+        struct stray stray = {.schemas = schemas, .err = err};
+        int rc = firn_db_keyspace_list(db, look_at_name, &stray, err);
+        if (rc != FIRN_OK || stray.name[0] == '\0') {
+            return rc;
+        }
+        rc = firn_db_keyspace_drop(db, stray.name, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+}
+
+/* ---- creating ---- */
+
+static int
+refuse_taken(const struct firn_db_keyspace *taken, firn_error *err)
+{
+    bool is_table = firn_db_keyspace_type(taken) == FIRN_KEYSPACE_ENTRY_TABLE;
+    return firn_error_set(err, FIRN_EXISTS, "there is a %s '%s' already",
+                          is_table ? "table" : "keyspace", firn_db_keyspace_name(taken));
+}
+
+/* FIRN_OK where nothing has the name. */
+static int
+check_free(struct firn_db *db, const char *name, firn_error *err)
+{
+    struct firn_db_keyspace *taken;
+    int rc = firn_db_keyspace_open_existing(db, name, &taken, err);
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc == FIRN_OK ? refuse_taken(taken, err) : rc;
+}
+
+static int
+take_number(struct firn_db *db, uint64_t *out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    *out = 0;
+    while (rc == FIRN_OK && *out == 0) { /* 0 is none */
+        rc = firn_os_random(firn_db_os(db), out, sizeof *out, err);
+    }
+    return rc;
+}
+
+static int
+create_indexes(struct firn_db *db, uint64_t number, const struct firn_schema *schema,
+               firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < schema->index_count && rc == FIRN_OK; i++) {
+        struct firn_db_keyspace *made;
+        char name[FIRN_ROWS_INDEX_NAME_SIZE];
+        firn_rows_name_index(number, schema->indexes[i].id, name);
+        rc = firn_db_keyspace_create(db, name, &made, err);
+    }
+    return rc;
+}
+
+static void
+drop_indexes(struct firn_db *db, uint64_t number, const struct firn_schema *schema)
+{
+    for (size_t i = 0; i < schema->index_count; i++) {
+        char name[FIRN_ROWS_INDEX_NAME_SIZE];
+        firn_rows_name_index(number, schema->indexes[i].id, name);
+        FIRN_IGNORE(firn_db_keyspace_drop(db, name, NULL)); /* what stays is a stray */
+    }
+}
+
+/* The steps, with the right to change tables. */
+static int
+create(struct firn_db *db, const char *name, const struct firn_schema *schema,
+       struct firn_db_keyspace *schemas, struct firn_db_keyspace **out, firn_error *err)
+{
+    struct firn_keyspace_entry entry = {.type = FIRN_KEYSPACE_ENTRY_TABLE};
+    uint8_t key[FIRN_DB_SCHEMA_KEY_SIZE];
+    struct firn_buf record = {0};
+    int rc;
+    FIRN_TRY(check_free(db, name, err));
+    FIRN_TRY(drop_strays(db, schemas, err));
+    FIRN_TRY(firn_schema_record_encode(schema, &record, err));
+    FIRN_TRY(take_number(db, &entry.schema, err));
+    encode_schema_key(entry.schema, key);
+    rc = create_indexes(db, entry.schema, schema, err);
+    if (rc == FIRN_OK) {
+        rc = firn_db_put(schemas, firn_bytes(key, sizeof key), firn_buf_slice(&record),
+                         FIRN_DURABILITY_DEFAULT, err); /* (I1) */
+    }
+    if (rc == FIRN_OK) {
+        rc = firn_db_keyspace_create_as(db, name, &entry, out, err);
+    }
+    if (rc != FIRN_OK) {
+        drop_indexes(db, entry.schema, schema);
+        FIRN_IGNORE(
+            firn_db_delete(schemas, firn_bytes(key, sizeof key), FIRN_DURABILITY_DEFAULT, NULL));
+    }
+out:
+    firn_buf_deinit(&record);
+    return rc;
+}
+
+int
+firn_rows_create(struct firn_db *db, const char *name, const firn_table_def *def,
+                 struct firn_table **out, firn_error *err)
+{
+    uint32_t trees[FIRN_TABLE_INDEXES_MAX] = {0};
+    struct firn_schema *schema = NULL;
+    struct firn_rows_changing changing;
+    struct firn_db_keyspace *rows = NULL;
+    int rc;
+    *out = NULL;
+    FIRN_TRY(firn_schema_def_create(def, trees, &schema, err));
+    FIRN_TRY(firn_rows_begin_change(db, &changing, err));
+    rc = create(db, name, schema, changing.schemas, &rows, err);
+    firn_rows_end_change(&changing);
+    FIRN_TRY(rc);
+    FIRN_TRY(make_handle(db, rows, changing.schemas, out, err));
+out:
+    firn_schema_unref(schema);
+    return rc;
+}
+
+/* ---- dropping ---- */
+
+int
+firn_rows_drop(struct firn_db *db, const char *name, firn_error *err)
+{
+    struct firn_rows_changing changing = {.catalog = NULL};
+    struct firn_schema *schema = NULL;
+    struct firn_table *table;
+    int rc;
+    FIRN_TRY(firn_rows_open(db, name, &table, err));
+    FIRN_TRY(firn_rows_begin_change(db, &changing, err));
+    FIRN_TRY(firn_rows_schema(table, NULL, &schema, err));
+    FIRN_TRY(firn_db_keyspace_drop(db, name, err));
+    /* The table is gone: what fails now is left for the next one that is made. */
+    FIRN_IGNORE(firn_db_delete(changing.schemas, firn_rows_schema_key(table),
+                               FIRN_DURABILITY_DEFAULT, NULL));
+    drop_indexes(db, firn_db_keyspace_schema(table->rows), schema);
+out:
+    firn_rows_end_change(&changing);
+    firn_schema_unref(schema);
+    return rc;
+}
+
+/* ---- numbers of columns and indexes (I2) ---- */
+
+struct numbers {
+    uint64_t next_column;
+    uint64_t next_index;
+};
+
+static int
+read_numbers(struct firn_db_keyspace *tables, const struct firn_table *table, struct numbers *out,
+             firn_error *err)
+{
+    uint8_t memory[32];
+    struct firn_buf value = firn_buf_borrowed(memory, sizeof memory);
+    *out = (struct numbers){0, 0};
+    int rc = firn_db_get(tables, firn_rows_schema_key(table), &value, err);
+    if (rc == FIRN_OK) {
+        struct firn_reader reader = firn_reader_of(firn_buf_slice(&value));
+        if (!firn_reader_varint_max(&reader, UINT32_MAX, &out->next_column) ||
+            !firn_reader_varint_max(&reader, UINT32_MAX, &out->next_index) ||
+            firn_reader_left(&reader) != 0) {
+            rc = firn_error_set(err, FIRN_CORRUPT, "the numbers of the table '%s' make no sense",
+                                firn_rows_name(table));
+        }
+    }
+    firn_buf_deinit(&value);
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+static int
+write_numbers(struct firn_db_keyspace *tables, const struct firn_table *table,
+              const struct numbers *numbers, firn_error *err)
+{
+    uint8_t memory[32];
+    struct firn_buf value = firn_buf_borrowed(memory, sizeof memory);
+    int rc;
+    FIRN_TRY(firn_buf_append_varint(&value, numbers->next_column));
+    FIRN_TRY(firn_buf_append_varint(&value, numbers->next_index));
+    rc = firn_db_put(tables, firn_rows_schema_key(table), firn_buf_slice(&value),
+                     FIRN_DURABILITY_DEFAULT, err);
+out:
+    firn_buf_deinit(&value);
+    return rc;
+}
+
+/* The schema with numbers to come that no other history of the table has given. */
+static int
+with_free_numbers(const struct firn_table *table, const struct firn_schema *schema,
+                  struct firn_schema **out, firn_error *err)
+{
+    struct firn_db_keyspace *tables;
+    struct numbers numbers;
+    int rc;
+    FIRN_TRY(firn_db_keyspace_open(table->db, numbers_name, &tables, err));
+    FIRN_TRY(read_numbers(tables, table, &numbers, err));
+    struct firn_schema model = *schema;
+    if (numbers.next_column > model.next_column) {
+        model.next_column = (uint32_t)numbers.next_column;
+    }
+    if (numbers.next_index > model.next_index) {
+        model.next_index = (uint32_t)numbers.next_index;
+    }
+    FIRN_TRY(firn_schema_create(&model, out, err));
+out:
+    return rc;
+}
+
+/* Keeps the numbers that a new schema has given, before it is written. */
+static int
+keep_numbers(const struct firn_table *table, const struct firn_schema *schema, firn_error *err)
+{
+    struct firn_db_keyspace *tables;
+    struct numbers numbers;
+    int rc;
+    FIRN_TRY(firn_db_keyspace_open(table->db, numbers_name, &tables, err));
+    FIRN_TRY(read_numbers(tables, table, &numbers, err));
+    if (schema->next_column > numbers.next_column || schema->next_index > numbers.next_index) {
+        numbers = (struct numbers){schema->next_column, schema->next_index};
+        FIRN_TRY(write_numbers(tables, table, &numbers, err));
+    }
+out:
+    return rc;
+}
+
+int
+firn_rows_change_schema(struct firn_table *table, struct firn_db_txn *txn,
+                        const struct firn_rows_change *change, struct firn_schema **out,
+                        firn_error *err)
+{
+    struct firn_schema *old = NULL;
+    struct firn_schema *raised = NULL;
+    int rc;
+    *out = NULL;
+    FIRN_TRY(firn_rows_schema_for_write(table, txn, &old, err));
+    FIRN_TRY(with_free_numbers(table, old, &raised, err));
+    FIRN_TRY(change->change(change->ctx, raised, out, err));
+    FIRN_TRY(keep_numbers(table, *out, err));
+out:
+    firn_schema_unref(old);
+    firn_schema_unref(raised);
+    if (rc != FIRN_OK) {
+        firn_schema_unref(*out);
+        *out = NULL;
+    }
+    return rc;
+}
+
+int
+firn_rows_write_schema(struct firn_table *table, struct firn_db_txn *txn,
+                       const struct firn_schema *schema, firn_error *err)
+{
+    struct firn_buf record = {0};
+    int rc = firn_schema_record_encode(schema, &record, err);
+    if (rc == FIRN_OK) {
+        rc = firn_db_txn_put(txn, table->schemas, firn_rows_schema_key(table),
+                             firn_buf_slice(&record), err);
+    }
+    firn_buf_deinit(&record);
+    return rc;
+}
+
+/* ---- changing ---- */
+
+struct altering {
+    struct firn_table *table;
+    const struct firn_rows_change *change;
+};
+
+/* Writes the record anew (I1). */
+static int
+alter(struct firn_db_txn *txn, void *ctx, firn_error *err)
+{
+    const struct altering *altering = ctx;
+    struct firn_schema *made;
+    int rc = firn_rows_change_schema(altering->table, txn, altering->change, &made, err);
+    if (rc == FIRN_OK) {
+        rc = firn_rows_write_schema(altering->table, txn, made, err);
+        firn_schema_unref(made);
+    }
+    return rc;
+}
+
+int
+firn_rows_alter(struct firn_table *table, const struct firn_rows_change *change, firn_error *err)
+{
+    struct altering altering = {table, change};
+    const struct firn_db_txn_run run = {
+        .attempts_max = CHANGE_ATTEMPTS_MAX, .work = alter, .ctx = &altering};
+    struct firn_rows_changing changing;
+    int rc = firn_rows_begin_change(table->db, &changing, err);
+    if (rc == FIRN_OK) {
+        rc = firn_db_txn_run(table->db, &run, err);
+        firn_rows_end_change(&changing);
+    }
+    return rc;
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rows/rows.h: tables of a store: creating and changing them, and their rows, one at a time, in
+ * transactions. The public twin is include/firn/table.h.
+ *
+ * Where things lie. A table is a keyspace of type TABLE, whose name is the table's. Its entry in the list of
+ * keyspaces names the number of the table's schema, 64 random bits, which never changes. The record of
+ * the schema is the value of that number in the keyspace "firn:schemas"; a change of the table writes it
+ * again. Each index is a keyspace "firn:index:<number of the schema>:<number of the index>". All of
+ * these are inside of views, so every checkpoint has tables as they were, and a restore brings back
+ * schema, rows and indexes together.
+ *
+ * A transaction that writes rows depends on the record: if the table is changed before it commits, it
+ * conflicts. So what it wrote fits the table, and no index lacks an entry.
+ *
+ * Threads: tables may be used by any thread, cursors by one at a time, and both follow the threads of the
+ * transaction that they are used in.
+ */
+#ifndef FIRN_ROWS_ROWS_H
+#define FIRN_ROWS_ROWS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "firn/table.h"
+#include "schema/schema.h"
+#include "store/db.h"
+#include "txn/db_txn.h"
+
+struct firn_table;
+
+/* ---- tables: rows.c ---- */
+
+/* FIRN_EXISTS where there is a table or a keyspace of that name. */
+FIRN_MUST_CHECK int firn_rows_create(struct firn_db *db, const char *name,
+                                     const firn_table_def *def, struct firn_table **out,
+                                     firn_error *err);
+/* FIRN_NOT_FOUND; FIRN_INVALID for a keyspace that is no table. Handles belong to the store: there is one
+ * of each table, until the store is closed. */
+FIRN_MUST_CHECK int firn_rows_open(struct firn_db *db, const char *name, struct firn_table **out,
+                                   firn_error *err);
+/* The same of a table as a view has it, to be read at that view. */
+FIRN_MUST_CHECK int firn_rows_open_at(struct firn_db_view *view, const char *name,
+                                      struct firn_table **out, firn_error *err);
+FIRN_MUST_CHECK int firn_rows_drop(struct firn_db *db, const char *name, firn_error *err);
+struct firn_db *firn_rows_db(const struct firn_table *table);
+const char *firn_rows_name(const struct firn_table *table);
+struct firn_db_keyspace *firn_rows_keyspace(const struct firn_table *table);
+/* The schema as a view (NULL: now) sees it; the caller's to unref. FIRN_NOT_FOUND where the view does not
+ * have the table. */
+FIRN_MUST_CHECK int firn_rows_schema(struct firn_table *table, struct firn_db_view *view,
+                                     struct firn_schema **out, firn_error *err);
+
+/* Makes the schema of a table anew from its present one; may be called more than once. */
+struct firn_rows_change {
+    int (*change)(void *ctx, const struct firn_schema *old, struct firn_schema **out,
+                  firn_error *err);
+    void *ctx;
+};
+/* Columns and defaults. */
+FIRN_MUST_CHECK int firn_rows_alter(struct firn_table *table, const struct firn_rows_change *change,
+                                    firn_error *err);
+/* Makes the index from the rows that are there. FIRN_EXISTS where it is unique and two rows have the same;
+ * FIRN_CONFLICT where rows were written meanwhile, again and again. */
+FIRN_MUST_CHECK int firn_rows_index_add(struct firn_table *table, const firn_table_index *index,
+                                        firn_error *err);
+FIRN_MUST_CHECK int firn_rows_index_drop(struct firn_table *table, const char *name,
+                                         firn_error *err);
+
+/* ---- writing: rows_write.c ---- */
+
+enum firn_rows_mode {
+    FIRN_ROWS_INSERT, /* FIRN_EXISTS where there is a row with that key */
+    FIRN_ROWS_UPSERT, /* in place of the row with that key */
+    FIRN_ROWS_UPDATE  /* FIRN_NOT_FOUND where there is none; columns that are not given stay */
+};
+
+struct firn_rows_put {
+    enum firn_rows_mode mode;
+    /* The columns of the values, by name; NULL: all of the schema, in its order. Others get their default, or
+     * stay as they are (UPDATE). Those of the key must be there, but for an auto column. */
+    const char *const *columns;
+    const firn_value *values;
+    size_t count;
+    uint64_t ttl_ms; /* 0: for ever */
+};
+/* txn NULL: a transaction of its own, with that durability, repeated while it conflicts. *out_auto (may be
+ * NULL) is the number that an auto column got, or was given. FIRN_EXISTS also where a unique index has
+ * the same for another row. A failure has written nothing; in a transaction the caller's savepoints
+ * decide: what came before stays. */
+FIRN_MUST_CHECK int firn_rows_write_put(struct firn_table *table, struct firn_db_txn *txn,
+                                        const struct firn_rows_put *put, firn_durability durability,
+                                        firn_value *out_auto, firn_error *err);
+/* FIRN_NOT_FOUND where there is no such row. */
+FIRN_MUST_CHECK int firn_rows_write_delete(struct firn_table *table, struct firn_db_txn *txn,
+                                           const firn_value *key, size_t key_count,
+                                           firn_durability durability, firn_error *err);
+
+/* ---- reading: rows_read.c ---- */
+
+/* A row that was read, or none. */
+struct firn_row;
+FIRN_MUST_CHECK int firn_rows_read_row_create(struct firn_row **out, firn_error *err);
+/* NULL is fine. */
+void firn_rows_read_row_destroy(struct firn_row *row);
+const firn_value *firn_rows_read_row_values(const struct firn_row *row, size_t *out_count);
+
+/* What is read, and as of when. */
+struct firn_rows_read {
+    struct firn_db_txn *txn;    /* what it sees, its writes included; or */
+    struct firn_db_view *view;  /* NULL, both: now */
+    const char *index;          /* NULL: the primary key */
+    const char *const *columns; /* NULL: all of the schema, in its order */
+    size_t column_count;
+};
+/* By the whole primary key, or by all columns of a unique index, none of them null. FIRN_NOT_FOUND. */
+FIRN_MUST_CHECK int firn_rows_read_get(struct firn_table *table, const struct firn_rows_read *read,
+                                       const firn_value *key, size_t key_count,
+                                       struct firn_row *row, firn_error *err);
+
+/* The first columns of the key, or of the index, from which on, or up to which. */
+struct firn_rows_bound {
+    const firn_value *values;
+    size_t count;      /* 0: there is no bound */
+    bool is_exclusive; /* rows that begin with the values are left out */
+};
+struct firn_table_cursor;
+struct firn_rows_cursor_options {
+    struct firn_rows_read read;
+    struct firn_rows_bound lower;
+    struct firn_rows_bound upper;
+    bool is_descending;
+};
+/* Rows in the order of the key, or of the index (then of the key). */
+FIRN_MUST_CHECK int firn_rows_read_cursor_open(struct firn_table *table,
+                                               const struct firn_rows_cursor_options *options,
+                                               struct firn_table_cursor **out, firn_error *err);
+/* NULL is fine. */
+void firn_rows_read_cursor_close(struct firn_table_cursor *cursor);
+/* The next row, borrowed until the next call; NULL at the end. */
+FIRN_MUST_CHECK int firn_rows_read_cursor_next(struct firn_table_cursor *cursor,
+                                               const struct firn_row **out, firn_error *err);
+
+#endif

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rows/rows_index.c: an index is added to a table that has rows, and taken away.
+ *
+ * The index is made from one state of the table, as a load into a keyspace of its own. Then a transaction
+ * that began at that state writes the schema, which now has the index. It depends on all rows: if any of
+ * them was written meanwhile it conflicts, and everything begins again with another state. Transactions
+ * that began before that commit, and commit behind it, conflict with the new schema.
+ */
+#include <inttypes.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "rows/rows_internal.h"
+#include "storefile/storefile.h"
+
+enum { ATTEMPTS_MAX = 16 };
+
+/* ---- keyspaces ---- */
+
+int
+firn_rows_index_keyspace(struct firn_table *table, struct firn_db_view *view,
+                         const struct firn_schema_index *index, struct firn_db_keyspace **out,
+                         firn_error *err)
+{
+    *out = NULL;
+    firn_os_mutex_lock(&table->mutex);
+    const struct firn_rows_index *known = (const void *)table->indexes.data;
+    for (size_t i = 0; i < table->indexes.size / sizeof *known && *out == NULL; i++) {
+        *out = known[i].id == index->id ? known[i].keyspace : NULL;
+    }
+    firn_os_mutex_unlock(&table->mutex);
+    if (*out != NULL) {
+        return FIRN_OK;
+    }
+    char name[FIRN_ROWS_INDEX_NAME_SIZE];
+    firn_rows_name_index(firn_db_keyspace_schema(table->rows), index->id, name);
+    struct firn_rows_index found = {.id = index->id};
+    int rc = view != NULL ? firn_db_view_keyspace_open(view, name, &found.keyspace, err)
+                          : firn_db_keyspace_open_existing(table->db, name, &found.keyspace, err);
+    if (rc == FIRN_NOT_FOUND) {
+        return firn_error_set(err, FIRN_CORRUPT, "the index '%s' of the table '%s' is missing",
+                              (const char *)index->name.data, firn_rows_name(table));
+    }
+    if (rc == FIRN_OK) {
+        firn_os_mutex_lock(&table->mutex);
+        /* Without memory it is looked for again. */
+        FIRN_IGNORE(firn_buf_append(&table->indexes, &found, sizeof found));
+        firn_os_mutex_unlock(&table->mutex);
+        *out = found.keyspace;
+    }
+    return rc;
+}
+
+/* Forgets the keyspace of an index: it is another one now, or gone. */
+static void
+forget_keyspace(struct firn_table *table, uint32_t id)
+{
+    firn_os_mutex_lock(&table->mutex);
+    struct firn_rows_index *known = (void *)table->indexes.data;
+    size_t count = table->indexes.size / sizeof *known;
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (known[i].id != id) {
+            known[kept++] = known[i];
+        }
+    }
+    table->indexes.size = kept * sizeof *known;
+    firn_os_mutex_unlock(&table->mutex);
+}
+
+static int
+drop_keyspace(struct firn_table *table, uint32_t id, firn_error *err)
+{
+    char name[FIRN_ROWS_INDEX_NAME_SIZE];
+    firn_rows_name_index(firn_db_keyspace_schema(table->rows), id, name);
+    forget_keyspace(table, id);
+    int rc = firn_db_keyspace_drop(table->db, name, err);
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+/* ---- loading ---- */
+
+struct loading {
+    struct firn_table *table;
+    const struct firn_schema *schema; /* the new one */
+    const struct firn_schema_index *index;
+    struct firn_db_bulk *bulk;
+    struct firn_cell *cells;
+    struct firn_buf memory;
+    struct firn_buf key;
+    struct firn_buf value;
+};
+
+/* The entry of the row that a cursor stands at. */
+static int
+load_row(struct loading *loading, const struct firn_db_cursor *cursor, firn_error *err)
+{
+    firn_slice primary = firn_db_cursor_key(cursor);
+    uint64_t expires_ms = firn_db_cursor_expires_ms(cursor);
+    int rc;
+    FIRN_TRY(firn_schema_row_read(loading->schema, primary, firn_db_cursor_value(cursor), NULL,
+                                  &loading->memory, loading->cells, err));
+    firn_buf_clear(&loading->key);
+    firn_buf_clear(&loading->value);
+    if (expires_ms != 0 && firn_buf_append_le64(&loading->value, expires_ms) != FIRN_OK) {
+        return firn_error_no_memory(err, "an index");
+    }
+    FIRN_TRY(firn_schema_index_entry(loading->schema, loading->index, loading->cells, primary,
+                                     &loading->key, &loading->value, err));
+    firn_slice key = firn_buf_slice(&loading->key);
+    firn_slice value = firn_buf_slice(&loading->value);
+    rc = expires_ms != 0 ? firn_db_bulk_put_expiring(loading->bulk, key, value, err)
+                         : firn_db_bulk_put(loading->bulk, key, value, err);
+out:
+    return rc;
+}
+
+static int
+load_rows(struct loading *loading, struct firn_db_txn *txn, firn_error *err)
+{
+    const struct firn_db_cursor_options all = {.view = NULL};
+    struct firn_db_cursor *cursor = NULL;
+    int rc;
+    FIRN_TRY(firn_db_txn_cursor_open(txn, loading->table->rows, &all, &cursor, err));
+    FIRN_TRY(firn_db_cursor_first(cursor, err));
+    while (firn_db_cursor_valid(cursor)) {
+        FIRN_TRY(load_row(loading, cursor, err));
+        FIRN_TRY(firn_db_cursor_next(cursor, err));
+    }
+out:
+    firn_db_cursor_close(cursor);
+    return rc;
+}
+
+/* How many entries there are now; of a unique index fewer than were loaded if two rows have the same. */
+static int
+count_entries(struct firn_db_keyspace *keyspace, uint64_t *out, firn_error *err)
+{
+    const struct firn_db_cursor_options keys = {.keys_only = true};
+    struct firn_db_cursor *cursor = NULL;
+    int rc;
+    *out = 0;
+    FIRN_TRY(firn_db_cursor_open(keyspace, &keys, &cursor, err));
+    FIRN_TRY(firn_db_cursor_first(cursor, err));
+    while (firn_db_cursor_valid(cursor)) {
+        (*out)++;
+        FIRN_TRY(firn_db_cursor_next(cursor, err));
+    }
+out:
+    firn_db_cursor_close(cursor);
+    return rc;
+}
+
+static int
+refuse_twice(const struct loading *loading, firn_error *err)
+{
+    return firn_error_set(err, FIRN_EXISTS,
+                          "rows of the table '%s' have the same in the columns of the unique index "
+                          "'%s'",
+                          firn_rows_name(loading->table), (const char *)loading->index->name.data);
+}
+
+/* Entries of all rows that the transaction sees, in a keyspace that is made for them. */
+static int
+load(struct loading *loading, struct firn_db_txn *txn, firn_error *err)
+{
+    static const struct firn_storefile_progress quiet = {0};
+    struct firn_db_keyspace *keyspace;
+    char name[FIRN_ROWS_INDEX_NAME_SIZE];
+    uint64_t loaded;
+    uint64_t found;
+    int rc;
+    loading->cells = firn_alloc_zeroed(loading->schema->column_count * sizeof *loading->cells);
+    if (loading->cells == NULL) {
+        return firn_error_no_memory(err, "an index");
+    }
+    FIRN_TRY(drop_keyspace(loading->table, loading->index->id, err));
+    firn_rows_name_index(firn_db_keyspace_schema(loading->table->rows), loading->index->id, name);
+    FIRN_TRY(firn_db_keyspace_create(loading->table->db, name, &keyspace, err));
+    FIRN_TRY(firn_db_bulk_open_unsorted(keyspace, &quiet, &loading->bulk, err));
+    FIRN_TRY(load_rows(loading, txn, err));
+    loaded = firn_db_bulk_count(loading->bulk);
+    FIRN_TRY(firn_db_bulk_commit(loading->bulk, err));
+    if (loading->index->is_unique) {
+        FIRN_TRY(count_entries(keyspace, &found, err));
+        rc = found < loaded ? refuse_twice(loading, err) : FIRN_OK;
+    }
+out:
+    return rc;
+}
+
+static void
+loading_deinit(struct loading *loading)
+{
+    firn_db_bulk_close(loading->bulk);
+    firn_free(loading->cells);
+    firn_buf_deinit(&loading->memory);
+    firn_buf_deinit(&loading->key);
+    firn_buf_deinit(&loading->value);
+}
+
+/* ---- adding ---- */
+
+static int
+add(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_error *err)
+{
+    return firn_schema_change_add_index(old, ctx, 0, out, err);
+}
+
+/* One attempt; FIRN_CONFLICT where rows, or the schema, were written meanwhile. */
+static int
+add_once(struct firn_table *table, const struct firn_rows_change *change, firn_error *err)
+{
+    static const struct firn_db_txn_options plain = {.is_serializable = false};
+    struct loading loading = {.table = table};
+    struct firn_schema *made = NULL;
+    struct firn_db_txn *txn = NULL;
+    bool has_keyspace = false;
+    int rc;
+    FIRN_TRY(firn_db_txn_begin(table->db, &plain, &txn, err));
+    FIRN_TRY(firn_rows_change_schema(table, txn, change, &made, err));
+    FIRN_TRY(firn_db_txn_depend_on_all(txn, table->rows, err));
+    loading.schema = made;
+    loading.index = &made->indexes[made->index_count - 1];
+    has_keyspace = true;
+    FIRN_TRY(load(&loading, txn, err));
+    FIRN_TRY(firn_rows_write_schema(table, txn, made, err));
+    FIRN_TRY(firn_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, err));
+out:
+    if (rc != FIRN_OK && has_keyspace) {
+        FIRN_IGNORE(drop_keyspace(table, loading.index->id, NULL));
+    }
+    loading_deinit(&loading);
+    firn_db_txn_close(txn);
+    firn_schema_unref(made);
+    return rc;
+}
+
+int
+firn_rows_index_add(struct firn_table *table, const firn_table_index *index, firn_error *err)
+{
+    struct firn_rows_changing changing;
+    firn_table_index own = *index;
+    const struct firn_rows_change change = {add, &own};
+    int rc = firn_rows_begin_change(table->db, &changing, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = FIRN_CONFLICT;
+    for (unsigned i = 0; i < ATTEMPTS_MAX && rc == FIRN_CONFLICT; i++) {
+        rc = add_once(table, &change, err);
+    }
+    firn_rows_end_change(&changing);
+    return rc;
+}
+
+/* ---- dropping ---- */
+
+struct dropping {
+    const char *name;
+    uint32_t id;
+};
+
+static int
+drop(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_error *err)
+{
+    struct dropping *dropping = ctx;
+    const struct firn_schema_index *index = firn_schema_find_index(old, firn_str(dropping->name));
+    dropping->id = index != NULL ? index->id : 0;
+    return firn_schema_change_drop_index(old, firn_str(dropping->name), out, err);
+}
+
+int
+firn_rows_index_drop(struct firn_table *table, const char *name, firn_error *err)
+{
+    struct dropping dropping = {.name = name};
+    const struct firn_rows_change change = {drop, &dropping};
+    int rc = firn_rows_alter(table, &change, err);
+    if (rc == FIRN_OK) {
+        /* No schema of now names it: what stays of it is space. */
+        FIRN_IGNORE(drop_keyspace(table, dropping.id, NULL));
+    }
+    return rc;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rows/rows_internal.h: what the files of the room share.
+ */
+#ifndef FIRN_ROWS_ROWS_INTERNAL_H
+#define FIRN_ROWS_ROWS_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include "os/os_process.h"
+#include "rows/rows.h"
+#include "threads/os_thread.h"
+
+struct firn_table {
+    struct firn_os_process_mark mark; /* first: see api_process.h */
+    struct firn_db *db;
+    struct firn_db_keyspace *rows; /* owned by the store, as the next one is */
+    struct firn_db_keyspace *schemas;
+    uint8_t schema_key[FIRN_DB_SCHEMA_KEY_SIZE]; /* in schemas */
+
+    struct firn_os_mutex mutex; /* rank TABLE; guards the rest */
+    struct firn_schema *cached; /* what the record that was read last says; NULL: none was */
+    struct firn_buf record;     /* that one */
+    struct firn_buf indexes;    /* of struct firn_rows_index, in no order */
+    bool has_next_auto;
+    uint64_t next_auto; /* no row has this number or a larger one, and none was given out */
+};
+
+/* An index that was used. */
+struct firn_rows_index {
+    uint32_t id;
+    struct firn_db_keyspace *keyspace;
+};
+
+static inline firn_slice
+firn_rows_schema_key(const struct firn_table *table)
+{
+    return firn_bytes(table->schema_key, sizeof table->schema_key);
+}
+
+/* The keyspace of an index of the schema. view NULL: now. */
+FIRN_MUST_CHECK int firn_rows_index_keyspace(struct firn_table *table, struct firn_db_view *view,
+                                             const struct firn_schema_index *index,
+                                             struct firn_db_keyspace **out, firn_error *err);
+/* Takes the right to change tables, which one thread has at a time, and gives it back. schemas is the
+ * keyspace of the schemas, which is made where it is missing. FIRN_READ_ONLY. */
+struct firn_rows_changing {
+    struct firn_db_keyspace *schemas;
+    struct firn_rows_catalog *catalog;
+};
+FIRN_MUST_CHECK int firn_rows_begin_change(struct firn_db *db, struct firn_rows_changing *out,
+                                           firn_error *err);
+void firn_rows_end_change(struct firn_rows_changing *changing);
+/* The name of the keyspace of an index: FIRN_ROWS_INDEX_NAME_SIZE bytes. */
+enum { FIRN_ROWS_INDEX_NAME_SIZE = 64 };
+void firn_rows_name_index(uint64_t schema, uint32_t index, char *out);
+/* Makes a new schema from the one that the transaction sees, with numbers that were never given in the
+ * table, and writes the record of one. The caller has the right to change tables. */
+FIRN_MUST_CHECK int firn_rows_change_schema(struct firn_table *table, struct firn_db_txn *txn,
+                                            const struct firn_rows_change *change,
+                                            struct firn_schema **out, firn_error *err);
+FIRN_MUST_CHECK int firn_rows_write_schema(struct firn_table *table, struct firn_db_txn *txn,
+                                           const struct firn_schema *schema, firn_error *err);
+/* The schema for a transaction that is going to write, which depends on it from now on. */
+FIRN_MUST_CHECK int firn_rows_schema_for_write(struct firn_table *table, struct firn_db_txn *txn,
+                                               struct firn_schema **out, firn_error *err);
+
+#endif

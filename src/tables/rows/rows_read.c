@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rows/rows_read.c: rows are read, by key, by an index, one after the other.
+ *
+ * A row is read with the schema of the moment that is read: that of the transaction's beginning, of the
+ * snapshot, or of now. A row that is read now may have been written after the schema was looked at: tuples
+ * say themselves which columns they have, so that makes no difference.
+ *
+ * Through an index: the entry gives the primary key, and that the row. A cursor over an index reads both in
+ * one state, so the row of an entry is missing only where one of them has expired.
+ */
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "rows/rows_internal.h"
+
+struct firn_row {
+    firn_value *values;
+    size_t count;
+    size_t capacity;
+    /* What the values refer to. */
+    struct firn_buf key;
+    struct firn_buf tuple;
+    struct firn_buf memory;
+    struct firn_schema *schema;
+};
+
+int
+firn_rows_read_row_create(struct firn_row **out, firn_error *err)
+{
+    *out = firn_alloc_zeroed(sizeof **out);
+    return *out != NULL ? FIRN_OK : firn_error_no_memory(err, "a row");
+}
+
+static void
+row_deinit(struct firn_row *row)
+{
+    firn_free(row->values);
+    firn_buf_deinit(&row->key);
+    firn_buf_deinit(&row->tuple);
+    firn_buf_deinit(&row->memory);
+    firn_schema_unref(row->schema);
+}
+
+void
+firn_rows_read_row_destroy(struct firn_row *row)
+{
+    if (row != NULL) {
+        row_deinit(row);
+        firn_free(row);
+    }
+}
+
+const firn_value *
+firn_rows_read_row_values(const struct firn_row *row, size_t *out_count)
+{
+    *out_count = row->count;
+    return row->values;
+}
+
+/* ---- what is read ---- */
+
+struct reading {
+    struct firn_table *table;
+    struct firn_db_txn *txn;
+    struct firn_db_view *view; /* NULL: what the transaction sees, or now */
+    struct firn_schema *schema;
+    const struct firn_schema_index *index; /* NULL: the primary key */
+    struct firn_db_keyspace *index_keyspace;
+    uint32_t *places; /* of the columns, ascending, none twice */
+    size_t place_count;
+    uint32_t *order; /* value i of the row is that of places[order[i]] */
+    size_t column_count;
+    firn_value *decoded; /* of each place */
+};
+
+static void
+reading_deinit(struct reading *reading)
+{
+    firn_schema_unref(reading->schema);
+    firn_free(reading->places);
+    firn_free(reading->order);
+    firn_free(reading->decoded);
+    *reading = (struct reading){.table = NULL};
+}
+
+static size_t
+find_place(const struct reading *reading, uint32_t place)
+{
+    size_t i = 0;
+    while (i < reading->place_count && reading->places[i] < place) {
+        i++;
+    }
+    return i;
+}
+
+/* The place of a column joins the others, unless it is among them. */
+static void
+add_place(struct reading *reading, uint32_t place)
+{
+    size_t at = find_place(reading, place);
+    if (at < reading->place_count && reading->places[at] == place) {
+        return;
+    }
+    memmove(reading->places + at + 1, reading->places + at,
+            (reading->place_count - at) * sizeof reading->places[0]);
+    reading->places[at] = place;
+    reading->place_count++;
+}
+
+static int
+choose_columns(struct reading *reading, const struct firn_rows_read *read, firn_error *err)
+{
+    size_t count = read->columns != NULL ? read->column_count : reading->schema->column_count;
+    size_t room = count > 0 ? count : 1;
+    reading->column_count = count;
+    reading->places = firn_alloc_zeroed(room * sizeof(uint32_t));
+    reading->order = firn_alloc_zeroed(room * sizeof(uint32_t));
+    reading->decoded = firn_alloc_zeroed(room * sizeof(firn_value));
+    if (reading->places == NULL || reading->order == NULL || reading->decoded == NULL) {
+        return firn_error_no_memory(err, "a row");
+    }
+    for (size_t i = 0; i < count; i++) {
+        size_t place = i;
+        if (read->columns != NULL) {
+            const struct firn_schema_column *column;
+            int rc = firn_schema_require(reading->schema, firn_str(read->columns[i]), &column, err);
+            if (rc != FIRN_OK) {
+                return rc;
+            }
+            place = (size_t)(column - reading->schema->columns);
+        }
+        add_place(reading, (uint32_t)place);
+        reading->order[i] = (uint32_t)place; /* for now */
+    }
+    for (size_t i = 0; i < count; i++) {
+        reading->order[i] = (uint32_t)find_place(reading, reading->order[i]);
+    }
+    return FIRN_OK;
+}
+
+static int
+choose_index(struct reading *reading, const char *name, firn_error *err)
+{
+    if (name == NULL) {
+        return FIRN_OK;
+    }
+    reading->index = firn_schema_find_index(reading->schema, firn_str(name));
+    if (reading->index == NULL) {
+        return firn_error_set(err, FIRN_NOT_FOUND, "the table '%s' has no index '%s'",
+                              firn_rows_name(reading->table), name);
+    }
+    struct firn_db_view *view =
+        reading->txn != NULL ? firn_db_txn_view(reading->txn) : reading->view;
+    return firn_rows_index_keyspace(reading->table, view, reading->index, &reading->index_keyspace,
+                                    err);
+}
+
+/* After a failure there is nothing to deinit. */
+static int
+reading_init(struct reading *reading, struct firn_table *table, const struct firn_rows_read *read,
+             firn_error *err)
+{
+    DCHECK(read->txn == NULL || read->view == NULL);
+    *reading = (struct reading){.table = table, .txn = read->txn, .view = read->view};
+    struct firn_db_view *view = read->txn != NULL ? firn_db_txn_view(read->txn) : read->view;
+    int rc;
+    FIRN_TRY(firn_rows_schema(table, view, &reading->schema, err));
+    FIRN_TRY(choose_columns(reading, read, err));
+    FIRN_TRY(choose_index(reading, read->index, err));
+out:
+    if (rc != FIRN_OK) {
+        reading_deinit(reading);
+    }
+    return rc;
+}
+
+static int
+get(const struct reading *reading, struct firn_db_keyspace *keyspace, firn_slice key,
+    struct firn_buf *out, firn_error *err)
+{
+    return reading->txn != NULL ? firn_db_txn_get(reading->txn, keyspace, key, out, err)
+                                : firn_db_get_at(keyspace, reading->view, key, out, err);
+}
+
+/* ---- rows ---- */
+
+static int
+reserve_values(struct firn_row *row, size_t count, firn_error *err)
+{
+    firn_value *values =
+        firn_grow_array(row->values, count > 0 ? count : 1, &row->capacity, sizeof *values);
+    if (values == NULL) {
+        return firn_error_no_memory(err, "a row");
+    }
+    row->values = values;
+    row->count = count;
+    return FIRN_OK;
+}
+
+/* Fills the row's values from its key and tuple. */
+static int
+decode(const struct reading *reading, struct firn_row *row, firn_error *err)
+{
+    const struct firn_schema_wanted wanted = {reading->places, reading->place_count};
+    int rc;
+    row->count = 0;
+    FIRN_TRY(firn_schema_row_decode(reading->schema, firn_buf_slice(&row->key),
+                                    firn_buf_slice(&row->tuple), &wanted, &row->memory,
+                                    reading->decoded, err));
+    FIRN_TRY(reserve_values(row, reading->column_count, err));
+    for (size_t i = 0; i < reading->column_count; i++) {
+        row->values[i] = reading->decoded[reading->order[i]];
+    }
+    /* Initial values lie in the schema. */
+    if (row->schema != reading->schema) {
+        firn_schema_unref(row->schema);
+        row->schema = reading->schema;
+        firn_schema_ref(row->schema);
+    }
+out:
+    return rc;
+}
+
+static int
+say_missing(const struct reading *reading, firn_error *err)
+{
+    return firn_error_set(err, FIRN_NOT_FOUND, "the table '%s' has no such row",
+                          firn_rows_name(reading->table));
+}
+
+/* The primary key of the row that a unique index has for some values. */
+static int
+find_by_index(const struct reading *reading, const firn_value *key, size_t count,
+              struct firn_buf *out, firn_error *err)
+{
+    struct firn_buf entry = {0};
+    struct firn_buf value = {0};
+    firn_slice primary;
+    bool is_whole = false;
+    int rc;
+    if (!reading->index->is_unique || count != reading->index->column_count) {
+        return firn_error_set(err, FIRN_INVALID,
+                              "a row is found by all columns of a unique index; '%s' %s",
+                              (const char *)reading->index->name.data,
+                              reading->index->is_unique ? "has others" : "is not unique");
+    }
+    FIRN_TRY(firn_schema_index_prefix(reading->schema, reading->index, key, count, &entry,
+                                      &is_whole, err));
+    if (!is_whole) {
+        rc = firn_error_set(err, FIRN_INVALID,
+                            "null is equal to nothing, so it finds no row in the index '%s'",
+                            (const char *)reading->index->name.data);
+        goto out;
+    }
+    FIRN_TRY(get(reading, reading->index_keyspace, firn_buf_slice(&entry), &value, err));
+    FIRN_TRY(firn_schema_index_primary(reading->schema, reading->index, firn_buf_slice(&entry),
+                                       firn_buf_slice(&value), &primary, err));
+    if (firn_buf_assign(out, primary) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a key");
+    }
+out:
+    firn_buf_deinit(&entry);
+    firn_buf_deinit(&value);
+    return rc;
+}
+
+static int
+find_by_key(const struct reading *reading, const firn_value *key, size_t count,
+            struct firn_buf *out, firn_error *err)
+{
+    if (count != reading->schema->key_count) {
+        return firn_error_set(err, FIRN_INVALID, "%zu values for the %zu columns of the key", count,
+                              reading->schema->key_count);
+    }
+    firn_buf_clear(out);
+    return firn_schema_row_key(reading->schema, key, count, out, err);
+}
+
+int
+firn_rows_read_get(struct firn_table *table, const struct firn_rows_read *read,
+                   const firn_value *key, size_t key_count, struct firn_row *row, firn_error *err)
+{
+    struct reading reading;
+    row->count = 0;
+    int rc = reading_init(&reading, table, read, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = reading.index != NULL ? find_by_index(&reading, key, key_count, &row->key, err)
+                               : find_by_key(&reading, key, key_count, &row->key, err);
+    if (rc == FIRN_OK) {
+        rc = get(&reading, table->rows, firn_buf_slice(&row->key), &row->tuple, err);
+    }
+    if (rc == FIRN_OK) {
+        rc = decode(&reading, row, err);
+    } else if (rc == FIRN_NOT_FOUND) {
+        rc = say_missing(&reading, err);
+    }
+    reading_deinit(&reading);
+    return rc;
+}
+
+/* ---- cursors ---- */
+
+struct firn_table_cursor {
+    struct firn_os_process_mark mark; /* first: see api_process.h */
+    struct reading reading;
+    struct firn_db_view *own_view; /* NULL: it needs none */
+    struct firn_db_cursor *inner;  /* over rows, or entries of the index */
+    bool is_descending;
+    bool has_begun;
+    struct firn_row row;
+};
+
+/* The least key that is larger than all that begin with these bytes; false: there is none. */
+static bool
+make_successor(struct firn_buf *prefix)
+{
+    while (prefix->size > 0 && prefix->data[prefix->size - 1] == 0xff) {
+        prefix->size--;
+    }
+    if (prefix->size == 0) {
+        return false;
+    }
+    prefix->data[prefix->size - 1]++;
+    return true;
+}
+
+/* The key from which on, or up to which, the cursor goes; *out_has: there is one. */
+static int
+encode_bound(const struct reading *reading, const struct firn_rows_bound *bound, bool is_upper,
+             struct firn_buf *out, bool *out_has, firn_error *err)
+{
+    const struct firn_schema_index *index = reading->index;
+    size_t most = index != NULL ? index->column_count : reading->schema->key_count;
+    *out_has = bound->count > 0;
+    if (bound->count == 0) {
+        return FIRN_OK;
+    }
+    if (bound->count > most) {
+        return firn_error_set(err, FIRN_INVALID, "a bound of %zu values for %zu columns",
+                              bound->count, most);
+    }
+    int rc = index != NULL
+                 ? firn_schema_index_prefix(reading->schema, index, bound->values, bound->count,
+                                            out, NULL, err)
+                 : firn_schema_row_key(reading->schema, bound->values, bound->count, out, err);
+    if (rc == FIRN_OK && bound->is_exclusive != is_upper) {
+        /* Behind all that begin so: not in an exclusive lower bound, and still in an inclusive upper one. */
+        *out_has = make_successor(out) || !is_upper;
+        if (out->size == 0 && !is_upper) {
+            rc = firn_buf_assign(out, firn_bytes("\xff\xff", 2)) == FIRN_OK
+                     ? FIRN_OK
+                     : firn_error_no_memory(err, "a bound");
+        }
+    }
+    return rc;
+}
+
+static int
+open_inner(struct firn_table_cursor *cursor, const struct firn_rows_cursor_options *options,
+           firn_error *err)
+{
+    struct reading *reading = &cursor->reading;
+    struct firn_buf lower = {0};
+    struct firn_buf upper = {0};
+    bool has_lower;
+    bool has_upper;
+    int rc;
+    FIRN_TRY(encode_bound(reading, &options->lower, false, &lower, &has_lower, err));
+    FIRN_TRY(encode_bound(reading, &options->upper, true, &upper, &has_upper, err));
+    const firn_slice low = firn_buf_slice(&lower);
+    const firn_slice high = firn_buf_slice(&upper);
+    const struct firn_db_cursor_options inner = {
+        .lower = has_lower ? &low : NULL, .upper = has_upper ? &high : NULL, .view = reading->view};
+    struct firn_db_keyspace *keyspace =
+        reading->index != NULL ? reading->index_keyspace : reading->table->rows;
+    rc = reading->txn != NULL
+             ? firn_db_txn_cursor_open(reading->txn, keyspace, &inner, &cursor->inner, err)
+             : firn_db_cursor_open(keyspace, &inner, &cursor->inner, err);
+out:
+    firn_buf_deinit(&lower);
+    firn_buf_deinit(&upper);
+    return rc;
+}
+
+int
+firn_rows_read_cursor_open(struct firn_table *table, const struct firn_rows_cursor_options *options,
+                           struct firn_table_cursor **out, firn_error *err)
+{
+    struct firn_rows_read read = options->read;
+    *out = NULL;
+    struct firn_table_cursor *cursor = firn_alloc_zeroed(sizeof *cursor);
+    int rc;
+    if (cursor == NULL) {
+        return firn_error_no_memory(err, "a cursor");
+    }
+    firn_os_process_init_mark(&cursor->mark);
+    cursor->is_descending = options->is_descending;
+    /* Entries and their rows are read in one state. */
+    if (read.index != NULL && read.txn == NULL && read.view == NULL) {
+        FIRN_TRY(firn_db_view_open(table->db, &cursor->own_view, err));
+        read.view = cursor->own_view;
+    }
+    FIRN_TRY(reading_init(&cursor->reading, table, &read, err));
+    FIRN_TRY(open_inner(cursor, options, err));
+    *out = cursor;
+    cursor = NULL;
+out:
+    firn_rows_read_cursor_close(cursor);
+    return rc;
+}
+
+void
+firn_rows_read_cursor_close(struct firn_table_cursor *cursor)
+{
+    if (cursor != NULL) {
+        firn_db_cursor_close(cursor->inner);
+        firn_db_view_close(cursor->own_view);
+        reading_deinit(&cursor->reading);
+        row_deinit(&cursor->row);
+        firn_free(cursor);
+    }
+}
+
+static int
+move(struct firn_table_cursor *cursor, firn_error *err)
+{
+    bool begins = !cursor->has_begun;
+    cursor->has_begun = true;
+    if (cursor->is_descending) {
+        return begins ? firn_db_cursor_last(cursor->inner, err)
+                      : firn_db_cursor_prev(cursor->inner, err);
+    }
+    return begins ? firn_db_cursor_first(cursor->inner, err)
+                  : firn_db_cursor_next(cursor->inner, err);
+}
+
+/* Key and tuple of the row that the cursor stands at; FIRN_NOT_FOUND: the entry's row has expired. */
+static int
+load(struct firn_table_cursor *cursor, firn_error *err)
+{
+    const struct reading *reading = &cursor->reading;
+    struct firn_row *row = &cursor->row;
+    firn_slice key = firn_db_cursor_key(cursor->inner);
+    firn_slice value = firn_db_cursor_value(cursor->inner);
+    int rc;
+    if (reading->index == NULL) {
+        rc = firn_buf_assign(&row->key, key);
+        rc = rc == FIRN_OK ? firn_buf_assign(&row->tuple, value) : rc;
+        return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a row");
+    }
+    firn_slice primary;
+    FIRN_TRY(firn_schema_index_primary(reading->schema, reading->index, key, value, &primary, err));
+    if (firn_buf_assign(&row->key, primary) != FIRN_OK) {
+        return firn_error_no_memory(err, "a row");
+    }
+    FIRN_TRY(get(reading, reading->table->rows, firn_buf_slice(&row->key), &row->tuple, err));
+out:
+    return rc;
+}
+
+int
+firn_rows_read_cursor_next(struct firn_table_cursor *cursor, const struct firn_row **out,
+                           firn_error *err)
+{
+    int rc = FIRN_NOT_FOUND;
+    *out = NULL;
+    if (cursor->has_begun && !firn_db_cursor_valid(cursor->inner)) {
+        return FIRN_OK;
+    }
+    while (rc == FIRN_NOT_FOUND) {
+        rc = move(cursor, err);
+        if (rc != FIRN_OK || !firn_db_cursor_valid(cursor->inner)) {
+            return rc;
+        }
+        rc = load(cursor, err);
+    }
+    if (rc == FIRN_OK) {
+        rc = decode(&cursor->reading, &cursor->row, err);
+    }
+    *out = rc == FIRN_OK ? &cursor->row : NULL;
+    return rc;
+}

@@ -1,0 +1,594 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rows/rows_write.c: rows are inserted, replaced, changed and deleted, and the entries of indexes with
+ * them.
+ *
+ * A row that is written is put together as cells, one for each column of the schema: values that were given,
+ * defaults, and what the row had before. Then its key and tuple go into the transaction, and of each index
+ * the entry that the row had is deleted where it changes, and the new one put. That a key or an entry of a
+ * unique index is free is read in the transaction; of two transactions that take the same one, both write
+ * it, so one of them conflicts.
+ *
+ * (I1) A row and its entries are written by one commit. An entry of an index always has its row, as long as
+ *      rows do not expire; where they do, the row may be gone a little earlier or later than the entry.
+ *
+ * Auto numbers. The first one that is wanted after the store was opened is looked for: one above the largest
+ * key. From then on they are counted in memory, and a number that was given out is not given again, whether
+ * its transaction commits or not. A row that is inserted with a larger number moves the count on.
+ */
+#include <inttypes.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "rows/rows_internal.h"
+
+enum { CELLS_ON_STACK = 32 };
+
+/* A write of one row, in a transaction. */
+struct writing {
+    struct firn_table *table;
+    struct firn_db_txn *txn;
+    struct firn_schema *schema;
+    uint64_t ttl_ms;
+    struct firn_cell *cells;  /* the row that will be there */
+    struct firn_cell *before; /* the row that was there, if has_before */
+    bool has_before;
+    struct firn_buf key;
+    struct firn_buf tuple;
+    struct firn_buf old_tuple; /* `before` refers to it and to old_memory */
+    struct firn_buf old_memory;
+    struct firn_buf index_key;
+    struct firn_buf index_value;
+    struct firn_buf found;
+    struct firn_cell on_stack[2 * CELLS_ON_STACK];
+};
+
+static int
+begin(struct writing *writing, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(firn_rows_schema_for_write(writing->table, writing->txn, &writing->schema, err));
+    size_t count = writing->schema->column_count;
+    writing->cells = writing->on_stack;
+    if (count > CELLS_ON_STACK) {
+        writing->cells = firn_alloc_zeroed(2 * count * sizeof(struct firn_cell));
+        if (writing->cells == NULL) {
+            writing->cells = writing->on_stack;
+            return firn_error_no_memory(err, "a row");
+        }
+    }
+    writing->before = writing->cells + count;
+out:
+    return rc;
+}
+
+static void
+end(struct writing *writing)
+{
+    if (writing->cells != writing->on_stack) {
+        firn_free(writing->cells);
+    }
+    firn_schema_unref(writing->schema);
+    firn_buf_deinit(&writing->key);
+    firn_buf_deinit(&writing->tuple);
+    firn_buf_deinit(&writing->old_tuple);
+    firn_buf_deinit(&writing->old_memory);
+    firn_buf_deinit(&writing->index_key);
+    firn_buf_deinit(&writing->index_value);
+    firn_buf_deinit(&writing->found);
+}
+
+/* ---- auto numbers ---- */
+
+static const struct firn_schema_column *
+auto_column(const struct firn_schema *schema)
+{
+    const struct firn_schema_column *column = &schema->columns[schema->key_places[0]];
+    return schema->key_count == 1 && column->is_auto ? column : NULL;
+}
+
+/* One above a number of the key, which is positive or 0, or 1. */
+static uint64_t
+number_after(const struct firn_cell *cell)
+{
+    bool is_negative = cell->kind == FIRN_PHYSICAL_I64 && cell->as.i64 < 0;
+    return is_negative ? 1 : cell->as.u64 + 1;
+}
+
+static int
+find_last_number(struct firn_table *table, const struct firn_schema_column *column, uint64_t *out,
+                 firn_error *err)
+{
+    const struct firn_db_cursor_options options = {.keys_only = true};
+    struct firn_db_cursor *cursor = NULL;
+    struct firn_buf memory = {0};
+    struct firn_cell cell;
+    int rc;
+    *out = 1;
+    FIRN_TRY(firn_db_cursor_open(table->rows, &options, &cursor, err));
+    FIRN_TRY(firn_db_cursor_last(cursor, err));
+    if (firn_db_cursor_valid(cursor)) {
+        firn_slice key = firn_db_cursor_key(cursor);
+        rc = firn_tuple_key_read(&key, column->type, false, &memory, &cell);
+        if (rc != FIRN_OK) {
+            rc = firn_error_set(err, rc, "the table '%s' has a key that is no number",
+                                firn_rows_name(table));
+        } else {
+            *out = number_after(&cell);
+        }
+    }
+out:
+    firn_db_cursor_close(cursor);
+    firn_buf_deinit(&memory);
+    return rc;
+}
+
+static uint64_t
+largest_of(firn_type type)
+{
+    switch (type) {
+    case FIRN_TYPE_I8:
+        return INT8_MAX;
+    case FIRN_TYPE_I16:
+        return INT16_MAX;
+    case FIRN_TYPE_I32:
+        return INT32_MAX;
+    case FIRN_TYPE_U8:
+        return UINT8_MAX;
+    case FIRN_TYPE_U16:
+        return UINT16_MAX;
+    case FIRN_TYPE_U32:
+        return UINT32_MAX;
+    case FIRN_TYPE_U64:
+        return UINT64_MAX - 1; /* so that the number after it is one */
+    default:
+        return INT64_MAX;
+    }
+}
+
+static int
+take_auto(struct firn_table *table, const struct firn_schema_column *column, struct firn_cell *out,
+          firn_error *err)
+{
+    firn_os_mutex_lock(&table->mutex);
+    bool is_known = table->has_next_auto;
+    firn_os_mutex_unlock(&table->mutex);
+    uint64_t next = 1;
+    int rc = is_known ? FIRN_OK : find_last_number(table, column, &next, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    firn_os_mutex_lock(&table->mutex);
+    next = table->has_next_auto && table->next_auto > next ? table->next_auto : next;
+    bool fits = next <= largest_of(column->type);
+    table->has_next_auto = true;
+    table->next_auto = fits ? next + 1 : next;
+    firn_os_mutex_unlock(&table->mutex);
+    if (!fits) {
+        return firn_error_set(err, FIRN_LIMIT, "the table '%s' has used up the numbers of '%s'",
+                              firn_rows_name(table), (const char *)column->name.data);
+    }
+    out->kind = firn_physical_of(column->type);
+    out->as.u64 = next;
+    return FIRN_OK;
+}
+
+/* A row is there under a number that was not given out. */
+static void
+note_auto(struct firn_table *table, const struct firn_cell *cell)
+{
+    uint64_t next = number_after(cell);
+    firn_os_mutex_lock(&table->mutex);
+    if (table->has_next_auto && next > table->next_auto) {
+        table->next_auto = next;
+    }
+    firn_os_mutex_unlock(&table->mutex);
+}
+
+/* ---- cells ---- */
+
+/* The place of the i-th value that was given. */
+static int
+place_of(const struct writing *writing, const struct firn_rows_put *put, size_t i, size_t *out,
+         firn_error *err)
+{
+    const struct firn_schema_column *column;
+    *out = i;
+    if (put->columns == NULL) {
+        return FIRN_OK;
+    }
+    int rc = firn_schema_require(writing->schema, firn_str(put->columns[i]), &column, err);
+    if (rc == FIRN_OK) {
+        *out = (size_t)(column - writing->schema->columns);
+    }
+    return rc;
+}
+
+static int
+check_count(const struct writing *writing, const struct firn_rows_put *put, firn_error *err)
+{
+    size_t count = writing->schema->column_count;
+    if (put->columns != NULL ? put->count > count : put->count != count) {
+        return firn_error_set(err, FIRN_INVALID, "%zu values for the %zu columns of the table '%s'",
+                              put->count, count, firn_rows_name(writing->table));
+    }
+    return FIRN_OK;
+}
+
+/* The values that were given; is_given has a bit for each column. A null for an auto column counts as not
+ * given. */
+static int
+take_values(struct writing *writing, const struct firn_rows_put *put, uint64_t *is_given,
+            firn_error *err)
+{
+    const struct firn_schema *schema = writing->schema;
+    int rc = check_count(writing, put, err);
+    for (size_t i = 0; i < put->count && rc == FIRN_OK; i++) {
+        size_t place;
+        rc = place_of(writing, put, i, &place, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        const struct firn_schema_column *column = &schema->columns[place];
+        uint64_t bit = UINT64_C(1) << place % 64;
+        if ((is_given[place / 64] & bit) != 0) {
+            return firn_error_set(err, FIRN_INVALID, "the column '%s' is given twice",
+                                  (const char *)column->name.data);
+        }
+        if (column->is_auto && firn_is_null(put->values[i])) {
+            continue;
+        }
+        rc = firn_schema_value_to_cell(column, &put->values[i], &writing->cells[place], err);
+        is_given[place / 64] |= bit;
+    }
+    return rc;
+}
+
+static bool
+is_given(const uint64_t *given, size_t place)
+{
+    return (given[place / 64] >> place % 64 & 1) != 0;
+}
+
+/* What was not given, and is not taken from the row that is there. */
+static int
+fill_column(struct writing *writing, size_t place, firn_error *err)
+{
+    const struct firn_schema_column *column = &writing->schema->columns[place];
+    if (column->is_auto) {
+        return take_auto(writing->table, column, &writing->cells[place], err);
+    }
+    if (column->default_value.kind == FIRN_PHYSICAL_NONE && !column->is_nullable) {
+        return firn_error_set(err, FIRN_INVALID,
+                              "the column '%s' may not be null, and has no default",
+                              (const char *)column->name.data);
+    }
+    writing->cells[place] = column->default_value;
+    return FIRN_OK;
+}
+
+static int
+fill_defaults(struct writing *writing, const uint64_t *given, firn_error *err)
+{
+    const struct firn_schema_column *number = auto_column(writing->schema);
+    size_t number_place = number != NULL ? writing->schema->key_places[0] : 0;
+    bool is_numbered = number != NULL && is_given(given, number_place);
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < writing->schema->column_count && rc == FIRN_OK; i++) {
+        rc = is_given(given, i) ? FIRN_OK : fill_column(writing, i, err);
+    }
+    if (rc == FIRN_OK && is_numbered) {
+        note_auto(writing->table, &writing->cells[number_place]);
+    }
+    return rc;
+}
+
+/* Of an update: the key must be given. */
+static int
+check_key_given(const struct writing *writing, const uint64_t *given, firn_error *err)
+{
+    const struct firn_schema *schema = writing->schema;
+    for (size_t i = 0; i < schema->key_count; i++) {
+        if (!is_given(given, schema->key_places[i])) {
+            return firn_error_set(err, FIRN_INVALID, "the column '%s' of the key is missing",
+                                  (const char *)schema->columns[schema->key_places[i]].name.data);
+        }
+    }
+    return FIRN_OK;
+}
+
+/* ---- the row that is there ---- */
+
+/* Reads the row under writing->key, if there is one. */
+static int
+read_before(struct writing *writing, firn_error *err)
+{
+    int rc = firn_db_txn_get(writing->txn, writing->table->rows, firn_buf_slice(&writing->key),
+                             &writing->old_tuple, err);
+    writing->has_before = rc == FIRN_OK;
+    if (rc == FIRN_NOT_FOUND) {
+        return FIRN_OK;
+    }
+    return rc == FIRN_OK ? firn_schema_row_read(writing->schema, firn_buf_slice(&writing->key),
+                                                firn_buf_slice(&writing->old_tuple), NULL,
+                                                &writing->old_memory, writing->before, err)
+                         : rc;
+}
+
+static int
+refuse_missing(const struct writing *writing, firn_error *err)
+{
+    return firn_error_set(err, FIRN_NOT_FOUND, "the table '%s' has no row with that key",
+                          firn_rows_name(writing->table));
+}
+
+/* ---- indexes ---- */
+
+static int
+make_entry(struct writing *writing, const struct firn_schema_index *index,
+           const struct firn_cell *cells, firn_error *err)
+{
+    firn_buf_clear(&writing->index_key);
+    firn_buf_clear(&writing->index_value);
+    return firn_schema_index_entry(writing->schema, index, cells, firn_buf_slice(&writing->key),
+                                   &writing->index_key, &writing->index_value, err);
+}
+
+/* FIRN_EXISTS where another row has the entry that was made. */
+static int
+check_unique(struct writing *writing, const struct firn_schema_index *index,
+             struct firn_db_keyspace *keyspace, firn_error *err)
+{
+    if (!index->is_unique || writing->index_value.size == 0) {
+        return FIRN_OK;
+    }
+    int rc = firn_db_txn_get(writing->txn, keyspace, firn_buf_slice(&writing->index_key),
+                             &writing->found, err);
+    if (rc == FIRN_OK &&
+        !firn_slice_equal(firn_buf_slice(&writing->found), firn_buf_slice(&writing->index_value))) {
+        return firn_error_set(err, FIRN_EXISTS,
+                              "another row of the table '%s' has the same in the unique index '%s'",
+                              firn_rows_name(writing->table), (const char *)index->name.data);
+    }
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+static int
+put_entry(struct writing *writing, struct firn_db_keyspace *keyspace, firn_error *err)
+{
+    firn_slice key = firn_buf_slice(&writing->index_key);
+    firn_slice value = firn_buf_slice(&writing->index_value);
+    return writing->ttl_ms == 0
+               ? firn_db_txn_put(writing->txn, keyspace, key, value, err)
+               : firn_db_txn_put_ttl(writing->txn, keyspace, key, value, writing->ttl_ms, err);
+}
+
+/* What becomes of the row's entry in one index; puts: the row stays, or comes. */
+static int
+write_entry(struct writing *writing, const struct firn_schema_index *index, bool puts,
+            firn_error *err)
+{
+    struct firn_db_keyspace *keyspace;
+    bool differs = !puts || !writing->has_before ||
+                   firn_schema_index_differs(index, writing->before, writing->cells);
+    int rc;
+    FIRN_TRY(firn_rows_index_keyspace(writing->table, firn_db_txn_view(writing->txn), index,
+                                      &keyspace, err));
+    if (puts) {
+        FIRN_TRY(make_entry(writing, index, writing->cells, err));
+        FIRN_TRY(check_unique(writing, index, keyspace, err));
+        /* Also where it is there: the row's time to live is the entry's. */
+        FIRN_TRY(put_entry(writing, keyspace, err));
+    }
+    if (writing->has_before && differs) {
+        FIRN_TRY(make_entry(writing, index, writing->before, err));
+        FIRN_TRY(
+            firn_db_txn_delete(writing->txn, keyspace, firn_buf_slice(&writing->index_key), err));
+    }
+out:
+    return rc;
+}
+
+static int
+write_entries(struct writing *writing, bool puts, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < writing->schema->index_count && rc == FIRN_OK; i++) {
+        rc = write_entry(writing, &writing->schema->indexes[i], puts, err);
+    }
+    return rc;
+}
+
+/* ---- rows ---- */
+
+static int
+put_row(struct writing *writing, firn_error *err)
+{
+    firn_slice key = firn_buf_slice(&writing->key);
+    firn_slice tuple = firn_buf_slice(&writing->tuple);
+    return writing->ttl_ms == 0
+               ? firn_db_txn_put(writing->txn, writing->table->rows, key, tuple, err)
+               : firn_db_txn_put_ttl(writing->txn, writing->table->rows, key, tuple,
+                                     writing->ttl_ms, err);
+}
+
+/* The cells of the row that will be there, and its key. */
+static int
+compose(struct writing *writing, const struct firn_rows_put *put, firn_error *err)
+{
+    uint64_t given[FIRN_TABLE_COLUMNS_MAX / 64] = {0};
+    const struct firn_schema *schema = writing->schema;
+    int rc;
+    FIRN_TRY(take_values(writing, put, given, err));
+    if (put->mode != FIRN_ROWS_UPDATE) {
+        FIRN_TRY(fill_defaults(writing, given, err));
+        FIRN_TRY(firn_schema_row_write(schema, writing->cells, &writing->key, NULL, err));
+    } else {
+        FIRN_TRY(check_key_given(writing, given, err));
+        FIRN_TRY(firn_schema_row_write(schema, writing->cells, &writing->key, NULL, err));
+    }
+    /* Who replaces rows of a table without indexes need not know them. */
+    if (put->mode != FIRN_ROWS_UPSERT || schema->index_count > 0) {
+        FIRN_TRY(read_before(writing, err));
+    }
+    for (size_t i = 0; i < schema->column_count && put->mode == FIRN_ROWS_UPDATE; i++) {
+        if (writing->has_before && !is_given(given, i)) {
+            writing->cells[i] = writing->before[i];
+        }
+    }
+out:
+    return rc;
+}
+
+static int
+write_row(struct writing *writing, const struct firn_rows_put *put, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(begin(writing, err));
+    FIRN_TRY(compose(writing, put, err));
+    if (put->mode == FIRN_ROWS_INSERT && writing->has_before) {
+        return firn_error_set(err, FIRN_EXISTS, "the table '%s' has a row with that key already",
+                              firn_rows_name(writing->table));
+    }
+    if (put->mode == FIRN_ROWS_UPDATE && !writing->has_before) {
+        return refuse_missing(writing, err);
+    }
+    FIRN_TRY(firn_schema_row_write(writing->schema, writing->cells, NULL, &writing->tuple, err));
+    FIRN_TRY(write_entries(writing, true, err));
+    FIRN_TRY(put_row(writing, err));
+out:
+    return rc;
+}
+
+/* What a failure half way has written is taken back. */
+static int
+write_all_or_nothing(struct writing *writing, int (*write)(struct writing *, void *, firn_error *),
+                     void *ctx, firn_error *err)
+{
+    uint64_t savepoint;
+    int rc = firn_db_txn_savepoint(writing->txn, &savepoint, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = write(writing, ctx, err);
+    if (rc != FIRN_OK) {
+        firn_error undoing;
+        int undone = firn_db_txn_rollback_to(writing->txn, savepoint, &undoing);
+        if (undone != FIRN_OK) {
+            *err = undoing;
+            rc = undone;
+        }
+    }
+    firn_error releasing;
+    int released = firn_db_txn_release(writing->txn, savepoint, &releasing);
+    if (rc == FIRN_OK && released != FIRN_OK) {
+        *err = releasing;
+        rc = released;
+    }
+    return rc;
+}
+
+struct put_work {
+    struct firn_table *table;
+    const struct firn_rows_put *put;
+    firn_value *out_auto;
+};
+
+static int
+write_put(struct writing *writing, void *ctx, firn_error *err)
+{
+    const struct put_work *work = ctx;
+    int rc = write_row(writing, work->put, err);
+    if (rc == FIRN_OK && work->out_auto != NULL) {
+        const struct firn_schema_column *column = auto_column(writing->schema);
+        *work->out_auto =
+            column == NULL
+                ? firn_null()
+                : firn_schema_value_of(column, &writing->cells[writing->schema->key_places[0]]);
+    }
+    return rc;
+}
+
+static int
+put_in(struct firn_db_txn *txn, void *ctx, firn_error *err)
+{
+    struct put_work *work = ctx;
+    struct writing writing = {.table = work->table, .txn = txn, .ttl_ms = work->put->ttl_ms};
+    int rc = write_all_or_nothing(&writing, write_put, work, err);
+    end(&writing);
+    return rc;
+}
+
+/* In the caller's transaction, or in one of its own. */
+static int
+run(struct firn_table *table, struct firn_db_txn *txn, firn_durability durability,
+    int (*work)(struct firn_db_txn *txn, void *ctx, firn_error *err), void *ctx, firn_error *err)
+{
+    if (txn != NULL) {
+        return work(txn, ctx, err);
+    }
+    if (firn_db_is_read_only(table->db)) {
+        return firn_error_set(err, FIRN_READ_ONLY, "the store was opened read-only");
+    }
+    const struct firn_db_txn_run own = {
+        .durability = durability, .attempts_max = UINT32_MAX, .work = work, .ctx = ctx};
+    return firn_db_txn_run(table->db, &own, err);
+}
+
+int
+firn_rows_write_put(struct firn_table *table, struct firn_db_txn *txn,
+                    const struct firn_rows_put *put, firn_durability durability,
+                    firn_value *out_auto, firn_error *err)
+{
+    struct put_work work = {table, put, out_auto};
+    return run(table, txn, durability, put_in, &work, err);
+}
+
+/* ---- deleting ---- */
+
+struct delete_work {
+    struct firn_table *table;
+    const firn_value *key;
+    size_t key_count;
+};
+
+static int
+write_delete(struct writing *writing, void *ctx, firn_error *err)
+{
+    const struct delete_work *work = ctx;
+    int rc;
+    FIRN_TRY(begin(writing, err));
+    if (work->key_count != writing->schema->key_count) {
+        return firn_error_set(err, FIRN_INVALID, "%zu values for the %zu columns of the key",
+                              work->key_count, writing->schema->key_count);
+    }
+    FIRN_TRY(firn_schema_row_key(writing->schema, work->key, work->key_count, &writing->key, err));
+    FIRN_TRY(read_before(writing, err));
+    if (!writing->has_before) {
+        return refuse_missing(writing, err);
+    }
+    FIRN_TRY(write_entries(writing, false, err));
+    FIRN_TRY(
+        firn_db_txn_delete(writing->txn, writing->table->rows, firn_buf_slice(&writing->key), err));
+out:
+    return rc;
+}
+
+static int
+delete_in(struct firn_db_txn *txn, void *ctx, firn_error *err)
+{
+    struct delete_work *work = ctx;
+    struct writing writing = {.table = work->table, .txn = txn};
+    int rc = write_all_or_nothing(&writing, write_delete, work, err);
+    end(&writing);
+    return rc;
+}
+
+int
+firn_rows_write_delete(struct firn_table *table, struct firn_db_txn *txn, const firn_value *key,
+                       size_t key_count, firn_durability durability, firn_error *err)
+{
+    struct delete_work work = {table, key, key_count};
+    return run(table, txn, durability, delete_in, &work, err);
+}
