@@ -96,7 +96,7 @@ Bytes.
    61 00 62 ff 0a
   $ firn db get app.firn bytes raw --hex
   ! firn: db get: KEY is not an even number of hexadecimal digits: 'raw'
-  ! usage: firn db get [options] STORE KEYSPACE KEY
+  ! usage: firn db get [options] STORE KEYSPACE|TABLE KEY...
   ! help: firn help db get
   [2]
   $ firn db put app.firn bytes --hex 00ff 0D0a
@@ -150,7 +150,7 @@ Names of keyspaces, and limits.
   ! firn: the name of a keyspace is empty
   [2]
   $ firn db put app.firn firn.own k v
-  ! firn: names of keyspaces that begin with "firn." are kept for firn itself
+  ! firn: names of keyspaces that begin with "firn." or "firn:" are kept for firn itself
   [2]
   $ firn db put app.firn "$(printf 'bad\377')" k v
   ! firn: the name of a keyspace is not UTF-8
@@ -184,7 +184,7 @@ Arguments.
   [2]
   $ firn db scan app.firn users --limit -1
   ! firn: db scan: --limit takes a whole number, not '-1'
-  ! usage: firn db scan [options] STORE KEYSPACE
+  ! usage: firn db scan [options] STORE KEYSPACE|TABLE
   ! help: firn help db scan
   [2]
 

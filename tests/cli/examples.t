@@ -81,7 +81,7 @@ The programs of examples/ do what they say.
 
 They are C++, too.
 
-  $ for name in store_basic store_values cursors transactions checkpoints checkpoint_file bulk_load workspace_undo pack_basic; do
+  $ for name in store_basic store_values cursors transactions checkpoints checkpoint_file bulk_load workspace_undo pack_basic tables; do
   >     if command -v clang >/dev/null; then
   >         clang -x c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror -I$SOURCE/include -c $SOURCE/examples/$name.c -o $name.o &&
   >             clang $name.o $LINK -o cpp_$name
@@ -110,6 +110,17 @@ They are C++, too.
   $ ./cpp_bulk_load cpp2.firn | head -n 1
   9e3779b1 is entry 1
 
+  $ ./cpp_tables goods2.firn | head -n 1
+  1 is tea
+  $ example_tables goods.firn
+  1 is tea
+  milk: 115 cents
+  tea: 320 cents
+  $ firn db table list goods.firn
+  goods
+  $ example_tables goods.firn
+  ! there is a table 'goods' already
+  [1]
   $ example_upkeep scratch.firn
   20000 puts in one commit
   the first half: about 10000 entries, then 0

@@ -37,7 +37,7 @@ The program explains itself, and every command does.
     config     Show or change settings
     mcp        Serve coding agents by the Model Context Protocol
     hook       Save before and after each turn of a coding agent
-    db         Read and write key-value data in a store
+    db         Read and write key-value data and tables in a store
     chkp       Read and write packs of chkpt
     alxs       Read and write sorted tables of Alopex
     completion Print a completion script for a shell
@@ -88,7 +88,9 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   > done
   $ for group in workspaces hook db chkp alxs; do
   >     firn help $group >a && firn $group --help >b && cmp a b
-  >     for command in $(sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' a); do
+  >     for command in $(sed -n '/^Commands:/,/^$/{s/^  table \([a-z]*\) .*/table_\1/p;t
+  >         s/^  \([a-z]*\) .*/\1/p}' a); do
+  >         command=${command/_/ }
   >         echo $group $command
   >         firn help $group $command >a && firn $group $command --help >b && cmp a b
   >         awk 'length > 80' a
@@ -105,6 +107,13 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   db get
   db del
   db scan
+  db count
+  db table create
+  db table list
+  db table show
+  db table alter
+  db table drop
+  db insert
   db load
   db dump
   db delrange
@@ -229,32 +238,40 @@ Options before the command count too; help wins over mistakes behind it.
   usage: firn db COMMAND [options] [arguments]
   
   STORE is a directory. It contains keyspaces, each an ordered map from bytes to
-  bytes. Commands that only read also accept a file written by firn db export.
+  bytes, and tables: rows of typed columns. Commands that only read also accept a
+  file written by firn db export.
   
   Commands:
-    put         Store a value under a key
-    get         Print the value of a key
-    del         Delete a key
-    scan        Print the entries of a keyspace in key order
-    load        Load rows into a keyspace
-    dump        Print a whole keyspace in a form that firn db load reads
-    delrange    Delete all keys in a range
-    keyspaces   Print the names of a store's keyspaces
-    drop        Delete a keyspace and everything in it
-    checkpoint  Make a checkpoint of a store's data
-    checkpoints List the checkpoints of a store's data, newest first
-    diff        Show differences between two checkpoints of a store's data
-    restore     Restore a store's data to a checkpoint
-    undo        Undo the last restore of a store's data
-    clone       Make a copy of a store
-    export      Write one checkpoint of a store's data into a single file
-    import      Make a store from a file written by firn db export
-    flush       Write everything in a store's log to sorted files
-    compact     Merge a store's files, to free the space of deleted data
-    stats       Show levels, sizes and entry counts of a store's files
-    check       Read and verify all of a store
-    repair      Repair a damaged store
-    destroy     Delete a store and everything in it, for good
+    put          Store a value under a key
+    get          Print the value of a key, or a row of a table
+    del          Delete a key, or a row of a table
+    scan         Print the entries of a keyspace, or the rows of a table
+    count        Print how many entries a keyspace has, or how many rows a table
+    table create Create a table
+    table list   Print the names of a store's tables
+    table show   Print the columns and indexes of a table
+    table alter  Change the columns or indexes of a table
+    table drop   Delete a table with its rows and indexes
+    insert       Insert a row into a table
+    load         Load rows into a keyspace
+    dump         Print a whole keyspace in a form that firn db load reads
+    delrange     Delete all keys in a range
+    keyspaces    Print the names of a store's keyspaces
+    drop         Delete a keyspace and everything in it
+    checkpoint   Make a checkpoint of a store's data
+    checkpoints  List the checkpoints of a store's data, newest first
+    diff         Show differences between two checkpoints of a store's data
+    restore      Restore a store's data to a checkpoint
+    undo         Undo the last restore of a store's data
+    clone        Make a copy of a store
+    export       Write one checkpoint of a store's data into a single file
+    import       Make a store from a file written by firn db export
+    flush        Write everything in a store's log to sorted files
+    compact      Merge a store's files, to free the space of deleted data
+    stats        Show levels, sizes and entry counts of a store's files
+    check        Read and verify all of a store
+    repair       Repair a damaged store
+    destroy      Delete a store and everything in it, for good
   
   More about a command: firn help db COMMAND
   $ firn help nothing
@@ -270,14 +287,13 @@ Options before the command count too; help wins over mistakes behind it.
   ! help: firn help
   [2]
   $ firn help db put more
-  ! firn: help: unexpected argument 'more'
-  ! usage: firn help [COMMAND] [COMMAND]
-  ! help: firn help help
+  ! firn: unknown command 'db put more'
+  ! help: firn help
   [2]
   $ firn help --json
   {"error":{"code":"FIRN_INVALID","message":"help: --json cannot be used with this command","exit":2}}
   ! firn: help: --json cannot be used with this command
-  ! usage: firn help [COMMAND] [COMMAND]
+  ! usage: firn help [COMMAND] [COMMAND] [COMMAND]
   ! help: firn help help
   [2]
 

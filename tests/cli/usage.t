@@ -87,7 +87,7 @@ An option that means nothing to the command is refused.
 
   $ firn db get -C . s k a
   ! firn: db get: --workspace cannot be used with this command
-  ! usage: firn db get [options] STORE KEYSPACE KEY
+  ! usage: firn db get [options] STORE KEYSPACE|TABLE KEY...
   ! help: firn help db get
   [2]
   $ firn --store x version

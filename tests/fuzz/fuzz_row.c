@@ -119,10 +119,11 @@ read_summary(firn_slice raw)
 {
     struct firn_run_summary summary = {0};
     struct firn_buf again = {0};
-    int rc = firn_row_summary_decode(raw, &summary, NULL);
+    uint32_t version;
+    int rc = firn_run_summary_decode(raw, FIRN_ROW_FORMAT_VERSION, &version, &summary, NULL);
     CHECK(rc == FIRN_OK || is_refusal(rc));
     if (rc == FIRN_OK) {
-        CHECK(firn_row_summary_encode(&summary, &again) == FIRN_OK);
+        CHECK(firn_run_summary_encode(&summary, version, &again) == FIRN_OK);
         CHECK(firn_slice_equal(firn_buf_slice(&again), raw));
     }
     firn_buf_deinit(&again);
@@ -134,7 +135,7 @@ encode_again(void *ctx, const struct firn_range *range, firn_error *err)
 {
     (void)err;
     CHECK(firn_slice_compare(range->lower, range->upper) < 0);
-    CHECK(firn_row_summary_encode_range(range, ctx) == FIRN_OK);
+    CHECK(firn_run_summary_encode_range(range, ctx) == FIRN_OK);
     return FIRN_OK;
 }
 
@@ -142,7 +143,7 @@ static void
 read_ranges(firn_slice raw)
 {
     struct firn_buf again = {0};
-    int rc = firn_row_summary_decode_ranges(raw, encode_again, &again, NULL);
+    int rc = firn_run_summary_decode_ranges(raw, encode_again, &again, NULL);
     CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT);
     CHECK(rc != FIRN_OK || firn_slice_equal(firn_buf_slice(&again), raw));
     firn_buf_deinit(&again);

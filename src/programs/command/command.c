@@ -350,6 +350,30 @@ out:
     return exit_code;
 }
 
+/* words: the two that come first, the second may be NULL. */
+static int
+unknown_member(struct parse *parse, const char *const words[2])
+{
+    struct firn_cli *cli = parse->cli;
+    bool begins_name = false;
+    for (const struct firn_command *const *at = cli->group->members; *at != NULL; at++) {
+        begins_name = begins_name || firn_command_second_word((*at)->name, words[0]) != NULL;
+    }
+    if (!begins_name) {
+        return firn_command_unknown(cli, cli->group->members, words[0]);
+    }
+    if (words[1] == NULL) {
+        return firn_command_misused(cli, "missing command after '%s'", words[0]);
+    }
+    if (strcmp(words[1], "--help") == 0 || strcmp(words[1], "-h") == 0) {
+        firn_command_help_group(cli->group);
+        return FIRN_EXIT_OK;
+    }
+    char both[FIRN_ERROR_TEXT_SIZE];
+    (void)snprintf(both, sizeof(both), "%s %s", words[0], words[1]);
+    return firn_command_unknown(cli, cli->group->members, both);
+}
+
 /* argv[0] is the word that names a command or a group. */
 static int
 run_named(struct parse *parse, int argc, char **argv)
@@ -381,11 +405,14 @@ run_named(struct parse *parse, int argc, char **argv)
     if (optind >= argc) {
         return firn_command_misused(cli, "missing command");
     }
-    cli->command = firn_command_find(command->members, argv[optind]);
+    size_t used;
+    const size_t count = (size_t)(argc - optind);
+    const char *const words[] = {argv[optind], count > 1 ? argv[optind + 1] : NULL};
+    cli->command = firn_command_find_member(command->members, words, count, &used);
     if (cli->command == NULL) {
-        return firn_command_unknown(cli, command->members, argv[optind]);
+        return unknown_member(parse, words);
     }
-    int at = optind;
+    int at = optind + (int)used - 1;
     return run_command(parse, argc - at, argv + at);
 }
 
@@ -625,6 +652,29 @@ firn_command_find(const struct firn_command *const *commands, const char *name)
         }
     }
     return NULL;
+}
+
+const char *
+firn_command_second_word(const char *name, const char *first)
+{
+    size_t size = strlen(first);
+    return strncmp(name, first, size) == 0 && name[size] == ' ' ? name + size + 1 : NULL;
+}
+
+const struct firn_command *
+firn_command_find_member(const struct firn_command *const *members, const char *const *words,
+                         size_t count, size_t *out_used)
+{
+    *out_used = 1;
+    const struct firn_command *found = firn_command_find(members, words[0]);
+    for (; found == NULL && count > 1 && *members != NULL; members++) {
+        const char *second = firn_command_second_word((*members)->name, words[0]);
+        if (second != NULL && strcmp(second, words[1]) == 0) {
+            *out_used = 2;
+            found = *members;
+        }
+    }
+    return found;
 }
 
 int

@@ -43,7 +43,8 @@ struct firn_command_example {
 };
 
 struct firn_command {
-    const char *name;    /* "save"; below a group only the last word: "put" */
+    const char *
+        name; /* "save"; below a group what follows its name: "put", or two words: "table create" */
     const char *summary; /* one line, no stop */
     /* The positional arguments as the help shows them: words, those in [] may be left out, the
      * last may end in "...". Their number is checked before run is called. */

@@ -103,6 +103,7 @@ enum kind { KIND_OTHER, KIND_REF, KIND_FILE, KIND_DIRECTORY, KIND_COMMAND };
 /* cli has the group and the command once they are known, and which workspace is meant. */
 struct typed {
     struct firn_cli *cli;
+    const char *first;                         /* word of a member's name of two; NULL: none */
     const struct firn_command_option *pending; /* its value is the next word; NULL: none */
     size_t argument_count;
     bool has_dashes; /* behind a "--" no word is an option */
@@ -213,13 +214,29 @@ take_option(struct typed *typed, const char *word)
     }
 }
 
+static bool
+begins_name(const struct firn_command *const *commands, const char *word)
+{
+    while (*commands != NULL && firn_command_second_word((*commands)->name, word) == NULL) {
+        commands++;
+    }
+    return *commands != NULL;
+}
+
 static void
 take_name(struct typed *typed, const char *word)
 {
     struct firn_cli *cli = typed->cli;
     const struct firn_command *const *among =
         cli->group != NULL ? cli->group->members : cli->program->commands;
-    const struct firn_command *found = firn_command_find(among, word);
+    const char *const words[] = {typed->first != NULL ? typed->first : word, word};
+    size_t used;
+    const struct firn_command *found =
+        firn_command_find_member(among, words, typed->first != NULL ? 2 : 1, &used);
+    if (found == NULL && typed->first == NULL && begins_name(among, word)) {
+        typed->first = word;
+        return;
+    }
     typed->is_unknown = found == NULL;
     if (found != NULL && found->members != NULL) {
         cli->group = found;
@@ -257,12 +274,23 @@ print_option(void *ctx, const struct firn_command_option *option, bool is_global
     firn_term_out_format("--%s\t%s\n", option->name, option->text);
 }
 
+/* The names; of those of two words the first, once: those that begin so follow each other. Or, where the
+ * first word is there, the second words. */
 static void
-print_commands(const struct firn_command *const *commands)
+print_commands(const struct firn_command *const *commands, const char *first)
 {
+    const char *before = "";
     firn_term_out_text("words\n");
     for (; *commands != NULL; commands++) {
-        firn_term_out_format("%s\t%s\n", (*commands)->name, (*commands)->summary);
+        const char *name = (*commands)->name;
+        const char *rest = first != NULL ? firn_command_second_word(name, first) : name;
+        size_t size = rest != NULL ? strcspn(rest, " ") : 0;
+        if (rest != NULL && rest[size] == '\0') {
+            firn_term_out_format("%s\t%s\n", rest, (*commands)->summary);
+        } else if (rest != NULL && (strncmp(before, rest, size) != 0 || before[size] != ' ')) {
+            firn_term_out_format("%.*s\n", (int)size, rest);
+        }
+        before = name;
     }
 }
 
@@ -305,7 +333,7 @@ print_kind(struct firn_cli *cli, enum kind kind)
         firn_term_out_text("directories\n");
         break;
     case KIND_COMMAND:
-        print_commands(cli->program->commands);
+        print_commands(cli->program->commands, NULL);
         break;
     case KIND_OTHER:
         break;
@@ -344,7 +372,8 @@ firn_command_completion_answer(struct firn_cli *cli, int count, char *const *wor
     } else if (cli->command != NULL) {
         print_kind(cli, next_argument(&typed));
     } else if (!typed.is_unknown) {
-        print_commands(cli->group != NULL ? cli->group->members : cli->program->commands);
+        print_commands(cli->group != NULL ? cli->group->members : cli->program->commands,
+                       typed.first);
     }
     free(typed.store);
     cli->store_path = NULL;

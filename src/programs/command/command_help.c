@@ -188,12 +188,17 @@ run(struct firn_cli *cli)
         firn_command_help_command(cli->program, NULL, first);
         return FIRN_EXIT_OK;
     }
+    size_t count = (size_t)cli->argument_count - 1;
+    size_t used = 1;
     const struct firn_command *second =
-        first->members != NULL ? firn_command_find(first->members, cli->arguments[1]) : NULL;
-    if (second == NULL) {
+        first->members != NULL
+            ? firn_command_find_member(first->members, cli->arguments + 1, count, &used)
+            : NULL;
+    if (second == NULL || used < count) {
         cli->command = NULL;
-        return firn_command_misused(cli, "unknown command '%s %s'", cli->arguments[0],
-                                    cli->arguments[1]);
+        return firn_command_misused(cli, "unknown command '%s %s%s%s'", cli->arguments[0],
+                                    cli->arguments[1], count > 1 ? " " : "",
+                                    count > 1 ? cli->arguments[2] : "");
     }
     firn_command_help_command(cli->program, first, second);
     return FIRN_EXIT_OK;
@@ -208,7 +213,7 @@ static const struct firn_command_example examples[] = {
 const struct firn_command firn_command_help = {
     .name = "help",
     .summary = "Explain the program or a command",
-    .arguments = "[COMMAND] [COMMAND]",
+    .arguments = "[COMMAND] [COMMAND] [COMMAND]",
     .examples = examples,
     .refuses_json = true,
     .run = run,

@@ -11,6 +11,14 @@
 const struct firn_command *firn_command_find(const struct firn_command *const *commands,
                                              const char *name);
 
+/* The member of a group that the first of the words names, or the first two; *out_used says how many. NULL if there
+ * is none. */
+const struct firn_command *firn_command_find_member(const struct firn_command *const *members,
+                                                    const char *const *words, size_t count,
+                                                    size_t *out_used);
+/* Where the second word of a name begins whose first word this is; NULL for other names. */
+const char *firn_command_second_word(const char *name, const char *first);
+
 /* The same for a word that names none of these commands: firn_command_misused with the nearest. */
 int firn_command_unknown(struct firn_cli *cli, const struct firn_command *const *commands,
                          const char *name);

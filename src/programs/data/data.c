@@ -31,6 +31,15 @@ compare_name(void *ctx, const char *name)
     return FIRN_OK;
 }
 
+static const char table_hint[] = "firn db insert, get, del, scan and count work on tables";
+
+static bool
+is_table(firn_store *store, const char *name)
+{
+    firn_table *table = NULL;
+    return firn_table_open(store, name, &table, NULL) == FIRN_OK;
+}
+
 int
 firn_data_open_keyspace(struct firn_cli *cli, firn_store *store, bool may_make, firn_keyspace **out)
 {
@@ -40,6 +49,10 @@ firn_data_open_keyspace(struct firn_cli *cli, firn_store *store, bool may_make, 
     if (!may_make) {
         code = firn_keyspace_list(store, compare_name, &search, &err);
     }
+    if (code == FIRN_OK && !search.is_there && is_table(store, cli->arguments[1])) {
+        return firn_command_report_error(cli, FIRN_INVALID, table_hint, "'%s' is a table",
+                                         cli->arguments[1]);
+    }
     if (code == FIRN_OK && !search.is_there) {
         return firn_command_report_error(cli, FIRN_NOT_FOUND, NULL, "%s has no keyspace '%s'",
                                          cli->arguments[0], cli->arguments[1]);
@@ -47,12 +60,13 @@ firn_data_open_keyspace(struct firn_cli *cli, firn_store *store, bool may_make, 
     if (code == FIRN_OK) {
         code = firn_keyspace_open(store, cli->arguments[1], NULL, out, &err);
     }
-    return code == FIRN_OK ? FIRN_EXIT_OK : firn_command_report_failure(cli, &err, NULL);
+    const char *hint =
+        code == FIRN_INVALID && is_table(store, cli->arguments[1]) ? table_hint : NULL;
+    return code == FIRN_OK ? FIRN_EXIT_OK : firn_command_report_failure(cli, &err, hint);
 }
 
-/* Returns an exit code. */
-static int
-read_ttl(struct firn_cli *cli, uint64_t *out_ms)
+int
+firn_data_read_ttl(struct firn_cli *cli, uint64_t *out_ms)
 {
     enum { SECOND_MS = 1000 };
     const char *text = firn_command_value(cli, "ttl");
@@ -107,7 +121,7 @@ run_put(struct firn_cli *cli)
     struct firn_data_bytes value = {NULL, 0, 0};
     bool is_hex = firn_command_has(cli, "hex");
     const char *text = cli->arguments[3];
-    int exit_code = read_ttl(cli, &options.ttl_ms);
+    int exit_code = firn_data_read_ttl(cli, &options.ttl_ms);
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = firn_data_bytes_from_argument(cli, "KEY", cli->arguments[2], is_hex, &key);
     }
@@ -138,16 +152,65 @@ run_put(struct firn_cli *cli)
     return exit_code;
 }
 
+/* Of get, del, scan and count: what means something for tables alone. */
+static const char *const get_table_options[] = {"columns", "index", NULL};
+static const char *const scan_table_options[] = {"columns", "order", "where", "csv", NULL};
+static const char *const count_table_options[] = {"order", "where", NULL};
+
+/* A keyspace has one key, and none of these options. Returns an exit code. */
+static int
+refuse_table_options(struct firn_cli *cli, const char *const *options)
+{
+    for (; *options != NULL; options++) {
+        if (firn_command_has(cli, *options)) {
+            return firn_command_misused(cli, "--%s is for tables; '%s' is a keyspace", *options,
+                                        cli->arguments[1]);
+        }
+    }
+    return cli->argument_count > 3
+               ? firn_command_misused(cli, "unexpected argument '%s'", cli->arguments[3])
+               : FIRN_EXIT_OK;
+}
+
+/* Prints the value of a key of a keyspace. Returns an exit code. */
+static int
+get_value(struct firn_cli *cli, firn_store *store, firn_snapshot *view,
+          const struct firn_data_bytes *key)
+{
+    firn_error err;
+    firn_keyspace *keyspace = NULL;
+    uint8_t *value = NULL;
+    size_t size = 0;
+    int exit_code = firn_data_open_keyspace_at(cli, store, view, &keyspace);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = refuse_table_options(cli, get_table_options);
+    }
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    firn_slice wanted = firn_data_bytes_slice(key);
+    int code = view == NULL ? firn_get(keyspace, wanted, &value, &size, &err)
+                            : firn_snapshot_get(view, keyspace, wanted, &value, &size, &err);
+    if (code == FIRN_NOT_FOUND) {
+        exit_code = firn_command_report_error(cli, code, NULL, "keyspace '%s' has no key '%s'",
+                                              cli->arguments[1], cli->arguments[2]);
+    } else if (code != FIRN_OK) {
+        exit_code = firn_command_report_failure(cli, &err, NULL);
+    } else {
+        firn_data_bytes_print_value(cli, wanted, firn_bytes(value, size),
+                                    firn_command_has(cli, "hex"));
+    }
+    firn_release(value);
+    return exit_code;
+}
+
 static int
 run_get(struct firn_cli *cli)
 {
-    firn_error err;
     firn_store *store = NULL;
-    firn_keyspace *keyspace = NULL;
     struct firn_data_bytes key = {NULL, 0, 0};
+    struct firn_data_table table = {NULL};
     firn_snapshot *view = NULL;
-    uint8_t *value = NULL;
-    size_t size = 0;
     bool is_hex = firn_command_has(cli, "hex");
     int exit_code = firn_data_bytes_from_argument(cli, "KEY", cli->arguments[2], is_hex, &key);
     if (exit_code == FIRN_EXIT_OK) {
@@ -157,23 +220,13 @@ run_get(struct firn_cli *cli)
         exit_code = firn_data_open_view(cli, store, &view);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_open_keyspace_at(cli, store, view, &keyspace);
+        exit_code = firn_data_table_find(cli, store, view, &table);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        firn_slice wanted = firn_data_bytes_slice(&key);
-        int code = view == NULL ? firn_get(keyspace, wanted, &value, &size, &err)
-                                : firn_snapshot_get(view, keyspace, wanted, &value, &size, &err);
-        if (code == FIRN_NOT_FOUND) {
-            exit_code = firn_command_report_error(cli, code, NULL, "keyspace '%s' has no key '%s'",
-                                                  cli->arguments[1], cli->arguments[2]);
-        } else if (code != FIRN_OK) {
-            exit_code = firn_command_report_failure(cli, &err, NULL);
-        } else {
-            firn_data_bytes_print_value(cli, firn_data_bytes_slice(&key), firn_bytes(value, size),
-                                        is_hex);
-        }
+        exit_code =
+            table.table != NULL ? firn_data_query_get(&table) : get_value(cli, store, view, &key);
     }
-    firn_release(value);
+    firn_data_table_close(&table);
     firn_snapshot_close(view);
     firn_data_bytes_deinit(&key);
     return firn_data_store_close(cli, store, exit_code);
@@ -186,18 +239,32 @@ run_del(struct firn_cli *cli)
     firn_store *store = NULL;
     firn_keyspace *keyspace = NULL;
     struct firn_data_bytes key = {NULL, 0, 0};
+    struct firn_data_table table = {NULL};
+    static const char *const no_options[] = {NULL};
     bool is_hex = firn_command_has(cli, "hex");
     int exit_code = firn_data_bytes_from_argument(cli, "KEY", cli->arguments[2], is_hex, &key);
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_WRITE, &store);
     }
     if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_table_find(cli, store, NULL, &table);
+    }
+    if (exit_code == FIRN_EXIT_OK && table.table != NULL) {
+        exit_code = firn_data_query_delete(&table);
+        goto out;
+    }
+    if (exit_code == FIRN_EXIT_OK) {
         exit_code = firn_data_open_keyspace(cli, store, false, &keyspace);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = refuse_table_options(cli, no_options);
     }
     if (exit_code == FIRN_EXIT_OK &&
         firn_delete(keyspace, firn_data_bytes_slice(&key), NULL, &err) != FIRN_OK) {
         exit_code = firn_command_report_failure(cli, &err, NULL);
     }
+out:
+    firn_data_table_close(&table);
     firn_data_bytes_deinit(&key);
     return firn_data_store_close(cli, store, exit_code);
 }
@@ -209,6 +276,7 @@ struct scan {
     struct firn_data_bytes prefix;
     uint64_t limit;
     bool is_reverse;
+    bool counts_only;
     struct firn_data_bytes_look look;
 };
 
@@ -235,22 +303,10 @@ read_bound(struct firn_cli *cli, const char *option, struct firn_data_bytes *byt
     return exit_code;
 }
 
-/* Returns an exit code. */
+/* Where to begin and to end. Returns an exit code. */
 static int
-scan_init(struct firn_cli *cli, struct scan *scan)
+read_bounds(struct firn_cli *cli, struct scan *scan)
 {
-    firn_cursor_options defaults = FIRN_CURSOR_OPTIONS_INIT;
-    const char *limit = firn_command_value(cli, "limit");
-    memset(scan, 0, sizeof(*scan));
-    scan->cursor = defaults;
-    scan->limit = UINT64_MAX;
-    scan->is_reverse = firn_command_has(cli, "reverse");
-    scan->look.keys_only = firn_command_has(cli, "keys");
-    scan->cursor.keys_only = scan->look.keys_only;
-    scan->look.is_hex = firn_command_has(cli, "hex");
-    if (limit != NULL && !firn_command_number(limit, UINT64_MAX, &scan->limit)) {
-        return firn_command_misused(cli, "--limit takes a whole number, not '%s'", limit);
-    }
     int exit_code = read_bound(cli, "--from", &scan->from, &scan->cursor.lower);
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = read_bound(cli, "--to", &scan->to, &scan->cursor.upper);
@@ -261,6 +317,21 @@ scan_init(struct firn_cli *cli, struct scan *scan)
     return exit_code;
 }
 
+/* Of scan, which has more options than count. Returns an exit code. */
+static int
+read_scan_options(struct firn_cli *cli, struct scan *scan)
+{
+    const char *limit = firn_command_value(cli, "limit");
+    scan->is_reverse = firn_command_has(cli, "reverse");
+    scan->look.keys_only = firn_command_has(cli, "keys");
+    scan->cursor.keys_only = scan->look.keys_only;
+    scan->look.is_hex = firn_command_has(cli, "hex");
+    if (limit != NULL && !firn_command_number(limit, UINT64_MAX, &scan->limit)) {
+        return firn_command_misused(cli, "--limit takes a whole number, not '%s'", limit);
+    }
+    return FIRN_EXIT_OK;
+}
+
 /* Returns a code of the library. */
 static int
 walk(struct firn_cli *cli, const struct scan *scan, firn_cursor *cursor, uint64_t *count,
@@ -268,8 +339,10 @@ walk(struct firn_cli *cli, const struct scan *scan, firn_cursor *cursor, uint64_
 {
     int code = scan->is_reverse ? firn_cursor_last(cursor, err) : firn_cursor_first(cursor, err);
     while (code == FIRN_OK && firn_cursor_valid(cursor) && *count < scan->limit) {
-        firn_data_bytes_print_entry(cli, firn_cursor_key(cursor), firn_cursor_value(cursor),
-                                    &scan->look);
+        if (!scan->counts_only) {
+            firn_data_bytes_print_entry(cli, firn_cursor_key(cursor), firn_cursor_value(cursor),
+                                        &scan->look);
+        }
         *count += 1;
         code = firn_command_go_on(err);
         if (code != FIRN_OK) {
@@ -280,16 +353,57 @@ walk(struct firn_cli *cli, const struct scan *scan, firn_cursor *cursor, uint64_
     return code;
 }
 
+/* Walks over the entries of a keyspace. Returns an exit code. */
 static int
-run_scan(struct firn_cli *cli)
+scan_keyspace(struct firn_cli *cli, firn_store *store, struct scan *scan)
 {
     firn_error err;
-    firn_store *store = NULL;
     firn_keyspace *keyspace = NULL;
     firn_cursor *cursor = NULL;
-    struct scan scan;
     uint64_t count = 0;
-    int exit_code = scan_init(cli, &scan);
+    int exit_code = firn_data_open_keyspace_at(cli, store, scan->cursor.snapshot, &keyspace);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code =
+            refuse_table_options(cli, scan->counts_only ? count_table_options : scan_table_options);
+    }
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    int code = firn_cursor_open(keyspace, &scan->cursor, &cursor, &err);
+    if (!scan->counts_only) {
+        firn_term_json_array("entries");
+    }
+    if (code == FIRN_OK) {
+        code = walk(cli, scan, cursor, &count, &err);
+    }
+    firn_cursor_close(cursor);
+    if (code != FIRN_OK) {
+        exit_code = firn_command_report_failure(cli, &err, NULL);
+    }
+    firn_term_json_unwind();
+    firn_term_json_u64("count", count);
+    if (scan->counts_only && code == FIRN_OK) {
+        firn_term_out_format("%llu\n", (unsigned long long)count);
+    }
+    return exit_code;
+}
+
+static int
+scan_or_count(struct firn_cli *cli, bool counts_only)
+{
+    const firn_cursor_options defaults = FIRN_CURSOR_OPTIONS_INIT;
+    firn_store *store = NULL;
+    struct firn_data_table table = {NULL};
+    struct scan scan;
+    memset(&scan, 0, sizeof(scan));
+    scan.cursor = defaults;
+    scan.cursor.keys_only = counts_only;
+    scan.counts_only = counts_only;
+    scan.limit = UINT64_MAX;
+    int exit_code = counts_only ? FIRN_EXIT_OK : read_scan_options(cli, &scan);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = read_bounds(cli, &scan);
+    }
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &store);
     }
@@ -297,24 +411,29 @@ run_scan(struct firn_cli *cli)
         exit_code = firn_data_open_view(cli, store, &scan.cursor.snapshot);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_open_keyspace_at(cli, store, scan.cursor.snapshot, &keyspace);
+        exit_code = firn_data_table_find(cli, store, scan.cursor.snapshot, &table);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        int code = firn_cursor_open(keyspace, &scan.cursor, &cursor, &err);
-        firn_term_json_array("entries");
-        if (code == FIRN_OK) {
-            code = walk(cli, &scan, cursor, &count, &err);
-        }
-        if (code != FIRN_OK) {
-            exit_code = firn_command_report_failure(cli, &err, NULL);
-        }
-        firn_term_json_unwind();
-        firn_term_json_u64("count", count);
+    if (exit_code == FIRN_EXIT_OK && table.table == NULL) {
+        exit_code = scan_keyspace(cli, store, &scan);
+    } else if (exit_code == FIRN_EXIT_OK) {
+        exit_code = counts_only ? firn_data_query_count(&table) : firn_data_query_scan(&table);
     }
-    firn_cursor_close(cursor);
+    firn_data_table_close(&table);
     firn_snapshot_close(scan.cursor.snapshot);
     scan_deinit(&scan);
     return firn_data_store_close(cli, store, exit_code);
+}
+
+static int
+run_scan(struct firn_cli *cli)
+{
+    return scan_or_count(cli, false);
+}
+
+static int
+run_count(struct firn_cli *cli)
+{
+    return scan_or_count(cli, true);
 }
 
 static void
@@ -421,19 +540,25 @@ static const struct firn_command put = {
 
 static const struct firn_command get = {
     .name = "get",
-    .summary = "Print the value of a key",
-    .arguments = "STORE KEYSPACE KEY",
+    .summary = "Print the value of a key, or a row of a table",
+    .arguments = "STORE KEYSPACE|TABLE KEY...",
     .options =
         (const struct firn_command_option[]){
             {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
             {"at", 0, "REF", "read the checkpoint REF instead of the present state"},
+            {"columns", 0, "COLUMN,...", "of a row, print only these columns"},
+            {"index", 0, "INDEX", "find the row by this unique index"},
             {NULL, 0, NULL, NULL},
         },
     .help = "Prints exactly the bytes of the value; with --hex, hexadecimal digits and a\n"
-            "newline. If the key, keyspace or store does not exist the exit code is 3.",
+            "newline. Of a table, prints a line for each column of the row: its name, a tab\n"
+            "and the value, escaped as by firn db scan. The key of a row is one argument for\n"
+            "each column of the primary key. If the key, keyspace, table or store does not\n"
+            "exist the exit code is 3.",
     .examples =
         (const struct firn_command_example[]){
             {"firn db get app.firn users ada", "print 1815"},
+            {"firn db get shop.firn goods 1 --columns name,price", "print two columns of a row"},
             {NULL, NULL},
         },
     .run = run_get,
@@ -441,11 +566,12 @@ static const struct firn_command get = {
 
 static const struct firn_command del = {
     .name = "del",
-    .summary = "Delete a key",
-    .arguments = "STORE KEYSPACE KEY",
+    .summary = "Delete a key, or a row of a table",
+    .arguments = "STORE KEYSPACE|TABLE KEY...",
     .options = hex_options,
     .help = "The deletion is on disk when the command returns. Deleting a key that does not\n"
-            "exist succeeds; if the store or keyspace does not exist the exit code is 3.",
+            "exist succeeds; if the store or keyspace does not exist the exit code is 3. The\n"
+            "key of a row is one argument for each column of the table's primary key.",
     .examples =
         (const struct firn_command_example[]){
             {"firn db del app.firn users ada", "delete ada from users"},
@@ -457,8 +583,8 @@ static const struct firn_command del = {
 
 static const struct firn_command scan_command = {
     .name = "scan",
-    .summary = "Print the entries of a keyspace in key order",
-    .arguments = "STORE KEYSPACE",
+    .summary = "Print the entries of a keyspace, or the rows of a table",
+    .arguments = "STORE KEYSPACE|TABLE",
     .options =
         (const struct firn_command_option[]){
             {"from", 0, "KEY", "begin at KEY, or at the next key after it"},
@@ -469,6 +595,10 @@ static const struct firn_command scan_command = {
             {"keys", 'k', NULL, "print keys only"},
             {"at", 0, "REF", "read the checkpoint REF instead of the present state"},
             {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
+            {"columns", 0, "COLUMN,...", "of a table, print only these columns"},
+            {"order", 0, "INDEX", "of a table, in the order of this index"},
+            {"where", 0, "CONDITION", "of a table, only rows for which this holds"},
+            {"csv", 0, NULL, "of a table, as CSV with the names of the columns"},
             {NULL, 0, NULL, NULL},
         },
     .help =
@@ -476,16 +606,46 @@ static const struct firn_command scan_command = {
         "bytes are escaped: a backslash as \\\\, newline, tab and other control characters\n"
         "as \\n \\t \\r \\a \\b \\v \\f, other bytes as a backslash and three octal digits. Keys\n"
         "are ordered by their bytes. The entries are those that existed when the command\n"
-        "began.",
+        "began.\n"
+        "\n"
+        "Of a table, prints its rows in the order of the primary key or of an index:\n"
+        "aligned on a terminal, where wide values are cut; elsewhere with tabs between\n"
+        "the values, escaped likewise, and with \\N for null. A KEY is a value of the\n"
+        "first column of the key or index, or values of the first ones with commas\n"
+        "between them; in double quotes a value may contain commas. A CONDITION is\n"
+        "comparisons, COLUMN = VALUE with = != < <= > or >=, and COLUMN is null or is not\n"
+        "null, with 'and' between them. A VALUE that contains spaces stands in single\n"
+        "quotes.",
     .examples =
         (const struct firn_command_example[]){
             {"firn db scan app.firn users --prefix a --limit 10",
              "print the first ten keys that begin with a"},
             {"firn db scan app.firn users --from m --to n --reverse",
              "print the keys from m up to n in reverse order"},
+            {"firn db scan shop.firn goods --where 'price < 5 and stock > 0' --columns name",
+             "print the names of cheap goods"},
             {NULL, NULL},
         },
     .run = run_scan,
+};
+
+static const struct firn_command count = {
+    .name = "count",
+    .summary = "Print how many entries a keyspace has, or how many rows a table",
+    .arguments = "STORE KEYSPACE|TABLE",
+    .options =
+        (const struct firn_command_option[]){
+            {"from", 0, "KEY", "begin at KEY, or at the next key after it"},
+            {"to", 0, "KEY", "end before KEY"},
+            {"prefix", 0, "KEY", "only keys that begin with KEY"},
+            {"at", 0, "REF", "read the checkpoint REF instead of the present state"},
+            {"hex", 'x', NULL, "keys are hexadecimal digits"},
+            {"order", 0, "INDEX", "of a table, KEY is of this index"},
+            {"where", 0, "CONDITION", "of a table, only rows for which this holds"},
+            {NULL, 0, NULL, NULL},
+        },
+    .help = "KEY and CONDITION are those of firn db scan.",
+    .run = run_count,
 };
 
 static const struct firn_command check = {
@@ -501,6 +661,13 @@ static const struct firn_command *const members[] = {&put,
                                                      &get,
                                                      &del,
                                                      &scan_command,
+                                                     &count,
+                                                     &firn_data_table_create,
+                                                     &firn_data_table_list,
+                                                     &firn_data_table_show,
+                                                     &firn_data_table_alter,
+                                                     &firn_data_table_drop,
+                                                     &firn_data_query_insert,
                                                      &firn_data_load,
                                                      &firn_data_load_dump,
                                                      &firn_data_keyspaces_delrange,
@@ -524,9 +691,10 @@ static const struct firn_command *const members[] = {&put,
 
 const struct firn_command firn_data = {
     .name = "db",
-    .summary = "Read and write key-value data in a store",
+    .summary = "Read and write key-value data and tables in a store",
     .arguments = "",
     .help = "STORE is a directory. It contains keyspaces, each an ordered map from bytes to\n"
-            "bytes. Commands that only read also accept a file written by firn db export.",
+            "bytes, and tables: rows of typed columns. Commands that only read also accept a\n"
+            "file written by firn db export.",
     .members = members,
 };

@@ -28,6 +28,13 @@ extern const struct firn_command firn_data_diff;
 extern const struct firn_command firn_data_checkpoint_restore;
 extern const struct firn_command firn_data_checkpoint_undo;
 
+extern const struct firn_command firn_data_table_create;
+extern const struct firn_command firn_data_table_list;
+extern const struct firn_command firn_data_table_show;
+extern const struct firn_command firn_data_table_drop;
+extern const struct firn_command firn_data_table_alter;
+extern const struct firn_command firn_data_query_insert;
+
 /* Opens the view that --at names; *out is NULL where it was not given. Returns an exit code. */
 int firn_data_open_view(struct firn_cli *cli, firn_store *store, firn_snapshot **out);
 /* As firn_data_open_keyspace, of what a view has; view may be NULL. */
@@ -37,4 +44,125 @@ int firn_data_open_keyspace_at(struct firn_cli *cli, firn_store *store, firn_sna
  * an exit code. */
 int firn_data_open_keyspace(struct firn_cli *cli, firn_store *store, bool may_make,
                             firn_keyspace **out);
+
+/* The value of --ttl; 0 where it was not given. Returns an exit code. */
+int firn_data_read_ttl(struct firn_cli *cli, uint64_t *out_ms);
+
+/* ---- tables: data_table.c ---- */
+
+/* A table that was found, with its definition, now or as a view has it. A zeroed one is none. */
+struct firn_data_table {
+    struct firn_cli *cli;
+    const char *name;
+    firn_table *table; /* NULL: no table has the name */
+    firn_snapshot *view;
+    firn_table_def *def;
+    char *text; /* the definition */
+};
+
+/* Finds the table that the second argument names; out->table is NULL where there is none. view may be NULL. Returns an
+ * exit code. */
+int firn_data_table_find(struct firn_cli *cli, firn_store *store, firn_snapshot *view,
+                         struct firn_data_table *out);
+/* The same; a failure where there is none. */
+int firn_data_table_open(struct firn_cli *cli, firn_store *store, firn_snapshot *view,
+                         struct firn_data_table *out);
+/* Fine on a zeroed struct. */
+void firn_data_table_close(struct firn_data_table *table);
+/* A column by its name; reports that there is none. Returns an exit code. */
+int firn_data_table_column(const struct firn_data_table *table, const char *name,
+                           const firn_table_column **out);
+
+/* ---- values of tables: data_values.c ---- */
+
+/* Texts that one argument has, with commas between them; in double quotes one may contain commas. A zeroed one is empty. */
+struct firn_data_values_list {
+    char **items;
+    char *memory;
+    size_t count;
+};
+/* what: the option or argument. Returns an exit code. */
+int firn_data_values_split(struct firn_cli *cli, const char *what, const char *text,
+                           struct firn_data_values_list *out);
+void firn_data_values_list_deinit(struct firn_data_values_list *list);
+
+/* Values that were read from texts, with their memory. A zeroed one is empty. */
+struct firn_data_values {
+    firn_value *values;
+    void **memory;
+    size_t count;
+};
+void firn_data_values_deinit(struct firn_data_values *values);
+/* Adds the value that a text is for a column; NULL: null. The text must live as long. Returns an exit code. */
+int firn_data_values_add(struct firn_cli *cli, const firn_table_column *column, const char *text,
+                         struct firn_data_values *values);
+
+/* Below 0, 0, or above 0, as a comes before, with, or after b. Requires: of one type, not null. NaN comes after all
+ * numbers. */
+int firn_data_values_compare(const firn_value *a, const firn_value *b);
+
+/* Puts a value into the object of --json that is open, under the name of its column. */
+void firn_data_values_json(struct firn_cli *cli, const firn_table_column *column,
+                           const firn_value *value);
+
+/* Appends the text of a value, as it is; nothing for null. Returns an exit code. */
+int firn_data_values_text(struct firn_cli *cli, const firn_table_column *column,
+                          const firn_value *value, struct firn_data_bytes *out);
+
+/* ---- lines of cells in columns: data_grid.c ---- */
+
+/* Collects cells, row by row, and prints them below each other, some hundred rows at a time. */
+struct firn_data_grid {
+    struct firn_cli *cli;
+    size_t columns;
+    size_t cells; /* that are there */
+    bool has_no_memory;
+    struct firn_data_bytes text; /* of the cells, each with a NUL */
+    size_t widths[FIRN_TABLE_COLUMNS_MAX];
+    bool is_right[FIRN_TABLE_COLUMNS_MAX]; /* the column is aligned at its right end */
+};
+/* Requires: 1 to FIRN_TABLE_COLUMNS_MAX columns. */
+void firn_data_grid_init(struct firn_data_grid *grid, struct firn_cli *cli, size_t columns);
+/* Adds a cell: escaped, and cut where it is wide; null where data is NULL. */
+void firn_data_grid_add(struct firn_data_grid *grid, firn_slice text);
+/* Prints what is there, and gives the memory back. Returns an exit code. */
+int firn_data_grid_finish(struct firn_data_grid *grid);
+
+/* ---- conditions of --where: data_where.c ---- */
+
+enum firn_data_where_comparison {
+    FIRN_DATA_WHERE_EQUAL,
+    FIRN_DATA_WHERE_OTHER,
+    FIRN_DATA_WHERE_BELOW,
+    FIRN_DATA_WHERE_AT_MOST,
+    FIRN_DATA_WHERE_ABOVE,
+    FIRN_DATA_WHERE_AT_LEAST,
+    FIRN_DATA_WHERE_NULL,
+    FIRN_DATA_WHERE_NOT_NULL
+};
+struct firn_data_where_condition {
+    const firn_table_column *column; /* of the table's definition */
+    size_t place;                    /* among the values of a row: the caller's to set */
+    enum firn_data_where_comparison comparison;
+    struct firn_data_values value; /* one, or none */
+    char *text;                    /* of that */
+};
+/* All of which hold. A zeroed one has none. */
+struct firn_data_where {
+    struct firn_data_where_condition *conditions;
+    size_t count;
+};
+/* text NULL: no condition. *out is to be given back in any case. Returns an exit code. */
+int firn_data_where_read(const struct firn_data_table *table, const char *text,
+                         struct firn_data_where *out);
+void firn_data_where_deinit(struct firn_data_where *where);
+bool firn_data_where_holds(const struct firn_data_where *where, const firn_value *values);
+
+/* ---- rows of tables: data_query.c ---- */
+
+/* firn db get, del, scan and count, of a table. They return exit codes. */
+int firn_data_query_get(const struct firn_data_table *table);
+int firn_data_query_delete(const struct firn_data_table *table);
+int firn_data_query_scan(const struct firn_data_table *table);
+int firn_data_query_count(const struct firn_data_table *table);
 #endif

@@ -61,7 +61,10 @@ run_drop(struct firn_cli *cli)
             exit_code = firn_command_report_error(cli, code, NULL, "%s has no keyspace '%s'",
                                                   cli->arguments[0], cli->arguments[1]);
         } else if (code != FIRN_OK) {
-            exit_code = firn_command_report_failure(cli, &err, NULL);
+            firn_table *table = NULL;
+            bool is_table = firn_table_open(store, cli->arguments[1], &table, NULL) == FIRN_OK;
+            exit_code = firn_command_report_failure(
+                cli, &err, is_table ? "firn db table drop STORE TABLE deletes a table" : NULL);
         }
     }
     return firn_data_store_close(cli, store, exit_code);
@@ -207,7 +210,7 @@ const struct firn_command firn_data_keyspaces = {
             {NULL, 0, NULL, NULL},
         },
     .help = "Prints one name on each line, in byte order, escaped as by firn db scan.\n"
-            "Keyspaces that firn uses itself are not listed.",
+            "Keyspaces that firn uses itself are not listed; firn db table list has tables.",
     .run = run_keyspaces,
 };
 

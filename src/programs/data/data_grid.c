@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * data/data_grid.c: lines of cells in columns, for people.
+ *
+ * How wide the columns are is known when rows are there, so some hundred rows are kept until then. Columns
+ * that were printed do not become narrower again. Cells are escaped, so each is one line, and cut at
+ * CELL_COLUMNS_MAX characters; width counts characters, as everywhere in the program (term_text.c). No line ends
+ * with spaces.
+ */
+#include "data/data_internal.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "term/term.h"
+
+enum { CELL_COLUMNS_MAX = 40, ROWS_KEPT_MAX = 256, GAP = 2 };
+
+/* The cell that is being added: firn_term_text_cut calls back without a context. */
+static struct firn_data_grid *adding;
+
+static void
+keep(const void *data, size_t size)
+{
+    if (firn_data_bytes_reserve(adding->cli, &adding->text, size + 1) != FIRN_EXIT_OK) {
+        adding->has_no_memory = true;
+        return;
+    }
+    memcpy(adding->text.data + adding->text.size, data, size);
+    adding->text.size += size;
+}
+
+void
+firn_data_grid_init(struct firn_data_grid *grid, struct firn_cli *cli, size_t columns)
+{
+    assert(columns > 0 && columns <= FIRN_TABLE_COLUMNS_MAX);
+    memset(grid, 0, sizeof(*grid));
+    grid->cli = cli;
+    grid->columns = columns;
+}
+
+static size_t
+width_of(const char *text)
+{
+    size_t width = 0;
+    for (; *text != '\0'; text++) {
+        width += ((unsigned char)*text & 0xC0) != 0x80;
+    }
+    return width;
+}
+
+static void
+print_cell(const struct firn_data_grid *grid, size_t column, const char *text, size_t *missing)
+{
+    size_t width = width_of(text);
+    size_t padding = grid->widths[column] - width;
+    *missing += grid->is_right[column] ? padding : 0;
+    if (width > 0) {
+        firn_term_out_format("%*s%s", (int)*missing, "", text);
+        *missing = 0;
+    }
+    *missing += (grid->is_right[column] ? 0 : padding) + GAP;
+}
+
+static void
+print_kept(struct firn_data_grid *grid)
+{
+    const char *text = (const char *)grid->text.data;
+    size_t missing = 0; /* spaces that the next cell begins with */
+    for (size_t cell = 0; cell < grid->cells; cell++) {
+        print_cell(grid, cell % grid->columns, text, &missing);
+        text += strlen(text) + 1;
+        if (cell % grid->columns == grid->columns - 1) {
+            firn_term_out_text("\n");
+            missing = 0;
+        }
+    }
+    grid->cells = 0;
+    grid->text.size = 0;
+}
+
+void
+firn_data_grid_add(struct firn_data_grid *grid, firn_slice text)
+{
+    if (grid->has_no_memory) {
+        return;
+    }
+    size_t from = grid->text.size;
+    adding = grid;
+    keep("", 0);
+    if (text.data == NULL) {
+        keep("\\N", 2); /* no text is shown so: its backslash would be doubled */
+    } else {
+        firn_term_text_cut(text, CELL_COLUMNS_MAX, keep);
+    }
+    adding = NULL;
+    if (grid->has_no_memory) {
+        return;
+    }
+    grid->text.data[grid->text.size++] = '\0';
+    size_t column = grid->cells % grid->columns;
+    size_t width = width_of((const char *)grid->text.data + from);
+    grid->widths[column] = width > grid->widths[column] ? width : grid->widths[column];
+    grid->cells++;
+    if (grid->cells == grid->columns * ROWS_KEPT_MAX) {
+        print_kept(grid);
+    }
+}
+
+int
+firn_data_grid_finish(struct firn_data_grid *grid)
+{
+    bool has_no_memory = grid->has_no_memory;
+    if (!has_no_memory) {
+        print_kept(grid);
+    }
+    firn_data_bytes_deinit(&grid->text);
+    return has_no_memory ? FIRN_EXIT_FAILED : FIRN_EXIT_OK; /* told where it happened */
+}

@@ -1,0 +1,640 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * data/data_table.c: firn db table: creating, listing, showing, changing and dropping tables.
+ *
+ * What a column or an index is, is said in the words of a definition (firn_table_def_parse): a change of a table
+ * takes a piece of one. A piece is read as a definition of its own, and must have exactly what was asked for.
+ */
+#include "data/data_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "term/term.h"
+
+/* ---- a table ---- */
+
+int
+firn_data_table_find(struct firn_cli *cli, firn_store *store, firn_snapshot *view,
+                     struct firn_data_table *out)
+{
+    firn_error err;
+    memset(out, 0, sizeof(*out));
+    out->cli = cli;
+    out->name = cli->arguments[1];
+    out->view = view;
+    int code = view != NULL ? firn_snapshot_table_open(view, out->name, &out->table, &err)
+                            : firn_table_open(store, out->name, &out->table, &err);
+    if (code == FIRN_NOT_FOUND || code == FIRN_INVALID) {
+        return FIRN_EXIT_OK; /* a keyspace, or nothing: whoever looks for that tells */
+    }
+    if (code == FIRN_OK) {
+        code = firn_table_describe(out->table, view, &out->text, &err);
+    }
+    if (code == FIRN_OK) {
+        code = firn_table_def_parse(out->text, &out->def, &err);
+    }
+    if (code != FIRN_OK) {
+        firn_data_table_close(out);
+        return firn_command_report_failure(cli, &err, NULL);
+    }
+    return FIRN_EXIT_OK;
+}
+
+void
+firn_data_table_close(struct firn_data_table *table)
+{
+    firn_release(table->def);
+    firn_release(table->text);
+    memset(table, 0, sizeof(*table));
+}
+
+int
+firn_data_table_open(struct firn_cli *cli, firn_store *store, firn_snapshot *view,
+                     struct firn_data_table *out)
+{
+    int exit_code = firn_data_table_find(cli, store, view, out);
+    if (exit_code != FIRN_EXIT_OK || out->table != NULL) {
+        return exit_code;
+    }
+    return firn_command_report_error(
+        cli, FIRN_NOT_FOUND, "firn db table list STORE prints the names of tables",
+        "%s has no table '%s'%s%s", cli->arguments[0], out->name, view != NULL ? " at " : "",
+        view != NULL ? firn_command_value(cli, "at") : "");
+}
+
+int
+firn_data_table_column(const struct firn_data_table *table, const char *name,
+                       const firn_table_column **out)
+{
+    for (size_t i = 0; i < table->def->column_count; i++) {
+        if (strcmp(table->def->columns[i].name, name) == 0) {
+            *out = &table->def->columns[i];
+            return FIRN_EXIT_OK;
+        }
+    }
+    return firn_command_report_error(table->cli, FIRN_NOT_FOUND,
+                                     "firn db table show STORE TABLE prints the columns",
+                                     "table '%s' has no column '%s'", table->name, name);
+}
+
+/* ---- create, drop, list ---- */
+
+static int
+run_create(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_store *store = NULL;
+    firn_table_def *def = NULL;
+    if (firn_table_def_parse(cli->arguments[2], &def, &err) != FIRN_OK) {
+        return firn_command_report_failure(cli, &err, "firn help db table create explains it");
+    }
+    int exit_code =
+        firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_WRITE_OR_MAKE, &store);
+    if (exit_code == FIRN_EXIT_OK &&
+        firn_table_create(store, cli->arguments[1], def, NULL, &err) != FIRN_OK) {
+        exit_code = firn_command_report_failure(cli, &err, NULL);
+    }
+    firn_release(def);
+    return firn_data_store_close(cli, store, exit_code);
+}
+
+static int
+run_drop(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_store *store = NULL;
+    struct firn_data_table table = {NULL};
+    int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_WRITE, &store);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_table_open(cli, store, NULL, &table);
+    }
+    if (exit_code == FIRN_EXIT_OK && firn_table_drop(store, table.name, &err) != FIRN_OK) {
+        exit_code = firn_command_report_failure(cli, &err, NULL);
+    }
+    firn_data_table_close(&table);
+    return firn_data_store_close(cli, store, exit_code);
+}
+
+static int
+print_name(void *ctx, const char *name)
+{
+    (void)ctx;
+    firn_term_json_string(NULL, name);
+    firn_term_text_escape(firn_str(name), firn_term_out_write);
+    firn_term_out_text("\n");
+    return FIRN_OK;
+}
+
+static int
+run_list(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_store *store = NULL;
+    firn_snapshot *view = NULL;
+    int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &store);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_open_view(cli, store, &view);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        firn_term_json_array("tables");
+        int code = view == NULL ? firn_table_list(store, print_name, NULL, &err)
+                                : firn_snapshot_table_list(view, print_name, NULL, &err);
+        firn_term_json_unwind();
+        exit_code = code == FIRN_OK ? FIRN_EXIT_OK : firn_command_report_failure(cli, &err, NULL);
+    }
+    firn_snapshot_close(view);
+    return firn_data_store_close(cli, store, exit_code);
+}
+
+/* ---- show ---- */
+
+enum { TYPE_SIZE = 48 };
+
+static const char *
+type_of(const firn_table_column *column, char out[TYPE_SIZE])
+{
+    const char *name = firn_type_name(column->type);
+    if (column->type == FIRN_TYPE_DECIMAL) {
+        (void)snprintf(out, TYPE_SIZE, "%s(%u, %u)", name, column->precision, column->scale);
+    } else if (column->type == FIRN_TYPE_VECTOR) {
+        (void)snprintf(out, TYPE_SIZE, "%s(%u)", name, column->dimensions);
+    } else {
+        (void)snprintf(out, TYPE_SIZE, "%s", name);
+    }
+    return out;
+}
+
+/* From 1; 0 for a column that the primary key does not have. */
+static size_t
+place_in_key(const firn_table_def *def, const char *name)
+{
+    size_t place = def->key_count;
+    while (place > 0 && strcmp(def->key[place - 1], name) != 0) {
+        place--;
+    }
+    return place;
+}
+
+static bool
+has_default(const firn_table_column *column)
+{
+    return column->default_value != NULL && !firn_is_null(*column->default_value);
+}
+
+static void
+show_column_json(struct firn_cli *cli, const firn_table_def *def, const firn_table_column *column)
+{
+    char type[TYPE_SIZE];
+    size_t place = place_in_key(def, column->name);
+    struct firn_data_bytes text = {NULL, 0, 0};
+    bool has_text = has_default(column) && firn_data_values_text(cli, column, column->default_value,
+                                                                 &text) == FIRN_EXIT_OK;
+    firn_term_json_object(NULL);
+    firn_term_json_string("name", column->name);
+    firn_term_json_string("type", type_of(column, type));
+    firn_term_json_bool("not_null", column->not_null || place > 0);
+    if (has_text && firn_term_json_writer() != NULL) {
+        firn_term_writer_text(firn_term_json_writer(), "default", firn_data_bytes_slice(&text));
+    } else {
+        firn_term_json_null("default");
+    }
+    firn_term_json_bool("auto", column->is_auto);
+    firn_term_json_u64_if("key", place, place > 0);
+    firn_term_json_end();
+    firn_data_bytes_deinit(&text);
+}
+
+static void
+show_json(struct firn_cli *cli, const struct firn_data_table *table)
+{
+    const firn_table_def *def = table->def;
+    firn_term_json_string("table", table->name);
+    firn_term_json_string("definition", table->text);
+    firn_term_json_array("columns");
+    for (size_t i = 0; i < def->column_count; i++) {
+        show_column_json(cli, def, &def->columns[i]);
+    }
+    firn_term_json_end();
+    firn_term_json_array("indexes");
+    for (size_t i = 0; i < def->index_count; i++) {
+        firn_term_json_object(NULL);
+        firn_term_json_string("name", def->indexes[i].name);
+        firn_term_json_bool("unique", def->indexes[i].is_unique);
+        firn_term_json_array("columns");
+        for (size_t j = 0; j < def->indexes[i].column_count; j++) {
+            firn_term_json_string(NULL, def->indexes[i].columns[j]);
+        }
+        firn_term_json_end();
+        firn_term_json_end();
+    }
+    firn_term_json_end();
+}
+
+/* Returns an exit code. */
+static int
+add_default(struct firn_data_grid *grid, const firn_table_column *column)
+{
+    struct firn_data_bytes text = {NULL, 0, 0};
+    int exit_code = has_default(column)
+                        ? firn_data_values_text(grid->cli, column, column->default_value, &text)
+                        : FIRN_EXIT_OK;
+    firn_data_grid_add(grid, text.size > 0 ? firn_data_bytes_slice(&text) : firn_str(""));
+    firn_data_bytes_deinit(&text);
+    return exit_code;
+}
+
+static int
+show_columns(struct firn_cli *cli, const firn_table_def *def)
+{
+    static const char *const titles[] = {"column", "type", "null", "default", "key"};
+    struct firn_data_grid grid;
+    int exit_code = FIRN_EXIT_OK;
+    firn_data_grid_init(&grid, cli, sizeof(titles) / sizeof(titles[0]));
+    for (size_t i = 0; i < grid.columns; i++) {
+        firn_data_grid_add(&grid, firn_str(titles[i]));
+    }
+    for (size_t i = 0; i < def->column_count; i++) {
+        const firn_table_column *column = &def->columns[i];
+        char type[TYPE_SIZE];
+        char key[TYPE_SIZE] = "";
+        size_t place = place_in_key(def, column->name);
+        if (place > 0) {
+            (void)snprintf(key, sizeof(key), "%zu%s", place, column->is_auto ? " auto" : "");
+        }
+        firn_data_grid_add(&grid, firn_str(column->name));
+        firn_data_grid_add(&grid, firn_str(type_of(column, type)));
+        firn_data_grid_add(&grid, firn_str(column->not_null || place > 0 ? "no" : "yes"));
+        int added = add_default(&grid, column);
+        exit_code = exit_code == FIRN_EXIT_OK ? added : exit_code;
+        firn_data_grid_add(&grid, firn_str(key));
+    }
+    int printed = firn_data_grid_finish(&grid);
+    return exit_code == FIRN_EXIT_OK ? printed : exit_code;
+}
+
+/* Returns an exit code. */
+static int
+join(struct firn_cli *cli, const firn_table_index *index, struct firn_data_bytes *out)
+{
+    int exit_code = FIRN_EXIT_OK;
+    for (size_t i = 0; i < index->column_count && exit_code == FIRN_EXIT_OK; i++) {
+        const char *name = index->columns[i];
+        exit_code = firn_data_bytes_reserve(cli, out, strlen(name) + sizeof(", "));
+        if (exit_code == FIRN_EXIT_OK) {
+            out->size +=
+                (size_t)snprintf((char *)out->data + out->size, strlen(name) + sizeof(", "), "%s%s",
+                                 i > 0 ? ", " : "", name);
+        }
+    }
+    return exit_code;
+}
+
+static int
+show_indexes(struct firn_cli *cli, const firn_table_def *def)
+{
+    static const char *const titles[] = {"index", "unique", "columns"};
+    struct firn_data_grid grid;
+    int exit_code = FIRN_EXIT_OK;
+    firn_data_grid_init(&grid, cli, sizeof(titles) / sizeof(titles[0]));
+    for (size_t i = 0; i < grid.columns; i++) {
+        firn_data_grid_add(&grid, firn_str(titles[i]));
+    }
+    for (size_t i = 0; i < def->index_count && exit_code == FIRN_EXIT_OK; i++) {
+        struct firn_data_bytes columns = {NULL, 0, 0};
+        exit_code = join(cli, &def->indexes[i], &columns);
+        firn_data_grid_add(&grid, firn_str(def->indexes[i].name));
+        firn_data_grid_add(&grid, firn_str(def->indexes[i].is_unique ? "yes" : "no"));
+        firn_data_grid_add(&grid, firn_data_bytes_slice(&columns));
+        firn_data_bytes_deinit(&columns);
+    }
+    firn_term_out_text("\n");
+    int printed = firn_data_grid_finish(&grid);
+    return exit_code == FIRN_EXIT_OK ? printed : exit_code;
+}
+
+static int
+show(struct firn_cli *cli, const struct firn_data_table *table)
+{
+    show_json(cli, table);
+    if (firn_command_has(cli, "definition")) {
+        firn_term_out_text(table->text);
+        firn_term_out_text("\n");
+        return FIRN_EXIT_OK;
+    }
+    int exit_code = show_columns(cli, table->def);
+    return exit_code == FIRN_EXIT_OK && table->def->index_count > 0 ? show_indexes(cli, table->def)
+                                                                    : exit_code;
+}
+
+static int
+run_show(struct firn_cli *cli)
+{
+    firn_store *store = NULL;
+    firn_snapshot *view = NULL;
+    struct firn_data_table table = {NULL};
+    int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &store);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_open_view(cli, store, &view);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_table_open(cli, store, view, &table);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = show(cli, &table);
+    }
+    firn_data_table_close(&table);
+    firn_snapshot_close(view);
+    return firn_data_store_close(cli, store, exit_code);
+}
+
+/* ---- alter ---- */
+
+/* What a change is given, read before the store is opened. */
+struct change {
+    const char *name; /* of a column or an index */
+    const char *text; /* a new name, or a literal; NULL: none */
+    firn_table_def *piece;
+};
+
+/* Reads a piece of a definition. Returns an exit code. */
+static int
+read_piece(struct firn_cli *cli, const char *text, firn_table_def **out)
+{
+    firn_error err;
+    return firn_table_def_parse(text, out, &err) == FIRN_OK
+               ? FIRN_EXIT_OK
+               : firn_command_report_failure(cli, &err, "firn help db table create explains it");
+}
+
+static int
+read_column(struct firn_cli *cli, struct change *change)
+{
+    int exit_code = read_piece(cli, cli->arguments[3], &change->piece);
+    if (exit_code == FIRN_EXIT_OK &&
+        (change->piece->column_count != 1 || change->piece->key_count > 0 ||
+         change->piece->index_count > 0)) {
+        return firn_command_misused(cli,
+                                    "add-column takes one column: NAME TYPE, perhaps not null "
+                                    "and a default; not '%s'",
+                                    cli->arguments[3]);
+    }
+    return exit_code;
+}
+
+static int
+read_index(struct firn_cli *cli, struct change *change)
+{
+    int exit_code = read_piece(cli, cli->arguments[3], &change->piece);
+    if (exit_code == FIRN_EXIT_OK &&
+        (change->piece->index_count != 1 || change->piece->column_count > 0 ||
+         change->piece->key_count > 0)) {
+        return firn_command_misused(
+            cli, "add-index takes one index: [unique] index NAME (COLUMN, ...); not '%s'",
+            cli->arguments[3]);
+    }
+    return exit_code;
+}
+
+static int
+add_column(const struct firn_data_table *table, const struct change *change, firn_error *err)
+{
+    return firn_table_add_column(table->table, &change->piece->columns[0], err);
+}
+
+static int
+drop_column(const struct firn_data_table *table, const struct change *change, firn_error *err)
+{
+    return firn_table_drop_column(table->table, change->name, err);
+}
+
+static int
+rename_column(const struct firn_data_table *table, const struct change *change, firn_error *err)
+{
+    return firn_table_rename_column(table->table, change->name, change->text, err);
+}
+
+static int
+add_index(const struct firn_data_table *table, const struct change *change, firn_error *err)
+{
+    return firn_table_add_index(table->table, &change->piece->indexes[0], err);
+}
+
+static int
+drop_index(const struct firn_data_table *table, const struct change *change, firn_error *err)
+{
+    return firn_table_drop_index(table->table, change->name, err);
+}
+
+/* A column of the type of another one, with a default, as a definition. NULL: no memory. */
+static char *
+write_piece(const firn_table_column *column, const char *literal)
+{
+    char type[TYPE_SIZE];
+    size_t size = 2 * strlen(column->name) + sizeof(type) + strlen(literal) + 32;
+    char *text = malloc(size);
+    if (text == NULL) {
+        return NULL;
+    }
+    char *to = text;
+    *to++ = '"';
+    for (const char *from = column->name; *from != '\0'; from++) {
+        *to++ = *from;
+        if (*from == '"') {
+            *to++ = '"';
+        }
+    }
+    (void)snprintf(to, size - (size_t)(to - text), "\" %s default %s", type_of(column, type),
+                   literal);
+    return text;
+}
+
+/* The literal is read as one of the column's type, so the table must be known. */
+static int
+set_default(const struct firn_data_table *table, const struct change *change, firn_error *err)
+{
+    const firn_table_column *column = NULL;
+    firn_table_def *piece = NULL;
+    if (strcmp(change->text, "none") == 0) {
+        return firn_table_set_default(table->table, change->name, NULL, err);
+    }
+    for (size_t i = 0; i < table->def->column_count; i++) {
+        bool is_it = strcmp(table->def->columns[i].name, change->name) == 0;
+        column = is_it ? &table->def->columns[i] : column;
+    }
+    if (column == NULL) { /* the library says so */
+        return firn_table_set_default(table->table, change->name, NULL, err);
+    }
+    char *text = write_piece(column, change->text);
+    int code = text == NULL ? FIRN_NO_MEMORY : firn_table_def_parse(text, &piece, err);
+    free(text);
+    if (text == NULL) {
+        err->code = code;
+        (void)snprintf(err->text, sizeof(err->text), "%s", firn_code_text(code));
+    } else if (code == FIRN_OK &&
+               (piece->column_count != 1 || piece->key_count > 0 || piece->index_count > 0 ||
+                piece->columns[0].not_null || piece->columns[0].is_auto)) {
+        err->code = code = FIRN_INVALID;
+        (void)snprintf(err->text, sizeof(err->text), "'%.200s' is not one literal", change->text);
+    }
+    if (code == FIRN_OK) {
+        code = firn_table_set_default(table->table, change->name, piece->columns[0].default_value,
+                                      err);
+    }
+    firn_release(piece);
+    return code;
+}
+
+static const struct change_kind {
+    const char *name;
+    int arguments;
+    const char *takes;                                        /* for messages */
+    int (*read)(struct firn_cli *cli, struct change *change); /* NULL: names alone */
+    int (*apply)(const struct firn_data_table *table, const struct change *change, firn_error *err);
+} kinds[] = {
+    {"add-column", 1, "'NAME TYPE ...'", read_column, add_column},
+    {"drop-column", 1, "a COLUMN", NULL, drop_column},
+    {"rename-column", 2, "a COLUMN and its new NAME", NULL, rename_column},
+    {"default", 2, "a COLUMN, and a LITERAL or none", NULL, set_default},
+    {"add-index", 1, "'[unique] index NAME (COLUMN, ...)'", read_index, add_index},
+    {"drop-index", 1, "an INDEX", NULL, drop_index},
+};
+
+static const char changes_hint[] =
+    "one of add-column, drop-column, rename-column, default, add-index, drop-index";
+
+/* Returns an exit code. */
+static int
+read_change(struct firn_cli *cli, struct change *change, const struct change_kind **out)
+{
+    const struct change_kind *kind = NULL;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        kind = strcmp(kinds[i].name, cli->arguments[2]) == 0 ? &kinds[i] : kind;
+    }
+    if (kind == NULL) {
+        return firn_command_misused(cli, "'%s' is not %s", cli->arguments[2], changes_hint);
+    }
+    if (cli->argument_count != 3 + kind->arguments) {
+        return firn_command_misused(cli, "%s takes %s", kind->name, kind->takes);
+    }
+    *out = kind;
+    change->name = cli->arguments[3];
+    change->text = kind->arguments > 1 ? cli->arguments[4] : NULL;
+    return kind->read != NULL ? kind->read(cli, change) : FIRN_EXIT_OK;
+}
+
+static int
+run_alter(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_store *store = NULL;
+    struct firn_data_table table = {NULL};
+    struct change change = {NULL, NULL, NULL};
+    const struct change_kind *kind = NULL;
+    int exit_code = read_change(cli, &change, &kind);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_WRITE, &store);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_table_open(cli, store, NULL, &table);
+    }
+    if (exit_code == FIRN_EXIT_OK && kind->apply(&table, &change, &err) != FIRN_OK) {
+        exit_code = firn_command_report_failure(cli, &err, NULL);
+    }
+    firn_release(change.piece);
+    firn_data_table_close(&table);
+    return firn_data_store_close(cli, store, exit_code);
+}
+
+/* ---- descriptions ---- */
+
+const struct firn_command firn_data_table_create = {
+    .name = "table create",
+    .summary = "Create a table",
+    .arguments = "STORE TABLE DEFINITION",
+    .help = "DEFINITION consists of items with commas between them:\n"
+            "\n"
+            "  NAME TYPE [null | not null] [default LITERAL] [auto] [primary key]\n"
+            "  primary key (NAME, ...)\n"
+            "  [unique] index NAME (NAME, ...)\n"
+            "\n"
+            "Types: bool, i8 to i64, u8 to u64, f32, f64, decimal(DIGITS, AFTER_POINT), date,\n"
+            "timestamp, text, blob, uuid, vector(DIMENSIONS), and their names in SQL. A name\n"
+            "that is no plain word stands in double quotes. Literals: null, true, false,\n"
+            "numbers, 'text', '2000-01-31', x'00ff'. Every table has a primary key; rows are\n"
+            "in its order. The store is created if it does not exist.",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn db table create shop.firn goods 'id i64 auto primary key, name text'",
+             "create a table that numbers its rows"},
+            {NULL, NULL},
+        },
+    .uses = FIRN_COMMAND_USES_LOCK,
+    .run = run_create,
+};
+
+static const struct firn_command_option list_options[] = {
+    {"at", 0, "REF", "list those of the checkpoint REF"},
+    {NULL, 0, NULL, NULL},
+};
+
+const struct firn_command firn_data_table_list = {
+    .name = "table list",
+    .summary = "Print the names of a store's tables",
+    .arguments = "STORE",
+    .options = list_options,
+    .help = "Prints one name on each line, in byte order, escaped as by firn db scan.",
+    .run = run_list,
+};
+
+const struct firn_command firn_data_table_show = {
+    .name = "table show",
+    .summary = "Print the columns and indexes of a table",
+    .arguments = "STORE TABLE",
+    .options =
+        (const struct firn_command_option[]){
+            {"definition", 'd', NULL, "print the definition, as firn db table create takes it"},
+            {"at", 0, "REF", "as the checkpoint REF has the table"},
+            {NULL, 0, NULL, NULL},
+        },
+    .run = run_show,
+};
+
+const struct firn_command firn_data_table_drop = {
+    .name = "table drop",
+    .summary = "Delete a table with its rows and indexes",
+    .arguments = "STORE TABLE",
+    .help = "The deletion is on disk when the command returns. An earlier checkpoint still\n"
+            "has the table; without one the deletion cannot be undone.",
+    .uses = FIRN_COMMAND_USES_LOCK,
+    .run = run_drop,
+};
+
+const struct firn_command firn_data_table_alter = {
+    .name = "table alter",
+    .summary = "Change the columns or indexes of a table",
+    .arguments = "STORE TABLE CHANGE ARGUMENT...",
+    .help = "CHANGE is one of\n"
+            "\n"
+            "  add-column 'NAME TYPE ...'       rows that are there have its default\n"
+            "  drop-column COLUMN               not one of the key or of an index\n"
+            "  rename-column COLUMN NAME\n"
+            "  default COLUMN LITERAL|none      for rows that will be inserted\n"
+            "  add-index '[unique] index NAME (COLUMN, ...)'\n"
+            "  drop-index INDEX\n"
+            "\n"
+            "Columns, indexes and literals are written as for firn db table create. Only\n"
+            "add-index reads the rows of the table, and none rewrites them.",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn db table alter shop.firn goods add-column 'stock i32 not null default 0'",
+             "add a column; goods that are there have 0"},
+            {"firn db table alter shop.firn goods add-index 'unique index by_name (name)'",
+             "find goods by name, and have each name once"},
+            {NULL, NULL},
+        },
+    .missing_hint = changes_hint,
+    .uses = FIRN_COMMAND_USES_LOCK,
+    .run = run_alter,
+};

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * data/data_values.c: values of tables, from arguments and to standard output.
+ *
+ * Their texts are the library's (firn_value_parse). Only the ways around them are here: several in one argument,
+ * the memory that values refer to, their order, and what they are in JSON.
+ */
+#include "data/data_internal.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "term/term.h"
+
+static int
+report_no_memory(struct firn_cli *cli)
+{
+    return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
+                                     firn_code_text(FIRN_NO_MEMORY));
+}
+
+/* ---- several in one argument ---- */
+
+/* Reads one item, which begins at *at, into *out, and ends it with a NUL; *at is then where it ended. Returns whether
+ * its quotes are closed, and nothing follows them but a comma. */
+static bool
+take_item(const char **at, char **out)
+{
+    const char *from = *at;
+    bool is_quoted = *from == '"';
+    from += is_quoted;
+    while (*from != '\0' && (is_quoted || *from != ',')) {
+        if (is_quoted && *from == '"') {
+            if (from[1] != '"') {
+                break;
+            }
+            from++;
+        }
+        *(*out)++ = *from++;
+    }
+    bool is_whole = !is_quoted || *from == '"';
+    from += is_quoted && *from == '"';
+    *(*out)++ = '\0';
+    *at = from;
+    return is_whole && (*from == '\0' || *from == ',');
+}
+
+int
+firn_data_values_split(struct firn_cli *cli, const char *what, const char *text,
+                       struct firn_data_values_list *out)
+{
+    size_t items_max = 1;
+    for (const char *at = text; *at != '\0'; at++) {
+        items_max += *at == ',';
+    }
+    memset(out, 0, sizeof(*out));
+    out->items = calloc(items_max, sizeof(out->items[0]));
+    out->memory = malloc(strlen(text) + items_max + 1);
+    if (out->items == NULL || out->memory == NULL) {
+        firn_data_values_list_deinit(out);
+        return report_no_memory(cli);
+    }
+    char *to = out->memory;
+    for (const char *at = text;; at++) {
+        assert(out->count < items_max);
+        out->items[out->count++] = to;
+        if (!take_item(&at, &to)) {
+            firn_data_values_list_deinit(out);
+            return firn_command_misused(
+                cli, "%s: after a value in double quotes comes a comma, or nothing: '%s'", what,
+                text);
+        }
+        if (*at == '\0') {
+            return FIRN_EXIT_OK;
+        }
+    }
+}
+
+void
+firn_data_values_list_deinit(struct firn_data_values_list *list)
+{
+    free(list->items);
+    free(list->memory);
+    memset(list, 0, sizeof(*list));
+}
+
+/* ---- from text ---- */
+
+void
+firn_data_values_deinit(struct firn_data_values *values)
+{
+    for (size_t i = 0; i < values->count; i++) {
+        firn_release(values->memory[i]);
+    }
+    free(values->values);
+    free(values->memory);
+    memset(values, 0, sizeof(*values));
+}
+
+int
+firn_data_values_add(struct firn_cli *cli, const firn_table_column *column, const char *text,
+                     struct firn_data_values *values)
+{
+    firn_error err;
+    size_t count = values->count + 1;
+    firn_value *grown = realloc(values->values, count * sizeof(grown[0]));
+    values->values = grown != NULL ? grown : values->values;
+    void **memory = realloc(values->memory, count * sizeof(memory[0]));
+    values->memory = memory != NULL ? memory : values->memory;
+    if (grown == NULL || memory == NULL) {
+        return report_no_memory(cli);
+    }
+    grown[count - 1] = firn_null();
+    memory[count - 1] = NULL;
+    if (text != NULL && firn_value_parse(column, firn_str(text), &grown[count - 1],
+                                         &memory[count - 1], &err) != FIRN_OK) {
+        return firn_command_report_error(cli, err.code, NULL, "column '%s': %s", column->name,
+                                         err.text);
+    }
+    values->count = count;
+    return FIRN_EXIT_OK;
+}
+
+/* ---- order ---- */
+
+static int
+compare_bytes(firn_slice a, firn_slice b)
+{
+    size_t shared = a.size < b.size ? a.size : b.size;
+    int order = shared > 0 ? memcmp(a.data, b.data, shared) : 0;
+    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+static int
+compare_numbers(double a, double b)
+{
+    if (isnan(a) || isnan(b)) {
+        return (isnan(a) != 0) - (isnan(b) != 0);
+    }
+    return (a > b) - (a < b);
+}
+
+int
+firn_data_values_compare(const firn_value *a, const firn_value *b)
+{
+    assert(a->type == b->type && a->type != FIRN_TYPE_NULL);
+    switch (a->type) {
+    case FIRN_TYPE_BOOL:
+        return a->as.boolean - b->as.boolean;
+    case FIRN_TYPE_U8:
+    case FIRN_TYPE_U16:
+    case FIRN_TYPE_U32:
+    case FIRN_TYPE_U64:
+        return (a->as.u64 > b->as.u64) - (a->as.u64 < b->as.u64);
+    case FIRN_TYPE_F32:
+        return compare_numbers((double)a->as.f32, (double)b->as.f32);
+    case FIRN_TYPE_F64:
+        return compare_numbers(a->as.f64, b->as.f64);
+    case FIRN_TYPE_TEXT:
+    case FIRN_TYPE_BLOB:
+    case FIRN_TYPE_UUID:
+    case FIRN_TYPE_VECTOR:
+        return compare_bytes(a->as.bytes, b->as.bytes);
+    default:
+        return (a->as.i64 > b->as.i64) - (a->as.i64 < b->as.i64);
+    }
+}
+
+/* ---- to standard output ---- */
+
+int
+firn_data_values_text(struct firn_cli *cli, const firn_table_column *column,
+                      const firn_value *value, struct firn_data_bytes *out)
+{
+    firn_error err;
+    char *text = NULL;
+    size_t size = 0;
+    if (firn_is_null(*value)) {
+        return FIRN_EXIT_OK;
+    }
+    if (firn_value_format(column, value, &text, &size, &err) != FIRN_OK) {
+        return firn_command_report_failure(cli, &err, NULL);
+    }
+    int exit_code = firn_data_bytes_reserve(cli, out, size + 1);
+    if (exit_code == FIRN_EXIT_OK) {
+        memcpy(out->data + out->size, text, size);
+        out->size += size;
+    }
+    firn_release(text);
+    return exit_code;
+}
+
+/* Whether the text of a value is one of JSON as it is: numbers, true, false, and arrays of numbers. */
+static bool
+is_json(const firn_table_column *column, firn_slice text)
+{
+    bool is_finite = memchr(text.data, 'n', text.size) == NULL; /* neither nan nor inf */
+    switch (column->type) {
+    case FIRN_TYPE_BOOL:
+        return true;
+    case FIRN_TYPE_DATE:
+    case FIRN_TYPE_TIMESTAMP:
+    case FIRN_TYPE_TEXT:
+    case FIRN_TYPE_BLOB:
+    case FIRN_TYPE_UUID:
+        return false;
+    default:
+        return is_finite;
+    }
+}
+
+void
+firn_data_values_json(struct firn_cli *cli, const firn_table_column *column,
+                      const firn_value *value)
+{
+    struct firn_data_bytes text = {NULL, 0, 0};
+    struct firn_term_writer *writer = firn_term_json_writer();
+    if (writer == NULL) {
+        return;
+    }
+    if (firn_is_null(*value)) {
+        firn_term_writer_null(writer, column->name);
+    } else if (firn_data_values_text(cli, column, value, &text) == FIRN_EXIT_OK) {
+        firn_slice bytes = firn_data_bytes_slice(&text);
+        if (text.size > 0 && is_json(column, bytes)) {
+            firn_term_writer_raw(writer, column->name, bytes);
+        } else {
+            firn_term_writer_text(writer, column->name, bytes);
+        }
+    }
+    firn_data_bytes_deinit(&text);
+}
