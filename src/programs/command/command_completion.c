@@ -290,7 +290,7 @@ print_commands(const struct firn_command *const *commands, const char *first)
         } else if (rest != NULL && (strncmp(before, rest, size) != 0 || before[size] != ' ')) {
             firn_term_out_format("%.*s\n", (int)size, rest);
         }
-        before = name;
+        before = rest != NULL ? name : before;
     }
 }
 

@@ -154,7 +154,7 @@ selection_init(const struct firn_data_table *table, const char *names, bool keys
     struct firn_data_values_list list = {NULL, NULL, 0};
     int exit_code = FIRN_EXIT_OK;
     memset(selection, 0, sizeof(*selection));
-    selection->columns = calloc(def->column_count, sizeof(selection->columns[0]));
+    selection->columns = calloc(def->column_count, sizeof(void *));
     selection->names = calloc(def->column_count, sizeof(selection->names[0]));
     if (selection->columns == NULL || selection->names == NULL) {
         return report_no_memory(table->cli);

@@ -7,6 +7,7 @@
  */
 #include "data/data_internal.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -210,6 +211,7 @@ static void
 show_json(struct firn_cli *cli, const struct firn_data_table *table)
 {
     const firn_table_def *def = table->def;
+    assert(def != NULL);
     firn_term_json_string("table", table->name);
     firn_term_json_string("definition", table->text);
     firn_term_json_array("columns");
@@ -252,7 +254,7 @@ show_columns(struct firn_cli *cli, const firn_table_def *def)
     struct firn_data_grid grid;
     int exit_code = FIRN_EXIT_OK;
     firn_data_grid_init(&grid, cli, sizeof(titles) / sizeof(titles[0]));
-    for (size_t i = 0; i < grid.columns; i++) {
+    for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++) {
         firn_data_grid_add(&grid, firn_str(titles[i]));
     }
     for (size_t i = 0; i < def->column_count; i++) {
@@ -298,7 +300,7 @@ show_indexes(struct firn_cli *cli, const firn_table_def *def)
     struct firn_data_grid grid;
     int exit_code = FIRN_EXIT_OK;
     firn_data_grid_init(&grid, cli, sizeof(titles) / sizeof(titles[0]));
-    for (size_t i = 0; i < grid.columns; i++) {
+    for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++) {
         firn_data_grid_add(&grid, firn_str(titles[i]));
     }
     for (size_t i = 0; i < def->index_count && exit_code == FIRN_EXIT_OK; i++) {
@@ -317,6 +319,7 @@ show_indexes(struct firn_cli *cli, const firn_table_def *def)
 static int
 show(struct firn_cli *cli, const struct firn_data_table *table)
 {
+    assert(table->def != NULL);
     show_json(cli, table);
     if (firn_command_has(cli, "definition")) {
         firn_term_out_text(table->text);

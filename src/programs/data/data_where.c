@@ -12,6 +12,7 @@
  */
 #include "data/data_internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -48,6 +49,7 @@ static int
 read_word(struct reading *reading, char quote, const char *ends, const char *wanted)
 {
     char *to = reading->word;
+    assert(to != NULL);
     skip_spaces(reading);
     if (*reading->at != quote) {
         size_t size = strcspn(reading->at, ends);
@@ -115,6 +117,7 @@ take_operator(struct reading *reading, enum firn_data_where_comparison *out)
 static int
 read_condition(struct reading *reading, struct firn_data_where *where)
 {
+    assert(where->conditions != NULL);
     struct firn_data_where_condition *condition = &where->conditions[where->count];
     int exit_code = read_word(reading, '"', " \t\n\r=!<>", "a column is missing");
     if (exit_code == FIRN_EXIT_OK) {
