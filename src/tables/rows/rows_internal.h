@@ -22,8 +22,9 @@ struct firn_table {
     struct firn_schema *cached; /* what the record that was read last says; NULL: none was */
     struct firn_buf record;     /* that one */
     struct firn_buf indexes;    /* of struct firn_rows_index, in no order */
-    bool has_next_auto;
-    uint64_t next_auto; /* no row has this number or a larger one, and none was given out */
+    bool has_next_auto;         /* next_auto is larger than every number of a row */
+    uint64_t
+        next_auto; /* this number and larger ones were not given out, nor inserted, by this handle */
 };
 
 /* An index that was used. */

@@ -160,7 +160,7 @@ take_auto(struct firn_table *table, const struct firn_schema_column *column, str
         return rc;
     }
     firn_os_mutex_lock(&table->mutex);
-    next = table->has_next_auto && table->next_auto > next ? table->next_auto : next;
+    next = table->next_auto > next ? table->next_auto : next;
     bool fits = next <= largest_of(column->type);
     table->has_next_auto = true;
     table->next_auto = fits ? next + 1 : next;
@@ -180,7 +180,7 @@ note_auto(struct firn_table *table, const struct firn_cell *cell)
 {
     uint64_t next = number_after(cell);
     firn_os_mutex_lock(&table->mutex);
-    if (table->has_next_auto && next > table->next_auto) {
+    if (next > table->next_auto) {
         table->next_auto = next;
     }
     firn_os_mutex_unlock(&table->mutex);

@@ -145,6 +145,15 @@ numbers_are_given_once(void **state)
     firn_txn_close(txn);
     OK(firn_table_insert_auto(table, NULL, fresh, 2, &number, &err));
     assert_int_equal(number, 102);
+    /* A transaction's own number counts before it is committed. */
+    table = make_table("own", "id i64 auto, v text, primary key (id)");
+    OK(firn_txn_begin(store, NULL, &txn, &err));
+    options.txn = txn;
+    OK(firn_table_insert(table, &options, given, 2, &err));
+    OK(firn_table_insert_auto(table, &options, fresh, 2, &number, &err));
+    assert_int_equal(number, 101);
+    OK(firn_txn_commit(txn, NULL, &err));
+    firn_txn_close(txn);
     table = make_table("small", "id i8 auto, v text, primary key (id)");
     insert(table, 127, "last");
     FAILS(firn_table_insert(table, NULL, fresh, 2, &err), FIRN_LIMIT, "used up the numbers");
