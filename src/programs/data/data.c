@@ -209,7 +209,7 @@ run_get(struct firn_cli *cli)
 {
     firn_store *store = NULL;
     struct firn_data_bytes key = {NULL, 0, 0};
-    struct firn_data_table table = {NULL};
+    struct firn_data_table table = {.name = NULL};
     firn_snapshot *view = NULL;
     bool is_hex = firn_command_has(cli, "hex");
     int exit_code = firn_data_bytes_from_argument(cli, "KEY", cli->arguments[2], is_hex, &key);
@@ -239,7 +239,7 @@ run_del(struct firn_cli *cli)
     firn_store *store = NULL;
     firn_keyspace *keyspace = NULL;
     struct firn_data_bytes key = {NULL, 0, 0};
-    struct firn_data_table table = {NULL};
+    struct firn_data_table table = {.name = NULL};
     static const char *const no_options[] = {NULL};
     bool is_hex = firn_command_has(cli, "hex");
     int exit_code = firn_data_bytes_from_argument(cli, "KEY", cli->arguments[2], is_hex, &key);
@@ -393,7 +393,7 @@ scan_or_count(struct firn_cli *cli, bool counts_only)
 {
     const firn_cursor_options defaults = FIRN_CURSOR_OPTIONS_INIT;
     firn_store *store = NULL;
-    struct firn_data_table table = {NULL};
+    struct firn_data_table table = {.name = NULL};
     struct scan scan;
     memset(&scan, 0, sizeof(scan));
     scan.cursor = defaults;
