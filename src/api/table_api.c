@@ -381,27 +381,31 @@ firn_row_values(const firn_row *row)
     return row != NULL ? firn_rows_read_row_values(row, &count) : NULL;
 }
 
-/* Reads the options into *out, which refers to what they refer to. */
+/* Turns options, which are whole, into *out, which refers to what they refer to. */
+static int
+take_read_options(const firn_read_options *options, struct firn_rows_read *out, firn_error *err)
+{
+    API_REQUIRE(options->txn == NULL || options->snapshot == NULL, err,
+                "rows are read in a transaction or in a snapshot, not in both");
+    API_REQUIRE(options->columns != NULL || options->column_count == 0, err,
+                "columns must not be NULL");
+    for (size_t i = 0; i < options->column_count; i++) {
+        API_REQUIRE(options->columns[i] != NULL, err, "names of columns must not be NULL");
+    }
+    *out = (struct firn_rows_read){.txn = options->txn,
+                                   .view = options->snapshot,
+                                   .index = options->index,
+                                   .columns = options->columns,
+                                   .column_count = options->column_count};
+    return FIRN_OK;
+}
+
 static int
 read_read_options(const firn_read_options *options, struct firn_rows_read *out, firn_error *err)
 {
     firn_read_options given = FIRN_READ_OPTIONS_INIT;
     int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    API_REQUIRE(given.txn == NULL || given.snapshot == NULL, err,
-                "rows are read in a transaction or in a snapshot, not in both");
-    API_REQUIRE(given.columns != NULL || given.column_count == 0, err, "columns must not be NULL");
-    for (size_t i = 0; i < given.column_count; i++) {
-        API_REQUIRE(given.columns[i] != NULL, err, "names of columns must not be NULL");
-    }
-    *out = (struct firn_rows_read){.txn = given.txn,
-                                   .view = given.snapshot,
-                                   .index = given.index,
-                                   .columns = given.columns,
-                                   .column_count = given.column_count};
-    return FIRN_OK;
+    return rc == FIRN_OK ? take_read_options(&given, out, err) : rc;
 }
 
 int
@@ -441,7 +445,13 @@ firn_table_cursor_open(firn_table *table, const firn_table_cursor_options *optio
     API_REQUIRE(table != NULL, err, "table must not be NULL");
     API_OPEN(table, TABLE, err);
     int rc = api_options_read(&given, sizeof given, options, err);
-    rc = rc == FIRN_OK ? read_read_options(&given.read, &inner.read, err) : rc;
+    if (rc == FIRN_OK && given.read.size != sizeof given.read) {
+        rc =
+            firn_error_set(err, FIRN_INVALID,
+                           "the options for reading have size %zu: fill them with their INIT macro",
+                           given.read.size);
+    }
+    rc = rc == FIRN_OK ? take_read_options(&given.read, &inner.read, err) : rc;
     if (rc != FIRN_OK) {
         return rc;
     }

@@ -58,7 +58,7 @@ find_trees(struct found *found, uint32_t id, struct firn_db_tree **out, firn_err
     for (size_t i = 0; i < firn_db_image_tree_count(image) && rc == FIRN_OK; i++) {
         const struct firn_db_tree *tree = firn_db_image_tree(image, i);
         if (tree->has_schemas && !tree->is_removed) {
-            rc = firn_buf_append(&found->trees, &tree->lsm_tree, sizeof tree->lsm_tree);
+            rc = firn_buf_append(&found->trees, &tree->lsm_tree, sizeof(struct firn_lsm_tree *));
         }
     }
     firn_os_mutex_unlock(&found->db->state_mutex);
@@ -82,7 +82,7 @@ add_version(struct found *found, struct firn_lsm_cursor *cursor, firn_error *err
     }
     FIRN_TRY(firn_lsm_cursor_read_value(cursor, &record, err));
     FIRN_TRY(firn_schema_record_decode(firn_buf_slice(&record), &schema, err));
-    if (firn_buf_append(&found->schemas, &schema, sizeof schema) != FIRN_OK) {
+    if (firn_buf_append(&found->schemas, &schema, sizeof(struct firn_schema *)) != FIRN_OK) {
         firn_schema_unref(schema);
         rc = firn_error_no_memory(err, "the columns of a table");
     }
@@ -124,7 +124,7 @@ use_last(struct found *found, struct firn_db_tree *table, firn_error *err)
         table->last_schema = schemas_of(found)[0];
         firn_schema_ref(table->last_schema);
     } else if (table->last_schema != NULL) {
-        rc = firn_buf_append(&found->schemas, &table->last_schema, sizeof table->last_schema);
+        rc = firn_buf_append(&found->schemas, &table->last_schema, sizeof(struct firn_schema *));
         if (rc == FIRN_OK) {
             firn_schema_ref(table->last_schema);
         }

@@ -750,7 +750,7 @@ run_insert(struct firn_cli *cli)
 {
     firn_error err;
     firn_store *store = NULL;
-    struct firn_data_table table = {NULL};
+    struct firn_data_table table = {.name = NULL};
     struct given given;
     firn_row_options options = FIRN_ROW_OPTIONS_INIT;
     memset(&given, 0, sizeof(given));

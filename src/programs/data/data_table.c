@@ -106,7 +106,7 @@ run_drop(struct firn_cli *cli)
 {
     firn_error err;
     firn_store *store = NULL;
-    struct firn_data_table table = {NULL};
+    struct firn_data_table table = {.name = NULL};
     int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_WRITE, &store);
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = firn_data_table_open(cli, store, NULL, &table);
@@ -336,7 +336,7 @@ run_show(struct firn_cli *cli)
 {
     firn_store *store = NULL;
     firn_snapshot *view = NULL;
-    struct firn_data_table table = {NULL};
+    struct firn_data_table table = {.name = NULL};
     int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &store);
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = firn_data_open_view(cli, store, &view);
@@ -532,7 +532,7 @@ run_alter(struct firn_cli *cli)
 {
     firn_error err;
     firn_store *store = NULL;
-    struct firn_data_table table = {NULL};
+    struct firn_data_table table = {.name = NULL};
     struct change change = {NULL, NULL, NULL};
     const struct change_kind *kind = NULL;
     int exit_code = read_change(cli, &change, &kind);
