@@ -502,7 +502,7 @@ with_free_numbers(const struct firn_table *table, const struct firn_schema *sche
     int rc;
     FIRN_TRY(firn_db_keyspace_open(table->db, numbers_name, &tables, err));
     FIRN_TRY(read_numbers(tables, table, &numbers, err));
-    struct firn_schema model = *schema;
+    struct firn_schema model = firn_schema_model(schema);
     if (numbers.next_column > model.next_column) {
         model.next_column = (uint32_t)numbers.next_column;
     }

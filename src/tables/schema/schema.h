@@ -69,6 +69,23 @@ struct firn_schema {
     _Atomic size_t refs;
 };
 
+/* What a schema says, without what it is held by: the beginning of a model. Borrowed from the schema. */
+static inline struct firn_schema
+firn_schema_model(const struct firn_schema *schema)
+{
+    /* Not a copy of the whole: other threads count its references. */
+    return (struct firn_schema){.version = schema->version,
+                                .next_column = schema->next_column,
+                                .next_index = schema->next_index,
+                                .columns = schema->columns,
+                                .column_count = schema->column_count,
+                                .key = schema->key,
+                                .key_places = schema->key_places,
+                                .key_count = schema->key_count,
+                                .indexes = schema->indexes,
+                                .index_count = schema->index_count,
+                                .others = schema->others};
+}
 /* A copy of a model, whose arena, refs, places, is_key and fixed_size do not count, after checking that it
  * makes a table. FIRN_INVALID, FIRN_EXISTS (a name is there twice), FIRN_LIMIT, FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_schema_create(const struct firn_schema *model, struct firn_schema **out,
