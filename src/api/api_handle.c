@@ -161,7 +161,8 @@ refuse(enum firn_api_handle_kind kind, const char *what, firn_error *err)
         [FIRN_API_HANDLE_SNAPSHOT] = "snapshot", [FIRN_API_HANDLE_CURSOR] = "cursor",
         [FIRN_API_HANDLE_TXN] = "transaction",   [FIRN_API_HANDLE_BATCH] = "batch",
         [FIRN_API_HANDLE_BULK] = "load",         [FIRN_API_HANDLE_PIN] = "pin",
-        [FIRN_API_HANDLE_TABLE] = "table",       [FIRN_API_HANDLE_TABLE_CURSOR] = "cursor"};
+        [FIRN_API_HANDLE_TABLE] = "table",       [FIRN_API_HANDLE_TABLE_CURSOR] = "cursor",
+        [FIRN_API_HANDLE_SCAN] = "scan"};
     DCHECK((size_t)kind < sizeof names / sizeof names[0]);
     return firn_error_set(err, FIRN_MISUSE, "the handle of a %s %s", names[kind], what);
 }
@@ -194,7 +195,8 @@ firn_api_handle_is_inherited(const void *handle)
 static bool
 is_cursor(const struct slot *slot)
 {
-    return slot->kind == FIRN_API_HANDLE_CURSOR || slot->kind == FIRN_API_HANDLE_TABLE_CURSOR;
+    return slot->kind == FIRN_API_HANDLE_CURSOR || slot->kind == FIRN_API_HANDLE_TABLE_CURSOR ||
+           slot->kind == FIRN_API_HANDLE_SCAN;
 }
 
 /* What is busy while a thread is inside a handle: the transaction of a cursor, for one. */

@@ -124,6 +124,12 @@ struct firn_rows_bound {
     size_t count;      /* 0: there is no bound */
     bool is_exclusive; /* rows that begin with the values are left out */
 };
+/* The encoded key from which on (lower), or before which (upper), rows or entries of the index (NULL: rows) lie within
+ * the bound; *out_has: there is one. Requires: out is empty. FIRN_INVALID. */
+FIRN_MUST_CHECK int firn_rows_read_bound(const struct firn_schema *schema,
+                                         const struct firn_schema_index *index,
+                                         const struct firn_rows_bound *bound, bool is_upper,
+                                         struct firn_buf *out, bool *out_has, firn_error *err);
 struct firn_table_cursor;
 struct firn_rows_cursor_options {
     struct firn_rows_read read;

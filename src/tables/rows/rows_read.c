@@ -327,13 +327,13 @@ make_successor(struct firn_buf *prefix)
     return true;
 }
 
-/* The key from which on, or up to which, the cursor goes; *out_has: there is one. */
-static int
-encode_bound(const struct reading *reading, const struct firn_rows_bound *bound, bool is_upper,
-             struct firn_buf *out, bool *out_has, firn_error *err)
+int
+firn_rows_read_bound(const struct firn_schema *schema, const struct firn_schema_index *index,
+                     const struct firn_rows_bound *bound, bool is_upper, struct firn_buf *out,
+                     bool *out_has, firn_error *err)
 {
-    const struct firn_schema_index *index = reading->index;
-    size_t most = index != NULL ? index->column_count : reading->schema->key_count;
+    size_t most = index != NULL ? index->column_count : schema->key_count;
+    DCHECK(out->size == 0);
     *out_has = bound->count > 0;
     if (bound->count == 0) {
         return FIRN_OK;
@@ -343,9 +343,9 @@ encode_bound(const struct reading *reading, const struct firn_rows_bound *bound,
                               bound->count, most);
     }
     int rc = index != NULL
-                 ? firn_schema_index_prefix(reading->schema, index, bound->values, bound->count,
+                 ? firn_schema_index_prefix(schema, index, bound->values, bound->count,
                                             out, NULL, err)
-                 : firn_schema_row_key(reading->schema, bound->values, bound->count, out, err);
+                 : firn_schema_row_key(schema, bound->values, bound->count, out, err);
     if (rc == FIRN_OK && bound->is_exclusive != is_upper) {
         /* Behind all that begin so: not in an exclusive lower bound, and still in an inclusive upper one. */
         *out_has = make_successor(out) || !is_upper;
@@ -368,8 +368,10 @@ open_inner(struct firn_table_cursor *cursor, const struct firn_rows_cursor_optio
     bool has_lower;
     bool has_upper;
     int rc;
-    FIRN_TRY(encode_bound(reading, &options->lower, false, &lower, &has_lower, err));
-    FIRN_TRY(encode_bound(reading, &options->upper, true, &upper, &has_upper, err));
+    FIRN_TRY(firn_rows_read_bound(reading->schema, reading->index, &options->lower, false, &lower,
+                                  &has_lower, err));
+    FIRN_TRY(firn_rows_read_bound(reading->schema, reading->index, &options->upper, true, &upper,
+                                  &has_upper, err));
     const firn_slice low = firn_buf_slice(&lower);
     const firn_slice high = firn_buf_slice(&upper);
     const struct firn_db_cursor_options inner = {

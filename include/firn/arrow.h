@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * firn/arrow.h: scans as Arrow data, for programs and libraries that read it (pyarrow, polars, DuckDB, ...).
+ *
+ *     code = firn_scan_to_arrow(scan, &stream, &err);
+ *     while (code == FIRN_OK && stream.get_next(&stream, &array) == 0 && array.release != NULL) {
+ *         ...
+ *         array.release(&array);
+ *     }
+ *     stream.release(&stream);
+ *
+ * The structures are those of the Arrow C data interface and C stream interface
+ * (https://arrow.apache.org/docs/format/CDataInterface.html), which a program may also have from elsewhere.
+ *
+ *     firn                 Arrow                       format
+ *     bool                 bool                        b
+ *     i8 ... i64           int8 ... int64              c s i l
+ *     u8 ... u64           uint8 ... uint64            C S I L
+ *     f32, f64             float32, float64            f g
+ *     decimal(p, s)        decimal128(p, s)            d:p,s
+ *     date                 date32                      tdD
+ *     timestamp            timestamp[us, UTC]          tsu:UTC
+ *     text, blob           utf8, binary                u z
+ *     uuid                 fixed_size_binary(16)       w:16, extension arrow.uuid
+ *     vector(n)            fixed_size_list(float32)    +w:n
+ */
+#ifndef FIRN_ARROW_H
+#define FIRN_ARROW_H
+
+#include "scan.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#ifndef ARROW_C_DATA_INTERFACE
+#define ARROW_C_DATA_INTERFACE
+
+#define ARROW_FLAG_DICTIONARY_ORDERED 1
+#define ARROW_FLAG_NULLABLE 2
+#define ARROW_FLAG_MAP_KEYS_SORTED 4
+
+struct ArrowSchema {
+    const char *format;
+    const char *name;
+    const char *metadata;
+    int64_t flags;
+    int64_t n_children;
+    struct ArrowSchema **children;
+    struct ArrowSchema *dictionary;
+    void (*release)(struct ArrowSchema *);
+    void *private_data;
+};
+
+struct ArrowArray {
+    int64_t length;
+    int64_t null_count;
+    int64_t offset;
+    int64_t n_buffers;
+    int64_t n_children;
+    const void **buffers;
+    struct ArrowArray **children;
+    struct ArrowArray *dictionary;
+    void (*release)(struct ArrowArray *);
+    void *private_data;
+};
+
+#endif
+
+#ifndef ARROW_C_STREAM_INTERFACE
+#define ARROW_C_STREAM_INTERFACE
+
+struct ArrowArrayStream {
+    int (*get_schema)(struct ArrowArrayStream *, struct ArrowSchema *out);
+    int (*get_next)(struct ArrowArrayStream *, struct ArrowArray *out);
+    const char *(*get_last_error)(struct ArrowArrayStream *);
+    void (*release)(struct ArrowArrayStream *);
+    void *private_data;
+};
+
+#endif
+
+/* Hands a scan over as a stream of arrays of structs, one field for each column, up to 65,536 rows each. The
+ * stream owns the scan from then on, also if the call fails; releasing the stream closes the scan. What the
+ * stream gives out stays valid when the stream is released, and each array and each of its columns can be released
+ * on its own, in any order, by any thread. The stream itself follows the rules for threads of the scan, and must be
+ * released before the store is closed. */
+FIRN_API FIRN_MUST_CHECK int firn_scan_to_arrow(firn_scan *scan, struct ArrowArrayStream *out,
+                                                firn_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,616 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * arrow/arrow_export.c: a scan as an Arrow C stream.
+ *
+ * The batches of a scan, of up to 1,024 rows, are gathered into arrays of up to ROWS_MAX. Each column has its
+ * buffers in an owner of its own: a consumer may take a column out of an array and release it alone, as the
+ * interface allows, before the array or after it. Schemas, too.
+ *
+ * Values are copied once: a batch belongs to its scan, an array to whoever has it. Booleans become bits,
+ * decimals 128 bits, dates 32; all else has the same bytes.
+ *
+ * An array ends before its texts have more bytes than 32-bit offsets can say.
+ *
+ * Failures: a stream says errno values; the text of the scan's error is what get_last_error returns.
+ *
+ * Source: the Arrow C data interface and C stream interface.
+ */
+#include "arrow/arrow_export.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "query/query.h"
+
+enum {
+    ROWS_MAX = 65536,
+    BYTES_MAX =
+        1 << 28, /* of the values of one column in an array, before the batch that exceeds it */
+    FORMAT_SIZE = 32
+};
+
+static const uint8_t nothing[64];
+
+/* ---- schemas ---- */
+
+/* What a schema owns. */
+struct named {
+    char format[FORMAT_SIZE];
+    char *name;
+    char *metadata;
+    struct ArrowSchema *children;
+    struct ArrowSchema **child_pointers;
+};
+
+static void
+release_schema(struct ArrowSchema *schema)
+{
+    struct named *named = schema->private_data;
+    for (int64_t i = 0; i < schema->n_children; i++) {
+        struct ArrowSchema *child = schema->children[i];
+        if (child->release != NULL) {
+            child->release(child);
+        }
+    }
+    firn_free(named->name);
+    firn_free(named->metadata);
+    firn_free(named->children);
+    firn_free(named->child_pointers);
+    firn_free(named);
+    schema->release = NULL;
+}
+
+static void
+write_format(const firn_scan_column *column, char out[FORMAT_SIZE])
+{
+    static const char *const formats[FIRN_TYPE_MAX + 1] = {
+        [FIRN_TYPE_BOOL] = "b",   [FIRN_TYPE_I8] = "c",   [FIRN_TYPE_I16] = "s",
+        [FIRN_TYPE_I32] = "i",    [FIRN_TYPE_I64] = "l",  [FIRN_TYPE_U8] = "C",
+        [FIRN_TYPE_U16] = "S",    [FIRN_TYPE_U32] = "I",  [FIRN_TYPE_U64] = "L",
+        [FIRN_TYPE_F32] = "f",    [FIRN_TYPE_F64] = "g",  [FIRN_TYPE_DATE] = "tdD",
+        [FIRN_TYPE_TEXT] = "u",   [FIRN_TYPE_BLOB] = "z", [FIRN_TYPE_TIMESTAMP] = "tsu:UTC",
+        [FIRN_TYPE_UUID] = "w:16"};
+    if (column->type == FIRN_TYPE_DECIMAL) {
+        (void)snprintf(out, FORMAT_SIZE, "d:%u,%u", (unsigned)column->precision,
+                       (unsigned)column->scale);
+    } else if (column->type == FIRN_TYPE_VECTOR) {
+        (void)snprintf(out, FORMAT_SIZE, "+w:%u", (unsigned)column->dimensions);
+    } else {
+        DCHECK(column->type <= FIRN_TYPE_MAX);
+        (void)snprintf(out, FORMAT_SIZE, "%s",
+                       formats[column->type] != NULL ? formats[column->type] : "n");
+    }
+}
+
+/* A schema without children yet. */
+static int
+make_schema(const char *format, const char *name, bool is_nullable, size_t children,
+            struct ArrowSchema *out)
+{
+    size_t name_size = strlen(name) + 1;
+    struct named *named = firn_alloc_zeroed(sizeof *named);
+    *out = (struct ArrowSchema){.format = NULL};
+    if (named == NULL) {
+        return ENOMEM;
+    }
+    (void)snprintf(named->format, sizeof named->format, "%s", format);
+    named->name = firn_alloc(name_size);
+    if (children > 0) {
+        named->children = firn_alloc_zeroed(children * sizeof named->children[0]);
+        named->child_pointers = firn_alloc_zeroed(children * sizeof named->child_pointers[0]);
+    }
+    if (named->name == NULL ||
+        (children > 0 && (named->children == NULL || named->child_pointers == NULL))) {
+        firn_free(named->name);
+        firn_free(named->children);
+        firn_free(named->child_pointers);
+        firn_free(named);
+        return ENOMEM;
+    }
+    memcpy(named->name, name, name_size);
+    for (size_t i = 0; i < children; i++) {
+        named->child_pointers[i] = &named->children[i];
+    }
+    *out = (struct ArrowSchema){.format = named->format,
+                                .name = named->name,
+                                .flags = is_nullable ? ARROW_FLAG_NULLABLE : 0,
+                                .n_children = (int64_t)children,
+                                .children = named->child_pointers,
+                                .release = release_schema,
+                                .private_data = named};
+    return 0;
+}
+
+/* Says that the values are UUIDs, in the metadata's own form: a count, then sizes and bytes of keys and values. */
+static int
+say_uuid(struct ArrowSchema *schema)
+{
+    static const char *const pairs[2][2] = {{"ARROW:extension:name", "arrow.uuid"},
+                                            {"ARROW:extension:metadata", ""}};
+    struct named *named = schema->private_data;
+    struct firn_buf text = {0};
+    int32_t count = 2;
+    int rc = firn_buf_append(&text, &count, sizeof count);
+    for (size_t i = 0; rc == FIRN_OK && i < 4; i++) {
+        const char *part = pairs[i / 2][i % 2];
+        int32_t size = (int32_t)strlen(part);
+        rc = firn_buf_append(&text, &size, sizeof size);
+        rc = rc == FIRN_OK ? firn_buf_append(&text, part, (size_t)size) : rc;
+    }
+    if (rc != FIRN_OK) {
+        firn_buf_deinit(&text);
+        return ENOMEM;
+    }
+    named->metadata = (char *)text.data;
+    schema->metadata = named->metadata;
+    return 0;
+}
+
+static int
+make_field(const firn_scan_column *column, struct ArrowSchema *out)
+{
+    char format[FORMAT_SIZE];
+    const bool is_vector = column->type == FIRN_TYPE_VECTOR;
+    write_format(column, format);
+    int rc = make_schema(format, column->name, !column->not_null, is_vector ? 1 : 0, out);
+    if (rc == 0 && is_vector) {
+        rc = make_schema("f", "item", false, 0, out->children[0]);
+    }
+    if (rc == 0 && column->type == FIRN_TYPE_UUID) {
+        rc = say_uuid(out);
+    }
+    return rc;
+}
+
+/* ---- arrays ---- */
+
+/* What an array owns. A child has its own owner. */
+struct owner {
+    const void *buffers[3];
+    struct firn_buf data[3]; /* validity; values or offsets; bytes */
+    struct ArrowArray *children;
+    struct ArrowArray **child_pointers;
+};
+
+static void
+release_array(struct ArrowArray *array)
+{
+    struct owner *owner = array->private_data;
+    for (int64_t i = 0; i < array->n_children; i++) {
+        struct ArrowArray *child = array->children[i];
+        if (child->release != NULL) {
+            child->release(child);
+        }
+    }
+    for (size_t i = 0; i < 3; i++) {
+        firn_buf_deinit(&owner->data[i]);
+    }
+    firn_free(owner->children);
+    firn_free(owner->child_pointers);
+    firn_free(owner);
+    array->release = NULL;
+}
+
+static int
+make_array(size_t buffers, size_t children, struct ArrowArray *out)
+{
+    struct owner *owner = firn_alloc_zeroed(sizeof *owner);
+    *out = (struct ArrowArray){.length = 0};
+    if (owner == NULL) {
+        return ENOMEM;
+    }
+    if (children > 0) {
+        owner->children = firn_alloc_zeroed(children * sizeof owner->children[0]);
+        owner->child_pointers = firn_alloc_zeroed(children * sizeof owner->child_pointers[0]);
+        if (owner->children == NULL || owner->child_pointers == NULL) {
+            firn_free(owner->children);
+            firn_free(owner->child_pointers);
+            firn_free(owner);
+            return ENOMEM;
+        }
+        for (size_t i = 0; i < children; i++) {
+            owner->child_pointers[i] = &owner->children[i];
+        }
+    }
+    *out = (struct ArrowArray){.n_buffers = (int64_t)buffers,
+                               .n_children = (int64_t)children,
+                               .buffers = owner->buffers,
+                               .children = owner->child_pointers,
+                               .release = release_array,
+                               .private_data = owner};
+    return 0;
+}
+
+/* A column while its array grows. */
+static struct owner *
+owner_of(const struct ArrowArray *array)
+{
+    return array->private_data;
+}
+
+static int
+add_validity(struct ArrowArray *array, const struct firn_chunk_values *values)
+{
+    struct firn_buf *bits = &owner_of(array)->data[0];
+    size_t row = (size_t)array->length;
+    if (values->valid == NULL && bits->size == 0) {
+        return FIRN_OK; /* no null so far: no bitmap */
+    }
+    size_t old_size = bits->size;
+    int rc = firn_buf_set_size(bits, (row + values->count + 7) / 8);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (old_size == 0) {
+        memset(bits->data, 0xff, (row + 7) / 8); /* all before are there */
+        old_size = (row + 7) / 8;
+    }
+    if (row % 8 != 0) {
+        bits->data[row / 8] &= (uint8_t)((1U << row % 8) - 1);
+    }
+    memset(bits->data + old_size, 0, bits->size - old_size);
+    for (size_t i = 0; i < values->count; i++) {
+        bool is_valid = values->valid == NULL || (values->valid[i / 64] >> (i % 64) & 1) != 0;
+        bits->data[(row + i) / 8] |= (uint8_t)(is_valid << (row + i) % 8);
+        array->null_count += !is_valid;
+    }
+    return FIRN_OK;
+}
+
+static int
+add_bits(struct firn_buf *out, size_t row, const struct firn_chunk_values *values)
+{
+    size_t old_size = out->size;
+    int rc = firn_buf_set_size(out, (row + values->count + 7) / 8);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    memset(out->data + old_size, 0, out->size - old_size);
+    for (size_t i = 0; i < values->count; i++) {
+        out->data[(row + i) / 8] |= (uint8_t)((values->as.u64[i] & 1) << (row + i) % 8);
+    }
+    return FIRN_OK;
+}
+
+/* Whole numbers in so many bytes each, lowest first; 16: with the sign in front. */
+static int
+add_integers(struct firn_buf *out, size_t size, const struct firn_chunk_values *values)
+{
+    size_t at = out->size;
+    int rc = firn_buf_set_size(out, at + values->count * size);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    uint8_t *to = out->data + at;
+    if (size == 8) {
+        memcpy(to, values->as.u64, values->count * size);
+        return FIRN_OK;
+    }
+    for (size_t i = 0; i < values->count; i++) {
+        uint64_t number = values->as.u64[i];
+        if (size < 8) {
+            memcpy(to + i * size, &number,
+                   size); /* of a little-endian machine, as all that firn runs on */
+        } else {
+            uint64_t sign = values->as.i64[i] < 0 ? UINT64_MAX : 0;
+            memcpy(to + i * size, &number, 8);
+            memcpy(to + i * size + 8, &sign, 8);
+        }
+    }
+    return FIRN_OK;
+}
+
+static int
+add_texts(struct owner *owner, const struct firn_chunk_values *values)
+{
+    struct firn_buf *offsets = &owner->data[1];
+    struct firn_buf *bytes = &owner->data[2];
+    int rc = offsets->size == 0 ? firn_buf_append_le32(offsets, 0) : FIRN_OK;
+    for (size_t i = 0; rc == FIRN_OK && i < values->count; i++) {
+        bool is_valid = values->valid == NULL || (values->valid[i / 64] >> (i % 64) & 1) != 0;
+        if (is_valid) {
+            rc = values->as.bytes[i].size <= INT32_MAX - bytes->size
+                     ? firn_buf_append_slice(bytes, values->as.bytes[i])
+                     : FIRN_LIMIT;
+        }
+        rc = rc == FIRN_OK ? firn_buf_append_le32(offsets, (uint32_t)bytes->size) : rc;
+    }
+    return rc;
+}
+
+/* Values of one size; nulls are zeros. */
+static int
+add_fixed(struct firn_buf *out, size_t size, const struct firn_chunk_values *values)
+{
+    size_t at = out->size;
+    int rc = firn_buf_set_size(out, at + values->count * size);
+    for (size_t i = 0; rc == FIRN_OK && i < values->count; i++) {
+        bool is_valid = values->valid == NULL || (values->valid[i / 64] >> (i % 64) & 1) != 0;
+        DCHECK(!is_valid || values->as.bytes[i].size == size);
+        if (is_valid) {
+            memcpy(out->data + at + i * size, values->as.bytes[i].data, size);
+        } else {
+            memset(out->data + at + i * size, 0, size);
+        }
+    }
+    return rc;
+}
+
+static size_t
+size_of(firn_type type)
+{
+    switch (type) {
+    case FIRN_TYPE_I8:
+    case FIRN_TYPE_U8:
+        return 1;
+    case FIRN_TYPE_I16:
+    case FIRN_TYPE_U16:
+        return 2;
+    case FIRN_TYPE_I32:
+    case FIRN_TYPE_U32:
+    case FIRN_TYPE_DATE:
+        return 4;
+    case FIRN_TYPE_DECIMAL:
+        return 16;
+    default:
+        return 8;
+    }
+}
+
+/* Appends a batch's values to a column. */
+static int
+add_values(struct ArrowArray *array, const firn_scan_column *column,
+           const struct firn_chunk_values *values)
+{
+    struct owner *owner = owner_of(array);
+    if (column->type == FIRN_TYPE_NULL) {
+        array->null_count += (int64_t)values->count;
+        return FIRN_OK;
+    }
+    int rc = add_validity(array, values);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    switch (column->type) {
+    case FIRN_TYPE_BOOL:
+        return add_bits(&owner->data[1], (size_t)array->length, values);
+    case FIRN_TYPE_F32:
+        return firn_buf_append(&owner->data[1], values->as.f32, values->count * sizeof(float));
+    case FIRN_TYPE_F64:
+        return firn_buf_append(&owner->data[1], values->as.f64, values->count * sizeof(double));
+    case FIRN_TYPE_TEXT:
+    case FIRN_TYPE_BLOB:
+        return add_texts(owner, values);
+    case FIRN_TYPE_UUID:
+        return add_fixed(&owner->data[1], 16, values);
+    case FIRN_TYPE_VECTOR:
+        return add_fixed(&owner_of(array->children[0])->data[1],
+                         (size_t)column->dimensions * sizeof(float), values);
+    default:
+        return add_integers(&owner->data[1], size_of(column->type), values);
+    }
+}
+
+/* Makes the buffers of a column known, once it has all of its values. */
+static void
+end_array(struct ArrowArray *array)
+{
+    struct owner *owner = owner_of(array);
+    for (size_t i = 0; i < (size_t)array->n_buffers; i++) {
+        bool has_any = owner->data[i].size > 0;
+        /* Only the validity may be missing; empty buffers have an address. */
+        owner->buffers[i] = has_any ? owner->data[i].data : i == 0 ? NULL : (const void *)nothing;
+    }
+}
+
+/* ---- the stream ---- */
+
+struct stream {
+    firn_scan *scan;
+    struct firn_arrow_export_scan functions;
+    size_t column_count;
+    firn_scan_column *columns;
+    const firn_scan_batch *batch; /* the first one of the next array, or NULL */
+    bool is_at_end;
+    firn_error error;
+};
+
+static int
+errno_of(int code)
+{
+    switch (code) {
+    case FIRN_NO_MEMORY:
+        return ENOMEM;
+    case FIRN_INVALID:
+    case FIRN_MISUSE:
+        return EINVAL;
+    default:
+        return EIO;
+    }
+}
+
+static int
+fail(struct stream *stream, int number)
+{
+    if (number == ENOMEM) {
+        (void)firn_error_no_memory(&stream->error, "Arrow data");
+    }
+    return number;
+}
+
+static int
+get_schema(struct ArrowArrayStream *self, struct ArrowSchema *out)
+{
+    struct stream *stream = self->private_data;
+    int rc = make_schema("+s", "", false, stream->column_count, out);
+    for (size_t i = 0; rc == 0 && i < stream->column_count; i++) {
+        rc = make_field(&stream->columns[i], out->children[i]);
+    }
+    if (rc != 0 && out->release != NULL) {
+        out->release(out);
+    }
+    return rc != 0 ? fail(stream, rc) : 0;
+}
+
+static int
+make_column(const firn_scan_column *column, struct ArrowArray *out)
+{
+    switch (column->type) {
+    case FIRN_TYPE_TEXT:
+    case FIRN_TYPE_BLOB:
+        return make_array(3, 0, out);
+    case FIRN_TYPE_VECTOR: {
+        int rc = make_array(1, 1, out);
+        return rc == 0 ? make_array(2, 0, out->children[0]) : rc;
+    }
+    case FIRN_TYPE_NULL:
+        return make_array(0, 0, out);
+    default:
+        return make_array(2, 0, out);
+    }
+}
+
+/* Whether the batch's values of some column would take the array beyond what offsets can say. */
+static bool
+is_too_large(const struct stream *stream, const struct ArrowArray *array)
+{
+    for (size_t i = 0; i < stream->column_count; i++) {
+        if (stream->columns[i].type == FIRN_TYPE_TEXT ||
+            stream->columns[i].type == FIRN_TYPE_BLOB) {
+            const struct firn_chunk_values *values = firn_query_batch_column(stream->batch, i);
+            uint64_t size = owner_of(array->children[i])->data[2].size;
+            for (size_t row = 0; row < values->count; row++) {
+                size += values->as.bytes[row].size;
+            }
+            if (size > BYTES_MAX) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Appends the stream's batch; FIRN_LIMIT where offsets of 32 bits do not reach. */
+static int
+add_batch(struct stream *stream, struct ArrowArray *array)
+{
+    size_t rows = firn_query_batch_rows(stream->batch);
+    for (size_t i = 0; i < stream->column_count; i++) {
+        int rc = add_values(array->children[i], &stream->columns[i],
+                            firn_query_batch_column(stream->batch, i));
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        array->children[i]->length += (int64_t)rows;
+        if (stream->columns[i].type == FIRN_TYPE_VECTOR) {
+            array->children[i]->children[0]->length +=
+                (int64_t)(rows * stream->columns[i].dimensions);
+        }
+    }
+    array->length += (int64_t)rows;
+    return FIRN_OK;
+}
+
+static int
+fill(struct stream *stream, struct ArrowArray *array)
+{
+    int rc;
+    while (array->length + FIRN_SCAN_BATCH_ROWS_MAX <= ROWS_MAX && !stream->is_at_end) {
+        if (stream->batch == NULL) {
+            rc = stream->functions.next(stream->scan, &stream->batch, &stream->error);
+            if (rc != FIRN_OK) {
+                return errno_of(rc);
+            }
+        }
+        if (stream->batch == NULL) {
+            stream->is_at_end = true;
+            break;
+        }
+        if (array->length > 0 && is_too_large(stream, array)) {
+            break;
+        }
+        rc = add_batch(stream, array);
+        if (rc == FIRN_LIMIT) {
+            (void)firn_error_set(&stream->error, FIRN_LIMIT,
+                                 "texts of more than 2 GiB in 1,024 rows of one column");
+            return EOVERFLOW;
+        }
+        if (rc != FIRN_OK) {
+            return fail(stream, ENOMEM);
+        }
+        stream->batch = NULL;
+    }
+    return 0;
+}
+
+static int
+get_next(struct ArrowArrayStream *self, struct ArrowArray *out)
+{
+    struct stream *stream = self->private_data;
+    int rc = make_array(1, stream->column_count, out);
+    for (size_t i = 0; rc == 0 && i < stream->column_count; i++) {
+        rc = make_column(&stream->columns[i], out->children[i]);
+    }
+    rc = rc == 0 ? fill(stream, out) : fail(stream, rc);
+    if ((rc != 0 || out->length == 0) && out->release != NULL) {
+        out->release(out); /* at the end an array that is released says so */
+        return rc;
+    }
+    if (rc == 0) {
+        end_array(out);
+        for (size_t i = 0; i < stream->column_count; i++) {
+            end_array(out->children[i]);
+            if (out->children[i]->n_children > 0) {
+                end_array(out->children[i]->children[0]);
+            }
+        }
+    }
+    return rc;
+}
+
+static const char *
+get_last_error(struct ArrowArrayStream *self)
+{
+    const struct stream *stream = self->private_data;
+    return stream->error.text;
+}
+
+static void
+release_stream(struct ArrowArrayStream *self)
+{
+    struct stream *stream = self->private_data;
+    stream->functions.close(stream->scan);
+    firn_free(stream->columns);
+    firn_free(stream);
+    self->release = NULL;
+}
+
+int
+firn_arrow_export_open(firn_scan *scan, const struct firn_arrow_export_scan *functions,
+                       struct ArrowArrayStream *out, firn_error *err)
+{
+    size_t count = firn_query_column_count(scan);
+    struct stream *stream = firn_alloc_zeroed(sizeof *stream);
+    firn_scan_column *columns =
+        firn_alloc_zeroed((count > 0 ? count : 1) * sizeof(firn_scan_column));
+    *out = (struct ArrowArrayStream){.release = NULL};
+    if (stream == NULL || columns == NULL) {
+        firn_free(stream);
+        firn_free(columns);
+        functions->close(scan);
+        return firn_error_no_memory(err, "Arrow data");
+    }
+    for (size_t i = 0; i < count; i++) {
+        firn_query_column_at(scan, i, &columns[i]);
+    }
+    *stream = (struct stream){
+        .scan = scan, .functions = *functions, .column_count = count, .columns = columns};
+    *out = (struct ArrowArrayStream){.get_schema = get_schema,
+                                     .get_next = get_next,
+                                     .get_last_error = get_last_error,
+                                     .release = release_stream,
+                                     .private_data = stream};
+    return FIRN_OK;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * arrow/arrow_export.h: a scan as an Arrow C stream.
+ */
+#ifndef FIRN_ARROW_ARROW_EXPORT_H
+#define FIRN_ARROW_ARROW_EXPORT_H
+
+#include "base/error.h"
+#include "firn/arrow.h"
+
+/* How the stream reads its scan: the functions of query/query.h, behind the checks of the public ones. */
+struct firn_arrow_export_scan {
+    int (*next)(firn_scan *scan, const firn_scan_batch **out, firn_error *err);
+    void (*close)(firn_scan *scan);
+};
+
+/* The scan is the stream's from then on, also after a failure. FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_arrow_export_open(firn_scan *scan,
+                                           const struct firn_arrow_export_scan *functions,
+                                           struct ArrowArrayStream *out, firn_error *err);
+
+#endif

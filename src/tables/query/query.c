@@ -1,0 +1,697 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * query/query.c: a scan from its opening to its last batch.
+ *
+ * There are three courses. A query without groups and order streams: one batch of the source after the other
+ * goes out, computed when it is asked for. One with an order reads all rows first, into a sort. One with groups reads all
+ * rows into groups; the groups then stream, or go through a sort of their own.
+ *
+ * Opening fixes the state that is read: a view, or a cursor in a transaction. Reading begins with the first call
+ * of next, which is the one that takes the time.
+ *
+ * A failure stays: next returns it again.
+ *
+ * Threads: one at a time. Those of the scan run only inside of next.
+ */
+#include "query/query_internal.h"
+
+#include "base/mem.h"
+
+struct firn_scan_batch {
+    size_t count;
+    size_t column_count;
+    struct firn_chunk_values *columns;
+    const struct firn_expr_type *types;
+};
+
+struct firn_scan {
+    struct firn_os_process_mark mark; /* first: see api_process.h */
+    struct firn_table *table;
+    struct firn_db *db;
+    struct firn_schema *schema;
+    struct firn_query_plan *plan;
+    struct firn_query_input input;
+    struct firn_db_view *own_view; /* NULL: the view is the caller's, or there is none */
+    struct firn_db_pieces *pieces; /* NULL: there is a cursor */
+    struct firn_row_spill spill;   /* dir NULL: nothing can be spilled */
+    uint64_t memory_bytes;
+    uint64_t seed;
+
+    struct firn_query_worker *workers;
+    unsigned worker_count;
+    struct firn_os_jobs *jobs; /* NULL: one worker */
+
+    bool has_begun;
+    bool has_ended;
+    struct firn_row_sort
+        *sort; /* of groups; borrowed from the first worker where rows are sorted */
+    struct firn_row_sort *own_sort;
+    struct firn_expr_eval *outputs; /* of each group */
+    struct firn_chunk_values *keys; /* of a batch of groups, as the next two */
+    struct firn_chunk_values *results;
+    struct firn_chunk_values *computed; /* outputs, those to sort by too */
+    bool has_piece;                     /* the stream's source has begun one */
+
+    uint64_t skip_left;
+    uint64_t limit_left;
+    struct firn_query_column *selected; /* memory of each column of the batch */
+    struct firn_query_selection selection;
+    struct firn_scan_batch batch;
+    uint64_t rows_returned;
+    int rc;
+    firn_error error;
+};
+
+/* ---- opening ---- */
+
+/* Reads by a cursor, where rows cannot be read as they lie. */
+static int
+open_cursor(struct firn_scan *scan, const struct firn_query_options *options, firn_error *err)
+{
+    const struct firn_query_plan *plan = scan->plan;
+    const char **names = firn_alloc_zeroed((plan->place_count + 1) * sizeof *names);
+    if (names == NULL) {
+        return firn_error_no_memory(err, "a scan");
+    }
+    for (size_t i = 0; i < plan->place_count; i++) {
+        names[i] = (const char *)scan->schema->columns[plan->places[i]].name.data;
+    }
+    const struct firn_rows_cursor_options cursor = {.read = {.txn = options->txn,
+                                                             .view = options->view,
+                                                             .index = options->index,
+                                                             .columns = names,
+                                                             .column_count = plan->place_count},
+                                                    .lower = options->lower,
+                                                    .upper = options->upper,
+                                                    .is_descending = options->is_descending};
+    int rc = firn_rows_read_cursor_open(scan->table, &cursor, &scan->input.cursor, err);
+    firn_free(names);
+    scan->input.piece_count = 1;
+    return rc;
+}
+
+static int
+open_pieces(struct firn_scan *scan, const struct firn_query_options *options,
+            struct firn_db_view *view, firn_error *err)
+{
+    struct firn_buf lower = {0};
+    struct firn_buf upper = {0};
+    bool has_lower;
+    bool has_upper;
+    int rc;
+    FIRN_TRY(
+        firn_rows_read_bound(scan->schema, NULL, &options->lower, false, &lower, &has_lower, err));
+    FIRN_TRY(
+        firn_rows_read_bound(scan->schema, NULL, &options->upper, true, &upper, &has_upper, err));
+    const firn_slice low = firn_buf_slice(&lower);
+    const firn_slice high = firn_buf_slice(&upper);
+    struct firn_db_keyspace *rows = firn_rows_keyspace(scan->table);
+    if (options->txn != NULL) {
+        FIRN_TRY(firn_db_txn_read_range(options->txn, rows, has_lower ? &low : NULL,
+                                        has_upper ? &high : NULL, err));
+    }
+    FIRN_TRY(firn_db_pieces_open(rows, view, has_lower ? &low : NULL, has_upper ? &high : NULL,
+                                 &scan->pieces, err));
+    scan->input.pieces = firn_db_pieces_lsm(scan->pieces);
+    scan->input.piece_count =
+        scan->input.pieces != NULL ? firn_lsm_pieces_count(scan->input.pieces) : 0;
+    scan->input.is_descending = options->is_descending;
+out:
+    firn_buf_deinit(&lower);
+    firn_buf_deinit(&upper);
+    return rc;
+}
+
+/* Whether the chunks that are read may stay in the cache: where they would push each other out, none of them is
+ * found there by the next scan either. */
+static enum firn_block_cache_use
+choose_use(const struct firn_scan *scan)
+{
+    uint64_t bytes = 0;
+    uint64_t most = firn_db_memory_bytes(scan->db) / 2;
+    for (size_t i = 0; i < scan->input.piece_count && bytes <= most; i++) {
+        struct firn_lsm_piece piece;
+        firn_lsm_pieces_at(scan->input.pieces, i, &piece);
+        for (size_t k = 0; piece.run != NULL && k < scan->plan->place_count; k++) {
+            struct firn_column_info info;
+            if (firn_column_info_of(piece.run, piece.group, scan->plan->columns[k].id, &info) ==
+                FIRN_OK) {
+                bytes += info.stored_bytes;
+            }
+        }
+    }
+    return bytes <= most ? FIRN_BLOCK_CACHE_DATA : FIRN_BLOCK_CACHE_SCAN;
+}
+
+static int
+open_input(struct firn_scan *scan, const struct firn_query_options *options,
+           struct firn_db_view *view, firn_error *err)
+{
+    scan->input.plan = scan->plan;
+    atomic_init(&scan->input.piece_next, 0);
+    atomic_init(&scan->input.is_stopped, false);
+    bool by_cursor = options->index != NULL ||
+                     (options->txn != NULL &&
+                      firn_db_txn_has_written(options->txn, firn_rows_keyspace(scan->table)));
+    if (by_cursor) {
+        return open_cursor(scan, options, err);
+    }
+    int rc = open_pieces(scan, options, view, err);
+    if (rc == FIRN_OK) {
+        scan->input.use = choose_use(scan);
+    }
+    return rc;
+}
+
+static unsigned
+choose_threads(const struct firn_scan *scan, const struct firn_query_options *options)
+{
+    unsigned threads = options->threads;
+    if (scan->input.cursor != NULL || (!scan->plan->is_grouped && scan->plan->order.count == 0)) {
+        return 1;
+    }
+    if (threads == 0) {
+        threads = firn_os_cpu_count(firn_db_os(scan->db));
+        threads =
+            threads < FIRN_QUERY_THREADS_DEFAULT_MAX ? threads : FIRN_QUERY_THREADS_DEFAULT_MAX;
+    }
+    threads = threads < FIRN_QUERY_THREADS_MAX ? threads : FIRN_QUERY_THREADS_MAX;
+    if (threads > scan->input.piece_count) {
+        threads = (unsigned)scan->input.piece_count;
+    }
+    return threads > 0 ? threads : 1;
+}
+
+static int
+check_options(const struct firn_query_options *options, const struct firn_query_plan *plan,
+              firn_error *err)
+{
+    if (options->is_descending && (plan->is_grouped || plan->order.count > 0)) {
+        return firn_error_set(
+            err, FIRN_INVALID,
+            "descending is for rows in the order of a key: order_by says \"desc\"");
+    }
+    return FIRN_OK;
+}
+
+static int
+alloc_outputs(struct firn_scan *scan, firn_error *err)
+{
+    const struct firn_query_plan *plan = scan->plan;
+    size_t outputs = plan->output_count;
+    scan->computed = firn_alloc_zeroed((outputs + 1) * sizeof scan->computed[0]);
+    scan->selected = firn_alloc_zeroed((outputs + 1) * sizeof scan->selected[0]);
+    scan->batch.columns = firn_alloc_zeroed((outputs + 1) * sizeof scan->batch.columns[0]);
+    scan->keys = firn_alloc_zeroed((plan->group.count + 1) * sizeof scan->keys[0]);
+    scan->results = firn_alloc_zeroed((plan->groups.aggregate_count + 1) * sizeof scan->results[0]);
+    if (scan->computed == NULL || scan->selected == NULL || scan->batch.columns == NULL ||
+        scan->keys == NULL || scan->results == NULL) {
+        return firn_error_no_memory(err, "a scan");
+    }
+    scan->batch.column_count = plan->select.count;
+    scan->batch.types = plan->outputs;
+    return FIRN_OK;
+}
+
+int
+firn_query_open(struct firn_table *table, const struct firn_query_options *options,
+                struct firn_scan **out, firn_error *err)
+{
+    struct firn_query_options given = *options;
+    int rc;
+    *out = NULL;
+    DCHECK(options->txn == NULL || options->view == NULL);
+    struct firn_scan *scan = firn_alloc_zeroed(sizeof *scan);
+    if (scan == NULL) {
+        return firn_error_no_memory(err, "a scan");
+    }
+    firn_os_process_init_mark(&scan->mark);
+    scan->table = table;
+    scan->db = firn_rows_db(table);
+    scan->skip_left = options->offset;
+    scan->limit_left = options->limit != 0 ? options->limit : UINT64_MAX;
+    struct firn_db_view *view =
+        options->txn != NULL ? firn_db_txn_view(options->txn) : options->view;
+    if (view == NULL) {
+        FIRN_TRY(firn_db_view_open(scan->db, &scan->own_view, err));
+        view = scan->own_view;
+        given.view = view;
+    }
+    FIRN_TRY(firn_rows_schema(table, view, &scan->schema, err));
+    FIRN_TRY(firn_query_plan_create(scan->schema, options, &scan->plan, err));
+    FIRN_TRY(check_options(options, scan->plan, err));
+    FIRN_TRY(open_input(scan, &given, view, err));
+    FIRN_TRY(alloc_outputs(scan, err));
+    scan->memory_bytes =
+        options->memory_bytes != 0 ? options->memory_bytes : firn_db_memory_bytes(scan->db) / 4;
+    if (options->memory_bytes == 0 && scan->memory_bytes < FIRN_QUERY_MEMORY_MIN) {
+        scan->memory_bytes = FIRN_QUERY_MEMORY_MIN;
+    }
+    unsigned threads = choose_threads(scan, options);
+    scan->workers = firn_alloc_zeroed(threads * sizeof scan->workers[0]);
+    if (scan->workers == NULL) {
+        rc = firn_error_no_memory(err, "a scan");
+        goto out;
+    }
+    scan->worker_count = threads;
+    for (unsigned i = 0; i < threads; i++) {
+        FIRN_TRY(firn_query_worker_init(&scan->workers[i], &scan->input, err));
+    }
+    *out = scan;
+    scan = NULL;
+out:
+    firn_query_close(scan);
+    return rc;
+}
+
+void
+firn_query_close(struct firn_scan *scan)
+{
+    if (scan == NULL) {
+        return;
+    }
+    firn_os_jobs_destroy(scan->jobs);
+    for (unsigned i = 0; i < scan->worker_count; i++) {
+        firn_query_worker_deinit(&scan->workers[i]);
+    }
+    firn_row_sort_destroy(scan->own_sort);
+    firn_expr_eval_destroy(scan->outputs);
+    for (size_t i = 0; scan->selected != NULL && i < scan->plan->output_count; i++) {
+        firn_query_column_deinit(&scan->selected[i]);
+    }
+    firn_rows_read_cursor_close(scan->input.cursor);
+    firn_db_pieces_close(scan->pieces);
+    firn_free(scan->workers);
+    firn_free(scan->selected);
+    firn_free(scan->computed);
+    firn_free(scan->keys);
+    firn_free(scan->results);
+    firn_free(scan->batch.columns);
+    firn_query_plan_destroy(scan->plan);
+    firn_schema_unref(scan->schema);
+    firn_db_view_close(scan->own_view);
+    firn_free(scan);
+}
+
+/* ---- reading everything first ---- */
+
+static int
+create_sort(struct firn_scan *scan, uint64_t memory_bytes, struct firn_row_sort **out,
+            firn_error *err)
+{
+    const struct firn_query_plan *plan = scan->plan;
+    struct firn_aggregate_column *columns =
+        firn_alloc_zeroed(plan->output_count * sizeof columns[0]);
+    if (columns == NULL) {
+        return firn_error_no_memory(err, "a query");
+    }
+    for (size_t i = 0; i < plan->output_count; i++) {
+        columns[i] = firn_query_plan_kept(&plan->outputs[i]);
+    }
+    uint64_t limit = 0;
+    if (scan->limit_left < UINT64_MAX && scan->skip_left < UINT64_MAX - scan->limit_left) {
+        limit = scan->limit_left + scan->skip_left;
+    }
+    const struct firn_row_sort_spec spec = {.columns = columns,
+                                            .column_count = plan->output_count,
+                                            .keys = plan->sort,
+                                            .key_count = plan->order.count,
+                                            .limit = limit,
+                                            .memory_bytes = memory_bytes,
+                                            .spill = scan->spill.dir != NULL ? &scan->spill : NULL};
+    int rc = firn_row_sort_create(&spec, out, err);
+    firn_free(columns);
+    return rc;
+}
+
+static int
+create_aggregate(struct firn_scan *scan, uint64_t memory_bytes, struct firn_aggregate **out,
+                 firn_error *err)
+{
+    const struct firn_query_plan *plan = scan->plan;
+    struct firn_aggregate_column *keys =
+        firn_alloc_zeroed((plan->group.count + 1) * sizeof keys[0]);
+    if (keys == NULL) {
+        return firn_error_no_memory(err, "a query");
+    }
+    for (size_t i = 0; i < plan->group.count; i++) {
+        keys[i] = plan->values[i].type;
+    }
+    const struct firn_aggregate_spec spec = {.keys = keys,
+                                             .key_count = plan->group.count,
+                                             .calls = plan->calls,
+                                             .call_count = plan->groups.aggregate_count,
+                                             .memory_bytes = memory_bytes,
+                                             .spill = scan->spill.dir != NULL ? &scan->spill : NULL,
+                                             .os = firn_db_os(scan->db),
+                                             .seed = scan->seed};
+    int rc = firn_aggregate_create(&spec, out, err);
+    firn_free(keys);
+    return rc;
+}
+
+/* Half of the memory is the first worker's, into which the others are merged. */
+static uint64_t
+share_of(const struct firn_scan *scan, unsigned i)
+{
+    if (scan->worker_count == 1) {
+        return scan->memory_bytes;
+    }
+    return i == 0 ? scan->memory_bytes / 2 : scan->memory_bytes / 2 / (scan->worker_count - 1);
+}
+
+static int
+run_workers(struct firn_scan *scan, firn_error *err)
+{
+    int rc = FIRN_OK;
+    if (scan->worker_count > 1) {
+        FIRN_TRY(
+            firn_os_jobs_create(firn_db_os(scan->db), scan->worker_count - 1, &scan->jobs, err));
+    }
+    for (unsigned i = 1; i < scan->worker_count; i++) {
+        /* What cannot be started is read by the others. */
+        (void)firn_os_jobs_submit(scan->jobs, firn_query_worker_run, &scan->workers[i], NULL);
+    }
+    firn_query_worker_run(&scan->workers[0]);
+    if (scan->jobs != NULL) {
+        firn_os_jobs_wait(scan->jobs);
+        firn_os_jobs_destroy(scan->jobs);
+        scan->jobs = NULL;
+    }
+    for (unsigned i = 0; i < scan->worker_count; i++) {
+        if (scan->workers[i].rc != FIRN_OK) {
+            *err = scan->workers[i].error;
+            return scan->workers[i].rc;
+        }
+    }
+out:
+    return rc;
+}
+
+static int
+create_outputs(struct firn_scan *scan, firn_error *err)
+{
+    const struct firn_query_plan *plan = scan->plan;
+    const struct firn_expr **exprs = firn_alloc_zeroed(plan->output_count * sizeof *exprs);
+    if (exprs == NULL) {
+        return firn_error_no_memory(err, "a query");
+    }
+    for (size_t i = 0; i < plan->output_count; i++) {
+        exprs[i] = firn_query_plan_output(plan, i);
+    }
+    int rc = firn_expr_eval_create(exprs, plan->output_count, &scan->outputs, err);
+    firn_free(exprs);
+    return rc;
+}
+
+/* The next groups, computed; *out_count is 0 at the end. */
+static int
+next_groups(struct firn_scan *scan, size_t *out_count, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(
+        firn_aggregate_next(scan->workers[0].aggregate, scan->keys, scan->results, out_count, err));
+    if (*out_count == 0) {
+        return FIRN_OK;
+    }
+    const struct firn_expr_batch batch = {
+        .count = *out_count, .aggregates = scan->results, .keys = scan->keys};
+    firn_expr_eval_begin(scan->outputs, &batch);
+    for (size_t i = 0; i < scan->plan->output_count; i++) {
+        FIRN_TRY(firn_expr_eval_values(scan->outputs, i, &scan->computed[i], err));
+    }
+out:
+    return rc;
+}
+
+static int
+sort_groups(struct firn_scan *scan, firn_error *err)
+{
+    size_t count = 1;
+    int rc;
+    FIRN_TRY(create_sort(scan, scan->memory_bytes, &scan->own_sort, err));
+    while (count > 0) {
+        FIRN_TRY(next_groups(scan, &count, err));
+        if (count > 0) {
+            FIRN_TRY(firn_row_sort_add(scan->own_sort, scan->computed, count, NULL,
+                                       FIRN_ROW_SORT_ARRIVAL, err));
+        }
+    }
+    FIRN_TRY(firn_row_sort_finish(scan->own_sort, err));
+    scan->sort = scan->own_sort;
+out:
+    return rc;
+}
+
+static int
+read_groups(struct firn_scan *scan, firn_error *err)
+{
+    int rc;
+    for (unsigned i = 0; i < scan->worker_count; i++) {
+        FIRN_TRY(create_aggregate(scan, share_of(scan, i), &scan->workers[i].aggregate, err));
+    }
+    FIRN_TRY(create_outputs(scan, err));
+    FIRN_TRY(run_workers(scan, err));
+    struct firn_aggregate *all = scan->workers[0].aggregate;
+    for (unsigned i = 1; i < scan->worker_count; i++) {
+        FIRN_TRY(firn_aggregate_merge(all, scan->workers[i].aggregate, err));
+    }
+    FIRN_TRY(firn_aggregate_finish(all, err));
+    if (scan->plan->order.count > 0) {
+        FIRN_TRY(sort_groups(scan, err));
+    }
+out:
+    return rc;
+}
+
+static int
+read_sorted(struct firn_scan *scan, firn_error *err)
+{
+    int rc;
+    for (unsigned i = 0; i < scan->worker_count; i++) {
+        FIRN_TRY(create_sort(scan, share_of(scan, i), &scan->workers[i].sort, err));
+    }
+    FIRN_TRY(run_workers(scan, err));
+    scan->sort = scan->workers[0].sort;
+    for (unsigned i = 1; i < scan->worker_count; i++) {
+        FIRN_TRY(firn_row_sort_merge(scan->sort, scan->workers[i].sort, err));
+    }
+    FIRN_TRY(firn_row_sort_finish(scan->sort, err));
+out:
+    return rc;
+}
+
+static int
+begin(struct firn_scan *scan, firn_error *err)
+{
+    int rc = FIRN_OK;
+    scan->has_begun = true;
+    if (scan->plan->is_grouped || scan->plan->order.count > 0) {
+        scan->spill = (struct firn_row_spill){.dir = firn_db_scratch_dir(scan->db),
+                                              .make_name = firn_db_scratch_name,
+                                              .ctx = scan->db};
+        FIRN_TRY(firn_os_random(firn_db_os(scan->db), &scan->seed, sizeof scan->seed, err));
+        FIRN_TRY(scan->plan->is_grouped ? read_groups(scan, err) : read_sorted(scan, err));
+    }
+out:
+    return rc;
+}
+
+/* ---- batches ---- */
+
+/* The next batch of the stream, computed: its rows that count are in the selection. */
+static int
+next_of_stream(struct firn_scan *scan, size_t *out_count, firn_error *err)
+{
+    struct firn_query_worker *worker = &scan->workers[0];
+    bool has_more = false;
+    int rc = FIRN_OK;
+    *out_count = 0;
+    while (rc == FIRN_OK && !has_more) {
+        if (scan->has_piece) {
+            rc = firn_query_source_next(worker->source, &has_more, err);
+            scan->has_piece = has_more;
+            continue;
+        }
+        size_t piece = atomic_fetch_add(&scan->input.piece_next, 1);
+        if (piece >= scan->input.piece_count) {
+            return FIRN_OK;
+        }
+        piece = scan->input.is_descending ? scan->input.piece_count - 1 - piece : piece;
+        rc = firn_query_source_begin(worker->source, piece, err);
+        scan->has_piece = true;
+    }
+    rc = rc == FIRN_OK ? firn_query_worker_values(worker, err) : rc;
+    if (rc == FIRN_OK) {
+        *out_count = firn_query_source_rows(worker->source);
+        firn_query_column_selection(firn_query_source_mask(worker->source), *out_count,
+                                    &scan->selection);
+        memcpy(scan->computed, worker->values, scan->plan->output_count * sizeof scan->computed[0]);
+    }
+    return rc;
+}
+
+/* The next rows of groups or a sort: all of them count. */
+static int
+next_of_rest(struct firn_scan *scan, size_t *out_count, firn_error *err)
+{
+    int rc = scan->sort != NULL ? firn_row_sort_next(scan->sort, scan->computed, out_count, err)
+                                : next_groups(scan, out_count, err);
+    if (rc == FIRN_OK) {
+        struct firn_query_mask all;
+        firn_query_mask_set(&all, 0, *out_count);
+        firn_query_column_selection(&all, *out_count, &scan->selection);
+    }
+    return rc;
+}
+
+/* Leaves out what the offset and the limit leave out. */
+static void
+cut(struct firn_scan *scan)
+{
+    size_t count = scan->selection.count;
+    size_t skip = scan->skip_left < count ? (size_t)scan->skip_left : count;
+    size_t most = scan->limit_left < count ? (size_t)scan->limit_left : count;
+    firn_query_column_cut(&scan->selection, skip, most);
+    scan->skip_left -= skip;
+    if (scan->limit_left < UINT64_MAX) {
+        scan->limit_left -= scan->selection.count;
+    }
+    scan->has_ended = scan->limit_left == 0;
+}
+
+static int
+show(struct firn_scan *scan, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (size_t i = 0; rc == FIRN_OK && i < scan->batch.column_count; i++) {
+        rc = firn_query_column_select(&scan->selected[i], &scan->computed[i], &scan->selection,
+                                      &scan->batch.columns[i], err);
+    }
+    scan->batch.count = scan->selection.count;
+    scan->rows_returned += scan->selection.count;
+    return rc;
+}
+
+static int
+next(struct firn_scan *scan, const struct firn_scan_batch **out, firn_error *err)
+{
+    const bool streams = !scan->plan->is_grouped && scan->plan->order.count == 0;
+    size_t count = 1;
+    int rc = scan->has_begun ? FIRN_OK : begin(scan, err);
+    while (rc == FIRN_OK && !scan->has_ended) {
+        rc = streams ? next_of_stream(scan, &count, err) : next_of_rest(scan, &count, err);
+        if (rc != FIRN_OK || count == 0) {
+            scan->has_ended = true;
+            break;
+        }
+        cut(scan);
+        if (scan->selection.count > 0) {
+            rc = show(scan, err);
+            *out = rc == FIRN_OK ? &scan->batch : NULL;
+            break;
+        }
+    }
+    return rc;
+}
+
+int
+firn_query_next(struct firn_scan *scan, const struct firn_scan_batch **out, firn_error *err)
+{
+    *out = NULL;
+    if (scan->rc == FIRN_OK) {
+        scan->rc = next(scan, out, &scan->error);
+    }
+    if (scan->rc != FIRN_OK) {
+        *out = NULL;
+        *err = scan->error;
+    }
+    return scan->rc;
+}
+
+/* ---- looking ---- */
+
+size_t
+firn_query_column_count(const struct firn_scan *scan)
+{
+    return scan->plan->select.count;
+}
+
+void
+firn_query_column_at(const struct firn_scan *scan, size_t i, firn_scan_column *out)
+{
+    const struct firn_expr_type *type = &scan->plan->outputs[i];
+    DCHECK(i < scan->plan->select.count);
+    out->name = (const char *)scan->plan->select.items[i].name.data;
+    out->type = type->type;
+    out->precision = type->precision;
+    out->scale = type->scale;
+    out->dimensions = type->dimensions;
+    out->not_null = !type->is_nullable;
+}
+
+size_t
+firn_query_batch_rows(const struct firn_scan_batch *batch)
+{
+    return batch->count;
+}
+
+const struct firn_chunk_values *
+firn_query_batch_column(const struct firn_scan_batch *batch, size_t column)
+{
+    DCHECK(column < batch->column_count);
+    return &batch->columns[column];
+}
+
+firn_value
+firn_query_batch_value(const struct firn_scan_batch *batch, size_t column, size_t row)
+{
+    DCHECK(column < batch->column_count && row < batch->count);
+    const struct firn_chunk_values *values = &batch->columns[column];
+    firn_value value = firn_null();
+    if (batch->types[column].type == FIRN_TYPE_NULL ||
+        (values->valid != NULL && (values->valid[row / 64] >> (row % 64) & 1) == 0)) {
+        return value;
+    }
+    value.type = batch->types[column].type;
+    switch (values->kind) {
+    case FIRN_PHYSICAL_F32:
+        value.as.f32 = values->as.f32[row];
+        break;
+    case FIRN_PHYSICAL_F64:
+        value.as.f64 = values->as.f64[row];
+        break;
+    case FIRN_PHYSICAL_BYTES:
+        value.as.bytes = values->as.bytes[row];
+        break;
+    case FIRN_PHYSICAL_I64:
+    case FIRN_PHYSICAL_U64:
+    case FIRN_PHYSICAL_NONE:
+        value.as.u64 = values->as.u64[row];
+        if (value.type == FIRN_TYPE_BOOL) {
+            value = firn_bool(values->as.u64[row] != 0);
+        }
+        break;
+    }
+    return value;
+}
+
+void
+firn_query_get_stats(const struct firn_scan *scan, firn_scan_stats *out)
+{
+    for (unsigned i = 0; i < scan->worker_count; i++) {
+        const struct firn_query_worker *worker = &scan->workers[i];
+        firn_query_source_count(worker->source, out);
+        if (worker->aggregate != NULL) {
+            out->bytes_spilled += firn_aggregate_spilled_bytes(worker->aggregate);
+        }
+        if (worker->sort != NULL) {
+            out->bytes_spilled += firn_row_sort_spilled_bytes(worker->sort);
+        }
+    }
+    if (scan->own_sort != NULL) {
+        out->bytes_spilled += firn_row_sort_spilled_bytes(scan->own_sort);
+    }
+    out->rows_returned = scan->rows_returned;
+    out->threads = scan->worker_count;
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * query/query_column.c: values of one column, side by side, and which rows of a batch count.
+ *
+ * Filters leave a mask over a batch; users get batches without gaps. So the rows that count are listed once
+ * a batch, and each column that is handed out is gathered by that list. Where all rows count, nothing is
+ * copied. Bytes are never copied: the batch that they lie in stays until the scan goes on.
+ *
+ * Threads: a column belongs to one.
+ */
+#include "query/query_internal.h"
+
+#include "base/mem.h"
+
+void
+firn_query_mask_set(struct firn_query_mask *mask, size_t first, size_t end)
+{
+    DCHECK(first <= end && end <= FIRN_CHUNK_BLOCK);
+    for (size_t word = 0; word < FIRN_CHUNK_MASK_WORDS; word++) {
+        size_t low = first > word * 64 ? first - word * 64 : 0;
+        size_t high = end > word * 64 ? end - word * 64 : 0;
+        low = low < 64 ? low : 64;
+        high = high < 64 ? high : 64;
+        uint64_t below_high = high == 64 ? UINT64_MAX : (UINT64_C(1) << high) - 1;
+        uint64_t below_low = low == 64 ? UINT64_MAX : (UINT64_C(1) << low) - 1;
+        mask->words[word] = below_high & ~below_low;
+    }
+}
+
+void
+firn_query_column_selection(const struct firn_query_mask *mask, size_t row_count,
+                            struct firn_query_selection *out)
+{
+    size_t count = 0;
+    DCHECK(row_count <= FIRN_CHUNK_BLOCK);
+    for (size_t word = 0; word < FIRN_CHUNK_MASK_WORDS; word++) {
+        for (uint64_t bits = mask->words[word]; bits != 0; bits &= bits - 1) {
+            out->rows[count++] = (uint16_t)(word * 64 + (size_t)__builtin_ctzll(bits));
+        }
+    }
+    DCHECK(count == 0 || out->rows[count - 1] < row_count);
+    out->count = count;
+    out->is_all = count == row_count;
+}
+
+void
+firn_query_column_cut(struct firn_query_selection *selection, size_t skip, size_t most)
+{
+    skip = skip < selection->count ? skip : selection->count;
+    size_t left = selection->count - skip;
+    if (skip > 0) {
+        memmove(selection->rows, selection->rows + skip, left * sizeof selection->rows[0]);
+        selection->is_all = false;
+    }
+    selection->count = left < most ? left : most;
+}
+
+void
+firn_query_column_deinit(struct firn_query_column *column)
+{
+    firn_free(column->numbers);
+    firn_buf_deinit(&column->bytes);
+    *column = (struct firn_query_column){.numbers = NULL};
+}
+
+/* Enough for values of every kind: a column may be used for one kind after another. */
+static int
+reserve(struct firn_query_column *column, firn_error *err)
+{
+    if (column->numbers == NULL) {
+        column->numbers = firn_alloc(FIRN_CHUNK_BLOCK * sizeof(firn_slice));
+    }
+    return column->numbers != NULL ? FIRN_OK : firn_error_no_memory(err, "a column");
+}
+
+static void
+show(const struct firn_query_column *column, enum firn_physical kind, uint32_t fixed_size,
+     size_t count, bool has_nulls, struct firn_chunk_values *out)
+{
+    *out = (struct firn_chunk_values){.kind = kind,
+                                      .fixed_size = fixed_size,
+                                      .count = count,
+                                      .valid = has_nulls ? column->valid : NULL};
+    switch (kind) {
+    case FIRN_PHYSICAL_I64:
+        out->as.i64 = column->numbers;
+        break;
+    case FIRN_PHYSICAL_U64:
+        out->as.u64 = column->numbers;
+        break;
+    case FIRN_PHYSICAL_F32:
+        out->as.f32 = column->numbers;
+        break;
+    case FIRN_PHYSICAL_F64:
+        out->as.f64 = column->numbers;
+        break;
+    case FIRN_PHYSICAL_BYTES:
+    case FIRN_PHYSICAL_NONE:
+        out->as.bytes = column->numbers;
+        break;
+    }
+}
+
+static void
+gather(void *to, const struct firn_chunk_values *values,
+       const struct firn_query_selection *selection)
+{
+    const uint16_t *rows = selection->rows;
+    const size_t count = selection->count;
+    if (values->kind == FIRN_PHYSICAL_BYTES) {
+        firn_slice *slices = to;
+        for (size_t i = 0; i < count; i++) {
+            slices[i] = values->as.bytes[rows[i]];
+        }
+    } else if (values->kind == FIRN_PHYSICAL_F32) {
+        float *numbers = to;
+        for (size_t i = 0; i < count; i++) {
+            numbers[i] = values->as.f32[rows[i]];
+        }
+    } else if (values->kind == FIRN_PHYSICAL_F64) {
+        double *numbers = to;
+        for (size_t i = 0; i < count; i++) {
+            numbers[i] = values->as.f64[rows[i]];
+        }
+    } else {
+        uint64_t *numbers = to;
+        for (size_t i = 0; i < count; i++) {
+            numbers[i] = values->as.u64[rows[i]];
+        }
+    }
+}
+
+static void
+gather_valid(uint64_t *to, const uint64_t *valid, const struct firn_query_selection *selection)
+{
+    memset(to, 0, FIRN_CHUNK_MASK_WORDS * sizeof *to);
+    for (size_t i = 0; i < selection->count; i++) {
+        size_t row = selection->rows[i];
+        to[i / 64] |= (valid[row / 64] >> (row % 64) & 1) << (i % 64);
+    }
+}
+
+int
+firn_query_column_select(struct firn_query_column *column, const struct firn_chunk_values *values,
+                         const struct firn_query_selection *selection,
+                         struct firn_chunk_values *out, firn_error *err)
+{
+    DCHECK(selection->count <= values->count);
+    if (selection->is_all || values->kind == FIRN_PHYSICAL_NONE) {
+        *out = *values;
+        out->count = selection->count;
+        return FIRN_OK;
+    }
+    int rc = reserve(column, err);
+    if (rc == FIRN_OK) {
+        gather(column->numbers, values, selection);
+        if (values->valid != NULL) {
+            gather_valid(column->valid, values->valid, selection);
+        }
+        show(column, values->kind, values->fixed_size, selection->count, values->valid != NULL,
+             out);
+    }
+    return rc;
+}
+
+int
+firn_query_column_begin(struct firn_query_column *column, enum firn_physical kind, firn_error *err)
+{
+    int rc = reserve(column, err);
+    if (rc == FIRN_OK) {
+        memset(column->numbers, 0,
+               FIRN_CHUNK_BLOCK *
+                   (kind == FIRN_PHYSICAL_BYTES ? sizeof(firn_slice) : sizeof(uint64_t)));
+        memset(column->valid, 0, sizeof column->valid);
+    }
+    return rc;
+}
+
+void
+firn_query_column_put(struct firn_query_column *column, enum firn_physical kind, size_t i,
+                      const firn_value *value)
+{
+    DCHECK(i < FIRN_CHUNK_BLOCK);
+    if (value->type == FIRN_TYPE_NULL) {
+        return;
+    }
+    DCHECK(firn_physical_of(value->type) == kind);
+    column->valid[i / 64] |= UINT64_C(1) << (i % 64);
+    switch (kind) {
+    case FIRN_PHYSICAL_BYTES:
+        ((firn_slice *)column->numbers)[i] = value->as.bytes;
+        break;
+    case FIRN_PHYSICAL_F32:
+        ((float *)column->numbers)[i] = value->as.f32;
+        break;
+    case FIRN_PHYSICAL_F64:
+        ((double *)column->numbers)[i] = value->as.f64;
+        break;
+    case FIRN_PHYSICAL_I64:
+    case FIRN_PHYSICAL_U64:
+    case FIRN_PHYSICAL_NONE:
+        ((uint64_t *)column->numbers)[i] =
+            value->type == FIRN_TYPE_BOOL ? value->as.boolean : value->as.u64;
+        break;
+    }
+}
+
+void
+firn_query_column_end(const struct firn_query_column *column, enum firn_physical kind,
+                      uint32_t fixed_size, size_t count, struct firn_chunk_values *out)
+{
+    bool has_nulls = false;
+    for (size_t i = 0; i < count && !has_nulls; i++) {
+        has_nulls = (column->valid[i / 64] >> (i % 64) & 1) == 0;
+    }
+    show(column, kind, fixed_size, count, has_nulls, out);
+}
+
+int
+firn_query_column_repeat(struct firn_query_column *column, const struct firn_column_def *def,
+                         const struct firn_cell *cell, size_t count, struct firn_chunk_values *out,
+                         firn_error *err)
+{
+    const enum firn_physical kind = firn_physical_of(def->type);
+    int rc = firn_query_column_begin(column, kind, err);
+    DCHECK(cell->kind == FIRN_PHYSICAL_NONE || cell->kind == kind);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    for (size_t i = 0; i < count && cell->kind != FIRN_PHYSICAL_NONE; i++) {
+        if (kind == FIRN_PHYSICAL_BYTES) {
+            ((firn_slice *)column->numbers)[i] = cell->as.bytes;
+        } else if (kind == FIRN_PHYSICAL_F32) {
+            ((float *)column->numbers)[i] = cell->as.f32;
+        } else {
+            ((uint64_t *)column->numbers)[i] = cell->as.u64;
+        }
+    }
+    show(column, kind, def->fixed_size, count, cell->kind == FIRN_PHYSICAL_NONE, out);
+    return FIRN_OK;
+}

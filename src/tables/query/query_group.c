@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * query/query_group.c: the rows of a piece into groups.
+ *
+ * What can be known without values is not read: a piece all of whose rows count is counted at once, and a
+ * block is added up where it lies (firn_chunk_sum_block) if there are no keys. A single key that is a column
+ * of texts goes by the codes of its dictionary, where its chunk has one.
+ */
+#include "query/query_internal.h"
+
+/* Whether nothing is asked but how many rows there are. */
+static bool
+counts_rows_only(const struct firn_query_plan *plan)
+{
+    for (size_t i = 0; i < plan->groups.aggregate_count; i++) {
+        if (plan->calls[i].function != FIRN_AGGREGATE_COUNT_ROWS) {
+            return false;
+        }
+    }
+    return plan->group.count == 0;
+}
+
+static void
+add_rows(struct firn_query_worker *worker, uint64_t rows)
+{
+    for (size_t i = 0; i < worker->input->plan->groups.aggregate_count; i++) {
+        firn_aggregate_add_count(worker->aggregate, i, rows);
+    }
+}
+
+static bool
+is_number(firn_type type)
+{
+    return type >= FIRN_TYPE_I8 && type <= FIRN_TYPE_DECIMAL;
+}
+
+/* Adds up a column where it lies. *out: it was done. */
+static int
+sum_in_place(struct firn_query_worker *worker, size_t call, const struct firn_query_mask *mask,
+             bool is_whole, bool *out, firn_error *err)
+{
+    const struct firn_query_plan *plan = worker->input->plan;
+    const struct firn_query_value *value = &plan->values[plan->group.count + call];
+    const enum firn_aggregate_function function = plan->calls[call].function;
+    const struct firn_chunk *chunk;
+    size_t block;
+    *out = false;
+    if (value->column == SIZE_MAX || !is_number(value->type.type) ||
+        (function != FIRN_AGGREGATE_SUM && function != FIRN_AGGREGATE_AVG &&
+         function != FIRN_AGGREGATE_COUNT)) {
+        return FIRN_OK;
+    }
+    int rc = firn_query_source_chunk(worker->source, value->column, &chunk, &block, err);
+    if (rc != FIRN_OK || chunk == NULL) {
+        return rc;
+    }
+    struct firn_chunk_sum sum = {.count = 0};
+    rc = firn_chunk_sum_block(chunk, block, is_whole ? NULL : mask->words, &worker->scratch, &sum,
+                              err);
+    if (rc == FIRN_OK && function == FIRN_AGGREGATE_COUNT) {
+        firn_aggregate_add_count(worker->aggregate, call, sum.count);
+    } else if (rc == FIRN_OK) {
+        firn_aggregate_add_sum(worker->aggregate, call, &sum);
+    }
+    *out = rc == FIRN_OK;
+    return rc;
+}
+
+/* A batch without keys. */
+static int
+add_to_one(struct firn_query_worker *worker, firn_error *err)
+{
+    const struct firn_query_plan *plan = worker->input->plan;
+    const struct firn_query_mask *mask = firn_query_source_mask(worker->source);
+    const size_t rows = firn_query_source_rows(worker->source);
+    const size_t counted = firn_query_mask_count(mask);
+    const size_t calls = plan->groups.aggregate_count;
+    bool has_begun = false;
+    bool is_left = false;
+    int rc = FIRN_OK;
+    for (size_t i = 0; rc == FIRN_OK && i < calls; i++) {
+        const struct firn_query_value *value = &plan->values[i];
+        bool is_done = false;
+        worker->values[i] = (struct firn_chunk_values){.kind = FIRN_PHYSICAL_NONE};
+        if (value->expr == NULL) {
+            continue;
+        }
+        rc = sum_in_place(worker, i, mask, counted == rows, &is_done, err);
+        if (rc != FIRN_OK || is_done) {
+            continue;
+        }
+        is_left = true;
+        if (value->column != SIZE_MAX) {
+            rc = firn_query_source_column(worker->source, value->column, &worker->values[i], err);
+            continue;
+        }
+        rc = has_begun ? FIRN_OK : firn_query_source_begin_eval(worker->source, worker->eval, err);
+        has_begun = true;
+        rc = rc == FIRN_OK ? firn_expr_eval_values(worker->eval, worker->eval_index[i],
+                                                   &worker->values[i], err)
+                           : rc;
+    }
+    if (rc == FIRN_OK && is_left) {
+        return firn_aggregate_add(worker->aggregate, NULL, worker->values, rows, mask->words, err);
+    }
+    for (size_t i = 0; rc == FIRN_OK && i < calls; i++) {
+        if (plan->values[i].expr == NULL) {
+            firn_aggregate_add_count(worker->aggregate, i, counted);
+        }
+    }
+    return rc;
+}
+
+/* A batch whose key comes as codes; *out: it was done. */
+static int
+add_by_codes(struct firn_query_worker *worker, bool *out, firn_error *err)
+{
+    const struct firn_query_plan *plan = worker->input->plan;
+    const struct firn_query_value *key = &plan->values[0];
+    const struct firn_chunk *chunk;
+    size_t block;
+    int rc;
+    *out = false;
+    if (plan->group.count != 1 || key->column == SIZE_MAX ||
+        firn_physical_of(key->type.type) != FIRN_PHYSICAL_BYTES) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(firn_query_source_chunk(worker->source, key->column, &chunk, &block, err));
+    if (chunk == NULL || firn_chunk_code_count(chunk) == 0) {
+        return FIRN_OK;
+    }
+    if (worker->codes_piece != firn_query_source_piece(worker->source)) {
+        FIRN_TRY(firn_aggregate_begin_codes(worker->aggregate, chunk, err));
+        worker->codes_piece = firn_query_source_piece(worker->source);
+    }
+    FIRN_TRY(firn_chunk_read_codes(chunk, block, worker->codes, err));
+    for (size_t i = 1; i < plan->value_count; i++) {
+        const struct firn_query_value *value = &plan->values[i];
+        if (value->expr != NULL && value->column != SIZE_MAX) {
+            FIRN_TRY(
+                firn_query_source_column(worker->source, value->column, &worker->values[i], err));
+        }
+    }
+    if (worker->eval != NULL) {
+        FIRN_TRY(firn_query_source_begin_eval(worker->source, worker->eval, err));
+    }
+    for (size_t i = 1; i < plan->value_count; i++) {
+        if (plan->values[i].expr != NULL && plan->values[i].column == SIZE_MAX) {
+            FIRN_TRY(firn_expr_eval_values(worker->eval, worker->eval_index[i], &worker->values[i],
+                                           err));
+        }
+    }
+    FIRN_TRY(firn_aggregate_add_codes(worker->aggregate, worker->codes, worker->values + 1,
+                                      firn_query_source_rows(worker->source),
+                                      firn_query_source_mask(worker->source)->words, err));
+    *out = true;
+out:
+    return rc;
+}
+
+static int
+add_batch(struct firn_query_worker *worker, firn_error *err)
+{
+    const size_t keys = worker->input->plan->group.count;
+    bool is_done = false;
+    int rc;
+    if (keys == 0) {
+        return add_to_one(worker, err);
+    }
+    FIRN_TRY(add_by_codes(worker, &is_done, err));
+    if (!is_done) {
+        FIRN_TRY(firn_query_worker_values(worker, err));
+        FIRN_TRY(firn_aggregate_add(worker->aggregate, worker->values, worker->values + keys,
+                                    firn_query_source_rows(worker->source),
+                                    firn_query_source_mask(worker->source)->words, err));
+    }
+out:
+    return rc;
+}
+
+int
+firn_query_group_piece(struct firn_query_worker *worker, firn_error *err)
+{
+    const bool counts = counts_rows_only(worker->input->plan);
+    bool has_more = true;
+    uint64_t rows;
+    int rc = FIRN_OK;
+    if (counts && firn_query_source_take_all(worker->source, &rows)) {
+        add_rows(worker, rows);
+    }
+    while (rc == FIRN_OK && has_more && !atomic_load(&worker->input->is_stopped)) {
+        rc = firn_query_source_next(worker->source, &has_more, err);
+        if (rc == FIRN_OK && has_more) {
+            rc = add_batch(worker, err);
+        }
+    }
+    return rc;
+}

@@ -1,0 +1,606 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * query/query_source.c: the rows that a query reads, in batches, after its condition was applied.
+ *
+ * A table is read piece by piece (lsm/lsm_pieces.h). There are three ways to read:
+ *
+ *   direct   A row group that can be read as it lies. The condition is asked of the bounds of the group's
+ *            chunks first, then of those of each block, then of the encoded values. Columns are decoded when
+ *            they are asked for, and only where rows count. A batch is a block.
+ *   merged   A range of keys that more than one run or memtable has rows of: the rows that win are gathered
+ *            (lsm/lsm_winners.h).
+ *   rows     One after the other from a cursor: by an index, from the end, or in a transaction that has
+ *            written to the table. There is one piece then.
+ *
+ * (I1) Bounds are asked of direct pieces alone. Elsewhere a row that a bound seems to exclude may hide an older
+ *      version that fulfils the condition, so leaving it out would bring that version back.
+ * (I2) The mask of a batch only loses rows, so a column that was read for the mask of a moment has what a later
+ *      moment needs.
+ *
+ * Threads: a source belongs to one. All of them share the input.
+ */
+#include "query/query_internal.h"
+
+#include "base/mem.h"
+
+/* Bytes of the values of one batch of rows from a cursor, at which it ends. */
+enum { ROWS_BYTES_MAX = 4 << 20 };
+
+enum way { WAY_NONE, WAY_DIRECT, WAY_MERGED, WAY_ROWS };
+
+enum column_state {
+    COLUMN_UNKNOWN,
+    COLUMN_CHUNK,   /* pinned */
+    COLUMN_INITIAL, /* the run does not have the column */
+    COLUMN_LARGE    /* the group has one row, whose value no chunk could hold */
+};
+
+struct column {
+    enum column_state state; /* in the group of a direct piece */
+    struct firn_column_pin pin;
+    struct firn_buf large;
+    struct firn_chunk_scratch scratch;
+    struct firn_lsm_winners_scratch merged;
+    struct firn_query_column own; /* of initial and large values, and those of rows from a cursor */
+    bool is_read;                 /* values is of this batch */
+    struct firn_chunk_values values;
+};
+
+struct firn_query_source {
+    struct firn_query_input *input;
+    const struct firn_query_plan *plan;
+    struct column *columns; /* of each place of the plan */
+    bool *is_met;           /* of each condition: all rows of the piece fulfil it */
+    struct firn_chunk_values
+        *operands; /* of the batch, by place in the schema, as far as they were read */
+    struct firn_expr_eval *where; /* NULL: the plan has no condition */
+    struct firn_expr_eval *rest;  /* NULL: there is none */
+
+    size_t piece;
+    enum way way;
+    bool tests_whole; /* the condition is computed, not asked of chunks */
+    /* direct */
+    struct firn_run *run;
+    size_t group;
+    size_t next; /* the first row of the group that was not read, and the end of those to be read */
+    size_t end;
+    size_t block;
+    /* merged */
+    struct firn_lsm_winners *winners;
+    /* rows */
+    struct firn_arena arena; /* bytes of the batch */
+
+    size_t count;
+    struct firn_query_mask mask;
+    firn_scan_stats stats;
+};
+
+/* ---- making one ---- */
+
+int
+firn_query_source_create(struct firn_query_input *input, struct firn_query_source **out,
+                         firn_error *err)
+{
+    const struct firn_query_plan *plan = input->plan;
+    size_t count = plan->place_count > 0 ? plan->place_count : 1;
+    size_t conditions = plan->split.count > 0 ? plan->split.count : 1;
+    int rc = FIRN_OK;
+    *out = NULL;
+    struct firn_query_source *source = firn_alloc_zeroed(sizeof *source);
+    if (source == NULL) {
+        return firn_error_no_memory(err, "a scan");
+    }
+    source->input = input;
+    source->plan = plan;
+    source->columns = firn_alloc_zeroed(count * sizeof source->columns[0]);
+    source->is_met = firn_alloc_zeroed(conditions * sizeof source->is_met[0]);
+    source->operands = firn_alloc_zeroed(plan->schema->column_count * sizeof source->operands[0]);
+    if (source->columns == NULL || source->is_met == NULL || source->operands == NULL) {
+        rc = firn_error_no_memory(err, "a scan");
+    }
+    if (rc == FIRN_OK && plan->where != NULL) {
+        const struct firn_expr *const where = plan->where;
+        rc = firn_expr_eval_create(&where, 1, &source->where, err);
+    }
+    if (rc == FIRN_OK && plan->split.rest != NULL) {
+        const struct firn_expr *const rest = plan->split.rest;
+        rc = firn_expr_eval_create(&rest, 1, &source->rest, err);
+    }
+    if (rc != FIRN_OK) {
+        firn_query_source_destroy(source);
+        return rc;
+    }
+    *out = source;
+    return FIRN_OK;
+}
+
+static void
+end_piece(struct firn_query_source *source)
+{
+    for (size_t i = 0; source->columns != NULL && i < source->plan->place_count; i++) {
+        firn_column_unpin(&source->columns[i].pin);
+        source->columns[i].state = COLUMN_UNKNOWN;
+        source->columns[i].is_read = false;
+    }
+    firn_lsm_winners_close(source->winners);
+    source->winners = NULL;
+    source->way = WAY_NONE;
+    source->count = 0;
+}
+
+void
+firn_query_source_destroy(struct firn_query_source *source)
+{
+    if (source == NULL) {
+        return;
+    }
+    end_piece(source);
+    for (size_t i = 0; source->columns != NULL && i < source->plan->place_count; i++) {
+        struct column *column = &source->columns[i];
+        firn_buf_deinit(&column->large);
+        firn_chunk_scratch_deinit(&column->scratch);
+        firn_lsm_winners_scratch_deinit(&column->merged);
+        firn_query_column_deinit(&column->own);
+    }
+    firn_expr_eval_destroy(source->where);
+    firn_expr_eval_destroy(source->rest);
+    firn_arena_deinit(&source->arena);
+    firn_free(source->columns);
+    firn_free(source->is_met);
+    firn_free(source->operands);
+    firn_free(source);
+}
+
+/* ---- beginning a piece ---- */
+
+/* What the bounds of a group's chunk tell of a condition; *out_is_direct: its values can be asked. */
+static int
+judge_group(struct firn_query_source *source, const struct firn_expr_condition *condition,
+            size_t rows, enum firn_chunk_verdict *out, bool *out_is_direct)
+{
+    const struct firn_column_def *def =
+        &source->plan->columns[firn_query_plan_find(source->plan, condition->place)];
+    struct firn_column_info info;
+    struct firn_chunk_bounds bounds;
+    int rc = firn_column_info_of(source->run, source->group, def->id, &info);
+    if (rc == FIRN_OK) {
+        bounds = info.bounds;
+        *out_is_direct = info.encoding != 0;
+    } else if (rc == FIRN_NOT_FOUND) {
+        bool is_null = def->initial.kind == FIRN_PHYSICAL_NONE;
+        bounds = (struct firn_chunk_bounds){.null_count = is_null ? rows : 0,
+                                            .is_empty = is_null,
+                                            .min = def->initial,
+                                            .max = def->initial};
+        *out_is_direct = false;
+    } else {
+        return rc;
+    }
+    *out = *out_is_direct || rc == FIRN_NOT_FOUND
+               ? firn_chunk_judge(&bounds, rows, &condition->predicate)
+               : FIRN_CHUNK_SOME;
+    /* The bounds of a float do not say which NaN it is, nor those of bytes all of them. */
+    if (rc == FIRN_NOT_FOUND && *out != FIRN_CHUNK_ALL) {
+        *out = FIRN_CHUNK_SOME;
+    }
+    return FIRN_OK;
+}
+
+static int
+prune(struct firn_query_source *source, size_t rows)
+{
+    const struct firn_expr_where *split = &source->plan->split;
+    for (size_t i = 0; i < split->count; i++) {
+        enum firn_chunk_verdict verdict;
+        bool is_direct;
+        int rc = judge_group(source, &split->conditions[i], rows, &verdict, &is_direct);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        if (verdict == FIRN_CHUNK_NONE) {
+            source->stats.rows_pruned += source->end - source->next;
+            source->end = source->next;
+            return FIRN_OK;
+        }
+        source->is_met[i] = verdict == FIRN_CHUNK_ALL;
+        source->tests_whole = source->tests_whole || (!source->is_met[i] && !is_direct);
+    }
+    return FIRN_OK;
+}
+
+static int
+begin_direct(struct firn_query_source *source, const struct firn_lsm_piece *piece, firn_error *err)
+{
+    struct firn_column_group group;
+    uint32_t first;
+    uint32_t count;
+    source->way = WAY_DIRECT;
+    source->run = piece->run;
+    source->group = piece->group;
+    int rc = firn_lsm_pieces_rows(source->input->pieces, source->piece, &first, &count, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    firn_column_group_at(piece->run, piece->group, &group);
+    DCHECK(first <= group.rows && count <= group.rows - first);
+    source->next = first;
+    source->end = (size_t)first + count;
+    if (source->plan->split.is_never) {
+        source->stats.rows_pruned += count;
+        source->end = source->next;
+        return FIRN_OK;
+    }
+    return prune(source, group.rows);
+}
+
+int
+firn_query_source_begin(struct firn_query_source *source, size_t piece, firn_error *err)
+{
+    const struct firn_query_input *input = source->input;
+    DCHECK(piece < input->piece_count);
+    end_piece(source);
+    source->piece = piece;
+    source->tests_whole = false;
+    memset(source->is_met, 0, source->plan->split.count * sizeof source->is_met[0]);
+    if (input->pieces == NULL) {
+        source->way = WAY_ROWS;
+        source->tests_whole = true;
+        return FIRN_OK;
+    }
+    struct firn_lsm_piece what;
+    firn_lsm_pieces_at(input->pieces, piece, &what);
+    if (what.run != NULL) {
+        int rc = begin_direct(source, &what, err);
+        /* From the end rows are gathered one by one, as those that must be merged. */
+        if (rc != FIRN_OK || source->next == source->end || !input->is_descending) {
+            return rc;
+        }
+    }
+    source->way = WAY_MERGED;
+    source->tests_whole = true;
+    return firn_lsm_winners_open(input->pieces, piece, input->is_descending, &source->winners, err);
+}
+
+/* ---- columns of a batch ---- */
+
+static int
+open_chunk(struct firn_query_source *source, size_t i, firn_error *err)
+{
+    struct column *column = &source->columns[i];
+    uint32_t id = source->plan->columns[i].id;
+    if (column->state != COLUMN_UNKNOWN) {
+        return FIRN_OK;
+    }
+    int rc = firn_column_pin_chunk(source->run, source->group, id, source->input->use, &column->pin,
+                                   err);
+    if (rc == FIRN_OK) {
+        column->state = COLUMN_CHUNK;
+    } else if (rc == FIRN_NOT_FOUND) {
+        column->state = COLUMN_INITIAL;
+        rc = FIRN_OK;
+    } else if (rc == FIRN_LIMIT) {
+        column->state = COLUMN_LARGE;
+        rc = firn_column_read_large(source->run, source->group, id, &column->large, err);
+    }
+    return rc;
+}
+
+static int
+read_direct(struct firn_query_source *source, size_t i, firn_error *err)
+{
+    struct column *column = &source->columns[i];
+    const struct firn_column_def *def = &source->plan->columns[i];
+    struct firn_cell large;
+    int rc = open_chunk(source, i, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    switch (column->state) {
+    case COLUMN_CHUNK:
+        return firn_chunk_read_block(&column->pin.chunk, source->block, source->mask.words,
+                                     &column->scratch, &column->values, err);
+    case COLUMN_LARGE:
+        large = (struct firn_cell){.kind = FIRN_PHYSICAL_BYTES,
+                                   .as = {.bytes = firn_buf_slice(&column->large)}};
+        return firn_query_column_repeat(&column->own, def, &large, source->count, &column->values,
+                                        err);
+    case COLUMN_INITIAL:
+    case COLUMN_UNKNOWN:
+        break;
+    }
+    return firn_query_column_repeat(&column->own, def, &def->initial, source->count,
+                                    &column->values, err);
+}
+
+int
+firn_query_source_column(struct firn_query_source *source, size_t i, struct firn_chunk_values *out,
+                         firn_error *err)
+{
+    struct column *column = &source->columns[i];
+    int rc = FIRN_OK;
+    DCHECK(i < source->plan->place_count && source->way != WAY_NONE);
+    if (!column->is_read) {
+        DCHECK(source->way != WAY_ROWS);
+        rc = source->way == WAY_DIRECT
+                 ? read_direct(source, i, err)
+                 : firn_lsm_winners_read(source->winners, &source->plan->columns[i],
+                                         source->mask.words, &column->merged, &column->values, err);
+        column->is_read = rc == FIRN_OK;
+    }
+    if (rc == FIRN_OK) {
+        DCHECK(column->values.count == source->count);
+        *out = column->values;
+    }
+    return rc;
+}
+
+int
+firn_query_source_chunk(struct firn_query_source *source, size_t i, const struct firn_chunk **out,
+                        size_t *out_block, firn_error *err)
+{
+    *out = NULL;
+    *out_block = source->block;
+    if (source->way != WAY_DIRECT) {
+        return FIRN_OK;
+    }
+    int rc = open_chunk(source, i, err);
+    if (rc == FIRN_OK && source->columns[i].state == COLUMN_CHUNK) {
+        *out = &source->columns[i].pin.chunk;
+    }
+    return rc;
+}
+
+int
+firn_query_source_begin_eval(struct firn_query_source *source, struct firn_expr_eval *eval,
+                             firn_error *err)
+{
+    size_t count;
+    const uint32_t *places = firn_expr_eval_columns(eval, &count);
+    for (size_t i = 0; i < count; i++) {
+        size_t at = firn_query_plan_find(source->plan, places[i]);
+        int rc = firn_query_source_column(source, at, &source->operands[places[i]], err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    const struct firn_expr_batch batch = {
+        .count = source->count, .wanted = source->mask.words, .columns = source->operands};
+    firn_expr_eval_begin(eval, &batch);
+    return FIRN_OK;
+}
+
+/* ---- the condition ---- */
+
+static int
+apply(struct firn_query_source *source, struct firn_expr_eval *eval, firn_error *err)
+{
+    /* The source's mask is the batch's list of wanted rows: what is decided goes to another one. */
+    struct firn_query_mask mask = source->mask;
+    int rc = firn_query_source_begin_eval(source, eval, err);
+    rc = rc == FIRN_OK ? firn_expr_eval_filter(eval, 0, mask.words, err) : rc;
+    if (rc == FIRN_OK) {
+        source->mask = mask;
+    }
+    return rc;
+}
+
+/* Asks a condition of the block's bounds, then of its encoded values. */
+static int
+ask_chunk(struct firn_query_source *source, const struct firn_expr_condition *condition,
+          firn_error *err)
+{
+    size_t i = firn_query_plan_find(source->plan, condition->place);
+    struct column *column = &source->columns[i];
+    struct firn_chunk_bounds bounds;
+    int rc = open_chunk(source, i, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    DCHECK(column->state == COLUMN_CHUNK);
+    firn_chunk_block_bounds(&column->pin.chunk, source->block, &bounds);
+    switch (firn_chunk_judge(&bounds, source->count, &condition->predicate)) {
+    case FIRN_CHUNK_NONE:
+        source->stats.rows_pruned += firn_query_mask_count(&source->mask);
+        source->stats.rows_read -= firn_query_mask_count(&source->mask);
+        source->mask = (struct firn_query_mask){.words = {0}};
+        return FIRN_OK;
+    case FIRN_CHUNK_ALL:
+        return FIRN_OK;
+    case FIRN_CHUNK_SOME:
+        break;
+    }
+    return firn_chunk_filter_block(&column->pin.chunk, source->block, &condition->predicate,
+                                   &column->scratch, source->mask.words, err);
+}
+
+static int
+filter(struct firn_query_source *source, firn_error *err)
+{
+    const struct firn_query_plan *plan = source->plan;
+    int rc = FIRN_OK;
+    if (plan->where == NULL) {
+        return FIRN_OK;
+    }
+    if (source->tests_whole) {
+        return apply(source, source->where, err);
+    }
+    for (size_t i = 0; rc == FIRN_OK && i < plan->split.count; i++) {
+        if (firn_query_mask_is_empty(&source->mask)) {
+            return FIRN_OK;
+        }
+        if (!source->is_met[i]) {
+            rc = ask_chunk(source, &plan->split.conditions[i], err);
+        }
+    }
+    if (rc == FIRN_OK && plan->split.rest != NULL && !firn_query_mask_is_empty(&source->mask)) {
+        rc = apply(source, source->rest, err);
+    }
+    return rc;
+}
+
+/* ---- batches ---- */
+
+static void
+forget_columns(struct firn_query_source *source)
+{
+    for (size_t i = 0; i < source->plan->place_count; i++) {
+        source->columns[i].is_read = false;
+    }
+}
+
+static int
+next_direct(struct firn_query_source *source)
+{
+    source->block = source->next / FIRN_CHUNK_BLOCK;
+    size_t start = source->block * FIRN_CHUNK_BLOCK;
+    size_t stop = source->end - start < FIRN_CHUNK_BLOCK ? source->end : start + FIRN_CHUNK_BLOCK;
+    struct firn_column_group group;
+    firn_column_group_at(source->run, source->group, &group);
+    source->count = group.rows - start < FIRN_CHUNK_BLOCK ? group.rows - start : FIRN_CHUNK_BLOCK;
+    firn_query_mask_set(&source->mask, source->next - start, stop - start);
+    source->stats.rows_read += stop - source->next;
+    source->next = stop;
+    return FIRN_OK;
+}
+
+/* A value of a row from a cursor, with its bytes in the arena, into its column. */
+static int
+keep_value(struct firn_query_source *source, size_t i, const firn_value *value, firn_error *err)
+{
+    struct column *column = &source->columns[i];
+    const enum firn_physical kind = firn_physical_of(source->plan->columns[i].type);
+    firn_value kept = *value;
+    if (kept.type != FIRN_TYPE_NULL && kind == FIRN_PHYSICAL_BYTES) {
+        const uint8_t *bytes =
+            firn_arena_copy(&source->arena, kept.as.bytes.data, kept.as.bytes.size);
+        if (bytes == NULL) {
+            return firn_error_no_memory(err, "rows");
+        }
+        kept.as.bytes = firn_bytes(bytes, kept.as.bytes.size);
+    }
+    firn_query_column_put(&column->own, kind, source->count, &kept);
+    return FIRN_OK;
+}
+
+static int
+next_rows(struct firn_query_source *source, firn_error *err)
+{
+    const struct firn_query_plan *plan = source->plan;
+    int rc = FIRN_OK;
+    firn_arena_deinit(&source->arena);
+    source->count = 0;
+    for (size_t i = 0; rc == FIRN_OK && i < plan->place_count; i++) {
+        rc = firn_query_column_begin(&source->columns[i].own,
+                                     firn_physical_of(plan->columns[i].type), err);
+    }
+    while (rc == FIRN_OK && source->count < FIRN_CHUNK_BLOCK &&
+           source->arena.total_bytes < ROWS_BYTES_MAX) {
+        const struct firn_row *row;
+        size_t count;
+        rc = firn_rows_read_cursor_next(source->input->cursor, &row, err);
+        if (rc != FIRN_OK || row == NULL) {
+            break;
+        }
+        const firn_value *values = firn_rows_read_row_values(row, &count);
+        DCHECK(count == plan->place_count);
+        for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
+            rc = keep_value(source, i, &values[i], err);
+        }
+        source->count++;
+    }
+    for (size_t i = 0; rc == FIRN_OK && i < plan->place_count; i++) {
+        const struct firn_column_def *def = &plan->columns[i];
+        firn_query_column_end(&source->columns[i].own, firn_physical_of(def->type), def->fixed_size,
+                              source->count, &source->columns[i].values);
+        source->columns[i].is_read = true;
+    }
+    return rc;
+}
+
+/* The next batch, before the condition; *out: there is one. */
+static int
+advance(struct firn_query_source *source, bool *out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    forget_columns(source);
+    if (source->way == WAY_DIRECT) {
+        *out = source->next < source->end;
+        return *out ? next_direct(source) : FIRN_OK;
+    }
+    if (source->way == WAY_MERGED) {
+        rc = firn_lsm_winners_next(source->winners, &source->count, err);
+        source->stats.rows_merged += source->count;
+    } else {
+        rc = next_rows(source, err);
+    }
+    DCHECK(rc != FIRN_OK || source->count <= FIRN_CHUNK_BLOCK);
+    *out = rc == FIRN_OK && source->count > 0;
+    if (*out) {
+        firn_query_mask_set(&source->mask, 0, source->count);
+        source->stats.rows_read += source->count;
+    }
+    return rc;
+}
+
+int
+firn_query_source_next(struct firn_query_source *source, bool *out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    *out = true;
+    while (rc == FIRN_OK && *out) {
+        rc = advance(source, out, err);
+        if (rc != FIRN_OK || !*out) {
+            break;
+        }
+        rc = filter(source, err);
+        if (rc == FIRN_OK && !firn_query_mask_is_empty(&source->mask)) {
+            return FIRN_OK;
+        }
+    }
+    *out = false;
+    return rc;
+}
+
+bool
+firn_query_source_take_all(struct firn_query_source *source, uint64_t *out_rows)
+{
+    const struct firn_query_plan *plan = source->plan;
+    if (source->way != WAY_DIRECT || source->tests_whole || plan->split.rest != NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < plan->split.count; i++) {
+        if (!source->is_met[i] && source->next < source->end) {
+            return false;
+        }
+    }
+    *out_rows = source->end - source->next;
+    source->stats.rows_read += *out_rows;
+    source->next = source->end;
+    return true;
+}
+
+size_t
+firn_query_source_rows(const struct firn_query_source *source)
+{
+    return source->count;
+}
+
+const struct firn_query_mask *
+firn_query_source_mask(const struct firn_query_source *source)
+{
+    return &source->mask;
+}
+
+size_t
+firn_query_source_piece(const struct firn_query_source *source)
+{
+    return source->piece;
+}
+
+void
+firn_query_source_count(const struct firn_query_source *source, firn_scan_stats *stats)
+{
+    stats->rows_read += source->stats.rows_read;
+    stats->rows_pruned += source->stats.rows_pruned;
+    stats->rows_merged += source->stats.rows_merged;
+}
