@@ -3,7 +3,8 @@
  * firn/firn.h: the whole public API in C. Reading order:
  * - error.h, types.h, notice.h: what all headers share;
  * - store.h, cursor.h, txn.h, checkpoint.h, key.h, bulk.h: key-value stores, whose users may stop here;
- * - value.h, table.h: tables of typed columns;
+ * - value.h, table.h, scan.h: tables of typed columns, and queries over them; arrow.h, which is not included
+ *   here, gives what they return to other libraries;
  * - workspace.h: the states of directory trees;
  * - pack.h: files of immutable objects named by their hashes, without a store;
  * - chkp.h, alxs.h: files of two other systems, chkpt and alopex.
@@ -21,6 +22,7 @@
 #include "key.h"
 #include "notice.h"
 #include "pack.h"
+#include "scan.h"
 #include "store.h"
 #include "table.h"
 #include "txn.h"

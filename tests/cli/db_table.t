@@ -75,15 +75,15 @@ Parts of it, in some order.
   $ firn db scan shop.firn goods --keys --reverse --limit 2
   10
   7
-  $ firn db scan shop.firn goods --order by_price --columns price,id
+  $ firn db scan shop.firn goods --index by_price --columns price,id
   \N	10
   1.00	7
   2.50	1
   4.00	2
-  $ firn db scan shop.firn goods --order by_price --columns price,id --from 1 --to 4.00
+  $ firn db scan shop.firn goods --index by_price --columns price,id --from 1 --to 4.00
   1.00	7
   2.50	1
-  $ firn db count shop.firn goods --order by_price --prefix 4
+  $ firn db count shop.firn goods --index by_price --prefix 4
   1
   $ firn db scan shop.firn goods --where "price >= 1 and name != 'green tea'" --columns name
   tea
@@ -288,8 +288,8 @@ Keyspaces are none.
   ! usage: firn db scan [options] STORE KEYSPACE|TABLE
   ! help: firn help db scan
   [2]
-  $ firn db count shop.firn users --order x
-  ! firn: db count: --order is for tables; 'users' is a keyspace
+  $ firn db count shop.firn users --index x
+  ! firn: db count: --index is for tables; 'users' is a keyspace
   ! usage: firn db count [options] STORE KEYSPACE|TABLE
   ! help: firn help db count
   [2]
@@ -501,7 +501,7 @@ Mistakes.
   ! usage: firn db scan [options] STORE KEYSPACE|TABLE
   ! help: firn help db scan
   [2]
-  $ firn db scan shop.firn goods --order nothing
+  $ firn db scan shop.firn goods --index nothing
   ! firn: table 'goods' has no index 'nothing'
   ! hint: firn db table show STORE TABLE prints the indexes
   [3]

@@ -154,8 +154,9 @@ run_put(struct firn_cli *cli)
 
 /* Of get, del, scan and count: what means something for tables alone. */
 static const char *const get_table_options[] = {"columns", "index", NULL};
-static const char *const scan_table_options[] = {"columns", "order", "where", "csv", NULL};
-static const char *const count_table_options[] = {"order", "where", NULL};
+static const char *const scan_table_options[] = {"columns", "where", "group-by", "order",
+                                                 "offset",  "index", "csv",      NULL};
+static const char *const count_table_options[] = {"index", "where", NULL};
 
 /* A keyspace has one key, and none of these options. Returns an exit code. */
 static int
@@ -416,7 +417,7 @@ scan_or_count(struct firn_cli *cli, bool counts_only)
     if (exit_code == FIRN_EXIT_OK && table.table == NULL) {
         exit_code = scan_keyspace(cli, store, &scan);
     } else if (exit_code == FIRN_EXIT_OK) {
-        exit_code = counts_only ? firn_data_query_count(&table) : firn_data_query_scan(&table);
+        exit_code = counts_only ? firn_data_scan_count(&table) : firn_data_scan_print(&table);
     }
     firn_data_table_close(&table);
     firn_snapshot_close(scan.cursor.snapshot);
@@ -595,9 +596,12 @@ static const struct firn_command scan_command = {
             {"keys", 'k', NULL, "print keys only"},
             {"at", 0, "REF", "read the checkpoint REF instead of the present state"},
             {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
-            {"columns", 0, "COLUMN,...", "of a table, print only these columns"},
-            {"order", 0, "INDEX", "of a table, in the order of this index"},
-            {"where", 0, "CONDITION", "of a table, only rows for which this holds"},
+            {"columns", 0, "EXPR,...", "of a table, print these columns, or what is computed"},
+            {"where", 0, "EXPR", "of a table, only rows for which this is true"},
+            {"group-by", 0, "EXPR,...", "of a table, print a row for each group of rows"},
+            {"order", 0, "EXPR,...", "of a table, in this order; 'EXPR desc' descends"},
+            {"offset", 0, "N", "of a table, leave out the first N rows"},
+            {"index", 0, "INDEX", "of a table, by this index and in its order"},
             {"csv", 0, NULL, "of a table, as CSV with the names of the columns"},
             {NULL, 0, NULL, NULL},
         },
@@ -608,14 +612,14 @@ static const struct firn_command scan_command = {
         "are ordered by their bytes. The entries are those that existed when the command\n"
         "began.\n"
         "\n"
-        "Of a table, prints its rows in the order of the primary key or of an index:\n"
-        "aligned on a terminal, where wide values are cut; elsewhere with tabs between\n"
-        "the values, escaped likewise, and with \\N for null. A KEY is a value of the\n"
-        "first column of the key or index, or values of the first ones with commas\n"
-        "between them; in double quotes a value may contain commas. A CONDITION is\n"
-        "comparisons, COLUMN = VALUE with = != < <= > or >=, and COLUMN is null or is not\n"
-        "null, with 'and' between them. A VALUE that contains spaces stands in single\n"
-        "quotes.",
+        "Of a table, prints its rows in the order of the primary key, of --index, or of\n"
+        "--order: aligned on a terminal, where wide values are cut; elsewhere with tabs\n"
+        "between the values, escaped likewise, and with \\N for null. A KEY is a value of\n"
+        "the first column of the key or index, or values of the first ones with commas\n"
+        "between them; in double quotes a value may contain commas. An EXPR is an\n"
+        "expression as in SQL: columns, numbers, 'texts', operators, functions, and\n"
+        "count(*), count(x), sum(x), min(x), max(x) and avg(x) of groups, or of all rows\n"
+        "without --group-by. EXPR 'as NAME' names a column.",
     .examples =
         (const struct firn_command_example[]){
             {"firn db scan app.firn users --prefix a --limit 10",
@@ -624,6 +628,8 @@ static const struct firn_command scan_command = {
              "print the keys from m up to n in reverse order"},
             {"firn db scan shop.firn goods --where 'price < 5 and stock > 0' --columns name",
              "print the names of cheap goods"},
+            {"firn db scan shop.firn goods --columns 'kind, avg(price)' --group-by kind",
+             "print the average price of each kind"},
             {NULL, NULL},
         },
     .run = run_scan,
@@ -640,11 +646,11 @@ static const struct firn_command count = {
             {"prefix", 0, "KEY", "only keys that begin with KEY"},
             {"at", 0, "REF", "read the checkpoint REF instead of the present state"},
             {"hex", 'x', NULL, "keys are hexadecimal digits"},
-            {"order", 0, "INDEX", "of a table, KEY is of this index"},
-            {"where", 0, "CONDITION", "of a table, only rows for which this holds"},
+            {"index", 0, "INDEX", "of a table, KEY is of this index"},
+            {"where", 0, "EXPR", "of a table, only rows for which this is true"},
             {NULL, 0, NULL, NULL},
         },
-    .help = "KEY and CONDITION are those of firn db scan.",
+    .help = "KEY and EXPR are those of firn db scan.",
     .run = run_count,
 };
 

@@ -97,10 +97,6 @@ void firn_data_values_deinit(struct firn_data_values *values);
 int firn_data_values_add(struct firn_cli *cli, const firn_table_column *column, const char *text,
                          struct firn_data_values *values);
 
-/* Below 0, 0, or above 0, as a comes before, with, or after b. Requires: of one type, not null. NaN comes after all
- * numbers. */
-int firn_data_values_compare(const firn_value *a, const firn_value *b);
-
 /* Puts a value into the object of --json that is open, under the name of its column. */
 void firn_data_values_json(struct firn_cli *cli, const firn_table_column *column,
                            const firn_value *value);
@@ -128,41 +124,28 @@ void firn_data_grid_add(struct firn_data_grid *grid, firn_slice text);
 /* Prints what is there, and gives the memory back. Returns an exit code. */
 int firn_data_grid_finish(struct firn_data_grid *grid);
 
-/* ---- conditions of --where: data_where.c ---- */
+/* ---- rows of tables: data_query.c, data_scan.c ---- */
 
-enum firn_data_where_comparison {
-    FIRN_DATA_WHERE_EQUAL,
-    FIRN_DATA_WHERE_OTHER,
-    FIRN_DATA_WHERE_BELOW,
-    FIRN_DATA_WHERE_AT_MOST,
-    FIRN_DATA_WHERE_ABOVE,
-    FIRN_DATA_WHERE_AT_LEAST,
-    FIRN_DATA_WHERE_NULL,
-    FIRN_DATA_WHERE_NOT_NULL
+/* The order of rows: the primary key, or an index. */
+struct firn_data_query_order {
+    const char *index; /* NULL: the primary key */
+    const char *const *columns;
+    size_t column_count;
 };
-struct firn_data_where_condition {
-    const firn_table_column *column; /* of the table's definition */
-    size_t place;                    /* among the values of a row: the caller's to set */
-    enum firn_data_where_comparison comparison;
-    struct firn_data_values value; /* one, or none */
-    char *text;                    /* of that */
-};
-/* All of which hold. A zeroed one has none. */
-struct firn_data_where {
-    struct firn_data_where_condition *conditions;
-    size_t count;
-};
-/* text NULL: no condition. *out is to be given back in any case. Returns an exit code. */
-int firn_data_where_read(const struct firn_data_table *table, const char *text,
-                         struct firn_data_where *out);
-void firn_data_where_deinit(struct firn_data_where *where);
-bool firn_data_where_holds(const struct firn_data_where *where, const firn_value *values);
-
-/* ---- rows of tables: data_query.c ---- */
+/* index NULL: the primary key. Returns an exit code. */
+int firn_data_query_find_order(const struct firn_data_table *table, const char *index,
+                               struct firn_data_query_order *out);
+/* The values of the first `count` columns of an order. Requires: it has so many. Returns an exit code. */
+int firn_data_query_read_key(const struct firn_data_table *table,
+                             const struct firn_data_query_order *order, const char *const *texts,
+                             size_t count, struct firn_data_values *out);
+/* Tables have no use for --hex. Returns an exit code. */
+int firn_data_query_refuse_hex(const struct firn_data_table *table);
 
 /* firn db get, del, scan and count, of a table. They return exit codes. */
 int firn_data_query_get(const struct firn_data_table *table);
 int firn_data_query_delete(const struct firn_data_table *table);
-int firn_data_query_scan(const struct firn_data_table *table);
-int firn_data_query_count(const struct firn_data_table *table);
+int firn_data_scan_print(const struct firn_data_table *table);
+int firn_data_scan_count(const struct firn_data_table *table);
+
 #endif

@@ -123,51 +123,6 @@ firn_data_values_add(struct firn_cli *cli, const firn_table_column *column, cons
     return FIRN_EXIT_OK;
 }
 
-/* ---- order ---- */
-
-static int
-compare_bytes(firn_slice a, firn_slice b)
-{
-    size_t shared = a.size < b.size ? a.size : b.size;
-    int order = shared > 0 ? memcmp(a.data, b.data, shared) : 0;
-    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
-}
-
-static int
-compare_numbers(double a, double b)
-{
-    if (isnan(a) || isnan(b)) {
-        return (isnan(a) != 0) - (isnan(b) != 0);
-    }
-    return (a > b) - (a < b);
-}
-
-int
-firn_data_values_compare(const firn_value *a, const firn_value *b)
-{
-    assert(a->type == b->type && a->type != FIRN_TYPE_NULL);
-    switch (a->type) {
-    case FIRN_TYPE_BOOL:
-        return a->as.boolean - b->as.boolean;
-    case FIRN_TYPE_U8:
-    case FIRN_TYPE_U16:
-    case FIRN_TYPE_U32:
-    case FIRN_TYPE_U64:
-        return (a->as.u64 > b->as.u64) - (a->as.u64 < b->as.u64);
-    case FIRN_TYPE_F32:
-        return compare_numbers((double)a->as.f32, (double)b->as.f32);
-    case FIRN_TYPE_F64:
-        return compare_numbers(a->as.f64, b->as.f64);
-    case FIRN_TYPE_TEXT:
-    case FIRN_TYPE_BLOB:
-    case FIRN_TYPE_UUID:
-    case FIRN_TYPE_VECTOR:
-        return compare_bytes(a->as.bytes, b->as.bytes);
-    default:
-        return (a->as.i64 > b->as.i64) - (a->as.i64 < b->as.i64);
-    }
-}
-
 /* ---- to standard output ---- */
 
 int

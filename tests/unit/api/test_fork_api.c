@@ -21,6 +21,7 @@
 
 #include <cmocka.h>
 
+#include "firn/arrow.h"
 #include "firn/firn.h"
 #include "support/test_temp.h"
 
@@ -55,6 +56,7 @@ static struct {
     firn_workspace *workspace;
     firn_table *table;
     firn_table_cursor *table_cursor;
+    firn_scan *scan;
     firn_row *row;
 } opened;
 
@@ -128,6 +130,7 @@ open_store(void)
     firn_release(def);
     OK(firn_table_insert(opened.table, NULL, values, 2, &err));
     OK(firn_table_cursor_open(opened.table, NULL, &opened.table_cursor, &err));
+    OK(firn_scan_open(opened.table, NULL, &opened.scan, &err));
     OK(firn_row_create(&opened.row, &err));
     OK(firn_store_checkpoint_create(opened.store, "one", NULL, NULL, &err));
     OK(firn_snapshot_open(opened.store, NULL, &opened.view, &err));
@@ -192,6 +195,7 @@ teardown(void **state)
     firn_batch_destroy(opened.batch_behind);
     firn_cursor_close(opened.cursor);
     firn_table_cursor_close(opened.table_cursor);
+    firn_scan_close(opened.scan);
     firn_row_destroy(opened.row);
     firn_pin_release(opened.pin);
     firn_snapshot_close(opened.view);
@@ -239,6 +243,9 @@ static const char *const references[] = {"1"};
 static const firn_value number_one = {.type = FIRN_TYPE_I64, .as = {.i64 = 1}};
 static const firn_row *row_out;
 static firn_table *table_out;
+static firn_scan_column scan_column = FIRN_SCAN_COLUMN_INIT;
+static firn_scan_stats scan_stats = FIRN_SCAN_STATS_INIT;
+static struct ArrowArrayStream arrow_stream;
 static const firn_table_column column = {.name = "c", .type = FIRN_TYPE_I64};
 static const char *const column_names[] = {"v"};
 static const firn_table_index table_index = {"j", column_names, 1, false};
@@ -376,6 +383,9 @@ sink(void *ctx, firn_slice data)
     X(firn_store_sync, opened.store)                                                               \
     X(firn_snapshot_table_list, opened.view, VISIT(const char *), NULL)                            \
     X(firn_snapshot_table_open, opened.view, "t", &table_out)                                      \
+    X(firn_scan_next, opened.scan, OUT(const firn_scan_batch))                                     \
+    X(firn_scan_open, opened.table, NULL, OUT(firn_scan))                                          \
+    X(firn_scan_to_arrow, opened.scan, &arrow_stream)                                              \
     X(firn_table_add_column, opened.table, &column)                                                \
     X(firn_table_add_index, opened.table, &table_index)                                            \
     X(firn_table_create, opened.store, "u", &def, &table_out)                                      \
@@ -470,6 +480,11 @@ sink(void *ctx, firn_slice data)
     X(firn_cursor_valid, !firn_cursor_valid(opened.cursor))                              \
     X(firn_cursor_value, firn_cursor_value(opened.cursor).size == 0)                     \
     X(firn_pack_count, firn_pack_count(opened.pack) == 0)                                \
+    X(firn_scan_column_at,                                                               \
+      (firn_scan_column_at(opened.scan, 0, &scan_column), scan_column.name == NULL))     \
+    X(firn_scan_column_count, firn_scan_column_count(opened.scan) == 0)                  \
+    X(firn_scan_get_stats,                                                               \
+      (firn_scan_get_stats(opened.scan, &scan_stats), scan_stats.threads == 0))          \
     X(firn_table_name, firn_table_name(opened.table)[0] == '\0')                         \
     X(firn_workspace_moved_from, firn_workspace_moved_from(opened.workspace) == NULL)    \
     X(firn_workspace_root, firn_workspace_root(opened.workspace)[0] == '\0')             \
@@ -484,6 +499,7 @@ sink(void *ctx, firn_slice data)
     X(firn_txn_close, firn_txn_close(opened.txn))                             \
     X(firn_batch_destroy, firn_batch_destroy(opened.batch))                   \
     X(firn_cursor_close, firn_cursor_close(opened.cursor))                    \
+    X(firn_scan_close, firn_scan_close(opened.scan))                          \
     X(firn_table_cursor_close, firn_table_cursor_close(opened.table_cursor))  \
     X(firn_pin_release, firn_pin_release(opened.pin))                         \
     X(firn_snapshot_close, firn_snapshot_close(opened.view))                  \
@@ -535,6 +551,9 @@ static const char *const free_ones[] = {"firn_alxs_open",
                                         "firn_row_create",
                                         "firn_row_destroy",
                                         "firn_row_values",
+                                        "firn_scan_batch_column",
+                                        "firn_scan_batch_rows",
+                                        "firn_scan_value",
                                         "firn_store_destroy",
                                         "firn_store_difference_kind_name",
                                         "firn_store_import",

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * data/data_scan.c: many rows of a table: firn db scan and firn db count where they are given a table.
+ *
+ * The options are handed to the library as they are: it reads the expressions (firn/scan.h).
+ *
+ * Rows are printed in one of four forms: aligned in columns on a terminal; as lines with tabs between the values,
+ * escaped, a null as \N, elsewhere; as CSV; or as objects of JSON.
+ */
+#include "data/data_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "firn/scan.h"
+#include "term/term.h"
+
+/* ---- which rows ---- */
+
+struct bound {
+    struct firn_data_values_list list;
+    struct firn_data_values values;
+};
+
+struct query {
+    const struct firn_data_table *table;
+    struct firn_data_query_order order;
+    struct bound from;
+    struct bound to;
+    struct bound prefix;
+    char *keys; /* the names of the key's columns as expressions; NULL: they are not wanted */
+    firn_scan_options options;
+};
+
+static void
+bound_deinit(struct bound *bound)
+{
+    firn_data_values_deinit(&bound->values);
+    firn_data_values_list_deinit(&bound->list);
+}
+
+static void
+query_deinit(struct query *query)
+{
+    bound_deinit(&query->from);
+    bound_deinit(&query->to);
+    bound_deinit(&query->prefix);
+    free(query->keys);
+}
+
+/* Reads the values that an option has, if it was given. Returns an exit code. */
+static int
+read_bound(const struct query *query, const char *option, struct bound *bound,
+           firn_table_bound *out)
+{
+    struct firn_cli *cli = query->table->cli;
+    const char *text = firn_command_value(cli, option + strlen("--"));
+    if (text == NULL) {
+        return FIRN_EXIT_OK;
+    }
+    int exit_code = firn_data_values_split(cli, option, text, &bound->list);
+    if (exit_code == FIRN_EXIT_OK && bound->list.count > query->order.column_count) {
+        return firn_command_misused(
+            cli, "%s has %zu values, and %s only %zu %s", option, bound->list.count,
+            query->order.index != NULL ? "the index" : "the key", query->order.column_count,
+            firn_term_text_plural(query->order.column_count, "column", "columns"));
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_query_read_key(query->table, &query->order,
+                                             (const char *const *)bound->list.items,
+                                             bound->list.count, &bound->values);
+    }
+    out->values = bound->values.values;
+    out->count = bound->values.count;
+    return exit_code;
+}
+
+static int
+read_bounds(struct query *query)
+{
+    firn_scan_options *options = &query->options;
+    firn_table_bound prefix = {NULL, 0, false};
+    int exit_code = read_bound(query, "--from", &query->from, &options->lower);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = read_bound(query, "--to", &query->to, &options->upper);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = read_bound(query, "--prefix", &query->prefix, &prefix);
+    }
+    options->upper.exclusive = options->upper.count > 0;
+    if (exit_code == FIRN_EXIT_OK && prefix.count > 0) {
+        if (options->lower.count > 0 || options->upper.count > 0) {
+            return firn_command_misused(query->table->cli,
+                                        "--prefix goes with neither --from nor --to");
+        }
+        options->lower = prefix;
+        options->upper = prefix;
+    }
+    return exit_code;
+}
+
+/* The columns of the key, each in double quotes. Returns an exit code. */
+static int
+name_keys(struct query *query)
+{
+    const firn_table_def *def = query->table->def;
+    size_t size = 1;
+    for (size_t i = 0; i < def->key_count; i++) {
+        size += 2 * strlen(def->key[i]) + 4;
+    }
+    char *to = query->keys = malloc(size);
+    if (to == NULL) {
+        return firn_command_report_error(query->table->cli, FIRN_NO_MEMORY, NULL, "%s",
+                                         firn_code_text(FIRN_NO_MEMORY));
+    }
+    for (size_t i = 0; i < def->key_count; i++) {
+        *to++ = i > 0 ? ',' : ' ';
+        *to++ = '"';
+        for (const char *from = def->key[i]; *from != '\0'; from++) {
+            *to++ = *from;
+            if (*from == '"') {
+                *to++ = '"';
+            }
+        }
+        *to++ = '"';
+    }
+    *to = '\0';
+    query->options.select = query->keys;
+    return FIRN_EXIT_OK;
+}
+
+/* What scan and count have in common. Returns an exit code. */
+static int
+query_init(const struct firn_data_table *table, struct query *query)
+{
+    const firn_scan_options defaults = FIRN_SCAN_OPTIONS_INIT;
+    struct firn_cli *cli = table->cli;
+    memset(query, 0, sizeof *query);
+    query->table = table;
+    query->options = defaults;
+    int exit_code = firn_data_query_refuse_hex(table);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code =
+            firn_data_query_find_order(table, firn_command_value(cli, "index"), &query->order);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = read_bounds(query);
+    }
+    query->options.snapshot = table->view;
+    query->options.index = query->order.index;
+    query->options.where = firn_command_value(cli, "where");
+    return exit_code;
+}
+
+/* An option that is a number. Returns an exit code. */
+static int
+read_number(struct firn_cli *cli, const char *option, uint64_t *out)
+{
+    const char *text = firn_command_value(cli, option);
+    if (text != NULL && !firn_command_number(text, UINT64_MAX, out)) {
+        return firn_command_misused(cli, "--%s is not a number: '%s'", option, text);
+    }
+    return FIRN_EXIT_OK;
+}
+
+/* ---- printing rows ---- */
+
+static const char null_text[] = "\\N";
+
+struct output {
+    struct firn_cli *cli;
+    firn_table_column *columns;
+    size_t column_count;
+    bool is_csv;
+    bool is_grid;
+    int exit_code; /* of the first failure */
+    struct firn_data_bytes text;
+    struct firn_data_grid grid;
+};
+
+static bool
+is_number(firn_type type)
+{
+    return type >= FIRN_TYPE_I8 && type <= FIRN_TYPE_DECIMAL;
+}
+
+/* Quoted where it would be read as something else without: as docs/exchange.md has it. */
+static void
+print_csv(firn_slice text, bool is_null)
+{
+    static const char byte_order_mark[] = "\xEF\xBB\xBF";
+    bool is_quoted = !is_null && text.size == 0;
+    is_quoted |= text.size >= 3 && memcmp(text.data, byte_order_mark, 3) == 0;
+    for (size_t i = 0; i < text.size && !is_quoted; i++) {
+        is_quoted = strchr("\",\r\n", text.data[i]) != NULL && text.data[i] != '\0';
+    }
+    firn_term_out_text(is_quoted ? "\"" : "");
+    for (size_t i = 0; i < text.size; i++) {
+        firn_term_out_write(text.data + i, 1);
+        if (text.data[i] == '"') {
+            firn_term_out_text("\"");
+        }
+    }
+    firn_term_out_text(is_quoted ? "\"" : "");
+}
+
+static void
+print_cell(struct output *output, size_t i, const firn_value *value)
+{
+    bool is_null = firn_is_null(*value);
+    output->text.size = 0;
+    int exit_code = firn_data_values_text(output->cli, &output->columns[i], value, &output->text);
+    output->exit_code = output->exit_code == FIRN_EXIT_OK ? exit_code : output->exit_code;
+    firn_slice text = firn_data_bytes_slice(&output->text);
+    if (output->is_grid) {
+        firn_data_grid_add(&output->grid, is_null ? firn_bytes(NULL, 0) : text);
+    } else if (output->is_csv) {
+        firn_term_out_text(i > 0 ? "," : "");
+        print_csv(text, is_null);
+    } else {
+        firn_term_out_text(i > 0 ? "\t" : "");
+        if (is_null) {
+            firn_term_out_text(null_text);
+        } else {
+            firn_term_text_escape(text, firn_term_out_write);
+        }
+    }
+}
+
+/* Returns an exit code. */
+static int
+output_begin(struct output *output, struct firn_cli *cli, const firn_scan *scan)
+{
+    memset(output, 0, sizeof *output);
+    output->cli = cli;
+    output->column_count = firn_scan_column_count(scan);
+    output->columns = calloc(output->column_count, sizeof output->columns[0]);
+    if (output->columns == NULL) {
+        return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
+                                         firn_code_text(FIRN_NO_MEMORY));
+    }
+    output->is_csv = firn_command_has(cli, "csv");
+    output->is_grid = !output->is_csv && !cli->json && isatty(STDOUT_FILENO) == 1 &&
+                      output->column_count <= FIRN_TABLE_COLUMNS_MAX;
+    if (output->is_grid) {
+        firn_data_grid_init(&output->grid, cli, output->column_count);
+    }
+    for (size_t i = 0; i < output->column_count; i++) {
+        firn_scan_column column = FIRN_SCAN_COLUMN_INIT;
+        firn_scan_column_at(scan, i, &column);
+        output->columns[i] = (firn_table_column){.name = column.name,
+                                                 .type = column.type,
+                                                 .precision = column.precision,
+                                                 .scale = column.scale,
+                                                 .dimensions = column.dimensions};
+        if (output->is_grid) {
+            output->grid.is_right[i] = is_number(column.type);
+            firn_data_grid_add(&output->grid, firn_str(column.name));
+        } else if (output->is_csv) {
+            firn_term_out_text(i > 0 ? "," : "");
+            print_csv(firn_str(column.name), false);
+        }
+    }
+    firn_term_out_text(output->is_csv ? "\n" : "");
+    return FIRN_EXIT_OK;
+}
+
+static void
+output_row(struct output *output, const firn_scan_batch *batch, size_t row)
+{
+    if (output->cli->json) {
+        firn_term_json_object(NULL);
+    }
+    for (size_t i = 0; i < output->column_count; i++) {
+        firn_value value = firn_scan_value(batch, i, row);
+        if (output->cli->json) {
+            firn_data_values_json(output->cli, &output->columns[i], &value);
+        } else {
+            print_cell(output, i, &value);
+        }
+    }
+    if (output->cli->json) {
+        firn_term_json_end();
+    } else if (!output->is_grid) {
+        firn_term_out_text("\n");
+    }
+}
+
+/* Returns an exit code. */
+static int
+output_end(struct output *output)
+{
+    int exit_code = output->is_grid ? firn_data_grid_finish(&output->grid) : FIRN_EXIT_OK;
+    firn_data_bytes_deinit(&output->text);
+    free(output->columns);
+    return output->exit_code != FIRN_EXIT_OK ? output->exit_code : exit_code;
+}
+
+/* ---- scan and count ---- */
+
+/* Prints all rows of a scan. Returns an exit code. */
+static int
+print_rows(struct firn_cli *cli, firn_scan *scan, uint64_t *out_count)
+{
+    firn_error err;
+    struct output output;
+    const firn_scan_batch *batch = NULL;
+    int code = FIRN_OK;
+    int exit_code = output_begin(&output, cli, scan);
+    while (exit_code == FIRN_EXIT_OK && code == FIRN_OK) {
+        code = firn_scan_next(scan, &batch, &err);
+        if (code != FIRN_OK || batch == NULL) {
+            break;
+        }
+        for (size_t i = 0; i < firn_scan_batch_rows(batch); i++) {
+            output_row(&output, batch, i);
+        }
+        *out_count += firn_scan_batch_rows(batch);
+        code = firn_command_go_on(&err);
+    }
+    int ended = output_end(&output);
+    if (code != FIRN_OK) {
+        return firn_command_report_failure(cli, &err, NULL);
+    }
+    return exit_code == FIRN_EXIT_OK ? ended : exit_code;
+}
+
+int
+firn_data_scan_print(const struct firn_data_table *table)
+{
+    firn_error err;
+    struct firn_cli *cli = table->cli;
+    struct query query;
+    firn_scan *scan = NULL;
+    uint64_t count = 0;
+    const char *columns = firn_command_value(cli, "columns");
+    const char *limit = firn_command_value(cli, "limit");
+    if (columns != NULL && firn_command_has(cli, "keys")) {
+        return firn_command_misused(cli, "--keys cannot be used with --columns");
+    }
+    int exit_code = query_init(table, &query);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = read_number(cli, "limit", &query.options.limit);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = read_number(cli, "offset", &query.options.offset);
+    }
+    query.options.select = columns;
+    query.options.group_by = firn_command_value(cli, "group-by");
+    query.options.order_by = firn_command_value(cli, "order");
+    query.options.descending = firn_command_has(cli, "reverse");
+    if (exit_code == FIRN_EXIT_OK && firn_command_has(cli, "keys")) {
+        exit_code = name_keys(&query);
+    }
+    if (exit_code == FIRN_EXIT_OK &&
+        firn_scan_open(table->table, &query.options, &scan, &err) != FIRN_OK) {
+        exit_code = firn_command_report_failure(cli, &err, NULL);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        const bool is_nothing =
+            limit != NULL && query.options.limit == 0; /* which means all there */
+        firn_term_json_string("table", table->name);
+        firn_term_json_array("rows");
+        exit_code = is_nothing ? FIRN_EXIT_OK : print_rows(cli, scan, &count);
+        firn_term_json_unwind();
+        firn_term_json_u64("count", count);
+    }
+    firn_scan_close(scan);
+    query_deinit(&query);
+    return exit_code;
+}
+
+int
+firn_data_scan_count(const struct firn_data_table *table)
+{
+    firn_error err;
+    struct query query;
+    firn_scan *scan = NULL;
+    const firn_scan_batch *batch = NULL;
+    int exit_code = query_init(table, &query);
+    query.options.select = "count(*)";
+    if (exit_code == FIRN_EXIT_OK) {
+        int code = firn_scan_open(table->table, &query.options, &scan, &err);
+        code = code == FIRN_OK ? firn_scan_next(scan, &batch, &err) : code;
+        if (code != FIRN_OK) {
+            exit_code = firn_command_report_failure(table->cli, &err, NULL);
+        }
+    }
+    if (exit_code == FIRN_EXIT_OK && batch != NULL) {
+        int64_t count = firn_scan_value(batch, 0, 0).as.i64;
+        firn_term_json_u64("count", (uint64_t)count);
+        firn_term_out_format("%lld\n", (long long)count);
+    }
+    firn_scan_close(scan);
+    query_deinit(&query);
+    return exit_code;
+}
