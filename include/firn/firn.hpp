@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// firn/firn.hpp: stores and workspaces for C++17: handles that close themselves, errors as exceptions, bytes as
+// firn/firn.hpp: stores, tables and workspaces for C++17: handles that close themselves, errors as exceptions, bytes as
 // std::string_view. Header-only, over the C functions, whose headers say what each of them does, what threads may do, and how
 // durable a commit is.
 //
@@ -43,6 +43,7 @@
 #include "checkpoint.h"
 #include "cursor.h"
 #include "key.h"
+#include "scan.h"
 #include "store.h"
 #include "txn.h"
 #include "workspace.h"
@@ -636,6 +637,379 @@ class transaction
 
 // ---- stores ----
 
+// ---- tables ----
+
+// A value of a row: null, or of a type of columns. Texts and bytes are borrowed from whoever made the value.
+class value
+{
+  public:
+    value(std::nullptr_t = nullptr) noexcept : value_(firn_null())
+    {
+    }
+    value(bool truth) noexcept : value_(firn_bool(truth))
+    {
+    }
+    value(int number) noexcept : value_(firn_i64(number))
+    {
+    }
+    value(std::int64_t number) noexcept : value_(firn_i64(number))
+    {
+    }
+    value(std::uint64_t number) noexcept : value_(firn_u64(number))
+    {
+    }
+    value(double number) noexcept : value_(firn_f64(number))
+    {
+    }
+    value(const char *text) noexcept : value_(firn_text(text))
+    {
+    }
+    value(const std::string &text) noexcept : value(std::string_view(text))
+    {
+    }
+    value(std::string_view text) noexcept : value_(firn_text_bytes(detail::slice(text)))
+    {
+    }
+    value(const firn_value &raw) noexcept : value_(raw)
+    {
+    }
+    // So many units of 10^-scale of the column.
+    static value
+    decimal(std::int64_t units) noexcept
+    {
+        return value(firn_typed_i64(FIRN_TYPE_DECIMAL, units));
+    }
+    // Days since 1970-01-01.
+    static value
+    date(std::int64_t days) noexcept
+    {
+        return value(firn_typed_i64(FIRN_TYPE_DATE, days));
+    }
+    // Microseconds since 1970-01-01 00:00:00 UTC.
+    static value
+    timestamp(std::int64_t us) noexcept
+    {
+        return value(firn_typed_i64(FIRN_TYPE_TIMESTAMP, us));
+    }
+    static value
+    blob(std::string_view bytes) noexcept
+    {
+        return value(firn_blob(detail::slice(bytes)));
+    }
+    bool
+    is_null() const noexcept
+    {
+        return firn_is_null(value_);
+    }
+    firn_type
+    type() const noexcept
+    {
+        return value_.type;
+    }
+    // Whole numbers of any type, decimals in units, dates, timestamps; BOOL as 0 and 1. Throws std::range_error for a U64 that
+    // does not fit, and std::logic_error for other types.
+    std::int64_t
+    integer() const
+    {
+        if (value_.type == FIRN_TYPE_BOOL) {
+            return value_.as.boolean ? 1 : 0;
+        }
+        if (value_.type >= FIRN_TYPE_U8 && value_.type <= FIRN_TYPE_U64) {
+            if (value_.as.u64 > static_cast<std::uint64_t>(INT64_MAX)) {
+                throw std::range_error("the value does not fit 64 bits with a sign");
+            }
+            return static_cast<std::int64_t>(value_.as.u64);
+        }
+        if ((value_.type >= FIRN_TYPE_I8 && value_.type <= FIRN_TYPE_I64) ||
+            (value_.type >= FIRN_TYPE_DECIMAL && value_.type <= FIRN_TYPE_TIMESTAMP)) {
+            return value_.as.i64;
+        }
+        throw std::logic_error("the value is no whole number");
+    }
+    // F64 and F32; whole numbers as the nearest one.
+    double
+    number() const
+    {
+        if (value_.type == FIRN_TYPE_F64) {
+            return value_.as.f64;
+        }
+        if (value_.type == FIRN_TYPE_F32) {
+            return static_cast<double>(value_.as.f32);
+        }
+        if (value_.type == FIRN_TYPE_U64) {
+            return static_cast<double>(value_.as.u64);
+        }
+        return static_cast<double>(integer());
+    }
+    // TEXT, BLOB, UUID, VECTOR: borrowed.
+    std::string_view
+    bytes() const
+    {
+        if (value_.type < FIRN_TYPE_TEXT) {
+            throw std::logic_error("the value is no text");
+        }
+        return detail::view(value_.as.bytes);
+    }
+    const firn_value &
+    raw() const noexcept
+    {
+        return value_;
+    }
+
+  private:
+    firn_value value_;
+};
+
+namespace detail
+{
+
+inline std::vector<firn_value>
+raw(const std::vector<value> &values)
+{
+    std::vector<firn_value> out;
+    out.reserve(values.size());
+    for (const value &one : values) {
+        out.push_back(one.raw());
+    }
+    return out;
+}
+
+struct destroy_row {
+    void
+    operator()(firn_row *row) const noexcept
+    {
+        firn_row_destroy(row);
+    }
+};
+struct close_scan {
+    void
+    operator()(firn_scan *scan) const noexcept
+    {
+        firn_scan_close(scan);
+    }
+};
+
+} // namespace detail
+
+// A row that was read; its values are borrowed from it.
+class row
+{
+  public:
+    std::size_t
+    size() const noexcept
+    {
+        return firn_row_count(handle_.get());
+    }
+    value
+    operator[](std::size_t column) const noexcept
+    {
+        return value(firn_row_values(handle_.get())[column]);
+    }
+
+  private:
+    friend class table;
+    row()
+    {
+        firn_error err;
+        firn_row *out = nullptr;
+        detail::check(firn_row_create(&out, &err), err);
+        handle_.reset(out);
+    }
+    std::unique_ptr<firn_row, detail::destroy_row> handle_;
+};
+
+// What a scan is asked; empty texts are not there (firn/scan.h).
+struct query {
+    std::string select;
+    std::string where;
+    std::string group_by;
+    std::string order_by;
+    std::vector<value> parameters;
+    std::uint64_t limit = 0;
+    std::uint64_t offset = 0;
+    std::string index;
+    bool descending = false;
+    unsigned threads = 0;
+    const firn::snapshot *at = nullptr;
+    const transaction *in = nullptr;
+};
+
+// Rows that a query gives, one after the other:
+//     for (firn::scan found = goods.scan({"name, price", "price < 5"}); found.next();) use(found[0].bytes());
+class scan
+{
+  public:
+    // Moves to the next row; false at the end.
+    bool
+    next()
+    {
+        firn_error err;
+        row_++;
+        if (row_ < rows_) {
+            return true;
+        }
+        detail::check(firn_scan_next(handle_.get(), &batch_, &err), err);
+        rows_ = firn_scan_batch_rows(batch_);
+        row_ = 0;
+        return rows_ > 0;
+    }
+    // A value of the row; texts are borrowed until next. Requires: next returned true.
+    value
+    operator[](std::size_t column) const noexcept
+    {
+        return value(firn_scan_value(batch_, column, row_));
+    }
+    std::size_t
+    columns() const noexcept
+    {
+        return firn_scan_column_count(handle_.get());
+    }
+    firn_scan_column
+    column(std::size_t i) const noexcept
+    {
+        firn_scan_column out = FIRN_SCAN_COLUMN_INIT;
+        firn_scan_column_at(handle_.get(), i, &out);
+        return out;
+    }
+    firn_scan *
+    raw() const noexcept
+    {
+        return handle_.get();
+    }
+    // The caller's to close, or to hand over (firn/arrow.h).
+    firn_scan *
+    release() noexcept
+    {
+        return handle_.release();
+    }
+
+  private:
+    friend class table;
+    explicit scan(firn_scan *handle) noexcept : handle_(handle)
+    {
+    }
+    std::unique_ptr<firn_scan, detail::close_scan> handle_;
+    const firn_scan_batch *batch_ = nullptr;
+    std::size_t row_ = 0;
+    std::size_t rows_ = 0;
+};
+
+// A reference to a table that its store owns: copy it freely, and do not use it when the store is gone.
+class table
+{
+  public:
+    // Values of all columns, in the order in which they were added. Throws an error with FIRN_EXISTS where there is such a row.
+    void
+    insert(const std::vector<value> &values, const transaction *in = nullptr)
+    {
+        write(firn_table_insert, values, in);
+    }
+    void
+    upsert(const std::vector<value> &values, const transaction *in = nullptr)
+    {
+        write(firn_table_upsert, values, in);
+    }
+    // Columns by name, those of the key among them; false: there is no such row.
+    bool
+    update(const std::vector<std::string> &columns, const std::vector<value> &values,
+           const transaction *in = nullptr)
+    {
+        firn_error err;
+        std::vector<const char *> names;
+        for (const std::string &column : columns) {
+            names.push_back(column.c_str());
+        }
+        firn_row_options options = FIRN_ROW_OPTIONS_INIT;
+        options.txn = in != nullptr ? in->raw() : nullptr;
+        options.columns = names.data();
+        std::vector<firn_value> raw = detail::raw(values);
+        return found(firn_table_update(handle_, &options, raw.data(), raw.size(), &err), err);
+    }
+    // false: there is no such row.
+    bool
+    erase(const std::vector<value> &key, const transaction *in = nullptr)
+    {
+        firn_error err;
+        firn_row_options options = FIRN_ROW_OPTIONS_INIT;
+        options.txn = in != nullptr ? in->raw() : nullptr;
+        std::vector<firn_value> raw = detail::raw(key);
+        return found(firn_table_delete(handle_, &options, raw.data(), raw.size(), &err), err);
+    }
+    std::optional<row>
+    get(const std::vector<value> &key, const firn::snapshot *at = nullptr,
+        const transaction *in = nullptr) const
+    {
+        firn_error err;
+        row out;
+        firn_read_options options = FIRN_READ_OPTIONS_INIT;
+        options.txn = in != nullptr ? in->raw() : nullptr;
+        options.snapshot = at != nullptr ? at->raw() : nullptr;
+        std::vector<firn_value> raw = detail::raw(key);
+        int code =
+            firn_table_get(handle_, &options, raw.data(), raw.size(), out.handle_.get(), &err);
+        return found(code, err) ? std::optional<row>(std::move(out)) : std::nullopt;
+    }
+    firn::scan
+    scan(const query &what = {}) const
+    {
+        firn_error err;
+        firn_scan *out = nullptr;
+        std::vector<firn_value> parameters = detail::raw(what.parameters);
+        firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
+        options.txn = what.in != nullptr ? what.in->raw() : nullptr;
+        options.snapshot = what.at != nullptr ? what.at->raw() : nullptr;
+        options.select = text(what.select);
+        options.where = text(what.where);
+        options.parameters = parameters.empty() ? nullptr : parameters.data();
+        options.parameter_count = parameters.size();
+        options.group_by = text(what.group_by);
+        options.order_by = text(what.order_by);
+        options.limit = what.limit;
+        options.offset = what.offset;
+        options.index = text(what.index);
+        options.descending = what.descending;
+        options.threads = what.threads;
+        detail::check(firn_scan_open(handle_, &options, &out, &err), err);
+        return firn::scan(out);
+    }
+    firn_table *
+    raw() const noexcept
+    {
+        return handle_;
+    }
+
+  private:
+    friend class store;
+    explicit table(firn_table *handle) noexcept : handle_(handle)
+    {
+    }
+    static const char *
+    text(const std::string &what) noexcept
+    {
+        return what.empty() ? nullptr : what.c_str();
+    }
+    static bool
+    found(int code, const firn_error &err)
+    {
+        if (code != FIRN_NOT_FOUND) {
+            detail::check(code, err);
+        }
+        return code == FIRN_OK;
+    }
+    void
+    write(int (*put)(firn_table *, const firn_row_options *, const firn_value *, std::size_t,
+                     firn_error *),
+          const std::vector<value> &values, const transaction *in)
+    {
+        firn_error err;
+        firn_row_options options = FIRN_ROW_OPTIONS_INIT;
+        options.txn = in != nullptr ? in->raw() : nullptr;
+        std::vector<firn_value> raw = detail::raw(values);
+        detail::check(put(handle_, &options, raw.data(), raw.size(), &err), err);
+    }
+    firn_table *handle_;
+};
+
 class store
 {
   public:
@@ -674,6 +1048,27 @@ class store
         firn_keyspace *out = nullptr;
         detail::check(firn_keyspace_open(handle_.get(), name.c_str(), &options, &out, &err), err);
         return keyspace(out);
+    }
+    // Creates a table from its definition as text (firn_table_def_parse).
+    table
+    create_table(const std::string &name, const std::string &definition)
+    {
+        firn_error err;
+        firn_table_def *def = nullptr;
+        firn_table *out = nullptr;
+        detail::check(firn_table_def_parse(definition.c_str(), &def, &err), err);
+        std::unique_ptr<firn_table_def, void (*)(void *)> owner(def, firn_release);
+        detail::check(firn_table_create(handle_.get(), name.c_str(), def, &out, &err), err);
+        return table(out);
+    }
+    // Throws an error with FIRN_NOT_FOUND where there is none.
+    table
+    open_table(const std::string &name)
+    {
+        firn_error err;
+        firn_table *out = nullptr;
+        detail::check(firn_table_open(handle_.get(), name.c_str(), &out, &err), err);
+        return table(out);
     }
     void
     write(const batch &writes, firn_durability durability = FIRN_DURABILITY_DEFAULT)

@@ -145,6 +145,45 @@ transacts()
 }
 
 static void
+asks_tables()
+{
+    firn::store store = firn::store::in_memory(16 << 20);
+    firn::table goods =
+        store.create_table("goods", "id i64 primary key, name text not null, price decimal(8, 2)");
+    goods.insert({1, "tea", firn::value::decimal(320)});
+    goods.insert({2, "coffee", firn::value::decimal(450)});
+    goods.upsert({3, std::string("water"), nullptr});
+    require(goods.update({"id", "price"}, {2, firn::value::decimal(475)}), "update");
+    require(!goods.update({"id", "price"}, {9, nullptr}), "update of no row");
+    std::optional<firn::row> tea = goods.get({1});
+    require(tea && (*tea)[1].bytes() == "tea" && (*tea)[2].integer() == 320, "get of a row");
+    require(!goods.get({7}), "get of no row");
+    firn::snapshot before = store.snapshot();
+    require(goods.erase({3}) && !goods.erase({3}), "erase of a row");
+    std::string names;
+    firn::query cheap;
+    cheap.select = "name, price * 2";
+    cheap.where = "price < ?";
+    cheap.parameters = {firn::value(5)};
+    cheap.order_by = "price desc";
+    for (firn::scan found = store.open_table("goods").scan(cheap); found.next();) {
+        names += std::string(found[0].bytes()) + " ";
+    }
+    require(names == "coffee tea ", "scan");
+    firn::query count;
+    count.select = "count(*)";
+    count.at = &before;
+    firn::scan counted = goods.scan(count);
+    require(counted.next() && counted[0].integer() == 3 && !counted.next(), "count of a snapshot");
+    try {
+        goods.insert({1, "twice", nullptr});
+        require(false, "a row was inserted twice");
+    } catch (const firn::error &failure) {
+        require(failure.code() == FIRN_EXISTS, "insert of a row that is there");
+    }
+}
+
+static void
 goes_back(firn::store &store)
 {
     firn::keyspace prices = store.open("prices");
@@ -392,6 +431,7 @@ main(int argc, char **argv)
         reads_and_writes(store);
         walks(store);
         transacts();
+        asks_tables();
         goes_back(store);
         saves_a_directory(argv[1]);
         store.open("users").put("ada", "1815");
