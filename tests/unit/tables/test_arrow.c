@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/tables: scans as Arrow data: formats of all types, values and nulls, what is released in which order, by which
+ * thread, and what happens when memory runs out. Every array is checked against the interface's rules.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "firn/arrow.h"
+#include "firn/firn.h"
+#include "support/test_alloc.h"
+#include "support/test_temp.h"
+
+static firn_error err;
+
+#define OK(expression)                                          \
+    do {                                                        \
+        int rc_ = (expression);                                 \
+        if (rc_ != FIRN_OK) {                                   \
+            fail_msg("%s: %d: %s", #expression, rc_, err.text); \
+        }                                                       \
+    } while (0)
+
+enum { COLUMNS = 19 };
+static const char definition[] =
+    "id i64 primary key, b bool, i8_ i8, i16_ i16, i32_ i32, u8_ u8, u16_ u16, u32_ u32, u64_ u64, "
+    "f32_ f32, f64_ f64, d decimal(9, 3), day date, at timestamp, t text, raw blob, g uuid, v "
+    "vector(3), e text not null";
+static const char *const formats[COLUMNS] = {"l", "b", "c",    "s",    "i",     "C",   "S",
+                                             "I", "L", "f",    "g",    "d:9,3", "tdD", "tsu:UTC",
+                                             "u", "z", "w:16", "+w:3", "u"};
+
+struct rig {
+    char dir[TEST_TEMP_SIZE];
+    char path[TEST_TEMP_SIZE + 8];
+    firn_store *store;
+    firn_table *table;
+};
+
+static const uint8_t sixteen[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+static const float three[3] = {1.5F, -2.0F, 0.0F};
+
+static bool
+is_null(int64_t id, size_t column)
+{
+    return column > 0 && column < COLUMNS - 1 && (id + (int64_t)column) % 5 == 0;
+}
+
+static void
+put(struct rig *rig, int64_t id)
+{
+    char text[32];
+    (void)snprintf(text, sizeof text, "text %" PRId64, id);
+    firn_value row[COLUMNS] = {
+        firn_i64(id),
+        firn_bool(id % 3 == 0),
+        firn_i64(-id % 100),
+        firn_i64(-id),
+        firn_i64(id * 1000),
+        firn_u64((uint64_t)id % 250),
+        firn_u64((uint64_t)id),
+        firn_u64((uint64_t)id * 7),
+        firn_u64(UINT64_MAX - (uint64_t)id),
+        {.type = FIRN_TYPE_F32, .as = {.f32 = (float)id / 2}},
+        firn_f64((double)id / 8),
+        firn_typed_i64(FIRN_TYPE_DECIMAL, 5 - id),
+        firn_typed_i64(FIRN_TYPE_DATE, id - 10),
+        firn_typed_i64(FIRN_TYPE_TIMESTAMP, id * 1000001),
+        firn_text(text),
+        firn_blob(firn_bytes(sixteen, (size_t)id % 16)),
+        {.type = FIRN_TYPE_UUID, .as = {.bytes = {sixteen, 16}}},
+        {.type = FIRN_TYPE_VECTOR, .as = {.bytes = {(const uint8_t *)three, 12}}},
+        firn_text("")};
+    for (size_t i = 0; i < COLUMNS; i++) {
+        if (is_null(id, i)) {
+            row[i] = firn_null();
+        }
+    }
+    OK(firn_table_upsert(rig->table, NULL, row, COLUMNS, &err));
+}
+
+static void
+begin(struct rig *rig, int64_t rows)
+{
+    firn_table_def *def;
+    test_temp_make(rig->dir, sizeof rig->dir);
+    (void)snprintf(rig->path, sizeof rig->path, "%s/s.firn", rig->dir);
+    OK(firn_store_open(rig->path, NULL, &rig->store, &err));
+    OK(firn_table_def_parse(definition, &def, &err));
+    OK(firn_table_create(rig->store, "t", def, &rig->table, &err));
+    firn_release(def);
+    for (int64_t i = 0; i < rows; i++) {
+        put(rig, i);
+    }
+}
+
+static void
+end(struct rig *rig)
+{
+    OK(firn_store_close(rig->store, &err));
+    OK(firn_store_destroy(rig->path, &err));
+    assert_int_equal(rmdir(rig->dir), 0);
+}
+
+static void
+open_stream(struct rig *rig, const firn_scan_options *options, struct ArrowArrayStream *out)
+{
+    firn_scan *scan;
+    OK(firn_scan_open(rig->table, options, &scan, &err));
+    OK(firn_scan_to_arrow(scan, out, &err));
+    assert_non_null(out->release);
+}
+
+static bool
+bit(const void *bits, int64_t i)
+{
+    return (((const uint8_t *)bits)[i / 8] >> (i % 8) & 1) != 0;
+}
+
+/* Whether a value is there; the rules of validity are checked on the way. */
+static bool
+is_valid(const struct ArrowArray *array, int64_t i)
+{
+    assert_true(array->null_count >= 0 && array->null_count <= array->length);
+    if (array->buffers[0] == NULL) {
+        assert_int_equal(array->null_count, 0);
+        return true;
+    }
+    return bit(array->buffers[0], i);
+}
+
+static void
+check_column(const struct ArrowArray *array, size_t column, int64_t first_id, int64_t rows)
+{
+    int64_t nulls = 0;
+    assert_int_equal(array->length, rows);
+    assert_int_equal(array->offset, 0);
+    assert_null(array->dictionary);
+    assert_non_null(array->release);
+    assert_int_equal(array->n_children, column == 17 ? 1 : 0);
+    assert_int_equal(array->n_buffers, column == 14 || column == 15 || column == 18 ? 3
+                                       : column == 17                               ? 1
+                                                                                    : 2);
+    for (int64_t i = 0; i < rows; i++) {
+        int64_t id = first_id + i;
+        assert_int_equal(is_valid(array, i), !is_null(id, column));
+        if (is_null(id, column)) {
+            nulls++;
+            continue;
+        }
+        const void *data = array->n_buffers > 1 ? array->buffers[1] : NULL;
+        switch (column) {
+        case 0:
+            assert_int_equal(((const int64_t *)data)[i], id);
+            break;
+        case 1:
+            assert_int_equal(bit(data, i), id % 3 == 0);
+            break;
+        case 2:
+            assert_int_equal(((const int8_t *)data)[i], -id % 100);
+            break;
+        case 3:
+            assert_int_equal(((const int16_t *)data)[i], -id);
+            break;
+        case 4:
+            assert_int_equal(((const int32_t *)data)[i], id * 1000);
+            break;
+        case 5:
+            assert_int_equal(((const uint8_t *)data)[i], id % 250);
+            break;
+        case 6:
+            assert_int_equal(((const uint16_t *)data)[i], id);
+            break;
+        case 7:
+            assert_int_equal(((const uint32_t *)data)[i], id * 7);
+            break;
+        case 8:
+            assert_true(((const uint64_t *)data)[i] == UINT64_MAX - (uint64_t)id);
+            break;
+        case 9:
+            assert_true(((const float *)data)[i] == (float)id / 2);
+            break;
+        case 10:
+            assert_true(((const double *)data)[i] == (double)id / 8);
+            break;
+        case 11:
+            assert_true(((const int64_t *)data)[2 * i] == 5 - id);
+            assert_true(((const int64_t *)data)[2 * i + 1] == (5 - id < 0 ? -1 : 0));
+            break;
+        case 12:
+            assert_int_equal(((const int32_t *)data)[i], id - 10);
+            break;
+        case 13:
+            assert_int_equal(((const int64_t *)data)[i], id * 1000001);
+            break;
+        case 16:
+            assert_memory_equal((const uint8_t *)data + 16 * i, sixteen, 16);
+            break;
+        case 17:
+            assert_int_equal(array->children[0]->length, 3 * rows);
+            assert_memory_equal((const float *)array->children[0]->buffers[1] + 3 * i, three, 12);
+            break;
+        default: {
+            const int32_t *offsets = data;
+            char text[32];
+            (void)snprintf(text, sizeof text, "text %" PRId64, id);
+            const void *expected = column == 14 ? (const void *)text : sixteen;
+            int32_t size = column == 14   ? (int32_t)strlen(text)
+                           : column == 15 ? (int32_t)(id % 16)
+                                          : 0;
+            assert_int_equal(offsets[0], 0);
+            assert_int_equal(offsets[i + 1] - offsets[i], size);
+            assert_non_null(array->buffers[2]);
+            assert_memory_equal((const uint8_t *)array->buffers[2] + offsets[i], expected,
+                                (size_t)size);
+            break;
+        }
+        }
+    }
+    assert_int_equal(array->null_count, nulls);
+}
+
+static void
+all_types_arrive(void **state)
+{
+    struct rig rig;
+    struct ArrowArrayStream stream;
+    struct ArrowSchema schema;
+    struct ArrowArray array;
+    int64_t rows = 0;
+    (void)state;
+    begin(&rig, 3000);
+    OK(firn_store_flush(rig.store, &err));
+    open_stream(&rig, NULL, &stream);
+    assert_int_equal(stream.get_schema(&stream, &schema), 0);
+    assert_string_equal(schema.format, "+s");
+    assert_int_equal(schema.n_children, COLUMNS);
+    for (size_t i = 0; i < COLUMNS; i++) {
+        assert_string_equal(schema.children[i]->format, formats[i]);
+        assert_int_equal(schema.children[i]->flags,
+                         i > 0 && i < COLUMNS - 1 ? ARROW_FLAG_NULLABLE : 0);
+    }
+    assert_string_equal(schema.children[0]->name, "id");
+    assert_string_equal(schema.children[17]->children[0]->format, "f");
+    assert_non_null(schema.children[16]->metadata);
+    schema.release(&schema);
+    assert_null(schema.release);
+    for (;;) {
+        assert_int_equal(stream.get_next(&stream, &array), 0);
+        if (array.release == NULL) {
+            break;
+        }
+        assert_int_equal(array.n_children, COLUMNS);
+        assert_int_equal(array.n_buffers, 1);
+        for (size_t i = 0; i < COLUMNS; i++) {
+            check_column(array.children[i], i, rows, array.length);
+        }
+        rows += array.length;
+        array.release(&array);
+        assert_null(array.release);
+    }
+    assert_int_equal(rows, 3000);
+    stream.release(&stream);
+    assert_null(stream.release);
+    end(&rig);
+}
+
+static void *
+release_elsewhere(void *arg)
+{
+    struct ArrowArray *array = arg;
+    array->release(array);
+    return NULL;
+}
+
+static void
+columns_outlive_arrays_and_streams(void **state)
+{
+    struct rig rig;
+    struct ArrowArrayStream stream;
+    struct ArrowSchema schema;
+    struct ArrowSchema field;
+    struct ArrowArray array;
+    struct ArrowArray vectors;
+    struct ArrowArray texts;
+    pthread_t thread;
+    (void)state;
+    test_alloc_install();
+    begin(&rig, 500);
+    open_stream(&rig, NULL, &stream);
+    assert_int_equal(stream.get_schema(&stream, &schema), 0);
+    assert_int_equal(stream.get_next(&stream, &array), 0);
+    field = *schema.children[16]; /* moved out, as the interface says */
+    schema.children[16]->release = NULL;
+    vectors = *array.children[17];
+    array.children[17]->release = NULL;
+    texts = *array.children[14];
+    array.children[14]->release = NULL;
+    stream.release(&stream);
+    schema.release(&schema);
+    array.release(&array);
+    check_column(&vectors, 17, 0, 500);
+    check_column(&texts, 14, 0, 500);
+    assert_string_equal(field.format, "w:16");
+    field.release(&field);
+    vectors.release(&vectors);
+    assert_int_equal(pthread_create(&thread, NULL, release_elsewhere, &texts), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    end(&rig);
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+}
+
+static void
+a_failing_scan_fails_the_stream(void **state)
+{
+    struct rig rig;
+    struct ArrowArrayStream stream;
+    struct ArrowArray array;
+    firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
+    (void)state;
+    begin(&rig, 10);
+    options.select = "id + 9223372036854775800";
+    open_stream(&rig, &options, &stream);
+    assert_int_equal(stream.get_next(&stream, &array), EIO);
+    assert_null(array.release);
+    assert_true(strlen(stream.get_last_error(&stream)) > 0);
+    stream.release(&stream);
+    options.select = "null, count(*)";
+    open_stream(&rig, &options, &stream);
+    assert_int_equal(stream.get_next(&stream, &array), 0);
+    assert_int_equal(array.children[0]->n_buffers, 0);
+    assert_int_equal(array.children[0]->null_count, 1);
+    assert_int_equal(*(const int64_t *)array.children[1]->buffers[1], 10);
+    array.release(&array);
+    stream.release(&stream);
+    assert_int_equal(firn_scan_to_arrow(NULL, &stream, &err), FIRN_INVALID);
+    end(&rig);
+}
+
+/* Opens, reads and releases all; FIRN_OK or a failure. */
+static int
+read_all(struct rig *rig)
+{
+    struct ArrowArrayStream stream;
+    struct ArrowSchema schema;
+    struct ArrowArray array;
+    firn_scan *scan;
+    int rc = firn_scan_open(rig->table, NULL, &scan, &err);
+    rc = rc == FIRN_OK ? firn_scan_to_arrow(scan, &stream, &err) : rc;
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = stream.get_schema(&stream, &schema);
+    if (rc == 0) {
+        schema.release(&schema);
+    }
+    bool has_more = rc == 0;
+    while (has_more) {
+        rc = stream.get_next(&stream, &array);
+        has_more = rc == 0 && array.release != NULL;
+        if (has_more) {
+            array.release(&array);
+        }
+    }
+    assert_true(rc == 0 || strlen(stream.get_last_error(&stream)) > 0);
+    stream.release(&stream);
+    return rc == 0 ? FIRN_OK : rc == ENOMEM ? FIRN_NO_MEMORY : FIRN_FAILED;
+}
+
+static void
+streams_bear_failed_allocations(void **state)
+{
+    struct rig rig;
+    (void)state;
+    test_alloc_install();
+    begin(&rig, 20);
+    OK(read_all(&rig));
+    for (uint64_t i = 1;; i++) {
+        test_alloc_fail_at(i, false);
+        int rc = read_all(&rig);
+        bool was_reached = test_alloc_calls() >= i;
+        test_alloc_fail_at(0, false);
+        assert_true(rc == FIRN_OK || (was_reached && rc == FIRN_NO_MEMORY));
+        if (!was_reached) {
+            break;
+        }
+    }
+    end(&rig);
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_types_arrive),
+        cmocka_unit_test(columns_outlive_arrays_and_streams),
+        cmocka_unit_test(a_failing_scan_fails_the_stream),
+        cmocka_unit_test(streams_bear_failed_allocations),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/tables: scans through the public API: what they refuse, what they promise of states and transactions,
+ * what they do not read, and what happens when memory runs out.
+ */
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "firn/firn.h"
+#include "support/test_alloc.h"
+#include "support/test_share.h"
+#include "support/test_temp.h"
+
+static firn_error err;
+
+#define OK(expression)                                          \
+    do {                                                        \
+        int rc_ = (expression);                                 \
+        if (rc_ != FIRN_OK) {                                   \
+            fail_msg("%s: %d: %s", #expression, rc_, err.text); \
+        }                                                       \
+    } while (0)
+
+struct rig {
+    char dir[TEST_TEMP_SIZE];
+    char path[TEST_TEMP_SIZE + 8];
+    firn_store *store;
+    firn_table *table;
+};
+
+static void
+begin(struct rig *rig, const char *definition)
+{
+    firn_table_def *def;
+    test_temp_make(rig->dir, sizeof rig->dir);
+    (void)snprintf(rig->path, sizeof rig->path, "%s/s.firn", rig->dir);
+    OK(firn_store_open(rig->path, NULL, &rig->store, &err));
+    OK(firn_table_def_parse(definition, &def, &err));
+    OK(firn_table_create(rig->store, "t", def, &rig->table, &err));
+    firn_release(def);
+}
+
+static void
+end(struct rig *rig)
+{
+    OK(firn_store_close(rig->store, &err));
+    OK(firn_store_destroy(rig->path, &err));
+    assert_int_equal(rmdir(rig->dir), 0);
+}
+
+static const char definition[] = "id i64 primary key, n i32, name text, price decimal(8, 2), f f64";
+
+static void
+put(struct rig *rig, firn_txn *txn, int64_t id)
+{
+    char name[32];
+    firn_row_options options = FIRN_ROW_OPTIONS_INIT;
+    options.txn = txn;
+    (void)snprintf(name, sizeof name, "name%" PRId64, id % 10);
+    firn_value row[] = {firn_i64(id), id % 7 == 0 ? firn_null() : firn_i64(id % 100),
+                        firn_text(name), firn_typed_i64(FIRN_TYPE_DECIMAL, id * 5),
+                        firn_f64((double)id / 4)};
+    OK(firn_table_upsert(rig->table, &options, row, 5, &err));
+}
+
+static void
+fill(struct rig *rig, int64_t from, int64_t to)
+{
+    firn_txn *txn;
+    OK(firn_txn_begin(rig->store, NULL, &txn, &err));
+    for (int64_t id = from; id < to; id++) {
+        put(rig, txn, id);
+    }
+    OK(firn_txn_commit(txn, NULL, &err));
+    firn_txn_close(txn);
+}
+
+/* The only value of a query with one row and one column. */
+static firn_value
+ask(struct rig *rig, const firn_scan_options *options)
+{
+    firn_scan *scan;
+    const firn_scan_batch *batch;
+    OK(firn_scan_open(rig->table, options, &scan, &err));
+    OK(firn_scan_next(scan, &batch, &err));
+    assert_non_null(batch);
+    assert_int_equal(firn_scan_batch_rows(batch), 1);
+    firn_value value = firn_scan_value(batch, 0, 0);
+    OK(firn_scan_next(scan, &batch, &err));
+    assert_null(batch);
+    firn_scan_close(scan);
+    return value;
+}
+
+static int64_t
+count(struct rig *rig, const char *where, firn_snapshot *snapshot, firn_txn *txn)
+{
+    firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
+    options.select = "count(*)";
+    options.where = where;
+    options.snapshot = snapshot;
+    options.txn = txn;
+    return ask(rig, &options).as.i64;
+}
+
+static void
+wrong_queries_are_refused(void **state)
+{
+    static const struct {
+        firn_scan_options options;
+        int code;
+        const char *says;
+    } cases[] = {
+        {{.size = sizeof(firn_scan_options), .select = "nothing"}, FIRN_NOT_FOUND, "nothing"},
+        {{.size = sizeof(firn_scan_options), .select = "id,"}, FIRN_INVALID, "select"},
+        {{.size = sizeof(firn_scan_options), .where = "n +"}, FIRN_INVALID, "where"},
+        {{.size = sizeof(firn_scan_options), .where = "n"}, FIRN_INVALID, "where"},
+        {{.size = sizeof(firn_scan_options), .where = "count(*) > 1"}, FIRN_INVALID, "where"},
+        {{.size = sizeof(firn_scan_options), .where = "n = ?"}, FIRN_INVALID, "?"},
+        {{.size = sizeof(firn_scan_options), .select = "n, count(*)"}, FIRN_INVALID, "n"},
+        {{.size = sizeof(firn_scan_options), .group_by = "sum(n)"}, FIRN_INVALID, "group by"},
+        {{.size = sizeof(firn_scan_options), .select = "id", .order_by = "3"},
+         FIRN_INVALID,
+         "order by"},
+        {{.size = sizeof(firn_scan_options), .index = "none"}, FIRN_NOT_FOUND, "none"},
+        {{.size = sizeof(firn_scan_options), .order_by = "n", .descending = true},
+         FIRN_INVALID,
+         "desc"},
+        {{.size = sizeof(firn_scan_options), .parameter_count = 1}, FIRN_INVALID, "parameters"},
+        {{.size = 1}, FIRN_INVALID, "size"},
+    };
+    struct rig rig;
+    (void)state;
+    begin(&rig, definition);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        firn_scan *scan = NULL;
+        int rc = firn_scan_open(rig.table, &cases[i].options, &scan, &err);
+        if (rc != cases[i].code || strstr(err.text, cases[i].says) == NULL) {
+            fail_msg("case %zu: %d: %s", i, rc, err.text);
+        }
+        assert_null(scan);
+    }
+    firn_value extra = firn_i64(1);
+    firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
+    firn_scan *scan;
+    options.parameters = &extra;
+    options.parameter_count = 1;
+    assert_int_equal(firn_scan_open(rig.table, &options, &scan, &err), FIRN_INVALID);
+    assert_int_equal(firn_scan_open(NULL, NULL, &scan, &err), FIRN_INVALID);
+    assert_int_equal(firn_scan_open(rig.table, NULL, NULL, &err), FIRN_INVALID);
+    firn_scan_close(NULL);
+    end(&rig);
+}
+
+static void
+an_empty_table_has_no_rows_and_one_group(void **state)
+{
+    struct rig rig;
+    firn_scan *scan;
+    const firn_scan_batch *batch;
+    firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
+    (void)state;
+    begin(&rig, definition);
+    OK(firn_scan_open(rig.table, NULL, &scan, &err));
+    assert_int_equal(firn_scan_column_count(scan), 5);
+    OK(firn_scan_next(scan, &batch, &err));
+    assert_null(batch);
+    OK(firn_scan_next(scan, &batch, &err));
+    assert_null(batch);
+    firn_scan_close(scan);
+    assert_int_equal(count(&rig, NULL, NULL, NULL), 0);
+    options.select = "sum(n)";
+    assert_true(firn_is_null(ask(&rig, &options)));
+    options.select = "count(*)";
+    options.group_by = "n";
+    OK(firn_scan_open(rig.table, &options, &scan, &err));
+    OK(firn_scan_next(scan, &batch, &err));
+    assert_null(batch);
+    firn_scan_close(scan);
+    end(&rig);
+}
+
+static void
+columns_say_what_they_are(void **state)
+{
+    struct rig rig;
+    firn_scan *scan;
+    const firn_scan_batch *batch;
+    firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
+    firn_scan_column column = FIRN_SCAN_COLUMN_INIT;
+    firn_scan_array array = FIRN_SCAN_ARRAY_INIT;
+    (void)state;
+    begin(&rig, definition);
+    fill(&rig, 0, 8);
+    options.select = "id, price * 2 as twice, null, name, n > 3";
+    OK(firn_scan_open(rig.table, &options, &scan, &err));
+    assert_int_equal(firn_scan_column_count(scan), 5);
+    firn_scan_column_at(scan, 0, &column);
+    assert_string_equal(column.name, "id");
+    assert_int_equal(column.type, FIRN_TYPE_I64);
+    assert_true(column.not_null);
+    firn_scan_column_at(scan, 1, &column);
+    assert_string_equal(column.name, "twice");
+    assert_int_equal(column.type, FIRN_TYPE_DECIMAL);
+    assert_int_equal(column.scale, 2);
+    assert_false(column.not_null);
+    firn_scan_column_at(scan, 4, &column);
+    assert_int_equal(column.type, FIRN_TYPE_BOOL);
+    firn_scan_column_at(scan, 5, &column);
+    assert_null(column.name);
+    OK(firn_scan_next(scan, &batch, &err));
+    assert_int_equal(firn_scan_batch_rows(batch), 8);
+    firn_scan_batch_column(batch, 1, &array);
+    assert_int_equal(array.as.i64[3], 30);
+    assert_true(firn_is_null(firn_scan_value(batch, 2, 3)));
+    assert_true(firn_is_null(firn_scan_value(batch, 4, 7)));
+    assert_true(firn_scan_value(batch, 4, 4).as.boolean);
+    firn_scan_close(scan);
+    end(&rig);
+}
+
+static void
+a_scan_sees_one_state(void **state)
+{
+    struct rig rig;
+    firn_snapshot *snapshot;
+    firn_txn *txn;
+    firn_scan *scan;
+    const firn_scan_batch *batch;
+    uint64_t rows = 0;
+    (void)state;
+    begin(&rig, definition);
+    fill(&rig, 0, 3000);
+    OK(firn_snapshot_open(rig.store, NULL, &snapshot, &err));
+    OK(firn_scan_open(rig.table, NULL, &scan, &err));
+    OK(firn_scan_next(scan, &batch, &err));
+    rows += firn_scan_batch_rows(batch);
+    fill(&rig, 1500, 5000);
+    OK(firn_store_flush(rig.store, &err));
+    OK(firn_store_compact(rig.store, NULL, &err));
+    do {
+        OK(firn_scan_next(scan, &batch, &err));
+        rows += firn_scan_batch_rows(batch);
+    } while (batch != NULL);
+    firn_scan_close(scan);
+    assert_int_equal(rows, 3000);
+    assert_int_equal(count(&rig, NULL, snapshot, NULL), 3000);
+    assert_int_equal(count(&rig, NULL, NULL, NULL), 5000);
+    OK(firn_txn_begin(rig.store, NULL, &txn, &err));
+    assert_int_equal(count(&rig, "n is null", NULL, txn), 715);
+    put(&rig, txn, 7007);
+    assert_int_equal(count(&rig, "n is null", NULL, txn), 716);
+    assert_int_equal(count(&rig, "n is null", NULL, NULL), 715);
+    OK(firn_txn_rollback(txn, &err));
+    firn_txn_close(txn);
+    firn_snapshot_close(snapshot);
+    end(&rig);
+}
+
+static void
+a_serializable_transaction_depends_on_what_it_scanned(void **state)
+{
+    struct rig rig;
+    firn_txn *txn;
+    firn_txn_options options = FIRN_TXN_OPTIONS_INIT;
+    (void)state;
+    options.isolation = FIRN_ISOLATION_SERIALIZABLE;
+    begin(&rig, definition);
+    fill(&rig, 0, 100);
+    OK(firn_txn_begin(rig.store, &options, &txn, &err));
+    assert_int_equal(count(&rig, NULL, NULL, txn), 100);
+    put(&rig, NULL, 500); /* by another */
+    put(&rig, txn, 501);
+    assert_int_equal(firn_txn_commit(txn, NULL, &err), FIRN_CONFLICT);
+    firn_txn_close(txn);
+    assert_int_equal(count(&rig, NULL, NULL, NULL), 101);
+    end(&rig);
+}
+
+static void
+what_bounds_exclude_is_not_read(void **state)
+{
+    struct rig rig;
+    firn_scan *scan;
+    const firn_scan_batch *batch;
+    firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
+    firn_scan_stats stats = FIRN_SCAN_STATS_INIT;
+    (void)state;
+    begin(&rig, definition);
+    fill(&rig, 0, 20000);
+    OK(firn_store_flush(rig.store, &err));
+    options.where = "price between 50.00 and 51.00";
+    options.select = "id";
+    OK(firn_scan_open(rig.table, &options, &scan, &err));
+    OK(firn_scan_next(scan, &batch, &err));
+    assert_int_equal(firn_scan_batch_rows(batch), 21);
+    assert_int_equal(firn_scan_value(batch, 0, 0).as.i64, 1000);
+    OK(firn_scan_next(scan, &batch, &err));
+    assert_null(batch);
+    firn_scan_get_stats(scan, &stats);
+    assert_true(stats.rows_read <= 2048);
+    assert_int_equal(stats.rows_read + stats.rows_pruned, 20000);
+    assert_int_equal(stats.rows_merged, 0);
+    assert_int_equal(stats.rows_returned, 21);
+    firn_scan_close(scan);
+    /* A newer row elsewhere in the column's values: the old version must not come back. */
+    firn_value row[] = {firn_i64(1000), firn_null(), firn_null(),
+                        firn_typed_i64(FIRN_TYPE_DECIMAL, 1), firn_null()};
+    OK(firn_table_upsert(rig.table, NULL, row, 5, &err));
+    options.select = "count(*)";
+    assert_int_equal(ask(&rig, &options).as.i64, 20);
+    OK(firn_store_flush(rig.store, &err));
+    assert_int_equal(ask(&rig, &options).as.i64, 20);
+    OK(firn_store_compact(rig.store, NULL, &err));
+    assert_int_equal(ask(&rig, &options).as.i64, 20);
+    end(&rig);
+}
+
+static void
+sums_that_do_not_fit_are_refused(void **state)
+{
+    struct rig rig;
+    firn_scan *scan;
+    const firn_scan_batch *batch;
+    firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
+    (void)state;
+    begin(&rig, "id i64 primary key, big i64");
+    firn_value one[] = {firn_i64(1), firn_i64(INT64_MAX)};
+    firn_value two[] = {firn_i64(2), firn_i64(1)};
+    firn_value three[] = {firn_i64(3), firn_i64(-1)};
+    OK(firn_table_insert(rig.table, NULL, one, 2, &err));
+    OK(firn_table_insert(rig.table, NULL, two, 2, &err));
+    options.select = "sum(big)";
+    OK(firn_scan_open(rig.table, &options, &scan, &err));
+    assert_int_equal(firn_scan_next(scan, &batch, &err), FIRN_LIMIT);
+    assert_null(batch);
+    assert_int_equal(firn_scan_next(scan, &batch, &err), FIRN_LIMIT);
+    firn_scan_close(scan);
+    OK(firn_table_insert(rig.table, NULL, three, 2, &err));
+    assert_true(ask(&rig, &options).as.i64 == INT64_MAX);
+    options.select = "big + 1";
+    OK(firn_scan_open(rig.table, &options, &scan, &err));
+    assert_int_equal(firn_scan_next(scan, &batch, &err), FIRN_LIMIT);
+    firn_scan_close(scan);
+    options.where = "big < 5"; /* the row that does not fit is not computed */
+    OK(firn_scan_open(rig.table, &options, &scan, &err));
+    OK(firn_scan_next(scan, &batch, &err));
+    assert_int_equal(firn_scan_batch_rows(batch), 2);
+    firn_scan_close(scan);
+    end(&rig);
+}
+
+static void
+the_store_stays_open_while_a_scan_is(void **state)
+{
+    struct rig rig;
+    firn_scan *scan;
+    (void)state;
+    begin(&rig, definition);
+    fill(&rig, 0, 10);
+    OK(firn_scan_open(rig.table, NULL, &scan, &err));
+    assert_int_equal(firn_store_close(rig.store, &err), FIRN_MISUSE);
+    firn_scan_close(scan);
+    end(&rig);
+}
+
+/* Runs a few queries; FIRN_OK, or the failure of one. */
+static int
+run_queries(struct rig *rig)
+{
+    static const firn_scan_options queries[] = {
+        {.size = sizeof(firn_scan_options), .where = "n between 3 and 90 and name like 'name1%'"},
+        {.size = sizeof(firn_scan_options),
+         .select = "name, count(*), sum(price), avg(f), count(distinct n)",
+         .group_by = "name",
+         .order_by = "2 desc, name",
+         .threads = 2},
+        {.size = sizeof(firn_scan_options),
+         .select = "id, n * 2 + 1",
+         .order_by = "f desc",
+         .limit = 5},
+        {.size = sizeof(firn_scan_options),
+         .select = "id, name || 'x'",
+         .order_by = "name, id",
+         .memory_bytes = 1},
+        {.size = sizeof(firn_scan_options), .descending = true, .limit = 3}};
+    for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) {
+        firn_scan *scan;
+        const firn_scan_batch *batch = NULL;
+        int rc = firn_scan_open(rig->table, &queries[i], &scan, &err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        do {
+            rc = firn_scan_next(scan, &batch, &err);
+        } while (rc == FIRN_OK && batch != NULL);
+        firn_scan_close(scan);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    return FIRN_OK;
+}
+
+static void
+scans_bear_failed_allocations(void **state)
+{
+    struct rig rig;
+    uint64_t failed = 0;
+    (void)state;
+    test_alloc_install();
+    begin(&rig, definition);
+    fill(&rig, 0, 1500);
+    OK(firn_store_flush(rig.store, &err));
+    fill(&rig, 1000, 1700);
+    OK(run_queries(&rig)); /* what is kept for the next ones is there */
+    struct test_share share = test_share_of(1, 1);
+    for (uint64_t i = share.first;; i += share.step) {
+        test_alloc_fail_at(i, false);
+        int rc = run_queries(&rig);
+        bool was_reached = test_alloc_calls() >= i;
+        test_alloc_fail_at(0, false);
+        if (!was_reached) {
+            assert_int_equal(rc, FIRN_OK);
+            break;
+        }
+        assert_true(rc == FIRN_NO_MEMORY || rc == FIRN_OK);
+        failed++;
+    }
+    OK(run_queries(&rig));
+    end(&rig);
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+    print_message("count: %" PRIu64 " allocations of scans that failed\n", failed);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(wrong_queries_are_refused),
+        cmocka_unit_test(an_empty_table_has_no_rows_and_one_group),
+        cmocka_unit_test(columns_say_what_they_are),
+        cmocka_unit_test(a_scan_sees_one_state),
+        cmocka_unit_test(a_serializable_transaction_depends_on_what_it_scanned),
+        cmocka_unit_test(what_bounds_exclude_is_not_read),
+        cmocka_unit_test(sums_that_do_not_fit_are_refused),
+        cmocka_unit_test(the_store_stays_open_while_a_scan_is),
+        cmocka_unit_test(scans_bear_failed_allocations),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
