@@ -89,6 +89,28 @@ out:
     return rc;
 }
 
+/* Whether rows that come in the order of the primary key, or in its reverse, are in the wanted order already. */
+static bool
+is_order_of_key(const struct firn_query_plan *plan)
+{
+    const struct firn_expr_list *order = &plan->order;
+    const bool is_descending = order->count > 0 && order->items[0].is_descending;
+    if (order->count == 0 || order->count > plan->schema->key_count ||
+        /* Equal rows come in the order of the key, which reverse reading would reverse. */
+        (is_descending && order->count < plan->schema->key_count)) {
+        return false;
+    }
+    for (size_t i = 0; i < order->count; i++) {
+        uint32_t place;
+        if (!firn_expr_is_column(order->items[i].expr, &place) ||
+            place != plan->schema->key_places[i] ||
+            order->items[i].is_descending != is_descending) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool
 has_aggregates(const struct firn_expr_list *list)
 {
