@@ -183,18 +183,6 @@ choose_threads(const struct firn_scan *scan, const struct firn_query_options *op
 }
 
 static int
-check_options(const struct firn_query_options *options, const struct firn_query_plan *plan,
-              firn_error *err)
-{
-    if (options->is_descending && (plan->is_grouped || plan->order.count > 0)) {
-        return firn_error_set(
-            err, FIRN_INVALID,
-            "descending is for rows in the order of a key: order_by says \"desc\"");
-    }
-    return FIRN_OK;
-}
-
-static int
 alloc_outputs(struct firn_scan *scan, firn_error *err)
 {
     const struct firn_query_plan *plan = scan->plan;
@@ -239,7 +227,7 @@ firn_query_open(struct firn_table *table, const struct firn_query_options *optio
     }
     FIRN_TRY(firn_rows_schema(table, view, &scan->schema, err));
     FIRN_TRY(firn_query_plan_create(scan->schema, options, &scan->plan, err));
-    FIRN_TRY(check_options(options, scan->plan, err));
+    given.is_descending = scan->plan->is_descending;
     FIRN_TRY(open_input(scan, &given, view, err));
     FIRN_TRY(alloc_outputs(scan, err));
     scan->memory_bytes =

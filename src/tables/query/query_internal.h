@@ -74,7 +74,8 @@ struct firn_query_plan {
     bool is_grouped; /* there are groups, or one of all rows */
     struct firn_expr_list select;
     struct firn_expr_list group;
-    struct firn_expr_list order;
+    struct firn_expr_list order; /* empty where rows come in that order */
+    bool is_descending;          /* they come from the end */
     struct firn_expr_groups
         groups; /* where is_grouped: what is selected, then what it is ordered by */
     struct firn_aggregate_call *calls; /* of groups.aggregates */

@@ -317,6 +317,17 @@ firn_query_plan_create(const struct firn_schema *schema, const struct firn_query
     FIRN_TRY(read_texts(plan, options, err));
     plan->is_grouped =
         options->group_by != NULL || has_aggregates(&plan->select) || has_aggregates(&plan->order);
+    if (options->is_descending && (plan->is_grouped || plan->order.count > 0)) {
+        rc = firn_error_set(err, FIRN_INVALID,
+                            "descending is for rows in the order of a key: order_by says \"desc\"");
+        goto out;
+    }
+    plan->is_descending = options->is_descending;
+    if (!plan->is_grouped && options->index == NULL && is_order_of_key(plan)) {
+        plan->is_descending = plan->order.items[0].is_descending;
+        firn_expr_list_deinit(&plan->order);
+        plan->order = (struct firn_expr_list){.count = 0};
+    }
     exprs = firn_alloc_zeroed((plan->select.count + plan->order.count) * sizeof *exprs);
     if (exprs == NULL) {
         rc = firn_error_no_memory(err, "a query");
