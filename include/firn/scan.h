@@ -31,6 +31,7 @@
 
 #include <stdbool.h>
 
+#include "notice.h"
 #include "table.h"
 
 #ifdef __cplusplus
@@ -46,39 +47,45 @@ typedef struct firn_scan_options {
     firn_txn *txn;
     firn_snapshot *snapshot;
     /* Expressions with commas between them, each with "as NAME" if it is to have another name. NULL: all
-     * columns of the table, in the order in which they were added. The texts of all options are borrowed until
-     * firn_scan_open returns. */
+     * columns of the table, in the order in which they were added. The texts of all options are borrowed
+     * until firn_scan_open returns. */
     const char *select;
-    const char *where; /* NULL: all rows */
-    const firn_value *
-        parameters; /* of the question marks in all texts, in the order select, where, group_by, order_by */
+    const char *where; /* a condition; NULL: all rows */
+    /* Values of the question marks in the texts, in the order select, where, group_by, order_by. Bytes
+     * are borrowed until firn_scan_open returns. */
+    const firn_value *parameters;
     size_t parameter_count;
-    const char *
-        group_by; /* expressions with commas between them; NULL: one group if select has aggregates, else none */
-    /* Expressions with commas between them, or numbers of selected columns from 1 on, or their names, each with
-     * "desc" if it is to descend. Nulls come first, and last if it descends. */
+    /* Expressions with commas between them; NULL: one group if there are aggregates, else none. */
+    const char *group_by;
+    /* Expressions with commas between them, or numbers of selected columns from 1 on, or their names, each
+     * with "desc" if it is to descend. Nulls come first, and last if it descends. */
     const char *order_by;
     uint64_t limit;  /* rows at most; 0: all */
-    uint64_t offset; /* rows that are left out at the beginning */
-    const char *
-        index; /* the index by which rows are found, and whose order they have; NULL: the primary key */
-    firn_table_bound lower; /* of the primary key, or of the index: table.h */
+    uint64_t offset; /* so many rows are left out at the beginning */
+    /* The index by which rows are found, and whose order they have; NULL: the primary key. */
+    const char *index;
+    firn_table_bound lower; /* of the primary key, or of the index (table.h) */
     firn_table_bound upper;
-    bool
-        descending; /* in the reverse order of the key or of the index; not with order_by or groups */
-    unsigned
-        threads; /* that read at once; 0: as many as there are processors, at most 8; 1: only the caller's */
-    uint64_t
-        memory_bytes; /* for groups and sorting; more goes to temporary files of the store; 0: a quarter of
-                              the store's memory, at least 16 MiB */
+    bool descending; /* reverses the order of the key or index; not with order_by or groups */
+    /* Threads that read at once; 0: as many as there are processors, at most 8; 1: the caller's alone. Rows
+     * that are neither grouped nor ordered are read by the caller's. */
+    unsigned threads;
+    /* For groups and sorting; 0: a quarter of the store's memory, at least 16 MiB. What needs more goes to
+     * temporary files of the store; where there can be none (a store in memory, or opened for reading),
+     * it is FIRN_LIMIT. */
+    uint64_t memory_bytes;
+    /* on_progress is called by the thread that calls firn_scan_next, while that reads rows into groups or an
+     * order: files_done is the number of rows which that thread has read. */
+    firn_callbacks callbacks;
 } firn_scan_options;
 #define FIRN_SCAN_OPTIONS_INIT                                                              \
     {                                                                                       \
         sizeof(firn_scan_options), NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, 0, 0, NULL, \
-            {NULL, 0, false}, {NULL, 0, false}, false, 0, 0                                 \
+            {NULL, 0, false}, {NULL, 0, false}, false, 0, 0, FIRN_CALLBACKS_INIT            \
     }
 
-/* One thread at a time; a scan in a transaction follows the transaction's thread, and must be closed before it ends. All scans must be closed before the store. */
+/* One thread at a time. A scan in a transaction follows the transaction's thread, and must be closed before the
+ * transaction ends. All scans must be closed before the store. */
 typedef struct firn_scan firn_scan;
 typedef struct firn_scan_batch firn_scan_batch;
 

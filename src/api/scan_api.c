@@ -34,7 +34,9 @@ take_options(const firn_scan_options *given, struct firn_query_options *out, fir
         .upper = {given->upper.values, given->upper.count, given->upper.exclusive},
         .is_descending = given->descending,
         .threads = given->threads,
-        .memory_bytes = given->memory_bytes};
+        .memory_bytes = given->memory_bytes,
+        .on_progress = given->callbacks.on_progress,
+        .progress_ctx = given->callbacks.ctx};
     return FIRN_OK;
 }
 

@@ -34,6 +34,7 @@ struct firn_scan {
     struct firn_db_view *own_view; /* NULL: the view is the caller's, or there is none */
     struct firn_db_pieces *pieces; /* NULL: there is a cursor */
     struct firn_row_spill spill;   /* dir NULL: nothing can be spilled */
+    struct firn_storefile_progress progress;
     uint64_t memory_bytes;
     uint64_t seed;
 
@@ -216,6 +217,9 @@ firn_query_open(struct firn_table *table, const struct firn_query_options *optio
     firn_os_process_init_mark(&scan->mark);
     scan->table = table;
     scan->db = firn_rows_db(table);
+    scan->progress = (struct firn_storefile_progress){.on_progress = options->on_progress,
+                                                      .ctx = options->progress_ctx,
+                                                      .os = firn_db_os(scan->db)};
     scan->skip_left = options->offset;
     scan->limit_left = options->limit != 0 ? options->limit : UINT64_MAX;
     struct firn_db_view *view =
@@ -351,7 +355,9 @@ share_of(const struct firn_scan *scan, unsigned i)
 static int
 run_workers(struct firn_scan *scan, firn_error *err)
 {
-    int rc = FIRN_OK;
+    int rc;
+    FIRN_TRY(firn_storefile_progress_begin(&scan->progress, "read", 0, 0, err));
+    scan->workers[0].progress = &scan->progress;
     if (scan->worker_count > 1) {
         FIRN_TRY(
             firn_os_jobs_create(firn_db_os(scan->db), scan->worker_count - 1, &scan->jobs, err));

@@ -31,6 +31,8 @@ struct firn_query_options {
     bool is_descending;
     unsigned threads;
     uint64_t memory_bytes;
+    int (*on_progress)(void *ctx, const firn_progress *progress); /* may be NULL */
+    void *progress_ctx;
 };
 
 FIRN_MUST_CHECK int firn_query_open(struct firn_table *table,

@@ -16,6 +16,7 @@
 #include "lsm/lsm_winners.h"
 #include "os/os_process.h"
 #include "query/query.h"
+#include "storefile/storefile.h"
 #include "threads/os_thread.h"
 
 enum {
@@ -163,6 +164,7 @@ struct firn_query_worker {
     uint32_t codes[FIRN_CHUNK_BLOCK];
     size_t codes_piece; /* whose codes the aggregate knows; SIZE_MAX: none's */
     struct firn_chunk_scratch scratch;
+    struct firn_storefile_progress *progress; /* told of rows that were read; NULL: nobody is */
     int rc;
     firn_error error;
 };
@@ -175,6 +177,8 @@ FIRN_MUST_CHECK int firn_query_worker_values(struct firn_query_worker *worker, f
 /* Reads pieces until none is left, into the worker's groups or sort. The result is in the worker. For a
  * job. */
 void firn_query_worker_run(void *worker);
+/* Tells of the rows of a batch; FIRN_CANCELLED where the query is not wanted any more. */
+FIRN_MUST_CHECK int firn_query_worker_tell(struct firn_query_worker *worker, firn_error *err);
 /* The same of groups: query_group.c. */
 FIRN_MUST_CHECK int firn_query_group_piece(struct firn_query_worker *worker, firn_error *err);
 
