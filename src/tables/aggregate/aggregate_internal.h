@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * aggregate/aggregate_internal.h: what the files of this room share.
+ *
+ * A group is a record of fixed size: the words of its key, then the state of each call.
+ *
+ *   +-------+---------+---- … ----+---------+---- … ----+
+ *   | nulls | key 0   | …         | state 0 | …         |
+ *   +-------+---------+---- … ----+---------+---- … ----+
+ *
+ * Words of a key: bit i of nulls says that key i is null; then its words are 0. A number has one word: its
+ * bits, -0 as 0 and NaNs as one. Bytes have two, which hold them if they are SHORT, else their beginning and
+ * a pointer:
+ *
+ *   0      4            8                     16
+ *   +------+------------+---------------------+
+ *   | size | first four | the other eight     |      or, if they are not short:
+ *   | size | first four | pointer             |
+ *   +------+------------+---------------------+
+ *
+ * Without keys there is no word, and one group. A state of zeros is that of no values.
+ */
+#ifndef FIRN_AGGREGATE_AGGREGATE_INTERNAL_H
+#define FIRN_AGGREGATE_AGGREGATE_INTERNAL_H
+
+#include "aggregate/aggregate.h"
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/check.h"
+#include "os/os_pages.h"
+
+enum {
+    FIRN_AGGREGATE_ROWS = FIRN_CHUNK_BLOCK, /* of a batch */
+    FIRN_AGGREGATE_MASK_WORDS = FIRN_CHUNK_MASK_WORDS,
+    FIRN_AGGREGATE_SHORT = 12, /* bytes that lie in words */
+    FIRN_AGGREGATE_PART_BITS = 6,
+    FIRN_AGGREGATE_PARTS = 1 << FIRN_AGGREGATE_PART_BITS, /* that a table is spilled in */
+    FIRN_AGGREGATE_LEVELS = 5,
+    /* With one more key, the argument of COUNT_DISTINCT. */
+    FIRN_AGGREGATE_WORDS_MAX = 1 + 2 * (FIRN_AGGREGATE_KEYS_MAX + 1)
+};
+
+#define FIRN_AGGREGATE_SIGN64 (UINT64_C(1) << 63)
+#define FIRN_AGGREGATE_SIGN32 (UINT32_C(1) << 31)
+#define FIRN_AGGREGATE_NAN64 (UINT64_C(0x7ff8) << 48)
+#define FIRN_AGGREGATE_NAN32 (UINT32_C(0x7fc0) << 16)
+
+__extension__ typedef unsigned __int128 firn_aggregate_u128;
+
+/* ---- numbers and bytes ---- */
+
+static inline bool
+firn_aggregate_is_set(const uint64_t *mask, size_t i)
+{
+    return (mask[i / 64] >> i % 64 & 1) != 0;
+}
+
+/* Bits of a floating-point number as those of a key: one for all that are equal. */
+static inline uint64_t
+firn_aggregate_normal_f64(uint64_t bits)
+{
+    uint64_t size = bits & ~FIRN_AGGREGATE_SIGN64;
+    return size > UINT64_C(0x7ff) << 52 ? FIRN_AGGREGATE_NAN64 : size == 0 ? 0 : bits;
+}
+static inline uint32_t
+firn_aggregate_normal_f32(uint32_t bits)
+{
+    uint32_t size = bits & ~FIRN_AGGREGATE_SIGN32;
+    return size > UINT32_C(0xff) << 23 ? FIRN_AGGREGATE_NAN32 : size == 0 ? 0 : bits;
+}
+
+/* Ranks: unsigned numbers in the order of values. A NaN's is the largest. */
+static inline uint64_t
+firn_aggregate_rank_f64(uint64_t bits)
+{
+    bits = firn_aggregate_normal_f64(bits);
+    return bits ^ ((bits >> 63) != 0 ? UINT64_MAX : FIRN_AGGREGATE_SIGN64);
+}
+static inline uint64_t
+firn_aggregate_rank_f32(uint32_t bits)
+{
+    bits = firn_aggregate_normal_f32(bits);
+    return bits ^ ((bits >> 31) != 0 ? UINT32_MAX : FIRN_AGGREGATE_SIGN32);
+}
+/* Of a value that is a number. */
+static inline uint64_t
+firn_aggregate_rank_at(const struct firn_chunk_values *values, size_t i)
+{
+    switch (values->kind) {
+    case FIRN_PHYSICAL_I64:
+        return values->as.u64[i] ^ FIRN_AGGREGATE_SIGN64;
+    case FIRN_PHYSICAL_F32:
+        return firn_aggregate_rank_f32(firn_load_le32((const uint8_t *)(values->as.f32 + i)));
+    case FIRN_PHYSICAL_F64:
+        return firn_aggregate_rank_f64(firn_load_le64((const uint8_t *)(values->as.f64 + i)));
+    default:
+        return values->as.u64[i];
+    }
+}
+/* The bits of the number of a rank; those of F32 are the low ones. */
+static inline uint64_t
+firn_aggregate_unrank(enum firn_physical kind, uint64_t rank)
+{
+    switch (kind) {
+    case FIRN_PHYSICAL_I64:
+        return rank ^ FIRN_AGGREGATE_SIGN64;
+    case FIRN_PHYSICAL_F32:
+        return (rank & FIRN_AGGREGATE_SIGN32) != 0 ? (uint32_t)rank ^ FIRN_AGGREGATE_SIGN32
+                                                   : (uint32_t)~rank;
+    case FIRN_PHYSICAL_F64:
+        return rank ^ ((rank >> 63) != 0 ? FIRN_AGGREGATE_SIGN64 : UINT64_MAX);
+    default:
+        return rank;
+    }
+}
+
+/* Up to 12 bytes as two words, without a loop. */
+static inline void
+firn_aggregate_pack(const uint8_t *bytes, size_t size, uint64_t out[2])
+{
+    uint64_t low = 0;
+    uint64_t high = 0;
+    if (size >= 8) {
+        low = firn_load_le64(bytes);
+        /* The last four bytes; those that are among the first eight are shifted out. */
+        high = size == 8 ? 0 : (uint64_t)firn_load_le32(bytes + size - 4) >> (8 * (12 - size));
+    } else if (size >= 4) {
+        low = firn_load_le32(bytes) | (uint64_t)firn_load_le32(bytes + size - 4)
+                                          << (8 * (size - 4));
+    } else if (size > 0) {
+        low = bytes[0] | (uint64_t)bytes[size / 2] << (8 * (size / 2)) |
+              (uint64_t)bytes[size - 1] << (8 * (size - 1));
+    }
+    out[0] = size | low << 32;
+    out[1] = low >> 32 | high << 32;
+}
+
+/* The words of bytes, borrowed where they are not short. */
+static inline void
+firn_aggregate_words_of(firn_slice bytes, uint64_t out[2])
+{
+    if (bytes.size <= FIRN_AGGREGATE_SHORT) {
+        firn_aggregate_pack(bytes.data, bytes.size, out);
+    } else {
+        DCHECK(bytes.size <= UINT32_MAX);
+        out[0] = bytes.size | (uint64_t)firn_load_le32(bytes.data) << 32;
+        out[1] = (uintptr_t)bytes.data;
+    }
+}
+static inline size_t
+firn_aggregate_words_size(const uint64_t words[2])
+{
+    return (uint32_t)words[0];
+}
+static inline bool
+firn_aggregate_words_are_short(const uint64_t words[2])
+{
+    return firn_aggregate_words_size(words) <= FIRN_AGGREGATE_SHORT;
+}
+/* The bytes of words, borrowed from them where they are short. */
+static inline firn_slice
+firn_aggregate_words_bytes(const uint64_t *words)
+{
+    return firn_aggregate_words_are_short(words)
+               ? firn_bytes((const uint8_t *)words + 4, firn_aggregate_words_size(words))
+               : firn_bytes((const uint8_t *)(uintptr_t)words[1], firn_aggregate_words_size(words));
+}
+
+/* ---- what a specification comes to ---- */
+
+struct firn_aggregate_key {
+    enum firn_physical kind;
+    uint32_t fixed_size;
+    uint32_t word; /* its first */
+};
+
+enum firn_aggregate_state_kind {
+    FIRN_AGGREGATE_STATE_COUNT,   /* uint64_t */
+    FIRN_AGGREGATE_STATE_INTEGER, /* struct firn_aggregate_integer */
+    FIRN_AGGREGATE_STATE_REAL,    /* struct firn_aggregate_real */
+    FIRN_AGGREGATE_STATE_EXTREME, /* struct firn_aggregate_extreme */
+    FIRN_AGGREGATE_STATE_BYTES    /* struct firn_aggregate_bytes */
+};
+
+struct firn_aggregate_function_of {
+    enum firn_aggregate_function function;
+    enum firn_aggregate_state_kind state_kind;
+    enum firn_physical argument;
+    enum firn_physical result;
+    uint32_t fixed_size; /* of the argument */
+    bool is_decimal;
+    double divisor;                  /* of AVG */
+    uint64_t flip;                   /* of extremes: ranks are flipped for the smallest */
+    size_t offset;                   /* of the state, in the record */
+    struct firn_aggregate *distinct; /* of COUNT_DISTINCT: key and argument of each group; owned */
+};
+
+/* States. Records are aligned to 8 bytes. */
+struct firn_aggregate_integer {
+    uint64_t sum[2]; /* of 128 bits, low half first */
+    uint64_t count;
+};
+struct firn_aggregate_real {
+    double sum;
+    uint64_t count;
+};
+struct firn_aggregate_extreme {
+    uint64_t rank; /* the largest, flipped for MIN */
+    uint64_t is_there;
+};
+struct firn_aggregate_bytes {
+    uint8_t *data; /* NULL: none; else in the table's arena */
+    uint32_t size;
+    uint32_t capacity;
+};
+
+/* ---- aggregate_table.c: groups in memory ---- */
+
+struct firn_aggregate_table {
+    struct firn_os *os; /* may be NULL */
+    size_t record_size;
+    size_t word_count;
+    uint64_t byte_words[(FIRN_AGGREGATE_WORDS_MAX + 63) / 64]; /* words that begin bytes */
+    bool has_bytes;
+    uint64_t seed;
+    unsigned level; /* how many groups of PART_BITS of hashes are equal in all groups */
+    /* tag << 32 | (index + 1); 0: empty. */
+    struct firn_os_pages slot_pages;
+    uint64_t *slots;
+    unsigned slot_bits;
+    uint64_t count;
+    struct firn_os_pages *pages; /* of records */
+    size_t page_count;
+    size_t page_capacity;
+    unsigned page_shift; /* records of a page: 2^page_shift */
+    size_t page_size;
+    struct firn_arena arena; /* of bytes */
+    uint64_t memory_bytes;   /* that may be used */
+};
+
+/* Sets the sizes; the rest of the struct is zeroed. */
+void firn_aggregate_table_init(struct firn_aggregate_table *table, uint64_t memory_bytes);
+void firn_aggregate_table_deinit(struct firn_aggregate_table *table);
+/* Forgets the groups, keeps pages and slots. */
+void firn_aggregate_table_clear(struct firn_aggregate_table *table, unsigned level);
+uint64_t firn_aggregate_table_used_bytes(const struct firn_aggregate_table *table);
+
+static inline uint8_t *
+firn_aggregate_table_record(const struct firn_aggregate_table *table, uint64_t index)
+{
+    uint64_t page = index >> table->page_shift;
+    uint64_t at = index & ((UINT64_C(1) << table->page_shift) - 1);
+    return table->pages[page].data + at * table->record_size;
+}
+
+/* A product of 128 bits, folded (Wang Yi's wyhash). */
+static inline uint64_t
+firn_aggregate_mix(uint64_t a)
+{
+    firn_aggregate_u128 product = (firn_aggregate_u128)a * UINT64_C(0x9e3779b97f4a7c15);
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+uint64_t firn_aggregate_table_hash_bytes(const struct firn_aggregate_table *table,
+                                         const uint64_t words[2]);
+/* Of the words of a key. */
+uint64_t firn_aggregate_table_hash(const struct firn_aggregate_table *table, const uint64_t *key);
+
+static inline uint32_t
+firn_aggregate_table_tag(const struct firn_aggregate_table *table, uint64_t hash)
+{
+    return (uint32_t)(hash << (FIRN_AGGREGATE_PART_BITS * table->level) >> 32);
+}
+
+/* Whether a group's key is this one. */
+bool firn_aggregate_table_equal(const struct firn_aggregate_table *table, const uint8_t *record,
+                                const uint64_t *key);
+
+/* The record of a key's group, made if there is none. *out is NULL if that would take more memory than may be used; not
+ * if the table is empty, or of the last level. FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_aggregate_table_find(struct firn_aggregate_table *table,
+                                              const uint64_t *key, uint64_t hash, uint8_t **out,
+                                              firn_error *err);
+/* Calls visit for the groups of a part, in no particular order. */
+FIRN_MUST_CHECK int
+firn_aggregate_table_visit(const struct firn_aggregate_table *table, unsigned part,
+                           int (*visit)(void *ctx, uint8_t *record, firn_error *err), void *ctx,
+                           firn_error *err);
+
+/* ---- aggregate_keys.c: columns of keys ---- */
+
+/* Rows that count, and what is known of them. */
+struct firn_aggregate_batch {
+    size_t count;
+    uint16_t rows[FIRN_AGGREGATE_ROWS];
+    uint8_t *groups[FIRN_AGGREGATE_ROWS];
+    uint64_t hashes[FIRN_AGGREGATE_ROWS];
+};
+/* The rows of a mask. */
+void firn_aggregate_keys_choose(struct firn_aggregate_batch *batch, size_t count,
+                                const uint64_t *mask);
+/* Words of keys: word w of the i-th chosen row goes to words[w * ROWS + i]; and hashes. */
+void firn_aggregate_keys_words(const struct firn_aggregate_table *table,
+                               const struct firn_aggregate_key *keys, size_t key_count,
+                               const struct firn_chunk_values *columns,
+                               struct firn_aggregate_batch *batch, uint64_t *words);
+/* The words of one key of one value. */
+void firn_aggregate_keys_of_cell(const struct firn_aggregate_key *key, const struct firn_cell *cell,
+                                 uint64_t out[3]);
+/* Finds the groups of chosen rows from start on; *out_end is where memory came to an end, or count. */
+FIRN_MUST_CHECK int firn_aggregate_keys_find(struct firn_aggregate_table *table,
+                                             struct firn_aggregate_batch *batch,
+                                             const uint64_t *words, size_t start, size_t *out_end,
+                                             firn_error *err);
+
+/* Values of one column that go out, in memory of their own. */
+struct firn_aggregate_column_out {
+    uint64_t valid[FIRN_AGGREGATE_MASK_WORDS];
+    union {
+        uint64_t numbers[FIRN_AGGREGATE_ROWS];
+        float f32[FIRN_AGGREGATE_ROWS];
+        double f64[FIRN_AGGREGATE_ROWS];
+        firn_slice bytes[FIRN_AGGREGATE_ROWS];
+    } as;
+};
+/* The i-th key of count groups; that of groups[j] goes to place rows[j] (NULL: to j). */
+void firn_aggregate_keys_read(const struct firn_aggregate_key *key, size_t i,
+                              uint8_t *const *groups, size_t count, const uint16_t *rows,
+                              struct firn_aggregate_column_out *memory,
+                              struct firn_chunk_values *out);
+void firn_aggregate_keys_put(struct firn_aggregate_column_out *memory, enum firn_physical kind,
+                             size_t at, uint64_t bits);
+void firn_aggregate_keys_finish(struct firn_aggregate_column_out *memory, enum firn_physical kind,
+                                uint32_t fixed_size, size_t count, struct firn_chunk_values *out);
+
+/* ---- aggregate_state.c: the functions ---- */
+
+size_t firn_aggregate_state_size(enum firn_aggregate_state_kind kind);
+/* Adds the values of count rows to their groups. */
+FIRN_MUST_CHECK int firn_aggregate_state_update(const struct firn_aggregate_function_of *call,
+                                                const struct firn_chunk_values *values,
+                                                const uint16_t *rows, uint8_t *const *groups,
+                                                size_t count, struct firn_arena *arena,
+                                                firn_error *err);
+/* Adds all values of a mask (NULL: all) to one group: only counts and numbers. */
+void firn_aggregate_state_update_one(const struct firn_aggregate_function_of *call,
+                                     const struct firn_chunk_values *values, size_t count,
+                                     const uint64_t *mask, uint8_t *group);
+/* Adds the state of another record to that of one. */
+FIRN_MUST_CHECK int firn_aggregate_state_combine(const struct firn_aggregate_function_of *call,
+                                                 uint8_t *group, const uint8_t *other,
+                                                 struct firn_arena *arena, firn_error *err);
+/* bytes replace what a state of BYTES has if they are beyond it. */
+FIRN_MUST_CHECK int firn_aggregate_state_offer(const struct firn_aggregate_function_of *call,
+                                               struct firn_aggregate_bytes *state, firn_slice bytes,
+                                               struct firn_arena *arena, firn_error *err);
+/* The results of count groups. FIRN_LIMIT where a sum does not fit. */
+FIRN_MUST_CHECK int firn_aggregate_state_read(const struct firn_aggregate_function_of *call,
+                                              uint8_t *const *groups, size_t count,
+                                              struct firn_aggregate_column_out *memory,
+                                              struct firn_chunk_values *out, firn_error *err);
+
+/* ---- aggregate_spill.c: groups in temporary files ---- */
+
+/* What one table spilled at once: where each part begins in a file. */
+struct firn_aggregate_run {
+    struct firn_row_spill_file *file;
+    uint64_t starts[FIRN_AGGREGATE_PARTS + 1];
+};
+struct firn_aggregate_level {
+    struct firn_aggregate_run *runs;
+    size_t run_count;
+    size_t run_capacity;
+    struct firn_row_spill_file **files; /* owned; the first one is written to */
+    size_t file_count;
+    size_t file_capacity;
+    unsigned part; /* the next one that is read */
+};
+
+struct firn_aggregate {
+    struct firn_aggregate_key *keys;
+    size_t key_count;
+    struct firn_aggregate_function_of *calls;
+    size_t call_count;
+    bool has_distinct;
+    bool has_bytes_state;
+    struct firn_aggregate_table table;
+    struct firn_aggregate_batch batch;
+    uint64_t *words; /* of a batch */
+    /* A second choice of rows: those whose argument is not null. */
+    uint16_t rows[FIRN_AGGREGATE_ROWS];
+    uint8_t *groups[FIRN_AGGREGATE_ROWS];
+    struct firn_buf buf; /* for a record that goes to a file, or comes from one */
+    struct firn_aggregate_column_out *outputs; /* of keys, then of calls; made when needed */
+    /* Codes of a chunk. */
+    const struct firn_chunk *chunk;
+    uint8_t **code_groups; /* NULL: not looked up yet */
+    size_t code_count;     /* with the one of null */
+    size_t code_capacity;
+    struct firn_chunk_scratch scratch;
+    /* Temporary files. */
+    const struct firn_row_spill *spill;
+    struct firn_aggregate_level levels[FIRN_AGGREGATE_LEVELS];
+    unsigned depth; /* of the level that is being read */
+    uint64_t spilled_bytes;
+    bool is_finished;
+    bool is_spilled; /* groups go out part by part */
+    uint64_t emitted;
+};
+
+/* Writes the table's groups to the file of its level, and clears it. FIRN_LIMIT without temporary files. */
+FIRN_MUST_CHECK int firn_aggregate_spill_table(struct firn_aggregate *aggregate, firn_error *err);
+/* Takes over the files of level 0 of another one. */
+FIRN_MUST_CHECK int firn_aggregate_spill_take(struct firn_aggregate *aggregate,
+                                              struct firn_aggregate *other, firn_error *err);
+/* Puts the groups of the next part that has any into the table; *out_is_end: there is none. */
+FIRN_MUST_CHECK int firn_aggregate_spill_load(struct firn_aggregate *aggregate, bool *out_is_end,
+                                              firn_error *err);
+void firn_aggregate_spill_deinit(struct firn_aggregate_level *level);
+/* Adds a record of another table, whose level may be another one, to its group; spills where that has to be. */
+FIRN_MUST_CHECK int firn_aggregate_spill_combine(struct firn_aggregate *aggregate,
+                                                 const uint8_t *record, firn_error *err);
+
+#endif

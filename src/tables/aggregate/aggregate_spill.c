@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * aggregate/aggregate_spill.c: groups in temporary files, when memory is used up.
+ *
+ * A table that is full goes to a file, with the states that its groups have so far, and is empty again. What is
+ * written at once is a run: PARTS stretches, one after the other, by the upper bits of the hash's tag. A group
+ * may be in several runs, always in the same part. In the end the parts are read one by one, each from all runs, and the
+ * states of a group become one.
+ *
+ * A part that does not fit into memory is spilled in turn: its table is of the next level, whose tags begin
+ * PART_BITS later, and so are its parts. After LEVELS times, with 2^30 parts, memory is taken as needed: groups
+ * that still share a part then are few, whatever their keys are, as long as the seed is not known.
+ *
+ * A record in a file is the record in memory, followed by the bytes that its pointers lead to, in order. What
+ * is read is checked: a pointer is made only to bytes that are there.
+ *
+ * (I1) A level has one file that is written to; others come from other threads' tables, of level 0 alone.
+ */
+#include "aggregate/aggregate_internal.h"
+#include "base/mem.h"
+
+/* ---- records ---- */
+
+static bool
+is_long_key(const struct firn_aggregate_key *key, const uint64_t *words)
+{
+    return key->kind == FIRN_PHYSICAL_BYTES && !firn_aggregate_words_are_short(words + key->word);
+}
+
+static int
+encode(struct firn_aggregate *aggregate, const uint8_t *record)
+{
+    struct firn_buf *buf = &aggregate->buf;
+    const uint64_t *words = (const uint64_t *)(const void *)record;
+    int rc;
+    firn_buf_clear(buf);
+    FIRN_TRY(firn_buf_append(buf, record, aggregate->table.record_size));
+    for (size_t k = 0; k < aggregate->key_count; k++) {
+        const struct firn_aggregate_key *key = &aggregate->keys[k];
+        if (is_long_key(key, words)) {
+            firn_slice bytes = firn_aggregate_words_bytes(words + key->word);
+            firn_store_le64(buf->data + 8 * (size_t)(key->word + 1), 0);
+            FIRN_TRY(firn_buf_append_slice(buf, bytes));
+        }
+    }
+    for (size_t c = 0; c < aggregate->call_count; c++) {
+        const struct firn_aggregate_function_of *call = &aggregate->calls[c];
+        if (call->state_kind == FIRN_AGGREGATE_STATE_BYTES) {
+            struct firn_aggregate_bytes state;
+            memcpy(&state, record + call->offset, sizeof state);
+            firn_slice bytes = firn_bytes(state.data, state.size);
+            state.capacity = state.data == NULL ? 0 : 1; /* whether there is a value */
+            state.data = NULL;
+            memcpy(buf->data + call->offset, &state, sizeof state);
+            FIRN_TRY(firn_buf_append_slice(buf, bytes));
+        }
+    }
+out:
+    return rc;
+}
+
+/* The front of *rest, which has to have so much. */
+static bool
+take(firn_slice *rest, size_t size, const uint8_t **out)
+{
+    if (size > rest->size) {
+        return false;
+    }
+    *out = rest->data;
+    *rest = firn_bytes(rest->data + size, rest->size - size);
+    return true;
+}
+
+/* The record that was encoded goes to buf; its bytes are borrowed. False where the bytes are none. */
+static bool
+decode(struct firn_aggregate *aggregate, firn_slice bytes)
+{
+    uint8_t *record = aggregate->buf.data;
+    uint64_t *words = (uint64_t *)(void *)record;
+    const uint8_t *at;
+    DCHECK(aggregate->buf.size == aggregate->table.record_size);
+    if (!take(&bytes, aggregate->table.record_size, &at)) {
+        return false;
+    }
+    memcpy(record, at, aggregate->table.record_size);
+    for (size_t k = 0; k < aggregate->key_count; k++) {
+        const struct firn_aggregate_key *key = &aggregate->keys[k];
+        if (is_long_key(key, words)) {
+            if (!take(&bytes, firn_aggregate_words_size(words + key->word), &at)) {
+                return false;
+            }
+            words[key->word + 1] = (uintptr_t)at;
+        }
+    }
+    for (size_t c = 0; c < aggregate->call_count; c++) {
+        const struct firn_aggregate_function_of *call = &aggregate->calls[c];
+        if (call->state_kind == FIRN_AGGREGATE_STATE_BYTES) {
+            struct firn_aggregate_bytes state;
+            memcpy(&state, record + call->offset, sizeof state);
+            if (!take(&bytes, state.size, &at)) {
+                return false;
+            }
+            /* Combining copies bytes, and never writes to them. */
+            state.data = NULL;
+            if (state.capacity != 0) {
+                memcpy(&state.data, &at, sizeof at);
+            }
+            memcpy(record + call->offset, &state, sizeof state);
+        }
+    }
+    return bytes.size == 0;
+}
+
+/* ---- writing ---- */
+
+static int
+file_of(struct firn_aggregate *aggregate, struct firn_aggregate_level *level,
+        struct firn_row_spill_file **out, firn_error *err)
+{
+    if (level->file_count == 0) {
+        struct firn_row_spill_file **files =
+            firn_grow_array(level->files, 1, &level->file_capacity, sizeof *files);
+        if (files == NULL) {
+            return firn_error_no_memory(err, "a temporary file");
+        }
+        level->files = files;
+        int rc = firn_row_spill_create(aggregate->spill, &files[0], err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        level->file_count = 1;
+    }
+    *out = level->files[0];
+    return FIRN_OK;
+}
+
+struct write_context {
+    struct firn_aggregate *aggregate;
+    struct firn_row_spill_file *file;
+};
+
+static int
+write_group(void *ctx, uint8_t *record, firn_error *err)
+{
+    struct write_context *context = ctx;
+    if (encode(context->aggregate, record) != FIRN_OK) {
+        return firn_error_no_memory(err, "a group for a temporary file");
+    }
+    return firn_row_spill_add(context->file, firn_buf_slice(&context->aggregate->buf), err);
+}
+
+int
+firn_aggregate_spill_table(struct firn_aggregate *aggregate, firn_error *err)
+{
+    struct firn_aggregate_table *table = &aggregate->table;
+    int rc;
+    if (table->count == 0) {
+        return FIRN_OK;
+    }
+    if (aggregate->spill == NULL) {
+        return firn_error_set(err, FIRN_LIMIT,
+                              "the groups of a query need more than the %llu bytes of memory that "
+                              "they may use",
+                              (unsigned long long)table->memory_bytes);
+    }
+    CHECK(table->level < FIRN_AGGREGATE_LEVELS && table->word_count > 0);
+    struct firn_aggregate_level *level = &aggregate->levels[table->level];
+    struct firn_aggregate_run *runs =
+        firn_grow_array(level->runs, level->run_count + 1, &level->run_capacity, sizeof *runs);
+    if (runs == NULL) {
+        return firn_error_no_memory(err, "a temporary file");
+    }
+    level->runs = runs;
+    struct firn_aggregate_run *run = &runs[level->run_count];
+    FIRN_TRY(file_of(aggregate, level, &run->file, err));
+    struct write_context context = {aggregate, run->file};
+    run->starts[0] = firn_row_spill_size_bytes(run->file);
+    for (unsigned part = 0; part < FIRN_AGGREGATE_PARTS; part++) {
+        FIRN_TRY(firn_aggregate_table_visit(table, part, write_group, &context, err));
+        FIRN_TRY(firn_row_spill_end(run->file, &run->starts[part + 1], err));
+    }
+    level->run_count++;
+    aggregate->spilled_bytes += run->starts[FIRN_AGGREGATE_PARTS] - run->starts[0];
+    firn_aggregate_table_clear(table, table->level);
+    if (aggregate->code_count > 0) {
+        memset(aggregate->code_groups, 0, aggregate->code_count * sizeof aggregate->code_groups[0]);
+    }
+out:
+    return rc;
+}
+
+int
+firn_aggregate_spill_take(struct firn_aggregate *aggregate, struct firn_aggregate *other,
+                          firn_error *err)
+{
+    struct firn_aggregate_level *to = &aggregate->levels[0];
+    struct firn_aggregate_level *from = &other->levels[0];
+    DCHECK(!aggregate->is_finished && !other->is_finished);
+    if (from->run_count == 0) {
+        return FIRN_OK;
+    }
+    struct firn_aggregate_run *runs =
+        firn_grow_array(to->runs, to->run_count + from->run_count, &to->run_capacity, sizeof *runs);
+    to->runs = runs == NULL ? to->runs : runs;
+    struct firn_row_spill_file **files = firn_grow_array(
+        to->files, to->file_count + from->file_count, &to->file_capacity, sizeof *files);
+    to->files = files == NULL ? to->files : files;
+    if (runs == NULL || files == NULL) {
+        return firn_error_no_memory(err, "a temporary file");
+    }
+    memcpy(runs + to->run_count, from->runs, from->run_count * sizeof *runs);
+    memcpy(files + to->file_count, from->files, from->file_count * sizeof *files);
+    to->run_count += from->run_count;
+    to->file_count += from->file_count;
+    from->run_count = 0;
+    from->file_count = 0;
+    aggregate->spilled_bytes += other->spilled_bytes;
+    other->spilled_bytes = 0;
+    return FIRN_OK;
+}
+
+void
+firn_aggregate_spill_deinit(struct firn_aggregate_level *level)
+{
+    for (size_t i = 0; i < level->file_count; i++) {
+        firn_row_spill_destroy(level->files[i]);
+    }
+    firn_free(level->files);
+    firn_free(level->runs);
+    *level = (struct firn_aggregate_level){.runs = NULL};
+}
+
+/* ---- reading ---- */
+
+int
+firn_aggregate_spill_combine(struct firn_aggregate *aggregate, const uint8_t *record,
+                             firn_error *err)
+{
+    struct firn_aggregate_table *table = &aggregate->table;
+    const uint64_t *key = (const uint64_t *)(const void *)record;
+    uint64_t hash = firn_aggregate_table_hash(table, key);
+    uint8_t *group;
+    int rc;
+    FIRN_TRY(firn_aggregate_table_find(table, key, hash, &group, err));
+    if (group == NULL) {
+        /* Encoding needs the buffer that the record may lie in. */
+        struct firn_buf own = aggregate->buf;
+        aggregate->buf = (struct firn_buf){.data = NULL};
+        rc = firn_aggregate_spill_table(aggregate, err);
+        firn_buf_deinit(&aggregate->buf);
+        aggregate->buf = own;
+        FIRN_TRY(rc);
+        FIRN_TRY(firn_aggregate_table_find(table, key, hash, &group, err));
+    }
+    DCHECK(group != NULL);
+    for (size_t c = 0; c < aggregate->call_count; c++) {
+        FIRN_TRY(
+            firn_aggregate_state_combine(&aggregate->calls[c], group, record, &table->arena, err));
+    }
+    if (aggregate->has_bytes_state && table->count > 1 && table->level < FIRN_AGGREGATE_LEVELS &&
+        firn_aggregate_table_used_bytes(table) > table->memory_bytes) {
+        rc = firn_aggregate_spill_table(aggregate, err);
+    }
+out:
+    return rc;
+}
+
+static int
+read_stretch(struct firn_aggregate *aggregate, struct firn_row_spill_reader *reader,
+             firn_error *err)
+{
+    size_t size = aggregate->table.record_size;
+    bool is_end;
+    firn_slice bytes;
+    int rc;
+    for (;;) {
+        FIRN_TRY(firn_row_spill_next(reader, &bytes, &is_end, err));
+        if (is_end) {
+            return FIRN_OK;
+        }
+        if (firn_buf_set_size(&aggregate->buf, size) != FIRN_OK) {
+            return firn_error_no_memory(err, "a group from a temporary file");
+        }
+        if (!decode(aggregate, bytes)) {
+            return firn_error_set(err, FIRN_CORRUPT, "a group in a temporary file is damaged");
+        }
+        FIRN_TRY(firn_aggregate_spill_combine(aggregate, aggregate->buf.data, err));
+    }
+out:
+    return rc;
+}
+
+static int
+read_part(struct firn_aggregate *aggregate, const struct firn_aggregate_level *level, unsigned part,
+          firn_error *err)
+{
+    struct firn_row_spill_reader reader = {.file = NULL};
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < level->run_count && rc == FIRN_OK; i++) {
+        const struct firn_aggregate_run *run = &level->runs[i];
+        firn_row_spill_reader_init(&reader, run->file, run->starts[part], run->starts[part + 1]);
+        rc = read_stretch(aggregate, &reader, err);
+    }
+    firn_row_spill_reader_deinit(&reader);
+    return rc;
+}
+
+int
+firn_aggregate_spill_load(struct firn_aggregate *aggregate, bool *out_is_end, firn_error *err)
+{
+    *out_is_end = false;
+    for (;;) {
+        struct firn_aggregate_level *level = &aggregate->levels[aggregate->depth];
+        if (level->part == FIRN_AGGREGATE_PARTS) {
+            firn_aggregate_spill_deinit(level);
+            if (aggregate->depth == 0) {
+                *out_is_end = true;
+                return FIRN_OK;
+            }
+            aggregate->depth--;
+            continue;
+        }
+        unsigned below = aggregate->depth + 1;
+        firn_aggregate_table_clear(&aggregate->table, below);
+        int rc = read_part(aggregate, level, level->part++, err);
+        bool is_parted = below < FIRN_AGGREGATE_LEVELS && aggregate->levels[below].run_count > 0;
+        if (rc == FIRN_OK && is_parted) {
+            rc = firn_aggregate_spill_table(aggregate, err);
+            aggregate->depth = below;
+        }
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        if (!is_parted && aggregate->table.count > 0) {
+            return FIRN_OK;
+        }
+    }
+}

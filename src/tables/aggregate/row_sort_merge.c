@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * aggregate/row_sort_merge.c: rows in temporary files: an external merge sort (Knuth, The Art of Computer
+ * Programming 3, 5.4).
+ *
+ * Whenever memory is used up, the rows in it are sorted and written as a run. In the end the runs are merged, with
+ * a heap of the first row of each. Each has a buffer: where there are more runs than memory has room for, they
+ * first become fewer and longer ones in another file, and the old files go away.
+ *
+ * Runs of another thread's rows, where these have no numbers of the caller's, come after the ones that were here: what
+ * is to be added to their numbers is remembered with the run, and added when a row is read.
+ *
+ * (I1) A run has at most `limit` rows.
+ */
+#include "aggregate/row_sort_internal.h"
+#include "base/mem.h"
+
+enum { BUFFER_SIZE = 128 << 10, FAN_IN_MIN = 4, FAN_IN_MAX = 64 };
+
+/* ---- writing ---- */
+
+/* Room for one more run, and the file that it goes to. */
+static int
+prepare(struct firn_row_sort_runs *runs, const struct firn_row_spill *spill, firn_error *err)
+{
+    struct firn_row_sort_run *grown =
+        firn_grow_array(runs->runs, runs->run_count + 1, &runs->run_capacity, sizeof *grown);
+    if (grown == NULL) {
+        return firn_error_no_memory(err, "a temporary file");
+    }
+    runs->runs = grown;
+    if (runs->file_count > 0) {
+        return FIRN_OK;
+    }
+    struct firn_row_spill_file **files =
+        firn_grow_array(runs->files, 1, &runs->file_capacity, sizeof *files);
+    if (files == NULL) {
+        return firn_error_no_memory(err, "a temporary file");
+    }
+    runs->files = files;
+    int rc = firn_row_spill_create(spill, &files[0], err);
+    runs->file_count = rc == FIRN_OK ? 1 : 0;
+    return rc;
+}
+
+/* A run of all that was added to the file since start. */
+static int
+end_run(struct firn_row_sort_runs *runs, uint64_t start, firn_error *err)
+{
+    struct firn_row_sort_run *run = &runs->runs[runs->run_count];
+    DCHECK(runs->run_count < runs->run_capacity && runs->file_count > 0);
+    *run = (struct firn_row_sort_run){.file = runs->files[0], .start = start};
+    int rc = firn_row_spill_end(run->file, &run->end, err);
+    runs->run_count += rc == FIRN_OK ? 1 : 0;
+    return rc;
+}
+
+int
+firn_row_sort_merge_spill(struct firn_row_sort *sort, firn_error *err)
+{
+    struct firn_row_sort_runs *runs = &sort->runs;
+    int rc;
+    if (sort->spill == NULL) {
+        return firn_error_set(
+            err, FIRN_LIMIT,
+            "the rows to be sorted need more than the %llu bytes of memory that they may use",
+            (unsigned long long)sort->memory_bytes);
+    }
+    FIRN_TRY(prepare(runs, sort->spill, err));
+    uint64_t start = firn_row_spill_size_bytes(runs->files[0]);
+    for (size_t i = 0; i < sort->count; i++) {
+        firn_slice record = firn_bytes(sort->entries[i].record, sort->entries[i].size);
+        FIRN_TRY(firn_row_spill_add(runs->files[0], record, err));
+    }
+    FIRN_TRY(end_run(runs, start, err));
+    sort->spilled_bytes += firn_row_spill_size_bytes(runs->files[0]) - start;
+    firn_row_sort_forget(sort);
+out:
+    return rc;
+}
+
+int
+firn_row_sort_merge_take(struct firn_row_sort *sort, struct firn_row_sort *other, uint64_t sequence,
+                         firn_error *err)
+{
+    struct firn_row_sort_runs *to = &sort->runs;
+    struct firn_row_sort_runs *from = &other->runs;
+    if (from->run_count == 0) {
+        return FIRN_OK;
+    }
+    struct firn_row_sort_run *runs =
+        firn_grow_array(to->runs, to->run_count + from->run_count, &to->run_capacity, sizeof *runs);
+    to->runs = runs == NULL ? to->runs : runs;
+    struct firn_row_spill_file **files = firn_grow_array(
+        to->files, to->file_count + from->file_count, &to->file_capacity, sizeof *files);
+    to->files = files == NULL ? to->files : files;
+    if (runs == NULL || files == NULL) {
+        return firn_error_no_memory(err, "a temporary file");
+    }
+    for (size_t i = 0; i < from->run_count; i++) {
+        from->runs[i].sequence += sequence;
+    }
+    memcpy(runs + to->run_count, from->runs, from->run_count * sizeof *runs);
+    memcpy(files + to->file_count, from->files, from->file_count * sizeof *files);
+    to->run_count += from->run_count;
+    to->file_count += from->file_count;
+    from->run_count = 0;
+    from->file_count = 0;
+    sort->spilled_bytes += other->spilled_bytes;
+    other->spilled_bytes = 0;
+    return FIRN_OK;
+}
+
+/* ---- the heap ---- */
+
+static bool
+is_before(const struct firn_row_sort_source *a, const struct firn_row_sort_source *b)
+{
+    return a->head != b->head ? a->head < b->head
+                              : firn_row_sort_key_compare(firn_row_sort_key_of(a->record),
+                                                          firn_row_sort_key_of(b->record)) < 0;
+}
+
+static void
+sift_down(struct firn_row_sort *sort, size_t at)
+{
+    struct firn_row_sort_source **heap = sort->heap;
+    struct firn_row_sort_source *moved = heap[at];
+    for (;;) {
+        size_t child = 2 * at + 1;
+        if (child >= sort->heap_count) {
+            break;
+        }
+        if (child + 1 < sort->heap_count && is_before(heap[child + 1], heap[child])) {
+            child++;
+        }
+        if (!is_before(heap[child], moved)) {
+            break;
+        }
+        heap[at] = heap[child];
+        at = child;
+    }
+    heap[at] = moved;
+}
+
+/* The next row of a source; its record is NULL at the end. */
+static int
+advance(struct firn_row_sort_source *source, firn_error *err)
+{
+    firn_slice record;
+    bool is_end;
+    source->record = NULL;
+    int rc = firn_row_spill_next(&source->reader, &record, &is_end, err);
+    if (rc != FIRN_OK || is_end) {
+        return rc;
+    }
+    /* The block is the reader's own memory. */
+    uint8_t *own = source->reader.block.data + (record.data - source->reader.block.data);
+    if (record.size < FIRN_ROW_SORT_KEY_AT + FIRN_ROW_SORT_SEQUENCE_SIZE ||
+        firn_load_le32(own) > record.size - FIRN_ROW_SORT_KEY_AT ||
+        firn_load_le32(own) < FIRN_ROW_SORT_SEQUENCE_SIZE) {
+        return firn_error_set(err, FIRN_CORRUPT, "a row in a temporary file is damaged");
+    }
+    firn_slice key = firn_row_sort_key_of(own);
+    uint8_t *sequence = own + FIRN_ROW_SORT_KEY_AT + (key.size - FIRN_ROW_SORT_SEQUENCE_SIZE);
+    firn_store_be64(sequence, firn_load_be64(sequence) + source->sequence);
+    source->record = own;
+    source->size = record.size;
+    source->head = firn_row_sort_key_head(key);
+    return FIRN_OK;
+}
+
+static void
+close_sources(struct firn_row_sort *sort)
+{
+    for (size_t i = 0; i < sort->source_count; i++) {
+        firn_row_spill_reader_deinit(&sort->sources[i].reader);
+    }
+    firn_free(sort->sources);
+    firn_free(sort->heap);
+    sort->sources = NULL;
+    sort->heap = NULL;
+    sort->source_count = 0;
+    sort->heap_count = 0;
+}
+
+/* A heap over runs [start, end). */
+static int
+open_sources(struct firn_row_sort *sort, size_t start, size_t end, firn_error *err)
+{
+    size_t count = end - start;
+    DCHECK(start < end && end <= sort->runs.run_count && sort->source_count == 0);
+    sort->sources = firn_alloc_array(count, sizeof *sort->sources);
+    sort->heap = firn_alloc_array(count, sizeof(struct firn_row_sort_source *));
+    if (sort->sources == NULL || sort->heap == NULL) {
+        return firn_error_no_memory(err, "a merge of temporary files");
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct firn_row_sort_run *run = &sort->runs.runs[start + i];
+        struct firn_row_sort_source *source = &sort->sources[i];
+        *source = (struct firn_row_sort_source){.sequence = run->sequence};
+        firn_row_spill_reader_init(&source->reader, run->file, run->start, run->end);
+        sort->source_count++;
+        int rc = advance(source, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        if (source->record != NULL) {
+            sort->heap[sort->heap_count++] = source;
+        }
+    }
+    for (size_t i = sort->heap_count; i-- > 0;) {
+        sift_down(sort, i);
+    }
+    return FIRN_OK;
+}
+
+/* Leaves the row on top. */
+static int
+pop(struct firn_row_sort *sort, firn_error *err)
+{
+    struct firn_row_sort_source *top = sort->heap[0];
+    int rc = advance(top, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (top->record == NULL) {
+        sort->heap[0] = sort->heap[--sort->heap_count];
+    }
+    if (sort->heap_count > 0) {
+        sift_down(sort, 0);
+    }
+    return FIRN_OK;
+}
+
+/* ---- merging ---- */
+
+static void
+close_runs(struct firn_row_sort_runs *runs)
+{
+    for (size_t i = 0; i < runs->file_count; i++) {
+        firn_row_spill_destroy(runs->files[i]);
+    }
+    firn_free(runs->files);
+    firn_free(runs->runs);
+    *runs = (struct firn_row_sort_runs){.runs = NULL};
+}
+
+/* Runs [start, end) become one of another file. */
+static int
+merge_runs(struct firn_row_sort *sort, size_t start, size_t end, struct firn_row_sort_runs *to,
+           firn_error *err)
+{
+    uint64_t rows = 0;
+    int rc;
+    FIRN_TRY(prepare(to, sort->spill, err));
+    uint64_t begin = firn_row_spill_size_bytes(to->files[0]);
+    FIRN_TRY(open_sources(sort, start, end, err));
+    for (; sort->heap_count > 0 && rows < sort->limit; rows++) {
+        firn_slice record = firn_bytes(sort->heap[0]->record, sort->heap[0]->size);
+        FIRN_TRY(firn_row_spill_add(to->files[0], record, err));
+        FIRN_TRY(pop(sort, err));
+    }
+    FIRN_TRY(end_run(to, begin, err));
+    sort->spilled_bytes += firn_row_spill_size_bytes(to->files[0]) - begin;
+out:
+    close_sources(sort);
+    return rc;
+}
+
+static size_t
+fan_in_of(const struct firn_row_sort *sort)
+{
+    uint64_t buffers = sort->memory_bytes / BUFFER_SIZE;
+    return buffers < FAN_IN_MIN ? FAN_IN_MIN : buffers > FAN_IN_MAX ? FAN_IN_MAX : (size_t)buffers;
+}
+
+int
+firn_row_sort_merge_begin(struct firn_row_sort *sort, firn_error *err)
+{
+    struct firn_row_sort_runs merged = {.runs = NULL};
+    size_t fan_in = fan_in_of(sort);
+    int rc = FIRN_OK;
+    while (sort->runs.run_count > fan_in) {
+        for (size_t start = 0; start < sort->runs.run_count; start += fan_in) {
+            size_t left = sort->runs.run_count - start;
+            FIRN_TRY(
+                merge_runs(sort, start, start + (left < fan_in ? left : fan_in), &merged, err));
+        }
+        close_runs(&sort->runs);
+        sort->runs = merged;
+        merged = (struct firn_row_sort_runs){.runs = NULL};
+    }
+    for (size_t i = 0; i < sort->runs.file_count; i++) {
+        firn_row_spill_seal(sort->runs.files[i]);
+    }
+    rc = open_sources(sort, 0, sort->runs.run_count, err);
+out:
+    close_runs(&merged);
+    return rc;
+}
+
+int
+firn_row_sort_merge_next(struct firn_row_sort *sort, uint8_t **out, size_t *out_size,
+                         firn_error *err)
+{
+    int rc = FIRN_OK;
+    *out = NULL;
+    *out_size = 0;
+    if (sort->heap_count > 0) {
+        size_t size = sort->heap[0]->size;
+        uint8_t *record = firn_arena_alloc(&sort->batch, size);
+        if (record == NULL) {
+            return firn_error_no_memory(err, "rows from temporary files");
+        }
+        memcpy(record, sort->heap[0]->record, size);
+        rc = pop(sort, err);
+        if (rc == FIRN_OK) {
+            *out = record;
+            *out_size = size;
+        }
+    }
+    return rc;
+}
+
+void
+firn_row_sort_merge_deinit(struct firn_row_sort *sort)
+{
+    close_sources(sort);
+    close_runs(&sort->runs);
+}

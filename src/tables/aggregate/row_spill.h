@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * aggregate/row_spill.h: records in temporary files, for what does not fit into memory.
+ *
+ * A file has blocks of records; each block has its size and checksum. A file is written to its end, then read
+ * in stretches, and removed when it is closed. Its name is the caller's: what a crash leaves behind has
+ * names of the caller's making. Nothing is synced.
+ *
+ * One thread at a time.
+ */
+#ifndef FIRN_AGGREGATE_ROW_SPILL_H
+#define FIRN_AGGREGATE_ROW_SPILL_H
+
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "os/os.h"
+
+/* Where temporary files go. */
+enum { FIRN_ROW_SPILL_NAME_SIZE = 64 };
+struct firn_row_spill {
+    struct firn_os_dir *dir; /* borrowed */
+    /* Writes a name, with its NUL, that no file in dir has and that none had before. Called from every thread
+     * that spills. */
+    void (*make_name)(void *ctx, char out[FIRN_ROW_SPILL_NAME_SIZE]);
+    void *ctx;
+};
+
+struct firn_row_spill_file;
+
+FIRN_MUST_CHECK int firn_row_spill_create(const struct firn_row_spill *spill,
+                                          struct firn_row_spill_file **out, firn_error *err);
+/* Closes and removes the file. NULL is fine. */
+void firn_row_spill_destroy(struct firn_row_spill_file *file);
+
+/* A record that follows the last one. After a failure the file can only be destroyed. */
+FIRN_MUST_CHECK int firn_row_spill_add(struct firn_row_spill_file *file, firn_slice record,
+                                       firn_error *err);
+/* Ends a stretch: what was added since the last one. *out_end is where it ends, and the next one begins. */
+FIRN_MUST_CHECK int firn_row_spill_end(struct firn_row_spill_file *file, uint64_t *out_end,
+                                       firn_error *err);
+/* Releases the memory for writing; no record follows. */
+void firn_row_spill_seal(struct firn_row_spill_file *file);
+/* Bytes written so far. */
+uint64_t firn_row_spill_size_bytes(const struct firn_row_spill_file *file);
+
+/* Reads the records of a stretch. A zeroed struct is closed. */
+struct firn_row_spill_reader {
+    struct firn_row_spill_file *file; /* borrowed */
+    uint64_t offset;                  /* of the next block */
+    uint64_t end;
+    struct firn_buf block;
+    size_t at; /* in block */
+};
+void firn_row_spill_reader_init(struct firn_row_spill_reader *reader,
+                                struct firn_row_spill_file *file, uint64_t start, uint64_t end);
+void firn_row_spill_reader_deinit(struct firn_row_spill_reader *reader);
+/* The next record, borrowed until the next call; *out_is_end: there is none. FIRN_CORRUPT names the file and
+ * the offset of the block. */
+FIRN_MUST_CHECK int firn_row_spill_next(struct firn_row_spill_reader *reader, firn_slice *out,
+                                        bool *out_is_end, firn_error *err);
+
+#endif

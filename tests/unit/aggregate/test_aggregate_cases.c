@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Groups at their edges: sums that do not fit, facts about many rows, calls that the caller leaves out, no rows,
+ * hostile keys, limits of memory.
+ */
+#include "unit/aggregate/aggregate_fixture.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/sim_memory.h"
+#include "support/test_os.h"
+#include "support/test_peak.h"
+
+static firn_error err;
+
+static struct firn_chunk_values
+numbers(firn_type type, const void *values, size_t count)
+{
+    struct firn_chunk_values column = {.kind = firn_physical_of(type), .count = count};
+    if (column.kind == FIRN_PHYSICAL_BYTES) {
+        column.as.bytes = values;
+    } else {
+        column.as.u64 = values;
+    }
+    return column;
+}
+
+static struct firn_aggregate *
+create(firn_type key, enum firn_aggregate_function function, firn_type argument)
+{
+    struct firn_aggregate_column keys[] = {{.type = key}};
+    struct firn_aggregate_call calls[] = {{.function = function, .argument = {.type = argument}}};
+    struct firn_aggregate_spec spec = {
+        .keys = keys,
+        .key_count = key == FIRN_TYPE_NULL ? 0 : 1,
+        .calls = calls,
+        .call_count = 1,
+        .memory_bytes = 64 << 20,
+    };
+    struct firn_aggregate *aggregate;
+    TEST_OK(firn_aggregate_create(&spec, &aggregate, &err), &err);
+    return aggregate;
+}
+
+/* The result of the only group, in *out; what next returned. */
+static int
+only_result(struct firn_aggregate *aggregate, struct firn_chunk_values *out)
+{
+    struct firn_chunk_values key;
+    size_t count;
+    TEST_OK(firn_aggregate_finish(aggregate, &err), &err);
+    int rc = firn_aggregate_next(aggregate, &key, out, &count, &err);
+    assert_int_equal(count, rc == FIRN_OK ? 1 : 0);
+    return rc;
+}
+
+/* ---- sums ---- */
+
+static int
+sum_of(firn_type type, const void *values, size_t count, bool has_key, uint64_t *out)
+{
+    static const uint64_t zeros[BATCH];
+    struct firn_aggregate *aggregate =
+        create(has_key ? FIRN_TYPE_U64 : FIRN_TYPE_NULL, FIRN_AGGREGATE_SUM, type);
+    struct firn_chunk_values column = numbers(type, values, count);
+    struct firn_chunk_values key = numbers(FIRN_TYPE_U64, zeros, count);
+    struct firn_chunk_values result;
+    TEST_OK(firn_aggregate_add(aggregate, &key, &column, count, NULL, &err), &err);
+    int rc = only_result(aggregate, &result);
+    *out = rc == FIRN_OK ? result.as.u64[0] : 0;
+    firn_aggregate_destroy(aggregate);
+    return rc;
+}
+
+static void
+test_sums_are_exact_or_refused(void **state)
+{
+    (void)state;
+    uint64_t sum;
+    for (int has_key = 0; has_key < 2; has_key++) {
+        int64_t large[] = {INT64_MAX, 1, -1};
+        assert_int_equal(sum_of(FIRN_TYPE_I64, large, 2, has_key, &sum), FIRN_LIMIT);
+        assert_int_equal(sum_of(FIRN_TYPE_I64, large, 3, has_key, &sum), FIRN_OK);
+        assert_int_equal(sum, INT64_MAX);
+        int64_t small[] = {INT64_MIN, -1, 1};
+        assert_int_equal(sum_of(FIRN_TYPE_I64, small, 2, has_key, &sum), FIRN_LIMIT);
+        assert_int_equal(sum_of(FIRN_TYPE_I64, small, 3, has_key, &sum), FIRN_OK);
+        assert_true((int64_t)sum == INT64_MIN);
+        uint64_t positive[] = {UINT64_MAX, 1};
+        assert_int_equal(sum_of(FIRN_TYPE_U64, positive, 2, has_key, &sum), FIRN_LIMIT);
+        assert_int_equal(sum_of(FIRN_TYPE_U64, positive, 1, has_key, &sum), FIRN_OK);
+        assert_true(sum == UINT64_MAX);
+        int64_t decimals[] = {INT64_C(999999999999999999), 1, -2};
+        assert_int_equal(sum_of(FIRN_TYPE_DECIMAL, decimals, 2, has_key, &sum), FIRN_LIMIT);
+        assert_int_equal(sum_of(FIRN_TYPE_DECIMAL, decimals, 1, has_key, &sum), FIRN_OK);
+        assert_int_equal(sum_of(FIRN_TYPE_DECIMAL, decimals, 3, has_key, &sum), FIRN_OK);
+        assert_int_equal(sum, INT64_C(999999999999999998));
+        decimals[0] = -decimals[0];
+        assert_int_equal(sum_of(FIRN_TYPE_DECIMAL, decimals, 1, has_key, &sum), FIRN_OK);
+        decimals[1] = -1;
+        assert_int_equal(sum_of(FIRN_TYPE_DECIMAL, decimals, 2, has_key, &sum), FIRN_LIMIT);
+    }
+}
+
+static void
+test_averages_of_large_numbers(void **state)
+{
+    (void)state;
+    struct firn_aggregate *aggregate = create(FIRN_TYPE_NULL, FIRN_AGGREGATE_AVG, FIRN_TYPE_I64);
+    int64_t values[] = {INT64_MIN, INT64_MIN, INT64_MIN, -4};
+    struct firn_chunk_values column = numbers(FIRN_TYPE_I64, values, 4);
+    struct firn_chunk_values result;
+    TEST_OK(firn_aggregate_add(aggregate, NULL, &column, 4, NULL, &err), &err);
+    TEST_OK(only_result(aggregate, &result), &err);
+    assert_true(result.as.f64[0] == -0x1.8p62);
+    firn_aggregate_destroy(aggregate);
+}
+
+/* Without keys, in the order of docs/formats/chunk.md; with keys, one after the other. */
+static void
+test_floating_point_sums_have_an_order(void **state)
+{
+    (void)state;
+    double values[100];
+    double parts[8] = {0};
+    double in_a_row = 0;
+    uint64_t bits;
+    double sum;
+    struct test_random random;
+    test_random_init(&random, "order of sums", 7);
+    for (size_t i = 0; i < 100; i++) {
+        values[i] = (double)test_random_below(&random, 1000) * pow(10, (double)(i % 17));
+        parts[i % 8] += values[i];
+        in_a_row += values[i];
+    }
+    double expected = ((parts[0] + parts[4]) + (parts[2] + parts[6])) +
+                      ((parts[1] + parts[5]) + (parts[3] + parts[7]));
+    assert_true(expected != in_a_row);
+    assert_int_equal(sum_of(FIRN_TYPE_F64, values, 100, false, &bits), FIRN_OK);
+    memcpy(&sum, &bits, sizeof sum);
+    assert_true(sum == expected);
+    assert_int_equal(sum_of(FIRN_TYPE_F64, values, 100, true, &bits), FIRN_OK);
+    memcpy(&sum, &bits, sizeof sum);
+    assert_true(sum == in_a_row);
+}
+
+/* ---- without keys ---- */
+
+static void
+test_no_rows_are_one_group_without_keys(void **state)
+{
+    (void)state;
+    for (int f = FIRN_AGGREGATE_COUNT_ROWS; f <= FIRN_AGGREGATE_COUNT_DISTINCT; f++) {
+        struct firn_aggregate *aggregate =
+            create(FIRN_TYPE_NULL, (enum firn_aggregate_function)f, FIRN_TYPE_I64);
+        struct firn_chunk_values result;
+        TEST_OK(only_result(aggregate, &result), &err);
+        bool is_count = f == FIRN_AGGREGATE_COUNT_ROWS || f == FIRN_AGGREGATE_COUNT ||
+                        f == FIRN_AGGREGATE_COUNT_DISTINCT;
+        assert_true((result.valid == NULL) == is_count);
+        assert_true(!is_count || result.as.i64[0] == 0);
+        firn_aggregate_destroy(aggregate);
+        aggregate = create(FIRN_TYPE_I64, (enum firn_aggregate_function)f, FIRN_TYPE_I64);
+        struct firn_chunk_values key;
+        size_t count;
+        TEST_OK(firn_aggregate_finish(aggregate, &err), &err);
+        TEST_OK(firn_aggregate_next(aggregate, &key, &result, &count, &err), &err);
+        assert_int_equal(count, 0);
+        firn_aggregate_destroy(aggregate);
+    }
+}
+
+static void
+test_facts_add_to_calls_that_are_left_out(void **state)
+{
+    (void)state;
+    struct firn_aggregate_column i64 = {.type = FIRN_TYPE_I64};
+    struct firn_aggregate_column f64 = {.type = FIRN_TYPE_F64};
+    struct firn_aggregate_column text = {.type = FIRN_TYPE_TEXT};
+    struct firn_aggregate_call calls[] = {
+        {.function = FIRN_AGGREGATE_SUM, .argument = i64},
+        {.function = FIRN_AGGREGATE_AVG, .argument = f64},
+        {.function = FIRN_AGGREGATE_COUNT, .argument = i64},
+        {.function = FIRN_AGGREGATE_MIN, .argument = f64},
+        {.function = FIRN_AGGREGATE_MAX, .argument = text},
+        {.function = FIRN_AGGREGATE_COUNT_ROWS},
+    };
+    struct firn_aggregate_spec spec = {.calls = calls, .call_count = 6};
+    struct firn_aggregate *aggregate;
+    struct firn_chunk_values results[6];
+    struct firn_chunk_values none[6] = {{.kind = FIRN_PHYSICAL_NONE}};
+    size_t count;
+    TEST_OK(firn_aggregate_create(&spec, &aggregate, &err), &err);
+    TEST_OK(firn_aggregate_add(aggregate, NULL, none, 10, NULL, &err), &err);
+    struct firn_chunk_sum sum = {.integer = -5, .real = 6, .count = 3};
+    struct firn_cell cells[] = {{.kind = FIRN_PHYSICAL_F64, .as.f64 = 2.5},
+                                {.kind = FIRN_PHYSICAL_F64, .as.f64 = -2.5},
+                                {.kind = FIRN_PHYSICAL_BYTES, .as.bytes = firn_str("b")},
+                                {.kind = FIRN_PHYSICAL_NONE}};
+    firn_aggregate_add_sum(aggregate, 0, &sum);
+    firn_aggregate_add_sum(aggregate, 0, &sum);
+    firn_aggregate_add_sum(aggregate, 1, &sum);
+    firn_aggregate_add_count(aggregate, 2, 7);
+    firn_aggregate_add_count(aggregate, 5, 100);
+    TEST_OK(firn_aggregate_add_extreme(aggregate, 3, &cells[0], &err), &err);
+    TEST_OK(firn_aggregate_add_extreme(aggregate, 3, &cells[1], &err), &err);
+    TEST_OK(firn_aggregate_add_extreme(aggregate, 3, &cells[3], &err), &err);
+    TEST_OK(firn_aggregate_add_extreme(aggregate, 4, &cells[2], &err), &err);
+    TEST_OK(firn_aggregate_finish(aggregate, &err), &err);
+    TEST_OK(firn_aggregate_next(aggregate, NULL, results, &count, &err), &err);
+    assert_int_equal(count, 1);
+    assert_int_equal(results[0].as.i64[0], -10);
+    assert_true(results[1].as.f64[0] == 2);
+    assert_int_equal(results[2].as.i64[0], 7);
+    assert_true(results[3].as.f64[0] == -2.5);
+    assert_int_equal(results[4].as.bytes[0].size, 1);
+    assert_int_equal(results[5].as.i64[0], 110);
+    firn_aggregate_destroy(aggregate);
+}
+
+/* ---- limits ---- */
+
+static void
+test_bad_specifications_are_refused(void **state)
+{
+    (void)state;
+    static struct firn_aggregate_column many[FIRN_AGGREGATE_KEYS_MAX + 1];
+    struct firn_aggregate_call call = {.function = FIRN_AGGREGATE_SUM,
+                                       .argument = {.type = FIRN_TYPE_TEXT}};
+    struct firn_aggregate_spec spec = {.calls = &call, .call_count = 1};
+    struct firn_aggregate *aggregate;
+    assert_int_equal(firn_aggregate_create(&spec, &aggregate, &err), FIRN_INVALID);
+    assert_null(aggregate);
+    call.argument.type = FIRN_TYPE_NULL;
+    assert_int_equal(firn_aggregate_create(&spec, &aggregate, &err), FIRN_INVALID);
+    call.function = (enum firn_aggregate_function)0;
+    assert_int_equal(firn_aggregate_create(&spec, &aggregate, &err), FIRN_INVALID);
+    for (size_t i = 0; i < FIRN_AGGREGATE_KEYS_MAX + 1; i++) {
+        many[i].type = FIRN_TYPE_TEXT;
+    }
+    call = (struct firn_aggregate_call){.function = FIRN_AGGREGATE_COUNT_DISTINCT,
+                                        .argument = {.type = FIRN_TYPE_TEXT}};
+    spec.keys = many;
+    spec.key_count = FIRN_AGGREGATE_KEYS_MAX + 1;
+    assert_int_equal(firn_aggregate_create(&spec, &aggregate, &err), FIRN_LIMIT);
+    spec.key_count = FIRN_AGGREGATE_KEYS_MAX;
+    TEST_OK(firn_aggregate_create(&spec, &aggregate, &err), &err);
+    /* All keys and the argument at once. */
+    struct firn_chunk_values keys[FIRN_AGGREGATE_KEYS_MAX];
+    struct firn_chunk_values result;
+    firn_slice texts[] = {firn_str("a long text that is not short"), firn_str("b")};
+    for (size_t i = 0; i < FIRN_AGGREGATE_KEYS_MAX; i++) {
+        keys[i] = numbers(FIRN_TYPE_TEXT, texts, 2);
+    }
+    struct firn_chunk_values argument = numbers(FIRN_TYPE_TEXT, texts, 2);
+    size_t count;
+    TEST_OK(firn_aggregate_add(aggregate, keys, &argument, 2, NULL, &err), &err);
+    TEST_OK(firn_aggregate_finish(aggregate, &err), &err);
+    TEST_OK(firn_aggregate_next(aggregate, keys, &result, &count, &err), &err);
+    assert_int_equal(count, 2);
+    assert_int_equal(result.as.i64[0], 1);
+    assert_int_equal(result.as.i64[1], 1);
+    firn_aggregate_destroy(aggregate);
+
+    struct firn_aggregate_column column = {.type = FIRN_TYPE_I64};
+    struct firn_row_sort_key key = {.column = 1};
+    struct firn_row_sort_spec rows = {
+        .columns = &column, .column_count = 1, .keys = &key, .key_count = 1};
+    struct firn_row_sort *sort;
+    assert_int_equal(firn_row_sort_create(&rows, &sort, &err), FIRN_INVALID);
+    assert_null(sort);
+    column.type = (firn_type)99;
+    assert_int_equal(firn_row_sort_create(&rows, &sort, &err), FIRN_INVALID);
+}
+
+static void
+test_memory_ends_without_temporary_files(void **state)
+{
+    (void)state;
+    struct firn_aggregate_column column = {.type = FIRN_TYPE_I64};
+    struct firn_aggregate_spec spec = {.keys = &column, .key_count = 1};
+    struct firn_row_sort_spec rows = {.columns = &column, .column_count = 1};
+    struct firn_aggregate *aggregate;
+    struct firn_row_sort *sort;
+    int rc = FIRN_OK;
+    int64_t values[BATCH];
+    TEST_OK(firn_aggregate_create(&spec, &aggregate, &err), &err);
+    TEST_OK(firn_row_sort_create(&rows, &sort, &err), &err);
+    for (int64_t b = 0; b < 20 && rc == FIRN_OK; b++) {
+        for (int64_t i = 0; i < BATCH; i++) {
+            values[i] = b * BATCH + i;
+        }
+        struct firn_chunk_values batch = numbers(FIRN_TYPE_I64, values, BATCH);
+        rc = firn_aggregate_add(aggregate, &batch, NULL, BATCH, NULL, &err);
+    }
+    assert_int_equal(rc, FIRN_LIMIT);
+    assert_non_null(strstr(err.text, "65536 bytes"));
+    rc = FIRN_OK;
+    for (int64_t b = 0; b < 20 && rc == FIRN_OK; b++) {
+        struct firn_chunk_values batch = numbers(FIRN_TYPE_I64, values, BATCH);
+        rc = firn_row_sort_add(sort, &batch, BATCH, NULL, FIRN_ROW_SORT_ARRIVAL, &err);
+    }
+    assert_int_equal(rc, FIRN_LIMIT);
+    assert_non_null(strstr(err.text, "65536 bytes"));
+    firn_aggregate_destroy(aggregate);
+    firn_row_sort_destroy(sort);
+}
+
+/* ---- hostile rows ---- */
+
+enum { LONG = 1 << 20, LONG_KEYS = 24 };
+
+/* Keys of a megabyte that differ in their last byte, and extremes as long. */
+static void
+test_long_keys_stay_within_memory(void **state)
+{
+    (void)state;
+    struct firn_os *os;
+    struct fixture_files files;
+    struct firn_aggregate_column text = {.type = FIRN_TYPE_TEXT};
+    struct firn_aggregate_call calls[] = {{.function = FIRN_AGGREGATE_COUNT_ROWS},
+                                          {.function = FIRN_AGGREGATE_MIN, .argument = text}};
+    struct firn_row_sort_key sort_key = {.column = 0, .is_descending = true};
+    firn_slice slices[LONG_KEYS];
+    TEST_OK(firn_sim_memory_create(1, &os, &err), &err);
+    struct firn_os_dir *dir = test_os_temp_dir();
+    fixture_files_init(&files, dir);
+    for (int i = 0; i < LONG_KEYS; i++) {
+        uint8_t *bytes = malloc(LONG);
+        assert_non_null(bytes);
+        memset(bytes, 'k', LONG);
+        bytes[LONG - 1] = (uint8_t)(i % 12);
+        slices[i] = firn_bytes(bytes, LONG);
+    }
+    struct firn_aggregate_spec spec = {.keys = &text,
+                                       .key_count = 1,
+                                       .calls = calls,
+                                       .call_count = 2,
+                                       .memory_bytes = 4 << 20,
+                                       .spill = &files.spill};
+    struct firn_row_sort_spec rows = {.columns = &text,
+                                      .column_count = 1,
+                                      .keys = &sort_key,
+                                      .key_count = 1,
+                                      .memory_bytes = 8 << 20,
+                                      .spill = &files.spill};
+    struct firn_chunk_values batch = numbers(FIRN_TYPE_TEXT, slices, LONG_KEYS);
+    struct firn_chunk_values arguments[] = {batch, batch};
+    struct firn_chunk_values key;
+    struct firn_chunk_values results[2];
+    struct firn_aggregate *aggregate;
+    struct firn_row_sort *sort;
+    size_t count;
+    size_t seen = 0;
+    test_peak_install();
+    TEST_OK(firn_aggregate_create(&spec, &aggregate, &err), &err);
+    TEST_OK(firn_aggregate_add(aggregate, &batch, arguments, LONG_KEYS, NULL, &err), &err);
+    TEST_OK(firn_aggregate_finish(aggregate, &err), &err);
+    do {
+        TEST_OK(firn_aggregate_next(aggregate, &key, results, &count, &err), &err);
+        for (size_t i = 0; i < count; i++, seen++) {
+            assert_int_equal(results[0].as.i64[i], 2);
+            assert_int_equal(key.as.bytes[i].size, LONG);
+            assert_memory_equal(key.as.bytes[i].data, results[1].as.bytes[i].data, LONG);
+        }
+    } while (count > 0);
+    assert_int_equal(seen, 12);
+    assert_true(firn_aggregate_spilled_bytes(aggregate) > 0);
+    firn_aggregate_destroy(aggregate);
+    /* The memory, a group that is encoded, a block with it, and what is read. */
+    assert_true(test_peak_take() < 17 << 20);
+    TEST_OK(firn_row_sort_create(&rows, &sort, &err), &err);
+    TEST_OK(firn_row_sort_add(sort, &batch, LONG_KEYS, NULL, 0, &err), &err);
+    TEST_OK(firn_row_sort_finish(sort, &err), &err);
+    seen = 0;
+    do {
+        TEST_OK(firn_row_sort_next(sort, &key, &count, &err), &err);
+        for (size_t i = 0; i < count; i++, seen++) {
+            assert_int_equal(key.as.bytes[i].data[LONG - 1], 11 - seen / 2);
+        }
+    } while (count > 0);
+    assert_int_equal(seen, LONG_KEYS);
+    firn_row_sort_destroy(sort);
+    assert_true(test_peak_take() < 40 << 20);
+    test_peak_uninstall();
+    for (int i = 0; i < LONG_KEYS; i++) {
+        void *data;
+        memcpy(&data, &slices[i].data, sizeof data);
+        free(data);
+    }
+    test_os_temp_dir_remove(dir);
+    firn_sim_memory_destroy(os);
+}
+
+enum { SKEW_BATCHES = 200 };
+
+static void
+test_memory_is_bounded_whatever_the_keys_are(void **state)
+{
+    (void)state;
+    struct firn_os *os;
+    struct fixture_files files;
+    struct firn_aggregate_column column = {.type = FIRN_TYPE_I64};
+    struct firn_aggregate_call calls[] = {
+        {.function = FIRN_AGGREGATE_COUNT_DISTINCT, .argument = column},
+        {.function = FIRN_AGGREGATE_COUNT_ROWS}};
+    int64_t values[BATCH];
+    TEST_OK(firn_sim_memory_create(1, &os, &err), &err);
+    struct firn_os_dir *dir = test_os_temp_dir();
+    fixture_files_init(&files, dir);
+    /* All different, all equal, multiples of a large power of two. */
+    for (int kind = 0; kind < 3; kind++) {
+        struct firn_aggregate_spec spec = {.keys = &column,
+                                           .key_count = 1,
+                                           .calls = calls,
+                                           .call_count = 2,
+                                           .memory_bytes = 1 << 20,
+                                           .spill = &files.spill,
+                                           .seed = 99};
+        struct firn_aggregate *aggregate;
+        struct firn_chunk_values key;
+        struct firn_chunk_values results[2];
+        size_t count;
+        uint64_t groups = 0;
+        uint64_t seen = 0;
+        test_peak_install();
+        TEST_OK(firn_aggregate_create(&spec, &aggregate, &err), &err);
+        for (int64_t b = 0; b < SKEW_BATCHES; b++) {
+            for (int64_t i = 0; i < BATCH; i++) {
+                int64_t number = b * BATCH + i;
+                values[i] = kind == 0 ? number : kind == 1 ? 7 : (int64_t)((uint64_t)number << 40);
+            }
+            struct firn_chunk_values batch = numbers(FIRN_TYPE_I64, values, BATCH);
+            struct firn_chunk_values arguments[] = {batch, batch};
+            TEST_OK(firn_aggregate_add(aggregate, &batch, arguments, BATCH, NULL, &err), &err);
+        }
+        TEST_OK(firn_aggregate_finish(aggregate, &err), &err);
+        do {
+            TEST_OK(firn_aggregate_next(aggregate, &key, results, &count, &err), &err);
+            for (size_t i = 0; i < count; i++) {
+                assert_int_equal(results[0].as.i64[i], 1);
+                seen += results[1].as.u64[i];
+            }
+            groups += count;
+        } while (count > 0);
+        assert_int_equal(seen, SKEW_BATCHES * BATCH);
+        assert_int_equal(groups, kind == 1 ? 1 : SKEW_BATCHES * BATCH);
+        assert_true((firn_aggregate_spilled_bytes(aggregate) > 0) == (kind != 1));
+        firn_aggregate_destroy(aggregate);
+        assert_true(test_peak_take() < (1 << 20) + (700 << 10));
+        test_peak_uninstall();
+        assert_int_equal(test_os_count(dir), 0);
+    }
+    test_os_temp_dir_remove(dir);
+    firn_sim_memory_destroy(os);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sums_are_exact_or_refused),
+        cmocka_unit_test(test_averages_of_large_numbers),
+        cmocka_unit_test(test_floating_point_sums_have_an_order),
+        cmocka_unit_test(test_no_rows_are_one_group_without_keys),
+        cmocka_unit_test(test_facts_add_to_calls_that_are_left_out),
+        cmocka_unit_test(test_bad_specifications_are_refused),
+        cmocka_unit_test(test_memory_ends_without_temporary_files),
+        cmocka_unit_test(test_long_keys_stay_within_memory),
+        cmocka_unit_test(test_memory_is_bounded_whatever_the_keys_are),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

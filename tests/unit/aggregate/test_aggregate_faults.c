@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Groups and sorted rows where memory, the disk or what comes back from it fails: an error, no leak, no file
+ * left, and never a wrong result.
+ */
+#include "unit/aggregate/aggregate_fixture.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "sim/sim_fault.h"
+#include "sim/sim_memory.h"
+#include "support/test_alloc.h"
+#include "support/test_os.h"
+#include "support/test_share.h"
+
+enum { COLUMNS = 3, BATCHES = 24, ROWS = BATCHES * BATCH };
+
+static const struct fixture_column columns[COLUMNS] = {
+    {.type = FIRN_TYPE_I64, .variety = 6000, .nulls = 50},
+    {.type = FIRN_TYPE_TEXT, .variety = 300, .nulls = 9},
+    {.type = FIRN_TYPE_F64, .variety = 40, .factor = 1, .nulls = 7},
+};
+static const struct firn_aggregate_column types[COLUMNS] = {
+    {FIRN_TYPE_I64, 0}, {FIRN_TYPE_TEXT, 0}, {FIRN_TYPE_F64, 0}};
+static struct fixture_values batches[BATCHES][COLUMNS];
+
+static void
+make_batches(void)
+{
+    struct test_random random;
+    test_random_init(&random, "faults", 1);
+    for (size_t b = 0; b < BATCHES; b++) {
+        for (size_t i = 0; i < COLUMNS; i++) {
+            fixture_fill(&columns[i], &random, BATCH, &batches[b][i]);
+        }
+    }
+}
+
+/* ---- the same work again and again ---- */
+
+/* Sums of what came out, of which every row has a part; the order of groups plays none. */
+struct outcome {
+    uint64_t rows;
+    uint64_t check;
+};
+typedef int (*work)(const struct firn_row_spill *spill, struct outcome *out, firn_error *err);
+
+static uint64_t
+check_of(const struct firn_chunk_values *values, size_t row)
+{
+    if (values->valid != NULL && !fixture_bit(values->valid, row)) {
+        return 3;
+    }
+    if (values->kind != FIRN_PHYSICAL_BYTES) {
+        return values->as.u64[row] * UINT64_C(0x9e3779b97f4a7c15);
+    }
+    uint64_t check = values->as.bytes[row].size;
+    for (size_t i = 0; i < values->as.bytes[row].size; i++) {
+        check = check * 31 + values->as.bytes[row].data[i];
+    }
+    return check;
+}
+
+static int
+group_all(const struct firn_row_spill *spill, struct outcome *out, firn_error *err)
+{
+    const struct firn_aggregate_call calls[] = {
+        {.function = FIRN_AGGREGATE_COUNT_ROWS},
+        {.function = FIRN_AGGREGATE_MAX, .argument = types[1]},
+        {.function = FIRN_AGGREGATE_SUM, .argument = types[2]},
+        {.function = FIRN_AGGREGATE_COUNT_DISTINCT, .argument = types[1]},
+    };
+    struct firn_aggregate_spec spec = {
+        .keys = types, .key_count = 2, .calls = calls, .call_count = 4, .spill = spill};
+    struct firn_aggregate *aggregates[2] = {NULL, NULL};
+    struct firn_chunk_values keys[2];
+    struct firn_chunk_values results[4];
+    size_t count;
+    int rc;
+    *out = (struct outcome){0, 0};
+    FIRN_TRY(firn_aggregate_create(&spec, &aggregates[0], err));
+    FIRN_TRY(firn_aggregate_create(&spec, &aggregates[1], err));
+    for (size_t b = 0; b < BATCHES; b++) {
+        struct firn_chunk_values values[COLUMNS + 2];
+        for (size_t i = 0; i < COLUMNS; i++) {
+            values[i] = batches[b][i].values;
+        }
+        struct firn_chunk_values arguments[] = {values[0], values[1], values[2], values[1]};
+        FIRN_TRY(firn_aggregate_add(aggregates[b % 5 == 0], values, arguments, BATCH, NULL, err));
+    }
+    FIRN_TRY(firn_aggregate_merge(aggregates[0], aggregates[1], err));
+    FIRN_TRY(firn_aggregate_finish(aggregates[0], err));
+    do {
+        FIRN_TRY(firn_aggregate_next(aggregates[0], keys, results, &count, err));
+        for (size_t row = 0; row < count; row++) {
+            out->rows += results[0].as.u64[row];
+            uint64_t check = check_of(&keys[0], row) ^ check_of(&keys[1], row) * 3;
+            for (size_t c = 0; c < 4; c++) {
+                check = check * 31 + check_of(&results[c], row);
+            }
+            out->check += check;
+        }
+    } while (count > 0);
+out:
+    firn_aggregate_destroy(aggregates[0]);
+    firn_aggregate_destroy(aggregates[1]);
+    return rc;
+}
+
+static int
+sort_all(const struct firn_row_spill *spill, struct outcome *out, firn_error *err)
+{
+    const struct firn_row_sort_key keys[] = {{1, true}, {0, false}};
+    struct firn_row_sort_spec spec = {
+        .columns = types, .column_count = COLUMNS, .keys = keys, .key_count = 2, .spill = spill};
+    struct firn_row_sort *sorts[2] = {NULL, NULL};
+    struct firn_chunk_values values[COLUMNS];
+    size_t count;
+    int rc;
+    *out = (struct outcome){0, 0};
+    FIRN_TRY(firn_row_sort_create(&spec, &sorts[0], err));
+    FIRN_TRY(firn_row_sort_create(&spec, &sorts[1], err));
+    for (size_t b = 0; b < BATCHES; b++) {
+        for (size_t i = 0; i < COLUMNS; i++) {
+            values[i] = batches[b][i].values;
+        }
+        FIRN_TRY(
+            firn_row_sort_add(sorts[b % 5 == 0], values, BATCH, NULL, FIRN_ROW_SORT_ARRIVAL, err));
+    }
+    FIRN_TRY(firn_row_sort_merge(sorts[0], sorts[1], err));
+    FIRN_TRY(firn_row_sort_finish(sorts[0], err));
+    do {
+        FIRN_TRY(firn_row_sort_next(sorts[0], values, &count, err));
+        for (size_t row = 0; row < count; row++) {
+            out->rows++;
+            for (size_t i = 0; i < COLUMNS; i++) {
+                out->check = out->check * 31 + check_of(&values[i], row);
+            }
+        }
+    } while (count > 0);
+out:
+    firn_row_sort_destroy(sorts[0]);
+    firn_row_sort_destroy(sorts[1]);
+    return rc;
+}
+
+/* ---- failures ---- */
+
+static struct outcome
+expected(work run, struct firn_os_dir *dir)
+{
+    struct fixture_files files;
+    struct outcome outcome;
+    firn_error err;
+    fixture_files_init(&files, dir);
+    TEST_OK(run(&files.spill, &outcome, &err), &err);
+    assert_true(files.made > 0);
+    assert_int_equal(outcome.rows, ROWS);
+    return outcome;
+}
+
+static void
+fail_memory(work run, uint64_t loop)
+{
+    firn_error err;
+    uint64_t failed = 0;
+    test_alloc_install();
+    /* The machine in memory would keep some of what was in files. */
+    struct firn_os_dir *dir = test_os_temp_dir();
+    struct outcome right = expected(run, dir);
+    int64_t alive = test_alloc_alive();
+    test_alloc_fail_at(0, false);
+    (void)expected(run, dir);
+    uint64_t calls = test_alloc_calls();
+    struct test_share share = test_share_of(1 + calls / 60, loop);
+    for (uint64_t n = share.first; n <= calls; n += share.step) {
+        struct fixture_files files;
+        struct outcome outcome;
+        fixture_files_init(&files, dir);
+        test_alloc_fail_at(n, n % 2 == 0);
+        int rc = run(&files.spill, &outcome, &err);
+        test_alloc_fail_at(0, false);
+        if (rc == FIRN_OK) {
+            assert_int_equal(outcome.check, right.check);
+        } else {
+            assert_int_equal(rc, FIRN_NO_MEMORY);
+            failed++;
+        }
+        test_os_empty_dir(dir);
+        assert_int_equal(test_alloc_alive(), alive);
+    }
+    assert_true(failed > 0);
+    test_os_temp_dir_remove(dir);
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+}
+
+static void
+test_memory_may_fail_while_grouping(void **state)
+{
+    (void)state;
+    fail_memory(group_all, 1);
+}
+
+static void
+test_memory_may_fail_while_sorting(void **state)
+{
+    (void)state;
+    fail_memory(sort_all, 2);
+}
+
+static void
+fail_disk(work run, int error_number, enum firn_sim_fault_kind kind, int code, uint64_t loop)
+{
+    struct firn_os *memory;
+    struct firn_os *os;
+    firn_error err;
+    TEST_OK(firn_sim_memory_create(1, &memory, &err), &err);
+    TEST_OK(firn_sim_fault_create(memory, &os, &err), &err);
+    struct firn_os_dir *dir = test_os_root(os);
+    struct firn_sim_fault_plan plan = {.classes = FIRN_SIM_FAULT_OPENS | FIRN_SIM_FAULT_READS |
+                                                  FIRN_SIM_FAULT_WRITES,
+                                       .kind = kind,
+                                       .error_number = error_number};
+    firn_sim_fault_set_plan(os, &plan);
+    struct outcome right = expected(run, dir);
+    uint64_t calls = firn_sim_fault_calls(os);
+    struct test_share share = test_share_of(1 + calls / 60, loop);
+    for (uint64_t n = share.first; n <= calls; n += share.step) {
+        struct fixture_files files;
+        struct outcome outcome;
+        fixture_files_init(&files, dir);
+        plan.call = n;
+        plan.for_ever = n % 3 == 0 && kind != FIRN_SIM_FAULT_SHORT;
+        firn_sim_fault_set_plan(os, &plan);
+        int rc = run(&files.spill, &outcome, &err);
+        assert_true(firn_sim_fault_hits(os) > 0);
+        firn_sim_fault_set_plan(os, NULL);
+        assert_int_equal(rc, code);
+        if (code == FIRN_OK) {
+            assert_int_equal(outcome.check, right.check);
+        }
+        assert_int_equal(test_os_count(dir), 0);
+    }
+    firn_os_dir_close(dir);
+    firn_sim_fault_destroy(os);
+    firn_sim_memory_destroy(memory);
+}
+
+static void
+test_the_disk_may_fail_while_grouping(void **state)
+{
+    (void)state;
+    fail_disk(group_all, EIO, FIRN_SIM_FAULT_FAILS, FIRN_IO, 3);
+    fail_disk(group_all, EIO, FIRN_SIM_FAULT_SHORT, FIRN_OK, 4);
+}
+
+static void
+test_the_disk_may_fail_while_sorting(void **state)
+{
+    (void)state;
+    fail_disk(sort_all, EIO, FIRN_SIM_FAULT_TORN, FIRN_IO, 5);
+    fail_disk(sort_all, EIO, FIRN_SIM_FAULT_SHORT, FIRN_OK, 6);
+}
+
+static void
+test_the_disk_may_be_full(void **state)
+{
+    (void)state;
+    static const work works[] = {group_all, sort_all};
+    for (size_t w = 0; w < 2; w++) {
+        struct firn_os *os;
+        struct fixture_files files;
+        struct outcome outcome;
+        firn_error err;
+        TEST_OK(firn_sim_memory_create(1, &os, &err), &err);
+        struct firn_os_dir *dir = test_os_root(os);
+        (void)expected(works[w], dir);
+        fixture_files_init(&files, dir);
+        for (uint64_t space = 0; space < 400000; space += 100000) {
+            firn_sim_memory_set_space(os, space);
+            assert_int_equal(works[w](&files.spill, &outcome, &err), FIRN_NO_SPACE);
+            assert_int_equal(test_os_count(dir), 0);
+        }
+        firn_sim_memory_set_space(os, UINT64_MAX);
+        TEST_OK(works[w](&files.spill, &outcome, &err), &err);
+        firn_os_dir_close(dir);
+        firn_sim_memory_destroy(os);
+    }
+}
+
+/* ---- damage ---- */
+
+struct damage {
+    struct firn_os_dir *dir; /* of the machine below */
+    uint64_t at;             /* reads until then */
+    uint64_t reads;
+    uint32_t bit;
+    bool is_done;
+};
+
+/* Before the at-th read, one bit of the file that is read is not what it was. */
+static void
+do_damage(void *ctx, const struct firn_sim_fault_call *call)
+{
+    struct damage *damage = ctx;
+    if (call->kind != FIRN_SIM_FAULT_READS || call->name == NULL || ++damage->reads != damage->at) {
+        return;
+    }
+    struct firn_os_file *file;
+    struct firn_os_stat stat;
+    firn_error err;
+    TEST_OK(
+        firn_os_file_open(damage->dir, call->name, FIRN_OS_READ | FIRN_OS_WRITE, 0, &file, &err),
+        &err);
+    TEST_OK(firn_os_file_stat(file, &stat, &err), &err);
+    uint8_t *bytes = malloc((size_t)stat.size_bytes);
+    assert_non_null(bytes);
+    TEST_OK(firn_os_file_read_exact(file, 0, bytes, (size_t)stat.size_bytes, &err), &err);
+    /* In each sector, so that it is among what is read. */
+    for (uint64_t offset = damage->bit / 8; offset < stat.size_bytes; offset += 300) {
+        bytes[offset] ^= (uint8_t)(1U << damage->bit % 8);
+    }
+    TEST_OK(firn_os_file_write(file, 0, bytes, (size_t)stat.size_bytes, &err), &err);
+    free(bytes);
+    firn_os_file_close(file);
+    damage->is_done = true;
+}
+
+static void
+test_damaged_files_are_noticed(void **state)
+{
+    (void)state;
+    static const work works[] = {group_all, sort_all};
+    struct firn_os *memory;
+    struct firn_os *os;
+    firn_error err;
+    TEST_OK(firn_sim_memory_create(1, &memory, &err), &err);
+    TEST_OK(firn_sim_fault_create(memory, &os, &err), &err);
+    struct firn_os_dir *dir = test_os_root(os);
+    struct firn_os_dir *below = test_os_root(memory);
+    for (size_t w = 0; w < 2; w++) {
+        for (uint32_t n = 0; n < 24; n++) {
+            struct fixture_files files;
+            struct outcome outcome;
+            struct damage damage = {.dir = below, .at = 1 + n / 2, .bit = n * 101};
+            fixture_files_init(&files, dir);
+            firn_sim_fault_set_hook(os, do_damage, &damage);
+            int rc = works[w](&files.spill, &outcome, &err);
+            firn_sim_fault_set_hook(os, NULL, NULL);
+            assert_true(damage.is_done);
+            assert_int_equal(rc, FIRN_CORRUPT);
+            assert_non_null(strstr(err.text, "spill-"));
+            assert_int_equal(test_os_count(dir), 0);
+        }
+    }
+    firn_os_dir_close(below);
+    firn_os_dir_close(dir);
+    firn_sim_fault_destroy(os);
+    firn_sim_memory_destroy(memory);
+}
+
+static int
+setup(void **state)
+{
+    (void)state;
+    make_batches();
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    (void)state;
+    fixture_end();
+    return 0;
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_memory_may_fail_while_grouping),
+        cmocka_unit_test(test_memory_may_fail_while_sorting),
+        cmocka_unit_test(test_the_disk_may_fail_while_grouping),
+        cmocka_unit_test(test_the_disk_may_fail_while_sorting),
+        cmocka_unit_test(test_the_disk_may_be_full),
+        cmocka_unit_test(test_damaged_files_are_noticed),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
