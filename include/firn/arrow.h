@@ -88,6 +88,33 @@ struct ArrowArrayStream {
 FIRN_API FIRN_MUST_CHECK int firn_scan_to_arrow(firn_scan *scan, struct ArrowArrayStream *out,
                                                 firn_error *err);
 
+typedef struct firn_arrow_import_options {
+    size_t size; /* sizeof(firn_arrow_import_options) */
+    firn_callbacks callbacks;
+} firn_arrow_import_options;
+#define FIRN_ARROW_IMPORT_OPTIONS_INIT                         \
+    {                                                          \
+        sizeof(firn_arrow_import_options), FIRN_CALLBACKS_INIT \
+    }
+
+/* Inserts the rows of a stream into a table, by one load (table.h, "many rows at once"). Fields go to the columns
+ * of their names; other columns get their default. Beside the formats above, 64-bit offsets, string and binary
+ * views, dictionaries, times in other units, and fixed-size binary of other sizes are read. Values must fit
+ * their columns exactly. The stream is released, also if the call fails. options and out_rows may be
+ * NULL. FIRN_INVALID names the field; FIRN_UNSUPPORTED a format that no column has; FIRN_IO: the stream
+ * failed; FIRN_EXISTS and others as of loads.
+ * Requires: the stream keeps the rules of the interface, which has no sizes of buffers to check. */
+FIRN_API FIRN_MUST_CHECK int firn_table_import_arrow(firn_table *table,
+                                                     struct ArrowArrayStream *stream,
+                                                     const firn_arrow_import_options *options,
+                                                     uint64_t *out_rows, firn_error *err);
+/* The definition of a table that takes the rows of a stream with that schema, as text for
+ * firn_table_def_parse; the caller releases it with firn_release. key: names of the columns of the primary
+ * key; none: a new column "row" numbers the rows. */
+FIRN_API FIRN_MUST_CHECK int firn_arrow_definition(const struct ArrowSchema *schema,
+                                                   const char *const *key, size_t key_count,
+                                                   char **out, firn_error *err);
+
 #ifdef __cplusplus
 }
 #endif
