@@ -506,43 +506,81 @@ pieces_fixture_compare(struct pieces_fixture *fixture,
 
 /* ---- the proof ---- */
 
-/* All versions between the bounds of a direct piece, wherever they lie. What the view sees of a key is one
- * put; older versions that it sees too may only be in history, which it need not read. */
+/* All parts of a tree are gone through, version by version: memtables and runs, history included that the
+ * view may read something of. */
+struct proof {
+    struct firn_lsm_piece piece;
+    struct firn_column_group group;
+    const struct firn_view *view;
+    uint64_t seen; /* versions within the piece */
+};
+
+static bool
+prove_entry(struct proof *proof, const struct firn_entry *entry)
+{
+    if (firn_slice_compare(entry->key, proof->piece.upper) >= 0) {
+        return false;
+    }
+    if (firn_view_sees(proof->view, entry->sequence)) {
+        assert_int_equal(entry->kind, FIRN_ENTRY_PUT);
+        proof->seen++;
+    }
+    return true;
+}
+
+static int
+prove_range(void *ctx, const struct firn_range *range, firn_error *err)
+{
+    const struct proof *proof = ctx;
+    (void)err;
+    assert_true(!firn_view_sees(proof->view, range->sequence) ||
+                range->sequence <= proof->group.sequence_min);
+    return FIRN_OK;
+}
+
+static int
+prove_part(void *ctx, const struct firn_lsm_part *part, firn_error *err)
+{
+    struct proof *proof = ctx;
+    const struct firn_range_set *ranges;
+    if (part->memtable != NULL) {
+        struct firn_memtable_cursor cursor;
+        firn_memtable_cursor_init(&cursor, part->memtable);
+        firn_memtable_cursor_seek(&cursor, proof->piece.lower, UINT64_MAX);
+        while (cursor.is_valid && prove_entry(proof, &cursor.entry)) {
+            firn_memtable_cursor_next(&cursor);
+        }
+        ranges = firn_memtable_ranges(part->memtable);
+    } else {
+        struct firn_run_cursor *cursor;
+        const struct firn_run_kind *kind = part->run->kind;
+        TEST_OK(kind->cursor_create(part->run, NULL, &cursor, err), err);
+        TEST_OK(kind->cursor_seek(cursor, proof->piece.lower, UINT64_MAX, err), err);
+        while (cursor->is_valid && prove_entry(proof, &cursor->entry)) {
+            TEST_OK(kind->cursor_next(cursor, err), err);
+        }
+        kind->cursor_destroy(cursor);
+        ranges = kind->ranges(part->run);
+    }
+    return firn_range_set_visit(ranges, &proof->piece.lower, &proof->piece.upper, prove_range,
+                                proof, err);
+}
+
 static void
 prove_piece(struct pieces_fixture *fixture, const struct firn_view *view,
             struct firn_lsm_pieces *pieces, size_t i)
 {
     firn_error err;
-    struct firn_lsm_piece piece;
-    struct firn_lsm_cursor *cursor;
-    struct firn_buf last = {0};
+    struct proof proof = {.view = view};
     uint32_t first;
     uint32_t count;
-    uint32_t keys = 0;
-    uint64_t older = 0;
-    firn_lsm_pieces_at(pieces, i, &piece);
-    const struct firn_lsm_cursor_options options = {.lower = &piece.lower, .upper = &piece.upper};
+    firn_lsm_pieces_at(pieces, i, &proof.piece);
+    firn_column_group_at(proof.piece.run, proof.piece.group, &proof.group);
     TEST_OK(firn_lsm_pieces_rows(pieces, i, &first, &count, &err), &err);
-    TEST_OK(firn_lsm_cursor_create(pieces_fixture_tree(fixture), &options, &cursor, &err), &err);
-    TEST_OK(firn_lsm_cursor_first(cursor, &err), &err);
-    while (firn_lsm_cursor_valid(cursor)) {
-        const struct firn_entry *entry = firn_lsm_cursor_entry(cursor);
-        if (firn_view_sees(view, entry->sequence)) {
-            bool is_new = keys == 0 || !firn_slice_equal(entry->key, firn_buf_slice(&last));
-            assert_true(!is_new || entry->kind == FIRN_ENTRY_PUT);
-            keys += is_new;
-            older += !is_new;
-            assert_int_equal(firn_buf_assign(&last, entry->key), FIRN_OK);
-        }
-        TEST_OK(firn_lsm_cursor_next(cursor, &err), &err);
-    }
-    assert_int_equal(keys, count);
-    struct firn_lsm_state *state = firn_lsm_state_of(pieces_fixture_tree(fixture));
-    assert_true(older == 0 || state->version->levels[FIRN_VERSION_HISTORY].count > 0);
-    firn_lsm_state_unref(state);
+    TEST_OK(firn_lsm_tree_visit_parts(pieces_fixture_tree(fixture), view, prove_part, &proof, &err),
+            &err);
+    assert_int_equal(proof.seen, count);
     pieces_met.direct++;
-    firn_lsm_cursor_destroy(cursor);
-    firn_buf_deinit(&last);
 }
 
 void
